@@ -1,0 +1,168 @@
+// Package activities says what an action is. One Go struct a kind gives its
+// parameters, their check, the JSON Schema, `muster actions` and docs/actions.md.
+// Everything that touches the world lives in the families below this folder, one
+// folder a family; activities/all is the one list of what is compiled in.
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Doc describes an action to people and to the engine.
+type Doc struct {
+	Summary   string     // one English sentence, with its full stop
+	SummaryJA string     // the same in Japanese
+	Effect    run.Effect // what it may do to the world
+	// Repeatable lets the engine repeat an attempt by itself after an error that is
+	// no finding. Only for actions with effect observe.
+	Repeatable bool
+	// Undo names the action that usually puts back what this one changed; "" when
+	// there is none. It is advice for authors: a plan's step says its own undo.
+	Undo string
+	// Settle is how long a look must see "not yet" after an attempt whose answer was
+	// lost, before that proves that nothing happened. 0 means 5 seconds.
+	Settle time.Duration
+	// Human marks a step that a person does; the engine asks and waits, no worker
+	// runs anything.
+	Human bool
+	// Probe marks a long-running observation (family probe); it is used in a
+	// system's functions, not in steps.
+	Probe bool
+}
+
+// Action is a step type, made by Define.
+type Action struct {
+	ID     string // family.verb
+	Doc    Doc
+	Fields []Field // parameters, in the struct's order
+	Output []Field // what ${{ steps.ID.field }} can read
+
+	act   func(context.Context, decoder) (any, error)
+	look  func(context.Context, decoder) (Seen, error)
+	watch func(context.Context, plan.Watch, decoder) (run.Observations, error)
+}
+
+// CanLook reports whether the action can say if its goal holds.
+func (a Action) CanLook() bool { return a.look != nil }
+
+// decoder fills a parameter struct from the call at hand: defaults, expressions,
+// targets and secrets resolved.
+type decoder func(into any) error
+
+// Seen is what an action's look reports. Output is what the action itself would have
+// returned, when the goal holds; Detail is one line for people.
+type Seen struct {
+	Sight  plan.Sight
+	Detail string
+	Output any
+}
+
+// Option adds a capability to an action.
+type Option[P any] func(*Action)
+
+// Look gives an action its look-before-act check: a read-only function that says
+// whether the action's goal already holds. It runs before every attempt and settles
+// attempts whose answer was lost, so it must not answer HoldsNot while the effect may
+// still be under way in the target. An error means the target could not be asked.
+func Look[P any](f func(context.Context, P) (Seen, error)) Option[P] {
+	return func(a *Action) {
+		a.look = func(ctx context.Context, decode decoder) (Seen, error) {
+			var p P
+			if err := decode(&p); err != nil {
+				return Seen{}, err
+			}
+			return f(ctx, p)
+		}
+	}
+}
+
+var actionID = regexp.MustCompile(`^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$`)
+
+// Define makes an action from its parameter struct P, its result struct R and the
+// function that acts. Tags of P's fields: json (name), help (English, required),
+// default (makes it optional; "" is a valid default), enum ("a,b,c"), kind (for
+// Target fields: the target kind). R's fields carry json and help.
+//
+// The function must gate on what it observes in the target afterwards, never on a
+// call's answer or a sleep, and must obey ctx. It returns Finding(...) when the system
+// fell short, Refused(...) when a guard refused before anything was done, and a plain
+// error when it could not reach or tell.
+//
+// Define panics on a malformed declaration, so that the first test run finds it.
+func Define[P, R any](id string, doc Doc, act func(context.Context, P) (R, error), opts ...Option[P]) Action {
+	if !actionID.MatchString(id) {
+		panic(fmt.Sprintf("action ID %q is not family.verb", id))
+	}
+	if doc.Summary == "" || doc.SummaryJA == "" {
+		panic(fmt.Sprintf("action %s needs a summary in both languages", id))
+	}
+	if doc.Effect == "" {
+		panic(fmt.Sprintf("action %s declares no effect", id))
+	}
+	if doc.Repeatable && doc.Effect != run.Observe {
+		panic(fmt.Sprintf("action %s may not be repeated by the engine: its effect is %s", id, doc.Effect))
+	}
+	a := Action{ID: id, Doc: doc, Fields: fieldsOf[P](id, true), Output: fieldsOf[R](id, false)}
+	if act != nil {
+		a.act = func(ctx context.Context, decode decoder) (any, error) {
+			var p P
+			if err := decode(&p); err != nil {
+				return nil, err
+			}
+			return act(ctx, p)
+		}
+	}
+	for _, o := range opts {
+		o(&a)
+	}
+	if doc.Effect.Once() && a.look == nil && !doc.Human {
+		// An effect without a look can never be settled by observation: a lost
+		// answer then always asks a person. Allowed (exec.run), never by accident.
+		a.Doc.Settle = -1
+	}
+	return a
+}
+
+// DefineProbe makes a probe kind: sample is called every interval with a context that
+// ends with the sample's timeout, by the loop in activities/probe.
+func DefineProbe[P any](id string, doc Doc, watch func(context.Context, plan.Watch, P) (run.Observations, error)) Action {
+	doc.Effect, doc.Probe = run.Observe, true
+	a := Define[P, struct{}](id, doc, nil)
+	a.watch = func(ctx context.Context, w plan.Watch, decode decoder) (run.Observations, error) {
+		var p P
+		if err := decode(&p); err != nil {
+			return run.Observations{}, err
+		}
+		return watch(ctx, w, p)
+	}
+	return a
+}
+
+type callKey struct{}
+
+// CallFrom returns the call an action is answering: whose run, which step and
+// generation, whether it is a drill.
+func CallFrom(ctx context.Context) plan.Call {
+	c, _ := ctx.Value(callKey{}).(plan.Call)
+	return c
+}
+
+// WithCall is for tests that run an action's function directly.
+func WithCall(ctx context.Context, c plan.Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// encode turns an action's result into its output.
+func encode(v any) (json.RawMessage, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return json.Marshal(v)
+}

@@ -1,0 +1,181 @@
+package activities
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Type is what a parameter holds, as authors write it in YAML.
+type Type string
+
+const (
+	String   Type = "string"
+	Int      Type = "int"
+	Number   Type = "number"
+	Bool     Type = "bool"
+	Duration Type = "duration" // "30s"
+	Size     Type = "size"     // "16MB"
+	List     Type = "list"     // of Elem
+	Map      Type = "map"      // of string to Elem
+	Object   Type = "object"   // Fields
+	TargetOf Type = "target"   // the name of a target of kind Kind
+	SecretOf Type = "secret"   // secret://env/NAME or secret://file/path
+	Any      Type = "any"      // any value
+)
+
+// Field is one parameter or output.
+type Field struct {
+	Name     string
+	Help     string
+	Type     Type
+	Required bool   // parameters: has no default
+	Default  string // as written in YAML; "" may mean an empty value
+	Enum     []string
+	Kind     string  // TargetOf: the kind of target
+	Elem     *Field  // List and Map
+	Fields   []Field // Object
+}
+
+// Secret is a value that is given by reference in files and resolved on the site
+// worker. It prints as "***"; Reveal gives the value.
+type Secret struct{ value string }
+
+func NewSecret(value string) Secret           { return Secret{value} }
+func (s Secret) Reveal() string               { return s.value }
+func (s Secret) String() string               { return "***" }
+func (s Secret) GoString() string             { return "***" }
+func (s Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+func (s *Secret) UnmarshalText(b []byte) error {
+	s.value = string(b)
+	return nil
+}
+
+// Target is a reference to a target of the estate. In files it is the target's name;
+// when an action runs, Spec holds the estate's entry, of the type S that the kind
+// declared with DefineTarget.
+type Target[S any] struct {
+	Name string
+	Site string
+	Spec S
+}
+
+func (t Target[S]) MarshalText() ([]byte, error) { return []byte(t.Name), nil }
+func (t *Target[S]) UnmarshalText(b []byte) error {
+	t.Name = string(b)
+	return nil
+}
+
+// targetRef is what the decoder fills after the names are read.
+type targetRef interface {
+	ref() (name *string, site *string, spec any)
+}
+
+func (t *Target[S]) ref() (*string, *string, any) { return &t.Name, &t.Site, &t.Spec }
+
+// TargetKind is a kind of thing that actions act on, with the fields of its entry in
+// the estate.
+type TargetKind struct {
+	Kind    string
+	Summary string
+	Fields  []Field
+}
+
+// DefineTarget declares a kind of target from the struct of its entry.
+func DefineTarget[S any](kind, summary string) TargetKind {
+	return TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
+}
+
+func fieldsOf[P any](owner string, params bool) []Field {
+	return structFields(owner, reflect.TypeFor[P](), params)
+}
+
+func structFields(owner string, t reflect.Type, params bool) []Field {
+	if t.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("%s: %s is not a struct", owner, t))
+	}
+	var out []Field
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		if !sf.IsExported() {
+			continue
+		}
+		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			panic(fmt.Sprintf("%s: field %s has no json name", owner, sf.Name))
+		}
+		f := Field{Name: name, Help: sf.Tag.Get("help")}
+		if f.Help == "" {
+			panic(fmt.Sprintf("%s: field %s has no help", owner, sf.Name))
+		}
+		if params {
+			f.Default, f.Required = sf.Tag.Get("default"), false
+			if _, ok := sf.Tag.Lookup("default"); !ok {
+				f.Required = true
+			}
+		}
+		if e := sf.Tag.Get("enum"); e != "" {
+			f.Enum = strings.Split(e, ",")
+		}
+		fill(&f, owner+"."+name, sf.Type, params)
+		if f.Type == TargetOf {
+			if f.Kind = sf.Tag.Get("kind"); f.Kind == "" {
+				panic(fmt.Sprintf("%s: target field %s has no kind", owner, sf.Name))
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func fill(f *Field, owner string, t reflect.Type, params bool) {
+	switch t {
+	case reflect.TypeFor[run.Duration]():
+		f.Type = Duration
+		return
+	case reflect.TypeFor[run.Bytes]():
+		f.Type = Size
+		return
+	case reflect.TypeFor[Secret]():
+		f.Type = SecretOf
+		return
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[targetRef]()) {
+		f.Type = TargetOf
+		return
+	}
+	switch t.Kind() {
+	case reflect.String:
+		f.Type = String
+	case reflect.Int, reflect.Int64, reflect.Uint32, reflect.Int32:
+		f.Type = Int
+	case reflect.Float64:
+		f.Type = Number
+	case reflect.Bool:
+		f.Type = Bool
+	case reflect.Pointer:
+		fill(f, owner, t.Elem(), params)
+	case reflect.Slice:
+		f.Type, f.Elem = List, &Field{}
+		if t.Elem().Kind() == reflect.Uint8 { // json.RawMessage
+			f.Type, f.Elem = Any, nil
+			return
+		}
+		fill(f.Elem, owner, t.Elem(), params)
+	case reflect.Map:
+		f.Type, f.Elem = Map, &Field{}
+		fill(f.Elem, owner, t.Elem(), params)
+	case reflect.Interface:
+		f.Type = Any
+	case reflect.Struct:
+		if t.String() == "time.Time" {
+			f.Type = String
+			return
+		}
+		f.Type, f.Fields = Object, structFields(owner, t, params)
+	default:
+		panic(fmt.Sprintf("%s: type %s can't be a parameter", owner, t))
+	}
+}

@@ -1,0 +1,82 @@
+package activities
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Registry is a set of actions and target kinds. Two may live in one process.
+type Registry struct {
+	actions map[string]Action
+	kinds   map[string]TargetKind
+}
+
+// NewRegistry returns a registry without actions.
+func NewRegistry() *Registry {
+	return &Registry{actions: map[string]Action{}, kinds: map[string]TargetKind{}}
+}
+
+// Add adds actions. The same ID twice panics: it is a mistake in the code.
+func (r *Registry) Add(actions ...Action) {
+	for _, a := range actions {
+		if _, ok := r.actions[a.ID]; ok {
+			panic("action " + a.ID + " is declared twice")
+		}
+		r.actions[a.ID] = a
+	}
+}
+
+// AddTargets adds target kinds.
+func (r *Registry) AddTargets(kinds ...TargetKind) {
+	for _, k := range kinds {
+		if _, ok := r.kinds[k.Kind]; ok {
+			panic("target kind " + k.Kind + " is declared twice")
+		}
+		r.kinds[k.Kind] = k
+	}
+}
+
+// Action returns the action with that ID.
+func (r *Registry) Action(id string) (Action, bool) { a, ok := r.actions[id]; return a, ok }
+
+// TargetKind returns the target kind of that name.
+func (r *Registry) TargetKind(kind string) (TargetKind, bool) { k, ok := r.kinds[kind]; return k, ok }
+
+// Actions lists all actions by ID.
+func (r *Registry) Actions() []Action {
+	out := make([]Action, 0, len(r.actions))
+	for _, a := range r.actions {
+		out = append(out, a)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out
+}
+
+// TargetKinds lists all target kinds by name.
+func (r *Registry) TargetKinds() []TargetKind {
+	out := make([]TargetKind, 0, len(r.kinds))
+	for _, k := range r.kinds {
+		out = append(out, k)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Kind < out[j].Kind })
+	return out
+}
+
+// Family is the part of an action's ID before the dot.
+func Family(id string) string { f, _, _ := strings.Cut(id, "."); return f }
+
+// Finding says that the system fell short of what the step expects. It is not
+// repeated by the engine.
+func Finding(format string, args ...any) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), plan.ErrFinding, nil)
+}
+
+// Refused says that a guard refused and that nothing was begun.
+func Refused(format string, args ...any) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), plan.ErrRefused, nil)
+}

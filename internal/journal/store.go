@@ -1,0 +1,74 @@
+// Package journal is the record store: the events and the frozen plans of every run,
+// kept beyond the engine's retention. Reports are pure functions of what is here.
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// ErrNotFound: there is no such run, plan or text in this store.
+var ErrNotFound = errors.New("not in the record store")
+
+// Store keeps records. It is safe for concurrent use. SQLite and PostgreSQL pass one
+// shared suite (journaltest).
+type Store interface {
+	// PutPlan keeps a sealed plan; the same plan twice is the same as once. A plan
+	// whose content does not match its hash is refused.
+	PutPlan(ctx context.Context, p plan.Plan) error
+	Plan(ctx context.Context, hash string) (plan.Plan, error)
+
+	// Append keeps events in the order given, in one transaction that is on disk when
+	// it returns. An event whose (Run, Writer, Seq) is there already is left as it
+	// is: activities may deliver twice.
+	Append(ctx context.Context, events []run.Event) error
+
+	// Events returns a run's events after a position (0 is from the start), at most
+	// limit (0 is all), with the position of each. Positions grow by order of
+	// arrival and are stable in a copy of the store.
+	Events(ctx context.Context, runID string, after int64, limit int) ([]Entry, error)
+
+	// Runs lists runs, newest first.
+	Runs(ctx context.Context, f Filter) ([]Summary, error)
+
+	// Token returns the fencing token of a run for a system: a number above every
+	// token of that system before. The same run gets the same token again.
+	Token(ctx context.Context, system, runID string) (int64, error)
+
+	// Ping reports whether the store can be read and written, with a way out.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Entry is an event with its position in the store.
+type Entry struct {
+	Position int64     `json:"position"`
+	Event    run.Event `json:"event"`
+}
+
+// Filter narrows Runs; zero fields do not.
+type Filter struct {
+	Run      string
+	Scenario string
+	Kind     run.Kind
+	Open     bool // only runs that have not ended
+	Limit    int
+}
+
+// Summary is a run as lists show it, made from its first and last events.
+type Summary struct {
+	Run       string     `json:"run"`
+	Kind      run.Kind   `json:"kind"`
+	Depth     run.Depth  `json:"depth"`
+	Scenario  string     `json:"scenario"`
+	PlanHash  string     `json:"plan_hash"`
+	By        string     `json:"by"`
+	State     run.State  `json:"state"`
+	Phase     run.Phase  `json:"phase,omitempty"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+}

@@ -1,0 +1,108 @@
+package plan
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// ControlQueue is the task queue of the control plane: workflows, the journal and
+// the engine's own activities. Only `muster server` (and `muster up`) polls it.
+const ControlQueue = "muster-control"
+
+// SiteQueue is the task queue of a site's workers.
+func SiteQueue(site string) string { return "site-" + site }
+
+// LookSuffix turns an action's ID into the activity that looks whether the action's
+// goal holds, without changing anything.
+const LookSuffix = ".look"
+
+// Call is what the step interpreter sends to a site worker: the input of the
+// activities Uses (act) and Uses+LookSuffix (look).
+type Call struct {
+	Run        string     `json:"run"`
+	Kind       run.Kind   `json:"kind"`
+	Depth      run.Depth  `json:"depth"`
+	System     string     `json:"system,omitempty"`
+	Runbook    string     `json:"runbook,omitempty"`
+	Step       string     `json:"step"`
+	Uses       string     `json:"uses"`
+	Effect     run.Effect `json:"effect"`
+	Generation int        `json:"generation"`
+	// EffectKey is run/writer/step/generation. A worker begins a key at most once.
+	EffectKey string `json:"effect_key,omitempty"`
+	// Token is the fencing token of the system's switch lock; a worker that has
+	// seen a higher one for this system refuses. Zero for observe steps.
+	Token int64 `json:"token,omitempty"`
+	// Settling is set on a look that must settle an attempt whose answer was lost:
+	// the worker voids EffectKey, so that a late attempt can't begin any more, and
+	// answers CannotTell as long as the attempt may still be under way.
+	Settling bool            `json:"settling,omitempty"`
+	With     json.RawMessage `json:"with,omitempty"`
+	// Vars are outputs of earlier steps by step ID, for ${{ steps.ID.field }}.
+	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
+	Targets []Target                   `json:"targets,omitempty"`
+}
+
+// Result is what an action's activity returns.
+type Result struct {
+	Output json.RawMessage `json:"output,omitempty"`
+	// Already is set when the goal held before the action acted; nothing was done.
+	Already   bool      `json:"already,omitempty"`
+	StartedAt time.Time `json:"started_at"` // worker's clock
+	EndedAt   time.Time `json:"ended_at"`
+	DurationS float64   `json:"duration_s"` // monotonic
+}
+
+// Sight is what a look saw.
+type Sight string
+
+const (
+	Holds      Sight = "holds"       // the goal holds
+	HoldsNot   Sight = "holds_not"   // it provably does not, and nothing is under way
+	CannotTell Sight = "cannot_tell" // neither can be proven
+)
+
+// Looked is what a look activity returns.
+type Looked struct {
+	Sight  Sight           `json:"sight"`
+	Detail string          `json:"detail,omitempty"` // one line for people
+	Output json.RawMessage `json:"output,omitempty"` // as the action would have returned it, when the goal holds
+	At     time.Time       `json:"at"`               // worker's clock
+}
+
+// Types of application errors that actions return. Go types do not cross the
+// activity boundary; these strings do.
+const (
+	// ErrFinding: the system fell short of what the step expects. Not repeated.
+	ErrFinding = "Finding"
+	// ErrRefused: a guard refused and nothing was begun. Not repeated.
+	ErrRefused = "Refused"
+	// ErrBegun: this effect key was begun before; what came of it is unknown.
+	ErrBegun = "AlreadyBegun"
+)
+
+// Watch is the input of a probe's activity (its Uses is the activity's type). It runs
+// until it is cancelled and then returns run.Observations. On every change it signals
+// the run's workflow (SignalObserved) with an Observed.
+type Watch struct {
+	Run     string   `json:"run"`
+	Kind    run.Kind `json:"kind"`
+	Probe   Probe    `json:"probe"`
+	Targets []Target `json:"targets,omitempty"`
+}
+
+// SignalObserved is the signal by which probes tell the run's workflow what changed.
+const SignalObserved = "observed"
+
+// Observed is a probe's state after a change, or after it began to look again.
+// Repeating one is harmless; of two with different At the later one counts.
+type Observed struct {
+	Probe string    `json:"probe"`
+	Up    bool      `json:"up"`
+	At    time.Time `json:"at"` // vantage clock: first success's end, or first failure's start
+	Error string    `json:"error,omitempty"`
+	// LastOKAt is when the last success before a failure ended.
+	LastOKAt time.Time `json:"last_ok_at,omitzero"`
+}

@@ -1,0 +1,334 @@
+// Package plan is the frozen plan: all that a run will use, compiled from the
+// estate, a scenario and its runbooks, and named by its hash. It is the input of the
+// run's workflow and is kept beside the journal, so fields are added to it and never
+// renamed or reused.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Format is the version of the plan's own shape.
+const Format = 1
+
+// Plan is one scenario with everything it refers to. Lists are sorted by name unless
+// their order means something; there are no maps whose order could matter.
+type Plan struct {
+	Format   int       `json:"format"`
+	Hash     string    `json:"hash"` // set by Seal; see there
+	Scenario Scenario  `json:"scenario"`
+	Estate   Estate    `json:"estate"`
+	Systems  []System  `json:"systems"` // those the scenario recovers, in priority order
+	Runbooks []Runbook `json:"runbooks"`
+}
+
+// Scenario is what happens, with whom, at which depth and by which rules.
+type Scenario struct {
+	Name       string       `json:"name"`
+	Title      Text         `json:"title"`
+	Hazard     run.Hazard   `json:"hazard"`
+	Depth      run.Depth    `json:"depth"`
+	SitesLost  []string     `json:"sites_lost,omitempty"`
+	Phases     []run.Phase  `json:"phases"` // in order; the hazard's own unless the file chose
+	Quorum     []RoleCount  `json:"quorum,omitempty"`
+	Place      string       `json:"muster_place,omitempty"`
+	Safety     SafetyRules  `json:"safety"`
+	Decision   DecisionRule `json:"decision"`
+	Approvals  int          `json:"approvals"`          // persons besides the requester who must approve the recovery
+	Injects    []Step       `json:"injects,omitempty"`  // Step.After is the offset from the start
+	Failback   string       `json:"failback"`           // run.PolicyReturn or run.PolicyStay
+	Hold       run.Duration `json:"hold"`               // how long service must hold to be proven
+	Baseline   run.Duration `json:"baseline"`           // how long service must be seen before the first inject
+	DetectWait run.Duration `json:"detect_wait"`        // how long to wait for a probe to see the event
+	VerifyWait run.Duration `json:"verify_wait"`        // how long after recovery service may take to come back
+	FailWait   run.Duration `json:"fail_wait"`          // how long a failed or unknown step waits for a person
+	Simulate   *Simulate    `json:"simulate,omitempty"` // nil: real people
+}
+
+// Text is a sentence people read, in both languages. An empty one falls back on the other.
+type Text struct {
+	EN string `json:"en,omitempty"`
+	JA string `json:"ja,omitempty"`
+}
+
+// In returns the text in lang ("ja" or "en"), or in the other language if empty.
+func (t Text) In(lang string) string {
+	if lang == "ja" && t.JA != "" || t.EN == "" {
+		return t.JA
+	}
+	return t.EN
+}
+
+// RoleCount is how many people of a role must be present.
+type RoleCount struct {
+	Role  string `json:"role"`
+	Count int    `json:"count"`
+}
+
+// SafetyRules bound the waiting for people. Nobody's silence blocks the run
+// (requirement B-FLW-09): deputies are called, then it goes on and a finding says so.
+type SafetyRules struct {
+	Remind run.Duration `json:"remind"` // remind the silent this often; deputies are called at the first reminder
+	Within run.Duration `json:"within"` // the safety check ends then at the latest
+	Muster run.Duration `json:"muster"` // the muster ends then at the latest
+	Task   run.Duration `json:"task"`   // each of the other people's phases ends then at the latest
+}
+
+// DecisionRule says who decides, how long that may take, and what happens then.
+type DecisionRule struct {
+	By     string       `json:"by"` // a role
+	Within run.Duration `json:"within"`
+	// Rule decides when nobody has: "alternate-site-when-rto-at-risk" or "wait"
+	// (the run then waits for a person for ever, reminding).
+	Rule string `json:"rule"`
+}
+
+const (
+	RuleAlternateWhenAtRisk = "alternate-site-when-rto-at-risk"
+	RuleWait                = "wait"
+)
+
+// Simulate makes the engine answer for every person, After plus up to Spread after
+// being asked. The spread is derived from the person's ID, not random.
+type Simulate struct {
+	After  run.Duration `json:"after"`
+	Spread run.Duration `json:"spread"`
+	Silent []string     `json:"silent,omitempty"` // people who never answer
+}
+
+// Estate is the part of the inventory that the plan uses.
+type Estate struct {
+	Name    string   `json:"name"`
+	Zone    string   `json:"zone"`    // IANA name, for reports
+	Control string   `json:"control"` // the site the control plane runs at; steps without a site run there
+	Sites   []Site   `json:"sites"`
+	Targets []Target `json:"targets,omitempty"`
+	People  []Person `json:"people"`
+	Places  []Place  `json:"muster_places,omitempty"`
+	Parties []Party  `json:"parties,omitempty"` // contractors and others to be reached in communications
+}
+
+// Site is a place that holds systems or people.
+type Site struct {
+	Name  string `json:"name"`
+	Title Text   `json:"title"`
+}
+
+// Target is a server, endpoint or other thing that actions refer to by name. Spec is
+// the family's own struct as JSON (for postgres: activities/postgres.Server) with
+// secrets as references.
+type Target struct {
+	Name string          `json:"name"`
+	Kind string          `json:"kind"` // the family: "postgres", ...
+	Site string          `json:"site"`
+	Spec json.RawMessage `json:"spec"`
+}
+
+// Person is somebody with roles.
+type Person struct {
+	ID       string   `json:"id"`
+	Name     Text     `json:"name"`
+	Roles    []string `json:"roles"`
+	Deputies []string `json:"deputies,omitempty"` // called, in order, when the person is silent
+	Contact  string   `json:"contact,omitempty"`
+}
+
+// Place is a muster place.
+type Place struct {
+	Name   string `json:"name"`
+	Title  Text   `json:"title"`
+	Site   string `json:"site,omitempty"`
+	Online bool   `json:"online,omitempty"`
+}
+
+// Party is somebody outside who must be reachable.
+type Party struct {
+	Name    string `json:"name"`
+	Title   Text   `json:"title"`
+	Contact string `json:"contact,omitempty"`
+}
+
+// System is what is recovered.
+type System struct {
+	Name            string       `json:"name"`
+	Title           Text         `json:"title"`
+	Priority        string       `json:"priority"` // band S, A, B, C, D or E, from the RTO (requirement A-RTO-05)
+	Home            string       `json:"home"`
+	Alternate       string       `json:"alternate,omitempty"`
+	DependsOn       []string     `json:"depends_on,omitempty"`
+	Objective       Objective    `json:"objective"`
+	Drillable       []run.Depth  `json:"drillable"` // depths at which drills may touch it
+	Probes          []Probe      `json:"probes"`
+	Failover        string       `json:"failover,omitempty"` // names of runbooks
+	InPlace         string       `json:"in_place,omitempty"`
+	Failback        string       `json:"failback,omitempty"`
+	InPlaceEstimate run.Duration `json:"in_place_estimate,omitempty"` // with its ground
+	InPlaceGround   string       `json:"in_place_ground,omitempty"`
+	// SingleWriter is an observe step that proves that exactly one side takes writes;
+	// nil when the plan has none, and then that part is not proven.
+	SingleWriter *Step `json:"single_writer,omitempty"`
+}
+
+// Objective is what recovery of a system must reach. Nil is "not set", which is
+// reported as such and never counts as met (requirement A-RTO-12).
+type Objective struct {
+	RTO *run.Duration `json:"rto,omitempty"`
+	RPO *run.Duration `json:"rpo,omitempty"`
+	RLO []Stage       `json:"rlo,omitempty"` // by Within, ascending
+}
+
+// Stage is a level to be reached within a time: "50 % within 3 h".
+type Stage struct {
+	Within run.Duration `json:"within"`
+	Level  int          `json:"level"` // percent
+}
+
+// Probe looks at one function of a system from outside. Uses is an action of the
+// family probe.
+type Probe struct {
+	Name     string          `json:"name"` // unique in the plan: system/function
+	System   string          `json:"system"`
+	Function string          `json:"function"`
+	Title    Text            `json:"title"`
+	Weight   int             `json:"weight"` // its share of the level; a system's weights add up to 100
+	Uses     string          `json:"uses"`
+	With     json.RawMessage `json:"with"`
+	Vantage  string          `json:"vantage"` // site it looks from
+	Interval run.Duration    `json:"interval"`
+	Timeout  run.Duration    `json:"timeout"` // of one sample
+	Targets  []string        `json:"targets,omitempty"`
+}
+
+// Runbook is an executable procedure.
+type Runbook struct {
+	Name   string `json:"name"`
+	Title  Text   `json:"title"`
+	System string `json:"system"`
+	Steps  []Step `json:"steps"` // in file order; every step's needs come before it or after it, without cycles
+}
+
+// Step runs an action. Needs is always explicit here: a file's step without needs got
+// the step before it.
+type Step struct {
+	ID     string          `json:"id"`
+	Title  Text            `json:"title,omitzero"`
+	Uses   string          `json:"uses"`
+	Site   string          `json:"site,omitempty"` // the site worker that runs it; "" for human steps
+	With   json.RawMessage `json:"with,omitempty"` // may hold ${{ CEL }} in strings
+	Needs  []string        `json:"needs,omitempty"`
+	If     string          `json:"if,omitempty"` // CEL; false skips the step
+	Effect run.Effect      `json:"effect"`
+	// Retry is how often a step whose goal is proven not to hold may be tried
+	// again, each time as a new generation; 0 is once only.
+	Retry      int          `json:"retry,omitempty"`
+	Repeatable bool         `json:"repeatable,omitempty"` // observe steps: the engine may repeat an attempt by itself
+	CanLook    bool         `json:"can_look,omitempty"`   // the action can say whether its goal holds
+	Budget     run.Duration `json:"budget,omitempty"`     // a target; passing it is a finding
+	Timeout    run.Duration `json:"timeout"`
+	Queue      run.Duration `json:"queue_timeout"`     // no worker took it within this: "absent"
+	Undo       []Undo       `json:"undo,omitempty"`    // run in order
+	After      run.Duration `json:"after,omitempty"`   // injects only: offset from the end of the baseline
+	Human      *Human       `json:"human,omitempty"`   // set for human steps
+	Starts     string       `json:"starts,omitempty"`  // injects only: the system whose RTO clock this starts
+	Targets    []string     `json:"targets,omitempty"` // names in Estate.Targets that With refers to
+	Line       string       `json:"line,omitempty"`    // file:line, for messages
+}
+
+// Human is a step that a person does.
+type Human struct {
+	Role string `json:"role"`
+	Text Text   `json:"text"`
+}
+
+// Undo puts back what a step changed. It is registered before the step starts.
+type Undo struct {
+	Uses    string          `json:"uses"`
+	With    json.RawMessage `json:"with,omitempty"`
+	Site    string          `json:"site"`
+	Effect  run.Effect      `json:"effect"`
+	CanLook bool            `json:"can_look,omitempty"`
+	Timeout run.Duration    `json:"timeout"`
+	Queue   run.Duration    `json:"queue_timeout"`
+	Targets []string        `json:"targets,omitempty"`
+}
+
+// Seal sets p.Hash: SHA-256, in hex, over the plan's JSON with an empty hash. The
+// same files give the same hash on every machine.
+func (p *Plan) Seal() error {
+	p.Hash = ""
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	p.Hash = hex.EncodeToString(sum[:])
+	return nil
+}
+
+// Intact reports whether the plan still has the content its hash names.
+func (p Plan) Intact() bool {
+	want := p.Hash
+	return p.Seal() == nil && p.Hash == want
+}
+
+// Runbook returns the runbook of that name, or false.
+func (p *Plan) Runbook(name string) (Runbook, bool) {
+	for _, r := range p.Runbooks {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Runbook{}, false
+}
+
+// System returns the system of that name, or false.
+func (p *Plan) System(name string) (System, bool) {
+	for _, s := range p.Systems {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return System{}, false
+}
+
+// TargetsNamed returns the targets with these names, in the estate's order.
+func (e Estate) TargetsNamed(names []string) []Target {
+	var out []Target
+	for _, t := range e.Targets {
+		for _, n := range names {
+			if t.Name == n {
+				out = append(out, t)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// Person returns the person with that ID, or false.
+func (e Estate) Person(id string) (Person, bool) {
+	for _, p := range e.People {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return Person{}, false
+}
+
+// InRole lists the people who hold a role, in the estate's order.
+func (e Estate) InRole(role string) []Person {
+	var out []Person
+	for _, p := range e.People {
+		for _, r := range p.Roles {
+			if r == role {
+				out = append(out, p)
+				break
+			}
+		}
+	}
+	return out
+}

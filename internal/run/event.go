@@ -1,0 +1,332 @@
+package run
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is one line of a run's journal. The journal is the source of every figure
+// in a report, so an event says what happened, never what it means.
+//
+// Each workflow of a run writes under its own name and numbers its events from 1;
+// (Run, Writer, Seq) identifies an event for ever and writing it twice is the same
+// as writing it once. Its content is fixed in the workflow's history before it is
+// written. At is the engine's clock (UTC); times that a site worker or a probe took
+// are in Data, on that worker's clock.
+type Event struct {
+	Run    string    `json:"run"`
+	Writer string    `json:"writer"` // "run", or "system/purpose" for what a system's runbook did
+	Seq    int64     `json:"seq"`
+	At     time.Time `json:"at"`
+	Kind   EventKind `json:"kind"`
+
+	Phase      Phase   `json:"phase,omitempty"`
+	System     string  `json:"system,omitempty"`
+	Runbook    string  `json:"runbook,omitempty"`
+	Step       string  `json:"step,omitempty"`
+	Action     string  `json:"action,omitempty"`
+	Site       string  `json:"site,omitempty"`
+	Person     string  `json:"person,omitempty"`     // whom the event is about
+	Generation int     `json:"generation,omitempty"` // 1 for the first try of a step
+	Outcome    Outcome `json:"outcome,omitempty"`
+	By         string  `json:"by,omitempty"` // who did it: a person, "simulated:person" or "engine"
+	// Reason is why, in the actor's words, or what was found. One line for people.
+	Reason string `json:"reason,omitempty"`
+	// Data is the kind's own struct, named beside the kind.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// Decode reads Data into out. An event without Data leaves out as it is.
+func (e Event) Decode(out any) error {
+	if len(e.Data) == 0 {
+		return nil
+	}
+	return json.Unmarshal(e.Data, out)
+}
+
+// EventKind names what happened; the struct in Data is given beside each kind.
+type EventKind string
+
+const (
+	RunStarted        EventKind = "run.started"         // Started
+	RunAttached       EventKind = "run.attached"        // By joined a run that already ran
+	RunRefused        EventKind = "run.refused"         // Reason names the guard; System and Refusal the holder
+	RunPaused         EventKind = "run.paused"          // By, Reason
+	RunResumed        EventKind = "run.resumed"         // By
+	RunAbortRequested EventKind = "run.abort_requested" // By, Reason
+	RunEnded          EventKind = "run.ended"           // Ended
+
+	PhaseStarted EventKind = "phase.started"
+	PhaseEnded   EventKind = "phase.ended" // Outcome; Reason when it did not pass
+
+	EventOccurred EventKind = "event.occurred" // Occurrence: the RTO clock of System starts
+	EventDetected EventKind = "event.detected" // Detection: the first time we could know
+
+	PersonCalled   EventKind = "person.called"   // Person; Call
+	PersonReminded EventKind = "person.reminded" // Person
+	PersonAnswered EventKind = "person.answered" // Person, By; Answer
+	PersonArrived  EventKind = "person.arrived"  // Person, By; Arrival
+	QuorumReached  EventKind = "quorum.reached"  // Quorum
+	QuorumMissed   EventKind = "quorum.missed"   // Quorum
+
+	SiteInspected    EventKind = "site.inspected"      // Site, By, Reason; Inspection
+	PartyReached     EventKind = "party.reached"       // By, Reason: a means of sharing works
+	DamageAssessed   EventKind = "damage.assessed"     // System, By, Reason; Assessment
+	ContainmentDone  EventKind = "containment.done"    // By, Reason
+	DecisionAsked    EventKind = "decision.asked"      // System; DecisionAsk
+	DecisionMade     EventKind = "decision.made"       // System, By, Reason; Decision
+	ApprovalAsked    EventKind = "approval.asked"      // Reason: what is to be approved
+	ApprovalGiven    EventKind = "approval.given"      // By, Reason; Approval
+	RecoveryOrdered  EventKind = "recovery.ordered"    // System, Runbook, By
+	CompletionReport EventKind = "completion.reported" // By, Reason
+	RemarkMade       EventKind = "remark.made"         // By, Reason: what was hard
+
+	StepIntended EventKind = "step.intended" // Intent: written before anything with an effect is tried
+	StepStarted  EventKind = "step.started"  // Generation
+	StepWaiting  EventKind = "step.waiting"  // Wait: somebody has to act
+	StepActed    EventKind = "step.acted"    // By, Reason; StepAct: a person settled it
+	StepEnded    EventKind = "step.ended"    // Outcome, Reason; StepResult
+	UndoStarted  EventKind = "undo.started"  // Step; Action is the undo's
+	UndoEnded    EventKind = "undo.ended"    // Outcome, Reason; StepResult
+
+	ProbeStarted EventKind = "probe.started" // Step is the probe's name; Probe
+	ProbeChanged EventKind = "probe.changed" // Step is the probe's name; ProbeChange
+	ProbeEnded   EventKind = "probe.ended"   // Step is the probe's name; Observations
+
+	WorkerAbsent  EventKind = "worker.absent"  // Site: nobody polled its queue in time
+	MessageSent   EventKind = "message.sent"   // Message
+	LockTaken     EventKind = "lock.taken"     // System; Lock
+	LockReleased  EventKind = "lock.released"  // System
+	LockKept      EventKind = "lock.kept"      // System, Reason: clean-up incomplete blocks the next run
+	FindingOpened EventKind = "finding.opened" // Finding
+)
+
+// Started is what a run begins with.
+type Started struct {
+	Kind      Kind   `json:"kind"`
+	Depth     Depth  `json:"depth"`
+	Scenario  string `json:"scenario"`
+	Hazard    Hazard `json:"hazard"`
+	PlanHash  string `json:"plan_hash"`
+	Simulated bool   `json:"simulated_people"` // the engine answers for the people
+}
+
+// Ended is how a run ended.
+type Ended struct {
+	State State `json:"state"`
+}
+
+// Occurrence starts the RTO clock of a system. At is when it happened as the source
+// knows it: the injector's own clock for an inject, the reporter's word, or the first
+// failed sample of a probe.
+type Occurrence struct {
+	At     time.Time `json:"at"`
+	Source string    `json:"source"` // "inject", "reported" or "probe"
+}
+
+// Detection is the first sign of the event that somebody or something could act on.
+type Detection struct {
+	At     time.Time `json:"at"`
+	Source string    `json:"source"` // the probe's name, or "reported"
+}
+
+// Call is how a person was called.
+type Call struct {
+	Channel string   `json:"channel"`
+	Roles   []string `json:"roles,omitempty"`
+	Deputy  string   `json:"deputy_for,omitempty"` // the silent person whom this one stands in for
+}
+
+// Answer is a person's answer to the safety check (B-STP-01).
+type Answer struct {
+	Safety  Safety `json:"safety"`
+	CanCome bool   `json:"can_come"`
+	Note    string `json:"note,omitempty"`
+}
+
+// Arrival is a person at the muster place, or online.
+type Arrival struct {
+	Place string `json:"place"`
+}
+
+// Quorum is the mustered strength by role against what the scenario asks.
+type Quorum struct {
+	Need    map[string]int `json:"need"`
+	Present map[string]int `json:"present"`
+}
+
+// Inspection is the state of a site as people found it (B-STP-03).
+type Inspection struct {
+	Usable bool `json:"usable"`
+}
+
+// Assessment is one result of the damage assessment. Source is "person" or "probe";
+// both are kept side by side when they disagree.
+type Assessment struct {
+	Component string `json:"component,omitempty"`
+	Damage    Damage `json:"damage"`
+	Source    string `json:"source"`
+}
+
+// DecisionAsk is a question put to a role, with what the asked should know.
+// The computed aid of requirement B-DEC-02 is in it, as estimates in seconds; nil is
+// "no ground for an estimate".
+type DecisionAsk struct {
+	Question   string   `json:"question"`
+	Role       string   `json:"role"`
+	Choices    []Choice `json:"choices"`
+	Proposed   Choice   `json:"proposed"`
+	Ground     string   `json:"ground"`
+	UsedS      float64  `json:"used_s"`
+	ObjectiveS *float64 `json:"objective_s,omitempty"`
+	AlternateS *float64 `json:"alternate_s,omitempty"`
+	InPlaceS   *float64 `json:"in_place_s,omitempty"`
+	DeadlineS  float64  `json:"deadline_s"`
+}
+
+// Decision is the answer to a question. Rule is set when nobody decided in time and
+// the scenario's rule did (requirement B-DEC-08).
+type Decision struct {
+	Question string  `json:"question"`
+	Answer   Choice  `json:"answer"`
+	WaitedS  float64 `json:"waited_s"`
+	Rule     string  `json:"rule,omitempty"`
+	Deputy   bool    `json:"deputy,omitempty"`
+}
+
+// Approval is a second person's yes. BreakGlass marks an approval given by the
+// requester alone; it needs a reason and stands in the report for review.
+type Approval struct {
+	BreakGlass bool `json:"break_glass,omitempty"`
+}
+
+// Intent is written, and on disk, before an effect is tried.
+type Intent struct {
+	EffectKey string `json:"effect_key"`
+	Token     int64  `json:"token"` // fencing token of the system's switch lock
+	Effect    Effect `json:"effect"`
+}
+
+// WaitKind says what a step waits for.
+type WaitKind string
+
+const (
+	WaitHuman   WaitKind = "human"   // a human step to be done
+	WaitUnknown WaitKind = "unknown" // nobody can tell whether the effect happened
+	WaitFailed  WaitKind = "failed"  // retry, skip or abort
+	WaitAbsent  WaitKind = "absent"  // no worker at the step's site
+	WaitAck     WaitKind = "ack"     // walkthrough: the owner reads the step and acknowledges it
+)
+
+// Wait says who is waited for and what they may answer.
+type Wait struct {
+	Kind WaitKind `json:"kind"`
+	Role string   `json:"role"`
+	Text string   `json:"text,omitempty"`
+	Acts []Act    `json:"acts"`
+}
+
+// Act is what a person may do with a step that waits.
+type Act string
+
+const (
+	ActDone  Act = "done"
+	ActRetry Act = "retry"
+	ActSkip  Act = "skip"
+)
+
+// StepAct is a person's act on a waiting step.
+type StepAct struct {
+	Act Act `json:"act"`
+}
+
+// SettledBy says on what a step's outcome rests.
+type SettledBy string
+
+const (
+	ByResult      SettledBy = "result"       // the action observed its goal itself
+	ByObservation SettledBy = "observation"  // the action's answer was lost; a read-only look settled it
+	ByPerson      SettledBy = "person"       // marked by hand: objectives that rest on it are not proven
+	ByAcknowledge SettledBy = "acknowledged" // a human step done, or a walkthrough step read
+	ByGuard       SettledBy = "guard"        // its if: was false
+)
+
+// StepResult is how a step ended. Times are the worker's clock and zero when no
+// worker answered; DurationS is monotonic.
+type StepResult struct {
+	SettledBy SettledBy       `json:"settled_by"`
+	StartedAt time.Time       `json:"started_at,omitzero"`
+	EndedAt   time.Time       `json:"ended_at,omitzero"`
+	DurationS float64         `json:"duration_s,omitempty"`
+	Attempts  int             `json:"attempts"`
+	Already   bool            `json:"already,omitempty"` // the goal held before the action acted
+	OverS     float64         `json:"over_budget_s,omitempty"`
+	Output    json.RawMessage `json:"output,omitempty"`
+}
+
+// Probe is a probe as it starts.
+type Probe struct {
+	Function string   `json:"function"`
+	Weight   int      `json:"weight"`
+	Interval Duration `json:"interval"`
+	Vantage  string   `json:"vantage"` // the site it looks from
+}
+
+// ProbeChange is a transition seen by a probe, told as it happens.
+type ProbeChange struct {
+	Up    bool      `json:"up"`
+	At    time.Time `json:"at"` // vantage clock
+	Error string    `json:"error,omitempty"`
+}
+
+// Message is something said to people. The engine puts the drill's mark in front.
+type Message struct {
+	To      []string `json:"to"`
+	Channel string   `json:"channel"`
+	Text    string   `json:"text"`
+}
+
+// Lock is a system's switch lock as a run took it.
+type Lock struct {
+	Token int64 `json:"token"`
+}
+
+// Refusal names who holds what the run asked for.
+type Refusal struct {
+	Holder string `json:"holder"`
+}
+
+// FindingKind says what a finding is about.
+type FindingKind string
+
+const (
+	FindingObjective FindingKind = "objective" // missed or not proven
+	FindingBudget    FindingKind = "budget"    // a step took longer than its budget
+	FindingStep      FindingKind = "step"      // failed, unknown, retried
+	FindingHand      FindingKind = "hand"      // skipped, forced or marked by hand
+	FindingPeople    FindingKind = "people"    // silent, absent, quorum missed
+	FindingCleanUp   FindingKind = "cleanup"   // undo or failback incomplete
+	FindingClock     FindingKind = "clock"     // a clock stepped
+	FindingRemark    FindingKind = "remark"    // what a person said was hard
+)
+
+// Finding is what a run taught. Title is made by the reader (report, board) from
+// Kind and the fields, in the reader's language; Detail is what was seen.
+type Finding struct {
+	ID     string      `json:"id"`
+	Kind   FindingKind `json:"kind"`
+	System string      `json:"system,omitempty"`
+	Step   string      `json:"step,omitempty"`
+	Owner  string      `json:"owner,omitempty"`
+	Due    string      `json:"due,omitempty"` // date, RFC 3339
+	Detail string      `json:"detail,omitempty"`
+}
+
+// Encode is Data from a kind's struct. The structs above always marshal.
+func Encode(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

@@ -1,0 +1,73 @@
+package run
+
+import "time"
+
+// Observations is all that one probe saw of one function of a system, from one
+// vantage site. Times are the vantage's wall clock, but spans between them are
+// monotonic: a step of the clock does not enter (the probe carries its own anchor
+// and starts a new one, with a Gap, when its process was restarted).
+type Observations struct {
+	Probe    string   `json:"probe"`
+	System   string   `json:"system"`
+	Function string   `json:"function"`
+	Weight   int      `json:"weight"`
+	Vantage  string   `json:"vantage"`
+	Interval Duration `json:"interval"`
+
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at"`
+	Samples   int64     `json:"samples"`
+	OK        int64     `json:"ok"`
+
+	// Transitions begins with the first sample's state. Up transitions carry the
+	// time the first successful sample ended; down transitions the time the first
+	// failed sample began. TransitionsCut counts those left out past the cap.
+	Transitions    []Transition `json:"transitions"`
+	TransitionsCut int64        `json:"transitions_cut,omitempty"`
+	// Gaps are spans in which nobody looked (the worker was dead). A gap between
+	// two failed samples counts as an outage; one next to a success proves nothing.
+	Gaps []Span `json:"gaps,omitempty"`
+
+	// Markers is nil for probes that plant none.
+	Markers *Markers `json:"markers,omitempty"`
+}
+
+// Transition is a change of state, or the first state.
+type Transition struct {
+	At time.Time `json:"at"`
+	Up bool      `json:"up"`
+	// LastOKAt is, for a down transition, when the last successful sample ended;
+	// zero when there was none.
+	LastOKAt time.Time `json:"last_ok_at,omitzero"`
+	Error    string    `json:"error,omitempty"`
+}
+
+// Span is a stretch of time.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Markers counts numbered writes planted in a system: what it acknowledged and
+// what of that was still there when counted last. A write that was sent and never
+// answered is unknown: neither lost nor kept (targets.md, pitfall 6).
+type Markers struct {
+	Acked   int64 `json:"acked"`
+	Unknown int64 `json:"unknown"`
+	// CountedAt is when the surviving markers were last read back in full; zero
+	// means never, and then nothing is known about loss.
+	CountedAt time.Time `json:"counted_at,omitzero"`
+	Lost      int64     `json:"lost"`
+	// Losses lists lost markers in order, up to a cap; LossesCut counts the rest.
+	Losses    []Loss `json:"losses,omitempty"`
+	LossesCut int64  `json:"losses_cut,omitempty"`
+}
+
+// Loss is an acknowledged marker that did not survive.
+type Loss struct {
+	Seq     int64     `json:"seq"`
+	AckedAt time.Time `json:"acked_at"`
+	// SurvivorAt is when the newest surviving marker before it was acknowledged;
+	// zero when none survived.
+	SurvivorAt time.Time `json:"survivor_at,omitzero"`
+}

@@ -1,0 +1,170 @@
+// Package workflows is what runs under replay: the response as a story (run.go and a
+// file a phase) and the step interpreter (step.go). It touches no clock, no network
+// and no map in order; effects are activities.
+package workflows
+
+import (
+	"fmt"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Workflow types. The run's ID is the ID of its Run workflow.
+const (
+	TypeRun     = "Run"     // one execution of a scenario
+	TypeExecute = "Execute" // one runbook on one system; ID: ExecuteID
+	TypeSwitch  = "Switch"  // a system's switch lock; ID: SwitchID
+)
+
+// Purpose says why a runbook is executed; it is part of the writer's name.
+type Purpose string
+
+const (
+	ForFailover Purpose = "failover"
+	ForInPlace  Purpose = "in_place"
+	ForFailback Purpose = "failback"
+)
+
+// ExecuteID is the ID of the workflow that executes a system's runbook. Its part
+// after "RUN/" is the writer's name in the journal.
+func ExecuteID(runID, system string, p Purpose) string {
+	return fmt.Sprintf("%s/%s/%s", runID, system, p)
+}
+
+// SwitchID is a system's switch lock: at most one run may move a system.
+func SwitchID(system string) string { return "switch/" + system }
+
+// Input starts a Run.
+type Input struct {
+	RunID     string    `json:"run"`
+	Kind      run.Kind  `json:"kind"`
+	Plan      plan.Plan `json:"plan"`
+	Requester string    `json:"requester"`
+	RequestID string    `json:"request_id"` // unique per start request; tells who began and who joined
+	Reason    string    `json:"reason,omitempty"`
+	// Since is when the event happened as the caller reports it, RFC 3339; "" when
+	// nobody knows: the first failed probe then starts the clock.
+	Since string `json:"since,omitempty"`
+}
+
+// Updates of Run, by name. Each is refused by its validator, with the reason, before
+// anything is written; it completes when its event is in the journal.
+const (
+	UpdateBegin   = "begin"   // Begin → Begun: waits until the run holds its locks
+	UpdateCheckIn = "checkin" // CheckIn
+	UpdateArrive  = "arrive"  // Arrive
+	UpdateInspect = "inspect" // Inspect
+	UpdateAssess  = "assess"  // Assess
+	UpdateDecide  = "decide"  // Decide
+	UpdateApprove = "approve" // Approve
+	UpdateConfirm = "confirm" // Confirm
+	UpdateAbort   = "abort"   // Control
+	UpdatePause   = "pause"   // Control
+	UpdateResume  = "resume"  // Control
+	// UpdateStep is an update of Execute, not of Run.
+	UpdateStep = "step" // Step
+	// UpdateRelease is an update of Switch: free a system whose clean-up a person
+	// has finished.
+	UpdateRelease = "release" // Control
+)
+
+// QueryHolder is a query of Switch that answers Holder.
+const QueryHolder = "holder"
+
+// Holder is who holds a system's switch lock.
+type Holder struct {
+	Run    string `json:"run"`
+	Kept   bool   `json:"kept"`   // the run has ended and left the lock: clean-up incomplete
+	Reason string `json:"reason"` // why it was kept
+}
+
+// Begin asks to start or to join.
+type Begin struct {
+	By        string `json:"by"`
+	RequestID string `json:"request_id"`
+}
+
+// Begun answers Begin. Refused is the reason in words; Holder the run in the way.
+type Begun struct {
+	Run       string `json:"run"`
+	Attached  bool   `json:"attached"` // the run was there already
+	StartedBy string `json:"started_by"`
+	Refused   string `json:"refused,omitempty"`
+	Holder    string `json:"holder,omitempty"`
+}
+
+// Done answers every other update.
+type Done struct {
+	Seq int64 `json:"seq"` // of the event that recorded it
+}
+
+// CheckIn answers the safety check. By is who entered it, Person whom it is about.
+type CheckIn struct {
+	Person  string     `json:"person"`
+	By      string     `json:"by"`
+	Safety  run.Safety `json:"safety"`
+	CanCome bool       `json:"can_come"`
+	Note    string     `json:"note,omitempty"`
+}
+
+// Arrive says that a person is at the muster place, or online.
+type Arrive struct {
+	Person string `json:"person"`
+	By     string `json:"by"`
+	Place  string `json:"place,omitempty"` // "" is the scenario's
+}
+
+// Inspect reports the state of a site's building.
+type Inspect struct {
+	Site   string `json:"site"`
+	By     string `json:"by"`
+	Usable bool   `json:"usable"`
+	Note   string `json:"note,omitempty"`
+}
+
+// Assess reports damage to a system, or to one component of it.
+type Assess struct {
+	System    string     `json:"system"`
+	Component string     `json:"component,omitempty"`
+	By        string     `json:"by"`
+	Damage    run.Damage `json:"damage"`
+	Note      string     `json:"note,omitempty"`
+}
+
+// Decide is the recovery decision for a system ("" is every system that waits).
+type Decide struct {
+	System string     `json:"system,omitempty"`
+	By     string     `json:"by"`
+	Choice run.Choice `json:"choice"`
+	Reason string     `json:"reason"`
+}
+
+// Approve approves the recovery. BreakGlass lets the requester approve alone.
+type Approve struct {
+	By         string `json:"by"`
+	Reason     string `json:"reason,omitempty"`
+	BreakGlass bool   `json:"break_glass,omitempty"`
+}
+
+// Confirm ends one of the phases that people carry out: communications, containment,
+// completion or closing. In closing, Note is the remark on what was hard.
+type Confirm struct {
+	Phase run.Phase `json:"phase"`
+	By    string    `json:"by"`
+	Note  string    `json:"note,omitempty"`
+}
+
+// Control is an abort, a pause, a resume or a release.
+type Control struct {
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+}
+
+// Step is a person's act on a step that waits.
+type Step struct {
+	Step   string  `json:"step"`
+	By     string  `json:"by"`
+	Act    run.Act `json:"act"`
+	Reason string  `json:"reason,omitempty"` // required for skip, and for done on a machine's step
+}
