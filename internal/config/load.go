@@ -1,0 +1,212 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/internal/nearest"
+)
+
+// DefaultFile is read from the working directory when it is there.
+const DefaultFile = "muster.yaml"
+
+// Source says where settings come from.
+type Source struct {
+	// File is the settings file. "" is $MUSTER_CONFIG, then DefaultFile if there is one.
+	File string
+	// Flags that were set and bear a key's name ("data"; "temporal-address" for
+	// temporal.address) go before everything else. nil is none.
+	Flags *pflag.FlagSet
+}
+
+// Load reads the settings. Its error is of type Mistakes when a setting is wrong;
+// every mistake is in it.
+func Load(src Source) (Config, error) {
+	v := viper.New()
+	v.SetEnvPrefix("MUSTER")
+	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+	v.AutomaticEnv()
+	for _, k := range Keys() {
+		v.SetDefault(k.Name, k.Default)
+	}
+
+	file := src.File
+	if file == "" {
+		file = os.Getenv("MUSTER_CONFIG")
+	}
+	if file == "" {
+		if _, err := os.Stat(DefaultFile); err == nil {
+			file = DefaultFile
+		}
+	}
+	var mistakes Mistakes
+	if file != "" {
+		values, bad := readFile(file)
+		mistakes = append(mistakes, bad...)
+		if err := v.MergeConfigMap(values); err != nil {
+			mistakes = append(mistakes, fmt.Sprintf("%s: %v", file, err))
+		}
+	}
+	if src.Flags != nil {
+		for _, k := range Keys() {
+			if f := src.Flags.Lookup(strings.ReplaceAll(k.Name, ".", "-")); f != nil && f.Changed {
+				v.Set(k.Name, f.Value.String())
+			}
+		}
+	}
+
+	c := Config{File: file}
+	if err := v.Unmarshal(&c); err != nil {
+		mistakes = append(mistakes, fmt.Sprintf("%s: %v", place(file), err))
+	}
+	mistakes = append(mistakes, c.check()...)
+	if len(mistakes) > 0 {
+		return c, mistakes
+	}
+	return c, nil
+}
+
+func place(file string) string {
+	if file == "" {
+		return "settings"
+	}
+	return file
+}
+
+// readFile reads the settings file as a tree and refuses keys that do not exist, with
+// their place: viper itself would ignore them.
+func readFile(file string) (map[string]any, Mistakes) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, Mistakes{fmt.Sprintf("%s: can't be read: %v; correct --config or create it", file, err)}
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(b, &root); err != nil {
+		return nil, Mistakes{fmt.Sprintf("%s: %v", file, err)}
+	}
+	if len(root.Content) == 0 {
+		return nil, nil
+	}
+	top := root.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return nil, Mistakes{fmt.Sprintf("%s:%d:%d: settings are written as `key: value`", file, top.Line, top.Column)}
+	}
+	var bad Mistakes
+	values := readMap(file, "", top, &bad)
+	return values, bad
+}
+
+func readMap(file, prefix string, node *yaml.Node, bad *Mistakes) map[string]any {
+	values := map[string]any{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		name := prefix + key.Value
+		at := fmt.Sprintf("%s:%d:%d", file, key.Line, key.Column)
+		section := hasPrefix(name + ".")
+		switch {
+		case !section && !isKey(name):
+			text := fmt.Sprintf("%s: unknown setting %q", at, name)
+			if near := nearest.Word(key.Value, siblings(prefix)); near != "" {
+				text += fmt.Sprintf("; did you mean %q?", near)
+			} else {
+				text += "; known here: " + strings.Join(siblings(prefix), ", ")
+			}
+			*bad = append(*bad, text)
+		case section && value.Kind == yaml.MappingNode:
+			values[key.Value] = readMap(file, name+".", value, bad)
+		case section:
+			*bad = append(*bad, fmt.Sprintf("%s: %s holds settings of its own: %s", at, name, strings.Join(siblings(name+"."), ", ")))
+		case value.Kind != yaml.ScalarNode:
+			*bad = append(*bad, fmt.Sprintf("%s: %s is one value", at, name))
+		default:
+			values[key.Value] = value.Value
+		}
+	}
+	return values
+}
+
+func isKey(name string) bool {
+	for _, k := range Keys() {
+		if k.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func hasPrefix(prefix string) bool {
+	for _, k := range Keys() {
+		if strings.HasPrefix(k.Name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// siblings lists the names that may follow a prefix, one level deep.
+func siblings(prefix string) []string {
+	seen := map[string]bool{}
+	for _, k := range Keys() {
+		if rest, ok := strings.CutPrefix(k.Name, prefix); ok {
+			first, _, _ := strings.Cut(rest, ".")
+			seen[first] = true
+		}
+	}
+	var out []string
+	for name := range seen {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// check judges the values.
+func (c Config) check() Mistakes {
+	var bad Mistakes
+	say := func(key, format string, args ...any) {
+		bad = append(bad, fmt.Sprintf("%s: %s: %s", place(c.File), key, fmt.Sprintf(format, args...)))
+	}
+	oneOf := func(key, value string, allowed ...string) {
+		for _, a := range allowed {
+			if a == value {
+				return
+			}
+		}
+		say(key, "%q is none of %s", value, strings.Join(allowed, ", "))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		say("listen", "%q is not host:port, such as 127.0.0.1:7700", c.Listen)
+	}
+	if c.Server != "" {
+		if u, err := url.Parse(c.Server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			say("server", "%q is not a URL such as http://127.0.0.1:7700", c.Server)
+		}
+	}
+	if c.Temporal.Address != "" {
+		if _, _, err := net.SplitHostPort(c.Temporal.Address); err != nil {
+			say("temporal.address", "%q is not host:port, such as temporal.example.com:7233", c.Temporal.Address)
+		}
+	}
+	if c.Temporal.APIKey != "" && !strings.HasPrefix(c.Temporal.APIKey, "secret://") {
+		say("temporal.api_key", "is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings")
+	}
+	if (c.Temporal.TLS.CertFile == "") != (c.Temporal.TLS.KeyFile == "") {
+		say("temporal.tls", "cert_file (%q) and key_file (%q) are given together or not at all", c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile)
+	}
+	if c.Data == "" {
+		say("data", "is empty; name a directory")
+	}
+	oneOf("lang", c.Lang, "", "en", "ja")
+	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf("log.format", c.Log.Format, "text", "json")
+	return bad
+}
+

@@ -1,0 +1,106 @@
+package i18n
+
+import "github.com/muster-dr/muster/internal/run"
+
+var phases = map[run.Phase][2]string{
+	run.Activation:       {"activation", "発動"},
+	run.SafetyCheck:      {"safety check", "安否確認"},
+	run.Muster:           {"muster", "参集"},
+	run.SiteInspection:   {"site inspection", "建物点検"},
+	run.Communications:   {"communications", "連絡体制の確立"},
+	run.DamageAssessment: {"damage assessment", "被害状況の確認"},
+	run.Containment:      {"containment", "封じ込め"},
+	run.RecoveryDecision: {"recovery decision", "復旧方針の決定"},
+	run.Recovery:         {"recovery", "復旧"},
+	run.Verification:     {"verification", "復旧確認"},
+	run.Completion:       {"completion", "復旧完了の報告"},
+	run.Failback:         {"failback", "切り戻し"},
+	run.Closing:          {"closing", "終結"},
+}
+
+// Phase names a phase.
+func (l Lang) Phase(p run.Phase) string { return word(l, phases, p) }
+
+var states = map[run.State][2]string{
+	run.Running:              {"running", "実行中"},
+	run.Paused:               {"paused", "一時停止中"},
+	run.Refused:              {"refused", "開始を拒否"},
+	run.Recovered:            {"recovered", "復旧"},
+	run.PartlyRecovered:      {"partly recovered", "一部復旧"},
+	run.RecoveredAtAlternate: {"recovered at the alternate site", "代替拠点で復旧"},
+	run.NotResumable:         {"not resumable", "復旧できず"},
+	run.Cancelled:            {"cancelled", "中止"},
+	run.CleanUpIncomplete:    {"CLEAN-UP INCOMPLETE", "後始末が未完了"},
+}
+
+// State names where a run stands.
+func (l Lang) State(s run.State) string { return word(l, states, s) }
+
+var outcomes = map[run.Outcome][2]string{
+	run.Passed:  {"passed", "成功"},
+	run.Failed:  {"failed", "失敗"},
+	run.Unknown: {"unknown", "結果不明"},
+	run.Skipped: {"skipped", "省略"},
+}
+
+// Outcome names how a step ended.
+func (l Lang) Outcome(o run.Outcome) string { return word(l, outcomes, o) }
+
+var verdicts = map[run.Verdict][2]string{
+	run.Met:         {"met", "達成"},
+	run.Missed:      {"missed", "未達"},
+	run.NotProven:   {"not proven", "未立証"},
+	run.NoObjective: {"no objective", "目標なし"},
+}
+
+// Verdict names a verdict.
+func (l Lang) Verdict(v run.Verdict) string { return word(l, verdicts, v) }
+
+var kinds = map[run.Kind][2]string{
+	run.Drill:    {"drill", "訓練"},
+	run.Response: {"response", "実対応"},
+}
+
+// Kind names a run's kind.
+func (l Lang) Kind(k run.Kind) string { return word(l, kinds, k) }
+
+var depths = map[run.Depth][2]string{
+	run.Tabletop:    {"tabletop", "机上"},
+	run.Walkthrough: {"walkthrough", "手順確認"},
+	run.IsolatedRun: {"isolated", "隔離環境"},
+	run.Live:        {"live", "実機"},
+	run.Real:        {"real", "実災害"},
+}
+
+// Depth names how far a run reaches.
+func (l Lang) Depth(d run.Depth) string { return word(l, depths, d) }
+
+var effects = map[run.Effect][2]string{
+	run.Observe:  {"observe", "参照"},
+	run.Isolated: {"isolated", "隔離"},
+	run.Disrupt:  {"disrupt", "中断"},
+	run.Destroy:  {"destroy", "破壊"},
+}
+
+// Effect names what an action may do.
+func (l Lang) Effect(e run.Effect) string { return word(l, effects, e) }
+
+// Banner is the mark that everything about a run begins with.
+func (l Lang) Banner(k run.Kind) string {
+	if k == run.Response {
+		return l.T("REAL RESPONSE", "【実災害】REAL")
+	}
+	return l.T("【訓練】DRILL", "【訓練】DRILL")
+}
+
+// word falls back on the name itself, so that a name added later still shows.
+func word[K ~string](l Lang, words map[K][2]string, k K) string {
+	w, ok := words[k]
+	switch {
+	case !ok:
+		return string(k)
+	case l == JA:
+		return w[1]
+	}
+	return w[0]
+}
