@@ -1,0 +1,283 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/muster-dr/muster/internal/nearest"
+)
+
+// Kind is what a value is, as far as expressions are concerned. Durations and sizes
+// are text ("30s", "16MB"); duration("30s") makes one that can be compared.
+type Kind string
+
+const (
+	Text   Kind = "text"
+	Whole  Kind = "whole number"
+	Number Kind = "number" // JSON does not keep 3 and 3.0 apart: compare it, or convert it with double()
+	Truth  Kind = "true or false"
+	List   Kind = "list"
+	Map    Kind = "map"
+	Object Kind = "object"
+	Any    Kind = "any value" // known only when the run is there
+)
+
+// Shape describes a value: Elem for lists and maps, Fields for objects.
+type Shape struct {
+	Kind   Kind
+	Elem   *Shape
+	Fields []Field
+}
+
+// Field is a named part of an object.
+type Field struct {
+	Name string
+	Shape
+}
+
+// Checked is what the check of an expression found.
+type Checked struct {
+	Kind  Kind
+	Steps []string // steps whose outputs it reads, sorted
+}
+
+// Scope is what the expressions of one runbook can see. The zero value can't be used.
+type Scope struct {
+	steps []string
+	fresh sync.Once
+	env   *cel.Env
+	err   error
+	shape *shapes
+}
+
+// NewScope declares the outputs of steps, each a Field whose Name is the step's ID.
+func NewScope(steps []Field) *Scope {
+	s := &Scope{shape: &shapes{objects: map[string][]Field{}}}
+	for _, f := range steps {
+		s.steps = append(s.steps, f.Name)
+	}
+	s.shape.objects["#run"] = []Field{{"id", Shape{Kind: Text}}, {"kind", Shape{Kind: Text}}, {"depth", Shape{Kind: Text}}}
+	s.shape.objects["#steps"] = steps
+	return s
+}
+
+// number is JSON's number at check time: it can be compared with whole numbers and
+// fractions and converted, which is what works whichever of the two it turns out to be.
+var number = cel.OpaqueType("number")
+
+func (s *Scope) environment() (*cel.Env, error) {
+	s.fresh.Do(func() {
+		base, err := language()
+		if err != nil {
+			s.err = err
+			return
+		}
+		opts := []cel.EnvOption{
+			cel.Variable("run", cel.ObjectType("#run")),
+			cel.Variable("steps", cel.ObjectType("#steps")),
+			cel.Function("int", cel.Overload("number_to_int", []*cel.Type{number}, cel.IntType)),
+			cel.Function("double", cel.Overload("number_to_double", []*cel.Type{number}, cel.DoubleType)),
+			cel.Function("string", cel.Overload("number_to_string", []*cel.Type{number}, cel.StringType)),
+		}
+		for _, op := range []string{"_<_", "_<=_", "_>_", "_>=_"} {
+			for _, t := range []*cel.Type{cel.IntType, cel.DoubleType} {
+				opts = append(opts, cel.Function(op,
+					cel.Overload("number"+op+t.String(), []*cel.Type{number, t}, cel.BoolType),
+					cel.Overload(t.String()+op+"number", []*cel.Type{t, number}, cel.BoolType)))
+			}
+			opts = append(opts, cel.Function(op, cel.Overload("number"+op+"number", []*cel.Type{number, number}, cel.BoolType)))
+		}
+		// The provider comes last: it stands in front of the one the options need.
+		s.env, s.err = base.Extend(opts...)
+		if s.err != nil {
+			return
+		}
+		s.shape.Provider = s.env.CELTypeProvider()
+		s.env, s.err = s.env.Extend(cel.CustomTypeProvider(s.shape))
+	})
+	return s.env, s.err
+}
+
+// Check finds mistakes in one expression (without ${{ and }}) before anything runs: its
+// grammar, names, and types. The error is an *Error.
+func (s *Scope) Check(src string) (Checked, error) {
+	env, err := s.environment()
+	if err != nil {
+		return Checked{}, err
+	}
+	parsed, issues := env.Parse(src)
+	if issues.Err() != nil {
+		return Checked{}, firstIssue(src, issues)
+	}
+	checked, issues := env.Check(parsed)
+	if issues.Err() != nil {
+		return Checked{}, s.hint(firstIssue(src, issues))
+	}
+	out := Checked{Kind: kindOf(checked.OutputType())}
+	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.SelectKind {
+			return
+		}
+		sel := e.AsSelect()
+		if op := sel.Operand(); op.Kind() == ast.IdentKind && op.AsIdent() == "steps" && !slices.Contains(out.Steps, sel.FieldName()) {
+			out.Steps = append(out.Steps, sel.FieldName())
+		}
+	}))
+	slices.Sort(out.Steps)
+	return out, nil
+}
+
+// CheckString checks every expression of a string. Whole reports that the string is
+// one expression, which then gives the string's value and Kind; otherwise it is Text.
+func (s *Scope) CheckString(text string) (checked Checked, whole bool, err error) {
+	parts, err := Split(text)
+	if err != nil {
+		return Checked{}, false, err
+	}
+	checked.Kind = Text
+	for _, p := range parts {
+		if !p.Expression {
+			continue
+		}
+		c, err := s.Check(p.Text)
+		if err != nil {
+			return Checked{}, false, &Error{Offset: p.Offset + Place(err), Text: err.Error()}
+		}
+		if len(parts) == 1 {
+			return c, true, nil
+		}
+		for _, id := range c.Steps {
+			if !slices.Contains(checked.Steps, id) {
+				checked.Steps = append(checked.Steps, id)
+			}
+		}
+	}
+	slices.Sort(checked.Steps)
+	return checked, false, nil
+}
+
+// hint adds what was probably meant to "undefined field".
+func (s *Scope) hint(err error) error {
+	e, ok := err.(*Error)
+	if !ok || !strings.HasPrefix(e.Text, "undefined field ") {
+		return err
+	}
+	name := strings.Trim(strings.TrimPrefix(e.Text, "undefined field "), "'")
+	e.Offset++ // from the dot to the name
+	if s.shape.missing == "#steps" {
+		e.Text = fmt.Sprintf("there is no step %q", name)
+	} else {
+		e.Text = fmt.Sprintf("%s has no %q", strings.TrimPrefix(strings.TrimPrefix(s.shape.missing, "#steps."), "#"), name)
+	}
+	var names []string
+	for _, f := range s.shape.objects[s.shape.missing] {
+		names = append(names, f.Name)
+	}
+	switch near := nearest.Word(name, names); {
+	case near != "":
+		e.Text += fmt.Sprintf("; did you mean %q?", near)
+	case len(names) == 0:
+		e.Text += "; it has no output"
+	case len(names) > 12:
+		e.Text += "; there are " + strings.Join(names[:12], ", ") + ", …"
+	default:
+		e.Text += "; there are " + strings.Join(names, ", ")
+	}
+	return e
+}
+
+func kindOf(t *cel.Type) Kind {
+	switch t.Kind() {
+	case types.StringKind, types.DurationKind:
+		return Text
+	case types.IntKind, types.UintKind:
+		return Whole
+	case types.DoubleKind:
+		return Number
+	case types.BoolKind:
+		return Truth
+	case types.ListKind:
+		return List
+	case types.MapKind:
+		return Map
+	case types.StructKind:
+		return Object
+	case types.OpaqueKind:
+		return Number
+	}
+	return Any
+}
+
+// shapes gives CEL the fields of steps and run. Objects inside objects are named by
+// their path behind a "#", which no expression can spell: CEL takes a.b for a type
+// where a type has that name. missing is the object in which a field was looked for and not found last.
+type shapes struct {
+	types.Provider
+	objects map[string][]Field
+	missing string
+}
+
+func (s *shapes) FindStructType(name string) (*types.Type, bool) {
+	if _, ok := s.objects[name]; ok {
+		return types.NewTypeTypeWithParam(types.NewObjectType(name)), true
+	}
+	return s.Provider.FindStructType(name)
+}
+
+func (s *shapes) FindStructFieldNames(name string) ([]string, bool) {
+	fields, ok := s.objects[name]
+	if !ok {
+		return s.Provider.FindStructFieldNames(name)
+	}
+	out := make([]string, len(fields))
+	for i, f := range fields {
+		out[i] = f.Name
+	}
+	return out, true
+}
+
+func (s *shapes) FindStructFieldType(owner, field string) (*types.FieldType, bool) {
+	fields, ok := s.objects[owner]
+	if !ok {
+		return s.Provider.FindStructFieldType(owner, field)
+	}
+	for _, f := range fields {
+		if f.Name == field {
+			return &types.FieldType{Type: s.typeOf(owner+"."+field, f.Shape)}, true
+		}
+	}
+	s.missing = owner
+	return nil, false
+}
+
+func (s *shapes) typeOf(path string, sh Shape) *types.Type {
+	switch sh.Kind {
+	case Text:
+		return types.StringType
+	case Whole:
+		return types.IntType
+	case Number:
+		return number
+	case Truth:
+		return types.BoolType
+	case List, Map:
+		elem := types.DynType
+		if sh.Elem != nil {
+			elem = s.typeOf(path+"[]", *sh.Elem)
+		}
+		if sh.Kind == List {
+			return types.NewListType(elem)
+		}
+		return types.NewMapType(types.StringType, elem)
+	case Object:
+		s.objects[path] = sh.Fields
+		return types.NewObjectType(path)
+	}
+	return types.DynType
+}

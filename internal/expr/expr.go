@@ -1,0 +1,212 @@
+// Package expr evaluates the ${{ ... }} expressions and the if: guards of plan files.
+// They are CEL: no loops without end, no clock, no time zones, no way out to the
+// world, and a limit on what one evaluation may cost. The same input gives the same
+// value on every machine, so that workflows may call it under replay.
+package expr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/env"
+	"cel.dev/cel-go/common/types"
+)
+
+const (
+	// MaxLength bounds the characters of one expression.
+	MaxLength = 4096
+	// maxCost bounds the work of one evaluation, in CEL's units; a comparison is
+	// about one, and a pass over a list one an element.
+	maxCost = 100_000
+)
+
+// Error is a mistake in an expression. Offset counts bytes from the start of the text
+// that was given, which may be a sentence with expressions in it.
+type Error struct {
+	Offset int
+	Text   string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// language is CEL without timestamps: their functions read the machine's time zone
+// data, which differs between machines.
+var language = sync.OnceValues(func() (*cel.Env, error) {
+	var clocks []*env.Function
+	for _, f := range []string{"timestamp", "getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate",
+		"getDayOfWeek", "getHours", "getMinutes", "getSeconds", "getMilliseconds"} {
+		clocks = append(clocks, env.NewFunction(f))
+	}
+	return cel.NewCustomEnv(
+		cel.StdLib(cel.StdLibSubset(&env.LibrarySubset{ExcludeFunctions: clocks})),
+		cel.EagerlyValidateDeclarations(false),
+		cel.ParserExpressionSizeLimit(MaxLength),
+		cel.ParserRecursionLimit(64),
+		cel.ParserErrorRecoveryLimit(8),
+		cel.ExpressionNodeLimit(2000),
+		cel.CrossTypeNumericComparisons(true),
+		cel.EnableIdentifierEscapeSyntax(),
+	)
+})
+
+// Bool evaluates a guard. The variables are "steps" (outputs by step ID) and "run"
+// (id, kind, depth); outputs may be decoded JSON or json.RawMessage.
+func Bool(src string, vars map[string]any) (bool, error) {
+	v, err := evaluate(src, vars)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.(types.Bool)
+	if !ok {
+		return false, &Error{Text: fmt.Sprintf("%q gives %s, not true or false", short(src), v.Type().TypeName())}
+	}
+	return bool(b), nil
+}
+
+// Interpolate replaces the ${{ ... }} in every string of a JSON value. A string that
+// is one expression takes the expression's value and type; inside a longer string the
+// value becomes text. Keys of objects are left alone, and a value without expressions
+// is returned as it is.
+func Interpolate(raw json.RawMessage, vars map[string]any) (json.RawMessage, error) {
+	if !bytes.Contains(raw, []byte(opening)) {
+		return raw, nil
+	}
+	v, err := decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if v, err = fillIn(v, vars); err != nil {
+		return nil, err
+	}
+	return encode(v)
+}
+
+func fillIn(v any, vars map[string]any) (any, error) {
+	switch v := v.(type) {
+	case string:
+		return fillString(v, vars)
+	case []any:
+		for i := range v {
+			e, err := fillIn(v[i], vars)
+			if err != nil {
+				return nil, err
+			}
+			v[i] = e
+		}
+		return v, nil
+	case map[string]any:
+		// The first mistake by name, so that the same input gives the same error.
+		for _, k := range sortedKeys(v) {
+			e, err := fillIn(v[k], vars)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", k, err)
+			}
+			v[k] = e
+		}
+		return v, nil
+	}
+	return v, nil
+}
+
+func fillString(s string, vars map[string]any) (any, error) {
+	parts, err := Split(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) == 1 && parts[0].Expression {
+		v, err := evaluate(parts[0].Text, vars)
+		if err != nil {
+			return nil, err
+		}
+		return native(v)
+	}
+	var out bytes.Buffer
+	for _, p := range parts {
+		if !p.Expression {
+			out.WriteString(p.Text)
+			continue
+		}
+		v, err := evaluate(p.Text, vars)
+		if err != nil {
+			return nil, err
+		}
+		if err := writeText(&out, v); err != nil {
+			return nil, fmt.Errorf("%s: %w", short(p.Text), err)
+		}
+	}
+	return out.String(), nil
+}
+
+func evaluate(src string, vars map[string]any) (value, error) {
+	e, err := language()
+	if err != nil {
+		return nil, err
+	}
+	ast, issues := e.Parse(src)
+	if issues.Err() != nil {
+		return nil, firstIssue(src, issues)
+	}
+	prg, err := e.Program(ast, cel.CostLimit(maxCost), cel.MemoryLimit(16<<20))
+	if err != nil {
+		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
+	}
+	in, err := normalise(vars)
+	if err != nil {
+		return nil, err
+	}
+	v, _, err := prg.Eval(in)
+	if err != nil {
+		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
+	}
+	return v, nil
+}
+
+// firstIssue is the first mistake CEL found, with its place as an offset in bytes.
+func firstIssue(src string, issues *cel.Issues) error {
+	errs := issues.Errors()
+	if len(errs) == 0 {
+		return &Error{Text: issues.Err().Error()}
+	}
+	first := errs[0]
+	for _, e := range errs[1:] {
+		if l, f := e.Location, first.Location; l.Line() < f.Line() || l.Line() == f.Line() && l.Column() < f.Column() {
+			first = e
+		}
+	}
+	return &Error{Offset: offset(src, first.Location.Line(), first.Location.Column()), Text: plain(first.Message)}
+}
+
+// offset turns CEL's place (lines from 1, columns in characters from 0) into bytes.
+func offset(src string, line, column int) int {
+	l, c := 1, 0
+	for i, r := range src {
+		if l == line && c >= column {
+			return i
+		}
+		if r == '\n' {
+			l, c = l+1, 0
+			continue
+		}
+		c++
+	}
+	return len(src)
+}
+
+func short(src string) string {
+	if r := []rune(src); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return src
+}
+
+// Place returns where in the text an error lies, 0 when it does not say.
+func Place(err error) int {
+	if e := new(Error); errors.As(err, &e) {
+		return e.Offset
+	}
+	return 0
+}

@@ -1,0 +1,189 @@
+package expr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+type value = ref.Val
+
+// decode reads JSON with whole numbers as int64: CEL keeps whole numbers and fractions
+// apart, and JSON does not.
+func decode(raw []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	return numbers(v), nil
+}
+
+func encode(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+			return i
+		}
+		f, err := v.Float64()
+		if err != nil {
+			return v.String()
+		}
+		return f
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = numbers(v[k])
+		}
+	}
+	return v
+}
+
+// normalise makes the variables plain values, whatever they came as: raw JSON, decoded
+// JSON with float64 for whole numbers, or Go structs. Only what the caller gave at the
+// outer two levels is copied.
+func normalise(vars map[string]any) (map[string]any, error) {
+	b, err := json.Marshal(vars)
+	if err != nil {
+		return nil, fmt.Errorf("variables of an expression: %w", err)
+	}
+	v, err := decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("variables of an expression: %w", err)
+	}
+	m, _ := v.(map[string]any)
+	if m == nil {
+		m = map[string]any{}
+	}
+	for _, k := range []string{"steps", "run"} {
+		if m[k] == nil {
+			m[k] = map[string]any{}
+		}
+	}
+	return m, nil
+}
+
+// native turns a CEL value into what encoding/json writes.
+func native(v value) (any, error) {
+	switch v := v.(type) {
+	case types.Null:
+		return nil, nil
+	case types.Bool:
+		return bool(v), nil
+	case types.Int:
+		return int64(v), nil
+	case types.Uint:
+		return uint64(v), nil
+	case types.Double:
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, &Error{Text: "the expression gives no finite number"}
+		}
+		return float64(v), nil
+	case types.String:
+		return string(v), nil
+	case types.Duration:
+		return run.Duration(v.Duration).String(), nil
+	case traits.Mapper:
+		out := map[string]any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			k := it.Next()
+			name, ok := k.(types.String)
+			if !ok {
+				return nil, &Error{Text: "the expression gives a map whose keys are not text"}
+			}
+			e, err := native(v.Get(k))
+			if err != nil {
+				return nil, err
+			}
+			out[string(name)] = e
+		}
+		return out, nil
+	case traits.Lister:
+		out := []any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			e, err := native(it.Next())
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, e)
+		}
+		return out, nil
+	}
+	return nil, &Error{Text: fmt.Sprintf("the expression gives a %s, which no file can hold", v.Type().TypeName())}
+}
+
+// writeText writes a value as it stands inside a sentence.
+func writeText(out *bytes.Buffer, v value) error {
+	n, err := native(v)
+	if err != nil {
+		return err
+	}
+	switch n := n.(type) {
+	case nil:
+		return &Error{Text: "the value is null and can't be part of a text"}
+	case string:
+		out.WriteString(n)
+		return nil
+	}
+	b, err := encode(n)
+	if err != nil {
+		return err
+	}
+	out.Write(b)
+	return nil
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// plain makes CEL's messages read like ours.
+func plain(msg string) string {
+	msg = strings.ReplaceAll(msg, " (in container '')", "")
+	msg = strings.TrimPrefix(msg, "Syntax error: ")
+	if strings.HasPrefix(msg, "undeclared reference to ") {
+		name := strings.TrimPrefix(msg, "undeclared reference to ")
+		return "there is no " + strings.Trim(name, "'") + "; expressions can use steps.ID.field and run.id, run.kind, run.depth"
+	}
+	if strings.HasPrefix(msg, "found no matching overload for ") {
+		rest := strings.TrimPrefix(msg, "found no matching overload for ")
+		op, args, _ := strings.Cut(rest, " applied to ")
+		op = strings.ReplaceAll(strings.Trim(op, "'"), "_", "")
+		return fmt.Sprintf("%s can't be applied to %s; convert with int(), double() or string()", op, strings.Trim(args, "'"))
+	}
+	return msg
+}
