@@ -1,0 +1,96 @@
+# muster: `make help` lists what can be made. Needs Go 1.26 and make; PostgreSQL is
+# installed when it is missing (scripts/need-postgresql).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# One set of build flags for everything, so that the build cache is shared by builds, tests
+# and checks: the embedded engine takes minutes to compile once.
+export CGO_ENABLED := 0
+GOFLAGS := $(strip -trimpath $(filter-out -trimpath,$(GOFLAGS)))
+# A tree without usable git data builds all the same, only without the revision in it.
+ifeq ($(shell git rev-parse --verify -q HEAD 2>/dev/null),)
+GOFLAGS += -buildvcs=false
+endif
+export GOFLAGS
+
+GO ?= go
+FUZZTIME ?= 20s
+
+.PHONY: help build engine postgresql tools test race check check-selftest lint generate generated \
+	demo demo-interactive bench fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+build: engine ## build bin/muster, bin/muster-engine and bin/muster-witness
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/muster ./cmd/muster
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/muster-witness ./cmd/muster-witness
+
+engine:
+	@mkdir -p bin
+	@test -x bin/muster-engine || echo "building the engine; the first time takes some minutes"
+	cd engine && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/muster-engine ./cmd/muster-engine
+
+postgresql:
+	@scripts/need-postgresql
+
+tools: bin/tools/.current
+
+bin/tools/.current: tools/go.mod tools/go.sum
+	@mkdir -p bin/tools
+	$(GO) build -modfile=tools/go.mod -o bin/tools/ tool
+	@touch $@
+
+test: postgresql build tools ## run every test of both modules; a skipped test fails
+	scripts/test
+
+race: postgresql build tools ## the same under the race detector (needs a C compiler)
+	CGO_ENABLED=1 scripts/test -race
+
+check: build tools lint generated check-selftest ## everything a change must pass besides the tests
+	$(GO) test ./internal/archtest
+	bin/muster validate .
+	$(GO) mod tidy -diff
+	cd engine && $(GO) mod tidy -diff
+	$(GO) mod verify
+
+lint: tools ## formatting, vet, staticcheck and workflowcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go' -not -path './.*/*')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	cd engine && $(GO) vet ./...
+	bin/tools/staticcheck ./...
+	cd engine && ../bin/tools/staticcheck ./...
+	bin/tools/workflowcheck ./workflows/...
+
+check-selftest: tools
+	scripts/check-planted-clock
+
+generate: build ## write again what is made from the code: docs/actions.md, the schemas, the command reference
+	scripts/generate docs
+
+generated: build
+	@scripts/generate .cache/generated
+	@diff -ru docs/actions.md .cache/generated/actions.md && diff -ru docs/schema .cache/generated/schema \
+		|| { echo "generated files are not current: make generate"; exit 1; }
+
+demo: postgresql build ## a whole drill on two real PostgreSQL servers, with simulated people
+	bin/muster demo
+
+demo-interactive: postgresql build ## the same, left up for you to play all roles
+	bin/muster demo --interactive
+
+bench: postgresql build ## measure the goals of docs/performance.md on this machine
+	$(GO) run ./bench
+
+fuzz: ## fuzz every parser for $(FUZZTIME) each
+	@for spec in $$(grep -rEno 'func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's|^\./||; s|/[^/]*_test.go:[0-9]+:func |:|'); do \
+		echo "== $${spec#*:} in $${spec%%:*}"; \
+		$(GO) test "./$${spec%%:*}" -run '^$$' -fuzz "^$${spec#*:}$$" -fuzztime $(FUZZTIME); \
+	done
+
+clean: ## remove what was built and the demo's folder
+	rm -rf bin .cache .muster-demo
