@@ -41,7 +41,12 @@ var language = sync.OnceValues(func() (*cel.Env, error) {
 		"getDayOfWeek", "getHours", "getMinutes", "getSeconds", "getMilliseconds"} {
 		clocks = append(clocks, env.NewFunction(f))
 	}
+	registry, err := types.NewRegistry()
+	if err != nil {
+		return nil, err
+	}
 	return cel.NewCustomEnv(
+		cel.CustomTypeAdapter(ordered{registry}),
 		cel.StdLib(cel.StdLibSubset(&env.LibrarySubset{ExcludeFunctions: clocks})),
 		cel.EagerlyValidateDeclarations(false),
 		cel.ParserExpressionSizeLimit(MaxLength),
@@ -150,7 +155,7 @@ func evaluate(src string, vars map[string]any) (value, error) {
 	if issues.Err() != nil {
 		return nil, firstIssue(src, issues)
 	}
-	prg, err := e.Program(ast, cel.CostLimit(maxCost), cel.MemoryLimit(16<<20))
+	prg, err := e.Program(ast, cel.CostLimit(maxCost), cel.CustomDecoratorV2(orderLiterals), cel.MemoryLimit(16<<20))
 	if err != nil {
 		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
 	}

@@ -69,6 +69,27 @@ func TestBool(t *testing.T) {
 	}
 }
 
+// A workflow may evaluate an expression again at every replay.
+func TestMapsHaveAnOrder(t *testing.T) {
+	many := map[string]any{}
+	for i := range 26 {
+		many[string(rune('a'+i))] = i
+	}
+	in := map[string]any{"steps": map[string]any{"s": map[string]any{"m": many}}}
+	for src, want := range map[string]string{
+		`"${{ steps.s.m.map(k, k) }}"`:                 `["a","b","c","d","e","f","g","h","i","j","k","l","m","n","o","p","q","r","s","t","u","v","w","x","y","z"]`,
+		`"${{ {3: 1, 1: 1, 2: 1}.map(k, k) }}"`:        `[1,2,3]`,
+		`"${{ {'x': {'b': 1, 'a': 2}}.x.map(k, k) }}"`: `["a","b"]`,
+	} {
+		for range 20 {
+			got, err := Interpolate(json.RawMessage(src), in)
+			if err != nil || string(got) != want {
+				t.Fatalf("%s = %s, %v, want %s", src, got, err, want)
+			}
+		}
+	}
+}
+
 // A guard comes from a file: it must not be able to occupy a workflow worker.
 func TestCostIsBounded(t *testing.T) {
 	list := "[" + strings.Repeat("1,", 200) + "1]"
