@@ -1,0 +1,94 @@
+// Package secret resolves the references that files hold in place of secrets, on the
+// site worker and at the moment of use, and keeps the values out of everything that
+// is written down.
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// Scheme begins every reference: secret://env/NAME, secret://file/path.
+const Scheme = "secret://"
+
+const (
+	// minLength: a shorter value can't be removed from outputs without ruining them.
+	minLength = 4
+	maxLength = 64 << 10
+)
+
+// Resolver gives the value behind a reference. Its errors name the reference and
+// never hold the value.
+type Resolver interface {
+	Resolve(ctx context.Context, ref string) (string, error)
+}
+
+// IsRef reports whether s is a reference to a secret.
+func IsRef(s string) bool { return strings.HasPrefix(s, Scheme) }
+
+// Local resolves secret://env/NAME from the worker's environment and
+// secret://file/PATH from the file /PATH on the worker's machine. A file that everybody
+// may read is refused; one line end at its end does not belong to the value.
+type Local struct{}
+
+func (Local) Resolve(_ context.Context, ref string) (string, error) {
+	rest, ok := strings.CutPrefix(ref, Scheme)
+	if !ok {
+		// The value itself may stand here by mistake, so it is not repeated.
+		return "", errors.New("a secret is given by reference: secret://env/NAME or secret://file/path")
+	}
+	store, name, _ := strings.Cut(rest, "/")
+	if name == "" {
+		return "", fmt.Errorf("%s names nothing; write secret://env/NAME or secret://file/path", ref)
+	}
+	var value string
+	var err error
+	switch store {
+	case "env":
+		value, ok = os.LookupEnv(name)
+		if !ok {
+			err = fmt.Errorf("%s: the site worker's environment has no %s", ref, name)
+		}
+	case "file":
+		value, err = readFile(ref, "/"+strings.TrimLeft(name, "/"))
+	default:
+		err = fmt.Errorf("%s: there is no secret store %q; there are env and file", ref, store)
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case len(value) < minLength:
+		return "", fmt.Errorf("%s holds fewer than %d characters; so short a secret can't be kept out of outputs: choose a longer one", ref, minLength)
+	case len(value) > maxLength:
+		return "", fmt.Errorf("%s holds more than %d bytes; that is no secret", ref, maxLength)
+	}
+	return value, nil
+}
+
+func readFile(ref, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", ref, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", ref, err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s: %s is no regular file", ref, path)
+	}
+	if info.Mode().Perm()&0o004 != 0 {
+		return "", fmt.Errorf("%s: everybody on this machine may read %s; run: chmod o-rwx %s", ref, path, path)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxLength+2))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", ref, err)
+	}
+	value := strings.TrimSuffix(string(b), "\n")
+	return strings.TrimSuffix(value, "\r"), nil
+}
