@@ -1,0 +1,149 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// summaryKinds are the events that a Summary rests on.
+var summaryKinds = []run.EventKind{run.RunStarted, run.RunRefused, run.RunPaused, run.RunResumed, run.RunEnded, run.PhaseStarted}
+
+func summarized(k run.EventKind) bool {
+	for _, s := range summaryKinds {
+		if s == k {
+			return true
+		}
+	}
+	return false
+}
+
+// Summarize makes a run's summary from its events, in whatever order they come. A
+// run whose start is not among them has the time of its first event and no scenario.
+func Summarize(events []run.Event) (Summary, error) {
+	var s Summary
+	// A run's own workflow numbers the events that matter here, so their numbers
+	// are their order; those of others only tell the time.
+	sorted := append([]run.Event(nil), events...)
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Seq < sorted[j].Seq })
+	for i, e := range sorted {
+		if i == 0 || e.At.Before(s.StartedAt) {
+			s.StartedAt = e.At
+		}
+	}
+	for _, e := range sorted {
+		if s.Run == "" {
+			s.Run, s.State = e.Run, run.Running
+		}
+		switch e.Kind {
+		case run.RunStarted:
+			var d run.Started
+			if err := e.Decode(&d); err != nil {
+				return Summary{}, fmt.Errorf("event %s/%d of run %s: %w", e.Writer, e.Seq, e.Run, err)
+			}
+			s.Kind, s.Depth, s.Scenario, s.PlanHash, s.By, s.StartedAt = d.Kind, d.Depth, d.Scenario, d.PlanHash, e.By, e.At
+		case run.PhaseStarted:
+			s.Phase = e.Phase
+		case run.RunPaused:
+			s.State = run.Paused
+		case run.RunResumed:
+			s.State = run.Running
+		case run.RunRefused:
+			s.State, s.EndedAt = run.Refused, &e.At
+		case run.RunEnded:
+			var d run.Ended
+			if err := e.Decode(&d); err != nil {
+				return Summary{}, fmt.Errorf("event %s/%d of run %s: %w", e.Writer, e.Seq, e.Run, err)
+			}
+			s.State, s.EndedAt = d.State, &e.At
+		}
+	}
+	return s, nil
+}
+
+func resummarize(ctx context.Context, tx *sql.Tx, runID string) error {
+	marks, args := make([]string, len(summaryKinds)), []any{runID}
+	for i, k := range summaryKinds {
+		marks[i] = fmt.Sprintf("$%d", i+2)
+		args = append(args, string(k))
+	}
+	// The first event is wanted too: it tells when a run began whose start is lost.
+	entries, err := events(ctx, tx, `SELECT position, body FROM events WHERE run = $1 AND (kind IN (`+strings.Join(marks, ", ")+`)
+		OR position = (SELECT MIN(position) FROM events WHERE run = $1)) ORDER BY position`, args...)
+	if err != nil {
+		return err
+	}
+	all := make([]run.Event, len(entries))
+	for i, e := range entries {
+		all[i] = e.Event
+	}
+	sum, err := Summarize(all)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(sum)
+	if err != nil {
+		return err
+	}
+	ended := 0
+	if sum.State.Ended() {
+		ended = 1
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO runs (run, position, scenario, kind, ended, body) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (run) DO UPDATE SET scenario = excluded.scenario, kind = excluded.kind, ended = excluded.ended, body = excluded.body`,
+		runID, entries[0].Position, sum.Scenario, string(sum.Kind), ended, string(body))
+	return err
+}
+
+func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
+	query, args := `SELECT body FROM runs WHERE 1 = 1`, []any(nil)
+	where := func(column string, value any) {
+		args = append(args, value)
+		query += fmt.Sprintf(" AND %s = $%d", column, len(args))
+	}
+	if f.Run != "" {
+		where("run", f.Run)
+	}
+	if f.Scenario != "" {
+		where("scenario", f.Scenario)
+	}
+	if f.Kind != "" {
+		where("kind", string(f.Kind))
+	}
+	if f.Open {
+		where("ended", 0)
+	}
+	query += " ORDER BY position DESC"
+	if f.Limit > 0 {
+		args = append(args, f.Limit)
+		query += fmt.Sprintf(" LIMIT $%d", len(args))
+	}
+	out, err := summaries(ctx, s.read, query, args...)
+	return out, s.explain("list runs", err)
+}
+
+func summaries(ctx context.Context, q querier, query string, args ...any) ([]Summary, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Summary
+	for rows.Next() {
+		var body string
+		var sum Summary
+		if err := rows.Scan(&body); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(body), &sum); err != nil {
+			return nil, err
+		}
+		out = append(out, sum)
+	}
+	return out, rows.Err()
+}
