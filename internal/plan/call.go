@@ -106,3 +106,26 @@ type Observed struct {
 	// LastOKAt is when the last success before a failure ended.
 	LastOKAt time.Time `json:"last_ok_at,omitzero"`
 }
+
+// Activities of the control plane (package activities/record), by type.
+const (
+	ActivityAppend   = "record.append"   // []run.Event → nothing: journal a batch
+	ActivityToken    = "record.token"    // TokenRequest → int64: the fencing token
+	ActivityHolder   = "record.holder"   // system name → who holds its switch lock, as the lock answers
+	ActivityEvaluate = "record.evaluate" // Guard → bool: a step's if:
+)
+
+// TokenRequest asks for a run's fencing token for a system.
+type TokenRequest struct {
+	Run    string `json:"run"`
+	System string `json:"system"`
+}
+
+// Guard is a step's condition with what it may refer to.
+type Guard struct {
+	Expr  string                     `json:"expr"`
+	Run   string                     `json:"run"`
+	Kind  run.Kind                   `json:"kind"`
+	Depth run.Depth                  `json:"depth"`
+	Vars  map[string]json.RawMessage `json:"vars,omitempty"`
+}

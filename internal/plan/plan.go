@@ -332,3 +332,37 @@ func (e Estate) InRole(role string) []Person {
 	}
 	return out
 }
+
+// LongestBudget is the forecast of a runbook's machine time: the budgets along the
+// longest chain of needs, steps without a budget or done by people left out. False
+// when no step has a budget: then there is no ground for a forecast.
+func LongestBudget(steps []Step) (run.Duration, bool) {
+	at := make(map[string]int, len(steps))
+	for i, s := range steps {
+		at[s.ID] = i
+	}
+	longest := make([]run.Duration, len(steps))
+	done := make([]bool, len(steps))
+	var reach func(i int) run.Duration
+	reach = func(i int) run.Duration {
+		if done[i] {
+			return longest[i]
+		}
+		done[i] = true // a compiled plan has no cycles; a broken one must not hang
+		var before run.Duration
+		for _, need := range steps[i].Needs {
+			if n, ok := at[need]; ok {
+				before = max(before, reach(n))
+			}
+		}
+		longest[i] = before + steps[i].Budget
+		return longest[i]
+	}
+	var most run.Duration
+	known := false
+	for i, s := range steps {
+		most = max(most, reach(i))
+		known = known || s.Budget > 0
+	}
+	return most, known
+}

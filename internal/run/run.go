@@ -169,10 +169,12 @@ func (s State) Ended() bool { return s != Running && s != Paused && s != "" }
 type Choice string
 
 const (
-	Alternate    Choice = "alternate"     // switch to the alternate site
-	InPlace      Choice = "in_place"      // recover at the stricken site
-	StandDown    Choice = "stand_down"    // nothing to recover: precaution or false alarm
-	GiveUpForNow Choice = "not_resumable" // neither is possible now; recorded, ends as not resumable
+	Alternate   Choice = "alternate"     // switch to the alternate site
+	InPlace     Choice = "in_place"      // recover at the stricken site
+	StandDown   Choice = "stand_down"    // nothing to recover: precaution or false alarm
+	NotPossible Choice = "not_resumable" // neither is possible now; recorded, the run ends as not resumable
+	GoHome      Choice = "return"        // failback: return to the home site
+	Stay        Choice = "stay"          // failback: stay where it is, recorded as a decision
 )
 
 // Safety is a person's answer to the safety check.

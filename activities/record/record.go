@@ -1,0 +1,92 @@
+// Package record is the control plane's own activities: the journal, the fencing
+// tokens, the holders of switch locks and the conditions of steps. They run beside the
+// workflows, in `muster server`.
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Deps is what the activities work on.
+type Deps struct {
+	Store  journal.Store
+	Client client.Client
+}
+
+// Register registers the activities on the control plane's worker.
+func Register(w worker.ActivityRegistry, d Deps) {
+	name := func(n string) activity.RegisterOptions { return activity.RegisterOptions{Name: n} }
+	w.RegisterActivityWithOptions(d.Append, name(plan.ActivityAppend))
+	w.RegisterActivityWithOptions(d.Token, name(plan.ActivityToken))
+	w.RegisterActivityWithOptions(d.Holder, name(plan.ActivityHolder))
+	w.RegisterActivityWithOptions(d.Evaluate, name(plan.ActivityEvaluate))
+}
+
+// Append journals a batch. Delivered twice is the same as once.
+func (d Deps) Append(ctx context.Context, events []run.Event) error {
+	return d.Store.Append(ctx, events)
+}
+
+// Token is the fencing token of a run for a system.
+func (d Deps) Token(ctx context.Context, r plan.TokenRequest) (int64, error) {
+	return d.Store.Token(ctx, r.System, r.Run)
+}
+
+// holder mirrors workflows.Holder: activities do not import workflows.
+type holder struct {
+	Run    string `json:"run"`
+	Kept   bool   `json:"kept"`
+	Reason string `json:"reason"`
+}
+
+// Holder asks a system's switch lock who holds it; an empty run is nobody (any more).
+func (d Deps) Holder(ctx context.Context, system string) (holder, error) {
+	var h holder
+	id := "switch/" + system
+	lock, err := d.Client.DescribeWorkflowExecution(ctx, id, "")
+	var gone *serviceerror.NotFound
+	if errors.As(err, &gone) || err == nil && lock.GetWorkflowExecutionInfo().GetCloseTime() != nil {
+		return h, nil
+	}
+	if err != nil {
+		return h, fmt.Errorf("ask who holds %s: %w", system, err)
+	}
+	answer, err := d.Client.QueryWorkflow(ctx, id, "", "holder")
+	if err != nil {
+		return h, fmt.Errorf("ask who holds %s: %w", system, err)
+	}
+	return h, answer.Get(&h)
+}
+
+// Evaluate evaluates a step's if: over the outputs of earlier steps. A wrong
+// expression is a finding: repeating it would not help.
+func (d Deps) Evaluate(_ context.Context, g plan.Guard) (bool, error) {
+	steps := map[string]any{}
+	for id, raw := range g.Vars {
+		var v any
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return false, fmt.Errorf("output of step %s: %w", id, err)
+		}
+		steps[id] = v
+	}
+	ok, err := expr.Bool(g.Expr, map[string]any{"steps": steps,
+		"run": map[string]any{"id": g.Run, "kind": string(g.Kind), "depth": string(g.Depth)}})
+	if err != nil {
+		return false, temporal.NewNonRetryableApplicationError(err.Error(), plan.ErrFinding, nil)
+	}
+	return ok, nil
+}

@@ -1,0 +1,156 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// activate takes the run from its start to the moment the people are called: the
+// steady state is seen, the event happens (an inject of a drill, or it has happened),
+// somebody or something notices, and the roster is called (B-STP-00).
+func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
+	if r.in.Kind == run.Drill && r.movesThings() {
+		if not := r.untilSteady(ctx, r.systems, r.plan.Scenario.Baseline.Std(), r.plan.Scenario.Baseline.Std()+baselineWait); len(not) > 0 {
+			if ctx.Err() == nil {
+				r.giveUp(ctx, fmt.Sprintf("%v was not in full service before the drill, so nothing was broken", not))
+			}
+			return run.Failed, fmt.Sprintf("not in full service before the drill: %v", not)
+		}
+	}
+	if why := r.inject(ctx); why != "" {
+		r.giveUp(ctx, why)
+		return run.Failed, why
+	}
+	r.detect(ctx)
+	if ctx.Err() != nil {
+		return run.Skipped, "aborted"
+	}
+
+	var all []string
+	for _, m := range r.people {
+		if len(m.plan.Roles) > 0 {
+			all = append(all, m.plan.ID)
+		}
+	}
+	r.tell(ctx, all,
+		fmt.Sprintf("%s: the response is activated. Report that you are safe, then come to the muster place.", r.plan.Scenario.Title.In("en")),
+		fmt.Sprintf("%s：緊急時対応を発動しました。安否を報告し、参集してください。", r.plan.Scenario.Title.In("ja")))
+	r.call(ctx, all, "")
+	return run.Passed, ""
+}
+
+// giveUp aborts a drill that must not go on.
+func (r *response) giveUp(ctx workflow.Context, reason string) {
+	r.log.add(ctx, run.Event{Kind: run.RunAbortRequested, By: run.Engine, Reason: reason})
+	r.abort = &Control{By: run.Engine, Reason: reason}
+	r.stop()
+}
+
+// inject lets the scenario happen. It returns why it could not, or "".
+func (r *response) inject(ctx workflow.Context) string {
+	if r.in.Kind == run.Response || !r.movesThings() {
+		return ""
+	}
+	began := workflow.Now(ctx)
+	for _, s := range r.plan.Scenario.Injects {
+		if wait := s.After.Std() - workflow.Now(ctx).Sub(began); wait > 0 {
+			if workflow.Sleep(ctx, wait) != nil {
+				return ""
+			}
+		}
+		h := r.handsFor(s.Starts)
+		a := h.try(ctx, run.Activation, s, 1)
+		r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: run.Activation, System: s.Starts, Step: s.ID, Action: s.Uses, Site: s.Site,
+			Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
+		if s.Effect.Once() {
+			r.injected = append(r.injected, workedStep{step: s, ending: a.ending})
+		}
+		if a.ending != passed {
+			return fmt.Sprintf("inject %s: %s", s.ID, a.reason)
+		}
+		if s.Starts != "" {
+			r.occur(ctx, s.Starts, happenedAt(a.result, workflow.Now(ctx)), "inject")
+		}
+	}
+	return ""
+}
+
+// happenedAt is when an inject says that it struck, by the injecting worker's clock.
+func happenedAt(res plan.Result, otherwise time.Time) time.Time {
+	var out struct {
+		At time.Time `json:"at"`
+	}
+	if json.Unmarshal(res.Output, &out) == nil && !out.At.IsZero() {
+		return out.At
+	}
+	if !res.StartedAt.IsZero() {
+		return res.StartedAt
+	}
+	return otherwise
+}
+
+// occur starts a system's RTO clock, once.
+func (r *response) occur(ctx workflow.Context, name string, at time.Time, source string) {
+	for _, s := range r.systems {
+		if s.plan.Name == name && s.occurred.IsZero() {
+			s.occurred = at.UTC()
+			r.log.add(ctx, run.Event{Kind: run.EventOccurred, Phase: r.phase, System: name, By: run.Engine,
+				Data: run.Encode(run.Occurrence{At: at.UTC(), Source: source})})
+		}
+	}
+}
+
+// detect waits for the first sign that somebody could act on. The clock of a system
+// whose stop nobody timed starts at its first failed probe, or at the report,
+// whichever is earlier (requirement O-02).
+func (r *response) detect(ctx workflow.Context) {
+	reported := workflow.Now(ctx)
+	if since, err := time.Parse(time.RFC3339Nano, r.in.Since); err == nil {
+		reported = since
+	}
+	if r.in.Kind == run.Drill && len(r.watches) > 0 && len(r.plan.Scenario.Injects) > 0 {
+		_, _ = workflow.AwaitWithTimeout(ctx, r.plan.Scenario.DetectWait.Std(), func() bool { return r.firstDown() != nil })
+	}
+	detection := run.Detection{At: workflow.Now(ctx).UTC(), Source: "reported"}
+	if w := r.firstDown(); w != nil {
+		detection = run.Detection{At: w.since.UTC(), Source: w.probe.Name}
+	}
+	r.log.add(ctx, run.Event{Kind: run.EventDetected, Phase: r.phase, By: run.Engine, Data: run.Encode(detection)})
+	for _, s := range r.systems {
+		at, source := reported, "reported"
+		for _, w := range r.watches {
+			if w.probe.System == s.plan.Name && len(w.downs) > 0 && w.downs[0].At.Before(at) && r.in.Since == "" {
+				at, source = w.downs[0].At, "probe"
+			}
+		}
+		r.occur(ctx, s.plan.Name, at, source)
+	}
+}
+
+// firstDown is the probe that first told of a failure, or nil.
+func (r *response) firstDown() *watch {
+	var first *watch
+	for _, w := range r.watches {
+		if len(w.downs) > 0 && (first == nil || w.downs[0].At.Before(first.downs[0].At)) {
+			first = w
+		}
+	}
+	return first
+}
+
+// handsFor are the run's own hands, for injects and checks.
+func (r *response) handsFor(name string) *hands {
+	h := &hands{run: r.in.RunID, kind: r.in.Kind, depth: r.plan.Scenario.Depth, system: name, estate: r.plan.Estate, log: r.log}
+	for _, s := range r.systems {
+		if s.plan.Name == name {
+			h.token = s.token
+		}
+	}
+	return h
+}

@@ -1,0 +1,259 @@
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// hands carry out single steps on site workers, for a runbook or for the run itself.
+// They hold the effect protocol: intent on disk → one attempt under an effect key and a
+// fencing token → if the answer is lost, look → done, not done or unknown.
+type hands struct {
+	run     string
+	kind    run.Kind
+	depth   run.Depth
+	system  string
+	runbook string
+	token   int64
+	estate  plan.Estate
+	log     *journal
+	outputs map[string]json.RawMessage // of passed steps, by ID; looked up, never ranged over
+}
+
+// ending is what an attempt came to.
+type ending int
+
+const (
+	passed    ending = iota + 1
+	notDone          // the effect provably did not happen
+	fellShort        // an observation found the system wanting
+	unclear          // nobody can tell
+	nobody           // no worker at the site took it
+	aborted          // the run was aborted before the attempt could begin
+)
+
+// attempted is one attempt at a step, settled as far as can be.
+type attempted struct {
+	ending  ending
+	settled run.SettledBy
+	reason  string
+	result  plan.Result
+}
+
+// workedStep is a step that was begun and may have to be undone.
+type workedStep struct {
+	step   plan.Step
+	ending ending
+}
+
+// try makes one attempt at a step. Generation counts from 1.
+func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generation int) attempted {
+	about := run.Event{Phase: phase, System: h.system, Runbook: h.runbook, Step: s.ID, Action: s.Uses, Site: s.Site, By: run.Engine, Generation: generation}
+	call := h.call(s, generation)
+	if s.Effect.Once() {
+		intended := about
+		intended.Kind = run.StepIntended
+		intended.Data = run.Encode(run.Intent{EffectKey: call.EffectKey, Token: call.Token, Effect: s.Effect})
+		if _, err := h.log.record(ctx, intended); err != nil {
+			return attempted{ending: aborted, reason: "aborted before it began"}
+		}
+	}
+	started := about
+	started.Kind = run.StepStarted
+	h.log.add(ctx, started)
+
+	options := acting(ctx, s.Site, s.Timeout.Std(), s.Queue.Std())
+	if !s.Effect.Once() {
+		options = observing(ctx, s.Site, s.Timeout.Std(), s.Queue.Std(), s.Repeatable)
+	}
+	var result plan.Result
+	err := workflow.ExecuteActivity(options, s.Uses, call).Get(ctx, &result)
+	if err == nil {
+		return attempted{ending: passed, settled: run.ByResult, result: result}
+	}
+	reason := inWords(err)
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
+		absent := about
+		absent.Kind, absent.Reason = run.WorkerAbsent, fmt.Sprintf("no worker of site %s took the step within %s", s.Site, s.Queue)
+		h.log.add(ctx, absent)
+		return attempted{ending: nobody, settled: run.ByObservation, reason: absent.Reason}
+	}
+	if !s.Effect.Once() {
+		if isType(err, plan.ErrFinding) || isType(err, plan.ErrRefused) {
+			return attempted{ending: fellShort, settled: run.ByResult, reason: reason}
+		}
+		return attempted{ending: unclear, settled: run.ByResult, reason: reason}
+	}
+	if isType(err, plan.ErrRefused) {
+		return attempted{ending: notDone, settled: run.ByResult, reason: reason}
+	}
+	return h.settle(ctx, s, call, reason)
+}
+
+// settle looks what became of an attempt whose answer was lost or was an error. It runs
+// also after an abort: what was begun must be known before it can be undone.
+func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason string) attempted {
+	free, _ := workflow.NewDisconnectedContext(ctx)
+	call.Settling = true
+	var seen plan.Looked
+	err := workflow.ExecuteActivity(settling(free, s.Site), s.Uses+plan.LookSuffix, call).Get(free, &seen)
+	switch {
+	case err != nil:
+		return attempted{ending: unclear, settled: run.ByObservation, reason: reason + "; and looking failed: " + inWords(err)}
+	case seen.Sight == plan.Holds:
+		return attempted{ending: passed, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail,
+			result: plan.Result{Output: seen.Output, EndedAt: seen.At}}
+	case seen.Sight == plan.HoldsNot:
+		return attempted{ending: notDone, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail}
+	}
+	return attempted{ending: unclear, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail}
+}
+
+// undo puts back what a step changed, in the plan's order. It returns "" or what is
+// left undone. What provably never happened needs no undo.
+func (h *hands) undo(ctx workflow.Context, phase run.Phase, w workedStep) string {
+	if w.ending == notDone || w.ending == nobody || w.ending == aborted {
+		return ""
+	}
+	for i, u := range w.step.Undo {
+		s := plan.Step{ID: fmt.Sprintf("%s.undo%d", w.step.ID, i+1), Uses: u.Uses, With: u.With, Site: u.Site, Effect: u.Effect,
+			CanLook: u.CanLook, Timeout: u.Timeout, Queue: u.Queue, Targets: u.Targets}
+		about := run.Event{Phase: phase, System: h.system, Runbook: h.runbook, Step: w.step.ID, Action: u.Uses, Site: u.Site, By: run.Engine}
+		begin := about
+		begin.Kind = run.UndoStarted
+		h.log.add(ctx, begin)
+		var a attempted
+		attempts := 0
+		for attempts < undoTries {
+			attempts++
+			a = h.tryUndo(ctx, s, attempts)
+			if a.ending == passed || a.ending == unclear {
+				break
+			}
+			_ = workflow.Sleep(ctx, undoPause)
+		}
+		end := about
+		end.Kind, end.Outcome, end.Reason = run.UndoEnded, outcomeOf(a.ending), a.reason
+		end.Data = run.Encode(resultOf(a, attempts, 0))
+		h.log.add(ctx, end)
+		if a.ending != passed {
+			return fmt.Sprintf("undo of %s by %s: %s", w.step.ID, u.Uses, a.reason)
+		}
+	}
+	return ""
+}
+
+// tryUndo is try without the step's own events: an undo is told as one.
+func (h *hands) tryUndo(ctx workflow.Context, s plan.Step, generation int) attempted {
+	call := h.call(s, generation)
+	var result plan.Result
+	err := workflow.ExecuteActivity(acting(ctx, s.Site, s.Timeout.Std(), s.Queue.Std()), s.Uses, call).Get(ctx, &result)
+	if err == nil {
+		return attempted{ending: passed, settled: run.ByResult, result: result}
+	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
+		return attempted{ending: nobody, settled: run.ByObservation, reason: fmt.Sprintf("no worker of site %s took it within %s", s.Site, s.Queue)}
+	}
+	if isType(err, plan.ErrRefused) {
+		return attempted{ending: notDone, settled: run.ByResult, reason: inWords(err)}
+	}
+	return h.settle(ctx, s, call, inWords(err))
+}
+
+func (h *hands) call(s plan.Step, generation int) plan.Call {
+	c := plan.Call{
+		Run: h.run, Kind: h.kind, Depth: h.depth, System: h.system, Runbook: h.runbook,
+		Step: s.ID, Uses: s.Uses, Effect: s.Effect, Generation: generation,
+		With: s.With, Targets: h.estate.TargetsNamed(s.Targets), Vars: h.vars(string(s.With)),
+	}
+	if s.Effect.Once() {
+		c.EffectKey = fmt.Sprintf("%s/%s/%s/%d", h.run, h.log.writer, s.ID, generation)
+		c.Token = h.token
+	}
+	return c
+}
+
+// vars picks the outputs that a text refers to, so that a step's input stays small.
+func (h *hands) vars(text string) map[string]json.RawMessage {
+	if !strings.Contains(text, "steps") {
+		return nil
+	}
+	var picked map[string]json.RawMessage
+	for _, id := range workflow.DeterministicKeys(h.outputs) {
+		if strings.Contains(text, id) {
+			if picked == nil {
+				picked = map[string]json.RawMessage{}
+			}
+			picked[id] = h.outputs[id]
+		}
+	}
+	return picked
+}
+
+// guard evaluates a step's if: outside of the workflow; CEL is not replay code.
+func (h *hands) guard(ctx workflow.Context, s plan.Step) (bool, error) {
+	if s.If == "" {
+		return true, nil
+	}
+	var ok bool
+	err := workflow.ExecuteActivity(guarding(ctx), plan.ActivityEvaluate,
+		plan.Guard{Expr: s.If, Run: h.run, Kind: h.kind, Depth: h.depth, Vars: h.vars(s.If)}).Get(ctx, &ok)
+	return ok, err
+}
+
+func outcomeOf(e ending) run.Outcome {
+	switch e {
+	case passed:
+		return run.Passed
+	case unclear:
+		return run.Unknown
+	case aborted:
+		return run.Skipped
+	case notDone, fellShort, nobody:
+		return run.Failed
+	}
+	return run.Unknown
+}
+
+func resultOf(a attempted, attempts int, overS float64) run.StepResult {
+	return run.StepResult{SettledBy: a.settled, StartedAt: a.result.StartedAt, EndedAt: a.result.EndedAt,
+		DurationS: a.result.DurationS, Attempts: attempts, Already: a.result.Already, OverS: overS, Output: a.result.Output}
+}
+
+func isType(err error, kind string) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == kind
+}
+
+// inWords takes an error out of the engine's wrapping, for people.
+func inWords(err error) string {
+	var app *temporal.ApplicationError
+	var timeout *temporal.TimeoutError
+	var cancelled *temporal.CanceledError
+	switch {
+	case errors.As(err, &timeout):
+		if cause := errors.Unwrap(timeout); cause != nil {
+			return "no answer in time (" + inWords(cause) + ")"
+		}
+		if timeout.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT {
+			return "the worker fell silent"
+		}
+		return "no answer in time"
+	case errors.As(err, &app):
+		return app.Message()
+	case errors.As(err, &cancelled):
+		return "aborted"
+	}
+	return err.Error()
+}

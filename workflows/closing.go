@@ -1,0 +1,120 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// close puts things and records in order (B-STP-13): what an inject broke is restored,
+// the probes hand in what they saw, people say what was hard, locks are given back.
+func (r *response) close(ctx workflow.Context) (Summary, error) {
+	r.log.add(ctx, run.Event{Kind: run.PhaseStarted, Phase: run.Closing, By: run.Engine})
+	r.phase = run.Closing
+	r.restoreInjected(ctx)
+	if len(r.injected) > 0 || r.movedSomething() {
+		if back := r.handedBack(); len(back) > 0 {
+			r.afterUndo(ctx, back)
+		}
+	}
+	r.stopWatching(ctx)
+
+	// After an abort nobody is kept waiting, neither for remarks nor by what still
+	// runs beside the story.
+	if r.abort == nil {
+		if r.plan.Scenario.Simulate == nil {
+			_, _ = r.untilConfirmed(ctx, run.Closing)
+		}
+		_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 || r.abort != nil })
+	}
+	r.stop()
+	_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 })
+
+	state := r.state()
+	outcome := run.Passed
+	if state == run.CleanUpIncomplete {
+		outcome = run.Failed
+	}
+	r.releaseLocks(ctx)
+	r.log.add(ctx, run.Event{Kind: run.PhaseEnded, Phase: run.Closing, By: run.Engine, Outcome: outcome})
+	r.log.add(ctx, run.Event{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: state})})
+	r.ended = true
+	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	r.log.close(ctx)
+	return Summary{Run: r.in.RunID, State: state}, nil
+}
+
+// restoreInjected undoes the injects, newest first: each looks first and does nothing
+// where recovery or failback has restored what it broke. A system that stays at its
+// alternate site keeps its old home as it is: starting it would make a second writer.
+func (r *response) restoreInjected(ctx workflow.Context) {
+	for i := len(r.injected) - 1; i >= 0; i-- {
+		w := r.injected[i]
+		stays := false
+		for _, s := range r.systems {
+			if s.plan.Name == w.step.Starts && s.moved() && (s.home == nil || s.home.Outcome != run.Passed) {
+				stays = true
+			}
+		}
+		if stays {
+			continue
+		}
+		if left := r.handsFor(w.step.Starts).undo(ctx, run.Closing, w); left != "" {
+			for _, s := range r.systems {
+				if (s.plan.Name == w.step.Starts || w.step.Starts == "") && s.unclean == "" {
+					s.unclean = left
+				}
+			}
+		}
+	}
+}
+
+func (r *response) movedSomething() bool {
+	for _, s := range r.systems {
+		if s.recovery != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// handedBack lists the systems whose state was not proven by failback or verification.
+func (r *response) handedBack() []*system {
+	var out []*system
+	for _, s := range r.systems {
+		home := s.home != nil && s.home.Outcome == run.Passed
+		if !home && !(s.restored && r.abort == nil) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// state says in one word how the run ended.
+func (r *response) state() run.State {
+	restored, away := 0, 0
+	for _, s := range r.systems {
+		if s.unclean != "" {
+			return run.CleanUpIncomplete
+		}
+		if s.restored {
+			restored++
+		}
+		if s.moved() && s.homeChoice == run.Stay {
+			away++
+		}
+	}
+	switch {
+	case r.abort != nil:
+		return run.Cancelled
+	case !r.movesThings():
+		return run.Recovered
+	case restored == 0:
+		return run.NotResumable
+	case restored < len(r.systems):
+		return run.PartlyRecovered
+	case away > 0:
+		return run.RecoveredAtAlternate
+	}
+	return run.Recovered
+}

@@ -1,0 +1,30 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// reportCompletion has the recovery reported as complete, or as partial, to those who
+// wait for it (B-STP-12).
+func (r *response) reportCompletion(ctx workflow.Context) (run.Outcome, string) {
+	var called, partial []string
+	for _, m := range r.people {
+		if m.called {
+			called = append(called, m.plan.ID)
+		}
+	}
+	for _, s := range r.systems {
+		if !s.restored {
+			partial = append(partial, s.plan.Name)
+		}
+	}
+	if len(partial) == 0 {
+		r.tell(ctx, called, "Service is restored and verified from outside.", "サービスは復旧し、外部からの確認も済みました。")
+	} else {
+		r.tell(ctx, called, "Recovery ended; some systems are not proven to be in service.", "復旧作業は終了しましたが、稼働を確認できていないシステムがあります。")
+	}
+	r.simulateConfirm(ctx, run.Completion, "")
+	return r.untilConfirmed(ctx, run.Completion)
+}

@@ -1,0 +1,141 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// listen installs the updates by which people act. A validator refuses, with the
+// reason, before anything is written; a handler answers once its event is on disk.
+func (r *response) listen(ctx workflow.Context) error {
+	return errors.Join(
+		// No validator: starting and this update are not one act for the engine, so
+		// whom it refused would have started a run all the same. Run refuses instead.
+		workflow.SetUpdateHandler(ctx, UpdateBegin, r.onBegin),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateCheckIn, r.onCheckIn, workflow.UpdateHandlerOptions{Validator: r.mayCheckIn}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateArrive, r.onArrive, workflow.UpdateHandlerOptions{Validator: r.mayArrive}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateInspect, r.onInspect, workflow.UpdateHandlerOptions{Validator: r.mayInspect}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAssess, r.onAssess, workflow.UpdateHandlerOptions{Validator: r.mayAssess}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.onDecide, workflow.UpdateHandlerOptions{Validator: r.mayDecide}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateApprove, r.onApprove, workflow.UpdateHandlerOptions{Validator: r.mayApprove}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateConfirm, r.onConfirm, workflow.UpdateHandlerOptions{Validator: r.mayConfirm}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAbort, r.onAbort, workflow.UpdateHandlerOptions{Validator: r.mayAbort}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdatePause, r.onPause, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
+			if r.paused {
+				return errors.New("the run is paused already")
+			}
+			return r.mayControl(c)
+		}}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateResume, r.onResume, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
+			if !r.paused {
+				return errors.New("the run is not paused")
+			}
+			return r.knows(c.By)
+		}}),
+	)
+}
+
+// onBegin answers who started, who joined and who was refused.
+func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
+	if err := workflow.Await(ctx, func() bool { return r.settled }); err != nil {
+		return Begun{}, err
+	}
+	if r.begun.Refused != "" {
+		return r.begun, nil
+	}
+	if err := r.knows(b.By); err != nil {
+		return Begun{}, temporal.NewNonRetryableApplicationError(err.Error(), plan.ErrRefused, nil)
+	}
+	begun := r.begun
+	if b.RequestID != r.in.RequestID {
+		begun.Attached = true
+		if _, err := r.log.record(ctx, run.Event{Kind: run.RunAttached, By: b.By}); err != nil {
+			return Begun{}, err
+		}
+	}
+	return begun, r.log.reach(ctx, 1)
+}
+
+func (r *response) mayControl(c Control) error {
+	if c.Reason == "" {
+		return errors.New("a reason is needed: it stands in the report")
+	}
+	return r.running(c.By)
+}
+
+func (r *response) mayAbort(c Control) error {
+	if r.abort != nil {
+		return fmt.Errorf("the run is being aborted already, by %s", r.abort.By)
+	}
+	return r.mayControl(c)
+}
+
+// onAbort stops what runs. The step in progress is observed, undo runs, and the way
+// home is walked where something moved (faults.md row 42).
+func (r *response) onAbort(ctx workflow.Context, c Control) (Done, error) {
+	r.abort = &c
+	r.paused = false
+	done, err := r.log.record(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Reason: c.Reason})
+	r.stop()
+	return done, err
+}
+
+// onPause stops new steps from starting; those that run go on to their end.
+func (r *response) onPause(ctx workflow.Context, c Control) (Done, error) {
+	r.paused = true
+	r.tellExecutions(ctx, signalPause)
+	return r.log.record(ctx, run.Event{Kind: run.RunPaused, By: c.By, Reason: c.Reason})
+}
+
+func (r *response) onResume(ctx workflow.Context, c Control) (Done, error) {
+	r.paused = false
+	r.tellExecutions(ctx, signalResume)
+	return r.log.record(ctx, run.Event{Kind: run.RunResumed, By: c.By, Reason: c.Reason})
+}
+
+// running refuses acts of strangers and acts on a run that has ended.
+func (r *response) running(person string) error {
+	if r.ended {
+		return errors.New("the run has ended")
+	}
+	return r.knows(person)
+}
+
+// knows refuses people who are not in the estate that the run was started with.
+func (r *response) knows(person string) error {
+	if person == "" {
+		return errors.New("say who you are (--as PERSON): every act has a person")
+	}
+	if _, ok := r.plan.Estate.Person(person); !ok {
+		ids := make([]string, 0, len(r.plan.Estate.People))
+		for _, p := range r.plan.Estate.People {
+			ids = append(ids, p.ID)
+		}
+		return fmt.Errorf("nobody called %q is in the estate; there are %v", person, ids[:min(len(ids), 12)])
+	}
+	return nil
+}
+
+// holds reports whether the person has the role, or stands in for somebody who has it
+// and has not arrived.
+func (r *response) holds(person, role string) (ok, deputy bool) {
+	for _, m := range r.people {
+		if !slices.Contains(m.plan.Roles, role) {
+			continue
+		}
+		if m.plan.ID == person {
+			return true, false
+		}
+		if m.arrivedAt.IsZero() && slices.Contains(m.plan.Deputies, person) {
+			deputy = true
+		}
+	}
+	return deputy, deputy
+}

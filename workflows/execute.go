@@ -1,0 +1,400 @@
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/scheduler"
+)
+
+// Execution is the input of Execute: one runbook on one system.
+type Execution struct {
+	Run      string         `json:"run"`
+	Kind     run.Kind       `json:"kind"`
+	Depth    run.Depth      `json:"depth"`
+	Phase    run.Phase      `json:"phase"`
+	System   string         `json:"system"`
+	Purpose  Purpose        `json:"purpose"`
+	Token    int64          `json:"token"`
+	Runbook  plan.Runbook   `json:"runbook"`
+	Estate   plan.Estate    `json:"estate"`
+	Role     string         `json:"role"`      // who is asked when a step failed or is unknown
+	FailWait run.Duration   `json:"fail_wait"` // how long they are waited for, in a drill
+	Simulate *plan.Simulate `json:"simulate,omitempty"`
+	Paused   bool           `json:"paused,omitempty"`
+}
+
+// Executed is how it ended.
+type Executed struct {
+	Outcome run.Outcome `json:"outcome"` // passed, or failed
+	Reason  string      `json:"reason,omitempty"`
+	Undone  bool        `json:"undone,omitempty"`  // undo ran
+	Unclean string      `json:"unclean,omitempty"` // what undo could not put back
+	Moved   bool        `json:"moved,omitempty"`   // a step with an effect was done and not undone
+}
+
+const (
+	signalPause  = "pause"
+	signalResume = "resume"
+)
+
+// inFlight bounds the steps of one runbook that run at once; the engine refuses more
+// than 2,000 pending activities of a workflow without a word (temporal.md 5).
+const inFlight = 500
+
+// execution is a runbook in progress.
+type execution struct {
+	hands
+	in      Execution
+	graph   *scheduler.Graph
+	begun   []*workedStep // in the order they were begun: undo walks it backwards
+	waiting map[string]*asked
+	running int
+	ended   int
+	failed  string // the first failure that stopped the runbook
+	paused  bool
+	stop    workflow.CancelFunc
+}
+
+// asked is a step that waits for a person.
+type asked struct {
+	step plan.Step
+	wait run.Wait
+	act  *Step
+	by   string // actor, when simulated
+}
+
+// Execute runs a runbook's steps as their needs allow. When a step fails and nobody
+// helps it, or the run is aborted, what was done is undone in reverse.
+func Execute(ctx workflow.Context, in Execution) (Executed, error) {
+	graph, err := scheduler.New(in.Runbook.Steps)
+	if err != nil {
+		return Executed{Outcome: run.Failed, Reason: err.Error()}, nil
+	}
+	x := &execution{
+		in: in, graph: graph, paused: in.Paused, waiting: map[string]*asked{},
+		hands: hands{run: in.Run, kind: in.Kind, depth: in.Depth, system: in.System, runbook: in.Runbook.Name, token: in.Token,
+			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose)), outputs: map[string]json.RawMessage{}},
+	}
+	if err := x.listen(ctx); err != nil {
+		return Executed{}, err
+	}
+	work, stop := workflow.WithCancel(ctx)
+	x.stop = stop
+	x.steps(work)
+
+	tidy, _ := workflow.NewDisconnectedContext(ctx)
+	out := Executed{Outcome: run.Passed}
+	if x.failed != "" || ctx.Err() != nil {
+		out.Outcome, out.Reason = run.Failed, x.failed
+		if out.Reason == "" {
+			out.Reason = "aborted"
+		}
+		out.Undone = true
+		out.Unclean = x.undoAll(tidy)
+	}
+	for _, w := range x.begun {
+		if w.step.Effect.Once() && w.ending == passed && !out.Undone {
+			out.Moved = true
+		}
+	}
+	_ = workflow.Await(tidy, func() bool { return workflow.AllHandlersFinished(tidy) })
+	x.log.close(tidy)
+	return out, nil
+}
+
+// steps starts what may start until nothing more can.
+func (x *execution) steps(ctx workflow.Context) {
+	var queue []int
+	for {
+		queue = append(queue, x.graph.Ready()...)
+		for len(queue) > 0 && x.running < inFlight && !x.paused && x.failed == "" && ctx.Err() == nil {
+			i := queue[0]
+			queue = queue[1:]
+			x.running++
+			workflow.GoNamed(ctx, x.in.Runbook.Steps[i].ID, func(ctx workflow.Context) {
+				outcome := x.step(ctx, x.in.Runbook.Steps[i])
+				x.graph.End(i, outcome == run.Passed || outcome == run.Skipped)
+				x.running--
+				x.ended++
+			})
+		}
+		if x.running == 0 && (len(queue) == 0 || x.failed != "" || ctx.Err() != nil) {
+			break
+		}
+		seen, paused := x.ended, x.paused
+		// Await on the root's terms: a step in flight is always waited for.
+		free, _ := workflow.NewDisconnectedContext(ctx)
+		_ = workflow.Await(free, func() bool {
+			return x.ended > seen || x.paused != paused || x.running == 0 && (ctx.Err() != nil || x.failed != "")
+		})
+	}
+	for _, i := range x.graph.CutOff() {
+		s := x.in.Runbook.Steps[i]
+		x.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses,
+			Site: s.Site, By: run.Engine, Outcome: run.Skipped, Reason: "a step that it needs failed",
+			Data: run.Encode(run.StepResult{SettledBy: run.ByResult})})
+	}
+}
+
+// step takes one step to its end: guard, depth, then a person or a site worker.
+func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
+	ok, err := x.guard(ctx, s)
+	switch {
+	case ctx.Err() != nil:
+		return x.end(ctx, s, attempted{ending: aborted, reason: "aborted"}, 0, run.Engine)
+	case err != nil:
+		return x.ask(ctx, s, attempted{ending: unclear, settled: run.ByResult, reason: "if: " + inWords(err)}, 0)
+	case !ok:
+		return x.skip(ctx, s, run.ByGuard, run.Engine, "if: is false")
+	case x.depth == run.Tabletop:
+		return x.skip(ctx, s, run.ByGuard, run.Engine, "tabletop: nothing runs")
+	case s.Human != nil:
+		return x.human(ctx, s, run.Wait{Kind: run.WaitHuman, Role: s.Human.Role, Text: s.Human.Text.EN + " / " + s.Human.Text.JA,
+			Acts: []run.Act{run.ActDone, run.ActSkip}})
+	case x.depth == run.Walkthrough:
+		return x.human(ctx, s, run.Wait{Kind: run.WaitAck, Role: x.in.Role, Text: s.Uses, Acts: []run.Act{run.ActDone, run.ActSkip}})
+	}
+	w := &workedStep{step: s, ending: aborted}
+	x.begun = append(x.begun, w) // registered before it starts
+	generation := 1
+	a := x.try(ctx, x.in.Phase, s, generation)
+	for {
+		w.ending = a.ending
+		if a.ending == passed || ctx.Err() != nil {
+			return x.end(ctx, s, a, generation, run.Engine)
+		}
+		if a.ending != unclear && generation <= s.Retry {
+			generation++
+			a = x.try(ctx, x.in.Phase, s, generation)
+			continue
+		}
+		// Retries are used up, or nobody can tell: a person decides.
+		act := x.waitFor(ctx, s, waitAfter(a, x.in.Role))
+		if act == nil {
+			x.fail(s, a)
+			return x.end(ctx, s, a, generation, run.Engine)
+		}
+		switch act.act.Act {
+		case run.ActDone:
+			w.ending = passed
+			return x.end(ctx, s, attempted{ending: passed, settled: run.ByPerson, reason: act.act.Reason}, generation, act.by)
+		case run.ActSkip:
+			return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)
+		case run.ActRetry:
+			if a.ending == unclear && s.Effect.Once() {
+				// An unknown is never retried: it is looked at again, and only a
+				// proven "not done" opens the next generation.
+				if a = x.settle(ctx, s, x.call(s, generation), a.reason); a.ending != notDone {
+					continue
+				}
+			}
+			generation++
+			a = x.try(ctx, x.in.Phase, s, generation)
+		}
+	}
+}
+
+func waitAfter(a attempted, role string) run.Wait {
+	w := run.Wait{Role: role, Text: a.reason}
+	switch a.ending {
+	case unclear:
+		w.Kind, w.Acts = run.WaitUnknown, []run.Act{run.ActDone, run.ActRetry, run.ActSkip}
+	case nobody:
+		w.Kind, w.Acts = run.WaitAbsent, []run.Act{run.ActRetry, run.ActDone, run.ActSkip}
+	default:
+		w.Kind, w.Acts = run.WaitFailed, []run.Act{run.ActRetry, run.ActSkip}
+	}
+	return w
+}
+
+// human waits for a person's step.
+func (x *execution) human(ctx workflow.Context, s plan.Step, w run.Wait) run.Outcome {
+	x.log.add(ctx, run.Event{Kind: run.StepStarted, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses, By: run.Engine, Generation: 1})
+	began := workflow.Now(ctx)
+	act := x.waitFor(ctx, s, w)
+	if act == nil {
+		a := attempted{ending: unclear, settled: run.ByResult, reason: fmt.Sprintf("nobody did it within %s", s.Timeout)}
+		if ctx.Err() != nil || x.failed != "" {
+			a = attempted{ending: aborted, reason: "the runbook stopped first"}
+		} else {
+			x.fail(s, a)
+		}
+		return x.end(ctx, s, a, 1, run.Engine)
+	}
+	if act.act.Act == run.ActSkip {
+		return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)
+	}
+	a := attempted{ending: passed, settled: run.ByAcknowledge, reason: act.act.Reason}
+	a.result.StartedAt, a.result.EndedAt = began.UTC(), workflow.Now(ctx).UTC()
+	a.result.DurationS = a.result.EndedAt.Sub(a.result.StartedAt).Seconds()
+	return x.end(ctx, s, a, 1, act.by)
+}
+
+// waitFor asks people and waits. Nil means that nobody acted in time or that the run
+// was aborted. In a response a failed or unknown step waits as long as it takes: the
+// only thing worse than a stopped failover is one that undoes itself unasked.
+func (x *execution) waitFor(ctx workflow.Context, s plan.Step, w run.Wait) *asked {
+	q := &asked{step: s, wait: w}
+	x.waiting[s.ID] = q
+	defer delete(x.waiting, s.ID)
+	seq := x.log.add(ctx, run.Event{Kind: run.StepWaiting, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID,
+		Action: s.Uses, Site: s.Site, By: run.Engine, Reason: w.Text, Data: run.Encode(w)})
+	_ = x.log.reach(ctx, seq)
+	x.simulate(ctx, q)
+	forPerson := w.Kind == run.WaitHuman || w.Kind == run.WaitAck
+	limit := x.in.FailWait.Std()
+	if forPerson {
+		limit = s.Timeout.Std()
+	}
+	// Nobody needs to do a person's step of a runbook that has stopped elsewhere.
+	acted := func() bool { return q.act != nil || forPerson && x.failed != "" }
+	if x.kind == run.Response || limit <= 0 {
+		_ = workflow.Await(ctx, acted)
+	} else {
+		_, _ = workflow.AwaitWithTimeout(ctx, limit, acted)
+	}
+	if q.act == nil {
+		return nil
+	}
+	return q
+}
+
+// simulate lets a simulated person do a human step. Failures are left to real people:
+// simulated ones give up at once, so that the drill can undo and end.
+func (x *execution) simulate(ctx workflow.Context, q *asked) {
+	if x.in.Simulate == nil || q.wait.Kind != run.WaitHuman && q.wait.Kind != run.WaitAck {
+		return
+	}
+	holders := x.estate.InRole(q.wait.Role)
+	holders = slices.DeleteFunc(holders, func(p plan.Person) bool { return slices.Contains(x.in.Simulate.Silent, p.ID) })
+	if len(holders) == 0 {
+		return
+	}
+	who := holders[0].ID
+	workflow.GoNamed(ctx, "simulated "+q.step.ID, func(ctx workflow.Context) {
+		if workflow.Sleep(ctx, delay(*x.in.Simulate, who, q.step.ID)) != nil || q.act != nil {
+			return
+		}
+		q.act, q.by = &Step{Step: q.step.ID, Act: run.ActDone}, run.Simulated(who)
+	})
+}
+
+// ask is waitFor for a step that could not even be tried.
+func (x *execution) ask(ctx workflow.Context, s plan.Step, a attempted, generation int) run.Outcome {
+	act := x.waitFor(ctx, s, run.Wait{Kind: run.WaitFailed, Role: x.in.Role, Text: a.reason, Acts: []run.Act{run.ActSkip}})
+	if act == nil {
+		x.fail(s, a)
+		return x.end(ctx, s, a, generation, run.Engine)
+	}
+	return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)
+}
+
+func (x *execution) fail(s plan.Step, a attempted) {
+	if x.failed == "" {
+		x.failed = fmt.Sprintf("step %s: %s", s.ID, a.reason)
+	}
+}
+
+func (x *execution) skip(ctx workflow.Context, s plan.Step, settled run.SettledBy, by, reason string) run.Outcome {
+	x.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses,
+		Site: s.Site, By: by, Outcome: run.Skipped, Reason: reason, Data: run.Encode(run.StepResult{SettledBy: settled})})
+	return run.Skipped
+}
+
+// end records how a step ended.
+func (x *execution) end(ctx workflow.Context, s plan.Step, a attempted, attempts int, by string) run.Outcome {
+	outcome := outcomeOf(a.ending)
+	over := 0.0
+	if s.Budget > 0 && outcome == run.Passed {
+		if took := time.Duration(a.result.DurationS * float64(time.Second)); took > s.Budget.Std() {
+			over = (took - s.Budget.Std()).Seconds()
+		}
+	}
+	x.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses,
+		Site: s.Site, Generation: attempts, By: by, Outcome: outcome, Reason: a.reason, Data: run.Encode(resultOf(a, attempts, over))})
+	if outcome == run.Passed && len(a.result.Output) > 0 {
+		x.outputs[s.ID] = a.result.Output
+	}
+	return outcome
+}
+
+// undoAll undoes what was begun, newest first. It returns what is left half-way.
+func (x *execution) undoAll(ctx workflow.Context) string {
+	left := ""
+	for i := len(x.begun) - 1; i >= 0; i-- {
+		if unclean := x.undo(ctx, x.in.Phase, *x.begun[i]); unclean != "" {
+			if left != "" {
+				left += "; "
+			}
+			left += unclean
+			// What follows undoes earlier steps, on which this one rests; it may
+			// still bring service back, and each looks before it acts.
+		}
+	}
+	return left
+}
+
+// listen takes people's acts on waiting steps, and the run's pause.
+func (x *execution) listen(ctx workflow.Context) error {
+	workflow.GoNamed(ctx, "pause", func(ctx workflow.Context) {
+		pause, resume := workflow.GetSignalChannel(ctx, signalPause), workflow.GetSignalChannel(ctx, signalResume)
+		for ctx.Err() == nil {
+			workflow.NewSelector(ctx).
+				AddReceive(pause, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil); x.paused = true }).
+				AddReceive(resume, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil); x.paused = false }).
+				AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).
+				Select(ctx)
+		}
+	})
+	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateStep, x.onStep, workflow.UpdateHandlerOptions{Validator: x.mayStep})
+}
+
+func (x *execution) mayStep(a Step) error {
+	q, ok := x.waiting[a.Step]
+	if !ok || q.act != nil {
+		return fmt.Errorf("step %s does not wait for anybody", a.Step)
+	}
+	if !slices.Contains(q.wait.Acts, a.Act) {
+		return fmt.Errorf("step %s takes %v, not %q", a.Step, q.wait.Acts, a.Act)
+	}
+	if _, ok := x.estate.Person(a.By); !ok {
+		return fmt.Errorf("nobody called %q is in the estate (--as PERSON)", a.By)
+	}
+	if !mayFill(x.estate, a.By, q.wait.Role) {
+		return fmt.Errorf("step %s is for the role %s, which %s does not hold", a.Step, q.wait.Role, a.By)
+	}
+	byHand := a.Act == run.ActSkip || a.Act == run.ActDone && q.wait.Kind != run.WaitHuman && q.wait.Kind != run.WaitAck
+	if byHand && a.Reason == "" {
+		return errors.New("a reason is needed: what is skipped or marked by hand makes objectives not proven, and the report says why")
+	}
+	return nil
+}
+
+func (x *execution) onStep(ctx workflow.Context, a Step) (Done, error) {
+	q := x.waiting[a.Step]
+	q.act, q.by = &a, a.By
+	return x.log.record(ctx, run.Event{Kind: run.StepActed, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
+		By: a.By, Reason: a.Reason, Data: run.Encode(run.StepAct{Act: a.Act})})
+}
+
+// mayFill reports whether a person holds a role or is a deputy of somebody who does.
+// An empty role is anybody in the estate.
+func mayFill(e plan.Estate, person, role string) bool {
+	if role == "" {
+		return true
+	}
+	for _, p := range e.InRole(role) {
+		if p.ID == person || slices.Contains(p.Deputies, person) {
+			return true
+		}
+	}
+	return false
+}

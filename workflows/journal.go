@@ -1,0 +1,81 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// journal numbers a workflow's events and writes them in batches, one batch at a time
+// and in order. An event's content is in the workflow's history before the store sees
+// it, so a repeated delivery carries the same bytes.
+type journal struct {
+	run, writer string
+	seq         int64 // of the newest event
+	written     int64 // up to here it is in the store
+	pending     []run.Event
+	closed      bool
+	stopped     bool
+}
+
+// batch bounds one write. Events are a few hundred bytes; payloads stay far below the
+// engine's warning at 512 kB.
+const batch = 200
+
+// openJournal starts the writer. It runs on a disconnected context: what happened is
+// recorded even while the run is being cancelled.
+func openJournal(ctx workflow.Context, runID, writer string) *journal {
+	j := &journal{run: runID, writer: writer}
+	free, _ := workflow.NewDisconnectedContext(ctx)
+	workflow.GoNamed(free, "journal", j.write)
+	return j
+}
+
+func (j *journal) write(ctx workflow.Context) {
+	defer func() { j.stopped = true }()
+	for {
+		if err := workflow.Await(ctx, func() bool { return len(j.pending) > 0 || j.closed }); err != nil {
+			return
+		}
+		if len(j.pending) == 0 {
+			return
+		}
+		events := j.pending
+		if len(events) > batch {
+			events = events[:batch]
+		}
+		j.pending = j.pending[len(events):]
+		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityAppend, events).Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Error("journal not written", "run", j.run, "err", err)
+			return
+		}
+		j.written = events[len(events)-1].Seq
+	}
+}
+
+// add queues an event and returns its number.
+func (j *journal) add(ctx workflow.Context, e run.Event) int64 {
+	j.seq++
+	e.Run, e.Writer, e.Seq, e.At = j.run, j.writer, j.seq, workflow.Now(ctx).UTC()
+	j.pending = append(j.pending, e)
+	return j.seq
+}
+
+// reach waits until the event with that number is on disk. Nobody is told of
+// something that is not.
+func (j *journal) reach(ctx workflow.Context, seq int64) error {
+	return workflow.Await(ctx, func() bool { return j.written >= seq })
+}
+
+// record adds an event and waits until it is on disk.
+func (j *journal) record(ctx workflow.Context, e run.Event) (Done, error) {
+	seq := j.add(ctx, e)
+	return Done{Seq: seq}, j.reach(ctx, seq)
+}
+
+// close writes what is left and ends the writer.
+func (j *journal) close(ctx workflow.Context) {
+	j.closed = true
+	_ = workflow.Await(ctx, func() bool { return j.stopped })
+}

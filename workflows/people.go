@@ -1,0 +1,174 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// member is a person of the estate as the run sees them.
+type member struct {
+	plan       plan.Person
+	called     bool
+	answeredAt time.Time
+	answer     run.Answer
+	arrivedAt  time.Time
+	standsIn   []string // persons whose roles this one fills
+	deputies   bool     // this one's deputies were called
+}
+
+func (r *response) member(id string) *member {
+	for _, m := range r.people {
+		if m.plan.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// call calls people, each once. standsIn names the silent person they are called for.
+func (r *response) call(ctx workflow.Context, who []string, standsIn string) {
+	for _, id := range who {
+		m := r.member(id)
+		if m == nil || m.called {
+			continue
+		}
+		m.called = true
+		if standsIn != "" {
+			m.standsIn = append(m.standsIn, standsIn)
+		}
+		r.log.add(ctx, run.Event{Kind: run.PersonCalled, Phase: r.phase, Person: id, By: run.Engine,
+			Data: run.Encode(run.Call{Channel: "journal", Roles: m.plan.Roles, Deputy: standsIn})})
+		r.simulateAnswer(ctx, m)
+	}
+}
+
+// tell says something to people. The drill's mark is put in front here and nowhere
+// else, so no message can go without it.
+func (r *response) tell(ctx workflow.Context, to []string, en, ja string) {
+	text := en + " / " + ja
+	if r.in.Kind == run.Drill {
+		text = "[DRILL]【訓練】" + text
+	}
+	r.log.add(ctx, run.Event{Kind: run.MessageSent, Phase: r.phase, By: run.Engine,
+		Data: run.Encode(run.Message{To: to, Channel: "journal", Text: text})})
+}
+
+func (r *response) mayCheckIn(c CheckIn) error {
+	if c.Safety != run.Safe && c.Safety != run.Injured {
+		return fmt.Errorf("safety is %q or %q, not %q", run.Safe, run.Injured, c.Safety)
+	}
+	if err := r.running(c.By); err != nil {
+		return err
+	}
+	return r.knows(c.Person)
+}
+
+// onCheckIn keeps the newest answer; all answers stay in the journal.
+func (r *response) onCheckIn(ctx workflow.Context, c CheckIn) (Done, error) {
+	return r.checkIn(ctx, c, c.By)
+}
+
+func (r *response) checkIn(ctx workflow.Context, c CheckIn, by string) (Done, error) {
+	m := r.member(c.Person)
+	m.answer = run.Answer{Safety: c.Safety, CanCome: c.CanCome, Note: c.Note}
+	if m.answeredAt.IsZero() {
+		m.answeredAt = workflow.Now(ctx)
+	}
+	return r.log.record(ctx, run.Event{Kind: run.PersonAnswered, Phase: run.SafetyCheck, Person: c.Person, By: by,
+		Reason: c.Note, Data: run.Encode(m.answer)})
+}
+
+func (r *response) mayArrive(a Arrive) error {
+	if err := r.running(a.By); err != nil {
+		return err
+	}
+	if a.Place != "" && !slices.ContainsFunc(r.plan.Estate.Places, func(p plan.Place) bool { return p.Name == a.Place }) {
+		return fmt.Errorf("%q is not a muster place of the estate", a.Place)
+	}
+	return r.knows(a.Person)
+}
+
+func (r *response) onArrive(ctx workflow.Context, a Arrive) (Done, error) {
+	return r.arrive(ctx, a, a.By)
+}
+
+func (r *response) arrive(ctx workflow.Context, a Arrive, by string) (Done, error) {
+	m := r.member(a.Person)
+	if m.arrivedAt.IsZero() {
+		m.arrivedAt = workflow.Now(ctx)
+	}
+	place := a.Place
+	if place == "" {
+		place = r.mustered
+	}
+	return r.log.record(ctx, run.Event{Kind: run.PersonArrived, Phase: run.Muster, Person: a.Person, By: by,
+		Data: run.Encode(run.Arrival{Place: place})})
+}
+
+func (r *response) mayConfirm(c Confirm) error {
+	switch c.Phase {
+	case run.Communications, run.Containment, run.Completion, run.Closing:
+	default:
+		return fmt.Errorf("phase %q is not ended by a confirmation; communications, containment, completion and closing are", c.Phase)
+	}
+	if c.Phase != run.Closing && r.confirmed[c.Phase] {
+		return fmt.Errorf("%s is confirmed already", c.Phase)
+	}
+	if c.Phase == run.Closing && c.Note == "" {
+		return errors.New("say in the note what was hard, or that nothing was (requirement B-STP-13)")
+	}
+	return r.running(c.By)
+}
+
+func (r *response) onConfirm(ctx workflow.Context, c Confirm) (Done, error) {
+	return r.confirm(ctx, c, c.By)
+}
+
+func (r *response) confirm(ctx workflow.Context, c Confirm, by string) (Done, error) {
+	kind := run.RemarkMade
+	switch c.Phase {
+	case run.Communications:
+		kind = run.PartyReached
+	case run.Containment:
+		kind = run.ContainmentDone
+	case run.Completion:
+		kind = run.CompletionReport
+	}
+	r.confirmed[c.Phase] = true
+	return r.log.record(ctx, run.Event{Kind: kind, Phase: c.Phase, By: by, Reason: c.Note})
+}
+
+// untilConfirmed waits for people to confirm a phase, within the plan's limit.
+func (r *response) untilConfirmed(ctx workflow.Context, p run.Phase) (run.Outcome, string) {
+	limit := r.plan.Scenario.Safety.Task
+	ok, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { return r.confirmed[p] })
+	if !ok {
+		return run.Unknown, fmt.Sprintf("nobody confirmed it within %s", limit)
+	}
+	return run.Passed, ""
+}
+
+// somebodyIn returns a person to speak for a role in a simulated run: one who
+// arrived, else one who answered, else nobody.
+func (r *response) somebodyIn(role string, not ...string) *member {
+	var answered *member
+	for _, m := range r.people {
+		if ok, _ := r.holds(m.plan.ID, role); !ok && role != "" || slices.Contains(not, m.plan.ID) {
+			continue
+		}
+		if !m.arrivedAt.IsZero() {
+			return m
+		}
+		if answered == nil && !m.answeredAt.IsZero() {
+			answered = m
+		}
+	}
+	return answered
+}

@@ -1,0 +1,117 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// All time-outs and retries of activities are here, so that they can be read together.
+
+// heartbeat is how long a site worker may be silent before its attempt counts as
+// lost. Workers beat every second; a shorter limit would take a busy machine for a
+// dead one, a longer one would be waiting time inside somebody's RTO.
+const heartbeat = 5 * time.Second
+
+// record: the control plane's own book-keeping. It is repeated until it works, since a
+// run whose journal can't be written must wait, not go on unrecorded.
+func record(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.ControlQueue,
+		StartToCloseTimeout: 30 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second,
+		},
+	})
+}
+
+// acting: one attempt, whatever happens. A lost answer is settled by looking.
+func acting(ctx workflow.Context, site string, timeout, queue time.Duration) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              plan.SiteQueue(site),
+		ScheduleToStartTimeout: queue,
+		StartToCloseTimeout:    timeout,
+		HeartbeatTimeout:       heartbeat,
+		WaitForCancellation:    true,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+}
+
+// observing: read-only, so the engine may repeat it within the step's time-out.
+func observing(ctx workflow.Context, site string, timeout, queue time.Duration, repeat bool) workflow.Context {
+	retry := &temporal.RetryPolicy{MaximumAttempts: 1}
+	if repeat {
+		retry = &temporal.RetryPolicy{
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 1.5, MaximumInterval: 2 * time.Second,
+			NonRetryableErrorTypes: []string{plan.ErrFinding, plan.ErrRefused},
+		}
+	}
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              plan.SiteQueue(site),
+		ScheduleToStartTimeout: queue,
+		ScheduleToCloseTimeout: timeout + queue,
+		StartToCloseTimeout:    timeout,
+		HeartbeatTimeout:       heartbeat,
+		WaitForCancellation:    true,
+		RetryPolicy:            retry,
+	})
+}
+
+// settling: the look that decides what became of an attempt. The worker itself may
+// need to come back first, so it has minutes, and repeats.
+func settling(ctx workflow.Context, site string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              plan.SiteQueue(site),
+		ScheduleToCloseTimeout: 3 * time.Minute,
+		StartToCloseTimeout:    time.Minute,
+		HeartbeatTimeout:       heartbeat,
+		WaitForCancellation:    true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 2 * time.Second,
+		},
+	})
+}
+
+// watching: probes run as long as the run does and come back after their worker died.
+func watching(ctx workflow.Context, site string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.SiteQueue(site),
+		StartToCloseTimeout: 180 * 24 * time.Hour, // requirement A-RTO-15: runs may last months
+		HeartbeatTimeout:    heartbeat,
+		WaitForCancellation: true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 1.5, MaximumInterval: 2 * time.Second,
+		},
+	})
+}
+
+// undoTries is how often an undo that provably did not happen is tried, undoPause
+// apart: what it needs (a server that is starting, a lock) often comes a moment later.
+const (
+	undoTries = 3
+	undoPause = 2 * time.Second
+)
+
+// guarding: evaluating a condition is quick and pure; a wrong expression fails at once.
+func guarding(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.ControlQueue,
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumInterval: 5 * time.Second,
+			NonRetryableErrorTypes: []string{plan.ErrFinding}},
+	})
+}
+
+// probeEnd is how long the end of a run waits for a probe's observations: a worker
+// that was just killed needs its heartbeat to be missed and a new one to take over.
+const probeEnd = time.Minute
+
+// baselineWait is how long the first sight of full service may take at a drill's start,
+// beyond the baseline itself.
+const baselineWait = 30 * time.Second
+
+// lockPause is between two tries at a lock whose holder was just gone.
+const lockPause = 200 * time.Millisecond

@@ -1,0 +1,255 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// decideRecovery puts the recovery decision for each system to the role that decides,
+// with the computed aid beside it (requirement B-DEC-02), and then has a real recovery
+// approved by somebody other than its requester.
+func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
+	rule := r.plan.Scenario.Decision
+	asked := workflow.Now(ctx)
+	for _, s := range r.systems {
+		s.asked, s.askedAt = true, asked
+		ask := r.aid(ctx, s)
+		r.log.add(ctx, run.Event{Kind: run.DecisionAsked, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
+			Reason: ask.Ground, Data: run.Encode(ask)})
+		r.simulateAct(ctx, rule.By, "decide "+s.plan.Name, func(ctx workflow.Context, m *member) {
+			if s.choice == "" {
+				_, _ = r.decide(ctx, s, Decide{Choice: ask.Proposed, Reason: ask.Ground}, run.Simulated(m.plan.ID), asked)
+			}
+		})
+	}
+	decided := func() bool { return !slices.ContainsFunc(r.systems, func(s *system) bool { return s.choice == "" }) }
+	if rule.Rule == plan.RuleWait {
+		_ = workflow.Await(ctx, decided)
+	} else if ok, _ := workflow.AwaitWithTimeout(ctx, rule.Within.Std(), decided); !ok && ctx.Err() == nil {
+		// Nobody's silence blocks the run: the plan's rule decides, and is named in
+		// place of a person (requirement B-DEC-08).
+		for _, s := range r.systems {
+			if s.choice == "" {
+				s.choice = r.aid(ctx, s).Proposed
+				r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
+					Reason: fmt.Sprintf("nobody decided within %s", rule.Within),
+					Data: run.Encode(run.Decision{Question: questionRecovery, Answer: s.choice, Rule: rule.Rule,
+						WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return run.Skipped, "aborted"
+	}
+	return r.awaitApproval(ctx)
+}
+
+const (
+	questionRecovery = "recovery"
+	questionFailback = "failback"
+)
+
+// aid computes what the decision should know: time used and estimates against the RTO.
+// It proposes; the person decides.
+func (r *response) aid(ctx workflow.Context, s *system) run.DecisionAsk {
+	ask := run.DecisionAsk{Question: questionRecovery, Role: r.plan.Scenario.Decision.By,
+		UsedS:     workflow.Now(ctx).Sub(s.occurred).Seconds(),
+		DeadlineS: r.plan.Scenario.Decision.Within.Seconds()}
+	seconds := func(v float64) *float64 { return &v }
+	if rb, ok := r.plan.Runbook(s.plan.Failover); ok {
+		ask.Choices = append(ask.Choices, run.Alternate)
+		if longest, known := plan.LongestBudget(rb.Steps); known {
+			ask.AlternateS = seconds(longest.Seconds())
+		}
+	}
+	if _, ok := r.plan.Runbook(s.plan.InPlace); ok {
+		ask.Choices = append(ask.Choices, run.InPlace)
+		if s.plan.InPlaceEstimate > 0 {
+			ask.InPlaceS = seconds(s.plan.InPlaceEstimate.Seconds())
+		}
+	}
+	ask.Choices = append(ask.Choices, run.StandDown, run.NotPossible)
+	if s.plan.Objective.RTO != nil {
+		ask.ObjectiveS = seconds(s.plan.Objective.RTO.Seconds())
+	}
+	canAlternate, canInPlace := slices.Contains(ask.Choices, run.Alternate), slices.Contains(ask.Choices, run.InPlace)
+	// Rule B-DEC-01: in place if that meets the RTO, else the alternate site.
+	inTime := ask.ObjectiveS != nil && ask.InPlaceS != nil && ask.UsedS+*ask.InPlaceS <= *ask.ObjectiveS
+	switch {
+	case canInPlace && inTime && !slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home):
+		ask.Proposed, ask.Ground = run.InPlace, "recovery in place is forecast to meet the RTO"
+	case canAlternate:
+		ask.Proposed, ask.Ground = run.Alternate, "recovery in place is not forecast to meet the RTO"
+		if slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home) {
+			ask.Ground = fmt.Sprintf("the home site %s is lost", s.plan.Home)
+		}
+	case canInPlace:
+		ask.Proposed, ask.Ground = run.InPlace, "the plan has no runbook for an alternate site"
+	default:
+		ask.Proposed, ask.Ground = run.NotPossible, "the plan has no runbook for this system"
+	}
+	return ask
+}
+
+func (r *response) mayDecide(d Decide) error {
+	if err := r.running(d.By); err != nil {
+		return err
+	}
+	if ok, _ := r.holds(d.By, r.plan.Scenario.Decision.By); !ok {
+		return fmt.Errorf("the decision is for the role %s; %s does not hold it, nor stands in for somebody absent who does", r.plan.Scenario.Decision.By, d.By)
+	}
+	if d.Reason == "" {
+		return errors.New("a reason is needed: it stands in the report")
+	}
+	open := r.undecided(d.System)
+	if len(open) == 0 {
+		for _, s := range r.systems {
+			if s.plan.Name == d.System && s.choice != "" {
+				return fmt.Errorf("%s is decided already: %s", d.System, s.choice)
+			}
+		}
+		return errors.New("no decision is being asked for now")
+	}
+	for _, s := range open {
+		if !slices.Contains(r.choices(s), d.Choice) {
+			return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
+		}
+	}
+	return nil
+}
+
+// undecided lists the systems that wait for a decision, or the one named.
+func (r *response) undecided(name string) []*system {
+	var out []*system
+	for _, s := range r.systems {
+		waits := s.asked && s.choice == "" || s.homeAsked && s.homeChoice == ""
+		if waits && (name == "" || name == s.plan.Name) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *response) choices(s *system) []run.Choice {
+	if s.homeAsked {
+		return []run.Choice{run.GoHome, run.Stay}
+	}
+	var out []run.Choice
+	if s.plan.Failover != "" {
+		out = append(out, run.Alternate)
+	}
+	if s.plan.InPlace != "" {
+		out = append(out, run.InPlace)
+	}
+	return append(out, run.StandDown, run.NotPossible)
+}
+
+func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
+	var done Done
+	for _, s := range r.undecided(d.System) {
+		var err error
+		if done, err = r.decide(ctx, s, d, d.By, s.askedAt); err != nil {
+			return Done{}, err
+		}
+	}
+	return done, nil
+}
+
+func (r *response) decide(ctx workflow.Context, s *system, d Decide, by string, asked time.Time) (Done, error) {
+	question := questionRecovery
+	if s.homeAsked {
+		question, s.homeChoice = questionFailback, d.Choice
+	} else {
+		s.choice = d.Choice
+	}
+	_, deputy := r.holds(run.Person(by), r.plan.Scenario.Decision.By)
+	return r.log.record(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason,
+		Data: run.Encode(run.Decision{Question: question, Answer: d.Choice, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
+}
+
+// awaitApproval holds a recovery until enough people besides its requester approved
+// it. It waits as long as that takes: a real failover does not start by itself.
+func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
+	need := r.plan.Scenario.Approvals
+	if r.in.Kind == run.Response {
+		need = max(need, 1)
+	}
+	moves := slices.ContainsFunc(r.systems, func(s *system) bool { return s.choice == run.Alternate || s.choice == run.InPlace })
+	if need == 0 || !moves {
+		return run.Passed, ""
+	}
+	r.approvalAsked = true
+	r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine,
+		Reason: fmt.Sprintf("%d besides %s, who asked for it", need, r.in.Requester)})
+	for _, m := range r.people {
+		if m.plan.ID != r.in.Requester && !m.answeredAt.IsZero() {
+			r.simulateApproval(ctx, m, need)
+		}
+	}
+	_ = workflow.Await(ctx, func() bool { return len(r.approvals) >= need || r.brokenGlass })
+	return run.Passed, ""
+}
+
+func (r *response) simulateApproval(ctx workflow.Context, m *member, need int) {
+	s := r.plan.Scenario.Simulate
+	if s == nil {
+		return
+	}
+	workflow.GoNamed(ctx, "simulated approval", func(ctx workflow.Context) {
+		if workflow.Sleep(ctx, delay(*s, m.plan.ID, "approve")) == nil && len(r.approvals) < need && !r.ended {
+			_, _ = r.approve(ctx, Approve{By: m.plan.ID}, run.Simulated(m.plan.ID))
+		}
+	})
+}
+
+// mayApprove: who asks for a recovery can't approve it; compared are persons, not
+// accounts. Break-glass is the one way round, with a reason that stands in the report.
+func (r *response) mayApprove(a Approve) error {
+	if err := r.running(a.By); err != nil {
+		return err
+	}
+	if !r.approvalAsked {
+		return errors.New("no approval is being asked for now")
+	}
+	if slices.Contains(r.approvals, a.By) {
+		return fmt.Errorf("%s has approved already", a.By)
+	}
+	if a.BreakGlass {
+		if a.Reason == "" {
+			return errors.New("break-glass needs a reason: everybody is told, and it is reviewed after")
+		}
+		return nil
+	}
+	if a.By == r.in.Requester {
+		return errors.New("who asked for the recovery can't approve it; another person must, or --break-glass with a reason")
+	}
+	return nil
+}
+
+func (r *response) onApprove(ctx workflow.Context, a Approve) (Done, error) {
+	return r.approve(ctx, a, a.By)
+}
+
+func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, error) {
+	r.approvals = append(r.approvals, a.By)
+	if a.BreakGlass {
+		r.brokenGlass = true
+		var all []string
+		for _, m := range r.people {
+			if m.called {
+				all = append(all, m.plan.ID)
+			}
+		}
+		r.tell(ctx, all, fmt.Sprintf("%s used break-glass: %s", a.By, a.Reason),
+			fmt.Sprintf("%sが緊急権限（ブレークグラス）を行使しました：%s", a.By, a.Reason))
+	}
+	return r.log.record(ctx, run.Event{Kind: run.ApprovalGiven, Phase: run.RecoveryDecision, By: by, Reason: a.Reason,
+		Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass})})
+}

@@ -1,0 +1,13 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Register is the one list of workflows; the control worker and the tests use it.
+func Register(w worker.WorkflowRegistry) {
+	w.RegisterWorkflowWithOptions(Run, workflow.RegisterOptions{Name: TypeRun})
+	w.RegisterWorkflowWithOptions(Execute, workflow.RegisterOptions{Name: TypeExecute})
+	w.RegisterWorkflowWithOptions(Switch, workflow.RegisterOptions{Name: TypeSwitch})
+}

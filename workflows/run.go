@@ -1,0 +1,218 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// response is one run in progress.
+type response struct {
+	in   Input
+	plan plan.Plan
+	log  *journal
+
+	settled bool // the locks are taken, or the start was refused
+	begun   Begun
+
+	phase  run.Phase
+	work   workflow.Context // what an abort cancels; clean-up runs outside of it
+	stop   workflow.CancelFunc
+	abort  *Control
+	paused bool
+	ended  bool
+
+	people    []*member
+	mustered  string // place that holds now
+	inspected map[string]bool
+	confirmed map[run.Phase]bool
+	approvals []string // persons
+
+	approvalAsked bool
+	brokenGlass   bool
+	systems       []*system
+	injected      []workedStep // injects with an undo that were begun
+	watches       []*watch
+	watching      workflow.CancelFunc
+	executing     []workflow.ChildWorkflowFuture
+	openTasks     int // phases that run beside the story
+}
+
+// system is a system of the plan as the run sees it.
+type system struct {
+	plan    plan.System
+	lock    workflow.ChildWorkflowFuture
+	token   int64
+	unclean string // what is left half-way; "" when nothing is
+	// occurred is when its RTO clock started; zero until it has.
+	occurred time.Time
+	assessed bool
+	asked    bool
+	askedAt  time.Time
+	choice   run.Choice
+	// homeAsked, homeChoice: the decision to return or to stay.
+	homeAsked  bool
+	homeChoice run.Choice
+	recovery   *Executed // nil until its runbook ended
+	home       *Executed
+	restored   bool // seen by the probes, held
+}
+
+// moved reports whether the system was switched to its alternate site.
+func (s *system) moved() bool {
+	return s.choice == run.Alternate && s.recovery != nil && s.recovery.Outcome == run.Passed
+}
+
+// Run is one execution of a scenario, from the event to the way home.
+func Run(ctx workflow.Context, in Input) (Summary, error) {
+	r := &response{
+		in: in, plan: in.Plan,
+		log:       openJournal(ctx, in.RunID, "run"),
+		inspected: map[string]bool{},
+		confirmed: map[run.Phase]bool{},
+		mustered:  in.Plan.Scenario.Place,
+	}
+	for _, p := range in.Plan.Estate.People {
+		r.people = append(r.people, &member{plan: p})
+	}
+	for _, s := range in.Plan.Systems {
+		r.systems = append(r.systems, &system{plan: s})
+	}
+	r.work, r.stop = workflow.WithCancel(ctx)
+	if err := r.listen(ctx); err != nil {
+		return Summary{}, err
+	}
+
+	// Clean-up and the record must survive a cancellation from outside.
+	tidy, _ := workflow.NewDisconnectedContext(ctx)
+	r.log.add(ctx, run.Event{Kind: run.RunStarted, By: in.Requester, Reason: in.Reason, Data: run.Encode(run.Started{
+		Kind: in.Kind, Depth: in.Plan.Scenario.Depth, Scenario: in.Plan.Scenario.Name, Hazard: in.Plan.Scenario.Hazard,
+		PlanHash: in.Plan.Hash, Simulated: in.Plan.Scenario.Simulate != nil,
+	})})
+	refused, holder, err := r.admit(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	if refused != "" {
+		return r.refuse(tidy, refused, holder)
+	}
+	r.begun, r.settled = Begun{Run: in.RunID, StartedBy: in.Requester}, true
+
+	r.watchSystems(ctx)
+	r.respond(r.work)
+	if ctx.Err() != nil && r.abort == nil {
+		r.giveUp(tidy, "cancelled in the engine, past muster's own command")
+	}
+	r.comeHome(tidy)
+	return r.close(tidy)
+}
+
+// respond leads people and systems from the event to proven service. An error of a
+// phase is an abort; what a phase could not reach is in the journal and does not stop
+// the next one (requirement B-FLW-09).
+func (r *response) respond(ctx workflow.Context) {
+	for _, p := range r.plan.Scenario.Phases {
+		var err error
+		switch p {
+		case run.Activation:
+			err = r.lead(ctx, p, r.activate)
+		case run.SafetyCheck:
+			r.aside(ctx, p, r.checkSafety) // nobody waits for the silent
+		case run.Muster:
+			err = r.lead(ctx, p, r.muster)
+		case run.SiteInspection:
+			err = r.lead(ctx, p, r.inspectSites)
+		case run.Communications:
+			r.aside(ctx, p, r.establishCommunications)
+		case run.DamageAssessment:
+			err = r.lead(ctx, p, r.assessDamage)
+		case run.Containment:
+			r.aside(ctx, p, r.contain)
+		case run.RecoveryDecision:
+			err = r.lead(ctx, p, r.decideRecovery)
+		case run.Recovery:
+			err = r.lead(ctx, p, r.recover)
+		case run.Verification:
+			err = r.lead(ctx, p, r.verify)
+		case run.Completion:
+			err = r.lead(ctx, p, r.reportCompletion)
+		case run.Failback, run.Closing:
+			// The way home and the record follow also after an abort: comeHome, close.
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// lead runs a phase that the next one waits for.
+func (r *response) lead(ctx workflow.Context, p run.Phase, phase func(workflow.Context) (run.Outcome, string)) error {
+	if err := workflow.Await(ctx, func() bool { return !r.paused }); err != nil {
+		return err
+	}
+	r.phase = p
+	r.log.add(ctx, run.Event{Kind: run.PhaseStarted, Phase: p, By: run.Engine})
+	outcome, reason := phase(ctx)
+	if ctx.Err() != nil {
+		outcome, reason = run.Skipped, "aborted"
+	}
+	r.log.add(ctx, run.Event{Kind: run.PhaseEnded, Phase: p, By: run.Engine, Outcome: outcome, Reason: reason})
+	return ctx.Err()
+}
+
+// aside runs a phase beside the story (requirement B-FLW-04). Each such phase has its
+// own limit in time, so the run's end can wait for it.
+func (r *response) aside(ctx workflow.Context, p run.Phase, phase func(workflow.Context) (run.Outcome, string)) {
+	r.openTasks++
+	started := false
+	workflow.GoNamed(ctx, string(p), func(ctx workflow.Context) {
+		defer func() { r.openTasks-- }()
+		r.log.add(ctx, run.Event{Kind: run.PhaseStarted, Phase: p, By: run.Engine})
+		started = true
+		outcome, reason := phase(ctx)
+		if ctx.Err() != nil {
+			outcome, reason = run.Skipped, "aborted"
+		}
+		r.log.add(ctx, run.Event{Kind: run.PhaseEnded, Phase: p, By: run.Engine, Outcome: outcome, Reason: reason})
+	})
+	_ = workflow.Await(ctx, func() bool { return started })
+}
+
+// admit refuses what must not start, and else takes the locks.
+func (r *response) admit(ctx workflow.Context) (refused, holder string, err error) {
+	if err := r.knows(r.in.Requester); err != nil {
+		return err.Error(), "", nil
+	}
+	if !r.plan.Intact() {
+		return "the plan is not the one its hash names; compile it again from the files", "", nil
+	}
+	if (r.in.Kind == run.Response) != (r.plan.Scenario.Depth == run.Real) {
+		return fmt.Sprintf("a %s can't run at depth %s: real is for responses, and only for them", r.in.Kind, r.plan.Scenario.Depth), "", nil
+	}
+	return r.takeLocks(ctx)
+}
+
+// refuse ends a run that changed nothing.
+func (r *response) refuse(ctx workflow.Context, reason, holder string) (Summary, error) {
+	r.log.add(ctx, run.Event{Kind: run.RunRefused, By: run.Engine, Reason: reason, Data: run.Encode(run.Refusal{Holder: holder})})
+	r.log.add(ctx, run.Event{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.Refused})})
+	r.begun = Begun{Run: r.in.RunID, StartedBy: r.in.Requester, Refused: reason, Holder: holder}
+	r.settled, r.ended = true, true
+	// The caller hears of the refusal before the run is gone.
+	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	r.log.close(ctx)
+	return Summary{Run: r.in.RunID, State: run.Refused}, nil
+}
+
+// movesThings reports whether this depth touches systems at all.
+func (r *response) movesThings() bool { return r.plan.Scenario.Depth.Allows(run.Observe) }
+
+// Summary is what a Run returns to the engine; the record is in the journal.
+type Summary struct {
+	Run   string    `json:"run"`
+	State run.State `json:"state"`
+}

@@ -1,0 +1,59 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// checkSafety waits for everybody's answer, reminds the silent, calls their deputies,
+// and ends in any case: silence is a result (B-STP-01). It runs beside the other
+// phases.
+func (r *response) checkSafety(ctx workflow.Context) (run.Outcome, string) {
+	rules := r.plan.Scenario.Safety
+	deadline := workflow.Now(ctx).Add(rules.Within.Std())
+	answered := func() bool { return len(r.silent()) == 0 }
+	for {
+		left := deadline.Sub(workflow.Now(ctx))
+		if left <= 0 || ctx.Err() != nil {
+			break
+		}
+		wait := left
+		if rules.Remind > 0 {
+			wait = min(wait, rules.Remind.Std())
+		}
+		if ok, err := workflow.AwaitWithTimeout(ctx, wait, answered); ok || err != nil {
+			break
+		}
+		for _, m := range r.silent() {
+			r.log.add(ctx, run.Event{Kind: run.PersonReminded, Phase: run.SafetyCheck, Person: m.plan.ID, By: run.Engine})
+			if !m.deputies {
+				m.deputies = true
+				r.call(ctx, m.plan.Deputies, m.plan.ID)
+				for _, d := range m.plan.Deputies {
+					if dm := r.member(d); dm != nil && !slices.Contains(dm.standsIn, m.plan.ID) {
+						dm.standsIn = append(dm.standsIn, m.plan.ID)
+					}
+				}
+			}
+		}
+	}
+	if silent := r.silent(); len(silent) > 0 {
+		return run.Failed, fmt.Sprintf("%d of those called did not answer", len(silent))
+	}
+	return run.Passed, ""
+}
+
+// silent lists those who were called and have not answered.
+func (r *response) silent() []*member {
+	var out []*member
+	for _, m := range r.people {
+		if m.called && m.answeredAt.IsZero() {
+			out = append(out, m)
+		}
+	}
+	return out
+}

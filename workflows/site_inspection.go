@@ -1,0 +1,77 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// inspectSites has the muster place's site inspected before people work there. An
+// unsafe one moves the muster to the next place (B-STP-03).
+func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
+	site := r.placeOf(r.mustered).Site
+	if site == "" {
+		return run.Passed, "the muster is online: nobody works in a building that could be unsafe"
+	}
+	r.simulateAct(ctx, "", "inspect "+site, func(ctx workflow.Context, m *member) {
+		_, _ = r.inspect(ctx, Inspect{Site: site, Usable: true}, run.Simulated(m.plan.ID))
+	})
+	limit := r.plan.Scenario.Safety.Task
+	done, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { _, ok := r.inspected[site]; return ok })
+	if !done {
+		return run.Unknown, fmt.Sprintf("nobody inspected %s within %s", site, limit)
+	}
+	if r.inspected[site] {
+		return run.Passed, ""
+	}
+	for _, p := range r.plan.Estate.Places {
+		if usable, seen := r.inspected[p.Site]; p.Site == site || seen && !usable {
+			continue
+		}
+		r.mustered = p.Name
+		var present []string
+		for _, m := range r.people {
+			if m.called {
+				present = append(present, m.plan.ID)
+			}
+		}
+		r.tell(ctx, present, fmt.Sprintf("%s is not safe. Go to %s.", site, p.Title.In("en")),
+			fmt.Sprintf("%sは安全を確保できません。%sへ移動してください。", site, p.Title.In("ja")))
+		return run.Passed, fmt.Sprintf("%s is unsafe; the muster moved to %s", site, p.Name)
+	}
+	return run.Failed, fmt.Sprintf("%s is unsafe and the estate names no other muster place", site)
+}
+
+func (r *response) mayInspect(i Inspect) error {
+	if err := r.running(i.By); err != nil {
+		return err
+	}
+	for _, s := range r.plan.Estate.Sites {
+		if s.Name == i.Site {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a site of the estate", i.Site)
+}
+
+func (r *response) onInspect(ctx workflow.Context, i Inspect) (Done, error) {
+	return r.inspect(ctx, i, i.By)
+}
+
+func (r *response) inspect(ctx workflow.Context, i Inspect, by string) (Done, error) {
+	r.inspected[i.Site] = i.Usable
+	return r.log.record(ctx, run.Event{Kind: run.SiteInspected, Phase: run.SiteInspection, Site: i.Site, By: by, Reason: i.Note,
+		Data: run.Encode(run.Inspection{Usable: i.Usable})})
+}
+
+func (r *response) placeOf(name string) plan.Place {
+	for _, p := range r.plan.Estate.Places {
+		if p.Name == name {
+			return p
+		}
+	}
+	return plan.Place{}
+}

@@ -1,0 +1,134 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	enums "go.temporal.io/api/enums/v1"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Signals of Switch, sent by the run that holds it.
+const (
+	signalRelease = "release"
+	signalKeep    = "keep" // reason: clean-up incomplete
+)
+
+// Switch is a system's switch lock: while it runs, no other run can move the system,
+// because its ID is the system's. It outlives its run when the run left the system
+// half-way (or was terminated in the engine): then only a person can release it.
+func Switch(ctx workflow.Context, system, runID string) error {
+	holder := Holder{Run: runID}
+	released := false
+	if err := workflow.SetQueryHandler(ctx, QueryHolder, func() (Holder, error) { return holder, nil }); err != nil {
+		return err
+	}
+	err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateRelease, func(ctx workflow.Context, c Control) (Done, error) {
+		workflow.GetLogger(ctx).Info("switch lock released by hand", "system", system, "run", runID, "by", c.By, "reason", c.Reason)
+		released = true
+		return Done{}, nil
+	}, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
+		if c.By == "" || c.Reason == "" {
+			return errors.New("say who releases the system and why it is safe to")
+		}
+		return nil
+	}})
+	if err != nil {
+		return err
+	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		var reason string
+		for workflow.GetSignalChannel(ctx, signalKeep).Receive(ctx, &reason) {
+			holder.Kept, holder.Reason = true, reason
+		}
+	})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		workflow.GetSignalChannel(ctx, signalRelease).Receive(ctx, nil)
+		released = true
+	})
+	if err := workflow.Await(ctx, func() bool { return released && workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	return nil
+}
+
+// takeLocks takes the switch lock of every system in the plan, in the plan's order.
+// When one is taken by somebody else it gives back what it has and says by whom.
+func (r *response) takeLocks(ctx workflow.Context) (refused string, holder string, err error) {
+	if !r.movesThings() {
+		return "", "", nil
+	}
+	for _, s := range r.systems {
+		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID:        SwitchID(s.plan.Name),
+			TaskQueue:         plan.ControlQueue,
+			ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
+		})
+		h, err := r.takeLock(ctx, s, child)
+		if err != nil {
+			return "", "", err
+		}
+		if h.Run != "" {
+			r.releaseLocks(ctx)
+			if h.Kept {
+				return fmt.Sprintf("%s is still held by run %s: clean-up incomplete (%s). Put it right, then: muster drill release %s --reason ...",
+					s.plan.Name, h.Run, h.Reason, s.plan.Name), h.Run, nil
+			}
+			return fmt.Sprintf("%s is being moved by run %s. Watch it with: muster drill watch %s", s.plan.Name, h.Run, h.Run), h.Run, nil
+		}
+		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityToken, plan.TokenRequest{Run: r.in.RunID, System: s.plan.Name}).Get(ctx, &s.token); err != nil {
+			return "", "", err
+		}
+		r.log.add(ctx, run.Event{Kind: run.LockTaken, System: s.plan.Name, By: run.Engine, Data: run.Encode(run.Lock{Token: s.token})})
+	}
+	return "", "", nil
+}
+
+// takeLock takes one system's lock, or says who has it. A lock that goes away between
+// the refusal and the question is tried again.
+func (r *response) takeLock(ctx workflow.Context, s *system, child workflow.Context) (Holder, error) {
+	for {
+		lock := workflow.ExecuteChildWorkflow(child, TypeSwitch, s.plan.Name, r.in.RunID)
+		err := lock.GetChildWorkflowExecution().Get(ctx, nil)
+		if err == nil {
+			s.lock = lock
+			return Holder{}, nil
+		}
+		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
+		if !errors.As(err, &taken) {
+			return Holder{}, err
+		}
+		var h Holder
+		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityHolder, s.plan.Name).Get(ctx, &h); err != nil || h.Run != "" {
+			return h, err
+		}
+		if err := workflow.Sleep(ctx, lockPause); err != nil {
+			return Holder{}, err
+		}
+	}
+}
+
+// releaseLocks gives back every lock this run holds, but keeps those of systems whose
+// clean-up is incomplete.
+func (r *response) releaseLocks(ctx workflow.Context) {
+	for _, s := range r.systems {
+		if s.lock == nil {
+			continue
+		}
+		if s.unclean != "" {
+			_ = s.lock.SignalChildWorkflow(ctx, signalKeep, s.unclean).Get(ctx, nil)
+			r.log.add(ctx, run.Event{Kind: run.LockKept, System: s.plan.Name, By: run.Engine, Reason: s.unclean})
+		} else if s.lock.SignalChildWorkflow(ctx, signalRelease, nil).Get(ctx, nil) == nil {
+			// Wait until it is gone, so that the next run can't meet a lock that is
+			// only about to go.
+			_ = s.lock.Get(ctx, nil)
+			r.log.add(ctx, run.Event{Kind: run.LockReleased, System: s.plan.Name, By: run.Engine})
+		}
+		s.lock = nil
+	}
+}

@@ -1,0 +1,83 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// singleWriterStep is the ID of the check that exactly one side takes writes.
+const singleWriterStep = "single-writer"
+
+// verify waits until the probes have seen full service for the hold time, from outside,
+// and checks that exactly one side takes writes.
+func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
+	var recovered []*system
+	for _, s := range r.systems {
+		if s.recovery != nil && s.recovery.Outcome == run.Passed || s.choice == run.StandDown {
+			recovered = append(recovered, s)
+		}
+	}
+	if len(recovered) == 0 {
+		return run.Failed, "nothing was recovered"
+	}
+	if !r.movesThings() {
+		return run.Unknown, "nothing runs at this depth, so nothing was proven"
+	}
+	scenario := r.plan.Scenario
+	not := r.untilSteady(ctx, recovered, scenario.Hold.Std(), scenario.VerifyWait.Std())
+	if ctx.Err() != nil {
+		return run.Skipped, "aborted"
+	}
+	outcome, reason := run.Passed, ""
+	if len(not) > 0 {
+		outcome, reason = run.Failed, fmt.Sprintf("%v did not hold full service for %s within %s", not, scenario.Hold, scenario.VerifyWait)
+	}
+	for _, s := range recovered {
+		s.restored = true
+		for _, name := range not {
+			if name == s.plan.Name {
+				s.restored = false
+			}
+		}
+		if why := r.checkSingleWriter(ctx, s, run.Verification); why != "" {
+			outcome, reason = run.Failed, why
+		}
+	}
+	return outcome, reason
+}
+
+// checkSingleWriter runs the plan's check and returns why it did not pass, or "".
+func (r *response) checkSingleWriter(ctx workflow.Context, s *system, phase run.Phase) string {
+	if s.plan.SingleWriter == nil {
+		return ""
+	}
+	step := *s.plan.SingleWriter
+	step.ID = singleWriterStep
+	a := r.handsFor(s.plan.Name).try(ctx, phase, step, 1)
+	r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: phase, System: s.plan.Name, Step: step.ID, Action: step.Uses, Site: step.Site,
+		Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
+	if a.ending != passed {
+		return s.plan.Name + ": " + a.reason
+	}
+	return ""
+}
+
+// afterUndo waits, after an abort, for service to be back, so that the report can say
+// in which state the systems were handed back.
+func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
+	hold := min(r.plan.Scenario.Hold, run.Duration(undoHold))
+	not := r.untilSteady(ctx, systems, hold.Std(), r.plan.Scenario.VerifyWait.Std())
+	for _, s := range systems {
+		for _, name := range not {
+			if name == s.plan.Name && s.unclean == "" {
+				s.unclean = "service was not back after undo"
+			}
+		}
+		if why := r.checkSingleWriter(ctx, s, run.Closing); why != "" && s.unclean == "" {
+			s.unclean = why
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// watch is a probe as the run sees it: its newest word, and its observations at the end.
+type watch struct {
+	probe    plan.Probe
+	future   workflow.Future
+	heard    bool
+	state    plan.Observed
+	since    time.Time // engine's clock when the state was heard
+	downs    []plan.Observed
+	observed bool
+}
+
+// watchSystems starts the probes of every system and listens to them until the run's
+// end. A depth at which nothing runs has no probes; its figures are not proven.
+func (r *response) watchSystems(ctx workflow.Context) {
+	if !r.movesThings() {
+		return
+	}
+	probing, stop := workflow.WithCancel(ctx)
+	r.watching = stop
+	for _, s := range r.systems {
+		for _, p := range s.plan.Probes {
+			w := &watch{probe: p}
+			r.watches = append(r.watches, w)
+			r.log.add(ctx, run.Event{Kind: run.ProbeStarted, System: p.System, Step: p.Name, Action: p.Uses, Site: p.Vantage, By: run.Engine,
+				Data: run.Encode(run.Probe{Function: p.Function, Weight: p.Weight, Interval: p.Interval, Vantage: p.Vantage})})
+			w.future = workflow.ExecuteActivity(watching(probing, p.Vantage), p.Uses,
+				plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: p, Targets: r.plan.Estate.TargetsNamed(p.Targets)})
+		}
+	}
+	free, _ := workflow.NewDisconnectedContext(ctx)
+	workflow.GoNamed(free, "probes", func(ctx workflow.Context) {
+		for {
+			var o plan.Observed
+			workflow.GetSignalChannel(ctx, plan.SignalObserved).Receive(ctx, &o)
+			r.hear(ctx, o)
+		}
+	})
+}
+
+// hear takes a probe's word. Repeated and overtaken ones are harmless.
+func (r *response) hear(ctx workflow.Context, o plan.Observed) {
+	i := slices.IndexFunc(r.watches, func(w *watch) bool { return w.probe.Name == o.Probe })
+	if i < 0 {
+		return
+	}
+	w := r.watches[i]
+	if w.heard && (o.At.Before(w.state.At) || o.Up == w.state.Up) {
+		return
+	}
+	w.heard, w.state, w.since = true, o, workflow.Now(ctx)
+	if !o.Up {
+		w.downs = append(w.downs, o)
+	}
+	r.log.add(ctx, run.Event{Kind: run.ProbeChanged, Phase: r.phase, System: w.probe.System, Step: o.Probe, Site: w.probe.Vantage, By: run.Engine,
+		Reason: o.Error, Data: run.Encode(run.ProbeChange{Up: o.Up, At: o.At, Error: o.Error})})
+}
+
+// level is the share of a system's functions that are up, in percent, as last heard;
+// false when it has no probe or one has not been heard.
+func (r *response) level(system string) (int, bool) {
+	level, any := 0, false
+	for _, w := range r.watches {
+		if w.probe.System != system {
+			continue
+		}
+		if !w.heard {
+			return 0, false
+		}
+		any = true
+		if w.state.Up {
+			level += w.probe.Weight
+		}
+	}
+	return level, any
+}
+
+// steady reports whether all functions of a system have been up for the hold time.
+func (r *response) steady(now time.Time, system string, hold time.Duration) bool {
+	if level, ok := r.level(system); !ok || level < 100 {
+		return false
+	}
+	for _, w := range r.watches {
+		if w.probe.System == system && now.Sub(w.since) < hold {
+			return false
+		}
+	}
+	return true
+}
+
+// untilSteady waits until all functions of the systems have been up for the hold time.
+// It returns the names of those that are not, in order.
+func (r *response) untilSteady(ctx workflow.Context, systems []*system, hold, limit time.Duration) []string {
+	deadline := workflow.Now(ctx).Add(limit)
+	for {
+		var open []string
+		down := false
+		next := hold
+		now := workflow.Now(ctx)
+		for _, s := range systems {
+			if r.steady(now, s.plan.Name, hold) {
+				continue
+			}
+			open = append(open, s.plan.Name)
+			if level, ok := r.level(s.plan.Name); !ok || level < 100 {
+				down = true
+				continue
+			}
+			for _, w := range r.watches {
+				if w.probe.System == s.plan.Name {
+					next = min(next, max(hold-now.Sub(w.since), 10*time.Millisecond))
+				}
+			}
+		}
+		if len(open) == 0 || !now.Before(deadline) || ctx.Err() != nil {
+			return open
+		}
+		heard := r.heardSoFar()
+		wait := deadline.Sub(now)
+		if !down {
+			wait = min(wait, next)
+		}
+		_, _ = workflow.AwaitWithTimeout(ctx, wait, func() bool { return r.heardSoFar() != heard })
+	}
+}
+
+// heardSoFar changes whenever a probe says something new.
+func (r *response) heardSoFar() int {
+	n := 0
+	for _, w := range r.watches {
+		n += len(w.downs)
+		if w.heard {
+			n++
+		}
+		if w.state.Up {
+			n += 1 << 20
+		}
+	}
+	return n
+}
+
+// stopWatching ends the probes and journals all that they saw.
+func (r *response) stopWatching(ctx workflow.Context) {
+	if r.watching == nil {
+		return
+	}
+	r.watching()
+	for _, w := range r.watches {
+		e := run.Event{Kind: run.ProbeEnded, System: w.probe.System, Step: w.probe.Name, Action: w.probe.Uses, Site: w.probe.Vantage, By: run.Engine}
+		// A vantage whose worker is gone would keep the run open for ever.
+		_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, w.future.IsReady)
+		var o run.Observations
+		switch {
+		case !w.future.IsReady():
+			e.Outcome, e.Reason = run.Unknown, "its worker did not answer: what it saw is lost to this report"
+		default:
+			if err := w.future.Get(ctx, &o); err != nil {
+				e.Outcome, e.Reason = run.Unknown, inWords(err)
+			} else {
+				e.Outcome, e.Data = run.Passed, run.Encode(o)
+			}
+		}
+		r.log.add(ctx, e)
+	}
+}
