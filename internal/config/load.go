@@ -209,4 +209,3 @@ func (c Config) check() Mistakes {
 	oneOf("log.format", c.Log.Format, "text", "json")
 	return bad
 }
-

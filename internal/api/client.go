@@ -1,0 +1,294 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// Client talks to a muster server. Its errors are *Problem when the server answered,
+// and *Unreachable when it did not.
+type Client struct {
+	base  string
+	token string
+	lang  string
+	http  *http.Client
+}
+
+// Unreachable says that no server answered at a URL. Nothing is known about what came
+// of the request, except that reading again is harmless.
+type Unreachable struct {
+	URL string
+	Err error
+}
+
+func (u *Unreachable) Error() string {
+	return fmt.Sprintf("no muster server answers at %s: %v", u.URL, u.Err)
+}
+func (u *Unreachable) Unwrap() error { return u.Err }
+
+// Connect returns a client of the server at base ("http://127.0.0.1:7700"). lang is
+// the language of its messages, "en" or "ja". It does not connect yet.
+func Connect(base, token, lang string) *Client {
+	return &Client{base: strings.TrimRight(base, "/"), token: token, lang: lang, http: &http.Client{
+		Timeout:   60 * time.Second,
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+	}}
+}
+
+// Close gives idle connections back.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// NewRequestID returns an ID that no other request has.
+func NewRequestID() string { return rand.Text() }
+
+// do sends one request and decodes its answer into out; *[]byte takes it as it is.
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, key string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	u := c.base + "/api/v1" + path
+	if len(query) > 0 {
+		u += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept-Language", c.lang)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &Unreachable{URL: c.base, Err: bare(err)}
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &Unreachable{URL: c.base, Err: err}
+	}
+	if res.StatusCode >= 400 {
+		p := new(Problem)
+		if json.Unmarshal(b, p) != nil || p.Code == "" {
+			p = problem(res.StatusCode, CodeInternal, fmt.Sprintf("%s answered %s, not as a muster server does", c.base, res.Status), "")
+		}
+		return p
+	}
+	if raw, ok := out.(*[]byte); ok {
+		*raw = b
+		return nil
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("%s %s: the answer is not understood: %w", method, path, err)
+	}
+	return nil
+}
+
+// bare drops the method and URL that net/http puts before an error.
+func bare(err error) error {
+	if e := new(url.Error); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// act sends a change. The server counts requests with one key once, so an answer that
+// did not come is asked for again with the same key, twice at most.
+func act[T any](ctx context.Context, c *Client, path, key string, in any) (out T, err error) {
+	for range 3 {
+		err = c.do(ctx, http.MethodPost, path, nil, key, in, &out)
+		if p := new(Problem); !errors.As(err, &p) || p.Code != CodeUnknownOutcome {
+			return out, err
+		}
+	}
+	return out, err
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (out T, err error) {
+	err = c.do(ctx, http.MethodGet, path, query, "", nil, &out)
+	return out, err
+}
+
+func runPath(id string, rest ...string) string {
+	p := "/runs/" + url.PathEscape(id)
+	for _, r := range rest {
+		p += "/" + url.PathEscape(r)
+	}
+	return p
+}
+
+// Health needs no token.
+func (c *Client) Health(ctx context.Context) (Health, error) {
+	return get[Health](ctx, c, "/health", nil)
+}
+
+// Scenarios lists what the server's plans directory holds.
+func (c *Client) Scenarios(ctx context.Context) ([]Scenario, error) {
+	return get[[]Scenario](ctx, c, "/scenarios", nil)
+}
+
+// Plan compiles a scenario on the server; depth "" is the scenario's own.
+func (c *Client) Plan(ctx context.Context, scenario string, depth run.Depth) (plan.Plan, error) {
+	q := url.Values{}
+	if depth != "" {
+		q.Set("depth", string(depth))
+	}
+	return get[plan.Plan](ctx, c, "/scenarios/"+url.PathEscape(scenario)+"/plan", q)
+}
+
+// Start starts a run or joins the open one. Set RequestID to be able to ask again.
+func (c *Client) Start(ctx context.Context, s StartRequest) (Started, error) {
+	if s.RequestID == "" {
+		s.RequestID = NewRequestID()
+	}
+	return act[Started](ctx, c, "/runs", s.RequestID, s)
+}
+
+// Runs lists runs, newest first.
+func (c *Client) Runs(ctx context.Context, f journal.Filter) ([]journal.Summary, error) {
+	q := url.Values{}
+	if f.Scenario != "" {
+		q.Set("scenario", f.Scenario)
+	}
+	if f.Kind != "" {
+		q.Set("kind", string(f.Kind))
+	}
+	if f.Open {
+		q.Set("open", "true")
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	return get[[]journal.Summary](ctx, c, "/runs", q)
+}
+
+// Run is a run with where it stands.
+func (c *Client) Run(ctx context.Context, id string) (Run, error) {
+	return get[Run](ctx, c, runPath(id), nil)
+}
+
+// RunPlan is the frozen plan a run uses.
+func (c *Client) RunPlan(ctx context.Context, id string) (plan.Plan, error) {
+	return get[plan.Plan](ctx, c, runPath(id, "plan"), nil)
+}
+
+// Events returns the journal after a position. With wait, it waits that long (25 s at
+// most) for the next event when there is none yet.
+func (c *Client) Events(ctx context.Context, id string, after int64, wait time.Duration) (Events, error) {
+	q := url.Values{"after": {strconv.FormatInt(after, 10)}, "wait": {strconv.Itoa(int(wait.Seconds()))}}
+	return get[Events](ctx, c, runPath(id, "events"), q)
+}
+
+// Report renders a run's report: format text, json, markdown or html.
+func (c *Client) Report(ctx context.Context, id, format, lang string) ([]byte, error) {
+	return get[[]byte](ctx, c, runPath(id, "report"), url.Values{"format": {format}, "lang": {lang}})
+}
+
+// CheckIn answers the safety check for a person.
+func (c *Client) CheckIn(ctx context.Context, id string, in workflows.CheckIn) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateCheckIn, in)
+}
+
+// Arrive says that a person is at the muster.
+func (c *Client) Arrive(ctx context.Context, id string, in workflows.Arrive) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateArrive, in)
+}
+
+// Inspect reports the state of a site.
+func (c *Client) Inspect(ctx context.Context, id string, in workflows.Inspect) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateInspect, in)
+}
+
+// Assess reports damage to a system.
+func (c *Client) Assess(ctx context.Context, id string, in workflows.Assess) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateAssess, in)
+}
+
+// Decide takes the recovery decision.
+func (c *Client) Decide(ctx context.Context, id string, in workflows.Decide) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateDecide, in)
+}
+
+// Approve approves the recovery.
+func (c *Client) Approve(ctx context.Context, id string, in workflows.Approve) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateApprove, in)
+}
+
+// Confirm ends a phase that people carry out.
+func (c *Client) Confirm(ctx context.Context, id string, in workflows.Confirm) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateConfirm, in)
+}
+
+// Abort stops a run before its next effect; undo follows.
+func (c *Client) Abort(ctx context.Context, id string, in workflows.Control) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateAbort, in)
+}
+
+// Pause holds a run before its next step.
+func (c *Client) Pause(ctx context.Context, id string, in workflows.Control) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdatePause, in)
+}
+
+// Resume lets a paused run go on.
+func (c *Client) Resume(ctx context.Context, id string, in workflows.Control) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateResume, in)
+}
+
+func (c *Client) update(ctx context.Context, id, name string, in any) (workflows.Done, error) {
+	return act[workflows.Done](ctx, c, runPath(id, name), NewRequestID(), in)
+}
+
+// Step settles a step that waits.
+func (c *Client) Step(ctx context.Context, id, step string, in StepRequest) (workflows.Done, error) {
+	return act[workflows.Done](ctx, c, runPath(id, "steps", step), NewRequestID(), in)
+}
+
+// System says who holds a system.
+func (c *Client) System(ctx context.Context, name string) (System, error) {
+	return get[System](ctx, c, "/systems/"+url.PathEscape(name), nil)
+}
+
+// Release frees a system whose clean-up a person has finished.
+func (c *Client) Release(ctx context.Context, system string, in workflows.Control) (workflows.Done, error) {
+	return act[workflows.Done](ctx, c, "/systems/"+url.PathEscape(system)+"/release", NewRequestID(), in)
+}
+
+// Actions lists the actions that the server knows.
+func (c *Client) Actions(ctx context.Context) ([]Action, error) {
+	return get[[]Action](ctx, c, "/actions", nil)
+}

@@ -1,0 +1,142 @@
+// Package api is muster's HTTP API: the server that the command line, the board and
+// other programs talk to, and the typed client of it. The server publishes its OpenAPI
+// description at /api/openapi.json; the types in this file are what it describes.
+package api
+
+import (
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// StartRequest starts a run, or joins the one of the same scenario that is open.
+type StartRequest struct {
+	Scenario string   `json:"scenario" minLength:"1" doc:"Name of the scenario."`
+	Kind     run.Kind `json:"kind" enum:"drill,response" doc:"A response is the real thing."`
+	// Depth is "" for the scenario's own. A response is always real; a drill never.
+	Depth  run.Depth `json:"depth,omitempty" enum:"tabletop,walkthrough,isolated,live,real" doc:"How far it reaches; the scenario's own when left out."`
+	By     string    `json:"by" minLength:"1" doc:"Who starts it: an ID of the estate."`
+	Reason string    `json:"reason,omitempty" doc:"Why. Required for a response."`
+	Since  string    `json:"since,omitempty" doc:"When the event happened, RFC 3339; left out when nobody knows."`
+	// RequestID names this request: the same again gets the same answer.
+	RequestID string `json:"request_id,omitempty" doc:"Unique per request; asking again with the same one never starts twice."`
+}
+
+// Started answers a start.
+type Started struct {
+	Run       string `json:"run" doc:"The run's ID."`
+	Attached  bool   `json:"attached" doc:"The run was there already and you have joined it."`
+	StartedBy string `json:"started_by" doc:"Who started it."`
+}
+
+// Scenario is one scenario of the plans directory.
+type Scenario struct {
+	Name    string     `json:"name"`
+	Title   plan.Text  `json:"title"`
+	Hazard  run.Hazard `json:"hazard"`
+	Depth   run.Depth  `json:"depth"`
+	Systems []string   `json:"systems"`
+}
+
+// Run is a run with where it stands.
+type Run struct {
+	Summary  journal.Summary   `json:"summary"`
+	Overview progress.Overview `json:"overview"`
+}
+
+// Events is a stretch of a run's journal.
+type Events struct {
+	Entries []journal.Entry `json:"entries"`
+	Next    int64           `json:"next" doc:"Give this as after= to go on."`
+	Ended   bool            `json:"ended" doc:"The run has ended and nothing follows."`
+	Now     time.Time       `json:"now" doc:"The server's clock."`
+}
+
+// StepRequest is a person's act on a step that waits.
+type StepRequest struct {
+	Act    run.Act `json:"act" enum:"done,retry,skip"`
+	By     string  `json:"by" minLength:"1" doc:"Who: an ID of the estate."`
+	Reason string  `json:"reason,omitempty" doc:"Required to skip, and to mark a machine's step as done."`
+	System string  `json:"system,omitempty" doc:"Needed when several systems have such a step."`
+}
+
+// System is who holds a system.
+type System struct {
+	System string `json:"system"`
+	Held   bool   `json:"held"`
+	Run    string `json:"run,omitempty" doc:"The run that holds it."`
+	Kept   bool   `json:"kept" doc:"The run has ended and left it: clean-up is incomplete."`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Health is whether the server can do its work.
+type Health struct {
+	OK      bool   `json:"ok"`
+	Version string `json:"version"`
+	Engine  string `json:"engine" doc:"ok, or what is wrong."`
+	Store   string `json:"store" doc:"ok, or what is wrong."`
+}
+
+// Action describes an action as `muster actions` shows it.
+type Action struct {
+	ID         string     `json:"id"`
+	Family     string     `json:"family"`
+	Summary    plan.Text  `json:"summary"`
+	Effect     run.Effect `json:"effect"`
+	Repeatable bool       `json:"repeatable" doc:"The engine may repeat an attempt by itself."`
+	CanLook    bool       `json:"can_look" doc:"It can say whether its goal holds."`
+	Undo       string     `json:"undo,omitempty" doc:"The action that usually puts back what this one changed."`
+	Human      bool       `json:"human,omitempty"`
+	Probe      bool       `json:"probe,omitempty"`
+	Fields     []Field    `json:"fields"`
+	Output     []Field    `json:"output,omitempty"`
+}
+
+// Field is a parameter of an action, or a value it returns.
+type Field struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Help     string   `json:"help,omitempty"`
+	Required bool     `json:"required,omitempty"`
+	Default  string   `json:"default,omitempty"`
+	Enum     []string `json:"enum,omitempty"`
+	Kind     string   `json:"kind,omitempty" doc:"Of a target: its kind."`
+	Of       *Field   `json:"of,omitempty" doc:"Of a list or map: what it holds."`
+	Fields   []Field  `json:"fields,omitempty"`
+}
+
+// Describe turns an action into its description.
+func Describe(a activities.Action) Action {
+	return Action{
+		ID: a.ID, Family: activities.Family(a.ID),
+		Summary: plan.Text{EN: a.Doc.Summary, JA: a.Doc.SummaryJA}, Effect: a.Doc.Effect,
+		Repeatable: a.Doc.Repeatable, CanLook: a.CanLook(), Undo: a.Doc.Undo,
+		Human: a.Doc.Human, Probe: a.Doc.Probe,
+		Fields: describeFields(a.Fields), Output: describeFields(a.Output),
+	}
+}
+
+func describeFields(fields []activities.Field) []Field {
+	out := make([]Field, 0, len(fields))
+	for _, f := range fields {
+		out = append(out, describeField(f))
+	}
+	return out
+}
+
+func describeField(f activities.Field) Field {
+	d := Field{Name: f.Name, Type: string(f.Type), Help: f.Help, Required: f.Required, Default: f.Default,
+		Enum: f.Enum, Kind: f.Kind}
+	if f.Elem != nil {
+		of := describeField(*f.Elem)
+		d.Of = &of
+	}
+	if len(f.Fields) > 0 {
+		d.Fields = describeFields(f.Fields)
+	}
+	return d
+}

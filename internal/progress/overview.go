@@ -1,0 +1,180 @@
+// Package progress says where a run stands, as a pure function of its plan and the
+// events in its journal so far. The API, `drill watch` and the board show the same
+// Overview. What it says is provisional: only the report judges.
+package progress
+
+import (
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Overview is a run at one moment. Names, never sentences: who shows it has the words.
+type Overview struct {
+	Run       string     `json:"run"`
+	Kind      run.Kind   `json:"kind"`
+	Depth     run.Depth  `json:"depth"`
+	Scenario  string     `json:"scenario"`
+	Title     plan.Text  `json:"title"`
+	Hazard    run.Hazard `json:"hazard"`
+	PlanHash  string     `json:"plan_hash"`
+	By        string     `json:"by"`
+	Reason    string     `json:"reason,omitempty"`
+	Simulated bool       `json:"simulated_people"`
+
+	State     run.State  `json:"state"`
+	StateWhy  string     `json:"state_why,omitempty"` // why it was refused, paused or is being aborted
+	StateBy   string     `json:"state_by,omitempty"`
+	Aborting  bool       `json:"aborting,omitempty"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	// At is the moment for which clocks were computed: now, or when the run ended.
+	At time.Time `json:"at"`
+
+	Phases   []Phase   `json:"phases"`
+	Waiting  []Waiting `json:"waiting"`
+	Systems  []System  `json:"systems"`
+	People   People    `json:"people"`
+	Steps    []Step    `json:"steps"`
+	Messages []Message `json:"messages"` // what was said to people, oldest first
+	// Absent lists sites whose workers did not take a step in time.
+	Absent []string `json:"absent_sites,omitempty"`
+	// Position is the journal's position of the last event that is in here.
+	Position int64 `json:"position"`
+}
+
+// Progress of a phase.
+const (
+	Ahead   = "ahead"
+	Now     = "now"
+	Done    = "done"
+	LeftOut = "left_out" // the run ended before it
+)
+
+// Phase is a stage of the run.
+type Phase struct {
+	ID        run.Phase   `json:"id"`
+	Progress  string      `json:"progress"`
+	Outcome   run.Outcome `json:"outcome,omitempty"`
+	Reason    string      `json:"reason,omitempty"`
+	StartedAt *time.Time  `json:"started_at,omitempty"`
+	EndedAt   *time.Time  `json:"ended_at,omitempty"`
+}
+
+// Awaited is what somebody is waited for to do.
+type Awaited string
+
+const (
+	AwaitSafety   Awaited = "safety"   // answer the safety check: `muster checkin`
+	AwaitArrival  Awaited = "arrival"  // come to the muster: `muster arrive`
+	AwaitInspect  Awaited = "inspect"  // `muster inspect`
+	AwaitAssess   Awaited = "assess"   // `muster assess`
+	AwaitDecision Awaited = "decision" // `muster decide`
+	AwaitApproval Awaited = "approval" // `muster approve`
+	AwaitConfirm  Awaited = "confirm"  // `muster confirm`
+	AwaitStep     Awaited = "step"     // `muster step`
+)
+
+// Waiting is one thing the run waits for people to do.
+type Waiting struct {
+	For    Awaited      `json:"for"`
+	Phase  run.Phase    `json:"phase,omitempty"`
+	People []string     `json:"people,omitempty"` // IDs; those who may act, or who have not answered
+	Role   string       `json:"role,omitempty"`
+	System string       `json:"system,omitempty"`
+	Site   string       `json:"site,omitempty"`
+	Step   string       `json:"step,omitempty"`
+	Kind   run.WaitKind `json:"kind,omitempty"` // of a step
+	Text   string       `json:"text,omitempty"` // the question or the task
+	Acts   []string     `json:"acts,omitempty"` // what may be answered
+	Need   int          `json:"need,omitempty"` // approvals or people still needed
+	Since  time.Time    `json:"since"`
+	Due    *time.Time   `json:"due,omitempty"` // when the scenario's rule acts instead
+}
+
+// System is one system's clock and level. ObjectiveS and Level are nil when there is
+// no objective, or when no probe has said anything yet.
+type System struct {
+	Name       string     `json:"name"`
+	Title      plan.Text  `json:"title"`
+	Priority   string     `json:"priority"`
+	EventAt    *time.Time `json:"event_at,omitempty"`
+	DetectedAt *time.Time `json:"detected_at,omitempty"`
+	// RestoredAt is when the level came back to 100 %. It is taken back when
+	// service is lost again.
+	RestoredAt *time.Time `json:"restored_at,omitempty"`
+	UsedS      float64    `json:"used_s"` // of the RTO: from the event to RestoredAt, or to At
+	ObjectiveS *float64   `json:"objective_s,omitempty"`
+	Ticking    bool       `json:"ticking"` // the RTO clock runs
+	Level      *int       `json:"level,omitempty"`
+	Functions  []Function `json:"functions"`
+	Decision   run.Choice `json:"decision,omitempty"`
+	DecidedBy  string     `json:"decided_by,omitempty"`
+	Locked     bool       `json:"locked"`
+	LockKept   string     `json:"lock_kept,omitempty"` // why clean-up is incomplete
+}
+
+// Function is what a probe sees. Up is nil as long as it has not said anything.
+type Function struct {
+	Name  string     `json:"name"`
+	Title plan.Text  `json:"title"`
+	Up    *bool      `json:"up,omitempty"`
+	Since *time.Time `json:"since,omitempty"` // vantage clock
+	Error string     `json:"error,omitempty"`
+}
+
+// People counts by person, never by message.
+type People struct {
+	Called   int      `json:"called"`
+	Safe     int      `json:"safe"`
+	Injured  int      `json:"injured"`
+	Silent   int      `json:"silent"`
+	Mustered int      `json:"mustered"`
+	Need     []Needed `json:"need,omitempty"`
+	Quorum   *bool    `json:"quorum,omitempty"` // nil: not settled yet
+}
+
+// Needed is the strength asked of a role and what is there of it.
+type Needed struct {
+	Role    string `json:"role"`
+	Need    int    `json:"need"`
+	Present int    `json:"present"`
+}
+
+// Progress of a step, besides its outcome.
+const (
+	StepRuns   = "runs"
+	StepWaits  = "waits"
+	StepEnded  = "ended"
+	StepUndoes = "undoes"
+	StepUndone = "undone"
+)
+
+// Step is a step of a system's runbook that has begun, in the order of beginning.
+type Step struct {
+	ID        string        `json:"id"`
+	System    string        `json:"system,omitempty"`
+	Runbook   string        `json:"runbook,omitempty"`
+	Writer    string        `json:"writer"`
+	Action    string        `json:"action,omitempty"`
+	Site      string        `json:"site,omitempty"`
+	Progress  string        `json:"progress"`
+	Outcome   run.Outcome   `json:"outcome,omitempty"`
+	Undo      run.Outcome   `json:"undo,omitempty"`
+	Reason    string        `json:"reason,omitempty"`
+	By        string        `json:"by,omitempty"`
+	SettledBy run.SettledBy `json:"settled_by,omitempty"`
+	Attempts  int           `json:"attempts"`
+	BudgetS   *float64      `json:"budget_s,omitempty"`
+	StartedAt time.Time     `json:"started_at"`
+	EndedAt   *time.Time    `json:"ended_at,omitempty"`
+	UsedS     float64       `json:"used_s"`
+}
+
+// Message is something said to people, or a turn of the run worth telling.
+type Message struct {
+	At   time.Time `json:"at"`
+	To   []string  `json:"to,omitempty"`
+	Text string    `json:"text"`
+}

@@ -1,0 +1,100 @@
+package progress
+
+import (
+	"slices"
+	"time"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// system takes in what concerns a system's service and its lock.
+func (t *Tracker) system(e run.Event) {
+	name := e.System
+	if e.Kind == run.ProbeChanged && name == "" {
+		name = t.ownerOf(e.Step)
+	}
+	i := slices.IndexFunc(t.view.Systems, func(s System) bool { return s.Name == name })
+	if i < 0 {
+		return
+	}
+	s, st := &t.view.Systems[i], t.systems[name]
+	switch e.Kind {
+	case run.EventOccurred:
+		o := run.Occurrence{At: e.At}
+		_ = e.Decode(&o)
+		if s.EventAt == nil || o.At.Before(*s.EventAt) {
+			s.EventAt = &o.At
+		}
+		if l := t.level(i); l != nil && *l < 100 {
+			st.lost = true
+		}
+	case run.EventDetected:
+		d := run.Detection{At: e.At}
+		_ = e.Decode(&d)
+		if s.DetectedAt == nil {
+			s.DetectedAt = &d.At
+		}
+	case run.ProbeChanged:
+		f, ok := st.up[e.Step]
+		if !ok {
+			return
+		}
+		c := run.ProbeChange{At: e.At}
+		_ = e.Decode(&c)
+		up, at := c.Up, c.At
+		f.Up, f.Since, f.Error = &up, &at, c.Error
+		s.Level = t.level(i)
+		t.restored(s, st, at)
+	case run.LockTaken:
+		s.Locked, s.LockKept = true, ""
+	case run.LockReleased:
+		s.Locked, s.LockKept = false, ""
+	case run.LockKept:
+		s.Locked, s.LockKept = true, e.Reason
+	}
+}
+
+// restored moves the end of the RTO clock after a change that a probe saw at that time.
+func (t *Tracker) restored(s *System, st *system, at time.Time) {
+	if st.settled || s.Level == nil {
+		return
+	}
+	switch {
+	case *s.Level < 100:
+		st.lost, s.RestoredAt = true, nil
+	case st.lost && s.EventAt != nil && at.After(*s.EventAt):
+		s.RestoredAt = &at
+	case st.lost && s.EventAt == nil: // it came and went before anybody called it an event
+		st.lost = false
+	}
+}
+
+// level adds up the weights of the functions that are up. It is nil as long as a probe
+// has not said anything: what nobody has seen is no level.
+func (t *Tracker) level(i int) *int {
+	sum := 0
+	ps := t.plan.Systems[i]
+	for j, f := range t.view.Systems[i].Functions {
+		if f.Up == nil {
+			return nil
+		}
+		if *f.Up {
+			sum += ps.Probes[j].Weight
+		}
+	}
+	if len(ps.Probes) == 0 {
+		return nil
+	}
+	return &sum
+}
+
+func (t *Tracker) ownerOf(probe string) string {
+	for _, s := range t.plan.Systems {
+		for _, p := range s.Probes {
+			if p.Name == probe {
+				return s.Name
+			}
+		}
+	}
+	return ""
+}

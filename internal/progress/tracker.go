@@ -1,0 +1,304 @@
+package progress
+
+import (
+	"slices"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// messagesKept bounds Overview.Messages; all of them are in the journal.
+const messagesKept = 50
+
+// Of is the overview of a run after these entries of its journal, at a moment.
+func Of(p plan.Plan, entries []journal.Entry, now time.Time) Overview {
+	t := New(p)
+	t.Apply(entries...)
+	return t.Overview(now)
+}
+
+// Tracker follows one run's journal.
+type Tracker struct {
+	plan plan.Plan
+	view Overview
+
+	open     map[run.Phase]time.Time // phases that have begun and not ended
+	people   map[string]*person
+	inspect  map[string]bool // sites reported on
+	assessed map[string]bool // systems reported on by a person
+	asked    map[string]asked
+	approval *asked
+	approved map[string]bool
+	waits    []Waiting // of steps, in order
+	systems  map[string]*system
+	steps    map[string]int // writer/step → index in view.Steps
+}
+
+type person struct {
+	called   bool
+	calledAt time.Time
+	safety   run.Safety
+	canCome  bool
+	arrived  bool
+}
+
+type asked struct {
+	ask  run.DecisionAsk
+	at   time.Time
+	text string
+}
+
+// system is what is known about a system's service.
+type system struct {
+	up      map[string]*Function // by probe
+	lost    bool                 // seen below 100 % since the event
+	settled bool                 // verification has passed: later dips are not the RTO's
+}
+
+// New returns a tracker for a run of p that has not begun.
+func New(p plan.Plan) *Tracker {
+	t := &Tracker{
+		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
+		inspect: map[string]bool{}, assessed: map[string]bool{}, asked: map[string]asked{},
+		approved: map[string]bool{}, systems: map[string]*system{}, steps: map[string]int{},
+	}
+	t.view = Overview{
+		Depth: p.Scenario.Depth, Scenario: p.Scenario.Name, Title: p.Scenario.Title,
+		Hazard: p.Scenario.Hazard, PlanHash: p.Hash, State: run.Running,
+	}
+	for _, ph := range p.Scenario.Phases {
+		t.view.Phases = append(t.view.Phases, Phase{ID: ph, Progress: Ahead})
+	}
+	for _, s := range p.Systems {
+		sv := System{Name: s.Name, Title: s.Title, Priority: s.Priority}
+		if s.Objective.RTO != nil {
+			o := s.Objective.RTO.Seconds()
+			sv.ObjectiveS = &o
+		}
+		st := &system{up: map[string]*Function{}}
+		for _, pr := range s.Probes {
+			sv.Functions = append(sv.Functions, Function{Name: pr.Function, Title: pr.Title})
+		}
+		for i, pr := range s.Probes {
+			st.up[pr.Name] = &sv.Functions[i]
+		}
+		t.systems[s.Name] = st
+		t.view.Systems = append(t.view.Systems, sv)
+	}
+	return t
+}
+
+// Apply takes in entries, in the journal's order.
+func (t *Tracker) Apply(entries ...journal.Entry) {
+	for _, e := range entries {
+		t.apply(e.Event)
+		t.view.Position = e.Position
+	}
+}
+
+func (t *Tracker) apply(e run.Event) {
+	v := &t.view
+	switch e.Kind {
+	case run.RunStarted:
+		var s run.Started
+		_ = e.Decode(&s)
+		v.Run, v.Kind, v.Depth, v.Scenario, v.Hazard = e.Run, s.Kind, s.Depth, s.Scenario, s.Hazard
+		v.By, v.Reason, v.Simulated, v.StartedAt = e.By, e.Reason, s.Simulated, e.At
+	case run.RunRefused:
+		v.Run, v.State, v.StateWhy = e.Run, run.Refused, e.Reason
+	case run.RunPaused:
+		v.State, v.StateBy, v.StateWhy = run.Paused, e.By, e.Reason
+	case run.RunResumed:
+		v.State, v.StateBy, v.StateWhy = run.Running, "", ""
+	case run.RunAbortRequested:
+		v.Aborting, v.StateBy, v.StateWhy = true, e.By, e.Reason
+	case run.RunEnded:
+		var d run.Ended
+		_ = e.Decode(&d)
+		at := e.At
+		v.State, v.EndedAt, v.Aborting = d.State, &at, false
+		for i := range v.Phases {
+			if v.Phases[i].Progress == Ahead {
+				v.Phases[i].Progress = LeftOut
+			}
+		}
+	case run.PhaseStarted, run.PhaseEnded:
+		t.phase(e)
+	case run.PersonCalled, run.PersonAnswered, run.PersonArrived, run.QuorumReached, run.QuorumMissed:
+		t.person(e)
+	case run.SiteInspected:
+		t.inspect[e.Site] = true
+	case run.DamageAssessed:
+		var a run.Assessment
+		if _ = e.Decode(&a); a.Source != "probe" {
+			t.assessed[e.System] = true
+		}
+	case run.DecisionAsked:
+		a := asked{at: e.At, text: e.Reason}
+		_ = e.Decode(&a.ask)
+		t.asked[e.System] = a
+	case run.DecisionMade:
+		t.decided(e)
+	case run.ApprovalAsked:
+		t.approval = &asked{at: e.At, text: e.Reason}
+	case run.ApprovalGiven:
+		t.approved[run.Person(e.By)] = true
+		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {
+			t.approval = nil
+		}
+	case run.RecoveryOrdered:
+		t.approval = nil
+	case run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded, run.UndoStarted, run.UndoEnded:
+		t.step(e)
+	case run.EventOccurred, run.EventDetected, run.ProbeChanged, run.LockTaken, run.LockReleased, run.LockKept:
+		t.system(e)
+	case run.WorkerAbsent:
+		if !slices.Contains(v.Absent, e.Site) {
+			v.Absent = append(v.Absent, e.Site)
+		}
+	case run.MessageSent:
+		var m run.Message
+		_ = e.Decode(&m)
+		v.Messages = append(v.Messages, Message{At: e.At, To: m.To, Text: m.Text})
+		if over := len(v.Messages) - messagesKept; over > 0 {
+			v.Messages = v.Messages[over:]
+		}
+	}
+}
+
+func (t *Tracker) phase(e run.Event) {
+	at := e.At
+	i := slices.IndexFunc(t.view.Phases, func(p Phase) bool { return p.ID == e.Phase })
+	if i < 0 { // a phase that the engine added, such as failback after an abort
+		t.view.Phases = append(t.view.Phases, Phase{ID: e.Phase})
+		i = len(t.view.Phases) - 1
+	}
+	p := &t.view.Phases[i]
+	if e.Kind == run.PhaseStarted {
+		p.Progress, p.StartedAt, p.EndedAt = Now, &at, nil
+		t.open[e.Phase] = at
+		return
+	}
+	p.Progress, p.Outcome, p.Reason, p.EndedAt = Done, e.Outcome, e.Reason, &at
+	delete(t.open, e.Phase)
+	if e.Phase == run.Verification && e.Outcome == run.Passed {
+		for _, s := range t.systems {
+			s.settled = true
+		}
+	}
+}
+
+func (t *Tracker) person(e run.Event) {
+	switch e.Kind {
+	case run.QuorumReached, run.QuorumMissed:
+		reached := e.Kind == run.QuorumReached
+		t.view.People.Quorum = &reached
+		return
+	}
+	p := t.people[e.Person]
+	if p == nil {
+		p = &person{}
+		t.people[e.Person] = p
+	}
+	switch e.Kind {
+	case run.PersonCalled:
+		if !p.called {
+			p.called, p.calledAt = true, e.At
+		}
+	case run.PersonAnswered:
+		var a run.Answer
+		_ = e.Decode(&a)
+		p.safety, p.canCome = a.Safety, a.CanCome
+	case run.PersonArrived:
+		p.arrived = true
+	}
+}
+
+func (t *Tracker) decided(e run.Event) {
+	var d run.Decision
+	_ = e.Decode(&d)
+	for i := range t.view.Systems {
+		if s := &t.view.Systems[i]; e.System == "" || s.Name == e.System {
+			s.Decision, s.DecidedBy = d.Answer, e.By
+		}
+	}
+	if e.System == "" {
+		clear(t.asked)
+		return
+	}
+	delete(t.asked, e.System)
+	delete(t.asked, "")
+}
+
+func (t *Tracker) step(e run.Event) {
+	key := e.Writer + "\x00" + e.Step
+	i, known := t.steps[key]
+	if !known {
+		i = len(t.view.Steps)
+		t.steps[key] = i
+		s := Step{ID: e.Step, System: e.System, Runbook: e.Runbook, Writer: e.Writer, Action: e.Action, Site: e.Site, StartedAt: e.At}
+		if b, ok := t.budget(e.Runbook, e.Step); ok {
+			s.BudgetS = &b
+		}
+		t.view.Steps = append(t.view.Steps, s)
+	}
+	s, at := &t.view.Steps[i], e.At
+	switch e.Kind {
+	case run.StepStarted:
+		s.Progress, s.Attempts, s.Outcome, s.EndedAt = StepRuns, max(s.Attempts+1, e.Generation), "", nil
+		t.unwait(e)
+	case run.StepWaiting:
+		s.Progress, s.Reason = StepWaits, e.Reason
+		var w run.Wait
+		_ = e.Decode(&w)
+		t.unwait(e)
+		waiting := Waiting{For: AwaitStep, Phase: e.Phase, Role: w.Role, System: e.System, Site: e.Site,
+			Step: e.Step, Kind: w.Kind, Text: w.Text, Since: e.At}
+		if waiting.Text == "" {
+			waiting.Text = e.Reason
+		}
+		for _, a := range w.Acts {
+			waiting.Acts = append(waiting.Acts, string(a))
+		}
+		t.waits = append(t.waits, waiting)
+	case run.StepActed:
+		s.By = e.By
+		t.unwait(e)
+	case run.StepEnded:
+		var r run.StepResult
+		_ = e.Decode(&r)
+		s.Progress, s.Outcome, s.Reason, s.EndedAt, s.SettledBy = StepEnded, e.Outcome, e.Reason, &at, r.SettledBy
+		s.Attempts = max(s.Attempts, r.Attempts)
+		s.UsedS = r.DurationS
+		if s.UsedS == 0 {
+			s.UsedS = at.Sub(s.StartedAt).Seconds()
+		}
+		t.unwait(e)
+	case run.UndoStarted:
+		s.Progress = StepUndoes
+	case run.UndoEnded:
+		s.Progress, s.Undo = StepUndone, e.Outcome
+		if e.Outcome != run.Passed {
+			s.Reason = e.Reason
+		}
+	}
+}
+
+func (t *Tracker) unwait(e run.Event) {
+	t.waits = slices.DeleteFunc(t.waits, func(w Waiting) bool { return w.Step == e.Step && w.System == e.System })
+}
+
+func (t *Tracker) budget(runbook, step string) (float64, bool) {
+	rb, ok := t.plan.Runbook(runbook)
+	if !ok {
+		return 0, false
+	}
+	for _, s := range rb.Steps {
+		if s.ID == step && s.Budget > 0 {
+			return s.Budget.Seconds(), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,191 @@
+package progress
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Overview is the run's state at a moment. It shares nothing with the tracker.
+func (t *Tracker) Overview(now time.Time) Overview {
+	v := t.view
+	v.At = now
+	if v.EndedAt != nil {
+		v.At = *v.EndedAt
+	}
+	v.Phases = slices.Clone(t.view.Phases)
+	v.Steps = slices.Clone(t.view.Steps)
+	v.Messages = slices.Clone(t.view.Messages)
+	v.Systems = slices.Clone(t.view.Systems)
+	for i := range v.Steps {
+		if s := &v.Steps[i]; s.EndedAt == nil {
+			s.UsedS = max(0, v.At.Sub(s.StartedAt).Seconds())
+		}
+	}
+	for i := range v.Systems {
+		s := &v.Systems[i]
+		s.Functions = slices.Clone(s.Functions)
+		if s.EventAt == nil {
+			continue
+		}
+		end := v.At
+		if s.RestoredAt != nil {
+			end = *s.RestoredAt
+		}
+		s.UsedS = max(0, end.Sub(*s.EventAt).Seconds())
+		s.Ticking = s.RestoredAt == nil && v.EndedAt == nil
+	}
+	v.People = t.count()
+	if v.EndedAt == nil && v.State != run.Refused {
+		v.Waiting = t.waiting(v.Systems)
+	}
+	return v
+}
+
+func (t *Tracker) count() People {
+	c := People{Quorum: t.view.People.Quorum}
+	for _, id := range t.ids() {
+		p := t.people[id]
+		if p.called {
+			c.Called++
+		}
+		switch p.safety {
+		case run.Safe:
+			c.Safe++
+		case run.Injured:
+			c.Injured++
+		default:
+			if p.called {
+				c.Silent++
+			}
+		}
+		if p.arrived {
+			c.Mustered++
+		}
+	}
+	for _, q := range t.plan.Scenario.Quorum {
+		n := Needed{Role: q.Role, Need: q.Count}
+		for _, p := range t.plan.Estate.InRole(q.Role) {
+			if known := t.people[p.ID]; known != nil && known.arrived {
+				n.Present++
+			}
+		}
+		c.Need = append(c.Need, n)
+	}
+	return c
+}
+
+func (t *Tracker) ids() []string {
+	ids := make([]string, 0, len(t.people))
+	for id := range t.people {
+		ids = append(ids, id)
+	}
+	sort.Strings(ids)
+	return ids
+}
+
+// waiting lists what people are waited for, by phase in the plan's order, then steps.
+func (t *Tracker) waiting(systems []System) []Waiting {
+	var out []Waiting
+	for _, ph := range t.view.Phases {
+		since, open := t.open[ph.ID]
+		if !open {
+			continue
+		}
+		out = append(out, t.waitingIn(ph.ID, since, systems)...)
+	}
+	if t.approval != nil {
+		if need := t.plan.Scenario.Approvals - len(t.approved); need > 0 {
+			out = append(out, Waiting{For: AwaitApproval, Text: t.approval.text, Since: t.approval.at, Need: need})
+		}
+	}
+	return append(out, t.waits...)
+}
+
+func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []Waiting {
+	due := func(d time.Duration) *time.Time {
+		if d <= 0 {
+			return nil
+		}
+		at := since.Add(d)
+		return &at
+	}
+	rules := t.plan.Scenario.Safety
+	switch ph {
+	case run.SafetyCheck:
+		var silent []string
+		for _, id := range t.ids() {
+			if p := t.people[id]; p.called && p.safety == "" {
+				silent = append(silent, id)
+			}
+		}
+		if len(silent) > 0 {
+			return []Waiting{{For: AwaitSafety, Phase: ph, People: silent, Need: len(silent), Since: since, Due: due(rules.Within.Std())}}
+		}
+	case run.Muster:
+		var coming []string
+		for _, id := range t.ids() {
+			if p := t.people[id]; !p.arrived && (p.canCome || t.plan.Scenario.Hazard == run.SecurityIncident && p.called) {
+				coming = append(coming, id)
+			}
+		}
+		missing := 0
+		for _, n := range t.count().Need {
+			missing += max(0, n.Need-n.Present)
+		}
+		if len(coming) > 0 || missing > 0 {
+			return []Waiting{{For: AwaitArrival, Phase: ph, People: coming, Need: missing, Since: since, Due: due(rules.Muster.Std())}}
+		}
+	case run.SiteInspection:
+		var out []Waiting
+		for _, s := range t.plan.Scenario.SitesLost {
+			if !t.inspect[s] {
+				out = append(out, Waiting{For: AwaitInspect, Phase: ph, Site: s, Since: since, Due: due(rules.Task.Std())})
+			}
+		}
+		return out
+	case run.DamageAssessment:
+		var out []Waiting
+		for _, s := range systems {
+			if !t.assessed[s.Name] {
+				out = append(out, Waiting{For: AwaitAssess, Phase: ph, System: s.Name, Since: since, Due: due(rules.Task.Std())})
+			}
+		}
+		return out
+	case run.RecoveryDecision:
+		return t.decisions(ph)
+	case run.Communications, run.Containment, run.Completion, run.Closing:
+		return []Waiting{{For: AwaitConfirm, Phase: ph, Since: since, Due: due(rules.Task.Std())}}
+	}
+	return nil
+}
+
+func (t *Tracker) decisions(ph run.Phase) []Waiting {
+	var names []string
+	for name := range t.asked {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var out []Waiting
+	for _, name := range names {
+		a := t.asked[name]
+		w := Waiting{For: AwaitDecision, Phase: ph, System: name, Role: a.ask.Role, Text: a.ask.Question, Since: a.at}
+		if w.Text == "" {
+			w.Text = a.text
+		}
+		for _, c := range a.ask.Choices {
+			w.Acts = append(w.Acts, string(c))
+		}
+		for _, p := range t.plan.Estate.InRole(a.ask.Role) {
+			w.People = append(w.People, p.ID)
+		}
+		if a.ask.DeadlineS > 0 {
+			at := a.at.Add(time.Duration(a.ask.DeadlineS * float64(time.Second)))
+			w.Due = &at
+		}
+		out = append(out, w)
+	}
+	return out
+}
