@@ -1,0 +1,189 @@
+package objective
+
+import (
+	"time"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Event is when a system's clock starts.
+type Event struct {
+	At time.Time
+	// Seen is true when nobody but a probe knows of the event, so that At is the first
+	// failed sample. Its time is then proven only if somebody looked just before.
+	Seen bool
+}
+
+// Recovery is when a level of service came back.
+type Recovery struct {
+	// StartedAt is when the clock started: the event, or the first failure that lasted
+	// until the event when the clocks disagree (targets.md, pitfall 6). Hence no
+	// recovery is ever negative.
+	StartedAt time.Time
+	// DownAt is when service was first seen below the level; zero when it never was.
+	DownAt time.Time
+	// RestoredAt is when the first sample ended with which the level began to hold for
+	// as long as asked, and after which it was not broken again for as long; zero when it
+	// never did. The time it held is not part of RTO.
+	RestoredAt time.Time
+	// BelowUntil is until when service was seen below the level before RestoredAt. It
+	// equals RestoredAt, unless nobody looked at that moment.
+	BelowUntil time.Time
+	// RelapsedFor is how long the level was seen broken again after RestoredAt, less
+	// than it had to hold.
+	RelapsedFor time.Duration
+
+	why Why
+}
+
+// Why says why a figure is not proven; "" when it is.
+type Why string
+
+const (
+	NoEvent        Why = "no_event"        // the system's clock never started
+	NoProbe        Why = "no_probe"        // nobody looked
+	StartUnseen    Why = "start_unseen"    // nobody looked when it began
+	RestoreUnseen  Why = "restore_unseen"  // nobody looked when it came back
+	NotRestored    Why = "not_restored"    // the observation ended before it held
+	NotInterrupted Why = "not_interrupted" // service was never seen below the level
+)
+
+// Recover finds when the level came back after the event to stay: it held, and until the
+// way home began (until; zero is the end of the observation) it was not broken again for
+// as long as it has to hold, in all. A service that comes back for a moment and goes away
+// for an hour was not restored.
+//
+// Rule: RTO runs from the stop of the main system to the start of service on the other
+// side (requirements A-RTO-09, B-CLK-01, B-CLK-02).
+func (c Curve) Recover(e Event, level int, hold time.Duration, until time.Time) Recovery {
+	r := Recovery{StartedAt: e.At}
+	if e.At.IsZero() {
+		r.why = NoEvent
+		return r
+	}
+	if c.Empty() {
+		r.why = NoProbe
+		return r
+	}
+	if until.IsZero() || until.After(c.End()) {
+		until = c.End()
+	}
+	first := c.firstBelow(e.At, until, level)
+	if first < 0 {
+		r.why = NotInterrupted
+		if !c.Held(e.At, until, level) {
+			r.why = StartUnseen
+		}
+		return r
+	}
+	r.DownAt = c.Spans[first].From
+	if r.DownAt.Before(e.At) {
+		r.StartedAt = r.DownAt
+	}
+	if (e.Seen || r.DownAt.Before(e.At)) && (first == 0 || !c.Spans[first-1].Seen) {
+		r.why = StartUnseen
+	}
+	at := c.restored(first, level, hold, until)
+	for i := first; i < len(c.Spans); i++ {
+		s := c.Spans[i]
+		switch {
+		case i == at:
+			r.RestoredAt = s.From
+		case s.Possible < level && r.RestoredAt.IsZero():
+			r.BelowUntil = s.To
+		case s.Possible < level && s.From.Before(until):
+			r.RelapsedFor += earlier(s.To, until).Sub(s.From)
+		}
+	}
+	switch {
+	case r.RestoredAt.IsZero():
+		r.why = NotRestored
+	case !r.BelowUntil.Equal(r.RestoredAt):
+		r.why = RestoreUnseen
+	}
+	return r
+}
+
+// firstBelow is the index of the span in which service was first seen below the level
+// at or after the event; if it was below already, of that outage's beginning. -1 is none.
+func (c Curve) firstBelow(event, until time.Time, level int) int {
+	for i, s := range c.Spans {
+		if !s.To.After(event) || s.Possible >= level {
+			continue
+		}
+		if !s.From.Before(until) {
+			return -1
+		}
+		for i > 0 && !c.Spans[i].From.After(event) && c.Spans[i-1].Possible < level {
+			i--
+		}
+		return i
+	}
+	return -1
+}
+
+// restored is the index of the span with which the level came back after span first to
+// stay; -1 is none.
+func (c Curve) restored(first, level int, hold time.Duration, until time.Time) int {
+	found := -1
+	var broken time.Duration // after the span at hand, until the way home
+	for i := len(c.Spans) - 1; i > first; i-- {
+		s := c.Spans[i]
+		if s.Possible < level && s.From.Before(until) {
+			broken += earlier(s.To, until).Sub(s.From)
+		}
+		if s.Proven < level {
+			continue
+		}
+		for i-1 > first && c.Spans[i-1].Proven >= level {
+			i--
+		}
+		if s.To.Sub(c.Spans[i].From) < hold {
+			continue
+		}
+		if broken > 0 && broken >= hold {
+			break
+		}
+		found = i
+	}
+	return found
+}
+
+// Held reports whether the level was seen to hold all the time between two instants.
+func (c Curve) Held(from, to time.Time, level int) bool {
+	if c.Empty() || c.Spans[0].From.After(from) || c.End().Before(to) {
+		return false
+	}
+	for _, s := range c.Spans {
+		if s.To.After(from) && s.From.Before(to) && (!s.Seen || s.Shown < level) {
+			return false
+		}
+	}
+	return true
+}
+
+// Actual is the time from the start of the clock to the restoration; false when the
+// level was not seen to come back.
+func (r Recovery) Actual() (time.Duration, bool) {
+	if r.RestoredAt.IsZero() {
+		return 0, false
+	}
+	return r.RestoredAt.Sub(r.StartedAt), true
+}
+
+// Judge holds the recovery against an objective; nil is "not set", which is never met.
+//
+// It is missed as soon as service was seen below the level after the objective's time,
+// whatever was not seen before or after; it is met only if every moment that counts was
+// seen.
+func (r Recovery) Judge(objective *run.Duration) (run.Verdict, Why) {
+	switch {
+	case objective == nil:
+		return run.NoObjective, ""
+	case !r.BelowUntil.IsZero() && r.BelowUntil.Sub(r.StartedAt) > objective.Std():
+		return run.Missed, ""
+	case r.why != "":
+		return run.NotProven, r.why
+	}
+	return run.Met, ""
+}

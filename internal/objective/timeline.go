@@ -1,0 +1,145 @@
+// Package objective turns what probes saw into achieved figures: the level of service
+// over time, achieved RTO, RPO and RLO, and where the time went. Its functions are pure:
+// the same observations give the same figures on every machine, so that an auditor can
+// compute them again.
+//
+// What nobody looked at is neither up nor down. A figure that needs such a span is not
+// proven; it is never filled in.
+package objective
+
+import (
+	"slices"
+	"time"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// state is what is known of one function during a span.
+type state uint8
+
+const (
+	unseen state = iota // nobody looked
+	down
+	up
+	// fading is the time between the last success and the first failure after it. It is
+	// shown as up, but it neither proves a level nor breaks one.
+	fading
+)
+
+// segment is a span in one state: from included, to not.
+type segment struct {
+	from, to time.Time
+	state    state
+}
+
+// timelineOf joins what one probe saw, in one or more observations, into segments in
+// order and without holes. Before the first and after the last nobody looked.
+func timelineOf(parts []run.Observations) []segment {
+	parts = slices.Clone(parts)
+	slices.SortStableFunc(parts, func(a, b run.Observations) int { return a.StartedAt.Compare(b.StartedAt) })
+	var (
+		changes []segment // to is not set yet
+		gaps    []run.Span
+		cut     []run.Span
+		end     time.Time
+		every   time.Duration
+	)
+	for i, o := range parts {
+		if i > 0 && o.StartedAt.After(end) {
+			gaps = append(gaps, run.Span{From: end, To: o.StartedAt})
+		}
+		for _, t := range o.Transitions {
+			if !t.Up && !t.LastOKAt.IsZero() && t.LastOKAt.Before(t.At) {
+				changes = append(changes, segment{from: t.LastOKAt, state: fading})
+			}
+			changes = append(changes, segment{from: t.At, state: stateOf(t.Up)})
+		}
+		gaps = append(gaps, o.Gaps...)
+		end, every = later(end, o.EndedAt), max(every, o.Interval.Std())
+		if n := len(o.Transitions); n > 0 && o.TransitionsCut > 0 {
+			// What came after the cap was not kept: from there on nobody can tell.
+			cut = append(cut, run.Span{From: o.Transitions[n-1].At, To: o.EndedAt})
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b segment) int { return a.from.Compare(b.from) })
+	var line []segment
+	for i, c := range changes {
+		c.to = end
+		if i+1 < len(changes) {
+			c.to = changes[i+1].from
+		}
+		if c.to.After(end) {
+			c.to = end
+		}
+		if !c.to.Before(c.from) {
+			line = append(line, c) // an empty one still says how a gap ended
+		}
+	}
+	for _, g := range gaps {
+		line = coverGap(line, g, every)
+	}
+	for _, c := range cut {
+		line = cover(line, c.From, c.To)
+	}
+	return slices.DeleteFunc(line, func(s segment) bool { return !s.to.After(s.from) })
+}
+
+// coverGap marks a gap as unseen, unless failed samples stand on both sides of it: then
+// the outage went on (run.Observations). The first look after a gap may end up to an
+// interval after it; if that look succeeded, it is the gap's neighbour.
+func coverGap(line []segment, g run.Span, every time.Duration) []segment {
+	before, after, resumes := unseen, unseen, g.To
+	for _, s := range line {
+		switch {
+		case !s.from.After(g.From):
+			before = s.state
+			fallthrough
+		case !s.from.After(g.To):
+			after = s.state
+		case s.state == up && !s.from.After(g.To.Add(every)) && resumes.Equal(g.To):
+			resumes = s.from
+		}
+	}
+	if before == down && after == down && resumes.Equal(g.To) {
+		return line
+	}
+	return cover(line, g.From, resumes)
+}
+
+// cover marks what lies between two instants as unseen.
+func cover(line []segment, from, to time.Time) []segment {
+	out := make([]segment, 0, len(line)+2)
+	for _, s := range line {
+		if s.from.Before(from) || !s.to.After(s.from) {
+			out = append(out, segment{s.from, earlier(s.to, from), s.state})
+		}
+		if a, b := later(s.from, from), earlier(s.to, to); b.After(a) {
+			out = append(out, segment{a, b, unseen})
+		}
+		if s.to.After(to) {
+			out = append(out, segment{later(s.from, to), s.to, s.state})
+		}
+	}
+	return out
+}
+
+func stateOf(isUp bool) state {
+	if isUp {
+		return up
+	}
+	return down
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
