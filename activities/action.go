@@ -44,9 +44,10 @@ type Action struct {
 	Fields []Field // parameters, in the struct's order
 	Output []Field // what ${{ steps.ID.field }} can read
 
-	act   func(context.Context, decoder) (any, error)
-	look  func(context.Context, decoder) (Seen, error)
-	watch func(context.Context, plan.Watch, decoder) (run.Observations, error)
+	decode func(decoder) (any, error) // gives the P that the three below take
+	act    func(context.Context, any) (any, error)
+	look   func(context.Context, any) (Seen, error)
+	watch  func(context.Context, plan.Watch, any) (run.Observations, error)
 }
 
 // CanLook reports whether the action can say if its goal holds.
@@ -57,7 +58,9 @@ func (a Action) CanLook() bool { return a.look != nil }
 type decoder func(into any) error
 
 // Seen is what an action's look reports. Output is what the action itself would have
-// returned, when the goal holds; Detail is one line for people.
+// returned, when the goal holds; Detail is one line for people. The zero Seen says that
+// these parameters give nothing to look at: the action is then tried without a look,
+// and of an attempt whose answer was lost nothing can be told.
 type Seen struct {
 	Sight  plan.Sight
 	Detail string
@@ -73,13 +76,7 @@ type Option[P any] func(*Action)
 // still be under way in the target. An error means the target could not be asked.
 func Look[P any](f func(context.Context, P) (Seen, error)) Option[P] {
 	return func(a *Action) {
-		a.look = func(ctx context.Context, decode decoder) (Seen, error) {
-			var p P
-			if err := decode(&p); err != nil {
-				return Seen{}, err
-			}
-			return f(ctx, p)
-		}
+		a.look = func(ctx context.Context, p any) (Seen, error) { return f(ctx, p.(P)) }
 	}
 }
 
@@ -110,14 +107,13 @@ func Define[P, R any](id string, doc Doc, act func(context.Context, P) (R, error
 		panic(fmt.Sprintf("action %s may not be repeated by the engine: its effect is %s", id, doc.Effect))
 	}
 	a := Action{ID: id, Doc: doc, Fields: fieldsOf[P](id, true), Output: fieldsOf[R](id, false)}
+	a.decode = func(fill decoder) (any, error) {
+		var p P
+		err := fill(&p)
+		return p, err
+	}
 	if act != nil {
-		a.act = func(ctx context.Context, decode decoder) (any, error) {
-			var p P
-			if err := decode(&p); err != nil {
-				return nil, err
-			}
-			return act(ctx, p)
-		}
+		a.act = func(ctx context.Context, p any) (any, error) { return act(ctx, p.(P)) }
 	}
 	for _, o := range opts {
 		o(&a)
@@ -135,13 +131,7 @@ func Define[P, R any](id string, doc Doc, act func(context.Context, P) (R, error
 func DefineProbe[P any](id string, doc Doc, watch func(context.Context, plan.Watch, P) (run.Observations, error)) Action {
 	doc.Effect, doc.Probe = run.Observe, true
 	a := Define[P, struct{}](id, doc, nil)
-	a.watch = func(ctx context.Context, w plan.Watch, decode decoder) (run.Observations, error) {
-		var p P
-		if err := decode(&p); err != nil {
-			return run.Observations{}, err
-		}
-		return watch(ctx, w, p)
-	}
+	a.watch = func(ctx context.Context, w plan.Watch, p any) (run.Observations, error) { return watch(ctx, w, p.(P)) }
 	return a
 }
 

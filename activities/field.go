@@ -88,6 +88,11 @@ func DefineTarget[S any](kind, summary string) TargetKind {
 	return TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
 }
 
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
 func fieldsOf[P any](owner string, params bool) []Field {
 	return structFields(owner, reflect.TypeFor[P](), params)
 }
@@ -102,7 +107,7 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		if !sf.IsExported() {
 			continue
 		}
-		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		name := jsonName(sf)
 		if name == "" || name == "-" {
 			panic(fmt.Sprintf("%s: field %s has no json name", owner, sf.Name))
 		}

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -79,4 +80,13 @@ func Finding(format string, args ...any) error {
 // Refused says that a guard refused and that nothing was begun.
 func Refused(format string, args ...any) error {
 	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), plan.ErrRefused, nil)
+}
+
+// message is an error's text without the type that the SDK puts behind it.
+func message(err error) string {
+	app := new(temporal.ApplicationError)
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	return err.Error()
 }

@@ -1,0 +1,167 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/muster-dr/muster/internal/ledger"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+const (
+	// defaultSettle: see Doc.Settle.
+	defaultSettle = 5 * time.Second
+	// settleBound ends a settling look that has no deadline of its own.
+	settleBound = time.Minute
+)
+
+// lookAt answers whether the action's goal holds. A settling look first makes sure
+// that the attempt whose answer was lost can't begin any more, or waits until it is over.
+func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looked, error) {
+	ctx = s.enter(ctx, call)
+	ctx, stop := beat(ctx)
+	defer stop()
+	if call.Uses != a.ID {
+		return plan.Looked{}, s.fault(ctx, Refused("this is %s, and the step uses %q", a.ID, call.Uses))
+	}
+	p, err := a.decode(s.decoder(ctx, a, call))
+	if err != nil {
+		return plan.Looked{}, s.fault(ctx, err)
+	}
+	var seen Seen
+	if call.Settling {
+		seen, err = s.settle(ctx, a, call, p)
+	} else {
+		seen, err = glance(ctx, a, p)
+	}
+	if err != nil {
+		return plan.Looked{}, s.fault(ctx, err)
+	}
+	if seen.Sight == "" {
+		seen = Seen{Sight: plan.CannotTell, Detail: a.ID + " has no way to look here: a person must see whether it happened"}
+	}
+	looked := plan.Looked{Sight: seen.Sight, Detail: s.short(seen.Detail), At: time.Now().UTC()}
+	if seen.Sight == plan.Holds {
+		out, err := s.output(seen.Output)
+		if err != nil {
+			return plan.Looked{}, s.fault(ctx, err)
+		}
+		looked.Output = s.capped(ctx, call, out)
+	}
+	return looked, nil
+}
+
+// glance looks once. Without a way to look it returns the zero Seen.
+func glance(ctx context.Context, a Action, p any) (Seen, error) {
+	if a.look == nil {
+		return Seen{}, nil
+	}
+	return guarded(func() (Seen, error) { return a.look(ctx, p) })
+}
+
+// settle decides an attempt whose answer was lost.
+func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (Seen, error) {
+	if call.EffectKey == "" {
+		return glance(ctx, a, p) // an observation: there is nothing to settle
+	}
+	ctx, cancel := inTimeToAnswer(ctx)
+	defer cancel()
+	entry, err := s.Ledger.Void(call.EffectKey)
+	if err != nil {
+		return Seen{}, err
+	}
+	if entry.State == ledger.Voided {
+		seen, err := glance(ctx, a, p)
+		if err == nil && seen.Sight == plan.Holds {
+			return seen, nil
+		}
+		return Seen{Sight: plan.HoldsNot, Detail: "it was never begun, and can't begin any more"}, nil
+	}
+
+	every := min(max(s.settleTime(a)/10, 10*time.Millisecond), 500*time.Millisecond)
+	for entry.State == ledger.Begun && entry.Life != ledger.Over {
+		if !pause(ctx, every) {
+			return Seen{Sight: plan.CannotTell, Detail: underWay(entry)}, nil
+		}
+		if entry, err = s.Ledger.Status(call.EffectKey); err != nil {
+			return Seen{}, err
+		}
+	}
+	return s.observe(ctx, a, p, every)
+}
+
+// observe looks until the goal holds, or until it was seen not to hold for the whole
+// settling time without a break.
+func (s *Site) observe(ctx context.Context, a Action, p any, every time.Duration) (Seen, error) {
+	var notSince time.Time
+	for {
+		seen, err := glance(ctx, a, p)
+		app := new(temporal.ApplicationError)
+		switch {
+		case errors.As(err, &app) && app.Type() == errPanic:
+			return Seen{}, err
+		case err != nil:
+			seen = Seen{Sight: plan.CannotTell, Detail: err.Error()}
+		case seen.Sight == plan.Holds || seen.Sight == "":
+			return seen, nil
+		}
+		if seen.Sight != plan.HoldsNot {
+			notSince = time.Time{}
+		} else if notSince.IsZero() {
+			notSince = time.Now()
+		} else if time.Since(notSince) >= s.settleTime(a) {
+			return seen, nil
+		}
+		if !pause(ctx, every) {
+			if seen.Sight == plan.HoldsNot {
+				seen.Detail = fmt.Sprintf("%s; not seen for the whole %s that it takes to be sure", seen.Detail, s.settleTime(a))
+			}
+			return Seen{Sight: plan.CannotTell, Detail: seen.Detail}, nil
+		}
+	}
+}
+
+func (s *Site) settleTime(a Action) time.Duration {
+	switch {
+	case s.Settle > 0:
+		return s.Settle
+	case a.Doc.Settle > 0:
+		return a.Doc.Settle
+	}
+	return defaultSettle
+}
+
+func underWay(e ledger.Entry) string {
+	switch e.Life {
+	case ledger.Frozen:
+		return fmt.Sprintf("process %d began it at %s and is stopped; it may go on when it wakes: end that process, or let it go on", e.Owner.PID, e.At.Format(time.RFC3339))
+	case ledger.Hidden:
+		return fmt.Sprintf("process %d began it at %s in another container, which can't be seen from here", e.Owner.PID, e.At.Format(time.RFC3339))
+	}
+	return fmt.Sprintf("process %d began it at %s and is still at it", e.Owner.PID, e.At.Format(time.RFC3339))
+}
+
+// inTimeToAnswer ends the looking a little before the engine stops listening.
+func inTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	left := settleBound
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+	}
+	return context.WithTimeout(ctx, left-min(left/10, time.Second))
+}
+
+// pause waits for d, or returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

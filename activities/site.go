@@ -1,0 +1,89 @@
+package activities
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/ledger"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/secret"
+)
+
+// Site is what the actions of one site's worker rest on.
+type Site struct {
+	Name   string
+	Ledger *ledger.Ledger // required; all workers of a site share one
+	// Secrets resolves secret:// references; nil means secret.Local.
+	Secrets secret.Resolver
+	// Redactor learns every secret that was resolved. Give the one that the log
+	// handler uses, or nil for one of the site's own.
+	Redactor *secret.Redactor
+	// Evidence keeps a text that is too long for a history and returns where it is;
+	// it has no secrets in it any more. Nil keeps none: heads, tails and digests only.
+	Evidence func(ctx context.Context, name string, b []byte) (ref string, err error)
+	Log      *slog.Logger // nil discards
+	// Settle, when set, takes the place of every action's own Doc.Settle.
+	Settle time.Duration
+}
+
+// Register registers, for every action that a worker runs, the activities ID (to act)
+// and ID.look, and for every probe the activity ID. It panics without a ledger.
+func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
+	if site.Ledger == nil {
+		panic("site " + site.Name + " has no effect ledger")
+	}
+	if site.Secrets == nil {
+		site.Secrets = secret.Local{}
+	}
+	if site.Redactor == nil {
+		site.Redactor = &secret.Redactor{}
+	}
+	if site.Log == nil {
+		site.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &site
+	for _, a := range r.Actions() {
+		switch {
+		case a.Doc.Human:
+		case a.Doc.Probe:
+			w.RegisterActivityWithOptions(func(ctx context.Context, watch plan.Watch) (run.Observations, error) {
+				return s.watch(ctx, a, watch)
+			}, activity.RegisterOptions{Name: a.ID})
+		default:
+			w.RegisterActivityWithOptions(func(ctx context.Context, call plan.Call) (plan.Result, error) {
+				return s.act(ctx, a, call)
+			}, activity.RegisterOptions{Name: a.ID})
+			w.RegisterActivityWithOptions(func(ctx context.Context, call plan.Call) (plan.Looked, error) {
+				return s.lookAt(ctx, a, call)
+			}, activity.RegisterOptions{Name: a.ID + plan.LookSuffix})
+		}
+	}
+}
+
+// watch runs a probe; its loop beats by itself, since its heartbeats carry its state.
+func (s *Site) watch(ctx context.Context, a Action, w plan.Watch) (run.Observations, error) {
+	ctx = context.WithValue(ctx, logKey{}, s.Log.With("run", w.Run, "probe", w.Probe.Name))
+	p, err := a.decode(func(into any) error {
+		return s.fill(ctx, into, a.Fields, w.Probe.With, nil, w.Targets)
+	})
+	if err != nil {
+		return run.Observations{}, s.fault(ctx, err)
+	}
+	out, err := guarded(func() (run.Observations, error) { return a.watch(ctx, w, p) })
+	return out, s.fault(ctx, err)
+}
+
+type logKey struct{}
+
+// Log returns the logger of the action at hand. Normal operation logs nothing.
+func Log(ctx context.Context) *slog.Logger {
+	if l, ok := ctx.Value(logKey{}).(*slog.Logger); ok {
+		return l
+	}
+	return slog.New(slog.DiscardHandler)
+}
