@@ -1,0 +1,176 @@
+package pgcluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// outputCap bounds what is kept of a program's output: its end, where the reason is.
+const outputCap = 64 << 10
+
+// FindBin returns the newest directory below the usual places, or on PATH, that
+// holds a PostgreSQL server.
+func FindBin() (string, error) {
+	var found []string
+	for _, glob := range []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres",
+		"/usr/local/pgsql/bin/postgres", "/opt/homebrew/opt/postgresql@*/bin/postgres"} {
+		m, _ := filepath.Glob(glob)
+		found = append(found, m...)
+	}
+	sort.Slice(found, func(i, j int) bool { return version(found[i]) > version(found[j]) })
+	if len(found) > 0 {
+		return filepath.Dir(found[0]), nil
+	}
+	if p, err := exec.LookPath("postgres"); err == nil {
+		return filepath.Dir(p), nil
+	}
+	return "", errors.New("no PostgreSQL server programs found: install them (Debian/Ubuntu: apt-get install postgresql) or name their directory")
+}
+
+// version is the last number in a path such as /usr/lib/postgresql/15/bin/postgres.
+func version(path string) int {
+	v := 0
+	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '-' || r == '@' }) {
+		if n, err := strconv.Atoi(part); err == nil {
+			v = n
+		}
+	}
+	return v
+}
+
+// credential says as whom programs run: nil is as this process. PostgreSQL refuses
+// root, so root needs a name; anybody else can only be themselves.
+func credential(name string) (*syscall.Credential, error) {
+	if name == "" {
+		return nil, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("run as %q: %w", name, err)
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return nil, fmt.Errorf("run as %q: user ID %q is no number", name, u.Uid)
+	}
+	if os.Geteuid() == uid {
+		return nil, nil
+	}
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("run as %q: only root can become another user; start muster as root or as %s", name, name)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return nil, fmt.Errorf("run as %q: group ID %q is no number", name, u.Gid)
+	}
+	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	groups, _ := u.GroupIds()
+	for _, g := range groups {
+		if n, err := strconv.Atoi(g); err == nil {
+			c.Groups = append(c.Groups, uint32(n))
+		}
+	}
+	return c, nil
+}
+
+// own gives path to the service user, when this process is not already that user.
+func (i *Instance) own(path string) error {
+	c, err := credential(i.RunAs)
+	if err != nil || c == nil {
+		return err
+	}
+	return os.Lchown(path, int(c.Uid), int(c.Gid))
+}
+
+// command prepares one of the server's programs: as the service user, in a process
+// group of its own, without this process's PG* variables.
+func (i *Instance) command(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
+	cred, err := credential(i.RunAs)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(i.Bin, program), args...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + i.Bin + ":/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", "HOME=/", "PGAPPNAME=muster"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: cred}
+	return cmd, nil
+}
+
+// Run runs one of the server's programs (pg_rewind, pg_basebackup, ...) to its end
+// and returns the end of what it printed. It ends with ctx, with all its children.
+// env is added to the program's environment; secrets go there, never into args.
+func (i *Instance) Run(ctx context.Context, env []string, program string, args ...string) (string, error) {
+	cmd, err := i.command(ctx, program, args...)
+	if err != nil {
+		return "", err
+	}
+	cmd.Env = append(cmd.Env, env...)
+	out := &tail{cap: outputCap}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 2 * time.Second
+	err = cmd.Run()
+	text := strings.ToValidUTF8(out.String(), "?")
+	switch {
+	case err == nil:
+		return text, nil
+	case ctx.Err() != nil:
+		return text, fmt.Errorf("%s was ended: %w%s", program, context.Cause(ctx), lastLines(text))
+	case errors.Is(err, os.ErrNotExist):
+		return text, fmt.Errorf("%s is not in %s: install the PostgreSQL server programs or correct the bin directory", program, i.Bin)
+	}
+	return text, fmt.Errorf("%s: %w%s", program, err, lastLines(text))
+}
+
+// tail keeps the last cap bytes written to it.
+type tail struct {
+	cap int
+	buf bytes.Buffer
+	cut bool
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	n := len(p)
+	if len(p) > t.cap {
+		p, t.cut = p[len(p)-t.cap:], true
+	}
+	if over := t.buf.Len() + len(p) - t.cap; over > 0 {
+		t.buf.Next(over)
+		t.cut = true
+	}
+	t.buf.Write(p)
+	return n, nil
+}
+
+func (t *tail) String() string {
+	if t.cut {
+		return "[...]" + t.buf.String()
+	}
+	return t.buf.String()
+}
+
+// lastLines is the end of a program's output as the end of an error.
+func lastLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if n := len(lines); n > 4 {
+		lines = lines[n-4:]
+	}
+	joined := strings.Join(lines, " | ")
+	if len(joined) > 600 {
+		joined = "..." + joined[len(joined)-600:]
+	}
+	if joined == "" {
+		return ""
+	}
+	return ": " + joined
+}

@@ -1,0 +1,84 @@
+// Package pglink is how muster reaches a PostgreSQL server: what the estate says of
+// it, and connections that never hang, whatever state the server is in.
+package pglink
+
+import (
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Server is a target of kind "postgres" as the estate describes it.
+type Server struct {
+	Host     string            `json:"host" help:"Address of the server, as the site workers reach it."`
+	Port     int               `json:"port" help:"Port of the server." default:"5432"`
+	Database string            `json:"database" help:"Database that muster connects to." default:"postgres"`
+	User     string            `json:"user" help:"Superuser that muster connects as; it may also replicate." default:"postgres"`
+	Password activities.Secret `json:"password" help:"The user's password; empty when the server asks for none." default:""`
+	SSLMode  string            `json:"sslmode" help:"How the connection is encrypted." default:"prefer" enum:"disable,prefer,require,verify-ca,verify-full"`
+	Data     string            `json:"data" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
+	Config   string            `json:"config" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." default:""`
+	Bin      string            `json:"bin" help:"Directory of the server's programs; empty finds the newest installed." default:""`
+	RunAs    string            `json:"run_as" help:"Service user of a managed server; empty is postgres when the worker is root, else the worker's user." default:""`
+	Slot     string            `json:"slot" help:"Replication slot that this server uses on the server it follows; empty is muster_ and the target's name." default:""`
+	Stop     run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." default:"10s"`
+}
+
+// Target is a server with its name in the estate.
+type Target = activities.Target[Server]
+
+// Address is host:port.
+func Address(s Server) string {
+	return net.JoinHostPort(s.Host, strconv.Itoa(portOf(s)))
+}
+
+func portOf(s Server) int {
+	if s.Port == 0 {
+		return 5432
+	}
+	return s.Port
+}
+
+// StopTimeout is the server's, or 10 s.
+func StopTimeout(s Server) time.Duration {
+	if s.Stop <= 0 {
+		return 10 * time.Second
+	}
+	return s.Stop.Std()
+}
+
+// Slot is the slot that the target uses on the server it follows.
+func Slot(t Target) string {
+	if t.Spec.Slot != "" {
+		return t.Spec.Slot
+	}
+	return pgcluster.SlotName(t.Name)
+}
+
+// Instance is the managed server's side on this host. ok is false when the server is
+// not managed here: no data directory is named, or it is not on this host.
+func Instance(t Target) (i *pgcluster.Instance, ok bool, err error) {
+	s := t.Spec
+	if s.Data == "" {
+		return nil, false, nil
+	}
+	if _, err := os.Stat(s.Data); err != nil {
+		return nil, false, nil //nolint:nilerr // not on this host, or not ours to see
+	}
+	bin := s.Bin
+	if bin == "" {
+		if bin, err = pgcluster.FindBin(); err != nil {
+			return nil, false, err
+		}
+	}
+	as := s.RunAs
+	if as == "" && os.Geteuid() == 0 {
+		as = "postgres"
+	}
+	return &pgcluster.Instance{Name: t.Name, Data: s.Data, Config: s.Config, Bin: bin, RunAs: as, Host: s.Host, Port: portOf(s)}, true, nil
+}
