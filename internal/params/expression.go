@@ -1,0 +1,153 @@
+package params
+
+import (
+	"bytes"
+	"fmt"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+// expression checks a value with ${{ ... }} in it and writes it as it stands; it is
+// filled in when the step starts.
+func (r *reader) expression(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
+	writeString(b, n.Value)
+	at := r.At(n)
+	switch {
+	case r.Scope == nil:
+		r.Log.Add(at, "%s: no expression can stand here: %s", where, r.Why)
+		return
+	case f.Type == activities.TargetOf:
+		r.Log.Add(at, "%s: a target is named as it is: what a run may touch is known before it starts", where)
+		return
+	case f.Type == activities.SecretOf:
+		r.Log.Add(at, "%s: a secret is a fixed reference; write secret://env/NAME or secret://file/path", where)
+		return
+	}
+	checked, whole, err := r.Scope.CheckString(n.Value)
+	if err != nil {
+		r.Log.Add(Inside(r.Decoder, n, expr.Place(err)), "%s: %v", where, err)
+		return
+	}
+	for _, id := range checked.Steps {
+		r.reads = append(r.reads, Read{id, at})
+	}
+	if whole && !takes(f.Type, checked.Kind) {
+		r.Log.Add(at, "%s: the expression gives %s, and %s is needed", where, an(checked.Kind), want(f.Type))
+	} else if !whole && !takes(f.Type, expr.Text) {
+		r.Log.Add(at, "%s: an expression inside a text gives a text, and %s is needed; let the expression stand alone", where, want(f.Type))
+	}
+	if err := plainText(n.Value); err != nil {
+		r.Log.Add(at, "%s: %v", where, err)
+	}
+}
+
+// Inside is the place of a byte inside a scalar. Only scalars that stand in the file
+// as they are, on one line, allow it; for others it is their start.
+func Inside(d *yamldoc.Decoder, n *yaml.Node, offset int) yamldoc.Place {
+	at := d.At(n)
+	if offset > len(n.Value) || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return at
+	}
+	for i, c := range n.Value {
+		if i >= offset {
+			break
+		}
+		if c == '\n' || c == '"' && n.Style&yaml.DoubleQuotedStyle != 0 || c == '\\' || c == '\'' && n.Style&yaml.SingleQuotedStyle != 0 {
+			return at
+		}
+		at.Column++
+	}
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		at.Column++
+	}
+	return at
+}
+
+// takes reports whether a parameter of type t can hold a value of kind k.
+func takes(t activities.Type, k expr.Kind) bool {
+	if k == expr.Any || t == activities.Any {
+		return true
+	}
+	switch t {
+	case activities.String, activities.Duration, activities.Size:
+		return k == expr.Text
+	case activities.Int:
+		return k == expr.Whole
+	case activities.Number:
+		return k == expr.Whole || k == expr.Number
+	case activities.Bool:
+		return k == expr.Truth
+	case activities.List:
+		return k == expr.List
+	case activities.Map, activities.Object:
+		return k == expr.Map || k == expr.Object
+	}
+	return false
+}
+
+func want(t activities.Type) string {
+	switch t {
+	case activities.String:
+		return "a text"
+	case activities.Int:
+		return "a whole number"
+	case activities.Bool:
+		return "true or false"
+	case activities.Object:
+		return "an object"
+	case activities.Duration:
+		return "a duration such as 30s"
+	case activities.Size:
+		return "a size such as 16MB"
+	}
+	return fmt.Sprintf("a %s", t)
+}
+
+func an(k expr.Kind) string {
+	switch k {
+	case expr.Truth, expr.Any:
+		return string(k)
+	case expr.Object:
+		return "an object"
+	}
+	return "a " + string(k)
+}
+
+// Shape is how expressions see a declared output.
+func Shape(fields []activities.Field) expr.Shape {
+	out := expr.Shape{Kind: expr.Object}
+	for _, f := range fields {
+		out.Fields = append(out.Fields, expr.Field{Name: f.Name, Shape: shape(f)})
+	}
+	return out
+}
+
+func shape(f activities.Field) expr.Shape {
+	switch f.Type {
+	case activities.String, activities.Duration, activities.Size, activities.TargetOf, activities.SecretOf:
+		return expr.Shape{Kind: expr.Text}
+	case activities.Int:
+		return expr.Shape{Kind: expr.Whole}
+	case activities.Number:
+		return expr.Shape{Kind: expr.Number}
+	case activities.Bool:
+		return expr.Shape{Kind: expr.Truth}
+	case activities.Object:
+		return Shape(f.Fields)
+	case activities.List, activities.Map:
+		s := expr.Shape{Kind: expr.List}
+		if f.Type == activities.Map {
+			s.Kind = expr.Map
+		}
+		if f.Elem != nil {
+			e := shape(*f.Elem)
+			s.Elem = &e
+		}
+		return s
+	}
+	return expr.Shape{Kind: expr.Any}
+}

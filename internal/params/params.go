@@ -1,0 +1,363 @@
+// Package params checks what a file gives an action or a target against their
+// declaration, and turns it into the JSON that the plan freezes. Defaults are written
+// out, so that a newer program runs an old plan with the old defaults.
+package params
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+// Checker checks values of one file.
+type Checker struct {
+	*yamldoc.Decoder
+	// Scope is what expressions can read; nil where none may stand, and Why says why.
+	Scope *expr.Scope
+	Why   string
+	// Target finds a target's kind; nil where targets can't be named.
+	Target func(name string) (kind string, ok bool)
+	// Targets lists the names of a kind ("" is all), for hints.
+	Targets func(kind string) []string
+}
+
+// Checked is what was read. It is whole only when the log holds no mistake of it.
+type Checked struct {
+	JSON    json.RawMessage // nil when there is nothing to give
+	Targets []string        // names of targets, sorted
+	Reads   []Read          // steps whose outputs expressions read
+}
+
+// Read is a step that an expression reads, and where.
+type Read struct {
+	Step string
+	At   yamldoc.Place
+}
+
+// Fields checks a map against a declaration. A nil node is an empty map; at is then
+// where messages point.
+func (c *Checker) Fields(where string, n *yaml.Node, at yamldoc.Place, fields []activities.Field) Checked {
+	r := &reader{Checker: c}
+	var b bytes.Buffer
+	r.object(&b, where, n, at, fields)
+	return r.checked(b)
+}
+
+// Entries does the same for fields that stand beside others in one map.
+func (c *Checker) Entries(where string, entries []yamldoc.Entry[yamldoc.Raw], at yamldoc.Place, fields []activities.Field) Checked {
+	n := &yaml.Node{Kind: yaml.MappingNode, Line: at.Line, Column: at.Column}
+	for _, e := range entries {
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: e.Key.V, Line: e.Key.Line, Column: e.Key.Column}, e.Value.Node)
+	}
+	return c.Fields(where, n, at, fields)
+}
+
+type reader struct {
+	*Checker
+	targets []string
+	reads   []Read
+}
+
+func (r *reader) checked(b bytes.Buffer) Checked {
+	slices.Sort(r.targets)
+	out := Checked{Targets: slices.Compact(r.targets), Reads: r.reads}
+	if b.Len() > 2 {
+		out.JSON = b.Bytes()
+	}
+	return out
+}
+
+// object writes the fields in the order of their declaration.
+func (r *reader) object(b *bytes.Buffer, where string, n *yaml.Node, at yamldoc.Place, fields []activities.Field) {
+	given := map[string]*yaml.Node{}
+	if n != nil {
+		at = r.At(n)
+		if n.Kind != yaml.MappingNode {
+			r.Log.Add(at, "%s: write fields, not %s", where, yamldoc.Describe(n))
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			k := n.Content[i]
+			if !slices.ContainsFunc(fields, func(f activities.Field) bool { return f.Name == k.Value }) {
+				r.Log.Add(r.At(k), "%s: unknown field %q%s", where, yamldoc.Short(k.Value), yamldoc.Meant(k.Value, fieldNames(fields)))
+				continue
+			}
+			given[k.Value] = n.Content[i+1]
+		}
+	}
+	b.WriteByte('{')
+	first := true
+	for _, f := range fields {
+		v, ok := given[f.Name]
+		preset := presetOf(f)
+		if !ok && preset == nil {
+			if f.Required {
+				r.Log.Add(at, "%s: %s is missing: %s", where, f.Name, strings.TrimSuffix(lower(f.Help), "."))
+			}
+			continue
+		}
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		writeString(b, f.Name)
+		b.WriteByte(':')
+		if !ok {
+			b.Write(preset)
+			continue
+		}
+		r.value(b, where+": "+f.Name, v, f)
+	}
+	b.WriteByte('}')
+}
+
+// value writes one value. After a mistake it writes null: what is written is then
+// never used.
+func (r *reader) value(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
+	if n.Kind == yaml.ScalarNode && expr.Has(n.Value) {
+		r.expression(b, where, n, f)
+		return
+	}
+	switch f.Type {
+	case activities.Object:
+		r.object(b, where, n, r.At(n), f.Fields)
+		return
+	case activities.List:
+		r.list(b, where, n, f)
+		return
+	case activities.Map:
+		r.mapping(b, where, n, f)
+		return
+	case activities.Any:
+		r.any(b, where, n)
+		return
+	}
+	v, err := r.scalar(n, f)
+	if err != nil {
+		r.Log.Add(r.At(n), "%s: %v", where, err)
+		b.WriteString("null")
+		return
+	}
+	writeJSON(b, v)
+}
+
+func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
+	switch f.Type {
+	case activities.Int:
+		return yamldoc.Int(n)
+	case activities.Number:
+		return yamldoc.Number(n)
+	case activities.Bool:
+		return yamldoc.Bool(n)
+	case activities.Duration:
+		return yamldoc.Duration(n)
+	case activities.Size:
+		return yamldoc.Size(n)
+	case activities.TargetOf:
+		s, err := yamldoc.String(n)
+		if err != nil {
+			return nil, err
+		}
+		return s, r.target(s, f.Kind)
+	case activities.SecretOf:
+		s, err := yamldoc.String(n)
+		if err != nil {
+			return nil, fmt.Errorf("a secret is given by reference; write secret://env/NAME or secret://file/path")
+		}
+		return s, secretRef(s)
+	}
+	s, err := yamldoc.String(n)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Enum) > 0 && !slices.Contains(f.Enum, s) {
+		return nil, fmt.Errorf("%q is not one of its values%s", yamldoc.Short(s), yamldoc.Meant(s, f.Enum))
+	}
+	return s, plainText(s)
+}
+
+var (
+	secretForm = regexp.MustCompile(`^secret://(env/[A-Za-z_][A-Za-z0-9_]*|file/.*[^/])$`)
+	// loggedIn finds a password inside an address, as in postgres://user:word@host.
+	loggedIn = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^/@\s:]*:[^/@\s]+@`)
+)
+
+// secretRef never repeats what was written: it may be the secret itself.
+func secretRef(s string) error {
+	switch {
+	case secretForm.MatchString(s):
+		return nil
+	case strings.HasPrefix(s, "secret://"):
+		return fmt.Errorf("the reference is not secret://env/NAME or secret://file/path")
+	}
+	return fmt.Errorf("a secret may not stand in a file; put it into the site worker's environment or a file there, and write secret://env/NAME or secret://file/path")
+}
+
+func plainText(s string) error {
+	if strings.Contains(s, "secret://") {
+		return fmt.Errorf("a secret can't be used here: the value would be written down; only fields for secrets take references")
+	}
+	if loggedIn.MatchString(s) {
+		return fmt.Errorf("the address holds a password; take it out, and give it in the field for the secret")
+	}
+	return nil
+}
+
+func (r *reader) target(name, kind string) error {
+	if r.Target == nil {
+		return fmt.Errorf("a target can't be named here")
+	}
+	found, ok := r.Target(name)
+	if !ok {
+		return fmt.Errorf("the estate has no target %q%s", yamldoc.Short(name), yamldoc.Meant(name, r.Targets(kind)))
+	}
+	if kind != "" && found != kind {
+		return fmt.Errorf("%s is a %s target; this needs one of kind %s%s", name, found, kind, yamldoc.Meant(name, r.Targets(kind)))
+	}
+	r.targets = append(r.targets, name)
+	return nil
+}
+
+func (r *reader) list(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
+	if n.Kind != yaml.SequenceNode {
+		why := ""
+		if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, " ") {
+			why = ", one word or argument an entry; nothing here goes through a shell"
+		}
+		r.Log.Add(r.At(n), "%s: write a list, not %s%s", where, yamldoc.Describe(n), why)
+		b.WriteString("null")
+		return
+	}
+	b.WriteByte('[')
+	for i, item := range n.Content {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		elem := *f.Elem
+		if elem.Kind == "" {
+			elem.Kind = f.Kind
+		}
+		if elem.Enum == nil {
+			elem.Enum = f.Enum
+		}
+		r.value(b, fmt.Sprintf("%s[%d]", where, i), item, elem)
+	}
+	b.WriteByte(']')
+}
+
+func (r *reader) mapping(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
+	if n.Kind != yaml.MappingNode {
+		r.Log.Add(r.At(n), "%s: write names with values, not %s", where, yamldoc.Describe(n))
+		b.WriteString("null")
+		return
+	}
+	b.WriteByte('{')
+	for i, k := range sortedPairs(n) {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		writeString(b, k.key.Value)
+		b.WriteByte(':')
+		r.value(b, where+": "+yamldoc.Short(k.key.Value), k.value, *f.Elem)
+	}
+	b.WriteByte('}')
+}
+
+type pair struct{ key, value *yaml.Node }
+
+// sortedPairs puts a map whose order means nothing into the one order that gives the
+// same plan for the same content.
+func sortedPairs(n *yaml.Node) []pair {
+	var out []pair
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		out = append(out, pair{n.Content[i], n.Content[i+1]})
+	}
+	slices.SortStableFunc(out, func(a, b pair) int { return strings.Compare(a.key.Value, b.key.Value) })
+	return out
+}
+
+// any writes a value as YAML means it; its texts may hold expressions.
+func (r *reader) any(b *bytes.Buffer, where string, n *yaml.Node) {
+	anything := &activities.Field{Type: activities.Any}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		r.list(b, where, n, activities.Field{Elem: anything})
+		return
+	case yaml.MappingNode:
+		r.mapping(b, where, n, activities.Field{Elem: anything})
+		return
+	}
+	var v any
+	var err error
+	switch n.ShortTag() {
+	case "!!null":
+		v = nil
+	case "!!bool":
+		v, err = yamldoc.Bool(n)
+	case "!!int":
+		v, err = yamldoc.Int(n)
+	case "!!float":
+		v, err = yamldoc.Number(n)
+	default:
+		var s string
+		if s, err = yamldoc.String(n); err == nil {
+			v, err = s, plainText(s)
+		}
+	}
+	if err != nil {
+		r.Log.Add(r.At(n), "%s: %v", where, err)
+	}
+	writeJSON(b, v)
+}
+
+func fieldNames(fields []activities.Field) []string {
+	out := make([]string, len(fields))
+	for i, f := range fields {
+		out[i] = f.Name
+	}
+	return out
+}
+
+// presetOf is a field's default as JSON, nil when it has none.
+func presetOf(f activities.Field) json.RawMessage {
+	if f.Default == "" {
+		return nil
+	}
+	switch f.Type {
+	case activities.Int, activities.Number, activities.Bool, activities.List, activities.Map, activities.Object, activities.Any:
+		if json.Valid([]byte(f.Default)) {
+			return json.RawMessage(f.Default)
+		}
+	}
+	var b bytes.Buffer
+	writeString(&b, f.Default)
+	return b.Bytes()
+}
+
+func lower(s string) string {
+	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && !(s[1] >= 'A' && s[1] <= 'Z') {
+		return strings.ToLower(s[:1]) + s[1:]
+	}
+	return s
+}
+
+func writeString(b *bytes.Buffer, s string) { writeJSON(b, s) }
+
+func writeJSON(b *bytes.Buffer, v any) {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		b.WriteString("null")
+		return
+	}
+	b.Truncate(b.Len() - 1) // the encoder's line end
+}
