@@ -147,6 +147,13 @@ func (p *Pair) create(ctx context.Context, o Options) error {
 	if err := p.Primary.reachable(p.Dir); err != nil {
 		return err
 	}
+	for _, i := range []*Instance{p.Primary, p.Standby} {
+		l, err := net.Listen("tcp", net.JoinHostPort(i.Host, fmt.Sprint(i.Port)))
+		if err != nil {
+			return fmt.Errorf("port %d, meant for %s, can't be had (%w); name another one", i.Port, i.Name, err)
+		}
+		l.Close()
+	}
 	if err := p.Primary.write(p.PasswordFile, p.Password+"\n"); err != nil {
 		return err
 	}
