@@ -36,7 +36,7 @@ func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
 		outcome, reason = run.Failed, fmt.Sprintf("%v did not hold full service for %s within %s", not, scenario.Hold, scenario.VerifyWait)
 	}
 	for _, s := range recovered {
-		s.restored = true
+		s.restored = len(s.plan.Probes) > 0
 		for _, name := range not {
 			if name == s.plan.Name {
 				s.restored = false

@@ -1,0 +1,435 @@
+package workflows_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+func TestDrillGoesThereAndBack(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, nil))
+	if got := w.state(); got != run.Recovered {
+		t.Fatalf("state = %s, want recovered", got)
+	}
+	want := []string{"world.kill", "world.fence", "world.promote", "world.rejoin", "world.switchover"}
+	if !slices.Equal(w.acts, want) {
+		t.Errorf("effects = %v, want %v", w.acts, want)
+	}
+	if w.tokyo != "primary" || w.osaka != "standby" {
+		t.Errorf("tokyo is %s, osaka is %s: the drill must hand the systems back", w.tokyo, w.osaka)
+	}
+	var phases []run.Phase
+	for _, e := range w.find(run.PhaseEnded) {
+		phases = append(phases, e.Phase)
+		if e.Outcome != run.Passed {
+			t.Errorf("phase %s = %s (%s)", e.Phase, e.Outcome, e.Reason)
+		}
+	}
+	for _, p := range run.Phases(run.Disaster) {
+		if !slices.Contains(phases, p) {
+			t.Errorf("phase %s is not in the journal", p)
+		}
+	}
+	for _, m := range w.find(run.MessageSent) {
+		var msg run.Message
+		if err := m.Decode(&msg); err != nil || !strings.HasPrefix(msg.Text, "[DRILL]【訓練】") {
+			t.Errorf("message without the drill's mark: %q (%v)", msg.Text, err)
+		}
+	}
+}
+
+// The journal numbers each writer's events without a gap: a report can see a loss.
+func TestJournalHasNoGap(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, nil))
+	next := map[string]int64{}
+	for _, e := range w.events {
+		next[e.Writer]++
+		if e.Seq != next[e.Writer] {
+			t.Fatalf("event %d of %s arrived as number %d", e.Seq, e.Writer, next[e.Writer])
+		}
+	}
+	if last := w.events[len(w.events)-1]; last.Kind != run.RunEnded {
+		t.Errorf("last event = %s, want the run's end", last.Kind)
+	}
+}
+
+func TestHazardsHaveTheirPhases(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		p.Scenario.Hazard, p.Scenario.Phases = run.SecurityIncident, run.Phases(run.SecurityIncident)
+	}))
+	for _, e := range w.find(run.PhaseStarted) {
+		if e.Phase == run.SafetyCheck || e.Phase == run.SiteInspection {
+			t.Errorf("a security incident has no %s (requirement B-VAR-01, 03)", e.Phase)
+		}
+	}
+}
+
+// The answer of the promotion is lost after it acted: looking settles it and it is not
+// done again (faults.md row 3).
+func TestLostAnswerIsSettledByLooking(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.promote"] = []fault{{after: errLost}}
+	w.run(drill(t, nil))
+	e := w.step("promote")
+	var res run.StepResult
+	if err := e.Decode(&res); err != nil || e.Outcome != run.Passed || res.SettledBy != run.ByObservation {
+		t.Errorf("promote = %s, settled by %s, want passed by observation", e.Outcome, res.SettledBy)
+	}
+	if n := strings.Count(strings.Join(w.acts, " "), "world.promote"); n != 1 {
+		t.Errorf("promoted %d times", n)
+	}
+}
+
+// An attempt that provably did nothing may be tried again, as the next generation.
+func TestProvenNotDoneOpensTheNextGeneration(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.promote"] = []fault{{before: errLost}}
+	w.run(drill(t, func(p *plan.Plan) { step(p, "orders-failover", "promote").Retry = 1 }))
+	if e := w.step("promote"); e.Outcome != run.Passed || e.Generation != 2 {
+		t.Errorf("promote = %s in generation %d, want passed in 2", e.Outcome, e.Generation)
+	}
+	if got := w.state(); got != run.Recovered {
+		t.Errorf("state = %s", got)
+	}
+}
+
+// What nobody can tell is never retried: a person says what became of it, and that is
+// in the record (faults.md I9).
+func TestUnknownAsksAPerson(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.promote"] = []fault{{after: errLost}}
+	w.blind["world.promote"] = true
+	in := drill(t, func(p *plan.Plan) { p.Scenario.Simulate = nil })
+	people(w)
+	var noReason, wrongRole error
+	w.atEvent(run.StepWaiting, "promote", func() {
+		id := workflows.ExecuteID(in.RunID, "orders", workflows.ForFailover)
+		w.update(id, workflows.UpdateStep, workflows.Step{Step: "promote", By: "sato", Act: run.ActDone}, &noReason)
+		w.update(id, workflows.UpdateStep, workflows.Step{Step: "promote", By: "tanaka", Act: run.ActDone, Reason: "I saw it"}, &wrongRole)
+		w.update(id, workflows.UpdateStep, workflows.Step{Step: "promote", By: "sato", Act: run.ActDone, Reason: "osaka answers on the console"}, nil)
+	})
+	w.run(in)
+	if noReason == nil || wrongRole == nil {
+		t.Errorf("marked by hand without a reason: %v; by the wrong role: %v; both must be refused", noReason, wrongRole)
+	}
+	e := w.step("promote")
+	var res run.StepResult
+	if err := e.Decode(&res); err != nil || res.SettledBy != run.ByPerson || e.By != "sato" {
+		t.Errorf("promote settled by %s, %s; want by a person, sato", res.SettledBy, e.By)
+	}
+	if n := strings.Count(strings.Join(w.acts, " "), "world.promote"); n != 1 {
+		t.Errorf("promoted %d times", n)
+	}
+}
+
+// A failed step with nobody to help it stops the runbook and undoes what was done.
+func TestFailureUndoesInReverse(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.promote"] = []fault{{before: errLost}}
+	w.run(drill(t, nil))
+	if got := w.state(); got != run.NotResumable {
+		t.Errorf("state = %s, want not_resumable: nothing came back at the alternate site", got)
+	}
+	if w.tokyo != "primary" {
+		t.Errorf("tokyo is %s: undo must have brought it back", w.tokyo)
+	}
+	if n := len(w.find(run.UndoEnded)); n != 2 { // unfence, and the inject's start
+		t.Errorf("%d undos, want unfence and start; promote provably never happened", n)
+	}
+}
+
+func TestAbortDuringRecoveryUndoes(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, nil)
+	// The abort arrives when the promotion has just ended.
+	w.atEvent(run.StepStarted, "promote", func() {
+		w.update("default-test-workflow-id", workflows.UpdateAbort, workflows.Control{By: "sato", Reason: "wrong day"}, nil)
+	})
+	p := &in.Plan
+	slow := undoBy(effect("announce", "human.task", "promote"))
+	slow.Human, slow.Effect, slow.Timeout = &plan.Human{Role: "nobody"}, run.Observe, d(time.Hour)
+	p.Runbooks[1].Steps = append(p.Runbooks[1].Steps, slow)
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	w.run(in)
+	if got := w.state(); got != run.Cancelled {
+		t.Errorf("state = %s, want cancelled", got)
+	}
+	if w.tokyo != "primary" || w.osaka == "primary" {
+		t.Errorf("after the abort tokyo is %s and osaka %s: undo must hand the system back", w.tokyo, w.osaka)
+	}
+	if ends := w.find(run.UndoEnded); len(ends) == 0 {
+		t.Error("no undo in the journal")
+	}
+}
+
+func TestFailedUndoBlocksTheSystem(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.promote"] = []fault{{before: errLost}}
+	w.faults["world.unfence"] = []fault{{before: errLost}, {before: errLost}, {before: errLost}}
+	w.faults["world.start"] = []fault{{before: errLost}, {before: errLost}, {before: errLost}}
+	// The lock outlives its run; only a person, with a reason, gives the system back.
+	var noReason error
+	w.atEvent(run.RunEnded, "", func() {
+		w.update(workflows.SwitchID("orders"), workflows.UpdateRelease, workflows.Control{By: "sato"}, &noReason)
+		w.update(workflows.SwitchID("orders"), workflows.UpdateRelease, workflows.Control{By: "sato", Reason: "started by hand"}, nil)
+	})
+	w.run(drill(t, nil))
+	if noReason == nil {
+		t.Error("the system was released without a reason")
+	}
+	if got := w.state(); got != run.CleanUpIncomplete {
+		t.Errorf("state = %s, want cleanup_incomplete", got)
+	}
+	if kept := w.find(run.LockKept); len(kept) != 1 || !strings.Contains(kept[0].Reason, "unfence") {
+		t.Errorf("lock kept = %+v, want one that names the undo", kept)
+	}
+}
+
+// Nothing is broken when the system was not in full service to begin with.
+func TestNoInjectWithoutBaseline(t *testing.T) {
+	w := newWorld(t)
+	w.tokyo = "down"
+	w.run(drill(t, nil))
+	if len(w.acts) > 0 && w.acts[0] == "world.kill" {
+		t.Error("the drill broke a system that was not in full service")
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for name, change := range map[string]func(*workflows.Input){
+		"stranger":             func(in *workflows.Input) { in.Requester = "mallory" },
+		"altered plan":         func(in *workflows.Input) { in.Plan.Scenario.Hold = d(time.Hour) },
+		"drill at real":        func(in *workflows.Input) { in.Plan.Scenario.Depth = run.Real; _ = in.Plan.Seal() },
+		"response not at real": func(in *workflows.Input) { in.Kind = run.Response },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			in := drill(t, nil)
+			change(&in)
+			w.run(in)
+			if got := w.state(); got != run.Refused {
+				t.Errorf("state = %s, want refused", got)
+			}
+			if len(w.acts) > 0 {
+				t.Errorf("refused and yet did %v", w.acts)
+			}
+		})
+	}
+}
+
+// people answers as real people would, through updates, so that a test needs only to
+// say what it is about.
+func people(w *world) {
+	send := func(name string, arg any) func() {
+		return func() { w.update("default-test-workflow-id", name, arg, nil) }
+	}
+	w.atEvent(run.PersonCalled, "", func() {
+		for _, p := range []string{"sato", "tanaka"} {
+			send(workflows.UpdateCheckIn, workflows.CheckIn{Person: p, By: p, Safety: run.Safe, CanCome: true})()
+			send(workflows.UpdateArrive, workflows.Arrive{Person: p, By: p})()
+		}
+	})
+	phase := map[run.Phase]func(){
+		run.SiteInspection:   send(workflows.UpdateInspect, workflows.Inspect{Site: "osaka", By: "tanaka", Usable: true}),
+		run.Communications:   send(workflows.UpdateConfirm, workflows.Confirm{Phase: run.Communications, By: "tanaka"}),
+		run.DamageAssessment: send(workflows.UpdateAssess, workflows.Assess{System: "orders", By: "tanaka", Damage: run.DamageStopped}),
+		run.Containment:      send(workflows.UpdateConfirm, workflows.Confirm{Phase: run.Containment, By: "tanaka"}),
+		run.Completion:       send(workflows.UpdateConfirm, workflows.Confirm{Phase: run.Completion, By: "sato"}),
+		run.Closing:          send(workflows.UpdateConfirm, workflows.Confirm{Phase: run.Closing, By: "sato", Note: "nothing was hard"}),
+	}
+	previous := w.onEvent
+	w.onEvent = func(e run.Event) {
+		if previous != nil {
+			previous(e)
+		}
+		if f := phase[e.Phase]; f != nil && e.Kind == run.PhaseStarted {
+			w.env.RegisterDelayedCallback(f, time.Second)
+		}
+	}
+	w.atEvent(run.DecisionAsked, "", send(workflows.UpdateDecide, workflows.Decide{By: "sato", Choice: run.Alternate, Reason: "Tokyo is gone"}))
+}
+
+func TestRealPeopleLeadItThrough(t *testing.T) {
+	w := newWorld(t)
+	people(w)
+	w.run(drill(t, func(p *plan.Plan) { p.Scenario.Simulate = nil }))
+	if got := w.state(); got != run.Recovered {
+		t.Fatalf("state = %s", got)
+	}
+	made := w.find(run.DecisionMade)
+	if len(made) == 0 || made[0].By != "sato" {
+		t.Errorf("decision = %+v, want by sato", made)
+	}
+	for _, e := range w.events {
+		if run.IsSimulated(e.By) {
+			t.Errorf("%s by %s, though nobody is simulated", e.Kind, e.By)
+		}
+	}
+}
+
+// Nobody answers anything: the run goes on by its rules and says so (B-FLW-09).
+func TestSilenceDoesNotBlock(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) { p.Scenario.Simulate = nil }))
+	if got := w.state(); got != run.Recovered {
+		t.Errorf("state = %s, want recovered by the plan's rule", got)
+	}
+	if len(w.find(run.QuorumMissed)) != 1 {
+		t.Error("the missed quorum is not in the journal")
+	}
+	made := w.find(run.DecisionMade)
+	var dec run.Decision
+	if len(made) == 0 || made[0].Decode(&dec) != nil || dec.Rule != plan.RuleAlternateWhenAtRisk {
+		t.Errorf("decision = %+v, want by rule", made)
+	}
+	deputy := false
+	for _, e := range w.find(run.PersonCalled) {
+		deputy = deputy || e.Person == "suzuki"
+	}
+	if !deputy {
+		t.Error("the silent commander's deputy was not called")
+	}
+}
+
+// Who asks for a real failover can't approve it; nor can a stranger decide.
+func TestFourEyes(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, func(p *plan.Plan) {
+		p.Scenario.Simulate, p.Scenario.Depth, p.Scenario.Injects = nil, run.Real, nil
+		p.Scenario.Failback = run.PolicyStay
+	})
+	in.Kind = run.Response
+	w.tokyo = "down"
+	people(w)
+	var own, noReason error
+	const id = "default-test-workflow-id"
+	w.atEvent(run.ApprovalAsked, "", func() {
+		w.update(id, workflows.UpdateApprove, workflows.Approve{By: "tanaka"}, &own)
+		w.update(id, workflows.UpdateApprove, workflows.Approve{By: "tanaka", BreakGlass: true}, &noReason)
+		w.update(id, workflows.UpdateApprove, workflows.Approve{By: "sato"}, nil)
+	})
+	w.run(in)
+	if own == nil {
+		t.Error("the requester approved the recovery they asked for")
+	}
+	if noReason == nil {
+		t.Error("break-glass without a reason was accepted")
+	}
+	if got := w.state(); got != run.RecoveredAtAlternate {
+		t.Errorf("state = %s, want recovered_at_alternate", got)
+	}
+	if w.osaka != "primary" {
+		t.Errorf("osaka is %s", w.osaka)
+	}
+}
+
+// A step whose guard is false is skipped by the plan, not by hand.
+func TestGuardSkips(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		s := step(p, "orders-failover", "fence")
+		s.If = "false"
+	}))
+	e := w.step("fence")
+	var res run.StepResult
+	if err := e.Decode(&res); err != nil || e.Outcome != run.Skipped || res.SettledBy != run.ByGuard {
+		t.Errorf("fence = %s by %s, want skipped by its guard", e.Outcome, res.SettledBy)
+	}
+}
+
+// At tabletop people decide and nothing runs.
+func TestTabletopTouchesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) { p.Scenario.Depth = run.Tabletop }))
+	if len(w.acts) > 0 {
+		t.Errorf("a tabletop did %v", w.acts)
+	}
+	if made := w.find(run.DecisionMade); len(made) == 0 {
+		t.Error("nobody decided")
+	}
+}
+
+// A walkthrough shows each step to its owner and runs nothing.
+func TestWalkthroughIsAcknowledged(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) { p.Scenario.Depth = run.Walkthrough }))
+	// Injects and effects are not run; probes neither.
+	if len(w.acts) > 0 {
+		t.Errorf("a walkthrough did %v", w.acts)
+	}
+	e := w.step("promote")
+	var res run.StepResult
+	if err := e.Decode(&res); err != nil || e.Outcome != run.Passed || res.SettledBy != run.ByAcknowledge {
+		t.Errorf("promote = %s by %s, want read and acknowledged", e.Outcome, res.SettledBy)
+	}
+}
+
+// While paused no new step starts; what runs goes on to its end.
+func TestPauseHoldsTheNextStep(t *testing.T) {
+	w := newWorld(t)
+	const id = "default-test-workflow-id"
+	promoted := func() bool { return slices.Contains(w.acts, "world.promote") }
+	w.atEvent(run.StepStarted, "fence", func() {
+		w.update(id, workflows.UpdatePause, workflows.Control{By: "sato", Reason: "wait for the network team"}, nil)
+		w.env.RegisterDelayedCallback(func() {
+			if promoted() {
+				t.Error("promoted while paused")
+			}
+			w.update(id, workflows.UpdateResume, workflows.Control{By: "sato"}, nil)
+		}, 3*time.Minute)
+	})
+	in := drill(t, func(p *plan.Plan) {
+		// fence is slow enough for the pause to arrive before it ends.
+		hold := effect("hold", "human.task", "fence")
+		hold.Human, hold.Effect, hold.Timeout = &plan.Human{Role: "operator"}, run.Observe, d(time.Hour)
+		p.Runbooks[1].Steps = append(p.Runbooks[1].Steps, hold)
+		step(p, "orders-failover", "promote").Needs = []string{"hold"}
+	})
+	w.run(in)
+	if got := w.state(); got != run.Recovered || !promoted() {
+		t.Errorf("state = %s, promoted = %v after the pause", got, promoted())
+	}
+}
+
+// A system waits for those it depends on, and falls with them.
+func TestDependenciesAreRecoveredFirst(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		w := newWorld(t)
+		if fails {
+			w.faults["world.promote"] = []fault{{before: errLost}}
+		}
+		w.run(drill(t, func(p *plan.Plan) {
+			shop := plan.System{Name: "shop", Home: "tokyo", DependsOn: []string{"orders"}, Failover: "shop-failover"}
+			p.Systems = append([]plan.System{shop}, p.Systems...)
+			p.Runbooks = append(p.Runbooks, plan.Runbook{Name: "shop-failover", System: "shop", Steps: []plan.Step{
+				{ID: "point", Uses: "world.check", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(time.Second)}}})
+
+		}))
+		e := w.step("point")
+		if fails && e.Kind != "" {
+			t.Error("shop was recovered although orders was not")
+		}
+		if !fails && e.Outcome != run.Passed {
+			t.Errorf("point = %q, want passed", e.Outcome)
+		}
+		if !fails {
+			order := []string{}
+			for _, e := range w.find(run.StepEnded) {
+				order = append(order, e.Step)
+			}
+			if slices.Index(order, "point") < slices.Index(order, "promote") {
+				t.Errorf("steps ended in order %v: shop came before orders", order)
+			}
+		}
+	}
+}

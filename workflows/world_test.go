@@ -1,0 +1,334 @@
+package workflows_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// world is two sites with one writable server, small enough to be right: its actions
+// do what their names say, its probes tell the run what changed, and faults are set on
+// it by the test.
+type world struct {
+	t   *testing.T
+	env *testsuite.TestWorkflowEnvironment
+
+	mu         sync.Mutex
+	tokyo      string // "primary", "down", "standby", "fenced"
+	osaka      string
+	promotions int
+	acts       []string           // effects that were really applied, in order
+	faults     map[string][]fault // by action: taken one per attempt
+	blind      map[string]bool    // actions whose look can't tell
+	keys       map[string]int     // effect keys applied, to be at most one each
+	events     []run.Event        // the journal
+	onEvent    func(run.Event)
+	holder     workflows.Holder // of the lock, for a second run
+}
+
+// fault is what an attempt does wrong.
+type fault struct {
+	before error // returned without acting
+	after  error // returned after acting: the lost answer
+}
+
+func newWorld(t *testing.T) *world {
+	var suite testsuite.WorkflowTestSuite
+	w := &world{t: t, tokyo: "primary", osaka: "standby",
+		faults: map[string][]fault{}, blind: map[string]bool{}, keys: map[string]int{}}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	w.env = suite.NewTestWorkflowEnvironment()
+	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second})
+	w.env.SetTestTimeout(30 * time.Second)
+	workflows.Register(w.env)
+	register := func(name string, f any) { w.env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
+	for _, verb := range []string{"kill", "start", "fence", "unfence", "promote", "rejoin", "switchover", "single_writer", "check"} {
+		register("world."+verb, w.act)
+		register("world."+verb+plan.LookSuffix, w.look)
+	}
+	register("probe.world", func(_ context.Context, p plan.Watch) (run.Observations, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.tell(p.Run)
+		return run.Observations{Probe: p.Probe.Name, System: p.Probe.System, Function: p.Probe.Function}, nil
+	})
+	register(plan.ActivityAppend, func(_ context.Context, events []run.Event) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, e := range events {
+			w.events = append(w.events, e)
+			if w.onEvent != nil {
+				w.onEvent(e)
+			}
+		}
+		return nil
+	})
+	register(plan.ActivityToken, func(context.Context, plan.TokenRequest) (int64, error) { return 7, nil })
+	register(plan.ActivityHolder, func(context.Context, string) (workflows.Holder, error) { return w.holder, nil })
+	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) { return g.Expr == "true", nil })
+	return w
+}
+
+// up reports whether clients can write: exactly one side takes writes.
+func (w *world) up() bool { return w.tokyo == "primary" || w.osaka == "primary" }
+
+// tell is the probe's signal; w.mu is held.
+func (w *world) tell(runID string) {
+	up, at := w.up(), time.Now()
+	w.env.SignalWorkflow(plan.SignalObserved, plan.Observed{Probe: "orders/take-orders", Up: up, At: at})
+}
+
+func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var f fault
+	if q := w.faults[c.Uses]; len(q) > 0 {
+		f, w.faults[c.Uses] = q[0], q[1:]
+	}
+	if f.before != nil {
+		return plan.Result{}, f.before
+	}
+	if w.goal(c) {
+		return plan.Result{Already: true, StartedAt: time.Now(), EndedAt: time.Now()}, nil
+	}
+	out, err := w.apply(c)
+	if err != nil {
+		return plan.Result{}, err
+	}
+	w.tell(c.Run)
+	if f.after != nil {
+		return plan.Result{}, f.after
+	}
+	return plan.Result{Output: out, StartedAt: time.Now(), EndedAt: time.Now(), DurationS: 0.01}, nil
+}
+
+func (w *world) apply(c plan.Call) (json.RawMessage, error) {
+	if c.EffectKey != "" {
+		if w.keys[c.EffectKey]++; w.keys[c.EffectKey] > 1 {
+			w.t.Errorf("effect %s was applied twice", c.EffectKey)
+		}
+		w.acts = append(w.acts, c.Uses)
+	}
+	switch c.Uses {
+	case "world.kill":
+		w.tokyo = "down"
+	case "world.start", "world.unfence":
+		w.tokyo = "primary"
+	case "world.fence":
+		w.tokyo = "fenced"
+	case "world.promote":
+		if w.tokyo == "primary" {
+			return nil, temporal.NewNonRetryableApplicationError("tokyo still takes writes", plan.ErrRefused, nil)
+		}
+		w.osaka = "primary"
+		w.promotions++
+	case "world.rejoin":
+		w.tokyo = "standby"
+	case "world.switchover":
+		if w.tokyo != "standby" {
+			return nil, temporal.NewNonRetryableApplicationError("tokyo is no standby", plan.ErrRefused, nil)
+		}
+		w.tokyo, w.osaka = "primary", "standby"
+		w.promotions++
+	case "world.single_writer":
+		if (w.tokyo == "primary") == (w.osaka == "primary") {
+			return nil, temporal.NewNonRetryableApplicationError(fmt.Sprintf("tokyo is %s, osaka is %s", w.tokyo, w.osaka), plan.ErrFinding, nil)
+		}
+		return json.RawMessage(`{"single":true}`), nil
+	}
+	return json.RawMessage(`{}`), nil
+}
+
+// goal reports whether the action's goal holds; w.mu is held.
+func (w *world) goal(c plan.Call) bool {
+	switch c.Uses {
+	case "world.kill":
+		return w.tokyo == "down"
+	case "world.start", "world.unfence":
+		return w.tokyo == "primary"
+	case "world.fence":
+		return w.tokyo == "fenced"
+	case "world.promote":
+		return w.osaka == "primary"
+	case "world.rejoin":
+		return w.tokyo == "standby"
+	case "world.switchover":
+		return w.tokyo == "primary" && w.osaka == "standby"
+	}
+	return false
+}
+
+func (w *world) look(_ context.Context, c plan.Call) (plan.Looked, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.blind[c.Uses]:
+		return plan.Looked{Sight: plan.CannotTell, Detail: "the network is gone", At: time.Now()}, nil
+	case w.goal(c):
+		return plan.Looked{Sight: plan.Holds, Detail: "it did", At: time.Now()}, nil
+	}
+	return plan.Looked{Sight: plan.HoldsNot, Detail: "it did not", At: time.Now()}, nil
+}
+
+// atEvent runs f, once, after the event of that kind and step is in the journal.
+func (w *world) atEvent(kind run.EventKind, step string, f func()) {
+	done := false
+	previous := w.onEvent
+	w.onEvent = func(e run.Event) {
+		if previous != nil {
+			previous(e)
+		}
+		if !done && e.Kind == kind && (step == "" || e.Step == step) {
+			done = true
+			w.env.RegisterDelayedCallback(f, time.Millisecond)
+		}
+	}
+}
+
+// update sends an update to a workflow and returns what its validator or handler said.
+func (w *world) update(id, name string, arg any, refused *error) {
+	err := w.env.UpdateWorkflowByID(id, name, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), &testsuite.TestUpdateCallback{
+		OnAccept: func() {},
+		OnReject: func(err error) {
+			if refused != nil {
+				*refused = err
+			} else {
+				w.t.Errorf("%s refused: %v", name, err)
+			}
+		},
+		OnComplete: func(_ any, err error) {
+			if err != nil {
+				w.t.Errorf("%s: %v", name, err)
+			}
+		},
+	}, arg)
+	if err != nil {
+		w.t.Errorf("%s: %v", name, err)
+	}
+}
+
+// find returns the events of a kind, in order of arrival.
+func (w *world) find(kind run.EventKind) []run.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []run.Event
+	for _, e := range w.events {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// step returns how a step ended.
+func (w *world) step(id string) run.Event {
+	for _, e := range w.find(run.StepEnded) {
+		if e.Step == id {
+			return e
+		}
+	}
+	return run.Event{}
+}
+
+// state is the state the run ended in.
+func (w *world) state() run.State {
+	w.t.Helper()
+	if err := w.env.GetWorkflowError(); err != nil {
+		w.t.Fatalf("run: %v", err)
+	}
+	var s workflows.Summary
+	if err := w.env.GetWorkflowResult(&s); err != nil {
+		w.t.Fatalf("result: %v", err)
+	}
+	return s.State
+}
+
+func (w *world) run(in workflows.Input) {
+	w.env.ExecuteWorkflow(workflows.TypeRun, in)
+	if !w.env.IsWorkflowCompleted() {
+		w.t.Fatalf("the run did not end; last events: %+v", w.events[max(0, len(w.events)-5):])
+	}
+}
+
+var errLost = errors.New("connection reset by peer")
+
+func d(v time.Duration) run.Duration { return run.Duration(v) }
+
+func effect(id, uses string, needs ...string) plan.Step {
+	return plan.Step{ID: id, Uses: uses, Site: "osaka", Needs: needs, Effect: run.Disrupt, CanLook: true, Timeout: d(time.Minute), Queue: d(10 * time.Second)}
+}
+
+func undoBy(s plan.Step, uses ...string) plan.Step {
+	for _, u := range uses {
+		s.Undo = append(s.Undo, plan.Undo{Uses: u, Site: "osaka", Effect: run.Disrupt, CanLook: true, Timeout: d(time.Minute), Queue: d(10 * time.Second)})
+	}
+	return s
+}
+
+// drill is a plan of one system with failover and failback, everybody simulated.
+func drill(t *testing.T, change func(*plan.Plan)) workflows.Input {
+	t.Helper()
+	check := plan.Step{ID: "single-writer", Uses: "world.single_writer", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(10 * time.Second)}
+	kill := undoBy(effect("kill", "world.kill"), "world.start")
+	kill.Starts = "orders"
+	rto := d(10 * time.Minute)
+	p := plan.Plan{
+		Format: plan.Format,
+		Scenario: plan.Scenario{
+			Name: "tokyo-loss", Title: plan.Text{EN: "Loss of Tokyo", JA: "東京拠点の喪失"}, Hazard: run.Disaster, Depth: run.Live,
+			SitesLost: []string{"tokyo"}, Phases: run.Phases(run.Disaster), Place: "hall",
+			Quorum:   []plan.RoleCount{{Role: "operator", Count: 1}, {Role: "commander", Count: 1}},
+			Safety:   plan.SafetyRules{Remind: d(5 * time.Minute), Within: d(time.Hour), Muster: d(30 * time.Minute), Task: d(10 * time.Minute)},
+			Decision: plan.DecisionRule{By: "commander", Within: d(10 * time.Minute), Rule: plan.RuleAlternateWhenAtRisk},
+			Injects:  []plan.Step{kill}, Failback: run.PolicyReturn,
+			Hold: d(5 * time.Second), Baseline: d(time.Second), DetectWait: d(time.Minute), VerifyWait: d(time.Minute), FailWait: d(10 * time.Minute),
+			Simulate: &plan.Simulate{After: d(time.Second), Spread: d(time.Second)},
+		},
+		Estate: plan.Estate{Name: "test", Zone: "Asia/Tokyo", Control: "osaka", Sites: []plan.Site{{Name: "osaka"}, {Name: "tokyo"}},
+			People: []plan.Person{
+				{ID: "sato", Roles: []string{"commander"}, Deputies: []string{"suzuki"}},
+				{ID: "tanaka", Roles: []string{"operator"}},
+				{ID: "suzuki", Roles: nil},
+			},
+			Places: []plan.Place{{Name: "hall", Site: "osaka"}, {Name: "online", Online: true}}},
+		Systems: []plan.System{{Name: "orders", Home: "tokyo", Alternate: "osaka", Objective: plan.Objective{RTO: &rto},
+			Drillable: []run.Depth{run.Live}, Failover: "orders-failover", Failback: "orders-failback", SingleWriter: &check,
+			Probes: []plan.Probe{{Name: "orders/take-orders", System: "orders", Function: "take-orders", Weight: 100, Uses: "probe.world", Vantage: "osaka"}}}},
+		Runbooks: []plan.Runbook{
+			{Name: "orders-failback", System: "orders", Steps: []plan.Step{effect("rejoin", "world.rejoin"), effect("switchover", "world.switchover", "rejoin")}},
+			{Name: "orders-failover", System: "orders", Steps: []plan.Step{
+				undoBy(effect("fence", "world.fence"), "world.unfence"),
+				undoBy(effect("promote", "world.promote", "fence"), "world.rejoin", "world.switchover"),
+			}},
+		},
+	}
+	if change != nil {
+		change(&p)
+	}
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	return workflows.Input{RunID: "tokyo-loss-1", Kind: run.Drill, Plan: p, Requester: "tanaka", RequestID: "r1"}
+}
+
+func step(p *plan.Plan, runbook, id string) *plan.Step {
+	i := slices.IndexFunc(p.Runbooks, func(r plan.Runbook) bool { return r.Name == runbook })
+	j := slices.IndexFunc(p.Runbooks[i].Steps, func(s plan.Step) bool { return s.ID == id })
+	return &p.Runbooks[i].Steps[j]
+}
