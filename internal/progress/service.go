@@ -13,6 +13,10 @@ func (t *Tracker) system(e run.Event) {
 	if e.Kind == run.ProbeChanged && name == "" {
 		name = t.ownerOf(e.Step)
 	}
+	if e.Kind == run.EventDetected {
+		t.detected(e)
+		return
+	}
 	i := slices.IndexFunc(t.view.Systems, func(s System) bool { return s.Name == name })
 	if i < 0 {
 		return
@@ -27,12 +31,6 @@ func (t *Tracker) system(e run.Event) {
 		}
 		if l := t.level(i); l != nil && *l < 100 {
 			st.lost = true
-		}
-	case run.EventDetected:
-		d := run.Detection{At: e.At}
-		_ = e.Decode(&d)
-		if s.DetectedAt == nil {
-			s.DetectedAt = &d.At
 		}
 	case run.ProbeChanged:
 		f, ok := st.up[e.Step]
@@ -51,6 +49,18 @@ func (t *Tracker) system(e run.Event) {
 		s.Locked, s.LockKept = false, ""
 	case run.LockKept:
 		s.Locked, s.LockKept = true, e.Reason
+	}
+}
+
+// detected is of one system, or of all when none is named.
+func (t *Tracker) detected(e run.Event) {
+	d := run.Detection{At: e.At}
+	_ = e.Decode(&d)
+	for i := range t.view.Systems {
+		if s := &t.view.Systems[i]; s.DetectedAt == nil && (e.System == "" || e.System == s.Name) {
+			at := d.At
+			s.DetectedAt = &at
+		}
 	}
 }
 

@@ -24,16 +24,17 @@ type Tracker struct {
 	plan plan.Plan
 	view Overview
 
-	open     map[run.Phase]time.Time // phases that have begun and not ended
-	people   map[string]*person
-	inspect  map[string]bool // sites reported on
-	assessed map[string]bool // systems reported on by a person
-	asked    map[string]asked
-	approval *asked
-	approved map[string]bool
-	waits    []Waiting // of steps, in order
-	systems  map[string]*system
-	steps    map[string]int // writer/step → index in view.Steps
+	open      map[run.Phase]time.Time // phases that have begun and not ended
+	people    map[string]*person
+	confirmed map[run.Phase]bool
+	inspect   map[string]bool // sites reported on
+	assessed  map[string]bool // systems reported on by a person
+	asked     map[string]asked
+	approval  *asked
+	approved  map[string]bool
+	waits     []Waiting // of steps, in order
+	systems   map[string]*system
+	steps     map[string]int // writer/step → index in view.Steps
 }
 
 type person struct {
@@ -45,9 +46,10 @@ type person struct {
 }
 
 type asked struct {
-	ask  run.DecisionAsk
-	at   time.Time
-	text string
+	ask   run.DecisionAsk
+	phase run.Phase
+	at    time.Time
+	text  string
 }
 
 // system is what is known about a system's service.
@@ -61,7 +63,7 @@ type system struct {
 func New(p plan.Plan) *Tracker {
 	t := &Tracker{
 		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
-		inspect: map[string]bool{}, assessed: map[string]bool{}, asked: map[string]asked{},
+		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, asked: map[string]asked{},
 		approved: map[string]bool{}, systems: map[string]*system{}, steps: map[string]int{},
 	}
 	t.view = Overview{
@@ -124,6 +126,7 @@ func (t *Tracker) apply(e run.Event) {
 				v.Phases[i].Progress = LeftOut
 			}
 		}
+		clear(t.open)
 	case run.PhaseStarted, run.PhaseEnded:
 		t.phase(e)
 	case run.PersonCalled, run.PersonAnswered, run.PersonArrived, run.QuorumReached, run.QuorumMissed:
@@ -136,7 +139,7 @@ func (t *Tracker) apply(e run.Event) {
 			t.assessed[e.System] = true
 		}
 	case run.DecisionAsked:
-		a := asked{at: e.At, text: e.Reason}
+		a := asked{at: e.At, phase: e.Phase, text: e.Reason}
 		_ = e.Decode(&a.ask)
 		t.asked[e.System] = a
 	case run.DecisionMade:
@@ -148,6 +151,8 @@ func (t *Tracker) apply(e run.Event) {
 		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {
 			t.approval = nil
 		}
+	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:
+		t.confirmed[e.Phase] = true
 	case run.RecoveryOrdered:
 		t.approval = nil
 	case run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded, run.UndoStarted, run.UndoEnded:

@@ -96,8 +96,13 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 		}
 		out = append(out, t.waitingIn(ph.ID, since, systems)...)
 	}
+	out = append(out, t.decisions()...)
 	if t.approval != nil {
-		if need := t.plan.Scenario.Approvals - len(t.approved); need > 0 {
+		need := t.plan.Scenario.Approvals
+		if t.view.Kind == run.Response {
+			need = max(need, 1)
+		}
+		if need -= len(t.approved); need > 0 {
 			out = append(out, Waiting{For: AwaitApproval, Text: t.approval.text, Since: t.approval.at, Need: need})
 		}
 	}
@@ -139,13 +144,9 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 			return []Waiting{{For: AwaitArrival, Phase: ph, People: coming, Need: missing, Since: since, Due: due(rules.Muster.Std())}}
 		}
 	case run.SiteInspection:
-		var out []Waiting
-		for _, s := range t.plan.Scenario.SitesLost {
-			if !t.inspect[s] {
-				out = append(out, Waiting{For: AwaitInspect, Phase: ph, Site: s, Since: since, Due: due(rules.Task.Std())})
-			}
+		if s := t.musterSite(); s != "" && !t.inspect[s] {
+			return []Waiting{{For: AwaitInspect, Phase: ph, Site: s, Since: since, Due: due(rules.Task.Std())}}
 		}
-		return out
 	case run.DamageAssessment:
 		var out []Waiting
 		for _, s := range systems {
@@ -154,15 +155,32 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 			}
 		}
 		return out
-	case run.RecoveryDecision:
-		return t.decisions(ph)
-	case run.Communications, run.Containment, run.Completion, run.Closing:
+	case run.Closing:
+		// The record is closed without anybody when people are simulated or were sent home.
+		if t.plan.Scenario.Simulate != nil || t.view.Aborting {
+			return nil
+		}
+		fallthrough
+	case run.Communications, run.Containment, run.Completion:
+		if t.confirmed[ph] {
+			return nil
+		}
 		return []Waiting{{For: AwaitConfirm, Phase: ph, Since: since, Due: due(rules.Task.Std())}}
 	}
 	return nil
 }
 
-func (t *Tracker) decisions(ph run.Phase) []Waiting {
+// musterSite is the site of the place where people gather; "" when they do so online.
+func (t *Tracker) musterSite() string {
+	for _, p := range t.plan.Estate.Places {
+		if p.Name == t.plan.Scenario.Place {
+			return p.Site
+		}
+	}
+	return ""
+}
+
+func (t *Tracker) decisions() []Waiting {
 	var names []string
 	for name := range t.asked {
 		names = append(names, name)
@@ -171,7 +189,7 @@ func (t *Tracker) decisions(ph run.Phase) []Waiting {
 	var out []Waiting
 	for _, name := range names {
 		a := t.asked[name]
-		w := Waiting{For: AwaitDecision, Phase: ph, System: name, Role: a.ask.Role, Text: a.ask.Question, Since: a.at}
+		w := Waiting{For: AwaitDecision, Phase: a.phase, System: name, Role: a.ask.Role, Text: a.ask.Question, Since: a.at}
 		if w.Text == "" {
 			w.Text = a.text
 		}

@@ -1,0 +1,219 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"errors"
+
+	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+func (s *Server) actRoutes(api huma.API) {
+	update[workflows.CheckIn](s, api, workflows.UpdateCheckIn, "Answer the safety check for a person.")
+	update[workflows.Arrive](s, api, workflows.UpdateArrive, "Say that a person is at the muster.")
+	update[workflows.Inspect](s, api, workflows.UpdateInspect, "Report the state of a site.")
+	update[workflows.Assess](s, api, workflows.UpdateAssess, "Report damage to a system.")
+	update[workflows.Decide](s, api, workflows.UpdateDecide, "Take the recovery decision.")
+	update[workflows.Approve](s, api, workflows.UpdateApprove, "Approve the recovery.")
+	update[workflows.Confirm](s, api, workflows.UpdateConfirm, "End a phase that people carry out.")
+	update[workflows.Control](s, api, workflows.UpdateAbort, "Stop before the next effect; undo follows.")
+	update[workflows.Control](s, api, workflows.UpdatePause, "Hold before the next step.")
+	update[workflows.Control](s, api, workflows.UpdateResume, "Go on after a pause.")
+
+	huma.Register(api, route("settle-step", http.MethodPost, "/runs/{run}/steps/{step}", "Settle a step that waits.", 404, 409, 422, 503, 504), s.settleStep)
+	huma.Register(api, route("release-system", http.MethodPost, "/systems/{name}/release", "Free a system whose clean-up a person has finished.", 404, 409, 503, 504),
+		func(ctx context.Context, in *struct {
+			Name string `path:"name"`
+			Key  string `header:"Idempotency-Key"`
+			Body workflows.Control
+		}) (*answer[workflows.Done], error) {
+			id := workflows.SwitchID(in.Name)
+			done, err := s.send(ctx, id, workflows.UpdateRelease, in.Key, in.Body)
+			if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+				l := lang(ctx)
+				return nil, problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持しているrunはありません。", in.Name), "")
+			}
+			if err != nil {
+				return nil, s.problemOf(ctx, id, err)
+			}
+			return &answer[workflows.Done]{done}, nil
+		})
+}
+
+// update offers one of the run workflow's updates under its own name.
+func update[T any](s *Server, api huma.API, name, summary string) {
+	huma.Register(api, route(name, http.MethodPost, "/runs/{run}/"+name, summary, 404, 409, 422, 503, 504),
+		func(ctx context.Context, in *struct {
+			runInput
+			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
+			Body T
+		}) (*answer[workflows.Done], error) {
+			done, err := s.send(ctx, in.Run, name, in.Key, in.Body)
+			if err != nil {
+				return nil, s.problemOf(ctx, in.Run, err)
+			}
+			return &answer[workflows.Done]{done}, nil
+		})
+}
+
+// send gives an update to a workflow. Its ID comes from the request's key and content:
+// a double click counts once, and its second answer is the first one's.
+func (s *Server) send(ctx context.Context, workflowID, name, key string, body any) (workflows.Done, error) {
+	if err := s.engineAnswers(ctx); err != nil {
+		return workflows.Done{}, s.engineAway(ctx, err)
+	}
+	content, err := json.Marshal(body)
+	if err != nil {
+		return workflows.Done{}, err
+	}
+	if key == "" {
+		key = NewRequestID()
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	handle, err := s.Engine.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateID: name + "-" + digest(key, string(content)), UpdateName: name,
+		Args: []any{body}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	var done workflows.Done
+	if err == nil {
+		err = handle.Get(ctx, &done)
+	}
+	return done, err
+}
+
+// problemOf leaves a problem as it is and explains any other error.
+func (s *Server) problemOf(ctx context.Context, runID string, err error) error {
+	if p := new(Problem); errors.As(err, &p) {
+		return p
+	}
+	return s.updateProblem(ctx, runID, err)
+}
+
+func (s *Server) settleStep(ctx context.Context, in *struct {
+	runInput
+	Step string `path:"step"`
+	Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
+	Body StepRequest
+}) (*answer[workflows.Done], error) {
+	sum, p, err := s.known(ctx, in.Run)
+	if err != nil {
+		return nil, err
+	}
+	l := lang(ctx)
+	if sum.State.Ended() {
+		return nil, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "run %s は終了しています。", in.Run), "")
+	}
+	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
+	if err != nil {
+		return nil, s.storeProblem(ctx, err)
+	}
+	writers := map[string]string{} // of the last time the step waited, by system
+	for _, e := range entries {
+		if ev := e.Event; ev.Kind == run.StepWaiting && ev.Step == in.Step && (in.Body.System == "" || in.Body.System == ev.System) {
+			writers[ev.System] = ev.Writer
+		}
+	}
+	if len(writers) > 1 { // only those that still wait
+		waiting := map[string]string{}
+		for _, w := range progress.Of(p, entries, s.Now()).Waiting {
+			if writer, ok := writers[w.System]; ok && w.Step == in.Step {
+				waiting[w.System] = writer
+			}
+		}
+		writers = waiting
+	}
+	switch len(writers) {
+	case 0:
+		return nil, s.notWaiting(ctx, p, progress.Of(p, entries, s.Now()), in.Step)
+	case 1:
+	default:
+		var names []string
+		for name := range writers {
+			names = append(names, name)
+		}
+		return nil, problem(http.StatusConflict, CodeBadRequest, l.T("Step %s waits on several systems.", "複数のsystemで %s が待機中です。", in.Step),
+			l.T("Say which with --system: %s", "--system で指定してください: %s", strings.Join(slices.Sorted(slices.Values(names)), ", ")))
+	}
+	for _, writer := range writers {
+		id := in.Run
+		if writer != "run" {
+			id += "/" + writer
+		}
+		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason})
+		if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+			return nil, s.notWaiting(ctx, p, progress.Of(p, entries, s.Now()), in.Step)
+		}
+		if err != nil {
+			return nil, s.problemOf(ctx, in.Run, err)
+		}
+		return &answer[workflows.Done]{done}, nil
+	}
+	return nil, nil
+}
+
+// notWaiting says what does wait, so that the next try is right.
+func (s *Server) notWaiting(ctx context.Context, p plan.Plan, o progress.Overview, step string) error {
+	l := lang(ctx)
+	var waiting, all []string
+	for _, w := range o.Waiting {
+		if w.For == progress.AwaitStep {
+			waiting = append(waiting, w.Step)
+		}
+	}
+	exists := false
+	for _, rb := range p.Runbooks {
+		for _, st := range rb.Steps {
+			all = append(all, st.ID)
+			exists = exists || st.ID == step
+		}
+	}
+	way := l.T("No step waits now", "待機中の手順はありません")
+	if len(waiting) > 0 {
+		way = l.T("Waiting now: %s", "待機中: %s", strings.Join(waiting, ", "))
+	}
+	if exists {
+		return problem(http.StatusConflict, CodeRefused, l.T("Step %s does not wait for anybody.", "手順 %s は誰も待っていません。", step), way)
+	}
+	if near := nearest.Word(step, all); near != "" {
+		way = l.T("Did you mean %q? ", "%q の間違いではありませんか。", near) + way
+	}
+	return problem(http.StatusNotFound, CodeUnknownStep, l.T("The plan has no step %q.", "計画に手順 %q はありません。", step), way)
+}
+
+func (s *Server) getSystem(ctx context.Context, in *struct {
+	Name string `path:"name"`
+}) (*answer[System], error) {
+	if err := s.engineAnswers(ctx); err != nil {
+		return nil, s.engineAway(ctx, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out := System{System: in.Name}
+	value, err := s.Engine.QueryWorkflow(ctx, workflows.SwitchID(in.Name), "", workflows.QueryHolder)
+	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+		return &answer[System]{out}, nil
+	}
+	if err != nil {
+		return nil, s.updateProblem(ctx, in.Name, err)
+	}
+	var h workflows.Holder
+	if err := value.Get(&h); err != nil {
+		return nil, s.updateProblem(ctx, in.Name, err)
+	}
+	out.Held, out.Run, out.Kept, out.Reason = h.Run != "", h.Run, h.Kept, h.Reason
+	return &answer[System]{out}, nil
+}

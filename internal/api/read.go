@@ -1,0 +1,307 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"go.temporal.io/sdk/client"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// maxWait bounds a long poll.
+const maxWait = 25 * time.Second
+
+// answer wraps what huma writes as the body.
+type answer[T any] struct{ Body T }
+
+func route(id, method, path, summary string, errors ...int) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary,
+		Errors: errors, MaxBodyBytes: bodyLimit}
+}
+
+func (s *Server) readRoutes(api huma.API) {
+	health := route("health", http.MethodGet, "/health", "Whether the server can do its work; needs no token.")
+	health.Security = []map[string][]string{}
+	huma.Register(api, health, func(ctx context.Context, _ *struct{}) (*answer[Health], error) {
+		return &answer[Health]{s.health(ctx)}, nil
+	})
+
+	huma.Register(api, route("list-scenarios", http.MethodGet, "/scenarios", "The scenarios of the plans directory.", 422),
+		func(ctx context.Context, _ *struct{}) (*answer[[]Scenario], error) {
+			list, err := s.Plans.Scenarios()
+			if err != nil {
+				return nil, s.mistakes(ctx, err)
+			}
+			return &answer[[]Scenario]{list}, nil
+		})
+
+	huma.Register(api, route("scenario-plan", http.MethodGet, "/scenarios/{name}/plan", "What a run of the scenario would use.", 404, 422),
+		func(ctx context.Context, in *struct {
+			Name  string    `path:"name"`
+			Depth run.Depth `query:"depth" enum:"tabletop,walkthrough,isolated,live,real" doc:"The scenario's own when left out."`
+		}) (*answer[plan.Plan], error) {
+			p, err := s.compile(ctx, in.Name, in.Depth)
+			if err != nil {
+				return nil, err
+			}
+			return &answer[plan.Plan]{p}, nil
+		})
+
+	huma.Register(api, route("list-runs", http.MethodGet, "/runs", "Runs, newest first."),
+		func(ctx context.Context, in *struct {
+			Scenario string   `query:"scenario"`
+			Kind     run.Kind `query:"kind" enum:"drill,response"`
+			Open     bool     `query:"open" doc:"Only runs that have not ended."`
+			Limit    int      `query:"limit" minimum:"0" maximum:"1000" default:"100"`
+		}) (*answer[[]journal.Summary], error) {
+			list, err := s.Store.Runs(ctx, journal.Filter{Scenario: in.Scenario, Kind: in.Kind, Open: in.Open, Limit: in.Limit})
+			if err != nil {
+				return nil, s.storeProblem(ctx, err)
+			}
+			if list == nil {
+				list = []journal.Summary{}
+			}
+			return &answer[[]journal.Summary]{list}, nil
+		})
+
+	huma.Register(api, route("get-run", http.MethodGet, "/runs/{run}", "A run and where it stands.", 404), s.getRun)
+	huma.Register(api, route("run-plan", http.MethodGet, "/runs/{run}/plan", "The frozen plan that the run uses.", 404),
+		func(ctx context.Context, in *runInput) (*answer[plan.Plan], error) {
+			_, p, err := s.known(ctx, in.Run)
+			if err != nil {
+				return nil, err
+			}
+			return &answer[plan.Plan]{p}, nil
+		})
+	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 404), s.getEvents)
+	huma.Register(api, route("run-report", http.MethodGet, "/runs/{run}/report", "The run's report; of an open run, so far.", 404), s.getReport)
+	huma.Register(api, route("get-system", http.MethodGet, "/systems/{name}", "Which run holds a system."), s.getSystem)
+
+	huma.Register(api, route("list-actions", http.MethodGet, "/actions", "What steps can do."),
+		func(context.Context, *struct{}) (*answer[[]Action], error) {
+			out := make([]Action, 0, len(s.Actions))
+			for _, a := range s.Actions {
+				out = append(out, Describe(a))
+			}
+			return &answer[[]Action]{out}, nil
+		})
+}
+
+type runInput struct {
+	Run string `path:"run" doc:"The run's ID."`
+}
+
+func (s *Server) health(ctx context.Context) Health {
+	h := Health{OK: true, Version: s.Version, Engine: "ok", Store: "ok"}
+	if err := s.engineAnswers(ctx); err != nil {
+		h.OK, h.Engine = false, err.Error()
+	}
+	if err := s.Store.Ping(ctx); err != nil {
+		h.OK, h.Store = false, err.Error()
+	}
+	return h
+}
+
+// engineAnswers tells an engine that is away from one that is slow: asked before every
+// change, so that "not reachable" means that nothing was sent.
+func (s *Server) engineAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	_, err := s.Engine.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
+}
+
+// known is a run's summary and plan, or the problem of a run that is not there.
+func (s *Server) known(ctx context.Context, id string) (journal.Summary, plan.Plan, error) {
+	list, err := s.Store.Runs(ctx, journal.Filter{Run: id, Limit: 1})
+	if err != nil {
+		return journal.Summary{}, plan.Plan{}, s.storeProblem(ctx, err)
+	}
+	if len(list) == 0 {
+		return journal.Summary{}, plan.Plan{}, s.unknownRun(ctx, id)
+	}
+	p, err := s.Store.Plan(ctx, list[0].PlanHash)
+	if err != nil {
+		return journal.Summary{}, plan.Plan{}, s.storeProblem(ctx, err)
+	}
+	return list[0], p, nil
+}
+
+func (s *Server) unknownRun(ctx context.Context, id string) error {
+	l := lang(ctx)
+	way := l.T("`muster drill list` shows all runs", "`muster drill list` で一覧を表示できます")
+	if list, err := s.Store.Runs(ctx, journal.Filter{Limit: 200}); err == nil {
+		var names []string
+		for _, r := range list {
+			names = append(names, r.Run)
+		}
+		if near := nearest.Word(id, names); near != "" {
+			way = l.T("Did you mean %q? ", "%q の間違いではありませんか。", near) + way
+		}
+	}
+	return problem(http.StatusNotFound, CodeUnknownRun, l.T("There is no run %q.", "run %q はありません。", id), way)
+}
+
+func (s *Server) getRun(ctx context.Context, in *runInput) (*answer[Run], error) {
+	sum, p, err := s.known(ctx, in.Run)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
+	if err != nil {
+		return nil, s.storeProblem(ctx, err)
+	}
+	return &answer[Run]{Run{Summary: sum, Overview: progress.Of(p, entries, s.Now())}}, nil
+}
+
+func (s *Server) getEvents(ctx context.Context, in *struct {
+	runInput
+	After int64 `query:"after" minimum:"0" doc:"Position after which to begin."`
+	Wait  int   `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for the next event when there is none."`
+	Limit int   `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
+}) (*answer[Events], error) {
+	sum, _, err := s.known(ctx, in.Run)
+	if err != nil {
+		return nil, err
+	}
+	out := Events{Entries: []journal.Entry{}, Next: in.After}
+	until := time.NewTimer(min(time.Duration(in.Wait)*time.Second, maxWait))
+	defer until.Stop()
+	again := time.NewTicker(recheck)
+	defer again.Stop()
+	waits := in.Wait > 0 && !sum.State.Ended()
+	for {
+		var arrived <-chan struct{}
+		if waits { // before reading: what arrives meanwhile is not missed
+			arrived = arrival(s.Store, in.Run)
+		}
+		list, err := s.Store.Events(ctx, in.Run, in.After, in.Limit)
+		if err != nil {
+			return nil, s.storeProblem(ctx, err)
+		}
+		if len(list) > 0 {
+			out.Entries, out.Next = list, list[len(list)-1].Position
+			break
+		}
+		if !waits {
+			break
+		}
+		select {
+		case <-arrived:
+			continue
+		case <-again.C:
+			continue
+		case <-until.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		break
+	}
+	if n := len(out.Entries); n > 0 && n < in.Limit {
+		out.Ended = endsRun(out.Entries)
+	}
+	out.Ended = out.Ended || sum.State.Ended() && len(out.Entries) < in.Limit
+	out.Now = s.Now().UTC()
+	return &answer[Events]{out}, nil
+}
+
+func endsRun(entries []journal.Entry) bool {
+	for _, e := range entries {
+		if e.Event.Kind == run.RunEnded {
+			return true
+		}
+	}
+	return false
+}
+
+// reportOutput is a body of whatever type the format has.
+type reportOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func (s *Server) getReport(ctx context.Context, in *struct {
+	runInput
+	Format string `query:"format" enum:"text,json,markdown,html" default:"json"`
+	Lang   string `query:"lang" enum:"en,ja" doc:"The language of the request when left out."`
+}) (*reportOutput, error) {
+	_, p, err := s.known(ctx, in.Run)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
+	if err != nil {
+		return nil, s.storeProblem(ctx, err)
+	}
+	events := make([]run.Event, 0, len(entries))
+	for _, e := range entries {
+		events = append(events, e.Event)
+	}
+	if in.Lang == "" {
+		in.Lang = string(lang(ctx))
+	}
+	var b bytes.Buffer
+	if err := s.Render(&b, p, events, in.Format, in.Lang); err != nil {
+		return nil, problem(http.StatusInternalServerError, CodeInternal, err.Error(), "")
+	}
+	types := map[string]string{"text": "text/plain; charset=utf-8", "json": "application/json",
+		"markdown": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
+	return &reportOutput{ContentType: types[in.Format], Body: b.Bytes()}, nil
+}
+
+// compile makes the plan of a scenario from the files as they are now.
+func (s *Server) compile(ctx context.Context, name string, depth run.Depth) (plan.Plan, error) {
+	list, err := s.Plans.Scenarios()
+	if err != nil {
+		return plan.Plan{}, s.mistakes(ctx, err)
+	}
+	var names []string
+	for _, sc := range list {
+		if sc.Name == name {
+			p, err := s.Plans.Compile(name, depth)
+			if err != nil {
+				return plan.Plan{}, s.mistakes(ctx, err)
+			}
+			return p, nil
+		}
+		names = append(names, sc.Name)
+	}
+	l := lang(ctx)
+	way := l.T("The plans directory has: %s", "plansディレクトリにあるもの: %s", strings.Join(names, ", "))
+	if near := nearest.Word(name, names); near != "" {
+		way = l.T("Did you mean %q?", "%q の間違いではありませんか。", near)
+	} else if len(names) == 0 {
+		way = l.T("The plans directory holds no scenario; start the server with --plans DIR", "plansディレクトリにscenarioがありません。サーバーの --plans DIR を確認してください")
+	}
+	return plan.Plan{}, problem(http.StatusNotFound, CodeUnknownScenario, l.T("There is no scenario %q.", "scenario %q はありません。", name), way)
+}
+
+func (s *Server) mistakes(ctx context.Context, err error) error {
+	l := lang(ctx)
+	p := problem(http.StatusUnprocessableEntity, CodeMistakes,
+		l.T("The plan files have mistakes; nothing was started.", "計画ファイルに誤りがあります。何も開始していません。"),
+		l.T("Correct them; `muster validate` checks them without starting anything", "修正してください。`muster validate` で開始せずに確認できます"))
+	p.Lines = strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	return p
+}
+
+func (s *Server) storeProblem(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	l := lang(ctx)
+	return problem(http.StatusServiceUnavailable, CodeStore,
+		l.T("The record store can't be used: %v", "記録の保存先を利用できません: %v", err),
+		l.T("`muster doctor` on the server's machine says more; runs in progress wait and go on by themselves once it is back",
+			"サーバー上で `muster doctor` を実行してください。実行中のrunは待機し、復帰後に自動で続行します"))
+}

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"io"
+	"log/slog"
+	"net/http"
+	"path"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.temporal.io/sdk/client"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// bodyLimit bounds what a request may carry; the largest is a sentence and some IDs.
+const bodyLimit = 64 << 10
+
+// Server answers the API. All fields but Metrics and Now are needed.
+type Server struct {
+	Store   journal.Store
+	Engine  client.Client
+	Plans   Plans
+	Render  Render
+	Actions []activities.Action
+	Token   string
+	Version string
+	Log     *slog.Logger
+	// Metrics counts answered requests; nil does not.
+	Metrics interface {
+		Request(route, method string, status int, took time.Duration)
+	}
+	// Now is the clock that overviews are computed for; nil is time.Now.
+	Now func() time.Time
+}
+
+// Plans is the plans directory as it is now. An error that lists mistakes of files has
+// a line each.
+type Plans interface {
+	Scenarios() ([]Scenario, error)
+	Compile(scenario string, depth run.Depth) (plan.Plan, error)
+}
+
+// Render writes the report of a run in format text, json, markdown or html.
+type Render func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error
+
+// Handler returns the API with its guards: token, cross-origin protection, body limit.
+func (s *Server) Handler() http.Handler {
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	mux := http.NewServeMux()
+	cfg := huma.DefaultConfig("muster", s.Version)
+	cfg.Info.Description = "Start drills and responses, take part in them, and read their journal and report."
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "/api/openapi", "", ""
+	cfg.CreateHooks = nil // no $schema fields: the description is at one place
+	cfg.RejectUnknownQueryParameters = true
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	registry.RegisterTypeAlias(reflect.TypeFor[run.Duration](), reflect.TypeFor[string]())
+	registry.RegisterTypeAlias(reflect.TypeFor[run.Bytes](), reflect.TypeFor[string]())
+	cfg.Components.Schemas = registry
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	cfg.Security = []map[string][]string{{"token": {}}}
+	api := humago.New(mux, cfg)
+	s.readRoutes(api)
+	s.startRoutes(api)
+	s.actRoutes(api)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
+			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),
+			lang(r.Context()).T("The API is described at /api/openapi.json", "APIの一覧は /api/openapi.json にあります")))
+	})
+
+	protect := http.NewCrossOriginProtection()
+	protect.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, problem(http.StatusForbidden, CodeUnauthorized,
+			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
+	}))
+	return s.observe(protect.Handler(s.authenticate(http.MaxBytesHandler(mux, bodyLimit))))
+}
+
+// schemaName keeps types of different packages apart: plan.Step is PlanStep, and the
+// API's own types have their bare names.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if pkg := path.Base(t.PkgPath()); t.Name() != "" && pkg != "." && pkg != "api" {
+		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	}
+	return name
+}
+
+// authenticate asks for the token, except of health and of the API's description.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(s.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/health" || strings.HasPrefix(r.URL.Path, "/api/openapi") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(given))
+		if !ok || s.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
+			l := lang(r.Context())
+			writeProblem(w, problem(http.StatusUnauthorized, CodeUnauthorized,
+				l.T("The token is missing or wrong.", "トークンがないか、正しくありません。"),
+				l.T("The server's token is in the file DATA/token; give it with --token-file, MUSTER_TOKEN or token_file in muster.yaml",
+					"サーバーのトークンは DATA/token にあります。--token-file、MUSTER_TOKEN、muster.yamlのtoken_fileのいずれかで指定してください")))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// observe reads the caller's language and counts the request by its route, never by
+// its path.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		r = r.WithContext(context.WithValue(r.Context(), langKey{}, i18n.Parse(r.Header.Get("Accept-Language"))))
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(rec, r)
+		if s.Metrics != nil {
+			route := r.Pattern
+			if _, after, ok := strings.Cut(route, " "); ok {
+				route = after
+			}
+			s.Metrics.Request(route, r.Method, rec.status, time.Since(begun))
+		}
+		if rec.status >= 500 {
+			s.Log.Warn("request failed", "method", r.Method, "path", r.URL.Path, "status", rec.status)
+		}
+	})
+}
+
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach deadlines and flushing.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

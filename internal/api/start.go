@@ -1,0 +1,268 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// answerWithin bounds how long a change may take to be answered. After that its outcome
+// is unknown to the caller, who asks again with the same key.
+const answerWithin = 20 * time.Second
+
+// startTries bounds the IDs tried when the engine knows runs that the store does not.
+const startTries = 20
+
+func (s *Server) startRoutes(api huma.API) {
+	huma.Register(api, route("start-run", http.MethodPost, "/runs", "Start a run, or join the open one of the same scenario.", 404, 409, 422, 503, 504),
+		func(ctx context.Context, in *struct {
+			Key  string `header:"Idempotency-Key" doc:"Used as the request ID when the body has none."`
+			Body StartRequest
+		}) (*answer[Started], error) {
+			if in.Body.RequestID == "" {
+				in.Body.RequestID = in.Key
+			}
+			if in.Body.RequestID == "" {
+				in.Body.RequestID = NewRequestID()
+			}
+			out, err := s.start(ctx, in.Body)
+			if err != nil {
+				return nil, err
+			}
+			return &answer[Started]{out}, nil
+		})
+}
+
+func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
+	l := lang(ctx)
+	bad := func(detail, way string) error {
+		return problem(http.StatusUnprocessableEntity, CodeBadRequest, detail, way)
+	}
+	switch {
+	case in.Kind == run.Response && in.Depth != "" && in.Depth != run.Real:
+		return Started{}, bad(l.T("A response is real; depth %q is a drill's.", "実対応の深さはrealです。%q は訓練のものです。", in.Depth),
+			l.T("Start a drill at that depth, or leave the depth out", "その深さで訓練を開始するか、深さの指定を外してください"))
+	case in.Kind == run.Drill && in.Depth == run.Real:
+		return Started{}, bad(l.T("A drill can't be real.", "訓練をrealで実施することはできません。"),
+			l.T("`muster activate` starts the real thing; a drill reaches no further than live", "実対応は `muster activate` で開始します。訓練の深さはliveまでです"))
+	case in.Kind == run.Response && strings.TrimSpace(in.Reason) == "":
+		return Started{}, bad(l.T("A real response needs a reason.", "実対応の開始には理由が必要です。"), l.T("Say why with --reason", "--reason で理由を示してください"))
+	}
+	if in.Since != "" {
+		at, err := time.Parse(time.RFC3339, in.Since)
+		if err != nil {
+			return Started{}, bad(l.T("since is no RFC 3339 time: %q", "sinceがRFC 3339の時刻ではありません: %q", in.Since), l.T("Such as 2026-11-19T14:03:00+09:00", "例: 2026-11-19T14:03:00+09:00"))
+		}
+		if at.After(s.Now().Add(time.Minute)) {
+			return Started{}, bad(l.T("since lies in the future: %s", "sinceが未来の時刻です: %s", in.Since), l.T("Give the time at which the event happened", "事象が発生した時刻を指定してください"))
+		}
+	}
+	depth := in.Depth
+	if in.Kind == run.Response {
+		depth = run.Real
+	}
+	p, err := s.compile(ctx, in.Scenario, depth)
+	if err != nil {
+		return Started{}, err
+	}
+	if in.Kind == run.Drill && p.Scenario.Depth == run.Real {
+		return Started{}, bad(l.T("Scenario %s is written for depth real; a drill of it needs another depth.", "scenario %s の深さはrealです。訓練には別の深さが必要です。", in.Scenario),
+			l.T("Give --depth live, isolated, walkthrough or tabletop", "--depth live、isolated、walkthrough、tabletopのいずれかを指定してください"))
+	}
+	if err := knownPerson(ctx, p, in.By); err != nil {
+		return Started{}, err
+	}
+	if err := s.Store.PutPlan(ctx, p); err != nil {
+		return Started{}, s.storeProblem(ctx, err)
+	}
+	if err := s.engineAnswers(ctx); err != nil {
+		return Started{}, s.engineAway(ctx, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return s.begin(ctx, p, in)
+}
+
+// knownPerson refuses an actor whom the estate does not know: four eyes are counted by
+// person, and a mistyped name would count as one more.
+func knownPerson(ctx context.Context, p plan.Plan, id string) error {
+	if _, ok := p.Estate.Person(id); ok {
+		return nil
+	}
+	var ids []string
+	for _, person := range p.Estate.People {
+		ids = append(ids, person.ID)
+	}
+	l := lang(ctx)
+	way := l.T("People of the estate: %s", "estateに載っている人: %s", strings.Join(ids, ", "))
+	if near := nearest.Word(id, ids); near != "" {
+		way = l.T("Did you mean %q?", "%q の間違いではありませんか。", near)
+	}
+	return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("The estate knows no person %q.", "estateに %q という人はいません。", id), way)
+}
+
+// begin starts or joins. The run's number is one above the scenario's newest ended run,
+// so everybody who starts while a run is open names that run, and the engine lets only
+// one of them start it.
+func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Started, error) {
+	ended, err := s.endedRuns(ctx, in.Scenario, in.Kind)
+	if err != nil {
+		return Started{}, s.storeProblem(ctx, err)
+	}
+	updateID := "begin-" + digest(in.RequestID)
+	if ended > 0 {
+		// The answer to this very request may have been lost and its run have ended
+		// since: then that answer is given, and nothing starts again.
+		if begun, ok := s.answered(ctx, runID(in.Scenario, in.Kind, ended), updateID); ok {
+			return s.begun(ctx, begun)
+		}
+	}
+	for n := ended + 1; n <= ended+startTries; n++ {
+		id := runID(in.Scenario, in.Kind, n)
+		start := s.Engine.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+			ID: id, TaskQueue: plan.ControlQueue,
+			WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+			WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+			// Without this a used ID would look like a fresh start (faults.md S9).
+			WorkflowExecutionErrorWhenAlreadyStarted: true,
+		}, workflows.TypeRun, workflows.Input{
+			RunID: id, Kind: in.Kind, Plan: p, Requester: in.By, RequestID: in.RequestID, Reason: in.Reason, Since: in.Since,
+		})
+		handle, err := s.Engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+			StartWorkflowOperation: start,
+			UpdateOptions: client.UpdateWorkflowOptions{
+				WorkflowID: id, UpdateID: updateID, UpdateName: workflows.UpdateBegin,
+				Args:         []any{workflows.Begin{By: in.By, RequestID: in.RequestID}},
+				WaitForStage: client.WorkflowUpdateStageCompleted,
+			},
+		})
+		if used := new(serviceerror.WorkflowExecutionAlreadyStarted); errors.As(err, &used) {
+			// Closed in the engine: it ended this very moment, or was ended there.
+			if begun, ok := s.answered(ctx, id, updateID); ok {
+				return s.begun(ctx, begun)
+			}
+			continue
+		}
+		var begun workflows.Begun
+		if err == nil {
+			err = handle.Get(ctx, &begun)
+		}
+		if err != nil {
+			return Started{}, s.updateProblem(ctx, id, err)
+		}
+		return s.begun(ctx, begun)
+	}
+	l := lang(ctx)
+	return Started{}, problem(http.StatusConflict, CodeRefused,
+		l.T("The engine has used the IDs %s to %s, of which the record store knows nothing.", "エンジンは記録にないID %s から %s までを使用済みです。", runID(in.Scenario, in.Kind, ended+1), runID(in.Scenario, in.Kind, ended+startTries)),
+		l.T("Is this the record store that belongs to the engine? See store and data in the settings", "エンジンに対応する記録の保存先か、設定のstoreとdataを確認してください"))
+}
+
+func runID(scenario string, kind run.Kind, n int) string {
+	if kind == run.Response {
+		return fmt.Sprintf("%s-real-%d", scenario, n)
+	}
+	return fmt.Sprintf("%s-%d", scenario, n)
+}
+
+// endedRuns is the number of the newest ended run of a scenario and kind.
+func (s *Server) endedRuns(ctx context.Context, scenario string, kind run.Kind) (int, error) {
+	list, err := s.Store.Runs(ctx, journal.Filter{Scenario: scenario, Kind: kind})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, r := range list {
+		if r.State.Ended() {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// answered is the answer an earlier request got, when the engine still has it.
+func (s *Server) answered(ctx context.Context, id, updateID string) (workflows.Begun, bool) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var begun workflows.Begun
+	handle := s.Engine.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: id, UpdateID: updateID})
+	if err := handle.Get(ctx, &begun); err != nil {
+		return workflows.Begun{}, false
+	}
+	return begun, true
+}
+
+func (s *Server) begun(ctx context.Context, b workflows.Begun) (Started, error) {
+	if b.Refused == "" {
+		return Started{Run: b.Run, Attached: b.Attached, StartedBy: b.StartedBy}, nil
+	}
+	l := lang(ctx)
+	p := problem(http.StatusConflict, CodeRefused, b.Refused, "")
+	if b.Holder != "" {
+		p.Code, p.Holder = CodeHeld, b.Holder
+		p.WayOut = l.T("See it with `muster drill show %s`; wait for its end, or abort it", "`muster drill show %s` で確認し、終了を待つか中止してください", b.Holder)
+	}
+	return Started{}, p
+}
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// updateProblem turns the engine's error to a change into what the caller can act on.
+func (s *Server) updateProblem(ctx context.Context, id string, err error) error {
+	l := lang(ctx)
+	if refused := new(temporal.ApplicationError); errors.As(err, &refused) {
+		return problem(http.StatusConflict, CodeRefused, refused.Message(), "")
+	}
+	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+		list, serr := s.Store.Runs(ctx, journal.Filter{Run: id, Limit: 1})
+		if serr != nil {
+			return s.storeProblem(ctx, serr)
+		}
+		if len(list) == 0 {
+			return s.unknownRun(ctx, id)
+		}
+		return problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "run %s は終了しています。", id),
+			l.T("`muster report %s` shows how", "`muster report %s` で結果を確認できます", id))
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	timeout, deadline := new(client.WorkflowUpdateServiceTimeoutOrCanceledError), new(serviceerror.DeadlineExceeded)
+	if errors.As(err, &timeout) || errors.As(err, &deadline) || errors.Is(err, context.DeadlineExceeded) {
+		return problem(http.StatusGatewayTimeout, CodeUnknownOutcome,
+			l.T("No answer came in time; whether it happened is unknown.", "時間内に応答がありませんでした。実行されたかどうかは不明です。"),
+			l.T("Ask again with the same request id: nothing happens twice. `muster drill show` tells what is known", "同じrequest idで再度要求してください。二重に実行されることはありません。`muster drill show` で状況を確認できます"))
+	}
+	if away := new(serviceerror.Unavailable); errors.As(err, &away) {
+		return s.engineAway(ctx, err)
+	}
+	return problem(http.StatusInternalServerError, CodeInternal, err.Error(), "")
+}
+
+func (s *Server) engineAway(ctx context.Context, err error) error {
+	l := lang(ctx)
+	return problem(http.StatusServiceUnavailable, CodeEngine,
+		l.T("The engine can't be reached: %v", "エンジンに接続できません: %v", err),
+		l.T("`muster up` restarts its own engine by itself, so try again in some seconds; for an engine of your own see temporal.address. `muster doctor` says more",
+			"`muster up` の内蔵エンジンは自動で再起動します。数秒後に再度お試しください。自前のエンジンはtemporal.addressを確認してください。詳細は `muster doctor` で確認できます"))
+}

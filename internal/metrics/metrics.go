@@ -1,0 +1,124 @@
+// Package metrics counts what muster does, for Prometheus: base units, _total on
+// counters, and labels from closed sets only, never a run's ID, a host or an error text.
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Metrics is one process's set, on a registry of its own.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	sdk      *sdk
+}
+
+// New returns the set. Every series with a closed set of labels exists at once.
+func New(version string) *Metrics {
+	r := prometheus.NewRegistry()
+	m := &Metrics{
+		registry: r,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_http_requests_total", Help: "Answered requests of the API.",
+		}, []string{"route", "method", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "muster_http_request_duration_seconds", Help: "Time to answer a request of the API; long polls wait up to 25 s.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route"}),
+		sdk: newSDK(r),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "muster_build_info", Help: "1; the version is a label."}, []string{"version"})
+	build.WithLabelValues(version).Set(1)
+	r.MustRegister(m.requests, m.seconds, build, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Request counts one answered request.
+func (m *Metrics) Request(route, method string, status int, took time.Duration) {
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, known(method), strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// known keeps the label's set closed: a client may send any word as its method.
+func known(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// Runs adds the record store's runs by kind and state, read at each scrape.
+func (m *Metrics) Runs(store journal.Store) { m.registry.MustRegister(&runs{store: store}) }
+
+// Handler serves the set.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+}
+
+var (
+	endedDesc = prometheus.NewDesc("muster_runs_total", "Ended runs in the record store, by kind and by how they ended.", []string{"kind", "state"}, nil)
+	openDesc  = prometheus.NewDesc("muster_runs_open", "Runs in progress, by kind.", []string{"kind"}, nil)
+	lastDesc  = prometheus.NewDesc("muster_last_drill_timestamp_seconds", "When the newest drill of a scenario that was not refused ended.", []string{"scenario"}, nil)
+)
+
+var ends = []run.State{run.Refused, run.Recovered, run.PartlyRecovered,
+	run.RecoveredAtAlternate, run.NotResumable, run.Cancelled, run.CleanUpIncomplete}
+
+// runs reads the store when it is scraped.
+type runs struct{ store journal.Store }
+
+func (c *runs) Describe(ch chan<- *prometheus.Desc) {
+	ch <- endedDesc
+	ch <- openDesc
+	ch <- lastDesc
+}
+
+func (c *runs) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	list, err := c.store.Runs(ctx, journal.Filter{})
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(endedDesc, err)
+		return
+	}
+	type key struct {
+		kind  run.Kind
+		state run.State
+	}
+	ended, open, last := map[key]int{}, map[run.Kind]int{}, map[string]time.Time{}
+	for _, r := range list {
+		if !r.State.Ended() {
+			open[r.Kind]++
+			continue
+		}
+		ended[key{r.Kind, r.State}]++
+		if r.Kind == run.Drill && r.State != run.Refused && r.EndedAt != nil && r.EndedAt.After(last[r.Scenario]) {
+			last[r.Scenario] = *r.EndedAt
+		}
+	}
+	for _, kind := range []run.Kind{run.Drill, run.Response} {
+		ch <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(open[kind]), string(kind))
+		for _, state := range ends {
+			ch <- prometheus.MustNewConstMetric(endedDesc, prometheus.CounterValue, float64(ended[key{kind, state}]), string(kind), string(state))
+		}
+	}
+	for scenario, at := range last {
+		ch <- prometheus.MustNewConstMetric(lastDesc, prometheus.GaugeValue, float64(at.UnixMilli())/1000, scenario)
+	}
+}

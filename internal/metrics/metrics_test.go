@@ -1,0 +1,68 @@
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	m.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	if rec.Code != http.StatusOK {
+		t.Fatalf("scrape: %d %s", rec.Code, rec.Body)
+	}
+	return rec.Body.String()
+}
+
+func TestRunsAreCountedFromTheRecord(t *testing.T) {
+	store, err := journal.Open(t.Context(), "sqlite:"+t.TempDir()+"/journal.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	at := time.Date(2026, 11, 19, 5, 0, 0, 0, time.UTC)
+	begin := func(id string, kind run.Kind) run.Event {
+		return run.Event{Run: id, Writer: "run", Seq: 1, At: at, Kind: run.RunStarted, By: "sato",
+			Data: run.Encode(run.Started{Kind: kind, Scenario: "tokyo-loss"})}
+	}
+	end := run.Event{Run: "a", Writer: "run", Seq: 2, At: at.Add(time.Hour), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Recovered})}
+	if err := store.Append(context.Background(), []run.Event{begin("a", run.Drill), end, begin("b", run.Response)}); err != nil {
+		t.Fatal(err)
+	}
+	m := New("1.2.3")
+	m.Runs(store)
+	m.Request("/api/v1/runs/{run}", "GET", 200, time.Millisecond)
+	m.Request("", "BREW", 404, time.Millisecond)
+	h := m.SDK().WithTags(map[string]string{"task_queue": "host:abc-123", "workflow_type": "Run", "namespace": "x"})
+	h.Counter("temporal_request").Inc(2)
+	h.Timer("temporal_request_latency").Record(time.Second)
+	h.Gauge("temporal_worker_task_slots_available").Update(7)
+
+	text := scrape(t, m)
+	for _, want := range []string{
+		`muster_runs_total{kind="drill",state="recovered"} 1`,
+		`muster_runs_total{kind="drill",state="cancelled"} 0`,
+		`muster_runs_open{kind="response"} 1`,
+		`muster_last_drill_timestamp_seconds{scenario="tokyo-loss"} 1.795068e+09`,
+		`muster_build_info{version="1.2.3"} 1`,
+		`muster_http_requests_total{method="GET",route="/api/v1/runs/{run}",status="200"} 1`,
+		`muster_http_requests_total{method="other",route="none",status="404"} 1`,
+		`temporal_request{activity_type="",operation="",poller_type="",status_code="",task_queue="sticky",worker_type="",workflow_type="Run"} 2`,
+		`temporal_request_latency_seconds_sum`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the scrape has no %s", want)
+		}
+	}
+	if strings.Contains(text, "namespace") || strings.Contains(text, "abc-123") {
+		t.Error("a label without a bound is in the scrape")
+	}
+}
