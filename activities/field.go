@@ -125,8 +125,12 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 			f.Enum = strings.Split(e, ",")
 		}
 		fill(&f, owner+"."+name, sf.Type, params)
-		if f.Type == TargetOf {
-			if f.Kind = sf.Tag.Get("kind"); f.Kind == "" {
+		target := &f
+		if f.Type == List {
+			target = f.Elem
+		}
+		if target.Type == TargetOf {
+			if target.Kind = sf.Tag.Get("kind"); target.Kind == "" {
 				panic(fmt.Sprintf("%s: target field %s has no kind", owner, sf.Name))
 			}
 		}

@@ -88,9 +88,6 @@ func (i *Instance) ConfigOutside() error {
 		return fmt.Errorf("server %s: config is not set; name its postgresql.conf, kept outside the data directory %s", i.Name, i.Data)
 	}
 	data, err := i.realData()
-	if errors.Is(err, os.ErrNotExist) {
-		data, err = filepath.Abs(i.Data)
-	}
 	if err != nil {
 		return err
 	}
@@ -181,6 +178,30 @@ func (i *Instance) write(path, text string) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// Keep writes a small file of muster's own beside the server's configuration, where
+// neither a rewind nor a rebuild of the data directory reaches it; on disk before it
+// returns.
+func (i *Instance) Keep(name string, text []byte) error {
+	return i.write(filepath.Join(filepath.Dir(i.Config), name), string(text))
+}
+
+// Kept reads such a file; nil when there is none.
+func (i *Instance) Kept(name string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(i.Config), name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// Drop removes such a file.
+func (i *Instance) Drop(name string) error {
+	if err := os.Remove(filepath.Join(filepath.Dir(i.Config), name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(i.Config))
 }
 
 func sysStat(st os.FileInfo) (*syscall.Stat_t, bool) {

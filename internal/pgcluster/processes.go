@@ -99,6 +99,9 @@ func (i *Instance) Processes() ([]Process, error) {
 // realData is the data directory as the kernel names it.
 func (i *Instance) realData() (string, error) {
 	data, err := filepath.EvalSymlinks(i.Data)
+	if errors.Is(err, os.ErrNotExist) {
+		return filepath.Abs(i.Data)
+	}
 	if err != nil {
 		return "", fmt.Errorf("data directory of %s: %w", i.Name, err)
 	}

@@ -61,14 +61,12 @@ func Slot(t Target) string {
 }
 
 // Instance is the managed server's side on this host. ok is false when the server is
-// not managed here: no data directory is named, or it is not on this host.
+// not managed here: no data directory is named, or neither it nor the configuration
+// file is on this host.
 func Instance(t Target) (i *pgcluster.Instance, ok bool, err error) {
 	s := t.Spec
-	if s.Data == "" {
+	if s.Data == "" || !here(s.Data) && !here(s.Config) {
 		return nil, false, nil
-	}
-	if _, err := os.Stat(s.Data); err != nil {
-		return nil, false, nil //nolint:nilerr // not on this host, or not ours to see
 	}
 	bin := s.Bin
 	if bin == "" {
@@ -81,4 +79,12 @@ func Instance(t Target) (i *pgcluster.Instance, ok bool, err error) {
 		as = "postgres"
 	}
 	return &pgcluster.Instance{Name: t.Name, Data: s.Data, Config: s.Config, Bin: bin, RunAs: as, Host: s.Host, Port: portOf(s)}, true, nil
+}
+
+func here(path string) bool {
+	if path == "" {
+		return false
+	}
+	_, err := os.Stat(path)
+	return err == nil
 }
