@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"time"
+
+	"go.temporal.io/server/common/dynamicconfig"
+)
+
+// tuning is for one process with one clock, one shard and a few thousand steps. The
+// server's defaults are for a shared cluster: they put 50 ms on every hop, a second on
+// every short timer, and stalls of 3 s and more on busy moments (measured, with the
+// effect of each of these).
+func tuning() dynamicconfig.StaticClient {
+	return dynamicconfig.StaticClient{
+		// How often a shard may read its queues: a step takes 7 ms in place of 50.
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():   1000,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():      1000,
+		dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): 200,
+		dynamicconfig.OutboundProcessorMaxPollRPS.Key():   200,
+		// How far ahead timers are read, which is how late short ones fire.
+		dynamicconfig.TimerProcessorMaxTimeShift.Key(): 50 * time.Millisecond,
+		// A queue task that can't have its workflow's lock in time comes back only
+		// after 3 s; the default gives it half a second.
+		dynamicconfig.HistoryCacheNonUserContextLockTimeout.Key(): 10 * time.Second,
+		// A wide fan-out answers with more than the default 100 events at once, which
+		// fails the workflow task that is out.
+		dynamicconfig.MaximumBufferedEventsBatch.Key(): 1000,
+		// One partition: order of priority is strict, a step takes 6 ms in place of 8.
+		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
+		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+		// 512 workers each are 1,900 goroutines that nobody needs here.
+		dynamicconfig.TransferProcessorSchedulerWorkerCount.Key():               32,
+		dynamicconfig.TimerProcessorSchedulerWorkerCount.Key():                  32,
+		dynamicconfig.MemoryTimerProcessorSchedulerWorkerCount.Key():            16,
+		dynamicconfig.VisibilityProcessorSchedulerWorkerCount.Key():             16,
+		dynamicconfig.ArchivalProcessorSchedulerWorkerCount.Key():               4,
+		dynamicconfig.ReplicationProcessorSchedulerWorkerCount.Key():            4,
+		dynamicconfig.ReplicationLowPriorityProcessorSchedulerWorkerCount.Key(): 4,
+		// New namespaces and search attributes can be used at once.
+		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
+		// Nobody shares this engine, so nobody has to be held back.
+		dynamicconfig.FrontendRPS.Key():                                                        100_000,
+		dynamicconfig.FrontendNamespaceReplicationInducingAPIsRPS.Key():                        1_000,
+		dynamicconfig.FrontendMaxNamespaceNamespaceReplicationInducingAPIsRPSPerInstance.Key(): 1_000,
+		dynamicconfig.FrontendMaxNamespaceRPSPerInstance.Key():                                 100_000,
+		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key():                       1_000,
+		dynamicconfig.FrontendMaxConcurrentLongRunningRequestsPerInstance.Key():                100_000,
+		dynamicconfig.HistoryRPS.Key():                                                         100_000,
+		dynamicconfig.MatchingRPS.Key():                                                        100_000,
+		dynamicconfig.FrontendPersistenceMaxQPS.Key():                                          100_000,
+		dynamicconfig.HistoryPersistenceMaxQPS.Key():                                           100_000,
+		dynamicconfig.MatchingPersistenceMaxQPS.Key():                                          100_000,
+		dynamicconfig.WorkerPersistenceMaxQPS.Key():                                            100_000,
+		dynamicconfig.FrontendPersistenceNamespaceMaxQPS.Key():                                 100_000,
+		dynamicconfig.HistoryPersistenceNamespaceMaxQPS.Key():                                  100_000,
+		dynamicconfig.MatchingPersistenceNamespaceMaxQPS.Key():                                 100_000,
+		dynamicconfig.WorkerPersistenceNamespaceMaxQPS.Key():                                   100_000,
+		dynamicconfig.HistoryPersistencePerShardNamespaceMaxQPS.Key():                          100_000,
+	}
+}
