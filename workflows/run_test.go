@@ -409,10 +409,12 @@ func TestDependenciesAreRecoveredFirst(t *testing.T) {
 			w.faults["world.promote"] = []fault{{before: errLost}}
 		}
 		w.run(drill(t, func(p *plan.Plan) {
-			shop := plan.System{Name: "shop", Home: "tokyo", DependsOn: []string{"orders"}, Failover: "shop-failover"}
+			shop := plan.System{Name: "shop", Home: "tokyo", DependsOn: []string{"orders"}, Failover: "shop-failover", Failback: "shop-failback"}
 			p.Systems = append([]plan.System{shop}, p.Systems...)
-			p.Runbooks = append(p.Runbooks, plan.Runbook{Name: "shop-failover", System: "shop", Steps: []plan.Step{
-				{ID: "point", Uses: "world.check", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(time.Second)}}})
+			for _, way := range []string{"point", "home"} {
+				p.Runbooks = append(p.Runbooks, plan.Runbook{Name: map[string]string{"point": "shop-failover", "home": "shop-failback"}[way], System: "shop",
+					Steps: []plan.Step{{ID: way, Uses: "world.check", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(time.Second)}}})
+			}
 
 		}))
 		e := w.step("point")
