@@ -107,6 +107,10 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		if !sf.IsExported() {
 			continue
 		}
+		if sf.Anonymous { // its fields stand among ours, as in JSON
+			out = append(out, structFields(owner, sf.Type, params)...)
+			continue
+		}
 		name := jsonName(sf)
 		if name == "" || name == "-" {
 			panic(fmt.Sprintf("%s: field %s has no json name", owner, sf.Name))

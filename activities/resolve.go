@@ -41,7 +41,10 @@ func (f *filling) visit(v reflect.Value, kind, path string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
-			if field.IsExported() {
+			switch {
+			case field.Anonymous:
+				f.visit(v.Field(i), "", path)
+			case field.IsExported():
 				f.visit(v.Field(i), field.Tag.Get("kind"), path+"."+jsonName(field))
 			}
 		}

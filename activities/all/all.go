@@ -1,0 +1,37 @@
+// Package all is the one list of the actions that are compiled in.
+package all
+
+import (
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/activities/exec"
+	"github.com/muster-dr/muster/activities/http"
+	"github.com/muster-dr/muster/activities/human"
+	"github.com/muster-dr/muster/activities/notify"
+	"github.com/muster-dr/muster/activities/sim"
+	"github.com/muster-dr/muster/activities/sql"
+	"github.com/muster-dr/muster/activities/tcp"
+	"github.com/muster-dr/muster/activities/wait"
+)
+
+// Options is what families need from the process that runs them. The zero value is
+// enough to list, check and document actions.
+type Options struct{}
+
+// Registry returns all actions and target kinds.
+func Registry(Options) *activities.Registry {
+	r := activities.NewRegistry()
+	for _, family := range [][]activities.Action{
+		exec.Actions(),
+		http.Actions(),
+		human.Actions(),
+		notify.Actions(),
+		sim.Actions(),
+		sql.Actions(),
+		tcp.Actions(),
+		wait.Actions(),
+	} {
+		r.Add(family...)
+	}
+	r.AddTargets(sim.TargetKinds()...)
+	return r
+}

@@ -1,0 +1,19 @@
+package activities
+
+import (
+	"context"
+	"time"
+)
+
+// Until asks ok every so often until it returns nil, and returns ok's last error when
+// that took longer than within, or when ctx ends.
+func Until(ctx context.Context, within, every time.Duration, ok func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		err := ok(ctx)
+		if err == nil || !pause(ctx, every) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,21 @@
+package exec
+
+import (
+	"context"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+var check = activities.Define("exec.check", activities.Doc{
+	Summary:    "Runs a program that only looks, and checks its exit code.",
+	SummaryJA:  "見るだけのプログラムを実行し、終了コードを確かめる。",
+	Effect:     run.Observe,
+	Repeatable: true,
+}, func(ctx context.Context, p Command) (Outcome, error) {
+	out, err := p.run(ctx)
+	if err != nil {
+		return out, err
+	}
+	return p.judge(out)
+})

@@ -1,0 +1,187 @@
+// Package exec is the family of actions that start programs on a site worker's
+// machine: scripts, Ansible, whatever people already have. Programs get an argument
+// list, never a shell's line.
+package exec
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	osexec "os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+)
+
+// Actions lists the family.
+func Actions() []activities.Action { return []activities.Action{check, execute} }
+
+// grace is how long a program has to end after it was told to, before it is killed.
+const grace = 5 * time.Second
+
+// inherited are the variables a program gets from the worker. The others stay back:
+// secrets may be among them.
+var inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TZ", "TMPDIR",
+	"SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+
+// effectVar carries the effect key into the program and its children, by which a look
+// finds them still at work after the worker died.
+const effectVar = "MUSTER_EFFECT_KEY"
+
+// Command is what both actions start.
+type Command struct {
+	Argv      []string                     `json:"argv" help:"Program and its arguments, one item each; no shell reads them."`
+	Env       map[string]string            `json:"env" help:"Environment variables, besides PATH, HOME, LANG and their like and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
+	SecretEnv map[string]activities.Secret `json:"secret_env" help:"Environment variables whose values are secrets." default:""`
+	Dir       string                       `json:"dir" help:"Working directory; empty is the worker's own." default:""`
+	Stdin     string                       `json:"stdin" help:"Text on the program's standard input." default:""`
+	Expect    []int                        `json:"expect" help:"Exit codes that mean success." default:"[0]"`
+	Parse     string                       `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
+}
+
+// Outcome is how a program ended.
+type Outcome struct {
+	ExitCode int      `json:"exit_code" help:"Exit code."`
+	Stdout   string   `json:"stdout" help:"Standard output."`
+	Stderr   string   `json:"stderr" help:"Standard error."`
+	JSON     any      `json:"json,omitempty" help:"Standard output as a value, with parse json."`
+	Lines    []string `json:"lines,omitempty" help:"Standard output's lines, with parse lines."`
+}
+
+// errNotStarted: the program could not be started, so it did nothing.
+var errNotStarted = errors.New("it could not be started")
+
+// run starts the program and waits for its end. When ctx ends, the program's whole
+// process group is told to end and, after a grace, killed. What a program leaves
+// running in the background after a regular end is left alone.
+func (c Command) run(ctx context.Context) (Outcome, error) {
+	if len(c.Argv) == 0 || c.Argv[0] == "" {
+		return Outcome{}, fmt.Errorf("%w: argv names no program", errNotStarted)
+	}
+	cmd := osexec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environment(ctx), strings.NewReader(c.Stdin)
+	var stdout, stderr capture
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = grace
+	if err := cmd.Start(); err != nil {
+		return Outcome{}, fmt.Errorf("%w: %w", errNotStarted, err)
+	}
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		// Whoever of the group ignored the first word.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	out := Outcome{ExitCode: cmd.ProcessState.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String()}
+	var ended *osexec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return out, fmt.Errorf("%s was ended: %w", c.Argv[0], ctx.Err())
+	case errors.As(err, &ended) && !ended.Exited():
+		return out, fmt.Errorf("%s ended by %s: %s", c.Argv[0], ended.ProcessState, lastLine(out))
+	case err != nil && !errors.As(err, &ended) && !errors.Is(err, osexec.ErrWaitDelay):
+		return out, err
+	}
+	return out, nil
+}
+
+// judge reads the output and says what of it falls short.
+func (c Command) judge(out Outcome) (Outcome, error) {
+	if !slices.Contains(c.Expect, out.ExitCode) {
+		return out, activities.Finding("%s ended with exit code %d, not %s: %s", c.Argv[0], out.ExitCode, oneOf(c.Expect), lastLine(out))
+	}
+	switch c.Parse {
+	case "json":
+		d := json.NewDecoder(strings.NewReader(out.Stdout))
+		d.UseNumber()
+		if err := d.Decode(&out.JSON); err != nil || d.More() {
+			return out, activities.Finding("%s printed no JSON value: %.200q", c.Argv[0], out.Stdout)
+		}
+	case "lines":
+		out.Lines = strings.Split(strings.TrimSuffix(out.Stdout, "\n"), "\n")
+	}
+	return out, nil
+}
+
+func (c Command) environment(ctx context.Context) []string {
+	env := map[string]string{}
+	for _, name := range inherited {
+		if v, ok := os.LookupEnv(name); ok {
+			env[name] = v
+		}
+	}
+	maps.Copy(env, c.Env)
+	for name, v := range c.SecretEnv {
+		env[name] = v.Reveal()
+	}
+	call := activities.CallFrom(ctx)
+	maps.Copy(env, map[string]string{"MUSTER_RUN": call.Run, "MUSTER_KIND": string(call.Kind), "MUSTER_DEPTH": string(call.Depth),
+		"MUSTER_STEP": call.Step, effectVar: call.EffectKey})
+	out := make([]string, 0, len(env))
+	for k, v := range env {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func lastLine(out Outcome) string {
+	for _, text := range []string{out.Stderr, out.Stdout} {
+		if text = strings.TrimSpace(text); text != "" {
+			lines := strings.Split(text, "\n")
+			return lines[len(lines)-1]
+		}
+	}
+	return "it printed nothing"
+}
+
+func oneOf(codes []int) string {
+	words := make([]string, len(codes))
+	for i, c := range codes {
+		words[i] = fmt.Sprint(c)
+	}
+	return strings.Join(words, " or ")
+}
+
+// capture keeps the beginning and the end of what a program prints, so that an
+// endless one does not fill the worker's memory.
+type capture struct {
+	head, tail bytes.Buffer
+	dropped    int
+}
+
+const (
+	headKept = 8 << 20
+	tailKept = 64 << 10
+)
+
+func (c *capture) Write(p []byte) (int, error) {
+	n := len(p)
+	if room := headKept - c.head.Len(); room > 0 {
+		took := min(room, len(p))
+		c.head.Write(p[:took])
+		p = p[took:]
+	}
+	c.tail.Write(p)
+	if over := c.tail.Len() - 2*tailKept; over > 0 {
+		c.tail.Next(over + tailKept)
+		c.dropped += over + tailKept
+	}
+	return n, nil
+}
+
+func (c *capture) String() string {
+	text := c.head.String()
+	if c.dropped > 0 {
+		text += fmt.Sprintf("\n… %d bytes were not kept …\n", c.dropped)
+	}
+	return strings.ToValidUTF8(text+c.tail.String(), "\uFFFD")
+}

@@ -1,0 +1,96 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Run is the parameters of exec.run.
+type Run struct {
+	Command
+	Look []string `json:"look" help:"Program that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." default:""`
+}
+
+var execute = activities.Define("exec.run", activities.Doc{
+	Summary:   "Runs a program that changes something, once.",
+	SummaryJA: "変更を伴うプログラムを一度だけ実行する。",
+	Effect:    run.Disrupt,
+}, func(ctx context.Context, p Run) (Outcome, error) {
+	out, err := p.run(ctx)
+	switch {
+	case errors.Is(err, errNotStarted):
+		return out, activities.Refused("nothing was done: %v", err)
+	case err != nil:
+		return out, err
+	}
+	if out, err = p.judge(out); err != nil || len(p.Look) == 0 {
+		return out, err
+	}
+	seen, err := look(ctx, p)
+	if err == nil && seen.Sight != plan.Holds {
+		err = activities.Finding("%s ended with exit code %d, but the goal does not hold: %s", p.Argv[0], out.ExitCode, seen.Detail)
+	}
+	return out, err
+}, activities.Look(func(ctx context.Context, p Run) (activities.Seen, error) {
+	if len(p.Look) == 0 {
+		return activities.Seen{}, nil
+	}
+	if pid := atWork(activities.CallFrom(ctx).EffectKey); pid != 0 {
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("the program still runs, as process %d", pid)}, nil
+	}
+	return look(ctx, p)
+}))
+
+// look runs the looking program. It must not count as the effect still at work, so it
+// goes without the key.
+func look(ctx context.Context, p Run) (activities.Seen, error) {
+	call := activities.CallFrom(ctx)
+	call.EffectKey = ""
+	out, err := Command{Argv: p.Look, Env: p.Env, SecretEnv: p.SecretEnv, Dir: p.Dir}.run(activities.WithCall(ctx, call))
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	detail := fmt.Sprintf("%s ended with exit code %d: %s", p.Look[0], out.ExitCode, lastLine(out))
+	switch out.ExitCode {
+	case 0:
+		return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Outcome{Stdout: out.Stdout}}, nil
+	case 1:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
+	}
+	return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
+}
+
+// atWork returns a process that was started under the effect key and still lives, or 0.
+// It sees those of the worker's own user; where there is no /proc, none.
+func atWork(key string) int {
+	if key == "" {
+		return 0
+	}
+	want := []byte(effectVar + "=" + key)
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return 0
+	}
+	for _, f := range files {
+		env, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		for v := range bytes.SplitSeq(env, []byte{0}) {
+			if bytes.Equal(v, want) {
+				pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+				return pid
+			}
+		}
+	}
+	return 0
+}

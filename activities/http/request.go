@@ -1,0 +1,58 @@
+package http
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/fetch"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Request is the parameters of http.request.
+type Request struct {
+	URL           string                       `json:"url" help:"Address to send the request to."`
+	Method        string                       `json:"method" help:"Method." default:"POST" enum:"POST,PUT,PATCH,DELETE"`
+	Headers       map[string]string            `json:"headers" help:"Headers to send; Idempotency-Key is the step's effect key unless it is given here." default:""`
+	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
+	Body          string                       `json:"body" help:"Body to send." default:""`
+	Status        []int                        `json:"status" help:"Statuses that mean success." default:"[200, 201, 202, 204]"`
+	Expect        string                       `json:"expect" help:"Condition over status, headers, json and text of the answer." default:""`
+	CAFile        string                       `json:"ca_file" help:"File with the certificates to trust instead of the system's." default:""`
+	Timeout       run.Duration                 `json:"timeout" help:"How long the answer may take." default:"30s"`
+	Look          *Get                         `json:"look" help:"A GET whose expected answer shows that the goal holds; without it a lost answer has to be settled by a person." default:""`
+}
+
+var request = activities.Define("http.request", activities.Doc{
+	Summary:   "Sends a request that changes something, once.",
+	SummaryJA: "変更を伴うリクエストを一度だけ送る。",
+	Effect:    run.Disrupt,
+}, func(ctx context.Context, p Request) (fetch.Answer, error) {
+	h := headers(p.Headers, p.SecretHeaders)
+	if _, given := h["Idempotency-Key"]; !given {
+		h["Idempotency-Key"] = activities.CallFrom(ctx).EffectKey
+	}
+	a, err := fetch.Do(ctx, fetch.Request{Method: p.Method, URL: p.URL, Headers: h, Body: p.Body, CAFile: p.CAFile, Timeout: p.Timeout.Std()})
+	if err := judge(p.URL, a, fetch.Expectation{Status: p.Status, Expr: p.Expect}, err); err != nil || p.Look == nil {
+		return a, err
+	}
+	// The answer is what the service says; the look is what can be seen.
+	err = activities.Until(ctx, p.Timeout.Std(), 200*time.Millisecond, func(ctx context.Context) error {
+		shown, err := fetch.Do(ctx, p.Look.request())
+		return judge(p.Look.URL, shown, p.Look.expectation(), err)
+	})
+	return a, err
+}, activities.Look(func(ctx context.Context, p Request) (activities.Seen, error) {
+	if p.Look == nil {
+		return activities.Seen{}, nil
+	}
+	a, err := fetch.Do(ctx, p.Look.request())
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if err := a.Meets(p.Look.expectation()); err != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Look.URL + ": " + err.Error()}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Look.URL + " answers as expected", Output: a}, nil
+}))

@@ -1,0 +1,177 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Step is the parameters of sim.step. Its effect is a file named after the run and the
+// step; effects.log in the same folder gets a line for each time it was done.
+type Step struct {
+	Dir          string       `json:"dir" help:"Folder on the site worker's machine that holds the effects; it is made when it is missing. Empty: no effect is left, and nothing can be looked at." default:""`
+	BlockFor     run.Duration `json:"block_for" help:"How long it takes before its effect." default:"0s"`
+	BlockAfter   run.Duration `json:"block_after" help:"How long it takes between its effect and its answer." default:"0s"`
+	FailWith     string       `json:"fail_with" help:"How it fails, before its effect." default:"none" enum:"none,finding,refused,error,panic"`
+	FailAttempts int          `json:"fail_attempts" help:"How many attempts fail before one works; 0 fails every one. It is counted in dir." default:"0"`
+	LoseAck      bool         `json:"lose_ack" help:"Have the effect and then fail, as if the answer had been lost." default:"false"`
+	Hide         bool         `json:"hide" help:"Once an attempt was made, its look can't tell whether the goal holds." default:"false"`
+	Output       any          `json:"output" help:"What it returns as value." default:""`
+}
+
+// Stepped is what sim.step returns.
+type Stepped struct {
+	Value any `json:"value" help:"What the parameter output said."`
+	Times int `json:"times" help:"How often the effect was had, by this run and step."`
+}
+
+var step = activities.Define("sim.step", activities.Doc{
+	Summary:   "Does nothing real, for as long and with the failure that its parameters say.",
+	SummaryJA: "実際には何もせず、指定された時間と失敗を再現する。",
+	Effect:    run.Isolated,
+	Settle:    500 * time.Millisecond,
+}, func(ctx context.Context, p Step) (Stepped, error) {
+	effect := effectOf(ctx, p)
+	if p.Hide && p.Dir != "" {
+		if err := effect.line(effect.name+".begun", "begun"); err != nil {
+			return Stepped{}, err
+		}
+	}
+	if err := block(ctx, p.BlockFor); err != nil {
+		return Stepped{}, err
+	}
+	if fails, err := effect.fails(); err != nil {
+		return Stepped{}, err
+	} else if fails {
+		switch p.FailWith {
+		case "finding":
+			return Stepped{}, activities.Finding("the simulated system fell short")
+		case "refused":
+			return Stepped{}, activities.Refused("the simulated guard refused")
+		case "error":
+			return Stepped{}, errors.New("the simulated system did not answer")
+		case "panic":
+			panic("the simulated action broke")
+		}
+	}
+	if err := effect.have(); err != nil {
+		return Stepped{}, err
+	}
+	if err := block(ctx, p.BlockAfter); err != nil {
+		return Stepped{}, err
+	}
+	if p.LoseAck {
+		return Stepped{}, errors.New("the simulated answer was lost")
+	}
+	times, err := effect.times()
+	return Stepped{Value: p.Output, Times: times}, err
+}, activities.Look(func(ctx context.Context, p Step) (activities.Seen, error) {
+	effect := effectOf(ctx, p)
+	switch {
+	case p.Dir == "":
+		return activities.Seen{}, nil
+	case p.Hide && !effect.fresh():
+		return activities.Seen{Sight: plan.CannotTell, Detail: "the simulated system can't be seen"}, nil
+	}
+	times, err := effect.times()
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if times == 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: effect.file + " is not there"}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: effect.file + " is there", Output: Stepped{Value: p.Output, Times: times}}, nil
+}))
+
+func block(ctx context.Context, d run.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d.Std())
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// effect is where a step's effect and attempts show.
+type effect struct {
+	Step
+	name, file string
+}
+
+func effectOf(ctx context.Context, p Step) effect {
+	call := activities.CallFrom(ctx)
+	name := fileName(strings.Join([]string{call.Run, call.System, call.Runbook, call.Step}, "."))
+	return effect{p, name, filepath.Join(p.Dir, name+".done")}
+}
+
+// fails counts the attempt and says whether it is one of those that fail.
+func (e effect) fails() (bool, error) {
+	if e.FailWith == "none" {
+		return false, nil
+	}
+	if e.FailAttempts <= 0 || e.Dir == "" {
+		return true, nil
+	}
+	n, err := e.count(e.name + ".attempts")
+	if err != nil {
+		return false, err
+	}
+	return n < e.FailAttempts, e.line(e.name+".attempts", "attempt")
+}
+
+// have is the effect itself.
+func (e effect) have() error {
+	if e.Dir == "" {
+		return nil
+	}
+	if err := e.line(e.name+".done", "done"); err != nil {
+		return err
+	}
+	return e.line("effects.log", e.name)
+}
+
+func (e effect) times() (int, error) {
+	if e.Dir == "" {
+		return 0, nil
+	}
+	return e.count(e.name + ".done")
+}
+
+// fresh reports that no attempt was made yet.
+func (e effect) fresh() bool {
+	_, err := os.Stat(filepath.Join(e.Dir, e.name+".begun"))
+	return os.IsNotExist(err)
+}
+
+func (e effect) line(file, text string) error {
+	if err := os.MkdirAll(e.Dir, 0o755); err != nil {
+		return fmt.Errorf("simulated effect: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(e.Dir, file), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("simulated effect: %w", err)
+	}
+	_, err = f.WriteString(text + "\n")
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func (e effect) count(file string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(e.Dir, file))
+	if os.IsNotExist(err) {
+		return 0, nil
+	}
+	return strings.Count(string(b), "\n"), err
+}

@@ -1,0 +1,103 @@
+package sql
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Exec is the parameters of sql.exec.
+type Exec struct {
+	Server    pglink.Target `json:"server" kind:"postgres" help:"Server to change."`
+	Database  string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
+	Statement string        `json:"statement" help:"One statement; $1, $2 stand for args."`
+	Args      []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
+	Look      string        `json:"look_sql" help:"Query whose first column of its one row is true when the goal holds; without it a lost answer has to be settled by a person." default:""`
+}
+
+// Executed is what sql.exec did.
+type Executed struct {
+	RowsAffected int64  `json:"rows_affected" help:"Rows that the statement changed."`
+	Command      string `json:"command" help:"What the server calls it, such as UPDATE 3."`
+}
+
+var execute = activities.Define("sql.exec", activities.Doc{
+	Summary:   "Runs one statement that changes a PostgreSQL database, once.",
+	SummaryJA: "PostgreSQL を変更する文を一度だけ実行する。",
+	Effect:    run.Disrupt,
+}, func(ctx context.Context, p Exec) (Executed, error) {
+	conn, err := connect(ctx, p.Server, p.Database)
+	if err != nil {
+		return Executed{}, activities.Refused("nothing was sent: %v", err)
+	}
+	defer conn.Close()
+	// The session carries the effect's name, so that a look finds it still at work.
+	if _, err := conn.Exec(ctx, `SELECT set_config('application_name', $1, false)`, sessionName(ctx)); err != nil {
+		return Executed{}, activities.Refused("nothing was sent: %v", err)
+	}
+	args, err := textArgs(p.Args)
+	if err != nil {
+		return Executed{}, activities.Refused("args: %v", err)
+	}
+	tag, err := conn.Exec(ctx, p.Statement, append([]any{pgx.QueryExecModeDescribeExec}, args...)...)
+	if err != nil {
+		return Executed{}, judge(p.Server.Name, err)
+	}
+	out := Executed{RowsAffected: tag.RowsAffected(), Command: tag.String()}
+	if p.Look == "" {
+		return out, nil
+	}
+	seen, err := look(ctx, conn, p)
+	if err == nil && seen.Sight != plan.Holds {
+		err = activities.Finding("%s: the statement ran (%s), and the look says: %s", p.Server.Name, out.Command, seen.Detail)
+	}
+	return out, err
+}, activities.Look(func(ctx context.Context, p Exec) (activities.Seen, error) {
+	if p.Look == "" {
+		return activities.Seen{}, nil
+	}
+	conn, err := connect(ctx, p.Server, p.Database)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	defer conn.Close()
+	var working int
+	err = conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, sessionName(ctx)).Scan(&working)
+	if err != nil {
+		return activities.Seen{}, judge(p.Server.Name, err)
+	}
+	if working > 0 {
+		return activities.Seen{Sight: plan.CannotTell, Detail: p.Server.Name + " is still at the statement"}, nil
+	}
+	return look(ctx, conn, p)
+}))
+
+func look(ctx context.Context, conn *pglink.Conn, p Exec) (activities.Seen, error) {
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return activities.Seen{}, judge(p.Server.Name, err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	var holds *bool
+	if err := tx.QueryRow(ctx, p.Look).Scan(&holds); err != nil {
+		return activities.Seen{}, fmt.Errorf("look_sql must return one row with true or false: %w", judge(p.Server.Name, err))
+	}
+	if holds == nil || !*holds {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: "look_sql is not true on " + p.Server.Name}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: "look_sql is true on " + p.Server.Name, Output: Executed{}}, nil
+}
+
+// sessionName names the session of the effect at hand; PostgreSQL keeps 63 bytes.
+func sessionName(ctx context.Context) string {
+	sum := sha256.Sum256([]byte(activities.CallFrom(ctx).EffectKey))
+	return "muster " + hex.EncodeToString(sum[:16])
+}

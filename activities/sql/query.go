@@ -1,0 +1,63 @@
+package sql
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Query is the parameters of sql.query.
+type Query struct {
+	Server   pglink.Target `json:"server" kind:"postgres" help:"Server to ask."`
+	Database string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
+	Query    string        `json:"query" help:"One statement that reads; $1, $2 stand for args."`
+	Args     []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
+	Expect   string        `json:"expect" help:"Condition over rows and count, such as rows[0].n > 0." default:""`
+	MaxRows  int           `json:"max_rows" help:"How many rows are read at most." default:"1000"`
+}
+
+// Rows is what a query returned.
+type Rows struct {
+	Rows  []map[string]any `json:"rows" help:"Rows, each a map of column to value; numbers, truth values and JSON keep their type, all else is text."`
+	Count int              `json:"count" help:"How many rows are in rows."`
+	More  bool             `json:"more" help:"Whether there were more than max_rows."`
+}
+
+var query = activities.Define("sql.query", activities.Doc{
+	Summary:    "Asks a PostgreSQL database in a read-only transaction and checks the rows.",
+	SummaryJA:  "PostgreSQL に読み取り専用トランザクションで問い合わせ、行を確かめる。",
+	Effect:     run.Observe,
+	Repeatable: true,
+}, func(ctx context.Context, p Query) (Rows, error) {
+	conn, err := connect(ctx, p.Server, p.Database)
+	if err != nil {
+		return Rows{}, err
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return Rows{}, judge(p.Server.Name, err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	found, more, err := read(ctx, tx, p.Query, p.Args, max(p.MaxRows, 1))
+	if err != nil {
+		return Rows{}, judge(p.Server.Name, err)
+	}
+	out := Rows{Rows: found, Count: len(found), More: more}
+	if p.Expect == "" {
+		return out, nil
+	}
+	ok, err := expr.Bool(p.Expect, map[string]any{"rows": out.Rows, "count": out.Count})
+	switch {
+	case err != nil:
+		return out, activities.Finding("%s: the rows can't be judged by %q: %v", p.Server.Name, p.Expect, err)
+	case !ok:
+		return out, activities.Finding("%s: %q is false for the %d rows found", p.Server.Name, p.Expect, out.Count)
+	}
+	return out, nil
+})

@@ -1,0 +1,93 @@
+// Package wait is the family of actions that let time pass, or wait until something
+// can be reached.
+package wait
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/fetch"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Actions lists the family.
+func Actions() []activities.Action { return []activities.Action{duration, forTCP, forHTTP} }
+
+// Waited is how long a wait took.
+type Waited struct {
+	WaitedS float64 `json:"waited_s" help:"Seconds that passed."`
+}
+
+// ForTCP is the parameters of wait.for_tcp.
+type ForTCP struct {
+	Address  string       `json:"address" help:"Host and port, such as db.example.com:5432."`
+	Within   run.Duration `json:"within" help:"How long to wait at most." default:"1m"`
+	Interval run.Duration `json:"interval" help:"How often to ask." default:"250ms"`
+}
+
+var forTCP = activities.Define("wait.for_tcp", activities.Doc{
+	Summary:    "Waits until a port accepts connections.",
+	SummaryJA:  "ポートが接続を受け付けるまで待つ。",
+	Effect:     run.Observe,
+	Repeatable: true,
+}, func(ctx context.Context, p ForTCP) (Waited, error) {
+	return until(ctx, p.Within, p.Interval, func(ctx context.Context) error {
+		dialer := net.Dialer{Timeout: 5 * time.Second}
+		conn, err := dialer.DialContext(ctx, "tcp", p.Address)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+})
+
+// ForHTTP is the parameters of wait.for_http.
+type ForHTTP struct {
+	URL      string       `json:"url" help:"Address to GET."`
+	Status   []int        `json:"status" help:"Statuses that end the wait." default:"[200]"`
+	Expect   string       `json:"expect" help:"Condition over status, headers, json and text that ends the wait." default:""`
+	CAFile   string       `json:"ca_file" help:"File with the certificates to trust instead of the system's." default:""`
+	Within   run.Duration `json:"within" help:"How long to wait at most." default:"1m"`
+	Interval run.Duration `json:"interval" help:"How often to ask." default:"500ms"`
+}
+
+var forHTTP = activities.Define("wait.for_http", activities.Doc{
+	Summary:    "Waits until a web service answers as expected.",
+	SummaryJA:  "Web サービスが期待どおりに応答するまで待つ。",
+	Effect:     run.Observe,
+	Repeatable: true,
+}, func(ctx context.Context, p ForHTTP) (Waited, error) {
+	return until(ctx, p.Within, p.Interval, func(ctx context.Context) error {
+		a, err := fetch.Do(ctx, fetch.Request{Method: http.MethodGet, URL: p.URL, CAFile: p.CAFile, Timeout: 5 * time.Second})
+		if err != nil {
+			return err
+		}
+		if err := a.Meets(fetch.Expectation{Status: p.Status, Expr: p.Expect}); err != nil {
+			return fmt.Errorf("%s: %w", p.URL, err)
+		}
+		return nil
+	})
+})
+
+func until(ctx context.Context, within, interval run.Duration, ok func(context.Context) error) (Waited, error) {
+	began := time.Now()
+	var last error // what was seen before the patience itself ended the asking
+	err := activities.Until(ctx, within.Std(), max(interval.Std(), 10*time.Millisecond), func(ctx context.Context) error {
+		err := ok(ctx)
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return Waited{time.Since(began).Seconds()}, nil
+	case ctx.Err() != nil:
+		return Waited{}, ctx.Err()
+	}
+	return Waited{}, activities.Finding("not within %s: %v", within, last)
+}
