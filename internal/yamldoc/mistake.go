@@ -106,3 +106,6 @@ func (l *Log) Mistakes() Mistakes {
 	}
 	return out
 }
+
+// IsZero reports whether p is nowhere: the value was not in the file.
+func (p Place) IsZero() bool { return p == Place{} }

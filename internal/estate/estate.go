@@ -1,0 +1,265 @@
+// Package estate reads the inventory: sites, targets, systems with their objectives
+// and probes, people and places. What it returns is checked and has the plan's shape.
+package estate
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/params"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+// Catalog knows the actions and kinds of target there are.
+type Catalog interface {
+	params.Catalog
+	TargetKind(kind string) (activities.TargetKind, bool)
+	TargetKinds() []activities.TargetKind
+}
+
+// Estate is the whole inventory, checked. Lists are sorted by name; Systems have the
+// same index as Declared.
+type Estate struct {
+	plan.Estate
+	Systems  []plan.System
+	Declared []System // the same systems with the places of what they say
+	Roles    []string // sorted
+}
+
+// Target returns the kind of a target.
+func (e *Estate) Target(name string) (string, bool) {
+	for _, t := range e.Targets {
+		if t.Name == name {
+			return t.Kind, true
+		}
+	}
+	return "", false
+}
+
+// TargetNames lists the targets of a kind, or all for "".
+func (e *Estate) TargetNames(kind string) []string {
+	var out []string
+	for _, t := range e.Targets {
+		if kind == "" || t.Kind == kind {
+			out = append(out, t.Name)
+		}
+	}
+	return out
+}
+
+// System returns a system and its declaration.
+func (e *Estate) System(name string) (*plan.System, *System, bool) {
+	for i := range e.Systems {
+		if e.Systems[i].Name == name {
+			return &e.Systems[i], &e.Declared[i], true
+		}
+	}
+	return nil, nil, false
+}
+
+// SystemNames lists all systems.
+func (e *Estate) SystemNames() []string {
+	return listed(e.Systems, func(s plan.System) string { return s.Name })
+}
+
+// SiteNames lists all sites.
+func (e *Estate) SiteNames() []string {
+	return listed(e.Sites, func(s plan.Site) string { return s.Name })
+}
+
+// PlaceNames lists all muster places.
+func (e *Estate) PlaceNames() []string {
+	return listed(e.Places, func(p plan.Place) string { return p.Name })
+}
+
+// PersonIDs lists all people.
+func (e *Estate) PersonIDs() []string {
+	return listed(e.People, func(p plan.Person) string { return p.ID })
+}
+
+func listed[T any](list []T, name func(T) string) []string {
+	out := make([]string, len(list))
+	for i, x := range list {
+		out[i] = name(x)
+	}
+	return out
+}
+
+// Site notes a mistake when a site that a file names does not exist. An absent one is
+// none.
+func (e *Estate) Site(d *yamldoc.Decoder, where string, site yamldoc.Value[string]) {
+	Known(d, where, "site", site, e.SiteNames())
+}
+
+// Role notes a mistake when nobody could have the role.
+func (e *Estate) Role(d *yamldoc.Decoder, where string, role yamldoc.Value[string]) {
+	if role.Set && role.V != "" && !slices.Contains(e.Roles, role.V) {
+		d.Log.Add(role.Place, "%s: nobody has the role %q%s", where, role.V, yamldoc.Meant(role.V, e.Roles))
+	}
+}
+
+// Known notes a mistake when a file names something of which the estate has none.
+func Known(d *yamldoc.Decoder, where, what string, name yamldoc.Value[string], known []string) {
+	if name.Set && name.V != "" && !slices.Contains(known, name.V) {
+		d.Log.Add(name.Place, "%s: the estate has no %s %q%s", where, what, name.V, yamldoc.Meant(name.V, known))
+	}
+}
+
+// Read checks an Estate. What it returns can be used for the checks of other files
+// even when there were mistakes, which are in the decoder's log.
+func Read(d *yamldoc.Decoder, root *yaml.Node, catalog Catalog) *Estate {
+	var f File
+	d.Decode("", root, &f)
+	r := &reading{Decoder: d, file: &f, catalog: catalog, out: &Estate{}}
+	r.places()
+	r.people()
+	r.targets()
+	r.systems()
+	r.dependencies()
+	return r.out
+}
+
+type reading struct {
+	*yamldoc.Decoder
+	file    *File
+	catalog Catalog
+	out     *Estate
+}
+
+// once notes names that are given twice in a list.
+func once[T any](d *yamldoc.Decoder, what string, list []T, name func(T) yamldoc.Value[string]) {
+	seen := map[string]yamldoc.Place{}
+	for _, x := range list {
+		n := name(x)
+		if !n.Set {
+			continue
+		}
+		if first, ok := seen[n.V]; ok {
+			d.Log.Add(n.Place, "%s %s is there twice, first in line %d; give each its own name", what, n.V, first.Line)
+			continue
+		}
+		seen[n.V] = n.Place
+	}
+}
+
+func (r *reading) places() {
+	f, out := r.file, r.out
+	out.Name, out.Zone, out.Control = f.Name.V, f.Zone.V, f.Control.V
+	if f.Zone.Set {
+		if _, err := time.LoadLocation(f.Zone.V); err != nil || f.Zone.V == "Local" || f.Zone.V == "" {
+			r.Log.Add(f.Zone.Place, "zone: there is no time zone %q; write one such as Asia/Tokyo or UTC", yamldoc.Short(f.Zone.V))
+		}
+	}
+	once(r.Decoder, "site", f.Sites, func(s Site) yamldoc.Value[string] { return s.Name })
+	for _, s := range f.Sites {
+		out.Sites = append(out.Sites, plan.Site{Name: s.Name.V, Title: titled(s.Title, s.Name.V)})
+	}
+	sortBy(out.Sites, func(s plan.Site) string { return s.Name })
+	r.out.Site(r.Decoder, "control", f.Control)
+
+	once(r.Decoder, "muster place", f.Places, func(p Place) yamldoc.Value[string] { return p.Name })
+	for _, p := range f.Places {
+		r.out.Site(r.Decoder, "muster place "+p.Name.V, p.Site)
+		out.Places = append(out.Places, plan.Place{Name: p.Name.V, Title: titled(p.Title, p.Name.V), Site: p.Site.V, Online: p.Online.V})
+	}
+	sortBy(out.Places, func(p plan.Place) string { return p.Name })
+	once(r.Decoder, "party", f.Parties, func(p Party) yamldoc.Value[string] { return p.Name })
+	for _, p := range f.Parties {
+		out.Parties = append(out.Parties, plan.Party{Name: p.Name.V, Title: titled(p.Title, p.Name.V), Contact: p.Contact.V})
+	}
+	sortBy(out.Parties, func(p plan.Party) string { return p.Name })
+}
+
+func (r *reading) people() {
+	f, out := r.file, r.out
+	once(r.Decoder, "person", f.People, func(p Person) yamldoc.Value[string] { return p.ID })
+	once(r.Decoder, "role", f.Roles, func(n Named) yamldoc.Value[string] { return n.Name })
+	var declared []string
+	for _, n := range f.Roles {
+		declared = append(declared, n.Name.V)
+	}
+	for _, p := range f.People {
+		person := plan.Person{ID: p.ID.V, Name: p.Name.Text, Contact: p.Contact.V}
+		where := "person " + p.ID.V
+		if p.Name.Set && p.Name.EN == "" && p.Name.JA == "" {
+			r.Log.Add(p.Name.Place, "%s: the name is empty", where)
+		}
+		if len(p.Roles) == 0 {
+			r.Log.Add(p.Place, "%s: no role; give at least one, such as member", where)
+		}
+		for _, role := range p.Roles {
+			if declared != nil {
+				Known(r.Decoder, where, "role", role, declared)
+			}
+			if !slices.Contains(out.Roles, role.V) {
+				out.Roles = append(out.Roles, role.V)
+			}
+			person.Roles = append(person.Roles, role.V)
+		}
+		for _, deputy := range p.Deputies {
+			known := slices.ContainsFunc(f.People, func(o Person) bool { return o.ID.V == deputy.V })
+			switch {
+			case deputy.V == p.ID.V:
+				r.Log.Add(deputy.Place, "%s: nobody is their own deputy; name somebody else", where)
+			case !known:
+				var ids []string
+				for _, o := range f.People {
+					ids = append(ids, o.ID.V)
+				}
+				Known(r.Decoder, where, "person", deputy, ids)
+			}
+			person.Deputies = append(person.Deputies, deputy.V)
+		}
+		out.People = append(out.People, person)
+	}
+	sortBy(out.People, func(p plan.Person) string { return p.ID })
+	slices.Sort(out.Roles)
+}
+
+func (r *reading) targets() {
+	once(r.Decoder, "target", r.file.Targets, func(t Target) yamldoc.Value[string] { return t.Name })
+	check := &params.Checker{Decoder: r.Decoder, Why: "the estate is the same for every run"}
+	for _, t := range r.file.Targets {
+		where := "target " + t.Name.V
+		r.out.Site(r.Decoder, where, t.Site)
+		entry := plan.Target{Name: t.Name.V, Kind: t.Kind.V, Site: t.Site.V}
+		if kind, ok := r.catalog.TargetKind(t.Kind.V); ok {
+			entry.Spec = check.Entries(where, t.Rest, t.Place, kind.Fields).JSON
+		} else if t.Kind.Set {
+			var kinds []string
+			for _, k := range r.catalog.TargetKinds() {
+				kinds = append(kinds, k.Kind)
+			}
+			r.Log.Add(t.Kind.Place, "%s: unknown kind %q%s", where, yamldoc.Short(t.Kind.V), yamldoc.Meant(t.Kind.V, kinds))
+		}
+		r.out.Targets = append(r.out.Targets, entry)
+	}
+	sortBy(r.out.Targets, func(t plan.Target) string { return t.Name })
+}
+
+func titled(t yamldoc.Text, name string) plan.Text {
+	if t.EN == "" && t.JA == "" {
+		return plan.Text{EN: name}
+	}
+	return t.Text
+}
+
+func sortBy[T any](list []T, name func(T) string) {
+	slices.SortStableFunc(list, func(a, b T) int {
+		switch x, y := name(a), name(b); {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+}
+
+// Line is how a plan names the place of a step.
+func Line(p yamldoc.Place) string { return fmt.Sprintf("%s:%d", p.File, p.Line) }

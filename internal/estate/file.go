@@ -1,0 +1,144 @@
+package estate
+
+import (
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+type (
+	text     = yamldoc.Value[string]
+	number   = yamldoc.Value[int]
+	duration = yamldoc.Value[run.Duration]
+)
+
+// File is an Estate as people write it.
+type File struct {
+	yamldoc.Place
+	Kind    text     `json:"kind" help:"Estate." enum:"Estate"`
+	Name    text     `json:"name" help:"Name of the estate." is:"name"`
+	Zone    text     `json:"zone" help:"Time zone of reports, as in Asia/Tokyo." default:"UTC"`
+	Control text     `json:"control" help:"Site at which the control plane runs: where recovery happens, not where the loss is." is:"name"`
+	Sites   []Site   `json:"sites" help:"Places that hold systems or people." item:"site"`
+	Targets []Target `json:"targets" help:"Servers and endpoints that actions refer to by name." item:"target" default:""`
+	Systems []System `json:"systems" help:"What is recovered." item:"system"`
+	People  []Person `json:"people" help:"Who has which role." item:"person"`
+	Roles   []Named  `json:"roles" help:"The roles there are; without this list, those that people hold." item:"role" default:""`
+	Places  []Place  `json:"muster_places" help:"Where people muster." item:"muster place" default:""`
+	Parties []Party  `json:"parties" help:"Contractors and others who must be reached in communications." item:"party" default:""`
+}
+
+// Site is a place that holds systems or people.
+type Site struct {
+	yamldoc.Place
+	Name  text         `json:"name" help:"Name of the site; its workers are started with it." is:"name"`
+	Title yamldoc.Text `json:"title" help:"As people call it." default:""`
+}
+
+// Target is a server, endpoint or other thing that actions refer to.
+type Target struct {
+	yamldoc.Place
+	Name text                      `json:"name" help:"Name by which actions refer to it." is:"name"`
+	Kind text                      `json:"kind" help:"What it is, as in postgres; the kind says which other fields there are."`
+	Site text                      `json:"site" help:"Site at which it is." is:"name"`
+	Rest yamldoc.Dict[yamldoc.Raw] `json:"-" help:"The kind's own fields." rest:"true"`
+}
+
+// System is what is recovered.
+type System struct {
+	yamldoc.Place
+	Name         text         `json:"name" help:"Name of the system." is:"name"`
+	Title        yamldoc.Text `json:"title" help:"As people call it." default:""`
+	Home         text         `json:"home" help:"Site at which it runs normally." is:"name"`
+	Alternate    text         `json:"alternate" help:"Site at which it can run instead." is:"name" default:""`
+	DependsOn    []text       `json:"depends_on" help:"Systems that must be back before it." is:"name" default:""`
+	Objectives   Objectives   `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." default:""`
+	Drillable    []text       `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." enum:"tabletop,walkthrough,isolated,live" default:""`
+	Functions    []Function   `json:"functions" help:"What it does for its users, each seen by a probe from outside." item:"function" default:""`
+	Runbooks     Runbooks     `json:"runbooks" help:"Names of the runbooks that move it." default:""`
+	SingleWriter *Check       `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." default:""`
+	Estimate     duration     `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." default:""`
+	Ground       text         `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." default:""`
+}
+
+// Objectives are what recovery of a system must reach.
+type Objectives struct {
+	RTO duration `json:"rto" help:"How long it may be out of service, from the event on." default:""`
+	RPO duration `json:"rpo" help:"How much acknowledged work may be lost, as a span of time; 0s is none." default:""`
+	RLO []Stage  `json:"rlo" help:"Levels of service by time, as in 50 within 3h." item:"stage" default:""`
+}
+
+// Stage is a level to be reached within a time.
+type Stage struct {
+	yamldoc.Place
+	Within duration `json:"within" help:"Time from the event, as in 3h."`
+	Level  number   `json:"level" help:"Percent of normal service." min:"1" max:"100"`
+}
+
+// Function is a part of what a system does.
+type Function struct {
+	yamldoc.Place
+	Name   text         `json:"name" help:"Name of the function." is:"name"`
+	Title  yamldoc.Text `json:"title" help:"As people call it." default:""`
+	Weight number       `json:"weight" help:"Its share of the level of service; a system's weights add up to 100. Left out everywhere, the shares are equal." min:"1" max:"100" default:""`
+	Probe  Probe        `json:"probe" help:"How it is seen from outside."`
+}
+
+// Probe looks at a function.
+type Probe struct {
+	yamldoc.Place
+	Uses     text        `json:"uses" help:"An action of the family probe."`
+	With     yamldoc.Raw `json:"with" help:"The action's parameters." default:""`
+	At       text        `json:"at" help:"Site from which it looks; the control site unless said." is:"name" default:""`
+	Interval duration    `json:"interval" help:"Time between samples." default:"250ms"`
+	Timeout  duration    `json:"timeout" help:"After this a sample has failed." default:"1s"`
+}
+
+// Runbooks are a system's ways to move.
+type Runbooks struct {
+	Failover text `json:"failover" help:"To the alternate site." is:"name" default:""`
+	InPlace  text `json:"in_place" help:"Recovery at the stricken site." is:"name" default:""`
+	Failback text `json:"failback" help:"Back home." is:"name" default:""`
+}
+
+// Check is a step that only observes.
+type Check struct {
+	yamldoc.Place
+	Uses    text        `json:"uses" help:"An action with effect observe."`
+	With    yamldoc.Raw `json:"with" help:"The action's parameters." default:""`
+	At      text        `json:"at" help:"Site whose worker runs it; the control site unless said." is:"name" default:""`
+	Timeout duration    `json:"timeout" help:"How long it may take." default:"30s"`
+}
+
+// Person is somebody with roles.
+type Person struct {
+	yamldoc.Place
+	ID       text         `json:"id" help:"Short name of the person, as in check-ins." is:"name"`
+	Name     yamldoc.Text `json:"name" help:"The person's name."`
+	Roles    []text       `json:"roles" help:"Roles the person holds." is:"name"`
+	Deputies []text       `json:"deputies" help:"Who is called, in this order, when the person is silent." is:"name" default:""`
+	Contact  text         `json:"contact" help:"How the person is reached; a telephone number in quotes." default:""`
+}
+
+// Named is something with a name and a title.
+type Named struct {
+	yamldoc.Place
+	Name  text         `json:"name" help:"Its name." is:"name"`
+	Title yamldoc.Text `json:"title" help:"As people call it." default:""`
+}
+
+// Place is a muster place.
+type Place struct {
+	yamldoc.Place
+	Name   text                `json:"name" help:"Name of the place." is:"name"`
+	Title  yamldoc.Text        `json:"title" help:"As people call it." default:""`
+	Site   text                `json:"site" help:"Site it belongs to." is:"name" default:""`
+	Online yamldoc.Value[bool] `json:"online" help:"A meeting online." default:"false"`
+}
+
+// Party is somebody outside who must be reachable.
+type Party struct {
+	yamldoc.Place
+	Name    text         `json:"name" help:"Name of the party." is:"name"`
+	Title   yamldoc.Text `json:"title" help:"As people call it." default:""`
+	Contact text         `json:"contact" help:"How it is reached." default:""`
+}

@@ -1,0 +1,269 @@
+package estate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/params"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+const (
+	day  = 24 * time.Hour
+	week = 7 * day
+	// QueueTimeout is how long a step waits for a worker of its site unless it says.
+	QueueTimeout = 30 * time.Second
+	minInterval  = 50 * time.Millisecond
+)
+
+// Band is the priority band of a system by its RTO (requirement A-RTO-05): the upper
+// limit of a band belongs to it. Without an RTO there is none.
+func Band(rto *run.Duration) string {
+	if rto == nil {
+		return ""
+	}
+	switch d := rto.Std(); {
+	case d <= 3*time.Hour:
+		return "S"
+	case d <= day:
+		return "A"
+	case d <= 3*day:
+		return "B"
+	case d <= week:
+		return "C"
+	case d <= 2*week:
+		return "D"
+	}
+	return "E"
+}
+
+func (r *reading) systems() {
+	once(r.Decoder, "system", r.file.Systems, func(s System) yamldoc.Value[string] { return s.Name })
+	declared := slices.Clone(r.file.Systems)
+	sortBy(declared, func(s System) string { return s.Name.V })
+	for _, s := range declared {
+		r.out.Systems = append(r.out.Systems, r.system(s))
+		r.out.Declared = append(r.out.Declared, s)
+	}
+}
+
+func (r *reading) system(s System) plan.System {
+	where := "system " + s.Name.V
+	out := plan.System{
+		Name: s.Name.V, Title: titled(s.Title, s.Name.V), Home: s.Home.V, Alternate: s.Alternate.V,
+		Failover: s.Runbooks.Failover.V, InPlace: s.Runbooks.InPlace.V, Failback: s.Runbooks.Failback.V,
+		InPlaceEstimate: s.Estimate.V, InPlaceGround: s.Ground.V,
+	}
+	r.out.Site(r.Decoder, where+": home", s.Home)
+	r.out.Site(r.Decoder, where+": alternate", s.Alternate)
+	if s.Alternate.Set && s.Alternate.V == s.Home.V {
+		r.Log.Add(s.Alternate.Place, "%s: the alternate site is its home, %s; name another, or leave it out", where, s.Home.V)
+	}
+	if s.Runbooks.Failover.Set && !s.Alternate.Set {
+		r.Log.Add(s.Runbooks.Failover.Place, "%s: a failover runbook without an alternate site; add alternate: SITE", where)
+	}
+	if s.Estimate.Set && !s.Ground.Set {
+		r.Log.Add(s.Estimate.Place, "%s: in_place_estimate has no ground; add in_place_ground, such as measured or a supplier's word", where)
+	}
+	out.Objective = r.objective(where, s.Objectives)
+	out.Priority = Band(out.Objective.RTO)
+	out.Drillable = []run.Depth{run.Tabletop, run.Walkthrough}
+	for _, d := range s.Drillable {
+		if depth := run.Depth(d.V); d.Set && !slices.Contains(out.Drillable, depth) {
+			out.Drillable = append(out.Drillable, depth)
+		}
+	}
+	depths := run.Depths()
+	slices.SortFunc(out.Drillable, func(a, b run.Depth) int { return slices.Index(depths, a) - slices.Index(depths, b) })
+	for _, name := range s.DependsOn {
+		out.DependsOn = append(out.DependsOn, name.V)
+	}
+	slices.Sort(out.DependsOn)
+	out.Probes = r.probes(where, s)
+	if s.SingleWriter != nil {
+		out.SingleWriter = r.singleWriter(where, *s.SingleWriter)
+	}
+	return out
+}
+
+func (r *reading) objective(where string, o Objectives) plan.Objective {
+	var out plan.Objective
+	if o.RTO.Set {
+		if o.RTO.V == 0 {
+			r.Log.Add(o.RTO.Place, "%s: an RTO of 0s can't be met by any recovery; write the time it may be out of service", where)
+		}
+		out.RTO = &o.RTO.V
+	}
+	if o.RPO.Set {
+		out.RPO = &o.RPO.V
+	}
+	stages := slices.Clone(o.RLO)
+	slices.SortStableFunc(stages, func(a, b Stage) int { return int(min(max(a.Within.V-b.Within.V, -1), 1)) })
+	for i, s := range stages {
+		if i > 0 && s.Within.Set && s.Level.Set && s.Level.V <= stages[i-1].Level.V {
+			before := stages[i-1]
+			r.Log.Add(s.Place, "%s: %d %% within %s is asked after %d %% within %s (line %d); levels must rise with time",
+				where, s.Level.V, s.Within.V, before.Level.V, before.Within.V, before.Line)
+		}
+		out.RLO = append(out.RLO, plan.Stage{Within: s.Within.V, Level: s.Level.V})
+	}
+	return out
+}
+
+func (r *reading) probes(where string, s System) []plan.Probe {
+	once(r.Decoder, where+": function", s.Functions, func(f Function) yamldoc.Value[string] { return f.Name })
+	weights := r.weights(where, s)
+	check := &params.Checker{Decoder: r.Decoder, Target: r.out.Target, Targets: r.out.TargetNames,
+		Why: "a probe looks from before the first step on"}
+	var out []plan.Probe
+	for i, f := range s.Functions {
+		where := where + ": function " + f.Name.V + ": probe"
+		p := plan.Probe{
+			Name: s.Name.V + "/" + f.Name.V, System: s.Name.V, Function: f.Name.V, Title: titled(f.Title, f.Name.V),
+			Weight: weights[i], Uses: f.Probe.Uses.V, Vantage: f.Probe.At.V, Interval: f.Probe.Interval.V, Timeout: f.Probe.Timeout.V,
+		}
+		r.out.Site(r.Decoder, where, f.Probe.At)
+		if p.Vantage == "" {
+			p.Vantage = r.out.Control
+		}
+		if f.Probe.Interval.Set && p.Interval.Std() < minInterval {
+			r.Log.Add(f.Probe.Interval.Place, "%s: an interval of %s loads the system it watches; use %s or more", where, p.Interval, minInterval)
+		}
+		if f.Probe.Timeout.Set && p.Timeout == 0 {
+			r.Log.Add(f.Probe.Timeout.Place, "%s: with a timeout of 0s every sample fails; use 1s or so", where)
+		}
+		if a, ok := params.Uses(r.Decoder, where, f.Probe.Uses, r.catalog); ok {
+			if !a.Doc.Probe {
+				r.Log.Add(f.Probe.Uses.Place, "%s: %s is a step and can't watch; use an action of the family probe", where, a.ID)
+			} else {
+				got := check.Fields(where+": with", f.Probe.With.Node, f.Probe.Place, a.Fields)
+				p.With, p.Targets = got.JSON, got.Targets
+			}
+		}
+		out = append(out, p)
+	}
+	sortBy(out, func(p plan.Probe) string { return p.Name })
+	return out
+}
+
+// weights are the functions' shares in percent. Where none is given they are equal,
+// the first ones taking what does not divide.
+func (r *reading) weights(where string, s System) []int {
+	out := make([]int, len(s.Functions))
+	sum, given := 0, 0
+	for i, f := range s.Functions {
+		out[i] = f.Weight.V
+		sum += f.Weight.V
+		if !f.Weight.Place.IsZero() {
+			given++
+		}
+	}
+	n := len(out)
+	switch {
+	case n == 0 || given == n && sum == 100:
+	case given == 0 && n <= 100:
+		for i := range out {
+			out[i] = 100 / n
+			if i < 100%n {
+				out[i]++
+			}
+		}
+	case given < n:
+		for _, f := range s.Functions {
+			if f.Weight.Place.IsZero() {
+				r.Log.Add(f.Place, "%s: function %s has no weight, and others have; give all of them or none", where, f.Name.V)
+			}
+		}
+	default:
+		r.Log.Add(s.Functions[0].Weight.Place, "%s: the weights of its functions add up to %d; make them 100", where, sum)
+	}
+	return out
+}
+
+func (r *reading) singleWriter(where string, c Check) *plan.Step {
+	where += ": single_writer"
+	out := &plan.Step{ID: "single-writer", Uses: c.Uses.V, Site: c.At.V, Effect: run.Observe, Timeout: c.Timeout.V,
+		Queue: run.Duration(QueueTimeout), Line: Line(c.Place)}
+	r.out.Site(r.Decoder, where, c.At)
+	if out.Site == "" {
+		out.Site = r.out.Control
+	}
+	a, ok := params.Uses(r.Decoder, where, c.Uses, r.catalog)
+	if !ok {
+		return out
+	}
+	if a.Doc.Effect != run.Observe || a.Doc.Human || a.Doc.Probe {
+		r.Log.Add(c.Uses.Place, "%s: %s is no check; use an action with effect observe", where, a.ID)
+		return out
+	}
+	check := &params.Checker{Decoder: r.Decoder, Target: r.out.Target, Targets: r.out.TargetNames, Why: "no step ran before"}
+	got := check.Fields(where+": with", c.With.Node, c.Place, a.Fields)
+	out.With, out.Targets = got.JSON, got.Targets
+	out.Repeatable, out.CanLook = a.Doc.Repeatable, a.CanLook()
+	return out
+}
+
+// dependencies checks depends_on as a whole, which needs all systems.
+func (r *reading) dependencies() {
+	known := r.out.SystemNames()
+	edges := map[string][]string{}
+	for _, s := range r.out.Declared {
+		for _, name := range s.DependsOn {
+			Known(r.Decoder, "system "+s.Name.V, "system", name, known)
+			edges[s.Name.V] = append(edges[s.Name.V], name.V)
+		}
+	}
+	if cycle := Cycle(known, edges); cycle != nil {
+		_, s, _ := r.out.System(cycle[0])
+		r.Log.Add(s.Place, "system %s: depends on itself, by %s; remove one of these", cycle[0], strings.Join(cycle, " → "))
+	}
+}
+
+// Cycle finds a way from a name back to itself, nil when there is none. The same
+// edges give the same cycle.
+func Cycle(names []string, edges map[string][]string) []string {
+	state := map[string]int{} // 1: on the way, 2: done
+	var path []string
+	var visit func(string) []string
+	visit = func(n string) []string {
+		switch state[n] {
+		case 1:
+			return append(slices.Clone(path[slices.Index(path, n):]), n)
+		case 2:
+			return nil
+		}
+		state[n] = 1
+		path = append(path, n)
+		for _, next := range edges[n] {
+			if c := visit(next); c != nil {
+				return c
+			}
+		}
+		path = path[:len(path)-1]
+		state[n] = 2
+		return nil
+	}
+	for _, n := range names {
+		if c := visit(n); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// Drills reports whether a drill of this depth may touch the system.
+func Drills(s plan.System, d run.Depth) bool {
+	return d == run.Tabletop || d == run.Walkthrough || slices.Contains(s.Drillable, d)
+}
+
+// DepthsOf names the depths at which drills may touch a system.
+func DepthsOf(s plan.System) string {
+	var out []string
+	for _, d := range s.Drillable {
+		out = append(out, string(d))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,59 @@
+package runbook
+
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+// human reads a step that a person does: who, and the text that says what. The text is
+// a string or one for each language.
+func (r *reading) human(where string, s Step, a activities.Action) *plan.Human {
+	if s.At.Set {
+		r.Log.Add(s.At.Place, "%s: a person does it, not the worker of a site; remove at", where)
+	}
+	if s.Retry.V > 0 {
+		r.Log.Add(s.Retry.Place, "%s: a person does it; remove retry", where)
+	}
+	if !s.As.Set && s.As.Place.IsZero() {
+		r.Log.Add(s.Place, "%s: as is missing: the role that does it%s", where, yamldoc.Meant("", r.estate.Roles))
+	}
+	r.estate.Role(r.Decoder, where+": as", s.As)
+	out := &plan.Human{Role: s.As.V}
+	with, text := apart(s.With.Node, "text")
+	fields := slices.DeleteFunc(slices.Clone(a.Fields), func(f activities.Field) bool { return f.Name == "text" })
+	check := r.params
+	check.Scope, check.Why = nil, "people read it as it is written"
+	check.Fields(where+": with", with, s.Place, fields)
+	if text == nil {
+		at := s.Place
+		if s.With.Node != nil {
+			at = s.With.Place
+		}
+		r.Log.Add(at, "%s: with: text is missing: what is to be done", where)
+		return out
+	}
+	out.Text = yamldoc.ReadText(r.Decoder, where+": with: text", text)
+	return out
+}
+
+// apart takes one field out of a map.
+func apart(n *yaml.Node, name string) (rest, field *yaml.Node) {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return n, nil
+	}
+	out := *n
+	out.Content = nil
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			field = n.Content[i+1]
+			continue
+		}
+		out.Content = append(out.Content, n.Content[i], n.Content[i+1])
+	}
+	return &out, field
+}

@@ -1,0 +1,302 @@
+// Package runbook reads procedures: the steps, what each waits for, and what undoes it.
+// What it returns is checked and has the plan's shape.
+package runbook
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/params"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+const (
+	// Timeout is how long a step of a machine may take unless it says, and
+	// PeopleTimeout a step of people.
+	Timeout       = 5 * time.Minute
+	PeopleTimeout = 30 * time.Minute
+	// MaxSteps bounds a runbook, as the engine's histories do.
+	MaxSteps = 5000
+)
+
+// Runbook is a checked procedure. Declared holds the same steps with their places.
+type Runbook struct {
+	plan.Runbook
+	Declared File
+}
+
+// Read checks a Runbook against the estate. Mistakes are in the decoder's log.
+func Read(d *yamldoc.Decoder, root *yaml.Node, catalog params.Catalog, e *estate.Estate) *Runbook {
+	r := &reading{Decoder: d, catalog: catalog, estate: e, out: &Runbook{}}
+	d.Decode("", root, &r.out.Declared)
+	f := &r.out.Declared
+	r.out.Name, r.out.Title, r.out.System = f.Name.V, f.Title.Text, f.System.V
+	if r.out.Title == (plan.Text{}) {
+		r.out.Title.EN = f.Name.V
+	}
+	estate.Known(d, "system", "system", f.System, e.SystemNames())
+	r.system, r.declared, _ = e.System(f.System.V)
+	if f.Name.Set && len(f.Steps) == 0 {
+		d.Log.Add(f.Place, "runbook %s has no steps; add one", f.Name.V)
+	}
+	if len(f.Steps) > MaxSteps {
+		d.Log.Add(f.Place, "runbook %s has %d steps; the most is %d: split it", f.Name.V, len(f.Steps), MaxSteps)
+		return r.out
+	}
+	r.steps(f.Steps)
+	return r.out
+}
+
+type reading struct {
+	*yamldoc.Decoder
+	catalog  params.Catalog
+	estate   *estate.Estate
+	system   *plan.System // nil when there is none of that name
+	declared *estate.System
+	out      *Runbook
+	params   params.Checker
+	needs    map[string][]string
+}
+
+func (r *reading) steps(steps []Step) {
+	seen := map[string]yamldoc.Place{}
+	var ids []string
+	var outputs []expr.Field
+	for _, s := range steps {
+		if first, ok := seen[s.ID.V]; ok && s.ID.Set {
+			r.Log.Add(s.ID.Place, "step %s is there twice, first in line %d; give each its own id", s.ID.V, first.Line)
+			continue
+		}
+		seen[s.ID.V] = s.ID.Place
+		ids = append(ids, s.ID.V)
+		shape := expr.Shape{Kind: expr.Any}
+		if a, ok := r.catalog.Action(s.Uses.V); ok {
+			shape = params.Shape(a.Output)
+		}
+		outputs = append(outputs, expr.Field{Name: s.ID.V, Shape: shape})
+	}
+	r.params = params.Checker{Decoder: r.Decoder, Scope: expr.NewScope(outputs), Target: r.estate.Target, Targets: r.estate.TargetNames}
+	r.order(steps, ids)
+	for i := range steps {
+		r.out.Steps = append(r.out.Steps, r.step(steps[i]))
+	}
+}
+
+// order makes explicit what each step waits for.
+func (r *reading) order(steps []Step, ids []string) {
+	r.needs = map[string][]string{}
+	for i, s := range steps {
+		switch {
+		case s.Needs == nil && i > 0:
+			r.needs[s.ID.V] = []string{steps[i-1].ID.V}
+		case s.Needs != nil:
+			for _, n := range *s.Needs {
+				if !n.Set {
+					continue
+				}
+				if n.V == s.ID.V {
+					r.Log.Add(n.Place, "step %s: needs itself; remove it", s.ID.V)
+				} else if !slices.Contains(ids, n.V) {
+					r.Log.Add(n.Place, "step %s: needs step %q, which this runbook does not have%s", s.ID.V, n.V, yamldoc.Meant(n.V, ids))
+				} else if !slices.Contains(r.needs[s.ID.V], n.V) {
+					r.needs[s.ID.V] = append(r.needs[s.ID.V], n.V)
+				}
+			}
+		}
+	}
+	if cycle := estate.Cycle(ids, r.needs); cycle != nil {
+		at := steps[slices.IndexFunc(steps, func(s Step) bool { return s.ID.V == cycle[0] })]
+		r.Log.Add(at.Place, "step %s: waits for itself, by %s; remove one of these from needs", cycle[0], strings.Join(cycle, " → "))
+	}
+}
+
+// waits reports whether a step waits for another one, directly or not.
+func (r *reading) waits(step, other string) bool {
+	seen := map[string]bool{step: true}
+	for open := []string{step}; len(open) > 0; {
+		last := open[len(open)-1]
+		open = open[:len(open)-1]
+		for _, n := range r.needs[last] {
+			if n == other {
+				return true
+			}
+			if !seen[n] {
+				seen[n] = true
+				open = append(open, n)
+			}
+		}
+	}
+	return false
+}
+
+func (r *reading) step(s Step) plan.Step {
+	where := "step " + s.ID.V
+	out := plan.Step{
+		ID: s.ID.V, Title: s.Title.Text, Uses: s.Uses.V, Needs: r.needs[s.ID.V],
+		Retry: s.Retry.V, Budget: s.Budget.V, Timeout: s.Timeout.V, Queue: s.Queue.V, Line: estate.Line(s.Place),
+	}
+	out.If = r.guard(where, s)
+	a, ok := params.Uses(r.Decoder, where, s.Uses, r.catalog)
+	if !ok {
+		return out
+	}
+	out.Effect, out.Repeatable, out.CanLook = a.Doc.Effect, a.Doc.Repeatable, a.CanLook()
+	switch {
+	case a.Doc.Probe:
+		r.Log.Add(s.Uses.Place, "%s: %s watches for the whole run and is no step; use it in a system's functions", where, a.ID)
+		return out
+	case a.Doc.Human:
+		out.Human = r.human(where, s, a)
+	default:
+		r.machine(where, s, a, &out)
+	}
+	r.times(where, s, a, &out)
+	for _, u := range s.Undo {
+		undo, reads, ok := readUndo(&r.params, r.catalog, r.estate, where, u, out.Site)
+		r.reads(where+": undo", s.ID.V, reads)
+		if ok {
+			out.Undo = append(out.Undo, undo)
+		}
+	}
+	return out
+}
+
+func (r *reading) machine(where string, s Step, a activities.Action, out *plan.Step) {
+	if s.As.Set {
+		r.Log.Add(s.As.Place, "%s: %s is done by a machine, so nobody does it as %s; remove as, or use human.task", where, a.ID, s.As.V)
+	}
+	r.estate.Site(r.Decoder, where+": at", s.At)
+	if out.Site = s.At.V; out.Site == "" {
+		out.Site = r.estate.Control
+	}
+	got := r.params.Fields(where+": with", s.With.Node, s.Place, a.Fields)
+	out.With, out.Targets = got.JSON, got.Targets
+	r.reads(where, s.ID.V, got.Reads)
+	if out.Retry > 0 && out.Effect.Once() && !out.CanLook {
+		r.Log.Add(s.Retry.Place, "%s: %s can't look whether it worked, so trying again might do it twice; remove retry", where, a.ID)
+	}
+}
+
+// reads refuses to read the output of a step that may not have run yet.
+func (r *reading) reads(where, step string, reads []params.Read) {
+	for _, read := range reads {
+		if read.Step == step {
+			r.Log.Add(read.At, "%s: reads its own output, which is not there before it ends", where)
+		} else if !r.waits(step, read.Step) {
+			r.Log.Add(read.At, "%s: reads the output of step %s without waiting for it; add %s to needs", where, read.Step, read.Step)
+		}
+	}
+}
+
+func (r *reading) guard(where string, s Step) string {
+	if s.If.Node == nil {
+		return ""
+	}
+	src, err := yamldoc.String(s.If.Node)
+	if s.If.Node.ShortTag() == "!!bool" {
+		src, err = s.If.Node.Value, nil
+	}
+	if err != nil {
+		r.Log.Add(s.If.Place, "%s: if: %v", where, err)
+		return ""
+	}
+	shift := 0
+	if parts, err := expr.Split(src); err == nil && len(parts) == 1 && parts[0].Expression {
+		src, shift = parts[0].Text, parts[0].Offset
+	}
+	checked, err := r.params.Scope.Check(src)
+	if err != nil {
+		r.Log.Add(params.Inside(r.Decoder, s.If.Node, shift+expr.Place(err)), "%s: if: %v", where, err)
+		return src
+	}
+	if checked.Kind != expr.Truth && checked.Kind != expr.Any {
+		r.Log.Add(s.If.Place, "%s: if: the expression gives a %s; it must give true or false", where, checked.Kind)
+	}
+	var reads []params.Read
+	for _, id := range checked.Steps {
+		reads = append(reads, params.Read{Step: id, At: s.If.Place})
+	}
+	r.reads(where, s.ID.V, reads)
+	return src
+}
+
+func (r *reading) times(where string, s Step, a activities.Action, out *plan.Step) {
+	if s.Timeout.Set && out.Timeout == 0 {
+		r.Log.Add(s.Timeout.Place, "%s: a timeout of 0s ends the step before it begins; leave it out for the usual one", where)
+	}
+	if s.Queue.Set && out.Queue == 0 {
+		r.Log.Add(s.Queue.Place, "%s: a queue_timeout of 0s finds no worker ever; leave it out for 30s", where)
+	}
+	rto := r.recoveryTime()
+	if out.Timeout == 0 {
+		out.Timeout = run.Duration(Timeout)
+		if a.Doc.Human {
+			out.Timeout = run.Duration(PeopleTimeout)
+		}
+		if rto != nil && *rto > 0 {
+			out.Timeout = min(out.Timeout, *rto)
+		}
+	} else if rto != nil && out.Timeout > *rto {
+		r.Log.Add(s.Timeout.Place, "%s: timeout %s is longer than the RTO of %s, %s (%s); shorten it: the step would use up the whole time", where,
+			out.Timeout, r.system.Name, *rto, r.declared.Objectives.RTO.Place)
+	}
+	if s.Budget.Set && s.Timeout.Set && out.Budget > out.Timeout {
+		r.Log.Add(s.Budget.Place, "%s: budget %s is longer than the timeout, %s (line %d); the step would be over before", where, out.Budget, out.Timeout, s.Timeout.Line)
+	} else if s.Budget.Set && out.Budget > out.Timeout {
+		out.Timeout = out.Budget
+	}
+}
+
+// recoveryTime is the RTO that this runbook's steps must fit into: that of its system,
+// unless it runs when the system is back.
+func (r *reading) recoveryTime() *run.Duration {
+	if r.system == nil {
+		return nil
+	}
+	if n := r.out.Name; n != r.system.Failover && n != r.system.InPlace {
+		return nil
+	}
+	return r.system.Objective.RTO
+}
+
+// ReadUndo checks one action that puts back what a step or an inject at a site changed.
+func ReadUndo(check *params.Checker, catalog params.Catalog, e *estate.Estate, where string, u Undo, site string) (plan.Undo, bool) {
+	undo, _, ok := readUndo(check, catalog, e, where, u, site)
+	return undo, ok
+}
+
+func readUndo(check *params.Checker, catalog params.Catalog, e *estate.Estate, where string, u Undo, site string) (plan.Undo, []params.Read, bool) {
+	where += ": undo"
+	out := plan.Undo{Uses: u.Uses.V, Site: u.At.V, Timeout: u.Timeout.V, Queue: u.Queue.V}
+	e.Site(check.Decoder, where+": at", u.At)
+	a, ok := params.Uses(check.Decoder, where, u.Uses, catalog)
+	if !ok {
+		return out, nil, false
+	}
+	if a.Doc.Human || a.Doc.Probe {
+		check.Log.Add(u.Uses.Place, "%s: %s can't undo: an undo runs by itself, also when nobody is there", where, a.ID)
+		return out, nil, false
+	}
+	for _, t := range []duration{u.Timeout, u.Queue} {
+		if t.Set && t.V == 0 {
+			check.Log.Add(t.Place, "%s: 0s leaves it no time; leave it out for the usual one", where)
+		}
+	}
+	if out.Site == "" {
+		out.Site = site
+	}
+	if out.Site == "" {
+		out.Site = e.Control
+	}
+	got := check.Fields(where+": with", u.With.Node, u.Place, a.Fields)
+	out.With, out.Targets, out.Effect, out.CanLook = got.JSON, got.Targets, a.Doc.Effect, a.CanLook()
+	return out, got.Reads, true
+}

@@ -1,0 +1,352 @@
+// Package scenario reads a folder of plan files as a whole, reports every mistake in
+// it, and compiles one scenario with all it refers to into a frozen plan.
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/runbook"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+// Catalog knows the actions and kinds of target there are.
+type Catalog = estate.Catalog
+
+// Mistakes is every mistake of all files, sorted by place.
+type Mistakes = yamldoc.Mistakes
+
+// maxFiles bounds a folder: more is a folder that was not meant.
+const maxFiles = 10_000
+
+// Settings is the name of muster's own settings; it is no plan file and may lie beside
+// them.
+const Settings = "muster.yaml"
+
+// Bundle is a folder of plan files without a mistake.
+type Bundle struct {
+	estate    *estate.Estate
+	runbooks  map[string]*runbook.Runbook
+	scenarios []*declared
+	roots     []string            // folders, as prefixes of file names
+	owners    map[string][]string // systems by the targets they use
+}
+
+// Info is a scenario as lists show it.
+type Info struct {
+	Name     string     `json:"name"`
+	Title    plan.Text  `json:"title"`
+	Hazard   run.Hazard `json:"hazard"`
+	Depth    run.Depth  `json:"depth"`
+	Systems  []string   `json:"systems"`
+	File     string     `json:"file"`
+	Schedule *Timetable `json:"schedule,omitempty"`
+}
+
+// Scenarios lists the scenarios by name.
+func (b *Bundle) Scenarios() []Info {
+	out := make([]Info, len(b.scenarios))
+	for i, s := range b.scenarios {
+		out[i] = s.info
+	}
+	return out
+}
+
+// Estate is the inventory that all scenarios share.
+func (b *Bundle) Estate() plan.Estate { return b.estate.Estate }
+
+// Systems are all systems of the estate.
+func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
+
+// Load reads all *.yaml and *.yml files in dir and below, except hidden ones and
+// muster.yaml. With one mistake or more it returns no bundle.
+func Load(dir string, catalog Catalog) (*Bundle, Mistakes) { return LoadAll(catalog, dir) }
+
+// LoadAll reads several folders as one bundle.
+func LoadAll(catalog Catalog, dirs ...string) (*Bundle, Mistakes) {
+	l := &loading{catalog: catalog, log: &yamldoc.Log{}}
+	for _, dir := range dirs {
+		l.folder(dir)
+	}
+	return l.bundle()
+}
+
+// Sources are files that are not on disk, such as those built into the program, by name.
+type Sources map[string][]byte
+
+// LoadSources reads files as one bundle.
+func LoadSources(catalog Catalog, files Sources) (*Bundle, Mistakes) {
+	l := &loading{catalog: catalog, log: &yamldoc.Log{}}
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		l.file(name, files[name])
+	}
+	return l.bundle()
+}
+
+type loading struct {
+	catalog   Catalog
+	log       *yamldoc.Log
+	roots     []string
+	files     int
+	estates   []document
+	runbooks  []document
+	scenarios []document
+}
+
+type document struct {
+	dec  *yamldoc.Decoder
+	root *yaml.Node
+}
+
+func (l *loading) folder(dir string) {
+	at := yamldoc.Place{File: dir}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		l.log.Add(at, "the folder can't be read: %v; name the folder that holds the plan files", plainError(err))
+		return
+	}
+	defer root.Close()
+	if prefix := filepath.ToSlash(filepath.Clean(dir)); prefix != "." {
+		l.roots = append(l.roots, strings.TrimSuffix(prefix, "/")+"/")
+	}
+	found := 0
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		shown := yamldoc.Place{File: filepath.ToSlash(filepath.Join(dir, path))}
+		if err != nil {
+			l.log.Add(shown, "can't be read: %v", plainError(err))
+			return nil
+		}
+		name := d.Name()
+		if strings.HasPrefix(name, ".") && path != "." {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if ext := filepath.Ext(name); d.IsDir() || ext != ".yaml" && ext != ".yml" || path == Settings {
+			return nil
+		}
+		if l.files++; l.files > maxFiles {
+			l.log.Add(at, "the folder holds more than %d plan files; name the folder that was meant", maxFiles)
+			return fs.SkipAll
+		}
+		found++
+		if data, ok := l.read(root, path, shown); ok {
+			l.file(shown.File, data)
+		}
+		return nil
+	})
+	if err != nil {
+		l.log.Add(at, "the folder can't be read: %v", plainError(err))
+	}
+	if found == 0 && l.log.Len() == 0 {
+		l.log.Add(at, "the folder holds no plan file; name the folder with your *.yaml files")
+	}
+}
+
+// read reads a file inside the folder, however large, only up to the limit. Pipes and
+// devices are not opened: reading one could wait for ever.
+func (l *loading) read(root *os.Root, path string, at yamldoc.Place) ([]byte, bool) {
+	info, err := root.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	if err != nil {
+		l.log.Add(at, "can't be read: %v; a plan file and what it links to lie in the folder", plainError(err))
+		return nil, false
+	}
+	f, err := root.Open(path)
+	if err != nil {
+		l.log.Add(at, "can't be read: %v", plainError(err))
+		return nil, false
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, yamldoc.MaxSize+1))
+	if err != nil {
+		l.log.Add(at, "can't be read: %v", plainError(err))
+		return nil, false
+	}
+	return data, true
+}
+
+func plainError(err error) error {
+	if e := new(fs.PathError); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+var kinds = []string{"Estate", "Runbook", "Scenario"}
+
+// file sorts a file by its kind.
+func (l *loading) file(name string, data []byte) {
+	root := yamldoc.Parse(name, data, l.log)
+	if root == nil {
+		return
+	}
+	doc := document{&yamldoc.Decoder{File: name, Log: l.log}, root}
+	var kind *yaml.Node
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == "kind" {
+			kind = root.Content[i+1]
+		}
+	}
+	switch {
+	case kind == nil:
+		l.log.Add(doc.dec.At(root), "kind is missing; write kind: Estate, Runbook or Scenario, or move the file out of the plan folder")
+	case kind.Value == "Estate":
+		l.estates = append(l.estates, doc)
+	case kind.Value == "Runbook":
+		l.runbooks = append(l.runbooks, doc)
+	case kind.Value == "Scenario":
+		l.scenarios = append(l.scenarios, doc)
+	default:
+		l.log.Add(doc.dec.At(kind), "kind: %s is none of Estate, Runbook, Scenario%s", yamldoc.Describe(kind), meantKind(kind.Value))
+	}
+}
+
+func meantKind(kind string) string {
+	if m := yamldoc.Meant(kind, kinds); strings.HasPrefix(m, "; did") {
+		return m
+	}
+	return ""
+}
+
+// bundle checks everything against everything.
+func (l *loading) bundle() (*Bundle, Mistakes) {
+	b := &Bundle{runbooks: map[string]*runbook.Runbook{}, roots: l.roots}
+	for i, doc := range l.estates {
+		if i == 0 {
+			b.estate = estate.Read(doc.dec, doc.root, l.catalog)
+			continue
+		}
+		l.log.Add(doc.dec.At(doc.root), "a second estate; the first is %s: keep one, with all sites and systems", l.estates[0].dec.File)
+	}
+	if b.estate == nil {
+		// Without it nothing else can be judged; what it would say would only be noise.
+		if l.log.Len() == 0 {
+			l.log.Add(yamldoc.Place{File: l.where()}, "there is no estate; add a file with kind: Estate that names sites, systems and people")
+		}
+		return nil, l.log.Mistakes()
+	}
+	l.readRunbooks(b)
+	l.checkSystems(b)
+	b.owners = owners(b)
+	l.readScenarios(b)
+	if l.log.Len() > 0 {
+		return nil, l.log.Mistakes()
+	}
+	return b, nil
+}
+
+func (l *loading) where() string {
+	if len(l.roots) > 0 {
+		return strings.TrimSuffix(l.roots[0], "/")
+	}
+	return "."
+}
+
+func (l *loading) readRunbooks(b *Bundle) {
+	for _, doc := range l.runbooks {
+		r := runbook.Read(doc.dec, doc.root, l.catalog, b.estate)
+		name := r.Declared.Name
+		if !name.Set {
+			continue
+		}
+		if first, ok := b.runbooks[name.V]; ok {
+			l.log.Add(name.Place, "runbook %s is there twice, first at %s; give each its own name", name.V, first.Declared.Name.Place)
+			continue
+		}
+		b.runbooks[name.V] = r
+	}
+}
+
+// checkSystems checks that the runbooks which systems name are there and are theirs.
+func (l *loading) checkSystems(b *Bundle) {
+	var names []string
+	for name := range b.runbooks {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, s := range b.estate.Declared {
+		for _, r := range []struct {
+			what string
+			name text
+		}{{"failover", s.Runbooks.Failover}, {"in_place", s.Runbooks.InPlace}, {"failback", s.Runbooks.Failback}} {
+			if !r.name.Set {
+				continue
+			}
+			where := fmt.Sprintf("system %s: runbooks: %s", s.Name.V, r.what)
+			switch found, ok := b.runbooks[r.name.V]; {
+			case !ok:
+				l.log.Add(r.name.Place, "%s: there is no runbook %q%s", where, r.name.V, yamldoc.Meant(r.name.V, names))
+			case found.System != s.Name.V:
+				l.log.Add(r.name.Place, "%s: runbook %s is for system %s (%s); name one for %s", where, r.name.V, found.System, found.Declared.System.Place, s.Name.V)
+			}
+		}
+	}
+}
+
+func (l *loading) readScenarios(b *Bundle) {
+	seen := map[string]yamldoc.Place{}
+	for _, doc := range l.scenarios {
+		s := b.read(doc, l.catalog)
+		if first, ok := seen[s.info.Name]; ok && s.file.Name.Set {
+			l.log.Add(s.file.Name.Place, "scenario %s is there twice, first at %s; give each its own name", s.info.Name, first)
+			continue
+		}
+		seen[s.info.Name] = s.file.Name.Place
+		b.compile(l.log, s, s.info.Depth)
+		b.scenarios = append(b.scenarios, s)
+	}
+	slices.SortFunc(b.scenarios, func(x, y *declared) int { return strings.Compare(x.info.Name, y.info.Name) })
+}
+
+// owners finds which systems use a target: by their probes and checks, and by the
+// runbooks for them.
+func owners(b *Bundle) map[string][]string {
+	out := map[string][]string{}
+	add := func(system string, targets []string) {
+		for _, t := range targets {
+			if !slices.Contains(out[t], system) {
+				out[t] = append(out[t], system)
+			}
+		}
+	}
+	for _, s := range b.estate.Systems {
+		for _, p := range s.Probes {
+			add(s.Name, p.Targets)
+		}
+		if s.SingleWriter != nil {
+			add(s.Name, s.SingleWriter.Targets)
+		}
+	}
+	for _, r := range b.runbooks {
+		for _, step := range r.Steps {
+			add(r.System, step.Targets)
+			for _, u := range step.Undo {
+				add(r.System, u.Targets)
+			}
+		}
+	}
+	for t := range out {
+		slices.Sort(out[t])
+	}
+	return out
+}

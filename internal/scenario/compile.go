@@ -1,0 +1,273 @@
+package scenario
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+const (
+	// maxPlan bounds a compiled plan: the engine refuses workflow inputs above 2 MiB.
+	maxPlan = 1_800_000
+	// maxSteps bounds the steps of one run.
+	maxSteps = 5000
+)
+
+// Compile returns the sealed plan of a scenario at a depth; "" is the depth of the
+// file. At depth real nothing is injected, nobody is simulated, and at least one
+// person besides the requester approves. The error is Mistakes when the scenario can't
+// run at that depth.
+func (b *Bundle) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	var names []string
+	for _, s := range b.scenarios {
+		if s.info.Name != name {
+			names = append(names, s.info.Name)
+			continue
+		}
+		if depth == "" {
+			depth = s.info.Depth
+		}
+		if !slices.Contains(run.Depths(), depth) {
+			return plan.Plan{}, fmt.Errorf("there is no depth %q; there are tabletop, walkthrough, isolated, live and real", depth)
+		}
+		log := &yamldoc.Log{}
+		p := b.compile(log, s, depth)
+		if err := log.Mistakes().Err(); err != nil {
+			return plan.Plan{}, err
+		}
+		return p, nil
+	}
+	return plan.Plan{}, fmt.Errorf("there is no scenario %q%s", name, yamldoc.Meant(name, names))
+}
+
+// compiling is the making of one plan.
+type compiling struct {
+	*Bundle
+	log   *yamldoc.Log
+	from  *declared
+	depth run.Depth
+	out   plan.Plan
+	uses  map[string]bool // targets
+	steps int
+}
+
+func (b *Bundle) compile(log *yamldoc.Log, s *declared, depth run.Depth) plan.Plan {
+	c := &compiling{Bundle: b, log: log, from: s, depth: depth, uses: map[string]bool{}}
+	c.out = plan.Plan{Format: plan.Format, Scenario: s.plan}
+	c.out.Scenario.Depth = depth
+	if depth == run.Real {
+		c.out.Scenario.Injects, c.out.Scenario.Simulate = nil, nil
+		c.out.Scenario.Approvals = max(1, c.out.Scenario.Approvals)
+	}
+	c.systems()
+	c.runbooks()
+	c.injects()
+	c.estate()
+	c.size()
+	return c.out
+}
+
+// systems takes those of the scenario, in priority order: band, then RTO, then name;
+// without an RTO last.
+func (c *compiling) systems() {
+	for _, name := range c.from.info.Systems {
+		s, decl, ok := c.Bundle.estate.System(name)
+		if !ok {
+			continue // noted when the scenario was read
+		}
+		if c.effective() && !estate.Drills(*s, c.depth) {
+			c.log.Add(c.place(name), "system %s may not be touched by a drill of depth %s, only %s (%s); choose one of these depths, or add %s to its drillable",
+				name, c.depth, estate.DepthsOf(*s), decl.Place, c.depth)
+		}
+		if s.Failover == "" && s.InPlace == "" && (c.effective() || c.depth == run.Real) {
+			c.log.Add(c.place(name), "system %s has no runbook that recovers it (%s); add runbooks: {failover: ...} or {in_place: ...}", name, decl.Place)
+		}
+		if s.Failover != "" && s.Failback == "" && c.out.Scenario.Failback == run.PolicyReturn {
+			c.log.Add(c.place(name), "system %s has a failover runbook and no way home (%s); add runbooks: {failback: ...}, or write failback: stay in the scenario",
+				name, decl.Runbooks.Failover.Place)
+		}
+		c.out.Systems = append(c.out.Systems, *s)
+	}
+	slices.SortStableFunc(c.out.Systems, func(a, b plan.System) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Name, b.Name))
+	})
+	for _, s := range c.out.Systems {
+		for _, p := range s.Probes {
+			c.use(p.Targets)
+		}
+		if s.SingleWriter != nil {
+			c.use(s.SingleWriter.Targets)
+		}
+	}
+}
+
+// rank orders systems: the RTO does, since bands follow from it.
+func rank(s plan.System) run.Duration {
+	if s.Objective.RTO == nil {
+		return 1<<63 - 1
+	}
+	return *s.Objective.RTO
+}
+
+// effective reports whether a drill of this depth changes anything.
+func (c *compiling) effective() bool { return c.depth == run.IsolatedRun || c.depth == run.Live }
+
+// place is where the scenario names a system.
+func (c *compiling) place(system string) yamldoc.Place {
+	for _, s := range c.from.file.Systems {
+		if s.V == system {
+			return s.Place
+		}
+	}
+	return c.from.file.Place
+}
+
+func (c *compiling) use(targets []string) {
+	for _, t := range targets {
+		c.uses[t] = true
+	}
+}
+
+func (c *compiling) runbooks() {
+	var names []string
+	for _, s := range c.out.Systems {
+		for _, name := range []string{s.Failover, s.InPlace, s.Failback} {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		r, ok := c.Bundle.runbooks[name]
+		if !ok {
+			continue // noted with the system
+		}
+		c.out.Runbooks = append(c.out.Runbooks, c.relative(r.Runbook))
+		c.steps += len(r.Steps)
+		for i, step := range r.Steps {
+			c.use(step.Targets)
+			decl := r.Declared.Steps[i]
+			where := "step " + step.ID
+			c.allowed(decl.Uses.Place, where, r.System, step.Uses, step.Effect, step.Targets)
+			for j, u := range step.Undo {
+				c.use(u.Targets)
+				c.allowed(decl.Undo[j].Uses.Place, where+": undo", r.System, u.Uses, u.Effect, u.Targets)
+			}
+		}
+	}
+	if c.steps > maxSteps {
+		c.log.Add(c.from.file.Place, "scenario %s has %d steps in its runbooks; the most for one run is %d: split it into scenarios", c.from.info.Name, c.steps, maxSteps)
+	}
+}
+
+// allowed holds the two rules that keep a drill in its bounds: its depth allows the
+// effect, and every system that uses the target is marked drillable at that depth.
+func (c *compiling) allowed(at yamldoc.Place, where, system, uses string, effect run.Effect, targets []string) {
+	if !c.effective() || effect == "" {
+		return
+	}
+	if !c.depth.Allows(effect) {
+		c.log.Add(at, "%s: %s has the effect %s, which depth %s of scenario %s does not allow for system %s; choose depth live, or an action with effect isolated",
+			where, uses, effect, c.depth, c.from.info.Name, cmp.Or(system, "(none)"))
+	}
+	if !effect.Once() {
+		return
+	}
+	for _, t := range targets {
+		for _, owner := range c.owners[t] {
+			s, decl, ok := c.Bundle.estate.System(owner)
+			if owner == system || !ok || estate.Drills(*s, c.depth) {
+				continue
+			}
+			c.log.Add(at, "%s: %s would change target %s, which system %s uses too, and no drill of depth %s may touch that one (%s); use another target, or add %s to its drillable",
+				where, uses, t, owner, c.depth, decl.Place, c.depth)
+		}
+	}
+}
+
+func (c *compiling) injects() {
+	for i := range c.out.Scenario.Injects {
+		if i == 0 {
+			c.out.Scenario.Injects = slices.Clone(c.out.Scenario.Injects)
+		}
+		step := &c.out.Scenario.Injects[i]
+		step.Line = c.line(step.Line)
+		decl := c.from.injects[i]
+		where := "inject " + step.ID
+		c.use(step.Targets)
+		c.allowed(decl.Uses.Place, where, step.Starts, step.Uses, step.Effect, step.Targets)
+		for j, u := range step.Undo {
+			c.use(u.Targets)
+			c.allowed(decl.Undo[j].Uses.Place, where+": undo", step.Starts, u.Uses, u.Effect, u.Targets)
+		}
+	}
+}
+
+// estate keeps the targets that the plan uses and leaves the others out.
+func (c *compiling) estate() {
+	c.out.Estate = c.Bundle.estate.Estate
+	c.out.Estate.Targets = nil
+	for _, t := range c.Bundle.estate.Targets {
+		if c.uses[t.Name] {
+			c.out.Estate.Targets = append(c.out.Estate.Targets, t)
+		}
+	}
+	for i, s := range c.out.Systems {
+		if s.SingleWriter != nil {
+			step := *s.SingleWriter
+			step.Line = c.line(step.Line)
+			c.out.Systems[i].SingleWriter = &step
+		}
+	}
+}
+
+// relative names the steps' places as seen from the folder: the same files give the
+// same plan wherever they lie.
+func (c *compiling) relative(r plan.Runbook) plan.Runbook {
+	r.Steps = slices.Clone(r.Steps)
+	for i := range r.Steps {
+		r.Steps[i].Line = c.line(r.Steps[i].Line)
+	}
+	return r
+}
+
+func (c *compiling) line(shown string) string {
+	for _, root := range c.roots {
+		if rest, ok := strings.CutPrefix(shown, root); ok {
+			return rest
+		}
+	}
+	return shown
+}
+
+func (c *compiling) size() {
+	if c.log.Len() > 0 {
+		return
+	}
+	err := c.out.Seal()
+	if err == nil {
+		var b []byte
+		if b, err = json.Marshal(c.out); err == nil && len(b) > maxPlan {
+			err = fmt.Errorf("%.1f MB, and a plan may have at most %.1f MB; recover fewer systems in one scenario, or move long texts out of the runbooks", float64(len(b))/1e6, maxPlan/1e6)
+		}
+	}
+	if err != nil {
+		c.log.Add(c.from.file.Place, "scenario %s: its plan can't be frozen: %v", c.from.info.Name, err)
+	}
+}
+
+// AsMistakes returns the mistakes behind an error of Compile.
+func AsMistakes(err error) (Mistakes, bool) {
+	var m Mistakes
+	ok := errors.As(err, &m)
+	return m, ok
+}

@@ -1,0 +1,97 @@
+package scenario
+
+import (
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/runbook"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+type (
+	text     = yamldoc.Value[string]
+	number   = yamldoc.Value[int]
+	duration = yamldoc.Value[run.Duration]
+)
+
+// File is a Scenario as people write it.
+type File struct {
+	yamldoc.Place
+	Kind       text                 `json:"kind" help:"Scenario." enum:"Scenario"`
+	Name       text                 `json:"name" help:"Name of the scenario." is:"name"`
+	Title      yamldoc.Text         `json:"title" help:"As people call it." default:""`
+	Hazard     text                 `json:"hazard" help:"Class of event; it sets the phases." enum:"disaster,security-incident,pandemic"`
+	Depth      text                 `json:"depth" help:"How far a drill goes: talked through, read step by step, in places made for it, or on the real systems. The real thing is started by muster activate, never by a file." enum:"tabletop,walkthrough,isolated,live"`
+	SitesLost  []text               `json:"sites_lost" help:"Sites that the event takes away." is:"name" default:""`
+	Systems    []text               `json:"systems" help:"Systems to be recovered." is:"name"`
+	Phases     []text               `json:"phases" help:"The phases, in order; without this list those of the hazard." enum:"activation,safety_check,muster,site_inspection,communications,damage_assessment,containment,recovery_decision,recovery,verification,completion,failback,closing" default:""`
+	Quorum     yamldoc.Dict[number] `json:"quorum" help:"How many people of which role must be there." min:"1" max:"1000" default:""`
+	MusterAt   text                 `json:"muster_place" help:"Where people muster; for a pandemic the first online place unless said, else the first place." is:"name" default:""`
+	Safety     Safety               `json:"safety" help:"How long people are waited for. Nobody's silence blocks a run." default:""`
+	Decision   Decision             `json:"decision" help:"Who decides on the recovery." default:""`
+	Approvals  number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." min:"0" max:"10" default:"1"`
+	Injects    []Inject             `json:"injects" help:"What the drill does to make it happen. The real thing has none: they are left out then." item:"inject" default:""`
+	Failback   text                 `json:"failback" help:"Whether the systems go home in the same run." enum:"return,stay" default:"return"`
+	Hold       duration             `json:"hold" help:"How long service must hold to count as restored." default:"30s"`
+	Baseline   duration             `json:"baseline" help:"How long service must be seen before the first inject." default:"5s"`
+	DetectWait duration             `json:"detect_wait" help:"How long to wait for a probe to see the event." default:"2m"`
+	VerifyWait duration             `json:"verify_wait" help:"How long service may take to come back after the last step." default:"5m"`
+	FailWait   duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person." default:"30m"`
+	People     People               `json:"people" help:"Who answers for the people." default:""`
+	Schedule   *Schedule            `json:"schedule" help:"When the drill runs by itself." default:""`
+}
+
+// Safety bounds the waiting for people.
+type Safety struct {
+	Remind duration `json:"remind" help:"The silent are reminded this often; deputies are called at the first reminder." default:"5m"`
+	Within duration `json:"within" help:"The safety check ends then at the latest." default:"30m"`
+	Muster duration `json:"muster" help:"The muster ends then at the latest." default:"30m"`
+	Task   duration `json:"task" help:"Each other phase of people ends then at the latest." default:"30m"`
+}
+
+// Decision says who decides, and what happens when nobody does.
+type Decision struct {
+	By     text     `json:"by" help:"Role that decides." is:"name" default:"commander"`
+	Within duration `json:"within" help:"Time for the decision." default:"10m"`
+	Rule   text     `json:"rule" help:"What decides after that time: the rule, by the estimates; or wait, which goes on reminding." enum:"alternate-site-when-rto-at-risk,wait" default:"alternate-site-when-rto-at-risk"`
+}
+
+// Inject is something the drill does.
+type Inject struct {
+	yamldoc.Place
+	ID      text           `json:"id" help:"Name of the inject; inject-1 and so on unless said." is:"name" default:""`
+	Title   yamldoc.Text   `json:"title" help:"As people call it." default:""`
+	At      duration       `json:"at" help:"When, counted from the end of the baseline." default:"0s"`
+	Site    text           `json:"site" help:"Site whose worker does it; that of its only target unless said, else the control site." is:"name" default:""`
+	Uses    text           `json:"uses" help:"The action, as in postgres.kill."`
+	With    yamldoc.Raw    `json:"with" help:"The action's parameters." default:""`
+	Timeout duration       `json:"timeout" help:"How long it may take." default:"1m"`
+	Queue   duration       `json:"queue_timeout" help:"How long to wait for a worker of the site." default:"30s"`
+	Undo    []runbook.Undo `json:"undo" help:"What puts it back: one action, or several run in order." single:"true" item:"undo" default:""`
+	Starts  text           `json:"starts" help:"System whose RTO clock it starts, or none; unless said, the one system of the scenario whose targets it hits." is:"name" default:""`
+}
+
+// People says who answers for the people.
+type People struct {
+	Simulate *Simulate `json:"simulate" help:"The engine answers for everybody, and the report says so." default:""`
+}
+
+// Simulate makes the engine answer for people.
+type Simulate struct {
+	After  duration `json:"after" help:"How long an answer takes at least." default:"1s"`
+	Spread duration `json:"spread" help:"How much longer it may take, by person." default:"2s"`
+	Silent []text   `json:"silent" help:"People who never answer." is:"name" default:""`
+}
+
+// Schedule says when a drill runs by itself.
+type Schedule struct {
+	yamldoc.Place
+	Quarterly Quarterly `json:"quarterly" help:"Once a quarter."`
+}
+
+// Quarterly is one day in each quarter.
+type Quarterly struct {
+	Month   number `json:"month" help:"Month of the quarter." min:"1" max:"3"`
+	Weekday text   `json:"weekday" help:"Day of the week." enum:"monday,tuesday,wednesday,thursday,friday,saturday,sunday"`
+	Week    number `json:"week" help:"Which one of that weekday in the month." min:"1" max:"4"`
+	At      text   `json:"at" help:"Time of day in quotes, as in \"14:00\"."`
+	Zone    text   `json:"zone" help:"Time zone; the estate's unless said." default:""`
+}

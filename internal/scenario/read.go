@@ -1,0 +1,316 @@
+package scenario
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/params"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/runbook"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+// Timetable says when a drill runs by itself: once a quarter, on the Week-th Weekday
+// of its Month-th month, at At (15:04) in Zone.
+type Timetable struct {
+	Month   int          `json:"month"`
+	Weekday time.Weekday `json:"weekday"` // 0 is Sunday
+	Week    int          `json:"week"`
+	At      string       `json:"at"`
+	Zone    string       `json:"zone"`
+}
+
+// declared is a scenario as its file says it, with what does not depend on the depth.
+type declared struct {
+	file File
+	info Info
+	plan plan.Scenario
+	// injects holds the places of plan.Injects, by index.
+	injects []Inject
+}
+
+// read checks a Scenario against the estate.
+func (b *Bundle) read(doc document, catalog Catalog) *declared {
+	d := doc.dec
+	s := &declared{}
+	d.Decode("", doc.root, &s.file)
+	f := &s.file
+	s.info = Info{Name: f.Name.V, Title: f.Title.Text, Hazard: run.Hazard(f.Hazard.V), Depth: run.Depth(f.Depth.V), File: d.File}
+	if s.info.Title == (plan.Text{}) {
+		s.info.Title.EN = f.Name.V
+	}
+	s.plan = plan.Scenario{
+		Name: s.info.Name, Title: s.info.Title, Hazard: s.info.Hazard,
+		Safety:    plan.SafetyRules{Remind: f.Safety.Remind.V, Within: f.Safety.Within.V, Muster: f.Safety.Muster.V, Task: f.Safety.Task.V},
+		Decision:  plan.DecisionRule{By: f.Decision.By.V, Within: f.Decision.Within.V, Rule: f.Decision.Rule.V},
+		Approvals: f.Approvals.V, Failback: f.Failback.V, Hold: f.Hold.V, Baseline: f.Baseline.V,
+		DetectWait: f.DetectWait.V, VerifyWait: f.VerifyWait.V, FailWait: f.FailWait.V,
+	}
+	r := &reading{Decoder: d, bundle: b, catalog: catalog, out: s}
+	r.scope()
+	r.phases()
+	r.people()
+	r.waits()
+	r.injects()
+	r.schedule()
+	return s
+}
+
+type reading struct {
+	*yamldoc.Decoder
+	bundle  *Bundle
+	catalog Catalog
+	out     *declared
+}
+
+// scope reads what is lost and what is to be recovered.
+func (r *reading) scope() {
+	f, e, out := &r.out.file, r.bundle.estate, &r.out.plan
+	for _, site := range f.SitesLost {
+		e.Site(r.Decoder, "sites_lost", site)
+		if site.Set && site.V == e.Control {
+			r.Log.Add(site.Place, "sites_lost: the control plane runs at %s and would be lost with it; set the estate's control to another site", site.V)
+		}
+		if !slices.Contains(out.SitesLost, site.V) {
+			out.SitesLost = append(out.SitesLost, site.V)
+		}
+	}
+	slices.Sort(out.SitesLost)
+	if f.Name.Set && len(f.Systems) == 0 {
+		r.Log.Add(f.Place, "scenario %s recovers no system; name at least one in systems%s", f.Name.V, yamldoc.Meant("", e.SystemNames()))
+	}
+	for _, name := range f.Systems {
+		estate.Known(r.Decoder, "systems", "system", name, e.SystemNames())
+		if slices.Contains(r.out.info.Systems, name.V) {
+			r.Log.Add(name.Place, "systems: %s is there twice; keep one", name.V)
+			continue
+		}
+		r.out.info.Systems = append(r.out.info.Systems, name.V)
+	}
+	slices.Sort(r.out.info.Systems)
+}
+
+func (r *reading) phases() {
+	f, out := &r.out.file, &r.out.plan
+	if len(f.Phases) == 0 {
+		out.Phases = run.Phases(out.Hazard)
+		return
+	}
+	all := run.Phases(run.Disaster)
+	last := -1
+	for _, p := range f.Phases {
+		at := slices.Index(all, run.Phase(p.V))
+		switch {
+		case !p.Set:
+			continue
+		case slices.Contains(out.Phases, run.Phase(p.V)):
+			r.Log.Add(p.Place, "phases: %s is there twice; keep one", p.V)
+			continue
+		case at < last:
+			r.Log.Add(p.Place, "phases: %s comes before %s; put them in order", p.V, all[last])
+		}
+		last = max(last, at)
+		out.Phases = append(out.Phases, run.Phase(p.V))
+	}
+	has := func(p run.Phase) bool { return slices.Contains(out.Phases, p) }
+	need := func(p run.Phase, why string) {
+		if !has(p) {
+			r.Log.Add(f.Phases[0].Place, "phases: %s is missing: %s", p, why)
+		}
+	}
+	need(run.Activation, "every run begins with it")
+	need(run.Closing, "every run ends with it")
+	if has(run.Recovery) {
+		need(run.RecoveryDecision, "recovery follows a decision")
+		need(run.Verification, "without it nothing shows that service is back")
+		if out.Failback == run.PolicyReturn {
+			need(run.Failback, "failback: return needs it; or write failback: stay")
+		}
+	}
+}
+
+func (r *reading) people() {
+	f, e, out := &r.out.file, r.bundle.estate, &r.out.plan
+	for _, q := range f.Quorum {
+		e.Role(r.Decoder, "quorum", q.Key)
+		if have := len(e.InRole(q.Key.V)); q.Value.Set && have > 0 && q.Value.V > have {
+			r.Log.Add(q.Value.Place, "quorum: %d with the role %s are asked for, and the estate has %d; lower it, or give the role to more people", q.Value.V, q.Key.V, have)
+		}
+		out.Quorum = append(out.Quorum, plan.RoleCount{Role: q.Key.V, Count: q.Value.V})
+	}
+	slices.SortFunc(out.Quorum, func(a, b plan.RoleCount) int { return strings.Compare(a.Role, b.Role) })
+	by := f.Decision.By
+	if by.Set {
+		e.Role(r.Decoder, "decision: by", by)
+	} else if !slices.Contains(e.Roles, by.V) {
+		r.Log.Add(f.Place, "decision: nobody has the role commander, which decides unless said; add decision: {by: ROLE}%s", yamldoc.Meant("", e.Roles))
+	}
+	estate.Known(r.Decoder, "muster_place", "muster place", f.MusterAt, e.PlaceNames())
+	out.Place = f.MusterAt.V
+	if out.Place == "" {
+		out.Place = firstPlace(e.Places, out.Hazard)
+	}
+	if s := f.People.Simulate; s != nil {
+		out.Simulate = &plan.Simulate{After: s.After.V, Spread: s.Spread.V}
+		for _, id := range s.Silent {
+			estate.Known(r.Decoder, "people: simulate: silent", "person", id, e.PersonIDs())
+			out.Simulate.Silent = append(out.Simulate.Silent, id.V)
+		}
+		slices.Sort(out.Simulate.Silent)
+	}
+}
+
+// firstPlace is the muster place of a scenario that names none.
+func firstPlace(places []plan.Place, h run.Hazard) string {
+	for _, p := range places {
+		if h != run.Pandemic || p.Online {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// waits refuses spans that would end a phase before it begins.
+func (r *reading) waits() {
+	f := &r.out.file
+	for _, w := range []struct {
+		name string
+		span duration
+	}{{"safety: remind", f.Safety.Remind}, {"safety: within", f.Safety.Within}, {"safety: muster", f.Safety.Muster}, {"safety: task", f.Safety.Task},
+		{"decision: within", f.Decision.Within}, {"detect_wait", f.DetectWait}, {"verify_wait", f.VerifyWait}, {"fail_wait", f.FailWait}} {
+		if w.span.Set && w.span.V == 0 {
+			r.Log.Add(w.span.Place, "%s: 0s leaves no time at all; write a span, or leave it out for the usual one", w.name)
+		}
+	}
+	if f.Hold.Set && f.VerifyWait.V > 0 && f.Hold.V >= f.VerifyWait.V {
+		r.Log.Add(f.Hold.Place, "hold: %s is not shorter than verify_wait, %s; service could never be proven", f.Hold.V, f.VerifyWait.V)
+	}
+}
+
+func (r *reading) injects() {
+	f, e := &r.out.file, r.bundle.estate
+	check := &params.Checker{Decoder: r.Decoder, Target: e.Target, Targets: e.TargetNames, Scope: expr.NewScope(nil)}
+	seen := map[string]yamldoc.Place{}
+	for i, in := range f.Injects {
+		step := plan.Step{ID: in.ID.V, Title: in.Title.Text, Uses: in.Uses.V, Site: in.Site.V, After: in.At.V,
+			Timeout: in.Timeout.V, Queue: in.Queue.V, Line: estate.Line(in.Place)}
+		if step.ID == "" {
+			step.ID = fmt.Sprintf("inject-%d", i+1)
+		}
+		where := "inject " + step.ID
+		if first, ok := seen[step.ID]; ok {
+			r.Log.Add(in.Place, "%s is there twice, first in line %d; give each its own id", where, first.Line)
+		}
+		seen[step.ID] = in.Place
+		for _, t := range []duration{in.Timeout, in.Queue} {
+			if t.Set && t.V == 0 {
+				r.Log.Add(t.Place, "%s: 0s leaves it no time; leave it out for the usual one", where)
+			}
+		}
+		e.Site(r.Decoder, where+": site", in.Site)
+		a, ok := params.Uses(r.Decoder, where, in.Uses, r.catalog)
+		if !ok {
+			continue
+		}
+		if a.Doc.Human || a.Doc.Probe {
+			r.Log.Add(in.Uses.Place, "%s: %s can't be injected: an inject is what the drill itself does", where, a.ID)
+			continue
+		}
+		got := check.Fields(where+": with", in.With.Node, in.Place, a.Fields)
+		step.With, step.Targets = got.JSON, got.Targets
+		step.Effect, step.Repeatable, step.CanLook = a.Doc.Effect, a.Doc.Repeatable, a.CanLook()
+		if step.Site == "" {
+			step.Site = r.siteOf(step.Targets)
+		}
+		step.Starts = r.starts(where, in, step)
+		for _, u := range in.Undo {
+			if undo, ok := runbook.ReadUndo(check, r.catalog, e, where, u, step.Site); ok {
+				step.Undo = append(step.Undo, undo)
+			}
+		}
+		r.out.plan.Injects = append(r.out.plan.Injects, step)
+		r.out.injects = append(r.out.injects, in)
+	}
+}
+
+// siteOf is the site of the only target of an inject: who stops a server must be
+// where it is.
+func (r *reading) siteOf(targets []string) string {
+	if found := r.bundle.estate.TargetsNamed(targets); len(found) == 1 {
+		return found[0].Site
+	}
+	return r.bundle.estate.Control
+}
+
+// starts finds the system whose RTO clock an inject starts.
+func (r *reading) starts(where string, in Inject, step plan.Step) string {
+	e := r.bundle.estate
+	if in.Starts.Set {
+		if in.Starts.V == "none" {
+			return ""
+		}
+		estate.Known(r.Decoder, where+": starts", "system", in.Starts, e.SystemNames())
+		if _, _, ok := e.System(in.Starts.V); ok && !slices.Contains(r.out.info.Systems, in.Starts.V) {
+			r.Log.Add(in.Starts.Place, "%s: starts the clock of %s, which the scenario does not recover; add it to systems, or write starts: none", where, in.Starts.V)
+		}
+		return in.Starts.V
+	}
+	if !step.Effect.Once() {
+		return ""
+	}
+	var users, home []string
+	for _, name := range r.out.info.Systems {
+		s, _, ok := e.System(name)
+		if !ok {
+			continue
+		}
+		for _, t := range e.TargetsNamed(step.Targets) {
+			if slices.Contains(r.bundle.owners[t.Name], name) && !slices.Contains(users, name) {
+				users = append(users, name)
+			}
+			if t.Site == s.Home && slices.Contains(users, name) && !slices.Contains(home, name) {
+				home = append(home, name)
+			}
+		}
+	}
+	if len(users) > 1 {
+		users = home
+	}
+	if len(users) != 1 {
+		r.Log.Add(in.Place, "%s: it is not clear which system's RTO clock this starts; add starts: SYSTEM, or starts: none", where)
+		return ""
+	}
+	return users[0]
+}
+
+var timeOfDay = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+
+func (r *reading) schedule() {
+	s := r.out.file.Schedule
+	if s == nil {
+		return
+	}
+	q := s.Quarterly
+	t := &Timetable{Month: q.Month.V, Week: q.Week.V, At: q.At.V, Zone: q.Zone.V}
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		if strings.EqualFold(d.String(), q.Weekday.V) {
+			t.Weekday = d
+		}
+	}
+	if q.At.Set && !timeOfDay.MatchString(q.At.V) {
+		r.Log.Add(q.At.Place, "schedule: quarterly: at: %q is not a time of day such as \"14:00\"", yamldoc.Short(q.At.V))
+	}
+	if t.Zone == "" {
+		t.Zone = r.bundle.estate.Zone
+	}
+	if _, err := time.LoadLocation(t.Zone); q.Zone.Set && (err != nil || t.Zone == "Local") {
+		r.Log.Add(q.Zone.Place, "schedule: quarterly: zone: there is no time zone %q; write one such as Asia/Tokyo", yamldoc.Short(q.Zone.V))
+	}
+	r.out.info.Schedule = t
+}
