@@ -46,8 +46,6 @@ type Options struct {
 	Log          slog.Handler
 	// LogLevel is the lowest level at which the server itself is heard.
 	LogLevel slog.Level
-	// Discard removes the files at Stop, which then ends at once: for tests.
-	Discard bool
 }
 
 // Engine is a running server.
@@ -112,12 +110,16 @@ func Start(ctx context.Context, o Options) (_ *Engine, err error) {
 func (e *Engine) Stop() error {
 	e.lock.stopping()
 	e.log.quiet.Store(true)
-	if e.opts.Discard {
-		discard(e.opts.Dir)
-		return e.lock.release()
-	}
 	e.ui.stop()
 	return errors.Join(e.server.Stop(), checkpoint(e.opts.Dir), e.lock.release())
+}
+
+// Discard removes the engine's files under its feet; the process must end then. It is
+// for tests, whose data nobody needs again.
+func (e *Engine) Discard() error {
+	e.log.quiet.Store(true)
+	discard(e.opts.Dir)
+	return nil
 }
 
 func newServer(dir string, p ports, token string, log logger) (temporal.Server, error) {

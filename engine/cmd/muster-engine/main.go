@@ -44,7 +44,7 @@ func run(args []string) error {
 	flags.StringVar(&o.Dir, "dir", "", "data directory (required)")
 	flags.IntVar(&o.Port, "port", 0, "port for clients, on loopback; 0 is the last one or any free one")
 	flags.IntVar(&o.UIPort, "ui-port", 0, "port of the web UI, on loopback; 0 is the last one or any free one")
-	flags.BoolVar(&o.Discard, "discard", false, "remove the data at the end (for tests)")
+	throwAway := flags.Bool("discard", false, "remove the data when stdin closes (for tests)")
 	flags.TextVar(&o.LogLevel, "log-level", slog.LevelWarn, "lowest level at which Temporal is heard: debug, info, warn, error")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp
@@ -57,9 +57,9 @@ func run(args []string) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go untilParentEnds(cancel)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go untilParentEnds(func() { cancel(errParentEnded) })
 
 	e, err := engine.Start(ctx, o)
 	if err != nil {
@@ -70,6 +70,9 @@ func run(args []string) error {
 	}
 	<-ctx.Done()
 	stop() // a second signal ends it at once
+	if *throwAway && errors.Is(context.Cause(ctx), errParentEnded) {
+		return e.Discard()
+	}
 
 	// What the server does not finish in time is safe: it is as after a power failure.
 	time.AfterFunc(15*time.Second, func() {
@@ -78,6 +81,8 @@ func run(args []string) error {
 	})
 	return e.Stop()
 }
+
+var errParentEnded = errors.New("stdin was closed")
 
 // untilParentEnds waits for the end of a pipe or socket on stdin. A terminal or
 // /dev/null is nobody to depend on.

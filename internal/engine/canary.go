@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	commandpb "go.temporal.io/api/command/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+const (
+	canaryNamespace = "muster-canary" // made by muster-engine; forgets a workflow after an hour
+	canaryName      = "canary"
+
+	probeEvery  = 15 * time.Second // while all is well; a failure is looked into at once
+	probeWithin = 5 * time.Second
+	// probeFailures in a row are a stall. One may be a busy machine.
+	probeFailures = 3
+)
+
+// canary starts a workflow, takes its first task as a worker would, and completes it.
+// An engine can answer every call and yet move no work on; this shows the difference.
+func canary(ctx context.Context, c client.Client, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeWithin)
+	defer cancel()
+	api := c.WorkflowService()
+	queue := &taskqueuepb.TaskQueue{Name: canaryName, Kind: enumspb.TASK_QUEUE_KIND_NORMAL}
+	if _, err := api.StartWorkflowExecution(ctx, &workflowservice.StartWorkflowExecutionRequest{
+		Namespace: canaryNamespace, WorkflowId: canaryName, RequestId: id, Identity: canaryName,
+		WorkflowType: &commonpb.WorkflowType{Name: canaryName}, TaskQueue: queue,
+		WorkflowExecutionTimeout: durationpb.New(time.Minute),
+		WorkflowIdReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIdConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING,
+	}); err != nil {
+		return fmt.Errorf("start a workflow: %w", err)
+	}
+	task, err := api.PollWorkflowTaskQueue(ctx, &workflowservice.PollWorkflowTaskQueueRequest{
+		Namespace: canaryNamespace, TaskQueue: queue, Identity: canaryName,
+	})
+	if err != nil {
+		return fmt.Errorf("wait for its first task: %w", err)
+	}
+	if len(task.GetTaskToken()) == 0 {
+		return fmt.Errorf("its first task did not come within %v", probeWithin)
+	}
+	if _, err = api.RespondWorkflowTaskCompleted(ctx, &workflowservice.RespondWorkflowTaskCompletedRequest{
+		Namespace: canaryNamespace, TaskToken: task.GetTaskToken(), Identity: canaryName,
+		Commands: []*commandpb.Command{{
+			CommandType: enumspb.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
+			Attributes: &commandpb.Command_CompleteWorkflowExecutionCommandAttributes{
+				CompleteWorkflowExecutionCommandAttributes: &commandpb.CompleteWorkflowExecutionCommandAttributes{}},
+		}},
+	}); err != nil {
+		return fmt.Errorf("complete it: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+)
+
+// Connection says how to reach an engine: the embedded one (Endpoint gives Address,
+// Namespace and Token), a Temporal cluster (Address and Namespace, TLS as it asks for),
+// or Temporal Cloud (APIKey, or TLS with a client certificate).
+type Connection struct {
+	Address   string // host:port
+	Namespace string // "" is "default"
+	Token     string // sent as a bearer token with every call
+	APIKey    string // of Temporal Cloud; TLS is then on
+	// TLS is nil for none. A secret is sent without TLS to this machine only.
+	TLS     *tls.Config
+	Log     *slog.Logger          // nil is silence
+	Metrics client.MetricsHandler // nil is none
+}
+
+// Dial connects to an engine and returns when it has answered. ctx limits the dialling
+// only. The connection comes back by itself after the engine was away.
+func Dial(ctx context.Context, c Connection) (client.Client, error) {
+	o, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := client.DialContext(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("engine at %s, namespace %s: %w; is it running, and are address, namespace and credentials right?",
+			c.Address, o.Namespace, err)
+	}
+	return cl, nil
+}
+
+// lazyClient connects at its first call.
+func lazyClient(c Connection) (client.Client, error) {
+	o, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	return client.NewLazyClient(o)
+}
+
+func (c Connection) options() (client.Options, error) {
+	o := client.Options{HostPort: c.Address, Namespace: c.Namespace, MetricsHandler: c.Metrics}
+	if o.Namespace == "" {
+		o.Namespace = client.DefaultNamespace
+	}
+	log := c.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	o.Logger = sdklog.NewStructuredLogger(log)
+	host, _, err := net.SplitHostPort(c.Address)
+	if err != nil {
+		return o, fmt.Errorf("engine address %q: %w; write host:port, such as temporal.example.com:7233", c.Address, err)
+	}
+	o.ConnectionOptions.TLS = c.TLS
+	switch {
+	case c.Token != "" && c.APIKey != "":
+		return o, errors.New("engine: both a token and an API key are given; give the one that this engine asks for")
+	case c.APIKey != "":
+		o.Credentials = client.NewAPIKeyStaticCredentials(c.APIKey)
+		if c.TLS == nil {
+			o.ConnectionOptions.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+	case c.Token != "" && c.TLS == nil && !isLoopback(host):
+		return o, fmt.Errorf("engine at %s: its token would cross the network in clear text; turn TLS on", c.Address)
+	case c.Token != "":
+		o.HeadersProvider = bearer(c.Token)
+	}
+	if isLoopback(host) {
+		// Nothing to gain from compression, and a restarted engine is met soon.
+		o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
+		b := backoff.DefaultConfig
+		b.BaseDelay, b.MaxDelay = 50*time.Millisecond, 500*time.Millisecond
+		o.ConnectionOptions.DialOptions = []grpc.DialOption{
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: b, MinConnectTimeout: 5 * time.Second}),
+		}
+	}
+	return o, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// bearer adds the token to every call.
+type bearer string
+
+func (b bearer) GetHeaders(context.Context) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+}
