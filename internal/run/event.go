@@ -308,6 +308,7 @@ const (
 	FindingCleanUp   FindingKind = "cleanup"   // undo or failback incomplete
 	FindingClock     FindingKind = "clock"     // a clock stepped
 	FindingRemark    FindingKind = "remark"    // what a person said was hard
+	FindingRecord    FindingKind = "record"    // the record has holes
 )
 
 // Finding is what a run taught. Title is made by the reader (report, board) from
