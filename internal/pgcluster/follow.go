@@ -250,3 +250,11 @@ func quote(s string) string {
 func libpq(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
+
+// OwnDir makes a directory of the service user's, closed to others.
+func (i *Instance) OwnDir(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return err
+	}
+	return i.own(path)
+}

@@ -237,3 +237,13 @@ func pause(ctx context.Context) error {
 		return nil
 	}
 }
+
+// Stopping reports whether the server is on its way down by its own word.
+func (i *Instance) Stopping() bool {
+	lines, err := i.pidFile()
+	if err != nil || len(lines) < 8 {
+		return false
+	}
+	_, alive, err := i.Postmaster()
+	return err == nil && alive && strings.TrimSpace(lines[7]) == "stopping"
+}

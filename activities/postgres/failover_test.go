@@ -1,0 +1,316 @@
+package postgres
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func TestFailoverByKillAndTheWayHome(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
+	ctx := as(t, "run-1")
+
+	seen, err := lookKilled(ctx, Kill{Server: tokyo})
+	wantSight(t, "a running server to kill", seen, err, plan.HoldsNot)
+	killed := must[Killed](t)(kill(ctx, Kill{Server: tokyo}))
+	if killed.At.IsZero() || time.Since(killed.At) > time.Minute || killed.Processes < 5 {
+		t.Errorf("killed = %+v", killed)
+	}
+	seen, err = lookKilled(ctx, Kill{Server: tokyo})
+	wantSight(t, "the killed server", seen, err, plan.Holds)
+	if seen.Output.(Killed) != killed {
+		t.Errorf("the look says %+v, the kill said %+v", seen.Output, killed)
+	}
+	seen, err = lookKilled(as(t, "run-2"), Kill{Server: tokyo})
+	wantSight(t, "a server that another run killed", seen, err, plan.HoldsNot)
+	_, err = kill(as(t, "run-2"), Kill{Server: tokyo})
+	wantKind(t, err, plan.ErrRefused)
+
+	fenced := must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
+	if fenced.Was != "down" || fenced.Method != "none" {
+		t.Errorf("fenced = %+v", fenced)
+	}
+	_, err = start(ctx, Start{Server: tokyo, Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+
+	seen, err = lookPromoted(ctx, Promote{Server: osaka})
+	wantSight(t, "the standby", seen, err, plan.HoldsNot)
+	up := must[Promoted](t)(promote(ctx, Promote{Server: osaka, Wait: minute}))
+	if err := p.Osaka.TryWrite(t); err != nil {
+		t.Errorf("the new primary refuses a write: %v", err)
+	}
+	t.Logf("kill to first write on the new primary: %v, fence included", time.Since(killed.At).Round(time.Millisecond))
+	if up.TimelineBefore != 1 || up.Timeline != 2 || up.LagKnown {
+		t.Errorf("promoted = %+v, want timeline 1 to 2 and a lag that nobody can know", up)
+	}
+	again := must[Promoted](t)(promote(ctx, Promote{Server: osaka, Wait: minute}))
+	if again.Timeline != 2 || p.Osaka.Timeline(t) != 2 {
+		t.Errorf("promoted twice: timeline %d, want it raised once", again.Timeline)
+	}
+	seen, err = lookPromoted(ctx, Promote{Server: osaka})
+	wantSight(t, "the promoted server", seen, err, plan.Holds)
+
+	back := must[Rejoined](t)(rejoin(ctx, Rejoin{Server: tokyo, Follow: osaka, Method: "auto", Wait: minute}))
+	if back.Method != byRewind || back.Timeline != 2 {
+		t.Errorf("rejoined = %+v, want by rewind", back)
+	}
+	t.Logf("rejoined: %+v", back)
+	p.Osaka.AwaitStreaming(t, p.Tokyo)
+	seen, err = lookRejoined(ctx, Rejoin{Server: tokyo, Follow: osaka})
+	wantSight(t, "the rejoined server", seen, err, plan.Holds)
+	if n := pgtest.Value[int](t, p.Tokyo, "SELECT count(*) FROM pg_replication_slots"); n != 0 {
+		t.Errorf("%d slots are left on the new standby, where they hold log back", n)
+	}
+	lag := must[Lag](t)(caughtUp(ctx, CaughtUp{Server: tokyo, Follow: osaka, Wait: minute}))
+	if lag.LagBytes != 0 {
+		t.Errorf("caught up with a lag of %d", lag.LagBytes)
+	}
+
+	home := must[Switched](t)(switchover(ctx, Switchover{From: osaka, To: tokyo, MaxLag: 1 << 20, Wait: minute}))
+	if home.Timeline != 3 || home.Method != byFollowing {
+		t.Errorf("switched = %+v, want timeline 3 without a rewind", home)
+	}
+	t.Logf("switched home: %+v", home)
+	w := must[Writers](t)(singleWriter(ctx, SingleWriter{Servers: []Target{tokyo, osaka}, Expect: "tokyo", Wait: minute}))
+	if w.Writer != "tokyo" {
+		t.Errorf("writer = %+v", w)
+	}
+	st := must[Status](t)(status(ctx, Inspect{Server: tokyo}))
+	if st.Role != "primary" || st.Timeline != 3 || len(st.Standbys) != 1 || st.Standbys[0].Name != "osaka" || len(st.Slots) != 1 || st.Slots[0].Name != "muster_osaka" {
+		t.Errorf("status of tokyo = %+v", st)
+	}
+	st = must[Status](t)(status(ctx, Inspect{Server: osaka}))
+	if st.Role != "standby" || st.Timeline != 3 || !st.Streaming || len(st.Slots) != 0 {
+		t.Errorf("status of osaka = %+v", st)
+	}
+}
+
+func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
+	ctx := as(t, "run-1")
+
+	p.Tokyo.Freeze(t)
+	frozen := time.Now()
+	_, err := promote(ctx, Promote{Server: osaka, Wait: minute})
+	wantKind(t, err, plan.ErrRefused) // hung is not gone
+	_, err = singleWriter(ctx, SingleWriter{Servers: []Target{tokyo, osaka}, Wait: run.Duration(time.Second)})
+	wantKind(t, err, "plain") // and silent is not read-only
+	_, err = stop(ctx, Stop{Server: tokyo, Mode: "fast", Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+
+	seen, err := lookFenced(ctx, Fence{Server: tokyo})
+	wantSight(t, "the frozen server", seen, err, plan.HoldsNot)
+	fenced := must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
+	if fenced.Was != "frozen" || fenced.Method != "killed" {
+		t.Errorf("fenced = %+v", fenced)
+	}
+	seen, err = lookFenced(ctx, Fence{Server: tokyo})
+	wantSight(t, "the fenced server", seen, err, plan.Holds)
+	must[Promoted](t)(promote(ctx, Promote{Server: osaka, Wait: minute}))
+	if err := p.Osaka.TryWrite(t); err != nil {
+		t.Errorf("the new primary refuses a write: %v", err)
+	}
+	t.Logf("freeze to first write: %v, with the refusals on the way", time.Since(frozen).Round(time.Millisecond))
+
+	// Somebody who knows nothing of muster starts the old primary.
+	p.Tokyo.StartServer(t)
+	if err := p.Tokyo.TryWrite(t); pglink.Code(err) != pglink.CodeReadOnly {
+		t.Errorf("write on the fenced server = %v, want it read-only", err)
+	}
+	seen, err = lookFenced(ctx, Fence{Server: tokyo})
+	wantSight(t, "the fenced server, started", seen, err, plan.Holds)
+	if w := must[Writers](t)(singleWriter(ctx, SingleWriter{Servers: []Target{tokyo, osaka}, Wait: minute})); w.Writer != "osaka" {
+		t.Errorf("writer = %+v", w)
+	}
+	// It holds what osaka lacks, and ran as a standby meanwhile: still it is rewound.
+	back := must[Rejoined](t)(rejoin(ctx, Rejoin{Server: tokyo, Follow: osaka, Method: "auto", Wait: minute}))
+	t.Logf("rejoined: %+v", back)
+	p.Osaka.AwaitStreaming(t, p.Tokyo)
+	must[Started](t)(start(ctx, Start{Server: tokyo, Wait: minute})) // its fence is gone
+}
+
+func TestPromoteIsRefused(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	_, err := promote(as(t, "run-1"), Promote{Server: p.Osaka.Target, Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+	if err == nil || !strings.Contains(err.Error(), "fence it first") {
+		t.Errorf("promoting beside a writing primary = %v", err)
+	}
+	if got := pgtest.Value[bool](t, p.Osaka, "SELECT pg_is_in_recovery()"); !got {
+		t.Fatal("osaka was promoted in spite of the refusal")
+	}
+}
+
+func TestPromoteSaysWhenItIsTooFarBehind(t *testing.T) {
+	p := pgtest.StartPairWith(t, map[string]string{"wal_retrieve_retry_interval": "1h"})
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	ctx := as(t, "run-1")
+	// The receiver ends and is not started again for an hour: osaka stays behind.
+	p.Tokyo.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
+	p.Tokyo.Exec(t, "CREATE TABLE late AS SELECT g FROM generate_series(1, 10000) g")
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
+	p.Tokyo.StartServer(t) // read-only, and can say how far it had come
+	_, err := promote(ctx, Promote{Server: p.Osaka.Target, MaxLag: 1024, Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+	if err == nil || !strings.Contains(err.Error(), "behind the old primary") {
+		t.Errorf("promote = %v", err)
+	}
+	out := must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, MaxLag: 1 << 30, Wait: minute}))
+	if !out.LagKnown || out.LagBytes < 100_000 {
+		t.Errorf("promoted = %+v, want the lag known, of some 100 kB", out)
+	}
+}
+
+func TestTwoWritersAreFound(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	both := SingleWriter{Servers: []Target{p.Tokyo.Target, p.Osaka.Target}, Wait: minute}
+	_, err := singleWriter(as(t, "r"), both)
+	wantKind(t, err, plan.ErrFinding)
+	if err == nil || !strings.Contains(err.Error(), "tokyo and osaka") {
+		t.Errorf("two writers = %v", err)
+	}
+	p.Tokyo.Kill9(t)
+	if w := must[Writers](t)(singleWriter(as(t, "r"), both)); w.Writer != "osaka" || w.Servers[0].State != notThere {
+		t.Errorf("writers = %+v", w)
+	}
+	both.Expect = "tokyo"
+	_, err = singleWriter(as(t, "r"), both)
+	wantKind(t, err, plan.ErrFinding)
+	p.Osaka.Kill9(t)
+	_, err = singleWriter(as(t, "r"), both)
+	wantKind(t, err, plan.ErrFinding)
+}
+
+func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
+	p := pgtest.StartPair(t)
+	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
+	ctx := as(t, "run-1")
+	unf := Unfence{Server: tokyo, Others: []Target{osaka}, Wait: minute}
+	_, err := unfence(ctx, unf)
+	wantKind(t, err, plan.ErrRefused)
+	fenced := must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
+	if fenced.Was != "primary" || fenced.Method != "stopped" {
+		t.Errorf("fenced = %+v", fenced)
+	}
+	_, err = unfence(as(t, "run-2"), unf)
+	wantKind(t, err, plan.ErrRefused)
+	seen, err := lookUnfenced(ctx, unf)
+	wantSight(t, "the fenced server", seen, err, plan.HoldsNot)
+	must[Started](t)(unfence(ctx, unf))
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("unfenced, it refuses a write: %v", err)
+	}
+	seen, err = lookUnfenced(ctx, unf)
+	wantSight(t, "the unfenced server", seen, err, plan.Holds)
+
+	must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	_, err = unfence(ctx, unf)
+	wantKind(t, err, plan.ErrRefused) // two primaries
+}
+
+func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
+	p := pgtest.StartPair(t)
+	away := p.Tokyo.Target
+	away.Spec.Data, away.Spec.Config = "/nowhere/data", "/nowhere/postgresql.conf"
+	_, err := fence(as(t, "r"), Fence{Server: away})
+	wantKind(t, err, plan.ErrFinding) // it takes writes
+	p.Tokyo.Kill9(t)
+	_, err = fence(as(t, "r"), Fence{Server: away})
+	wantKind(t, err, "plain") // refused connections prove nothing about tomorrow
+}
+
+func TestRejoinByBaseBackup(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
+	ctx := as(t, "run-1")
+	p.Tokyo.Kill9(t)
+	must[Promoted](t)(promote(ctx, Promote{Server: osaka, Wait: minute}))
+	_, err := rejoin(ctx, Rejoin{Server: osaka, Follow: tokyo, Method: "auto", Wait: minute})
+	if err == nil {
+		t.Error("the only primary rejoined a dead one")
+	}
+	back := must[Rejoined](t)(rejoin(ctx, Rejoin{Server: tokyo, Follow: osaka, Method: "basebackup", Wait: minute}))
+	if back.Method != byBaseBackup || back.Bytes < 1<<20 {
+		t.Errorf("rejoined = %+v", back)
+	}
+	p.Osaka.AwaitStreaming(t, p.Tokyo)
+}
+
+func TestRejoinRefusesToThrowAwayANewerTimeline(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	ctx := as(t, "run-1")
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	r := Rejoin{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Method: "auto", Wait: minute}
+	_, err := rejoin(ctx, r)
+	wantKind(t, err, plan.ErrRefused)
+	if err := p.Osaka.TryWrite(t); err != nil {
+		t.Errorf("refused, and yet osaka does not write any more: %v", err)
+	}
+	r.Discard = true
+	must[Rejoined](t)(rejoin(ctx, r))
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+}
+
+func TestRejoinRebuildsWhatCannotBeRewound(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	ctx := as(t, "run-1")
+	p.Tokyo.Kill9(t)
+	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
+	// Without its log since the last checkpoint no crash recovery and no rewind is possible.
+	if _, err := p.Tokyo.Run(ctx, nil, "pg_resetwal", "-f", "-D", p.Tokyo.Data); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeWAL(p.Tokyo.Instance); err != nil {
+		t.Fatal(err)
+	}
+	back := must[Rejoined](t)(rejoin(ctx, Rejoin{Server: p.Tokyo.Target, Follow: p.Osaka.Target, Method: "auto", Wait: minute}))
+	if back.Method != byBaseBackup {
+		t.Errorf("rejoined = %+v, want rebuilt", back)
+	}
+	p.Osaka.AwaitStreaming(t, p.Tokyo)
+}
+
+func TestOtherDatabasesAreRefused(t *testing.T) {
+	a, b := pgtest.StartPair(t), pgtest.StartPair(t)
+	ctx := as(t, "r")
+	_, err := rejoin(ctx, Rejoin{Server: b.Osaka.Target, Follow: a.Tokyo.Target, Method: "auto", Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+	_, err = switchover(ctx, Switchover{From: a.Tokyo.Target, To: b.Osaka.Target, MaxLag: 1 << 20, Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+	inside := a.Tokyo.Target
+	inside.Spec.Config = inside.Spec.Data + "/postgresql.conf"
+	_, err = stop(ctx, Stop{Server: inside, Mode: "fast", Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+	if err := a.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("a refusal did something: %v", err)
+	}
+}
+
+// removeWAL takes a server's write-ahead log away.
+func removeWAL(i *pgcluster.Instance) error {
+	files, err := filepath.Glob(filepath.Join(i.Data, "pg_wal", "0*"))
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(f))
+	}
+	return err
+}

@@ -1,0 +1,306 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Fence is the parameters of postgres.fence.
+type Fence struct {
+	Server Target `json:"server" kind:"postgres" help:"Server that must take no more writes."`
+}
+
+// Fenced is its result.
+type Fenced struct {
+	Server string    `json:"server" help:"The server that is fenced."`
+	Was    string    `json:"was" help:"What it was found as: primary, standby, frozen, hung or down."`
+	Method string    `json:"method" help:"How it was ended: stopped, killed or none."`
+	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
+}
+
+// fenceNote is the marker of a fence. Beside it, standby.signal in the data directory
+// makes every start of the server, whoever starts it, a read-only one.
+type fenceNote struct {
+	Run   string    `json:"run"`
+	Step  string    `json:"step"`
+	Token int64     `json:"token"`
+	At    time.Time `json:"at"`
+	// For is set by a switchover: the server that takes over.
+	For    string  `json:"for,omitempty"`
+	Result *Fenced `json:"result,omitempty"`
+}
+
+const fenceFile = "muster-fence.json"
+
+// fenceOf returns the server's fence; nil when it has none.
+func fenceOf(i *pgcluster.Instance) (*fenceNote, error) {
+	var f fenceNote
+	if err := kept(i, fenceFile, &f); err != nil {
+		return nil, err
+	}
+	if f.At.IsZero() {
+		return nil, nil
+	}
+	return &f, nil
+}
+
+func fence(ctx context.Context, p Fence) (Fenced, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return fenceElsewhere(ctx, p.Server, err)
+	}
+	out := Fenced{Server: p.Server.Name, Method: "none"}
+	if out.Was, err = condition(ctx, i, p.Server); err != nil {
+		return Fenced{}, err
+	}
+	// First what holds after a restart, then the server itself: the other way round,
+	// whatever watches over it could start it again in between.
+	if _, err := raise(ctx, i, ""); err != nil {
+		return Fenced{}, err
+	}
+	if out.Was != "down" && out.Was != "standby" {
+		if out.Method, err = bringDown(ctx, i, p.Server); err != nil {
+			return Fenced{}, fmt.Errorf("fence %s: %w", p.Server.Name, err)
+		}
+	}
+	if err := fenceHolds(ctx, i, p.Server); err != nil {
+		return Fenced{}, err
+	}
+	out.At = micro(time.Now())
+	f, err := fenceOf(i)
+	if err == nil && f != nil {
+		f.Result = &out
+		err = keep(i, fenceFile, f)
+	}
+	return out, err
+}
+
+// raise writes the fence's marker and makes every later start read-only. A higher
+// token's marker stays.
+func raise(ctx context.Context, i *pgcluster.Instance, to string) (*fenceNote, error) {
+	call := activities.CallFrom(ctx)
+	f := &fenceNote{Run: call.Run, Step: call.Step, Token: call.Token, At: micro(time.Now()), For: to}
+	old, err := fenceOf(i)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && old.Token > call.Token {
+		return nil, activities.Refused("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date", i.Name, old.Token, old.Run, call.Token)
+	}
+	if err := keep(i, fenceFile, f); err != nil {
+		return nil, err
+	}
+	return f, i.SignalStandby()
+}
+
+// condition says what a managed server is before it is fenced.
+func condition(ctx context.Context, i *pgcluster.Instance, t Target) (string, error) {
+	procs, err := i.Processes()
+	if err != nil {
+		return "", err
+	}
+	if len(procs) == 0 {
+		return "down", nil
+	}
+	for _, p := range procs {
+		if p.Frozen {
+			return "frozen", nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	v, err := visit(ctx, t)
+	if err != nil {
+		return "hung", nil //nolint:nilerr // it runs and does not answer: that is what it is
+	}
+	return v.role(), nil
+}
+
+// bringDown ends a server: cleanly within its stop timeout, so that what it can still
+// ship reaches the standby, and by force when it is frozen or does not obey.
+func bringDown(ctx context.Context, i *pgcluster.Instance, t Target) (string, error) {
+	pm, alive, err := i.Postmaster()
+	if err != nil {
+		return "", err
+	}
+	if alive && !pm.Frozen {
+		soon, cancel := context.WithTimeout(ctx, pglink.StopTimeout(t.Spec))
+		err := i.Stop(soon, pgcluster.Fast)
+		cancel()
+		if err == nil {
+			return "stopped", nil
+		}
+		if ctx.Err() != nil {
+			return "", err
+		}
+	}
+	hard, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if _, err := i.Kill(hard); err != nil {
+		return "", err
+	}
+	return "killed", nil
+}
+
+// fenceHolds proves the fence, or says what is missing.
+func fenceHolds(ctx context.Context, i *pgcluster.Instance, t Target) error {
+	f, err := fenceOf(i)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		return activities.Finding("server %s has no fence marker", t.Name)
+	}
+	if signalled, err := i.StandbySignalled(); err != nil {
+		return err
+	} else if !signalled {
+		return activities.Finding("server %s has a fence marker but no standby.signal in %s: it would start as a primary", t.Name, i.Data)
+	}
+	procs, err := i.Processes()
+	if err != nil || len(procs) == 0 {
+		return err
+	}
+	v, err := visit(ctx, t)
+	if err != nil {
+		return fmt.Errorf("server %s runs and does not say whether it takes writes: %w", t.Name, err)
+	}
+	if !v.Recovery || v.Pending {
+		return activities.Finding("server %s runs as a primary in spite of its fence", t.Name)
+	}
+	return nil
+}
+
+// fenceElsewhere is for a server whose processes and files are out of reach: it can
+// only be observed, and nothing short of proof passes.
+func fenceElsewhere(ctx context.Context, t Target, why error) (Fenced, error) {
+	v, err := visit(ctx, t)
+	switch {
+	case err != nil:
+		return Fenced{}, fmt.Errorf("whether %s takes writes can't be proven from here: %w (%s)", t.Name, err, text(why))
+	case v.Recovery && !v.Pending:
+		return Fenced{}, activities.Finding("server %s is read-only now, but nothing keeps it so after a restart: %s", t.Name, text(why))
+	}
+	return Fenced{}, activities.Finding("server %s takes writes and can't be fenced from here: %s", t.Name, text(why))
+}
+
+func text(err error) string {
+	var m interface{ Message() string }
+	if errors.As(err, &m) {
+		return m.Message()
+	}
+	return err.Error()
+}
+
+func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
+	i, err := managed(p.Server)
+	if err != nil { // the action itself says what can be seen from here
+		return activities.Seen{Sight: plan.HoldsNot, Detail: text(err)}, nil //nolint:nilerr // nothing was or can be done from here
+	}
+	f, err := fenceOf(i)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	call := activities.CallFrom(ctx)
+	if f == nil || f.Run != call.Run {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is not fenced by this run"}, nil
+	}
+	if err := fenceHolds(ctx, i, p.Server); err != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
+	}
+	out := Fenced{Server: p.Server.Name, Was: "down", Method: "none", At: micro(time.Now())}
+	if f.Result != nil {
+		out = *f.Result
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is fenced by this run", Output: out}, nil
+}
+
+// Unfence is the parameters of postgres.unfence.
+type Unfence struct {
+	Server Target       `json:"server" kind:"postgres" help:"Server whose fence is taken off."`
+	Others []Target     `json:"others" kind:"postgres" help:"Servers of the same database; refused when one of them takes writes or can't say." default:""`
+	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
+}
+
+func unfence(ctx context.Context, p Unfence) (Started, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return Started{}, err
+	}
+	f, err := fenceOf(i)
+	if err != nil {
+		return Started{}, err
+	}
+	run := activities.CallFrom(ctx).Run
+	switch {
+	case f == nil:
+		return Started{}, activities.Refused("server %s has no fence of muster's; start it (postgres.start) or promote it (postgres.promote)", p.Server.Name)
+	case f.Run != run:
+		return Started{}, activities.Refused("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first", p.Server.Name, f.Run, run)
+	}
+	for _, o := range p.Others {
+		v, err := visit(ctx, o)
+		switch {
+		case err == nil && !v.Recovery:
+			return Started{}, activities.Refused("%s takes writes: unfencing %s would make two primaries; use postgres.switchover or postgres.rejoin", o.Name, p.Server.Name)
+		case err == nil && v.Pending:
+			return Started{}, activities.Refused("%s is being promoted: unfencing %s would make two primaries", o.Name, p.Server.Name)
+		case err != nil && !pglink.Refused(err):
+			return Started{}, activities.Refused("cannot tell whether %s takes writes: %v", o.Name, err)
+		}
+	}
+	if _, err := bringDown(ctx, i, p.Server); err != nil { // it may run read-only
+		return Started{}, err
+	}
+	return startAsPrimary(ctx, i, p.Server, p.Wait.Std())
+}
+
+// startAsPrimary starts a fenced server that is down as a primary. Its marker goes
+// last, so that a crash in between leaves something to repeat from.
+func startAsPrimary(ctx context.Context, i *pgcluster.Instance, t Target, within time.Duration) (Started, error) {
+	if err := i.ClearStandby(); err != nil {
+		return Started{}, err
+	}
+	out, err := startAndSee(ctx, i, t, within)
+	if err != nil {
+		return out, err
+	}
+	if out.Role != "primary" {
+		return out, activities.Finding("server %s came up as a %s", t.Name, out.Role)
+	}
+	return out, i.Drop(fenceFile)
+}
+
+func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	f, err := fenceOf(i)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if f != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: "the fence of run " + f.Run + " is there"}, nil
+	}
+	v, err := visit(ctx, p.Server)
+	switch {
+	case err == nil && !v.Recovery:
+		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " accepts writes and is not fenced",
+			Output: Started{Server: p.Server.Name, Role: v.role(), Timeline: v.Timeline}}, nil
+	case err == nil:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a standby and has no fence"}, nil
+	}
+	procs, perr := i.Processes()
+	if perr == nil && len(procs) == 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, nil
+	}
+	return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
+}

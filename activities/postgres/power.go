@@ -1,0 +1,249 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Kill is the parameters of postgres.kill.
+type Kill struct {
+	Server Target `json:"server" kind:"postgres" help:"Server to kill."`
+}
+
+// Killed is its result.
+type Killed struct {
+	Server    string    `json:"server" help:"The server that was killed."`
+	At        time.Time `json:"at" help:"When the first process was killed, on the worker's clock."`
+	Processes int       `json:"processes" help:"How many processes ran before."`
+}
+
+// killNote stays beside the server, so that a look after this worker's death still
+// knows when it was.
+type killNote struct {
+	Run    string `json:"run"`
+	Step   string `json:"step"`
+	Killed Killed `json:"killed"`
+}
+
+const killFile = "muster-kill.json"
+
+func kill(ctx context.Context, p Kill) (Killed, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return Killed{}, err
+	}
+	procs, err := i.Processes()
+	if err != nil {
+		return Killed{}, err
+	}
+	if len(procs) == 0 {
+		return Killed{}, activities.Refused("server %s does not run, there is nothing to kill; start it first", p.Server.Name)
+	}
+	call := activities.CallFrom(ctx)
+	note := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now()), Processes: len(procs)}}
+	if err := keep(i, killFile, note); err != nil {
+		return Killed{}, activities.Refused("nothing was killed: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	at, err := i.Kill(ctx)
+	if err != nil {
+		return Killed{}, err
+	}
+	if !at.IsZero() {
+		note.Killed.At = micro(at)
+	}
+	if err := keep(i, killFile, note); err != nil {
+		activities.Log(ctx).Warn("the time of the kill could not be kept", "err", err)
+	}
+	return note.Killed, nil
+}
+
+func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	procs, err := i.Processes()
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if len(procs) > 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("%s runs with %d processes", p.Server.Name, len(procs))}, nil
+	}
+	var note killNote
+	call := activities.CallFrom(ctx)
+	if err := kept(i, killFile, &note); err != nil {
+		return activities.Seen{}, err
+	}
+	if note.Run == call.Run && note.Step == call.Step && note.Killed.Server != "" {
+		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " was killed by this step", Output: note.Killed}, nil
+	}
+	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is down, but this step did not kill it"}, nil
+}
+
+// Stop is the parameters of postgres.stop.
+type Stop struct {
+	Server Target       `json:"server" kind:"postgres" help:"Server to stop."`
+	Mode   string       `json:"mode" help:"fast ends sessions and ships all WAL first; immediate ends at once and recovers at the next start." default:"fast" enum:"fast,immediate"`
+	Wait   run.Duration `json:"wait" help:"How long it may take." default:"1m"`
+}
+
+// Stopped is its result.
+type Stopped struct {
+	Server string    `json:"server" help:"The server that was stopped."`
+	At     time.Time `json:"at" help:"When it was told to stop, on the worker's clock."`
+}
+
+func stop(ctx context.Context, p Stop) (Stopped, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return Stopped{}, err
+	}
+	if pm, alive, err := i.Postmaster(); err != nil {
+		return Stopped{}, err
+	} else if alive && pm.Frozen {
+		return Stopped{}, activities.Refused("server %s is frozen and can't stop by itself; use postgres.fence or postgres.kill", p.Server.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
+	defer cancel()
+	at := micro(time.Now())
+	mode := pgcluster.Fast
+	if p.Mode == string(pgcluster.Immediate) {
+		mode = pgcluster.Immediate
+	}
+	if err := i.Stop(ctx, mode); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return Stopped{}, activities.Finding("%s did not stop within %s; its log is %s", p.Server.Name, p.Wait, i.LogFile())
+		}
+		return Stopped{}, err
+	}
+	return Stopped{Server: p.Server.Name, At: at}, nil
+}
+
+func lookStopped(_ context.Context, p Stop) (activities.Seen, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	procs, err := i.Processes()
+	switch {
+	case err != nil:
+		return activities.Seen{}, err
+	case len(procs) == 0:
+		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " does not run", Output: Stopped{Server: p.Server.Name, At: micro(time.Now())}}, nil
+	case i.Stopping():
+		return activities.Seen{Sight: plan.CannotTell, Detail: p.Server.Name + " is stopping"}, nil
+	}
+	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " runs"}, nil
+}
+
+// Start is the parameters of postgres.start.
+type Start struct {
+	Server Target       `json:"server" kind:"postgres" help:"Server to start."`
+	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections." default:"1m"`
+}
+
+// Started is its result.
+type Started struct {
+	Server   string `json:"server" help:"The server that was started."`
+	Role     string `json:"role" help:"primary or standby."`
+	Timeline int    `json:"timeline" help:"Timeline it is on."`
+}
+
+func start(ctx context.Context, p Start) (Started, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return Started{}, err
+	}
+	f, err := fenceOf(i)
+	if err != nil {
+		return Started{}, err
+	}
+	if f != nil {
+		return Started{}, activities.Refused("server %s was fenced by run %s at %s; rejoin it as a standby (postgres.rejoin) or take the fence off (postgres.unfence)",
+			p.Server.Name, f.Run, f.At.Format(time.RFC3339))
+	}
+	return startAndSee(ctx, i, p.Server, p.Wait.Std())
+}
+
+// startAndSee starts a server and says what it came up as.
+func startAndSee(ctx context.Context, i *pgcluster.Instance, t Target, within time.Duration) (Started, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if err := i.Start(ctx); err != nil {
+		return Started{}, activities.Finding("%v", err)
+	}
+	c, err := reach(ctx, t, within)
+	if err != nil {
+		return Started{}, err
+	}
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return Started{}, err
+	}
+	return Started{Server: t.Name, Role: v.role(), Timeline: v.Timeline}, nil
+}
+
+func (v view) role() string {
+	if v.Recovery {
+		return "standby"
+	}
+	return "primary"
+}
+
+func lookStarted(ctx context.Context, p Start) (activities.Seen, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	procs, err := i.Processes()
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if len(procs) == 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, nil
+	}
+	v, err := visit(ctx, p.Server)
+	switch {
+	case err == nil:
+		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " accepts connections",
+			Output: Started{Server: p.Server.Name, Role: v.role(), Timeline: v.Timeline}}, nil
+	case pglink.Code(err) == pglink.CodeCannotConnect:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is starting or stopping"}, nil
+	}
+	return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
+}
+
+// micro is a time as results carry it.
+func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func keep(i *pgcluster.Instance, name string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return i.Keep(name, append(b, '\n'))
+}
+
+// kept reads a note into v and leaves v as it is when there is none.
+func kept(i *pgcluster.Instance, name string, v any) error {
+	b, err := i.Kept(name)
+	if err != nil || b == nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s beside the configuration of %s is damaged (%w); look at it and remove it", name, i.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Promote is the parameters of postgres.promote.
+type Promote struct {
+	Server Target       `json:"server" kind:"postgres" help:"Standby that becomes primary."`
+	MaxLag run.Bytes    `json:"max_lag" help:"Refuse when it is known to have received less than this of what the old primary wrote." default:"0B"`
+	Wait   run.Duration `json:"wait" help:"How long the promotion may take." default:"60s"`
+}
+
+// Promoted is its result.
+type Promoted struct {
+	Server         string `json:"server" help:"The new primary."`
+	TimelineBefore int    `json:"timeline_before" help:"Timeline it followed; 0 when it was primary already."`
+	Timeline       int    `json:"timeline" help:"Timeline it writes now."`
+	LSN            string `json:"lsn" help:"Position in the write-ahead log after the promotion."`
+	LagBytes       int64  `json:"lag_bytes" help:"What it had not received of the old primary's log; at least this much when lag_known is false."`
+	LagKnown       bool   `json:"lag_known" help:"Whether the old primary itself could still say how far it had written."`
+}
+
+func promote(ctx context.Context, p Promote) (Promoted, error) {
+	c, err := reach(ctx, p.Server, p.Wait.Std())
+	if err != nil {
+		return Promoted{}, err
+	}
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return Promoted{}, err
+	}
+	if !v.Recovery {
+		return promotedAlready(p.Server, v), nil
+	}
+	out := Promoted{Server: p.Server.Name, TimelineBefore: v.Timeline}
+	if out.LagBytes, out.LagKnown, err = oldPrimary(ctx, c, p.Server, v); err != nil {
+		return Promoted{}, err
+	}
+	if out.LagBytes > int64(p.MaxLag) {
+		return Promoted{}, activities.Refused("%s is %d bytes behind the old primary, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
+			p.Server.Name, out.LagBytes, p.MaxLag)
+	}
+	v, err = raiseTimeline(ctx, c, p.Server, v, p.Wait.Std())
+	if err != nil {
+		return Promoted{}, err
+	}
+	out.Timeline, out.LSN = v.Timeline, v.Position.String()
+	return out, nil
+}
+
+func promotedAlready(t Target, v view) Promoted {
+	return Promoted{Server: t.Name, Timeline: v.Timeline, LSN: v.Position.String()}
+}
+
+// raiseTimeline promotes the standby behind c, unless a promotion is already under
+// way, and waits until it has left recovery.
+func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, within time.Duration) (view, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if !before.Pending {
+		var asked bool
+		err := ask(ctx, c, "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) ELSE true END", nil, &asked)
+		if err != nil {
+			return view{}, fmt.Errorf("promote %s: %w", t.Name, err)
+		}
+		if !asked {
+			return view{}, activities.Finding("server %s would not take the promotion; see its log", t.Name)
+		}
+	}
+	for {
+		var recovery bool
+		if err := ask(ctx, c, "SELECT pg_is_in_recovery()", nil, &recovery); err != nil {
+			if ctx.Err() != nil {
+				return view{}, activities.Finding("server %s is still in recovery %s after it was told to promote", t.Name, within)
+			}
+			return view{}, fmt.Errorf("promote %s: it was told to, and then: %w", t.Name, err)
+		}
+		if !recovery {
+			break
+		}
+		if wait(ctx, tick) != nil {
+			return view{}, activities.Finding("server %s is still in recovery %s after it was told to promote", t.Name, within)
+		}
+	}
+	v, err := see(ctx, c)
+	if err == nil && v.Timeline <= before.Timeline {
+		err = activities.Finding("server %s left recovery on timeline %d, which is not after %d", t.Name, v.Timeline, before.Timeline)
+	}
+	return v, err
+}
+
+// oldPrimary finds the server that t streams or streamed from and refuses when it
+// still takes writes, or would again. It says how far t is behind: known is false when
+// only t's receiver could be asked, whose word may be old; the lag is then the least
+// it can be.
+func oldPrimary(ctx context.Context, c *pglink.Conn, t Target, v view) (lag int64, known bool, err error) {
+	var end string
+	if err := ask(ctx, c, "SELECT coalesce((SELECT latest_end_lsn::text FROM pg_stat_wal_receiver), '0/0')", nil, &end); err != nil {
+		return 0, false, err
+	}
+	if told, err := pgcluster.ParseLSN(end); err == nil && told > v.Position {
+		lag = int64(told - v.Position)
+	}
+	old, ok := upstreamOf(t, v)
+	if !ok {
+		return lag, false, nil
+	}
+	// A dead site answers nothing at all, and the recovery waits for this: a second
+	// is what a healthy primary needs many times over.
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	o, err := visit(soon, old)
+	where := "the old primary at " + pglink.Address(old.Spec)
+	switch {
+	case err == nil && o.SystemID != v.SystemID:
+		return lag, false, nil // something else lives at that address now
+	case err == nil && !o.Recovery:
+		return 0, false, activities.Refused("%s still takes writes; fence it first (postgres.fence), or use postgres.switchover to move without loss", where)
+	case err == nil:
+		return max(int64(o.Position)-int64(v.Position), 0), true, nil
+	case pglink.Hung(err) || errors.Is(err, context.DeadlineExceeded) && !isConnectError(err):
+		return 0, false, activities.Refused("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (postgres.fence)", where)
+	case pglink.Code(err) == pglink.CodeCannotConnect || pglink.Code(err) == pglink.CodeAdminShutdown:
+		return 0, false, activities.Refused("%s is starting or stopping (%v); fence it first (postgres.fence)", where, err)
+	case pglink.Code(err) != "":
+		return 0, false, activities.Refused("%s runs and does not let muster in, so whether it takes writes can't be told: %v", where, err)
+	}
+	return lag, false, nil
+}
+
+func isConnectError(err error) bool {
+	var e *pglink.Error
+	return errors.As(err, &e)
+}
+
+// upstreamOf is the server that t's primary_conninfo names, reached as t is.
+func upstreamOf(t Target, v view) (Target, bool) {
+	if v.Upstream == "" {
+		return Target{}, false
+	}
+	config, err := pgconn.ParseConfig(v.Upstream)
+	if err != nil || config.Host == "" {
+		return Target{}, false
+	}
+	old := t
+	old.Name = "the server that " + t.Name + " followed"
+	old.Spec.Host, old.Spec.Port = config.Host, int(config.Port)
+	old.Spec.Data, old.Spec.Config = "", ""
+	return old, true
+}
+
+func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
+	c, err := connect(ctx, p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if !v.Recovery {
+		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is primary on timeline %d", p.Server.Name, v.Timeline),
+			Output: promotedAlready(p.Server, v)}, nil
+	}
+	pending, err := promoting(ctx, c, v)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if pending {
+		return activities.Seen{Sight: plan.CannotTell, Detail: p.Server.Name + " is being promoted"}, nil
+	}
+	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a standby"}, nil
+}
+
+// promoting reports whether a promotion is under way in a standby: its trigger file is
+// there, or it has been taken up. Of the latter only one thing is seen from outside:
+// the server then refuses pg_wal_replay_resume, which does nothing to a replay that is
+// not paused.
+func promoting(ctx context.Context, c *pglink.Conn, v view) (bool, error) {
+	if v.Pending {
+		return true, nil
+	}
+	var paused bool
+	if err := ask(ctx, c, "SELECT pg_is_in_recovery() AND pg_is_wal_replay_paused()", nil, &paused); err != nil {
+		return false, err
+	}
+	if paused {
+		return false, nil
+	}
+	err := tell(ctx, c, answerWithin, "SELECT pg_wal_replay_resume()")
+	if pglink.Code(err) == "55000" { // under way, or just done
+		return true, nil
+	}
+	return false, err
+}

@@ -1,0 +1,280 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Rejoin is the parameters of postgres.rejoin.
+type Rejoin struct {
+	Server  Target       `json:"server" kind:"postgres" help:"Server that becomes a standby; it may be dead, frozen, stopped or running."`
+	Follow  Target       `json:"follow" kind:"postgres" help:"Primary that it will stream from."`
+	Method  string       `json:"method" help:"auto rewinds and, when that fails, rebuilds; rewind and basebackup do only that." default:"auto" enum:"auto,rewind,basebackup"`
+	Discard bool         `json:"discard" help:"Allow throwing away a newer timeline than the one it will follow, with all that was written on it." default:"false"`
+	Wait    run.Duration `json:"wait" help:"How long it may take until it streams." default:"10m"`
+}
+
+// Rejoined is its result.
+type Rejoined struct {
+	Server    string  `json:"server" help:"The new standby."`
+	Follow    string  `json:"follow" help:"The primary it streams from."`
+	Method    string  `json:"method" help:"follow (its data fitted), rewind or basebackup."`
+	Bytes     int64   `json:"bytes" help:"How much was copied."`
+	DurationS float64 `json:"duration_s" help:"From taking it down to streaming, in seconds."`
+	Slot      string  `json:"slot" help:"Slot that it uses on the primary."`
+	Timeline  int     `json:"timeline" help:"Timeline that both are on."`
+}
+
+const (
+	byFollowing  = "follow"
+	byRewind     = "rewind"
+	byBaseBackup = "basebackup"
+)
+
+func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
+	defer cancel()
+	began := time.Now()
+	j := &joining{Rejoin: p, out: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Slot: pglink.Slot(p.Server)}}
+	if err := j.prepare(ctx); err != nil {
+		return Rejoined{}, err
+	}
+	defer j.primary.Close()
+	if err := j.join(ctx); err != nil {
+		return Rejoined{}, err
+	}
+	j.out.DurationS = time.Since(began).Seconds()
+	return j.out, nil
+}
+
+// joining is one rejoin on its way.
+type joining struct {
+	Rejoin
+	out     Rejoined
+	i       *pgcluster.Instance
+	primary *pglink.Conn // to the server that is followed
+	of      view         // what that server is
+}
+
+// prepare finds out what both servers are and refuses what must not be done.
+func (j *joining) prepare(ctx context.Context) (err error) {
+	if j.Server.Name == j.Follow.Name {
+		return activities.Refused("server and follow are both %s", j.Server.Name)
+	}
+	if j.i, err = managed(j.Server); err != nil {
+		return err
+	}
+	if j.primary, err = reach(ctx, j.Follow, 30*time.Second); err != nil {
+		return err
+	}
+	if j.of, err = see(ctx, j.primary); err == nil {
+		err = j.guard(ctx)
+	}
+	if err != nil {
+		j.primary.Close()
+	}
+	return err
+}
+
+func (j *joining) guard(ctx context.Context) error {
+	if j.of.Recovery {
+		return activities.Refused("server %s is a standby itself; promote it first, or follow its primary", j.Follow.Name)
+	}
+	j.out.Timeline = j.of.Timeline
+	ctl, err := j.i.Control(ctx)
+	if err != nil {
+		if j.Method == byRewind {
+			return activities.Refused("server %s has no data to rewind (%v); use method basebackup", j.Server.Name, err)
+		}
+		inside, derr := os.ReadDir(j.i.Data)
+		if derr != nil && !errors.Is(derr, os.ErrNotExist) {
+			return derr
+		}
+		if _, verr := os.Stat(filepath.Join(j.i.Data, "PG_VERSION")); len(inside) > 0 && verr != nil {
+			return activities.Refused("%s is not empty and holds no PostgreSQL data, so it is not replaced; correct data of %s in the estate", j.i.Data, j.Server.Name)
+		}
+		j.Method = byBaseBackup
+		return nil
+	}
+	if err := sameSystem(j.Server.Name, ctl.SystemID, j.Follow.Name, j.of.SystemID); err != nil {
+		return err
+	}
+	timeline := int(max(ctl.Timeline, ctl.MinRecoveryTL))
+	if v, err := visit(ctx, j.Server); err == nil {
+		timeline = max(timeline, v.Timeline)
+	}
+	if timeline > j.of.Timeline && !j.Discard {
+		return activities.Refused("server %s is on timeline %d, newer than %d of %s: rejoining it throws away what was written there since its promotion; say discard: true if that is meant",
+			j.Server.Name, timeline, j.of.Timeline, j.Follow.Name)
+	}
+	return nil
+}
+
+// join takes the server down, makes its data fit and starts it as a standby. Each
+// step repeats safely after a crash anywhere.
+func (j *joining) join(ctx context.Context) error {
+	ctl, controlErr := j.i.Control(ctx)
+	if controlErr == nil {
+		if err := j.i.SignalStandby(); err != nil { // whoever starts it from here on: read-only
+			return err
+		}
+	}
+	if _, err := bringDown(ctx, j.i, j.Server); err != nil {
+		return err
+	}
+	if err := makeSlot(ctx, j.primary, j.out.Slot); err != nil {
+		return err
+	}
+	if controlErr == nil && j.Method != byBaseBackup {
+		ctl, controlErr = j.i.Control(ctx) // exact, now that it is down
+	}
+	var why error
+	if controlErr == nil && j.Method == "auto" && ctl.State == pgcluster.InArchiveRecovery {
+		// It was a standby that died. If it is only behind, it just goes on; and if it
+		// has written what the other lacks, it has to be shut down in order to be rewound.
+		if why = j.start(ctx, byFollowing); why == nil {
+			return nil
+		}
+		if _, err := bringDown(ctx, j.i, j.Server); err != nil {
+			return err
+		}
+	}
+	if j.Method != byBaseBackup {
+		method, bytes, err := j.rewind(ctx)
+		if err == nil {
+			if err = j.start(ctx, method); err == nil {
+				j.out.Bytes = bytes
+				return nil
+			}
+		}
+		if j.Method == byRewind || ctx.Err() != nil || isRefusal(err) {
+			return err
+		}
+		why = err
+		activities.Log(ctx).Warn("rewinding failed, the server is rebuilt", "server", j.Server.Name, "err", err)
+		if _, err := bringDown(ctx, j.i, j.Server); err != nil {
+			return err
+		}
+	}
+	bytes, err := j.rebuild(ctx)
+	if err != nil {
+		if why != nil {
+			return fmt.Errorf("%w (before that, rewinding failed: %s)", err, text(why))
+		}
+		return err
+	}
+	j.out.Bytes = bytes
+	return j.start(ctx, byBaseBackup)
+}
+
+// start starts the server as a standby and waits until it streams. While it makes
+// headway it has time; a standby that stands still has data that do not fit.
+func (j *joining) start(ctx context.Context, method string) error {
+	f := j.Follow.Spec
+	if err := j.i.Follow(pgcluster.Upstream{Host: f.Host, Port: portOf(f), User: userOf(f), Password: f.Password.Reveal(), SSLMode: f.SSLMode, Slot: j.out.Slot}); err != nil {
+		return err
+	}
+	starting, cancel := context.WithTimeout(ctx, stillFor)
+	defer cancel()
+	if method == byBaseBackup {
+		starting = ctx // replays what was written during the copy
+	}
+	if err := j.i.Start(starting); err != nil {
+		return activities.Finding("%v", err)
+	}
+	still, last := time.Now(), pgcluster.LSN(0)
+	for {
+		ok, _, err := streams(ctx, j.primary, j.Server)
+		if err != nil {
+			return fmt.Errorf("ask %s whether %s streams from it: %w", j.Follow.Name, j.Server.Name, err)
+		}
+		if ok {
+			break
+		}
+		if v, err := visit(ctx, j.Server); err == nil && v.Replayed > last {
+			still, last = time.Now(), v.Replayed
+		}
+		if time.Since(still) > stillFor {
+			return activities.Finding("server %s started as a standby and does not stream from %s; its log is %s", j.Server.Name, j.Follow.Name, j.i.LogFile())
+		}
+		if err := wait(ctx, 2*tick); err != nil {
+			return fmt.Errorf("server %s does not stream from %s yet: %w", j.Server.Name, j.Follow.Name, err)
+		}
+	}
+	j.out.Method = method
+	if err := j.i.Drop(fenceFile); err != nil { // it is a standby by its configuration now
+		return err
+	}
+	return j.tidy(ctx)
+}
+
+// stillFor is how long a standby may make no headway before its data count as unfit.
+const stillFor = 15 * time.Second
+
+// tidy drops the slot that the new primary used when this server was primary: on a
+// standby it only holds log back.
+func (j *joining) tidy(ctx context.Context) error {
+	c, err := connect(ctx, j.Server)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return dropSlot(ctx, c, pglink.Slot(j.Follow))
+}
+
+// makeSlot makes a slot that holds the log from now on, unless it is there.
+func makeSlot(ctx context.Context, c *pglink.Conn, name string) error {
+	err := tell(ctx, c, answerWithin, "SELECT pg_create_physical_replication_slot($1, true)", name)
+	if err != nil && pglink.Code(err) != pglink.CodeDuplicateObject {
+		return fmt.Errorf("create slot %s: %w", name, err)
+	}
+	return nil
+}
+
+func dropSlot(ctx context.Context, c *pglink.Conn, name string) error {
+	err := tell(ctx, c, answerWithin, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active", name)
+	if err != nil && pglink.Code(err) != pglink.CodeUndefinedObject {
+		return fmt.Errorf("drop slot %s: %w", name, err)
+	}
+	return nil
+}
+
+func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
+	c, err := connect(ctx, p.Follow)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	ok, _, err := streams(ctx, c, p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if !ok {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not stream from " + p.Follow.Name}, nil
+	}
+	i, here, err := pglink.Instance(p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if here {
+		if f, err := fenceOf(i); err != nil || f != nil {
+			return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " streams, but its fence is still there"}, err
+		}
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " streams from " + p.Follow.Name,
+		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: byFollowing, Slot: pglink.Slot(p.Server), Timeline: v.Timeline}}, nil
+}

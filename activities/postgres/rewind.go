@@ -1,0 +1,175 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// rewind makes the data of a server that is down an older state of the primary's, so
+// that it can follow. It says "follow" when nothing had to be copied.
+func (j *joining) rewind(ctx context.Context) (method string, bytes int64, err error) {
+	// The primary's control file must show its new timeline, which it does only after
+	// a checkpoint; else pg_rewind sees nothing to do.
+	if err := checkpoint(ctx, j.primary); err != nil {
+		return "", 0, fmt.Errorf("checkpoint on %s: %w", j.Follow.Name, err)
+	}
+	ctl, err := j.i.Control(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	if ctl.State != pgcluster.ShutDown && ctl.State != pgcluster.ShutDownInRecovery {
+		if err := j.recover(ctx, ctl.State); err != nil {
+			return "", 0, err
+		}
+	}
+	out, err := j.i.Run(ctx, j.env(), "pg_rewind", "--target-pgdata="+j.i.Data, "--source-server="+j.conninfo(), "--progress", "--no-ensure-shutdown")
+	if err != nil {
+		return "", 0, err
+	}
+	if strings.Contains(out, "no rewind required") {
+		return byFollowing, 0, nil
+	}
+	return byRewind, copied(out), nil
+}
+
+// recover brings a crashed primary's data to a clean end, which pg_rewind asks for. A
+// server with standby.signal can't run in single-user mode, so it is taken away for
+// that long; nothing else can start the server meanwhile, since it runs.
+func (j *joining) recover(ctx context.Context, state string) error {
+	if state == pgcluster.InArchiveRecovery {
+		if err := j.i.Start(ctx); err != nil { // read-only, and down again
+			return err
+		}
+		return j.i.Stop(ctx, pgcluster.Fast)
+	}
+	if err := j.i.ClearStandby(); err != nil {
+		return err
+	}
+	_, err := j.i.Run(ctx, nil, "postgres", "--single", "-D", j.i.Data, "-c", "config_file="+j.i.Config, "template1")
+	return errors.Join(err, j.i.SignalStandby())
+}
+
+var progress = regexp.MustCompile(`(\d+)/\d+ kB \(\d+%\) copied`)
+
+// copied reads how much pg_rewind says that it copied.
+func copied(out string) int64 {
+	all := progress.FindAllStringSubmatch(out, -1)
+	if len(all) == 0 {
+		return 0
+	}
+	kb, err := strconv.ParseInt(all[len(all)-1][1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kb << 10
+}
+
+// rebuild copies the primary into a directory beside the server's data, and only then
+// gives up what was there.
+func (j *joining) rebuild(ctx context.Context) (int64, error) {
+	if spaces, err := os.ReadDir(filepath.Join(j.i.Data, "pg_tblspc")); err == nil && len(spaces) > 0 {
+		return 0, activities.Finding("server %s has tablespaces outside its data directory; rebuild it by hand", j.Server.Name)
+	}
+	fresh := j.i.Data + ".muster-new"
+	if err := os.RemoveAll(fresh); err != nil { // left by an attempt that was cut off
+		return 0, err
+	}
+	if err := j.i.OwnDir(fresh); err != nil {
+		return 0, fmt.Errorf("rebuild %s: %w", j.Server.Name, err)
+	}
+	_, err := j.i.Run(ctx, j.env(), "pg_basebackup", "-D", fresh, "-d", j.conninfo(), "--wal-method=stream", "--checkpoint=fast", "--slot="+j.out.Slot, "--no-password")
+	if err != nil {
+		return 0, errors.Join(err, os.RemoveAll(fresh))
+	}
+	bytes, err := sizeOf(fresh)
+	if err != nil {
+		return 0, err
+	}
+	old := j.i.Data + ".muster-old"
+	if err := os.RemoveAll(old); err != nil {
+		return 0, err
+	}
+	if err := os.Rename(j.i.Data, old); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return 0, fmt.Errorf("rebuild %s: %w (a data directory that is a mount point can't be replaced; put it one level below)", j.Server.Name, err)
+	}
+	if err := os.Rename(fresh, j.i.Data); err != nil {
+		return 0, fmt.Errorf("rebuild %s: %w (its old data are in %s)", j.Server.Name, err, old)
+	}
+	return bytes, os.RemoveAll(old)
+}
+
+// conninfo is how the server's programs reach the primary; the password is in env.
+func (j *joining) conninfo() string {
+	f := j.Follow.Spec
+	mode := f.SSLMode
+	if mode == "" {
+		mode = "prefer"
+	}
+	q := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	return fmt.Sprintf("host='%s' port=%d user='%s' dbname='%s' sslmode=%s connect_timeout=5", q.Replace(f.Host), portOf(f), q.Replace(userOf(f)), q.Replace(databaseOf(f)), mode)
+}
+
+func (j *joining) env() []string {
+	if pw := j.Follow.Spec.Password.Reveal(); pw != "" {
+		return []string{"PGPASSWORD=" + pw}
+	}
+	return nil
+}
+
+// checkpoint may have much to write, so only ctx bounds it.
+func checkpoint(ctx context.Context, c *pglink.Conn) error {
+	_, err := c.Exec(ctx, "CHECKPOINT")
+	return err
+}
+
+func sizeOf(dir string) (sum int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		st, err := d.Info()
+		if err == nil {
+			sum += st.Size()
+		}
+		return err
+	})
+	return sum, err
+}
+
+func isRefusal(err error) bool {
+	var typed interface{ Type() string }
+	return errors.As(err, &typed) && typed.Type() == plan.ErrRefused
+}
+
+func portOf(s Server) int {
+	if s.Port == 0 {
+		return 5432
+	}
+	return s.Port
+}
+
+func userOf(s Server) string {
+	if s.User == "" {
+		return "postgres"
+	}
+	return s.User
+}
+
+func databaseOf(s Server) string {
+	if s.Database == "" {
+		return "postgres"
+	}
+	return s.Database
+}

@@ -1,0 +1,291 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Switchover is the parameters of postgres.switchover.
+type Switchover struct {
+	From   Target       `json:"from" kind:"postgres" help:"Primary now; runs on the worker of its host."`
+	To     Target       `json:"to" kind:"postgres" help:"Standby that streams from it and becomes primary."`
+	MaxLag run.Bytes    `json:"max_lag" help:"Wait until the standby is at most this far behind before writes are stopped." default:"1MB"`
+	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping, promoting and rejoining may take." default:"2m"`
+}
+
+// Switched is its result.
+type Switched struct {
+	From      string  `json:"from" help:"The standby now."`
+	To        string  `json:"to" help:"The primary now."`
+	Timeline  int     `json:"timeline" help:"Timeline that both are on."`
+	LSN       string  `json:"lsn" help:"End of the old primary's log, which the new one had in full."`
+	BlockedS  float64 `json:"blocked_s" help:"From stopping the old primary to the new one being out of recovery, in seconds; 0 when an earlier attempt did part of it."`
+	DurationS float64 `json:"duration_s" help:"The whole, until the old primary streams as a standby."`
+	Method    string  `json:"method" help:"How the old primary rejoined."`
+}
+
+// The stages that two servers can be seen in between "from is primary" and "to is
+// primary and from streams from it". Whatever was cut off where, the next attempt
+// begins at what it sees.
+type stage string
+
+const (
+	before  stage = "before"  // from is primary, to streams from it or will
+	halted  stage = "halted"  // from is down, to not promoted
+	astray  stage = "astray"  // from came up read-only before to was promoted
+	moved   stage = "moved"   // to is primary, from does not stream from it
+	done    stage = "done"    // to is primary and from streams from it
+	ongoing stage = "ongoing" // one of them is on its way from one to another
+)
+
+func switchover(ctx context.Context, p Switchover) (Switched, error) {
+	s := &switching{Switchover: p, out: Switched{From: p.From.Name, To: p.To.Name}}
+	began := time.Now()
+	if p.From.Name == p.To.Name {
+		return Switched{}, activities.Refused("from and to are both %s", p.From.Name)
+	}
+	var err error
+	if s.i, err = managed(p.From); err != nil {
+		return Switched{}, err
+	}
+	if s.standby, err = reach(ctx, p.To, p.Wait.Std()); err != nil {
+		return Switched{}, err
+	}
+	defer s.standby.Close()
+	for range 8 { // each stage leads to the next, or back to "before" once
+		at, err := s.stage(ctx)
+		if err != nil {
+			return Switched{}, err
+		}
+		if at == done {
+			s.out.DurationS = time.Since(began).Seconds()
+			return s.out, nil
+		}
+		if err := s.step(ctx, at); err != nil {
+			return Switched{}, err
+		}
+	}
+	return Switched{}, activities.Finding("the switch from %s to %s came back to where it was; look at the logs of both", p.From.Name, p.To.Name)
+}
+
+// switching is one switchover on its way.
+type switching struct {
+	Switchover
+	out     Switched
+	i       *pgcluster.Instance // from
+	standby *pglink.Conn        // to
+	haltAt  time.Time           // when this attempt told from to stop
+	backed  bool                // from was already started again once
+}
+
+func (s *switching) step(ctx context.Context, at stage) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Wait.Std())
+	defer cancel()
+	switch at {
+	case before:
+		return s.halt(ctx)
+	case halted:
+		return s.takeOver(ctx)
+	case astray:
+		return s.backOut(ctx, "it came up read-only before "+s.To.Name+" had taken over")
+	case moved:
+		return s.followNew(ctx)
+	case ongoing:
+		return wait(ctx, 100*time.Millisecond)
+	}
+	return fmt.Errorf("stage %q has no step", at)
+}
+
+// stage sees where the two servers stand. It changes nothing.
+func (s *switching) stage(ctx context.Context) (stage, error) {
+	to, err := see(ctx, s.standby)
+	if err != nil {
+		return "", fmt.Errorf("ask %s what it is: %w", s.To.Name, err)
+	}
+	from, fromErr := visit(ctx, s.From)
+	if fromErr == nil {
+		if err := sameSystem(s.From.Name, from.SystemID, s.To.Name, to.SystemID); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case to.Recovery:
+		if under, err := promoting(ctx, s.standby, to); err != nil || under {
+			return ongoing, err
+		}
+	case fromErr == nil && !from.Recovery:
+		return "", activities.Finding("%s and %s are both primaries: fence one at once", s.From.Name, s.To.Name)
+	default:
+		s.out.Timeline = to.Timeline
+		ok, _, err := streams(ctx, s.standby, s.From)
+		f, ferr := fenceOf(s.i)
+		if err = errors.Join(err, ferr); err != nil {
+			return "", err
+		}
+		if ok && f == nil {
+			return done, nil
+		}
+		return moved, nil
+	}
+	procs, err := s.i.Processes()
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case len(procs) == 0:
+		return halted, nil
+	case s.i.Stopping():
+		return ongoing, nil
+	case fromErr == nil && !from.Recovery:
+		return before, nil
+	case fromErr == nil:
+		return astray, nil
+	case pglink.Code(fromErr) == pglink.CodeCannotConnect:
+		return ongoing, nil
+	}
+	return "", fmt.Errorf("server %s runs and gives no answer, so it can't be switched from; thaw it, or fail over (postgres.fence, postgres.promote): %w", s.From.Name, fromErr)
+}
+
+// halt stops from cleanly once to has nearly everything. From then on it can only come
+// up as a standby of to.
+func (s *switching) halt(ctx context.Context) error {
+	c, err := connect(ctx, s.From)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := awaitLag(ctx, c, s.To, int64(s.MaxLag)); err != nil {
+		return fmt.Errorf("nothing was switched: %w", err)
+	}
+	if err := checkpoint(ctx, c); err != nil { // so that the one at the shutdown is short
+		return fmt.Errorf("checkpoint on %s: %w", s.From.Name, err)
+	}
+	if _, err := awaitLag(ctx, c, s.To, int64(s.MaxLag)); err != nil {
+		return fmt.Errorf("nothing was switched: %w", err)
+	}
+	c.Close()
+	if _, err := raise(ctx, s.i, s.To.Name); err != nil {
+		return err
+	}
+	s.haltAt = time.Now()
+	if err := s.i.Stop(ctx, pgcluster.Fast); err != nil {
+		return activities.Finding("%v; it takes no writes any more and comes up as a standby: repeat the switchover when it is down", err)
+	}
+	return nil
+}
+
+// takeOver promotes to, if it has all that from has ever written.
+func (s *switching) takeOver(ctx context.Context) error {
+	ctl, err := s.i.Control(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := see(ctx, s.standby)
+	if err != nil {
+		return err
+	}
+	if err := sameSystem(s.From.Name, ctl.SystemID, s.To.Name, to.SystemID); err != nil {
+		return err
+	}
+	f, err := fenceOf(s.i)
+	if err != nil {
+		return err
+	}
+	if ctl.State != pgcluster.ShutDown {
+		if f == nil || f.For != s.To.Name {
+			return activities.Refused("server %s is down and was not stopped cleanly (%s); start it, or fail over (postgres.fence, postgres.promote)", s.From.Name, ctl.State)
+		}
+		return s.backOut(ctx, "it was not stopped cleanly ("+ctl.State+")")
+	}
+	if f == nil { // stopped by somebody else: keep it from coming back meanwhile
+		if _, err := raise(ctx, s.i, s.To.Name); err != nil {
+			return err
+		}
+	}
+	// The checkpoint of the shutdown is the last record: who has replayed it has all.
+	arrive, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for to.Replayed <= ctl.Checkpoint {
+		if wait(arrive, tick) != nil {
+			return s.backOut(ctx, fmt.Sprintf("%s has its log up to %s only, and it ends after %s", s.To.Name, to.Replayed, ctl.Checkpoint))
+		}
+		if to, err = see(ctx, s.standby); err != nil {
+			return err
+		}
+	}
+	s.out.LSN = to.Replayed.String()
+	if _, err = raiseTimeline(ctx, s.standby, s.To, to, s.Wait.Std()); err != nil {
+		return err
+	}
+	if !s.haltAt.IsZero() {
+		s.out.BlockedS = time.Since(s.haltAt).Seconds()
+	}
+	return nil
+}
+
+// backOut makes from the primary again; nothing was promoted, so nothing is lost.
+func (s *switching) backOut(ctx context.Context, why string) error {
+	if s.backed {
+		return activities.Finding("the switch failed twice: %s is primary again, since %s", s.From.Name, why)
+	}
+	s.backed = true
+	f, err := fenceOf(s.i)
+	if err != nil {
+		return err
+	}
+	if f == nil || f.For != s.To.Name {
+		return activities.Refused("server %s is a standby that no switchover to %s has stopped; name the primary in from", s.From.Name, s.To.Name)
+	}
+	if _, err := bringDown(ctx, s.i, s.From); err != nil {
+		return err
+	}
+	if to, err := see(ctx, s.standby); err != nil || !to.Recovery { // the last look before it takes writes again
+		return err
+	}
+	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "why", why)
+	_, err = startAsPrimary(ctx, s.i, s.From, s.Wait.Std())
+	return err
+}
+
+// followNew makes from a standby of to.
+func (s *switching) followNew(ctx context.Context) error {
+	out, err := rejoin(ctx, Rejoin{Server: s.From, Follow: s.To, Method: "auto", Wait: s.Wait})
+	s.out.Method = out.Method
+	return err
+}
+
+func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
+	s := &switching{Switchover: p, out: Switched{From: p.From.Name, To: p.To.Name}}
+	var err error
+	if s.i, err = managed(p.From); err != nil {
+		return activities.Seen{}, err
+	}
+	if s.standby, err = connect(ctx, p.To); err != nil {
+		return activities.Seen{}, err
+	}
+	defer s.standby.Close()
+	at, err := s.stage(ctx)
+	if err != nil {
+		if isGuard(err) { // the action says it, and does nothing
+			return activities.Seen{Sight: plan.HoldsNot, Detail: text(err)}, nil
+		}
+		return activities.Seen{}, err
+	}
+	switch at {
+	case done:
+		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is primary and %s streams from it", p.To.Name, p.From.Name), Output: s.out}, nil
+	case ongoing:
+		return activities.Seen{Sight: plan.CannotTell, Detail: "one of the servers is stopping, starting or being promoted"}, nil
+	case before:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.From.Name + " is primary"}, nil
+	}
+	return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("half-way (%s); repeating it goes on from there", at)}, nil
+}

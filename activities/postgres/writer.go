@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// SingleWriter is the parameters of postgres.single_writer.
+type SingleWriter struct {
+	Servers []Target     `json:"servers" kind:"postgres" help:"All copies of the database."`
+	Expect  string       `json:"expect" help:"Name of the server that should be the writer; empty is any of them." default:""`
+	Wait    run.Duration `json:"wait" help:"How long to go on asking a server that gives no clear answer." default:"10s"`
+}
+
+// Writers is its result.
+type Writers struct {
+	Writer  string   `json:"writer" help:"The one server that takes writes."`
+	Servers []Writes `json:"servers" help:"What each server did with a write."`
+}
+
+// Writes is what a server did with a write.
+type Writes struct {
+	Server string `json:"server" help:"The server."`
+	State  string `json:"state" help:"writes, read-only, or down."`
+}
+
+const (
+	takesWrites = "writes"
+	readOnly    = "read-only"
+	notThere    = "down"
+)
+
+// singleWriter attempts a write on every server. A server that doesn't answer is never
+// taken for read-only: a frozen one writes again when it thaws.
+func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
+	if len(p.Servers) == 0 {
+		return Writers{}, activities.Refused("servers is empty: name every copy of the database")
+	}
+	states, errs := make([]string, len(p.Servers)), make([]error, len(p.Servers))
+	var all sync.WaitGroup
+	for n, t := range p.Servers {
+		all.Go(func() { states[n], errs[n] = writesWithin(ctx, t, p.Wait.Std()) })
+	}
+	all.Wait()
+
+	var out Writers
+	var writers, unclear []string
+	for n, t := range p.Servers {
+		out.Servers = append(out.Servers, Writes{Server: t.Name, State: states[n]})
+		switch {
+		case isGuard(errs[n]):
+			return out, errs[n]
+		case errs[n] != nil:
+			unclear = append(unclear, errs[n].Error())
+		case states[n] == takesWrites:
+			writers = append(writers, t.Name)
+		}
+	}
+	switch {
+	case len(writers) > 1: // certain, whatever the others are
+		return out, activities.Finding("%s take writes at the same time: fence all but one at once", strings.Join(writers, " and "))
+	case len(unclear) > 0:
+		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
+	case len(writers) == 0:
+		return out, activities.Finding("no server takes writes")
+	case p.Expect != "" && p.Expect != writers[0]:
+		return out, activities.Finding("the writer is %s, not %s", writers[0], p.Expect)
+	}
+	out.Writer = writers[0]
+	return out, nil
+}
+
+func writesWithin(ctx context.Context, t Target, within time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		state, err := writes(ctx, t)
+		if err == nil || isGuard(err) {
+			return state, err
+		}
+		if wait(ctx, 100*time.Millisecond) != nil {
+			return "", err
+		}
+	}
+}
+
+// writes attempts a write in a table of muster's own, in a transaction that asks to
+// write whatever the server's default is, and rolls it back.
+func writes(ctx context.Context, t Target) (string, error) {
+	c, err := connect(ctx, t)
+	if pglink.Refused(err) {
+		return notThere, nil // its host says that nobody listens there
+	}
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	v, err := see(ctx, c)
+	if err != nil {
+		return "", fmt.Errorf("ask %s what it is: %w", t.Name, err)
+	}
+	tx, err := c.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
+	if err == nil {
+		_, err = tx.Exec(ctx, "CREATE TABLE muster_writer_check (at timestamptz)")
+		if err == nil {
+			_, err = tx.Exec(ctx, "INSERT INTO muster_writer_check VALUES (now())")
+		}
+		_ = tx.Rollback(ctx)
+	}
+	switch {
+	case err == nil && v.ReadOnly:
+		return "", activities.Finding("server %s is a primary, but default_transaction_read_only is on: ordinary sessions can't write", t.Name)
+	case err == nil:
+		return takesWrites, nil
+	case v.Recovery && !v.Pending && (pglink.Code(err) == pglink.CodeReadOnly || pglink.Code(err) == "0A000"):
+		return readOnly, nil // "cannot set transaction read-write mode during recovery"
+	}
+	return "", fmt.Errorf("write on %s: %w", t.Name, err)
+}
