@@ -12,6 +12,7 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/muster-dr/muster/internal/fault"
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -81,10 +82,12 @@ func (s *Site) attempt(ctx context.Context, a Action, call plan.Call, effect run
 	if err := s.Ledger.Begin(call.EffectKey, call.System, call.Token, a.ID); err != nil {
 		return nil, false, notBegun(err)
 	}
+	fault.Point("begun", call.Step)
 	result, err := guarded(func() (any, error) { return a.act(ctx, p) })
 	if err == nil {
 		out, err = s.output(result)
 	}
+	fault.Point("acted", call.Step)
 	digest := sha256.Sum256(out)
 	if ended := s.Ledger.End(call.EffectKey, ending(ctx, err), hex.EncodeToString(digest[:])); ended != nil {
 		// The answer is known and goes on; the ledger's line stays open, and a look
