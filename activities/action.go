@@ -84,8 +84,9 @@ var actionID = regexp.MustCompile(`^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$`)
 
 // Define makes an action from its parameter struct P, its result struct R and the
 // function that acts. Tags of P's fields: json (name), help (English, required),
-// default (makes it optional; "" is a valid default), enum ("a,b,c"), kind (for
-// Target fields: the target kind). R's fields carry json and help.
+// default (makes it optional; "" is a valid default; lists and maps as JSON), enum
+// ("a,b,c"), kind (for Target fields: the target kind), example (as it stands in YAML,
+// for the docs). R's fields carry json and help.
 //
 // The function must gate on what it observes in the target afterwards, never on a
 // call's answer or a sleep, and must obey ctx. It returns Finding(...) when the system

@@ -32,7 +32,8 @@ type Field struct {
 	Help     string
 	Type     Type
 	Required bool   // parameters: has no default
-	Default  string // as written in YAML; "" may mean an empty value
+	Default  string // as written in YAML, lists and maps as JSON; "" may mean an empty value
+	Example  string // as written in YAML, for docs; "" when none was given
 	Enum     []string
 	Kind     string  // TargetOf: the kind of target
 	Elem     *Field  // List and Map
@@ -115,7 +116,7 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		if name == "" || name == "-" {
 			panic(fmt.Sprintf("%s: field %s has no json name", owner, sf.Name))
 		}
-		f := Field{Name: name, Help: sf.Tag.Get("help")}
+		f := Field{Name: name, Help: sf.Tag.Get("help"), Example: sf.Tag.Get("example")}
 		if f.Help == "" {
 			panic(fmt.Sprintf("%s: field %s has no help", owner, sf.Name))
 		}

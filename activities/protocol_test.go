@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
@@ -43,11 +45,15 @@ func (w writing) stopAt(place string) {
 	if w.At != place {
 		return
 	}
-	sig := syscall.SIGKILL
+	sig := unix.SIGKILL
 	if w.How == "stop" {
-		sig = syscall.SIGSTOP
+		sig = unix.SIGSTOP
 	}
-	_ = syscall.Kill(os.Getpid(), sig)
+	// To this very thread: of a process that is told to stop, other threads may go on
+	// for a moment.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_ = unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
 }
 
 func effects(file string) int {

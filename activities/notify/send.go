@@ -21,8 +21,8 @@ const (
 
 // Send is the parameters of notify.send.
 type Send struct {
-	To   []string `json:"to" help:"Roles or people who are told."`
-	Text any      `json:"text" help:"What they are told: one text, or {en: ..., ja: ...}. A drill's mark is put in front."`
+	To   []string `json:"to" help:"Roles or people who are told." example:"[service-desk]"`
+	Text any      `json:"text" help:"What they are told: one text, or {en: ..., ja: ...}. A drill's mark is put in front." example:"{en: Orders are taken from Osaka, ja: 受注は大阪で続けています}"`
 }
 
 // Sent is what was said.

@@ -18,9 +18,9 @@ import (
 type Exec struct {
 	Server    pglink.Target `json:"server" kind:"postgres" help:"Server to change."`
 	Database  string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
-	Statement string        `json:"statement" help:"One statement; $1, $2 stand for args."`
+	Statement string        `json:"statement" help:"One statement; $1, $2 stand for args." example:"UPDATE settings SET read_only = false"`
 	Args      []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
-	Look      string        `json:"look_sql" help:"Query whose first column of its one row is true when the goal holds; without it a lost answer has to be settled by a person." default:""`
+	Look      string        `json:"look_sql" help:"Query whose first column of its one row is true when the goal holds; without it a lost answer has to be settled by a person." default:"" example:"SELECT NOT read_only FROM settings"`
 }
 
 // Executed is what sql.exec did.

@@ -29,7 +29,7 @@ func (l *Ledger) explain(what string, err error) error {
 		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 			wayOut = "; this user must be able to write the file and its folder"
 		case sqlite3.SQLITE_BUSY:
-			wayOut = "; another process holds it: see that only site workers use it"
+			wayOut = "; another process holds it; should that be a stopped site worker, end it or let it go on"
 		}
 	}
 	return fmt.Errorf("effect ledger %s: %s: %w%s", l.path, what, err, wayOut)

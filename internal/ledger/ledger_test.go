@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 )
 
@@ -26,7 +28,8 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println("begun:", err)
 		if os.Getenv("LEDGER_THEN") == "stop" {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			runtime.LockOSThread() // of a process that is told to stop, other threads may go on for a moment
+			_ = unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP)
 		}
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}
