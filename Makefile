@@ -52,7 +52,7 @@ race: postgresql build tools ## the same under the race detector (needs a C comp
 
 check: build tools lint generated check-selftest ## everything a change must pass besides the tests
 	$(GO) test ./internal/archtest
-	bin/muster validate .
+	scripts/validate-shipped
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
 	$(GO) mod verify
@@ -64,7 +64,7 @@ lint: tools ## formatting, vet, staticcheck and workflowcheck
 	cd engine && $(GO) vet ./...
 	bin/tools/staticcheck ./...
 	cd engine && ../bin/tools/staticcheck ./...
-	bin/tools/workflowcheck ./workflows/...
+	bin/tools/workflowcheck -config workflows/workflowcheck.config.yaml ./workflows/...
 
 check-selftest: tools
 	scripts/check-planted-clock
