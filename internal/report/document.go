@@ -1,0 +1,282 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// document is a report as people read it, in both languages at once. Text, Markdown and
+// HTML are three ways to set it; none of them says anything of its own.
+type document struct {
+	report   Report
+	zone     *time.Location
+	Mark     plan.Text // what every page of a drill begins with
+	Title    plan.Text
+	Facts    []plan.Text // one line each: run, depth, times
+	Sentence plan.Text   // the verdict with its figures
+	Remarks  []plan.Text // what must be known beside the sentence
+	Sections []section
+}
+
+// section is a part of the report under a heading.
+type section struct {
+	ID     string
+	Title  plan.Text
+	Lead   []plan.Text
+	Tables []table
+}
+
+// table is a table with a caption. Brief tables also stand in the terminal's report.
+type table struct {
+	Caption plan.Text
+	Head    []plan.Text
+	Rows    [][]cell
+	Brief   bool
+}
+
+// cell is one field. Class is a verdict, an outcome, "number", or "blank" for what people
+// have yet to write.
+type cell struct {
+	Text  plan.Text
+	Class string
+}
+
+func tell(t plan.Text) cell       { return cell{Text: t} }
+func name(s string) cell          { return cell{Text: plain(s)} }
+func figureCell(t plan.Text) cell { return cell{Text: t, Class: "number"} }
+
+func verdictCell(v run.Verdict) cell {
+	w := verdictWord(v)
+	return cell{Text: plan.Text{EN: mark(v) + " " + w.EN, JA: mark(v) + " " + w.JA}, Class: string(v)}
+}
+
+func outcomeCell(o run.Outcome) cell {
+	w := outcomeWord(o)
+	return cell{Text: plan.Text{EN: outcomeMark(o) + " " + w.EN, JA: outcomeMark(o) + " " + w.JA}, Class: "outcome-" + string(o)}
+}
+
+// dash stands where there is no figure.
+var dash = plain("–")
+
+// newDocument sets a report in words.
+func newDocument(r Report) *document {
+	d := &document{report: r, zone: zoneOf(r.Run.Zone), Mark: both(func(l i18n.Lang) string { return l.Banner(r.Run.Kind) })}
+	d.Title = r.Run.Title
+	if d.Title == (plan.Text{}) {
+		d.Title = plain(r.Run.Scenario)
+	}
+	d.Facts = d.facts()
+	d.Sentence, d.Remarks = d.sentence(), d.remarks()
+	d.Sections = []section{
+		d.attainment(), d.levels(), d.timeSplit(), d.timeline(), d.peopleSection(), d.situation(), d.decisions(),
+		d.findings(), d.review(), d.basis(), d.evidence(),
+	}
+	return d
+}
+
+// clock is a time of day in the estate's zone, with the date when it is not that of the
+// run's start.
+func (d *document) clock(t time.Time) string {
+	t = t.In(d.zone)
+	if t.Format(time.DateOnly) == d.report.Run.StartedAt.In(d.zone).Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format("01-02 15:04:05")
+}
+
+func (d *document) clockOr(t *time.Time) plan.Text {
+	if t == nil {
+		return dash
+	}
+	return plain(d.clock(*t))
+}
+
+// exact is a time with milliseconds, as the figures need it.
+func (d *document) exact(t *time.Time) plan.Text {
+	if t == nil {
+		return dash
+	}
+	return plain(t.In(d.zone).Format("15:04:05.000"))
+}
+
+func (d *document) facts() []plan.Text {
+	r := d.report.Run
+	began := r.StartedAt.In(d.zone)
+	zone, _ := began.Zone()
+	when := began.Format("2006-01-02 15:04:05")
+	until := say("still running", "実行中")
+	if r.EndedAt != nil {
+		until = plain(d.clock(*r.EndedAt))
+	}
+	return []plan.Text{
+		say("Run %[1]s · %[2]s · scenario %[3]s", "実行 %[1]s・%[4]s・シナリオ %[3]s", r.ID, r.Estate, r.Scenario, r.Estate),
+		{EN: fmt.Sprintf("%s – %s %s (%s)", when, until.EN, zone, r.Zone), JA: fmt.Sprintf("%s – %s %s（%s）", when, until.JA, zone, r.Zone)},
+		say("%s, depth %s, %s · ended as: %s", "%s・実施範囲：%s・%s・結果：%s",
+			inBoth(func(l i18n.Lang) string { return l.Kind(r.Kind) }), inBoth(func(l i18n.Lang) string { return l.Depth(r.Depth) }),
+			inWords(word(hazards, r.Hazard)), inBoth(func(l i18n.Lang) string { return l.State(r.State) })),
+	}
+}
+
+// inWords lets a Text be an argument of say.
+type inWords plan.Text
+
+func (w inWords) in(l i18n.Lang) string { return plan.Text(w).In(string(l)) }
+
+// inBoth lets a word of i18n be an argument of say.
+type inBoth func(l i18n.Lang) string
+
+func (w inBoth) in(l i18n.Lang) string { return w(l) }
+
+// tally counts the judged objectives of all systems.
+func (d *document) tally() (all, met, missed, open int) {
+	for _, s := range d.report.Systems {
+		for _, v := range s.verdicts() {
+			switch v {
+			case run.Met:
+				met++
+			case run.Missed:
+				missed++
+			case run.NotProven:
+				open++
+			case run.NoObjective:
+			}
+		}
+	}
+	return met + missed + open, met, missed, open
+}
+
+// verdicts lists the verdicts of a system's objectives.
+func (s System) verdicts() []run.Verdict {
+	out := []run.Verdict{s.RTO.Verdict, s.RPO.Verdict, s.Failback.Verdict}
+	for _, st := range s.RLO.Stages {
+		out = append(out, st.Verdict)
+	}
+	return out
+}
+
+// focus is the system that the sentence speaks of: of the worst verdict the one that
+// took longest.
+func (d *document) focus() *System {
+	rank := map[run.Verdict]int{run.Missed: 0, run.NotProven: 1, run.Met: 2, run.NoObjective: 3}
+	var f *System
+	for i := range d.report.Systems {
+		s := &d.report.Systems[i]
+		slower := f != nil && s.RTO.ActualS != nil && (f.RTO.ActualS == nil || *s.RTO.ActualS > *f.RTO.ActualS)
+		if f == nil || rank[s.Verdict] < rank[f.Verdict] || rank[s.Verdict] == rank[f.Verdict] && slower {
+			f = s
+		}
+	}
+	return f
+}
+
+// sentence is the verdict in one breath: what came of it, how long against what, what
+// was lost, how many objectives.
+func (d *document) sentence() plan.Text {
+	r := d.report
+	if r.Run.EndedAt == nil {
+		return say("Still running: nothing is proven yet.", "実行中です。まだ何も立証されていません。")
+	}
+	var parts []plan.Text
+	head := verdictWord(r.Run.Verdict)
+	parts = append(parts, plan.Text{EN: strings.ToUpper(head.EN[:1]) + head.EN[1:] + ".", JA: head.JA + "。"})
+	s := d.focus()
+	if s == nil {
+		return parts[0]
+	}
+	if n := len(r.Systems); n > 1 {
+		parts = append(parts, say("Of %d systems,", "%d システム中、", n))
+	}
+	title := inWords(plan.Text{EN: cmp.Or(s.Title.In("en"), s.ID), JA: cmp.Or(s.Title.In("ja"), s.ID)})
+	switch {
+	case s.RTO.ActualS == nil && s.RTO.EventAt == nil:
+		parts = append(parts, say("%s: nothing was put to the test.", "%sは検証されていません。", title))
+	case s.RTO.ActualS == nil:
+		parts = append(parts, say("%s was not seen to come back.", "%sの復旧は確認されていません。", title))
+	case s.RTO.ObjectiveS == nil:
+		parts = append(parts, say("%s was back in %s (no RTO is set).", "%sは%sで復旧（目標復旧時間は未設定）。", title, span(*s.RTO.ActualS)))
+	default:
+		parts = append(parts, say("%[1]s was back in %[2]s against an objective of %[3]s.", "%[1]sは目標%[3]sに対し%[2]sで復旧。", title, span(*s.RTO.ActualS), span(*s.RTO.ObjectiveS)))
+	}
+	switch lost := s.RPO.LostMarkers; {
+	case lost == nil:
+		parts = append(parts, say("Data loss is not known.", "データ損失は不明。"))
+	case *lost == 0:
+		parts = append(parts, say("No acknowledged data was lost.", "確定したデータの損失なし。"))
+	case s.RPO.ActualS == nil:
+		parts = append(parts, say("%d acknowledged writes were lost.", "確定した書き込み%d件を損失。", *lost))
+	default:
+		parts = append(parts, say("%[1]d acknowledged writes were lost (%[2]s of work).", "確定した書き込み%[1]d件（%[2]s分）を損失。", *lost, span(*s.RPO.ActualS)))
+	}
+	all, met, _, _ := d.tally()
+	parts = append(parts, say("%d of %d objectives met.", "目標達成 %d/%d。", met, all))
+	var en, ja []string
+	for _, p := range parts {
+		en, ja = append(en, p.EN), append(ja, p.JA)
+	}
+	return plan.Text{EN: strings.Join(en, " "), JA: strings.Join(ja, "")}
+}
+
+// remarks are what a reader of the sentence must know: why it is not better, and what in
+// its figures was not measured.
+func (d *document) remarks() []plan.Text {
+	r := d.report
+	var out []plan.Text
+	if len(r.Run.Why) > 0 {
+		out = append(out, say("Why: %s.", "理由：%s。", inWords(whyText(r.Run.Why))))
+	}
+	if s := d.focus(); s != nil && r.Run.EndedAt != nil {
+		var why []Reason
+		for _, w := range slices.Concat(s.RTO.Why, s.RPO.Why, s.Failback.Why) {
+			if !slices.Contains(why, w) && !slices.Contains(r.Run.Why, w) {
+				why = append(why, w)
+			}
+		}
+		if len(why) > 0 && s.Verdict != run.Met {
+			out = append(out, say("%s: %s.", "%s：%s。", s.ID, inWords(whyText(why))))
+		}
+		if r.People.Simulated && s.RTO.MachineS != nil && s.RTO.Parts != nil {
+			simulated := 0.0
+			for _, p := range s.RTO.Parts.list() {
+				if slices.Contains(s.RTO.SimulatedParts, p.key) {
+					simulated += p.seconds
+				}
+			}
+			out = append(out, say("People were simulated: %[1]s of the time are the engine's answers, not people's. From the order to restored service the machine took %[2]s.",
+				"人の応答は模擬です。%[1]sはエンジンが代わりに答えた時間で、人の実測ではありません。復旧指示から復旧までの機械の所要時間は%[2]sです。",
+				span(round(simulated)), span(*s.RTO.MachineS)))
+		} else if r.People.Simulated {
+			out = append(out, say("People were simulated: the engine answered for them.", "人の応答は模擬です（エンジンが代わりに応答）。"))
+		}
+	}
+	return out
+}
+
+// part is one part of an RTO with its names.
+type part struct {
+	key     string
+	title   plan.Text
+	seconds float64
+}
+
+func (p Parts) list() []part {
+	return []part{
+		{"detect_s", say("detect", "検知"), p.DetectS},
+		{"people_s", say("gather and assess", "参集・状況確認"), p.PeopleS},
+		{"decide_s", say("decide", "決定"), p.DecideS},
+		{"recover_s", say("recover", "復旧作業"), p.RecoverS},
+		{"verify_s", say("verify", "復旧確認"), p.VerifyS},
+	}
+}
+
+// section finds a section by its ID.
+func (d *document) section(id string) section {
+	i := slices.IndexFunc(d.Sections, func(s section) bool { return s.ID == id })
+	return d.Sections[i]
+}

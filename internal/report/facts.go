@@ -1,0 +1,365 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// facts is what the journal says, sorted by what it is about. Nothing is judged here.
+type facts struct {
+	plan    plan.Plan
+	id      string
+	events  []run.Event
+	started run.Started
+	first   run.Event // run.started
+	state   run.State
+	ended   time.Time // zero while it runs
+
+	systems   []*systemFacts // one for each system of the plan, in its order
+	steps     []*stepFacts   // in the order they were begun
+	undone    []*stepFacts
+	people    []*PersonRecord
+	quorum    *run.Event
+	strength  run.Quorum
+	phases    []Phase
+	decisions []Decision
+	approvals []Approval
+	asked     time.Time // an approval
+	seen      []run.Observations
+	probes    []Probe
+	absent    []run.Event
+	kept      []run.Event // locks
+	opened    []run.Event // findings written during the run
+	steppedBy time.Duration
+	aborted   *run.Event
+	report    Report // the lists that need no judging
+}
+
+// systemFacts is what the journal says of one system.
+type systemFacts struct {
+	plan      plan.System
+	occurred  *run.Occurrence
+	detected  time.Time
+	asked     time.Time // the recovery decision
+	decided   time.Time
+	choice    run.Choice
+	wayHome   run.Choice
+	ordered   time.Time
+	simulated bool // the decision
+}
+
+// stepFacts is a step with its place in the plan.
+type stepFacts struct {
+	Step
+	writer     string
+	generation int
+	plan       plan.Step
+	result     run.StepResult
+	ended      bool
+}
+
+// at says where in the journal an event stands, for errors.
+func place(e run.Event) string {
+	return fmt.Sprintf("event %s/%d (%s) of run %s", e.Writer, e.Seq, e.Kind, e.Run)
+}
+
+// gather reads the journal. It fails only where going on would give a wrong report:
+// when events can't be read, belong to several runs, or speak of what the plan does not
+// hold. Kinds it does not know are left out.
+func gather(p plan.Plan, events []run.Event) (*facts, error) {
+	f := &facts{plan: p, state: run.Running}
+	for _, s := range p.Systems {
+		f.systems = append(f.systems, &systemFacts{plan: s})
+	}
+	if len(events) == 0 {
+		return nil, fmt.Errorf("the journal has no events of this run; \"muster drill list\" shows the runs in the record store")
+	}
+	f.events = inOrder(events)
+	f.id = f.events[0].Run
+	last := map[string]time.Time{}
+	for _, e := range f.events {
+		if e.Run != f.id {
+			return nil, fmt.Errorf("the events are of more than one run, %s and %s; a report is made from one", f.id, e.Run)
+		}
+		if before := last[e.Writer].Sub(e.At); before > f.steppedBy {
+			f.steppedBy = before
+		}
+		last[e.Writer] = later(last[e.Writer], e.At)
+		if err := f.read(e); err != nil {
+			return nil, err
+		}
+	}
+	if f.first.Kind == "" {
+		return nil, fmt.Errorf("the journal of run %s does not begin with %s: events are missing at its front; take the record from a whole copy of the store", f.id, run.RunStarted)
+	}
+	if f.started.PlanHash != p.Hash {
+		return nil, fmt.Errorf("run %s used plan %s and not %s; take that plan from the record store", f.id, short(f.started.PlanHash), short(p.Hash))
+	}
+	return f, nil
+}
+
+// of returns the systems an event is about: the one it names, or all.
+func (f *facts) of(e run.Event) ([]*systemFacts, error) {
+	if e.System == "" {
+		return f.systems, nil
+	}
+	for _, s := range f.systems {
+		if s.plan.Name == e.System {
+			return []*systemFacts{s}, nil
+		}
+	}
+	return nil, fmt.Errorf("%s speaks of system %q, which the plan does not hold: journal and plan do not belong together; take both from one copy of the record store", place(e), e.System)
+}
+
+// decode reads an event's data.
+func decode(e run.Event, out any) error {
+	if err := e.Decode(out); err != nil {
+		return fmt.Errorf("%s can't be read: %w; the record is damaged, take a whole copy of the store", place(e), err)
+	}
+	return nil
+}
+
+// read sorts one event. The order of the cases is that of a run.
+func (f *facts) read(e run.Event) error {
+	switch e.Kind {
+	case run.RunStarted:
+		f.first = e
+		return decode(e, &f.started)
+	case run.RunPaused:
+		f.state = run.Paused
+		f.note(e)
+	case run.RunResumed:
+		f.state = run.Running
+		f.note(e)
+	case run.RunAbortRequested:
+		f.aborted = &e
+		f.note(e)
+	case run.RunRefused:
+		f.note(e)
+	case run.RunEnded:
+		var d run.Ended
+		if err := decode(e, &d); err != nil {
+			return err
+		}
+		f.state, f.ended = d.State, e.At
+	case run.PhaseStarted, run.PhaseEnded:
+		f.phase(e)
+	case run.EventOccurred, run.EventDetected, run.DecisionAsked, run.DecisionMade, run.RecoveryOrdered, run.DamageAssessed:
+		return f.aboutSystems(e)
+	case run.ApprovalAsked:
+		f.asked = e.At
+	case run.ApprovalGiven:
+		return f.approval(e)
+	case run.PersonCalled, run.PersonReminded, run.PersonAnswered, run.PersonArrived, run.QuorumReached, run.QuorumMissed:
+		return f.person(e)
+	case run.SiteInspected:
+		var d run.Inspection
+		if err := decode(e, &d); err != nil {
+			return err
+		}
+		f.report.Inspections = append(f.report.Inspections, Inspection{At: e.At, Site: e.Site, Usable: d.Usable, By: e.By, Reason: e.Reason})
+	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:
+		f.note(e)
+	case run.StepIntended, run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded:
+		return f.step(e)
+	case run.UndoStarted, run.UndoEnded:
+		return f.undo(e)
+	case run.ProbeStarted, run.ProbeEnded:
+		return f.probe(e)
+	case run.WorkerAbsent:
+		f.absent = append(f.absent, e)
+	case run.LockKept:
+		f.kept = append(f.kept, e)
+	case run.FindingOpened:
+		f.opened = append(f.opened, e)
+	case run.RunAttached, run.ProbeChanged, run.MessageSent, run.LockTaken, run.LockReleased:
+		// In the journal for the board and for auditors; no figure rests on them.
+	}
+	return nil
+}
+
+func (f *facts) note(e run.Event) {
+	f.report.Notes = append(f.report.Notes, Note{At: e.At, Kind: e.Kind, By: e.By, Text: e.Reason})
+}
+
+func (f *facts) phase(e run.Event) {
+	if e.Kind == run.PhaseStarted {
+		f.phases = append(f.phases, Phase{ID: e.Phase, StartedAt: e.At})
+		return
+	}
+	for i := len(f.phases) - 1; i >= 0; i-- {
+		if p := &f.phases[i]; p.ID == e.Phase && p.EndedAt == nil {
+			at := e.At
+			p.EndedAt, p.Outcome, p.Reason = &at, e.Outcome, e.Reason
+			return
+		}
+	}
+}
+
+func (f *facts) aboutSystems(e run.Event) error {
+	systems, err := f.of(e)
+	if err != nil {
+		return err
+	}
+	var (
+		occurred run.Occurrence
+		detected run.Detection
+		ask      run.DecisionAsk
+		decision run.Decision
+		damage   run.Assessment
+	)
+	switch e.Kind {
+	case run.EventOccurred:
+		if err := decode(e, &occurred); err != nil {
+			return err
+		}
+		occurred.At = occurred.At.UTC()
+	case run.EventDetected:
+		if err := decode(e, &detected); err != nil {
+			return err
+		}
+	case run.DecisionAsked:
+		if err := decode(e, &ask); err != nil {
+			return err
+		}
+		at := e.At
+		// The answer is not known yet; decision() fills it in.
+		f.decisions = append(f.decisions, Decision{Question: ask.Question, System: e.System, AskedAt: &at, Known: &ask})
+	case run.DecisionMade:
+		if err := decode(e, &decision); err != nil {
+			return err
+		}
+		f.decision(e, decision)
+	case run.DamageAssessed:
+		if err := decode(e, &damage); err != nil {
+			return err
+		}
+		f.report.Assessments = append(f.report.Assessments, Assessment{At: e.At, System: e.System, Component: damage.Component,
+			Damage: damage.Damage, Source: damage.Source, By: e.By, Reason: e.Reason})
+	}
+	for _, s := range systems {
+		switch e.Kind {
+		case run.EventOccurred:
+			if s.occurred == nil {
+				s.occurred = &occurred
+			}
+		case run.EventDetected:
+			if s.detected.IsZero() {
+				s.detected = detected.At.UTC()
+			}
+		case run.DecisionAsked:
+			if e.Phase != run.Failback && s.asked.IsZero() {
+				s.asked = e.At
+			}
+		case run.DecisionMade:
+			if decision.Answer == run.GoHome || decision.Answer == run.Stay {
+				s.wayHome = decision.Answer
+				continue
+			}
+			s.choice, s.decided, s.simulated = decision.Answer, e.At, run.IsSimulated(e.By)
+		case run.RecoveryOrdered:
+			if s.ordered.IsZero() {
+				s.ordered = e.At
+			}
+		}
+	}
+	return nil
+}
+
+// decision joins an answer with its question, if it was asked.
+func (f *facts) decision(e run.Event, made run.Decision) {
+	d := Decision{Question: made.Question, System: e.System}
+	for i := range f.decisions {
+		if q := f.decisions[i]; q.Question == made.Question && q.System == e.System && q.At.IsZero() {
+			d = q
+			f.decisions = slices.Delete(f.decisions, i, i+1)
+			break
+		}
+	}
+	d.Answer, d.By, d.At, d.Reason = made.Answer, e.By, e.At, e.Reason
+	d.WaitedS, d.Rule, d.Deputy, d.Simulated = round(made.WaitedS), made.Rule, made.Deputy, run.IsSimulated(e.By)
+	f.decisions = append(f.decisions, d)
+}
+
+func (f *facts) approval(e run.Event) error {
+	var d run.Approval
+	if err := decode(e, &d); err != nil {
+		return err
+	}
+	a := Approval{By: e.By, At: e.At, Reason: e.Reason, BreakGlass: d.BreakGlass, Simulated: run.IsSimulated(e.By)}
+	if !f.asked.IsZero() {
+		a.WaitedS = seconds(e.At.Sub(f.asked))
+	}
+	f.approvals = append(f.approvals, a)
+	return nil
+}
+
+func (f *facts) probe(e run.Event) error {
+	if _, err := f.of(e); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(f.probes, func(p Probe) bool { return p.ID == e.Step })
+	if i < 0 {
+		i = len(f.probes)
+		f.probes = append(f.probes, Probe{ID: e.Step, System: e.System, Vantage: e.Site})
+		for _, s := range f.systems {
+			for _, p := range s.plan.Probes {
+				if p.Name == e.Step {
+					f.probes[i].Function, f.probes[i].Weight, f.probes[i].IntervalS = p.Function, p.Weight, round(p.Interval.Seconds())
+				}
+			}
+		}
+	}
+	p := &f.probes[i]
+	if e.Kind == run.ProbeStarted {
+		if p.StartedAt == nil {
+			at := e.At
+			p.StartedAt = &at
+		}
+		return nil
+	}
+	var o run.Observations
+	if err := decode(e, &o); err != nil {
+		return err
+	}
+	if len(e.Data) == 0 {
+		p.Lost = e.Reason
+		return nil
+	}
+	if o.Probe == "" {
+		o.Probe = e.Step
+	}
+	f.seen = append(f.seen, o)
+	p.Samples, p.OK, p.Gaps = p.Samples+o.Samples, p.OK+o.OK, p.Gaps+len(o.Gaps)
+	for _, g := range o.Gaps {
+		p.UnseenS = round(p.UnseenS + g.To.Sub(g.From).Seconds())
+	}
+	if !o.EndedAt.IsZero() {
+		from, to := o.StartedAt.UTC(), o.EndedAt.UTC()
+		if p.Samples == o.Samples {
+			p.StartedAt = &from
+		}
+		p.EndedAt = &to
+	}
+	return nil
+}
+
+// purpose is why a writer's steps run: the last part of its name, or for the run itself
+// an inject or a check.
+func purpose(e run.Event) string {
+	if i := strings.LastIndexByte(e.Writer, '/'); i >= 0 {
+		return e.Writer[i+1:]
+	}
+	if e.Step == singleWriter {
+		return "check"
+	}
+	return "inject"
+}
+
+// singleWriter is the step that proves that exactly one side takes writes.
+const singleWriter = "single-writer"

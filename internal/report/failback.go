@@ -1,0 +1,132 @@
+package report
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/muster-dr/muster/internal/objective"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// failback judges the way home. It has its own clock: none of its time is part of RTO.
+func (f *facts) failback(s *systemFacts, moved bool, functions []objective.Function, curve objective.Curve, level int) Failback {
+	out := Failback{Policy: f.plan.Scenario.Failback, Verdict: run.NoObjective}
+	if s.wayHome != "" {
+		out.Policy = string(s.wayHome)
+	}
+	out.SingleWriter, out.Writer = f.singleWriter(s, run.Verification, run.Failback, run.Closing)
+	if !moved {
+		return out
+	}
+	home := f.runbook(s.plan.Name, "failback")
+	for _, p := range f.phases {
+		if p.ID == run.Failback && len(home) > 0 {
+			out.StartedAt, out.EndedAt = moment(p.StartedAt), p.EndedAt
+		}
+	}
+	if out.EndedAt != nil {
+		out.ActualS = seconds(out.EndedAt.Sub(*out.StartedAt))
+		if longest, proven := objective.Interruption(functions, f.seen, *out.StartedAt, *out.EndedAt); proven {
+			out.OutageS = seconds(longest)
+		}
+	}
+	out.Verdict, out.Why = f.judgeHome(s, home, &out, curve, level)
+	return out
+}
+
+// judgeHome says whether the system came home, or stays by decision, with exactly one
+// side taking writes.
+func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb *Failback, curve objective.Curve, level int) (run.Verdict, []Reason) {
+	if fb.Policy != run.PolicyStay {
+		// The check must be from after the way home, not from before it.
+		fb.SingleWriter, fb.Writer = f.singleWriter(s, run.Failback, run.Closing)
+	}
+	two := fb.SingleWriter != nil && !*fb.SingleWriter
+	switch {
+	case two:
+		return run.Missed, []Reason{{Code: "two_writers"}}
+	case f.ended.IsZero():
+		return run.NotProven, []Reason{{Code: "still_running"}}
+	case fb.Policy != run.PolicyStay && len(home) == 0 && f.putBack(s):
+		return run.NotProven, []Reason{{Code: "undone"}}
+	case fb.Policy != run.PolicyStay && len(home) == 0:
+		return run.Missed, []Reason{{Code: "never_came_home"}}
+	}
+	if fb.Policy != run.PolicyStay {
+		for _, st := range home {
+			if st.Outcome == run.Failed {
+				return run.Missed, []Reason{{"step_failed", st.ID}}
+			}
+		}
+		if !curve.Empty() {
+			if last := curve.Spans[len(curve.Spans)-1]; last.Possible < level {
+				return run.Missed, []Reason{{Code: "down_at_the_end"}}
+			}
+		}
+		if at := f.siteOf(fb.Writer); at != "" && at != s.plan.Home {
+			return run.Missed, []Reason{{"writer_away", at}}
+		}
+	}
+	why := doubts(home, true)
+	if fb.SingleWriter == nil {
+		why = append(why, Reason{Code: "single_writer_unproven"})
+	}
+	if fb.Policy != run.PolicyStay && (fb.EndedAt == nil || !curve.Held(*fb.EndedAt, *fb.EndedAt, level)) {
+		why = append(why, Reason{Code: "home_unseen"})
+	}
+	if len(why) > 0 {
+		return run.NotProven, why
+	}
+	return run.Met, nil
+}
+
+// putBack reports whether everything that the failover changed was undone.
+func (f *facts) putBack(s *systemFacts) bool {
+	for _, st := range f.runbook(s.plan.Name, "failover") {
+		if !st.tried() || len(st.plan.Undo) == 0 {
+			continue
+		}
+		done := slices.ContainsFunc(f.undone, func(u *stepFacts) bool {
+			return u.writer == st.writer && u.ID == st.ID && u.Outcome == run.Passed
+		})
+		if !done {
+			return false
+		}
+	}
+	return slices.ContainsFunc(f.undone, func(u *stepFacts) bool { return u.System == s.plan.Name && u.Purpose == "failover" })
+}
+
+// singleWriter is the last word of the check that exactly one side takes writes, from
+// these phases. Nil is not proven: it was not run, or could not tell.
+func (f *facts) singleWriter(s *systemFacts, phases ...run.Phase) (single *bool, writer string) {
+	for _, st := range f.steps {
+		if st.Purpose != "check" || st.System != s.plan.Name || !st.ended || !slices.Contains(phases, st.Phase) {
+			continue
+		}
+		var out struct {
+			Single *bool  `json:"single"`
+			Writer string `json:"writer"`
+		}
+		_ = json.Unmarshal(st.result.Output, &out) // without an output the outcome alone speaks
+		yes, no := true, false
+		single, writer = nil, out.Writer
+		switch {
+		case st.SettledBy == run.ByPerson:
+		case out.Single != nil && !*out.Single, st.Outcome == run.Failed && st.SettledBy == run.ByResult:
+			single = &no
+		case st.Outcome == run.Passed:
+			single = &yes
+		}
+	}
+	return single, writer
+}
+
+// siteOf is the site of a target; "" when the plan does not say.
+func (f *facts) siteOf(target string) string {
+	i := slices.IndexFunc(f.plan.Estate.Targets, func(t plan.Target) bool { return t.Name == target })
+	if i < 0 {
+		return ""
+	}
+	return f.plan.Estate.Targets[i].Site
+}

@@ -1,0 +1,260 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // due dates are in the estate's zone, also on a machine without zones
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// dueAfter is the rule for a finding for which nobody named a date.
+const dueAfter = 30
+
+// clockStep is how far two clocks may tell of one span differently before it is a
+// finding. Below lie rounding and the queue's own time.
+const clockStep = 2 * time.Second
+
+// weight orders findings: what endangers an objective first, what people said last.
+var weight = map[run.FindingKind]int{run.FindingObjective: 1, run.FindingCleanUp: 2, run.FindingStep: 3, run.FindingHand: 4,
+	run.FindingPeople: 5, run.FindingBudget: 6, run.FindingClock: 7, run.FindingRecord: 8, run.FindingRemark: 9}
+
+// findings are what the record shows, by fixed rules, and those that were written during
+// the run. The same record gives the same list with the same IDs.
+func (f *facts) findings(r Report) []Finding {
+	list := &findingList{}
+	f.aboutObjectives(list, r)
+	f.aboutCleanUp(list, r)
+	f.aboutSteps(list)
+	f.aboutPeople(list, r)
+	f.aboutRecord(list, r)
+	f.fromJournal(list)
+	slices.SortStableFunc(list.all, func(a, b Finding) int { return cmp.Compare(weight[a.Kind], weight[b.Kind]) })
+	owner, due := f.owner(), f.due()
+	for i := range list.all {
+		l := &list.all[i]
+		l.ID = fmt.Sprintf("F-%03d", i+1)
+		l.Owner, l.Due = cmp.Or(l.Owner, owner), cmp.Or(l.Due, due)
+	}
+	return append([]Finding{}, list.all...)
+}
+
+type findingList struct{ all []Finding }
+
+func (l *findingList) add(kind run.FindingKind, system, step string, title plan.Text, detail string) {
+	l.addBoth(kind, system, step, title, plain(detail))
+}
+
+func (l *findingList) addBoth(kind run.FindingKind, system, step string, title, detail plan.Text) {
+	l.all = append(l.all, Finding{Kind: kind, System: system, Step: step, Title: title.EN, TitleJA: title.JA, Detail: detail.EN, DetailJA: detail.JA})
+}
+
+// aboutObjectives names each missed objective. Those that are not proven for one reason
+// are one finding, since one thing has to be done about them. While a run goes on
+// nothing is missed yet.
+func (f *facts) aboutObjectives(l *findingList, r Report) {
+	if f.ended.IsZero() {
+		return
+	}
+	for _, s := range r.Systems {
+		var open []plan.Text // names of the not proven, by reason
+		var whys []plan.Text
+		judge := func(v run.Verdict, name, figure plan.Text, why []Reason) {
+			detail := whyText(why)
+			switch v {
+			case run.Missed:
+				l.addBoth(run.FindingObjective, s.ID, "", say("%[1]s: %[2]s was missed%[3]s", "%[1]s：%[4]sが未達%[5]s", s.ID, name.EN, figure.EN, name.JA, figure.JA), detail)
+			case run.NotProven:
+				if i := slices.Index(whys, detail); i >= 0 {
+					open[i] = plan.Text{EN: open[i].EN + ", " + name.EN, JA: open[i].JA + "・" + name.JA}
+					return
+				}
+				open, whys = append(open, name), append(whys, detail)
+			case run.Met, run.NoObjective:
+			}
+		}
+		judge(s.RTO.Verdict, plain("RTO"), against(s.RTO.ActualS, s.RTO.ObjectiveS), s.RTO.Why)
+		judge(s.RPO.Verdict, plain("RPO"), against(s.RPO.ActualS, s.RPO.ObjectiveS), s.RPO.Why)
+		for _, st := range s.RLO.Stages {
+			judge(st.Verdict, plain(fmt.Sprintf("RLO %d%%", st.Level)), against(st.ActualS, &st.WithinS), st.Why)
+		}
+		judge(s.Failback.Verdict, say("failback", "フェイルバック"), plan.Text{}, s.Failback.Why)
+		for i, names := range open {
+			l.addBoth(run.FindingObjective, s.ID, "", say("%[1]s: not proven: %[2]s", "%[1]s：%[3]sが未立証", s.ID, names.EN, names.JA), whys[i])
+		}
+		if s.RTO.RelapsedS != nil {
+			l.add(run.FindingObjective, s.ID, "", say("%s: service broke again for %s after it was restored", "%s：復旧後に再び %s 停止", s.ID, span(*s.RTO.RelapsedS)), "")
+		}
+	}
+}
+
+func (f *facts) aboutCleanUp(l *findingList, r Report) {
+	for _, u := range f.undone {
+		if u.Outcome != run.Passed {
+			l.add(run.FindingCleanUp, u.System, u.ID, say("%s: undo of step %s did not pass", "%s：ステップ %s の取り消しが完了していない", orRun(u.System), u.ID), u.Reason)
+		}
+	}
+	for _, e := range f.kept {
+		l.add(run.FindingCleanUp, e.System, "", say("%s: clean-up is incomplete; the next run on it is blocked", "%s：後始末が未完了。次の実行はできない", e.System), e.Reason)
+	}
+	if f.state == run.CleanUpIncomplete && len(f.kept) == 0 {
+		l.add(run.FindingCleanUp, "", "", say("clean-up is incomplete", "後始末が未完了"), "")
+	}
+}
+
+func (f *facts) aboutSteps(l *findingList) {
+	for _, s := range f.steps {
+		name := s.ID
+		switch {
+		case s.Outcome == run.Failed:
+			l.add(run.FindingStep, s.System, s.ID, say("%s: step %s failed", "%s：ステップ %s が失敗", orRun(s.System), name), s.Reason)
+		case s.Outcome == run.Unknown:
+			l.add(run.FindingStep, s.System, s.ID, say("%s: nobody can tell what step %s did", "%s：ステップ %s の結果が不明", orRun(s.System), name), s.Reason)
+		case s.SettledBy == run.ByPerson && s.Outcome == run.Skipped:
+			l.add(run.FindingHand, s.System, s.ID, say("%s: step %s was skipped by %s", "%s：ステップ %s を %s が省略", orRun(s.System), name, run.Person(s.By)), s.Reason)
+		case s.SettledBy == run.ByPerson:
+			l.add(run.FindingHand, s.System, s.ID, say("%s: step %s was marked done by hand by %s", "%s：ステップ %s を %s が手動で完了扱い", orRun(s.System), name, run.Person(s.By)), s.Reason)
+		}
+		if s.Attempts > 1 {
+			l.add(run.FindingStep, s.System, s.ID, say("%s: step %s took %d attempts", "%s：ステップ %s は %d 回試行", orRun(s.System), name, s.Attempts), "")
+		}
+		if s.OverS != nil {
+			budget := 0.0
+			if s.BudgetS != nil {
+				budget = *s.BudgetS
+			}
+			l.add(run.FindingBudget, s.System, s.ID, say("%s: step %s took %s longer than its budget of %s", "%s：ステップ %s が目安時間を %s 超過（目安 %s）", orRun(s.System), name, span(*s.OverS), span(budget)), "")
+		}
+	}
+	seen := map[string]bool{}
+	for _, e := range f.absent {
+		if key := e.Site + "/" + e.Step; !seen[key] {
+			seen[key] = true
+			l.add(run.FindingStep, e.System, e.Step, say("site %s: no worker took step %s in time", "拠点 %s：ステップ %s を受け取るワーカーがいなかった", e.Site, e.Step), e.Reason)
+		}
+	}
+}
+
+func (f *facts) aboutPeople(l *findingList, r Report) {
+	if r.People.QuorumMissed {
+		var short []string
+		for _, q := range r.People.Need {
+			if q.Present < q.Need {
+				short = append(short, fmt.Sprintf("%s %d/%d", q.Role, q.Present, q.Need))
+			}
+		}
+		l.add(run.FindingPeople, "", "", say("the quorum was not reached in time (%s)", "参集人数が不足（%s）", strings.Join(short, ", ")), "")
+	}
+	var silent, injured []string
+	for _, p := range r.People.List {
+		switch p.Safety {
+		case run.Silent:
+			silent = append(silent, p.ID)
+		case run.Injured:
+			injured = append(injured, p.ID)
+		case run.Safe:
+		}
+	}
+	if len(silent) > 0 {
+		l.add(run.FindingPeople, "", "", say("%d of %d called did not answer the safety check", "安否確認に未回答 %d 名（対象 %d 名）", len(silent), r.People.Called), strings.Join(silent, ", "))
+	}
+	if len(injured) > 0 {
+		l.add(run.FindingPeople, "", "", say("%d of %d called reported an injury", "負傷の報告 %d 名（対象 %d 名）", len(injured), r.People.Called), strings.Join(injured, ", "))
+	}
+	for _, d := range r.Decisions {
+		if d.Rule != "" && d.AskedAt != nil {
+			l.add(run.FindingPeople, d.System, "", say("%s: nobody decided in time, so the rule %s did", "%s：期限内に決定されず、規則 %s が決定", orRun(d.System), d.Rule), d.Reason)
+		}
+	}
+	for _, a := range r.Approvals {
+		if a.BreakGlass {
+			l.add(run.FindingHand, "", "", say("%s approved alone (break-glass): to be reviewed", "%s が単独で承認（緊急権限）：事後確認が必要", run.Person(a.By)), a.Reason)
+		}
+	}
+	for _, n := range r.Notes {
+		if n.Kind == run.RemarkMade && n.Text != "" {
+			l.add(run.FindingRemark, "", "", say("remark of %s", "%s の所見", run.Person(n.By)), n.Text)
+		}
+	}
+}
+
+func (f *facts) aboutRecord(l *findingList, r Report) {
+	if f.steppedBy >= clockStep {
+		l.add(run.FindingClock, "", "", say("the engine's clock was set back by %s during the run", "実行中にエンジンの時計が %s 戻った", span(f.steppedBy.Seconds())), "")
+	}
+	for _, s := range f.steps {
+		if s.WorkerFrom == nil || s.WorkerTo == nil || s.DurationS == nil || s.Human {
+			continue
+		}
+		wall := s.WorkerTo.Sub(*s.WorkerFrom)
+		if off := wall - time.Duration(*s.DurationS*float64(time.Second)); off.Abs() >= clockStep {
+			l.add(run.FindingClock, s.System, s.ID, say("the clock at %s stepped by %s during step %s", "拠点 %s の時計が %s ずれた（ステップ %s の実行中）", s.Site, span(off.Abs().Seconds()), s.ID), "")
+		}
+	}
+	for _, w := range r.Evidence.Writers {
+		if w.Missing > 0 {
+			l.add(run.FindingRecord, "", "", say("%d events of %s are missing from the record", "記録から %[2]s のイベント %[1]d 件が欠落", w.Missing, w.Name), "")
+		}
+	}
+	for _, p := range f.probes {
+		if p.Lost != "" {
+			l.add(run.FindingRecord, p.System, "", say("%s: what probe %s saw is lost", "%s：プローブ %s の観測結果が失われた", p.System, p.ID), p.Lost)
+		}
+	}
+}
+
+// fromJournal adds what was written during the run. One that a rule above found too is
+// not listed twice; its owner, date and words are kept.
+func (f *facts) fromJournal(l *findingList) {
+	for _, e := range f.opened {
+		var d run.Finding
+		if e.Decode(&d) != nil {
+			continue
+		}
+		d.System, d.Step = cmp.Or(d.System, e.System), cmp.Or(d.Step, e.Step)
+		i := slices.IndexFunc(l.all, func(o Finding) bool {
+			return o.Kind == d.Kind && o.System == d.System && o.Step == d.Step && d.Kind != run.FindingRemark
+		})
+		if i < 0 {
+			title := say("%s", "%s", cmp.Or(d.Detail, e.Reason, string(d.Kind)))
+			l.add(d.Kind, d.System, d.Step, title, d.Detail)
+			i = len(l.all) - 1
+		}
+		o := &l.all[i]
+		o.Owner, o.Due = cmp.Or(d.Owner, o.Owner), cmp.Or(d.Due, o.Due)
+		if d.Detail != "" {
+			o.Detail, o.DetailJA = d.Detail, d.Detail
+		}
+	}
+}
+
+// owner is who holds the deciding role: the first in the estate, or nobody.
+func (f *facts) owner() string {
+	if in := f.plan.Estate.InRole(f.plan.Scenario.Decision.By); len(in) > 0 {
+		return in[0].ID
+	}
+	return ""
+}
+
+func (f *facts) due() string {
+	if f.ended.IsZero() {
+		return ""
+	}
+	return f.ended.In(zoneOf(f.plan.Estate.Zone)).AddDate(0, 0, dueAfter).Format(time.DateOnly)
+}
+
+// zoneOf is the zone of that name, or UTC.
+func zoneOf(name string) *time.Location {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// orRun names what a step that belongs to no system belongs to.
+func orRun(system string) string { return cmp.Or(system, "run") }

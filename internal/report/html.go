@@ -1,0 +1,167 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"io"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+//go:embed report.css
+var style string
+
+//go:embed report.html.tmpl
+var page string
+
+// view is what the page's template sees.
+type view struct {
+	*document
+	Langs   []i18n.Lang
+	Style   template.CSS
+	Policy  string // content security policy
+	Curves  []*drawing
+	Parts   []*drawing
+	Gantt   *drawing
+	Tiles   []tiles
+	Top     []Finding
+	Verdict run.Verdict
+	// PageTitle is what a browser shows; it begins with the drill's mark.
+	PageTitle *plan.Text
+}
+
+// tiles are the three figures of a system.
+type tiles struct {
+	System plan.Text
+	Tiles  []tile
+}
+
+type tile struct {
+	Name     plan.Text
+	Term     plan.Text
+	Measured plan.Text
+	Target   plan.Text
+	Verdict  run.Verdict
+}
+
+// topFindings is how many findings the first page names.
+const topFindings = 3
+
+// writeHTML sets the report as one file that fetches nothing: its policy allows its own
+// style sheet, by hash, and no script, image, font or connection.
+func writeHTML(w io.Writer, d *document, langs []i18n.Lang) error {
+	sum := sha256.Sum256([]byte(style))
+	v := view{document: d, Langs: langs, Style: template.CSS(style), Verdict: d.report.Run.Verdict,
+		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"}
+	for _, s := range d.report.Systems {
+		v.Tiles = append(v.Tiles, d.tilesOf(s))
+		if c := d.curveChart(s); c != nil {
+			v.Curves = append(v.Curves, c)
+		}
+		if c := d.waterfall(s); c != nil {
+			v.Parts = append(v.Parts, c)
+		}
+	}
+	v.PageTitle = &plan.Text{EN: d.Mark.EN + " " + d.Title.In("en") + " " + d.report.Run.ID, JA: d.Mark.JA + " " + d.Title.In("ja") + " " + d.report.Run.ID}
+	v.Gantt = d.gantt()
+	v.Top = d.report.Findings[:min(topFindings, len(d.report.Findings))]
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"t":       func(x plan.Text) template.HTML { return inLanguages(x, langs) },
+		"heading": func(x plan.Text) template.HTML { return heading(x, langs) },
+		"langs":   func() []i18n.Lang { return langs },
+		"in":      func(x *plan.Text, l i18n.Lang) string { return x.In(string(l)) },
+		"same":    func(x *plan.Text) bool { return x.EN == x.JA || len(langs) == 1 },
+		"mark":    mark,
+		"verdict": verdictWord,
+		"say":     func(en, ja string) plan.Text { return say(en, ja) },
+		"finding": func(f Finding) plan.Text { return plan.Text{EN: f.Title, JA: f.TitleJA} },
+		"of":      func(id string) section { return d.section(id) },
+	}).Parse(page)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, v); err != nil {
+		return err
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// inLanguages sets a text in the languages asked for; the style sheet shows the chosen one.
+func inLanguages(x plan.Text, langs []i18n.Lang) template.HTML {
+	if x.EN == x.JA || len(langs) == 1 {
+		return template.HTML(template.HTMLEscapeString(x.In(string(langs[0]))))
+	}
+	var b bytes.Buffer
+	for _, l := range langs {
+		b.WriteString(`<span lang="` + string(l) + `">` + template.HTMLEscapeString(x.In(string(l))) + `</span>`)
+	}
+	return template.HTML(b.String())
+}
+
+// heading sets a heading with the other language's term beside it (requirement H).
+func heading(x plan.Text, langs []i18n.Lang) template.HTML {
+	var b bytes.Buffer
+	for _, l := range langs {
+		other := i18n.EN
+		if l == i18n.EN {
+			other = i18n.JA
+		}
+		b.WriteString(`<span lang="` + string(l) + `">` + template.HTMLEscapeString(x.In(string(l))))
+		if x.EN != x.JA {
+			b.WriteString(` <small>` + template.HTMLEscapeString(x.In(string(other))) + `</small>`)
+		}
+		b.WriteString(`</span>`)
+	}
+	return template.HTML(b.String())
+}
+
+// tilesOf sums a system up in three figures.
+func (d *document) tilesOf(s System) tiles {
+	none := say("not set", "未設定")
+	target := func(o *float64) plan.Text {
+		if o == nil {
+			return say("target not set", "目標未設定")
+		}
+		return say("target %s", "目標 %s", span(*o))
+	}
+	rto := tile{Name: plain("RTO"), Term: say("Recovery time", "復旧時間"), Measured: spanOr(s.RTO.ActualS, say("not known", "不明")), Target: target(s.RTO.ObjectiveS), Verdict: s.RTO.Verdict}
+	rpo := tile{Name: plain("RPO"), Term: say("Data loss", "データ損失"), Measured: spanOr(s.RPO.ActualS, say("not known", "不明")), Target: target(s.RPO.ObjectiveS), Verdict: s.RPO.Verdict}
+	if n := s.RPO.LostMarkers; n != nil && s.RPO.ActualS != nil {
+		rpo.Measured = say("%s, %d lost", "%s・%d件", span(*s.RPO.ActualS), *n)
+		if *n == 0 {
+			rpo.Measured = say("0 lost", "0件")
+		}
+	}
+	rlo := tile{Name: plain("RLO"), Term: say("Service level", "復旧レベル"), Measured: none, Target: say("target not set", "目標未設定"), Verdict: run.NoObjective}
+	if n := len(s.RLO.Stages); n > 0 {
+		last, met := s.RLO.Stages[n-1], 0
+		var all []run.Verdict
+		for _, st := range s.RLO.Stages {
+			all = append(all, st.Verdict)
+			if st.Verdict == run.Met {
+				met++
+			}
+		}
+		rlo.Verdict = run.Worst(all...)
+		rlo.Measured = say("%[1]d%% after %[2]s", "%[2]sで%[1]d%%", last.Level, orDash(last.ActualS))
+		if last.ActualS == nil {
+			rlo.Measured = say("%d%% not reached", "%d%%未到達", last.Level)
+		}
+		rlo.Target = say("target %[1]d%% in %[2]s · %[3]d of %[4]d stages met", "目標 %[2]sで%[1]d%%・段階 %[3]d/%[4]d", last.Level, span(last.WithinS), met, n)
+	}
+	title := plan.Text{EN: s.ID, JA: s.ID}
+	if s.Title != (plan.Text{}) {
+		title = plan.Text{EN: s.Title.In("en") + " (" + s.ID + ")", JA: s.Title.In("ja") + "（" + s.ID + "）"}
+	}
+	if s.Priority != "" {
+		title = plan.Text{EN: title.EN + " · band " + s.Priority, JA: title.JA + "・優先度 " + s.Priority}
+	}
+	return tiles{System: title, Tiles: []tile{rto, rpo, rlo}}
+}

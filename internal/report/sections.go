@@ -1,0 +1,378 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// attainment is the verdict table.
+func (d *document) attainment() section {
+	t := table{Brief: true, Head: []plan.Text{say("System", "システム"), say("Objective", "指標"), say("Target", "目標"), say("Measured", "実績"), say("Verdict", "判定"), say("Why", "理由")}}
+	for _, s := range d.report.Systems {
+		add := func(what, target, actual plan.Text, v run.Verdict, why []Reason) {
+			t.Rows = append(t.Rows, []cell{name(s.ID), tell(what), figureCell(target), figureCell(actual), verdictCell(v), tell(whyText(why))})
+		}
+		notSet := say("not set", "未設定")
+		add(plain("RTO"), spanOr(s.RTO.ObjectiveS, notSet), spanOr(s.RTO.ActualS, dash), s.RTO.Verdict, s.RTO.Why)
+		add(plain("RPO"), spanOr(s.RPO.ObjectiveS, notSet), spanOr(s.RPO.ActualS, dash), s.RPO.Verdict, s.RPO.Why)
+		for _, st := range s.RLO.Stages {
+			add(say("RLO %d%%", "RLO %d%%", st.Level), spanOr(&st.WithinS, notSet), spanOr(st.ActualS, dash), st.Verdict, st.Why)
+		}
+		if len(s.RLO.Stages) == 0 {
+			add(plain("RLO"), notSet, dash, run.NoObjective, nil)
+		}
+		home := dash
+		if s.Failback.OutageS != nil {
+			home = say("%s, interrupted %s", "%s（中断 %s）", orDash(s.Failback.ActualS), span(*s.Failback.OutageS))
+		} else if s.Failback.ActualS != nil {
+			home = say("%s", "%s", span(*s.Failback.ActualS))
+		}
+		add(say("failback", "フェイルバック"), word(choices, run.Choice(s.Failback.Policy)), home, s.Failback.Verdict, s.Failback.Why)
+	}
+	return section{ID: "attainment", Title: say("Attainment of recovery targets", "目標復旧水準の達成度合い"), Tables: []table{t}}
+}
+
+// maybe is a span that may be unknown, as an argument of say.
+type maybe struct{ s *float64 }
+
+func orDash(s *float64) maybe { return maybe{s} }
+
+func (m maybe) in(l i18n.Lang) string {
+	if m.s == nil {
+		return dash.EN
+	}
+	return span(*m.s).in(l)
+}
+
+// levels is the recovery curve in figures.
+func (d *document) levels() section {
+	s := section{ID: "curve", Title: say("Recovery curve (RLO)", "復旧曲線（目標復旧レベル RLO）")}
+	for _, sys := range d.report.Systems {
+		t := table{Caption: say("Level of service of %s after the event", "%s のサービスレベルの推移（発生からの時間）", sys.ID),
+			Head: []plan.Text{say("After", "経過"), say("Level", "レベル")}}
+		for i, p := range sys.RLO.Curve {
+			if i == curveRows {
+				t.Rows = append(t.Rows, []cell{tell(say("%d more in the JSON report", "ほか %d 点は JSON に記載", len(sys.RLO.Curve)-i)), name("")})
+				break
+			}
+			level := say("not seen", "未観測")
+			if p.Level != nil {
+				level = plain(fmt.Sprintf("%d%%", *p.Level))
+			}
+			t.Rows = append(t.Rows, []cell{figureCell(say("%s", "%s", span(p.AtS))), figureCell(level)})
+		}
+		if len(t.Rows) > 0 {
+			s.Tables = append(s.Tables, t)
+		}
+	}
+	if len(s.Tables) == 0 {
+		s.Lead = append(s.Lead, say("Nobody looked from outside, so there is no curve.", "外部からの観測がないため、曲線はありません。"))
+	}
+	return s
+}
+
+// curveRows and stepRows bound the tables; the JSON report has everything.
+const (
+	curveRows  = 24
+	stepRows   = 150
+	peopleRows = 120
+)
+
+// timeSplit is where the time went.
+func (d *document) timeSplit() section {
+	s := section{ID: "time", Title: say("Where the time went", "所要時間の内訳")}
+	t := table{Brief: true, Head: []plan.Text{say("System", "システム")}}
+	for _, p := range (Parts{}).list() {
+		t.Head = append(t.Head, p.title)
+	}
+	t.Head = append(t.Head, say("total", "合計"), say("machine's part", "うち機械"))
+	simulated := false
+	for _, sys := range d.report.Systems {
+		if sys.RTO.Parts == nil {
+			continue
+		}
+		row := []cell{name(sys.ID)}
+		for _, p := range sys.RTO.Parts.list() {
+			c := figureCell(say("%s", "%s", span(p.seconds)))
+			if slices.Contains(sys.RTO.SimulatedParts, p.key) {
+				c.Text = plan.Text{EN: c.Text.EN + " *", JA: c.Text.JA + " *"}
+				simulated = true
+			}
+			row = append(row, c)
+		}
+		t.Rows = append(t.Rows, append(row, figureCell(spanOr(sys.RTO.ActualS, dash)), figureCell(spanOr(sys.RTO.MachineS, dash))))
+	}
+	if len(t.Rows) == 0 {
+		s.Lead = append(s.Lead, say("No restoration was seen, so there is nothing to split.", "復旧が観測されていないため、内訳はありません。"))
+		return s
+	}
+	if simulated {
+		s.Lead = append(s.Lead, say("* simulated: the engine answered for people; not measured.", "* 模擬：エンジンが人に代わって応答した時間であり、実測ではない。"))
+	}
+	s.Tables = []table{t}
+	marks := table{Caption: say("Moments on the clock", "時計の節目"), Head: []plan.Text{say("System", "システム"), say("event", "発生"), say("detected", "検知"), say("decision asked", "決定依頼"),
+		say("decided", "決定"), say("ordered", "復旧指示"), say("restored", "復旧"), say("source of the event's time", "発生時刻の根拠")}}
+	for _, sys := range d.report.Systems {
+		r := sys.RTO
+		marks.Rows = append(marks.Rows, []cell{name(sys.ID), tell(d.exact(r.EventAt)), tell(d.exact(r.DetectedAt)), tell(d.exact(r.AskedAt)),
+			tell(d.exact(r.DecidedAt)), tell(d.exact(r.OrderedAt)), tell(d.exact(r.RestoredAt)), tell(word(sources, r.EventSource))})
+	}
+	s.Tables = append(s.Tables, marks)
+	return s
+}
+
+// timeline is the phases and the steps.
+func (d *document) timeline() section {
+	s := section{ID: "timeline", Title: say("Timeline of phases and steps", "段階とステップの経過")}
+	phases := table{Caption: say("Phases", "段階"), Head: []plan.Text{say("Phase", "段階"), say("Start", "開始"), say("End", "終了"), say("Outcome", "結果"), say("Remark", "備考")}}
+	for _, p := range d.report.Phases {
+		phases.Rows = append(phases.Rows, []cell{tell(phaseWord(p.ID)), name(d.clock(p.StartedAt)), tell(d.clockOr(p.EndedAt)), outcomeCell(p.Outcome), name(p.Reason)})
+	}
+	steps := table{Brief: true, Caption: say("Steps", "ステップ"), Head: []plan.Text{say("Step", "ステップ"), say("Of", "対象"), say("Action", "アクション"), say("Site", "拠点"), say("Start", "開始"),
+		say("Took", "所要"), say("Tries", "試行"), say("Outcome", "結果"), say("By", "実施者"), say("Remark", "備考")}}
+	for i, st := range d.report.Steps {
+		if i == stepRows {
+			steps.Rows = append(steps.Rows, []cell{tell(say("%d more in the JSON report", "ほか %d 件は JSON に記載", len(d.report.Steps)-i))})
+			break
+		}
+		steps.Rows = append(steps.Rows, d.stepRow(st))
+	}
+	s.Tables = append(s.Tables, phases, steps)
+	if len(d.report.Undone) > 0 {
+		undone := table{Caption: say("Undo", "取り消し"), Head: steps.Head, Brief: true}
+		for _, u := range d.report.Undone {
+			undone.Rows = append(undone.Rows, d.stepRow(u))
+		}
+		s.Tables = append(s.Tables, undone)
+	}
+	return s
+}
+
+func (d *document) stepRow(s Step) []cell {
+	of := word(purposes, s.Purpose)
+	if s.System != "" {
+		of = plan.Text{EN: s.System + ", " + of.EN, JA: s.System + "・" + of.JA}
+	}
+	remark := s.Reason
+	if s.OverS != nil {
+		remark = strings.TrimPrefix(remark+"; over budget by "+span(*s.OverS).in(i18n.EN), "; ")
+	}
+	return []cell{name(s.ID), tell(of), name(s.Action), name(s.Site), tell(d.clockOr(s.StartedAt)), figureCell(spanOr(s.took(), dash)),
+		figureCell(plain(fmt.Sprint(s.Attempts))), outcomeCell(s.Outcome), tell(actor(s.By)), name(remark)}
+}
+
+// took is how long a step took: as its worker measured it, else by the engine's clock.
+func (s Step) took() *float64 {
+	if s.DurationS != nil || s.StartedAt == nil || s.EndedAt == nil {
+		return s.DurationS
+	}
+	return seconds(max(0, s.EndedAt.Sub(*s.StartedAt)))
+}
+
+func phaseWord(p run.Phase) plan.Text { return both(func(l i18n.Lang) string { return l.Phase(p) }) }
+
+// peopleSection is the safety check and the muster.
+func (d *document) peopleSection() section {
+	p := d.report.People
+	s := section{ID: "people", Title: say("Safety check and muster", "安否確認と参集")}
+	if p.Called == 0 {
+		s.Lead = append(s.Lead, say("Nobody was called.", "召集はありませんでした。"))
+		return s
+	}
+	s.Lead = append(s.Lead, say("Called %d · safe %d · injured %d · no answer %d · mustered %d · first answer after %s · quorum after %s",
+		"対象 %d名・無事 %d名・負傷 %d名・未回答 %d名・参集 %d名・最初の回答まで %s・必要人数の充足まで %s",
+		p.Called, p.Safe, p.Injured, p.Silent, p.Mustered, orDash(p.FirstAnswerS), orDash(p.QuorumS)))
+	if p.Simulated {
+		s.Lead = append(s.Lead, say("The engine answered for these people; their times are simulated.", "これらの応答はエンジンによる模擬であり、時間は実測ではありません。"))
+	}
+	if len(p.Need) > 0 {
+		t := table{Caption: say("Mustered strength", "参集状況"), Head: []plan.Text{say("Role", "役割"), say("Needed", "必要"), say("Present", "参集")}}
+		for _, q := range p.Need {
+			t.Rows = append(t.Rows, []cell{name(q.Role), figureCell(plain(fmt.Sprint(q.Need))), figureCell(plain(fmt.Sprint(q.Present)))})
+		}
+		s.Tables = append(s.Tables, t)
+	}
+	t := table{Caption: say("People", "要員"), Head: []plan.Text{say("Person", "氏名"), say("Roles", "役割"), say("Called", "召集"), say("Answer", "回答"), say("After", "回答まで"),
+		say("Arrived", "参集"), say("Remark", "備考")}}
+	for i, m := range p.List {
+		if i == peopleRows {
+			t.Rows = append(t.Rows, []cell{tell(say("%d more in the JSON report", "ほか %d 名は JSON に記載", len(p.List)-i))})
+			break
+		}
+		var en, ja []string
+		note := func(t plan.Text) { en, ja = append(en, t.EN), append(ja, t.JA) }
+		if m.Simulated {
+			note(say("simulated", "模擬"))
+		}
+		if m.DeputyFor != "" {
+			note(say("deputy for %s", "%sの代理", m.DeputyFor))
+		}
+		if m.EnteredBy != "" {
+			note(say("entered by %s", "%sが代理入力", m.EnteredBy))
+		}
+		if m.Reminded > 0 {
+			note(say("reminded %d times", "督促 %d回", m.Reminded))
+		}
+		if m.AnsweredAt != nil && !m.CanCome {
+			note(say("can't come", "参集不可"))
+		}
+		t.Rows = append(t.Rows, []cell{tell(personName(m.Name, m.ID)), name(strings.Join(m.Roles, ", ")), name(d.clock(m.CalledAt)), {Text: safetyWord(m.Safety), Class: "safety-" + string(m.Safety)},
+			figureCell(spanOr(m.AnswerS, dash)), tell(d.clockOr(m.ArrivedAt)), tell(plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "・")})})
+	}
+	s.Tables = append(s.Tables, t)
+	return s
+}
+
+func personName(n plan.Text, id string) plan.Text {
+	if n == (plan.Text{}) {
+		return plain(id)
+	}
+	return plan.Text{EN: n.In("en") + " (" + id + ")", JA: n.In("ja") + "（" + id + "）"}
+}
+
+func safetyWord(s run.Safety) plan.Text {
+	signs := map[run.Safety]string{run.Safe: "✓ ", run.Injured: "! ", run.Silent: "? "}
+	w := word(safeties, s)
+	return plan.Text{EN: signs[s] + w.EN, JA: signs[s] + w.JA}
+}
+
+// situation is what people and probes reported of sites, systems and the work.
+func (d *document) situation() section {
+	r := d.report
+	s := section{ID: "situation", Title: say("Damage assessment and reports", "被害状況の確認と報告")}
+	if len(r.Assessments) > 0 {
+		t := table{Caption: say("Damage", "被害"), Head: []plan.Text{say("At", "時刻"), say("System", "システム"), say("Component", "構成要素"), say("Damage", "被害"), say("Seen by", "確認者"), say("Remark", "備考")}}
+		for _, a := range r.Assessments {
+			by := actor(a.By)
+			if a.Source == "probe" {
+				by = say("probe", "プローブ")
+			}
+			t.Rows = append(t.Rows, []cell{name(d.clock(a.At)), name(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by), name(a.Reason)})
+		}
+		s.Tables = append(s.Tables, t)
+	}
+	if len(r.Inspections) > 0 {
+		t := table{Caption: say("Site safety inspection", "拠点の安全点検"), Head: []plan.Text{say("At", "時刻"), say("Site", "拠点"), say("Usable", "使用可否"), say("By", "確認者"), say("Remark", "備考")}}
+		for _, i := range r.Inspections {
+			usable := say("✓ usable", "✓ 使用可")
+			if !i.Usable {
+				usable = say("✕ not safe", "✕ 使用不可")
+			}
+			t.Rows = append(t.Rows, []cell{name(d.clock(i.At)), name(i.Site), tell(usable), tell(actor(i.By)), name(i.Reason)})
+		}
+		s.Tables = append(s.Tables, t)
+	}
+	if len(r.Notes) > 0 {
+		t := table{Caption: say("Reports and remarks", "報告と所見"), Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("By", "報告者"), say("Words", "記載")}}
+		for _, n := range r.Notes {
+			t.Rows = append(t.Rows, []cell{name(d.clock(n.At)), tell(word(notes, n.Kind)), tell(actor(n.By)), name(n.Text)})
+		}
+		s.Tables = append(s.Tables, t)
+	}
+	if len(s.Tables) == 0 {
+		s.Lead = append(s.Lead, say("Nothing was reported.", "報告はありませんでした。"))
+	}
+	return s
+}
+
+// decisions are what was decided, why, and what was known.
+func (d *document) decisions() section {
+	s := section{ID: "decisions", Title: say("Decisions", "決定事項")}
+	t := table{Brief: true, Head: []plan.Text{say("At", "時刻"), say("Question", "事項"), say("Of", "対象"), say("Answer", "決定"), say("By", "決定者"), say("Waited", "待ち"), say("Reason", "理由"), say("What was known", "判断時の情報")}}
+	for _, x := range d.report.Decisions {
+		by := actor(x.By)
+		if x.Rule != "" {
+			by = say("rule %s", "規則 %s", x.Rule)
+		} else if x.Deputy {
+			by = plan.Text{EN: by.EN + ", deputy", JA: by.JA + "（代理）"}
+		}
+		waited := dash
+		if x.AskedAt != nil {
+			waited = say("%s", "%s", span(x.WaitedS))
+		}
+		t.Rows = append(t.Rows, []cell{name(d.clock(x.At)), tell(word(questions, x.Question)), name(x.System), tell(word(choices, x.Answer)), tell(by), figureCell(waited), name(x.Reason), tell(known(x.Known))})
+	}
+	for _, a := range d.report.Approvals {
+		answer := say("approved", "承認")
+		if a.BreakGlass {
+			answer = say("approved alone (break-glass)", "単独承認（緊急権限）")
+		}
+		t.Rows = append(t.Rows, []cell{name(d.clock(a.At)), tell(say("approval", "承認")), name(""), tell(answer), tell(actor(a.By)), figureCell(spanOr(a.WaitedS, dash)), name(a.Reason), name("")})
+	}
+	if len(t.Rows) == 0 {
+		s.Lead = append(s.Lead, say("Nothing was decided.", "決定はありませんでした。"))
+		return s
+	}
+	s.Tables = []table{t}
+	return s
+}
+
+// known is the aid that stood beside a question: estimates, called so.
+func known(k *run.DecisionAsk) plan.Text {
+	if k == nil {
+		return plan.Text{}
+	}
+	return say("used %s of %s; forecast alternate %s, in place %s; proposed: %s (%s)", "経過 %s／目標 %s。見込み：代替拠点 %s、被災拠点 %s。提案：%s（%s）",
+		span(round(k.UsedS)), orDash(k.ObjectiveS), orDash(k.AlternateS), orDash(k.InPlaceS), inWords(word(choices, k.Proposed)), k.Ground)
+}
+
+// findings are what the run taught.
+func (d *document) findings() section {
+	s := section{ID: "findings", Title: say("Findings and improvements", "改善点")}
+	if len(d.report.Findings) == 0 {
+		s.Lead = append(s.Lead, say("The record shows none.", "記録から検出された改善点はありません。"))
+		return s
+	}
+	t := table{Brief: true, Head: []plan.Text{say("No.", "番号"), say("Kind", "種別"), say("Finding", "内容"), say("Seen", "根拠"), say("Owner", "担当"), say("Due", "期限")}}
+	for _, x := range d.report.Findings {
+		t.Rows = append(t.Rows, []cell{name(x.ID), tell(word(kinds, x.Kind)), tell(plan.Text{EN: x.Title, JA: x.TitleJA}), tell(plan.Text{EN: x.Detail, JA: cmp.Or(x.DetailJA, x.Detail)}), name(x.Owner), name(x.Due)})
+	}
+	s.Tables = []table{t}
+	return s
+}
+
+// evidence is what the report rests on and how to compute it again.
+func (d *document) evidence() section {
+	r := d.report
+	s := section{ID: "evidence", Title: say("Evidence", "証拠")}
+	t := table{Head: []plan.Text{say("What", "項目"), say("Value", "値")}}
+	intact := say("content matches the hash", "内容はハッシュと一致")
+	if !r.Evidence.PlanIntact {
+		intact = say("CONTENT DOES NOT MATCH THE HASH", "内容がハッシュと一致しない")
+	}
+	t.Rows = append(t.Rows,
+		[]cell{tell(say("frozen plan (SHA-256)", "確定済み計画（SHA-256）")), tell(plan.Text{EN: r.Evidence.PlanHash + ", " + intact.EN, JA: r.Evidence.PlanHash + "（" + intact.JA + "）"})},
+		[]cell{tell(say("journal (SHA-256)", "記録（SHA-256）")), tell(say("%[1]s, %[2]d events", "%[1]s（%[2]d 件）", r.Evidence.JournalDigest, r.Evidence.Events))})
+	for _, w := range r.Evidence.Writers {
+		n := say("%d events, none missing", "%d 件、欠落なし", w.Events)
+		if w.Missing > 0 {
+			n = say("%d events, %d MISSING", "%d 件、欠落 %d 件", w.Events, w.Missing)
+		}
+		t.Rows = append(t.Rows, []cell{tell(say("writer %s", "記録者 %s", w.Name)), tell(n)})
+	}
+	t.Rows = append(t.Rows, []cell{tell(say("compute it again", "再計算の方法")),
+		name(fmt.Sprintf("muster report %s --output json", r.Run.ID))})
+	s.Tables = append(s.Tables, t)
+	if len(r.Probes) > 0 {
+		p := table{Caption: say("What was seen from outside", "外部からの観測"), Head: []plan.Text{say("Probe", "プローブ"), say("Share", "比率"), say("From", "観測拠点"), say("Every", "間隔"), say("Samples", "観測数"), say("Succeeded", "成功"), say("Not seen", "未観測")}}
+		for _, x := range r.Probes {
+			unseen := say("%s in %d gaps", "%s（%d 回）", span(x.UnseenS), x.Gaps)
+			if x.Gaps == 0 {
+				unseen = say("never", "なし")
+			}
+			if x.Lost != "" {
+				unseen = say("all of it: %s", "すべて：%s", x.Lost)
+			}
+			p.Rows = append(p.Rows, []cell{name(x.ID), figureCell(plain(fmt.Sprintf("%d%%", x.Weight))), name(x.Vantage), figureCell(say("%s", "%s", span(x.IntervalS))),
+				figureCell(plain(fmt.Sprint(x.Samples))), figureCell(plain(fmt.Sprint(x.OK))), tell(unseen)})
+		}
+		s.Tables = append(s.Tables, p)
+	}
+	return s
+}

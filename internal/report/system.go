@@ -1,0 +1,263 @@
+package report
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/muster-dr/muster/internal/objective"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// system judges one system.
+func (f *facts) system(s *systemFacts) System {
+	functions := make([]objective.Function, 0, len(s.plan.Probes))
+	for _, p := range s.plan.Probes {
+		functions = append(functions, objective.Function{Probe: p.Name, Weight: p.Weight})
+	}
+	curve := objective.NewCurve(functions, f.seen)
+	recovery := append(f.runbook(s.plan.Name, "failover"), f.runbook(s.plan.Name, "in_place")...)
+	doubt := doubts(recovery, !f.ended.IsZero())
+	if single, _ := f.singleWriter(s, run.Verification); single != nil && !*single {
+		doubt = append(doubt, Reason{Code: "two_writers"})
+	}
+	if f.state == run.Cancelled {
+		doubt = append(doubt, Reason{Code: "ended_cancelled"}) // what came back came by undo
+	}
+
+	out := System{ID: s.plan.Name, Priority: s.plan.Priority, Title: s.plan.Title, Home: s.plan.Home, Choice: s.choice,
+		Moved: slices.ContainsFunc(f.runbook(s.plan.Name, "failover"), (*stepFacts).tried)}
+	out.RTO, out.RLO = f.times(s, curve, recovery, out.Moved, doubt)
+	out.RPO = f.loss(s, out.RTO, doubt)
+	out.Failback = f.failback(s, out.Moved, functions, curve, out.RTO.Level)
+	parts := []run.Verdict{out.RTO.Verdict, out.RPO.Verdict, out.Failback.Verdict}
+	for _, st := range out.RLO.Stages {
+		parts = append(parts, st.Verdict)
+	}
+	out.Verdict = run.Worst(parts...)
+	return out
+}
+
+// lower makes met not proven where there is doubt. A missed objective stays missed: the
+// probes saw it, whatever was marked by hand.
+func lower(v run.Verdict, why []Reason, doubt []Reason) (run.Verdict, []Reason) {
+	if len(doubt) == 0 || v != run.Met && v != run.NotProven {
+		return v, why
+	}
+	return run.NotProven, append(why, doubt...)
+}
+
+func reason(w objective.Why) []Reason {
+	if w == "" {
+		return nil
+	}
+	return []Reason{{Code: string(w)}}
+}
+
+// needed is the level at which a system counts as restored: the last stage of its RLO,
+// all functions without one.
+func needed(s *systemFacts) int {
+	if n := len(s.plan.Objective.RLO); n > 0 {
+		return min(100, s.plan.Objective.RLO[n-1].Level)
+	}
+	return 100
+}
+
+// times computes RTO and RLO.
+func (f *facts) times(s *systemFacts, curve objective.Curve, recovery []*stepFacts, moved bool, doubt []Reason) (RTO, RLO) {
+	hold := f.plan.Scenario.Hold.Std()
+	var event objective.Event
+	rto := RTO{Level: needed(s), HoldS: *seconds(hold), DetectedAt: moment(s.detected), AskedAt: moment(s.asked), OrderedAt: moment(s.ordered),
+		DecidedAt: moment(f.decidedAt(s)), SimulatedParts: []string{}}
+	if s.occurred != nil {
+		event = objective.Event{At: s.occurred.At, Seen: s.occurred.Source == "probe"}
+		rto.EventSource, rto.ReportedAt = s.occurred.Source, moment(s.occurred.At)
+	}
+	if s.plan.Objective.RTO != nil {
+		rto.ObjectiveS = seconds(s.plan.Objective.RTO.Std())
+	}
+	until := f.began(run.Failback)
+	rec := curve.Recover(event, rto.Level, hold, until)
+	v, why := rec.Judge(s.plan.Objective.RTO)
+	rto.Why = reason(why)
+	if why == objective.NotInterrupted && moved {
+		// A switch that nobody outside noticed: only an interruption counts against
+		// the objective (requirement B-CLK-03), and there was none.
+		v, rto.Why, rec.RestoredAt = run.Met, nil, rec.StartedAt
+	}
+	if v == run.NotProven && f.state == run.NotResumable && rec.RestoredAt.IsZero() && !curve.Empty() && !event.At.IsZero() {
+		v, rto.Why = run.Missed, []Reason{{Code: "given_up"}} // nobody works on it any more
+	}
+	rto.Verdict, rto.Why = lower(v, rto.Why, doubt)
+	rto.EventAt, rto.DownAt, rto.RestoredAt = moment(rec.StartedAt), moment(rec.DownAt), moment(rec.RestoredAt)
+	if rec.RelapsedFor > 0 {
+		rto.RelapsedS = seconds(rec.RelapsedFor)
+	}
+	if actual, ok := rec.Actual(); ok {
+		rto.ActualS = seconds(actual)
+		parts := objective.Split(rec.StartedAt, rec.RestoredAt, objective.Milestones{Detected: s.detected,
+			Asked: orElse(s.asked, s.ordered), Decided: orElse(f.decidedAt(s), s.ordered), Worked: worked(recovery, rec.RestoredAt)})
+		rto.Parts = &Parts{DetectS: *seconds(parts.Detect), PeopleS: *seconds(parts.People), DecideS: *seconds(parts.Decide),
+			RecoverS: *seconds(parts.Recover), VerifyS: *seconds(parts.Verify)}
+		rto.SimulatedParts = f.simulatedParts(s, recovery, rec.RestoredAt)
+		if !s.ordered.IsZero() {
+			rto.MachineS = seconds(max(0, rec.RestoredAt.Sub(s.ordered)))
+		}
+	}
+
+	rlo := RLO{Stages: []Stage{}, Curve: []Point{}}
+	for _, st := range s.plan.Objective.RLO {
+		r := curve.Recover(event, st.Level, hold, until)
+		v, why := r.Judge(&st.Within)
+		stage := Stage{WithinS: *seconds(st.Within.Std()), Level: st.Level, ReachedAt: moment(r.RestoredAt), Why: reason(why)}
+		stage.Verdict, stage.Why = lower(v, stage.Why, doubt)
+		if actual, ok := r.Actual(); ok {
+			stage.ActualS = seconds(actual)
+		} else if why == objective.NotInterrupted && !rec.RestoredAt.IsZero() {
+			// Something broke or moved, but service never fell below this level.
+			stage.ActualS, stage.ReachedAt = seconds(0), moment(rec.StartedAt)
+			stage.Verdict, stage.Why = lower(run.Met, nil, doubt)
+		}
+		rlo.Stages = append(rlo.Stages, stage)
+	}
+	if !event.At.IsZero() {
+		for _, p := range curve.Points(rec.StartedAt) {
+			rlo.Curve = append(rlo.Curve, Point{AtS: *seconds(p.At.Sub(rec.StartedAt)), Level: p.Level})
+		}
+	}
+	if !rec.RestoredAt.IsZero() {
+		if lost, ok := curve.Lost(rec.StartedAt, rec.RestoredAt); ok {
+			rlo.CapacityLostS = seconds(lost)
+		}
+	}
+	return rto, rlo
+}
+
+// loss computes RPO from the markers of the system's probes; the worst probe counts.
+func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
+	out := RPO{}
+	if s.plan.Objective.RPO != nil {
+		out.ObjectiveS = seconds(s.plan.Objective.RPO.Std())
+	}
+	var (
+		restored           time.Time
+		worst              time.Duration
+		failed             error
+		acked, unsure, lst int64
+		planted            bool
+	)
+	if rto.RestoredAt != nil {
+		restored = *rto.RestoredAt
+	}
+	for _, o := range f.seen {
+		if o.System != s.plan.Name || o.Markers == nil {
+			continue
+		}
+		m := *o.Markers
+		planted = true
+		acked, unsure, lst = acked+m.Acked, unsure+m.Unknown, lst+m.Lost
+		span, err := objective.AchievedRPO(m, restored)
+		worst = max(worst, span)
+		if failed == nil {
+			failed = err
+		}
+		if at := moment(m.CountedAt); at != nil && (out.CountedAt == nil || at.After(*out.CountedAt)) {
+			out.CountedAt = at
+		}
+	}
+	switch {
+	case !slices.ContainsFunc(f.seen, func(o run.Observations) bool { return o.System == s.plan.Name }):
+		failed, out.Why = objective.ErrNoMarker, []Reason{{Code: "no_probe"}}
+	case !planted:
+		failed, out.Why = objective.ErrNoMarker, []Reason{{Code: "no_marker_probe"}}
+	case rto.RestoredAt == nil:
+		failed, out.Why = objective.ErrNoMarker, []Reason{{Code: "rpo_not_restored"}}
+	case errors.Is(failed, objective.ErrNoMarker):
+		out.Why = []Reason{{Code: "no_marker"}}
+	case errors.Is(failed, objective.ErrNoSurvivor):
+		out.Why = []Reason{{Code: "no_survivor"}}
+	case errors.Is(failed, objective.ErrLossesCut):
+		out.Why = []Reason{{Code: "losses_cut"}}
+	}
+	if planted {
+		out.AckedMarkers, out.UnknownMarkers = &acked, &unsure
+		if out.CountedAt != nil {
+			out.LostMarkers = &lst
+		}
+	}
+	if failed == nil {
+		out.ActualS = seconds(worst)
+	}
+	out.Verdict = objective.JudgeRPO(worst, failed, s.plan.Objective.RPO)
+	if out.Verdict == run.NoObjective || out.Verdict == run.Missed {
+		out.Why = nil
+	}
+	out.Verdict, out.Why = lower(out.Verdict, out.Why, doubt)
+	return out
+}
+
+// decidedAt is when the decision stood: made, and approved where approval was asked
+// before the recovery was ordered.
+func (f *facts) decidedAt(s *systemFacts) time.Time {
+	at := s.decided
+	for _, a := range f.approvals {
+		if !at.IsZero() && (s.ordered.IsZero() || !a.At.After(s.ordered)) {
+			at = later(at, a.At)
+		}
+	}
+	return at
+}
+
+// worked is when the recovery's own work was done: the end of the last step that ended
+// before service was back. A machine's step that was changing something at that moment
+// was the work that brought it back, so the work lasted until then.
+func worked(steps []*stepFacts, restored time.Time) time.Time {
+	var at time.Time
+	for _, s := range steps {
+		switch {
+		case s.StartedAt == nil || s.StartedAt.After(restored):
+		case s.EndedAt != nil && !s.EndedAt.After(restored):
+			at = later(at, *s.EndedAt)
+		case !s.Human && s.Effect.Once():
+			return restored
+		}
+	}
+	return at
+}
+
+// simulatedParts names the parts of the RTO in which the engine answered for people.
+func (f *facts) simulatedParts(s *systemFacts, recovery []*stepFacts, restored time.Time) []string {
+	out := []string{}
+	if !f.started.Simulated {
+		return out
+	}
+	if slices.ContainsFunc(f.people, func(p *PersonRecord) bool { return p.Simulated }) {
+		out = append(out, "people_s")
+	}
+	if s.simulated || slices.ContainsFunc(f.approvals, func(a Approval) bool { return a.Simulated }) {
+		out = append(out, "decide_s")
+	}
+	for _, st := range recovery {
+		if st.Human && run.IsSimulated(st.By) && st.EndedAt != nil && !st.EndedAt.After(restored) {
+			return append(out, "recover_s")
+		}
+	}
+	return out
+}
+
+// began is when a phase began; zero when it did not.
+func (f *facts) began(p run.Phase) time.Time {
+	for _, ph := range f.phases {
+		if ph.ID == p {
+			return ph.StartedAt
+		}
+	}
+	return time.Time{}
+}
+
+func orElse(t, otherwise time.Time) time.Time {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t
+}

@@ -1,0 +1,259 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// say makes a sentence in both languages. Both formats take the same arguments; one that
+// reads differently in each language is an inLanguage.
+func say(en, ja string, args ...any) plan.Text {
+	with := func(l i18n.Lang) []any {
+		out := make([]any, len(args))
+		for i, a := range args {
+			if w, ok := a.(inLanguage); ok {
+				a = w.in(l)
+			}
+			out[i] = a
+		}
+		return out
+	}
+	if len(args) == 0 {
+		return plan.Text{EN: en, JA: ja}
+	}
+	return plan.Text{EN: fill(en, with(i18n.EN)), JA: fill(ja, with(i18n.JA))}
+}
+
+// fill is Sprintf for formats that need not use every argument.
+func fill(format string, args []any) string {
+	s := fmt.Sprintf(format, args...)
+	if i := strings.Index(s, "%!(EXTRA"); i >= 0 {
+		s = s[:i]
+	}
+	return s
+}
+
+type inLanguage interface{ in(l i18n.Lang) string }
+
+// span is a duration in seconds as people read it: 0.41 s, 12.4 s, 24 min 12 s,
+// 3 h 05 min, 2 d 3 h.
+type span float64
+
+func (s span) in(l i18n.Lang) string {
+	v := math.Abs(float64(s))
+	d := time.Duration(math.Round(v*1000)) * time.Millisecond
+	whole := func(u time.Duration) int64 { return int64(d / u) }
+	unit := func(n int64, en, ja string) string { return fmt.Sprintf("%d%s", n, l.T(" "+en, ja)) }
+	sep := l.T(" ", "")
+	switch {
+	case d == 0:
+		return l.T("0 s", "0秒")
+	case d < 10*time.Second && d%time.Second != 0:
+		return fmt.Sprintf("%.2f%s", d.Seconds(), l.T(" s", "秒"))
+	case d < 59950*time.Millisecond && d%time.Second != 0:
+		return fmt.Sprintf("%.1f%s", d.Seconds(), l.T(" s", "秒"))
+	}
+	switch d = d.Round(time.Second); {
+	case d < time.Minute:
+		return unit(whole(time.Second), "s", "秒")
+	case d < time.Hour:
+		out := unit(whole(time.Minute), "min", "分")
+		if r := int64(d/time.Second) % 60; r != 0 {
+			out += sep + unit(r, "s", "秒")
+		}
+		return out
+	case d < 48*time.Hour:
+		out := unit(whole(time.Hour), "h", "時間")
+		if r := int64(d/time.Minute) % 60; r != 0 {
+			out += sep + fmt.Sprintf("%02d%s", r, l.T(" min", "分"))
+		}
+		return out
+	}
+	out := unit(whole(24*time.Hour), "d", "日")
+	if r := int64(d/time.Hour) % 24; r != 0 {
+		out += sep + unit(r, "h", "時間")
+	}
+	return out
+}
+
+// spanOr is a span that may be unknown.
+func spanOr(s *float64, otherwise plan.Text) plan.Text {
+	if s == nil {
+		return otherwise
+	}
+	return say("%s", "%s", span(*s))
+}
+
+// against sets a figure beside its objective, as the tail of a finding's title.
+func against(actual, objective *float64) plan.Text {
+	switch {
+	case objective == nil:
+		return plan.Text{}
+	case actual == nil:
+		return say(": not reached within %s", "：%s 以内に到達せず", span(*objective))
+	}
+	return say(": %s against %s", "：実績 %s、目標 %s", span(*actual), span(*objective))
+}
+
+// reasons are the sentences behind the codes of Reason. %s is the detail.
+var reasons = map[string]plan.Text{
+	"no_event":        {EN: "the clock of this system never started", JA: "このシステムの時計が始まっていない"},
+	"no_probe":        {EN: "no probe saw the system", JA: "外部からの観測がない"},
+	"start_unseen":    {EN: "nobody looked when it began, so its start is not known", JA: "発生時点が観測されておらず、開始時刻を確定できない"},
+	"restore_unseen":  {EN: "nobody looked when service came back; the figure is the first success seen after", JA: "復旧の瞬間が観測されていない（数値は観測再開後の最初の成功）"},
+	"not_restored":    {EN: "service was not seen to come back and hold", JA: "サービスの復旧と維持が観測されていない"},
+	"not_interrupted": {EN: "service was never seen to stop, so nothing was put to the test", JA: "サービスの停止が観測されず、検証されていない"},
+	"given_up":        {EN: "the run ended without a recovery", JA: "復旧しないまま終了した"},
+	"still_running":   {EN: "the run has not ended", JA: "実行が終了していない"},
+
+	"no_marker_probe":  {EN: "no probe plants markers in this system", JA: "マーカーを書き込むプローブがない"},
+	"no_marker":        {EN: "no marker was read back after the restoration, so the loss is unknown", JA: "復旧後にマーカーを読み戻しておらず、損失は不明"},
+	"no_survivor":      {EN: "no marker older than the lost ones survived, so the span of the loss is unknown", JA: "失われたものより古いマーカーが残っておらず、損失の幅は不明"},
+	"losses_cut":       {EN: "more markers were lost than the record lists; the figure is a lower bound", JA: "失われたマーカーが記録の上限を超えた（実際の損失はこれ以上）"},
+	"rpo_not_restored": {EN: "service was not seen to come back, so what survived can't be counted", JA: "復旧が観測されておらず、残ったデータを数えられない"},
+
+	"step_skipped":   {EN: "step %s was skipped", JA: "ステップ %s が省略された"},
+	"step_by_hand":   {EN: "step %s was marked by hand", JA: "ステップ %s が手動で完了扱いとされた"},
+	"step_only_read": {EN: "step %s was read, not run", JA: "ステップ %s は確認のみで実行されていない"},
+	"step_unknown":   {EN: "the outcome of step %s is unknown", JA: "ステップ %s の結果が不明"},
+	"step_failed":    {EN: "step %s failed", JA: "ステップ %s が失敗した"},
+	"step_open":      {EN: "step %s was not finished", JA: "ステップ %s が終わっていない"},
+
+	"two_writers":            {EN: "there was not exactly one side taking writes", JA: "書き込みを受け付ける側が一つではなかった"},
+	"single_writer_unproven": {EN: "nothing proves that exactly one side takes writes", JA: "書き込みを受け付ける側が一つであることを確認できていない"},
+	"undone":                 {EN: "the failover was undone, so the way home was not walked", JA: "切り替えは取り消され、フェイルバックは行われていない"},
+	"never_came_home":        {EN: "it was to return and did not", JA: "復帰する方針だが、復帰していない"},
+	"down_at_the_end":        {EN: "service was down at the end", JA: "終了時にサービスが停止していた"},
+	"writer_away":            {EN: "writes are taken at %s, not at home", JA: "書き込みは本来の拠点ではなく %s で受け付けられている"},
+	"home_unseen":            {EN: "service was not seen to hold at the end of the way home", JA: "フェイルバック完了時のサービス維持が観測されていない"},
+
+	"record_has_holes": {EN: "events of %s are missing from the record", JA: "%s のイベントが記録から欠落している"},
+
+	"ended_refused":            {EN: "the start was refused", JA: "開始が拒否された"},
+	"ended_partly_recovered":   {EN: "only some systems were recovered", JA: "一部のシステムのみ復旧"},
+	"ended_not_resumable":      {EN: "no system was recovered", JA: "復旧したシステムがない"},
+	"ended_cancelled":          {EN: "the run was aborted", JA: "実行が中止された"},
+	"ended_cleanup_incomplete": {EN: "clean-up is incomplete", JA: "後始末が未完了"},
+}
+
+// words is the sentence of a reason.
+func (r Reason) words() plan.Text {
+	t, ok := reasons[r.Code]
+	if !ok {
+		t = plan.Text{EN: r.Code, JA: r.Code}
+	}
+	if strings.Contains(t.EN, "%s") {
+		return say(t.EN, t.JA, r.Detail)
+	}
+	return t
+}
+
+// reasonsIn joins reasons into one line.
+func reasonsIn(l i18n.Lang, why []Reason) string {
+	var out []string
+	for _, w := range why {
+		out = append(out, w.words().In(string(l)))
+	}
+	return strings.Join(out, l.T("; ", "。"))
+}
+
+// whyText is reasonsIn in both languages.
+func whyText(why []Reason) plan.Text {
+	return plan.Text{EN: reasonsIn(i18n.EN, why), JA: reasonsIn(i18n.JA, why)}
+}
+
+// both makes a Text of a word that i18n knows.
+func both(word func(l i18n.Lang) string) plan.Text {
+	return plan.Text{EN: word(i18n.EN), JA: word(i18n.JA)}
+}
+
+func verdictWord(v run.Verdict) plan.Text {
+	if v == run.NoObjective {
+		return say("not set", "目標未設定")
+	}
+	return both(func(l i18n.Lang) string { return l.Verdict(v) })
+}
+
+// mark is a verdict's sign, so that no meaning hangs on colour.
+func mark(v run.Verdict) string {
+	switch v {
+	case run.Met:
+		return "✓"
+	case run.Missed:
+		return "✕"
+	case run.NotProven:
+		return "?"
+	case run.NoObjective:
+		return "–"
+	}
+	return ""
+}
+
+// outcomeMark is an outcome's sign.
+func outcomeMark(o run.Outcome) string {
+	switch o {
+	case run.Passed:
+		return "✓"
+	case run.Failed:
+		return "✕"
+	case run.Unknown:
+		return "?"
+	case run.Skipped:
+		return "–"
+	}
+	return "…"
+}
+
+func outcomeWord(o run.Outcome) plan.Text {
+	if o == "" {
+		return say("running", "実行中")
+	}
+	return both(func(l i18n.Lang) string { return l.Outcome(o) })
+}
+
+var (
+	safeties = map[run.Safety]plan.Text{run.Safe: {EN: "safe", JA: "無事"}, run.Injured: {EN: "injured", JA: "負傷"}, run.Silent: {EN: "no answer", JA: "未回答"}}
+	damages  = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
+		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
+	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "switch to the alternate site", JA: "代替拠点へ切り替え"}, run.InPlace: {EN: "recover in place", JA: "被災拠点で復旧"},
+		run.StandDown: {EN: "stand down", JA: "対応不要"}, run.NotPossible: {EN: "not possible now", JA: "現時点では復旧不可"}, run.GoHome: {EN: "return", JA: "復帰"}, run.Stay: {EN: "stay", JA: "留まる"}}
+	hazards  = map[run.Hazard]plan.Text{run.Disaster: {EN: "disaster", JA: "大規模災害"}, run.SecurityIncident: {EN: "security incident", JA: "情報セキュリティインシデント"}, run.Pandemic: {EN: "epidemic", JA: "感染症"}}
+	purposes = map[string]plan.Text{"failover": {EN: "failover", JA: "フェイルオーバー"}, "in_place": {EN: "recovery in place", JA: "被災拠点での復旧"},
+		"failback": {EN: "failback", JA: "フェイルバック"}, "inject": {EN: "event", JA: "状況付与"}, "check": {EN: "check", JA: "確認"}}
+	questions = map[string]plan.Text{"recovery": {EN: "recovery decision", JA: "復旧方針の決定"}, "failback": {EN: "failback", JA: "フェイルバック"}}
+	sources   = map[string]plan.Text{"inject": {EN: "the injecting worker's clock", JA: "障害を起こしたワーカーの時計"}, "reported": {EN: "as reported", JA: "報告による"}, "probe": {EN: "first failed sample", JA: "最初に失敗した観測"}}
+	notes     = map[run.EventKind]plan.Text{run.RunPaused: {EN: "paused", JA: "一時停止"}, run.RunResumed: {EN: "resumed", JA: "再開"}, run.RunAbortRequested: {EN: "abort", JA: "中止"},
+		run.RunRefused: {EN: "refused", JA: "開始拒否"}, run.PartyReached: {EN: "communications established", JA: "情報共有手段を確立"}, run.ContainmentDone: {EN: "containment done", JA: "被害拡大の防止措置"},
+		run.CompletionReport: {EN: "completion report", JA: "復旧完了報告"}, run.RemarkMade: {EN: "remark", JA: "所見"}}
+	kinds = map[run.FindingKind]plan.Text{run.FindingObjective: {EN: "objective", JA: "目標"}, run.FindingBudget: {EN: "budget", JA: "目安時間"}, run.FindingStep: {EN: "step", JA: "ステップ"},
+		run.FindingHand: {EN: "by hand", JA: "手動"}, run.FindingPeople: {EN: "people", JA: "要員"}, run.FindingCleanUp: {EN: "clean-up", JA: "後始末"}, run.FindingClock: {EN: "clock", JA: "時計"},
+		run.FindingRecord: {EN: "record", JA: "記録"}, run.FindingRemark: {EN: "remark", JA: "所見"}}
+)
+
+// word looks a name up and falls back on the name, so that one added later still shows.
+func word[K ~string](words map[K]plan.Text, k K) plan.Text {
+	if t, ok := words[k]; ok {
+		return t
+	}
+	return plan.Text{EN: string(k), JA: string(k)}
+}
+
+// actor is who did something, with simulated people marked.
+func actor(by string) plan.Text {
+	switch {
+	case by == run.Engine:
+		return say("muster", "muster")
+	case run.IsSimulated(by):
+		return say("%s (simulated)", "%s（模擬）", run.Person(by))
+	}
+	return plan.Text{EN: by, JA: by}
+}
+
+// plain is the same in both languages.
+func plain(s string) plan.Text { return plan.Text{EN: s, JA: s} }
