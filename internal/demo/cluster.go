@@ -1,0 +1,43 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/muster-dr/muster/internal/pgcluster"
+)
+
+// cluster is the demo's two servers.
+type cluster struct {
+	dir  string // where they lie, when that is outside the demo's folder
+	pair *pgcluster.Pair
+}
+
+// createCluster makes tokyo, a primary, and osaka, which streams from it through a slot.
+// Both work as in production: every commit is on disk before it is acknowledged.
+func (d *demo) createCluster(ctx context.Context) (cluster, error) {
+	home, err := d.serversHome(d.Lang, d.say)
+	if err != nil {
+		return cluster{}, err
+	}
+	c := cluster{dir: d.linked()}
+	if d.Interactive { // found again by `muster up` on the same folder
+		d.say("the servers' files are in %s", "サーバーのファイルは %s にあります", home)
+	}
+	c.pair, err = pgcluster.Create(ctx, pgcluster.Options{Dir: home, Settings: map[string]string{"shared_buffers": "32MB"}})
+	return c, err
+}
+
+// servers are tokyo and osaka, home first.
+func (c cluster) servers() []*pgcluster.Instance {
+	return []*pgcluster.Instance{c.pair.Primary, c.pair.Standby}
+}
+
+// address is how the witness reaches a server. The password is not in it: arguments
+// can be read by everybody on the machine.
+func (c cluster) address(i *pgcluster.Instance) string {
+	u := url.URL{Scheme: "postgres", User: url.User(c.pair.User), Host: fmt.Sprintf("%s:%d", i.Host, i.Port), Path: "/postgres",
+		RawQuery: "sslmode=disable"}
+	return u.String()
+}

@@ -1,0 +1,99 @@
+package demo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/report"
+)
+
+// tolerance is how far the report's RTO may be from the longest time in which the
+// witness got nothing written.
+const tolerance = 500 * time.Millisecond
+
+// comparison is the report's figures beside the witness's.
+type comparison struct {
+	System string `json:"system"`
+	// The outage, from the event to restored service: the report's, and the longest
+	// time between two acknowledged writes of the witness.
+	ReportRTO  float64 `json:"report_rto_s"`
+	WitnessGap float64 `json:"witness_longest_gap_s"`
+	// What was lost of the acknowledged, of the probe's markers and the witness's rows.
+	LostMarkers int64 `json:"report_lost_markers"`
+	MissingRows int   `json:"witness_missing_rows"`
+	// The machine's part, from the recovery order to restored service.
+	ReportMachine  *float64 `json:"report_machine_s"`
+	WitnessMachine *float64 `json:"witness_machine_s"`
+	// The second outage, on the way home.
+	ReportFailback  *float64 `json:"report_failback_outage_s"`
+	WitnessFailback *float64 `json:"witness_failback_outage_s"`
+	Writer          string   `json:"witness_writer"` // who took writes at the end
+
+	Disagreements []string `json:"disagreements"`
+	Witness       seen     `json:"witness"`
+}
+
+// compare puts the report of a drill on one system beside what the witness saw.
+func compare(r report.Report, w seen) (comparison, error) {
+	if len(r.Systems) != 1 {
+		return comparison{}, fmt.Errorf("the report is about %d systems, the witness about one", len(r.Systems))
+	}
+	s := r.Systems[0]
+	c := comparison{System: s.ID, WitnessGap: w.LongestGap, MissingRows: w.Missing, Writer: w.Writable, Witness: w, Disagreements: []string{}}
+	if s.RTO.ActualS == nil || s.RTO.EventAt == nil || s.RPO.LostMarkers == nil {
+		return c, errors.New("the report names no achieved RTO or no count of lost markers, so there is nothing to compare; its own verdict stands")
+	}
+	c.ReportRTO, c.LostMarkers, c.ReportMachine, c.ReportFailback = *s.RTO.ActualS, *s.RPO.LostMarkers, s.RTO.MachineS, s.Failback.OutageS
+	if diff := math.Abs(c.ReportRTO - c.WitnessGap); diff > tolerance.Seconds() {
+		c.Disagreements = append(c.Disagreements, fmt.Sprintf("RTO %.3f s against %.3f s without a write", c.ReportRTO, c.WitnessGap))
+	}
+	// Two writers at different moments lose different numbers of rows; whether anything
+	// was lost is one truth for both only when nothing was.
+	if c.LostMarkers == 0 && c.MissingRows > 0 {
+		c.Disagreements = append(c.Disagreements, fmt.Sprintf("no marker is lost, but %d of the witness's rows are", c.MissingRows))
+	}
+	for _, g := range w.Gaps {
+		if at := s.RTO.OrderedAt; at != nil && g.From.Before(*at) && g.To.After(*at) {
+			took := g.To.Sub(*at).Seconds()
+			c.WitnessMachine = &took
+		}
+		if at := s.Failback.StartedAt; at != nil && g.From.After(*at) && (c.WitnessFailback == nil || g.Seconds > *c.WitnessFailback) {
+			took := g.Seconds
+			c.WitnessFailback = &took
+		}
+	}
+	return c, nil
+}
+
+func (c comparison) write(path string) error {
+	b, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+// describe is the comparison as a few lines.
+func (c comparison) describe(l i18n.Lang) string {
+	lines := []string{
+		l.T("independent witness (its own driver, a write every 50 ms):", "独立した立会い記録（別のドライバーで50ミリ秒ごとに書き込み）:"),
+		l.T("  longest time without a write %.2f s, RTO in the report %.2f s", "  書き込みできなかった最長時間 %.2f 秒、報告書のRTO %.2f 秒", c.WitnessGap, c.ReportRTO),
+		l.T("  acknowledged rows lost %d of %d, markers lost in the report %d", "  応答済みで失われた行 %d／%d、報告書の喪失マーカー %d", c.MissingRows, c.Witness.Acked, c.LostMarkers),
+	}
+	if c.ReportMachine != nil && c.WitnessMachine != nil {
+		lines = append(lines, l.T("  machine's part, from the recovery order: %.2f s, in the report %.2f s", "  復旧指示からの機械部分 %.2f 秒、報告書では %.2f 秒", *c.WitnessMachine, *c.ReportMachine))
+	}
+	if c.WitnessFailback != nil && c.ReportFailback != nil {
+		lines = append(lines, l.T("  outage of the way home %.2f s, in the report %.2f s; writes go to %s", "  切戻し時の停止 %.2f 秒、報告書では %.2f 秒。現在の書き込み先は %s", *c.WitnessFailback, *c.ReportFailback, c.Writer))
+	}
+	if len(c.Disagreements) > 0 {
+		lines = append(lines, l.T("  THEY DISAGREE: %s", "  不一致: %s", strings.Join(c.Disagreements, "; ")))
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,73 @@
+package demo
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/report"
+)
+
+func at(s float64) *time.Time {
+	t := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(time.Duration(s * float64(time.Second)))
+	return &t
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func drillReport(rto float64, lost int64) report.Report {
+	return report.Report{Systems: []report.System{{
+		ID:       "orders",
+		RTO:      report.RTO{ActualS: &rto, EventAt: at(0), OrderedAt: at(20), RestoredAt: at(rto), MachineS: ptr(rto - 20)},
+		RPO:      report.RPO{LostMarkers: &lost},
+		Failback: report.Failback{StartedAt: at(40), OutageS: ptr(0.6)},
+	}}}
+}
+
+func TestCompare(t *testing.T) {
+	outage := gap{From: at(-0.03).UTC(), To: at(20.5).UTC(), Seconds: 20.53}
+	home := gap{From: at(43).UTC(), To: at(43.7).UTC(), Seconds: 0.7}
+	for name, c := range map[string]struct {
+		rto     float64
+		lost    int64
+		missing int
+		gaps    []gap
+		want    string // of the disagreements; "" is none
+	}{
+		"they agree":            {rto: 20.4, gaps: []gap{outage, home}},
+		"both saw a loss":       {rto: 20.4, lost: 2, missing: 5, gaps: []gap{outage, home}},
+		"RTO half a second off": {rto: 21.04, gaps: []gap{outage, home}, want: "RTO 21.040 s against 20.530 s"},
+		"only the witness lost": {rto: 20.4, missing: 3, gaps: []gap{outage, home}, want: "3 of the witness's rows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := seen{Acked: 1000, Missing: c.missing, LongestGap: c.gaps[0].Seconds, Gaps: c.gaps, Writable: "tokyo"}
+			got, err := compare(drillReport(c.rto, c.lost), w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := strings.Join(got.Disagreements, "; "); c.want == "" && all != "" || !strings.Contains(all, c.want) {
+				t.Errorf("disagreements = %q, want %q", all, c.want)
+			}
+			if got.WitnessMachine == nil || *got.WitnessMachine != 0.5 || got.WitnessFailback == nil || *got.WitnessFailback != 0.7 {
+				t.Errorf("machine %v, way home %v, want 0.5 and 0.7", got.WitnessMachine, got.WitnessFailback)
+			}
+			for _, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+				if text := got.describe(l); c.want != "" && !strings.Contains(text, c.want) || strings.Contains(text, "%!") {
+					t.Errorf("description:\n%s", text)
+				}
+			}
+		})
+	}
+}
+
+func TestCompareNeedsMeasuredFigures(t *testing.T) {
+	r := drillReport(20, 0)
+	r.Systems[0].RTO.ActualS = nil
+	if _, err := compare(r, seen{}); err == nil {
+		t.Error("a report without an achieved RTO was compared")
+	}
+	if _, err := compare(report.Report{}, seen{}); err == nil {
+		t.Error("a report without a system was compared")
+	}
+}

@@ -1,0 +1,216 @@
+// Package demo is the first thing a newcomer sees: a whole drill on two real PostgreSQL
+// servers of its own, with an independent witness, everything in one folder. People
+// are simulated, and the report says so.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/child"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/watch"
+)
+
+// Scenario is the shipped scenario that the demo runs.
+const Scenario = "demo-tokyo-loss"
+
+// Folder is where the demo lies unless $MUSTER_DATA or a flag says otherwise.
+const Folder = ".muster-demo"
+
+// Names of what a demo leaves in its folder.
+const (
+	ReportJSON     = "report.json"
+	ReportHTML     = "report.html"
+	ReportMarkdown = "report.md"
+	ReportText     = "report.txt"
+	ClientLog      = "client.csv"   // of the witness
+	WitnessCheck   = "witness.json" // what the witness found, beside the report's figures
+	ServerLog      = "muster.log"
+	WitnessLog     = "witness.log"
+	Settings       = "muster.yaml" // for the commands: MUSTER_CONFIG=<folder>/muster.yaml
+)
+
+// Options of a demo.
+type Options struct {
+	Dir         string // "" is Folder
+	Interactive bool   // people are real: everything stays up until ctx ends
+	Lang        i18n.Lang
+	Out         io.Writer // the verdict and where the report is
+	Talk        io.Writer // what goes on meanwhile
+	// Screen gives the size of the terminal behind Talk; nil when it is none.
+	Screen func() (width, height int)
+	Color  bool
+	// Binary is muster itself, "" the program that runs now. The witness and the engine
+	// lie beside it.
+	Binary string
+}
+
+// VerdictError says that the drill ended and its verdict was not "met".
+type VerdictError struct{ Verdict run.Verdict }
+
+func (e *VerdictError) Error() string { return fmt.Sprintf("the drill's verdict is %s", e.Verdict) }
+
+// demo is one execution: what runs, and what it is told to say.
+type demo struct {
+	Options
+	layout
+	cluster cluster
+	up      *server
+	witness *child.Process
+	client  *api.Client
+	person  string // who starts the drill
+}
+
+// Run makes everything, runs the drill and puts it all away again: no process is left,
+// whatever happened. The error is a *VerdictError when the drill was not met. With
+// Interactive it returns nil when ctx ends.
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Dir == "" {
+		o.Dir = Folder
+	}
+	if o.Binary == "" {
+		if o.Binary, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	// Whatever asks the demo to end, it puts everything away first.
+	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer cancel()
+	d := &demo{Options: o}
+	unlock, err := d.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	defer func() { err = errors.Join(err, d.stop(context.WithoutCancel(ctx))) }()
+
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	if o.Interactive {
+		return d.play(ctx)
+	}
+	return d.drill(ctx)
+}
+
+// say tells what goes on.
+func (d *demo) say(en, ja string, args ...any) {
+	_, _ = fmt.Fprintln(d.Talk, d.Lang.T(en, ja, args...))
+}
+
+// start brings up the servers, muster and the witness, in this order: the witness sees
+// a system that has been in service for a while.
+func (d *demo) start(ctx context.Context) (err error) {
+	d.say("making two PostgreSQL servers, tokyo and osaka, in %s", "PostgreSQLサーバー2台（tokyo・osaka）を %s に作成しています", d.dir)
+	if d.cluster, err = d.createCluster(ctx); err != nil {
+		return err
+	}
+	if d.person, err = d.writePlans(); err != nil {
+		return err
+	}
+	d.say("starting muster: engine, server and a worker for each site", "muster（エンジン、サーバー、各拠点のワーカー）を起動しています")
+	if d.up, err = d.startServer(ctx); err != nil {
+		return err
+	}
+	d.client = d.up.client(d.Lang)
+	d.say("starting the witness, who writes to the database every 50 ms and logs it", "立会い用の書き込みクライアント（50ミリ秒ごとに書き込み、記録）を起動しています")
+	d.witness, err = d.startWitness(ctx)
+	return err
+}
+
+// drill starts the scenario, shows it, writes the reports and compares them with what
+// the witness saw.
+func (d *demo) drill(ctx context.Context) error {
+	ctx, done := d.up.whileUp(ctx)
+	defer done()
+	started, err := d.client.Start(ctx, api.StartRequest{Scenario: Scenario, Kind: run.Drill, By: d.person, Reason: "demonstration"})
+	if err != nil {
+		return explain(ctx, "start the drill", err)
+	}
+	if _, err := watch.Run(ctx, d.client, started.Run, watch.Options{Out: d.Talk, Lang: d.Lang, Screen: d.Screen, Color: d.Color}); err != nil {
+		return explain(ctx, "watch the drill", err)
+	}
+	rep, err := d.writeReports(ctx, started.Run)
+	if err != nil {
+		return err
+	}
+	seen, err := d.closeWitness(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := compare(rep, seen)
+	if err != nil {
+		return err
+	}
+	if err := d.conclude(ctx, started.Run, found); err != nil {
+		return err
+	}
+	switch {
+	case rep.Run.Verdict != run.Met:
+		return &VerdictError{rep.Run.Verdict}
+	case len(found.Disagreements) > 0:
+		return fmt.Errorf("the report and the witness disagree: %v; %s holds both", found.Disagreements, d.path(WitnessCheck))
+	}
+	return nil
+}
+
+// conclude prints the verdict table, what the witness says to it, and where the report is.
+func (d *demo) conclude(ctx context.Context, id string, found comparison) error {
+	text, err := d.client.Report(ctx, id, "text", string(d.Lang))
+	if err != nil {
+		return explain(ctx, "read the report", err)
+	}
+	if err := os.WriteFile(d.path(ReportText), text, 0o644); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(d.Out, "%s\n%s\n%s\n", text, found.describe(d.Lang), d.Lang.T(
+		"report: %[1]s (also report.json, report.md, client.csv)", "報告書: %[1]s（ほかに report.json、report.md、client.csv）", d.path(ReportHTML)))
+	return err
+}
+
+// stop ends what was started, in the reverse order, and looks that nothing is left.
+func (d *demo) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	var errs []error
+	if d.client != nil {
+		d.client.Close()
+	}
+	if d.witness != nil {
+		errs = append(errs, d.witness.End(ctx))
+	}
+	if d.up != nil {
+		errs = append(errs, d.up.stop(ctx))
+	}
+	if d.cluster.pair != nil {
+		errs = append(errs, d.cluster.pair.Stop(ctx))
+	}
+	errs = append(errs, endAll(ctx, d.dir, d.cluster.dir))
+	return errors.Join(errs...)
+}
+
+// explain adds what was tried. What ended ctx says more than that it has ended.
+func explain(ctx context.Context, doing string, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func beside(binary, name string) (string, error) {
+	p := filepath.Join(filepath.Dir(binary), name)
+	if _, err := os.Stat(p); err != nil {
+		return "", fmt.Errorf("%s is not beside %s: run `make build`", name, binary)
+	}
+	return p, nil
+}

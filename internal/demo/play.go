@@ -1,0 +1,90 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/watch"
+)
+
+// play leaves everything up until ctx ends, and tells whoever plays the roles what to
+// type, each time something new is waited for.
+func (d *demo) play(ctx context.Context) error {
+	up, done := d.up.whileUp(ctx)
+	defer done()
+	d.say("\nEverything is up. In another terminal:\n\n    export MUSTER_CONFIG=%[1]s\n    alias muster=%[2]s\n    muster drill start %[3]s\n\n"+
+		"What people have to do then is told here, with the command. `muster drill watch` shows the whole; `muster report` the report.\nCtrl-C ends it all.\n",
+		"\n準備ができました。別の端末で次を入力してください。\n\n    export MUSTER_CONFIG=%[1]s\n    alias muster=%[2]s\n    muster drill start %[3]s\n\n"+
+			"以後、各役割が行うことを、入力するコマンドとともにここに表示します。全体は `muster drill watch`、報告書は `muster report` で見られます。\nCtrl-Cで全体を終了します。\n",
+		d.path(Settings), d.Binary, Scenario)
+
+	var id string
+	var told []string
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-up.Done():
+			return context.Cause(up)
+		case <-tick.C:
+		}
+		if id == "" {
+			runs, err := d.client.Runs(up, journal.Filter{Open: true, Limit: 1})
+			if err != nil || len(runs) == 0 {
+				continue // it may be starting again; its end is told above
+			}
+			id, told = runs[0].Run, nil
+			d.say("run %s has begun", "%s を開始しました", id)
+		}
+		r, err := d.client.Run(up, id)
+		if err != nil {
+			continue
+		}
+		told = d.tell(r, told)
+		if r.Summary.State.Ended() {
+			d.say("%s", "%s", watch.Verdict(d.Lang, r.Overview))
+			if _, err := d.writeReports(up, id); err != nil {
+				return err
+			}
+			d.say("report: %s", "報告書: %s", d.path(ReportHTML))
+			id = ""
+		}
+	}
+}
+
+// tell says what is waited for now and was not before.
+func (d *demo) tell(r api.Run, told []string) (now []string) {
+	for _, w := range r.Overview.Waiting {
+		who, what, how := watch.Ask(d.Lang, r.Summary.Run, w)
+		line := d.Lang.T("waiting for %[1]s: %[2]s\n    %[3]s", "%[1]s 待ち: %[2]s\n    %[3]s", who, what, asPeople(how, w))
+		now = append(now, line)
+		if !slices.Contains(told, line) {
+			_, _ = fmt.Fprintln(d.Talk, line)
+		}
+	}
+	return now
+}
+
+// asPeople gives a command for each person who is waited for: in the demo one plays
+// them all.
+func asPeople(how string, w progress.Waiting) string {
+	if len(w.People) == 0 {
+		return how
+	}
+	if strings.Contains(how, " PERSON ") {
+		lines := make([]string, len(w.People))
+		for i, p := range w.People {
+			lines[i] = strings.Replace(how, " PERSON ", " "+p+" ", 1)
+		}
+		return strings.Join(lines, "\n    ")
+	}
+	return how + " --as " + w.People[0]
+}

@@ -1,0 +1,32 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/muster-dr/muster/internal/report"
+)
+
+// writeReports writes the run's report in every format and returns it.
+func (d *demo) writeReports(ctx context.Context, id string) (report.Report, error) {
+	var rep report.Report
+	for _, f := range []struct{ format, name string }{
+		{"json", ReportJSON}, {"html", ReportHTML}, {"markdown", ReportMarkdown}, {"text", ReportText},
+	} {
+		b, err := d.client.Report(ctx, id, f.format, string(d.Lang))
+		if err != nil {
+			return rep, explain(ctx, "read the report", err)
+		}
+		if err := os.WriteFile(d.path(f.name), b, 0o644); err != nil {
+			return rep, err
+		}
+		if f.format == "json" {
+			if err := json.Unmarshal(b, &rep); err != nil {
+				return rep, fmt.Errorf("the report is not understood: %w", err)
+			}
+		}
+	}
+	return rep, nil
+}
