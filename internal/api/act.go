@@ -181,17 +181,17 @@ func (s *Server) notWaiting(ctx context.Context, p plan.Plan, o progress.Overvie
 			exists = exists || st.ID == step
 		}
 	}
-	way := l.T("No step waits now", "待機中の手順はありません")
+	way := l.T("No step waits now", "待機中のステップはありません")
 	if len(waiting) > 0 {
 		way = l.T("Waiting now: %s", "待機中: %s", strings.Join(waiting, ", "))
 	}
 	if exists {
-		return problem(http.StatusConflict, CodeRefused, l.T("Step %s does not wait for anybody.", "手順 %s は誰も待っていません。", step), way)
+		return problem(http.StatusConflict, CodeRefused, l.T("Step %s does not wait for anybody.", "ステップ %s は誰も待っていません。", step), way)
 	}
 	if near := nearest.Word(step, all); near != "" {
 		way = l.T("Did you mean %q? ", "%q の間違いではありませんか。", near) + way
 	}
-	return problem(http.StatusNotFound, CodeUnknownStep, l.T("The plan has no step %q.", "計画に手順 %q はありません。", step), way)
+	return problem(http.StatusNotFound, CodeUnknownStep, l.T("The plan has no step %q.", "計画にステップ %q はありません。", step), way)
 }
 
 func (s *Server) getSystem(ctx context.Context, in *struct {

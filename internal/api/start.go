@@ -57,13 +57,13 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 	}
 	switch {
 	case in.Kind == run.Response && in.Depth != "" && in.Depth != run.Real:
-		return Started{}, bad(l.T("A response is real; depth %q is a drill's.", "実対応の深さはrealです。%q は訓練のものです。", in.Depth),
+		return Started{}, bad(l.T("A response is real; depth %q is a drill's.", "本番対応の深さは本番（real）です。%q は訓練のものです。", in.Depth),
 			l.T("Start a drill at that depth, or leave the depth out", "その深さで訓練を開始するか、深さの指定を外してください"))
 	case in.Kind == run.Drill && in.Depth == run.Real:
 		return Started{}, bad(l.T("A drill can't be real.", "訓練をrealで実施することはできません。"),
-			l.T("`muster activate` starts the real thing; a drill reaches no further than live", "実対応は `muster activate` で開始します。訓練の深さはliveまでです"))
+			l.T("`muster activate` starts the real thing; a drill reaches no further than live", "本番対応は `muster activate` で開始します。訓練の深さはliveまでです"))
 	case in.Kind == run.Response && strings.TrimSpace(in.Reason) == "":
-		return Started{}, bad(l.T("A real response needs a reason.", "実対応の開始には理由が必要です。"), l.T("Say why with --reason", "--reason で理由を示してください"))
+		return Started{}, bad(l.T("A real response needs a reason.", "本番対応の開始には理由が必要です。"), l.T("Say why with --reason", "--reason で理由を示してください"))
 	}
 	if in.Since != "" {
 		at, err := time.Parse(time.RFC3339, in.Since)
@@ -83,7 +83,7 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 		return Started{}, err
 	}
 	if in.Kind == run.Drill && p.Scenario.Depth == run.Real {
-		return Started{}, bad(l.T("Scenario %s is written for depth real; a drill of it needs another depth.", "scenario %s の深さはrealです。訓練には別の深さが必要です。", in.Scenario),
+		return Started{}, bad(l.T("Scenario %s is written for depth real; a drill of it needs another depth.", "scenario %s の深さは本番（real）です。訓練には別の深さが必要です。", in.Scenario),
 			l.T("Give --depth live, isolated, walkthrough or tabletop", "--depth live、isolated、walkthrough、tabletopのいずれかを指定してください"))
 	}
 	if err := knownPerson(ctx, p, in.By); err != nil {

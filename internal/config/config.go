@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 )
 
 // Config is the settings of one process. Paths are relative to the working directory.
@@ -57,6 +58,14 @@ type Key struct {
 	Default string
 	Help    string
 	HelpJA  string
+}
+
+// Flag is the setting's flag: temporal-address for temporal.address, and --as for person.
+func (k Key) Flag() string {
+	if k.Name == "person" {
+		return "as"
+	}
+	return strings.NewReplacer(".", "-", "_", "-").Replace(k.Name)
 }
 
 // Keys lists every setting.

@@ -22,8 +22,8 @@ const DefaultFile = "muster.yaml"
 type Source struct {
 	// File is the settings file. "" is $MUSTER_CONFIG, then DefaultFile if there is one.
 	File string
-	// Flags that were set and bear a key's name ("data"; "temporal-address" for
-	// temporal.address) go before everything else. nil is none.
+	// Flags that were set and are those of a key (Key.Flag) go before everything else.
+	// nil is none.
 	Flags *pflag.FlagSet
 }
 
@@ -57,7 +57,7 @@ func Load(src Source) (Config, error) {
 	}
 	if src.Flags != nil {
 		for _, k := range Keys() {
-			if f := src.Flags.Lookup(strings.ReplaceAll(k.Name, ".", "-")); f != nil && f.Changed {
+			if f := src.Flags.Lookup(k.Flag()); f != nil && f.Changed {
 				v.Set(k.Name, f.Value.String())
 			}
 		}

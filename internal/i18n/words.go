@@ -6,16 +6,16 @@ var phases = map[run.Phase][2]string{
 	run.Activation:       {"activation", "発動"},
 	run.SafetyCheck:      {"safety check", "安否確認"},
 	run.Muster:           {"muster", "参集"},
-	run.SiteInspection:   {"site inspection", "建物点検"},
-	run.Communications:   {"communications", "連絡体制の確立"},
+	run.SiteInspection:   {"site inspection", "拠点の安全点検"},
+	run.Communications:   {"communications", "情報共有手段の確立"},
 	run.DamageAssessment: {"damage assessment", "被害状況の確認"},
-	run.Containment:      {"containment", "封じ込め"},
+	run.Containment:      {"containment", "被害拡大の防止措置"},
 	run.RecoveryDecision: {"recovery decision", "復旧方針の決定"},
-	run.Recovery:         {"recovery", "復旧"},
+	run.Recovery:         {"recovery", "復旧作業"},
 	run.Verification:     {"verification", "復旧確認"},
-	run.Completion:       {"completion", "復旧完了の報告"},
-	run.Failback:         {"failback", "切り戻し"},
-	run.Closing:          {"closing", "終結"},
+	run.Completion:       {"completion", "復旧完了報告"},
+	run.Failback:         {"failback", "フェイルバック"},
+	run.Closing:          {"closing", "記録物の整理"},
 }
 
 // Phase names a phase.
@@ -58,18 +58,18 @@ func (l Lang) Verdict(v run.Verdict) string { return word(l, verdicts, v) }
 
 var kinds = map[run.Kind][2]string{
 	run.Drill:    {"drill", "訓練"},
-	run.Response: {"response", "実対応"},
+	run.Response: {"response", "本番対応"},
 }
 
 // Kind names a run's kind.
 func (l Lang) Kind(k run.Kind) string { return word(l, kinds, k) }
 
 var depths = map[run.Depth][2]string{
-	run.Tabletop:    {"tabletop", "机上"},
-	run.Walkthrough: {"walkthrough", "手順確認"},
-	run.IsolatedRun: {"isolated", "隔離環境"},
-	run.Live:        {"live", "実機"},
-	run.Real:        {"real", "実災害"},
+	run.Tabletop:    {"tabletop", "机上訓練"},
+	run.Walkthrough: {"walkthrough", "手順書確認訓練"},
+	run.IsolatedRun: {"isolated", "隔離環境訓練"},
+	run.Live:        {"live", "システム切り替え訓練"},
+	run.Real:        {"real", "本番"},
 }
 
 // Depth names how far a run reaches.
@@ -88,7 +88,7 @@ func (l Lang) Effect(e run.Effect) string { return word(l, effects, e) }
 // Banner is the mark that everything about a run begins with.
 func (l Lang) Banner(k run.Kind) string {
 	if k == run.Response {
-		return l.T("REAL RESPONSE", "【実災害】REAL")
+		return l.T("REAL RESPONSE", "【本番】REAL")
 	}
 	return l.T("【訓練】DRILL", "【訓練】DRILL")
 }

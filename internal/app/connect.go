@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/metrics"
+	"github.com/muster-dr/muster/internal/secret"
+)
+
+// Connection reads how to reach the engine that the settings name.
+func Connection(ctx context.Context, l i18n.Lang, c config.Config) (engine.Connection, error) {
+	t := c.Temporal
+	if c.Embedded() {
+		return engine.Connection{}, &Trouble{Mistake: true,
+			What:   l.T("No engine is named.", "エンジンの指定がありません。"),
+			WayOut: l.T("Give the address of your Temporal as temporal.address (--temporal-address), or run `muster up`, which has an engine of its own", "temporal.address (--temporal-address) でTemporalのアドレスを指定するか、エンジン内蔵の `muster up` を使ってください")}
+	}
+	out := engine.Connection{Address: t.Address, Namespace: t.Namespace}
+	if t.APIKey != "" {
+		key, err := secret.Local{}.Resolve(ctx, t.APIKey)
+		if err != nil {
+			return out, &Trouble{Mistake: true, What: "temporal.api_key", Err: err}
+		}
+		out.APIKey = key
+	}
+	if !t.TLS.Enabled && t.TLS.CAFile == "" && t.TLS.CertFile == "" && t.TLS.ServerName == "" {
+		return out, nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.TLS.ServerName}
+	if t.TLS.CAFile != "" {
+		pem, err := os.ReadFile(t.TLS.CAFile)
+		if err != nil {
+			return out, &Trouble{Mistake: true, What: "temporal.tls.ca_file", Err: err}
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return out, &Trouble{Mistake: true, What: l.T("temporal.tls.ca_file: %s holds no PEM certificate", "temporal.tls.ca_file: %s にPEM証明書がありません", t.TLS.CAFile)}
+		}
+	}
+	if t.TLS.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(t.TLS.CertFile, t.TLS.KeyFile)
+		if err != nil {
+			return out, &Trouble{Mistake: true, What: "temporal.tls", Err: err}
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	out.TLS = conf
+	return out, nil
+}
+
+// dial connects to the engine and goes on trying as long as none answers: a site's
+// worker must be there when its engine is. What will not mend by waiting ends it.
+func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logger, m *metrics.Metrics) (client.Client, error) {
+	c.Log = quiet(log)
+	if m != nil {
+		c.Metrics = m.SDK()
+	}
+	silent := false
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		try, cancel := context.WithTimeout(ctx, 10*time.Second)
+		cl, err := engine.Dial(try, c)
+		cancel()
+		if err == nil {
+			if silent {
+				log.Info("engine reached", "address", c.Address)
+			}
+			return cl, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		denied, gone := new(serviceerror.PermissionDenied), new(serviceerror.NamespaceNotFound)
+		if errors.As(err, &denied) || errors.As(err, &gone) || status.Code(err) == codes.Unauthenticated {
+			return nil, &Trouble{Mistake: true, What: l.T("the engine turned us away", "エンジンに接続を拒否されました"), Err: err}
+		}
+		if !silent {
+			log.Warn("no engine answers; trying again", "address", c.Address, "err", err)
+			silent = true
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// quiet lets the SDK say only what somebody should look at; its "started worker" and
+// "stopped worker" are no news.
+func quiet(log *slog.Logger) *slog.Logger {
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		return log
+	}
+	return slog.New(&atLeast{Handler: log.Handler(), level: slog.LevelError}).With("component", "temporal-sdk")
+}
+
+// atLeast lets records of a level and above through.
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (h *atLeast) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= h.level && h.Handler.Enabled(ctx, l)
+}
+
+func (h *atLeast) WithAttrs(a []slog.Attr) slog.Handler {
+	return &atLeast{Handler: h.Handler.WithAttrs(a), level: h.level}
+}
+
+func (h *atLeast) WithGroup(name string) slog.Handler {
+	return &atLeast{Handler: h.Handler.WithGroup(name), level: h.level}
+}

@@ -1,0 +1,315 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/scenario"
+)
+
+// Result says how a check came out.
+type Result string
+
+const (
+	Good Result = "good"
+	Odd  Result = "odd" // works, but should be known
+	Bad  Result = "bad"
+)
+
+// Check is one thing that was looked at.
+type Check struct {
+	ID     string `json:"id"`
+	Title  string `json:"title"`
+	Result Result `json:"result"`
+	Found  string `json:"found"`
+	WayOut string `json:"way_out,omitempty"`
+}
+
+// Free space below which runs are at risk, and below which it should be known.
+const (
+	spaceBad = 100 << 20
+	spaceOdd = 1 << 30
+)
+
+// Examine looks at all that muster needs on this machine and changes nothing.
+func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
+	e := &examination{l: l, c: c}
+	e.settings()
+	e.data()
+	e.space()
+	e.token()
+	serves := e.server(ctx)
+	e.engine(ctx, serves)
+	e.store(ctx, serves)
+	e.plans()
+	e.clock()
+	e.postgres()
+	return e.checks
+}
+
+type examination struct {
+	l      i18n.Lang
+	c      config.Config
+	checks []Check
+}
+
+func (e *examination) t(en, ja string, args ...any) string { return e.l.T(en, ja, args...) }
+
+func (e *examination) add(id, title string, r Result, found, wayOut string) {
+	e.checks = append(e.checks, Check{ID: id, Title: title, Result: r, Found: found, WayOut: wayOut})
+}
+
+// trouble adds an error with its own way out.
+func (e *examination) trouble(id, title string, err error) {
+	if t := new(Trouble); errors.As(err, &t) {
+		found := t.What
+		if t.Err != nil {
+			found += ": " + t.Err.Error()
+		}
+		e.add(id, title, Bad, found, t.WayOut)
+		return
+	}
+	e.add(id, title, Bad, err.Error(), "")
+}
+
+func (e *examination) settings() {
+	file := e.c.File
+	if file == "" {
+		file = e.t("no muster.yaml; defaults, MUSTER_* and flags", "muster.yamlなし (既定値、MUSTER_*、フラグ)")
+	}
+	e.add("settings", e.t("settings", "設定"), Good, file, "")
+}
+
+func (e *examination) data() {
+	title := e.t("data directory", "データディレクトリ")
+	version, err := CheckVersion(e.l, e.c.Data)
+	if err != nil {
+		e.trouble("data", title, err)
+		return
+	}
+	info, err := os.Stat(e.c.Data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.add("data", title, Good, e.t("%s is not there yet; `muster up` makes it", "%s はまだありません。`muster up` が作成します", e.c.Data), "")
+		return
+	case err != nil:
+		e.trouble("data", title, fileTrouble(e.l, e.c.Data, err))
+		return
+	case !info.IsDir():
+		e.trouble("data", title, fileTrouble(e.l, e.c.Data, fs.ErrExist))
+		return
+	}
+	if err := unix.Access(e.c.Data, unix.W_OK|unix.X_OK); err != nil {
+		e.trouble("data", title, fileTrouble(e.l, e.c.Data, err))
+		return
+	}
+	found := e.t("%s, version %d", "%s、版 %d", e.c.Data, version)
+	if info.Mode().Perm()&0o077 != 0 {
+		e.add("data", title, Odd, found+e.t(", mode %04o", "、モード %04o", info.Mode().Perm()), e.t("Others may look into it: chmod 700 %s", "他のユーザーが参照できます: chmod 700 %s", e.c.Data))
+		return
+	}
+	e.add("data", title, Good, found, "")
+}
+
+func (e *examination) space() {
+	title := e.t("free space", "空き容量")
+	dir := e.c.Data
+	var st unix.Statfs_t
+	err := unix.Statfs(dir, &st)
+	for err != nil && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		err = unix.Statfs(dir, &st)
+	}
+	if err != nil {
+		e.trouble("space", title, err)
+		return
+	}
+	free := st.Bavail * uint64(st.Bsize)
+	found := e.t("%.1f GB at %s", "%.1f GB (%s)", float64(free)/(1<<30), dir)
+	wayOut := e.t("Free some space: runs stand still when the disk is full, and go on by themselves after that", "空き容量を確保してください。満杯になると実施は停止し、解消後に自動で再開します")
+	switch {
+	case free < spaceBad:
+		e.add("space", title, Bad, found, wayOut)
+	case free < spaceOdd:
+		e.add("space", title, Odd, found, wayOut)
+	default:
+		e.add("space", title, Good, found, "")
+	}
+}
+
+func (e *examination) token() {
+	title := e.t("token of the API", "APIトークン")
+	if e.c.Token != "" {
+		e.add("token", title, Good, e.t("from the settings", "設定値"), "")
+		return
+	}
+	path := e.c.TokenPath()
+	_, err := ReadToken(e.l, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.add("token", title, Good, e.t("%s is not there yet; the server makes it", "%s はまだありません。サーバーが作成します", path), "")
+	case err != nil:
+		e.trouble("token", title, err)
+	default:
+		e.add("token", title, Good, e.t("%s, for its owner only", "%s (所有者のみ読取可)", path), "")
+	}
+}
+
+// server looks for a muster server at the address that commands use, and else whether
+// its port is free. It returns the server's health when one answers.
+func (e *examination) server(ctx context.Context) *api.Health {
+	title := e.t("server", "サーバー")
+	base := e.c.ServerURL()
+	ask, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	client := api.Connect(base, "", string(e.l))
+	defer client.Close()
+	h, err := client.Health(ask)
+	if err == nil {
+		e.add("server", title, Good, e.t("muster %s answers at %s", "muster %s が %s で応答", h.Version, base), "")
+		return &h
+	}
+	if p := new(api.Problem); errors.As(err, &p) {
+		e.add("server", title, Bad, e.t("what answers at %s is no muster server", "%s で応答しているのはmusterではありません", base), e.t("Choose another port with listen, or end that program", "listenで別のポートを指定するか、そのプログラムを終了してください"))
+		return nil
+	}
+	if u, perr := url.Parse(base); perr == nil && e.c.Server == "" {
+		ln, lerr := net.Listen("tcp", u.Host)
+		if lerr == nil {
+			_ = ln.Close()
+			e.add("server", title, Good, e.t("none runs; %s is free for it", "未起動。%s は使用可能", u.Host), "")
+			return nil
+		}
+		_, lerr = listen(ctx, e.l, u.Host)
+		if lerr != nil {
+			e.trouble("server", title, lerr)
+			return nil
+		}
+	}
+	e.add("server", title, Bad, err.Error(), e.t("Start it there, or correct server in the settings", "サーバーを起動するか、設定のserverを修正してください"))
+	return nil
+}
+
+func (e *examination) engine(ctx context.Context, serves *api.Health) {
+	title := e.t("engine", "エンジン")
+	switch {
+	case serves != nil && serves.Engine == "ok":
+		e.add("engine", title, Good, e.t("reached by the server", "サーバーから接続済み"), "")
+	case serves != nil:
+		e.add("engine", title, Bad, serves.Engine, e.t("`muster up` restarts its own by itself; for an engine of your own see temporal.address", "`muster up` の内蔵エンジンは自動で再起動します。自前の場合はtemporal.addressを確認してください"))
+	case e.c.Embedded():
+		path, err := engine.FindBinary(e.c.Engine)
+		if err != nil {
+			e.add("engine", title, Bad, err.Error(), e.t("`make build` makes it beside muster; engine in the settings names another place", "`make build` でmusterの隣に作成されます。別の場所は設定のengineで指定できます"))
+			return
+		}
+		e.add("engine", title, Good, e.t("embedded, %s; not running", "内蔵 %s (停止中)", path), "")
+	default:
+		conn, err := Connection(ctx, e.l, e.c)
+		if err == nil {
+			ask, cancel := context.WithTimeout(ctx, 8*time.Second)
+			defer cancel()
+			c, derr := engine.Dial(ask, conn)
+			if err = derr; err == nil {
+				c.Close()
+			}
+		}
+		if err != nil {
+			e.trouble("engine", title, err)
+			return
+		}
+		e.add("engine", title, Good, e.t("%s, namespace %s", "%s、名前空間 %s", conn.Address, conn.Namespace), "")
+	}
+}
+
+func (e *examination) store(ctx context.Context, serves *api.Health) {
+	title := e.t("record store", "記録の保存先")
+	at := e.c.StoreURL()
+	if serves != nil {
+		if serves.Store == "ok" {
+			e.add("store", title, Good, e.t("the server reads and writes it", "サーバーが読み書き可能"), "")
+		} else {
+			e.add("store", title, Bad, serves.Store, "")
+		}
+		return
+	}
+	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			e.add("store", title, Good, e.t("%s is not there yet; the server makes it", "%s はまだありません。サーバーが作成します", path), "")
+			return
+		}
+	}
+	s, err := journal.Open(ctx, at)
+	if err == nil {
+		err = errors.Join(s.Ping(ctx), s.Close())
+	}
+	if err != nil {
+		e.add("store", title, Bad, err.Error(), "")
+		return
+	}
+	e.add("store", title, Good, at, "")
+}
+
+func (e *examination) plans() {
+	title := e.t("plan files", "計画ファイル")
+	b, mistakes := scenario.Load(e.c.Plans, all.Registry(all.Options{}))
+	switch {
+	case len(mistakes) > 0:
+		e.add("plans", title, Bad, e.t("%d mistake(s) in %s", "%[2]s に誤り %[1]d 件", len(mistakes), e.c.Plans), e.t("`muster validate %s` lists them with the way out of each", "`muster validate %s` で一覧と対処を表示できます", e.c.Plans))
+	case len(b.Scenarios()) == 0:
+		e.add("plans", title, Odd, e.t("%s holds no scenario", "%s にscenarioがありません", e.c.Plans), e.t("Name the directory with --plans, MUSTER_PLANS or plans in muster.yaml", "--plans、MUSTER_PLANS、muster.yamlのplansで指定してください"))
+	default:
+		e.add("plans", title, Good, e.t("%d scenario(s) in %s", "%[2]s にscenario %[1]d 件", len(b.Scenarios()), e.c.Plans), "")
+	}
+}
+
+// clock asks the kernel whether something keeps the clock right. The RTO does not
+// depend on it, times of day in reports do.
+func (e *examination) clock() {
+	title := e.t("clock", "時計")
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	now := time.Now().Format("2006-01-02 15:04:05 MST")
+	switch {
+	case err != nil:
+		e.add("clock", title, Odd, e.t("%s; the kernel does not say whether it is synchronised (%v)", "%s (同期状態は不明: %v)", now, err), "")
+	case state == unix.TIME_ERROR || t.Status&unix.STA_UNSYNC != 0:
+		e.add("clock", title, Odd, e.t("%s, not synchronised", "%s (未同期)", now), e.t("Run chrony or systemd-timesyncd: durations are right all the same, times of day in the report may not be", "chronyかsystemd-timesyncdを動かしてください。所要時間は正しく測れますが、報告書の時刻がずれる可能性があります"))
+	default:
+		e.add("clock", title, Good, e.t("%s, synchronised", "%s (同期済み)", now), "")
+	}
+}
+
+func (e *examination) postgres() {
+	title := "PostgreSQL"
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_ctl")
+	if path, err := exec.LookPath("pg_ctl"); err == nil {
+		found = append(found, path)
+	}
+	if len(found) == 0 {
+		e.add("postgresql", title, Odd, e.t("its programs are not on this machine", "このマシンにプログラムがありません"),
+			e.t("Needed where servers are managed by postgres.* actions, and for the demo: apt-get install postgresql", "postgres.* のアクションで管理するマシンとデモに必要です: apt-get install postgresql"))
+		return
+	}
+	var dirs []string
+	for _, f := range found {
+		dirs = append(dirs, filepath.Dir(f))
+	}
+	e.add("postgresql", title, Good, strings.Join(dirs, ", "), "")
+}

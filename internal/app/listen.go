@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
+)
+
+// listen opens the API's address, or says who has it.
+func listen(ctx context.Context, l i18n.Lang, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if err == nil {
+		return ln, nil
+	}
+	t := &Trouble{What: l.T("can't listen on %s", "%s で待ち受けできません", address), Err: bareNet(err)}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		t.Err = nil
+		t.What = l.T("%s is taken by another program", "%s は別のプログラムが使用中です", address)
+		ask, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		c := api.Connect("http://"+address, "", string(l))
+		defer c.Close()
+		if h, err := c.Health(ask); err == nil {
+			t.What = l.T("a muster server (%s) already answers at %s", "musterサーバー (%s) が %s で既に動作しています", h.Version, address)
+		}
+		t.WayOut = l.T("Use that one, end it, or choose another port with --listen", "そちらを使うか、終了させるか、--listen で別のポートを指定してください")
+	case errors.Is(err, syscall.EACCES):
+		t.WayOut = l.T("Ports below 1024 need a privilege; choose another with --listen", "1024未満のポートには権限が必要です。--listen で別のポートを指定してください")
+	default:
+		t.Mistake = true
+		t.WayOut = l.T("Give an address of this machine with --listen, such as 127.0.0.1:7700", "--listen でこのマシンのアドレスを指定してください。例: 127.0.0.1:7700")
+	}
+	return nil, t
+}
+
+func bareNet(err error) error {
+	if op := new(net.OpError); errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// serve answers requests until ctx ends, then lets those in progress finish for a moment.
+func serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	base, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      60 * time.Second, // a long poll takes up to 25 s
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ln) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	// Acts in progress get their answer; long polls would not end by themselves.
+	polls := time.AfterFunc(time.Second, end)
+	defer polls.Stop()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(last); err != nil {
+		_ = srv.Close()
+	}
+	<-done
+	return nil
+}

@@ -1,0 +1,223 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	group "github.com/oklog/run"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/metrics"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/scenario"
+)
+
+// stopWithin is how long a process takes to stop at most.
+const stopWithin = 5 * time.Second
+
+// untilSignal is the actor that ends a group at SIGINT, SIGTERM or the end of ctx.
+func untilSignal(ctx context.Context) (execute func() error, interrupt func(error)) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	return func() error { <-ctx.Done(); return nil }, func(error) { stop() }
+}
+
+// actor turns a function that runs until its context ends into one of a group.
+func actor(ctx context.Context, f func(context.Context) error) (execute func() error, interrupt func(error)) {
+	ctx, stop := context.WithCancel(ctx)
+	return func() error { return f(ctx) }, func(error) { stop() }
+}
+
+// Server runs the API and the control plane's worker on an engine of one's own, until a
+// signal or the end of ctx.
+func Server(ctx context.Context, o Options) error {
+	worker.SetBinaryChecksum(o.Version)
+	l := o.Lang
+	conn, err := Connection(ctx, l, o.Config)
+	if err != nil {
+		return err
+	}
+	data, err := openData(l, o.Config.Data, shared)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	token, err := serverToken(l, o.Config)
+	if err != nil {
+		return err
+	}
+	ln, err := listen(ctx, l, o.Config.Listen)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	store, err := openStore(ctx, l, o.Config)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	m := metrics.New(o.Version)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c, err := dial(ctx, l, conn, o.Log, m)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer c.Close()
+
+	s := newServer(ctx, o, store, c, m, all.Registry(all.Options{}), token, nil)
+	var g group.Group
+	g.Add(untilSignal(ctx))
+	g.Add(actor(ctx, func(ctx context.Context) error {
+		return s.run(ctx, ln, func() {
+			fmt.Fprint(o.Talk, summary(l, "muster server "+o.Version, [][2]string{
+				{"API", "http://" + ln.Addr().String()}, {l.T("engine", "エンジン"), conn.Address},
+				{l.T("records", "記録"), o.Config.StoreURL()}, {l.T("token", "トークン"), o.Config.TokenPath()}, {l.T("plans", "計画"), plansLine(o)},
+			}))
+		})
+	}))
+	return ended(ctx, g.Run())
+}
+
+// Worker works for one site on an engine of one's own, until a signal or the end of ctx.
+func Worker(ctx context.Context, o Options) error {
+	worker.SetBinaryChecksum(o.Version)
+	l := o.Lang
+	if o.Config.Site == "" {
+		return &Trouble{Mistake: true, What: l.T("Which site does this worker work for?", "このworkerが受け持つ拠点が指定されていません。"),
+			WayOut: l.T("Name it with --site, as the estate does", "estateに書かれた拠点名を --site で指定してください")}
+	}
+	conn, err := Connection(ctx, l, o.Config)
+	if err != nil {
+		return err
+	}
+	data, err := openData(l, o.Config.Data, shared)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c, err := dial(ctx, l, conn, o.Log, nil)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer c.Close()
+
+	var g group.Group
+	g.Add(untilSignal(ctx))
+	g.Add(actor(ctx, func(ctx context.Context) error {
+		s := newSites(ctx, o, c)
+		if err := s.ensure(o.Config.Site); err != nil {
+			return err
+		}
+		s.ready.Wait()
+		if ctx.Err() == nil {
+			fmt.Fprint(o.Talk, summary(l, "muster worker "+o.Version, [][2]string{
+				{l.T("site", "拠点"), o.Config.Site}, {l.T("queue", "キュー"), plan.SiteQueue(o.Config.Site)},
+				{l.T("engine", "エンジン"), conn.Address}, {l.T("data", "データ"), o.Config.SiteDir(o.Config.Site)},
+			}))
+		}
+		s.working.Wait()
+		return nil
+	}))
+	return ended(ctx, g.Run())
+}
+
+// Up runs everything on one machine: the embedded engine, the server and a worker for
+// every site of the estate, until a signal or the end of ctx. started, when not nil, is
+// called once all of it answers.
+func Up(ctx context.Context, o Options, started func(api, temporalUI string)) error {
+	worker.SetBinaryChecksum(o.Version)
+	l := o.Lang
+	data, err := openData(l, o.Config.Data, alone)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	token, err := serverToken(l, o.Config)
+	if err != nil {
+		return err
+	}
+	ln, err := listen(ctx, l, o.Config.Listen)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	store, err := openStore(ctx, l, o.Config)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	e, err := engine.Start(ctx, engine.Options{Binary: o.Config.Engine, Dir: o.Config.EngineDir(), Log: o.Log})
+	if err != nil {
+		if ctx.Err() != nil {
+			return ended(ctx, err)
+		}
+		return &Trouble{What: l.T("the engine did not start", "エンジンを起動できませんでした"), Err: err}
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin-2*time.Second)
+		defer cancel()
+		if err := e.Stop(last); err != nil {
+			o.Log.Warn("engine did not stop cleanly; nothing is lost", "err", err)
+		}
+	}()
+	at := e.Endpoint()
+	m := metrics.New(o.Version)
+	c, err := dial(ctx, l, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token}, o.Log, m)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer c.Close()
+
+	return ended(ctx, up(ctx, o, e, store, c, m, token, ln, started))
+}
+
+// ended drops the error of a process that was asked to end.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}
+
+func plansLine(o Options) string {
+	b, mistakes := scenario.Load(o.Config.Plans, all.Registry(all.Options{}))
+	if len(mistakes) > 0 {
+		return o.Lang.T("%s: %d mistake(s), nothing can be started until `muster validate` is clean", "%s: 誤り %d 件。`muster validate` で修正するまで開始できません", o.Config.Plans, len(mistakes))
+	}
+	return o.Lang.T("%s (%d scenarios)", "%s (scenario %d 件)", o.Config.Plans, len(b.Scenarios()))
+}
+
+// summary is what a person wants to know once a process is up.
+func summary(l interface {
+	T(en, ja string, args ...any) string
+}, title string, rows [][2]string) string {
+	var b strings.Builder
+	b.WriteString(l.T("%s is up", "%s を起動しました", title) + "\n")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "  %s  %s\n", padded(r[0], 12), r[1])
+	}
+	return b.String()
+}
+
+func padded(s string, n int) string {
+	w := 0
+	for _, r := range s {
+		if w++; r > 0x2e80 {
+			w++
+		}
+	}
+	return s + strings.Repeat(" ", max(0, n-w))
+}

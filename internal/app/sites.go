@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/ledger"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/secret"
+)
+
+// sites runs workers for sites, each with its own ledger, and takes on more on demand.
+type sites struct {
+	o      Options
+	ctx    context.Context // ends them all
+	client client.Client
+
+	mu      sync.Mutex
+	names   []string
+	working sync.WaitGroup
+	ready   sync.WaitGroup // those that have not begun for the first time yet
+}
+
+func newSites(ctx context.Context, o Options, c client.Client) *sites {
+	return &sites{o: o, ctx: ctx, client: c}
+}
+
+// ensure has a worker for the site from now on. The same site again is the same worker.
+func (s *sites) ensure(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Contains(s.names, name) || s.ctx.Err() != nil {
+		return nil
+	}
+	dir := s.o.Config.SiteDir(name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fileTrouble(s.o.Lang, dir, err)
+	}
+	led, err := ledger.Open(filepath.Join(dir, "ledger.db"))
+	if err != nil {
+		return &Trouble{What: s.o.Lang.T("the effect ledger of site %s can't be opened", "拠点 %s の実行台帳を開けません", name), Err: err}
+	}
+	s.names = append(s.names, name)
+	slices.Sort(s.names)
+	log := s.o.Log.With("site", name)
+	registry := SiteRegistry(dir, s.client)
+	site := activities.Site{Name: name, Ledger: led, Secrets: secret.Local{}, Redactor: &secret.Redactor{},
+		Evidence: evidence(filepath.Join(s.o.Config.Data, "evidence")), Log: log}
+	s.ready.Add(1)
+	begun := sync.OnceFunc(s.ready.Done)
+	s.working.Go(func() {
+		defer led.Close()
+		defer begun()
+		keepWorking(s.ctx, log, func(onFatal func(error)) worker.Worker {
+			o := workerOptions(onFatal)
+			o.DisableWorkflowWorker = true
+			w := worker.New(s.client, plan.SiteQueue(name), o)
+			registry.Register(w, site)
+			return w
+		}, begun)
+	})
+	return nil
+}
+
+// list is the sites there are workers for.
+func (s *sites) list() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.names)
+}
+
+// SiteRegistry is every action, for a worker that keeps its files in dir.
+func SiteRegistry(dir string, c client.Client) *activities.Registry {
+	return all.Registry(all.Options{})
+}

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	group "github.com/oklog/run"
+	"go.temporal.io/sdk/client"
+
+	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/metrics"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/scenario"
+)
+
+// up runs the parts of `muster up` as one group: what ends ends them all.
+func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c client.Client, m *metrics.Metrics, token string, ln net.Listener, started func(api, temporalUI string)) error {
+	registry := all.Registry(all.Options{})
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	workers := newSites(ctx, o, c)
+	// A plan may name a site that was added to the estate since the start.
+	s := newServer(ctx, o, store, c, m, registry, token, func(p plan.Plan) {
+		for _, site := range p.Estate.Sites {
+			if err := workers.ensure(site.Name); err != nil {
+				o.Log.Error("no worker for the site", "site", site.Name, "err", err)
+			}
+		}
+	})
+	if err := employ(o, registry, workers); err != nil {
+		return err
+	}
+
+	serving := make(chan struct{})
+	var g group.Group
+	g.Add(untilSignal(ctx))
+	g.Add(actor(ctx, e.Run))
+	g.Add(actor(ctx, func(ctx context.Context) error {
+		first := true
+		return s.run(ctx, ln, func() {
+			if first {
+				first = false
+				close(serving)
+			}
+		})
+	}))
+	g.Add(actor(ctx, func(ctx context.Context) error {
+		select {
+		case <-serving:
+		case <-ctx.Done():
+			return nil
+		}
+		workers.ready.Wait()
+		if ctx.Err() != nil {
+			return nil
+		}
+		api := "http://" + ln.Addr().String()
+		fmt.Fprint(o.Talk, upSummary(o, api, e.Endpoint().UIAddress, workers.list()))
+		if started != nil {
+			started(api, e.Endpoint().UIAddress)
+		}
+		<-ctx.Done()
+		return nil
+	}))
+	g.Add(func() error { <-ctx.Done(); workers.working.Wait(); return nil }, func(error) { stop() })
+	return g.Run()
+}
+
+// employ starts a worker for every site of the estate. Plan files with mistakes do not
+// keep muster from starting: they are told of, and no run starts from them.
+func employ(o Options, registry scenario.Catalog, workers *sites) error {
+	bundle, mistakes := scenario.Load(o.Config.Plans, registry)
+	if len(mistakes) > 0 {
+		fmt.Fprintln(o.Talk, mistakes.Error())
+		fmt.Fprintln(o.Talk, o.Lang.T("muster: %d mistake(s) in %s; no run can be started until they are corrected", "muster: %[2]s に誤りが %[1]d 件あります。修正するまでrunを開始できません", len(mistakes), o.Config.Plans))
+		return nil
+	}
+	var errs []error
+	for _, site := range bundle.Estate().Sites {
+		errs = append(errs, workers.ensure(site.Name))
+	}
+	return errors.Join(errs...)
+}
+
+func upSummary(o Options, api, ui string, sites []string) string {
+	l := o.Lang
+	names := strings.Join(sites, ", ")
+	if names == "" {
+		names = l.T("none yet", "なし")
+	}
+	rows := [][2]string{
+		{"API", api},
+		{"Temporal UI", ui},
+		{l.T("data", "データ"), o.Config.Data},
+		{l.T("token", "トークン"), o.Config.TokenPath()},
+		{l.T("plans", "計画"), plansLine(o)},
+		{l.T("sites", "拠点"), names},
+	}
+	return summary(l, "muster "+o.Version, rows) +
+		l.T("Start a drill with `muster drill start SCENARIO --as PERSON`; end muster with Ctrl-C\n", "訓練の開始: `muster drill start SCENARIO --as PERSON`。終了: Ctrl-C\n")
+}

@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// clientAndRun is the server, and the run that was named; without a name it is the
+// newest open one, when there is exactly one.
+func (c *command) clientAndRun(ctx context.Context, args []string) (*api.Client, string, error) {
+	client, err := c.client()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(args) > 0 && args[0] != "" {
+		return client, args[0], nil
+	}
+	id, err := c.onlyRun(ctx, client)
+	if err != nil {
+		client.Close()
+	}
+	return client, id, err
+}
+
+func (c *command) onlyRun(ctx context.Context, client *api.Client) (string, error) {
+	open, err := client.Runs(ctx, journal.Filter{Open: true})
+	if err != nil {
+		return "", err
+	}
+	switch len(open) {
+	case 1:
+		return open[0].Run, nil
+	case 0:
+		return "", mistake(fmt.Errorf("%s", c.t("no run is in progress", "実施中のものはありません")),
+			c.t("Name a run; `muster drill list` shows all", "実施を指定してください。`muster drill list` で一覧を表示できます"))
+	}
+	var names []string
+	for _, r := range open {
+		names = append(names, r.Run)
+	}
+	return "", mistake(fmt.Errorf("%s", c.t("several runs are in progress", "実施中のものが複数あります")), c.t("Name one of: %s", "指定してください: %s", strings.Join(names, ", ")))
+}
+
+type actCall func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error)
+
+// act does something in a run as a person.
+func (c *command) act(ctx context.Context, args []string, call actCall) error {
+	by, err := c.person()
+	if err != nil {
+		return err
+	}
+	client, id, err := c.clientAndRun(ctx, args)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	done, err := call(ctx, client, id, by)
+	if err != nil {
+		return err
+	}
+	return c.done(done, id)
+}
+
+// done tells that an act is in the journal.
+func (c *command) done(d workflows.Done, of string) error {
+	if c.json() {
+		return c.printJSON(d)
+	}
+	c.say("recorded in the journal of %s (event %d)", "%s の記録に残しました (イベント %d)", of, d.Seq)
+	return nil
+}
+
+// runFlag adds --run, for commands whose argument is something else.
+func (c *command) runFlag(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "run", "", c.t("the run (default: the one in progress)", "実施 (既定は実施中のもの)"))
+}
+
+// oneOf refuses a word that is none of a set.
+func oneOf[T ~string](c *command, flag, word string, set ...T) (T, error) {
+	var names []string
+	for _, s := range set {
+		names = append(names, string(s))
+	}
+	if slices.Contains(names, word) {
+		return T(word), nil
+	}
+	way := ""
+	if near := nearest.Word(word, names); near != "" {
+		way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
+	}
+	return "", mistake(fmt.Errorf("%s", c.t("%s: %q is none of %s", "%s: %q は %s のいずれでもありません", flag, word, strings.Join(names, ", "))), way)
+}
+
+func (c *command) checkin() *cobra.Command {
+	var id, safety, note string
+	var cannot bool
+	cmd := &cobra.Command{
+		Use:   "checkin [PERSON]",
+		Short: c.t("Answer the safety check, for yourself or for PERSON", "安否を回答する (自分またはPERSONについて)"),
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := oneOf(c, "--safety", safety, run.Safe, run.Injured)
+			if err != nil {
+				return err
+			}
+			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.CheckIn(ctx, id, workflows.CheckIn{Person: first(args, by), By: by, Safety: s, CanCome: !cannot && s == run.Safe, Note: note})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&safety, "safety", string(run.Safe), c.t("safe or injured", "safe (無事) または injured (負傷)"))
+	cmd.Flags().BoolVar(&cannot, "cannot-come", false, c.t("can't come to the muster", "参集できない"))
+	cmd.Flags().StringVar(&note, "note", "", c.t("a remark", "備考"))
+	c.runFlag(cmd, &id)
+	return cmd
+}
+
+func (c *command) arrive() *cobra.Command {
+	var id, place string
+	cmd := &cobra.Command{
+		Use:   "arrive [PERSON]",
+		Short: c.t("Say that you are, or that PERSON is, at the muster", "参集を報告する (自分またはPERSONについて)"),
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.Arrive(ctx, id, workflows.Arrive{Person: first(args, by), By: by, Place: place})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&place, "place", "", c.t("muster place (default: the scenario's)", "参集場所 (既定はscenarioの指定)"))
+	c.runFlag(cmd, &id)
+	return cmd
+}
+
+func first(args []string, otherwise string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return otherwise
+}
+
+func (c *command) inspect() *cobra.Command {
+	var id, note string
+	var usable, unusable bool
+	cmd := &cobra.Command{
+		Use:   "inspect SITE",
+		Short: c.t("Report whether a site's building can be used", "拠点の建物の使用可否を報告する"),
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if usable == unusable {
+				return mistake(fmt.Errorf("%s", c.t("say one of --usable and --unusable", "--usable か --unusable のどちらかを指定してください")), "")
+			}
+			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.Inspect(ctx, id, workflows.Inspect{Site: args[0], By: by, Usable: usable, Note: note})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&usable, "usable", false, c.t("people can work there", "使用できる"))
+	cmd.Flags().BoolVar(&unusable, "unusable", false, c.t("nobody may work there", "使用できない"))
+	cmd.Flags().StringVar(&note, "note", "", c.t("what was found", "確認した内容"))
+	c.runFlag(cmd, &id)
+	return cmd
+}
+
+func (c *command) assess() *cobra.Command {
+	var id, component, damage, note string
+	cmd := &cobra.Command{
+		Use:   "assess SYSTEM",
+		Short: c.t("Report damage to a system, or to a component of it", "システムの被害状況を報告する"),
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := oneOf(c, "--damage", damage, run.DamageNone, run.DamageDegraded, run.DamageStopped, run.DamageDestroyed, run.DamageUnknown)
+			if err != nil {
+				return err
+			}
+			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.Assess(ctx, id, workflows.Assess{System: args[0], Component: component, By: by, Damage: d, Note: note})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&damage, "damage", "", "none, degraded, stopped, destroyed, unknown")
+	cmd.Flags().StringVar(&component, "component", "", c.t("a part of the system", "システムの構成要素"))
+	cmd.Flags().StringVar(&note, "note", "", c.t("what was found", "確認した内容"))
+	c.runFlag(cmd, &id)
+	return cmd
+}
+
+func (c *command) decide() *cobra.Command {
+	var id, system, reason string
+	cmd := &cobra.Command{
+		Use:   "decide {alternate|in_place|stand_down|not_resumable|return|stay}",
+		Short: c.t("Take the decision that is asked for: where to recover, or whether to go home", "復旧方針 (またはフェイルバックの可否) を決定する"),
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			choice, err := oneOf(c, "decide", args[0], run.Alternate, run.InPlace, run.StandDown, run.NotPossible, run.GoHome, run.Stay)
+			if err != nil {
+				return err
+			}
+			if reason == "" {
+				return c.needs("--reason")
+			}
+			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.Decide(ctx, id, workflows.Decide{System: system, By: by, Choice: choice, Reason: reason})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&system, "system", "", c.t("the system (default: all that wait)", "対象システム (既定は判断待ちのすべて)"))
+	cmd.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
+	c.runFlag(cmd, &id)
+	return cmd
+}
+
+func (c *command) approve() *cobra.Command {
+	var reason string
+	var glass bool
+	cmd := &cobra.Command{
+		Use:   "approve [RUN]",
+		Short: c.t("Approve the recovery that somebody else asked for", "他の人が要求した復旧を承認する"),
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if glass && reason == "" {
+				return c.needs("--reason")
+			}
+			return c.act(cmd.Context(), args, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.Approve(ctx, id, workflows.Approve{By: by, Reason: reason, BreakGlass: glass})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", c.t("a remark; needed with --break-glass", "備考 (--break-glass では必須)"))
+	cmd.Flags().BoolVar(&glass, "break-glass", false, c.t("approve your own request: everybody is told, and it is reviewed after", "自分の要求を自ら承認する (全員に通知され、事後に審査される)"))
+	return cmd
+}
+
+func (c *command) confirm() *cobra.Command {
+	var id, note string
+	cmd := &cobra.Command{
+		Use:   "confirm {communications|containment|completion|closing}",
+		Short: c.t("Say that what people do in a phase is done", "人が行う段階の完了を報告する"),
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ph, err := oneOf(c, "confirm", args[0], run.Communications, run.Containment, run.Completion, run.Closing)
+			if err != nil {
+				return err
+			}
+			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.Confirm(ctx, id, workflows.Confirm{Phase: ph, By: by, Note: note})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&note, "note", "", c.t("what was done; in closing, what was hard", "実施した内容 (closingでは難しかった点)"))
+	c.runFlag(cmd, &id)
+	return cmd
+}
+
+func (c *command) step() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "step",
+		Short: c.t("Settle a step that waits: done, retry or skip", "待機中のステップを処理する"),
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	for _, a := range []struct {
+		act   run.Act
+		short string
+	}{
+		{run.ActDone, c.t("It is done: a task of yours, or a machine's step that you saw to be done (give the reason)", "完了した (機械のステップは確認した根拠を理由に書く)")},
+		{run.ActRetry, c.t("Try it again", "再試行する")},
+		{run.ActSkip, c.t("Go on without it; what rests on it is then not proven", "省略して進む (それに依存する目標は未立証になる)")},
+	} {
+		var reason, system string
+		sub := &cobra.Command{
+			Use: string(a.act) + " [RUN] STEP", Short: a.short, Args: cobra.RangeArgs(1, 2),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				if a.act == run.ActSkip && reason == "" {
+					return c.needs("--reason")
+				}
+				step := args[len(args)-1]
+				return c.act(cmd.Context(), args[:len(args)-1], func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+					return client.Step(ctx, id, step, api.StepRequest{Act: a.act, By: by, Reason: reason, System: system})
+				})
+			},
+		}
+		sub.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
+		sub.Flags().StringVar(&system, "system", "", c.t("the system, when several have such a step", "対象システム (複数にある場合)"))
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-dr/muster/internal/app"
+)
+
+func (c *command) doctor() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: c.t("Check what muster needs here, and say what to do", "動作に必要なものを点検し、対処方法を示す"),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			checks := app.Examine(cmd.Context(), c.lang, c.config)
+			failed := 0
+			for _, k := range checks {
+				if k.Result == app.Bad {
+					failed++
+				}
+			}
+			if c.json() {
+				if err := c.printJSON(map[string]any{"ok": failed == 0, "checks": checks}); err != nil {
+					return err
+				}
+			} else {
+				c.printChecks(checks)
+			}
+			if failed > 0 {
+				return shown(exitFault)
+			}
+			return nil
+		},
+	}
+	c.settings(cmd.Flags(), "listen", "store", "engine", "temporal.")
+	return cmd
+}
+
+func (c *command) printChecks(checks []app.Check) {
+	bad, odd := 0, 0
+	for _, k := range checks {
+		word := "ok  "
+		switch k.Result {
+		case app.Bad:
+			word = c.t("BAD ", "異常")
+			bad++
+		case app.Odd:
+			word = c.t("note", "注意")
+			odd++
+		case app.Good:
+			word = c.t("ok  ", "正常")
+		}
+		fmt.Fprintf(c.Out, "%s  %s: %s\n", word, k.Title, k.Found)
+		if k.WayOut != "" && k.Result != app.Good {
+			fmt.Fprintf(c.Out, "      %s\n", strings.ReplaceAll(k.WayOut, "\n", "\n      "))
+		}
+	}
+	switch {
+	case bad > 0:
+		c.say("muster: %d thing(s) to mend", "muster: 対処が必要な項目 %d 件", bad)
+	case odd > 0:
+		c.say("muster: nothing is broken; %d thing(s) to know", "muster: 異常なし。注意事項 %d 件", odd)
+	default:
+		c.say("muster: all is well", "muster: すべて正常です")
+	}
+}

@@ -1,0 +1,274 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/watch"
+	"github.com/muster-dr/muster/workflows"
+)
+
+func (c *command) drill() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "drill",
+		Short: c.t("Start, watch and steer drills (and steer responses)", "訓練の開始・監視・操作"),
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.drillStart(), c.drillList(), c.drillShow(), c.drillWatch(),
+		c.control("abort", c.t("Stop before the next effect; undo follows", "次の操作の前に中止し、取り消しを行う"), true, (*api.Client).Abort),
+		c.control("pause", c.t("Hold before the next step", "次のステップの前で一時停止する"), true, (*api.Client).Pause),
+		c.control("resume", c.t("Go on after a pause", "一時停止を解除する"), false, (*api.Client).Resume),
+		c.drillRelease())
+	return cmd
+}
+
+func (c *command) drillStart() *cobra.Command {
+	var depth, reason, request string
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "start SCENARIO",
+		Short: c.t("Start a drill, or join the one that runs", "訓練を開始する (実施中なら合流する)"),
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.checkDepth(run.Depth(depth)); err != nil {
+				return err
+			}
+			return c.start(cmd.Context(), api.StartRequest{Scenario: args[0], Kind: run.Drill, Depth: run.Depth(depth), Reason: reason, RequestID: request}, wait)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&depth, "depth", "", c.t("tabletop, walkthrough, isolated or live (default: the scenario's)", "深さ: tabletop, walkthrough, isolated, live (既定はscenarioの指定)"))
+	f.StringVar(&reason, "reason", "", c.t("why", "理由"))
+	f.StringVar(&request, "request-id", "", c.t("unique per request: asking again with the same one never starts twice", "要求ごとの一意な値。同じ値で再実行しても二重に開始しない"))
+	f.BoolVar(&wait, "wait", false, c.t("watch until the end and exit by the verdict", "終了まで監視し、判定に応じた終了コードで終わる"))
+	return cmd
+}
+
+func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) error {
+	var err error
+	if s.By, err = c.person(); err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if s.RequestID == "" {
+		s.RequestID = api.NewRequestID()
+	}
+	begun, err := client.Start(ctx, s)
+	if away := new(api.Unreachable); errors.As(err, &away) && !strings.Contains(err.Error(), "refused") {
+		c.say("whether it started is unknown; ask again with --request-id %s", "開始されたかどうかは不明です。--request-id %s を付けて再実行してください", s.RequestID)
+	}
+	if err != nil {
+		return err
+	}
+	if begun.Attached {
+		c.say("you joined run %s, started by %s", "%[2]s が開始した %[1]s に合流しました", begun.Run, begun.StartedBy)
+	}
+	switch {
+	case c.json() && !wait:
+		return c.printJSON(begun)
+	case !wait:
+		fmt.Fprintln(c.Out, begun.Run)
+		c.say("watch it with `muster drill watch %s`", "`muster drill watch %s` で監視できます", begun.Run)
+		return nil
+	}
+	return c.follow(ctx, client, begun.Run)
+}
+
+func (c *command) drillList() *cobra.Command {
+	var open bool
+	var scenario string
+	var limit int
+	cmd := &cobra.Command{
+		Use: "list", Short: c.t("List runs, newest first", "実施の一覧を新しい順に表示する"), Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			list, err := client.Runs(cmd.Context(), journal.Filter{Open: open, Scenario: scenario, Limit: limit})
+			if err != nil {
+				return err
+			}
+			if c.json() {
+				return c.printJSON(list)
+			}
+			if len(list) == 0 {
+				c.say("no runs; `muster drill start SCENARIO` starts one", "実施はまだありません。`muster drill start SCENARIO` で開始できます")
+				return nil
+			}
+			var rows [][]string
+			for _, r := range list {
+				took := time.Since(r.StartedAt)
+				if r.EndedAt != nil {
+					took = r.EndedAt.Sub(r.StartedAt)
+				}
+				phase := ""
+				if !r.State.Ended() {
+					phase = c.lang.Phase(r.Phase)
+				}
+				rows = append(rows, []string{r.Run, c.lang.Kind(r.Kind), c.lang.Depth(r.Depth), c.lang.State(r.State), phase,
+					r.StartedAt.Local().Format("2006-01-02 15:04:05 MST"), run.Duration(took.Truncate(time.Second)).String(), r.By})
+			}
+			table(c.Out, []string{c.t("RUN", "実施"), c.t("KIND", "種別"), c.t("DEPTH", "深さ"), c.t("STATE", "状態"), c.t("PHASE", "段階"),
+				c.t("STARTED", "開始"), c.t("TOOK", "所要"), c.t("BY", "開始者")}, rows)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&open, "open", false, c.t("only runs in progress", "実施中のもののみ"))
+	cmd.Flags().StringVar(&scenario, "scenario", "", c.t("only runs of this scenario", "このscenarioのもののみ"))
+	cmd.Flags().IntVar(&limit, "limit", 100, c.t("at most so many", "最大件数"))
+	return cmd
+}
+
+func (c *command) drillShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show [RUN]", Short: c.t("Show where a run stands", "実施の現況を表示する"), Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, id, err := c.clientAndRun(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			r, err := client.Run(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			if c.json() {
+				return c.printJSON(r)
+			}
+			p, err := client.RunPlan(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			width := 100
+			if size := screen(c.Out); size != nil {
+				width, _ = size()
+			}
+			zone, err := time.LoadLocation(p.Estate.Zone)
+			if err != nil {
+				zone = time.Local
+			}
+			f := watch.Frame{Style: watch.Style{Color: colored(c.Out), Width: max(60, width)}, Lang: c.lang, Plan: p, Zone: zone}
+			for _, line := range f.Lines(r.Overview) {
+				fmt.Fprintln(c.Out, line)
+			}
+			return nil
+		},
+	}
+}
+
+func (c *command) drillWatch() *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch [RUN]",
+		Short: c.t("Watch a run live; exits by its verdict", "実施を監視し、判定に応じた終了コードで終わる"),
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, id, err := c.clientAndRun(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			return c.follow(cmd.Context(), client, id)
+		},
+	}
+}
+
+// follow watches a run to its end and sets the exit code by its verdict.
+func (c *command) follow(ctx context.Context, client *api.Client, id string) error {
+	last, err := watch.Run(ctx, client, id, watch.Options{Out: c.Out, Lang: c.lang, Screen: screen(c.Out), Color: colored(c.Out), JSON: c.json()})
+	if err != nil {
+		if ctx.Err() != nil {
+			c.say("you stopped watching; run %s goes on", "監視を終了しました。%s は継続しています", id)
+		}
+		return err
+	}
+	if last.State == run.Refused {
+		c.say("%s", "%s", watch.Verdict(c.lang, last))
+		return shown(exitRefused)
+	}
+	b, err := client.Report(ctx, id, "json", string(c.lang))
+	if err != nil {
+		return err
+	}
+	var report struct {
+		Run struct {
+			Verdict run.Verdict `json:"verdict"`
+		} `json:"run"`
+	}
+	if err := json.Unmarshal(b, &report); err != nil {
+		return err
+	}
+	c.say("%s  verdict: %s (`muster report %s`)", "%s  判定: %s (`muster report %s`)", watch.Verdict(c.lang, last), c.lang.Verdict(report.Run.Verdict), id)
+	if code := verdictCode(report.Run.Verdict); code != exitMet {
+		return shown(code)
+	}
+	return nil
+}
+
+type controlCall func(*api.Client, context.Context, string, workflows.Control) (workflows.Done, error)
+
+func (c *command) control(name, short string, reasoned bool, call controlCall) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: name + " [RUN]", Short: short, Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if reasoned && reason == "" {
+				return c.needs("--reason")
+			}
+			return c.act(cmd.Context(), args, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return call(client, ctx, id, workflows.Control{By: by, Reason: reason})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
+	return cmd
+}
+
+func (c *command) drillRelease() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "release SYSTEM",
+		Short: c.t("Free a system whose clean-up was incomplete and has been finished by hand", "後始末を手作業で終えたシステムのロックを解除する"),
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if reason == "" {
+				return c.needs("--reason")
+			}
+			by, err := c.person()
+			if err != nil {
+				return err
+			}
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			done, err := client.Release(cmd.Context(), args[0], workflows.Control{By: by, Reason: reason})
+			if err != nil {
+				return err
+			}
+			return c.done(done, args[0])
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", c.t("what was done to clean up", "実施した後始末の内容"))
+	return cmd
+}
+
+func (c *command) needs(flag string) error {
+	return mistake(fmt.Errorf("%s", c.t("%s is needed", "%s が必要です", flag)), c.t("It stands in the report", "報告書に記載されます"))
+}

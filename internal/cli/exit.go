@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/app"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/demo"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/scenario"
+)
+
+// Exit codes, documented in docs/exit-codes.md.
+const (
+	exitMet         = 0
+	exitFault       = 1   // ours, or the machine's
+	exitMistake     = 2   // in the call or in the files; nothing was started
+	exitMissed      = 3   // the run ended and something was missed
+	exitNotProven   = 4   // the run ended and something is not proven
+	exitRefused     = 5   // a guard refused; nothing was changed
+	exitInterrupted = 130 // by a person
+)
+
+// failure is an error with its exit code and the way out.
+type failure struct {
+	code   int
+	err    error
+	wayOut string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func mistake(err error, wayOut string) error { return &failure{exitMistake, err, wayOut} }
+
+// errShown is a failure that a command has told of already.
+var errShown = errors.New("shown")
+
+func shown(code int) error { return &failure{code: code, err: errShown} }
+
+// verdictCode is a run's verdict as an exit code.
+func verdictCode(v run.Verdict) int {
+	switch v {
+	case run.Met:
+		return exitMet
+	case run.Missed:
+		return exitMissed
+	}
+	return exitNotProven
+}
+
+// exit tells of an error, on stderr, and gives its code.
+func (c *command) exit(ctx context.Context, err error) int {
+	if err == nil {
+		return c.code
+	}
+	if errors.Is(err, errShown) {
+		return err.(*failure).code
+	}
+	code, lines, wayOut := c.explain(ctx, err)
+	for i, line := range lines {
+		if i == len(lines)-1 {
+			line = "muster: " + line
+		}
+		fmt.Fprintln(c.Err, line)
+	}
+	if wayOut != "" {
+		fmt.Fprintln(c.Err, "  "+strings.ReplaceAll(wayOut, "\n", "\n  "))
+	}
+	return code
+}
+
+// explain turns an error into its code, what is wrong (what concerns a place first, a
+// line each, the sum last) and the way out.
+func (c *command) explain(ctx context.Context, err error) (code int, lines []string, wayOut string) {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err())) {
+		return exitInterrupted, []string{c.t("interrupted", "中断しました")}, ""
+	}
+	var (
+		settings config.Mistakes
+		problem  *api.Problem
+		away     *api.Unreachable
+		trouble  *app.Trouble
+		fail     *failure
+		verdict  *demo.VerdictError
+	)
+	switch {
+	case errors.As(err, &verdict):
+		return verdictCode(verdict.Verdict), []string{c.t("the verdict is: %s", "判定: %s", c.lang.Verdict(verdict.Verdict))}, ""
+	case errors.As(err, &settings):
+		lines = append(lines, settings...)
+		return exitMistake, append(lines, c.t("%d wrong setting(s), nothing was started", "設定の誤り %d 件。何も開始していません", len(settings))), ""
+	case errors.As(err, &problem):
+		switch {
+		case problem.Code == api.CodeRefused, problem.Code == api.CodeHeld, problem.Code == api.CodeEnded:
+			code = exitRefused
+		case problem.Status >= 500:
+			code = exitFault
+		default:
+			code = exitMistake
+		}
+		return code, append(problem.Lines, problem.Detail), problem.WayOut
+	case errors.As(err, &away):
+		return exitFault, []string{c.t("no muster server answers at %s (%v)", "%s でmusterサーバーが応答しません (%v)", away.URL, away.Err)},
+			c.t("Start one with `muster up`, or name another with --server; `muster doctor` says more", "`muster up` で起動するか、--server で別のサーバーを指定してください。詳細は `muster doctor` で確認できます")
+	case errors.As(err, &trouble):
+		code = exitFault
+		if trouble.Mistake {
+			code = exitMistake
+		}
+		what := trouble.What
+		if trouble.Err != nil {
+			what += ": " + trouble.Err.Error()
+		}
+		return code, []string{what}, trouble.WayOut
+	case errors.As(err, &fail):
+		return fail.code, strings.Split(fail.err.Error(), "\n"), fail.wayOut
+	}
+	if m, ok := scenario.AsMistakes(err); ok {
+		for _, one := range m {
+			lines = append(lines, one.String())
+		}
+		return exitMistake, append(lines, c.t("%d mistake(s), nothing was started", "誤り %d 件。何も開始していません", len(m))), ""
+	}
+	// cobra's own errors: unknown commands, wrong numbers of arguments.
+	if text := err.Error(); strings.HasPrefix(text, "unknown command") || strings.Contains(text, "arg(s)") || strings.HasPrefix(text, "required flag") {
+		return exitMistake, []string{strings.TrimSpace(text)}, c.t("`muster --help` lists the commands", "`muster --help` でコマンドの一覧を表示できます")
+	}
+	return exitFault, strings.Split(err.Error(), "\n"), ""
+}

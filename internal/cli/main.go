@@ -1,0 +1,218 @@
+// Package cli is muster's command line: one file a command, the printer and the exit
+// codes. stdout is data, stderr is talk.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/app"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/i18n"
+)
+
+// Stdio is what a command reads and writes.
+type Stdio struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Main runs the command that args name and returns the process's exit code.
+func Main(args []string, stdio Stdio) int {
+	c := &command{Stdio: stdio, lang: i18n.Of(langIn(args), os.Getenv)}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetIn(stdio.In)
+	root.SetOut(stdio.Out)
+	root.SetErr(stdio.Err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := root.ExecuteContext(ctx)
+	return c.exit(ctx, err)
+}
+
+// langIn finds the language before the commands are made, since their help is in it.
+func langIn(args []string) string {
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, "--lang="); ok {
+			return v
+		}
+		if a == "--lang" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return os.Getenv("MUSTER_LANG")
+}
+
+// command is what all commands share.
+type command struct {
+	Stdio
+	lang   i18n.Lang
+	config config.Config
+	file   string // --config
+	output string // --output
+	code   int    // of a command that ended well with something to tell
+}
+
+// t is a sentence in the reader's language.
+func (c *command) t(en, ja string, args ...any) string { return c.lang.T(en, ja, args...) }
+
+// say is talk: it goes to stderr.
+func (c *command) say(en, ja string, args ...any) {
+	fmt.Fprintln(c.Err, c.t(en, ja, args...))
+}
+
+func (c *command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "muster",
+		Short:         c.t("Rehearse disasters, and run the real ones", "災害対応の訓練と本番の対応を実施する"),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return c.load(cmd)
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&c.file, "config", "", c.t("settings file (default muster.yaml, when there is one)", "設定ファイル (既定はmuster.yaml)"))
+	f.StringVarP(&c.output, "output", "o", "text", c.t("text or json", "text または json"))
+	c.settings(f, "data", "plans", "server", "token_file", "person", "lang")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return mistake(err, "") })
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddGroup(
+		&cobra.Group{ID: "act", Title: c.t("Drills and responses:", "訓練と本番対応:")},
+		&cobra.Group{ID: "people", Title: c.t("What people do in a run:", "実施中に人が行うこと:")},
+		&cobra.Group{ID: "files", Title: c.t("Plan files:", "計画ファイル:")},
+		&cobra.Group{ID: "serve", Title: c.t("Processes:", "プロセス:")},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, cmd := range cmds {
+			cmd.GroupID = group
+			root.AddCommand(cmd)
+		}
+	}
+	add("act", c.drill(), c.activate(), c.report())
+	add("people", c.checkin(), c.arrive(), c.inspect(), c.assess(), c.decide(), c.approve(), c.confirm(), c.step())
+	add("files", c.validate(), c.plan(), c.actions())
+	add("serve", c.up(), c.server(), c.worker(), c.demo(), c.doctor())
+	root.AddCommand(c.version())
+	return root
+}
+
+// settings adds flags for settings. The token has none: a secret in a flag is in
+// everybody's list of processes. A name ending in "." is all below it.
+func (c *command) settings(f *pflag.FlagSet, names ...string) {
+	for _, k := range config.Keys() {
+		for _, name := range names {
+			if k.Name != name && !(strings.HasSuffix(name, ".") && strings.HasPrefix(k.Name, name)) {
+				continue
+			}
+			f.String(k.Flag(), k.Default, c.t(k.Help, k.HelpJA))
+		}
+	}
+}
+
+// load reads the settings once the flags are known.
+func (c *command) load(cmd *cobra.Command) error {
+	switch c.output {
+	case "text", "json":
+	case "markdown":
+		if cmd.Name() == "actions" {
+			break
+		}
+		fallthrough
+	default:
+		return mistake(fmt.Errorf("%s", c.t("--output %q is none of text, json", "--output %q は text, json のいずれでもありません", c.output)), "")
+	}
+	conf, err := config.Load(config.Source{File: c.file, Flags: cmd.Flags()})
+	if err != nil {
+		return err
+	}
+	c.config = conf
+	if conf.Lang != "" {
+		c.lang = i18n.Parse(conf.Lang)
+	}
+	return nil
+}
+
+func (c *command) json() bool { return c.output == "json" }
+
+// person is who acts, or the way to say it.
+func (c *command) person() (string, error) {
+	if c.config.Person == "" {
+		return "", mistake(fmt.Errorf("%s", c.t("Who are you? Every act has a person.", "操作者が指定されていません。操作には必ず実施者が必要です。")),
+			c.t("Say it with --as PERSON, MUSTER_PERSON, or person: in muster.yaml; PERSON is an ID of the estate", "--as PERSON、MUSTER_PERSON、muster.yamlのpersonのいずれかで指定してください。PERSONはestateのIDです"))
+	}
+	return c.config.Person, nil
+}
+
+// client talks to the server that the settings name.
+func (c *command) client() (*api.Client, error) {
+	token := c.config.Token
+	if token == "" {
+		var err error
+		token, err = app.ReadToken(c.lang, c.config.TokenPath())
+		if err != nil && !os.IsNotExist(err) {
+			return nil, err
+		}
+		// A missing file may be right: the server may be another machine's, and says so.
+	}
+	return api.Connect(c.config.ServerURL(), token, string(c.lang)), nil
+}
+
+// colored reports whether w may be written to in colours (https://no-color.org).
+func colored(w io.Writer) bool {
+	return os.Getenv("NO_COLOR") == "" && isTerminal(w)
+}
+
+// isTerminal reports whether w is a terminal that can be drawn on.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
+}
+
+// screen is the size of the terminal that w is, or nil.
+func screen(w io.Writer) func() (int, int) {
+	if !isTerminal(w) {
+		return nil
+	}
+	return func() (int, int) {
+		width, height, err := term.GetSize(int(w.(*os.File).Fd()))
+		if err != nil || width <= 0 {
+			return 80, 24
+		}
+		return width, height
+	}
+}
+
+// number is the version: of the release, else of the commit it was built from.
+var number = ""
+
+// Version is what `muster version` says.
+func Version() string {
+	if number != "" {
+		return number
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			return strings.TrimPrefix(v, "v")
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				return "0-" + s.Value[:12]
+			}
+		}
+	}
+	return "0-unreleased"
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-dr/muster/internal/app"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func (c *command) report() *cobra.Command {
+	var store, format string
+	cmd := &cobra.Command{
+		Use:   "report [RUN]",
+		Short: c.t("What a run achieved: verdicts, times, steps, findings", "実施の報告書を表示する"),
+		Long: c.t(`The report of a run, from the server or, with --store, from a copy of the record store:
+the same record gives the same bytes. RUN may be left out when one run is in progress or, with --store, when there is one.`,
+			`実施の報告書を表示します。--store を指定すると、サーバーなしで記録のコピーから作成します。
+同じ記録からは同じ報告書ができます。`),
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.json() && !cmd.Flags().Changed("format") {
+				format = "json"
+			}
+			if _, err := oneOf(c, "--format", format, "text", "json", "markdown", "html"); err != nil {
+				return err
+			}
+			if store != "" {
+				return c.reportFromStore(cmd.Context(), store, args, format)
+			}
+			client, id, err := c.clientAndRun(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			b, err := client.Report(cmd.Context(), id, format, string(c.lang))
+			if err != nil {
+				return err
+			}
+			_, err = c.Out.Write(b)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&store, "store", "", c.t("read this record store (a file, or sqlite:FILE) and no server", "サーバーではなくこの記録ファイルから作成する"))
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, markdown, html")
+	return cmd
+}
+
+// reportFromStore makes the report of a run without a server. It reads a copy of the
+// file, so that looking changes nothing, not even the file's time.
+func (c *command) reportFromStore(ctx context.Context, store string, args []string, format string) error {
+	s, closing, err := c.openCopy(ctx, store)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	list, err := s.Runs(ctx, journal.Filter{})
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, r := range list {
+		names = append(names, r.Run)
+	}
+	id := ""
+	switch {
+	case len(args) == 1:
+		id = args[0]
+	case len(list) == 1:
+		id = list[0].Run
+	default:
+		return mistake(fmt.Errorf("%s", c.t("the store holds %d runs", "記録には %d 件の実施があります", len(list))), c.t("Name one of: %v", "指定してください: %v", names[:min(20, len(names))]))
+	}
+	for _, r := range list {
+		if r.Run != id {
+			continue
+		}
+		p, err := s.Plan(ctx, r.PlanHash)
+		if err != nil {
+			return err
+		}
+		entries, err := s.Events(ctx, id, 0, 0)
+		if err != nil {
+			return err
+		}
+		events := make([]run.Event, 0, len(entries))
+		for _, e := range entries {
+			events = append(events, e.Event)
+		}
+		var b bytes.Buffer
+		if err := app.Render(&b, p, events, format, string(c.lang)); err != nil {
+			return err
+		}
+		_, err = c.Out.Write(b.Bytes())
+		return err
+	}
+	way := c.t("It holds: %v", "あるもの: %v", names[:min(20, len(names))])
+	if near := nearest.Word(id, names); near != "" {
+		way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
+	}
+	return mistake(fmt.Errorf("%s", c.t("the store holds no run %q", "記録に %q はありません", id)), way)
+}

@@ -1,0 +1,68 @@
+package watch
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Ask says in words who is waited for, for what, and with which command they act.
+func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) {
+	who = strings.Join(w.People, ", ")
+	if w.Role != "" {
+		if who != "" {
+			who = w.Role + " (" + who + ")"
+		} else {
+			who = w.Role
+		}
+	}
+	anybody := l.T("anybody", "誰でも可")
+	if who == "" {
+		who = anybody
+	}
+	switch w.For {
+	case progress.AwaitSafety:
+		what = l.T("%d answer(s) to the safety check", "安否の回答 %d 名", w.Need)
+		how = fmt.Sprintf("muster checkin PERSON --safety safe --run %s", runID)
+	case progress.AwaitArrival:
+		what = l.T("to come to the muster (%d missing for the quorum)", "参集 (参集必要人数まで %d 名)", w.Need)
+		how = fmt.Sprintf("muster arrive PERSON --run %s", runID)
+	case progress.AwaitInspect:
+		what = l.T("inspection of site %s", "拠点 %s の安全点検", w.Site)
+		how = fmt.Sprintf("muster inspect %s --usable --run %s", w.Site, runID)
+	case progress.AwaitAssess:
+		what = l.T("damage assessment of %s", "%s の被害状況", w.System)
+		how = fmt.Sprintf("muster assess %s --damage stopped --run %s", w.System, runID)
+	case progress.AwaitDecision:
+		what = l.T("DECISION on %s of %s: %s", "判断 (%s) 対象 %s: %s", w.Text, w.System, strings.Join(w.Acts, ", "))
+		choice := "alternate"
+		if len(w.Acts) > 0 {
+			choice = w.Acts[0]
+		}
+		how = fmt.Sprintf("muster decide %s --system %s --reason WHY --run %s", choice, w.System, runID)
+	case progress.AwaitApproval:
+		what = l.T("APPROVAL by %d more: %s", "承認 あと %d 名: %s", w.Need, w.Text)
+		how = fmt.Sprintf("muster approve --run %s", runID)
+	case progress.AwaitConfirm:
+		what = l.T("to confirm %s", "%s の完了報告", l.Phase(w.Phase))
+		how = fmt.Sprintf("muster confirm %s --run %s", w.Phase, runID)
+		if w.Phase == run.Closing {
+			what = l.T("remarks on what was hard, to close", "振り返りの記入 (記録物の整理)")
+			how = fmt.Sprintf("muster confirm closing --note TEXT --run %s", runID)
+		}
+	case progress.AwaitStep:
+		what = l.T("step %s: %s", "ステップ %s: %s", w.Step, w.Text)
+		act := "done"
+		if len(w.Acts) > 0 {
+			act = strings.Join(w.Acts, "|")
+		}
+		how = fmt.Sprintf("muster step %s %s %s", act, runID, w.Step)
+		if w.System != "" {
+			what = l.T("step %s of %s: %s", "ステップ %s (%s): %s", w.Step, w.System, w.Text)
+		}
+	}
+	return who, what, how
+}

@@ -1,0 +1,372 @@
+package watch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Frame is one picture of a run: what it says depends on its arguments alone.
+type Frame struct {
+	Style  Style
+	Height int // lines; 0 is as many as there are
+	Lang   i18n.Lang
+	Plan   plan.Plan
+	Zone   *time.Location
+	// Stale is how old the newest word from the server is; 0 is live. A stale picture
+	// says so, in words.
+	Stale time.Duration
+}
+
+// Lines draws the overview.
+func (f Frame) Lines(o progress.Overview) []string {
+	if f.Zone == nil {
+		f.Zone = time.UTC
+	}
+	head := f.head(o)
+	head = append(head, f.phases(o)...)
+	head = append(head, f.systems(o)...)
+	head = append(head, f.people(o)...)
+	head = append(head, f.waiting(o)...)
+	steps := f.steps(o)
+	said := f.messages(o)
+	if f.Height > 0 {
+		// The newest steps and messages get the room that is left; the clock, and who
+		// is waited for, always show.
+		room := max(0, f.Height-1-len(head))
+		saidRoom := min(len(said), max(0, min(5, room/4)))
+		said = tail(said, saidRoom)
+		steps = tail(steps, room-saidRoom)
+	}
+	out := append(head, steps...)
+	out = append(out, said...)
+	if f.Height > 0 && len(out) > f.Height {
+		out = out[:f.Height]
+	}
+	return out
+}
+
+// tail keeps a section's title, its first line, and the newest of the rest.
+func tail(lines []string, n int) []string {
+	if len(lines) <= n {
+		return lines
+	}
+	if n < 2 {
+		return nil
+	}
+	return append([]string{lines[0]}, lines[len(lines)-n+1:]...)
+}
+
+func (f Frame) t(en, ja string, args ...any) string { return f.Lang.T(en, ja, args...) }
+
+func (f Frame) title(en, ja string) string { return f.Style.paint(bold, f.t(en, ja)) }
+
+func (f Frame) head(o progress.Overview) []string {
+	mark := onBlue
+	if o.Kind == run.Response {
+		mark = onRed
+	}
+	left := " " + f.Lang.Banner(o.Kind) + " "
+	right := "T+ " + clock(o.At.Sub(o.StartedAt).Seconds()) + " "
+	middle := " " + o.Run
+	if title := clean(o.Title.In(string(f.Lang))); title != "" {
+		middle += "  " + title
+	}
+	room := f.Style.Width - Cells(left) - Cells(right)
+	lines := []string{f.Style.paint(mark, left) + f.Style.paint(bold, column(middle, room)) + f.Style.paint(bold, right)}
+
+	state := f.Lang.State(o.State)
+	color := cyan
+	switch {
+	case o.State == run.Paused:
+		state, color = "⏸ "+state, yellow
+	case o.Aborting:
+		state, color = "■ "+f.t("aborting", "中止処理中"), yellow
+	case o.State == run.Recovered:
+		state, color = "✓ "+state, green
+	case o.State.Ended():
+		state, color = "■ "+state, red
+	default:
+		state = "▶ " + state
+	}
+	about := f.t("%s · started %s by %s", "%s · %s 開始 (%s)", f.Lang.Depth(o.Depth), f.at(o.StartedAt, true), o.By)
+	if o.Simulated {
+		about += f.t(" · people are simulated", " · 人の応答は模擬")
+	}
+	lines = append(lines, " "+f.Style.paint(color, state)+"  "+f.Style.paint(dim, cut(about, max(0, f.Style.Width-Cells(state)-4))))
+	if o.StateWhy != "" {
+		who := ""
+		if o.StateBy != "" {
+			who = o.StateBy + ": "
+		}
+		lines = append(lines, "   "+cut(who+clean(o.StateWhy), f.Style.Width-4))
+	}
+	if f.Stale > 0 {
+		lines = append(lines, " "+f.Style.paint(onYellow, f.t(" STALE: no word from the server for %s; trying again ", " 情報が古くなっています: %s 前からサーバーの応答なし。再接続中 ", span(f.Stale.Seconds()))))
+	}
+	for _, site := range o.Absent {
+		lines = append(lines, " "+f.Style.paint(yellow, f.t("! no worker took a step at %s in time", "! 拠点 %s のワーカーが時間内に応答しませんでした", site)))
+	}
+	return append(lines, "")
+}
+
+func (f Frame) at(t time.Time, zone bool) string {
+	layout := "15:04:05"
+	if zone {
+		layout = "15:04:05 MST"
+	}
+	return t.In(f.Zone).Format(layout)
+}
+
+// phases is a strip of all phases, wrapped; what is now stands out.
+func (f Frame) phases(o progress.Overview) []string {
+	var lines []string
+	line, used := " ", 1
+	for _, p := range o.Phases {
+		name := f.Lang.Phase(p.ID)
+		symbol, color := "·", dim
+		switch p.Progress {
+		case progress.Now:
+			symbol, color = "▶", onYellow
+			name += " " + clock(o.At.Sub(*p.StartedAt).Seconds())[3:]
+		case progress.Done:
+			symbol, color = "✓", green
+			switch p.Outcome {
+			case run.Failed:
+				symbol, color = "✗", red
+			case run.Unknown:
+				symbol, color = "?", yellow
+			case run.Skipped:
+				symbol, color = "-", dim
+			}
+		case progress.LeftOut:
+			symbol = "-"
+		}
+		text := symbol + " " + name
+		if used+Cells(text)+2 > f.Style.Width {
+			lines = append(lines, line)
+			line, used = " ", 1
+		}
+		line += f.Style.paint(color, text) + "  "
+		used += Cells(text) + 2
+	}
+	return append(lines, line, "")
+}
+
+func (f Frame) systems(o progress.Overview) []string {
+	var lines []string
+	wide := f.Style.Width >= 90
+	for _, s := range o.Systems {
+		name := s.Name
+		if s.Priority != "" {
+			name += " (" + s.Priority + ")"
+		}
+		level, levelColor := f.t("level not known yet", "稼働レベル 未確認"), dim
+		if s.Level != nil {
+			level = f.t("level %3d %% %s", "稼働 %3d %% %s", *s.Level, bar(float64(*s.Level)/100, 10))
+			levelColor = green
+			if *s.Level < 100 {
+				levelColor = red
+			}
+		}
+		lines = append(lines, " "+f.Style.paint(bold, column(name, 22))+" "+f.Style.paint(levelColor, level)+"  "+f.functions(s, max(10, f.Style.Width-26-Cells(level))))
+		lines = append(lines, "   "+f.rto(s, wide))
+		if s.LockKept != "" {
+			lines = append(lines, "   "+f.Style.paint(onRed, cut(f.t(" CLEAN-UP INCOMPLETE: %s ", " 後始末が未完了: %s ", clean(s.LockKept)), f.Style.Width-4)))
+		}
+	}
+	return append(lines, "")
+}
+
+// rto is the clock against the objective: used, objective, bar, and what is left or over.
+func (f Frame) rto(s progress.System, wide bool) string {
+	if s.EventAt == nil {
+		text := f.t("RTO  the clock has not started", "RTO  計測前")
+		if s.ObjectiveS != nil {
+			text += f.t(" · objective %s", " · 目標 %s", clock(*s.ObjectiveS))
+		}
+		return f.Style.paint(dim, text)
+	}
+	size := 20
+	if wide {
+		size = 30
+	}
+	word, color := "", cyan
+	switch {
+	case s.ObjectiveS == nil:
+		return "RTO  " + f.Style.paint(bold, clock(s.UsedS)) + " " + f.t("· no objective is set", "· 目標の設定なし")
+	case s.UsedS > *s.ObjectiveS:
+		word, color = f.t("OVER by %s", "超過 %s", span(s.UsedS-*s.ObjectiveS)), red
+	case s.RestoredAt != nil:
+		word, color = f.t("✓ restored", "✓ 復旧"), green
+	case s.Ticking:
+		word = f.t("%s left", "残り %s", clock(*s.ObjectiveS-s.UsedS))
+		if s.UsedS > 0.8**s.ObjectiveS {
+			color = yellow
+		}
+	default:
+		word = f.t("not restored", "復旧せず")
+	}
+	return "RTO  " + f.Style.paint(bold, clock(s.UsedS)) + " / " + clock(*s.ObjectiveS) + "  " +
+		f.Style.paint(color, bar(s.UsedS / *s.ObjectiveS, size)) + "  " + f.Style.paint(color, word)
+}
+
+func (f Frame) functions(s progress.System, room int) string {
+	out, used := "", 0
+	for i, fn := range s.Functions {
+		symbol, color := "?", dim
+		if fn.Up != nil {
+			symbol, color = "●", green
+			if !*fn.Up {
+				symbol, color = "✗", red
+			}
+		}
+		text := symbol + " " + fn.Name
+		if used+Cells(text)+2 > room {
+			return out + fmt.Sprintf("+%d", len(s.Functions)-i)
+		}
+		out += f.Style.paint(color, text) + "  "
+		used += Cells(text) + 2
+	}
+	return out
+}
+
+func (f Frame) people(o progress.Overview) []string {
+	p := o.People
+	if p.Called == 0 {
+		return nil
+	}
+	counts := f.t("called %d · safe %d · injured %d · silent %d · mustered %d", "対象 %d · 無事 %d · 負傷 %d · 未回答 %d · 参集 %d",
+		p.Called, p.Safe, p.Injured, p.Silent, p.Mustered)
+	line := f.title("People", "要員") + "  " + counts
+	for _, n := range p.Need {
+		text, color := fmt.Sprintf("%s %d/%d", n.Role, n.Present, n.Need), green
+		if n.Present < n.Need {
+			color = yellow
+		}
+		line += "  " + f.Style.paint(color, text)
+	}
+	return []string{" " + line, ""}
+}
+
+func (f Frame) waiting(o progress.Overview) []string {
+	if o.EndedAt != nil {
+		return nil
+	}
+	if len(o.Waiting) == 0 {
+		return []string{" " + f.title("Waiting for", "対応待ち") + "  " + f.Style.paint(dim, f.t("nobody", "なし")), ""}
+	}
+	lines := []string{" " + f.title("Waiting for", "対応待ち")}
+	for i, w := range o.Waiting {
+		if f.Height > 0 && i >= max(3, f.Height/4) {
+			lines = append(lines, "   "+f.t("… and %d more", "… ほか %d 件", len(o.Waiting)-i))
+			break
+		}
+		who, what, how := Ask(f.Lang, o.Run, w)
+		since := span(max(0, o.At.Sub(w.Since).Seconds()))
+		if w.Due != nil {
+			if left := w.Due.Sub(o.At).Seconds(); left > 0 {
+				since += f.t(", %s left", "、残り %s", span(left))
+			} else {
+				since += f.t(", time is up", "、期限切れ")
+			}
+		}
+		text := who + "  " + clean(what)
+		lines = append(lines, "   "+f.Style.paint(yellow, "➜ ")+cut(text, max(20, f.Style.Width-8-Cells(since)))+"  "+f.Style.paint(dim, since))
+		if !o.Simulated {
+			lines = append(lines, "     "+f.Style.paint(dim, cut(how, f.Style.Width-6)))
+		}
+	}
+	return append(lines, "")
+}
+
+func (f Frame) steps(o progress.Overview) []string {
+	if len(o.Steps) == 0 {
+		return nil
+	}
+	total := 0
+	var executed []string
+	for _, s := range o.Steps {
+		if s.Runbook != "" && !slices.Contains(executed, s.Writer) {
+			executed = append(executed, s.Writer)
+			if rb, ok := f.Plan.Runbook(s.Runbook); ok {
+				total += len(rb.Steps)
+			}
+		}
+	}
+	done := 0
+	for _, s := range o.Steps {
+		if s.Runbook != "" && s.EndedAt != nil {
+			done++
+		}
+	}
+	head := f.title("Steps", "ステップ")
+	if total > 0 {
+		head += "  " + fmt.Sprintf("%d/%d", done, total)
+	}
+	lines := []string{" " + head}
+	nameWidth := 12
+	for _, s := range o.Steps {
+		nameWidth = min(28, max(nameWidth, Cells(s.ID)))
+	}
+	for _, s := range o.Steps {
+		symbol, color, word := "●", cyan, f.t("runs", "実行中")
+		switch s.Progress {
+		case progress.StepWaits:
+			symbol, color, word = "➜", yellow, f.t("waits", "待機")
+		case progress.StepUndoes:
+			symbol, color, word = "↶", yellow, f.t("undoing", "取り消し中")
+		case progress.StepUndone:
+			symbol, color, word = "↶", yellow, f.t("undone", "取り消し済")
+			if s.Undo != run.Passed {
+				color, word = red, f.t("UNDO %s", "取り消し %s", f.Lang.Outcome(s.Undo))
+			}
+		case progress.StepEnded:
+			word = f.Lang.Outcome(s.Outcome)
+			switch s.Outcome {
+			case run.Passed:
+				symbol, color = "✓", green
+			case run.Failed:
+				symbol, color = "✗", red
+			case run.Unknown:
+				symbol, color = "?", yellow
+			default:
+				symbol, color = "-", dim
+			}
+		}
+		used := span(s.UsedS)
+		if s.BudgetS != nil {
+			used += " / " + span(*s.BudgetS)
+			if s.UsedS > *s.BudgetS {
+				used = f.Style.paint(red, used+" !")
+			}
+		}
+		line := "   " + f.Style.paint(color, symbol+" "+column(word, 9)) + " " + column(s.ID, nameWidth) + "  " +
+			f.Style.paint(dim, column(s.Action, 22)+" "+column(s.Site, 8)) + " " + pad(used, 16)
+		if s.Attempts > 1 {
+			line += f.t(" try %d", " %d回目", s.Attempts)
+		}
+		if s.Reason != "" && (s.Progress == progress.StepWaits || s.Outcome != run.Passed || s.Undo != "" && s.Undo != run.Passed) {
+			line += "  " + cut(clean(s.Reason), max(0, f.Style.Width-Cells(line)-2))
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
+	}
+	return append(lines, "")
+}
+
+func (f Frame) messages(o progress.Overview) []string {
+	if len(o.Messages) == 0 {
+		return nil
+	}
+	lines := []string{" " + f.title("Messages", "連絡")}
+	for _, m := range o.Messages {
+		lines = append(lines, "   "+f.Style.paint(dim, f.at(m.At, false))+" "+cut(clean(m.Text), f.Style.Width-13))
+	}
+	return lines
+}

@@ -1,0 +1,154 @@
+package watch
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Line tells an event in one line, or "" when it is not worth one.
+func Line(l i18n.Lang, e run.Event) string {
+	by := ""
+	if e.By != "" && e.By != run.Engine {
+		by = " (" + e.By + ")"
+	}
+	what := strings.TrimSpace(e.System + " " + e.Step)
+	why := ""
+	if e.Reason != "" {
+		why = ": " + clean(e.Reason)
+	}
+	switch e.Kind {
+	case run.RunStarted:
+		var s run.Started
+		_ = e.Decode(&s)
+		text := l.T("%s %s started, depth %s", "%s %s 開始、深さ %s", l.Banner(s.Kind), e.Run, l.Depth(s.Depth)) + by
+		if s.Simulated {
+			text += l.T("; people are simulated", "。人の応答は模擬")
+		}
+		return text
+	case run.RunAttached:
+		return l.T("joined%s", "合流%s", by)
+	case run.RunRefused:
+		return l.T("REFUSED%s", "開始を拒否%s", why)
+	case run.RunPaused:
+		return l.T("paused%s%s", "一時停止%s%s", by, why)
+	case run.RunResumed:
+		return l.T("resumed%s", "再開%s", by)
+	case run.RunAbortRequested:
+		return l.T("ABORT%s%s", "中止%s%s", by, why)
+	case run.RunEnded:
+		var d run.Ended
+		_ = e.Decode(&d)
+		return l.T("ended: %s", "終了: %s", l.State(d.State))
+	case run.PhaseStarted:
+		return l.T("phase %s", "段階 %s", l.Phase(e.Phase))
+	case run.PhaseEnded:
+		if e.Outcome == run.Passed && e.Reason == "" {
+			return ""
+		}
+		return l.T("phase %s ended: %s%s", "段階 %s 終了: %s%s", l.Phase(e.Phase), l.Outcome(e.Outcome), why)
+	case run.EventOccurred:
+		o := run.Occurrence{At: e.At}
+		_ = e.Decode(&o)
+		return l.T("EVENT on %s: the RTO clock runs since %s", "%s で事象発生: RTO計測開始 %s", e.System, o.At.Format(time.RFC3339))
+	case run.EventDetected:
+		return l.T("detected", "検知")
+	case run.PersonAnswered:
+		var a run.Answer
+		_ = e.Decode(&a)
+		word := l.T("is safe", "無事")
+		if a.Safety == run.Injured {
+			word = l.T("is INJURED", "負傷")
+		}
+		return e.Person + " " + word + by
+	case run.PersonArrived:
+		var a run.Arrival
+		_ = e.Decode(&a)
+		return l.T("%s arrived at %s", "%s 参集 (%s)", e.Person, a.Place)
+	case run.QuorumReached:
+		return l.T("quorum reached", "参集必要人数に到達")
+	case run.QuorumMissed:
+		return l.T("QUORUM MISSED: going on with those present", "参集必要人数に未達: 参集済みの要員で続行")
+	case run.SiteInspected:
+		return l.T("site %s inspected%s%s", "拠点 %s 点検済%s%s", e.Site, by, why)
+	case run.DamageAssessed:
+		var a run.Assessment
+		_ = e.Decode(&a)
+		return l.T("%s assessed: %s (%s)%s", "%s 被害確認: %s (%s)%s", e.System, a.Damage, a.Source, why)
+	case run.DecisionAsked:
+		var a run.DecisionAsk
+		_ = e.Decode(&a)
+		return l.T("DECISION asked of %s on %s: %s proposed%s", "%s に判断を依頼 (%s): 提案 %s%s", a.Role, e.System, a.Proposed, why)
+	case run.DecisionMade:
+		var d run.Decision
+		_ = e.Decode(&d)
+		return l.T("decided for %s: %s%s%s", "%s の判断: %s%s%s", e.System, d.Answer, by, why)
+	case run.ApprovalAsked:
+		return l.T("APPROVAL asked%s", "承認待ち%s", why)
+	case run.ApprovalGiven:
+		var a run.Approval
+		_ = e.Decode(&a)
+		if a.BreakGlass {
+			return l.T("BREAK-GLASS%s%s", "緊急権限を行使%s%s", by, why)
+		}
+		return l.T("approved%s%s", "承認%s%s", by, why)
+	case run.RecoveryOrdered:
+		return l.T("recovery ordered: %s %s", "復旧を指示: %s %s", e.System, e.Runbook)
+	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:
+		return l.T("%s confirmed%s%s", "%s 報告%s%s", l.Phase(e.Phase), by, why)
+	case run.StepStarted:
+		again := ""
+		if e.Generation > 1 {
+			again = l.T(" (try %d)", " (%d回目)", e.Generation)
+		}
+		return l.T("step %s runs: %s %s", "ステップ %s 開始: %s %s", what, e.Action, e.Site) + again
+	case run.StepWaiting:
+		var w run.Wait
+		_ = e.Decode(&w)
+		return l.T("step %s WAITS for %s%s", "ステップ %s が %s を待機%s", what, w.Role, why)
+	case run.StepActed:
+		var a run.StepAct
+		_ = e.Decode(&a)
+		return l.T("step %s: %s%s%s", "ステップ %s: %s%s%s", what, a.Act, by, why)
+	case run.StepEnded:
+		var r run.StepResult
+		_ = e.Decode(&r)
+		if e.Outcome == run.Passed {
+			why = ""
+		}
+		return l.T("step %s %s, %s%s", "ステップ %s %s、%s%s", what, strings.ToUpper(l.Outcome(e.Outcome)), span(r.DurationS), why)
+	case run.UndoStarted:
+		return l.T("undo of %s: %s", "%s の取り消し: %s", what, e.Action)
+	case run.UndoEnded:
+		return l.T("undo of %s %s%s", "%s の取り消し %s%s", what, l.Outcome(e.Outcome), why)
+	case run.ProbeChanged:
+		var c run.ProbeChange
+		_ = e.Decode(&c)
+		if c.Up {
+			return l.T("%s is up", "%s 稼働", e.Step)
+		}
+		return l.T("%s is DOWN%s", "%s 停止%s", e.Step, why)
+	case run.WorkerAbsent:
+		return l.T("no worker at %s", "拠点 %s のワーカーが不在", e.Site)
+	case run.MessageSent:
+		var m run.Message
+		_ = e.Decode(&m)
+		return l.T("told %d: %s", "連絡 %d名: %s", len(m.To), clean(m.Text))
+	case run.LockKept:
+		return l.T("CLEAN-UP INCOMPLETE on %s%s", "後始末が未完了 %s%s", e.System, why)
+	case run.FindingOpened:
+		var d run.Finding
+		_ = e.Decode(&d)
+		return l.T("finding: %s %s", "指摘: %s %s", d.Kind, clean(d.Detail))
+	}
+	return ""
+}
+
+// stamped puts the time of day and the time since the start before a line.
+func stamped(zone *time.Location, started time.Time, e run.Event, line string) string {
+	t := e.At.In(zone)
+	return fmt.Sprintf("%s T+%s %s", t.Format("15:04:05"), clock(e.At.Sub(started).Seconds()), line)
+}
