@@ -22,6 +22,9 @@ func tuning() dynamicconfig.StaticClient {
 		// A queue task that can't have its workflow's lock in time comes back only
 		// after 3 s; the default gives it half a second.
 		dynamicconfig.HistoryCacheNonUserContextLockTimeout.Key(): 10 * time.Second,
+		// A workflow task that a killed worker had taken is given out again after this
+		// (default 10 s): the longest that a run stands still after a restart.
+		dynamicconfig.DefaultWorkflowTaskTimeout.Key(): 5 * time.Second,
 		// A wide fan-out answers with more than the default 100 events at once, which
 		// fails the workflow task that is out.
 		dynamicconfig.MaximumBufferedEventsBatch.Key(): 1000,

@@ -150,7 +150,7 @@ func parseLog(line []byte) (level slog.Level, msg string, attrs []slog.Attr, ok 
 }
 
 func (c *child) remember(text string) {
-	const most = 40 // the head of a panic; the goroutines below it help nobody
+	const most = 12 // the head of a panic; the goroutines below it help nobody
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.last) < most {
