@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -160,6 +162,22 @@ func (s *Server) StopServer(t testing.TB) {
 	}
 }
 
+// StallReceiver stops the standby's receiver, so that it falls behind whatever the
+// primary writes, and returns how to let it go on. A promotion waits for that.
+func (s *Server) StallReceiver(t testing.TB) (resume func()) {
+	t.Helper()
+	pid := Value[int](t, s, "SELECT coalesce((SELECT pid FROM pg_stat_wal_receiver), 0)")
+	if pid == 0 {
+		t.Fatalf("%s has no receiver", s.Name)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	resume = sync.OnceFunc(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	t.Cleanup(resume)
+	return resume
+}
+
 // Connect opens a connection that ends with the test.
 func (s *Server) Connect(t testing.TB) *pglink.Conn {
 	t.Helper()
@@ -216,15 +234,27 @@ func (s *Server) Timeline(t testing.TB) int {
 	return tl
 }
 
-// AwaitStreaming waits until standby streams from s and has replayed all it wrote.
+// AwaitStreaming waits until standby streams from s and has replayed all it wrote. Use
+// it when nothing writes.
 func (s *Server) AwaitStreaming(t testing.TB, standby *Server) {
+	t.Helper()
+	s.await(t, standby, "AND r.replay_lsn >= pg_current_wal_lsn()")
+}
+
+// AwaitStandby waits until standby streams from s.
+func (s *Server) AwaitStandby(t testing.TB, standby *Server) {
+	t.Helper()
+	s.await(t, standby, "")
+}
+
+func (s *Server) await(t testing.TB, standby *Server, and string) {
 	t.Helper()
 	c := s.Connect(t)
 	defer c.Close()
 	Eventually(t, time.Minute, func() string {
 		var ok bool
 		err := c.QueryRow(Context(t, 10*time.Second), `SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
-			WHERE s.slot_name = $1 AND r.state = 'streaming' AND r.replay_lsn >= pg_current_wal_lsn())`, pglink.Slot(standby.Target)).Scan(&ok)
+			WHERE s.slot_name = $1 AND r.state = 'streaming' `+and+`)`, pglink.Slot(standby.Target)).Scan(&ok)
 		if err != nil {
 			return err.Error()
 		}

@@ -1,0 +1,155 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// diary is the log of a probe on this machine: a line a sample, in files
+// <dir>/<run>/<probe>.<n>.jsonl, a new file each time a process begins to look. What
+// is written outlives the process, so that killing it loses no sample.
+//
+// A line is [began, ended, fate, seq, error] in microseconds since 1970, with what
+// would be 0 or empty at the end left out; or {"count": ...}, the markers as counted.
+type diary struct {
+	f *os.File
+}
+
+type counted struct {
+	Count *run.Markers `json:"count"`
+}
+
+// openDiary reads what earlier processes wrote, in order, and begins a new file. With
+// an empty dir nothing is kept.
+func openDiary(dir, runID, probe string, each func(s sample, first bool), count func(run.Markers)) (*diary, error) {
+	if dir == "" {
+		return &diary{}, nil
+	}
+	home := filepath.Join(dir, url.PathEscape(runID))
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, fmt.Errorf("probe's log: %w", err)
+	}
+	name := url.PathEscape(probe)
+	entries, err := os.ReadDir(home)
+	if err != nil {
+		return nil, fmt.Errorf("probe's log: %w", err)
+	}
+	var numbers []int
+	for _, e := range entries {
+		rest, ok := strings.CutPrefix(e.Name(), name+".")
+		if rest, ok = strings.CutSuffix(rest, ".jsonl"); ok {
+			if n, err := strconv.Atoi(rest); err == nil {
+				numbers = append(numbers, n)
+			}
+		}
+	}
+	slices.Sort(numbers)
+	next := 1
+	for _, n := range numbers {
+		next = n + 1
+		if err := readDiary(filepath.Join(home, fmt.Sprintf("%s.%d.jsonl", name, n)), each, count); err != nil {
+			return nil, err
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(home, fmt.Sprintf("%s.%d.jsonl", name, next)), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("probe's log: %w", err)
+	}
+	return &diary{f: f}, nil
+}
+
+// readDiary leaves out a line that was cut off by the writer's death.
+func readDiary(path string, each func(s sample, first bool), count func(run.Markers)) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("probe's log: %w", err)
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	first := true
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("probe's log %s: %w", path, err)
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] == '{' {
+			var c counted
+			if json.Unmarshal(line, &c) == nil && c.Count != nil {
+				count(*c.Count)
+			}
+			continue
+		}
+		if s, ok := parseSample(line); ok {
+			each(s, first)
+			first = false
+		}
+	}
+}
+
+func parseSample(line []byte) (s sample, fine bool) {
+	var parts []json.RawMessage
+	if json.Unmarshal(line, &parts) != nil || len(parts) < 3 {
+		return s, false
+	}
+	var began, ended int64
+	into := []any{&began, &ended, &s.Fate, &s.Seq, &s.Error}
+	for n, p := range parts {
+		if n < len(into) && json.Unmarshal(p, into[n]) != nil {
+			return s, false
+		}
+	}
+	s.Began, s.Ended = time.UnixMicro(began).UTC(), time.UnixMicro(ended).UTC()
+	return s, true
+}
+
+func (d *diary) write(s sample) error {
+	if d.f == nil {
+		return nil
+	}
+	parts := []any{s.Began.UnixMicro(), s.Ended.UnixMicro(), s.Fate, s.Seq, s.Error}
+	if s.Error == "" {
+		if parts = parts[:4]; s.Seq == 0 {
+			parts = parts[:3]
+		}
+	}
+	return d.line(parts)
+}
+
+func (d *diary) writeCount(m run.Markers) error {
+	if d.f == nil {
+		return nil
+	}
+	return d.line(counted{Count: &m})
+}
+
+func (d *diary) line(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = d.f.Write(append(b, '\n'))
+	return err
+}
+
+func (d *diary) close() {
+	if d.f != nil {
+		d.f.Close()
+	}
+}

@@ -1,0 +1,266 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pglink"
+)
+
+// Servers is a parameter that names the hosts a client would be given.
+type Servers = []activities.Target[pglink.Server]
+
+// fleet is a client with several hosts: it keeps to the one that serves it and, when
+// that one fails it, tries all at once, so that a host which says nothing never hides
+// one that would serve.
+type fleet struct {
+	hosts    Servers
+	database string
+	writes   bool // only a host that takes writes will do
+	timeout  time.Duration
+	interval time.Duration
+
+	on *link // the host in use; only the sampling goroutine touches it
+
+	parts sync.WaitGroup // every search's goroutines
+
+	mu     sync.Mutex
+	search *search
+}
+
+// link is a connection to one host.
+type link struct {
+	host int
+	conn *pglink.Conn
+}
+
+// again is how often a host that refused is asked again while no other serves.
+const again = 50 * time.Millisecond
+
+// search looks for a host that serves, at all of them, until it found one or is ended.
+type search struct {
+	found  chan *link
+	cancel context.CancelFunc
+
+	mu  sync.Mutex
+	why map[int]string // what each host last answered
+}
+
+// seek begins to look at every host, or returns the search that is under way.
+func (f *fleet) seek() *search {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.search != nil {
+		return f.search
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &search{found: make(chan *link), cancel: cancel, why: map[int]string{}}
+	for n := range f.hosts {
+		f.parts.Go(func() { f.ask(ctx, s, n) })
+	}
+	f.search = s
+	return s
+}
+
+// settle ends the search.
+func (f *fleet) settle() {
+	f.mu.Lock()
+	s := f.search
+	f.search = nil
+	f.mu.Unlock()
+	if s != nil {
+		s.cancel()
+	}
+}
+
+// ask asks one host whether it serves, again and again.
+func (f *fleet) ask(ctx context.Context, s *search, n int) {
+	var conn *pglink.Conn
+	defer func() { conn.Close() }()
+	for ctx.Err() == nil {
+		var err error
+		if conn == nil {
+			connecting, cancel := context.WithTimeout(ctx, f.timeout)
+			conn, err = pglink.Connect(connecting, f.hosts[n], f.database, f.timeout)
+			cancel()
+		}
+		if err == nil {
+			err = f.serves(ctx, conn)
+		}
+		if err == nil {
+			select {
+			case s.found <- &link{host: n, conn: conn}:
+				conn = nil
+			case <-ctx.Done():
+			}
+			return
+		}
+		var no refusal
+		if !errors.As(err, &no) {
+			conn.Close()
+			conn = nil
+		}
+		s.mu.Lock()
+		s.why[n] = err.Error()
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+		}
+	}
+}
+
+// refusal is the answer of a host that works and does not serve us.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func (f *fleet) serves(ctx context.Context, conn *pglink.Conn) error {
+	if !f.writes {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	var no bool
+	if err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool").Scan(&no); err != nil {
+		return err
+	}
+	if no {
+		return refusal("read-only")
+	}
+	return nil
+}
+
+// use gives do the connection in use, or the first that is found. An error of do's, or
+// its silence while another host would serve, gives that connection up.
+func (f *fleet) use(ctx context.Context, do func(context.Context, *pglink.Conn) error) error {
+	if f.on == nil {
+		found, err := f.await(ctx)
+		if err != nil {
+			return err
+		}
+		f.on = found
+	}
+	doing, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	answer := make(chan error, 1)
+	at := f.on
+	go func() { answer <- do(doing, at.conn) }()
+
+	var err error
+	silent := time.NewTimer(min(f.interval, f.timeout/2))
+	defer silent.Stop()
+	select {
+	case err = <-answer:
+	case <-silent.C:
+		// It may hang. While it has its time, see who else would serve.
+		select {
+		case err = <-answer:
+		case other := <-f.seek().found:
+			if other.host == at.host { // it serves, only slowly
+				other.conn.Close()
+				err = <-answer
+				break
+			}
+			cancel()
+			if err = <-answer; err == nil {
+				other.conn.Close()
+				break
+			}
+			at.conn.Close()
+			f.on = other
+			err = fmt.Errorf("%s gives no answer, and %s serves: %w", f.hosts[at.host].Name, f.hosts[other.host].Name, err)
+		}
+		f.settle()
+	}
+	if err != nil && f.on == at {
+		at.conn.Close()
+		f.on = nil
+		f.seek() // the next sample finds it under way
+	}
+	return err
+}
+
+// await waits for a host that serves: for the whole timeout while one has yet to
+// answer, for one interval when all have said no.
+func (f *fleet) await(ctx context.Context) (*link, error) {
+	s := f.seek()
+	timeout, soon := time.NewTimer(f.timeout), time.NewTimer(min(f.interval, f.timeout))
+	defer timeout.Stop()
+	defer soon.Stop()
+	s.mu.Lock()
+	clear(s.why)
+	s.mu.Unlock()
+	for {
+		select {
+		case found := <-s.found:
+			f.settle()
+			return found, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-timeout.C:
+			return nil, f.nobody(s)
+		case <-soon.C:
+			s.mu.Lock()
+			all := len(s.why) == len(f.hosts)
+			s.mu.Unlock()
+			if all {
+				return nil, f.nobody(s)
+			}
+			soon.Reset(again)
+		}
+	}
+}
+
+// nobody says what every host answered.
+func (f *fleet) nobody(s *search) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var said []string
+	for n, h := range f.hosts {
+		why := s.why[n]
+		if why == "" {
+			why = "no answer"
+		}
+		said = append(said, strings.TrimPrefix(h.Name+": "+why, h.Name+": connect to "))
+	}
+	return notSent{errors.New(strings.Join(said, "; "))}
+}
+
+// notSent marks an error before which nothing was sent.
+type notSent struct{ error }
+
+// close ends every connection.
+func (f *fleet) close() {
+	f.settle()
+	f.parts.Wait()
+	if f.on != nil {
+		f.on.conn.Close()
+		f.on = nil
+	}
+}
+
+// sent reports whether a statement that ended with err may have reached the server
+// and taken effect there.
+func sent(err error) bool {
+	var none notSent
+	var pg *pgconn.PgError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &none), pgconn.SafeToRetry(err):
+		return false
+	case errors.As(err, &pg):
+		// An error answers the statement, but one that ends the session may come after
+		// the commit, as when a wait for a synchronous standby is cut off.
+		return pg.Severity == "FATAL" || pg.Severity == "PANIC" || strings.HasPrefix(pg.Code, "57")
+	}
+	return true
+}

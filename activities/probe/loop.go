@@ -1,0 +1,117 @@
+package probe
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// clock gives wall times whose spans are monotonic: a step of the wall clock does not
+// enter until a new process begins with a new one.
+type clock struct{ anchor time.Time }
+
+func (c clock) at(t time.Time) time.Time {
+	return c.anchor.Round(0).UTC().Add(t.Sub(c.anchor)).Truncate(time.Microsecond)
+}
+
+// loop takes a sample every interval until ctx ends. A sample that takes longer than
+// an interval delays the next one, which then begins at once; the grid stays.
+func (w *watch) loop(ctx context.Context) {
+	c := clock{anchor: time.Now()}
+	interval := w.Probe.Interval.Std()
+	due := c.anchor
+	first := true
+	counting := make(chan struct{}, 1)
+	defer func() { counting <- struct{}{} }() // no count is under way when this returns
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var lame bool // the log can't be written
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		w.mu.Lock()
+		n := w.tally.seq + 1
+		last := w.tally.lastEnd
+		w.mu.Unlock()
+		began := time.Now()
+		fate, why := w.look(ctx, n)
+		ended := time.Now()
+		if ctx.Err() != nil && fate != ok {
+			return // it was cut off by us, which says nothing about the target
+		}
+		s := sample{Began: c.at(began), Ended: c.at(ended), Fate: fate, Error: clip(why)}
+		if w.survivors != nil && fate != failed {
+			s.Seq = n
+		}
+		if err := w.diary.write(s); (err != nil) != lame {
+			lame = err != nil
+			w.log.Warn("the probe's log can or can't be written; while it can't, killing the worker loses samples", "err", err)
+		}
+		w.mu.Lock()
+		if first && !last.IsZero() {
+			w.tally.gap(last, s.Began)
+		}
+		change := w.tally.add(s) || first
+		state := w.tally.changed
+		recovered := w.survivors != nil && w.tally.recovered(s.Ended, hold)
+		w.mu.Unlock()
+		first = false
+		if change {
+			w.teller.tell(state)
+		}
+		if recovered {
+			select {
+			case counting <- struct{}{}:
+				go func() {
+					defer func() { <-counting }()
+					w.count(ctx, w.Probe.Timeout.Std()+finalCount)
+				}()
+			default:
+			}
+		}
+		now := time.Now()
+		due = due.Add(interval)
+		if late := now.Sub(due); late > 0 {
+			due = due.Add(late.Truncate(interval)) // begin at once, back on the grid after
+		}
+		timer.Reset(max(due.Sub(now), 0))
+	}
+}
+
+// count reads the surviving markers back. When that fails, what was counted before
+// stands, with its time.
+func (w *watch) count(ctx context.Context, within time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	w.mu.Lock()
+	last := w.tally.seq // later ones may not be in what is read now
+	w.mu.Unlock()
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	found, err := w.survivors(ctx)
+	if err != nil {
+		w.log.Warn("the surviving markers could not be counted", "err", err)
+		w.mu.Lock()
+		w.tally.wasDown = true // try again
+		w.mu.Unlock()
+		return
+	}
+	w.mu.Lock()
+	w.tally.count(found, last, at)
+	m := *w.tally.obs.Markers
+	w.mu.Unlock()
+	if err := w.diary.writeCount(m); err != nil {
+		w.log.Warn("the count of markers could not be logged", "err", err)
+	}
+}
+
+// clip keeps an error to one line of a journal.
+func clip(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 300 {
+		return s[:300] + "..."
+	}
+	return s
+}

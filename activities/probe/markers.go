@@ -1,0 +1,72 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Markers is the parameters of probe.postgres_markers.
+type Markers struct {
+	Servers  Servers `json:"servers" kind:"postgres" help:"All copies of the database; markers go to the one that takes writes."`
+	Database string  `json:"database" help:"Database that holds the table muster_markers; empty is the target's." default:""`
+}
+
+// lookMarkers plants a numbered row a sample and later reads back which survived.
+func lookMarkers(w plan.Watch, p Markers) (looker, error) {
+	f, err := newFleet(w, p.Servers, p.Database, true)
+	if err != nil {
+		return looker{}, err
+	}
+	return looker{
+		look: func(ctx context.Context, n int64) (fate, string) {
+			err := f.use(ctx, func(ctx context.Context, c *pglink.Conn) error { return plant(ctx, c, w, n) })
+			switch {
+			case err == nil:
+				return ok, ""
+			case sent(err):
+				return unknown, err.Error()
+			}
+			return failed, err.Error()
+		},
+		survivors: func(ctx context.Context) ([]int64, error) { return f.survivors(ctx, w) },
+		close:     f.close,
+	}, nil
+}
+
+const insertMarker = "INSERT INTO muster_markers (run, probe, seq, at) VALUES ($1, $2, $3, $4)"
+
+func plant(ctx context.Context, c *pglink.Conn, w plan.Watch, n int64) error {
+	at := time.Now()
+	_, err := c.Exec(ctx, insertMarker, w.Run, w.Probe.Name, n, at)
+	if pglink.Code(err) != pglink.CodeUndefinedTable {
+		return err
+	}
+	if _, err = c.Exec(ctx, `CREATE TABLE IF NOT EXISTS muster_markers (
+		run text NOT NULL, probe text NOT NULL, seq bigint NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (run, probe, seq))`); err != nil {
+		return notSent{fmt.Errorf("create table muster_markers: %w", err)}
+	}
+	_, err = c.Exec(ctx, insertMarker, w.Run, w.Probe.Name, n, at)
+	return err
+}
+
+// survivors reads the markers back from the host that takes writes.
+func (f *fleet) survivors(ctx context.Context, w plan.Watch) ([]int64, error) {
+	one := &fleet{hosts: f.hosts, database: f.database, writes: true, timeout: 5 * time.Second, interval: 5 * time.Second}
+	found, err := one.await(ctx)
+	defer one.close()
+	if err != nil {
+		return nil, err
+	}
+	defer found.conn.Close()
+	rows, err := found.conn.Query(ctx, "SELECT seq FROM muster_markers WHERE run = $1 AND probe = $2 ORDER BY seq", w.Run, w.Probe.Name)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}

@@ -1,0 +1,265 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// planting is a marker probe on a pair of real servers.
+func planting(t *testing.T, p *pgtest.Pair, o *told, dir string) *attempt {
+	t.Helper()
+	w := watched
+	w.Probe.Interval, w.Probe.Timeout = run.Duration(50*time.Millisecond), run.Duration(time.Second)
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+	a := &attempt{cancel: cancel, stop: make(chan struct{}), ended: make(chan struct{})}
+	env.SetWorkerStopChannel(a.stop)
+	watch := serving(newDesk(o.options(dir)), lookMarkers)
+	env.RegisterActivityWithOptions(func(ctx context.Context) (run.Observations, error) {
+		return watch(ctx, w, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}})
+	}, activity.RegisterOptions{Name: "probe.postgres_markers"})
+	env.SetTestTimeout(2 * time.Minute)
+	go func() {
+		defer close(a.ended)
+		v, err := env.ExecuteActivity("probe.postgres_markers")
+		if a.err = err; err == nil {
+			a.err = v.Get(&a.obs)
+		}
+	}()
+	t.Cleanup(func() { cancel(nil); <-a.ended })
+	return a
+}
+
+// planted waits until the server holds n markers.
+func planted(t *testing.T, s *pgtest.Server, n int) {
+	t.Helper()
+	pgtest.Eventually(t, time.Minute, func() string {
+		if pgtest.Value[int](t, s, "SELECT count(*) FROM muster_markers") < n {
+			return "too few markers on " + s.Name
+		}
+		return ""
+	})
+}
+
+func TestMarkersSeeAFailoverAndLoseNothingThatArrived(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	told := newTold()
+	a := planting(t, p, told, t.TempDir())
+	told.await(t, true)
+	planted(t, p.Osaka, 5)
+	killed := p.Tokyo.Kill9(t)
+	told.await(t, false)
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	promoted := time.Now()
+	told.await(t, true)
+	held := pgtest.Value[int](t, p.Osaka, "SELECT count(*) FROM muster_markers")
+	planted(t, p.Osaka, held+5)
+	o := a.end(t)
+	m := o.Markers
+	if len(o.Transitions) != 3 || m.CountedAt.IsZero() {
+		t.Fatalf("observations = %+v, markers %+v", o, m)
+	}
+	down, up := o.Transitions[1], o.Transitions[2]
+	if down.LastOKAt.After(killed) || down.At.Before(killed.Add(-time.Second)) || up.At.Before(killed) {
+		t.Errorf("killed at %v, transitions %+v", killed, o.Transitions)
+	}
+	if m.Lost > 2 || m.Acked < 10 || m.Lost != int64(len(m.Losses)) {
+		t.Errorf("markers = %+v: at most the last may have been on its way", m)
+	}
+	t.Logf("kill to first write seen %v, pg_promote's answer to first write %v; acked %d, lost %d, unknown %d",
+		up.At.Sub(killed).Round(time.Millisecond), up.At.Sub(promoted).Round(time.Millisecond), m.Acked, m.Lost, m.Unknown)
+}
+
+func TestMarkersCountWhatAsynchronousReplicationLost(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	told := newTold()
+	a := planting(t, p, told, t.TempDir())
+	told.await(t, true)
+	planted(t, p.Osaka, 3)
+	resume := p.Osaka.StallReceiver(t) // acknowledged from here on, and never shipped
+	planted(t, p.Tokyo, pgtest.Value[int](t, p.Tokyo, "SELECT count(*) FROM muster_markers")+10)
+	p.Tokyo.Kill9(t)
+	told.await(t, false)
+	resume()
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	told.await(t, true)
+	o := a.end(t)
+	m := o.Markers
+
+	// The servers themselves say what was acknowledged and what is left.
+	p.Osaka.Exec(t, "CREATE TABLE kept AS SELECT seq FROM muster_markers")
+	kept := pgtest.Value[[]int64](t, p.Osaka, "SELECT array_agg(seq ORDER BY seq) FROM kept")
+	p.Tokyo.StartServer(t)
+	had := pgtest.Value[[]int64](t, p.Tokyo, "SELECT array_agg(seq ORDER BY seq) FROM muster_markers")
+	on := map[int64]bool{}
+	for _, s := range kept {
+		on[s] = true
+	}
+	missing := map[int64]bool{}
+	for _, s := range had {
+		if !on[s] {
+			missing[s] = true
+		}
+	}
+	if len(missing) < 10 || m.CountedAt.IsZero() {
+		t.Fatalf("%d markers are missing, the probe says %+v", len(missing), m)
+	}
+	// All the missing were acknowledged, but for one that may have been under way.
+	if d := int64(len(missing)) - m.Lost; d < 0 || d > m.Unknown {
+		t.Errorf("the probe lost %d and does not know of %d; the servers miss %d", m.Lost, m.Unknown, len(missing))
+	}
+	for _, l := range m.Losses {
+		if !missing[l.Seq] || l.SurvivorAt.IsZero() || !l.SurvivorAt.Before(l.AckedAt) {
+			t.Errorf("loss %+v is not one", l)
+		}
+	}
+	t.Logf("lost %d of %d, unknown %d", m.Lost, m.Acked, m.Unknown)
+}
+
+func TestFrozenPrimaryDoesNotHideTheNewOne(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	told := newTold()
+	a := planting(t, p, told, "")
+	told.await(t, true)
+	planted(t, p.Osaka, 3)
+	frozen := time.Now()
+	p.Tokyo.Freeze(t)
+	told.await(t, false)
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	promoted := time.Now()
+	told.await(t, true)
+	o := a.end(t)
+	if len(o.Transitions) != 3 || o.Markers.CountedAt.IsZero() {
+		t.Fatalf("observations = %+v", o)
+	}
+	down, up := o.Transitions[1], o.Transitions[2]
+	if down.At.Before(frozen.Add(-time.Second)) || down.At.After(promoted) {
+		t.Errorf("frozen at %v, seen down at %v", frozen, down.At)
+	}
+	t.Logf("frozen to seen down %v, promoted to first write seen %v", down.At.Sub(frozen).Round(time.Millisecond), up.At.Sub(promoted).Round(time.Millisecond))
+}
+
+func TestMarkersGoOnAfterARestartOfTheProbe(t *testing.T) {
+	p := pgtest.StartPair(t)
+	dir, told := t.TempDir(), newTold()
+	a := planting(t, p, told, dir)
+	told.await(t, true)
+	planted(t, p.Tokyo, 5)
+	close(a.stop)
+	<-a.ended
+	again := newTold()
+	b := planting(t, p, again, dir)
+	again.await(t, true)
+	planted(t, p.Tokyo, pgtest.Value[int](t, p.Tokyo, "SELECT count(*) FROM muster_markers")+5)
+	o := b.end(t)
+	n := pgtest.Value[int64](t, p.Tokyo, "SELECT count(*) FROM muster_markers")
+	if m := o.Markers; m.Lost != 0 || m.Acked < 10 || m.Acked > n || n-m.Acked > 2 || len(o.Gaps) != 1 {
+		t.Errorf("markers = %+v, gaps %v, the server holds %d", m, o.Gaps, n)
+	}
+}
+
+func TestSQLAsksWhomeverServes(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	ask := func(q SQL) (fate, string) {
+		t.Helper()
+		q.Servers = Servers{p.Tokyo.Target, p.Osaka.Target}
+		l, err := lookSQL(watched, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.close()
+		return l.look(pgtest.Context(t, 10*time.Second), 1)
+	}
+	if f, why := ask(SQL{Query: "SELECT 40 + 2", Expect: "42"}); f != ok {
+		t.Errorf("42: %s", why)
+	}
+	if f, why := ask(SQL{Query: "SELECT 1", Expect: "42"}); f != failed || why != `the answer is "1", not "42"` {
+		t.Errorf("a wrong answer: %v %s", f, why)
+	}
+	p.Tokyo.Kill9(t)
+	if f, why := ask(SQL{Query: "SELECT 1"}); f != ok {
+		t.Errorf("reading from the standby: %s", why)
+	}
+	if f, _ := ask(SQL{Query: "SELECT 1", Writable: true}); f != failed {
+		t.Error("writable, with only a standby left")
+	}
+}
+
+func TestHTTPAndTCP(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/broken" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = w.Write([]byte("orders are taken"))
+	}))
+	defer s.Close()
+	look := func(p HTTP) (fate, string) {
+		l, err := lookHTTP(watched, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.close()
+		return l.look(pgtest.Context(t, 10*time.Second), 1)
+	}
+	if f, why := look(HTTP{URL: s.URL, Contains: "taken"}); f != ok {
+		t.Error(why)
+	}
+	if f, why := look(HTTP{URL: s.URL, Contains: "closed"}); f != failed || why != `the answer does not contain "closed"` {
+		t.Errorf("%v %s", f, why)
+	}
+	if f, why := look(HTTP{URL: s.URL + "/broken"}); f != failed || why != "status 503" {
+		t.Errorf("%v %s", f, why)
+	}
+	if _, err := lookHTTP(watched, HTTP{URL: "orders"}); err == nil {
+		t.Error("a URL without a host was taken")
+	}
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("220 mail"))
+			c.Close()
+		}
+	}()
+	tcp := func(p TCP) (fate, string) {
+		k, err := lookTCP(watched, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.look(pgtest.Context(t, 10*time.Second), 1)
+	}
+	if f, why := tcp(TCP{Address: l.Addr().String(), Expect: "220"}); f != ok {
+		t.Error(why)
+	}
+	if f, _ := tcp(TCP{Address: l.Addr().String(), Expect: "221"}); f != failed {
+		t.Error("a wrong greeting was taken")
+	}
+	l.Close()
+	if f, _ := tcp(TCP{Address: l.Addr().String()}); f != failed {
+		t.Error("nobody listens, and that was taken")
+	}
+}

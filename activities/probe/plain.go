@@ -1,0 +1,186 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+func newFleet(w plan.Watch, hosts Servers, database string, writes bool) (*fleet, error) {
+	if len(hosts) == 0 {
+		return nil, activities.Refused("servers is empty: name every copy of the database")
+	}
+	f := &fleet{hosts: hosts, database: database, writes: writes, timeout: w.Probe.Timeout.Std(), interval: w.Probe.Interval.Std()}
+	if f.timeout <= 0 {
+		f.timeout = time.Second
+	}
+	if f.interval <= 0 {
+		f.interval = 250 * time.Millisecond
+	}
+	return f, nil
+}
+
+// SQL is the parameters of probe.sql.
+type SQL struct {
+	Servers  Servers `json:"servers" kind:"postgres" help:"Hosts that a client would be given."`
+	Database string  `json:"database" help:"Database to ask; empty is the target's." default:""`
+	Query    string  `json:"query" help:"A question of one row and one column, which changes nothing." default:"SELECT 1"`
+	Expect   string  `json:"expect" help:"The answer as text; empty is any." default:""`
+	Writable bool    `json:"writable" help:"Only a host that takes writes will do." default:"false"`
+}
+
+func lookSQL(w plan.Watch, p SQL) (looker, error) {
+	f, err := newFleet(w, p.Servers, p.Database, p.Writable)
+	if err != nil {
+		return looker{}, err
+	}
+	return looker{
+		look: func(ctx context.Context, _ int64) (fate, string) {
+			return plainly(f.use(ctx, func(ctx context.Context, c *pglink.Conn) error {
+				var got *string
+				if err := c.QueryRow(ctx, "SELECT ("+strings.TrimSuffix(strings.TrimSpace(p.Query), ";")+")::text").Scan(&got); err != nil {
+					return err
+				}
+				if p.Expect != "" && (got == nil || *got != p.Expect) {
+					return fmt.Errorf("the answer is %s, not %q", quoted(got), p.Expect)
+				}
+				return nil
+			}))
+		},
+		close: f.close,
+	}, nil
+}
+
+func quoted(s *string) string {
+	if s == nil {
+		return "NULL"
+	}
+	return fmt.Sprintf("%q", clip(*s))
+}
+
+// plainly is the fate of a look that leaves nothing behind.
+func plainly(err error) (fate, string) {
+	if err != nil {
+		return failed, err.Error()
+	}
+	return ok, ""
+}
+
+// within bounds one look.
+func within(w plan.Watch) time.Duration {
+	if w.Probe.Timeout > 0 {
+		return w.Probe.Timeout.Std()
+	}
+	return time.Second
+}
+
+// TCP is the parameters of probe.tcp.
+type TCP struct {
+	Address string `json:"address" help:"host:port that must take a connection."`
+	Expect  string `json:"expect" help:"What the first bytes it says must begin with; empty is nothing." default:""`
+}
+
+func lookTCP(w plan.Watch, p TCP) (looker, error) {
+	if _, _, err := net.SplitHostPort(p.Address); err != nil {
+		return looker{}, activities.Refused("address %q is not host:port", p.Address)
+	}
+	return looker{look: func(ctx context.Context, _ int64) (fate, string) {
+		ctx, cancel := context.WithTimeout(ctx, within(w))
+		defer cancel()
+		return plainly(greet(ctx, p))
+	}}, nil
+}
+
+func greet(ctx context.Context, p TCP) error {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.Address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if p.Expect == "" {
+		return nil
+	}
+	end, _ := ctx.Deadline()
+	if err := c.SetReadDeadline(end); err != nil {
+		return err
+	}
+	said := make([]byte, len(p.Expect))
+	if _, err := io.ReadFull(c, said); err != nil {
+		return fmt.Errorf("%s takes the connection, then: %w", p.Address, err)
+	}
+	if string(said) != p.Expect {
+		return fmt.Errorf("%s says %q, not %q", p.Address, said, p.Expect)
+	}
+	return nil
+}
+
+// HTTP is the parameters of probe.http.
+type HTTP struct {
+	URL      string            `json:"url" help:"Address to get; redirects are followed."`
+	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
+	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." default:""`
+	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
+}
+
+func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
+	u, err := url.Parse(p.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return looker{}, activities.Refused("url %q is not http:// or https:// with a host", p.URL)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.IdleConnTimeout = 10 * time.Second // then the name is looked up again, as a new client does
+	transport.Proxy = nil
+	client := &http.Client{Transport: transport}
+	return looker{
+		look: func(ctx context.Context, _ int64) (fate, string) {
+			ctx, cancel := context.WithTimeout(ctx, within(w))
+			defer cancel()
+			return plainly(get(ctx, client, p))
+		},
+		close: transport.CloseIdleConnections,
+	}, nil
+}
+
+func get(ctx context.Context, client *http.Client, p HTTP) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("User-Agent", "muster-probe")
+	req.Header.Set("Cache-Control", "no-cache") // an answer from a cache proves nothing
+	if t := p.Token.Reveal(); t != "" {
+		req.Header.Set("Authorization", "Bearer "+t)
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		var e *url.Error
+		if errors.As(err, &e) {
+			err = e.Err // without the address, which may hold a secret
+		}
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.Status != 0 && answer.StatusCode != p.Status:
+		return fmt.Errorf("status %d, not %d", answer.StatusCode, p.Status)
+	case p.Status == 0 && (answer.StatusCode < 200 || answer.StatusCode > 299):
+		return fmt.Errorf("status %d", answer.StatusCode)
+	case p.Contains != "" && !strings.Contains(string(body), p.Contains):
+		return fmt.Errorf("the answer does not contain %q", p.Contains)
+	}
+	return nil
+}

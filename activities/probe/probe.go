@@ -1,0 +1,42 @@
+// Package probe looks at functions of a system from outside, all the time: a
+// long-running activity a function. One loop takes the samples; what a sample is, is
+// the kind's own function.
+package probe
+
+import (
+	"context"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Actions lists the kinds of probe.
+func Actions(o Options) []activities.Action {
+	d := newDesk(o)
+	return []activities.Action{
+		activities.DefineProbe("probe.postgres_markers", activities.Doc{
+			Summary:   "Plant numbered rows in whichever PostgreSQL server takes writes, and count those that survive.",
+			SummaryJA: "書き込みを受け付ける PostgreSQL サーバーに連番の目印を書き続け、残った件数を数える。",
+		}, serving(d, lookMarkers)),
+		activities.DefineProbe("probe.sql", activities.Doc{
+			Summary:   "Ask a PostgreSQL database a question and compare the answer.",
+			SummaryJA: "PostgreSQL データベースに問い合わせ、答えを確かめる。",
+		}, serving(d, lookSQL)),
+		activities.DefineProbe("probe.http", activities.Doc{
+			Summary:   "Get a web address and check status and content.",
+			SummaryJA: "ウェブのアドレスを取得し、ステータスと内容を確かめる。",
+		}, serving(d, lookHTTP)),
+		activities.DefineProbe("probe.tcp", activities.Doc{
+			Summary:   "Open a TCP connection, and check the greeting if one is expected.",
+			SummaryJA: "TCP で接続し、必要なら最初の応答を確かめる。",
+		}, serving(d, lookTCP)),
+	}
+}
+
+// serving is the activity of one kind of probe.
+func serving[P any](d *desk, kind func(plan.Watch, P) (looker, error)) func(context.Context, plan.Watch, P) (run.Observations, error) {
+	return func(ctx context.Context, w plan.Watch, p P) (run.Observations, error) {
+		return d.serve(ctx, w, func() (looker, error) { return kind(w, p) })
+	}
+}

@@ -1,0 +1,186 @@
+package probe
+
+import (
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+const (
+	maxTransitions = 2000
+	maxLosses      = 200
+)
+
+// fate is what became of one sample.
+type fate int
+
+const (
+	failed  fate = iota // it was refused, or could not be tried
+	ok                  // it was served
+	unknown             // a marker was sent and never answered: neither lost nor kept
+)
+
+// sample is one look at the target.
+type sample struct {
+	Began, Ended time.Time
+	Fate         fate
+	Seq          int64 // of the marker, when one was planted
+	Error        string
+}
+
+// tally is everything seen so far. It is made of samples and gaps alone, so that it
+// can be made again from the log.
+type tally struct {
+	obs     run.Observations
+	up      bool
+	changed plan.Observed // the state now, as the run is told
+	upSince time.Time
+	lastOK  time.Time
+	lastEnd time.Time
+	seq     int64 // last marker planted
+	acked   []run.Loss
+	wasDown bool // it has been down since the markers were counted
+}
+
+func (t *tally) add(s sample) (change bool) {
+	up := s.Fate == ok
+	t.obs.Samples++
+	t.lastEnd, t.obs.EndedAt = s.Ended, s.Ended
+	if t.obs.StartedAt.IsZero() {
+		t.obs.StartedAt = s.Began
+	}
+	t.seq = max(t.seq, s.Seq)
+	if m := t.obs.Markers; m != nil && s.Seq > 0 {
+		switch s.Fate {
+		case ok:
+			m.Acked++
+			t.acked = append(t.acked, run.Loss{Seq: s.Seq, AckedAt: s.Ended})
+		case unknown:
+			m.Unknown++
+		}
+	}
+	change = t.obs.Samples == 1 || up != t.up
+	if change {
+		tr := run.Transition{At: s.Ended, Up: up}
+		if !up {
+			tr = run.Transition{At: s.Began, LastOKAt: t.lastOK, Error: s.Error}
+		}
+		if len(t.obs.Transitions) < maxTransitions {
+			t.obs.Transitions = append(t.obs.Transitions, tr)
+		} else {
+			t.obs.TransitionsCut++
+		}
+		t.changed = plan.Observed{Probe: t.obs.Probe, Up: up, At: tr.At, Error: tr.Error, LastOKAt: tr.LastOKAt}
+		t.up, t.upSince = up, s.Ended
+	}
+	if up {
+		t.obs.OK++
+		t.lastOK = s.Ended
+	} else {
+		t.wasDown = true
+	}
+	return change
+}
+
+// gap notes a span in which nobody looked.
+func (t *tally) gap(from, to time.Time) {
+	if to.After(from) {
+		t.obs.Gaps = append(t.obs.Gaps, run.Span{From: from, To: to})
+	}
+}
+
+// recovered reports, once after each outage, that the target has been up again for
+// long enough to count what survived it.
+func (t *tally) recovered(now time.Time, hold time.Duration) bool {
+	if !t.up || !t.wasDown || now.Sub(t.upSince) < hold {
+		return false
+	}
+	t.wasDown = false
+	return true
+}
+
+// count compares the acknowledged markers, up to the number last, with those that
+// were found. found is in ascending order.
+func (t *tally) count(found []int64, last int64, at time.Time) {
+	m := t.obs.Markers
+	m.CountedAt, m.Lost, m.Losses, m.LossesCut = at, 0, nil, 0
+	var survivor time.Time
+	n := 0
+	for _, a := range t.acked {
+		if a.Seq > last {
+			break
+		}
+		for n < len(found) && found[n] < a.Seq {
+			n++
+		}
+		if n < len(found) && found[n] == a.Seq {
+			survivor = a.AckedAt
+			continue
+		}
+		m.Lost++
+		if len(m.Losses) < maxLosses {
+			m.Losses = append(m.Losses, run.Loss{Seq: a.Seq, AckedAt: a.AckedAt, SurvivorAt: survivor})
+		} else {
+			m.LossesCut++
+		}
+	}
+}
+
+// observations is the tally as it is handed over.
+func (t *tally) observations() run.Observations {
+	o := t.obs
+	o.Transitions = append([]run.Transition(nil), o.Transitions...)
+	o.Gaps = append([]run.Span(nil), o.Gaps...)
+	if o.Markers != nil {
+		m := *o.Markers
+		m.Losses = append([]run.Loss(nil), m.Losses...)
+		o.Markers = &m
+	}
+	return o
+}
+
+// brief is the tally as a heartbeat carries it: with the beginning and the end of a
+// long list of transitions.
+func (t *tally) brief() run.Observations {
+	o := t.observations()
+	const keep = 50
+	if n := len(o.Transitions); n > 2*keep {
+		o.TransitionsCut += int64(n - 2*keep)
+		o.Transitions = append(o.Transitions[:keep:keep], o.Transitions[n-keep:]...)
+	}
+	if o.Markers != nil && len(o.Markers.Losses) > keep {
+		o.Markers.LossesCut += int64(len(o.Markers.Losses) - keep)
+		o.Markers.Losses = o.Markers.Losses[:keep]
+	}
+	return o
+}
+
+// resume goes on from a heartbeat, when no log is left of what was seen. What was
+// acknowledged before can't be checked one by one any more, so it counts as unknown.
+func (t *tally) resume(o run.Observations) {
+	fresh := t.obs
+	t.obs = o
+	t.obs.Probe, t.obs.System, t.obs.Function, t.obs.Weight = fresh.Probe, fresh.System, fresh.Function, fresh.Weight
+	t.obs.Vantage, t.obs.Interval = fresh.Vantage, fresh.Interval
+	if fresh.Markers != nil {
+		m := run.Markers{}
+		if o.Markers != nil {
+			m.Unknown = o.Markers.Unknown + o.Markers.Acked
+		}
+		t.obs.Markers = &m
+		t.seq = m.Unknown + o.Samples
+	}
+	t.lastEnd = o.EndedAt
+	if n := len(o.Transitions); n > 0 {
+		last := o.Transitions[n-1]
+		t.up, t.upSince = last.Up, last.At
+		t.changed = plan.Observed{Probe: fresh.Probe, Up: last.Up, At: last.At, Error: last.Error, LastOKAt: last.LastOKAt}
+		t.wasDown = !last.Up
+		if last.Up {
+			t.lastOK = o.EndedAt
+		} else {
+			t.lastOK = last.LastOKAt
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package probe
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func at(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+
+func TestTransitionsCarryTheContractsTimes(t *testing.T) {
+	var y tally
+	for n, f := range []fate{ok, ok, failed, unknown, ok} {
+		y.add(sample{Began: at(n * 250), Ended: at(n*250 + 10), Fate: f, Error: "why"})
+	}
+	want := []run.Transition{
+		{At: at(10), Up: true},
+		{At: at(500), LastOKAt: at(260), Error: "why"}, // when the first failed sample began
+		{At: at(1010), Up: true},                       // when the first good one ended
+	}
+	got := y.observations()
+	if len(got.Transitions) != len(want) {
+		t.Fatalf("transitions = %+v", got.Transitions)
+	}
+	for n := range want {
+		if got.Transitions[n] != want[n] {
+			t.Errorf("transition %d = %+v, want %+v", n, got.Transitions[n], want[n])
+		}
+	}
+	if got.Samples != 5 || got.OK != 3 || got.StartedAt != at(0) || got.EndedAt != at(1010) {
+		t.Errorf("observations = %+v", got)
+	}
+}
+
+func TestTransitionsPastTheCapAreCounted(t *testing.T) {
+	var y tally
+	for n := range maxTransitions + 5 {
+		y.add(sample{Began: at(n), Ended: at(n), Fate: fate(n % 2)})
+	}
+	if o := y.observations(); len(o.Transitions) != maxTransitions || o.TransitionsCut != 5 || o.Samples != maxTransitions+5 {
+		t.Errorf("%d transitions kept, %d cut, %d samples", len(o.Transitions), o.TransitionsCut, o.Samples)
+	}
+	if b := y.brief(); len(b.Transitions) != 100 || b.TransitionsCut != maxTransitions+5-100 {
+		t.Errorf("brief: %d transitions, %d cut", len(b.Transitions), b.TransitionsCut)
+	}
+}
+
+func TestLossesNameTheSurvivorBefore(t *testing.T) {
+	y := tally{obs: run.Observations{Markers: &run.Markers{}}}
+	for n := range 6 {
+		f := ok
+		if n == 3 {
+			f = unknown
+		}
+		y.add(sample{Began: at(n * 10), Ended: at(n*10 + 1), Fate: f, Seq: int64(n + 1)})
+	}
+	y.count([]int64{1, 2, 4}, 6, at(100)) // 4 was never answered, and survived all the same
+	m := y.obs.Markers
+	if m.Acked != 5 || m.Unknown != 1 || m.Lost != 3 || m.CountedAt != at(100) {
+		t.Errorf("markers = %+v", m)
+	}
+	for n, seq := range []int64{3, 5, 6} {
+		if l := m.Losses[n]; l.Seq != seq || l.AckedAt != at(int(seq-1)*10+1) || l.SurvivorAt != at(11) {
+			t.Errorf("loss %d = %+v", n, l)
+		}
+	}
+	y.count([]int64{1, 2, 3, 4, 5}, 5, at(200)) // 6 was acknowledged after the count began
+	if m.Lost != 0 || len(m.Losses) != 0 {
+		t.Errorf("counted anew: %+v", m)
+	}
+}
+
+// Whatever happens, every sample is counted, transitions alternate, and the lost are
+// exactly those acknowledged and not found.
+func TestTallyHoldsForAnySamples(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		y := tally{obs: run.Observations{Markers: &run.Markers{}}}
+		fates := rapid.SliceOfN(rapid.SampledFrom([]fate{ok, failed, unknown}), 1, 200).Draw(t, "fates")
+		var found []int64
+		var lost int64
+		for n, f := range fates {
+			s := sample{Began: at(2 * n), Ended: at(2*n + 1), Fate: f}
+			if f != failed {
+				s.Seq = int64(n + 1)
+				if rapid.Bool().Draw(t, "survives") {
+					found = append(found, s.Seq)
+				} else if f == ok {
+					lost++
+				}
+			}
+			y.add(s)
+		}
+		y.count(found, int64(len(fates)), at(1000))
+		o := y.observations()
+		if o.Samples != int64(len(fates)) || o.Markers.Lost != lost || int64(len(o.Markers.Losses))+o.Markers.LossesCut != lost {
+			t.Fatalf("observations = %+v, want %d lost", o, lost)
+		}
+		for n, tr := range o.Transitions {
+			if n > 0 && tr.Up == o.Transitions[n-1].Up {
+				t.Fatalf("transitions do not alternate: %+v", o.Transitions)
+			}
+		}
+	})
+}

@@ -1,0 +1,95 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// signal tells a run's workflow what a probe sees.
+type signal func(ctx context.Context, runID string, o plan.Observed) error
+
+// teller tells the run without ever holding up the looking. Of several changes that
+// could not be told yet, only the latest is.
+type teller struct {
+	run  string
+	log  *slog.Logger
+	wake chan struct{}
+
+	mu     sync.Mutex
+	send   signal
+	next   plan.Observed
+	unsent bool
+}
+
+func newTeller(runID string, log *slog.Logger) *teller {
+	return &teller{run: runID, log: log, wake: make(chan struct{}, 1)}
+}
+
+// through says by which engine client to tell, and tells the latest state again.
+func (t *teller) through(s signal) {
+	t.mu.Lock()
+	t.send = s
+	t.unsent = t.next.Probe != ""
+	t.mu.Unlock()
+	t.poke()
+}
+
+func (t *teller) tell(o plan.Observed) {
+	t.mu.Lock()
+	t.next, t.unsent = o, true
+	t.mu.Unlock()
+	t.poke()
+}
+
+func (t *teller) poke() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (t *teller) loop(ctx context.Context) {
+	const least, most = 100 * time.Millisecond, 5 * time.Second
+	pause := least
+	for {
+		t.mu.Lock()
+		o, due, send := t.next, t.unsent && t.send != nil, t.send
+		t.unsent = t.unsent && !due
+		t.mu.Unlock()
+		if !due {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.wake:
+			}
+			continue
+		}
+		sending, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := send(sending, t.run, o)
+		cancel()
+		var gone *serviceerror.NotFound
+		if err == nil || errors.As(err, &gone) { // a run that has ended needs no telling
+			pause = least
+			continue
+		}
+		t.mu.Lock()
+		t.unsent = true
+		t.mu.Unlock()
+		if pause == least {
+			t.log.Warn("the run could not be told what its probe sees", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, most)
+	}
+}

@@ -1,0 +1,280 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Options of the probes of one worker.
+type Options struct {
+	// Dir is where samples are logged as they are taken, so that killing the worker
+	// loses none; "" keeps none, and a killed worker's outages are then known only as
+	// far as its last heartbeat.
+	Dir string
+	Log *slog.Logger // nil discards
+
+	tell   func(context.Context) signal // nil is the engine's client
+	linger time.Duration                // 0 is two minutes
+}
+
+// looker looks at one target. Its fields are functions so that a probe is what it does.
+type looker struct {
+	// look takes one sample within timeout; n numbers it. A marker that was sent and
+	// not answered is unknown, with its number.
+	look func(ctx context.Context, n int64) (fate, string)
+	// survivors reads back all markers in ascending order; nil for probes without.
+	survivors func(context.Context) ([]int64, error)
+	close     func()
+}
+
+// hold is how long a target must be up again before its markers are counted.
+const hold = 2 * time.Second
+
+// finalCount bounds the last count, which the run waits for.
+const finalCount = 5 * time.Second
+
+// desk keeps the watches of one worker. A watch outlives the activity attempt that
+// began it when that attempt only lost touch with the engine: the next attempt joins
+// it and nothing was missed. An attempt can't be doubled either way.
+type desk struct {
+	Options
+	mu      sync.Mutex
+	watches map[string]*watch
+}
+
+func newDesk(o Options) *desk {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.linger == 0 {
+		o.linger = 2 * time.Minute
+	}
+	if o.tell == nil {
+		o.tell = func(ctx context.Context) signal {
+			c := activity.GetClient(ctx)
+			return func(ctx context.Context, runID string, o plan.Observed) error {
+				return c.SignalWorkflow(ctx, runID, "", plan.SignalObserved, o)
+			}
+		}
+	}
+	return &desk{Options: o, watches: map[string]*watch{}}
+}
+
+// errStopping ends an attempt whose worker stops; the engine gives the watch to
+// another, or to the same one when it is back.
+var errStopping = errors.New("the worker is stopping, the probe goes on elsewhere")
+
+// serve is one activity attempt: it joins or begins the watch, keeps the engine
+// informed and returns what was seen when the run asks for the end.
+func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, error)) (run.Observations, error) {
+	one, err := d.join(ctx, w, make)
+	if err != nil {
+		return run.Observations{}, err
+	}
+	stopping := activity.GetWorkerStopChannel(ctx)
+	beat := time.NewTicker(time.Second)
+	defer beat.Stop()
+	for {
+		activity.RecordHeartbeat(ctx, one.brief())
+		select {
+		case <-beat.C:
+			continue
+		case <-stopping:
+			d.leave(one, 0)
+			return run.Observations{}, errStopping
+		case <-ctx.Done():
+		}
+		select {
+		case <-stopping:
+			d.leave(one, 0)
+			return run.Observations{}, errStopping
+		default:
+		}
+		if cause := context.Cause(ctx); !asked(cause) {
+			d.leave(one, d.linger)
+			return run.Observations{}, fmt.Errorf("the probe lost touch with the engine: %w", cause)
+		}
+		d.end(one)
+		return one.finish(context.WithoutCancel(ctx)), nil
+	}
+}
+
+// asked reports whether an activity's context ended because the run asked for it, and
+// not because the engine was out of reach or had given the attempt up.
+func asked(cause error) bool {
+	var cancelled *temporal.CanceledError
+	return errors.As(cause, &cancelled) || errors.Is(cause, context.Canceled)
+}
+
+func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, error)) (*watch, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key := w.Run + "\x00" + w.Probe.Name
+	one, there := d.watches[key]
+	if !there {
+		look, err := make()
+		if err != nil {
+			return nil, err
+		}
+		var last *run.Observations
+		if activity.HasHeartbeatDetails(ctx) {
+			last = &run.Observations{}
+			if activity.GetHeartbeatDetails(ctx, last) != nil {
+				last = nil
+			}
+		}
+		if one, err = begin(d.Options, w, look, last); err != nil {
+			return nil, err
+		}
+		one.key = key
+		d.watches[key] = one
+	}
+	one.attempts++
+	if one.idle != nil {
+		one.idle.Stop()
+		one.idle = nil
+	}
+	one.teller.through(d.tell(ctx))
+	return one, nil
+}
+
+// leave takes an attempt off a watch, which ends after linger unless another is on it
+// or joins.
+func (d *desk) leave(one *watch, linger time.Duration) {
+	d.mu.Lock()
+	one.attempts--
+	last := one.attempts <= 0
+	if last && linger > 0 {
+		one.idle = time.AfterFunc(linger, func() {
+			d.mu.Lock()
+			idle := one.attempts <= 0
+			d.mu.Unlock()
+			if idle {
+				d.end(one)
+				one.shut()
+			}
+		})
+	}
+	d.mu.Unlock()
+	if last && linger <= 0 {
+		d.end(one)
+		one.shut()
+	}
+}
+
+// end ends a watch, whoever is on it, and returns when nothing of it runs any more.
+func (d *desk) end(one *watch) {
+	d.mu.Lock()
+	if d.watches[one.key] == one {
+		delete(d.watches, one.key)
+	}
+	d.mu.Unlock()
+	one.cancel()
+	<-one.done
+}
+
+// watch is one probe being looked through.
+type watch struct {
+	key      string
+	attempts int         // held by the desk's lock, as is idle
+	idle     *time.Timer // set while no attempt is on it
+
+	plan.Watch
+	looker
+	log    *slog.Logger
+	diary  *diary
+	teller *teller
+	cancel context.CancelFunc
+	done   chan struct{} // closed when nothing of it runs any more
+
+	closing sync.Once
+
+	mu    sync.Mutex
+	tally tally
+}
+
+// begin reads what was seen before and starts to look.
+func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch, error) {
+	one := &watch{Watch: w, looker: look, log: o.Log.With("run", w.Run, "probe", w.Probe.Name), done: make(chan struct{})}
+	if one.Probe.Interval <= 0 {
+		one.Probe.Interval = run.Duration(250 * time.Millisecond)
+	}
+	if one.Probe.Timeout <= 0 {
+		one.Probe.Timeout = run.Duration(time.Second)
+	}
+	t := &one.tally
+	t.obs = run.Observations{Probe: w.Probe.Name, System: w.Probe.System, Function: w.Probe.Function, Weight: w.Probe.Weight,
+		Vantage: w.Probe.Vantage, Interval: one.Probe.Interval}
+	if look.survivors != nil {
+		t.obs.Markers = &run.Markers{}
+	}
+	var err error
+	one.diary, err = openDiary(o.Dir, w.Run, w.Probe.Name, func(s sample, first bool) {
+		if first && !t.lastEnd.IsZero() {
+			t.gap(t.lastEnd, s.Began)
+		}
+		t.add(s)
+	}, func(m run.Markers) {
+		if t.obs.Markers != nil {
+			m.Acked, m.Unknown = t.obs.Markers.Acked, t.obs.Markers.Unknown
+			t.obs.Markers, t.wasDown = &m, false
+		}
+	})
+	if err != nil {
+		if look.close != nil {
+			look.close()
+		}
+		return nil, err
+	}
+	if t.obs.Samples == 0 && last != nil {
+		t.resume(*last)
+	}
+	if t.seq > 0 {
+		// An attempt that was frozen may wake and plant a few more of its own.
+		t.seq += 1000
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	one.cancel = cancel
+	one.teller = newTeller(w.Run, one.log)
+	var parts sync.WaitGroup
+	parts.Go(func() { one.teller.loop(ctx) })
+	parts.Go(func() { one.loop(ctx) })
+	go func() { parts.Wait(); close(one.done) }()
+	return one, nil
+}
+
+func (w *watch) brief() run.Observations {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tally.brief()
+}
+
+// finish counts the markers for the last time and hands everything over. The watch
+// has ended before.
+func (w *watch) finish(ctx context.Context) run.Observations {
+	if w.survivors != nil {
+		w.count(ctx, finalCount)
+	}
+	w.shut()
+	return w.tally.observations()
+}
+
+// shut lets go of the log and the target.
+func (w *watch) shut() {
+	w.closing.Do(func() {
+		w.diary.close()
+		if w.looker.close != nil {
+			w.looker.close()
+		}
+	})
+}

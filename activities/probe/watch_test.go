@@ -1,0 +1,309 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/goleak"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// target is a fake target: it says what the test set, and lets the test wait until it
+// has been asked often enough.
+type target struct {
+	mu    sync.Mutex
+	fate  fate
+	asked int
+	more  chan struct{}
+}
+
+func newTarget() *target { return &target{fate: ok, more: make(chan struct{}, 1)} }
+
+func (g *target) set(f fate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fate = f
+}
+
+func (g *target) looker() (looker, error) {
+	return looker{look: func(context.Context, int64) (fate, string) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.asked++
+		select {
+		case g.more <- struct{}{}:
+		default:
+		}
+		if g.fate != ok {
+			return g.fate, "down for the test"
+		}
+		return ok, ""
+	}}, nil
+}
+
+// await waits for n more samples to have begun, which means that n-1 were counted.
+func (g *target) await(t *testing.T, n int) {
+	t.Helper()
+	g.mu.Lock()
+	want := g.asked + n
+	g.mu.Unlock()
+	deadline := time.After(30 * time.Second)
+	for {
+		g.mu.Lock()
+		asked := g.asked
+		g.mu.Unlock()
+		if asked >= want {
+			return
+		}
+		select {
+		case <-g.more:
+		case <-deadline:
+			t.Fatalf("asked %d times within 30 s, want %d", asked, want)
+		}
+	}
+}
+
+// told collects what the run is told.
+type told struct {
+	mu   sync.Mutex
+	seen []plan.Observed
+	fail error
+	now  chan struct{}
+}
+
+func newTold() *told { return &told{now: make(chan struct{}, 1)} }
+
+func (d *told) options(dir string) Options {
+	return Options{Dir: dir, linger: time.Minute, tell: func(context.Context) signal {
+		return func(_ context.Context, _ string, o plan.Observed) error {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.fail != nil {
+				return d.fail
+			}
+			d.seen = append(d.seen, o)
+			select {
+			case d.now <- struct{}{}:
+			default:
+			}
+			return nil
+		}
+	}}
+}
+
+func (d *told) await(t *testing.T, up bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		d.mu.Lock()
+		n := len(d.seen)
+		fine := n > 0 && d.seen[n-1].Up == up
+		d.mu.Unlock()
+		if fine {
+			return
+		}
+		select {
+		case <-d.now:
+		case <-deadline:
+			t.Fatalf("the run was not told within 30 s that up is %v: %+v", up, d.seen)
+		}
+	}
+}
+
+var watched = plan.Watch{Run: "run-1", Kind: run.Drill, Probe: plan.Probe{Name: "orders/entry", System: "orders", Function: "entry",
+	Weight: 60, Vantage: "osaka", Interval: run.Duration(5 * time.Millisecond), Timeout: run.Duration(time.Second)}}
+
+// attempt is one activity attempt in the SDK's test environment.
+type attempt struct {
+	cancel context.CancelCauseFunc
+	stop   chan struct{}
+	ended  chan struct{}
+	obs    run.Observations
+	err    error
+}
+
+func serve(t *testing.T, d *desk, g *target, last *run.Observations) *attempt {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+	a := &attempt{cancel: cancel, stop: make(chan struct{}), ended: make(chan struct{})}
+	env.SetWorkerStopChannel(a.stop)
+	if last != nil {
+		env.SetHeartbeatDetails(*last)
+	}
+	env.RegisterActivityWithOptions(func(ctx context.Context, w plan.Watch) (run.Observations, error) {
+		return d.serve(ctx, w, g.looker)
+	}, activity.RegisterOptions{Name: "probe.fake"})
+	go func() {
+		defer close(a.ended)
+		var v interface{ Get(any) error }
+		if v, a.err = env.ExecuteActivity("probe.fake", watched); a.err == nil {
+			a.err = v.Get(&a.obs)
+		}
+	}()
+	t.Cleanup(func() { cancel(nil); <-a.ended })
+	return a
+}
+
+func (a *attempt) end(t *testing.T) run.Observations {
+	t.Helper()
+	a.cancel(nil)
+	<-a.ended
+	if a.err != nil {
+		t.Fatalf("a cancelled probe returned an error, and its observations are lost: %v", a.err)
+	}
+	return a.obs
+}
+
+func TestCancelledProbeStillDelivers(t *testing.T) {
+	g, told := newTarget(), newTold()
+	d := newDesk(told.options(t.TempDir()))
+	a := serve(t, d, g, nil)
+	told.await(t, true)
+	g.await(t, 3)
+	g.set(failed)
+	told.await(t, false)
+	g.set(ok)
+	told.await(t, true)
+	o := a.end(t)
+	if len(o.Transitions) != 3 || !o.Transitions[0].Up || o.Transitions[1].Up || !o.Transitions[2].Up || o.Transitions[1].Error == "" || len(o.Gaps) != 0 {
+		t.Errorf("observations = %+v", o)
+	}
+	if o.Probe != "orders/entry" || o.System != "orders" || o.Weight != 60 || o.Vantage != "osaka" || o.Samples < 6 || o.Markers != nil {
+		t.Errorf("observations = %+v", o)
+	}
+	told.mu.Lock()
+	defer told.mu.Unlock()
+	if down := told.seen[1]; down.At != o.Transitions[1].At || down.LastOKAt != o.Transitions[1].LastOKAt || down.LastOKAt.IsZero() {
+		t.Errorf("the run was told %+v, the observations say %+v", down, o.Transitions[1])
+	}
+}
+
+func TestKilledWorkerLosesNoOutage(t *testing.T) {
+	dir := t.TempDir()
+	g, told1 := newTarget(), newTold()
+	first := newDesk(told1.options(dir))
+	serve(t, first, g, nil)
+	told1.await(t, true)
+	g.set(failed)
+	told1.await(t, false)
+	g.await(t, 3)
+	// kill -9: what the first process knew is gone but for its log, whose last line
+	// was cut in the middle.
+	first.mu.Lock()
+	for _, w := range first.watches {
+		w.cancel()
+		<-w.done
+	}
+	first.mu.Unlock()
+	logs, err := filepath.Glob(filepath.Join(dir, "run-1", "*.jsonl"))
+	if err != nil || len(logs) != 1 {
+		t.Fatalf("logs = %v, %v", logs, err)
+	}
+	f, err := os.OpenFile(logs[0], os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`[17000000`); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+
+	told2 := newTold()
+	second := serve(t, newDesk(told2.options(dir)), g, nil)
+	told2.await(t, false) // the state is told again, with the time it really began
+	g.set(ok)
+	told2.await(t, true)
+	o := second.end(t)
+	if len(o.Transitions) != 3 || o.Transitions[1].Up || !o.Transitions[2].Up {
+		t.Fatalf("transitions = %+v, want one outage across the restart", o.Transitions)
+	}
+	if len(o.Gaps) != 1 || !o.Gaps[0].From.After(o.Transitions[1].At) || !o.Gaps[0].To.Before(o.Transitions[2].At) {
+		t.Errorf("gaps = %+v, want the one in which nobody looked", o.Gaps)
+	}
+	if told2.seen[0].At != o.Transitions[1].At {
+		t.Errorf("told %+v, want the outage as it began before the restart", told2.seen[0])
+	}
+}
+
+func TestWithoutALogTheHeartbeatIsResumed(t *testing.T) {
+	g, told := newTarget(), newTold()
+	last := run.Observations{Probe: "orders/entry", Samples: 40, OK: 39, StartedAt: at(0), EndedAt: at(1000),
+		Transitions: []run.Transition{{At: at(10), Up: true}, {At: at(900), LastOKAt: at(890)}}}
+	o := func() run.Observations {
+		a := serve(t, newDesk(told.options("")), g, &last)
+		told.await(t, true)
+		return a.end(t)
+	}()
+	if o.Samples <= 40 || len(o.Transitions) != 3 || o.StartedAt != at(0) || len(o.Gaps) != 1 || o.Gaps[0].From != at(1000) {
+		t.Errorf("observations = %+v", o)
+	}
+}
+
+func TestLosingTheEngineMissesNothing(t *testing.T) {
+	g, told := newTarget(), newTold()
+	d := newDesk(told.options(t.TempDir()))
+	a := serve(t, d, g, nil)
+	told.await(t, true)
+	a.cancel(errors.New("the engine is out of reach"))
+	<-a.ended
+	if a.err == nil {
+		t.Error("an attempt that only lost the engine ended the probe")
+	}
+	g.set(failed) // an outage that nobody is there to hear of
+	g.await(t, 3)
+	b := serve(t, d, g, nil)
+	told.await(t, false)
+	o := b.end(t)
+	if len(o.Gaps) != 0 || len(o.Transitions) != 2 {
+		t.Errorf("observations = %+v, want no gap: the looking never stopped", o)
+	}
+}
+
+func TestStoppingWorkerHandsTheProbeOn(t *testing.T) {
+	g, told := newTarget(), newTold()
+	d := newDesk(told.options(t.TempDir()))
+	a := serve(t, d, g, nil)
+	told.await(t, true)
+	close(a.stop)
+	<-a.ended
+	if a.err == nil || !strings.Contains(a.err.Error(), "stopping") {
+		t.Errorf("a stopping worker ended the probe: %v", a.err)
+	}
+	if len(d.watches) != 0 {
+		t.Error("a stopped worker goes on looking")
+	}
+}
+
+func TestTheRunIsToldTheLatestWhenItCanBeAgain(t *testing.T) {
+	g, told := newTarget(), newTold()
+	told.fail = errors.New("out of reach")
+	d := newDesk(told.options(""))
+	a := serve(t, d, g, nil)
+	g.await(t, 3)
+	g.set(failed)
+	g.await(t, 3)
+	told.mu.Lock()
+	told.fail = nil
+	told.mu.Unlock()
+	told.await(t, false)
+	o := a.end(t)
+	if len(told.seen) != 1 || o.Samples < 5 {
+		t.Errorf("told %+v of %d samples, want the latest state once and the looking not held up", told.seen, o.Samples)
+	}
+}
