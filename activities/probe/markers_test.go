@@ -91,11 +91,12 @@ func TestMarkersCountWhatAsynchronousReplicationLost(t *testing.T) {
 	a := planting(t, p, told, t.TempDir())
 	told.await(t, true)
 	planted(t, p.Osaka, 3)
-	resume := p.Osaka.StallReceiver(t) // acknowledged from here on, and never shipped
+	p.Osaka.StallReceiver(t) // acknowledged from here on, and never received
 	planted(t, p.Tokyo, pgtest.Value[int](t, p.Tokyo, "SELECT count(*) FROM muster_markers")+10)
 	p.Tokyo.Kill9(t)
 	told.await(t, false)
-	resume()
+	p.Osaka.Kill9(t) // with what lay in its receiver's socket
+	p.Osaka.StartServer(t)
 	p.Osaka.Exec(t, "SELECT pg_promote()")
 	told.await(t, true)
 	o := a.end(t)
