@@ -71,35 +71,39 @@ func NewScope(steps []Field) *Scope {
 // fractions and converted, which is what works whichever of the two it turns out to be.
 var number = cel.OpaqueType("number")
 
+// checking is the language with the two variables, whose fields each scope declares.
+var checking = sync.OnceValues(func() (*cel.Env, error) {
+	base, err := language()
+	if err != nil {
+		return nil, err
+	}
+	opts := []cel.EnvOption{
+		cel.Variable("run", cel.ObjectType("#run")),
+		cel.Variable("steps", cel.ObjectType("#steps")),
+		cel.Function("int", cel.Overload("number_to_int", []*cel.Type{number}, cel.IntType)),
+		cel.Function("double", cel.Overload("number_to_double", []*cel.Type{number}, cel.DoubleType)),
+		cel.Function("string", cel.Overload("number_to_string", []*cel.Type{number}, cel.StringType)),
+	}
+	for _, op := range []string{"_<_", "_<=_", "_>_", "_>=_"} {
+		for _, t := range []*cel.Type{cel.IntType, cel.DoubleType} {
+			opts = append(opts, cel.Function(op,
+				cel.Overload("number"+op+t.String(), []*cel.Type{number, t}, cel.BoolType),
+				cel.Overload(t.String()+op+"number", []*cel.Type{t, number}, cel.BoolType)))
+		}
+		opts = append(opts, cel.Function(op, cel.Overload("number"+op+"number", []*cel.Type{number, number}, cel.BoolType)))
+	}
+	return base.Extend(opts...)
+})
+
 func (s *Scope) environment() (*cel.Env, error) {
 	s.fresh.Do(func() {
-		base, err := language()
+		base, err := checking()
 		if err != nil {
 			s.err = err
 			return
 		}
-		opts := []cel.EnvOption{
-			cel.Variable("run", cel.ObjectType("#run")),
-			cel.Variable("steps", cel.ObjectType("#steps")),
-			cel.Function("int", cel.Overload("number_to_int", []*cel.Type{number}, cel.IntType)),
-			cel.Function("double", cel.Overload("number_to_double", []*cel.Type{number}, cel.DoubleType)),
-			cel.Function("string", cel.Overload("number_to_string", []*cel.Type{number}, cel.StringType)),
-		}
-		for _, op := range []string{"_<_", "_<=_", "_>_", "_>=_"} {
-			for _, t := range []*cel.Type{cel.IntType, cel.DoubleType} {
-				opts = append(opts, cel.Function(op,
-					cel.Overload("number"+op+t.String(), []*cel.Type{number, t}, cel.BoolType),
-					cel.Overload(t.String()+op+"number", []*cel.Type{t, number}, cel.BoolType)))
-			}
-			opts = append(opts, cel.Function(op, cel.Overload("number"+op+"number", []*cel.Type{number, number}, cel.BoolType)))
-		}
-		// The provider comes last: it stands in front of the one the options need.
-		s.env, s.err = base.Extend(opts...)
-		if s.err != nil {
-			return
-		}
-		s.shape.Provider = s.env.CELTypeProvider()
-		s.env, s.err = s.env.Extend(cel.CustomTypeProvider(s.shape))
+		s.shape.Provider = base.CELTypeProvider()
+		s.env, s.err = base.Extend(cel.CustomTypeProvider(s.shape))
 	})
 	return s.env, s.err
 }
@@ -182,6 +186,8 @@ func (s *Scope) hint(err error) error {
 	switch near := nearest.Word(name, names); {
 	case near != "":
 		e.Text += fmt.Sprintf("; did you mean %q?", near)
+	case len(names) == 0 && s.shape.missing == "#steps":
+		e.Text += "; no step ran before"
 	case len(names) == 0:
 		e.Text += "; it has no output"
 	case len(names) > 12:

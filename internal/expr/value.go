@@ -175,6 +175,9 @@ func sortedKeys(m map[string]any) []string {
 func plain(msg string) string {
 	msg = strings.ReplaceAll(msg, " (in container '')", "")
 	msg = strings.TrimPrefix(msg, "Syntax error: ")
+	if rest, ok := strings.CutPrefix(msg, "token recognition error at: "); ok {
+		return fmt.Sprintf("%s can't be read here; an expression looks like steps.check.role == \"primary\"", rest)
+	}
 	if strings.HasPrefix(msg, "undeclared reference to ") {
 		name := strings.TrimPrefix(msg, "undeclared reference to ")
 		return "there is no " + strings.Trim(name, "'") + "; expressions can use steps.ID.field and run.id, run.kind, run.depth"

@@ -229,11 +229,11 @@ func (r *reader) target(name, kind string) error {
 
 func (r *reader) list(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
 	if n.Kind != yaml.SequenceNode {
-		why := ""
+		what := "a list"
 		if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, " ") {
-			why = ", one word or argument an entry; nothing here goes through a shell"
+			what = "a list, one word or argument an entry (nothing here goes through a shell)"
 		}
-		r.Log.Add(r.At(n), "%s: write a list, not %s%s", where, yamldoc.Describe(n), why)
+		r.Log.Add(r.At(n), "%s: write %s, not %s", where, what, yamldoc.Describe(n))
 		b.WriteString("null")
 		return
 	}

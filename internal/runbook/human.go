@@ -6,6 +6,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/expr"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
@@ -38,6 +39,9 @@ func (r *reading) human(where string, s Step, a activities.Action) *plan.Human {
 		return out
 	}
 	out.Text = yamldoc.ReadText(r.Decoder, where+": with: text", text)
+	if expr.Has(out.Text.EN) || expr.Has(out.Text.JA) {
+		r.Log.Add(r.At(text), "%s: with: text: no expression can stand here: %s", where, check.Why)
+	}
 	return out
 }
 

@@ -64,6 +64,13 @@ type reading struct {
 	out      *Runbook
 	params   params.Checker
 	needs    map[string][]string
+	ids      []string
+
+	// For waits: numbers of steps, whom each waits for, and which look saw it last.
+	number map[string]int
+	before [][]int
+	seen   []int
+	look   int
 }
 
 func (r *reading) steps(steps []Step) {
@@ -92,7 +99,7 @@ func (r *reading) steps(steps []Step) {
 
 // order makes explicit what each step waits for.
 func (r *reading) order(steps []Step, ids []string) {
-	r.needs = map[string][]string{}
+	r.needs, r.ids = map[string][]string{}, ids
 	for i, s := range steps {
 		switch {
 		case s.Needs == nil && i > 0:
@@ -118,18 +125,36 @@ func (r *reading) order(steps []Step, ids []string) {
 	}
 }
 
-// waits reports whether a step waits for another one, directly or not.
+// waits reports whether a step waits for another one, directly or not. Steps go by
+// number: in a long runbook where each reads the first this is the inner loop.
 func (r *reading) waits(step, other string) bool {
-	seen := map[string]bool{step: true}
-	for open := []string{step}; len(open) > 0; {
+	if r.before == nil {
+		number := map[string]int{}
+		for i, id := range r.ids {
+			number[id] = i
+		}
+		r.number, r.before, r.seen = number, make([][]int, len(r.ids)), make([]int, len(r.ids))
+		for i, id := range r.ids {
+			for _, n := range r.needs[id] {
+				r.before[i] = append(r.before[i], number[n])
+			}
+		}
+	}
+	from, known := r.number[step]
+	to, ok := r.number[other]
+	if !known || !ok {
+		return false
+	}
+	r.look++
+	for open := []int{from}; len(open) > 0; {
 		last := open[len(open)-1]
 		open = open[:len(open)-1]
-		for _, n := range r.needs[last] {
-			if n == other {
+		for _, n := range r.before[last] {
+			if n == to {
 				return true
 			}
-			if !seen[n] {
-				seen[n] = true
+			if r.seen[n] != r.look {
+				r.seen[n] = r.look
 				open = append(open, n)
 			}
 		}

@@ -24,6 +24,9 @@ import (
 // Catalog knows the actions and kinds of target there are.
 type Catalog = estate.Catalog
 
+// Mistake is one of them.
+type Mistake = yamldoc.Mistake
+
 // Mistakes is every mistake of all files, sorted by place.
 type Mistakes = yamldoc.Mistakes
 

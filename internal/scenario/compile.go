@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/estate"
@@ -202,7 +203,7 @@ func (c *compiling) injects() {
 		step := &c.out.Scenario.Injects[i]
 		step.Line = c.line(step.Line)
 		decl := c.from.injects[i]
-		where := "inject " + step.ID
+		where := "inject " + cmp.Or(decl.ID.V, strconv.Itoa(i+1))
 		c.use(step.Targets)
 		c.allowed(decl.Uses.Place, where, step.Starts, step.Uses, step.Effect, step.Targets)
 		for j, u := range step.Undo {

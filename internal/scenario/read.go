@@ -1,9 +1,11 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -203,7 +205,7 @@ func (r *reading) injects() {
 		if step.ID == "" {
 			step.ID = fmt.Sprintf("inject-%d", i+1)
 		}
-		where := "inject " + step.ID
+		where := "inject " + cmp.Or(in.ID.V, strconv.Itoa(i+1))
 		if first, ok := seen[step.ID]; ok {
 			r.Log.Add(in.Place, "%s is there twice, first in line %d; give each its own id", where, first.Line)
 		}

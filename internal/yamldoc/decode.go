@@ -210,7 +210,11 @@ func (d *Decoder) list(where string, n *yaml.Node, out reflect.Value, t tags) {
 	items := n.Content
 	if n.Kind != yaml.SequenceNode {
 		if !t.single || n.Kind != yaml.MappingNode {
-			d.Log.Add(d.At(n), "%s: write a list, not %s", where, Describe(n))
+			what := "a list"
+			if t.single {
+				what = "fields such as {uses: ...}, or a list of such"
+			}
+			d.Log.Add(d.At(n), "%s: write %s, not %s", where, what, Describe(n))
 			return
 		}
 		items = []*yaml.Node{n}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -87,15 +88,20 @@ func Parse(file string, data []byte, log *Log) *yaml.Node {
 // that are not text, and forbidden characters written as escapes.
 func sound(file string, n *yaml.Node, log *Log) bool {
 	before := log.Len()
+	anchors, aliases := 0, 0
 	var walk func(*yaml.Node)
 	walk = func(n *yaml.Node) {
 		at := place(file, n)
 		switch {
 		case n.Kind == yaml.AliasNode:
-			log.Add(at, "*%s repeats a value from elsewhere; write the value itself, so that a plan reads on its own", n.Value)
+			if aliases++; aliases == 1 {
+				log.Add(at, "*%s repeats a value from elsewhere; write the value itself, so that a plan reads on its own", n.Value)
+			}
 			return
 		case n.Anchor != "":
-			log.Add(at, "&%s names a value to be repeated; remove it: every value is written where it is used", n.Anchor)
+			if anchors++; anchors == 1 {
+				log.Add(at, "&%s names a value to be repeated; remove it: every value is written where it is used", n.Anchor)
+			}
 		case n.Style&yaml.TaggedStyle != 0:
 			log.Add(at, "the tag %s is not used in plan files; remove it", n.ShortTag())
 		}
@@ -153,6 +159,9 @@ func syntax(file string, err error, log *Log) {
 		if e.Mark.Line > 0 {
 			at.Line, at.Column = e.Mark.Line, max(e.Mark.Column, 1)
 		}
+		if strings.Contains(text, "end of stream") && e.ContextMark.Line > 0 {
+			at.Line, at.Column = e.ContextMark.Line, max(e.ContextMark.Column, 1)
+		}
 		if e.ContextMsg != "" {
 			text = fmt.Sprintf("%s (%s)", text, e.ContextMsg)
 		}
@@ -203,6 +212,7 @@ func Meant(word string, known []string) string {
 			return fmt.Sprintf("; did you mean %q?", near)
 		}
 	}
+	known = slices.Compact(slices.Clone(known))
 	switch {
 	case len(known) == 0:
 		return "; there is none"

@@ -1,0 +1,238 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func base(t testing.TB) Sources {
+	t.Helper()
+	files, err := filepath.Glob("testdata/base/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("base files: %v, %v", files, err)
+	}
+	out := Sources{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.Base(f)] = b
+	}
+	return out
+}
+
+func loaded(t testing.TB, files Sources) *Bundle {
+	t.Helper()
+	b, mistakes := LoadSources(catalog(), files)
+	if len(mistakes) > 0 {
+		t.Fatalf("mistakes in good files:\n%v", mistakes)
+	}
+	return b
+}
+
+func compiled(t testing.TB, b *Bundle, name string, depth run.Depth) plan.Plan {
+	t.Helper()
+	p, err := b.Compile(name, depth)
+	if err != nil {
+		t.Fatalf("compile %s at %q: %v", name, depth, err)
+	}
+	return p
+}
+
+func TestCompile(t *testing.T) {
+	b := loaded(t, base(t))
+	p := compiled(t, b, "tokyo-loss", "")
+	if !p.Intact() || p.Scenario.Depth != run.Live {
+		t.Fatalf("hash %s, depth %s: not the plan of the file", p.Hash, p.Scenario.Depth)
+	}
+	r, _ := p.Runbook("orders-failover")
+	steps := map[string]plan.Step{}
+	for _, s := range r.Steps {
+		steps[s.ID] = s
+	}
+	for id, want := range map[string]string{"fence": "", "promote": "fence", "log": "promote", "announce": "fence"} {
+		if got := strings.Join(steps[id].Needs, " "); got != want {
+			t.Errorf("%s needs %q, want %q", id, got, want)
+		}
+	}
+	promote := steps["promote"]
+	if promote.Site != "osaka" || promote.Effect != run.Disrupt || !promote.CanLook || promote.Repeatable || promote.Retry != 1 {
+		t.Errorf("promote = %+v: site, effect and abilities come from the file and the action", promote)
+	}
+	if got, want := string(promote.With), `{"server":"osaka-db","max_lag":"16MB","wait":"60s","tries":3,"force":false}`; got != want {
+		t.Errorf("with = %s, want %s: the defaults are frozen", got, want)
+	}
+	if u := promote.Undo; len(u) != 2 || u[0].Site != "osaka" || u[1].Site != "tokyo" || !slices.Equal(u[0].Targets, []string{"osaka-db", "tokyo-db"}) {
+		t.Errorf("undo = %+v: two actions in order, at the step's site unless said", u)
+	}
+	if got, want := string(steps["log"].With), `{"command":["logger","orders: timeline ${{ steps.promote.timeline }}"],"env":{"AA":"first","ZZ":"last"},`+
+		`"input":{"note":[1,2.5,true,null],"timeline":"${{ steps.promote.timeline }}"},"ratio":"${{ steps.promote.lag }}"}`; got != want {
+		t.Errorf("with = %s, want %s", got, want)
+	}
+	if h := steps["announce"].Human; h == nil || h.Role != "service-desk" || h.Text.JA != "各支店に連絡する。" || steps["announce"].Site != "" {
+		t.Errorf("announce = %+v: a step of people has a role and no site", steps["announce"])
+	}
+	// Nothing said: 5m for a machine, 30m for people, and never more than the RTO.
+	if steps["fence"].Timeout.String() != "5m" || steps["announce"].Timeout.String() != "5m" {
+		t.Errorf("timeouts %s and %s; the RTO is 5m", steps["fence"].Timeout, steps["announce"].Timeout)
+	}
+	if i := p.Scenario.Injects[0]; i.Starts != "orders" || i.Site != "tokyo" {
+		t.Errorf("inject starts %q at %q; it hits the target of orders in tokyo", i.Starts, i.Site)
+	}
+	for _, target := range p.Estate.Targets {
+		if target.Name == "web" {
+			t.Error("a target that nothing uses is in the plan")
+		}
+	}
+}
+
+func TestTheRealThingInjectsNothing(t *testing.T) {
+	files := base(t)
+	files["scenario.yaml"] = append(files["scenario.yaml"], "approvals: 0\n"...)
+	p := compiled(t, loaded(t, files), "tokyo-loss", run.Real)
+	if s := p.Scenario; len(s.Injects) > 0 || s.Simulate != nil || s.Approvals < 1 {
+		t.Errorf("injects %v, simulate %v, approvals %d: a real run breaks nothing, simulates nobody and needs a second person", s.Injects, s.Simulate, s.Approvals)
+	}
+	for _, target := range p.Estate.Targets {
+		if target.Name == "tokyo-db" {
+			return
+		}
+	}
+	t.Error("the runbooks' target is missing")
+}
+
+func TestDepthIsHeld(t *testing.T) {
+	b := loaded(t, base(t))
+	_, err := b.Compile("tokyo-loss", run.IsolatedRun)
+	m, ok := AsMistakes(err)
+	if !ok {
+		t.Fatalf("compiled at depth isolated, with actions that disrupt: %v", err)
+	}
+	want := "failover.yaml:13:11: step promote: db.promote has the effect disrupt, which depth isolated of scenario tokyo-loss does not allow for system orders"
+	if !strings.Contains(m.Error(), want) {
+		t.Errorf("no mistake says %q:\n%v", want, m)
+	}
+	for _, d := range []run.Depth{run.Tabletop, run.Walkthrough} {
+		if _, err := b.Compile("tokyo-loss", d); err != nil {
+			t.Errorf("at %s nothing runs, so everything may be planned: %v", d, err)
+		}
+	}
+	if _, err := b.Compile("tokyo-los", ""); err == nil || !strings.Contains(err.Error(), `"tokyo-loss"`) {
+		t.Errorf("a mistyped name: %v", err)
+	}
+	if _, err := b.Compile("tokyo-loss", "deep"); err == nil {
+		t.Error("an unknown depth was taken")
+	}
+}
+
+// Two systems on one server: who may not be touched may not be touched through another.
+func TestSharedTarget(t *testing.T) {
+	files := base(t)
+	files["in-place.yaml"] = append(files["in-place.yaml"], "  - {id: look, uses: db.status, with: {server: tokyo-db}}\n"...)
+	_, mistakes := LoadSources(catalog(), files)
+	want := "step fence: db.fence would change target tokyo-db, which system billing uses too"
+	if !strings.Contains(mistakes.Error(), want) {
+		t.Errorf("no mistake says %q:\n%v", want, mistakes)
+	}
+}
+
+func TestFailbackIsPartOfIt(t *testing.T) {
+	files := base(t)
+	files["estate.yaml"] = bytes.Replace(files["estate.yaml"], []byte(", failback: orders-failback"), nil, 1)
+	_, mistakes := LoadSources(catalog(), files)
+	if !strings.Contains(mistakes.Error(), "scenario.yaml:7:11: system orders has a failover runbook and no way home (estate.yaml:25:26)") {
+		t.Errorf("a drill without a way home: %v", mistakes)
+	}
+	files["scenario.yaml"] = bytes.Replace(files["scenario.yaml"], []byte("failback: return"), []byte("failback: stay"), 1)
+	loaded(t, files)
+}
+
+// The hash names the content: not the folder, not the order of keys, not the moment.
+func TestSameFilesSameHash(t *testing.T) {
+	want := compiled(t, loaded(t, base(t)), "tokyo-loss", "").Hash
+	for _, sub := range []string{"a", "some/where/else"} {
+		dir := filepath.Join(t.TempDir(), sub)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range base(t) {
+			if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, mistakes := Load(dir, catalog())
+		if len(mistakes) > 0 {
+			t.Fatal(mistakes)
+		}
+		if got := compiled(t, b, "tokyo-loss", "").Hash; got != want {
+			t.Errorf("in %s the hash is %s, want %s", dir, got, want)
+		}
+	}
+	files := base(t)
+	files["failover.yaml"] = bytes.Replace(files["failover.yaml"], []byte("{ZZ: last, AA: first}"), []byte("{AA: first, ZZ: last}"), 1)
+	if got := compiled(t, loaded(t, files), "tokyo-loss", "").Hash; got != want {
+		t.Error("the order of a map without order changed the hash")
+	}
+	files["failover.yaml"] = bytes.Replace(files["failover.yaml"], []byte("16MB"), []byte("17MB"), 1)
+	if got := compiled(t, loaded(t, files), "tokyo-loss", "").Hash; got == want {
+		t.Error("another parameter, the same hash")
+	}
+}
+
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, b []byte) {
+		t.Helper()
+		p := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, b, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, b := range base(t) {
+		write("plans/"+name, b)
+	}
+	write("muster.yaml", []byte("listen: :8080\n"))
+	write(".git/config.yaml", []byte("not: ours\n"))
+	write("notes.txt", []byte("nothing"))
+	if _, mistakes := Load(dir, catalog()); len(mistakes) > 0 {
+		t.Fatalf("settings, hidden files and other files are not plan files: %v", mistakes)
+	}
+	if err := errors.Join(os.Symlink("/etc/hostname", filepath.Join(dir, "out.yaml")), os.Mkdir(filepath.Join(dir, "folder.yaml"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	write("big.yaml", bytes.Repeat([]byte("# much\n"), 300_000))
+	_, mistakes := Load(dir, catalog())
+	text := mistakes.Error()
+	for _, want := range []string{"out.yaml: can't be read", "big.yaml:1:1: the file is larger than 1 MiB"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no mistake says %q:\n%s", want, text)
+		}
+	}
+	if len(mistakes) != 2 {
+		t.Errorf("%d mistakes, want 2:\n%s", len(mistakes), text)
+	}
+	for _, missing := range []string{filepath.Join(dir, "nowhere"), t.TempDir()} {
+		if _, mistakes := Load(missing, catalog()); len(mistakes) != 1 || mistakes[0].File != missing {
+			t.Errorf("%s: %v", missing, mistakes)
+		}
+	}
+}
+
+func TestScenariosAreListed(t *testing.T) {
+	i := loaded(t, base(t)).Scenarios()
+	if len(i) != 1 || i[0].Name != "tokyo-loss" || i[0].Depth != run.Live || !slices.Equal(i[0].Systems, []string{"orders"}) {
+		t.Fatalf("scenarios = %+v", i)
+	}
+	if s := i[0].Schedule; s == nil || s.Month != 2 || s.Week != 3 || s.Weekday.String() != "Thursday" || s.At != "14:00" || s.Zone != "Asia/Tokyo" {
+		t.Errorf("schedule = %+v", i[0].Schedule)
+	}
+}

@@ -1,0 +1,66 @@
+package scenario
+
+import (
+	"io/fs"
+	"testing"
+
+	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/runbooks"
+	"github.com/muster-dr/muster/scenarios"
+)
+
+func shipped(t testing.TB) Sources {
+	t.Helper()
+	out := Sources{}
+	for folder, files := range map[string]fs.FS{"scenarios/": scenarios.FS, "runbooks/": runbooks.FS} {
+		names, err := fs.Glob(files, "*.yaml")
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: %v, %v", folder, names, err)
+		}
+		for _, n := range names {
+			b, err := fs.ReadFile(files, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[folder+n] = b
+		}
+	}
+	return out
+}
+
+// What is shipped must be right for the actions that are compiled in.
+func TestShippedFiles(t *testing.T) {
+	b, mistakes := LoadSources(all.Registry(all.Options{}), shipped(t))
+	if len(mistakes) > 0 {
+		t.Fatalf("%v", mistakes)
+	}
+	hazards := map[run.Hazard]bool{}
+	for _, s := range b.Scenarios() {
+		hazards[s.Hazard] = true
+		if s.Title.EN == "" || s.Title.JA == "" {
+			t.Errorf("%s has no title in both languages", s.Name)
+		}
+		for _, depth := range run.Depths() {
+			if depth == run.IsolatedRun {
+				continue // its runbooks move the real servers
+			}
+			p := compiled(t, b, s.Name, depth)
+			if !p.Intact() {
+				t.Errorf("%s at %s: the plan is not what its hash names", s.Name, depth)
+			}
+			for _, r := range p.Runbooks {
+				for _, step := range r.Steps {
+					if step.Title.EN == "" || step.Title.JA == "" {
+						t.Errorf("%s: step %s of %s has no title in both languages", s.Name, step.ID, r.Name)
+					}
+				}
+			}
+		}
+	}
+	for _, h := range run.Hazards() {
+		if !hazards[h] {
+			t.Errorf("no scenario is shipped for %s", h)
+		}
+	}
+}
