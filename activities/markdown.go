@@ -187,10 +187,16 @@ func example(a Action) string {
 		b.WriteString("  as: operator\n")
 	}
 	var with []string
+	site := "osaka" // the first target named; the next is the other side
 	for _, f := range a.Fields {
-		if f.Required || f.Example != "" {
-			with = append(with, fmt.Sprintf("    %s: %s\n", f.Name, sample(f)))
+		if !f.Required && f.Example == "" {
+			continue
 		}
+		value := sample(f)
+		if f.Type == TargetOf && f.Example == "" {
+			value, site = site, "tokyo"
+		}
+		with = append(with, fmt.Sprintf("    %s: %s\n", f.Name, value))
 	}
 	if len(with) > 0 {
 		b.WriteString("  with:\n" + strings.Join(with, ""))
@@ -222,6 +228,9 @@ func sample(f Field) string {
 	case SecretOf:
 		return "secret://env/NAME"
 	case List:
+		if f.Elem.Type == TargetOf {
+			return "[tokyo, osaka]"
+		}
 		return "[" + sample(*f.Elem) + "]"
 	case Map, Object:
 		return "{}"

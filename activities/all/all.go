@@ -7,6 +7,8 @@ import (
 	"github.com/muster-dr/muster/activities/http"
 	"github.com/muster-dr/muster/activities/human"
 	"github.com/muster-dr/muster/activities/notify"
+	"github.com/muster-dr/muster/activities/postgres"
+	"github.com/muster-dr/muster/activities/probe"
 	"github.com/muster-dr/muster/activities/sim"
 	"github.com/muster-dr/muster/activities/sql"
 	"github.com/muster-dr/muster/activities/tcp"
@@ -15,16 +17,20 @@ import (
 
 // Options is what families need from the process that runs them. The zero value is
 // enough to list, check and document actions.
-type Options struct{}
+type Options struct {
+	Probe probe.Options
+}
 
 // Registry returns all actions and target kinds.
-func Registry(Options) *activities.Registry {
+func Registry(o Options) *activities.Registry {
 	r := activities.NewRegistry()
 	for _, family := range [][]activities.Action{
 		exec.Actions(),
 		http.Actions(),
 		human.Actions(),
 		notify.Actions(),
+		postgres.Actions(),
+		probe.Actions(o.Probe),
 		sim.Actions(),
 		sql.Actions(),
 		tcp.Actions(),
@@ -32,6 +38,7 @@ func Registry(Options) *activities.Registry {
 	} {
 		r.Add(family...)
 	}
+	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)
 	return r
 }

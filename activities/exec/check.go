@@ -8,12 +8,12 @@ import (
 )
 
 var check = activities.Define("exec.check", activities.Doc{
-	Summary:    "Runs a program that only looks, and checks its exit code.",
+	Summary:    "Run a program that only looks, and check its exit code.",
 	SummaryJA:  "見るだけのプログラムを実行し、終了コードを確かめる。",
 	Effect:     run.Observe,
 	Repeatable: true,
 }, func(ctx context.Context, p Command) (Outcome, error) {
-	out, err := p.run(ctx)
+	out, err := p.Run(ctx)
 	if err != nil {
 		return out, err
 	}

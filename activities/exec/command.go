@@ -58,10 +58,10 @@ type Outcome struct {
 // errNotStarted: the program could not be started, so it did nothing.
 var errNotStarted = errors.New("it could not be started")
 
-// run starts the program and waits for its end. When ctx ends, the program's whole
+// Run starts the program and waits for its end. When ctx ends, the program's whole
 // process group is told to end and, after a grace, killed. What a program leaves
 // running in the background after a regular end is left alone.
-func (c Command) run(ctx context.Context) (Outcome, error) {
+func (c Command) Run(ctx context.Context) (Outcome, error) {
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		return Outcome{}, fmt.Errorf("%w: argv names no program", errNotStarted)
 	}

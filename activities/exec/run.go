@@ -21,11 +21,11 @@ type Run struct {
 }
 
 var execute = activities.Define("exec.run", activities.Doc{
-	Summary:   "Runs a program that changes something, once.",
+	Summary:   "Run a program that changes something, once.",
 	SummaryJA: "変更を伴うプログラムを一度だけ実行する。",
 	Effect:    run.Disrupt,
 }, func(ctx context.Context, p Run) (Outcome, error) {
-	out, err := p.run(ctx)
+	out, err := p.Run(ctx)
 	switch {
 	case errors.Is(err, errNotStarted):
 		return out, activities.Refused("nothing was done: %v", err)
@@ -55,7 +55,7 @@ var execute = activities.Define("exec.run", activities.Doc{
 func look(ctx context.Context, p Run) (activities.Seen, error) {
 	call := activities.CallFrom(ctx)
 	call.EffectKey = ""
-	out, err := Command{Argv: p.Look, Env: p.Env, SecretEnv: p.SecretEnv, Dir: p.Dir}.run(activities.WithCall(ctx, call))
+	out, err := Command{Argv: p.Look, Env: p.Env, SecretEnv: p.SecretEnv, Dir: p.Dir}.Run(activities.WithCall(ctx, call))
 	if err != nil {
 		return activities.Seen{}, err
 	}

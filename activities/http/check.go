@@ -9,7 +9,7 @@ import (
 )
 
 var check = activities.Define("http.check", activities.Doc{
-	Summary:    "Asks a web service and checks its answer.",
+	Summary:    "Ask a web service and check its answer.",
 	SummaryJA:  "Web サービスに問い合わせ、応答を確かめる。",
 	Effect:     run.Observe,
 	Repeatable: true,

@@ -25,7 +25,7 @@ type Request struct {
 }
 
 var request = activities.Define("http.request", activities.Doc{
-	Summary:   "Sends a request that changes something, once.",
+	Summary:   "Send a request that changes something, once.",
 	SummaryJA: "変更を伴うリクエストを一度だけ送る。",
 	Effect:    run.Disrupt,
 }, func(ctx context.Context, p Request) (fetch.Answer, error) {

@@ -19,14 +19,14 @@ type Ask struct {
 type nothing struct{}
 
 var task = activities.Define[Ask, nothing]("human.task", activities.Doc{
-	Summary:   "Asks a person to do something and waits until it is done.",
+	Summary:   "Ask a person to do something and wait until it is done.",
 	SummaryJA: "担当者に作業を依頼し、完了の報告を待つ。",
 	Effect:    run.Observe,
 	Human:     true,
 }, nil)
 
 var confirm = activities.Define[Ask, nothing]("human.confirm", activities.Doc{
-	Summary:   "Asks a person to see for themselves that something is so, and waits for the word.",
+	Summary:   "Ask a person to see for themselves that something is so, and wait for the word.",
 	SummaryJA: "担当者が自分の目で確かめ、そのとおりであると報告するのを待つ。",
 	Effect:    run.Observe,
 	Human:     true,

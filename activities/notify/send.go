@@ -35,7 +35,7 @@ type Sent struct {
 }
 
 var send = activities.Define("notify.send", activities.Doc{
-	Summary:   "Tells roles or people something: it stands in the journal and in the site worker's log.",
+	Summary:   "Tell roles or people something: it stands in the journal and in the site worker's log.",
 	SummaryJA: "役割または個人に連絡する。内容はジャーナルと拠点ワーカーのログに残る。",
 	Effect:    run.Observe,
 }, func(ctx context.Context, p Send) (Sent, error) {

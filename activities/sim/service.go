@@ -47,21 +47,21 @@ type State struct {
 }
 
 var breakIt = switching("sim.break", "down", activities.Doc{
-	Summary:   "Takes a simulated service down.",
+	Summary:   "Take a simulated service down.",
 	SummaryJA: "模擬サービスを停止させる。",
 	Effect:    run.Disrupt,
 	Undo:      "sim.restore",
 })
 
 var restore = switching("sim.restore", "up", activities.Doc{
-	Summary:   "Brings a simulated service up.",
+	Summary:   "Bring a simulated service up.",
 	SummaryJA: "模擬サービスを復旧させる。",
 	Effect:    run.Disrupt,
 	Undo:      "sim.break",
 })
 
 var status = activities.Define("sim.status", activities.Doc{
-	Summary:    "Says whether a simulated service is up.",
+	Summary:    "Say whether a simulated service is up.",
 	SummaryJA:  "模擬サービスが稼働しているかを調べる。",
 	Effect:     run.Observe,
 	Repeatable: true,

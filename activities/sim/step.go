@@ -34,7 +34,7 @@ type Stepped struct {
 }
 
 var step = activities.Define("sim.step", activities.Doc{
-	Summary:   "Does nothing real, for as long and with the failure that its parameters say.",
+	Summary:   "Do nothing real, for as long and with the failure that the parameters say.",
 	SummaryJA: "実際には何もせず、指定された時間と失敗を再現する。",
 	Effect:    run.Isolated,
 	Settle:    500 * time.Millisecond,

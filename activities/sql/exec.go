@@ -30,7 +30,7 @@ type Executed struct {
 }
 
 var execute = activities.Define("sql.exec", activities.Doc{
-	Summary:   "Runs one statement that changes a PostgreSQL database, once.",
+	Summary:   "Run one statement that changes a PostgreSQL database, once.",
 	SummaryJA: "PostgreSQL を変更する文を一度だけ実行する。",
 	Effect:    run.Disrupt,
 }, func(ctx context.Context, p Exec) (Executed, error) {

@@ -29,7 +29,7 @@ type Rows struct {
 }
 
 var query = activities.Define("sql.query", activities.Doc{
-	Summary:    "Asks a PostgreSQL database in a read-only transaction and checks the rows.",
+	Summary:    "Ask a PostgreSQL database in a read-only transaction and check the rows.",
 	SummaryJA:  "PostgreSQL に読み取り専用トランザクションで問い合わせ、行を確かめる。",
 	Effect:     run.Observe,
 	Repeatable: true,

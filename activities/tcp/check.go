@@ -29,7 +29,7 @@ type Checked struct {
 }
 
 var check = activities.Define("tcp.check", activities.Doc{
-	Summary:    "Checks that a port accepts connections, or that it refuses them.",
+	Summary:    "Check that a port accepts connections, or that it refuses them.",
 	SummaryJA:  "ポートが接続を受け付けること、または拒むことを確かめる。",
 	Effect:     run.Observe,
 	Repeatable: true,

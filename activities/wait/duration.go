@@ -23,7 +23,7 @@ type passed struct {
 const tick = time.Second
 
 var duration = activities.Define("wait.duration", activities.Doc{
-	Summary:    "Lets time pass.",
+	Summary:    "Let time pass.",
 	SummaryJA:  "一定の時間をおく。",
 	Effect:     run.Observe,
 	Repeatable: true,

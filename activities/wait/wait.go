@@ -30,7 +30,7 @@ type ForTCP struct {
 }
 
 var forTCP = activities.Define("wait.for_tcp", activities.Doc{
-	Summary:    "Waits until a port accepts connections.",
+	Summary:    "Wait until a port accepts connections.",
 	SummaryJA:  "ポートが接続を受け付けるまで待つ。",
 	Effect:     run.Observe,
 	Repeatable: true,
@@ -56,7 +56,7 @@ type ForHTTP struct {
 }
 
 var forHTTP = activities.Define("wait.for_http", activities.Doc{
-	Summary:    "Waits until a web service answers as expected.",
+	Summary:    "Wait until a web service answers as expected.",
 	SummaryJA:  "Web サービスが期待どおりに応答するまで待つ。",
 	Effect:     run.Observe,
 	Repeatable: true,

@@ -1,0 +1,174 @@
+package http_test
+
+import (
+	"encoding/pem"
+	"fmt"
+	"io"
+	nethttp "net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/muster-dr/muster/activities/http"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/sitetest"
+)
+
+// pool is a load balancer's API: PUT sets the active site once, GET shows it.
+type pool struct {
+	mu      sync.Mutex
+	active  string
+	puts    int
+	headers nethttp.Header
+	// breakPut ends the connection after the change, before the answer.
+	breakPut bool
+}
+
+func (p *pool) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case r.URL.Path == "/moved":
+		nethttp.Redirect(w, r, "/pool", nethttp.StatusFound)
+	case r.URL.Path == "/away":
+		nethttp.Redirect(w, r, "http://no-such-host.invalid/", nethttp.StatusFound)
+	case r.Method == nethttp.MethodPut:
+		b, _ := io.ReadAll(r.Body)
+		p.active, p.headers = string(b), r.Header.Clone()
+		p.puts++
+		if p.breakPut {
+			panic(nethttp.ErrAbortHandler)
+		}
+		w.WriteHeader(nethttp.StatusNoContent)
+	default:
+		w.Header().Set("X-Role", "primary")
+		fmt.Fprintf(w, `{"active": %q, "puts": %d}`, p.active, p.puts)
+	}
+}
+
+func start(t *testing.T) (*pool, *httptest.Server, *sitetest.Site) {
+	p := &pool{active: "tokyo"}
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	return p, server, sitetest.New(t, http.Actions())
+}
+
+func TestCheck(t *testing.T) {
+	_, server, s := start(t)
+	var out struct {
+		Status  int
+		JSON    map[string]any
+		Headers map[string]string
+	}
+	_, err := s.Act(s.Step("http.check", map[string]any{"url": server.URL + "/pool",
+		"expect": "status == 200 && json.active == 'tokyo' && headers['x-role'] == 'primary' && text.contains('puts')"}), &out)
+	if err != nil || out.Status != 200 || out.JSON["active"] != "tokyo" {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if _, err := s.Act(s.Step("http.check", map[string]any{"url": server.URL + "/moved"}), nil); err != nil {
+		t.Fatalf("redirect on the same host: %v", err)
+	}
+	for _, c := range []struct {
+		with  map[string]any
+		words []string
+	}{
+		{map[string]any{"url": server.URL + "/pool", "expect": "json.active == 'osaka'"}, []string{"is false", "tokyo"}},
+		{map[string]any{"url": server.URL + "/pool", "expect": "json.gone == 1"}, []string{"can't be judged"}},
+		{map[string]any{"url": server.URL + "/pool", "status": []int{201, 204}}, []string{"answered status 200, not 201 or 204"}},
+		{map[string]any{"url": server.URL + "/away"}, []string{"answered status 302"}}, // never followed to another host
+	} {
+		_, err := s.Act(s.Step("http.check", c.with), nil)
+		sitetest.Want(t, err, plan.ErrFinding, append(c.words, server.URL)...)
+	}
+	url := server.URL
+	server.Close()
+	_, err = s.Act(s.Step("http.check", map[string]any{"url": url}), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "nothing listens there")
+	for _, wrong := range []string{"ftp://x", "orders", "http://user:hunter2hunter2@", "http://169.254.169.254/latest"} {
+		_, err = s.Act(s.Step("http.check", map[string]any{"url": wrong}), nil)
+		sitetest.Want(t, err, "")
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error shows a password: %v", err)
+		}
+	}
+}
+
+func TestCheckTrustsTheGivenCertificates(t *testing.T) {
+	server := httptest.NewTLSServer(&pool{active: "tokyo"})
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(ca, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := sitetest.New(t, http.Actions())
+	if _, err := s.Act(s.Step("http.check", map[string]any{"url": server.URL, "ca_file": ca}), nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Act(s.Step("http.check", map[string]any{"url": server.URL}), nil)
+	sitetest.Want(t, err, "", "certificate")
+}
+
+func TestRequestChangesOnce(t *testing.T) {
+	p, server, s := start(t)
+	t.Setenv("MUSTER_TEST_TOKEN", "kanariya-token")
+	with := map[string]any{"url": server.URL + "/pool", "method": "PUT", "body": "osaka",
+		"secret_headers": map[string]string{"Authorization": "secret://env/MUSTER_TEST_TOKEN"},
+		"look":           map[string]any{"url": server.URL + "/pool", "expect": "json.active == 'osaka'"}}
+	step := s.Step("http.request", with)
+	if seen := s.Look(step); seen.Sight != plan.HoldsNot {
+		t.Fatalf("before: %+v", seen)
+	}
+	res, err := s.Act(step, nil)
+	if err != nil || res.Already {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if p.headers.Get("Authorization") != "kanariya-token" || p.headers.Get("Idempotency-Key") != step.EffectKey {
+		t.Fatalf("headers: %v", p.headers)
+	}
+	if res, err := s.Act(s.Step("http.request", with), nil); err != nil || !res.Already {
+		t.Fatalf("goal holds: %+v %v", res, err)
+	}
+	if p.puts != 1 {
+		t.Fatalf("%d changes, want 1", p.puts)
+	}
+}
+
+// The change was made and the answer lost: the look settles it.
+func TestRequestLostAnswer(t *testing.T) {
+	p, server, s := start(t)
+	p.breakPut = true
+	step := s.Step("http.request", map[string]any{"url": server.URL + "/pool", "method": "PUT", "body": "osaka",
+		"look": map[string]any{"url": server.URL + "/pool", "expect": "json.active == 'osaka'"}})
+	_, err := s.Act(step, nil)
+	sitetest.Want(t, err, "")
+	if seen := s.Settle(step); seen.Sight != plan.Holds {
+		t.Fatalf("settled: %+v", seen)
+	}
+	blind := s.Step("http.request", map[string]any{"url": server.URL + "/pool", "method": "PUT", "body": "kobe"})
+	_, err = s.Act(blind, nil)
+	sitetest.Want(t, err, "")
+	if seen := s.Settle(blind); seen.Sight != plan.CannotTell {
+		t.Fatalf("settled without a look: %+v", seen)
+	}
+	_, err = s.Act(blind, nil)
+	sitetest.Want(t, err, plan.ErrBegun)
+	if p.puts != 2 {
+		t.Fatalf("%d changes, want 2: one for each step", p.puts)
+	}
+}
+
+// A service that says yes and does nothing is found out by the look.
+func TestRequestThatDidNothing(t *testing.T) {
+	_, server, s := start(t)
+	step := s.Step("http.request", map[string]any{"url": server.URL + "/pool", "method": "POST", "body": "osaka", "status": []int{200}, "timeout": "500ms",
+		"look": map[string]any{"url": server.URL + "/pool", "expect": "json.active == 'osaka'"}})
+	_, err := s.Act(step, nil)
+	sitetest.Want(t, err, plan.ErrFinding, "is false")
+	if seen := s.Settle(step); seen.Sight != plan.HoldsNot {
+		t.Fatalf("settled: %+v", seen)
+	}
+}
