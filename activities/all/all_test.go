@@ -3,8 +3,11 @@ package all_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/muster-dr/muster/activities"
@@ -12,6 +15,8 @@ import (
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/runbooks"
+	"github.com/muster-dr/muster/scenarios"
 )
 
 var update = flag.Bool("update", false, "write docs/actions.md again")
@@ -65,5 +70,54 @@ func kinds(t *testing.T, r *activities.Registry, owner string, fields []activiti
 		if f.Elem != nil {
 			kinds(t, r, owner+"."+f.Name, f.Elem.Fields)
 		}
+	}
+}
+
+// The examples in the docs are steps that `muster validate` takes.
+func TestExamplesAreValid(t *testing.T) {
+	r := all.Registry(all.Options{})
+	docs := string(activities.Markdown(r))
+	var book strings.Builder
+	book.WriteString("kind: Runbook\nname: examples\nsystem: orders\nsteps:\n")
+	n := 0
+	for rest := docs; ; n++ {
+		_, block, ok := strings.Cut(rest, "```yaml\n")
+		if !ok {
+			break
+		}
+		block, rest, _ = strings.Cut(block, "```")
+		block = strings.Replace(block, "- id: ", fmt.Sprintf("- id: e%d-", n), 1)
+		for line := range strings.Lines(block) {
+			book.WriteString("  " + line)
+		}
+	}
+	steps := 0
+	for _, a := range r.Actions() {
+		if !a.Doc.Probe {
+			steps++
+		}
+	}
+	if n != steps {
+		t.Fatalf("%d examples for %d actions", n, steps)
+	}
+	files := scenario.Sources{"examples.yaml": []byte(book.String())}
+	for name, f := range map[string]fs.FS{"scenarios": scenarios.FS, "runbooks": runbooks.FS} {
+		err := fs.WalkDir(f, ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := fs.ReadFile(f, path)
+			if path == "demo-estate.yaml" {
+				b = []byte(strings.Replace(string(b), "\ntargets:\n", "\ntargets:\n  - {name: web, kind: sim, site: osaka, dir: /var/lib/muster/sim}\n", 1))
+			}
+			files[name+"/"+path] = b
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, mistakes := scenario.LoadSources(r, files); len(mistakes) > 0 {
+		t.Fatalf("%v\n%s", mistakes, book.String())
 	}
 }

@@ -32,12 +32,12 @@ type Service struct {
 
 // OfService is the parameters of sim.break and sim.restore.
 type OfService struct {
-	Service activities.Target[Service] `json:"service" kind:"sim" help:"Simulated service."`
+	Service activities.Target[Service] `json:"service" kind:"sim" help:"Simulated service." example:"web"`
 }
 
 // Status is the parameters of sim.status.
 type Status struct {
-	Service activities.Target[Service] `json:"service" kind:"sim" help:"Simulated service."`
+	Service activities.Target[Service] `json:"service" kind:"sim" help:"Simulated service." example:"web"`
 	Expect  string                     `json:"expect" help:"State that it must be in." default:"any" enum:"any,up,down"`
 }
 
