@@ -152,6 +152,9 @@ func (d *demo) drill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := found.write(d.path(WitnessCheck)); err != nil {
+		return err
+	}
 	if err := d.conclude(ctx, started.Run, found); err != nil {
 		return err
 	}

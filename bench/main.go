@@ -1,0 +1,89 @@
+// Command bench measures the goals of docs/performance.md on this machine: the step
+// interpreter beside a minimal scheduler and bash, the outage of a failover beside the
+// shortest script that does it, and the check of a large bundle of plan files. It needs
+// bin/muster, bin/muster-engine and bin/muster-witness (`make build`) and takes some
+// minutes. Times are this machine's, under the load it has now: use them as ratios.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// bench is what the measurements share.
+type bench struct {
+	bin     string // folder of the programs
+	dir     string // scratch
+	runs    int    // of an outage
+	largest int    // number of steps
+}
+
+func main() {
+	only := flag.String("only", "interpreter,outage,validate", "what to measure")
+	bin := flag.String("bin", "bin", "folder with muster, muster-engine and muster-witness")
+	runs := flag.Int("runs", 5, "how often an outage is measured")
+	largest := flag.Int("largest", 1000, "largest number of steps of the interpreter")
+	bound := flag.Duration("within", 40*time.Minute, "give up after this long")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, *bound)
+	defer cancel()
+	if err := measure(ctx, strings.Split(*only, ","), *bin, *runs, *largest); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(ctx context.Context, what []string, bin string, runs, largest int) error {
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"muster", "muster-engine", "muster-witness"} {
+		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
+			return fmt.Errorf("%s is not in %s: run `make build`", name, bin)
+		}
+	}
+	// PostgreSQL's service user has to reach it.
+	dir, err := os.MkdirTemp("", "muster-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	fmt.Printf("%s, %d cores, load %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), load())
+	b := &bench{bin: bin, dir: dir, runs: runs, largest: largest}
+	parts := map[string]func(context.Context) error{"interpreter": b.interpreter, "outage": b.outage, "validate": b.validate}
+	for _, w := range what {
+		part, ok := parts[w]
+		if !ok {
+			return fmt.Errorf("-only %s is none of interpreter, outage, validate", w)
+		}
+		if err := part(ctx); err != nil {
+			return fmt.Errorf("%s: %w", w, err)
+		}
+	}
+	fmt.Printf("\nload at the end %s\n", load())
+	return nil
+}
+
+// load is the machine's, as a remark beside the figures.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(b))[:3], " ")
+}
