@@ -112,7 +112,8 @@ type Point struct {
 	Level *int
 }
 
-// Points lists the level from an instant on, at that instant and at every change.
+// Points lists the level from an instant on: at that instant, at every change, and once
+// more at the end of the observation.
 func (c Curve) Points(from time.Time) []Point {
 	var out []Point
 	for _, s := range c.Spans {
@@ -128,6 +129,9 @@ func (c Curve) Points(from time.Time) []Point {
 			continue
 		}
 		out = append(out, p)
+	}
+	if n := len(out); n > 0 {
+		out = append(out, Point{At: c.End(), Level: out[n-1].Level})
 	}
 	return out
 }

@@ -72,7 +72,12 @@ func (d *document) curveChart(s System) *drawing {
 	}
 	for _, st := range s.RLO.Stages {
 		if st.WithinS <= x.to {
-			c.text("need-text", "start", x.at(st.WithinS)+4, y(st.Level)+13, say("RLO %d%%: %s", "RLO %d%%：%s", st.Level, span(st.WithinS)))
+			label := say("RLO %d%%: %s", "RLO %d%%：%s", st.Level, span(st.WithinS))
+			if at := x.at(st.WithinS) + 4; at+wide(label) < c.W {
+				c.text("need-text", "start", at, y(st.Level)+13, label)
+			} else {
+				c.text("need-text", "end", at-8, y(st.Level)+13, label)
+			}
 		}
 	}
 	return c
@@ -106,11 +111,8 @@ func (d *document) drawCurve(c *drawing, x scale, y func(int) float64, s System)
 		level    *int
 	}
 	var pieces []piece
-	for i, p := range s.RLO.Curve {
-		to := x.to
-		if i+1 < len(s.RLO.Curve) {
-			to = s.RLO.Curve[i+1].AtS
-		}
+	for i, p := range s.RLO.Curve[:len(s.RLO.Curve)-1] { // the last point only ends the curve
+		to := s.RLO.Curve[i+1].AtS
 		if p.AtS > x.to || to <= p.AtS {
 			continue
 		}
@@ -204,13 +206,13 @@ func (d *document) waterfall(s System) *drawing {
 		if i+1 < len(parts) {
 			c.line("joint", x.at(at+p.seconds), y+row-5, x.at(at+p.seconds), y+row+3)
 		}
-		d.value(c, label, x.at(at), x.at(at+p.seconds), right, y+15, value)
+		d.value(c, label, x.at(at), x.at(at+p.seconds), y+15, value)
 		at += p.seconds
 	}
 	y := top + row*float64(len(parts))
 	c.text("label strong", "end", left-8, y+15, say("total", "合計"))
 	c.rect("total", x.at(0), y+3, x.at(actual)-x.at(0), row-8)
-	d.value(c, " strong", x.at(0), x.at(actual), right, y+15, say("RTO %s", "RTO 実績 %s", span(actual)))
+	d.value(c, " strong", x.at(0), x.at(actual), y+15, say("RTO %s", "RTO 実績 %s", span(actual)))
 	if limit != nil {
 		if *limit <= x.to {
 			c.line("flag limit", x.at(*limit), top-6, x.at(*limit), bottom)
@@ -223,9 +225,9 @@ func (d *document) waterfall(s System) *drawing {
 }
 
 // value writes a bar's figure beside it, or left of it where the right has no room.
-func (d *document) value(c *drawing, class string, from, to, right, y float64, t plan.Text) {
+func (d *document) value(c *drawing, class string, from, to, y float64, t plan.Text) {
 	w := wide(t)
-	if to+6+w <= right+14 {
+	if to+6+w <= c.W {
 		c.text("value"+class, "start", to+6, y, t)
 	} else if from-6-w > 132 {
 		c.text("value"+class, "end", from-6, y, t)
@@ -279,7 +281,7 @@ func (d *document) gantt() *drawing {
 			w := max(x2-x1, 2.5)
 			c.rect("bar "+class, x1, y+3, w, row-6)
 			took := say("%s %s", "%s %s", mark, span(round(last.Sub(*from).Seconds())))
-			if x1+w+wide(took) < right+14 {
+			if x1+w+4+wide(took) < c.W {
 				c.text("value", "start", x1+w+4, y+12, took)
 			} else {
 				c.text("value", "end", x1-4, y+12, took)

@@ -41,15 +41,22 @@ type table struct {
 	Brief   bool
 }
 
-// cell is one field. Class is a verdict, an outcome, "number", or "blank" for what people
-// have yet to write.
+// cell is one field. Class is a verdict, an outcome, "number", "time", or "blank" for what
+// people have yet to write. A row of one cell of class "group" is a line across the table.
 type cell struct {
 	Text  plan.Text
 	Class string
 }
 
-func tell(t plan.Text) cell       { return cell{Text: t} }
-func name(s string) cell          { return cell{Text: plain(s)} }
+func tell(t plan.Text) cell {
+	if cells(t.EN) > 24 || cells(t.JA) > 24 || strings.Contains(t.EN, " ") {
+		return cell{Text: t}
+	}
+	return cell{Text: t, Class: "word"} // a column of these is not broken
+}
+
+func name(s string) cell          { return tell(plain(s)) }
+func timeCell(t plan.Text) cell   { return cell{Text: t, Class: "time"} }
 func figureCell(t plan.Text) cell { return cell{Text: t, Class: "number"} }
 
 func verdictCell(v run.Verdict) cell {
@@ -78,7 +85,42 @@ func newDocument(r Report) *document {
 		d.attainment(), d.levels(), d.timeSplit(), d.timeline(), d.peopleSection(), d.situation(), d.decisions(),
 		d.findings(), d.review(), d.basis(), d.evidence(),
 	}
+	for _, s := range d.Sections {
+		for i := range s.Tables {
+			s.Tables[i] = s.Tables[i].compact()
+		}
+	}
 	return d
+}
+
+func across(r []cell) bool { return len(r) == 1 && r[0].Class == "group" }
+
+// compact leaves out columns that are empty in every row.
+func (t table) compact() table {
+	var keep []int
+	for c := range t.Head {
+		if slices.ContainsFunc(t.Rows, func(r []cell) bool { return !across(r) && c < len(r) && r[c].Text != (plan.Text{}) }) {
+			keep = append(keep, c)
+		}
+	}
+	out := table{Caption: t.Caption, Brief: t.Brief}
+	for _, c := range keep {
+		out.Head = append(out.Head, t.Head[c])
+	}
+	for _, r := range t.Rows {
+		if across(r) {
+			out.Rows = append(out.Rows, r)
+			continue
+		}
+		var row []cell
+		for _, c := range keep {
+			if c < len(r) {
+				row = append(row, r[c])
+			}
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out
 }
 
 // clock is a time of day in the estate's zone, with the date when it is not that of the
@@ -191,7 +233,7 @@ func (d *document) sentence() plan.Text {
 		return parts[0]
 	}
 	if n := len(r.Systems); n > 1 {
-		parts = append(parts, say("Of %d systems,", "%d システム中、", n))
+		parts = append(parts, say("Worst of %d systems:", "%dシステムのうち最も厳しい結果：", n))
 	}
 	title := inWords(plan.Text{EN: cmp.Or(s.Title.In("en"), s.ID), JA: cmp.Or(s.Title.In("ja"), s.ID)})
 	switch {
@@ -204,16 +246,7 @@ func (d *document) sentence() plan.Text {
 	default:
 		parts = append(parts, say("%[1]s was back in %[2]s against an objective of %[3]s.", "%[1]sは目標%[3]sに対し%[2]sで復旧。", title, span(*s.RTO.ActualS), span(*s.RTO.ObjectiveS)))
 	}
-	switch lost := s.RPO.LostMarkers; {
-	case lost == nil:
-		parts = append(parts, say("Data loss is not known.", "データ損失は不明。"))
-	case *lost == 0:
-		parts = append(parts, say("No acknowledged data was lost.", "確定したデータの損失なし。"))
-	case s.RPO.ActualS == nil:
-		parts = append(parts, say("%d acknowledged writes were lost.", "確定した書き込み%d件を損失。", *lost))
-	default:
-		parts = append(parts, say("%[1]d acknowledged writes were lost (%[2]s of work).", "確定した書き込み%[1]d件（%[2]s分）を損失。", *lost, span(*s.RPO.ActualS)))
-	}
+	parts = append(parts, d.lossWords())
 	all, met, _, _ := d.tally()
 	parts = append(parts, say("%d of %d objectives met.", "目標達成 %d/%d。", met, all))
 	var en, ja []string
@@ -221,6 +254,34 @@ func (d *document) sentence() plan.Text {
 		en, ja = append(en, p.EN), append(ja, p.JA)
 	}
 	return plan.Text{EN: strings.Join(en, " "), JA: strings.Join(ja, "")}
+}
+
+// lossWords is what was lost in all systems together.
+func (d *document) lossWords() plan.Text {
+	var lost int64
+	var worst float64
+	counted, known := false, true
+	for _, s := range d.report.Systems {
+		switch {
+		case s.RPO.LostMarkers == nil:
+			known = known && s.RPO.ObjectiveS == nil
+		default:
+			counted = true
+			lost += *s.RPO.LostMarkers
+			if s.RPO.ActualS != nil {
+				worst = max(worst, *s.RPO.ActualS)
+			}
+		}
+	}
+	switch {
+	case lost > 0 && worst > 0:
+		return say("%[1]d acknowledged writes were lost (%[2]s of work).", "確定した書き込み%[1]d件（%[2]s分）を損失。", lost, span(worst))
+	case lost > 0:
+		return say("%d acknowledged writes were lost.", "確定した書き込み%d件を損失。", lost)
+	case !counted || !known:
+		return say("Data loss is not known.", "データ損失は不明。")
+	}
+	return say("No acknowledged data was lost.", "確定したデータの損失なし。")
 }
 
 // remarks are what a reader of the sentence must know: why it is not better, and what in

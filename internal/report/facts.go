@@ -14,14 +14,15 @@ import (
 type facts struct {
 	plan    plan.Plan
 	id      string
-	events  []run.Event
+	events  []run.Event // as they were written, in order
 	started run.Started
 	first   run.Event // run.started
 	state   run.State
 	ended   time.Time // zero while it runs
 
-	systems   []*systemFacts // one for each system of the plan, in its order
-	steps     []*stepFacts   // in the order they were begun
+	systems   []*systemFacts        // one for each system of the plan, in its order
+	steps     []*stepFacts          // in the order they were begun
+	latest    map[string]*stepFacts // newest occurrence by writer, system and step; looked up, never ranged over
 	undone    []*stepFacts
 	people    []*PersonRecord
 	quorum    *run.Event
@@ -72,24 +73,23 @@ func place(e run.Event) string {
 // when events can't be read, belong to several runs, or speak of what the plan does not
 // hold. Kinds it does not know are left out.
 func gather(p plan.Plan, events []run.Event) (*facts, error) {
-	f := &facts{plan: p, state: run.Running}
+	f := &facts{plan: p, state: run.Running, latest: map[string]*stepFacts{}}
 	for _, s := range p.Systems {
 		f.systems = append(f.systems, &systemFacts{plan: s})
 	}
 	if len(events) == 0 {
 		return nil, fmt.Errorf("the journal has no events of this run; \"muster drill list\" shows the runs in the record store")
 	}
-	f.events = inOrder(events)
-	f.id = f.events[0].Run
-	last := map[string]time.Time{}
-	for _, e := range f.events {
+	line := inOrder(events)
+	f.id = line[0].Run
+	for _, p := range line {
+		e := p.Event
+		f.events = append(f.events, e)
 		if e.Run != f.id {
 			return nil, fmt.Errorf("the events are of more than one run, %s and %s; a report is made from one", f.id, e.Run)
 		}
-		if before := last[e.Writer].Sub(e.At); before > f.steppedBy {
-			f.steppedBy = before
-		}
-		last[e.Writer] = later(last[e.Writer], e.At)
+		f.steppedBy = max(f.steppedBy, p.at.Sub(e.At))
+		e.At = p.at
 		if err := f.read(e); err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func (f *facts) failback(s *systemFacts, moved bool, functions []objective.Funct
 			out.StartedAt, out.EndedAt = moment(p.StartedAt), p.EndedAt
 		}
 	}
-	if out.EndedAt != nil {
+	if out.EndedAt != nil && f.steppedBy < clockStep { // else the engine's clock can't measure it
 		out.ActualS = seconds(out.EndedAt.Sub(*out.StartedAt))
 		if longest, proven := objective.Interruption(functions, f.seen, *out.StartedAt, *out.EndedAt); proven {
 			out.OutageS = seconds(longest)

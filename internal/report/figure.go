@@ -13,6 +13,7 @@ import (
 // dashes, hatching) is the style sheet's, by class; nothing hangs on colour alone.
 type drawing struct {
 	ID     string
+	System *plan.Text // set above the drawing when there are several systems
 	W, H   float64
 	Title  plan.Text // what a screen reader says
 	Shapes []shape
@@ -53,7 +54,7 @@ func num(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v), "
 
 // wide estimates how wide a text is drawn at the charts' size, in either language.
 func wide(t plan.Text) float64 {
-	return 6.3 * float64(max(cells(t.EN), cells(t.JA)))
+	return 6.8 * float64(max(cells(t.EN), cells(t.JA)))
 }
 
 // scale maps seconds to the drawing.
@@ -85,13 +86,21 @@ func (s scale) ticks() []float64 {
 	return out
 }
 
-// axis draws a scale with its ticks below the chart.
+// axis draws a scale below and behind what is drawn already, with its ticks.
 func (d *drawing) axis(s scale, top, bottom float64, label func(float64) plan.Text) {
+	drawn := d.Shapes
+	d.Shapes = nil
 	d.line("axis", s.x, bottom, s.x+s.w, bottom)
 	for _, t := range s.ticks() {
+		x, text := s.at(t), label(t)
+		anchor := "middle"
+		if x+wide(text)/2 > d.W {
+			x, anchor = d.W, "end"
+		}
 		d.line("grid", s.at(t), top, s.at(t), bottom)
-		d.text("tick", "middle", s.at(t), bottom+14, label(t))
+		d.text("tick", anchor, x, bottom+14, text)
 	}
+	d.Shapes = append(d.Shapes, drawn...)
 }
 
 // after labels a tick as time since the event.

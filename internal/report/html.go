@@ -59,11 +59,18 @@ func writeHTML(w io.Writer, d *document, langs []i18n.Lang) error {
 	v := view{document: d, Langs: langs, Style: template.CSS(style), Verdict: d.report.Run.Verdict,
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"}
 	for _, s := range d.report.Systems {
-		v.Tiles = append(v.Tiles, d.tilesOf(s))
+		sum := d.tilesOf(s)
+		v.Tiles = append(v.Tiles, sum)
+		var title *plan.Text
+		if len(d.report.Systems) > 1 {
+			title = &sum.System
+		}
 		if c := d.curveChart(s); c != nil {
+			c.System = title
 			v.Curves = append(v.Curves, c)
 		}
 		if c := d.waterfall(s); c != nil {
+			c.System = title
 			v.Parts = append(v.Parts, c)
 		}
 	}
@@ -74,8 +81,10 @@ func writeHTML(w io.Writer, d *document, langs []i18n.Lang) error {
 		"t":       func(x plan.Text) template.HTML { return inLanguages(x, langs) },
 		"heading": func(x plan.Text) template.HTML { return heading(x, langs) },
 		"langs":   func() []i18n.Lang { return langs },
+		"textOf":  func(x *plan.Text) plan.Text { return *x },
 		"in":      func(x *plan.Text, l i18n.Lang) string { return x.In(string(l)) },
 		"same":    func(x *plan.Text) bool { return x.EN == x.JA || len(langs) == 1 },
+		"across":  across,
 		"mark":    mark,
 		"verdict": verdictWord,
 		"say":     func(en, ja string) plan.Text { return say(en, ja) },
@@ -150,11 +159,12 @@ func (d *document) tilesOf(s System) tiles {
 			}
 		}
 		rlo.Verdict = run.Worst(all...)
-		rlo.Measured = say("%[1]d%% after %[2]s", "%[2]sで%[1]d%%", last.Level, orDash(last.ActualS))
+		rlo.Measured = say("%d%%", "%d%%", last.Level)
+		rlo.Target = say("after %[1]s · target %[2]s · stages %[3]d/%[4]d", "%[1]sで到達・目標 %[2]s・段階 %[3]d/%[4]d", orDash(last.ActualS), span(last.WithinS), met, n)
 		if last.ActualS == nil {
-			rlo.Measured = say("%d%% not reached", "%d%%未到達", last.Level)
+			rlo.Measured = say("not known", "不明")
+			rlo.Target = say("target %[1]d%% in %[2]s · stages %[3]d/%[4]d", "目標 %[2]sで%[1]d%%・段階 %[3]d/%[4]d", last.Level, span(last.WithinS), met, n)
 		}
-		rlo.Target = say("target %[1]d%% in %[2]s · %[3]d of %[4]d stages met", "目標 %[2]sで%[1]d%%・段階 %[3]d/%[4]d", last.Level, span(last.WithinS), met, n)
 	}
 	title := plan.Text{EN: s.ID, JA: s.ID}
 	if s.Title != (plan.Text{}) {

@@ -52,6 +52,10 @@ func (t table) markdown(lang string) string {
 	for _, r := range t.Rows {
 		for i := range t.Head {
 			text := ""
+			if across(r) && i == 0 {
+				b.WriteString("| **" + escape(r[0].Text.In(lang)) + "** ")
+				continue
+			}
 			if i < len(r) {
 				text = escape(r[i].Text.In(lang))
 			}

@@ -12,20 +12,22 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
+// placed is an event at the time that a report gives it. A writer's events keep their
+// numbers' order even when the engine's clock was set back between them; such an event
+// counts as no earlier than the one before it, so that no span comes out negative.
+type placed struct {
+	at time.Time
+	run.Event
+}
+
 // inOrder returns the events in the order in which a report reads them: by time, then
-// writer, then number, each once. A writer's own events keep their numbers' order even
-// when the engine's clock was set back between them; such an event counts as no earlier
-// than the one before it.
-func inOrder(events []run.Event) []run.Event {
+// writer, then number, each once.
+func inOrder(events []run.Event) []placed {
 	events = slices.Clone(events)
 	slices.SortStableFunc(events, func(a, b run.Event) int {
 		return cmp.Or(cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
 	})
 	events = slices.CompactFunc(events, func(a, b run.Event) bool { return a.Writer == b.Writer && a.Seq == b.Seq })
-	type placed struct {
-		at time.Time
-		run.Event
-	}
 	line := make([]placed, len(events))
 	for i, e := range events {
 		e.At = e.At.UTC()
@@ -37,10 +39,7 @@ func inOrder(events []run.Event) []run.Event {
 	slices.SortStableFunc(line, func(a, b placed) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
 	})
-	for i, p := range line {
-		events[i] = p.Event
-	}
-	return events
+	return line
 }
 
 // writersOf counts the events of each writer, by name.

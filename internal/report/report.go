@@ -144,6 +144,7 @@ type Stage struct {
 }
 
 // Point is the level from at_s after the event on; a null level is time that nobody saw.
+// The last point of a curve repeats its level where the observation ended.
 type Point struct {
 	AtS   float64 `json:"at_s"`
 	Level *int    `json:"level"`

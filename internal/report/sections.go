@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
@@ -116,15 +117,19 @@ func (d *document) timeSplit() section {
 		s.Lead = append(s.Lead, say("* simulated: the engine answered for people; not measured.", "* 模擬：エンジンが人に代わって応答した時間であり、実測ではない。"))
 	}
 	s.Tables = []table{t}
+	return s
+}
+
+// moments are the instants between which the parts lie.
+func (d *document) moments() table {
 	marks := table{Caption: say("Moments on the clock", "時計の節目"), Head: []plan.Text{say("System", "システム"), say("event", "発生"), say("detected", "検知"), say("decision asked", "決定依頼"),
 		say("decided", "決定"), say("ordered", "復旧指示"), say("restored", "復旧"), say("source of the event's time", "発生時刻の根拠")}}
 	for _, sys := range d.report.Systems {
 		r := sys.RTO
-		marks.Rows = append(marks.Rows, []cell{name(sys.ID), tell(d.exact(r.EventAt)), tell(d.exact(r.DetectedAt)), tell(d.exact(r.AskedAt)),
-			tell(d.exact(r.DecidedAt)), tell(d.exact(r.OrderedAt)), tell(d.exact(r.RestoredAt)), tell(word(sources, r.EventSource))})
+		marks.Rows = append(marks.Rows, []cell{name(sys.ID), timeCell(d.exact(r.EventAt)), timeCell(d.exact(r.DetectedAt)), timeCell(d.exact(r.AskedAt)),
+			timeCell(d.exact(r.DecidedAt)), timeCell(d.exact(r.OrderedAt)), timeCell(d.exact(r.RestoredAt)), tell(word(sources, r.EventSource))})
 	}
-	s.Tables = append(s.Tables, marks)
-	return s
+	return marks
 }
 
 // timeline is the phases and the steps.
@@ -132,39 +137,37 @@ func (d *document) timeline() section {
 	s := section{ID: "timeline", Title: say("Timeline of phases and steps", "段階とステップの経過")}
 	phases := table{Caption: say("Phases", "段階"), Head: []plan.Text{say("Phase", "段階"), say("Start", "開始"), say("End", "終了"), say("Outcome", "結果"), say("Remark", "備考")}}
 	for _, p := range d.report.Phases {
-		phases.Rows = append(phases.Rows, []cell{tell(phaseWord(p.ID)), name(d.clock(p.StartedAt)), tell(d.clockOr(p.EndedAt)), outcomeCell(p.Outcome), name(p.Reason)})
+		phases.Rows = append(phases.Rows, []cell{tell(phaseWord(p.ID)), timeCell(plain(d.clock(p.StartedAt))), timeCell(d.clockOr(p.EndedAt)), outcomeCell(p.Outcome), name(p.Reason)})
 	}
-	steps := table{Brief: true, Caption: say("Steps", "ステップ"), Head: []plan.Text{say("Step", "ステップ"), say("Of", "対象"), say("Action", "アクション"), say("Site", "拠点"), say("Start", "開始"),
-		say("Took", "所要"), say("Tries", "試行"), say("Outcome", "結果"), say("By", "実施者"), say("Remark", "備考")}}
-	for i, st := range d.report.Steps {
-		if i == stepRows {
-			steps.Rows = append(steps.Rows, []cell{tell(say("%d more in the JSON report", "ほか %d 件は JSON に記載", len(d.report.Steps)-i))})
+	head := []plan.Text{say("Step", "ステップ"), say("Action", "アクション"), say("Site", "拠点"), say("Start", "開始"),
+		say("Took", "所要"), say("Tries", "試行"), say("Outcome", "結果"), say("By", "実施者"), say("Remark", "備考")}
+	steps := table{Brief: true, Caption: say("Steps of each execution", "実行ごとのステップ"), Head: head}
+	shown := 0
+	for _, g := range lanesOf(d.report) {
+		if shown == stepRows {
 			break
 		}
-		steps.Rows = append(steps.Rows, d.stepRow(st))
-	}
-	s.Tables = append(s.Tables, phases, steps)
-	if len(d.report.Undone) > 0 {
-		undone := table{Caption: say("Undo", "取り消し"), Head: steps.Head, Brief: true}
-		for _, u := range d.report.Undone {
-			undone.Rows = append(undone.Rows, d.stepRow(u))
+		steps.Rows = append(steps.Rows, []cell{{Text: g.title, Class: "group"}})
+		for _, st := range g.steps[:min(len(g.steps), stepRows-shown)] {
+			steps.Rows = append(steps.Rows, d.stepRow(st))
+			shown++
 		}
-		s.Tables = append(s.Tables, undone)
 	}
+	if left := len(d.report.Steps) + len(d.report.Undone) - shown; left > 0 {
+		steps.Rows = append(steps.Rows, []cell{{Text: say("%d more in the JSON report", "ほか %d 件は JSON に記載", left), Class: "group"}})
+	}
+	s.Tables = append(s.Tables, d.moments(), phases, steps)
 	return s
 }
 
 func (d *document) stepRow(s Step) []cell {
-	of := word(purposes, s.Purpose)
-	if s.System != "" {
-		of = plan.Text{EN: s.System + ", " + of.EN, JA: s.System + "・" + of.JA}
-	}
-	remark := s.Reason
+	remark := plain(s.Reason)
 	if s.OverS != nil {
-		remark = strings.TrimPrefix(remark+"; over budget by "+span(*s.OverS).in(i18n.EN), "; ")
+		over := say("over budget by %s", "目安時間を%s超過", span(*s.OverS))
+		remark = plan.Text{EN: strings.TrimPrefix(s.Reason+"; "+over.EN, "; "), JA: strings.TrimPrefix(s.Reason+"。"+over.JA, "。")}
 	}
-	return []cell{name(s.ID), tell(of), name(s.Action), name(s.Site), tell(d.clockOr(s.StartedAt)), figureCell(spanOr(s.took(), dash)),
-		figureCell(plain(fmt.Sprint(s.Attempts))), outcomeCell(s.Outcome), tell(actor(s.By)), name(remark)}
+	return []cell{name(s.ID), name(s.Action), name(s.Site), timeCell(d.clockOr(s.StartedAt)), figureCell(spanOr(s.took(), dash)),
+		figureCell(plain(fmt.Sprint(s.Attempts))), outcomeCell(s.Outcome), tell(actor(s.By)), tell(remark)}
 }
 
 // took is how long a step took: as its worker measured it, else by the engine's clock.
@@ -217,13 +220,13 @@ func (d *document) peopleSection() section {
 			note(say("entered by %s", "%sが代理入力", m.EnteredBy))
 		}
 		if m.Reminded > 0 {
-			note(say("reminded %d times", "督促 %d回", m.Reminded))
+			note(say("reminders: %d", "督促 %d回", m.Reminded))
 		}
 		if m.AnsweredAt != nil && !m.CanCome {
 			note(say("can't come", "参集不可"))
 		}
-		t.Rows = append(t.Rows, []cell{tell(personName(m.Name, m.ID)), name(strings.Join(m.Roles, ", ")), name(d.clock(m.CalledAt)), {Text: safetyWord(m.Safety), Class: "safety-" + string(m.Safety)},
-			figureCell(spanOr(m.AnswerS, dash)), tell(d.clockOr(m.ArrivedAt)), tell(plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "・")})})
+		t.Rows = append(t.Rows, []cell{tell(personName(m.Name, m.ID)), name(strings.Join(m.Roles, ", ")), timeCell(plain(d.clock(m.CalledAt))), {Text: safetyWord(m.Safety), Class: "safety-" + string(m.Safety)},
+			figureCell(spanOr(m.AnswerS, dash)), timeCell(d.clockOr(m.ArrivedAt)), tell(plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "・")})})
 	}
 	s.Tables = append(s.Tables, t)
 	return s
@@ -253,7 +256,7 @@ func (d *document) situation() section {
 			if a.Source == "probe" {
 				by = say("probe", "プローブ")
 			}
-			t.Rows = append(t.Rows, []cell{name(d.clock(a.At)), name(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by), name(a.Reason)})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(a.At))), name(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by), name(a.Reason)})
 		}
 		s.Tables = append(s.Tables, t)
 	}
@@ -264,14 +267,14 @@ func (d *document) situation() section {
 			if !i.Usable {
 				usable = say("✕ not safe", "✕ 使用不可")
 			}
-			t.Rows = append(t.Rows, []cell{name(d.clock(i.At)), name(i.Site), tell(usable), tell(actor(i.By)), name(i.Reason)})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(i.At))), name(i.Site), tell(usable), tell(actor(i.By)), name(i.Reason)})
 		}
 		s.Tables = append(s.Tables, t)
 	}
 	if len(r.Notes) > 0 {
 		t := table{Caption: say("Reports and remarks", "報告と所見"), Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("By", "報告者"), say("Words", "記載")}}
 		for _, n := range r.Notes {
-			t.Rows = append(t.Rows, []cell{name(d.clock(n.At)), tell(word(notes, n.Kind)), tell(actor(n.By)), name(n.Text)})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(n.At))), tell(word(notes, n.Kind)), tell(actor(n.By)), name(n.Text)})
 		}
 		s.Tables = append(s.Tables, t)
 	}
@@ -281,10 +284,17 @@ func (d *document) situation() section {
 	return s
 }
 
-// decisions are what was decided, why, and what was known.
+// decisions are what was decided and why, with the aid that stood beside the question.
 func (d *document) decisions() section {
 	s := section{ID: "decisions", Title: say("Decisions", "決定事項")}
-	t := table{Brief: true, Head: []plan.Text{say("At", "時刻"), say("Question", "事項"), say("Of", "対象"), say("Answer", "決定"), say("By", "決定者"), say("Waited", "待ち"), say("Reason", "理由"), say("What was known", "判断時の情報")}}
+	t := table{Brief: true, Head: []plan.Text{say("At", "時刻"), say("Question", "事項"), say("Of", "対象"), say("Answer", "決定"), say("By", "決定者"), say("Waited", "待ち"), say("Reason", "理由")}}
+	aid := table{Caption: say("What was known when it was asked (forecasts, not measured)", "判断時の情報（見込みであり実測ではない）"), Head: []plan.Text{say("At", "時刻"), say("System", "システム"), say("Time used", "経過"), say("RTO", "RTO"),
+		say("Alternate site", "代替拠点の見込み"), say("In place", "被災拠点の見込み"), say("Proposed", "提案"), say("Ground", "根拠")}}
+	type line struct {
+		at  time.Time
+		row []cell
+	}
+	var lines []line
 	for _, x := range d.report.Decisions {
 		by := actor(x.By)
 		if x.Rule != "" {
@@ -296,30 +306,32 @@ func (d *document) decisions() section {
 		if x.AskedAt != nil {
 			waited = say("%s", "%s", span(x.WaitedS))
 		}
-		t.Rows = append(t.Rows, []cell{name(d.clock(x.At)), tell(word(questions, x.Question)), name(x.System), tell(word(choices, x.Answer)), tell(by), figureCell(waited), name(x.Reason), tell(known(x.Known))})
+		lines = append(lines, line{x.At, []cell{timeCell(plain(d.clock(x.At))), tell(word(questions, x.Question)), name(x.System), tell(word(choices, x.Answer)), tell(by), figureCell(waited), name(x.Reason)}})
+		if k := x.Known; k != nil && x.AskedAt != nil {
+			aid.Rows = append(aid.Rows, []cell{timeCell(plain(d.clock(*x.AskedAt))), name(x.System), figureCell(say("%s", "%s", span(round(k.UsedS)))), figureCell(spanOr(k.ObjectiveS, dash)),
+				figureCell(spanOr(k.AlternateS, dash)), figureCell(spanOr(k.InPlaceS, dash)), tell(word(choices, k.Proposed)), name(k.Ground)})
+		}
 	}
 	for _, a := range d.report.Approvals {
 		answer := say("approved", "承認")
 		if a.BreakGlass {
 			answer = say("approved alone (break-glass)", "単独承認（緊急権限）")
 		}
-		t.Rows = append(t.Rows, []cell{name(d.clock(a.At)), tell(say("approval", "承認")), name(""), tell(answer), tell(actor(a.By)), figureCell(spanOr(a.WaitedS, dash)), name(a.Reason), name("")})
+		lines = append(lines, line{a.At, []cell{timeCell(plain(d.clock(a.At))), tell(say("approval", "承認")), name(""), tell(answer), tell(actor(a.By)), figureCell(spanOr(a.WaitedS, dash)), name(a.Reason)}})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
+	for _, l := range lines {
+		t.Rows = append(t.Rows, l.row)
 	}
 	if len(t.Rows) == 0 {
 		s.Lead = append(s.Lead, say("Nothing was decided.", "決定はありませんでした。"))
 		return s
 	}
 	s.Tables = []table{t}
-	return s
-}
-
-// known is the aid that stood beside a question: estimates, called so.
-func known(k *run.DecisionAsk) plan.Text {
-	if k == nil {
-		return plan.Text{}
+	if len(aid.Rows) > 0 {
+		s.Tables = append(s.Tables, aid)
 	}
-	return say("used %s of %s; forecast alternate %s, in place %s; proposed: %s (%s)", "経過 %s／目標 %s。見込み：代替拠点 %s、被災拠点 %s。提案：%s（%s）",
-		span(round(k.UsedS)), orDash(k.ObjectiveS), orDash(k.AlternateS), orDash(k.InPlaceS), inWords(word(choices, k.Proposed)), k.Ground)
+	return s
 }
 
 // findings are what the run taught.
@@ -347,8 +359,8 @@ func (d *document) evidence() section {
 		intact = say("CONTENT DOES NOT MATCH THE HASH", "内容がハッシュと一致しない")
 	}
 	t.Rows = append(t.Rows,
-		[]cell{tell(say("frozen plan (SHA-256)", "確定済み計画（SHA-256）")), tell(plan.Text{EN: r.Evidence.PlanHash + ", " + intact.EN, JA: r.Evidence.PlanHash + "（" + intact.JA + "）"})},
-		[]cell{tell(say("journal (SHA-256)", "記録（SHA-256）")), tell(say("%[1]s, %[2]d events", "%[1]s（%[2]d 件）", r.Evidence.JournalDigest, r.Evidence.Events))})
+		[]cell{tell(say("frozen plan (SHA-256)", "確定済み計画（SHA-256）")), {Text: plan.Text{EN: r.Evidence.PlanHash + ", " + intact.EN, JA: r.Evidence.PlanHash + "（" + intact.JA + "）"}, Class: "hash"}},
+		[]cell{tell(say("journal (SHA-256)", "記録（SHA-256）")), {Text: say("%[1]s, %[2]d events", "%[1]s（%[2]d 件）", r.Evidence.JournalDigest, r.Evidence.Events), Class: "hash"}})
 	for _, w := range r.Evidence.Writers {
 		n := say("%d events, none missing", "%d 件、欠落なし", w.Events)
 		if w.Missing > 0 {
@@ -357,7 +369,7 @@ func (d *document) evidence() section {
 		t.Rows = append(t.Rows, []cell{tell(say("writer %s", "記録者 %s", w.Name)), tell(n)})
 	}
 	t.Rows = append(t.Rows, []cell{tell(say("compute it again", "再計算の方法")),
-		name(fmt.Sprintf("muster report %s --output json", r.Run.ID))})
+		tell(plain(fmt.Sprintf("muster report %s --output json", r.Run.ID)))})
 	s.Tables = append(s.Tables, t)
 	if len(r.Probes) > 0 {
 		p := table{Caption: say("What was seen from outside", "外部からの観測"), Head: []plan.Text{say("Probe", "プローブ"), say("Share", "比率"), say("From", "観測拠点"), say("Every", "間隔"), say("Samples", "観測数"), say("Succeeded", "成功"), say("Not seen", "未観測")}}

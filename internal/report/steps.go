@@ -14,21 +14,14 @@ func (f *facts) step(e run.Event) error {
 	if _, err := f.of(e); err != nil {
 		return err
 	}
-	var s *stepFacts
-	for i := len(f.steps) - 1; i >= 0 && s == nil; i-- {
-		if c := f.steps[i]; c.writer == e.Writer && c.ID == e.Step && c.System == e.System {
-			if c.ended && e.Kind != run.StepEnded && e.Generation <= c.generation {
-				break
-			}
-			s = c
-		}
-	}
-	if s == nil {
+	key := e.Writer + "\x00" + e.System + "\x00" + e.Step
+	s := f.latest[key]
+	if s == nil || s.ended && e.Kind != run.StepEnded && e.Generation <= s.generation {
 		var err error
 		if s, err = f.newStep(e); err != nil {
 			return err
 		}
-		f.steps = append(f.steps, s)
+		f.steps, f.latest[key] = append(f.steps, s), s
 	}
 	s.generation = max(s.generation, e.Generation)
 	switch e.Kind {

@@ -21,8 +21,11 @@ func (f *facts) system(s *systemFacts) System {
 	if single, _ := f.singleWriter(s, run.Verification); single != nil && !*single {
 		doubt = append(doubt, Reason{Code: "two_writers"})
 	}
-	if f.state == run.Cancelled {
-		doubt = append(doubt, Reason{Code: "ended_cancelled"}) // what came back came by undo
+	switch {
+	case f.state == run.Cancelled || f.aborted != nil:
+		doubt = append(doubt, Reason{Code: "ended_cancelled"}) // what came back may have come by undo
+	case f.ended.IsZero():
+		doubt = append(doubt, Reason{Code: "still_running"})
 	}
 
 	out := System{ID: s.plan.Name, Priority: s.plan.Priority, Title: s.plan.Title, Home: s.plan.Home, Choice: s.choice,

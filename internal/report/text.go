@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/width"
@@ -50,8 +51,7 @@ func writeText(d *document, l i18n.Lang) string {
 	return b.String()
 }
 
-// text sets a table in columns. Columns that are empty in every row are left out; the
-// widest give way until the table fits.
+// text sets a table in columns; the widest give way until it fits.
 func (t table) text(lang string) string {
 	grid := [][]string{{}}
 	for _, h := range t.Head {
@@ -60,18 +60,16 @@ func (t table) text(lang string) string {
 	for _, r := range t.Rows {
 		row := make([]string, len(t.Head))
 		for i, c := range r {
+			if across(r) {
+				break // it takes no part in the columns' widths
+			}
 			row[i] = c.Text.In(lang)
 		}
 		grid = append(grid, row)
 	}
-	var keep []int
-	for c := range t.Head {
-		for _, row := range grid[1:] {
-			if row[c] != "" {
-				keep = append(keep, c)
-				break
-			}
-		}
+	keep := make([]int, len(t.Head))
+	for c := range keep {
+		keep[c] = c
 	}
 	widths := map[int]int{}
 	total := 0
@@ -82,10 +80,12 @@ func (t table) text(lang string) string {
 		total += widths[c] + 2
 	}
 	for total-2 > columns {
-		widest := keep[0]
+		// Prose gives way first, down to a width at which it can still be read.
+		widest, prose := keep[0], false
 		for _, c := range keep {
-			if widths[c] >= widths[widest] {
-				widest = c
+			soft := t.prose(c) && widths[c] > 16
+			if soft && !prose || soft == prose && widths[c] >= widths[widest] {
+				widest, prose = c, soft
 			}
 		}
 		widths[widest]--
@@ -93,6 +93,10 @@ func (t table) text(lang string) string {
 	}
 	var b strings.Builder
 	for n, row := range grid {
+		if n > 0 && across(t.Rows[n-1]) {
+			b.WriteString("· " + t.Rows[n-1][0].Text.In(lang) + "\n")
+			continue
+		}
 		lines, height := map[int][]string{}, 1
 		for _, c := range keep {
 			lines[c] = wrap(row[c], widths[c])
@@ -116,6 +120,13 @@ func (t table) text(lang string) string {
 		}
 	}
 	return b.String()
+}
+
+// prose reports whether a column holds sentences.
+func (t table) prose(column int) bool {
+	return slices.ContainsFunc(t.Rows, func(r []cell) bool {
+		return !across(r) && column < len(r) && r[column].Class == "" && r[column].Text.EN != ""
+	})
 }
 
 func (t table) number(row, column int) bool {
