@@ -57,7 +57,7 @@ func (s *Server) actRoutes(api huma.API) {
 func update[T any](s *Server, api huma.API, name, summary string) {
 	huma.Register(api, route(name, http.MethodPost, "/runs/{run}/"+name, summary, 404, 409, 422, 503, 504),
 		func(ctx context.Context, in *struct {
-			runInput
+			OfRun
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 			Body T
 		}) (*answer[workflows.Done], error) {
@@ -104,7 +104,7 @@ func (s *Server) problemOf(ctx context.Context, runID string, err error) error {
 }
 
 func (s *Server) settleStep(ctx context.Context, in *struct {
-	runInput
+	OfRun
 	Step string `path:"step"`
 	Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 	Body StepRequest

@@ -76,7 +76,7 @@ func (s *Server) readRoutes(api huma.API) {
 
 	huma.Register(api, route("get-run", http.MethodGet, "/runs/{run}", "A run and where it stands.", 404), s.getRun)
 	huma.Register(api, route("run-plan", http.MethodGet, "/runs/{run}/plan", "The frozen plan that the run uses.", 404),
-		func(ctx context.Context, in *runInput) (*answer[plan.Plan], error) {
+		func(ctx context.Context, in *OfRun) (*answer[plan.Plan], error) {
 			_, p, err := s.known(ctx, in.Run)
 			if err != nil {
 				return nil, err
@@ -97,7 +97,8 @@ func (s *Server) readRoutes(api huma.API) {
 		})
 }
 
-type runInput struct {
+// OfRun is the part of a request that names a run; huma reads exported types only.
+type OfRun struct {
 	Run string `path:"run" doc:"The run's ID."`
 }
 
@@ -152,7 +153,7 @@ func (s *Server) unknownRun(ctx context.Context, id string) error {
 	return problem(http.StatusNotFound, CodeUnknownRun, l.T("There is no run %q.", "run %q はありません。", id), way)
 }
 
-func (s *Server) getRun(ctx context.Context, in *runInput) (*answer[Run], error) {
+func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {
 	sum, p, err := s.known(ctx, in.Run)
 	if err != nil {
 		return nil, err
@@ -165,7 +166,7 @@ func (s *Server) getRun(ctx context.Context, in *runInput) (*answer[Run], error)
 }
 
 func (s *Server) getEvents(ctx context.Context, in *struct {
-	runInput
+	OfRun
 	After int64 `query:"after" minimum:"0" doc:"Position after which to begin."`
 	Wait  int   `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for the next event when there is none."`
 	Limit int   `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
@@ -231,7 +232,7 @@ type reportOutput struct {
 }
 
 func (s *Server) getReport(ctx context.Context, in *struct {
-	runInput
+	OfRun
 	Format string `query:"format" enum:"text,json,markdown,html" default:"json"`
 	Lang   string `query:"lang" enum:"en,ja" doc:"The language of the request when left out."`
 }) (*reportOutput, error) {

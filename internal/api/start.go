@@ -231,7 +231,11 @@ func digest(parts ...string) string {
 func (s *Server) updateProblem(ctx context.Context, id string, err error) error {
 	l := lang(ctx)
 	if refused := new(temporal.ApplicationError); errors.As(err, &refused) {
-		return problem(http.StatusConflict, CodeRefused, refused.Message(), "")
+		code := CodeRefused
+		if list, serr := s.Store.Runs(ctx, journal.Filter{Run: id, Limit: 1}); serr == nil && len(list) == 1 && list[0].State.Ended() {
+			code = CodeEnded
+		}
+		return problem(http.StatusConflict, code, refused.Message(), "")
 	}
 	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
 		list, serr := s.Store.Runs(ctx, journal.Filter{Run: id, Limit: 1})

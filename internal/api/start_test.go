@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// faults.md row 34: the same trigger many times at once.
+func TestStartsAtOnceAreOneRun(t *testing.T) {
+	w := newWorld(t)
+	const n = 20
+	answers, errs := make([]api.Started, n), make([]error, n)
+	together(n, func(i int) { answers[i], errs[i] = w.Start(t.Context(), drill("sato")) })
+	begun := 0
+	for i := range n {
+		if errs[i] != nil {
+			t.Fatalf("start %d: %v", i, errs[i])
+		}
+		if answers[i].Run != "tokyo-loss-1" || answers[i].StartedBy != "sato" {
+			t.Errorf("start %d answered %+v, want run tokyo-loss-1 by sato", i, answers[i])
+		}
+		if !answers[i].Attached {
+			begun++
+		}
+	}
+	if begun != 1 {
+		t.Errorf("%d callers heard that they began the run, want 1", begun)
+	}
+	if runs, err := w.Runs(t.Context(), journal.Filter{}); err != nil || len(runs) != 1 {
+		t.Errorf("runs = %v, %v, want one", runs, err)
+	}
+}
+
+// faults.md S8: whoever asks again with the same request ID gets the first answer,
+// even when the run has ended meanwhile.
+func TestAskingAgainNeverStartsTwice(t *testing.T) {
+	w := newWorld(t)
+	first := drill("sato")
+	first.RequestID = "the-request"
+	began := w.start(first)
+	if again := w.start(first); again != began {
+		t.Errorf("asked again: %+v, want %+v", again, began)
+	}
+	joined := drill("tanaka")
+	joined.RequestID = "another-request"
+	if j := w.start(joined); j.Run != began.Run || !j.Attached || j.StartedBy != "sato" {
+		t.Errorf("a second request answered %+v, want to be attached to %s by sato", j, began.Run)
+	}
+	w.abort(began.Run)
+	for _, request := range []api.StartRequest{first, joined} {
+		if again := w.start(request); again.Run != began.Run {
+			t.Errorf("request %s, asked again after the end, started %s", request.RequestID, again.Run)
+		}
+	}
+	if next := w.start(drill("sato")); next.Run != "tokyo-loss-2" || next.Attached {
+		t.Errorf("a new request answered %+v, want the new run tokyo-loss-2", next)
+	}
+}
+
+func TestSecondScenarioOfASystemIsRefusedByName(t *testing.T) {
+	w := newWorld(t)
+	held := w.start(response("tokyo-loss", "sato"))
+	if held.Run != "tokyo-loss-real-1" {
+		t.Errorf("the response is called %s, want tokyo-loss-real-1", held.Run)
+	}
+	_, err := w.Start(t.Context(), response("tokyo-fire", "tanaka"))
+	p := problem(t, err)
+	if p.Status != 409 || p.Code != api.CodeHeld || p.Holder != held.Run || !strings.Contains(p.Error(), held.Run) {
+		t.Errorf("the second scenario answered %+v, want it held by %s", p, held.Run)
+	}
+	// The refused run is over: it holds nothing, and the next try is a new run.
+	w.abort(held.Run)
+	if next := w.start(response("tokyo-fire", "tanaka")); next.Run != "tokyo-fire-real-2" {
+		t.Errorf("after the end the scenario started as %+v, want tokyo-fire-real-2", next)
+	}
+}
+
+func TestStartsThatMustNotBe(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		change func(*api.StartRequest)
+		status int
+		code   api.Code
+		says   string
+	}{
+		"a drill that is real":          {func(s *api.StartRequest) { s.Depth = run.Real }, 422, api.CodeBadRequest, "muster activate"},
+		"a response that is no real":    {func(s *api.StartRequest) { s.Kind, s.Reason, s.Depth = run.Response, "x", run.Live }, 422, api.CodeBadRequest, "A response is real"},
+		"a response without a reason":   {func(s *api.StartRequest) { s.Kind = run.Response }, 422, api.CodeBadRequest, "--reason"},
+		"a scenario that is not there":  {func(s *api.StartRequest) { s.Scenario = "tokio-loss" }, 404, api.CodeUnknownScenario, `"tokyo-loss"`},
+		"somebody the estate lacks":     {func(s *api.StartRequest) { s.By = "satou" }, 422, api.CodeBadRequest, `"sato"`},
+		"an event of tomorrow":          {func(s *api.StartRequest) { s.Since = time.Now().Add(24 * time.Hour).Format(time.RFC3339) }, 422, api.CodeBadRequest, "future"},
+		"a time that is none":           {func(s *api.StartRequest) { s.Since = "yesterday" }, 422, api.CodeBadRequest, "RFC 3339"},
+		"a kind that does not exist":    {func(s *api.StartRequest) { s.Kind = "rehearsal" }, 422, api.CodeBadRequest, "body.kind"},
+		"nobody, who wants to start it": {func(s *api.StartRequest) { s.By = "" }, 422, api.CodeBadRequest, "body.by"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := drill("sato")
+			c.change(&s)
+			_, err := w.Start(t.Context(), s)
+			p := problem(t, err)
+			if p.Status != c.status || p.Code != c.code || !strings.Contains(p.Error(), c.says) {
+				t.Errorf("answered %d %s %q, want %d %s saying %q", p.Status, p.Code, p.Error(), c.status, c.code, c.says)
+			}
+		})
+	}
+	if runs, err := w.Runs(t.Context(), journal.Filter{}); err != nil || len(runs) != 0 {
+		t.Errorf("something was started all the same: %v, %v", runs, err)
+	}
+}
