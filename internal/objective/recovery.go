@@ -171,6 +171,12 @@ func (r Recovery) Actual() (time.Duration, bool) {
 	return r.RestoredAt.Sub(r.StartedAt), true
 }
 
+// AtMost reports whether the actual time is an upper bound: nobody looked when service
+// came back, and RestoredAt is the first success seen after.
+func (r Recovery) AtMost() bool {
+	return !r.BelowUntil.IsZero() && !r.RestoredAt.IsZero() && !r.BelowUntil.Equal(r.RestoredAt)
+}
+
 // Judge holds the recovery against an objective; nil is "not set", which is never met.
 //
 // It is missed as soon as service was seen below the level after the objective's time,

@@ -242,9 +242,9 @@ func (d *document) sentence() plan.Text {
 	case s.RTO.ActualS == nil:
 		parts = append(parts, say("%s was not seen to come back.", "%sの復旧は確認されていません。", title))
 	case s.RTO.ObjectiveS == nil:
-		parts = append(parts, say("%s was back in %s (no RTO is set).", "%sは%sで復旧（目標復旧時間は未設定）。", title, span(*s.RTO.ActualS)))
+		parts = append(parts, say("%s was back in %s (no RTO is set).", "%sは%sで復旧（目標復旧時間は未設定）。", title, s.RTO.figure()))
 	default:
-		parts = append(parts, say("%[1]s was back in %[2]s against an objective of %[3]s.", "%[1]sは目標%[3]sに対し%[2]sで復旧。", title, span(*s.RTO.ActualS), span(*s.RTO.ObjectiveS)))
+		parts = append(parts, say("%[1]s was back in %[2]s against an objective of %[3]s.", "%[1]sは目標%[3]sに対し%[2]sで復旧。", title, s.RTO.figure(), span(*s.RTO.ObjectiveS)))
 	}
 	parts = append(parts, d.lossWords())
 	all, met, _, _ := d.tally()
@@ -254,6 +254,15 @@ func (d *document) sentence() plan.Text {
 		en, ja = append(en, p.EN), append(ja, p.JA)
 	}
 	return plan.Text{EN: strings.Join(en, " "), JA: strings.Join(ja, "")}
+}
+
+// figure is the achieved RTO in words, as an upper bound where it is one.
+func (r RTO) figure() inWords {
+	t := spanOr(r.ActualS, dash)
+	if r.AtMost {
+		t = plan.Text{EN: "at most " + t.EN, JA: "最大" + t.JA}
+	}
+	return inWords(t)
 }
 
 // lossWords is what was lost in all systems together.
@@ -275,9 +284,9 @@ func (d *document) lossWords() plan.Text {
 	}
 	switch {
 	case lost > 0 && worst > 0:
-		return say("%[1]d acknowledged writes were lost (%[2]s of work).", "確定した書き込み%[1]d件（%[2]s分）を損失。", lost, span(worst))
+		return say("Acknowledged writes lost: %[1]d (%[2]s of work).", "確定した書き込み%[1]d件（%[2]s分）を損失。", lost, span(worst))
 	case lost > 0:
-		return say("%d acknowledged writes were lost.", "確定した書き込み%d件を損失。", lost)
+		return say("Acknowledged writes lost: %d.", "確定した書き込み%d件を損失。", lost)
 	case !counted || !known:
 		return say("Data loss is not known.", "データ損失は不明。")
 	}

@@ -141,6 +141,9 @@ func (d *document) tilesOf(s System) tiles {
 		return say("target %s", "目標 %s", span(*o))
 	}
 	rto := tile{Name: plain("RTO"), Term: say("Recovery time", "復旧時間"), Measured: spanOr(s.RTO.ActualS, say("not known", "不明")), Target: target(s.RTO.ObjectiveS), Verdict: s.RTO.Verdict}
+	if s.RTO.AtMost {
+		rto.Measured = say("≤ %s", "≤ %s", span(*s.RTO.ActualS))
+	}
 	rpo := tile{Name: plain("RPO"), Term: say("Data loss", "データ損失"), Measured: spanOr(s.RPO.ActualS, say("not known", "不明")), Target: target(s.RPO.ObjectiveS), Verdict: s.RPO.Verdict}
 	if n := s.RPO.LostMarkers; n != nil && s.RPO.ActualS != nil {
 		rpo.Measured = say("%s, %d lost", "%s・%d件", span(*s.RPO.ActualS), *n)

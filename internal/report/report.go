@@ -85,6 +85,9 @@ type RTO struct {
 	RestoredAt *time.Time  `json:"restored_at"` // the first success of the service that held
 	Parts      *Parts      `json:"parts"`       // they add up to actual_s; null without it
 
+	// AtMost is set when nobody looked at the moment service came back: actual_s then
+	// ends at the first success seen after, and is an upper bound.
+	AtMost      bool       `json:"at_most"`
 	Level       int        `json:"level"`                // percent that must hold
 	HoldS       float64    `json:"hold_s"`               // for how long
 	EventSource string     `json:"event_source"`         // inject, reported or probe

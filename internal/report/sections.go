@@ -20,7 +20,7 @@ func (d *document) attainment() section {
 			t.Rows = append(t.Rows, []cell{name(s.ID), tell(what), figureCell(target), figureCell(actual), verdictCell(v), tell(whyText(why))})
 		}
 		notSet := say("not set", "未設定")
-		add(plain("RTO"), spanOr(s.RTO.ObjectiveS, notSet), spanOr(s.RTO.ActualS, dash), s.RTO.Verdict, s.RTO.Why)
+		add(plain("RTO"), spanOr(s.RTO.ObjectiveS, notSet), plan.Text(s.RTO.figure()), s.RTO.Verdict, s.RTO.Why)
 		add(plain("RPO"), spanOr(s.RPO.ObjectiveS, notSet), spanOr(s.RPO.ActualS, dash), s.RPO.Verdict, s.RPO.Why)
 		for _, st := range s.RLO.Stages {
 			add(say("RLO %d%%", "RLO %d%%", st.Level), spanOr(&st.WithinS, notSet), spanOr(st.ActualS, dash), st.Verdict, st.Why)

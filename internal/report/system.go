@@ -97,7 +97,7 @@ func (f *facts) times(s *systemFacts, curve objective.Curve, recovery []*stepFac
 		rto.RelapsedS = seconds(rec.RelapsedFor)
 	}
 	if actual, ok := rec.Actual(); ok {
-		rto.ActualS = seconds(actual)
+		rto.ActualS, rto.AtMost = seconds(actual), rec.AtMost()
 		parts := objective.Split(rec.StartedAt, rec.RestoredAt, objective.Milestones{Detected: s.detected,
 			Asked: orElse(s.asked, s.ordered), Decided: orElse(f.decidedAt(s), s.ordered), Worked: worked(recovery, rec.RestoredAt)})
 		rto.Parts = &Parts{DetectS: *seconds(parts.Detect), PeopleS: *seconds(parts.People), DecideS: *seconds(parts.Decide),

@@ -170,7 +170,7 @@ func wrap(s string, n int) []string {
 		line, used, canBreak = rest, cells(string(rest)), 0
 	}
 	for _, r := range strings.ReplaceAll(s, "\n", " ") {
-		if used+cellsOf(r) > n && len(line) > 0 && r != ' ' {
+		for used+cellsOf(r) > n && len(line) > 0 && r != ' ' {
 			if canBreak == 0 {
 				canBreak = len(line)
 			}
