@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/activities/probe"
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/secret"
@@ -51,7 +52,7 @@ func (s *sites) ensure(name string) error {
 	s.names = append(s.names, name)
 	slices.Sort(s.names)
 	log := s.o.Log.With("site", name)
-	registry := SiteRegistry(dir, s.client)
+	registry := all.Registry(all.Options{Probe: probe.Options{Dir: filepath.Join(dir, "probes"), Log: log}})
 	site := activities.Site{Name: name, Ledger: led, Secrets: secret.Local{}, Redactor: &secret.Redactor{},
 		Evidence: evidence(filepath.Join(s.o.Config.Data, "evidence")), Log: log}
 	s.ready.Add(1)
@@ -75,9 +76,4 @@ func (s *sites) list() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.names)
-}
-
-// SiteRegistry is every action, for a worker that keeps its files in dir.
-func SiteRegistry(dir string, c client.Client) *activities.Registry {
-	return all.Registry(all.Options{})
 }

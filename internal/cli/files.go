@@ -18,15 +18,14 @@ func registry() *activities.Registry { return all.Registry(all.Options{}) }
 
 func (c *command) validate() *cobra.Command {
 	return &cobra.Command{
-		Use:   "validate [DIR]",
-		Short: c.t("Check all plan files; tells every mistake at once", "計画ファイルを検査し、誤りをすべて表示する"),
-		Args:  cobra.MaximumNArgs(1),
+		Use:   "validate [DIR...]",
+		Short: c.t("Check all plan files, of several directories as one; tells every mistake at once", "計画ファイルを検査し、誤りをすべて表示する"),
+		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			dir := c.config.Plans
-			if len(args) == 1 {
-				dir = args[0]
+			if len(args) == 0 {
+				args = []string{c.config.Plans}
 			}
-			b, mistakes := scenario.Load(dir, registry())
+			b, mistakes := scenario.LoadAll(registry(), args...)
 			if c.json() {
 				list := mistakes
 				if list == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/internal/watch"
 )
 
 func (c *command) plan() *cobra.Command {
@@ -93,7 +94,7 @@ func (c *command) printPlan(p plan.Plan) {
 		}
 		rows = append(rows, []string{"  " + sys.Name, sys.Priority, way, duration(sys.Objective.RTO), duration(sys.Objective.RPO), stages(sys.Objective.RLO)})
 	}
-	table(c.Out, []string{c.t("SYSTEM", "システム"), c.t("BAND", "優先度"), c.t("WAY", "切替先"), "RTO", "RPO", "RLO"}, rows)
+	table(c.Out, []string{"  " + c.t("SYSTEM", "システム"), c.t("BAND", "優先度"), c.t("WAY", "切替先"), "RTO", "RPO", "RLO"}, rows)
 	out("")
 
 	var names []string
@@ -263,7 +264,7 @@ func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.SplitAfter(text, "→ ") {
-		if line != "" && len([]rune(line))+len([]rune(word)) > width {
+		if line != "" && watch.Cells(line)+watch.Cells(word) > width {
 			lines = append(lines, strings.TrimRight(line, " "))
 			line = ""
 		}
