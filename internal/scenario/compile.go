@@ -44,7 +44,7 @@ func (b *Bundle) Compile(name string, depth run.Depth) (plan.Plan, error) {
 		if err := log.Mistakes().Err(); err != nil {
 			return plan.Plan{}, err
 		}
-		return p, nil
+		return p, p.Seal()
 	}
 	return plan.Plan{}, fmt.Errorf("there is no scenario %q%s", name, yamldoc.Meant(name, names))
 }
@@ -60,6 +60,7 @@ type compiling struct {
 	steps int
 }
 
+// compile makes a plan that is not sealed yet.
 func (b *Bundle) compile(log *yamldoc.Log, s *declared, depth run.Depth) plan.Plan {
 	c := &compiling{Bundle: b, log: log, from: s, depth: depth, uses: map[string]bool{}}
 	c.out = plan.Plan{Format: plan.Format, Scenario: s.plan}
@@ -254,12 +255,9 @@ func (c *compiling) size() {
 	if c.log.Len() > 0 {
 		return
 	}
-	err := c.out.Seal()
-	if err == nil {
-		var b []byte
-		if b, err = json.Marshal(c.out); err == nil && len(b) > maxPlan {
-			err = fmt.Errorf("%.1f MB, and a plan may have at most %.1f MB; recover fewer systems in one scenario, or move long texts out of the runbooks", float64(len(b))/1e6, maxPlan/1e6)
-		}
+	b, err := json.Marshal(c.out)
+	if err == nil && len(b) > maxPlan {
+		err = fmt.Errorf("%.1f MB, and a plan may have at most %.1f MB; recover fewer systems in one scenario, or move long texts out of the runbooks", float64(len(b))/1e6, maxPlan/1e6)
 	}
 	if err != nil {
 		c.log.Add(c.from.file.Place, "scenario %s: its plan can't be frozen: %v", c.from.info.Name, err)

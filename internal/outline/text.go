@@ -1,0 +1,182 @@
+package outline
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Text writes the outline for people.
+func Text(w io.Writer, o Outline, l i18n.Lang) error {
+	t := &text{l: l, lang: string(l)}
+	t.head(o)
+	for _, s := range o.Systems {
+		t.system(s)
+	}
+	t.touched(o)
+	_, err := io.WriteString(w, t.b.String())
+	return err
+}
+
+type text struct {
+	b    strings.Builder
+	l    i18n.Lang
+	lang string
+}
+
+func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n", args...) }
+
+func (t *text) head(o Outline) {
+	t.line("%s  %s", o.Scenario, o.Title.In(t.lang))
+	t.line("  %s", t.l.T("depth %s · hazard %s · plan %.12s", "深さ %s・事象 %s・計画 %.12s", t.l.Depth(o.Depth), o.Hazard, o.PlanHash))
+	if !o.Effective {
+		t.line("  %s", t.l.T("At this depth nothing runs: people read and decide.", "この深さでは何も実行しません。人が手順を確かめ、判断します。"))
+	}
+	if o.Simulated {
+		t.line("  %s", t.l.T("People are SIMULATED: their time is no measurement.", "人の応答は模擬です。その時間は実測ではありません。"))
+	}
+	var phases, quorum []string
+	for _, p := range o.Phases {
+		phases = append(phases, t.l.Phase(p))
+	}
+	for _, q := range o.Quorum {
+		quorum = append(quorum, fmt.Sprintf("%s %d", q.Role, q.Count))
+	}
+	t.line("  %s: %s", t.l.T("phases", "段階"), strings.Join(phases, " → "))
+	if len(quorum) > 0 {
+		t.line("  %s: %s", t.l.T("must be there", "必要な要員"), strings.Join(quorum, ", "))
+	}
+	t.line("  %s", t.l.T("decides: %s; approvals besides the requester: %d; failback: %s", "判断: %s、要求者以外の承認: %d 名、フェイルバック: %s", o.DecidedBy, o.Approvals, o.Failback))
+	if len(o.Injects) > 0 {
+		t.line("")
+		t.line("%s", t.l.T("INJECTS: what the drill breaks", "状況付与（訓練で起こすこと）"))
+		t.table(o.Injects, func(s Step) []string {
+			note := t.note(s)
+			if s.Starts != "" {
+				note = append(note, t.l.T("starts the clock of %s", "%s の計時を開始", s.Starts))
+			}
+			return []string{"+" + span(s.AfterS), s.ID, s.Action, s.Site, strings.Join(note, "; ")}
+		})
+	}
+}
+
+func (t *text) system(s System) {
+	t.line("")
+	where := s.Home
+	if s.Alternate != "" {
+		where += " → " + s.Alternate
+	}
+	rto := t.l.T("RTO not set", "RTO 未設定")
+	if s.RTOS != nil {
+		rto = t.l.T("RTO %s, band %s", "RTO %s、優先度 %s", span(*s.RTOS), s.Priority)
+	}
+	t.line("%s  %s  (%s; %s)", s.Name, s.Title.In(t.lang), where, rto)
+	if len(s.Probes) == 0 {
+		t.line("  %s", t.l.T("no probe looks at it: nothing can be proven", "プローブがないため、何も立証できません"))
+	}
+	for _, w := range s.Ways {
+		t.way(s, w)
+	}
+}
+
+func (t *text) way(s System, w Way) {
+	purpose := map[string]string{
+		"failover": t.l.T("FAILOVER", "切り替え"), "in_place": t.l.T("RECOVERY IN PLACE", "現地復旧"), "failback": t.l.T("FAILBACK", "切り戻し"),
+	}[w.Purpose]
+	t.line("")
+	t.line("  %s  %s", purpose, w.Runbook)
+	t.table(w.Steps, func(st Step) []string {
+		mark := " "
+		if st.Critical {
+			mark = "*"
+		}
+		who := st.Site
+		if st.Role != "" {
+			who = "@" + st.Role
+		}
+		budget := "-"
+		if st.BudgetS != nil {
+			budget = span(*st.BudgetS)
+		}
+		return []string{mark + " " + st.ID, st.Action, who, budget + "/" + span(st.TimeoutS), strings.Join(t.note(st), "; ")}
+	})
+	t.line("  %s", t.l.T("* longest path, %s by %s: %s", "* 最長の経路 %s（%s による）: %s", span(w.Path.S), t.basis(w.Path.Basis), strings.Join(w.Path.Steps, " → ")))
+	t.line("  %s", t.forecast(s, w))
+}
+
+func (t *text) basis(b string) string {
+	if t.l != i18n.JA {
+		return b
+	}
+	return strings.NewReplacer("budget", "目標時間", "timeout", "制限時間", " and ", "と").Replace(b)
+}
+
+// forecast never passes for a measurement, and says what it leaves out.
+func (t *text) forecast(s System, w Way) string {
+	if w.Forecast.S == nil {
+		return t.l.T("forecast: no data; no budget for %s", "見込み: データなし。目標時間のないステップ: %s", strings.Join(w.Forecast.Missing, ", "))
+	}
+	out := t.l.T("forecast (not measured): machines need %s", "見込み（実測ではありません）: 機械の作業 %s", span(*w.Forecast.S))
+	switch {
+	case w.Forecast.Fits == nil:
+	case !*w.Forecast.Fits:
+		out += t.l.T("; that DOES NOT FIT into the RTO of %s", "。RTO %s に収まりません", span(*s.RTOS))
+	default:
+		left := *s.RTOS - *w.Forecast.S
+		out += t.l.T("; of the RTO of %s that leaves %s for detection, people and proof", "。RTO %s のうち、検知・人の作業・確認に %s が残ります", span(*s.RTOS), span(left))
+		if s.PeopleS > left {
+			out += t.l.T("; people may take up to %s: AT RISK", "。人の作業は最長 %s かかり得るため、危険です", span(s.PeopleS))
+		}
+	}
+	return out
+}
+
+// note is what does not fit into columns: the effect, what it waits for, how it is
+// undone. It comes last, since full-width letters don't align.
+func (t *text) note(s Step) []string {
+	effect := t.l.Effect(s.Effect)
+	if s.Effect == run.Disrupt || s.Effect == run.Destroy {
+		effect = strings.ToUpper(effect)
+	}
+	out := []string{effect}
+	if len(s.Needs) > 0 {
+		out = append(out, t.l.T("after %s", "%s の後", strings.Join(s.Needs, ", ")))
+	}
+	if s.If != "" {
+		out = append(out, t.l.T("if %s", "条件 %s", s.If))
+	}
+	if len(s.Undo) > 0 {
+		out = append(out, t.l.T("undo %s", "取り消し %s", strings.Join(s.Undo, ", ")))
+	}
+	if title := s.Title.In(t.lang); title != "" {
+		out = append(out, title)
+	}
+	return out
+}
+
+func (t *text) touched(o Outline) {
+	t.line("")
+	t.line("%s: %s", t.l.T("site workers needed", "必要な拠点ワーカー"), strings.Join(o.Sites, ", "))
+	for _, x := range o.Targets {
+		how := t.l.T("looked at", "参照のみ")
+		if x.Changed {
+			how = t.l.T("CHANGED", "変更あり")
+		}
+		t.line("  %s  %s  %s  %s", x.Name, x.Kind, x.Site, how)
+	}
+}
+
+func (t *text) table(steps []Step, row func(Step) []string) {
+	w := tabwriter.NewWriter(&t.b, 0, 0, 2, ' ', 0)
+	for _, s := range steps {
+		fmt.Fprintln(w, "    "+strings.Join(row(s), "\t"))
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+}
+
+func span(s float64) string { return run.Duration(s * float64(time.Second)).String() }
