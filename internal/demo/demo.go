@@ -155,7 +155,9 @@ func (d *demo) drill(ctx context.Context) error {
 	if err := found.write(d.path(WitnessCheck)); err != nil {
 		return err
 	}
-	if err := d.conclude(ctx, started.Run, found); err != nil {
+	_, err = fmt.Fprintf(d.Out, "\n%s\n%s\n\n%s\n", verdicts(d.Lang, rep), found.describe(d.Lang), d.Lang.T(
+		"report: %s (beside it report.txt, report.json, report.md and client.csv)", "報告書: %s（同じ場所に report.txt、report.json、report.md、client.csv）", d.path(ReportHTML)))
+	if err != nil {
 		return err
 	}
 	switch {
@@ -165,20 +167,6 @@ func (d *demo) drill(ctx context.Context) error {
 		return fmt.Errorf("the report and the witness disagree: %v; %s holds both", found.Disagreements, d.path(WitnessCheck))
 	}
 	return nil
-}
-
-// conclude prints the verdict table, what the witness says to it, and where the report is.
-func (d *demo) conclude(ctx context.Context, id string, found comparison) error {
-	text, err := d.client.Report(ctx, id, "text", string(d.Lang))
-	if err != nil {
-		return explain(ctx, "read the report", err)
-	}
-	if err := os.WriteFile(d.path(ReportText), text, 0o644); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(d.Out, "%s\n%s\n%s\n", text, found.describe(d.Lang), d.Lang.T(
-		"report: %[1]s (also report.json, report.md, client.csv)", "報告書: %[1]s（ほかに report.json、report.md、client.csv）", d.path(ReportHTML)))
-	return err
 }
 
 // stop ends what was started, in the reverse order, and looks that nothing is left.
