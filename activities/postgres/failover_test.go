@@ -155,6 +155,24 @@ func TestPromoteIsRefused(t *testing.T) {
 	}
 }
 
+func TestAPromotionUnderWayIsNotTakenForNone(t *testing.T) {
+	p := pgtest.StartPair(t)
+	trigger := filepath.Join(p.Osaka.Data, "promote")
+	if err := os.WriteFile(trigger, nil, 0o600); err != nil { // asked for, and not taken up yet
+		t.Fatal(err)
+	}
+	seen, err := lookPromoted(as(t, "r"), Promote{Server: p.Osaka.Target})
+	wantSight(t, "a standby with a promotion pending", seen, err, plan.CannotTell)
+	if err := os.Remove(trigger); err != nil {
+		t.Fatal(err)
+	}
+	seen, err = lookPromoted(as(t, "r"), Promote{Server: p.Osaka.Target})
+	wantSight(t, "the standby without it", seen, err, plan.HoldsNot)
+	if !pgtest.Value[bool](t, p.Osaka, "SELECT pg_is_in_recovery() AND NOT pg_is_wal_replay_paused()") {
+		t.Error("looking changed the standby")
+	}
+}
+
 func TestPromoteSaysWhenItIsTooFarBehind(t *testing.T) {
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)

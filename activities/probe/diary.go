@@ -71,6 +71,35 @@ func openDiary(dir, runID, probe string, each func(s sample, first bool), count 
 	return &diary{f: f}, nil
 }
 
+// keepDiaries is how long the logs of a run that nobody looks for any more are kept.
+const keepDiaries = 30 * 24 * time.Hour
+
+// sweepDiaries removes the logs of runs that ended long ago.
+func sweepDiaries(dir string, now time.Time) error {
+	if dir == "" {
+		return nil
+	}
+	runs, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, r := range runs {
+		logs, lerr := filepath.Glob(filepath.Join(dir, r.Name(), "*.jsonl"))
+		if lerr != nil || len(logs) == 0 {
+			continue // not ours
+		}
+		old := true
+		for _, l := range logs {
+			st, serr := os.Stat(l)
+			old = old && serr == nil && now.Sub(st.ModTime()) > keepDiaries
+		}
+		if old {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, r.Name())))
+		}
+	}
+	return err
+}
+
 // readDiary leaves out a line that was cut off by the writer's death.
 func readDiary(path string, each func(s sample, first bool), count func(run.Markers)) error {
 	f, err := os.Open(path)

@@ -155,7 +155,7 @@ func (f *fleet) use(ctx context.Context, do func(context.Context, *pglink.Conn) 
 	go func() { answer <- do(doing, at.conn) }()
 
 	var err error
-	silent := time.NewTimer(min(f.interval, f.timeout/2))
+	silent := time.NewTimer(f.timeout / 2)
 	defer silent.Stop()
 	select {
 	case err = <-answer:

@@ -14,7 +14,7 @@ import (
 // Markers is the parameters of probe.postgres_markers.
 type Markers struct {
 	Servers  Servers `json:"servers" kind:"postgres" help:"All copies of the database; markers go to the one that takes writes."`
-	Database string  `json:"database" help:"Database that holds the table muster_markers; empty is the target's." default:""`
+	Database string  `json:"database" help:"Database in which the table muster_markers is made, and kept; empty is the target's." default:""`
 }
 
 // lookMarkers plants a numbered row a sample and later reads back which survived.

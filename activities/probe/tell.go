@@ -55,9 +55,12 @@ func (t *teller) poke() {
 	}
 }
 
+// loop tells until ctx ends. A workflow takes 10,000 signals in its life: a target that
+// flaps all day is told of in bursts of spare, then every so often.
 func (t *teller) loop(ctx context.Context) {
 	const least, most = 100 * time.Millisecond, 5 * time.Second
-	pause := least
+	const burst, refill = 50, 10 * time.Second
+	pause, spare, since := least, burst, time.Now()
 	for {
 		t.mu.Lock()
 		o, due, send := t.next, t.unsent && t.send != nil, t.send
@@ -70,6 +73,18 @@ func (t *teller) loop(ctx context.Context) {
 			case <-t.wake:
 			}
 			continue
+		}
+		if n := int(time.Since(since) / refill); n > 0 {
+			spare, since = min(spare+n, burst), since.Add(time.Duration(n)*refill)
+		}
+		if spare--; spare < 0 {
+			if !rest(ctx, refill) {
+				return
+			}
+			t.mu.Lock()
+			o, t.unsent = t.next, false // what is latest now
+			t.mu.Unlock()
+			spare, since = 0, time.Now()
 		}
 		sending, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := send(sending, t.run, o)
@@ -85,11 +100,19 @@ func (t *teller) loop(ctx context.Context) {
 		if pause == least {
 			t.log.Warn("the run could not be told what its probe sees", "err", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !rest(ctx, pause) {
 			return
-		case <-time.After(pause):
 		}
 		pause = min(2*pause, most)
+	}
+}
+
+// rest lets d pass; false means that ctx ended.
+func rest(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }

@@ -67,6 +67,9 @@ func newDesk(o Options) *desk {
 			}
 		}
 	}
+	if err := sweepDiaries(o.Dir, time.Now()); err != nil {
+		o.Log.Warn("old logs of probes could not be removed", "dir", o.Dir, "err", err)
+	}
 	return &desk{Options: o, watches: map[string]*watch{}}
 }
 

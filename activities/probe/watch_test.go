@@ -307,3 +307,29 @@ func TestTheRunIsToldTheLatestWhenItCanBeAgain(t *testing.T) {
 		t.Errorf("told %+v of %d samples, want the latest state once and the looking not held up", told.seen, o.Samples)
 	}
 }
+
+func TestOldLogsAreSwept(t *testing.T) {
+	dir := t.TempDir()
+	for _, r := range []string{"old", "new"} {
+		d, err := openDiary(dir, r, "orders/entry", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.close()
+	}
+	long := time.Now().Add(-keepDiaries - time.Hour)
+	logs, err := filepath.Glob(filepath.Join(dir, "old", "*"))
+	if err != nil || len(logs) != 1 {
+		t.Fatalf("logs = %v, %v", logs, err)
+	}
+	if err := os.Chtimes(logs[0], long, long); err != nil {
+		t.Fatal(err)
+	}
+	if err := sweepDiaries(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "new" {
+		t.Errorf("left = %v, %v", left, err)
+	}
+}
