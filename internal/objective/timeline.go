@@ -57,8 +57,15 @@ func timelineOf(parts []run.Observations) []segment {
 		gaps = append(gaps, o.Gaps...)
 		end, every = later(end, o.EndedAt), max(every, o.Interval.Std())
 		if n := len(o.Transitions); n > 0 && o.TransitionsCut > 0 {
-			// What came after the cap was not kept: from there on nobody can tell.
-			cut = append(cut, run.Span{From: o.Transitions[n-1].At, To: o.EndedAt})
+			// Changes were not kept: those past the cap, or, where a state follows itself,
+			// those between. From there on nobody can tell.
+			first := n - 1
+			for j := n - 1; j > 0; j-- {
+				if o.Transitions[j].Up == o.Transitions[j-1].Up {
+					first = j - 1
+				}
+			}
+			cut = append(cut, run.Span{From: o.Transitions[first].At, To: o.EndedAt})
 		}
 	}
 	slices.SortStableFunc(changes, func(a, b segment) int { return a.from.Compare(b.from) })
