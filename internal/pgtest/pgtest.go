@@ -4,9 +4,11 @@ package pgtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -70,6 +73,18 @@ func StartPairWith(t testing.TB, settings map[string]string) *Pair {
 		}
 	})
 	return p
+}
+
+// Plan is the server as a plan's target names it, its password a reference to file.
+func (s *Server) Plan(file string) plan.Target {
+	spec, err := json.Marshal(map[string]any{
+		"host": s.Host, "port": s.Port, "sslmode": "disable", "password": "secret://file/" + strings.TrimPrefix(file, "/"),
+		"data": s.Data, "config": s.Config, "bin": s.Bin, "run_as": s.RunAs,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return plan.Target{Name: s.Name, Kind: "postgres", Site: s.Name, Spec: spec}
 }
 
 // Dir is a directory of the test's own that the service user can reach, which
