@@ -34,6 +34,8 @@ func checkCharacters(file string, data []byte, log *Log) bool {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			why = fmt.Sprintf("byte 0x%02x, which is no UTF-8", data[i])
+		case r == '\r' && (i+1 == len(data) || data[i+1] != '\n'):
+			why = "U+000D, a line end that editors count differently"
 		case r == 0xfeff && i == 0:
 			why = "" // a byte order mark
 			column--
