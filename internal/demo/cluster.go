@@ -2,8 +2,10 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"os"
 
 	"github.com/muster-dr/muster/internal/pgcluster"
 )
@@ -13,6 +15,12 @@ type cluster struct {
 	dir  string // where they lie, when that is outside the demo's folder
 	pair *pgcluster.Pair
 }
+
+// synchronous makes tokyo acknowledge a commit only when osaka has it too. Without it the
+// last commit before a kill is kept or lost by a hair, and two honest witnesses of the
+// same loss would count differently. It is tokyo's alone: osaka takes over when nobody
+// follows it.
+const synchronous = "synchronous_standby_names = 'osaka'\n"
 
 // createCluster makes tokyo, a primary, and osaka, which streams from it through a slot.
 // Both work as in production: every commit is on disk before it is acknowledged.
@@ -25,7 +33,19 @@ func (d *demo) createCluster(ctx context.Context) (cluster, error) {
 	if d.Interactive { // found again by `muster up` on the same folder
 		d.say("the servers' files are in %s", "サーバーのファイルは %s にあります", home)
 	}
-	c.pair, err = pgcluster.Create(ctx, pgcluster.Options{Dir: home, Settings: map[string]string{"shared_buffers": "32MB"}})
+	if c.pair, err = pgcluster.Create(ctx, pgcluster.Options{Dir: home}); err != nil {
+		return c, err
+	}
+	tokyo := c.pair.Primary
+	config, err := os.OpenFile(tokyo.Config, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return c, err
+	}
+	_, err = config.WriteString(synchronous)
+	if err = errors.Join(err, config.Close()); err != nil {
+		return c, err
+	}
+	_, err = tokyo.Run(ctx, nil, "pg_ctl", "reload", "-D", tokyo.Data)
 	return c, err
 }
 

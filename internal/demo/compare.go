@@ -53,10 +53,10 @@ func compare(r report.Report, w seen) (comparison, error) {
 	if diff := math.Abs(c.ReportRTO - c.WitnessGap); diff > tolerance.Seconds() {
 		c.Disagreements = append(c.Disagreements, fmt.Sprintf("RTO %.3f s against %.3f s without a write", c.ReportRTO, c.WitnessGap))
 	}
-	// Two writers at different moments lose different numbers of rows; whether anything
-	// was lost is one truth for both only when nothing was.
-	if c.LostMarkers == 0 && c.MissingRows > 0 {
-		c.Disagreements = append(c.Disagreements, fmt.Sprintf("no marker is lost, but %d of the witness's rows are", c.MissingRows))
+	// Two writers at different moments lose different numbers of rows; that something was
+	// lost, or nothing, is one truth for both.
+	if (c.LostMarkers == 0) != (c.MissingRows == 0) {
+		c.Disagreements = append(c.Disagreements, fmt.Sprintf("%d markers lost against %d of the witness's rows", c.LostMarkers, c.MissingRows))
 	}
 	for _, g := range w.Gaps {
 		if at := s.RTO.OrderedAt; at != nil && g.From.Before(*at) && g.To.After(*at) {

@@ -38,7 +38,8 @@ func TestCompare(t *testing.T) {
 		"they agree":            {rto: 20.4, gaps: []gap{outage, home}},
 		"both saw a loss":       {rto: 20.4, lost: 2, missing: 5, gaps: []gap{outage, home}},
 		"RTO half a second off": {rto: 21.04, gaps: []gap{outage, home}, want: "RTO 21.040 s against 20.530 s"},
-		"only the witness lost": {rto: 20.4, missing: 3, gaps: []gap{outage, home}, want: "3 of the witness's rows"},
+		"only the witness lost": {rto: 20.4, missing: 3, gaps: []gap{outage, home}, want: "0 markers lost against 3"},
+		"only markers lost":     {rto: 20.4, lost: 1, gaps: []gap{outage, home}, want: "1 markers lost against 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := seen{Acked: 1000, Missing: c.missing, LongestGap: c.gaps[0].Seconds, Gaps: c.gaps, Writable: "tokyo"}
