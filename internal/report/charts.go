@@ -63,22 +63,34 @@ func (d *document) curveChart(s System) *drawing {
 		mark("restored", s.RTO.RestoredAt, say("● restored %s", "● 復旧 %s", span(*s.RTO.ActualS)))
 	}
 	mark("home", s.Failback.StartedAt, say("↩ failback", "↩ フェイルバック"))
-	if o := s.RTO.ObjectiveS; o != nil {
-		if *o <= x.to {
-			f.add("limit", x.at(*o), bottom, say("▮ RTO %s", "▮ RTO %s", span(*o)))
-		} else {
-			c.text("flag-text limit", "end", right, bottom-6, say("RTO %s →", "RTO %s →", span(*o)))
+	var beyond plan.Text // objectives that lie past the right edge
+	past := func(t plan.Text) {
+		if beyond != (plan.Text{}) {
+			beyond = plan.Text{EN: beyond.EN + " · ", JA: beyond.JA + "・"}
 		}
+		beyond = plan.Text{EN: beyond.EN + t.EN, JA: beyond.JA + t.JA}
 	}
 	for _, st := range s.RLO.Stages {
-		if st.WithinS <= x.to {
-			label := say("RLO %d%%: %s", "RLO %d%%：%s", st.Level, span(st.WithinS))
-			if at := x.at(st.WithinS) + 4; at+wide(label) < c.W {
-				c.text("need-text", "start", at, y(st.Level)+13, label)
-			} else {
-				c.text("need-text", "end", at-8, y(st.Level)+13, label)
-			}
+		label := say("RLO %d%%: %s", "RLO %d%%：%s", st.Level, span(st.WithinS))
+		at := x.at(st.WithinS) + 4
+		switch {
+		case st.WithinS > x.to:
+			past(label)
+		case at+wide(label) < c.W:
+			c.text("need-text", "start", at, y(st.Level)+13, label)
+		default:
+			c.text("need-text", "end", at-8, y(st.Level)+13, label)
 		}
+	}
+	if o := s.RTO.ObjectiveS; o != nil {
+		if label := say("RTO %s", "RTO %s", span(*o)); *o > x.to {
+			past(label)
+		} else {
+			f.add("limit", x.at(*o), bottom, plan.Text{EN: "▮ " + label.EN, JA: "▮ " + label.JA})
+		}
+	}
+	if beyond != (plan.Text{}) {
+		c.text("flag-text limit", "end", right, bottom-6, plan.Text{EN: beyond.EN + " →", JA: beyond.JA + " →"})
 	}
 	return c
 }

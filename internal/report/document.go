@@ -157,13 +157,17 @@ func (d *document) facts() []plan.Text {
 	if r.EndedAt != nil {
 		until = plain(d.clock(*r.EndedAt))
 	}
-	return []plan.Text{
+	out := []plan.Text{
 		say("Run %[1]s · %[2]s · scenario %[3]s", "実行 %[1]s・%[4]s・シナリオ %[3]s", r.ID, r.Estate, r.Scenario, r.Estate),
 		{EN: fmt.Sprintf("%s – %s %s (%s)", when, until.EN, zone, r.Zone), JA: fmt.Sprintf("%s – %s %s（%s）", when, until.JA, zone, r.Zone)},
 		say("%s, depth %s, %s · ended as: %s", "%s・実施範囲：%s・%s・結果：%s",
 			inBoth(func(l i18n.Lang) string { return l.Kind(r.Kind) }), inBoth(func(l i18n.Lang) string { return l.Depth(r.Depth) }),
 			inWords(word(hazards, r.Hazard)), inBoth(func(l i18n.Lang) string { return l.State(r.State) })),
 	}
+	if r.Reason != "" {
+		return append(out, say("started by %s: %s", "開始：%s（%s）", r.StartedBy, r.Reason))
+	}
+	return append(out, say("started by %s", "開始：%s", r.StartedBy))
 }
 
 // inWords lets a Text be an argument of say.
