@@ -27,6 +27,13 @@ type pool struct {
 	breakPut bool
 }
 
+// seen is how often the site was changed, and the last change's headers.
+func (p *pool) seen() (int, nethttp.Header) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.puts, p.headers
+}
+
 func (p *pool) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,14 +133,14 @@ func TestRequestChangesOnce(t *testing.T) {
 	if err != nil || res.Already {
 		t.Fatalf("%+v %v", res, err)
 	}
-	if p.headers.Get("Authorization") != "kanariya-token" || p.headers.Get("Idempotency-Key") != step.EffectKey {
-		t.Fatalf("headers: %v", p.headers)
+	if _, h := p.seen(); h.Get("Authorization") != "kanariya-token" || h.Get("Idempotency-Key") != step.EffectKey {
+		t.Fatalf("headers: %v", h)
 	}
 	if res, err := s.Act(s.Step("http.request", with), nil); err != nil || !res.Already {
 		t.Fatalf("goal holds: %+v %v", res, err)
 	}
-	if p.puts != 1 {
-		t.Fatalf("%d changes, want 1", p.puts)
+	if n, _ := p.seen(); n != 1 {
+		t.Fatalf("%d changes, want 1", n)
 	}
 }
 
@@ -156,8 +163,8 @@ func TestRequestLostAnswer(t *testing.T) {
 	}
 	_, err = s.Act(blind, nil)
 	sitetest.Want(t, err, plan.ErrBegun)
-	if p.puts != 2 {
-		t.Fatalf("%d changes, want 2: one for each step", p.puts)
+	if n, _ := p.seen(); n != 2 {
+		t.Fatalf("%d changes, want 2: one for each step", n)
 	}
 }
 

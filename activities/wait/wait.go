@@ -78,7 +78,7 @@ func until(ctx context.Context, within, interval run.Duration, ok func(context.C
 	var last error // what was seen before the patience itself ended the asking
 	err := activities.Until(ctx, within.Std(), max(interval.Std(), 10*time.Millisecond), func(ctx context.Context) error {
 		err := ok(ctx)
-		if ctx.Err() == nil || last == nil {
+		if deadline, _ := ctx.Deadline(); last == nil || time.Now().Before(deadline) {
 			last = err
 		}
 		return err

@@ -37,8 +37,8 @@ func TestForTCP(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Act(s.Step("wait.for_tcp", with{"address": address, "within": "60ms", "interval": "20ms"}), nil)
-	sitetest.Want(t, err, plan.ErrFinding, "not within 60ms", "connection refused")
+	_, err = s.Act(s.Step("wait.for_tcp", with{"address": address, "within": "500ms", "interval": "20ms"}), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "not within 500ms", "connection refused")
 }
 
 // The service comes up while it is waited for.
@@ -58,8 +58,8 @@ func TestForHTTP(t *testing.T) {
 	if n := asked.Load(); n != 5 {
 		t.Fatalf("asked %d times, want 5", n)
 	}
-	_, err := s.Act(s.Step("wait.for_http", with{"url": server.URL, "status": []int{204}, "within": "100ms", "interval": "10ms"}), nil)
-	sitetest.Want(t, err, plan.ErrFinding, "not within 100ms", "answered status 200, not 204")
+	_, err := s.Act(s.Step("wait.for_http", with{"url": server.URL, "status": []int{204}, "within": "500ms", "interval": "10ms"}), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "not within 500ms", "answered status 200, not 204")
 }
 
 func TestDuration(t *testing.T) {
