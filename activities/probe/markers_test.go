@@ -47,6 +47,9 @@ func planting(t *testing.T, p *pgtest.Pair, o *told, dir string) *attempt {
 func planted(t *testing.T, s *pgtest.Server, n int) {
 	t.Helper()
 	pgtest.Eventually(t, time.Minute, func() string {
+		if !pgtest.Value[bool](t, s, "SELECT to_regclass('muster_markers') IS NOT NULL") {
+			return "the table of markers is not on " + s.Name
+		}
 		if pgtest.Value[int](t, s, "SELECT count(*) FROM muster_markers") < n {
 			return "too few markers on " + s.Name
 		}
