@@ -18,7 +18,7 @@ export GOFLAGS
 GO ?= go
 FUZZTIME ?= 20s
 
-.PHONY: help build engine postgresql tools test race check check-selftest lint generate generated \
+.PHONY: help build engine faults postgresql tools test race check check-selftest lint generate generated \
 	demo demo-interactive bench fuzz clean
 
 help: ## list the targets
@@ -34,6 +34,12 @@ engine:
 	@test -x bin/muster-engine || echo "building the engine; the first time takes some minutes"
 	cd engine && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/muster-engine ./cmd/muster-engine
 
+# muster with failpoints, for the tests that kill it; the others lie beside it.
+faults: build
+	@mkdir -p bin/faults
+	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/faults/muster ./cmd/muster
+	@ln -sf ../muster-engine ../muster-witness bin/faults/
+
 postgresql:
 	@scripts/need-postgresql
 
@@ -44,10 +50,10 @@ bin/tools/.current: tools/go.mod tools/go.sum
 	$(GO) build -modfile=tools/go.mod -o bin/tools/ tool
 	@touch $@
 
-test: postgresql build tools ## run every test of both modules; a skipped test fails
+test: postgresql faults tools ## run every test of both modules; a skipped test fails
 	scripts/test
 
-race: postgresql build tools ## the same under the race detector (needs a C compiler)
+race: postgresql faults tools ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/test -race
 
 check: build tools lint generated check-selftest ## everything a change must pass besides the tests
@@ -93,4 +99,6 @@ fuzz: ## fuzz every parser for $(FUZZTIME) each
 	done
 
 clean: ## remove what was built and the demo's folder
+	@servers=$$(readlink .muster-demo/servers || true); \
+	case "$$servers" in /var/tmp/muster-demo-*) rm -rf "$$servers";; esac
 	rm -rf bin .cache .muster-demo

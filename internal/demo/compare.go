@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // tolerance is how far the report's RTO may be from the longest time in which the
@@ -50,7 +50,10 @@ func compare(r report.Report, w seen) (comparison, error) {
 		return c, errors.New("the report names no achieved RTO or no count of lost markers, so there is nothing to compare; its own verdict stands")
 	}
 	c.ReportRTO, c.LostMarkers, c.ReportMachine, c.ReportFailback = *s.RTO.ActualS, *s.RPO.LostMarkers, s.RTO.MachineS, s.Failback.OutageS
-	if diff := math.Abs(c.ReportRTO - c.WitnessGap); diff > tolerance.Seconds() {
+	// An RTO that is not proven (nobody looked for a while) is the longest it may have
+	// been: it may be above what the witness saw, never below.
+	over := c.ReportRTO - c.WitnessGap
+	if over < -tolerance.Seconds() || over > tolerance.Seconds() && s.RTO.Verdict != run.NotProven {
 		c.Disagreements = append(c.Disagreements, fmt.Sprintf("RTO %.3f s against %.3f s without a write", c.ReportRTO, c.WitnessGap))
 	}
 	// Two writers at different moments lose different numbers of rows; that something was

@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 func at(s float64) *time.Time {
@@ -59,6 +60,18 @@ func TestCompare(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// While nobody looked, service may have been back already.
+func TestAnUnprovenRTOIsAnUpperBound(t *testing.T) {
+	for rto, want := range map[float64]int{19: 1, 20.5: 0, 26: 0} {
+		r := drillReport(rto, 0)
+		r.Systems[0].RTO.Verdict = run.NotProven
+		got, err := compare(r, seen{LongestGap: 20.53})
+		if err != nil || len(got.Disagreements) != want {
+			t.Errorf("RTO %v s against 20.53 s: %v, %v, want %d disagreements", rto, got.Disagreements, err, want)
+		}
 	}
 }
 
