@@ -30,9 +30,6 @@ func (d *demo) createCluster(ctx context.Context) (cluster, error) {
 		return cluster{}, err
 	}
 	c := cluster{dir: d.linked()}
-	if d.Interactive { // found again by `muster up` on the same folder
-		d.say("the servers' files are in %s", "サーバーのファイルは %s にあります", home)
-	}
 	if c.pair, err = pgcluster.Create(ctx, pgcluster.Options{Dir: home}); err != nil {
 		return c, err
 	}

@@ -25,7 +25,7 @@ func (d *demo) play(ctx context.Context) error {
 		d.path(Settings), d.Binary, Scenario)
 
 	var id string
-	var told []string
+	var told map[string]bool
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -41,14 +41,14 @@ func (d *demo) play(ctx context.Context) error {
 			if err != nil || len(runs) == 0 {
 				continue // it may be starting again; its end is told above
 			}
-			id, told = runs[0].Run, nil
+			id, told = runs[0].Run, map[string]bool{}
 			d.say("run %s has begun", "%s を開始しました", id)
 		}
 		r, err := d.client.Run(up, id)
 		if err != nil {
 			continue
 		}
-		told = d.tell(r, told)
+		d.tell(r, told)
 		if r.Summary.State.Ended() {
 			d.say("%s", "%s", watch.Verdict(d.Lang, r.Overview))
 			if _, err := d.writeReports(up, id); err != nil {
@@ -60,31 +60,37 @@ func (d *demo) play(ctx context.Context) error {
 	}
 }
 
-// tell says what is waited for now and was not before.
-func (d *demo) tell(r api.Run, told []string) (now []string) {
+// tell says what is waited for and was not told of yet, for each person once.
+func (d *demo) tell(r api.Run, told map[string]bool) {
 	for _, w := range r.Overview.Waiting {
 		who, what, how := watch.Ask(d.Lang, r.Summary.Run, w)
-		line := d.Lang.T("waiting for %[1]s: %[2]s\n    %[3]s", "%[1]s 待ち: %[2]s\n    %[3]s", who, what, asPeople(how, w))
-		now = append(now, line)
-		if !slices.Contains(told, line) {
-			_, _ = fmt.Fprintln(d.Talk, line)
+		var news []string
+		for person, command := range commands(how, w) {
+			key := fmt.Sprint(w.For, w.Phase, w.System, w.Site, w.Step, w.Kind, person)
+			if !told[key] {
+				told[key] = true
+				news = append(news, command)
+			}
+		}
+		if len(news) > 0 {
+			slices.Sort(news)
+			d.say("waiting for %[1]s: %[2]s\n    %[3]s", "%[1]s 待ち: %[2]s\n    %[3]s", who, what, strings.Join(news, "\n    "))
 		}
 	}
-	return now
 }
 
-// asPeople gives a command for each person who is waited for: in the demo one plays
-// them all.
-func asPeople(how string, w progress.Waiting) string {
-	if len(w.People) == 0 {
-		return how
+// commands gives the command for each person who is waited for, since in the demo one
+// plays them all; "" is anybody.
+func commands(how string, w progress.Waiting) map[string]string {
+	switch {
+	case len(w.People) == 0:
+		return map[string]string{"": how}
+	case !strings.Contains(how, " PERSON "):
+		return map[string]string{w.People[0]: how + " --as " + w.People[0]}
 	}
-	if strings.Contains(how, " PERSON ") {
-		lines := make([]string, len(w.People))
-		for i, p := range w.People {
-			lines[i] = strings.Replace(how, " PERSON ", " "+p+" ", 1)
-		}
-		return strings.Join(lines, "\n    ")
+	each := map[string]string{}
+	for _, p := range w.People {
+		each[p] = strings.Replace(how, " PERSON ", " "+p+" ", 1)
 	}
-	return how + " --as " + w.People[0]
+	return each
 }
