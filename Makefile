@@ -58,7 +58,7 @@ race: postgresql faults tools ## the same under the race detector (needs a C com
 
 check: build tools lint generated check-selftest ## everything a change must pass besides the tests
 	$(GO) test ./internal/archtest
-	scripts/validate-shipped
+	bin/muster validate scenarios runbooks
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
 	$(GO) mod verify
