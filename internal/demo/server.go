@@ -24,6 +24,7 @@ type server struct {
 	demo    *demo
 	address string
 	token   string
+	env     []string // more than what the process is given anyway
 
 	mu       sync.Mutex
 	process  *child.Process
@@ -33,14 +34,8 @@ type server struct {
 
 // startServer starts `muster up` on the demo's folder and waits until it answers.
 func (d *demo) startServer(ctx context.Context) (*server, error) {
-	port, err := freePort()
+	s, err := d.configure()
 	if err != nil {
-		return nil, err
-	}
-	s := &server{demo: d, address: fmt.Sprintf("127.0.0.1:%d", port), watched: make(chan struct{})}
-	settings := fmt.Sprintf("# Made by `muster demo`: MUSTER_CONFIG=%s muster drill list\ndata: %q\nplans: %q\nlisten: %q\nperson: %q\nlang: %q\n",
-		d.path(Settings), d.dir, d.path(plansDir), s.address, d.person, d.Lang)
-	if err := os.WriteFile(d.path(Settings), []byte(settings), 0o644); err != nil {
 		return nil, err
 	}
 	if s.process, err = s.launch(); err != nil {
@@ -54,6 +49,21 @@ func (d *demo) startServer(ctx context.Context) (*server, error) {
 	return s, nil
 }
 
+// configure writes the server's settings; every launch then finds it at one address.
+func (d *demo) configure() (*server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{demo: d, address: fmt.Sprintf("127.0.0.1:%d", port), watched: make(chan struct{})}
+	settings := fmt.Sprintf("# Made by `muster demo`: MUSTER_CONFIG=%s muster drill list\ndata: %q\nplans: %q\nlisten: %q\nperson: %q\nlang: %q\n",
+		d.path(Settings), d.dir, d.path(plansDir), s.address, d.person, d.Lang)
+	if err := os.WriteFile(d.path(Settings), []byte(settings), 0o644); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 func (s *server) launch() (*child.Process, error) {
 	d := s.demo
 	// Settings of the person's own must not reach the demo's server.
@@ -63,7 +73,7 @@ func (s *server) launch() (*child.Process, error) {
 			env = append(env, v)
 		}
 	}
-	env = append(env, "MUSTER_CONFIG="+d.path(Settings))
+	env = append(append(env, "MUSTER_CONFIG="+d.path(Settings)), s.env...)
 	return child.Start("muster up", d.path(ServerLog), d.Binary, env, "up")
 }
 

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// Point kills this process and its children with SIGKILL, as a power failure would,
-// when MUSTER_FAULT is "moment:step".
+// Point kills this process and the engine that it runs with SIGKILL when MUSTER_FAULT is
+// "moment:step". Target systems live on: they are not ours to take along.
 func Point(moment, step string) {
 	if os.Getenv("MUSTER_FAULT") != moment+":"+step {
 		return
@@ -21,7 +21,11 @@ func Point(moment, step string) {
 	for _, t := range tasks {
 		children, _ := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
 		for _, f := range strings.Fields(string(children)) {
-			if pid, err := strconv.Atoi(f); err == nil {
+			pid, err := strconv.Atoi(f)
+			if err != nil {
+				continue
+			}
+			if exe, _ := os.Readlink("/proc/" + f + "/exe"); strings.Contains(exe, "muster-engine") {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
