@@ -65,7 +65,9 @@ func workerOptions(onFatal func(error)) worker.Options {
 		MaxConcurrentWorkflowTaskPollers:       8,
 		MaxConcurrentWorkflowTaskExecutionSize: 200,
 		WorkerStopTimeout:                      1500 * time.Millisecond,
-		OnFatalError:                           onFatal,
+		// A cancel reaches an activity with its heartbeat: not later than this.
+		MaxHeartbeatThrottleInterval: time.Second,
+		OnFatalError:                 onFatal,
 	}
 }
 

@@ -110,4 +110,3 @@ func (g gauge) Update(v float64) { g.Set(v) }
 type timer struct{ prometheus.Observer }
 
 func (t timer) Record(d time.Duration) { t.Observe(d.Seconds()) }
-
