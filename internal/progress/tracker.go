@@ -240,6 +240,9 @@ func (t *Tracker) decided(e run.Event) {
 func (t *Tracker) step(e run.Event) {
 	key := e.Writer + "\x00" + e.Step
 	i, known := t.steps[key]
+	if known && e.Kind == run.StepStarted && e.Generation <= 1 && t.view.Steps[i].EndedAt != nil {
+		known = false // a check that is done again is a step of its own
+	}
 	if !known {
 		i = len(t.view.Steps)
 		t.steps[key] = i

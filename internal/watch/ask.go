@@ -54,15 +54,27 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 			how = fmt.Sprintf("muster confirm closing --note TEXT --run %s", runID)
 		}
 	case progress.AwaitStep:
-		what = l.T("step %s: %s", "ステップ %s: %s", w.Step, w.Text)
+		step := w.Step
+		if w.System != "" {
+			step = l.T("%s of %s", "%s (%s)", w.Step, w.System)
+		}
+		switch w.Kind {
+		case run.WaitUnknown:
+			what = l.T("step %s, OUTCOME UNKNOWN: %s", "ステップ %s 【結果不明】: %s", step, w.Text)
+		case run.WaitFailed:
+			what = l.T("step %s FAILED: %s", "ステップ %s 【失敗】: %s", step, w.Text)
+		case run.WaitAbsent:
+			what = l.T("step %s, NO WORKER: %s", "ステップ %s 【ワーカー不在】: %s", step, w.Text)
+		case run.WaitAck:
+			what = l.T("step %s, to be read and acknowledged: %s", "ステップ %s の内容確認: %s", step, w.Text)
+		default:
+			what = l.T("step %s: %s", "ステップ %s: %s", step, w.Text)
+		}
 		act := "done"
 		if len(w.Acts) > 0 {
 			act = strings.Join(w.Acts, "|")
 		}
 		how = fmt.Sprintf("muster step %s %s %s", act, runID, w.Step)
-		if w.System != "" {
-			what = l.T("step %s of %s: %s", "ステップ %s (%s): %s", w.Step, w.System, w.Text)
-		}
 	}
 	return who, what, how
 }

@@ -42,7 +42,9 @@ func (f Frame) Lines(o progress.Overview) []string {
 		room := max(0, f.Height-1-len(head))
 		saidRoom := min(len(said), max(0, min(5, room/4)))
 		said = tail(said, saidRoom)
-		steps = tail(steps, room-saidRoom)
+		if room -= len(said); len(steps) > room && len(steps) > 0 {
+			steps = tail(steps[:len(steps)-1], room) // without the empty line below
+		}
 	}
 	out := append(head, steps...)
 	out = append(out, said...)
@@ -79,7 +81,7 @@ func (f Frame) head(o progress.Overview) []string {
 		middle += "  " + title
 	}
 	room := f.Style.Width - Cells(left) - Cells(right)
-	lines := []string{f.Style.paint(mark, left) + f.Style.paint(bold, column(middle, room)) + f.Style.paint(bold, right)}
+	lines := []string{f.Style.paint(mark, left) + f.Style.paint(bold, column(middle, room-1)+" ") + f.Style.paint(bold, right)}
 
 	state := f.Lang.State(o.State)
 	color := cyan
@@ -177,11 +179,37 @@ func (f Frame) systems(o progress.Overview) []string {
 		}
 		lines = append(lines, " "+f.Style.paint(bold, column(name, 22))+" "+f.Style.paint(levelColor, level)+"  "+f.functions(s, max(10, f.Style.Width-26-Cells(level))))
 		lines = append(lines, "   "+f.rto(s, wide))
+		if way := f.way(s); way != "" {
+			lines = append(lines, "   "+f.Style.paint(dim, cut(way, f.Style.Width-4)))
+		}
 		if s.LockKept != "" {
 			lines = append(lines, "   "+f.Style.paint(onRed, cut(f.t(" CLEAN-UP INCOMPLETE: %s ", " 後始末が未完了: %s ", clean(s.LockKept)), f.Style.Width-4)))
 		}
 	}
 	return append(lines, "")
+}
+
+// way is where the system goes, and who said so.
+func (f Frame) way(s progress.System) string {
+	ps, _ := f.Plan.System(s.Name)
+	var to string
+	switch s.Decision {
+	case "":
+		return ""
+	case run.Alternate:
+		to = f.t("to the alternate site %s", "代替拠点 %s へ切り替え", ps.Alternate)
+	case run.InPlace:
+		to = f.t("recovery in place at %s", "%s で現地復旧", ps.Home)
+	case run.GoHome:
+		to = f.t("home to %s", "%s へ切戻し", ps.Home)
+	case run.Stay:
+		to = f.t("stays at %s", "%s で継続", ps.Alternate)
+	case run.StandDown:
+		to = f.t("stand down: nothing to recover", "対応不要")
+	default:
+		to = f.t("not possible now", "現時点では復旧不可")
+	}
+	return f.t("decided: %s (%s)", "決定: %s (%s)", to, s.DecidedBy)
 }
 
 // rto is the clock against the objective: used, objective, bar, and what is left or over.
@@ -244,15 +272,20 @@ func (f Frame) people(o progress.Overview) []string {
 	}
 	counts := f.t("called %d · safe %d · injured %d · silent %d · mustered %d", "対象 %d · 無事 %d · 負傷 %d · 未回答 %d · 参集 %d",
 		p.Called, p.Safe, p.Injured, p.Silent, p.Mustered)
-	line := f.title("People", "要員") + "  " + counts
+	line := " " + f.title("People", "要員") + "  " + counts
+	var lines []string
 	for _, n := range p.Need {
 		text, color := fmt.Sprintf("%s %d/%d", n.Role, n.Present, n.Need), green
 		if n.Present < n.Need {
 			color = yellow
 		}
+		if Cells(line)+Cells(text)+2 > f.Style.Width {
+			lines = append(lines, line)
+			line = "        "
+		}
 		line += "  " + f.Style.paint(color, text)
 	}
-	return []string{" " + line, ""}
+	return append(lines, line, "")
 }
 
 func (f Frame) waiting(o progress.Overview) []string {
@@ -269,15 +302,15 @@ func (f Frame) waiting(o progress.Overview) []string {
 			break
 		}
 		who, what, how := Ask(f.Lang, o.Run, w)
-		since := span(max(0, o.At.Sub(w.Since).Seconds()))
+		since := short(o.At.Sub(w.Since).Seconds())
 		if w.Due != nil {
 			if left := w.Due.Sub(o.At).Seconds(); left > 0 {
-				since += f.t(", %s left", "、残り %s", span(left))
+				since += f.t(", %s left", "、残り %s", short(left))
 			} else {
 				since += f.t(", time is up", "、期限切れ")
 			}
 		}
-		text := who + "  " + clean(what)
+		text := who + "  " + f.said(what)
 		lines = append(lines, "   "+f.Style.paint(yellow, "➜ ")+cut(text, max(20, f.Style.Width-8-Cells(since)))+"  "+f.Style.paint(dim, since))
 		if !o.Simulated {
 			lines = append(lines, "     "+f.Style.paint(dim, cut(how, f.Style.Width-6)))
@@ -286,78 +319,96 @@ func (f Frame) waiting(o progress.Overview) []string {
 	return append(lines, "")
 }
 
+// steps lists what has begun, by execution, and what is still to come of one that runs.
 func (f Frame) steps(o progress.Overview) []string {
 	if len(o.Steps) == 0 {
 		return nil
 	}
-	total := 0
-	var executed []string
-	for _, s := range o.Steps {
-		if s.Runbook != "" && !slices.Contains(executed, s.Writer) {
-			executed = append(executed, s.Writer)
-			if rb, ok := f.Plan.Runbook(s.Runbook); ok {
-				total += len(rb.Steps)
-			}
-		}
-	}
-	done := 0
-	for _, s := range o.Steps {
-		if s.Runbook != "" && s.EndedAt != nil {
-			done++
-		}
-	}
-	head := f.title("Steps", "ステップ")
-	if total > 0 {
-		head += "  " + fmt.Sprintf("%d/%d", done, total)
-	}
-	lines := []string{" " + head}
+	var order []string
+	by := map[string][]progress.Step{}
 	nameWidth := 12
 	for _, s := range o.Steps {
+		if by[s.Writer] == nil {
+			order = append(order, s.Writer)
+		}
+		by[s.Writer] = append(by[s.Writer], s)
 		nameWidth = min(28, max(nameWidth, Cells(s.ID)))
 	}
-	for _, s := range o.Steps {
-		symbol, color, word := "●", cyan, f.t("runs", "実行中")
-		switch s.Progress {
-		case progress.StepWaits:
-			symbol, color, word = "➜", yellow, f.t("waits", "待機")
-		case progress.StepUndoes:
-			symbol, color, word = "↶", yellow, f.t("undoing", "取り消し中")
-		case progress.StepUndone:
-			symbol, color, word = "↶", yellow, f.t("undone", "取り消し済")
-			if s.Undo != run.Passed {
-				color, word = red, f.t("UNDO %s", "取り消し %s", f.Lang.Outcome(s.Undo))
+	lines := []string{" " + f.title("Steps", "ステップ")}
+	for _, w := range order {
+		begun := by[w]
+		rb, known := f.Plan.Runbook(begun[0].Runbook)
+		if known {
+			done := 0
+			for _, s := range begun {
+				if s.EndedAt != nil {
+					done++
+				}
 			}
-		case progress.StepEnded:
-			word = f.Lang.Outcome(s.Outcome)
-			switch s.Outcome {
-			case run.Passed:
-				symbol, color = "✓", green
-			case run.Failed:
-				symbol, color = "✗", red
-			case run.Unknown:
-				symbol, color = "?", yellow
-			default:
-				symbol, color = "-", dim
-			}
+			lines = append(lines, "   "+f.Style.paint(dim, fmt.Sprintf("%s  %d/%d", rb.Name, done, len(rb.Steps))))
 		}
-		used := span(s.UsedS)
-		if s.BudgetS != nil {
-			used += " / " + span(*s.BudgetS)
-			if s.UsedS > *s.BudgetS {
-				used = f.Style.paint(red, used+" !")
+		for _, s := range begun {
+			lines = append(lines, f.step(s, nameWidth))
+		}
+		if !known || o.EndedAt != nil || o.Aborting || slices.ContainsFunc(begun, func(s progress.Step) bool { return s.Undo != "" || s.Outcome == run.Failed }) {
+			continue
+		}
+		for _, ahead := range rb.Steps {
+			if !slices.ContainsFunc(begun, func(s progress.Step) bool { return s.ID == ahead.ID }) {
+				lines = append(lines, "   "+f.Style.paint(dim, strings.TrimRight("· "+column("", 9)+" "+column(ahead.ID, nameWidth)+"  "+column(ahead.Uses, 22)+" "+ahead.Site, " ")))
 			}
 		}
-		line := "   " + f.Style.paint(color, symbol+" "+column(word, 9)) + " " + column(s.ID, nameWidth) + "  " +
-			f.Style.paint(dim, column(s.Action, 22)+" "+column(s.Site, 8)) + " " + pad(used, 16)
-		if s.Attempts > 1 {
-			line += f.t(" try %d", " %d回目", s.Attempts)
-		}
-		if s.Reason != "" && (s.Progress == progress.StepWaits || s.Outcome != run.Passed || s.Undo != "" && s.Undo != run.Passed) {
-			line += "  " + cut(clean(s.Reason), max(0, f.Style.Width-Cells(line)-2))
-		}
-		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	return append(lines, "")
+}
+
+func (f Frame) step(s progress.Step, nameWidth int) string {
+	symbol, color, word := "●", cyan, f.t("runs", "実行中")
+	switch s.Progress {
+	case progress.StepWaits:
+		symbol, color, word = "➜", yellow, f.t("waits", "待機")
+	case progress.StepUndoes:
+		symbol, color, word = "↶", yellow, f.t("undoing", "取消中")
+	case progress.StepUndone:
+		symbol, color, word = "↶", yellow, f.t("undone", "取消済")
+		if s.Undo != run.Passed {
+			color, word = red, f.t("UNDO %s", "取消%s", f.Lang.Outcome(s.Undo))
+		}
+	case progress.StepEnded:
+		word = f.Lang.Outcome(s.Outcome)
+		switch s.Outcome {
+		case run.Passed:
+			symbol, color = "✓", green
+		case run.Failed:
+			symbol, color = "✗", red
+		case run.Unknown:
+			symbol, color = "?", yellow
+		default:
+			symbol, color = "-", dim
+		}
+	}
+	used := span(s.UsedS)
+	if s.BudgetS != nil {
+		used += " / " + span(*s.BudgetS)
+	}
+	used = pad(used, 14)
+	if s.BudgetS != nil && s.UsedS > *s.BudgetS {
+		used = f.Style.paint(red, strings.TrimRight(used, " ")+" !")
+	}
+	line := "   " + f.Style.paint(color, symbol+" "+column(word, 9)) + " " + column(s.ID, nameWidth) + "  " +
+		f.Style.paint(dim, column(s.Action, 22)+" "+column(s.Site, 8)) + " " + used
+	if s.Attempts > 1 {
+		line += f.t(" try %d", " %d回目", s.Attempts)
+	}
+	if s.SettledBy == run.ByPerson {
+		line += f.t(" BY HAND (%s)", " 手動 (%s)", s.By)
+	}
+	if s.Reason != "" && (s.Progress == progress.StepWaits || s.Outcome != run.Passed || s.Undo != "" && s.Undo != run.Passed) {
+		if room := f.Style.Width - Cells(line) - 2; room >= 12 {
+			line += "  " + cut(f.said(s.Reason), room)
+		}
+	}
+	return strings.TrimRight(line, " ")
 }
 
 func (f Frame) messages(o progress.Overview) []string {
@@ -366,7 +417,26 @@ func (f Frame) messages(o progress.Overview) []string {
 	}
 	lines := []string{" " + f.title("Messages", "連絡")}
 	for _, m := range o.Messages {
-		lines = append(lines, "   "+f.Style.paint(dim, f.at(m.At, false))+" "+cut(clean(m.Text), f.Style.Width-13))
+		lines = append(lines, "   "+f.Style.paint(dim, f.at(m.At, false))+" "+cut(f.said(m.Text), f.Style.Width-13))
 	}
 	return lines
+}
+
+// said is a message in the reader's language: the engine says each in both, English
+// first.
+func (f Frame) said(text string) string {
+	text = clean(text)
+	en, ja, two := strings.Cut(text, " / ")
+	if !two || strings.Contains(ja, " / ") || !strings.ContainsFunc(ja, func(r rune) bool { return r >= 0x3040 }) {
+		return text
+	}
+	if f.Lang != i18n.JA {
+		return en
+	}
+	for _, mark := range []string{"[DRILL]【訓練】"} {
+		if strings.HasPrefix(en, mark) {
+			return mark + ja
+		}
+	}
+	return ja
 }

@@ -134,6 +134,15 @@ func span(seconds float64) string {
 	return fmt.Sprintf("%d h %02d m", int(seconds)/3600, int(seconds)/60%60)
 }
 
+// short is a span as minutes and seconds, with hours when there are: 0:07, 1:02:07.
+func short(seconds float64) string {
+	n := int(max(0, seconds))
+	if n >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", n/3600, n/60%60, n%60)
+	}
+	return fmt.Sprintf("%d:%02d", n/60, n%60)
+}
+
 // bar draws a share of a whole. A share above 1 fills it and ends in ">".
 func bar(share float64, n int) string {
 	full := int(share*float64(n) + 0.5)

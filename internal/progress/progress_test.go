@@ -1,0 +1,191 @@
+package progress
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+var begin = time.Date(2026, 11, 19, 5, 0, 0, 0, time.UTC)
+
+func at(s float64) time.Time { return begin.Add(time.Duration(s * float64(time.Second))) }
+
+func testPlan() plan.Plan {
+	rto := run.Duration(5 * time.Minute)
+	return plan.Plan{
+		Hash: "abc",
+		Scenario: plan.Scenario{Name: "tokyo-loss", Hazard: run.Disaster, Depth: run.Live, Phases: run.Phases(run.Disaster), Place: "hall", Approvals: 1,
+			Quorum: []plan.RoleCount{{Role: "operator", Count: 1}},
+			Safety: plan.SafetyRules{Within: run.Duration(time.Hour), Muster: run.Duration(time.Hour), Task: run.Duration(time.Hour)}},
+		Estate: plan.Estate{People: []plan.Person{{ID: "sato", Roles: []string{"commander"}}, {ID: "tanaka", Roles: []string{"operator"}}},
+			Places: []plan.Place{{Name: "hall", Site: "osaka"}}},
+		Systems: []plan.System{{Name: "orders", Home: "tokyo", Alternate: "osaka", Objective: plan.Objective{RTO: &rto},
+			Probes: []plan.Probe{{Name: "orders/write", System: "orders", Function: "write", Weight: 60}, {Name: "orders/read", System: "orders", Function: "read", Weight: 40}}}},
+		Runbooks: []plan.Runbook{{Name: "orders-failover", System: "orders", Steps: []plan.Step{{ID: "fence"}, {ID: "promote", Budget: run.Duration(10 * time.Second)}}}},
+	}
+}
+
+// story numbers events as a journal would.
+func story(events ...run.Event) []journal.Entry {
+	var out []journal.Entry
+	for i, e := range events {
+		e.Run, e.Seq = "tokyo-loss-1", int64(i+1)
+		if e.Writer == "" {
+			e.Writer = "run"
+		}
+		out = append(out, journal.Entry{Position: int64(i + 1), Event: e})
+	}
+	return out
+}
+
+func started() run.Event {
+	return run.Event{At: at(0), Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", Hazard: run.Disaster})}
+}
+
+func probe(name string, up bool, s float64) run.Event {
+	return run.Event{At: at(s + 0.1), Kind: run.ProbeChanged, System: "orders", Step: name, Data: run.Encode(run.ProbeChange{Up: up, At: at(s)})}
+}
+
+func occurred(s float64) run.Event {
+	return run.Event{At: at(s), Kind: run.EventOccurred, System: "orders", Data: run.Encode(run.Occurrence{At: at(s), Source: "inject"})}
+}
+
+func TestTheClockRunsFromTheEventToFullService(t *testing.T) {
+	both := []run.Event{started(), probe("orders/write", true, 1), probe("orders/read", true, 1)}
+	for name, c := range map[string]struct {
+		events  []run.Event
+		now     float64
+		used    float64
+		ticking bool
+		level   int // -1: not known
+	}{
+		"before the event":            {both, 5, 0, false, 100},
+		"nobody has looked":           {[]run.Event{started(), probe("orders/write", true, 1), occurred(2)}, 10, 8, true, -1},
+		"struck, not yet seen":        {append(both[:3:3], occurred(10)), 11, 1, true, 100},
+		"half of it is back":          {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/read", false, 10.2), probe("orders/read", true, 40)), 60, 50, true, 40},
+		"all of it is back":           {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70)), 100, 60, false, 100},
+		"and lost again":              {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70), probe("orders/write", false, 80)), 100, 90, true, 40},
+		"seen before it was reported": {append(both[:3:3], probe("orders/write", false, 10.2), occurred(10), probe("orders/write", true, 70)), 100, 60, false, 100},
+		"the way home is another outage": {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70),
+			run.Event{At: at(80), Kind: run.PhaseEnded, Phase: run.Verification, Outcome: run.Passed}, probe("orders/write", false, 90)), 100, 60, false, 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Of(testPlan(), story(c.events...), at(c.now)).Systems[0]
+			level := -1
+			if s.Level != nil {
+				level = *s.Level
+			}
+			if s.UsedS != c.used || s.Ticking != c.ticking || level != c.level {
+				t.Errorf("used %v s, ticking %v, level %d; want %v s, %v, %d", s.UsedS, s.Ticking, level, c.used, c.ticking, c.level)
+			}
+		})
+	}
+}
+
+func TestWhoIsWaitedFor(t *testing.T) {
+	phase := func(p run.Phase, s float64) run.Event { return run.Event{At: at(s), Kind: run.PhaseStarted, Phase: p} }
+	events := []run.Event{
+		started(),
+		{At: at(1), Kind: run.PersonCalled, Person: "sato"}, {At: at(1), Kind: run.PersonCalled, Person: "tanaka"},
+		phase(run.SafetyCheck, 2), phase(run.Muster, 2),
+		{At: at(3), Kind: run.PersonAnswered, Person: "tanaka", Data: run.Encode(run.Answer{Safety: run.Safe, CanCome: true})},
+	}
+	expect := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, w := range Of(testPlan(), story(events...), at(100)).Waiting {
+			got = append(got, fmt.Sprint(w.For, w.People, w.System, w.Site, w.Step, w.Need))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("waiting for %q, want %q", got, want)
+		}
+	}
+	expect("safety[sato]1", "arrival[tanaka]1")
+	events = append(events, run.Event{At: at(4), Kind: run.PersonArrived, Person: "tanaka"}, run.Event{At: at(4), Kind: run.PhaseEnded, Phase: run.Muster, Outcome: run.Passed},
+		phase(run.SiteInspection, 5), phase(run.DamageAssessment, 5), phase(run.Communications, 5))
+	expect("safety[sato]1", "inspect[]osaka0", "confirm[]0", "assess[]orders0")
+	events = append(events, run.Event{At: at(6), Kind: run.PersonAnswered, Person: "sato", Data: run.Encode(run.Answer{Safety: run.Injured})},
+		run.Event{At: at(6), Kind: run.SiteInspected, Site: "osaka"}, run.Event{At: at(6), Kind: run.DamageAssessed, System: "orders", Data: run.Encode(run.Assessment{Source: "probe"})},
+		run.Event{At: at(6), Kind: run.PartyReached, Phase: run.Communications})
+	expect("assess[]orders0") // a probe's word is not a person's
+	events = append(events, run.Event{At: at(7), Kind: run.PhaseEnded, Phase: run.DamageAssessment},
+		run.Event{At: at(8), Kind: run.DecisionAsked, System: "orders", Phase: run.RecoveryDecision, Data: run.Encode(run.DecisionAsk{Question: "recovery", Role: "commander", DeadlineS: 60})})
+	expect("decision[sato]orders0")
+	events = append(events, run.Event{At: at(9), Kind: run.DecisionMade, System: "orders", By: "sato", Data: run.Encode(run.Decision{Answer: run.Alternate})},
+		run.Event{At: at(9), Kind: run.ApprovalAsked})
+	expect("approval[]1")
+	events = append(events, run.Event{At: at(10), Kind: run.ApprovalGiven, By: "tanaka"}, run.Event{At: at(10), Kind: run.RecoveryOrdered, System: "orders"},
+		run.Event{At: at(11), Writer: "orders/failover", Kind: run.StepStarted, System: "orders", Step: "promote", Generation: 1},
+		run.Event{At: at(12), Writer: "orders/failover", Kind: run.StepWaiting, System: "orders", Step: "promote", Data: run.Encode(run.Wait{Kind: run.WaitUnknown, Role: "operator"})})
+	expect("step[]orderspromote0")
+	events = append(events, run.Event{At: at(13), Writer: "orders/failover", Kind: run.StepActed, System: "orders", Step: "promote", By: "tanaka"})
+	expect()
+	o := Of(testPlan(), story(events...), at(100))
+	if p := o.People; p.Called != 2 || p.Safe != 1 || p.Injured != 1 || p.Silent != 0 || p.Mustered != 1 || p.Need[0].Present != 1 {
+		t.Errorf("people = %+v", p)
+	}
+	events = append(events, run.Event{At: at(20), Kind: run.DecisionAsked, System: "orders"}, run.Event{At: at(50), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Cancelled})})
+	expect() // an ended run waits for nobody
+	o = Of(testPlan(), story(events...), at(1000))
+	if !o.At.Equal(at(50)) || o.State != run.Cancelled || o.Phases[len(o.Phases)-1].Progress != LeftOut {
+		t.Errorf("the end is at %v, %s, its last phase %s", o.At, o.State, o.Phases[len(o.Phases)-1].Progress)
+	}
+}
+
+func TestStepsKeepTheirTries(t *testing.T) {
+	x := func(k run.EventKind, s float64, gen int, o run.Outcome) run.Event {
+		return run.Event{At: at(s), Writer: "orders/failover", Kind: k, System: "orders", Runbook: "orders-failover", Step: "promote", Generation: gen, Outcome: o}
+	}
+	o := Of(testPlan(), story(started(), x(run.StepStarted, 1, 1, ""), x(run.StepWaiting, 2, 1, ""), x(run.StepStarted, 5, 2, ""), x(run.StepEnded, 9, 2, run.Passed),
+		x(run.UndoStarted, 10, 1, ""), x(run.UndoEnded, 11, 1, run.Failed)), at(60))
+	if len(o.Steps) != 1 {
+		t.Fatalf("%d steps, want 1: %+v", len(o.Steps), o.Steps)
+	}
+	s := o.Steps[0]
+	if s.Attempts != 2 || s.Outcome != run.Passed || s.Progress != StepUndone || s.Undo != run.Failed || *s.BudgetS != 10 || s.UsedS != 8 {
+		t.Errorf("step = %+v", s)
+	}
+}
+
+// Whatever is in a journal, in whatever order, shows: nothing panics, the level stays
+// within bounds, and taking events in one by one is the same as all at once.
+func TestAnyJournalShows(t *testing.T) {
+	kinds := []run.EventKind{run.RunStarted, run.RunPaused, run.RunResumed, run.RunAbortRequested, run.RunEnded, run.PhaseStarted, run.PhaseEnded, run.EventOccurred,
+		run.EventDetected, run.PersonCalled, run.PersonAnswered, run.PersonArrived, run.QuorumReached, run.SiteInspected, run.DamageAssessed, run.DecisionAsked, run.DecisionMade,
+		run.ApprovalAsked, run.ApprovalGiven, run.RecoveryOrdered, run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded, run.UndoStarted, run.UndoEnded,
+		run.ProbeChanged, run.WorkerAbsent, run.MessageSent, run.LockTaken, run.LockKept, run.LockReleased, "later.addition"}
+	rapid.Check(t, func(t *rapid.T) {
+		var events []run.Event
+		for i := range rapid.IntRange(0, 60).Draw(t, "events") {
+			e := run.Event{At: at(float64(i)), Kind: rapid.SampledFrom(kinds).Draw(t, "kind"),
+				Writer: rapid.SampledFrom([]string{"run", "orders/failover"}).Draw(t, "writer"),
+				Phase:  rapid.SampledFrom(append(run.Phases(run.Disaster), "another")).Draw(t, "phase"),
+				System: rapid.SampledFrom([]string{"orders", "", "nothing"}).Draw(t, "system"),
+				Step:   rapid.SampledFrom([]string{"orders/write", "orders/read", "promote"}).Draw(t, "step"),
+				Person: rapid.SampledFrom([]string{"sato", "tanaka", "stranger"}).Draw(t, "person"),
+				Site:   "osaka", By: "sato"}
+			e.Data = rapid.SampledFrom([][]byte{nil, []byte(`{"up":true,"at":"2026-11-19T05:00:30Z"}`), []byte(`{"up":false}`), []byte(`{"state":"recovered"}`), []byte(`[1]`), []byte(`{"deadline_s":5,"role":"commander"}`)}).Draw(t, "data")
+			events = append(events, e)
+		}
+		all := story(events...)
+		once := Of(testPlan(), all, at(100))
+		tr := New(testPlan())
+		for _, e := range all {
+			tr.Apply(e)
+			_ = tr.Overview(e.Event.At)
+		}
+		if a, b := fmt.Sprintf("%+v", tr.Overview(at(100)).Waiting), fmt.Sprintf("%+v", once.Waiting); len(a) != len(b) {
+			t.Fatalf("one by one: %s\nall at once: %s", a, b)
+		}
+		if l := once.Systems[0].Level; l != nil && (*l < 0 || *l > 100) || once.Systems[0].UsedS < 0 {
+			t.Fatalf("level %v, used %v s", l, once.Systems[0].UsedS)
+		}
+	})
+}
