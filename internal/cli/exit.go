@@ -126,9 +126,5 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 		}
 		return exitMistake, append(lines, c.t("%d mistake(s), nothing was started", "誤り %d 件。何も開始していません", len(m))), ""
 	}
-	// cobra's own errors: unknown commands, wrong numbers of arguments.
-	if text := err.Error(); strings.HasPrefix(text, "unknown command") || strings.Contains(text, "arg(s)") || strings.HasPrefix(text, "required flag") {
-		return exitMistake, []string{strings.TrimSpace(text)}, c.t("`muster --help` lists the commands", "`muster --help` でコマンドの一覧を表示できます")
-	}
 	return exitFault, strings.Split(err.Error(), "\n"), ""
 }

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/nearest"
 )
 
 // Stdio is what a command reads and writes.
@@ -107,7 +109,34 @@ func (c *command) root() *cobra.Command {
 	add("files", c.validate(), c.plan(), c.actions(), c.schema())
 	add("serve", c.up(), c.server(), c.worker(), c.demo(), c.doctor())
 	root.AddCommand(c.version())
+	c.countArgs(root)
 	return root
+}
+
+// countArgs has every command say how it is used when its arguments are wrong, and a
+// command of commands which one was probably meant.
+func (c *command) countArgs(cmd *cobra.Command) {
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if check == nil || check(cmd, args) == nil {
+			return nil
+		}
+		if !cmd.HasSubCommands() || len(args) == 0 {
+			return mistake(errors.New(c.t("wrong number of arguments: %d", "引数の数が正しくありません: %d", len(args))), c.t("Usage: %s", "使い方: %s", cmd.UseLine()))
+		}
+		var names []string
+		for _, sub := range cmd.Commands() {
+			names = append(names, sub.Name())
+		}
+		way := c.t("`%s --help` lists the commands", "`%s --help` でコマンドの一覧を表示できます", cmd.CommandPath())
+		if near := nearest.Word(args[0], names); near != "" {
+			way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
+		}
+		return mistake(errors.New(c.t("unknown command %q of %s", "%[2]s に %[1]q というコマンドはありません", args[0], cmd.CommandPath())), way)
+	}
+	for _, sub := range cmd.Commands() {
+		c.countArgs(sub)
+	}
 }
 
 // settings adds flags for settings. The token has none: a secret in a flag is in

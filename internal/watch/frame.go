@@ -34,7 +34,7 @@ func (f Frame) Lines(o progress.Overview) []string {
 	head = append(head, f.systems(o)...)
 	head = append(head, f.people(o)...)
 	head = append(head, f.waiting(o)...)
-	steps := f.steps(o)
+	steps := f.steps(o, true)
 	said := f.messages(o)
 	if f.Height > 0 {
 		// The newest steps and messages get the room that is left; the clock, and who
@@ -42,7 +42,10 @@ func (f Frame) Lines(o progress.Overview) []string {
 		room := max(0, f.Height-1-len(head))
 		saidRoom := min(len(said), max(0, min(5, room/4)))
 		said = tail(said, saidRoom)
-		if room -= len(said); len(steps) > room && len(steps) > 0 {
+		if room -= len(said); len(steps) > room {
+			steps = f.steps(o, false) // what is to come goes first
+		}
+		if len(steps) > room && len(steps) > 0 {
 			steps = tail(steps[:len(steps)-1], room) // without the empty line below
 		}
 	}
@@ -320,7 +323,7 @@ func (f Frame) waiting(o progress.Overview) []string {
 }
 
 // steps lists what has begun, by execution, and what is still to come of one that runs.
-func (f Frame) steps(o progress.Overview) []string {
+func (f Frame) steps(o progress.Overview, ahead bool) []string {
 	if len(o.Steps) == 0 {
 		return nil
 	}
@@ -350,16 +353,24 @@ func (f Frame) steps(o progress.Overview) []string {
 		for _, s := range begun {
 			lines = append(lines, f.step(s, nameWidth))
 		}
-		if !known || o.EndedAt != nil || o.Aborting || slices.ContainsFunc(begun, func(s progress.Step) bool { return s.Undo != "" || s.Outcome == run.Failed }) {
+		if !ahead || !known || o.EndedAt != nil || o.Aborting || slices.ContainsFunc(begun, func(s progress.Step) bool { return s.Undo != "" || s.Outcome == run.Failed }) {
 			continue
 		}
-		for _, ahead := range rb.Steps {
-			if !slices.ContainsFunc(begun, func(s progress.Step) bool { return s.ID == ahead.ID }) {
-				lines = append(lines, "   "+f.Style.paint(dim, strings.TrimRight("· "+column("", 9)+" "+column(ahead.ID, nameWidth)+"  "+column(ahead.Uses, 22)+" "+ahead.Site, " ")))
+		for _, st := range rb.Steps {
+			if !slices.ContainsFunc(begun, func(s progress.Step) bool { return s.ID == st.ID }) {
+				lines = append(lines, "   "+f.Style.paint(dim, strings.TrimRight("· "+column("", 9)+" "+column(st.ID, nameWidth)+"  "+f.where(st.Uses, st.Site), " ")))
 			}
 		}
 	}
 	return append(lines, "")
+}
+
+// where is a step's action and site; a narrow screen has room for the site only.
+func (f Frame) where(action, site string) string {
+	if f.Style.Width < 80 {
+		return column(site, 8)
+	}
+	return column(action, 22) + " " + column(site, 8)
 }
 
 func (f Frame) step(s progress.Step, nameWidth int) string {
@@ -396,7 +407,7 @@ func (f Frame) step(s progress.Step, nameWidth int) string {
 		used = f.Style.paint(red, strings.TrimRight(used, " ")+" !")
 	}
 	line := "   " + f.Style.paint(color, symbol+" "+column(word, 9)) + " " + column(s.ID, nameWidth) + "  " +
-		f.Style.paint(dim, column(s.Action, 22)+" "+column(s.Site, 8)) + " " + used
+		f.Style.paint(dim, f.where(s.Action, s.Site)) + " " + used
 	if s.Attempts > 1 {
 		line += f.t(" try %d", " %d回目", s.Attempts)
 	}

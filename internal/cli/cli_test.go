@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/app"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"muster": func() { os.Exit(Main(os.Args[1:], Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})) },
+	})
+}
+
+// The scripts use the commands as people do: exit codes, stdout for data, stderr for talk.
+func TestScripts(t *testing.T) {
+	shipped, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SHIPPED", shipped)
+			e.Setenv("LANG", "C")
+			e.Setenv("TERM", "dumb")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"record": record,
+			"code":   code,
+		},
+	})
+}
+
+// code runs a command and wants this exit code: code 2 muster drill list.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program args...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		if _, serr := fmt.Sscanf(err.Error(), "exit status %d", &got); serr != nil {
+			ts.Fatalf("%v", err)
+		}
+	}
+	if want := args[0]; fmt.Sprint(got) != want {
+		ts.Fatalf("exit code %d, want %s", got, want)
+	}
+}
+
+// record makes a record store with a drill that was aborted at its start: record FILE.
+func record(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	store, err := journal.Open(ctx, "sqlite:"+ts.MkAbs(args[0]))
+	ts.Check(err)
+	at := time.Date(2026, 11, 19, 5, 0, 0, 0, time.UTC)
+	rto := run.Duration(time.Hour)
+	p := plan.Plan{Format: plan.Format,
+		Scenario: plan.Scenario{Name: "tokyo-loss", Title: plan.Text{EN: "Loss of Tokyo", JA: "東京の喪失"}, Hazard: run.Disaster, Depth: run.Tabletop, Phases: run.Phases(run.Disaster)},
+		Estate:   plan.Estate{Name: "test", Zone: "Asia/Tokyo"},
+		Systems:  []plan.System{{Name: "orders", Priority: "S", Home: "tokyo", Objective: plan.Objective{RTO: &rto}}}}
+	ts.Check(p.Seal())
+	events := []run.Event{
+		{Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: p.Hash})},
+		{Kind: run.RunAbortRequested, By: "sato", Reason: "a real alarm"},
+		{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.Cancelled})},
+	}
+	for i := range events {
+		events[i].Run, events[i].Writer, events[i].Seq, events[i].At = "tokyo-loss-1", "run", int64(i+1), at.Add(time.Duration(i)*time.Minute)
+	}
+	ts.Check(errors.Join(store.PutPlan(ctx, p), store.Append(ctx, events), store.Close()))
+}
+
+func TestExitCodes(t *testing.T) {
+	c := &command{Stdio: Stdio{Err: &strings.Builder{}}, lang: "en"}
+	for name, e := range map[string]struct {
+		err  error
+		code int
+	}{
+		"met":                     {nil, 0},
+		"a guard refused":         {&api.Problem{Status: 409, Code: api.CodeRefused}, 5},
+		"another run holds it":    {&api.Problem{Status: 409, Code: api.CodeHeld}, 5},
+		"it has ended":            {&api.Problem{Status: 409, Code: api.CodeEnded}, 5},
+		"mistakes in files":       {&api.Problem{Status: 422, Code: api.CodeMistakes}, 2},
+		"no such run":             {&api.Problem{Status: 404, Code: api.CodeUnknownRun}, 2},
+		"the engine is away":      {&api.Problem{Status: 503, Code: api.CodeEngine}, 1},
+		"unknown what came of it": {&api.Problem{Status: 504, Code: api.CodeUnknownOutcome}, 1},
+		"no server":               {&api.Unreachable{URL: "http://x", Err: errors.New("refused")}, 1},
+		"the machine lacks it":    {&app.Trouble{What: "disk full"}, 1},
+		"wrongly set":             {&app.Trouble{What: "no site", Mistake: true}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.exit(context.Background(), e.err); got != e.code {
+				t.Errorf("exit code %d, want %d", got, e.code)
+			}
+		})
+	}
+	for v, want := range map[run.Verdict]int{run.Met: 0, run.Missed: 3, run.NotProven: 4} {
+		if got := verdictCode(v); got != want {
+			t.Errorf("verdict %s ends with %d, want %d", v, got, want)
+		}
+	}
+}
+
+func TestSinceIsReadAsPeopleWriteIt(t *testing.T) {
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 19, 0, 10, 0, 0, tokyo)
+	for s, want := range map[string]time.Time{
+		"10m":                       now.Add(-10 * time.Minute),
+		"00:05":                     now.Add(-5 * time.Minute),
+		"23:50":                     now.Add(-20 * time.Minute), // yesterday's
+		"2026-11-18T14:00:00Z":      time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC),
+		"2026-11-18T23:00:00+09:00": time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC),
+	} {
+		if got, err := timeOf(s, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s is %v, %v, want %v", s, got, err, want)
+		}
+	}
+	if _, err := timeOf("yesterday", now); err == nil {
+		t.Error(`"yesterday" was read as a time`)
+	}
+}
+
+// A real run can't start by accident.
+func TestTheRealThingIsTyped(t *testing.T) {
+	for typed, ok := range map[string]bool{"tokyo-loss\n": true, "y\n": false, "tokyo\n": false, "": false} {
+		c := &command{Stdio: Stdio{In: strings.NewReader(typed), Err: &strings.Builder{}}, lang: "en"}
+		if err := c.typed("tokyo-loss"); (err == nil) != ok {
+			t.Errorf("typed %q: %v", typed, err)
+		}
+	}
+	c := &command{Stdio: Stdio{In: strings.NewReader("tokyo-loss\n"), Err: &strings.Builder{}}, lang: "en"}
+	if err := c.really("tokyo-loss", false); err == nil {
+		t.Error("without a terminal and without --yes it starts")
+	}
+}
