@@ -12,7 +12,7 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 	r.log.add(ctx, run.Event{Kind: run.PhaseStarted, Phase: run.Closing, By: run.Engine})
 	r.phase = run.Closing
 	r.restoreInjected(ctx)
-	if len(r.injected) > 0 || r.movedSomething() {
+	if r.movesThings() && (len(r.injected) > 0 || r.movedSomething()) {
 		if back := r.handedBack(); len(back) > 0 {
 			r.afterUndo(ctx, back)
 		}

@@ -157,7 +157,7 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 	case x.depth == run.Tabletop:
 		return x.skip(ctx, s, run.ByGuard, run.Engine, "tabletop: nothing runs")
 	case s.Human != nil:
-		return x.human(ctx, s, run.Wait{Kind: run.WaitHuman, Role: s.Human.Role, Text: s.Human.Text.EN + " / " + s.Human.Text.JA,
+		return x.human(ctx, s, run.Wait{Kind: run.WaitHuman, Role: s.Human.Role, Text: s.Human.Text.Both(),
 			Acts: []run.Act{run.ActDone, run.ActSkip}})
 	case x.depth == run.Walkthrough:
 		return x.human(ctx, s, run.Wait{Kind: run.WaitAck, Role: x.in.Role, Text: s.Uses, Acts: []run.Act{run.ActDone, run.ActSkip}})

@@ -372,6 +372,9 @@ func TestWalkthroughIsAcknowledged(t *testing.T) {
 	if err := e.Decode(&res); err != nil || e.Outcome != run.Passed || res.SettledBy != run.ByAcknowledge {
 		t.Errorf("promote = %s by %s, want read and acknowledged", e.Outcome, res.SettledBy)
 	}
+	if got := w.state(); got != run.Recovered {
+		t.Errorf("state = %s: nothing was touched, so nothing is left to clean up", got)
+	}
 }
 
 // While paused no new step starts; what runs goes on to its end.

@@ -48,12 +48,15 @@ type Run struct {
 	Overview progress.Overview `json:"overview"`
 }
 
+// Entry is an event with its position in the record.
+type Entry = journal.Entry
+
 // Events is a stretch of a run's journal.
 type Events struct {
-	Entries []journal.Entry `json:"entries"`
-	Next    int64           `json:"next" doc:"Give this as after= to go on."`
-	Ended   bool            `json:"ended" doc:"The run has ended and nothing follows."`
-	Now     time.Time       `json:"now" doc:"The server's clock."`
+	Entries []Entry   `json:"entries"`
+	Next    int64     `json:"next" doc:"Give this as after= to go on."`
+	Ended   bool      `json:"ended" doc:"The run has ended and nothing follows."`
+	Now     time.Time `json:"now" doc:"The server's clock."`
 }
 
 // StepRequest is a person's act on a step that waits.

@@ -63,6 +63,14 @@ func (t Text) In(lang string) string {
 	return t.EN
 }
 
+// Both returns the text in both languages, for messages whose reader is not known.
+func (t Text) Both() string {
+	if t.EN == "" || t.JA == "" || t.EN == t.JA {
+		return t.In("en")
+	}
+	return t.EN + " / " + t.JA
+}
+
 // RoleCount is how many people of a role must be present.
 type RoleCount struct {
 	Role  string `json:"role"`

@@ -13,7 +13,6 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
-	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 )
@@ -151,7 +150,7 @@ func (w *watcher) lines(ctx context.Context) (progress.Overview, error) {
 	return w.overview(), ctx.Err()
 }
 
-func (w *watcher) tell(entries []journal.Entry) error {
+func (w *watcher) tell(entries []api.Entry) error {
 	started := w.overview().StartedAt
 	for _, e := range entries {
 		var err error

@@ -1,0 +1,141 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+var record = flag.Bool("record", false, "write the histories of the shipped scenarios to workflows/testdata/histories")
+
+// Every shipped scenario runs to its end on a real engine, the live one on real servers,
+// side by side. With -record their histories become those that TestReplay replays.
+func TestShippedScenariosRun(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	d := &demo{Options: Options{Dir: t.TempDir(), Binary: faultyBinary(t), Out: io.Discard, Talk: t.Output()}}
+	unlock, err := d.prepare(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if d.cluster, err = d.createCluster(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.stop(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	}()
+	if d.person, err = d.writePlans(); err != nil {
+		t.Fatal(err)
+	}
+	if d.up, err = d.startServer(ctx); err != nil {
+		t.Fatal(err)
+	}
+	d.client = d.up.client(d.Lang)
+
+	states := map[string]run.State{Scenario: run.Recovered, "demo-intrusion": "", "demo-pandemic": ""}
+	runs := map[string]string{}
+	for name := range states {
+		started, err := d.client.Start(ctx, api.StartRequest{Scenario: name, Kind: run.Drill, By: d.person, Reason: "shipped scenarios"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs[name] = started.Run
+	}
+	for name, id := range runs {
+		after := int64(0)
+		var ended run.Ended
+		follow(ctx, t, d, d.client, id, &after, func(e run.Event) bool {
+			return e.Kind == run.RunEnded && e.Decode(&ended) == nil
+		})
+		if want := states[name]; want != "" && ended.State != want {
+			t.Errorf("%s ended %s, want %s", name, ended.State, want)
+		}
+		if !ended.State.Ended() || ended.State == run.Refused || ended.State == run.CleanUpIncomplete {
+			t.Errorf("%s ended %q", name, ended.State)
+		}
+	}
+	if *record {
+		recordHistories(ctx, t, d, runs)
+	}
+}
+
+// recordHistories writes the histories of each run's workflows.
+func recordHistories(ctx context.Context, t *testing.T, d *demo, runs map[string]string) {
+	t.Helper()
+	b, err := os.ReadFile(d.path("engine", "engine.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at engine.Endpoint
+	if err := json.Unmarshal(b, &at); err != nil {
+		t.Fatal(err)
+	}
+	c, err := engine.Dial(ctx, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for name, id := range runs {
+		for file, workflow := range map[string]string{
+			name:               id,
+			name + "-failover": workflows.ExecuteID(id, "orders", workflows.ForFailover),
+			name + "-failback": workflows.ExecuteID(id, "orders", workflows.ForFailback),
+		} {
+			if h := historyOf(ctx, t, c, workflow); h != nil {
+				keep(t, file, h)
+			}
+		}
+	}
+	keep(t, "switch", historyOf(ctx, t, c, workflows.SwitchID("orders")))
+}
+
+// keep writes a history for TestReplay, without the name of the machine it is from.
+func keep(t *testing.T, file string, h *history.History) {
+	t.Helper()
+	out, err := protojson.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out = bytes.ReplaceAll(out, []byte(host), []byte("recorder"))
+	if err := os.WriteFile(filepath.Join("..", "..", "workflows", "testdata", "histories", file+".json"), out, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// historyOf returns a workflow's history, or nil when there is no such workflow.
+func historyOf(ctx context.Context, t *testing.T, c client.Client, id string) *history.History {
+	t.Helper()
+	h := &history.History{}
+	for it := c.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); {
+		e, err := it.Next()
+		if err != nil {
+			return nil
+		}
+		h.Events = append(h.Events, e)
+	}
+	return h
+}
