@@ -18,9 +18,9 @@ func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
 	if r.in.Kind == run.Drill && r.movesThings() {
 		if not := r.untilSteady(ctx, r.systems, r.plan.Scenario.Baseline.Std(), r.plan.Scenario.Baseline.Std()+baselineWait); len(not) > 0 {
 			if ctx.Err() == nil {
-				r.giveUp(ctx, fmt.Sprintf("%v was not in full service before the drill, so nothing was broken", not))
+				r.giveUp(ctx, both("%v was not in full service before the drill, so nothing was broken", "訓練開始前に %v が完全稼働していなかったため、何も停止させずに中止", not))
 			}
-			return run.Failed, fmt.Sprintf("not in full service before the drill: %v", not)
+			return run.Failed, both("not in full service before the drill: %v", "訓練開始前に完全稼働していない：%v", not)
 		}
 	}
 	if why := r.inject(ctx); why != "" {
@@ -29,7 +29,7 @@ func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
 	}
 	r.detect(ctx)
 	if ctx.Err() != nil {
-		return run.Skipped, "aborted"
+		return run.Skipped, textAborted
 	}
 
 	var all []string

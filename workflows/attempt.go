@@ -64,7 +64,7 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 		intended.Kind = run.StepIntended
 		intended.Data = run.Encode(run.Intent{EffectKey: call.EffectKey, Token: call.Token, Effect: s.Effect})
 		if _, err := h.log.record(ctx, intended); err != nil {
-			return attempted{ending: aborted, reason: "aborted before it began"}
+			return attempted{ending: aborted, reason: both("aborted before it began", "開始前に中止")}
 		}
 	}
 	started := about
@@ -84,7 +84,7 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 	var timeout *temporal.TimeoutError
 	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
 		absent := about
-		absent.Kind, absent.Reason = run.WorkerAbsent, fmt.Sprintf("no worker of site %s took the step within %s", s.Site, s.Queue)
+		absent.Kind, absent.Reason = run.WorkerAbsent, both("no worker of site %s took the step within %s", "拠点 %s のワーカーが %s 以内に応答しなかった", s.Site, s.Queue)
 		h.log.add(ctx, absent)
 		return attempted{ending: nobody, settled: run.ByObservation, reason: absent.Reason}
 	}
@@ -163,7 +163,7 @@ func (h *hands) tryUndo(ctx workflow.Context, s plan.Step, generation int) attem
 	}
 	var timeout *temporal.TimeoutError
 	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
-		return attempted{ending: nobody, settled: run.ByObservation, reason: fmt.Sprintf("no worker of site %s took it within %s", s.Site, s.Queue)}
+		return attempted{ending: nobody, settled: run.ByObservation, reason: both("no worker of site %s took it within %s", "拠点 %s のワーカーが %s 以内に応答しなかった", s.Site, s.Queue)}
 	}
 	if isType(err, plan.ErrRefused) {
 		return attempted{ending: notDone, settled: run.ByResult, reason: inWords(err)}
@@ -244,16 +244,16 @@ func inWords(err error) string {
 	switch {
 	case errors.As(err, &timeout):
 		if cause := errors.Unwrap(timeout); cause != nil {
-			return "no answer in time (" + inWords(cause) + ")"
+			return inWords(cause)
 		}
 		if timeout.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT {
-			return "the worker fell silent"
+			return both("the worker fell silent", "ワーカーの応答が途絶えた")
 		}
-		return "no answer in time"
+		return both("no answer in time", "時間内に応答がなかった")
 	case errors.As(err, &app):
 		return app.Message()
 	case errors.As(err, &cancelled):
-		return "aborted"
+		return textAborted
 	}
 	return err.Error()
 }

@@ -95,7 +95,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	if x.failed != "" || ctx.Err() != nil {
 		out.Outcome, out.Reason = run.Failed, x.failed
 		if out.Reason == "" {
-			out.Reason = "aborted"
+			out.Reason = textAborted
 		}
 		out.Undone = true
 		out.Unclean = x.undoAll(tidy)
@@ -139,7 +139,7 @@ func (x *execution) steps(ctx workflow.Context) {
 	for _, i := range x.graph.CutOff() {
 		s := x.in.Runbook.Steps[i]
 		x.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses,
-			Site: s.Site, By: run.Engine, Outcome: run.Skipped, Reason: "a step that it needs failed",
+			Site: s.Site, By: run.Engine, Outcome: run.Skipped, Reason: both("a step that it needs failed", "前提となる手順が失敗した"),
 			Data: run.Encode(run.StepResult{SettledBy: run.ByResult})})
 	}
 }
@@ -149,13 +149,13 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 	ok, err := x.guard(ctx, s)
 	switch {
 	case ctx.Err() != nil:
-		return x.end(ctx, s, attempted{ending: aborted, reason: "aborted"}, 0, run.Engine)
+		return x.end(ctx, s, attempted{ending: aborted, reason: textAborted}, 0, run.Engine)
 	case err != nil:
 		return x.ask(ctx, s, attempted{ending: unclear, settled: run.ByResult, reason: "if: " + inWords(err)}, 0)
 	case !ok:
 		return x.skip(ctx, s, run.ByGuard, run.Engine, "if: is false")
 	case x.depth == run.Tabletop:
-		return x.skip(ctx, s, run.ByGuard, run.Engine, "tabletop: nothing runs")
+		return x.skip(ctx, s, run.ByGuard, run.Engine, both("tabletop: nothing runs", "机上訓練のため実行しない"))
 	case s.Human != nil:
 		return x.human(ctx, s, run.Wait{Kind: run.WaitHuman, Role: s.Human.Role, Text: s.Human.Text.Both(),
 			Acts: []run.Act{run.ActDone, run.ActSkip}})
@@ -221,9 +221,9 @@ func (x *execution) human(ctx workflow.Context, s plan.Step, w run.Wait) run.Out
 	began := workflow.Now(ctx)
 	act := x.waitFor(ctx, s, w)
 	if act == nil {
-		a := attempted{ending: unclear, settled: run.ByResult, reason: fmt.Sprintf("nobody did it within %s", s.Timeout)}
+		a := attempted{ending: unclear, settled: run.ByResult, reason: both("nobody did it within %s", "%s 以内に実施されなかった", s.Timeout)}
 		if ctx.Err() != nil || x.failed != "" {
-			a = attempted{ending: aborted, reason: "the runbook stopped first"}
+			a = attempted{ending: aborted, reason: both("the runbook stopped first", "先に手順全体が停止した")}
 		} else {
 			x.fail(s, a)
 		}

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -51,18 +50,18 @@ func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 		if r.in.Kind == run.Drill || policy == run.Stay {
 			s.homeChoice = policy
 			r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.Failback, System: s.plan.Name, By: run.Engine,
-				Reason: "the scenario's failback policy",
+				Reason: textPolicy,
 				Data:   run.Encode(run.Decision{Question: questionFailback, Answer: policy, Rule: "failback: " + string(policy)})})
 			continue
 		}
 		s.homeAsked, s.askedAt = true, asked
 		r.log.add(ctx, run.Event{Kind: run.DecisionAsked, Phase: run.Failback, System: s.plan.Name, By: run.Engine,
-			Reason: "return when the home site is sound, or stay",
+			Reason: both("return when the home site is sound, or stay", "主拠点の健全性を確認して切り戻すか、現状を維持するか"),
 			Data: run.Encode(run.DecisionAsk{Question: questionFailback, Role: r.plan.Scenario.Decision.By,
-				Choices: r.choices(s), Proposed: policy, Ground: "the scenario's failback policy"})})
+				Choices: r.choices(s), Proposed: policy, Ground: textPolicy})})
 		r.simulateAct(ctx, r.plan.Scenario.Decision.By, "failback "+s.plan.Name, func(ctx workflow.Context, m *member) {
 			if s.homeChoice == "" {
-				_, _ = r.decide(ctx, s, Decide{Choice: policy, Reason: "the scenario's failback policy"}, run.Simulated(m.plan.ID), asked)
+				_, _ = r.decide(ctx, s, Decide{Choice: policy, Reason: textPolicy}, run.Simulated(m.plan.ID), asked)
 			}
 		})
 		_ = workflow.Await(ctx, func() bool { return s.homeChoice != "" })
@@ -74,7 +73,7 @@ func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 func (r *response) bringHome(ctx workflow.Context, s *system) string {
 	runbook, ok := r.plan.Runbook(s.plan.Failback)
 	if !ok {
-		return s.plan.Name + " has no failback runbook"
+		return both("%s has no failback runbook", "%s の切り戻し手順がない", s.plan.Name)
 	}
 	done := r.execute(ctx, s, runbook, ForFailback, run.Failback)
 	s.home = &done
@@ -86,7 +85,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 		return why
 	}
 	if not := r.untilSteady(ctx, []*system{s}, r.plan.Scenario.Hold.Std(), r.plan.Scenario.VerifyWait.Std()); len(not) > 0 {
-		return fmt.Sprintf("%s did not hold full service for %s after failback", s.plan.Name, r.plan.Scenario.Hold)
+		return both("%s did not hold full service for %s after failback", "切り戻し後、%s の完全稼働が %s 継続しなかった", s.plan.Name, r.plan.Scenario.Hold)
 	}
 	return r.checkSingleWriter(ctx, s, run.Failback)
 }

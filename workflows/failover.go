@@ -67,10 +67,10 @@ func (r *response) awaitDependencies(ctx workflow.Context, s *system) string {
 			continue
 		}
 		if err := workflow.Await(ctx, func() bool { return d.recovery != nil }); err != nil {
-			return "aborted"
+			return textAborted
 		}
 		if d.recovery.Outcome != run.Passed {
-			return fmt.Sprintf("it depends on %s, which was not recovered", d.plan.Name)
+			return both("it depends on %s, which was not recovered", "依存先の %s が復旧していない", d.plan.Name)
 		}
 	}
 	return ""

@@ -13,7 +13,7 @@ import (
 // says so (B-STP-02, B-STP-04).
 func (r *response) muster(ctx workflow.Context) (run.Outcome, string) {
 	if len(r.plan.Scenario.Quorum) == 0 {
-		return run.Passed, "no quorum is asked for"
+		return run.Passed, both("no quorum is asked for", "必要人数の定めがない")
 	}
 	complete, _ := workflow.AwaitWithTimeout(ctx, r.plan.Scenario.Safety.Muster.Std(), r.quorum)
 	strength := run.Quorum{Need: map[string]int{}, Present: map[string]int{}}
@@ -24,7 +24,7 @@ func (r *response) muster(ctx workflow.Context) (run.Outcome, string) {
 	if !complete {
 		e.Kind = run.QuorumMissed
 		r.log.add(ctx, e)
-		return run.Failed, "the quorum was not reached in time; going on with those present"
+		return run.Failed, both("the quorum was not reached in time; going on with those present", "時間内に必要人数に達しなかったため、参集済みの要員で続行")
 	}
 	r.log.add(ctx, e)
 	return run.Passed, ""

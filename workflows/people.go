@@ -150,7 +150,7 @@ func (r *response) untilConfirmed(ctx workflow.Context, p run.Phase) (run.Outcom
 	limit := r.plan.Scenario.Safety.Task
 	ok, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { return r.confirmed[p] })
 	if !ok {
-		return run.Unknown, fmt.Sprintf("nobody confirmed it within %s", limit)
+		return run.Unknown, both("nobody confirmed it within %s", "%s 以内に確認がなかった", limit)
 	}
 	return run.Passed, ""
 }

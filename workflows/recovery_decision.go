@@ -39,14 +39,14 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 			if s.choice == "" {
 				s.choice = r.aid(ctx, s).Proposed
 				r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
-					Reason: fmt.Sprintf("nobody decided within %s", rule.Within),
+					Reason: both("nobody decided within %s", "%s 以内に判断がなかった", rule.Within),
 					Data: run.Encode(run.Decision{Question: questionRecovery, Answer: s.choice, Rule: rule.Rule,
 						WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
 			}
 		}
 	}
 	if ctx.Err() != nil {
-		return run.Skipped, "aborted"
+		return run.Skipped, textAborted
 	}
 	return r.awaitApproval(ctx)
 }
@@ -84,16 +84,16 @@ func (r *response) aid(ctx workflow.Context, s *system) run.DecisionAsk {
 	inTime := ask.ObjectiveS != nil && ask.InPlaceS != nil && ask.UsedS+*ask.InPlaceS <= *ask.ObjectiveS
 	switch {
 	case canInPlace && inTime && !slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home):
-		ask.Proposed, ask.Ground = run.InPlace, "recovery in place is forecast to meet the RTO"
+		ask.Proposed, ask.Ground = run.InPlace, both("recovery in place is forecast to meet the RTO", "被災拠点での復旧で目標復旧時間内に収まる見込み")
 	case canAlternate:
-		ask.Proposed, ask.Ground = run.Alternate, "recovery in place is not forecast to meet the RTO"
+		ask.Proposed, ask.Ground = run.Alternate, both("recovery in place is not forecast to meet the RTO", "被災拠点での復旧では目標復旧時間に間に合わない見込み")
 		if slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home) {
-			ask.Ground = fmt.Sprintf("the home site %s is lost", s.plan.Home)
+			ask.Ground = both("the home site %s is lost", "主拠点 %s が使用不能", s.plan.Home)
 		}
 	case canInPlace:
-		ask.Proposed, ask.Ground = run.InPlace, "the plan has no runbook for an alternate site"
+		ask.Proposed, ask.Ground = run.InPlace, both("the plan has no runbook for an alternate site", "代替拠点への切り替え手順が計画にない")
 	default:
-		ask.Proposed, ask.Ground = run.NotPossible, "the plan has no runbook for this system"
+		ask.Proposed, ask.Ground = run.NotPossible, both("the plan has no runbook for this system", "このシステムの復旧手順が計画にない")
 	}
 	return ask
 }
@@ -187,7 +187,7 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 	}
 	r.approvalAsked = true
 	r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine,
-		Reason: fmt.Sprintf("%d besides %s, who asked for it", need, r.in.Requester)})
+		Reason: both("%d besides %s, who asked for it", "%d 名（要請者 %s を除く）", need, r.in.Requester)})
 	for _, m := range r.people {
 		if m.plan.ID != r.in.Requester && !m.answeredAt.IsZero() {
 			r.simulateApproval(ctx, m, need)

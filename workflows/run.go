@@ -105,7 +105,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r.watchSystems(ctx)
 	r.respond(r.work)
 	if ctx.Err() != nil && r.abort == nil {
-		r.giveUp(tidy, "cancelled in the engine, past muster's own command")
+		r.giveUp(tidy, both("cancelled in the engine, past muster's own command", "muster のコマンドを介さず、エンジン側で取り消された"))
 	}
 	r.comeHome(tidy)
 	return r.close(tidy)
@@ -158,7 +158,7 @@ func (r *response) lead(ctx workflow.Context, p run.Phase, phase func(workflow.C
 	r.log.add(ctx, run.Event{Kind: run.PhaseStarted, Phase: p, By: run.Engine})
 	outcome, reason := phase(ctx)
 	if ctx.Err() != nil {
-		outcome, reason = run.Skipped, "aborted"
+		outcome, reason = run.Skipped, textAborted
 	}
 	r.log.add(ctx, run.Event{Kind: run.PhaseEnded, Phase: p, By: run.Engine, Outcome: outcome, Reason: reason})
 	return ctx.Err()
@@ -175,7 +175,7 @@ func (r *response) aside(ctx workflow.Context, p run.Phase, phase func(workflow.
 		started = true
 		outcome, reason := phase(ctx)
 		if ctx.Err() != nil {
-			outcome, reason = run.Skipped, "aborted"
+			outcome, reason = run.Skipped, textAborted
 		}
 		r.log.add(ctx, run.Event{Kind: run.PhaseEnded, Phase: p, By: run.Engine, Outcome: outcome, Reason: reason})
 	})

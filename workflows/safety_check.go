@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -42,7 +41,7 @@ func (r *response) checkSafety(ctx workflow.Context) (run.Outcome, string) {
 		}
 	}
 	if silent := r.silent(); len(silent) > 0 {
-		return run.Failed, fmt.Sprintf("%d of those called did not answer", len(silent))
+		return run.Failed, both("%d of those called did not answer", "%d 名から回答がない", len(silent))
 	}
 	return run.Passed, ""
 }

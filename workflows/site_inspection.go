@@ -14,7 +14,7 @@ import (
 func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
 	site := r.placeOf(r.mustered).Site
 	if site == "" {
-		return run.Passed, "the muster is online: nobody works in a building that could be unsafe"
+		return run.Passed, both("the muster is online: nobody works in a building that could be unsafe", "オンライン参集のため、点検を要する建物での作業はない")
 	}
 	r.simulateAct(ctx, "", "inspect "+site, func(ctx workflow.Context, m *member) {
 		_, _ = r.inspect(ctx, Inspect{Site: site, Usable: true}, run.Simulated(m.plan.ID))
@@ -22,7 +22,7 @@ func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
 	limit := r.plan.Scenario.Safety.Task
 	done, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { _, ok := r.inspected[site]; return ok })
 	if !done {
-		return run.Unknown, fmt.Sprintf("nobody inspected %s within %s", site, limit)
+		return run.Unknown, both("nobody inspected %s within %s", "%s の安全点検が %s 以内に行われなかった", site, limit)
 	}
 	if r.inspected[site] {
 		return run.Passed, ""
@@ -40,9 +40,9 @@ func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
 		}
 		r.tell(ctx, present, fmt.Sprintf("%s is not safe. Go to %s.", site, p.Title.In("en")),
 			fmt.Sprintf("%sは安全を確保できません。%sへ移動してください。", site, p.Title.In("ja")))
-		return run.Passed, fmt.Sprintf("%s is unsafe; the muster moved to %s", site, p.Name)
+		return run.Passed, both("%s is unsafe; the muster moved to %s", "%s は危険なため、参集場所を %s に変更", site, p.Name)
 	}
-	return run.Failed, fmt.Sprintf("%s is unsafe and the estate names no other muster place", site)
+	return run.Failed, both("%s is unsafe and the estate names no other muster place", "%s は危険だが、ほかの参集場所が登録されていない", site)
 }
 
 func (r *response) mayInspect(i Inspect) error {

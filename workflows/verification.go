@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"fmt"
-
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -21,19 +19,19 @@ func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
 		}
 	}
 	if len(recovered) == 0 {
-		return run.Failed, "nothing was recovered"
+		return run.Failed, both("nothing was recovered", "復旧したシステムがない")
 	}
 	if !r.movesThings() {
-		return run.Unknown, "nothing runs at this depth, so nothing was proven"
+		return run.Unknown, both("nothing runs at this depth, so nothing was proven", "この訓練深度では実行を伴わないため、実証されたものはない")
 	}
 	scenario := r.plan.Scenario
 	not := r.untilSteady(ctx, recovered, scenario.Hold.Std(), scenario.VerifyWait.Std())
 	if ctx.Err() != nil {
-		return run.Skipped, "aborted"
+		return run.Skipped, textAborted
 	}
 	outcome, reason := run.Passed, ""
 	if len(not) > 0 {
-		outcome, reason = run.Failed, fmt.Sprintf("%v did not hold full service for %s within %s", not, scenario.Hold, scenario.VerifyWait)
+		outcome, reason = run.Failed, both("%v did not hold full service for %s within %s", "%v の完全稼働が %s 継続することを %s 以内に確認できなかった", not, scenario.Hold, scenario.VerifyWait)
 	}
 	for _, s := range recovered {
 		s.restored = len(s.plan.Probes) > 0
@@ -73,7 +71,7 @@ func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 	for _, s := range systems {
 		for _, name := range not {
 			if name == s.plan.Name && s.unclean == "" {
-				s.unclean = "service was not back after undo"
+				s.unclean = both("service was not back after undo", "取り消し後もサービスが復旧していない")
 			}
 		}
 		if why := r.checkSingleWriter(ctx, s, run.Closing); why != "" && s.unclean == "" {
