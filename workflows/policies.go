@@ -17,11 +17,13 @@ import (
 const heartbeat = 5 * time.Second
 
 // record: the control plane's own book-keeping. It is repeated until it works, since a
-// run whose journal can't be written must wait, not go on unrecorded.
+// run whose journal can't be written must wait, not go on unrecorded. It takes
+// milliseconds; the limit is how long a run stands still after the server was killed
+// with a batch in its hands.
 func record(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           plan.ControlQueue,
-		StartToCloseTimeout: 30 * time.Second,
+		StartToCloseTimeout: 5 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second,
 		},
@@ -99,7 +101,7 @@ const (
 func guarding(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           plan.ControlQueue,
-		StartToCloseTimeout: 10 * time.Second,
+		StartToCloseTimeout: 5 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumInterval: 5 * time.Second,
 			NonRetryableErrorTypes: []string{plan.ErrFinding}},
 	})
