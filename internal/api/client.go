@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,6 +41,12 @@ func (u *Unreachable) Error() string {
 	return fmt.Sprintf("no muster server answers at %s: %v", u.URL, u.Err)
 }
 func (u *Unreachable) Unwrap() error { return u.Err }
+
+// Nothing reports whether it is certain that the request reached nobody.
+func (u *Unreachable) Nothing() bool {
+	dial := new(net.OpError)
+	return errors.As(u.Err, &dial) && dial.Op == "dial"
+}
 
 // Connect returns a client of the server at base ("http://127.0.0.1:7700"). lang is
 // the language of its messages, "en" or "ja". It does not connect yet.
@@ -128,11 +135,13 @@ func bare(err error) error {
 }
 
 // act sends a change. The server counts requests with one key once, so an answer that
-// did not come is asked for again with the same key, twice at most.
+// did not come, or was cut off, is asked for again with the same key, twice at most.
 func act[T any](ctx context.Context, c *Client, path, key string, in any) (out T, err error) {
 	for range 3 {
 		err = c.do(ctx, http.MethodPost, path, nil, key, in, &out)
-		if p := new(Problem); !errors.As(err, &p) || p.Code != CodeUnknownOutcome {
+		p, away := new(Problem), new(Unreachable)
+		unknown := errors.As(err, &p) && p.Code == CodeUnknownOutcome || errors.As(err, &away) && !away.Nothing()
+		if !unknown {
 			return out, err
 		}
 	}

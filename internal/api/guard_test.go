@@ -2,12 +2,19 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
 )
 
 // ask sends a request as it is and returns its problem, nil for one that was answered.
@@ -130,5 +137,37 @@ func TestOpenAPIDescribesWhatIsThere(t *testing.T) {
 	}
 	if s := string(doc.Components.Schemas["PlanStep"]); !strings.Contains(s, `"timeout":{"type":"string"}`) {
 		t.Errorf("durations are described as they are not: %s", s)
+	}
+}
+
+// counted is a Metrics that keeps what it was told.
+type counted struct {
+	mu   sync.Mutex
+	told []string
+}
+
+func (c *counted) Request(route, method string, status int, _ time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, fmt.Sprint(method, " ", route, " ", status))
+}
+
+// A label that held a path would make a series of every run, and of every scan.
+func TestRequestsAreCountedByRoute(t *testing.T) {
+	store, err := journal.Open(t.Context(), "sqlite:"+t.TempDir()+"/journal.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	c := &counted{}
+	h := (&api.Server{Store: store, Token: token, Log: slog.New(slog.DiscardHandler), Metrics: c}).Handler()
+	for _, path := range []string{"/api/v1/runs/a-run", "/wp-admin.php"} {
+		req := httptest.NewRequest("GET", path, nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		h.ServeHTTP(httptest.NewRecorder(), req)
+	}
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/runs/another", nil))
+	if want := []string{"GET /api/v1/runs/{run} 404", "GET  404", "GET  401"}; !slices.Equal(c.told, want) {
+		t.Errorf("counted %q, want %q", c.told, want)
 	}
 }

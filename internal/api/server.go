@@ -86,7 +86,7 @@ func (s *Server) Handler() http.Handler {
 		writeProblem(w, problem(http.StatusForbidden, CodeUnauthorized,
 			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
 	}))
-	return s.observe(protect.Handler(s.authenticate(http.MaxBytesHandler(mux, bodyLimit))))
+	return s.observe(protect.Handler(s.authenticate(http.MaxBytesHandler(noteRoute(mux), bodyLimit))))
 }
 
 // schemaName keeps types of different packages apart: plan.Step is PlanStep, and the
@@ -125,19 +125,28 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
+type routeKey struct{}
+
+// noteRoute tells observe which route answered; the request that the mux saw is a copy.
+func noteRoute(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if to, ok := r.Context().Value(routeKey{}).(*string); ok {
+			_, *to, _ = strings.Cut(r.Pattern, " ")
+		}
+	})
+}
+
 // observe reads the caller's language and counts the request by its route, never by
 // its path.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun := time.Now()
-		r = r.WithContext(context.WithValue(r.Context(), langKey{}, i18n.Parse(r.Header.Get("Accept-Language"))))
+		begun, route := time.Now(), ""
+		ctx := context.WithValue(r.Context(), langKey{}, i18n.Parse(r.Header.Get("Accept-Language")))
+		r = r.WithContext(context.WithValue(ctx, routeKey{}, &route))
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(rec, r)
 		if s.Metrics != nil {
-			route := r.Pattern
-			if _, after, ok := strings.Cut(route, " "); ok {
-				route = after
-			}
 			s.Metrics.Request(route, r.Method, rec.status, time.Since(begun))
 		}
 		if rec.status >= 500 {

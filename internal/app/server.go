@@ -30,7 +30,10 @@ type Options struct {
 	Version string
 	Lang    i18n.Lang
 	Talk    io.Writer // where people are told what has started; not the log
-	Log     *slog.Logger
+	// Terminal says that Talk is read by a person now. Elsewhere it may be kept, so
+	// nothing that opens a door is written to it.
+	Terminal bool
+	Log      *slog.Logger
 }
 
 // server is the API and the control plane's worker on one record store.
@@ -44,7 +47,7 @@ type server struct {
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) *server {
 	m.Runs(store)
-	s := &server{o: o, store: api.Watched(store), client: c, metrics: m}
+	s := &server{o: o, store: api.Watched(m.Counted(store)), client: c, metrics: m}
 	h := (&api.Server{
 		Store: s.store, Engine: c, Plans: plans{dir: o.Config.Plans, catalog: actions, compiled: compiled}, Render: Render,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m,

@@ -93,6 +93,9 @@ func upSummary(o Options, api, ui string, sites []string) string {
 	if names == "" {
 		names = l.T("none yet", "なし")
 	}
+	if at, _, secret := strings.Cut(ui, "?"); secret && !o.Terminal {
+		ui = at + l.T("  (its key is shown in a terminal only)", "  (鍵は端末でのみ表示)")
+	}
 	rows := [][2]string{
 		{"API", api},
 		{"Temporal UI", ui},

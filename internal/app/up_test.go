@@ -317,4 +317,3 @@ func TestEvidenceIsKeptByContent(t *testing.T) {
 		t.Errorf("%s holds %q, %v", first, b, err)
 	}
 }
-

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,7 +67,7 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 		s.RequestID = api.NewRequestID()
 	}
 	begun, err := client.Start(ctx, s)
-	if away := new(api.Unreachable); errors.As(err, &away) && !strings.Contains(err.Error(), "refused") {
+	if away := new(api.Unreachable); errors.As(err, &away) && !away.Nothing() {
 		c.say("whether it started is unknown; ask again with --request-id %s", "開始されたかどうかは不明です。--request-id %s を付けて再実行してください", s.RequestID)
 	}
 	if err != nil {

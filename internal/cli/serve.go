@@ -54,7 +54,7 @@ func (c *command) worker() *cobra.Command {
 }
 
 func (c *command) process() app.Options {
-	return app.Options{Config: c.config, Version: Version(), Lang: c.lang, Talk: c.Err, Log: logger(c.Err, c.config.Log.Level, c.config.Log.Format)}
+	return app.Options{Config: c.config, Version: Version(), Lang: c.lang, Talk: c.Err, Terminal: isTerminal(c.Err), Log: logger(c.Err, c.config.Log.Level, c.config.Log.Format)}
 }
 
 func logger(w io.Writer, level, format string) *slog.Logger {

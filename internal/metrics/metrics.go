@@ -21,6 +21,8 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	steps    *prometheus.CounterVec
+	took     *prometheus.HistogramVec
 	sdk      *sdk
 }
 
@@ -36,11 +38,18 @@ func New(version string) *Metrics {
 			Name: "muster_http_request_duration_seconds", Help: "Time to answer a request of the API; long polls wait up to 25 s.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route"}),
+		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_steps_total", Help: "Ended steps.",
+		}, []string{"action", "outcome"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "muster_step_duration_seconds", Help: "How long steps took, by the worker's monotonic clock.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
+		}, []string{"action"}),
 		sdk: newSDK(r),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "muster_build_info", Help: "1; the version is a label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	r.MustRegister(m.requests, m.seconds, build, collectors.NewGoCollector(),
+	r.MustRegister(m.requests, m.seconds, m.steps, m.took, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,6 +70,32 @@ func known(method string) string {
 		return method
 	}
 	return "other"
+}
+
+// Counted counts the steps that end in what is appended to a store. Events that are
+// delivered a second time count again: the journal has the exact figures.
+func (m *Metrics) Counted(s journal.Store) journal.Store { return &counted{Store: s, m: m} }
+
+type counted struct {
+	journal.Store
+	m *Metrics
+}
+
+func (c *counted) Append(ctx context.Context, events []run.Event) error {
+	if err := c.Store.Append(ctx, events); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.Kind != run.StepEnded {
+			continue
+		}
+		c.m.steps.WithLabelValues(e.Action, string(e.Outcome)).Inc()
+		var r run.StepResult
+		if err := e.Decode(&r); err == nil && r.DurationS > 0 {
+			c.m.took.WithLabelValues(e.Action).Observe(r.DurationS)
+		}
+	}
+	return nil
 }
 
 // Runs adds the record store's runs by kind and state, read at each scrape.

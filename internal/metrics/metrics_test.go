@@ -34,10 +34,12 @@ func TestRunsAreCountedFromTheRecord(t *testing.T) {
 			Data: run.Encode(run.Started{Kind: kind, Scenario: "tokyo-loss"})}
 	}
 	end := run.Event{Run: "a", Writer: "run", Seq: 2, At: at.Add(time.Hour), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Recovered})}
-	if err := store.Append(context.Background(), []run.Event{begin("a", run.Drill), end, begin("b", run.Response)}); err != nil {
+	m := New("1.2.3")
+	step := run.Event{Run: "a", Writer: "orders/failover", Seq: 1, At: at, Kind: run.StepEnded, Step: "promote", Action: "postgres.promote", Outcome: run.Passed,
+		Data: run.Encode(run.StepResult{DurationS: 0.3})}
+	if err := m.Counted(store).Append(context.Background(), []run.Event{begin("a", run.Drill), step, end, begin("b", run.Response)}); err != nil {
 		t.Fatal(err)
 	}
-	m := New("1.2.3")
 	m.Runs(store)
 	m.Request("/api/v1/runs/{run}", "GET", 200, time.Millisecond)
 	m.Request("", "BREW", 404, time.Millisecond)
@@ -52,6 +54,8 @@ func TestRunsAreCountedFromTheRecord(t *testing.T) {
 		`muster_runs_total{kind="drill",state="cancelled"} 0`,
 		`muster_runs_open{kind="response"} 1`,
 		`muster_last_drill_timestamp_seconds{scenario="tokyo-loss"} 1.795068e+09`,
+		`muster_steps_total{action="postgres.promote",outcome="passed"} 1`,
+		`muster_step_duration_seconds_sum{action="postgres.promote"} 0.3`,
 		`muster_build_info{version="1.2.3"} 1`,
 		`muster_http_requests_total{method="GET",route="/api/v1/runs/{run}",status="200"} 1`,
 		`muster_http_requests_total{method="other",route="none",status="404"} 1`,
