@@ -26,6 +26,10 @@ type Doc struct {
 	// Undo names the action that usually puts back what this one changed; "" when
 	// there is none. It is advice for authors: a plan's step says its own undo.
 	Undo string
+	// After names the action that must have been done to another target before this
+	// one is: whoever promotes a server has fenced the other first. A runbook whose step
+	// does not wait for such a step is a mistake; nothing but a runbook may use it.
+	After string
 	// Settle is how long a look must see "not yet" after an attempt whose answer was
 	// lost, before that proves that nothing happened. 0 means 5 seconds.
 	Settle time.Duration
@@ -62,9 +66,12 @@ type decoder func(into any) error
 // these parameters give nothing to look at: the action is then tried without a look,
 // and of an attempt whose answer was lost nothing can be told.
 type Seen struct {
-	Sight  plan.Sight
-	Detail string
-	Output any
+	Sight plan.Sight
+	// Partial goes with HoldsNot: some of it is done. Without it HoldsNot means that
+	// nothing is, and that nothing needs to be undone.
+	Partial bool
+	Detail  string
+	Output  any
 }
 
 // Option adds a capability to an action.

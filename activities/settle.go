@@ -44,7 +44,7 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	if seen.Sight == "" {
 		seen = Seen{Sight: plan.CannotTell, Detail: a.ID + " has no way to look here: a person must see whether it happened"}
 	}
-	looked := plan.Looked{Sight: seen.Sight, Detail: s.short(seen.Detail), At: time.Now().UTC()}
+	looked := plan.Looked{Sight: seen.Sight, Partial: seen.Partial && seen.Sight == plan.HoldsNot, Detail: s.short(seen.Detail), At: time.Now().UTC()}
 	if seen.Sight == plan.Holds {
 		out, err := s.output(seen.Output)
 		if err != nil {

@@ -23,6 +23,9 @@ func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
 			return run.Failed, both("not in full service before the drill: %v", "訓練開始前に完全稼働していない：%v", not)
 		}
 	}
+	for _, w := range r.watches {
+		w.downs = nil // what was down before the event is not the event
+	}
 	if why := r.inject(ctx); why != "" {
 		r.giveUp(ctx, why)
 		return run.Failed, why
@@ -47,6 +50,9 @@ func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
 
 // giveUp aborts a drill that must not go on.
 func (r *response) giveUp(ctx workflow.Context, reason string) {
+	if r.abort != nil {
+		return // a person was first
+	}
 	r.log.add(ctx, run.Event{Kind: run.RunAbortRequested, By: run.Engine, Reason: reason})
 	r.abort = &Control{By: run.Engine, Reason: reason}
 	r.stop()
@@ -69,7 +75,9 @@ func (r *response) inject(ctx workflow.Context) string {
 		r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: run.Activation, System: s.Starts, Step: s.ID, Action: s.Uses, Site: s.Site,
 			Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
 		if s.Effect.Once() {
-			r.injected = append(r.injected, workedStep{step: s, ending: a.ending})
+			w := workedStep{step: s}
+			w.note(a)
+			r.injected = append(r.injected, w)
 		}
 		if a.ending != passed {
 			return fmt.Sprintf("inject %s: %s", s.ID, a.reason)
@@ -119,7 +127,7 @@ func (r *response) detect(ctx workflow.Context) {
 	}
 	detection := run.Detection{At: workflow.Now(ctx).UTC(), Source: "reported"}
 	if w := r.firstDown(); w != nil {
-		detection = run.Detection{At: w.since.UTC(), Source: w.probe.Name}
+		detection = run.Detection{At: w.downs[0].heardAt.UTC(), Source: w.probe.Name}
 	}
 	r.log.add(ctx, run.Event{Kind: run.EventDetected, Phase: r.phase, By: run.Engine, Data: run.Encode(detection)})
 	for _, s := range r.systems {

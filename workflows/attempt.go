@@ -47,12 +47,22 @@ type attempted struct {
 	settled run.SettledBy
 	reason  string
 	result  plan.Result
+	partial bool // not done, but some of it is
 }
 
 // workedStep is a step that was begun and may have to be undone.
 type workedStep struct {
 	step   plan.Step
 	ending ending
+	// touched is set once an attempt did something, did it half or can't be told, and
+	// stays: a later attempt that did nothing does not take that back.
+	touched bool
+}
+
+// note keeps what an attempt came to.
+func (w *workedStep) note(a attempted) {
+	w.ending = a.ending
+	w.touched = w.touched || a.ending == passed || a.ending == unclear || a.partial
 }
 
 // try makes one attempt at a step. Generation counts from 1.
@@ -114,7 +124,7 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 		return attempted{ending: passed, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail,
 			result: plan.Result{Output: seen.Output, EndedAt: seen.At}}
 	case seen.Sight == plan.HoldsNot:
-		return attempted{ending: notDone, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail}
+		return attempted{ending: notDone, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail, partial: seen.Partial}
 	}
 	return attempted{ending: unclear, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail}
 }
@@ -122,7 +132,7 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 // undo puts back what a step changed, in the plan's order. It returns "" or what is
 // left undone. What provably never happened needs no undo.
 func (h *hands) undo(ctx workflow.Context, phase run.Phase, w workedStep) string {
-	if w.ending == notDone || w.ending == nobody || w.ending == aborted {
+	if !w.touched {
 		return ""
 	}
 	for i, u := range w.step.Undo {

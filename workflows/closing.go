@@ -46,13 +46,15 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 
 // restoreInjected undoes the injects, newest first: each looks first and does nothing
 // where recovery or failback has restored what it broke. A system that stays at its
-// alternate site keeps its old home as it is: starting it would make a second writer.
+// alternate site, or whose undo is incomplete, keeps its old home as it is: starting it
+// could make a second writer.
 func (r *response) restoreInjected(ctx workflow.Context) {
 	for i := len(r.injected) - 1; i >= 0; i-- {
 		w := r.injected[i]
 		stays := false
 		for _, s := range r.systems {
-			if s.plan.Name == w.step.Starts && s.moved() && (s.home == nil || s.home.Outcome != run.Passed) {
+			away := s.moved() && (s.home == nil || s.home.Outcome != run.Passed)
+			if s.plan.Name == w.step.Starts && (away || s.unclean != "") {
 				stays = true
 			}
 		}

@@ -37,7 +37,7 @@ func (r *response) listen(ctx workflow.Context) error {
 			if !r.paused {
 				return errors.New("the run is not paused")
 			}
-			return r.knows(c.By)
+			return r.running(c.By)
 		}}),
 	)
 }
@@ -56,6 +56,9 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 	begun := r.begun
 	if b.RequestID != r.in.RequestID {
 		begun.Attached = true
+		if r.ended { // its record is closed
+			return begun, nil
+		}
 		if _, err := r.log.record(ctx, run.Event{Kind: run.RunAttached, By: b.By}); err != nil {
 			return Begun{}, err
 		}
@@ -81,22 +84,31 @@ func (r *response) mayAbort(c Control) error {
 // home is walked where something moved (faults.md row 42).
 func (r *response) onAbort(ctx workflow.Context, c Control) (Done, error) {
 	r.abort = &c
-	r.paused = false
 	done, err := r.log.record(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Reason: c.Reason})
 	r.stop()
+	// A paused way home would wait for ever: nobody may resume an aborted run.
+	r.pause(ctx, false)
 	return done, err
+}
+
+// pause holds or lets go the run and every runbook in progress.
+func (r *response) pause(ctx workflow.Context, paused bool) {
+	r.paused = paused
+	for _, e := range r.executing {
+		if !e.IsReady() {
+			_ = e.SignalChildWorkflow(ctx, signalPause, paused).Get(ctx, nil)
+		}
+	}
 }
 
 // onPause stops new steps from starting; those that run go on to their end.
 func (r *response) onPause(ctx workflow.Context, c Control) (Done, error) {
-	r.paused = true
-	r.tellExecutions(ctx, signalPause)
+	r.pause(ctx, true)
 	return r.log.record(ctx, run.Event{Kind: run.RunPaused, By: c.By, Reason: c.Reason})
 }
 
 func (r *response) onResume(ctx workflow.Context, c Control) (Done, error) {
-	r.paused = false
-	r.tellExecutions(ctx, signalResume)
+	r.pause(ctx, false)
 	return r.log.record(ctx, run.Event{Kind: run.RunResumed, By: c.By, Reason: c.Reason})
 }
 

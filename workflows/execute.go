@@ -40,10 +40,8 @@ type Executed struct {
 	Moved   bool        `json:"moved,omitempty"`   // a step with an effect was done and not undone
 }
 
-const (
-	signalPause  = "pause"
-	signalResume = "resume"
-)
+// signalPause carries true to hold a runbook and false to let it go on.
+const signalPause = "pause"
 
 // inFlight bounds the steps of one runbook that run at once; the engine refuses more
 // than 2,000 pending activities of a workflow without a word (temporal.md 5).
@@ -162,12 +160,12 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 	case x.depth == run.Walkthrough:
 		return x.human(ctx, s, run.Wait{Kind: run.WaitAck, Role: x.in.Role, Text: s.Uses, Acts: []run.Act{run.ActDone, run.ActSkip}})
 	}
-	w := &workedStep{step: s, ending: aborted}
+	w := &workedStep{step: s}
 	x.begun = append(x.begun, w) // registered before it starts
 	generation := 1
 	a := x.try(ctx, x.in.Phase, s, generation)
 	for {
-		w.ending = a.ending
+		w.note(a)
 		if a.ending == passed || ctx.Err() != nil {
 			return x.end(ctx, s, a, generation, run.Engine)
 		}
@@ -184,7 +182,7 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 		}
 		switch act.act.Act {
 		case run.ActDone:
-			w.ending = passed
+			w.ending, w.touched = passed, true
 			return x.end(ctx, s, attempted{ending: passed, settled: run.ByPerson, reason: act.act.Reason}, generation, act.by)
 		case run.ActSkip:
 			return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)
@@ -345,13 +343,7 @@ func (x *execution) undoAll(ctx workflow.Context) string {
 // listen takes people's acts on waiting steps, and the run's pause.
 func (x *execution) listen(ctx workflow.Context) error {
 	workflow.GoNamed(ctx, "pause", func(ctx workflow.Context) {
-		pause, resume := workflow.GetSignalChannel(ctx, signalPause), workflow.GetSignalChannel(ctx, signalResume)
-		for ctx.Err() == nil {
-			workflow.NewSelector(ctx).
-				AddReceive(pause, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil); x.paused = true }).
-				AddReceive(resume, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil); x.paused = false }).
-				AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).
-				Select(ctx)
+		for workflow.GetSignalChannel(ctx, signalPause).Receive(ctx, &x.paused) {
 		}
 	})
 	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateStep, x.onStep, workflow.UpdateHandlerOptions{Validator: x.mayStep})

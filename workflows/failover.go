@@ -90,6 +90,9 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 		Role: r.plan.Scenario.Decision.By, FailWait: r.failWait(), Simulate: r.plan.Scenario.Simulate, Paused: r.paused,
 	})
 	r.executing = append(r.executing, started)
+	if err := started.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+		return Executed{Outcome: run.Failed, Reason: inWords(err)} // it never began
+	}
 	var done Executed
 	if err := started.Get(ctx, &done); err != nil {
 		return Executed{Outcome: run.Failed, Reason: inWords(err),
@@ -105,13 +108,4 @@ func (r *response) failWait() run.Duration {
 		return s.After + s.Spread + 1
 	}
 	return r.plan.Scenario.FailWait
-}
-
-// tellExecutions sends a signal to every runbook in progress.
-func (r *response) tellExecutions(ctx workflow.Context, signal string) {
-	for _, e := range r.executing {
-		if !e.IsReady() {
-			_ = e.SignalChildWorkflow(ctx, signal, nil).Get(ctx, nil)
-		}
-	}
 }

@@ -19,9 +19,27 @@ type journal struct {
 	stopped     bool
 }
 
-// batch bounds one write. Events are a few hundred bytes; payloads stay far below the
-// engine's warning at 512 kB.
-const batch = 200
+// batch and batchBytes bound one write: most events are a few hundred bytes, but a
+// step's output may be 64 KiB, and the engine refuses payloads above 2 MB for ever.
+const (
+	batch      = 200
+	batchBytes = 256 << 10
+)
+
+// next takes the events of one write off the queue: at least one.
+func (j *journal) next() []run.Event {
+	n, size := 0, 0
+	for n < len(j.pending) && n < batch {
+		size += 512 + len(j.pending[n].Data) + len(j.pending[n].Reason)
+		if n > 0 && size > batchBytes {
+			break
+		}
+		n++
+	}
+	events := j.pending[:n]
+	j.pending = j.pending[n:]
+	return events
+}
 
 // openJournal starts the writer. It runs on a disconnected context: what happened is
 // recorded even while the run is being cancelled.
@@ -41,11 +59,7 @@ func (j *journal) write(ctx workflow.Context) {
 		if len(j.pending) == 0 {
 			return
 		}
-		events := j.pending
-		if len(events) > batch {
-			events = events[:batch]
-		}
-		j.pending = j.pending[len(events):]
+		events := j.next()
 		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityAppend, events).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Error("journal not written", "run", j.run, "err", err)
 			return

@@ -1,5 +1,5 @@
 // Package workflows is what runs under replay: the response as a story (run.go and a
-// file a phase) and the step interpreter (step.go). It touches no clock, no network
+// file a phase) and the step interpreter (execute.go, attempt.go). It touches no clock, no network
 // and no map in order; effects are activities.
 package workflows
 
@@ -159,6 +159,9 @@ type Confirm struct {
 type Control struct {
 	By     string `json:"by"`
 	Reason string `json:"reason"`
+	// Orphaned is for releases only, and only the server sets it: it has seen that
+	// the run that holds the lock is closed in the engine without having let go.
+	Orphaned bool `json:"orphaned,omitempty"`
 }
 
 // Step is a person's act on a step that waits.

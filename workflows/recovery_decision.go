@@ -152,17 +152,22 @@ func (r *response) choices(s *system) []run.Choice {
 }
 
 func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
-	var done Done
+	// All at once, before anything waits: a decision that somebody else takes
+	// meanwhile must not be overwritten.
+	var seq int64
 	for _, s := range r.undecided(d.System) {
-		var err error
-		if done, err = r.decide(ctx, s, d, d.By, s.askedAt); err != nil {
-			return Done{}, err
-		}
+		seq = r.settleChoice(ctx, s, d, d.By, s.askedAt)
 	}
-	return done, nil
+	return Done{Seq: seq}, r.log.reach(ctx, seq)
 }
 
 func (r *response) decide(ctx workflow.Context, s *system, d Decide, by string, asked time.Time) (Done, error) {
+	seq := r.settleChoice(ctx, s, d, by, asked)
+	return Done{Seq: seq}, r.log.reach(ctx, seq)
+}
+
+// settleChoice takes a decision and queues its event.
+func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by string, asked time.Time) int64 {
 	question := questionRecovery
 	if s.homeAsked {
 		question, s.homeChoice = questionFailback, d.Choice
@@ -170,7 +175,7 @@ func (r *response) decide(ctx workflow.Context, s *system, d Decide, by string, 
 		s.choice = d.Choice
 	}
 	_, deputy := r.holds(run.Person(by), r.plan.Scenario.Decision.By)
-	return r.log.record(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason,
+	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason,
 		Data: run.Encode(run.Decision{Question: question, Answer: d.Choice, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
 }
 
@@ -226,6 +231,11 @@ func (r *response) mayApprove(a Approve) error {
 			return errors.New("break-glass needs a reason: everybody is told, and it is reviewed after")
 		}
 		return nil
+	}
+	fits := slices.ContainsFunc(append(slices.Clone(r.plan.Scenario.Quorum), plan.RoleCount{Role: r.plan.Scenario.Decision.By}),
+		func(q plan.RoleCount) bool { ok, _ := r.holds(a.By, q.Role); return ok })
+	if !fits {
+		return fmt.Errorf("an approval comes from the role %s or one that the quorum asks for; %s holds none of them", r.plan.Scenario.Decision.By, a.By)
 	}
 	if a.By == r.in.Requester {
 		return errors.New("who asked for the recovery can't approve it; another person must, or --break-glass with a reason")

@@ -95,7 +95,8 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	})})
 	refused, holder, err := r.admit(ctx)
 	if err != nil {
-		return Summary{}, err
+		refused = both("it could not take its locks: %s", "ロックを取得できなかった：%s", inWords(err))
+		r.releaseLocks(tidy)
 	}
 	if refused != "" {
 		return r.refuse(tidy, refused, holder)

@@ -438,3 +438,40 @@ func TestDependenciesAreRecoveredFirst(t *testing.T) {
 		}
 	}
 }
+
+// A step that is seen half done is undone, though its goal does not hold.
+func TestHalfDoneIsUndone(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.fence"] = []fault{{before: errLost}}
+	w.half["world.fence"] = true
+	w.run(drill(t, nil))
+	undone := false
+	for _, e := range w.find(run.UndoEnded) {
+		undone = undone || e.Step == "fence" && e.Outcome == run.Passed
+	}
+	if !undone {
+		t.Error("the half-raised fence was left standing")
+	}
+}
+
+// An abort lets a paused way home go on: nobody may resume an aborted run.
+func TestAbortWhilePausedGoesHome(t *testing.T) {
+	w := newWorld(t)
+	const id = "default-test-workflow-id"
+	in := drill(t, func(p *plan.Plan) {
+		hold := effect("hold", "human.task", "rejoin")
+		hold.Human, hold.Effect, hold.Timeout = &plan.Human{Role: "operator"}, run.Observe, d(time.Hour)
+		p.Runbooks[0].Steps = append(p.Runbooks[0].Steps, hold)
+		step(p, "orders-failback", "switchover").Needs = []string{"hold"}
+	})
+	w.atEvent(run.StepStarted, "rejoin", func() {
+		w.update(id, workflows.UpdatePause, workflows.Control{By: "sato", Reason: "wait"}, nil)
+		w.env.RegisterDelayedCallback(func() {
+			w.update(id, workflows.UpdateAbort, workflows.Control{By: "sato", Reason: "no time left"}, nil)
+		}, 2*time.Minute)
+	})
+	w.run(in)
+	if got := w.state(); got != run.Cancelled || w.tokyo != "primary" {
+		t.Errorf("state = %s, tokyo is %s; want cancelled, and home", got, w.tokyo)
+	}
+}

@@ -33,8 +33,11 @@ func Switch(ctx workflow.Context, system, runID string) error {
 		released = true
 		return Done{}, nil
 	}, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
-		if c.By == "" || c.Reason == "" {
+		switch {
+		case c.By == "" || c.Reason == "":
 			return errors.New("say who releases the system and why it is safe to")
+		case !holder.Kept && !c.Orphaned:
+			return fmt.Errorf("run %s is moving %s now; abort it instead: muster drill abort %s", holder.Run, system, holder.Run)
 		}
 		return nil
 	}})

@@ -12,13 +12,18 @@ import (
 
 // watch is a probe as the run sees it: its newest word, and its observations at the end.
 type watch struct {
-	probe    plan.Probe
-	future   workflow.Future
-	heard    bool
-	state    plan.Observed
-	since    time.Time // engine's clock when the state was heard
-	downs    []plan.Observed
-	observed bool
+	probe  plan.Probe
+	future workflow.Future
+	heard  bool
+	state  plan.Observed
+	since  time.Time // engine's clock when the state was heard
+	downs  []down
+}
+
+// down is a failure that a probe told of.
+type down struct {
+	plan.Observed
+	heardAt time.Time // engine's clock
 }
 
 // watchSystems starts the probes of every system and listens to them until the run's
@@ -52,7 +57,7 @@ func (r *response) watchSystems(ctx workflow.Context) {
 // hear takes a probe's word. Repeated and overtaken ones are harmless.
 func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	i := slices.IndexFunc(r.watches, func(w *watch) bool { return w.probe.Name == o.Probe })
-	if i < 0 {
+	if i < 0 || r.ended {
 		return
 	}
 	w := r.watches[i]
@@ -61,7 +66,7 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	}
 	w.heard, w.state, w.since = true, o, workflow.Now(ctx)
 	if !o.Up {
-		w.downs = append(w.downs, o)
+		w.downs = append(w.downs, down{o, w.since})
 	}
 	r.log.add(ctx, run.Event{Kind: run.ProbeChanged, Phase: r.phase, System: w.probe.System, Step: o.Probe, Site: w.probe.Vantage, By: run.Engine,
 		Reason: o.Error, Data: run.Encode(run.ProbeChange{Up: o.Up, At: o.At, Error: o.Error})})

@@ -35,6 +35,7 @@ type world struct {
 	promotions int
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
+	half       map[string]bool    // actions whose look sees them half done
 	blind      map[string]bool    // actions whose look can't tell
 	keys       map[string]int     // effect keys applied, to be at most one each
 	events     []run.Event        // the journal
@@ -51,7 +52,7 @@ type fault struct {
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	w := &world{t: t, tokyo: "primary", osaka: "standby",
-		faults: map[string][]fault{}, blind: map[string]bool{}, keys: map[string]int{}}
+		faults: map[string][]fault{}, blind: map[string]bool{}, half: map[string]bool{}, keys: map[string]int{}}
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w.env = suite.NewTestWorkflowEnvironment()
 	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second})
@@ -183,7 +184,7 @@ func (w *world) look(_ context.Context, c plan.Call) (plan.Looked, error) {
 	case w.goal(c):
 		return plan.Looked{Sight: plan.Holds, Detail: "it did", At: time.Now()}, nil
 	}
-	return plan.Looked{Sight: plan.HoldsNot, Detail: "it did not", At: time.Now()}, nil
+	return plan.Looked{Sight: plan.HoldsNot, Partial: w.half[c.Uses], Detail: "it did not", At: time.Now()}, nil
 }
 
 // atEvent runs f, once, after the event of that kind and step is in the journal.

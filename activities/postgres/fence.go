@@ -15,7 +15,7 @@ import (
 
 // Fence is the parameters of postgres.fence.
 type Fence struct {
-	Server Target `json:"server" kind:"postgres" help:"Server that must take no more writes."`
+	Server Target `json:"server" kind:"postgres" help:"Server that must take no more writes." example:"tokyo"`
 }
 
 // Fenced is its result.
@@ -213,7 +213,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is not fenced by this run"}, nil
 	}
 	if err := fenceHolds(ctx, i, p.Server); err != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
 	}
 	out := Fenced{Server: p.Server.Name, Was: "down", Method: "none", At: micro(time.Now())}
 	if f.Result != nil {

@@ -287,5 +287,5 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 	case before:
 		return activities.Seen{Sight: plan.HoldsNot, Detail: p.From.Name + " is primary"}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("half-way (%s); repeating it goes on from there", at)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("half-way (%s); repeating it goes on from there", at)}, nil
 }

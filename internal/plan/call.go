@@ -70,6 +70,9 @@ type Looked struct {
 	Detail string          `json:"detail,omitempty"` // one line for people
 	Output json.RawMessage `json:"output,omitempty"` // as the action would have returned it, when the goal holds
 	At     time.Time       `json:"at"`               // worker's clock
+	// Partial goes with HoldsNot: some of it is done, so trying again goes on from
+	// there, and giving up needs the undo.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Types of application errors that actions return. Go types do not cross the
