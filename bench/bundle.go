@@ -89,7 +89,7 @@ people:
     objectives: {rto: %[2]dm, rpo: 5s, rlo: [{within: 5m, level: 50}, {within: %[2]dm, level: 100}]}
     drillable: [isolated, live]
     functions:
-      - {name: write, weight: 60, probe: {uses: probe.postgres, with: {servers: [db-%[1]d-tokyo, db-%[1]d-osaka]}}}
+      - {name: write, weight: 60, probe: {uses: probe.postgres_markers, with: {servers: [db-%[1]d-tokyo, db-%[1]d-osaka]}}}
       - {name: page, weight: 40, probe: {uses: probe.tcp, with: {address: "app-%[1]d.example:443"}}}
     runbooks: {failover: failover-%[1]d, failback: failback-%[1]d}
     single_writer: {uses: postgres.single_writer, with: {servers: [db-%[1]d-tokyo, db-%[1]d-osaka]}}
@@ -108,8 +108,8 @@ steps:
     timeout: 2m
     undo: {uses: postgres.rejoin, with: {server: db-%[1]d-osaka, follow: db-%[1]d-tokyo}}
   - {id: look, at: osaka, uses: postgres.status, with: {server: db-%[1]d-osaka}}
-  - {id: tell, as: service-desk, uses: human.task, with: {text: "Tell the users of system %[1]d: timeline ${{ steps.promote.timeline }}"}, needs: [promote]}
-  - {id: simulate, at: osaka, uses: sim.step, with: {block_for: 1s}, if: "steps.promote.timeline > 1", needs: [promote]}
+  - {id: tell, as: service-desk, uses: human.task, with: {text: "Tell the users of system %[1]d"}, needs: [promote]}
+  - {id: simulate, at: osaka, uses: sim.step, with: {block_for: 1s, output: "timeline ${{ steps.promote.timeline }}"}, if: "steps.promote.timeline > 1", needs: [promote]}
 `, n)
 		files[fmt.Sprintf("runbooks/failback-%d", n)] = fmt.Sprintf(`kind: Runbook
 name: failback-%[1]d
