@@ -107,6 +107,9 @@ func traits(a Action) []string {
 	default:
 		out = append(out, "Look: no")
 	}
+	if a.Doc.After != "" {
+		out = append(out, fmt.Sprintf("Only after: [%s](#%s) of another target", a.Doc.After, anchor(a.Doc.After)))
+	}
 	if a.Doc.Undo != "" {
 		out = append(out, fmt.Sprintf("Usual undo: [%s](#%s)", a.Doc.Undo, anchor(a.Doc.Undo)))
 	}

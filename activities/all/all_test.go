@@ -47,9 +47,9 @@ func TestDocsAreCurrent(t *testing.T) {
 func TestDeclarations(t *testing.T) {
 	r := all.Registry(all.Options{})
 	for _, a := range r.Actions() {
-		if a.Doc.Undo != "" {
-			if _, ok := r.Action(a.Doc.Undo); !ok {
-				t.Errorf("%s: its undo %s does not exist", a.ID, a.Doc.Undo)
+		for what, other := range map[string]string{"undo": a.Doc.Undo, "forerunner": a.Doc.After} {
+			if _, ok := r.Action(other); other != "" && !ok {
+				t.Errorf("%s: its %s %s does not exist", a.ID, what, other)
 			}
 		}
 		if a.Doc.Effect == run.Destroy && !a.CanLook() {

@@ -61,7 +61,7 @@ func Actions() []activities.Action {
 		activities.Define("postgres.promote", activities.Doc{
 			Summary:   "Promote a standby to primary; refused while the old primary could still take writes.",
 			SummaryJA: "スタンバイをプライマリに昇格する。旧プライマリがまだ書き込みを受け付けうる間は拒否する。",
-			Effect:    run.Disrupt, Undo: "postgres.rejoin", Settle: settle,
+			Effect:    run.Disrupt, Undo: "postgres.rejoin", After: "postgres.fence", Settle: settle,
 		}, promote, activities.Look(lookPromoted)),
 		activities.Define("postgres.rejoin", activities.Doc{
 			Summary:   "Make a server a standby that streams from another, by rewinding it or, failing that, rebuilding it.",

@@ -93,6 +93,7 @@ type Action struct {
 	Repeatable bool       `json:"repeatable" doc:"The engine may repeat an attempt by itself."`
 	CanLook    bool       `json:"can_look" doc:"It can say whether its goal holds."`
 	Undo       string     `json:"undo,omitempty" doc:"The action that usually puts back what this one changed."`
+	After      string     `json:"after,omitempty" doc:"The action that must have been done to another target before it."`
 	Human      bool       `json:"human,omitempty"`
 	Probe      bool       `json:"probe,omitempty"`
 	Fields     []Field    `json:"fields"`
@@ -117,7 +118,7 @@ func Describe(a activities.Action) Action {
 	return Action{
 		ID: a.ID, Family: activities.Family(a.ID),
 		Summary: plan.Text{EN: a.Doc.Summary, JA: a.Doc.SummaryJA}, Effect: a.Doc.Effect,
-		Repeatable: a.Doc.Repeatable, CanLook: a.CanLook(), Undo: a.Doc.Undo,
+		Repeatable: a.Doc.Repeatable, CanLook: a.CanLook(), Undo: a.Doc.Undo, After: a.Doc.After,
 		Human: a.Doc.Human, Probe: a.Doc.Probe,
 		Fields: describeFields(a.Fields), Output: describeFields(a.Output),
 	}

@@ -23,8 +23,9 @@ const (
 	// PeopleTimeout a step of people.
 	Timeout       = 5 * time.Minute
 	PeopleTimeout = 30 * time.Minute
-	// MaxSteps bounds a runbook, as the engine's histories do.
-	MaxSteps = 5000
+	// MaxSteps bounds a runbook: it is executed by one workflow, whose history the
+	// engine bounds.
+	MaxSteps = 2000
 )
 
 // Runbook is a checked procedure. Declared holds the same steps with their places.
@@ -48,7 +49,8 @@ func Read(d *yamldoc.Decoder, root *yaml.Node, catalog params.Catalog, e *estate
 		d.Log.Add(f.Place, "runbook %s has no steps; add one", f.Name.V)
 	}
 	if len(f.Steps) > MaxSteps {
-		d.Log.Add(f.Place, "runbook %s has %d steps; the most is %d: split it", f.Name.V, len(f.Steps), MaxSteps)
+		d.Log.Add(f.Place, "runbook %s has %d steps; the most for one runbook is %d: let a step do more (exec.run takes a script), or split the system in two, each with its own runbook",
+			f.Name.V, len(f.Steps), MaxSteps)
 		return r.out
 	}
 	r.steps(f.Steps)
@@ -95,6 +97,7 @@ func (r *reading) steps(steps []Step) {
 	for i := range steps {
 		r.out.Steps = append(r.out.Steps, r.step(steps[i]))
 	}
+	r.sequence(steps)
 }
 
 // order makes explicit what each step waits for.
@@ -308,6 +311,10 @@ func readUndo(check *params.Checker, catalog params.Catalog, e *estate.Estate, w
 	}
 	if a.Doc.Human || a.Doc.Probe {
 		check.Log.Add(u.Uses.Place, "%s: %s can't undo: an undo runs by itself, also when nobody is there", where, a.ID)
+		return out, nil, false
+	}
+	if a.Doc.After != "" {
+		check.Log.Add(u.Uses.Place, "%s: %s can't undo: it must come after %s of another target, and only the steps of a runbook promise that; use it in a runbook", where, a.ID, a.Doc.After)
 		return out, nil, false
 	}
 	for _, t := range []duration{u.Timeout, u.Queue} {

@@ -18,13 +18,15 @@ func catalog() *activities.Registry {
 	}
 	human := doc(run.Observe)
 	human.Human = true
+	fenced := doc(run.Disrupt)
+	fenced.After = "db.fence"
 	read := doc(run.Observe)
 	read.Repeatable = true
 	r.Add(
 		activities.Define("db.kill", doc(run.Disrupt), act[one, moved], look[one]()),
 		activities.Define("db.start", doc(run.Disrupt), act[one, moved], look[one]()),
 		activities.Define("db.fence", doc(run.Disrupt), act[one, moved], look[one]()),
-		activities.Define("db.promote", doc(run.Disrupt), act[promote, moved], look[promote]()),
+		activities.Define("db.promote", fenced, act[promote, moved], look[promote]()),
 		activities.Define("db.rejoin", doc(run.Destroy), act[rejoin, moved], look[rejoin]()),
 		activities.Define("db.clone", doc(run.Isolated), act[one, moved], look[one]()),
 		activities.Define("db.status", read, act[one, status]),

@@ -36,7 +36,7 @@ type File struct {
 	VerifyWait duration             `json:"verify_wait" help:"How long service may take to come back after the last step." default:"5m"`
 	FailWait   duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person." default:"30m"`
 	People     People               `json:"people" help:"Who answers for the people." default:""`
-	Schedule   *Schedule            `json:"schedule" help:"When the drill runs by itself." default:""`
+	Schedule   *Schedule            `json:"schedule" help:"When the drill is due. It is checked and kept; starting by schedule is not part of this version." default:""`
 }
 
 // Safety bounds the waiting for people.
@@ -81,7 +81,7 @@ type Simulate struct {
 	Silent []text   `json:"silent" help:"People who never answer." is:"name" default:""`
 }
 
-// Schedule says when a drill runs by itself.
+// Schedule says when a drill is due.
 type Schedule struct {
 	yamldoc.Place
 	Quarterly Quarterly `json:"quarterly" help:"Once a quarter."`

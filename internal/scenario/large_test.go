@@ -58,6 +58,7 @@ name: failback-%[1]d
 system: system-%[1]d
 steps:
   - {id: rejoin, at: tokyo, uses: db.rejoin, with: {server: db-%[1]d-tokyo, follow: db-%[1]d-osaka}, timeout: 15m}
+  - {id: fence, at: osaka, uses: db.fence, with: {server: db-%[1]d-osaka}}
   - {id: home, at: tokyo, uses: db.promote, with: {server: db-%[1]d-tokyo}, timeout: 5m}
 `, n)
 	}

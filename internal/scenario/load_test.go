@@ -19,7 +19,7 @@ func TestPoisonedFiles(t *testing.T) {
 		fmt.Fprintf(&steps, "  - {id: s%d, uses: db.status, with: {server: tokyo-db}}\n", i)
 	}
 	reads.WriteString(head + "  - {id: s0, uses: db.status, with: {server: tokyo-db}}\n")
-	for i := range 4990 {
+	for i := range 1990 {
 		fmt.Fprintf(&reads, "  - {id: s%d, uses: db.status, with: {server: tokyo-db}, if: steps.s0.role == 'x'}\n", i+1)
 	}
 	reads.WriteString("  - {id: end, uses: db.statuss}\n")
@@ -34,7 +34,7 @@ func TestPoisonedFiles(t *testing.T) {
 		"dashes":            {strings.Repeat("- ", 100_000), "nest deeper"},
 		"keys":              {strings.Repeat("? ", 100_000), "nest deeper"},
 		"10 MB":             {head + strings.Repeat("# padding\n", 1<<20), "larger than 1 MiB"},
-		"10000 steps":       {head + steps.String(), "the most is 5000"},
+		"10000 steps":       {head + steps.String(), "the most for one runbook is 2000"},
 		"long chain":        {reads.String(), `did you mean "db.status"`},
 		"wide":              {wide.String(), "values; split it"},
 		"long word":         {head + "  - {id: a, uses: " + strings.Repeat("x", 1<<19) + "}\n", "unknown action"},

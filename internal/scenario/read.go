@@ -18,7 +18,7 @@ import (
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
-// Timetable says when a drill runs by itself: once a quarter, on the Week-th Weekday
+// Timetable says when a drill is due: once a quarter, on the Week-th Weekday
 // of its Month-th month, at At (15:04) in Zone.
 type Timetable struct {
 	Month   int          `json:"month"`
@@ -222,6 +222,10 @@ func (r *reading) injects() {
 		}
 		if a.Doc.Human || a.Doc.Probe {
 			r.Log.Add(in.Uses.Place, "%s: %s can't be injected: an inject is what the drill itself does", where, a.ID)
+			continue
+		}
+		if a.Doc.After != "" {
+			r.Log.Add(in.Uses.Place, "%s: %s can't be injected: it must come after %s of another target, and only the steps of a runbook promise that; use it in a runbook", where, a.ID, a.Doc.After)
 			continue
 		}
 		got := check.Fields(where+": with", in.With.Node, in.Place, a.Fields)

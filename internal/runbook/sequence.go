@@ -1,0 +1,49 @@
+package runbook
+
+import (
+	"slices"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// sequence checks that each step comes after what its action asks for.
+func (r *reading) sequence(steps []Step) {
+	for i, step := range r.out.Steps {
+		if a, ok := r.catalog.Action(step.Uses); ok && a.Doc.After != "" {
+			r.follows(steps[i], step, a)
+		}
+	}
+}
+
+// follows wants a step with the action that a must come after: one on another target,
+// that this step waits for, and that is not skipped when this one is not.
+func (r *reading) follows(s Step, step plan.Step, a activities.Action) {
+	var loose, skipped string // steps that nearly do
+	for _, first := range r.out.Steps {
+		switch {
+		case first.Uses != a.Doc.After || !elsewhere(first, step):
+		case !r.waits(step.ID, first.ID):
+			loose = first.ID
+		case first.If != "" && first.If != step.If:
+			skipped = first.ID
+		default:
+			return
+		}
+	}
+	at, where := s.Uses.Place, "step "+step.ID
+	switch {
+	case skipped != "":
+		r.Log.Add(at, "%s: %s must come after %s, and step %s is skipped when its if is false; remove that if, or give this step the same one", where, a.ID, a.Doc.After, skipped)
+	case loose != "":
+		r.Log.Add(at, "%s: %s must come after %s, and this step does not wait for step %s; add %s to needs", where, a.ID, a.Doc.After, loose, loose)
+	default:
+		r.Log.Add(at, "%s: %s must come after %s of another target, and no step does that; add one, and name it in needs", where, a.ID, a.Doc.After)
+	}
+}
+
+// elsewhere reports whether a step acts on a target that the other leaves alone. Of a
+// step whose target is itself a mistake nothing more is said.
+func elsewhere(first, step plan.Step) bool {
+	return len(first.Targets) == 0 || slices.ContainsFunc(first.Targets, func(t string) bool { return !slices.Contains(step.Targets, t) })
+}
