@@ -194,7 +194,7 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 	r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine,
 		Reason: both("%d besides %s, who asked for it", "%d 名（要請者 %s を除く）", need, r.in.Requester)})
 	for _, m := range r.people {
-		if m.plan.ID != r.in.Requester && !m.answeredAt.IsZero() {
+		if !m.answeredAt.IsZero() && r.mayApprove(Approve{By: m.plan.ID}) == nil {
 			r.simulateApproval(ctx, m, need)
 		}
 	}
