@@ -105,12 +105,15 @@ func notBegun(err error) error {
 	return Refused("nothing was begun: %v", err)
 }
 
+// endedWell is the ledger's word for an attempt that passed.
+const endedWell = "passed"
+
 // ending is an attempt's outcome in the ledger's words.
 func ending(ctx context.Context, err error) string {
 	app := new(temporal.ApplicationError)
 	switch {
 	case err == nil:
-		return "passed"
+		return endedWell
 	case errors.As(err, &app) && app.Type() != "":
 		return app.Type()
 	case ctx.Err() != nil:

@@ -228,6 +228,41 @@ func TestEffectWithNothingToLookAt(t *testing.T) {
 	}
 }
 
+// What can't be looked at is settled by the ledger when it says how it went: a passed
+// attempt did happen, a failed one may have.
+func TestLedgerProvesWhatCannotBeSeen(t *testing.T) {
+	for name, opts := range map[string][]Option[map1]{
+		"no look":            nil,
+		"nothing to look at": {Look(func(context.Context, map1) (Seen, error) { return Seen{}, nil })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := siteFor(t)
+			fails := error(nil)
+			a := Define("test.blind", Doc{Summary: "Acts.", SummaryJA: "実行する。", Effect: run.Disrupt}, func(context.Context, map1) (map1, error) {
+				return map1{}, fails
+			}, opts...)
+			call := observing(`{}`)
+			call.Uses, call.Effect, call.EffectKey = a.ID, run.Disrupt, "r/run/s/1"
+			if _, err := s.act(context.Background(), a, call); err != nil {
+				t.Fatal(err)
+			}
+			call.Settling = true
+			seen, err := s.lookAt(context.Background(), a, call)
+			if err != nil || seen.Sight != plan.Holds || len(seen.Output) != 0 || !strings.Contains(seen.Detail, "ledger") {
+				t.Errorf("passed, answer lost: %+v %v", seen, err)
+			}
+			fails, call.Settling, call.EffectKey = Finding("it fell short"), false, "r/run/s/2"
+			if _, err := s.act(context.Background(), a, call); err == nil {
+				t.Fatal("no error")
+			}
+			call.Settling = true
+			if seen, err := s.lookAt(context.Background(), a, call); err != nil || seen.Sight != plan.CannotTell {
+				t.Errorf("failed, answer lost: %+v %v", seen, err)
+			}
+		})
+	}
+}
+
 type texts struct {
 	Stdout string   `json:"stdout" help:"Text."`
 	Stderr string   `json:"stderr" help:"Text."`
