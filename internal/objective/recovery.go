@@ -12,6 +12,8 @@ type Event struct {
 	// Seen is true when nobody but a probe knows of the event, so that At is the first
 	// failed sample. Its time is then proven only if somebody looked just before.
 	Seen bool
+	// Injected is true when muster made the event happen, after it had seen service hold.
+	Injected bool
 }
 
 // Recovery is when a level of service came back.
@@ -45,13 +47,19 @@ const (
 	StartUnseen    Why = "start_unseen"    // nobody looked when it began
 	RestoreUnseen  Why = "restore_unseen"  // nobody looked when it came back
 	NotRestored    Why = "not_restored"    // the observation ended before it held
-	NotInterrupted Why = "not_interrupted" // service was never seen below the level
+	NotInterrupted Why = "not_interrupted" // service was never seen below the level, before the event or after
+	ClocksDisagree Why = "clocks_disagree" // an outage lies before the event, by the probe's clock
 )
 
 // Recover finds when the level came back after the event to stay: it held, and until the
 // way home began (until; zero is the end of the observation) it was not broken again for
 // as long as it has to hold, in all. A service that comes back for a moment and goes away
 // for an hour was not restored.
+//
+// The event's time is of another clock than the curve's. Hence service counts as not
+// interrupted only if it held from the first look on: an outage before the event may be
+// the event's own. For the same reason an injected event after an outage proves nothing,
+// whatever came after it.
 //
 // Rule: RTO runs from the stop of the main system to the start of service on the other
 // side (requirements A-RTO-09, B-CLK-01, B-CLK-02).
@@ -70,11 +78,11 @@ func (c Curve) Recover(e Event, level int, hold time.Duration, until time.Time) 
 	}
 	first := c.firstBelow(e.At, until, level)
 	if first < 0 {
-		r.why = NotInterrupted
-		if !c.Held(e.At, until, level) {
-			r.why = StartUnseen
-		}
+		r.why = c.uninterrupted(e.At, until, level)
 		return r
+	}
+	if e.Injected && c.brokeBefore(first, level) {
+		r.why = ClocksDisagree
 	}
 	r.DownAt = c.Spans[first].From
 	if r.DownAt.Before(e.At) {
@@ -102,6 +110,37 @@ func (c Curve) Recover(e Event, level int, hold time.Duration, until time.Time) 
 		r.why = RestoreUnseen
 	}
 	return r
+}
+
+// uninterrupted says what is known where no outage was seen after the event.
+func (c Curve) uninterrupted(event, until time.Time, level int) Why {
+	for _, s := range c.Spans {
+		if s.Possible < level && s.From.Before(until) {
+			return ClocksDisagree
+		}
+	}
+	for _, s := range c.Spans {
+		if s.Seen { // the first look at all functions
+			if !s.From.After(event) && event.Before(until) && c.Held(s.From, until, level) {
+				return NotInterrupted
+			}
+			break
+		}
+	}
+	return StartUnseen
+}
+
+// brokeBefore reports whether an outage ended before span first, after service was once
+// seen to be there.
+func (c Curve) brokeBefore(first, level int) bool {
+	held := false
+	for _, s := range c.Spans[:first] {
+		if held && s.Possible < level {
+			return true
+		}
+		held = held || s.Proven >= level
+	}
+	return false
 }
 
 // firstBelow is the index of the span in which service was first seen below the level

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,7 @@ func (f *facts) verdict(r Report) (run.Verdict, []Reason) {
 
 func (f *facts) basis() Basis {
 	b := Basis{SitesLost: append([]string{}, f.plan.Scenario.SitesLost...), Injects: []string{}, Silent: []string{}, SimulatedPeople: f.started.Simulated}
+	b.StatedPeople = slices.ContainsFunc(f.events, func(e run.Event) bool { return e.By != "" && e.By != run.Engine && !run.IsSimulated(e.By) })
 	for _, s := range f.steps {
 		if s.Purpose == "inject" && s.Outcome == run.Passed {
 			b.Injects = append(b.Injects, strings.TrimSuffix(s.Action+" @ "+s.Site, " @ "))

@@ -45,6 +45,8 @@ type facts struct {
 type systemFacts struct {
 	plan      plan.System
 	occurred  *run.Occurrence
+	told      time.Time // of the occurrence, by the engine's clock
+	homeward  time.Time // the first step of the way home; zero when there was none
 	detected  time.Time
 	asked     time.Time // the recovery decision
 	decided   time.Time
@@ -90,6 +92,11 @@ func gather(p plan.Plan, events []run.Event) (*facts, error) {
 		}
 		f.steppedBy = max(f.steppedBy, p.at.Sub(e.At))
 		e.At = p.at
+		for _, s := range f.systems {
+			if s.homeward.IsZero() && e.Writer == s.plan.Name+"/failback" {
+				s.homeward = e.At
+			}
+		}
 		if err := f.read(e); err != nil {
 			return nil, err
 		}
@@ -246,7 +253,7 @@ func (f *facts) aboutSystems(e run.Event) error {
 		switch e.Kind {
 		case run.EventOccurred:
 			if s.occurred == nil {
-				s.occurred = &occurred
+				s.occurred, s.told = &occurred, e.At
 			}
 		case run.EventDetected:
 			if s.detected.IsZero() {

@@ -15,7 +15,12 @@ func (f *facts) failback(s *systemFacts, moved bool, functions []objective.Funct
 	if s.wayHome != "" {
 		out.Policy = string(s.wayHome)
 	}
-	out.SingleWriter, out.Writer = f.singleWriter(s, run.Verification, run.Failback, run.Closing)
+	check := f.singleWriter(s, run.Verification, run.Failback, run.Closing)
+	if out.Policy != run.PolicyStay && moved {
+		// The check must be from after the way home, not from before it.
+		check = f.singleWriter(s, run.Failback, run.Closing)
+	}
+	out.SingleWriter, out.Writer = check.single, check.writer
 	if !moved {
 		return out
 	}
@@ -31,21 +36,16 @@ func (f *facts) failback(s *systemFacts, moved bool, functions []objective.Funct
 			out.OutageS = seconds(longest)
 		}
 	}
-	out.Verdict, out.Why = f.judgeHome(s, home, &out, curve, level)
+	out.Verdict, out.Why = f.judgeHome(s, home, out, check, curve, level)
 	return out
 }
 
 // judgeHome says whether the system came home, or stays by decision, with exactly one
 // side taking writes.
-func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb *Failback, curve objective.Curve, level int) (run.Verdict, []Reason) {
-	if fb.Policy != run.PolicyStay {
-		// The check must be from after the way home, not from before it.
-		fb.SingleWriter, fb.Writer = f.singleWriter(s, run.Failback, run.Closing)
-	}
-	two := fb.SingleWriter != nil && !*fb.SingleWriter
+func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check writerCheck, curve objective.Curve, level int) (run.Verdict, []Reason) {
 	switch {
-	case two:
-		return run.Missed, []Reason{{Code: "two_writers"}}
+	case check.refuted():
+		return run.Missed, []Reason{check.why()}
 	case f.ended.IsZero():
 		return run.NotProven, []Reason{{Code: "still_running"}}
 	case fb.Policy != run.PolicyStay && len(home) == 0 && f.putBack(s):
@@ -59,11 +59,11 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb *Failback, curve
 				return run.Missed, []Reason{{"step_failed", st.ID}}
 			}
 		}
-		if !curve.Empty() {
-			if last := curve.Spans[len(curve.Spans)-1]; last.Possible < level {
-				return run.Missed, []Reason{{Code: "down_at_the_end"}}
-			}
-		}
+	}
+	if !curve.Empty() && curve.Spans[len(curve.Spans)-1].Possible < level {
+		return run.Missed, []Reason{{Code: "down_at_the_end"}}
+	}
+	if fb.Policy != run.PolicyStay {
 		if at := f.siteOf(fb.Writer); at != "" && at != s.plan.Home {
 			return run.Missed, []Reason{{"writer_away", at}}
 		}
@@ -97,9 +97,21 @@ func (f *facts) putBack(s *systemFacts) bool {
 	return slices.ContainsFunc(f.undone, func(u *stepFacts) bool { return u.System == s.plan.Name && u.Purpose == "failover" })
 }
 
-// singleWriter is the last word of the check that exactly one side takes writes, from
-// these phases. Nil is not proven: it was not run, or could not tell.
-func (f *facts) singleWriter(s *systemFacts, phases ...run.Phase) (single *bool, writer string) {
+// writerCheck is what the check that exactly one side takes writes came to. Its zero
+// value is a check that was not run.
+type writerCheck struct {
+	single *bool // nil is not proven: it was not run, or could not tell
+	writer string
+	said   string // in the words of the check
+}
+
+func (c writerCheck) refuted() bool { return c.single != nil && !*c.single }
+
+// why quotes the check: whether two sides write or none is for it to say.
+func (c writerCheck) why() Reason { return Reason{Code: "not_one_writer", Detail: c.said} }
+
+// singleWriter is the last word of the check from these phases.
+func (f *facts) singleWriter(s *systemFacts, phases ...run.Phase) (last writerCheck) {
 	for _, st := range f.steps {
 		if st.Purpose != "check" || st.System != s.plan.Name || !st.ended || !slices.Contains(phases, st.Phase) {
 			continue
@@ -110,16 +122,16 @@ func (f *facts) singleWriter(s *systemFacts, phases ...run.Phase) (single *bool,
 		}
 		_ = json.Unmarshal(st.result.Output, &out) // without an output the outcome alone speaks
 		yes, no := true, false
-		single, writer = nil, out.Writer
+		last = writerCheck{writer: out.Writer, said: st.Reason}
 		switch {
 		case st.SettledBy == run.ByPerson:
 		case out.Single != nil && !*out.Single, st.Outcome == run.Failed && st.SettledBy == run.ByResult:
-			single = &no
+			last.single = &no
 		case st.Outcome == run.Passed:
-			single = &yes
+			last.single = &yes
 		}
 	}
-	return single, writer
+	return last
 }
 
 // siteOf is the site of a target; "" when the plan does not say.

@@ -195,6 +195,11 @@ func (f *facts) aboutRecord(l *findingList, r Report) {
 			l.add(run.FindingClock, s.System, s.ID, say("the clock at %s stepped by %s during step %s", "拠点 %s の時計が %s ずれた（ステップ %s の実行中）", s.Site, span(off.Abs().Seconds()), s.ID), "")
 		}
 	}
+	for _, s := range f.systems {
+		if off := f.eventOff(s); off >= clockStep {
+			l.add(run.FindingClock, s.plan.Name, "", say("%s: the clock that timed the event is %s off the engine's", "%s：発生時刻を記録した時計がエンジンの時計と %s ずれている", s.plan.Name, span(off.Seconds())), "")
+		}
+	}
 	for _, w := range r.Evidence.Writers {
 		if w.Missing > 0 {
 			l.add(run.FindingRecord, "", "", say("%d events of %s are missing from the record", "記録から %[2]s のイベント %[1]d 件が欠落", w.Missing, w.Name), "")
@@ -205,6 +210,21 @@ func (f *facts) aboutRecord(l *findingList, r Report) {
 			l.add(run.FindingRecord, p.System, "", say("%s: what probe %s saw is lost", "%s：プローブ %s の観測結果が失われた", p.System, p.ID), p.Lost)
 		}
 	}
+}
+
+// eventOff is how far an injected event's time lies outside the time in which, by the
+// engine's clock, it was injected and told.
+func (f *facts) eventOff(s *systemFacts) time.Duration {
+	if s.occurred == nil || s.occurred.Source != "inject" {
+		return 0
+	}
+	from := s.told
+	for _, st := range f.steps {
+		if st.Purpose == "inject" && st.plan.Starts == s.plan.Name && st.StartedAt != nil && st.StartedAt.Before(from) {
+			from = *st.StartedAt
+		}
+	}
+	return max(from.Sub(s.occurred.At), s.occurred.At.Sub(s.told))
 }
 
 // fromJournal adds what was written during the run. One that a rule above found too is

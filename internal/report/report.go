@@ -347,6 +347,9 @@ type Basis struct {
 	AnswerAfterS    float64  `json:"answer_after_s"` // how long a simulated person takes
 	AnswerSpreadS   float64  `json:"answer_spread_s"`
 	Silent          []string `json:"silent"` // people whom the scenario keeps silent
+	// StatedPeople is true when the record names people who acted. Callers share a token
+	// and state who they are; nothing in a record proves it.
+	StatedPeople bool `json:"stated_people"`
 }
 
 // Evidence is what the report rests on.

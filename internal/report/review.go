@@ -215,6 +215,9 @@ func (d *document) basis() section {
 			line(assumed, say("the time of the event at %s is as it was reported", "%s の発生時刻は報告による", x.ID))
 		}
 	}
+	if r.Basis.StatedPeople {
+		line(assumed, say("persons are as the caller stated them: callers share one token and are not yet authenticated individually", "人の氏名は呼び出し元の申告による（トークンを共用しており、個人単位の認証は未実施）"))
+	}
 	for _, x := range r.Decisions {
 		if x.Known != nil && (x.Known.AlternateS != nil || x.Known.InPlaceS != nil) {
 			line(assumed, say("%s: forecast when deciding: alternate site %s, in place %s", "%s：判断時の見込み 代替拠点 %s、被災拠点 %s", x.System, orDash(x.Known.AlternateS), orDash(x.Known.InPlaceS)))

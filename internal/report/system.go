@@ -18,8 +18,8 @@ func (f *facts) system(s *systemFacts) System {
 	curve := objective.NewCurve(functions, f.seen)
 	recovery := append(f.runbook(s.plan.Name, "failover"), f.runbook(s.plan.Name, "in_place")...)
 	doubt := doubts(recovery, !f.ended.IsZero())
-	if single, _ := f.singleWriter(s, run.Verification); single != nil && !*single {
-		doubt = append(doubt, Reason{Code: "two_writers"})
+	if check := f.singleWriter(s, run.Verification); check.refuted() {
+		doubt = append(doubt, check.why())
 	}
 	switch {
 	case f.state == run.Cancelled || f.aborted != nil:
@@ -73,14 +73,13 @@ func (f *facts) times(s *systemFacts, curve objective.Curve, recovery []*stepFac
 	rto := RTO{Level: needed(s), HoldS: *seconds(hold), DetectedAt: moment(s.detected), AskedAt: moment(s.asked), OrderedAt: moment(s.ordered),
 		DecidedAt: moment(f.decidedAt(s)), SimulatedParts: []string{}}
 	if s.occurred != nil {
-		event = objective.Event{At: s.occurred.At, Seen: s.occurred.Source == "probe"}
+		event = objective.Event{At: s.occurred.At, Seen: s.occurred.Source == "probe", Injected: s.occurred.Source == "inject"}
 		rto.EventSource, rto.ReportedAt = s.occurred.Source, moment(s.occurred.At)
 	}
 	if s.plan.Objective.RTO != nil {
 		rto.ObjectiveS = seconds(s.plan.Objective.RTO.Std())
 	}
-	until := f.began(run.Failback)
-	rec := curve.Recover(event, rto.Level, hold, until)
+	rec := curve.Recover(event, rto.Level, hold, s.homeward)
 	v, why := rec.Judge(s.plan.Objective.RTO)
 	rto.Why = reason(why)
 	if why == objective.NotInterrupted && moved {
@@ -110,7 +109,7 @@ func (f *facts) times(s *systemFacts, curve objective.Curve, recovery []*stepFac
 
 	rlo := RLO{Stages: []Stage{}, Curve: []Point{}}
 	for _, st := range s.plan.Objective.RLO {
-		r := curve.Recover(event, st.Level, hold, until)
+		r := curve.Recover(event, st.Level, hold, s.homeward)
 		v, why := r.Judge(&st.Within)
 		stage := Stage{WithinS: *seconds(st.Within.Std()), Level: st.Level, ReachedAt: moment(r.RestoredAt), Why: reason(why)}
 		stage.Verdict, stage.Why = lower(v, stage.Why, doubt)
@@ -173,6 +172,8 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 		failed, out.Why = objective.ErrNoMarker, []Reason{{Code: "no_probe"}}
 	case !planted:
 		failed, out.Why = objective.ErrNoMarker, []Reason{{Code: "no_marker_probe"}}
+	case rto.RestoredAt == nil && slices.Contains(rto.Why, Reason{Code: string(objective.ClocksDisagree)}):
+		failed, out.Why = objective.ErrNoMarker, reason(objective.ClocksDisagree)
 	case rto.RestoredAt == nil:
 		failed, out.Why = objective.ErrNoMarker, []Reason{{Code: "rpo_not_restored"}}
 	case errors.Is(failed, objective.ErrNoMarker):
@@ -246,16 +247,6 @@ func (f *facts) simulatedParts(s *systemFacts, recovery []*stepFacts, restored t
 		}
 	}
 	return out
-}
-
-// began is when a phase began; zero when it did not.
-func (f *facts) began(p run.Phase) time.Time {
-	for _, ph := range f.phases {
-		if ph.ID == p {
-			return ph.StartedAt
-		}
-	}
-	return time.Time{}
 }
 
 func orElse(t, otherwise time.Time) time.Time {

@@ -109,6 +109,7 @@ var reasons = map[string]plan.Text{
 	"restore_unseen":  {EN: "nobody looked when service came back; the figure is the first success seen after", JA: "復旧の瞬間が観測されていない（数値は観測再開後の最初の成功）"},
 	"not_restored":    {EN: "service was not seen to come back and hold", JA: "サービスの復旧と維持が観測されていない"},
 	"not_interrupted": {EN: "service was never seen to stop, so nothing was put to the test", JA: "サービスの停止が観測されず、検証されていない"},
+	"clocks_disagree": {EN: "service was seen to stop before the time of the event, so the clocks of the sites disagree or another outage came first", JA: "発生時刻より前に停止が観測されており、拠点間の時計のずれ、または別の停止が疑われる"},
 	"given_up":        {EN: "the run ended without a recovery", JA: "復旧しないまま終了した"},
 	"still_running":   {EN: "the run has not ended", JA: "実行が終了していない"},
 
@@ -125,7 +126,7 @@ var reasons = map[string]plan.Text{
 	"step_failed":    {EN: "step %s failed", JA: "ステップ %s が失敗した"},
 	"step_open":      {EN: "step %s was not finished", JA: "ステップ %s が終わっていない"},
 
-	"two_writers":            {EN: "there was not exactly one side taking writes", JA: "書き込みを受け付ける側が一つではなかった"},
+	"not_one_writer":         {EN: "the check did not find exactly one side taking writes", JA: "書き込みを受け付ける側が一つであることを確認する検査に合格しなかった"},
 	"single_writer_unproven": {EN: "nothing proves that exactly one side takes writes", JA: "書き込みを受け付ける側が一つであることを確認できていない"},
 	"undone":                 {EN: "the failover was undone, so the way home was not walked", JA: "切り替えは取り消され、フェイルバックは行われていない"},
 	"never_came_home":        {EN: "it was to return and did not", JA: "復帰する方針だが、復帰していない"},
@@ -150,6 +151,9 @@ func (r Reason) words() plan.Text {
 	}
 	if strings.Contains(t.EN, "%s") {
 		return say(t.EN, t.JA, r.Detail)
+	}
+	if r.Detail != "" {
+		return plan.Text{EN: t.EN + ": " + r.Detail, JA: t.JA + "：" + r.Detail}
 	}
 	return t
 }
