@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -307,6 +308,62 @@ func TestRejoinRebuildsWhatCannotBeRewound(t *testing.T) {
 		t.Errorf("rejoined = %+v, want rebuilt", back)
 	}
 	p.Osaka.AwaitStreaming(t, p.Tokyo)
+}
+
+// A fresh copy of a primary is a primary, until standby.signal says otherwise: whoever
+// starts it right after the copy, it must not take writes.
+func TestARebuiltServerIsReadOnlyFromTheFirstMoment(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	ctx := as(t, "run-1")
+	p.Tokyo.Kill9(t)
+	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
+	j := &joining{Rejoin: Rejoin{Server: p.Tokyo.Target, Follow: p.Osaka.Target, Method: byBaseBackup, Wait: minute},
+		out: Rejoined{Slot: pglink.Slot(p.Tokyo.Target)}}
+	if err := j.prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer j.primary.Close()
+	if err := makeSlot(ctx, j.primary, j.out.Slot); err != nil {
+		t.Fatal(err)
+	}
+	must[int64](t)(j.rebuild(ctx))
+	if ok, err := j.i.StandbySignalled(); err != nil || !ok {
+		t.Fatalf("standby.signal in the rebuilt data: %v, %v", ok, err)
+	}
+	p.Tokyo.StartServer(t)
+	if err := p.Tokyo.TryWrite(t); pglink.Code(err) != pglink.CodeReadOnly {
+		t.Errorf("write on the rebuilt server = %v, want it read-only", err)
+	}
+}
+
+// However a crash recovery ends, standby.signal is back.
+func TestACrashRecoveryLeavesTheServerReadOnly(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.Kill9(t)
+	cut, cancel := context.WithCancel(as(t, "run-1"))
+	cancel()
+	for _, c := range []struct {
+		name   string
+		ctx    context.Context
+		before func() error
+		passes bool
+	}{
+		{"cut off", cut, p.Tokyo.SignalStandby, false},
+		{"done", as(t, "run-1"), p.Tokyo.SignalStandby, true},
+		{"without a log", as(t, "run-1"), func() error { return removeWAL(p.Tokyo.Instance) }, false},
+	} {
+		if err := c.before(); err != nil {
+			t.Fatal(err)
+		}
+		j := &joining{i: p.Tokyo.Instance}
+		if err := j.recover(c.ctx, "in production"); (err == nil) != c.passes {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if ok, err := p.Tokyo.StandbySignalled(); err != nil || !ok {
+			t.Errorf("%s: standby.signal is there: %v, %v", c.name, ok, err)
+		}
+	}
 }
 
 func TestOtherDatabasesAreRefused(t *testing.T) {

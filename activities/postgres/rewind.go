@@ -46,19 +46,23 @@ func (j *joining) rewind(ctx context.Context) (method string, bytes int64, err e
 
 // recover brings a crashed primary's data to a clean end, which pg_rewind asks for. A
 // server with standby.signal can't run in single-user mode, so it is taken away for
-// that long; nothing else can start the server meanwhile, since it runs.
-func (j *joining) recover(ctx context.Context, state string) error {
+// that long, and comes back however this ends. While single-user mode runs, its lock
+// file keeps every other start away; just before and after, for some milliseconds,
+// somebody else's start would be one as a primary. A worker killed in between leaves it
+// away; the next attempt of the rejoin puts it back first.
+func (j *joining) recover(ctx context.Context, state string) (err error) {
 	if state == pgcluster.InArchiveRecovery {
 		if err := j.i.Start(ctx); err != nil { // read-only, and down again
 			return err
 		}
 		return j.i.Stop(ctx, pgcluster.Fast)
 	}
+	defer func() { err = errors.Join(err, j.i.SignalStandby()) }()
 	if err := j.i.ClearStandby(); err != nil {
 		return err
 	}
-	_, err := j.i.Run(ctx, nil, "postgres", "--single", "-D", j.i.Data, "-c", "config_file="+j.i.Config, "template1")
-	return errors.Join(err, j.i.SignalStandby())
+	_, err = j.i.Run(ctx, nil, "postgres", "--single", "-D", j.i.Data, "-c", "config_file="+j.i.Config, "template1")
+	return err
 }
 
 var progress = regexp.MustCompile(`(\d+)/\d+ kB \(\d+%\) copied`)
@@ -91,6 +95,12 @@ func (j *joining) rebuild(ctx context.Context) (int64, error) {
 	}
 	_, err := j.i.Run(ctx, j.env(), "pg_basebackup", "-D", fresh, "-d", j.conninfo(), "--wal-method=stream", "--checkpoint=fast", "--slot="+j.out.Slot, "--no-password")
 	if err != nil {
+		return 0, errors.Join(err, os.RemoveAll(fresh))
+	}
+	// The copy of a primary would start as one: it becomes the server's data read-only.
+	made := *j.i
+	made.Data = fresh
+	if err := made.SignalStandby(); err != nil {
 		return 0, errors.Join(err, os.RemoveAll(fresh))
 	}
 	bytes, err := sizeOf(fresh)
