@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/workflow"
@@ -105,7 +106,7 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 // whose people are simulated.
 func (r *response) failWait() run.Duration {
 	if s := r.plan.Scenario.Simulate; s != nil && r.in.Kind == run.Drill {
-		return s.After + s.Spread + 1
+		return s.After + s.Spread + run.Duration(time.Second)
 	}
 	return r.plan.Scenario.FailWait
 }

@@ -24,7 +24,7 @@ func TestReplay(t *testing.T) {
 			r := worker.NewWorkflowReplayer()
 			workflows.Register(r)
 			if err := r.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), f); err != nil {
-				t.Errorf("%v\nPut the change behind workflow.GetVersion: this history is of a run that users may have in flight.", err)
+				t.Errorf("%.400v\nPut the change behind workflow.GetVersion: this history is of a run that users may have in flight.", err)
 			}
 		})
 	}

@@ -120,7 +120,7 @@ func keep(t *testing.T, file string, h *history.History) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out = bytes.ReplaceAll(out, []byte(host), []byte("recorder"))
+	out = bytes.ReplaceAll(out, []byte("@"+host), []byte("@recorder"))
 	if err := os.WriteFile(filepath.Join("..", "..", "workflows", "testdata", "histories", file+".json"), out, 0o644); err != nil {
 		t.Fatal(err)
 	}
