@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.temporal.io/api/serviceerror"
@@ -34,23 +33,6 @@ func (s *Server) actRoutes(api huma.API) {
 	update[workflows.Control](s, api, workflows.UpdateResume, "Go on after a pause.")
 
 	huma.Register(api, route("settle-step", http.MethodPost, "/runs/{run}/steps/{step}", "Settle a step that waits.", 404, 409, 422, 503, 504), s.settleStep)
-	huma.Register(api, route("release-system", http.MethodPost, "/systems/{name}/release", "Free a system whose clean-up a person has finished.", 404, 409, 503, 504),
-		func(ctx context.Context, in *struct {
-			Name string `path:"name"`
-			Key  string `header:"Idempotency-Key"`
-			Body workflows.Control
-		}) (*answer[workflows.Done], error) {
-			id := workflows.SwitchID(in.Name)
-			done, err := s.send(ctx, id, workflows.UpdateRelease, in.Key, in.Body)
-			if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
-				l := lang(ctx)
-				return nil, problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持しているrunはありません。", in.Name), "")
-			}
-			if err != nil {
-				return nil, s.problemOf(ctx, id, err)
-			}
-			return &answer[workflows.Done]{done}, nil
-		})
 }
 
 // update offers one of the run workflow's updates under its own name.
@@ -82,10 +64,19 @@ func (s *Server) send(ctx context.Context, workflowID, name, key string, body an
 	if key == "" {
 		key = NewRequestID()
 	}
+	return s.sendAs(ctx, workflowID, name, updateID(name, key, content), body)
+}
+
+func updateID(name, key string, content []byte) string {
+	return name + "-" + digest(key, string(content))
+}
+
+// sendAs is send with the update's ID given.
+func (s *Server) sendAs(ctx context.Context, workflowID, name, id string, body any) (workflows.Done, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	handle, err := s.Engine.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: workflowID, UpdateID: name + "-" + digest(key, string(content)), UpdateName: name,
+		WorkflowID: workflowID, UpdateID: id, UpdateName: name,
 		Args: []any{body}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	var done workflows.Done
@@ -192,28 +183,4 @@ func (s *Server) notWaiting(ctx context.Context, p plan.Plan, o progress.Overvie
 		way = l.T("Did you mean %q? ", "%q の間違いではありませんか。", near) + way
 	}
 	return problem(http.StatusNotFound, CodeUnknownStep, l.T("The plan has no step %q.", "計画にステップ %q はありません。", step), way)
-}
-
-func (s *Server) getSystem(ctx context.Context, in *struct {
-	Name string `path:"name"`
-}) (*answer[System], error) {
-	if err := s.engineAnswers(ctx); err != nil {
-		return nil, s.engineAway(ctx, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	out := System{System: in.Name}
-	value, err := s.Engine.QueryWorkflow(ctx, workflows.SwitchID(in.Name), "", workflows.QueryHolder)
-	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
-		return &answer[System]{out}, nil
-	}
-	if err != nil {
-		return nil, s.updateProblem(ctx, in.Name, err)
-	}
-	var h workflows.Holder
-	if err := value.Get(&h); err != nil {
-		return nil, s.updateProblem(ctx, in.Name, err)
-	}
-	out.Held, out.Run, out.Kept, out.Reason = h.Run != "", h.Run, h.Kept, h.Reason
-	return &answer[System]{out}, nil
 }

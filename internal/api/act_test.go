@@ -126,6 +126,9 @@ func TestARealResponseByPeopleAlone(t *testing.T) {
 		t.Fatalf("closing: %v", err)
 	}
 	w.until(id, run.RunEnded)
+	if sys, err := w.System(ctx, "orders"); err != nil || sys.Held || sys.Run != "" {
+		t.Errorf("after the run orders is held: %+v, %v", sys, err)
+	}
 	_, err = w.CheckIn(ctx, id, workflows.CheckIn{Person: "tanaka", By: "tanaka", Safety: run.Safe})
 	if p := problem(t, err); p.Status != 409 || p.Code != api.CodeEnded {
 		t.Errorf("an ended run took an answer: %+v", p)

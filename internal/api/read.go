@@ -85,7 +85,6 @@ func (s *Server) readRoutes(api huma.API) {
 		})
 	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 404), s.getEvents)
 	huma.Register(api, route("run-report", http.MethodGet, "/runs/{run}/report", "The run's report; of an open run, so far.", 404), s.getReport)
-	huma.Register(api, route("get-system", http.MethodGet, "/systems/{name}", "Which run holds a system."), s.getSystem)
 
 	huma.Register(api, route("list-actions", http.MethodGet, "/actions", "What steps can do."),
 		func(context.Context, *struct{}) (*answer[[]Action], error) {

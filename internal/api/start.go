@@ -130,7 +130,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 	if ended > 0 {
 		// The answer to this very request may have been lost and its run have ended
 		// since: then that answer is given, and nothing starts again.
-		if begun, ok := s.answered(ctx, runID(in.Scenario, in.Kind, ended), updateID); ok {
+		if begun, ok := answered[workflows.Begun](ctx, s, runID(in.Scenario, in.Kind, ended), updateID); ok {
 			return s.begun(ctx, begun)
 		}
 	}
@@ -155,7 +155,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 		})
 		if used := new(serviceerror.WorkflowExecutionAlreadyStarted); errors.As(err, &used) {
 			// Closed in the engine: it ended this very moment, or was ended there.
-			if begun, ok := s.answered(ctx, id, updateID); ok {
+			if begun, ok := answered[workflows.Begun](ctx, s, id, updateID); ok {
 				return s.begun(ctx, begun)
 			}
 			continue
@@ -198,15 +198,13 @@ func (s *Server) endedRuns(ctx context.Context, scenario string, kind run.Kind) 
 }
 
 // answered is the answer an earlier request got, when the engine still has it.
-func (s *Server) answered(ctx context.Context, id, updateID string) (workflows.Begun, bool) {
+func answered[T any](ctx context.Context, s *Server, id, updateID string) (T, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	var begun workflows.Begun
+	var out T
 	handle := s.Engine.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: id, UpdateID: updateID})
-	if err := handle.Get(ctx, &begun); err != nil {
-		return workflows.Begun{}, false
-	}
-	return begun, true
+	err := handle.Get(ctx, &out)
+	return out, err == nil
 }
 
 func (s *Server) begun(ctx context.Context, b workflows.Begun) (Started, error) {

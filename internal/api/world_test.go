@@ -99,7 +99,7 @@ func (files) Compile(name string, depth run.Depth) (plan.Plan, error) {
 			Decision: plan.DecisionRule{By: "commander", Within: d(time.Hour), Rule: plan.RuleWait},
 			Failback: run.PolicyStay, Hold: d(time.Second), Baseline: d(time.Second), DetectWait: d(time.Second), VerifyWait: d(time.Second), FailWait: d(time.Hour)},
 		Estate: plan.Estate{Name: "test", Zone: "Asia/Tokyo", Control: "osaka", Sites: []plan.Site{{Name: "osaka"}, {Name: "tokyo"}},
-			People: []plan.Person{{ID: "sato", Roles: []string{"commander"}}, {ID: "tanaka", Roles: []string{"operator"}}, {ID: "suzuki", Roles: []string{"operator"}}},
+			People: []plan.Person{{ID: "sato", Roles: []string{"commander"}}, {ID: "tanaka", Roles: []string{"operator"}}, {ID: "suzuki", Roles: []string{"operator", "commander"}}},
 			Places: []plan.Place{{Name: "online", Online: true}}},
 		Systems:  []plan.System{{Name: "orders", Home: "tokyo", Alternate: "osaka", Objective: plan.Objective{RTO: &rto}, Drillable: run.Depths(), Failover: "orders-failover"}},
 		Runbooks: []plan.Runbook{{Name: "orders-failover", System: "orders", Steps: []plan.Step{move}}},

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/muster-dr/muster/workflows"
+)
+
+func (s *Server) lockRoutes(api huma.API) {
+	huma.Register(api, route("get-system", http.MethodGet, "/systems/{name}", "Which run holds a system."), s.getSystem)
+	huma.Register(api, route("release-system", http.MethodPost, "/systems/{name}/release", "Free a system whose clean-up a person has finished.", 404, 409, 422, 503, 504), s.releaseSystem)
+}
+
+func (s *Server) getSystem(ctx context.Context, in *struct {
+	Name string `path:"name"`
+}) (*answer[System], error) {
+	h, err := s.holder(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[System]{System{System: in.Name, Held: h.Run != "", Run: h.Run, Kept: h.Kept, Reason: h.Reason}}, nil
+}
+
+// releaseSystem frees a system that its run has left: the run kept the lock because its
+// clean-up is incomplete, or was ended in the engine and can't let go any more.
+func (s *Server) releaseSystem(ctx context.Context, in *struct {
+	Name string `path:"name"`
+	Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
+	Body workflows.Control
+}) (*answer[workflows.Done], error) {
+	l, id, body := lang(ctx), workflows.SwitchID(in.Name), in.Body
+	body.Orphaned = false // what the caller says of it counts for nothing
+	content, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	if in.Key == "" {
+		in.Key = NewRequestID()
+	}
+	updateID := updateID(workflows.UpdateRelease, in.Key, content)
+	free := problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持しているrunはありません。", in.Name), "")
+
+	h, err := s.holder(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if h.Run == "" {
+		// Perhaps this very request freed it, and its answer was lost.
+		if done, ok := answered[workflows.Done](ctx, s, id, updateID); ok {
+			return &answer[workflows.Done]{done}, nil
+		}
+		return nil, free
+	}
+	_, p, err := s.known(ctx, h.Run)
+	if err != nil {
+		return nil, err
+	}
+	if err := knownPerson(ctx, p, body.By); err != nil {
+		return nil, err
+	}
+	if !h.Kept {
+		if body.Orphaned, err = s.closed(ctx, h.Run); err != nil {
+			return nil, s.updateProblem(ctx, h.Run, err)
+		}
+		if !body.Orphaned {
+			held := problem(http.StatusConflict, CodeHeld, l.T("Run %s is moving %s now.", "run %s が %s を切り替え中です。", h.Run, in.Name),
+				l.T("Wait for its end, or abort it: `muster drill abort %s`", "終了を待つか、`muster drill abort %s` で中止してください", h.Run))
+			held.Holder = h.Run
+			return nil, held
+		}
+	}
+	done, err := s.sendAs(ctx, id, workflows.UpdateRelease, updateID, body)
+	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+		return nil, free
+	}
+	if err != nil {
+		return nil, s.problemOf(ctx, id, err)
+	}
+	return &answer[workflows.Done]{done}, nil
+}
+
+// holder is who holds a system's switch lock; an empty run is nobody. A lock that was
+// given back still answers the query, so whether it is open is asked first.
+func (s *Server) holder(ctx context.Context, system string) (workflows.Holder, error) {
+	if err := s.engineAnswers(ctx); err != nil {
+		return workflows.Holder{}, s.engineAway(ctx, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	id := workflows.SwitchID(system)
+	var h workflows.Holder
+	closed, err := s.closed(ctx, id)
+	if err != nil {
+		return h, s.updateProblem(ctx, id, err)
+	}
+	if closed {
+		return h, nil
+	}
+	value, err := s.Engine.QueryWorkflow(ctx, id, "", workflows.QueryHolder)
+	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+		return h, nil
+	}
+	if err == nil {
+		err = value.Get(&h)
+	}
+	if err != nil {
+		return workflows.Holder{}, s.updateProblem(ctx, id, err)
+	}
+	return h, nil
+}
+
+// closed reports whether a workflow has ended in the engine, or is not there any more.
+func (s *Server) closed(ctx context.Context, id string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	w, err := s.Engine.DescribeWorkflowExecution(ctx, id, "")
+	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+		return true, nil
+	}
+	return err == nil && w.GetWorkflowExecutionInfo().GetCloseTime() != nil, err
+}

@@ -1,0 +1,72 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// A system is a person's to release only when its run has left it.
+func TestReleasingASystem(t *testing.T) {
+	c, _ := temporaltest.Start(t).NewClient(t)
+	w, ctx := worldOn(t, c), t.Context()
+	held := func(id string) {
+		t.Helper()
+		if sys, err := w.System(ctx, "orders"); err != nil || sys.Held != (id != "") || sys.Run != id {
+			t.Fatalf("orders: %+v, %v, want it held by %q", sys, err, id)
+		}
+	}
+	refused := func(name string, in workflows.Control, status int, code api.Code, says string) {
+		t.Helper()
+		_, err := w.Release(ctx, "orders", in)
+		if p := problem(t, err); p.Status != status || p.Code != code || !strings.Contains(p.Error(), says) {
+			t.Errorf("%s: %+v, want %d %s that says %q", name, p, status, code, says)
+		}
+	}
+	byHand := workflows.Control{By: "tanaka", Reason: "put right by hand"}
+
+	refused("held by nobody", byHand, 409, api.CodeRefused, "No run holds orders")
+	id := w.start(response("tokyo-loss", "sato")).Run
+	w.until(id, run.DecisionAsked)
+	held(id)
+	refused("its run moves it", byHand, 409, api.CodeHeld, "muster drill abort "+id)
+	lie := byHand
+	lie.Orphaned = true
+	refused("the caller says that the run is gone", lie, 409, api.CodeHeld, id)
+
+	// Ended in the engine, the run can't let go itself.
+	if err := c.TerminateWorkflow(ctx, id, "", "end of the test"); err != nil {
+		t.Fatal(err)
+	}
+	held(id)
+	refused("a stranger", workflows.Control{By: "tanakka", Reason: "x"}, 422, api.CodeBadRequest, `"tanaka"`)
+	refused("without a reason", workflows.Control{By: "tanaka"}, 409, api.CodeRefused, "why it is safe")
+	first, body := w.send("/api/v1/systems/orders/release", "one-click", byHand)
+	again, same := w.send("/api/v1/systems/orders/release", "one-click", byHand)
+	if first != 200 || again != 200 || string(body) != string(same) {
+		t.Errorf("released: %d %s, and the second click %d %s", first, body, again, same)
+	}
+	held("")
+	refused("released already", byHand, 409, api.CodeRefused, "No run holds orders")
+
+	// Its run says that the clean-up is incomplete.
+	id = w.start(response("tokyo-fire", "sato")).Run
+	w.until(id, run.DecisionAsked)
+	if err := c.SignalWorkflow(ctx, workflows.SwitchID("orders"), "", "keep", "tokyo would not start"); err != nil {
+		t.Fatal(err)
+	}
+	if sys, err := w.System(ctx, "orders"); err != nil || !sys.Kept || sys.Reason != "tokyo would not start" {
+		t.Errorf("orders: %+v, %v, want it kept", sys, err)
+	}
+	if _, err := w.Release(ctx, "orders", byHand); err != nil {
+		t.Errorf("release: %v", err)
+	}
+	held("")
+	if err := c.TerminateWorkflow(ctx, id, "", "end of the test"); err != nil {
+		t.Fatal(err)
+	}
+}
