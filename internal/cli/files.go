@@ -115,6 +115,9 @@ func (c *command) describe(a api.Action) {
 		rows = append(rows, []string{c.t("looks before it acts", "実行前の確認"), yes(a.CanLook)},
 			[]string{c.t("repeated by the engine", "エンジンによる再試行"), yes(a.Repeatable)})
 	}
+	if a.After != "" {
+		rows = append(rows, []string{c.t("only after", "先行アクション"), c.t("%s of another target", "別のtargetに対する %s", a.After)})
+	}
 	if a.Undo != "" {
 		rows = append(rows, []string{c.t("usual undo", "通常の取り消し"), a.Undo})
 	}
