@@ -41,7 +41,7 @@ systems:
     runbooks: {failover: orders-failover}
 people:
   - {id: sato, name: Sato, roles: [commander]}
-  - {id: tanaka, name: Tanaka, roles: [operator]}
+  - {id: tanaka, name: Tanaka, roles: [operator, commander]}
 muster_places: [{name: online, title: Online, online: true}]
 `
 

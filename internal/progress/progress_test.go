@@ -120,7 +120,7 @@ func TestWhoIsWaitedFor(t *testing.T) {
 	expect("decision[sato]orders0")
 	events = append(events, run.Event{At: at(9), Kind: run.DecisionMade, System: "orders", By: "sato", Data: run.Encode(run.Decision{Answer: run.Alternate})},
 		run.Event{At: at(9), Kind: run.ApprovalAsked})
-	expect("approval[]1")
+	expect("approval[tanaka]1")
 	events = append(events, run.Event{At: at(10), Kind: run.ApprovalGiven, By: "tanaka"}, run.Event{At: at(10), Kind: run.RecoveryOrdered, System: "orders"},
 		run.Event{At: at(11), Writer: "orders/failover", Kind: run.StepStarted, System: "orders", Step: "promote", Generation: 1},
 		run.Event{At: at(12), Writer: "orders/failover", Kind: run.StepWaiting, System: "orders", Step: "promote", Data: run.Encode(run.Wait{Kind: run.WaitUnknown, Role: "operator"})})

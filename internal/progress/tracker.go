@@ -145,7 +145,7 @@ func (t *Tracker) apply(e run.Event) {
 	case run.DecisionMade:
 		t.decided(e)
 	case run.ApprovalAsked:
-		t.approval = &asked{at: e.At, text: e.Reason}
+		t.approval = &asked{at: e.At, phase: e.Phase, text: e.Reason}
 	case run.ApprovalGiven:
 		t.approved[run.Person(e.By)] = true
 		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {

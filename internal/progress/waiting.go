@@ -103,7 +103,7 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 			need = max(need, 1)
 		}
 		if need -= len(t.approved); need > 0 {
-			out = append(out, Waiting{For: AwaitApproval, Text: t.approval.text, Since: t.approval.at, Need: need})
+			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(), Text: t.approval.text, Since: t.approval.at, Need: need})
 		}
 	}
 	return append(out, t.waits...)
@@ -168,6 +168,22 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 		return []Waiting{{For: AwaitConfirm, Phase: ph, Since: since, Due: due(rules.Task.Std())}}
 	}
 	return nil
+}
+
+// approvers are those whose approval would count: holders of the role that decides, or
+// of one that the quorum asks for, besides the requester and who has approved.
+func (t *Tracker) approvers() []string {
+	roles := []string{t.plan.Scenario.Decision.By}
+	for _, q := range t.plan.Scenario.Quorum {
+		roles = append(roles, q.Role)
+	}
+	var out []string
+	for _, p := range t.plan.Estate.People {
+		if p.ID != t.view.By && !t.approved[p.ID] && slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(roles, r) }) {
+			out = append(out, p.ID)
+		}
+	}
+	return out
 }
 
 // musterSite is the site of the place where people gather; "" when they do so online.
