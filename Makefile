@@ -75,7 +75,7 @@ lint: tools ## formatting, vet, staticcheck and workflowcheck
 check-selftest: tools
 	scripts/check-planted-clock
 
-generate: build ## write again what is made from the code: docs/actions.md, the schemas, the command reference
+generate: build ## write again what is made from the code: docs/actions.md and the schemas
 	scripts/generate docs
 
 generated: build
