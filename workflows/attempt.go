@@ -73,13 +73,16 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 		intended := about
 		intended.Kind = run.StepIntended
 		intended.Data = run.Encode(run.Intent{EffectKey: call.EffectKey, Token: call.Token, Effect: s.Effect})
-		if _, err := h.log.record(ctx, intended); err != nil {
-			return attempted{ending: aborted, reason: both("aborted before it began", "開始前に中止")}
-		}
+		h.log.add(ctx, intended)
 	}
 	started := about
 	started.Kind = run.StepStarted
-	h.log.add(ctx, started)
+	seq := h.log.add(ctx, started)
+	if s.Effect.Once() {
+		if err := h.log.reach(ctx, seq); err != nil {
+			return attempted{ending: aborted, reason: both("aborted before it began", "開始前に中止")}
+		}
+	}
 
 	options := acting(ctx, s.Site, s.Timeout.Std(), s.Queue.Std())
 	if !s.Effect.Once() {

@@ -59,12 +59,25 @@ func (j *journal) write(ctx workflow.Context) {
 		if len(j.pending) == 0 {
 			return
 		}
+		yield(ctx)
 		events := j.next()
 		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityAppend, events).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Error("journal not written", "run", j.run, "err", err)
 			return
 		}
 		j.written = events[len(events)-1].Seq
+	}
+}
+
+// yield lets every other coroutine go on until it blocks, so that one batch carries all
+// that this moment brings: a step's end, and the intent of the step that follows it.
+// Each round is one pass of the dispatcher; a step that ends starts the next one within
+// three.
+func yield(ctx workflow.Context) {
+	for range 3 {
+		turn := workflow.NewChannel(ctx)
+		workflow.Go(ctx, func(ctx workflow.Context) { turn.Send(ctx, nil) })
+		turn.Receive(ctx, nil)
 	}
 }
 

@@ -148,8 +148,9 @@ func (r *response) confirm(ctx workflow.Context, c Confirm, by string) (Done, er
 // untilConfirmed waits for people to confirm a phase, within the plan's limit.
 func (r *response) untilConfirmed(ctx workflow.Context, p run.Phase) (run.Outcome, string) {
 	limit := r.plan.Scenario.Safety.Task
-	ok, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { return r.confirmed[p] })
-	if !ok {
+	// An abort ends the wait also where the context outlives it, in closing.
+	ok, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { return r.confirmed[p] || r.abort != nil })
+	if !ok || !r.confirmed[p] {
 		return run.Unknown, both("nobody confirmed it within %s", "%s 以内に確認がなかった", limit)
 	}
 	return run.Passed, ""

@@ -49,11 +49,10 @@ func openDiary(dir, runID, probe string, each func(s sample, first bool), count 
 	}
 	var numbers []int
 	for _, e := range entries {
-		rest, ok := strings.CutPrefix(e.Name(), name+".")
-		if rest, ok = strings.CutSuffix(rest, ".jsonl"); ok {
-			if n, err := strconv.Atoi(rest); err == nil {
-				numbers = append(numbers, n)
-			}
+		rest, ours := strings.CutPrefix(e.Name(), name+".")
+		rest, log := strings.CutSuffix(rest, ".jsonl")
+		if n, err := strconv.Atoi(rest); ours && log && err == nil {
+			numbers = append(numbers, n)
 		}
 	}
 	slices.Sort(numbers)

@@ -43,6 +43,9 @@ func TestShippedScenariosRun(t *testing.T) {
 		if err := d.stop(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
 		}
+		if to := d.linked(); to != "" {
+			_ = os.RemoveAll(to)
+		}
 	}()
 	if d.person, err = d.writePlans(); err != nil {
 		t.Fatal(err)

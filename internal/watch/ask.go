@@ -45,7 +45,7 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 		how = fmt.Sprintf("muster decide %s --system %s --reason WHY --run %s", choice, w.System, runID)
 	case progress.AwaitApproval:
 		what = l.T("APPROVAL by %d more: %s", "承認 あと %d 名: %s", w.Need, w.Text)
-		how = fmt.Sprintf("muster approve --run %s", runID)
+		how = "muster approve " + runID
 	case progress.AwaitConfirm:
 		what = l.T("to confirm %s", "%s の完了報告", l.Phase(w.Phase))
 		how = fmt.Sprintf("muster confirm %s --run %s", w.Phase, runID)
