@@ -180,7 +180,9 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 }
 
 // awaitApproval holds a recovery until enough people besides its requester approved
-// it. It waits as long as that takes: a real failover does not start by itself.
+// it. A response waits as long as that takes: a real failover does not start by itself.
+// A drill goes on when the time for decisions is over, and the phase says that nobody
+// approved: it is there to show that, not to hang on it.
 func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 	need := r.plan.Scenario.Approvals
 	if r.in.Kind == run.Response {
@@ -198,7 +200,15 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 			r.simulateApproval(ctx, m, need)
 		}
 	}
-	_ = workflow.Await(ctx, func() bool { return len(r.approvals) >= need || r.brokenGlass })
+	approved := func() bool { return len(r.approvals) >= need || r.brokenGlass }
+	if r.in.Kind == run.Response {
+		_ = workflow.Await(ctx, approved)
+		return run.Passed, ""
+	}
+	within := r.plan.Scenario.Decision.Within
+	if ok, _ := workflow.AwaitWithTimeout(ctx, within.Std(), approved); !ok {
+		return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
+	}
 	return run.Passed, ""
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
@@ -473,5 +475,34 @@ func TestAbortWhilePausedGoesHome(t *testing.T) {
 	w.run(in)
 	if got := w.state(); got != run.Cancelled || w.tokyo != "primary" {
 		t.Errorf("state = %s, tokyo is %s; want cancelled, and home", got, w.tokyo)
+	}
+}
+
+// A probe whose worker dies just as it is asked for its observations hands them in from
+// its own log.
+func TestObservationsSurviveADeathAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.faults["probe.world"] = []fault{{after: temporal.NewNonRetryableApplicationError("the worker fell silent", "test", nil)}}
+	w.run(drill(t, nil))
+	ended := w.find(run.ProbeEnded)
+	if len(ended) != 1 || ended[0].Outcome != run.Passed {
+		t.Errorf("probe ended %+v, want its observations", ended)
+	}
+}
+
+// A drill in which nobody may approve does not hang.
+func TestDrillGoesOnWithoutApproval(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		p.Scenario.Approvals = 1
+		p.Scenario.Quorum, p.Scenario.Decision.By = nil, "operator" // tanaka, who asks for it, alone
+	}))
+	if got := w.state(); got != run.Recovered {
+		t.Errorf("state = %s", got)
+	}
+	for _, e := range w.find(run.PhaseEnded) {
+		if e.Phase == run.RecoveryDecision && e.Outcome != run.Failed {
+			t.Errorf("the decision phase ended %s: nobody approved", e.Outcome)
+		}
 	}
 }

@@ -15,6 +15,7 @@ type watch struct {
 	probe  plan.Probe
 	future workflow.Future
 	heard  bool
+	words  int // how often it said something, repeated or not
 	state  plan.Observed
 	since  time.Time // engine's clock when the state was heard
 	downs  []down
@@ -40,8 +41,7 @@ func (r *response) watchSystems(ctx workflow.Context) {
 			r.watches = append(r.watches, w)
 			r.log.add(ctx, run.Event{Kind: run.ProbeStarted, System: p.System, Step: p.Name, Action: p.Uses, Site: p.Vantage, By: run.Engine,
 				Data: run.Encode(run.Probe{Function: p.Function, Weight: p.Weight, Interval: p.Interval, Vantage: p.Vantage})})
-			w.future = workflow.ExecuteActivity(watching(probing, p.Vantage), p.Uses,
-				plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: p, Targets: r.plan.Estate.TargetsNamed(p.Targets)})
+			w.future = workflow.ExecuteActivity(watching(probing, p.Vantage), p.Uses, r.watchOf(p))
 		}
 	}
 	free, _ := workflow.NewDisconnectedContext(ctx)
@@ -61,6 +61,7 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 		return
 	}
 	w := r.watches[i]
+	w.words++
 	if w.heard && (o.At.Before(w.state.At) || o.Up == w.state.Up) {
 		return
 	}
@@ -164,19 +165,44 @@ func (r *response) stopWatching(ctx workflow.Context) {
 	r.watching()
 	for _, w := range r.watches {
 		e := run.Event{Kind: run.ProbeEnded, System: w.probe.System, Step: w.probe.Name, Action: w.probe.Uses, Site: w.probe.Vantage, By: run.Engine}
-		// A vantage whose worker is gone would keep the run open for ever.
-		_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, w.future.IsReady)
-		var o run.Observations
-		switch {
-		case !w.future.IsReady():
-			e.Outcome, e.Reason = run.Unknown, "its worker did not answer: what it saw is lost to this report"
-		default:
-			if err := w.future.Get(ctx, &o); err != nil {
-				e.Outcome, e.Reason = run.Unknown, inWords(err)
-			} else {
-				e.Outcome, e.Data = run.Passed, run.Encode(o)
-			}
+		o, why := w.handIn(ctx)
+		if why != "" {
+			// Its worker died with the request in its hands. What it saw is in its own
+			// log: it begins again there, only to hand it in.
+			o, why = r.resume(ctx, w)
+		}
+		if why != "" {
+			e.Outcome, e.Reason = run.Unknown, why
+		} else {
+			e.Outcome, e.Data = run.Passed, run.Encode(o)
 		}
 		r.log.add(ctx, e)
 	}
+}
+
+// handIn waits for a cancelled probe's observations, or says why there are none. A
+// vantage whose worker is gone must not keep the run open for ever.
+func (w *watch) handIn(ctx workflow.Context) (o run.Observations, why string) {
+	if ok, _ := workflow.AwaitWithTimeout(ctx, probeEnd, w.future.IsReady); !ok {
+		return o, both("its worker did not answer: what it saw is lost to this report", "ワーカーの応答がなく、観測結果をこの報告書に反映できない")
+	}
+	if err := w.future.Get(ctx, &o); err != nil {
+		return o, inWords(err)
+	}
+	return o, ""
+}
+
+// resume starts a probe again, waits until it has found its log and said so, and ends
+// it in an orderly way.
+func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, string) {
+	again, stop := workflow.WithCancel(ctx)
+	said := w.words
+	w.future = workflow.ExecuteActivity(watching(again, w.probe.Vantage), w.probe.Uses, r.watchOf(w.probe))
+	_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool { return w.words > said || w.future.IsReady() })
+	stop()
+	return w.handIn(ctx)
+}
+
+func (r *response) watchOf(p plan.Probe) plan.Watch {
+	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: p, Targets: r.plan.Estate.TargetsNamed(p.Targets)}
 }

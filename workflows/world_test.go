@@ -33,6 +33,7 @@ type world struct {
 	tokyo      string // "primary", "down", "standby", "fenced"
 	osaka      string
 	promotions int
+	looked     int                // how often a probe was started
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
@@ -66,7 +67,13 @@ func newWorld(t *testing.T) *world {
 	register("probe.world", func(_ context.Context, p plan.Watch) (run.Observations, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.tell(p.Run)
+		if w.looked++; w.looked == 1 { // else it is resumed, to hand in what it saw
+			w.tell(p.Run)
+		}
+		if q := w.faults[p.Probe.Uses]; len(q) > 0 {
+			w.faults[p.Probe.Uses] = q[1:]
+			return run.Observations{}, q[0].after
+		}
 		return run.Observations{Probe: p.Probe.Name, System: p.Probe.System, Function: p.Probe.Function}, nil
 	})
 	register(plan.ActivityAppend, func(_ context.Context, events []run.Event) error {
