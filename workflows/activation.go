@@ -129,7 +129,11 @@ func (r *response) detect(ctx workflow.Context) {
 	if w := r.firstDown(); w != nil {
 		detection = run.Detection{At: w.downs[0].heardAt.UTC(), Source: w.probe.Name}
 	}
-	r.log.add(ctx, run.Event{Kind: run.EventDetected, Phase: r.phase, By: run.Engine, Data: run.Encode(detection)})
+	e := run.Event{Kind: run.EventDetected, Phase: r.phase, By: run.Engine, Data: run.Encode(detection)}
+	if detection.Source == "reported" && r.in.Kind == run.Drill && len(r.watches) > 0 {
+		e.Reason = both("no probe saw it within %s; going on", "%s 以内に監視で検知されなかったため、そのまま続行", r.plan.Scenario.DetectWait)
+	}
+	r.log.add(ctx, e)
 	for _, s := range r.systems {
 		at, source := reported, "reported"
 		for _, w := range r.watches {

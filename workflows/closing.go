@@ -59,6 +59,7 @@ func (r *response) restoreInjected(ctx workflow.Context) {
 			}
 		}
 		if stays {
+			r.leaveInjected(ctx, w)
 			continue
 		}
 		if left := r.handsFor(w.step.Starts).undo(ctx, run.Closing, w); left != "" {
@@ -69,6 +70,18 @@ func (r *response) restoreInjected(ctx workflow.Context) {
 			}
 		}
 	}
+}
+
+// leaveInjected says in the record what stays broken on purpose, so that nobody finds
+// out by the next drill.
+func (r *response) leaveInjected(ctx workflow.Context, w workedStep) {
+	if !w.touched || len(w.step.Undo) == 0 {
+		return
+	}
+	r.log.add(ctx, run.Event{Kind: run.FindingOpened, Phase: run.Closing, System: w.step.Starts, Step: w.step.ID, Action: w.step.Uses, Site: w.step.Site,
+		By: run.Engine, Data: run.Encode(run.Finding{ID: "inject-" + w.step.ID, Kind: run.FindingCleanUp, System: w.step.Starts, Step: w.step.ID,
+			Detail: both("%s on %s was not undone: the system stays away from it, and starting it could make a second writer",
+				"%s（%s）は取り消していない：システムが移動したままのため、起動すると書き込み先が二つになるおそれがある", w.step.Uses, w.step.Site)})})
 }
 
 func (r *response) movedSomething() bool {

@@ -20,7 +20,13 @@ func (r *response) reportCompletion(ctx workflow.Context) (run.Outcome, string) 
 			partial = append(partial, s.plan.Name)
 		}
 	}
-	if len(partial) == 0 {
+	seen := false
+	for _, w := range r.watches {
+		seen = seen || len(w.downs) > 0
+	}
+	if len(partial) == 0 && !seen {
+		r.tell(ctx, called, "The systems are in service; an interruption was not seen from outside.", "システムは稼働中です。外部からの監視では停止を確認していません。")
+	} else if len(partial) == 0 {
 		r.tell(ctx, called, "Service is restored and verified from outside.", "サービスは復旧し、外部からの確認も済みました。")
 	} else {
 		r.tell(ctx, called, "Recovery ended; some systems are not proven to be in service.", "復旧作業は終了しましたが、稼働を確認できていないシステムがあります。")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -55,10 +56,12 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 	}
 	begun := r.begun
 	if b.RequestID != r.in.RequestID {
-		begun.Attached = true
-		if r.ended { // its record is closed
+		if r.abort != nil || r.ended {
+			begun.Refused = both("run %s is being aborted, or has just ended: start again when it is over", "実行 %s は中止処理中、または終了直後です。終了後に改めて開始してください", r.in.RunID)
+			begun.Holder = r.in.RunID
 			return begun, nil
 		}
+		begun.Attached = true
 		if _, err := r.log.record(ctx, run.Event{Kind: run.RunAttached, By: b.By}); err != nil {
 			return Begun{}, err
 		}
@@ -130,7 +133,7 @@ func (r *response) knows(person string) error {
 		for _, p := range r.plan.Estate.People {
 			ids = append(ids, p.ID)
 		}
-		return fmt.Errorf("nobody called %q is in the estate; there are %v", person, ids[:min(len(ids), 12)])
+		return fmt.Errorf("nobody called %q is in the estate; there are %s", person, strings.Join(ids[:min(len(ids), 12)], ", "))
 	}
 	return nil
 }

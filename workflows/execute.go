@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -355,7 +356,11 @@ func (x *execution) mayStep(a Step) error {
 		return fmt.Errorf("step %s does not wait for anybody", a.Step)
 	}
 	if !slices.Contains(q.wait.Acts, a.Act) {
-		return fmt.Errorf("step %s takes %v, not %q", a.Step, q.wait.Acts, a.Act)
+		acts := make([]string, len(q.wait.Acts))
+		for i, act := range q.wait.Acts {
+			acts[i] = string(act)
+		}
+		return fmt.Errorf("step %s takes %s, not %q", a.Step, strings.Join(acts, " or "), a.Act)
 	}
 	if _, ok := x.estate.Person(a.By); !ok {
 		return fmt.Errorf("nobody called %q is in the estate (--as PERSON)", a.By)

@@ -150,7 +150,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		if s.Metrics != nil {
 			s.Metrics.Request(route, r.Method, rec.status, time.Since(begun))
 		}
-		if rec.status >= 500 {
+		if rec.status >= 500 && r.Context().Err() == nil { // else the caller went away
 			s.Log.Warn("request failed", "method", r.Method, "path", r.URL.Path, "status", rec.status)
 		}
 	})

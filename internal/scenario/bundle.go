@@ -72,8 +72,8 @@ func (b *Bundle) Estate() plan.Estate { return b.estate.Estate }
 // Systems are all systems of the estate.
 func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
 
-// Load reads all *.yaml and *.yml files in dir and below, except hidden ones and
-// muster.yaml. With one mistake or more it returns no bundle.
+// Load reads all *.yaml and *.yml files in dir and below, except hidden ones, folders
+// named testdata and muster.yaml. With one mistake or more it returns no bundle.
 func Load(dir string, catalog Catalog) (*Bundle, Mistakes) { return LoadAll(catalog, dir) }
 
 // LoadAll reads several folders as one bundle.
@@ -136,7 +136,7 @@ func (l *loading) folder(dir string) {
 			return nil
 		}
 		name := d.Name()
-		if strings.HasPrefix(name, ".") && path != "." {
+		if path != "." && (strings.HasPrefix(name, ".") || d.IsDir() && name == "testdata") {
 			if d.IsDir() {
 				return fs.SkipDir
 			}

@@ -55,6 +55,9 @@ func Line(l i18n.Lang, e run.Event) string {
 		_ = e.Decode(&o)
 		return l.T("EVENT on %s: the RTO clock runs since %s", "%s で事象発生: RTO計測開始 %s", e.System, o.At.Format(time.RFC3339))
 	case run.EventDetected:
+		if e.Reason != "" {
+			return l.T("NOT detected: %s", "検知なし: %s", e.Reason)
+		}
 		return l.T("detected", "検知")
 	case run.PersonAnswered:
 		var a run.Answer
