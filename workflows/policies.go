@@ -117,3 +117,10 @@ const baselineWait = 30 * time.Second
 
 // lockPause is between two tries at a lock whose holder was just gone.
 const lockPause = 200 * time.Millisecond
+
+// probeSilence is how long a probe may say nothing while the run waits for it to see
+// service; probeGrace is what it then gets to end in an orderly way.
+const (
+	probeSilence = 20 * time.Second
+	probeGrace   = 7 * time.Second
+)

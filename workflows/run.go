@@ -37,6 +37,7 @@ type response struct {
 	systems       []*system
 	injected      []workedStep // injects with an undo that were begun
 	watches       []*watch
+	probing       workflow.Context // of the probes
 	watching      workflow.CancelFunc
 	executing     []workflow.ChildWorkflowFuture
 	openTasks     int // phases that run beside the story

@@ -482,6 +482,7 @@ func TestAbortWhilePausedGoesHome(t *testing.T) {
 // its own log.
 func TestObservationsSurviveADeathAtTheEnd(t *testing.T) {
 	w := newWorld(t)
+	w.quiet = true
 	w.faults["probe.world"] = []fault{{after: temporal.NewNonRetryableApplicationError("the worker fell silent", "test", nil)}}
 	w.run(drill(t, nil))
 	ended := w.find(run.ProbeEnded)
@@ -504,5 +505,15 @@ func TestDrillGoesOnWithoutApproval(t *testing.T) {
 		if e.Phase == run.RecoveryDecision && e.Outcome != run.Failed {
 			t.Errorf("the decision phase ended %s: nobody approved", e.Outcome)
 		}
+	}
+}
+
+// A probe whose word is waited for and does not come is started again.
+func TestSilentProbeIsStartedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.deaf = "world.promote"
+	w.run(drill(t, nil))
+	if got := w.state(); got != run.Recovered || w.looked < 2 {
+		t.Errorf("state = %s with the probe started %d times; want recovered, with a second start", got, w.looked)
 	}
 }

@@ -12,13 +12,15 @@ import (
 
 // watch is a probe as the run sees it: its newest word, and its observations at the end.
 type watch struct {
-	probe  plan.Probe
-	future workflow.Future
-	heard  bool
-	words  int // how often it said something, repeated or not
-	state  plan.Observed
-	since  time.Time // engine's clock when the state was heard
-	downs  []down
+	probe   plan.Probe
+	future  workflow.Future
+	stop    workflow.CancelFunc
+	spokeAt time.Time // engine's clock: its last word, or when it was last started
+	heard   bool
+	words   int // how often it said something, repeated or not
+	state   plan.Observed
+	since   time.Time // engine's clock when the state was heard
+	downs   []down
 }
 
 // down is a failure that a probe told of.
@@ -34,14 +36,14 @@ func (r *response) watchSystems(ctx workflow.Context) {
 		return
 	}
 	probing, stop := workflow.WithCancel(ctx)
-	r.watching = stop
+	r.probing, r.watching = probing, stop
 	for _, s := range r.systems {
 		for _, p := range s.plan.Probes {
 			w := &watch{probe: p}
 			r.watches = append(r.watches, w)
 			r.log.add(ctx, run.Event{Kind: run.ProbeStarted, System: p.System, Step: p.Name, Action: p.Uses, Site: p.Vantage, By: run.Engine,
 				Data: run.Encode(run.Probe{Function: p.Function, Weight: p.Weight, Interval: p.Interval, Vantage: p.Vantage})})
-			w.future = workflow.ExecuteActivity(watching(probing, p.Vantage), p.Uses, r.watchOf(p))
+			r.look(probing, w)
 		}
 	}
 	free, _ := workflow.NewDisconnectedContext(ctx)
@@ -62,6 +64,7 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	}
 	w := r.watches[i]
 	w.words++
+	w.spokeAt = workflow.Now(ctx)
 	if w.heard && (o.At.Before(w.state.At) || o.Up == w.state.Up) {
 		return
 	}
@@ -71,6 +74,28 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	}
 	r.log.add(ctx, run.Event{Kind: run.ProbeChanged, Phase: r.phase, System: w.probe.System, Step: o.Probe, Site: w.probe.Vantage, By: run.Engine,
 		Reason: o.Error, Data: run.Encode(run.ProbeChange{Up: o.Up, At: o.At, Error: o.Error})})
+}
+
+// look starts a probe.
+func (r *response) look(ctx workflow.Context, w *watch) {
+	own, stop := workflow.WithCancel(ctx)
+	w.stop, w.spokeAt = stop, workflow.Now(ctx)
+	w.future = workflow.ExecuteActivity(watching(own, w.probe.Vantage), w.probe.Uses, r.watchOf(w.probe))
+}
+
+// lookAgain starts a probe anew that has said nothing for too long while its word is
+// waited for. After kills of worker and engine in quick succession a probe's next
+// attempt was seen to be lost, and the run to wait for a word that nobody would say.
+func (r *response) lookAgain(ctx workflow.Context, systems []*system) {
+	for _, w := range r.watches {
+		waited := slices.ContainsFunc(systems, func(s *system) bool { return s.plan.Name == w.probe.System })
+		if !waited || w.heard && w.state.Up || workflow.Now(ctx).Sub(w.spokeAt) < probeSilence {
+			continue
+		}
+		w.stop()
+		_, _ = workflow.AwaitWithTimeout(ctx, probeGrace, w.future.IsReady)
+		r.look(r.probing, w)
+	}
 }
 
 // level is the share of a system's functions that are up, in percent, as last heard;
@@ -137,6 +162,9 @@ func (r *response) untilSteady(ctx workflow.Context, systems []*system, hold, li
 		wait := deadline.Sub(now)
 		if !down {
 			wait = min(wait, next)
+		} else {
+			r.lookAgain(ctx, systems)
+			wait = min(wait, probeSilence)
 		}
 		_, _ = workflow.AwaitWithTimeout(ctx, wait, func() bool { return r.heardSoFar() != heard })
 	}

@@ -34,6 +34,8 @@ type world struct {
 	osaka      string
 	promotions int
 	looked     int                // how often a probe was started
+	quiet      bool               // a probe that is started again says nothing
+	deaf       string             // after this action the probe's word is lost
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
@@ -67,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	register("probe.world", func(_ context.Context, p plan.Watch) (run.Observations, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.looked++; w.looked == 1 { // else it is resumed, to hand in what it saw
+		if w.looked++; w.looked == 1 || !w.quiet {
 			w.tell(p.Run)
 		}
 		if q := w.faults[p.Probe.Uses]; len(q) > 0 {
@@ -119,7 +121,9 @@ func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {
 	if err != nil {
 		return plan.Result{}, err
 	}
-	w.tell(c.Run)
+	if c.Uses != w.deaf {
+		w.tell(c.Run)
+	}
 	if f.after != nil {
 		return plan.Result{}, f.after
 	}
