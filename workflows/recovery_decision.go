@@ -115,7 +115,7 @@ func (r *response) mayDecide(d Decide) error {
 				return fmt.Errorf("%s is decided already: %s", d.System, s.choice)
 			}
 		}
-		return errors.New("no decision is being asked for now")
+		return errors.New("no decision is being asked for; `muster drill show` says what the run waits for")
 	}
 	for _, s := range open {
 		if !slices.Contains(r.choices(s), d.Choice) {
@@ -231,7 +231,7 @@ func (r *response) mayApprove(a Approve) error {
 		return err
 	}
 	if !r.approvalAsked {
-		return errors.New("no approval is being asked for now")
+		return errors.New("no approval is being asked for; `muster drill show` says what the run waits for")
 	}
 	if slices.Contains(r.approvals, a.By) {
 		return fmt.Errorf("%s has approved already", a.By)
