@@ -18,7 +18,7 @@ export GOFLAGS
 GO ?= go
 FUZZTIME ?= 20s
 
-.PHONY: help build engine faults postgresql tools test race check check-selftest lint generate generated \
+.PHONY: help build engine faults postgresql servers tools test race check check-selftest lint generate generated \
 	demo demo-interactive bench fuzz clean
 
 help: ## list the targets
@@ -43,6 +43,9 @@ faults: build
 postgresql:
 	@scripts/need-postgresql
 
+servers: postgresql
+	@scripts/need-servers
+
 tools: bin/tools/.current
 
 bin/tools/.current: tools/go.mod tools/go.sum
@@ -50,10 +53,10 @@ bin/tools/.current: tools/go.mod tools/go.sum
 	$(GO) build -modfile=tools/go.mod -o bin/tools/ tool
 	@touch $@
 
-test: postgresql faults tools ## run every test of both modules; a skipped test fails
+test: servers faults tools ## run every test of both modules; a skipped test fails
 	scripts/test
 
-race: postgresql faults tools ## the same under the race detector (needs a C compiler)
+race: servers faults tools ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/test -race
 
 check: build tools lint generated check-selftest ## everything a change must pass besides the tests
