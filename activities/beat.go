@@ -39,11 +39,13 @@ func beat(ctx context.Context) (context.Context, func()) {
 		tick := time.NewTicker(beatEvery)
 		defer tick.Stop()
 		for {
-			p.send(ctx)
+			// Not at once: that the attempt began is known, and most end before the
+			// first beat, which would cost the engine a write.
 			select {
 			case <-done:
 				return
 			case <-tick.C:
+				p.send(ctx)
 			}
 		}
 	})

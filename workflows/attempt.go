@@ -15,7 +15,7 @@ import (
 )
 
 // hands carry out single steps on site workers, for a runbook or for the run itself.
-// They hold the effect protocol: intent on disk → one attempt under an effect key and a
+// They hold the effect protocol: intent on disk, in the history → one attempt under an effect key and a
 // fencing token → if the answer is lost, look → done, not done or unknown.
 type hands struct {
 	run     string
@@ -77,9 +77,9 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 	}
 	started := about
 	started.Kind = run.StepStarted
-	seq := h.log.add(ctx, started)
+	h.log.add(ctx, started)
 	if s.Effect.Once() {
-		if err := h.log.reach(ctx, seq); err != nil {
+		if err := h.log.keepUp(ctx); err != nil {
 			return attempted{ending: aborted, reason: both("aborted before it began", "開始前に中止")}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 type journal struct {
 	run, writer string
 	seq         int64 // of the newest event
+	handed      int64 // up to here it was given to the store, in the order of batches
 	written     int64 // up to here it is in the store
 	pending     []run.Event
 	closed      bool
@@ -61,11 +62,12 @@ func (j *journal) write(ctx workflow.Context) {
 		}
 		yield(ctx)
 		events := j.next()
+		j.handed = events[len(events)-1].Seq
 		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityAppend, events).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Error("journal not written", "run", j.run, "err", err)
 			return
 		}
-		j.written = events[len(events)-1].Seq
+		j.written = j.handed
 	}
 }
 
@@ -93,6 +95,16 @@ func (j *journal) add(ctx workflow.Context, e run.Event) int64 {
 // something that is not.
 func (j *journal) reach(ctx workflow.Context, seq int64) error {
 	return workflow.Await(ctx, func() bool { return j.written >= seq })
+}
+
+// keepUp waits until the store has taken all that it was given so far. An effect waits for
+// this and not for its own intent: the engine keeps the intent durably in the workflow's
+// history, in the same transaction that orders the effect, and the journal follows by
+// one batch at most (docs/decisions.md 22). A journal that can't be written stops the next
+// effect.
+func (j *journal) keepUp(ctx workflow.Context) error {
+	given := j.handed
+	return workflow.Await(ctx, func() bool { return j.written >= given })
 }
 
 // record adds an event and waits until it is on disk.

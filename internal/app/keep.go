@@ -60,7 +60,7 @@ func keepWorking(ctx context.Context, log *slog.Logger, build func(onFatal func(
 // the engine's limits, and a stop that leaves time for the rest of the process's.
 func workerOptions(onFatal func(error)) worker.Options {
 	return worker.Options{
-		MaxConcurrentActivityExecutionSize:     500,
+		MaxConcurrentActivityExecutionSize:     1_000,
 		MaxConcurrentActivityTaskPollers:       8,
 		MaxConcurrentWorkflowTaskPollers:       8,
 		MaxConcurrentWorkflowTaskExecutionSize: 200,
