@@ -7,8 +7,33 @@ import (
 	"strings"
 )
 
-// writeWorkloads writes a bundle with a scenario for each workload: a system of its
-// name, whose failover is the steps. Nobody has to be asked for anything.
+// writeSystem adds a system of a workload with its runbook: width chains of steps. It
+// depends on every system of the tier before.
+func writeSystem(estate *strings.Builder, files map[string]string, w workload, tier, n, width int) string {
+	named := func(tier, n int) string { return fmt.Sprintf("%s-%d-%d", w.name(), tier, n) }
+	name := named(tier, n)
+	var needs []string
+	for before := 0; tier > 0 && before < w.systems; before++ {
+		needs = append(needs, named(tier-1, before))
+	}
+	fmt.Fprintf(estate, "  - {name: %[1]s, home: there, alternate: here, drillable: [isolated], runbooks: {failover: %[1]s}, depends_on: [%[2]s]}\n", name, strings.Join(needs, ", "))
+	var book strings.Builder
+	fmt.Fprintf(&book, "kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n", name)
+	for chain := range width {
+		for step := range w.depth {
+			first := ""
+			if step == 0 {
+				first = ", needs: []"
+			}
+			fmt.Fprintf(&book, "  - {id: s%d, at: here, uses: sim.step, with: {block_for: %s}%s}\n", chain*w.depth+step+1, w.each, first)
+		}
+	}
+	files["runbook-"+name] = book.String()
+	return name
+}
+
+// writeWorkloads writes a bundle with a scenario for each workload, whose systems' failovers
+// are the steps. Nobody has to be asked for anything.
 func writeWorkloads(dir string, all []workload) error {
 	files := map[string]string{}
 	var estate strings.Builder
@@ -24,14 +49,22 @@ people:
 systems:
 `)
 	for _, w := range all {
-		name := w.name()
-		fmt.Fprintf(&estate, "  - {name: %[1]s, home: there, alternate: here, drillable: [isolated], runbooks: {failover: %[1]s}}\n", name)
-		files["scenario-"+name] = fmt.Sprintf(`kind: Scenario
-name: %[1]s
+		var systems []string
+		for tier := range w.tiers {
+			if w.depth == 1 { // steps side by side are one system's
+				systems = append(systems, writeSystem(&estate, files, w, tier, 0, w.systems))
+				continue
+			}
+			for n := range w.systems {
+				systems = append(systems, writeSystem(&estate, files, w, tier, n, 1))
+			}
+		}
+		files["scenario-"+w.name()] = fmt.Sprintf(`kind: Scenario
+name: %s
 hazard: disaster
 depth: isolated
 sites_lost: [there]
-systems: [%[1]s]
+systems: [%s]
 phases: [activation, recovery_decision, recovery, verification, closing]
 people: {simulate: {after: 0s, spread: 0s}}
 safety: {remind: 1m, within: 1m, muster: 1m, task: 1m}
@@ -42,17 +75,7 @@ baseline: 1s
 detect_wait: 1s
 verify_wait: 2s
 hold: 1s
-`, name)
-		var book strings.Builder
-		fmt.Fprintf(&book, "kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n", name)
-		for n := range w.steps {
-			needs := ""
-			if !w.chain {
-				needs = ", needs: []"
-			}
-			fmt.Fprintf(&book, "  - {id: s%d, at: here, uses: sim.step, with: {block_for: %s}%s}\n", n+1, w.each, needs)
-		}
-		files["runbook-"+name] = book.String()
+`, w.name(), strings.Join(systems, ", "))
 	}
 	files["estate"] = estate.String()
 	return write(dir, files)

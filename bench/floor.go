@@ -11,28 +11,35 @@ import (
 	"time"
 )
 
-// workload is steps of one duration, all at once or one after the other.
+// workload is systems in tiers: every system of a tier takes its steps one after the
+// other, side by side with the others, once all systems of the tier before are done.
+// One system with many steps is a chain; many steps at once are as many chains of one,
+// which muster runs as one runbook.
 type workload struct {
-	chain bool
-	steps int
-	each  time.Duration
+	tiers   int // each waits for the one before
+	systems int // in a tier
+	depth   int // steps of a system
+	each    time.Duration
 }
 
+func chain(steps int, each time.Duration) workload    { return workload{1, 1, steps, each} }
+func parallel(steps int, each time.Duration) workload { return workload{1, steps, 1, each} }
+
+func (w workload) steps() int { return w.tiers * w.systems * w.depth }
+
 func (w workload) name() string {
-	shape := "parallel"
-	if w.chain {
+	shape := "tiers"
+	switch {
+	case w.tiers == 1 && w.systems == 1:
 		shape = "chain"
+	case w.tiers == 1 && w.depth == 1:
+		shape = "parallel"
 	}
-	return fmt.Sprintf("%s-%d-%s", shape, w.steps, strings.ReplaceAll(w.each.String(), ".", "p"))
+	return fmt.Sprintf("%s-%d-%s", shape, w.steps(), strings.ReplaceAll(w.each.String(), ".", "p"))
 }
 
 // critical is the least time that the workload can take.
-func (w workload) critical() time.Duration {
-	if w.chain {
-		return time.Duration(w.steps) * w.each
-	}
-	return w.each
-}
+func (w workload) critical() time.Duration { return time.Duration(w.tiers*w.depth) * w.each }
 
 // floor is a scheduler that does as little as one may: it starts a process for each
 // step and puts its begin and end on disk before it goes on.
@@ -65,21 +72,23 @@ func (b *bench) floor(ctx context.Context, w workload) (time.Duration, error) {
 		return note(fmt.Sprintf("end %d\n", n))
 	}
 	began := time.Now()
-	if w.chain {
-		for n := range w.steps {
-			if err := step(n); err != nil {
+	for tier := range w.tiers {
+		errs := make(chan error, w.systems)
+		for system := range w.systems {
+			go func() {
+				for n := range w.depth {
+					if err := step((tier*w.systems+system)*w.depth + n); err != nil {
+						errs <- err
+						return
+					}
+				}
+				errs <- nil
+			}()
+		}
+		for range w.systems {
+			if err := <-errs; err != nil {
 				return 0, err
 			}
-		}
-		return time.Since(began), nil
-	}
-	errs := make(chan error, w.steps)
-	for n := range w.steps {
-		go func() { errs <- step(n) }()
-	}
-	for range w.steps {
-		if err := <-errs; err != nil {
-			return 0, err
 		}
 	}
 	return time.Since(began), nil
@@ -91,9 +100,16 @@ func (b *bench) bash(ctx context.Context, w workload) (time.Duration, error) {
 	if w.each > 0 {
 		step = "sleep " + fmt.Sprint(w.each.Seconds())
 	}
-	script := fmt.Sprintf("for ((i = 0; i < %d; i++)); do %s & done; wait", w.steps, step)
-	if w.chain {
-		script = fmt.Sprintf("for ((i = 0; i < %d; i++)); do %s; done", w.steps, step)
+	steps := step
+	if w.depth > 1 {
+		steps = fmt.Sprintf("for ((n = 0; n < %d; n++)); do %s; done", w.depth, step)
+	}
+	script := steps
+	if w.systems > 1 {
+		script = fmt.Sprintf("for ((s = 0; s < %d; s++)); do { %s; } & done; wait", w.systems, steps)
+	}
+	if w.tiers > 1 {
+		script = fmt.Sprintf("for ((t = 0; t < %d; t++)); do %s; done", w.tiers, script)
 	}
 	began := time.Now()
 	if out, err := exec.CommandContext(ctx, "bash", "-c", script).CombinedOutput(); err != nil {

@@ -14,15 +14,31 @@ import (
 
 // workloads are the cells of the table, bounded so that it takes minutes.
 func workloads(largest int) (all []workload) {
-	for _, chain := range []bool{false, true} {
-		for _, each := range []time.Duration{0, 50 * time.Millisecond, time.Second} {
-			for _, steps := range []int{10, 100, 1000} {
-				w := workload{chain, steps, each}
-				if steps <= largest && w.critical() <= 20*time.Second {
-					all = append(all, w)
-				}
-			}
+	add := func(w workload) {
+		if w.steps() <= largest && w.critical() <= time.Minute {
+			all = append(all, w)
 		}
+	}
+	durations := []time.Duration{0, 50 * time.Millisecond, time.Second}
+	for _, each := range durations {
+		for _, steps := range []int{10, 100, 1000} {
+			add(parallel(steps, each))
+		}
+	}
+	for _, each := range durations {
+		add(chain(10, each))
+		if each < time.Second {
+			add(chain(100, each))
+		}
+		if each == 0 {
+			add(chain(1000, each))
+		}
+	}
+	// Responses: a system of a tier depends on every one of the tier before.
+	for _, each := range durations {
+		add(workload{2, 2, 4, each})
+		add(workload{5, 5, 4, each})
+		add(workload{4, 25, 10, each})
 	}
 	return all
 }
@@ -61,7 +77,7 @@ func (b *bench) interpreter(ctx context.Context) error {
 		}
 		cpu := up.cpu() - before
 		fmt.Printf("%-20s %10s %10s %10s %14.3f %10.2f %14.0f\n", w.name(), w.figure(floor), w.figure(bash), w.figure(took),
-			(took - w.critical()).Seconds(), float64(cpu.Microseconds())/1000/float64(w.steps), up.engineRSS())
+			(took - w.critical()).Seconds(), float64(cpu.Microseconds())/1000/float64(w.steps()), up.engineRSS())
 	}
 	return nil
 }
@@ -69,7 +85,7 @@ func (b *bench) interpreter(ctx context.Context) error {
 // figure is the ratio, or milliseconds a step where there is nothing to divide by.
 func (w workload) figure(took time.Duration) string {
 	if w.critical() == 0 {
-		return fmt.Sprintf("%.2f ms", float64(took.Microseconds())/1000/float64(w.steps))
+		return fmt.Sprintf("%.2f ms", float64(took.Microseconds())/1000/float64(w.steps()))
 	}
 	return fmt.Sprintf("%.3f", took.Seconds()/w.critical().Seconds())
 }
@@ -100,8 +116,8 @@ func (u *up) drill(ctx context.Context, w workload) (time.Duration, error) {
 			}
 		}
 	}
-	if passed != w.steps {
-		return 0, fmt.Errorf("%d of %d steps passed in run %s%s", passed, w.steps, id, why)
+	if passed != w.steps() {
+		return 0, fmt.Errorf("%d of %d steps passed in run %s%s", passed, w.steps(), id, why)
 	}
 	return last.Sub(first), nil
 }
