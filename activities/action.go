@@ -51,6 +51,7 @@ type Action struct {
 	decode func(decoder) (any, error) // gives the P that the three below take
 	act    func(context.Context, any) (any, error)
 	look   func(context.Context, any) (Seen, error)
+	ready  func(context.Context, any) ([]plan.Text, error)
 	watch  func(context.Context, plan.Watch, any) (run.Observations, error)
 }
 
@@ -84,6 +85,17 @@ type Option[P any] func(*Action)
 func Look[P any](f func(context.Context, P) (Seen, error)) Option[P] {
 	return func(a *Action) {
 		a.look = func(ctx context.Context, p any) (Seen, error) { return f(ctx, p.(P)) }
+	}
+}
+
+// Ready gives an action its readiness check: a function that changes nothing and says
+// what would keep the action from working if it were needed now: rights, room, lag,
+// programs, age. It is asked while all is well, so it must not complain that the goal does
+// not hold. An error means that it can't be told, which is a problem too. An action
+// without one is looked at with its Look instead.
+func Ready[P any](f func(context.Context, P) ([]plan.Text, error)) Option[P] {
+	return func(a *Action) {
+		a.ready = func(ctx context.Context, p any) ([]plan.Text, error) { return f(ctx, p.(P)) }
 	}
 }
 
@@ -136,9 +148,9 @@ func Define[P, R any](id string, doc Doc, act func(context.Context, P) (R, error
 
 // DefineProbe makes a probe kind: sample is called every interval with a context that
 // ends with the sample's timeout, by the loop in activities/probe.
-func DefineProbe[P any](id string, doc Doc, watch func(context.Context, plan.Watch, P) (run.Observations, error)) Action {
+func DefineProbe[P any](id string, doc Doc, watch func(context.Context, plan.Watch, P) (run.Observations, error), opts ...Option[P]) Action {
 	doc.Effect, doc.Probe = run.Observe, true
-	a := Define[P, struct{}](id, doc, nil)
+	a := Define[P, struct{}](id, doc, nil, opts...)
 	a.watch = func(ctx context.Context, w plan.Watch, p any) (run.Observations, error) { return watch(ctx, w, p.(P)) }
 	return a
 }

@@ -54,6 +54,7 @@ func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
 			w.RegisterActivityWithOptions(func(ctx context.Context, watch plan.Watch) (run.Observations, error) {
 				return s.watch(ctx, a, watch)
 			}, activity.RegisterOptions{Name: a.ID})
+			s.registerReady(w, a)
 		default:
 			w.RegisterActivityWithOptions(func(ctx context.Context, call plan.Call) (plan.Result, error) {
 				return s.act(ctx, a, call)
@@ -61,6 +62,7 @@ func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
 			w.RegisterActivityWithOptions(func(ctx context.Context, call plan.Call) (plan.Looked, error) {
 				return s.lookAt(ctx, a, call)
 			}, activity.RegisterOptions{Name: a.ID + plan.LookSuffix})
+			s.registerReady(w, a)
 		}
 	}
 }

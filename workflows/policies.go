@@ -97,6 +97,17 @@ const (
 	undoPause = 2 * time.Second
 )
 
+// checking: quick, read-only, once. A site whose worker is away is told soon.
+func checking(ctx workflow.Context, site string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              plan.SiteQueue(site),
+		ScheduleToStartTimeout: 5 * time.Second,
+		StartToCloseTimeout:    15 * time.Second,
+		HeartbeatTimeout:       heartbeat,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+}
+
 // guarding: evaluating a condition is quick and pure; a wrong expression fails at once.
 func guarding(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -10,4 +10,5 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(Run, workflow.RegisterOptions{Name: TypeRun})
 	w.RegisterWorkflowWithOptions(Execute, workflow.RegisterOptions{Name: TypeExecute})
 	w.RegisterWorkflowWithOptions(Switch, workflow.RegisterOptions{Name: TypeSwitch})
+	w.RegisterWorkflowWithOptions(Check, workflow.RegisterOptions{Name: TypeCheck})
 }

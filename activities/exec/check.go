@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -18,4 +19,4 @@ var check = activities.Define("exec.check", activities.Doc{
 		return out, err
 	}
 	return p.judge(out)
-})
+}, activities.Ready(func(_ context.Context, p Command) ([]plan.Text, error) { return p.ready(), nil }))

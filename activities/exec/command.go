@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Actions lists the family.
@@ -184,4 +185,20 @@ func (c *capture) String() string {
 		text += fmt.Sprintf("\n… %d bytes were not kept …\n", c.dropped)
 	}
 	return strings.ToValidUTF8(text+c.tail.String(), "\uFFFD")
+}
+
+// ready says whether the program could be started, without starting it.
+func (c Command) ready() []plan.Text {
+	var out []plan.Text
+	if len(c.Argv) > 0 {
+		if _, err := osexec.LookPath(c.Argv[0]); err != nil {
+			out = append(out, activities.Lacking("the program can't be started here: %v; install it on this site worker's machine, or correct argv", "プログラムを起動できません: %v。この拠点のワーカーのマシンに導入するか、argv を修正してください", err))
+		}
+	}
+	if c.Dir != "" {
+		if st, err := os.Stat(c.Dir); err != nil || !st.IsDir() {
+			out = append(out, activities.Lacking("the working directory %s is not there: make it, or correct dir", "作業ディレクトリ %s がありません。作成するか、dir を修正してください", c.Dir))
+		}
+	}
+	return out
 }

@@ -48,6 +48,12 @@ var execute = activities.Define("exec.run", activities.Doc{
 		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("the program still runs, as process %d", pid)}, nil
 	}
 	return look(ctx, p)
+}), activities.Ready(func(_ context.Context, p Run) ([]plan.Text, error) {
+	out := p.ready()
+	if len(p.Look) > 0 {
+		out = append(out, Command{Argv: p.Look, Dir: p.Dir}.ready()...)
+	}
+	return out, nil
 }))
 
 // look runs the looking program. It must not count as the effect still at work, so it

@@ -7,8 +7,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Markers is the parameters of probe.postgres_markers.
@@ -69,4 +71,28 @@ func (f *fleet) survivors(ctx context.Context, w plan.Watch) ([]int64, error) {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// readyMarkers looks, without planting one, whether markers could be planted now.
+func readyMarkers(ctx context.Context, p Markers) ([]plan.Text, error) {
+	const within = 5 * time.Second
+	f, err := newFleet(plan.Watch{Probe: plan.Probe{Timeout: run.Duration(within)}}, p.Servers, p.Database, true)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	var may bool
+	if err := f.use(ctx, func(ctx context.Context, c *pglink.Conn) error {
+		return c.QueryRow(ctx, `SELECT CASE WHEN to_regclass('muster_markers') IS NULL THEN has_schema_privilege(current_schema(), 'create')
+			ELSE has_table_privilege('muster_markers', 'insert, select') END`).Scan(&may)
+	}); err != nil {
+		return []plan.Text{activities.Lacking("none of the servers takes writes from here: %v", "ここから書き込めるサーバーがありません: %v", err)}, nil
+	}
+	if !may {
+		return []plan.Text{activities.Lacking("the user may not write to table muster_markers: grant INSERT and SELECT on it, or CREATE on the schema",
+			"テーブル muster_markers に書き込む権限がありません。INSERT と SELECT、またはスキーマの CREATE を付与してください")}, nil
+	}
+	return nil, nil
 }

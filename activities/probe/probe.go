@@ -4,6 +4,8 @@
 package probe
 
 import (
+	"time"
+
 	"context"
 
 	"github.com/muster-dr/muster/activities"
@@ -18,19 +20,19 @@ func Actions(o Options) []activities.Action {
 		activities.DefineProbe("probe.postgres_markers", activities.Doc{
 			Summary:   "Plant numbered rows in whichever PostgreSQL server takes writes, and count those that survive.",
 			SummaryJA: "書き込みを受け付ける PostgreSQL サーバーに連番の目印を書き続け、残った件数を数える。",
-		}, serving(d, lookMarkers)),
+		}, serving(d, lookMarkers), activities.Ready(readyMarkers)),
 		activities.DefineProbe("probe.sql", activities.Doc{
 			Summary:   "Ask a PostgreSQL database a question and compare the answer.",
 			SummaryJA: "PostgreSQL データベースに問い合わせ、答えを確かめる。",
-		}, serving(d, lookSQL)),
+		}, serving(d, lookSQL), readyBySample(lookSQL)),
 		activities.DefineProbe("probe.http", activities.Doc{
 			Summary:   "Get a web address and check status and content.",
 			SummaryJA: "ウェブのアドレスを取得し、ステータスと内容を確かめる。",
-		}, serving(d, lookHTTP)),
+		}, serving(d, lookHTTP), readyBySample(lookHTTP)),
 		activities.DefineProbe("probe.tcp", activities.Doc{
 			Summary:   "Open a TCP connection, and check the greeting if one is expected.",
 			SummaryJA: "TCP で接続し、必要なら最初の応答を確かめる。",
-		}, serving(d, lookTCP)),
+		}, serving(d, lookTCP), readyBySample(lookTCP)),
 	}
 }
 
@@ -39,4 +41,24 @@ func serving[P any](d *desk, kind func(plan.Watch, P) (looker, error)) func(cont
 	return func(ctx context.Context, w plan.Watch, p P) (run.Observations, error) {
 		return d.serve(ctx, w, func() (looker, error) { return kind(w, p) })
 	}
+}
+
+// readyBySample is the readiness of a probe that changes nothing by looking: one sample.
+func readyBySample[P any](kind func(plan.Watch, P) (looker, error)) activities.Option[P] {
+	return activities.Ready(func(ctx context.Context, p P) ([]plan.Text, error) {
+		const within = 5 * time.Second
+		l, err := kind(plan.Watch{Probe: plan.Probe{Timeout: run.Duration(within)}}, p)
+		if err != nil {
+			return nil, err
+		}
+		if l.close != nil {
+			defer l.close()
+		}
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		if fate, why := l.look(ctx, 1); fate != ok {
+			return []plan.Text{activities.Lacking("it sees no service now: %s", "現在サービスを確認できません: %s", why)}, nil
+		}
+		return nil, nil
+	})
 }

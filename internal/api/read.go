@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,13 +61,16 @@ func (s *Server) readRoutes(api huma.API) {
 	huma.Register(api, route("list-runs", http.MethodGet, "/runs", "Runs, newest first."),
 		func(ctx context.Context, in *struct {
 			Scenario string   `query:"scenario"`
-			Kind     run.Kind `query:"kind" enum:"drill,response"`
+			Kind     run.Kind `query:"kind" enum:"drill,response,check" doc:"Drills and responses when left out."`
 			Open     bool     `query:"open" doc:"Only runs that have not ended."`
 			Limit    int      `query:"limit" minimum:"0" maximum:"1000" default:"100"`
 		}) (*answer[[]journal.Summary], error) {
 			list, err := s.Store.Runs(ctx, journal.Filter{Scenario: in.Scenario, Kind: in.Kind, Open: in.Open, Limit: in.Limit})
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
+			}
+			if in.Kind == "" {
+				list = slices.DeleteFunc(list, func(r journal.Summary) bool { return r.Kind == run.Readiness })
 			}
 			if list == nil {
 				list = []journal.Summary{}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -42,16 +43,18 @@ type server struct {
 	store   journal.Store
 	client  client.Client
 	metrics *metrics.Metrics
+	api     *api.Server
 	handler http.Handler
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) *server {
 	m.Runs(store)
 	s := &server{o: o, store: api.Watched(m.Counted(store)), client: c, metrics: m}
-	h := (&api.Server{
+	s.api = &api.Server{
 		Store: s.store, Engine: c, Plans: plans{dir: o.Config.Plans, catalog: actions, compiled: compiled}, Render: Render,
-		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m,
-	}).Handler()
+		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
+	}
+	h := s.api.Handler()
 	mux := http.NewServeMux()
 	mux.Handle("/", h)
 	mux.Handle("GET /metrics", m.Handler())
@@ -81,10 +84,44 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 			return w
 		}, ready)
 	})
+	if every := s.o.Config.CheckEvery; every > 0 {
+		working.Go(func() { s.checkEvery(ctx, every) })
+	}
 	err := serve(ctx, ln, s.handler)
 	stop()
 	working.Wait()
 	return err
+}
+
+// checkEvery keeps every scenario's readiness fresh. It goes by the age of the newest
+// result in the record, so that a restart neither repeats nor skips a check, and several
+// servers share the work: one check of a scenario runs at a time.
+func (s *server) checkEvery(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(max(every/24, time.Minute))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		due, err := s.api.DueChecks(ctx, every)
+		if err != nil {
+			s.o.Log.Warn("which scenarios are due for a check can't be told", "err", err)
+			continue
+		}
+		for _, name := range due {
+			r, err := s.api.Check(ctx, name, api.CheckRequest{})
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err != nil:
+				s.o.Log.Warn("the readiness check did not work", "scenario", name, "err", err)
+			case r.Checked != nil && !r.Checked.Ready:
+				s.o.Log.Warn("a scenario is not ready: muster check --last "+name, "scenario", name)
+			}
+		}
+	}
 }
 
 // openStore opens the record store, with the way out when it can't be.

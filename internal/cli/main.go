@@ -104,7 +104,7 @@ func (c *command) root() *cobra.Command {
 			root.AddCommand(cmd)
 		}
 	}
-	add("act", c.drill(), c.activate(), c.report())
+	add("act", c.drill(), c.activate(), c.check(), c.report())
 	add("people", c.checkin(), c.arrive(), c.inspect(), c.assess(), c.decide(), c.approve(), c.confirm(), c.step())
 	add("files", c.validate(), c.plan(), c.actions(), c.schema())
 	add("serve", c.up(), c.server(), c.worker(), c.demo(), c.doctor())

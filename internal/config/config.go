@@ -6,25 +6,28 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Config is the settings of one process. Paths are relative to the working directory.
 type Config struct {
 	File string `mapstructure:"-"` // the muster.yaml that was read; "" when there is none
 
-	Data      string   `mapstructure:"data"`
-	Plans     string   `mapstructure:"plans"`
-	Store     string   `mapstructure:"store"`
-	Listen    string   `mapstructure:"listen"`
-	Server    string   `mapstructure:"server"`
-	Token     string   `mapstructure:"token"`
-	TokenFile string   `mapstructure:"token_file"`
-	Person    string   `mapstructure:"person"`
-	Site      string   `mapstructure:"site"`
-	Lang      string   `mapstructure:"lang"`
-	Engine    string   `mapstructure:"engine"`
-	Log       Log      `mapstructure:"log"`
-	Temporal  Temporal `mapstructure:"temporal"`
+	Data      string `mapstructure:"data"`
+	Plans     string `mapstructure:"plans"`
+	Store     string `mapstructure:"store"`
+	Listen    string `mapstructure:"listen"`
+	Server    string `mapstructure:"server"`
+	Token     string `mapstructure:"token"`
+	TokenFile string `mapstructure:"token_file"`
+	Person    string `mapstructure:"person"`
+	Site      string `mapstructure:"site"`
+	Lang      string `mapstructure:"lang"`
+	Engine    string `mapstructure:"engine"`
+	// CheckEvery is how often the server checks every scenario's readiness by itself.
+	CheckEvery time.Duration `mapstructure:"check_every"`
+	Log        Log           `mapstructure:"log"`
+	Temporal   Temporal      `mapstructure:"temporal"`
 }
 
 // Log is how the process logs, on stderr.
@@ -82,6 +85,7 @@ func Keys() []Key {
 		{"site", "", "site that `muster worker` works for", "`muster worker` が受け持つ拠点"},
 		{"lang", "", "language of messages, en or ja; empty follows LANG", "表示言語 en または ja。空ならLANGに従う"},
 		{"engine", "", "path of muster-engine; empty looks beside muster and in PATH", "muster-engineのパス。空ならmusterと同じ場所とPATHから探す"},
+		{"check_every", "24h", "how often the server checks by itself whether every scenario could be carried out; 0s is never", "全シナリオの準備状況をサーバーが自動で点検する間隔。0sなら点検しない"},
 		{"log.level", "info", "debug, info, warn or error", "debug, info, warn, error のいずれか"},
 		{"log.format", "text", "text or json", "text または json"},
 		{"temporal.address", "", "host:port of your own Temporal; empty runs the embedded engine", "自前のTemporalのhost:port。空なら内蔵エンジンを使う"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
@@ -203,6 +204,9 @@ func (c Config) check() Mistakes {
 	}
 	if c.Data == "" {
 		say("data", "is empty; name a directory")
+	}
+	if c.CheckEvery < 0 || c.CheckEvery > 0 && c.CheckEvery < time.Minute {
+		say("check_every", "%s is too often; write a minute or more, such as 24h, or 0s for never", c.CheckEvery)
 	}
 	oneOf("lang", c.Lang, "", "en", "ja")
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")

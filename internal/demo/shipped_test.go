@@ -80,6 +80,17 @@ func TestShippedScenariosRun(t *testing.T) {
 	if *record {
 		recordHistories(ctx, t, d, runs)
 	}
+
+	// What the run proved counts as long as the files say the same.
+	proven, err := d.client.Readiness(ctx, Scenario)
+	if err != nil || !proven.Proof.Proven || proven.Proof.Run != runs[Scenario] {
+		t.Errorf("after a run that met everything: %+v %v", proven.Proof, err)
+	}
+	edit(t, d, "max_lag: 16MB", "max_lag: 15MB")
+	changed, err := d.client.Readiness(ctx, Scenario)
+	if err != nil || changed.Proof.Proven || len(changed.Proof.Reasons) != 1 {
+		t.Errorf("after a change of a runbook: %+v %v", changed.Proof, err)
+	}
 }
 
 // recordHistories writes the histories of each run's workflows.

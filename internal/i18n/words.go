@@ -30,6 +30,8 @@ var states = map[run.State][2]string{
 	run.RecoveredAtAlternate: {"recovered at the alternate site", "代替拠点で復旧"},
 	run.NotResumable:         {"not resumable", "復旧できず"},
 	run.Cancelled:            {"cancelled", "中止"},
+	run.Ready:                {"ready", "準備完了"},
+	run.NotReady:             {"NOT READY", "要対処"},
 	run.CleanUpIncomplete:    {"CLEAN-UP INCOMPLETE", "後始末が未完了"},
 }
 

@@ -18,6 +18,17 @@ func SiteQueue(site string) string { return "site-" + site }
 // goal holds, without changing anything.
 const LookSuffix = ".look"
 
+// ReadySuffix turns an action's ID into the activity that says, without changing
+// anything, whether the action could do its work now: Call → Ready. Probes have it too.
+const ReadySuffix = ".ready"
+
+// Ready is its answer.
+type Ready struct {
+	Problems []Text    `json:"problems,omitempty"` // what would keep it from working, with the way out
+	Note     string    `json:"note,omitempty"`     // worth knowing, not a problem
+	At       time.Time `json:"at"`                 // worker's clock
+}
+
 // Call is what the step interpreter sends to a site worker: the input of the
 // activities Uses (act) and Uses+LookSuffix (look).
 type Call struct {

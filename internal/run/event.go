@@ -99,6 +99,8 @@ const (
 	LockReleased  EventKind = "lock.released"  // System
 	LockKept      EventKind = "lock.kept"      // System, Reason: clean-up incomplete blocks the next run
 	FindingOpened EventKind = "finding.opened" // Finding
+
+	ReadinessChecked EventKind = "readiness.checked" // the whole of a readiness check; Checked
 )
 
 // Started is what a run begins with.
@@ -330,4 +332,27 @@ func Encode(v any) json.RawMessage {
 		panic(err)
 	}
 	return b
+}
+
+// Checked is what a readiness check found.
+type Checked struct {
+	Ready bool   `json:"ready"`
+	Items []Item `json:"items"`
+}
+
+// Item is one thing that was checked, and what is wrong with it, in both languages.
+type Item struct {
+	What     string    `json:"what"`  // action or probe, "person", "role", "worker"
+	Where    string    `json:"where"` // step, function, person ...
+	System   string    `json:"system,omitempty"`
+	Site     string    `json:"site,omitempty"`
+	Line     string    `json:"line,omitempty"` // file:line
+	Problems []Problem `json:"problems,omitempty"`
+	Note     string    `json:"note,omitempty"`
+}
+
+// Problem is one sentence with the way out.
+type Problem struct {
+	EN string `json:"en"`
+	JA string `json:"ja"`
 }

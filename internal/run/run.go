@@ -13,6 +13,9 @@ type Kind string
 const (
 	Drill    Kind = "drill"
 	Response Kind = "response"
+	// Readiness is a check of whether a plan could be carried out now; it changes
+	// nothing and is no drill.
+	Readiness Kind = "check"
 )
 
 // Depth is how far a run reaches into real systems. The same plan serves all five.
@@ -159,6 +162,8 @@ const (
 	RecoveredAtAlternate State = "recovered_at_alternate" // in service away from home, by policy or because failback did not end
 	NotResumable         State = "not_resumable"          // no system came back
 	Cancelled            State = "cancelled"              // aborted by a person, undone
+	Ready                State = "ready"                  // a check found nothing in the way
+	NotReady             State = "not_ready"              // a check found problems
 	CleanUpIncomplete    State = "cleanup_incomplete"     // undo or failback left something; blocks the next run on that system
 )
 

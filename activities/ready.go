@@ -1,0 +1,81 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Lacking is a problem in both languages: what is wrong and the way out.
+func Lacking(en, ja string, args ...any) plan.Text {
+	return plan.Text{EN: fmt.Sprintf(en, args...), JA: fmt.Sprintf(ja, args...)}
+}
+
+func (s *Site) registerReady(w worker.ActivityRegistry, a Action) {
+	w.RegisterActivityWithOptions(func(ctx context.Context, call plan.Call) (plan.Ready, error) {
+		return s.readyFor(ctx, a, call)
+	}, activity.RegisterOptions{Name: a.ID + plan.ReadySuffix})
+}
+
+// readyFor says what would keep an action from working. It changes nothing. What keeps
+// it from answering is itself a problem of the answer, so that one check tells all.
+func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Ready, error) {
+	ctx = s.enter(ctx, call)
+	ctx, stop := beat(ctx)
+	defer stop()
+	if call.Uses != a.ID {
+		return plan.Ready{}, s.fault(ctx, Refused("this is %s, and the check asks for %q", a.ID, call.Uses))
+	}
+	out := plan.Ready{At: time.Now().UTC()}
+	add := func(err error) (plan.Ready, error) {
+		if ctx.Err() != nil {
+			return out, ctx.Err() // cut off: nothing was seen
+		}
+		text := s.short(message(err))
+		out.Problems = append(out.Problems, plan.Text{EN: text, JA: text})
+		return out, nil
+	}
+	// What depends on the output of an earlier step can't be known now; the rest of
+	// the action (its site, its worker) was checked by coming here.
+	if dependsOnSteps(call.With) {
+		out.Note = plan.Text{EN: "its parameters depend on earlier steps and were not checked", JA: "パラメーターが前の手順の結果に依存するため点検していません"}.Both()
+		return out, nil
+	}
+	p, err := a.decode(s.decoder(ctx, a, call))
+	if err != nil {
+		return add(err)
+	}
+	switch {
+	case a.ready != nil:
+		problems, err := guarded(func() ([]plan.Text, error) { return a.ready(ctx, p) })
+		if err != nil {
+			return add(err)
+		}
+		for _, problem := range problems {
+			out.Problems = append(out.Problems, plan.Text{EN: s.short(problem.EN), JA: s.short(problem.JA)})
+		}
+	case a.look != nil:
+		seen, err := glance(ctx, a, p)
+		switch {
+		case err != nil:
+			return add(err)
+		case seen.Sight == plan.CannotTell:
+			return add(fmt.Errorf("cannot be seen: %s", seen.Detail))
+		case seen.Sight == plan.Holds:
+			out.Note = s.short(seen.Detail)
+		}
+	}
+	return out, nil
+}
+
+// dependsOnSteps reports whether parameters may refer to the outputs of steps.
+func dependsOnSteps(with json.RawMessage) bool {
+	return bytes.Contains(with, []byte("${{")) && bytes.Contains(with, []byte("steps"))
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func (c *command) check() *cobra.Command {
+	var last, real bool
+	cmd := &cobra.Command{
+		Use:   "check [SCENARIO ...]",
+		Short: c.t("Could it be carried out now? Asks every site, changes nothing", "今すぐ実施できる状態かを全拠点に問い合わせて点検する (何も変更しない)"),
+		Long: c.t(`Asks the workers of all sites whether each step, undo, inject and probe of the scenarios
+could do its work now, and whether the people whom they need can be called. Nothing is
+changed. The result is kept; --last shows the newest one without asking again.
+Exit code 3 when something would keep a scenario from working.`,
+			`シナリオの各手順、取り消し、状況付与、監視が今すぐ実施できるか、必要な人員に連絡できるかを、
+全拠点のワーカーに問い合わせて点検します。何も変更しません。結果は記録されます。
+--last は、改めて問い合わせずに直近の結果を表示します。
+実施の妨げになる問題があれば終了コード3で終わります。`),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			if len(names) == 0 {
+				list, err := client.Scenarios(cmd.Context())
+				if err != nil {
+					return err
+				}
+				for _, s := range list {
+					if s.Depth != run.Tabletop {
+						names = append(names, s.Name)
+					}
+				}
+			}
+			all := []api.Readiness{}
+			for _, name := range names {
+				var r api.Readiness
+				if last {
+					r, err = client.Readiness(cmd.Context(), name)
+				} else {
+					r, err = client.Check(cmd.Context(), name, api.CheckRequest{By: c.config.Person, Real: real})
+				}
+				if err != nil {
+					return err
+				}
+				all = append(all, r)
+				if !c.json() {
+					c.printReadiness(r)
+				}
+			}
+			if c.json() {
+				if err := c.printJSON(all); err != nil {
+					return err
+				}
+			}
+			for _, r := range all {
+				if r.Checked == nil || !r.Checked.Ready {
+					return shown(exitMissed)
+				}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&last, "last", false, c.t("show the newest result, ask nobody", "直近の結果を表示する (問い合わせない)"))
+	f.BoolVar(&real, "real", false, c.t("with the rights and secrets of a real response", "本番対応の権限と秘密情報で点検する"))
+	return cmd
+}
+
+func (c *command) printReadiness(r api.Readiness) {
+	switch {
+	case r.Checked == nil:
+		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("never checked; muster check %s", "未点検。muster check %s", r.Scenario))
+	case r.Checked.Ready:
+		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("ready (%d things checked at %s)", "準備完了 (%[2]s に%[1]d項目を点検)", len(r.Checked.Items), r.At.Local().Format("2006-01-02 15:04:05 MST")))
+	default:
+		bad := 0
+		for _, i := range r.Checked.Items {
+			if len(i.Problems) > 0 {
+				bad++
+			}
+		}
+		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("NOT READY: %d of %d things, checked at %s", "要対処: %[2]d項目中%[1]d項目 (%[3]s 点検)", bad, len(r.Checked.Items), r.At.Local().Format("2006-01-02 15:04:05 MST")))
+	}
+	if r.Stale {
+		fmt.Fprintf(c.Out, "  %s\n", c.t("the plan has changed since this check", "この点検の後に計画が変更されています"))
+	}
+	if r.Checked != nil {
+		for _, i := range r.Checked.Items {
+			where := i.Where
+			if i.System != "" && !strings.HasPrefix(where, i.System+"/") {
+				where = i.System + "/" + where
+			}
+			if i.Site != "" {
+				where += " @ " + i.Site
+			}
+			for _, p := range i.Problems {
+				text := p.EN
+				if c.lang == i18n.JA {
+					text = p.JA
+				}
+				fmt.Fprintf(c.Out, "  ✗ %s %s: %s\n", i.What, where, text)
+				if i.Line != "" {
+					fmt.Fprintf(c.Out, "      %s\n", i.Line)
+				}
+			}
+			if i.Note != "" {
+				fmt.Fprintf(c.Out, "  · %s %s: %s\n", i.What, where, i.Note)
+			}
+		}
+	}
+	if r.Proof.Proven {
+		fmt.Fprintf(c.Out, "  %s\n", c.t("proven by run %s", "実行 %s により実証済み", r.Proof.Run))
+		return
+	}
+	for _, why := range r.Proof.Reasons {
+		fmt.Fprintf(c.Out, "  %s: %s\n", c.t("needs proof", "実証が必要"), why.In(string(c.lang)))
+	}
+}
