@@ -7,6 +7,7 @@ import (
 	"github.com/muster-dr/muster/activities/http"
 	"github.com/muster-dr/muster/activities/human"
 	"github.com/muster-dr/muster/activities/notify"
+	"github.com/muster-dr/muster/activities/pgbackup"
 	"github.com/muster-dr/muster/activities/postgres"
 	"github.com/muster-dr/muster/activities/probe"
 	"github.com/muster-dr/muster/activities/sim"
@@ -29,6 +30,7 @@ func Registry(o Options) *activities.Registry {
 		http.Actions(),
 		human.Actions(),
 		notify.Actions(),
+		pgbackup.Actions(),
 		postgres.Actions(),
 		probe.Actions(o.Probe),
 		sim.Actions(),
@@ -38,6 +40,7 @@ func Registry(o Options) *activities.Registry {
 	} {
 		r.Add(family...)
 	}
+	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)
 	return r

@@ -167,7 +167,7 @@ func (i *Instance) write(path, text string) error {
 		if st, ok := sysStat(old); ok && os.Geteuid() == 0 {
 			err = os.Chown(tmp, int(st.Uid), int(st.Gid))
 		} else {
-			err = i.own(tmp)
+			err = i.Own(tmp)
 		}
 	}
 	if err == nil {
@@ -256,5 +256,5 @@ func (i *Instance) OwnDir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return err
 	}
-	return i.own(path)
+	return i.Own(path)
 }

@@ -71,7 +71,7 @@ func (i *Instance) launch() (<-chan error, error) {
 		return nil, fmt.Errorf("start %s: %w", i.Name, err)
 	}
 	defer log.Close()
-	if err := i.own(i.LogFile()); err != nil {
+	if err := i.Own(i.LogFile()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", i.Name, err)
 	}
 	args := []string{"-D", i.Data}

@@ -141,7 +141,7 @@ func (p *Pair) create(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return err
 	}
-	if err := p.Primary.own(p.Dir); err != nil {
+	if err := p.Primary.Own(p.Dir); err != nil {
 		return err
 	}
 	if err := p.Primary.reachable(p.Dir); err != nil {
@@ -162,7 +162,7 @@ func (p *Pair) create(ctx context.Context, o Options) error {
 		if err := os.Mkdir(home, 0o700); err != nil {
 			return err
 		}
-		if err := i.own(home); err != nil {
+		if err := i.Own(home); err != nil {
 			return err
 		}
 		if err := i.configure(o.Settings); err != nil {

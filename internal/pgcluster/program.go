@@ -83,8 +83,8 @@ func credential(name string) (*syscall.Credential, error) {
 	return c, nil
 }
 
-// own gives path to the service user, when this process is not already that user.
-func (i *Instance) own(path string) error {
+// Own gives path to the service user, when this process is not already that user.
+func (i *Instance) Own(path string) error {
 	c, err := credential(i.RunAs)
 	if err != nil || c == nil {
 		return err

@@ -1,0 +1,183 @@
+package pgbackup
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Backup is a base backup as its own files describe it.
+type Backup struct {
+	Backup    string    `json:"backup" help:"Name of its folder."`
+	TakenAt   time.Time `json:"taken_at" help:"When it was begun, by the server's clock."`
+	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock."`
+	SizeBytes int64     `json:"size_bytes" help:"What its files need."`
+}
+
+// Find is the parameters of pgbackup.find.
+type Find struct {
+	Backups Target       `json:"backups" kind:"pgbackups" help:"Where to look."`
+	MaxAge  run.Duration `json:"max_age" help:"An older backup is a finding; 0s is any age." default:"0s"`
+}
+
+func find(_ context.Context, p Find) (Backup, error) {
+	b, err := newest(p.Backups)
+	if err != nil {
+		return Backup{}, err
+	}
+	if age := time.Duration(b.AgeS * float64(time.Second)); p.MaxAge > 0 && age > p.MaxAge.Std() {
+		return b, activities.Finding("the newest backup %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+			b.Backup, b.TakenAt.Format(time.RFC3339), age.Round(time.Second), p.MaxAge)
+	}
+	return b, nil
+}
+
+// newest is the newest folder that holds a complete backup: the manifest is written last.
+func newest(t Target) (Backup, error) {
+	entries, err := os.ReadDir(t.Spec.Backups)
+	if err != nil {
+		return Backup{}, fmt.Errorf("backups of %s: %w", t.Name, err)
+	}
+	var best Backup
+	var incomplete []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		b, err := describe(t, e.Name())
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			incomplete = append(incomplete, e.Name())
+		case err != nil:
+			return Backup{}, err
+		case b.TakenAt.After(best.TakenAt):
+			best = b
+		}
+	}
+	if best.Backup == "" {
+		more := ""
+		if len(incomplete) > 0 {
+			more = fmt.Sprintf(" (incomplete: %s)", strings.Join(incomplete, ", "))
+		}
+		return Backup{}, activities.Finding("%s holds no complete base backup%s: each is a folder with backup_label and backup_manifest", t.Spec.Backups, more)
+	}
+	return best, nil
+}
+
+// describe reads backup_label and the manifest.
+func describe(t Target, name string) (Backup, error) {
+	if name != filepath.Base(name) || name == "." || name == ".." || name == "" {
+		return Backup{}, activities.Refused("%q is not the name of a folder in %s", name, t.Spec.Backups)
+	}
+	dir := filepath.Join(t.Spec.Backups, name)
+	label, err := os.ReadFile(filepath.Join(dir, "backup_label"))
+	if err != nil {
+		return Backup{}, fmt.Errorf("backup %s: %w", name, err)
+	}
+	b := Backup{Backup: name}
+	for line := range strings.Lines(string(label)) {
+		if at, ok := strings.CutPrefix(line, "START TIME: "); ok {
+			if b.TakenAt, err = time.Parse("2006-01-02 15:04:05 MST", strings.TrimSpace(at)); err != nil {
+				return Backup{}, fmt.Errorf("backup %s: its label says %q: %w", name, at, err)
+			}
+		}
+	}
+	if b.TakenAt.IsZero() {
+		return Backup{}, fmt.Errorf("backup %s: its label says no start time", name)
+	}
+	f, err := os.Open(filepath.Join(dir, "backup_manifest"))
+	if err != nil {
+		return Backup{}, fmt.Errorf("backup %s: %w", name, err)
+	}
+	defer f.Close()
+	// The manifest is written when all files are on disk, by the machine that keeps the
+	// backup: a label's time can have a zone whose abbreviation means nothing here.
+	if st, err := f.Stat(); err == nil && b.TakenAt.After(st.ModTime()) {
+		b.TakenAt = st.ModTime()
+	}
+	var manifest struct {
+		Files []struct{ Size int64 }
+	}
+	if err := json.NewDecoder(bufio.NewReader(f)).Decode(&manifest); err != nil {
+		return Backup{}, activities.Finding("backup %s: its manifest can't be read, the backup is damaged or was cut off: %v", name, err)
+	}
+	for _, file := range manifest.Files {
+		b.SizeBytes += file.Size
+	}
+	b.TakenAt, b.AgeS = b.TakenAt.UTC(), time.Since(b.TakenAt).Seconds()
+	return b, nil
+}
+
+// Take is the parameters of pgbackup.take.
+type Take struct {
+	Server  activities.Target[pglink.Server] `json:"server" kind:"postgres" help:"Server that is backed up; it goes on working."`
+	Backups Target                           `json:"backups" kind:"pgbackups" help:"Where the backup is put."`
+}
+
+// nameOf is a folder of the step's own, so that a look finds it.
+func nameOf(c plan.Call) string { return safe.ReplaceAllString(c.Run+"."+c.Step, "_") }
+
+var safe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+
+func take(ctx context.Context, p Take) (Backup, error) {
+	name := nameOf(activities.CallFrom(ctx))
+	dir := filepath.Join(p.Backups.Spec.Backups, name)
+	i, err := programs(p.Backups)
+	if err != nil {
+		return Backup{}, err
+	}
+	// What an attempt of this very step left half-way is ours to take away.
+	if err := os.RemoveAll(dir); err != nil {
+		return Backup{}, err
+	}
+	s := p.Server.Spec
+	env := []string{"PGPASSWORD=" + s.Password.Reveal(), "PGSSLMODE=" + s.SSLMode, "PGCONNECT_TIMEOUT=10"}
+	if _, err := i.Run(ctx, env, "pg_basebackup", "-D", dir, "-h", s.Host, "-p", fmt.Sprint(s.Port), "-U", s.User,
+		"-X", "stream", "--checkpoint=fast", "--manifest-checksums=SHA256", "-l", name); err != nil {
+		_ = os.RemoveAll(dir)
+		return Backup{}, fmt.Errorf("take a backup of %s: %w", p.Server.Name, err)
+	}
+	return describe(p.Backups, name)
+}
+
+func lookTaken(ctx context.Context, p Take) (activities.Seen, error) {
+	name := nameOf(activities.CallFrom(ctx))
+	b, err := describe(p.Backups, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return activities.Seen{Sight: plan.HoldsNot, Detail: "there is no complete backup " + name}, nil
+	case err != nil:
+		return activities.Seen{}, err
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: "backup " + name + " is there", Output: b}, nil
+}
+
+// programs is a server that is none: only its programs and its user are used.
+func programs(t Target) (*pgcluster.Instance, error) {
+	bin := t.Spec.Bin
+	if bin == "" {
+		var err error
+		if bin, err = pgcluster.FindBin(); err != nil {
+			return nil, activities.Refused("%v", err)
+		}
+	}
+	as := t.Spec.RunAs
+	if as == "" && os.Geteuid() == 0 {
+		as = "postgres"
+	}
+	return &pgcluster.Instance{Name: "isolated server of " + t.Name, Bin: bin, RunAs: as}, nil
+}

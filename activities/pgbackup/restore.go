@@ -1,0 +1,376 @@
+package pgbackup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Restore is the parameters of pgbackup.restore.
+type Restore struct {
+	Backups Target `json:"backups" kind:"pgbackups" help:"Which backups, and where the isolated server is made."`
+	Backup  string `json:"backup" help:"Folder of the base backup; empty is the newest that was begun before the point in time." default:""`
+	To      string `json:"to" help:"Point in time, RFC 3339; empty is the end of the archived log." default:"" example:"2026-11-24T09:30:00+09:00"`
+}
+
+// Restored is its result. Parts of the time are the worker's, monotonic.
+type Restored struct {
+	Backup    string    `json:"backup" help:"The base backup that was used."`
+	TakenAt   time.Time `json:"taken_at" help:"When that was begun."`
+	To        string    `json:"to" help:"Point in time that was asked for; empty is the end of the log."`
+	BegunAt   time.Time `json:"begun_at" help:"When the restore began, by the worker's clock."`
+	SizeBytes int64     `json:"size_bytes" help:"Size of the backup."`
+	FetchS    float64   `json:"fetch_s" help:"Seconds to find the backup and hold every file against its manifest."`
+	RestoreS  float64   `json:"restore_s" help:"Seconds to copy it to its isolated place."`
+	ReplayS   float64   `json:"replay_s" help:"Seconds to replay the log up to the point and open the server."`
+	Folder    string    `json:"folder" help:"Where the isolated server is."`
+}
+
+// Files of an isolated server's folder.
+const (
+	markFile   = "muster-restore" // says that the folder is a restore's, and of which run
+	resultFile = "restored.json"  // written when the server is open
+)
+
+// isolated is the server of this run's restore, whether it is there or not.
+func isolated(ctx context.Context, t Target) (dir string, i *pgcluster.Instance, err error) {
+	if i, err = programs(t); err != nil {
+		return "", nil, err
+	}
+	call := activities.CallFrom(ctx)
+	dir = filepath.Join(t.Spec.Area, safe.ReplaceAllString(call.Run+"."+call.System+"."+t.Name, "_"))
+	i.Data, i.Config, i.Host, i.Port = filepath.Join(dir, "data"), filepath.Join(dir, "conf", "postgresql.conf"), filepath.Join(dir, "s"), 5432
+	i.Log = filepath.Join(dir, "server.log")
+	const longest = 107 // of a socket's path, sun_path less the final 0
+	if n := len(i.Host) + len("/.s.PGSQL.5432"); n > longest {
+		return "", nil, activities.Refused("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate", i.Host, n, longest)
+	}
+	return dir, i, nil
+}
+
+// guardArea refuses an area where a restore could touch a server's own files.
+func guardArea(t Target) error {
+	area, err := filepath.EvalSymlinks(t.Spec.Area)
+	if err != nil {
+		return activities.Refused("the restore area of %s: %v; make the folder, closed to others", t.Name, err)
+	}
+	for d := area; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(filepath.Join(d, "PG_VERSION")); err == nil {
+			return activities.Refused("the restore area %s lies in a server's data directory (%s): name a folder of its own", t.Spec.Area, d)
+		}
+		if d == filepath.Dir(d) {
+			break
+		}
+	}
+	for _, other := range []string{t.Spec.Backups, t.Spec.WAL} {
+		if real, err := filepath.EvalSymlinks(other); err == nil && (within(area, real) || within(real, area)) {
+			return activities.Refused("the restore area %s and %s lie in one another: name a folder of its own", t.Spec.Area, other)
+		}
+	}
+	return nil
+}
+
+func within(inner, outer string) bool {
+	rel, err := filepath.Rel(outer, inner)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+func restore(ctx context.Context, p Restore) (Restored, error) {
+	begun := time.Now()
+	var to time.Time
+	if p.To != "" {
+		var err error
+		if to, err = time.Parse(time.RFC3339Nano, p.To); err != nil {
+			return Restored{}, activities.Refused("to: %q is no time such as 2026-11-24T09:30:00+09:00", p.To)
+		}
+	}
+	if err := guardArea(p.Backups); err != nil {
+		return Restored{}, err
+	}
+	dir, i, err := isolated(ctx, p.Backups)
+	if err != nil {
+		return Restored{}, err
+	}
+	if err := remove(ctx, dir, i); err != nil { // an earlier attempt of this run
+		return Restored{}, err
+	}
+	b, err := choose(p, to)
+	if err != nil {
+		return Restored{}, err
+	}
+	out := Restored{Backup: b.Backup, TakenAt: b.TakenAt, To: p.To, BegunAt: begun.UTC(), SizeBytes: b.SizeBytes, Folder: dir}
+	source := filepath.Join(p.Backups.Spec.Backups, b.Backup)
+	if free, err := room(p.Backups.Spec.Area); err != nil {
+		return Restored{}, activities.Refused("the restore area: %v", err)
+	} else if need := b.SizeBytes + b.SizeBytes/10; free < need {
+		return Restored{}, activities.Finding("%s has %d MB free, and restoring %s needs %d MB: make room there", p.Backups.Spec.Area, free>>20, b.Backup, need>>20)
+	}
+	if _, err := i.Run(ctx, nil, "pg_verifybackup", "-q", source); err != nil {
+		if ctx.Err() != nil {
+			return Restored{}, err
+		}
+		return Restored{}, activities.Finding("backup %s is damaged: %v", b.Backup, err)
+	}
+	out.FetchS = time.Since(begun).Seconds()
+
+	copying := time.Now()
+	if err := lay(ctx, dir, i, source, p, to); err != nil {
+		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
+			return Restored{}, fmt.Errorf("%w; and what was copied could not be removed: %w", err, cleared)
+		}
+		if errors.Is(err, syscall.ENOSPC) {
+			return Restored{}, activities.Finding("the disk of %s filled up while %s was copied; what was copied is removed again: make room there", p.Backups.Spec.Area, b.Backup)
+		}
+		return Restored{}, err
+	}
+	out.RestoreS = time.Since(copying).Seconds()
+
+	replaying := time.Now()
+	if err := i.Start(ctx); err != nil {
+		why := logEnd(i)
+		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
+			why += "; and it could not be removed: " + cleared.Error()
+		}
+		if ctx.Err() != nil {
+			return Restored{}, fmt.Errorf("the log was not replayed in time: %w", err)
+		}
+		return Restored{}, activities.Finding("backup %s could not be restored to %s: %s", b.Backup, pointOf(p.To), why)
+	}
+	out.ReplayS = time.Since(replaying).Seconds()
+	text, err := json.Marshal(out)
+	if err != nil {
+		return Restored{}, err
+	}
+	return out, write(i, filepath.Join(dir, resultFile), text)
+}
+
+func pointOf(to string) string {
+	if to == "" {
+		return "the end of its log"
+	}
+	return to
+}
+
+// choose is the backup that was named, or the newest that was begun before the point.
+func choose(p Restore, to time.Time) (Backup, error) {
+	if p.Backup != "" {
+		return describe(p.Backups, p.Backup)
+	}
+	b, err := newest(p.Backups)
+	if err != nil || to.IsZero() || b.TakenAt.Before(to) {
+		return b, err
+	}
+	entries, err := os.ReadDir(p.Backups.Spec.Backups)
+	if err != nil {
+		return Backup{}, err
+	}
+	var best Backup
+	for _, e := range entries {
+		if b, err := describe(p.Backups, e.Name()); err == nil && b.TakenAt.Before(to) && b.TakenAt.After(best.TakenAt) {
+			best = b
+		}
+	}
+	if best.Backup == "" {
+		return Backup{}, activities.Finding("no backup was taken before %s: nothing to restore that point from", p.To)
+	}
+	return best, nil
+}
+
+func room(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("%s: %w", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// lay copies the backup and writes a configuration that keeps the server to itself: no
+// network, no archive, no upstream, no preloaded library.
+func lay(ctx context.Context, dir string, i *pgcluster.Instance, source string, p Restore, to time.Time) error {
+	for _, d := range []string{dir, i.Data, i.Host, filepath.Dir(i.Config)} {
+		if err := i.OwnDir(d); err != nil {
+			return err
+		}
+	}
+	if err := write(i, filepath.Join(dir, markFile), []byte(activities.CallFrom(ctx).Run+"\n")); err != nil {
+		return err
+	}
+	if err := copyTree(ctx, i, source, i.Data); err != nil {
+		return err
+	}
+	for _, f := range []string{"standby.signal", "postmaster.pid", "postmaster.opts"} {
+		if err := os.Remove(filepath.Join(i.Data, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	// The live server's own settings, which would come after these, are left behind.
+	if err := write(i, filepath.Join(i.Data, "postgresql.auto.conf"), nil); err != nil {
+		return err
+	}
+	if err := write(i, filepath.Join(i.Data, "recovery.signal"), nil); err != nil {
+		return err
+	}
+	hba, ident := filepath.Join(filepath.Dir(i.Config), "pg_hba.conf"), filepath.Join(filepath.Dir(i.Config), "pg_ident.conf")
+	settings := [][2]string{
+		{"data_directory", i.Data}, {"hba_file", hba}, {"ident_file", ident},
+		{"listen_addresses", ""}, {"unix_socket_directories", i.Host}, {"unix_socket_permissions", "0700"}, {"port", "5432"},
+		{"archive_mode", "off"}, {"primary_conninfo", ""}, {"primary_slot_name", ""}, {"synchronous_standby_names", ""},
+		{"hot_standby", "off"}, // asks for no more connections than the live server had
+		{"restore_command", fmt.Sprintf("cp -- %s/%%f %%p", shellQuote(p.Backups.Spec.WAL))},
+		{"recovery_target_action", "promote"}, {"recovery_target_timeline", "latest"},
+		{"log_destination", "stderr"}, {"logging_collector", "off"}, {"cluster_name", "muster-restore"},
+		{"lc_messages", "C"}, {"timezone", "UTC"}, {"log_timezone", "UTC"},
+	}
+	if !to.IsZero() {
+		settings = append(settings, [2]string{"recovery_target_time", to.UTC().Format("2006-01-02 15:04:05.999999-07:00")})
+	}
+	var conf strings.Builder
+	for _, s := range settings {
+		fmt.Fprintf(&conf, "%s = '%s'\n", s[0], strings.ReplaceAll(s[1], "'", "''"))
+	}
+	return errors.Join(write(i, i.Config, []byte(conf.String())), write(i, hba, []byte("local all all trust\n")), write(i, ident, nil))
+}
+
+// shellQuote is for the one place where PostgreSQL itself calls a shell.
+func shellQuote(s string) string {
+	return "'" + strings.ReplaceAll(strings.ReplaceAll(s, "'", `'\''`), "%", "%%") + "'"
+}
+
+func write(i *pgcluster.Instance, path string, b []byte) error {
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		return err
+	}
+	return i.Own(path)
+}
+
+// copyTree copies files and folders; a tablespace's link is refused, since following it
+// would lead to the live server's files.
+func copyTree(ctx context.Context, i *pgcluster.Instance, from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil || rel == "." {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case d.IsDir():
+			return i.OwnDir(target)
+		case d.Type()&fs.ModeSymlink != 0:
+			return activities.Refused("%s is a link: backups with tablespaces can't be restored in isolation", path)
+		case !d.Type().IsRegular():
+			return nil
+		}
+		return copyFile(i, path, target)
+	})
+}
+
+func copyFile(i *pgcluster.Instance, from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in) // copy_file_range where the file system has it
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	return i.Own(to)
+}
+
+// logEnd is what the isolated server's log says of its end.
+func logEnd(i *pgcluster.Instance) string {
+	b, err := os.ReadFile(i.Log)
+	if err != nil {
+		return "it left no log"
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	for n, line := range lines {
+		lines[n] = strings.TrimSpace(line[max(0, strings.Index(line, "] ")+1):])
+	}
+	// What it died of, with the line before it, which often says why.
+	for n, line := range lines {
+		if strings.HasPrefix(line, "FATAL:") || strings.HasPrefix(line, "PANIC:") {
+			return strings.Join(lines[max(0, n-1):min(len(lines), n+2)], " | ")
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-4):], " | ")
+}
+
+func lookRestored(ctx context.Context, p Restore) (activities.Seen, error) {
+	dir, i, err := isolated(ctx, p.Backups)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: dir + " is not there"}, nil
+	}
+	done, err := result(dir)
+	if err != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: dir + " holds a restore that did not end"}, nil
+	}
+	if _, alive, err := i.Postmaster(); err != nil || !alive {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: "the restored server does not run"}, err
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: "restored in " + dir, Output: done}, nil
+}
+
+func result(dir string) (out Restored, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, resultFile))
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(b, &out)
+}
+
+// readyRestore looks for a backup, room, and the programs, and that the area is safe.
+func readyRestore(ctx context.Context, p Restore) ([]plan.Text, error) {
+	if err := guardArea(p.Backups); err != nil {
+		return nil, err
+	}
+	_, i, err := isolated(ctx, p.Backups)
+	if err != nil {
+		return nil, err
+	}
+	for _, program := range []string{"pg_verifybackup", "postgres"} {
+		if _, err := os.Stat(filepath.Join(i.Bin, program)); err != nil {
+			return nil, fmt.Errorf("%s is not in %s: install the server's programs there", program, i.Bin)
+		}
+	}
+	b, err := newest(p.Backups)
+	if err != nil {
+		return nil, err
+	}
+	free, err := room(p.Backups.Spec.Area)
+	if err != nil {
+		return nil, err
+	}
+	if need := b.SizeBytes + b.SizeBytes/10; free < need {
+		return []plan.Text{activities.Lacking("%s has %d MB free, and restoring %s needs %d MB: make room there",
+			"%s の空きは %d MB で、%s の復元に必要な %d MB に足りません。空きを増やしてください", p.Backups.Spec.Area, free>>20, b.Backup, need>>20)}, nil
+	}
+	return nil, nil
+}
