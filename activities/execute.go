@@ -79,7 +79,7 @@ func (s *Site) attempt(ctx context.Context, a Action, call plan.Call, effect run
 		return out, false, err
 	}
 
-	if err := s.Ledger.Begin(call.EffectKey, call.System, call.Token, a.ID); err != nil {
+	if err := s.Ledger.Begin(call.EffectKey, fencedAs(call, effect), call.Token, a.ID); err != nil {
 		return nil, false, notBegun(err)
 	}
 	fault.Point("begun", call.Step)
@@ -95,6 +95,15 @@ func (s *Site) attempt(ctx context.Context, a Action, call plan.Call, effect run
 		Log(ctx).Error("the end of an effect could not be entered", "effect", call.EffectKey, "err", ended)
 	}
 	return out, false, err
+}
+
+// fencedAs is the system whose fencing token an effect is held against. What stays
+// isolated and was begun without a switch lock (a restore test) is held against none.
+func fencedAs(call plan.Call, effect run.Effect) string {
+	if call.Token == 0 && effect == run.Isolated {
+		return call.System + " (isolated)"
+	}
+	return call.System
 }
 
 // notBegun turns the ledger's refusal into what the workflow reads.

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -22,7 +24,7 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 	// After an abort nobody is kept waiting, neither for remarks nor by what still
 	// runs beside the story.
 	if r.abort == nil {
-		if r.plan.Scenario.Simulate == nil {
+		if r.plan.Scenario.Simulate == nil && !r.restoreTest() {
 			_, _ = r.untilConfirmed(ctx, run.Closing)
 		}
 		_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 || r.abort != nil })
@@ -122,6 +124,8 @@ func (r *response) state() run.State {
 	switch {
 	case r.abort != nil:
 		return run.Cancelled
+	case r.restoreTest() && slices.ContainsFunc(r.systems, func(s *system) bool { return s.recovery == nil || s.recovery.Outcome != run.Passed }):
+		return run.NotResumable
 	case !r.movesThings():
 		return run.Recovered
 	case restored == 0:

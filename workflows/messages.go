@@ -24,6 +24,7 @@ const (
 	ForFailover Purpose = "failover"
 	ForInPlace  Purpose = "in_place"
 	ForFailback Purpose = "failback"
+	ForRestore  Purpose = "restore"
 )
 
 // ExecuteID is the ID of the workflow that executes a system's runbook. Its part

@@ -137,7 +137,11 @@ func (r *response) respond(ctx workflow.Context) {
 		case run.RecoveryDecision:
 			err = r.lead(ctx, p, r.decideRecovery)
 		case run.Recovery:
-			err = r.lead(ctx, p, r.recover)
+			if r.restoreTest() {
+				err = r.lead(ctx, p, r.restoreBackups)
+			} else {
+				err = r.lead(ctx, p, r.recover)
+			}
 		case run.Verification:
 			err = r.lead(ctx, p, r.verify)
 		case run.Completion:
@@ -211,7 +215,9 @@ func (r *response) refuse(ctx workflow.Context, reason, holder string) (Summary,
 }
 
 // movesThings reports whether this depth touches systems at all.
-func (r *response) movesThings() bool { return r.plan.Scenario.Depth.Allows(run.Observe) }
+func (r *response) movesThings() bool {
+	return r.plan.Scenario.Depth.Allows(run.Observe) && !r.restoreTest()
+}
 
 // Summary is what a Run returns to the engine; the record is in the journal.
 type Summary struct {

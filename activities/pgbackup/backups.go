@@ -30,7 +30,7 @@ type Backup struct {
 
 // Find is the parameters of pgbackup.find.
 type Find struct {
-	Backups Target       `json:"backups" kind:"pgbackups" help:"Where to look."`
+	Backups Target       `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where to look."`
 	MaxAge  run.Duration `json:"max_age" help:"An older backup is a finding; 0s is any age." default:"0s"`
 }
 
@@ -125,7 +125,7 @@ func describe(t Target, name string) (Backup, error) {
 // Take is the parameters of pgbackup.take.
 type Take struct {
 	Server  activities.Target[pglink.Server] `json:"server" kind:"postgres" help:"Server that is backed up; it goes on working."`
-	Backups Target                           `json:"backups" kind:"pgbackups" help:"Where the backup is put."`
+	Backups Target                           `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where the backup is put."`
 }
 
 // nameOf is a folder of the step's own, so that a look finds it.

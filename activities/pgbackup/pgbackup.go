@@ -65,6 +65,8 @@ func Actions() []activities.Action {
 			Summary:   "End the isolated server and remove its folder.",
 			SummaryJA: "隔離サーバーを終了し、そのフォルダーを削除する。",
 			Effect:    run.Isolated, Settle: 2 * time.Second,
-		}, discard, activities.Look(lookDiscarded)),
+		}, discard, activities.Look(lookDiscarded), activities.Ready(func(_ context.Context, p Discard) ([]plan.Text, error) {
+			return nil, guardArea(p.Backups)
+		})),
 	}
 }

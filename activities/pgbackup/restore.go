@@ -2,6 +2,7 @@ package pgbackup
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,9 +23,9 @@ import (
 
 // Restore is the parameters of pgbackup.restore.
 type Restore struct {
-	Backups Target `json:"backups" kind:"pgbackups" help:"Which backups, and where the isolated server is made."`
+	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Which backups, and where the isolated server is made."`
 	Backup  string `json:"backup" help:"Folder of the base backup; empty is the newest that was begun before the point in time." default:""`
-	To      string `json:"to" help:"Point in time, RFC 3339; empty is the end of the archived log." default:"" example:"2026-11-24T09:30:00+09:00"`
+	To      string `json:"to" help:"Point in time, RFC 3339; empty is the end of the archived log." default:"" example:"\"2026-11-24T09:30:00+09:00\""`
 }
 
 // Restored is its result. Parts of the time are the worker's, monotonic.
@@ -52,7 +53,9 @@ func isolated(ctx context.Context, t Target) (dir string, i *pgcluster.Instance,
 		return "", nil, err
 	}
 	call := activities.CallFrom(ctx)
-	dir = filepath.Join(t.Spec.Area, safe.ReplaceAllString(call.Run+"."+call.System+"."+t.Name, "_"))
+	// Short, for the socket's path; the mark in it says whose it is.
+	sum := sha256.Sum256([]byte(call.Run + "\x00" + call.System + "\x00" + t.Name))
+	dir = filepath.Join(t.Spec.Area, fmt.Sprintf("%.24s-%x", safe.ReplaceAllString(call.Run, "_"), sum[:4]))
 	i.Data, i.Config, i.Host, i.Port = filepath.Join(dir, "data"), filepath.Join(dir, "conf", "postgresql.conf"), filepath.Join(dir, "s"), 5432
 	i.Log = filepath.Join(dir, "server.log")
 	const longest = 107 // of a socket's path, sun_path less the final 0

@@ -18,7 +18,7 @@ import (
 
 // Verify is the parameters of pgbackup.verify.
 type Verify struct {
-	Backups Target  `json:"backups" kind:"pgbackups" help:"Whose restored server is verified."`
+	Backups Target  `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is verified."`
 	Newest  string  `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point." example:"SELECT max(taken_at) FROM orders"`
 	Checks  []Check `json:"checks" help:"Questions with the answers they must give." default:"[]"`
 	AmCheck bool    `json:"amcheck" help:"Check the structure of every table and index (pg_amcheck)." default:"true"`
@@ -145,7 +145,7 @@ func connect(ctx context.Context, i *pgcluster.Instance, t Target) (*pgx.Conn, e
 
 // Discard is the parameters of pgbackup.discard.
 type Discard struct {
-	Backups Target `json:"backups" kind:"pgbackups" help:"Whose restored server is taken away."`
+	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is taken away."`
 }
 
 // Discarded is its result.

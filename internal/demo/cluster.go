@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/muster-dr/muster/internal/pgcluster"
 )
@@ -30,10 +31,16 @@ func (d *demo) createCluster(ctx context.Context) (cluster, error) {
 		return cluster{}, err
 	}
 	c := cluster{dir: d.linked()}
-	if c.pair, err = pgcluster.Create(ctx, pgcluster.Options{Dir: home}); err != nil {
+	b := backupsIn(home)
+	if c.pair, err = pgcluster.Create(ctx, pgcluster.Options{Dir: home, WALSegmentMB: 1, Settings: map[string]string{
+		"archive_mode": "on", "archive_timeout": "5s", "archive_command": fmt.Sprintf("test ! -f '%s/%%f' && cp '%%p' '%[1]s/%%f'", b.wal),
+	}}); err != nil {
 		return c, err
 	}
 	tokyo := c.pair.Primary
+	if err := c.backUp(ctx, b); err != nil {
+		return c, err
+	}
 	config, err := os.OpenFile(tokyo.Config, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return c, err
@@ -44,6 +51,27 @@ func (d *demo) createCluster(ctx context.Context) (cluster, error) {
 	}
 	_, err = tokyo.Run(ctx, nil, "pg_ctl", "reload", "-D", tokyo.Data)
 	return c, err
+}
+
+// backups is where the demo's backups are, as a nightly job would leave them.
+type backups struct{ dir, base, wal, area string }
+
+func backupsIn(home string) backups {
+	dir := filepath.Join(home, "backups")
+	return backups{dir: dir, base: filepath.Join(dir, "base"), wal: filepath.Join(dir, "wal"), area: filepath.Join(dir, "area")}
+}
+
+// backUp takes tokyo's first base backup; its log is archived from now on.
+func (c cluster) backUp(ctx context.Context, b backups) error {
+	tokyo := c.pair.Primary
+	for _, dir := range []string{b.dir, b.base, b.wal, b.area} {
+		if err := tokyo.OwnDir(dir); err != nil {
+			return err
+		}
+	}
+	_, err := tokyo.Run(ctx, []string{"PGPASSWORD=" + c.pair.Password}, "pg_basebackup", "-D", filepath.Join(b.base, "nightly"), "-h", tokyo.Host,
+		"-p", fmt.Sprint(tokyo.Port), "-U", c.pair.User, "-X", "stream", "--checkpoint=fast", "--manifest-checksums=SHA256")
+	return err
 }
 
 // servers are tokyo and osaka, home first.

@@ -106,6 +106,14 @@ func (d *demo) place(estate *yaml.Node) error {
 			set(target, "port", strconv.Itoa(s.Port), "!!int")
 		}
 	}
+	for _, target := range items(estate, "targets") {
+		if text(target, "kind") == "pgbackups" {
+			b, tokyo := backupsIn(d.cluster.pair.Dir), d.cluster.pair.Primary
+			for _, f := range [][2]string{{"backups", b.base}, {"wal", b.wal}, {"area", b.area}, {"bin", tokyo.Bin}, {"run_as", tokyo.RunAs}} {
+				set(target, f[0], f[1], "!!str")
+			}
+		}
+	}
 	if len(placed) != len(d.cluster.servers()) {
 		return fmt.Errorf("of the servers tokyo and osaka it names only %v as targets of kind postgres", placed)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -77,6 +78,22 @@ func TestShippedScenariosRun(t *testing.T) {
 			t.Errorf("%s ended %q", name, ended.State)
 		}
 	}
+	// The backup comes back in isolation, now that there are markers in it; a backup with a
+	// flipped byte does not, plainly, and leaves nothing either.
+	restored := restoreTest(ctx, t, d, runs)
+	if r := restored.Systems[0].Restore; restored.Run.Verdict != run.Met || r == nil || r.Verdict != run.Met || r.PointVerdict != run.Met || !r.IsolatedGone ||
+		r.RecoveryPoint == nil || r.Parts.FetchS == nil || r.Parts.RestoreS == nil || r.Parts.ReplayS == nil || r.Parts.VerifyS == nil {
+		t.Errorf("the restore test: %s %+v", restored.Run.Verdict, restored.Systems)
+	}
+	flip(t, filepath.Join(backupsIn(d.cluster.pair.Dir).base, "nightly", "global", "pg_control"))
+	damaged := restoreTest(ctx, t, d, map[string]string{})
+	if r := damaged.Systems[0].Restore; damaged.Run.Verdict != run.Missed || r == nil || r.Verdict != run.Missed || damaged.Run.State != run.NotResumable {
+		t.Errorf("the restore test of a damaged backup: %s %s %+v", damaged.Run.Verdict, damaged.Run.State, damaged.Systems)
+	}
+	if left, err := os.ReadDir(backupsIn(d.cluster.pair.Dir).area); err != nil || len(left) != 0 {
+		t.Errorf("restore tests left %v %v", left, err)
+	}
+
 	if *record {
 		recordHistories(ctx, t, d, runs)
 	}
@@ -90,6 +107,40 @@ func TestShippedScenariosRun(t *testing.T) {
 	changed, err := d.client.Readiness(ctx, Scenario)
 	if err != nil || changed.Proof.Proven || len(changed.Proof.Reasons) != 1 {
 		t.Errorf("after a change of a runbook: %+v %v", changed.Proof, err)
+	}
+}
+
+// restoreTest runs the shipped restore test and returns its report.
+func restoreTest(ctx context.Context, t *testing.T, d *demo, runs map[string]string) report.Report {
+	t.Helper()
+	started, err := d.client.Start(ctx, api.StartRequest{Scenario: "demo-restore", Kind: run.Drill, By: d.person, Reason: "shipped scenarios"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs["demo-restore"] = started.Run
+	after := int64(0)
+	follow(ctx, t, d, d.client, started.Run, &after, func(e run.Event) bool { return e.Kind == run.RunEnded })
+	b, err := d.client.Report(ctx, started.Run, "json", "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report.Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// flip changes one bit of a file.
+func flip(t *testing.T, file string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -113,6 +164,7 @@ func recordHistories(ctx context.Context, t *testing.T, d *demo, runs map[string
 		for file, workflow := range map[string]string{
 			name:               id,
 			name + "-failover": workflows.ExecuteID(id, "orders", workflows.ForFailover),
+			name + "-restore":  workflows.ExecuteID(id, "orders", workflows.ForRestore),
 			name + "-failback": workflows.ExecuteID(id, "orders", workflows.ForFailback),
 		} {
 			if h := historyOf(ctx, t, c, workflow); h != nil {

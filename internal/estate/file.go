@@ -65,6 +65,14 @@ type Objectives struct {
 	RTO duration `json:"rto" help:"How long it may be out of service, from the event on." default:""`
 	RPO duration `json:"rpo" help:"How much acknowledged work may be lost, as a span of time; 0s is none." default:""`
 	RLO []Stage  `json:"rlo" help:"Levels of service by time, as in 50 within 3h." item:"stage" default:""`
+
+	Restore Restore `json:"restore" help:"What a restore from backup must reach." default:""`
+}
+
+// Restore is the objectives of a restore test.
+type Restore struct {
+	Within duration `json:"within" help:"How long it may take until the restored data is verified." default:""`
+	Point  duration `json:"point" help:"How old the newest row that comes back may be, seen from the point that is restored to." default:""`
 }
 
 // Stage is a level to be reached within a time.
@@ -98,6 +106,7 @@ type Runbooks struct {
 	Failover text `json:"failover" help:"To the alternate site." is:"name" default:""`
 	InPlace  text `json:"in_place" help:"Recovery at the stricken site." is:"name" default:""`
 	Failback text `json:"failback" help:"Back home." is:"name" default:""`
+	Restore  text `json:"restore" help:"From a backup, in isolation; for scenarios of hazard restore-test." is:"name" default:""`
 }
 
 // Check is a step that only observes.

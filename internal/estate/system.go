@@ -54,7 +54,7 @@ func (r *reading) system(s System) plan.System {
 	where := "system " + s.Name.V
 	out := plan.System{
 		Name: s.Name.V, Title: titled(s.Title, s.Name.V), Home: s.Home.V, Alternate: s.Alternate.V,
-		Failover: s.Runbooks.Failover.V, InPlace: s.Runbooks.InPlace.V, Failback: s.Runbooks.Failback.V,
+		Failover: s.Runbooks.Failover.V, InPlace: s.Runbooks.InPlace.V, Failback: s.Runbooks.Failback.V, Restore: s.Runbooks.Restore.V,
 		InPlaceEstimate: s.Estimate.V, InPlaceGround: s.Ground.V,
 	}
 	r.out.Site(r.Decoder, where+": home", s.Home)
@@ -109,6 +109,18 @@ func (r *reading) objective(where string, o Objectives) plan.Objective {
 				where, s.Level.V, s.Within.V, before.Level.V, before.Within.V, before.Line)
 		}
 		out.RLO = append(out.RLO, plan.Stage{Within: s.Within.V, Level: s.Level.V})
+	}
+	if w, p := o.Restore.Within, o.Restore.Point; w.Set || p.Set {
+		out.Restore = &plan.RestoreObjective{}
+		if w.Set {
+			if w.V == 0 {
+				r.Log.Add(w.Place, "%s: no restore takes 0s; write the time it may take", where)
+			}
+			out.Restore.Within = &w.V
+		}
+		if p.Set {
+			out.Restore.Point = &p.V
+		}
 	}
 	return out
 }

@@ -43,7 +43,7 @@ type System struct {
 	PeopleS   float64   `json:"people_at_most_s"` // what the phases before recovery may take of the RTO
 }
 
-// Way is a runbook in its purpose: failover, in_place or failback.
+// Way is a runbook in its purpose: failover, in_place, failback or restore.
 type Way struct {
 	Purpose  string   `json:"purpose"`
 	Runbook  string   `json:"runbook"`
@@ -120,7 +120,7 @@ func Of(p plan.Plan) Outline {
 		if sys.SingleWriter != nil {
 			seen.step(*sys.SingleWriter)
 		}
-		for _, w := range []struct{ purpose, runbook string }{{"failover", sys.Failover}, {"in_place", sys.InPlace}, {"failback", sys.Failback}} {
+		for _, w := range []struct{ purpose, runbook string }{{"failover", sys.Failover}, {"in_place", sys.InPlace}, {"failback", sys.Failback}, {"restore", sys.Restore}} {
 			r, ok := p.Runbook(w.runbook)
 			if !ok || w.purpose == "failback" && s.Failback != run.PolicyReturn {
 				continue
@@ -129,8 +129,15 @@ func Of(p plan.Plan) Outline {
 				seen.step(st)
 			}
 			rto := sys.Objective.RTO
-			if w.purpose == "failback" {
+			switch w.purpose {
+			case "failback":
 				rto = nil
+			case "restore": // against its own objective
+				rto = nil
+				if sys.Objective.Restore != nil {
+					rto = sys.Objective.Restore.Within
+				}
+				out.RTOS = seconds(rto)
 			}
 			out.Ways = append(out.Ways, way(w.purpose, r, rto))
 		}

@@ -3,6 +3,7 @@ package outline
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -76,7 +77,8 @@ func (t *text) system(s System) {
 		rto = t.l.T("RTO %s, band %s", "RTO %s、優先度 %s", span(*s.RTOS), s.Priority)
 	}
 	t.line("%s  %s  (%s; %s)", s.Name, s.Title.In(t.lang), where, rto)
-	if len(s.Probes) == 0 {
+	restores := slices.ContainsFunc(s.Ways, func(w Way) bool { return w.Purpose == "restore" })
+	if len(s.Probes) == 0 && !restores {
 		t.line("  %s", t.l.T("no probe looks at it: nothing can be proven", "プローブがないため、何も立証できません"))
 	}
 	for _, w := range s.Ways {
@@ -87,6 +89,7 @@ func (t *text) system(s System) {
 func (t *text) way(s System, w Way) {
 	purpose := map[string]string{
 		"failover": t.l.T("FAILOVER", "切り替え"), "in_place": t.l.T("RECOVERY IN PLACE", "現地復旧"), "failback": t.l.T("FAILBACK", "切り戻し"),
+		"restore": t.l.T("RESTORE TEST", "復元試験"),
 	}[w.Purpose]
 	t.line("")
 	t.line("  %s  %s", purpose, w.Runbook)

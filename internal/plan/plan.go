@@ -174,6 +174,7 @@ type System struct {
 	Failover        string       `json:"failover,omitempty"` // names of runbooks
 	InPlace         string       `json:"in_place,omitempty"`
 	Failback        string       `json:"failback,omitempty"`
+	Restore         string       `json:"restore,omitempty"`           // restores a backup in isolation; run by restore tests only
 	InPlaceEstimate run.Duration `json:"in_place_estimate,omitempty"` // with its ground
 	InPlaceGround   string       `json:"in_place_ground,omitempty"`
 	// SingleWriter is an observe step that proves that exactly one side takes writes;
@@ -187,6 +188,14 @@ type Objective struct {
 	RTO *run.Duration `json:"rto,omitempty"`
 	RPO *run.Duration `json:"rpo,omitempty"`
 	RLO []Stage       `json:"rlo,omitempty"` // by Within, ascending
+	// Restore is what a restore test must reach; nil is not set.
+	Restore *RestoreObjective `json:"restore,omitempty"`
+}
+
+// RestoreObjective bounds a restore from backup: its time, and how much is lost.
+type RestoreObjective struct {
+	Within *run.Duration `json:"within,omitempty"` // from the order to verified data
+	Point  *run.Duration `json:"point,omitempty"`  // from the recovery point to the point asked for
 }
 
 // Stage is a level to be reached within a time: "50 % within 3 h".

@@ -200,6 +200,9 @@ func (d *document) tally() (all, met, missed, open int) {
 
 // verdicts lists the verdicts of a system's objectives.
 func (s System) verdicts() []run.Verdict {
+	if r := s.Restore; r != nil {
+		return []run.Verdict{r.Verdict, r.PointVerdict}
+	}
 	out := []run.Verdict{s.RTO.Verdict, s.RPO.Verdict, s.Failback.Verdict}
 	for _, st := range s.RLO.Stages {
 		out = append(out, st.Verdict)
@@ -241,6 +244,8 @@ func (d *document) sentence() plan.Text {
 	}
 	title := inWords(plan.Text{EN: cmp.Or(s.Title.In("en"), s.ID), JA: cmp.Or(s.Title.In("ja"), s.ID)})
 	switch {
+	case s.Restore != nil:
+		parts = append(parts, s.Restore.sentence(title))
 	case s.RTO.ActualS == nil && s.RTO.EventAt == nil:
 		parts = append(parts, say("%s: nothing was put to the test.", "%sは検証されていません。", title))
 	case s.RTO.ActualS == nil:
@@ -250,7 +255,9 @@ func (d *document) sentence() plan.Text {
 	default:
 		parts = append(parts, say("%[1]s was back in %[2]s against an objective of %[3]s.", "%[1]sは目標%[3]sに対し%[2]sで復旧。", title, s.RTO.figure(), span(*s.RTO.ObjectiveS)))
 	}
-	parts = append(parts, d.lossWords())
+	if s.Restore == nil {
+		parts = append(parts, d.lossWords())
+	}
 	all, met, _, _ := d.tally()
 	parts = append(parts, say("%d of %d objectives met.", "目標達成 %d/%d。", met, all))
 	var en, ja []string
@@ -258,6 +265,21 @@ func (d *document) sentence() plan.Text {
 		en, ja = append(en, p.EN), append(ja, p.JA)
 	}
 	return plan.Text{EN: strings.Join(en, " "), JA: strings.Join(ja, "")}
+}
+
+// sentence is a restore test in one breath.
+func (r Restore) sentence(title inWords) plan.Text {
+	switch {
+	case r.Verdict == run.Missed && r.ActualS == nil:
+		return say("The backup of %s could not be restored and verified.", "%sのバックアップを復元・検証できませんでした。", title)
+	case r.ActualS == nil || r.BehindS == nil:
+		return say("The backup of %s was not verified.", "%sのバックアップは検証されていません。", title)
+	case r.ObjectiveS == nil:
+		return say("The backup of %[1]s was restored and verified in %[2]s; its newest row is %[3]s behind.", "%[1]sのバックアップを%[2]sで復元・検証。最新行は%[3]s前の時点。",
+			title, span(*r.ActualS), span(*r.BehindS))
+	}
+	return say("The backup of %[1]s was restored and verified in %[2]s against an objective of %[4]s; its newest row is %[3]s behind.",
+		"%[1]sのバックアップを目標%[4]sに対し%[2]sで復元・検証。最新行は%[3]s前の時点。", title, span(*r.ActualS), span(*r.BehindS), span(*r.ObjectiveS))
 }
 
 // figure is the achieved RTO in words, as an upper bound where it is one.

@@ -69,11 +69,40 @@ type System struct {
 	RPO      RPO         `json:"rpo"`
 	RLO      RLO         `json:"rlo"`
 	Failback Failback    `json:"failback"`
+	// Restore is what a restore test achieved; absent in every other run.
+	Restore *Restore `json:"restore,omitempty"`
 
 	Title  plan.Text  `json:"title"`
 	Home   string     `json:"home"`
 	Choice run.Choice `json:"choice,omitempty"` // the recovery decision
 	Moved  bool       `json:"moved"`            // a step of the failover changed something
+}
+
+// Restore is a backup that was restored in isolation. Its figures are the outputs of
+// the runbook's steps, whatever family they are of: fetch_s, restore_s, replay_s, verify_s,
+// recovery_point, behind_s and isolated_gone.
+type Restore struct {
+	ObjectiveS *float64    `json:"objective_s"` // null: not set
+	ActualS    *float64    `json:"actual_s"`    // from the order to the end of the verification
+	Verdict    run.Verdict `json:"verdict"`
+	Why        []Reason    `json:"why,omitempty"`
+
+	PointObjectiveS *float64    `json:"point_objective_s"`
+	BehindS         *float64    `json:"behind_s"`       // from the recovery point to the point asked for
+	RecoveryPoint   *time.Time  `json:"recovery_point"` // time of the data's own newest row
+	PointVerdict    run.Verdict `json:"point_verdict"`
+
+	Backup       string       `json:"backup,omitempty"`
+	Parts        RestoreParts `json:"parts"`
+	IsolatedGone bool         `json:"isolated_gone"` // nothing of the isolated copy is left
+}
+
+// RestoreParts is where the time of a restore went; null is not told by any step.
+type RestoreParts struct {
+	FetchS   *float64 `json:"fetch_s"`
+	RestoreS *float64 `json:"restore_s"`
+	ReplayS  *float64 `json:"replay_s"`
+	VerifyS  *float64 `json:"verify_s"`
 }
 
 // RTO is the time from the event to restored service.

@@ -20,6 +20,11 @@ func (d *document) attainment() section {
 			t.Rows = append(t.Rows, []cell{name(s.ID), tell(what), figureCell(target), figureCell(actual), verdictCell(v), tell(whyText(why))})
 		}
 		notSet := say("not set", "未設定")
+		if r := s.Restore; r != nil {
+			add(say("restore", "復元"), spanOr(r.ObjectiveS, notSet), spanOr(r.ActualS, dash), r.Verdict, r.Why)
+			add(say("recovery point", "復旧時点"), spanOr(r.PointObjectiveS, notSet), spanOr(r.BehindS, dash), r.PointVerdict, nil)
+			continue
+		}
 		add(plain("RTO"), spanOr(s.RTO.ObjectiveS, notSet), plan.Text(s.RTO.figure()), s.RTO.Verdict, s.RTO.Why)
 		add(plain("RPO"), spanOr(s.RPO.ObjectiveS, notSet), spanOr(s.RPO.ActualS, dash), s.RPO.Verdict, s.RPO.Why)
 		for _, st := range s.RLO.Stages {
@@ -88,6 +93,10 @@ const (
 // timeSplit is where the time went.
 func (d *document) timeSplit() section {
 	s := section{ID: "time", Title: say("Where the time went", "所要時間の内訳")}
+	if tests := d.restores(); len(tests.Rows) > 0 {
+		s.Tables = []table{tests}
+		return s
+	}
 	t := table{Brief: true, Head: []plan.Text{say("System", "システム")}}
 	for _, p := range (Parts{}).list() {
 		t.Head = append(t.Head, p.title)
@@ -118,6 +127,30 @@ func (d *document) timeSplit() section {
 	}
 	s.Tables = []table{t}
 	return s
+}
+
+// restores is where the time of each restore went, and what came back.
+func (d *document) restores() table {
+	t := table{Brief: true, Head: []plan.Text{say("System", "システム"), say("fetch", "取得"), say("restore", "復元"), say("replay", "ログ適用"), say("verify", "検証"),
+		say("total", "合計"), say("backup", "バックアップ"), say("newest row that came back", "復元された最新行の時刻"), say("isolated copy", "隔離コピー")}}
+	for _, sys := range d.report.Systems {
+		r := sys.Restore
+		if r == nil {
+			continue
+		}
+		gone := say("STILL THERE", "残存")
+		if r.IsolatedGone {
+			gone = say("gone", "削除済み")
+		}
+		point := dash
+		if r.RecoveryPoint != nil {
+			point = plain(r.RecoveryPoint.In(d.zone).Format("2006-01-02 15:04:05.000"))
+		}
+		t.Rows = append(t.Rows, []cell{name(sys.ID), figureCell(spanOr(r.Parts.FetchS, dash)), figureCell(spanOr(r.Parts.RestoreS, dash)),
+			figureCell(spanOr(r.Parts.ReplayS, dash)), figureCell(spanOr(r.Parts.VerifyS, dash)), figureCell(spanOr(r.ActualS, dash)),
+			name(r.Backup), timeCell(point), tell(gone)})
+	}
+	return t
 }
 
 // moments are the instants between which the parts lie.

@@ -15,6 +15,9 @@ func (f *facts) system(s *systemFacts) System {
 	for _, p := range s.plan.Probes {
 		functions = append(functions, objective.Function{Probe: p.Name, Weight: p.Weight})
 	}
+	if f.plan.Scenario.Hazard == run.RestoreTest {
+		return f.restoreTest(s)
+	}
 	curve := objective.NewCurve(functions, f.seen)
 	recovery := append(f.runbook(s.plan.Name, "failover"), f.runbook(s.plan.Name, "in_place")...)
 	doubt := doubts(recovery, !f.ended.IsZero())

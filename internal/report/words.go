@@ -110,6 +110,8 @@ var reasons = map[string]plan.Text{
 	"not_restored":    {EN: "service was not seen to come back and hold", JA: "サービスの復旧と維持が観測されていない"},
 	"not_interrupted": {EN: "service was never seen to stop, so nothing was put to the test", JA: "サービスの停止が観測されず、検証されていない"},
 	"clocks_disagree": {EN: "service was seen to stop before the time of the event, so the clocks of the sites disagree or another outage came first", JA: "発生時刻より前に停止が観測されており、拠点間の時計のずれ、または別の停止が疑われる"},
+	"restore_failed":  {EN: "the restore failed at step", JA: "復元が失敗したステップ"},
+	"not_verified":    {EN: "what was restored was not verified", JA: "復元結果が検証されていない"},
 	"given_up":        {EN: "the run ended without a recovery", JA: "復旧しないまま終了した"},
 	"still_running":   {EN: "the run has not ended", JA: "実行が終了していない"},
 
@@ -227,7 +229,8 @@ var (
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
 	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "switch to the alternate site", JA: "代替拠点へ切り替え"}, run.InPlace: {EN: "recover in place", JA: "被災拠点で復旧"},
 		run.StandDown: {EN: "stand down", JA: "対応不要"}, run.NotPossible: {EN: "not possible now", JA: "現時点では復旧不可"}, run.GoHome: {EN: "return", JA: "復帰"}, run.Stay: {EN: "stay", JA: "留まる"}}
-	hazards  = map[run.Hazard]plan.Text{run.Disaster: {EN: "disaster", JA: "大規模災害"}, run.SecurityIncident: {EN: "security incident", JA: "情報セキュリティインシデント"}, run.Pandemic: {EN: "epidemic", JA: "感染症"}}
+	hazards = map[run.Hazard]plan.Text{run.Disaster: {EN: "disaster", JA: "大規模災害"}, run.SecurityIncident: {EN: "security incident", JA: "情報セキュリティインシデント"}, run.Pandemic: {EN: "epidemic", JA: "感染症"},
+		run.RestoreTest: {EN: "restore test", JA: "復元試験"}}
 	purposes = map[string]plan.Text{"failover": {EN: "failover", JA: "フェイルオーバー"}, "in_place": {EN: "recovery in place", JA: "被災拠点での復旧"},
 		"failback": {EN: "failback", JA: "フェイルバック"}, "inject": {EN: "event", JA: "状況付与"}, "check": {EN: "check", JA: "確認"}}
 	questions = map[string]plan.Text{"recovery": {EN: "recovery decision", JA: "復旧方針の決定"}, "failback": {EN: "failback", JA: "フェイルバック"}}

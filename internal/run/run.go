@@ -39,10 +39,13 @@ const (
 	Disaster         Hazard = "disaster"
 	SecurityIncident Hazard = "security-incident"
 	Pandemic         Hazard = "pandemic"
+	// RestoreTest is no event: backups are restored in isolation and verified. Nobody is
+	// called and no system is touched.
+	RestoreTest Hazard = "restore-test"
 )
 
 // Hazards lists every hazard class.
-func Hazards() []Hazard { return []Hazard{Disaster, SecurityIncident, Pandemic} }
+func Hazards() []Hazard { return []Hazard{Disaster, SecurityIncident, Pandemic, RestoreTest} }
 
 // Phase is a stage of the response (requirements B.2, B.8).
 type Phase string
@@ -65,10 +68,14 @@ const (
 
 // Phases returns the phases of a hazard in order. A security incident has no
 // safety check and no site inspection (requirements B-VAR-01, B-VAR-03); a
-// pandemic keeps all of them but musters online (B-VAR-02).
+// pandemic keeps all of them but musters online (B-VAR-02). A restore test has only the
+// restore and its record.
 func Phases(h Hazard) []Phase {
 	all := []Phase{Activation, SafetyCheck, Muster, SiteInspection, Communications, DamageAssessment,
 		Containment, RecoveryDecision, Recovery, Verification, Completion, Failback, Closing}
+	if h == RestoreTest {
+		return []Phase{Recovery, Closing}
+	}
 	if h != SecurityIncident {
 		return all
 	}

@@ -291,7 +291,7 @@ func (l *loading) checkSystems(b *Bundle) {
 		for _, r := range []struct {
 			what string
 			name text
-		}{{"failover", s.Runbooks.Failover}, {"in_place", s.Runbooks.InPlace}, {"failback", s.Runbooks.Failback}} {
+		}{{"failover", s.Runbooks.Failover}, {"in_place", s.Runbooks.InPlace}, {"failback", s.Runbooks.Failback}, {"restore", s.Runbooks.Restore}} {
 			if !r.name.Set {
 				continue
 			}

@@ -89,6 +89,13 @@ func (c *compiling) systems() {
 			c.log.Add(c.place(name), "system %s may not be touched by a drill of depth %s, only %s (%s); choose one of these depths, or add %s to its drillable",
 				name, c.depth, estate.DepthsOf(*s), decl.Place, c.depth)
 		}
+		if c.from.info.Hazard == run.RestoreTest {
+			c.restoreTest(name, *s, decl.Place)
+			kept := *s
+			kept.Probes, kept.SingleWriter = nil, nil // the live system is not even looked at
+			c.out.Systems = append(c.out.Systems, kept)
+			continue
+		}
 		if s.Failover == "" && s.InPlace == "" && (c.effective() || c.depth == run.Real) {
 			c.log.Add(c.place(name), "system %s has no runbook that recovers it (%s); add runbooks: {failover: ...} or {in_place: ...}", name, decl.Place)
 		}
@@ -108,6 +115,17 @@ func (c *compiling) systems() {
 		if s.SingleWriter != nil {
 			c.use(s.SingleWriter.Targets)
 		}
+	}
+}
+
+// restoreTest checks a system of a restore test: it has a runbook for it, which stays
+// isolated, and the run is a drill that touches nothing else.
+func (c *compiling) restoreTest(name string, s plan.System, decl yamldoc.Place) {
+	if c.depth == run.Live || c.depth == run.Real {
+		c.log.Add(c.place(name), "a restore test never touches the live system: its depth is isolated (or walkthrough, tabletop), not %s", c.depth)
+	}
+	if s.Restore == "" {
+		c.log.Add(c.place(name), "system %s has no runbook that restores it (%s); add runbooks: {restore: ...}", name, decl)
 	}
 }
 
@@ -141,7 +159,11 @@ func (c *compiling) use(targets []string) {
 func (c *compiling) runbooks() {
 	var names []string
 	for _, s := range c.out.Systems {
-		for _, name := range []string{s.Failover, s.InPlace, s.Failback} {
+		ways := []string{s.Failover, s.InPlace, s.Failback}
+		if c.from.info.Hazard == run.RestoreTest {
+			ways = []string{s.Restore}
+		}
+		for _, name := range ways {
 			if name != "" && !slices.Contains(names, name) {
 				names = append(names, name)
 			}

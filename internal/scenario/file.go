@@ -18,7 +18,7 @@ type File struct {
 	Kind       text                 `json:"kind" help:"Scenario." enum:"Scenario"`
 	Name       text                 `json:"name" help:"Name of the scenario." is:"name"`
 	Title      yamldoc.Text         `json:"title" help:"As people call it." default:""`
-	Hazard     text                 `json:"hazard" help:"Class of event; it sets the phases." enum:"disaster,security-incident,pandemic"`
+	Hazard     text                 `json:"hazard" help:"Class of event; it sets the phases." enum:"disaster,security-incident,pandemic,restore-test"`
 	Depth      text                 `json:"depth" help:"How far a drill goes: talked through, read step by step, in places made for it, or on the real systems. The real thing is started by muster activate, never by a file." enum:"tabletop,walkthrough,isolated,live"`
 	SitesLost  []text               `json:"sites_lost" help:"Sites that the event takes away." is:"name" default:""`
 	Systems    []text               `json:"systems" help:"Systems to be recovered." is:"name"`

@@ -126,9 +126,13 @@ func (r *reading) phases() {
 			r.Log.Add(f.Phases[0].Place, "phases: %s is missing: %s", p, why)
 		}
 	}
-	need(run.Activation, "every run begins with it")
+	if out.Hazard == run.RestoreTest {
+		need(run.Recovery, "a restore test restores")
+	} else {
+		need(run.Activation, "every run begins with it")
+	}
 	need(run.Closing, "every run ends with it")
-	if has(run.Recovery) {
+	if has(run.Recovery) && out.Hazard != run.RestoreTest {
 		need(run.RecoveryDecision, "recovery follows a decision")
 		need(run.Verification, "without it nothing shows that service is back")
 		if out.Failback == run.PolicyReturn {

@@ -42,8 +42,8 @@ func TestShippedFiles(t *testing.T) {
 			t.Errorf("%s has no title in both languages", s.Name)
 		}
 		for _, depth := range run.Depths() {
-			if depth == run.IsolatedRun {
-				continue // its runbooks move the real servers
+			if (depth == run.IsolatedRun || depth == run.Live || depth == run.Real) && (s.Hazard == run.RestoreTest) != (depth == run.IsolatedRun) {
+				continue // runbooks that move the real servers are not isolated, and those of a restore test nothing else
 			}
 			p := compiled(t, b, s.Name, depth)
 			if !p.Intact() {
