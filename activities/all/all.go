@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/activities/probe"
 	"github.com/muster-dr/muster/activities/sim"
 	"github.com/muster-dr/muster/activities/sql"
+	"github.com/muster-dr/muster/activities/ssh"
 	"github.com/muster-dr/muster/activities/tcp"
 	"github.com/muster-dr/muster/activities/wait"
 )
@@ -35,6 +36,7 @@ func Registry(o Options) *activities.Registry {
 		probe.Actions(o.Probe),
 		sim.Actions(),
 		sql.Actions(),
+		ssh.Actions(),
 		tcp.Actions(),
 		wait.Actions(),
 	} {
@@ -43,5 +45,6 @@ func Registry(o Options) *activities.Registry {
 	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)
+	r.AddTargets(ssh.TargetKinds()...)
 	return r
 }

@@ -108,7 +108,8 @@ func TestExamplesAreValid(t *testing.T) {
 			}
 			b, err := fs.ReadFile(f, path)
 			if path == "demo-estate.yaml" {
-				b = []byte(strings.Replace(string(b), "\ntargets:\n", "\ntargets:\n  - {name: web, kind: sim, site: osaka, dir: /var/lib/muster/sim}\n", 1))
+				b = []byte(strings.Replace(string(b), "\ntargets:\n", "\ntargets:\n  - {name: web, kind: sim, site: osaka, dir: /var/lib/muster/sim}\n"+
+					"  - {name: app1, kind: ssh, site: osaka, host: app1.example.com, user: muster, host_key: ssh-ed25519 AAAA}\n", 1))
 			}
 			files[name+"/"+path] = b
 			return err

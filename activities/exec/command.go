@@ -4,9 +4,7 @@
 package exec
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/program"
 )
 
 // Actions lists the family.
@@ -48,13 +47,7 @@ type Command struct {
 }
 
 // Outcome is how a program ended.
-type Outcome struct {
-	ExitCode int      `json:"exit_code" help:"Exit code."`
-	Stdout   string   `json:"stdout" help:"Standard output."`
-	Stderr   string   `json:"stderr" help:"Standard error."`
-	JSON     any      `json:"json,omitempty" help:"Standard output as a value, with parse json."`
-	Lines    []string `json:"lines,omitempty" help:"Standard output's lines, with parse lines."`
-}
+type Outcome = program.Outcome
 
 // errNotStarted: the program could not be started, so it did nothing.
 var errNotStarted = errors.New("it could not be started")
@@ -68,7 +61,7 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 	}
 	cmd := osexec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environment(ctx), strings.NewReader(c.Stdin)
-	var stdout, stderr capture
+	var stdout, stderr program.Capture
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -87,7 +80,7 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 	case ctx.Err() != nil:
 		return out, fmt.Errorf("%s was ended: %w", c.Argv[0], ctx.Err())
 	case errors.As(err, &ended) && !ended.Exited():
-		return out, fmt.Errorf("%s ended by %s: %s", c.Argv[0], ended.ProcessState, lastLine(out))
+		return out, fmt.Errorf("%s ended by %s: %s", c.Argv[0], ended.ProcessState, out.LastLine())
 	case err != nil && !errors.As(err, &ended) && !errors.Is(err, osexec.ErrWaitDelay):
 		return out, err
 	}
@@ -96,20 +89,7 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 
 // judge reads the output and says what of it falls short.
 func (c Command) judge(out Outcome) (Outcome, error) {
-	if !slices.Contains(c.Expect, out.ExitCode) {
-		return out, activities.Finding("%s ended with exit code %d, not %s: %s", c.Argv[0], out.ExitCode, oneOf(c.Expect), lastLine(out))
-	}
-	switch c.Parse {
-	case "json":
-		d := json.NewDecoder(strings.NewReader(out.Stdout))
-		d.UseNumber()
-		if err := d.Decode(&out.JSON); err != nil || d.More() {
-			return out, activities.Finding("%s printed no JSON value: %.200q", c.Argv[0], out.Stdout)
-		}
-	case "lines":
-		out.Lines = strings.Split(strings.TrimSuffix(out.Stdout, "\n"), "\n")
-	}
-	return out, nil
+	return program.Judge(c.Argv[0], out, c.Expect, c.Parse)
 }
 
 func (c Command) environment(ctx context.Context) []string {
@@ -132,59 +112,6 @@ func (c Command) environment(ctx context.Context) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-func lastLine(out Outcome) string {
-	for _, text := range []string{out.Stderr, out.Stdout} {
-		if text = strings.TrimSpace(text); text != "" {
-			lines := strings.Split(text, "\n")
-			return lines[len(lines)-1]
-		}
-	}
-	return "it printed nothing"
-}
-
-func oneOf(codes []int) string {
-	words := make([]string, len(codes))
-	for i, c := range codes {
-		words[i] = fmt.Sprint(c)
-	}
-	return strings.Join(words, " or ")
-}
-
-// capture keeps the beginning and the end of what a program prints, so that an
-// endless one does not fill the worker's memory.
-type capture struct {
-	head, tail bytes.Buffer
-	dropped    int
-}
-
-const (
-	headKept = 8 << 20
-	tailKept = 64 << 10
-)
-
-func (c *capture) Write(p []byte) (int, error) {
-	n := len(p)
-	if room := headKept - c.head.Len(); room > 0 {
-		took := min(room, len(p))
-		c.head.Write(p[:took])
-		p = p[took:]
-	}
-	c.tail.Write(p)
-	if over := c.tail.Len() - 2*tailKept; over > 0 {
-		c.tail.Next(over + tailKept)
-		c.dropped += over + tailKept
-	}
-	return n, nil
-}
-
-func (c *capture) String() string {
-	text := c.head.String()
-	if c.dropped > 0 {
-		text += fmt.Sprintf("\n… %d bytes were not kept …\n", c.dropped)
-	}
-	return strings.ToValidUTF8(text+c.tail.String(), "\uFFFD")
 }
 
 // ready says whether the program could be started, without starting it.

@@ -65,7 +65,7 @@ func look(ctx context.Context, p Run) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	detail := fmt.Sprintf("%s ended with exit code %d: %s", p.Look[0], out.ExitCode, lastLine(out))
+	detail := fmt.Sprintf("%s ended with exit code %d: %s", p.Look[0], out.ExitCode, out.LastLine())
 	switch out.ExitCode {
 	case 0:
 		return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Outcome{Stdout: out.Stdout}}, nil

@@ -1,0 +1,258 @@
+// Package ssh is the family of actions on other hosts over SSH: what people already have
+// there, started as an argument list, and files copied there. The host's key is always held
+// against the estate's. The remote user's shell is given each argument quoted.
+package ssh
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/program"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// TargetKinds declares what the estate may hold for this family.
+func TargetKinds() []activities.TargetKind {
+	return []activities.TargetKind{activities.DefineTarget[Host]("ssh", "A host that is reached over SSH.")}
+}
+
+// Actions lists the family's actions.
+func Actions() []activities.Action {
+	return []activities.Action{
+		activities.Define("ssh.check", activities.Doc{
+			Summary:    "Log in to a host, or run a program there that only looks, and check its exit code.",
+			SummaryJA:  "ホストにログインできること、または参照のみのプログラムの終了コードを確かめる。",
+			Effect:     run.Observe,
+			Repeatable: true,
+		}, check, activities.Ready(func(ctx context.Context, p Check) ([]plan.Text, error) { return ready(ctx, p.Host) })),
+		activities.Define("ssh.run", activities.Doc{
+			Summary:   "Run a program on a host that changes something, once.",
+			SummaryJA: "変更を伴うプログラムをホスト上で一度だけ実行する。",
+			Effect:    run.Disrupt,
+		}, execute, activities.Look(look), activities.Ready(func(ctx context.Context, p Run) ([]plan.Text, error) { return ready(ctx, p.Host) })),
+		activities.Define("ssh.copy", activities.Doc{
+			Summary:   "Copy a file to a host, whole or not at all, and read it back.",
+			SummaryJA: "ファイルをホストに不可分にコピーし、読み戻して確かめる。",
+			Effect:    run.Disrupt,
+		}, upload, activities.Look(lookCopied), activities.Ready(func(ctx context.Context, p Copy) ([]plan.Text, error) { return ready(ctx, p.Host) })),
+	}
+}
+
+func ready(ctx context.Context, t Target) ([]plan.Text, error) {
+	c, err := dial(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.Close()
+}
+
+// Command is what is run on a host.
+type Command struct {
+	Host   Target            `json:"host" kind:"ssh" example:"app1" help:"Where it runs."`
+	Env    map[string]string `json:"env" help:"Environment variables, besides the user's own and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
+	Stdin  string            `json:"stdin" help:"Text on the program's standard input." default:""`
+	Expect []int             `json:"expect" help:"Exit codes that mean success." default:"[0]"`
+	Parse  string            `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
+}
+
+// Outcome is how a program ended.
+type Outcome = program.Outcome
+
+// Check is the parameters of ssh.check.
+type Check struct {
+	Argv []string `json:"argv" help:"Program and its arguments, one item each; empty only logs in." default:"[]" example:"[systemctl, is-active, orders]"`
+	Command
+}
+
+func check(ctx context.Context, p Check) (Outcome, error) {
+	if len(p.Argv) == 0 {
+		_, err := ready(ctx, p.Host)
+		return Outcome{}, err
+	}
+	out, err := p.run(ctx, p.Argv)
+	if err != nil {
+		return out, err
+	}
+	return program.Judge(p.Argv[0], out, p.Expect, p.Parse)
+}
+
+// Run is the parameters of ssh.run.
+type Run struct {
+	Argv []string `json:"argv" help:"Program and its arguments, one item each." example:"[/opt/orders/bin/traffic, --to, osaka]"`
+	Command
+	Look []string `json:"look" help:"Program on the host that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
+}
+
+func execute(ctx context.Context, p Run) (Outcome, error) {
+	if len(p.Argv) == 0 || p.Argv[0] == "" {
+		return Outcome{}, activities.Refused("argv names no program")
+	}
+	out, err := p.run(ctx, p.Argv)
+	if err != nil {
+		return out, err
+	}
+	if out, err = program.Judge(p.Argv[0], out, p.Expect, p.Parse); err != nil || len(p.Look) == 0 {
+		return out, err
+	}
+	seen, err := look(ctx, p)
+	if err == nil && seen.Sight != plan.Holds {
+		err = activities.Finding("%s ended with exit code %d, but the goal does not hold: %s", p.Argv[0], out.ExitCode, seen.Detail)
+	}
+	return out, err
+}
+
+// effectVar marks the program and its children, by which a look finds them at work.
+const effectVar = "MUSTER_EFFECT_KEY"
+
+// callVar marks what one call started, so that it can be ended.
+const callVar = "MUSTER_CALL"
+
+// look asks the looking program, unless what an attempt started still runs.
+func look(ctx context.Context, p Run) (activities.Seen, error) {
+	if len(p.Look) == 0 {
+		return activities.Seen{}, nil
+	}
+	call := activities.CallFrom(ctx)
+	if key := call.EffectKey; key != "" {
+		// grep's own environment does not hold the key; where there is no /proc it finds none.
+		out, err := shell(ctx, p.Host, "grep -lsaF -- "+quote(effectVar+"="+key)+" /proc/[0-9]*/environ 2>/dev/null | head -n 1", "", "")
+		if err != nil {
+			return activities.Seen{}, err
+		}
+		if file := strings.TrimSpace(out.Stdout); file != "" {
+			return activities.Seen{Sight: plan.CannotTell, Detail: "the program still runs on " + p.Host.Name + ", as " + strings.TrimSuffix(file, "/environ")}, nil
+		}
+	}
+	call.EffectKey = ""
+	out, err := Command{Host: p.Host, Env: p.Env}.run(activities.WithCall(ctx, call), p.Look)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	detail := fmt.Sprintf("%s ended with exit code %d: %s", p.Look[0], out.ExitCode, out.LastLine())
+	switch out.ExitCode {
+	case 0:
+		return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Outcome{Stdout: out.Stdout}}, nil
+	case 1:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
+	}
+	return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
+}
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// run runs an argument list with the step's variables.
+func (c Command) run(ctx context.Context, argv []string) (Outcome, error) {
+	call := activities.CallFrom(ctx)
+	env := map[string]string{"MUSTER_RUN": call.Run, "MUSTER_KIND": string(call.Kind), "MUSTER_DEPTH": string(call.Depth), "MUSTER_STEP": call.Step}
+	if call.EffectKey != "" {
+		env[effectVar] = call.EffectKey
+	}
+	for k, v := range c.Env {
+		if !variable.MatchString(k) {
+			return Outcome{}, activities.Refused("env: %q is no name of a variable", k)
+		}
+		env[k] = v
+	}
+	var words []string
+	for k, v := range env {
+		words = append(words, quote(k+"="+v))
+	}
+	slices.Sort(words)
+	for _, a := range argv {
+		words = append(words, quote(a))
+	}
+	mark := callVar + "=" + rand.Text()
+	return shell(ctx, c.Host, "exec env "+mark+" "+strings.Join(words, " "), c.Stdin, mark)
+}
+
+// quote makes one word of s for any POSIX shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// grace is how long a program has to end after it was told to.
+const grace = 5 * time.Second
+
+// shell hands one line to the user's shell on the host. When ctx ends, everything that
+// carries mark is told to end, and after a grace killed; a connection that is lost leaves
+// unknown what came of it, and says so.
+func shell(ctx context.Context, t Target, line, stdin, mark string) (Outcome, error) {
+	c, err := dial(ctx, t)
+	if err != nil {
+		return Outcome{}, notBegun(err)
+	}
+	defer c.Close()
+	defer watch(c)()
+	s, err := c.NewSession()
+	if err != nil {
+		return Outcome{}, notBegun(fmt.Errorf("host %s: %w", t.Name, err))
+	}
+	defer s.Close()
+	var stdout, stderr program.Capture
+	s.Stdin, s.Stdout, s.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	if err := s.Start(line); err != nil {
+		return Outcome{}, fmt.Errorf("host %s: %w", t.Name, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Wait() }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		late := time.AfterFunc(2*grace, func() { _ = c.Close() }) // the host does not answer any more
+		defer late.Stop()
+		end(c, mark, "TERM")
+		select {
+		case <-ended:
+		case <-time.After(grace):
+			end(c, mark, "KILL")
+			<-ended
+		}
+		return Outcome{}, fmt.Errorf("the program on %s was told to end: %w", t.Name, context.Cause(ctx))
+	}
+	out := Outcome{Stdout: stdout.String(), Stderr: stderr.String()}
+	var exit *ssh.ExitError
+	var lost *ssh.ExitMissingError
+	switch {
+	case errors.As(err, &exit) && exit.Signal() != "":
+		return out, fmt.Errorf("the program on %s ended by signal %s: %s", t.Name, exit.Signal(), out.LastLine())
+	case errors.As(err, &exit):
+		out.ExitCode = exit.ExitStatus()
+	case errors.As(err, &lost):
+		return out, fmt.Errorf("the connection to %s was lost while the program ran; what came of it is not known", t.Name)
+	case err != nil:
+		return out, fmt.Errorf("host %s: %w", t.Name, err)
+	}
+	return out, nil
+}
+
+// end sends a signal to every process that carries a mark. OpenSSH passes signals on for
+// ordinary users only, and to one process group only.
+func end(c *ssh.Client, mark, signal string) {
+	if mark == "" {
+		_ = c.Close()
+		return
+	}
+	s, err := c.NewSession()
+	if err != nil {
+		return
+	}
+	defer s.Close()
+	_ = s.Run("sh -c " + quote(fmt.Sprintf(`for f in $(grep -lsaF -- %s /proc/[0-9]*/environ 2>/dev/null); do p=${f#/proc/}; kill -%s "${p%%/environ}"; done`, mark, signal)))
+}
+
+// notBegun marks an error before anything was started as a guard's, which says so.
+func notBegun(err error) error {
+	var typed interface{ Type() string }
+	if errors.As(err, &typed) && typed.Type() != "" {
+		return err
+	}
+	return activities.Refused("nothing was done: %v", err)
+}

@@ -1,0 +1,95 @@
+// Package program is what a program that was run came to, wherever it ran: its exit code
+// and output, bounded, and how they are held against what a step expects.
+package program
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/muster-dr/muster/activities"
+)
+
+// Outcome is how a program ended.
+type Outcome struct {
+	ExitCode int      `json:"exit_code" help:"Exit code."`
+	Stdout   string   `json:"stdout" help:"Standard output."`
+	Stderr   string   `json:"stderr" help:"Standard error."`
+	JSON     any      `json:"json,omitempty" help:"Standard output as a value, with parse json."`
+	Lines    []string `json:"lines,omitempty" help:"Standard output's lines, with parse lines."`
+}
+
+// Judge reads the output of a program as parse says (none, json or lines), and returns a
+// finding when it or the exit code falls short.
+func Judge(name string, out Outcome, expect []int, parse string) (Outcome, error) {
+	if !slices.Contains(expect, out.ExitCode) {
+		return out, activities.Finding("%s ended with exit code %d, not %s: %s", name, out.ExitCode, oneOf(expect), out.LastLine())
+	}
+	switch parse {
+	case "json":
+		d := json.NewDecoder(strings.NewReader(out.Stdout))
+		d.UseNumber()
+		if err := d.Decode(&out.JSON); err != nil || d.More() {
+			return out, activities.Finding("%s printed no JSON value: %.200q", name, out.Stdout)
+		}
+	case "lines":
+		out.Lines = strings.Split(strings.TrimSuffix(out.Stdout, "\n"), "\n")
+	}
+	return out, nil
+}
+
+// LastLine is the last thing that a program said, where its reason usually is.
+func (o Outcome) LastLine() string {
+	for _, text := range []string{o.Stderr, o.Stdout} {
+		if text = strings.TrimSpace(text); text != "" {
+			lines := strings.Split(text, "\n")
+			return lines[len(lines)-1]
+		}
+	}
+	return "it printed nothing"
+}
+
+func oneOf(codes []int) string {
+	words := make([]string, len(codes))
+	for i, c := range codes {
+		words[i] = fmt.Sprint(c)
+	}
+	return strings.Join(words, " or ")
+}
+
+// Capture keeps the beginning and the end of what a program prints, so that an
+// endless one does not fill the worker's memory.
+type Capture struct {
+	head, tail bytes.Buffer
+	dropped    int
+}
+
+const (
+	headKept = 8 << 20
+	tailKept = 64 << 10
+)
+
+func (c *Capture) Write(p []byte) (int, error) {
+	n := len(p)
+	if room := headKept - c.head.Len(); room > 0 {
+		took := min(room, len(p))
+		c.head.Write(p[:took])
+		p = p[took:]
+	}
+	c.tail.Write(p)
+	if over := c.tail.Len() - 2*tailKept; over > 0 {
+		c.tail.Next(over + tailKept)
+		c.dropped += over + tailKept
+	}
+	return n, nil
+}
+
+func (c *Capture) String() string {
+	text := c.head.String()
+	if c.dropped > 0 {
+		text += fmt.Sprintf("\n… %d bytes were not kept …\n", c.dropped)
+	}
+	return strings.ToValidUTF8(text+c.tail.String(), "\uFFFD")
+}
