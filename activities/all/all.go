@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/activities/dns"
 	"github.com/muster-dr/muster/activities/exec"
 	"github.com/muster-dr/muster/activities/http"
 	"github.com/muster-dr/muster/activities/human"
@@ -27,6 +28,7 @@ type Options struct {
 func Registry(o Options) *activities.Registry {
 	r := activities.NewRegistry()
 	for _, family := range [][]activities.Action{
+		dns.Actions(),
 		exec.Actions(),
 		http.Actions(),
 		human.Actions(),
@@ -42,6 +44,7 @@ func Registry(o Options) *activities.Registry {
 	} {
 		r.Add(family...)
 	}
+	r.AddTargets(dns.TargetKinds()...)
 	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)

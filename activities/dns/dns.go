@@ -1,0 +1,393 @@
+// Package dns is the family of actions on DNS records: a dynamic update (RFC 2136) signed
+// with TSIG (RFC 8945), which is not done before every authoritative server that answers at
+// all answers the new value, and waiting for it elsewhere.
+package dns
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Zone is a target of kind "dns_zone".
+type Zone struct {
+	Zone      string            `json:"zone" help:"Name of the zone." example:"example.com"`
+	Primary   string            `json:"primary" help:"Server that takes updates, host:port." example:"ns1.example.com:53"`
+	Servers   []string          `json:"servers" help:"The other authoritative servers, host:port each." default:"[]"`
+	Key       string            `json:"key" help:"Name of the TSIG key; empty sends updates unsigned." default:""`
+	Secret    activities.Secret `json:"secret" help:"The key's secret, base64." default:""`
+	Algorithm string            `json:"algorithm" help:"The key's algorithm." default:"hmac-sha256" enum:"hmac-sha256,hmac-sha512,hmac-sha1"`
+}
+
+// Target is a parameter that names one.
+type Target = activities.Target[Zone]
+
+// TargetKinds declares what the estate may hold for this family.
+func TargetKinds() []activities.TargetKind {
+	return []activities.TargetKind{activities.DefineTarget[Zone]("dns_zone", "A DNS zone that takes dynamic updates.")}
+}
+
+// Actions lists the family's actions.
+func Actions() []activities.Action {
+	return []activities.Action{
+		activities.Define("dns.update", activities.Doc{
+			Summary:   "Set a record's values, and wait until every authoritative server that answers has them.",
+			SummaryJA: "レコードの値を更新し、応答するすべての権威サーバーに反映されるまで待つ。",
+			Effect:    run.Disrupt, Undo: "dns.update", Settle: 2 * time.Second,
+		}, update, activities.Look(look), activities.Ready(ready)),
+		activities.Define("dns.wait", activities.Doc{
+			Summary:    "Wait until servers answer a record's values.",
+			SummaryJA:  "各サーバーがレコードの新しい値を応答するまで待つ。",
+			Effect:     run.Observe,
+			Repeatable: true,
+		}, await),
+	}
+}
+
+// askWithin bounds one question to one server; every is the time between two rounds.
+const (
+	askWithin = 2 * time.Second
+	every     = 100 * time.Millisecond
+)
+
+// Record is a record set with the values it shall have.
+type Record struct {
+	Zone   Target   `json:"zone" kind:"dns_zone" example:"orders-zone" help:"Zone that holds it."`
+	Name   string   `json:"name" help:"Name within the zone; @ is the zone itself." example:"www"`
+	Type   string   `json:"type" help:"Type of the record." default:"A" enum:"A,AAAA,CNAME,TXT"`
+	Values []string `json:"values" help:"All values that it shall have." example:"[\"192.0.2.10\"]"`
+}
+
+// Update is the parameters of dns.update.
+type Update struct {
+	Record
+	TTL  run.Duration `json:"ttl" help:"How long others may keep the new values." default:"60s"`
+	Wait run.Duration `json:"wait" help:"How long the servers may take." default:"2m"`
+}
+
+// Updated is its result.
+type Updated struct {
+	Name        string    `json:"name" help:"Full name of the record."`
+	OldValues   []string  `json:"old_values" help:"What it was before; empty when it was not there. An undo sets these."`
+	OldTTLS     float64   `json:"old_ttl_s" help:"Seconds for which others may have kept the old values."`
+	CachedUntil time.Time `json:"cached_until" help:"Until then resolvers may answer the old values."`
+	Answering   []string  `json:"answering" help:"Servers that answer the new values."`
+	Silent      []string  `json:"silent" help:"Authoritative servers that answered nothing, and may come back with old values."`
+}
+
+func (r Record) name() string {
+	zone := dns.Fqdn(strings.ToLower(r.Zone.Spec.Zone))
+	name := strings.ToLower(r.Name)
+	switch {
+	case name == "@" || name == "":
+		return zone
+	case dns.IsSubDomain(zone, dns.Fqdn(name)):
+		return dns.Fqdn(name)
+	}
+	return name + "." + zone
+}
+
+// set makes the records, which checks the values.
+func (r Record) set(ttl time.Duration) ([]dns.RR, error) {
+	var out []dns.RR
+	for _, v := range r.Values {
+		if r.Type == "TXT" {
+			out = append(out, &dns.TXT{Hdr: dns.RR_Header{Name: r.name(), Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: uint32(ttl.Seconds())}, Txt: []string{v}})
+			continue
+		}
+		if r.Type == "CNAME" {
+			v = dns.Fqdn(v)
+		}
+		if strings.ContainsAny(v, " \t\n;\"") {
+			return nil, activities.Refused("values: %q is no value of a %s record", v, r.Type)
+		}
+		rr, err := dns.NewRR(fmt.Sprintf("%s %d IN %s %s", r.name(), int(ttl.Seconds()), r.Type, v))
+		if err != nil || rr == nil {
+			return nil, activities.Refused("values: %q is no value of a %s record", v, r.Type)
+		}
+		out = append(out, rr)
+	}
+	if len(out) == 0 {
+		return nil, activities.Refused("values is empty: a record without values would be gone; name at least one")
+	}
+	return out, nil
+}
+
+// answer is what one server says of a record.
+type answer struct {
+	server string
+	values []string // sorted
+	ttl    time.Duration
+	err    error
+}
+
+func (r Record) wanted() []string {
+	out := make([]string, len(r.Values))
+	for i, v := range r.Values {
+		out[i] = canonical(r.Type, v)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func canonical(kind, v string) string {
+	switch kind {
+	case "A", "AAAA":
+		if ip := net.ParseIP(v); ip != nil {
+			return ip.String()
+		}
+	case "CNAME":
+		return strings.ToLower(dns.Fqdn(v))
+	}
+	return v
+}
+
+// ask asks one server itself, without recursion when it is an authoritative one.
+func ask(ctx context.Context, server, name, kind string, recurse bool) answer {
+	out := answer{server: server}
+	q := new(dns.Msg)
+	q.SetQuestion(name, dns.StringToType[kind])
+	q.RecursionDesired = recurse
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	in, _, err := (&dns.Client{Timeout: askWithin}).ExchangeContext(ctx, q, address(server))
+	if err == nil && in.Truncated {
+		in, _, err = (&dns.Client{Net: "tcp", Timeout: askWithin}).ExchangeContext(ctx, q, address(server))
+	}
+	switch {
+	case err != nil:
+		out.err = fmt.Errorf("%s does not answer: %w", server, err)
+	case in.Rcode != dns.RcodeSuccess && in.Rcode != dns.RcodeNameError:
+		out.err = fmt.Errorf("%s answers %s", server, dns.RcodeToString[in.Rcode])
+	case !recurse && !in.Authoritative:
+		out.err = fmt.Errorf("%s is not authoritative for %s", server, name)
+	}
+	if out.err != nil {
+		return out
+	}
+	for _, rr := range in.Answer {
+		if rr.Header().Rrtype != dns.StringToType[kind] || !strings.EqualFold(rr.Header().Name, name) {
+			continue
+		}
+		out.ttl = time.Duration(rr.Header().Ttl) * time.Second
+		switch v := rr.(type) {
+		case *dns.A:
+			out.values = append(out.values, v.A.String())
+		case *dns.AAAA:
+			out.values = append(out.values, v.AAAA.String())
+		case *dns.CNAME:
+			out.values = append(out.values, strings.ToLower(v.Target))
+		case *dns.TXT:
+			out.values = append(out.values, strings.Join(v.Txt, ""))
+		}
+	}
+	slices.Sort(out.values)
+	return out
+}
+
+func address(server string) string {
+	if _, _, err := net.SplitHostPort(server); err != nil {
+		return net.JoinHostPort(server, "53")
+	}
+	return server
+}
+
+// askAll asks all servers side by side; the first is the primary.
+func askAll(ctx context.Context, servers []string, name, kind string, recurse bool) []answer {
+	out := make([]answer, len(servers))
+	var wg sync.WaitGroup
+	for i, s := range servers {
+		wg.Go(func() { out[i] = ask(ctx, s, name, kind, recurse) })
+	}
+	wg.Wait()
+	return out
+}
+
+func (z Zone) servers() []string { return append([]string{z.Primary}, z.Servers...) }
+
+func update(ctx context.Context, p Update) (Updated, error) {
+	set, err := p.set(p.TTL.Std())
+	if err != nil {
+		return Updated{}, err
+	}
+	z := p.Zone.Spec
+	before := ask(ctx, z.Primary, p.name(), p.Type, false)
+	if before.err != nil {
+		return Updated{}, activities.Refused("nothing was changed: %v", before.err)
+	}
+	out := Updated{Name: p.name(), OldValues: before.values, OldTTLS: before.ttl.Seconds(), Answering: []string{}, Silent: []string{}}
+	if out.OldValues == nil {
+		out.OldValues = []string{}
+	}
+	m := new(dns.Msg)
+	m.SetUpdate(dns.Fqdn(z.Zone))
+	m.RemoveRRset([]dns.RR{set[0]})
+	m.Insert(set)
+	if err := p.Zone.Spec.send(ctx, m); err != nil {
+		return out, err
+	}
+	out.CachedUntil = time.Now().Add(before.ttl).UTC()
+	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
+	defer cancel()
+	out.Answering, out.Silent, err = until(ctx, p.Record, z.servers(), false)
+	return out, err
+}
+
+// send sends an update to the primary. A lost answer leaves unknown whether it was
+// taken; a look settles it.
+func (z Zone) send(ctx context.Context, m *dns.Msg) error {
+	c := &dns.Client{Net: "tcp", Timeout: 10 * time.Second}
+	z.sign(c, m)
+	in, _, err := c.ExchangeContext(ctx, m, address(z.Primary))
+	switch {
+	case err != nil && in == nil:
+		return fmt.Errorf("%s took the update or not, its answer did not come: %w", z.Primary, err)
+	case in.Rcode != dns.RcodeSuccess:
+		return activities.Refused("%s refuses the update of %s with %s: %s", z.Primary, z.Zone, dns.RcodeToString[in.Rcode], wayOut(in.Rcode))
+	case err != nil:
+		return fmt.Errorf("%s answers with a signature that is not its own: %w", z.Primary, err)
+	}
+	return nil
+}
+
+func (z Zone) sign(c *dns.Client, m *dns.Msg) {
+	if z.Key == "" {
+		return
+	}
+	key := dns.Fqdn(strings.ToLower(z.Key))
+	c.TsigSecret = map[string]string{key: z.Secret.Reveal()}
+	m.SetTsig(key, dns.Fqdn(z.Algorithm), 300, time.Now().Unix())
+}
+
+func wayOut(rcode int) string {
+	switch rcode {
+	case dns.RcodeNotAuth, dns.RcodeRefused:
+		return "check the key's name, algorithm and secret, the clocks of both sides, and that the zone allows updates by it"
+	case dns.RcodeNotZone:
+		return "the name is not in the zone"
+	}
+	return "see its log"
+}
+
+// until waits until every server that answers has the values, and one does.
+func until(ctx context.Context, r Record, servers []string, recurse bool) (answering, silent []string, err error) {
+	want := r.wanted()
+	for {
+		answering, silent = []string{}, []string{}
+		var old []string
+		for _, a := range askAll(ctx, servers, r.name(), r.Type, recurse) {
+			switch {
+			case a.err != nil:
+				silent = append(silent, a.server)
+			case slices.Equal(a.values, want):
+				answering = append(answering, a.server)
+			default:
+				old = append(old, fmt.Sprintf("%s (%s)", a.server, strings.Join(a.values, ", ")))
+			}
+		}
+		if len(old) == 0 && len(answering) > 0 {
+			return answering, silent, nil
+		}
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+			if len(old) > 0 {
+				return answering, silent, activities.Finding("%s still answers with old values: %s", strings.Join(servers, ", "), strings.Join(old, "; "))
+			}
+			return answering, silent, fmt.Errorf("none of %s answers", strings.Join(servers, ", "))
+		}
+	}
+}
+
+func look(ctx context.Context, p Update) (activities.Seen, error) {
+	if _, err := p.set(p.TTL.Std()); err != nil {
+		return activities.Seen{}, err
+	}
+	answers := askAll(ctx, p.Zone.Spec.servers(), p.name(), p.Type, false)
+	if answers[0].err != nil {
+		return activities.Seen{}, answers[0].err
+	}
+	out := Updated{Name: p.name(), OldValues: []string{}, Answering: []string{}, Silent: []string{}}
+	var old []string
+	want := p.wanted()
+	for _, a := range answers {
+		switch {
+		case a.err != nil:
+			out.Silent = append(out.Silent, a.server)
+		case slices.Equal(a.values, want):
+			out.Answering = append(out.Answering, a.server)
+		default:
+			old = append(old, a.server)
+		}
+	}
+	if len(old) == 0 {
+		return activities.Seen{Sight: plan.Holds, Detail: out.Name + " is " + strings.Join(want, ", "), Output: out}, nil
+	}
+	return activities.Seen{Sight: plan.HoldsNot, Partial: len(out.Answering) > 0, Detail: strings.Join(old, ", ") + " answer otherwise"}, nil
+}
+
+// ready asks the primary for its zone, signed: that proves the key without an update.
+func ready(ctx context.Context, p Update) ([]plan.Text, error) {
+	if _, err := p.set(p.TTL.Std()); err != nil {
+		return nil, err
+	}
+	z := p.Zone.Spec
+	m := new(dns.Msg)
+	m.SetQuestion(dns.Fqdn(z.Zone), dns.TypeSOA)
+	c := &dns.Client{Net: "tcp", Timeout: askWithin}
+	z.sign(c, m)
+	in, _, err := c.ExchangeContext(ctx, m, address(z.Primary))
+	var out []plan.Text
+	switch {
+	case err != nil && in == nil:
+		return nil, fmt.Errorf("%s does not answer: %w", z.Primary, err)
+	case in.Rcode != dns.RcodeSuccess || err != nil:
+		out = append(out, activities.Lacking("%s does not take our key (%s): check its name, algorithm and secret, and the clocks", "%s が鍵を受け付けません（%s）。鍵の名前、アルゴリズム、秘密、双方の時計を確認してください", z.Primary, dns.RcodeToString[in.Rcode]))
+	}
+	for _, a := range askAll(ctx, z.Servers, dns.Fqdn(z.Zone), "TXT", false) {
+		if a.err != nil {
+			out = append(out, activities.Lacking("authoritative server %v", "権威サーバーの異常: %v", a.err))
+		}
+	}
+	return out, nil
+}
+
+// Wait is the parameters of dns.wait.
+type Wait struct {
+	Record
+	Resolvers []string     `json:"resolvers" help:"Servers to ask, host:port each; empty asks the zone's own." default:"[]"`
+	Wait      run.Duration `json:"wait" help:"How long it may take; at least the time for which the old values may be kept." default:"5m"`
+}
+
+// Waited is its result.
+type Waited struct {
+	Answering []string `json:"answering" help:"Servers that answer the values."`
+	Silent    []string `json:"silent" help:"Servers that answered nothing."`
+	TookS     float64  `json:"took_s" help:"Seconds until all that answer had them."`
+}
+
+func await(ctx context.Context, p Wait) (out Waited, err error) {
+	if _, err := p.set(0); err != nil {
+		return out, err
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
+	defer cancel()
+	servers, recurse := p.Resolvers, true
+	if len(servers) == 0 {
+		servers, recurse = p.Zone.Spec.servers(), false
+	}
+	out.Answering, out.Silent, err = until(ctx, p.Record, servers, recurse)
+	out.TookS = time.Since(began).Seconds()
+	return out, err
+}

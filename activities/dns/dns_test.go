@@ -1,0 +1,134 @@
+package dns
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/goleak"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func www(primary string, others ...string) Update {
+	return Update{TTL: run.Duration(time.Second), Wait: run.Duration(20 * time.Second), Record: Record{Name: "www", Type: "A", Values: []string{"192.0.2.2"},
+		Zone: Target{Name: "zone", Spec: Zone{Zone: dnstest.Zone, Primary: primary, Servers: others, Key: dnstest.Key, Secret: activities.NewSecret(dnstest.Secret), Algorithm: "hmac-sha256"}}}}
+}
+
+func kind(err error) string {
+	app := new(temporal.ApplicationError)
+	if errors.As(err, &app) {
+		return app.Type()
+	}
+	return ""
+}
+
+func TestAnUpdateIsDoneWhenEveryServerAnswersIt(t *testing.T) {
+	primary, secondary := dnstest.Start(t, 30)
+	p := www(primary.Address, secondary.Address)
+	if seen, err := look(t.Context(), p); err != nil || seen.Sight != plan.HoldsNot || seen.Partial {
+		t.Errorf("before: %+v %v", seen, err)
+	}
+	if problems, err := ready(t.Context(), p); err != nil || len(problems) != 0 {
+		t.Errorf("a healthy zone: %v %v", problems, err)
+	}
+	out, err := update(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(out.OldValues, []string{"192.0.2.1"}) || out.OldTTLS != 30 || !slices.Equal(out.Answering, []string{primary.Address, secondary.Address}) || len(out.Silent) != 0 {
+		t.Errorf("%+v", out)
+	}
+	if left := time.Until(out.CachedUntil); left < 20*time.Second || left > 30*time.Second {
+		t.Errorf("resolvers may keep the old value for %s more", left)
+	}
+	if seen, err := look(t.Context(), p); err != nil || seen.Sight != plan.Holds {
+		t.Errorf("after: %+v %v", seen, err)
+	}
+	if again, err := update(t.Context(), p); err != nil || !slices.Equal(again.OldValues, []string{"192.0.2.2"}) {
+		t.Errorf("the same again: %+v %v", again, err)
+	}
+	p.Values = out.OldValues // the undo
+	if _, err := update(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	w, err := await(t.Context(), Wait{Record: p.Record, Wait: run.Duration(10 * time.Second)})
+	if err != nil || len(w.Answering) != 2 {
+		t.Errorf("%+v %v", w, err)
+	}
+}
+
+// One authoritative server is lost with its site: it is named, and does not hold up the
+// others.
+func TestALostServerIsNamedAndNotWaitedFor(t *testing.T) {
+	primary, _ := dnstest.Start(t, 1)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := closed.Addr().String()
+	_ = closed.Close()
+	p := www(primary.Address, dead)
+	out, err := update(t.Context(), p)
+	if err != nil || !slices.Equal(out.Silent, []string{dead}) || !slices.Equal(out.Answering, []string{primary.Address}) {
+		t.Errorf("%+v %v", out, err)
+	}
+	problems, err := ready(t.Context(), p)
+	if err != nil || len(problems) != 1 || !strings.Contains(problems[0].EN, dead) {
+		t.Errorf("%v %v", problems, err)
+	}
+}
+
+// A server that goes on answering old data is a finding with its name, whatever the
+// primary said.
+func TestAServerWithOldDataIsNamed(t *testing.T) {
+	primary, _ := dnstest.Start(t, 1)
+	stale, _ := dnstest.Start(t, 1) // another primary of the same zone: it never hears of the change
+	p := www(primary.Address, stale.Address)
+	p.Wait = run.Duration(500 * time.Millisecond)
+	_, err := update(t.Context(), p)
+	if kind(err) != plan.ErrFinding || !strings.Contains(err.Error(), stale.Address+" (192.0.2.1)") {
+		t.Errorf("a stale server: %v", err)
+	}
+	seen, err := look(t.Context(), p)
+	if err != nil || seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Errorf("half of the servers: %+v %v", seen, err)
+	}
+}
+
+func TestWrongInputChangesNothing(t *testing.T) {
+	primary, secondary := dnstest.Start(t, 1)
+	p := www(primary.Address, secondary.Address)
+	for name, wrong := range map[string]func(Update) Update{
+		"wrong secret":   func(p Update) Update { p.Zone.Spec.Secret = activities.NewSecret("d3Jvbmc="); return p },
+		"unsigned":       func(p Update) Update { p.Zone.Spec.Key = ""; return p },
+		"not an address": func(p Update) Update { p.Values = []string{"orders"}; return p },
+		"no values":      func(p Update) Update { p.Values = nil; return p },
+		"another zone":   func(p Update) Update { p.Zone.Spec.Zone = "example.org"; return p },
+	} {
+		if _, err := update(t.Context(), wrong(p)); kind(err) != plan.ErrRefused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if problems, err := ready(t.Context(), func() Update { q := p; q.Zone.Spec.Secret = activities.NewSecret("d3Jvbmc="); return q }()); err != nil || len(problems) != 1 {
+		t.Errorf("a wrong secret is not seen beforehand: %v %v", problems, err)
+	}
+	primary.Freeze()
+	_, err := update(t.Context(), p)
+	primary.Thaw()
+	if kind(err) != plan.ErrRefused || !strings.Contains(err.Error(), "nothing was changed") {
+		t.Errorf("a frozen primary: %v", err)
+	}
+	if seen, err := look(t.Context(), p); err != nil || seen.Sight != plan.HoldsNot || seen.Partial {
+		t.Errorf("after all that: %+v %v", seen, err)
+	}
+}
