@@ -5,6 +5,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/dns"
 	"github.com/muster-dr/muster/activities/exec"
+	"github.com/muster-dr/muster/activities/haproxy"
 	"github.com/muster-dr/muster/activities/http"
 	"github.com/muster-dr/muster/activities/human"
 	"github.com/muster-dr/muster/activities/notify"
@@ -30,6 +31,7 @@ func Registry(o Options) *activities.Registry {
 	for _, family := range [][]activities.Action{
 		dns.Actions(),
 		exec.Actions(),
+		haproxy.Actions(),
 		http.Actions(),
 		human.Actions(),
 		notify.Actions(),
@@ -45,6 +47,7 @@ func Registry(o Options) *activities.Registry {
 		r.Add(family...)
 	}
 	r.AddTargets(dns.TargetKinds()...)
+	r.AddTargets(haproxy.TargetKinds()...)
 	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)

@@ -1,0 +1,241 @@
+// Package haproxy is the family of actions on a running HAProxy, through its runtime API:
+// servers of a backend are put into service, drained or taken out, and what the balancer
+// itself says of them afterwards is what counts. The change lives in the process: it is
+// gone when HAProxy is restarted, so write it into the configuration as well.
+package haproxy
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Balancer is a target of kind "haproxy".
+type Balancer struct {
+	Socket string `json:"socket" help:"Its runtime API: a path such as /run/haproxy/admin.sock, or host:port; level admin." example:"/run/haproxy/admin.sock"`
+}
+
+// Target is a parameter that names one.
+type Target = activities.Target[Balancer]
+
+// TargetKinds declares what the estate may hold for this family.
+func TargetKinds() []activities.TargetKind {
+	return []activities.TargetKind{activities.DefineTarget[Balancer]("haproxy", "A running HAProxy whose runtime API the site worker reaches.")}
+}
+
+// Actions lists the family's actions.
+func Actions() []activities.Action {
+	return []activities.Action{
+		activities.Define("haproxy.set_state", activities.Doc{
+			Summary:   "Put a server of a backend into service, drain it, or take it out for maintenance.",
+			SummaryJA: "バックエンドのサーバーを稼働・ドレイン・メンテナンスのいずれかの状態にする。",
+			Effect:    run.Disrupt, Undo: "haproxy.set_state", Settle: time.Second,
+		}, set, activities.Look(look), activities.Ready(func(ctx context.Context, p Set) ([]plan.Text, error) {
+			_, err := p.state(ctx)
+			return nil, err
+		})),
+		activities.Define("haproxy.wait_up", activities.Doc{
+			Summary:    "Wait until the balancer's own checks see a server up.",
+			SummaryJA:  "ロードバランサー自身のヘルスチェックでサーバーが正常になるまで待つ。",
+			Effect:     run.Observe,
+			Repeatable: true,
+		}, waitUp, activities.Ready(func(ctx context.Context, p Wait) ([]plan.Text, error) {
+			_, err := p.state(ctx)
+			return nil, err
+		})),
+	}
+}
+
+const (
+	answerWithin = 5 * time.Second
+	every        = 100 * time.Millisecond
+	answerCap    = 8 << 20 // bytes: thousands of servers
+)
+
+// Server names one server of a backend.
+type Server struct {
+	Balancer Target `json:"balancer" kind:"haproxy" example:"edge" help:"The HAProxy."`
+	Backend  string `json:"backend" help:"Name of the backend." example:"orders"`
+	Server   string `json:"server" help:"Name of the server in it." example:"osaka1"`
+}
+
+// State is a server as the balancer shows it.
+type State struct {
+	Admin    string `json:"admin" help:"ready, drain or maint: what it was set to."`
+	Status   string `json:"status" help:"The balancer's word for it: UP, DOWN, MAINT, DRAIN, no check, ..."`
+	Sessions int    `json:"sessions" help:"Sessions that it serves now."`
+}
+
+// Set is the parameters of haproxy.set_state.
+type Set struct {
+	Server
+	State  string       `json:"state" help:"ready serves, drain only keeps its sessions, maint serves nobody." enum:"ready,drain,maint"`
+	Drain  run.Duration `json:"empty_within" help:"With drain or maint: how long its last sessions may take to end; 0s does not wait for them." default:"0s"`
+	Within run.Duration `json:"wait" help:"How long the balancer may take to show the state." default:"10s"`
+}
+
+// Done is its result.
+type Done struct {
+	Before State `json:"before" help:"What it was; an undo sets its admin state."`
+	After  State `json:"after" help:"What the balancer shows now."`
+}
+
+var name = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+
+func set(ctx context.Context, p Set) (Done, error) {
+	before, err := p.state(ctx)
+	if err != nil {
+		return Done{}, err
+	}
+	answer, err := p.Balancer.Spec.tell(ctx, fmt.Sprintf("set server %s/%s state %s", p.Backend, p.Server.Server, p.State))
+	if err != nil {
+		return Done{}, err
+	}
+	if text := strings.TrimSpace(answer); text != "" { // it answers only when it refuses
+		return Done{}, activities.Refused("%s refuses: %s; the socket needs level admin", p.Balancer.Name, text)
+	}
+	out := Done{Before: before}
+	out.After, err = p.until(ctx, p.Within.Std(), "to show "+p.State, func(s State) bool { return s.Admin == p.State })
+	if err == nil && p.Drain > 0 && p.State != "ready" {
+		out.After, err = p.until(ctx, p.Drain.Std(), "to end its last sessions", func(s State) bool { return s.Sessions == 0 })
+	}
+	return out, err
+}
+
+func look(ctx context.Context, p Set) (activities.Seen, error) {
+	s, err := p.state(ctx)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	detail := fmt.Sprintf("%s/%s is set to %s (%s)", p.Backend, p.Server.Server, s.Admin, s.Status)
+	if s.Admin != p.State {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
+	}
+	if p.Drain > 0 && p.State != "ready" && s.Sessions > 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s, with %d sessions", detail, s.Sessions)}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Done{Before: s, After: s}}, nil
+}
+
+// Wait is the parameters of haproxy.wait_up.
+type Wait struct {
+	Server
+	Within run.Duration `json:"wait" help:"How long it may take." default:"1m"`
+}
+
+func waitUp(ctx context.Context, p Wait) (State, error) {
+	return p.until(ctx, p.Within.Std(), "to be up", func(s State) bool { return s.Status == "UP" || s.Status == "no check" })
+}
+
+// until looks until ok, and says at the end what it saw instead.
+func (s Server) until(ctx context.Context, within time.Duration, goal string, ok func(State) bool) (State, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		now, err := s.state(ctx)
+		if err == nil && ok(now) {
+			return now, nil
+		}
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+			if err != nil {
+				return now, err
+			}
+			return now, activities.Finding("%s took more than %s %s: it shows %s, %s, %d sessions", s.Backend+"/"+s.Server, within, goal, now.Admin, now.Status, now.Sessions)
+		}
+	}
+}
+
+// state asks the balancer. A backend or server that it does not have is refused.
+func (s Server) state(ctx context.Context) (State, error) {
+	for _, n := range []string{s.Backend, s.Server} {
+		if !name.MatchString(n) { // it would end the command and begin another
+			return State{}, activities.Refused("%q is no name of a backend or server", n)
+		}
+	}
+	answer, err := s.Balancer.Spec.tell(ctx, "show servers state "+s.Backend)
+	if err != nil {
+		return State{}, err
+	}
+	out := State{}
+	for line := range strings.Lines(answer) {
+		f := strings.Fields(line)
+		if len(f) < 7 || f[1] != s.Backend || f[3] != s.Server {
+			continue
+		}
+		admin, err := strconv.ParseUint(f[6], 10, 32)
+		if err != nil {
+			return State{}, fmt.Errorf("%s shows the state %q, which is no number", s.Balancer.Name, f[6])
+		}
+		const forcedMaint, forcedDrain = 0x01, 0x08 // management.txt, show servers state
+		switch {
+		case admin&forcedMaint != 0:
+			out.Admin = "maint"
+		case admin&forcedDrain != 0:
+			out.Admin = "drain"
+		default:
+			out.Admin = "ready"
+		}
+	}
+	if out.Admin == "" {
+		return State{}, activities.Refused("%s has no server %s in backend %s: %s", s.Balancer.Name, s.Server, s.Backend, strings.TrimSpace(firstLine(answer)))
+	}
+	if answer, err = s.Balancer.Spec.tell(ctx, "show stat"); err != nil {
+		return State{}, err
+	}
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(strings.TrimSpace(answer), "# "))).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return State{}, fmt.Errorf("%s: its statistics can't be read: %w", s.Balancer.Name, err)
+	}
+	column := map[string]int{}
+	for i, c := range rows[0] {
+		column[c] = i
+	}
+	for _, r := range rows[1:] {
+		if r[column["pxname"]] == s.Backend && r[column["svname"]] == s.Server {
+			out.Status = r[column["status"]]
+			out.Sessions, _ = strconv.Atoi(r[column["scur"]])
+		}
+	}
+	return out, nil
+}
+
+func firstLine(s string) string { l, _, _ := strings.Cut(s, "\n"); return l }
+
+// tell sends one command and reads the answer; the balancer ends the connection after it.
+func (b Balancer) tell(ctx context.Context, command string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	network := "tcp"
+	if strings.HasPrefix(b.Socket, "/") {
+		network = "unix"
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, network, b.Socket)
+	if err != nil {
+		return "", fmt.Errorf("HAProxy's runtime API: %w", err)
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	if _, err := io.WriteString(c, command+"\n"); err != nil {
+		return "", fmt.Errorf("HAProxy's runtime API at %s: %w", b.Socket, err)
+	}
+	answer, err := io.ReadAll(io.LimitReader(c, answerCap))
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("HAProxy's runtime API at %s accepts connections and does not answer within %s", b.Socket, answerWithin)
+	}
+	if err != nil {
+		return "", fmt.Errorf("HAProxy's runtime API at %s: %w", b.Socket, err)
+	}
+	return string(answer), nil
+}

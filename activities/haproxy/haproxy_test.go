@@ -1,0 +1,180 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/goleak"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// edge is a real HAProxy before two servers that answer their names.
+type edge struct {
+	target Target
+	url    string
+	osaka  *httptest.Server
+}
+
+func start(t *testing.T) *edge {
+	t.Helper()
+	site := func(name string) *httptest.Server {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) }))
+		t.Cleanup(s.Close)
+		return s
+	}
+	tokyo, osaka := site("tokyo"), site("osaka")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := l.Addr().String()
+	_ = l.Close()
+	dir, err := os.MkdirTemp("", "muster-haproxy-") // short: a socket's path is limited
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	e := &edge{url: "http://" + front, osaka: osaka, target: Target{Name: "edge", Spec: Balancer{Socket: filepath.Join(dir, "admin.sock")}}}
+	config := fmt.Sprintf(`global
+  stats socket %s mode 600 level admin
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 10s
+  timeout server 10s
+frontend in
+  bind %s
+  default_backend orders
+backend orders
+  option httpchk GET /
+  server tokyo1 %s check inter 100 fall 1 rise 1
+  server osaka1 %s check inter 100 fall 1 rise 1 disabled
+`, e.target.Spec.Socket, front, strings.TrimPrefix(tokyo.URL, "http://"), strings.TrimPrefix(osaka.URL, "http://"))
+	if err := os.WriteFile(filepath.Join(dir, "haproxy.cfg"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/usr/sbin/haproxy", "-db", "-f", filepath.Join(dir, "haproxy.cfg"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start haproxy (package haproxy): %v", err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if _, err := waitUp(t.Context(), Wait{Server: e.server("tokyo1"), Within: run.Duration(10 * time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (e *edge) server(name string) Server {
+	return Server{Balancer: e.target, Backend: "orders", Server: name}
+}
+
+func (e *edge) get(t *testing.T) string {
+	t.Helper()
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := c.Get(e.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, _ := io.ReadAll(r.Body)
+	return string(b)
+}
+
+func kind(err error) string {
+	app := new(temporal.ApplicationError)
+	if errors.As(err, &app) {
+		return app.Type()
+	}
+	return ""
+}
+
+func TestTrafficMovesWithTheServersStates(t *testing.T) {
+	e := start(t)
+	ctx := t.Context()
+	if got := e.get(t); got != "tokyo" {
+		t.Fatalf("%q answers at first", got)
+	}
+	in := Set{Server: e.server("osaka1"), State: "ready", Within: run.Duration(5 * time.Second)}
+	if seen, err := look(ctx, in); err != nil || seen.Sight != plan.HoldsNot {
+		t.Errorf("before: %+v %v", seen, err)
+	}
+	done, err := set(ctx, in)
+	if err != nil || done.Before.Admin != "maint" || done.After.Admin != "ready" {
+		t.Fatalf("%+v %v", done, err)
+	}
+	if up, err := waitUp(ctx, Wait{Server: in.Server, Within: run.Duration(10 * time.Second)}); err != nil || up.Status != "UP" {
+		t.Fatalf("%+v %v", up, err)
+	}
+	out := Set{Server: e.server("tokyo1"), State: "maint", Drain: run.Duration(5 * time.Second), Within: run.Duration(5 * time.Second)}
+	if done, err := set(ctx, out); err != nil || done.After.Admin != "maint" || done.After.Sessions != 0 {
+		t.Fatalf("%+v %v", done, err)
+	}
+	for range 4 {
+		if got := e.get(t); got != "osaka" {
+			t.Errorf("%q answers after the switch", got)
+		}
+	}
+	if seen, err := look(ctx, out); err != nil || seen.Sight != plan.Holds {
+		t.Errorf("after: %+v %v", seen, err)
+	}
+	if done, err := set(ctx, out); err != nil || done.Before.Admin != "maint" {
+		t.Errorf("the same again: %+v %v", done, err)
+	}
+	out.State = "drain"
+	if done, err := set(ctx, out); err != nil || done.After.Admin != "drain" {
+		t.Errorf("drained: %+v %v", done, err)
+	}
+
+	e.osaka.Close() // set ready, but dead: the balancer's own checks say so
+	_, err = waitUp(ctx, Wait{Server: in.Server, Within: run.Duration(20 * time.Millisecond)})
+	for deadline := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(deadline); {
+		_, err = waitUp(ctx, Wait{Server: in.Server, Within: run.Duration(20 * time.Millisecond)})
+	}
+	if kind(err) != plan.ErrFinding {
+		t.Errorf("a dead server: %v", err)
+	}
+}
+
+func TestWrongNamesAndSilentBalancersAreNamed(t *testing.T) {
+	e := start(t)
+	ctx := t.Context()
+	for _, s := range []Server{e.server("nagoya1"), {Balancer: e.target, Backend: "none", Server: "tokyo1"}, e.server("x; shutdown sessions")} {
+		if _, err := set(ctx, Set{Server: s, State: "ready"}); kind(err) != plan.ErrRefused {
+			t.Errorf("%s/%s: %v", s.Backend, s.Server, err)
+		}
+	}
+	gone := e.server("tokyo1")
+	gone.Balancer.Spec.Socket = "/no/such.sock"
+	if _, err := look(ctx, Set{Server: gone, State: "ready"}); err == nil {
+		t.Error("a socket that is not there can be looked at")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	gone.Balancer.Spec.Socket = l.Addr().String()
+	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	if _, err := look(short, Set{Server: gone, State: "ready"}); err == nil || !strings.Contains(err.Error(), "does not answer") {
+		t.Errorf("a silent balancer: %v", err)
+	}
+}
