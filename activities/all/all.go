@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/activities/pgbackup"
 	"github.com/muster-dr/muster/activities/postgres"
 	"github.com/muster-dr/muster/activities/probe"
+	"github.com/muster-dr/muster/activities/prometheus"
 	"github.com/muster-dr/muster/activities/sim"
 	"github.com/muster-dr/muster/activities/sql"
 	"github.com/muster-dr/muster/activities/ssh"
@@ -38,6 +39,7 @@ func Registry(o Options) *activities.Registry {
 		pgbackup.Actions(),
 		postgres.Actions(),
 		probe.Actions(o.Probe),
+		prometheus.Actions(),
 		sim.Actions(),
 		sql.Actions(),
 		ssh.Actions(),
