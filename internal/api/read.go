@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,9 +67,6 @@ func (s *Server) readRoutes(api huma.API) {
 			list, err := s.Store.Runs(ctx, journal.Filter{Scenario: in.Scenario, Kind: in.Kind, Open: in.Open, Limit: in.Limit})
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
-			}
-			if in.Kind == "" {
-				list = slices.DeleteFunc(list, func(r journal.Summary) bool { return r.Kind == run.Readiness })
 			}
 			if list == nil {
 				list = []journal.Summary{}

@@ -32,6 +32,29 @@ func (c *command) clientAndRun(ctx context.Context, args []string) (*api.Client,
 	return client, id, err
 }
 
+// clientAndLastRun is the same for commands that only read: without an open run it is the
+// one that began last, and which one that is, is said.
+func (c *command) clientAndLastRun(ctx context.Context, args []string) (*api.Client, string, error) {
+	client, err := c.client()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(args) == 0 || args[0] == "" {
+		newest, err := client.Runs(ctx, journal.Filter{Limit: 20})
+		if err != nil {
+			client.Close()
+			return nil, "", err
+		}
+		open := slices.ContainsFunc(newest, func(r journal.Summary) bool { return r.EndedAt == nil })
+		if len(newest) > 0 && !open {
+			c.say("of the run that began last, %s", "直近に開始した %s のものです", newest[0].Run)
+			return client, newest[0].Run, nil
+		}
+	}
+	client.Close()
+	return c.clientAndRun(ctx, args)
+}
+
 func (c *command) onlyRun(ctx context.Context, client *api.Client) (string, error) {
 	open, err := client.Runs(ctx, journal.Filter{Open: true})
 	if err != nil {

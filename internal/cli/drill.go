@@ -138,7 +138,7 @@ func (c *command) drillShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show [RUN]", Short: c.t("Show where a run stands", "実施の現況を表示する"), Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, id, err := c.clientAndRun(cmd.Context(), args)
+			client, id, err := c.clientAndLastRun(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func (c *command) report() *cobra.Command {
 		Use:   "report [RUN]",
 		Short: c.t("What a run achieved: verdicts, times, steps, findings", "実施の報告書を表示する"),
 		Long: c.t(`The report of a run, from the server or, with --store, from a copy of the record store:
-the same record gives the same bytes. RUN may be left out when one run is in progress or, with --store, when there is one.`,
+the same record gives the same bytes. Without RUN it is the run in progress, else the one that began last; with --store there must be only one.`,
 			`実施の報告書を表示します。--store を指定すると、サーバーなしで記録のコピーから作成します。
 同じ記録からは同じ報告書ができます。`),
 		Args: cobra.MaximumNArgs(1),
@@ -33,7 +33,7 @@ the same record gives the same bytes. RUN may be left out when one run is in pro
 			if store != "" {
 				return c.reportFromStore(cmd.Context(), store, args, format)
 			}
-			client, id, err := c.clientAndRun(cmd.Context(), args)
+			client, id, err := c.clientAndLastRun(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,8 @@ type Entry struct {
 	Event    run.Event `json:"event"`
 }
 
-// Filter narrows Runs; zero fields do not.
+// Filter narrows Runs; zero fields do not, but readiness checks are listed only by their
+// kind or name.
 type Filter struct {
 	Run      string
 	Scenario string

@@ -112,8 +112,11 @@ func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
 	if f.Scenario != "" {
 		where("scenario", f.Scenario)
 	}
-	if f.Kind != "" {
+	switch {
+	case f.Kind != "":
 		where("kind", string(f.Kind))
+	case f.Run == "": // every day's checks would hide the runs
+		query += " AND kind <> '" + string(run.Readiness) + "'"
 	}
 	if f.Open {
 		where("ended", 0)

@@ -38,7 +38,7 @@ func Of(ctx context.Context, store journal.Store, p plan.Plan, now time.Time) (P
 	}
 	var out Proof
 	for _, r := range runs {
-		if r.EndedAt == nil || r.Kind == run.Readiness || r.Depth == run.Tabletop || r.Depth == run.Walkthrough {
+		if r.EndedAt == nil || r.Depth == run.Tabletop || r.Depth == run.Walkthrough {
 			continue
 		}
 		used, err := store.Plan(ctx, r.PlanHash)

@@ -272,6 +272,7 @@ func testRunsFiltered(t *testing.T, s journal.Store) {
 	mustAppend(t, s, Started("a", "quarterly", run.Drill, noon.Add(time.Hour)))
 	mustAppend(t, s, Started("b", "quarterly", run.Response, noon), event("b", 2, run.RunEnded, run.Ended{State: run.Recovered}))
 	mustAppend(t, s, Started("c", "pandemic", run.Drill, noon), event("c", 2, run.RunPaused, nil))
+	mustAppend(t, s, Started("check", "quarterly", run.Readiness, noon), event("check", 2, run.RunEnded, run.Ended{State: run.Ready}))
 	for _, c := range []struct {
 		name   string
 		filter journal.Filter
@@ -283,6 +284,8 @@ func testRunsFiltered(t *testing.T, s journal.Store) {
 		{"kind", journal.Filter{Kind: run.Drill}, []string{"c", "a"}},
 		{"open", journal.Filter{Open: true}, []string{"c", "a"}},
 		{"open, kind, scenario, one", journal.Filter{Open: true, Kind: run.Drill, Scenario: "quarterly", Limit: 1}, []string{"a"}},
+		{"checks", journal.Filter{Kind: run.Readiness}, []string{"check"}},
+		{"a check by name", journal.Filter{Run: "check"}, []string{"check"}},
 		{"none", journal.Filter{Run: "a", Kind: run.Response}, nil},
 	} {
 		sums, err := s.Runs(t.Context(), c.filter)
