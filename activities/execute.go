@@ -37,6 +37,9 @@ func (s *Site) act(ctx context.Context, a Action, call plan.Call) (plan.Result, 
 	if err := guard(a, call, effect); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
+	if err := s.permit(a, effect, call.Kind, call.Targets); err != nil {
+		return plan.Result{}, s.fault(ctx, err)
+	}
 	p, err := a.decode(s.decoder(ctx, a, call))
 	if err != nil {
 		return plan.Result{}, s.fault(ctx, err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/secret"
 )
 
 const canary = `kanariya&"42"`
@@ -480,5 +482,36 @@ func TestCancelledActionSaysSo(t *testing.T) {
 	}
 	if e, err := s.Ledger.Status("r/run/s/1"); err != nil || e.State != ledger.Ended || e.Outcome != "Cancelled" {
 		t.Fatalf("%+v %v", e, err)
+	}
+}
+
+type refusing struct{ asked []Ask }
+
+func (r *refusing) Permit(a Ask) error {
+	r.asked = append(r.asked, a)
+	return errors.New("no rule allows it (policy.yaml:3:5)")
+}
+
+// What the worker's own policy refuses is neither done nor looked at, whatever the plan
+// says, and the refusal names the rule.
+func TestTheWorkersPolicyComesBeforeThePlan(t *testing.T) {
+	touched := 0
+	a := Define("test.effect", Doc{Summary: "S.", SummaryJA: "S。", Effect: run.Disrupt},
+		func(context.Context, struct{}) (struct{}, error) { touched++; return struct{}{}, nil },
+		Look(func(context.Context, struct{}) (Seen, error) { touched++; return Seen{Sight: plan.HoldsNot}, nil }))
+	p := &refusing{}
+	s := &Site{Name: "tokyo", Policy: p, Redactor: &secret.Redactor{}, Log: slog.New(slog.DiscardHandler)}
+	call := plan.Call{Run: "r", Kind: run.Drill, Depth: run.Live, Uses: "test.effect", Effect: run.Disrupt, EffectKey: "k", Targets: []plan.Target{{Name: "db"}}}
+	_, acted := s.act(t.Context(), a, call)
+	_, looked := s.lookAt(t.Context(), a, call)
+	ready, _ := s.readyFor(t.Context(), a, call)
+	for _, err := range []error{acted, looked} {
+		app := new(temporal.ApplicationError)
+		if !errors.As(err, &app) || app.Type() != plan.ErrRefused || !strings.Contains(err.Error(), "policy.yaml:3:5") {
+			t.Errorf("%v", err)
+		}
+	}
+	if touched != 0 || len(ready.Problems) != 1 || len(p.asked) != 3 || p.asked[0].Targets[0] != "db" {
+		t.Errorf("touched %d times; %+v; asked %+v", touched, ready, p.asked)
 	}
 }

@@ -42,6 +42,9 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 		out.Problems = append(out.Problems, plan.Text{EN: text, JA: text})
 		return out, nil
 	}
+	if err := s.permit(a, severer(a.Doc.Effect, call.Effect), call.Kind, call.Targets); err != nil {
+		return add(err)
+	}
 	// What depends on the output of an earlier step can't be known now; the rest of
 	// the action (its site, its worker) was checked by coming here.
 	if dependsOnSteps(call.With) {

@@ -27,8 +27,36 @@ type Site struct {
 	// it has no secrets in it any more. Nil keeps none: heads, tails and digests only.
 	Evidence func(ctx context.Context, name string, b []byte) (ref string, err error)
 	Log      *slog.Logger // nil discards
+	// Policy is what this worker refuses whatever the plan says; nil refuses nothing.
+	Policy Policy
 	// Settle, when set, takes the place of every action's own Doc.Settle.
 	Settle time.Duration
+}
+
+// Policy decides what a worker does at all. An error is why it refuses.
+type Policy interface{ Permit(Ask) error }
+
+// Ask is what a policy decides about.
+type Ask struct {
+	Action  string
+	Effect  run.Effect
+	Kind    run.Kind
+	Targets []string // that the call names
+}
+
+// permit asks the policy, before anything of a call is read.
+func (s *Site) permit(a Action, effect run.Effect, kind run.Kind, targets []plan.Target) error {
+	if s.Policy == nil {
+		return nil
+	}
+	ask := Ask{Action: a.ID, Effect: effect, Kind: kind}
+	for _, t := range targets {
+		ask.Targets = append(ask.Targets, t.Name)
+	}
+	if err := s.Policy.Permit(ask); err != nil {
+		return Refused("site %s: %v", s.Name, err)
+	}
+	return nil
 }
 
 // Register registers, for every action that a worker runs, the activities ID (to act)
@@ -70,6 +98,9 @@ func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
 // watch runs a probe; its loop beats by itself, since its heartbeats carry its state.
 func (s *Site) watch(ctx context.Context, a Action, w plan.Watch) (run.Observations, error) {
 	ctx = context.WithValue(ctx, logKey{}, s.Log.With("run", w.Run, "probe", w.Probe.Name))
+	if err := s.permit(a, run.Observe, w.Kind, w.Targets); err != nil {
+		return run.Observations{}, s.fault(ctx, err)
+	}
 	p, err := a.decode(func(into any) error {
 		return s.fill(ctx, into, a.Fields, w.Probe.With, nil, w.Targets)
 	})

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/activities/probe"
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/policy"
 	"github.com/muster-dr/muster/internal/secret"
 )
 
@@ -53,7 +55,19 @@ func (s *sites) ensure(name string) error {
 	slices.Sort(s.names)
 	log := s.o.Log.With("site", name)
 	registry := all.Registry(all.Options{Probe: probe.Options{Dir: filepath.Join(dir, "probes"), Log: log}})
-	site := activities.Site{Name: name, Ledger: led, Secrets: secret.Local{}, Redactor: &secret.Redactor{},
+	var rules activities.Policy
+	if file := s.o.Config.Policy; file != "" {
+		var ids []string
+		for _, a := range registry.Actions() {
+			ids = append(ids, a.ID)
+		}
+		p, err := policy.Load(file, ids)
+		if err != nil {
+			return errors.Join(&Trouble{What: s.o.Lang.T("no worker is started on a policy with mistakes, %s", "ポリシー %s に誤りがあるためワーカーを起動しません", file), Err: err}, led.Close())
+		}
+		rules = p
+	}
+	site := activities.Site{Name: name, Policy: rules, Ledger: led, Secrets: secret.Local{}, Redactor: &secret.Redactor{},
 		Evidence: evidence(filepath.Join(s.o.Config.Data, "evidence")), Log: log}
 	s.ready.Add(1)
 	begun := sync.OnceFunc(s.ready.Done)

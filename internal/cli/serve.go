@@ -27,7 +27,7 @@ API, and a worker for every site of the estate. All data is in one directory.`,
 			return app.Up(cmd.Context(), c.process(), nil)
 		},
 	}
-	c.settings(cmd.Flags(), "listen", "store", "engine", "check_every", "log.")
+	c.settings(cmd.Flags(), "listen", "store", "engine", "check_every", "policy", "log.")
 	return cmd
 }
 
@@ -49,7 +49,7 @@ func (c *command) worker() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.Worker(cmd.Context(), c.process()) },
 	}
-	c.settings(cmd.Flags(), "site", "log.", "temporal.")
+	c.settings(cmd.Flags(), "site", "policy", "log.", "temporal.")
 	return cmd
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	TokenFile string `mapstructure:"token_file"`
 	Person    string `mapstructure:"person"`
 	Site      string `mapstructure:"site"`
+	Policy    string `mapstructure:"policy"`
 	Lang      string `mapstructure:"lang"`
 	Engine    string `mapstructure:"engine"`
 	// CheckEvery is how often the server checks every scenario's readiness by itself.
@@ -83,6 +84,7 @@ func Keys() []Key {
 		{"token_file", "", "file with the token of the API; empty is DATA/token", "APIのトークンのファイル。空なら DATA/token"},
 		{"person", "", "who you are: the ID in the estate under which your acts are recorded", "操作者。estateに載っている人のID"},
 		{"site", "", "site that `muster worker` works for", "`muster worker` が受け持つ拠点"},
+		{"policy", "", "file that says what this machine's workers refuse whatever a plan says", "計画の内容にかかわらずワーカーが拒否する操作を定めるファイル"},
 		{"lang", "", "language of messages, en or ja; empty follows LANG", "表示言語 en または ja。空ならLANGに従う"},
 		{"engine", "", "path of muster-engine; empty looks beside muster and in PATH", "muster-engineのパス。空ならmusterと同じ場所とPATHから探す"},
 		{"check_every", "24h", "how often the server checks by itself whether every scenario could be carried out; 0s is never", "全シナリオの準備状況をサーバーが自動で点検する間隔。0sなら点検しない"},

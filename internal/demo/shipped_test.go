@@ -100,8 +100,10 @@ func TestShippedScenariosRun(t *testing.T) {
 
 	// What the run proved counts as long as the files say the same.
 	proven, err := d.client.Readiness(ctx, Scenario)
-	if err != nil || !proven.Proof.Proven || proven.Proof.Run != runs[Scenario] {
-		t.Errorf("after a run that met everything: %+v %v", proven.Proof, err)
+	// On a starved machine a drill may rightly end not proven, and then proves nothing.
+	met := reportOf(ctx, t, d, runs[Scenario]).Run.Verdict == run.Met
+	if err != nil || proven.Proof.Proven != met || met && proven.Proof.Run != runs[Scenario] {
+		t.Errorf("verdict met: %v, and the proof is %+v %v", met, proven.Proof, err)
 	}
 	edit(t, d, "max_lag: 16MB", "max_lag: 15MB")
 	changed, err := d.client.Readiness(ctx, Scenario)
@@ -120,7 +122,12 @@ func restoreTest(ctx context.Context, t *testing.T, d *demo, runs map[string]str
 	runs["demo-restore"] = started.Run
 	after := int64(0)
 	follow(ctx, t, d, d.client, started.Run, &after, func(e run.Event) bool { return e.Kind == run.RunEnded })
-	b, err := d.client.Report(ctx, started.Run, "json", "en")
+	return reportOf(ctx, t, d, started.Run)
+}
+
+func reportOf(ctx context.Context, t *testing.T, d *demo, id string) report.Report {
+	t.Helper()
+	b, err := d.client.Report(ctx, id, "json", "en")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,93 @@
+// Package policy is what a site worker refuses whatever a plan says. The file lies on the
+// worker's own machine, written by those who answer for it; a plan can't widen it.
+package policy
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+type text = yamldoc.Value[string]
+
+// File is a policy as it is written. Without allow everything is allowed that deny does
+// not take away; with it only what one of its rules covers. Deny always wins.
+type File struct {
+	yamldoc.Place
+	Kind  text   `json:"kind" help:"Policy." enum:"Policy"`
+	Allow []Rule `json:"allow" help:"What the worker may do; left out, everything." item:"rule" default:""`
+	Deny  []Rule `json:"deny" help:"What it refuses even so." item:"rule" default:""`
+}
+
+// Rule covers a call when everything that it names fits; what it leaves out fits anything.
+type Rule struct {
+	yamldoc.Place
+	Actions []text `json:"actions" help:"Actions, as postgres.promote or postgres.*."`
+	Targets []text `json:"targets" help:"Targets: allow covers a call that touches these only, deny one that touches any of them." default:""`
+	Effects []text `json:"effects" help:"Effects." enum:"observe,isolated,disrupt,destroy" default:""`
+	Runs    []text `json:"runs" help:"Kinds of run." enum:"drill,response,check" default:""`
+}
+
+// Policy decides calls. The zero Policy allows everything.
+type Policy struct{ file File }
+
+// Load reads a policy file. Every mistake is told with its place; a worker does not
+// start on one.
+func Load(name string, known []string) (*Policy, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("the policy of this worker: %w", err)
+	}
+	log := &yamldoc.Log{}
+	p := &Policy{}
+	if root := yamldoc.Parse(name, b, log); root != nil {
+		d := &yamldoc.Decoder{File: name, Log: log}
+		d.Decode("", root, &p.file)
+		for _, rule := range slices.Concat(p.file.Allow, p.file.Deny) {
+			for _, a := range rule.Actions {
+				if !a.Set {
+					continue
+				}
+				if !slices.ContainsFunc(known, func(id string) bool { ok, err := path.Match(a.V, id); return ok && err == nil }) {
+					log.Add(a.Place, "actions: %q covers no action%s", a.V, yamldoc.Meant(a.V, known))
+				}
+			}
+		}
+	}
+	if m := log.Mistakes(); len(m) > 0 {
+		return nil, m
+	}
+	return p, nil
+}
+
+// Permit says whether a call may be, and else which rule forbids it and where.
+func (p *Policy) Permit(a activities.Ask) error {
+	for _, r := range p.file.Deny {
+		if r.covers(a) && (len(r.Targets) == 0 || slices.ContainsFunc(a.Targets, func(t string) bool { return holds(r.Targets, t) })) {
+			return fmt.Errorf("this worker's policy denies %s (%s)", a.Action, r.Place)
+		}
+	}
+	if p.file.Allow == nil {
+		return nil
+	}
+	for _, r := range p.file.Allow {
+		if r.covers(a) && (len(r.Targets) == 0 || !slices.ContainsFunc(a.Targets, func(t string) bool { return !holds(r.Targets, t) })) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no rule of this worker's policy allows %s on %v (%s)", a.Action, a.Targets, p.file.File)
+}
+
+// covers leaves the targets out, which allow and deny read differently.
+func (r Rule) covers(a activities.Ask) bool {
+	return slices.ContainsFunc(r.Actions, func(t text) bool { ok, _ := path.Match(t.V, a.Action); return ok }) &&
+		(len(r.Effects) == 0 || holds(r.Effects, string(a.Effect))) && (len(r.Runs) == 0 || holds(r.Runs, string(a.Kind)))
+}
+
+func holds(list []text, v string) bool {
+	return slices.ContainsFunc(list, func(t text) bool { return t.V == v })
+}
