@@ -293,10 +293,15 @@ func (d *document) gantt() *drawing {
 			w := max(x2-x1, 2.5)
 			c.rect("bar "+class, x1, y+3, w, row-6)
 			took := say("%s %s", "%s %s", mark, span(round(last.Sub(*from).Seconds())))
-			if x1+w+4+wide(took) < c.W {
+			switch {
+			case x1+w+4+wide(took) < c.W:
 				c.text("value", "start", x1+w+4, y+12, took)
-			} else {
+			case x1-4-wide(took) > left:
 				c.text("value", "end", x1-4, y+12, took)
+			case class == "step passed": // a bar over the whole time; white on blue
+				c.text("value inside", "end", x1+w-4, y+12, took)
+			default:
+				c.text("value", "end", x1+w-4, y+12, took)
 			}
 		}
 		y += row

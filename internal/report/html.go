@@ -140,6 +140,17 @@ func (d *document) tilesOf(s System) tiles {
 		}
 		return say("target %s", "目標 %s", span(*o))
 	}
+	if r := s.Restore; r != nil {
+		gone := tile{Name: say("Isolated copy", "隔離コピー"), Term: say("clean-up", "後始末"), Measured: say("STILL THERE", "残存"), Target: plain(r.Backup), Verdict: run.Missed}
+		if r.IsolatedGone {
+			gone.Measured, gone.Verdict = say("gone", "削除済み"), run.Met
+		}
+		return tiles{System: s.heading(), Tiles: []tile{
+			{Name: say("Restore", "復元"), Term: say("time to verified data", "検証完了までの時間"), Measured: spanOr(r.ActualS, say("not known", "不明")), Target: target(r.ObjectiveS), Verdict: r.Verdict},
+			{Name: say("Recovery point", "復旧時点"), Term: say("age of the newest row", "最新行の古さ"), Measured: spanOr(r.BehindS, say("not known", "不明")), Target: target(r.PointObjectiveS), Verdict: r.PointVerdict},
+			gone,
+		}}
+	}
 	rto := tile{Name: plain("RTO"), Term: say("Recovery time", "復旧時間"), Measured: spanOr(s.RTO.ActualS, say("not known", "不明")), Target: target(s.RTO.ObjectiveS), Verdict: s.RTO.Verdict}
 	if s.RTO.AtMost {
 		rto.Measured = say("≤ %s", "≤ %s", span(*s.RTO.ActualS))
@@ -169,6 +180,11 @@ func (d *document) tilesOf(s System) tiles {
 			rlo.Target = say("target %[1]d%% in %[2]s · stages %[3]d/%[4]d", "目標 %[2]sで%[1]d%%・段階 %[3]d/%[4]d", last.Level, span(last.WithinS), met, n)
 		}
 	}
+	return tiles{System: s.heading(), Tiles: []tile{rto, rpo, rlo}}
+}
+
+// heading is a system with its name, ID and band.
+func (s System) heading() plan.Text {
 	title := plan.Text{EN: s.ID, JA: s.ID}
 	if s.Title != (plan.Text{}) {
 		title = plan.Text{EN: s.Title.In("en") + " (" + s.ID + ")", JA: s.Title.In("ja") + "（" + s.ID + "）"}
@@ -176,5 +192,5 @@ func (d *document) tilesOf(s System) tiles {
 	if s.Priority != "" {
 		title = plan.Text{EN: title.EN + " · band " + s.Priority, JA: title.JA + "・優先度 " + s.Priority}
 	}
-	return tiles{System: title, Tiles: []tile{rto, rpo, rlo}}
+	return title
 }

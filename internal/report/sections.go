@@ -129,6 +129,9 @@ func (d *document) timeSplit() section {
 	return s
 }
 
+// restoreTest reports whether this is the report of one.
+func (d *document) restoreTest() bool { return d.report.Run.Hazard == run.RestoreTest }
+
 // restores is where the time of each restore went, and what came back.
 func (d *document) restores() table {
 	t := table{Brief: true, Head: []plan.Text{say("System", "システム"), say("fetch", "取得"), say("restore", "復元"), say("replay", "ログ適用"), say("verify", "検証"),
@@ -189,7 +192,10 @@ func (d *document) timeline() section {
 	if left := len(d.report.Steps) + len(d.report.Undone) - shown; left > 0 {
 		steps.Rows = append(steps.Rows, []cell{{Text: say("%d more in the JSON report", "ほか %d 件は JSON に記載", left), Class: "group"}})
 	}
-	s.Tables = append(s.Tables, d.moments(), phases, steps)
+	if !d.restoreTest() {
+		s.Tables = append(s.Tables, d.moments())
+	}
+	s.Tables = append(s.Tables, phases, steps)
 	return s
 }
 
