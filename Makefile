@@ -19,7 +19,7 @@ GO ?= go
 FUZZTIME ?= 20s
 
 .PHONY: help build engine faults postgresql servers tools test race check check-selftest lint generate generated \
-	demo demo-interactive bench fuzz clean
+	demo demo-interactive lab bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ engine:
 	@mkdir -p bin
 	@test -x bin/muster-engine || echo "building the engine; the first time takes some minutes"
 	cd engine && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/muster-engine ./cmd/muster-engine
+
+lab: build servers ## two sites in network namespaces; the line between them is cut in a drill (root)
+	$(if $(filter-out 0,$(shell id -u)),sudo) deploy/lab/lab run
 
 # muster with failpoints, for the tests that kill it; the others lie beside it.
 faults: build
@@ -62,6 +65,7 @@ race: servers faults tools ## the same under the race detector (needs a C compil
 check: build tools lint generated check-selftest ## everything a change must pass besides the tests
 	$(GO) test ./internal/archtest
 	bin/muster validate scenarios runbooks
+	bin/muster validate deploy/lab/plans
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
 	$(GO) mod verify

@@ -48,6 +48,7 @@ type attempted struct {
 	reason  string
 	result  plan.Result
 	partial bool // not done, but some of it is
+	absent  bool // no worker of the site answered
 }
 
 // workedStep is a step that was begun and may have to be undone.
@@ -94,12 +95,11 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 		return attempted{ending: passed, settled: run.ByResult, result: result}
 	}
 	reason := inWords(err)
-	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
+	if isAbsent(err) {
 		absent := about
 		absent.Kind, absent.Reason = run.WorkerAbsent, both("no worker of site %s took the step within %s", "拠点 %s のワーカーが %s 以内に応答しなかった", s.Site, s.Queue)
 		h.log.add(ctx, absent)
-		return attempted{ending: nobody, settled: run.ByObservation, reason: absent.Reason}
+		return attempted{ending: nobody, settled: run.ByObservation, reason: absent.Reason, absent: true}
 	}
 	if !s.Effect.Once() {
 		if isType(err, plan.ErrFinding) || isType(err, plan.ErrRefused) {
@@ -119,8 +119,11 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 	free, _ := workflow.NewDisconnectedContext(ctx)
 	call.Settling = true
 	var seen plan.Looked
-	err := workflow.ExecuteActivity(settling(free, s.Site), s.Uses+plan.LookSuffix, call).Get(free, &seen)
+	err := workflow.ExecuteActivity(settling(free, s.Site, s.Queue.Std()), s.Uses+plan.LookSuffix, call).Get(free, &seen)
 	switch {
+	case isAbsent(err):
+		return attempted{ending: unclear, settled: run.ByObservation, absent: true,
+			reason: reason + "; " + both("no worker of site %s came back to look within %s", "拠点 %s のワーカーが %s 以内に復帰せず確認できなかった", s.Site, s.Queue)}
 	case err != nil:
 		return attempted{ending: unclear, settled: run.ByObservation, reason: reason + "; and looking failed: " + inWords(err)}
 	case seen.Sight == plan.Holds:
@@ -174,8 +177,7 @@ func (h *hands) tryUndo(ctx workflow.Context, s plan.Step, generation int) attem
 	if err == nil {
 		return attempted{ending: passed, settled: run.ByResult, result: result}
 	}
-	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
+	if isAbsent(err) {
 		return attempted{ending: nobody, settled: run.ByObservation, reason: both("no worker of site %s took it within %s", "拠点 %s のワーカーが %s 以内に応答しなかった", s.Site, s.Queue)}
 	}
 	if isType(err, plan.ErrRefused) {
@@ -242,6 +244,12 @@ func outcomeOf(e ending) run.Outcome {
 func resultOf(a attempted, attempts int, overS float64) run.StepResult {
 	return run.StepResult{SettledBy: a.settled, StartedAt: a.result.StartedAt, EndedAt: a.result.EndedAt,
 		DurationS: a.result.DurationS, Attempts: attempts, Already: a.result.Already, OverS: overS, Output: a.result.Output}
+}
+
+// isAbsent reports whether no worker of the site took the order in time.
+func isAbsent(err error) bool {
+	var timeout *temporal.TimeoutError
+	return errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START
 }
 
 func isType(err error, kind string) bool {

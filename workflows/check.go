@@ -1,12 +1,9 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -79,9 +76,8 @@ func ask(ctx workflow.Context, q question) run.Item {
 	var ready plan.Ready
 	err := workflow.ExecuteActivity(checking(ctx, q.site), q.call.Uses+plan.ReadySuffix, q.call).Get(ctx, &ready)
 	item := q.item
-	var timeout *temporal.TimeoutError
 	switch {
-	case errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START:
+	case isAbsent(err):
 		item.Problems = []run.Problem{{
 			EN: fmt.Sprintf("no worker of site %s answers; start it there: muster worker --site %s", q.site, q.site),
 			JA: fmt.Sprintf("拠点 %s のワーカーが応答しません。現地で muster worker --site %s を起動してください", q.site, q.site)}}

@@ -10,6 +10,7 @@ import (
 // wait for it (B-STP-12).
 func (r *response) reportCompletion(ctx workflow.Context) (run.Outcome, string) {
 	var called, partial []string
+	doubtful := false
 	for _, m := range r.people {
 		if m.called {
 			called = append(called, m.plan.ID)
@@ -19,12 +20,15 @@ func (r *response) reportCompletion(ctx workflow.Context) (run.Outcome, string) 
 		if !s.restored {
 			partial = append(partial, s.plan.Name)
 		}
+		doubtful = doubtful || s.writersUnproven
 	}
 	seen := false
 	for _, w := range r.watches {
 		seen = seen || len(w.downs) > 0
 	}
-	if len(partial) == 0 && !seen {
+	if len(partial) == 0 && doubtful {
+		r.tell(ctx, called, "Service is restored, seen from outside; that exactly one side takes writes is not proven.", "サービスの復旧は外部から確認できましたが、書き込み先が一つだけであることは確認できていません。")
+	} else if len(partial) == 0 && !seen {
 		r.tell(ctx, called, "The systems are in service; an interruption was not seen from outside.", "システムは稼働中です。外部からの監視では停止を確認していません。")
 	} else if len(partial) == 0 {
 		r.tell(ctx, called, "Service is restored and verified from outside.", "サービスは復旧し、外部からの確認も済みました。")

@@ -17,19 +17,21 @@ import (
 
 // Execution is the input of Execute: one runbook on one system.
 type Execution struct {
-	Run      string         `json:"run"`
-	Kind     run.Kind       `json:"kind"`
-	Depth    run.Depth      `json:"depth"`
-	Phase    run.Phase      `json:"phase"`
-	System   string         `json:"system"`
-	Purpose  Purpose        `json:"purpose"`
-	Token    int64          `json:"token"`
-	Runbook  plan.Runbook   `json:"runbook"`
-	Estate   plan.Estate    `json:"estate"`
-	Role     string         `json:"role"`      // who is asked when a step failed or is unknown
-	FailWait run.Duration   `json:"fail_wait"` // how long they are waited for, in a drill
-	Simulate *plan.Simulate `json:"simulate,omitempty"`
-	Paused   bool           `json:"paused,omitempty"`
+	Run      string       `json:"run"`
+	Kind     run.Kind     `json:"kind"`
+	Depth    run.Depth    `json:"depth"`
+	Phase    run.Phase    `json:"phase"`
+	System   string       `json:"system"`
+	Purpose  Purpose      `json:"purpose"`
+	Token    int64        `json:"token"`
+	Runbook  plan.Runbook `json:"runbook"`
+	Estate   plan.Estate  `json:"estate"`
+	Role     string       `json:"role"`      // who is asked when a step failed or is unknown
+	FailWait run.Duration `json:"fail_wait"` // how long they are waited for, in a drill
+	// WhenAbsent is the scenario's word for steps that have none of their own.
+	WhenAbsent string         `json:"when_absent,omitempty"`
+	Simulate   *plan.Simulate `json:"simulate,omitempty"`
+	Paused     bool           `json:"paused,omitempty"`
 }
 
 // Executed is how it ended.
@@ -170,10 +172,27 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 		if a.ending == passed || ctx.Err() != nil {
 			return x.end(ctx, s, a, generation, run.Engine)
 		}
-		if a.ending != unclear && generation <= s.Retry {
+		if a.ending != unclear && !a.absent && generation <= s.Retry {
 			generation++
 			a = x.try(ctx, x.in.Phase, s, generation)
 			continue
+		}
+		if a.absent {
+			switch absence := x.whenAbsent(s); {
+			case absence == plan.AbsentAsk:
+			case absence == plan.AbsentFail:
+				x.fail(s, a)
+				return x.end(ctx, s, a, generation, run.Engine)
+			case absence == plan.AbsentSkip:
+				return x.skip(ctx, s, run.ByAbsence, run.Engine, a.reason)
+			case a.ending == nobody && absence != s.Site:
+				// Nobody had begun it, and its order is withdrawn: another site may.
+				s.Site = absence
+				w.step.Site = absence
+				generation++
+				a = x.try(ctx, x.in.Phase, s, generation)
+				continue
+			}
 		}
 		// Retries are used up, or nobody can tell: a person decides.
 		act := x.waitFor(ctx, s, waitAfter(a, x.in.Role))
@@ -199,6 +218,17 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 			a = x.try(ctx, x.in.Phase, s, generation)
 		}
 	}
+}
+
+// whenAbsent is what happens when no worker of the step's site takes it.
+func (x *execution) whenAbsent(s plan.Step) string {
+	switch {
+	case s.WhenAbsent != "":
+		return s.WhenAbsent
+	case x.in.WhenAbsent != "":
+		return x.in.WhenAbsent
+	}
+	return plan.AbsentAsk
 }
 
 func waitAfter(a attempted, role string) run.Wait {

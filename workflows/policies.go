@@ -62,12 +62,15 @@ func observing(ctx workflow.Context, site string, timeout, queue time.Duration, 
 	})
 }
 
-// settling: the look that decides what became of an attempt. The worker itself may
-// need to come back first, so it has minutes, and repeats.
-func settling(ctx workflow.Context, site string) workflow.Context {
+// settling: the look that decides what became of an attempt. The worker itself may need
+// to come back first: it has as long as any order has to be taken, and half a minute at
+// least, since one that was killed is started again. The look itself has minutes, and
+// repeats.
+func settling(ctx workflow.Context, site string, queue time.Duration) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              plan.SiteQueue(site),
-		ScheduleToCloseTimeout: 3 * time.Minute,
+		ScheduleToStartTimeout: max(queue, 30*time.Second),
+		ScheduleToCloseTimeout: 3*time.Minute + queue,
 		StartToCloseTimeout:    time.Minute,
 		HeartbeatTimeout:       heartbeat,
 		WaitForCancellation:    true,

@@ -56,11 +56,12 @@ type system struct {
 	askedAt  time.Time
 	choice   run.Choice
 	// homeAsked, homeChoice: the decision to return or to stay.
-	homeAsked  bool
-	homeChoice run.Choice
-	recovery   *Executed // nil until its runbook ended
-	home       *Executed
-	restored   bool // seen by the probes, held
+	homeAsked       bool
+	homeChoice      run.Choice
+	recovery        *Executed // nil until its runbook ended
+	home            *Executed
+	writersUnproven bool // verification could not prove that exactly one side takes writes
+	restored        bool // seen by the probes, held
 }
 
 // moved reports whether the system was switched to its alternate site.

@@ -42,6 +42,7 @@ func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
 		}
 		if why := r.checkSingleWriter(ctx, s, run.Verification); why != "" {
 			outcome, reason = run.Failed, why
+			s.writersUnproven = true
 		}
 	}
 	return outcome, reason

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -40,6 +41,7 @@ type world struct {
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
 	blind      map[string]bool    // actions whose look can't tell
+	lookGone   map[string]bool    // actions whose look no worker takes
 	keys       map[string]int     // effect keys applied, to be at most one each
 	events     []run.Event        // the journal
 	onEvent    func(run.Event)
@@ -190,6 +192,8 @@ func (w *world) look(_ context.Context, c plan.Call) (plan.Looked, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
+	case w.lookGone[c.Uses]:
+		return plan.Looked{}, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)
 	case w.blind[c.Uses]:
 		return plan.Looked{Sight: plan.CannotTell, Detail: "the network is gone", At: time.Now()}, nil
 	case w.goal(c):

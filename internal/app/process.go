@@ -151,6 +151,11 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 		return err
 	}
 	defer ln.Close()
+	door, err := openGateway(ctx, l, o)
+	if err != nil {
+		return err
+	}
+	defer door.Close()
 	store, err := openStore(ctx, l, o.Config)
 	if err != nil {
 		return err
@@ -181,7 +186,7 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	}
 	defer c.Close()
 
-	return ended(ctx, up(ctx, o, e, store, c, m, token, ln, started))
+	return ended(ctx, up(ctx, o, e, store, c, m, token, ln, door, started))
 }
 
 // ended drops the error of a process that was asked to end.

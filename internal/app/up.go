@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
@@ -19,16 +20,16 @@ import (
 )
 
 // up runs the parts of `muster up` as one group: what ends ends them all.
-func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c client.Client, m *metrics.Metrics, token string, ln net.Listener, started func(api, temporalUI string)) error {
+func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c client.Client, m *metrics.Metrics, token string, ln net.Listener, door *gatewayDoor, started func(api, temporalUI string)) error {
 	registry := all.Registry(all.Options{})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	workers := newSites(ctx, o, c)
 	// A plan may name a site that was added to the estate since the start.
 	s := newServer(ctx, o, store, c, m, registry, token, func(p plan.Plan) {
-		for _, site := range p.Estate.Sites {
-			if err := workers.ensure(site.Name); err != nil {
-				o.Log.Error("no worker for the site", "site", site.Name, "err", err)
+		for _, site := range ownSites(o.Config, p.Estate) {
+			if err := workers.ensure(site); err != nil {
+				o.Log.Error("no worker for the site", "site", site, "err", err)
 			}
 		}
 	})
@@ -49,6 +50,9 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 			}
 		})
 	}))
+	if door != nil {
+		g.Add(actor(ctx, func(ctx context.Context) error { return door.serve(ctx, c, e.Endpoint().Namespace) }))
+	}
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		select {
 		case <-serving:
@@ -81,10 +85,27 @@ func employ(o Options, registry scenario.Catalog, workers *sites) error {
 		return nil
 	}
 	var errs []error
-	for _, site := range bundle.Estate().Sites {
-		errs = append(errs, workers.ensure(site.Name))
+	for _, name := range o.Config.Sites {
+		if _, ok := bundle.Estate().Site(name); !ok {
+			return &Trouble{Mistake: true, What: o.Lang.T("sites: the estate has no site %q", "sites: 拠点 %q はestateにありません", name)}
+		}
+	}
+	for _, site := range ownSites(o.Config, bundle.Estate()) {
+		errs = append(errs, workers.ensure(site))
 	}
 	return errors.Join(errs...)
+}
+
+// ownSites are the sites that this machine works for itself.
+func ownSites(c config.Config, e plan.Estate) []string {
+	if len(c.Sites) > 0 {
+		return c.Sites
+	}
+	var names []string
+	for _, s := range e.Sites {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func upSummary(o Options, api, ui string, sites []string) string {
@@ -103,6 +124,9 @@ func upSummary(o Options, api, ui string, sites []string) string {
 		{l.T("token", "トークン"), o.Config.TokenPath()},
 		{l.T("plans", "計画"), plansLine(o)},
 		{l.T("sites", "拠点"), names},
+	}
+	if at := o.Config.Gateway.Listen; at != "" {
+		rows = append(rows, [2]string{l.T("gateway", "ゲートウェイ"), at + l.T("  (make a worker's certificate with `muster site certificate SITE`)", "  (ワーカーの証明書は `muster site certificate SITE` で作成)")})
 	}
 	return summary(l, "muster "+o.Version, rows) +
 		l.T("Start a drill with `muster drill start SCENARIO --as PERSON`; end muster with Ctrl-C\n", "訓練の開始: `muster drill start SCENARIO --as PERSON`。終了: Ctrl-C\n")

@@ -27,7 +27,7 @@ API, and a worker for every site of the estate. All data is in one directory.`,
 			return app.Up(cmd.Context(), c.process(), nil)
 		},
 	}
-	c.settings(cmd.Flags(), "listen", "store", "engine", "check_every", "policy", "log.")
+	c.settings(cmd.Flags(), "listen", "store", "engine", "check_every", "sites", "gateway.", "policy", "log.")
 	return cmd
 }
 

@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,13 +23,22 @@ type Config struct {
 	TokenFile string `mapstructure:"token_file"`
 	Person    string `mapstructure:"person"`
 	Site      string `mapstructure:"site"`
-	Policy    string `mapstructure:"policy"`
-	Lang      string `mapstructure:"lang"`
-	Engine    string `mapstructure:"engine"`
+	// Sites are those that `muster up` works for itself; none is all of the estate's.
+	Sites  []string `mapstructure:"sites"`
+	Policy string   `mapstructure:"policy"`
+	Lang   string   `mapstructure:"lang"`
+	Engine string   `mapstructure:"engine"`
 	// CheckEvery is how often the server checks every scenario's readiness by itself.
 	CheckEvery time.Duration `mapstructure:"check_every"`
 	Log        Log           `mapstructure:"log"`
+	Gateway    Gateway       `mapstructure:"gateway"`
 	Temporal   Temporal      `mapstructure:"temporal"`
+}
+
+// Gateway is the door of `muster up` for site workers on other machines.
+type Gateway struct {
+	Listen string   `mapstructure:"listen"` // "" is no door
+	Names  []string `mapstructure:"names"`  // by which workers call this machine
 }
 
 // Log is how the process logs, on stderr.
@@ -84,6 +94,9 @@ func Keys() []Key {
 		{"token_file", "", "file with the token of the API; empty is DATA/token", "APIのトークンのファイル。空なら DATA/token"},
 		{"person", "", "who you are: the ID in the estate under which your acts are recorded", "操作者。estateに載っている人のID"},
 		{"site", "", "site that `muster worker` works for", "`muster worker` が受け持つ拠点"},
+		{"sites", "", "sites that `muster up` works for itself, comma-separated; empty is every site of the estate", "`muster up` が自ら受け持つ拠点 (カンマ区切り)。空ならestateの全拠点"},
+		{"gateway.listen", "", "address at which `muster up` lets workers of other sites in, over TLS; empty lets none in", "`muster up` が他拠点のワーカーをTLSで受け入れる待ち受けアドレス。空なら受け入れない"},
+		{"gateway.names", "", "host names and IP addresses by which workers reach this machine, comma-separated; empty is that of gateway.listen", "ワーカーから見たこのマシンのホスト名・IPアドレス (カンマ区切り)。空ならgateway.listenのもの"},
 		{"policy", "", "file that says what this machine's workers refuse whatever a plan says", "計画の内容にかかわらずワーカーが拒否する操作を定めるファイル"},
 		{"lang", "", "language of messages, en or ja; empty follows LANG", "表示言語 en または ja。空ならLANGに従う"},
 		{"engine", "", "path of muster-engine; empty looks beside muster and in PATH", "muster-engineのパス。空ならmusterと同じ場所とPATHから探す"},
@@ -130,6 +143,18 @@ func (c Config) ServerURL() string {
 
 // EngineDir is where the embedded engine keeps its files.
 func (c Config) EngineDir() string { return filepath.Join(c.Data, "engine") }
+
+// GatewayDir is where the gateway keeps its certificates.
+func (c Config) GatewayDir() string { return filepath.Join(c.Data, "gateway") }
+
+// GatewayNames are those that workers call this machine by.
+func (c Config) GatewayNames() []string {
+	if len(c.Gateway.Names) > 0 {
+		return c.Gateway.Names
+	}
+	host, _, _ := net.SplitHostPort(c.Gateway.Listen)
+	return []string{host}
+}
 
 // SiteDir is where a site's worker keeps its files.
 func (c Config) SiteDir(site string) string { return filepath.Join(c.Data, "sites", site) }

@@ -202,6 +202,16 @@ func (c Config) check() Mistakes {
 	if (c.Temporal.TLS.CertFile == "") != (c.Temporal.TLS.KeyFile == "") {
 		say("temporal.tls", "cert_file (%q) and key_file (%q) are given together or not at all", c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile)
 	}
+	if c.Gateway.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.Gateway.Listen); err != nil {
+			say("gateway.listen", "%q is not host:port, such as 0.0.0.0:7701", c.Gateway.Listen)
+		}
+		if !c.Embedded() {
+			say("gateway.listen", "the gateway leads to the embedded engine, and temporal.address names another; let workers reach that one themselves")
+		}
+	} else if len(c.Gateway.Names) > 0 {
+		say("gateway.names", "without gateway.listen no worker is let in; add it, such as 0.0.0.0:7701")
+	}
 	if c.Data == "" {
 		say("data", "is empty; name a directory")
 	}

@@ -81,7 +81,16 @@ func (c Connection) options() (client.Options, error) {
 	case c.Token != "":
 		o.HeadersProvider = bearer(c.Token)
 	}
-	if isLoopback(host) {
+	if !isLoopback(host) {
+		// A site's line comes back after a cut; the SDK's own 45 s to notice and up to two
+		// minutes between tries would be waiting time inside somebody's RTO.
+		o.ConnectionOptions.KeepAliveTime, o.ConnectionOptions.KeepAliveTimeout = 10*time.Second, 5*time.Second
+		b := backoff.DefaultConfig
+		b.BaseDelay, b.MaxDelay = 200*time.Millisecond, 3*time.Second
+		o.ConnectionOptions.DialOptions = []grpc.DialOption{
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: b, MinConnectTimeout: 5 * time.Second}),
+		}
+	} else {
 		// Nothing to gain from compression, and a restarted engine is met soon.
 		o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 		b := backoff.DefaultConfig

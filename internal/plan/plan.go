@@ -38,13 +38,16 @@ type Scenario struct {
 	Place      string       `json:"muster_place,omitempty"`
 	Safety     SafetyRules  `json:"safety"`
 	Decision   DecisionRule `json:"decision"`
-	Approvals  int          `json:"approvals"`          // persons besides the requester who must approve the recovery
-	Injects    []Step       `json:"injects,omitempty"`  // Step.After is the offset from the start
-	Failback   string       `json:"failback"`           // run.PolicyReturn or run.PolicyStay
-	Hold       run.Duration `json:"hold"`               // how long service must hold to be proven
-	Baseline   run.Duration `json:"baseline"`           // how long service must be seen before the first inject
-	DetectWait run.Duration `json:"detect_wait"`        // how long to wait for a probe to see the event
-	VerifyWait run.Duration `json:"verify_wait"`        // how long after recovery service may take to come back
+	Approvals  int          `json:"approvals"`         // persons besides the requester who must approve the recovery
+	Injects    []Step       `json:"injects,omitempty"` // Step.After is the offset from the start
+	Failback   string       `json:"failback"`          // run.PolicyReturn or run.PolicyStay
+	Hold       run.Duration `json:"hold"`              // how long service must hold to be proven
+	Baseline   run.Duration `json:"baseline"`          // how long service must be seen before the first inject
+	DetectWait run.Duration `json:"detect_wait"`       // how long to wait for a probe to see the event
+	VerifyWait run.Duration `json:"verify_wait"`       // how long after recovery service may take to come back
+	// WhenAbsent is what happens when no worker of a step's site takes it: AbsentAsk,
+	// AbsentFail or the name of a site; "" is AbsentAsk.
+	WhenAbsent string       `json:"when_absent,omitempty"`
 	FailWait   run.Duration `json:"fail_wait"`          // how long a failed or unknown step waits for a person
 	Simulate   *Simulate    `json:"simulate,omitempty"` // nil: real people
 }
@@ -246,7 +249,10 @@ type Step struct {
 	CanLook    bool         `json:"can_look,omitempty"`   // the action can say whether its goal holds
 	Budget     run.Duration `json:"budget,omitempty"`     // a target; passing it is a finding
 	Timeout    run.Duration `json:"timeout"`
-	Queue      run.Duration `json:"queue_timeout"`     // no worker took it within this: "absent"
+	Queue      run.Duration `json:"queue_timeout"` // no worker took it within this: "absent"
+	// WhenAbsent is what happens then: AbsentAsk, AbsentFail, AbsentSkip or the name of a
+	// site that does it instead; "" is as the scenario says.
+	WhenAbsent string       `json:"when_absent,omitempty"`
 	Undo       []Undo       `json:"undo,omitempty"`    // run in order
 	After      run.Duration `json:"after,omitempty"`   // injects only: offset from the end of the baseline
 	Human      *Human       `json:"human,omitempty"`   // set for human steps
@@ -254,6 +260,13 @@ type Step struct {
 	Targets    []string     `json:"targets,omitempty"` // names in Estate.Targets that With refers to
 	Line       string       `json:"line,omitempty"`    // file:line, for messages
 }
+
+// What happens when no worker of a step's site takes it. Anything else is a site's name.
+const (
+	AbsentAsk  = "ask"  // a person decides
+	AbsentFail = "fail" // the runbook stops and is undone
+	AbsentSkip = "skip" // the runbook goes on without the step, which is a finding
+)
 
 // Human is a step that a person does.
 type Human struct {
@@ -334,6 +347,16 @@ func (e Estate) Person(id string) (Person, bool) {
 		}
 	}
 	return Person{}, false
+}
+
+// Site returns the site of that name, or false.
+func (e Estate) Site(name string) (Site, bool) {
+	for _, s := range e.Sites {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Site{}, false
 }
 
 // InRole lists the people who hold a role, in the estate's order.

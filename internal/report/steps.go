@@ -168,8 +168,9 @@ func (s *stepFacts) tried() bool {
 }
 
 // doubts lists why what rests on these steps is not proven: a machine's step that was
-// skipped, forced, marked by hand, only read, or whose end is not known. A guard's "no"
-// is the plan's own word and casts no doubt; a person's step is a person's to judge.
+// skipped, forced, marked by hand, only read, or whose end is not known. A guard's "no",
+// or the runbook's leave to do without a site that is away, is the plan's own word and
+// casts no doubt; a person's step is a person's to judge.
 func doubts(steps []*stepFacts, runEnded bool) []Reason {
 	var out []Reason
 	for _, s := range steps {
@@ -182,7 +183,7 @@ func doubts(steps []*stepFacts, runEnded bool) []Reason {
 			if runEnded {
 				out = append(out, Reason{"step_open", s.ID})
 			}
-		case s.SettledBy == run.ByGuard:
+		case s.SettledBy == run.ByGuard, s.SettledBy == run.ByAbsence:
 		case s.Outcome == run.Skipped:
 			out = append(out, Reason{"step_skipped", s.ID})
 		case s.SettledBy == run.ByPerson:

@@ -251,6 +251,7 @@ const (
 	ByPerson      SettledBy = "person"       // marked by hand: objectives that rest on it are not proven
 	ByAcknowledge SettledBy = "acknowledged" // a human step done, or a walkthrough step read
 	ByGuard       SettledBy = "guard"        // its if: was false
+	ByAbsence     SettledBy = "absence"      // its site was away, and the runbook says that it can do without
 )
 
 // StepResult is how a step ended. Times are the worker's clock and zero when no

@@ -35,6 +35,7 @@ type Step struct {
 	Budget  duration     `json:"budget" help:"How long it should take; passing it is a finding, not a failure." default:""`
 	Timeout duration     `json:"timeout" help:"After this it has failed, or its outcome is unknown. Left out: 5m, or 30m for steps of people, and never more than the system's RTO." default:""`
 	Queue   duration     `json:"queue_timeout" help:"How long to wait for a worker of the site." default:"30s"`
+	Absent  text         `json:"when_absent" help:"When no worker of the site takes it in time: ask a person, fail, skip (go on without it; a finding), or the name of a site that does it instead. Left out, as the scenario says." default:""`
 	Retry   number       `json:"retry" help:"How often it may be tried again once it is proven that nothing happened." min:"0" max:"10" default:"0"`
 	Undo    []Undo       `json:"undo" help:"What puts back what it changed: one action, or several run in order." single:"true" item:"undo" default:""`
 }

@@ -205,11 +205,27 @@ func (r *reading) machine(where string, s Step, a activities.Action, out *plan.S
 	if out.Site = s.At.V; out.Site == "" {
 		out.Site = r.estate.Control
 	}
+	r.absent(where, s, out)
 	got := r.params.Fields(where+": with", s.With.Node, s.Place, a.Fields)
 	out.With, out.Targets = got.JSON, got.Targets
 	r.reads(where, s.ID.V, got.Reads)
 	if out.Retry > 0 && out.Effect.Once() && !out.CanLook {
 		r.Log.Add(s.Retry.Place, "%s: %s can't look whether it worked, so trying again might do it twice; remove retry", where, a.ID)
+	}
+}
+
+// absent reads what happens when the step's site is away.
+func (r *reading) absent(where string, s Step, out *plan.Step) {
+	if !s.Absent.Set {
+		return
+	}
+	out.WhenAbsent = s.Absent.V
+	switch s.Absent.V {
+	case plan.AbsentAsk, plan.AbsentFail, plan.AbsentSkip:
+	case out.Site:
+		r.Log.Add(s.Absent.Place, "%s: when_absent names %s, whose worker is the one that is away then; name another site, or write ask, fail or skip", where, out.Site)
+	default:
+		estate.Known(r.Decoder, where+": when_absent", "site (or ask, fail, skip)", s.Absent, r.estate.SiteNames())
 	}
 }
 

@@ -19,7 +19,7 @@ func (r *reading) sequence(steps []Step) {
 // follows wants a step with the action that a must come after: one on another target,
 // that this step waits for, and that is not skipped when this one is not.
 func (r *reading) follows(s Step, step plan.Step, a activities.Action) {
-	var loose, skipped string // steps that nearly do
+	var loose, skipped, gone string // steps that nearly do
 	for _, first := range r.out.Steps {
 		switch {
 		case first.Uses != a.Doc.After || !elsewhere(first, step):
@@ -27,12 +27,16 @@ func (r *reading) follows(s Step, step plan.Step, a activities.Action) {
 			loose = first.ID
 		case first.If != "" && first.If != step.If:
 			skipped = first.ID
+		case first.WhenAbsent == plan.AbsentSkip:
+			gone = first.ID
 		default:
 			return
 		}
 	}
 	at, where := s.Uses.Place, "step "+step.ID
 	switch {
+	case gone != "":
+		r.Log.Add(at, "%s: %s must come after %s, and step %s is left out when its site is away, which is when the other side can't be asked; write when_absent: ask there, so that a person vouches for it", where, a.ID, a.Doc.After, gone)
 	case skipped != "":
 		r.Log.Add(at, "%s: %s must come after %s, and step %s is skipped when its if is false; remove that if, or give this step the same one", where, a.ID, a.Doc.After, skipped)
 	case loose != "":

@@ -35,6 +35,7 @@ type File struct {
 	DetectWait duration             `json:"detect_wait" help:"How long to wait for a probe to see the event." default:"2m"`
 	VerifyWait duration             `json:"verify_wait" help:"How long service may take to come back after the last step." default:"5m"`
 	FailWait   duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person." default:"30m"`
+	Absent     text                 `json:"when_absent" help:"When no worker of a step's site takes it in time: ask a person, fail, or the name of a site that does it instead. A step's own when_absent goes before." default:"ask"`
 	People     People               `json:"people" help:"Who answers for the people." default:""`
 	Schedule   *Schedule            `json:"schedule" help:"When the drill is due. It is checked and kept; starting by schedule is not part of this version." default:""`
 }

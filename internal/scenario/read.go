@@ -52,10 +52,12 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 		Safety:    plan.SafetyRules{Remind: f.Safety.Remind.V, Within: f.Safety.Within.V, Muster: f.Safety.Muster.V, Task: f.Safety.Task.V},
 		Decision:  plan.DecisionRule{By: f.Decision.By.V, Within: f.Decision.Within.V, Rule: f.Decision.Rule.V},
 		Approvals: f.Approvals.V, Failback: f.Failback.V, Hold: f.Hold.V, Baseline: f.Baseline.V,
+		WhenAbsent: f.Absent.V,
 		DetectWait: f.DetectWait.V, VerifyWait: f.VerifyWait.V, FailWait: f.FailWait.V,
 	}
 	r := &reading{Decoder: d, bundle: b, catalog: catalog, out: s}
 	r.scope()
+	r.absent()
 	r.phases()
 	r.people()
 	r.waits()
@@ -96,6 +98,20 @@ func (r *reading) scope() {
 		r.out.info.Systems = append(r.out.info.Systems, name.V)
 	}
 	slices.Sort(r.out.info.Systems)
+}
+
+// absent reads what happens when a site is away.
+func (r *reading) absent() {
+	at := r.out.file.Absent
+	switch {
+	case !at.Set || at.V == plan.AbsentAsk || at.V == plan.AbsentFail:
+	case at.V == plan.AbsentSkip:
+		r.Log.Add(at.Place, "when_absent: skip is for single steps, where the runbook says that it can do without; write ask, fail or the name of a site")
+	case slices.Contains(r.out.plan.SitesLost, at.V):
+		r.Log.Add(at.Place, "when_absent: %s is itself lost in this scenario; name a site that is left", at.V)
+	default:
+		estate.Known(r.Decoder, "when_absent", "site (or ask, fail)", at, r.bundle.estate.SiteNames())
+	}
 }
 
 func (r *reading) phases() {

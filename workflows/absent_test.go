@@ -1,0 +1,85 @@
+package workflows_test
+
+import (
+	"slices"
+	"testing"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// gone is what the engine says when no worker of a site took an order in time.
+func gone() fault {
+	return fault{before: temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)}
+}
+
+// A site's worker that is away is handled as the runbook, else the scenario, says.
+func TestAnAbsentSiteIsHandledAsThePlanSays(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		scenario, step string
+		state          run.State
+		fence          run.Outcome
+		settled        run.SettledBy
+		acts           []string // after the kill
+	}{
+		{"another site does it", "osaka", "", run.Recovered, run.Passed, run.ByResult,
+			[]string{"world.fence", "world.promote", "world.rejoin", "world.switchover"}},
+		{"the runbook can do without it", "", plan.AbsentSkip, run.Recovered, run.Skipped, run.ByAbsence,
+			[]string{"world.promote", "world.rejoin", "world.switchover"}},
+		{"it fails at once", plan.AbsentFail, "", run.NotResumable, run.Failed, run.ByObservation, []string{"world.start"}},
+		{"the step's own word goes before", plan.AbsentFail, plan.AbsentSkip, run.Recovered, run.Skipped, run.ByAbsence,
+			[]string{"world.promote", "world.rejoin", "world.switchover"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.faults["world.fence"] = []fault{gone()}
+			w.run(drill(t, func(p *plan.Plan) {
+				p.Scenario.WhenAbsent = c.scenario
+				fence := step(p, "orders-failover", "fence")
+				fence.Site, fence.WhenAbsent, fence.Retry = "tokyo", c.step, 2
+			}))
+			if got := w.state(); got != c.state {
+				t.Errorf("state = %s, want %s", got, c.state)
+			}
+			e := w.step("fence")
+			var res run.StepResult
+			if err := e.Decode(&res); err != nil || e.Outcome != c.fence || res.SettledBy != c.settled {
+				t.Errorf("fence %s by %s, want %s by %s (%v)", e.Outcome, res.SettledBy, c.fence, c.settled, err)
+			}
+			if c.fence == run.Passed && (e.Site != "osaka" || e.Generation != 2) {
+				t.Errorf("fenced at %q as generation %d, want osaka, 2", e.Site, e.Generation)
+			}
+			if len(w.acts) == 0 || !slices.Equal(w.acts[1:], c.acts) {
+				t.Errorf("acts %v, want %v after the kill", w.acts, c.acts)
+			}
+			if n := len(w.find(run.WorkerAbsent)); n != 1 {
+				t.Errorf("the absence is told %d times", n)
+			}
+		})
+	}
+}
+
+// An order that was taken and then lost with its site may still be carried out there: it
+// is never given to another site, whatever the scenario says. A person decides.
+func TestALostOrderIsNotMovedToAnotherSite(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.fence"] = []fault{{before: errLost}}
+	w.lookGone = map[string]bool{"world.fence": true}
+	w.run(drill(t, func(p *plan.Plan) {
+		p.Scenario.WhenAbsent = "osaka"
+		step(p, "orders-failover", "fence").Site = "tokyo"
+	}))
+	if e := w.step("fence"); e.Outcome != run.Unknown || e.Site != "tokyo" {
+		t.Errorf("fence %s at %s, want unknown at tokyo", e.Outcome, e.Site)
+	}
+	if slices.Contains(w.acts, "world.fence") || slices.Contains(w.acts, "world.promote") {
+		t.Errorf("acts %v: nothing may be fenced elsewhere or promoted after that", w.acts)
+	}
+	if n := len(w.find(run.StepWaiting)); n != 1 {
+		t.Errorf("a person was asked %d times, want once", n)
+	}
+}
