@@ -39,6 +39,9 @@ type Doc struct {
 	// Probe marks a long-running observation (family probe); it is used in a
 	// system's functions, not in steps.
 	Probe bool
+	// Load marks a probe that puts load on what it watches, with parameters rate,
+	// duration and baseline; the estate has to allow that with a load_limit.
+	Load bool
 }
 
 // Action is a step type, made by Define.

@@ -16,7 +16,7 @@ import (
 // somebody or something notices, and the roster is called (B-STP-00).
 func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
 	if r.in.Kind == run.Drill && r.movesThings() {
-		if not := r.untilSteady(ctx, r.systems, r.plan.Scenario.Baseline.Std(), r.plan.Scenario.Baseline.Std()+baselineWait); len(not) > 0 {
+		if not := r.untilSteady(ctx, r.systems, all, r.plan.Scenario.Baseline.Std(), r.plan.Scenario.Baseline.Std()+baselineWait); len(not) > 0 {
 			if ctx.Err() == nil {
 				r.giveUp(ctx, both("%v was not in full service before the drill, so nothing was broken", "訓練開始前に %v が完全稼働していなかったため、何も停止させずに中止", not))
 			}

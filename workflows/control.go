@@ -22,6 +22,7 @@ func (r *response) listen(ctx workflow.Context) error {
 		workflow.SetUpdateHandler(ctx, UpdateBegin, r.onBegin),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateCheckIn, r.onCheckIn, workflow.UpdateHandlerOptions{Validator: r.mayCheckIn}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateArrive, r.onArrive, workflow.UpdateHandlerOptions{Validator: r.mayArrive}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAttest, r.onAttest, workflow.UpdateHandlerOptions{Validator: r.mayAttest}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateInspect, r.onInspect, workflow.UpdateHandlerOptions{Validator: r.mayInspect}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAssess, r.onAssess, workflow.UpdateHandlerOptions{Validator: r.mayAssess}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.onDecide, workflow.UpdateHandlerOptions{Validator: r.mayDecide}),

@@ -84,7 +84,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 		}
 		return why
 	}
-	if not := r.untilSteady(ctx, []*system{s}, r.plan.Scenario.Hold.Std(), r.plan.Scenario.VerifyWait.Std()); len(not) > 0 {
+	if not := r.untilSteady(ctx, []*system{s}, needed, r.plan.Scenario.Hold.Std(), r.plan.Scenario.VerifyWait.Std()); len(not) > 0 {
 		return both("%s did not hold full service for %s after failback", "切り戻し後、%s の完全稼働が %s 継続しなかった", s.plan.Name, r.plan.Scenario.Hold)
 	}
 	return r.checkSingleWriter(ctx, s, run.Failback)

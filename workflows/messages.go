@@ -56,6 +56,7 @@ const (
 	UpdateCheckIn = "checkin" // CheckIn
 	UpdateArrive  = "arrive"  // Arrive
 	UpdateInspect = "inspect" // Inspect
+	UpdateAttest  = "attest"  // Attest
 	UpdateAssess  = "assess"  // Assess
 	UpdateDecide  = "decide"  // Decide
 	UpdateApprove = "approve" // Approve
@@ -122,6 +123,15 @@ type Inspect struct {
 	By     string `json:"by"`
 	Usable bool   `json:"usable"`
 	Note   string `json:"note,omitempty"`
+}
+
+// Attest states how much of a function that no probe can see is there.
+type Attest struct {
+	System   string `json:"system"`
+	Function string `json:"function"`
+	By       string `json:"by"`
+	Level    int    `json:"level"`  // percent of normal service
+	Reason   string `json:"reason"` // what the word rests on
 }
 
 // Assess reports damage to a system, or to one component of it.

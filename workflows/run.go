@@ -60,8 +60,10 @@ type system struct {
 	homeChoice      run.Choice
 	recovery        *Executed // nil until its runbook ended
 	home            *Executed
-	writersUnproven bool // verification could not prove that exactly one side takes writes
-	restored        bool // seen by the probes, held
+	stated          map[string]bool // functions of which somebody has said how much is there
+	heights         []height        // its levels of service, as heard
+	writersUnproven bool            // verification could not prove that exactly one side takes writes
+	restored        bool            // seen by the probes, held
 }
 
 // moved reports whether the system was switched to its alternate site.
@@ -82,7 +84,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 		r.people = append(r.people, &member{plan: p})
 	}
 	for _, s := range in.Plan.Systems {
-		r.systems = append(r.systems, &system{plan: s})
+		r.systems = append(r.systems, &system{plan: s, stated: map[string]bool{}})
 	}
 	r.work, r.stop = workflow.WithCancel(ctx)
 	if err := r.listen(ctx); err != nil {

@@ -25,10 +25,11 @@ func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
 		return run.Unknown, both("nothing runs at this depth, so nothing was proven", "この訓練深度では実行を伴わないため、実証されたものはない")
 	}
 	scenario := r.plan.Scenario
-	not := r.untilSteady(ctx, recovered, scenario.Hold.Std(), scenario.VerifyWait.Std())
+	not := r.untilSteady(ctx, recovered, needed, scenario.Hold.Std(), scenario.VerifyWait.Std())
 	if ctx.Err() != nil {
 		return run.Skipped, textAborted
 	}
+	r.untilStated(ctx, recovered)
 	outcome, reason := run.Passed, ""
 	if len(not) > 0 {
 		outcome, reason = run.Failed, both("%v did not hold full service for %s within %s", "%v の完全稼働が %s 継続することを %s 以内に確認できなかった", not, scenario.Hold, scenario.VerifyWait)
@@ -68,7 +69,7 @@ func (r *response) checkSingleWriter(ctx workflow.Context, s *system, phase run.
 // in which state the systems were handed back.
 func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 	hold := min(r.plan.Scenario.Hold, run.Duration(undoHold))
-	not := r.untilSteady(ctx, systems, hold.Std(), r.plan.Scenario.VerifyWait.Std())
+	not := r.untilSteady(ctx, systems, needed, hold.Std(), r.plan.Scenario.VerifyWait.Std())
 	for _, s := range systems {
 		for _, name := range not {
 			if name == s.plan.Name && s.unclean == "" {

@@ -65,15 +65,25 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	w := r.watches[i]
 	w.words++
 	w.spokeAt = workflow.Now(ctx)
-	if w.heard && (o.At.Before(w.state.At) || o.Up == w.state.Up) {
+	if w.heard && (o.At.Before(w.state.At) || o.Up == w.state.Up && o.Level == w.state.Level) {
 		return
 	}
+	wasUp := !w.heard || w.state.Up
 	w.heard, w.state, w.since = true, o, workflow.Now(ctx)
-	if !o.Up {
+	fell := !o.Up && wasUp
+	for _, s := range r.systems {
+		if s.plan.Name == w.probe.System {
+			_, before := r.since(s, needed(s))
+			r.noteLevel(ctx, s)
+			_, after := r.since(s, needed(s))
+			fell = fell || before && !after // less than what is needed is an outage too
+		}
+	}
+	if fell {
 		w.downs = append(w.downs, down{o, w.since})
 	}
 	r.log.add(ctx, run.Event{Kind: run.ProbeChanged, Phase: r.phase, System: w.probe.System, Step: o.Probe, Site: w.probe.Vantage, By: run.Engine,
-		Reason: o.Error, Data: run.Encode(run.ProbeChange{Up: o.Up, At: o.At, Error: o.Error})})
+		Reason: o.Error, Data: run.Encode(run.ProbeChange{Up: o.Up, Level: o.Level, At: o.At, Error: o.Error})})
 }
 
 // look starts a probe.
@@ -98,10 +108,11 @@ func (r *response) lookAgain(ctx workflow.Context, systems []*system) {
 	}
 }
 
-// level is the share of a system's functions that are up, in percent, as last heard;
-// false when it has no probe or one has not been heard.
+// level is the share of a system's service that is there, in percent, as last heard;
+// false when it has no probe or one has not been heard. What is stated by people is
+// taken to be there: nothing would be gained by waiting for it here.
 func (r *response) level(system string) (int, bool) {
-	level, any := 0, false
+	level, stated, heard := 0, 100, false
 	for _, w := range r.watches {
 		if w.probe.System != system {
 			continue
@@ -109,31 +120,56 @@ func (r *response) level(system string) (int, bool) {
 		if !w.heard {
 			return 0, false
 		}
-		any = true
-		if w.state.Up {
-			level += w.probe.Weight
+		heard = true
+		stated -= w.probe.Weight
+		switch {
+		case !w.state.Up:
+		case w.state.Level > 0: // a part of it, by a measured capacity
+			level += w.probe.Weight * w.state.Level
+		default:
+			level += w.probe.Weight * 100
 		}
 	}
-	return level, any
+	return level/100 + stated, heard
 }
 
-// steady reports whether all functions of a system have been up for the hold time.
-func (r *response) steady(now time.Time, system string, hold time.Duration) bool {
-	if level, ok := r.level(system); !ok || level < 100 {
-		return false
-	}
-	for _, w := range r.watches {
-		if w.probe.System == system && now.Sub(w.since) < hold {
-			return false
-		}
-	}
-	return true
+// height is the level of a system from an instant on.
+type height struct {
+	at    time.Time // engine's clock
+	level int
 }
 
-// untilSteady waits until all functions of the systems have been up for the hold time.
-// It returns the names of those that are not, in order. Systems without a probe are
+// noteLevel keeps the level of a system after a probe's word.
+func (r *response) noteLevel(ctx workflow.Context, s *system) {
+	level, ok := r.level(s.plan.Name)
+	if n := len(s.heights); ok && (n == 0 || s.heights[n-1].level != level) {
+		s.heights = append(s.heights, height{workflow.Now(ctx), level})
+	}
+}
+
+// since is from when on a system has had a level or more without a break; false when it
+// has not now.
+func (r *response) since(s *system, level int) (time.Time, bool) {
+	if _, ok := r.level(s.plan.Name); !ok {
+		return time.Time{}, false
+	}
+	at, ok := time.Time{}, false
+	for i := len(s.heights) - 1; i >= 0 && s.heights[i].level >= level; i-- {
+		at, ok = s.heights[i].at, true
+	}
+	return at, ok
+}
+
+// all is the level of a system before anything happens to it.
+func all(*system) int { return 100 }
+
+// needed is the level at which a system counts as restored.
+func needed(s *system) int { return s.plan.Objective.Needed() }
+
+// untilSteady waits until the systems have had the wanted level for the hold time. It
+// returns the names of those that have not, in order. Systems without a probe are
 // left out: nothing can be waited for, and nothing is proven.
-func (r *response) untilSteady(ctx workflow.Context, systems []*system, hold, limit time.Duration) []string {
+func (r *response) untilSteady(ctx workflow.Context, systems []*system, wanted func(*system) int, hold, limit time.Duration) []string {
 	deadline := workflow.Now(ctx).Add(limit)
 	for {
 		var open []string
@@ -141,19 +177,19 @@ func (r *response) untilSteady(ctx workflow.Context, systems []*system, hold, li
 		next := hold
 		now := workflow.Now(ctx)
 		for _, s := range systems {
-			if len(s.plan.Probes) == 0 || r.steady(now, s.plan.Name, hold) {
+			if len(s.plan.Probes) == 0 {
+				continue
+			}
+			since, ok := r.since(s, wanted(s))
+			if ok && now.Sub(since) >= hold {
 				continue
 			}
 			open = append(open, s.plan.Name)
-			if level, ok := r.level(s.plan.Name); !ok || level < 100 {
+			if !ok {
 				down = true
 				continue
 			}
-			for _, w := range r.watches {
-				if w.probe.System == s.plan.Name {
-					next = min(next, max(hold-now.Sub(w.since), 10*time.Millisecond))
-				}
-			}
+			next = min(next, max(hold-now.Sub(since), 10*time.Millisecond))
 		}
 		if len(open) == 0 || !now.Before(deadline) || ctx.Err() != nil {
 			return open
@@ -181,6 +217,9 @@ func (r *response) heardSoFar() int {
 		if w.state.Up {
 			n += 1 << 20
 		}
+	}
+	for _, s := range r.systems {
+		n += len(s.heights) << 30
 	}
 	return n
 }

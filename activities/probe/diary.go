@@ -22,19 +22,21 @@ import (
 // <dir>/<run>/<probe>.<n>.jsonl, a new file each time a process begins to look. What
 // is written outlives the process, so that killing it loses no sample.
 //
-// A line is [began, ended, fate, seq, error] in microseconds since 1970, with what
-// would be 0 or empty at the end left out; or {"count": ...}, the markers as counted.
+// A line is [began, ended, fate, seq, error, level] in microseconds since 1970, with what
+// would be 0 or empty at the end left out; or {"count": ...}, the markers as counted; or
+// {"baseline": ...}, the capacity in normal operation.
 type diary struct {
 	f *os.File
 }
 
 type counted struct {
-	Count *run.Markers `json:"count"`
+	Count    *run.Markers  `json:"count,omitempty"`
+	Baseline *run.Baseline `json:"baseline,omitempty"`
 }
 
 // openDiary reads what earlier processes wrote, in order, and begins a new file. With
 // an empty dir nothing is kept.
-func openDiary(dir, runID, probe string, each func(s sample, first bool), count func(run.Markers)) (*diary, error) {
+func openDiary(dir, runID, probe string, each func(s sample, first bool), other func(counted)) (*diary, error) {
 	if dir == "" {
 		return &diary{}, nil
 	}
@@ -59,7 +61,7 @@ func openDiary(dir, runID, probe string, each func(s sample, first bool), count 
 	next := 1
 	for _, n := range numbers {
 		next = n + 1
-		if err := readDiary(filepath.Join(home, fmt.Sprintf("%s.%d.jsonl", name, n)), each, count); err != nil {
+		if err := readDiary(filepath.Join(home, fmt.Sprintf("%s.%d.jsonl", name, n)), each, other); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +102,7 @@ func sweepDiaries(dir string, now time.Time) error {
 }
 
 // readDiary leaves out a line that was cut off by the writer's death.
-func readDiary(path string, each func(s sample, first bool), count func(run.Markers)) error {
+func readDiary(path string, each func(s sample, first bool), other func(counted)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("probe's log: %w", err)
@@ -119,8 +121,8 @@ func readDiary(path string, each func(s sample, first bool), count func(run.Mark
 		line = bytes.TrimSpace(line)
 		if len(line) > 0 && line[0] == '{' {
 			var c counted
-			if json.Unmarshal(line, &c) == nil && c.Count != nil {
-				count(*c.Count)
+			if json.Unmarshal(line, &c) == nil {
+				other(c)
 			}
 			continue
 		}
@@ -137,7 +139,7 @@ func parseSample(line []byte) (s sample, fine bool) {
 		return s, false
 	}
 	var began, ended int64
-	into := []any{&began, &ended, &s.Fate, &s.Seq, &s.Error}
+	into := []any{&began, &ended, &s.Fate, &s.Seq, &s.Error, &s.Level}
 	for n, p := range parts {
 		if n < len(into) && json.Unmarshal(p, into[n]) != nil {
 			return s, false
@@ -151,20 +153,24 @@ func (d *diary) write(s sample) error {
 	if d.f == nil {
 		return nil
 	}
-	parts := []any{s.Began.UnixMicro(), s.Ended.UnixMicro(), s.Fate, s.Seq, s.Error}
-	if s.Error == "" {
-		if parts = parts[:4]; s.Seq == 0 {
-			parts = parts[:3]
-		}
+	parts := []any{s.Began.UnixMicro(), s.Ended.UnixMicro(), s.Fate, s.Seq, s.Error, s.Level}
+	switch {
+	case s.Level != 0:
+	case s.Error != "":
+		parts = parts[:5]
+	case s.Seq != 0:
+		parts = parts[:4]
+	default:
+		parts = parts[:3]
 	}
 	return d.line(parts)
 }
 
-func (d *diary) writeCount(m run.Markers) error {
+func (d *diary) writeOther(c counted) error {
 	if d.f == nil {
 		return nil
 	}
-	return d.line(counted{Count: &m})
+	return d.line(c)
 }
 
 func (d *diary) line(v any) error {

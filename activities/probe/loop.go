@@ -25,6 +25,7 @@ func (w *watch) loop(ctx context.Context) {
 	defer func() { counting <- struct{}{} }() // no count is under way when this returns
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var told bool // a change is still to be told
 	var lame bool // the log can't be written
 	for {
 		select {
@@ -37,12 +38,12 @@ func (w *watch) loop(ctx context.Context) {
 		last := w.tally.lastEnd
 		w.mu.Unlock()
 		began := time.Now()
-		fate, why := w.look(ctx, n)
+		fate, level, why := w.sample(ctx, n)
 		ended := time.Now()
 		if ctx.Err() != nil && fate != ok {
 			return // it was cut off by us, which says nothing about the target
 		}
-		s := sample{Began: c.at(began), Ended: c.at(ended), Fate: fate, Error: clip(why)}
+		s := sample{Began: c.at(began), Ended: c.at(ended), Fate: fate, Error: clip(why), Level: level}
 		if w.survivors != nil && fate != failed {
 			s.Seq = n
 		}
@@ -59,8 +60,12 @@ func (w *watch) loop(ctx context.Context) {
 		recovered := w.survivors != nil && w.tally.recovered(s.Ended, hold)
 		w.mu.Unlock()
 		first = false
-		if change {
+		taking := w.gauge != nil && w.gauge.taking()
+		if (change || told) && !(taking && fate == ok) { // the run waits for the baseline
+			told = false
 			w.teller.tell(state)
+		} else if change {
+			told = true
 		}
 		if recovered {
 			select {
@@ -77,8 +82,29 @@ func (w *watch) loop(ctx context.Context) {
 		if late := now.Sub(due); late > 0 {
 			due = due.Add(late.Truncate(interval)) // begin at once, back on the grid after
 		}
+		if taking {
+			due = now
+		}
 		timer.Reset(max(due.Sub(now), 0))
 	}
+}
+
+// sample looks once, and says how much of the function is there.
+func (w *watch) sample(ctx context.Context, n int64) (fate, int, string) {
+	if w.gauge == nil {
+		f, why := w.look(ctx, n)
+		return f, 0, why
+	}
+	f, level, taken, why := w.gauge.sample(ctx)
+	if taken != nil {
+		w.mu.Lock()
+		w.tally.obs.Baseline = taken
+		w.mu.Unlock()
+		if err := w.diary.writeOther(counted{Baseline: taken}); err != nil {
+			w.log.Warn("the baseline could not be logged", "err", err)
+		}
+	}
+	return f, level, why
 }
 
 // count reads the surviving markers back. When that fails, what was counted before
@@ -102,7 +128,7 @@ func (w *watch) count(ctx context.Context, within time.Duration) {
 	w.tally.count(found, last, at)
 	m := *w.tally.obs.Markers
 	w.mu.Unlock()
-	if err := w.diary.writeCount(m); err != nil {
+	if err := w.diary.writeOther(counted{Count: &m}); err != nil {
 		w.log.Warn("the count of markers could not be logged", "err", err)
 	}
 }

@@ -176,11 +176,16 @@ func get(ctx context.Context, client *http.Client, p HTTP) error {
 	}
 	switch {
 	case p.Status != 0 && answer.StatusCode != p.Status:
-		return fmt.Errorf("status %d, not %d", answer.StatusCode, p.Status)
+		return unserved(fmt.Sprintf("status %d, not %d", answer.StatusCode, p.Status))
 	case p.Status == 0 && (answer.StatusCode < 200 || answer.StatusCode > 299):
-		return fmt.Errorf("status %d", answer.StatusCode)
+		return unserved(fmt.Sprintf("status %d", answer.StatusCode))
 	case p.Contains != "" && !strings.Contains(string(body), p.Contains):
 		return fmt.Errorf("the answer does not contain %q", p.Contains)
 	}
 	return nil
 }
+
+// unserved is an answer with a status that is not service.
+type unserved string
+
+func (u unserved) Error() string { return string(u) }

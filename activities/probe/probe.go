@@ -4,9 +4,9 @@
 package probe
 
 import (
-	"time"
-
 	"context"
+	"math"
+	"time"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
@@ -29,6 +29,11 @@ func Actions(o Options) []activities.Action {
 			Summary:   "Get a web address and check status and content.",
 			SummaryJA: "ウェブのアドレスを取得し、ステータスと内容を確かめる。",
 		}, serving(d, lookHTTP), readyBySample(lookHTTP)),
+		activities.DefineProbe("probe.http_load", activities.Doc{
+			Summary:   "Put a bounded load on a web address and compare what is served with the capacity in normal operation.",
+			SummaryJA: "ウェブのアドレスに上限付きの負荷をかけ、処理できた量を平常時の処理能力と比べる。",
+			Load:      true,
+		}, serving(d, lookHTTPLoad), readyBySample(lookHTTPLoad)),
 		activities.DefineProbe("probe.tcp", activities.Doc{
 			Summary:   "Open a TCP connection, and check the greeting if one is expected.",
 			SummaryJA: "TCP で接続し、必要なら最初の応答を確かめる。",
@@ -43,11 +48,14 @@ func serving[P any](d *desk, kind func(plan.Watch, P) (looker, error)) func(cont
 	}
 }
 
+// unbounded lets a probe be made that is only asked once and puts no load on anything.
+var unbounded = &plan.LoadLimit{Rate: math.MaxInt, Duration: math.MaxInt64}
+
 // readyBySample is the readiness of a probe that changes nothing by looking: one sample.
 func readyBySample[P any](kind func(plan.Watch, P) (looker, error)) activities.Option[P] {
 	return activities.Ready(func(ctx context.Context, p P) ([]plan.Text, error) {
 		const within = 5 * time.Second
-		l, err := kind(plan.Watch{Probe: plan.Probe{Timeout: run.Duration(within)}}, p)
+		l, err := kind(plan.Watch{Probe: plan.Probe{Timeout: run.Duration(within), Limit: unbounded}}, p)
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,7 @@ type sample struct {
 	Fate         fate
 	Seq          int64 // of the marker, when one was planted
 	Error        string
+	Level        int // as in run.Transition
 }
 
 // tally is everything seen so far. It is made of samples and gaps alone, so that it
@@ -34,6 +35,7 @@ type sample struct {
 type tally struct {
 	obs     run.Observations
 	up      bool
+	level   int           // as in run.Transition, of the last change
 	changed plan.Observed // the state now, as the run is told
 	upSince time.Time
 	lastOK  time.Time
@@ -60,19 +62,25 @@ func (t *tally) add(s sample) (change bool) {
 			m.Unknown++
 		}
 	}
-	change = t.obs.Samples == 1 || up != t.up
+	change = t.obs.Samples == 1 || up != t.up || up && differ(s.Level, t.level)
 	if change {
-		tr := run.Transition{At: s.Ended, Up: up}
-		if !up {
+		tr := run.Transition{At: s.Ended, Up: up, Level: s.Level}
+		switch {
+		case !up:
 			tr = run.Transition{At: s.Began, LastOKAt: t.lastOK, Error: s.Error}
+		case t.up && s.Level != run.LevelUnknown && share(s.Level) < share(t.level):
+			tr.At, tr.LastOKAt = s.Began, t.lastOK
 		}
 		if len(t.obs.Transitions) < maxTransitions {
 			t.obs.Transitions = append(t.obs.Transitions, tr)
 		} else {
 			t.obs.TransitionsCut++
 		}
-		t.changed = plan.Observed{Probe: t.obs.Probe, Up: up, At: tr.At, Error: tr.Error, LastOKAt: tr.LastOKAt}
-		t.up, t.upSince = up, s.Ended
+		t.changed = plan.Observed{Probe: t.obs.Probe, Up: up, Level: tr.Level, At: tr.At, Error: tr.Error, LastOKAt: tr.LastOKAt}
+		if !up || !t.up {
+			t.upSince = s.Ended
+		}
+		t.up, t.level = up, tr.Level
 	}
 	if up {
 		t.obs.OK++
@@ -81,6 +89,24 @@ func (t *tally) add(s sample) (change bool) {
 		t.wasDown = true
 	}
 	return change
+}
+
+// share is a Level as a number that can be compared.
+func share(level int) int {
+	if level == 0 {
+		return 100
+	}
+	return level
+}
+
+// differ reports whether two levels are more apart than two measurements of the same
+// service are: otherwise every sample would be a change.
+func differ(a, b int) bool {
+	const noise = 2
+	if a == b {
+		return false
+	}
+	return a <= 0 || b <= 0 || max(a-b, b-a) > noise
 }
 
 // gap notes a span in which nobody looked.
@@ -174,8 +200,8 @@ func (t *tally) resume(o run.Observations) {
 	t.lastEnd = o.EndedAt
 	if n := len(o.Transitions); n > 0 {
 		last := o.Transitions[n-1]
-		t.up, t.upSince = last.Up, last.At
-		t.changed = plan.Observed{Probe: fresh.Probe, Up: last.Up, At: last.At, Error: last.Error, LastOKAt: last.LastOKAt}
+		t.up, t.level, t.upSince = last.Up, last.Level, last.At
+		t.changed = plan.Observed{Probe: fresh.Probe, Up: last.Up, Level: last.Level, At: last.At, Error: last.Error, LastOKAt: last.LastOKAt}
 		t.wasDown = !last.Up
 		if last.Up {
 			t.lastOK = o.EndedAt

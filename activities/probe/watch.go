@@ -34,7 +34,10 @@ type looker struct {
 	look func(ctx context.Context, n int64) (fate, string)
 	// survivors reads back all markers in ascending order; nil for probes without.
 	survivors func(context.Context) ([]int64, error)
-	close     func()
+	// gauge measures how much there is; nil for probes that see all or nothing. It is
+	// asked instead of look.
+	gauge *gauge
+	close func()
 }
 
 // hold is how long a target must be up again before its markers are counted.
@@ -227,10 +230,13 @@ func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch
 			t.gap(t.lastEnd, s.Began)
 		}
 		t.add(s)
-	}, func(m run.Markers) {
-		if t.obs.Markers != nil {
+	}, func(c counted) {
+		if m := c.Count; m != nil && t.obs.Markers != nil {
 			m.Acked, m.Unknown = t.obs.Markers.Acked, t.obs.Markers.Unknown
-			t.obs.Markers, t.wasDown = &m, false
+			t.obs.Markers, t.wasDown = m, false
+		}
+		if c.Baseline != nil {
+			t.obs.Baseline = c.Baseline
 		}
 	})
 	if err != nil {
@@ -241,6 +247,9 @@ func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch
 	}
 	if t.obs.Samples == 0 && last != nil {
 		t.resume(*last)
+	}
+	if look.gauge != nil {
+		look.gauge.resume(t)
 	}
 	if t.seq > 0 {
 		// An attempt that was frozen may wake and plant a few more of its own.

@@ -24,6 +24,7 @@ func (s *Server) actRoutes(api huma.API) {
 	update[workflows.CheckIn](s, api, workflows.UpdateCheckIn, "Answer the safety check for a person.")
 	update[workflows.Arrive](s, api, workflows.UpdateArrive, "Say that a person is at the muster.")
 	update[workflows.Inspect](s, api, workflows.UpdateInspect, "Report the state of a site.")
+	update[workflows.Attest](s, api, workflows.UpdateAttest, "State how much of a function that no probe sees is there.")
 	update[workflows.Assess](s, api, workflows.UpdateAssess, "Report damage to a system.")
 	update[workflows.Decide](s, api, workflows.UpdateDecide, "Take the recovery decision.")
 	update[workflows.Approve](s, api, workflows.UpdateApprove, "Approve the recovery.")

@@ -238,6 +238,11 @@ func (c *Client) Arrive(ctx context.Context, id string, in workflows.Arrive) (wo
 	return c.update(ctx, id, workflows.UpdateArrive, in)
 }
 
+// Attest states how much of a function that no probe sees is there.
+func (c *Client) Attest(ctx context.Context, id string, in workflows.Attest) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateAttest, in)
+}
+
 // Inspect reports the state of a site.
 func (c *Client) Inspect(ctx context.Context, id string, in workflows.Inspect) (workflows.Done, error) {
 	return c.update(ctx, id, workflows.UpdateInspect, in)

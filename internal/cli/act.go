@@ -172,6 +172,28 @@ func first(args []string, otherwise string) string {
 	return otherwise
 }
 
+func (c *command) attest() *cobra.Command {
+	var id, reason string
+	var level int
+	cmd := &cobra.Command{
+		Use:   "attest SYSTEM FUNCTION",
+		Short: c.t("State how much of a function that no probe sees is there", "自動確認できない機能の稼働程度を申告する"),
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("level") {
+				return mistake(fmt.Errorf("%s", c.t("say how much of it is there: --level PERCENT", "稼働程度を --level PERCENT で指定してください")), "")
+			}
+			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				return client.Attest(ctx, id, workflows.Attest{System: args[0], Function: args[1], By: by, Level: level, Reason: reason})
+			})
+		},
+	}
+	cmd.Flags().IntVar(&level, "level", 0, c.t("percent of normal service", "平常時に対する割合 (%)"))
+	cmd.Flags().StringVar(&reason, "reason", "", c.t("what the statement rests on", "申告の根拠"))
+	c.runFlag(cmd, &id)
+	return cmd
+}
+
 func (c *command) inspect() *cobra.Command {
 	var id, note string
 	var usable, unusable bool

@@ -53,7 +53,8 @@ type System struct {
 	DependsOn    []text       `json:"depends_on" help:"Systems that must be back before it." is:"name" default:""`
 	Objectives   Objectives   `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." default:""`
 	Drillable    []text       `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." enum:"tabletop,walkthrough,isolated,live" default:""`
-	Functions    []Function   `json:"functions" help:"What it does for its users, each seen by a probe from outside." item:"function" default:""`
+	Functions    []Function   `json:"functions" help:"What it does for its users, each seen by a probe from outside or stated by a person." item:"function" default:""`
+	LoadLimit    *LoadLimit   `json:"load_limit" help:"How much load probes of its capacity may put on it; without it, none." default:""`
 	Runbooks     Runbooks     `json:"runbooks" help:"Names of the runbooks that move it." default:""`
 	SingleWriter *Check       `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." default:""`
 	Estimate     duration     `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." default:""`
@@ -88,7 +89,23 @@ type Function struct {
 	Name   text         `json:"name" help:"Name of the function." is:"name"`
 	Title  yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Weight number       `json:"weight" help:"Its share of the level of service; a system's weights add up to 100. Left out everywhere, the shares are equal." min:"1" max:"100" default:""`
-	Probe  Probe        `json:"probe" help:"How it is seen from outside."`
+	Probe  *Probe       `json:"probe" help:"How it is seen from outside." default:""`
+	Stated *Statement   `json:"statement" help:"For what no probe can see: who states how much of it is there (muster attest)." default:""`
+}
+
+// Statement says whose word counts for a function that no probe can see.
+type Statement struct {
+	yamldoc.Place
+	By       text                `json:"by" help:"Role whose holders state it." is:"name"`
+	Accepted yamldoc.Value[bool] `json:"accepted" help:"Whether their word is enough to meet an objective; else what rests on it is not proven." default:"false"`
+}
+
+// LoadLimit bounds the load that probes may put on a system.
+type LoadLimit struct {
+	yamldoc.Place
+	Rate     number              `json:"rate" help:"Requests a second at most." min:"1" max:"100000"`
+	Duration duration            `json:"duration" help:"How long one load may last at most."`
+	Real     yamldoc.Value[bool] `json:"real" help:"Whether a real response may load it too; else its probes only see there whether it serves." default:"false"`
 }
 
 // Probe looks at a function.

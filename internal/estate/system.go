@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -82,7 +83,7 @@ func (r *reading) system(s System) plan.System {
 		out.DependsOn = append(out.DependsOn, name.V)
 	}
 	slices.Sort(out.DependsOn)
-	out.Probes = r.probes(where, s)
+	out.Probes, out.Statements = r.functions(where, s)
 	if s.SingleWriter != nil {
 		out.SingleWriter = r.singleWriter(where, *s.SingleWriter)
 	}
@@ -125,14 +126,33 @@ func (r *reading) objective(where string, o Objectives) plan.Objective {
 	return out
 }
 
-func (r *reading) probes(where string, s System) []plan.Probe {
+// functions reads what a system does: what is seen by probes, and what is stated.
+func (r *reading) functions(where string, s System) ([]plan.Probe, []plan.Statement) {
 	once(r.Decoder, where+": function", s.Functions, func(f Function) yamldoc.Value[string] { return f.Name })
 	weights := r.weights(where, s)
 	check := &params.Checker{Decoder: r.Decoder, Target: r.out.Target, Targets: r.out.TargetNames,
 		Why: "a probe looks from before the first step on"}
+	var limit *plan.LoadLimit
+	if l := s.LoadLimit; l != nil {
+		limit = &plan.LoadLimit{Rate: l.Rate.V, Duration: l.Duration.V, Real: l.Real.V}
+	}
 	var out []plan.Probe
+	var stated []plan.Statement
 	for i, f := range s.Functions {
-		where := where + ": function " + f.Name.V + ": probe"
+		where := where + ": function " + f.Name.V
+		switch {
+		case f.Probe != nil && f.Stated != nil:
+			r.Log.Add(f.Stated.Place, "%s: it has a probe, and what is seen is not stated; keep one of probe and statement", where)
+			continue
+		case f.Stated != nil:
+			r.out.Role(r.Decoder, where+": statement", f.Stated.By)
+			stated = append(stated, plan.Statement{Function: f.Name.V, Title: titled(f.Title, f.Name.V), Weight: weights[i], Role: f.Stated.By.V, Accepted: f.Stated.Accepted.V})
+			continue
+		case f.Probe == nil:
+			r.Log.Add(f.Place, "%s: nobody would know whether it is there; add probe: {uses: probe.http, …}, or statement: {by: ROLE} for what can't be probed", where)
+			continue
+		}
+		where += ": probe"
 		p := plan.Probe{
 			Name: s.Name.V + "/" + f.Name.V, System: s.Name.V, Function: f.Name.V, Title: titled(f.Title, f.Name.V),
 			Weight: weights[i], Uses: f.Probe.Uses.V, Vantage: f.Probe.At.V, Interval: f.Probe.Interval.V, Timeout: f.Probe.Timeout.V,
@@ -153,12 +173,43 @@ func (r *reading) probes(where string, s System) []plan.Probe {
 			} else {
 				got := check.Fields(where+": with", f.Probe.With.Node, f.Probe.Place, a.Fields)
 				p.With, p.Targets = got.JSON, got.Targets
+				if a.Doc.Load {
+					p.Limit = limit
+					r.load(where, *f.Probe, &p)
+				}
 			}
 		}
 		out = append(out, p)
 	}
 	sortBy(out, func(p plan.Probe) string { return p.Name })
-	return out
+	sortBy(stated, func(s plan.Statement) string { return s.Function })
+	return out, stated
+}
+
+// load checks a probe that puts load on what it watches. The worker checks again.
+func (r *reading) load(where string, f Probe, p *plan.Probe) {
+	if p.Limit == nil {
+		r.Log.Add(f.Uses.Place, "%s: %s puts load on the system, which its owner has not allowed; add load_limit: {rate: N, duration: 1s} to the system", where, p.Uses)
+		return
+	}
+	var with struct {
+		Rate     int          `json:"rate"`
+		Duration run.Duration `json:"duration"`
+	}
+	if json.Unmarshal(p.With, &with) != nil {
+		return // its own mistakes are told
+	}
+	if with.Rate > p.Limit.Rate {
+		r.Log.Add(f.With.Place, "%s: rate %d is above the system's load_limit of %d a second; lower it, or have the owner raise the limit", where, with.Rate, p.Limit.Rate)
+	}
+	if with.Duration > p.Limit.Duration {
+		r.Log.Add(f.With.Place, "%s: duration %s is above the system's load_limit of %s; shorten it", where, with.Duration, p.Limit.Duration)
+	}
+	if !f.Interval.Set {
+		p.Interval = max(p.Interval, 5*with.Duration)
+	} else if p.Interval < 2*with.Duration {
+		r.Log.Add(f.Interval.Place, "%s: with loads of %s every %s the system would be under load half of the time or more; use %s or more, or leave interval out", where, with.Duration, p.Interval, 2*with.Duration)
+	}
 }
 
 // weights are the functions' shares in percent. Where none is given they are equal,

@@ -30,22 +30,40 @@ type Curve struct {
 type Function struct {
 	Probe  string
 	Weight int // percent
+	// Stated is set for a function that no probe can see. It counts nothing from the event
+	// on until a person has said how much of it is there (requirement B-CLK-02).
+	Stated bool
+	Words  []Word
+}
+
+// Word is what a person said of a function: its level in percent, from an instant on.
+type Word struct {
+	At    time.Time
+	Level int
 }
 
 // NewCurve adds up what the probes of a system saw. Functions are those of the plan; one
 // that no observation speaks of was never seen. A weight in an observation is ignored:
 // the plan's counts.
 func NewCurve(functions []Function, seen []run.Observations) Curve {
+	return NewStatedCurve(functions, seen, time.Time{}, time.Time{})
+}
+
+// NewStatedCurve is NewCurve for functions of which some are stated, from the event to the
+// end of the record. Whatever stands in a stated function's Words is in the curve; a
+// caller that takes nobody's word leaves them out.
+func NewStatedCurve(functions []Function, seen []run.Observations, event, end time.Time) Curve {
 	type change struct {
 		at time.Time
 		f  int
 		to state
 	}
 	var changes []change
+	from := event
 	for i, f := range functions {
 		var parts []run.Observations
 		for _, o := range seen {
-			if o.Probe == f.Probe {
+			if !f.Stated && o.Probe == f.Probe {
 				parts = append(parts, o)
 			}
 		}
@@ -55,11 +73,23 @@ func NewCurve(functions []Function, seen []run.Observations) Curve {
 		}
 		if n := len(line); n > 0 {
 			changes = append(changes, change{line[n-1].to, i, unseen})
+			from, end = earlier(from, line[0].from), later(end, line[n-1].to)
 		}
+	}
+	for i, f := range functions {
+		if !f.Stated || event.IsZero() || !end.After(event) {
+			continue
+		}
+		for _, s := range stated(f.Words, from, event) {
+			if s.from.Before(end) {
+				changes = append(changes, change{s.from, i, s.state})
+			}
+		}
+		changes = append(changes, change{end, i, unseen})
 	}
 	slices.SortStableFunc(changes, func(a, b change) int { return a.at.Compare(b.at) })
 
-	now := make([]state, len(functions))
+	now := slices.Repeat([]state{unseen}, len(functions))
 	var c Curve
 	for i := 0; i < len(changes); {
 		at := changes[i].at
@@ -70,18 +100,14 @@ func NewCurve(functions []Function, seen []run.Observations) Curve {
 			break // the last change only closes the last segment
 		}
 		s := Span{From: at, To: changes[i].at, Seen: true}
+		var proven, possible, shown int // in hundredths of a percent
 		for f, st := range now {
 			w := functions[f].Weight
-			switch st {
-			case up:
-				s.Proven, s.Possible, s.Shown = s.Proven+w, s.Possible+w, s.Shown+w
-			case fading:
-				s.Possible, s.Shown = s.Possible+w, s.Shown+w
-			case unseen:
-				s.Possible, s.Seen = s.Possible+w, false
-			case down:
-			}
+			proven, possible, shown = proven+w*st.proven, possible+w*st.possible, shown+w*st.shown
+			s.Seen = s.Seen && st.seen
 		}
+		// Rounded down: a level is reached by all of it or not at all.
+		s.Proven, s.Possible, s.Shown = proven/100, possible/100, shown/100
 		if n := len(c.Spans); n > 0 && same(c.Spans[n-1], s) {
 			c.Spans[n-1].To = s.To
 			continue
@@ -89,6 +115,22 @@ func NewCurve(functions []Function, seen []run.Observations) Curve {
 		c.Spans = append(c.Spans, s)
 	}
 	return c
+}
+
+// stated is what is known of a function by people's word alone. Before the event it is
+// taken to work as always, which proves nothing; without any word it stays in doubt.
+func stated(words []Word, from, event time.Time) []segment {
+	waiting := state{seen: true}
+	if len(words) == 0 {
+		waiting.possible = 100
+	}
+	out := []segment{{from: from, state: state{possible: 100, shown: 100, seen: true}}, {from: event, state: waiting}}
+	words = slices.Clone(words)
+	slices.SortStableFunc(words, func(a, b Word) int { return a.At.Compare(b.At) })
+	for _, w := range words {
+		out = append(out, segment{from: later(w.At, event), state: gives(min(max(w.Level, 0), 100))})
+	}
+	return out
 }
 
 func same(a, b Span) bool {
@@ -156,4 +198,23 @@ func (c Curve) Lost(from, to time.Time) (time.Duration, bool) {
 		lost += span / 100 * time.Duration(max(0, 100-s.Shown))
 	}
 	return lost, true
+}
+
+// Floor is the lowest level seen between two instants; false when part of that time was
+// not seen, and then a lower one is possible.
+func (c Curve) Floor(from, to time.Time) (int, bool) {
+	if c.Empty() || c.Spans[0].From.After(from) || c.End().Before(to) {
+		return 0, false
+	}
+	lowest := 100
+	for _, s := range c.Spans {
+		if !s.To.After(from) || !s.From.Before(to) {
+			continue
+		}
+		if !s.Seen {
+			return 0, false
+		}
+		lowest = min(lowest, s.Shown)
+	}
+	return lowest, true
 }

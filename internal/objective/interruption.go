@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -12,8 +13,11 @@ import (
 // there was no failure. It is not proven (false) when nobody looked for part of the
 // time, or when service was not back at the end of the observation.
 func Interruption(functions []Function, seen []run.Observations, from, to time.Time) (time.Duration, bool) {
-	longest, proven := time.Duration(0), len(functions) > 0
+	longest, proven := time.Duration(0), slices.ContainsFunc(functions, func(f Function) bool { return !f.Stated })
 	for _, f := range functions {
+		if f.Stated {
+			continue // nobody can see it interrupted
+		}
 		var parts []run.Observations
 		for _, o := range seen {
 			if o.Probe == f.Probe {
@@ -27,7 +31,7 @@ func Interruption(functions []Function, seen []run.Observations, from, to time.T
 		var began time.Time // of the interruption at hand; zero between two
 		failed := false     // it holds a failure, and is not only a time unseen
 		for _, s := range line {
-			if s.state == up {
+			if s.state.up() {
 				if failed && s.from.After(from) {
 					longest = max(longest, s.from.Sub(began))
 				}
@@ -40,8 +44,8 @@ func Interruption(functions []Function, seen []run.Observations, from, to time.T
 				}
 				began = s.from
 			}
-			failed = failed || s.state == down
-			if s.state == unseen && s.to.After(from) && s.from.Before(to) {
+			failed = failed || s.state.down()
+			if !s.state.seen && s.to.After(from) && s.from.Before(to) {
 				proven = false
 			}
 		}

@@ -14,17 +14,27 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// state is what is known of one function during a span.
-type state uint8
+// state is what is known of one function during a span: the share of it in percent
+// that was seen, the share that may have been there, and the share as a chart shows it.
+// The zero value is what nobody looked at.
+type state struct {
+	proven, possible, shown int
+	seen                    bool
+}
 
-const (
-	unseen state = iota // nobody looked
-	down
-	up
-	// fading is the time between the last success and the first failure after it. It is
-	// shown as up, but it neither proves a level nor breaks one.
-	fading
-)
+func gives(level int) state { return state{level, level, level, true} }
+
+// falling is the time between the last sample of a level and the first below it. It is
+// shown at the level before, but it neither proves that nor breaks it.
+func falling(from, to int) state { return state{to, from, from, true} }
+
+var unseen = state{possible: 100}
+
+// up reports whether the function gave service, if less than all of it.
+func (s state) up() bool { return s.proven > 0 }
+
+// down reports whether the function was seen to give none.
+func (s state) down() bool { return s.possible == 0 }
 
 // segment is a span in one state: from included, to not.
 type segment struct {
@@ -48,11 +58,18 @@ func timelineOf(parts []run.Observations) []segment {
 		if i > 0 && o.StartedAt.After(end) {
 			gaps = append(gaps, run.Span{From: end, To: o.StartedAt})
 		}
+		before := gives(100)
 		for _, t := range o.Transitions {
-			if !t.Up && !t.LastOKAt.IsZero() && t.LastOKAt.Before(t.At) {
-				changes = append(changes, segment{from: t.LastOKAt, state: fading})
+			now := stateOf(t)
+			if now.seen && now.shown < 100 && !t.LastOKAt.IsZero() && t.LastOKAt.Before(t.At) {
+				fall := falling(max(before.shown, now.shown), now.shown)
+				if !before.seen {
+					fall = state{proven: now.shown, possible: 100}
+				}
+				changes = append(changes, segment{from: t.LastOKAt, state: fall})
 			}
-			changes = append(changes, segment{from: t.At, state: stateOf(t.Up)})
+			changes = append(changes, segment{from: t.At, state: now})
+			before = now
 		}
 		gaps = append(gaps, o.Gaps...)
 		end, every = later(end, o.EndedAt), max(every, o.Interval.Std())
@@ -103,11 +120,11 @@ func coverGap(line []segment, g run.Span, every time.Duration) []segment {
 			fallthrough
 		case !s.from.After(g.To):
 			after = s.state
-		case s.state == up && !s.from.After(g.To.Add(every)) && resumes.Equal(g.To):
+		case s.state.up() && !s.from.After(g.To.Add(every)) && resumes.Equal(g.To):
 			resumes = s.from
 		}
 	}
-	if before == down && after == down && resumes.Equal(g.To) {
+	if before.down() && after.down() && resumes.Equal(g.To) {
 		return line
 	}
 	return cover(line, g.From, resumes)
@@ -130,11 +147,16 @@ func cover(line []segment, from, to time.Time) []segment {
 	return out
 }
 
-func stateOf(isUp bool) state {
-	if isUp {
-		return up
+func stateOf(t run.Transition) state {
+	switch {
+	case !t.Up:
+		return gives(0)
+	case t.Level == run.LevelUnknown:
+		return unseen
+	case t.Level > 0:
+		return gives(min(t.Level, 100))
 	}
-	return down
+	return gives(100)
 }
 
 func later(a, b time.Time) time.Time {

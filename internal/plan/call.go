@@ -115,7 +115,8 @@ const SignalObserved = "observed"
 type Observed struct {
 	Probe string    `json:"probe"`
 	Up    bool      `json:"up"`
-	At    time.Time `json:"at"` // vantage clock: first success's end, or first failure's start
+	Level int       `json:"level,omitempty"` // as in run.Transition
+	At    time.Time `json:"at"`              // vantage clock: first success's end, or first failure's start
 	Error string    `json:"error,omitempty"`
 	// LastOKAt is when the last success before a failure ended.
 	LastOKAt time.Time `json:"last_ok_at,omitzero"`

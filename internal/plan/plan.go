@@ -174,6 +174,7 @@ type System struct {
 	Objective       Objective    `json:"objective"`
 	Drillable       []run.Depth  `json:"drillable"` // depths at which drills may touch it
 	Probes          []Probe      `json:"probes"`
+	Statements      []Statement  `json:"statements,omitempty"`
 	Failover        string       `json:"failover,omitempty"` // names of runbooks
 	InPlace         string       `json:"in_place,omitempty"`
 	Failback        string       `json:"failback,omitempty"`
@@ -201,6 +202,15 @@ type RestoreObjective struct {
 	Point  *run.Duration `json:"point,omitempty"`  // from the recovery point to the point asked for
 }
 
+// Needed is the level in percent at which a system counts as restored: the last stage
+// of its RLO, all of it without one.
+func (o Objective) Needed() int {
+	if n := len(o.RLO); n > 0 {
+		return min(100, o.RLO[n-1].Level)
+	}
+	return 100
+}
+
 // Stage is a level to be reached within a time: "50 % within 3 h".
 type Stage struct {
 	Within run.Duration `json:"within"`
@@ -221,6 +231,26 @@ type Probe struct {
 	Interval run.Duration    `json:"interval"`
 	Timeout  run.Duration    `json:"timeout"` // of one sample
 	Targets  []string        `json:"targets,omitempty"`
+	// Limit bounds the load that the probe may put on the system; nil allows none.
+	Limit *LoadLimit `json:"limit,omitempty"`
+}
+
+// Statement is a function that no probe can see: a person states how much of it is
+// there (requirement O-07). What rests on such a word is not proven, unless Accepted.
+type Statement struct {
+	Function string `json:"function"`
+	Title    Text   `json:"title"`
+	Weight   int    `json:"weight"` // its share of the level, as a probe's
+	Role     string `json:"role"`   // whose holders may state it
+	Accepted bool   `json:"accepted,omitempty"`
+}
+
+// LoadLimit is how much load an owner lets probes put on a system. Real allows it in a
+// response too; without it, a probe of capacity only sees there whether it is served.
+type LoadLimit struct {
+	Rate     int          `json:"rate"` // requests a second
+	Duration run.Duration `json:"duration"`
+	Real     bool         `json:"real,omitempty"`
 }
 
 // Runbook is an executable procedure.

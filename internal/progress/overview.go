@@ -66,14 +66,16 @@ type Phase struct {
 type Awaited string
 
 const (
-	AwaitSafety   Awaited = "safety"   // answer the safety check: `muster checkin`
-	AwaitArrival  Awaited = "arrival"  // come to the muster: `muster arrive`
-	AwaitInspect  Awaited = "inspect"  // `muster inspect`
-	AwaitAssess   Awaited = "assess"   // `muster assess`
-	AwaitDecision Awaited = "decision" // `muster decide`
-	AwaitApproval Awaited = "approval" // `muster approve`
-	AwaitConfirm  Awaited = "confirm"  // `muster confirm`
-	AwaitStep     Awaited = "step"     // `muster step`
+	AwaitSafety  Awaited = "safety"  // answer the safety check: `muster checkin`
+	AwaitArrival Awaited = "arrival" // come to the muster: `muster arrive`
+	AwaitInspect Awaited = "inspect" // `muster inspect`
+	// AwaitStatement waits for `muster attest`; Step is the function.
+	AwaitStatement Awaited = "statement"
+	AwaitAssess    Awaited = "assess"   // `muster assess`
+	AwaitDecision  Awaited = "decision" // `muster decide`
+	AwaitApproval  Awaited = "approval" // `muster approve`
+	AwaitConfirm   Awaited = "confirm"  // `muster confirm`
+	AwaitStep      Awaited = "step"     // `muster step`
 )
 
 // Waiting is one thing the run waits for people to do.
@@ -120,6 +122,7 @@ type Function struct {
 	Name  string     `json:"name"`
 	Title plan.Text  `json:"title"`
 	Up    *bool      `json:"up,omitempty"`
+	Level int        `json:"level,omitempty"` // as in run.Transition
 	Since *time.Time `json:"since,omitempty"` // vantage clock
 	Error string     `json:"error,omitempty"`
 }

@@ -40,9 +40,20 @@ func (t *Tracker) system(e run.Event) {
 		c := run.ProbeChange{At: e.At}
 		_ = e.Decode(&c)
 		up, at := c.Up, c.At
-		f.Up, f.Since, f.Error = &up, &at, c.Error
+		f.Up, f.Level, f.Since, f.Error = &up, c.Level, &at, c.Error
 		s.Level = t.level(i)
 		t.restored(s, st, at)
+	case run.StatementMade:
+		var said run.Stated
+		_ = e.Decode(&said)
+		if t.stated[name] == nil {
+			t.stated[name] = map[string]int{}
+		}
+		t.stated[name][said.Function] = said.Level
+		s.Level = t.level(i)
+		if s.Level != nil {
+			t.restored(s, st, e.At)
+		}
 	case run.LockTaken:
 		s.Locked, s.LockKept = true, ""
 	case run.LockReleased:
@@ -70,7 +81,7 @@ func (t *Tracker) restored(s *System, st *system, at time.Time) {
 		return
 	}
 	switch {
-	case *s.Level < 100:
+	case *s.Level < t.needed(s.Name):
 		st.lost, s.RestoredAt = true, nil
 	case st.lost && s.EventAt != nil && at.After(*s.EventAt):
 		s.RestoredAt = &at
@@ -84,18 +95,37 @@ func (t *Tracker) restored(s *System, st *system, at time.Time) {
 func (t *Tracker) level(i int) *int {
 	sum := 0
 	ps := t.plan.Systems[i]
+	stated := t.stated[ps.Name]
+	for _, st := range ps.Statements {
+		level, said := stated[st.Function]
+		if !said && t.view.Systems[i].EventAt == nil {
+			level = 100 // as always, before anything happened
+		}
+		sum += st.Weight * level
+	}
 	for j, f := range t.view.Systems[i].Functions {
 		if f.Up == nil {
 			return nil
 		}
-		if *f.Up {
-			sum += ps.Probes[j].Weight
+		switch {
+		case !*f.Up:
+		case f.Level > 0:
+			sum += ps.Probes[j].Weight * f.Level
+		default:
+			sum += ps.Probes[j].Weight * 100
 		}
 	}
 	if len(ps.Probes) == 0 {
 		return nil
 	}
+	sum /= 100
 	return &sum
+}
+
+// needed is the level at which a system counts as restored.
+func (t *Tracker) needed(name string) int {
+	s, _ := t.plan.System(name)
+	return s.Objective.Needed()
 }
 
 func (t *Tracker) ownerOf(probe string) string {

@@ -32,7 +32,8 @@ type Tracker struct {
 	asked     map[string]asked
 	approval  *asked
 	approved  map[string]bool
-	waits     []Waiting // of steps, in order
+	stated    map[string]map[string]int // levels that people stated, by system and function
+	waits     []Waiting                 // of steps, in order
 	systems   map[string]*system
 	steps     map[string]int // writer/step → index in view.Steps
 }
@@ -64,7 +65,7 @@ func New(p plan.Plan) *Tracker {
 	t := &Tracker{
 		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
 		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, asked: map[string]asked{},
-		approved: map[string]bool{}, systems: map[string]*system{}, steps: map[string]int{},
+		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{},
 	}
 	t.view = Overview{
 		Depth: p.Scenario.Depth, Scenario: p.Scenario.Name, Title: p.Scenario.Title,
@@ -157,7 +158,7 @@ func (t *Tracker) apply(e run.Event) {
 		t.approval = nil
 	case run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded, run.UndoStarted, run.UndoEnded:
 		t.step(e)
-	case run.EventOccurred, run.EventDetected, run.ProbeChanged, run.LockTaken, run.LockReleased, run.LockKept:
+	case run.EventOccurred, run.EventDetected, run.ProbeChanged, run.StatementMade, run.LockTaken, run.LockReleased, run.LockKept:
 		t.system(e)
 	case run.WorkerAbsent:
 		if !slices.Contains(v.Absent, e.Site) {

@@ -147,6 +147,19 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 		if s := t.musterSite(); s != "" && !t.inspect[s] {
 			return []Waiting{{For: AwaitInspect, Phase: ph, Site: s, Since: since, Due: due(rules.Task.Std())}}
 		}
+	case run.Verification:
+		if t.plan.Scenario.Simulate != nil {
+			return nil
+		}
+		var out []Waiting
+		for _, s := range t.plan.Systems {
+			for _, st := range s.Statements {
+				if _, said := t.stated[s.Name][st.Function]; !said {
+					out = append(out, Waiting{For: AwaitStatement, Phase: ph, System: s.Name, Step: st.Function, Role: st.Role, Since: since})
+				}
+			}
+		}
+		return out
 	case run.DamageAssessment:
 		var out []Waiting
 		for _, s := range systems {

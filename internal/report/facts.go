@@ -54,6 +54,8 @@ type systemFacts struct {
 	wayHome   run.Choice
 	ordered   time.Time
 	simulated bool // the decision
+
+	statements []Statement
 }
 
 // stepFacts is a step with its place in the plan.
@@ -170,6 +172,18 @@ func (f *facts) read(e run.Event) error {
 			return err
 		}
 		f.report.Inspections = append(f.report.Inspections, Inspection{At: e.At, Site: e.Site, Usable: d.Usable, By: e.By, Reason: e.Reason})
+	case run.StatementMade:
+		systems, err := f.of(e)
+		if err != nil {
+			return err
+		}
+		var d run.Stated
+		if err := decode(e, &d); err != nil {
+			return err
+		}
+		for _, s := range systems {
+			s.statements = append(s.statements, Statement{At: e.At, Function: d.Function, Level: d.Level, By: e.By, Reason: e.Reason})
+		}
 	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:
 		f.note(e)
 	case run.StepIntended, run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded:
@@ -342,6 +356,9 @@ func (f *facts) probe(e run.Event) error {
 		o.Probe = e.Step
 	}
 	f.seen = append(f.seen, o)
+	if o.Baseline != nil {
+		p.Baseline = o.Baseline
+	}
 	p.Samples, p.OK, p.Gaps = p.Samples+o.Samples, p.OK+o.OK, p.Gaps+len(o.Gaps)
 	for _, g := range o.Gaps {
 		p.UnseenS = round(p.UnseenS + g.To.Sub(g.From).Seconds())

@@ -71,6 +71,8 @@ type System struct {
 	Failback Failback    `json:"failback"`
 	// Restore is what a restore test achieved; absent in every other run.
 	Restore *Restore `json:"restore,omitempty"`
+	// Statements are people's words on functions that no probe sees.
+	Statements []Statement `json:"statements,omitempty"`
 
 	Title  plan.Text  `json:"title"`
 	Home   string     `json:"home"`
@@ -163,6 +165,18 @@ type RLO struct {
 	// CapacityLostS is the area above the curve from the event to the restoration, as
 	// seconds of full service; null when part of it was not seen.
 	CapacityLostS *float64 `json:"capacity_lost_s"`
+	// Floor is the lowest level from the event to the restoration, or to the end of the
+	// observation without one; null when part of it was not seen.
+	Floor *int `json:"floor"`
+}
+
+// Statement is a person's word on a function that no probe sees.
+type Statement struct {
+	At       time.Time `json:"at"`
+	Function string    `json:"function"`
+	Level    int       `json:"level"`
+	By       string    `json:"by"`
+	Reason   string    `json:"reason"`
 }
 
 // Stage is a level to be reached within a time.
@@ -363,6 +377,9 @@ type Probe struct {
 	Gaps      int        `json:"gaps"`     // times at which nobody looked
 	UnseenS   float64    `json:"unseen_s"` // how long they were
 	Lost      string     `json:"lost,omitempty"`
+	// Baseline is the capacity against which its levels were measured; null for a probe
+	// that sees all or nothing.
+	Baseline *run.Baseline `json:"baseline,omitempty"`
 }
 
 // Basis says what was real, what was simulated and what was assumed (requirement

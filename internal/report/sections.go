@@ -76,11 +76,38 @@ func (d *document) levels() section {
 		if len(t.Rows) > 0 {
 			s.Tables = append(s.Tables, t)
 		}
+		if words := d.statements(sys); len(words.Rows) > 0 {
+			s.Tables = append(s.Tables, words)
+		}
+		if low, lost := sys.RLO.Floor, sys.RLO.CapacityLostS; low != nil && lost != nil {
+			s.Lead = append(s.Lead, say("%s: the lowest level was %d%%; what was lost is worth %s of full service.", "%s：最低レベル %d%%、失われたサービス量は完全稼働 %s 分に相当。", sys.ID, *low, span(*lost)))
+		}
 	}
 	if len(s.Tables) == 0 {
 		s.Lead = append(s.Lead, say("Nobody looked from outside, so there is no curve.", "外部からの観測がないため、曲線はありません。"))
 	}
 	return s
+}
+
+// baseline says what a level is measured against, and what that rests on.
+func baseline(b *run.Baseline) plan.Text {
+	switch {
+	case b == nil:
+		return plain("–")
+	case b.Taken:
+		return say("%.1f a second, measured before the event", "毎秒 %.1f 件（発生前に計測）", b.Rate)
+	}
+	return say("%.1f a second, %s %s", "毎秒 %.1f 件（%s %s）", b.Rate, b.Ground, b.At.Format(time.DateOnly))
+}
+
+// statements is what people said of functions that no probe sees.
+func (d *document) statements(sys System) table {
+	t := table{Caption: say("Statements on what no probe sees in %s", "%s の自動確認できない機能についての申告", sys.ID),
+		Head: []plan.Text{say("At", "時刻"), say("Function", "機能"), say("Level", "レベル"), say("By", "申告者"), say("Ground", "根拠")}}
+	for _, w := range sys.Statements {
+		t.Rows = append(t.Rows, []cell{timeCell(d.exact(&w.At)), name(w.Function), figureCell(plain(fmt.Sprintf("%d%%", w.Level))), tell(actor(w.By)), name(w.Reason)})
+	}
+	return t
 }
 
 // curveRows and stepRows bound the tables; the JSON report has everything.
@@ -411,7 +438,7 @@ func (d *document) evidence() section {
 		tell(plain(fmt.Sprintf("muster report %s --output json", r.Run.ID)))})
 	s.Tables = append(s.Tables, t)
 	if len(r.Probes) > 0 {
-		p := table{Caption: say("What was seen from outside", "外部からの観測"), Head: []plan.Text{say("Probe", "プローブ"), say("Share", "比率"), say("From", "観測拠点"), say("Every", "間隔"), say("Samples", "観測数"), say("Succeeded", "成功"), say("Not seen", "未観測")}}
+		p := table{Caption: say("What was seen from outside", "外部からの観測"), Head: []plan.Text{say("Probe", "プローブ"), say("Share", "比率"), say("From", "観測拠点"), say("Every", "間隔"), say("Samples", "観測数"), say("Succeeded", "成功"), say("Not seen", "未観測"), say("Full service", "平常時の能力")}}
 		for _, x := range r.Probes {
 			unseen := say("%s in %d gaps", "%s（%d 回）", span(x.UnseenS), x.Gaps)
 			if x.Gaps == 0 {
@@ -421,7 +448,7 @@ func (d *document) evidence() section {
 				unseen = say("all of it: %s", "すべて：%s", x.Lost)
 			}
 			p.Rows = append(p.Rows, []cell{name(x.ID), figureCell(plain(fmt.Sprintf("%d%%", x.Weight))), name(x.Vantage), figureCell(say("%s", "%s", span(x.IntervalS))),
-				figureCell(plain(fmt.Sprint(x.Samples))), figureCell(plain(fmt.Sprint(x.OK))), tell(unseen)})
+				figureCell(plain(fmt.Sprint(x.Samples))), figureCell(plain(fmt.Sprint(x.OK))), tell(unseen), tell(baseline(x.Baseline))})
 		}
 		s.Tables = append(s.Tables, p)
 	}

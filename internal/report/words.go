@@ -121,6 +121,9 @@ var reasons = map[string]plan.Text{
 	"losses_cut":       {EN: "more markers were lost than the record lists; the figure is a lower bound", JA: "失われたマーカーが記録の上限を超えた（実際の損失はこれ以上）"},
 	"rpo_not_restored": {EN: "service was not seen to come back, so what survived can't be counted", JA: "復旧が観測されておらず、残ったデータを数えられない"},
 
+	"not_stated":   {EN: "nobody stated how much of %s is there", JA: "「%s」の稼働程度が報告されていない"},
+	"by_statement": {EN: "%s is a person's statement, which this plan does not accept as proof", JA: "「%s」は人の申告であり、この計画では実績の証明として認めていない"},
+
 	"step_skipped":   {EN: "step %s was skipped", JA: "ステップ %s が省略された"},
 	"step_by_hand":   {EN: "step %s was marked by hand", JA: "ステップ %s が手動で完了扱いとされた"},
 	"step_only_read": {EN: "step %s was read, not run", JA: "ステップ %s は確認のみで実行されていない"},

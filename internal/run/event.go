@@ -70,6 +70,7 @@ const (
 	QuorumMissed   EventKind = "quorum.missed"   // Quorum
 
 	SiteInspected    EventKind = "site.inspected"      // Site, By, Reason; Inspection
+	StatementMade    EventKind = "statement.made"      // System, By, Reason; Stated
 	PartyReached     EventKind = "party.reached"       // By, Reason: a means of sharing works
 	DamageAssessed   EventKind = "damage.assessed"     // System, By, Reason; Assessment
 	ContainmentDone  EventKind = "containment.done"    // By, Reason
@@ -275,10 +276,17 @@ type Probe struct {
 	Vantage  string   `json:"vantage"` // the site it looks from
 }
 
+// Stated is a person's word on a function that no probe can see.
+type Stated struct {
+	Function string `json:"function"`
+	Level    int    `json:"level"` // percent of normal service
+}
+
 // ProbeChange is a transition seen by a probe, told as it happens.
 type ProbeChange struct {
 	Up    bool      `json:"up"`
-	At    time.Time `json:"at"` // vantage clock
+	Level int       `json:"level,omitempty"` // as in Transition
+	At    time.Time `json:"at"`              // vantage clock
 	Error string    `json:"error,omitempty"`
 }
 

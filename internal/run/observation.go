@@ -30,14 +30,32 @@ type Observations struct {
 
 	// Markers is nil for probes that plant none.
 	Markers *Markers `json:"markers,omitempty"`
+	// Baseline is nil for probes that do not measure a capacity.
+	Baseline *Baseline `json:"baseline,omitempty"`
 }
+
+// Baseline is the capacity in normal operation, against which a level is measured.
+type Baseline struct {
+	Rate   float64   `json:"rate"`   // answers a second
+	At     time.Time `json:"at"`     // when it was taken
+	Ground string    `json:"ground"` // what it rests on: measured, simulated, a supplier's word
+	// Taken is set when the probe itself took it, before the event of this run.
+	Taken bool `json:"taken,omitempty"`
+}
+
+// LevelUnknown is the Level of a function that gives service, and nobody measured how much.
+const LevelUnknown = -1
 
 // Transition is a change of state, or the first state.
 type Transition struct {
 	At time.Time `json:"at"`
 	Up bool      `json:"up"`
-	// LastOKAt is, for a down transition, when the last successful sample ended;
-	// zero when there was none.
+	// Level is the share in percent that an up function gives, 1 to 99; 0 is all of it,
+	// LevelUnknown what nobody measured. A rise carries the time the sample that showed it
+	// ended; a fall the time it began, as a failure does.
+	Level int `json:"level,omitempty"`
+	// LastOKAt is, for a down transition or a fall, when the last sample of the level
+	// before ended; zero when there was none.
 	LastOKAt time.Time `json:"last_ok_at,omitzero"`
 	Error    string    `json:"error,omitempty"`
 }

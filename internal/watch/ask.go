@@ -33,6 +33,9 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 	case progress.AwaitInspect:
 		what = l.T("inspection of site %s", "拠点 %s の安全点検", w.Site)
 		how = fmt.Sprintf("muster inspect %s --usable --run %s", w.Site, runID)
+	case progress.AwaitStatement:
+		what = l.T("a statement on %[2]s of %[1]s, which no probe sees", "%[1]s の「%[2]s」の稼働程度の申告 (自動確認不可)", w.System, w.Step)
+		how = fmt.Sprintf("muster attest %s %s --level PERCENT --reason WHY --run %s", w.System, w.Step, runID)
 	case progress.AwaitAssess:
 		what = l.T("damage assessment of %s", "%s の被害状況", w.System)
 		how = fmt.Sprintf("muster assess %s --damage stopped --run %s", w.System, runID)

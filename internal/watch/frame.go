@@ -259,6 +259,9 @@ func (f Frame) functions(s progress.System, room int) string {
 			}
 		}
 		text := symbol + " " + fn.Name
+		if fn.Up != nil && *fn.Up && fn.Level > 0 {
+			color, text = red, fmt.Sprintf("◐ %s %d%%", fn.Name, fn.Level)
+		}
 		if used+Cells(text)+2 > room {
 			return out + fmt.Sprintf("+%d", len(s.Functions)-i)
 		}

@@ -77,6 +77,10 @@ func Line(l i18n.Lang, e run.Event) string {
 		return l.T("QUORUM MISSED: going on with those present", "参集必要人数に未達: 参集済みの要員で続行")
 	case run.SiteInspected:
 		return l.T("site %s inspected%s%s", "拠点 %s 点検済%s%s", e.Site, by, why)
+	case run.StatementMade:
+		var s run.Stated
+		_ = e.Decode(&s)
+		return l.T("%s of %s stated at %d %%%s%s", "%[2]s の %[1]s: %[3]d %% との申告%[4]s%[5]s", s.Function, e.System, s.Level, by, why)
 	case run.DamageAssessed:
 		var a run.Assessment
 		_ = e.Decode(&a)
@@ -130,7 +134,10 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.ProbeChanged:
 		var c run.ProbeChange
 		_ = e.Decode(&c)
-		if c.Up {
+		switch {
+		case c.Up && c.Level > 0:
+			return l.T("%s gives %d %%", "%s 稼働 %d %%", e.Step, c.Level)
+		case c.Up:
 			return l.T("%s is up", "%s 稼働", e.Step)
 		}
 		return l.T("%s is DOWN%s", "%s 停止%s", e.Step, why)

@@ -1,0 +1,149 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/objective"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// HTTPLoad is the parameters of probe.http_load.
+type HTTPLoad struct {
+	URL      string            `json:"url" help:"Address to get; a redirect is not followed, so that the load stays where it belongs."`
+	Rate     int               `json:"rate" help:"Requests a second that are offered. Offer what full service can just serve, or a little more: less can't show it." example:"120"`
+	Duration run.Duration      `json:"duration" help:"How long one load lasts." default:"1s"`
+	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
+	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
+	Margin   int               `json:"margin" help:"Percent by which two measurements of full service may differ: a rate that falls short of the baseline by no more is level 100." default:"3"`
+	Baseline *StoredBaseline   `json:"baseline" help:"Capacity in normal operation, as it was measured. Without it the probe takes one before the first inject, and shows no level where it could not." default:"" example:"{rate: 100, at: '2026-11-01', ground: measured}"`
+}
+
+// StoredBaseline is a baseline that the estate keeps.
+type StoredBaseline struct {
+	Rate   float64 `json:"rate" help:"Answers a second in normal operation."`
+	At     string  `json:"at" help:"Date on which it was measured, as in 2026-11-01."`
+	Ground string  `json:"ground" help:"What it rests on: measured, simulated, a supplier's word."`
+}
+
+// maxAnswer is how much of one answer is read.
+const maxAnswer = 64 << 10
+
+func lookHTTPLoad(w plan.Watch, p HTTPLoad) (looker, error) {
+	u, err := url.Parse(p.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return looker{}, activities.Refused("url %q is not http:// or https:// with a host", p.URL)
+	}
+	limit := w.Probe.Limit
+	switch {
+	case limit == nil:
+		return looker{}, activities.Refused("no load may be put on %s: its system in the estate has no load_limit", w.Probe.Name)
+	case p.Rate < 1 || p.Rate > limit.Rate:
+		return looker{}, activities.Refused("a rate of %d a second is not within 1 and the estate's load_limit of %d", p.Rate, limit.Rate)
+	case p.Duration <= 0 || p.Duration > limit.Duration:
+		return looker{}, activities.Refused("a load of %s is not within the estate's load_limit of %s", p.Duration, limit.Duration)
+	}
+	g := &gauge{margin: p.Margin}
+	if b := p.Baseline; b != nil {
+		at, err := time.Parse(time.DateOnly, b.At)
+		if err != nil || b.Rate <= 0 {
+			return looker{}, activities.Refused("the baseline of %v answers a second on %q needs a rate above 0 and a date such as 2026-11-01", b.Rate, b.At)
+		}
+		g.baseline = &run.Baseline{Rate: b.Rate, At: at, Ground: b.Ground}
+	}
+	workers := int(float64(p.Rate)*(p.Duration.Std()+within(w)).Seconds()) + 1
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy, transport.IdleConnTimeout = nil, 10*time.Second
+	transport.MaxIdleConnsPerHost, transport.MaxConnsPerHost = workers, workers
+	client := &http.Client{Transport: transport, Timeout: within(w),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	single := HTTP{URL: p.URL, Status: p.Status, Token: p.Token}
+	ask := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, within(w))
+		defer cancel()
+		return get(ctx, client, single)
+	}
+	g.reach = ask
+	if w.Kind != run.Response || limit.Real {
+		// A service at its limit may refuse the one request and serve others: whoever
+		// answers at all is asked by the load.
+		g.reach = func(ctx context.Context) error {
+			err := ask(ctx)
+			var answered unserved
+			if errors.As(err, &answered) {
+				return nil
+			}
+			return err
+		}
+		g.load = func(ctx context.Context) (float64, error) { return attack(ctx, client, p, uint64(workers)) }
+	}
+	return looker{
+		look:  func(ctx context.Context, _ int64) (fate, string) { return plainly(ask(ctx)) },
+		gauge: g, close: transport.CloseIdleConnections,
+	}, nil
+}
+
+// attack offers one load and returns the rate that was served.
+func attack(ctx context.Context, client *http.Client, p HTTPLoad, workers uint64) (float64, error) {
+	header := http.Header{"User-Agent": {"muster-probe"}, "Cache-Control": {"no-cache"}}
+	if t := p.Token.Reveal(); t != "" {
+		header.Set("Authorization", "Bearer "+t)
+	}
+	over := p.Duration.Std()
+	offered := max(1, int(float64(p.Rate)*over.Seconds()))
+	a := vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxWorkers(workers), vegeta.MaxBody(maxAnswer))
+	stopped := context.AfterFunc(ctx, func() { a.Stop() })
+	defer stopped()
+	pace := upTo{vegeta.ConstantPacer{Freq: p.Rate, Per: time.Second}, uint64(offered)}
+	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: p.URL, Header: header})
+	var (
+		began    time.Time
+		answered []time.Duration
+		why      string
+	)
+	for r := range a.Attack(target, pace, 0, "") {
+		if began.IsZero() || r.Timestamp.Before(began) {
+			began = r.Timestamp
+		}
+		switch code := int(r.Code); {
+		case p.Status != 0 && code == p.Status, p.Status == 0 && code >= 200 && code <= 299:
+			answered = append(answered, time.Duration(r.End().UnixNano()))
+		case code != 0:
+			why = fmt.Sprintf("status %d", code)
+		default:
+			why = "no answer within the timeout, or none at all"
+		}
+	}
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	for i := range answered {
+		answered[i] -= time.Duration(began.UnixNano())
+	}
+	rate := objective.Achieved(offered, over, answered)
+	if rate == 0 {
+		return 0, errors.New("of a load nothing was served: " + why)
+	}
+	return rate, nil
+}
+
+// upTo is a pace that stops after a number of requests.
+type upTo struct {
+	vegeta.ConstantPacer
+	most uint64
+}
+
+func (u upTo) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool) {
+	if hits >= u.most {
+		return 0, true
+	}
+	return u.ConstantPacer.Pace(elapsed, hits)
+}

@@ -1,0 +1,223 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// shop is a server that serves so many requests a second and refuses the rest.
+type shop struct {
+	*httptest.Server
+	mu     sync.Mutex
+	each   time.Duration // a request takes so much of the capacity; 0 is closed
+	free   time.Time
+	served atomic.Int64
+}
+
+func newShop(t *testing.T, capacity int) *shop {
+	s := &shop{}
+	s.set(capacity)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.served.Add(1)
+		if !s.take(time.Now()) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *shop) set(capacity int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.each, s.free = 0, time.Time{}
+	if capacity > 0 {
+		s.each = time.Second / time.Duration(capacity)
+	}
+}
+
+// take is a bucket that holds 50 ms of work.
+func (s *shop) take(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.each == 0 {
+		return false
+	}
+	if floor := now.Add(-50 * time.Millisecond); s.free.Before(floor) {
+		s.free = floor
+	}
+	if s.free.Add(s.each).After(now) {
+		return false
+	}
+	s.free = s.free.Add(s.each)
+	return true
+}
+
+func loading(limit *plan.LoadLimit, kind run.Kind) plan.Watch {
+	return plan.Watch{Run: "run-1", Kind: kind, Probe: plan.Probe{Name: "orders/entry", System: "orders", Function: "entry", Weight: 100,
+		Interval: run.Duration(10 * time.Millisecond), Timeout: run.Duration(2 * time.Second), Limit: limit}}
+}
+
+func measure(t *testing.T, w plan.Watch, p HTTPLoad) *gauge {
+	t.Helper()
+	l, err := lookHTTPLoad(w, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.close)
+	return l.gauge
+}
+
+var limit = &plan.LoadLimit{Rate: 500, Duration: run.Duration(2 * time.Second)}
+
+func level(t *testing.T, g *gauge) (fate, int) {
+	t.Helper()
+	f, l, _, why := g.sample(context.Background())
+	if f != ok {
+		t.Log(why)
+	}
+	return f, l
+}
+
+func TestHalfTheCapacityIsLevelFifty(t *testing.T) {
+	s := newShop(t, 100)
+	for name, stored := range map[string]*StoredBaseline{"stored": {Rate: 100, At: "2026-11-01", Ground: "measured"}, "taken": nil} {
+		s.set(100)
+		g := measure(t, loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 150, Duration: run.Duration(time.Second), Margin: 10, Baseline: stored})
+		for g.taking() {
+			if f, l := level(t, g); f != ok || g.taking() && l != run.LevelUnknown {
+				t.Fatalf("%s: while the baseline is taken: %v at level %d", name, f, l)
+			}
+		}
+		if f, l := level(t, g); f != ok || l != 0 {
+			t.Errorf("%s: full capacity is %v at level %d of %+v", name, f, l, g.baseline)
+		}
+		s.set(50)
+		if f, l := level(t, g); f != ok || l < 45 || l > 55 {
+			t.Errorf("%s: half capacity is %v at level %d of %+v", name, f, l, g.baseline)
+		}
+		s.set(0)
+		if f, l := level(t, g); f != failed {
+			t.Errorf("%s: a closed shop is %v at level %d", name, f, l)
+		}
+	}
+}
+
+func TestNoBaselineIsTakenOnceServiceHasFailed(t *testing.T) {
+	s := newShop(t, 0)
+	g := measure(t, loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 50, Duration: run.Duration(100 * time.Millisecond)})
+	level(t, g)
+	s.set(25)
+	for range baselineLoads + 1 {
+		if f, l := level(t, g); f != ok || l != run.LevelUnknown {
+			t.Fatalf("without a baseline service is %v at level %d", f, l)
+		}
+	}
+}
+
+func TestAResponsePutsNoLoadOnWhatItRescues(t *testing.T) {
+	s := newShop(t, 1000)
+	p := HTTPLoad{URL: s.URL, Rate: 50, Duration: run.Duration(100 * time.Millisecond), Baseline: &StoredBaseline{Rate: 50, At: "2026-11-01"}}
+	if f, l := level(t, measure(t, loading(limit, run.Response), p)); f != ok || l != run.LevelUnknown || s.served.Load() != 1 {
+		t.Errorf("%v at level %d after %d requests", f, l, s.served.Load())
+	}
+	allowed := *limit
+	allowed.Real = true
+	if f, l := level(t, measure(t, loading(&allowed, run.Response), p)); f != ok || l == run.LevelUnknown {
+		t.Errorf("where the owner allows it: %v at level %d", f, l)
+	}
+}
+
+func TestLoadStaysWithinTheEstatesLimit(t *testing.T) {
+	fine := HTTPLoad{URL: "http://127.0.0.1:1/", Rate: 10, Duration: run.Duration(time.Second)}
+	for want, c := range map[string]struct {
+		limit *plan.LoadLimit
+		p     func(*HTTPLoad)
+	}{
+		"no load_limit":        {nil, func(*HTTPLoad) {}},
+		"load_limit of 500":    {limit, func(p *HTTPLoad) { p.Rate = 501 }},
+		"load_limit of 2s":     {limit, func(p *HTTPLoad) { p.Duration = run.Duration(3 * time.Second) }},
+		"not http":             {limit, func(p *HTTPLoad) { p.URL = "orders" }},
+		"such as 2026-11-01":   {limit, func(p *HTTPLoad) { p.Baseline = &StoredBaseline{Rate: 1, At: "lately"} }},
+		"needs a rate above 0": {limit, func(p *HTTPLoad) { p.Baseline = &StoredBaseline{At: "2026-11-01"} }},
+	} {
+		p := fine
+		c.p(&p)
+		if _, err := lookHTTPLoad(loading(c.limit, run.Drill), p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error with %q, have %v", want, err)
+		}
+	}
+}
+
+func TestAServerThatTakesConnectionsAndSaysNothingIsDown(t *testing.T) {
+	hold := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+		}
+	}))
+	defer s.Close()
+	defer close(hold)
+	w := loading(limit, run.Drill)
+	w.Probe.Timeout = run.Duration(100 * time.Millisecond)
+	if f, _ := level(t, measure(t, w, HTTPLoad{URL: s.URL, Rate: 10, Duration: run.Duration(time.Second)})); f != failed {
+		t.Errorf("it is %v", f)
+	}
+}
+
+// The baseline and the levels outlive the worker: taken anew after the outage, at half
+// capacity, it would flatter.
+func TestAKilledWorkerKeepsTheBaseline(t *testing.T) {
+	s := newShop(t, 100)
+	dir := t.TempDir()
+	kind := func() (looker, error) {
+		return lookHTTPLoad(loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 150, Duration: run.Duration(200 * time.Millisecond), Margin: 20})
+	}
+	watching := func(until func(run.Observations) bool) run.Observations {
+		l, err := kind()
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := begin(newDesk(newTold().options(dir)).Options, loading(limit, run.Drill), l, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.After(30 * time.Second); !until(one.brief()); {
+			select {
+			case <-tick.C:
+			case <-deadline:
+				t.Fatalf("not seen within 30 s: %+v", one.brief())
+			}
+		}
+		one.cancel()
+		<-one.done
+		return one.finish(context.Background())
+	}
+	first := watching(func(o run.Observations) bool { return o.Baseline != nil })
+	s.set(0)
+	watching(func(o run.Observations) bool { n := len(o.Transitions); return n > 0 && !o.Transitions[n-1].Up })
+	s.set(50)
+	last := watching(func(o run.Observations) bool { n := len(o.Transitions); return n > 0 && o.Transitions[n-1].Up })
+	if last.Baseline == nil || *last.Baseline != *first.Baseline {
+		t.Fatalf("the baseline was %+v and is %+v", first.Baseline, last.Baseline)
+	}
+	if tr := last.Transitions[len(last.Transitions)-1]; tr.Level < 30 || tr.Level > 85 {
+		t.Errorf("half capacity after the worker was replaced: %+v of %+v", tr, last.Baseline)
+	}
+	if b, _ := json.Marshal(last); !strings.Contains(string(b), `"taken":true`) {
+		t.Errorf("the observations do not say that the baseline was taken here: %s", b)
+	}
+}
