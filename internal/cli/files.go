@@ -25,7 +25,7 @@ func (c *command) validate() *cobra.Command {
 			if len(args) == 0 {
 				args = []string{c.config.Plans}
 			}
-			b, mistakes := scenario.LoadAll(registry(), args...)
+			bundles, mistakes := scenario.LoadTree(registry(), args...)
 			if c.json() {
 				list := mistakes
 				if list == nil {
@@ -42,8 +42,16 @@ func (c *command) validate() *cobra.Command {
 			if len(mistakes) > 0 {
 				return mistakes
 			}
-			_, err := fmt.Fprintln(c.Out, c.t("no mistakes: %d scenario(s), %d system(s), %d site(s), %d person(s)", "誤りなし: scenario %d、system %d、拠点 %d、要員 %d",
-				len(b.Scenarios()), len(b.Systems()), len(b.Estate().Sites), len(b.Estate().People)))
+			var scenarios, systems, sites, people int
+			for _, b := range bundles {
+				scenarios, systems = scenarios+len(b.Scenarios()), systems+len(b.Systems())
+				sites, people = sites+len(b.Estate().Sites), people+len(b.Estate().People)
+			}
+			said := c.t("no mistakes: %d scenario(s), %d system(s), %d site(s), %d person(s)", "誤りなし: scenario %d、system %d、拠点 %d、要員 %d", scenarios, systems, sites, people)
+			if n := len(bundles); n > 1 {
+				said += c.t(", in %d estates", "（estate %d）", n)
+			}
+			_, err := fmt.Fprintln(c.Out, said)
 			return err
 		},
 	}

@@ -45,11 +45,13 @@ type Field struct {
 type Checked struct {
 	Kind  Kind
 	Steps []string // steps whose outputs it reads, sorted
+	Reads []string // the names it reads, alone and with the field taken first ("systems", "systems.orders"), sorted
 }
 
 // Scope is what the expressions of one runbook can see. The zero value can't be used.
 type Scope struct {
 	steps []string
+	facts []Field // nil: the variables are run and steps
 	fresh sync.Once
 	env   *cel.Env
 	err   error
@@ -67,19 +69,33 @@ func NewScope(steps []Field) *Scope {
 	return s
 }
 
+// NewFacts declares variables of any name, for expressions over a record that is whole.
+func NewFacts(vars []Field) *Scope {
+	s := &Scope{facts: vars, shape: &shapes{objects: map[string][]Field{}}}
+	s.shape.objects["#run"], s.shape.objects["#steps"] = nil, nil
+	return s
+}
+
 // number is JSON's number at check time: it can be compared with whole numbers and
 // fractions and converted, which is what works whichever of the two it turns out to be.
 var number = cel.OpaqueType("number")
 
 // checking is the language with the two variables, whose fields each scope declares.
 var checking = sync.OnceValues(func() (*cel.Env, error) {
+	base, err := comparing()
+	if err != nil {
+		return nil, err
+	}
+	return base.Extend(cel.Variable("run", cel.ObjectType("#run")), cel.Variable("steps", cel.ObjectType("#steps")))
+})
+
+// comparing is the language with JSON's numbers.
+var comparing = sync.OnceValues(func() (*cel.Env, error) {
 	base, err := language()
 	if err != nil {
 		return nil, err
 	}
 	opts := []cel.EnvOption{
-		cel.Variable("run", cel.ObjectType("#run")),
-		cel.Variable("steps", cel.ObjectType("#steps")),
 		cel.Function("int", cel.Overload("number_to_int", []*cel.Type{number}, cel.IntType)),
 		cel.Function("double", cel.Overload("number_to_double", []*cel.Type{number}, cel.DoubleType)),
 		cel.Function("string", cel.Overload("number_to_string", []*cel.Type{number}, cel.StringType)),
@@ -97,13 +113,21 @@ var checking = sync.OnceValues(func() (*cel.Env, error) {
 
 func (s *Scope) environment() (*cel.Env, error) {
 	s.fresh.Do(func() {
-		base, err := checking()
+		of := checking
+		if s.facts != nil {
+			of = comparing
+		}
+		base, err := of()
 		if err != nil {
 			s.err = err
 			return
 		}
 		s.shape.Provider = base.CELTypeProvider()
-		s.env, s.err = base.Extend(cel.CustomTypeProvider(s.shape))
+		opts := []cel.EnvOption{cel.CustomTypeProvider(s.shape)}
+		for _, f := range s.facts {
+			opts = append(opts, cel.Variable(f.Name, s.shape.typeOf("#"+f.Name, f.Shape)))
+		}
+		s.env, s.err = base.Extend(opts...)
 	})
 	return s.env, s.err
 }
@@ -125,15 +149,26 @@ func (s *Scope) Check(src string) (Checked, error) {
 	}
 	out := Checked{Kind: kindOf(checked.OutputType())}
 	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.IdentKind && !slices.Contains(out.Reads, e.AsIdent()) {
+			out.Reads = append(out.Reads, e.AsIdent())
+		}
 		if e.Kind() != ast.SelectKind {
 			return
 		}
 		sel := e.AsSelect()
-		if op := sel.Operand(); op.Kind() == ast.IdentKind && op.AsIdent() == "steps" && !slices.Contains(out.Steps, sel.FieldName()) {
+		op := sel.Operand()
+		if op.Kind() != ast.IdentKind {
+			return
+		}
+		if read := op.AsIdent() + "." + sel.FieldName(); !slices.Contains(out.Reads, read) {
+			out.Reads = append(out.Reads, read)
+		}
+		if op.AsIdent() == "steps" && !slices.Contains(out.Steps, sel.FieldName()) {
 			out.Steps = append(out.Steps, sel.FieldName())
 		}
 	}))
 	slices.Sort(out.Steps)
+	slices.Sort(out.Reads)
 	return out, nil
 }
 
@@ -177,7 +212,11 @@ func (s *Scope) hint(err error) error {
 	if s.shape.missing == "#steps" {
 		e.Text = fmt.Sprintf("there is no step %q", name)
 	} else {
-		e.Text = fmt.Sprintf("%s has no %q", strings.TrimPrefix(strings.TrimPrefix(s.shape.missing, "#steps."), "#"), name)
+		owner := strings.TrimPrefix(s.shape.missing, "#")
+		if s.facts == nil {
+			owner = strings.TrimPrefix(owner, "steps.")
+		}
+		e.Text = fmt.Sprintf("%s has no %q", owner, name)
 	}
 	var names []string
 	for _, f := range s.shape.objects[s.shape.missing] {

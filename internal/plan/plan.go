@@ -50,6 +50,20 @@ type Scenario struct {
 	WhenAbsent string       `json:"when_absent,omitempty"`
 	FailWait   run.Duration `json:"fail_wait"`          // how long a failed or unknown step waits for a person
 	Simulate   *Simulate    `json:"simulate,omitempty"` // nil: real people
+
+	// Requirements are the IDs of what a drill of this scenario proves; Pass is what must
+	// be true of its record for that.
+	Requirements []string    `json:"requirements,omitempty"`
+	Pass         []Criterion `json:"pass,omitempty"`
+}
+
+// Criterion is a pass criterion: a sentence, and an expression over the finished run that
+// decides it, or the reason why no record can.
+type Criterion struct {
+	ID     string `json:"id"`
+	Text   Text   `json:"text"`
+	Expect string `json:"expect,omitempty"` // CEL over the facts of internal/report
+	Cannot Text   `json:"cannot,omitzero"`  // why it can't be judged; then it is never met
 }
 
 // Text is a sentence people read, in both languages. An empty one falls back on the other.

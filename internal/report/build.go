@@ -54,6 +54,7 @@ func Build(p plan.Plan, events []run.Event) (Report, error) {
 	r.Basis = f.basis()
 	r.Run.Verdict, r.Run.Why = f.verdict(r)
 	r.Findings = f.findings(r)
+	r.Case = f.passed(r)
 	return r, nil
 }
 

@@ -82,9 +82,10 @@ func newDocument(r Report) *document {
 	d.Facts = d.facts()
 	d.Sentence, d.Remarks = d.sentence(), d.remarks()
 	d.Sections = []section{
-		d.attainment(), d.levels(), d.timeSplit(), d.timeline(), d.peopleSection(), d.situation(), d.decisions(),
+		d.attainment(), d.passSection(), d.levels(), d.timeSplit(), d.timeline(), d.peopleSection(), d.situation(), d.decisions(),
 		d.findings(), d.review(), d.basis(), d.evidence(),
 	}
+	d.Sections = slices.DeleteFunc(d.Sections, func(s section) bool { return s.ID == "" })
 	if d.restoreTest() { // nobody looked from outside, and nobody was meant to
 		d.Sections = slices.DeleteFunc(d.Sections, func(s section) bool { return s.ID == "curve" })
 	}

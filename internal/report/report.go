@@ -21,6 +21,8 @@ type Report struct {
 	Steps     []Step     `json:"steps"` // in the order they were begun
 	Decisions []Decision `json:"decisions"`
 	Findings  []Finding  `json:"findings"` // worst first
+	// Case is absent when the scenario names no pass criteria.
+	Case *Case `json:"case,omitempty"`
 
 	Approvals   []Approval   `json:"approvals"`
 	Undone      []Step       `json:"undone"` // what put back a step: its ID, the undo's action

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,13 +77,82 @@ func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
 // named testdata and muster.yaml. With one mistake or more it returns no bundle.
 func Load(dir string, catalog Catalog) (*Bundle, Mistakes) { return LoadAll(catalog, dir) }
 
-// LoadAll reads several folders as one bundle.
+// LoadAll reads several folders as one bundle, without the plans of their own below them.
 func LoadAll(catalog Catalog, dirs ...string) (*Bundle, Mistakes) {
 	l := &loading{catalog: catalog, log: &yamldoc.Log{}}
 	for _, dir := range dirs {
 		l.folder(dir)
 	}
+	l.split(false)
 	return l.bundle()
+}
+
+// LoadTree reads several folders as one bundle and every plan of its own below them as
+// another: a folder with an estate, below another estate's folder or beside others.
+func LoadTree(catalog Catalog, dirs ...string) ([]*Bundle, Mistakes) {
+	l := &loading{catalog: catalog, log: &yamldoc.Log{}}
+	for _, dir := range dirs {
+		l.folder(dir)
+	}
+	var out []*Bundle
+	all := l.log.Mistakes()
+	below := l.split(true)
+	if len(below) == 0 || len(l.estates)+len(l.runbooks)+len(l.scenarios) > 0 {
+		below = append([]*loading{l}, below...)
+	}
+	for _, part := range below {
+		b, mistakes := part.bundle()
+		if b != nil {
+			out = append(out, b)
+		}
+		if part != l || all == nil {
+			all = append(all, mistakes...)
+		} else {
+			all = mistakes
+		}
+	}
+	return out, all
+}
+
+// split takes the plans of their own out. An estate's folder is one when it lies below that
+// of another estate or, with beside, when no estate stands above them all.
+func (l *loading) split(beside bool) []*loading {
+	var folders []string
+	for _, e := range l.estates {
+		if dir := path.Dir(e.dec.File); !slices.Contains(folders, dir) {
+			folders = append(folders, dir)
+		}
+	}
+	slices.Sort(folders)
+	within := func(dir, file string) bool { return dir == "." || strings.HasPrefix(file, dir+"/") }
+	var own []string
+	for _, dir := range folders {
+		if slices.ContainsFunc(folders, func(above string) bool { return above != dir && within(above, dir) }) {
+			own = append(own, dir)
+		}
+	}
+	if beside && len(folders) > 1 && len(own) == 0 {
+		own = folders
+	}
+	var out []*loading
+	for _, dir := range slices.Backward(own) { // the deepest folder first
+		part := &loading{catalog: l.catalog, log: &yamldoc.Log{}, roots: append([]string{dir + "/"}, l.roots...)}
+		take := func(from *[]document) (taken []document) {
+			*from = slices.DeleteFunc(*from, func(d document) bool {
+				if within(dir, d.dec.File) {
+					d.dec.Log = part.log
+					taken = append(taken, d)
+					return true
+				}
+				return false
+			})
+			return taken
+		}
+		part.estates, part.runbooks, part.scenarios = take(&l.estates), take(&l.runbooks), take(&l.scenarios)
+		out = append(out, part)
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // Sources are files that are not on disk, such as those built into the program, by name.
@@ -239,7 +309,7 @@ func (l *loading) bundle() (*Bundle, Mistakes) {
 			b.estate = estate.Read(doc.dec, doc.root, l.catalog)
 			continue
 		}
-		l.log.Add(doc.dec.At(doc.root), "a second estate; the first is %s: keep one, with all sites and systems", l.estates[0].dec.File)
+		l.log.Add(doc.dec.At(doc.root), "a second estate; the first is %s: keep one, with all sites and systems, or move this one with its files into a folder below", l.estates[0].dec.File)
 	}
 	if b.estate == nil {
 		// Without it nothing else can be judged; what it would say would only be noise.

@@ -68,11 +68,13 @@ func (b *Bundle) compile(log *yamldoc.Log, s *declared, depth run.Depth) plan.Pl
 	if depth == run.Real {
 		c.out.Scenario.Injects, c.out.Scenario.Simulate = nil, nil
 		c.out.Scenario.Approvals = max(1, c.out.Scenario.Approvals)
+		c.out.Scenario.Requirements, c.out.Scenario.Pass = nil, nil // the real thing is judged by its objectives
 	}
 	c.systems()
 	c.runbooks()
 	c.injects()
 	c.estate()
+	c.pass()
 	c.size()
 	return c.out
 }

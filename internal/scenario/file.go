@@ -37,7 +37,18 @@ type File struct {
 	FailWait   duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person." default:"30m"`
 	Absent     text                 `json:"when_absent" help:"When no worker of a step's site takes it in time: ask a person, fail, or the name of a site that does it instead. A step's own when_absent goes before." default:"ask"`
 	People     People               `json:"people" help:"Who answers for the people." default:""`
+	Requires   []text               `json:"requirements" help:"IDs of the requirements that a drill of it proves, as in E-C01." default:""`
+	Pass       []Criterion          `json:"pass" help:"What must be true of the finished drill; the report says of each whether it was met." item:"criterion" default:""`
 	Schedule   *Schedule            `json:"schedule" help:"When the drill is due. It is checked and kept; starting by schedule is not part of this version." default:""`
+}
+
+// Criterion is what must be true of a finished drill.
+type Criterion struct {
+	yamldoc.Place
+	ID     text         `json:"id" help:"Name of the criterion." is:"name"`
+	Text   yamldoc.Text `json:"text" help:"The criterion as a sentence."`
+	Expect text         `json:"expect" help:"CEL over the report's facts: run, systems, steps, injects, phases, people, decisions, findings and more; times are seconds from the run's start." default:""`
+	Cannot yamldoc.Text `json:"cannot" help:"Instead of expect: why a drill can't judge it. It is then never met." default:""`
 }
 
 // Safety bounds the waiting for people.

@@ -63,6 +63,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 	r.waits()
 	r.injects()
 	r.schedule()
+	r.pass()
 	return s
 }
 
