@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +49,10 @@ func workloads(largest int) (all []workload) {
 // muster on the embedded engine, for the floor and for bash. muster's steps start no
 // process; the others' are one each.
 func (b *bench) interpreter(ctx context.Context) error {
-	all := workloads(b.largest)
+	all := slices.DeleteFunc(workloads(b.largest), func(w workload) bool {
+		match, err := path.Match(b.named, w.name())
+		return err != nil || !match
+	})
 	dir := filepath.Join(b.dir, "interpreter")
 	if err := writeWorkloads(filepath.Join(dir, "plans"), all); err != nil {
 		return err

@@ -24,6 +24,7 @@ type bench struct {
 	dir     string // scratch
 	runs    int    // of an outage
 	largest int    // number of steps
+	named   string // pattern of the workloads' names
 }
 
 func main() {
@@ -31,6 +32,7 @@ func main() {
 	bin := flag.String("bin", "bin", "folder with muster, muster-engine and muster-witness")
 	runs := flag.Int("runs", 5, "how often an outage is measured")
 	largest := flag.Int("largest", 1000, "largest number of steps of the interpreter")
+	named := flag.String("workload", "*", "pattern of the interpreter's workloads, such as chain-*")
 	bound := flag.Duration("within", 40*time.Minute, "give up after this long")
 	flag.Parse()
 
@@ -38,33 +40,30 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *bound)
 	defer cancel()
-	if err := measure(ctx, strings.Split(*only, ","), *bin, *runs, *largest); err != nil {
+	if err := measure(ctx, strings.Split(*only, ","), bench{bin: *bin, runs: *runs, largest: *largest, named: *named}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, what []string, bin string, runs, largest int) error {
-	bin, err := filepath.Abs(bin)
-	if err != nil {
+func measure(ctx context.Context, what []string, b bench) (err error) {
+	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
 	}
 	for _, name := range []string{"muster", "muster-engine", "muster-witness"} {
-		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
-			return fmt.Errorf("%s is not in %s: run `make build`", name, bin)
+		if _, err := os.Stat(filepath.Join(b.bin, name)); err != nil {
+			return fmt.Errorf("%s is not in %s: run `make build`", name, b.bin)
 		}
 	}
 	// PostgreSQL's service user has to reach it.
-	dir, err := os.MkdirTemp("", "muster-bench-")
-	if err != nil {
+	if b.dir, err = os.MkdirTemp("", "muster-bench-"); err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Chmod(dir, 0o755); err != nil {
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	if err := os.Chmod(b.dir, 0o755); err != nil {
 		return err
 	}
 	fmt.Printf("%s, %d cores, load %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), load())
-	b := &bench{bin: bin, dir: dir, runs: runs, largest: largest}
 	parts := map[string]func(context.Context) error{"interpreter": b.interpreter, "outage": b.outage, "validate": b.validate}
 	for _, w := range what {
 		part, ok := parts[w]

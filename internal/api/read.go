@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -123,18 +124,56 @@ func (s *Server) engineAnswers(ctx context.Context) error {
 
 // known is a run's summary and plan, or the problem of a run that is not there.
 func (s *Server) known(ctx context.Context, id string) (journal.Summary, plan.Plan, error) {
+	sum, err := s.summary(ctx, id)
+	if err != nil {
+		return journal.Summary{}, plan.Plan{}, err
+	}
+	p, ok := s.recent.get(sum.PlanHash)
+	if !ok {
+		if p, err = s.Store.Plan(ctx, sum.PlanHash); err != nil {
+			return journal.Summary{}, plan.Plan{}, s.storeProblem(ctx, err)
+		}
+		s.recent.put(p)
+	}
+	return sum, p, nil
+}
+
+// summary is a run's line in the list, or the problem of a run that is not there.
+func (s *Server) summary(ctx context.Context, id string) (journal.Summary, error) {
 	list, err := s.Store.Runs(ctx, journal.Filter{Run: id, Limit: 1})
 	if err != nil {
-		return journal.Summary{}, plan.Plan{}, s.storeProblem(ctx, err)
+		return journal.Summary{}, s.storeProblem(ctx, err)
 	}
 	if len(list) == 0 {
-		return journal.Summary{}, plan.Plan{}, s.unknownRun(ctx, id)
+		return journal.Summary{}, s.unknownRun(ctx, id)
 	}
-	p, err := s.Store.Plan(ctx, list[0].PlanHash)
-	if err != nil {
-		return journal.Summary{}, plan.Plan{}, s.storeProblem(ctx, err)
+	return list[0], nil
+}
+
+// recentPlans are those of the runs that people look at now: to read a large one and
+// hold it against its hash takes longer than the rest of an answer. Nobody changes them.
+type recentPlans struct {
+	mu    sync.Mutex
+	plans []plan.Plan // the newest first
+}
+
+const recentlyUsed = 4
+
+func (r *recentPlans) get(hash string) (plan.Plan, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.plans {
+		if p.Hash == hash {
+			return p, true
+		}
 	}
-	return list[0], p, nil
+	return plan.Plan{}, false
+}
+
+func (r *recentPlans) put(p plan.Plan) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.plans = append([]plan.Plan{p}, r.plans[:min(len(r.plans), recentlyUsed-1)]...)
 }
 
 func (s *Server) unknownRun(ctx context.Context, id string) error {
@@ -170,7 +209,7 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 	Wait  int   `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for the next event when there is none."`
 	Limit int   `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
 }) (*answer[Events], error) {
-	sum, _, err := s.known(ctx, in.Run)
+	sum, err := s.summary(ctx, in.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -235,9 +274,13 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 	Format string `query:"format" enum:"text,json,markdown,html" default:"json"`
 	Lang   string `query:"lang" enum:"en,ja" doc:"The language of the request when left out."`
 }) (*reportOutput, error) {
-	_, p, err := s.known(ctx, in.Run)
+	sum, err := s.summary(ctx, in.Run)
 	if err != nil {
 		return nil, err
+	}
+	p, err := s.Store.Plan(ctx, sum.PlanHash) // as it is in the store now: a report rests on it
+	if err != nil {
+		return nil, s.storeProblem(ctx, err)
 	}
 	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
 	if err != nil {

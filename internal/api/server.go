@@ -42,6 +42,8 @@ type Server struct {
 	}
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
+
+	recent recentPlans
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has
