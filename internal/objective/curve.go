@@ -148,6 +148,28 @@ func (c Curve) End() time.Time {
 	return c.Spans[len(c.Spans)-1].To
 }
 
+// SeenUntil is when the last span ended in which everything was seen; zero without one.
+func (c Curve) SeenUntil() time.Time {
+	for i := len(c.Spans) - 1; i >= 0; i-- {
+		if c.Spans[i].Seen {
+			return c.Spans[i].To
+		}
+	}
+	return time.Time{}
+}
+
+// At is the level shown at an instant; false when nobody looked then. The last span ends
+// with its end.
+func (c Curve) At(t time.Time) (int, bool) {
+	level, seen := 0, false
+	for _, s := range c.Spans {
+		if !s.From.After(t) && !s.To.Before(t) && s.Seen {
+			level, seen = s.Shown, true // of two that meet here, the later
+		}
+	}
+	return level, seen
+}
+
 // Point is a level from an instant on; Level is nil where nobody looked.
 type Point struct {
 	At    time.Time

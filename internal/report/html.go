@@ -177,6 +177,9 @@ func (d *document) tilesOf(s System) tiles {
 		rlo.Target = say("after %[1]s · target %[2]s · stages %[3]d/%[4]d", "%[1]sで到達・目標 %[2]s・段階 %[3]d/%[4]d", orDash(last.ActualS), span(last.WithinS), met, n)
 		if last.ActualS == nil {
 			rlo.Measured = say("not known", "不明")
+			if s.RLO.Level != nil {
+				rlo.Measured = say("%d%%", "%d%%", *s.RLO.Level)
+			}
 			rlo.Target = say("target %[1]d%% in %[2]s · stages %[3]d/%[4]d", "目標 %[2]sで%[1]d%%・段階 %[3]d/%[4]d", last.Level, span(last.WithinS), met, n)
 		}
 	}

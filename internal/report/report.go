@@ -165,11 +165,11 @@ type RLO struct {
 	Stages []Stage `json:"stages"`
 	Curve  []Point `json:"curve"`
 	// CapacityLostS is the area above the curve from the event to the restoration, as
-	// seconds of full service; null when part of it was not seen.
+	// seconds of full service; where service did not come back, to the last time it was
+	// seen before the way home. Null when part of that was not seen.
 	CapacityLostS *float64 `json:"capacity_lost_s"`
-	// Floor is the lowest level from the event to the restoration, or to the end of the
-	// observation without one; null when part of it was not seen.
-	Floor *int `json:"floor"`
+	Floor         *int     `json:"floor"` // the lowest level in the same time
+	Level         *int     `json:"level"` // the level at the end of that time
 }
 
 // Statement is a person's word on a function that no probe sees.

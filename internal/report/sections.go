@@ -60,7 +60,7 @@ func (m maybe) in(l i18n.Lang) string {
 func (d *document) levels() section {
 	s := section{ID: "curve", Title: say("Recovery curve (RLO)", "復旧曲線（目標復旧レベル RLO）")}
 	for _, sys := range d.report.Systems {
-		t := table{Caption: say("Level of service of %s after the event", "%s のサービスレベルの推移（発生からの時間）", sys.ID),
+		t := table{Brief: true, Caption: say("Level of service of %s after the event", "%s のサービスレベルの推移（発生からの時間）", sys.ID),
 			Head: []plan.Text{say("After", "経過"), say("Level", "レベル")}}
 		for i, p := range sys.RLO.Curve {
 			if i == curveRows {
@@ -79,8 +79,18 @@ func (d *document) levels() section {
 		if words := d.statements(sys); len(words.Rows) > 0 {
 			s.Tables = append(s.Tables, words)
 		}
-		if low, lost := sys.RLO.Floor, sys.RLO.CapacityLostS; low != nil && lost != nil {
-			s.Lead = append(s.Lead, say("%s: the lowest level was %d%%; what was lost is worth %s of full service.", "%s：最低レベル %d%%、失われたサービス量は完全稼働 %s 分に相当。", sys.ID, *low, span(*lost)))
+		if low, end, lost := sys.RLO.Floor, sys.RLO.Level, sys.RLO.CapacityLostS; low != nil && end != nil && lost != nil {
+			what := say("%s: the lowest level was %d%%, at the restoration %d%%; what was lost is worth %s of full service.", "%s：最低レベル %d%%、復旧時 %d%%、失われたサービス量は完全稼働換算で %s。", sys.ID, *low, *end, span(*lost))
+			if sys.RTO.RestoredAt == nil {
+				what = say("%s: the lowest level was %d%%, the last one seen %d%%; what was lost until then is worth %s of full service.", "%s：最低レベル %d%%、最後に観測したレベル %d%%、それまでに失われたサービス量は完全稼働換算で %s。", sys.ID, *low, *end, span(*lost))
+			}
+			s.Lead = append(s.Lead, what)
+		}
+		for _, p := range d.report.Probes {
+			if p.System == sys.ID && p.Baseline != nil {
+				b := baseline(p.Baseline)
+				s.Lead = append(s.Lead, say("%[1]s is measured against a capacity of %[2]s.", "%[1]s の平常時の処理能力：%[3]s。", p.ID, b.EN, b.JA))
+			}
 		}
 	}
 	if len(s.Tables) == 0 {
@@ -102,7 +112,7 @@ func baseline(b *run.Baseline) plan.Text {
 
 // statements is what people said of functions that no probe sees.
 func (d *document) statements(sys System) table {
-	t := table{Caption: say("Statements on what no probe sees in %s", "%s の自動確認できない機能についての申告", sys.ID),
+	t := table{Brief: true, Caption: say("Statements on what no probe sees in %s", "%s の自動確認できない機能についての申告", sys.ID),
 		Head: []plan.Text{say("At", "時刻"), say("Function", "機能"), say("Level", "レベル"), say("By", "申告者"), say("Ground", "根拠")}}
 	for _, w := range sys.Statements {
 		t.Rows = append(t.Rows, []cell{timeCell(d.exact(&w.At)), name(w.Function), figureCell(plain(fmt.Sprintf("%d%%", w.Level))), tell(actor(w.By)), name(w.Reason)})

@@ -232,5 +232,5 @@ var stories = []struct {
 	tell func(*testing.T) *story
 }{
 	{"met", met}, {"missed", missed}, {"lost_markers", lostMarkers}, {"aborted", aborted}, {"by_hand", byHand},
-	{"gap", gap}, {"unfinished", unfinished}, {"incident", incident}, {"two_systems", twoSystems},
+	{"gap", gap}, {"unfinished", unfinished}, {"incident", incident}, {"two_systems", twoSystems}, {"half", half},
 }

@@ -18,11 +18,8 @@ func (f *facts) system(s *systemFacts) System {
 	if f.plan.Scenario.Hazard == run.RestoreTest {
 		return f.restoreTest(s)
 	}
-	said, byWord := f.stated(s)
-	levels := levels{seen: f.curve(s, append(slices.Clone(functions), wordless(said)...)), byWord: byWord}
+	levels, said := f.levels(s, functions)
 	functions = append(functions, said...)
-	levels.told = f.curve(s, functions)
-	curve := levels.told
 	recovery := append(f.runbook(s.plan.Name, "failover"), f.runbook(s.plan.Name, "in_place")...)
 	doubt := doubts(recovery, !f.ended.IsZero())
 	if check := f.singleWriter(s, run.Verification); check.refuted() {
@@ -40,7 +37,7 @@ func (f *facts) system(s *systemFacts) System {
 	out.RTO, out.RLO = f.times(s, levels, recovery, out.Moved, doubt)
 	out.Statements = s.statements
 	out.RPO = f.loss(s, out.RTO, doubt)
-	out.Failback = f.failback(s, out.Moved, functions, curve, out.RTO.Level)
+	out.Failback = f.failback(s, out.Moved, functions, levels.best, out.RTO.Level)
 	parts := []run.Verdict{out.RTO.Verdict, out.RPO.Verdict, out.Failback.Verdict}
 	for _, st := range out.RLO.Stages {
 		parts = append(parts, st.Verdict)
@@ -65,74 +62,6 @@ func reason(w objective.Why) []Reason {
 	return []Reason{{Code: string(w)}}
 }
 
-// stated are the functions that no probe sees, with what people said of them, and why
-// what rests on their word is not proven (requirement O-07).
-func (f *facts) stated(s *systemFacts) ([]objective.Function, []Reason) {
-	var out []objective.Function
-	var doubt []Reason
-	for _, st := range s.plan.Statements {
-		fn := objective.Function{Weight: st.Weight, Stated: true}
-		for _, w := range s.statements {
-			if w.Function == st.Function {
-				fn.Words = append(fn.Words, objective.Word{At: w.At, Level: w.Level})
-			}
-		}
-		switch {
-		case len(fn.Words) == 0:
-			doubt = append(doubt, Reason{"not_stated", st.Function})
-		case !st.Accepted:
-			doubt = append(doubt, Reason{"by_statement", st.Function})
-		}
-		out = append(out, fn)
-	}
-	return out, doubt
-}
-
-// curve is the level of a system's service over time.
-func (f *facts) curve(s *systemFacts, functions []objective.Function) objective.Curve {
-	var event time.Time
-	if s.occurred != nil {
-		event = s.occurred.At
-	}
-	var end time.Time // with no probe at all, as far as the record goes
-	for _, o := range f.seen {
-		if o.System == s.plan.Name {
-			end = later(end, o.EndedAt)
-		}
-	}
-	if n := len(f.events); end.IsZero() && n > 0 {
-		end = f.events[n-1].At
-	}
-	return objective.NewStatedCurve(functions, f.seen, event, end)
-}
-
-// wordless are the same functions before anybody said anything of them.
-func wordless(functions []objective.Function) []objective.Function {
-	out := slices.Clone(functions)
-	for i := range out {
-		out[i].Words = nil
-	}
-	return out
-}
-
-// levels is a system's service as the probes saw it, and with people's word added.
-type levels struct {
-	seen, told objective.Curve
-	byWord     []Reason // why what rests on their word is not proven
-}
-
-// enough is the curve that a level is judged by: what the probes saw, where that is
-// enough, and else what people said too, with its doubts.
-func (l levels) enough(event objective.Event, level int, hold time.Duration, until time.Time) (objective.Curve, []Reason) {
-	if len(l.byWord) == 0 {
-		return l.told, nil
-	}
-	if r := l.seen.Recover(event, level, hold, until); !r.RestoredAt.IsZero() {
-		return l.seen, nil
-	}
-	return l.told, slices.Clone(l.byWord)
-}
-
 // times computes RTO and RLO.
 func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, moved bool, doubt []Reason) (RTO, RLO) {
 	hold := f.plan.Scenario.Hold.Std()
@@ -146,10 +75,10 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	if s.plan.Objective.RTO != nil {
 		rto.ObjectiveS = seconds(s.plan.Objective.RTO.Std())
 	}
-	curve, doubts := levels.enough(event, rto.Level, hold, s.homeward)
+	curve := levels.told
 	rec := curve.Recover(event, rto.Level, hold, s.homeward)
-	v, why := rec.Judge(s.plan.Objective.RTO)
-	rto.Why = reason(why)
+	v, why := levels.judge(event, rto.Level, hold, s.homeward, s.plan.Objective.RTO)
+	rto.Why = levels.because(v, why, rec)
 	if why == objective.NotInterrupted && moved {
 		// A switch that nobody outside noticed: only an interruption counts against
 		// the objective (requirement B-CLK-03), and there was none.
@@ -158,7 +87,7 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	if v == run.NotProven && f.state == run.NotResumable && rec.RestoredAt.IsZero() && !curve.Empty() && !event.At.IsZero() {
 		v, rto.Why = run.Missed, []Reason{{Code: "given_up"}} // nobody works on it any more
 	}
-	rto.Verdict, rto.Why = lower(v, rto.Why, append(doubts, doubt...))
+	rto.Verdict, rto.Why = lower(v, rto.Why, doubt)
 	rto.EventAt, rto.DownAt, rto.RestoredAt = moment(rec.StartedAt), moment(rec.DownAt), moment(rec.RestoredAt)
 	if rec.RelapsedFor > 0 {
 		rto.RelapsedS = seconds(rec.RelapsedFor)
@@ -177,18 +106,16 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 
 	rlo := RLO{Stages: []Stage{}, Curve: []Point{}}
 	for _, st := range s.plan.Objective.RLO {
-		curve, doubts := levels.enough(event, st.Level, hold, s.homeward)
-		doubts = append(doubts, doubt...)
 		r := curve.Recover(event, st.Level, hold, s.homeward)
-		v, why := r.Judge(&st.Within)
-		stage := Stage{WithinS: *seconds(st.Within.Std()), Level: st.Level, ReachedAt: moment(r.RestoredAt), Why: reason(why)}
-		stage.Verdict, stage.Why = lower(v, stage.Why, doubts)
+		v, why := levels.judge(event, st.Level, hold, s.homeward, &st.Within)
+		stage := Stage{WithinS: *seconds(st.Within.Std()), Level: st.Level, ReachedAt: moment(r.RestoredAt), Why: levels.because(v, why, r)}
+		stage.Verdict, stage.Why = lower(v, stage.Why, doubt)
 		if actual, ok := r.Actual(); ok {
 			stage.ActualS = seconds(actual)
 		} else if why == objective.NotInterrupted && !rec.RestoredAt.IsZero() {
 			// Something broke or moved, but service never fell below this level.
 			stage.ActualS, stage.ReachedAt = seconds(0), moment(rec.StartedAt)
-			stage.Verdict, stage.Why = lower(run.Met, nil, doubts)
+			stage.Verdict, stage.Why = lower(run.Met, nil, doubt)
 		}
 		rlo.Stages = append(rlo.Stages, stage)
 	}
@@ -197,14 +124,22 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 			rlo.Curve = append(rlo.Curve, Point{AtS: *seconds(p.At.Sub(rec.StartedAt)), Level: p.Level})
 		}
 	}
-	if until := orElse(rec.RestoredAt, curve.End()); !event.At.IsZero() && !rec.StartedAt.IsZero() {
+	until := rec.RestoredAt
+	if until.IsZero() {
+		until = curve.SeenUntil()
+		if !s.homeward.IsZero() && s.homeward.Before(until) {
+			until = s.homeward
+		}
+	}
+	if !event.At.IsZero() && until.After(rec.StartedAt) {
+		if lost, ok := curve.Lost(rec.StartedAt, until); ok {
+			rlo.CapacityLostS = seconds(lost)
+		}
 		if low, ok := curve.Floor(rec.StartedAt, until); ok {
 			rlo.Floor = &low
 		}
-	}
-	if !rec.RestoredAt.IsZero() {
-		if lost, ok := curve.Lost(rec.StartedAt, rec.RestoredAt); ok {
-			rlo.CapacityLostS = seconds(lost)
+		if at, ok := curve.At(until); ok {
+			rlo.Level = &at
 		}
 	}
 	return rto, rlo

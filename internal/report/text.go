@@ -29,12 +29,17 @@ func writeText(d *document, l i18n.Lang) string {
 		for _, p := range s.Lead {
 			b.WriteString(strings.Join(wrap(p.In(lang), columns), "\n") + "\n")
 		}
+		below := len(s.Lead) > 0 // something stands above
 		for _, t := range s.Tables {
 			if t.Brief {
 				if c := t.Caption.In(lang); c != "" {
+					if below {
+						b.WriteString("\n")
+					}
 					b.WriteString(c + "\n")
 				}
 				b.WriteString(t.text(lang))
+				below = true
 			}
 		}
 	}
@@ -42,6 +47,9 @@ func writeText(d *document, l i18n.Lang) string {
 	b.WriteString("\n" + strings.Join(wrap(d.Sentence.In(lang), columns), "\n") + "\n")
 	for _, p := range d.Remarks {
 		b.WriteString(strings.Join(wrap(p.In(lang), columns), "\n") + "\n")
+	}
+	if s := d.section("curve"); len(s.Tables) > 0 {
+		section("curve")
 	}
 	for _, id := range []string{"time", "timeline", "people", "decisions", "findings"} {
 		section(id)
