@@ -110,11 +110,21 @@ type System struct {
 	ObjectiveS *float64   `json:"objective_s,omitempty"`
 	Ticking    bool       `json:"ticking"` // the RTO clock runs
 	Level      *int       `json:"level,omitempty"`
-	Functions  []Function `json:"functions"`
-	Decision   run.Choice `json:"decision,omitempty"`
-	DecidedBy  string     `json:"decided_by,omitempty"`
-	Locked     bool       `json:"locked"`
-	LockKept   string     `json:"lock_kept,omitempty"` // why clean-up is incomplete
+	// Curve, Floor and LostS tell of the level since the event, until RestoredAt or At.
+	Curve     []Point    `json:"curve,omitempty"`
+	Floor     *int       `json:"floor,omitempty"`           // the lowest
+	LostS     *float64   `json:"capacity_lost_s,omitempty"` // the area above, as seconds of full service
+	Functions []Function `json:"functions"`
+	Decision  run.Choice `json:"decision,omitempty"`
+	DecidedBy string     `json:"decided_by,omitempty"`
+	Locked    bool       `json:"locked"`
+	LockKept  string     `json:"lock_kept,omitempty"` // why clean-up is incomplete
+}
+
+// Point is a level of service from at_s after the event on.
+type Point struct {
+	AtS   float64 `json:"at_s"`
+	Level int     `json:"level"`
 }
 
 // Function is what a probe sees. Up is nil as long as it has not said anything.

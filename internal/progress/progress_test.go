@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -86,6 +87,34 @@ func TestTheClockRunsFromTheEventToFullService(t *testing.T) {
 				t.Errorf("used %v s, ticking %v, level %d; want %v s, %v, %d", s.UsedS, s.Ticking, level, c.used, c.ticking, c.level)
 			}
 		})
+	}
+}
+
+func TestTheCurveSinceTheEvent(t *testing.T) {
+	part := func(level int, s float64) run.Event {
+		return run.Event{At: at(s + 0.1), Kind: run.ProbeChanged, System: "orders", Step: "orders/write", Data: run.Encode(run.ProbeChange{Up: true, Level: level, At: at(s)})}
+	}
+	events := story(started(), probe("orders/write", true, 1), probe("orders/read", true, 1), occurred(10),
+		probe("orders/write", false, 12), part(50, 32), part(0, 52))
+	for _, c := range []struct {
+		n     int // events so far
+		now   float64
+		floor int
+		lost  float64
+		curve []Point
+	}{
+		{4, 12, 100, 0, []Point{{0, 100}}},
+		{5, 22, 40, 6, []Point{{0, 100}, {2, 40}}},
+		{6, 42, 40, 15, []Point{{0, 100}, {2, 40}, {22, 70}}},
+		{7, 200, 40, 18, []Point{{0, 100}, {2, 40}, {22, 70}}}, // restored: the rest is not the RTO's
+	} {
+		s := Of(testPlan(), events[:c.n], at(c.now)).Systems[0]
+		if s.Floor == nil || *s.Floor != c.floor || math.Abs(*s.LostS-c.lost) > 1e-9 || !slices.Equal(s.Curve, c.curve) {
+			t.Errorf("after %d events: %+v; want floor %d, %v s lost, %v", c.n, s, c.floor, c.lost, c.curve)
+		}
+	}
+	if s := Of(testPlan(), events[:3], at(5)).Systems[0]; s.Floor != nil || s.Curve != nil {
+		t.Errorf("before the event: %+v", s)
 	}
 }
 

@@ -29,7 +29,9 @@ func (t *Tracker) system(e run.Event) {
 		if s.EventAt == nil || o.At.Before(*s.EventAt) {
 			s.EventAt = &o.At
 		}
-		if l := t.level(i); l != nil && *l < 100 {
+		l := t.level(i)
+		st.note(l, o.At) // what people state counts nothing from here on
+		if l != nil && *l < 100 {
 			st.lost = true
 		}
 	case run.ProbeChanged:
@@ -42,6 +44,7 @@ func (t *Tracker) system(e run.Event) {
 		up, at := c.Up, c.At
 		f.Up, f.Level, f.Since, f.Error = &up, c.Level, &at, c.Error
 		s.Level = t.level(i)
+		st.note(s.Level, at)
 		t.restored(s, st, at)
 	case run.StatementMade:
 		var said run.Stated
@@ -51,6 +54,7 @@ func (t *Tracker) system(e run.Event) {
 		}
 		t.stated[name][said.Function] = said.Level
 		s.Level = t.level(i)
+		st.note(s.Level, e.At)
 		if s.Level != nil {
 			t.restored(s, st, e.At)
 		}

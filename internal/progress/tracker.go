@@ -57,6 +57,7 @@ type asked struct {
 type system struct {
 	up      map[string]*Function // by probe
 	lost    bool                 // seen below 100 % since the event
+	heights []height             // its level at every change
 	settled bool                 // verification has passed: later dips are not the RTO's
 }
 

@@ -36,6 +36,7 @@ func (t *Tracker) Overview(now time.Time) Overview {
 		}
 		s.UsedS = max(0, end.Sub(*s.EventAt).Seconds())
 		s.Ticking = s.RestoredAt == nil && v.EndedAt == nil
+		s.curve(t.systems[s.Name].heights, *s.EventAt, end)
 	}
 	v.People = t.count()
 	if v.EndedAt == nil && v.State != run.Refused {

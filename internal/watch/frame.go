@@ -182,6 +182,9 @@ func (f Frame) systems(o progress.Overview) []string {
 		}
 		lines = append(lines, " "+f.Style.paint(bold, column(name, 22))+" "+f.Style.paint(levelColor, level)+"  "+f.functions(s, max(10, f.Style.Width-26-Cells(level))))
 		lines = append(lines, "   "+f.rto(s, wide))
+		if curve := f.curve(s); curve != "" {
+			lines = append(lines, "   "+curve)
+		}
 		if way := f.way(s); way != "" {
 			lines = append(lines, "   "+f.Style.paint(dim, cut(way, f.Style.Width-4)))
 		}
@@ -190,6 +193,31 @@ func (f Frame) systems(o progress.Overview) []string {
 		}
 	}
 	return append(lines, "")
+}
+
+// curve is the level since the event in a line, with the floor and what was lost. A
+// service that was not seen to fall has none.
+func (f Frame) curve(s progress.System) string {
+	if s.Floor == nil || *s.Floor == 100 || s.UsedS <= 0 || f.Height > 0 && f.Height < 28 {
+		return "" // a low screen has other needs
+	}
+	const blocks = "▁▂▃▄▅▆▇█"
+	n, words := 20, f.t("floor %d %% · lost %s", "最低 %d %% · 損失 %s", *s.Floor, span(*s.LostS))
+	if f.Style.Width >= 90 {
+		n, words = 30, f.t("floor %d %% · lost %s of full service", "最低 %d %% · 損失 %s (完全稼働換算)", *s.Floor, span(*s.LostS))
+	}
+	line := make([]rune, n)
+	for i := range line {
+		// The lowest level of each stretch: a dip must not fall between two of them.
+		from, to, level := s.UsedS*float64(i)/float64(n), s.UsedS*float64(i+1)/float64(n), 100
+		for j, p := range s.Curve {
+			if p.AtS < to && (j+1 == len(s.Curve) || s.Curve[j+1].AtS > from) {
+				level = min(level, p.Level)
+			}
+		}
+		line[i] = []rune(blocks)[level*7/100]
+	}
+	return "RLO  " + f.Style.paint(cyan, string(line)) + "  " + f.Style.paint(dim, cut(words, max(10, f.Style.Width-n-12)))
 }
 
 // way is where the system goes, and who said so.
@@ -261,6 +289,8 @@ func (f Frame) functions(s progress.System, room int) string {
 		text := symbol + " " + fn.Name
 		if fn.Up != nil && *fn.Up && fn.Level > 0 {
 			color, text = red, fmt.Sprintf("◐ %s %d%%", fn.Name, fn.Level)
+		} else if fn.Up != nil && *fn.Up && fn.Level == run.LevelUnknown {
+			color, text = yellow, "◐ "+fn.Name+" ?%"
 		}
 		if used+Cells(text)+2 > room {
 			return out + fmt.Sprintf("+%d", len(s.Functions)-i)
