@@ -82,12 +82,13 @@ lint: tools ## formatting, vet, staticcheck and workflowcheck
 check-selftest: tools
 	scripts/check-planted-clock
 
-generate: build ## write again what is made from the code: docs/actions.md and the schemas
+generate: build ## write again what is made from the code: docs/actions.md, docs/cases.md and the schemas
 	scripts/generate docs
 
 generated: build
 	@scripts/generate .cache/generated
-	@diff -ru docs/actions.md .cache/generated/actions.md && diff -ru docs/schema .cache/generated/schema \
+	@diff -u docs/actions.md .cache/generated/actions.md && diff -ru docs/schema .cache/generated/schema && \
+		diff -u docs/cases.md .cache/generated/cases.md \
 		|| { echo "generated files are not current: make generate"; exit 1; }
 
 demo: postgresql build ## a whole drill on two real PostgreSQL servers, with simulated people

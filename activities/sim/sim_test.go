@@ -8,6 +8,7 @@ import (
 
 	"github.com/muster-dr/muster/activities/sim"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/simworld"
 	"github.com/muster-dr/muster/internal/sitetest"
 )
 
@@ -104,7 +105,7 @@ func TestStepLosesItsAnswer(t *testing.T) {
 func TestService(t *testing.T) {
 	s := sitetest.New(t, sim.Actions())
 	dir := filepath.Join(t.TempDir(), "state")
-	s.Targets = []plan.Target{sitetest.Target(t, "web", "sim", sim.Service{Dir: dir})}
+	s.Targets = []plan.Target{sitetest.Target(t, "web", "sim", simworld.Service{Dir: dir})}
 	status := func(expect string) error {
 		_, err := s.Act(s.Step("sim.status", with{"service": "web", "expect": expect}), nil)
 		return err
@@ -131,4 +132,54 @@ func TestService(t *testing.T) {
 	sitetest.Want(t, status("any"), "", "sideways")
 	_, err := s.Act(s.Step("sim.break", with{"service": "web"}), nil)
 	sitetest.Want(t, err, plan.ErrRefused, "nothing was begun")
+}
+
+// Racks live on either feed or the battery; a service that lacks what it needs is down
+// whatever its switch says, and comes back by itself.
+func TestServiceNeedsOthers(t *testing.T) {
+	s := sitetest.New(t, sim.Actions())
+	dir := t.TempDir()
+	racks := simworld.Service{Dir: dir, Needs: []simworld.Need{{Of: []string{"main", "standby"}, AtLeast: 1}, {Of: []string{"a", "b", "c"}, AtLeast: 2}}}
+	s.Targets = []plan.Target{sitetest.Target(t, "racks", "sim", racks)}
+	for _, name := range []string{"main", "standby", "a", "b"} {
+		s.Targets = append(s.Targets, sitetest.Target(t, name, "sim", simworld.Service{Dir: dir}))
+	}
+	do := func(action, service string) error {
+		_, err := s.Act(s.Step(action, with{"service": service}), nil)
+		return err
+	}
+	is := func(want string) {
+		t.Helper()
+		if _, err := s.Act(s.Step("sim.status", with{"service": "racks", "expect": want}), nil); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, c := range []struct{ action, service, racks string }{
+		{"sim.break", "main", "up"}, {"sim.break", "standby", "down"}, {"sim.restore", "standby", "up"},
+		{"sim.break", "a", "up"}, {"sim.break", "b", "down"}, {"sim.restore", "a", "up"},
+	} {
+		if err := do(c.action, c.service); err != nil {
+			t.Fatal(err)
+		}
+		is(c.racks)
+	}
+	if err := do("sim.break", "standby"); err != nil {
+		t.Fatal(err)
+	}
+	sitetest.Want(t, do("sim.restore", "racks"), plan.ErrFinding, "0 of main, standby run, and it needs 1")
+	if err := do("sim.break", "racks"); err != nil { // it is down for another reason, which may pass
+		t.Fatal(err)
+	}
+	if err := do("sim.restore", "standby"); err != nil {
+		t.Fatal(err)
+	}
+	is("down")
+}
+
+func TestStepStandsForMore(t *testing.T) {
+	s := sitetest.New(t, sim.Actions())
+	var out sim.Stepped
+	if _, err := s.Act(s.Step("sim.step", with{"dir": t.TempDir(), "stands_for": "72h"}), &out); err != nil || out.StandsForS != 72*3600 {
+		t.Fatalf("%+v %v", out, err)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/simworld"
 )
 
 // Step is the parameters of sim.step. Its effect is a file named after the run and the
@@ -24,13 +25,15 @@ type Step struct {
 	FailAttempts int          `json:"fail_attempts" help:"How many attempts fail before one works; 0 fails every one. It is counted in dir." default:"0"`
 	LoseAck      bool         `json:"lose_ack" help:"Have the effect and then fail, as if the answer had been lost." default:"false"`
 	Hide         bool         `json:"hide" help:"Once an attempt was made, its look can't tell whether the goal holds." default:"false"`
+	StandsFor    run.Duration `json:"stands_for" help:"How long the real thing would take, for drills whose time is compressed. It is returned, so that pass criteria can count it, and is never measured." default:"0s"`
 	Output       any          `json:"output" help:"What it returns as value." default:""`
 }
 
 // Stepped is what sim.step returns.
 type Stepped struct {
-	Value any `json:"value" help:"What the parameter output said."`
-	Times int `json:"times" help:"How often the effect was had, by this run and step."`
+	Value      any     `json:"value" help:"What the parameter output said."`
+	Times      int     `json:"times" help:"How often the effect was had, by this run and step."`
+	StandsForS float64 `json:"stands_for_s" help:"What the parameter stands_for said, in seconds: simulated, not measured."`
 }
 
 var step = activities.Define("sim.step", activities.Doc{
@@ -72,7 +75,7 @@ var step = activities.Define("sim.step", activities.Doc{
 		return Stepped{}, errors.New("the simulated answer was lost")
 	}
 	times, err := effect.times()
-	return Stepped{Value: p.Output, Times: times}, err
+	return p.stepped(times), err
 }, activities.Look(func(ctx context.Context, p Step) (activities.Seen, error) {
 	effect := effectOf(ctx, p)
 	switch {
@@ -88,8 +91,12 @@ var step = activities.Define("sim.step", activities.Doc{
 	if times == 0 {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: effect.file + " is not there"}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: effect.file + " is there", Output: Stepped{Value: p.Output, Times: times}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: effect.file + " is there", Output: p.stepped(times)}, nil
 }))
+
+func (p Step) stepped(times int) Stepped {
+	return Stepped{Value: p.Output, Times: times, StandsForS: p.StandsFor.Seconds()}
+}
 
 func block(ctx context.Context, d run.Duration) error {
 	if d <= 0 {
@@ -113,7 +120,7 @@ type effect struct {
 
 func effectOf(ctx context.Context, p Step) effect {
 	call := activities.CallFrom(ctx)
-	name := fileName(strings.Join([]string{call.Run, call.System, call.Runbook, call.Step}, "."))
+	name := simworld.FileName(strings.Join([]string{call.Run, call.System, call.Runbook, call.Step}, "."))
 	return effect{p, name, filepath.Join(p.Dir, name+".done")}
 }
 
