@@ -8,6 +8,7 @@ import (
 	"github.com/muster-dr/muster/activities/haproxy"
 	"github.com/muster-dr/muster/activities/http"
 	"github.com/muster-dr/muster/activities/human"
+	"github.com/muster-dr/muster/activities/kubernetes"
 	"github.com/muster-dr/muster/activities/notify"
 	"github.com/muster-dr/muster/activities/pgbackup"
 	"github.com/muster-dr/muster/activities/postgres"
@@ -35,6 +36,7 @@ func Registry(o Options) *activities.Registry {
 		haproxy.Actions(),
 		http.Actions(),
 		human.Actions(),
+		kubernetes.Actions(),
 		notify.Actions(),
 		pgbackup.Actions(),
 		postgres.Actions(),
@@ -50,6 +52,7 @@ func Registry(o Options) *activities.Registry {
 	}
 	r.AddTargets(dns.TargetKinds()...)
 	r.AddTargets(haproxy.TargetKinds()...)
+	r.AddTargets(kubernetes.TargetKinds()...)
 	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)

@@ -1,0 +1,428 @@
+package kubernetes
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// noteKey is the annotation in which an object remembers what a run changed in it.
+const noteKey = "muster-dr.github.io/before"
+
+// note is its value.
+type note struct {
+	Run    string  `json:"run"`
+	Fields []field `json:"fields"`
+}
+
+// field is a place in an object, with the value that it had and the one it was given;
+// null is none.
+type field struct {
+	Path []string `json:"path"`
+	Was  any      `json:"was"`
+	Set  any      `json:"set"`
+}
+
+func (f field) String() string { return strings.Join(f.Path, ".") }
+
+// same compares what may have been read from JSON in different ways.
+func same(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+func valueAt(u *unstructured.Unstructured, path []string) any {
+	v, _, _ := unstructured.NestedFieldNoCopy(u.Object, path...)
+	return v
+}
+
+func noteOf(u *unstructured.Unstructured) (n note) {
+	text, ok := u.GetAnnotations()[noteKey]
+	if !ok || json.Unmarshal([]byte(text), &n) != nil {
+		return note{}
+	}
+	return n
+}
+
+// with is the note after the change: the first value that this run saw stays, and a
+// field that is back where it was is forgotten.
+func (n note) with(run string, changed []field) note {
+	if n.Run != run { // an earlier run's: what it left is what this one found
+		n = note{Run: run}
+	}
+	out := note{Run: run, Fields: slices.Clone(n.Fields)}
+	for _, c := range changed {
+		i := slices.IndexFunc(out.Fields, func(f field) bool { return slices.Equal(f.Path, c.Path) })
+		if i < 0 {
+			out.Fields = append(out.Fields, c)
+		} else {
+			out.Fields[i].Set = c.Set
+		}
+	}
+	out.Fields = slices.DeleteFunc(out.Fields, func(f field) bool { return same(f.Was, f.Set) })
+	return out
+}
+
+func (n note) annotation() any {
+	if len(n.Fields) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(n)
+	if err != nil {
+		return nil
+	}
+	return string(b)
+}
+
+// lack lists the fields that are not as wanted, with what they are.
+func lack(u *unstructured.Unstructured, want []field) (out []field) {
+	for _, f := range want {
+		if f.Was = valueAt(u, f.Path); !same(f.Was, f.Set) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// conflicts is how often a change is tried again because the object changed between the
+// look and the patch: the API server proved that nothing was done.
+const conflicts = 8
+
+// change gives the fields their values in one patch that holds for the version that was
+// looked at, and notes on the object what was there. It returns the object as it was.
+func (a api) change(ctx context.Context, o object, want []field, guard func(*unstructured.Unstructured) error) (*unstructured.Unstructured, error) {
+	me := activities.CallFrom(ctx).Run
+	return a.revise(ctx, o, func(u *unstructured.Unstructured) (map[string]any, error) {
+		if guard != nil {
+			if err := guard(u); err != nil {
+				return nil, err
+			}
+		}
+		todo := lack(u, want)
+		if len(todo) == 0 {
+			return nil, nil
+		}
+		return patchOf(todo, noteOf(u).with(me, todo).annotation()), nil
+	})
+}
+
+// revise patches the object with what f makes of it; nil is nothing.
+func (a api) revise(ctx context.Context, o object, f func(*unstructured.Unstructured) (map[string]any, error)) (*unstructured.Unstructured, error) {
+	if err := o.valid(); err != nil {
+		return nil, err
+	}
+	for n := 0; ; n++ {
+		u, err := a.get(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		patch, err := f(u)
+		if err != nil || patch == nil {
+			return u, err
+		}
+		put(patch, u.GetResourceVersion(), "metadata", "resourceVersion")
+		text, err := json.Marshal(patch)
+		if err != nil {
+			return nil, err
+		}
+		_, err = a.at(o).Patch(ctx, o.name, types.MergePatchType, text, metav1.PatchOptions{FieldManager: "muster"})
+		if err == nil {
+			return u, nil
+		}
+		if err = a.told(ctx, "patch", o, err); !apierrors.IsConflict(err) {
+			return nil, err
+		}
+		if n == conflicts {
+			return nil, activities.Refused("%s was changed by others %d times between look and patch, and is as they left it: see who", o, n)
+		}
+	}
+}
+
+func patchOf(fields []field, annotation any) map[string]any {
+	patch := map[string]any{}
+	for _, f := range fields {
+		put(patch, f.Set, f.Path...)
+	}
+	put(patch, annotation, "metadata", "annotations", noteKey)
+	return patch
+}
+
+func put(in map[string]any, v any, path ...string) {
+	for _, p := range path[:len(path)-1] {
+		next, ok := in[p].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			in[p] = next
+		}
+		in = next
+	}
+	in[path[len(path)-1]] = v
+}
+
+// lookAt says whether the fields are as wanted.
+func (a api) lookAt(ctx context.Context, o object, want []field) (activities.Seen, *unstructured.Unstructured, error) {
+	if err := o.valid(); err != nil {
+		return activities.Seen{}, nil, err
+	}
+	u, err := a.get(ctx, o)
+	if err != nil {
+		return activities.Seen{}, nil, err
+	}
+	todo := lack(u, want)
+	if len(todo) == 0 {
+		return seen(plan.Holds, o.String()+" is as wanted"), u, nil
+	}
+	s := seen(plan.HoldsNot, fmt.Sprintf("%s: %s is %s", o, todo[0], text(todo[0].Was)))
+	s.Partial = len(todo) < len(want)
+	return s, u, nil
+}
+
+func text(v any) string {
+	if v == nil {
+		return "not set"
+	}
+	return fmt.Sprint(v)
+}
+
+// showWithin is long for a read after a write of an API server's.
+const showWithin = 3 * time.Second
+
+// settled waits until the fields are as wanted: an answer that says so is no proof.
+func (a api) settled(ctx context.Context, o object, want []field) error {
+	return until(ctx, showWithin, func(ctx context.Context) (bool, string, error) {
+		s, _, err := a.lookAt(ctx, o, want)
+		return s.Sight == plan.Holds, s.Detail, err
+	})
+}
+
+// Object names any object of the cluster.
+type Object struct {
+	Cluster   Target `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
+	API       string `json:"api" help:"Group and version, as in the object's apiVersion." default:"apps/v1"`
+	Resource  string `json:"resource" help:"Its kind as in addresses: lower case, plural." example:"deployments"`
+	Namespace string `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
+	Scope     string `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." default:"namespaced" enum:"namespaced,cluster"`
+	Name      string `json:"name" help:"The object's name." example:"orders"`
+}
+
+func (p Object) cluster() Target { return p.Cluster }
+
+func (a api) object(p Object) object {
+	o := object{name: p.Name, namespace: p.Namespace}
+	group, version, ok := strings.Cut(p.API, "/")
+	if !ok {
+		group, version = "", p.API
+	}
+	o.Group, o.Version, o.Resource = group, version, p.Resource
+	switch {
+	case p.Scope == "cluster":
+		o.namespace = ""
+	case o.namespace == "":
+		o.namespace = a.namespace
+	}
+	return o
+}
+
+// Label is the parameters of kubernetes.label.
+type Label struct {
+	Object
+	Set       map[string]string `json:"set" help:"Labels to set." default:"{}" example:"{active-site: osaka}"`
+	Remove    []string          `json:"remove" help:"Labels to remove." default:"[]"`
+	Overwrite bool              `json:"overwrite" help:"Whether a label that has another value may be changed." default:"false"`
+}
+
+// Changed is what a change of fields gives.
+type Changed struct {
+	Was map[string]string `json:"was" help:"What was changed, with the values before; \"not set\" was none."`
+}
+
+func (p Label) fields() (want []field, err error) {
+	for _, k := range slices.Sorted(maps.Keys(p.Set)) {
+		if slices.Contains(p.Remove, k) {
+			return nil, activities.Refused("label %s is to be set and removed: keep one", k)
+		}
+		want = append(want, field{Path: []string{"metadata", "labels", k}, Set: p.Set[k]})
+	}
+	for _, k := range p.Remove {
+		want = append(want, field{Path: []string{"metadata", "labels", k}})
+	}
+	if len(want) == 0 {
+		return nil, activities.Refused("name labels to set or to remove")
+	}
+	return want, nil
+}
+
+func (a api) label(ctx context.Context, p Label) (Changed, error) {
+	want, err := p.fields()
+	if err != nil {
+		return Changed{}, err
+	}
+	o := a.object(p.Object)
+	before, err := a.change(ctx, o, want, func(u *unstructured.Unstructured) error {
+		for _, f := range lack(u, want) {
+			if f.Was != nil && f.Set != nil && !p.Overwrite {
+				return activities.Refused("%s has label %s=%s already: say overwrite: true, or name another", o, f.Path[2], text(f.Was))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Changed{}, err
+	}
+	return changed(before, want), a.settled(ctx, o, want)
+}
+
+func changed(before *unstructured.Unstructured, want []field) Changed {
+	out := Changed{Was: map[string]string{}}
+	for _, f := range lack(before, want) {
+		out.Was[f.Path[len(f.Path)-1]] = text(f.Was)
+	}
+	return out
+}
+
+func (a api) lookLabelled(ctx context.Context, p Label) (activities.Seen, error) {
+	want, err := p.fields()
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	s, _, err := a.lookAt(ctx, a.object(p.Object), want)
+	s.Output = Changed{Was: map[string]string{}}
+	return s, err
+}
+
+func (a api) readyLabel(ctx context.Context, p Label) ([]plan.Text, error) {
+	if _, err := p.fields(); err != nil {
+		return nil, err
+	}
+	return a.ready(ctx, a.object(p.Object), "patch")
+}
+
+// Node is the parameters of kubernetes.cordon and kubernetes.uncordon.
+type Node struct {
+	Cluster Target `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
+	Node    string `json:"node" help:"Name of the node." example:"osaka-worker-1"`
+}
+
+func (p Node) cluster() Target { return p.Cluster }
+
+func (p Node) object() object {
+	o := object{name: p.Node}
+	o.Version, o.Resource = "v1", "nodes"
+	return o
+}
+
+// unschedulable as the API server keeps it: a node that takes pods has no such field.
+func unschedulable(on bool) []field {
+	f := field{Path: []string{"spec", "unschedulable"}}
+	if on {
+		f.Set = true
+	}
+	return []field{f}
+}
+
+func (a api) cordon(ctx context.Context, p Node) (Changed, error)   { return a.schedule(ctx, p, true) }
+func (a api) uncordon(ctx context.Context, p Node) (Changed, error) { return a.schedule(ctx, p, false) }
+
+func (a api) schedule(ctx context.Context, p Node, off bool) (Changed, error) {
+	want := unschedulable(off)
+	before, err := a.change(ctx, p.object(), want, nil)
+	if err != nil {
+		return Changed{}, err
+	}
+	return changed(before, want), a.settled(ctx, p.object(), want)
+}
+
+func (a api) lookCordoned(ctx context.Context, p Node) (activities.Seen, error) {
+	s, _, err := a.lookAt(ctx, p.object(), unschedulable(true))
+	s.Output = Changed{Was: map[string]string{}}
+	return s, err
+}
+
+func (a api) lookUncordoned(ctx context.Context, p Node) (activities.Seen, error) {
+	s, _, err := a.lookAt(ctx, p.object(), unschedulable(false))
+	s.Output = Changed{Was: map[string]string{}}
+	return s, err
+}
+
+func (a api) readyNode(ctx context.Context, p Node) ([]plan.Text, error) {
+	return a.ready(ctx, p.object(), "patch")
+}
+
+// PutBack is the parameters of kubernetes.put_back.
+type PutBack struct {
+	Object
+	Within run.Duration `json:"wait" help:"How long a workload's pods may take to be as before." default:"5m"`
+}
+
+// Back is its result.
+type Back struct {
+	Restored map[string]string `json:"restored" help:"What was put back, with the values it has again; \"not set\" is none."`
+}
+
+// putBack never flattens what somebody else changed since.
+func (a api) putBack(ctx context.Context, p PutBack) (Back, error) {
+	o, me, out := a.object(p.Object), activities.CallFrom(ctx).Run, Back{Restored: map[string]string{}}
+	var back []field
+	_, err := a.revise(ctx, o, func(u *unstructured.Unstructured) (map[string]any, error) {
+		n := noteOf(u)
+		if n.Run != me {
+			return nil, nil
+		}
+		back = nil
+		for _, f := range n.Fields {
+			if now := valueAt(u, f.Path); !same(now, f.Set) && !same(now, f.Was) {
+				return nil, activities.Refused("%s: %s is %s; this run found %s and made it %s, so somebody else changed it since: decide by hand, then remove the annotation %s",
+					o, f, text(now), text(f.Was), text(f.Set), noteKey)
+			}
+			back = append(back, field{Path: f.Path, Set: f.Was})
+		}
+		return patchOf(back, nil), nil
+	})
+	if err != nil {
+		return out, err
+	}
+	for _, f := range back {
+		out.Restored[f.Path[len(f.Path)-1]] = text(f.Set)
+	}
+	if err := a.settled(ctx, o, back); err != nil || len(back) == 0 || !countable(o.Resource) {
+		return out, err
+	}
+	_, err = a.counted(ctx, o, p.Within.Std(), false)
+	return out, err
+}
+
+func (a api) lookPutBack(ctx context.Context, p PutBack) (activities.Seen, error) {
+	o := a.object(p.Object)
+	if err := o.valid(); err != nil {
+		return activities.Seen{}, err
+	}
+	u, err := a.get(ctx, o)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if n := noteOf(u); n.Run == activities.CallFrom(ctx).Run && len(n.Fields) > 0 {
+		return seen(plan.HoldsNot, fmt.Sprintf("%s: this run changed %s", o, n.Fields[0])), nil
+	}
+	s := seen(plan.Holds, o.String()+" bears no change of this run")
+	s.Output = Back{Restored: map[string]string{}}
+	return s, nil
+}
+
+func (a api) readyPutBack(ctx context.Context, p PutBack) ([]plan.Text, error) {
+	return a.ready(ctx, a.object(p.Object), "patch")
+}

@@ -1,0 +1,264 @@
+package kubernetes
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Patch is the parameters of kubernetes.patch.
+type Patch struct {
+	Object
+	Type    string          `json:"type" help:"How the patch is meant: merge (RFC 7386), strategic (Kubernetes' own, which merges lists), json (RFC 6902)." default:"merge" enum:"merge,strategic,json"`
+	Patch   json.RawMessage `json:"patch" help:"The patch: an object, or for json a list of operations." example:"{spec: {suspend: false}}"`
+	Expect  string          `json:"expect" help:"Condition over object that says that the goal holds: nothing is sent when it does, and it is waited for." example:"object.spec.suspend == false"`
+	Version string          `json:"version" help:"The resourceVersion that it must have, from an earlier kubernetes.check: whatever changed it since wins. Empty is the one that is found." default:""`
+	Within  run.Duration    `json:"wait" help:"How long the condition may take to hold." default:"1m"`
+}
+
+// Patched is its result.
+type Patched struct {
+	Before  string  `json:"before" help:"The resourceVersion before."`
+	Version string  `json:"version" help:"The resourceVersion with which the condition held."`
+	TookS   float64 `json:"took_s" help:"Seconds until it held."`
+}
+
+// holds judges a condition over the object. One that can't be judged does not hold, since
+// fields that are not set are missing in an object; why says so.
+func holds(condition string, u *unstructured.Unstructured) (ok bool, why string) {
+	ok, err := expr.Bool(condition, map[string]any{"object": u.Object})
+	if err != nil {
+		return false, err.Error()
+	}
+	return ok, condition + " is false"
+}
+
+// guarded is the patch with the version for which alone it holds.
+func (p Patch) guarded(version string) (types.PatchType, []byte, error) {
+	d := json.NewDecoder(bytes.NewReader(p.Patch))
+	d.UseNumber()
+	switch p.Type {
+	case "json":
+		var ops []map[string]any
+		if err := d.Decode(&ops); err != nil || len(ops) == 0 {
+			return "", nil, activities.Refused("patch: a json patch is a list of operations, each with op and path (RFC 6902)")
+		}
+		ops = append([]map[string]any{{"op": "test", "path": "/metadata/resourceVersion", "value": version}}, ops...)
+		text, err := json.Marshal(ops)
+		return types.JSONPatchType, text, err
+	default:
+		var fields map[string]any
+		if err := d.Decode(&fields); err != nil || len(fields) == 0 {
+			return "", nil, activities.Refused("patch: a %s patch is an object with the fields to change", p.Type)
+		}
+		put(fields, version, "metadata", "resourceVersion")
+		text, err := json.Marshal(fields)
+		kind := types.MergePatchType
+		if p.Type == "strategic" {
+			kind = types.StrategicMergePatchType
+		}
+		return kind, text, err
+	}
+}
+
+func (a api) patch(ctx context.Context, p Patch) (Patched, error) {
+	began, o := time.Now(), a.object(p.Object)
+	if err := o.valid(); err != nil {
+		return Patched{}, err
+	}
+	if _, _, err := p.guarded("1"); err != nil {
+		return Patched{}, err
+	}
+	out, err := a.send(ctx, p, o)
+	if err != nil {
+		return out, err
+	}
+	err = until(ctx, p.Within.Std(), func(ctx context.Context) (bool, string, error) {
+		u, err := a.get(ctx, o)
+		if err != nil {
+			return false, "", err
+		}
+		out.Version = u.GetResourceVersion()
+		ok, why := holds(p.Expect, u)
+		return ok, o.String() + ": " + why, nil
+	})
+	out.TookS = time.Since(began).Seconds()
+	return out, err
+}
+
+// send sends the patch until the version it holds for is the object's. A conflict proves
+// that nothing was changed, so that looking again and sending again is safe.
+func (a api) send(ctx context.Context, p Patch, o object) (Patched, error) {
+	for n := 0; ; n++ {
+		u, err := a.get(ctx, o)
+		if err != nil {
+			return Patched{}, err
+		}
+		out := Patched{Before: u.GetResourceVersion()}
+		if ok, _ := holds(p.Expect, u); ok {
+			return out, nil
+		}
+		if p.Version != "" && p.Version != out.Before {
+			return Patched{}, activities.Refused("%s was changed since version %s was looked at (it is %s now): look again before you patch it", o, p.Version, out.Before)
+		}
+		kind, text, err := p.guarded(out.Before)
+		if err != nil {
+			return Patched{}, err
+		}
+		_, err = a.at(o).Patch(ctx, o.name, kind, text, metav1.PatchOptions{FieldManager: "muster"})
+		if err == nil {
+			return out, nil
+		}
+		if !apierrors.IsConflict(err) {
+			told := a.told(ctx, "patch", o, err)
+			// A json patch whose test of the version fails is answered as any invalid one.
+			if p.Type != "json" || !apierrors.IsInvalid(err) {
+				return Patched{}, told
+			}
+			if now, again := a.get(ctx, o); again != nil || now.GetResourceVersion() == out.Before {
+				return Patched{}, errors.Join(told, again)
+			}
+		}
+		if n == conflicts {
+			return Patched{}, activities.Refused("%s was changed by others %d times between look and patch, and is as they left it: see who", o, n)
+		}
+	}
+}
+
+func (a api) lookPatched(ctx context.Context, p Patch) (activities.Seen, error) {
+	o := a.object(p.Object)
+	if err := o.valid(); err != nil {
+		return activities.Seen{}, err
+	}
+	u, err := a.get(ctx, o)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if ok, why := holds(p.Expect, u); !ok {
+		return seen(plan.HoldsNot, o.String()+": "+why), nil
+	}
+	s := seen(plan.Holds, fmt.Sprintf("%s: %s holds", o, p.Expect))
+	s.Output = Patched{Before: u.GetResourceVersion(), Version: u.GetResourceVersion()}
+	return s, nil
+}
+
+func (a api) readyPatch(ctx context.Context, p Patch) ([]plan.Text, error) {
+	if _, _, err := p.guarded("1"); err != nil {
+		return nil, err
+	}
+	return a.ready(ctx, a.object(p.Object), "patch")
+}
+
+// Check is the parameters of kubernetes.check.
+type Check struct {
+	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
+	API       string       `json:"api" help:"Group and version, as in the object's apiVersion." default:"apps/v1"`
+	Resource  string       `json:"resource" help:"Its kind as in addresses: lower case, plural." example:"deployments"`
+	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
+	Scope     string       `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." default:"namespaced" enum:"namespaced,cluster"`
+	Name      string       `json:"name" help:"The object's name; empty takes all that the selector finds." default:"" example:"orders"`
+	Selector  string       `json:"selector" help:"Label selector, when no name is given; empty finds all." default:""`
+	Expect    string       `json:"expect" help:"Condition over object and exists (of the name), objects and count." default:"count > 0" example:"object.status.readyReplicas >= 2"`
+	Within    run.Duration `json:"wait" help:"How long the condition may take to hold; 0s looks once." default:"0s"`
+}
+
+func (p Check) cluster() Target { return p.Cluster }
+
+// Found is its result. What objects hold is not in it: it could be a secret.
+type Found struct {
+	Count   int      `json:"count" help:"How many objects were found."`
+	Names   []string `json:"names" help:"Names of the first 20."`
+	Version string   `json:"version" help:"The object's resourceVersion, for kubernetes.patch; of a list, the list's."`
+	TookS   float64  `json:"took_s" help:"Seconds until the condition held."`
+}
+
+func (a api) check(ctx context.Context, p Check) (out Found, err error) {
+	began := time.Now()
+	var why string
+	within := p.Within.Std()
+	if within == 0 {
+		within = answerWithin
+	}
+	err = until(ctx, within, func(ctx context.Context) (bool, string, error) {
+		vars, found, err := a.find(ctx, p)
+		if err != nil {
+			return false, "", err
+		}
+		out = found
+		ok, err := expr.Bool(p.Expect, vars)
+		if why = p.Expect + " is false"; err != nil {
+			why = err.Error()
+		}
+		if !ok && p.Within == 0 {
+			return false, "", activities.Finding("%s %s (%d found): %s", p.Resource, p.Name, out.Count, why)
+		}
+		return ok, fmt.Sprintf("%s %s (%d found): %s", p.Resource, p.Name, out.Count, why), nil
+	})
+	out.TookS = time.Since(began).Seconds()
+	return out, err
+}
+
+// find asks once.
+func (a api) find(ctx context.Context, p Check) (vars map[string]any, out Found, err error) {
+	const most, told = 500, 20
+	o := a.object(Object{API: p.API, Resource: p.Resource, Namespace: p.Namespace, Scope: p.Scope, Name: p.Name})
+	vars = map[string]any{"object": map[string]any{}, "exists": false, "objects": []any{}, "count": 0}
+	out.Names = []string{}
+	if p.Name != "" {
+		if p.Selector != "" {
+			return vars, out, activities.Refused("name and selector are both given: keep one")
+		}
+		if err := o.valid(); err != nil {
+			return vars, out, err
+		}
+		u, err := a.get(ctx, o)
+		if absent(err) {
+			return vars, out, nil
+		}
+		if err != nil {
+			return vars, out, err
+		}
+		vars["object"], vars["exists"], vars["objects"], vars["count"] = u.Object, true, []any{u.Object}, 1
+		out = Found{Count: 1, Names: []string{p.Name}, Version: u.GetResourceVersion()}
+		return vars, out, nil
+	}
+	o.name = "all"
+	if err := o.valid(); err != nil {
+		return vars, out, err
+	}
+	list, err := a.at(o).List(ctx, metav1.ListOptions{LabelSelector: p.Selector, Limit: most})
+	if err != nil {
+		return vars, out, a.told(ctx, "list", o, err)
+	}
+	if list.GetContinue() != "" {
+		return vars, out, activities.Refused("more than %d %s match: name a narrower selector", most, p.Resource)
+	}
+	objects := make([]any, 0, len(list.Items))
+	for i, u := range list.Items {
+		objects = append(objects, u.Object)
+		if i < told {
+			out.Names = append(out.Names, u.GetName())
+		}
+	}
+	out.Count, out.Version = len(objects), list.GetResourceVersion()
+	vars["objects"], vars["count"], vars["exists"] = objects, out.Count, out.Count > 0
+	return vars, out, nil
+}
+
+func (a api) readyCheck(ctx context.Context, p Check) ([]plan.Text, error) {
+	_, _, err := a.find(ctx, p)
+	return nil, err
+}
