@@ -18,7 +18,7 @@ export GOFLAGS
 GO ?= go
 FUZZTIME ?= 20s
 
-.PHONY: help build engine faults postgresql servers tools test race check check-selftest lint generate generated \
+.PHONY: help build engine faults postgresql servers tools test test-kubernetes race check check-selftest lint generate generated \
 	demo demo-interactive lab bench fuzz clean
 
 help: ## list the targets
@@ -58,6 +58,9 @@ bin/tools/.current: tools/go.mod tools/go.sum
 
 test: servers faults tools ## run every test of both modules; a skipped test fails
 	scripts/test
+
+test-kubernetes: ## the kubernetes actions on a cluster of yours: make test-kubernetes KUBECONFIG=FILE
+	MUSTER_TEST_KUBECONFIG="$(KUBECONFIG)" $(GO) test -tags cluster -run TestOnACluster -v ./activities/kubernetes
 
 race: servers faults tools ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/test -race

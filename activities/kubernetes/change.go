@@ -366,7 +366,23 @@ func (a api) readyNode(ctx context.Context, p Node) ([]plan.Text, error) {
 // PutBack is the parameters of kubernetes.put_back.
 type PutBack struct {
 	Object
+	What   string       `json:"what" help:"Which of the changes." default:"all" enum:"all,replicas,labels,unschedulable"`
 	Within run.Duration `json:"wait" help:"How long a workload's pods may take to be as before." default:"5m"`
+}
+
+// split parts the note of this run into what is asked for and what stays.
+func (p PutBack) split(ctx context.Context, n note) (asked, rest []field) {
+	if n.Run != activities.CallFrom(ctx).Run {
+		return nil, nil
+	}
+	for _, f := range n.Fields {
+		if p.What == "all" || slices.Contains(f.Path[:min(2, len(f.Path))], p.What) {
+			asked = append(asked, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return asked, rest
 }
 
 // Back is its result.
@@ -376,22 +392,22 @@ type Back struct {
 
 // putBack never flattens what somebody else changed since.
 func (a api) putBack(ctx context.Context, p PutBack) (Back, error) {
-	o, me, out := a.object(p.Object), activities.CallFrom(ctx).Run, Back{Restored: map[string]string{}}
+	o, out := a.object(p.Object), Back{Restored: map[string]string{}}
 	var back []field
 	_, err := a.revise(ctx, o, func(u *unstructured.Unstructured) (map[string]any, error) {
 		n := noteOf(u)
-		if n.Run != me {
+		asked, rest := p.split(ctx, n)
+		if back = nil; len(asked) == 0 {
 			return nil, nil
 		}
-		back = nil
-		for _, f := range n.Fields {
+		for _, f := range asked {
 			if now := valueAt(u, f.Path); !same(now, f.Set) && !same(now, f.Was) {
 				return nil, activities.Refused("%s: %s is %s; this run found %s and made it %s, so somebody else changed it since: decide by hand, then remove the annotation %s",
 					o, f, text(now), text(f.Was), text(f.Set), noteKey)
 			}
 			back = append(back, field{Path: f.Path, Set: f.Was})
 		}
-		return patchOf(back, nil), nil
+		return patchOf(back, note{Run: n.Run, Fields: rest}.annotation()), nil
 	})
 	if err != nil {
 		return out, err
@@ -415,8 +431,8 @@ func (a api) lookPutBack(ctx context.Context, p PutBack) (activities.Seen, error
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	if n := noteOf(u); n.Run == activities.CallFrom(ctx).Run && len(n.Fields) > 0 {
-		return seen(plan.HoldsNot, fmt.Sprintf("%s: this run changed %s", o, n.Fields[0])), nil
+	if asked, _ := p.split(ctx, noteOf(u)); len(asked) > 0 {
+		return seen(plan.HoldsNot, fmt.Sprintf("%s: this run changed %s", o, asked[0])), nil
 	}
 	s := seen(plan.Holds, o.String()+" bears no change of this run")
 	s.Output = Back{Restored: map[string]string{}}

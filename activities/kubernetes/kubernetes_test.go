@@ -197,8 +197,20 @@ func TestLabelsAndNodesAreChangedAndPutBack(t *testing.T) {
 	if _, err := s.Act(s.Step("kubernetes.label", orders(with{"set": with{"app": "other", "active": "kobe"}, "overwrite": true})), &was); err != nil || was.Was["app"] != "orders" {
 		t.Fatalf("%+v %v", was, err)
 	}
-	if _, err := s.Act(s.Step("kubernetes.put_back", orders(nil)), nil); err != nil {
+	if _, err := s.Act(s.Step("kubernetes.scale", scaleTo(4)), nil); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := s.Act(s.Step("kubernetes.put_back", orders(with{"what": "labels"})), nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := field1(k.Get(path), "spec", "replicas"); n != 4.0 {
+		t.Errorf("the labels' undo made it %v pods", n)
+	}
+	if _, err := s.Act(s.Step("kubernetes.put_back", orders(with{"what": "replicas"})), nil); err != nil {
+		t.Fatal(err)
+	}
+	if o := k.Get(path); field1(o, "spec", "replicas") != 3.0 || field1(o, "metadata", "annotations", noteKey) != nil {
+		t.Errorf("after both: %v", o)
 	}
 	if labels := field1(k.Get(path), "metadata", "labels").(kubetest.Object); len(labels) != 1 || labels["app"] != "orders" {
 		t.Errorf("labels after the undo: %v", labels)
@@ -434,13 +446,13 @@ func TestWithClientGosFake(t *testing.T) {
 	if s, err := a.lookScaled(ctx, Scale{Kind: "deployment", Name: "orders", Replicas: 2}); err != nil || s.Sight != plan.Holds {
 		t.Errorf("%+v %v", s, err)
 	}
-	if _, err := a.putBack(activities.WithCall(t.Context(), plan.Call{Run: "another"}), PutBack{Object: p.Object}); err != nil {
+	if _, err := a.putBack(activities.WithCall(t.Context(), plan.Call{Run: "another"}), PutBack{Object: p.Object, What: "all"}); err != nil {
 		t.Error(err)
 	}
 	if s, _ := a.lookLabelled(ctx, p); s.Sight != plan.Holds {
 		t.Error("another run's undo put this run's label back")
 	}
-	if back, err := a.putBack(ctx, PutBack{Object: p.Object}); err != nil || back.Restored["active"] != "not set" {
+	if back, err := a.putBack(ctx, PutBack{Object: p.Object, What: "all"}); err != nil || back.Restored["active"] != "not set" {
 		t.Errorf("%+v %v", back, err)
 	}
 }
