@@ -35,9 +35,12 @@ type Field struct {
 	Default  string // as written in YAML, lists and maps as JSON; "" may mean an empty value
 	Example  string // as written in YAML, for docs; "" when none was given
 	Enum     []string
-	Kind     string  // TargetOf: the kind of target
-	Elem     *Field  // List and Map
-	Fields   []Field // Object
+	// Over makes a String a condition in CEL over these names. It is checked with the
+	// files, before anything runs.
+	Over   []string
+	Kind   string  // TargetOf: the kind of target
+	Elem   *Field  // List and Map
+	Fields []Field // Object
 }
 
 // Secret is a value that is given by reference in files and resolved on the site
@@ -128,6 +131,9 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		}
 		if e := sf.Tag.Get("enum"); e != "" {
 			f.Enum = strings.Split(e, ",")
+		}
+		if o := sf.Tag.Get("over"); o != "" {
+			f.Over = strings.Split(o, ",")
 		}
 		fill(&f, owner+"."+name, sf.Type, params)
 		target := &f

@@ -20,7 +20,7 @@ type Get struct {
 	Headers       map[string]string            `json:"headers" help:"Headers to send." default:""`
 	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
 	Status        []int                        `json:"status" help:"Statuses that are as they should be." default:"[200]"`
-	Expect        string                       `json:"expect" help:"Condition over status, headers, json and text, such as json.role == 'primary'." default:"" example:"json.role == 'primary'"`
+	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text, such as json.role == 'primary'." default:"" example:"json.role == 'primary'"`
 	CAFile        string                       `json:"ca_file" help:"File with the certificates to trust instead of the system's." default:""`
 	Timeout       run.Duration                 `json:"timeout" help:"How long one answer may take." default:"10s"`
 }

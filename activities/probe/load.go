@@ -37,6 +37,9 @@ type StoredBaseline struct {
 // maxAnswer is how much of one answer is read.
 const maxAnswer = 64 << 10
 
+// maxJudged is how much of an answer is read that a condition is over.
+const maxJudged = 1 << 20
+
 func lookHTTPLoad(w plan.Watch, p HTTPLoad) (looker, error) {
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -69,7 +72,7 @@ func lookHTTPLoad(w plan.Watch, p HTTPLoad) (looker, error) {
 	ask := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, within(w))
 		defer cancel()
-		return get(ctx, client, single)
+		return get(ctx, client, single, nil)
 	}
 	g.reach = ask
 	if w.Kind != run.Response || limit.Real {

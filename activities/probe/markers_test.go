@@ -69,6 +69,16 @@ func TestMarkersSeeAFailoverAndLoseNothingThatArrived(t *testing.T) {
 	p.Osaka.Exec(t, "SELECT pg_promote()")
 	promoted := time.Now()
 	told.await(t, true)
+	for condition, want := range map[string]fate{"int(value) > 0": ok, "int(value) < 0": failed, "value.open": failed} {
+		l, err := lookSQL(watched, SQL{Servers: Servers{p.Osaka.Target}, Query: "SELECT count(*) FROM muster_markers", Condition: condition})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, why := l.look(context.Background(), 1); f != want {
+			t.Errorf("%s: %v (%s), want %v", condition, f, why, want)
+		}
+		l.close()
+	}
 	held := pgtest.Value[int](t, p.Osaka, "SELECT count(*) FROM muster_markers")
 	planted(t, p.Osaka, held+5)
 	o := a.end(t)

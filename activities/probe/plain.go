@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/fetch"
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
 )
@@ -32,14 +34,19 @@ func newFleet(w plan.Watch, hosts Servers, database string, writes bool) (*fleet
 
 // SQL is the parameters of probe.sql.
 type SQL struct {
-	Servers  Servers `json:"servers" kind:"postgres" help:"Hosts that a client would be given."`
-	Database string  `json:"database" help:"Database to ask; empty is the target's." default:""`
-	Query    string  `json:"query" help:"A question of one row and one column, which changes nothing." default:"SELECT 1"`
-	Expect   string  `json:"expect" help:"The answer as text; empty is any." default:""`
-	Writable bool    `json:"writable" help:"Only a host that takes writes will do." default:"false"`
+	Servers   Servers `json:"servers" kind:"postgres" help:"Hosts that a client would be given."`
+	Database  string  `json:"database" help:"Database to ask; empty is the target's." default:""`
+	Query     string  `json:"query" help:"A question of one row and one column, which changes nothing." default:"SELECT 1"`
+	Expect    string  `json:"expect" help:"The answer as text; empty is any." default:""`
+	Condition string  `json:"condition" over:"value" help:"Condition over value, the answer as text, such as int(value) > 0; empty is none." default:"" example:"int(value) > 0"`
+	Writable  bool    `json:"writable" help:"Only a host that takes writes will do." default:"false"`
 }
 
 func lookSQL(w plan.Watch, p SQL) (looker, error) {
+	holds, err := condition(p.Condition)
+	if err != nil {
+		return looker{}, err
+	}
 	f, err := newFleet(w, p.Servers, p.Database, p.Writable)
 	if err != nil {
 		return looker{}, err
@@ -54,10 +61,34 @@ func lookSQL(w plan.Watch, p SQL) (looker, error) {
 				if p.Expect != "" && (got == nil || *got != p.Expect) {
 					return fmt.Errorf("the answer is %s, not %q", quoted(got), p.Expect)
 				}
-				return nil
+				var value any
+				if got != nil {
+					value = *got
+				}
+				return holds(map[string]any{"value": value})
 			}))
 		},
 		close: f.close,
+	}, nil
+}
+
+// condition returns what judges an answer by a condition in CEL; an empty one asks nothing.
+func condition(src string) (func(map[string]any) error, error) {
+	if src == "" {
+		return func(map[string]any) error { return nil }, nil
+	}
+	c, err := expr.NewCondition(src)
+	if err != nil {
+		return nil, activities.Refused("the condition %q can't be read: %v", src, err)
+	}
+	return func(vars map[string]any) error {
+		switch ok, err := c.Holds(vars); {
+		case err != nil:
+			return fmt.Errorf("the answer can't be judged by %q: %w", src, err)
+		case !ok:
+			return fmt.Errorf("%q is false", src)
+		}
+		return nil
 	}, nil
 }
 
@@ -129,6 +160,7 @@ type HTTP struct {
 	URL      string            `json:"url" help:"Address to get; redirects are followed."`
 	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
 	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." default:""`
+	Expect   string            `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer, such as json.stock > 0; empty is none." default:"" example:"json.orders_open == true"`
 	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
 }
 
@@ -136,6 +168,10 @@ func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return looker{}, activities.Refused("url %q is not http:// or https:// with a host", p.URL)
+	}
+	holds, err := condition(p.Expect)
+	if err != nil {
+		return looker{}, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.IdleConnTimeout = 10 * time.Second // then the name is looked up again, as a new client does
@@ -145,13 +181,13 @@ func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 		look: func(ctx context.Context, _ int64) (fate, string) {
 			ctx, cancel := context.WithTimeout(ctx, within(w))
 			defer cancel()
-			return plainly(get(ctx, client, p))
+			return plainly(get(ctx, client, p, holds))
 		},
 		close: transport.CloseIdleConnections,
 	}, nil
 }
 
-func get(ctx context.Context, client *http.Client, p HTTP) error {
+func get(ctx context.Context, client *http.Client, p HTTP, holds func(map[string]any) error) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
 	if err != nil {
 		return err
@@ -170,7 +206,11 @@ func get(ctx context.Context, client *http.Client, p HTTP) error {
 		return err
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	most := int64(maxAnswer)
+	if p.Expect != "" {
+		most = maxJudged
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, most))
 	if err != nil {
 		return err
 	}
@@ -181,8 +221,10 @@ func get(ctx context.Context, client *http.Client, p HTTP) error {
 		return unserved(fmt.Sprintf("status %d", answer.StatusCode))
 	case p.Contains != "" && !strings.Contains(string(body), p.Contains):
 		return fmt.Errorf("the answer does not contain %q", p.Contains)
+	case p.Expect == "":
+		return nil
 	}
-	return nil
+	return holds(fetch.Read(answer, body).Facts())
 }
 
 // unserved is an answer with a status that is not service.

@@ -36,7 +36,7 @@ func Actions() []activities.Action {
 type Query struct {
 	URL    string            `json:"url" help:"Address of the Prometheus server." example:"http://prometheus.example.com:9090"`
 	Query  string            `json:"query" help:"PromQL expression that gives an instant vector or a scalar." example:"sum(orders_queue_length)"`
-	Expect string            `json:"expect" help:"Condition over value (the first sample's), values (all) and samples (how many)." default:"samples > 0" example:"value == 0.0"`
+	Expect string            `json:"expect" over:"value,values,samples" help:"Condition over value (the first sample's), values (all) and samples (how many)." default:"samples > 0" example:"value == 0.0"`
 	Bearer activities.Secret `json:"bearer" help:"Token that the server asks for." default:""`
 	MaxAge run.Duration      `json:"max_age" help:"An older sample is a finding, since what scrapes it may be dead; of a bare selector only, a computation has no age." default:"2m"`
 	Wait   run.Duration      `json:"wait" help:"How long the condition may take to hold; 0s looks once." default:"0s"`

@@ -17,7 +17,7 @@ type Query struct {
 	Database string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
 	Query    string        `json:"query" help:"One statement that reads; $1, $2 stand for args." example:"SELECT count(*) AS n FROM orders"`
 	Args     []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
-	Expect   string        `json:"expect" help:"Condition over rows and count, such as rows[0].n > 0." default:"" example:"rows[0].n > 0"`
+	Expect   string        `json:"expect" over:"rows,count" help:"Condition over rows and count, such as rows[0].n > 0." default:"" example:"rows[0].n > 0"`
 	MaxRows  int           `json:"max_rows" help:"How many rows are read at most." default:"1000"`
 }
 

@@ -49,7 +49,7 @@ var forTCP = activities.Define("wait.for_tcp", activities.Doc{
 type ForHTTP struct {
 	URL      string       `json:"url" help:"Address to GET." example:"https://orders.example.com/health"`
 	Status   []int        `json:"status" help:"Statuses that end the wait." default:"[200]"`
-	Expect   string       `json:"expect" help:"Condition over status, headers, json and text that ends the wait." default:""`
+	Expect   string       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text that ends the wait." default:""`
 	CAFile   string       `json:"ca_file" help:"File with the certificates to trust instead of the system's." default:""`
 	Within   run.Duration `json:"within" help:"How long to wait at most." default:"1m"`
 	Interval run.Duration `json:"interval" help:"How often to ask." default:"500ms"`

@@ -204,7 +204,22 @@ func (s *Scope) CheckString(text string) (checked Checked, whole bool, err error
 // hint adds what was probably meant to "undefined field".
 func (s *Scope) hint(err error) error {
 	e, ok := err.(*Error)
-	if !ok || !strings.HasPrefix(e.Text, "undefined field ") {
+	if !ok {
+		return err
+	}
+	if name, unknown := strings.CutPrefix(e.Text, "there is no "); unknown && s.facts != nil {
+		name = name[:strings.IndexAny(name+";", "';( ")]
+		var names []string
+		for _, f := range s.facts {
+			names = append(names, f.Name)
+		}
+		e.Text = fmt.Sprintf("there is no %q; there are %s", name, strings.Join(names, ", "))
+		if near := nearest.Word(name, names); near != "" {
+			e.Text = fmt.Sprintf("there is no %q; did you mean %q?", name, near)
+		}
+		return e
+	}
+	if !strings.HasPrefix(e.Text, "undefined field ") {
 		return err
 	}
 	name := strings.Trim(strings.TrimPrefix(e.Text, "undefined field "), "'")

@@ -61,13 +61,37 @@ var language = sync.OnceValues(func() (*cel.Env, error) {
 // Bool evaluates a guard. The variables are "steps" (outputs by step ID) and "run"
 // (id, kind, depth); outputs may be decoded JSON or json.RawMessage.
 func Bool(src string, vars map[string]any) (bool, error) {
-	v, err := evaluate(src, vars)
+	c, err := NewCondition(src)
+	if err != nil {
+		return false, err
+	}
+	return c.Holds(vars)
+}
+
+// Condition is a guard that is evaluated again and again.
+type Condition struct {
+	src string
+	prg cel.Program
+}
+
+// NewCondition finds mistakes in the grammar only; names and types show in Holds.
+func NewCondition(src string) (*Condition, error) {
+	prg, err := program(src)
+	if err != nil {
+		return nil, err
+	}
+	return &Condition{src, prg}, nil
+}
+
+// Holds evaluates the condition, as Bool does. It may be called from many goroutines.
+func (c *Condition) Holds(vars map[string]any) (bool, error) {
+	v, err := result(c.src, c.prg, vars)
 	if err != nil {
 		return false, err
 	}
 	b, ok := v.(types.Bool)
 	if !ok {
-		return false, &Error{Text: fmt.Sprintf("%q gives %s, not true or false", short(src), v.Type().TypeName())}
+		return false, &Error{Text: fmt.Sprintf("%q gives %s, not true or false", short(c.src), v.Type().TypeName())}
 	}
 	return bool(b), nil
 }
@@ -146,7 +170,7 @@ func fillString(s string, vars map[string]any) (any, error) {
 	return out.String(), nil
 }
 
-func evaluate(src string, vars map[string]any) (value, error) {
+func program(src string) (cel.Program, error) {
 	e, err := language()
 	if err != nil {
 		return nil, err
@@ -159,6 +183,18 @@ func evaluate(src string, vars map[string]any) (value, error) {
 	if err != nil {
 		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
 	}
+	return prg, nil
+}
+
+func evaluate(src string, vars map[string]any) (value, error) {
+	prg, err := program(src)
+	if err != nil {
+		return nil, err
+	}
+	return result(src, prg, vars)
+}
+
+func result(src string, prg cel.Program, vars map[string]any) (value, error) {
 	in, err := normalise(vars)
 	if err != nil {
 		return nil, err

@@ -97,7 +97,14 @@ func Do(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, reach(ctx, u, err)
 	}
-	a := Answer{Status: res.StatusCode, Headers: map[string]string{}, Text: strings.ToValidUTF8(string(body), "\uFFFD"), LatencyS: time.Since(began).Seconds()}
+	a := Read(res, body)
+	a.LatencyS = time.Since(began).Seconds()
+	return a, nil
+}
+
+// Read is an answer whose body has been read.
+func Read(res *http.Response, body []byte) Answer {
+	a := Answer{Status: res.StatusCode, Headers: map[string]string{}, Text: strings.ToValidUTF8(string(body), "\uFFFD")}
 	for k, v := range res.Header {
 		a.Headers[strings.ToLower(k)] = strings.Join(v, ", ")
 	}
@@ -106,7 +113,12 @@ func Do(ctx context.Context, r Request) (Answer, error) {
 	if d.Decode(&a.JSON) != nil || d.More() {
 		a.JSON = nil
 	}
-	return a, nil
+	return a
+}
+
+// Facts is what conditions are over.
+func (a Answer) Facts() map[string]any {
+	return map[string]any{"status": a.Status, "headers": a.Headers, "json": a.JSON, "text": a.Text}
 }
 
 // Meets returns nil, or what of the answer is not as expected.
@@ -117,7 +129,7 @@ func (a Answer) Meets(e Expectation) error {
 	if e.Expr == "" {
 		return nil
 	}
-	ok, err := expr.Bool(e.Expr, map[string]any{"status": a.Status, "headers": a.Headers, "json": a.JSON, "text": a.Text})
+	ok, err := expr.Bool(e.Expr, a.Facts())
 	switch {
 	case err != nil:
 		return fmt.Errorf("its answer can't be judged by %q: %w", e.Expr, err)

@@ -45,6 +45,41 @@ func (r *reader) expression(b *bytes.Buffer, where string, n *yaml.Node, f activ
 	}
 }
 
+// judged are the shapes of what conditions are over, where they are known before the
+// answer is there.
+var judged = map[string]expr.Shape{
+	"status": {Kind: expr.Whole}, "count": {Kind: expr.Whole}, "samples": {Kind: expr.Whole},
+	"text": {Kind: expr.Text}, "headers": {Kind: expr.Map, Elem: &expr.Shape{Kind: expr.Text}},
+	"rows": {Kind: expr.List, Elem: &expr.Shape{Kind: expr.Any}}, "values": {Kind: expr.List, Elem: &expr.Shape{Kind: expr.Any}},
+}
+
+// condition checks a condition over what an action will have seen.
+func (r *reader) condition(where string, n *yaml.Node, src string, f activities.Field) {
+	var names []expr.Field
+	for _, name := range f.Over {
+		shape, known := judged[name]
+		if !known {
+			shape = expr.Shape{Kind: expr.Any}
+		}
+		names = append(names, expr.Field{Name: name, Shape: shape})
+	}
+	checked, err := expr.NewFacts(names).Check(src)
+	if err != nil {
+		r.Log.Add(Inside(r.Decoder, n, expr.Place(err)), "%s: %v", where, err)
+		return
+	}
+	if !takes(activities.Bool, checked.Kind) {
+		r.Log.Add(r.At(n), "%s: the condition gives %s; write one that is true or false, such as %s", where, an(checked.Kind), lastWord(f))
+	}
+}
+
+func lastWord(f activities.Field) string {
+	if f.Example != "" {
+		return f.Example
+	}
+	return f.Over[0] + " == 200"
+}
+
 // Inside is the place of a byte inside a scalar. Only scalars that stand in the file
 // as they are, on one line, allow it; for others it is their start.
 func Inside(d *yamldoc.Decoder, n *yaml.Node, offset int) yamldoc.Place {

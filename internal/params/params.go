@@ -142,6 +142,9 @@ func (r *reader) value(b *bytes.Buffer, where string, n *yaml.Node, f activities
 		return
 	}
 	v, err := r.scalar(n, f)
+	if s, ok := v.(string); ok && err == nil && len(f.Over) > 0 && s != "" {
+		r.condition(where, n, s, f)
+	}
 	if err != nil {
 		r.Log.Add(r.At(n), "%s: %v", where, err)
 		b.WriteString("null")

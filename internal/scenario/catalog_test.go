@@ -85,7 +85,8 @@ type (
 		Ratio    float64           `json:"ratio" help:"Share." default:"0.5"`
 	}
 	url struct {
-		URL string `json:"url" help:"Address."`
+		URL    string `json:"url" help:"Address."`
+		Expect string `json:"expect" over:"status,json" help:"Condition." default:""`
 	}
 	ask struct {
 		Text any `json:"text" help:"What to do."`
