@@ -22,6 +22,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/child"
 	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/kubetest"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
@@ -165,6 +166,19 @@ var killable = map[string]family{
 				}
 				return 0
 			},
+		}
+	},
+	"kubernetes": func(t *testing.T, site, moment string) victim {
+		k := kubetest.Start(t)
+		k.Deployment("shop", "orders", 3)
+		config := filepath.Join(t.TempDir(), "kubeconfig")
+		if err := os.WriteFile(config, []byte(k.Kubeconfig(kubetest.Token)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return victim{
+			targets: fmt.Sprintf("{name: cluster-%s, kind: kubernetes, site: %s, namespace: shop, kubeconfig: secret://file%s}", moment, site, config),
+			step:    fmt.Sprintf(`uses: kubernetes.scale, with: {cluster: cluster-%s, name: orders, replicas: 5}`, moment),
+			times:   func() int { _, done := k.Patches(); return done },
 		}
 	},
 	"sim": func(t *testing.T, _, _ string) victim {
