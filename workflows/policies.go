@@ -111,6 +111,20 @@ func checking(ctx workflow.Context, site string) workflow.Context {
 	})
 }
 
+// forecasting: reading past runs takes a moment and is asked for long before it is
+// needed. A decision must not wait for it: without it, the plan's own figures stand.
+func forecasting(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              plan.ControlQueue,
+		ScheduleToCloseTimeout: 20 * time.Second,
+		StartToCloseTimeout:    10 * time.Second,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, MaximumAttempts: 2},
+	})
+}
+
+// forecastWait is how long the question waits for a forecast that is not there yet.
+const forecastWait = 2 * time.Second
+
 // guarding: evaluating a condition is quick and pure; a wrong expression fails at once.
 func guarding(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -17,10 +17,12 @@ import (
 // approved by somebody other than its requester.
 func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 	rule := r.plan.Scenario.Decision
+	past := r.pastTimings(ctx)
 	asked := workflow.Now(ctx)
 	for _, s := range r.systems {
 		s.asked, s.askedAt = true, asked
-		ask := r.aid(ctx, s)
+		ask := r.aid(ctx, s, past)
+		r.warnOfMiss(ctx, s, ask)
 		r.log.add(ctx, run.Event{Kind: run.DecisionAsked, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
 			Reason: ask.Ground, Data: run.Encode(ask)})
 		r.simulateAct(ctx, rule.By, "decide "+s.plan.Name, func(ctx workflow.Context, m *member) {
@@ -37,7 +39,7 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 		// place of a person (requirement B-DEC-08).
 		for _, s := range r.systems {
 			if s.choice == "" {
-				s.choice = r.aid(ctx, s).Proposed
+				s.choice = r.aid(ctx, s, past).Proposed
 				r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
 					Reason: both("nobody decided within %s", "%s 以内に判断がなかった", rule.Within),
 					Data: run.Encode(run.Decision{Question: questionRecovery, Answer: s.choice, Rule: rule.Rule,
@@ -56,38 +58,52 @@ const (
 	questionFailback = "failback"
 )
 
-// aid computes what the decision should know: time used and estimates against the RTO.
-// It proposes; the person decides.
-func (r *response) aid(ctx workflow.Context, s *system) run.DecisionAsk {
+// aid computes what the decision should know: time used and estimates against the RTO,
+// with what they rest on (requirement B-DEC-02). It proposes; the person decides.
+func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.DecisionAsk {
 	ask := run.DecisionAsk{Question: questionRecovery, Role: r.plan.Scenario.Decision.By,
 		UsedS:     workflow.Now(ctx).Sub(s.occurred).Seconds(),
 		DeadlineS: r.plan.Scenario.Decision.Within.Seconds()}
 	seconds := func(v float64) *float64 { return &v }
-	if rb, ok := r.plan.Runbook(s.plan.Failover); ok {
+	if _, ok := r.plan.Runbook(s.plan.Failover); ok {
 		ask.Choices = append(ask.Choices, run.Alternate)
-		if longest, known := plan.LongestBudget(rb.Steps); known {
-			ask.AlternateS = seconds(longest.Seconds())
-		}
+		e := r.estimateOf(past, s.plan.Failover, 0, "")
+		ask.AlternateS, ask.AlternateP95S, ask.AlternateGround = e.expected, e.p95, e.ground
 	}
 	if _, ok := r.plan.Runbook(s.plan.InPlace); ok {
 		ask.Choices = append(ask.Choices, run.InPlace)
-		if s.plan.InPlaceEstimate > 0 {
-			ask.InPlaceS = seconds(s.plan.InPlaceEstimate.Seconds())
-		}
+		e := r.estimateOf(past, s.plan.InPlace, s.plan.InPlaceEstimate, s.plan.InPlaceGround)
+		ask.InPlaceS, ask.InPlaceP95S, ask.InPlaceGround = e.expected, e.p95, e.ground
 	}
 	ask.Choices = append(ask.Choices, run.StandDown, run.NotPossible)
 	if s.plan.Objective.RTO != nil {
 		ask.ObjectiveS = seconds(s.plan.Objective.RTO.Seconds())
 	}
 	canAlternate, canInPlace := slices.Contains(ask.Choices, run.Alternate), slices.Contains(ask.Choices, run.InPlace)
-	// Rule B-DEC-01: in place if that meets the RTO, else the alternate site.
-	inTime := ask.ObjectiveS != nil && ask.InPlaceS != nil && ask.UsedS+*ask.InPlaceS <= *ask.ObjectiveS
+	// Rule B-DEC-01: in place if that meets the RTO, else the alternate site. When neither
+	// does, the faster of the two (B-DEC-03).
+	fits := func(estimate *float64) bool {
+		return ask.ObjectiveS != nil && estimate != nil && ask.UsedS+*estimate <= *ask.ObjectiveS
+	}
+	lost := slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home)
+	inTime, faster := fits(ask.InPlaceS), false
+	if ask.ObjectiveS != nil && !inTime && !fits(ask.AlternateS) {
+		best := ask.AlternateS
+		if canInPlace && !lost && ask.InPlaceS != nil && (best == nil || *ask.InPlaceS < *best) {
+			best, faster = ask.InPlaceS, canAlternate && best != nil
+		}
+		if best != nil {
+			ask.MissS = seconds(ask.UsedS + *best - *ask.ObjectiveS)
+		}
+	}
 	switch {
-	case canInPlace && inTime && !slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home):
+	case faster:
+		ask.Proposed, ask.Ground = run.InPlace, both("neither way is forecast to meet the RTO; in place is the faster", "いずれの方法でも目標復旧時間に間に合わない見込みで、被災拠点での復旧のほうが早い")
+	case canInPlace && inTime && !lost:
 		ask.Proposed, ask.Ground = run.InPlace, both("recovery in place is forecast to meet the RTO", "被災拠点での復旧で目標復旧時間内に収まる見込み")
 	case canAlternate:
 		ask.Proposed, ask.Ground = run.Alternate, both("recovery in place is not forecast to meet the RTO", "被災拠点での復旧では目標復旧時間に間に合わない見込み")
-		if slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home) {
+		if lost {
 			ask.Ground = both("the home site %s is lost", "主拠点 %s が使用不能", s.plan.Home)
 		}
 	case canInPlace:
@@ -112,7 +128,7 @@ func (r *response) mayDecide(d Decide) error {
 	if len(open) == 0 {
 		for _, s := range r.systems {
 			if s.plan.Name == d.System && s.choice != "" {
-				return fmt.Errorf("%s is decided already: %s", d.System, s.choice)
+				return r.mayRevise(s, d)
 			}
 		}
 		return errors.New("no decision is being asked for; `muster drill show` says what the run waits for")
@@ -121,6 +137,20 @@ func (r *response) mayDecide(d Decide) error {
 		if !slices.Contains(r.choices(s), d.Choice) {
 			return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
 		}
+	}
+	return nil
+}
+
+// mayRevise: a decision may be taken back until the recovery begins
+// (requirement B-DEC-10). The same again is a second click, no revision.
+func (r *response) mayRevise(s *system, d Decide) error {
+	switch {
+	case s.choice == d.Choice:
+		return fmt.Errorf("%s is decided already: %s", s.plan.Name, s.choice)
+	case r.phase != run.RecoveryDecision:
+		return fmt.Errorf("%s is decided already, %s, and the recovery has begun; `muster drill abort` stops it, and what was done is undone", s.plan.Name, s.choice)
+	case !slices.Contains(r.choices(s), d.Choice):
+		return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
 	}
 	return nil
 }
@@ -155,7 +185,21 @@ func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
 	// All at once, before anything waits: a decision that somebody else takes
 	// meanwhile must not be overwritten.
 	var seq int64
-	for _, s := range r.undecided(d.System) {
+	open := r.undecided(d.System)
+	if len(open) == 0 { // a revision, as the validator has found
+		for _, s := range r.systems {
+			if s.plan.Name == d.System {
+				open = append(open, s)
+			}
+		}
+		if n := len(r.approvals); n > 0 && !r.brokenGlass {
+			// Who approved the one way has not approved the other.
+			r.approvals = nil
+			r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: r.phase, By: run.Engine,
+				Reason: both("again: the decision was revised", "判断の変更に伴う再承認")})
+		}
+	}
+	for _, s := range open {
 		seq = r.settleChoice(ctx, s, d, d.By, s.askedAt)
 	}
 	return Done{Seq: seq}, r.log.reach(ctx, seq)
@@ -168,15 +212,16 @@ func (r *response) decide(ctx workflow.Context, s *system, d Decide, by string, 
 
 // settleChoice takes a decision and queues its event.
 func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by string, asked time.Time) int64 {
-	question := questionRecovery
+	question, instead := questionRecovery, s.choice
 	if s.homeAsked {
+		instead = ""
 		question, s.homeChoice = questionFailback, d.Choice
 	} else {
 		s.choice = d.Choice
 	}
 	_, deputy := r.holds(run.Person(by), r.plan.Scenario.Decision.By)
 	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason,
-		Data: run.Encode(run.Decision{Question: question, Answer: d.Choice, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
+		Data: run.Encode(run.Decision{Question: question, Answer: d.Choice, Instead: instead, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
 }
 
 // awaitApproval holds a recovery until enough people besides its requester approved

@@ -35,7 +35,8 @@ type response struct {
 	approvalAsked bool
 	brokenGlass   bool
 	systems       []*system
-	injected      []workedStep // injects with an undo that were begun
+	forecast      workflow.Future // []plan.Timing of past runs
+	injected      []workedStep    // injects with an undo that were begun
 	watches       []*watch
 	probing       workflow.Context // of the probes
 	watching      workflow.CancelFunc
@@ -108,6 +109,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r.begun, r.settled = Begun{Run: in.RunID, StartedBy: in.Requester}, true
 
 	r.watchSystems(ctx)
+	r.askForecast(ctx)
 	r.respond(r.work)
 	if ctx.Err() != nil && r.abort == nil {
 		r.giveUp(tidy, both("cancelled in the engine, past muster's own command", "muster のコマンドを介さず、エンジン側で取り消された"))

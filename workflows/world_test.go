@@ -42,6 +42,7 @@ type world struct {
 	half       map[string]bool    // actions whose look sees them half done
 	blind      map[string]bool    // actions whose look can't tell
 	lookGone   map[string]bool    // actions whose look no worker takes
+	past       []plan.Timing
 	keys       map[string]int     // effect keys applied, to be at most one each
 	events     []run.Event        // the journal
 	onEvent    func(run.Event)
@@ -93,6 +94,7 @@ func newWorld(t *testing.T) *world {
 	})
 	register(plan.ActivityToken, func(context.Context, plan.TokenRequest) (int64, error) { return 7, nil })
 	register(plan.ActivityHolder, func(context.Context, string) (workflows.Holder, error) { return w.holder, nil })
+	register(plan.ActivityForecast, func(context.Context, plan.ForecastRequest) ([]plan.Timing, error) { return w.past, nil })
 	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) { return g.Expr == "true", nil })
 	return w
 }

@@ -33,6 +33,7 @@ func Register(w worker.ActivityRegistry, d Deps) {
 	w.RegisterActivityWithOptions(d.Append, name(plan.ActivityAppend))
 	w.RegisterActivityWithOptions(d.Token, name(plan.ActivityToken))
 	w.RegisterActivityWithOptions(d.Holder, name(plan.ActivityHolder))
+	w.RegisterActivityWithOptions(d.Forecast, name(plan.ActivityForecast))
 	w.RegisterActivityWithOptions(d.Evaluate, name(plan.ActivityEvaluate))
 }
 

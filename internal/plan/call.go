@@ -127,6 +127,7 @@ const (
 	ActivityAppend   = "record.append"   // []run.Event → nothing: journal a batch
 	ActivityToken    = "record.token"    // TokenRequest → int64: the fencing token
 	ActivityHolder   = "record.holder"   // system name → who holds its switch lock, as the lock answers
+	ActivityForecast = "record.forecast" // ForecastRequest → []Timing
 	ActivityEvaluate = "record.evaluate" // Guard → bool: a step's if:
 )
 

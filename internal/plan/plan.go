@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -86,6 +87,16 @@ func (t Text) Both() string {
 		return t.In("en")
 	}
 	return t.EN + " / " + t.JA
+}
+
+// Apart is the inverse of Both, as far as a text can be taken apart for certain; any
+// other text stands for both languages.
+func Apart(text string) Text {
+	en, ja, two := strings.Cut(text, " / ")
+	if !two || strings.Contains(ja, " / ") || !strings.ContainsFunc(ja, func(r rune) bool { return r >= 0x3040 }) {
+		return Text{EN: text, JA: text}
+	}
+	return Text{EN: en, JA: ja}
 }
 
 // RoleCount is how many people of a role must be present.
@@ -415,38 +426,4 @@ func (e Estate) InRole(role string) []Person {
 		}
 	}
 	return out
-}
-
-// LongestBudget is the forecast of a runbook's machine time: the budgets along the
-// longest chain of needs, steps without a budget or done by people left out. False
-// when no step has a budget: then there is no ground for a forecast.
-func LongestBudget(steps []Step) (run.Duration, bool) {
-	at := make(map[string]int, len(steps))
-	for i, s := range steps {
-		at[s.ID] = i
-	}
-	longest := make([]run.Duration, len(steps))
-	done := make([]bool, len(steps))
-	var reach func(i int) run.Duration
-	reach = func(i int) run.Duration {
-		if done[i] {
-			return longest[i]
-		}
-		done[i] = true // a compiled plan has no cycles; a broken one must not hang
-		var before run.Duration
-		for _, need := range steps[i].Needs {
-			if n, ok := at[need]; ok {
-				before = max(before, reach(n))
-			}
-		}
-		longest[i] = before + steps[i].Budget
-		return longest[i]
-	}
-	var most run.Duration
-	known := false
-	for i, s := range steps {
-		most = max(most, reach(i))
-		known = known || s.Budget > 0
-	}
-	return most, known
 }

@@ -148,6 +148,7 @@ func (t *Tracker) apply(e run.Event) {
 		t.decided(e)
 	case run.ApprovalAsked:
 		t.approval = &asked{at: e.At, phase: e.Phase, text: e.Reason}
+		t.approved = map[string]bool{} // asked again after a revision, everybody is
 	case run.ApprovalGiven:
 		t.approved[run.Person(e.By)] = true
 		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {

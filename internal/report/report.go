@@ -293,6 +293,8 @@ type Step struct {
 
 // Decision is a decision with its reason and what was known when it was asked.
 type Decision struct {
+	// Instead is the choice that this one, a revision, took the place of.
+	Instead  run.Choice `json:"instead,omitempty"`
 	Question string     `json:"question"`
 	Answer   run.Choice `json:"answer"`
 	By       string     `json:"by"`

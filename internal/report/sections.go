@@ -115,7 +115,7 @@ func (d *document) statements(sys System) table {
 	t := table{Brief: true, Caption: say("Statements on what no probe sees in %s", "%s の自動確認できない機能についての申告", sys.ID),
 		Head: []plan.Text{say("At", "時刻"), say("Function", "機能"), say("Level", "レベル"), say("By", "申告者"), say("Ground", "根拠")}}
 	for _, w := range sys.Statements {
-		t.Rows = append(t.Rows, []cell{timeCell(d.exact(&w.At)), name(w.Function), figureCell(plain(fmt.Sprintf("%d%%", w.Level))), tell(actor(w.By)), name(w.Reason)})
+		t.Rows = append(t.Rows, []cell{timeCell(d.exact(&w.At)), name(w.Function), figureCell(plain(fmt.Sprintf("%d%%", w.Level))), tell(actor(w.By)), tell(plan.Apart(w.Reason))})
 	}
 	return t
 }
@@ -210,7 +210,7 @@ func (d *document) timeline() section {
 	s := section{ID: "timeline", Title: say("Timeline of phases and steps", "段階とステップの経過")}
 	phases := table{Caption: say("Phases", "段階"), Head: []plan.Text{say("Phase", "段階"), say("Start", "開始"), say("End", "終了"), say("Outcome", "結果"), say("Remark", "備考")}}
 	for _, p := range d.report.Phases {
-		phases.Rows = append(phases.Rows, []cell{tell(phaseWord(p.ID)), timeCell(plain(d.clock(p.StartedAt))), timeCell(d.clockOr(p.EndedAt)), outcomeCell(p.Outcome), name(p.Reason)})
+		phases.Rows = append(phases.Rows, []cell{tell(phaseWord(p.ID)), timeCell(plain(d.clock(p.StartedAt))), timeCell(d.clockOr(p.EndedAt)), outcomeCell(p.Outcome), tell(plan.Apart(p.Reason))})
 	}
 	head := []plan.Text{say("Step", "ステップ"), say("Action", "アクション"), say("Site", "拠点"), say("Start", "開始"),
 		say("Took", "所要"), say("Tries", "試行"), say("Outcome", "結果"), say("By", "実施者"), say("Remark", "備考")}
@@ -237,7 +237,7 @@ func (d *document) timeline() section {
 }
 
 func (d *document) stepRow(s Step) []cell {
-	remark := plain(s.Reason)
+	remark := plan.Apart(s.Reason)
 	if s.OverS != nil {
 		over := say("over budget by %s", "目安時間を%s超過", span(*s.OverS))
 		remark = plan.Text{EN: strings.TrimPrefix(s.Reason+"; "+over.EN, "; "), JA: strings.TrimPrefix(s.Reason+"。"+over.JA, "。")}
@@ -332,7 +332,7 @@ func (d *document) situation() section {
 			if a.Source == "probe" {
 				by = say("probe", "プローブ")
 			}
-			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(a.At))), name(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by), name(a.Reason)})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(a.At))), name(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by), tell(plan.Apart(a.Reason))})
 		}
 		s.Tables = append(s.Tables, t)
 	}
@@ -343,7 +343,7 @@ func (d *document) situation() section {
 			if !i.Usable {
 				usable = say("✕ not safe", "✕ 使用不可")
 			}
-			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(i.At))), name(i.Site), tell(usable), tell(actor(i.By)), name(i.Reason)})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(i.At))), name(i.Site), tell(usable), tell(actor(i.By)), tell(plan.Apart(i.Reason))})
 		}
 		s.Tables = append(s.Tables, t)
 	}
@@ -360,12 +360,38 @@ func (d *document) situation() section {
 	return s
 }
 
+// forecast is an estimate with its 95th percentile.
+func forecast(expected, p95 *float64) plan.Text {
+	if expected == nil || p95 == nil {
+		return spanOr(expected, dash)
+	}
+	return say("%s (p95 %s)", "%s（95%%値 %s）", span(*expected), span(*p95))
+}
+
+// grounds says what the estimates rest on.
+func grounds(k run.DecisionAsk) plan.Text {
+	var out plan.Text
+	for _, g := range []struct{ way, ground plan.Text }{{say("alternate site", "代替拠点"), plan.Apart(k.AlternateGround)}, {say("in place", "被災拠点"), plan.Apart(k.InPlaceGround)}} {
+		if g.ground.EN == "" {
+			continue
+		}
+		if out.EN != "" {
+			out = plan.Text{EN: out.EN + "; ", JA: out.JA + "、"}
+		}
+		out = plan.Text{EN: out.EN + g.way.EN + ": " + g.ground.EN, JA: out.JA + g.way.JA + "：" + g.ground.JA}
+	}
+	if k.MissS != nil {
+		out = plan.Text{EN: out.EN + "; the RTO is expected to be missed by " + span(*k.MissS).in(i18n.EN), JA: out.JA + "、目標復旧時間の超過見込み " + span(*k.MissS).in(i18n.JA)}
+	}
+	return out
+}
+
 // decisions are what was decided and why, with the aid that stood beside the question.
 func (d *document) decisions() section {
 	s := section{ID: "decisions", Title: say("Decisions", "決定事項")}
 	t := table{Brief: true, Head: []plan.Text{say("At", "時刻"), say("Question", "事項"), say("Of", "対象"), say("Answer", "決定"), say("By", "決定者"), say("Waited", "待ち"), say("Reason", "理由")}}
 	aid := table{Caption: say("What was known when it was asked (forecasts, not measured)", "判断時の情報（見込みであり実測ではない）"), Head: []plan.Text{say("At", "時刻"), say("System", "システム"), say("Time used", "経過"), say("RTO", "RTO"),
-		say("Alternate site", "代替拠点の見込み"), say("In place", "被災拠点の見込み"), say("Proposed", "提案"), say("Ground", "根拠")}}
+		say("Alternate site", "代替拠点の見込み"), say("In place", "被災拠点の見込み"), say("Proposed", "提案"), say("Ground", "根拠"), say("Estimates rest on", "見込みの根拠")}}
 	type line struct {
 		at  time.Time
 		row []cell
@@ -378,14 +404,19 @@ func (d *document) decisions() section {
 		} else if x.Deputy {
 			by = plan.Text{EN: by.EN + ", deputy", JA: by.JA + "（代理）"}
 		}
+		answer := word(choices, x.Answer)
+		if x.Instead != "" {
+			before := word(choices, x.Instead)
+			answer = plan.Text{EN: answer.EN + ", revised from " + before.EN, JA: answer.JA + "（" + before.JA + "から変更）"}
+		}
 		waited := dash
 		if x.AskedAt != nil {
 			waited = say("%s", "%s", span(x.WaitedS))
 		}
-		lines = append(lines, line{x.At, []cell{timeCell(plain(d.clock(x.At))), tell(word(questions, x.Question)), name(x.System), tell(word(choices, x.Answer)), tell(by), figureCell(waited), name(x.Reason)}})
+		lines = append(lines, line{x.At, []cell{timeCell(plain(d.clock(x.At))), tell(word(questions, x.Question)), name(x.System), tell(answer), tell(by), figureCell(waited), tell(plan.Apart(x.Reason))}})
 		if k := x.Known; k != nil && x.AskedAt != nil {
 			aid.Rows = append(aid.Rows, []cell{timeCell(plain(d.clock(*x.AskedAt))), name(x.System), figureCell(say("%s", "%s", span(round(k.UsedS)))), figureCell(spanOr(k.ObjectiveS, dash)),
-				figureCell(spanOr(k.AlternateS, dash)), figureCell(spanOr(k.InPlaceS, dash)), tell(word(choices, k.Proposed)), name(k.Ground)})
+				figureCell(forecast(k.AlternateS, k.AlternateP95S)), figureCell(forecast(k.InPlaceS, k.InPlaceP95S)), tell(word(choices, k.Proposed)), tell(plan.Apart(k.Ground)), tell(grounds(*k))})
 		}
 	}
 	for _, a := range d.report.Approvals {
@@ -393,7 +424,7 @@ func (d *document) decisions() section {
 		if a.BreakGlass {
 			answer = say("approved alone (break-glass)", "単独承認（緊急権限）")
 		}
-		lines = append(lines, line{a.At, []cell{timeCell(plain(d.clock(a.At))), tell(say("approval", "承認")), name(""), tell(answer), tell(actor(a.By)), figureCell(spanOr(a.WaitedS, dash)), name(a.Reason)}})
+		lines = append(lines, line{a.At, []cell{timeCell(plain(d.clock(a.At))), tell(say("approval", "承認")), name(""), tell(answer), tell(actor(a.By)), figureCell(spanOr(a.WaitedS, dash)), tell(plan.Apart(a.Reason))}})
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
 	for _, l := range lines {

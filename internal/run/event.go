@@ -184,7 +184,16 @@ type DecisionAsk struct {
 	ObjectiveS *float64 `json:"objective_s,omitempty"`
 	AlternateS *float64 `json:"alternate_s,omitempty"`
 	InPlaceS   *float64 `json:"in_place_s,omitempty"`
-	DeadlineS  float64  `json:"deadline_s"`
+	// P95 are the same by the 95th percentiles of past steps; nil without past.
+	AlternateP95S *float64 `json:"alternate_p95_s,omitempty"`
+	InPlaceP95S   *float64 `json:"in_place_p95_s,omitempty"`
+	// What the estimates rest on; "" when there is none.
+	AlternateGround string `json:"alternate_ground,omitempty"`
+	InPlaceGround   string `json:"in_place_ground,omitempty"`
+	// MissS is by how much the faster way is expected to miss the RTO; nil when a way is
+	// expected to meet it, or none has an estimate (requirement B-DEC-03).
+	MissS     *float64 `json:"miss_s,omitempty"`
+	DeadlineS float64  `json:"deadline_s"`
 }
 
 // Decision is the answer to a question. Rule is set when nobody decided in time and
@@ -195,6 +204,8 @@ type Decision struct {
 	WaitedS  float64 `json:"waited_s"`
 	Rule     string  `json:"rule,omitempty"`
 	Deputy   bool    `json:"deputy,omitempty"`
+	// Instead is the choice that this one takes the place of, in a revision.
+	Instead Choice `json:"instead,omitempty"`
 }
 
 // Approval is a second person's yes. BreakGlass marks an approval given by the

@@ -469,18 +469,13 @@ func (f Frame) messages(o progress.Overview) []string {
 // said is a message in the reader's language: the engine says each in both, English
 // first.
 func (f Frame) said(text string) string {
-	text = clean(text)
-	en, ja, two := strings.Cut(text, " / ")
-	if !two || strings.Contains(ja, " / ") || !strings.ContainsFunc(ja, func(r rune) bool { return r >= 0x3040 }) {
-		return text
+	both := plan.Apart(clean(text))
+	if f.Lang != i18n.JA || both.EN == both.JA {
+		return both.EN
 	}
-	if f.Lang != i18n.JA {
-		return en
+	const mark = "[DRILL]【訓練】"
+	if strings.HasPrefix(both.EN, mark) {
+		return mark + both.JA
 	}
-	for _, mark := range []string{"[DRILL]【訓練】"} {
-		if strings.HasPrefix(en, mark) {
-			return mark + ja
-		}
-	}
-	return ja
+	return both.JA
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -88,7 +89,7 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.DecisionAsked:
 		var a run.DecisionAsk
 		_ = e.Decode(&a)
-		return l.T("DECISION asked of %s on %s: %s proposed%s", "%s に判断を依頼 (%s): 提案 %s%s", a.Role, e.System, a.Proposed, why)
+		return l.T("DECISION asked of %s on %s: %s proposed%s", "%s に判断を依頼 (%s): 提案 %s%s", a.Role, e.System, a.Proposed, why) + forecasts(l, a)
 	case run.DecisionMade:
 		var d run.Decision
 		_ = e.Decode(&d)
@@ -161,4 +162,33 @@ func Line(l i18n.Lang, e run.Event) string {
 func stamped(zone *time.Location, started time.Time, e run.Event, line string) string {
 	t := e.At.In(zone)
 	return fmt.Sprintf("%s T+%s %s", t.Format("15:04:05"), clock(e.At.Sub(started).Seconds()), line)
+}
+
+// forecasts are the estimates beside a decision, with what they rest on.
+func forecasts(l i18n.Lang, a run.DecisionAsk) string {
+	out := ""
+	for _, f := range []struct {
+		way      string
+		expected *float64
+		p95      *float64
+		ground   string
+	}{
+		{l.T("alternate", "代替拠点"), a.AlternateS, a.AlternateP95S, a.AlternateGround},
+		{l.T("in place", "被災拠点"), a.InPlaceS, a.InPlaceP95S, a.InPlaceGround},
+	} {
+		if f.expected == nil {
+			continue
+		}
+		out += l.T("; %s takes %s", "、%s 所要 %s", f.way, span(*f.expected))
+		if f.p95 != nil {
+			out += l.T(" (p95 %s)", " (95%%値 %s)", span(*f.p95))
+		}
+		if g := plan.Apart(f.ground).In(string(l)); g != "" {
+			out += " [" + g + "]"
+		}
+	}
+	if a.MissS != nil {
+		out += l.T("; RTO EXPECTED TO BE MISSED by %s", "、RTO超過見込み %s", span(*a.MissS))
+	}
+	return out
 }

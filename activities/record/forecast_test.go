@@ -1,0 +1,74 @@
+package record
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Only what a step itself showed to be done counts, once a run, and not the run that asks.
+func TestForecastReadsPastRuns(t *testing.T) {
+	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	seq := int64(0)
+	put := func(id string, e run.Event) {
+		t.Helper()
+		seq++
+		at = at.Add(time.Second)
+		e.Run, e.Writer, e.Seq, e.At = id, "run", seq, at
+		if err := store.Append(t.Context(), []run.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := func(id string, kind run.Kind) {
+		put(id, run.Event{Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: kind, Scenario: "lost"})})
+	}
+	end := func(id string) {
+		put(id, run.Event{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.Recovered})})
+	}
+	step := func(id, name string, took float64, change func(*run.Event, *run.StepResult)) {
+		e := run.Event{Kind: run.StepEnded, Runbook: "failover", Step: name, Action: "db." + name, By: run.Engine, Outcome: run.Passed}
+		r := run.StepResult{SettledBy: run.ByResult, DurationS: took}
+		if change != nil {
+			change(&e, &r)
+		}
+		e.Data = run.Encode(r)
+		put(id, e)
+	}
+	for i := range 20 {
+		id := fmt.Sprintf("lost-%d", i+1)
+		begin(id, run.Drill)
+		step(id, "promote", float64(i+1), nil) // 1 to 20
+		step(id, "fence", 1, func(e *run.Event, _ *run.StepResult) { e.Outcome = run.Failed })
+		step(id, "fence", 1, func(_ *run.Event, r *run.StepResult) { r.SettledBy = run.ByPerson })
+		step(id, "fence", 1, func(_ *run.Event, r *run.StepResult) { r.Already = true })
+		step(id, "tell", 1, func(e *run.Event, r *run.StepResult) {
+			e.By, r.SettledBy = run.Simulated("sato"), run.ByAcknowledge
+		})
+		end(id)
+	}
+	begin("lost-real-1", run.Response)
+	step("lost-real-1", "promote", 21, nil)
+	step("lost-real-1", "promote", 99, nil)
+	end("lost-real-1")
+	begin("lost-real-2", run.Response) // asks
+	step("lost-real-2", "promote", 1000, nil)
+
+	got, err := Deps{Store: store}.Forecast(t.Context(), plan.ForecastRequest{Run: "lost-real-2", Scenario: "lost", Runbooks: []string{"failover"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := plan.Timing{Runbook: "failover", Step: "promote", Action: "db.promote", MedianS: 11, P95S: 20, Drills: 20, Real: 1}
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("%+v; want only %+v", got, want)
+	}
+}

@@ -1,0 +1,86 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// askForecast has past runs read while people are still on their way.
+func (r *response) askForecast(ctx workflow.Context) {
+	if !slices.Contains(r.plan.Scenario.Phases, run.RecoveryDecision) {
+		return
+	}
+	in := plan.ForecastRequest{Run: r.in.RunID, Scenario: r.plan.Scenario.Name}
+	for _, b := range r.plan.Runbooks {
+		in.Runbooks = append(in.Runbooks, b.Name)
+	}
+	r.forecast = workflow.ExecuteActivity(forecasting(ctx), plan.ActivityForecast, in)
+}
+
+// pastTimings are those of past runs; none when they could not be read in time.
+func (r *response) pastTimings(ctx workflow.Context) []plan.Timing {
+	if r.forecast == nil {
+		return nil
+	}
+	if ok, _ := workflow.AwaitWithTimeout(ctx, forecastWait, r.forecast.IsReady); !ok {
+		return nil
+	}
+	var past []plan.Timing
+	if r.forecast.Get(ctx, &past) != nil {
+		return nil
+	}
+	return past
+}
+
+// estimate is how long a way to recover is expected to take, its 95th percentile, and
+// what that rests on.
+type estimate struct {
+	expected, p95 *float64
+	ground        string
+}
+
+// estimateOf forecasts a runbook. Instead is the plan's own estimate with its ground, for
+// a way that has never been gone.
+func (r *response) estimateOf(past []plan.Timing, runbook string, instead run.Duration, ground string) estimate {
+	b, ok := r.plan.Runbook(runbook)
+	if !ok {
+		return estimate{}
+	}
+	f := plan.ForecastOf(b, past)
+	switch {
+	case f.Measured > 0 && f.Declared+f.Unknown == 0:
+		return estimate{f.ExpectedS, f.P95S, both("medians of up to %d drills and %d real recoveries", "過去の訓練 最大 %d 回・本番 最大 %d 回の中央値", f.Drills, f.Real)}
+	case f.Measured > 0:
+		return estimate{f.ExpectedS, f.P95S, both("medians of up to %d drills and %d real recoveries for %d steps, budgets for %d, nothing for %d",
+			"過去の訓練 最大 %d 回・本番 最大 %d 回の中央値（%d ステップ）、目安時間（%d ステップ）、根拠なし（%d ステップ）", f.Drills, f.Real, f.Measured, f.Declared, f.Unknown)}
+	case instead > 0:
+		s := instead.Seconds()
+		return estimate{expected: &s, ground: both("the plan: %s", "計画の見積もり：%s", ground)}
+	case f.ExpectedS != nil:
+		return estimate{expected: f.ExpectedS, ground: both("the steps' budgets; it has not been run before", "各ステップの目安時間（実施実績なし）")}
+	}
+	return estimate{ground: both("none: it has not been run before, and its steps have no budgets", "なし（実施実績も目安時間もない）")}
+}
+
+// warnOfMiss reports a miss that is expected whatever is chosen, at once, so that
+// departments can begin their workarounds (requirement B-DEC-03).
+func (r *response) warnOfMiss(ctx workflow.Context, s *system, ask run.DecisionAsk) {
+	if ask.MissS == nil {
+		return
+	}
+	var called []string
+	for _, m := range r.people {
+		if m.called {
+			called = append(called, m.plan.ID)
+		}
+	}
+	by := run.Duration(time.Duration(*ask.MissS * float64(time.Second)).Round(time.Second))
+	r.tell(ctx, called,
+		"No way of recovering "+s.plan.Title.In("en")+" is forecast to meet its RTO; it is expected to be missed by "+by.String()+". Begin your workarounds.",
+		s.plan.Title.In("ja")+"は、どの復旧方法でも目標復旧時間に間に合わない見込みです（超過見込み "+by.String()+"）。各部署は代替手段による業務継続を開始してください。")
+}
