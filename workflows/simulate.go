@@ -38,7 +38,11 @@ func (r *response) simulateAnswer(ctx workflow.Context, m *member) {
 		if workflow.Sleep(ctx, delay(*s, m.plan.ID, "answer")) != nil || r.ended {
 			return
 		}
-		if _, err := r.checkIn(ctx, CheckIn{Person: m.plan.ID, Safety: run.Safe, CanCome: true}, actor); err != nil {
+		answer := CheckIn{Person: m.plan.ID, Safety: run.Safe, CanCome: !slices.Contains(s.Away, m.plan.ID)}
+		if slices.Contains(s.Injured, m.plan.ID) {
+			answer.Safety, answer.CanCome = run.Injured, false
+		}
+		if _, err := r.checkIn(ctx, answer, actor); err != nil || !answer.CanCome {
 			return
 		}
 		if workflow.Sleep(ctx, delay(*s, m.plan.ID, "come")) != nil || r.ended {

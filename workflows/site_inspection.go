@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -17,7 +18,7 @@ func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
 		return run.Passed, both("the muster is online: nobody works in a building that could be unsafe", "オンライン参集のため、点検を要する建物での作業はない")
 	}
 	r.simulateAct(ctx, "", "inspect "+site, func(ctx workflow.Context, m *member) {
-		_, _ = r.inspect(ctx, Inspect{Site: site, Usable: true}, run.Simulated(m.plan.ID))
+		_, _ = r.inspect(ctx, Inspect{Site: site, Usable: !slices.Contains(r.plan.Scenario.Simulate.Unsafe, site)}, run.Simulated(m.plan.ID))
 	})
 	limit := r.plan.Scenario.Safety.Task
 	done, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { _, ok := r.inspected[site]; return ok })

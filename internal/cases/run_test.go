@@ -56,18 +56,14 @@ type group struct {
 	name, dir string
 }
 
-// named picks a target by its name.
-func named(name string) func(map[string]any) bool {
-	return func(m map[string]any) bool { return m["name"] == name }
-}
-
-// set writes fields of those targets of the group's estate that fit.
-func (g *group) set(t *testing.T, fits func(target map[string]any) bool, fields map[string]any) {
+// set writes fields of those targets of the group's estate whose name, kind or other
+// field of the key has the value.
+func (g *group) set(t *testing.T, key, value string, fields map[string]any) {
 	t.Helper()
 	g.edit(t, func(doc map[string]any) {
 		list, _ := doc["targets"].([]any)
 		for _, x := range list {
-			if m := x.(map[string]any); fits(m) {
+			if m := x.(map[string]any); m[key] == value {
 				for k, v := range fields {
 					m[k] = v
 				}
@@ -154,7 +150,7 @@ func TestCases(t *testing.T) {
 		if err := os.CopyFS(g.dir, os.DirFS(filepath.Join(shipped, name))); err != nil {
 			t.Fatal(err)
 		}
-		g.set(t, func(m map[string]any) bool { return m["kind"] == "sim" }, map[string]any{"dir": t.TempDir()})
+		g.set(t, "kind", "sim", map[string]any{"dir": t.TempDir()})
 		if prepare := servers[name]; prepare != nil {
 			prepare(t, g)
 		}

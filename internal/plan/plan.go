@@ -134,6 +134,10 @@ type Simulate struct {
 	After  run.Duration `json:"after"`
 	Spread run.Duration `json:"spread"`
 	Silent []string     `json:"silent,omitempty"` // people who never answer
+	// Injured and Away answer and do not come; Unsafe are sites that people find so.
+	Injured []string `json:"injured,omitempty"`
+	Away    []string `json:"away,omitempty"`
+	Unsafe  []string `json:"unsafe,omitempty"`
 }
 
 // Estate is the part of the inventory that the plan uses.

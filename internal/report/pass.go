@@ -59,6 +59,7 @@ type passVariable struct {
 func passVariables(p plan.Plan, of *passFacts) []passVariable {
 	out := []passVariable{
 		plainVariable("run", of, func(r Report) Run { return r.Run }),
+		plainVariable("timeline", of, func(r Report) []Phase { return r.Phases }),
 		plainVariable("people", of, func(r Report) People { return r.People }),
 		plainVariable("decisions", of, func(r Report) []Decision { return r.Decisions }),
 		plainVariable("approvals", of, func(r Report) []Approval { return r.Approvals }),

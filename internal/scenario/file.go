@@ -91,6 +91,10 @@ type Simulate struct {
 	After  duration `json:"after" help:"How long an answer takes at least." default:"1s"`
 	Spread duration `json:"spread" help:"How much longer it may take, by person." default:"2s"`
 	Silent []text   `json:"silent" help:"People who never answer." is:"name" default:""`
+	// Injured, Away and Unsafe are what the event did to people and buildings.
+	Injured []text `json:"injured" help:"People who answer that they are injured, and do not come." is:"name" default:""`
+	Away    []text `json:"away" help:"People who are safe and can't come." is:"name" default:""`
+	Unsafe  []text `json:"unsafe" help:"Sites whose building is found unsafe when it is inspected." is:"name" default:""`
 }
 
 // Schedule says when a drill is due.

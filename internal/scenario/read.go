@@ -181,11 +181,21 @@ func (r *reading) people() {
 	}
 	if s := f.People.Simulate; s != nil {
 		out.Simulate = &plan.Simulate{After: s.After.V, Spread: s.Spread.V}
-		for _, id := range s.Silent {
-			estate.Known(r.Decoder, "people: simulate: silent", "person", id, e.PersonIDs())
-			out.Simulate.Silent = append(out.Simulate.Silent, id.V)
+		for _, l := range []struct {
+			name, what string
+			from       []text
+			to         *[]string
+			known      []string
+		}{
+			{"silent", "person", s.Silent, &out.Simulate.Silent, e.PersonIDs()}, {"injured", "person", s.Injured, &out.Simulate.Injured, e.PersonIDs()},
+			{"away", "person", s.Away, &out.Simulate.Away, e.PersonIDs()}, {"unsafe", "site", s.Unsafe, &out.Simulate.Unsafe, e.SiteNames()},
+		} {
+			for _, id := range l.from {
+				estate.Known(r.Decoder, "people: simulate: "+l.name, l.what, id, l.known)
+				*l.to = append(*l.to, id.V)
+			}
+			slices.Sort(*l.to)
 		}
-		slices.Sort(out.Simulate.Silent)
 	}
 }
 
