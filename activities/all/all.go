@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/activities/pgbackup"
 	"github.com/muster-dr/muster/activities/postgres"
 	"github.com/muster-dr/muster/activities/probe"
+	"github.com/muster-dr/muster/activities/process"
 	"github.com/muster-dr/muster/activities/prometheus"
 	"github.com/muster-dr/muster/activities/sim"
 	"github.com/muster-dr/muster/activities/sql"
@@ -41,6 +42,7 @@ func Registry(o Options) *activities.Registry {
 		pgbackup.Actions(),
 		postgres.Actions(),
 		probe.Actions(o.Probe),
+		process.Actions(),
 		prometheus.Actions(),
 		sim.Actions(),
 		sql.Actions(),
@@ -55,6 +57,7 @@ func Registry(o Options) *activities.Registry {
 	r.AddTargets(kubernetes.TargetKinds()...)
 	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
+	r.AddTargets(process.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)
 	r.AddTargets(ssh.TargetKinds()...)
 	return r

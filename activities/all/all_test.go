@@ -111,6 +111,7 @@ func TestExamplesAreValid(t *testing.T) {
 				b = []byte(strings.Replace(string(b), "\ntargets:\n", "\ntargets:\n  - {name: web, kind: sim, site: osaka, dir: /var/lib/muster/sim}\n"+
 					"  - {name: app1, kind: ssh, site: osaka, host: app1.example.com, user: muster, host_key: ssh-ed25519 AAAA}\n"+
 					"  - {name: orders-zone, kind: dns_zone, site: osaka, zone: example.com, primary: \"ns1.example.com:53\"}\n"+
+					"  - {name: orders-app, kind: process, site: osaka, argv: [/opt/orders/bin/orders]}\n"+
 					"  - {name: edge, kind: haproxy, site: osaka, socket: /run/haproxy/admin.sock}\n"+
 					"  - {name: osaka-cluster, kind: kubernetes, site: osaka}\n", 1))
 			}

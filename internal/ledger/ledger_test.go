@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
+
+	"github.com/muster-dr/muster/internal/proc"
 )
 
 // TestMain lets the test binary play a worker that begins an effect and is then
@@ -256,7 +258,7 @@ func TestOwnerKilledOrFrozen(t *testing.T) {
 
 // A process that has the owner's number but is another one is not the owner.
 func TestReusedProcessNumber(t *testing.T) {
-	boot, space, start := cutIdentity(self.Process)
+	boot, space, start := proc.CutIdentity(self.Process)
 	for _, c := range []struct {
 		process string
 		want    Life

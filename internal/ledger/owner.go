@@ -1,13 +1,12 @@
 package ledger
 
 import (
-	"bytes"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/muster-dr/muster/internal/proc"
 )
 
 // State is how far an effect came.
@@ -99,11 +98,11 @@ func (l *Ledger) alive(e Entry) Entry {
 	return e
 }
 
-var self = Owner{PID: os.Getpid(), Process: identity(os.Getpid())}
+var self = Owner{PID: os.Getpid(), Process: proc.Identity(os.Getpid())}
 
 func (o Owner) life() Life {
-	boot, space, _ := cutIdentity(o.Process)
-	myBoot, mySpace, _ := cutIdentity(self.Process)
+	boot, space, _ := proc.CutIdentity(o.Process)
+	myBoot, mySpace, _ := proc.CutIdentity(self.Process)
 	switch {
 	case boot != myBoot && boot != "" && myBoot != "":
 		return Over // the machine was restarted since
@@ -116,58 +115,12 @@ func (o Owner) life() Life {
 		}
 		return Running
 	}
-	stat, ok := readStat(o.PID)
-	if !ok || identity(o.PID) != o.Process {
+	stat, ok := proc.Read(o.PID)
+	switch {
+	case !ok || proc.Identity(o.PID) != o.Process || stat.Ended():
 		return Over
-	}
-	switch stat.state {
-	case "Z", "X":
-		return Over
-	case "T", "t":
+	case stat.Frozen():
 		return Frozen
 	}
 	return Running
-}
-
-// identity is boot/namespace/start of a process, or "" where the system has no /proc.
-func identity(pid int) string {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	space, err := os.Readlink("/proc/self/ns/pid")
-	if err != nil {
-		space = "?"
-	}
-	stat, ok := readStat(pid)
-	if !ok {
-		return ""
-	}
-	return strings.TrimSpace(string(boot)) + "/" + space + "/" + strconv.FormatUint(stat.start, 10)
-}
-
-func cutIdentity(s string) (boot, space, start string) {
-	boot, s, _ = strings.Cut(s, "/")
-	space, start, _ = strings.Cut(s, "/")
-	return boot, space, start
-}
-
-type procStat struct {
-	state string
-	start uint64 // clock ticks since boot
-}
-
-// readStat reads /proc/PID/stat. The name in it may hold anything, so fields are
-// counted from its closing bracket.
-func readStat(pid int) (procStat, bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return procStat{}, false
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(fields) < 20 {
-		return procStat{}, false
-	}
-	start, err := strconv.ParseUint(fields[19], 10, 64)
-	return procStat{fields[0], start}, err == nil
 }

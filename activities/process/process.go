@@ -1,0 +1,355 @@
+// Package process is the family of actions on programs that go on running on a site
+// worker's machine. A process is never known by its number alone: its start time and its
+// program file have to be the ones that were noted, else it is somebody else's.
+package process
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/proc"
+)
+
+// Actions lists the family.
+func Actions() []activities.Action {
+	return []activities.Action{start, stop, kill, status, await}
+}
+
+// TargetKinds lists the kinds of target that the family acts on.
+func TargetKinds() []activities.TargetKind {
+	return []activities.TargetKind{activities.DefineTarget[Program]("process", "a program that runs on the site worker's machine")}
+}
+
+// Program is a target of kind "process".
+type Program struct {
+	Argv       []string                     `json:"argv" help:"The program's absolute path and its arguments, as it is started; no shell reads them. Empty for a program that is only watched or ended." default:"" example:"[/opt/orders/bin/orders, --listen, \"127.0.0.1:8080\"]"`
+	Dir        string                       `json:"dir" help:"Its working directory; empty is /." default:""`
+	Env        map[string]string            `json:"env" help:"Its environment variables, besides PATH, HOME and LANG." default:""`
+	SecretEnv  map[string]activities.Secret `json:"secret_env" help:"Environment variables whose values are secrets." default:""`
+	PIDFile    string                       `json:"pid_file" help:"Pid file that the program writes itself; without one, muster notes in state which process it started." default:"" example:"/run/orders.pid"`
+	Executable string                       `json:"executable" help:"File that the process must be running, of a script the interpreter's; needed with a pid_file, else what was seen at its start counts." default:"" example:"/opt/orders/bin/orders"`
+	Words      []string                     `json:"words" help:"What its command line must hold besides, to tell scripts of one interpreter apart." default:"" example:"[orders.py]"`
+	State      string                       `json:"state" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints." default:"/var/lib/muster/processes"`
+}
+
+// Target is a parameter that names one.
+type Target = activities.Target[Program]
+
+// marker names the variable by which a process is found whose note was never written:
+// its worker died right after the start.
+const marker = "MUSTER_PROCESS"
+
+func notePath(t Target) string { return filepath.Join(t.Spec.State, t.Name+".json") }
+func logPath(t Target) string  { return filepath.Join(t.Spec.State, t.Name+".log") }
+
+// note is what is kept of a process that was started.
+type note struct {
+	PID        int    `json:"pid"`
+	Process    string `json:"process"` // proc.Identity
+	Executable string `json:"executable"`
+}
+
+// found is a living process that was told from all others.
+type found struct {
+	pid        int
+	process    string // proc.Identity
+	executable string
+	started    time.Time
+	stat       proc.Stat
+}
+
+// find looks for the target's process. Where it does not run, why says what was seen.
+func find(t Target) (p *found, why string, err error) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		return nil, "", activities.Refused("processes can't be told apart here: there is no /proc (Linux only)")
+	}
+	if t.Spec.PIDFile != "" {
+		return byPIDFile(t)
+	}
+	b, err := os.ReadFile(notePath(t))
+	if errors.Is(err, fs.ErrNotExist) {
+		return byMarker(t)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("the note of %s: %w", t.Name, err)
+	}
+	var n note
+	if err := json.Unmarshal(b, &n); err != nil {
+		return nil, "", fmt.Errorf("the note of %s, %s, is damaged (%w): see by hand whether it runs, then remove the file", t.Name, notePath(t), err)
+	}
+	boot, space, _ := proc.CutIdentity(n.Process)
+	myBoot, mySpace, _ := proc.CutIdentity(proc.Identity(os.Getpid()))
+	switch {
+	case boot != myBoot:
+		return nil, "the machine was started anew since", nil
+	case space != mySpace:
+		return nil, "", fmt.Errorf("%s was started in another container, whose processes can't be seen from here", t.Name)
+	}
+	switch p, err := look(n.PID); {
+	case err != nil:
+		return nil, "", err
+	case p == nil:
+		return byMarker(t) // it may have been started again by an attempt that died
+	case p.process != n.Process:
+		if other, _, err := byMarker(t); other != nil || err != nil {
+			return other, "", err
+		}
+		return nil, fmt.Sprintf("process %d is a later one with the same number", n.PID), nil
+	default:
+		want := t.Spec.Executable
+		if want == "" && !marked(t, p.pid) { // scripts that end in exec become another program, and keep the mark
+			want = n.Executable
+		}
+		if other := mismatch(t, p, want); other != "" {
+			return nil, "", fmt.Errorf("%s: process %d was started by muster and now is another program: %s", t.Name, p.pid, other)
+		}
+		return p, "", nil
+	}
+}
+
+// slack is how much later than its pid file a process may seem to have begun: the kernel
+// counts starts in hundredths of a second, and its clock may have been set since.
+const slack = 2 * time.Second
+
+func byPIDFile(t Target) (*found, string, error) {
+	file := t.Spec.PIDFile
+	if t.Spec.Executable == "" {
+		return nil, "", activities.Refused("target %s: a pid file proves nothing by itself; say with executable which program the process must be running", t.Name)
+	}
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, file + " is not there", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("pid file of %s: %w", t.Name, err)
+	}
+	st, err := os.Stat(file)
+	if err != nil {
+		return nil, "", fmt.Errorf("pid file of %s: %w", t.Name, err)
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n") // PostgreSQL's has more lines
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil || pid <= 1 {
+		return nil, "", fmt.Errorf("pid file of %s, %s: %.40q is no process number", t.Name, file, first)
+	}
+	p, err := look(pid)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case p == nil:
+		return nil, fmt.Sprintf("process %d of %s is gone", pid, file), nil
+	case p.started.After(st.ModTime().Add(slack)):
+		return nil, fmt.Sprintf("%s is stale: process %d began %s after it was written", file, pid, p.started.Sub(st.ModTime()).Round(time.Second)), nil
+	}
+	if other := mismatch(t, p, t.Spec.Executable); other != "" {
+		return nil, fmt.Sprintf("%s is stale: process %d is another program: %s", file, pid, other), nil
+	}
+	return p, "", nil
+}
+
+// byMarker finds the process by the variable that it was started with. What it started
+// carries that too: the one whose parent does not is the program itself.
+func byMarker(t Target) (*found, string, error) {
+	all := map[int]bool{}
+	for _, pid := range proc.PIDs() {
+		if marked(t, pid) {
+			all[pid] = true
+		}
+	}
+	var heads []*found
+	for pid := range all {
+		stat, ok := proc.Read(pid)
+		if !ok || all[stat.Parent] || stat.Session != pid {
+			continue
+		}
+		p, err := look(pid)
+		if err != nil {
+			return nil, "", err
+		}
+		if p != nil && (t.Spec.Executable == "" || mismatch(t, p, t.Spec.Executable) == "") {
+			heads = append(heads, p)
+		}
+	}
+	switch len(heads) {
+	case 0:
+		return nil, "no such process runs", nil
+	case 1:
+		return heads[0], "", nil
+	}
+	return nil, "", fmt.Errorf("%s runs %d times: processes %d and %d; end one by hand", t.Name, len(heads), heads[0].pid, heads[1].pid)
+}
+
+func marked(t Target, pid int) bool {
+	want := []byte(marker + "=" + filepath.Join(t.Spec.State, t.Name))
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && slices.ContainsFunc(bytes.Split(env, []byte{0}), func(v []byte) bool { return bytes.Equal(v, want) })
+}
+
+// look reads a process; nil when it has ended.
+func look(pid int) (*found, error) {
+	stat, ok := proc.Read(pid)
+	if !ok || stat.Ended() {
+		return nil, nil
+	}
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	id := proc.Identity(pid)
+	again, ok := proc.Read(pid)
+	if !ok || again.Ended() || again.Start != stat.Start { // it ended between the two
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot see which program process %d runs (%w): run this site worker as its user", pid, err)
+	}
+	began, err := bootTime()
+	if err != nil {
+		return nil, err
+	}
+	const ticks = 100 // USER_HZ, the same on every Linux
+	return &found{pid: pid, process: id, executable: strings.TrimSuffix(exe, " (deleted)"), stat: again,
+		started: began.Add(time.Duration(stat.Start) * time.Second / ticks)}, nil
+}
+
+func bootTime() (time.Time, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return time.Time{}, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if text, ok := strings.CutPrefix(line, "btime "); ok {
+			s, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+			return time.Unix(s, 0), err
+		}
+	}
+	return time.Time{}, errors.New("/proc/stat does not say when the machine was started")
+}
+
+// mismatch says how the process differs from what the estate says it is; "" if it doesn't.
+func mismatch(t Target, p *found, executable string) string {
+	if real, err := filepath.EvalSymlinks(executable); err == nil && executable != "" {
+		executable = real
+	}
+	if executable != "" && p.executable != executable {
+		return fmt.Sprintf("it runs %s, not %s", p.executable, executable)
+	}
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+	for _, w := range t.Spec.Words {
+		if !bytes.Contains(line, []byte(w)) {
+			return fmt.Sprintf("its command line does not hold %q", w)
+		}
+	}
+	return ""
+}
+
+// signal sends a signal to exactly this process. gone: it has ended before.
+func (p *found) signal(sig syscall.Signal) (gone bool, err error) {
+	// The descriptor holds the process it was opened for; only then is compared.
+	fd, err := unix.PidfdOpen(p.pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("process %d: %w", p.pid, err)
+	}
+	defer unix.Close(fd)
+	if proc.Identity(p.pid) != p.process {
+		return true, nil
+	}
+	err = unix.PidfdSendSignal(fd, sig, nil, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return true, nil
+	}
+	if errors.Is(err, unix.EPERM) {
+		return false, activities.Refused("process %d may not be ended by this site worker: run the worker as its user", p.pid)
+	}
+	return false, err
+}
+
+// lives reports whether the process is still there and not only waiting to be reaped.
+func (p *found) lives() bool {
+	stat, ok := proc.Read(p.pid)
+	return ok && !stat.Ended() && proc.Identity(p.pid) == p.process
+}
+
+// group is what runs of a program: itself, its descendants and, when it leads a session,
+// all of that. Processes seen before are kept, since orphans no longer show whose they are.
+func (p *found) group(before []*found) []*found {
+	all := slices.DeleteFunc(slices.Clone(before), func(o *found) bool { return !o.lives() })
+	in := map[int]bool{p.pid: true}
+	for _, o := range all {
+		in[o.pid] = true
+	}
+	leads := p.stat.Session == p.pid
+	stats := map[int]proc.Stat{}
+	for _, pid := range proc.PIDs() {
+		if s, ok := proc.Read(pid); ok {
+			stats[pid] = s
+		}
+	}
+	for grew := true; grew; {
+		grew = false
+		for pid, s := range stats {
+			if !in[pid] && pid != os.Getpid() && (in[s.Parent] || leads && s.Session == p.pid && s.Start >= p.stat.Start) {
+				in[pid], grew = true, true
+				if o, err := look(pid); err == nil && o != nil {
+					all = append(all, o)
+				}
+			}
+		}
+	}
+	if p.lives() && !slices.ContainsFunc(all, func(o *found) bool { return o.pid == p.pid }) {
+		all = append([]*found{p}, all...)
+	}
+	return all
+}
+
+// ghost stands for the noted process when that has ended, so that what it started and
+// left behind in its session can be found: the kernel gives nobody else the number as
+// long as that lives.
+func ghost(t Target) *found {
+	var n note
+	b, err := os.ReadFile(notePath(t))
+	if t.Spec.PIDFile != "" || err != nil || json.Unmarshal(b, &n) != nil {
+		return nil
+	}
+	boot, space, start := proc.CutIdentity(n.Process)
+	myBoot, mySpace, _ := proc.CutIdentity(proc.Identity(os.Getpid()))
+	if boot != myBoot || space != mySpace {
+		return nil
+	}
+	if s, ok := proc.Read(n.PID); ok && !s.Ended() {
+		return nil // it lives, or the number is somebody else's by now
+	}
+	p := &found{pid: n.PID, process: n.Process, executable: n.Executable, stat: proc.Stat{Session: n.PID}}
+	if p.stat.Start, err = strconv.ParseUint(start, 10, 64); err != nil {
+		return nil
+	}
+	return p
+}
+
+// ours reports whether ending the process would end this worker.
+func (p *found) ours() bool {
+	for pid := os.Getpid(); pid > 1; {
+		if pid == p.pid {
+			return true
+		}
+		s, ok := proc.Read(pid)
+		if !ok {
+			break
+		}
+		pid = s.Parent
+	}
+	return p.pid <= 1
+}

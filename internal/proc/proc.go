@@ -1,0 +1,83 @@
+// Package proc tells one process from a later one with the same number, by what the
+// kernel says of it. It reads /proc, and knows nothing where there is none.
+package proc
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Identity is boot/namespace/start of a process, or "" where the system has no /proc or
+// the process is gone.
+func Identity(pid int) string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	space, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		space = "?"
+	}
+	stat, ok := Read(pid)
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(string(boot)) + "/" + space + "/" + strconv.FormatUint(stat.Start, 10)
+}
+
+// CutIdentity takes an identity apart.
+func CutIdentity(s string) (boot, space, start string) {
+	boot, s, _ = strings.Cut(s, "/")
+	space, start, _ = strings.Cut(s, "/")
+	return boot, space, start
+}
+
+// Stat is what the kernel says of a process.
+type Stat struct {
+	State   string // "R", "S", "D", "T", "Z", ...
+	Parent  int
+	Session int
+	Start   uint64 // clock ticks since boot
+}
+
+// Ended reports whether the process is over and only waits to be reaped.
+func (s Stat) Ended() bool { return s.State == "Z" || s.State == "X" }
+
+// Frozen reports whether a signal stopped the process.
+func (s Stat) Frozen() bool { return s.State == "T" || s.State == "t" }
+
+// Read reads /proc/PID/stat. The name in it may hold anything, so fields are counted
+// from its closing bracket.
+func Read(pid int) (Stat, bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return Stat{}, false
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 20 {
+		return Stat{}, false
+	}
+	parent, err1 := strconv.Atoi(fields[1])
+	session, err2 := strconv.Atoi(fields[3])
+	start, err3 := strconv.ParseUint(fields[19], 10, 64)
+	return Stat{fields[0], parent, session, start}, err1 == nil && err2 == nil && err3 == nil
+}
+
+// PIDs lists the processes that can be seen from here.
+func PIDs() []int {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	var out []int
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
