@@ -162,6 +162,7 @@ type HTTP struct {
 	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." default:""`
 	Expect   string            `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer, such as json.stock > 0; empty is none." default:"" example:"json.orders_open == true"`
 	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
+	Resolver string            `json:"resolver" help:"Name server that looks the address up, host:port: what its users see, its cache included. Each sample is then a new client. Empty is the worker's own." default:"" example:"192.0.2.53:53"`
 }
 
 func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
@@ -176,6 +177,15 @@ func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.IdleConnTimeout = 10 * time.Second // then the name is looked up again, as a new client does
 	transport.Proxy = nil
+	if p.Resolver != "" {
+		if _, _, err := net.SplitHostPort(p.Resolver); err != nil {
+			return looker{}, activities.Refused("resolver %q is not host:port, such as 192.0.2.53:53", p.Resolver)
+		}
+		dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, p.Resolver)
+		}}}
+		transport.DialContext, transport.DisableKeepAlives = dialer.DialContext, true
+	}
 	client := &http.Client{Transport: transport}
 	return looker{
 		look: func(ctx context.Context, _ int64) (fate, string) {

@@ -27,6 +27,8 @@ type Server struct {
 	Address string
 	dir     string
 	pid     int
+	// resolves is for a server that has no zone of its own.
+	resolves bool
 }
 
 // Start starts primary and secondary, with www.muster.test at 192.0.2.1 for ttl seconds.
@@ -53,9 +55,9 @@ www %[1]d IN A 192.0.2.1
 func (s *Server) start(t testing.TB, port int, zones string) {
 	t.Helper()
 	write(t, filepath.Join(s.dir, "named.conf"), fmt.Sprintf(`options { directory %q; listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; };
-	pid-file none; lock-file none; session-keyfile "session.key"; recursion no; dnssec-validation no; minimal-responses yes; notify-delay 0; serial-query-rate 100; };
+	pid-file none; lock-file none; session-keyfile "session.key"; recursion %s; dnssec-validation no; minimal-responses yes; notify-delay 0; serial-query-rate 100; };
 controls { };
-%s`, s.dir, port, zones))
+%s`, s.dir, port, map[bool]string{true: "yes", false: "no"}[s.resolves], zones))
 	log, err := os.Create(filepath.Join(s.dir, "named.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +82,7 @@ controls { };
 		q := new(dns.Msg)
 		q.SetQuestion("www."+Zone+".", dns.TypeA)
 		in, _, err := (&dns.Client{Timeout: time.Second}).Exchange(q, s.Address)
-		if err == nil && in.Authoritative && len(in.Answer) == 1 {
+		if err == nil && (in.Authoritative || s.resolves) && len(in.Answer) == 1 {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -88,6 +90,20 @@ controls { };
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// StartResolver starts a resolver that asks an authoritative server and keeps what it
+// heard for its time to live, as the resolver of a branch does.
+func StartResolver(t testing.TB, of *Server) *Server {
+	t.Helper()
+	port := freePort(t)
+	_, from, err := net.SplitHostPort(of.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Address: fmt.Sprintf("127.0.0.1:%d", port), dir: t.TempDir(), resolves: true}
+	s.start(t, port, fmt.Sprintf("zone %q { type forward; forward only; forwarders { 127.0.0.1 port %s; }; };\n", Zone, from))
+	return s
 }
 
 // Freeze stops the server's process, as a hung host does; Thaw lets it go on.

@@ -1,0 +1,133 @@
+package cases_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/muster-dr/muster/internal/dnstest"
+)
+
+// The group ipa-dns has two name servers, a branch's caching resolver, and the web servers
+// of both sites: 127.0.0.2 is Kinki's address, 127.0.0.3 Kanto's.
+func init() {
+	servers["ipa-dns"] = func(t *testing.T, g *group) {
+		services := []string{"erp", "consolidation", "slips"}
+		primary, secondary := dnstest.Start(t, 3)
+		resolver := dnstest.StartResolver(t, primary)
+		for _, name := range services {
+			m := new(dns.Msg).SetUpdate(dnstest.Zone + ".")
+			rr, err := dns.NewRR(fmt.Sprintf("%s.%s. 3 IN A 127.0.0.2", name, dnstest.Zone))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Insert([]dns.RR{rr})
+			m.SetTsig(dnstest.Key+".", dns.HmacSHA256, 300, time.Now().Unix())
+			c := &dns.Client{TsigSecret: map[string]string{dnstest.Key + ".": dnstest.Secret}}
+			if in, _, err := c.Exchange(m, primary.Address); err != nil || in.Rcode != dns.RcodeSuccess {
+				t.Fatalf("put %s into the zone: %v %v", name, in, err)
+			}
+		}
+		port := freePort(t)
+		socket := webServers(t, port, services)
+		secret := filepath.Join(t.TempDir(), "tsig")
+		if err := os.WriteFile(secret, []byte(dnstest.Secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		g.set(t, "name", "zone", map[string]any{"primary": primary.Address, "servers": []any{secondary.Address}, "secret": "secret://file" + secret})
+		g.set(t, "name", "web", map[string]any{"socket": socket})
+		g.replace(t, strings.NewReplacer(":8080/", fmt.Sprintf(":%d/", port), "127.0.0.1:54", secondary.Address, "127.0.0.1:55", resolver.Address))
+	}
+}
+
+// webServers is one HAProxy: for each site a door that knows the services by their names,
+// behind it a server for each, which the drills take out and put in.
+func webServers(t *testing.T, port int, services []string) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "muster-web-") // short: a socket's path is limited
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "admin.sock")
+	var b strings.Builder
+	fmt.Fprintf(&b, "global\n  stats socket %s mode 600 level admin\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 10s\n  timeout server 10s\n", socket)
+	for site, address := range map[string]string{"kinki": "127.0.0.2", "kanto": "127.0.0.3"} {
+		fmt.Fprintf(&b, "frontend %s\n  bind %s:%d\n", site, address, port)
+		for _, s := range services {
+			fmt.Fprintf(&b, "  use_backend %[1]s-%[2]s if { hdr_beg(host) %[1]s. }\n", s, site)
+		}
+		for _, s := range services {
+			app, state := freePort(t), ""
+			if site == "kanto" {
+				state = " disabled"
+			}
+			fmt.Fprintf(&b, "frontend app-%[1]s-%[2]s\n  bind 127.0.0.1:%[3]d\n  http-request return status 200 content-type text/plain string \"%[1]s at %[2]s\"\nbackend %[1]s-%[2]s\n  server app 127.0.0.1:%[3]d%[4]s\n", s, site, app, state)
+		}
+	}
+	config := filepath.Join(dir, "haproxy.cfg")
+	if err := os.WriteFile(config, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.Command("/usr/sbin/haproxy", "-db", "-f", config)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start haproxy (package haproxy): %v", err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.2:%d", port)); err == nil {
+			c.Close()
+			return socket
+		}
+		if time.Now().After(deadline) {
+			said, _ := os.ReadFile(log.Name())
+			t.Fatalf("haproxy does not answer: %s", said)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// replace changes texts in every plan file of the group.
+func (g *group) replace(t *testing.T, r *strings.Replacer) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(g.dir, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob(filepath.Join(g.dir, "runbooks", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append(files, more...) {
+		b, err := os.ReadFile(f)
+		if err == nil {
+			err = os.WriteFile(f, []byte(r.Replace(string(b))), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
