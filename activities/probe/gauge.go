@@ -2,7 +2,7 @@ package probe
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/muster-dr/muster/internal/objective"
@@ -12,17 +12,25 @@ import (
 // gauge measures a capacity and holds it against a baseline. Only the sampling goroutine
 // touches it.
 type gauge struct {
-	// reach asks once, before any load: a target that is down gets none.
+	// reach asks once, before any load: a target that is down gets none. errBusy is an
+	// answer that is no service.
 	reach func(context.Context) error
 	// load offers work and returns the rate that was served; nil where no load is allowed.
 	load   func(context.Context) (float64, error)
 	margin int
+	every  time.Duration // from one load to the next
+	lasts  time.Duration // one load
 
 	baseline *run.Baseline
-	best     float64 // of the loads for the baseline so far
+	loaded   time.Time // end of the last load; zero after an outage
+	level    int       // it showed
+	best     float64   // of the loads for the baseline so far
 	taken    int
 	lost     bool // service failed before a baseline was there: none can be taken any more
 }
+
+// errBusy is what reach returns of a target that answered and did not serve.
+var errBusy = errors.New("it answered, and did not serve")
 
 // baselineLoads is how many loads a baseline is taken from; the best of them counts, since
 // a baseline that is too low would flatter every level after it.
@@ -51,15 +59,31 @@ func (g *gauge) sample(ctx context.Context) (f fate, level int, taken *run.Basel
 		if ctx.Err() == nil && g.baseline == nil {
 			g.lost = true
 		}
+		g.loaded = time.Time{}
 		return failed, 0, nil, err.Error()
 	}
-	if err := g.reach(ctx); err != nil {
+	err := g.reach(ctx)
+	busy := errors.Is(err, errBusy)
+	if err != nil && !busy {
 		return fall(err)
+	}
+	if busy && (g.load == nil || g.lost || !g.taking() && g.loaded.IsZero()) {
+		return fall(err) // what is down gets no load until it has served somebody
 	}
 	if g.load == nil || g.lost {
 		return ok, run.LevelUnknown, nil, ""
 	}
+	pause := g.every
+	if busy {
+		pause = min(pause, g.lasts) // a refusal is a reason to measure again, not a level
+	}
+	if !g.taking() && !g.loaded.IsZero() && time.Since(g.loaded) < pause {
+		return ok, g.level, nil, ""
+	}
 	rate, err := g.load(ctx)
+	if err != nil && ctx.Err() != nil && !g.loaded.IsZero() {
+		return ok, g.level, nil, "" // the run ends here: what was just reached stands as it was
+	}
 	if err != nil {
 		return fall(err)
 	}
@@ -72,12 +96,7 @@ func (g *gauge) sample(ctx context.Context) (f fate, level int, taken *run.Basel
 		g.baseline = &run.Baseline{Rate: g.best, At: time.Now().UTC().Truncate(time.Second), Ground: "measured", Taken: true}
 		taken = g.baseline
 	}
-	switch level := objective.CapacityLevel(rate, g.baseline.Rate, g.margin); level {
-	case 0:
-		return failed, 0, taken, fmt.Sprintf("%.1f answers a second of %.1f", rate, g.baseline.Rate)
-	case 100:
-		return ok, 0, taken, ""
-	default:
-		return ok, level, taken, ""
-	}
+	// A rate above 0 is a level of at least 1.
+	g.loaded, g.level = time.Now(), objective.CapacityLevel(rate, g.baseline.Rate, g.margin)%100
+	return ok, g.level, taken, ""
 }

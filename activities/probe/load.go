@@ -21,6 +21,7 @@ type HTTPLoad struct {
 	URL      string            `json:"url" help:"Address to get; a redirect is not followed, so that the load stays where it belongs."`
 	Rate     int               `json:"rate" help:"Requests a second that are offered. Offer what full service can just serve, or a little more: less can't show it." example:"120"`
 	Duration run.Duration      `json:"duration" help:"How long one load lasts." default:"1s"`
+	Every    run.Duration      `json:"every" help:"Time from one load to the next while service holds. In between, single requests at the probe's interval tell whether there is service, and the last load's level holds; after an outage the first answer is followed by a load at once." default:"10s"`
 	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
 	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
 	Margin   int               `json:"margin" help:"Percent by which two measurements of full service may differ: a rate that falls short of the baseline by no more is level 100." default:"3"`
@@ -54,7 +55,7 @@ func lookHTTPLoad(w plan.Watch, p HTTPLoad) (looker, error) {
 	case p.Duration <= 0 || p.Duration > limit.Duration:
 		return looker{}, activities.Refused("a load of %s is not within the estate's load_limit of %s", p.Duration, limit.Duration)
 	}
-	g := &gauge{margin: p.Margin}
+	g := &gauge{margin: p.Margin, every: p.Every.Std(), lasts: p.Duration.Std()}
 	if b := p.Baseline; b != nil {
 		at, err := time.Parse(time.DateOnly, b.At)
 		if err != nil || b.Rate <= 0 {
@@ -82,7 +83,7 @@ func lookHTTPLoad(w plan.Watch, p HTTPLoad) (looker, error) {
 			err := ask(ctx)
 			var answered unserved
 			if errors.As(err, &answered) {
-				return nil
+				return errBusy
 			}
 			return err
 		}

@@ -93,7 +93,7 @@ func TestHalfTheCapacityIsLevelFifty(t *testing.T) {
 	s := newShop(t, 100)
 	for name, stored := range map[string]*StoredBaseline{"stored": {Rate: 100, At: "2026-11-01", Ground: "measured"}, "taken": nil} {
 		s.set(100)
-		g := measure(t, loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 150, Duration: run.Duration(time.Second), Margin: 10, Baseline: stored})
+		g := measure(t, loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 150, Duration: run.Duration(400 * time.Millisecond), Margin: 10, Baseline: stored})
 		for g.taking() {
 			if f, l := level(t, g); f != ok || g.taking() && l != run.LevelUnknown {
 				t.Fatalf("%s: while the baseline is taken: %v at level %d", name, f, l)
@@ -117,7 +117,7 @@ func TestNoBaselineIsTakenOnceServiceHasFailed(t *testing.T) {
 	s := newShop(t, 0)
 	g := measure(t, loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 50, Duration: run.Duration(100 * time.Millisecond)})
 	level(t, g)
-	s.set(25)
+	s.set(1000)
 	for range baselineLoads + 1 {
 		if f, l := level(t, g); f != ok || l != run.LevelUnknown {
 			t.Fatalf("without a baseline service is %v at level %d", f, l)
@@ -156,6 +156,31 @@ func TestLoadStaysWithinTheEstatesLimit(t *testing.T) {
 		if _, err := lookHTTPLoad(loading(c.limit, run.Drill), p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, have %v", want, err)
 		}
+	}
+}
+
+// Between loads single requests tell whether there is service; the level holds.
+func TestLoadsKeepTheirDistance(t *testing.T) {
+	s := newShop(t, 1000)
+	g := measure(t, loading(limit, run.Drill), HTTPLoad{URL: s.URL, Rate: 100, Duration: run.Duration(100 * time.Millisecond),
+		Every: run.Duration(time.Hour), Baseline: &StoredBaseline{Rate: 200, At: "2026-11-01", Ground: "measured"}})
+	_, first := level(t, g)
+	before := s.served.Load()
+	if f, l := level(t, g); f != ok || l != first || s.served.Load() != before+1 {
+		t.Errorf("%v at level %d after %d more requests, want level %d after one", f, l, s.served.Load()-before, first)
+	}
+	s.set(0)
+	for f := ok; f == ok; { // a refusal is followed by a load, an instant after the last one at the earliest
+		f, _ = level(t, g)
+	}
+	before = s.served.Load()
+	if f, _ := level(t, g); f != failed || s.served.Load() != before+1 {
+		t.Errorf("what is down: %v after %d requests, want one and no load", f, s.served.Load()-before)
+	}
+	s.set(1000)
+	before = s.served.Load()
+	if f, _ := level(t, g); f != ok || s.served.Load() < before+2 {
+		t.Errorf("after an outage: %v after %d requests, want a load at once", f, s.served.Load()-before)
 	}
 }
 

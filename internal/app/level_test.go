@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,91 +77,65 @@ func (s *shop) take(now time.Time) bool {
 	return true
 }
 
-const shopEstate = `kind: Estate
-name: test
-zone: Asia/Tokyo
-control: osaka
-sites: [{name: tokyo, title: Tokyo}, {name: osaka, title: Osaka}]
-systems:
-  - name: shop
-    title: Shop
-    home: tokyo
-    alternate: osaka
-    objectives: {rto: 1m, rlo: [{within: 20s, level: 40}, {within: 22s, level: 100}]}
-    drillable: [live]
-    load_limit: {rate: 200, duration: 1s}
-    functions:
-      - name: buy
-        title: Buy
-        weight: 100
-        probe: {uses: probe.http_load, at: osaka, interval: 2s, with: {url: "URL/buy", rate: 150, duration: 500ms, margin: 15}}
-    runbooks: {failover: shop-failover}
-people:
-  - {id: sato, name: Sato, roles: [commander]}
-  - {id: tanaka, name: Tanaka, roles: [operator, commander]}
-muster_places: [{name: online, title: Online, online: true}]
-`
-
-const shopRunbook = `kind: Runbook
-name: shop-failover
-system: shop
-steps:
-  - id: half
-    at: osaka
-    uses: http.request
-    with: {url: "URL/capacity/50", look: {url: "URL/capacity", expect: json.capacity == 50}}
-    timeout: 10s
-`
-
-const shopScenario = `kind: Scenario
-name: shop-lost
-title: The shop is lost
-hazard: disaster
-depth: live
-sites_lost: [tokyo]
-systems: [shop]
-failback: stay
-muster_place: online
-injects:
-  - id: close
-    site: osaka
-    uses: http.request
-    with: {url: "URL/capacity/0", look: {url: "URL/capacity", expect: json.capacity == 0}}
-    undo: {uses: http.request, with: {url: "URL/capacity/100", look: {url: "URL/capacity", expect: json.capacity == 100}}}
-    starts: shop
-people: {simulate: {after: 100ms, spread: 100ms}}
-safety: {remind: 5s, within: 5s, muster: 5s, task: 5s}
-decision: {by: commander, within: 10s, rule: alternate-site-when-rto-at-risk}
-baseline: 1s
-hold: 3s
-detect_wait: 15s
-verify_wait: 20s
-`
+// levels is the shipped folder of plans, with the shop's address in them.
+func levels(t *testing.T, s *shop) string {
+	t.Helper()
+	files := map[string]string{}
+	for _, pattern := range []string{"*.yaml", "runbooks/*.yaml"} {
+		names, err := filepath.Glob(filepath.Join("../../scenarios/levels", pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("no files %s: %v", pattern, err)
+		}
+		for _, name := range names {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[filepath.Base(name)] = strings.ReplaceAll(string(b), "http://shop.example.com", s.URL)
+		}
+	}
+	return plansDir(t, files)
+}
 
 // A service that comes back at half of its capacity is shown at half, stage by stage
 // (issue: 50 ± 5 %).
 func TestHalfTheCapacityIsShownAtHalf(t *testing.T) {
 	s := newShop(t, 100)
-	at := strings.NewReplacer("URL", s.URL)
-	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": at.Replace(shopEstate), "failover.yaml": at.Replace(shopRunbook), "lost.yaml": at.Replace(shopScenario)}))
+	o, _ := options(t, levels(t, s))
 	u := begin(t, o)
-	r := drilled(t, u, "shop-lost")
+	r := drilled(t, u, "half-capacity")
 
 	rlo := r.Systems[0].RLO
-	var last *int
-	for _, p := range rlo.Curve {
-		if p.Level != nil && *p.Level > 0 && p.AtS > 1 {
-			last = p.Level
-		}
-	}
-	if last == nil || *last < 45 || *last > 55 {
-		t.Errorf("half of the capacity is shown at %v; curve %+v", last, rlo.Curve)
+	if !slices.ContainsFunc(rlo.Curve, func(p report.Point) bool { return p.Level != nil && *p.Level >= 45 && *p.Level <= 55 }) {
+		t.Errorf("the curve is nowhere at half: %s", asJSON(rlo.Curve))
 	}
 	if n := len(rlo.Stages); n != 2 || rlo.Stages[0].Verdict != run.Met || rlo.Stages[1].Verdict != run.Missed {
 		t.Errorf("stages %+v; want 40 %% met and 100 %% missed", rlo.Stages)
 	}
 	if rlo.Floor == nil || *rlo.Floor != 0 {
 		t.Errorf("floor %v, want 0: it was closed", rlo.Floor)
+	}
+	if rlo.Level == nil || rlo.CapacityLostS == nil {
+		t.Errorf("at the end and lost: %s", asJSON(rlo))
+	}
+	if c := r.Case; c == nil || c.Verdict != run.Met {
+		t.Errorf("the scenario's own criteria: %+v", c)
+	}
+	view, err := u.Run(t.Context(), r.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := view.Overview.Systems[0]; o.Floor == nil || *o.Floor != 0 || o.LostS == nil || *o.LostS <= 0 || len(o.Curve) < 3 {
+		t.Errorf("drill show has floor %v, %v lost, curve %v", o.Floor, o.LostS, o.Curve)
+	}
+	page, err := u.Report(t.Context(), r.Run.ID, "html", "ja")
+	if err != nil || !bytes.Contains(page, []byte(`id="curve-shop`)) || !bytes.Contains(page, []byte(`class="level"`)) {
+		t.Errorf("the report for browsers has no curve (%v)", err)
+	}
+	if keep := os.Getenv("MUSTER_KEEP_REPORT"); keep != "" { // to look at it
+		if err := os.WriteFile(keep, page, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if b := r.Probes[0].Baseline; b == nil || !b.Taken || b.Rate < 80 || b.Rate > 125 {
 		t.Errorf("baseline %+v, want about 100 a second, taken before the event", b)
@@ -201,75 +178,13 @@ func untilEnded(t *testing.T, u running, id string) {
 	}
 }
 
-const statedEstate = `kind: Estate
-name: test
-zone: Asia/Tokyo
-control: osaka
-sites: [{name: tokyo, title: Tokyo}, {name: osaka, title: Osaka}]
-systems:
-  - name: counter
-    title: Counter
-    home: tokyo
-    alternate: osaka
-    objectives: {rto: 1h, rlo: [{within: 30m, level: 50}, {within: 1h, level: 100}]}
-    drillable: [live]
-    functions:
-      - name: register
-        title: Register
-        weight: 60
-        probe: {uses: probe.http, at: osaka, interval: 250ms, with: {url: "URL/capacity", contains: "100"}}
-      - name: advice
-        title: Advice
-        weight: 40
-        statement: {by: desk}
-    runbooks: {failover: counter-failover}
-people:
-  - {id: sato, name: Sato, roles: [commander]}
-  - {id: ito, name: Ito, roles: [desk]}
-muster_places: [{name: online, title: Online, online: true}]
-`
-
-const statedRunbook = `kind: Runbook
-name: counter-failover
-system: counter
-steps:
-  - id: back
-    at: osaka
-    uses: http.request
-    with: {url: "URL/capacity/100", look: {url: "URL/capacity", expect: json.capacity == 100}}
-`
-
-const statedScenario = `kind: Scenario
-name: counter-lost
-title: The counter is lost
-hazard: disaster
-depth: live
-phases: [activation, recovery_decision, recovery, verification, closing]
-sites_lost: [tokyo]
-systems: [counter]
-failback: stay
-muster_place: online
-approvals: 0
-injects:
-  - id: close
-    site: osaka
-    uses: http.request
-    with: {url: "URL/capacity/0", look: {url: "URL/capacity", expect: json.capacity == 0}}
-    starts: counter
-safety: {remind: 1m, within: 1m, muster: 1m, task: 1m}
-decision: {by: commander, within: 1m, rule: wait}
-baseline: 1s
-hold: 1s
-`
-
 // What no probe sees is stated by who can tell; it counts in the curve, and what rests on
 // it alone is not proven.
 func TestAStatementCountsAndIsNotProof(t *testing.T) {
 	s := newShop(t, 100)
-	at := strings.NewReplacer("URL", s.URL)
-	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": at.Replace(statedEstate), "failover.yaml": at.Replace(statedRunbook), "lost.yaml": at.Replace(statedScenario)}))
+	o, _ := options(t, levels(t, s))
 	u := begin(t, o)
-	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "counter-lost", Kind: run.Drill, By: "sato"})
+	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "counter-stated", Kind: run.Drill, By: "sato"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,4 +266,9 @@ func TestAStatementCountsAndIsNotProof(t *testing.T) {
 			t.Errorf("the %s report does not quote the statement's ground (%v)", lang, err)
 		}
 	}
+}
+
+func asJSON(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
 }

@@ -195,6 +195,10 @@ func (r *reading) load(where string, f Probe, p *plan.Probe) {
 	var with struct {
 		Rate     int          `json:"rate"`
 		Duration run.Duration `json:"duration"`
+		Every    run.Duration `json:"every"`
+		Baseline *struct {
+			Rate float64 `json:"rate"`
+		} `json:"baseline"`
 	}
 	if json.Unmarshal(p.With, &with) != nil {
 		return // its own mistakes are told
@@ -205,10 +209,11 @@ func (r *reading) load(where string, f Probe, p *plan.Probe) {
 	if with.Duration > p.Limit.Duration {
 		r.Log.Add(f.With.Place, "%s: duration %s is above the system's load_limit of %s; shorten it", where, with.Duration, p.Limit.Duration)
 	}
-	if !f.Interval.Set {
-		p.Interval = max(p.Interval, 5*with.Duration)
-	} else if p.Interval < 2*with.Duration {
-		r.Log.Add(f.Interval.Place, "%s: with loads of %s every %s the system would be under load half of the time or more; use %s or more, or leave interval out", where, with.Duration, p.Interval, 2*with.Duration)
+	if with.Every < 2*with.Duration {
+		r.Log.Add(f.With.Place, "%s: with loads of %s every %s the system would be under load half of the time or more; make every %s or more, or leave it out", where, with.Duration, with.Every, 2*with.Duration)
+	}
+	if b := with.Baseline; b != nil && b.Rate > float64(with.Rate) {
+		r.Log.Add(f.With.Place, "%s: a rate of %d a second can't show a baseline of %g; offer at least that much", where, with.Rate, b.Rate)
 	}
 }
 

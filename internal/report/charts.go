@@ -159,7 +159,7 @@ func (d *document) drawCurve(c *drawing, x scale, y func(int) float64, s System)
 		}
 		open = true
 		if *p.level > 0 && *p.level < 100 && x2-x1 > 44 {
-			c.text("tick", "middle", (x1+x2)/2, y(*p.level)-5, plain(fmt.Sprintf("%d%%", *p.level)))
+			c.text("tick", "end", x2-4, y(*p.level)-5, plain(fmt.Sprintf("%d%%", *p.level)))
 		}
 		if *p.level > 0 {
 			fmt.Fprintf(&area, "M%s %sV%sH%sV%sZ", num(x1), num(y(0)), v, num(x2), num(y(0)))

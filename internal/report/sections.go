@@ -82,7 +82,7 @@ func (d *document) levels() section {
 		if low, end, lost := sys.RLO.Floor, sys.RLO.Level, sys.RLO.CapacityLostS; low != nil && end != nil && lost != nil {
 			what := say("%s: the lowest level was %d%%, at the restoration %d%%; what was lost is worth %s of full service.", "%s：最低レベル %d%%、復旧時 %d%%、失われたサービス量は完全稼働換算で %s。", sys.ID, *low, *end, span(*lost))
 			if sys.RTO.RestoredAt == nil {
-				what = say("%s: the lowest level was %d%%, the last one seen %d%%; what was lost until then is worth %s of full service.", "%s：最低レベル %d%%、最後に観測したレベル %d%%、それまでに失われたサービス量は完全稼働換算で %s。", sys.ID, *low, *end, span(*lost))
+				what = say("%s: the lowest level was %d%%, recovery came to %d%%; what was lost until then is worth %s of full service.", "%s：最低レベル %d%%、復旧で到達したレベル %d%%、それまでに失われたサービス量は完全稼働換算で %s。", sys.ID, *low, *end, span(*lost))
 			}
 			s.Lead = append(s.Lead, what)
 		}

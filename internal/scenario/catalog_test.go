@@ -22,6 +22,8 @@ func catalog() *activities.Registry {
 	fenced.After = "db.fence"
 	read := doc(run.Observe)
 	read.Repeatable = true
+	loading := doc(run.Observe)
+	loading.Load = true
 	r.Add(
 		activities.Define("db.kill", doc(run.Disrupt), act[one, moved], look[one]()),
 		activities.Define("db.start", doc(run.Disrupt), act[one, moved], look[one]()),
@@ -36,6 +38,7 @@ func catalog() *activities.Registry {
 		activities.Define("notify.send", doc(run.Observe), act[message, nothing]),
 		activities.DefineProbe("probe.db", doc(run.Observe), watch[one]),
 		activities.DefineProbe("probe.web", doc(run.Observe), watch[url]),
+		activities.DefineProbe("probe.load", loading, watch[load]),
 	)
 	return r
 }
@@ -62,6 +65,15 @@ type (
 	}
 	one struct {
 		Server activities.Target[server] `json:"server" kind:"db" help:"The server."`
+	}
+	load struct {
+		Rate     int          `json:"rate" help:"Requests a second."`
+		Duration run.Duration `json:"duration" help:"How long." default:"1s"`
+		Every    run.Duration `json:"every" help:"How often." default:"10s"`
+		Baseline *rate        `json:"baseline" help:"Normal." default:""`
+	}
+	rate struct {
+		Rate float64 `json:"rate" help:"Answers a second."`
 	}
 	many struct {
 		Servers []activities.Target[server] `json:"servers" kind:"db" help:"The servers."`
