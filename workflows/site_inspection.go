@@ -29,7 +29,7 @@ func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
 		return run.Passed, ""
 	}
 	for _, p := range r.plan.Estate.Places {
-		if usable, seen := r.inspected[p.Site]; p.Site == site || seen && !usable {
+		if usable, seen := r.inspected[p.Site]; p.Site == site || seen && !usable || slices.Contains(r.plan.Scenario.SitesLost, p.Site) {
 			continue
 		}
 		r.mustered = p.Name
