@@ -24,7 +24,7 @@ type Patch struct {
 	Object
 	Type    string          `json:"type" help:"How the patch is meant: merge (RFC 7386), strategic (Kubernetes' own, which merges lists), json (RFC 6902)." default:"merge" enum:"merge,strategic,json"`
 	Patch   json.RawMessage `json:"patch" help:"The patch: an object, or for json a list of operations." example:"{spec: {suspend: false}}"`
-	Expect  string          `json:"expect" help:"Condition over object that says that the goal holds: nothing is sent when it does, and it is waited for." example:"object.spec.suspend == false"`
+	Expect  string          `json:"expect" over:"object" help:"Condition over object that says that the goal holds: nothing is sent when it does, and it is waited for." example:"object.spec.suspend == false"`
 	Version string          `json:"version" help:"The resourceVersion that it must have, from an earlier kubernetes.check: whatever changed it since wins. Empty is the one that is found." default:""`
 	Within  run.Duration    `json:"wait" help:"How long the condition may take to hold." default:"1m"`
 }
@@ -171,7 +171,7 @@ type Check struct {
 	Scope     string       `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." default:"namespaced" enum:"namespaced,cluster"`
 	Name      string       `json:"name" help:"The object's name; empty takes all that the selector finds." default:"" example:"orders"`
 	Selector  string       `json:"selector" help:"Label selector, when no name is given; empty finds all." default:""`
-	Expect    string       `json:"expect" help:"Condition over object and exists (of the name), objects and count." default:"count > 0" example:"object.status.readyReplicas >= 2"`
+	Expect    string       `json:"expect" over:"object,exists,objects,count" help:"Condition over object and exists (of the name), objects and count." default:"count > 0" example:"object.status.readyReplicas >= 2"`
 	Within    run.Duration `json:"wait" help:"How long the condition may take to hold; 0s looks once." default:"0s"`
 }
 

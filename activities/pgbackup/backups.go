@@ -22,7 +22,8 @@ import (
 
 // Backup is a base backup as its own files describe it.
 type Backup struct {
-	Backup    string    `json:"backup" help:"Name of its folder."`
+	Backup    string    `json:"backup" help:"Name of its folder, or pgBackRest's label."`
+	Type      string    `json:"type" help:"plain or tar for folders; full, diff or incr for pgBackRest."`
 	TakenAt   time.Time `json:"taken_at" help:"When it was begun, by the server's clock."`
 	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock."`
 	SizeBytes int64     `json:"size_bytes" help:"What its files need."`
@@ -34,8 +35,12 @@ type Find struct {
 	MaxAge  run.Duration `json:"max_age" help:"An older backup is a finding; 0s is any age." default:"0s"`
 }
 
-func find(_ context.Context, p Find) (Backup, error) {
-	b, err := newest(p.Backups)
+func find(ctx context.Context, p Find) (Backup, error) {
+	k, err := keeperOf(p.Backups)
+	if err != nil {
+		return Backup{}, err
+	}
+	b, err := k.newest(ctx, time.Time{})
 	if err != nil {
 		return Backup{}, err
 	}
@@ -46,49 +51,92 @@ func find(_ context.Context, p Find) (Backup, error) {
 	return b, nil
 }
 
-// newest is the newest folder that holds a complete backup: the manifest is written last.
-func newest(t Target) (Backup, error) {
-	entries, err := os.ReadDir(t.Spec.Backups)
+// keeper is a way of keeping backups.
+type keeper interface {
+	// newest is the newest complete backup from which the point can be reached; the zero
+	// time is any.
+	newest(ctx context.Context, to time.Time) (Backup, error)
+	named(ctx context.Context, name string) (Backup, error)
+	// check holds a backup against its own checksums, as far as that can be done where it
+	// is kept; fetch lays it out as a data directory, and does the rest.
+	check(ctx context.Context, i *pgcluster.Instance, b Backup) error
+	fetch(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error
+	// logCommand gives the isolated server a segment of the log.
+	logCommand(i *pgcluster.Instance, dir string) string
+	// programs are those that it needs besides the server itself.
+	programs(i *pgcluster.Instance) error
+}
+
+func keeperOf(t Target) (keeper, error) {
+	s := t.Spec
+	switch {
+	case s.Stanza != "" && s.Backups == "" && s.WAL == "":
+		return rest{t}, nil
+	case s.Stanza == "" && s.Backups != "" && s.WAL != "":
+		return folders{t}, nil
+	}
+	return nil, activities.Refused("%s: the estate must name its folders (backups and wal) or pgBackRest's stanza, not both", t.Name)
+}
+
+// folders keeps backups as pg_basebackup makes them.
+type folders struct{ t Target }
+
+func (k folders) newest(ctx context.Context, to time.Time) (Backup, error) {
+	entries, err := os.ReadDir(k.t.Spec.Backups)
 	if err != nil {
-		return Backup{}, fmt.Errorf("backups of %s: %w", t.Name, err)
+		return Backup{}, fmt.Errorf("backups of %s: %w", k.t.Name, err)
 	}
 	var best Backup
 	var incomplete []string
+	late := 0
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
 		}
-		b, err := describe(t, e.Name())
+		b, err := k.named(ctx, e.Name())
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			incomplete = append(incomplete, e.Name())
+		case err != nil && !to.IsZero(): // another one may do
 		case err != nil:
 			return Backup{}, err
+		case !to.IsZero() && !b.TakenAt.Before(to):
+			late++
 		case b.TakenAt.After(best.TakenAt):
 			best = b
 		}
 	}
-	if best.Backup == "" {
-		more := ""
-		if len(incomplete) > 0 {
-			more = fmt.Sprintf(" (incomplete: %s)", strings.Join(incomplete, ", "))
-		}
-		return Backup{}, activities.Finding("%s holds no complete base backup%s: each is a folder with backup_label and backup_manifest", t.Spec.Backups, more)
+	switch {
+	case best.Backup != "":
+		return best, nil
+	case late > 0:
+		return Backup{}, noneBefore(to)
+	case len(incomplete) > 0:
+		return Backup{}, activities.Finding("%s holds no complete base backup (incomplete: %s): each is a folder with its label and backup_manifest", k.t.Spec.Backups, strings.Join(incomplete, ", "))
 	}
-	return best, nil
+	return Backup{}, activities.Finding("%s holds no complete base backup: each is a folder with its label and backup_manifest", k.t.Spec.Backups)
 }
 
-// describe reads backup_label and the manifest.
-func describe(t Target, name string) (Backup, error) {
+func noneBefore(to time.Time) error {
+	return activities.Finding("no backup was taken before %s: nothing to restore that point from", to.Format(time.RFC3339Nano))
+}
+
+// named reads backup_label and the manifest.
+func (k folders) named(ctx context.Context, name string) (Backup, error) {
+	t := k.t
 	if name != filepath.Base(name) || name == "." || name == ".." || name == "" {
 		return Backup{}, activities.Refused("%q is not the name of a folder in %s", name, t.Spec.Backups)
 	}
 	dir := filepath.Join(t.Spec.Backups, name)
+	b := Backup{Backup: name, Type: "plain"}
 	label, err := os.ReadFile(filepath.Join(dir, "backup_label"))
+	if errors.Is(err, fs.ErrNotExist) {
+		b.Type = "tar"
+		label, err = packedLabel(ctx, dir)
+	}
 	if err != nil {
 		return Backup{}, fmt.Errorf("backup %s: %w", name, err)
 	}
-	b := Backup{Backup: name}
 	for line := range strings.Lines(string(label)) {
 		if at, ok := strings.CutPrefix(line, "START TIME: "); ok {
 			if b.TakenAt, err = time.Parse("2006-01-02 15:04:05 MST", strings.TrimSpace(at)); err != nil {
@@ -134,6 +182,9 @@ func nameOf(c plan.Call) string { return safe.ReplaceAllString(c.Run+"."+c.Step,
 var safe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 func take(ctx context.Context, p Take) (Backup, error) {
+	if p.Backups.Spec.Backups == "" {
+		return Backup{}, activities.Refused("%s: pgBackRest takes its backups by its own schedule; this action puts one into a folder", p.Backups.Name)
+	}
 	name := nameOf(activities.CallFrom(ctx))
 	dir := filepath.Join(p.Backups.Spec.Backups, name)
 	i, err := programs(p.Backups)
@@ -151,12 +202,12 @@ func take(ctx context.Context, p Take) (Backup, error) {
 		_ = os.RemoveAll(dir)
 		return Backup{}, fmt.Errorf("take a backup of %s: %w", p.Server.Name, err)
 	}
-	return describe(p.Backups, name)
+	return folders{p.Backups}.named(ctx, name)
 }
 
 func lookTaken(ctx context.Context, p Take) (activities.Seen, error) {
 	name := nameOf(activities.CallFrom(ctx))
-	b, err := describe(p.Backups, name)
+	b, err := folders{p.Backups}.named(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return activities.Seen{Sight: plan.HoldsNot, Detail: "there is no complete backup " + name}, nil

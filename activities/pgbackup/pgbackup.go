@@ -16,8 +16,10 @@ import (
 // Store is a target of kind "pgbackups": where backups are, and where they may be
 // restored to.
 type Store struct {
-	Backups  string `json:"backups" help:"Folder of base backups, each a folder as pg_basebackup makes it (plain format, with its manifest)." example:"/var/backups/orders/base"`
-	WAL      string `json:"wal" help:"Folder to which the server archives its write-ahead log." example:"/var/backups/orders/wal"`
+	Backups  string `json:"backups" help:"Folder of base backups, each a folder as pg_basebackup makes it, plain or tar (packed with gzip or zstd or not), with its manifest. Empty with a stanza." default:"" example:"/var/backups/orders/base"`
+	WAL      string `json:"wal" help:"Folder to which the server archives its write-ahead log. Empty with a stanza." default:"" example:"/var/backups/orders/wal"`
+	Stanza   string `json:"stanza" help:"pgBackRest's name of the server, when pgBackRest keeps the backups." default:"" example:"orders"`
+	Config   string `json:"config" help:"pgBackRest's configuration on this host, which names the repository; empty is pgBackRest's own place for it." default:"" example:"/etc/pgbackrest/pgbackrest.conf"`
 	Area     string `json:"area" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
 	Database string `json:"database" help:"Database that is verified." default:"postgres"`
 	User     string `json:"user" help:"Superuser in the restored server." default:"postgres"`
@@ -31,7 +33,7 @@ type Target = activities.Target[Store]
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
 	return []activities.TargetKind{activities.DefineTarget[Store]("pgbackups",
-		"Base backups and archived log of a PostgreSQL server, on the site worker's host, and the folder in which restores are tried.")}
+		"Base backups and archived log of a PostgreSQL server, as folders on the site worker's host or in a pgBackRest repository, and the folder in which restores are tried.")}
 }
 
 // Actions lists the family's actions.

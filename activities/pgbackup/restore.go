@@ -24,7 +24,7 @@ import (
 // Restore is the parameters of pgbackup.restore.
 type Restore struct {
 	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Which backups, and where the isolated server is made."`
-	Backup  string `json:"backup" help:"Folder of the base backup; empty is the newest that was begun before the point in time." default:""`
+	Backup  string `json:"backup" help:"Folder or label of the base backup; empty is the newest that was begun before the point in time." default:""`
 	To      string `json:"to" help:"Point in time, RFC 3339; empty is the end of the archived log." default:"" example:"\"2026-11-24T09:30:00+09:00\""`
 }
 
@@ -35,8 +35,8 @@ type Restored struct {
 	To        string    `json:"to" help:"Point in time that was asked for; empty is the end of the log."`
 	BegunAt   time.Time `json:"begun_at" help:"When the restore began, by the worker's clock."`
 	SizeBytes int64     `json:"size_bytes" help:"Size of the backup."`
-	FetchS    float64   `json:"fetch_s" help:"Seconds to find the backup and hold every file against its manifest."`
-	RestoreS  float64   `json:"restore_s" help:"Seconds to copy it to its isolated place."`
+	FetchS    float64   `json:"fetch_s" help:"Seconds to find the backup and hold it against its own checksums, where that can be done before it is unpacked."`
+	RestoreS  float64   `json:"restore_s" help:"Seconds to bring it to its isolated place; checksums of packed backups and of pgBackRest are held there."`
 	ReplayS   float64   `json:"replay_s" help:"Seconds to replay the log up to the point and open the server."`
 	Folder    string    `json:"folder" help:"Where the isolated server is."`
 }
@@ -80,6 +80,9 @@ func guardArea(t Target) error {
 		}
 	}
 	for _, other := range []string{t.Spec.Backups, t.Spec.WAL} {
+		if other == "" {
+			continue
+		}
 		if real, err := filepath.EvalSymlinks(other); err == nil && (within(area, real) || within(real, area)) {
 			return activities.Refused("the restore area %s and %s lie in one another: name a folder of its own", t.Spec.Area, other)
 		}
@@ -111,27 +114,27 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	if err := remove(ctx, dir, i); err != nil { // an earlier attempt of this run
 		return Restored{}, err
 	}
-	b, err := choose(p, to)
+	k, err := keeperOf(p.Backups)
+	if err != nil {
+		return Restored{}, err
+	}
+	b, err := choose(ctx, k, p.Backup, to)
 	if err != nil {
 		return Restored{}, err
 	}
 	out := Restored{Backup: b.Backup, TakenAt: b.TakenAt, To: p.To, BegunAt: begun.UTC(), SizeBytes: b.SizeBytes, Folder: dir}
-	source := filepath.Join(p.Backups.Spec.Backups, b.Backup)
 	if free, err := room(p.Backups.Spec.Area); err != nil {
 		return Restored{}, activities.Refused("the restore area: %v", err)
 	} else if need := b.SizeBytes + b.SizeBytes/10; free < need {
 		return Restored{}, activities.Finding("%s has %d MB free, and restoring %s needs %d MB: make room there", p.Backups.Spec.Area, free>>20, b.Backup, need>>20)
 	}
-	if _, err := i.Run(ctx, nil, "pg_verifybackup", "-q", source); err != nil {
-		if ctx.Err() != nil {
-			return Restored{}, err
-		}
-		return Restored{}, activities.Finding("backup %s is damaged: %v", b.Backup, err)
+	if err := k.check(ctx, i, b); err != nil {
+		return Restored{}, err
 	}
 	out.FetchS = time.Since(begun).Seconds()
 
 	copying := time.Now()
-	if err := lay(ctx, dir, i, source, p, to); err != nil {
+	if err := lay(ctx, dir, i, k, b, to); err != nil {
 		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
 			return Restored{}, fmt.Errorf("%w; and what was copied could not be removed: %w", err, cleared)
 		}
@@ -168,29 +171,12 @@ func pointOf(to string) string {
 	return to
 }
 
-// choose is the backup that was named, or the newest that was begun before the point.
-func choose(p Restore, to time.Time) (Backup, error) {
-	if p.Backup != "" {
-		return describe(p.Backups, p.Backup)
+// choose is the backup that was named, or the newest from which the point can be reached.
+func choose(ctx context.Context, k keeper, name string, to time.Time) (Backup, error) {
+	if name != "" {
+		return k.named(ctx, name)
 	}
-	b, err := newest(p.Backups)
-	if err != nil || to.IsZero() || b.TakenAt.Before(to) {
-		return b, err
-	}
-	entries, err := os.ReadDir(p.Backups.Spec.Backups)
-	if err != nil {
-		return Backup{}, err
-	}
-	var best Backup
-	for _, e := range entries {
-		if b, err := describe(p.Backups, e.Name()); err == nil && b.TakenAt.Before(to) && b.TakenAt.After(best.TakenAt) {
-			best = b
-		}
-	}
-	if best.Backup == "" {
-		return Backup{}, activities.Finding("no backup was taken before %s: nothing to restore that point from", p.To)
-	}
-	return best, nil
+	return k.newest(ctx, to)
 }
 
 func room(dir string) (int64, error) {
@@ -203,7 +189,7 @@ func room(dir string) (int64, error) {
 
 // lay copies the backup and writes a configuration that keeps the server to itself: no
 // network, no archive, no upstream, no preloaded library.
-func lay(ctx context.Context, dir string, i *pgcluster.Instance, source string, p Restore, to time.Time) error {
+func lay(ctx context.Context, dir string, i *pgcluster.Instance, k keeper, b Backup, to time.Time) error {
 	for _, d := range []string{dir, i.Data, i.Host, filepath.Dir(i.Config)} {
 		if err := i.OwnDir(d); err != nil {
 			return err
@@ -212,7 +198,7 @@ func lay(ctx context.Context, dir string, i *pgcluster.Instance, source string, 
 	if err := write(i, filepath.Join(dir, markFile), []byte(activities.CallFrom(ctx).Run+"\n")); err != nil {
 		return err
 	}
-	if err := copyTree(ctx, i, source, i.Data); err != nil {
+	if err := k.fetch(ctx, i, dir, b); err != nil {
 		return err
 	}
 	for _, f := range []string{"standby.signal", "postmaster.pid", "postmaster.opts"} {
@@ -233,7 +219,7 @@ func lay(ctx context.Context, dir string, i *pgcluster.Instance, source string, 
 		{"listen_addresses", ""}, {"unix_socket_directories", i.Host}, {"unix_socket_permissions", "0700"}, {"port", "5432"},
 		{"archive_mode", "off"}, {"primary_conninfo", ""}, {"primary_slot_name", ""}, {"synchronous_standby_names", ""},
 		{"hot_standby", "off"}, // asks for no more connections than the live server had
-		{"restore_command", fmt.Sprintf("cp -- %s/%%f %%p", shellQuote(p.Backups.Spec.WAL))},
+		{"restore_command", k.logCommand(i, dir)},
 		{"recovery_target_action", "promote"}, {"recovery_target_timeline", "latest"},
 		{"log_destination", "stderr"}, {"logging_collector", "off"}, {"cluster_name", "muster-restore"},
 		{"lc_messages", "C"}, {"timezone", "UTC"}, {"log_timezone", "UTC"},
@@ -246,6 +232,40 @@ func lay(ctx context.Context, dir string, i *pgcluster.Instance, source string, 
 		fmt.Fprintf(&conf, "%s = '%s'\n", s[0], strings.ReplaceAll(s[1], "'", "''"))
 	}
 	return errors.Join(write(i, i.Config, []byte(conf.String())), write(i, hba, []byte("local all all trust\n")), write(i, ident, nil))
+}
+
+func (k folders) programs(*pgcluster.Instance) error { return nil }
+
+func (k folders) logCommand(*pgcluster.Instance, string) string {
+	return fmt.Sprintf("cp -- %s/%%f %%p", shellQuote(k.t.Spec.WAL))
+}
+
+func (k folders) check(ctx context.Context, i *pgcluster.Instance, b Backup) error {
+	if b.Type == "tar" {
+		return nil // PostgreSQL 17 and older can't verify what is packed
+	}
+	return verifyFiles(ctx, i, filepath.Join(k.t.Spec.Backups, b.Backup), b)
+}
+
+func verifyFiles(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error {
+	if _, err := i.Run(ctx, nil, "pg_verifybackup", "-q", dir); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return activities.Finding("backup %s is damaged: %v", b.Backup, err)
+	}
+	return nil
+}
+
+func (k folders) fetch(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error {
+	source := filepath.Join(k.t.Spec.Backups, b.Backup)
+	if b.Type != "tar" {
+		return copyTree(ctx, i, source, i.Data)
+	}
+	if err := unpack(ctx, i, source, b); err != nil {
+		return err
+	}
+	return verifyFiles(ctx, i, i.Data, b)
 }
 
 // shellQuote is for the one place where PostgreSQL itself calls a shell.
@@ -363,7 +383,14 @@ func readyRestore(ctx context.Context, p Restore) ([]plan.Text, error) {
 			return nil, fmt.Errorf("%s is not in %s: install the server's programs there", program, i.Bin)
 		}
 	}
-	b, err := newest(p.Backups)
+	k, err := keeperOf(p.Backups)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.programs(i); err != nil {
+		return nil, err
+	}
+	b, err := k.newest(ctx, time.Time{})
 	if err != nil {
 		return nil, err
 	}

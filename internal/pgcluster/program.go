@@ -110,26 +110,47 @@ func (i *Instance) command(ctx context.Context, program string, args ...string) 
 // and returns the end of what it printed. It ends with ctx, with all its children.
 // env is added to the program's environment; secrets go there, never into args.
 func (i *Instance) Run(ctx context.Context, env []string, program string, args ...string) (string, error) {
+	out := &tail{cap: outputCap}
+	err := i.run(ctx, env, out, out, program, args...)
+	return strings.ToValidUTF8(out.String(), "?"), err
+}
+
+// answerCap bounds what Answer returns.
+const answerCap = 16 << 20
+
+// Answer is Run for a program whose whole answer is wanted: what it printed to standard
+// output.
+func (i *Instance) Answer(ctx context.Context, env []string, program string, args ...string) ([]byte, error) {
+	out, said := &tail{cap: answerCap}, &tail{cap: outputCap}
+	if err := i.run(ctx, env, out, said, program, args...); err != nil {
+		return nil, err
+	}
+	if out.cut {
+		return nil, fmt.Errorf("%s answers more than %d MB", program, answerCap>>20)
+	}
+	return out.buf.Bytes(), nil
+}
+
+func (i *Instance) run(ctx context.Context, env []string, out, said *tail, program string, args ...string) error {
 	cmd, err := i.command(ctx, program, args...)
 	if err != nil {
-		return "", err
+		return err
 	}
 	cmd.Env = append(cmd.Env, env...)
-	out := &tail{cap: outputCap}
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Stdout, cmd.Stderr = out, said
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second
 	err = cmd.Run()
-	text := strings.ToValidUTF8(out.String(), "?")
+	text := strings.ToValidUTF8(said.String(), "?")
 	switch {
 	case err == nil:
-		return text, nil
+		return nil
 	case ctx.Err() != nil:
-		return text, fmt.Errorf("%s was ended: %w%s", program, context.Cause(ctx), lastLines(text))
+		return fmt.Errorf("%s was ended: %w%s", program, context.Cause(ctx), lastLines(text))
 	case errors.Is(err, os.ErrNotExist):
-		return text, fmt.Errorf("%s is not in %s: install the PostgreSQL server programs or correct the bin directory", program, i.Bin)
+		return fmt.Errorf("%s is not in %s: install the PostgreSQL server programs or correct the bin directory", program, i.Bin)
 	}
-	return text, fmt.Errorf("%s: %w%s", program, err, lastLines(text))
+	return fmt.Errorf("%s: %w%s", program, err, lastLines(text))
 }
 
 // tail keeps the last cap bytes written to it.
