@@ -517,3 +517,35 @@ func TestSilentProbeIsStartedAgain(t *testing.T) {
 		t.Errorf("state = %s with the probe started %d times; want recovered, with a second start", got, w.looked)
 	}
 }
+
+// What the event did to simulated people and buildings is what they report: the injured
+// and those who can't come are no strength, and the muster leaves an unsafe site for one
+// that the event has not taken.
+func TestSimulatedPeopleReportWhatHappened(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		p.Scenario.Quorum = []plan.RoleCount{{Role: "operator", Count: 2}, {Role: "commander", Count: 1}}
+		p.Estate.People = append(p.Estate.People, plan.Person{ID: "mori", Roles: []string{"operator"}}, plan.Person{ID: "abe", Roles: []string{"operator"}})
+		p.Estate.Places = []plan.Place{{Name: "hall", Site: "osaka"}, {Name: "lost-hall", Site: "tokyo"}, {Name: "online", Online: true}}
+		p.Scenario.Simulate.Injured, p.Scenario.Simulate.Away, p.Scenario.Simulate.Unsafe = []string{"mori"}, []string{"abe"}, []string{"osaka"}
+	}))
+	arrived := map[string]bool{}
+	for _, e := range w.find(run.PersonArrived) {
+		arrived[e.Person] = true
+	}
+	if !arrived["tanaka"] || arrived["mori"] || arrived["abe"] {
+		t.Errorf("arrived: %v", arrived)
+	}
+	if len(w.find(run.QuorumMissed)) != 1 {
+		t.Error("injured and absent people were counted as strength")
+	}
+	moved := ""
+	for _, e := range w.find(run.PhaseEnded) {
+		if e.Phase == run.SiteInspection {
+			moved = e.Reason
+		}
+	}
+	if !strings.Contains(moved, "the muster moved to online") {
+		t.Errorf("the muster: %q", moved)
+	}
+}

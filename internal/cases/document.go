@@ -18,7 +18,7 @@ func Document(rows []Row, cases []Case, results Results) string {
 Made by ` + "`make generate`" + ` from the scenarios in [scenarios/cases](../scenarios/cases) and their last runs
 ([cases.json](cases.json), written by ` + "`go test ./internal/cases -record`" + `). The verdict is that of the scenario's pass
 criteria, each judged from the run's record: ✓ met, ✕ missed, ? not proven. *Simulated* is what nothing real stood behind.
-A year, a month or 72 hours are compressed: what a simulated span stands for is counted by the criteria and is not measured.
+The common conditions (E-COM) are judged of every run. A year, a month or 72 hours are compressed: what a simulated span stands for is counted by the criteria and is not measured.
 
 | Row | What it proves | Scenario / runbooks | Real | Simulated | Last run | Verdict |
 |---|---|---|---|---|---|---|
@@ -40,21 +40,32 @@ A year, a month or 72 hours are compressed: what a simulated span stands for is 
 		s := c.Plan.Scenario
 		fmt.Fprintf(&b, "\n### %s\n\n%s (%s)\n\n", s.Name, both(s.Title), strings.Join(s.Requirements, ", "))
 		res := results[s.Name]
-		for _, x := range s.Pass {
-			p, judged := report.Pass{Verdict: run.NotProven, Why: plan.Text{EN: "never run"}}, false
-			for _, y := range res.Pass {
-				if y.ID == x.ID {
-					p, judged = y, true
+		judged := map[string]report.Pass{}
+		every, held := 0, 0
+		for _, p := range res.Pass {
+			judged[p.ID] = p
+			if strings.HasPrefix(p.ID, "every-") {
+				if every++; p.Verdict == run.Met {
+					held++
 				}
 			}
+		}
+		for _, x := range s.Pass {
+			p, ok := judged[x.ID]
+			if !ok {
+				p = report.Pass{Verdict: run.NotProven, Why: plan.Text{EN: "never run"}}
+			}
 			fmt.Fprintf(&b, "- %s %s", mark(p.Verdict), both(x.Text))
-			if why := p.Why.In("en"); why != "" || !judged {
+			if why := p.Why.In("en"); why != "" {
 				fmt.Fprintf(&b, " — %s", escape(why))
 			}
 			if len(p.Simulated) > 0 {
 				fmt.Fprintf(&b, " *(simulated: %s)*", escape(strings.Join(p.Simulated, ", ")))
 			}
 			b.WriteString("\n")
+		}
+		if every > 0 {
+			fmt.Fprintf(&b, "- common conditions: %d of %d met\n", held, every)
 		}
 	}
 	return b.String()

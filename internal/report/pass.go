@@ -295,6 +295,12 @@ func (f *facts) passed(r Report) *Case {
 		all = append(all, p.Verdict)
 		c.Pass = append(c.Pass, p)
 	}
+	if len(s.Requirements) > 0 {
+		for _, p := range of.everyPass() {
+			all = append(all, p.Verdict)
+			c.Pass = append(c.Pass, p)
+		}
+	}
 	c.Verdict = run.Worst(all...)
 	return c
 }

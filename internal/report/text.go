@@ -48,8 +48,10 @@ func writeText(d *document, l i18n.Lang) string {
 	for _, p := range d.Remarks {
 		b.WriteString(strings.Join(wrap(p.In(lang), columns), "\n") + "\n")
 	}
-	if s := d.section("curve"); len(s.Tables) > 0 {
-		section("curve")
+	for _, id := range []string{"pass", "curve"} {
+		if len(d.section(id).Tables) > 0 {
+			section(id)
+		}
 	}
 	for _, id := range []string{"time", "timeline", "people", "decisions", "findings"} {
 		section(id)

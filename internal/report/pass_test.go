@@ -1,0 +1,92 @@
+package report_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// judged is a failover whose announcement was forced, with these criteria.
+func judged(t *testing.T, ended bool, pass ...plan.Criterion) report.Report {
+	t.Helper()
+	p := aPlan()
+	p.Scenario.Requirements, p.Scenario.Pass = []string{"E-X1"}, pass
+	s := newStory(t, p)
+	s.opening()
+	s.order(13.1, "orders", "orders-failover")
+	s.step("orders/failover", "orders-failover", "fence", 13.1, 13.6, run.Passed, run.ByResult)
+	s.step("orders/failover", "orders-failover", "promote", 13.6, 14.5, run.Passed, run.ByResult)
+	s.phase(run.Verification, 16, 17.6, run.Passed, "")
+	s.wayHome(19)
+	s.watch("orders/write", 29, 6.2, 14.42)
+	s.watch("orders/search", 29, 6.25, 14.2)
+	if ended {
+		s.end(30, run.Recovered)
+	}
+	return build(t, s)
+}
+
+func TestPassCriteriaAreJudgedFromTheRecord(t *testing.T) {
+	is := func(id, expect string) plan.Criterion { return plan.Criterion{ID: id, Text: plan.Text{EN: id}, Expect: expect} }
+	r := judged(t, true,
+		is("met", "systems.orders.rto.actual_s <= 60 && steps.promote.outcome == 'passed' && steps.fence.ended_at <= steps.promote.started_at"),
+		is("missed", "systems.orders.rto.actual_s > 60"),
+		is("null", "systems.orders.rpo.actual_s <= 5"),
+		is("never-begun", "steps.announce.outcome == ''"),
+		is("times", "double(systems.orders.rto.restored_at) - double(systems.orders.rto.event_at) >= 8.0 && run.ended_at == 30"),
+		plan.Criterion{ID: "cannot", Text: plan.Text{EN: "No smoke"}, Cannot: plan.Text{EN: "nothing smells", JA: "検知できない"}},
+	)
+	want := map[string]run.Verdict{"met": run.Met, "missed": run.Missed, "null": run.NotProven, "never-begun": run.Met, "times": run.Met, "cannot": run.NotProven}
+	if r.Case == nil || r.Case.Verdict != run.Missed || r.Case.Requirements[0] != "E-X1" {
+		t.Fatalf("%+v", r.Case)
+	}
+	for _, p := range r.Case.Pass {
+		if v, ok := want[p.ID]; ok && p.Verdict != v {
+			t.Errorf("%s is %s, want %s (%s)", p.ID, p.Verdict, v, p.Why.EN)
+		}
+		if p.Verdict != run.Met && p.Why.EN == "" {
+			t.Errorf("%s does not say why", p.ID)
+		}
+		if strings.HasPrefix(p.ID, "every-") && p.Verdict != run.Met {
+			t.Errorf("%s is %s: %s", p.ID, p.Verdict, p.Why.EN)
+		}
+	}
+	for _, f := range []report.Format{report.Text, report.Markdown, report.HTML} {
+		for _, want := range []string{"要求事項と合格条件", "検知できない"} {
+			if !strings.Contains(render(t, r, f, "ja"), want) {
+				t.Errorf("the report as %s does not say %q", f, want)
+			}
+		}
+	}
+}
+
+func TestNothingIsProvenWhileTheRunGoesOn(t *testing.T) {
+	r := judged(t, false, plan.Criterion{ID: "a", Text: plan.Text{EN: "a"}, Expect: "true"})
+	for _, p := range r.Case.Pass {
+		if p.Verdict != run.NotProven {
+			t.Errorf("%s is %s of a run that goes on", p.ID, p.Verdict)
+		}
+	}
+}
+
+func TestNoCriteriaNoCase(t *testing.T) {
+	if r := build(t, met(t)); r.Case != nil {
+		t.Errorf("%+v", r.Case)
+	}
+}
+
+// What a criterion rests on says whether it was real.
+func TestSimulationIsNamed(t *testing.T) {
+	r := judged(t, true,
+		plan.Criterion{ID: "people", Text: plan.Text{EN: "a"}, Expect: "people.called > 0"},
+		plan.Criterion{ID: "server", Text: plan.Text{EN: "b"}, Expect: "steps.promote.outcome == 'passed'"})
+	if got := r.Case.Pass[0].Simulated; len(got) != 1 || got[0] != "people" {
+		t.Errorf("people: %v", got)
+	}
+	if got := r.Case.Pass[1].Simulated; len(got) != 0 {
+		t.Errorf("a real server: %v", got)
+	}
+}
