@@ -5,6 +5,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/dns"
 	"github.com/muster-dr/muster/activities/exec"
+	"github.com/muster-dr/muster/activities/file"
 	"github.com/muster-dr/muster/activities/haproxy"
 	"github.com/muster-dr/muster/activities/http"
 	"github.com/muster-dr/muster/activities/human"
@@ -34,6 +35,7 @@ func Registry(o Options) *activities.Registry {
 	for _, family := range [][]activities.Action{
 		dns.Actions(),
 		exec.Actions(),
+		file.Actions(),
 		haproxy.Actions(),
 		http.Actions(),
 		human.Actions(),
