@@ -37,7 +37,10 @@ type Field struct {
 	Enum     []string
 	// Over makes a String a condition in CEL over these names. It is checked with the
 	// files, before anything runs.
-	Over   []string
+	Over []string
+	// Gives makes a Map of text one of expressions in CEL over these names. They are
+	// checked with the files, and give the output of the same name its types.
+	Gives  []string
 	Kind   string  // TargetOf: the kind of target
 	Elem   *Field  // List and Map
 	Fields []Field // Object
@@ -135,7 +138,13 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		if o := sf.Tag.Get("over"); o != "" {
 			f.Over = strings.Split(o, ",")
 		}
+		if g := sf.Tag.Get("gives"); g != "" {
+			f.Gives = strings.Split(g, ",")
+		}
 		fill(&f, owner+"."+name, sf.Type, params)
+		if f.Gives != nil && (f.Type != Map || f.Elem.Type != String) {
+			panic(fmt.Sprintf("%s: field %s gives expressions and is no map of text", owner, sf.Name))
+		}
 		target := &f
 		if f.Type == List {
 			target = f.Elem

@@ -156,6 +156,9 @@ func typeName(f Field) string {
 	case List:
 		return "list of " + typeName(*f.Elem)
 	case Map:
+		if f.Gives != nil {
+			return "map to expression"
+		}
 		return "map to " + typeName(*f.Elem)
 	case TargetOf:
 		if f.Kind == "" {

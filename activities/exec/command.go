@@ -44,6 +44,7 @@ type Command struct {
 	Stdin     string                       `json:"stdin" help:"Text on the program's standard input." default:""`
 	Expect    []int                        `json:"expect" help:"Exit codes that mean success." default:"[0]"`
 	Parse     string                       `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
+	Results   map[string]string            `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." default:"" example:"{first: string(lines[0])}"`
 }
 
 // Outcome is how a program ended.
@@ -89,7 +90,7 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 
 // judge reads the output and says what of it falls short.
 func (c Command) judge(out Outcome) (Outcome, error) {
-	return program.Judge(c.Argv[0], out, c.Expect, c.Parse)
+	return program.Judge(c.Argv[0], out, c.Expect, c.Parse, c.Results)
 }
 
 func (c Command) environment(ctx context.Context) []string {

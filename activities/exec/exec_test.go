@@ -36,9 +36,11 @@ func TestCheck(t *testing.T) {
 		"exit code": {with{"argv": sh("exit 3"), "expect": []int{0, 3}}, func() bool { return out.ExitCode == 3 }},
 		"json":      {with{"argv": sh(`echo '{"lag": 3}'`), "parse": "json"}, func() bool { return fmt.Sprint(out.JSON) == "map[lag:3]" }},
 		"lines":     {with{"argv": sh("echo a; echo b"), "parse": "lines"}, func() bool { return fmt.Sprint(out.Lines) == "[a b]" }},
-		"stdin":     {with{"argv": []string{"/bin/cat"}, "stdin": "東京"}, func() bool { return out.Stdout == "東京" }},
-		"dir":       {with{"argv": []string{"/bin/pwd"}, "dir": "/"}, func() bool { return out.Stdout == "/\n" }},
-		"binary":    {with{"argv": sh(`printf '\377\376ok'`)}, func() bool { return strings.HasSuffix(out.Stdout, "ok") }},
+		"results": {with{"argv": sh(`echo '{"lag": 3, "nodes": [{"name": "a", "up": true}, {"name": "b", "up": false}]}'`), "parse": "json",
+			"results": with{"lag": "int(json.lag)", "up": "json.nodes.filter(n, n.up).map(n, n.name)", "code": "exit_code"}}, func() bool { return fmt.Sprint(out.Results) == "map[code:0 lag:3 up:[a]]" }},
+		"stdin":  {with{"argv": []string{"/bin/cat"}, "stdin": "東京"}, func() bool { return out.Stdout == "東京" }},
+		"dir":    {with{"argv": []string{"/bin/pwd"}, "dir": "/"}, func() bool { return out.Stdout == "/\n" }},
+		"binary": {with{"argv": sh(`printf '\377\376ok'`)}, func() bool { return strings.HasSuffix(out.Stdout, "ok") }},
 	} {
 		out = exec.Outcome{}
 		if _, err := s.Act(s.Step("exec.check", c.with), &out); err != nil || !c.want() {
@@ -52,6 +54,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{with{"argv": sh("echo 'lag is 9 s' >&2; exit 2")}, plan.ErrFinding, []string{"exit code 2, not 0", "lag is 9 s"}},
 		{with{"argv": sh("echo no"), "parse": "json"}, plan.ErrFinding, []string{"no JSON value"}},
+		{with{"argv": sh("echo '{}'"), "parse": "json", "results": with{"lag": "int(json.lag)"}}, plan.ErrFinding, []string{"does not give the result lag", "no such key", "{}"}},
 		{with{"argv": sh("kill -9 $$")}, "", []string{"killed"}},
 		{with{"argv": []string{"/no/such/program"}}, "", []string{"could not be started"}},
 		{with{"argv": []string{}}, "", []string{"argv names no program"}},

@@ -58,11 +58,12 @@ func ready(ctx context.Context, t Target) ([]plan.Text, error) {
 
 // Command is what is run on a host.
 type Command struct {
-	Host   Target            `json:"host" kind:"ssh" example:"app1" help:"Where it runs."`
-	Env    map[string]string `json:"env" help:"Environment variables, besides the user's own and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
-	Stdin  string            `json:"stdin" help:"Text on the program's standard input." default:""`
-	Expect []int             `json:"expect" help:"Exit codes that mean success." default:"[0]"`
-	Parse  string            `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
+	Host    Target            `json:"host" kind:"ssh" example:"app1" help:"Where it runs."`
+	Env     map[string]string `json:"env" help:"Environment variables, besides the user's own and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
+	Stdin   string            `json:"stdin" help:"Text on the program's standard input." default:""`
+	Expect  []int             `json:"expect" help:"Exit codes that mean success." default:"[0]"`
+	Parse   string            `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
+	Results map[string]string `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." default:"" example:"{first: string(lines[0])}"`
 }
 
 // Outcome is how a program ended.
@@ -83,7 +84,7 @@ func check(ctx context.Context, p Check) (Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	return program.Judge(p.Argv[0], out, p.Expect, p.Parse)
+	return program.Judge(p.Argv[0], out, p.Expect, p.Parse, p.Results)
 }
 
 // Run is the parameters of ssh.run.
@@ -101,7 +102,7 @@ func execute(ctx context.Context, p Run) (Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	if out, err = program.Judge(p.Argv[0], out, p.Expect, p.Parse); err != nil || len(p.Look) == 0 {
+	if out, err = program.Judge(p.Argv[0], out, p.Expect, p.Parse, p.Results); err != nil || len(p.Look) == 0 {
 		return out, err
 	}
 	seen, err := look(ctx, p)

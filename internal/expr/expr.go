@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -66,6 +68,32 @@ func Bool(src string, vars map[string]any) (bool, error) {
 		return false, err
 	}
 	return c.Holds(vars)
+}
+
+// Value evaluates an expression and returns what it gives as JSON.
+func Value(src string, vars map[string]any) (json.RawMessage, error) {
+	v, err := evaluate(src, vars)
+	if err != nil {
+		return nil, err
+	}
+	out, err := native(v)
+	if err != nil {
+		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
+	}
+	return encode(out)
+}
+
+// Values evaluates named expressions over the same variables.
+func Values(srcs map[string]string, vars map[string]any) (map[string]any, error) {
+	out := make(map[string]any, len(srcs))
+	for _, name := range slices.Sorted(maps.Keys(srcs)) {
+		v, err := Value(srcs[name], vars)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out[name] = v
+	}
+	return out, nil
 }
 
 // Condition is a guard that is evaluated again and again.

@@ -3,6 +3,7 @@ package params
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 
 	"go.yaml.in/yaml/v4"
 
@@ -49,21 +50,14 @@ func (r *reader) expression(b *bytes.Buffer, where string, n *yaml.Node, f activ
 // answer is there.
 var judged = map[string]expr.Shape{
 	"status": {Kind: expr.Whole}, "count": {Kind: expr.Whole}, "samples": {Kind: expr.Whole},
+	"exit_code": {Kind: expr.Whole}, "stdout": {Kind: expr.Text}, "stderr": {Kind: expr.Text}, "lines": {Kind: expr.List, Elem: &expr.Shape{Kind: expr.Text}},
 	"text": {Kind: expr.Text}, "headers": {Kind: expr.Map, Elem: &expr.Shape{Kind: expr.Text}},
 	"rows": {Kind: expr.List, Elem: &expr.Shape{Kind: expr.Any}}, "values": {Kind: expr.List, Elem: &expr.Shape{Kind: expr.Any}},
 }
 
 // condition checks a condition over what an action will have seen.
 func (r *reader) condition(where string, n *yaml.Node, src string, f activities.Field) {
-	var names []expr.Field
-	for _, name := range f.Over {
-		shape, known := judged[name]
-		if !known {
-			shape = expr.Shape{Kind: expr.Any}
-		}
-		names = append(names, expr.Field{Name: name, Shape: shape})
-	}
-	checked, err := expr.NewFacts(names).Check(src)
+	checked, err := facts(f.Over).Check(src)
 	if err != nil {
 		r.Log.Add(Inside(r.Decoder, n, expr.Place(err)), "%s: %v", where, err)
 		return
@@ -71,6 +65,86 @@ func (r *reader) condition(where string, n *yaml.Node, src string, f activities.
 	if !takes(activities.Bool, checked.Kind) {
 		r.Log.Add(r.At(n), "%s: the condition gives %s; write one that is true or false, such as %s", where, an(checked.Kind), lastWord(f))
 	}
+}
+
+func facts(over []string) *expr.Scope {
+	var names []expr.Field
+	for _, name := range over {
+		shape, known := judged[name]
+		if !known {
+			shape = expr.Shape{Kind: expr.Any}
+		}
+		names = append(names, expr.Field{Name: name, Shape: shape})
+	}
+	return expr.NewFacts(names)
+}
+
+// given checks expressions that give named results.
+func (r *reader) given(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
+	if n.Kind == yaml.MappingNode {
+		scope := facts(f.Gives)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			k, v := n.Content[i], n.Content[i+1]
+			if v.Kind != yaml.ScalarNode {
+				continue // mapping says it
+			}
+			name := where + ": " + yamldoc.Short(k.Value)
+			if !resultName.MatchString(k.Value) {
+				r.Log.Add(r.At(k), "%s: this can't be a result's name; write small letters, digits and _", name)
+			}
+			if expr.Has(v.Value) {
+				r.Log.Add(r.At(v), "%s: this is an expression as it stands; leave ${{ and }} out", name)
+				b.WriteString("null")
+				return
+			}
+			if _, err := scope.Check(v.Value); err != nil {
+				r.Log.Add(Inside(r.Decoder, v, expr.Place(err)), "%s: %v", name, err)
+			}
+		}
+	}
+	r.mapping(b, where, n, f)
+}
+
+var resultName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Narrowed is the shape of a step's output, where the step's own expressions say more of
+// it than its action does.
+func Narrowed(fields, output []activities.Field, with *yaml.Node) expr.Shape {
+	shape := Shape(output)
+	for _, f := range fields {
+		if f.Gives == nil {
+			continue
+		}
+		out := expr.Shape{Kind: expr.Object}
+		if n := entryOf(with, f.Name); n != nil && n.Kind == yaml.MappingNode {
+			scope := facts(f.Gives)
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				kind := expr.Any
+				if c, err := scope.Check(n.Content[i+1].Value); err == nil && c.Kind != expr.Object {
+					kind = c.Kind
+				}
+				out.Fields = append(out.Fields, expr.Field{Name: n.Content[i].Value, Shape: expr.Shape{Kind: kind}})
+			}
+		}
+		for i := range shape.Fields {
+			if shape.Fields[i].Name == f.Name {
+				shape.Fields[i].Shape = out
+			}
+		}
+	}
+	return shape
+}
+
+func entryOf(n *yaml.Node, name string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
 }
 
 func lastWord(f activities.Field) string {

@@ -135,6 +135,10 @@ func (r *reader) value(b *bytes.Buffer, where string, n *yaml.Node, f activities
 		r.list(b, where, n, f)
 		return
 	case activities.Map:
+		if f.Gives != nil {
+			r.given(b, where, n, f)
+			return
+		}
 		r.mapping(b, where, n, f)
 		return
 	case activities.Any:

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/expr"
 )
 
 // Outcome is how a program ended.
@@ -19,11 +20,14 @@ type Outcome struct {
 	Stderr   string   `json:"stderr" help:"Standard error."`
 	JSON     any      `json:"json,omitempty" help:"Standard output as a value, with parse json."`
 	Lines    []string `json:"lines,omitempty" help:"Standard output's lines, with parse lines."`
+	// Results are what the step's own expressions make of the above.
+	Results map[string]any `json:"results,omitempty" help:"What results asked for, by name."`
 }
 
 // Judge reads the output of a program as parse says (none, json or lines), and returns a
-// finding when it or the exit code falls short.
-func Judge(name string, out Outcome, expect []int, parse string) (Outcome, error) {
+// finding when it or the exit code falls short, or when one of the expressions that give
+// results can't be told from it.
+func Judge(name string, out Outcome, expect []int, parse string, results map[string]string) (Outcome, error) {
 	if !slices.Contains(expect, out.ExitCode) {
 		return out, activities.Finding("%s ended with exit code %d, not %s: %s", name, out.ExitCode, oneOf(expect), out.LastLine())
 	}
@@ -36,6 +40,13 @@ func Judge(name string, out Outcome, expect []int, parse string) (Outcome, error
 		}
 	case "lines":
 		out.Lines = strings.Split(strings.TrimSuffix(out.Stdout, "\n"), "\n")
+	}
+	if len(results) > 0 {
+		var err error
+		out.Results, err = expr.Values(results, map[string]any{"json": out.JSON, "lines": out.Lines, "stdout": out.Stdout, "stderr": out.Stderr, "exit_code": out.ExitCode})
+		if err != nil {
+			return out, activities.Finding("what %s printed does not give the result %v: %.200q", name, err, out.Stdout)
+		}
 	}
 	return out, nil
 }

@@ -88,7 +88,7 @@ func (r *reading) steps(steps []Step) {
 		ids = append(ids, s.ID.V)
 		shape := expr.Shape{Kind: expr.Any}
 		if a, ok := r.catalog.Action(s.Uses.V); ok {
-			shape = params.Shape(a.Output)
+			shape = params.Narrowed(a.Fields, a.Output, s.With.Node)
 		}
 		outputs = append(outputs, expr.Field{Name: s.ID.V, Shape: shape})
 	}

@@ -34,6 +34,7 @@ func catalog() *activities.Registry {
 		activities.Define("db.status", read, act[one, status]),
 		activities.Define("db.one_writer", read, act[many, moved]),
 		activities.Define("exec.run", doc(run.Disrupt), act[command, moved]),
+		activities.Define("exec.check", read, act[command, given]),
 		activities.Define("human.task", human, act[ask, nothing]),
 		activities.Define("notify.send", doc(run.Observe), act[message, nothing]),
 		activities.DefineProbe("probe.db", doc(run.Observe), watch[one]),
@@ -95,6 +96,10 @@ type (
 		Input    any               `json:"input" help:"Given to it as JSON." default:""`
 		Password activities.Secret `json:"password" help:"Password." default:""`
 		Ratio    float64           `json:"ratio" help:"Share." default:"0.5"`
+		Results  map[string]string `json:"results" gives:"json,stdout" help:"Results." default:""`
+	}
+	given struct {
+		Results map[string]any `json:"results" help:"What was asked for."`
 	}
 	url struct {
 		URL    string `json:"url" help:"Address."`
