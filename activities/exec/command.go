@@ -44,7 +44,7 @@ type Command struct {
 	Stdin     string                       `json:"stdin" help:"Text on the program's standard input." default:""`
 	Expect    []int                        `json:"expect" help:"Exit codes that mean success." default:"[0]"`
 	Parse     string                       `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
-	Results   map[string]string            `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." default:"" example:"{first: string(lines[0])}"`
+	Results   map[string]string            `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." default:"" example:"{status: exit_code}"`
 }
 
 // Outcome is how a program ended.
