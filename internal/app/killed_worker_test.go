@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,6 +181,30 @@ var killable = map[string]family{
 			targets: fmt.Sprintf("{name: cluster-%s, kind: kubernetes, site: %s, namespace: shop, kubeconfig: secret://file%s}", moment, site, config),
 			step:    fmt.Sprintf(`uses: kubernetes.scale, with: {cluster: cluster-%s, name: orders, replicas: 5}`, moment),
 			times:   func() int { _, done := k.Patches(); return done },
+		}
+	},
+	"file": func(t *testing.T, _, _ string) victim {
+		from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+		if err := os.WriteFile(filepath.Join(from, "ledger"), []byte("1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return victim{step: fmt.Sprintf("uses: file.copy, with: {from: %s, to: %s}", from, to), times: lines(filepath.Join(to, "ledger"))} // it is copied or not
+	},
+	"process": func(t *testing.T, site, moment string) victim {
+		dir := t.TempDir()
+		pids := filepath.Join(dir, "pids")
+		t.Cleanup(func() { // the programs outlive the worker
+			b, _ := os.ReadFile(pids)
+			for _, word := range strings.Fields(string(b)) {
+				if pid, err := strconv.Atoi(word); err == nil {
+					_ = syscall.Kill(-pid, syscall.SIGKILL)
+				}
+			}
+		})
+		return victim{
+			targets: fmt.Sprintf("{name: app-%s, kind: process, site: %s, state: %s, argv: [/bin/sh, -c, \"echo $$ >> %s; exec sleep 600\"]}", moment, site, dir, pids),
+			step:    fmt.Sprintf("uses: process.start, with: {process: app-%s, steady: 100ms}", moment),
+			times:   lines(pids),
 		}
 	},
 	"sim": func(t *testing.T, _, _ string) victim {
