@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-dr/muster/activities/process"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sitetest"
 )
@@ -292,7 +293,6 @@ func TestStalePIDFile(t *testing.T) {
 
 // The note of a process outlives it too.
 func TestStaleNote(t *testing.T) {
-	innocent := other(t)
 	state := t.TempDir()
 	s := site(t, process.Program{Argv: sh("exec sleep 1000"), State: state})
 	if _, err := s.Act(s.Step("process.start", with{"process": "app", "steady": "20ms"}), nil); err != nil {
@@ -309,6 +309,10 @@ func TestStaleNote(t *testing.T) {
 	var n map[string]any
 	if err := json.Unmarshal(b, &n); err != nil {
 		t.Fatal(err)
+	}
+	innocent := other(t)
+	for proc.Identity(innocent.Process.Pid) == n["process"] { // begun within the same tick of the kernel's clock
+		innocent = other(t)
 	}
 	n["pid"] = innocent.Process.Pid
 	if b, err = json.Marshal(n); err != nil {
