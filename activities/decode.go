@@ -35,7 +35,7 @@ func (s *Site) fill(ctx context.Context, into any, fields []Field, with json.Raw
 	f := filling{Site: s, ctx: ctx, targets: targets}
 	f.visit(reflect.ValueOf(into).Elem(), "", "with")
 	if len(f.mistakes) > 0 {
-		return Refused("%s", strings.Join(f.mistakes, "; "))
+		return Refused("%s", plan.Joined(f.mistakes...).Both())
 	}
 	return nil
 }

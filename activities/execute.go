@@ -68,9 +68,9 @@ func (s *Site) attempt(ctx context.Context, a Action, call plan.Call, effect run
 			return out, true, err
 		case !effect.Once():
 		case err != nil:
-			return nil, false, Refused("cannot see whether it is done already, nothing was begun: %v", err)
+			return nil, false, RefusedBoth("cannot see whether it is done already, nothing was begun: %v", "実施済みかどうかを確認できないため、何も実行していない：%v", err)
 		case seen.Sight == plan.CannotTell:
-			return nil, false, Refused("cannot tell whether it is done already, nothing was begun: %s", seen.Detail)
+			return nil, false, RefusedBoth("cannot tell whether it is done already, nothing was begun: %s", "実施済みかどうかを判断できないため、何も実行していない：%s", plan.Apart(seen.Detail))
 		}
 	}
 	if !effect.Once() {
@@ -114,7 +114,7 @@ func notBegun(err error) error {
 	if errors.Is(err, ledger.ErrBegun) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), plan.ErrBegun, nil)
 	}
-	return Refused("nothing was begun: %v", err)
+	return RefusedBoth("nothing was begun: %v", "何も実行していない：%v", err)
 }
 
 // endedWell is the ledger's word for an attempt that passed.
@@ -211,7 +211,7 @@ func (s *Site) fault(ctx context.Context, err error) error {
 		if ctx.Err() == context.Canceled {
 			return context.Canceled // the engine's word for an activity that obeyed
 		}
-		return temporal.NewApplicationError(s.short(err.Error()), "Error")
+		return temporal.NewApplicationError(s.short(said(err).Both()), "Error")
 	}
 	return temporal.NewApplicationErrorWithOptions(s.short(app.Message()), app.Type(), temporal.ApplicationErrorOptions{
 		NonRetryable:   app.NonRetryable(),

@@ -13,9 +13,15 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 )
 
-// Lacking is a problem in both languages: what is wrong and the way out.
+// Lacking is a problem in both languages: what is wrong and the way out. An error among
+// the arguments that speaks both is taken apart.
 func Lacking(en, ja string, args ...any) plan.Text {
-	return plan.Text{EN: fmt.Sprintf(en, args...), JA: fmt.Sprintf(ja, args...)}
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = said(err)
+		}
+	}
+	return plan.Say(en, ja, args...)
 }
 
 func (s *Site) registerReady(w worker.ActivityRegistry, a Action) {
@@ -38,8 +44,7 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 		if ctx.Err() != nil {
 			return out, ctx.Err() // cut off: nothing was seen
 		}
-		text := s.short(message(err))
-		out.Problems = append(out.Problems, plan.Text{EN: text, JA: text})
+		out.Problems = append(out.Problems, plan.Apart(s.short(said(err).Both())))
 		return out, nil
 	}
 	if err := s.permit(a, severer(a.Doc.Effect, call.Effect), call.Kind, call.Targets); err != nil {

@@ -82,6 +82,23 @@ func Refused(format string, args ...any) error {
 	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), plan.ErrRefused, nil)
 }
 
+// FindingBoth and RefusedBoth are Finding and Refused in both languages.
+func FindingBoth(en, ja string, args ...any) error {
+	return Finding("%s", Lacking(en, ja, args...).Both())
+}
+
+func RefusedBoth(en, ja string, args ...any) error {
+	return Refused("%s", Lacking(en, ja, args...).Both())
+}
+
+// said is an error's text in both languages, as far as it speaks both.
+func said(err error) plan.Text {
+	if both, ok := err.(interface{ Said() plan.Text }); ok {
+		return both.Said()
+	}
+	return plan.Apart(message(err))
+}
+
 // message is an error's text without the type that the SDK puts behind it.
 func message(err error) string {
 	app := new(temporal.ApplicationError)

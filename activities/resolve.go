@@ -14,11 +14,11 @@ type filling struct {
 	*Site
 	ctx      context.Context
 	targets  []plan.Target
-	mistakes []string
+	mistakes []plan.Text
 }
 
 func (f *filling) add(format string, args ...any) {
-	f.mistakes = append(f.mistakes, fmt.Sprintf(format, args...))
+	f.mistakes = append(f.mistakes, plan.Apart(fmt.Sprintf(format, args...)))
 }
 
 // visit walks through v. kind is the target kind that the field around it declares.
@@ -69,7 +69,7 @@ func (f *filling) secret(s *Secret, path string) {
 	}
 	value, err := f.Secrets.Resolve(f.ctx, ref)
 	if err != nil {
-		f.add("%s: %v", path, err)
+		f.mistakes = append(f.mistakes, Lacking("%s: the secret can't be read: %v; put it there, for the site worker's user alone", "%s：シークレットを読み取れない：%v。拠点のワーカーの実行ユーザーだけが読めるように置く", path, err))
 		return
 	}
 	f.Redactor.Add(value)

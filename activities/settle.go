@@ -113,7 +113,7 @@ func (s *Site) observe(ctx context.Context, a Action, p any, every time.Duration
 		case errors.As(err, &app) && app.Type() == errPanic:
 			return Seen{}, err
 		case err != nil:
-			seen = Seen{Sight: plan.CannotTell, Detail: err.Error()}
+			seen = Seen{Sight: plan.CannotTell, Detail: said(err).Both()}
 		case seen.Sight == plan.Holds || seen.Sight == "":
 			return seen, nil
 		}

@@ -123,16 +123,20 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 	switch {
 	case isAbsent(err):
 		return attempted{ending: unclear, settled: run.ByObservation, absent: true,
-			reason: reason + "; " + both("no worker of site %s came back to look within %s", "拠点 %s のワーカーが %s 以内に復帰せず確認できなかった", s.Site, s.Queue)}
+			reason: both("%s; no worker of site %s came back to look within %s", "%s。拠点 %s のワーカーが %s 以内に復帰せず、確認できなかった", plan.Apart(reason), s.Site, s.Queue)}
 	case err != nil:
-		return attempted{ending: unclear, settled: run.ByObservation, reason: reason + "; and looking failed: " + inWords(err)}
-	case seen.Sight == plan.Holds:
-		return attempted{ending: passed, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail,
-			result: plan.Result{Output: seen.Output, EndedAt: seen.At}}
-	case seen.Sight == plan.HoldsNot:
-		return attempted{ending: notDone, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail, partial: seen.Partial}
+		return attempted{ending: unclear, settled: run.ByObservation, reason: both("%s; and looking failed: %s", "%s。確認にも失敗：%s", plan.Apart(reason), plan.Apart(inWords(err)))}
 	}
-	return attempted{ending: unclear, settled: run.ByObservation, reason: reason + "; seen: " + seen.Detail}
+	reason = both("%s; seen: %s", "%s。確認結果：%s", plan.Apart(reason), plan.Apart(seen.Detail))
+	switch seen.Sight {
+	case plan.Holds:
+		return attempted{ending: passed, settled: run.ByObservation, reason: reason,
+			result: plan.Result{Output: seen.Output, EndedAt: seen.At}}
+	case plan.HoldsNot:
+		return attempted{ending: notDone, settled: run.ByObservation, reason: reason, partial: seen.Partial}
+	case plan.CannotTell:
+	}
+	return attempted{ending: unclear, settled: run.ByObservation, reason: reason}
 }
 
 // undo puts back what a step changed, in the plan's order. It returns "" or what is
@@ -163,7 +167,7 @@ func (h *hands) undo(ctx workflow.Context, phase run.Phase, w workedStep) string
 		end.Data = run.Encode(resultOf(a, attempts, 0))
 		h.log.add(ctx, end)
 		if a.ending != passed {
-			return fmt.Sprintf("undo of %s by %s: %s", w.step.ID, u.Uses, a.reason)
+			return both("undo of %s by %s: %s", "%s の取り消し（%s）：%s", w.step.ID, u.Uses, plan.Apart(a.reason))
 		}
 	}
 	return ""

@@ -328,7 +328,7 @@ func (x *execution) ask(ctx workflow.Context, s plan.Step, a attempted, generati
 
 func (x *execution) fail(s plan.Step, a attempted) {
 	if x.failed == "" {
-		x.failed = fmt.Sprintf("step %s: %s", s.ID, a.reason)
+		x.failed = both("step %s: %s", "ステップ %s：%s", s.ID, plan.Apart(a.reason))
 	}
 }
 
@@ -357,18 +357,15 @@ func (x *execution) end(ctx workflow.Context, s plan.Step, a attempted, attempts
 
 // undoAll undoes what was begun, newest first. It returns what is left half-way.
 func (x *execution) undoAll(ctx workflow.Context) string {
-	left := ""
+	var left []plan.Text
 	for i := len(x.begun) - 1; i >= 0; i-- {
 		if unclean := x.undo(ctx, x.in.Phase, *x.begun[i]); unclean != "" {
-			if left != "" {
-				left += "; "
-			}
-			left += unclean
+			left = append(left, plan.Apart(unclean))
 			// What follows undoes earlier steps, on which this one rests; it may
 			// still bring service back, and each looks before it acts.
 		}
 	}
-	return left
+	return plan.Joined(left...).Both()
 }
 
 // listen takes people's acts on waiting steps, and the run's pause.

@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -78,7 +79,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 	done := r.execute(ctx, s, runbook, ForFailback, run.Failback)
 	s.home = &done
 	if done.Outcome != run.Passed {
-		why := "failback of " + s.plan.Name + ": " + done.Reason
+		why := both("failback of %s: %s", "%s のフェイルバック：%s", s.plan.Name, plan.Apart(done.Reason))
 		if done.Unclean != "" {
 			why += "; " + done.Unclean
 		}

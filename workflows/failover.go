@@ -48,14 +48,14 @@ func (r *response) recover(ctx workflow.Context) (run.Outcome, string) {
 	free, _ := workflow.NewDisconnectedContext(ctx)
 	_ = workflow.Await(free, func() bool { return left == 0 })
 
-	var failed []string
+	var failed []plan.Text
 	for _, s := range r.systems {
 		if s.recovery != nil && s.recovery.Outcome != run.Passed {
-			failed = append(failed, s.plan.Name+": "+s.recovery.Reason)
+			failed = append(failed, plan.Say("%s: %s", "%s：%s", s.plan.Name, plan.Apart(s.recovery.Reason)))
 		}
 	}
 	if len(failed) > 0 {
-		return run.Failed, fmt.Sprint(failed)
+		return run.Failed, plan.Joined(failed...).Both()
 	}
 	return run.Passed, ""
 }

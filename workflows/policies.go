@@ -135,6 +135,12 @@ func guarding(ctx workflow.Context) workflow.Context {
 	})
 }
 
+// Changes of what open runs would do, by the names under which histories know them.
+const (
+	// changeUntoldOutage: an outage too short to be told of breaks the hold.
+	changeUntoldOutage = "untold-outage"
+)
+
 // probeEnd is how long the end of a run waits for a probe's observations: a worker
 // that was just killed needs its heartbeat to be missed and a new one to take over.
 const probeEnd = time.Minute

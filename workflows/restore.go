@@ -1,10 +1,9 @@
 package workflows
 
 import (
-	"fmt"
-
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -17,7 +16,7 @@ func (r *response) restoreTest() bool { return r.plan.Scenario.Hazard == run.Res
 // share the disk and the processors whose speed is measured. What a failed one left is
 // taken away by its undo.
 func (r *response) restoreBackups(ctx workflow.Context) (run.Outcome, string) {
-	var failed []string
+	var failed []plan.Text
 	for _, s := range r.systems {
 		book, ok := r.plan.Runbook(s.plan.Restore)
 		if !ok || ctx.Err() != nil {
@@ -30,11 +29,11 @@ func (r *response) restoreBackups(ctx workflow.Context) (run.Outcome, string) {
 			s.unclean = done.Unclean
 		}
 		if done.Outcome != run.Passed {
-			failed = append(failed, s.plan.Name+": "+done.Reason)
+			failed = append(failed, plan.Say("%s: %s", "%s：%s", s.plan.Name, plan.Apart(done.Reason)))
 		}
 	}
 	if len(failed) > 0 {
-		return run.Failed, fmt.Sprint(failed)
+		return run.Failed, plan.Joined(failed...).Both()
 	}
 	return run.Passed, ""
 }

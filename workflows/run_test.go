@@ -518,6 +518,26 @@ func TestSilentProbeIsStartedAgain(t *testing.T) {
 	}
 }
 
+// A service that comes and goes faster than its probe can tell holds nothing: only that it
+// came up again is heard.
+func TestAnOutageTooShortToBeToldBreaksTheHold(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, nil)
+	w.atEvent(run.StepEnded, "promote", func() {
+		for at := time.Duration(0); at <= in.Plan.Scenario.VerifyWait.Std(); at += in.Plan.Scenario.Hold.Std() / 2 {
+			w.env.RegisterDelayedCallback(func() {
+				w.env.SignalWorkflow(plan.SignalObserved, plan.Observed{Probe: "orders/take-orders", Up: true, At: time.Now()})
+			}, at)
+		}
+	})
+	w.run(in)
+	for _, e := range w.find(run.PhaseEnded) {
+		if e.Phase == run.Verification && (e.Outcome != run.Failed || !strings.Contains(e.Reason, "did not hold full service")) {
+			t.Errorf("verification %s (%s)", e.Outcome, e.Reason)
+		}
+	}
+}
+
 // What the event did to simulated people and buildings is what they report: the injured
 // and those who can't come are no strength, and the muster leaves an unsafe site for one
 // that the event has not taken.

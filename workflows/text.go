@@ -1,16 +1,10 @@
 package workflows
 
-import (
-	"fmt"
-
-	"github.com/muster-dr/muster/internal/plan"
-)
+import "github.com/muster-dr/muster/internal/plan"
 
 // both is a sentence of the engine's own in both languages: the journal is read by
-// people of either. The arguments are the same for both.
-func both(en, ja string, args ...any) string {
-	return plan.Text{EN: fmt.Sprintf(en, args...), JA: fmt.Sprintf(ja, args...)}.Both()
-}
+// people of either.
+func both(en, ja string, args ...any) string { return plan.Say(en, ja, args...).Both() }
 
 // Sentences that several phases say.
 const (

@@ -3,6 +3,7 @@ package workflows
 import (
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -60,7 +61,7 @@ func (r *response) checkSingleWriter(ctx workflow.Context, s *system, phase run.
 	r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: phase, System: s.plan.Name, Step: step.ID, Action: step.Uses, Site: step.Site,
 		Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
 	if a.ending != passed {
-		return s.plan.Name + ": " + a.reason
+		return both("%s: %s", "%s：%s", s.plan.Name, plan.Apart(a.reason))
 	}
 	return ""
 }

@@ -65,8 +65,16 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	w := r.watches[i]
 	w.words++
 	w.spokeAt = workflow.Now(ctx)
-	if w.heard && (o.At.Before(w.state.At) || o.Up == w.state.Up && o.Level == w.state.Level) {
+	same := w.heard && o.Up == w.state.Up && o.Level == w.state.Level
+	switch {
+	case w.heard && o.At.Before(w.state.At), same && !(o.Up && o.At.After(w.state.At)):
 		return
+	case same && workflow.GetVersion(ctx, changeUntoldOutage, workflow.DefaultVersion, 1) == workflow.DefaultVersion:
+		return
+	case same:
+		// Up again: it was down in between, too shortly to be told of.
+		w.state.Up = false
+		r.noteLevelsOf(ctx, w)
 	}
 	wasUp := !w.heard || w.state.Up
 	w.heard, w.state, w.since = true, o, workflow.Now(ctx)
@@ -84,6 +92,15 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	}
 	r.log.add(ctx, run.Event{Kind: run.ProbeChanged, Phase: r.phase, System: w.probe.System, Step: o.Probe, Site: w.probe.Vantage, By: run.Engine,
 		Reason: o.Error, Data: run.Encode(run.ProbeChange{Up: o.Up, Level: o.Level, At: o.At, Error: o.Error})})
+}
+
+// noteLevelsOf keeps the level of the probe's system after its word.
+func (r *response) noteLevelsOf(ctx workflow.Context, w *watch) {
+	for _, s := range r.systems {
+		if s.plan.Name == w.probe.System {
+			r.noteLevel(ctx, s)
+		}
+	}
 }
 
 // look starts a probe.

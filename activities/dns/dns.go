@@ -281,11 +281,15 @@ func wayOut(rcode int) string {
 
 // until waits until every server that answers has the values, and one does.
 func until(ctx context.Context, r Record, servers []string, recurse bool) (answering, silent []string, err error) {
-	want := r.wanted()
+	want, began := r.wanted(), time.Now()
+	var old []string
 	for {
-		answering, silent = []string{}, []string{}
-		var old []string
-		for _, a := range askAll(ctx, servers, r.name(), r.Type, recurse) {
+		answers := askAll(ctx, servers, r.name(), r.Type, recurse)
+		if ctx.Err() != nil && len(answering)+len(old) > 0 {
+			return answering, silent, late(old, servers, began) // of a round that was cut off nothing is known
+		}
+		answering, silent, old = []string{}, []string{}, nil
+		for _, a := range answers {
 			switch {
 			case a.err != nil:
 				silent = append(silent, a.server)
@@ -301,12 +305,18 @@ func until(ctx context.Context, r Record, servers []string, recurse bool) (answe
 		select {
 		case <-time.After(every):
 		case <-ctx.Done():
-			if len(old) > 0 {
-				return answering, silent, activities.Finding("%s still answers with old values: %s", strings.Join(servers, ", "), strings.Join(old, "; "))
-			}
-			return answering, silent, fmt.Errorf("none of %s answers", strings.Join(servers, ", "))
+			return answering, silent, late(old, servers, began)
 		}
 	}
+}
+
+// late is how it ends when the values are not there in time.
+func late(old, servers []string, began time.Time) error {
+	if len(old) == 0 {
+		return fmt.Errorf("none of %s answers", strings.Join(servers, ", "))
+	}
+	return activities.FindingBoth("old values are still answered, by %s, after %s: see whether the zone still gets there",
+		"%s が %s 経過後も古い値を応答している。ゾーンが転送されているか確認する", strings.Join(old, "; "), time.Since(began).Round(100*time.Millisecond))
 }
 
 func look(ctx context.Context, p Update) (activities.Seen, error) {
@@ -327,13 +337,13 @@ func look(ctx context.Context, p Update) (activities.Seen, error) {
 		case slices.Equal(a.values, want):
 			out.Answering = append(out.Answering, a.server)
 		default:
-			old = append(old, a.server)
+			old = append(old, fmt.Sprintf("%s (%s)", a.server, strings.Join(a.values, ", ")))
 		}
 	}
 	if len(old) == 0 {
 		return activities.Seen{Sight: plan.Holds, Detail: out.Name + " is " + strings.Join(want, ", "), Output: out}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Partial: len(out.Answering) > 0, Detail: strings.Join(old, ", ") + " answer otherwise"}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Partial: len(out.Answering) > 0, Detail: activities.Lacking("other values are answered by %s", "%s が別の値を応答している", strings.Join(old, "; ")).Both()}, nil
 }
 
 // ready asks the primary for its zone, signed: that proves the key without an update.

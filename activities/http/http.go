@@ -48,12 +48,12 @@ func headers(open map[string]string, secret map[string]activities.Secret) map[st
 func judge(url string, a fetch.Answer, e fetch.Expectation, err error) error {
 	switch {
 	case errors.Is(err, fetch.ErrRefused):
-		return activities.Finding("%v", err)
+		return activities.FindingBoth("%v", "%v", err)
 	case err != nil:
 		return err
 	}
 	if err := a.Meets(e); err != nil {
-		return activities.Finding("%s: %v", url, err)
+		return activities.FindingBoth("%s: %v", "%s：%v", url, err)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ var request = activities.Define("http.request", activities.Doc{
 		return activities.Seen{}, err
 	}
 	if err := a.Meets(p.Look.expectation()); err != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Look.URL + ": " + err.Error()}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s: %v", "%s：%v", p.Look.URL, err).Both()}, nil
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: p.Look.URL + " answers as expected", Output: a}, nil
 }))

@@ -56,7 +56,8 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 	config := &ssh.ClientConfig{User: t.Spec.User, Auth: auth, HostKeyAlgorithms: algorithms, ClientVersion: "SSH-2.0-muster",
 		HostKeyCallback: func(_ string, _ net.Addr, got ssh.PublicKey) error {
 			if !bytes.Equal(got.Marshal(), known.Marshal()) {
-				foreign = activities.Refused("host %s shows the key %s, and the estate says %s: somebody else answers at %s, or the host was made anew; compare at its console, and only then correct host_key",
+				foreign = activities.RefusedBoth("host %s shows the key %s, and the estate says %s: somebody else answers at %s, or the host was made anew; compare at its console, and only then correct host_key",
+					"ホスト %s の鍵は %s で、estate に記載の %s と異なる。%s で別のホストが応答しているか、ホストが再構築されている。コンソールで鍵を照合し、確認できた場合に限り host_key を修正する",
 					t.Name, ssh.FingerprintSHA256(got), ssh.FingerprintSHA256(known), t.Spec.Host)
 				return foreign
 			}

@@ -106,9 +106,15 @@ func StartResolver(t testing.TB, of *Server) *Server {
 	return s
 }
 
-// Freeze stops the server's process, as a hung host does; Thaw lets it go on.
-func (s *Server) Freeze() { _ = syscall.Kill(s.pid, syscall.SIGSTOP) }
-func (s *Server) Thaw()   { _ = syscall.Kill(s.pid, syscall.SIGCONT) }
+// Freeze stops the server's process, as a hung host does, and returns when all of it
+// stands still; Thaw lets it go on.
+func (s *Server) Freeze() {
+	_ = syscall.Kill(s.pid, syscall.SIGSTOP)
+	var ws syscall.WaitStatus
+	_, _ = syscall.Wait4(s.pid, &ws, syscall.WUNTRACED, nil)
+}
+
+func (s *Server) Thaw() { _ = syscall.Kill(s.pid, syscall.SIGCONT) }
 
 func freePort(t testing.TB) int {
 	t.Helper()

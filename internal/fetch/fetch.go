@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // maxBody is how much of an answer's body is read.
@@ -31,6 +32,16 @@ const maxBody = 8 << 20
 // ErrRefused: the host answered that nothing listens there. Unlike a timeout, this is
 // an observation of the host itself.
 var ErrRefused = errors.New("nothing listens there")
+
+// said is an error that speaks both languages, for those who pass it on to people.
+type said struct {
+	text  plan.Text
+	cause error
+}
+
+func (e said) Error() string   { return e.text.EN }
+func (e said) Unwrap() error   { return e.cause }
+func (e said) Said() plan.Text { return e.text }
 
 // Request is what to ask.
 type Request struct {
@@ -124,7 +135,7 @@ func (a Answer) Facts() map[string]any {
 // Meets returns nil, or what of the answer is not as expected.
 func (a Answer) Meets(e Expectation) error {
 	if len(e.Status) > 0 && !slices.Contains(e.Status, a.Status) {
-		return fmt.Errorf("it answered status %d, not %s: %s", a.Status, oneOf(e.Status), firstLine(a.Text))
+		return said{text: plan.Say("it answered status %d, not %s: %s", "応答のステータスは %d で、%s ではない：%s", a.Status, oneOf(e.Status), firstLine(a.Text))}
 	}
 	if e.Expr == "" {
 		return nil
@@ -134,7 +145,7 @@ func (a Answer) Meets(e Expectation) error {
 	case err != nil:
 		return fmt.Errorf("its answer can't be judged by %q: %w", e.Expr, err)
 	case !ok:
-		return fmt.Errorf("it answered status %d, and %q is false: %s", a.Status, e.Expr, firstLine(a.Text))
+		return said{text: plan.Say("it answered status %d, and %q is false: %s", "応答（ステータス %d）が条件 %q を満たさない：%s", a.Status, e.Expr, firstLine(a.Text))}
 	}
 	return nil
 }
@@ -186,9 +197,9 @@ func reach(ctx context.Context, u *url.URL, err error) error {
 	}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%s: %w", u.Redacted(), ErrRefused)
+		return said{plan.Say("%s: nothing listens there", "%s：接続先で待ち受けているプログラムがない", u.Redacted()), ErrRefused}
 	case ctx.Err() == context.DeadlineExceeded:
-		return fmt.Errorf("%s: no answer in time", u.Redacted())
+		return said{text: plan.Say("%s: no answer in time", "%s：時間内に応答がない", u.Redacted())}
 	}
 	return fmt.Errorf("%s: %w", u.Redacted(), err)
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -87,6 +88,31 @@ func (t Text) Both() string {
 		return t.In("en")
 	}
 	return t.EN + " / " + t.JA
+}
+
+// Say is a sentence in both languages; the arguments are the same for both, except those
+// that are themselves a Text.
+func Say(en, ja string, args ...any) Text {
+	in := func(lang string) []any {
+		out := make([]any, len(args))
+		for i, a := range args {
+			if t, ok := a.(Text); ok {
+				a = t.In(lang)
+			}
+			out[i] = a
+		}
+		return out
+	}
+	return Text{EN: fmt.Sprintf(en, in("en")...), JA: fmt.Sprintf(ja, in("ja")...)}
+}
+
+// Joined is several sentences as one.
+func Joined(all ...Text) Text {
+	var en, ja []string
+	for _, t := range all {
+		en, ja = append(en, t.In("en")), append(ja, t.In("ja"))
+	}
+	return Text{EN: strings.Join(en, "; "), JA: strings.Join(ja, "；")}
 }
 
 // Apart is the inverse of Both, as far as a text can be taken apart for certain; any

@@ -46,7 +46,7 @@ func (f *facts) findings(r Report) []Finding {
 type findingList struct{ all []Finding }
 
 func (l *findingList) add(kind run.FindingKind, system, step string, title plan.Text, detail string) {
-	l.addBoth(kind, system, step, title, plain(detail))
+	l.addBoth(kind, system, step, title, plan.Apart(detail))
 }
 
 func (l *findingList) addBoth(kind run.FindingKind, system, step string, title, detail plan.Text) {
@@ -240,14 +240,15 @@ func (f *facts) fromJournal(l *findingList) {
 			return o.Kind == d.Kind && o.System == d.System && o.Step == d.Step && d.Kind != run.FindingRemark
 		})
 		if i < 0 {
-			title := say("%s", "%s", cmp.Or(d.Detail, e.Reason, string(d.Kind)))
+			title := plan.Apart(cmp.Or(d.Detail, e.Reason, string(d.Kind)))
 			l.add(d.Kind, d.System, d.Step, title, d.Detail)
 			i = len(l.all) - 1
 		}
 		o := &l.all[i]
 		o.Owner, o.Due = cmp.Or(d.Owner, o.Owner), cmp.Or(d.Due, o.Due)
 		if d.Detail != "" {
-			o.Detail, o.DetailJA = d.Detail, d.Detail
+			detail := plan.Apart(d.Detail)
+			o.Detail, o.DetailJA = detail.EN, detail.JA
 		}
 	}
 }
