@@ -1,16 +1,13 @@
 package exec
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -81,22 +78,8 @@ func atWork(key string) int {
 	if key == "" {
 		return 0
 	}
-	want := []byte(effectVar + "=" + key)
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		return 0
-	}
-	for _, f := range files {
-		env, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		for v := range bytes.SplitSeq(env, []byte{0}) {
-			if bytes.Equal(v, want) {
-				pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
-				return pid
-			}
-		}
+	for _, pid := range proc.Carrying(effectVar + "=" + key) {
+		return pid
 	}
 	return 0
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -58,8 +59,9 @@ type keeper interface {
 	newest(ctx context.Context, to time.Time) (Backup, error)
 	named(ctx context.Context, name string) (Backup, error)
 	// check holds a backup against its own checksums, as far as that can be done where it
-	// is kept; fetch lays it out as a data directory, and does the rest.
-	check(ctx context.Context, i *pgcluster.Instance, b Backup) error
+	// is kept, for a restore into dir; fetch lays it out there as a data directory, and
+	// does the rest.
+	check(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error
 	fetch(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error
 	// logCommand gives the isolated server a segment of the log.
 	logCommand(i *pgcluster.Instance, dir string) string
@@ -196,7 +198,7 @@ func take(ctx context.Context, p Take) (Backup, error) {
 		return Backup{}, err
 	}
 	s := p.Server.Spec
-	env := []string{"PGPASSWORD=" + s.Password.Reveal(), "PGSSLMODE=" + s.SSLMode, "PGCONNECT_TIMEOUT=10"}
+	env := []string{mark(dir), "PGPASSWORD=" + s.Password.Reveal(), "PGSSLMODE=" + s.SSLMode, "PGCONNECT_TIMEOUT=10"}
 	if _, err := i.Run(ctx, env, "pg_basebackup", "-D", dir, "-h", s.Host, "-p", fmt.Sprint(s.Port), "-U", s.User,
 		"-X", "stream", "--checkpoint=fast", "--manifest-checksums=SHA256", "-l", name); err != nil {
 		_ = os.RemoveAll(dir)
@@ -207,6 +209,10 @@ func take(ctx context.Context, p Take) (Backup, error) {
 
 func lookTaken(ctx context.Context, p Take) (activities.Seen, error) {
 	name := nameOf(activities.CallFrom(ctx))
+	// A program that outlived its worker may yet complete it.
+	if at := proc.Carrying(mark(filepath.Join(p.Backups.Spec.Backups, name))); len(at) > 0 {
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("backup %s is still being taken, by process %d", name, at[0])}, nil
+	}
 	b, err := folders{p.Backups}.named(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

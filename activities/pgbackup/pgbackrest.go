@@ -145,7 +145,7 @@ func (k rest) named(ctx context.Context, name string) (Backup, error) {
 }
 
 // check does nothing: a restore holds every file against its checksum.
-func (k rest) check(context.Context, *pgcluster.Instance, Backup) error { return nil }
+func (k rest) check(context.Context, *pgcluster.Instance, string, Backup) error { return nil }
 
 // fetch has pgBackRest restore into the isolated folder: tablespaces too, which it would
 // otherwise put where the live server has them.
@@ -161,7 +161,7 @@ func (k rest) fetch(ctx context.Context, i *pgcluster.Instance, dir string, b Ba
 	}
 	args := append(k.options(dir), "--set="+b.Backup, "--type=preserve", "--tablespace-map-all="+filepath.Join(dir, "tablespaces"),
 		"--no-delta", "--no-link-all", "restore")
-	_, err = tool.Run(ctx, nil, "pgbackrest", args...)
+	_, err = tool.Run(ctx, []string{mark(dir)}, "pgbackrest", args...)
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err

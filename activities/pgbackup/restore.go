@@ -126,9 +126,10 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	if free, err := room(p.Backups.Spec.Area); err != nil {
 		return Restored{}, activities.Refused("the restore area: %v", err)
 	} else if need := b.SizeBytes + b.SizeBytes/10; free < need {
-		return Restored{}, activities.Finding("%s has %d MB free, and restoring %s needs %d MB: make room there", p.Backups.Spec.Area, free>>20, b.Backup, need>>20)
+		return Restored{}, activities.FindingBoth("%s has %d MB free, and restoring %s needs %d MB: make room there",
+			"%s の空きは %d MB で、%s の復元に必要な %d MB に足りない。空きを増やす", p.Backups.Spec.Area, free>>20, b.Backup, need>>20)
 	}
-	if err := k.check(ctx, i, b); err != nil {
+	if err := k.check(ctx, i, dir, b); err != nil {
 		return Restored{}, err
 	}
 	out.FetchS = time.Since(begun).Seconds()
@@ -139,7 +140,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 			return Restored{}, fmt.Errorf("%w; and what was copied could not be removed: %w", err, cleared)
 		}
 		if errors.Is(err, syscall.ENOSPC) {
-			return Restored{}, activities.Finding("the disk of %s filled up while %s was copied; what was copied is removed again: make room there", p.Backups.Spec.Area, b.Backup)
+			return Restored{}, filledUp(p.Backups.Spec.Area, b)
 		}
 		return Restored{}, err
 	}
@@ -154,6 +155,9 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 		if ctx.Err() != nil {
 			return Restored{}, fmt.Errorf("the log was not replayed in time: %w", err)
 		}
+		if strings.Contains(why, "No space left on device") {
+			return Restored{}, filledUp(p.Backups.Spec.Area, b)
+		}
 		return Restored{}, activities.Finding("backup %s could not be restored to %s: %s", b.Backup, pointOf(p.To), why)
 	}
 	out.ReplayS = time.Since(replaying).Seconds()
@@ -161,7 +165,21 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	if err != nil {
 		return Restored{}, err
 	}
-	return out, write(i, filepath.Join(dir, resultFile), text)
+	if err := write(i, filepath.Join(dir, resultFile), text); err != nil {
+		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
+			return Restored{}, fmt.Errorf("%w; and what was restored could not be removed: %w", err, cleared)
+		}
+		if errors.Is(err, syscall.ENOSPC) {
+			return Restored{}, filledUp(p.Backups.Spec.Area, b)
+		}
+		return Restored{}, err
+	}
+	return out, nil
+}
+
+func filledUp(area string, b Backup) error {
+	return activities.FindingBoth("the disk of %s filled up while %s was restored; what was restored is removed again: make room there",
+		"%s のディスクが %s の復元中に満杯になった。復元したものは削除済み。空きを増やす", area, b.Backup)
 }
 
 func pointOf(to string) string {
@@ -240,15 +258,15 @@ func (k folders) logCommand(*pgcluster.Instance, string) string {
 	return fmt.Sprintf("cp -- %s/%%f %%p", shellQuote(k.t.Spec.WAL))
 }
 
-func (k folders) check(ctx context.Context, i *pgcluster.Instance, b Backup) error {
+func (k folders) check(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error {
 	if b.Type == "tar" {
 		return nil // PostgreSQL 17 and older can't verify what is packed
 	}
-	return verifyFiles(ctx, i, filepath.Join(k.t.Spec.Backups, b.Backup), b)
+	return verifyFiles(ctx, i, dir, filepath.Join(k.t.Spec.Backups, b.Backup), b)
 }
 
-func verifyFiles(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error {
-	if _, err := i.Run(ctx, nil, "pg_verifybackup", "-q", dir); err != nil {
+func verifyFiles(ctx context.Context, i *pgcluster.Instance, dir, files string, b Backup) error {
+	if _, err := i.Run(ctx, []string{mark(dir)}, "pg_verifybackup", "-q", files); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -265,7 +283,7 @@ func (k folders) fetch(ctx context.Context, i *pgcluster.Instance, dir string, b
 	if err := unpack(ctx, i, source, b); err != nil {
 		return err
 	}
-	return verifyFiles(ctx, i, i.Data, b)
+	return verifyFiles(ctx, i, dir, i.Data, b)
 }
 
 // shellQuote is for the one place where PostgreSQL itself calls a shell.

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 )
 
 // Verify is the parameters of pgbackup.verify.
@@ -171,6 +172,9 @@ func discard(ctx context.Context, p Discard) (Discarded, error) {
 // remove ends the isolated server and takes its folder away; one that is not marked as
 // a restore's is left alone.
 func remove(ctx context.Context, dir string, i *pgcluster.Instance) error {
+	if err := endWork(ctx, dir); err != nil {
+		return err
+	}
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -205,8 +209,9 @@ func lookDiscarded(ctx context.Context, p Discard) (activities.Seen, error) {
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: dir + " is still there"}, err
 	}
-	if procs, err := i.Processes(); err == nil && len(procs) > 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%d processes of it still run", len(procs))}, nil
+	procs, err := i.Processes()
+	if left := len(procs) + len(proc.Carrying(mark(dir))); err == nil && left > 0 {
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%d processes of it still run", left)}, nil
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: dir + " is gone", Output: Discarded{Folder: dir, Gone: true}}, nil
 }

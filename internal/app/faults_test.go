@@ -88,7 +88,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 	"stranger": func(t *testing.T, s *shaky) trouble {
 		d, other := sshtest.Start(t), sshtest.Start(t)
 		file, key := filepath.Join(s.dir, "done"), filepath.Join(s.dir, "key")
-		keep(t, key, d.Key)
+		save(t, key, d.Key)
 		return trouble{
 			targets: fmt.Sprintf("{name: stranger-host, kind: ssh, site: osaka, host: 127.0.0.1, port: %d, user: %s, host_key: %q, key: secret://file%s}", d.Port, d.User, other.HostKey, key),
 			steps:   fmt.Sprintf(`{id: promote, uses: ssh.run, with: {host: stranger-host, argv: [touch, %s]}}`, file),
@@ -105,7 +105,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 	"verbose": func(t *testing.T, s *shaky) trouble {
 		d := sshtest.Start(t)
 		key := filepath.Join(s.dir, "key")
-		keep(t, key, d.Key)
+		save(t, key, d.Key)
 		return trouble{
 			targets: fmt.Sprintf("{name: verbose-host, kind: ssh, site: osaka, host: 127.0.0.1, port: %d, user: %s, host_key: %q, key: secret://file%s}", d.Port, d.User, d.HostKey, key),
 			steps: `{id: here, uses: exec.run, with: {argv: [head, -c, 1G, /dev/zero]}}
@@ -119,7 +119,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 		primary, _ := dnstest.Start(t, 1)
 		_, stale := dnstest.Start(t, 1) // follows another primary, as one that is cut off does
 		secret := filepath.Join(s.dir, "tsig")
-		keep(t, secret, dnstest.Secret)
+		save(t, secret, dnstest.Secret)
 		return trouble{
 			targets: fmt.Sprintf("{name: old-data-zone, kind: dns_zone, site: osaka, zone: %s, primary: %q, servers: [%q], key: %s, secret: secret://file%s}",
 				dnstest.Zone, primary.Address, stale.Address, dnstest.Key, secret),
@@ -209,17 +209,7 @@ func judgeFault(t *testing.T, u running, id, system string, f trouble) {
 	if s := r.Systems[0]; r.Run.State != f.state || s.RTO.Verdict != f.rto {
 		t.Errorf("the run ended %s with RTO %s (%s), want %s and %s", r.Run.State, s.RTO.Verdict, asJSON(s.RTO.Why), f.state, f.rto)
 	}
-	for lang, words := range f.reads {
-		page, err := u.Report(t.Context(), id, "markdown", lang)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, w := range words {
-			if !strings.Contains(string(page), w) {
-				t.Errorf("the %s report does not say %q:\n%s", lang, w, asJSON(r.Findings))
-			}
-		}
-	}
+	readsIn(t, u, r, f.reads)
 	if f.also != nil {
 		f.also(t, r)
 	}
@@ -308,7 +298,7 @@ func step(r report.Report, id string) report.Step {
 	return report.Step{}
 }
 
-func keep(t *testing.T, file, text string) {
+func save(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

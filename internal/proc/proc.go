@@ -65,6 +65,26 @@ func Read(pid int) (Stat, bool) {
 	return Stat{fields[0], parent, session, start}, err1 == nil && err2 == nil && err3 == nil
 }
 
+// Carrying lists the processes whose environment holds a variable, as in NAME=value: what
+// a worker started is found by it when the worker is gone. It sees those that this user
+// may look into.
+func Carrying(variable string) []int {
+	var out []int
+	for _, pid := range PIDs() {
+		env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+		if err != nil {
+			continue
+		}
+		for v := range bytes.SplitSeq(env, []byte{0}) {
+			if string(v) == variable {
+				out = append(out, pid)
+				break
+			}
+		}
+	}
+	return out
+}
+
 // PIDs lists the processes that can be seen from here.
 func PIDs() []int {
 	d, err := os.Open("/proc")

@@ -21,7 +21,7 @@ type told struct {
 
 // restoreTest judges a system of a restore test. Objectives of a failover are not put to
 // the test by it. A restore that failed has missed: a backup that does not come back is no
-// backup. What was marked by hand is not proven.
+// backup. What was marked by hand is not proven, nor is what an abort cut off.
 func (f *facts) restoreTest(s *systemFacts) System {
 	out := System{ID: s.plan.Name, Priority: s.plan.Priority, Title: s.plan.Title, Home: s.plan.Home,
 		RTO: RTO{Verdict: run.NoObjective, SimulatedParts: []string{}}, RPO: RPO{Verdict: run.NoObjective},
@@ -40,7 +40,7 @@ func (f *facts) restoreTest(s *systemFacts) System {
 	steps := f.runbook(s.plan.Name, "restore")
 	failed, verified := "", time.Time{}
 	for _, st := range steps {
-		if st.Outcome == run.Failed && failed == "" {
+		if st.Outcome == run.Failed && failed == "" && !f.cutOff(st) {
 			failed = st.ID
 		}
 		var said told
@@ -79,6 +79,9 @@ func (f *facts) restoreTest(s *systemFacts) System {
 	if f.ended.IsZero() {
 		doubt = append(doubt, Reason{Code: "still_running"})
 	}
+	if f.aborted != nil {
+		doubt = append([]Reason{{Code: "ended_cancelled"}}, doubt...)
+	}
 	judge := func(actual, limit *float64) run.Verdict {
 		switch {
 		case failed != "":
@@ -103,4 +106,10 @@ func (f *facts) restoreTest(s *systemFacts) System {
 	}
 	out.Verdict = run.Worst(r.Verdict, r.PointVerdict)
 	return out
+}
+
+// cutOff reports whether a step ended because the run was aborted, which says nothing of
+// what it works on.
+func (f *facts) cutOff(s *stepFacts) bool {
+	return f.aborted != nil && s.EndedAt != nil && !s.EndedAt.Before(f.aborted.At)
 }
