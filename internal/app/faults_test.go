@@ -140,6 +140,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 
 // Each fault is met by a run on a real engine with real site workers.
 func TestFaultsOfTargets(t *testing.T) {
+	t.Parallel()
 	all, services := map[string]trouble{}, map[string]*shaky{}
 	files, targets, systems := map[string]string{}, &strings.Builder{}, &strings.Builder{}
 	for name, make := range faults {

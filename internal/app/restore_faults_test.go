@@ -265,6 +265,7 @@ func openGate(t *testing.T, o *Options) string {
 // A restore whose disk fills up, whose worker is killed in the middle or whose run is
 // aborted leaves neither a process nor a file of its isolated copy, and says what it was.
 func TestFaultsOfRestores(t *testing.T) {
+	t.Parallel()
 	v := newVault(t)
 	full := v.test(t, "full")
 	full.tmpfs(t, v.size+v.size/8+v.grows/4)

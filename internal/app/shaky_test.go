@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -13,7 +14,8 @@ import (
 // promotion is at fault in a way of its own. GET / is what its users see.
 type shaky struct {
 	*httptest.Server
-	dir string // of the test's, which what is started for it names
+	dir  string // of the test's, which what is started for it names
+	flag string // file that promotes it when it is there; "" for none
 
 	mu       sync.Mutex
 	fault    string
@@ -96,6 +98,9 @@ func (s *shaky) serves() bool {
 	switch {
 	case !s.broken:
 		return true
+	case s.flag != "":
+		_, err := os.Stat(s.flag)
+		return err == nil
 	case s.promoted.IsZero():
 		return false
 	case s.fault == "flapping":

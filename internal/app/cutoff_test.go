@@ -1,0 +1,198 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// line is a line between two machines that can be cut: what is sent into it then is
+// neither delivered nor refused.
+type line struct {
+	net.Listener
+	to string
+
+	mu   sync.Mutex
+	ends []net.Conn
+	cut  chan struct{} // closed while the line is whole
+}
+
+func newLine(t *testing.T, to string) *line {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := make(chan struct{})
+	close(whole)
+	l := &line{Listener: ln, to: to, cut: whole}
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			parts.Go(func() { l.carry(c, &parts) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = ln.Close()
+		l.mend()
+		l.mu.Lock()
+		for _, c := range l.ends {
+			_ = c.Close()
+		}
+		l.mu.Unlock()
+		parts.Wait()
+	})
+	return l
+}
+
+func (l *line) carry(near net.Conn, parts *sync.WaitGroup) {
+	<-l.whole()
+	far, err := net.Dial("tcp", l.to)
+	if err != nil {
+		_ = near.Close()
+		return
+	}
+	l.mu.Lock()
+	l.ends = append(l.ends, near, far)
+	l.mu.Unlock()
+	for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
+		parts.Go(func() {
+			defer way[0].Close()
+			defer way[1].Close()
+			b := make([]byte, 32<<10)
+			for {
+				n, err := way[0].Read(b)
+				<-l.whole()
+				if n > 0 {
+					if _, err := way[1].Write(b[:n]); err != nil {
+						return
+					}
+				}
+				if err != nil {
+					return
+				}
+			}
+		})
+	}
+}
+
+func (l *line) whole() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut
+}
+
+// cutFor cuts the line and mends it after d.
+func (l *line) cutFor(d time.Duration) {
+	l.mu.Lock()
+	l.cut = make(chan struct{})
+	l.mu.Unlock()
+	<-time.After(d)
+	l.mend()
+}
+
+func (l *line) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.cut:
+	default:
+		close(l.cut)
+	}
+}
+
+// A site is cut off in the middle of a step, which ends there meanwhile, and is back. The
+// step is settled by looking, is done once, and its probe has seen all of it.
+func TestASiteIsCutOffInTheMiddleOfAStep(t *testing.T) {
+	t.Parallel()
+	s, files := newShaky(t), map[string]string{}
+	begun, done := filepath.Join(s.dir, "begun"), filepath.Join(s.dir, "done")
+	s.flag = done
+	files["estate.yaml"] = fmt.Sprintf(`kind: Estate
+name: cut-off
+zone: Asia/Tokyo
+control: osaka
+sites: [{name: tokyo}, {name: osaka}, {name: branch}]
+systems:
+  - name: shop
+    home: tokyo
+    alternate: branch
+    drillable: [live]
+    objectives: {rto: 2m}
+    runbooks: {failover: shop}
+    functions: [{name: shop, probe: {uses: probe.http, at: branch, interval: 100ms, with: {url: "%s/"}}}]
+people: [{id: sato, name: Sato, roles: [commander]}]
+muster_places: [{name: online, title: Online, online: true}]
+`, s.URL)
+	script := fmt.Sprintf("echo begun >> %s; until [ -e %s.go ]; do sleep 0.1; done; echo done >> %[2]s", begun, done)
+	files["runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: shop\nsystem: shop\nsteps:\n  - {id: promote, at: branch, uses: exec.run, timeout: 1m, with: {argv: [sh, -c, %q], look: [test, -s, %s]}}\n", script, done)
+	files["scenario.yaml"] = fmt.Sprintf(`kind: Scenario
+name: shop
+title: {en: A branch is cut off, ja: 支店との回線断}
+hazard: disaster
+depth: live
+phases: [activation, recovery_decision, recovery, verification, closing]
+systems: [shop]
+injects: [{uses: http.request, site: osaka, starts: shop, with: {url: "%[1]s/break"}, undo: {uses: http.request, with: {url: "%[1]s/mend"}}}]
+failback: stay
+muster_place: online
+approvals: 0
+baseline: 200ms
+hold: 500ms
+verify_wait: 20s
+people: {simulate: {after: 100ms, spread: 100ms}}
+decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
+`, s.URL)
+	o, _ := options(t, plansDir(t, files))
+	o.Config.Sites = []string{"osaka", "tokyo"}
+	l := newLine(t, openGate(t, &o))
+	u := begin(t, o)
+	w := employSite(t, o, "branch", l.Addr().String())
+	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "shop", Kind: run.Drill, By: "sato"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Eventually(t, 30*time.Second, func() string {
+		if lines(begun)() == 0 {
+			return "the step has not begun"
+		}
+		return ""
+	})
+	save(t, done+".go", "")
+	l.cutFor(8 * time.Second) // longer than a worker may be silent
+	untilEnded(t, u, started.Run)
+
+	r := readReport(t, u, started.Run)
+	p := step(r, "promote")
+	if p.Outcome != run.Passed || p.SettledBy != run.ByObservation || lines(begun)() != 1 || lines(done)() != 1 {
+		t.Errorf("the step %s by %s (%s), begun %d and done %d times; want passed by observation, once", p.Outcome, p.SettledBy, p.Reason, lines(begun)(), lines(done)())
+	}
+	readsIn(t, u, r, map[string][]string{"en": {"fell silent", "seen:"}, "ja": {"応答が途絶えた", "確認結果"}})
+	if sys := r.Systems[0]; sys.RTO.Verdict != run.Met || r.Run.State != run.RecoveredAtAlternate {
+		t.Errorf("the run ended %s with RTO %s (%s)", r.Run.State, sys.RTO.Verdict, asJSON(sys.RTO.Why))
+	}
+	if probe := r.Probes[0]; probe.Gaps != 0 || probe.Lost != "" {
+		t.Errorf("the probe went on at the site: %+v", probe)
+	}
+	nothingOpen(t, u, started.Run, "shop")
+	if left := leftRunning(s.dir); len(left) > 0 {
+		t.Errorf("left running: %v", strings.Join(left, "\n"))
+	}
+	select {
+	case <-w.Done:
+		t.Error("the worker of the site did not live through it")
+	default:
+	}
+}
