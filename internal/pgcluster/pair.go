@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/muster-dr/muster/internal/serviceuser"
 )
 
 // Options of a pair. The zero value of a field means what its comment says.
@@ -92,7 +94,7 @@ func Locate(o Options) (*Pair, error) {
 	if o.RunAs == "" && os.Geteuid() == 0 {
 		o.RunAs = "postgres"
 	}
-	if _, err := credential(o.RunAs); err != nil {
+	if _, err := serviceuser.Credential(o.RunAs); err != nil {
 		return nil, err
 	}
 	for _, port := range []*int{&o.PrimaryPort, &o.StandbyPort} {
@@ -230,7 +232,7 @@ func (i *Instance) configure(more map[string]string) error {
 // reachable finds the directory on the way to dir that keeps the service user out,
 // which the server's own programs only call "Permission denied".
 func (i *Instance) reachable(dir string) error {
-	c, err := credential(i.RunAs)
+	c, err := serviceuser.Credential(i.RunAs)
 	if err != nil || c == nil {
 		return err
 	}

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/muster-dr/muster/internal/serviceuser"
 )
 
 // outputCap bounds what is kept of a program's output: its end, where the reason is.
@@ -49,53 +50,13 @@ func version(path string) int {
 	return v
 }
 
-// credential says as whom programs run: nil is as this process. PostgreSQL refuses
-// root, so root needs a name; anybody else can only be themselves.
-func credential(name string) (*syscall.Credential, error) {
-	if name == "" {
-		return nil, nil
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, fmt.Errorf("run as %q: %w", name, err)
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return nil, fmt.Errorf("run as %q: user ID %q is no number", name, u.Uid)
-	}
-	if os.Geteuid() == uid {
-		return nil, nil
-	}
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("run as %q: only root can become another user; start muster as root or as %s", name, name)
-	}
-	gid, err := strconv.Atoi(u.Gid)
-	if err != nil {
-		return nil, fmt.Errorf("run as %q: group ID %q is no number", name, u.Gid)
-	}
-	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	groups, _ := u.GroupIds()
-	for _, g := range groups {
-		if n, err := strconv.Atoi(g); err == nil {
-			c.Groups = append(c.Groups, uint32(n))
-		}
-	}
-	return c, nil
-}
-
 // Own gives path to the service user, when this process is not already that user.
-func (i *Instance) Own(path string) error {
-	c, err := credential(i.RunAs)
-	if err != nil || c == nil {
-		return err
-	}
-	return os.Lchown(path, int(c.Uid), int(c.Gid))
-}
+func (i *Instance) Own(path string) error { return serviceuser.Own(path, i.RunAs) }
 
 // command prepares one of the server's programs: as the service user, in a process
 // group of its own, without this process's PG* variables.
 func (i *Instance) command(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
-	cred, err := credential(i.RunAs)
+	cred, err := serviceuser.Credential(i.RunAs)
 	if err != nil {
 		return nil, err
 	}
