@@ -10,6 +10,7 @@ import (
 	"github.com/muster-dr/muster/activities/http"
 	"github.com/muster-dr/muster/activities/human"
 	"github.com/muster-dr/muster/activities/kubernetes"
+	"github.com/muster-dr/muster/activities/mysql"
 	"github.com/muster-dr/muster/activities/notify"
 	"github.com/muster-dr/muster/activities/pgbackup"
 	"github.com/muster-dr/muster/activities/postgres"
@@ -40,6 +41,7 @@ func Registry(o Options) *activities.Registry {
 		http.Actions(),
 		human.Actions(),
 		kubernetes.Actions(),
+		mysql.Actions(),
 		notify.Actions(),
 		pgbackup.Actions(),
 		postgres.Actions(),
@@ -57,6 +59,7 @@ func Registry(o Options) *activities.Registry {
 	r.AddTargets(dns.TargetKinds()...)
 	r.AddTargets(haproxy.TargetKinds()...)
 	r.AddTargets(kubernetes.TargetKinds()...)
+	r.AddTargets(mysql.TargetKinds()...)
 	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(process.TargetKinds()...)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -43,10 +44,11 @@ type Pair struct {
 func StartPair(t testing.TB) *Pair {
 	t.Helper()
 	dir := Dir(t)
+	empty := install(t, dir)
 	p := &Pair{}
 	var both sync.WaitGroup
 	for n, into := range []**Server{&p.Tokyo, &p.Osaka} {
-		both.Go(func() { *into = start(t, dir, []string{"tokyo", "osaka"}[n], n+1) })
+		both.Go(func() { *into = start(t, dir, empty, []string{"tokyo", "osaka"}[n], n+1) })
 	}
 	both.Wait()
 	if p.Tokyo == nil || p.Osaka == nil {
@@ -63,15 +65,42 @@ func StartPair(t testing.TB) *Pair {
 // StartOne starts a server that replicates nothing.
 func StartOne(t testing.TB) *Server {
 	t.Helper()
-	s := start(t, Dir(t), "tokyo", 1)
+	dir := Dir(t)
+	s := start(t, dir, install(t, dir), "tokyo", 1)
 	if s == nil {
 		t.Fatal("a MariaDB server could not be started")
 	}
 	return s
 }
 
-// Start makes a server and starts it; nil when that failed, which it has told.
-func start(t testing.TB, parent, name string, id int) *Server {
+// small is what keeps a server small and quick: no test pulls the machine's plug.
+const small = `innodb_buffer_pool_size = 16M
+innodb_log_file_size = 8M
+innodb_temp_data_file_path = ibtmp1:2M:autoextend
+innodb_flush_log_at_trx_commit = 0
+sync_binlog = 0
+performance_schema = OFF
+`
+
+// install makes the data directory of an empty server, which each server gets a copy of.
+func install(t testing.TB, parent string) string {
+	t.Helper()
+	i := &mycluster.Instance{Name: "empty", Data: filepath.Join(parent, "empty"), RunAs: mylink.ServiceUser("")}
+	if err := i.OwnDir(i.Data); err != nil {
+		t.Fatal(err)
+	}
+	options := filepath.Join(parent, "install.cnf")
+	if err := os.WriteFile(options, []byte("[mysqld]\n"+small), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Run(Context(t, 2*time.Minute), mycluster.Install, "--defaults-file="+options, "--datadir="+i.Data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
+		t.Fatalf("make a MariaDB server (package mariadb-server): %v", err)
+	}
+	return i.Data
+}
+
+// start makes a server and starts it; nil when that failed, which it has told.
+func start(t testing.TB, parent, empty, name string, id int) *Server {
 	dir := filepath.Join(parent, name)
 	port, err := freePort()
 	if err != nil {
@@ -86,7 +115,6 @@ func start(t testing.TB, parent, name string, id int) *Server {
 			return nil
 		}
 	}
-	// Small and quick: no test pulls the machine's plug.
 	options := fmt.Sprintf(`[mysqld]
 datadir = %[1]s/data
 socket = %[1]s/sock
@@ -99,20 +127,15 @@ log_slave_updates = ON
 gtid_strict_mode = ON
 skip_name_resolve = ON
 slave_net_timeout = 10
-innodb_buffer_pool_size = 16M
-innodb_log_file_size = 8M
-innodb_flush_log_at_trx_commit = 0
-sync_binlog = 0
-performance_schema = OFF
-!includedir %[1]s/conf.d
-`, dir, port, id)
+%[4]s!includedir %[1]s/conf.d
+`, dir, port, id, small)
 	if err := os.WriteFile(i.Defaults, []byte(options), 0o644); err != nil {
 		t.Error(err)
 		return nil
 	}
 	ctx := Context(t, time.Minute)
-	if _, err := i.Run(ctx, mycluster.Install, "--no-defaults", "--datadir="+i.Data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
-		t.Errorf("make a MariaDB server (package mariadb-server): %v", err)
+	if out, err := exec.Command("cp", "-a", empty, i.Data).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 		return nil
 	}
 	t.Cleanup(func() {

@@ -1,0 +1,94 @@
+package mysql
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// CaughtUp is the parameters of mysql.wait_caught_up.
+type CaughtUp struct {
+	Server Target       `json:"server" kind:"mysql" help:"Replica."`
+	Follow Target       `json:"follow" kind:"mysql" help:"Primary that it follows."`
+	Limit  run.Duration `json:"limit" help:"How long the replica may take to have what the primary had a moment ago." default:"1s"`
+	Wait   run.Duration `json:"wait" help:"How long to wait for that." default:"10m"`
+}
+
+// Lag is its result.
+type Lag struct {
+	Server string  `json:"server" help:"The replica."`
+	LagS   float64 `json:"lag_s" help:"Seconds that it took to have all that the primary had at one moment, by the worker's clock."`
+	GTID   string  `json:"gtid" help:"What the primary had at that moment."`
+}
+
+// caughtUp measures the lag instead of believing what the replica says of it: that figure
+// is empty or 0 while nothing arrives.
+func caughtUp(ctx context.Context, p CaughtUp) (Lag, error) {
+	within, cancel := context.WithTimeout(ctx, p.Wait.Std())
+	defer cancel()
+	primary, err := reach(within, p.Follow, p.Wait.Std())
+	if err != nil {
+		return Lag{}, err
+	}
+	defer primary.Close()
+	replica, err := reach(within, p.Server, p.Wait.Std())
+	if err != nil {
+		return Lag{}, err
+	}
+	defer replica.Close()
+	out := Lag{Server: p.Server.Name}
+	for {
+		of, err := see(within, primary)
+		if err != nil {
+			return out, err
+		}
+		asked := time.Now()
+		v, err := awaitPosition(within, replica, p.Server, p.Follow, of)
+		if err != nil {
+			if within.Err() != nil && ctx.Err() == nil {
+				err = activities.Finding("server %s has not caught up with %s within %s: it lacks %d transactions; its threads: receives %s, applies %s",
+					p.Server.Name, p.Follow.Name, p.Wait, v.Has.Lacks(of.Has), v.threads().Receives, v.threads().Applies)
+			}
+			return out, err
+		}
+		if took := time.Since(asked); took <= p.Limit.Std() {
+			out.LagS, out.GTID = took.Seconds(), of.GTID
+			return out, nil
+		}
+	}
+}
+
+// threads is v's replica, or an empty one.
+func (v view) threads() replica {
+	if v.Replica == nil {
+		return replica{Receives: "none", Applies: "none"}
+	}
+	return *v.Replica
+}
+
+// awaitPosition waits until t, a replica of the primary that was seen as of, replicates and
+// has all that that had. An error in replicating, which would not go away by waiting, is a
+// finding.
+func awaitPosition(ctx context.Context, c *mylink.Conn, t, primary Target, of view) (view, error) {
+	for {
+		v, err := see(ctx, c)
+		switch {
+		case err != nil:
+			return v, err
+		case v.Replica == nil:
+			return v, activities.Finding("server %s follows nobody", t.Name)
+		case !v.follows(primary, of):
+			return v, activities.Finding("server %s does not follow %s, but the server at %s", t.Name, primary.Name, mylink.Address(mylink.Server{Host: v.Replica.Host, Port: v.Replica.Port}))
+		case v.Replica.ApplyNo != 0 || v.Replica.ReceiveNo == mylink.CodeDiverged:
+			return v, activities.Finding("server %s does not replicate from %s: %s", t.Name, primary.Name, v.Replica.trouble())
+		case v.Replica.running() && v.Has.Has(of.Has):
+			return v, nil
+		}
+		if err := wait(ctx, tick); err != nil {
+			return v, err
+		}
+	}
+}

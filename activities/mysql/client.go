@@ -1,0 +1,263 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mycluster"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+const (
+	// connectWithin bounds one attempt to connect, the server's answer included.
+	connectWithin = 3 * time.Second
+	// answerWithin bounds one question to a server that has let us in.
+	answerWithin = 5 * time.Second
+	// tick is the time between two looks at a server that is changing.
+	tick = 20 * time.Millisecond
+)
+
+// managed returns the server's processes and files, or the guard's refusal when they are
+// not on this host.
+func managed(t Target) (*mycluster.Instance, error) {
+	i, ok := mylink.Instance(t)
+	switch {
+	case t.Spec.Data == "":
+		return nil, activities.Refused("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand", t.Name)
+	case !ok:
+		return nil, activities.Refused("server %s is not managed from this host: neither %s nor its config is here; run the step on the worker of its own site (at: %s)", t.Name, t.Spec.Data, t.Site)
+	case t.Spec.Config == "":
+		return nil, activities.Refused("server %s: the estate names no config, an option file that the server reads last; without one nothing keeps it read-only over a restart", t.Name)
+	}
+	return i, nil
+}
+
+// connect opens a connection within connectWithin.
+func connect(ctx context.Context, t Target) (*mylink.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	return mylink.Connect(ctx, t, "", 0)
+}
+
+// reach opens a connection to a server that may be starting, stopping or busy, until within
+// is over.
+func reach(ctx context.Context, t Target, within time.Duration) (*mylink.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		c, err := connect(ctx, t)
+		if err == nil {
+			return c, nil
+		}
+		if code := mylink.Code(err); code != 0 && code != mylink.CodeTooMany && code != mylink.CodeShutdown {
+			return nil, err // wrong password: waiting does not help
+		}
+		if wait(ctx, 50*time.Millisecond) != nil {
+			return nil, err
+		}
+	}
+}
+
+// tell runs one statement within d.
+func tell(ctx context.Context, c *mylink.Conn, d time.Duration, sql string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	_, err := c.ExecContext(ctx, sql, args...)
+	return err
+}
+
+// wait lets d pass, or less when ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// view is what a server says of itself at one moment.
+type view struct {
+	Flavour  mylink.Flavour
+	Version  string
+	ServerID string
+	ReadOnly bool // ordinary accounts can't write
+	Bound    bool // nor can administrators, where the server can bind them: MySQL's super_read_only
+	GTID     string
+	Has      mylink.Position
+	Replica  *replica // nil when it follows nobody
+}
+
+// replica is what a server that follows another says of that.
+type replica struct {
+	Host, ServerID     string
+	Port               int
+	Receives, Applies  string // Yes, No, Connecting, Preparing
+	ReceiveNo, ApplyNo int    // error numbers
+	ReceiveErr         string
+	ApplyErr           string
+	ReceivedGTID       string
+	Received           mylink.Position
+	ByGTID             bool
+	BehindS            *int // what the server itself says; nil when it can't
+}
+
+func (r replica) running() bool { return r.Receives == "Yes" && r.Applies == "Yes" }
+
+// trouble is the error that keeps a replica from replicating, or "".
+func (r replica) trouble() string {
+	switch {
+	case r.ApplyNo != 0:
+		return fmt.Sprintf("error %d: %s", r.ApplyNo, r.ApplyErr)
+	case r.ReceiveNo != 0:
+		return fmt.Sprintf("error %d: %s", r.ReceiveNo, r.ReceiveErr)
+	}
+	return ""
+}
+
+// see asks a server what it is.
+func see(ctx context.Context, c *mylink.Conn) (view, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	d := dialects[c.Flavour]
+	v := view{Flavour: c.Flavour, Version: c.Version}
+	var readOnly, bound string
+	if err := c.QueryRowContext(ctx, d.identity).Scan(&v.ServerID, &readOnly, &bound, &v.GTID); err != nil {
+		return v, err
+	}
+	v.ReadOnly, v.Bound = truth(readOnly), truth(bound)
+	var err error
+	if v.Has, err = mylink.ParsePosition(c.Flavour, v.GTID); err != nil {
+		return v, err
+	}
+	rows, err := mylink.Rows(ctx, c, d.replica)
+	if err != nil || len(rows) == 0 {
+		return v, err
+	}
+	if len(rows) > 1 {
+		return v, fmt.Errorf("it follows %d servers at once, which muster does not lead", len(rows))
+	}
+	v.Replica, err = replicaOf(c.Flavour, rows[0])
+	return v, err
+}
+
+func replicaOf(of mylink.Flavour, row map[string]string) (*replica, error) {
+	n := dialects[of].columns
+	r := &replica{Host: row[n.host], Port: number(row[n.port]), ServerID: row[n.serverID], Receives: row[n.ioRunning], Applies: row[n.sqlRunning],
+		ReceiveNo: number(row["Last_IO_Errno"]), ReceiveErr: row["Last_IO_Error"], ApplyNo: number(row["Last_SQL_Errno"]), ApplyErr: row["Last_SQL_Error"],
+		ReceivedGTID: row[n.received], ByGTID: row[n.gtid] != "No" && row[n.gtid] != "0"}
+	if s := row[n.behind]; s != "" {
+		behind := number(s)
+		r.BehindS = &behind
+	}
+	var err error
+	r.Received, err = mylink.ParsePosition(of, r.ReceivedGTID)
+	return r, err
+}
+
+// visit connects and sees.
+func visit(ctx context.Context, t Target) (view, error) {
+	c, err := connect(ctx, t)
+	if err != nil {
+		return view{}, err
+	}
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return view{}, fmt.Errorf("ask %s what it is: %w", t.Name, err)
+	}
+	return v, nil
+}
+
+// role is one word for what a server is.
+func (v view) role() string {
+	switch {
+	case v.Replica != nil:
+		return roleReplica
+	case v.ReadOnly:
+		return roleReadOnly
+	}
+	return rolePrimary
+}
+
+const (
+	rolePrimary  = "primary"
+	roleReplica  = "replica"
+	roleReadOnly = "read-only"
+	roleDown     = "down"
+)
+
+// follows reports whether v is a replica of t. The address that a replica was given decides,
+// or the ID of the server that it found there.
+func (v view) follows(t Target, of view) bool {
+	return v.Replica != nil && (v.Replica.Host == t.Spec.Host && v.Replica.Port == mylink.Port(t.Spec) || v.Replica.ServerID == of.ServerID && of.ServerID != "0")
+}
+
+// session is one line of a server's list of sessions.
+type session struct{ id, user, command, info string }
+
+// sessions lists those of clients: neither this one, nor the server's own threads, nor
+// replicas that read from it.
+func sessions(ctx context.Context, c *mylink.Conn) ([]session, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	own, err := mylink.One[string](ctx, c, "SELECT CONNECTION_ID()")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := mylink.Rows(ctx, c, "SHOW FULL PROCESSLIST")
+	if err != nil {
+		return nil, err
+	}
+	var out []session
+	for _, r := range rows {
+		s := session{r["Id"], r["User"], r["Command"], r["Info"]}
+		if s.id == own || s.user == "system user" || s.user == "event_scheduler" || s.command == "Daemon" || strings.HasPrefix(s.command, "Binlog Dump") || strings.HasPrefix(s.command, "Slave_") {
+			continue
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// underWay is a statement of muster's, of an attempt that nobody hears any more, that still
+// runs in the server; "" when none does.
+func underWay(ctx context.Context, c *mylink.Conn) (string, error) {
+	all, err := sessions(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range all {
+		if what, ok := strings.CutPrefix(s.info, mark); ok {
+			what, _, _ = strings.Cut(what, "=") // a statement's values may hold a secret
+			return what, nil
+		}
+	}
+	return "", nil
+}
+
+// isGuard reports whether err already says what kind it is.
+func isGuard(err error) bool {
+	var typed interface{ Type() string }
+	return errors.As(err, &typed) && typed.Type() != ""
+}
+
+func isRefusal(err error) bool {
+	var typed interface{ Type() string }
+	return errors.As(err, &typed) && typed.Type() == plan.ErrRefused
+}
+
+func text(err error) string {
+	var m interface{ Message() string }
+	if errors.As(err, &m) {
+		return m.Message()
+	}
+	return err.Error()
+}

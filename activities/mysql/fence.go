@@ -1,0 +1,261 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mycluster"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Fence is the parameters of mysql.fence.
+type Fence struct {
+	Server Target `json:"server" kind:"mysql" help:"Server that must take no more writes." example:"tokyo"`
+	Stop   bool   `json:"stop" help:"Stop it as well. MariaDB's read_only does not bind accounts with READ_ONLY ADMIN; who has applications that use one asks for this." default:"false"`
+}
+
+// Fenced is its result.
+type Fenced struct {
+	Server string    `json:"server" help:"The server that is fenced."`
+	Was    string    `json:"was" help:"What it was found as: primary, replica, read-only, frozen, hung or down."`
+	Method string    `json:"method" help:"How its writes were ended: read-only, stopped, killed or none."`
+	GTID   string    `json:"gtid" help:"Position at which it stands; empty when it does not run."`
+	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
+}
+
+// fenceNote is the marker of a fence. Beside it, muster's option file makes every start of
+// the server, whoever starts it, a read-only one.
+type fenceNote struct {
+	Run   string    `json:"run"`
+	Step  string    `json:"step"`
+	Token int64     `json:"token"`
+	At    time.Time `json:"at"`
+	// For is set by a switchover: the server that takes over.
+	For    string  `json:"for,omitempty"`
+	Result *Fenced `json:"result,omitempty"`
+}
+
+const fenceFile = "muster-fence.json"
+
+// fenceOf returns the server's fence; nil when it has none.
+func fenceOf(i *mycluster.Instance) (*fenceNote, error) {
+	var f fenceNote
+	if err := recall(i, fenceFile, &f); err != nil {
+		return nil, err
+	}
+	if f.At.IsZero() {
+		return nil, nil
+	}
+	return &f, nil
+}
+
+func fence(ctx context.Context, p Fence) (Fenced, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return fenceElsewhere(ctx, p, err)
+	}
+	out := Fenced{Server: p.Server.Name, Method: "none"}
+	if out.Was, err = condition(ctx, i, p.Server); err != nil {
+		return Fenced{}, err
+	}
+	// First what holds after a restart, then the server itself: the other way round,
+	// whatever watches over it could start it again in between.
+	if _, err := raise(ctx, i, ""); err != nil {
+		return Fenced{}, err
+	}
+	if out.Method, err = silence(ctx, i, p, out.Was); err != nil {
+		return Fenced{}, fmt.Errorf("fence %s: %w", p.Server.Name, err)
+	}
+	if out.GTID, err = fenceHolds(ctx, i, p.Server); err != nil {
+		return Fenced{}, err
+	}
+	out.At = micro(time.Now())
+	f, err := fenceOf(i)
+	if err == nil && f != nil {
+		f.Result = &out
+		err = note(i, fenceFile, f)
+	}
+	return out, err
+}
+
+// silence ends a server's writes: it makes it read-only, and kills one that does not obey.
+func silence(ctx context.Context, i *mycluster.Instance, p Fence, was string) (string, error) {
+	switch was {
+	case roleDown:
+		return "none", nil
+	case "frozen", "hung":
+		return "killed", bringDown(ctx, i)
+	}
+	soon, cancel := context.WithTimeout(ctx, mylink.StopTimeout(p.Server.Spec))
+	defer cancel()
+	c, err := connect(soon, p.Server)
+	if err == nil {
+		err = quiet(soon, c)
+		c.Close()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case err != nil:
+		activities.Log(ctx).Warn("the server did not become read-only, it is killed", "server", p.Server.Name, "err", err)
+		return "killed", bringDown(ctx, i)
+	case !p.Stop:
+		return "read-only", nil
+	}
+	if err := i.Stop(soon); err == nil {
+		return "stopped", nil
+	}
+	return "killed", bringDown(ctx, i)
+}
+
+func bringDown(ctx context.Context, i *mycluster.Instance) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	_, err := i.Kill(ctx)
+	return err
+}
+
+// raise writes the fence's marker and makes every later start read-only. A higher token's
+// marker stays.
+func raise(ctx context.Context, i *mycluster.Instance, to string) (*fenceNote, error) {
+	call := activities.CallFrom(ctx)
+	f := &fenceNote{Run: call.Run, Step: call.Step, Token: call.Token, At: micro(time.Now()), For: to}
+	old, err := fenceOf(i)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && old.Token > call.Token {
+		return nil, activities.Refused("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date", i.Name, old.Token, old.Run, call.Token)
+	}
+	if err := note(i, fenceFile, f); err != nil {
+		return nil, err
+	}
+	return f, i.KeepReadOnly(true)
+}
+
+// condition says what a managed server is before it is fenced.
+func condition(ctx context.Context, i *mycluster.Instance, t Target) (string, error) {
+	procs, err := i.Processes()
+	if err != nil {
+		return "", err
+	}
+	if len(procs) == 0 {
+		return roleDown, nil
+	}
+	for _, p := range procs {
+		if p.Frozen {
+			return "frozen", nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	v, err := visit(ctx, t)
+	if err != nil {
+		return "hung", nil //nolint:nilerr // it runs and does not answer: that is what it is
+	}
+	return v.role(), nil
+}
+
+// fenceHolds proves the fence and says where the server stands, or what is missing.
+func fenceHolds(ctx context.Context, i *mycluster.Instance, t Target) (gtid string, err error) {
+	f, err := fenceOf(i)
+	if err != nil {
+		return "", err
+	}
+	if f == nil {
+		return "", activities.Finding("server %s has no fence marker", t.Name)
+	}
+	if readOnly, err := i.KeptReadOnly(ctx); err != nil {
+		return "", err
+	} else if !readOnly {
+		return "", activities.Finding("server %s has a fence marker, but its options do not say read_only: it would start as one that takes writes; let its main option file include %s last", t.Name, i.Config)
+	}
+	procs, err := i.Processes()
+	if err != nil || len(procs) == 0 {
+		return "", err
+	}
+	var v view
+	if err := activities.Until(ctx, 15*time.Second, 100*time.Millisecond, func(ctx context.Context) (err error) {
+		v, err = visit(ctx, t) // whatever watches over it may just have started it again
+		return err
+	}); err != nil {
+		return "", fmt.Errorf("server %s runs and does not say whether it takes writes: %w", t.Name, err)
+	}
+	if !v.Bound {
+		return "", activities.Finding("server %s takes writes in spite of its fence", t.Name)
+	}
+	return v.GTID, nil
+}
+
+// fenceElsewhere is for a server whose processes and files are out of reach. While it
+// answers, it is made read-only all the same; but only a server that keeps that by itself
+// over a restart is fenced by it, and one that doesn't answer can't be proven to be.
+func fenceElsewhere(ctx context.Context, p Fence, why error) (Fenced, error) {
+	c, err := connect(ctx, p.Server)
+	if err != nil {
+		return Fenced{}, fmt.Errorf("whether %s takes writes can't be proven from here: %w (%s)", p.Server.Name, err, text(why))
+	}
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return Fenced{}, err
+	}
+	out := Fenced{Server: p.Server.Name, Was: v.role(), Method: "read-only"}
+	if err := quiet(ctx, c); err != nil {
+		return Fenced{}, fmt.Errorf("fence %s: %w", p.Server.Name, err)
+	}
+	if v, err = see(ctx, c); err != nil {
+		return Fenced{}, err
+	}
+	lasts, err := kept(ctx, c, p.Server, v)
+	switch {
+	case err != nil:
+		return Fenced{}, err
+	case !v.Bound:
+		return Fenced{}, activities.Finding("server %s takes writes although it was made read-only", p.Server.Name)
+	case !lasts || p.Stop:
+		return Fenced{}, activities.Finding("server %s is read-only now and its sessions are ended, but that is all that can be done from here: %s", p.Server.Name, text(why))
+	}
+	out.GTID, out.At = v.GTID, micro(time.Now())
+	return out, nil
+}
+
+func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
+	i, err := managed(p.Server)
+	if err != nil { // the action itself says what can be done from here, and repeats safely
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil //nolint:nilerr // see above
+	}
+	f, err := fenceOf(i)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	call := activities.CallFrom(ctx)
+	if f == nil || f.Run != call.Run {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is not fenced by this run"}, nil
+	}
+	gtid, err := fenceHolds(ctx, i, p.Server)
+	if err != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
+	}
+	if p.Stop {
+		if procs, err := i.Processes(); err != nil || len(procs) > 0 {
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " is fenced and still runs"}, err
+		}
+	}
+	out := Fenced{Server: p.Server.Name, Was: roleDown, Method: "none", GTID: gtid, At: micro(time.Now())}
+	if f.Result != nil {
+		out = *f.Result
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is fenced by this run", Output: out}, nil
+}
+
+// Unfence is the parameters of mysql.unfence.
+type Unfence struct {
+	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off."`
+	Others []Target     `json:"others" kind:"mysql" help:"Servers of the same database; refused when one of them takes writes or can't say." default:""`
+	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
+}

@@ -1,0 +1,240 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Promote is the parameters of mysql.promote.
+type Promote struct {
+	Server Target       `json:"server" kind:"mysql" help:"Replica that becomes primary."`
+	MaxLag int          `json:"max_lag" help:"Refuse when it is known to lack more than this many transactions of the old primary." default:"0"`
+	Wait   run.Duration `json:"wait" help:"How long each may take: to receive the rest from a fenced primary that still sends, and to apply what was received." default:"60s"`
+}
+
+// Promoted is its result.
+type Promoted struct {
+	Server   string `json:"server" help:"The new primary."`
+	GTID     string `json:"gtid" help:"Position at which it took over."`
+	Lag      uint64 `json:"lag" help:"Transactions of the old primary that it had not received."`
+	LagKnown bool   `json:"lag_known" help:"Whether the old primary itself could still say what it has."`
+	Applied  uint64 `json:"applied" help:"Transactions that were received and had still to be applied."`
+	Kept     bool   `json:"kept" help:"Whether it takes writes after a restart too. When not, mysql.keep_role on its own host does that."`
+	Events   int    `json:"events_disabled" help:"Scheduled events that are disabled on it because they came by replication: enable those that the primary is to run."`
+}
+
+func promote(ctx context.Context, p Promote) (Promoted, error) {
+	c, err := reach(ctx, p.Server, p.Wait.Std())
+	if err != nil {
+		return Promoted{}, err
+	}
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return Promoted{}, err
+	}
+	out := Promoted{Server: p.Server.Name}
+	switch {
+	case v.role() == rolePrimary:
+		return finish(ctx, c, p.Server, out)
+	case v.Replica == nil:
+		return Promoted{}, activities.Refused("server %s follows nobody and is read-only, so it is no replica; a fenced primary is let go on by mysql.unfence", p.Server.Name)
+	case v.Replica.ApplyNo != 0:
+		return Promoted{}, activities.Refused("server %s stopped applying with %s; what it received since would be lost: repair it, or promote another replica", p.Server.Name, v.Replica.trouble())
+	}
+	if out.Lag, out.LagKnown, err = oldPrimary(ctx, c, p, v); err != nil {
+		return Promoted{}, err
+	}
+	if out.Lag > uint64(max(p.MaxLag, 0)) {
+		return Promoted{}, activities.Refused("%s lacks %d transactions of the old primary, more than max_lag %d allows: they would be lost; raise max_lag if that is accepted",
+			p.Server.Name, out.Lag, p.MaxLag)
+	}
+	if out.Applied, err = takeOver(ctx, c, p.Server, p.Wait.Std()); err != nil {
+		return Promoted{}, err
+	}
+	return finish(ctx, c, p.Server, out)
+}
+
+// oldPrimary finds the server that c's follows and refuses when that still takes writes, or
+// would again. One that is fenced and still sends is waited for. known is false when it
+// could not be asked; the lag is then not known at all.
+func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag uint64, known bool, err error) {
+	old := p.Server
+	old.Name = "the server that " + p.Server.Name + " followed"
+	old.Spec.Host, old.Spec.Port, old.Spec.Data, old.Spec.Config = v.Replica.Host, v.Replica.Port, "", ""
+	where := "the old primary at " + mylink.Address(old.Spec)
+	// A dead site answers nothing at all, and the recovery waits for this: a second
+	// is what a healthy primary needs many times over.
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	o, err := visit(soon, old)
+	switch {
+	case err == nil && v.Replica.ServerID != "0" && o.ServerID != v.Replica.ServerID:
+		return 0, false, nil // something else lives at that address now
+	case err == nil && !o.ReadOnly:
+		return 0, false, activities.Refused("%s still takes writes; fence it first (mysql.fence), or use mysql.switchover to move without loss", where)
+	case err == nil:
+		lag, err = awaitRest(ctx, c, o, p.Wait.Std())
+		return lag, true, err
+	case mylink.Hung(err) || errors.Is(err, context.DeadlineExceeded) && !isConnectError(err):
+		return 0, false, activities.Refused("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (mysql.fence)", where)
+	case mylink.Code(err) == mylink.CodeShutdown:
+		return 0, false, activities.Refused("%s is stopping (%v); fence it first (mysql.fence)", where, err)
+	case mylink.Code(err) != 0:
+		return 0, false, activities.Refused("%s runs and does not let muster in, so whether it takes writes can't be told: %v", where, err)
+	}
+	return 0, false, nil
+}
+
+func isConnectError(err error) bool {
+	var e *mylink.Error
+	return errors.As(err, &e)
+}
+
+// awaitRest waits for what a fenced primary still sends, as long as the replica receives,
+// and counts what is then lacking.
+func awaitRest(ctx context.Context, c *mylink.Conn, old view, within time.Duration) (uint64, error) {
+	until := time.Now().Add(within)
+	for {
+		v, err := see(ctx, c)
+		if err != nil || v.Replica == nil {
+			return 0, err
+		}
+		lag := v.Has.With(v.Replica.Received).Lacks(old.Has)
+		if lag == 0 || v.Replica.Receives == "No" || v.Replica.ReceiveNo != 0 || time.Now().After(until) {
+			return lag, nil
+		}
+		if err := wait(ctx, tick); err != nil {
+			return lag, err
+		}
+	}
+}
+
+// takeOver applies all that the replica behind c has received, lets it take writes and
+// makes it forget whom it followed, in that order: an attempt that is cut off in between
+// still knows the old primary.
+func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (applied uint64, err error) {
+	d := dialects[c.Flavour]
+	step := func(sql string) error {
+		if err := tell(ctx, c, 30*time.Second, mark+sql); err != nil {
+			return fmt.Errorf("promote %s: %s: %w", t.Name, sql, err)
+		}
+		return nil
+	}
+	if err := step(d.stopIO); err != nil {
+		return 0, err
+	}
+	if applied, err = applyAll(ctx, c, t, within); err != nil {
+		if isGuard(err) {
+			err = errors.Join(err, step(d.start)) // nothing was promoted: it goes on as a replica
+		}
+		return applied, err
+	}
+	for _, sql := range append(append([]string{d.stop}, d.readWrite...), d.forget) {
+		if err := step(sql); err != nil {
+			return applied, err
+		}
+	}
+	return applied, nil
+}
+
+// applyAll waits until the replica has applied what it has received.
+func applyAll(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (uint64, error) {
+	var first uint64
+	until := time.Now().Add(within)
+	for n := 0; ; n++ {
+		v, err := see(ctx, c)
+		if err != nil {
+			return first, err
+		}
+		if v.Replica == nil {
+			return first, nil // an earlier attempt's statement came through
+		}
+		left := v.Has.Lacks(v.Replica.Received)
+		if n == 0 {
+			first = left
+			if left > 0 && v.Replica.Applies != "Yes" {
+				if err := tell(ctx, c, answerWithin, mark+dialects[c.Flavour].startSQL); err != nil {
+					return first, err
+				}
+			}
+		}
+		switch {
+		case left == 0:
+			return first, nil
+		case v.Replica.ApplyNo != 0:
+			return first, activities.Finding("server %s received %d transactions that it can't apply, %s: nothing was promoted", t.Name, left, v.Replica.trouble())
+		case time.Now().After(until):
+			return first, activities.Finding("server %s has still %d received transactions to apply after %s: nothing was promoted; wait, or raise wait", t.Name, left, within)
+		}
+		if err := wait(ctx, tick); err != nil {
+			return first, err
+		}
+	}
+}
+
+// finish makes sure that the new primary is one: it keeps the role over a restart, where its
+// options are on this host, and takes a write.
+func finish(ctx context.Context, c *mylink.Conn, t Target, out Promoted) (Promoted, error) {
+	if err := keepRole(ctx, c, t, false); err != nil {
+		return out, err
+	}
+	v, err := see(ctx, c)
+	if err != nil {
+		return out, err
+	}
+	if v.role() != rolePrimary {
+		return out, activities.Finding("server %s was promoted, and is %s", t.Name, v.role())
+	}
+	if err := attempt(ctx, c); err != nil {
+		return out, activities.Finding("server %s was promoted and says that it takes writes, and a write fails: %v", t.Name, err)
+	}
+	out.GTID = v.GTID
+	if out.Events, err = ask[int](ctx, c, "SELECT COUNT(*) FROM information_schema.events WHERE status LIKE '%SIDE%DISABLED%'"); err != nil {
+		return out, err
+	}
+	out.Kept, err = kept(ctx, c, t, v)
+	return out, err
+}
+
+func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
+	c, err := connect(ctx, p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	defer c.Close()
+	what, err := underWay(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if what != "" {
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s still carries out %q of an earlier attempt", p.Server.Name, what)}, nil
+	}
+	v, err := see(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	switch {
+	case v.role() == rolePrimary:
+		lasts, err := kept(ctx, c, p.Server, v)
+		if err != nil {
+			return activities.Seen{}, err
+		}
+		if _, here := mylink.Instance(p.Server); here && !lasts {
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " is primary, and would be read-only after a restart"}, nil
+		}
+		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is primary at " + v.GTID, Output: Promoted{Server: p.Server.Name, GTID: v.GTID, Kept: lasts}}, nil
+	case v.Replica == nil:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is read-only and follows nobody"}, nil
+	case !v.ReadOnly || v.Replica.Receives == "No":
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " is a replica that was stopped"}, nil
+	}
+	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a replica"}, nil
+}

@@ -1,0 +1,369 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mycluster"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Rejoin is the parameters of mysql.rejoin.
+type Rejoin struct {
+	Server  Target       `json:"server" kind:"mysql" help:"Server that becomes a replica; where it is managed, it may be dead, frozen, stopped or running."`
+	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow."`
+	Rebuild bool         `json:"rebuild" help:"When it has transactions that the primary lacks, or can't get those that it lacks: throw away its databases and load the primary's, from a dump that is taken over the network. Its accounts stay." default:"false"`
+	Wait    run.Duration `json:"wait" help:"How long it may take until it replicates." default:"10m"`
+}
+
+// Rejoined is its result.
+type Rejoined struct {
+	Server    string  `json:"server" help:"The new replica."`
+	Follow    string  `json:"follow" help:"The primary it follows."`
+	Method    string  `json:"method" help:"follow (its data fitted) or rebuild."`
+	Bytes     int64   `json:"bytes" help:"How much was loaded by a rebuild."`
+	DurationS float64 `json:"duration_s" help:"Until it replicated, in seconds."`
+	GTID      string  `json:"gtid" help:"Position that it had then: at least one transaction that was made on the primary after it began."`
+	Kept      bool    `json:"kept" help:"Whether it stays read-only over a restart, as far as that is seen from here."`
+}
+
+const (
+	byFollowing = "follow"
+	byRebuild   = "rebuild"
+)
+
+// stillFor is how long a replica may make no headway before its data count as unfit.
+const stillFor = 20 * time.Second
+
+func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
+	defer cancel()
+	began := time.Now()
+	j := &joining{Rejoin: p, out: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: byFollowing}}
+	defer j.close()
+	if err := j.prepare(ctx); err != nil {
+		return Rejoined{}, err
+	}
+	if err := j.join(ctx); err != nil {
+		return Rejoined{}, err
+	}
+	j.out.DurationS = time.Since(began).Seconds()
+	return j.out, nil
+}
+
+// joining is one rejoin on its way.
+type joining struct {
+	Rejoin
+	out     Rejoined
+	i       *mycluster.Instance // nil when the server is not managed here
+	primary *mylink.Conn        // to the server that is followed
+	server  *mylink.Conn        // to the one that will follow
+}
+
+func (j *joining) close() {
+	j.primary.Close()
+	j.server.Close()
+}
+
+// prepare finds out what both servers are, refuses what must not be done, and brings the
+// one that will follow up, read-only.
+func (j *joining) prepare(ctx context.Context) (err error) {
+	if j.Server.Name == j.Follow.Name {
+		return activities.Refused("server and follow are both %s", j.Server.Name)
+	}
+	if j.primary, err = reach(ctx, j.Follow, 30*time.Second); err != nil {
+		return err
+	}
+	of, err := see(ctx, j.primary)
+	if err != nil {
+		return err
+	}
+	if of.role() != rolePrimary {
+		return activities.Refused("server %s is %s itself; promote it first, or follow its primary", j.Follow.Name, of.role())
+	}
+	i, err := managed(j.Server)
+	if err == nil {
+		j.i = i
+		err = j.raise(ctx)
+	} else if _, here := mylink.Instance(j.Server); here {
+		return err // it lacks something that the estate should name
+	} else {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	if j.server, err = reach(ctx, j.Server, 30*time.Second); err != nil {
+		return err
+	}
+	v, err := see(ctx, j.server)
+	if err != nil {
+		return err
+	}
+	if v.role() == rolePrimary {
+		return activities.Refused("%s takes writes beside %s: fence it first (mysql.fence), so that nobody's write is thrown away unseen", j.Server.Name, j.Follow.Name)
+	}
+	if v.ServerID == of.ServerID {
+		return activities.Refused("%s and %s have the same server_id %s, and can't replicate from one another; correct their options", j.Server.Name, j.Follow.Name, v.ServerID)
+	}
+	return nil
+}
+
+// raise brings a managed server up. Whoever starts it from here on: read-only.
+func (j *joining) raise(ctx context.Context) error {
+	procs, err := j.i.Processes()
+	if err != nil {
+		return err
+	}
+	if len(procs) > 0 && !frozen(j.i) {
+		return nil
+	}
+	if err := j.i.KeepReadOnly(true); err != nil {
+		return err
+	}
+	if err := bringDown(ctx, j.i); err != nil {
+		return err
+	}
+	_, err = startAndSee(ctx, j.i, j.Server, j.Wait.Std())
+	return err
+}
+
+// join makes the server follow, and rebuilds it when that is allowed and needed. Each step
+// repeats safely after a crash anywhere.
+func (j *joining) join(ctx context.Context) error {
+	if j.i != nil {
+		if err := j.i.KeepReadOnly(true); err != nil {
+			return err
+		}
+	}
+	why, err := j.diverged(ctx)
+	if err != nil {
+		return err
+	}
+	if why == "" {
+		err = j.follow(ctx)
+		if err == nil {
+			return j.settle(ctx)
+		}
+		if !isGuard(err) || isRefusal(err) {
+			return err
+		}
+		why = text(err)
+	}
+	if !j.Rebuild {
+		return activities.Finding("server %s can't follow %s: %s. What only it has is lost by any way back: save that first if it matters, then rejoin with rebuild: true, or restore %[1]s from a physical backup of %[2]s",
+			j.Server.Name, j.Follow.Name, why)
+	}
+	activities.Log(ctx).Warn("the server is rebuilt from its primary", "server", j.Server.Name, "why", why)
+	if err := j.rebuild(ctx); err != nil {
+		return fmt.Errorf("rebuild %s: %w", j.Server.Name, err)
+	}
+	j.out.Method = byRebuild
+	if err := j.follow(ctx); err != nil {
+		return err
+	}
+	return j.settle(ctx)
+}
+
+// diverged says, from what both have, that the server has transactions which its primary
+// lacks, or "". That it says nothing is no proof: then the primary decides, when it is
+// followed.
+func (j *joining) diverged(ctx context.Context) (string, error) {
+	half, err := ask[int](ctx, j.server, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", rebuilding)
+	if err != nil {
+		return "", err
+	}
+	if half > 0 {
+		return "a rebuild of it was cut off", nil
+	}
+	v, err := see(ctx, j.server)
+	if err != nil {
+		return "", err
+	}
+	of, err := see(ctx, j.primary) // after the other, which may be following it
+	if err != nil {
+		return "", err
+	}
+	if n := of.Has.Lacks(v.Has); n > 0 {
+		return fmt.Sprintf("it has %d transactions that %s lacks (it stands at %s, the primary at %s)", n, j.Follow.Name, v.GTID, of.GTID), nil
+	}
+	if c := conflict(v, of); c != "" {
+		return c, nil
+	}
+	return "", nil
+}
+
+// conflict finds, in MariaDB's positions, a transaction of the same number that two servers
+// wrote each for itself.
+func conflict(a, b view) string {
+	if a.Flavour != mycluster.MariaDB {
+		return ""
+	}
+	for one := range strings.SplitSeq(a.GTID, ",") {
+		for other := range strings.SplitSeq(b.GTID, ",") {
+			x, y := strings.Split(one, "-"), strings.Split(other, "-")
+			if len(x) == 3 && len(y) == 3 && x[0] == y[0] && x[2] == y[2] && x[1] != y[1] {
+				return fmt.Sprintf("transaction %s of domain %s was written twice: %s and %s", x[2], x[0], one, other)
+			}
+		}
+	}
+	return ""
+}
+
+// follow makes the server a replica of the primary and returns when it has applied a
+// transaction that was made there afterwards: an error 1236, by which a primary says that
+// the replica's data do not fit, may come seconds after all threads said Yes.
+func (j *joining) follow(ctx context.Context) error {
+	v, err := see(ctx, j.server)
+	if err != nil {
+		return err
+	}
+	of, err := see(ctx, j.primary)
+	if err != nil {
+		return err
+	}
+	if !v.ReadOnly || !v.follows(j.Follow, of) || !v.Replica.running() || !v.Replica.ByGTID {
+		if err := quiet(ctx, j.server); err != nil {
+			return err
+		}
+		for _, s := range dialects[j.server.Flavour].follow(j.server.Flavour, j.Follow.Spec) {
+			if err := tell(ctx, j.server, 30*time.Second, mark+s.sql, s.args...); err != nil {
+				what, _, _ := strings.Cut(s.sql, "=") // its values hold the password
+				return fmt.Errorf("make %s follow %s: %s...: %s", j.Server.Name, j.Follow.Name, what, safely(err, s.args))
+			}
+		}
+	}
+	if of, err = j.beat(ctx); err != nil {
+		return err
+	}
+	return j.arrive(ctx, of)
+}
+
+// safely is an error's text without a statement's values, of which it may quote some.
+func safely(err error, args []any) string {
+	s := err.Error()
+	for _, a := range args {
+		if word, ok := a.(string); ok && word != "" {
+			s = strings.ReplaceAll(s, word, "***")
+		}
+	}
+	return s
+}
+
+// arrive waits until the server has what the primary had as of. While it makes headway it
+// has time.
+func (j *joining) arrive(ctx context.Context, of view) error {
+	var lacks uint64
+	for still := time.Now(); ; {
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		v, err := awaitPosition(soon, j.server, j.Server, j.Follow, of)
+		cancel()
+		switch {
+		case err == nil:
+			j.out.GTID = v.GTID
+			return nil
+		case isGuard(err) || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:
+			return err
+		}
+		if now := v.Has.Lacks(of.Has); now != lacks {
+			lacks, still = now, time.Now()
+		}
+		if time.Since(still) > stillFor {
+			return activities.Finding("server %s follows %s and makes no headway (receives %s, applies %s) %s", j.Server.Name, j.Follow.Name, v.threads().Receives, v.threads().Applies, v.Replica.trouble())
+		}
+	}
+}
+
+// beat makes a transaction on the primary and says where it stands after it.
+func (j *joining) beat(ctx context.Context) (view, error) {
+	there, err := ask[int](ctx, j.primary, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'muster' AND table_name = 'heartbeat'")
+	if err != nil {
+		return view{}, err
+	}
+	statements := []string{"CREATE DATABASE IF NOT EXISTS muster",
+		"CREATE TABLE IF NOT EXISTS muster.heartbeat (name VARCHAR(200) NOT NULL PRIMARY KEY, at DATETIME NOT NULL) ENGINE = InnoDB"}
+	if there > 0 {
+		statements = nil
+	}
+	for _, sql := range statements {
+		if err := tell(ctx, j.primary, answerWithin, sql); err != nil {
+			return view{}, fmt.Errorf("make a transaction on %s: %w", j.Follow.Name, err)
+		}
+	}
+	if err := tell(ctx, j.primary, answerWithin, "REPLACE INTO muster.heartbeat (name, at) VALUES (?, NOW())", j.Server.Name); err != nil {
+		return view{}, fmt.Errorf("make a transaction on %s: %w", j.Follow.Name, err)
+	}
+	return see(ctx, j.primary)
+}
+
+// settle takes the fence off: the server is a replica now, and read-only by its options.
+func (j *joining) settle(ctx context.Context) (err error) {
+	v, err := see(ctx, j.server)
+	if err != nil {
+		return err
+	}
+	if !v.ReadOnly {
+		return activities.Finding("server %s follows %s and is not read-only", j.Server.Name, j.Follow.Name)
+	}
+	if j.out.Kept, err = kept(ctx, j.server, j.Server, v); err != nil || j.i == nil {
+		return err
+	}
+	if !j.out.Kept {
+		return activities.Finding("server %s would take writes after a restart: its options do not say read_only at the end; let its main option file include %s last", j.Server.Name, j.i.Config)
+	}
+	return j.i.Drop(fenceFile)
+}
+
+func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
+	of, err := visit(ctx, p.Follow)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	not := func(format string, args ...any) (activities.Seen, error) {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf(format, args...)}, nil
+	}
+	i, here := mylink.Instance(p.Server)
+	if here {
+		if procs, err := i.Processes(); err != nil || len(procs) == 0 {
+			return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, err
+		}
+		if frozen(i) {
+			return not("%s is frozen", p.Server.Name)
+		}
+	}
+	c, err := connect(ctx, p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	defer c.Close()
+	what, err := underWay(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	v, err := see(ctx, c)
+	switch {
+	case err != nil:
+		return activities.Seen{}, err
+	case what != "":
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s still carries out %q of an earlier attempt", p.Server.Name, what)}, nil
+	case !v.follows(p.Follow, of):
+		return not("%s does not follow %s", p.Server.Name, p.Follow.Name)
+	case !v.Replica.running() || v.Replica.trouble() != "" || conflict(v, of) != "" || !v.ReadOnly:
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s follows %s and does not replicate: %s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of))}, nil
+	case !v.Has.Has(of.Has):
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " has not caught up yet"}, nil
+	}
+	if here && i.Config != "" {
+		if f, err := fenceOf(i); err != nil || f != nil {
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " replicates, but its fence is still there"}, err
+		}
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " replicates from " + p.Follow.Name,
+		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: byFollowing, GTID: v.GTID}}, nil
+}

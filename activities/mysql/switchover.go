@@ -1,0 +1,274 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mycluster"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Switchover is the parameters of mysql.switchover.
+type Switchover struct {
+	From   Target       `json:"from" kind:"mysql" help:"Primary now; runs on the worker of its host."`
+	To     Target       `json:"to" kind:"mysql" help:"Replica that follows it and becomes primary. mysql.keep_role on its own host then keeps it one over a restart."`
+	MaxLag int          `json:"max_lag" help:"Wait until the replica lacks at most this many transactions before writes are stopped." default:"100"`
+	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping writes, promoting and rejoining may take." default:"2m"`
+}
+
+// Switched is its result.
+type Switched struct {
+	From      string  `json:"from" help:"The replica now."`
+	To        string  `json:"to" help:"The primary now."`
+	GTID      string  `json:"gtid" help:"Where the old primary stopped, all of which the new one had."`
+	BlockedS  float64 `json:"blocked_s" help:"From stopping the old primary's writes to the new one taking them, in seconds; 0 when an earlier attempt did part of it."`
+	DurationS float64 `json:"duration_s" help:"The whole, until the old primary replicates."`
+}
+
+// The stages that two servers can be seen in between "from is primary" and "to is primary
+// and from follows it". Whatever was cut off where, the next attempt begins at what it sees.
+type stage string
+
+const (
+	before  stage = "before"  // from is primary, to follows it
+	halted  stage = "halted"  // from takes no writes any more, to is not promoted
+	moved   stage = "moved"   // to is primary, from does not follow it
+	done    stage = "done"    // to is primary and from follows it
+	ongoing stage = "ongoing" // a statement of an earlier attempt is still under way
+)
+
+func switchover(ctx context.Context, p Switchover) (Switched, error) {
+	s := &switching{Switchover: p, out: Switched{From: p.From.Name, To: p.To.Name}}
+	began := time.Now()
+	if p.From.Name == p.To.Name {
+		return Switched{}, activities.Refused("from and to are both %s", p.From.Name)
+	}
+	if err := s.open(ctx); err != nil {
+		return Switched{}, err
+	}
+	defer s.close()
+	for range 200 { // each stage leads to the next, or back to "before" once; "ongoing" is short
+		at, err := s.stage(ctx)
+		if err != nil {
+			return Switched{}, err
+		}
+		if at == done {
+			s.out.DurationS = time.Since(began).Seconds()
+			return s.out, nil
+		}
+		if err := s.step(ctx, at); err != nil {
+			return Switched{}, err
+		}
+	}
+	return Switched{}, activities.Finding("the switch from %s to %s does not come to its end; look at the logs of both", p.From.Name, p.To.Name)
+}
+
+// switching is one switchover on its way.
+type switching struct {
+	Switchover
+	out    Switched
+	i      *mycluster.Instance // from
+	to     *mylink.Conn
+	haltAt time.Time // when this attempt stopped from's writes
+	backed bool      // from was already let go on once
+}
+
+func (s *switching) open(ctx context.Context) (err error) {
+	if s.i, err = managed(s.From); err != nil {
+		return err
+	}
+	s.to, err = connect(ctx, s.To)
+	return err
+}
+
+func (s *switching) close() { s.to.Close() }
+
+func (s *switching) step(ctx context.Context, at stage) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Wait.Std())
+	defer cancel()
+	switch at {
+	case before:
+		return s.halt(ctx)
+	case halted:
+		return s.takeOver(ctx)
+	case moved:
+		_, err := rejoin(ctx, Rejoin{Server: s.From, Follow: s.To, Wait: s.Wait})
+		return err
+	case ongoing:
+		return wait(ctx, 100*time.Millisecond)
+	}
+	return fmt.Errorf("stage %q has no step", at)
+}
+
+// stage sees where the two servers stand. It changes nothing.
+func (s *switching) stage(ctx context.Context) (stage, error) {
+	what, err := underWay(ctx, s.to)
+	if err != nil {
+		return "", fmt.Errorf("ask %s what it does: %w", s.To.Name, err)
+	}
+	to, err := see(ctx, s.to)
+	if err != nil {
+		return "", fmt.Errorf("ask %s what it is: %w", s.To.Name, err)
+	}
+	c, err := connect(ctx, s.From)
+	if err != nil {
+		return s.without(to, err)
+	}
+	defer c.Close()
+	doing, err := underWay(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	from, err := see(ctx, c)
+	if err != nil {
+		return "", fmt.Errorf("ask %s what it is: %w", s.From.Name, err)
+	}
+	f, err := fenceOf(s.i)
+	if err != nil {
+		return "", err
+	}
+	ours := f != nil && f.For == s.To.Name
+	switch {
+	case what != "" || doing != "":
+		return ongoing, nil
+	case to.role() == rolePrimary && from.role() == rolePrimary:
+		return "", activities.Finding("%s and %s are both primaries: fence one at once", s.From.Name, s.To.Name)
+	case to.role() == rolePrimary && from.follows(s.To, to) && from.Replica.running() && from.ReadOnly && f == nil && conflict(from, to) == "":
+		return done, nil
+	case to.role() == rolePrimary:
+		return moved, nil
+	case to.Replica == nil:
+		return "", activities.Refused("server %s follows nobody and takes no writes, so it is no replica of %s", s.To.Name, s.From.Name)
+	case !to.follows(s.From, from):
+		return "", activities.Refused("server %s does not follow %s, but the server at %s", s.To.Name, s.From.Name, mylink.Address(mylink.Server{Host: to.Replica.Host, Port: to.Replica.Port}))
+	case from.role() == rolePrimary:
+		return before, nil
+	case from.role() == roleReadOnly && ours:
+		return halted, nil
+	}
+	return "", activities.Refused("server %s is %s, and no switchover to %s has made it so; name the primary in from, or fail over (mysql.fence, mysql.promote)", s.From.Name, from.role(), s.To.Name)
+}
+
+// without is the stage when from gives no answer.
+func (s *switching) without(to view, why error) (stage, error) {
+	procs, err := s.i.Processes()
+	if err != nil {
+		return "", err
+	}
+	if len(procs) > 0 {
+		return "", fmt.Errorf("server %s runs and gives no answer, so it can't be switched from; thaw it, or fail over (mysql.fence, mysql.promote): %w", s.From.Name, why)
+	}
+	if to.role() == rolePrimary {
+		return moved, nil
+	}
+	return "", activities.Refused("server %s is down; start it, or fail over (mysql.fence, mysql.promote)", s.From.Name)
+}
+
+// halt stops from's writes once to has nearly everything. From then on it comes up
+// read-only.
+func (s *switching) halt(ctx context.Context) error {
+	c, err := connect(ctx, s.From)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for {
+		from, err := see(ctx, c)
+		if err != nil {
+			return err
+		}
+		to, err := see(ctx, s.to)
+		if err != nil {
+			return err
+		}
+		lacks := to.Has.Lacks(from.Has)
+		if to.Replica != nil && to.Replica.running() && lacks <= uint64(max(s.MaxLag, 0)) {
+			break
+		}
+		if wait(ctx, tick) != nil {
+			return activities.Finding("nothing was switched: %s lacks %d transactions, more than %d, or does not replicate (receives %s, applies %s) %s",
+				s.To.Name, lacks, s.MaxLag, to.threads().Receives, to.threads().Applies, to.threads().trouble())
+		}
+	}
+	if _, err := raise(ctx, s.i, s.To.Name); err != nil {
+		return err
+	}
+	s.haltAt = time.Now()
+	if err := quiet(ctx, c); err != nil {
+		return activities.Finding("server %s could not be made read-only: %v; it comes up read-only at a restart: repeat the switchover", s.From.Name, err)
+	}
+	return nil
+}
+
+// takeOver promotes to, if it gets all that from has ever written.
+func (s *switching) takeOver(ctx context.Context) error {
+	from, err := visit(ctx, s.From)
+	if err != nil {
+		return err
+	}
+	arrive, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := awaitPosition(arrive, s.to, s.To, s.From, from); err != nil && !s.passed(ctx, from) {
+		return s.backOut(ctx, fmt.Sprintf("%s did not get all of its transactions: %s", s.To.Name, text(err)))
+	}
+	s.out.GTID = from.GTID
+	if _, err := takeOver(ctx, s.to, s.To, s.Wait.Std()); err != nil {
+		return err
+	}
+	if _, err := finish(ctx, s.to, s.To, Promoted{}); err != nil {
+		return err
+	}
+	if !s.haltAt.IsZero() {
+		s.out.BlockedS = time.Since(s.haltAt).Seconds()
+	}
+	return nil
+}
+
+// passed reports whether to has all of from although it replicates no more, as an attempt
+// leaves it that was cut off in the middle of the promotion.
+func (s *switching) passed(ctx context.Context, from view) bool {
+	to, err := see(ctx, s.to)
+	return err == nil && to.Has.Has(from.Has)
+}
+
+// backOut lets from take writes again; nothing was promoted, so nothing is lost.
+func (s *switching) backOut(ctx context.Context, why string) error {
+	if s.backed {
+		return activities.Finding("the switch failed twice: %s takes writes again, since %s", s.From.Name, why)
+	}
+	s.backed = true
+	if to, err := see(ctx, s.to); err != nil || !to.ReadOnly { // the last look before it takes writes again
+		return err
+	}
+	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "why", why)
+	_, err := reopen(ctx, s.i, s.From, s.Wait.Std())
+	return err
+}
+
+func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
+	s := &switching{Switchover: p, out: Switched{From: p.From.Name, To: p.To.Name}}
+	if err := s.open(ctx); err != nil {
+		return activities.Seen{}, err
+	}
+	defer s.close()
+	at, err := s.stage(ctx)
+	if err != nil {
+		if isGuard(err) { // the action says it, and does nothing
+			return activities.Seen{Sight: plan.HoldsNot, Detail: text(err)}, nil
+		}
+		return activities.Seen{}, err
+	}
+	switch at {
+	case done:
+		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is primary and %s follows it", p.To.Name, p.From.Name), Output: s.out}, nil
+	case ongoing:
+		return activities.Seen{Sight: plan.CannotTell, Detail: "a statement of an earlier attempt is still under way"}, nil
+	case before:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.From.Name + " is primary"}, nil
+	}
+	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("half-way (%s); repeating it goes on from there", at)}, nil
+}

@@ -1,0 +1,101 @@
+package mysql
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mycluster"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+func unfence(ctx context.Context, p Unfence) (Started, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return Started{}, err
+	}
+	f, err := fenceOf(i)
+	if err != nil {
+		return Started{}, err
+	}
+	run := activities.CallFrom(ctx).Run
+	switch {
+	case f == nil:
+		return Started{}, activities.Refused("server %s has no fence of muster's; start it (mysql.start) or promote it (mysql.promote)", p.Server.Name)
+	case f.Run != run:
+		return Started{}, activities.Refused("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first", p.Server.Name, f.Run, run)
+	}
+	for _, o := range p.Others {
+		v, err := visit(ctx, o)
+		switch {
+		case err == nil && !v.ReadOnly:
+			return Started{}, activities.Refused("%s takes writes: unfencing %s would make two primaries; use mysql.switchover or mysql.rejoin", o.Name, p.Server.Name)
+		case err != nil && !mylink.Refused(err):
+			return Started{}, activities.Refused("cannot tell whether %s takes writes: %v", o.Name, err)
+		}
+	}
+	return reopen(ctx, i, p.Server, p.Wait.Std())
+}
+
+// reopen makes a fenced server a primary again. Its marker goes last, so that a crash in
+// between leaves something to repeat from.
+func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Duration) (Started, error) {
+	if frozen(i) {
+		if err := bringDown(ctx, i); err != nil {
+			return Started{}, err
+		}
+	}
+	out, err := startAndSee(ctx, i, t, within) // read-only still
+	if err != nil {
+		return out, err
+	}
+	if out.Role == roleReplica {
+		return out, activities.Refused("server %s is a replica and takes no writes of its own; promote it (mysql.promote), or leave it to mysql.rejoin", t.Name)
+	}
+	c, err := connect(ctx, t)
+	if err != nil {
+		return out, err
+	}
+	defer c.Close()
+	if err := open(ctx, c, t); err != nil {
+		return out, err
+	}
+	if err := attempt(ctx, c); err != nil {
+		return out, activities.Finding("server %s was let take writes, and a write fails: %v", t.Name, err)
+	}
+	out.Role = rolePrimary
+	return out, i.Drop(fenceFile)
+}
+
+func frozen(i *mycluster.Instance) bool {
+	procs, err := i.Processes()
+	return err == nil && len(procs) > 0 && procs[0].Frozen
+}
+
+func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
+	i, err := managed(p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	f, err := fenceOf(i)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if f != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: "the fence of run " + f.Run + " is there"}, nil
+	}
+	v, err := visit(ctx, p.Server)
+	switch {
+	case err == nil && v.role() == rolePrimary:
+		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " takes writes and is not fenced",
+			Output: Started{Server: p.Server.Name, Role: rolePrimary, GTID: v.GTID}}, nil
+	case err == nil:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is " + v.role() + " and has no fence"}, nil
+	}
+	procs, perr := i.Processes()
+	if perr == nil && len(procs) == 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, nil
+	}
+	return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
+}

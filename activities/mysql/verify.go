@@ -1,0 +1,191 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mycluster"
+	"github.com/muster-dr/muster/internal/mylink"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Verify is the parameters of mysql.verify_restore.
+type Verify struct {
+	Dumps  StoreTarget `json:"dumps" kind:"mysqldumps" example:"orders-dumps" help:"Whose restored server is verified."`
+	Newest string      `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point. The isolated server's time zone is UTC: a DATETIME that holds local time has to be converted." example:"SELECT MAX(taken_at) FROM shop.orders"`
+	Checks []Check     `json:"checks" help:"Questions with the answers they must give." default:"[]"`
+	Check  bool        `json:"check_tables" help:"Check the structure of every table and index (CHECK TABLE)." default:"true"`
+}
+
+// Check is a question of one value.
+type Check struct {
+	Query  string `json:"query" help:"A question of one row and one column." example:"SELECT COUNT(*) > 0 FROM shop.orders"`
+	Expect string `json:"expect" help:"The answer as text." example:"\"1\""`
+}
+
+// Verified is its result.
+type Verified struct {
+	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest row that came back."`
+	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the restore's begin."`
+	Rows          map[string]int64 `json:"rows" help:"Rows of each table, all of them read."`
+	Checks        int              `json:"checks" help:"Questions that were answered as expected."`
+	CheckTables   string           `json:"check_tables" help:"passed, or not asked for."`
+	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took."`
+}
+
+func verify(ctx context.Context, p Verify) (Verified, error) {
+	begun := time.Now()
+	dir, _, err := isolated(ctx, p.Dumps)
+	if err != nil {
+		return Verified{}, err
+	}
+	done, err := result(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Verified{}, activities.Refused("nothing is restored in %s: mysql.restore_dump must come before, in the same run and system", dir)
+	}
+	if err != nil {
+		return Verified{}, err
+	}
+	c, err := connect(ctx, inside(p.Dumps, dir))
+	if err != nil {
+		return Verified{}, err
+	}
+	defer c.Close()
+	out := Verified{Rows: map[string]int64{}, CheckTables: "not asked for"}
+	if err := readTables(ctx, c, p.Check, out.Rows); err != nil {
+		return out, err
+	}
+	if p.Check {
+		out.CheckTables = "passed"
+	}
+	for _, check := range p.Checks {
+		got, err := mylink.One[sql.NullString](ctx, c, "SELECT CAST(("+check.Query+") AS CHAR)")
+		if err != nil {
+			return out, unanswered(ctx, check.Query, err)
+		}
+		if !got.Valid || got.String != check.Expect {
+			return out, activities.Finding("%s answers %s, not %q", check.Query, value(got), check.Expect)
+		}
+		out.Checks++
+	}
+	newest, err := mylink.One[sql.NullTime](ctx, c, "SELECT CAST(("+p.Newest+") AS DATETIME(6))")
+	if err != nil {
+		return out, unanswered(ctx, p.Newest, err)
+	}
+	if !newest.Valid {
+		return out, activities.Finding("%s answers nothing: the restored data has no newest row", p.Newest)
+	}
+	out.RecoveryPoint = newest.Time.UTC()
+	out.BehindS = max(0, done.BegunAt.Sub(out.RecoveryPoint).Seconds())
+	out.VerifyS = time.Since(begun).Seconds()
+	return out, nil
+}
+
+// unanswered is a finding when the server said no; else nobody can tell.
+func unanswered(ctx context.Context, question string, err error) error {
+	if ctx.Err() != nil || mylink.Code(err) == 0 {
+		return fmt.Errorf("%s: %w", question, err)
+	}
+	return activities.Finding("%s: %v", question, err)
+}
+
+func value(s sql.NullString) string {
+	if !s.Valid {
+		return "NULL"
+	}
+	return fmt.Sprintf("%q", s.String)
+}
+
+// readTables reads every row of every table, and checks their structure.
+func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string]int64) error {
+	tables, err := mylink.Rows(ctx, c, `SELECT table_schema AS s, table_name AS t FROM information_schema.tables
+		WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY 1, 2`)
+	if err != nil {
+		return err
+	}
+	for _, row := range tables {
+		name := quoted(row["s"]) + "." + quoted(row["t"])
+		n, err := mylink.One[int64](ctx, c, "SELECT COUNT(*) FROM "+name)
+		if err != nil {
+			return unanswered(ctx, "table "+name+" can't be read", err)
+		}
+		into[row["s"]+"."+row["t"]] = n
+		if !check {
+			continue
+		}
+		said, err := mylink.Rows(ctx, c, "CHECK TABLE "+name+" EXTENDED")
+		if err != nil {
+			return unanswered(ctx, "table "+name+" can't be checked", err)
+		}
+		for _, line := range said {
+			if line["Msg_type"] == "error" || line["Msg_type"] == "status" && line["Msg_text"] != "OK" {
+				return activities.Finding("the structure of table %s is damaged: %s", name, line["Msg_text"])
+			}
+		}
+	}
+	return nil
+}
+
+// Discard is the parameters of mysql.discard_restore.
+type Discard struct {
+	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"orders-dumps" help:"Whose restored server is taken away."`
+}
+
+// Discarded is its result.
+type Discarded struct {
+	Folder string `json:"folder" help:"The folder that is gone."`
+	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left."`
+}
+
+func discard(ctx context.Context, p Discard) (Discarded, error) {
+	if err := guardArea(p.Dumps); err != nil {
+		return Discarded{}, err
+	}
+	dir, i, err := isolated(ctx, p.Dumps)
+	if err != nil {
+		return Discarded{}, err
+	}
+	if err := remove(ctx, dir, i); err != nil {
+		return Discarded{}, err
+	}
+	return Discarded{Folder: dir, Gone: true}, nil
+}
+
+// remove ends the isolated server and takes its folder away; one that is not marked as a
+// restore's is left alone.
+func remove(ctx context.Context, dir string, i *mycluster.Instance) error {
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, markFile)); err != nil {
+		// An attempt that ended before it wrote the mark left a folder only.
+		if inside, rerr := os.ReadDir(dir); rerr != nil || len(inside) > 0 {
+			return activities.Refused("%s is not a restore of muster's (it has no file %s) and is left alone", dir, markFile)
+		}
+	}
+	if _, err := i.Kill(ctx); err != nil {
+		return fmt.Errorf("end the isolated server: %w", err)
+	}
+	return os.RemoveAll(dir)
+}
+
+func lookDiscarded(ctx context.Context, p Discard) (activities.Seen, error) {
+	dir, i, err := isolated(ctx, p.Dumps)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: dir + " is still there"}, err
+	}
+	if procs, err := i.Processes(); err == nil && len(procs) > 0 {
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%d processes of it still run", len(procs))}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: dir + " is gone", Output: Discarded{Folder: dir, Gone: true}}, nil
+}
