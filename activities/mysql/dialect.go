@@ -25,6 +25,7 @@ type dialect struct {
 	identity     string // server ID, read_only, whether administrators are bound too, position
 	replica      string // the replica's status
 	columns      columns
+	startForgets bool   // starting a stopped replica throws away what it received and did not apply
 	startSQL     string // the thread that applies
 	stopIO       string // the thread that receives
 	stop         string
@@ -51,7 +52,8 @@ var dialects = map[mylink.Flavour]dialect{
 		replica:  "SHOW SLAVE STATUS",
 		columns: columns{host: "Master_Host", port: "Master_Port", serverID: "Master_Server_Id", ioRunning: "Slave_IO_Running", sqlRunning: "Slave_SQL_Running",
 			received: "Gtid_IO_Pos", behind: "Seconds_Behind_Master", gtid: "Using_Gtid"},
-		startSQL: "START SLAVE SQL_THREAD", stopIO: "STOP SLAVE IO_THREAD", stop: "STOP SLAVE", start: "START SLAVE", forget: "RESET SLAVE ALL",
+		startForgets: true,
+		startSQL:     "START SLAVE SQL_THREAD", stopIO: "STOP SLAVE IO_THREAD", stop: "STOP SLAVE", start: "START SLAVE", forget: "RESET SLAVE ALL",
 		readOnly: []string{"SET GLOBAL read_only = 1"}, readWrite: []string{"SET GLOBAL read_only = 0"},
 		scheduler: "OFF",
 		adoptOwn:  "SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos",

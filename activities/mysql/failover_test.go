@@ -234,11 +234,9 @@ func TestPromoteIsRefused(t *testing.T) {
 	wantKind(t, err, plan.ErrFinding, "does not replicate")
 }
 
-// What was received counts, even when the thread that applies it stood still and the
-// primary is gone.
-func TestPromoteAppliesWhatWasReceived(t *testing.T) {
-	p := mysqltest.StartPair(t)
-	ctx := as(t, "run-1")
+// receiveOnly lets osaka receive 20 rows and apply none.
+func receiveOnly(t *testing.T, p *mysqltest.Pair) {
+	t.Helper()
 	p.Osaka.Exec(t, "STOP SLAVE SQL_THREAD")
 	for range 20 {
 		if err := p.Tokyo.TryWrite(t); err != nil {
@@ -247,12 +245,33 @@ func TestPromoteAppliesWhatWasReceived(t *testing.T) {
 	}
 	want := p.Tokyo.Position(t)
 	mysqltest.Eventually(t, 30*time.Second, func() string {
-		st := must[Status](t)(status(ctx, Inspect{Server: p.Osaka.Target}))
+		st := must[Status](t)(status(as(t, "run-1"), Inspect{Server: p.Osaka.Target}))
 		if st.Unapplied != p.Osaka.Position(t).Lacks(want) || st.Unapplied < 20 {
 			return "the replica has not received it all"
 		}
 		return ""
 	})
+}
+
+// What was received counts, when the primary is gone: it is applied, or nothing is done.
+func TestPromoteThrowsNothingAwayThatWasReceived(t *testing.T) {
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	receiveOnly(t, p)
+	p.Tokyo.Kill9(t)
+	// With both threads stopped, MariaDB would throw it away at the next start.
+	p.Osaka.Exec(t, "STOP SLAVE IO_THREAD")
+	_, err := promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "by hand")
+	if st := must[Status](t)(status(ctx, Inspect{Server: p.Osaka.Target})); st.Unapplied < 20 || !st.ReadOnly {
+		t.Errorf("after the refusal: %+v", st)
+	}
+}
+
+func TestPromoteStartsTheThreadThatApplies(t *testing.T) {
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	receiveOnly(t, p)
 	p.Tokyo.Kill9(t)
 	up := must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
 	if n := mysqltest.Value[int](t, p.Osaka, "SELECT COUNT(*) FROM shop.written"); n != 20 || up.Applied < 20 {

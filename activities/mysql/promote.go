@@ -128,16 +128,29 @@ func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duratio
 		}
 		return nil
 	}
-	if err := step(d.stopIO); err != nil {
-		return 0, err
-	}
-	if applied, err = applyAll(ctx, c, t, within); err != nil {
-		if isGuard(err) {
-			err = errors.Join(err, step(d.start)) // nothing was promoted: it goes on as a replica
-		}
+	// First while it may still receive, then what came until it was stopped from that.
+	_, applied, err = applyAll(ctx, c, t, within)
+	if err != nil {
 		return applied, err
 	}
-	for _, sql := range append(append([]string{d.stop}, d.readWrite...), d.forget) {
+	if err := step(d.stopIO); err != nil {
+		return applied, err
+	}
+	received, _, err := applyAll(ctx, c, t, within)
+	if err != nil {
+		return applied, err
+	}
+	if err := step(d.stop); err != nil {
+		return applied, err
+	}
+	v, err := see(ctx, c)
+	if err != nil {
+		return applied, err
+	}
+	if n := v.Has.Lacks(received); n > 0 {
+		return applied, activities.Finding("server %s had received %d transactions that it does not have now: nothing was promoted; see its log", t.Name, n)
+	}
+	for _, sql := range append(append([]string{}, d.readWrite...), d.forget) {
 		if err := step(sql); err != nil {
 			return applied, err
 		}
@@ -145,37 +158,36 @@ func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duratio
 	return applied, nil
 }
 
-// applyAll waits until the replica has applied what it has received.
-func applyAll(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (uint64, error) {
-	var first uint64
+// applyAll waits until the replica has applied what it has received, and says what that was
+// and how much of it was not yet applied.
+func applyAll(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (received mylink.Position, first uint64, err error) {
 	until := time.Now().Add(within)
 	for n := 0; ; n++ {
 		v, err := see(ctx, c)
-		if err != nil {
-			return first, err
+		if err != nil || v.Replica == nil { // nil: an earlier attempt's statement came through
+			return received, first, err
 		}
-		if v.Replica == nil {
-			return first, nil // an earlier attempt's statement came through
-		}
-		left := v.Has.Lacks(v.Replica.Received)
+		received = v.Replica.Received
+		left := v.Has.Lacks(received)
 		if n == 0 {
 			first = left
-			if left > 0 && v.Replica.Applies != "Yes" {
-				if err := tell(ctx, c, answerWithin, mark+dialects[c.Flavour].startSQL); err != nil {
-					return first, err
-				}
-			}
 		}
 		switch {
 		case left == 0:
-			return first, nil
+			return received, first, nil
 		case v.Replica.ApplyNo != 0:
-			return first, activities.Finding("server %s received %d transactions that it can't apply, %s: nothing was promoted", t.Name, left, v.Replica.trouble())
+			return received, first, activities.Finding("server %s received %d transactions that it can't apply, %s: nothing was promoted", t.Name, left, v.Replica.trouble())
+		case v.Replica.Applies == "No" && v.Replica.Receives == "No" && dialects[c.Flavour].startForgets:
+			return received, first, activities.Refused("server %s received %d transactions that it has not applied, and both its threads are stopped: starting them throws those away (MariaDB asks the primary for them again, which is gone); apply its relay log by hand (mariadb-binlog), or promote another replica", t.Name, left)
+		case v.Replica.Applies == "No" && n == 0:
+			if err := tell(ctx, c, answerWithin, mark+dialects[c.Flavour].startSQL); err != nil {
+				return received, first, err
+			}
 		case time.Now().After(until):
-			return first, activities.Finding("server %s has still %d received transactions to apply after %s: nothing was promoted; wait, or raise wait", t.Name, left, within)
+			return received, first, activities.Finding("server %s has still %d received transactions to apply after %s: nothing was promoted; wait, or raise wait", t.Name, left, within)
 		}
 		if err := wait(ctx, tick); err != nil {
-			return first, err
+			return received, first, err
 		}
 	}
 }
