@@ -1,0 +1,281 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/redislink"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Fence is the parameters of redis.fence.
+type Fence struct {
+	Server  Target `json:"server" kind:"redis" help:"Server that must take no more writes." example:"tokyo"`
+	Restart bool   `json:"restart" help:"Whether the fence has to hold after a restart with the same configuration file too; without one that the server may rewrite, that is a finding. What a restart's command line says wins over the file." default:"true"`
+}
+
+// Fenced is its result.
+type Fenced struct {
+	Server  string    `json:"server" help:"The server that is fenced."`
+	Was     string    `json:"was" help:"What it was found as: master, replica, hung or down."`
+	Method  string    `json:"method" help:"How it was fenced: refusing (it runs and refuses every write), killed (it hung) or file (it was down)."`
+	Kept    bool      `json:"kept" help:"Whether its configuration file has the fence, so that a restart does too."`
+	History string    `json:"history" help:"Identifier of its history of writes; empty when it could not say."`
+	Offset  int64     `json:"offset" help:"Bytes of it that it has written, and no more; 0 when it could not say."`
+	At      time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
+}
+
+func fence(ctx context.Context, p Fence) (Fenced, error) {
+	out := Fenced{Server: p.Server.Name, Method: "refusing"}
+	err := fenceLive(ctx, p, &out)
+	switch {
+	case err == nil || isGuard(err) || ctx.Err() != nil:
+		return out, err
+	case !redislink.Here(p.Server) && redislink.Refused(err):
+		return Fenced{}, fmt.Errorf("whether %s takes writes tomorrow can't be proven from here: it is down now, and its configuration file is not on this host (%w); run the step on the worker of its host, with config in the estate", p.Server.Name, err)
+	case !redislink.Here(p.Server):
+		return Fenced{}, fmt.Errorf("whether %s takes writes can't be proven from here: %w; end its process on its host", p.Server.Name, err)
+	case redislink.Refused(err):
+		out.Was, out.Method = "down", "file"
+	case redislink.IsTimeout(err):
+		out.Was, out.Method = "hung", "killed"
+	default:
+		return Fenced{}, err // it runs and does not let us in, or is starting
+	}
+	return out, fenceHere(ctx, p, &out)
+}
+
+// fenceLive fences a server that answers.
+func fenceLive(ctx context.Context, p Fence, out *Fenced) error {
+	c := redislink.Open(p.Server, answerWithin)
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return err
+	}
+	l, err := limitsOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	if out.Was == "" {
+		out.Was = v.role()
+	}
+	// A replica that was made writable does not ask for replicas of its own.
+	if !v.Master {
+		if _, err := c.Do(ctx, "CONFIG", "SET", "replica-read-only", "yes"); err != nil {
+			return err
+		}
+	}
+	// Clients that are connected are refused from here on. No pause before: it would
+	// hold their writes back and let them in when it ends. One that somebody else set
+	// is ended, so that what it holds back is refused now.
+	l = l.raised()
+	if _, err := c.Together(ctx, append(l.commands(), []any{"CLIENT", "UNPAUSE"})...); err != nil {
+		return err
+	}
+	_, rewriteErr := c.Do(ctx, "CONFIG", "REWRITE")
+	if rewriteErr == nil {
+		l = l.written()
+		if _, err := c.Together(ctx, l.commands()...); err != nil {
+			return err
+		}
+	} else if redislink.Code(rewriteErr) == "" {
+		return rewriteErr
+	}
+	if err := refuses(ctx, p.Server); err != nil {
+		return err
+	}
+	out.At, out.Kept = time.Now().UTC().Truncate(time.Microsecond), rewriteErr == nil
+	if v, err = see(ctx, c); err != nil { // after the last write
+		return err
+	}
+	out.History, out.Offset = v.ReplID, v.Offset
+	if rewriteErr != nil && p.Restart {
+		return activities.Finding("server %s takes no writes now, but will after a restart, since its configuration file does not have the fence: %v", p.Server.Name, rewriteErr)
+	}
+	return nil
+}
+
+// refuses proves that a server takes no write.
+func refuses(ctx context.Context, t Target) error {
+	does, why, err := attempt(ctx, t)
+	switch {
+	case err != nil:
+		return err
+	case does == fenced || does == readOnly:
+		return nil
+	}
+	return activities.Finding("server %s should refuse every write now, and does not: %s %s", t.Name, does, why)
+}
+
+// fenceHere fences a server of this host that does not answer: in its file, and then by
+// ending what hangs. The other way round, whatever watches over it could start it in
+// between.
+func fenceHere(ctx context.Context, p Fence, out *Fenced) error {
+	if err := fenceFile(p.Server); err != nil {
+		return err
+	}
+	out.Kept = true
+	if err := endListener(ctx, p.Server); err != nil {
+		return err
+	}
+	// It may have been started just before the file had the fence, or by somebody since.
+	const still = 2 * time.Second
+	for since := time.Now(); time.Since(since) < still; {
+		pid, err := listener(ctx, p.Server)
+		if err != nil {
+			return err
+		}
+		if pid != 0 {
+			again := *out
+			if err := activities.Until(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error {
+				err := fenceLive(ctx, p, &again)
+				if isGuard(err) {
+					return nil
+				}
+				return err
+			}); err != nil {
+				return fmt.Errorf("server %s was started again while it was fenced: %w", p.Server.Name, err)
+			}
+			*out = again
+			return refuses(ctx, p.Server)
+		}
+		if err := wait(ctx, tick); err != nil {
+			return err
+		}
+	}
+	out.At = time.Now().UTC().Truncate(time.Microsecond)
+	return nil
+}
+
+func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
+	c := redislink.Open(p.Server, answerWithin)
+	defer c.Close()
+	v, err := see(ctx, c)
+	if redislink.Refused(err) && redislink.Here(p.Server) {
+		return lookFencedHere(ctx, p)
+	}
+	if err != nil {
+		if isGuard(err) || redislink.Code(err) != "" {
+			return activities.Seen{}, err
+		}
+		// Fencing again is safe, and is what helps.
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil
+	}
+	l, err := limitsOf(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if !l.fenced() {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " has no fence"}, nil
+	}
+	if p.Restart && !l.kept() {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " has a fence, but not in its configuration file"}, nil
+	}
+	if err := refuses(ctx, p.Server); err != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is fenced", Output: Fenced{Server: p.Server.Name, Was: v.role(), Method: "refusing",
+		Kept: l.kept(), History: v.ReplID, Offset: v.Offset, At: time.Now().UTC().Truncate(time.Microsecond)}}, nil
+}
+
+func lookFencedHere(ctx context.Context, p Fence) (activities.Seen, error) {
+	l, err := fileLimits(p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if pid, err := listener(ctx, p.Server); err != nil || pid != 0 || !l.fenced() {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is down, and its file has no fence"}, err
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is down, and its file has the fence", Output: Fenced{Server: p.Server.Name,
+		Was: "down", Method: "file", Kept: true, At: time.Now().UTC().Truncate(time.Microsecond)}}, nil
+}
+
+// Unfence is the parameters of redis.unfence.
+type Unfence struct {
+	Server Target       `json:"server" kind:"redis" help:"Server whose fence is taken off."`
+	Others []Target     `json:"others" kind:"redis" help:"Servers of the same data; refused when one of them takes writes or can't say." default:""`
+	Wait   run.Duration `json:"wait" help:"How long the server may take to answer, when it was just started." default:"1m"`
+}
+
+// Unfenced is its result.
+type Unfenced struct {
+	Server      string `json:"server" help:"The server without a fence."`
+	Role        string `json:"role" help:"master or replica."`
+	MinReplicas int64  `json:"min_replicas" help:"How many replicas it needs to take a write, as before the fence."`
+}
+
+func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
+	c := redislink.Open(p.Server, answerWithin)
+	defer c.Close()
+	var v view
+	if err := activities.Until(ctx, p.Wait.Std(), 100*time.Millisecond, func(ctx context.Context) (err error) {
+		if v, err = see(ctx, c); err == nil && v.Loading {
+			err = errors.New(p.Server.Name + " still reads its data")
+		}
+		return err
+	}); err != nil {
+		return Unfenced{}, fmt.Errorf("%w; start it first, it comes up fenced", err)
+	}
+	l, err := limitsOf(ctx, c)
+	if err != nil {
+		return Unfenced{}, err
+	}
+	if !l.fenced() {
+		return Unfenced{}, activities.Refused("server %s has no fence of muster's", p.Server.Name)
+	}
+	for _, o := range p.Others {
+		does, why, err := attempt(ctx, o)
+		switch {
+		case err != nil:
+			return Unfenced{}, activities.Refused("cannot tell whether %s takes writes: %v", o.Name, err)
+		case v.Master && (does == takesWrites || does == wanting || does == ailing):
+			return Unfenced{}, activities.Refused("%s is a master (%s %s): unfencing %s would make two; use redis.rejoin", o.Name, does, why, p.Server.Name)
+		}
+	}
+	l = l.lowered()
+	if err := remember(ctx, c, p.Server, l.commands()...); err != nil {
+		return Unfenced{}, err
+	}
+	does, why, err := attempt(ctx, p.Server)
+	if err == nil && v.Master && does != takesWrites {
+		err = activities.Finding("server %s has no fence any more, and still takes no write: %s %s", p.Server.Name, does, why)
+	}
+	return Unfenced{Server: p.Server.Name, Role: v.role(), MinReplicas: l.replicas}, err
+}
+
+// remember carries out commands in one go, and then has the configuration file rewritten.
+// A server without a file forgets them at a restart; that is logged, not an error.
+func remember(ctx context.Context, c *redislink.Conn, t Target, commands ...[]any) error {
+	if _, err := c.Together(ctx, commands...); err != nil {
+		return err
+	}
+	_, err := c.Do(ctx, "CONFIG", "REWRITE")
+	if redislink.Code(err) != "" {
+		activities.Log(ctx).Warn("the server can't rewrite its configuration file: a restart undoes what was changed", "server", t.Name, "err", err)
+		return nil
+	}
+	return err
+}
+
+func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
+	c := redislink.Open(p.Server, answerWithin)
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	l, err := limitsOf(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if l.fenced() {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is fenced"}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " has no fence",
+		Output: Unfenced{Server: p.Server.Name, Role: v.role(), MinReplicas: l.replicas}}, nil
+}

@@ -1,0 +1,252 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/redislink"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Promote is the parameters of redis.promote.
+type Promote struct {
+	Server      Target       `json:"server" kind:"redis" help:"Replica that becomes master."`
+	MaxLag      run.Bytes    `json:"max_lag" help:"Refuse when it is known to have applied less than this of what the old master wrote." default:"0B"`
+	MaxLinkDown run.Duration `json:"max_link_down" help:"Refuse when its link to the old master has been down for longer and the old master can't say any more how far it had written: nobody knows then what is missing. Leave room for the time that people take." default:"30m"`
+	Wait        run.Duration `json:"wait" help:"How long the promotion may take." default:"30s"`
+}
+
+// Promoted is its result.
+type Promoted struct {
+	Server    string  `json:"server" help:"The new master."`
+	History   string  `json:"history" help:"Identifier of the history of writes that it begins."`
+	Offset    int64   `json:"offset" help:"Bytes of it written."`
+	LagBytes  int64   `json:"lag_bytes" help:"What it had not applied of the old master's writes; 0 too when lag_known is false."`
+	LagKnown  bool    `json:"lag_known" help:"Whether the old master itself could still say how far it had written."`
+	LinkDownS float64 `json:"link_down_s" help:"For how many seconds its link to the old master had been down."`
+	Kept      bool    `json:"kept" help:"Whether its configuration file has the change; without, a restart may make it a replica again."`
+}
+
+func promote(ctx context.Context, p Promote) (Promoted, error) {
+	c := redislink.Open(p.Server, answerWithin)
+	defer c.Close()
+	v, err := see(ctx, c)
+	if err != nil {
+		return Promoted{}, err
+	}
+	if v.Master {
+		out := Promoted{Server: p.Server.Name, History: v.ReplID, Offset: v.Offset, Kept: true}
+		return out, takesOver(ctx, p.Server, p.Wait.Std())
+	}
+	out := Promoted{Server: p.Server.Name, LinkDownS: max(v.LinkDown, 0).Seconds()}
+	l, err := limitsOf(ctx, c)
+	switch {
+	case err != nil:
+		return Promoted{}, err
+	case l.fenced():
+		return Promoted{}, activities.Refused("%s is fenced itself, and would take no write; take the fence off first (redis.unfence)", p.Server.Name)
+	case v.Syncing || v.Loading:
+		return Promoted{}, activities.Refused("%s is being sent a whole copy, or reads one: what it holds is old or half", p.Server.Name)
+	}
+	// What the old master sent last may still be on its way.
+	const drain = 5 * time.Second
+	for began := time.Now(); ; {
+		if out.LagBytes, out.LagKnown, err = oldMaster(ctx, p.Server, v); err != nil {
+			return Promoted{}, err
+		}
+		if out.LagBytes == 0 || !v.Link || time.Since(began) > min(drain, p.Wait.Std()) || wait(ctx, tick) != nil {
+			break
+		}
+		if v, err = see(ctx, c); err != nil {
+			return Promoted{}, err
+		}
+	}
+	switch {
+	case out.LagKnown && out.LagBytes > int64(p.MaxLag):
+		return Promoted{}, activities.Refused("%s is %d bytes behind the old master, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
+			p.Server.Name, out.LagBytes, p.MaxLag)
+	case !out.LagKnown && v.LinkDown < 0:
+		return Promoted{}, activities.Refused("%s has had no link to its master since it was started: how old its data are can't be told", p.Server.Name)
+	case !out.LagKnown && v.LinkDown > p.MaxLinkDown.Std():
+		return Promoted{}, activities.Refused("the link of %s to its master has been down for %s, longer than max_link_down %s, and the master can't say what it wrote since; raise max_link_down if the loss is accepted",
+			p.Server.Name, v.LinkDown, p.MaxLinkDown)
+	}
+
+	// In one go, as a sentinel does it: a server that died in between would come back
+	// as a replica, and throw away what it was given.
+	answers, err := c.Together(ctx, []any{"REPLICAOF", "NO", "ONE"}, []any{"CONFIG", "REWRITE"})
+	if err != nil && redislink.Code(err) == "" {
+		return Promoted{}, fmt.Errorf("promote %s: %w", p.Server.Name, err)
+	}
+	out.Kept = err == nil
+	if len(answers) > 0 && answers[0] == nil {
+		return Promoted{}, activities.Finding("server %s would not take the promotion: %v", p.Server.Name, err)
+	}
+	if !out.Kept {
+		activities.Log(ctx).Warn("the new master can't rewrite its configuration file: a restart may make it a replica again", "server", p.Server.Name, "err", err)
+	}
+	if err := takesOver(ctx, p.Server, p.Wait.Std()); err != nil {
+		return Promoted{}, err
+	}
+	if v, err = see(ctx, c); err != nil {
+		return Promoted{}, err
+	}
+	out.History, out.Offset = v.ReplID, v.Offset
+	return out, nil
+}
+
+// takesOver waits until a server is master and takes writes, or says why it does not.
+func takesOver(ctx context.Context, t Target, within time.Duration) error {
+	return activities.Until(ctx, within, tick, func(ctx context.Context) error {
+		does, why, err := attempt(ctx, t)
+		switch {
+		case err != nil:
+			return fmt.Errorf("server %s was told to be master, and then: %w", t.Name, err)
+		case does == readOnly:
+			return activities.Finding("server %s is still a replica after it was told to be master", t.Name)
+		case does == wanting:
+			return activities.Finding("server %s is master and takes no write while it has too few replicas (min-replicas-to-write): %s", t.Name, why)
+		case does != takesWrites:
+			return activities.Finding("server %s is master and takes no write: %s %s", t.Name, does, why)
+		}
+		return nil
+	})
+}
+
+// oldMaster looks at the server that t follows or followed, and refuses when it still
+// takes writes, or would again. It says how far t is behind; known is false when the old
+// master is not there to be asked.
+func oldMaster(ctx context.Context, t Target, v view) (lag int64, known bool, err error) {
+	old, err := upstreamOf(t, v)
+	if err != nil {
+		return 0, false, err
+	}
+	o, err := visit(ctx, old)
+	switch code := redislink.Code(err); {
+	case redislink.Hung(err):
+		return 0, false, activities.Refused("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (redis.fence)", old.Name)
+	case code != "":
+		return 0, false, activities.Refused("%s runs and does not let muster in, so whether it takes writes can't be told: %v", old.Name, err)
+	case err != nil && redislink.Sent(err):
+		return 0, false, activities.Refused("%s runs, and whether it takes writes can't be told: %v", old.Name, err)
+	case err != nil:
+		return 0, false, nil //nolint:nilerr // it is not there
+	case o.RunID == v.RunID:
+		return 0, false, activities.Refused("%s follows itself", t.Name)
+	}
+	does, why, err := attempt(ctx, old)
+	switch {
+	case err != nil:
+		return 0, false, activities.Refused("whether %s takes writes can't be told: %v; fence it first (redis.fence)", old.Name, err)
+	case does == notThere:
+		return 0, false, nil
+	case does == takesWrites:
+		return 0, false, activities.Refused("%s still takes writes; fence it first (redis.fence)", old.Name)
+	case does == wanting || does == ailing:
+		return 0, false, activities.Refused("%s refuses writes only for now (%s); fence it first (redis.fence)", old.Name, why)
+	}
+	// What it wrote can't grow any more. Had it begun a history of its own meanwhile,
+	// its offset would say nothing about t.
+	if err := sameData(t.Name, v, old.Name, o); err != nil {
+		return 0, false, err
+	}
+	return max(o.Offset-v.Offset, 0), true, nil
+}
+
+// upstreamOf is the server that t follows, reached as t is.
+func upstreamOf(t Target, v view) (Target, error) {
+	host, port, err := net.SplitHostPort(v.Upstream)
+	if err != nil {
+		return Target{}, err
+	}
+	old := t
+	old.Name = "the server that " + t.Name + " followed (" + v.Upstream + ")"
+	old.Spec.Host, old.Spec.Config = host, ""
+	old.Spec.Port, err = strconv.Atoi(port)
+	return old, err
+}
+
+func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
+	v, err := visit(ctx, p.Server)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if !v.Master {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a replica"}, nil
+	}
+	does, why, err := attempt(ctx, p.Server)
+	switch {
+	case err != nil:
+		return activities.Seen{}, err
+	case does != takesWrites:
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s is master and takes no write: %s %s", p.Server.Name, does, why)}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is master", Output: Promoted{Server: p.Server.Name, History: v.ReplID, Offset: v.Offset}}, nil
+}
+
+// CaughtUp is the parameters of redis.wait_caught_up.
+type CaughtUp struct {
+	Server Target       `json:"server" kind:"redis" help:"Replica."`
+	Follow Target       `json:"follow" kind:"redis" help:"Master that it follows."`
+	Limit  run.Bytes    `json:"limit" help:"Lag that is small enough. Under writes 0B may never be seen." default:"1MB"`
+	Wait   run.Duration `json:"wait" help:"How long it may take." default:"10m"`
+}
+
+// Lag is its result.
+type Lag struct {
+	Server   string `json:"server" help:"The replica."`
+	LagBytes int64  `json:"lag_bytes" help:"What it had not applied when the limit was met."`
+}
+
+func waitCaughtUp(ctx context.Context, p CaughtUp) (Lag, error) {
+	lag, err := awaitLag(ctx, p.Server, p.Follow, int64(p.Limit), p.Wait.Std())
+	return Lag{Server: p.Server.Name, LagBytes: lag}, err
+}
+
+// awaitLag waits until a replica follows a master and has at most limit bytes left to
+// apply.
+func awaitLag(ctx context.Context, replica, master Target, limit int64, within time.Duration) (int64, error) {
+	from, to := redislink.Open(master, answerWithin), redislink.Open(replica, answerWithin)
+	defer from.Close()
+	defer to.Close()
+	var lag int64
+	err := activities.Until(ctx, within, 50*time.Millisecond, func(ctx context.Context) (err error) {
+		lag, err = lagOf(ctx, replica, to, master, from)
+		if err == nil && lag > limit {
+			err = activities.Finding("server %s is still %d bytes behind, more than %d", replica.Name, lag, limit)
+		}
+		return err
+	})
+	return lag, err
+}
+
+// lagOf is what a replica has not applied yet. The master is asked first, so that what it
+// writes meanwhile never makes the replica look better.
+func lagOf(ctx context.Context, replica Target, to *redislink.Conn, master Target, from *redislink.Conn) (int64, error) {
+	m, err := see(ctx, from)
+	if err != nil {
+		return 0, err
+	}
+	r, err := see(ctx, to)
+	switch {
+	case err != nil:
+		return 0, err
+	case !m.Master:
+		return 0, activities.Finding("server %s is a replica itself", master.Name)
+	case r.Master:
+		return 0, activities.Finding("server %s is a master", replica.Name)
+	case !r.Link || r.Syncing:
+		return 0, activities.Finding("server %s has no link to its master", replica.Name)
+	case r.ReplID != m.ReplID:
+		return 0, activities.Finding("server %s follows %s, which is not %s", replica.Name, r.Upstream, master.Name)
+	}
+	return max(m.Offset-r.Offset, 0), nil
+}
+
+var errStarting = errors.New("it is starting, and reads its data")

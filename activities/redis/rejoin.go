@@ -1,0 +1,131 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/redislink"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Rejoin is the parameters of redis.rejoin.
+type Rejoin struct {
+	Server  Target       `json:"server" kind:"redis" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first."`
+	Follow  Target       `json:"follow" kind:"redis" help:"Master that it will follow, at the address in the estate."`
+	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written." default:"false"`
+	Wait    run.Duration `json:"wait" help:"How long it may take until it follows." default:"10m"`
+}
+
+// Rejoined is its result.
+type Rejoined struct {
+	Server    string  `json:"server" help:"The new replica."`
+	Follow    string  `json:"follow" help:"The master it follows."`
+	Method    string  `json:"method" help:"partial (its data fitted), full (it was sent a whole copy) or none (it followed already)."`
+	DurationS float64 `json:"duration_s" help:"Seconds until its link was up."`
+	Fenced    bool    `json:"fenced" help:"Whether a fence was taken off; a replica refuses writes without."`
+}
+
+func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
+	began := time.Now()
+	if p.Server.Name == p.Follow.Name {
+		return Rejoined{}, activities.Refused("server and follow are both %s", p.Server.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
+	defer cancel()
+	c := redislink.Open(p.Server, answerWithin)
+	defer c.Close()
+	var v view
+	if err := activities.Until(ctx, min(p.Wait.Std(), 30*time.Second), 100*time.Millisecond, func(ctx context.Context) (err error) {
+		if v, err = see(ctx, c); err == nil && v.Loading {
+			err = fmt.Errorf("server %s: %w", p.Server.Name, errStarting)
+		}
+		return err
+	}); err != nil {
+		return Rejoined{}, fmt.Errorf("%w; start it first, it may come up fenced", err)
+	}
+	of, err := visit(ctx, p.Follow)
+	if err != nil {
+		return Rejoined{}, err
+	}
+	switch {
+	case !of.Master:
+		return Rejoined{}, activities.Refused("server %s is a replica itself; promote it first, or follow its master", p.Follow.Name)
+	case of.RunID == v.RunID:
+		return Rejoined{}, activities.Refused("%s and %s are one server: correct the estate", p.Server.Name, p.Follow.Name)
+	}
+	l, err := limitsOf(ctx, c)
+	if err != nil {
+		return Rejoined{}, err
+	}
+	if v.Master && !l.fenced() && !p.Discard {
+		return Rejoined{}, activities.Refused("server %s is a master that takes writes: rejoining it throws away what was written there and %s does not have; fence it first (redis.fence), or say discard: true if that is meant",
+			p.Server.Name, p.Follow.Name)
+	}
+	out := Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Fenced: l.fenced()}
+	if !v.Master && v.Link && v.ReplID == of.ReplID && !l.fenced() {
+		out.Method = "none"
+		return out, nil
+	}
+	// It is a replica from the first of these on, so the fence may go in the same breath.
+	host, port, err := net.SplitHostPort(redislink.Address(p.Follow.Spec))
+	if err != nil {
+		return Rejoined{}, err
+	}
+	commands := append([][]any{{"REPLICAOF", host, port}, {"CONFIG", "SET", "replica-read-only", "yes"}}, l.lowered().commands()...)
+	if err := remember(ctx, c, p.Server, commands...); err != nil {
+		return Rejoined{}, fmt.Errorf("make %s follow %s: %w", p.Server.Name, p.Follow.Name, err)
+	}
+	if _, err := awaitLag(ctx, p.Server, p.Follow, int64(16<<20), p.Wait.Std()); err != nil {
+		return Rejoined{}, err
+	}
+	if does, why, err := attempt(ctx, p.Server); err != nil || does != readOnly {
+		return Rejoined{}, orFinding(err, "server %s follows %s and does not refuse a write: %s %s", p.Server.Name, p.Follow.Name, does, why)
+	}
+	out.Method = "partial"
+	if after, err := visit(ctx, p.Follow); err == nil && after.FullSync > of.FullSync {
+		out.Method = "full"
+	}
+	out.DurationS = time.Since(began).Seconds()
+	return out, nil
+}
+
+// orFinding is err, or the finding.
+func orFinding(err error, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
+	return activities.Finding(format, args...)
+}
+
+func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
+	from, to := redislink.Open(p.Follow, answerWithin), redislink.Open(p.Server, answerWithin)
+	defer from.Close()
+	defer to.Close()
+	l, err := limitsOf(ctx, to)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	v, err := see(ctx, to)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	lag, err := lagOf(ctx, p.Server, to, p.Follow, from)
+	switch {
+	case isGuard(err):
+		sight := plan.HoldsNot
+		if v.Syncing || v.Upstream == redislink.Address(p.Follow.Spec) {
+			sight = plan.CannotTell // on its way
+		}
+		return activities.Seen{Sight: sight, Detail: text(err)}, nil
+	case err != nil:
+		return activities.Seen{}, err
+	case l.fenced():
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " follows, but its fence is still there"}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s follows %s, %d bytes behind", p.Server.Name, p.Follow.Name, lag),
+		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: "none"}}, nil
+}

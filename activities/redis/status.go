@@ -1,0 +1,57 @@
+package redis
+
+import (
+	"context"
+
+	"github.com/muster-dr/muster/internal/redislink"
+)
+
+// Inspect is the parameters of redis.status.
+type Inspect struct {
+	Server Target `json:"server" kind:"redis" help:"Server to look at."`
+}
+
+// Status is its result.
+type Status struct {
+	Server      string    `json:"server" help:"The server."`
+	Role        string    `json:"role" help:"master, replica or down."`
+	History     string    `json:"history" help:"Identifier of the history of writes that offset counts in."`
+	Offset      int64     `json:"offset" help:"Bytes of it written, or applied on a replica."`
+	Follows     string    `json:"follows" help:"On a replica: the address that it follows."`
+	Link        bool      `json:"link" help:"On a replica: whether its link to its master is up."`
+	LinkDownS   float64   `json:"link_down_s" help:"On a replica: for how many seconds its link has been down."`
+	Syncing     bool      `json:"syncing" help:"On a replica: whether it is being sent a whole copy now."`
+	Replicas    []Replica `json:"replicas" help:"On a master: who follows it."`
+	MinReplicas int64     `json:"min_replicas" help:"How many replicas it needs to take a write; without any it goes on taking writes when it is cut off, and those are lost."`
+	Fenced      bool      `json:"fenced" help:"Whether muster's fence makes it refuse every write."`
+	FenceKept   bool      `json:"fence_kept" help:"Whether its configuration file has the fence, so that a restart does too."`
+}
+
+// Replica is a server that follows another.
+type Replica struct {
+	Address  string `json:"address" help:"Where it says that it listens."`
+	State    string `json:"state" help:"online, or a stage of being sent a whole copy."`
+	LagBytes int64  `json:"lag_bytes" help:"What it has not confirmed yet."`
+}
+
+func status(ctx context.Context, p Inspect) (Status, error) {
+	out := Status{Server: p.Server.Name}
+	c := redislink.Open(p.Server, answerWithin)
+	defer c.Close()
+	v, err := see(ctx, c)
+	if redislink.Refused(err) {
+		out.Role = "down"
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	l, err := limitsOf(ctx, c)
+	if err != nil {
+		return out, err
+	}
+	out.Role, out.History, out.Offset, out.Follows, out.Link = v.role(), v.ReplID, v.Offset, v.Upstream, v.Link
+	out.LinkDownS, out.Syncing, out.Replicas = max(v.LinkDown, 0).Seconds(), v.Syncing, v.Replicas
+	out.MinReplicas, out.Fenced, out.FenceKept = l.lowered().replicas, l.fenced(), l.kept()
+	return out, nil
+}

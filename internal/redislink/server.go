@@ -1,0 +1,102 @@
+// Package redislink is how muster reaches Redis servers and sentinels: what the estate
+// says of them, and connections that never hang, whatever state the server is in.
+package redislink
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/muster-dr/muster/activities"
+)
+
+// Login is how muster comes in, and over what.
+type Login struct {
+	User     string            `json:"user" help:"ACL user that muster connects as; empty is default." default:""`
+	Password activities.Secret `json:"password" help:"The user's password; empty when none is asked for." default:""`
+	TLS      bool              `json:"tls" help:"Whether the connection is encrypted, and the server's certificate held against ca and its name." default:"false"`
+	CA       string            `json:"ca" help:"File of the authorities that may have signed the server's certificate; empty is the system's." default:"" example:"/etc/muster/redis-ca.pem"`
+	Name     string            `json:"server_name" help:"Name that the server's certificate must hold; empty is the address's." default:""`
+	Cert     string            `json:"cert" help:"File of muster's own certificate, for servers that ask for one." default:"" example:"/etc/muster/redis-client.pem"`
+	Key      activities.Secret `json:"key" help:"Private key of that certificate, as PEM." default:"" example:"secret://file/etc/muster/redis-client.key"`
+}
+
+// Server is a target of kind "redis" as the estate describes it.
+type Server struct {
+	Host string `json:"host" help:"Address of the server, as the site workers and the other servers reach it." example:"10.0.1.10"`
+	Port int    `json:"port" help:"Port of the server; its TLS port with tls." default:"6379"`
+	Login
+	Config string `json:"config" help:"The server's configuration file, when it runs on the site worker's own host: it can then be fenced while it is down or frozen. Empty when muster only connects." default:"" example:"/etc/redis/redis.conf"`
+}
+
+// Sentinel is a target of kind "sentinel": the sentinels that watch one master.
+type Sentinel struct {
+	Addresses []string `json:"addresses" help:"All sentinels, host:port." example:"[\"10.0.1.20:26379\", \"10.0.2.20:26379\", \"10.0.3.20:26379\"]"`
+	Master    string   `json:"master" help:"Name under which they watch the master." example:"orders"`
+	Login
+}
+
+// Target is a server with its name in the estate.
+type Target = activities.Target[Server]
+
+// SentinelTarget is a group of sentinels with its name in the estate.
+type SentinelTarget = activities.Target[Sentinel]
+
+// Address is host:port.
+func Address(s Server) string {
+	port := s.Port
+	if port == 0 {
+		port = 6379
+	}
+	return net.JoinHostPort(s.Host, strconv.Itoa(port))
+}
+
+// Here reports whether the server's configuration file is on this host, and with it
+// the server's process.
+func Here(t Target) bool {
+	if t.Spec.Config == "" {
+		return false
+	}
+	_, err := os.Stat(t.Spec.Config)
+	return err == nil
+}
+
+// tls is the connection's encryption; nil is none.
+func (l Login) tls(address string) (*tls.Config, error) {
+	if !l.TLS {
+		return nil, nil //nolint:nilnil // plain is not an error
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if l.Name != "" {
+		host = l.Name
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	if l.CA != "" {
+		pem, err := os.ReadFile(l.CA)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", l.CA)
+		}
+	}
+	if l.Cert != "" {
+		pem, err := os.ReadFile(l.Cert)
+		if err != nil {
+			return nil, err
+		}
+		pair, err := tls.X509KeyPair(pem, []byte(l.Key.Reveal()))
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s and its key: %w", l.Cert, err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
