@@ -37,9 +37,9 @@ const (
 	// lease is how long writes are held back by one word of ours. It is given again as
 	// long as the failover is under way; were we to die, writes go on after it.
 	lease = 10 * time.Second
-	// drain bounds how long writes are held back for the replica to catch up. A
-	// sentinel's own messages through the master are held back too, so it would take the
-	// master for down after a while.
+	// drain bounds how long writes are held back for the replica to catch up. Half of the
+	// time after which the sentinels take the master for down is a bound too: their own
+	// messages through it are held back as well.
 	drain = 3 * time.Second
 )
 
@@ -134,11 +134,15 @@ func (h *handover) hold(ctx context.Context) error {
 	if err != nil || lag > int64(h.MaxLag) {
 		return orRefused(err, "%s is %d bytes behind, more than max_lag %s", h.To.Name, lag, h.MaxLag)
 	}
+	within := drain
 	h.heldAt = time.Now()
 	if err := h.renew(ctx); err != nil {
 		return orRefused(nil, "the writes of %s can't be held back (needs Redis 6.2): %v", h.From.Name, err)
 	}
-	if err := activities.Until(ctx, drain, tick, func(ctx context.Context) error {
+	if h.before.DownAfter > 0 {
+		within = min(within, h.before.DownAfter/2)
+	}
+	if err := until(ctx, within, tick, func(ctx context.Context) error {
 		lag, err := lagOf(ctx, h.To, h.to, h.From, h.from)
 		if err == nil && lag > 0 {
 			err = fmt.Errorf("%s is still %d bytes behind", h.To.Name, lag)
@@ -146,7 +150,7 @@ func (h *handover) hold(ctx context.Context) error {
 		return err
 	}); err != nil {
 		h.release(ctx)
-		return activities.Refused("writes were held back for %s and go on now: %v", drain, err)
+		return activities.Refused("writes were held back for %s and go on now: %v", within, err)
 	}
 	return nil
 }
@@ -156,7 +160,7 @@ func (h *handover) renew(ctx context.Context) error {
 	return err
 }
 
-// release lets writes go on, when nothing has been begun.
+// release lets writes go on, when nothing came about.
 func (h *handover) release(ctx context.Context) {
 	if _, err := h.from.Do(context.WithoutCancel(ctx), "CLIENT", "UNPAUSE"); err != nil {
 		activities.Log(ctx).Warn("writes go on by themselves after a while", "server", h.From.Name, "after", lease, "err", err)
@@ -192,7 +196,7 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 	ctx, cancel := context.WithTimeout(ctx, h.Wait.Std())
 	defer cancel()
 	renewed := time.Now()
-	if err := activities.Until(ctx, h.Wait.Std(), tick, func(ctx context.Context) error {
+	if err := until(ctx, h.Wait.Std(), tick, func(ctx context.Context) error {
 		if time.Since(renewed) > lease/3 {
 			if err := h.renew(ctx); err != nil {
 				return err
@@ -205,7 +209,8 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 		}
 		return err
 	}); err != nil {
-		return 0, err // held back until the lease ends: it may still come about
+		h.release(ctx) // before the sentinels take a master that is held back for one that is down
+		return 0, err
 	}
 	blocked = time.Since(h.heldAt)
 	host, port, err := net.SplitHostPort(redislink.Address(h.To.Spec))
@@ -217,7 +222,7 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 			host, port = r["ip"], r["port"]
 		}
 	}
-	err = activities.Until(ctx, h.Wait.Std(), 50*time.Millisecond, func(ctx context.Context) error {
+	err = until(ctx, h.Wait.Std(), 50*time.Millisecond, func(ctx context.Context) error {
 		// The sentinel's own order to the old master may wait there behind a message of
 		// its that is held back, for longer than the lease.
 		if v, err := see(ctx, h.from); err != nil {
@@ -274,7 +279,7 @@ type WaitedFailover struct {
 func waitFailover(ctx context.Context, p WaitFailover) (WaitedFailover, error) {
 	began := time.Now()
 	var out WaitedFailover
-	err := activities.Until(ctx, p.Wait.Std(), 200*time.Millisecond, func(ctx context.Context) error {
+	err := until(ctx, p.Wait.Std(), 200*time.Millisecond, func(ctx context.Context) error {
 		errs := make([]error, len(p.Servers))
 		var all sync.WaitGroup
 		var mu sync.Mutex

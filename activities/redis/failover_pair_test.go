@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -246,19 +247,17 @@ func TestPromoteRefusesWhatWouldLose(t *testing.T) {
 
 	// Behind and cut off, and the fenced master says by how much.
 	p.Osaka.Do(t, "CONFIG", "SET", "masterauth", "wrong") // for its next link
-	p.Osaka.Freeze(t)
-	for range 100 {
-		p.Tokyo.Do(t, "SET", "orders", strings.Repeat("x", 100))
-	}
-	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
 	p.Tokyo.Do(t, "CLIENT", "KILL", "TYPE", "REPLICA")
-	p.Osaka.Thaw(t)
 	redistest.Eventually(t, time.Minute, func() string {
 		if p.Osaka.Info(t, "master_link_status") != "down" {
 			return "the replica's link is up"
 		}
 		return ""
 	})
+	for range 100 {
+		p.Tokyo.Do(t, "SET", "orders", strings.Repeat("x", 100))
+	}
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
 	_, err := promote(ctx, pr)
 	wantKind(t, err, plan.ErrRefused, "more than max_lag")
 	pr.MaxLag = 1 << 20
@@ -281,6 +280,38 @@ func TestPromoteRefusesWhatWouldLose(t *testing.T) {
 	wantKind(t, err, plan.ErrRefused, "max_link_down")
 	pr.MaxLinkDown = minute
 	must[Promoted](t)(promote(ctx, pr))
+}
+
+// The link between the two comes and goes. What is said of the lag is true whenever it is
+// said, and what was acknowledged before the fence is on the new master.
+func TestAFlappingLink(t *testing.T) {
+	p := redistest.StartPair(t)
+	ctx, cancel := context.WithCancel(as(t, "r"))
+	var flaps sync.WaitGroup
+	flaps.Go(func() {
+		for ctx.Err() == nil {
+			p.Tokyo.Do(t, "CLIENT", "KILL", "TYPE", "REPLICA")
+			_ = wait(ctx, 300*time.Millisecond)
+		}
+	})
+	for n := range 300 {
+		p.Tokyo.Do(t, "SET", "orders", n)
+	}
+	must[Lag](t)(waitCaughtUp(ctx, CaughtUp{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Wait: minute}))
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
+	var err error
+	redistest.Eventually(t, time.Minute, func() string {
+		if _, err = promote(ctx, Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute}); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	cancel()
+	flaps.Wait()
+	if v := p.Osaka.Do(t, "GET", "orders"); v != "299" {
+		t.Errorf("orders on the new master = %v, want the last that was acknowledged", v)
+	}
+	wantWriter(t, p, "osaka")
 }
 
 // A server that answers OK to everything and stays a replica.

@@ -132,7 +132,7 @@ func fenceHere(ctx context.Context, p Fence, out *Fenced) error {
 		}
 		if pid != 0 {
 			again := *out
-			if err := activities.Until(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error {
+			if err := until(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error {
 				err := fenceLive(ctx, p, &again)
 				if isGuard(err) {
 					return nil
@@ -213,7 +213,7 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 	c := redislink.Open(p.Server, answerWithin)
 	defer c.Close()
 	var v view
-	if err := activities.Until(ctx, p.Wait.Std(), 100*time.Millisecond, func(ctx context.Context) (err error) {
+	if err := until(ctx, p.Wait.Std(), 100*time.Millisecond, func(ctx context.Context) (err error) {
 		if v, err = see(ctx, c); err == nil && v.Loading {
 			err = errors.New(p.Server.Name + " still reads its data")
 		}

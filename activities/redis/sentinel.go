@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/redislink"
@@ -18,6 +19,7 @@ type says struct {
 	epoch    int64  // of its configuration: higher after each failover
 	others   int64  // sentinels that it knows besides itself
 	quorum   int64
+	patience time.Duration // see agreement.DownAfter
 	flags    string
 	role     string // that the master reported to it
 	replicas []map[string]string
@@ -33,7 +35,8 @@ type agreement struct {
 	RunID    string
 	Epoch    int64
 	Replicas []map[string]string // as one of the majority knows them
-	Down     bool                // one of them takes the master for down
+	// DownAfter is how long a master is silent before a sentinel takes it for down.
+	DownAfter time.Duration
 }
 
 // hear asks all sentinels at once.
@@ -59,6 +62,7 @@ func hearOne(ctx context.Context, t redislink.SentinelTarget, address string) sa
 	m := pairs(answer)
 	s.master, s.runID, s.flags, s.role = m["ip"]+":"+m["port"], m["runid"], m["flags"], m["role-reported"]
 	s.epoch, s.others, s.quorum = number(m["config-epoch"]), number(m["num-other-sentinels"]), number(m["quorum"])
+	s.patience = time.Duration(number(m["down-after-milliseconds"])) * time.Millisecond
 	if answer, s.err = c.Do(ctx, "SENTINEL", "REPLICAS", t.Spec.Master); s.err == nil {
 		list, _ := answer.([]any)
 		for _, r := range list {
@@ -97,7 +101,9 @@ func agreeing(t redislink.SentinelTarget, heard []says) (agreement, error) {
 		}
 		agree++
 		a.Address, a.RunID, a.Epoch = s.master, s.runID, s.epoch
-		a.Down = a.Down || strings.Contains(s.flags, "_down")
+		if a.DownAfter == 0 || s.patience < a.DownAfter {
+			a.DownAfter = s.patience
+		}
 		if s.replicas != nil {
 			a.Replicas = s.replicas
 		}
