@@ -17,6 +17,7 @@ import (
 	"github.com/muster-dr/muster/activities/probe"
 	"github.com/muster-dr/muster/activities/process"
 	"github.com/muster-dr/muster/activities/prometheus"
+	"github.com/muster-dr/muster/activities/redis"
 	"github.com/muster-dr/muster/activities/sim"
 	"github.com/muster-dr/muster/activities/sql"
 	"github.com/muster-dr/muster/activities/ssh"
@@ -48,6 +49,7 @@ func Registry(o Options) *activities.Registry {
 		probe.Actions(o.Probe),
 		process.Actions(),
 		prometheus.Actions(),
+		redis.Actions(),
 		sim.Actions(),
 		sql.Actions(),
 		ssh.Actions(),
@@ -63,6 +65,7 @@ func Registry(o Options) *activities.Registry {
 	r.AddTargets(pgbackup.TargetKinds()...)
 	r.AddTargets(postgres.TargetKinds()...)
 	r.AddTargets(process.TargetKinds()...)
+	r.AddTargets(redis.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)
 	r.AddTargets(ssh.TargetKinds()...)
 	return r

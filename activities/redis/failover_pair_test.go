@@ -16,6 +16,7 @@ import (
 )
 
 func TestFailoverOfAPairAndTheWayHome(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
 	ctx := as(t, "run-1")
@@ -112,6 +113,7 @@ func TestFailoverOfAPairAndTheWayHome(t *testing.T) {
 
 // The limits that were there before a fence are back after it, whatever they were.
 func TestAFenceRemembersWhatWasThere(t *testing.T) {
+	t.Parallel()
 	ctx := as(t, "r")
 	for _, was := range []limits{{0, 10}, {1, 7}, {3, 0}, {0, 0}} {
 		s := redistest.Start(t, "tokyo", fmt.Sprintf("min-replicas-to-write %d", was.replicas), fmt.Sprintf("min-replicas-max-lag %d", was.lag))
@@ -142,6 +144,7 @@ func TestAFenceRemembersWhatWasThere(t *testing.T) {
 }
 
 func TestADeadMasterIsFencedByItsFile(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	ctx := as(t, "r")
 	away := p.Tokyo.Target
@@ -177,6 +180,7 @@ func TestADeadMasterIsFencedByItsFile(t *testing.T) {
 // A frozen master takes connections and says nothing. It is ended before anybody takes
 // over, and comes back without taking a write.
 func TestAFrozenMasterTakesNoWriteThatCounts(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	ctx := as(t, "r")
 	p.Tokyo.Freeze(t)
@@ -207,6 +211,7 @@ func TestAFrozenMasterTakesNoWriteThatCounts(t *testing.T) {
 }
 
 func TestAFenceThatARestartForgetsIsAFinding(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, "tokyo")
 	ctx := as(t, "r")
 	s.Unwritable(t)
@@ -226,6 +231,7 @@ func TestAFenceThatARestartForgetsIsAFinding(t *testing.T) {
 }
 
 func TestAWritableReplicaIsFencedToo(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	ctx := as(t, "r")
 	p.Osaka.Do(t, "CONFIG", "SET", "replica-read-only", "no")
@@ -241,6 +247,7 @@ func TestAWritableReplicaIsFencedToo(t *testing.T) {
 }
 
 func TestPromoteRefusesWhatWouldLose(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	ctx := as(t, "r")
 	pr := Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute}
@@ -285,6 +292,7 @@ func TestPromoteRefusesWhatWouldLose(t *testing.T) {
 // The link between the two comes and goes. What is said of the lag is true whenever it is
 // said, and what was acknowledged before the fence is on the new master.
 func TestAFlappingLink(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	ctx, cancel := context.WithCancel(as(t, "r"))
 	var flaps sync.WaitGroup
@@ -316,19 +324,21 @@ func TestAFlappingLink(t *testing.T) {
 
 // A server that answers OK to everything and stays a replica.
 func TestALyingReplicaIsNotPromoted(t *testing.T) {
+	t.Parallel()
 	liar := redistest.Start(t, "liar")
 	upstream := redistest.Start(t, "upstream")
 	liar.Do(t, "REPLICAOF", "127.0.0.1", upstream.Port)
 	liar.AwaitRole(t, "slave")
 	must[Fenced](t)(fence(as(t, "r"), Fence{Server: upstream.Target, Restart: true}))
 	between := redistest.Lying(t, liar, "REPLICAOF")
-	_, err := promote(as(t, "r"), Promote{Server: between, MaxLinkDown: minute, Wait: run.Duration(2 * time.Second)})
+	_, err := promote(as(t, "r"), Promote{Server: between, MaxLinkDown: minute, Wait: run.Duration(5 * time.Second)})
 	wantKind(t, err, plan.ErrFinding, "still a replica")
 	seen, err := lookPromoted(as(t, "r"), Promote{Server: between})
 	wantSight(t, "the liar", seen, err, plan.HoldsNot)
 }
 
 func TestHalfAliveTargetsEndInTime(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	half := p.Tokyo.Target
 	half.Spec.Port, half.Spec.Config = redistest.Silent(t), ""
@@ -374,6 +384,7 @@ func TestHalfAliveTargetsEndInTime(t *testing.T) {
 }
 
 func TestRejoinRefusesToThrowAwayWrites(t *testing.T) {
+	t.Parallel()
 	a, b := redistest.Start(t, "a"), redistest.Start(t, "b")
 	ctx := as(t, "r")
 	b.Do(t, "SET", "orders", "7")
@@ -396,6 +407,7 @@ func TestRejoinRefusesToThrowAwayWrites(t *testing.T) {
 }
 
 func TestReadinessSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	p := redistest.StartPair(t)
 	ctx := as(t, "r")
 	wantProblems := func(what string, got []plan.Text, err error, words ...string) {

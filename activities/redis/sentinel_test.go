@@ -56,6 +56,7 @@ func lost(t *testing.T, s *redistest.Server, acked []string) int {
 }
 
 func TestFailoverThroughSentinelsLosesNothing(t *testing.T) {
+	t.Parallel()
 	w := redistest.StartWatched(t, 2*time.Second)
 	ctx := as(t, "r")
 	there := Failover{Sentinel: w.Target, From: w.Tokyo.Target, To: w.Osaka.Target, MaxLag: 1 << 20, Wait: minute}
@@ -92,6 +93,7 @@ func TestFailoverThroughSentinelsLosesNothing(t *testing.T) {
 // Two failovers within seconds are both answered OK by the sentinels, and both servers
 // say that they are master. That is when no other is begun.
 func TestNoFailoverIsBegunWhileOneIsUnderWay(t *testing.T) {
+	t.Parallel()
 	w := redistest.StartWatched(t, 2*time.Second)
 	ctx := as(t, "r")
 	there := Failover{Sentinel: w.Target, From: w.Tokyo.Target, To: w.Osaka.Target, MaxLag: 1 << 20, Wait: minute}
@@ -126,6 +128,7 @@ func TestNoFailoverIsBegunWhileOneIsUnderWay(t *testing.T) {
 }
 
 func TestAnAutomaticFailoverIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	w := redistest.StartWatched(t, time.Second)
 	ctx := as(t, "r")
 	p := WaitFailover{Sentinel: w.Target, From: w.Tokyo.Target, Servers: []Target{w.Osaka.Target}, Wait: run.Duration(time.Second)}
@@ -162,6 +165,7 @@ func TestAnAutomaticFailoverIsWaitedFor(t *testing.T) {
 }
 
 func TestFailoverRefusesWhatItCannotCarryThrough(t *testing.T) {
+	t.Parallel()
 	w := redistest.StartWatched(t, 2*time.Second)
 	ctx := as(t, "r")
 	there := Failover{Sentinel: w.Target, From: w.Tokyo.Target, To: w.Osaka.Target, MaxLag: 1 << 20, Wait: minute}
@@ -205,6 +209,7 @@ func TestFailoverRefusesWhatItCannotCarryThrough(t *testing.T) {
 
 // The sentinel says OK and does nothing: writes go on, and nobody says that it was done.
 func TestALyingSentinel(t *testing.T) {
+	t.Parallel()
 	w := redistest.StartWatched(t, 30*time.Second)
 	ctx := as(t, "r")
 	lying := w.Target
@@ -225,6 +230,7 @@ func TestALyingSentinel(t *testing.T) {
 // A worker that dies while it holds writes back leaves an outage of the lease, no more,
 // and a look that says that nothing was done only when that is over.
 func TestWritesGoOnWhenTheWorkerDies(t *testing.T) {
+	t.Parallel()
 	w := redistest.StartWatched(t, 30*time.Second)
 	ctx := as(t, "r")
 	p := Failover{Sentinel: w.Target, From: w.Tokyo.Target, To: w.Osaka.Target, MaxLag: 1 << 20, Wait: minute}
@@ -248,6 +254,7 @@ func TestWritesGoOnWhenTheWorkerDies(t *testing.T) {
 
 // What a majority is, without servers.
 func TestSentinelsAgree(t *testing.T) {
+	t.Parallel()
 	ok := says{master: "10.0.0.1:6379", runID: "a", role: "master", epoch: 3, others: 2, quorum: 2, flags: "master"}
 	other := ok
 	other.master, other.runID, other.epoch = "10.0.0.2:6379", "b", 4
