@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/dns"
+	"github.com/muster-dr/muster/activities/etcd"
 	"github.com/muster-dr/muster/activities/exec"
 	"github.com/muster-dr/muster/activities/file"
 	"github.com/muster-dr/muster/activities/haproxy"
@@ -36,6 +37,7 @@ func Registry(o Options) *activities.Registry {
 	r := activities.NewRegistry()
 	for _, family := range [][]activities.Action{
 		dns.Actions(),
+		etcd.Actions(),
 		exec.Actions(),
 		file.Actions(),
 		haproxy.Actions(),
@@ -59,6 +61,7 @@ func Registry(o Options) *activities.Registry {
 		r.Add(family...)
 	}
 	r.AddTargets(dns.TargetKinds()...)
+	r.AddTargets(etcd.TargetKinds()...)
 	r.AddTargets(haproxy.TargetKinds()...)
 	r.AddTargets(kubernetes.TargetKinds()...)
 	r.AddTargets(mysql.TargetKinds()...)

@@ -1,0 +1,87 @@
+// Package etcd is the family of actions on etcd clusters: their state, leadership moved
+// under control, snapshots, and the proof that a snapshot comes back: restored as a cluster
+// of its own that no client of the live one reaches, verified, and taken away again.
+package etcd
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Cluster is a target of kind "etcd".
+type Cluster struct {
+	Endpoints []string          `json:"endpoints" help:"Client URLs of its members, one for each: what none of them reaches counts as not answering." example:"[\"https://10.0.1.5:2379\", \"https://10.0.2.5:2379\"]"`
+	CA        string            `json:"ca" help:"File on the site worker's host with the certificates that sign the members'; empty is the system's own." default:"" example:"/etc/muster/etcd-ca.pem"`
+	Cert      string            `json:"cert" help:"File with the client certificate, where members ask for one." default:"" example:"/etc/muster/etcd-client.pem"`
+	Key       activities.Secret `json:"key" help:"Its private key, PEM." default:"" example:"secret://file/etc/muster/etcd-client.key"`
+	User      string            `json:"user" help:"User, where authentication is on; snapshots and leadership need one with the role root." default:"" example:"root"`
+	Password  activities.Secret `json:"password" help:"Its password." default:"" example:"secret://env/ETCD_PASSWORD"`
+}
+
+// Target is a parameter that names a cluster.
+type Target = activities.Target[Cluster]
+
+// Store is a target of kind "etcd_snapshots": where snapshots are, and where they may be
+// restored to.
+type Store struct {
+	Folder   string            `json:"folder" help:"Folder of snapshots, each a file NAME.db as etcdctl or etcdutl saves it; those of etcd.snapshot have a list NAME.json beside them." example:"/var/backups/etcd"`
+	Area     string            `json:"area" help:"Folder for isolated clusters: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
+	Bin      string            `json:"bin" help:"Directory of etcd, etcdutl and etcdctl; empty finds them by PATH." default:""`
+	User     string            `json:"user" help:"User with the role root in what is restored, where authentication is on." default:""`
+	Password activities.Secret `json:"password" help:"Its password." default:""`
+}
+
+// Snapshots is a parameter that names one.
+type Snapshots = activities.Target[Store]
+
+// TargetKinds declares what the estate may hold for this family.
+func TargetKinds() []activities.TargetKind {
+	return []activities.TargetKind{
+		activities.DefineTarget[Cluster]("etcd", "A running etcd cluster."),
+		activities.DefineTarget[Store]("etcd_snapshots", "Snapshots of an etcd cluster, as files on the site worker's host, and the folder in which restores are tried."),
+	}
+}
+
+// Actions lists the family's actions.
+func Actions() []activities.Action {
+	return []activities.Action{
+		activities.Define("etcd.status", activities.Doc{
+			Summary:    "Show a cluster's members, leader, revision, sizes, alarms and learners, as each member answers for itself.",
+			SummaryJA:  "クラスターのメンバー・リーダー・リビジョン・サイズ・アラーム・ラーナーを、各メンバー自身の応答から調べる。",
+			Effect:     run.Observe,
+			Repeatable: true,
+		}, status, activities.Ready(func(ctx context.Context, p Status) ([]plan.Text, error) { return readyCluster(ctx, p.Cluster) })),
+		activities.Define("etcd.wait_healthy", activities.Doc{
+			Summary:    "Wait until a majority or all of a cluster's members agree on one leader, without alarms, and a linearizable read is answered.",
+			SummaryJA:  "過半数または全メンバーのリーダーが一致し、アラームがなく、線形化読み取りに応答するまで待つ。",
+			Effect:     run.Observe,
+			Repeatable: true,
+		}, waitHealthy, activities.Ready(func(ctx context.Context, p Wait) ([]plan.Text, error) { return readyCluster(ctx, p.Cluster) })),
+		activities.Define("etcd.move_leader", activities.Doc{
+			Summary:   "Move leadership to a named member under control, and see every member agree.",
+			SummaryJA: "指定したメンバーへリーダーを計画的に移し、全メンバーの一致を確かめる。",
+			Effect:    run.Disrupt, Undo: "etcd.move_leader",
+		}, moveLeader, activities.Look(lookLeader), activities.Ready(readyMove)),
+		activities.Define("etcd.snapshot", activities.Doc{
+			Summary:   "Save a snapshot of a running cluster into the folder of snapshots, with what a restore of it must show.",
+			SummaryJA: "稼働中のクラスターのスナップショットを、復元時の照合情報とともに保存先に置く。",
+			Effect:    run.Isolated, Settle: 2 * time.Second,
+		}, snapshot, activities.Look(lookSnapshot), activities.Ready(readySnapshot)),
+		activities.Define("etcd.restore", activities.Doc{
+			Summary:   "Restore a snapshot as an isolated cluster of one member, which listens on no network, and verify what came back.",
+			SummaryJA: "スナップショットを、ネットワークに接続しない単一メンバーの隔離クラスターに復元し、内容を検証する。",
+			Effect:    run.Isolated, Undo: "etcd.discard", Settle: 2 * time.Second,
+		}, restore, activities.Look(lookRestored), activities.Ready(readyRestore)),
+		activities.Define("etcd.discard", activities.Doc{
+			Summary:   "End the isolated cluster and remove its folder.",
+			SummaryJA: "隔離クラスターを終了し、そのフォルダーを削除する。",
+			Effect:    run.Isolated, Settle: 2 * time.Second,
+		}, discard, activities.Look(lookDiscarded), activities.Ready(func(_ context.Context, p Discard) ([]plan.Text, error) {
+			return nil, guardArea(p.Snapshots)
+		})),
+	}
+}

@@ -1,0 +1,234 @@
+package etcd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Restore is the parameters of etcd.restore.
+type Restore struct {
+	Snapshots Snapshots    `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Which snapshots, and where the isolated cluster is made."`
+	Snapshot  string       `json:"snapshot" help:"Name of the snapshot, its file's without .db; empty is the newest." default:""`
+	MaxAge    run.Duration `json:"max_age" help:"An older snapshot is a finding; 0s is any age." default:"0s"`
+	Newest    string       `json:"newest" help:"Key whose value is the time of the newest work, RFC 3339 or seconds since 1970: the recovery point. Empty takes the moment that the snapshot's list tells, before which everything acknowledged is in it." default:"" example:"/orders/last-taken-at"`
+	Prefixes  []Prefix     `json:"prefixes" help:"Keys that must have come back." default:"[]"`
+}
+
+// Prefix is a range of keys.
+type Prefix struct {
+	Prefix  string `json:"prefix" help:"What the keys begin with." example:"/orders/"`
+	AtLeast int    `json:"at_least" help:"How many of them there must be at least." default:"1"`
+}
+
+// Restored is its result. Parts of the time are the worker's, monotonic.
+type Restored struct {
+	Backup        string           `json:"backup" help:"The snapshot that was used."`
+	TakenAt       time.Time        `json:"taken_at" help:"When that was taken."`
+	BegunAt       time.Time        `json:"begun_at" help:"When the restore began, by the worker's clock."`
+	SizeBytes     int64            `json:"size_bytes" help:"Size of the snapshot."`
+	Revision      int64            `json:"revision" help:"Revision up to which it came back."`
+	HashKV        uint32           `json:"hash_kv" help:"etcd's own hash of all keys up to that revision."`
+	Hash          string           `json:"hash" help:"same as when the snapshot was taken, or not known then."`
+	Keys          int64            `json:"keys" help:"All keys at that revision."`
+	Counts        map[string]int64 `json:"counts" help:"Keys at that revision by prefix."`
+	ClusterID     string           `json:"cluster_id" help:"ID of the isolated cluster, which is not the live one's."`
+	Endpoint      string           `json:"endpoint" help:"Socket of the isolated cluster, for programs of later steps on the same host."`
+	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest work that came back."`
+	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the restore's begin."`
+	FetchS        float64          `json:"fetch_s" help:"Seconds to find the snapshot and hold it against its own checksum."`
+	RestoreS      float64          `json:"restore_s" help:"Seconds to make the isolated cluster's data of it."`
+	ReplayS       float64          `json:"replay_s" help:"Seconds until the isolated cluster answered."`
+	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took."`
+	Folder        string           `json:"folder" help:"Where the isolated cluster is."`
+}
+
+func restore(ctx context.Context, p Restore) (Restored, error) {
+	begun := time.Now()
+	if err := guardArea(p.Snapshots); err != nil {
+		return Restored{}, err
+	}
+	i, err := isolatedOf(ctx, p.Snapshots)
+	if err != nil {
+		return Restored{}, err
+	}
+	if _, err := server(p.Snapshots); err != nil {
+		return Restored{}, err
+	}
+	if err := i.remove(ctx); err != nil { // an earlier attempt of this run
+		return Restored{}, err
+	}
+	s, err := p.choose()
+	if err != nil {
+		return Restored{}, err
+	}
+	if err := (folder{p.Snapshots}).sound(ctx, s); err != nil {
+		return Restored{}, err
+	}
+	out := Restored{Backup: s.Backup, TakenAt: s.TakenAt, BegunAt: begun.UTC(), SizeBytes: s.SizeBytes, Endpoint: i.endpoint(), Folder: i.dir, Counts: map[string]int64{}}
+	out.FetchS = time.Since(begun).Seconds()
+	if err := out.raise(ctx, p, i, s); err != nil {
+		if cleared := i.remove(context.WithoutCancel(ctx)); cleared != nil {
+			return Restored{}, fmt.Errorf("%w; and what was restored could not be removed: %w", err, cleared)
+		}
+		return Restored{}, err
+	}
+	return out, nil
+}
+
+// choose is the snapshot that was named, or the newest.
+func (p Restore) choose() (s Snapshot, err error) {
+	in := folder{p.Snapshots}
+	if p.Snapshot != "" {
+		s, err = in.named(p.Snapshot)
+	} else {
+		s, err = in.newest()
+	}
+	if err != nil {
+		return s, err
+	}
+	if age := time.Duration(s.AgeS * float64(time.Second)); p.MaxAge > 0 && age > p.MaxAge.Std() {
+		return s, activities.Finding("the newest snapshot %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+			s.Backup, s.TakenAt.Format(time.RFC3339), age.Round(time.Second), p.MaxAge)
+	}
+	if p.Newest == "" && !s.Listed {
+		return s, activities.Refused("nothing says up to when snapshot %s reaches: name a key that holds a time (newest), or take snapshots with etcd.snapshot, which writes it down", s.Backup)
+	}
+	// The database, the log that a member lays out ahead, and a copy while it is made.
+	return s, fits(p.Snapshots.Spec.Area, "restoring "+s.Backup, s.SizeBytes+128<<20)
+}
+
+// raise makes the isolated cluster and verifies it.
+func (r *Restored) raise(ctx context.Context, p Restore, i isolated, s Snapshot) error {
+	in, began := folder{p.Snapshots}, time.Now()
+	has, err := read(ctx, p.Snapshots, in.file(s.Backup))
+	if err == nil {
+		err = i.lay(ctx, p.Snapshots, in.file(s.Backup))
+	}
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("it was not restored in time: %w", ctx.Err())
+	case err != nil && (full(err) || strings.Contains(err.Error(), "no space left")):
+		return activities.Finding("the disk of %s filled up while %s was restored; what was written is removed again: make room there", p.Snapshots.Spec.Area, s.Backup)
+	case err != nil && !typed(err):
+		return activities.Finding("snapshot %s could not be restored: %v", s.Backup, err)
+	case err != nil:
+		return err
+	}
+	r.RestoreS = time.Since(began).Seconds()
+
+	began = time.Now()
+	ended, err := i.start(p.Snapshots, s.SizeBytes)
+	if err != nil {
+		return err
+	}
+	e, err := i.serve(ctx, p.Snapshots, ended)
+	switch {
+	case err != nil && (ctx.Err() != nil || typed(err)):
+		return err
+	case err != nil:
+		return activities.Finding("what was restored from %s does not run: %v", s.Backup, err)
+	}
+	defer e.close()
+	r.ReplayS = time.Since(began).Seconds()
+
+	began = time.Now()
+	r.Revision = has.Revision
+	if err := r.verify(ctx, p, e, s); err != nil {
+		return err
+	}
+	r.VerifyS = time.Since(began).Seconds()
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return writeSynced(filepath.Join(i.dir, resultFile), text)
+}
+
+func lookRestored(ctx context.Context, p Restore) (activities.Seen, error) {
+	i, err := isolatedOf(ctx, p.Snapshots)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if _, err := os.Stat(i.dir); errors.Is(err, fs.ErrNotExist) {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: i.dir + " is not there"}, nil
+	}
+	var done Restored
+	text, err := os.ReadFile(filepath.Join(i.dir, resultFile))
+	if err != nil || json.Unmarshal(text, &done) != nil {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: i.dir + " holds a restore that did not end"}, nil
+	}
+	if pids, err := i.processes(); err != nil || len(pids) == 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: "the isolated cluster does not run"}, err
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: "restored in " + i.dir, Output: done}, nil
+}
+
+// readyRestore looks for a snapshot, room, and the programs, and that the area is safe.
+func readyRestore(ctx context.Context, p Restore) ([]plan.Text, error) {
+	if err := guardArea(p.Snapshots); err != nil {
+		return nil, err
+	}
+	_, noTool := tool(p.Snapshots)
+	_, noServer := server(p.Snapshots)
+	_, short := isolatedOf(ctx, p.Snapshots)
+	_, none := p.choose()
+	var out []plan.Text
+	for _, err := range []error{noTool, noServer, short, none} {
+		if err != nil {
+			text := words(err)
+			out = append(out, plan.Text{EN: text, JA: text})
+		}
+	}
+	return out, nil
+}
+
+// Discard is the parameters of etcd.discard.
+type Discard struct {
+	Snapshots Snapshots `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Whose isolated cluster is taken away."`
+}
+
+// Discarded is its result.
+type Discarded struct {
+	Folder string `json:"folder" help:"The folder that is gone."`
+	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left."`
+}
+
+func discard(ctx context.Context, p Discard) (Discarded, error) {
+	if err := guardArea(p.Snapshots); err != nil {
+		return Discarded{}, err
+	}
+	i, err := isolatedOf(ctx, p.Snapshots)
+	if err != nil {
+		return Discarded{}, err
+	}
+	if err := i.remove(ctx); err != nil {
+		return Discarded{}, err
+	}
+	return Discarded{Folder: i.dir, Gone: true}, nil
+}
+
+func lookDiscarded(ctx context.Context, p Discard) (activities.Seen, error) {
+	i, err := isolatedOf(ctx, p.Snapshots)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if _, err := os.Lstat(i.dir); !errors.Is(err, fs.ErrNotExist) {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: i.dir + " is still there"}, err
+	}
+	pids, err := i.processes()
+	if err != nil || len(pids) > 0 {
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%d processes of it still run", len(pids))}, err
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: i.dir + " is gone", Output: Discarded{Folder: i.dir, Gone: true}}, nil
+}

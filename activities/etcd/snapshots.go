@@ -1,0 +1,203 @@
+package etcd
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/muster-dr/muster/activities"
+)
+
+// Snapshot is one snapshot. What etcd.snapshot knew of it stands in the list beside it.
+type Snapshot struct {
+	Backup    string    `json:"backup" help:"Its name: its file's, without .db."`
+	TakenAt   time.Time `json:"taken_at" help:"What was acknowledged before this moment is in it, by the clock of the worker that took it; of a snapshot without list, when its file was written."`
+	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock."`
+	SizeBytes int64     `json:"size_bytes" help:"Size of its file."`
+	SHA256    string    `json:"sha256" help:"SHA-256 of the database in it, which its last 32 bytes are too; empty when it has no list."`
+	Listed    bool      `json:"listed" help:"Whether it has a list, which etcd.snapshot writes."`
+	Member    string    `json:"member" help:"The member that gave it."`
+	ClusterID string    `json:"cluster_id" help:"The cluster that it is of."`
+	Revision  int64     `json:"revision" help:"Highest revision in it; 0 when it has no list."`
+	HashKV    uint32    `json:"hash_kv" help:"etcd's own hash of all keys up to that revision, on the member that gave it; 0 when it could not be had."`
+	Compacted int64     `json:"compacted" help:"Revision up to which that member's history was compacted, on which the hash depends."`
+}
+
+const (
+	suffix     = ".db"
+	listSuffix = ".json"
+	partSuffix = ".part"
+)
+
+func (t folder) file(name string) string { return filepath.Join(t.Spec.Folder, name+suffix) }
+func (t folder) list(name string) string { return filepath.Join(t.Spec.Folder, name+listSuffix) }
+
+// folder is where snapshots are kept.
+type folder struct{ Snapshots }
+
+// newest is the one that was taken last.
+func (t folder) newest() (Snapshot, error) {
+	entries, err := os.ReadDir(t.Spec.Folder)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("snapshots of %s: %w", t.Name, err)
+	}
+	var best Snapshot
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), suffix)
+		if !ok || !e.Type().IsRegular() {
+			continue
+		}
+		s, err := t.named(name)
+		if err != nil {
+			return Snapshot{}, err
+		}
+		if best.Backup == "" || s.TakenAt.After(best.TakenAt) {
+			best = s
+		}
+	}
+	if best.Backup == "" {
+		return Snapshot{}, activities.Finding("%s holds no snapshot: each is a file that ends in %s", t.Spec.Folder, suffix)
+	}
+	return best, nil
+}
+
+// named reads the list of one, and its file's size.
+func (t folder) named(name string) (Snapshot, error) {
+	if name != filepath.Base(name) || name == "." || name == ".." || name == "" {
+		return Snapshot{}, activities.Refused("%q is not the name of a snapshot in %s", name, t.Spec.Folder)
+	}
+	st, err := os.Lstat(t.file(name))
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("snapshot %s: %w", name, err)
+	}
+	if !st.Mode().IsRegular() {
+		return Snapshot{}, activities.Refused("%s is no file", t.file(name))
+	}
+	s := Snapshot{TakenAt: st.ModTime()}
+	text, err := os.ReadFile(t.list(name))
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(text, &s); err != nil || s.SHA256 == "" || s.TakenAt.IsZero() {
+			return Snapshot{}, activities.Finding("the list of snapshot %s is damaged: %s", name, t.list(name))
+		}
+		s.Listed = true
+	case !errors.Is(err, fs.ErrNotExist):
+		return Snapshot{}, fmt.Errorf("the list of snapshot %s: %w", name, err)
+	}
+	s.Backup, s.SizeBytes, s.TakenAt, s.AgeS = name, st.Size(), s.TakenAt.UTC(), time.Since(s.TakenAt).Seconds()
+	return s, nil
+}
+
+// sound reads the file through and holds it against the checksum at its own end, and
+// against its list.
+func (t folder) sound(ctx context.Context, s Snapshot) error {
+	f, err := os.Open(t.file(s.Backup))
+	if err != nil {
+		return fmt.Errorf("snapshot %s: %w", s.Backup, err)
+	}
+	defer f.Close()
+	sealed := newSeal()
+	if _, err := io.Copy(sealed, reader{ctx, f}); err != nil {
+		return fmt.Errorf("snapshot %s: %w", s.Backup, err)
+	}
+	if err := sealed.check(); err != nil {
+		return activities.Finding("snapshot %s is damaged: %v", s.Backup, err)
+	}
+	if digest := sealed.digest(); s.Listed && digest != s.SHA256 {
+		return activities.Finding("snapshot %s is not the one of its list: it has the digest %s, and not %s", s.Backup, digest, s.SHA256)
+	}
+	return nil
+}
+
+// seal computes the checksum of a snapshot's contents while it goes by, and keeps its last
+// 32 bytes, which are the checksum that its member computed.
+type seal struct {
+	contents interface {
+		io.Writer
+		Sum([]byte) []byte
+	}
+	last []byte
+	n    int64
+}
+
+func newSeal() *seal { return &seal{contents: sha256.New()} }
+
+func (s *seal) Write(p []byte) (int, error) {
+	s.n += int64(len(p))
+	s.last = append(s.last, p...)
+	if over := len(s.last) - sha256.Size; over > 0 {
+		_, _ = s.contents.Write(s.last[:over])
+		s.last = append(s.last[:0], s.last[over:]...)
+	}
+	return len(p), nil
+}
+
+func (s *seal) check() error {
+	const sector = 512 // a database is a multiple of it: what is left over is the checksum
+	switch {
+	case s.n <= sha256.Size || s.n%sector == 0:
+		return errors.New("it has no checksum at its end: it was cut off, or copied from a member's folder instead of being saved as a snapshot")
+	case s.n%sector != sha256.Size:
+		return fmt.Errorf("its %d bytes are no database with a checksum at its end: it was cut off", s.n)
+	case !bytes.Equal(s.contents.Sum(nil), s.last):
+		return errors.New("its contents do not give the checksum at its end")
+	}
+	return nil
+}
+
+// digest is the checksum at the end, of a file that was checked.
+func (s *seal) digest() string {
+	return hex.EncodeToString(s.last)
+}
+
+// reader stops between two reads when ctx ends.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(p)
+}
+
+// room is what is free for us at a folder, in bytes.
+var room = func(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("%s: %w", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// fits is a finding when dir has no room for need bytes and a tenth to spare.
+func fits(dir, what string, need int64) error {
+	free, err := room(dir)
+	if err != nil {
+		return activities.Refused("the room cannot be told: %v", err)
+	}
+	if need += need / 10; free < need {
+		return activities.Finding("%s has %d MB free, and %s needs %d MB: make room there; nothing was written", dir, free>>20, what, max(need>>20, 1))
+	}
+	return nil
+}
+
+// full reports whether a write failed for want of room.
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
