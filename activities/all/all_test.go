@@ -113,6 +113,8 @@ func TestExamplesAreValid(t *testing.T) {
 					"  - {name: orders-zone, kind: dns_zone, site: osaka, zone: example.com, primary: \"ns1.example.com:53\"}\n"+
 					"  - {name: orders-app, kind: process, site: osaka, argv: [/opt/orders/bin/orders]}\n"+
 					"  - {name: edge, kind: haproxy, site: osaka, socket: /run/haproxy/admin.sock}\n"+
+					"  - {name: config, kind: etcd, site: osaka, endpoints: [\"https://127.0.0.1:2379\"]}\n"+
+					"  - {name: config-snapshots, kind: etcd_snapshots, site: osaka, folder: /var/backups/etcd, area: /var/tmp/muster-restore}\n"+
 					"  - {name: osaka-cluster, kind: kubernetes, site: osaka}\n", 1))
 			}
 			files[name+"/"+path] = b

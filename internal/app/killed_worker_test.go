@@ -24,6 +24,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/child"
 	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/etcdtest"
 	"github.com/muster-dr/muster/internal/kubetest"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/report"
@@ -102,6 +103,18 @@ var killable = map[string]family{
 			step:    fmt.Sprintf(`uses: pgbackup.take, with: {server: live-%[1]s, backups: backups-%[1]s}`, moment),
 			times: func() int {
 				found, _ := filepath.Glob(filepath.Join(dir, "base", "*", "backup_manifest"))
+				return len(found)
+			},
+		}
+	},
+	"etcd": func(t *testing.T, site, moment string) victim {
+		c, dir := etcdtest.Start(t, etcdtest.Options{}), t.TempDir()
+		return victim{
+			targets: fmt.Sprintf("{name: config-%s, kind: etcd, site: %s, endpoints: [%q]}", moment, site, c.URLs()[0]) + "\n  - " +
+				fmt.Sprintf("{name: snapshots-%s, kind: etcd_snapshots, site: %s, folder: %s, area: %s}", moment, site, dir, t.TempDir()),
+			step: fmt.Sprintf(`uses: etcd.snapshot, with: {cluster: config-%[1]s, snapshots: snapshots-%[1]s}`, moment),
+			times: func() int {
+				found, _ := filepath.Glob(filepath.Join(dir, "*.db"))
 				return len(found)
 			},
 		}

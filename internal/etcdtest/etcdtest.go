@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/muster-dr/muster/internal/proc"
 )
 
 // Options of a cluster; the zero value is one member without TLS.
@@ -112,10 +115,20 @@ func (m *Member) Start(t testing.TB) {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-over
+		m.endOthers() // whom the tested actions started in its place
 		if b, err := os.ReadFile(m.Dir + ".log"); err == nil && t.Failed() {
 			t.Logf("log of %s:\n%s", m.Name, b[max(0, len(b)-2000):])
 		}
 	})
+}
+
+func (m *Member) endOthers() {
+	for _, pid := range proc.PIDs() {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && slices.Contains(strings.Split(string(line), "\x00"), "--data-dir="+m.Dir) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // Kill ends the member as a power loss does.
