@@ -106,7 +106,7 @@ func told(ctx context.Context, name, url string, err error) error {
 	switch e := rpctypes.Error(err); {
 	case errors.Is(e, rpctypes.ErrAuthFailed), errors.Is(e, rpctypes.ErrInvalidAuthToken), errors.Is(e, rpctypes.ErrUserEmpty):
 		return activities.Refused("%s does not accept the user or its password: correct them in the estate", name)
-	case errors.Is(e, rpctypes.ErrPermissionDenied):
+	case errors.Is(e, rpctypes.ErrPermissionDenied), strings.Contains(err.Error(), "auth: permission denied"): // 3.4 says it without its code
 		return activities.Refused("%s forbids it to the user: give it the role root", name)
 	case errors.Is(e, rpctypes.ErrAuthNotEnabled):
 		return activities.Refused("%s has no authentication, and the estate names a user: remove the user there, or turn authentication on", name)
@@ -117,8 +117,8 @@ func told(ctx context.Context, name, url string, err error) error {
 	case strings.Contains(err.Error(), context.DeadlineExceeded.Error()): // ours, or the server's word for it
 		return fmt.Errorf("%s: %s does not answer in time", name, url)
 	}
-	if s, ok := grpcstatus.FromError(err); ok {
-		err = errors.New(s.Message())
+	if s := interface{ GRPCStatus() *grpcstatus.Status }(nil); errors.As(err, &s) {
+		err = errors.New(s.GRPCStatus().Message())
 	}
 	return fmt.Errorf("%s: %s: %w", name, url, err)
 }
