@@ -22,6 +22,7 @@ import (
 	"github.com/muster-dr/muster/activities/sim"
 	"github.com/muster-dr/muster/activities/sql"
 	"github.com/muster-dr/muster/activities/ssh"
+	"github.com/muster-dr/muster/activities/systemd"
 	"github.com/muster-dr/muster/activities/tcp"
 	"github.com/muster-dr/muster/activities/wait"
 )
@@ -55,6 +56,7 @@ func Registry(o Options) *activities.Registry {
 		sim.Actions(),
 		sql.Actions(),
 		ssh.Actions(),
+		systemd.Actions(),
 		tcp.Actions(),
 		wait.Actions(),
 	} {
@@ -71,5 +73,6 @@ func Registry(o Options) *activities.Registry {
 	r.AddTargets(redis.TargetKinds()...)
 	r.AddTargets(sim.TargetKinds()...)
 	r.AddTargets(ssh.TargetKinds()...)
+	r.AddTargets(systemd.TargetKinds()...)
 	return r
 }

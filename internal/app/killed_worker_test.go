@@ -30,6 +30,7 @@ import (
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sshtest"
+	"github.com/muster-dr/muster/internal/systemdtest"
 	"github.com/muster-dr/muster/internal/temporaltest"
 )
 
@@ -218,6 +219,14 @@ var killable = map[string]family{
 			targets: fmt.Sprintf("{name: app-%s, kind: process, site: %s, state: %s, argv: [/bin/sh, -c, \"echo $$ >> %s; exec sleep 600\"]}", moment, site, dir, pids),
 			step:    fmt.Sprintf("uses: process.start, with: {process: app-%s, steady: 100ms}", moment),
 			times:   lines(pids),
+	"systemd": func(t *testing.T, site, moment string) victim {
+		m := systemdtest.Start(t)
+		m.Unit(t, "orders.service", "[Service]\nExecStart=/bin/sleep 1000\n")
+		running := m.Run(t, "orders.service")
+		return victim{
+			targets: fmt.Sprintf("{name: unit-%s, kind: unit, site: %s, unit: orders.service, bus: %q}", moment, site, m.Address),
+			step:    fmt.Sprintf(`uses: systemd.restart, with: {unit: unit-%s, invocation: %q, steady: 100ms}`, moment, running),
+			times:   func() int { return m.Starts(t, "orders.service") - 1 },
 		}
 	},
 	"sim": func(t *testing.T, _, _ string) victim {

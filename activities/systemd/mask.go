@@ -1,0 +1,159 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Mask is the parameters of systemd.mask.
+type Mask struct {
+	Unit   Target       `json:"unit" kind:"unit" example:"orders-app" help:"Unit that nothing may start any more."`
+	Reboot bool         `json:"until_reboot" help:"Whether the mask ends when the machine starts anew. A fence must outlive that." default:"false"`
+	Within run.Duration `json:"within" help:"How long its stop may take." default:"2m"`
+}
+
+func (p Mask) target() Target { return p.Unit }
+
+// masked reports whether the unit's mask is one that lasts as long as it should.
+func (p Mask) masked(s State) bool {
+	return s.Load == "masked" && (p.Reboot || s.File != "masked-runtime")
+}
+
+// Unmask is the parameters of systemd.unmask.
+type Unmask struct {
+	Unit Target `json:"unit" kind:"unit" example:"orders-app" help:"Unit that may be started again."`
+}
+
+func (p Unmask) target() Target { return p.Unit }
+
+var mask = activities.Define("systemd.mask", activities.Doc{
+	Summary:   "Fence a unit: mask it, so that no timer, socket, Restart=, boot or person can start it, then stop it.",
+	SummaryJA: "ユニットをフェンスする。マスクしてタイマー・ソケット・Restart=・再起動・手動のいずれでも起動できなくし、停止する。",
+	Effect:    run.Disrupt,
+	Undo:      "systemd.unmask",
+}, on(func(ctx context.Context, m *manager, s State, p Mask) (Stopped, error) {
+	if err := m.maskable(s); err != nil {
+		return Stopped{}, err
+	}
+	if !p.masked(s) {
+		// Before the stop: what brings it back could be faster.
+		_, err := ask(ctx, m, "the mask of "+s.id, func(ctx context.Context) ([]dbus.MaskUnitFileChange, error) {
+			return m.conn.MaskUnitFilesContext(ctx, []string{s.id}, p.Reboot, false)
+		})
+		if err != nil {
+			return Stopped{}, err
+		}
+		if s, err = m.reloaded(ctx); err != nil {
+			return Stopped{}, late(err)
+		}
+		if !p.masked(s) { // a file in /etc goes before a mask in /run
+			if _, err := m.lift(ctx); err != nil {
+				return Stopped{}, late(err)
+			}
+			return Stopped{}, activities.Finding("%s has a unit file that goes before the mask, so the mask was taken away again and nothing was stopped: use until_reboot: false, or move the file to /usr/local/lib/systemd/system", s.id)
+		}
+	}
+	out, err := m.end(ctx, s, 0, p.Within.Std())
+	return out, late(err)
+}), activities.Look(on(func(ctx context.Context, m *manager, s State, p Mask) (activities.Seen, error) {
+	if p.masked(s) {
+		seen, err := m.sightDown(ctx, s)
+		seen.Partial = seen.Sight == plan.HoldsNot
+		return seen, err
+	}
+	file, err := m.unitFile(ctx)
+	return activities.Seen{Sight: plan.HoldsNot, Partial: masked(file), Detail: fmt.Sprintf("%s can be started (%s), and is %s", s.id, s.File, s)}, err
+})), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Mask) ([]plan.Text, error) {
+	return nil, m.maskable(s)
+})))
+
+var unmask = activities.Define("systemd.unmask", activities.Doc{
+	Summary:   "Let a masked unit be started again, without starting it.",
+	SummaryJA: "ユニットのマスクを解除して起動可能にする。起動はしない。",
+	Effect:    run.Disrupt,
+	Undo:      "systemd.mask",
+}, on(func(ctx context.Context, m *manager, s State, p Unmask) (State, error) {
+	s, err := m.lift(ctx)
+	if err == nil && s.Load == "masked" {
+		err = activities.Finding("%s is still masked: its mask lies where systemd's tools did not put it", p.Unit.Spec.Unit)
+	}
+	return s, err
+}), activities.Look(on(func(ctx context.Context, m *manager, s State, p Unmask) (activities.Seen, error) {
+	file, err := m.unitFile(ctx)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if s.Load == "masked" || masked(file) {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: s.Load != "masked" || !masked(file), Detail: s.id + " is masked"}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is not masked (%s)", s.id, s.Load), Output: s}, nil
+})))
+
+// maskable refuses units whose mask would not do what it should.
+func (m *manager) maskable(s State) error {
+	switch {
+	case s.Load == "not-found":
+		return m.loaded(s)
+	case s.id != m.t.Spec.Unit:
+		return activities.Refused("%s is only another name of %s: a mask of it would keep nothing from starting; correct the target", m.t.Spec.Unit, s.id)
+	case s.ours():
+		return activities.Refused("this site worker runs in %s: it can't be stopped from here", s.id)
+	case s.File == "transient", s.File == "generated":
+		return activities.Refused("%s has no unit file of its own (%s), so that it can't be masked: use systemd.stop", s.id, s.File)
+	}
+	return nil
+}
+
+// unitFile is the state of the unit's file on disk, whatever systemd has loaded.
+func (m *manager) unitFile(ctx context.Context) (state string, err error) {
+	name := m.t.Spec.Unit
+	return state, m.fault("the unit file of "+name, m.call(ctx, "GetUnitFileState", name).Store(&state))
+}
+
+func masked(file string) bool { return strings.HasPrefix(file, "masked") }
+
+// lift takes the unit's masks away, both kinds.
+func (m *manager) lift(ctx context.Context) (State, error) {
+	for n, runtime := range []bool{true, false} {
+		_, err := ask(ctx, m, "the unmask of "+m.t.Spec.Unit, func(ctx context.Context) ([]dbus.UnmaskUnitFileChange, error) {
+			return m.conn.UnmaskUnitFilesContext(ctx, []string{m.t.Spec.Unit}, runtime)
+		})
+		if err != nil && n > 0 {
+			err = late(err)
+		}
+		if err != nil {
+			return State{}, err
+		}
+	}
+	s, err := m.reloaded(ctx)
+	return s, late(err)
+}
+
+// late is an error after something was begun: a refusal is none any more.
+func late(err error) error {
+	app := new(temporal.ApplicationError)
+	if errors.As(err, &app) && app.Type() == plan.ErrRefused {
+		return errors.New("some of it was done: " + app.Message())
+	}
+	return err
+}
+
+// reloaded has systemd read its unit files, and asks for the unit.
+func (m *manager) reloaded(ctx context.Context) (State, error) {
+	_, err := ask(ctx, m, "the reload of systemd", func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, m.conn.ReloadContext(ctx)
+	})
+	if err != nil {
+		return State{}, err
+	}
+	return m.state(ctx)
+}

@@ -1,0 +1,63 @@
+package systemd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Restart is the parameters of systemd.restart.
+type Restart struct {
+	Unit       Target `json:"unit" kind:"unit" example:"orders-app" help:"Unit to restart."`
+	Invocation string `json:"invocation" example:"${{ steps.before.invocation }}" help:"Which start of it is to be replaced, as an earlier systemd.status showed it: whatever becomes of an answer, no other is ended."`
+	Until
+}
+
+func (p Restart) target() Target { return p.Unit }
+
+// Restarted is its result.
+type Restarted struct {
+	Before string `json:"before" help:"The invocation that was replaced."`
+	State
+}
+
+var restart = activities.Define("systemd.restart", activities.Doc{
+	Summary:   "Replace one start of a unit by a new one, and see that it stays active.",
+	SummaryJA: "ユニットを再起動し、新しい起動が active のまま安定していることを確かめる。",
+	Effect:    run.Disrupt,
+}, on(func(ctx context.Context, m *manager, s State, p Restart) (Restarted, error) {
+	lacking := m.lacking(s, p.Exited)
+	switch {
+	case lacking != nil:
+		return Restarted{}, activities.Refused("%s", lacking[0].EN)
+	case p.Invocation == "":
+		return Restarted{}, activities.Refused("%s was never started: use systemd.start", s.id)
+	case s.Invocation != p.Invocation:
+		return Restarted{}, activities.Refused("%s was started anew since it was looked at, and is %s: look again and decide", s.id, s)
+	case s.ours():
+		return Restarted{}, activities.Refused("this site worker runs in %s: it can't be restarted from here", s.id)
+	}
+	m.hold(ctx, s)
+	if _, err := ask(ctx, m, "the restart of "+s.id, func(ctx context.Context) (int, error) {
+		return m.conn.RestartUnitContext(ctx, s.id, "fail", nil)
+	}); err != nil {
+		return Restarted{}, err
+	}
+	s, err := m.untilActive(ctx, p.Until, ordered, p.Invocation)
+	return Restarted{Before: p.Invocation, State: s}, err
+}), activities.Look(on(func(ctx context.Context, m *manager, s State, p Restart) (activities.Seen, error) {
+	if s.settled() && s.Invocation == p.Invocation {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: s.down(), Detail: fmt.Sprintf("%s is %s, and was not started anew", s.id, s)}, nil
+	}
+	seen, err := m.sight(ctx, s, p.Exited)
+	switch seen.Sight {
+	case plan.Holds:
+		seen.Output = Restarted{Before: p.Invocation, State: seen.Output.(State)}
+	case plan.HoldsNot:
+		seen.Partial = true // it was ended, and the new start did not last
+	}
+	return seen, err
+})))

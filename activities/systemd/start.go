@@ -1,0 +1,148 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Until is what a unit must have been seen to do before it counts as active.
+type Until struct {
+	Steady run.Duration `json:"steady" help:"How long it must stay active without a break, as one and the same start of it." default:"2s"`
+	Within run.Duration `json:"within" help:"How long that may take together." default:"2m"`
+	Exited bool         `json:"exited" help:"Whether a service counts that is active without a process (active, exited), as those do that only set something up." default:"false"`
+}
+
+// Start is the parameters of systemd.start.
+type Start struct {
+	Unit Target `json:"unit" kind:"unit" example:"orders-app" help:"Unit to start."`
+	Until
+}
+
+func (p Start) target() Target { return p.Unit }
+
+var start = activities.Define("systemd.start", activities.Doc{
+	Summary:   "Start a unit, and see that it stays active.",
+	SummaryJA: "ユニットを起動し、active のまま安定していることを確かめる。",
+	Effect:    run.Disrupt,
+	Undo:      "systemd.stop",
+}, on(begin), activities.Look(on(func(ctx context.Context, m *manager, s State, p Start) (activities.Seen, error) {
+	return m.sight(ctx, s, p.Exited)
+})), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Start) ([]plan.Text, error) {
+	return m.lacking(s, p.Exited), nil
+})))
+
+func begin(ctx context.Context, m *manager, s State, p Start) (State, error) {
+	if lacking := m.lacking(s, p.Exited); lacking != nil {
+		return State{}, activities.Refused("%s", lacking[0].EN)
+	}
+	m.hold(ctx, s)
+	// "fail": a job that would contradict another's is not taken.
+	if _, err := ask(ctx, m, "the start of "+s.id, func(ctx context.Context) (int, error) {
+		return m.conn.StartUnitContext(ctx, s.id, "fail", nil)
+	}); err != nil {
+		return State{}, err
+	}
+	return m.untilActive(ctx, p.Until, ordered)
+}
+
+// hold has systemd remember how the unit ends until the connection does; else it forgets
+// one that ended well at once. What may not hold may start all the same.
+func (m *manager) hold(ctx context.Context, s State) { _ = m.call(ctx, "RefUnit", s.id) }
+
+// lacking is what would keep a unit from being started, and from being seen to be.
+func (m *manager) lacking(s State, exited bool) []plan.Text {
+	switch {
+	case s.Load == "not-found":
+		return []plan.Text{activities.Lacking("there is no unit %s here: correct the target %s, or install it", "ユニット %s がありません。ターゲット %s を修正するか、ユニットを導入してください", s.id, m.t.Name)}
+	case s.Load == "masked":
+		return []plan.Text{activities.Lacking("%s is masked, and nothing can start it: use systemd.unmask", "%s はマスクされているため起動できません。systemd.unmask で解除してください", s.id)}
+	case s.Load != "loaded":
+		return []plan.Text{activities.Lacking("%s can't be loaded (%s): see systemctl status", "%s を読み込めません (%s)。systemctl status で確認してください", s.id, s.Load)}
+	case s.kind == "oneshot" && !s.remains:
+		return []plan.Text{activities.Lacking("%s does its work once and is never active (Type=oneshot), so a start of it can't be seen: run it with exec.run and a look of its own, or give it RemainAfterExit=yes",
+			"%s は一度実行して終わるユニット (Type=oneshot) で active にならず、起動を確かめられません。exec.run で look を付けて実行するか、RemainAfterExit=yes を設定してください", s.id)}
+	case s.kind == "oneshot" && !exited:
+		return []plan.Text{activities.Lacking("%s is active without a process once its work is done (RemainAfterExit=yes); say exited: true if that is meant, else name the unit that runs the program",
+			"%s は処理を終えるとプロセスなしで active になります (RemainAfterExit=yes)。それでよければ exited: true を指定し、そうでなければ実際にプログラムを動かすユニットを指定してください", s.id)}
+	}
+	return nil
+}
+
+// sight says whether the unit is active as it should be.
+func (m *manager) sight(ctx context.Context, s State, exited bool) (activities.Seen, error) {
+	detail := fmt.Sprintf("%s is %s", s.id, s)
+	switch {
+	case !s.settled():
+		return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
+	case s.down():
+		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
+	case s.Sub == "exited" && !exited:
+		return activities.Seen{Sight: plan.CannotTell, Detail: detail + ": it is active without a process"}, nil
+	}
+	var err error
+	s.BackBy, err = m.backBy(ctx, s)
+	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s since %s", detail, s.Since.Format(time.RFC3339)), Output: s}, err
+}
+
+// standing says what a unit that is down means to who waits for it.
+type standing int
+
+const (
+	ordered standing = iota // a start of it was ordered and has ended
+	patient                 // somebody may yet start it
+)
+
+// untilActive watches the unit until it has stayed active long enough. other is an
+// invocation that does not count.
+func (m *manager) untilActive(ctx context.Context, p Until, down standing, other ...string) (State, error) {
+	var (
+		s     State
+		since time.Time
+		as    string // the invocation seen since
+		fell  string // how the unit fell short
+	)
+	err := activities.Until(ctx, p.Within.Std(), every, func(context.Context) (err error) { // the last look is not cut short
+		if s, err = m.state(ctx); err != nil {
+			since = time.Time{}
+			return err
+		}
+		ok := s.settled() && s.Active == "active" && (len(other) == 0 || s.Invocation != other[0])
+		switch {
+		case s.settled() && s.down() && down == ordered:
+			fell = fmt.Sprintf("%s was started and is %s", s.id, s)
+			return nil
+		case ok && s.Sub == "exited" && !p.Exited:
+			fell = fmt.Sprintf("%s is active without a process (active, exited): what it should run may have ended unseen; name the unit that runs it, or say exited: true", s.id)
+			return nil
+		case !ok:
+			since = time.Time{}
+		case since.IsZero() || as != s.Invocation:
+			since, as = time.Now(), s.Invocation
+		}
+		if !since.IsZero() && time.Since(since) >= p.Steady.Std() {
+			return nil
+		}
+		return errUnsteady
+	})
+	if ctx.Err() != nil {
+		return s, ctx.Err()
+	}
+	if errors.Is(err, errUnsteady) {
+		fell = fmt.Sprintf("%s was not active for %s without a break within %s: it is %s, started again %d times by Restart=", s.id, p.Steady.Std(), p.Within.Std(), s, s.Restarts)
+	} else if err != nil {
+		return s, err // systemd went silent: nobody can tell
+	}
+	if fell != "" {
+		return s, activities.Finding("%s%s", fell, m.lastWords(ctx, s))
+	}
+	s.BackBy, err = m.backBy(ctx, s)
+	return s, err
+}
+
+var errUnsteady = errors.New("not yet")

@@ -1,0 +1,157 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Stop is the parameters of systemd.stop.
+type Stop struct {
+	Unit   Target       `json:"unit" kind:"unit" example:"orders-app" help:"Unit to stop."`
+	BackBy string       `json:"back_by" help:"What if an active socket, timer, path or unit would start it again: refuse, or keep that as it is. A unit that can come back is not fenced; stop those first, or use systemd.mask." enum:"refuse,keep" default:"refuse"`
+	Steady run.Duration `json:"steady" help:"How long it must then stay down." default:"1s"`
+	Within run.Duration `json:"within" help:"How long that may take together; systemd itself kills what does not end by the unit's TimeoutStopSec." default:"2m"`
+}
+
+func (p Stop) target() Target { return p.Unit }
+
+// Stopped is the result of systemd.stop and systemd.mask.
+type Stopped struct {
+	Active    string   `json:"active_state" help:"inactive, or failed when it did not end as it should."`
+	Result    string   `json:"result" help:"How it ended: success, exit-code, signal, timeout, ..."`
+	Before    string   `json:"before" help:"The invocation that was ended; empty when it was never started."`
+	File      string   `json:"unit_file_state" help:"Whether it comes back when the machine starts: enabled, disabled, masked, ..."`
+	BackBy    []string `json:"back_by" help:"Active sockets, timers, paths and units that can start it again all the same."`
+	DurationS float64  `json:"duration_s" help:"Seconds until it was seen down."`
+}
+
+var stop = activities.Define("systemd.stop", activities.Doc{
+	Summary:   "Stop a unit, and see that it is down with all its processes and stays so.",
+	SummaryJA: "ユニットを停止し、プロセスが残らず、停止したままであることを確かめる。",
+	Effect:    run.Disrupt,
+	Undo:      "systemd.start",
+}, on(func(ctx context.Context, m *manager, s State, p Stop) (Stopped, error) {
+	if err := m.stoppable(ctx, s, p); err != nil {
+		return Stopped{}, err
+	}
+	return m.end(ctx, s, p.Steady.Std(), p.Within.Std())
+}), activities.Look(on(func(ctx context.Context, m *manager, s State, p Stop) (activities.Seen, error) {
+	seen, err := m.sightDown(ctx, s)
+	if err == nil && seen.Sight == plan.Holds && p.BackBy == "refuse" && len(seen.Output.(Stopped).BackBy) > 0 {
+		seen = activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: seen.Detail + ", and would be started again by " + some(seen.Output.(Stopped).BackBy)}
+	}
+	return seen, err
+})), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Stop) ([]plan.Text, error) {
+	return nil, m.stoppable(ctx, s, p)
+})))
+
+// stoppable refuses a stop that can't be, or would not last.
+func (m *manager) stoppable(ctx context.Context, s State, p Stop) error {
+	if s.ours() {
+		return activities.Refused("this site worker runs in %s: it can't be stopped from here", s.id)
+	}
+	if s.Load != "masked" { // one that is masked can still run
+		if err := m.loaded(s); err != nil {
+			return err
+		}
+	}
+	back, err := m.backBy(ctx, s)
+	if err == nil && len(back) > 0 && p.BackBy == "refuse" {
+		err = activities.Refused("%s would be started again by %s: stop that first, use systemd.mask, or say back_by: keep", s.id, some(back))
+	}
+	return err
+}
+
+// sightDown says whether the unit is down with all its processes.
+func (m *manager) sightDown(ctx context.Context, s State) (activities.Seen, error) {
+	detail := fmt.Sprintf("%s is %s", s.id, s)
+	switch job, err := m.jobType(ctx, s); {
+	case err != nil:
+		return activities.Seen{}, err
+	case job != "" && job != "start" && job != "verify-active", s.Active == "deactivating":
+		return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
+	case !s.down() || job != "":
+		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
+	case s.Load == "not-found":
+		return activities.Seen{}, activities.Refused("there is no unit %s here", s.id)
+	}
+	left, err := m.left(ctx, s)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if len(left) > 0 {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: detail + ", and of it still run: " + some(left)}, nil
+	}
+	back, err := m.backBy(ctx, s)
+	return activities.Seen{Sight: plan.Holds, Detail: detail, Output: stopped(s, back)}, err
+}
+
+func stopped(s State, back []string) Stopped {
+	return Stopped{Active: s.Active, Result: s.Result, Before: s.Invocation, File: s.File, BackBy: back}
+}
+
+// end stops the unit and watches that it stays down.
+func (m *manager) end(ctx context.Context, s State, steady, within time.Duration) (Stopped, error) {
+	began := time.Now()
+	// "replace": a stop wins over whatever else is under way.
+	if _, err := ask(ctx, m, "the stop of "+s.id, func(ctx context.Context) (int, error) {
+		return m.conn.StopUnitContext(ctx, s.id, "replace", nil)
+	}); err != nil {
+		return Stopped{}, err
+	}
+	before := s.Invocation
+	var down time.Time
+	var took time.Duration
+	err := activities.Until(ctx, within, every, func(context.Context) (err error) { // the last look is not cut short
+		if s, err = m.state(ctx); err != nil {
+			down = time.Time{}
+			return err
+		}
+		switch {
+		case !s.settled() || !s.down():
+			down = time.Time{}
+		case down.IsZero():
+			down, took = time.Now(), time.Since(began)
+		}
+		if !down.IsZero() && time.Since(down) >= steady {
+			return nil
+		}
+		return errUnsteady
+	})
+	switch {
+	case ctx.Err() != nil:
+		return Stopped{}, ctx.Err()
+	case errors.Is(err, errUnsteady) && s.Invocation != before:
+		return Stopped{}, activities.Finding("%s was stopped and came back: it is %s", s.id, s)
+	case errors.Is(err, errUnsteady):
+		return Stopped{}, activities.Finding("%s was told to stop and is not down for %s within %s: it is %s", s.id, steady, within, s)
+	case err != nil:
+		return Stopped{}, err
+	}
+	left, err := m.left(ctx, s)
+	if err != nil {
+		return Stopped{}, err
+	}
+	if len(left) > 0 {
+		return Stopped{}, activities.Finding("%s is %s, and of it still run: %s; its KillMode= leaves them", s.id, s, some(left))
+	}
+	back, err := m.backBy(ctx, s)
+	out := stopped(s, back)
+	out.Before, out.DurationS = before, took.Seconds()
+	return out, err
+}
+
+func some(list []string) string {
+	const shown = 5
+	if len(list) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:shown], ", "), len(list)-shown)
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,32 @@
+// Package systemd is the family of actions on systemd's units on a site worker's machine,
+// over D-Bus. A job that systemd took says nothing yet: what counts is the state that the
+// unit then shows, and that it stays so. Units of other machines are reached with ssh.run.
+package systemd
+
+import (
+	"regexp"
+
+	"github.com/muster-dr/muster/activities"
+)
+
+// Unit is a target of kind "unit".
+type Unit struct {
+	Unit    string `json:"unit" help:"The unit's full name." example:"orders.service"`
+	Bus     string `json:"bus" help:"Whose systemd: system, user (that of the site worker's user), or the D-Bus address of another one, such as unix:path=/run/user/1001/bus." default:"system"`
+	Journal string `json:"journal" help:"Folder of its journal, where that is not this machine's own." default:"" example:"/var/log/journal"`
+}
+
+// Target is a parameter that names one.
+type Target = activities.Target[Unit]
+
+// TargetKinds lists the kinds of target that the family acts on.
+func TargetKinds() []activities.TargetKind {
+	return []activities.TargetKind{activities.DefineTarget[Unit]("unit", "A unit of systemd on the site worker's machine: a service, a socket, a timer, ...")}
+}
+
+// Actions lists the family.
+func Actions() []activities.Action {
+	return []activities.Action{start, restart, stop, mask, unmask, status, waitActive}
+}
+
+var unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]{1,240}\.(service|socket|target|timer|mount|automount|path|slice|scope|swap|device)$`)
