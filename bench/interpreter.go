@@ -75,12 +75,12 @@ func (b *bench) interpreter(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name(), err)
 		}
-		before := up.cpu()
+		before := used(up.processes()...)
 		took, err := up.drill(ctx, w)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name(), err)
 		}
-		cpu := up.cpu() - before
+		cpu := used(up.processes()...) - before
 		fmt.Printf("%-20s %10s %10s %10s %14.3f %10.2f %14.0f\n", w.name(), w.figure(floor), w.figure(bash), w.figure(took),
 			(took - w.critical()).Seconds(), float64(cpu.Microseconds())/1000/float64(w.steps()), up.engineRSS())
 	}
@@ -150,37 +150,11 @@ func (u *up) processes() []int {
 	return pids
 }
 
-// cpu is what muster and the engine have used so far.
-func (u *up) cpu() (used time.Duration) {
-	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
-	for _, pid := range u.processes() {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			continue
-		}
-		fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-		for _, n := range []int{11, 12} { // utime, stime
-			if v, err := strconv.Atoi(fields[n]); err == nil {
-				used += time.Duration(v) * tick
-			}
-		}
-	}
-	return used
-}
-
 // engineRSS is the engine's resident memory in MB.
 func (u *up) engineRSS() float64 {
 	for _, pid := range u.processes() {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil || !strings.HasPrefix(string(b), "Name:\tmuster-engine") {
-			continue
-		}
-		for _, line := range strings.Split(string(b), "\n") {
-			if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
-				if kb, err := strconv.ParseFloat(f[1], 64); err == nil {
-					return kb / 1024
-				}
-			}
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && strings.TrimSpace(string(b)) == "muster-engine" {
+			return resident(pid)
 		}
 	}
 	return 0

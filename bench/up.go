@@ -21,8 +21,9 @@ type up struct {
 	client  *api.Client
 }
 
-// startUp starts `muster up` on dir, whose plans lie in dir/plans.
-func (b *bench) startUp(ctx context.Context, dir string) (*up, error) {
+// startUp starts `muster up` on dir, whose plans lie in dir/plans. More are further lines of
+// its settings.
+func (b *bench) startUp(ctx context.Context, dir string, more ...string) (*up, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func (b *bench) startUp(ctx context.Context, dir string) (*up, error) {
 	address := l.Addr().String()
 	_ = l.Close()
 	settings := filepath.Join(dir, "muster.yaml")
-	text := fmt.Sprintf("data: %q\nplans: %q\nlisten: %q\nlang: en\n", filepath.Join(dir, "data"), filepath.Join(dir, "plans"), address)
+	text := fmt.Sprintf("data: %q\nplans: %q\nlisten: %q\nlang: en\n", filepath.Join(dir, "data"), filepath.Join(dir, "plans"), address) + strings.Join(more, "\n") + "\n"
 	if err := os.WriteFile(settings, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
