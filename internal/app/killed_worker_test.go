@@ -219,6 +219,8 @@ var killable = map[string]family{
 			targets: fmt.Sprintf("{name: app-%s, kind: process, site: %s, state: %s, argv: [/bin/sh, -c, \"echo $$ >> %s; exec sleep 600\"]}", moment, site, dir, pids),
 			step:    fmt.Sprintf("uses: process.start, with: {process: app-%s, steady: 100ms}", moment),
 			times:   lines(pids),
+		}
+	},
 	"systemd": func(t *testing.T, site, moment string) victim {
 		m := systemdtest.Start(t)
 		m.Unit(t, "orders.service", "[Service]\nExecStart=/bin/sleep 1000\n")

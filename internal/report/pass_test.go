@@ -30,7 +30,9 @@ func judged(t *testing.T, ended bool, pass ...plan.Criterion) report.Report {
 }
 
 func TestPassCriteriaAreJudgedFromTheRecord(t *testing.T) {
-	is := func(id, expect string) plan.Criterion { return plan.Criterion{ID: id, Text: plan.Text{EN: id}, Expect: expect} }
+	is := func(id, expect string) plan.Criterion {
+		return plan.Criterion{ID: id, Text: plan.Text{EN: id}, Expect: expect}
+	}
 	r := judged(t, true,
 		is("met", "systems.orders.rto.actual_s <= 60 && steps.promote.outcome == 'passed' && steps.fence.ended_at <= steps.promote.started_at"),
 		is("missed", "systems.orders.rto.actual_s > 60"),
