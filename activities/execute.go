@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -141,12 +142,19 @@ func guard(a Action, call plan.Call, effect run.Effect) error {
 		return Refused("this is %s, and the step uses %q", a.ID, call.Uses)
 	case call.Kind != run.Drill && call.Kind != run.Response:
 		return Refused("the call does not say whether this is a drill or a response")
-	case call.Kind == run.Drill && call.Depth == run.Real:
-		return Refused("a drill can't run at depth real")
+	case (call.Kind == run.Response) != (call.Depth == run.Real):
+		return Refused("a %s can't run at depth %s: real is for responses, and only for them", call.Kind, call.Depth)
 	case !call.Depth.Allows(effect):
 		return Refused("%s has effect %s, which a run at depth %s may not have", a.ID, effect, call.Depth)
 	case effect.Once() && call.EffectKey == "":
 		return Refused("an effect needs a key, and the call has none")
+	case effect.Once() && slices.Contains(call.Spared, call.Depth):
+		return Refused("no drill of depth %s may change system %s (drillable)", call.Depth, call.System)
+	}
+	for _, t := range call.Targets {
+		if effect.Once() && slices.Contains(t.Spared, call.Depth) {
+			return Refused("no drill of depth %s may change target %s: a system that uses it is not drillable there", call.Depth, t.Name)
+		}
 	}
 	return nil
 }

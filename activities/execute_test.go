@@ -157,6 +157,7 @@ func TestWrongParametersAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// What a plan's compiler refuses the worker refuses too, also of a plan made by hand.
 func TestGuards(t *testing.T) {
 	s := siteFor(t)
 	var got params
@@ -164,10 +165,15 @@ func TestGuards(t *testing.T) {
 		change func(*plan.Call)
 		want   string
 	}{
-		"tabletop":         {func(c *plan.Call) { c.Depth = run.Tabletop }, "depth tabletop"},
-		"isolated":         {func(c *plan.Call) { c.Depth = run.IsolatedRun }, "depth isolated"},
-		"graver plan":      {func(c *plan.Call) { c.Depth, c.Effect = run.IsolatedRun, run.Observe }, "depth isolated"},
-		"drill at real":    {func(c *plan.Call) { c.Depth = run.Real }, "a drill can't run at depth real"},
+		"tabletop":      {func(c *plan.Call) { c.Depth = run.Tabletop }, "depth tabletop"},
+		"isolated":      {func(c *plan.Call) { c.Depth = run.IsolatedRun }, "depth isolated"},
+		"graver plan":   {func(c *plan.Call) { c.Depth, c.Effect = run.IsolatedRun, run.Observe }, "depth isolated"},
+		"drill at real": {func(c *plan.Call) { c.Depth = run.Real }, "a drill can't run at depth real"},
+		"live response": {func(c *plan.Call) { c.Kind = run.Response }, "a response can't run at depth live"},
+		"spared system": {func(c *plan.Call) { c.System, c.Spared = "pay", []run.Depth{run.Live} }, "may change system pay"},
+		"spared target": {func(c *plan.Call) {
+			c.Targets = []plan.Target{{Name: "db", Spared: []run.Depth{run.IsolatedRun, run.Live}}}
+		}, "may change target db"},
 		"no kind":          {func(c *plan.Call) { c.Kind = "" }, "drill or a response"},
 		"no key":           {func(c *plan.Call) { c.EffectKey = "" }, "needs a key"},
 		"another activity": {func(c *plan.Call) { c.Uses = "test.other" }, `uses "test.other"`},

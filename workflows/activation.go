@@ -161,7 +161,7 @@ func (r *response) handsFor(name string) *hands {
 	h := &hands{run: r.in.RunID, kind: r.in.Kind, depth: r.plan.Scenario.Depth, system: name, estate: r.plan.Estate, log: r.log}
 	for _, s := range r.systems {
 		if s.plan.Name == name {
-			h.token = s.token
+			h.token, h.spared = s.token, s.plan.Spared()
 		}
 	}
 	return h

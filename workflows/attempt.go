@@ -24,6 +24,7 @@ type hands struct {
 	system  string
 	runbook string
 	token   int64
+	spared  []run.Depth // at which no drill may change the system
 	estate  plan.Estate
 	log     *journal
 	outputs map[string]json.RawMessage // of passed steps, by ID; looked up, never ranged over
@@ -194,7 +195,7 @@ func (h *hands) call(s plan.Step, generation int) plan.Call {
 	c := plan.Call{
 		Run: h.run, Kind: h.kind, Depth: h.depth, System: h.system, Runbook: h.runbook,
 		Step: s.ID, Uses: s.Uses, Effect: s.Effect, Generation: generation,
-		With: s.With, Targets: h.estate.TargetsNamed(s.Targets), Vars: h.vars(string(s.With)),
+		With: s.With, Targets: h.estate.TargetsNamed(s.Targets), Vars: h.vars(string(s.With)), Spared: h.spared,
 	}
 	if s.Effect.Once() {
 		c.EffectKey = fmt.Sprintf("%s/%s/%s/%d", h.run, h.log.writer, s.ID, generation)

@@ -107,6 +107,21 @@ func (r *response) handedBack() []*system {
 	return out
 }
 
+// read says how a run ended that ran nothing.
+func (r *response) read() run.State {
+	if r.plan.Scenario.Depth == run.Tabletop {
+		return run.TalkedThrough
+	}
+	for _, s := range r.systems {
+		for _, runbook := range []*Executed{s.recovery, s.home} {
+			if runbook != nil && runbook.Outcome != run.Passed {
+				return run.PartlyWalkedThrough
+			}
+		}
+	}
+	return run.WalkedThrough
+}
+
 // state says in one word how the run ended.
 func (r *response) state() run.State {
 	restored, away := 0, 0
@@ -124,6 +139,8 @@ func (r *response) state() run.State {
 	switch {
 	case r.abort != nil:
 		return run.Cancelled
+	case r.reading:
+		return r.read()
 	case r.restoreTest() && slices.ContainsFunc(r.systems, func(s *system) bool { return s.recovery == nil || s.recovery.Outcome != run.Passed }):
 		return run.NotResumable
 	case !r.movesThings():

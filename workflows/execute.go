@@ -32,6 +32,7 @@ type Execution struct {
 	WhenAbsent string         `json:"when_absent,omitempty"`
 	Simulate   *plan.Simulate `json:"simulate,omitempty"`
 	Paused     bool           `json:"paused,omitempty"`
+	Spared     []run.Depth    `json:"spared,omitempty"` // depths at which no drill may change the system
 }
 
 // Executed is how it ended.
@@ -81,7 +82,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	}
 	x := &execution{
 		in: in, graph: graph, paused: in.Paused, waiting: map[string]*asked{},
-		hands: hands{run: in.Run, kind: in.Kind, depth: in.Depth, system: in.System, runbook: in.Runbook.Name, token: in.Token,
+		hands: hands{run: in.Run, kind: in.Kind, depth: in.Depth, system: in.System, runbook: in.Runbook.Name, token: in.Token, spared: in.Spared,
 			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose)), outputs: map[string]json.RawMessage{}},
 	}
 	if err := x.listen(ctx); err != nil {
@@ -157,11 +158,11 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 		return x.skip(ctx, s, run.ByGuard, run.Engine, "if: is false")
 	case x.depth == run.Tabletop:
 		return x.skip(ctx, s, run.ByGuard, run.Engine, both("tabletop: nothing runs", "机上訓練のため実行しない"))
-	case s.Human != nil:
-		return x.human(ctx, s, run.Wait{Kind: run.WaitHuman, Role: s.Human.Role, Text: s.Human.Text.Both(),
-			Acts: []run.Act{run.ActDone, run.ActSkip}})
 	case x.depth == run.Walkthrough:
-		return x.human(ctx, s, run.Wait{Kind: run.WaitAck, Role: x.in.Role, Text: s.Uses, Acts: []run.Act{run.ActDone, run.ActSkip}})
+		return x.human(ctx, s, x.toRead(s))
+	case s.Human != nil:
+		return x.human(ctx, s, run.Wait{Kind: run.WaitHuman, Role: s.Human.Role, Text: run.Marked(x.kind, run.Mark, s.Human.Text.Both()),
+			Acts: []run.Act{run.ActDone, run.ActSkip}})
 	}
 	w := &workedStep{step: s}
 	x.begun = append(x.begun, w) // registered before it starts
@@ -280,7 +281,7 @@ func (x *execution) waitFor(ctx workflow.Context, s plan.Step, w run.Wait) *aske
 	x.simulate(ctx, q)
 	forPerson := w.Kind == run.WaitHuman || w.Kind == run.WaitAck
 	limit := x.in.FailWait.Std()
-	if forPerson {
+	if w.Kind == run.WaitHuman { // reading a machine's step takes longer than the machine may
 		limit = s.Timeout.Std()
 	}
 	// Nobody needs to do a person's step of a runbook that has stopped elsewhere.

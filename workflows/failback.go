@@ -13,7 +13,8 @@ import (
 // decision to stay (B-STP-14). It runs outside of what an abort cancels: the way home
 // belongs to every run that moved something.
 func (r *response) comeHome(ctx workflow.Context) {
-	if !r.movesThings() {
+	walk := r.reading && r.plan.Scenario.Depth == run.Walkthrough && !r.restoreTest()
+	if !r.movesThings() && !walk {
 		return
 	}
 	var away []*system
@@ -34,7 +35,9 @@ func (r *response) comeHome(ctx workflow.Context) {
 			}
 			if why := r.bringHome(ctx, s); why != "" {
 				outcome, reason = run.Failed, why
-				s.unclean = why
+				if !walk { // what was only read leaves nothing half-way
+					s.unclean = why
+				}
 			}
 		}
 		return outcome, reason
@@ -84,6 +87,9 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 			why += "; " + done.Unclean
 		}
 		return why
+	}
+	if r.reading {
+		return ""
 	}
 	if not := r.untilSteady(ctx, []*system{s}, needed, r.plan.Scenario.Hold.Std(), r.plan.Scenario.VerifyWait.Std()); len(not) > 0 {
 		return both("%s did not hold full service for %s after failback", "切り戻し後、%s の完全稼働が %s 継続しなかった", s.plan.Name, r.plan.Scenario.Hold)

@@ -49,13 +49,10 @@ func (r *response) call(ctx workflow.Context, who []string, standsIn string) {
 	}
 }
 
-// tell says something to people. The drill's mark is put in front here and nowhere
-// else, so no message can go without it.
+// tell says something to people. All messages of a run go through it, so none can go
+// without a drill's mark.
 func (r *response) tell(ctx workflow.Context, to []string, en, ja string) {
-	text := en + " / " + ja
-	if r.in.Kind == run.Drill {
-		text = "[DRILL]【訓練】" + text
-	}
+	text := run.Marked(r.in.Kind, run.Mark, en+" / "+ja)
 	r.log.add(ctx, run.Event{Kind: run.MessageSent, Phase: r.phase, By: run.Engine,
 		Data: run.Encode(run.Message{To: to, Channel: "journal", Text: text})})
 }

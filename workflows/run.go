@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -18,6 +19,10 @@ type response struct {
 
 	settled bool // the locks are taken, or the start was refused
 	begun   Begun
+
+	// reading is set when nothing runs: a tabletop is talked through, a walkthrough read.
+	// Runs of before it was told apart go on without.
+	reading bool
 
 	phase  run.Phase
 	work   workflow.Context // what an abort cancels; clean-up runs outside of it
@@ -86,6 +91,9 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	}
 	for _, s := range in.Plan.Systems {
 		r.systems = append(r.systems, &system{plan: s, stated: map[string]bool{}})
+	}
+	if d := in.Plan.Scenario.Depth; d == run.Tabletop || d == run.Walkthrough {
+		r.reading = workflow.GetVersion(ctx, "reading", workflow.DefaultVersion, 1) == 1
 	}
 	r.work, r.stop = workflow.WithCancel(ctx)
 	if err := r.listen(ctx); err != nil {
@@ -203,6 +211,13 @@ func (r *response) admit(ctx workflow.Context) (refused, holder string, err erro
 	}
 	if (r.in.Kind == run.Response) != (r.plan.Scenario.Depth == run.Real) {
 		return fmt.Sprintf("a %s can't run at depth %s: real is for responses, and only for them", r.in.Kind, r.plan.Scenario.Depth), "", nil
+	}
+	if r.in.Kind == run.Drill && r.plan.Scenario.Depth.Allows(run.Observe) {
+		for _, s := range r.plan.Systems {
+			if slices.Contains(s.Spared(), r.plan.Scenario.Depth) {
+				return both("system %s may not be touched by a drill of depth %s (drillable)", "システム %s は深さ %s の訓練の対象にできない（drillable）", s.Name, r.plan.Scenario.Depth), "", nil
+			}
+		}
 	}
 	return r.takeLocks(ctx)
 }

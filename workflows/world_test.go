@@ -43,8 +43,9 @@ type world struct {
 	blind      map[string]bool    // actions whose look can't tell
 	lookGone   map[string]bool    // actions whose look no worker takes
 	past       []plan.Timing
-	keys       map[string]int     // effect keys applied, to be at most one each
-	events     []run.Event        // the journal
+	keys       map[string]int // effect keys applied, to be at most one each
+	spared     []run.Depth    // of the newest call
+	events     []run.Event    // the journal
 	onEvent    func(run.Event)
 	holder     workflows.Holder // of the lock, for a second run
 }
@@ -111,6 +112,7 @@ func (w *world) tell(runID string) {
 func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.spared = c.Spared
 	var f fault
 	if q := w.faults[c.Uses]; len(q) > 0 {
 		f, w.faults[c.Uses] = q[0], q[1:]

@@ -13,12 +13,6 @@ import (
 // Actions lists the family.
 func Actions() []activities.Action { return []activities.Action{send} }
 
-// The mark of a drill's messages. Nothing that a file says leaves it out.
-const (
-	markEN = "[DRILL]"
-	markJA = "【訓練】"
-)
-
 // Send is the parameters of notify.send.
 type Send struct {
 	To   []string `json:"to" help:"Roles or people who are told." example:"[service-desk]"`
@@ -47,7 +41,7 @@ var send = activities.Define("notify.send", activities.Doc{
 		return Sent{}, activities.Refused("text: %v", err)
 	}
 	call := activities.CallFrom(ctx)
-	out := Sent{To: p.To, Channel: "journal", TextEN: marked(call.Kind, markEN+" ", en), TextJA: marked(call.Kind, markJA, ja)}
+	out := Sent{To: p.To, Channel: "journal", TextEN: run.Marked(call.Kind, run.MarkEN, en), TextJA: run.Marked(call.Kind, run.MarkJA, ja)}
 	out.Text = strings.TrimPrefix(out.TextJA+"\n"+out.TextEN, "\n")
 	out.Text = strings.TrimSuffix(out.Text, "\n")
 	activities.Log(ctx).Info("message", "to", strings.Join(p.To, ", "), "text", out.Text)
@@ -94,12 +88,4 @@ func japanese(s string) bool {
 		}
 	}
 	return false
-}
-
-// marked puts the mark in front of everything that is not said in a real response.
-func marked(kind run.Kind, mark, text string) string {
-	if text == "" || kind == run.Response || strings.HasPrefix(text, strings.TrimSpace(mark)) {
-		return text
-	}
-	return mark + text
 }

@@ -3,6 +3,7 @@
 package estate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -29,6 +30,14 @@ type Estate struct {
 	Systems  []plan.System
 	Declared []System // the same systems with the places of what they say
 	Roles    []string // sorted
+	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
+	Owners map[string]string
+}
+
+// Owner is the role that answers for a step of a system at a site; "" when the estate
+// names none.
+func (e *Estate) Owner(system, site string) string {
+	return cmp.Or(e.Owners["site "+site], e.Owners["system "+system])
 }
 
 // Target returns the kind of a target.
@@ -121,6 +130,7 @@ func Read(d *yamldoc.Decoder, root *yaml.Node, catalog Catalog) *Estate {
 	r.targets()
 	r.systems()
 	r.dependencies()
+	r.owners()
 	return r.out
 }
 
@@ -219,6 +229,19 @@ func (r *reading) people() {
 	}
 	sortBy(out.People, func(p plan.Person) string { return p.ID })
 	slices.Sort(out.Roles)
+}
+
+// owners reads who answers for what.
+func (r *reading) owners() {
+	r.out.Owners = map[string]string{}
+	for _, s := range r.file.Sites {
+		r.out.Role(r.Decoder, "site "+s.Name.V+": owner", s.Owner)
+		r.out.Owners["site "+s.Name.V] = s.Owner.V
+	}
+	for _, s := range r.file.Systems {
+		r.out.Role(r.Decoder, "system "+s.Name.V+": owner", s.Owner)
+		r.out.Owners["system "+s.Name.V] = s.Owner.V
+	}
 }
 
 func (r *reading) targets() {

@@ -32,6 +32,7 @@ type Site struct {
 	yamldoc.Place
 	Name  text         `json:"name" help:"Name of the site; its workers are started with it." is:"name"`
 	Title yamldoc.Text `json:"title" help:"As people call it." default:""`
+	Owner text         `json:"owner" help:"Role that answers for what is done there; it acknowledges steps at the site in a walkthrough, unless the step says otherwise." is:"name" default:""`
 }
 
 // Target is a server, endpoint or other thing that actions refer to.
@@ -50,6 +51,7 @@ type System struct {
 	Title        yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Home         text         `json:"home" help:"Site at which it runs normally." is:"name"`
 	Alternate    text         `json:"alternate" help:"Site at which it can run instead." is:"name" default:""`
+	Owner        text         `json:"owner" help:"Role that answers for it; it acknowledges the system's steps in a walkthrough, unless the step or its site says otherwise." is:"name" default:""`
 	DependsOn    []text       `json:"depends_on" help:"Systems that must be back before it." is:"name" default:""`
 	Objectives   Objectives   `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." default:""`
 	Drillable    []text       `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." enum:"tabletop,walkthrough,isolated,live" default:""`

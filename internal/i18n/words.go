@@ -30,6 +30,9 @@ var states = map[run.State][2]string{
 	run.RecoveredAtAlternate: {"recovered at the alternate site", "代替拠点で復旧"},
 	run.NotResumable:         {"not resumable", "復旧できず"},
 	run.Cancelled:            {"cancelled", "中止"},
+	run.TalkedThrough:        {"talked through, nothing was run", "机上で検討（実行なし）"},
+	run.WalkedThrough:        {"walked through, nothing was run", "手順を読み合わせ（実行なし）"},
+	run.PartlyWalkedThrough:  {"walked through in part, nothing was run", "手順の一部のみ読み合わせ（実行なし）"},
 	run.Ready:                {"ready", "準備完了"},
 	run.NotReady:             {"NOT READY", "要対処"},
 	run.CleanUpIncomplete:    {"CLEAN-UP INCOMPLETE", "後始末が未完了"},
@@ -92,7 +95,7 @@ func (l Lang) Banner(k run.Kind) string {
 	if k == run.Response {
 		return l.T("REAL RESPONSE", "【本番】REAL")
 	}
-	return l.T("【訓練】DRILL", "【訓練】DRILL")
+	return run.MarkJA + "DRILL"
 }
 
 // word falls back on the name itself, so that a name added later still shows.

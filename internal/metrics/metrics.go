@@ -113,7 +113,7 @@ var (
 )
 
 var ends = []run.State{run.Refused, run.Recovered, run.PartlyRecovered,
-	run.RecoveredAtAlternate, run.NotResumable, run.Cancelled, run.CleanUpIncomplete}
+	run.RecoveredAtAlternate, run.NotResumable, run.Cancelled, run.TalkedThrough, run.WalkedThrough, run.PartlyWalkedThrough, run.CleanUpIncomplete}
 
 // runs reads the store when it is scraped.
 type runs struct{ store journal.Store }

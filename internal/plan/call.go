@@ -54,6 +54,8 @@ type Call struct {
 	// Vars are outputs of earlier steps by step ID, for ${{ steps.ID.field }}.
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
 	Targets []Target                   `json:"targets,omitempty"`
+	// Spared are the depths at which no drill may change the system that this is for.
+	Spared []run.Depth `json:"spared,omitempty"`
 }
 
 // Result is what an action's activity returns.

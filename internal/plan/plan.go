@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -192,6 +194,9 @@ type Target struct {
 	Kind string          `json:"kind"` // the family: "postgres", ...
 	Site string          `json:"site"`
 	Spec json.RawMessage `json:"spec"`
+	// Spared are the depths at which no drill may change it, since a system that uses it
+	// is not drillable there. A site worker refuses by it, whatever else the plan says.
+	Spared []run.Depth `json:"spared,omitempty"`
 }
 
 // Person is somebody with roles.
@@ -239,6 +244,17 @@ type System struct {
 	// SingleWriter is an observe step that proves that exactly one side takes writes;
 	// nil when the plan has none, and then that part is not proven.
 	SingleWriter *Step `json:"single_writer,omitempty"`
+}
+
+// Spared are the depths at which drills could change the system and may not.
+func (s System) Spared() []run.Depth {
+	var out []run.Depth
+	for _, d := range []run.Depth{run.IsolatedRun, run.Live} {
+		if !slices.Contains(s.Drillable, d) {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // Objective is what recovery of a system must reach. Nil is "not set", which is
@@ -344,6 +360,8 @@ type Step struct {
 	Starts     string       `json:"starts,omitempty"`  // injects only: the system whose RTO clock this starts
 	Targets    []string     `json:"targets,omitempty"` // names in Estate.Targets that With refers to
 	Line       string       `json:"line,omitempty"`    // file:line, for messages
+	// Owner is the role that reads and acknowledges it in a walkthrough; "" is who decides.
+	Owner string `json:"owner,omitempty"`
 }
 
 // What happens when no worker of a step's site takes it. Anything else is a site's name.
@@ -369,6 +387,14 @@ type Undo struct {
 	Timeout run.Duration    `json:"timeout"`
 	Queue   run.Duration    `json:"queue_timeout"`
 	Targets []string        `json:"targets,omitempty"`
+}
+
+var secretRef = regexp.MustCompile(`"secret://(?:[^"\\]|\\.)*"`)
+
+// WithoutSecrets is parameters as people may be shown them: references to secrets are
+// left out.
+func WithoutSecrets(with json.RawMessage) string {
+	return secretRef.ReplaceAllString(string(with), `"***"`)
 }
 
 // Seal sets p.Hash: SHA-256, in hex, over the plan's JSON with an empty hash. The

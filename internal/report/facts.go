@@ -66,6 +66,7 @@ type stepFacts struct {
 	plan       plan.Step
 	result     run.StepResult
 	ended      bool
+	read       bool // nothing runs at the depth of this run
 }
 
 // at says where in the journal an event stands, for errors.

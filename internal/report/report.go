@@ -289,6 +289,8 @@ type Step struct {
 	OverS      *float64      `json:"over_budget_s,omitempty"`
 	WorkerFrom *time.Time    `json:"worker_started_at,omitempty"`
 	WorkerTo   *time.Time    `json:"worker_ended_at,omitempty"`
+	// Owner is the role that a walkthrough put the step before.
+	Owner string `json:"owner,omitempty"`
 }
 
 // Decision is a decision with its reason and what was known when it was asked.

@@ -232,8 +232,33 @@ func (d *document) timeline() section {
 	if !d.restoreTest() {
 		s.Tables = append(s.Tables, d.moments())
 	}
-	s.Tables = append(s.Tables, phases, steps)
+	s.Tables = append(s.Tables, phases)
+	if d.report.Run.Depth == run.Walkthrough {
+		s.Tables = append(s.Tables, d.acknowledged())
+	}
+	s.Tables = append(s.Tables, steps)
 	return s
+}
+
+// acknowledged says of each step of a walkthrough whom it was put before, and who read it
+// and when.
+func (d *document) acknowledged() table {
+	t := table{Brief: true, Caption: say("Steps read and acknowledged", "手順の読み合わせ（確認者と時刻）"), Head: []plan.Text{say("Step", "ステップ"), say("Runbook", "手順書"),
+		say("Owner", "担当役割"), say("Acknowledged by", "確認者"), say("At", "時刻"), say("Remark", "備考")}}
+	for _, st := range d.report.Steps {
+		if st.Owner == "" {
+			continue
+		}
+		by, at := say("nobody", "未確認"), dash
+		switch {
+		case st.SettledBy == run.ByAcknowledge:
+			by, at = actor(st.By), d.clockOr(st.EndedAt)
+		case st.SettledBy == run.ByPerson:
+			by = say("no: left out by %s", "未確認（%s が省略）", st.By)
+		}
+		t.Rows = append(t.Rows, []cell{name(st.ID), name(st.Runbook), name(st.Owner), tell(by), timeCell(at), tell(plan.Apart(st.Reason))})
+	}
+	return t
 }
 
 func (d *document) stepRow(s Step) []cell {

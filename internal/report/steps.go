@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -85,6 +86,13 @@ func (f *facts) newStep(e run.Event) (*stepFacts, error) {
 		return nil, err
 	}
 	s.plan, s.Effect, s.Human = planned, planned.Effect, planned.Human != nil
+	s.read = !f.started.Depth.Allows(run.Observe)
+	if f.started.Depth == run.Walkthrough && e.Runbook != "" {
+		s.Owner = cmp.Or(planned.Owner, f.plan.Scenario.Decision.By)
+		if s.Human {
+			s.Owner = planned.Human.Role
+		}
+	}
 	if planned.Budget > 0 {
 		s.BudgetS = seconds(planned.Budget.Std())
 	}
@@ -163,7 +171,7 @@ func (f *facts) runbook(system, purpose string) []*stepFacts {
 
 // tried reports whether a step may have changed something.
 func (s *stepFacts) tried() bool {
-	return !s.Human && s.Effect.Once() && s.Effect != "" && s.StartedAt != nil && !s.Already &&
+	return !s.read && !s.Human && s.Effect.Once() && s.Effect != "" && s.StartedAt != nil && !s.Already &&
 		(s.Outcome == run.Passed || s.Outcome == run.Unknown || !s.ended)
 }
 

@@ -141,11 +141,14 @@ var reasons = map[string]plan.Text{
 
 	"record_has_holes": {EN: "events of %s are missing from the record", JA: "%s のイベントが記録から欠落している"},
 
-	"ended_refused":            {EN: "the start was refused", JA: "開始が拒否された"},
-	"ended_partly_recovered":   {EN: "only some systems were recovered", JA: "一部のシステムのみ復旧"},
-	"ended_not_resumable":      {EN: "no system was recovered", JA: "復旧したシステムがない"},
-	"ended_cancelled":          {EN: "the run was aborted", JA: "実行が中止された"},
-	"ended_cleanup_incomplete": {EN: "clean-up is incomplete", JA: "後始末が未完了"},
+	"ended_refused":               {EN: "the start was refused", JA: "開始が拒否された"},
+	"ended_partly_recovered":      {EN: "only some systems were recovered", JA: "一部のシステムのみ復旧"},
+	"ended_not_resumable":         {EN: "no system was recovered", JA: "復旧したシステムがない"},
+	"ended_cancelled":             {EN: "the run was aborted", JA: "実行が中止された"},
+	"ended_talked_through":        {EN: "it was talked through, nothing was run", JA: "机上での検討のみで、実行していない"},
+	"ended_walked_through":        {EN: "the steps were read by their owners, nothing was run", JA: "担当者による手順の読み合わせのみで、実行していない"},
+	"ended_partly_walked_through": {EN: "only some of the steps were acknowledged, nothing was run", JA: "手順の一部しか確認されておらず、実行もしていない"},
+	"ended_cleanup_incomplete":    {EN: "clean-up is incomplete", JA: "後始末が未完了"},
 }
 
 // words is the sentence of a reason.

@@ -29,6 +29,7 @@ type Step struct {
 	Uses    text         `json:"uses" help:"The action, as in postgres.promote."`
 	At      text         `json:"at" help:"Site whose worker runs it; the control site unless said." is:"name" default:""`
 	As      text         `json:"as" help:"Role that does it, for steps of people." is:"name" default:""`
+	Owner   text         `json:"owner" help:"Role that answers for a machine's step and acknowledges it in a walkthrough; the owner of the site or the system unless said, else who decides." is:"name" default:""`
 	With    yamldoc.Raw  `json:"with" help:"The action's parameters." default:""`
 	Needs   *[]text      `json:"needs" help:"Steps that must have ended well before; [] is none. Left out, it is the step before." is:"name" default:""`
 	If      yamldoc.Raw  `json:"if" help:"A CEL expression; when it is false the step is skipped." default:""`

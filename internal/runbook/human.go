@@ -17,6 +17,9 @@ func (r *reading) human(where string, s Step, a activities.Action) *plan.Human {
 	if s.At.Set {
 		r.Log.Add(s.At.Place, "%s: a person does it, not the worker of a site; remove at", where)
 	}
+	if s.Owner.Set {
+		r.Log.Add(s.Owner.Place, "%s: a person does it, and the role in as answers for it; remove owner", where)
+	}
 	if s.Retry.V > 0 {
 		r.Log.Add(s.Retry.Place, "%s: a person does it; remove retry", where)
 	}

@@ -3,6 +3,7 @@
 package runbook
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -206,6 +207,8 @@ func (r *reading) machine(where string, s Step, a activities.Action, out *plan.S
 		out.Site = r.estate.Control
 	}
 	r.absent(where, s, out)
+	r.estate.Role(r.Decoder, where+": owner", s.Owner)
+	out.Owner = cmp.Or(s.Owner.V, r.estate.Owner(r.out.System, out.Site))
 	got := r.params.Fields(where+": with", s.With.Node, s.Place, a.Fields)
 	out.With, out.Targets = got.JSON, got.Targets
 	r.reads(where, s.ID.V, got.Reads)

@@ -92,6 +92,36 @@ func TestCompile(t *testing.T) {
 		if target.Name == "web" {
 			t.Error("a target that nothing uses is in the plan")
 		}
+		if len(target.Spared) > 0 {
+			t.Errorf("%s is spared at %v, and orders is drillable at all depths", target.Name, target.Spared)
+		}
+	}
+}
+
+// A step is its own owner's, else its site's, else its system's.
+func TestOwners(t *testing.T) {
+	files := base(t)
+	files["failover.yaml"] = bytes.Replace(files["failover.yaml"], []byte("uses: db.promote\n"), []byte("uses: db.promote\n    owner: service-desk\n"), 1)
+	files["estate.yaml"] = bytes.Replace(files["estate.yaml"], []byte("title: {en: Tokyo, ja: 東京}}"), []byte("title: {en: Tokyo, ja: 東京}, owner: operator}"), 1)
+	files["estate.yaml"] = bytes.Replace(files["estate.yaml"], []byte("name: orders\n"), []byte("name: orders\n    owner: commander\n"), 1)
+	p := compiled(t, loaded(t, files), "tokyo-loss", "")
+	r, _ := p.Runbook("orders-failover")
+	for i, want := range []string{"operator", "service-desk", "commander", ""} {
+		if got := r.Steps[i].Owner; got != want {
+			t.Errorf("step %s is owned by %q, want %q", r.Steps[i].ID, got, want)
+		}
+	}
+}
+
+// A target is spared at the depths at which one of its users is: the worker refuses by
+// that, whatever becomes of the plan on its way.
+func TestTargetsAreSpared(t *testing.T) {
+	files := base(t)
+	files["estate.yaml"] = bytes.Replace(files["estate.yaml"], []byte("drillable: [isolated, live]"), []byte("drillable: [live]"), 1)
+	for _, target := range compiled(t, loaded(t, files), "tokyo-loss", "").Estate.Targets {
+		if !slices.Equal(target.Spared, []run.Depth{run.IsolatedRun}) {
+			t.Errorf("%s is spared at %v, want isolated", target.Name, target.Spared)
+		}
 	}
 }
 

@@ -244,6 +244,7 @@ func (c *compiling) estate() {
 	c.out.Estate.Targets = nil
 	for _, t := range c.Bundle.estate.Targets {
 		if c.uses[t.Name] {
+			t.Spared = c.spared(t.Name)
 			c.out.Estate.Targets = append(c.out.Estate.Targets, t)
 		}
 	}
@@ -254,6 +255,18 @@ func (c *compiling) estate() {
 			c.out.Systems[i].SingleWriter = &step
 		}
 	}
+}
+
+// spared are the depths at which some system that uses a target is not drillable.
+func (c *compiling) spared(target string) []run.Depth {
+	var out []run.Depth
+	for _, owner := range c.owners[target] {
+		if s, _, ok := c.Bundle.estate.System(owner); ok {
+			out = append(out, s.Spared()...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // relative names the steps' places as seen from the folder: the same files give the

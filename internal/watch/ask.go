@@ -19,6 +19,7 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 			who = w.Role
 		}
 	}
+	text := said(l, w.Text)
 	anybody := l.T("anybody", "誰でも可")
 	if who == "" {
 		who = anybody
@@ -47,7 +48,7 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 		}
 		how = fmt.Sprintf("muster decide %s --system %s --reason WHY --run %s", choice, w.System, runID)
 	case progress.AwaitApproval:
-		what = l.T("APPROVAL by %d more: %s", "承認 あと %d 名: %s", w.Need, w.Text)
+		what = l.T("APPROVAL by %d more: %s", "承認 あと %d 名: %s", w.Need, text)
 		how = "muster approve " + runID
 	case progress.AwaitConfirm:
 		what = l.T("to confirm %s", "%s の完了報告", l.Phase(w.Phase))
@@ -63,15 +64,15 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 		}
 		switch w.Kind {
 		case run.WaitUnknown:
-			what = l.T("step %s, OUTCOME UNKNOWN: %s", "ステップ %s 【結果不明】: %s", step, w.Text)
+			what = l.T("step %s, OUTCOME UNKNOWN: %s", "ステップ %s 【結果不明】: %s", step, text)
 		case run.WaitFailed:
-			what = l.T("step %s FAILED: %s", "ステップ %s 【失敗】: %s", step, w.Text)
+			what = l.T("step %s FAILED: %s", "ステップ %s 【失敗】: %s", step, text)
 		case run.WaitAbsent:
-			what = l.T("step %s, NO WORKER: %s", "ステップ %s 【ワーカー不在】: %s", step, w.Text)
+			what = l.T("step %s, NO WORKER: %s", "ステップ %s 【ワーカー不在】: %s", step, text)
 		case run.WaitAck:
-			what = l.T("step %s, to be read and acknowledged: %s", "ステップ %s の内容確認: %s", step, w.Text)
+			what = l.T("step %s, to be read and acknowledged: %s", "ステップ %s の内容確認: %s", step, text)
 		default:
-			what = l.T("step %s: %s", "ステップ %s: %s", step, w.Text)
+			what = l.T("step %s: %s", "ステップ %s: %s", step, text)
 		}
 		act := "done"
 		if len(w.Acts) > 0 {

@@ -95,6 +95,8 @@ func (f Frame) head(o progress.Overview) []string {
 		state, color = "■ "+f.t("aborting", "中止処理中"), yellow
 	case o.State == run.Recovered:
 		state, color = "✓ "+state, green
+	case o.State == run.TalkedThrough, o.State == run.WalkedThrough:
+		state = "■ " + state // neither good nor bad: nothing was proven
 	case o.State.Ended():
 		state, color = "■ "+state, red
 	default:
@@ -347,7 +349,14 @@ func (f Frame) waiting(o progress.Overview) []string {
 			}
 		}
 		text := who + "  " + f.said(what)
-		lines = append(lines, "   "+f.Style.paint(yellow, "➜ ")+cut(text, max(20, f.Style.Width-8-Cells(since)))+"  "+f.Style.paint(dim, since))
+		first, rest := cut(text, max(20, f.Style.Width-8-Cells(since))), []string(nil)
+		if w.Kind == run.WaitAck { // what is to be read is shown whole
+			first, rest = who, fold(f.said(what), max(20, f.Style.Width-6))
+		}
+		lines = append(lines, "   "+f.Style.paint(yellow, "➜ ")+first+"  "+f.Style.paint(dim, since))
+		for _, line := range rest {
+			lines = append(lines, "     "+line)
+		}
 		if !o.Simulated {
 			lines = append(lines, "     "+f.Style.paint(dim, cut(how, f.Style.Width-6)))
 		}
@@ -466,16 +475,17 @@ func (f Frame) messages(o progress.Overview) []string {
 	return lines
 }
 
+func (f Frame) said(text string) string { return said(f.Lang, text) }
+
 // said is a message in the reader's language: the engine says each in both, English
-// first.
-func (f Frame) said(text string) string {
+// first, behind the one mark.
+func said(l i18n.Lang, text string) string {
 	both := plan.Apart(clean(text))
-	if f.Lang != i18n.JA || both.EN == both.JA {
+	if l != i18n.JA || both.EN == both.JA {
 		return both.EN
 	}
-	const mark = "[DRILL]【訓練】"
-	if strings.HasPrefix(both.EN, mark) {
-		return mark + both.JA
+	if strings.HasPrefix(both.EN, run.Mark) {
+		return run.Mark + both.JA
 	}
 	return both.JA
 }

@@ -81,6 +81,31 @@ func cut(s string, n int) string {
 	return out.String() + "…"
 }
 
+// fold breaks a text into lines of at most n cells, between words where it can.
+func fold(s string, n int) []string {
+	var lines []string
+	for Cells(s) > n && n > 1 {
+		end, used, space := 0, 0, -1
+		for i, r := range s {
+			if used += cellsOf(r); used > n {
+				if r == ' ' {
+					space = end
+				}
+				break
+			}
+			end = i + len(string(r))
+			if r == ' ' {
+				space = end
+			}
+		}
+		if space > end/2 {
+			end = space
+		}
+		lines, s = append(lines, strings.TrimRight(s[:end], " ")), strings.TrimLeft(s[end:], " ")
+	}
+	return append(lines, s)
+}
+
 // pad fills a text up to n cells.
 func pad(s string, n int) string {
 	if c := Cells(s); c < n {
