@@ -2,6 +2,7 @@ package activities
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 // fill decodes a step's parameters into a parameter struct: expressions first, then
 // defaults, a strict check, the targets' entries and last the secrets. Every mistake
 // is named at once and comes back as Refused.
-func (s *Site) fill(ctx context.Context, into any, fields []Field, with json.RawMessage, vars map[string]any, targets []plan.Target) error {
+func (s *Site) fill(ctx context.Context, kind run.Kind, into any, fields []Field, with json.RawMessage, vars map[string]any, targets []plan.Target) error {
 	if len(bytes.TrimSpace(with)) == 0 {
 		with = json.RawMessage("{}")
 	}
@@ -29,10 +30,10 @@ func (s *Site) fill(ctx context.Context, into any, fields []Field, with json.Raw
 	if err != nil {
 		return Refused("parameters: %v", err)
 	}
-	if err := decodeStrictly(with, fields, into, "with"); err != nil {
+	if err := decodeStrictly(kind, with, fields, into, "with"); err != nil {
 		return err
 	}
-	f := filling{Site: s, ctx: ctx, targets: targets}
+	f := filling{Site: s, ctx: ctx, kind: kind, targets: targets}
 	f.visit(reflect.ValueOf(into).Elem(), "", "with")
 	if len(f.mistakes) > 0 {
 		return Refused("%s", plan.Joined(f.mistakes...).Both())
@@ -41,15 +42,16 @@ func (s *Site) fill(ctx context.Context, into any, fields []Field, with json.Raw
 }
 
 // decodeStrictly fills into from a JSON object: defaults for what is absent or null,
-// and no name, type or value that the fields do not declare.
-func decodeStrictly(raw json.RawMessage, fields []Field, into any, path string) error {
+// and no name, type or value that the fields do not declare. Of a secret with two
+// references only the one for this kind of run comes through.
+func decodeStrictly(kind run.Kind, raw json.RawMessage, fields []Field, into any, path string) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var given any
 	if err := d.Decode(&given); err != nil {
 		return Refused("%s: %v", path, err)
 	}
-	c := &checking{}
+	c := &checking{kind: kind}
 	checked := c.object(path, fields, given)
 	if len(c.mistakes) > 0 {
 		return Refused("%s", strings.Join(c.mistakes, "; "))
@@ -67,7 +69,10 @@ func decodeStrictly(raw json.RawMessage, fields []Field, into any, path string) 
 }
 
 // checking collects mistakes while it puts defaults in.
-type checking struct{ mistakes []string }
+type checking struct {
+	kind     run.Kind
+	mistakes []string
+}
 
 func (c *checking) add(format string, args ...any) {
 	c.mistakes = append(c.mistakes, fmt.Sprintf(format, args...))
@@ -154,11 +159,29 @@ func (c *checking) value(path string, f Field, v any) any {
 			c.add("%s is %s, not a number", path, kindOf(v))
 		}
 		return v
-	case String, Duration, Size, TargetOf, SecretOf:
+	case SecretOf:
+		return c.text(path, f, c.secret(path, v))
+	case String, Duration, Size, TargetOf:
 		return c.text(path, f, v)
 	}
 	c.add("%s has the unknown type %q", path, f.Type)
 	return nil
+}
+
+// secret picks the reference for this kind of run, so that a drill never gets to see the
+// real one, nor a response a drill's.
+func (c *checking) secret(path string, v any) any {
+	both, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	side := map[run.Kind]string{run.Drill: "drill", run.Response: "real"}[c.kind]
+	ref, ok := both[side]
+	if !ok {
+		c.add("%s: there is no secret for a %s here", path, cmp.Or(string(c.kind), "run of no kind"))
+		return ""
+	}
+	return ref
 }
 
 func (c *checking) text(path string, f Field, v any) any {

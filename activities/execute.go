@@ -185,7 +185,7 @@ func (s *Site) decoder(ctx context.Context, a Action, call plan.Call) decoder {
 			"steps": steps,
 			"run":   map[string]any{"id": call.Run, "kind": string(call.Kind), "depth": string(call.Depth)},
 		}
-		return s.fill(ctx, into, a.Fields, call.With, vars, call.Targets)
+		return s.fill(ctx, call.Kind, into, a.Fields, call.With, vars, call.Targets)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	Map      Type = "map"      // of string to Elem
 	Object   Type = "object"   // Fields
 	TargetOf Type = "target"   // the name of a target of kind Kind
-	SecretOf Type = "secret"   // secret://env/NAME or secret://file/path
+	SecretOf Type = "secret"   // secret://env/NAME or secret://file/path, or {drill: ..., real: ...} of these
 	Any      Type = "any"      // any value
 )
 

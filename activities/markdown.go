@@ -24,7 +24,8 @@ Every kind of step that a runbook, an inject or an undo may use. This file is ma
   attempt whose answer was lost. Without one, a person has to say what happened.
 - **Repeated**: the engine repeats an attempt that could not tell. An action that changes something is tried once under one
   effect key, whatever happens; only a proven "not done" opens the next try.
-- Durations are written `+"`30s`, `5m`, `2h30m`, `1d`"+`, sizes `+"`16MB`"+`, secrets `+"`secret://env/NAME`"+` or `+"`secret://file/path`"+`. Any other value
+- Durations are written `+"`30s`, `5m`, `2h30m`, `1d`"+`, sizes `+"`16MB`"+`, secrets `+"`secret://env/NAME`"+` or `+"`secret://file/path`"+`, or one for
+  drills and one for the real thing, `+"`{drill: secret://..., real: secret://...}`"+`. Any other value
   may be an expression such as `+"`${{ steps.promote.timeline }}`"+`.
 
 `)

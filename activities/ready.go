@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Lacking is a problem in both languages: what is wrong and the way out. An error among
@@ -57,6 +58,7 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 		return out, nil
 	}
 	p, err := a.decode(s.decoder(ctx, a, call))
+	s.otherSecrets(ctx, a, call, err, &out)
 	if err != nil {
 		return add(err)
 	}
@@ -81,6 +83,26 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 		}
 	}
 	return out, nil
+}
+
+// otherSecrets says whether the secrets of the other kind of run resolve as well, where
+// this worker may answer for such a run: a drill's check must not leave it to the real
+// event to find that its secrets are missing. Nothing is done with them.
+func (s *Site) otherSecrets(ctx context.Context, a Action, call plan.Call, known error, out *plan.Ready) {
+	other, en, ja := run.Response, "in a real response: ", "本番対応では: "
+	if call.Kind == run.Response {
+		other, en, ja = run.Drill, "in a drill: ", "訓練では: "
+	}
+	if s.permit(a, severer(a.Doc.Effect, call.Effect), other, call.Targets) != nil {
+		return
+	}
+	call.Kind = other
+	_, err := a.decode(s.decoder(ctx, a, call))
+	if err == nil || ctx.Err() != nil || known != nil && message(known) == message(err) {
+		return
+	}
+	text := s.short(message(err))
+	out.Problems = append(out.Problems, plan.Text{EN: en + text, JA: ja + text})
 }
 
 // dependsOnSteps reports whether parameters may refer to the outputs of steps.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // filling puts the estate's entries behind target names and values behind secret
@@ -13,6 +14,7 @@ import (
 type filling struct {
 	*Site
 	ctx      context.Context
+	kind     run.Kind
 	targets  []plan.Target
 	mistakes []plan.Text
 }
@@ -96,7 +98,7 @@ func (f *filling) target(t targetRef, kind, path string) {
 		if len(raw) == 0 {
 			raw = []byte("{}")
 		}
-		if err := decodeStrictly(raw, structFields(where, into.Type(), true), spec, where); err != nil {
+		if err := decodeStrictly(f.kind, raw, structFields(where, into.Type(), true), spec, where); err != nil {
 			f.add("%s: %s", path, message(err))
 			return
 		}

@@ -102,7 +102,7 @@ func (s *Site) watch(ctx context.Context, a Action, w plan.Watch) (run.Observati
 		return run.Observations{}, s.fault(ctx, err)
 	}
 	p, err := a.decode(func(into any) error {
-		return s.fill(ctx, into, a.Fields, w.Probe.With, nil, w.Targets)
+		return s.fill(ctx, w.Kind, into, a.Fields, w.Probe.With, nil, w.Targets)
 	})
 	if err != nil {
 		return run.Observations{}, s.fault(ctx, err)

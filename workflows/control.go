@@ -129,6 +129,9 @@ func (r *response) knows(person string) error {
 	if person == "" {
 		return errors.New("say who you are (--as PERSON): every act has a person")
 	}
+	if slices.Contains(r.plan.Estate.Barred, person) {
+		return errors.New(both("%s may not act in a %s (only: in the estate)", "%s はこの種別（%s）では行動できない（estate の only）", person, r.in.Kind))
+	}
 	if _, ok := r.plan.Estate.Person(person); !ok {
 		ids := make([]string, 0, len(r.plan.Estate.People))
 		for _, p := range r.plan.Estate.People {

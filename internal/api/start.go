@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,6 +112,10 @@ func knownPerson(ctx context.Context, p plan.Plan, id string) error {
 		ids = append(ids, person.ID)
 	}
 	l := lang(ctx)
+	if slices.Contains(p.Estate.Barred, id) {
+		return problem(http.StatusConflict, CodeRefused, l.T("%s may not act in this kind of run.", "%s はこの種別の実行では行動できません。", id),
+			l.T("The estate limits the person (only: drill or real)", "estateで対象が限定されています（only: drill または real）"))
+	}
 	way := l.T("People of the estate: %s", "estateに載っている人: %s", strings.Join(ids, ", "))
 	if near := nearest.Word(id, ids); near != "" {
 		way = l.T("Did you mean %q?", "%q の間違いではありませんか。", near)

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/params"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
@@ -32,6 +33,45 @@ type Estate struct {
 	Roles    []string // sorted
 	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
 	Owners map[string]string
+
+	only map[string]run.Kind // of people and roles that are limited, by "person ID" and "role NAME"
+}
+
+// kinds are what people and roles may be limited to.
+var kinds = map[string]run.Kind{"drill": run.Drill, "real": run.Response}
+
+// For is who may act in a run of this kind, with the roles that count in it, and who may
+// not.
+func (e *Estate) For(kind run.Kind) (people []plan.Person, barred []string) {
+	may := func(key string) bool { only := e.only[key]; return only == "" || only == kind }
+	for _, p := range e.People {
+		if !may("person " + p.ID) {
+			barred = append(barred, p.ID)
+			continue
+		}
+		p.Roles = slices.DeleteFunc(slices.Clone(p.Roles), func(role string) bool { return !may("role " + role) })
+		people = append(people, p)
+	}
+	for i, p := range people {
+		people[i].Deputies = slices.DeleteFunc(slices.Clone(p.Deputies), func(id string) bool { return slices.Contains(barred, id) })
+	}
+	return people, barred
+}
+
+// Holders is how many may act in a role, in the kind of run that has the fewest. The kind
+// is "" where nobody is limited.
+func (e *Estate) Holders(role string) (fewest int, kind run.Kind) {
+	if len(e.only) == 0 {
+		return len(e.InRole(role)), ""
+	}
+	fewest = -1
+	for _, k := range []run.Kind{run.Drill, run.Response} {
+		people, _ := e.For(k)
+		if n := len((plan.Estate{People: people}).InRole(role)); fewest < 0 || n < fewest {
+			fewest, kind = n, k
+		}
+	}
+	return fewest, kind
 }
 
 // Owner is the role that answers for a step of a system at a site; "" when the estate
@@ -107,8 +147,13 @@ func (e *Estate) Site(d *yamldoc.Decoder, where string, site yamldoc.Value[strin
 
 // Role notes a mistake when nobody could have the role.
 func (e *Estate) Role(d *yamldoc.Decoder, where string, role yamldoc.Value[string]) {
-	if role.Set && role.V != "" && !slices.Contains(e.Roles, role.V) {
+	if !role.Set || role.V == "" {
+		return
+	}
+	if !slices.Contains(e.Roles, role.V) {
 		d.Log.Add(role.Place, "%s: nobody has the role %q%s", where, role.V, yamldoc.Meant(role.V, e.Roles))
+	} else if n, kind := e.Holders(role.V); n == 0 {
+		d.Log.Add(role.Place, "%s: in a %s nobody may act as %s (only); give the role to somebody who may", where, kind, role.V)
 	}
 }
 
@@ -124,7 +169,7 @@ func Known(d *yamldoc.Decoder, where, what string, name yamldoc.Value[string], k
 func Read(d *yamldoc.Decoder, root *yaml.Node, catalog Catalog) *Estate {
 	var f File
 	d.Decode("", root, &f)
-	r := &reading{Decoder: d, file: &f, catalog: catalog, out: &Estate{}}
+	r := &reading{Decoder: d, file: &f, catalog: catalog, out: &Estate{only: map[string]run.Kind{}}}
 	r.places()
 	r.people()
 	r.targets()
@@ -188,12 +233,18 @@ func (r *reading) places() {
 func (r *reading) people() {
 	f, out := r.file, r.out
 	once(r.Decoder, "person", f.People, func(p Person) yamldoc.Value[string] { return p.ID })
-	once(r.Decoder, "role", f.Roles, func(n Named) yamldoc.Value[string] { return n.Name })
+	once(r.Decoder, "role", f.Roles, func(n Role) yamldoc.Value[string] { return n.Name })
 	var declared []string
 	for _, n := range f.Roles {
 		declared = append(declared, n.Name.V)
+		if n.Only.Set {
+			out.only["role "+n.Name.V] = kinds[n.Only.V]
+		}
 	}
 	for _, p := range f.People {
+		if p.Only.Set {
+			out.only["person "+p.ID.V] = kinds[p.Only.V]
+		}
 		person := plan.Person{ID: p.ID.V, Name: p.Name.Text, Contact: p.Contact.V}
 		where := "person " + p.ID.V
 		if p.Name.Set && p.Name.EN == "" && p.Name.JA == "" {

@@ -22,7 +22,7 @@ type File struct {
 	Targets []Target `json:"targets" help:"Servers and endpoints that actions refer to by name." item:"target" default:""`
 	Systems []System `json:"systems" help:"What is recovered." item:"system"`
 	People  []Person `json:"people" help:"Who has which role." item:"person"`
-	Roles   []Named  `json:"roles" help:"The roles there are; without this list, those that people hold." item:"role" default:""`
+	Roles   []Role   `json:"roles" help:"The roles there are; without this list, those that people hold." item:"role" default:""`
 	Places  []Place  `json:"muster_places" help:"Where people muster." item:"muster place" default:""`
 	Parties []Party  `json:"parties" help:"Contractors and others who must be reached in communications." item:"party" default:""`
 }
@@ -145,13 +145,15 @@ type Person struct {
 	Roles    []text       `json:"roles" help:"Roles the person holds." is:"name"`
 	Deputies []text       `json:"deputies" help:"Who is called, in this order, when the person is silent." is:"name" default:""`
 	Contact  text         `json:"contact" help:"How the person is reached; a telephone number in quotes." default:""`
+	Only     text         `json:"only" help:"Kind of run in which the person is called and may act: drill or real; both unless said." enum:"drill,real" default:""`
 }
 
-// Named is something with a name and a title.
-type Named struct {
+// Role is what people are in a run.
+type Role struct {
 	yamldoc.Place
 	Name  text         `json:"name" help:"Its name." is:"name"`
 	Title yamldoc.Text `json:"title" help:"As people call it." default:""`
+	Only  text         `json:"only" help:"Kind of run in which the role counts: drill or real; both unless said." enum:"drill,real" default:""`
 }
 
 // Place is a muster place.

@@ -144,6 +144,11 @@ func (r *reader) value(b *bytes.Buffer, where string, n *yaml.Node, f activities
 	case activities.Any:
 		r.any(b, where, n)
 		return
+	case activities.SecretOf:
+		if n.Kind == yaml.MappingNode {
+			r.secrets(b, where, n)
+			return
+		}
 	}
 	v, err := r.scalar(n, f)
 	if s, ok := v.(string); ok && err == nil && len(f.Over) > 0 && s != "" {
@@ -178,7 +183,7 @@ func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
 	case activities.SecretOf:
 		s, err := yamldoc.String(n)
 		if err != nil {
-			return nil, fmt.Errorf("a secret is given by reference; write secret://env/NAME or secret://file/path")
+			return nil, fmt.Errorf("a secret is given by reference; write secret://env/NAME or secret://file/path, or {drill: ..., real: ...} of these")
 		}
 		return s, secretRef(s)
 	}
@@ -190,6 +195,31 @@ func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
 		return nil, fmt.Errorf("%q is not one of its values%s", yamldoc.Short(s), yamldoc.Meant(s, f.Enum))
 	}
 	return s, plainText(s)
+}
+
+// ofKinds are the two references of a secret that is another in drills than in the real
+// thing.
+var ofKinds = []activities.Field{
+	{Name: "drill", Help: "Reference for drills.", Type: activities.SecretOf, Required: true},
+	{Name: "real", Help: "Reference for the real thing.", Type: activities.SecretOf, Required: true},
+}
+
+// secrets writes such a secret.
+func (r *reader) secrets(b *bytes.Buffer, where string, n *yaml.Node) {
+	given := map[string]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		v := n.Content[i+1]
+		if v.Kind == yaml.MappingNode {
+			r.Log.Add(r.At(v), "%s: %s: write one reference", where, yamldoc.Short(n.Content[i].Value))
+			b.WriteString("null")
+			return
+		}
+		given[n.Content[i].Value] = v.Value
+	}
+	if drill, real := given["drill"], given["real"]; drill != "" && drill == real {
+		r.Log.Add(r.At(n), "%s: drill and real are the same secret; give drills one of their own, or write the reference alone", where)
+	}
+	r.object(b, where, n, r.At(n), ofKinds)
 }
 
 var (

@@ -60,8 +60,9 @@ func fieldSchema(f activities.Field, expressions bool) map[string]any {
 		}
 		return s
 	case activities.SecretOf:
-		s["type"], s["pattern"] = "string", secretForm.String()
-		return s
+		ref := map[string]any{"type": "string", "pattern": secretForm.String()}
+		return map[string]any{"anyOf": []any{ref, map[string]any{"type": "object", "additionalProperties": false, "required": []string{"drill", "real"},
+			"properties": map[string]any{"drill": ref, "real": ref}}}}
 	case activities.List:
 		s["type"], s["items"] = "array", fieldSchema(*f.Elem, expressions)
 	case activities.Map:

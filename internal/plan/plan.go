@@ -175,7 +175,9 @@ type Estate struct {
 	Control string   `json:"control"` // the site the control plane runs at; steps without a site run there
 	Sites   []Site   `json:"sites"`
 	Targets []Target `json:"targets,omitempty"`
-	People  []Person `json:"people"`
+	People  []Person `json:"people"` // who may act in a run of the plan's kind
+	// Barred are people of the estate who may not.
+	Barred  []string `json:"barred,omitempty"`
 	Places  []Place  `json:"muster_places,omitempty"`
 	Parties []Party  `json:"parties,omitempty"` // contractors and others to be reached in communications
 }

@@ -266,3 +266,43 @@ func TestScenariosAreListed(t *testing.T) {
 		t.Errorf("schedule = %+v", i[0].Schedule)
 	}
 }
+
+// Who is limited to drills is not in the plan of the real thing, and the other way round;
+// roles that are limited do not count there.
+func TestPeopleOfEachKindOfRun(t *testing.T) {
+	files := base(t)
+	estate := string(files["estate.yaml"])
+	for _, change := range [][2]string{
+		{"roles: [commander], deputies: [suzuki]", "roles: [commander, observer], deputies: [suzuki, trainee, chief]"},
+		{"muster_places:", `  - {id: trainee, name: Trainee, roles: [operator], only: drill}
+  - {id: chief, name: Chief, roles: [commander], only: real}
+roles: [{name: commander}, {name: operator}, {name: service-desk}, {name: observer, only: drill}]
+muster_places:`},
+	} {
+		estate = strings.Replace(estate, change[0], change[1], 1)
+	}
+	files["estate.yaml"] = []byte(estate)
+	b := loaded(t, files)
+	for depth, want := range map[run.Depth][3]string{
+		run.Live: {"sato suzuki tanaka trainee", "commander observer", "chief"},
+		run.Real: {"chief sato suzuki tanaka", "commander", "trainee"},
+	} {
+		p := compiled(t, b, "tokyo-loss", depth)
+		var ids []string
+		for _, person := range p.Estate.People {
+			ids = append(ids, person.ID)
+			for _, d := range person.Deputies {
+				if slices.Contains(p.Estate.Barred, d) {
+					t.Errorf("%s: %s is deputy of %s", depth, d, person.ID)
+				}
+			}
+		}
+		sato, _ := p.Estate.Person("sato")
+		if got := [3]string{strings.Join(ids, " "), strings.Join(sato.Roles, " "), strings.Join(p.Estate.Barred, " ")}; got != want {
+			t.Errorf("%s: people, roles of sato, barred = %q, want %q", depth, got, want)
+		}
+	}
+	if b.Estate().People[0].ID != "chief" || len(b.Estate().People) != 5 {
+		t.Errorf("compiling changed the estate: %+v", b.Estate().People)
+	}
+}

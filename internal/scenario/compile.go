@@ -242,6 +242,11 @@ func (c *compiling) injects() {
 func (c *compiling) estate() {
 	c.out.Estate = c.Bundle.estate.Estate
 	c.out.Estate.Targets = nil
+	kind := run.Drill
+	if c.depth == run.Real {
+		kind = run.Response
+	}
+	c.out.Estate.People, c.out.Estate.Barred = c.Bundle.estate.For(kind)
 	for _, t := range c.Bundle.estate.Targets {
 		if c.uses[t.Name] {
 			t.Spared = c.spared(t.Name)

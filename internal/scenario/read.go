@@ -162,8 +162,12 @@ func (r *reading) people() {
 	f, e, out := &r.out.file, r.bundle.estate, &r.out.plan
 	for _, q := range f.Quorum {
 		e.Role(r.Decoder, "quorum", q.Key)
-		if have := len(e.InRole(q.Key.V)); q.Value.Set && have > 0 && q.Value.V > have {
-			r.Log.Add(q.Value.Place, "quorum: %d with the role %s are asked for, and the estate has %d; lower it, or give the role to more people", q.Value.V, q.Key.V, have)
+		if have, kind := e.Holders(q.Key.V); q.Value.Set && have > 0 && q.Value.V > have {
+			in := ""
+			if kind != "" {
+				in = fmt.Sprintf(" in a %s", kind)
+			}
+			r.Log.Add(q.Value.Place, "quorum: %d with the role %s are asked for, and the estate has %d%s; lower it, or give the role to more people", q.Value.V, q.Key.V, have, in)
 		}
 		out.Quorum = append(out.Quorum, plan.RoleCount{Role: q.Key.V, Count: q.Value.V})
 	}
@@ -173,6 +177,9 @@ func (r *reading) people() {
 		e.Role(r.Decoder, "decision: by", by)
 	} else if !slices.Contains(e.Roles, by.V) {
 		r.Log.Add(f.Place, "decision: nobody has the role commander, which decides unless said; add decision: {by: ROLE}%s", yamldoc.Meant("", e.Roles))
+	}
+	if n, kind := e.Holders(by.V); !by.Set && n == 0 && slices.Contains(e.Roles, by.V) {
+		r.Log.Add(f.Place, "decision: in a %s nobody may act as commander (only), which decides unless said; add decision: {by: ROLE}", kind)
 	}
 	estate.Known(r.Decoder, "muster_place", "muster place", f.MusterAt, e.PlaceNames())
 	out.Place = f.MusterAt.V
