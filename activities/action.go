@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"time"
 
@@ -51,6 +52,8 @@ type Action struct {
 	Fields []Field // parameters, in the struct's order
 	Output []Field // what ${{ steps.ID.field }} can read
 
+	reaches bool
+
 	decode func(decoder) (any, error) // gives the P that the three below take
 	act    func(context.Context, any) (any, error)
 	look   func(context.Context, any) (Seen, error)
@@ -60,6 +63,9 @@ type Action struct {
 
 // CanLook reports whether the action can say if its goal holds.
 func (a Action) CanLook() bool { return a.look != nil }
+
+// Reaches reports whether the action declares what it reaches, see Reacher.
+func (a Action) Reaches() bool { return a.reaches }
 
 // decoder fills a parameter struct from the call at hand: defaults, expressions,
 // targets and secrets resolved.
@@ -129,7 +135,7 @@ func Define[P, R any](id string, doc Doc, act func(context.Context, P) (R, error
 	if doc.Repeatable && doc.Effect != run.Observe {
 		panic(fmt.Sprintf("action %s may not be repeated by the engine: its effect is %s", id, doc.Effect))
 	}
-	a := Action{ID: id, Doc: doc, Fields: fieldsOf[P](id, true), Output: fieldsOf[R](id, false)}
+	a := Action{ID: id, Doc: doc, Fields: fieldsOf[P](id, true), Output: fieldsOf[R](id, false), reaches: reaches(reflect.TypeFor[P]())}
 	a.decode = func(fill decoder) (any, error) {
 		var p P
 		err := fill(&p)

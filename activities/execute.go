@@ -38,11 +38,14 @@ func (s *Site) act(ctx context.Context, a Action, call plan.Call) (plan.Result, 
 	if err := guard(a, call, effect); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
-	if err := s.permit(a, effect, call.Kind, call.Targets); err != nil {
+	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
 	p, err := a.decode(s.decoder(ctx, a, call))
 	if err != nil {
+		return plan.Result{}, s.fault(ctx, err)
+	}
+	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
 	out, already, err := s.attempt(ctx, a, call, effect, p)

@@ -493,7 +493,7 @@ func TestCancelledActionSaysSo(t *testing.T) {
 
 type refusing struct{ asked []Ask }
 
-func (r *refusing) Permit(a Ask) error {
+func (r *refusing) Permit(_ context.Context, a Ask) error {
 	r.asked = append(r.asked, a)
 	return errors.New("no rule allows it (policy.yaml:3:5)")
 }

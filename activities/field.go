@@ -3,6 +3,7 @@ package activities
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -134,6 +135,9 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		}
 		if e := sf.Tag.Get("enum"); e != "" {
 			f.Enum = strings.Split(e, ",")
+		}
+		if reach := sf.Tag.Get("reach"); reach != "" && !slices.Contains(reachTags, reach) {
+			panic(fmt.Sprintf("%s: field %s reaches %q; it may be %s", owner, sf.Name, reach, strings.Join(reachTags, ", ")))
 		}
 		if o := sf.Tag.Get("over"); o != "" {
 			f.Over = strings.Split(o, ",")

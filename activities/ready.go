@@ -48,7 +48,8 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 		out.Problems = append(out.Problems, plan.Apart(s.short(said(err).Both())))
 		return out, nil
 	}
-	if err := s.permit(a, severer(a.Doc.Effect, call.Effect), call.Kind, call.Targets); err != nil {
+	effect := severer(a.Doc.Effect, call.Effect)
+	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
 		return add(err)
 	}
 	// What depends on the output of an earlier step can't be known now; the rest of
@@ -60,6 +61,9 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 	p, err := a.decode(s.decoder(ctx, a, call))
 	s.otherSecrets(ctx, a, call, err, &out)
 	if err != nil {
+		return add(err)
+	}
+	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
 		return add(err)
 	}
 	switch {
@@ -93,7 +97,7 @@ func (s *Site) otherSecrets(ctx context.Context, a Action, call plan.Call, known
 	if call.Kind == run.Response {
 		other, en, ja = run.Drill, "in a drill: ", "訓練では: "
 	}
-	if s.permit(a, severer(a.Doc.Effect, call.Effect), other, call.Targets) != nil {
+	if s.permit(ctx, a, severer(a.Doc.Effect, call.Effect), other, call.Targets) != nil {
 		return
 	}
 	call.Kind = other

@@ -128,7 +128,7 @@ func TestReadinessChecksBothSecrets(t *testing.T) {
 
 type drillsOnly struct{}
 
-func (drillsOnly) Permit(a Ask) error {
+func (drillsOnly) Permit(_ context.Context, a Ask) error {
 	if a.Kind == run.Response {
 		return fmt.Errorf("this worker's policy denies %s in responses", a.Action)
 	}

@@ -28,11 +28,15 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	if call.Uses != a.ID {
 		return plan.Looked{}, s.fault(ctx, Refused("this is %s, and the step uses %q", a.ID, call.Uses))
 	}
-	if err := s.permit(a, severer(a.Doc.Effect, call.Effect), call.Kind, call.Targets); err != nil {
+	effect := severer(a.Doc.Effect, call.Effect)
+	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
 		return plan.Looked{}, s.fault(ctx, err)
 	}
 	p, err := a.decode(s.decoder(ctx, a, call))
 	if err != nil {
+		return plan.Looked{}, s.fault(ctx, err)
+	}
+	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
 		return plan.Looked{}, s.fault(ctx, err)
 	}
 	var seen Seen

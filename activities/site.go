@@ -33,32 +33,6 @@ type Site struct {
 	Settle time.Duration
 }
 
-// Policy decides what a worker does at all. An error is why it refuses.
-type Policy interface{ Permit(Ask) error }
-
-// Ask is what a policy decides about.
-type Ask struct {
-	Action  string
-	Effect  run.Effect
-	Kind    run.Kind
-	Targets []string // that the call names
-}
-
-// permit asks the policy, before anything of a call is read.
-func (s *Site) permit(a Action, effect run.Effect, kind run.Kind, targets []plan.Target) error {
-	if s.Policy == nil {
-		return nil
-	}
-	ask := Ask{Action: a.ID, Effect: effect, Kind: kind}
-	for _, t := range targets {
-		ask.Targets = append(ask.Targets, t.Name)
-	}
-	if err := s.Policy.Permit(ask); err != nil {
-		return Refused("site %s: %v", s.Name, err)
-	}
-	return nil
-}
-
 // Register registers, for every action that a worker runs, the activities ID (to act)
 // and ID.look, and for every probe the activity ID. It panics without a ledger.
 func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
@@ -98,7 +72,7 @@ func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
 // watch runs a probe; its loop beats by itself, since its heartbeats carry its state.
 func (s *Site) watch(ctx context.Context, a Action, w plan.Watch) (run.Observations, error) {
 	ctx = context.WithValue(ctx, logKey{}, s.Log.With("run", w.Run, "probe", w.Probe.Name))
-	if err := s.permit(a, run.Observe, w.Kind, w.Targets); err != nil {
+	if err := s.permit(ctx, a, run.Observe, w.Kind, w.Targets); err != nil {
 		return run.Observations{}, s.fault(ctx, err)
 	}
 	p, err := a.decode(func(into any) error {
@@ -107,6 +81,10 @@ func (s *Site) watch(ctx context.Context, a Action, w plan.Watch) (run.Observati
 	if err != nil {
 		return run.Observations{}, s.fault(ctx, err)
 	}
+	if err := s.permitReach(ctx, a, run.Observe, w.Kind, w.Targets, p); err != nil {
+		return run.Observations{}, s.fault(ctx, err)
+	}
+	ctx = s.reaching(ctx, a, run.Observe, w.Kind, w.Targets)
 	out, err := guarded(func() (run.Observations, error) { return a.watch(ctx, w, p) })
 	return out, s.fault(ctx, err)
 }

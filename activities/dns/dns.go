@@ -22,8 +22,8 @@ import (
 // Zone is a target of kind "dns_zone".
 type Zone struct {
 	Zone      string            `json:"zone" help:"Name of the zone." example:"example.com"`
-	Primary   string            `json:"primary" help:"Server that takes updates, host:port." example:"ns1.example.com:53"`
-	Servers   []string          `json:"servers" help:"The other authoritative servers, host:port each." default:"[]"`
+	Primary   string            `json:"primary" reach:"host" help:"Server that takes updates, host:port." example:"ns1.example.com:53"`
+	Servers   []string          `json:"servers" reach:"host" help:"The other authoritative servers, host:port each." default:"[]"`
 	Key       string            `json:"key" help:"Name of the TSIG key; empty sends updates unsigned." default:""`
 	Secret    activities.Secret `json:"secret" help:"The key's secret, base64." default:""`
 	Algorithm string            `json:"algorithm" help:"The key's algorithm." default:"hmac-sha256" enum:"hmac-sha256,hmac-sha512,hmac-sha1"`
@@ -375,7 +375,7 @@ func ready(ctx context.Context, p Update) ([]plan.Text, error) {
 // Wait is the parameters of dns.wait.
 type Wait struct {
 	Record
-	Resolvers []string     `json:"resolvers" help:"Servers to ask, host:port each; empty asks the zone's own." default:"[]"`
+	Resolvers []string     `json:"resolvers" reach:"host" help:"Servers to ask, host:port each; empty asks the zone's own." default:"[]"`
 	Wait      run.Duration `json:"wait" help:"How long it may take; at least the time for which the old values may be kept." default:"5m"`
 }
 

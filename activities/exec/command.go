@@ -50,6 +50,18 @@ type Command struct {
 // Outcome is how a program ended.
 type Outcome = program.Outcome
 
+// Reach is the program and its folder; what the program does is its own affair.
+func (c Command) Reach() activities.Reach {
+	var out activities.Reach
+	if len(c.Argv) > 0 {
+		out.Paths = append(out.Paths, activities.ProgramFile(c.Argv[0], c.Dir))
+	}
+	if c.Dir != "" {
+		out.Paths = append(out.Paths, c.Dir)
+	}
+	return out
+}
+
 // errNotStarted: the program could not be started, so it did nothing.
 var errNotStarted = errors.New("it could not be started")
 

@@ -19,10 +19,10 @@ import (
 
 // Restore is the parameters of file.restore.
 type Restore struct {
-	Archive  string `json:"archive" help:"Archive to restore: tar, plain or compressed with gzip or zstd." example:"/mnt/vault/orders/documents.tar.zst"`
-	Into     string `json:"into" help:"Folder to restore it to; it must be empty or not be there, and the folder around it must be." example:"/var/tmp/muster-restore/documents"`
+	Archive  string `json:"archive" reach:"path" help:"Archive to restore: tar, plain or compressed with gzip or zstd." example:"/mnt/vault/orders/documents.tar.zst"`
+	Into     string `json:"into" reach:"path" help:"Folder to restore it to; it must be empty or not be there, and the folder around it must be." example:"/var/tmp/muster-restore/documents"`
 	Digest   string `json:"digest" help:"SHA-256 that the archive must have; empty takes it as it is." default:""`
-	Manifest string `json:"manifest" help:"Manifest that the restored files must meet before they appear; empty holds them against the archive alone." default:"" example:"/var/lib/muster/custody/documents.sha256"`
+	Manifest string `json:"manifest" reach:"path" help:"Manifest that the restored files must meet before they appear; empty holds them against the archive alone." default:"" example:"/var/lib/muster/custody/documents.sha256"`
 }
 
 // Restored is its result. Parts of the time are the worker's, monotonic.
@@ -37,7 +37,7 @@ type Restored struct {
 
 // Discard is the parameters of file.discard.
 type Discard struct {
-	Into string `json:"into" help:"Folder that a file.restore made." example:"/var/tmp/muster-restore/documents"`
+	Into string `json:"into" reach:"path" help:"Folder that a file.restore made." example:"/var/tmp/muster-restore/documents"`
 }
 
 // Discarded is its result.

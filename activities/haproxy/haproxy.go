@@ -22,7 +22,7 @@ import (
 
 // Balancer is a target of kind "haproxy".
 type Balancer struct {
-	Socket string `json:"socket" help:"Its runtime API: a path such as /run/haproxy/admin.sock, or host:port; level admin." example:"/run/haproxy/admin.sock"`
+	Socket string `json:"socket" reach:"host" help:"Its runtime API: a path such as /run/haproxy/admin.sock, or host:port; level admin." example:"/run/haproxy/admin.sock"`
 }
 
 // Target is a parameter that names one.

@@ -16,12 +16,12 @@ func Actions() []activities.Action { return []activities.Action{check, request} 
 
 // Get is a question and the answer that is expected.
 type Get struct {
-	URL           string                       `json:"url" help:"Address to GET." example:"https://orders.example.com/health"`
+	URL           string                       `json:"url" reach:"url" help:"Address to GET." example:"https://orders.example.com/health"`
 	Headers       map[string]string            `json:"headers" help:"Headers to send." default:""`
 	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
 	Status        []int                        `json:"status" help:"Statuses that are as they should be." default:"[200]"`
 	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text, such as json.role == 'primary'." default:"" example:"json.role == 'primary'"`
-	CAFile        string                       `json:"ca_file" help:"File with the certificates to trust instead of the system's." default:""`
+	CAFile        string                       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
 	Timeout       run.Duration                 `json:"timeout" help:"How long one answer may take." default:"10s"`
 }
 

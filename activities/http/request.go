@@ -12,14 +12,14 @@ import (
 
 // Request is the parameters of http.request.
 type Request struct {
-	URL           string                       `json:"url" help:"Address to send the request to." example:"https://lb.example.com/pools/orders"`
+	URL           string                       `json:"url" reach:"url" help:"Address to send the request to." example:"https://lb.example.com/pools/orders"`
 	Method        string                       `json:"method" help:"Method." default:"POST" enum:"POST,PUT,PATCH,DELETE"`
 	Headers       map[string]string            `json:"headers" help:"Headers to send; Idempotency-Key is the step's effect key unless it is given here." default:""`
 	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
 	Body          string                       `json:"body" help:"Body to send." default:"" example:"'{\"active\": \"osaka\"}'"`
 	Status        []int                        `json:"status" help:"Statuses that mean success." default:"[200, 201, 202, 204]"`
 	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer." default:""`
-	CAFile        string                       `json:"ca_file" help:"File with the certificates to trust instead of the system's." default:""`
+	CAFile        string                       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
 	Timeout       run.Duration                 `json:"timeout" help:"How long the answer may take." default:"30s"`
 	Look          *Get                         `json:"look" help:"A GET whose expected answer shows that the goal holds; without it a lost answer has to be settled by a person." default:"" example:"{url: 'https://lb.example.com/pools/orders', expect: json.active == 'osaka'}"`
 }

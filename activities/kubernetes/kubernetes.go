@@ -7,6 +7,7 @@ package kubernetes
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -19,6 +20,29 @@ type Cluster struct {
 	Kubeconfig activities.Secret `json:"kubeconfig" help:"Text of a kubeconfig; empty is the service account of the pod that the worker runs in." default:"" example:"secret://file/etc/muster/osaka.kubeconfig"`
 	Context    string            `json:"context" help:"Context of the kubeconfig; empty is its current one." default:""`
 	Namespace  string            `json:"namespace" help:"Namespace of steps that name none." default:"default"`
+}
+
+// Reach is the API's address and the files that the kubeconfig names.
+func (c Cluster) Reach() activities.Reach {
+	config, err := configOf(Target{Spec: c})
+	if err != nil {
+		return activities.Reach{Hosts: []string{""}} // nowhere that a rule allows
+	}
+	host := config.Host
+	if u, err := url.Parse(config.Host); err == nil && u.Host != "" {
+		host = activities.HostOf(u)
+	}
+	out := activities.Reach{Hosts: []string{host}}
+	files := []string{config.CAFile, config.CertFile, config.KeyFile, config.BearerTokenFile}
+	if config.ExecProvider != nil {
+		files = append(files, activities.ProgramFile(config.ExecProvider.Command, ""))
+	}
+	for _, file := range files {
+		if file != "" {
+			out.Paths = append(out.Paths, file)
+		}
+	}
+	return out
 }
 
 // Target is a parameter that names one.

@@ -16,14 +16,14 @@ import (
 // Store is a target of kind "pgbackups": where backups are, and where they may be
 // restored to.
 type Store struct {
-	Backups  string `json:"backups" help:"Folder of base backups, each a folder as pg_basebackup makes it, plain or tar (packed with gzip or zstd or not), with its manifest. Empty with a stanza." default:"" example:"/var/backups/orders/base"`
-	WAL      string `json:"wal" help:"Folder to which the server archives its write-ahead log. Empty with a stanza." default:"" example:"/var/backups/orders/wal"`
+	Backups  string `json:"backups" reach:"path" help:"Folder of base backups, each a folder as pg_basebackup makes it, plain or tar (packed with gzip or zstd or not), with its manifest. Empty with a stanza." default:"" example:"/var/backups/orders/base"`
+	WAL      string `json:"wal" reach:"path" help:"Folder to which the server archives its write-ahead log. Empty with a stanza." default:"" example:"/var/backups/orders/wal"`
 	Stanza   string `json:"stanza" help:"pgBackRest's name of the server, when pgBackRest keeps the backups." default:"" example:"orders"`
-	Config   string `json:"config" help:"pgBackRest's configuration on this host, which names the repository; empty is pgBackRest's own place for it." default:"" example:"/etc/pgbackrest/pgbackrest.conf"`
-	Area     string `json:"area" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
+	Config   string `json:"config" reach:"path" help:"pgBackRest's configuration on this host, which names the repository; empty is pgBackRest's own place for it." default:"" example:"/etc/pgbackrest/pgbackrest.conf"`
+	Area     string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
 	Database string `json:"database" help:"Database that is verified." default:"postgres"`
 	User     string `json:"user" help:"Superuser in the restored server." default:"postgres"`
-	Bin      string `json:"bin" help:"Directory of the server's programs; empty finds the newest installed." default:""`
+	Bin      string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." default:""`
 	RunAs    string `json:"run_as" help:"Service user; empty is postgres when the worker is root, else the worker's user." default:""`
 }
 

@@ -18,7 +18,7 @@ import (
 
 // HTTPLoad is the parameters of probe.http_load.
 type HTTPLoad struct {
-	URL      string            `json:"url" help:"Address to get; a redirect is not followed, so that the load stays where it belongs."`
+	URL      string            `json:"url" reach:"url" help:"Address to get; a redirect is not followed, so that the load stays where it belongs."`
 	Rate     int               `json:"rate" help:"Requests a second that are offered. Offer what full service can just serve, or a little more: less can't show it." example:"120"`
 	Duration run.Duration      `json:"duration" help:"How long one load lasts." default:"1s"`
 	Every    run.Duration      `json:"every" help:"Time from one load to the next while service holds. In between, single requests at the probe's interval tell whether there is service, and the last load's level holds; after an outage the first answer is followed by a load at once." default:"10s"`

@@ -117,7 +117,7 @@ func within(w plan.Watch) time.Duration {
 
 // TCP is the parameters of probe.tcp.
 type TCP struct {
-	Address string `json:"address" help:"host:port that must take a connection."`
+	Address string `json:"address" reach:"host" help:"host:port that must take a connection."`
 	Expect  string `json:"expect" help:"What the first bytes it says must begin with; empty is nothing." default:""`
 }
 
@@ -157,12 +157,12 @@ func greet(ctx context.Context, p TCP) error {
 
 // HTTP is the parameters of probe.http.
 type HTTP struct {
-	URL      string            `json:"url" help:"Address to get; redirects are followed."`
+	URL      string            `json:"url" reach:"url" help:"Address to get; redirects are followed."`
 	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
 	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." default:""`
 	Expect   string            `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer, such as json.stock > 0; empty is none." default:"" example:"json.orders_open == true"`
 	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
-	Resolver string            `json:"resolver" help:"Name server that looks the address up, host:port: what its users see, its cache included. Each sample is then a new client. Empty is the worker's own." default:"" example:"192.0.2.53:53"`
+	Resolver string            `json:"resolver" reach:"host" help:"Name server that looks the address up, host:port: what its users see, its cache included. Each sample is then a new client. Empty is the worker's own." default:"" example:"192.0.2.53:53"`
 }
 
 func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
@@ -186,7 +186,12 @@ func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 		}}}
 		transport.DialContext, transport.DisableKeepAlives = dialer.DialContext, true
 	}
-	client := &http.Client{Transport: transport}
+	client := &http.Client{Transport: transport, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		if len(via) >= 10 {
+			return errors.New("it was redirected ten times")
+		}
+		return activities.MayReach(req.Context(), activities.HostOf(req.URL))
+	}}
 	return looker{
 		look: func(ctx context.Context, _ int64) (fate, string) {
 			ctx, cancel := context.WithTimeout(ctx, within(w))

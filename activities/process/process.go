@@ -35,14 +35,14 @@ func TargetKinds() []activities.TargetKind {
 
 // Program is a target of kind "process".
 type Program struct {
-	Argv       []string                     `json:"argv" help:"The program's absolute path and its arguments, as it is started; no shell reads them. Empty for a program that is only watched or ended." default:"" example:"[/opt/orders/bin/orders, --listen, \"127.0.0.1:8080\"]"`
-	Dir        string                       `json:"dir" help:"Its working directory; empty is /." default:""`
+	Argv       []string                     `json:"argv" reach:"program" help:"The program's absolute path and its arguments, as it is started; no shell reads them. Empty for a program that is only watched or ended." default:"" example:"[/opt/orders/bin/orders, --listen, \"127.0.0.1:8080\"]"`
+	Dir        string                       `json:"dir" reach:"path" help:"Its working directory; empty is /." default:""`
 	Env        map[string]string            `json:"env" help:"Its environment variables, besides PATH, HOME and LANG." default:""`
 	SecretEnv  map[string]activities.Secret `json:"secret_env" help:"Environment variables whose values are secrets." default:""`
-	PIDFile    string                       `json:"pid_file" help:"Pid file that the program writes itself; without one, muster notes in state which process it started." default:"" example:"/run/orders.pid"`
-	Executable string                       `json:"executable" help:"File that the process must be running, of a script the interpreter's; needed with a pid_file, else what was seen at its start counts." default:"" example:"/opt/orders/bin/orders"`
+	PIDFile    string                       `json:"pid_file" reach:"path" help:"Pid file that the program writes itself; without one, muster notes in state which process it started." default:"" example:"/run/orders.pid"`
+	Executable string                       `json:"executable" reach:"path" help:"File that the process must be running, of a script the interpreter's; needed with a pid_file, else what was seen at its start counts." default:"" example:"/opt/orders/bin/orders"`
 	Words      []string                     `json:"words" help:"What its command line must hold besides, to tell scripts of one interpreter apart." default:"" example:"[orders.py]"`
-	State      string                       `json:"state" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints." default:"/var/lib/muster/processes"`
+	State      string                       `json:"state" reach:"path" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints." default:"/var/lib/muster/processes"`
 }
 
 // Target is a parameter that names one.

@@ -17,7 +17,7 @@ type Status struct {
 type Await struct {
 	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to wait for."`
 	State   string       `json:"state" help:"What is waited for." enum:"running,ended" example:"running"`
-	Listen  string       `json:"listen" help:"TCP address on which it must accept connections to count as running; empty asks only that it lives." default:"" example:"127.0.0.1:8080"`
+	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must accept connections to count as running; empty asks only that it lives." default:"" example:"127.0.0.1:8080"`
 	Within  run.Duration `json:"within" help:"How long that may take." default:"30s"`
 }
 

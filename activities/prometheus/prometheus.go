@@ -34,7 +34,7 @@ func Actions() []activities.Action {
 
 // Query is the parameters of prometheus.query.
 type Query struct {
-	URL    string            `json:"url" help:"Address of the Prometheus server." example:"http://prometheus.example.com:9090"`
+	URL    string            `json:"url" reach:"url" help:"Address of the Prometheus server." example:"http://prometheus.example.com:9090"`
 	Query  string            `json:"query" help:"PromQL expression that gives an instant vector or a scalar." example:"sum(orders_queue_length)"`
 	Expect string            `json:"expect" over:"value,values,samples" help:"Condition over value (the first sample's), values (all) and samples (how many)." default:"samples > 0" example:"value == 0.0"`
 	Bearer activities.Secret `json:"bearer" help:"Token that the server asks for." default:""`

@@ -18,7 +18,7 @@ import (
 // Step is the parameters of sim.step. Its effect is a file named after the run and the
 // step; effects.log in the same folder gets a line for each time it was done.
 type Step struct {
-	Dir          string       `json:"dir" help:"Folder on the site worker's machine that holds the effects; it is made when it is missing. Empty: no effect is left, and nothing can be looked at." default:"" example:"/var/lib/muster/sim"`
+	Dir          string       `json:"dir" reach:"path" help:"Folder on the site worker's machine that holds the effects; it is made when it is missing. Empty: no effect is left, and nothing can be looked at." default:"" example:"/var/lib/muster/sim"`
 	BlockFor     run.Duration `json:"block_for" help:"How long it takes before its effect." default:"0s"`
 	BlockAfter   run.Duration `json:"block_after" help:"How long it takes between its effect and its answer." default:"0s"`
 	FailWith     string       `json:"fail_with" help:"How it fails, before its effect." default:"none" enum:"none,finding,refused,error,panic"`

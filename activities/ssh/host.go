@@ -19,8 +19,8 @@ import (
 
 // Host is a target of kind "ssh".
 type Host struct {
-	Host       string            `json:"host" help:"Address of the host, as the site workers reach it."`
-	Port       int               `json:"port" help:"Port of its SSH server." default:"22"`
+	Host       string            `json:"host" reach:"host" help:"Address of the host, as the site workers reach it."`
+	Port       int               `json:"port" reach:"port" help:"Port of its SSH server." default:"22"`
 	User       string            `json:"user" help:"User to log in as."`
 	HostKey    string            `json:"host_key" help:"The host's public key, as in ssh_host_ed25519_key.pub; any other is refused." example:"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA..."`
 	Key        activities.Secret `json:"key" help:"Private key of the user; empty asks the agent at SSH_AUTH_SOCK." default:""`

@@ -15,15 +15,15 @@ import (
 
 // Server is a target of kind "postgres" as the estate describes it.
 type Server struct {
-	Host     string            `json:"host" help:"Address of the server, as the site workers reach it."`
-	Port     int               `json:"port" help:"Port of the server." default:"5432"`
+	Host     string            `json:"host" reach:"host" help:"Address of the server, as the site workers reach it."`
+	Port     int               `json:"port" reach:"port" help:"Port of the server." default:"5432"`
 	Database string            `json:"database" help:"Database that muster connects to." default:"postgres"`
 	User     string            `json:"user" help:"Superuser that muster connects as; it may also replicate." default:"postgres"`
 	Password activities.Secret `json:"password" help:"The user's password; empty when the server asks for none." default:""`
 	SSLMode  string            `json:"sslmode" help:"How the connection is encrypted." default:"prefer" enum:"disable,prefer,require,verify-ca,verify-full"`
-	Data     string            `json:"data" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
-	Config   string            `json:"config" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." default:""`
-	Bin      string            `json:"bin" help:"Directory of the server's programs; empty finds the newest installed." default:""`
+	Data     string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
+	Config   string            `json:"config" reach:"path" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." default:""`
+	Bin      string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." default:""`
 	RunAs    string            `json:"run_as" help:"Service user of a managed server; empty is postgres when the worker is root, else the worker's user." default:""`
 	Slot     string            `json:"slot" help:"Replication slot that this server uses on the server it follows; empty is muster_ and the target's name." default:""`
 	Stop     run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." default:"10s"`

@@ -3,7 +3,9 @@
 package policy
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path"
 	"slices"
@@ -30,10 +32,16 @@ type Rule struct {
 	Targets []text `json:"targets" help:"Targets: allow covers a call that touches these only, deny one that touches any of them." default:""`
 	Effects []text `json:"effects" help:"Effects." enum:"observe,isolated,disrupt,destroy" default:""`
 	Runs    []text `json:"runs" help:"Kinds of run." enum:"drill,response,check" default:""`
+	Hosts   []text `json:"hosts" help:"Hosts that the call reaches, as a name, *.example.com, an address or a network, each with :port or for all ports: allow covers a call that reaches these only, deny one that reaches any of them." default:""`
+	Paths   []text `json:"paths" help:"Files and folders with what is below, of this machine, that the call reads, writes or runs: allow and deny as for hosts." default:""`
 }
 
 // Policy decides calls. The zero Policy allows everything.
-type Policy struct{ file File }
+type Policy struct {
+	file File
+	// lookup finds a name's addresses; tests give their own.
+	lookup func(ctx context.Context, name string) ([]netip.Addr, error)
+}
 
 // Load reads a policy file. Every mistake is told with its place; a worker does not
 // start on one.
@@ -43,11 +51,12 @@ func Load(name string, known []string) (*Policy, error) {
 		return nil, fmt.Errorf("the policy of this worker: %w", err)
 	}
 	log := &yamldoc.Log{}
-	p := &Policy{}
+	p := &Policy{lookup: addresses}
 	if root := yamldoc.Parse(name, b, log); root != nil {
 		d := &yamldoc.Decoder{File: name, Log: log}
 		d.Decode("", root, &p.file)
-		for _, rule := range slices.Concat(p.file.Allow, p.file.Deny) {
+		for _, rule := range p.rules() {
+			rule.check(log)
 			for _, a := range rule.Actions {
 				if !a.Set {
 					continue
@@ -64,25 +73,55 @@ func Load(name string, known []string) (*Policy, error) {
 	return p, nil
 }
 
-// Permit says whether a call may be, and else which rule forbids it and where.
-func (p *Policy) Permit(a activities.Ask) error {
+func (p *Policy) rules() []*Rule {
+	var out []*Rule
+	for _, list := range [][]Rule{p.file.Allow, p.file.Deny} {
+		for i := range list {
+			out = append(out, &list[i])
+		}
+	}
+	return out
+}
+
+// Permit says whether a call may be, and else which rule forbids it and where. While it
+// is not known what the call reaches, rules about that deny nothing and allow what else
+// fits; it is asked again.
+func (p *Policy) Permit(ctx context.Context, a activities.Ask) error {
+	find := &finder{lookup: p.lookup}
 	for _, r := range p.file.Deny {
-		if r.covers(a) && (len(r.Targets) == 0 || slices.ContainsFunc(a.Targets, func(t string) bool { return holds(r.Targets, t) })) {
+		if !r.covers(a) || len(r.Targets) > 0 && !slices.ContainsFunc(a.Targets, func(t string) bool { return holds(r.Targets, t) }) {
+			continue
+		}
+		if len(r.Hosts)+len(r.Paths) == 0 {
 			return fmt.Errorf("this worker's policy denies %s (%s)", a.Action, r.Place)
+		}
+		if what, err := r.touched(ctx, find, a.Reach); err != nil {
+			return fmt.Errorf("this worker's policy may deny %s, and it can't be told: %w (%s)", a.Action, err, r.Place)
+		} else if what != "" {
+			return fmt.Errorf("this worker's policy denies %s on %s (%s)", a.Action, what, r.Place)
 		}
 	}
 	if p.file.Allow == nil {
 		return nil
 	}
+	beyond := ""
 	for _, r := range p.file.Allow {
-		if r.covers(a) && (len(r.Targets) == 0 || !slices.ContainsFunc(a.Targets, func(t string) bool { return !holds(r.Targets, t) })) {
+		if !r.covers(a) || len(r.Targets) > 0 && slices.ContainsFunc(a.Targets, func(t string) bool { return !holds(r.Targets, t) }) {
+			continue
+		}
+		what := r.beyond(ctx, find, a.Reach)
+		if what == "" {
 			return nil
 		}
+		beyond = what
+	}
+	if beyond != "" {
+		return fmt.Errorf("no rule of this worker's policy allows %s to reach %s (%s)", a.Action, beyond, p.file.File)
 	}
 	return fmt.Errorf("no rule of this worker's policy allows %s on %v (%s)", a.Action, a.Targets, p.file.File)
 }
 
-// covers leaves the targets out, which allow and deny read differently.
+// covers leaves out the targets and what is reached, which allow and deny read differently.
 func (r Rule) covers(a activities.Ask) bool {
 	return slices.ContainsFunc(r.Actions, func(t text) bool { ok, _ := path.Match(t.V, a.Action); return ok }) &&
 		(len(r.Effects) == 0 || holds(r.Effects, string(a.Effect))) && (len(r.Runs) == 0 || holds(r.Runs, string(a.Kind)))

@@ -46,20 +46,20 @@ deny:
 		{activities.Ask{Action: "exec.run", Effect: run.Disrupt, Kind: run.Response}, "no rule"},
 		{activities.Ask{Action: "ssh.run", Effect: run.Disrupt, Kind: run.Drill}, "no rule"},
 	} {
-		err := p.Permit(c.ask)
+		err := p.Permit(t.Context(), c.ask)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.ask, err, c.want)
 		}
 	}
-	if err := p.Permit(activities.Ask{Action: "postgres.kill", Effect: run.Disrupt, Targets: []string{"tokyo"}}); !strings.Contains(err.Error(), "policy.yaml:7:5") {
+	if err := p.Permit(t.Context(), activities.Ask{Action: "postgres.kill", Effect: run.Disrupt, Targets: []string{"tokyo"}}); !strings.Contains(err.Error(), "policy.yaml:7:5") {
 		t.Errorf("the rule's place is not told: %v", err)
 	}
 	open, err := load(t, "kind: Policy\ndeny: [{actions: [exec.*]}]\n")
-	if err != nil || open.Permit(activities.Ask{Action: "ssh.run"}) != nil || open.Permit(activities.Ask{Action: "exec.run"}) == nil {
+	if err != nil || open.Permit(t.Context(), activities.Ask{Action: "ssh.run"}) != nil || open.Permit(t.Context(), activities.Ask{Action: "exec.run"}) == nil {
 		t.Errorf("deny alone: %v", err)
 	}
 	none, err := load(t, "kind: Policy\nallow: []\n")
-	if err == nil && none.Permit(activities.Ask{Action: "ssh.run"}) == nil {
+	if err == nil && none.Permit(t.Context(), activities.Ask{Action: "ssh.run"}) == nil {
 		t.Error("an empty list of what is allowed allows")
 	}
 }

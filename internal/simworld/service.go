@@ -13,7 +13,7 @@ import (
 
 // Service is a simulated service as the estate describes it.
 type Service struct {
-	Dir   string `json:"dir" help:"Folder on the site worker's machine that holds the state; it is made when it is missing."`
+	Dir   string `json:"dir" reach:"path" help:"Folder on the site worker's machine that holds the state; it is made when it is missing."`
 	Needs []Need `json:"needs" help:"What it lives on; without it the service is down however it is switched." default:"[]"`
 }
 

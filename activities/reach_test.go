@@ -1,0 +1,73 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+type reachable struct {
+	Host string `json:"host" reach:"host" help:"Host."`
+	Port int    `json:"port" reach:"port" help:"Port." default:"5432"`
+	Data string `json:"data" reach:"path" help:"Data." default:""`
+}
+
+type given struct{ Text string }
+
+func (g given) Reach() Reach { return Reach{Hosts: []string{g.Text}} }
+
+type embedded struct {
+	given
+	URL string `json:"url" reach:"url" help:"URL."`
+}
+
+func TestReachIsReadFromTags(t *testing.T) {
+	p := struct {
+		Server  Target[reachable]   `json:"server"`
+		Others  []Target[reachable] `json:"others"`
+		Servers []string            `json:"servers" reach:"host"`
+		Program []string            `json:"program" reach:"program"`
+		Web     *embedded           `json:"web"`
+		None    *embedded           `json:"none"`
+		By      map[string]given    `json:"by"`
+		Text    string              `json:"text"`
+	}{
+		Server: Target[reachable]{Name: "t", Spec: reachable{"db", 5433, "/data"}}, Others: []Target[reachable]{{Spec: reachable{"/run/socket", 5432, ""}}, {Spec: reachable{"2001:db8::1", 1, ""}}},
+		Servers: []string{"ns1:53", ""}, Program: []string{"/bin/run", "/not/a/program"}, Web: &embedded{given{"own:1"}, "https://web/x"}, By: map[string]given{"a": {"by:2"}}, Text: "/not/a/path",
+	}
+	got := reachOf(p)
+	if want := []string{"[2001:db8::1]:1", "by:2", "db:5433", "ns1:53", "own:1", "web:443"}; !slices.Equal(got.Hosts, want) {
+		t.Errorf("hosts %q, want %q", got.Hosts, want)
+	}
+	if want := []string{"/bin/run", "/data", "/run/socket"}; !slices.Equal(got.Paths, want) {
+		t.Errorf("paths %q, want %q", got.Paths, want)
+	}
+}
+
+// onlyHome lets nothing but home be reached.
+type onlyHome struct{}
+
+func (onlyHome) Permit(_ context.Context, a Ask) error {
+	if a.Reach != nil && slices.ContainsFunc(a.Reach.Hosts, func(h string) bool { return h != "home:80" }) {
+		return errors.New("not home")
+	}
+	return nil
+}
+
+// Where a probe is sent on to, by a redirect, is asked about as well.
+func TestAProbeAsksBeforeItGoesOn(t *testing.T) {
+	s := siteFor(t)
+	s.Policy = onlyHome{}
+	var home, away error
+	probe := DefineProbe("probe.see", Doc{Summary: "Sees.", SummaryJA: "見る。"}, func(ctx context.Context, _ plan.Watch, _ struct{}) (run.Observations, error) {
+		home, away = MayReach(ctx, "home:80"), MayReach(ctx, "away:80")
+		return run.Observations{}, nil
+	})
+	if _, err := s.watch(t.Context(), probe, plan.Watch{Kind: run.Drill}); err != nil || home != nil || away == nil {
+		t.Errorf("home: %v, away: %v (%v)", home, away, err)
+	}
+}
