@@ -46,10 +46,58 @@ func update[T any](s *Server, api huma.API, name, summary string) {
 		}) (*answer[workflows.Done], error) {
 			done, err := s.send(ctx, in.Run, name, in.Key, in.Body)
 			if err != nil {
-				return nil, s.problemOf(ctx, in.Run, err)
+				err = s.problemOf(ctx, in.Run, err)
+				s.keepRefusal(ctx, in.Run, name, in.Key, in.Body, err)
+				return nil, err
 			}
 			return &answer[workflows.Done]{done}, nil
 		})
+}
+
+// mostRefusals bounds what somebody who tries for ever adds to a run's record.
+const mostRefusals = 100
+
+// keepRefusal enters in the journal who tried to decide or approve and was refused, and what
+// they were told. Each is a writer of its own, with one event: the run's workflow is the only
+// one that may number its own. It stays out of the way of the answer, whatever becomes of it.
+func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body any, err error) {
+	var by string
+	switch b := body.(type) {
+	case workflows.Approve:
+		by = b.By
+	case workflows.Decide:
+		by = b.By
+	}
+	p := new(Problem)
+	if by == "" || !errors.As(err, &p) || p.Code != CodeRefused {
+		return
+	}
+	sum, pl, err := s.known(ctx, runID)
+	if _, inEstate := pl.Estate.Person(by); err != nil || sum.State.Ended() || !inEstate {
+		return
+	}
+	entries, err := s.Store.Events(ctx, runID, 0, 0)
+	if err != nil {
+		s.Log.Warn("a refusal is not in the record", "run", runID, "by", by, "err", err)
+		return
+	}
+	kept := 0
+	for _, e := range entries {
+		if e.Event.Kind == run.ActRefused {
+			kept++
+		}
+	}
+	if kept >= mostRefusals {
+		return
+	}
+	if key == "" {
+		key = NewRequestID()
+	}
+	e := run.Event{Run: runID, Writer: "refused/" + digest(key, act, by), Seq: 1, At: s.now().UTC(), Kind: run.ActRefused, By: by,
+		Reason: p.Detail, Data: run.Encode(run.RefusedAct{Act: act})}
+	if err := s.Store.Append(ctx, []run.Event{e}); err != nil {
+		s.Log.Warn("a refusal is not in the record", "run", runID, "by", by, "err", err)
+	}
 }
 
 // send gives an update to a workflow. Its ID comes from the request's key and content:

@@ -98,6 +98,23 @@ func TestARealResponseByPeopleAlone(t *testing.T) {
 	if p := problem(t, err); p.Code != api.CodeRefused {
 		t.Errorf("the requester approved: %+v", p)
 	}
+	// What was refused stands in the record, but for strangers, whom it could not name.
+	if _, err := w.Approve(ctx, id, workflows.Approve{By: "nobody"}); err == nil {
+		t.Error("a stranger approved")
+	}
+	entries, err := w.Events(ctx, id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused []string
+	for _, e := range entries.Entries {
+		if e.Event.Kind == run.ActRefused {
+			refused = append(refused, e.Event.By+": "+e.Event.Reason)
+		}
+	}
+	if len(refused) != 2 || !strings.Contains(refused[0], "tanaka: the decision is for the role commander") || !strings.Contains(refused[1], "sato: who asked for the recovery can't approve it") {
+		t.Errorf("the journal has %q", refused)
+	}
 	if _, err := w.Approve(ctx, id, workflows.Approve{By: "suzuki"}); err != nil {
 		t.Fatalf("approve: %v", err)
 	}

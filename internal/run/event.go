@@ -81,6 +81,8 @@ const (
 	RecoveryOrdered  EventKind = "recovery.ordered"    // System, Runbook, By
 	CompletionReport EventKind = "completion.reported" // By, Reason
 	RemarkMade       EventKind = "remark.made"         // By, Reason: what was hard
+	// ActRefused is written by the server: a validator, which refuses, writes nothing.
+	ActRefused EventKind = "act.refused" // By, Reason: what they were told; RefusedAct
 
 	StepIntended EventKind = "step.intended" // Intent: written before anything with an effect is tried
 	StepStarted  EventKind = "step.started"  // Generation
@@ -112,6 +114,11 @@ type Started struct {
 	Hazard    Hazard `json:"hazard"`
 	PlanHash  string `json:"plan_hash"`
 	Simulated bool   `json:"simulated_people"` // the engine answers for the people
+}
+
+// RefusedAct is an act that somebody may not do.
+type RefusedAct struct {
+	Act string `json:"act"` // approve or decide
 }
 
 // Ended is how a run ended.
