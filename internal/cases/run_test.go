@@ -54,6 +54,8 @@ var servers = map[string]func(t *testing.T, g *group){}
 // group is a copy of a folder of scenarios/cases.
 type group struct {
 	name, dir string
+	// away are sites at which no worker is started.
+	away []string
 }
 
 // set writes fields of those targets of the group's estate whose name, kind or other
@@ -163,7 +165,7 @@ func TestCases(t *testing.T) {
 				loaded.bundle[s.Name] = b
 			}
 			for _, s := range b.Estate().Sites {
-				if !slices.Contains(sites, s.Name) {
+				if !slices.Contains(sites, s.Name) && !slices.Contains(g.away, s.Name) {
 					sites = append(sites, s.Name)
 				}
 			}
@@ -183,7 +185,7 @@ func TestCases(t *testing.T) {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			began := time.Now()
-			r, err := play(ctx, me, c.Plan)
+			r, err := play(ctx, t, me, c.Plan)
 			if err != nil {
 				t.Errorf("%s: %v", c.Plan.Scenario.Name, err)
 				return
@@ -226,8 +228,8 @@ func judge(t *testing.T, c cases.Case, r report.Report) {
 	}
 }
 
-// play starts a drill and waits for its report.
-func play(ctx context.Context, me *api.Client, p plan.Plan) (report.Report, error) {
+// play starts a drill, has its people act and waits for its report.
+func play(ctx context.Context, t *testing.T, me *api.Client, p plan.Plan) (report.Report, error) {
 	var out report.Report
 	by := p.Estate.People[0].ID
 	if operators := p.Estate.InRole("operator"); len(operators) > 0 {
@@ -236,6 +238,11 @@ func play(ctx context.Context, me *api.Client, p plan.Plan) (report.Report, erro
 	started, err := me.Start(ctx, api.StartRequest{Scenario: p.Scenario.Name, Kind: run.Drill, By: by, Reason: "cases of the source documents"})
 	if err != nil {
 		return out, err
+	}
+	if act := acts[p.Scenario.Name]; act != nil {
+		var acting sync.WaitGroup
+		defer acting.Wait()
+		acting.Go(func() { act(ctx, &cast{t: t, me: me, run: started.Run}) })
 	}
 	for after := int64(0); ; {
 		events, err := me.Events(ctx, started.Run, after, 20*time.Second)
