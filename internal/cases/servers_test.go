@@ -1,13 +1,14 @@
 package cases_test
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -30,14 +31,12 @@ func newMachines(t *testing.T) *machines {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		notes, _ := filepath.Glob(filepath.Join(dir, "state", "*.json"))
-		for _, f := range notes { // what the drills have started
-			var n struct {
-				PID int `json:"pid"`
-			}
-			if b, err := os.ReadFile(f); err == nil && json.Unmarshal(b, &n) == nil && n.PID > 1 {
-				if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", n.PID)); err == nil && strings.Contains(exe, "haproxy") {
-					_ = syscall.Kill(n.PID, syscall.SIGKILL)
+		ours := []byte("MUSTER_PROCESS=" + filepath.Join(dir, "state") + "/") // every child has it too
+		all, _ := filepath.Glob("/proc/[0-9]*/environ")
+		for _, f := range all {
+			if env, err := os.ReadFile(f); err == nil && bytes.Contains(env, ours) {
+				if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
 				}
 			}
 		}
@@ -68,21 +67,24 @@ func (m *machines) configured(t *testing.T, name, config string) map[string]any 
 // run starts a machine as process.start would have, with the mark by which it is found.
 func (m *machines) run(t *testing.T, name string) {
 	t.Helper()
+	m.launch(t, name, haproxyBin, "-db", "-f", filepath.Join(m.dir, name+".cfg"))
+}
+
+func (m *machines) launch(t *testing.T, name, program string, args ...string) {
+	t.Helper()
 	log, err := os.Create(filepath.Join(m.dir, name+".log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(haproxyBin, "-db", "-f", filepath.Join(m.dir, name+".cfg"))
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "MUSTER_PROCESS="+filepath.Join(m.dir, "state", name))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s (package haproxy): %v", name, err)
+		t.Fatalf("start %s by %s (package haproxy): %v", name, program, err)
 	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }() // reaps it when a drill has killed it
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	go func() { _ = cmd.Wait() }() // reaps it when a drill has killed it; newMachines ends what is left
 }
 
 // listening waits until something takes connections.
@@ -100,8 +102,14 @@ func listening(t *testing.T, addresses ...string) {
 	}
 }
 
-// loopback is an address nobody listens on now.
-func loopback(t *testing.T) string { return fmt.Sprintf("127.0.0.1:%d", freePort(t)) }
+// loopback is an address for a machine that may start much later: one of its own, since a port
+// of 127.0.0.1 could meanwhile be given to somebody's outgoing connection.
+func loopback(t *testing.T) string {
+	n := addresses.Add(1)
+	return fmt.Sprintf("127.%d.%d.%d:%d", 10+os.Getpid()%200, n/200, 1+n%200, freePort(t))
+}
+
+var addresses atomic.Uint32
 
 // postgres writes a pair's addresses into two targets of the estate.
 func (g *group) postgres(t *testing.T, pair *pgtest.Pair, primary, standby string) {
