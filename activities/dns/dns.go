@@ -64,8 +64,8 @@ const (
 type Record struct {
 	Zone   Target   `json:"zone" kind:"dns_zone" example:"orders-zone" help:"Zone that holds it."`
 	Name   string   `json:"name" help:"Name within the zone; @ is the zone itself." example:"www"`
-	Type   string   `json:"type" help:"Type of the record." default:"A" enum:"A,AAAA,CNAME,TXT"`
-	Values []string `json:"values" help:"All values that it shall have." example:"[\"192.0.2.10\"]"`
+	Type   string   `json:"type" help:"Type of the record." default:"A" enum:"A,AAAA,CNAME,MX,TXT"`
+	Values []string `json:"values" help:"All values that it shall have; of an MX the preference and the server, as in 10 mx1.example.com." example:"[\"192.0.2.10\"]"`
 }
 
 // Update is the parameters of dns.update.
@@ -105,10 +105,15 @@ func (r Record) set(ttl time.Duration) ([]dns.RR, error) {
 			out = append(out, &dns.TXT{Hdr: dns.RR_Header{Name: r.name(), Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: uint32(ttl.Seconds())}, Txt: []string{v}})
 			continue
 		}
-		if r.Type == "CNAME" {
+		given := v
+		switch r.Type {
+		case "CNAME":
 			v = dns.Fqdn(v)
+		case "MX":
+			given = strings.Replace(v, " ", "", 1) // between preference and server
+			v = canonical("MX", v)
 		}
-		if strings.ContainsAny(v, " \t\n;\"") {
+		if strings.ContainsAny(given, " \t\n;\"") {
 			return nil, activities.Refused("values: %q is no value of a %s record", v, r.Type)
 		}
 		rr, err := dns.NewRR(fmt.Sprintf("%s %d IN %s %s", r.name(), int(ttl.Seconds()), r.Type, v))
@@ -148,6 +153,10 @@ func canonical(kind, v string) string {
 		}
 	case "CNAME":
 		return strings.ToLower(dns.Fqdn(v))
+	case "MX":
+		if preference, server, ok := strings.Cut(v, " "); ok {
+			return preference + " " + strings.ToLower(dns.Fqdn(server))
+		}
 	}
 	return v
 }
@@ -187,6 +196,8 @@ func ask(ctx context.Context, server, name, kind string, recurse bool) answer {
 			out.values = append(out.values, v.AAAA.String())
 		case *dns.CNAME:
 			out.values = append(out.values, strings.ToLower(v.Target))
+		case *dns.MX:
+			out.values = append(out.values, fmt.Sprintf("%d %s", v.Preference, strings.ToLower(v.Mx)))
 		case *dns.TXT:
 			out.values = append(out.values, strings.Join(v.Txt, ""))
 		}

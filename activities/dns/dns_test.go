@@ -67,6 +67,31 @@ func TestAnUpdateIsDoneWhenEveryServerAnswersIt(t *testing.T) {
 	}
 }
 
+// Mail moves by its MX: the old servers are what an undo sets, and a value without a
+// preference is refused.
+func TestMailMoves(t *testing.T) {
+	primary, secondary := dnstest.Start(t, 1)
+	p := www(primary.Address, secondary.Address)
+	p.Name, p.Type, p.Values = "@", "MX", []string{"10 mx1.example.com", "20 MX2.example.com."}
+	if _, err := update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	p.Values = []string{"10 mx.alternate.example.com"}
+	out, err := update(t.Context(), p)
+	if err != nil || !slices.Equal(out.OldValues, []string{"10 mx1.example.com.", "20 mx2.example.com."}) || len(out.Answering) != 2 {
+		t.Errorf("%+v %v", out, err)
+	}
+	if seen, err := look(t.Context(), p); err != nil || seen.Sight != plan.Holds {
+		t.Errorf("after: %+v %v", seen, err)
+	}
+	for _, v := range []string{"mx.example.com", "10 mx.example.com; x", "10", "ten mx.example.com"} {
+		p.Values = []string{v}
+		if _, err := update(t.Context(), p); kind(err) != plan.ErrRefused {
+			t.Errorf("%q: %v", v, err)
+		}
+	}
+}
+
 // One authoritative server is lost with its site: it is named, and does not hold up the
 // others.
 func TestALostServerIsNamedAndNotWaitedFor(t *testing.T) {

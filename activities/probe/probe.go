@@ -38,6 +38,10 @@ func Actions(o Options) []activities.Action {
 			SummaryJA: "ウェブのアドレスに上限付きの負荷をかけ、処理できた量を平常時の処理能力と比べる。",
 			Load:      true,
 		}, serving(d, lookHTTPLoad), readyBySample(lookHTTPLoad)),
+		activities.DefineProbe("probe.mail", activities.Doc{
+			Summary:   "Send numbered messages by SMTP and look for their arrival in the mailbox by IMAP.",
+			SummaryJA: "SMTPで連番のメールを送り、IMAPでメールボックスへの到着を確かめる。",
+		}, serving(d, lookMail), activities.Ready(readyMail)),
 		activities.DefineProbe("probe.tcp", activities.Doc{
 			Summary:   "Open a TCP connection, and check the greeting if one is expected.",
 			SummaryJA: "TCP で接続し、必要なら最初の応答を確かめる。",

@@ -1,0 +1,184 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/mailtest"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+const probesMailbox = "probe@muster.test"
+
+// addressesOf two free ports.
+func addressesOf(t *testing.T) (string, string) {
+	t.Helper()
+	var out []string
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out[0], out[1]
+}
+
+func startMail(t *testing.T, o mailtest.Options) *mailtest.Server {
+	t.Helper()
+	s, err := mailtest.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func mailing(t *testing.T, p Mail) looker {
+	t.Helper()
+	p.To, p.From, p.User, p.Password, p.Folder = probesMailbox, "outside@example.test", probesMailbox, activities.NewSecret(mailtest.Password), "INBOX"
+	w := watched
+	w.Probe.Timeout = run.Duration(3 * time.Second)
+	l, err := lookMail(w, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// A message that arrived is service; one that was refused is none; one that was taken and is
+// not in the mailbox is neither lost nor kept.
+func TestMailArrivesOrNot(t *testing.T) {
+	in, box := addressesOf(t)
+	folder := t.TempDir()
+	s := startMail(t, mailtest.Options{SMTP: in, IMAP: box, Folder: folder, User: probesMailbox})
+	l := mailing(t, Mail{Server: in, Mailbox: box})
+	for n := int64(1); n <= 3; n++ {
+		if f, why := l.look(t.Context(), n); f != ok {
+			t.Fatalf("message %d: %v (%s)", n, f, why)
+		}
+	}
+	if got, err := l.survivors(t.Context()); err != nil || !slices.Equal(got, []int64{1, 2, 3}) {
+		t.Errorf("in the mailbox are %v (%v), want 1 to 3", got, err)
+	}
+	files, _ := filepath.Glob(filepath.Join(folder, "*.eml"))
+	if b, err := os.ReadFile(files[0]); err != nil || !strings.Contains(string(b), "Subject: [DRILL] =?utf-8?B?44CQ6KiT57e044CR?=") {
+		t.Errorf("a drill's message is not marked: %s %v", b, err)
+	}
+
+	// Another server's mailbox, where nothing of it arrives.
+	in2, box2 := addressesOf(t)
+	startMail(t, mailtest.Options{SMTP: in2, IMAP: box2, Folder: t.TempDir(), User: probesMailbox})
+	if f, why := mailing(t, Mail{Server: in, Mailbox: box2}).look(t.Context(), 4); f != unknown || !strings.Contains(why, "has not arrived at "+box2) {
+		t.Errorf("taken and not arrived is %v (%s)", f, why)
+	}
+	wrong := Mail{Server: in2, Mailbox: box2, To: "nobody@muster.test", From: "outside@example.test", User: probesMailbox, Folder: "INBOX", Password: activities.NewSecret("not-the-password")}
+	refused, err := lookMail(watched, wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, why := refused.look(t.Context(), 1); f != failed || !strings.Contains(why, "no such user") {
+		t.Errorf("refused is %v (%s)", f, why)
+	}
+	if _, err := refused.survivors(t.Context()); err == nil || strings.Contains(err.Error(), "not-the-password") {
+		t.Errorf("a wrong password: %v", err)
+	}
+	if problems, err := readyMail(t.Context(), wrong); err != nil || len(problems) != 2 {
+		t.Errorf("readiness names %v (%v), want the address and the password", problems, err)
+	}
+
+	s.Close()
+	if f, why := l.look(t.Context(), 5); f != failed {
+		t.Errorf("with the server gone: %v (%s)", f, why)
+	}
+	if _, err := lookMail(plan.Watch{}, Mail{To: "nobody", From: "a@b", Mailbox: box}); err == nil {
+		t.Error("an address without a domain was taken")
+	}
+}
+
+// A server that takes connections and says nothing costs one timeout, at either protocol.
+func TestMailServerHangs(t *testing.T) {
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	in, box := addressesOf(t)
+	startMail(t, mailtest.Options{SMTP: in, IMAP: box, Folder: t.TempDir(), User: probesMailbox})
+	for name, c := range map[string]struct {
+		p    Mail
+		want fate
+	}{"smtp": {Mail{Server: deaf.Addr().String(), Mailbox: box}, failed}, "imap": {Mail{Server: in, Mailbox: deaf.Addr().String()}, unknown}} {
+		done := make(chan fate, 1)
+		l := mailing(t, c.p)
+		go func() { f, _ := l.look(context.Background(), 1); done <- f }()
+		select {
+		case f := <-done:
+			if f != c.want {
+				t.Errorf("%s hangs: %v, want %v", name, f, c.want)
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("%s hangs, and so does the probe", name)
+		}
+	}
+}
+
+// The way is the one that a sender outside would find, and both connections are encrypted.
+func TestMailByMXAndTLS(t *testing.T) {
+	certified := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is for example.com and 127.0.0.1
+	defer certified.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certified.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, box := addressesOf(t)
+	startMail(t, mailtest.Options{SMTP: in, IMAP: box, Folder: t.TempDir(), User: probesMailbox, TLS: &tls.Config{Certificates: certified.TLS.Certificates}})
+	l := mailing(t, Mail{Server: in, Mailbox: box, TLS: true, CAFile: ca})
+	if f, why := l.look(t.Context(), 1); f != ok {
+		t.Errorf("encrypted: %v (%s)", f, why)
+	}
+	if f, why := mailing(t, Mail{Server: in, Mailbox: box, TLS: true}).look(t.Context(), 2); f != failed || !strings.Contains(why, "certificate") {
+		t.Errorf("an unknown certificate: %v (%s)", f, why)
+	}
+
+	primary, _ := dnstest.Start(t, 3)
+	in, box = addressesOf(t)
+	startMail(t, mailtest.Options{SMTP: in, IMAP: box, Folder: t.TempDir(), User: probesMailbox})
+	_, port, _ := net.SplitHostPort(in)
+	m := new(dns.Msg).SetUpdate(dnstest.Zone + ".")
+	for _, r := range []string{"%s. 3 IN MX 10 mx.%[1]s.", "mx.%s. 3 IN A 127.0.0.1"} {
+		rr, err := dns.NewRR(fmt.Sprintf(r, dnstest.Zone))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Insert([]dns.RR{rr})
+	}
+	m.SetTsig(dnstest.Key+".", dns.HmacSHA256, 300, time.Now().Unix())
+	if a, _, err := (&dns.Client{TsigSecret: map[string]string{dnstest.Key + ".": dnstest.Secret}}).Exchange(m, primary.Address); err != nil || a.Rcode != dns.RcodeSuccess {
+		t.Fatalf("put the MX into the zone: %v %v", a, err)
+	}
+	var n int
+	if _, err := fmt.Sscan(port, &n); err != nil {
+		t.Fatal(err)
+	}
+	if f, why := mailing(t, Mail{Port: n, Mailbox: box, Resolver: primary.Address}).look(t.Context(), 1); f != ok {
+		t.Errorf("by the MX: %v (%s)", f, why)
+	}
+}
