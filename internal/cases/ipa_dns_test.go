@@ -110,6 +110,19 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// replaceIn is replace in one runbook.
+func (g *group) replaceIn(t *testing.T, runbook string, r *strings.Replacer) {
+	t.Helper()
+	file := filepath.Join(g.dir, "runbooks", runbook+".yaml")
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, []byte(r.Replace(string(b))), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // replace changes texts in every plan file of the group.
 func (g *group) replace(t *testing.T, r *strings.Replacer) {
 	t.Helper()

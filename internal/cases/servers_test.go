@@ -22,6 +22,7 @@ const haproxyBin = "/usr/sbin/haproxy"
 // HAProxy of its own that answers with its name. What still runs at the end is ended.
 type machines struct {
 	dir string
+	env []string // of the next one that launch starts
 }
 
 func newMachines(t *testing.T) *machines {
@@ -78,7 +79,7 @@ func (m *machines) launch(t *testing.T, name, program string, args ...string) {
 	}
 	defer log.Close()
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "MUSTER_PROCESS="+filepath.Join(m.dir, "state", name))
+	cmd.Env = append(append(os.Environ(), m.env...), "MUSTER_PROCESS="+filepath.Join(m.dir, "state", name))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -26,7 +27,7 @@ const Password = "a-mailbox-for-tests-only"
 // Options of a server.
 type Options struct {
 	SMTP, IMAP string // addresses
-	Folder     string // messages of user, a file each; read at the start
+	Folder     string // messages of user, a file each; one that is put there is a message too
 	User       string // address whose mail is kept here
 	Relay      string // SMTP server that gets the mail of others; "" refuses it
 	TLS        *tls.Config
@@ -36,6 +37,7 @@ type Options struct {
 type Server struct {
 	smtp *smtp.Server
 	imap *imapserver.Server
+	stop func()
 }
 
 // Start listens and serves.
@@ -44,23 +46,14 @@ func Start(o Options) (*Server, error) {
 	if err := user.Create("INBOX", nil); err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(o.Folder, "*.eml"))
-	if err != nil {
+	b := &mailbox{Options: o, user: user, known: map[string]bool{}}
+	if err := b.scan(); err != nil {
 		return nil, err
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err == nil {
-			_, err = user.Append("INBOX", bytes.NewReader(b), &imap.AppendOptions{Time: time.Now()})
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
 	box := imapmemserver.New()
 	box.AddUser(user)
 	s := &Server{
-		smtp: smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{o: o, user: user}, nil })),
+		smtp: smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{mailbox: b}, nil })),
 		imap: imapserver.New(&imapserver.Options{InsecureAuth: true, Caps: imap.CapSet{imap.CapIMAP4rev1: {}},
 			NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 				return box.NewSession(), nil, nil
@@ -81,15 +74,72 @@ func Start(o Options) (*Server, error) {
 	}
 	go func() { _ = s.smtp.Serve(in) }()
 	go func() { _ = s.imap.Serve(out) }()
+	ended, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		for tick := time.NewTicker(200 * time.Millisecond); ; {
+			select {
+			case <-ended:
+				tick.Stop()
+				return
+			case <-tick.C:
+				_ = b.scan() // again in a moment
+			}
+		}
+	}()
+	s.stop = sync.OnceFunc(func() { close(ended); <-gone })
 	return s, nil
 }
 
 // Close ends the server.
-func (s *Server) Close() { s.smtp.Close(); s.imap.Close() }
+func (s *Server) Close() { s.smtp.Close(); s.imap.Close(); s.stop() }
+
+// mailbox is a folder and what of it the user sees.
+type mailbox struct {
+	Options
+	user  *imapmemserver.User
+	mu    sync.Mutex
+	known map[string]bool // files
+}
+
+// scan takes in what is new in the folder.
+func (b *mailbox) scan() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	files, err := filepath.Glob(filepath.Join(b.Folder, "*.eml"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if b.known[f] {
+			continue
+		}
+		text, err := os.ReadFile(f)
+		if err == nil {
+			_, err = b.user.Append("INBOX", bytes.NewReader(text), &imap.AppendOptions{Time: time.Now()})
+		}
+		if err != nil {
+			return err
+		}
+		b.known[f] = true
+	}
+	return nil
+}
+
+// deliver keeps a message, which the user sees when this returns.
+func (b *mailbox) deliver(text []byte) error {
+	part := filepath.Join(b.Folder, rand.Text())
+	if err := os.WriteFile(part, text, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(part, part+".eml"); err != nil {
+		return err
+	}
+	return b.scan()
+}
 
 type session struct {
-	o        Options
-	user     *imapmemserver.User
+	*mailbox
 	from, to string
 }
 
@@ -102,7 +152,7 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	if !strings.EqualFold(to, s.o.User) && s.o.Relay == "" {
+	if !strings.EqualFold(to, s.User) && s.Relay == "" {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user here"}
 	}
 	s.to = to
@@ -114,22 +164,18 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if !strings.EqualFold(s.to, s.o.User) {
-		if err := s.relay(b); err != nil {
+	if !strings.EqualFold(s.to, s.User) {
+		if err := s.pass(b); err != nil {
 			return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 1}, Message: fmt.Sprintf("relay: %v", err)}
 		}
 		return nil
 	}
-	if err := os.WriteFile(filepath.Join(s.o.Folder, rand.Text()+".eml"), b, 0o600); err != nil {
-		return err
-	}
-	_, err = s.user.Append("INBOX", bytes.NewReader(b), &imap.AppendOptions{Time: time.Now()})
-	return err
+	return s.deliver(b)
 }
 
-// relay passes a message on.
-func (s *session) relay(b []byte) error {
-	c, err := smtp.Dial(s.o.Relay)
+// pass gives a message to the relay.
+func (s *session) pass(b []byte) error {
+	c, err := smtp.Dial(s.Relay)
 	if err != nil {
 		return err
 	}
