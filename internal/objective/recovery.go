@@ -78,7 +78,7 @@ func (c Curve) Recover(e Event, level int, hold time.Duration, until time.Time) 
 	}
 	first := c.firstBelow(e.At, until, level)
 	if first < 0 {
-		r.why = c.uninterrupted(e.At, until, level)
+		r.why = c.uninterrupted(e.At, c.together(until, hold), level)
 		return r
 	}
 	if e.Injected && c.brokeBefore(first, level) {
@@ -110,6 +110,15 @@ func (c Curve) Recover(e Event, level int, hold time.Duration, until time.Time) 
 		r.why = RestoreUnseen
 	}
 	return r
+}
+
+// together is until, or the end of the last look at all functions when that was less than a
+// hold before: probes are not stopped in the same instant.
+func (c Curve) together(until time.Time, hold time.Duration) time.Time {
+	if seen := c.SeenUntil(); !seen.IsZero() && until.Sub(seen) < hold {
+		return earlier(until, seen)
+	}
+	return until
 }
 
 // uninterrupted says what is known where no outage was seen after the event.

@@ -136,6 +136,18 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
+// Probes end one after the other. That is no reason to doubt a level that never fell; one
+// that ended long before the others is.
+func TestProbesEndApart(t *testing.T) {
+	functions := []objective.Function{{Probe: "orders/write", Weight: 60}, {Probe: "orders/search", Weight: 40}}
+	for end, want := range map[float64]objective.Why{60.005: objective.NotInterrupted, 57.5: objective.NotInterrupted, 50: objective.StartUnseen, 70: objective.StartUnseen} {
+		c := objective.NewCurve(functions, []run.Observations{seen("orders/write", 60), seen("orders/search", end, 0.1, 5)})
+		if _, why := c.Recover(objective.Event{At: at(0)}, 60, 3*time.Second, time.Time{}).Judge(span(30)); why != want {
+			t.Errorf("60 %%, with one probe until %v s and the other until 60 s: %q, want %q", end, why, want)
+		}
+	}
+}
+
 func TestLevelAddsUpWhatIsUp(t *testing.T) {
 	functions := []objective.Function{{Probe: "orders/write", Weight: 60}, {Probe: "orders/search", Weight: 40}}
 	c := objective.NewCurve(functions, []run.Observations{seen("orders/write", 60, 0.1, 20), seen("orders/search", 60, 0.1, 5)})

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/muster-dr/muster/internal/objective"
 	"github.com/muster-dr/muster/internal/plan"
@@ -72,7 +73,7 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 	if fb.SingleWriter == nil {
 		why = append(why, Reason{Code: "single_writer_unproven"})
 	}
-	if fb.Policy != run.PolicyStay && (fb.EndedAt == nil || !curve.Held(*fb.EndedAt, *fb.EndedAt, level)) {
+	if fb.Policy != run.PolicyStay && !seenHome(s.plan, fb.EndedAt, curve, level) {
 		why = append(why, Reason{Code: "home_unseen"})
 	}
 	if len(why) > 0 {
@@ -141,4 +142,21 @@ func (f *facts) siteOf(target string) string {
 		return ""
 	}
 	return f.plan.Estate.Targets[i].Site
+}
+
+// seenHome reports whether the last look before the end of the way home saw service. The
+// probes may have been stopped right after it, before the next look was due.
+func seenHome(s plan.System, ended *time.Time, curve objective.Curve, level int) bool {
+	if ended == nil {
+		return false
+	}
+	var every time.Duration
+	for _, p := range s.Probes {
+		every = max(every, p.Interval.Std())
+	}
+	at := *ended
+	if last := curve.SeenUntil(); last.Before(at) && at.Sub(last) <= every {
+		at = last
+	}
+	return curve.Held(at, at, level)
 }

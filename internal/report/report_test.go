@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/text/width"
 
@@ -308,5 +309,32 @@ func TestUnknownFormatsAndLanguages(t *testing.T) {
 	}
 	if b.Len() != 0 {
 		t.Errorf("a refused call wrote %q", b.String())
+	}
+}
+
+// The run ends right after the way home, before the probes' next look was due: their last
+// one counts, and an older one does not.
+func TestLastLookAtHome(t *testing.T) {
+	for before, want := range map[float64]run.Verdict{-1: run.Met, 0.1: run.Met, 0.24: run.Met, 0.4: run.NotProven, 2: run.NotProven} {
+		s := met(t)
+		var ended time.Time
+		for _, e := range s.events {
+			if e.Kind == run.PhaseEnded && e.Phase == run.Failback {
+				ended = e.At
+			}
+		}
+		for i, e := range s.events {
+			if e.Kind == run.ProbeEnded {
+				var o run.Observations
+				if err := e.Decode(&o); err != nil {
+					t.Fatal(err)
+				}
+				o.EndedAt = ended.Add(-time.Duration(before * float64(time.Second)))
+				s.events[i].Data = run.Encode(o)
+			}
+		}
+		if fb := build(t, s).Systems[0].Failback; fb.Verdict != want {
+			t.Errorf("the last look ended %v s before the way home did: %s (%v), want %s", before, fb.Verdict, fb.Why, want)
+		}
 	}
 }
