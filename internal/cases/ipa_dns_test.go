@@ -1,6 +1,7 @@
 package cases_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -13,13 +14,15 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
 )
 
 // The group ipa-dns has two name servers, a branch's caching resolver, and the web servers
 // of both sites: 127.0.0.2 is Kinki's address, 127.0.0.3 Kanto's.
 func init() {
 	servers["ipa-dns"] = func(t *testing.T, g *group) {
-		services := []string{"erp", "consolidation", "slips"}
+		services := []string{"erp", "consolidation", "slips", "shipping"}
 		primary, secondary := dnstest.Start(t, 3)
 		resolver := dnstest.StartResolver(t, primary)
 		for _, name := range services {
@@ -43,7 +46,29 @@ func init() {
 		}
 		g.set(t, "name", "zone", map[string]any{"primary": primary.Address, "servers": []any{secondary.Address}, "secret": "secret://file" + secret})
 		g.set(t, "name", "web", map[string]any{"socket": socket})
-		g.replace(t, strings.NewReplacer(":8080/", fmt.Sprintf(":%d/", port), "127.0.0.1:54", secondary.Address, "127.0.0.1:55", resolver.Address))
+		copies := t.TempDir()
+		for name, age := range map[string]time.Duration{"tonight": 10 * time.Hour, "night-before": 34 * time.Hour} {
+			file := filepath.Join(copies, name+".dump")
+			if err := os.WriteFile(file, []byte(name), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(file, time.Time{}, time.Now().Add(-age)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.replace(t, strings.NewReplacer("/var/backups/erp", copies, ":8080/", fmt.Sprintf(":%d/", port), "127.0.0.1:54", secondary.Address, "127.0.0.1:55", resolver.Address))
+	}
+}
+
+func init() {
+	acts["case-4-3-flood-over-the-desk"] = func(ctx context.Context, c *cast) {
+		if !c.step(ctx, "slip-hill") {
+			return
+		}
+		for _, note := range []string{"there is no operation manual, only the products' own", "nobody has trained this since the introduction", "the backup place is in the same city"} {
+			_, err := c.me.Confirm(ctx, c.run, workflows.Confirm{Phase: run.Closing, By: "murata", Note: note})
+			c.must("a remark", false, err)
+		}
 	}
 }
 

@@ -2,9 +2,7 @@ package cases_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,15 +17,7 @@ import (
 func init() {
 	servers["ipa-trading"] = func(t *testing.T, g *group) {
 		pair := pgtest.StartPair(t)
-		f, err := os.OpenFile(pair.Tokyo.Config, os.O_APPEND|os.O_WRONLY, 0)
-		if err == nil {
-			_, err = f.WriteString("synchronous_standby_names = '*'\nsynchronous_commit = remote_apply\n")
-			err = errors.Join(err, f.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		pair.Tokyo.Exec(t, "SELECT pg_reload_conf()")
+		synchronous(t, pair)
 		g.postgres(t, pair, "trading-db-main", "trading-db-backup")
 
 		vms := newMachines(t)

@@ -62,39 +62,17 @@ func init() {
 		primary, secondary := dnstest.Start(t, 1)
 		resolver := dnstest.StartResolver(t, primary)
 		vms := newMachines(t)
-		program, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
 		_, smtpPort := hostPort(t, loopback(t))
 		_, imapPort := hostPort(t, loopback(t))
 		host := func() string { h, _ := hostPort(t, loopback(t)); return h }
 		office, standby, provider, outside := host(), host(), host(), host()
 		office2 := host()
 		server := func(name, at, user string) {
-			o := mailtest.Options{SMTP: fmt.Sprintf("%s:%d", at, smtpPort), IMAP: fmt.Sprintf("%s:%d", at, imapPort), Folder: filepath.Join(vms.dir, name), User: user}
+			o := mailtest.Options{SMTP: fmt.Sprintf("%s:%d", at, smtpPort), IMAP: fmt.Sprintf("%s:%d", at, imapPort), User: user}
 			if name != "outside" {
 				o.Relay = fmt.Sprintf("%s:%d", outside, smtpPort)
 			}
-			b, err := json.Marshal(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join(vms.dir, name+".json")
-			if err := os.WriteFile(file, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			g.set(t, "name", name, map[string]any{"argv": []any{program}, "env": map[string]any{mailServer: file}, "state": filepath.Join(vms.dir, "state")})
-			if name == "mail-standby" {
-				return // it has no mailboxes before a copy was restored
-			}
-			if err := os.Mkdir(o.Folder, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			vms.env = []string{mailServer + "=" + file}
-			vms.launch(t, name, program)
-			vms.env = nil
-			listening(t, o.SMTP, o.IMAP)
+			vms.mail(t, g, name, o, name != "mail-standby") // which has no mailboxes before a copy was restored
 		}
 		server("mail-main", office, "probe@muster.test")
 		server("mail-standby", standby, "probe@muster.test")
@@ -129,14 +107,8 @@ func init() {
 		vms.run(t, "notices")
 		listening(t, notices)
 
-		secrets := map[string]string{"tsig": dnstest.Secret, "mailbox": mailtest.Password}
-		for name, text := range secrets {
-			if err := os.WriteFile(filepath.Join(vms.dir, name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		g.set(t, "name", "mail-zone", map[string]any{"primary": primary.Address, "servers": []any{secondary.Address}, "secret": "secret://file" + filepath.Join(vms.dir, "tsig")})
-		g.replace(t, strings.NewReplacer("secret://env/MUSTER_CASES_MAILBOX", "secret://file"+filepath.Join(vms.dir, "mailbox"), "127.0.0.1:1144", fmt.Sprintf("%s:%d", outside, imapPort),
+		g.set(t, "name", "mail-zone", map[string]any{"primary": primary.Address, "servers": []any{secondary.Address}, "secret": "secret://file" + vms.secret(t, dnstest.Secret)})
+		g.replace(t, strings.NewReplacer("secret://env/MUSTER_CASES_MAILBOX", "secret://file"+vms.secret(t, mailtest.Password), "127.0.0.1:1144", fmt.Sprintf("%s:%d", outside, imapPort),
 			":1143", fmt.Sprintf(":%d", imapPort), "127.0.0.4:2525", fmt.Sprintf("%s:%d", provider, smtpPort), ":2525", fmt.Sprintf(":%d", smtpPort), "port: 2525", fmt.Sprintf("port: %d", smtpPort),
 			"127.0.0.1:55", resolver.Address, "127.0.0.1:8094", notices, "127.0.0.3", standby, "127.0.0.4", provider,
 			"/var/backups/mail", vms.dir, "/srv/mail/standby", filepath.Join(vms.dir, "mail-standby"), "/srv/mail/main", filepath.Join(vms.dir, "mail-main")))
