@@ -212,7 +212,7 @@ func (r *reading) places() {
 	}
 	once(r.Decoder, "site", f.Sites, func(s Site) yamldoc.Value[string] { return s.Name })
 	for _, s := range f.Sites {
-		out.Sites = append(out.Sites, plan.Site{Name: s.Name.V, Title: titled(s.Title, s.Name.V)})
+		out.Sites = append(out.Sites, plan.Site{Name: s.Name.V, Title: titled(s.Title, s.Name.V), Region: s.Region.V})
 	}
 	sortBy(out.Sites, func(s plan.Site) string { return s.Name })
 	r.out.Site(r.Decoder, "control", f.Control)

@@ -30,9 +30,10 @@ type File struct {
 // Site is a place that holds systems or people.
 type Site struct {
 	yamldoc.Place
-	Name  text         `json:"name" help:"Name of the site; its workers are started with it." is:"name"`
-	Title yamldoc.Text `json:"title" help:"As people call it." default:""`
-	Owner text         `json:"owner" help:"Role that answers for what is done there; it acknowledges steps at the site in a walkthrough, unless the step says otherwise." is:"name" default:""`
+	Name   text         `json:"name" help:"Name of the site; its workers are started with it." is:"name"`
+	Title  yamldoc.Text `json:"title" help:"As people call it." default:""`
+	Owner  text         `json:"owner" help:"Role that answers for what is done there; it acknowledges steps at the site in a walkthrough, unless the step says otherwise." is:"name" default:""`
+	Region text         `json:"region" help:"What one event could strike as a whole: a city, a river's plain, a power grid. Copies in the region of the original are a finding, and so is an alternate site in that of the home." default:""`
 }
 
 // Target is a server, endpoint or other thing that actions refer to.

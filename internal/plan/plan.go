@@ -186,6 +186,8 @@ type Estate struct {
 type Site struct {
 	Name  string `json:"name"`
 	Title Text   `json:"title"`
+	// Region is what one event can strike as a whole; "" is not known.
+	Region string `json:"region,omitempty"`
 }
 
 // Target is a server, endpoint or other thing that actions refer to by name. Spec is

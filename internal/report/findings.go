@@ -21,7 +21,7 @@ const clockStep = 2 * time.Second
 
 // weight orders findings: what endangers an objective first, what people said last.
 var weight = map[run.FindingKind]int{run.FindingObjective: 1, run.FindingCleanUp: 2, run.FindingStep: 3, run.FindingHand: 4,
-	run.FindingPeople: 5, run.FindingBudget: 6, run.FindingClock: 7, run.FindingRecord: 8, run.FindingRemark: 9}
+	run.FindingPeople: 5, run.FindingPlace: 5, run.FindingBudget: 6, run.FindingClock: 7, run.FindingRecord: 8, run.FindingRemark: 9}
 
 // findings are what the record shows, by fixed rules, and those that were written during
 // the run. The same record gives the same list with the same IDs.
@@ -31,6 +31,7 @@ func (f *facts) findings(r Report) []Finding {
 	f.aboutCleanUp(list, r)
 	f.aboutSteps(list)
 	f.aboutPeople(list, r)
+	f.aboutPlaces(list)
 	f.aboutRecord(list, r)
 	f.fromJournal(list)
 	slices.SortStableFunc(list.all, func(a, b Finding) int { return cmp.Compare(weight[a.Kind], weight[b.Kind]) })

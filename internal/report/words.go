@@ -246,7 +246,7 @@ var (
 		run.CompletionReport: {EN: "completion report", JA: "復旧完了報告"}, run.RemarkMade: {EN: "remark", JA: "所見"}, run.ActRefused: {EN: "refused: decision or approval", JA: "判断・承認の拒否"}}
 	kinds = map[run.FindingKind]plan.Text{run.FindingObjective: {EN: "objective", JA: "目標"}, run.FindingBudget: {EN: "budget", JA: "目安時間"}, run.FindingStep: {EN: "step", JA: "ステップ"},
 		run.FindingHand: {EN: "by hand", JA: "手動"}, run.FindingPeople: {EN: "people", JA: "要員"}, run.FindingCleanUp: {EN: "clean-up", JA: "後始末"}, run.FindingClock: {EN: "clock", JA: "時計"},
-		run.FindingRecord: {EN: "record", JA: "記録"}, run.FindingRemark: {EN: "remark", JA: "所見"}}
+		run.FindingRecord: {EN: "record", JA: "記録"}, run.FindingRemark: {EN: "remark", JA: "所見"}, run.FindingPlace: {EN: "place", JA: "立地"}}
 )
 
 // word looks a name up and falls back on the name, so that one added later still shows.

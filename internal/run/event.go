@@ -337,6 +337,7 @@ const (
 	FindingCleanUp   FindingKind = "cleanup"   // undo or failback incomplete
 	FindingClock     FindingKind = "clock"     // a clock stepped
 	FindingRemark    FindingKind = "remark"    // what a person said was hard
+	FindingPlace     FindingKind = "place"     // original and copies, or both sites, lie in one region
 	FindingRecord    FindingKind = "record"    // the record has holes
 )
 
