@@ -107,7 +107,7 @@ func happenedAt(res plan.Result, otherwise time.Time) time.Time {
 func (r *response) occur(ctx workflow.Context, name string, at time.Time, source string) {
 	for _, s := range r.systems {
 		if s.plan.Name == name && s.occurred.IsZero() {
-			s.occurred = at.UTC()
+			s.occurred, s.threatened = at.UTC(), source == run.SourceThreat
 			r.log.add(ctx, run.Event{Kind: run.EventOccurred, Phase: r.phase, System: name, By: run.Engine,
 				Data: run.Encode(run.Occurrence{At: at.UTC(), Source: source})})
 		}
@@ -118,6 +118,10 @@ func (r *response) occur(ctx workflow.Context, name string, at time.Time, source
 // whose stop nobody timed starts at its first failed probe, or at the report,
 // whichever is earlier (requirement O-02).
 func (r *response) detect(ctx workflow.Context) {
+	if r.plan.Scenario.Trigger == plan.TriggerThreat {
+		r.threaten(ctx)
+		return
+	}
 	reported := workflow.Now(ctx)
 	if since, err := time.Parse(time.RFC3339Nano, r.in.Since); err == nil {
 		reported = since
@@ -142,6 +146,16 @@ func (r *response) detect(ctx workflow.Context) {
 			}
 		}
 		r.occur(ctx, s.plan.Name, at, source)
+	}
+}
+
+// threaten records that the run begins with a threat: there is nothing to wait for.
+func (r *response) threaten(ctx workflow.Context) {
+	now := workflow.Now(ctx)
+	r.log.add(ctx, run.Event{Kind: run.EventDetected, Phase: r.phase, By: run.Engine,
+		Data: run.Encode(run.Detection{At: now.UTC(), Source: run.SourceThreat})})
+	for _, s := range r.systems {
+		r.occur(ctx, s.plan.Name, now, run.SourceThreat)
 	}
 }
 

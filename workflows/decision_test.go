@@ -92,6 +92,27 @@ func TestAnExpectedMissIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// A threat is recorded as one: nobody waits for damage, none of the RTO is used up, and the
+// move is proposed while the home site is still intact (requirements B-DEC-05, B-CLK-03).
+func TestAThreatMovesBeforeAnythingStops(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		inPlace(p, time.Second)
+		p.Scenario.Trigger, p.Scenario.Injects = plan.TriggerThreat, nil
+	}))
+	if got := w.state(); got != run.Recovered {
+		t.Errorf("state = %s, want recovered", got)
+	}
+	var o run.Occurrence
+	if e := w.find(run.EventOccurred); len(e) != 1 || e[0].Decode(&o) != nil || o.Source != run.SourceThreat {
+		t.Errorf("occurred: %+v; want one threat", e)
+	}
+	ask := asked(t, w)
+	if ask.UsedS != 0 || ask.Proposed != run.Alternate || !strings.Contains(ask.Ground, "precaution") {
+		t.Errorf("%v s used, proposed %s on %q; want none, the alternate site, as a precaution", ask.UsedS, ask.Proposed, ask.Ground)
+	}
+}
+
 // A decision is revised until the recovery begins; each is kept, and who approved the one
 // way has not approved the other (requirement B-DEC-10).
 func TestADecisionIsRevised(t *testing.T) {

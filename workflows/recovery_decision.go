@@ -62,7 +62,7 @@ const (
 // with what they rest on (requirement B-DEC-02). It proposes; the person decides.
 func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.DecisionAsk {
 	ask := run.DecisionAsk{Question: questionRecovery, Role: r.plan.Scenario.Decision.By,
-		UsedS:     workflow.Now(ctx).Sub(s.occurred).Seconds(),
+		UsedS:     r.used(ctx, s),
 		DeadlineS: r.plan.Scenario.Decision.Within.Seconds()}
 	seconds := func(v float64) *float64 { return &v }
 	if _, ok := r.plan.Runbook(s.plan.Failover); ok {
@@ -97,6 +97,8 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 		}
 	}
 	switch {
+	case r.plan.Scenario.Trigger == plan.TriggerThreat && canAlternate:
+		ask.Proposed, ask.Ground = run.Alternate, both("a precaution: the home site is intact, and can still be left in order", "予防的な切り替え：主拠点は健全であり、今なら秩序立てて移行できる")
 	case faster:
 		ask.Proposed, ask.Ground = run.InPlace, both("neither way is forecast to meet the RTO; in place is the faster", "いずれの方法でも目標復旧時間に間に合わない見込みで、被災拠点での復旧のほうが早い")
 	case canInPlace && inTime && !lost:
@@ -112,6 +114,14 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 		ask.Proposed, ask.Ground = run.NotPossible, both("the plan has no runbook for this system", "このシステムの復旧手順が計画にない")
 	}
 	return ask
+}
+
+// used is how much of the RTO is gone. A threat uses up none of it.
+func (r *response) used(ctx workflow.Context, s *system) float64 {
+	if s.threatened {
+		return 0
+	}
+	return workflow.Now(ctx).Sub(s.occurred).Seconds()
 }
 
 func (r *response) mayDecide(d Decide) error {

@@ -57,10 +57,12 @@ type system struct {
 	unclean string // what is left half-way; "" when nothing is
 	// occurred is when its RTO clock started; zero until it has.
 	occurred time.Time
-	assessed bool
-	asked    bool
-	askedAt  time.Time
-	choice   run.Choice
+	// threatened: nothing had stopped then.
+	threatened bool
+	assessed   bool
+	asked      bool
+	askedAt    time.Time
+	choice     run.Choice
 	// homeAsked, homeChoice: the decision to return or to stay.
 	homeAsked       bool
 	homeChoice      run.Choice

@@ -14,6 +14,9 @@ type Event struct {
 	Seen bool
 	// Injected is true when muster made the event happen, after it had seen service hold.
 	Injected bool
+	// Threat is true when nothing had happened yet at At: the clock starts when service
+	// is first seen below the level after it (requirement B-CLK-03).
+	Threat bool
 }
 
 // Recovery is when a level of service came back.
@@ -85,10 +88,10 @@ func (c Curve) Recover(e Event, level int, hold time.Duration, until time.Time) 
 		r.why = ClocksDisagree
 	}
 	r.DownAt = c.Spans[first].From
-	if r.DownAt.Before(e.At) {
+	if r.DownAt.Before(e.At) || e.Threat {
 		r.StartedAt = r.DownAt
 	}
-	if (e.Seen || r.DownAt.Before(e.At)) && (first == 0 || !c.Spans[first-1].Seen) {
+	if (e.Seen || e.Threat || r.DownAt.Before(e.At)) && (first == 0 || !c.Spans[first-1].Seen) {
 		r.why = StartUnseen
 	}
 	at := c.restored(first, level, hold, until)

@@ -32,10 +32,12 @@ type Plan struct {
 
 // Scenario is what happens, with whom, at which depth and by which rules.
 type Scenario struct {
-	Name       string       `json:"name"`
-	Title      Text         `json:"title"`
-	Hazard     run.Hazard   `json:"hazard"`
-	Depth      run.Depth    `json:"depth"`
+	Name   string     `json:"name"`
+	Title  Text       `json:"title"`
+	Hazard run.Hazard `json:"hazard"`
+	Depth  run.Depth  `json:"depth"`
+	// Trigger is TriggerThreat when nothing is damaged yet; "" is damage.
+	Trigger    string       `json:"trigger,omitempty"`
 	SitesLost  []string     `json:"sites_lost,omitempty"`
 	Phases     []run.Phase  `json:"phases"` // in order; the hazard's own unless the file chose
 	Quorum     []RoleCount  `json:"quorum,omitempty"`
@@ -60,6 +62,10 @@ type Scenario struct {
 	Requirements []string    `json:"requirements,omitempty"`
 	Pass         []Criterion `json:"pass,omitempty"`
 }
+
+// TriggerThreat starts a run that moves systems before anything has stopped. Their clocks
+// begin with the interruption that the move makes, if it makes one (requirement B-CLK-03).
+const TriggerThreat = "threat"
 
 // Criterion is a pass criterion: a sentence, and an expression over the finished run that
 // decides it, or the reason why no record can.

@@ -58,6 +58,10 @@ func occurred(s float64) run.Event {
 	return run.Event{At: at(s), Kind: run.EventOccurred, System: "orders", Data: run.Encode(run.Occurrence{At: at(s), Source: "inject"})}
 }
 
+func threatened(s float64) run.Event {
+	return run.Event{At: at(s), Kind: run.EventOccurred, System: "orders", Data: run.Encode(run.Occurrence{At: at(s), Source: run.SourceThreat})}
+}
+
 func TestTheClockRunsFromTheEventToFullService(t *testing.T) {
 	both := []run.Event{started(), probe("orders/write", true, 1), probe("orders/read", true, 1)}
 	for name, c := range map[string]struct {
@@ -67,13 +71,15 @@ func TestTheClockRunsFromTheEventToFullService(t *testing.T) {
 		ticking bool
 		level   int // -1: not known
 	}{
-		"before the event":            {both, 5, 0, false, 100},
-		"nobody has looked":           {[]run.Event{started(), probe("orders/write", true, 1), occurred(2)}, 10, 8, true, -1},
-		"struck, not yet seen":        {append(both[:3:3], occurred(10)), 11, 1, true, 100},
-		"half of it is back":          {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/read", false, 10.2), probe("orders/read", true, 40)), 60, 50, true, 40},
-		"all of it is back":           {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70)), 100, 60, false, 100},
-		"and lost again":              {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70), probe("orders/write", false, 80)), 100, 90, true, 40},
-		"seen before it was reported": {append(both[:3:3], probe("orders/write", false, 10.2), occurred(10), probe("orders/write", true, 70)), 100, 60, false, 100},
+		"before the event":                            {both, 5, 0, false, 100},
+		"nobody has looked":                           {[]run.Event{started(), probe("orders/write", true, 1), occurred(2)}, 10, 8, true, -1},
+		"struck, not yet seen":                        {append(both[:3:3], occurred(10)), 11, 1, true, 100},
+		"half of it is back":                          {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/read", false, 10.2), probe("orders/read", true, 40)), 60, 50, true, 40},
+		"all of it is back":                           {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70)), 100, 60, false, 100},
+		"and lost again":                              {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70), probe("orders/write", false, 80)), 100, 90, true, 40},
+		"seen before it was reported":                 {append(both[:3:3], probe("orders/write", false, 10.2), occurred(10), probe("orders/write", true, 70)), 100, 60, false, 100},
+		"a threat uses nothing up":                    {append(both[:3:3], threatened(10)), 60, 0, false, 100},
+		"a threat, and the interruption that is made": {append(both[:3:3], threatened(10), probe("orders/write", false, 50)), 60, 10, true, 40},
 		"the way home is another outage": {append(both[:3:3], occurred(10), probe("orders/write", false, 10.2), probe("orders/write", true, 70),
 			run.Event{At: at(80), Kind: run.PhaseEnded, Phase: run.Verification, Outcome: run.Passed}, probe("orders/write", false, 90)), 100, 60, false, 40},
 	} {

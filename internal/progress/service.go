@@ -26,6 +26,9 @@ func (t *Tracker) system(e run.Event) {
 	case run.EventOccurred:
 		o := run.Occurrence{At: e.At}
 		_ = e.Decode(&o)
+		if st.threatened = o.Source == run.SourceThreat; st.threatened {
+			return // the clock starts when service is interrupted
+		}
 		if s.EventAt == nil || o.At.Before(*s.EventAt) {
 			s.EventAt = &o.At
 		}
@@ -44,6 +47,9 @@ func (t *Tracker) system(e run.Event) {
 		up, at := c.Up, c.At
 		f.Up, f.Level, f.Since, f.Error = &up, c.Level, &at, c.Error
 		s.Level = t.level(i)
+		if st.threatened && s.EventAt == nil && s.Level != nil && *s.Level < t.needed(name) {
+			s.EventAt = &at
+		}
 		st.note(s.Level, at)
 		t.restored(s, st, at)
 	case run.StatementMade:

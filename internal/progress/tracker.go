@@ -58,7 +58,9 @@ type system struct {
 	up      map[string]*Function // by probe
 	lost    bool                 // seen below 100 % since the event
 	heights []height             // its level at every change
-	settled bool                 // verification has passed: later dips are not the RTO's
+	// threatened: it began with a threat; its clock starts with an interruption.
+	threatened bool
+	settled    bool // verification has passed: later dips are not the RTO's
 }
 
 // New returns a tracker for a run of p that has not begun.

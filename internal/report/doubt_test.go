@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -204,4 +205,32 @@ func TestTheBasisSaysThatPeopleAreAsStated(t *testing.T) {
 	if got := render(t, build(t, s), report.Markdown, "en"); strings.Contains(got, "as the caller stated them") {
 		t.Error("the basis speaks of persons in a record that names none")
 	}
+}
+
+// A precaution counts only the interruption that it makes; the whole move, from the
+// decision on, stands beside it (requirement B-CLK-03).
+func TestAPrecautionCountsOnlyItsInterruption(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		interrupted []float64
+		actual      float64
+		move        float64
+	}{
+		{"interrupted", []float64{40.2, 44.2}, 4, 31.2},
+		{"not interrupted", nil, 0, 33},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := build(t, threatened(t, c.interrupted...)).Systems[0].RTO
+			if r.EventSource != run.SourceThreat || r.Verdict != run.Met || r.ActualS == nil || *r.ActualS != c.actual || r.SwitchS == nil || *r.SwitchS != c.move {
+				t.Errorf("%s, %s after %s s, moved in %s s; want a threat, met after %v s, moved in %v s", r.EventSource, r.Verdict, figure(r.ActualS), figure(r.SwitchS), c.actual, c.move)
+			}
+		})
+	}
+}
+
+func figure(v *float64) string {
+	if v == nil {
+		return "null"
+	}
+	return fmt.Sprint(*v)
 }

@@ -121,17 +121,20 @@ type RTO struct {
 	// AtMost is set when nobody looked at the moment service came back: actual_s then
 	// ends at the first success seen after, and is an upper bound.
 	AtMost      bool       `json:"at_most"`
-	Level       int        `json:"level"`                // percent that must hold
-	HoldS       float64    `json:"hold_s"`               // for how long
-	EventSource string     `json:"event_source"`         // inject, reported or probe
-	ReportedAt  *time.Time `json:"event_reported_at"`    // what the source said; differs when a failure was seen before
-	DownAt      *time.Time `json:"down_at"`              // first failed sample
-	DetectedAt  *time.Time `json:"detected_at"`          //
-	AskedAt     *time.Time `json:"decision_asked_at"`    //
-	DecidedAt   *time.Time `json:"decided_at"`           // and approved, where that was asked
-	OrderedAt   *time.Time `json:"recovery_ordered_at"`  //
-	MachineS    *float64   `json:"machine_s"`            // from the recovery order to restored
-	RelapsedS   *float64   `json:"relapsed_s,omitempty"` // down again after restored_at, before the way home
+	Level       int        `json:"level"`               // percent that must hold
+	HoldS       float64    `json:"hold_s"`              // for how long
+	EventSource string     `json:"event_source"`        // inject, reported, probe or threat: then the clock starts with the interruption
+	ReportedAt  *time.Time `json:"event_reported_at"`   // what the source said; differs when a failure was seen before
+	DownAt      *time.Time `json:"down_at"`             // first failed sample
+	DetectedAt  *time.Time `json:"detected_at"`         //
+	AskedAt     *time.Time `json:"decision_asked_at"`   //
+	DecidedAt   *time.Time `json:"decided_at"`          // and approved, where that was asked
+	OrderedAt   *time.Time `json:"recovery_ordered_at"` //
+	MachineS    *float64   `json:"machine_s"`           // from the recovery order to restored
+	// SwitchS is of a threat only: from the decision to service where the system was moved
+	// to, or to the end of the last step when service was not interrupted.
+	SwitchS   *float64 `json:"switch_s,omitempty"`
+	RelapsedS *float64 `json:"relapsed_s,omitempty"` // down again after restored_at, before the way home
 	// SimulatedParts names the parts in which the engine answered for people: they are
 	// not measured (requirement B-CLK-08).
 	SimulatedParts []string `json:"simulated_parts"`

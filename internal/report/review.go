@@ -215,6 +215,11 @@ func (d *document) basis() section {
 			line(assumed, say("the time of the event at %s is as it was reported", "%s の発生時刻は報告による", x.ID))
 		}
 	}
+	for _, x := range r.Systems {
+		if x.RTO.SwitchS != nil {
+			line(isReal, say("%s: a precaution; from the decision to the end of the move %s, of which service was interrupted for %s", "%s：予防的対応。判断から移行完了まで %s、うち停止 %s", x.ID, span(*x.RTO.SwitchS), spanOr(x.RTO.ActualS, plain("–"))))
+		}
+	}
 	if r.Basis.StatedPeople {
 		line(assumed, say("persons are as the caller stated them: callers share one token and are not yet authenticated individually", "人の氏名は呼び出し元の申告による（トークンを共用しており、個人単位の認証は未実施）"))
 	}

@@ -34,6 +34,27 @@ func met(t *testing.T) *story {
 	return s
 }
 
+// threatened moves before anything has stopped. Interrupted names when service stopped
+// for the move and came back; none is a move that nobody noticed.
+func threatened(t *testing.T, interrupted ...float64) *story {
+	p := aPlan()
+	p.Scenario.Trigger, p.Scenario.Injects, p.Scenario.SitesLost, p.Scenario.Failback = plan.TriggerThreat, nil, nil, run.PolicyStay
+	s := newStory(t, p)
+	s.begin(0, run.Drill)
+	s.run(6, run.Event{Kind: run.EventDetected, Phase: run.Activation}, run.Detection{At: at(6), Source: run.SourceThreat})
+	s.run(6, run.Event{Kind: run.EventOccurred, Phase: run.Activation, System: "orders"}, run.Occurrence{At: at(6), Source: run.SourceThreat})
+	s.muster()
+	s.decide("orders", run.Alternate)
+	s.order(13.1, "orders", "orders-failover")
+	s.step("orders/failover", "orders-failover", "fence", 13.1, 40, run.Passed, run.ByResult)
+	s.step("orders/failover", "orders-failover", "promote", 40, 44.5, run.Passed, run.ByResult)
+	s.step("orders/failover", "orders-failover", "announce", 44.5, 46, run.Passed, run.ByAcknowledge)
+	s.watch("orders/write", 59, interrupted...).Markers = markers(96, 0, 58)
+	s.watch("orders/search", 59, interrupted...)
+	s.end(60, run.RecoveredAtAlternate)
+	return s
+}
+
 // missed takes too long: fencing waits for a site that does not answer.
 func missed(t *testing.T) *story {
 	p := aPlan()

@@ -69,7 +69,8 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	rto := RTO{Level: s.plan.Objective.Needed(), HoldS: *seconds(hold), DetectedAt: moment(s.detected), AskedAt: moment(s.asked), OrderedAt: moment(s.ordered),
 		DecidedAt: moment(f.decidedAt(s)), SimulatedParts: []string{}}
 	if s.occurred != nil {
-		event = objective.Event{At: s.occurred.At, Seen: s.occurred.Source == "probe", Injected: s.occurred.Source == "inject"}
+		event = objective.Event{At: s.occurred.At, Seen: s.occurred.Source == "probe", Injected: s.occurred.Source == "inject",
+			Threat: s.occurred.Source == run.SourceThreat}
 		rto.EventSource, rto.ReportedAt = s.occurred.Source, moment(s.occurred.At)
 	}
 	if s.plan.Objective.RTO != nil {
@@ -79,8 +80,8 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	rec := curve.Recover(event, rto.Level, hold, s.homeward)
 	v, why := levels.judge(event, rto.Level, hold, s.homeward, s.plan.Objective.RTO)
 	rto.Why = levels.because(v, why, rec)
-	if why == objective.NotInterrupted && moved {
-		// A switch that nobody outside noticed: only an interruption counts against
+	if why == objective.NotInterrupted && (moved || event.Threat && s.ordered.After(event.At)) {
+		// A precaution that nobody outside noticed: only an interruption counts against
 		// the objective (requirement B-CLK-03), and there was none.
 		v, rto.Why, rec.RestoredAt = run.Met, nil, rec.StartedAt
 	}
@@ -89,6 +90,17 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	}
 	rto.Verdict, rto.Why = lower(v, rto.Why, doubt)
 	rto.EventAt, rto.DownAt, rto.RestoredAt = moment(rec.StartedAt), moment(rec.DownAt), moment(rec.RestoredAt)
+	if decided := f.decidedAt(s); event.Threat && !decided.IsZero() {
+		done := rec.RestoredAt
+		for _, st := range recovery {
+			if rec.DownAt.IsZero() && st.EndedAt != nil {
+				done = later(done, *st.EndedAt)
+			}
+		}
+		if done.After(decided) {
+			rto.SwitchS = seconds(done.Sub(decided))
+		}
+	}
 	if rec.RelapsedFor > 0 {
 		rto.RelapsedS = seconds(rec.RelapsedFor)
 	}

@@ -240,8 +240,9 @@ var (
 	purposes = map[string]plan.Text{"failover": {EN: "failover", JA: "フェイルオーバー"}, "in_place": {EN: "recovery in place", JA: "被災拠点での復旧"},
 		"failback": {EN: "failback", JA: "フェイルバック"}, "inject": {EN: "event", JA: "状況付与"}, "check": {EN: "check", JA: "確認"}}
 	questions = map[string]plan.Text{"recovery": {EN: "recovery decision", JA: "復旧方針の決定"}, "failback": {EN: "failback", JA: "フェイルバック"}}
-	sources   = map[string]plan.Text{"inject": {EN: "the injecting worker's clock", JA: "障害を起こしたワーカーの時計"}, "reported": {EN: "as reported", JA: "報告による"}, "probe": {EN: "first failed sample", JA: "最初に失敗した観測"}}
-	notes     = map[run.EventKind]plan.Text{run.RunPaused: {EN: "paused", JA: "一時停止"}, run.RunResumed: {EN: "resumed", JA: "再開"}, run.RunAbortRequested: {EN: "abort", JA: "中止"},
+	sources   = map[string]plan.Text{"inject": {EN: "the injecting worker's clock", JA: "障害を起こしたワーカーの時計"}, "reported": {EN: "as reported", JA: "報告による"}, "probe": {EN: "first failed sample", JA: "最初に失敗した観測"},
+		run.SourceThreat: {EN: "a threat: only the interruption counts", JA: "脅威による予防的対応（停止時間のみ計測）"}}
+	notes = map[run.EventKind]plan.Text{run.RunPaused: {EN: "paused", JA: "一時停止"}, run.RunResumed: {EN: "resumed", JA: "再開"}, run.RunAbortRequested: {EN: "abort", JA: "中止"},
 		run.RunRefused: {EN: "refused", JA: "開始拒否"}, run.PartyReached: {EN: "communications established", JA: "情報共有手段を確立"}, run.ContainmentDone: {EN: "containment done", JA: "被害拡大の防止措置"},
 		run.CompletionReport: {EN: "completion report", JA: "復旧完了報告"}, run.RemarkMade: {EN: "remark", JA: "所見"}, run.ActRefused: {EN: "refused: decision or approval", JA: "判断・承認の拒否"}}
 	kinds = map[run.FindingKind]plan.Text{run.FindingObjective: {EN: "objective", JA: "目標"}, run.FindingBudget: {EN: "budget", JA: "目安時間"}, run.FindingStep: {EN: "step", JA: "ステップ"},

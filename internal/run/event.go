@@ -128,16 +128,20 @@ type Ended struct {
 
 // Occurrence starts the RTO clock of a system. At is when it happened as the source
 // knows it: the injector's own clock for an inject, the reporter's word, or the first
-// failed sample of a probe.
+// failed sample of a probe. A threat starts no clock: nothing has stopped, and if the
+// recovery interrupts service, that is when the clock starts.
 type Occurrence struct {
 	At     time.Time `json:"at"`
-	Source string    `json:"source"` // "inject", "reported" or "probe"
+	Source string    `json:"source"` // "inject", "reported", "probe" or SourceThreat
 }
+
+// SourceThreat is the source of an Occurrence that is no damage.
+const SourceThreat = "threat"
 
 // Detection is the first sign of the event that somebody or something could act on.
 type Detection struct {
 	At     time.Time `json:"at"`
-	Source string    `json:"source"` // the probe's name, or "reported"
+	Source string    `json:"source"` // the probe's name, "reported" or SourceThreat
 }
 
 // Call is how a person was called.

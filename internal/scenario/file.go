@@ -20,6 +20,7 @@ type File struct {
 	Title      yamldoc.Text         `json:"title" help:"As people call it." default:""`
 	Hazard     text                 `json:"hazard" help:"Class of event; it sets the phases." enum:"disaster,security-incident,pandemic,restore-test"`
 	Depth      text                 `json:"depth" help:"How far a drill goes: talked through, read step by step, in places made for it, or on the real systems. The real thing is started by muster activate, never by a file." enum:"tabletop,walkthrough,isolated,live"`
+	Trigger    text                 `json:"trigger" help:"What sets it off: damage, or a threat before anything has stopped. With a threat the RTO counts only the interruption that the recovery itself makes." enum:"damage,threat" default:"damage"`
 	SitesLost  []text               `json:"sites_lost" help:"Sites that the event takes away." is:"name" default:""`
 	Systems    []text               `json:"systems" help:"Systems to be recovered." is:"name"`
 	Phases     []text               `json:"phases" help:"The phases, in order; without this list those of the hazard." enum:"activation,safety_check,muster,site_inspection,communications,damage_assessment,containment,recovery_decision,recovery,verification,completion,failback,closing" default:""`

@@ -56,6 +56,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 		DetectWait: f.DetectWait.V, VerifyWait: f.VerifyWait.V, FailWait: f.FailWait.V,
 	}
 	r := &reading{Decoder: d, bundle: b, catalog: catalog, out: s}
+	r.trigger()
 	r.scope()
 	r.absent()
 	r.phases()
@@ -72,6 +73,21 @@ type reading struct {
 	bundle  *Bundle
 	catalog Catalog
 	out     *declared
+}
+
+// trigger reads whether there is damage or only a threat, which has taken nothing yet.
+func (r *reading) trigger() {
+	f := &r.out.file
+	if f.Trigger.V != plan.TriggerThreat {
+		return
+	}
+	r.out.plan.Trigger = plan.TriggerThreat
+	if f.Hazard.V == string(run.RestoreTest) {
+		r.Log.Add(f.Trigger.Place, "trigger: a restore test waits for no event; leave trigger out")
+	}
+	for _, site := range f.SitesLost {
+		r.Log.Add(site.Place, "sites_lost: %s is only threatened (trigger: threat); leave it out, or write trigger: damage", site.V)
+	}
 }
 
 // scope reads what is lost and what is to be recovered.

@@ -54,6 +54,9 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.EventOccurred:
 		o := run.Occurrence{At: e.At}
 		_ = e.Decode(&o)
+		if o.Source == run.SourceThreat {
+			return l.T("THREAT to %s: nothing has stopped; the RTO clock starts with an interruption", "%s への脅威: 停止なし（RTO計測は停止した時点から）", e.System)
+		}
 		return l.T("EVENT on %s: the RTO clock runs since %s", "%s で事象発生: RTO計測開始 %s", e.System, o.At.Format(time.RFC3339))
 	case run.EventDetected:
 		if e.Reason != "" {
