@@ -15,7 +15,7 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 	r.phase = run.Closing
 	r.restoreInjected(ctx)
 	if r.movesThings() && (len(r.injected) > 0 || r.movedSomething()) {
-		if back := r.handedBack(); len(back) > 0 {
+		if back := r.handedBack(ctx); len(back) > 0 {
 			r.afterUndo(ctx, back)
 		}
 	}
@@ -96,13 +96,20 @@ func (r *response) movedSomething() bool {
 }
 
 // handedBack lists the systems whose state was not proven by failback or verification.
-func (r *response) handedBack() []*system {
+// One that was moved to stay and is not in service is none of them: nothing of it was
+// undone, so nothing is half-way. It was not recovered, or only in part.
+func (r *response) handedBack(ctx workflow.Context) []*system {
 	var out []*system
 	for _, s := range r.systems {
 		home := s.home != nil && s.home.Outcome == run.Passed
-		if !home && !(s.restored && r.abort == nil) {
-			out = append(out, s)
+		if home || s.restored && r.abort == nil {
+			continue
 		}
+		stays := r.abort == nil && s.moved() && s.homeChoice == run.Stay
+		if stays && workflow.GetVersion(ctx, "stays-unrestored", workflow.DefaultVersion, 1) == 1 {
+			continue
+		}
+		out = append(out, s)
 	}
 	return out
 }

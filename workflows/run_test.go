@@ -405,6 +405,22 @@ func TestDependenciesAreRecoveredFirst(t *testing.T) {
 	}
 }
 
+// A system that was moved to stay and is not seen in service was not recovered. Nothing of
+// it was undone, so there is nothing to clean up and its lock is given back.
+func TestMovedToStayAndNotInService(t *testing.T) {
+	w := newWorld(t)
+	w.deaf, w.quiet = "world.promote", true
+	w.run(drill(t, func(p *plan.Plan) {
+		p.Scenario.Failback, p.Systems[0].SingleWriter = run.PolicyStay, nil
+	}))
+	if got := w.state(); got != run.NotResumable {
+		t.Errorf("state = %s, want not resumable", got)
+	}
+	if kept := w.find(run.LockKept); len(kept) > 0 {
+		t.Errorf("the lock is kept: %s", kept[0].Reason)
+	}
+}
+
 // A step that is seen half done is undone, though its goal does not hold.
 func TestHalfDoneIsUndone(t *testing.T) {
 	w := newWorld(t)
