@@ -3,6 +3,7 @@ package cases_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -41,6 +42,17 @@ func (g *group) serves(t *testing.T, target string, s *pgtest.Server, secret str
 	t.Helper()
 	g.set(t, "name", target, map[string]any{"host": s.Host, "port": s.Port, "user": s.Target.Spec.User, "sslmode": "disable", "password": secret,
 		"data": s.Data, "config": s.Config, "bin": s.Bin, "run_as": s.RunAs})
+}
+
+// client runs a client program of PostgreSQL against a server.
+func client(t *testing.T, s *pgtest.Server, program string, args ...string) {
+	t.Helper()
+	spec := s.Target.Spec
+	cmd := exec.CommandContext(pgtest.Context(t, time.Minute), program, args...)
+	cmd.Env = append(os.Environ(), "PGHOST="+s.Host, "PGPORT="+port(s), "PGUSER="+spec.User, "PGPASSWORD="+spec.Password.Reveal(), "PGDATABASE="+spec.Database)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s (package postgresql-client): %v %s", program, err, said)
+	}
 }
 
 // folders makes folders below a new one and returns that.
