@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,14 +75,7 @@ func init() {
 // behind it a server for each, which the drills take out and put in.
 func webServers(t *testing.T, port int, services []string) (socket string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "muster-web-") // short: a socket's path is limited
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "admin.sock")
 	var b strings.Builder
-	fmt.Fprintf(&b, "global\n  stats socket %s mode 600 level admin\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 10s\n  timeout server 10s\n", socket)
 	for site, address := range map[string]string{"kinki": "127.0.0.2", "kanto": "127.0.0.3"} {
 		fmt.Fprintf(&b, "frontend %s\n  bind %s:%d\n", site, address, port)
 		for _, s := range services {
@@ -97,32 +89,7 @@ func webServers(t *testing.T, port int, services []string) (socket string) {
 			fmt.Fprintf(&b, "frontend app-%[1]s-%[2]s\n  bind 127.0.0.1:%[3]d\n  http-request return status 200 content-type text/plain string \"%[1]s at %[2]s\"\nbackend %[1]s-%[2]s\n  server app 127.0.0.1:%[3]d%[4]s\n", s, site, app, state)
 		}
 	}
-	config := filepath.Join(dir, "haproxy.cfg")
-	if err := os.WriteFile(config, []byte(b.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command("/usr/sbin/haproxy", "-db", "-f", config)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start haproxy (package haproxy): %v", err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.2:%d", port)); err == nil {
-			c.Close()
-			return socket
-		}
-		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(log.Name())
-			t.Fatalf("haproxy does not answer: %s", said)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	return balancer(t, b.String())
 }
 
 func freePort(t *testing.T) int {
