@@ -9,7 +9,7 @@ import (
 )
 
 // The group ipa-counter has the counters' web service on either side, each with a database
-// of its own: the main one issues 40 certificates a second, the fallback system 26. The
+// of its own: the main one issues 40 certificates a second, the fallback system 28. The
 // main database can read the other's entries, to bring them home.
 func init() {
 	servers["ipa-counter"] = func(t *testing.T, g *group) {
@@ -20,7 +20,7 @@ func init() {
 		reads(t, main, fallback, "fallback")
 		counter, applications := freePort(t), freePort(t)
 		limited, whole := freePort(t), freePort(t)
-		socket := balancer(t, door("counter", address(counter), [2]string{"main", openCounter(t, "main", main, 40)}, [2]string{"-fallback", openCounter(t, "fallback", fallback, 26)})+
+		socket := balancer(t, door("counter", address(counter), [2]string{"main", openCounter(t, "main", main, 40)}, [2]string{"-fallback", openCounter(t, "fallback", fallback, 28)})+
 			door("applications", address(applications), [2]string{"main", address(whole)}, [2]string{"-limited", address(limited)})+
 			page("whole", address(whole))+page("limited", address(limited)))
 		g.serves(t, "counter-main", main, secret)
