@@ -131,9 +131,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(http.StatusOK, map[string]any{"state": state, "open": true, "support": "24h"})
 	case "GET /transfer-terms":
 		say(http.StatusOK, map[string]any{"allowed": true, "limit_bytes": 50_000_000_000, "notice_days": 1})
-	case "GET /instances":
-		say(http.StatusOK, map[string]any{"instances": 0})
-	case "POST /instances":
+	case "GET /capacity":
 		say(http.StatusServiceUnavailable, map[string]any{"error": "InsufficientCapacity"})
 	case "POST /fault/stop", "POST /fault/start": // how the drill breaks it
 		p.stopped = r.URL.Path == "/fault/stop"
