@@ -55,7 +55,7 @@ func (s *objectStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, q := strings.TrimPrefix(path, "/"), r.URL.Query()
-	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
