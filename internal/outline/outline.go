@@ -15,6 +15,7 @@ type Outline struct {
 	Scenario  string           `json:"scenario"`
 	Title     plan.Text        `json:"title"`
 	Hazard    run.Hazard       `json:"hazard"`
+	Threat    bool             `json:"threat,omitempty"` // nothing has stopped yet
 	Depth     run.Depth        `json:"depth"`
 	PlanHash  string           `json:"plan_hash"`
 	Effective bool             `json:"effective"` // false: at this depth nothing runs
@@ -101,7 +102,7 @@ type Target struct {
 // Of makes the outline of a plan.
 func Of(p plan.Plan) Outline {
 	s := p.Scenario
-	o := Outline{Scenario: s.Name, Title: s.Title, Hazard: s.Hazard, Depth: s.Depth, PlanHash: p.Hash,
+	o := Outline{Scenario: s.Name, Title: s.Title, Hazard: s.Hazard, Threat: s.Trigger == plan.TriggerThreat, Depth: s.Depth, PlanHash: p.Hash,
 		Effective: s.Depth != run.Tabletop && s.Depth != run.Walkthrough, Simulated: s.Simulate != nil,
 		Phases: s.Phases, Quorum: append([]plan.RoleCount{}, s.Quorum...), DecidedBy: s.Decision.By, Approvals: s.Approvals, Failback: s.Failback,
 		Injects: []Step{}, Systems: []System{}, Sites: []string{}, Targets: []Target{}}

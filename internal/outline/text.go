@@ -35,6 +35,9 @@ func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n",
 func (t *text) head(o Outline) {
 	t.line("%s  %s", o.Scenario, o.Title.In(t.lang))
 	t.line("  %s", t.l.T("depth %s · hazard %s · plan %.12s", "深さ %s・事象 %s・計画 %.12s", t.l.Depth(o.Depth), o.Hazard, o.PlanHash))
+	if o.Threat {
+		t.line("  %s", t.l.T("A threat sets it off: nothing has stopped, and the RTO counts only the interruption that is made.", "契機は脅威です。停止はまだなく、RTOは対応に伴う停止時間のみを計測します。"))
+	}
 	if !o.Effective {
 		t.line("  %s", t.l.T("At this depth nothing runs: people read and decide.", "この深さでは何も実行しません。人が手順を確かめ、判断します。"))
 	}
