@@ -111,6 +111,8 @@ func TestExamplesAreValid(t *testing.T) {
 				b = []byte(strings.Replace(string(b), "\ntargets:\n", "\ntargets:\n  - {name: web, kind: sim, site: osaka, dir: /var/lib/muster/sim}\n"+
 					"  - {name: app1, kind: ssh, site: osaka, host: app1.example.com, user: muster, host_key: ssh-ed25519 AAAA}\n"+
 					"  - {name: orders-zone, kind: dns_zone, site: osaka, zone: example.com, primary: \"ns1.example.com:53\"}\n"+
+					"  - {name: redis-tokyo, kind: redis, site: tokyo, host: 10.0.1.10}\n  - {name: redis-osaka, kind: redis, site: osaka, host: 10.0.2.10}\n"+
+					"  - {name: sentinels, kind: sentinel, site: osaka, addresses: [\"10.0.2.20:26379\"], master: orders}\n"+
 					"  - {name: orders-app, kind: process, site: osaka, argv: [/opt/orders/bin/orders]}\n"+
 					"  - {name: edge, kind: haproxy, site: osaka, socket: /run/haproxy/admin.sock}\n"+
 					"  - {name: config, kind: etcd, site: osaka, endpoints: [\"https://127.0.0.1:2379\"]}\n"+

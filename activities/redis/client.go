@@ -37,6 +37,7 @@ type view struct {
 	Loading  bool          // it starts, and reads its data
 	Priority int64
 	Replicas []Replica // that a master has
+	Failover string    // what a master says of its handing over: "no-failover", or a stage of it
 	FullSync int64     // whole copies that it has sent
 }
 
@@ -56,7 +57,7 @@ func see(ctx context.Context, c *redislink.Conn) (view, error) {
 	text, _ := answer.(string)
 	f := fields(text)
 	v := view{RunID: f["run_id"], Config: f["config_file"], Master: f["role"] == "master", ReplID: f["master_replid"],
-		Offset: number(f["master_repl_offset"]), Loading: f["loading"] == "1", FullSync: number(f["sync_full"])}
+		Offset: number(f["master_repl_offset"]), Loading: f["loading"] == "1", Failover: f["master_failover_state"], FullSync: number(f["sync_full"])}
 	if v.RunID == "" || f["role"] != "master" && f["role"] != "slave" {
 		return view{}, errors.New("its answer to INFO is not that of a Redis server: " + clip(text))
 	}

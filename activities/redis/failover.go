@@ -16,9 +16,9 @@ import (
 
 // Failover is the parameters of redis.failover.
 type Failover struct {
-	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" help:"Sentinels that carry the failover out."`
-	From     Target                   `json:"from" kind:"redis" help:"Master now, which is there and hands over."`
-	To       Target                   `json:"to" kind:"redis" help:"Replica that becomes master. The sentinels choose by replica-priority, so it has to be the only one that they can choose, or the best."`
+	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that carry the failover out."`
+	From     Target                   `json:"from" kind:"redis" example:"redis-osaka" help:"Master now, which is there and hands over."`
+	To       Target                   `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that becomes master. The sentinels choose by replica-priority, so it has to be the only one that they can choose, or the best."`
 	Others   []Target                 `json:"others" kind:"redis" help:"All other copies of the data." default:""`
 	MaxLag   run.Bytes                `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
 	Wait     run.Duration             `json:"wait" help:"How long the sentinels may take." default:"1m"`
@@ -262,9 +262,9 @@ func lookFailedOver(ctx context.Context, p Failover) (activities.Seen, error) {
 
 // WaitFailover is the parameters of redis.wait_failover.
 type WaitFailover struct {
-	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" help:"Sentinels that fail over by themselves."`
-	From     Target                   `json:"from" kind:"redis" help:"Master that was lost; it may be gone."`
-	Servers  []Target                 `json:"servers" kind:"redis" help:"The other copies of the data, one of which becomes master."`
+	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that fail over by themselves."`
+	From     Target                   `json:"from" kind:"redis" example:"redis-tokyo" help:"Master that was lost; it may be gone."`
+	Servers  []Target                 `json:"servers" kind:"redis" example:"[redis-osaka]" help:"The other copies of the data, one of which becomes master."`
 	Wait     run.Duration             `json:"wait" help:"How long it may take, from now." default:"3m"`
 }
 

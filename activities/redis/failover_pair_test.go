@@ -455,3 +455,55 @@ func TestReadinessSaysWhatIsMissing(t *testing.T) {
 	got, err = readyFence(ctx, Fence{Server: p.Tokyo.Target, Restart: true})
 	wantProblems("a dead master", got, err, "connection refused")
 }
+
+func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t, "appendonly yes", "appendfsync always") // it is restarted
+	ctx := as(t, "r")
+	there := Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 1 << 20, Wait: minute}
+	back := Switchover{From: p.Osaka.Target, To: p.Tokyo.Target, MaxLag: 1 << 20, Wait: minute}
+	stop := writer(t, p)
+	defer stop()
+	redistest.Eventually(t, time.Minute, func() string {
+		if n := p.Tokyo.Do(t, "SCARD", "numbers").(int64); n < 100 {
+			return fmt.Sprint(n, " numbers")
+		}
+		return ""
+	})
+	seen, err := lookSwitched(ctx, there)
+	wantSight(t, "servers not switched", seen, err, plan.HoldsNot)
+	out := must[Switched](t)(switchover(ctx, there))
+	t.Logf("there: %+v", out)
+	seen, err = lookSwitched(ctx, there)
+	wantSight(t, "switched servers", seen, err, plan.Holds)
+	if again := must[Switched](t)(switchover(ctx, there)); again.BlockedS != 0 || !again.Kept {
+		t.Errorf("switched twice: %+v, want nothing done", again)
+	}
+	for _, s := range []*redistest.Server{p.Tokyo, p.Osaka} { // whoever starts them again
+		s.Kill9(t)
+		s.StartServer(t)
+	}
+	wantWriter(t, p, "osaka")
+	p.Tokyo.AwaitRole(t, "slave")
+	home := must[Switched](t)(switchover(ctx, back))
+	t.Logf("back: %+v", home)
+	acked := stop()
+	if n := lost(t, p.Tokyo, acked); n > 0 || len(acked) < 100 {
+		t.Errorf("%d of %d acknowledged writes are lost", n, len(acked))
+	}
+
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target, Restart: true}))
+	_, err = switchover(ctx, there)
+	wantKind(t, err, plan.ErrRefused, "is fenced")
+	must[Unfenced](t)(unfence(ctx, Unfence{Server: p.Osaka.Target, Others: []Target{p.Tokyo.Target}, Wait: minute}))
+	p.Osaka.Freeze(t)
+	_, err = switchover(ctx, there)
+	wantKind(t, err, "plain")
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("the master refuses a write after a switchover that was not begun: %v", err)
+	}
+	p.Osaka.Thaw(t)
+	p.Tokyo.Kill9(t)
+	_, err = switchover(ctx, there)
+	wantKind(t, err, "plain") // a dead master is failed over from
+}

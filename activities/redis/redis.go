@@ -51,6 +51,13 @@ func Actions() []activities.Action {
 			SummaryJA: "サーバーを指定したマスターのレプリカにし、フェンスを外す。",
 			Effect:    run.Destroy, Settle: settle,
 		}, rejoin, activities.Look(lookRejoined), activities.Ready(readyRejoin)),
+		activities.Define("redis.switchover", activities.Doc{
+			Summary:   "Move the master role from one running server to another without losing a write, where no sentinels do.",
+			SummaryJA: "書き込みを一件も失わずに、マスターの役割を別のサーバーへ移す（Sentinel を使わない構成の計画切り替え）。",
+			Effect:    run.Disrupt, Undo: "redis.switchover", Settle: settle,
+		}, switchover, activities.Look(lookSwitched), activities.Ready(func(ctx context.Context, p Switchover) ([]plan.Text, error) {
+			return readyReach(ctx, p.From, p.To), nil
+		})),
 		activities.Define("redis.failover", activities.Doc{
 			Summary:   "Have the sentinels move the master role to a replica without losing a write: writes are held back until it has them all.",
 			SummaryJA: "書き込みを一時的に止め、一件も失わずに Sentinel でマスターの役割をレプリカへ移す（計画切り替え）。",

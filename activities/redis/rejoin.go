@@ -14,8 +14,8 @@ import (
 
 // Rejoin is the parameters of redis.rejoin.
 type Rejoin struct {
-	Server  Target       `json:"server" kind:"redis" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first."`
-	Follow  Target       `json:"follow" kind:"redis" help:"Master that it will follow, at the address in the estate."`
+	Server  Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first."`
+	Follow  Target       `json:"follow" kind:"redis" example:"redis-osaka" help:"Master that it will follow, at the address in the estate."`
 	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written." default:"false"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it follows." default:"10m"`
 }

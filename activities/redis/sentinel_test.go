@@ -16,7 +16,7 @@ import (
 
 // writer writes numbers as a client does that asks a sentinel for the master when its
 // own fails, until it is stopped, and returns those that were acknowledged.
-func writer(t *testing.T, w *redistest.Watched) (stop func() []string) {
+func writer(t *testing.T, w *redistest.Pair) (stop func() []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var acked []string
 	var done sync.WaitGroup
@@ -60,7 +60,7 @@ func TestFailoverThroughSentinelsLosesNothing(t *testing.T) {
 	w := redistest.StartWatched(t, 2*time.Second)
 	ctx := as(t, "r")
 	there := Failover{Sentinel: w.Target, From: w.Tokyo.Target, To: w.Osaka.Target, MaxLag: 1 << 20, Wait: minute}
-	stop := writer(t, w)
+	stop := writer(t, w.Pair)
 	defer stop()
 	redistest.Eventually(t, time.Minute, func() string {
 		if n := w.Tokyo.Do(t, "SCARD", "numbers").(int64); n < 100 {

@@ -1,0 +1,163 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/redislink"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Switchover is the parameters of redis.switchover.
+type Switchover struct {
+	From   Target       `json:"from" kind:"redis" example:"redis-osaka" help:"Master now."`
+	To     Target       `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that follows it and becomes master."`
+	MaxLag run.Bytes    `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
+	Wait   run.Duration `json:"wait" help:"How long it may take." default:"30s"`
+}
+
+// Switched is its result.
+type Switched struct {
+	From      string  `json:"from" help:"The replica now."`
+	To        string  `json:"to" help:"The master now."`
+	BlockedS  float64 `json:"blocked_s" help:"Seconds from the order until the new master took writes; 0 when it was so already."`
+	DurationS float64 `json:"duration_s" help:"The whole, until the old master follows the new one."`
+	Kept      bool    `json:"kept" help:"Whether both configuration files have the change."`
+}
+
+// switchover has the master hand over: it holds writes back until the replica has them
+// all, makes it master and follows it, or goes on as master when that takes too long.
+func switchover(ctx context.Context, p Switchover) (Switched, error) {
+	began := time.Now()
+	from, to := redislink.Open(p.From, answerWithin), redislink.Open(p.To, answerWithin)
+	defer from.Close()
+	defer to.Close()
+	out := Switched{From: p.From.Name, To: p.To.Name}
+	if switched(ctx, p, to, from) != nil {
+		target, err := ready(ctx, p, from, to)
+		if err != nil {
+			return Switched{}, err
+		}
+		ordered := time.Now()
+		_, err = from.Do(ctx, "FAILOVER", "TO", target.host, target.port, "TIMEOUT", p.Wait.Std().Milliseconds())
+		if redislink.Code(err) != "" {
+			return Switched{}, activities.Refused("server %s does not begin to hand over: %v", p.From.Name, err)
+		}
+		if err != nil {
+			return Switched{}, fmt.Errorf("whether %s hands over can't be told: %w", p.From.Name, err)
+		}
+		if err := until(ctx, p.Wait.Std()+answerWithin, tick, func(ctx context.Context) error {
+			does, why, err := attempt(ctx, p.To)
+			switch {
+			case err != nil:
+				return err
+			case does == takesWrites:
+				return nil
+			}
+			if v, err := see(ctx, from); err != nil || v.Master && v.Failover == "no-failover" {
+				return orFinding(err, "server %s gave up and is still master: %s did not take over", p.From.Name, p.To.Name)
+			}
+			return activities.Finding("server %s takes no write: %s %s", p.To.Name, does, why)
+		}); err != nil {
+			return Switched{}, err
+		}
+		out.BlockedS = time.Since(ordered).Seconds()
+	}
+	out.Kept = true
+	for t, c := range map[*Target]*redislink.Conn{&p.To: to, &p.From: from} {
+		_, err := c.Do(ctx, "CONFIG", "REWRITE")
+		switch {
+		case redislink.Code(err) != "":
+			activities.Log(ctx).Warn("the server can't rewrite its configuration file: a restart undoes the switch", "server", t.Name, "err", err)
+			out.Kept = false
+		case err != nil:
+			return Switched{}, err
+		}
+	}
+	if err := until(ctx, p.Wait.Std(), tick, func(ctx context.Context) error { return switched(ctx, p, to, from) }); err != nil {
+		return Switched{}, err
+	}
+	out.DurationS = time.Since(began).Seconds()
+	return out, nil
+}
+
+type endpoint struct{ host, port string }
+
+// ready refuses what is no switchover, and says how the master knows the replica.
+func ready(ctx context.Context, p Switchover, from, to *redislink.Conn) (endpoint, error) {
+	m, err := see(ctx, from)
+	if err != nil {
+		return endpoint{}, err
+	}
+	if !m.Master {
+		return endpoint{}, activities.Refused("server %s is no master", p.From.Name)
+	}
+	if does, why, err := attempt(ctx, p.From); err != nil || does != takesWrites {
+		return endpoint{}, orRefused(err, "server %s takes no write, so there is nothing to hand over: %s %s", p.From.Name, does, why)
+	}
+	lag, err := lagOf(ctx, p.To, to, p.From, from)
+	switch {
+	case isGuard(err):
+		return endpoint{}, activities.Refused("%s", text(err))
+	case err != nil:
+		return endpoint{}, err
+	case lag > int64(p.MaxLag):
+		return endpoint{}, activities.Refused("%s is %d bytes behind, more than max_lag %s", p.To.Name, lag, p.MaxLag)
+	}
+	l, err := limitsOf(ctx, to)
+	if err != nil || l.fenced() {
+		return endpoint{}, orRefused(err, "%s is fenced, and would take no write; take the fence off first (redis.unfence)", p.To.Name)
+	}
+	_, want, err := net.SplitHostPort(redislink.Address(p.To.Spec))
+	if err != nil {
+		return endpoint{}, err
+	}
+	var found []endpoint
+	for _, r := range m.Replicas {
+		host, port, err := net.SplitHostPort(r.Address)
+		if err == nil && (len(m.Replicas) == 1 || r.Address == redislink.Address(p.To.Spec) || port == want && net.ParseIP(p.To.Spec.Host) == nil) {
+			found = append(found, endpoint{host, port})
+		}
+	}
+	if len(found) != 1 {
+		return endpoint{}, activities.Refused("which of its replicas is %s can't be told from what %s says: %v", p.To.Name, p.From.Name, m.Replicas)
+	}
+	return found[0], nil
+}
+
+// switched is nil when to is master and takes writes, and from follows it.
+func switched(ctx context.Context, p Switchover, to, from *redislink.Conn) error {
+	if _, err := lagOf(ctx, p.From, from, p.To, to); err != nil {
+		return err
+	}
+	does, why, err := attempt(ctx, p.To)
+	if err != nil || does != takesWrites {
+		return orFinding(err, "server %s is master and takes no write: %s %s", p.To.Name, does, why)
+	}
+	return nil
+}
+
+func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
+	from, to := redislink.Open(p.From, answerWithin), redislink.Open(p.To, answerWithin)
+	defer from.Close()
+	defer to.Close()
+	err := switched(ctx, p, to, from)
+	if err == nil {
+		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is master and %s follows it", p.To.Name, p.From.Name),
+			Output: Switched{From: p.From.Name, To: p.To.Name}}, nil
+	}
+	v, ferr := see(ctx, from)
+	if ferr != nil {
+		return activities.Seen{}, ferr
+	}
+	if v.Master && v.Failover == "no-failover" {
+		if t, terr := see(ctx, to); terr == nil && !t.Master {
+			return activities.Seen{Sight: plan.HoldsNot, Detail: p.From.Name + " is master and hands nothing over"}, nil
+		}
+	}
+	return activities.Seen{Sight: plan.CannotTell, Detail: text(err)}, nil
+}
