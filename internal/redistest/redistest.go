@@ -29,6 +29,7 @@ type Server struct {
 	Target redislink.Target
 	Port   int
 	Config string
+	PID    string // file of its process number
 	dir    string
 	args   []string
 	cmd    *exec.Cmd
@@ -49,6 +50,7 @@ func prepare(t testing.TB, name string) *Server {
 	t.Helper()
 	s := &Server{Name: name, Port: freePort(t), dir: t.TempDir()}
 	s.Config = filepath.Join(s.dir, "redis.conf")
+	s.PID = filepath.Join(s.dir, "pid")
 	s.Target = redislink.Target{Name: name, Site: name, Spec: redislink.Server{Host: "127.0.0.1", Port: s.Port,
 		Login: redislink.Login{Password: activities.NewSecret(Password)}, Config: s.Config}}
 	t.Cleanup(func() {
@@ -64,7 +66,7 @@ func (s *Server) log() string { return filepath.Join(s.dir, "log") }
 
 func (s *Server) write(t testing.TB, lines []string) {
 	t.Helper()
-	lines = append([]string{fmt.Sprintf("port %d", s.Port), "bind 127.0.0.1", "daemonize no", "dir " + s.dir, "logfile " + s.log()}, lines...)
+	lines = append([]string{fmt.Sprintf("port %d", s.Port), "bind 127.0.0.1", "daemonize no", "pidfile " + s.PID, "dir " + s.dir, "logfile " + s.log()}, lines...)
 	if err := os.WriteFile(s.Config, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +103,9 @@ func (s *Server) Kill9(testing.TB) time.Time {
 	s.end()
 	return time.Now()
 }
+
+// Shutdown ends whatever process serves now, also one that others started.
+func (s *Server) Shutdown(t testing.TB) { _, _ = s.try(t, "SHUTDOWN", "NOSAVE") }
 
 // Gone reports whether the server's process has ended.
 func (s *Server) Gone() bool {
