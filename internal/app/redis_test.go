@@ -18,7 +18,7 @@ func TestRedisDrills(t *testing.T) {
 	carts := redistest.StartPair(t, "appendonly yes")
 	sessions := redistest.StartWatched(t, 2*time.Second, "appendonly yes")
 	password := redistest.PasswordFile(t)
-	replace := []string{"secret://file/etc/muster/redis-password", "secret://file" + password, "master: sessions", "master: orders"}
+	replace := []string{"secret://file/etc/muster/redis-password", "secret://file" + password, "master: sessions", "master: orders", "\ndecision:", "\nhold: 5s\ndecision:"}
 	for n, s := range sessions.Sentinels {
 		replace = append(replace, fmt.Sprintf("10.0.%d.20:26379", n+1), fmt.Sprintf("127.0.0.1:%d", s.Port))
 	}
@@ -62,6 +62,7 @@ func TestRedisDrills(t *testing.T) {
 		if s.Failback.SingleWriter == nil || !*s.Failback.SingleWriter {
 			t.Errorf("%s: failback %s", scenario, asJSON(s.Failback))
 		}
+		t.Logf("%s: probe %s", scenario, asJSON(rep.Probes))
 		t.Logf("%s: rto %s, rpo %s, failback %s", scenario, asJSON(s.RTO), asJSON(s.RPO), asJSON(s.Failback))
 	}
 	for name, p := range map[string]*redistest.Pair{"carts": carts, "sessions": sessions.Pair} {
