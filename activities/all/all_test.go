@@ -114,6 +114,7 @@ func TestExamplesAreValid(t *testing.T) {
 					"  - {name: redis-tokyo, kind: redis, site: tokyo, host: 10.0.1.10}\n  - {name: redis-osaka, kind: redis, site: osaka, host: 10.0.2.10}\n"+
 					"  - {name: sentinels, kind: sentinel, site: osaka, addresses: [\"10.0.2.20:26379\"], master: orders}\n"+
 					"  - {name: orders-app, kind: process, site: osaka, argv: [/opt/orders/bin/orders]}\n"+
+					"  - {name: orders-unit, kind: unit, site: osaka, unit: orders.service}\n"+
 					"  - {name: edge, kind: haproxy, site: osaka, socket: /run/haproxy/admin.sock}\n"+
 					"  - {name: config, kind: etcd, site: osaka, endpoints: [\"https://127.0.0.1:2379\"]}\n"+
 					"  - {name: config-snapshots, kind: etcd_snapshots, site: osaka, folder: /var/backups/etcd, area: /var/tmp/muster-restore}\n"+

@@ -16,7 +16,7 @@ import (
 
 // Mask is the parameters of systemd.mask.
 type Mask struct {
-	Unit   Target       `json:"unit" kind:"unit" example:"orders-app" help:"Unit that nothing may start any more."`
+	Unit   Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that nothing may start any more."`
 	Reboot bool         `json:"until_reboot" help:"Whether the mask ends when the machine starts anew. A fence must outlive that." default:"false"`
 	Within run.Duration `json:"within" help:"How long its stop may take." default:"2m"`
 }
@@ -30,7 +30,7 @@ func (p Mask) masked(s State) bool {
 
 // Unmask is the parameters of systemd.unmask.
 type Unmask struct {
-	Unit Target `json:"unit" kind:"unit" example:"orders-app" help:"Unit that may be started again."`
+	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that may be started again."`
 }
 
 func (p Unmask) target() Target { return p.Unit }

@@ -11,8 +11,8 @@ import (
 
 // Restart is the parameters of systemd.restart.
 type Restart struct {
-	Unit       Target `json:"unit" kind:"unit" example:"orders-app" help:"Unit to restart."`
-	Invocation string `json:"invocation" example:"${{ steps.before.invocation }}" help:"Which start of it is to be replaced, as an earlier systemd.status showed it: whatever becomes of an answer, no other is ended."`
+	Unit       Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to restart."`
+	Invocation string `json:"invocation" example:"9f1c7e5a3b2d4c6e8f0a1b2c3d4e5f60" help:"Which start of it is to be replaced, as an earlier systemd.status showed it (${{ steps.ID.invocation }}): whatever becomes of an answer, no other is ended."`
 	Until
 }
 

@@ -20,7 +20,7 @@ type Until struct {
 
 // Start is the parameters of systemd.start.
 type Start struct {
-	Unit Target `json:"unit" kind:"unit" example:"orders-app" help:"Unit to start."`
+	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to start."`
 	Until
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Stop is the parameters of systemd.stop.
 type Stop struct {
-	Unit   Target       `json:"unit" kind:"unit" example:"orders-app" help:"Unit to stop."`
+	Unit   Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to stop."`
 	BackBy string       `json:"back_by" help:"What if an active socket, timer, path or unit would start it again: refuse, or keep that as it is. A unit that can come back is not fenced; stop those first, or use systemd.mask." enum:"refuse,keep" default:"refuse"`
 	Steady run.Duration `json:"steady" help:"How long it must then stay down." default:"1s"`
 	Within run.Duration `json:"within" help:"How long that may take together; systemd itself kills what does not end by the unit's TimeoutStopSec." default:"2m"`
