@@ -57,7 +57,7 @@ func (t *targets) close() {
 }
 
 // probes prints what a site worker needs that probes 100 systems every 250 ms, for the
-// length of a drill that does nothing else.
+// length of a drill that does nothing else; and what the server and the engine need for that.
 func (b *bench) probes(ctx context.Context) error {
 	t, err := serve()
 	if err != nil {
@@ -81,15 +81,16 @@ func (b *bench) probes(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("\nsite worker that probes %d systems every 250 ms, half by TCP, half by HTTP\n", probed)
-	fmt.Printf("%8s %10s %12s %10s %10s\n", "window s", "CPU s", "% of a core", "RSS MB", "looks / s")
+	fmt.Printf("%8s %10s %12s %10s %10s %12s\n", "window s", "CPU s", "% of a core", "RSS MB", "looks / s", "muster up %")
 	for range 3 {
-		before := t.looks.Load()
+		before, above := t.looks.Load(), used(s.up.processes()...)
 		f, err := watch(ctx, s.worker, b.window)
 		if err != nil {
 			return err
 		}
 		rate := float64(t.looks.Load()-before) / f.wall.Seconds()
-		fmt.Printf("%8.0f %10.2f %12.2f %10.1f %10.1f\n", f.wall.Seconds(), f.cpu.Seconds(), f.percent(), f.rss, rate)
+		rest := figures{wall: f.wall, cpu: used(s.up.processes()...) - above}
+		fmt.Printf("%8.0f %10.2f %12.2f %10.1f %10.1f %12.2f\n", f.wall.Seconds(), f.cpu.Seconds(), f.percent(), f.rss, rate, rest.percent())
 	}
 	_, err = s.up.client.Abort(ctx, id, workflows.Control{By: "bench", Reason: "measured"})
 	return err

@@ -12,8 +12,8 @@ import (
 // All time-outs and retries of activities are here, so that they can be read together.
 
 // heartbeat is how long a site worker may be silent before its attempt counts as
-// lost. Workers beat every second; a shorter limit would take a busy machine for a
-// dead one, a longer one would be waiting time inside somebody's RTO.
+// lost. Workers beat every second, for probes every other; a shorter limit would take a
+// busy machine for a dead one, a longer one would be waiting time inside somebody's RTO.
 const heartbeat = 5 * time.Second
 
 // record: the control plane's own book-keeping. It is repeated until it works, since a

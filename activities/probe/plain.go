@@ -133,7 +133,7 @@ func lookTCP(w plan.Watch, p TCP) (looker, error) {
 }
 
 func greet(ctx context.Context, p TCP) error {
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.Address)
+	c, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, "tcp", p.Address) // it lives for a moment
 	if err != nil {
 		return err
 	}

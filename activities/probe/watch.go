@@ -40,6 +40,11 @@ type looker struct {
 	close func()
 }
 
+// beat is how often a watch tells the engine that it lives, and hears whether it is to end:
+// a write in the engine each time. When two in a row are lost, the next attempt joins the
+// watch, which has gone on.
+const beat = 2 * time.Second
+
 // hold is how long a target must be up again before its markers are counted.
 const hold = 2 * time.Second
 
@@ -88,12 +93,12 @@ func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, err
 		return run.Observations{}, err
 	}
 	stopping := activity.GetWorkerStopChannel(ctx)
-	beat := time.NewTicker(time.Second)
-	defer beat.Stop()
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
 	for {
 		activity.RecordHeartbeat(ctx, one.brief())
 		select {
-		case <-beat.C:
+		case <-tick.C:
 			continue
 		case <-stopping:
 			d.leave(one, 0)
