@@ -117,7 +117,7 @@ var rejections = map[string]string{
 	"org.freedesktop.systemd1.TransactionOrderIsCyclic":           "its dependencies form a circle",
 	"org.freedesktop.systemd1.ShuttingDown":                       "the machine is going down",
 	"org.freedesktop.systemd1.JobTypeNotApplicable":               "this kind of unit can't be asked for that",
-	"org.freedesktop.DBus.Error.FileExists":                       "its unit file lies where the mask would have to be: move it to /usr/local/lib/systemd/system",
+	"org.freedesktop.systemd1.UnitExists":                         "its unit file lies where the mask would have to be: move it to /usr/local/lib/systemd/system",
 }
 
 // fault is a call's error as people read it. What systemd turned down was not begun.

@@ -9,5 +9,8 @@ func AnswerWithin(d time.Duration) (undo func()) {
 	return func() { answerWithin = was }
 }
 
-// BeginStart starts a unit, as systemd.start does after its look.
-var BeginStart = on(begin)
+// BeginStart and BeginStop start and stop a unit, as the actions do after their looks.
+var (
+	BeginStart = on(begin)
+	BeginStop  = on(halt)
+)

@@ -52,7 +52,7 @@ var restart = activities.Define("systemd.restart", activities.Doc{
 	if s.settled() && s.Invocation == p.Invocation {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: s.down(), Detail: fmt.Sprintf("%s is %s, and was not started anew", s.id, s)}, nil
 	}
-	seen, err := m.sight(ctx, s, p.Exited)
+	seen, err := m.sight(ctx, s, p.Until)
 	switch seen.Sight {
 	case plan.Holds:
 		seen.Output = Restarted{Before: p.Invocation, State: seen.Output.(State)}

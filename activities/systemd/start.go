@@ -32,7 +32,7 @@ var start = activities.Define("systemd.start", activities.Doc{
 	Effect:    run.Disrupt,
 	Undo:      "systemd.stop",
 }, on(begin), activities.Look(on(func(ctx context.Context, m *manager, s State, p Start) (activities.Seen, error) {
-	return m.sight(ctx, s, p.Exited)
+	return m.sight(ctx, s, p.Until)
 })), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Start) ([]plan.Text, error) {
 	return m.lacking(s, p.Exited), nil
 })))
@@ -74,16 +74,19 @@ func (m *manager) lacking(s State, exited bool) []plan.Text {
 	return nil
 }
 
-// sight says whether the unit is active as it should be.
-func (m *manager) sight(ctx context.Context, s State, exited bool) (activities.Seen, error) {
+// sight says whether the unit is active as it should be. One that has only just become so
+// may be falling over again and again.
+func (m *manager) sight(ctx context.Context, s State, p Until) (activities.Seen, error) {
 	detail := fmt.Sprintf("%s is %s", s.id, s)
 	switch {
 	case !s.settled():
 		return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
 	case s.down():
 		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
-	case s.Sub == "exited" && !exited:
+	case s.Sub == "exited" && !p.Exited:
 		return activities.Seen{Sight: plan.CannotTell, Detail: detail + ": it is active without a process"}, nil
+	case time.Since(s.Since) < p.Steady.Std():
+		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s, and not yet for %s", detail, p.Steady.Std())}, nil
 	}
 	var err error
 	s.BackBy, err = m.backBy(ctx, s)

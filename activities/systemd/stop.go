@@ -37,12 +37,7 @@ var stop = activities.Define("systemd.stop", activities.Doc{
 	SummaryJA: "ユニットを停止し、プロセスが残らず、停止したままであることを確かめる。",
 	Effect:    run.Disrupt,
 	Undo:      "systemd.start",
-}, on(func(ctx context.Context, m *manager, s State, p Stop) (Stopped, error) {
-	if err := m.stoppable(ctx, s, p); err != nil {
-		return Stopped{}, err
-	}
-	return m.end(ctx, s, p.Steady.Std(), p.Within.Std())
-}), activities.Look(on(func(ctx context.Context, m *manager, s State, p Stop) (activities.Seen, error) {
+}, on(halt), activities.Look(on(func(ctx context.Context, m *manager, s State, p Stop) (activities.Seen, error) {
 	seen, err := m.sightDown(ctx, s)
 	if err == nil && seen.Sight == plan.Holds && p.BackBy == "refuse" && len(seen.Output.(Stopped).BackBy) > 0 {
 		seen = activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: seen.Detail + ", and would be started again by " + some(seen.Output.(Stopped).BackBy)}
@@ -51,6 +46,13 @@ var stop = activities.Define("systemd.stop", activities.Doc{
 })), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Stop) ([]plan.Text, error) {
 	return nil, m.stoppable(ctx, s, p)
 })))
+
+func halt(ctx context.Context, m *manager, s State, p Stop) (Stopped, error) {
+	if err := m.stoppable(ctx, s, p); err != nil {
+		return Stopped{}, err
+	}
+	return m.end(ctx, s, p.Steady.Std(), p.Within.Std())
+}
 
 // stoppable refuses a stop that can't be, or would not last.
 func (m *manager) stoppable(ctx context.Context, s State, p Stop) error {

@@ -74,6 +74,9 @@ func TestStartStop(t *testing.T) {
 	if seen := s.Settle(step); seen.Sight != plan.Holds {
 		t.Fatalf("lost answer: %+v", seen)
 	}
+	if seen := s.Look(s.Step("systemd.start", with{"unit": "app", "steady": "1h"})); seen.Sight != plan.CannotTell {
+		t.Errorf("active, and not for long enough: %+v", seen)
+	}
 	var at systemd.State
 	if _, err := s.Act(s.Step("systemd.wait_active", starting), &at); err != nil || at.Invocation != up.Invocation {
 		t.Fatalf("%+v %v", at, err)
@@ -272,7 +275,7 @@ func TestRestartAndUpholds(t *testing.T) {
 		t.Fatal(err)
 	}
 	soon(t, "Restart= has started it again", func() bool { at := status(t, s); return at.Active == "active" && at.Invocation != up.Invocation })
-	if seen := s.Look(s.Step("systemd.restart", with{"unit": "app", "invocation": up.Invocation})); seen.Sight != plan.Holds {
+	if seen := s.Look(s.Step("systemd.restart", with{"unit": "app", "invocation": up.Invocation, "steady": "0s"})); seen.Sight != plan.Holds {
 		t.Errorf("somebody else was faster: %+v", seen)
 	}
 	if _, err := s.Act(s.Step("systemd.stop", with{"unit": "app", "steady": "500ms"}), nil); err != nil {
@@ -413,7 +416,6 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// The worker's own service can't be ended by its own step, and is named.
 func TestNamesAndAliases(t *testing.T) {
 	m := systemdtest.Start(t)
 	m.Unit(t, "orders.service", sleeper)
@@ -431,5 +433,52 @@ func TestNamesAndAliases(t *testing.T) {
 	}
 	if _, err := s.Act(s.Step("systemd.mask", with{"unit": "app"}), nil); err != nil {
 		t.Fatal(fmt.Errorf("an instance: %w", err))
+	}
+}
+
+// A unit file in /etc lies where the mask would have to be, and goes before one in /run.
+func TestUnitFileWhereTheMaskLies(t *testing.T) {
+	m := systemdtest.Start(t)
+	m.Etc(t, "orders.service", sleeper)
+	running := m.Run(t, "orders.service")
+	s := site(t, m, "orders.service", "")
+	_, err := s.Act(s.Step("systemd.mask", with{"unit": "app"}), nil)
+	sitetest.Want(t, err, plan.ErrRefused, "/usr/local/lib/systemd/system")
+	step := s.Step("systemd.mask", with{"unit": "app", "until_reboot": true})
+	_, err = s.Act(step, nil)
+	sitetest.Want(t, err, plan.ErrFinding, "goes before the mask", "nothing was stopped")
+	if seen := s.Settle(step); seen.Sight != plan.HoldsNot || seen.Partial {
+		t.Errorf("%+v", seen)
+	}
+	if at := status(t, s); at.Active != "active" || at.Invocation != running {
+		t.Errorf("it was touched: %+v", at)
+	}
+}
+
+// TestMain lets the test binary be a site worker that stops the unit it runs in: as
+// "stop-myself BUS FILE", with what came of it in the file.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "stop-myself" {
+		target := systemd.Target{Name: "worker", Spec: systemd.Unit{Unit: "worker.service", Bus: os.Args[2]}}
+		_, err := systemd.BeginStop(context.Background(), systemd.Stop{Unit: target, BackBy: "refuse", Within: run.Duration(time.Minute)})
+		if err := os.WriteFile(os.Args[3], fmt.Append(nil, err), 0o600); err != nil {
+			panic(err)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestNeverItself(t *testing.T) {
+	m := systemdtest.Start(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := filepath.Join(t.TempDir(), "said")
+	m.Unit(t, "worker.service", fmt.Sprintf("[Service]\nType=oneshot\nExecStart=%s stop-myself %s %s\n", exe, m.Address, said))
+	m.Run(t, "worker.service")
+	if b, err := os.ReadFile(said); err != nil || !strings.Contains(string(b), "this site worker runs in worker.service") {
+		t.Errorf("%s %v", b, err)
 	}
 }

@@ -126,6 +126,24 @@ func (m *Manager) write(t testing.TB, name, text string) {
 func (m *Manager) Unit(t testing.TB, name, text string) {
 	t.Helper()
 	m.write(t, name, text)
+	m.reload(t)
+}
+
+// Etc gives systemd a unit whose file lies where an administrator puts it, and where masks lie.
+func (m *Manager) Etc(t testing.TB, name, text string) {
+	t.Helper()
+	dir := filepath.Join(m.dir, "config", "systemd", "user")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.reload(t)
+}
+
+func (m *Manager) reload(t testing.TB) {
+	t.Helper()
 	if err := m.bus.ReloadContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -137,9 +155,7 @@ func (m *Manager) Alias(t testing.TB, unit, name string) {
 	if err := os.Symlink(unit, filepath.Join(m.dir, "units", name)); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.bus.ReloadContext(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	m.reload(t)
 }
 
 // Run starts a unit, as somebody else than muster would, and returns its invocation.
