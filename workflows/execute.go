@@ -17,14 +17,15 @@ import (
 
 // Execution is the input of Execute: one runbook on one system.
 type Execution struct {
-	Run      string       `json:"run"`
-	Kind     run.Kind     `json:"kind"`
-	Depth    run.Depth    `json:"depth"`
-	Phase    run.Phase    `json:"phase"`
-	System   string       `json:"system"`
-	Purpose  Purpose      `json:"purpose"`
-	Token    int64        `json:"token"`
-	Runbook  plan.Runbook `json:"runbook"`
+	Run     string       `json:"run"`
+	Kind    run.Kind     `json:"kind"`
+	Depth   run.Depth    `json:"depth"`
+	Phase   run.Phase    `json:"phase"`
+	System  string       `json:"system"`
+	Purpose Purpose      `json:"purpose"`
+	Token   int64        `json:"token"`
+	Runbook plan.Runbook `json:"runbook"`
+	// Estate is what of it the runbook needs, in runs begun since plan.Estate.For.
 	Estate   plan.Estate  `json:"estate"`
 	Role     string       `json:"role"`      // who is asked when a step failed or is unknown
 	FailWait run.Duration `json:"fail_wait"` // how long they are waited for, in a drill
@@ -390,11 +391,11 @@ func (x *execution) mayStep(a Step) error {
 		}
 		return fmt.Errorf("step %s takes %s, not %q", a.Step, strings.Join(acts, " or "), a.Act)
 	}
-	if _, ok := x.estate.Person(a.By); !ok {
+	if _, ok := x.estate.Person(a.By); !ok && q.wait.Role == "" {
 		return fmt.Errorf("nobody called %q is in the estate (--as PERSON)", a.By)
 	}
 	if !mayFill(x.estate, a.By, q.wait.Role) {
-		return fmt.Errorf("step %s is for the role %s, which %s does not hold", a.Step, q.wait.Role, a.By)
+		return fmt.Errorf("step %s is for the role %s, which %s does not hold (--as PERSON)", a.Step, q.wait.Role, a.By)
 	}
 	byHand := a.Act == run.ActSkip || a.Act == run.ActDone && q.wait.Kind != run.WaitHuman && q.wait.Kind != run.WaitAck
 	if byHand && a.Reason == "" {

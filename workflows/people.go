@@ -23,14 +23,7 @@ type member struct {
 	deputies   bool     // this one's deputies were called
 }
 
-func (r *response) member(id string) *member {
-	for _, m := range r.people {
-		if m.plan.ID == id {
-			return m
-		}
-	}
-	return nil
-}
+func (r *response) member(id string) *member { return r.byID[id] }
 
 // call calls people, each once. standsIn names the silent person they are called for.
 func (r *response) call(ctx workflow.Context, who []string, standsIn string) {

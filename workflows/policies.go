@@ -139,6 +139,8 @@ func guarding(ctx workflow.Context) workflow.Context {
 const (
 	// changeUntoldOutage: an outage too short to be told of breaks the hold.
 	changeUntoldOutage = "untold-outage"
+	// changeCrowd: one timer for all simulated people.
+	changeCrowd = "simulated-crowd"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -32,7 +32,9 @@ type response struct {
 	ended  bool
 
 	people    []*member
-	mustered  string // place that holds now
+	byID      map[string]*member // for looking up; order comes from people
+	crowd     *crowd             // simulated people; nil without
+	mustered  string             // place that holds now
 	inspected map[string]bool
 	confirmed map[run.Phase]bool
 	approvals []string // persons
@@ -84,12 +86,15 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r := &response{
 		in: in, plan: in.Plan,
 		log:       openJournal(ctx, in.RunID, "run"),
+		byID:      map[string]*member{},
 		inspected: map[string]bool{},
 		confirmed: map[run.Phase]bool{},
 		mustered:  in.Plan.Scenario.Place,
 	}
 	for _, p := range in.Plan.Estate.People {
-		r.people = append(r.people, &member{plan: p})
+		m := &member{plan: p}
+		r.people = append(r.people, m)
+		r.byID[p.ID] = m
 	}
 	for _, s := range in.Plan.Systems {
 		r.systems = append(r.systems, &system{plan: s, stated: map[string]bool{}})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/dnstest"
@@ -221,12 +222,16 @@ func judgeFault(t *testing.T, u running, id, system string, f trouble) {
 // handed in, and every step that was begun has ended.
 func nothingOpen(t *testing.T, u running, id, system string) {
 	t.Helper()
-	events, err := u.Events(t.Context(), id, 0, 0)
-	if err != nil {
-		t.Fatal(err)
+	var entries []api.Entry
+	for after, ended := int64(0), false; !ended; {
+		events, err := u.Events(t.Context(), id, after, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, after, ended = append(entries, events.Entries...), events.Next, events.Ended
 	}
 	open := map[string]bool{}
-	for _, entry := range events.Entries {
+	for _, entry := range entries {
 		e := entry.Event
 		switch e.Kind {
 		case run.LockTaken:

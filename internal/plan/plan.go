@@ -480,6 +480,40 @@ func (e Estate) Site(name string) (Site, bool) {
 	return Site{}, false
 }
 
+// For is what of the estate a runbook needs: its targets, the holders of the roles that
+// its steps or a failure ask for, and their deputies. The whole of it, for each system
+// that is recovered, would be more than an engine takes.
+func (e Estate) For(book Runbook, role string) Estate {
+	roles, targets := map[string]bool{role: true}, map[string]bool{}
+	for _, s := range book.Steps {
+		if s.Human != nil {
+			roles[s.Human.Role] = true
+		}
+		for _, t := range s.Targets {
+			targets[t] = true
+		}
+		for _, u := range s.Undo {
+			for _, t := range u.Targets {
+				targets[t] = true
+			}
+		}
+	}
+	people := map[string]bool{}
+	for _, p := range e.People {
+		if roles[""] || slices.ContainsFunc(p.Roles, func(r string) bool { return roles[r] }) {
+			people[p.ID] = true
+			for _, d := range p.Deputies {
+				people[d] = true
+			}
+		}
+	}
+	out := e
+	out.Sites, out.Places, out.Parties = nil, nil, nil
+	out.People = slices.DeleteFunc(slices.Clone(e.People), func(p Person) bool { return !people[p.ID] })
+	out.Targets = slices.DeleteFunc(slices.Clone(e.Targets), func(t Target) bool { return !targets[t.Name] })
+	return out
+}
+
 // InRole lists the people who hold a role, in the estate's order.
 func (e Estate) InRole(role string) []Person {
 	var out []Person
