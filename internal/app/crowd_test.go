@@ -58,7 +58,7 @@ fail_wait: 1s
 	if err != nil {
 		t.Fatal(err)
 	}
-	untilEnded(t, u, started.Run)
+	untilLast(t, u, started.Run)
 	r := readReport(t, u, started.Run)
 	if r.People.Called != people || r.People.Safe != people || r.People.QuorumMissed {
 		t.Errorf("called %d, safe %d, quorum missed %v; want %d, all of them, and the quorum", r.People.Called, r.People.Safe, r.People.QuorumMissed, people)
@@ -117,7 +117,7 @@ decision: {by: commander, within: 5s, rule: alternate-site-when-rto-at-risk}
 	if err != nil {
 		t.Fatal(err)
 	}
-	untilEnded(t, u, started.Run)
+	untilLast(t, u, started.Run)
 	r := readReport(t, u, started.Run)
 	if r.Run.State != run.NotResumable {
 		t.Errorf("the run ended %s", r.Run.State)

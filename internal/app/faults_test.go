@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -222,16 +223,8 @@ func judgeFault(t *testing.T, u running, id, system string, f trouble) {
 // handed in, and every step that was begun has ended.
 func nothingOpen(t *testing.T, u running, id, system string) {
 	t.Helper()
-	var entries []api.Entry
-	for after, ended := int64(0), false; !ended; {
-		events, err := u.Events(t.Context(), id, after, time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		entries, after, ended = append(entries, events.Entries...), events.Next, events.Ended
-	}
 	open := map[string]bool{}
-	for _, entry := range entries {
+	for _, entry := range untilLast(t, u, id) {
 		e := entry.Event
 		switch e.Kind {
 		case run.LockTaken:
@@ -263,6 +256,22 @@ func nothingOpen(t *testing.T, u running, id, system string) {
 	if err != nil || s.Held && !(s.Kept && s.Reason != "") {
 		t.Errorf("the system's lock: %+v, %v", s, err)
 	}
+}
+
+// untilLast reads a run's journal to its end.
+func untilLast(t *testing.T, u running, id string) []api.Entry {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	var entries []api.Entry
+	for after, ended := int64(0), false; !ended; {
+		events, err := u.Events(ctx, id, after, 10*time.Second)
+		if err != nil {
+			t.Fatalf("the run does not end: %v", err)
+		}
+		entries, after, ended = append(entries, events.Entries...), events.Next, events.Ended
+	}
+	return entries
 }
 
 // leftRunning lists processes that carry one of the marks in their arguments, their
