@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -24,12 +25,18 @@ import (
 //
 // A line is [began, ended, fate, seq, error, level] in microseconds since 1970, with what
 // would be 0 or empty at the end left out; or {"count": ...}, the markers as counted; or
-// {"baseline": ...}, the capacity in normal operation.
+// {"baseline": ...}, the capacity in normal operation; or {"hole": true}, behind which a
+// sample counts as the first.
 type diary struct {
-	f *os.File
+	mu sync.Mutex
+	f  *os.File
+	// torn is set while lines could not be written: on a full disk, say.
+	torn bool
 }
 
 type counted struct {
+	// Hole stands where lines are missing: what was seen then died with the process.
+	Hole     bool          `json:"hole,omitempty"`
 	Count    *run.Markers  `json:"count,omitempty"`
 	Baseline *run.Baseline `json:"baseline,omitempty"`
 }
@@ -122,6 +129,7 @@ func readDiary(path string, each func(s sample, first bool), other func(counted)
 		if len(line) > 0 && line[0] == '{' {
 			var c counted
 			if json.Unmarshal(line, &c) == nil {
+				first = first || c.Hole
 				other(c)
 			}
 			continue
@@ -178,7 +186,13 @@ func (d *diary) line(v any) error {
 	if err != nil {
 		return err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.torn {
+		b = append([]byte("\n{\"hole\":true}\n"), b...)
+	}
 	_, err = d.f.Write(append(b, '\n'))
+	d.torn = err != nil
 	return err
 }
 

@@ -137,7 +137,7 @@ func (w *watch) count(ctx context.Context, within time.Duration) {
 func clip(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > 300 {
-		return s[:300] + "..."
+		return strings.ToValidUTF8(s[:300], "") + "..."
 	}
 	return s
 }

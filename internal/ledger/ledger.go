@@ -58,8 +58,9 @@ PRAGMA user_version = 1;`
 // Ledger is an open ledger. It is safe for concurrent use, also by several processes
 // of one machine. What a call entered is on disk when the call returns.
 type Ledger struct {
-	db   *sql.DB
-	path string
+	db    *sql.DB
+	path  string
+	owner *ownership
 }
 
 // Open opens or creates the ledger at path, readable by its owner only. The folder
@@ -89,12 +90,15 @@ func Open(path string) (*Ledger, error) {
 	if err := l.migrate(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if l.owner, err = own(path + ".owners"); err != nil {
+		return nil, errors.Join(fmt.Errorf("effect ledger %s: %w", path, err), db.Close())
+	}
 	// Only now, so that a file which is not ours stays as it is.
 	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("effect ledger %s: %w; it must belong to this user", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("effect ledger %s: %w; it must belong to this user", path, err), l.Close())
 	}
 	if _, err := db.Exec(`PRAGMA journal_mode = WAL`); err != nil {
-		return nil, errors.Join(l.explain("open", err), db.Close())
+		return nil, errors.Join(l.explain("open", err), l.Close())
 	}
 	return l, nil
 }
@@ -103,7 +107,7 @@ func Open(path string) (*Ledger, error) {
 func (l *Ledger) Path() string { return l.path }
 
 // Close closes the ledger. Effects in flight can't be ended after it.
-func (l *Ledger) Close() error { return l.db.Close() }
+func (l *Ledger) Close() error { return errors.Join(l.db.Close(), l.owner.close()) }
 
 func (l *Ledger) migrate() error {
 	return l.write("open", func(tx *sql.Tx) error {
@@ -152,8 +156,8 @@ func (l *Ledger) Begin(key, system string, token int64, action string) error {
 				return err
 			}
 		}
-		_, err = tx.Exec(`INSERT INTO effects (key, state, system, token, action, pid, process, at) VALUES (?, 'begun', ?, ?, ?, ?, ?, ?)`,
-			key, system, token, action, self.PID, self.Process, now())
+		_, err = tx.Exec(`INSERT INTO effects (key, state, system, token, action, pid, process, at, digest) VALUES (?, 'begun', ?, ?, ?, ?, ?, ?, ?)`,
+			key, system, token, action, self.PID, self.Process, now(), l.owner.mark())
 		return err
 	})
 	if err != nil {

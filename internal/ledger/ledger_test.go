@@ -256,6 +256,32 @@ func TestOwnerKilledOrFrozen(t *testing.T) {
 	}
 }
 
+// An owner in another container can't be seen, but holds its lock for as long as it lives.
+func TestOwnerInAnotherContainer(t *testing.T) {
+	l, path := open(t)
+	child := worker(t, path, "stop")
+	boot, _, start := proc.CutIdentity(self.Process)
+	if _, err := l.db.Exec(`UPDATE effects SET process = ?`, boot+"/pid:[1]/"+start); err != nil {
+		t.Fatal(err)
+	}
+	if e := status(t, l, "run/run/step/1"); e.Life != Hidden {
+		t.Fatalf("while it lives: %+v", e)
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	if e := status(t, l, "run/run/step/1"); e.State != Begun || e.Life != Over {
+		t.Fatalf("after its end: %+v", e)
+	}
+	if _, err := l.db.Exec(`UPDATE effects SET digest = ''`); err != nil { // of an older muster
+		t.Fatal(err)
+	}
+	if e := status(t, l, "run/run/step/1"); e.Life != Hidden {
+		t.Fatalf("without a lock nothing is known: %+v", e)
+	}
+}
+
 // A process that has the owner's number but is another one is not the owner.
 func TestReusedProcessNumber(t *testing.T) {
 	boot, space, start := proc.CutIdentity(self.Process)

@@ -87,14 +87,20 @@ func (l *Ledger) alive(e Entry) Entry {
 	if e.State != Begun {
 		return e
 	}
-	if e.Owner == self {
+	mark := e.Digest
+	e.Digest = ""
+	switch e.Owner {
+	case self:
 		e.Life = Over
 		if l.inFlight(e.Key) {
 			e.Life = Running
 		}
-		return e
+	default:
+		e.Life = e.Owner.life()
+		if e.Life == Hidden && l.owner.gone(mark) {
+			e.Life = Over
+		}
 	}
-	e.Life = e.Owner.life()
 	return e
 }
 
