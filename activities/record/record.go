@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync/atomic"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
@@ -25,21 +27,40 @@ import (
 type Deps struct {
 	Store  journal.Store
 	Client client.Client
+	Log    *slog.Logger // nil discards
 }
 
 // Register registers the activities on the control plane's worker.
 func Register(w worker.ActivityRegistry, d Deps) {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	k := &keeper{Deps: d}
 	name := func(n string) activity.RegisterOptions { return activity.RegisterOptions{Name: n} }
-	w.RegisterActivityWithOptions(d.Append, name(plan.ActivityAppend))
+	w.RegisterActivityWithOptions(k.Append, name(plan.ActivityAppend))
 	w.RegisterActivityWithOptions(d.Token, name(plan.ActivityToken))
 	w.RegisterActivityWithOptions(d.Holder, name(plan.ActivityHolder))
 	w.RegisterActivityWithOptions(d.Forecast, name(plan.ActivityForecast))
 	w.RegisterActivityWithOptions(d.Evaluate, name(plan.ActivityEvaluate))
 }
 
+// keeper journals. A run whose journal can't be written stands still until it can: that
+// is said once, and once more when it goes on.
+type keeper struct {
+	Deps
+	held atomic.Bool
+}
+
 // Append journals a batch. Delivered twice is the same as once.
-func (d Deps) Append(ctx context.Context, events []run.Event) error {
-	return d.Store.Append(ctx, events)
+func (k *keeper) Append(ctx context.Context, events []run.Event) error {
+	err := k.Store.Append(ctx, events)
+	switch {
+	case err != nil && !k.held.Swap(true):
+		k.Log.Error("the journal can't be written: runs stand still, and go on by themselves once it can", "err", err)
+	case err == nil && k.held.Swap(false):
+		k.Log.Info("the journal can be written again: runs go on")
+	}
+	return err
 }
 
 // Token is the fencing token of a run for a system.

@@ -80,7 +80,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 		keepWorking(ctx, s.o.Log.With("queue", plan.ControlQueue), func(onFatal func(error)) worker.Worker {
 			w := worker.New(s.client, plan.ControlQueue, workerOptions(onFatal))
 			workflows.Register(w)
-			record.Register(w, record.Deps{Store: s.store, Client: s.client})
+			record.Register(w, record.Deps{Store: s.store, Client: s.client, Log: s.o.Log})
 			return w
 		}, ready)
 	})

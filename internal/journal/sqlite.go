@@ -176,6 +176,9 @@ func (s *database) explain(doing string, err error) error {
 		return err
 	}
 	where := fmt.Sprintf("record store %s: %s", s.path, doing)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: it does not take it in time; another process may hold it, or its disk hangs: %w", where, err)
+	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return fmt.Errorf("%s: %w", where, err)
