@@ -307,6 +307,7 @@ fail_wait: 1s
 	o.Config.Sites = []string{"osaka"}
 	gate := openGate(t, &o)
 	u := begin(t, o)
+	rubbish(t, gate)
 	runs, workers := map[string]string{}, map[string]*siteWorker{}
 	for _, x := range tests {
 		if strings.HasPrefix(x.name, "killed") {
@@ -363,6 +364,21 @@ fail_wait: 1s
 				}
 			}
 		})
+	}
+}
+
+// rubbish is sent to a gateway by those who mistake it for something else, or mean harm:
+// some speak another protocol, some nothing at all, and none of them goes away.
+func rubbish(t *testing.T, gate string) {
+	t.Helper()
+	for n := range 100 {
+		c, err := net.Dial("tcp", gate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		says := [][]byte{nil, []byte("GET / HTTP/1.1\r\n\r\n"), []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), make([]byte, 64<<10), {0x16, 3, 1, 0xff, 0xff}}[n%5]
+		_, _ = c.Write(says)
 	}
 }
 

@@ -53,6 +53,9 @@ const (
 	pingAnswer = 2 * time.Second
 	// pingsAllowed is how often workers may ping: the SDK's own limit is 10 s.
 	pingsAllowed = 5 * time.Second
+	// letInWithin is how long a caller may take to show its certificate: what connects and
+	// says nothing must not be held for minutes.
+	letInWithin = 10 * time.Second
 	// maxMessage is above the engine's own limit for one task.
 	maxMessage = 16 << 20
 	stopWithin = 3 * time.Second
@@ -68,6 +71,7 @@ func Serve(ctx context.Context, ln net.Listener, o Options) error {
 	s := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(o.TLS)),
 		grpc.UnaryInterceptor(d.admit),
+		grpc.ConnectionTimeout(letInWithin),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingAnswer}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsAllowed, PermitWithoutStream: true}),
