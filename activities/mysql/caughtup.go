@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -27,31 +28,29 @@ type Lag struct {
 // caughtUp measures the lag instead of believing what the replica says of it: that figure
 // is empty or 0 while nothing arrives.
 func caughtUp(ctx context.Context, p CaughtUp) (Lag, error) {
-	within, cancel := context.WithTimeout(ctx, p.Wait.Std())
-	defer cancel()
-	primary, err := reach(within, p.Follow, p.Wait.Std())
+	primary, err := reach(ctx, p.Follow, p.Wait.Std())
 	if err != nil {
 		return Lag{}, err
 	}
 	defer primary.Close()
-	replica, err := reach(within, p.Server, p.Wait.Std())
+	replica, err := reach(ctx, p.Server, p.Wait.Std())
 	if err != nil {
 		return Lag{}, err
 	}
 	defer replica.Close()
 	out := Lag{Server: p.Server.Name}
-	for {
-		of, err := see(within, primary)
+	for until := time.Now().Add(p.Wait.Std()); ; {
+		of, err := see(ctx, primary)
 		if err != nil {
 			return out, err
 		}
 		asked := time.Now()
-		v, err := awaitPosition(within, replica, p.Server, p.Follow, of)
+		v, err := awaitPosition(ctx, replica, p.Server, p.Follow, of, until)
+		if errors.Is(err, errNotYet) {
+			err = activities.Finding("server %s has not caught up with %s within %s: it lacks %d transactions (receives %s, applies %s) %s",
+				p.Server.Name, p.Follow.Name, p.Wait, v.Has.Lacks(of.Has), v.threads().Receives, v.threads().Applies, v.threads().trouble())
+		}
 		if err != nil {
-			if within.Err() != nil && ctx.Err() == nil {
-				err = activities.Finding("server %s has not caught up with %s within %s: it lacks %d transactions; its threads: receives %s, applies %s",
-					p.Server.Name, p.Follow.Name, p.Wait, v.Has.Lacks(of.Has), v.threads().Receives, v.threads().Applies)
-			}
 			return out, err
 		}
 		if took := time.Since(asked); took <= p.Limit.Std() {
@@ -69,10 +68,13 @@ func (v view) threads() replica {
 	return *v.Replica
 }
 
+var errNotYet = errors.New("it has not got there yet")
+
 // awaitPosition waits until t, a replica of the primary that was seen as of, replicates and
 // has all that that had. An error in replicating, which would not go away by waiting, is a
-// finding.
-func awaitPosition(ctx context.Context, c *mylink.Conn, t, primary Target, of view) (view, error) {
+// finding. It gives up at until with errNotYet; a context that ended in the middle of a
+// question would take the connection with it.
+func awaitPosition(ctx context.Context, c *mylink.Conn, t, primary Target, of view, until time.Time) (view, error) {
 	for {
 		v, err := see(ctx, c)
 		switch {
@@ -86,6 +88,8 @@ func awaitPosition(ctx context.Context, c *mylink.Conn, t, primary Target, of vi
 			return v, activities.Finding("server %s does not replicate from %s: %s", t.Name, primary.Name, v.Replica.trouble())
 		case v.Replica.running() && v.Has.Has(of.Has):
 			return v, nil
+		case time.Now().After(until):
+			return v, errNotYet
 		}
 		if err := wait(ctx, tick); err != nil {
 			return v, err

@@ -261,21 +261,19 @@ func safely(err error, args []any) string {
 func (j *joining) arrive(ctx context.Context, of view) error {
 	var lacks uint64
 	for still := time.Now(); ; {
-		soon, cancel := context.WithTimeout(ctx, time.Second)
-		v, err := awaitPosition(soon, j.server, j.Server, j.Follow, of)
-		cancel()
-		switch {
-		case err == nil:
+		v, err := awaitPosition(ctx, j.server, j.Server, j.Follow, of, time.Now().Add(time.Second))
+		if err == nil {
 			j.out.GTID = v.GTID
 			return nil
-		case isGuard(err) || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:
+		}
+		if !errors.Is(err, errNotYet) {
 			return err
 		}
 		if now := v.Has.Lacks(of.Has); now != lacks {
 			lacks, still = now, time.Now()
 		}
 		if time.Since(still) > stillFor {
-			return activities.Finding("server %s follows %s and makes no headway (receives %s, applies %s) %s", j.Server.Name, j.Follow.Name, v.threads().Receives, v.threads().Applies, v.Replica.trouble())
+			return activities.Finding("server %s follows %s and makes no headway (receives %s, applies %s) %s", j.Server.Name, j.Follow.Name, v.threads().Receives, v.threads().Applies, v.threads().trouble())
 		}
 	}
 }

@@ -193,7 +193,41 @@ func lay(ctx context.Context, dir string, i *mycluster.Instance, t StoreTarget, 
 	if d.client == nil {
 		return activities.Refused("dump %s is of a %q server, which muster does not know", b.Backup, b.Flavour)
 	}
-	return i.Pipe(ctx, nil, guarded, io.Discard, d.client, "--no-defaults", "--protocol=socket", "--socket="+socketOf(dir), "--user=root", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--batch")
+	if err := i.Pipe(ctx, nil, guarded, io.Discard, d.client, "--no-defaults", "--protocol=socket", "--socket="+socketOf(dir), "--user=root", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--batch"); err != nil {
+		return err
+	}
+	return define(ctx, target)
+}
+
+// define makes the accounts as which the dump's views and routines run. The dump has no
+// accounts, and without its definer a view can't be read. Nobody can log in as one.
+func define(ctx context.Context, t Target) error {
+	c, err := connect(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	rows, err := mylink.Rows(ctx, c, `SELECT definer AS d FROM information_schema.views WHERE table_schema <> 'sys'
+		UNION SELECT definer FROM information_schema.routines WHERE routine_schema <> 'sys' UNION SELECT definer FROM information_schema.triggers WHERE trigger_schema <> 'sys'`)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		at := strings.LastIndexByte(r["d"], '@')
+		if at < 0 { // a role
+			continue
+		}
+		user, host := r["d"][:at], r["d"][at+1:]
+		for _, sql := range []string{"CREATE USER IF NOT EXISTS ?@? ACCOUNT LOCK", "GRANT ALL ON *.* TO ?@?"} {
+			if user == "root" && host == "localhost" { // ours
+				continue
+			}
+			if _, err := c.ExecContext(ctx, sql, user, host); err != nil {
+				return fmt.Errorf("make the account %s, as which a view or routine runs: %w", r["d"], err)
+			}
+		}
+	}
+	return nil
 }
 
 // initialise makes an empty server, by MariaDB's program for that or by MySQL's server.

@@ -88,8 +88,6 @@ func (s *switching) open(ctx context.Context) (err error) {
 func (s *switching) close() { s.to.Close() }
 
 func (s *switching) step(ctx context.Context, at stage) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Wait.Std())
-	defer cancel()
 	switch at {
 	case before:
 		return s.halt(ctx)
@@ -176,7 +174,7 @@ func (s *switching) halt(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	for {
+	for until := time.Now().Add(s.Wait.Std()); ; {
 		from, err := see(ctx, c)
 		if err != nil {
 			return err
@@ -186,19 +184,24 @@ func (s *switching) halt(ctx context.Context) error {
 			return err
 		}
 		lacks := to.Has.Lacks(from.Has)
-		if to.Replica != nil && to.Replica.running() && lacks <= uint64(max(s.MaxLag, 0)) {
+		if to.threads().running() && lacks <= uint64(max(s.MaxLag, 0)) {
 			break
 		}
-		if wait(ctx, tick) != nil {
-			return activities.Finding("nothing was switched: %s lacks %d transactions, more than %d, or does not replicate (receives %s, applies %s) %s",
+		if time.Now().After(until) {
+			return activities.Finding("nothing was switched: %s lacks %d transactions, %d being allowed (receives %s, applies %s) %s",
 				s.To.Name, lacks, s.MaxLag, to.threads().Receives, to.threads().Applies, to.threads().trouble())
+		}
+		if err := wait(ctx, tick); err != nil {
+			return err
 		}
 	}
 	if _, err := raise(ctx, s.i, s.To.Name); err != nil {
 		return err
 	}
 	s.haltAt = time.Now()
-	if err := quiet(ctx, c); err != nil {
+	quieting, cancel := context.WithTimeout(ctx, s.Wait.Std())
+	defer cancel()
+	if err := quiet(quieting, c); err != nil {
 		return activities.Finding("server %s could not be made read-only: %v; it comes up read-only at a restart: repeat the switchover", s.From.Name, err)
 	}
 	return nil
@@ -210,9 +213,7 @@ func (s *switching) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	arrive, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if _, err := awaitPosition(arrive, s.to, s.To, s.From, from); err != nil && !s.passed(ctx, from) {
+	if _, err := awaitPosition(ctx, s.to, s.To, s.From, from, time.Now().Add(10*time.Second)); err != nil && !s.passed(ctx, from) {
 		return s.backOut(ctx, fmt.Sprintf("%s did not get all of its transactions: %s", s.To.Name, text(err)))
 	}
 	s.out.GTID = from.GTID

@@ -77,7 +77,7 @@ func StartOne(t testing.TB) *Server {
 const small = `innodb_buffer_pool_size = 16M
 innodb_log_file_size = 8M
 innodb_temp_data_file_path = ibtmp1:2M:autoextend
-innodb_flush_log_at_trx_commit = 0
+innodb_flush_log_at_trx_commit = 2
 sync_binlog = 0
 performance_schema = OFF
 `
