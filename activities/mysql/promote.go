@@ -23,9 +23,9 @@ type Promote struct {
 type Promoted struct {
 	Server   string `json:"server" help:"The new primary."`
 	GTID     string `json:"gtid" help:"Position at which it took over."`
-	Lag      uint64 `json:"lag" help:"Transactions of the old primary that it had not received."`
+	Lag      int64  `json:"lag" help:"Transactions of the old primary that it had not received."`
 	LagKnown bool   `json:"lag_known" help:"Whether the old primary itself could still say what it has."`
-	Applied  uint64 `json:"applied" help:"Transactions that were received and had still to be applied."`
+	Applied  int64  `json:"applied" help:"Transactions that were received and had still to be applied."`
 	Kept     bool   `json:"kept" help:"Whether it takes writes after a restart too. When not, mysql.keep_role on its own host does that."`
 	Events   int    `json:"events_disabled" help:"Scheduled events that are disabled on it because they came by replication: enable those that the primary is to run."`
 }
@@ -52,7 +52,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	if out.Lag, out.LagKnown, err = oldPrimary(ctx, c, p, v); err != nil {
 		return Promoted{}, err
 	}
-	if out.Lag > uint64(max(p.MaxLag, 0)) {
+	if out.Lag > int64(max(p.MaxLag, 0)) {
 		return Promoted{}, activities.Refused("%s lacks %d transactions of the old primary, more than max_lag %d allows: they would be lost; raise max_lag if that is accepted",
 			p.Server.Name, out.Lag, p.MaxLag)
 	}
@@ -65,7 +65,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 // oldPrimary finds the server that c's follows and refuses when that still takes writes, or
 // would again. One that is fenced and still sends is waited for. known is false when it
 // could not be asked; the lag is then not known at all.
-func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag uint64, known bool, err error) {
+func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag int64, known bool, err error) {
 	old := p.Server
 	old.Name = "the server that " + p.Server.Name + " followed"
 	old.Spec.Host, old.Spec.Port, old.Spec.Data, old.Spec.Config = v.Replica.Host, v.Replica.Port, "", ""
@@ -100,7 +100,7 @@ func isConnectError(err error) bool {
 
 // awaitRest waits for what a fenced primary still sends, as long as the replica receives,
 // and counts what is then lacking.
-func awaitRest(ctx context.Context, c *mylink.Conn, old view, within time.Duration) (uint64, error) {
+func awaitRest(ctx context.Context, c *mylink.Conn, old view, within time.Duration) (int64, error) {
 	until := time.Now().Add(within)
 	for {
 		v, err := see(ctx, c)
@@ -120,7 +120,7 @@ func awaitRest(ctx context.Context, c *mylink.Conn, old view, within time.Durati
 // takeOver applies all that the replica behind c has received, lets it take writes and
 // makes it forget whom it followed, in that order: an attempt that is cut off in between
 // still knows the old primary.
-func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (applied uint64, err error) {
+func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (applied int64, err error) {
 	d := dialects[c.Flavour]
 	step := func(sql string) error {
 		if err := tell(ctx, c, 30*time.Second, mark+sql); err != nil {
@@ -160,7 +160,7 @@ func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duratio
 
 // applyAll waits until the replica has applied what it has received, and says what that was
 // and how much of it was not yet applied.
-func applyAll(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (received mylink.Position, first uint64, err error) {
+func applyAll(ctx context.Context, c *mylink.Conn, t Target, within time.Duration) (received mylink.Position, first int64, err error) {
 	until := time.Now().Add(within)
 	for n := 0; ; n++ {
 		v, err := see(ctx, c)

@@ -259,7 +259,7 @@ func safely(err error, args []any) string {
 // arrive waits until the server has what the primary had as of. While it makes headway it
 // has time.
 func (j *joining) arrive(ctx context.Context, of view) error {
-	var lacks uint64
+	var lacks int64
 	for still := time.Now(); ; {
 		v, err := awaitPosition(ctx, j.server, j.Server, j.Follow, of, time.Now().Add(time.Second))
 		if err == nil {

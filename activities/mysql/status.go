@@ -25,7 +25,7 @@ type Status struct {
 	Receives  string `json:"receives" help:"On a replica: whether it receives: Yes, No, Connecting."`
 	Applies   string `json:"applies" help:"On a replica: whether it applies what it received."`
 	Error     string `json:"error" help:"On a replica: the error that stops either."`
-	Unapplied uint64 `json:"unapplied" help:"On a replica: transactions that it received and has not applied."`
+	Unapplied int64  `json:"unapplied" help:"On a replica: transactions that it received and has not applied."`
 	BehindS   *int   `json:"behind_s" help:"On a replica: seconds behind, by its own word; null when it can't say."`
 }
 

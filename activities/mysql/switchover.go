@@ -184,7 +184,7 @@ func (s *switching) halt(ctx context.Context) error {
 			return err
 		}
 		lacks := to.Has.Lacks(from.Has)
-		if to.threads().running() && lacks <= uint64(max(s.MaxLag, 0)) {
+		if to.threads().running() && lacks <= int64(max(s.MaxLag, 0)) {
 			break
 		}
 		if time.Now().After(until) {

@@ -8,45 +8,56 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/muster-dr/muster/activities"
-	"github.com/muster-dr/muster/internal/pglink"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
-// Servers is a parameter that names the hosts a client would be given.
-type Servers = []activities.Target[pglink.Server]
+// client is a connection to one host, of whatever protocol.
+type client interface {
+	comparable
+	Close() // of the zero value too
+}
 
 // fleet is a client with several hosts: it keeps to the one that serves it and, when
 // that one fails it, tries all at once, so that a host which says nothing never hides
 // one that would serve.
-type fleet struct {
-	hosts    Servers
-	database string
-	writes   bool // only a host that takes writes will do
+type fleet[C client] struct {
+	hosts    []string // names
+	dial     func(ctx context.Context, host int) (C, error)
+	serves   func(context.Context, C) error // a refusal leaves the connection as it is
 	timeout  time.Duration
 	interval time.Duration
 
-	on *link // the host in use; only the sampling goroutine touches it
+	on *link[C] // the host in use; only the sampling goroutine touches it
 
 	parts sync.WaitGroup // every search's goroutines
 
 	mu     sync.Mutex
-	search *search
+	search *search[C]
 }
 
 // link is a connection to one host.
-type link struct {
+type link[C client] struct {
 	host int
-	conn *pglink.Conn
+	conn C
+}
+
+// patience takes the probe's times.
+func (f *fleet[C]) patience(w plan.Watch) {
+	f.timeout, f.interval = w.Probe.Timeout.Std(), w.Probe.Interval.Std()
+	if f.timeout <= 0 {
+		f.timeout = time.Second
+	}
+	if f.interval <= 0 {
+		f.interval = 250 * time.Millisecond
+	}
 }
 
 // again is how often a host that refused is asked again while no other serves.
 const again = 50 * time.Millisecond
 
 // search looks for a host that serves, at all of them, until it found one or is ended.
-type search struct {
-	found  chan *link
+type search[C client] struct {
+	found  chan *link[C]
 	cancel context.CancelFunc
 
 	mu  sync.Mutex
@@ -54,14 +65,14 @@ type search struct {
 }
 
 // seek begins to look at every host, or returns the search that is under way.
-func (f *fleet) seek() *search {
+func (f *fleet[C]) seek() *search[C] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.search != nil {
 		return f.search
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &search{found: make(chan *link), cancel: cancel, why: map[int]string{}}
+	s := &search[C]{found: make(chan *link[C]), cancel: cancel, why: map[int]string{}}
 	for n := range f.hosts {
 		f.parts.Go(func() { f.ask(ctx, s, n) })
 	}
@@ -70,7 +81,7 @@ func (f *fleet) seek() *search {
 }
 
 // settle ends the search.
-func (f *fleet) settle() {
+func (f *fleet[C]) settle() {
 	f.mu.Lock()
 	s := f.search
 	f.search = nil
@@ -81,23 +92,25 @@ func (f *fleet) settle() {
 }
 
 // ask asks one host whether it serves, again and again.
-func (f *fleet) ask(ctx context.Context, s *search, n int) {
-	var conn *pglink.Conn
+func (f *fleet[C]) ask(ctx context.Context, s *search[C], n int) {
+	var conn, none C
 	defer func() { conn.Close() }()
 	for ctx.Err() == nil {
 		var err error
-		if conn == nil {
+		if conn == none {
 			connecting, cancel := context.WithTimeout(ctx, f.timeout)
-			conn, err = pglink.Connect(connecting, f.hosts[n], f.database, f.timeout)
+			conn, err = f.dial(connecting, n)
 			cancel()
 		}
 		if err == nil {
-			err = f.serves(ctx, conn)
+			asking, cancel := context.WithTimeout(ctx, f.timeout)
+			err = f.serves(asking, conn)
+			cancel()
 		}
 		if err == nil {
 			select {
-			case s.found <- &link{host: n, conn: conn}:
-				conn = nil
+			case s.found <- &link[C]{host: n, conn: conn}:
+				conn = none
 			case <-ctx.Done():
 			}
 			return
@@ -105,7 +118,7 @@ func (f *fleet) ask(ctx context.Context, s *search, n int) {
 		var no refusal
 		if !errors.As(err, &no) {
 			conn.Close()
-			conn = nil
+			conn = none
 		}
 		s.mu.Lock()
 		s.why[n] = err.Error()
@@ -122,25 +135,9 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-func (f *fleet) serves(ctx context.Context, conn *pglink.Conn) error {
-	if !f.writes {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	var no bool
-	if err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool").Scan(&no); err != nil {
-		return err
-	}
-	if no {
-		return refusal("read-only")
-	}
-	return nil
-}
-
 // use gives do the connection in use, or the first that is found. An error of do's, or
 // its silence while another host would serve, gives that connection up.
-func (f *fleet) use(ctx context.Context, do func(context.Context, *pglink.Conn) error) error {
+func (f *fleet[C]) use(ctx context.Context, do func(context.Context, C) error) error {
 	if f.on == nil {
 		found, err := f.await(ctx)
 		if err != nil {
@@ -176,7 +173,7 @@ func (f *fleet) use(ctx context.Context, do func(context.Context, *pglink.Conn) 
 			}
 			at.conn.Close()
 			f.on = other
-			err = fmt.Errorf("%s gives no answer, and %s serves: %w", f.hosts[at.host].Name, f.hosts[other.host].Name, err)
+			err = fmt.Errorf("%s gives no answer, and %s serves: %w", f.hosts[at.host], f.hosts[other.host], err)
 		}
 		f.settle()
 	}
@@ -190,7 +187,7 @@ func (f *fleet) use(ctx context.Context, do func(context.Context, *pglink.Conn) 
 
 // await waits for a host that serves: for the whole timeout while one has yet to
 // answer, for one interval when all have said no.
-func (f *fleet) await(ctx context.Context) (*link, error) {
+func (f *fleet[C]) await(ctx context.Context) (*link[C], error) {
 	s := f.seek()
 	timeout, soon := time.NewTimer(f.timeout), time.NewTimer(min(f.interval, f.timeout))
 	defer timeout.Stop()
@@ -220,7 +217,7 @@ func (f *fleet) await(ctx context.Context) (*link, error) {
 }
 
 // nobody says what every host answered.
-func (f *fleet) nobody(s *search) error {
+func (f *fleet[C]) nobody(s *search[C]) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var said []string
@@ -229,7 +226,7 @@ func (f *fleet) nobody(s *search) error {
 		if why == "" {
 			why = "no answer"
 		}
-		said = append(said, strings.TrimPrefix(h.Name+": "+why, h.Name+": connect to "))
+		said = append(said, strings.TrimPrefix(h+": "+why, h+": connect to "))
 	}
 	return notSent{errors.New(strings.Join(said, "; "))}
 }
@@ -238,29 +235,11 @@ func (f *fleet) nobody(s *search) error {
 type notSent struct{ error }
 
 // close ends every connection.
-func (f *fleet) close() {
+func (f *fleet[C]) close() {
 	f.settle()
 	f.parts.Wait()
 	if f.on != nil {
 		f.on.conn.Close()
 		f.on = nil
 	}
-}
-
-// sent reports whether a statement that ended with err may have reached the server
-// and taken effect there.
-func sent(err error) bool {
-	var none notSent
-	var pg *pgconn.PgError
-	switch {
-	case err == nil:
-		return true
-	case errors.As(err, &none), pgconn.SafeToRetry(err):
-		return false
-	case errors.As(err, &pg):
-		// An error answers the statement, but one that ends the session may come after
-		// the commit, as when a wait for a synchronous standby is cut off.
-		return pg.Severity == "FATAL" || pg.Severity == "PANIC" || strings.HasPrefix(pg.Code, "57")
-	}
-	return true
 }

@@ -36,7 +36,7 @@ func lookMarkers(w plan.Watch, p Markers) (looker, error) {
 			}
 			return failed, err.Error()
 		},
-		survivors: func(ctx context.Context) ([]int64, error) { return f.survivors(ctx, w) },
+		survivors: func(ctx context.Context) ([]int64, error) { return survivors(ctx, w, p) },
 		close:     f.close,
 	}, nil
 }
@@ -57,9 +57,15 @@ func plant(ctx context.Context, c *pglink.Conn, w plan.Watch, n int64) error {
 	return err
 }
 
+// readingBack is the patience of a count, which has more time than a sample.
+var readingBack = plan.Watch{Probe: plan.Probe{Timeout: run.Duration(5 * time.Second), Interval: run.Duration(5 * time.Second)}}
+
 // survivors reads the markers back from the host that takes writes.
-func (f *fleet) survivors(ctx context.Context, w plan.Watch) ([]int64, error) {
-	one := &fleet{hosts: f.hosts, database: f.database, writes: true, timeout: 5 * time.Second, interval: 5 * time.Second}
+func survivors(ctx context.Context, w plan.Watch, p Markers) ([]int64, error) {
+	one, err := newFleet(readingBack, p.Servers, p.Database, true)
+	if err != nil {
+		return nil, err
+	}
 	found, err := one.await(ctx)
 	defer one.close()
 	if err != nil {

@@ -18,20 +18,6 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 )
 
-func newFleet(w plan.Watch, hosts Servers, database string, writes bool) (*fleet, error) {
-	if len(hosts) == 0 {
-		return nil, activities.Refused("servers is empty: name every copy of the database")
-	}
-	f := &fleet{hosts: hosts, database: database, writes: writes, timeout: w.Probe.Timeout.Std(), interval: w.Probe.Interval.Std()}
-	if f.timeout <= 0 {
-		f.timeout = time.Second
-	}
-	if f.interval <= 0 {
-		f.interval = 250 * time.Millisecond
-	}
-	return f, nil
-}
-
 // SQL is the parameters of probe.sql.
 type SQL struct {
 	Servers   Servers `json:"servers" kind:"postgres" help:"Hosts that a client would be given."`

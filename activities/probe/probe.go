@@ -25,6 +25,10 @@ func Actions(o Options) []activities.Action {
 			Summary:   "Plant numbered markers in whichever Redis server takes writes, found through its sentinels as a client finds it, and count those that survive.",
 			SummaryJA: "書き込みを受け付ける Redis サーバー（Sentinel があればクライアントと同様に Sentinel から探す）に連番の目印を書き続け、残った件数を数える。",
 		}, serving(d, lookRedisMarkers), activities.Ready(readyRedisMarkers)),
+		activities.DefineProbe("probe.mysql_markers", activities.Doc{
+			Summary:   "Plant numbered rows in whichever MariaDB or MySQL server takes writes, and count those that survive.",
+			SummaryJA: "書き込みを受け付ける MariaDB / MySQL サーバーに連番の目印を書き続け、残った件数を数える。",
+		}, serving(d, lookMySQLMarkers), activities.Ready(readyMySQLMarkers)),
 		activities.DefineProbe("probe.sql", activities.Doc{
 			Summary:   "Ask a PostgreSQL database a question and compare the answer.",
 			SummaryJA: "PostgreSQL データベースに問い合わせ、答えを確かめる。",

@@ -16,7 +16,7 @@ import (
 type Position map[string][]Span
 
 // Span is the numbers From to To.
-type Span struct{ From, To uint64 }
+type Span struct{ From, To int64 }
 
 // ParsePosition reads a server's text: MariaDB's "0-1-100,1-2-7", MySQL's
 // "3e11fa47-...:1-5:7,...:1-3".
@@ -47,9 +47,12 @@ func (p Position) domain(s string) error {
 	if _, err := strconv.ParseUint(parts[0], 10, 32); err != nil {
 		return err
 	}
-	n, err := strconv.ParseUint(parts[2], 10, 64)
+	n, err := strconv.ParseInt(parts[2], 10, 64)
 	if err != nil {
 		return err
+	}
+	if n < 0 {
+		return fmt.Errorf("%q is below 0", parts[2])
 	}
 	if n > 0 {
 		p[parts[0]] = append(p[parts[0]], Span{1, n})
@@ -77,9 +80,9 @@ func (p Position) set(s string) error {
 		if !ranged {
 			to = from
 		}
-		a, err1 := strconv.ParseUint(from, 10, 63)
-		b, err2 := strconv.ParseUint(to, 10, 63)
-		if err1 != nil || err2 != nil || a == 0 || b < a {
+		a, err1 := strconv.ParseInt(from, 10, 64)
+		b, err2 := strconv.ParseInt(to, 10, 64)
+		if err1 != nil || err2 != nil || a <= 0 || b < a {
 			return fmt.Errorf("%q is no interval", part)
 		}
 		p[source] = append(p[source], Span{a, b})
@@ -101,7 +104,7 @@ func joined(spans []Span) []Span {
 }
 
 // Lacks counts the transactions of want that p does not have.
-func (p Position) Lacks(want Position) (n uint64) {
+func (p Position) Lacks(want Position) (n int64) {
 	for source, spans := range want {
 		for _, s := range spans {
 			n += s.To - s.From + 1

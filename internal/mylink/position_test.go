@@ -24,7 +24,7 @@ func TestLacks(t *testing.T) {
 	for _, c := range []struct {
 		of         Flavour
 		have, want string
-		lacks      uint64
+		lacks      int64
 	}{
 		{mycluster.MariaDB, "", "", 0},
 		{mycluster.MariaDB, "", "0-1-100", 100},
