@@ -24,15 +24,13 @@ import (
 
 // vault is a live server's backup, which restores are tried from.
 type vault struct {
-	live         *pgtest.Server
-	dir          string
-	wal          string
-	name         string // of the base backup
-	size         int64
-	first        string // log segment that a restore needs first
-	owner        func(t *testing.T, path string)
-	grows        int64 // by how much the log makes it grow, at least
-	restoreTests map[string]*restoreTest
+	live  *pgtest.Server
+	dir   string
+	wal   string
+	name  string // of the base backup
+	size  int64
+	first string // log segment that a restore needs first
+	grows int64  // by how much the log makes it grow, at least
 }
 
 // restoreTest is one system's: its own area and log, and where it is held up.
