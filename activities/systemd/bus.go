@@ -12,8 +12,10 @@ import (
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // answerWithin bounds one call: a bus may take a message and never answer it.
@@ -136,6 +138,26 @@ func (m *manager) fault(what string, err error) error {
 		return fmt.Errorf("%s: systemd does not answer", what)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// late is an error after something was begun: a refusal is none any more.
+func late(err error) error {
+	app := new(temporal.ApplicationError)
+	if errors.As(err, &app) && app.Type() == plan.ErrRefused {
+		return errors.New("some of it was done: " + app.Message())
+	}
+	return err
+}
+
+// reloaded has systemd read its unit files, and asks for the unit.
+func (m *manager) reloaded(ctx context.Context) (State, error) {
+	_, err := ask(ctx, m, "the reload of systemd", func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, m.conn.ReloadContext(ctx)
+	})
+	if err != nil {
+		return State{}, err
+	}
+	return m.state(ctx)
 }
 
 // call is one of the manager's methods that conn does not have.

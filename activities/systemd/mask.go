@@ -2,12 +2,10 @@ package systemd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/dbus"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
@@ -136,24 +134,4 @@ func (m *manager) lift(ctx context.Context) (State, error) {
 	}
 	s, err := m.reloaded(ctx)
 	return s, late(err)
-}
-
-// late is an error after something was begun: a refusal is none any more.
-func late(err error) error {
-	app := new(temporal.ApplicationError)
-	if errors.As(err, &app) && app.Type() == plan.ErrRefused {
-		return errors.New("some of it was done: " + app.Message())
-	}
-	return err
-}
-
-// reloaded has systemd read its unit files, and asks for the unit.
-func (m *manager) reloaded(ctx context.Context) (State, error) {
-	_, err := ask(ctx, m, "the reload of systemd", func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, m.conn.ReloadContext(ctx)
-	})
-	if err != nil {
-		return State{}, err
-	}
-	return m.state(ctx)
 }

@@ -47,7 +47,7 @@ var restart = activities.Define("systemd.restart", activities.Doc{
 		return Restarted{}, err
 	}
 	s, err := m.untilActive(ctx, p.Until, ordered, p.Invocation)
-	return Restarted{Before: p.Invocation, State: s}, err
+	return Restarted{Before: p.Invocation, State: s}, late(err)
 }), activities.Look(on(func(ctx context.Context, m *manager, s State, p Restart) (activities.Seen, error) {
 	if s.settled() && s.Invocation == p.Invocation {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: s.down(), Detail: fmt.Sprintf("%s is %s, and was not started anew", s.id, s)}, nil

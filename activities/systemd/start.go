@@ -48,7 +48,8 @@ func begin(ctx context.Context, m *manager, s State, p Start) (State, error) {
 	}); err != nil {
 		return State{}, err
 	}
-	return m.untilActive(ctx, p.Until, ordered)
+	s, err := m.untilActive(ctx, p.Until, ordered)
+	return s, late(err)
 }
 
 // hold has systemd remember how the unit ends until the connection does; else it forgets

@@ -101,14 +101,19 @@ func stopped(s State, back []string) Stopped {
 
 // end stops the unit and watches that it stays down.
 func (m *manager) end(ctx context.Context, s State, steady, within time.Duration) (Stopped, error) {
-	began := time.Now()
 	// "replace": a stop wins over whatever else is under way.
 	if _, err := ask(ctx, m, "the stop of "+s.id, func(ctx context.Context) (int, error) {
 		return m.conn.StopUnitContext(ctx, s.id, "replace", nil)
 	}); err != nil {
 		return Stopped{}, err
 	}
-	before := s.Invocation
+	out, err := m.untilDown(ctx, s, steady, within)
+	return out, late(err)
+}
+
+// untilDown watches a unit that was told to stop until it has stayed down long enough.
+func (m *manager) untilDown(ctx context.Context, s State, steady, within time.Duration) (Stopped, error) {
+	began, before := time.Now(), s.Invocation
 	var down time.Time
 	var took time.Duration
 	err := activities.Until(ctx, within, every, func(context.Context) (err error) { // the last look is not cut short
