@@ -124,31 +124,35 @@ func fenceHere(ctx context.Context, p Fence, out *Fenced) error {
 		return err
 	}
 	// It may have been started just before the file had the fence, or by somebody since.
-	const still = 2 * time.Second
-	for since := time.Now(); time.Since(since) < still; {
+	for {
+		begun := starting(p.Server) // first: what starts after this has the fence
 		pid, err := listener(ctx, p.Server)
 		if err != nil {
 			return err
 		}
 		if pid != 0 {
-			again := *out
-			if err := until(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error {
-				err := fenceLive(ctx, p, &again)
-				if isGuard(err) {
-					return nil
-				}
-				return err
-			}); err != nil {
-				return fmt.Errorf("server %s was started again while it was fenced: %w", p.Server.Name, err)
-			}
-			*out = again
-			return refuses(ctx, p.Server)
+			return fenceAgain(ctx, p, out)
+		}
+		if !begun {
+			out.At = time.Now().UTC().Truncate(time.Microsecond)
+			return nil
 		}
 		if err := wait(ctx, tick); err != nil {
-			return err
+			return fmt.Errorf("server %s is being started, and does not listen yet: %w", p.Server.Name, err)
 		}
 	}
-	out.At = time.Now().UTC().Truncate(time.Microsecond)
+}
+
+// fenceAgain fences a server that somebody started meanwhile.
+func fenceAgain(ctx context.Context, p Fence, out *Fenced) error {
+	again := *out
+	if err := until(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error { return fenceLive(ctx, p, &again) }); err != nil {
+		if isGuard(err) {
+			return err
+		}
+		return fmt.Errorf("server %s was started again while it was fenced: %w", p.Server.Name, err)
+	}
+	*out = again
 	return nil
 }
 

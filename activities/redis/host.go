@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -114,6 +115,25 @@ func listenerNow(t Target) (int, error) {
 	return 0, activities.Refused("a process listens on the port of %s, and the worker may not see which: run the worker as root or as the server's user", t.Name)
 }
 
+// starting reports whether a server of this host was begun with the file and does not serve
+// yet, so that it may have read the file before the fence was in it. Until a server
+// listens, its command line is the one it was started with.
+func starting(t Target) bool {
+	file := []byte(filepath.Base(t.Spec.Config))
+	return slices.ContainsFunc(proc.PIDs(), func(pid int) bool {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		return isServer(program) && bytes.Contains(line, file)
+	})
+}
+
+// isServer reports whether a program file is a Redis server's. Debian has redis-server as
+// another name of redis-check-rdb.
+func isServer(program string) bool {
+	name := filepath.Base(program)
+	return strings.HasPrefix(name, "redis-") || strings.HasPrefix(name, "valkey-")
+}
+
 // endListener kills the server that hangs on this host, if it runs.
 func endListener(ctx context.Context, t Target) error {
 	pid, err := listener(ctx, t)
@@ -124,8 +144,7 @@ func endListener(ctx context.Context, t Target) error {
 	if err != nil {
 		return fmt.Errorf("what listens on the port of %s: %w", t.Name, err)
 	}
-	// The program's name: Debian has redis-server as redis-check-rdb under another name.
-	if name := filepath.Base(program); !strings.HasPrefix(name, "redis-") && !strings.HasPrefix(name, "valkey-") {
+	if !isServer(program) {
 		return activities.Refused("process %d on the port of %s runs %s, which is no Redis server: correct the estate", pid, t.Name, program)
 	}
 	was := proc.Identity(pid)
