@@ -1,0 +1,139 @@
+package redis
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/redislink"
+	"github.com/muster-dr/muster/internal/redistest"
+	"github.com/muster-dr/muster/internal/sitetest"
+)
+
+// The steps of a failover as a site worker gets them: names and secret references in,
+// JSON out, each effect under its key.
+func TestFailoverThroughASiteWorker(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t)
+	s := sitetest.New(t, Actions())
+	file := redistest.PasswordFile(t)
+	s.Targets = []plan.Target{p.Tokyo.Plan(file), p.Osaka.Plan(file)}
+	with := func(raw string) json.RawMessage { return json.RawMessage(raw) }
+	var last plan.Call
+	for _, c := range []struct{ uses, with string }{
+		{"redis.status", `{"server": "tokyo"}`},
+		{"redis.wait_caught_up", `{"server": "osaka", "follow": "tokyo"}`},
+		{"redis.fence", `{"server": "tokyo"}`},
+		{"redis.promote", `{"server": "osaka"}`},
+		{"redis.single_writer", `{"servers": ["tokyo", "osaka"], "expect": "osaka"}`},
+		{"redis.rejoin", `{"server": "tokyo", "follow": "osaka"}`},
+		{"redis.switchover", `{"from": "osaka", "to": "tokyo"}`},
+	} {
+		last = s.Step(c.uses, with(c.with))
+		r, err := s.Act(last, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", c.uses, err)
+		}
+		if r.Already || strings.Contains(string(r.Output), redistest.Password) {
+			t.Errorf("%s: already %v, output %s", c.uses, r.Already, r.Output)
+		}
+	}
+	// A second delivery of a step whose goal holds does nothing.
+	if r, err := s.Act(last, nil); err != nil || !r.Already {
+		t.Errorf("the switchover delivered twice = %+v, %v", r, err)
+	}
+	if strings.Contains(s.Logged.String(), redistest.Password) {
+		t.Error("the log holds the password")
+	}
+}
+
+// With TLS the server's certificate is held against the authority and the name, and ours
+// is asked for.
+func TestEncryptedAndBothSidesKnown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, caKey := certificate(t, dir, "ca", nil, nil)
+	certificate(t, dir, "server", ca, caKey)
+	certificate(t, dir, "client", ca, caKey)
+	certificate(t, dir, "stranger", nil, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	s := redistest.Start(t, "tokyo", fmt.Sprintf("tls-port %d", port), "tls-cert-file "+filepath.Join(dir, "server.pem"), "tls-key-file "+filepath.Join(dir, "server.key"),
+		"tls-ca-cert-file "+filepath.Join(dir, "ca.pem"), "tls-auth-clients yes")
+	at := func(ca, client string) Target {
+		key, err := os.ReadFile(filepath.Join(dir, client+".key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := s.Target
+		out.Spec.Port, out.Spec.TLS, out.Spec.CA = port, true, filepath.Join(dir, ca+".pem")
+		out.Spec.Cert, out.Spec.Key = filepath.Join(dir, client+".pem"), activities.NewSecret(string(key))
+		return out
+	}
+	ctx := as(t, "r")
+	if st := must[Status](t)(status(ctx, Inspect{Server: at("ca", "client")})); st.Role != "master" {
+		t.Errorf("status = %+v", st)
+	}
+	must[Fenced](t)(fence(ctx, Fence{Server: at("ca", "client"), Restart: true}))
+	other := at("ca", "client")
+	other.Spec.Name = "redis.example.com"
+	plainly := s.Target
+	plainly.Spec.Port = port
+	for what, target := range map[string]Target{"another authority": at("stranger", "client"), "a stranger's certificate of ours": at("ca", "stranger"), "another name": other, "no encryption": plainly} {
+		if _, err := status(ctx, Inspect{Server: target}); err == nil || redislink.Refused(err) {
+			t.Errorf("%s: %v, want it refused", what, err)
+		} else if strings.Contains(err.Error(), "PRIVATE KEY") || strings.Contains(err.Error(), redistest.Password) {
+			t.Errorf("%s: the error holds a secret: %v", what, err)
+		}
+	}
+}
+
+// certificate writes name.pem and name.key, signed by parent or by itself.
+func certificate(t *testing.T, dir, name string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: parent == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	if parent == nil {
+		parent, parentKey = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "PRIVATE KEY", Bytes: raw}} {
+		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
