@@ -17,6 +17,7 @@ import (
 	"github.com/muster-dr/muster/internal/child"
 	"github.com/muster-dr/muster/internal/dnstest"
 	"github.com/muster-dr/muster/internal/kubetest"
+	"github.com/muster-dr/muster/internal/mysqltest"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/redistest"
 	"github.com/muster-dr/muster/internal/report"
@@ -183,6 +184,23 @@ var killable = map[string]family{
 			times: func() (n int) { // a fence is written to the server's file once
 				_, _ = fmt.Sscanf(r.Info(t, "cmdstat_config|rewrite"), "calls=%d", &n)
 				return n
+	"mysql": func(t *testing.T, site, moment string) victim {
+		p := mysqltest.StartPair(t)
+		p.Osaka.Exec(t, "STOP SLAVE")
+		password := filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(password, []byte(mysqltest.Password), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		entry := func(s *mysqltest.Server, name string) string {
+			fields := s.Fields(password)
+			fields["name"], fields["kind"], fields["site"] = name, "mysql", site
+			return asJSON(fields)
+		}
+		return victim{
+			targets: entry(p.Tokyo, "primary-"+moment) + "\n  - " + entry(p.Osaka, "replica-"+moment),
+			step:    fmt.Sprintf(`uses: mysql.rejoin, with: {server: replica-%[1]s, follow: primary-%[1]s}`, moment),
+			times: func() int { // a rejoin makes the server forget whom it followed before
+				return mysqltest.Value[int](t, p.Osaka, "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'com_reset'")
 			},
 		}
 	},
