@@ -89,6 +89,16 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 	return out, nil
 }
 
+// readyItself answers for the worker: that it is there, and what it says of itself.
+func (s *Site) readyItself(context.Context) (plan.Ready, error) {
+	var out plan.Ready
+	if s.Ready != nil {
+		out = s.Ready()
+	}
+	out.At = time.Now().UTC()
+	return out, nil
+}
+
 // otherSecrets says whether the secrets of the other kind of run resolve as well, where
 // this worker may answer for such a run: a drill's check must not leave it to the real
 // event to find that its secrets are missing. Nothing is done with them.

@@ -29,6 +29,8 @@ type Site struct {
 	Log      *slog.Logger // nil discards
 	// Policy is what this worker refuses whatever the plan says; nil refuses nothing.
 	Policy Policy
+	// Ready says what a readiness check should know of the worker itself; nil is nothing.
+	Ready func() plan.Ready
 	// Settle, when set, takes the place of every action's own Doc.Settle.
 	Settle time.Duration
 }
@@ -49,6 +51,7 @@ func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
 		site.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &site
+	w.RegisterActivityWithOptions(s.readyItself, activity.RegisterOptions{Name: plan.ActivityWorker})
 	for _, a := range r.Actions() {
 		switch {
 		case a.Doc.Human:

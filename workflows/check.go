@@ -42,6 +42,9 @@ func Check(ctx workflow.Context, in CheckInput) (run.Checked, error) {
 		Kind: run.Readiness, Depth: p.Scenario.Depth, Scenario: p.Scenario.Name, Hazard: p.Scenario.Hazard, PlanHash: p.Hash})})
 
 	asked := questions(p, in)
+	if workflow.GetVersion(ctx, "workers-themselves", workflow.DefaultVersion, 1) == 1 {
+		asked = append(workers(asked), asked...)
+	}
 	out := run.Checked{Items: peopleReady(p)}
 	answers := make([]run.Item, len(asked))
 	left, going := len(asked), 0
@@ -74,7 +77,13 @@ const checkAtOnce = 50
 
 func ask(ctx workflow.Context, q question) run.Item {
 	var ready plan.Ready
-	err := workflow.ExecuteActivity(checking(ctx, q.site), q.call.Uses+plan.ReadySuffix, q.call).Get(ctx, &ready)
+	var asked workflow.Future
+	if q.call.Uses == "" {
+		asked = workflow.ExecuteActivity(checking(ctx, q.site), plan.ActivityWorker)
+	} else {
+		asked = workflow.ExecuteActivity(checking(ctx, q.site), q.call.Uses+plan.ReadySuffix, q.call)
+	}
+	err := asked.Get(ctx, &ready)
 	item := q.item
 	switch {
 	case isAbsent(err):
@@ -89,6 +98,18 @@ func ask(ctx workflow.Context, q question) run.Item {
 	}
 	item.Note = ready.Note
 	return item
+}
+
+// workers are the questions to the workers themselves, one for each site that is asked
+// anything.
+func workers(asked []question) []question {
+	var out []question
+	for _, q := range asked {
+		if !slices.ContainsFunc(out, func(w question) bool { return w.site == q.site }) {
+			out = append(out, question{site: q.site, item: run.Item{What: "worker", Where: q.site, Site: q.site}})
+		}
+	}
+	return out
 }
 
 // questions lists what the plan will ask of site workers, each thing once.

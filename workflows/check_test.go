@@ -44,6 +44,13 @@ func TestCheckTellsAllThatIsMissing(t *testing.T) {
 		return plan.Ready{}, nil
 	}, activity.RegisterOptions{Name: "sim.step" + plan.ReadySuffix})
 
+	env.RegisterActivityWithOptions(func(ctx context.Context) (plan.Ready, error) {
+		if activity.GetInfo(ctx).TaskQueue == plan.SiteQueue("tokyo") {
+			return plan.Ready{}, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)
+		}
+		return plan.Ready{Note: "its certificate ends soon"}, nil
+	}, activity.RegisterOptions{Name: plan.ActivityWorker})
+
 	step := func(id, site string) plan.Step {
 		return plan.Step{ID: id, Uses: "sim.step", Site: site, Effect: run.Isolated, With: []byte(`{"id":"` + id + `"}`)}
 	}
@@ -72,13 +79,22 @@ func TestCheckTellsAllThatIsMissing(t *testing.T) {
 		}
 	}
 	all := strings.Join(told, "\n")
-	for _, want := range []string{"ito: no contact", "away: no worker of site tokyo", "broken: it could not be checked: no route", "lagging: it lags"} {
+	for _, want := range []string{"ito: no contact", "away: no worker of site tokyo", "tokyo: no worker of site tokyo", "broken: it could not be checked: no route", "lagging: it lags"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("not told: %s", want)
 		}
 	}
-	if out.Ready || len(told) != 4 {
+	if out.Ready || len(told) != 5 {
 		t.Errorf("ready %v, told:\n%s", out.Ready, all)
+	}
+	noted := 0
+	for _, i := range out.Items {
+		if i.What == "worker" && i.Where == "osaka" && i.Note == "its certificate ends soon" {
+			noted++
+		}
+	}
+	if noted != 1 {
+		t.Errorf("what the worker of osaka says of itself is told %d times", noted)
 	}
 	if asked["again"] != 0 || asked["lagging"] != 1 {
 		t.Errorf("asked %v", asked)

@@ -248,7 +248,7 @@ func waitAfter(a attempted, role string) run.Wait {
 
 // human waits for a person's step.
 func (x *execution) human(ctx workflow.Context, s plan.Step, w run.Wait) run.Outcome {
-	x.log.add(ctx, run.Event{Kind: run.StepStarted, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses, By: run.Engine, Generation: 1})
+	x.log.add(ctx, run.Event{Kind: run.StepStarted, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses, Site: s.Site, By: run.Engine, Generation: 1})
 	began := workflow.Now(ctx)
 	act := x.waitFor(ctx, s, w)
 	if act == nil {

@@ -56,7 +56,14 @@ func Connection(ctx context.Context, l i18n.Lang, c config.Config) (engine.Conne
 		if err != nil {
 			return out, &Trouble{Mistake: true, What: "temporal.tls", Err: err}
 		}
-		conf.Certificates = []tls.Certificate{pair}
+		// Read again for every connection: a new certificate needs no restart.
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			fresh, err := tls.LoadX509KeyPair(t.TLS.CertFile, t.TLS.KeyFile)
+			if err != nil {
+				return &pair, nil // half written, or gone: the one of the start still counts
+			}
+			return &fresh, nil
+		}
 	}
 	out.TLS = conf
 	return out, nil
@@ -86,6 +93,9 @@ func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logge
 		denied, gone := new(serviceerror.PermissionDenied), new(serviceerror.NamespaceNotFound)
 		if errors.As(err, &denied) || errors.As(err, &gone) || status.Code(err) == codes.Unauthenticated {
 			return nil, &Trouble{Mistake: true, What: l.T("the engine turned us away", "エンジンに接続を拒否されました"), Err: err}
+		}
+		if away := turnedAway(l, c.Address, err); away != nil {
+			return nil, away
 		}
 		if !silent {
 			log.Warn("no engine answers; trying again", "address", c.Address, "err", err)

@@ -94,6 +94,9 @@ func Worker(ctx context.Context, o Options) error {
 		return &Trouble{Mistake: true, What: l.T("Which site does this worker work for?", "このworkerが受け持つ拠点が指定されていません。"),
 			WayOut: l.T("Name it with --site, as the estate does", "estateに書かれた拠点名を --site で指定してください")}
 	}
+	if err := ownCertificate(l, o.Config, time.Now()); err != nil {
+		return err
+	}
 	conn, err := Connection(ctx, l, o.Config)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -68,7 +69,7 @@ func (s *sites) ensure(name string) error {
 		rules = p
 	}
 	site := activities.Site{Name: name, Policy: rules, Ledger: led, Secrets: secret.Local{}, Redactor: &secret.Redactor{},
-		Evidence: evidence(filepath.Join(s.o.Config.Data, "evidence")), Log: log}
+		Evidence: evidence(filepath.Join(s.o.Config.Data, "evidence")), Log: log, Ready: certificateReady(s.o.Config, time.Now)}
 	s.ready.Add(1)
 	begun := sync.OnceFunc(s.ready.Done)
 	s.working.Go(func() {

@@ -22,6 +22,9 @@ const LookSuffix = ".look"
 // anything, whether the action could do its work now: Call → Ready. Probes have it too.
 const ReadySuffix = ".ready"
 
+// ActivityWorker asks a site's worker about itself: nothing → Ready.
+const ActivityWorker = "worker.ready"
+
 // Ready is its answer.
 type Ready struct {
 	Problems []Text    `json:"problems,omitempty"` // what would keep it from working, with the way out

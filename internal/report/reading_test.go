@@ -57,7 +57,7 @@ func TestAWalkthroughListsWhoReadWhat(t *testing.T) {
 		t.Errorf("promote = %+v, want put before the commander and not acknowledged", got)
 	}
 	for lang, want := range map[string][]string{
-		"en": {"Steps read and acknowledged", "operator", "suzuki", "14:00:20", "nobody", "walked through in part, nothing was run"},
+		"en": {"Steps read and acknowledged", "operator", "suzuki", "14:00:20", "nobody", "read, not run", "walked through in part, nothing was run"},
 		"ja": {"手順の読み合わせ（確認者と時刻）", "suzuki", "14:00:20", "未確認", "手順の一部のみ読み合わせ（実行なし）"},
 	} {
 		var out strings.Builder

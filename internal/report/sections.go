@@ -267,8 +267,12 @@ func (d *document) stepRow(s Step) []cell {
 		over := say("over budget by %s", "目安時間を%s超過", span(*s.OverS))
 		remark = plan.Text{EN: strings.TrimPrefix(s.Reason+"; "+over.EN, "; "), JA: strings.TrimPrefix(s.Reason+"。"+over.JA, "。")}
 	}
+	outcome := outcomeCell(s.Outcome)
+	if s.Owner != "" && s.SettledBy == run.ByAcknowledge {
+		outcome = cell{Text: say("read, not run", "確認のみ（実行なし）")}
+	}
 	return []cell{name(s.ID), name(s.Action), name(s.Site), timeCell(d.clockOr(s.StartedAt)), figureCell(spanOr(s.took(), dash)),
-		figureCell(plain(fmt.Sprint(s.Attempts))), outcomeCell(s.Outcome), tell(actor(s.By)), tell(remark)}
+		figureCell(plain(fmt.Sprint(s.Attempts))), outcome, tell(actor(s.By)), tell(remark)}
 }
 
 // took is how long a step took: as its worker measured it, else by the engine's clock.
