@@ -13,6 +13,7 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/muster-dr/muster/internal/expr"
 	"github.com/muster-dr/muster/internal/fault"
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
@@ -186,7 +187,7 @@ func (s *Site) decoder(ctx context.Context, a Action, call plan.Call) decoder {
 		}
 		vars := map[string]any{
 			"steps": steps,
-			"run":   map[string]any{"id": call.Run, "kind": string(call.Kind), "depth": string(call.Depth)},
+			"run":   expr.RunFacts(call.Run, call.Kind, call.Depth),
 		}
 		return s.fill(ctx, call.Kind, into, a.Fields, call.With, vars, call.Targets)
 	}

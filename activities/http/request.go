@@ -14,9 +14,9 @@ import (
 type Request struct {
 	URL           string                       `json:"url" reach:"url" help:"Address to send the request to." example:"https://lb.example.com/pools/orders"`
 	Method        string                       `json:"method" help:"Method." default:"POST" enum:"POST,PUT,PATCH,DELETE"`
-	Headers       map[string]string            `json:"headers" help:"Headers to send; Idempotency-Key is the step's effect key unless it is given here." default:""`
+	Headers       map[string]string            `json:"headers" help:"Headers to send, besides Muster-Run, Muster-Kind (drill or response) and Muster-Depth; Idempotency-Key is the step's effect key unless it is given here." default:""`
 	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
-	Body          string                       `json:"body" help:"Body to send." default:"" example:"'{\"active\": \"osaka\"}'"`
+	Body          string                       `json:"body" help:"Body to send. What people will read begins with ${{ run.mark }}, which is empty in a response." default:"" example:"'{\"active\": \"osaka\"}'"`
 	Status        []int                        `json:"status" help:"Statuses that mean success." default:"[200, 201, 202, 204]"`
 	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer." default:""`
 	CAFile        string                       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
@@ -33,6 +33,9 @@ var request = activities.Define("http.request", activities.Doc{
 	if _, given := h["Idempotency-Key"]; !given {
 		h["Idempotency-Key"] = activities.CallFrom(ctx).EffectKey
 	}
+	// Who is asked can tell a drill from the real thing, whatever the body says.
+	call := activities.CallFrom(ctx)
+	h["Muster-Run"], h["Muster-Kind"], h["Muster-Depth"] = call.Run, string(call.Kind), string(call.Depth)
 	a, err := fetch.Do(ctx, fetch.Request{Method: p.Method, URL: p.URL, Headers: h, Body: p.Body, CAFile: p.CAFile, Timeout: p.Timeout.Std()})
 	if err := judge(p.URL, a, fetch.Expectation{Status: p.Status, Expr: p.Expect}, err); err != nil || p.Look == nil {
 		return a, err

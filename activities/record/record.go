@@ -106,7 +106,7 @@ func (d Deps) Evaluate(_ context.Context, g plan.Guard) (bool, error) {
 		steps[id] = v
 	}
 	ok, err := expr.Bool(g.Expr, map[string]any{"steps": steps,
-		"run": map[string]any{"id": g.Run, "kind": string(g.Kind), "depth": string(g.Depth)}})
+		"run": expr.RunFacts(g.Run, g.Kind, g.Depth)})
 	if err != nil {
 		return false, temporal.NewNonRetryableApplicationError(err.Error(), plan.ErrFinding, nil)
 	}

@@ -64,7 +64,7 @@ func NewScope(steps []Field) *Scope {
 	for _, f := range steps {
 		s.steps = append(s.steps, f.Name)
 	}
-	s.shape.objects["#run"] = []Field{{"id", Shape{Kind: Text}}, {"kind", Shape{Kind: Text}}, {"depth", Shape{Kind: Text}}}
+	s.shape.objects["#run"] = []Field{{"id", Shape{Kind: Text}}, {"kind", Shape{Kind: Text}}, {"depth", Shape{Kind: Text}}, {"mark", Shape{Kind: Text}}}
 	s.shape.objects["#steps"] = steps
 	return s
 }

@@ -190,3 +190,13 @@ func plain(msg string) string {
 	}
 	return msg
 }
+
+// RunFacts is what expressions know as run. Its mark stands in front of what is said to
+// people by other ways than muster's own; it is empty in a response.
+func RunFacts(id string, kind run.Kind, depth run.Depth) map[string]any {
+	mark := run.Mark
+	if kind == run.Response {
+		mark = ""
+	}
+	return map[string]any{"id": id, "kind": string(kind), "depth": string(depth), "mark": mark}
+}

@@ -33,7 +33,11 @@ type text struct {
 func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n", args...) }
 
 func (t *text) head(o Outline) {
-	t.line("%s  %s", o.Scenario, o.Title.In(t.lang))
+	kind := run.Drill
+	if o.Depth == run.Real {
+		kind = run.Response
+	}
+	t.line("%s  %s  %s", t.l.Banner(kind), o.Scenario, o.Title.In(t.lang))
 	t.line("  %s", t.l.T("depth %s · hazard %s · plan %.12s", "深さ %s・事象 %s・計画 %.12s", t.l.Depth(o.Depth), o.Hazard, o.PlanHash))
 	if o.Threat {
 		t.line("  %s", t.l.T("A threat sets it off: nothing has stopped, and the RTO counts only the interruption that is made.", "契機は脅威です。停止はまだなく、RTOは対応に伴う停止時間のみを計測します。"))
