@@ -3,11 +3,9 @@ package cases_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -110,19 +108,6 @@ func overLine(t *testing.T, pair *pgtest.Pair, door string) {
 	pair.Tokyo.AwaitStandby(t, pair.Osaka)
 }
 
-func hostPort(t *testing.T, address string) (string, int) {
-	t.Helper()
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return host, n
-}
-
 // untouched starts n machines that no drill may touch, and returns a script that counts those
 // that live and digests their numbers and start times.
 func untouched(t *testing.T, dir string, n int) string {
@@ -142,15 +127,4 @@ func untouched(t *testing.T, dir string, n int) string {
 		t.Fatal(err)
 	}
 	return file
-}
-
-// script makes a machine that starts others: who kills it kills those too.
-func (m *machines) script(t *testing.T, g *group, name, text string) {
-	t.Helper()
-	file := filepath.Join(m.dir, name+".sh")
-	if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	g.set(t, "name", name, map[string]any{"argv": []any{"/bin/sh", file}, "state": filepath.Join(m.dir, "state")})
-	m.launch(t, name, "/bin/sh", file)
 }

@@ -1,13 +1,8 @@
 package cases_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,101 +77,5 @@ func init() {
 		}
 		_, err := c.me.Confirm(ctx, c.run, workflows.Confirm{Phase: run.Closing, By: "fukui", Note: "the copy has no error detection: nobody could tell whether it was whole"})
 		c.must("the remark", false, err)
-	}
-}
-
-const plainHTTP = "defaults\n  mode http\n  timeout connect 500ms\n  timeout client 5s\n  timeout server 5s\n"
-
-// synchronous has the primary of a pair acknowledge what both have.
-func synchronous(t *testing.T, pair *pgtest.Pair) {
-	t.Helper()
-	f, err := os.OpenFile(pair.Tokyo.Config, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString("synchronous_standby_names = '*'\nsynchronous_commit = remote_apply\n"); err != nil {
-		t.Fatal(err)
-	}
-	pair.Tokyo.Exec(t, "SELECT pg_reload_conf()")
-}
-
-// entrance is what users come in by: the first server while it says what it must, else the
-// other. It is configured, and its target set.
-func (m *machines) entrance(t *testing.T, g *group, name, backend, says, first, other, otherName string) (address string) {
-	t.Helper()
-	address = loopback(t)
-	socket := filepath.Join(m.dir, name+".sock")
-	firstName := "tokyo"
-	if backend == "web" {
-		firstName = "centre"
-	}
-	m.configured(t, name, fmt.Sprintf("  stats socket %s mode 600 level admin\n%sfrontend in\n  bind %s\n  default_backend %s\nbackend %[4]s\n  option httpchk GET /\n  http-check expect rstring (%s|today)\n  default-server check inter 100ms fall 1 rise 1\n  server %s %s\n  server %s %s backup\n",
-		socket, plainHTTP, address, backend, says, firstName, first, otherName, other))
-	g.set(t, "name", name, map[string]any{"socket": socket})
-	return address
-}
-
-// secret writes a secret's file.
-func (m *machines) secret(t *testing.T, text string) string {
-	t.Helper()
-	file := filepath.Join(m.dir, "secret-"+fmt.Sprint(addresses.Add(1)))
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-// mail makes a mail server's target, and its process if it is to run.
-func (m *machines) mail(t *testing.T, g *group, name string, o mailtest.Options, running bool) {
-	t.Helper()
-	o.Folder = filepath.Join(m.dir, name)
-	b, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(m.dir, name+".json")
-	if err := os.WriteFile(file, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.set(t, "name", name, map[string]any{"argv": []any{program}, "env": map[string]any{mailServer: file}, "state": filepath.Join(m.dir, "state")})
-	if !running {
-		return
-	}
-	if err := os.Mkdir(o.Folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	m.env = []string{mailServer + "=" + file}
-	m.launch(t, name, program)
-	m.env = nil
-	listening(t, o.SMTP, o.IMAP)
-}
-
-// archive packs files.
-func archive(t *testing.T, file string, files map[string]string) {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	w := tar.NewWriter(z)
-	for name, text := range files {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
 	}
 }

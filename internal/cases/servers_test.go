@@ -1,92 +1,19 @@
 package cases_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/pgtest"
 )
-
-const haproxyBin = "/usr/sbin/haproxy"
-
-// machines are programs that a drill starts, stops and kills by the family process: each an
-// HAProxy of its own that answers with its name. What still runs at the end is ended.
-type machines struct {
-	dir string
-	env []string // of the next one that launch starts
-}
-
-func newMachines(t *testing.T) *machines {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "muster-vm-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ours := []byte("MUSTER_PROCESS=" + filepath.Join(dir, "state") + "/") // every child has it too
-		all, _ := filepath.Glob("/proc/[0-9]*/environ")
-		for _, f := range all {
-			if env, err := os.ReadFile(f); err == nil && bytes.Contains(env, ours) {
-				if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
-					_ = syscall.Kill(pid, syscall.SIGKILL)
-				}
-			}
-		}
-		_ = os.RemoveAll(dir)
-	})
-	if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return &machines{dir: dir}
-}
-
-// make writes a machine's configuration and returns what its target in the estate says.
-func (m *machines) make(t *testing.T, name, address, says string) map[string]any {
-	t.Helper()
-	return m.configured(t, name, fmt.Sprintf("defaults\n  mode http\n  timeout connect 1s\n  timeout client 5s\n  timeout server 5s\nfrontend in\n  bind %s\n  http-request return status 200 content-type text/plain string \"%s\"\n", address, says))
-}
-
-// configured is make with the whole configuration but its global part.
-func (m *machines) configured(t *testing.T, name, config string) map[string]any {
-	t.Helper()
-	file := filepath.Join(m.dir, name+".cfg")
-	if err := os.WriteFile(file, []byte("global\n  nbthread 1\n  maxconn 100\n"+config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return map[string]any{"argv": []any{haproxyBin, "-db", "-f", file}, "state": filepath.Join(m.dir, "state")}
-}
-
-// run starts a machine as process.start would have, with the mark by which it is found.
-func (m *machines) run(t *testing.T, name string) {
-	t.Helper()
-	m.launch(t, name, haproxyBin, "-db", "-f", filepath.Join(m.dir, name+".cfg"))
-}
-
-func (m *machines) launch(t *testing.T, name, program string, args ...string) {
-	t.Helper()
-	log, err := os.Create(filepath.Join(m.dir, name+".log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command(program, args...)
-	cmd.Env = append(append(os.Environ(), m.env...), "MUSTER_PROCESS="+filepath.Join(m.dir, "state", name))
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s by %s (package haproxy): %v", name, program, err)
-	}
-	go func() { _ = cmd.Wait() }() // reaps it when a drill has killed it; newMachines ends what is left
-}
 
 // listening waits until something takes connections.
 func listening(t *testing.T, addresses ...string) {
@@ -118,5 +45,57 @@ func (g *group) postgres(t *testing.T, pair *pgtest.Pair, primary, standby strin
 	for name, s := range map[string]*pgtest.Server{primary: pair.Tokyo, standby: pair.Osaka} {
 		g.set(t, "name", name, map[string]any{"host": s.Host, "port": s.Port, "sslmode": "disable", "password": "secret://file" + pair.PasswordFile,
 			"data": s.Data, "config": s.Config, "bin": s.Bin, "run_as": s.RunAs, "slot": "muster_" + s.Name})
+	}
+}
+
+func hostPort(t *testing.T, address string) (string, int) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host, n
+}
+
+// synchronous has the primary of a pair acknowledge what both have.
+func synchronous(t *testing.T, pair *pgtest.Pair) {
+	t.Helper()
+	f, err := os.OpenFile(pair.Tokyo.Config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("synchronous_standby_names = '*'\nsynchronous_commit = remote_apply\n"); err != nil {
+		t.Fatal(err)
+	}
+	pair.Tokyo.Exec(t, "SELECT pg_reload_conf()")
+}
+
+// archive packs files.
+func archive(t *testing.T, file string, files map[string]string) {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for name, text := range files {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
