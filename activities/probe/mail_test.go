@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/pem"
@@ -113,29 +114,51 @@ func TestMailArrivesOrNot(t *testing.T) {
 	}
 }
 
-// A server that takes connections and says nothing costs one timeout, at either protocol.
-func TestMailServerHangs(t *testing.T) {
+// A server that takes connections and says nothing, or rubbish without end, costs one timeout
+// at most, at either protocol.
+func TestMailServerHangsOrBabbles(t *testing.T) {
 	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer deaf.Close()
+	babbling, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer babbling.Close()
+	go func() {
+		for {
+			c, err := babbling.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // until the probe has enough
+				defer c.Close()
+				for err := error(nil); err == nil; _, err = c.Write(bytes.Repeat([]byte{0, '{', '2', '*', 0xff, '-'}, 1000)) {
+				}
+			}()
+		}
+	}()
 	in, box := addressesOf(t)
 	startMail(t, mailtest.Options{SMTP: in, IMAP: box, Folder: t.TempDir(), User: probesMailbox})
 	for name, c := range map[string]struct {
 		p    Mail
 		want fate
-	}{"smtp": {Mail{Server: deaf.Addr().String(), Mailbox: box}, failed}, "imap": {Mail{Server: in, Mailbox: deaf.Addr().String()}, unknown}} {
+	}{
+		"deaf smtp": {Mail{Server: deaf.Addr().String(), Mailbox: box}, failed}, "deaf imap": {Mail{Server: in, Mailbox: deaf.Addr().String()}, unknown},
+		"babbling smtp": {Mail{Server: babbling.Addr().String(), Mailbox: box}, failed}, "babbling imap": {Mail{Server: in, Mailbox: babbling.Addr().String()}, unknown},
+	} {
 		done := make(chan fate, 1)
 		l := mailing(t, c.p)
 		go func() { f, _ := l.look(context.Background(), 1); done <- f }()
 		select {
 		case f := <-done:
 			if f != c.want {
-				t.Errorf("%s hangs: %v, want %v", name, f, c.want)
+				t.Errorf("%s: %v, want %v", name, f, c.want)
 			}
 		case <-time.After(30 * time.Second):
-			t.Errorf("%s hangs, and so does the probe", name)
+			t.Errorf("%s: the probe hangs", name)
 		}
 	}
 }

@@ -26,11 +26,11 @@ const Password = "a-mailbox-for-tests-only"
 
 // Options of a server.
 type Options struct {
-	SMTP, IMAP string // addresses
-	Folder     string // messages of user, a file each; one that is put there is a message too
-	User       string // address whose mail is kept here
-	Relay      string // SMTP server that gets the mail of others; "" refuses it
-	TLS        *tls.Config
+	SMTP, IMAP string      // addresses
+	Folder     string      // messages of user, a file each; one that is put there is a message too
+	User       string      // address whose mail is kept here
+	Relay      string      // SMTP server that gets the mail of others; "" refuses it
+	TLS        *tls.Config `json:"-"`
 }
 
 // Server is a running one.
