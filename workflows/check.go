@@ -36,7 +36,7 @@ type question struct {
 // the plan now, and looks whether the people whom the plan needs can be reached. It
 // changes nothing. What it found is journalled as a run of kind check and returned.
 func Check(ctx workflow.Context, in CheckInput) (run.Checked, error) {
-	log := openJournal(ctx, in.RunID, "run")
+	log := openJournal(ctx, in.RunID, "run", false)
 	p := in.Plan
 	log.add(ctx, run.Event{Kind: run.RunStarted, By: in.By, Data: run.Encode(run.Started{
 		Kind: run.Readiness, Depth: p.Scenario.Depth, Scenario: p.Scenario.Name, Hazard: p.Scenario.Hazard, PlanHash: p.Hash})})

@@ -34,6 +34,9 @@ type Execution struct {
 	Simulate   *plan.Simulate `json:"simulate,omitempty"`
 	Paused     bool           `json:"paused,omitempty"`
 	Spared     []run.Depth    `json:"spared,omitempty"` // depths at which no drill may change the system
+	// Beside has events journalled from within workflow tasks; false in histories
+	// from before that was so.
+	Beside bool `json:"beside,omitempty"`
 }
 
 // Executed is how it ended.
@@ -84,7 +87,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	x := &execution{
 		in: in, graph: graph, paused: in.Paused, waiting: map[string]*asked{},
 		hands: hands{run: in.Run, kind: in.Kind, depth: in.Depth, system: in.System, runbook: in.Runbook.Name, token: in.Token, spared: in.Spared,
-			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose)), outputs: map[string]json.RawMessage{}},
+			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose), in.Beside), outputs: map[string]json.RawMessage{}},
 	}
 	if err := x.listen(ctx); err != nil {
 		return Executed{}, err

@@ -17,7 +17,7 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 	}
 	total := 0
 	for len(j.pending) > 0 {
-		events := j.next()
+		events := j.next(j.seq)
 		b, err := json.Marshal(events)
 		if err != nil {
 			t.Fatal(err)
@@ -31,7 +31,7 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 		t.Errorf("%d events written, want 100", total)
 	}
 	j.pending = []run.Event{{Data: json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)}}
-	if len(j.next()) != 1 {
+	if len(j.next(j.seq)) != 1 {
 		t.Error("an event above the bound is never written")
 	}
 }

@@ -47,6 +47,9 @@ type Input struct {
 	// Since is when the event happened as the caller reports it, RFC 3339; "" when
 	// nobody knows: the first failed probe then starts the clock.
 	Since string `json:"since,omitempty"`
+	// Beside has events that nobody waits for journalled from within workflow tasks; false
+	// in histories from before that was so.
+	Beside bool `json:"beside,omitempty"`
 }
 
 // Updates of Run, by name. Each is refused by its validator, with the reason, before

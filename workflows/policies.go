@@ -30,6 +30,15 @@ func record(ctx workflow.Context) workflow.Context {
 	})
 }
 
+// recordBeside: the same from within a workflow task, which must not be held up. What does
+// not work at once is left to record.
+func recordBeside(ctx workflow.Context) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+}
+
 // acting: one attempt, whatever happens. A lost answer is settled by looking.
 func acting(ctx workflow.Context, site string, timeout, queue time.Duration) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

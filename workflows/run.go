@@ -85,7 +85,7 @@ func (s *system) moved() bool {
 func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r := &response{
 		in: in, plan: in.Plan,
-		log:       openJournal(ctx, in.RunID, "run"),
+		log:       openJournal(ctx, in.RunID, "run", in.Beside),
 		byID:      map[string]*member{},
 		inspected: map[string]bool{},
 		confirmed: map[run.Phase]bool{},

@@ -489,6 +489,9 @@ func (e Estate) For(book Runbook, role string) Estate {
 		if s.Human != nil {
 			roles[s.Human.Role] = true
 		}
+		if s.Owner != "" {
+			roles[s.Owner] = true
+		}
 		for _, t := range s.Targets {
 			targets[t] = true
 		}
