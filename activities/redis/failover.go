@@ -35,7 +35,9 @@ type FailedOver struct {
 
 const (
 	// lease is how long writes are held back by one word of ours. It is given again as
-	// long as the failover is under way; were we to die, writes go on after it.
+	// long as the failover is under way. Were we to die, writes go on after it: an outage of
+	// seconds, or, in the middle of a failover, the loss of what comes between that and the
+	// sentinels' order to the old master.
 	lease = 10 * time.Second
 	// drain bounds how long writes are held back for the replica to catch up. Half of the
 	// time after which the sentinels take the master for down is a bound too: their own

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -248,5 +247,3 @@ func lagOf(ctx context.Context, replica Target, to *redislink.Conn, master Targe
 	}
 	return max(m.Offset-r.Offset, 0), nil
 }
-
-var errStarting = errors.New("it is starting, and reads its data")

@@ -86,6 +86,9 @@ func Actions() []activities.Action {
 			SummaryJA: "書き込みを受け付けるサーバーが一台だけであり、Sentinel もそれをマスターとしていることを確かめる。",
 			Effect:    run.Observe, Repeatable: true,
 		}, singleWriter, activities.Ready(func(ctx context.Context, p SingleWriter) ([]plan.Text, error) {
+			if p.Sentinel.Name != "" {
+				return readyFailover(ctx, p.Sentinel, p.Servers...)
+			}
 			return readyReach(ctx, p.Servers...), nil
 		})),
 		activities.Define("redis.status", activities.Doc{

@@ -181,7 +181,6 @@ func IsTimeout(err error) bool {
 const (
 	CodeReadOnly   = "READONLY"   // a replica
 	CodeNoReplicas = "NOREPLICAS" // fewer replicas than min-replicas-to-write
-	CodeLoading    = "LOADING"    // starts, and reads its data
 	CodeBusy       = "INPROG"     // a sentinel, in the middle of a failover
 )
 

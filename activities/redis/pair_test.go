@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/redislink"
 	"github.com/muster-dr/muster/internal/redistest"
@@ -111,141 +110,6 @@ func TestFailoverOfAPairAndTheWayHome(t *testing.T) {
 	}
 }
 
-// The limits that were there before a fence are back after it, whatever they were.
-func TestAFenceRemembersWhatWasThere(t *testing.T) {
-	t.Parallel()
-	ctx := as(t, "r")
-	for _, was := range []limits{{0, 10}, {1, 7}, {3, 0}, {0, 0}} {
-		s := redistest.Start(t, "tokyo", fmt.Sprintf("min-replicas-to-write %d", was.replicas), fmt.Sprintf("min-replicas-max-lag %d", was.lag))
-		must[Fenced](t)(fence(ctx, Fence{Server: s.Target, Restart: true}))
-		s.Kill9(t)
-		must[Fenced](t)(fence(ctx, Fence{Server: s.Target, Restart: true})) // down, by its file
-		s.StartServer(t)
-		must[Fenced](t)(fence(ctx, Fence{Server: s.Target, Restart: true}))
-		if err := s.TryWrite(t); redislink.Code(err) != redislink.CodeNoReplicas {
-			t.Errorf("%+v: write on the fenced server = %v", was, err)
-		}
-		if was.replicas == 0 || was.lag == 0 {
-			must[Unfenced](t)(unfence(ctx, Unfence{Server: s.Target, Wait: minute}))
-		} else { // as before, it wants a replica
-			_, err := unfence(ctx, Unfence{Server: s.Target, Wait: minute})
-			wantKind(t, err, plan.ErrFinding, "no-replicas")
-		}
-		s.Kill9(t)
-		s.StartServer(t)
-		c := redislink.Open(s.Target, answerWithin)
-		if l, err := limitsOf(ctx, c); err != nil || l != was {
-			t.Errorf("limits after the fence = %+v, %v, want %+v", l, err, was)
-		}
-		c.Close()
-		_, err := unfence(ctx, Unfence{Server: s.Target, Wait: minute})
-		wantKind(t, err, plan.ErrRefused, "no fence")
-	}
-}
-
-func TestADeadMasterIsFencedByItsFile(t *testing.T) {
-	t.Parallel()
-	p := redistest.StartPair(t)
-	ctx := as(t, "r")
-	away := p.Tokyo.Target
-	away.Spec.Config = "/nowhere/redis.conf"
-	p.Tokyo.Kill9(t)
-	_, err := fence(ctx, Fence{Server: away, Restart: true})
-	wantKind(t, err, "plain", "tomorrow") // refused connections prove nothing about it
-	seen, err := lookFenced(ctx, Fence{Server: p.Tokyo.Target, Restart: true})
-	wantSight(t, "the dead master", seen, err, plan.HoldsNot)
-	f := must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
-	if f.Was != "down" || f.Method != "file" || !f.Kept {
-		t.Errorf("fenced = %+v", f)
-	}
-	seen, err = lookFenced(ctx, Fence{Server: p.Tokyo.Target, Restart: true})
-	wantSight(t, "the fenced file", seen, err, plan.Holds)
-	up := must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute}))
-	if up.LagKnown {
-		t.Errorf("promoted = %+v: a dead master can't say how far it wrote", up)
-	}
-	wantWriter(t, p, "osaka")
-	p.Tokyo.StartServer(t)
-	if err := p.Tokyo.TryWrite(t); redislink.Code(err) != redislink.CodeNoReplicas {
-		t.Errorf("write on the old master, back again = %v, want it refused", err)
-	}
-	wantWriter(t, p, "osaka")
-	wrong := p.Tokyo.Target
-	wrong.Spec.Port = p.Osaka.Port
-	p.Osaka.Kill9(t)
-	_, err = fence(ctx, Fence{Server: wrong, Restart: true})
-	wantKind(t, err, plan.ErrRefused, "correct config or port")
-}
-
-// A frozen master takes connections and says nothing. It is ended before anybody takes
-// over, and comes back without taking a write.
-func TestAFrozenMasterTakesNoWriteThatCounts(t *testing.T) {
-	t.Parallel()
-	p := redistest.StartPair(t)
-	ctx := as(t, "r")
-	p.Tokyo.Freeze(t)
-	_, err := promote(ctx, Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute})
-	wantKind(t, err, plan.ErrRefused, "hung, not gone")
-	_, err = singleWriter(ctx, SingleWriter{Servers: []Target{p.Tokyo.Target, p.Osaka.Target}, Wait: run.Duration(time.Second)})
-	wantKind(t, err, "plain") // silent is not read-only
-	away := p.Tokyo.Target
-	away.Spec.Config = ""
-	_, err = fence(ctx, Fence{Server: away, Restart: true})
-	wantKind(t, err, "plain", "end its process on its host")
-	// What a client sends into it would be done when it wakes.
-	late := redislink.Open(p.Tokyo.Target, 100*time.Millisecond)
-	defer late.Close()
-	if _, err := late.Do(ctx, "INCR", "orders"); !redislink.Hung(err) || !redislink.Sent(err) {
-		t.Errorf("a command to the frozen master = %v, want it sent and unanswered", err)
-	}
-	f := must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
-	if f.Was != "hung" || f.Method != "killed" || !p.Tokyo.Gone() {
-		t.Errorf("fenced = %+v, its process gone %v", f, p.Tokyo.Gone())
-	}
-	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute}))
-	p.Tokyo.StartServer(t)
-	wantWriter(t, p, "osaka")
-	if err := p.Tokyo.TryWrite(t); redislink.Code(err) != redislink.CodeNoReplicas {
-		t.Errorf("write on the old master, back again = %v, want it refused", err)
-	}
-}
-
-func TestAFenceThatARestartForgetsIsAFinding(t *testing.T) {
-	t.Parallel()
-	s := redistest.Start(t, "tokyo")
-	ctx := as(t, "r")
-	s.Unwritable(t)
-	_, err := fence(ctx, Fence{Server: s.Target, Restart: true})
-	wantKind(t, err, plan.ErrFinding, "after a restart")
-	if err := s.TryWrite(t); redislink.Code(err) != redislink.CodeNoReplicas {
-		t.Errorf("it says that no writes are taken now, and a write = %v", err)
-	}
-	seen, err := lookFenced(ctx, Fence{Server: s.Target, Restart: true})
-	wantSight(t, "a fence without a file", seen, err, plan.HoldsNot)
-	f := must[Fenced](t)(fence(ctx, Fence{Server: s.Target}))
-	if f.Kept {
-		t.Errorf("fenced = %+v: the file does not have it", f)
-	}
-	seen, err = lookFenced(ctx, Fence{Server: s.Target})
-	wantSight(t, "a fence that need not be in the file", seen, err, plan.Holds)
-}
-
-func TestAWritableReplicaIsFencedToo(t *testing.T) {
-	t.Parallel()
-	p := redistest.StartPair(t)
-	ctx := as(t, "r")
-	p.Osaka.Do(t, "CONFIG", "SET", "replica-read-only", "no")
-	_, err := singleWriter(ctx, SingleWriter{Servers: []Target{p.Tokyo.Target, p.Osaka.Target}, Wait: minute})
-	wantKind(t, err, plan.ErrFinding, "tokyo and osaka")
-	f := must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target, Restart: true}))
-	if f.Was != "replica" {
-		t.Errorf("fenced = %+v", f)
-	}
-	wantWriter(t, p, "tokyo")
-	_, err = promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute})
-	wantKind(t, err, plan.ErrRefused, "fenced itself")
-}
-
 func TestPromoteRefusesWhatWouldLose(t *testing.T) {
 	t.Parallel()
 	p := redistest.StartPair(t)
@@ -337,52 +201,6 @@ func TestALyingReplicaIsNotPromoted(t *testing.T) {
 	wantSight(t, "the liar", seen, err, plan.HoldsNot)
 }
 
-func TestHalfAliveTargetsEndInTime(t *testing.T) {
-	t.Parallel()
-	p := redistest.StartPair(t)
-	half := p.Tokyo.Target
-	half.Spec.Port, half.Spec.Config = redistest.Silent(t), ""
-	ctx := as(t, "r")
-	within := run.Duration(time.Second)
-	for name, act := range map[string]func(context.Context) error{
-		"status": func(ctx context.Context) error { _, err := status(ctx, Inspect{Server: half}); return err },
-		"fence":  func(ctx context.Context) error { _, err := fence(ctx, Fence{Server: half}); return err },
-		"promote": func(ctx context.Context) error {
-			_, err := promote(ctx, Promote{Server: half, Wait: within})
-			return err
-		},
-		"rejoin": func(ctx context.Context) error {
-			_, err := rejoin(ctx, Rejoin{Server: half, Follow: p.Osaka.Target, Wait: within})
-			return err
-		},
-		"wait_caught_up": func(ctx context.Context) error {
-			_, err := waitCaughtUp(ctx, CaughtUp{Server: half, Follow: p.Osaka.Target, Wait: within})
-			return err
-		},
-		"single_writer": func(ctx context.Context) error {
-			_, err := singleWriter(ctx, SingleWriter{Servers: []Target{half, p.Osaka.Target}, Wait: within})
-			return err
-		},
-	} {
-		wantKind(t, act(ctx), "plain")
-		if ctx.Err() != nil {
-			t.Fatalf("%s did not end by itself", name)
-		}
-	}
-	cut, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := fence(cut, Fence{Server: half}); err == nil {
-		t.Error("a fence that was cut off passed")
-	}
-	nobody := p.Tokyo.Target
-	nobody.Spec.Password = activities.NewSecret("wrong-secret")
-	_, err := status(ctx, Inspect{Server: nobody})
-	wantKind(t, err, "plain", "WRONGPASS")
-	if strings.Contains(fmt.Sprint(err), "wrong-secret") {
-		t.Error("the error holds the password")
-	}
-}
-
 func TestRejoinRefusesToThrowAwayWrites(t *testing.T) {
 	t.Parallel()
 	a, b := redistest.Start(t, "a"), redistest.Start(t, "b")
@@ -404,56 +222,6 @@ func TestRejoinRefusesToThrowAwayWrites(t *testing.T) {
 	}
 	_, err = rejoin(ctx, Rejoin{Server: a.Target, Follow: b.Target, Discard: true, Wait: minute})
 	wantKind(t, err, plan.ErrRefused, "is a replica itself")
-}
-
-func TestReadinessSaysWhatIsMissing(t *testing.T) {
-	t.Parallel()
-	p := redistest.StartPair(t)
-	ctx := as(t, "r")
-	wantProblems := func(what string, got []plan.Text, err error, words ...string) {
-		t.Helper()
-		var all []string
-		for _, g := range got {
-			if g.EN == "" || g.JA == "" {
-				t.Errorf("%s: a problem is not in both languages: %+v", what, g)
-			}
-			all = append(all, g.EN)
-		}
-		said := strings.Join(all, "; ")
-		if err != nil || len(got) != len(words) {
-			t.Errorf("%s: problems = %v, %v, want %d", what, got, err, len(words))
-		}
-		for _, w := range words {
-			if !strings.Contains(said, w) {
-				t.Errorf("%s: %q does not say %q", what, said, w)
-			}
-		}
-	}
-	got, err := readyFence(ctx, Fence{Server: p.Tokyo.Target, Restart: true})
-	wantProblems("a sound master", got, err)
-	got, err = readyPromote(ctx, Promote{Server: p.Osaka.Target})
-	wantProblems("a sound replica", got, err)
-	got, err = readyRejoin(ctx, Rejoin{Server: p.Tokyo.Target, Follow: p.Osaka.Target})
-	wantProblems("a sound pair", got, err)
-
-	p.Osaka.Do(t, "CONFIG", "SET", "min-replicas-to-write", "1")
-	got, err = readyPromote(ctx, Promote{Server: p.Osaka.Target})
-	wantProblems("a replica that would refuse", got, err, "min-replicas-to-write")
-	p.Tokyo.Do(t, "CONFIG", "SET", "masterauth", "")
-	got, err = readyRejoin(ctx, Rejoin{Server: p.Tokyo.Target, Follow: p.Osaka.Target})
-	wantProblems("a server that could not follow", got, err, "masterauth")
-	p.Tokyo.Kill9(t)
-	redistest.Eventually(t, time.Minute, func() string {
-		if p.Osaka.Info(t, "master_link_status") == "down" {
-			return ""
-		}
-		return "the link is up"
-	})
-	p.Osaka.Do(t, "CONFIG", "SET", "min-replicas-to-write", "0")
-	got, err = readyPromote(ctx, Promote{Server: p.Osaka.Target})
-	wantProblems("a replica without link", got, err, "no link")
-	got, err = readyFence(ctx, Fence{Server: p.Tokyo.Target, Restart: true})
-	wantProblems("a dead master", got, err, "connection refused")
 }
 
 func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
