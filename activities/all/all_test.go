@@ -118,6 +118,9 @@ func TestExamplesAreValid(t *testing.T) {
 					"  - {name: edge, kind: haproxy, site: osaka, socket: /run/haproxy/admin.sock}\n"+
 					"  - {name: config, kind: etcd, site: osaka, endpoints: [\"https://127.0.0.1:2379\"]}\n"+
 					"  - {name: config-snapshots, kind: etcd_snapshots, site: osaka, folder: /var/backups/etcd, area: /var/tmp/muster-restore}\n"+
+					"  - {name: shop-tokyo, kind: mysql, site: tokyo, host: shop1.example.com}\n"+
+					"  - {name: shop-osaka, kind: mysql, site: osaka, host: shop2.example.com}\n"+
+					"  - {name: shop-dumps, kind: mysqldumps, site: osaka, dumps: /var/backups/shop, area: /var/tmp/muster-restore}\n"+
 					"  - {name: osaka-cluster, kind: kubernetes, site: osaka}\n", 1))
 			}
 			files[name+"/"+path] = b

@@ -81,7 +81,7 @@ type Dumped struct {
 
 // FindDump is the parameters of mysql.find_dump.
 type FindDump struct {
-	Dumps  StoreTarget  `json:"dumps" kind:"mysqldumps" example:"orders-dumps" help:"Where to look."`
+	Dumps  StoreTarget  `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where to look."`
 	MaxAge run.Duration `json:"max_age" help:"An older dump is a finding; 0s is any age." default:"0s"`
 }
 
@@ -157,8 +157,8 @@ func namedDump(t StoreTarget, name string) (Dumped, error) {
 
 // Take is the parameters of mysql.dump.
 type Take struct {
-	Server    Target      `json:"server" kind:"mysql" help:"Server that is dumped; it goes on working. A replica will do."`
-	Dumps     StoreTarget `json:"dumps" kind:"mysqldumps" example:"orders-dumps" help:"Where the dump is put."`
+	Server    Target      `json:"server" kind:"mysql" help:"Server that is dumped; it goes on working. A replica will do." example:"shop-osaka"`
+	Dumps     StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where the dump is put."`
 	Databases []string    `json:"databases" help:"What is dumped; empty is every database of users." default:"[]"`
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Fence is the parameters of mysql.fence.
 type Fence struct {
-	Server Target `json:"server" kind:"mysql" help:"Server that must take no more writes." example:"tokyo"`
+	Server Target `json:"server" kind:"mysql" help:"Server that must take no more writes." example:"shop-tokyo"`
 	Stop   bool   `json:"stop" help:"Stop it as well. MariaDB's read_only does not bind accounts with READ_ONLY ADMIN; who has applications that use one asks for this." default:"false"`
 }
 
@@ -255,7 +255,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 
 // Unfence is the parameters of mysql.unfence.
 type Unfence struct {
-	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off."`
+	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off." example:"shop-tokyo"`
 	Others []Target     `json:"others" kind:"mysql" help:"Servers of the same database; refused when one of them takes writes or can't say." default:""`
 	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
 }

@@ -15,7 +15,7 @@ import (
 
 // Kill is the parameters of mysql.kill.
 type Kill struct {
-	Server Target `json:"server" kind:"mysql" help:"Server to kill."`
+	Server Target `json:"server" kind:"mysql" help:"Server to kill." example:"shop-osaka"`
 }
 
 // Killed is its result.
@@ -91,7 +91,7 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 
 // Stop is the parameters of mysql.stop.
 type Stop struct {
-	Server Target       `json:"server" kind:"mysql" help:"Server to stop."`
+	Server Target       `json:"server" kind:"mysql" help:"Server to stop." example:"shop-osaka"`
 	Wait   run.Duration `json:"wait" help:"How long it may take." default:"2m"`
 }
 
@@ -145,7 +145,7 @@ func lookStopped(ctx context.Context, p Stop) (activities.Seen, error) {
 
 // Start is the parameters of mysql.start.
 type Start struct {
-	Server Target       `json:"server" kind:"mysql" help:"Server to start."`
+	Server Target       `json:"server" kind:"mysql" help:"Server to start." example:"shop-osaka"`
 	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections, recovery after a crash included." default:"2m"`
 }
 

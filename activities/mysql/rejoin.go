@@ -16,8 +16,8 @@ import (
 
 // Rejoin is the parameters of mysql.rejoin.
 type Rejoin struct {
-	Server  Target       `json:"server" kind:"mysql" help:"Server that becomes a replica; where it is managed, it may be dead, frozen, stopped or running."`
-	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow."`
+	Server  Target       `json:"server" kind:"mysql" help:"Server that becomes a replica; where it is managed, it may be dead, frozen, stopped or running." example:"shop-tokyo"`
+	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow." example:"shop-osaka"`
 	Rebuild bool         `json:"rebuild" help:"When it has transactions that the primary lacks, or can't get those that it lacks: throw away its databases and load the primary's, from a dump that is taken over the network. Its accounts stay." default:"false"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it replicates." default:"10m"`
 }

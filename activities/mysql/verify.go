@@ -18,7 +18,7 @@ import (
 
 // Verify is the parameters of mysql.verify_restore.
 type Verify struct {
-	Dumps  StoreTarget `json:"dumps" kind:"mysqldumps" example:"orders-dumps" help:"Whose restored server is verified."`
+	Dumps  StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is verified."`
 	Newest string      `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point. The isolated server's time zone is UTC: a DATETIME that holds local time has to be converted." example:"SELECT MAX(taken_at) FROM shop.orders"`
 	Checks []Check     `json:"checks" help:"Questions with the answers they must give." default:"[]"`
 	Check  bool        `json:"check_tables" help:"Check the structure of every table and index (CHECK TABLE)." default:"true"`
@@ -135,7 +135,7 @@ func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string
 
 // Discard is the parameters of mysql.discard_restore.
 type Discard struct {
-	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"orders-dumps" help:"Whose restored server is taken away."`
+	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is taken away."`
 }
 
 // Discarded is its result.
