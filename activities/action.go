@@ -21,6 +21,9 @@ type Doc struct {
 	Summary   string     // one English sentence, with its full stop
 	SummaryJA string     // the same in Japanese
 	Effect    run.Effect // what it may do to the world
+	// Declares names the parameter by which the author of a step says what effect it has,
+	// where the action can't know: Effect then is what counts when they say nothing.
+	Declares string
 	// Repeatable lets the engine repeat an attempt by itself after an error that is
 	// no finding. Only for actions with effect observe.
 	Repeatable bool
@@ -66,6 +69,24 @@ func (a Action) CanLook() bool { return a.look != nil }
 
 // Reaches reports whether the action declares what it reaches, see Reacher.
 func (a Action) Reaches() bool { return a.reaches }
+
+// EffectOf is the effect of a step with these parameters: the action's, or where its
+// authors declare it, what they wrote. What is no effect, or an expression, counts as the
+// action's own.
+func (a Action) EffectOf(with json.RawMessage) run.Effect {
+	if a.Doc.Declares == "" {
+		return a.Doc.Effect
+	}
+	var given map[string]any
+	if json.Unmarshal(with, &given) == nil {
+		for _, e := range []run.Effect{run.Observe, run.Isolated, run.Disrupt, run.Destroy} {
+			if given[a.Doc.Declares] == string(e) {
+				return e
+			}
+		}
+	}
+	return a.Doc.Effect
+}
 
 // decoder fills a parameter struct from the call at hand: defaults, expressions,
 // targets and secrets resolved.

@@ -35,7 +35,7 @@ func (s *Site) act(ctx context.Context, a Action, call plan.Call) (plan.Result, 
 	ctx, stop := beat(ctx)
 	defer stop()
 
-	effect := severer(a.Doc.Effect, call.Effect)
+	effect := severer(a.EffectOf(call.With), call.Effect)
 	if err := guard(a, call, effect); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}

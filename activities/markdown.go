@@ -98,6 +98,9 @@ func traits(a Action) []string {
 		return []string{"A probe: it stands under a system's functions and looks for as long as the run lasts"}
 	}
 	out := []string{fmt.Sprintf("Effect: `%s`", a.Doc.Effect)}
+	if a.Doc.Declares != "" {
+		out[0] += fmt.Sprintf(", unless the step's `%s` says otherwise", a.Doc.Declares)
+	}
 	switch {
 	case a.Doc.Repeatable:
 		out = append(out, "Repeated: yes")

@@ -48,7 +48,7 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 		out.Problems = append(out.Problems, plan.Apart(s.short(said(err).Both())))
 		return out, nil
 	}
-	effect := severer(a.Doc.Effect, call.Effect)
+	effect := severer(a.EffectOf(call.With), call.Effect)
 	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
 		return add(err)
 	}
@@ -107,7 +107,7 @@ func (s *Site) otherSecrets(ctx context.Context, a Action, call plan.Call, known
 	if call.Kind == run.Response {
 		other, en, ja = run.Drill, "in a drill: ", "訓練では: "
 	}
-	if s.permit(ctx, a, severer(a.Doc.Effect, call.Effect), other, call.Targets) != nil {
+	if s.permit(ctx, a, severer(a.EffectOf(call.With), call.Effect), other, call.Targets) != nil {
 		return
 	}
 	call.Kind = other

@@ -28,7 +28,7 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	if call.Uses != a.ID {
 		return plan.Looked{}, s.fault(ctx, Refused("this is %s, and the step uses %q", a.ID, call.Uses))
 	}
-	effect := severer(a.Doc.Effect, call.Effect)
+	effect := severer(a.EffectOf(call.With), call.Effect)
 	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
 		return plan.Looked{}, s.fault(ctx, err)
 	}

@@ -71,6 +71,19 @@ func observing(ctx workflow.Context, site string, timeout, queue time.Duration, 
 	})
 }
 
+// foreign: one attempt at an activity that muster does not know, as for its own. What
+// nobody took within its time provably never began.
+func foreign(ctx workflow.Context, in plan.Foreign) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              in.Queue,
+		ScheduleToStartTimeout: in.Pickup,
+		StartToCloseTimeout:    in.Within,
+		HeartbeatTimeout:       in.Heartbeat,
+		WaitForCancellation:    true,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+}
+
 // settling: the look that decides what became of an attempt. The worker itself may need
 // to come back first: it has as long as any order has to be taken, and half a minute at
 // least, since one that was killed is started again. The look itself has minutes, and

@@ -24,13 +24,15 @@ import (
 	"github.com/muster-dr/muster/activities/ssh"
 	"github.com/muster-dr/muster/activities/systemd"
 	"github.com/muster-dr/muster/activities/tcp"
+	"github.com/muster-dr/muster/activities/temporal"
 	"github.com/muster-dr/muster/activities/wait"
 )
 
 // Options is what families need from the process that runs them. The zero value is
 // enough to list, check and document actions.
 type Options struct {
-	Probe probe.Options
+	Probe    probe.Options
+	Temporal temporal.Options
 }
 
 // Registry returns all actions and target kinds.
@@ -58,6 +60,7 @@ func Registry(o Options) *activities.Registry {
 		ssh.Actions(),
 		systemd.Actions(),
 		tcp.Actions(),
+		temporal.Actions(o.Temporal),
 		wait.Actions(),
 	} {
 		r.Add(family...)

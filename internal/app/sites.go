@@ -15,6 +15,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/activities/probe"
+	"github.com/muster-dr/muster/activities/temporal"
 	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/policy"
@@ -55,7 +56,7 @@ func (s *sites) ensure(name string) error {
 	s.names = append(s.names, name)
 	slices.Sort(s.names)
 	log := s.o.Log.With("site", name)
-	registry := all.Registry(all.Options{Probe: probe.Options{Dir: filepath.Join(dir, "probes"), Log: log}})
+	registry := all.Registry(all.Options{Probe: probe.Options{Dir: filepath.Join(dir, "probes"), Log: log}, Temporal: temporal.Options{Client: s.client}})
 	var rules activities.Policy
 	if file := s.o.Config.Policy; file != "" {
 		var ids []string

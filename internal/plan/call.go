@@ -102,6 +102,20 @@ const (
 	ErrBegun = "AlreadyBegun"
 )
 
+// TypeActivity is the workflow that runs one activity of somebody else's, for the action
+// temporal.activity: Foreign → the activity's own result.
+const TypeActivity = "Activity"
+
+// Foreign is one attempt at an activity that muster does not know.
+type Foreign struct {
+	Queue     string          `json:"queue"`
+	Activity  string          `json:"activity"`
+	Input     json.RawMessage `json:"input,omitempty"` // absent is an activity without argument
+	Pickup    time.Duration   `json:"pickup"`          // how long a worker may take to take it
+	Within    time.Duration   `json:"within"`          // how long it may take then
+	Heartbeat time.Duration   `json:"heartbeat,omitempty"`
+}
+
 // Watch is the input of a probe's activity (its Uses is the activity's type). It runs
 // until it is cancelled and then returns run.Observations. On every change it signals
 // the run's workflow (SignalObserved) with an Observed.

@@ -210,7 +210,7 @@ func (r *reading) machine(where string, s Step, a activities.Action, out *plan.S
 	r.estate.Role(r.Decoder, where+": owner", s.Owner)
 	out.Owner = cmp.Or(s.Owner.V, r.estate.Owner(r.out.System, out.Site))
 	got := r.params.Fields(where+": with", s.With.Node, s.Place, a.Fields)
-	out.With, out.Targets = got.JSON, got.Targets
+	out.With, out.Targets, out.Effect = got.JSON, got.Targets, a.EffectOf(got.JSON)
 	r.reads(where, s.ID.V, got.Reads)
 	if out.Retry > 0 && out.Effect.Once() && !out.CanLook {
 		r.Log.Add(s.Retry.Place, "%s: %s can't look whether it worked, so trying again might do it twice; remove retry", where, a.ID)
@@ -348,6 +348,6 @@ func readUndo(check *params.Checker, catalog params.Catalog, e *estate.Estate, w
 		out.Site = e.Control
 	}
 	got := check.Fields(where+": with", u.With.Node, u.Place, a.Fields)
-	out.With, out.Targets, out.Effect, out.CanLook = got.JSON, got.Targets, a.Doc.Effect, a.CanLook()
+	out.With, out.Targets, out.Effect, out.CanLook = got.JSON, got.Targets, a.EffectOf(got.JSON), a.CanLook()
 	return out, got.Reads, true
 }

@@ -284,7 +284,7 @@ func (r *reading) injects() {
 		}
 		got := check.Fields(where+": with", in.With.Node, in.Place, a.Fields)
 		step.With, step.Targets = got.JSON, got.Targets
-		step.Effect, step.Repeatable, step.CanLook = a.Doc.Effect, a.Doc.Repeatable, a.CanLook()
+		step.Effect, step.Repeatable, step.CanLook = a.EffectOf(got.JSON), a.Doc.Repeatable, a.CanLook()
 		if step.Site == "" {
 			step.Site = r.siteOf(step.Targets)
 		}

@@ -110,6 +110,20 @@ func (s *Site) Look(c plan.Call) plan.Looked { s.t.Helper(); return s.look(c, fa
 
 func (s *Site) Settle(c plan.Call) plan.Looked { s.t.Helper(); return s.look(c, true) }
 
+// Ready asks what would keep the step from working.
+func (s *Site) Ready(c plan.Call) plan.Ready {
+	s.t.Helper()
+	value, err := s.env.ExecuteActivity(c.Uses+plan.ReadySuffix, c)
+	var out plan.Ready
+	if err == nil {
+		err = value.Get(&out)
+	}
+	if err != nil {
+		s.t.Fatalf("readiness of %s: %v", c.Uses, err)
+	}
+	return out
+}
+
 func (s *Site) look(c plan.Call, settling bool) plan.Looked {
 	s.t.Helper()
 	c.Settling = settling

@@ -1,0 +1,102 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/converter"
+	sdk "go.temporal.io/sdk/temporal"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// look asks the engine what became of this attempt. Whether the goal holds is for the looking
+// activity to say, where there is one.
+func (e engine) look(ctx context.Context, p Activity) (activities.Seen, error) {
+	if err := e.guard(p); err != nil {
+		return activities.Seen{}, err
+	}
+	call := activities.CallFrom(ctx)
+	if call.EffectKey == "" { // it observes: there is no attempt to find
+		return activities.Seen{}, nil
+	}
+	seen, err := e.attempt(ctx, p, idOf(call))
+	switch {
+	case err != nil || seen.Detail == atWork:
+		return seen, err
+	case p.Look != "":
+		ended, _ := seen.Output.(Outcome)
+		asked, err := e.ask(ctx, p, ended)
+		// What was begun and did not reach its goal may have left something behind.
+		asked.Partial = asked.Sight == plan.HoldsNot && seen.Sight != plan.HoldsNot
+		return asked, err
+	case seen.Sight == plan.Holds || seen.Sight == plan.HoldsNot && call.Settling:
+		return seen, nil
+	}
+	return activities.Seen{}, nil // there is nothing to look at, however often
+}
+
+const atWork = "its activity is under way"
+
+// attempt is what the engine knows of the workflow that is named by the effect key.
+func (e engine) attempt(ctx context.Context, p Activity, id string) (activities.Seen, error) {
+	within, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	found, err := e.client.DescribeWorkflowExecution(within, id, "")
+	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Activity + " was never ordered"}, nil
+	}
+	if err != nil {
+		return activities.Seen{}, outside(err)
+	}
+	if found.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return activities.Seen{Sight: plan.CannotTell, Detail: atWork}, nil
+	}
+	var raw converter.RawValue
+	if err := e.client.GetWorkflow(within, id, "").Get(within, &raw); err != nil {
+		err = told(p, err)
+		if app := new(sdk.ApplicationError); errors.As(err, &app) && app.Type() == plan.ErrRefused {
+			return activities.Seen{Sight: plan.HoldsNot, Detail: app.Message()}, nil
+		}
+		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
+	}
+	out, err := outcome(p, id, raw)
+	if err != nil {
+		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
+	}
+	return activities.Seen{Sight: plan.Holds, Detail: p.Activity + " ended well, says the engine", Output: out}, nil
+}
+
+// ask runs the looking activity. holds is what the action returns when the goal holds.
+func (e engine) ask(ctx context.Context, p Activity, holds Outcome) (activities.Seen, error) {
+	order, err := e.order(p, p.Look, lookTakes)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	call := activities.CallFrom(ctx)
+	call.EffectKey, call.Step = "", call.Step+".look"
+	running, err := e.start(ctx, idOf(call), order)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	var raw converter.RawValue
+	if err := running.Get(ctx, &raw); err != nil {
+		p.Activity, p.Results = p.Look, nil
+		return activities.Seen{}, fmt.Errorf("cannot look: %w", told(p, err))
+	}
+	p.Results = nil
+	said, err := outcome(p, "", raw)
+	switch {
+	case err != nil:
+		return activities.Seen{}, err
+	case said.Output == true:
+		return activities.Seen{Sight: plan.Holds, Detail: p.Look + " returns true", Output: holds}, nil
+	case said.Output == false:
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Look + " returns false"}, nil
+	}
+	return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s returns neither true nor false (%.60v)", p.Look, said.Output)}, nil
+}

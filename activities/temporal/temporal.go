@@ -1,0 +1,93 @@
+// Package temporal is the action that runs any activity on any task queue of the engine:
+// by it, what people have in other languages joins a plan. The activity runs once, under a
+// workflow whose ID is the effect key, so that the engine itself tells what became of it.
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Options is what the family needs from the process that runs it.
+type Options struct {
+	Client client.Client // to the engine; nil only lists and checks
+}
+
+// Activity is the parameters of temporal.activity.
+type Activity struct {
+	Queue     string            `json:"task_queue" help:"Task queue that its worker polls, in muster's own namespace of the engine." example:"orders-tools"`
+	Activity  string            `json:"activity" help:"Name under which the worker registers it." example:"switch_traffic"`
+	Input     any               `json:"input" help:"Its one argument, any value; null is an activity without argument." default:"null" example:"{to: osaka}"`
+	Effect    string            `json:"effect" help:"What it may do to the world, declared by who writes the step, since muster can't know: as it stands, no expression." default:"destroy" enum:"observe,isolated,disrupt,destroy" example:"disrupt"`
+	Look      string            `json:"look" help:"Activity at the same task queue that only looks, given the same argument: it returns true when the goal holds, false when it does not and nothing of it is under way, anything else when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"traffic_is_at"`
+	Pickup    run.Duration      `json:"pickup" help:"How long a worker may take to take it; what nobody took never began. Once taken it has what is left of the step's timeout." default:"30s"`
+	Heartbeat run.Duration      `json:"heartbeat" help:"How long it may be silent, for one that heartbeats; 0s takes no notice, and a dead worker is missed at the step's timeout." default:"0s"`
+	Results   map[string]string `json:"results" gives:"output" help:"Named results, each an expression over output; int(), double(), string() and bool() give them a type that is checked with the files." default:"" example:"{moved: int(output.moved)}"`
+}
+
+// Outcome is its result.
+type Outcome struct {
+	Output   any            `json:"output,omitempty" help:"What the activity returned; absent when that was nothing, or no JSON."`
+	Encoding string         `json:"encoding,omitempty" help:"How its worker wrote that: json/plain, json/protobuf, binary/null, ..."`
+	Workflow string         `json:"workflow,omitempty" help:"Workflow under which it ran, for the engine's web UI; the activity sees this ID too, and can know by it that it runs twice."`
+	Results  map[string]any `json:"results,omitempty" help:"What results asked for, by name."`
+}
+
+// Actions lists the family.
+func Actions(o Options) []activities.Action {
+	e := engine{o.Client}
+	return []activities.Action{activities.Define("temporal.activity", activities.Doc{
+		Summary:   "Run an activity of your own worker, in any language, once.",
+		SummaryJA: "利用者自身のワーカー（言語は問わない）のアクティビティを一度だけ実行する。",
+		Effect:    run.Destroy, Declares: "effect",
+	}, e.act, activities.Look(e.look), activities.Ready(e.ready))}
+}
+
+// engine is the target.
+type engine struct{ client client.Client }
+
+// guard refuses what may not be ordered by this way.
+func (e engine) guard(p Activity) error {
+	switch {
+	case e.client == nil:
+		return activities.Refused("this process has no way to the engine")
+	case p.Queue == "" || p.Activity == "":
+		return activities.Refused("task_queue and activity must have names")
+	case p.Queue == plan.ControlQueue || strings.HasPrefix(p.Queue, plan.SiteQueue("")):
+		return activities.Refused("task queue %s is muster's own: what is behind it is reached by its own actions, with their guards", p.Queue)
+	}
+	return nil
+}
+
+// ready looks whether a worker polls the queue.
+func (e engine) ready(ctx context.Context, p Activity) ([]plan.Text, error) {
+	if err := e.guard(p); err != nil {
+		return nil, err
+	}
+	seen, err := e.client.DescribeTaskQueue(ctx, p.Queue, enums.TASK_QUEUE_TYPE_ACTIVITY)
+	if err != nil {
+		return nil, outside(err)
+	}
+	if len(seen.Pollers) == 0 {
+		return []plan.Text{activities.Lacking("no worker polls task queue %s for activities: start it, or correct task_queue", "タスクキュー %s のアクティビティを受け取るワーカーがいません。ワーカーを起動するか、task_queue を修正してください", p.Queue)}, nil
+	}
+	return nil, nil
+}
+
+// outside explains the one way in which the engine's door says no.
+func outside(err error) error {
+	if denied := new(serviceerror.PermissionDenied); errors.As(err, &denied) {
+		return activities.Refused("this site's worker may not start anything on the engine: let the step run at the control site (leave at out); %v", err)
+	}
+	return fmt.Errorf("the engine: %w", err)
+}
