@@ -68,6 +68,7 @@ func (r *response) assess(ctx workflow.Context, a Assess, by string) (Done, erro
 	for _, s := range r.systems {
 		if s.plan.Name == a.System {
 			s.assessed = true
+			s.damaged = s.damaged || a.Damage != run.DamageNone && a.Damage != run.DamageUnknown
 		}
 	}
 	return r.log.record(ctx, run.Event{Kind: run.DamageAssessed, Phase: run.DamageAssessment, System: a.System, By: by, Reason: a.Note,

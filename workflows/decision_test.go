@@ -163,3 +163,103 @@ func TestADecisionIsRevised(t *testing.T) {
 		t.Errorf("ordered %+v, want the recovery in place", e)
 	}
 }
+
+// decided are the recovery decisions by system.
+func decided(t *testing.T, w *world) map[string]run.Decision {
+	t.Helper()
+	out := map[string]run.Decision{}
+	for _, e := range w.find(run.DecisionMade) {
+		var x run.Decision
+		if err := e.Decode(&x); err != nil {
+			t.Fatal(err)
+		}
+		if x.Question == "recovery" {
+			out[e.System] = x
+		}
+	}
+	return out
+}
+
+// Without an alternate site recovery is in place, whatever is lost and however long it
+// takes; without any way the record says so (requirement B-DEC-04).
+func TestWithoutAnAlternateSite(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		inPlace(p, time.Hour)
+		p.Scenario.SitesLost = []string{"tokyo"}
+		p.Systems[0].Alternate, p.Systems[0].Failover, p.Systems[0].Failback = "", "", ""
+	}))
+	ask := asked(t, w)
+	if ask.Proposed != run.InPlace || ask.MissS == nil || ask.AlternateS != nil || decided(t, w)["orders"].Answer != run.InPlace {
+		t.Errorf("asked %+v, decided %+v; want in place, with the miss that is expected", ask, decided(t, w))
+	}
+	if got := w.state(); got != run.Recovered {
+		t.Errorf("state = %s, want recovered where it stood", got)
+	}
+
+	w = newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) { p.Systems[0].Failover, p.Systems[0].Failback = "", "" }))
+	if got := w.state(); decided(t, w)["orders"].Answer != run.NotPossible || got != run.NotResumable {
+		t.Errorf("decided %+v, state %s; want not resumable", decided(t, w), got)
+	}
+}
+
+// A switch while the main site is whole is a precaution: the record says so, no time is
+// used when it is asked, and nobody is told of a miss (requirement B-DEC-05).
+func TestAPrecautionarySwitch(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*plan.Plan)
+		want   bool
+	}{
+		"a threat":              {func(p *plan.Plan) { p.Scenario.Injects, p.Scenario.SitesLost = nil, nil }, true},
+		"the service is down":   {func(p *plan.Plan) { p.Scenario.SitesLost = nil }, false},
+		"the home site is lost": {func(p *plan.Plan) { p.Scenario.Injects = nil }, false},
+	} {
+		w := newWorld(t)
+		w.past = []plan.Timing{{Runbook: "orders-failover", Step: "fence", Action: "world.fence", MedianS: 3600, Drills: 1}} // beyond the RTO
+		w.run(drill(t, c.change))
+		ask := asked(t, w)
+		if got := decided(t, w)["orders"]; got.Answer != run.Alternate || got.Precaution != c.want || ask.Intact != c.want {
+			t.Errorf("%s: decided %+v, intact %v; want the alternate site, a precaution: %v", name, got, ask.Intact, c.want)
+		}
+		if c.want && (ask.UsedS != 0 || ask.MissS != nil || !strings.Contains(ask.Ground, "precaution")) {
+			t.Errorf("%s: asked %+v; a precaution uses no time and misses nothing", name, ask)
+		}
+		if !c.want && ask.MissS == nil {
+			t.Errorf("%s: asked %+v; the miss is expected", name, ask)
+		}
+	}
+}
+
+// Each system is decided by itself, in the order of priority: a part may be switched and
+// the rest left where it is (requirement B-DEC-06).
+func TestAPartIsSwitched(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, func(p *plan.Plan) {
+		shop := plan.System{Name: "shop", Home: "tokyo", Alternate: "osaka", Drillable: []run.Depth{run.Live}, Failover: "shop-failover"}
+		p.Systems = append(p.Systems, shop)
+		p.Runbooks = append(p.Runbooks, plan.Runbook{Name: "shop-failover", System: "shop",
+			Steps: []plan.Step{{ID: "shop-check", Uses: "world.check", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(time.Second)}}})
+	})
+	w.atEvent(run.DecisionAsked, "", func() {
+		w.update("default-test-workflow-id", workflows.UpdateDecide, workflows.Decide{System: "shop", By: "sato", Choice: run.StandDown, Reason: "it can wait"}, nil)
+		w.update("default-test-workflow-id", workflows.UpdateDecide, workflows.Decide{System: "orders", By: "sato", Choice: run.Alternate, Reason: "Tokyo is dark"}, nil)
+	})
+	w.run(in)
+	var order []string
+	for _, e := range w.find(run.DecisionAsked) {
+		if e.Phase == run.RecoveryDecision {
+			order = append(order, e.System)
+		}
+	}
+	if len(order) != 2 || order[0] != "orders" {
+		t.Errorf("asked in the order %v, want that of the plan's priorities", order)
+	}
+	got := decided(t, w)
+	if got["orders"].Answer != run.Alternate || got["shop"].Answer != run.StandDown {
+		t.Errorf("decided %+v", got)
+	}
+	if ordered := w.find(run.RecoveryOrdered); len(ordered) != 1 || ordered[0].System != "orders" {
+		t.Errorf("ordered %+v, want orders alone", ordered)
+	}
+}

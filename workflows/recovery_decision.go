@@ -40,9 +40,10 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 		for _, s := range r.systems {
 			if s.choice == "" {
 				s.choice = r.aid(ctx, s, past).Proposed
+				precaution := s.choice == run.Alternate && r.intact(s)
 				r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
 					Reason: both("nobody decided within %s", "%s 以内に判断がなかった", rule.Within),
-					Data: run.Encode(run.Decision{Question: questionRecovery, Answer: s.choice, Rule: rule.Rule,
+					Data: run.Encode(run.Decision{Question: questionRecovery, Answer: s.choice, Rule: rule.Rule, Precaution: precaution,
 						WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
 			}
 		}
@@ -76,6 +77,9 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 		ask.InPlaceS, ask.InPlaceP95S, ask.InPlaceGround = e.expected, e.p95, e.ground
 	}
 	ask.Choices = append(ask.Choices, run.StandDown, run.NotPossible)
+	if ask.Intact = r.intact(s); ask.Intact {
+		ask.UsedS = 0 // only an interruption will count (requirement B-CLK-03)
+	}
 	if s.plan.Objective.RTO != nil {
 		ask.ObjectiveS = seconds(s.plan.Objective.RTO.Seconds())
 	}
@@ -87,9 +91,9 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	}
 	lost := slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home)
 	inTime, faster := fits(ask.InPlaceS), false
-	if ask.ObjectiveS != nil && !inTime && !fits(ask.AlternateS) {
+	if ask.ObjectiveS != nil && !ask.Intact && !inTime && !fits(ask.AlternateS) {
 		best := ask.AlternateS
-		if canInPlace && !lost && ask.InPlaceS != nil && (best == nil || *ask.InPlaceS < *best) {
+		if canInPlace && (!lost || !canAlternate) && ask.InPlaceS != nil && (best == nil || *ask.InPlaceS < *best) {
 			best, faster = ask.InPlaceS, canAlternate && best != nil
 		}
 		if best != nil {
@@ -113,6 +117,9 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	default:
 		ask.Proposed, ask.Ground = run.NotPossible, both("the plan has no runbook for this system", "このシステムの復旧手順が計画にない")
 	}
+	if ask.Intact && ask.Proposed == run.Alternate && r.plan.Scenario.Trigger != plan.TriggerThreat {
+		ask.Ground = both("service is whole: switching would be a precaution, and only an interruption counts against the RTO", "サービスは正常稼働中のため、切り替えは予防措置となる（RTOには停止時間のみ算入）")
+	}
 	return ask
 }
 
@@ -122,6 +129,17 @@ func (r *response) used(ctx workflow.Context, s *system) float64 {
 		return 0
 	}
 	return workflow.Now(ctx).Sub(s.occurred).Seconds()
+}
+
+// intact reports whether the system is whole as far as anybody knows: its probes see full
+// service and have seen nothing else since the event, or nothing looks and there is only
+// a threat; its home is not lost, and nobody has found damage.
+func (r *response) intact(s *system) bool {
+	level, known := r.level(s.plan.Name)
+	if known && level < 100 || !known && !s.threatened || s.damaged || slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home) {
+		return false
+	}
+	return !slices.ContainsFunc(r.watches, func(w *watch) bool { return w.probe.System == s.plan.Name && len(w.downs) > 0 })
 }
 
 func (r *response) mayDecide(d Decide) error {
@@ -229,9 +247,10 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 	} else {
 		s.choice = d.Choice
 	}
+	precaution := question == questionRecovery && d.Choice == run.Alternate && r.intact(s)
 	_, deputy := r.holds(run.Person(by), r.plan.Scenario.Decision.By)
 	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason,
-		Data: run.Encode(run.Decision{Question: question, Answer: d.Choice, Instead: instead, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
+		Data: run.Encode(run.Decision{Question: question, Answer: d.Choice, Instead: instead, Precaution: precaution, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
 }
 
 // awaitApproval holds a recovery until enough people besides its requester approved

@@ -62,6 +62,7 @@ type system struct {
 	// threatened: nothing had stopped then.
 	threatened bool
 	assessed   bool
+	damaged    bool // somebody has found damage
 	asked      bool
 	askedAt    time.Time
 	choice     run.Choice

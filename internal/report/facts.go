@@ -304,7 +304,7 @@ func (f *facts) decision(e run.Event, made run.Decision) {
 		}
 	}
 	d.Answer, d.By, d.At, d.Reason = made.Answer, e.By, e.At, e.Reason
-	d.Instead = made.Instead
+	d.Instead, d.Precaution = made.Instead, made.Precaution
 	d.WaitedS, d.Rule, d.Deputy, d.Simulated = round(made.WaitedS), made.Rule, made.Deputy, run.IsSimulated(e.By)
 	f.decisions = append(f.decisions, d)
 }

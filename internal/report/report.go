@@ -307,12 +307,14 @@ type Decision struct {
 	Reason   string     `json:"reason"`
 	WaitedS  float64    `json:"waited_s"`
 
-	System    string           `json:"system"`
-	Rule      string           `json:"rule,omitempty"` // decided by the plan, not by a person
-	Deputy    bool             `json:"deputy"`
-	Simulated bool             `json:"simulated"`
-	AskedAt   *time.Time       `json:"asked_at"`
-	Known     *run.DecisionAsk `json:"known"`
+	System string `json:"system"`
+	Rule   string `json:"rule,omitempty"` // decided by the plan, not by a person
+	Deputy bool   `json:"deputy"`
+	// Precaution: a switch while service was whole.
+	Precaution bool             `json:"precaution,omitempty"`
+	Simulated  bool             `json:"simulated"`
+	AskedAt    *time.Time       `json:"asked_at"`
+	Known      *run.DecisionAsk `json:"known"`
 }
 
 // Approval is a second person's yes.

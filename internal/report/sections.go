@@ -438,6 +438,9 @@ func (d *document) decisions() section {
 			before := word(choices, x.Instead)
 			answer = plan.Text{EN: answer.EN + ", revised from " + before.EN, JA: answer.JA + "（" + before.JA + "から変更）"}
 		}
+		if x.Precaution {
+			answer = plan.Text{EN: answer.EN + ", as a precaution", JA: answer.JA + "（予防措置）"}
+		}
 		waited := dash
 		if x.AskedAt != nil {
 			waited = say("%s", "%s", span(x.WaitedS))

@@ -205,6 +205,9 @@ type DecisionAsk struct {
 	// expected to meet it, or none has an estimate (requirement B-DEC-03).
 	MissS     *float64 `json:"miss_s,omitempty"`
 	DeadlineS float64  `json:"deadline_s"`
+	// Intact: service is whole as far as anybody knows, so that a switch would be a
+	// precaution (requirement B-DEC-05) and no time is used yet.
+	Intact bool `json:"intact,omitempty"`
 }
 
 // Decision is the answer to a question. Rule is set when nobody decided in time and
@@ -217,6 +220,8 @@ type Decision struct {
 	Deputy   bool    `json:"deputy,omitempty"`
 	// Instead is the choice that this one takes the place of, in a revision.
 	Instead Choice `json:"instead,omitempty"`
+	// Precaution: a switch while service was whole.
+	Precaution bool `json:"precaution,omitempty"`
 }
 
 // Approval is a second person's yes. BreakGlass marks an approval given by the
