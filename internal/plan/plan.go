@@ -204,8 +204,8 @@ type Target struct {
 	Kind string          `json:"kind"` // the family: "postgres", ...
 	Site string          `json:"site"`
 	Spec json.RawMessage `json:"spec"`
-	// Spared are the depths at which no drill may change it, since a system that uses it
-	// is not drillable there. A site worker refuses by it, whatever else the plan says.
+	// Spared are the depths at which no drill may change it, since a system outside of the
+	// plan that uses it is not drillable there. A site worker refuses by it, whatever else the plan says.
 	Spared []run.Depth `json:"spared,omitempty"`
 }
 

@@ -113,14 +113,19 @@ func TestOwners(t *testing.T) {
 	}
 }
 
-// A target is spared at the depths at which one of its users is: the worker refuses by
-// that, whatever becomes of the plan on its way.
+// A target is spared at the depths at which a system outside of the plan that uses it is:
+// the worker refuses by that, whatever becomes of the plan on its way.
 func TestTargetsAreSpared(t *testing.T) {
 	files := base(t)
-	files["estate.yaml"] = bytes.Replace(files["estate.yaml"], []byte("drillable: [isolated, live]"), []byte("drillable: [live]"), 1)
+	files["in-place.yaml"] = append(files["in-place.yaml"], "  - {id: look, uses: db.status, with: {server: tokyo-db}}\n"...) // billing's
+	files["scenario.yaml"] = bytes.Replace(files["scenario.yaml"], []byte("depth: live"), []byte("depth: tabletop"), 1)       // live it is refused
 	for _, target := range compiled(t, loaded(t, files), "tokyo-loss", "").Estate.Targets {
-		if !slices.Equal(target.Spared, []run.Depth{run.IsolatedRun}) {
-			t.Errorf("%s is spared at %v, want isolated", target.Name, target.Spared)
+		want := []run.Depth(nil)
+		if target.Name == "tokyo-db" {
+			want = []run.Depth{run.IsolatedRun, run.Live}
+		}
+		if !slices.Equal(target.Spared, want) {
+			t.Errorf("%s is spared at %v, want %v", target.Name, target.Spared, want)
 		}
 	}
 }

@@ -262,11 +262,12 @@ func (c *compiling) estate() {
 	}
 }
 
-// spared are the depths at which some system that uses a target is not drillable.
+// spared are the depths at which some system outside of the plan that uses a target is not
+// drillable; those of the plan's own systems are in the plan with them.
 func (c *compiling) spared(target string) []run.Depth {
 	var out []run.Depth
 	for _, owner := range c.owners[target] {
-		if s, _, ok := c.Bundle.estate.System(owner); ok {
+		if s, _, ok := c.Bundle.estate.System(owner); ok && !slices.Contains(c.from.info.Systems, owner) {
 			out = append(out, s.Spared()...)
 		}
 	}
