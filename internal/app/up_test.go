@@ -184,8 +184,8 @@ func TestUpGoesOnWhereItWas(t *testing.T) {
 		}
 	}
 	r, err := up.Run(t.Context(), begun.Run)
-	if err != nil || r.Summary.State != run.Recovered {
-		t.Errorf("the drill ended %s, %v, want recovered", r.Summary.State, err)
+	if err != nil || r.Summary.State != run.TalkedThrough {
+		t.Errorf("the drill ended %s, %v, want talked_through", r.Summary.State, err)
 	}
 	if b, err := up.Report(t.Context(), begun.Run, "json", "en"); err != nil || !bytes.Contains(b, []byte(`"verdict"`)) {
 		t.Errorf("its report: %v", err)
