@@ -50,6 +50,7 @@ type with map[string]any
 type bench struct {
 	*sitetest.Site
 	client    client.Client
+	control   worker.Worker
 	namespace string
 	queue     string
 	dir       string
@@ -60,9 +61,9 @@ func newBench(t *testing.T) *bench {
 	e := temporaltest.Start(t)
 	b := &bench{queue: "tools-" + e.Queue(t), dir: t.TempDir()}
 	b.client, b.namespace = e.NewClient(t)
-	control := worker.New(b.client, plan.ControlQueue, worker.Options{WorkerStopTimeout: time.Second})
-	workflows.Register(control)
-	begin(t, control)
+	b.control = worker.New(b.client, plan.ControlQueue, worker.Options{WorkerStopTimeout: time.Second})
+	workflows.Register(b.control)
+	begin(t, b.control)
 	b.Site = sitetest.New(t, temporal.Actions(temporal.Options{Client: b.client}))
 	return b
 }
@@ -317,7 +318,7 @@ func (b *bench) spawn(t *testing.T, as string, more ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	e := temporaltest.Start(t)
-	connection, err := json.Marshal(engine.Connection{Address: e.Address, Token: e.Token, Namespace: b.namespace})
+	connection, err := json.Marshal(address{e.Address, e.Token, b.namespace})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,15 +340,17 @@ func kill(t *testing.T, c *exec.Cmd) {
 	_ = c.Wait()
 }
 
+// address is how a child reaches the engine.
+type address struct{ Address, Token, Namespace string }
+
 // child is the foreign worker, or a site worker that carries out one call.
 func child(as string) int {
-	var connection engine.Connection
-	if err := json.Unmarshal([]byte(os.Getenv("TEMPORAL_TEST_ENGINE")), &connection); err != nil {
+	var at address
+	if err := json.Unmarshal([]byte(os.Getenv("TEMPORAL_TEST_ENGINE")), &at); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	connection.Log = slog.New(slog.DiscardHandler)
-	c, err := engine.Dial(context.Background(), connection)
+	c, err := engine.Dial(context.Background(), engine.Connection{Address: at.Address, Token: at.Token, Namespace: at.Namespace, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -166,6 +167,37 @@ func TestDepthIsHeld(t *testing.T) {
 	}
 	if _, err := b.Compile("tokyo-loss", "deep"); err == nil {
 		t.Error("an unknown depth was taken")
+	}
+}
+
+// Where an action can't know its effect, the step's own word counts, and the gravest
+// without one.
+func TestADeclaredEffectIsHeld(t *testing.T) {
+	for step, want := range map[string]run.Effect{
+		"uses: tool.run": run.Destroy,
+		"uses: tool.run, with: {effect: disrupt}":                                              run.Disrupt,
+		"uses: tool.run, with: {effect: observe}":                                              run.Observe,
+		`uses: tool.run, with: {effect: "${{ run.kind == 'drill' ? 'observe' : 'destroy' }}"}`: run.Destroy,
+	} {
+		files := base(t)
+		files["failover.yaml"] = []byte("kind: Runbook\nname: orders-failover\ntitle: {en: Move, ja: 切替}\nsystem: orders\nsteps:\n" +
+			"  - {id: tool, at: osaka, " + step + ", undo: {uses: tool.run, with: {effect: isolated}}}\n")
+		c := catalog()
+		c.Add(activities.Define("tool.run", activities.Doc{Summary: "For tests.", SummaryJA: "試験用。", Effect: run.Destroy, Declares: "effect"}, act[tool, nothing], look[tool]()))
+		b, mistakes := LoadSources(c, files)
+		if err := mistakes.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range compiled(t, b, "tokyo-loss", run.Live).Runbooks {
+			if r.Name == "orders-failover" && (r.Steps[0].Effect != want || r.Steps[0].Undo[0].Effect != run.Isolated) {
+				t.Errorf("%s: effect %s, undo %s", step, r.Steps[0].Effect, r.Steps[0].Undo[0].Effect)
+			}
+		}
+		_, err := b.Compile("tokyo-loss", run.IsolatedRun)
+		refused := err != nil && strings.Contains(err.Error(), "failover.yaml:6:33: step tool: tool.run has the effect "+string(want))
+		if refused == run.IsolatedRun.Allows(want) {
+			t.Errorf("%s at depth isolated: %v", step, err)
+		}
 	}
 }
 

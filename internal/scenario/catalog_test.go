@@ -121,5 +121,8 @@ type (
 		Role     string   `json:"role" help:"What it is."`
 		Standbys []string `json:"standbys" help:"Who follows."`
 	}
+	tool struct {
+		Effect string `json:"effect" help:"What it does." default:"destroy" enum:"observe,isolated,disrupt,destroy"`
+	}
 	nothing struct{}
 )
