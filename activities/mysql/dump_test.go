@@ -36,7 +36,13 @@ func shop(t *testing.T) (*mysqltest.Server, StoreTarget) {
 			t.Fatal(err)
 		}
 	}
-	return live, StoreTarget{Name: "orders-dumps", Spec: Store{Dumps: filepath.Join(dir, "dumps"), Area: filepath.Join(dir, "area")}}
+	store := StoreTarget{Name: "orders-dumps", Spec: Store{Dumps: filepath.Join(dir, "dumps"), Area: filepath.Join(dir, "area")}}
+	t.Cleanup(func() { // a test that failed half-way leaves no server behind
+		if _, i, err := isolated(as(t, "run-1"), store); err == nil {
+			_, _ = i.Kill(as(t, "run-1"))
+		}
+	})
+	return live, store
 }
 
 const newest = "SELECT at FROM shop.latest"
