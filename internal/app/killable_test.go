@@ -47,7 +47,8 @@ func lines(file string) func() int {
 }
 
 // killable has an entry for every family with effects, so that a new one is not
-// forgotten. Of postgres each action's own worst moments are in internal/demo.
+// forgotten. Of postgres each action's own worst moments are in internal/demo; those of
+// temporal, which no worker behind the gateway may use, in activities/temporal.
 var killable = map[string]family{
 	"exec": func(t *testing.T, _, _ string) victim {
 		file := filepath.Join(t.TempDir(), "done")
