@@ -65,16 +65,19 @@ func snapshot(ctx context.Context, p Take) (Snapshot, error) {
 
 	to := folder{p.Snapshots}
 	part := to.file(out.Backup) + partSuffix
-	if err := out.save(ctx, p, e, part, least); err != nil {
-		if cleared := os.Remove(part); cleared != nil && !errors.Is(cleared, fs.ErrNotExist) {
-			return Snapshot{}, fmt.Errorf("%w; and what was written could not be removed: %w", err, cleared)
+	err = out.save(ctx, p, e, part, least)
+	if err == nil {
+		err = to.keep(out, part)
+	}
+	if err != nil {
+		for _, half := range []string{part, to.list(out.Backup) + partSuffix} {
+			if cleared := os.Remove(half); cleared != nil && !errors.Is(cleared, fs.ErrNotExist) {
+				return Snapshot{}, fmt.Errorf("%w; and what was written could not be removed: %w", err, cleared)
+			}
 		}
 		if full(err) {
 			return Snapshot{}, activities.Finding("the disk of %s filled up on the way (%v); what was written is removed again: make room there", to.Spec.Folder, err)
 		}
-		return Snapshot{}, err
-	}
-	if err := to.keep(out, part); err != nil {
 		return Snapshot{}, err
 	}
 	return to.named(out.Backup)
