@@ -72,6 +72,13 @@ func TestADumpComesBackInIsolation(t *testing.T) {
 	if found.Backup != b.Backup {
 		t.Errorf("found %+v", found)
 	}
+	// A live server's temporary table, where all servers keep theirs unless told otherwise.
+	temporary := filepath.Join(os.TempDir(), fmt.Sprintf("#sql-temptable-%x-1-1.MAI", os.Getpid()))
+	if err := os.WriteFile(temporary, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(temporary) })
+
 	seen, err = lookRestored(ctx, Restore{Dumps: store})
 	wantSight(t, "no restore yet", seen, err, plan.HoldsNot)
 	_, err = verify(ctx, Verify{Dumps: store, Newest: newest})
@@ -83,6 +90,9 @@ func TestADumpComesBackInIsolation(t *testing.T) {
 	seen, err = lookRestored(ctx, Restore{Dumps: store})
 	wantSight(t, "the restore", seen, err, plan.Holds)
 	notListening(t, ctx, store)
+	if _, err := os.Stat(temporary); err != nil {
+		t.Errorf("the isolated server took a live one's temporary table away: %v", err)
+	}
 
 	v := must[Verified](t)(verify(ctx, Verify{Dumps: store, Newest: newest, Check: true, Checks: []Check{
 		{Query: "SELECT COUNT(*) = 3 FROM shop.orders", Expect: "1"},
@@ -137,7 +147,7 @@ func notListening(t *testing.T, ctx context.Context, store StoreTarget) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if rows, err := mylink.Rows(ctx, c, "SELECT @@skip_networking AS n, @@event_scheduler AS e, @@log_bin AS l"); err != nil || rows[0]["n"] != "1" || rows[0]["e"] != "OFF" || rows[0]["l"] != "0" {
+	if rows, err := mylink.Rows(ctx, c, "SELECT @@skip_networking AS n, @@event_scheduler AS e, @@log_bin AS l, @@tmpdir AS t"); err != nil || !strings.HasPrefix(rows[0]["t"], dir) || rows[0]["n"] != "1" || rows[0]["e"] != "OFF" || rows[0]["l"] != "0" {
 		t.Errorf("the isolated server: %v, %v", rows, err)
 	}
 }

@@ -57,13 +57,16 @@ func isolated(ctx context.Context, t StoreTarget) (dir string, i *mycluster.Inst
 		return "", nil, activities.Refused("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate", dir, n, longest)
 	}
 	i.Data = filepath.Join(dir, "data")
-	// No network, no log, no events, no files but its own. What one of the flavours does
-	// not know is marked as loose.
-	i.Args = []string{"--no-defaults", "--skip-networking", "--loose-mysqlx=OFF", "--socket=" + socketOf(dir), "--pid-file=" + filepath.Join(dir, "s", "pid"),
+	// No network, no log, no events, no files but its own: a server that starts removes what
+	// it finds of temporary tables in its tmpdir, which would be another's where that is
+	// shared. What one of the flavours does not know is marked as loose.
+	i.Args = []string{"--no-defaults", "--skip-networking", "--loose-mysqlx=OFF", tmpdirOf(dir), "--socket=" + socketOf(dir), "--pid-file=" + filepath.Join(dir, "s", "pid"),
 		"--skip-log-bin", "--event-scheduler=OFF", "--local-infile=0", "--secure-file-priv=" + filepath.Join(dir, "s"), "--max-allowed-packet=1G",
 		"--loose-gtid-mode=ON", "--loose-enforce-gtid-consistency=ON", "--innodb-flush-log-at-trx-commit=0", "--loose-performance-schema=OFF"}
 	return dir, i, nil
 }
+
+func tmpdirOf(dir string) string { return "--tmpdir=" + filepath.Join(dir, "s") }
 
 func socketOf(dir string) string { return filepath.Join(dir, "s", "sock") }
 
@@ -174,7 +177,7 @@ func lay(ctx context.Context, dir string, i *mycluster.Instance, t StoreTarget, 
 			}
 		}
 	}
-	if err := initialise(ctx, i); err != nil {
+	if err := initialise(ctx, i, tmpdirOf(dir)); err != nil {
 		return err
 	}
 	target := inside(t, dir)
@@ -231,12 +234,12 @@ func define(ctx context.Context, t Target) error {
 }
 
 // initialise makes an empty server, by MariaDB's program for that or by MySQL's server.
-func initialise(ctx context.Context, i *mycluster.Instance) error {
+func initialise(ctx context.Context, i *mycluster.Instance, tmpdir string) error {
 	if _, err := i.Find(mycluster.Install); err == nil {
-		_, err = i.Run(ctx, mycluster.Install, "--no-defaults", "--datadir="+i.Data, "--auth-root-authentication-method=normal", "--skip-test-db")
+		_, err = i.Run(ctx, mycluster.Install, "--no-defaults", "--datadir="+i.Data, tmpdir, "--auth-root-authentication-method=normal", "--skip-test-db")
 		return err
 	}
-	_, err := i.Run(ctx, mycluster.Server, "--no-defaults", "--initialize-insecure", "--datadir="+i.Data)
+	_, err := i.Run(ctx, mycluster.Server, "--no-defaults", "--initialize-insecure", "--datadir="+i.Data, tmpdir)
 	return err
 }
 

@@ -87,12 +87,19 @@ func signal(p Process, s syscall.Signal) error {
 // Kill ends the server with SIGKILL, as a power loss does, a frozen one too, and returns
 // when the first signal was sent; zero when nothing ran.
 func (i *Instance) Kill(ctx context.Context) (at time.Time, err error) {
+	var killed []Process
 	for {
 		procs, err := i.Processes()
 		if err != nil {
 			return at, err
 		}
-		if len(procs) == 0 {
+		for _, p := range procs {
+			if !slices.ContainsFunc(killed, func(k Process) bool { return k.PID == p.PID && k.start == p.start }) {
+				killed = append(killed, p)
+			}
+		}
+		killed = slices.DeleteFunc(killed, Process.gone)
+		if len(killed) == 0 {
 			return at, nil
 		}
 		if at.IsZero() {
@@ -104,9 +111,20 @@ func (i *Instance) Kill(ctx context.Context) (at time.Time, err error) {
 			}
 		}
 		if err := pause(ctx); err != nil {
-			return at, fmt.Errorf("kill %s: process %d is still there (state D is a hung disk, and one that comes back is started by its service manager): %w", i.Name, procs[0].PID, err)
+			return at, fmt.Errorf("kill %s: process %d is still there (state D is a hung disk, and one that comes back is started by its service manager): %w", i.Name, killed[0].PID, err)
 		}
 	}
+}
+
+// gone reports whether nothing of the process is left but what its parent has to reap. Its
+// first thread ends before the others, which still hold its sockets and locks.
+func (p Process) gone() bool {
+	st, ok := proc.Read(p.PID)
+	if !ok || st.Start != p.start {
+		return true
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.PID))
+	return st.Ended() && (err != nil || len(threads) <= 1)
 }
 
 // Freeze stops the server with SIGSTOP: its port takes connections and says nothing.

@@ -93,7 +93,7 @@ func install(t testing.TB, parent string) string {
 	if err := os.WriteFile(options, []byte("[mysqld]\n"+small), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := i.Run(Context(t, 2*time.Minute), mycluster.Install, "--defaults-file="+options, "--datadir="+i.Data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
+	if _, err := i.Run(Context(t, 2*time.Minute), mycluster.Install, "--defaults-file="+options, "--datadir="+i.Data, "--tmpdir="+i.Data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
 		t.Fatalf("make a MariaDB server (package mariadb-server): %v", err)
 	}
 	return i.Data
@@ -118,6 +118,7 @@ func start(t testing.TB, parent, empty, name string, id int) *Server {
 	options := fmt.Sprintf(`[mysqld]
 datadir = %[1]s/data
 socket = %[1]s/sock
+tmpdir = %[1]s
 pid_file = %[1]s/pid
 port = %[2]d
 bind_address = 127.0.0.1
