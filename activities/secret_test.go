@@ -103,9 +103,9 @@ func TestReadinessChecksBothSecrets(t *testing.T) {
 		want        []string
 	}{
 		{run.Drill, "DRILL", "REAL", nil, nil},
-		{run.Drill, "DRILL", "MISSING", nil, []string{"in a real response: target db.password: secret://env/MISSING"}},
-		{run.Response, "MISSING", "REAL", nil, []string{"in a drill: target db.password: secret://env/MISSING"}},
-		{run.Drill, "MISSING", "REAL", nil, []string{"target db.password: secret://env/MISSING"}},
+		{run.Drill, "DRILL", "MISSING", nil, []string{"in a real response: target db.password: the secret can't be read: secret://env/MISSING"}},
+		{run.Response, "MISSING", "REAL", nil, []string{"in a drill: target db.password: the secret can't be read: secret://env/MISSING"}},
+		{run.Drill, "MISSING", "REAL", nil, []string{"target db.password: the secret can't be read: secret://env/MISSING"}},
 		{run.Drill, "DRILL", "MISSING", drillsOnly{}, nil},
 	} {
 		s := siteFor(t)

@@ -69,7 +69,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 		return trouble{
 			steps: s.promote("timeout: 1s"),
 			reads: map[string][]string{"en": {"did not hold full service"}, "ja": {"完全稼働"}},
-			rto:   run.Missed, state: run.CleanUpIncomplete,
+			rto:   run.Missed, state: run.NotResumable,
 			also: func(t *testing.T, r report.Report) {
 				if p := step(r, "promote"); p.Outcome != run.Passed {
 					t.Errorf("step promote %s: %s", p.Outcome, p.Reason)
@@ -83,7 +83,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 		return trouble{
 			steps: s.promote("timeout: 5s"),
 			reads: map[string][]string{"en": {"did not hold full service"}, "ja": {"完全稼働"}},
-			rto:   run.Missed, state: run.CleanUpIncomplete,
+			rto:   run.Missed, state: run.NotResumable,
 		}
 	},
 	// Somebody else answers at the host's address, or the host was made anew.
@@ -159,7 +159,7 @@ func TestFaultsOfTargets(t *testing.T) {
     objectives: {rto: %[3]s}
     runbooks: {failover: %[1]s}
     functions: [{name: shop, probe: {uses: probe.http, interval: 50ms, with: {url: "%[2]s/"}}}]
-`, name, s.URL, map[bool]string{true: "1m", false: "2s"}[f.rto == run.Met])
+`, name, s.URL, map[bool]string{true: "1m", false: "500ms"}[f.rto == run.Met])
 		files[name+"-runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n  - %[2]s\n", name, f.steps)
 		files[name+"-scenario.yaml"] = fmt.Sprintf(`kind: Scenario
 name: %[1]s
