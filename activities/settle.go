@@ -86,7 +86,7 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 		if err == nil && seen.Sight == plan.Holds {
 			return seen, nil
 		}
-		return Seen{Sight: plan.HoldsNot, Detail: "it was never begun, and can't begin any more"}, nil
+		return Seen{Sight: plan.HoldsNot, Detail: Lacking("it was never begun, and can't begin any more", "実行は一度も開始されておらず、今後開始されることもない").Both()}, nil
 	}
 
 	every := min(max(s.settleTime(a)/10, 10*time.Millisecond), 500*time.Millisecond)
@@ -101,7 +101,7 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 	seen, err := s.observe(ctx, a, p, every)
 	if err == nil && seen.Sight == "" && entry.State == ledger.Ended && entry.Outcome == endedWell {
 		// What it returned is lost; that it happened is not.
-		return Seen{Sight: plan.Holds, Detail: "the worker's ledger says that it passed, at " + entry.EndedAt.UTC().Format(time.RFC3339)}, nil
+		return Seen{Sight: plan.Holds, Detail: Lacking("the worker's ledger says that it passed, at %s", "ワーカーの台帳では %s に成功している", entry.EndedAt.UTC().Format(time.RFC3339)).Both()}, nil
 	}
 	return seen, err
 }
