@@ -49,6 +49,7 @@ func (s *Site) act(ctx context.Context, a Action, call plan.Call) (plan.Result, 
 	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
+	ctx = s.reaching(ctx, a, effect, call.Kind, call.Targets)
 	out, already, err := s.attempt(ctx, a, call, effect, p)
 	if err != nil {
 		return plan.Result{}, s.fault(ctx, err)

@@ -244,7 +244,7 @@ func (s *Site) reaching(ctx context.Context, a Action, effect run.Effect, kind r
 }
 
 // MayReach asks the worker's policy about a host (host:port) that the parameters do not
-// name, such as one that a redirect leads to.
+// name, such as one that a redirect leads to, or that a replica follows.
 func MayReach(ctx context.Context, host string) error {
 	if ask, ok := ctx.Value(reachKey{}).(func(string) error); ok {
 		return ask(host)

@@ -66,6 +66,7 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
 		return add(err)
 	}
+	ctx = s.reaching(ctx, a, effect, call.Kind, call.Targets)
 	switch {
 	case a.ready != nil:
 		problems, err := guarded(func() ([]plan.Text, error) { return a.ready(ctx, p) })

@@ -39,6 +39,7 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
 		return plan.Looked{}, s.fault(ctx, err)
 	}
+	ctx = s.reaching(ctx, a, effect, call.Kind, call.Targets)
 	var seen Seen
 	if call.Settling {
 		seen, err = s.settle(ctx, a, call, p)

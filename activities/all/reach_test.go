@@ -21,8 +21,10 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// withoutReach are the actions that reach nothing beyond the worker itself.
-var withoutReach = []string{"notify.send", "wait.duration"}
+// withoutReach are the actions that reach nothing beyond the worker itself. What
+// temporal.activity orders goes through the engine, where this worker is anyhow, and is done
+// by another one, of which this one's policy says nothing.
+var withoutReach = []string{"notify.send", "temporal.activity", "wait.duration"}
 
 // A worker's policy can hold only what is declared: an action that reaches hosts or files
 // says so by tags (see activities.Reacher), and has a row in the table below.
@@ -41,15 +43,27 @@ func TestEveryActionDeclaresItsReach(t *testing.T) {
 // reaching is a call that reaches one thing outside of what the policy allows.
 type reaching struct{ uses, with, kind, spec string }
 
-// outside is such a call of each family; a target in it is called t.
+// outside is such a call of each family; a target in it is called t, and r is a Redis
+// server that is allowed.
 func outside(address, path string) []reaching {
 	host, port, _ := net.SplitHostPort(address)
 	postgres := fmt.Sprintf(`{"host": %q, "port": %s}`, host, port)
+	server := postgres // MySQL's and Redis' are told alike
+	mail := func(server, mailbox, resolver, file string) string {
+		return fmt.Sprintf(`{"to": "p@example.com", "server": %q, "mailbox": %q, "user": "u", "password": "secret://env/MUSTER_TEST_KUBECONFIG", "resolver": %q, "ca_file": %q}`, server, mailbox, resolver, file)
+	}
 	kubeconfig := `{"kubeconfig": "secret://env/MUSTER_TEST_KUBECONFIG"}`
 	return []reaching{
 		{"dns.update", `{"zone": "t", "name": "www", "values": ["192.0.2.1"]}`, "dns_zone", fmt.Sprintf(`{"zone": "example.com", "primary": %q}`, address)},
 		{"dns.update", `{"zone": "t", "name": "www", "values": ["192.0.2.1"]}`, "dns_zone", fmt.Sprintf(`{"zone": "example.com", "primary": "192.0.2.1:53", "servers": [%q]}`, address)},
 		{"dns.wait", fmt.Sprintf(`{"zone": "t", "name": "www", "values": ["192.0.2.1"], "resolvers": [%q]}`, address), "dns_zone", `{"zone": "example.com", "primary": "192.0.2.1:53"}`},
+		{"etcd.status", `{"cluster": "t"}`, "etcd", fmt.Sprintf(`{"endpoints": ["http://192.0.2.1:2379", "http://%s"]}`, address)},
+		{"etcd.status", `{"cluster": "t"}`, "etcd", fmt.Sprintf(`{"endpoints": [%q]}`, address)},
+		{"etcd.status", `{"cluster": "t"}`, "etcd", fmt.Sprintf(`{"endpoints": ["unix://%s"]}`, path)},
+		{"etcd.status", `{"cluster": "t"}`, "etcd", `{"endpoints": ["no address"]}`},
+		{"etcd.move_leader", `{"cluster": "t", "to": "m"}`, "etcd", fmt.Sprintf(`{"endpoints": ["https://192.0.2.1:2379"], "ca": %q}`, path)},
+		{"etcd.restore", `{"snapshots": "t"}`, "etcd_snapshots", fmt.Sprintf(`{"folder": %q, "area": "ALLOWED"}`, path)},
+		{"etcd.discard", `{"snapshots": "t"}`, "etcd_snapshots", fmt.Sprintf(`{"folder": "ALLOWED", "area": %q}`, path)},
 		{"exec.run", fmt.Sprintf(`{"argv": [%q]}`, path), "", ""},
 		{"exec.run", fmt.Sprintf(`{"argv": ["./run"], "dir": %q}`, filepath.Dir(path)), "", ""},
 		{"exec.run", fmt.Sprintf(`{"argv": ["${{ run.id == 'r' ? '%s' : '' }}"]}`, path), "", ""},
@@ -67,21 +81,42 @@ func outside(address, path string) []reaching {
 		{"http.check", fmt.Sprintf(`{"url": "https://192.0.2.1/x", "ca_file": %q}`, path), "", ""},
 		{"http.check", `{"url": "/no/address"}`, "", ""},
 		{"kubernetes.scale", `{"cluster": "t", "kind": "deployment", "name": "x", "replicas": 0}`, "kubernetes", kubeconfig},
+		{"mysql.promote", `{"server": "t"}`, "mysql", server},
+		{"mysql.status", `{"server": "t"}`, "mysql", fmt.Sprintf(`{"host": %q}`, path)},
+		{"mysql.fence", `{"server": "t"}`, "mysql", fmt.Sprintf(`{"host": "192.0.2.1", "data": "ALLOWED", "config": "%s/x.cnf"}`, path)},
+
+		{"mysql.stop", `{"server": "t"}`, "mysql", fmt.Sprintf(`{"host": "192.0.2.1", "stop": [%q, "stop"]}`, path)},
+		{"mysql.find_dump", `{"dumps": "t"}`, "mysqldumps", fmt.Sprintf(`{"dumps": %q, "area": "ALLOWED"}`, path)},
+		{"mysql.restore_dump", `{"dumps": "t"}`, "mysqldumps", fmt.Sprintf(`{"dumps": "ALLOWED", "area": %q}`, path)},
 		{"pgbackup.find", `{"backups": "t"}`, "pgbackups", fmt.Sprintf(`{"backups": %q, "area": "ALLOWED"}`, path)},
 		{"pgbackup.restore", `{"backups": "t"}`, "pgbackups", fmt.Sprintf(`{"backups": "ALLOWED", "area": %q}`, path)},
 		{"postgres.promote", `{"server": "t"}`, "postgres", postgres},
 		{"postgres.stop", `{"server": "t"}`, "postgres", fmt.Sprintf(`{"host": "192.0.2.1", "data": %q}`, path)},
 		{"probe.http", fmt.Sprintf(`{"url": "http://%s/"}`, address), "", ""},
 		{"probe.tcp", fmt.Sprintf(`{"address": %q}`, address), "", ""},
+		{"probe.mail", mail(address, "192.0.2.1:993", "", ""), "", ""},
+		{"probe.mail", mail("192.0.2.1:25", address, "", ""), "", ""},
+		{"probe.mail", mail("", "192.0.2.1:993", address, ""), "", ""},
+		{"probe.mail", mail("192.0.2.1:25", "192.0.2.1:993", "", path), "", ""},
+		{"probe.mysql_markers", `{"servers": ["t"]}`, "mysql", server},
+		{"probe.redis_markers", `{"servers": ["t"]}`, "redis", server},
 		{"probe.sql", `{"servers": ["t"]}`, "postgres", postgres},
 		{"process.start", `{"process": "t"}`, "process", fmt.Sprintf(`{"argv": [%q], "state": "ALLOWED"}`, path)},
 		{"process.stop", `{"process": "t"}`, "process", fmt.Sprintf(`{"pid_file": %q, "executable": "ALLOWED/x", "state": "ALLOWED"}`, path)},
 		{"prometheus.query", fmt.Sprintf(`{"url": "http://%s", "query": "up"}`, address), "", ""},
+		{"redis.promote", `{"server": "t"}`, "redis", server},
+		{"redis.status", `{"server": "t"}`, "redis", fmt.Sprintf(`{"host": "192.0.2.1", "tls": true, "ca": %q}`, path)},
+		{"redis.fence", `{"server": "t"}`, "redis", fmt.Sprintf(`{"host": "192.0.2.1", "config": %q}`, path)},
+		{"redis.wait_failover", `{"sentinel": "t", "from": "r", "servers": ["r"]}`, "sentinel", fmt.Sprintf(`{"addresses": ["192.0.2.1:26379", %q], "master": "m"}`, address)},
+		{"probe.redis_markers", `{"servers": ["r"], "sentinel": "t"}`, "sentinel", fmt.Sprintf(`{"addresses": [%q], "master": "m"}`, address)},
 		{"sim.step", fmt.Sprintf(`{"dir": %q}`, path), "", ""},
 		{"sim.break", `{"service": "t"}`, "sim", fmt.Sprintf(`{"dir": %q}`, path)},
 		{"sql.exec", `{"server": "t", "statement": "SELECT 1"}`, "postgres", postgres},
 		{"ssh.run", `{"host": "t", "argv": ["true"]}`, "ssh", fmt.Sprintf(`{"host": %q, "port": %s, "user": "u", "host_key": "k"}`, host, port)},
 		{"ssh.copy", fmt.Sprintf(`{"host": "t", "from": %q, "to": "/x"}`, path), "ssh", `{"host": "192.0.2.1", "user": "u", "host_key": "k"}`},
+		{"systemd.stop", `{"unit": "t"}`, "unit", fmt.Sprintf(`{"unit": "x.service", "bus": "unix:path=%s"}`, path)},
+		{"systemd.status", `{"unit": "t"}`, "unit", `{"unit": "x.service", "bus": "unixexec:path=/bin/sh"}`},
+		{"systemd.status", `{"unit": "t"}`, "unit", fmt.Sprintf(`{"unit": "x.service", "bus": "unix:path=ALLOWED/bus", "journal": %q}`, path)},
 		{"tcp.check", fmt.Sprintf(`{"address": %q}`, address), "", ""},
 		{"wait.for_http", fmt.Sprintf(`{"url": "http://%s/x", "within": "1s"}`, address), "", ""},
 		{"wait.for_tcp", fmt.Sprintf(`{"address": %q, "within": "1s"}`, address), "", ""},
@@ -136,7 +171,7 @@ func TestWhatAPolicyLeavesOutIsNotReached(t *testing.T) {
 		fill := func(s string) json.RawMessage { return json.RawMessage(strings.ReplaceAll(s, "ALLOWED", allowed)) }
 		var targets []plan.Target
 		if c.kind != "" {
-			targets = []plan.Target{{Name: "t", Kind: c.kind, Site: "osaka", Spec: fill(c.spec)}}
+			targets = []plan.Target{{Name: "t", Kind: c.kind, Site: "osaka", Spec: fill(c.spec)}, {Name: "r", Kind: "redis", Site: "osaka", Spec: fill(`{"host": "192.0.2.1"}`)}}
 		}
 		call := plan.Call{Run: "r", Kind: run.Drill, Depth: run.Live, Step: "s", Uses: c.uses, Generation: 1, EffectKey: fmt.Sprint("k/", i), With: fill(c.with), Targets: targets}
 		refused := func(what string, err error) {

@@ -5,6 +5,8 @@ package etcd
 
 import (
 	"context"
+	"net"
+	"net/url"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -15,11 +17,31 @@ import (
 // Cluster is a target of kind "etcd".
 type Cluster struct {
 	Endpoints []string          `json:"endpoints" help:"Client URLs of its members, one for each: what none of them reaches counts as not answering." example:"[\"https://10.0.1.5:2379\", \"https://10.0.2.5:2379\"]"`
-	CA        string            `json:"ca" help:"File on the site worker's host with the certificates that sign the members'; empty is the system's own." default:"" example:"/etc/muster/etcd-ca.pem"`
-	Cert      string            `json:"cert" help:"File with the client certificate, where members ask for one." default:"" example:"/etc/muster/etcd-client.pem"`
+	CA        string            `json:"ca" reach:"path" help:"File on the site worker's host with the certificates that sign the members'; empty is the system's own." default:"" example:"/etc/muster/etcd-ca.pem"`
+	Cert      string            `json:"cert" reach:"path" help:"File with the client certificate, where members ask for one." default:"" example:"/etc/muster/etcd-client.pem"`
 	Key       activities.Secret `json:"key" help:"Its private key, PEM." default:"" example:"secret://file/etc/muster/etcd-client.key"`
 	User      string            `json:"user" help:"User, where authentication is on; snapshots and leadership need one with the role root." default:"" example:"root"`
 	Password  activities.Secret `json:"password" help:"Its password." default:"" example:"secret://env/ETCD_PASSWORD"`
+}
+
+// Reach is the members' addresses, which may be those of sockets.
+func (c Cluster) Reach() activities.Reach {
+	var out activities.Reach
+	for _, endpoint := range c.Endpoints {
+		u, err := url.Parse(endpoint)
+		_, _, noAddress := net.SplitHostPort(endpoint)
+		switch {
+		case err == nil && (u.Scheme == "unix" || u.Scheme == "unixs"):
+			out.Paths = append(out.Paths, u.Host+u.Path+u.Opaque)
+		case err == nil && (u.Scheme == "http" || u.Scheme == "https"):
+			out.Hosts = append(out.Hosts, activities.HostOf(u))
+		case noAddress == nil:
+			out.Hosts = append(out.Hosts, endpoint)
+		default:
+			out.Hosts = append(out.Hosts, "") // nowhere that a rule allows
+		}
+	}
+	return out
 }
 
 // Target is a parameter that names a cluster.
@@ -28,9 +50,9 @@ type Target = activities.Target[Cluster]
 // Store is a target of kind "etcd_snapshots": where snapshots are, and where they may be
 // restored to.
 type Store struct {
-	Folder   string            `json:"folder" help:"Folder of snapshots, each a file NAME.db as etcdctl or etcdutl saves it; those of etcd.snapshot have a list NAME.json beside them." example:"/var/backups/etcd"`
-	Area     string            `json:"area" help:"Folder for isolated clusters: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
-	Bin      string            `json:"bin" help:"Directory of etcd, etcdutl and etcdctl; empty finds them by PATH." default:""`
+	Folder   string            `json:"folder" reach:"path" help:"Folder of snapshots, each a file NAME.db as etcdctl or etcdutl saves it; those of etcd.snapshot have a list NAME.json beside them." example:"/var/backups/etcd"`
+	Area     string            `json:"area" reach:"path" help:"Folder for isolated clusters: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
+	Bin      string            `json:"bin" reach:"path" help:"Directory of etcd, etcdutl and etcdctl; empty finds them by PATH." default:""`
 	User     string            `json:"user" help:"User with the role root in what is restored, where authentication is on." default:""`
 	Password activities.Secret `json:"password" help:"Its password." default:""`
 }

@@ -20,9 +20,9 @@ import (
 // Store is a target of kind "mysqldumps": where dumps are, and where they may be restored
 // to.
 type Store struct {
-	Dumps string `json:"dumps" help:"Folder of dumps, each a file NAME.sql.zst with its description NAME.json." example:"/var/backups/orders"`
-	Area  string `json:"area" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
-	Bin   string `json:"bin" help:"Directory of the server's programs; empty finds them." default:""`
+	Dumps string `json:"dumps" reach:"path" help:"Folder of dumps, each a file NAME.sql.zst with its description NAME.json." example:"/var/backups/orders"`
+	Area  string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
+	Bin   string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." default:""`
 	RunAs string `json:"run_as" help:"Service user of isolated servers; empty is mysql when the worker is root, else the worker's user." default:""`
 }
 

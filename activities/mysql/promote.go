@@ -69,6 +69,9 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag int
 	old := p.Server
 	old.Name = "the server that " + p.Server.Name + " followed"
 	old.Spec.Host, old.Spec.Port, old.Spec.Data, old.Spec.Config = v.Replica.Host, v.Replica.Port, "", ""
+	if err := activities.MayReach(ctx, mylink.Address(old.Spec)); err != nil {
+		return 0, false, err
+	}
 	where := "the old primary at " + mylink.Address(old.Spec)
 	// A dead site answers nothing at all, and the recovery waits for this: a second
 	// is what a healthy primary needs many times over.

@@ -118,6 +118,9 @@ func oldPrimary(ctx context.Context, c *pglink.Conn, t Target, v view) (lag int6
 	if !ok {
 		return lag, false, nil
 	}
+	if err := activities.MayReach(ctx, pglink.Address(old.Spec)); err != nil {
+		return 0, false, err
+	}
 	// A dead site answers nothing at all, and the recovery waits for this: a second
 	// is what a healthy primary needs many times over.
 	soon, cancel := context.WithTimeout(ctx, time.Second)

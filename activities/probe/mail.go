@@ -31,15 +31,15 @@ import (
 type Mail struct {
 	To       string            `json:"to" help:"Address that gets the messages: a mailbox of the probe's own, which it fills." example:"muster-probe@example.com"`
 	From     string            `json:"from" help:"Sender." default:"muster-probe@localhost"`
-	Server   string            `json:"server" help:"Server that takes them by SMTP, host:port; empty asks for the MX of the address, as any sender outside does." default:"" example:"relay.example.com:25"`
+	Server   string            `json:"server" reach:"host" help:"Server that takes them by SMTP, host:port; empty asks for the MX of the address, as any sender outside does." default:"" example:"relay.example.com:25"`
 	Port     int               `json:"port" help:"Port at which the MX listens." default:"25"`
-	Mailbox  string            `json:"mailbox" help:"Server at which the messages must then be found by IMAP, host:port." example:"imap.example.com:993"`
+	Mailbox  string            `json:"mailbox" reach:"host" help:"Server at which the messages must then be found by IMAP, host:port." example:"imap.example.com:993"`
 	User     string            `json:"user" help:"User of the mailbox."`
 	Password activities.Secret `json:"password" help:"The user's password."`
 	Folder   string            `json:"folder" help:"Folder that they arrive in." default:"INBOX"`
-	Resolver string            `json:"resolver" help:"Name server that looks names up, host:port, its cache included; empty is the worker's own." default:"" example:"192.0.2.53:53"`
+	Resolver string            `json:"resolver" reach:"host" help:"Name server that looks names up, host:port, its cache included; empty is the worker's own." default:"" example:"192.0.2.53:53"`
 	TLS      bool              `json:"tls" help:"SMTP must offer STARTTLS and IMAP begin with TLS; false only for a network that nobody else is on." default:"true"`
-	CAFile   string            `json:"ca_file" help:"File with the certificates to trust instead of the system's." default:""`
+	CAFile   string            `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
 }
 
 // post is the way of one probe's messages.
@@ -137,7 +137,11 @@ func (m *post) servers(ctx context.Context) ([]string, error) {
 	}
 	var out []string
 	for _, mx := range found {
-		out = append(out, net.JoinHostPort(strings.TrimSuffix(mx.Host, "."), strconv.Itoa(m.Port)))
+		server := net.JoinHostPort(strings.TrimSuffix(mx.Host, "."), strconv.Itoa(m.Port))
+		if err := activities.MayReach(ctx, server); err != nil {
+			return nil, err
+		}
+		out = append(out, server)
 	}
 	return out, nil
 }

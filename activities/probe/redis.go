@@ -101,6 +101,9 @@ func (c *redisClient) find(ctx context.Context) (*redislink.Conn, error) {
 				all.Go(func() {
 					t, fresh, err := masters.ask(ctx, c.Sentinel, address, c.timeout)
 					if fresh {
+						err = activities.MayReach(ctx, redislink.Address(t.Spec))
+					}
+					if fresh && err == nil {
 						try(t)
 					}
 					if err != nil {

@@ -126,6 +126,9 @@ func oldMaster(ctx context.Context, t Target, v view) (lag int64, known bool, er
 	if err != nil {
 		return 0, false, err
 	}
+	if err := activities.MayReach(ctx, redislink.Address(old.Spec)); err != nil {
+		return 0, false, err
+	}
 	o, err := visit(ctx, old)
 	switch code := redislink.Code(err); {
 	case redislink.Hung(err):

@@ -91,6 +91,9 @@ func readyPromote(ctx context.Context, p Promote) ([]plan.Text, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := activities.MayReach(ctx, redislink.Address(old.Spec)); err != nil {
+		return nil, err
+	}
 	from := redislink.Open(old, answerWithin)
 	defer from.Close()
 	lag, err := lagOf(ctx, p.Server, c, old, from)

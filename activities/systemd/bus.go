@@ -50,10 +50,26 @@ func (u Unit) address() (string, error) {
 		}
 		return "unix:path=" + dir + "/bus", nil
 	}
-	if !strings.HasPrefix(u.Bus, "unix:") { // others run programs, or go over the network in the clear
-		return "", activities.Refused("bus %q is neither system, user nor an address that begins with unix:; units of another machine are reached with ssh.run", u.Bus)
+	if _, err := sockets(u.Bus); err != nil { // others run programs, or go over the network in the clear
+		return "", activities.Refused("bus %q is neither system, user nor an address of sockets such as unix:path=/run/user/1001/bus; units of another machine are reached with ssh.run", u.Bus)
 	}
 	return u.Bus, nil
+}
+
+// sockets are the files that a D-Bus address leads to: it may hold several, one of which
+// is taken.
+func sockets(address string) ([]string, error) {
+	var out []string
+	for one := range strings.SplitSeq(address, ";") {
+		path, isSocket := strings.CutPrefix(one, "unix:path=")
+		path, _, _ = strings.Cut(path, ",")
+		path, err := godbus.UnescapeBusAddressValue(path)
+		if !isSocket || err != nil || !filepath.IsAbs(path) {
+			return nil, fmt.Errorf("%q is no socket's address", one)
+		}
+		out = append(out, path)
+	}
+	return out, nil
 }
 
 // connect reaches the target's systemd; it ends with ctx at the latest.

@@ -13,7 +13,20 @@ import (
 type Unit struct {
 	Unit    string `json:"unit" help:"The unit's full name." example:"orders.service"`
 	Bus     string `json:"bus" help:"Whose systemd: system, user (that of the site worker's user), or the D-Bus address of another one, such as unix:path=/run/user/1001/bus." default:"system"`
-	Journal string `json:"journal" help:"Folder of its journal, where that is not this machine's own." default:"" example:"/var/log/journal"`
+	Journal string `json:"journal" reach:"path" help:"Folder of its journal, where that is not this machine's own." default:"" example:"/var/log/journal"`
+}
+
+// Reach is the sockets of the bus.
+func (u Unit) Reach() activities.Reach {
+	address, err := u.address()
+	if err != nil {
+		return activities.Reach{Hosts: []string{""}} // nowhere that a rule allows
+	}
+	paths, err := sockets(address)
+	if err != nil {
+		return activities.Reach{Hosts: []string{""}}
+	}
+	return activities.Reach{Paths: paths}
 }
 
 // Target is a parameter that names one.

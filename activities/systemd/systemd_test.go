@@ -368,6 +368,7 @@ func TestHalfAlive(t *testing.T) {
 		"absent":  {"unix:path=" + filepath.Join(t.TempDir(), "bus"), "", "no such file"},
 		"program": {"unixexec:path=/bin/sh", plan.ErrRefused, "ssh.run"},
 		"network": {"tcp:host=127.0.0.1,port=1", plan.ErrRefused, "ssh.run"},
+		"second":  {"unix:path=/no/such/bus;unixexec:path=/bin/sh", plan.ErrRefused, "ssh.run"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sitetest.New(t, systemd.Actions())

@@ -5,6 +5,7 @@ package mylink
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -16,21 +17,29 @@ import (
 
 // Server is a target of kind "mysql" as the estate describes it.
 type Server struct {
-	Host         string            `json:"host" help:"Address of the server, as the site workers and its replicas reach it."`
-	Port         int               `json:"port" help:"Port of the server." default:"3306"`
+	Host         string            `json:"host" reach:"host" help:"Address of the server, as the site workers and its replicas reach it."`
+	Port         int               `json:"port" reach:"port" help:"Port of the server." default:"3306"`
 	User         string            `json:"user" help:"Account that muster connects as: it may administer the server, and write in spite of read_only." default:"root"`
 	Password     activities.Secret `json:"password" help:"The account's password; empty when the server asks for none." default:""`
 	Replicate    string            `json:"replication_user" help:"Account that replicas of this server connect as; empty is user." default:""`
 	ReplicatePwd activities.Secret `json:"replication_password" help:"That account's password; empty with an empty replication_user." default:""`
 	TLS          string            `json:"tls" help:"How connections are encrypted, replication's too; verify-full also holds the certificate against the host's name." default:"prefer" enum:"disable,prefer,require,verify-full"`
-	Data         string            `json:"data" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
-	Config       string            `json:"config" help:"Option file that is muster's own and that a managed server reads last; read_only is kept there over a restart." default:"" example:"/etc/mysql/mariadb.conf.d/zz-muster.cnf"`
-	Defaults     string            `json:"defaults" help:"Main option file of a managed server, which includes config; empty is the server's own place for it." default:""`
-	Bin          string            `json:"bin" help:"Directory of the server's programs; empty finds them." default:""`
+	Data         string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
+	Config       string            `json:"config" reach:"path" help:"Option file that is muster's own and that a managed server reads last; read_only is kept there over a restart." default:"" example:"/etc/mysql/mariadb.conf.d/zz-muster.cnf"`
+	Defaults     string            `json:"defaults" reach:"path" help:"Main option file of a managed server, which includes config; empty is the server's own place for it." default:""`
+	Bin          string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." default:""`
 	RunAs        string            `json:"run_as" help:"Service user of a managed server; empty is mysql when the worker is root, else the worker's user." default:""`
-	Start        []string          `json:"start" help:"Command that starts a managed server, such as [systemctl, start, mariadb]; empty starts its program." default:"[]"`
-	Stop         []string          `json:"stop" help:"Command that stops it; empty asks its process to end." default:"[]"`
+	Start        []string          `json:"start" reach:"program" help:"Command that starts a managed server, such as [systemctl, start, mariadb]; empty starts its program." default:"[]"`
+	Stop         []string          `json:"stop" reach:"program" help:"Command that stops it; empty asks its process to end." default:"[]"`
 	StopTimeout  run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." default:"30s"`
+}
+
+// Reach is the folder of the option file, in which muster keeps files of its own.
+func (s Server) Reach() activities.Reach {
+	if s.Config == "" {
+		return activities.Reach{}
+	}
+	return activities.Reach{Paths: []string{filepath.Dir(s.Config)}}
 }
 
 // Target is a server with its name in the estate.

@@ -18,23 +18,23 @@ type Login struct {
 	User     string            `json:"user" help:"ACL user that muster connects as; empty is default." default:""`
 	Password activities.Secret `json:"password" help:"The user's password; empty when none is asked for." default:""`
 	TLS      bool              `json:"tls" help:"Whether the connection is encrypted, and the server's certificate held against ca and its name." default:"false"`
-	CA       string            `json:"ca" help:"File of the authorities that may have signed the server's certificate; empty is the system's." default:"" example:"/etc/muster/redis-ca.pem"`
+	CA       string            `json:"ca" reach:"path" help:"File of the authorities that may have signed the server's certificate; empty is the system's." default:"" example:"/etc/muster/redis-ca.pem"`
 	Name     string            `json:"server_name" help:"Name that the server's certificate must hold; empty is the address's." default:""`
-	Cert     string            `json:"cert" help:"File of muster's own certificate, for servers that ask for one." default:"" example:"/etc/muster/redis-client.pem"`
+	Cert     string            `json:"cert" reach:"path" help:"File of muster's own certificate, for servers that ask for one." default:"" example:"/etc/muster/redis-client.pem"`
 	Key      activities.Secret `json:"key" help:"Private key of that certificate, as PEM." default:"" example:"secret://file/etc/muster/redis-client.key"`
 }
 
 // Server is a target of kind "redis" as the estate describes it.
 type Server struct {
-	Host string `json:"host" help:"Address of the server, as the site workers and the other servers reach it." example:"10.0.1.10"`
-	Port int    `json:"port" help:"Port of the server; its TLS port with tls." default:"6379"`
+	Host string `json:"host" reach:"host" help:"Address of the server, as the site workers and the other servers reach it." example:"10.0.1.10"`
+	Port int    `json:"port" reach:"port" help:"Port of the server; its TLS port with tls." default:"6379"`
 	Login
-	Config string `json:"config" help:"The server's configuration file, when it runs on the site worker's own host: it can then be fenced while it is down or frozen. Empty when muster only connects." default:"" example:"/etc/redis/redis.conf"`
+	Config string `json:"config" reach:"path" help:"The server's configuration file, when it runs on the site worker's own host: it can then be fenced while it is down or frozen. Empty when muster only connects." default:"" example:"/etc/redis/redis.conf"`
 }
 
 // Sentinel is a target of kind "sentinel": the sentinels that watch one master.
 type Sentinel struct {
-	Addresses []string `json:"addresses" help:"All sentinels, host:port." example:"[\"10.0.1.20:26379\", \"10.0.2.20:26379\", \"10.0.3.20:26379\"]"`
+	Addresses []string `json:"addresses" reach:"host" help:"All sentinels, host:port." example:"[\"10.0.1.20:26379\", \"10.0.2.20:26379\", \"10.0.3.20:26379\"]"`
 	Master    string   `json:"master" help:"Name under which they watch the master." example:"orders"`
 	Login
 }
