@@ -71,3 +71,33 @@ func TestAProbeAsksBeforeItGoesOn(t *testing.T) {
 		t.Errorf("home: %v, away: %v (%v)", home, away, err)
 	}
 }
+
+// So is where an action is sent on to, by a server that names another.
+func TestAnActionAsksBeforeItGoesOn(t *testing.T) {
+	s := siteFor(t)
+	s.Policy = onlyHome{}
+	var asked []error
+	ask := func(ctx context.Context) {
+		asked = append(asked, MayReach(ctx, "away:80"))
+		if err := MayReach(ctx, "home:80"); err != nil {
+			t.Error(err)
+		}
+	}
+	a := Define("test.see", Doc{Summary: "Sees.", SummaryJA: "見る。", Effect: run.Observe}, func(ctx context.Context, _ struct{}) (map1, error) {
+		ask(ctx)
+		return map1{}, nil
+	}, Look(func(ctx context.Context, _ struct{}) (Seen, error) {
+		ask(ctx)
+		return Seen{Sight: plan.HoldsNot}, nil
+	}), Ready(func(ctx context.Context, _ struct{}) ([]plan.Text, error) {
+		ask(ctx)
+		return nil, nil
+	}))
+	call := observing("{}")
+	_, acted := s.act(t.Context(), a, call) // which looks first
+	_, looked := s.lookAt(t.Context(), a, call)
+	_, checked := s.readyFor(t.Context(), a, call)
+	if err := errors.Join(acted, looked, checked); err != nil || len(asked) != 4 || slices.Contains(asked, nil) {
+		t.Errorf("%v; asked about away: %v, want four times no", err, asked)
+	}
+}

@@ -84,7 +84,6 @@ func outside(address, path string) []reaching {
 		{"mysql.promote", `{"server": "t"}`, "mysql", server},
 		{"mysql.status", `{"server": "t"}`, "mysql", fmt.Sprintf(`{"host": %q}`, path)},
 		{"mysql.fence", `{"server": "t"}`, "mysql", fmt.Sprintf(`{"host": "192.0.2.1", "data": "ALLOWED", "config": "%s/x.cnf"}`, path)},
-
 		{"mysql.stop", `{"server": "t"}`, "mysql", fmt.Sprintf(`{"host": "192.0.2.1", "stop": [%q, "stop"]}`, path)},
 		{"mysql.find_dump", `{"dumps": "t"}`, "mysqldumps", fmt.Sprintf(`{"dumps": %q, "area": "ALLOWED"}`, path)},
 		{"mysql.restore_dump", `{"dumps": "t"}`, "mysqldumps", fmt.Sprintf(`{"dumps": "ALLOWED", "area": %q}`, path)},

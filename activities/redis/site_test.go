@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -136,4 +137,38 @@ func certificate(t *testing.T, dir, name string, parent *x509.Certificate, paren
 		t.Fatal(err)
 	}
 	return cert, key
+}
+
+// only lets one host be reached.
+type only string
+
+func (o only) Permit(_ context.Context, a activities.Ask) error {
+	if a.Reach != nil {
+		for _, h := range a.Reach.Hosts {
+			if h != string(o) {
+				return fmt.Errorf("not %s", h)
+			}
+		}
+	}
+	return nil
+}
+
+// The master that only a replica names is reached when the worker's policy allows it.
+func TestThePolicyHoldsForTheOldMasterToo(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t)
+	s := sitetest.New(t, Actions())
+	s.Targets = []plan.Target{p.Osaka.Plan(redistest.PasswordFile(t))}
+	tokyo := redislink.Address(p.Tokyo.Target.Spec)
+	s.Policy = only(redislink.Address(p.Osaka.Target.Spec))
+	promotion := s.Step("redis.promote", json.RawMessage(`{"server": "osaka"}`))
+	_, err := s.Act(promotion, nil)
+	sitetest.Want(t, err, plan.ErrRefused, "not "+tokyo)
+	if ready := s.Ready(promotion); len(ready.Problems) != 1 || !strings.Contains(ready.Problems[0].EN, "not "+tokyo) {
+		t.Errorf("readiness: %v, want not %s", ready.Problems, tokyo)
+	}
+	s.Policy = nil
+	if seen := s.Look(promotion); seen.Sight != plan.HoldsNot {
+		t.Errorf("it was promoted all the same: %+v", seen)
+	}
 }

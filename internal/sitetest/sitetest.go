@@ -3,6 +3,7 @@
 package sitetest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ type Site struct {
 	Targets []plan.Target
 	// Kind is of the run; a drill unless it is set.
 	Kind run.Kind
+	// Policy is the worker's; without one everything is allowed.
+	Policy activities.Policy
 	// Logged is all that the actions logged, a line each.
 	Logged *strings.Builder
 }
@@ -52,8 +55,18 @@ func New(t testing.TB, actions []activities.Action) *Site {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(slog.New(slog.DiscardHandler))
 	s.env = suite.NewTestActivityEnvironment()
-	s.actions.Register(s.env, activities.Site{Name: "osaka", Ledger: l, Settle: 100 * time.Millisecond, Log: slog.New(slog.NewTextHandler(s.Logged, nil))})
+	s.actions.Register(s.env, activities.Site{Name: "osaka", Ledger: l, Policy: policyOf{s}, Settle: 100 * time.Millisecond, Log: slog.New(slog.NewTextHandler(s.Logged, nil))})
 	return s
+}
+
+// policyOf is the policy that a test gives its site after it was made.
+type policyOf struct{ site *Site }
+
+func (p policyOf) Permit(ctx context.Context, a activities.Ask) error {
+	if p.site.Policy == nil {
+		return nil
+	}
+	return p.site.Policy.Permit(ctx, a)
 }
 
 // Step makes a new step of an action: with is its parameters, as they marshal.
