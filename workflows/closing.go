@@ -97,7 +97,8 @@ func (r *response) movedSomething() bool {
 
 // handedBack lists the systems whose state was not proven by failback or verification.
 // One that was moved to stay and is not in service is none of them: nothing of it was
-// undone, so nothing is half-way. It was not recovered, or only in part.
+// undone, so nothing is half-way. It was not recovered, or only in part. Where two sides may
+// take writes, its lock stays until somebody has looked.
 func (r *response) handedBack(ctx workflow.Context) []*system {
 	var out []*system
 	for _, s := range r.systems {
@@ -105,7 +106,7 @@ func (r *response) handedBack(ctx workflow.Context) []*system {
 		if home || s.restored && r.abort == nil {
 			continue
 		}
-		stays := r.abort == nil && s.moved() && s.homeChoice == run.Stay
+		stays := r.abort == nil && s.moved() && s.homeChoice == run.Stay && !s.writersUnproven
 		if stays && workflow.GetVersion(ctx, "stays-unrestored", workflow.DefaultVersion, 1) == 1 {
 			continue
 		}

@@ -101,7 +101,7 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 		}
 	}
 	switch {
-	case r.plan.Scenario.Trigger == plan.TriggerThreat && canAlternate:
+	case r.plan.Scenario.Trigger == plan.TriggerThreat && ask.Intact && canAlternate:
 		ask.Proposed, ask.Ground = run.Alternate, both("a precaution: the home site is intact, and can still be left in order", "予防的な切り替え：主拠点は健全であり、今なら秩序立てて移行できる")
 	case faster:
 		ask.Proposed, ask.Ground = run.InPlace, both("neither way is forecast to meet the RTO; in place is the faster", "いずれの方法でも目標復旧時間に間に合わない見込みで、被災拠点での復旧のほうが早い")
@@ -123,12 +123,21 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	return ask
 }
 
-// used is how much of the RTO is gone. A threat uses up none of it.
+// used is how much of the RTO is gone. A threat uses up none of it, until service stops or
+// damage is found.
 func (r *response) used(ctx workflow.Context, s *system) float64 {
+	began := s.occurred
 	if s.threatened {
-		return 0
+		if r.intact(s) {
+			return 0
+		}
+		for _, w := range r.watches {
+			if w.probe.System == s.plan.Name && len(w.downs) > 0 && (began.Equal(s.occurred) || w.downs[0].At.Before(began)) {
+				began = w.downs[0].At
+			}
+		}
 	}
-	return workflow.Now(ctx).Sub(s.occurred).Seconds()
+	return workflow.Now(ctx).Sub(began).Seconds()
 }
 
 // intact reports whether the system is whole as far as anybody knows: its probes see full

@@ -28,6 +28,9 @@ func (d Deps) Forecast(ctx context.Context, r plan.ForecastRequest) ([]plan.Timi
 		if s.Run == r.Run || !s.State.Ended() || s.Kind != run.Drill && s.Kind != run.Response {
 			continue
 		}
+		if s.Depth == run.Tabletop || s.Depth == run.Walkthrough {
+			continue // what was only read took no time that a recovery would take
+		}
 		entries, err := d.Store.Events(ctx, s.Run, 0, 0)
 		if err != nil {
 			return nil, err

@@ -60,6 +60,9 @@ func TestForecastReadsPastRuns(t *testing.T) {
 	step("lost-real-1", "promote", 21, nil)
 	step("lost-real-1", "promote", 99, nil)
 	end("lost-real-1")
+	put("lost-read", run.Event{Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Walkthrough, Scenario: "lost"})})
+	step("lost-read", "promote", 4, func(_ *run.Event, r *run.StepResult) { r.SettledBy = run.ByAcknowledge }) // read, not run
+	end("lost-read")
 	begin("lost-real-2", run.Response) // asks
 	step("lost-real-2", "promote", 1000, nil)
 

@@ -16,7 +16,11 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// After a refused connection the client's pool tries again by itself, and sees that it was
+// closed within a second.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 const minute = run.Duration(time.Minute)
 

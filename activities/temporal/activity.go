@@ -130,23 +130,31 @@ func (e engine) giveUp(ctx context.Context, id string) {
 const notRegistered = "ActivityNotRegisteredError"
 
 // told turns the end of an activity into what a step may say. What only may have happened
-// stays a plain error.
+// stays a plain error. Only the engine's own word of the activity counts: an activity that
+// did half and then gave up may return somebody else's time-out as its cause.
 func told(p Activity, err error) error {
-	app, late, gone := new(temporal.ApplicationError), new(temporal.TimeoutError), new(serviceerror.NotFound)
-	switch {
-	case errors.As(err, &gone):
+	ended, gone := new(temporal.ActivityError), new(serviceerror.NotFound)
+	if errors.As(err, &gone) {
 		return fmt.Errorf("the engine does not know what became of %s: %w", p.Activity, err)
-	case errors.As(err, &late) && late.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START:
+	}
+	var cause error
+	if errors.As(err, &ended) {
+		cause = ended.Unwrap()
+	}
+	app, failed := cause.(*temporal.ApplicationError)
+	late, timedOut := cause.(*temporal.TimeoutError)
+	switch {
+	case timedOut && late.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START:
 		return activities.Refused("no worker took %s from task queue %s within %s: nothing was begun; start its worker, or correct task_queue", p.Activity, p.Queue, p.Pickup)
-	case errors.As(err, &late) && late.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT:
+	case timedOut && late.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT:
 		return fmt.Errorf("the worker of %s fell silent for %s: whether it happened can't be told", p.Activity, p.Heartbeat)
-	case errors.As(err, &late):
+	case timedOut:
 		return fmt.Errorf("%s did not answer in time: whether it happened can't be told", p.Activity)
-	case errors.As(err, &app) && app.Type() == notRegistered:
+	case failed && app.Type() == notRegistered:
 		return activities.Refused("the worker at task queue %s has no activity %s, and nothing was begun: %s", p.Queue, p.Activity, app.Message())
-	case errors.As(err, &app) && app.Type() == plan.ErrRefused:
+	case failed && app.Type() == plan.ErrRefused:
 		return activities.Refused("%s: %s", p.Activity, app.Message())
-	case errors.As(err, &app):
+	case failed:
 		return activities.Finding("%s failed: %s", p.Activity, app.Message())
 	}
 	return fmt.Errorf("%s: %w", p.Activity, err)

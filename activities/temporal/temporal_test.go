@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/temporal"
@@ -98,6 +99,9 @@ func toolsWorker(c client.Client, queue, dir string) worker.Worker {
 	named("traffic_is_at", func(context.Context, any) (bool, error) { _, err := os.Stat(done); return err == nil, nil })
 	named("never_there", func(context.Context, any) (bool, error) { return false, nil })
 	named("does_not_know", func(context.Context, any) (string, error) { return "perhaps", nil })
+	named("half_done", func(ctx context.Context) error {
+		return errors.Join(mark(ctx), fmt.Errorf("half done: %w", sdk.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)))
+	})
 	named("fails", func(ctx context.Context) error { return errors.Join(mark(ctx), errors.New("the balancer said no")) })
 	named("refuses", func(context.Context) error {
 		return sdk.NewApplicationError("it is not allowed to", plan.ErrRefused)
@@ -189,6 +193,7 @@ func TestWhatAForeignActivityComesTo(t *testing.T) {
 	}{
 		"not registered":   {with{"activity": "no_such"}, plan.ErrRefused, "has no activity no_such", plan.HoldsNot},
 		"refuses":          {with{"activity": "refuses"}, plan.ErrRefused, "refuses: it is not allowed to", plan.HoldsNot},
+		"half done":        {with{"activity": "half_done"}, plan.ErrFinding, "half done", plan.CannotTell},
 		"fails":            {with{"activity": "fails"}, plan.ErrFinding, "the balancer said no", plan.CannotTell},
 		"fails, but holds": {with{"activity": "fails", "look": "traffic_is_at"}, plan.ErrFinding, "the balancer said no", plan.Holds},
 		"goal not reached": {with{"activity": "without_argument", "look": "never_there"}, plan.ErrFinding, "never_there returns false", plan.HoldsNot},

@@ -175,6 +175,12 @@ func (s *stepFacts) tried() bool {
 		(s.Outcome == run.Passed || s.Outcome == run.Unknown || !s.ended)
 }
 
+// worked reports whether a step did its part: a machine's that may have changed something,
+// or a person's that was done.
+func (s *stepFacts) worked() bool {
+	return s.tried() || s.Human && !s.read && s.Outcome == run.Passed
+}
+
 // doubts lists why what rests on these steps is not proven: a machine's step that was
 // skipped, forced, marked by hand, only read, or whose end is not known. A guard's "no",
 // or the runbook's leave to do without a site that is away, is the plan's own word and

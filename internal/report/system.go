@@ -80,7 +80,7 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	rec := curve.Recover(event, rto.Level, hold, s.homeward)
 	v, why := levels.judge(event, rto.Level, hold, s.homeward, s.plan.Objective.RTO)
 	rto.Why = levels.because(v, why, rec)
-	if why == objective.NotInterrupted && (moved || event.Threat && s.ordered.After(event.At)) {
+	if why == objective.NotInterrupted && (moved || event.Threat && s.ordered.After(event.At) && slices.ContainsFunc(recovery, (*stepFacts).worked)) {
 		// A precaution that nobody outside noticed: only an interruption counts against
 		// the objective (requirement B-CLK-03), and there was none.
 		v, rto.Why, rec.RestoredAt = run.Met, nil, rec.StartedAt
