@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,9 +129,14 @@ func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {
 
 	// Somebody who knows nothing of muster starts the old primary.
 	p.Tokyo.StartServer(t)
-	if err := p.Tokyo.TryWrite(t); pglink.Code(err) != pglink.CodeReadOnly {
-		t.Errorf("write on the fenced server = %v, want it read-only", err)
-	}
+	pgtest.Eventually(t, 30*time.Second, func() string { // it may still be at its crash recovery
+		if err := p.Tokyo.TryWrite(t); err == nil {
+			t.Error("the fenced server takes a write")
+		} else if pglink.Code(err) != pglink.CodeReadOnly {
+			return fmt.Sprintf("write on the fenced server = %v, want it read-only", err)
+		}
+		return ""
+	})
 	seen, err = lookFenced(ctx, Fence{Server: tokyo})
 	wantSight(t, "the fenced server, started", seen, err, plan.Holds)
 	if w := must[Writers](t)(singleWriter(ctx, SingleWriter{Servers: []Target{tokyo, osaka}, Wait: minute})); w.Writer != "osaka" {
