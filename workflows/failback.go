@@ -91,11 +91,19 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 	if r.reading {
 		return ""
 	}
+	// The interruption of the way home itself may not have been heard yet: without it, service
+	// seems to have held all along.
+	if workflow.GetVersion(ctx, "heard-at-home", workflow.DefaultVersion, 1) == 1 {
+		_ = workflow.Sleep(ctx, hearing)
+	}
 	if not := r.untilSteady(ctx, []*system{s}, needed, r.plan.Scenario.Hold.Std(), r.plan.Scenario.VerifyWait.Std()); len(not) > 0 {
 		return both("%s did not hold full service for %s after failback", "切り戻し後、%s の完全稼働が %s 継続しなかった", s.plan.Name, r.plan.Scenario.Hold)
 	}
 	return r.checkSingleWriter(ctx, s, run.Failback)
 }
+
+// hearing is how long a probe's word may be under way.
+const hearing = 2 * time.Second
 
 // undoHold bounds the hold that is asked for after an undo: nothing is judged by it.
 const undoHold = 3 * time.Second
