@@ -100,7 +100,7 @@ func TestParametersDefaultsAndExpressions(t *testing.T) {
 	if _, err := s.act(context.Background(), seeing(&got, run.Observe), call); err != nil {
 		t.Fatal(err)
 	}
-	osaka := Target[server]{"osaka", "osaka", server{"10.0.0.2", 5432, NewSecret(canary)}}
+	osaka := Target[server]{"osaka", "osaka", server{"10.0.0.2", 5432, NewSecret(canary)}, "osaka"}
 	switch {
 	case got.Server != osaka, len(got.Others) != 2, got.Others[0].Spec.Port != 1, got.Others[1] != osaka:
 		t.Errorf("targets: %+v", got)
@@ -519,5 +519,24 @@ func TestTheWorkersPolicyComesBeforeThePlan(t *testing.T) {
 	}
 	if touched != 0 || len(ready.Problems) != 1 || len(p.asked) != 3 || p.asked[0].Targets[0] != "db" {
 		t.Errorf("touched %d times; %+v; asked %+v", touched, ready, p.asked)
+	}
+}
+
+// A unit, or a program, of another site's machine is not the one of that name on this.
+func TestATargetOfAnotherSitesMachineIsRefused(t *testing.T) {
+	s := siteFor(t)
+	s.local = map[string]bool{"fake": true}
+	var got params
+	call := observing(`{"server": "tokyo"}`)
+	call.Targets = []plan.Target{{Name: "tokyo", Kind: "fake", Site: "tokyo", Spec: json.RawMessage(`{"host": "10.0.0.1"}`)}}
+	_, err := s.act(context.Background(), seeing(&got, run.Observe), call)
+	if err == nil || !strings.Contains(err.Error(), "run the step at: tokyo") || !strings.Contains(err.Error(), "at: tokyo を指定する") {
+		t.Errorf("a step on tokyo's target by the worker of %s = %v", s.Name, err)
+	}
+	for _, site := range []string{"osaka", ""} {
+		call.Targets[0].Site = site
+		if _, err := s.act(context.Background(), seeing(&got, run.Observe), call); err != nil {
+			t.Errorf("a target of site %q by the worker of %s: %v", site, s.Name, err)
+		}
 	}
 }

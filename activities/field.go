@@ -68,7 +68,15 @@ type Target[S any] struct {
 	Name string
 	Site string
 	Spec S
+
+	worker string // the site at which the action runs
 }
+
+// Elsewhere reports whether the action runs at another site than the target's. A path,
+// a process or a unit of this machine is then never the target's, however it is called:
+// the sites of one system are built alike, down to their data directories. False for a
+// target of no site.
+func (t Target[S]) Elsewhere() bool { return t.Site != "" && t.worker != "" && t.Site != t.worker }
 
 func (t Target[S]) MarshalText() ([]byte, error) { return []byte(t.Name), nil }
 func (t *Target[S]) UnmarshalText(b []byte) error {
@@ -78,10 +86,12 @@ func (t *Target[S]) UnmarshalText(b []byte) error {
 
 // targetRef is what the decoder fills after the names are read.
 type targetRef interface {
-	ref() (name *string, site *string, spec any)
+	ref() (name *string, spec any)
+	found(site, worker string)
 }
 
-func (t *Target[S]) ref() (*string, *string, any) { return &t.Name, &t.Site, &t.Spec }
+func (t *Target[S]) ref() (*string, any)       { return &t.Name, &t.Spec }
+func (t *Target[S]) found(site, worker string) { t.Site, t.worker = site, worker }
 
 // TargetKind is a kind of thing that actions act on, with the fields of its entry in
 // the estate.
@@ -89,11 +99,20 @@ type TargetKind struct {
 	Kind    string
 	Summary string
 	Fields  []Field
+	// Local kinds live on the machine of their own site's worker, and nowhere else: no
+	// other site's worker may act on them.
+	Local bool
 }
 
 // DefineTarget declares a kind of target from the struct of its entry.
 func DefineTarget[S any](kind, summary string) TargetKind {
 	return TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
+}
+
+// OnTheMachine makes the kind Local.
+func (k TargetKind) OnTheMachine() TargetKind {
+	k.Local = true
+	return k
 }
 
 func jsonName(f reflect.StructField) string {

@@ -79,7 +79,7 @@ func (f *filling) secret(s *Secret, path string) {
 }
 
 func (f *filling) target(t targetRef, kind, path string) {
-	name, site, spec := t.ref()
+	name, spec := t.ref()
 	if *name == "" {
 		return // optional, and not given
 	}
@@ -91,7 +91,12 @@ func (f *filling) target(t targetRef, kind, path string) {
 			f.add("%s: %s is a %s target, not %s", path, *name, known.Kind, kind)
 			return
 		}
-		*site = known.Site
+		t.found(known.Site, f.Name)
+		if f.local[known.Kind] && known.Site != "" && known.Site != f.Name {
+			f.mistakes = append(f.mistakes, plan.Say("%[1]s: %[2]s is on the machine of %[3]s's worker, and this is %[4]s's; run the step at: %[3]s",
+				"%[1]s：%[2]s は拠点 %[3]s のワーカーのマシンにあるが、このワーカーは拠点 %[4]s のもの。ステップに at: %[3]s を指定する", path, *name, known.Site, f.Name))
+			return
+		}
 		into := reflect.ValueOf(spec).Elem()
 		where := "target " + *name
 		raw := known.Spec

@@ -33,6 +33,8 @@ type Site struct {
 	Ready func() plan.Ready
 	// Settle, when set, takes the place of every action's own Doc.Settle.
 	Settle time.Duration
+
+	local map[string]bool // the kinds of target that only their own site's worker may act on
 }
 
 // Register registers, for every action that a worker runs, the activities ID (to act)
@@ -51,6 +53,10 @@ func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
 		site.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &site
+	s.local = map[string]bool{}
+	for _, k := range r.TargetKinds() {
+		s.local[k.Kind] = k.Local
+	}
 	w.RegisterActivityWithOptions(s.readyItself, activity.RegisterOptions{Name: plan.ActivityWorker})
 	for _, a := range r.Actions() {
 		switch {

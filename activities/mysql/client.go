@@ -26,13 +26,16 @@ const (
 // not on this host.
 func managed(t Target) (*mycluster.Instance, error) {
 	i, ok := mylink.Instance(t)
+	_, why := mylink.Place(t).Here()
 	switch {
 	case t.Spec.Data == "":
-		return nil, activities.Refused("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand", t.Name)
+		return nil, activities.RefusedBoth("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand",
+			"サーバー %s は管理対象ではない（構成情報にデータディレクトリーがない）。ターゲットに data と config を指定するか、このステップを手作業で行う", t.Name)
 	case !ok:
-		return nil, activities.Refused("server %s is not managed from this host: neither %s nor its config is here; run the step on the worker of its own site (at: %s)", t.Name, t.Spec.Data, t.Site)
+		return nil, activities.Refused("%s", why.Both())
 	case t.Spec.Config == "":
-		return nil, activities.Refused("server %s: the estate names no config, an option file that the server reads last; without one nothing keeps it read-only over a restart", t.Name)
+		return nil, activities.RefusedBoth("server %s: the estate names no config, an option file that the server reads last; without one nothing keeps it read-only over a restart",
+			"サーバー %s：構成情報に config（サーバーが最後に読み込む設定ファイル）がない。これがないと、再起動後の読み取り専用を保てない", t.Name)
 	}
 	return i, nil
 }

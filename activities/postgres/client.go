@@ -29,9 +29,11 @@ func managed(t Target) (*pgcluster.Instance, error) {
 	}
 	if !ok {
 		if t.Spec.Data == "" {
-			return nil, activities.Refused("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand", t.Name)
+			return nil, activities.RefusedBoth("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand",
+				"サーバー %s は管理対象ではない（構成情報にデータディレクトリーがない）。ターゲットに data と config を指定するか、このステップを手作業で行う", t.Name)
 		}
-		return nil, activities.Refused("server %s is not managed from this host: neither %s nor its config is here; run the step on the worker of its own site (at: %s)", t.Name, t.Spec.Data, t.Site)
+		_, why := pglink.Place(t).Here()
+		return nil, activities.Refused("%s", why.Both())
 	}
 	if err := i.ConfigOutside(); err != nil {
 		return nil, activities.Refused("%v", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sitetest"
 )
 
 // The steps of a failover as a site worker gets them: names and secret references in,
@@ -35,6 +36,7 @@ func TestFailoverThroughASiteWorker(t *testing.T) {
 	registry.Register(env, activities.Site{Name: "osaka", Ledger: led})
 
 	targets := []plan.Target{p.Tokyo.Plan(p.PasswordFile), p.Osaka.Plan(p.PasswordFile)}
+	targets[0].Site = "osaka" // both servers are on this worker's machine
 	call := func(step, uses, with string) plan.Call {
 		a, _ := registry.Action(uses)
 		return plan.Call{Run: "run-1", Kind: run.Drill, Depth: run.Live, System: "orders", Step: step, Uses: uses, Effect: a.Doc.Effect,
@@ -78,5 +80,27 @@ func TestFailoverThroughASiteWorker(t *testing.T) {
 	wantKind(t, err, plan.ErrBegun)
 	if tl := p.Tokyo.Timeline(t); tl != 3 {
 		t.Errorf("timeline = %d, want 3", tl)
+	}
+}
+
+// The sites of a system are built alike. Here is osaka's worker, and tokyo's data directory
+// exists on its machine: it is not tokyo's all the same, and no process of this machine is.
+func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	p := pgtest.StartPair(t)
+	s := sitetest.New(t, Actions())
+	s.Targets = []plan.Target{p.Tokyo.Plan(p.PasswordFile), p.Osaka.Plan(p.PasswordFile)}
+	p.Tokyo.Freeze(t)
+	for _, step := range []struct{ uses, with string }{
+		{"postgres.fence", `{"server": "tokyo"}`},
+		{"postgres.kill", `{"server": "tokyo"}`},
+	} {
+		_, err := s.Act(s.Step(step.uses, json.RawMessage(step.with)), nil)
+		if err == nil || !strings.Contains(err.Error(), "run the step at: tokyo") {
+			t.Errorf("%s of tokyo by osaka's worker = %v", step.uses, err)
+		}
+	}
+	p.Tokyo.Thaw(t)
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("the server whose path is called as tokyo's was touched: %v", err)
 	}
 }

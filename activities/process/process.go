@@ -30,7 +30,7 @@ func Actions() []activities.Action {
 
 // TargetKinds lists the kinds of target that the family acts on.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Program]("process", "a program that runs on the site worker's machine")}
+	return []activities.TargetKind{activities.DefineTarget[Program]("process", "a program that runs on the machine of its site's worker").OnTheMachine()}
 }
 
 // Program is a target of kind "process".

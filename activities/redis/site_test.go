@@ -172,3 +172,22 @@ func TestThePolicyHoldsForTheOldMasterToo(t *testing.T) {
 		t.Errorf("it was promoted all the same: %+v", seen)
 	}
 }
+
+// The sites of a system are built alike. Here is osaka's worker, and tokyo's file exists
+// on its machine: it is not tokyo's all the same, and no process of this machine is.
+func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t)
+	s := sitetest.New(t, Actions())
+	file := redistest.PasswordFile(t)
+	s.Targets = []plan.Target{p.Tokyo.Plan(file), p.Osaka.Plan(file)}
+	p.Tokyo.Freeze(t)
+	_, err := s.Act(s.Step("redis.fence", json.RawMessage(`{"server": "tokyo"}`)), nil)
+	if err == nil || !strings.Contains(err.Error(), "end its process on its host") {
+		t.Errorf("fence of tokyo by osaka's worker = %v", err)
+	}
+	p.Tokyo.Thaw(t)
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("the server whose path is called as tokyo's was touched: %v", err)
+	}
+}

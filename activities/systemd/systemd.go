@@ -34,7 +34,7 @@ type Target = activities.Target[Unit]
 
 // TargetKinds lists the kinds of target that the family acts on.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Unit]("unit", "A unit of systemd on the site worker's machine: a service, a socket, a timer, ...")}
+	return []activities.TargetKind{activities.DefineTarget[Unit]("unit", "A unit of systemd on the machine of its site's worker: a service, a socket, a timer, ...").OnTheMachine()}
 }
 
 // Actions lists the family.

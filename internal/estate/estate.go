@@ -34,7 +34,8 @@ type Estate struct {
 	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
 	Owners map[string]string
 
-	only map[string]run.Kind // of people and roles that are limited, by "person ID" and "role NAME"
+	local map[string]bool     // kinds of target that only their own site's worker may act on
+	only  map[string]run.Kind // of people and roles that are limited, by "person ID" and "role NAME"
 }
 
 // kinds are what people and roles may be limited to.
@@ -88,6 +89,30 @@ func (e *Estate) Target(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Local lists those of the named targets that only their own site's worker may act on
+// (activities.TargetKind).
+func (e *Estate) Local(names []string) []plan.Target {
+	return slices.DeleteFunc(e.TargetsNamed(names), func(t plan.Target) bool { return !e.local[t.Kind] || t.Site == "" })
+}
+
+// SiteOf is the site of the local one among the named targets; "" when there is none.
+func (e *Estate) SiteOf(names []string) string {
+	if local := e.Local(names); len(local) > 0 {
+		return local[0].Site
+	}
+	return ""
+}
+
+// OnlyAt notes a mistake when an action runs at another site than that of a target which
+// only its own site's worker may act on.
+func (e *Estate) OnlyAt(d *yamldoc.Decoder, where string, at yamldoc.Place, site string, targets []string) {
+	for _, t := range e.Local(targets) {
+		if t.Site != site {
+			d.Log.Add(at, "%s: runs at %s, and %s (%s) is on the machine of %s's worker: no other may act on it; write at: %s", where, site, t.Name, t.Kind, t.Site, t.Site)
+		}
+	}
 }
 
 // TargetNames lists the targets of a kind, or all for "".
@@ -298,6 +323,10 @@ func (r *reading) owners() {
 func (r *reading) targets() {
 	once(r.Decoder, "target", r.file.Targets, func(t Target) yamldoc.Value[string] { return t.Name })
 	check := &params.Checker{Decoder: r.Decoder, Why: "the estate is the same for every run"}
+	r.out.local = map[string]bool{}
+	for _, k := range r.catalog.TargetKinds() {
+		r.out.local[k.Kind] = k.Local
+	}
 	for _, t := range r.file.Targets {
 		where := "target " + t.Name.V
 		r.out.Site(r.Decoder, where, t.Site)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/machine"
 	"github.com/muster-dr/muster/internal/mycluster"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -25,6 +26,7 @@ type Server struct {
 	ReplicatePwd activities.Secret `json:"replication_password" help:"That account's password; empty with an empty replication_user." default:""`
 	TLS          string            `json:"tls" help:"How connections are encrypted, replication's too; verify-full also holds the certificate against the host's name." default:"prefer" enum:"disable,prefer,require,verify-full"`
 	Data         string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
+	Machine      string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." default:""`
 	Config       string            `json:"config" reach:"path" help:"Option file that is muster's own and that a managed server reads last; read_only is kept there over a restart." default:"" example:"/etc/mysql/mariadb.conf.d/zz-muster.cnf"`
 	Defaults     string            `json:"defaults" reach:"path" help:"Main option file of a managed server, which includes config; empty is the server's own place for it." default:""`
 	Bin          string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." default:""`
@@ -77,12 +79,18 @@ func StopTimeout(s Server) time.Duration {
 	return s.StopTimeout.Std()
 }
 
+// Place is where the managed server is.
+func Place(t Target) machine.Place {
+	s := t.Spec
+	return machine.Place{Server: t.Name, Site: t.Site, Elsewhere: t.Elsewhere(), Host: s.Host, Machine: s.Machine, Paths: []string{s.Data, s.Config}}
+}
+
 // Instance is the managed server's side on this host. ok is false when the server is not
-// managed here: no data directory is named, or neither it nor the folder of its option
-// file is on this host.
+// managed here: no data directory is named, neither it nor the folder of its option file
+// is on this host, or it is another machine's.
 func Instance(t Target) (i *mycluster.Instance, ok bool) {
 	s := t.Spec
-	if s.Data == "" || !here(s.Data) && !here(s.Config) {
+	if ok, _ := Place(t).Here(); !ok || s.Data == "" {
 		return nil, false
 	}
 	return &mycluster.Instance{Name: t.Name, Data: s.Data, Config: s.Config, Defaults: s.Defaults, Bin: s.Bin,
@@ -95,14 +103,6 @@ func ServiceUser(name string) string {
 		return "mysql"
 	}
 	return name
-}
-
-func here(path string) bool {
-	if path == "" {
-		return false
-	}
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 func orElse(s, otherwise string) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/machine"
 	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -22,6 +23,7 @@ type Server struct {
 	Password activities.Secret `json:"password" help:"The user's password; empty when the server asks for none." default:""`
 	SSLMode  string            `json:"sslmode" help:"How the connection is encrypted." default:"prefer" enum:"disable,prefer,require,verify-ca,verify-full"`
 	Data     string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
+	Machine  string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." default:""`
 	Config   string            `json:"config" reach:"path" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." default:""`
 	Bin      string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." default:""`
 	RunAs    string            `json:"run_as" help:"Service user of a managed server; empty is postgres when the worker is root, else the worker's user." default:""`
@@ -60,12 +62,18 @@ func Slot(t Target) string {
 	return pgcluster.SlotName(t.Name)
 }
 
+// Place is where the managed server is.
+func Place(t Target) machine.Place {
+	s := t.Spec
+	return machine.Place{Server: t.Name, Site: t.Site, Elsewhere: t.Elsewhere(), Host: s.Host, Machine: s.Machine, Paths: []string{s.Data, s.Config}}
+}
+
 // Instance is the managed server's side on this host. ok is false when the server is
-// not managed here: no data directory is named, or neither it nor the configuration
-// file is on this host.
+// not managed here: no data directory is named, neither it nor the configuration file is
+// on this host, or it is another machine's.
 func Instance(t Target) (i *pgcluster.Instance, ok bool, err error) {
 	s := t.Spec
-	if s.Data == "" || !here(s.Data) && !here(s.Config) {
+	if ok, _ := Place(t).Here(); !ok || s.Data == "" {
 		return nil, false, nil
 	}
 	bin := s.Bin
@@ -79,12 +87,4 @@ func Instance(t Target) (i *pgcluster.Instance, ok bool, err error) {
 		as = "postgres"
 	}
 	return &pgcluster.Instance{Name: t.Name, Data: s.Data, Config: s.Config, Bin: bin, RunAs: as, Host: s.Host, Port: portOf(s)}, true, nil
-}
-
-func here(path string) bool {
-	if path == "" {
-		return false
-	}
-	_, err := os.Stat(path)
-	return err == nil
 }

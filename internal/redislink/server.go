@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/machine"
 )
 
 // Login is how muster comes in, and over what.
@@ -29,7 +30,8 @@ type Server struct {
 	Host string `json:"host" reach:"host" help:"Address of the server, as the site workers and the other servers reach it." example:"10.0.1.10"`
 	Port int    `json:"port" reach:"port" help:"Port of the server; its TLS port with tls." default:"6379"`
 	Login
-	Config string `json:"config" reach:"path" help:"The server's configuration file, when it runs on the site worker's own host: it can then be fenced while it is down or frozen. Empty when muster only connects." default:"" example:"/etc/redis/redis.conf"`
+	Machine string `json:"machine" help:"Hostname of the machine of a server with a config, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." default:""`
+	Config  string `json:"config" reach:"path" help:"The server's configuration file, when it runs on the site worker's own host: it can then be fenced while it is down or frozen. Empty when muster only connects." default:"" example:"/etc/redis/redis.conf"`
 }
 
 // Sentinel is a target of kind "sentinel": the sentinels that watch one master.
@@ -55,13 +57,12 @@ func Address(s Server) string {
 }
 
 // Here reports whether the server's configuration file is on this host, and with it
-// the server's process.
+// the server's process. A file of that name on another site's or another server's
+// machine is not the server's.
 func Here(t Target) bool {
-	if t.Spec.Config == "" {
-		return false
-	}
-	_, err := os.Stat(t.Spec.Config)
-	return err == nil
+	s := t.Spec
+	ok, _ := machine.Place{Server: t.Name, Site: t.Site, Elsewhere: t.Elsewhere(), Host: s.Host, Machine: s.Machine, Paths: []string{s.Config}}.Here()
+	return ok
 }
 
 // tls is the connection's encryption; nil is none.

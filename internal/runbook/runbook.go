@@ -203,17 +203,30 @@ func (r *reading) machine(where string, s Step, a activities.Action, out *plan.S
 		r.Log.Add(s.As.Place, "%s: %s is done by a machine, so nobody does it as %s; remove as, or use human.task", where, a.ID, s.As.V)
 	}
 	r.estate.Site(r.Decoder, where+": at", s.At)
-	if out.Site = s.At.V; out.Site == "" {
-		out.Site = r.estate.Control
-	}
-	r.absent(where, s, out)
-	r.estate.Role(r.Decoder, where+": owner", s.Owner)
-	out.Owner = cmp.Or(s.Owner.V, r.estate.Owner(r.out.System, out.Site))
 	got := r.params.Fields(where+": with", s.With.Node, s.Place, a.Fields)
 	out.With, out.Targets, out.Effect = got.JSON, got.Targets, a.EffectOf(got.JSON)
 	r.reads(where, s.ID.V, got.Reads)
+	out.Site = cmp.Or(s.At.V, r.estate.SiteOf(out.Targets), r.estate.Control)
+	r.absent(where, s, out)
+	r.local(where, s, out)
+	r.estate.Role(r.Decoder, where+": owner", s.Owner)
+	out.Owner = cmp.Or(s.Owner.V, r.estate.Owner(r.out.System, out.Site))
 	if out.Retry > 0 && out.Effect.Once() && !out.CanLook {
 		r.Log.Add(s.Retry.Place, "%s: %s can't look whether it worked, so trying again might do it twice; remove retry", where, a.ID)
+	}
+}
+
+// local holds a step against its targets that only their own site's worker may act on.
+func (r *reading) local(where string, s Step, out *plan.Step) {
+	at := s.At.Place
+	if !s.At.Set {
+		at = s.Uses.Place
+	}
+	r.estate.OnlyAt(r.Decoder, where, at, out.Site, out.Targets)
+	for _, t := range r.estate.Local(out.Targets) {
+		if slices.Contains(r.estate.SiteNames(), out.WhenAbsent) && out.WhenAbsent != t.Site {
+			r.Log.Add(s.Absent.Place, "%s: when_absent sends it to %s, and only the worker of %s may act on %s; write ask, fail or skip", where, out.WhenAbsent, t.Site, t.Name)
+		}
 	}
 }
 
@@ -341,13 +354,9 @@ func readUndo(check *params.Checker, catalog params.Catalog, e *estate.Estate, w
 			check.Log.Add(t.Place, "%s: 0s leaves it no time; leave it out for the usual one", where)
 		}
 	}
-	if out.Site == "" {
-		out.Site = site
-	}
-	if out.Site == "" {
-		out.Site = e.Control
-	}
 	got := check.Fields(where+": with", u.With.Node, u.Place, a.Fields)
 	out.With, out.Targets, out.Effect, out.CanLook = got.JSON, got.Targets, a.EffectOf(got.JSON), a.CanLook()
+	out.Site = cmp.Or(u.At.V, e.SiteOf(out.Targets), site, e.Control)
+	e.OnlyAt(check.Decoder, where, u.Uses.Place, out.Site, out.Targets)
 	return out, got.Reads, true
 }

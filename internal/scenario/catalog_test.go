@@ -12,7 +12,7 @@ import (
 // against the real one.
 func catalog() *activities.Registry {
 	r := activities.NewRegistry()
-	r.AddTargets(activities.DefineTarget[server]("db", "A database server."), activities.DefineTarget[site]("web", "A web site."))
+	r.AddTargets(activities.DefineTarget[server]("db", "A database server."), activities.DefineTarget[site]("web", "A web site.").OnTheMachine())
 	doc := func(effect run.Effect) activities.Doc {
 		return activities.Doc{Summary: "For tests.", SummaryJA: "試験用。", Effect: effect}
 	}
@@ -37,6 +37,7 @@ func catalog() *activities.Registry {
 		activities.Define("exec.check", read, act[command, given]),
 		activities.Define("human.task", human, act[ask, nothing]),
 		activities.Define("notify.send", doc(run.Observe), act[message, nothing]),
+		activities.Define("web.restart", doc(run.Disrupt), act[restart, nothing], look[restart]()),
 		activities.DefineProbe("probe.db", doc(run.Observe), watch[one]),
 		activities.DefineProbe("probe.web", doc(run.Observe), watch[url]),
 		activities.DefineProbe("probe.load", loading, watch[load]),
@@ -63,6 +64,9 @@ type (
 	}
 	site struct {
 		URL string `json:"url" help:"Address."`
+	}
+	restart struct {
+		Site activities.Target[site] `json:"site" kind:"web" help:"The site."`
 	}
 	one struct {
 		Server activities.Target[server] `json:"server" kind:"db" help:"The server."`

@@ -288,6 +288,7 @@ func (r *reading) injects() {
 		if step.Site == "" {
 			step.Site = r.siteOf(step.Targets)
 		}
+		e.OnlyAt(r.Decoder, where, in.Uses.Place, step.Site, step.Targets)
 		step.Starts = r.starts(where, in, step)
 		for _, u := range in.Undo {
 			if undo, ok := runbook.ReadUndo(check, r.catalog, e, where, u, step.Site); ok {
