@@ -390,3 +390,21 @@ func TestSettlingNeedsASteadyView(t *testing.T) {
 		t.Fatalf("%+v %v, want cannot_tell", seen, err)
 	}
 }
+
+// Another worker's ledger knows what became of an attempt; this one's does not, and that
+// it has no line of it proves nothing.
+func TestAnAttemptOfAnotherLedgerIsNotVouchedFor(t *testing.T) {
+	b := newBench(t)
+	call := b.call(1, writing{})
+	call.TakenBy = plan.WorkerIdentity(7, "the-other-machine", "0123456789abcdef")
+	seen := b.settle(call, time.Minute)
+	if seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "process 7@the-other-machine") {
+		t.Errorf("an attempt in another ledger = %+v", seen)
+	}
+	for _, taker := range []string{"", "7@an-older-version", plan.WorkerIdentity(7, "here", b.site.Ledger.ID())} {
+		call.TakenBy = taker
+		if seen := b.settle(call, time.Minute); seen.Sight != plan.HoldsNot {
+			t.Errorf("an attempt taken by %q that was never begun = %+v", taker, seen)
+		}
+	}
+}

@@ -78,6 +78,14 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 	}
 	ctx, cancel := inTimeToAnswer(ctx)
 	defer cancel()
+	if who, theirs := plan.LedgerOf(call.TakenBy); theirs != "" && theirs != s.Ledger.ID() {
+		seen, err := glance(ctx, a, p)
+		if err != nil {
+			seen.Detail = said(err).Both()
+		}
+		return Seen{Sight: plan.CannotTell, Detail: Lacking("it was taken by another worker of %[1]s, process %[2]s, whose ledger is not this worker's: see that this process is gone or done with it, then say what became of it (seen from here: %[3]s)",
+			"この実行は拠点 %[1]s の別のワーカー（プロセス %[2]s）が受け取っており、その実行台帳はこのワーカーのものではない。そのプロセスが終了済みか実行済みであることを確認し、結果を判断する（こちらからの確認結果：%[3]s）", s.Name, who, plan.Apart(seen.Detail)).Both()}, nil
+	}
 	entry, err := s.Ledger.Void(call.EffectKey)
 	if err != nil {
 		return Seen{}, err

@@ -97,6 +97,7 @@ func newWorld(t *testing.T) *world {
 	register(plan.ActivityHolder, func(context.Context, string) (workflows.Holder, error) { return w.holder, nil })
 	register(plan.ActivityForecast, func(context.Context, plan.ForecastRequest) ([]plan.Timing, error) { return w.past, nil })
 	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) { return g.Expr == "true", nil })
+	register(plan.ActivityTaker, func(context.Context, plan.Attempt) (string, error) { return "", nil })
 	return w
 }
 

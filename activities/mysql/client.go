@@ -30,12 +30,12 @@ func managed(t Target) (*mycluster.Instance, error) {
 	switch {
 	case t.Spec.Data == "":
 		return nil, activities.RefusedBoth("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand",
-			"サーバー %s は管理対象ではない（構成情報にデータディレクトリーがない）。ターゲットに data と config を指定するか、このステップを手作業で行う", t.Name)
+			"サーバー %s は管理対象ではない（構成台帳にデータディレクトリーがない）。ターゲットに data と config を指定するか、このステップを手作業で行う", t.Name)
 	case !ok:
 		return nil, activities.Refused("%s", why.Both())
 	case t.Spec.Config == "":
 		return nil, activities.RefusedBoth("server %s: the estate names no config, an option file that the server reads last; without one nothing keeps it read-only over a restart",
-			"サーバー %s：構成情報に config（サーバーが最後に読み込む設定ファイル）がない。これがないと、再起動後の読み取り専用を保てない", t.Name)
+			"サーバー %s：構成台帳に config（サーバーが最後に読み込む設定ファイル）がない。これがないと、再起動後の読み取り専用を保てない", t.Name)
 	}
 	return i, nil
 }

@@ -42,6 +42,7 @@ func Register(w worker.ActivityRegistry, d Deps) {
 	w.RegisterActivityWithOptions(d.Holder, name(plan.ActivityHolder))
 	w.RegisterActivityWithOptions(d.Forecast, name(plan.ActivityForecast))
 	w.RegisterActivityWithOptions(d.Evaluate, name(plan.ActivityEvaluate))
+	w.RegisterActivityWithOptions(d.Taker, name(plan.ActivityTaker))
 }
 
 // keeper journals. A run whose journal can't be written stands still until it can: that

@@ -71,6 +71,10 @@ func (s *sites) ensure(name string) error {
 	}
 	site := activities.Site{Name: name, Policy: rules, Ledger: led, Secrets: secret.Local{}, Redactor: &secret.Redactor{},
 		Evidence: evidence(filepath.Join(s.o.Config.Data, "evidence")), Log: log, Ready: certificateReady(s.o.Config, time.Now)}
+	host, err := os.Hostname()
+	if err != nil {
+		host = name
+	}
 	s.ready.Add(1)
 	begun := sync.OnceFunc(s.ready.Done)
 	s.working.Go(func() {
@@ -79,6 +83,7 @@ func (s *sites) ensure(name string) error {
 		keepWorking(s.ctx, log, func(onFatal func(error)) worker.Worker {
 			o := workerOptions(onFatal)
 			o.DisableWorkflowWorker = true
+			o.Identity = plan.WorkerIdentity(os.Getpid(), host, led.ID())
 			w := worker.New(s.client, plan.SiteQueue(name), o)
 			registry.Register(w, site)
 			return w

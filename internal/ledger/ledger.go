@@ -60,6 +60,7 @@ PRAGMA user_version = 1;`
 type Ledger struct {
 	db    *sql.DB
 	path  string
+	id    string
 	owner *ownership
 }
 
@@ -121,13 +122,22 @@ func (l *Ledger) migrate() error {
 			return errors.New("it is another program's database: give the ledger a file of its own")
 		case version > schemaVersion:
 			return fmt.Errorf("it was written by a newer muster (layout %d, this one knows %d): run that version again", version, schemaVersion)
-		case version == schemaVersion:
-			return nil
+		case version < schemaVersion:
+			if _, err := tx.Exec(schema); err != nil {
+				return err
+			}
 		}
-		_, err := tx.Exec(schema)
-		return err
+		// Beside the layout, which older versions go on reading.
+		if _, err := tx.Exec(`CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL) STRICT;
+			INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity)`); err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT id FROM identity`).Scan(&l.id)
 	})
 }
+
+// ID tells this ledger from every other, also from one that later lies at its path.
+func (l *Ledger) ID() string { return l.id }
 
 // Begin enters that the effect key is about to be tried. It returns ErrBegun,
 // ErrVoided or ErrStale when it must not be; on any error nothing may be done. token is

@@ -376,3 +376,23 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestALedgerIsToldFromEveryOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	id := func(path string) string {
+		t.Helper()
+		l, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return l.ID()
+	}
+	first := id(path)
+	if first == "" || id(path) != first {
+		t.Errorf("its ID was %q and is %q", first, id(path))
+	}
+	if other := id(filepath.Join(t.TempDir(), "ledger.db")); other == first {
+		t.Errorf("two ledgers are both %s", first)
+	}
+}

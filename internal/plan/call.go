@@ -2,6 +2,8 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -52,8 +54,11 @@ type Call struct {
 	// Settling is set on a look that must settle an attempt whose answer was lost:
 	// the worker voids EffectKey, so that a late attempt can't begin any more, and
 	// answers CannotTell as long as the attempt may still be under way.
-	Settling bool            `json:"settling,omitempty"`
-	With     json.RawMessage `json:"with,omitempty"`
+	Settling bool `json:"settling,omitempty"`
+	// TakenBy is the WorkerIdentity of who took the attempt that is to be settled; empty
+	// when nobody did. Only the ledger of that worker knows what became of it.
+	TakenBy string          `json:"taken_by,omitempty"`
+	With    json.RawMessage `json:"with,omitempty"`
 	// Vars are outputs of earlier steps by step ID, for ${{ steps.ID.field }}.
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
 	Targets []Target                   `json:"targets,omitempty"`
@@ -148,7 +153,30 @@ const (
 	ActivityHolder   = "record.holder"   // system name → who holds its switch lock, as the lock answers
 	ActivityForecast = "record.forecast" // ForecastRequest → []Timing
 	ActivityEvaluate = "record.evaluate" // Guard → bool: a step's if:
+	ActivityTaker    = "record.taker"    // Attempt → WorkerIdentity of who took it; "" when nobody did
 )
+
+// Attempt is one attempt at an effect of the workflow that asks.
+type Attempt struct {
+	Uses      string `json:"uses"`
+	EffectKey string `json:"effect_key"`
+}
+
+// ledgerMark stands in a worker's identity before the ID of its effect ledger.
+const ledgerMark = " ledger="
+
+// WorkerIdentity is how a site worker signs at the engine: its process, its machine and
+// the effect ledger that it enters what it begins in.
+func WorkerIdentity(pid int, host, ledger string) string {
+	return fmt.Sprintf("%d@%s%s%s", pid, host, ledgerMark, ledger)
+}
+
+// LedgerOf is the ledger's ID of a WorkerIdentity, and who is the process and machine.
+// Workers older than that sign without a ledger.
+func LedgerOf(identity string) (who, ledger string) {
+	who, ledger, _ = strings.Cut(identity, ledgerMark)
+	return who, ledger
+}
 
 // TokenRequest asks for a run's fencing token for a system.
 type TokenRequest struct {

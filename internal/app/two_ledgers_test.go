@@ -1,0 +1,96 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// A worker freezes in the middle of an effect, and another worker of its site, on a machine
+// and with a ledger of its own, is asked what became of it. Its ledger knows nothing of it,
+// which is no proof that nothing was begun: the effect is not had a second time.
+func TestAWorkerWithAnotherLedgerDoesNotVouchForTheFirst(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "begun")
+	o, _ := options(t, plansDir(t, map[string]string{
+		"estate.yaml": `kind: Estate
+name: test
+zone: Asia/Tokyo
+control: osaka
+sites: [{name: osaka}, {name: tokyo}]
+systems:
+  - {name: orders, home: osaka, alternate: tokyo, drillable: [live], runbooks: {failover: orders}}
+people:
+  - {id: sato, name: Sato, roles: [commander]}
+muster_places: [{name: online, title: Online, online: true}]
+`,
+		"runbook.yaml": fmt.Sprintf(`kind: Runbook
+name: orders
+system: orders
+steps:
+  - {id: once, at: tokyo, retry: 2, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo begun >> %[1]s; sleep 30; echo done > %[1]s.done"], look: [test, -s, %[1]s.done]}}
+`, file),
+		"scenario.yaml": `kind: Scenario
+name: two-ledgers
+title: Two workers of one site
+hazard: disaster
+depth: live
+phases: [activation, recovery_decision, recovery, verification, closing]
+systems: [orders]
+failback: stay
+muster_place: online
+approvals: 0
+people: {simulate: {after: 100ms, spread: 100ms}}
+decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
+fail_wait: 2s
+`}))
+	o.Config.Sites = []string{"osaka"}
+	gateway := openGate(t, &o)
+	u := begin(t, o)
+	first := employSite(t, o, "tokyo", gateway)
+	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "two-ledgers", Kind: run.Drill, By: "sato"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := lines(file)
+	for deadline := time.Now().Add(time.Minute); begun() == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("the step was not begun within a minute")
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	if err := first.Cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = first.Cmd.Process.Signal(syscall.SIGCONT) })
+	employSite(t, o, "tokyo", gateway)
+
+	untilEnded(t, u, started.Run)
+	b, err := u.Report(t.Context(), started.Run, "json", "ja")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report.Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatal(err)
+	}
+	said := false
+	for _, s := range r.Steps {
+		said = said || s.ID == "once" && s.Outcome == run.Unknown && strings.Contains(s.Reason, "another worker of tokyo") && strings.Contains(s.Reason, "拠点 tokyo の別のワーカー")
+	}
+	if !said || begun() != 1 {
+		t.Errorf("begun %d times, want once; steps: %+v", begun(), r.Steps)
+	}
+	if _, err := os.Stat(file + ".done"); err == nil {
+		t.Error("the effect was over before it was asked about: the test proved nothing")
+	}
+}
