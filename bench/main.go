@@ -1,7 +1,7 @@
 // Command bench measures the goals of docs/performance.md on this machine: the step
 // interpreter beside a minimal scheduler and bash, the outage of a failover beside the
-// shortest script that does it, the check of a large bundle of plan files, and what a site
-// worker needs when idle and when it probes 100 systems. It needs
+// shortest script that does it, the check of a large bundle of plan files, what a site
+// worker needs when idle and when it probes 100 systems, and a restore test of 1 GB. It needs
 // bin/muster, bin/muster-engine and bin/muster-witness (`make build`) and takes some
 // minutes. Times are this machine's, under the load it has now: use them as ratios.
 package main
@@ -21,20 +21,22 @@ import (
 
 // bench is what the measurements share.
 type bench struct {
-	bin     string        // folder of the programs
-	dir     string        // scratch
-	runs    int           // of an outage
-	largest int           // number of steps
-	named   string        // pattern of the workloads' names
-	window  time.Duration // of a site worker's figures
+	bin      string        // folder of the programs
+	dir      string        // scratch
+	runs     int           // of an outage
+	largest  int           // number of steps
+	named    string        // pattern of the workloads' names
+	restored int           // MB, of a restore test
+	window   time.Duration // of a site worker's figures
 }
 
 func main() {
-	only := flag.String("only", "interpreter,outage,validate,idle,probes", "what to measure")
+	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore", "what to measure")
 	bin := flag.String("bin", "bin", "folder with muster, muster-engine and muster-witness")
 	runs := flag.Int("runs", 5, "how often an outage is measured")
 	largest := flag.Int("largest", 1000, "largest number of steps of the interpreter")
 	named := flag.String("workload", "*", "pattern of the interpreter's workloads, such as chain-*")
+	restored := flag.Int("restore-mb", 1024, "size of the database that is restored")
 	window := flag.Duration("window", time.Minute, "for how long a site worker is watched")
 	bound := flag.Duration("within", 40*time.Minute, "give up after this long")
 	flag.Parse()
@@ -43,7 +45,7 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *bound)
 	defer cancel()
-	if err := measure(ctx, strings.Split(*only, ","), bench{bin: *bin, runs: *runs, largest: *largest, named: *named, window: *window}); err != nil {
+	if err := measure(ctx, strings.Split(*only, ","), bench{bin: *bin, runs: *runs, largest: *largest, named: *named, restored: *restored, window: *window}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -68,11 +70,11 @@ func measure(ctx context.Context, what []string, b bench) (err error) {
 	}
 	fmt.Printf("%s, %d cores, load %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), load())
 	parts := map[string]func(context.Context) error{"interpreter": b.interpreter, "outage": b.outage, "validate": b.validate,
-		"idle": b.idle, "probes": b.probes}
+		"idle": b.idle, "probes": b.probes, "restore": b.restore}
 	for _, w := range what {
 		part, ok := parts[w]
 		if !ok {
-			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes", w)
+			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore", w)
 		}
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("%s: %w", w, err)
