@@ -24,6 +24,10 @@ type response struct {
 	// Runs of before it was told apart go on without.
 	reading bool
 
+	// locksAtOnce is set when tokens are taken, and locks released, all at once. Runs of
+	// before go one by one.
+	locksAtOnce bool
+
 	phase  run.Phase
 	work   workflow.Context // what an abort cancels; clean-up runs outside of it
 	stop   workflow.CancelFunc

@@ -61,11 +61,13 @@ func Switch(ctx workflow.Context, system, runID string) error {
 }
 
 // takeLocks takes the switch lock of every system in the plan, in the plan's order.
-// When one is taken by somebody else it gives back what it has and says by whom.
+// When one is taken by somebody else it gives back what it has and says by whom. They are
+// taken one after the other, so that of two runs that want some of the same one gets all.
 func (r *response) takeLocks(ctx workflow.Context) (refused string, holder string, err error) {
 	if !r.movesThings() {
 		return "", "", nil
 	}
+	r.locksAtOnce = workflow.GetVersion(ctx, "locks-at-once", workflow.DefaultVersion, 1) == 1
 	for _, s := range r.systems {
 		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 			WorkflowID:        SwitchID(s.plan.Name),
@@ -84,12 +86,39 @@ func (r *response) takeLocks(ctx workflow.Context) (refused string, holder strin
 			}
 			return fmt.Sprintf("%s is being moved by run %s. Watch it with: muster drill watch %s", s.plan.Name, h.Run, h.Run), h.Run, nil
 		}
+		if r.locksAtOnce {
+			continue
+		}
 		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityToken, plan.TokenRequest{Run: r.in.RunID, System: s.plan.Name}).Get(ctx, &s.token); err != nil {
 			return "", "", err
 		}
-		r.log.add(ctx, run.Event{Kind: run.LockTaken, System: s.plan.Name, By: run.Engine, Data: run.Encode(run.Lock{Token: s.token})})
+		r.noteLock(ctx, s)
+	}
+	if r.locksAtOnce {
+		return "", "", r.takeTokens(ctx)
 	}
 	return "", "", nil
+}
+
+// takeTokens takes the fencing tokens of all systems, whose locks are held.
+func (r *response) takeTokens(ctx workflow.Context) error {
+	ask := plan.TokensRequest{Run: r.in.RunID}
+	for _, s := range r.systems {
+		ask.Systems = append(ask.Systems, s.plan.Name)
+	}
+	var tokens []int64
+	if err := workflow.ExecuteActivity(record(ctx), plan.ActivityTokens, ask).Get(ctx, &tokens); err != nil {
+		return err
+	}
+	for i, s := range r.systems {
+		s.token = tokens[i]
+		r.noteLock(ctx, s)
+	}
+	return nil
+}
+
+func (r *response) noteLock(ctx workflow.Context, s *system) {
+	r.log.add(ctx, run.Event{Kind: run.LockTaken, System: s.plan.Name, By: run.Engine, Data: run.Encode(run.Lock{Token: s.token})})
 }
 
 // takeLock takes one system's lock, or says who has it. A lock that goes away between
@@ -119,19 +148,36 @@ func (r *response) takeLock(ctx workflow.Context, s *system, child workflow.Cont
 // releaseLocks gives back every lock this run holds, but keeps those of systems whose
 // clean-up is incomplete.
 func (r *response) releaseLocks(ctx workflow.Context) {
-	for _, s := range r.systems {
-		if s.lock == nil {
-			continue
+	if !r.locksAtOnce {
+		for _, s := range r.systems {
+			r.releaseLock(ctx, s)
 		}
-		if s.unclean != "" {
-			_ = s.lock.SignalChildWorkflow(ctx, signalKeep, s.unclean).Get(ctx, nil)
-			r.log.add(ctx, run.Event{Kind: run.LockKept, System: s.plan.Name, By: run.Engine, Reason: s.unclean})
-		} else if s.lock.SignalChildWorkflow(ctx, signalRelease, nil).Get(ctx, nil) == nil {
-			// Wait until it is gone, so that the next run can't meet a lock that is
-			// only about to go.
-			_ = s.lock.Get(ctx, nil)
+		return
+	}
+	left := len(r.systems)
+	for _, s := range r.systems {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer func() { left-- }()
+			r.releaseLock(ctx, s)
+		})
+	}
+	_ = workflow.Await(ctx, func() bool { return left == 0 })
+}
+
+func (r *response) releaseLock(ctx workflow.Context, s *system) {
+	if s.lock == nil {
+		return
+	}
+	if s.unclean != "" {
+		_ = s.lock.SignalChildWorkflow(ctx, signalKeep, s.unclean).Get(ctx, nil)
+		r.log.add(ctx, run.Event{Kind: run.LockKept, System: s.plan.Name, By: run.Engine, Reason: s.unclean})
+	} else if s.lock.SignalChildWorkflow(ctx, signalRelease, nil).Get(ctx, nil) == nil {
+		// Wait until it is gone, so that the next run can't meet a lock that is
+		// only about to go.
+		_ = s.lock.Get(ctx, nil)
+		if s.token != 0 || !r.locksAtOnce { // else nobody was told that it was taken
 			r.log.add(ctx, run.Event{Kind: run.LockReleased, System: s.plan.Name, By: run.Engine})
 		}
-		s.lock = nil
 	}
+	s.lock = nil
 }

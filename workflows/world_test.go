@@ -94,6 +94,9 @@ func newWorld(t *testing.T) *world {
 		return nil
 	})
 	register(plan.ActivityToken, func(context.Context, plan.TokenRequest) (int64, error) { return 7, nil })
+	register(plan.ActivityTokens, func(_ context.Context, q plan.TokensRequest) ([]int64, error) {
+		return slices.Repeat([]int64{7}, len(q.Systems)), nil
+	})
 	register(plan.ActivityHolder, func(context.Context, string) (workflows.Holder, error) { return w.holder, nil })
 	register(plan.ActivityForecast, func(context.Context, plan.ForecastRequest) ([]plan.Timing, error) { return w.past, nil })
 	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) { return g.Expr == "true", nil })

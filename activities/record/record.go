@@ -39,6 +39,7 @@ func Register(w worker.ActivityRegistry, d Deps) {
 	name := func(n string) activity.RegisterOptions { return activity.RegisterOptions{Name: n} }
 	w.RegisterActivityWithOptions(k.Append, name(plan.ActivityAppend))
 	w.RegisterActivityWithOptions(d.Token, name(plan.ActivityToken))
+	w.RegisterActivityWithOptions(d.Tokens, name(plan.ActivityTokens))
 	w.RegisterActivityWithOptions(d.Holder, name(plan.ActivityHolder))
 	w.RegisterActivityWithOptions(d.Forecast, name(plan.ActivityForecast))
 	w.RegisterActivityWithOptions(d.Evaluate, name(plan.ActivityEvaluate))
@@ -67,6 +68,18 @@ func (k *keeper) Append(ctx context.Context, events []run.Event) error {
 // Token is the fencing token of a run for a system.
 func (d Deps) Token(ctx context.Context, r plan.TokenRequest) (int64, error) {
 	return d.Store.Token(ctx, r.System, r.Run)
+}
+
+// Tokens are those of a run for several systems. A run that asks again gets the same.
+func (d Deps) Tokens(ctx context.Context, r plan.TokensRequest) ([]int64, error) {
+	out := make([]int64, len(r.Systems))
+	for i, system := range r.Systems {
+		var err error
+		if out[i], err = d.Store.Token(ctx, system, r.Run); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // holder mirrors workflows.Holder: activities do not import workflows.

@@ -149,7 +149,8 @@ type Observed struct {
 // Activities of the control plane (package activities/record), by type.
 const (
 	ActivityAppend   = "record.append"   // []run.Event → nothing: journal a batch
-	ActivityToken    = "record.token"    // TokenRequest → int64: the fencing token
+	ActivityToken    = "record.token"    // TokenRequest → int64: the fencing token (runs begun before ActivityTokens)
+	ActivityTokens   = "record.tokens"   // TokensRequest → []int64: their fencing tokens, in the same order
 	ActivityHolder   = "record.holder"   // system name → who holds its switch lock, as the lock answers
 	ActivityForecast = "record.forecast" // ForecastRequest → []Timing
 	ActivityEvaluate = "record.evaluate" // Guard → bool: a step's if:
@@ -182,6 +183,12 @@ func LedgerOf(identity string) (who, ledger string) {
 type TokenRequest struct {
 	Run    string `json:"run"`
 	System string `json:"system"`
+}
+
+// TokensRequest asks for a run's fencing tokens for several systems.
+type TokensRequest struct {
+	Run     string   `json:"run"`
+	Systems []string `json:"systems"`
 }
 
 // Guard is a step's condition with what it may refer to.
