@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -65,6 +67,23 @@ type Call struct {
 	// Spared are the depths at which no drill may change the system that this is for.
 	Spared []run.Depth `json:"spared,omitempty"`
 }
+
+// ArtifactName names what the step makes in a place that it shares with others: a dump, a
+// backup, a folder. It is a file's name, the same at every attempt, so that a look finds
+// it, and no other step's: two systems may run one runbook, and two runbooks may each have
+// a step of this name.
+func (c Call) ArtifactName() string {
+	const most = 200 // bytes; a file system takes 255, and endings are added to it
+	whole := strings.Join([]string{c.Run, c.System, c.Runbook, c.Step}, ".")
+	name := unsafeInFiles.ReplaceAllString(whole, "_")
+	if name == whole && len(name) <= most {
+		return name
+	}
+	sum := sha256.Sum256([]byte(whole))
+	return fmt.Sprintf("%.*s-%x", most-13, name, sum[:6])
+}
+
+var unsafeInFiles = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 // Result is what an action's activity returns.
 type Result struct {
