@@ -84,7 +84,7 @@ func awaitPosition(ctx context.Context, c *mylink.Conn, t, primary Target, of vi
 			return v, activities.Finding("server %s follows nobody", t.Name)
 		case !v.follows(primary, of):
 			return v, activities.Finding("server %s does not follow %s, but the server at %s", t.Name, primary.Name, mylink.Address(mylink.Server{Host: v.Replica.Host, Port: v.Replica.Port}))
-		case v.Replica.ApplyNo != 0 || v.Replica.ReceiveNo == mylink.CodeDiverged:
+		case v.Replica.ApplyNo != 0 || v.Replica.turnedAway():
 			return v, activities.Finding("server %s does not replicate from %s: %s", t.Name, primary.Name, v.Replica.trouble())
 		case v.Replica.running() && v.Has.Has(of.Has):
 			return v, nil

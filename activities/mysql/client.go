@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,30 @@ func (r replica) trouble() string {
 		return fmt.Sprintf("error %d: %s", r.ReceiveNo, r.ReceiveErr)
 	}
 	return ""
+}
+
+// turnedAway reports whether the primary refused to send its log: trying again by itself
+// does not help.
+func (r replica) turnedAway() bool {
+	return r.ReceiveNo == mylink.CodeNoLog || r.ReceiveNo == mylink.CodeNoLogMySQL
+}
+
+// unfit reports whether replicating has proven that the replica's data can't go on from
+// where they are: they differ from the primary's, or what they lack is not in its log any
+// more. Nothing else counts. The primary's one error number stands for a dozen things (a
+// server_id used twice, a packet too large, a damaged log), so its words decide, which
+// both flavours always say in English; words we don't know prove nothing.
+func (r replica) unfit() bool {
+	switch r.ApplyNo {
+	case mylink.CodeDuplicate, mylink.CodeNoRecord, mylink.CodeOutOfOrder:
+		return true
+	}
+	return r.turnedAway() && slices.ContainsFunc([]string{
+		"which is not in the master's binlog",                                // MariaDB: diverged
+		"Could not find GTID state requested by slave in any binlog",         // MariaDB: purged
+		"more GTIDs than the",                                                // MySQL: diverged
+		"purged required binary logs", "purged binary logs containing GTIDs", // MySQL: purged, new words and old
+	}, func(words string) bool { return strings.Contains(r.ReceiveErr, words) })
 }
 
 // see asks a server what it is.

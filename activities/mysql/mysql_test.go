@@ -61,3 +61,11 @@ func wantSight(t testing.TB, what string, seen activities.Seen, err error, want 
 		t.Errorf("look at %s = %s (%s), %v, want %s", what, seen.Sight, seen.Detail, err, want)
 	}
 }
+
+func wantPartial(t testing.TB, what string, seen activities.Seen, err error) {
+	t.Helper()
+	wantSight(t, what, seen, err, plan.HoldsNot)
+	if !seen.Partial {
+		t.Errorf("look at %s: %s, want it partial", what, seen.Detail)
+	}
+}

@@ -18,7 +18,7 @@ import (
 type Rejoin struct {
 	Server  Target       `json:"server" kind:"mysql" help:"Server that becomes a replica; where it is managed, it may be dead, frozen, stopped or running." example:"shop-tokyo"`
 	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow." example:"shop-osaka"`
-	Rebuild bool         `json:"rebuild" help:"When it has transactions that the primary lacks, or can't get those that it lacks: throw away its databases and load the primary's, from a dump that is taken over the network. Its accounts stay." default:"false"`
+	Rebuild bool         `json:"rebuild" help:"When it is proven to have transactions that the primary lacks, or to lack some that the primary's log does not have any more: throw away its databases and load the primary's, from a dump that is taken over the network. Its accounts stay." default:"false"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it replicates." default:"10m"`
 }
 
@@ -38,7 +38,7 @@ const (
 	byRebuild   = "rebuild"
 )
 
-// stillFor is how long a replica may make no headway before its data count as unfit.
+// stillFor is how long a replica may make no headway before that is told.
 const stillFor = 20 * time.Second
 
 func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
@@ -64,6 +64,7 @@ type joining struct {
 	i       *mycluster.Instance // nil when the server is not managed here
 	primary *mylink.Conn        // to the server that is followed
 	server  *mylink.Conn        // to the one that will follow
+	unfit   bool                // following it proved that its data do not fit
 }
 
 func (j *joining) close() {
@@ -134,8 +135,10 @@ func (j *joining) raise(ctx context.Context) error {
 	return err
 }
 
-// join makes the server follow, and rebuilds it when that is allowed and needed. Each step
-// repeats safely after a crash anywhere.
+// join makes the server follow, and rebuilds it when that is allowed and its data are
+// proven unfit: by what both servers have, or by what following showed. Whatever else keeps
+// it from following is told, and leaves its data alone. Each step repeats safely after a
+// crash anywhere.
 func (j *joining) join(ctx context.Context) error {
 	if j.i != nil {
 		if err := j.i.KeepReadOnly(true); err != nil {
@@ -151,7 +154,7 @@ func (j *joining) join(ctx context.Context) error {
 		if err == nil {
 			return j.settle(ctx)
 		}
-		if !isGuard(err) || isRefusal(err) {
+		if !j.unfit { // a login, a network, a full disk: the data may be sound, and no rebuild mends it
 			return err
 		}
 		why = text(err)
@@ -175,11 +178,11 @@ func (j *joining) join(ctx context.Context) error {
 // lacks, or "". That it says nothing is no proof: then the primary decides, when it is
 // followed.
 func (j *joining) diverged(ctx context.Context) (string, error) {
-	half, err := ask[int](ctx, j.server, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", rebuilding)
+	half, err := halfRebuilt(ctx, j.server)
 	if err != nil {
 		return "", err
 	}
-	if half > 0 {
+	if half {
 		return "a rebuild of it was cut off", nil
 	}
 	v, err := see(ctx, j.server)
@@ -197,6 +200,12 @@ func (j *joining) diverged(ctx context.Context) (string, error) {
 		return c, nil
 	}
 	return "", nil
+}
+
+// halfRebuilt reports whether a rebuild of the server was begun and not ended.
+func halfRebuilt(ctx context.Context, c *mylink.Conn) (bool, error) {
+	n, err := ask[int](ctx, c, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", rebuilding)
+	return n > 0, err
 }
 
 // conflict finds, in MariaDB's positions, a transaction of the same number that two servers
@@ -267,6 +276,7 @@ func (j *joining) arrive(ctx context.Context, of view) error {
 			return nil
 		}
 		if !errors.Is(err, errNotYet) {
+			j.unfit = v.threads().unfit()
 			return err
 		}
 		if now := v.Has.Lacks(of.Has); now != lacks {
@@ -323,16 +333,14 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	not := func(format string, args ...any) (activities.Seen, error) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf(format, args...)}, nil
-	}
 	i, here := mylink.Instance(p.Server)
 	if here {
+		half := i.HoldsDatabase(rebuilding)
 		if procs, err := i.Processes(); err != nil || len(procs) == 0 {
-			return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: p.Server.Name + " does not run"}, err
 		}
 		if frozen(i) {
-			return not("%s is frozen", p.Server.Name)
+			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: p.Server.Name + " is frozen"}, nil
 		}
 	}
 	c, err := connect(ctx, p.Server)
@@ -344,14 +352,20 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
+	half, err := halfRebuilt(ctx, c)
+	if err != nil {
+		return activities.Seen{}, err
+	}
 	v, err := see(ctx, c)
 	switch {
 	case err != nil:
 		return activities.Seen{}, err
 	case what != "":
 		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s still carries out %q of an earlier attempt", p.Server.Name, what)}, nil
+	case half:
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("a rebuild of %s was cut off: its data are half of something", p.Server.Name)}, nil
 	case !v.follows(p.Follow, of):
-		return not("%s does not follow %s", p.Server.Name, p.Follow.Name)
+		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("%s does not follow %s", p.Server.Name, p.Follow.Name)}, nil
 	case !v.Replica.running() || v.Replica.trouble() != "" || conflict(v, of) != "" || !v.ReadOnly:
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s follows %s and does not replicate: %s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of))}, nil
 	case !v.Has.Has(of.Has):

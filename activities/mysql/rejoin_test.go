@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -86,8 +87,12 @@ func TestARebuildThatWasCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.close()
+	seen, err := lookRejoined(ctx, r)
+	wantPartial(t, "the rebuild that was cut off", seen, err)
 	p.Tokyo.Kill9(t)
-	_, err := rejoin(ctx, r)
+	seen, err = lookRejoined(ctx, r)
+	wantPartial(t, "the rebuild that was cut off, its server dead", seen, err)
+	_, err = rejoin(ctx, r)
 	wantKind(t, err, plan.ErrFinding, "cut off")
 	r.Rebuild = true
 	must[Rejoined](t)(rejoin(ctx, r))
@@ -116,14 +121,83 @@ func TestRejoinRefuses(t *testing.T) {
 }
 
 // The primary's account is wrong in the estate: the replica can't connect, which is told,
-// without the password.
+// without the password. Its data are sound, so they are left alone even where a rebuild is
+// allowed.
 func TestRejoinWithAWrongPassword(t *testing.T) {
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	tokyo := p.Tokyo.Target
 	tokyo.Spec.Replicate, tokyo.Spec.ReplicatePwd = "nobody", p.Tokyo.Target.Spec.Password
+	c := p.Osaka.Connect(t)
+	for _, sql := range []string{"SET SESSION sql_log_bin = 0", "CREATE TABLE shop.sound (n int)"} { // a rebuild would take it away
+		if _, err := c.ExecContext(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
 	p.Osaka.Exec(t, "STOP SLAVE")
-	_, err := rejoin(ctx, Rejoin{Server: p.Osaka.Target, Follow: tokyo, Wait: minute})
+	_, err := rejoin(ctx, Rejoin{Server: p.Osaka.Target, Follow: tokyo, Rebuild: true, Wait: minute})
 	wantKind(t, err, plan.ErrFinding, "Access denied")
+	if n := mysqltest.Value[int](t, p.Osaka, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'shop' AND table_name = 'sound'"); n != 1 {
+		t.Error("the server was rebuilt because its primary's account is wrong")
+	}
 	must[Rejoined](t)(rejoin(ctx, Rejoin{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Wait: minute}))
+}
+
+// What the replica lacks is not in the primary's log any more: that is proof.
+func TestAServerThatWasAwayForTooLongIsRebuilt(t *testing.T) {
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	p.Osaka.Exec(t, "STOP SLAVE")
+	p.Tokyo.Exec(t, "CREATE TABLE shop.orders (n int PRIMARY KEY) ENGINE = InnoDB")
+	p.Tokyo.Exec(t, "FLUSH BINARY LOGS")
+	p.Tokyo.Exec(t, "INSERT INTO shop.orders VALUES (1)")
+	mysqltest.Eventually(t, 30*time.Second, func() string {
+		p.Tokyo.Exec(t, "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
+		logs, err := mylink.Rows(ctx, p.Tokyo.Connect(t), "SHOW BINARY LOGS")
+		if err != nil || len(logs) != 1 {
+			return fmt.Sprintf("logs are still there: %v, %v", logs, err)
+		}
+		return ""
+	})
+	r := Rejoin{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Wait: minute}
+	_, err := rejoin(ctx, r)
+	wantKind(t, err, plan.ErrFinding, "rebuild: true")
+	r.Rebuild = true
+	if back := must[Rejoined](t)(rejoin(ctx, r)); back.Method != byRebuild {
+		t.Errorf("rejoined = %+v", back)
+	}
+	p.Tokyo.AwaitReplica(t, p.Osaka)
+}
+
+// What the servers themselves say in a replica's status, word for word.
+func TestOnlyProofMakesDataUnfit(t *testing.T) {
+	fatal := func(no int, said string) replica {
+		return replica{ReceiveNo: no, ReceiveErr: "Got fatal error 1236 from master when reading data from binary log: '" + said + "'"}
+	}
+	for name, c := range map[string]struct {
+		of   replica
+		want bool
+	}{
+		"diverged":               {fatal(1236, "Error: connecting slave requested to start from GTID 0-1-3, which is not in the master's binlog"), true},
+		"purged":                 {fatal(1236, "Could not find GTID state requested by slave in any binlog files. Probably the slave state is too old and required binlog files have been purged."), true},
+		"MySQL, diverged":        {fatal(13114, "Slave has more GTIDs than the master has, using the master's SERVER_UUID. This may indicate that the end of the binary log was truncated"), true},
+		"MySQL, purged":          {fatal(13114, "Cannot replicate because the source purged required binary logs. Replicate the missing transactions from elsewhere"), true},
+		"MySQL 8.0.23, purged":   {fatal(1236, "The slave is connecting using CHANGE MASTER TO MASTER_AUTO_POSITION = 1, but the master has purged binary logs containing GTIDs that the slave requires."), true},
+		"a row that is there":    {replica{ApplyNo: 1062, ApplyErr: "Duplicate entry"}, true},
+		"a number used up":       {replica{ApplyNo: 1950, ApplyErr: "An attempt was made to binlog GTID 0-1-4 which would create an out-of-order sequence number"}, true},
+		"a server ID used twice": {fatal(1236, "A slave with the same server_uuid/server_id as this slave has connected to the master"), false},
+		"a packet too large":     {fatal(1236, "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on master"), false},
+		"GTID off":               {fatal(13114, "The replication sender thread cannot start in AUTO_POSITION mode: this server has GTID_MODE = OFF instead of ON."), false},
+		"a damaged log":          {fatal(1236, "bogus data in log event"), false},
+		"a wrong password":       {replica{ReceiveNo: 1045, ReceiveErr: "error connecting to master: Access denied"}, false},
+		"a closed port":          {replica{ReceiveNo: 2003, ReceiveErr: "error connecting to master 'replica@192.0.2.1:3306': Can't connect"}, false},
+		"a full disk":            {replica{ApplyNo: 1114, ApplyErr: "The table 'orders' is full"}, false},
+		"a lock":                 {replica{ApplyNo: 1205, ApplyErr: "Lock wait timeout exceeded"}, false},
+		"a broken relay log":     {replica{ApplyNo: 1594, ApplyErr: "Relay log read failure"}, false},
+		"nothing":                {replica{}, false},
+	} {
+		if got := c.of.unfit(); got != c.want {
+			t.Errorf("%s: unfit = %v", name, got)
+		}
+	}
 }

@@ -41,6 +41,14 @@ type Instance struct {
 // where its options say.
 func (i *Instance) LogFile() string { return filepath.Join(i.Data, "muster-server.log") }
 
+// HoldsDatabase reports whether the data directory has a database of that name, which also
+// a server shows that does not run. The name is one of letters and underscores: others are
+// written otherwise on disk.
+func (i *Instance) HoldsDatabase(name string) bool {
+	st, err := os.Stat(filepath.Join(i.Data, name))
+	return err == nil && st.IsDir()
+}
+
 // errLocked says that the server before it is not quite gone: its files are still locked.
 var errLocked = errors.New("the files of the server that ran before are still locked")
 

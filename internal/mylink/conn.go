@@ -199,7 +199,11 @@ const (
 	CodeNoSuchDatabase = 1049
 	CodeLockWait       = 1205
 	CodeReadOnly       = 1290 // option prevents statement
-	CodeDiverged       = 1236 // in a replica's status
+	CodeDuplicate      = 1062 // in a replica's status, as the rest are
+	CodeNoRecord       = 1032 // a row to be changed is not there
+	CodeOutOfOrder     = 1950 // MariaDB: a global transaction ID that is used up
+	CodeNoLog          = 1236 // the primary does not send its binary log
+	CodeNoLogMySQL     = 13114
 )
 
 // One reads one value.
