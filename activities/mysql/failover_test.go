@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -308,6 +309,8 @@ func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
 	must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
 	_, err = unfence(as(t, "run-2"), unf)
 	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
+	_, err = unfence(ctx, Unfence{Server: tokyo, Others: []Target{tokyo}, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "tokyo itself")
 	seen, err := lookUnfenced(ctx, unf)
 	wantSight(t, "the fenced server", seen, err, plan.HoldsNot)
 	must[Started](t)(unfence(ctx, unf))
@@ -321,6 +324,105 @@ func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
 	p.Osaka.Exec(t, "SET GLOBAL read_only = 0")
 	_, err = unfence(ctx, unf)
 	wantKind(t, err, plan.ErrRefused, "two primaries")
+}
+
+// A fence says that a server must take no writes: nothing promotes it but the fence's own
+// run, which takes it off first.
+func TestAFencedServerIsNotPromoted(t *testing.T) {
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	osaka := p.Osaka.Target
+	must[Fenced](t)(fence(ctx, Fence{Server: osaka}))
+	p.Tokyo.Kill9(t)
+	up := Promote{Server: osaka, Wait: minute}
+	_, err := promote(ctx, up)
+	wantKind(t, err, plan.ErrRefused, "mysql.unfence")
+	_, err = readyPromote(ctx, up)
+	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
+	seen, err := lookPromoted(ctx, up)
+	wantSight(t, "the fenced replica", seen, err, plan.HoldsNot)
+	_, err = switchover(ctx, Switchover{From: p.Tokyo.Target, To: osaka, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "down")
+	p.Tokyo.StartServer(t)
+	_, err = switchover(ctx, Switchover{From: p.Tokyo.Target, To: osaka, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
+
+	// Tokyo takes writes, and a replica's fence may come off all the same: it stays one.
+	if out := must[Started](t)(unfence(ctx, Unfence{Server: osaka, Others: []Target{p.Tokyo.Target}, Wait: minute})); out.Role != roleReplica {
+		t.Errorf("unfenced = %+v", out)
+	}
+	seen, err = lookUnfenced(ctx, Unfence{Server: osaka})
+	wantSight(t, "the unfenced replica", seen, err, plan.Holds)
+	if !mysqltest.Value[bool](t, p.Osaka, "SELECT @@read_only") {
+		t.Error("the replica takes writes")
+	}
+	p.Tokyo.Kill9(t)
+	must[Promoted](t)(promote(ctx, up))
+}
+
+// What is wrong is the account and not the server: a primary that serves is left alone.
+func TestAWrongAccountIsNoReasonToKill(t *testing.T) {
+	s := mysqltest.StartOne(t)
+	ctx := as(t, "run-1")
+	serves := func(what string) {
+		t.Helper()
+		if err := s.TryWrite(t); err != nil {
+			t.Errorf("%s: the server refuses a write: %v", what, err)
+		}
+	}
+	for what, change := range map[string]func(*Server){
+		"no such user":            func(s *Server) { s.User = "nobody" },
+		"no rights":               func(s *Server) { s.User = "clerk" },
+		"encryption it can't do":  func(s *Server) { s.TLS = "require" },
+		"a certificate it hasn't": func(s *Server) { s.TLS = "verify-full" },
+	} {
+		wrong := Fence{Server: s.Target}
+		change(&wrong.Server.Spec)
+		_, err := fence(ctx, wrong)
+		wantKind(t, err, plan.ErrRefused, "stop: true")
+		serves(what)
+		seen, err := lookFenced(ctx, wrong)
+		if wantSight(t, what, seen, err, plan.HoldsNot); seen.Partial {
+			t.Errorf("%s: something of a fence is there: %s", what, seen.Detail)
+		}
+	}
+
+	// It lets us look, and not act.
+	s.Exec(t, "CREATE USER watcher IDENTIFIED BY '"+mysqltest.Password+"'")
+	s.Exec(t, "GRANT PROCESS, SLAVE MONITOR ON *.* TO watcher")
+	watcher := Fence{Server: s.Target}
+	watcher.Server.Spec.User = "watcher"
+	_, err := fence(ctx, watcher)
+	wantKind(t, err, plan.ErrFinding, "takes writes still")
+	serves("an account that may not make it read-only")
+	seen, err := lookFenced(ctx, watcher)
+	wantPartial(t, "half a fence", seen, err)
+
+	// A plan that wants it silent at any price needs no account.
+	locked := Fence{Server: s.Target, Stop: true}
+	locked.Server.Spec.User = "nobody"
+	out := must[Fenced](t)(fence(ctx, locked))
+	if out.Was != closed || out.Method != "stopped" {
+		t.Errorf("fenced = %+v", out)
+	}
+	seen, err = lookFenced(ctx, locked)
+	wantSight(t, "the stopped server", seen, err, plan.Holds)
+}
+
+// Two servers' option files may lie in one folder.
+func TestServersOfOneFolderHaveFencesOfTheirOwn(t *testing.T) {
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	osaka := p.Osaka.Target
+	beside := filepath.Join(filepath.Dir(p.Tokyo.Config), "zz-osaka.cnf")
+	osaka.Spec.Config = beside
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
+	if st := must[Status](t)(status(ctx, Inspect{Server: osaka})); st.Fenced != "" {
+		t.Errorf("osaka has tokyo's fence: %+v", st)
+	}
+	if st := must[Status](t)(status(ctx, Inspect{Server: p.Tokyo.Target})); st.Fenced != "run-1" {
+		t.Errorf("status of tokyo = %+v", st)
+	}
 }
 
 func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {

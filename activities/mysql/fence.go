@@ -15,13 +15,13 @@ import (
 // Fence is the parameters of mysql.fence.
 type Fence struct {
 	Server Target `json:"server" kind:"mysql" help:"Server that must take no more writes." example:"shop-tokyo"`
-	Stop   bool   `json:"stop" help:"Stop it as well. MariaDB's read_only does not bind accounts with READ_ONLY ADMIN; who has applications that use one asks for this." default:"false"`
+	Stop   bool   `json:"stop" help:"Stop it as well, which needs no account on it. MariaDB's read_only does not bind accounts with READ_ONLY ADMIN; who has applications that use one asks for this." default:"false"`
 }
 
 // Fenced is its result.
 type Fenced struct {
 	Server string    `json:"server" help:"The server that is fenced."`
-	Was    string    `json:"was" help:"What it was found as: primary, replica, read-only, frozen, hung or down."`
+	Was    string    `json:"was" help:"What it was found as: primary, replica, read-only, closed (it does not let muster in), frozen, hung or down."`
 	Method string    `json:"method" help:"How its writes were ended: read-only, stopped, killed or none."`
 	GTID   string    `json:"gtid" help:"Position at which it stands; empty when it does not run."`
 	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
@@ -39,7 +39,7 @@ type fenceNote struct {
 	Result *Fenced `json:"result,omitempty"`
 }
 
-const fenceFile = "muster-fence.json"
+const fenceFile = "fence.json"
 
 // fenceOf returns the server's fence; nil when it has none.
 func fenceOf(i *mycluster.Instance) (*fenceNote, error) {
@@ -53,13 +53,49 @@ func fenceOf(i *mycluster.Instance) (*fenceNote, error) {
 	return &f, nil
 }
 
+// fencedHere is the fence of a server whose files are on this host; nil when it has none,
+// or when they are elsewhere.
+func fencedHere(t Target) (*fenceNote, error) {
+	i, here := mylink.Instance(t)
+	if !here || i.Config == "" {
+		return nil, nil
+	}
+	return fenceOf(i)
+}
+
+// notFenced refuses a server that has a fence, as far as that is seen from here: whoever
+// put it there wanted it to take no writes.
+func notFenced(t Target) error {
+	f, err := fencedHere(t)
+	if err != nil || f == nil {
+		return err
+	}
+	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run first (mysql.unfence), or bring it back as a replica (mysql.rejoin)",
+		"サーバー %s は実行 %s が %s にフェンスしたため、書き込みを受け付けさせられません。先にその実行で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして戻してください", t.Name, f.Run, f.At.Format(time.RFC3339))
+}
+
+// closed is a server that runs, answers, and does not let muster in.
+const closed = "closed"
+
+// fence is the last resort before another server takes over: whatever state the server is
+// in, it must not write any more. A server that gives no answer, or does not obey, is
+// therefore killed: it might write again at any moment, and nothing else can be proven of
+// it. A server that answers and only turns our account away is another matter. It is
+// healthy as far as anybody knows, what is wrong is a password or a grant, and the same
+// mistake in an estate must not take a primary down that serves. It is left alone, and
+// refused; a plan that wants it silent at any price says stop: true, since a signal needs
+// no account.
 func fence(ctx context.Context, p Fence) (Fenced, error) {
 	i, err := managed(p.Server)
 	if err != nil {
 		return fenceElsewhere(ctx, p, err)
 	}
 	out := Fenced{Server: p.Server.Name, Method: "none"}
-	if out.Was, err = condition(ctx, i, p.Server); err != nil {
+	switch out.Was, err = condition(ctx, i, p.Server); {
+	case out.Was == closed && !p.Stop:
+		return Fenced{}, activities.RefusedBoth("server %s runs and does not let muster in, so it was left as it is: %v. Correct user, password and tls of the target, or what the account may do; to silence it without any of that, say stop: true",
+			"サーバー %s は稼働していますが、muster のログインを受け付けないため、何も変更していません: %v。ターゲットの user・password・tls、またはアカウントの権限を修正してください。ログインせずに止めるには stop: true を指定してください", p.Server.Name, err)
+	case out.Was != closed && err != nil:
 		return Fenced{}, err
 	}
 	// First what holds after a restart, then the server itself: the other way round,
@@ -84,22 +120,25 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 
 // silence ends a server's writes: it makes it read-only, and kills one that does not obey.
 func silence(ctx context.Context, i *mycluster.Instance, p Fence, was string) (string, error) {
+	soon, cancel := context.WithTimeout(ctx, mylink.StopTimeout(p.Server.Spec))
+	defer cancel()
+	var err error
 	switch was {
 	case roleDown:
 		return "none", nil
 	case "frozen", "hung":
 		return "killed", bringDown(ctx, i)
-	}
-	soon, cancel := context.WithTimeout(ctx, mylink.StopTimeout(p.Server.Spec))
-	defer cancel()
-	c, err := connect(soon, p.Server)
-	if err == nil {
-		err = quiet(soon, c)
-		c.Close()
+	case closed:
+	default:
+		err = quieten(soon, p.Server)
 	}
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
+	case mylink.Denied(err) && !p.Stop:
+		return "", activities.FindingBoth("server %s takes writes still, and will be read-only from its next start on: muster's account may not make it so now: %v. Grant that, or say stop: true, and repeat the fence",
+			"サーバー %s はまだ書き込みを受け付けています（次回の起動からは読み取り専用になります）。muster のアカウントに、読み取り専用にする権限がありません: %v。権限を付与するか stop: true を指定し、フェンスを再実行してください", p.Server.Name, err)
+	case mylink.Denied(err):
 	case err != nil:
 		activities.Log(ctx).Warn("the server did not become read-only, it is killed", "server", p.Server.Name, "err", err)
 		return "killed", bringDown(ctx, i)
@@ -110,6 +149,16 @@ func silence(ctx context.Context, i *mycluster.Instance, p Fence, was string) (s
 		return "stopped", nil
 	}
 	return "killed", bringDown(ctx, i)
+}
+
+// quieten makes a server read-only and ends its clients' sessions.
+func quieten(ctx context.Context, t Target) error {
+	c, err := connect(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return quiet(ctx, c)
 }
 
 func bringDown(ctx context.Context, i *mycluster.Instance) error {
@@ -137,7 +186,8 @@ func raise(ctx context.Context, i *mycluster.Instance, to string) (*fenceNote, e
 	return f, i.KeepReadOnly(true)
 }
 
-// condition says what a managed server is before it is fenced.
+// condition says what a managed server is before it is fenced. A closed one comes with
+// what it said.
 func condition(ctx context.Context, i *mycluster.Instance, t Target) (string, error) {
 	procs, err := i.Processes()
 	if err != nil {
@@ -154,6 +204,9 @@ func condition(ctx context.Context, i *mycluster.Instance, t Target) (string, er
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	v, err := visit(ctx, t)
+	if mylink.Denied(err) {
+		return closed, err
+	}
 	if err != nil {
 		return "hung", nil //nolint:nilerr // it runs and does not answer: that is what it is
 	}
@@ -256,6 +309,6 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 // Unfence is the parameters of mysql.unfence.
 type Unfence struct {
 	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off." example:"shop-tokyo"`
-	Others []Target     `json:"others" kind:"mysql" help:"Servers of the same database; refused when one of them takes writes or can't say." default:""`
+	Others []Target     `json:"others" kind:"mysql" help:"All other copies of the database: refused when one of them takes writes or can't say. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." example:"[shop-osaka]"`
 	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
 }

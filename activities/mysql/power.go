@@ -32,7 +32,7 @@ type killNote struct {
 	Killed Killed `json:"killed"`
 }
 
-const killFile = "muster-kill.json"
+const killFile = "kill.json"
 
 func kill(ctx context.Context, p Kill) (Killed, error) {
 	i, err := managed(p.Server)
@@ -224,7 +224,7 @@ func recall(i *mycluster.Instance, name string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s beside %s of %s is damaged (%w); look at it and remove it", name, i.Config, i.Name, err)
+		return fmt.Errorf("%s.%s of %s is damaged (%w); look at it and remove it", i.Config, name, i.Name, err)
 	}
 	return nil
 }

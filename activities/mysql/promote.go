@@ -31,6 +31,9 @@ type Promoted struct {
 }
 
 func promote(ctx context.Context, p Promote) (Promoted, error) {
+	if err := notFenced(p.Server); err != nil {
+		return Promoted{}, err
+	}
 	c, err := reach(ctx, p.Server, p.Wait.Std())
 	if err != nil {
 		return Promoted{}, err
@@ -220,6 +223,9 @@ func finish(ctx context.Context, c *mylink.Conn, t Target, out Promoted) (Promot
 }
 
 func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
+	if f, err := fencedHere(p.Server); err != nil || f != nil { // the action refuses, and says it
+		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is fenced"}, err
+	}
 	c, err := connect(ctx, p.Server)
 	if err != nil {
 		return activities.Seen{}, err

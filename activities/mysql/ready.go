@@ -75,6 +75,9 @@ func readyFence(ctx context.Context, p Fence) ([]plan.Text, error) {
 // readyPromote: the replica is there and replicates by GTID. A server that is primary now
 // is not complained of: the runbook that promotes it is for another day.
 func readyPromote(ctx context.Context, p Promote) ([]plan.Text, error) {
+	if err := notFenced(p.Server); err != nil {
+		return nil, err
+	}
 	v, err := visit(ctx, p.Server)
 	switch {
 	case err != nil:

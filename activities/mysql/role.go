@@ -160,18 +160,18 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 		return KeptRole{}, err
 	}
 	d := dialects[c.Flavour]
-	if d.persisted == "" {
-		i, err := managed(p.Server)
-		if err != nil {
-			return KeptRole{}, err
-		}
-		f, err := fenceOf(i)
-		if err != nil {
-			return KeptRole{}, err
-		}
-		if f != nil && !v.ReadOnly {
-			return KeptRole{}, activities.Finding("server %s takes writes in spite of the fence of run %s", p.Server.Name, f.Run)
-		}
+	i, err := managed(p.Server)
+	if err != nil && d.persisted == "" {
+		return KeptRole{}, err
+	}
+	f, err := fencedHere(p.Server)
+	if err != nil {
+		return KeptRole{}, err
+	}
+	// A switchover of this run that was cut off, or undone, before the server handed over.
+	unmoved := f != nil && f.For != "" && f.Run == activities.CallFrom(ctx).Run && v.role() == rolePrimary
+	if f != nil && !v.ReadOnly && !unmoved {
+		return KeptRole{}, activities.Finding("server %s takes writes in spite of the fence of run %s", p.Server.Name, f.Run)
 	}
 	statements := d.readWrite
 	if v.ReadOnly {
@@ -191,7 +191,11 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 		}
 		return KeptRole{}, err
 	}
-	return KeptRole{Server: p.Server.Name, Role: v.role()}, nil
+	out := KeptRole{Server: p.Server.Name, Role: v.role()}
+	if unmoved {
+		return out, i.Drop(fenceFile)
+	}
+	return out, nil
 }
 
 func lookKept(ctx context.Context, p Keep) (activities.Seen, error) {
@@ -207,6 +211,9 @@ func lookKept(ctx context.Context, p Keep) (activities.Seen, error) {
 	ok, err := kept(ctx, c, p.Server, v)
 	if err != nil {
 		return activities.Seen{}, err
+	}
+	if f, err := fencedHere(p.Server); err != nil || f != nil && !v.ReadOnly {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " takes writes and has the marker of a fence"}, err
 	}
 	if !ok {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("nothing keeps %s a %s over a restart", p.Server.Name, v.role())}, nil

@@ -35,9 +35,11 @@ type stage string
 
 const (
 	before  stage = "before"  // from is primary, to follows it
+	begun   stage = "begun"   // so they are still, and from has the marker of one that hands over
 	halted  stage = "halted"  // from takes no writes any more, to is not promoted
 	moved   stage = "moved"   // to is primary, from does not follow it
 	done    stage = "done"    // to is primary and from follows it
+	turned  stage = "turned"  // from follows to, which an earlier switch to from marked and did not move
 	ongoing stage = "ongoing" // a statement of an earlier attempt is still under way
 )
 
@@ -89,12 +91,18 @@ func (s *switching) close() { s.to.Close() }
 
 func (s *switching) step(ctx context.Context, at stage) error {
 	switch at {
-	case before:
+	case before, begun:
 		return s.halt(ctx)
 	case halted:
 		return s.takeOver(ctx)
 	case moved:
 		_, err := rejoin(ctx, Rejoin{Server: s.From, Follow: s.To, Wait: s.Wait})
+		return err
+	case turned:
+		i, err := managed(s.To)
+		if err == nil {
+			_, err = reopen(ctx, i, s.To, s.Wait.Std())
+		}
 		return err
 	case ongoing:
 		return wait(ctx, 100*time.Millisecond)
@@ -130,19 +138,29 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 		return "", err
 	}
 	ours := f != nil && f.For == s.To.Name
+	other, err := fencedHere(s.To)
+	if err != nil {
+		return "", err
+	}
 	switch {
 	case what != "" || doing != "":
 		return ongoing, nil
 	case to.role() == rolePrimary && from.role() == rolePrimary:
 		return "", activities.Finding("%s and %s are both primaries: fence one at once", s.From.Name, s.To.Name)
+	case other != nil && other.For == s.From.Name && other.Run == activities.CallFrom(ctx).Run && to.Replica == nil && from.follows(s.To, to) && from.ReadOnly:
+		return turned, nil
+	case other != nil:
+		return "", notFenced(s.To)
 	case to.role() == rolePrimary && from.follows(s.To, to) && from.Replica.running() && from.ReadOnly && f == nil && conflict(from, to) == "":
 		return done, nil
 	case to.role() == rolePrimary:
 		return moved, nil
 	case to.Replica == nil:
-		return "", activities.Refused("server %s follows nobody and takes no writes, so it is no replica of %s", s.To.Name, s.From.Name)
+		return "", activities.Refused("server %s follows nobody and takes no writes, so it is no replica of %s; if a switch from it was cut off, let it go on at its own site (mysql.unfence)", s.To.Name, s.From.Name)
 	case !to.follows(s.From, from):
 		return "", activities.Refused("server %s does not follow %s, but the server at %s", s.To.Name, s.From.Name, mylink.Address(mylink.Server{Host: to.Replica.Host, Port: to.Replica.Port}))
+	case from.role() == rolePrimary && ours:
+		return begun, nil
 	case from.role() == rolePrimary:
 		return before, nil
 	case from.role() == roleReadOnly && ours:

@@ -26,7 +26,14 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	case f.Run != run:
 		return Started{}, activities.Refused("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first", p.Server.Name, f.Run, run)
 	}
+	// A replica comes back as what it is, read-only: nobody is in its way.
+	if v, err := visit(ctx, p.Server); err == nil && v.role() == roleReplica {
+		return Started{Server: p.Server.Name, Role: roleReplica, GTID: v.GTID}, i.Drop(fenceFile)
+	}
 	for _, o := range p.Others {
+		if o.Name == p.Server.Name {
+			return Started{}, activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されています。同じデータベースの他のサーバーを指定してください", o.Name)
+		}
 		v, err := visit(ctx, o)
 		switch {
 		case err == nil && !v.ReadOnly:
@@ -38,7 +45,7 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	return reopen(ctx, i, p.Server, p.Wait.Std())
 }
 
-// reopen makes a fenced server a primary again. Its marker goes last, so that a crash in
+// reopen makes a fenced server a primary again, and leaves a replica one. Its marker goes last, so that a crash in
 // between leaves something to repeat from.
 func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Duration) (Started, error) {
 	if frozen(i) {
@@ -50,8 +57,8 @@ func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Du
 	if err != nil {
 		return out, err
 	}
-	if out.Role == roleReplica {
-		return out, activities.Refused("server %s is a replica and takes no writes of its own; promote it (mysql.promote), or leave it to mysql.rejoin", t.Name)
+	if out.Role == roleReplica { // it takes no writes of its own until it is promoted
+		return out, i.Drop(fenceFile)
 	}
 	c, err := connect(ctx, t)
 	if err != nil {
@@ -87,9 +94,9 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 	}
 	v, err := visit(ctx, p.Server)
 	switch {
-	case err == nil && v.role() == rolePrimary:
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " takes writes and is not fenced",
-			Output: Started{Server: p.Server.Name, Role: rolePrimary, GTID: v.GTID}}, nil
+	case err == nil && v.role() != roleReadOnly:
+		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is " + v.role() + " and not fenced",
+			Output: Started{Server: p.Server.Name, Role: v.role(), GTID: v.GTID}}, nil
 	case err == nil:
 		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is " + v.role() + " and has no fence"}, nil
 	}

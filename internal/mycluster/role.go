@@ -58,15 +58,18 @@ func (i *Instance) Option(ctx context.Context, name string) (string, error) {
 
 func on(v string) bool { return v != "" && v != "0" && !strings.EqualFold(v, "OFF") }
 
-// Keep writes a small file of muster's own beside its option file, on disk before it
-// returns. Servers read no files there but *.cnf.
+// note is a file of muster's own beside the server's option file and named after it, since
+// several servers may have theirs in one folder. Servers read no files there but *.cnf.
+func (i *Instance) note(name string) string { return i.Config + "." + name }
+
+// Keep writes a small file of muster's own, on disk before it returns.
 func (i *Instance) Keep(name string, text []byte) error {
-	return i.write(filepath.Join(filepath.Dir(i.Config), name), string(text), 0o600)
+	return i.write(i.note(name), string(text), 0o600)
 }
 
 // Kept reads such a file; nil when there is none.
 func (i *Instance) Kept(name string) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(filepath.Dir(i.Config), name))
+	b, err := os.ReadFile(i.note(name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -75,7 +78,7 @@ func (i *Instance) Kept(name string) ([]byte, error) {
 
 // Drop removes such a file.
 func (i *Instance) Drop(name string) error {
-	if err := os.Remove(filepath.Join(filepath.Dir(i.Config), name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(i.note(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return syncDir(filepath.Dir(i.Config))

@@ -180,6 +180,28 @@ func IsTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout()
 }
 
+// Denied reports whether the server is there and answers, and does not accept the account,
+// its rights or its encryption. What has to be mended is the estate or a grant; nothing is
+// known against the server.
+func Denied(err error) bool {
+	switch Code(err) {
+	case CodeAccessDenied, 1698, // login, by password and by plugin
+		1044, 1142, 1227, 1370, // rights
+		1129, 1130, // host
+		1203, 1226, // the account's own limits
+		1251, 1524, 3159, // ways to log in, encryption
+		1820, 1862, 3118, 4151: // expired, locked
+		return true
+	}
+	for _, known := range []error{mysql.ErrNoTLS, mysql.ErrCleartextPassword, mysql.ErrNativePassword, mysql.ErrOldPassword, mysql.ErrUnknownPlugin, mysql.ErrOldProtocol} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	var e *Error
+	return errors.As(err, &e) && e.Dialed && !IsTimeout(e.Err) && strings.Contains(e.Err.Error(), "tls: ")
+}
+
 // Code is the server's error number, or 0.
 func Code(err error) uint16 {
 	var my *mysql.MySQLError
