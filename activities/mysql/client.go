@@ -11,7 +11,6 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/mycluster"
 	"github.com/muster-dr/muster/internal/mylink"
-	"github.com/muster-dr/muster/internal/plan"
 )
 
 const (
@@ -275,11 +274,6 @@ func underWay(ctx context.Context, c *mylink.Conn) (string, error) {
 func isGuard(err error) bool {
 	var typed interface{ Type() string }
 	return errors.As(err, &typed) && typed.Type() != ""
-}
-
-func isRefusal(err error) bool {
-	var typed interface{ Type() string }
-	return errors.As(err, &typed) && typed.Type() == plan.ErrRefused
 }
 
 func text(err error) string {

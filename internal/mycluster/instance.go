@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/muster-dr/muster/internal/serverproc"
 )
 
 // Flavour is whose server it is.
@@ -71,7 +73,7 @@ func (i *Instance) Start(ctx context.Context, ready func(context.Context) error)
 		if err == nil || !errors.Is(err, errLocked) {
 			return err
 		}
-		if pause(ctx) != nil {
+		if serverproc.Pause(ctx) != nil {
 			return err
 		}
 	}
@@ -144,7 +146,7 @@ func (i *Instance) await(ctx context.Context, ended <-chan error, ready func(con
 		case time.Since(missing) > 2*time.Second: // its service manager said yes, and nothing came or stayed
 			return fmt.Errorf("start %s: it ended while starting; see its log", i.Name)
 		}
-		if err := pause(ctx); err != nil {
+		if err := serverproc.Pause(ctx); err != nil {
 			return fmt.Errorf("start %s: it does not serve yet (%w): %w", i.Name, why, err)
 		}
 	}
@@ -193,7 +195,7 @@ func (i *Instance) Stop(ctx context.Context) error {
 		}
 	} else {
 		for _, p := range procs {
-			if err := signal(p, syscall.SIGTERM); err != nil {
+			if err := p.Signal(syscall.SIGTERM); err != nil {
 				return fmt.Errorf("stop %s: %w", i.Name, err)
 			}
 		}
@@ -203,7 +205,7 @@ func (i *Instance) Stop(ctx context.Context) error {
 		if err != nil || len(procs) == 0 {
 			return err
 		}
-		if err := pause(ctx); err != nil {
+		if err := serverproc.Pause(ctx); err != nil {
 			return fmt.Errorf("stop %s: process %d still runs: %w", i.Name, procs[0].PID, err)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/muster-dr/muster/internal/serverproc"
 )
 
 // Instance is one server on this host. Nothing is held open; the zero times and
@@ -56,7 +58,7 @@ func (i *Instance) Start(ctx context.Context) error {
 		if err == nil || !errors.Is(err, errLocked) {
 			return err
 		}
-		if perr := pause(ctx); perr != nil {
+		if perr := serverproc.Pause(ctx); perr != nil {
 			return err
 		}
 	}
@@ -127,7 +129,7 @@ func (i *Instance) awaitReady(ctx context.Context, ended <-chan error) error {
 		case time.Since(missing) > time.Second: // somebody else's server went away while we waited for it
 			return fmt.Errorf("start %s: it ended while starting (log %s)%s", i.Name, i.LogFile(), lastLines(i.logEnd()))
 		}
-		if err := pause(ctx); err != nil {
+		if err := serverproc.Pause(ctx); err != nil {
 			return fmt.Errorf("start %s: it does not accept connections yet: %w (log %s)%s", i.Name, err, i.LogFile(), lastLines(i.logEnd()))
 		}
 	}
@@ -171,23 +173,23 @@ func (i *Instance) Stop(ctx context.Context, mode StopMode) error {
 		return err
 	}
 	if alive {
-		if err := signal(p, s); err != nil {
+		if err := p.Signal(s); err != nil {
 			return fmt.Errorf("stop %s: %w", i.Name, err)
 		}
 	}
 	for alive {
-		if err := pause(ctx); err != nil {
+		if err := serverproc.Pause(ctx); err != nil {
 			return fmt.Errorf("stop %s: process %d still runs: %w", i.Name, p.PID, err)
 		}
-		now, ok := readProcess(p.PID)
-		alive = ok && now.directory == p.directory
+		now, ok := serverproc.Find(p.PID)
+		alive = ok && now.Same(p)
 	}
 	for { // orphans of a postmaster that died without them
 		procs, err := i.Processes()
 		if err != nil || len(procs) == 0 {
 			return err
 		}
-		if err := pause(ctx); err != nil {
+		if err := serverproc.Pause(ctx); err != nil {
 			return fmt.Errorf("stop %s: %d processes still run: %w", i.Name, len(procs), err)
 		}
 	}

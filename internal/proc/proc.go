@@ -36,6 +36,7 @@ func CutIdentity(s string) (boot, space, start string) {
 
 // Stat is what the kernel says of a process.
 type Stat struct {
+	Name    string // of its program, the first 15 bytes
 	State   string // "R", "S", "D", "T", "Z", ...
 	Parent  int
 	Session int
@@ -55,14 +56,15 @@ func Read(pid int) (Stat, bool) {
 	if err != nil {
 		return Stat{}, false
 	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(fields) < 20 {
+	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	fields := strings.Fields(string(b[end+1:]))
+	if open < 0 || end < open || len(fields) < 20 {
 		return Stat{}, false
 	}
 	parent, err1 := strconv.Atoi(fields[1])
 	session, err2 := strconv.Atoi(fields[3])
 	start, err3 := strconv.ParseUint(fields[19], 10, 64)
-	return Stat{fields[0], parent, session, start}, err1 == nil && err2 == nil && err3 == nil
+	return Stat{string(b[open+1 : end]), fields[0], parent, session, start}, err1 == nil && err2 == nil && err3 == nil
 }
 
 // Carrying lists the processes whose environment holds a variable, as in NAME=value: what
