@@ -22,13 +22,18 @@ import (
 )
 
 func dump(ctx context.Context, p Take) (Dumped, error) {
+	name := activities.CallFrom(ctx).ArtifactName()
+	if b, err := namedDump(p.Dumps, name); err == nil && !b.isOf(p.Server) {
+		return Dumped{}, activities.RefusedBoth("%s holds a dump %s of another server, %s at %s, which is not overwritten: give each installation of muster a folder of its own",
+			"%s には別のサーバー（%[3]s、%[4]s）のダンプ %[2]s があるため、上書きしません。muster の環境ごとに別の保存先を指定してください", p.Dumps.Spec.Dumps, name, b.Server, b.Address)
+	}
 	c, err := connect(ctx, p.Server)
 	if err != nil {
 		return Dumped{}, err
 	}
 	defer c.Close()
 	d := dialects[c.Flavour]
-	out := Dumped{Backup: nameOf(activities.CallFrom(ctx)), Server: p.Server.Name, Flavour: string(c.Flavour), Version: c.Version, TakenAt: micro(time.Now()), Databases: p.Databases}
+	out := Dumped{Backup: name, Server: p.Server.Name, Address: mylink.Address(p.Server.Spec), Flavour: string(c.Flavour), Version: c.Version, TakenAt: micro(time.Now()), Databases: p.Databases}
 	there, err := databases(ctx, c)
 	if err != nil {
 		return Dumped{}, err

@@ -252,7 +252,7 @@ func TestADumpOrRestoreThatIsCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := must[Dumped](t)(namedDump(store, nameOf(activities.CallFrom(ctx))))
+	b := must[Dumped](t)(namedDump(store, activities.CallFrom(ctx).ArtifactName()))
 	if err := lay(ctx, dir, i, store, filepath.Join(store.Spec.Dumps, b.Backup+packed), b); err != nil {
 		t.Fatal(err)
 	}
@@ -294,4 +294,52 @@ func TestADeadServerIsNotDumped(t *testing.T) {
 	if left, _ := os.ReadDir(store.Spec.Dumps); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// Two systems may run one runbook, and two estates may call a server the same.
+func TestADumpIsItsOwnStepsAndServers(t *testing.T) {
+	live, store := shop(t)
+	step := plan.Call{Run: "run-1", System: "shop", Runbook: "backup", Step: "dump"}
+	other := step
+	other.System = "mail"
+	take := Take{Server: live.Target, Dumps: store}
+	ctx := activities.WithCall(mysqltest.Context(t, time.Minute), step)
+	first := must[Dumped](t)(dump(ctx, take))
+	seen, err := lookDumped(activities.WithCall(ctx, other), take)
+	wantSight(t, "another system's dump", seen, err, plan.HoldsNot)
+	if second := must[Dumped](t)(dump(activities.WithCall(ctx, other), take)); second.Backup == first.Backup {
+		t.Errorf("both systems' dumps are named %s", first.Backup)
+	}
+
+	namesake := take
+	namesake.Server.Spec.Host = "127.0.0.2"
+	seen, err = lookDumped(ctx, namesake)
+	wantSight(t, "the dump of a server of the same name", seen, err, plan.HoldsNot)
+	_, err = dump(ctx, namesake)
+	wantKind(t, err, plan.ErrRefused, "another server")
+	if found := must[Dumped](t)(namedDump(store, first.Backup)); found.SHA256 != first.SHA256 {
+		t.Error("the dump of another server was overwritten")
+	}
+}
+
+// Whoever may make a database names it, and names reach the command line of programs.
+func TestADatabaseMayHaveTheNameOfAnOption(t *testing.T) {
+	live, store := shop(t)
+	ctx := as(t, "run-1")
+	trap := filepath.Join(mysqltest.Dir(t), "trap")
+	for _, name := range []string{"--no-data", "--result-file=" + trap, "-r" + trap} {
+		live.Exec(t, "CREATE DATABASE "+quoted(name))
+		live.Exec(t, "CREATE TABLE "+quoted(name)+".rows_of_it (n int)")
+		live.Exec(t, "INSERT INTO "+quoted(name)+".rows_of_it VALUES (1)")
+	}
+	must[Dumped](t)(dump(ctx, Take{Server: live.Target, Dumps: store}))
+	if _, err := os.Stat(trap); err == nil {
+		t.Error("a database's name was obeyed as an option")
+	}
+	must[Restored](t)(restore(ctx, Restore{Dumps: store}))
+	v := must[Verified](t)(verify(ctx, Verify{Dumps: store, Newest: newest, Check: true}))
+	if v.Rows["--no-data.rows_of_it"] != 1 || v.Rows["-r"+trap+".rows_of_it"] != 1 || v.Rows["shop.orders"] != 3 {
+		t.Errorf("verified = %+v", v)
+	}
+	must[Discarded](t)(discard(ctx, Discard{Dumps: store}))
 }

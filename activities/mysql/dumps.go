@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -68,6 +68,7 @@ func dumpActions() []activities.Action {
 type Dumped struct {
 	Backup    string    `json:"backup" help:"Name of the dump."`
 	Server    string    `json:"server" help:"The server that was dumped."`
+	Address   string    `json:"address" help:"Where it was reached."`
 	Flavour   string    `json:"flavour" help:"mariadb or mysql."`
 	Version   string    `json:"version" help:"Its version."`
 	TakenAt   time.Time `json:"taken_at" help:"When it was begun, by the worker's clock."`
@@ -162,19 +163,22 @@ type Take struct {
 	Databases []string    `json:"databases" help:"What is dumped; empty is every database of users." default:"[]"`
 }
 
-// nameOf is a name of the step's own, so that a look finds it.
-func nameOf(c plan.Call) string { return safe.ReplaceAllString(c.Run+"."+c.Step, "_") }
-
-var safe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+// isOf reports whether the dump was taken of that very server: installations that share a
+// folder may call servers and runs the same.
+func (b Dumped) isOf(t Target) bool {
+	return b.Server == t.Name && b.Address == mylink.Address(t.Spec)
+}
 
 func lookDumped(ctx context.Context, p Take) (activities.Seen, error) {
-	name := nameOf(activities.CallFrom(ctx))
+	name := activities.CallFrom(ctx).ArtifactName()
 	b, err := namedDump(p.Dumps, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return activities.Seen{Sight: plan.HoldsNot, Detail: "there is no complete dump " + name}, nil
 	case err != nil:
 		return activities.Seen{}, err
+	case !b.isOf(p.Server): // the action refuses, and says it
+		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("dump %s is of %s at %s", name, b.Server, b.Address)}, nil
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: "dump " + name + " is there", Output: b}, nil
 }

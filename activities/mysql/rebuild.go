@@ -95,7 +95,7 @@ func (j *joining) load(ctx context.Context, host *mycluster.Instance, d dialect,
 	go func() {
 		s := j.Server.Spec
 		args := append(reaching(s, j.server.Flavour), "--connect-timeout=10", "--init-command=SET SESSION sql_log_bin = 0", "--default-character-set=utf8mb4")
-		err := host.Pipe(ctx, password(s), read, io.Discard, d.client, args...)
+		err := host.Pipe(ctx, password(s), sandboxed(read), io.Discard, d.client, args...)
 		read.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // the dump ends when nobody reads it
 		loaded <- err
 	}()
@@ -161,7 +161,7 @@ func password(s mylink.Server) []string {
 func dumpOut(ctx context.Context, host *mycluster.Instance, t Target, d dialect, of mylink.Flavour, names []string, to *edges) error {
 	args := reaching(t.Spec, of)
 	args = append(args, "--single-transaction", "--quick", "--routines", "--events", "--triggers", "--hex-blob", "--default-character-set=utf8mb4")
-	args = append(append(args, d.dumpOptions...), "--databases")
+	args = append(append(args, d.dumpOptions...), "--databases", "--") // a database may have an option's name
 	if err := host.Pipe(ctx, password(t.Spec), nil, to, d.dump, append(args, names...)...); err != nil {
 		return err
 	}

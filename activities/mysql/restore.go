@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func isolated(ctx context.Context, t StoreTarget) (dir string, i *mycluster.Inst
 	call := activities.CallFrom(ctx)
 	// Short, for the socket's path; the mark in it says whose it is.
 	sum := sha256.Sum256([]byte(call.Run + "\x00" + call.System + "\x00" + t.Name))
-	dir = filepath.Join(t.Spec.Area, fmt.Sprintf("%.24s-%x", safe.ReplaceAllString(call.Run, "_"), sum[:4]))
+	dir = filepath.Join(t.Spec.Area, fmt.Sprintf("%.24s-%x", unsafe.ReplaceAllString(call.Run, "_"), sum[:4]))
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(socketOf(dir)); n > longest {
 		return "", nil, activities.Refused("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate", dir, n, longest)
@@ -65,6 +66,8 @@ func isolated(ctx context.Context, t StoreTarget) (dir string, i *mycluster.Inst
 		"--loose-gtid-mode=ON", "--loose-enforce-gtid-consistency=ON", "--innodb-flush-log-at-trx-commit=0", "--loose-performance-schema=OFF"}
 	return dir, i, nil
 }
+
+var unsafe = regexp.MustCompile(`[^A-Za-z0-9._-]`) // in a folder's name
 
 func tmpdirOf(dir string) string { return "--tmpdir=" + filepath.Join(dir, "s") }
 
@@ -189,17 +192,21 @@ func lay(ctx context.Context, dir string, i *mycluster.Instance, t StoreTarget, 
 		return err
 	}
 	defer text.Close()
-	// The client obeys commands in what it reads, a shell's among them. Its sandbox, where
-	// it has one, is entered first; to others this line is a comment.
-	guarded := io.MultiReader(strings.NewReader("/*M!999999\\- enable the sandbox mode */ \n"), text)
 	d := dialects[mylink.Flavour(b.Flavour)]
 	if d.client == nil {
 		return activities.Refused("dump %s is of a %q server, which muster does not know", b.Backup, b.Flavour)
 	}
-	if err := i.Pipe(ctx, nil, guarded, io.Discard, d.client, "--no-defaults", "--protocol=socket", "--socket="+socketOf(dir), "--user=root", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--batch"); err != nil {
+	if err := i.Pipe(ctx, nil, sandboxed(text), io.Discard, d.client, "--no-defaults", "--protocol=socket", "--socket="+socketOf(dir), "--user=root", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--batch"); err != nil {
 		return err
 	}
 	return define(ctx, target)
+}
+
+// sandboxed is a dump as the client may read it. The client obeys commands in what it
+// reads, a shell's among them. Its sandbox, where it has one, is entered first; to others
+// this line is a comment.
+func sandboxed(dump io.Reader) io.Reader {
+	return io.MultiReader(strings.NewReader("/*M!999999\\- enable the sandbox mode */ \n"), dump)
 }
 
 // define makes the accounts as which the dump's views and routines run. The dump has no
