@@ -11,8 +11,9 @@ import (
 )
 
 // KeepReadOnly makes every later start of the server a read-only one, or one that takes
-// writes, whoever starts it: it writes muster's own option file. A read-only server runs no
-// scheduled events either, which read_only does not bind when an administrator made them.
+// writes, whoever starts it: it writes muster's own option file, and mends what the server
+// itself keeps beyond that. A read-only server runs no scheduled events either, which
+// read_only does not bind when an administrator made them.
 func (i *Instance) KeepReadOnly(readOnly bool) error {
 	var b strings.Builder
 	b.WriteString("# muster writes this file: it keeps the server's role over a restart.\n[mysqld]\n")
@@ -21,29 +22,60 @@ func (i *Instance) KeepReadOnly(readOnly bool) error {
 	} else {
 		b.WriteString("read_only = OFF\nloose_super_read_only = OFF\n")
 	}
-	if old, err := os.ReadFile(i.Config); err == nil && string(old) == b.String() {
-		return nil
+	if old, err := os.ReadFile(i.Config); err != nil || string(old) != b.String() {
+		if err := i.write(i.Config, b.String(), 0o644); err != nil {
+			return err
+		}
 	}
-	return i.write(i.Config, b.String(), 0o644)
+	return i.keepSettings(readOnly)
 }
 
-// KeptReadOnly reports whether the next start of the server would be a read-only one. The
-// server's own program says which options it would start with, of all its files.
+// KeptReadOnly reports whether the next start of the server would be a read-only one, for
+// administrators too where the server can bind them. The server's own program says which
+// options it would start with, of all its files; MySQL's own settings outrank them.
 func (i *Instance) KeptReadOnly(ctx context.Context) (bool, error) {
-	v, err := i.Option(ctx, "read_only")
-	return on(v), err
+	next, err := i.next(ctx)
+	if err != nil {
+		return false, err
+	}
+	return on(next("read_only")) && !off(next("super_read_only")), nil
 }
 
 // Option is the value that the server would start with, or "".
 func (i *Instance) Option(ctx context.Context, name string) (string, error) {
+	next, err := i.next(ctx)
+	if err != nil {
+		return "", err
+	}
+	return next(name), nil
+}
+
+// next gives the values of the server's next start.
+func (i *Instance) next(ctx context.Context) (func(name string) string, error) {
 	out, err := i.Run(ctx, Server, append(i.options(), "--print-defaults")...)
 	if err != nil {
-		return "", fmt.Errorf("options of %s: %w", i.Name, err)
+		return nil, fmt.Errorf("options of %s: %w", i.Name, err)
 	}
-	value := ""
-	for _, arg := range strings.Fields(out) { // the last one counts
+	own, err := i.kept()
+	if err != nil {
+		return nil, err
+	}
+	if off(option(out, "persisted_globals_load")) {
+		own = settings{}
+	}
+	return func(name string) string {
+		if v, given := own.value(name); given {
+			return v
+		}
+		return option(out, name)
+	}, nil
+}
+
+// option finds one among the options as the server's program prints them.
+func option(printed, name string) (value string) {
+	for _, arg := range strings.Fields(printed) { // the last one counts
 		key, v, given := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
-		key = strings.ReplaceAll(key, "-", "_")
+		key = strings.TrimPrefix(strings.ReplaceAll(key, "-", "_"), "loose_")
 		switch {
 		case key == "skip_"+name:
 			value = "OFF"
@@ -53,10 +85,12 @@ func (i *Instance) Option(ctx context.Context, name string) (string, error) {
 			value = "ON"
 		}
 	}
-	return value, nil
+	return value
 }
 
-func on(v string) bool { return v != "" && v != "0" && !strings.EqualFold(v, "OFF") }
+func on(v string) bool { return v != "" && !off(v) }
+
+func off(v string) bool { return v == "0" || strings.EqualFold(v, "OFF") }
 
 // note is a file of muster's own beside the server's option file and named after it, since
 // several servers may have theirs in one folder. Servers read no files there but *.cnf.
