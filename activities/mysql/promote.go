@@ -93,7 +93,7 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag int
 		return 0, false, activities.Refused("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (mysql.fence)", where)
 	case mylink.Code(err) == mylink.CodeShutdown:
 		return 0, false, activities.Refused("%s is stopping (%v); fence it first (mysql.fence)", where, err)
-	case mylink.Code(err) != 0:
+	case mylink.Code(err) != 0 || mylink.Denied(err):
 		return 0, false, activities.Refused("%s runs and does not let muster in, so whether it takes writes can't be told: %v", where, err)
 	}
 	return 0, false, nil

@@ -319,6 +319,11 @@ func (j *joining) settle(ctx context.Context) (err error) {
 	if !v.ReadOnly {
 		return activities.Finding("server %s follows %s and is not read-only", j.Server.Name, j.Follow.Name)
 	}
+	for _, s := range dialects[j.server.Flavour].readOnly { // of MariaDB they change nothing, of MySQL they are what persists
+		if err := tell(ctx, j.server, answerWithin, mark+s); err != nil {
+			return err
+		}
+	}
 	if j.out.Kept, err = kept(ctx, j.server, j.Server, v); err != nil || j.i == nil {
 		return err
 	}
