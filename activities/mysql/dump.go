@@ -42,7 +42,8 @@ func dump(ctx context.Context, p Take) (Dumped, error) {
 		out.Databases = there
 	}
 	if len(out.Databases) == 0 {
-		return Dumped{}, activities.Refused("server %s holds no database of users: there is nothing to dump", p.Server.Name)
+		return Dumped{}, activities.RefusedBoth("server %s holds no database of users: there is nothing to dump",
+			"サーバー %s にはユーザーのデータベースがなく、ダンプするものがありません", p.Server.Name)
 	}
 	host := programsIn(p.Dumps)
 	if _, err := host.Find(d.dump); err != nil {
@@ -52,11 +53,13 @@ func dump(ctx context.Context, p Take) (Dumped, error) {
 	if err := pack(ctx, host, p.Server, d, c.Flavour, path+packed, &out); err != nil {
 		switch {
 		case errors.Is(err, syscall.ENOSPC):
-			return Dumped{}, activities.Finding("the disk of %s filled up while %s was dumped; what was written is removed again: make room there", p.Dumps.Spec.Dumps, p.Server.Name)
+			return Dumped{}, activities.FindingBoth("the disk of %s filled up while %s was dumped; what was written is removed again: make room there",
+				"%[2]s のダンプ中に %[1]s のディスクが一杯になりました。書き込んだ分は削除済みです。空きを増やしてください", p.Dumps.Spec.Dumps, p.Server.Name)
 		case isGuard(err) || ctx.Err() != nil:
 			return Dumped{}, err
 		}
-		return Dumped{}, activities.Finding("server %s could not be dumped: %v", p.Server.Name, err)
+		return Dumped{}, activities.FindingBoth("server %s could not be dumped: %v",
+			"サーバー %s をダンプできませんでした: %v", p.Server.Name, err)
 	}
 	text, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
@@ -128,7 +131,8 @@ func held(ctx context.Context, path string, b Dumped) error {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != b.SHA256 {
-		return activities.Finding("dump %s is damaged: its checksum is %s, not %s as its description says", b.Backup, got, b.SHA256)
+		return activities.FindingBoth("dump %s is damaged: its checksum is %s, not %s as its description says",
+			"ダンプ %s は破損しています。チェックサムは %s で、記述ファイルの %s と一致しません", b.Backup, got, b.SHA256)
 	}
 	return nil
 }

@@ -92,7 +92,8 @@ func findDump(_ context.Context, p FindDump) (Dumped, error) {
 		return Dumped{}, err
 	}
 	if age := time.Duration(b.AgeS * float64(time.Second)); p.MaxAge > 0 && age > p.MaxAge.Std() {
-		return b, activities.Finding("the newest dump %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+		return b, activities.FindingBoth("the newest dump %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+			"最新のダンプ %s は %s（%s 前）に取得されたもので、許容される経過時間 %s を超えています。その後取得されていない理由を調べてください",
 			b.Backup, b.TakenAt.Format(time.RFC3339), age.Round(time.Second), p.MaxAge)
 	}
 	return b, nil
@@ -131,13 +132,15 @@ func newestDump(t StoreTarget) (Dumped, error) {
 	case damaged != nil:
 		return Dumped{}, damaged
 	}
-	return Dumped{}, activities.Finding("%s holds no complete dump: each is a file NAME%s with its description NAME%s, as mysql.dump makes them", t.Spec.Dumps, packed, described)
+	return Dumped{}, activities.FindingBoth("%s holds no complete dump: each is a file NAME%s with its description NAME%s, as mysql.dump makes them",
+		"%s に完全なダンプがありません。ダンプは mysql.dump が作る NAME%s と記述ファイル NAME%s の組です", t.Spec.Dumps, packed, described)
 }
 
 // namedDump reads a dump's description.
 func namedDump(t StoreTarget, name string) (Dumped, error) {
 	if name != filepath.Base(name) || name == "." || name == ".." || name == "" {
-		return Dumped{}, activities.Refused("%q is not the name of a dump in %s", name, t.Spec.Dumps)
+		return Dumped{}, activities.RefusedBoth("%q is not the name of a dump in %s",
+			"%q は %s にあるダンプの名前ではありません", name, t.Spec.Dumps)
 	}
 	path := filepath.Join(t.Spec.Dumps, name)
 	text, err := os.ReadFile(path + described)
@@ -146,7 +149,8 @@ func namedDump(t StoreTarget, name string) (Dumped, error) {
 	}
 	var b Dumped
 	if err := json.Unmarshal(text, &b); err != nil || b.SHA256 == "" || b.TakenAt.IsZero() {
-		return Dumped{}, activities.Finding("dump %s: its description can't be read, it is damaged: %v", name, err)
+		return Dumped{}, activities.FindingBoth("dump %s: its description can't be read, it is damaged: %v",
+			"ダンプ %s の記述ファイルが読めません。破損しています: %v", name, err)
 	}
 	st, err := os.Stat(path + packed)
 	if err != nil {

@@ -178,7 +178,8 @@ func raise(ctx context.Context, i *mycluster.Instance, to string) (*fenceNote, e
 		return nil, err
 	}
 	if old != nil && old.Token > call.Token {
-		return nil, activities.Refused("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date", i.Name, old.Token, old.Run, call.Token)
+		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
+			"サーバー %s は、より新しいトークン（%d、実行 %s）でフェンスされています。この実行のトークン %d は古くなっています", i.Name, old.Token, old.Run, call.Token)
 	}
 	if err := note(i, fenceFile, f); err != nil {
 		return nil, err
@@ -220,12 +221,14 @@ func fenceHolds(ctx context.Context, i *mycluster.Instance, t Target) (gtid stri
 		return "", err
 	}
 	if f == nil {
-		return "", activities.Finding("server %s has no fence marker", t.Name)
+		return "", activities.FindingBoth("server %s has no fence marker",
+			"サーバー %s にはフェンスの印がありません", t.Name)
 	}
 	if readOnly, err := i.KeptReadOnly(ctx); err != nil {
 		return "", err
 	} else if !readOnly {
-		return "", activities.Finding("server %s has a fence marker, but its options do not say read_only: it would start as one that takes writes; let its main option file include %s last", t.Name, i.Config)
+		return "", activities.FindingBoth("server %s has a fence marker, but its options do not say read_only: it would start as one that takes writes; let its main option file include %s last",
+			"サーバー %s にはフェンスの印がありますが、オプションが read_only になっていません。起動すると書き込みを受け付けます。メインのオプションファイルの最後で %s を読み込むようにしてください", t.Name, i.Config)
 	}
 	procs, err := i.Processes()
 	if err != nil || len(procs) == 0 {
@@ -239,7 +242,8 @@ func fenceHolds(ctx context.Context, i *mycluster.Instance, t Target) (gtid stri
 		return "", fmt.Errorf("server %s runs and does not say whether it takes writes: %w", t.Name, err)
 	}
 	if !v.Bound {
-		return "", activities.Finding("server %s takes writes in spite of its fence", t.Name)
+		return "", activities.FindingBoth("server %s takes writes in spite of its fence",
+			"サーバー %s はフェンスされているのに書き込みを受け付けています", t.Name)
 	}
 	return v.GTID, nil
 }
@@ -269,9 +273,11 @@ func fenceElsewhere(ctx context.Context, p Fence, why error) (Fenced, error) {
 	case err != nil:
 		return Fenced{}, err
 	case !v.Bound:
-		return Fenced{}, activities.Finding("server %s takes writes although it was made read-only", p.Server.Name)
+		return Fenced{}, activities.FindingBoth("server %s takes writes although it was made read-only",
+			"サーバー %s は読み取り専用にしたのに書き込みを受け付けています", p.Server.Name)
 	case !lasts || p.Stop:
-		return Fenced{}, activities.Finding("server %s is read-only now and its sessions are ended, but that is all that can be done from here: %s", p.Server.Name, text(why))
+		return Fenced{}, activities.FindingBoth("server %s is read-only now and its sessions are ended, but that is all that can be done from here: %s",
+			"サーバー %s を読み取り専用にし、接続を切りましたが、ここからできるのはそこまでです: %s", p.Server.Name, why)
 	}
 	out.GTID, out.At = v.GTID, micro(time.Now())
 	return out, nil

@@ -44,12 +44,14 @@ func kill(ctx context.Context, p Kill) (Killed, error) {
 		return Killed{}, err
 	}
 	if len(procs) == 0 {
-		return Killed{}, activities.Refused("server %s does not run, there is nothing to kill; start it first", p.Server.Name)
+		return Killed{}, activities.RefusedBoth("server %s does not run, there is nothing to kill; start it first",
+			"サーバー %s は稼働していないため、強制終了するものがありません。先に起動してください", p.Server.Name)
 	}
 	call := activities.CallFrom(ctx)
 	n := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now())}}
 	if err := note(i, killFile, n); err != nil {
-		return Killed{}, activities.Refused("nothing was killed: %v", err)
+		return Killed{}, activities.RefusedBoth("nothing was killed: %v",
+			"何も強制終了していません: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -107,14 +109,16 @@ func stop(ctx context.Context, p Stop) (Stopped, error) {
 		return Stopped{}, err
 	}
 	if frozen(i) {
-		return Stopped{}, activities.Refused("server %s is frozen and can't stop by itself; use mysql.fence or mysql.kill", p.Server.Name)
+		return Stopped{}, activities.RefusedBoth("server %s is frozen and can't stop by itself; use mysql.fence or mysql.kill",
+			"サーバー %s は凍結しており、自力では停止できません。mysql.fence か mysql.kill を使ってください", p.Server.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
 	defer cancel()
 	at := micro(time.Now())
 	if err := i.Stop(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return Stopped{}, activities.Finding("%s did not stop within %s; see its log", p.Server.Name, p.Wait)
+			return Stopped{}, activities.FindingBoth("%s did not stop within %s; see its log",
+				"%s は %s 以内に停止しませんでした。ログを確認してください", p.Server.Name, p.Wait)
 		}
 		return Stopped{}, err
 	}
@@ -166,7 +170,8 @@ func start(ctx context.Context, p Start) (Started, error) {
 		return Started{}, err
 	}
 	if f != nil {
-		return Started{}, activities.Refused("server %s was fenced by run %s at %s; rejoin it as a replica (mysql.rejoin) or take the fence off (mysql.unfence)",
+		return Started{}, activities.RefusedBoth("server %s was fenced by run %s at %s; rejoin it as a replica (mysql.rejoin) or take the fence off (mysql.unfence)",
+			"サーバー %s は実行 %s が %s にフェンスしました。レプリカとして戻す（mysql.rejoin）か、フェンスを外してください（mysql.unfence）",
 			p.Server.Name, f.Run, f.At.Format(time.RFC3339))
 	}
 	return startAndSee(ctx, i, p.Server, p.Wait.Std())

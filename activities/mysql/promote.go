@@ -48,15 +48,18 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	case v.role() == rolePrimary:
 		return finish(ctx, c, p.Server, out)
 	case v.Replica == nil:
-		return Promoted{}, activities.Refused("server %s follows nobody and is read-only, so it is no replica; a fenced primary is let go on by mysql.unfence", p.Server.Name)
+		return Promoted{}, activities.RefusedBoth("server %s follows nobody and is read-only, so it is no replica; a fenced primary is let go on by mysql.unfence",
+			"サーバー %s は読み取り専用で、どのサーバーにも追従していないため、レプリカではありません。フェンスしたプライマリは mysql.unfence で再開できます", p.Server.Name)
 	case v.Replica.ApplyNo != 0:
-		return Promoted{}, activities.Refused("server %s stopped applying with %s; what it received since would be lost: repair it, or promote another replica", p.Server.Name, v.Replica.trouble())
+		return Promoted{}, activities.RefusedBoth("server %s stopped applying with %s; what it received since would be lost: repair it, or promote another replica",
+			"サーバー %s は適用が %s で止まっています。その後に受信した変更が失われるため、修復するか、別のレプリカを昇格してください", p.Server.Name, v.Replica.trouble())
 	}
 	if out.Lag, out.LagKnown, err = oldPrimary(ctx, c, p, v); err != nil {
 		return Promoted{}, err
 	}
 	if out.Lag > int64(max(p.MaxLag, 0)) {
-		return Promoted{}, activities.Refused("%s lacks %d transactions of the old primary, more than max_lag %d allows: they would be lost; raise max_lag if that is accepted",
+		return Promoted{}, activities.RefusedBoth("%s lacks %d transactions of the old primary, more than max_lag %d allows: they would be lost; raise max_lag if that is accepted",
+			"%s には旧プライマリのトランザクションが %d 件不足しており、max_lag %d を超えています。不足分は失われます。それを許容する場合は max_lag を大きくしてください",
 			p.Server.Name, out.Lag, p.MaxLag)
 	}
 	if out.Applied, err = takeOver(ctx, c, p.Server, p.Wait.Std()); err != nil {
@@ -85,16 +88,20 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag int
 	case err == nil && v.Replica.ServerID != "0" && o.ServerID != v.Replica.ServerID:
 		return 0, false, nil // something else lives at that address now
 	case err == nil && !o.ReadOnly:
-		return 0, false, activities.Refused("%s still takes writes; fence it first (mysql.fence), or use mysql.switchover to move without loss", where)
+		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (mysql.fence), or use mysql.switchover to move without loss",
+			"%s がまだ書き込みを受け付けています。先にフェンスする（mysql.fence）か、損失なしで移すには mysql.switchover を使ってください", where)
 	case err == nil:
 		lag, err = awaitRest(ctx, c, o, p.Wait.Std())
 		return lag, true, err
 	case mylink.Hung(err) || errors.Is(err, context.DeadlineExceeded) && !isConnectError(err):
-		return 0, false, activities.Refused("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (mysql.fence)", where)
+		return 0, false, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (mysql.fence)",
+			"%s は接続を受け付けますが応答しません。消滅ではなくハングで、再び書き込みを受け付けるおそれがあります。先にフェンスしてください（mysql.fence）", where)
 	case mylink.Code(err) == mylink.CodeShutdown:
-		return 0, false, activities.Refused("%s is stopping (%v); fence it first (mysql.fence)", where, err)
+		return 0, false, activities.RefusedBoth("%s is stopping (%v); fence it first (mysql.fence)",
+			"%s は停止処理中です（%v）。先にフェンスしてください（mysql.fence）", where, err)
 	case mylink.Code(err) != 0 || mylink.Denied(err):
-		return 0, false, activities.Refused("%s runs and does not let muster in, so whether it takes writes can't be told: %v", where, err)
+		return 0, false, activities.RefusedBoth("%s runs and does not let muster in, so whether it takes writes can't be told: %v",
+			"%s は稼働していますが muster のログインを受け付けないため、書き込みを受け付けるかどうかを判断できません: %v", where, err)
 	}
 	return 0, false, nil
 }
@@ -154,7 +161,8 @@ func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duratio
 		return applied, err
 	}
 	if n := v.Has.Lacks(received); n > 0 {
-		return applied, activities.Finding("server %s had received %d transactions that it does not have now: nothing was promoted; see its log", t.Name, n)
+		return applied, activities.FindingBoth("server %s had received %d transactions that it does not have now: nothing was promoted; see its log",
+			"サーバー %s が受信していた %d 件のトランザクションが今はありません。昇格は行っていません。ログを確認してください", t.Name, n)
 	}
 	for _, sql := range append(append([]string{}, d.readWrite...), d.forget) {
 		if err := step(sql); err != nil {
@@ -182,15 +190,18 @@ func applyAll(ctx context.Context, c *mylink.Conn, t Target, within time.Duratio
 		case left == 0:
 			return received, first, nil
 		case v.Replica.ApplyNo != 0:
-			return received, first, activities.Finding("server %s received %d transactions that it can't apply, %s: nothing was promoted", t.Name, left, v.Replica.trouble())
+			return received, first, activities.FindingBoth("server %s received %d transactions that it can't apply, %s: nothing was promoted",
+				"サーバー %s は受信済みの %d 件のトランザクションを適用できません（%s）。昇格は行っていません", t.Name, left, v.Replica.trouble())
 		case v.Replica.Applies == "No" && v.Replica.Receives == "No" && dialects[c.Flavour].startForgets:
-			return received, first, activities.Refused("server %s received %d transactions that it has not applied, and both its threads are stopped: starting them throws those away (MariaDB asks the primary for them again, which is gone); apply its relay log by hand (mariadb-binlog), or promote another replica", t.Name, left)
+			return received, first, activities.RefusedBoth("server %s received %d transactions that it has not applied, and both its threads are stopped: starting them throws those away (MariaDB asks the primary for them again, which is gone); apply its relay log by hand (mariadb-binlog), or promote another replica",
+				"サーバー %s には受信済みで未適用のトランザクションが %d 件あり、両方のスレッドが停止しています。スレッドを起動するとそれらは破棄されます（MariaDB は失われたプライマリに再送を求めます）。リレーログを手作業で適用する（mariadb-binlog）か、別のレプリカを昇格してください", t.Name, left)
 		case v.Replica.Applies == "No" && n == 0:
 			if err := tell(ctx, c, answerWithin, mark+dialects[c.Flavour].startSQL); err != nil {
 				return received, first, err
 			}
 		case time.Now().After(until):
-			return received, first, activities.Finding("server %s has still %d received transactions to apply after %s: nothing was promoted; wait, or raise wait", t.Name, left, within)
+			return received, first, activities.FindingBoth("server %s has still %d received transactions to apply after %s: nothing was promoted; wait, or raise wait",
+				"サーバー %s には %[3]s 経過後も未適用の受信済みトランザクションが %[2]d 件あります。昇格は行っていません。待ってから再実行するか、wait を長くしてください", t.Name, left, within)
 		}
 		if err := wait(ctx, tick); err != nil {
 			return received, first, err
@@ -209,10 +220,12 @@ func finish(ctx context.Context, c *mylink.Conn, t Target, out Promoted) (Promot
 		return out, err
 	}
 	if v.role() != rolePrimary {
-		return out, activities.Finding("server %s was promoted, and is %s", t.Name, v.role())
+		return out, activities.FindingBoth("server %s was promoted, and is %s",
+			"サーバー %s を昇格しましたが、現在の役割は %s です", t.Name, v.role())
 	}
 	if err := attempt(ctx, c); err != nil {
-		return out, activities.Finding("server %s was promoted and says that it takes writes, and a write fails: %v", t.Name, err)
+		return out, activities.FindingBoth("server %s was promoted and says that it takes writes, and a write fails: %v",
+			"サーバー %s は昇格され、書き込み可能と応答しますが、書き込みに失敗します: %v", t.Name, err)
 	}
 	out.GTID = v.GTID
 	if out.Events, err = ask[int](ctx, c, "SELECT COUNT(*) FROM information_schema.events WHERE status LIKE '%SIDE%DISABLED%'"); err != nil {

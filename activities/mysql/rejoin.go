@@ -76,7 +76,8 @@ func (j *joining) close() {
 // one that will follow up, read-only.
 func (j *joining) prepare(ctx context.Context) (err error) {
 	if j.Server.Name == j.Follow.Name {
-		return activities.Refused("server and follow are both %s", j.Server.Name)
+		return activities.RefusedBoth("server and follow are both %s",
+			"server と follow がどちらも %s です", j.Server.Name)
 	}
 	if j.primary, err = reach(ctx, j.Follow, 30*time.Second); err != nil {
 		return err
@@ -86,7 +87,8 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if of.role() != rolePrimary {
-		return activities.Refused("server %s is %s itself; promote it first, or follow its primary", j.Follow.Name, of.role())
+		return activities.RefusedBoth("server %s is %s itself; promote it first, or follow its primary",
+			"サーバー %s 自身の役割が %s です。先に昇格するか、そのプライマリに追従させてください", j.Follow.Name, of.role())
 	}
 	i, err := managed(j.Server)
 	if err == nil {
@@ -108,10 +110,12 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if v.role() == rolePrimary {
-		return activities.Refused("%s takes writes beside %s: fence it first (mysql.fence), so that nobody's write is thrown away unseen", j.Server.Name, j.Follow.Name)
+		return activities.RefusedBoth("%s takes writes beside %s: fence it first (mysql.fence), so that nobody's write is thrown away unseen",
+			"%s が %s と並んで書き込みを受け付けています。書き込みが気付かれずに失われないよう、先にフェンスしてください（mysql.fence）", j.Server.Name, j.Follow.Name)
 	}
 	if v.ServerID == of.ServerID {
-		return activities.Refused("%s and %s have the same server_id %s, and can't replicate from one another; correct their options", j.Server.Name, j.Follow.Name, v.ServerID)
+		return activities.RefusedBoth("%s and %s have the same server_id %s, and can't replicate from one another; correct their options",
+			"%s と %s の server_id がどちらも %s のため、互いにレプリケーションできません。オプションを修正してください", j.Server.Name, j.Follow.Name, v.ServerID)
 	}
 	return nil
 }
@@ -149,7 +153,7 @@ func (j *joining) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if why == "" {
+	if why.EN == "" {
 		err = j.follow(ctx)
 		if err == nil {
 			return j.settle(ctx)
@@ -157,13 +161,14 @@ func (j *joining) join(ctx context.Context) error {
 		if !j.unfit { // a login, a network, a full disk: the data may be sound, and no rebuild mends it
 			return err
 		}
-		why = text(err)
+		why = plan.Apart(text(err))
 	}
 	if !j.Rebuild {
-		return activities.Finding("server %s can't follow %s: %s. What only it has is lost by any way back: save that first if it matters, then rejoin with rebuild: true, or restore %[1]s from a physical backup of %[2]s",
+		return activities.FindingBoth("server %s can't follow %s: %s. What only it has is lost by any way back: save that first if it matters, then rejoin with rebuild: true, or restore %[1]s from a physical backup of %[2]s",
+			"サーバー %s は %s に追従できません: %s。このサーバーだけにあるデータは、どの方法で戻しても失われます。必要なら先に退避し、rebuild: true で再実行するか、%[2]s の物理バックアップから %[1]s を復元してください",
 			j.Server.Name, j.Follow.Name, why)
 	}
-	activities.Log(ctx).Warn("the server is rebuilt from its primary", "server", j.Server.Name, "why", why)
+	activities.Log(ctx).Warn("the server is rebuilt from its primary", "server", j.Server.Name, "why", why.EN)
 	if err := j.rebuild(ctx); err != nil {
 		return fmt.Errorf("rebuild %s: %w", j.Server.Name, err)
 	}
@@ -175,31 +180,29 @@ func (j *joining) join(ctx context.Context) error {
 }
 
 // diverged says, from what both have, that the server has transactions which its primary
-// lacks, or "". That it says nothing is no proof: then the primary decides, when it is
+// lacks, or nothing. That it says nothing is no proof: then the primary decides, when it is
 // followed.
-func (j *joining) diverged(ctx context.Context) (string, error) {
+func (j *joining) diverged(ctx context.Context) (none plan.Text, err error) {
 	half, err := halfRebuilt(ctx, j.server)
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	if half {
-		return "a rebuild of it was cut off", nil
+		return plan.Say("a rebuild of it was cut off", "再構築が途中で止まっています"), nil
 	}
 	v, err := see(ctx, j.server)
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	of, err := see(ctx, j.primary) // after the other, which may be following it
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	if n := of.Has.Lacks(v.Has); n > 0 {
-		return fmt.Sprintf("it has %d transactions that %s lacks (it stands at %s, the primary at %s)", n, j.Follow.Name, v.GTID, of.GTID), nil
+		return plan.Say("it has %d transactions that %s lacks (it stands at %s, the primary at %s)",
+			"%[2]s にないトランザクションが %[1]d 件あります（このサーバーは %[3]s、プライマリは %[4]s）", n, j.Follow.Name, v.GTID, of.GTID), nil
 	}
-	if c := conflict(v, of); c != "" {
-		return c, nil
-	}
-	return "", nil
+	return conflict(v, of), nil
 }
 
 // halfRebuilt reports whether a rebuild of the server was begun and not ended.
@@ -210,19 +213,19 @@ func halfRebuilt(ctx context.Context, c *mylink.Conn) (bool, error) {
 
 // conflict finds, in MariaDB's positions, a transaction of the same number that two servers
 // wrote each for itself.
-func conflict(a, b view) string {
+func conflict(a, b view) plan.Text {
 	if a.Flavour != mycluster.MariaDB {
-		return ""
+		return plan.Text{}
 	}
 	for one := range strings.SplitSeq(a.GTID, ",") {
 		for other := range strings.SplitSeq(b.GTID, ",") {
 			x, y := strings.Split(one, "-"), strings.Split(other, "-")
 			if len(x) == 3 && len(y) == 3 && x[0] == y[0] && x[2] == y[2] && x[1] != y[1] {
-				return fmt.Sprintf("transaction %s of domain %s was written twice: %s and %s", x[2], x[0], one, other)
+				return plan.Say("transaction %s of domain %s was written twice: %s and %s", "ドメイン %[2]s のトランザクション %[1]s が二重に書かれています: %[3]s と %[4]s", x[2], x[0], one, other)
 			}
 		}
 	}
-	return ""
+	return plan.Text{}
 }
 
 // follow makes the server a replica of the primary and returns when it has applied a
@@ -283,7 +286,8 @@ func (j *joining) arrive(ctx context.Context, of view) error {
 			lacks, still = now, time.Now()
 		}
 		if time.Since(still) > stillFor {
-			return activities.Finding("server %s follows %s and makes no headway (receives %s, applies %s) %s", j.Server.Name, j.Follow.Name, v.threads().Receives, v.threads().Applies, v.threads().trouble())
+			return activities.FindingBoth("server %s follows %s and makes no headway (receives %s, applies %s) %s",
+				"サーバー %s は %s に追従していますが、進んでいません（受信 %s、適用 %s）%s", j.Server.Name, j.Follow.Name, v.threads().Receives, v.threads().Applies, v.threads().trouble())
 		}
 	}
 }
@@ -317,7 +321,8 @@ func (j *joining) settle(ctx context.Context) (err error) {
 		return err
 	}
 	if !v.ReadOnly {
-		return activities.Finding("server %s follows %s and is not read-only", j.Server.Name, j.Follow.Name)
+		return activities.FindingBoth("server %s follows %s and is not read-only",
+			"サーバー %s は %s に追従していますが、読み取り専用になっていません", j.Server.Name, j.Follow.Name)
 	}
 	for _, s := range dialects[j.server.Flavour].readOnly { // of MariaDB they change nothing, of MySQL they are what persists
 		if err := tell(ctx, j.server, answerWithin, mark+s); err != nil {
@@ -328,7 +333,8 @@ func (j *joining) settle(ctx context.Context) (err error) {
 		return err
 	}
 	if !j.out.Kept {
-		return activities.Finding("server %s would take writes after a restart: its options do not say read_only at the end; let its main option file include %s last", j.Server.Name, j.i.Config)
+		return activities.FindingBoth("server %s would take writes after a restart: its options do not say read_only at the end; let its main option file include %s last",
+			"サーバー %s は再起動すると書き込みを受け付けます。最終的なオプションが read_only になっていません。メインのオプションファイルの最後で %s を読み込むようにしてください", j.Server.Name, j.i.Config)
 	}
 	return j.i.Drop(fenceFile)
 }
@@ -371,8 +377,8 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("a rebuild of %s was cut off: its data are half of something", p.Server.Name)}, nil
 	case !v.follows(p.Follow, of):
 		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("%s does not follow %s", p.Server.Name, p.Follow.Name)}, nil
-	case !v.Replica.running() || v.Replica.trouble() != "" || conflict(v, of) != "" || !v.ReadOnly:
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s follows %s and does not replicate: %s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of))}, nil
+	case !v.Replica.running() || v.Replica.trouble() != "" || conflict(v, of).EN != "" || !v.ReadOnly:
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s follows %s and does not replicate: %s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of).In("en"))}, nil
 	case !v.Has.Has(of.Has):
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " has not caught up yet"}, nil
 	}

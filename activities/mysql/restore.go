@@ -55,7 +55,8 @@ func isolated(ctx context.Context, t StoreTarget) (dir string, i *mycluster.Inst
 	dir = filepath.Join(t.Spec.Area, fmt.Sprintf("%.24s-%x", unsafe.ReplaceAllString(call.Run, "_"), sum[:4]))
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(socketOf(dir)); n > longest {
-		return "", nil, activities.Refused("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate", dir, n, longest)
+		return "", nil, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
+			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超えます。資産定義の area を短いパスにしてください", dir, n, longest)
 	}
 	i.Data = filepath.Join(dir, "data")
 	// No network, no log, no events, no files but its own: a server that starts removes what
@@ -82,18 +83,21 @@ func inside(t StoreTarget, dir string) Target {
 func guardArea(t StoreTarget) error {
 	area, err := filepath.EvalSymlinks(t.Spec.Area)
 	if err != nil {
-		return activities.Refused("the restore area of %s: %v; make the folder, closed to others but to be passed by the service user", t.Name, err)
+		return activities.RefusedBoth("the restore area of %s: %v; make the folder, closed to others but to be passed by the service user",
+			"%s の復元用領域: %v。フォルダーを作り、他のユーザーには閉じ、サービスユーザーが通過できるようにしてください", t.Name, err)
 	}
 	for d := area; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, "ibdata1")); err == nil {
-			return activities.Refused("the restore area %s lies in a server's data directory (%s): name a folder of its own", t.Spec.Area, d)
+			return activities.RefusedBoth("the restore area %s lies in a server's data directory (%s): name a folder of its own",
+				"復元用領域 %s がサーバーのデータディレクトリー（%s）の中にあります。専用のフォルダーを指定してください", t.Spec.Area, d)
 		}
 		if d == filepath.Dir(d) {
 			break
 		}
 	}
 	if real, err := filepath.EvalSymlinks(t.Spec.Dumps); err == nil && (within(area, real) || within(real, area)) {
-		return activities.Refused("the restore area %s and %s lie in one another: name a folder of its own", t.Spec.Area, t.Spec.Dumps)
+		return activities.RefusedBoth("the restore area %s and %s lie in one another: name a folder of its own",
+			"復元用領域 %s と %s が重なっています。専用のフォルダーを指定してください", t.Spec.Area, t.Spec.Dumps)
 	}
 	return nil
 }
@@ -133,9 +137,11 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	}
 	out := Restored{Backup: b.Backup, TakenAt: b.TakenAt, BegunAt: begun.UTC(), SizeBytes: b.SizeBytes, GTID: b.GTID, Folder: dir}
 	if free, err := room(p.Dumps.Spec.Area); err != nil {
-		return Restored{}, activities.Refused("the restore area: %v", err)
+		return Restored{}, activities.RefusedBoth("the restore area: %v",
+			"復元用領域: %v", err)
 	} else if free < need(b) {
-		return Restored{}, activities.Finding("%s has %d MB free, and restoring %s needs %d MB: make room there", p.Dumps.Spec.Area, free>>20, b.Backup, need(b)>>20)
+		return Restored{}, activities.FindingBoth("%s has %d MB free, and restoring %s needs %d MB: make room there",
+			"%s の空きは %d MB で、%s の復元に必要な %d MB に足りません。空きを増やしてください", p.Dumps.Spec.Area, free>>20, b.Backup, need(b)>>20)
 	}
 	file := filepath.Join(p.Dumps.Spec.Dumps, b.Backup+packed)
 	if err := held(ctx, file, b); err != nil {
@@ -151,7 +157,8 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 		if ctx.Err() != nil || isGuard(err) {
 			return Restored{}, err
 		}
-		return Restored{}, activities.Finding("dump %s could not be restored: %v", b.Backup, err)
+		return Restored{}, activities.FindingBoth("dump %s could not be restored: %v",
+			"ダンプ %s を復元できませんでした: %v", b.Backup, err)
 	}
 	out.RestoreS = time.Since(loading).Seconds()
 	text, err := json.Marshal(out)
@@ -194,7 +201,8 @@ func lay(ctx context.Context, dir string, i *mycluster.Instance, t StoreTarget, 
 	defer text.Close()
 	d := dialects[mylink.Flavour(b.Flavour)]
 	if d.client == nil {
-		return activities.Refused("dump %s is of a %q server, which muster does not know", b.Backup, b.Flavour)
+		return activities.RefusedBoth("dump %s is of a %q server, which muster does not know",
+			"ダンプ %s のサーバーの種類 %q には対応していません", b.Backup, b.Flavour)
 	}
 	if err := i.Pipe(ctx, nil, sandboxed(text), io.Discard, d.client, "--no-defaults", "--protocol=socket", "--socket="+socketOf(dir), "--user=root", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--batch"); err != nil {
 		return err

@@ -171,7 +171,8 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 	// A switchover of this run that was cut off, or undone, before the server handed over.
 	unmoved := f != nil && f.For != "" && f.Run == activities.CallFrom(ctx).Run && v.role() == rolePrimary
 	if f != nil && !v.ReadOnly && !unmoved {
-		return KeptRole{}, activities.Finding("server %s takes writes in spite of the fence of run %s", p.Server.Name, f.Run)
+		return KeptRole{}, activities.FindingBoth("server %s takes writes in spite of the fence of run %s",
+			"サーバー %s は実行 %s にフェンスされているのに書き込みを受け付けています", p.Server.Name, f.Run)
 	}
 	statements := d.readWrite
 	if v.ReadOnly {
@@ -187,7 +188,8 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 	}
 	if ok, err := kept(ctx, c, p.Server, v); err != nil || !ok {
 		if err == nil {
-			err = activities.Finding("server %s would change its role at a restart: another of its option files says read_only after %s; let it be the last one", p.Server.Name, p.Server.Spec.Config)
+			err = activities.FindingBoth("server %s would change its role at a restart: another of its option files says read_only after %s; let it be the last one",
+				"サーバー %s は再起動すると役割が変わります。%s より後に読まれる別のオプションファイルに read_only があります。%[2]s が最後に読まれるようにしてください", p.Server.Name, p.Server.Spec.Config)
 		}
 		return KeptRole{}, err
 	}

@@ -47,7 +47,8 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 	s := &switching{Switchover: p, out: Switched{From: p.From.Name, To: p.To.Name}}
 	began := time.Now()
 	if p.From.Name == p.To.Name {
-		return Switched{}, activities.Refused("from and to are both %s", p.From.Name)
+		return Switched{}, activities.RefusedBoth("from and to are both %s",
+			"from と to がどちらも %s です", p.From.Name)
 	}
 	if err := s.open(ctx); err != nil {
 		return Switched{}, err
@@ -66,7 +67,8 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 			return Switched{}, err
 		}
 	}
-	return Switched{}, activities.Finding("the switch from %s to %s does not come to its end; look at the logs of both", p.From.Name, p.To.Name)
+	return Switched{}, activities.FindingBoth("the switch from %s to %s does not come to its end; look at the logs of both",
+		"%s から %s への切り替えが完了しません。両方のログを確認してください", p.From.Name, p.To.Name)
 }
 
 // switching is one switchover on its way.
@@ -146,19 +148,22 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 	case what != "" || doing != "":
 		return ongoing, nil
 	case to.role() == rolePrimary && from.role() == rolePrimary:
-		return "", activities.Finding("%s and %s are both primaries: fence one at once", s.From.Name, s.To.Name)
+		return "", activities.FindingBoth("%s and %s are both primaries: fence one at once",
+			"%s と %s がどちらもプライマリになっています。直ちに一方をフェンスしてください", s.From.Name, s.To.Name)
 	case other != nil && other.For == s.From.Name && other.Run == activities.CallFrom(ctx).Run && to.Replica == nil && from.follows(s.To, to) && from.ReadOnly:
 		return turned, nil
 	case other != nil:
 		return "", notFenced(s.To)
-	case to.role() == rolePrimary && from.follows(s.To, to) && from.Replica.running() && from.ReadOnly && f == nil && conflict(from, to) == "":
+	case to.role() == rolePrimary && from.follows(s.To, to) && from.Replica.running() && from.ReadOnly && f == nil && conflict(from, to).EN == "":
 		return done, nil
 	case to.role() == rolePrimary:
 		return moved, nil
 	case to.Replica == nil:
-		return "", activities.Refused("server %s follows nobody and takes no writes, so it is no replica of %s; if a switch from it was cut off, let it go on at its own site (mysql.unfence)", s.To.Name, s.From.Name)
+		return "", activities.RefusedBoth("server %s follows nobody and takes no writes, so it is no replica of %s; if a switch from it was cut off, let it go on at its own site (mysql.unfence)",
+			"サーバー %s はどのサーバーにも追従せず書き込みも受け付けていないため、%s のレプリカではありません。このサーバーからの切り替えが途中で止まった場合は、その拠点で mysql.unfence により再開してください", s.To.Name, s.From.Name)
 	case !to.follows(s.From, from):
-		return "", activities.Refused("server %s does not follow %s, but the server at %s", s.To.Name, s.From.Name, mylink.Address(mylink.Server{Host: to.Replica.Host, Port: to.Replica.Port}))
+		return "", activities.RefusedBoth("server %s does not follow %s, but the server at %s",
+			"サーバー %s の追従先は %s ではなく、%s のサーバーです", s.To.Name, s.From.Name, mylink.Address(mylink.Server{Host: to.Replica.Host, Port: to.Replica.Port}))
 	case from.role() == rolePrimary && ours:
 		return begun, nil
 	case from.role() == rolePrimary:
@@ -166,7 +171,8 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 	case from.role() == roleReadOnly && ours:
 		return halted, nil
 	}
-	return "", activities.Refused("server %s is %s, and no switchover to %s has made it so; name the primary in from, or fail over (mysql.fence, mysql.promote)", s.From.Name, from.role(), s.To.Name)
+	return "", activities.RefusedBoth("server %s is %s, and no switchover to %s has made it so; name the primary in from, or fail over (mysql.fence, mysql.promote)",
+		"サーバー %s の役割は %s で、%s への切り替えによるものではありません。from にプライマリを指定するか、フェイルオーバーしてください（mysql.fence、mysql.promote）", s.From.Name, from.role(), s.To.Name)
 }
 
 // without is the stage when from gives no answer.
@@ -181,7 +187,8 @@ func (s *switching) without(to view, why error) (stage, error) {
 	if to.role() == rolePrimary {
 		return moved, nil
 	}
-	return "", activities.Refused("server %s is down; start it, or fail over (mysql.fence, mysql.promote)", s.From.Name)
+	return "", activities.RefusedBoth("server %s is down; start it, or fail over (mysql.fence, mysql.promote)",
+		"サーバー %s は停止しています。起動するか、フェイルオーバーしてください（mysql.fence、mysql.promote）", s.From.Name)
 }
 
 // halt stops from's writes once to has nearly everything. From then on it comes up
@@ -206,7 +213,8 @@ func (s *switching) halt(ctx context.Context) error {
 			break
 		}
 		if time.Now().After(until) {
-			return activities.Finding("nothing was switched: %s lacks %d transactions, %d being allowed (receives %s, applies %s) %s",
+			return activities.FindingBoth("nothing was switched: %s lacks %d transactions, %d being allowed (receives %s, applies %s) %s",
+				"切り替えていません。%s に %d 件のトランザクションが不足しています（許容 %d 件、受信 %s、適用 %s）%s",
 				s.To.Name, lacks, s.MaxLag, to.threads().Receives, to.threads().Applies, to.threads().trouble())
 		}
 		if err := wait(ctx, tick); err != nil {
@@ -220,7 +228,8 @@ func (s *switching) halt(ctx context.Context) error {
 	quieting, cancel := context.WithTimeout(ctx, s.Wait.Std())
 	defer cancel()
 	if err := quiet(quieting, c); err != nil {
-		return activities.Finding("server %s could not be made read-only: %v; it comes up read-only at a restart: repeat the switchover", s.From.Name, err)
+		return activities.FindingBoth("server %s could not be made read-only: %v; it comes up read-only at a restart: repeat the switchover",
+			"サーバー %s を読み取り専用にできませんでした: %v。再起動すると読み取り専用になります。切り替えを再実行してください", s.From.Name, err)
 	}
 	return nil
 }
@@ -232,7 +241,7 @@ func (s *switching) takeOver(ctx context.Context) error {
 		return err
 	}
 	if _, err := awaitPosition(ctx, s.to, s.To, s.From, from, time.Now().Add(10*time.Second)); err != nil && !s.passed(ctx, from) {
-		return s.backOut(ctx, fmt.Sprintf("%s did not get all of its transactions: %s", s.To.Name, text(err)))
+		return s.backOut(ctx, activities.Lacking("%s did not get all of its transactions: %v", "%s がすべてのトランザクションを受信できませんでした: %v", s.To.Name, err))
 	}
 	s.out.GTID = from.GTID
 	if _, err := takeOver(ctx, s.to, s.To, s.Wait.Std()); err != nil {
@@ -255,15 +264,16 @@ func (s *switching) passed(ctx context.Context, from view) bool {
 }
 
 // backOut lets from take writes again; nothing was promoted, so nothing is lost.
-func (s *switching) backOut(ctx context.Context, why string) error {
+func (s *switching) backOut(ctx context.Context, why plan.Text) error {
 	if s.backed {
-		return activities.Finding("the switch failed twice: %s takes writes again, since %s", s.From.Name, why)
+		return activities.FindingBoth("the switch failed twice: %s takes writes again, since %s",
+			"切り替えに二度失敗しました。%s の書き込みを再開しました。理由: %s", s.From.Name, why)
 	}
 	s.backed = true
 	if to, err := see(ctx, s.to); err != nil || !to.ReadOnly { // the last look before it takes writes again
 		return err
 	}
-	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "why", why)
+	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "why", why.EN)
 	_, err := reopen(ctx, s.i, s.From, s.Wait.Std())
 	return err
 }
@@ -277,7 +287,8 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 	at, err := s.stage(ctx)
 	if err != nil {
 		if isGuard(err) { // the action says it, and does nothing
-			return activities.Seen{Sight: plan.HoldsNot, Detail: text(err)}, nil
+			f, ferr := fenceOf(s.i)
+			return activities.Seen{Sight: plan.HoldsNot, Partial: f != nil && f.For == p.To.Name, Detail: text(err)}, ferr
 		}
 		return activities.Seen{}, err
 	}

@@ -22,9 +22,11 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	run := activities.CallFrom(ctx).Run
 	switch {
 	case f == nil:
-		return Started{}, activities.Refused("server %s has no fence of muster's; start it (mysql.start) or promote it (mysql.promote)", p.Server.Name)
+		return Started{}, activities.RefusedBoth("server %s has no fence of muster's; start it (mysql.start) or promote it (mysql.promote)",
+			"サーバー %s には muster のフェンスがありません。起動する（mysql.start）か、昇格してください（mysql.promote）", p.Server.Name)
 	case f.Run != run:
-		return Started{}, activities.Refused("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first", p.Server.Name, f.Run, run)
+		return Started{}, activities.RefusedBoth("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first",
+			"サーバー %s をフェンスしたのは実行 %s で、この実行 %s ではありません。先にその実行の後始末を済ませてください", p.Server.Name, f.Run, run)
 	}
 	// A replica comes back as what it is, read-only: nobody is in its way.
 	if v, err := visit(ctx, p.Server); err == nil && v.role() == roleReplica {
@@ -37,9 +39,11 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 		v, err := visit(ctx, o)
 		switch {
 		case err == nil && !v.ReadOnly:
-			return Started{}, activities.Refused("%s takes writes: unfencing %s would make two primaries; use mysql.switchover or mysql.rejoin", o.Name, p.Server.Name)
+			return Started{}, activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use mysql.switchover or mysql.rejoin",
+				"%s が書き込みを受け付けています。%s のフェンスを外すとプライマリが二台になります。mysql.switchover か mysql.rejoin を使ってください", o.Name, p.Server.Name)
 		case err != nil && !mylink.Refused(err):
-			return Started{}, activities.Refused("cannot tell whether %s takes writes: %v", o.Name, err)
+			return Started{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v",
+				"%s が書き込みを受け付けるかどうかを判断できません: %v", o.Name, err)
 		}
 	}
 	return reopen(ctx, i, p.Server, p.Wait.Std())
@@ -69,7 +73,8 @@ func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Du
 		return out, err
 	}
 	if err := attempt(ctx, c); err != nil {
-		return out, activities.Finding("server %s was let take writes, and a write fails: %v", t.Name, err)
+		return out, activities.FindingBoth("server %s was let take writes, and a write fails: %v",
+			"サーバー %s の書き込みを再開しましたが、書き込みに失敗します: %v", t.Name, err)
 	}
 	out.Role = rolePrimary
 	return out, i.Drop(fenceFile)

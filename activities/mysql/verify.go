@@ -48,7 +48,8 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 	}
 	done, err := result(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Verified{}, activities.Refused("nothing is restored in %s: mysql.restore_dump must come before, in the same run and system", dir)
+		return Verified{}, activities.RefusedBoth("nothing is restored in %s: mysql.restore_dump must come before, in the same run and system",
+			"%s には何も復元されていません。同じ実行・同じシステムで、先に mysql.restore_dump が必要です", dir)
 	}
 	if err != nil {
 		return Verified{}, err
@@ -71,7 +72,8 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 			return out, unanswered(ctx, check.Query, err)
 		}
 		if !got.Valid || got.String != check.Expect {
-			return out, activities.Finding("%s answers %s, not %q", check.Query, value(got), check.Expect)
+			return out, activities.FindingBoth("%s answers %s, not %q",
+				"%s の答えは %s で、期待した %q と異なります", check.Query, value(got), check.Expect)
 		}
 		out.Checks++
 	}
@@ -80,7 +82,8 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 		return out, unanswered(ctx, p.Newest, err)
 	}
 	if !newest.Valid {
-		return out, activities.Finding("%s answers nothing: the restored data has no newest row", p.Newest)
+		return out, activities.FindingBoth("%s answers nothing: the restored data has no newest row",
+			"%s の答えがありません。復元したデータに最新の行がありません", p.Newest)
 	}
 	out.RecoveryPoint = newest.Time.UTC()
 	out.BehindS = max(0, done.BegunAt.Sub(out.RecoveryPoint).Seconds())
@@ -126,7 +129,8 @@ func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string
 		}
 		for _, line := range said {
 			if line["Msg_type"] == "error" || line["Msg_type"] == "status" && line["Msg_text"] != "OK" {
-				return activities.Finding("the structure of table %s is damaged: %s", name, line["Msg_text"])
+				return activities.FindingBoth("the structure of table %s is damaged: %s",
+					"テーブル %s の構造が破損しています: %s", name, line["Msg_text"])
 			}
 		}
 	}
@@ -167,7 +171,8 @@ func remove(ctx context.Context, dir string, i *mycluster.Instance) error {
 	if _, err := os.Stat(filepath.Join(dir, markFile)); err != nil {
 		// An attempt that ended before it wrote the mark left a folder only.
 		if inside, rerr := os.ReadDir(dir); rerr != nil || len(inside) > 0 {
-			return activities.Refused("%s is not a restore of muster's (it has no file %s) and is left alone", dir, markFile)
+			return activities.RefusedBoth("%s is not a restore of muster's (it has no file %s) and is left alone",
+				"%s は muster による復元ではない（ファイル %s がない）ため、手を付けません", dir, markFile)
 		}
 	}
 	if _, err := i.Kill(ctx); err != nil {

@@ -38,7 +38,8 @@ const takesWrites = "writes"
 // again when it thaws.
 func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	if len(p.Servers) == 0 {
-		return Writers{}, activities.Refused("servers is empty: name every copy of the database")
+		return Writers{}, activities.RefusedBoth("servers is empty: name every copy of the database",
+			"servers が空です。データベースのすべての複製を指定してください")
 	}
 	states, errs := make([]string, len(p.Servers)), make([]error, len(p.Servers))
 	var all sync.WaitGroup
@@ -63,15 +64,18 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	}
 	switch {
 	case len(writers) > 1: // certain, whatever the others are
-		return out, activities.Finding("%s take writes at the same time: fence all but one at once", strings.Join(writers, " and "))
+		return out, activities.FindingBoth("%s take writes at the same time: fence all but one at once",
+			"%s が同時に書き込みを受け付けています。直ちに一台を除いてすべてフェンスしてください", strings.Join(writers, " and "))
 	case wrong != nil:
 		return out, wrong
 	case len(unclear) > 0:
 		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
 	case len(writers) == 0:
-		return out, activities.Finding("no server takes writes")
+		return out, activities.FindingBoth("no server takes writes",
+			"書き込みを受け付けるサーバーがありません")
 	case p.Expect != "" && p.Expect != writers[0]:
-		return out, activities.Finding("the writer is %s, not %s", writers[0], p.Expect)
+		return out, activities.FindingBoth("the writer is %s, not %s",
+			"書き込みを受け付けているのは %s で、%s ではありません", writers[0], p.Expect)
 	}
 	out.Writer = writers[0]
 	return out, nil
@@ -114,7 +118,8 @@ func writes(ctx context.Context, t Target) (string, error) {
 	}
 	if err := attempt(ctx, c); err != nil {
 		if mylink.Code(err) != 0 {
-			return "", activities.Finding("server %s says that it takes writes (read_only is off), and a write fails: %v", t.Name, err)
+			return "", activities.FindingBoth("server %s says that it takes writes (read_only is off), and a write fails: %v",
+				"サーバー %s は書き込み可能（read_only が OFF）と応答しますが、書き込みに失敗します: %v", t.Name, err)
 		}
 		return "", fmt.Errorf("write on %s: %w", t.Name, err)
 	}
