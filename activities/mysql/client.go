@@ -270,6 +270,9 @@ func underWay(ctx context.Context, c *mylink.Conn) (string, error) {
 	return "", nil
 }
 
+// told is what a look saw, in both languages.
+func told(en, ja string, args ...any) string { return activities.Lacking(en, ja, args...).Both() }
+
 // isGuard reports whether err already says what kind it is.
 func isGuard(err error) bool {
 	var typed interface{ Type() string }

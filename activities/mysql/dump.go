@@ -47,7 +47,7 @@ func dump(ctx context.Context, p Take) (Dumped, error) {
 	}
 	host := programsIn(p.Dumps)
 	if _, err := host.Find(d.dump); err != nil {
-		return Dumped{}, activities.Refused("%v", err)
+		return Dumped{}, activities.RefusedBoth("%v", "%v", err)
 	}
 	path := filepath.Join(p.Dumps.Spec.Dumps, out.Backup)
 	if err := pack(ctx, host, p.Server, d, c.Flavour, path+packed, &out); err != nil {

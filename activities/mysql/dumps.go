@@ -178,13 +178,13 @@ func lookDumped(ctx context.Context, p Take) (activities.Seen, error) {
 	b, err := namedDump(p.Dumps, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return activities.Seen{Sight: plan.HoldsNot, Detail: "there is no complete dump " + name}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("there is no complete dump %s", "完全なダンプ %s はありません", name)}, nil
 	case err != nil:
 		return activities.Seen{}, err
 	case !b.isOf(p.Server): // the action refuses, and says it
-		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("dump %s is of %s at %s", name, b.Server, b.Address)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("dump %s is of %s at %s", "ダンプ %s は %s（%s）のものです", name, b.Server, b.Address)}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: "dump " + name + " is there", Output: b}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("dump %s is there", "ダンプ %s があります", name), Output: b}, nil
 }
 
 func readyDump(ctx context.Context, p Take) ([]plan.Text, error) {

@@ -294,7 +294,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	}
 	call := activities.CallFrom(ctx)
 	if f == nil || f.Run != call.Run {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is not fenced by this run"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not fenced by this run", "%s はこの実行ではフェンスされていません", p.Server.Name)}, nil
 	}
 	gtid, err := fenceHolds(ctx, i, p.Server)
 	if err != nil {
@@ -302,14 +302,14 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	}
 	if p.Stop {
 		if procs, err := i.Processes(); err != nil || len(procs) > 0 {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " is fenced and still runs"}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is fenced and still runs", "%s はフェンス済みですが、まだ稼働しています", p.Server.Name)}, err
 		}
 	}
 	out := Fenced{Server: p.Server.Name, Was: roleDown, Method: "none", GTID: gtid, At: micro(time.Now())}
 	if f.Result != nil {
 		out = *f.Result
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is fenced by this run", Output: out}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s is fenced by this run", "%s はこの実行でフェンス済みです", p.Server.Name), Output: out}, nil
 }
 
 // Unfence is the parameters of mysql.unfence.

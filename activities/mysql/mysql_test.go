@@ -47,8 +47,15 @@ func must[R any](t testing.TB) func(R, error) R {
 // word, and no secret.
 func wantKind(t testing.TB, err error, want, word string) {
 	t.Helper()
+	if err == nil {
+		t.Errorf("no error, want kind %s with %q", want, word)
+		return
+	}
 	if kindOf(err) != want || err != nil && !strings.Contains(err.Error(), word) {
 		t.Errorf("error = %v (%s), want kind %s with %q", err, kindOf(err), want, word)
+	}
+	if said := plan.Apart(text(err)); (want == plan.ErrFinding || want == plan.ErrRefused) && said.EN == said.JA {
+		t.Errorf("it is said in one language only: %v", err)
 	}
 	if err != nil && strings.Contains(err.Error(), mysqltest.Password) {
 		t.Errorf("the error holds the password: %v", err)
@@ -57,6 +64,9 @@ func wantKind(t testing.TB, err error, want, word string) {
 
 func wantSight(t testing.TB, what string, seen activities.Seen, err error, want plan.Sight) {
 	t.Helper()
+	if said := plan.Apart(seen.Detail); err == nil && said.EN == said.JA {
+		t.Errorf("look at %s: said in one language only: %s", what, seen.Detail)
+	}
 	if err != nil || seen.Sight != want {
 		t.Errorf("look at %s = %s (%s), %v, want %s", what, seen.Sight, seen.Detail, err, want)
 	}

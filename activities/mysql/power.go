@@ -78,7 +78,7 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if len(procs) > 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " runs"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働しています", p.Server.Name)}, nil
 	}
 	var n killNote
 	call := activities.CallFrom(ctx)
@@ -86,9 +86,9 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if n.Run == call.Run && n.Step == call.Step && n.Killed.Server != "" {
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " was killed by this step", Output: n.Killed}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s was killed by this step", "%s はこの手順で強制終了されました", p.Server.Name), Output: n.Killed}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is down, but this step did not kill it"}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is down, but this step did not kill it", "%s は停止していますが、この手順によるものではありません", p.Server.Name)}, nil
 }
 
 // Stop is the parameters of mysql.stop.
@@ -137,14 +137,14 @@ func lookStopped(ctx context.Context, p Stop) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	case len(procs) == 0:
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " does not run", Output: Stopped{Server: p.Server.Name, At: micro(time.Now())}}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name), Output: Stopped{Server: p.Server.Name, At: micro(time.Now())}}, nil
 	case frozen(i):
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is frozen"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is frozen", "%s は凍結しています", p.Server.Name)}, nil
 	}
 	if _, err := visit(ctx, p.Server); err != nil {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s runs and lets nobody in: it may be stopping: %v", p.Server.Name, err)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s runs and lets nobody in: it may be stopping: %v", "%s は稼働していますが接続できません。停止処理中の可能性があります: %v", p.Server.Name, err)}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " runs"}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働しています", p.Server.Name)}, nil
 }
 
 // Start is the parameters of mysql.start.
@@ -186,7 +186,7 @@ func startAndSee(ctx context.Context, i *mycluster.Instance, t Target, within ti
 		v, err = visit(ctx, t)
 		return err
 	}); err != nil {
-		return Started{}, activities.Finding("%v", err)
+		return Started{}, activities.FindingBoth("server %s did not come up: %v", "サーバー %s が起動しませんでした: %v", t.Name, err)
 	}
 	return Started{Server: t.Name, Role: v.role(), GTID: v.GTID}, nil
 }
@@ -201,13 +201,13 @@ func lookStarted(ctx context.Context, p Start) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name)}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	if err != nil {
 		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " accepts connections", Output: Started{Server: p.Server.Name, Role: v.role(), GTID: v.GTID}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s accepts connections", "%s は接続を受け付けています", p.Server.Name), Output: Started{Server: p.Server.Name, Role: v.role(), GTID: v.GTID}}, nil
 }
 
 // micro is a time as results carry it.

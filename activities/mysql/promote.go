@@ -237,7 +237,7 @@ func finish(ctx context.Context, c *mylink.Conn, t Target, out Promoted) (Promot
 
 func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 	if f, err := fencedHere(p.Server); err != nil || f != nil { // the action refuses, and says it
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is fenced"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is fenced", "%s はフェンスされています", p.Server.Name)}, err
 	}
 	c, err := connect(ctx, p.Server)
 	if err != nil {
@@ -249,7 +249,7 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if what != "" {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s still carries out %q of an earlier attempt", p.Server.Name, what)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s still carries out %q of an earlier attempt", "%s では前回の試行の %q がまだ実行中です", p.Server.Name, what)}, nil
 	}
 	v, err := see(ctx, c)
 	if err != nil {
@@ -262,13 +262,13 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 			return activities.Seen{}, err
 		}
 		if _, here := mylink.Instance(p.Server); here && !lasts {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " is primary, and would be read-only after a restart"}, nil
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is primary, and would be read-only after a restart", "%s はプライマリですが、再起動すると読み取り専用になります", p.Server.Name)}, nil
 		}
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is primary at " + v.GTID, Output: Promoted{Server: p.Server.Name, GTID: v.GTID, Kept: lasts}}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s is primary at %s", "%s はプライマリです（位置 %s）", p.Server.Name, v.GTID), Output: Promoted{Server: p.Server.Name, GTID: v.GTID, Kept: lasts}}, nil
 	case v.Replica == nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is read-only and follows nobody"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is read-only and follows nobody", "%s は読み取り専用で、どのサーバーにも追従していません", p.Server.Name)}, nil
 	case !v.ReadOnly || v.Replica.Receives == "No":
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " is a replica that was stopped"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is a replica that was stopped", "%s は停止されたレプリカです", p.Server.Name)}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a replica"}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is a replica", "%s はレプリカです", p.Server.Name)}, nil
 }

@@ -28,7 +28,7 @@ func (j *joining) rebuild(ctx context.Context) error {
 	host := programsOf(j.Server)
 	for _, names := range [][]string{d.dump, d.client} { // before anything is thrown away
 		if _, err := host.Find(names); err != nil {
-			return activities.Refused("%v", err)
+			return activities.RefusedBoth("%v", "%v", err)
 		}
 	}
 	if _, err := j.beat(ctx); err != nil { // at least its database is there

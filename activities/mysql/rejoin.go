@@ -348,10 +348,10 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	if here {
 		half := i.HoldsDatabase(rebuilding)
 		if procs, err := i.Processes(); err != nil || len(procs) == 0 {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: p.Server.Name + " does not run"}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name)}, err
 		}
 		if frozen(i) {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: p.Server.Name + " is frozen"}, nil
+			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: told("%s is frozen", "%s は凍結しています", p.Server.Name)}, nil
 		}
 	}
 	c, err := connect(ctx, p.Server)
@@ -372,21 +372,21 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	case what != "":
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s still carries out %q of an earlier attempt", p.Server.Name, what)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s still carries out %q of an earlier attempt", "%s では前回の試行の %q がまだ実行中です", p.Server.Name, what)}, nil
 	case half:
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("a rebuild of %s was cut off: its data are half of something", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("a rebuild of %s was cut off: its data are half of something", "%s の再構築が途中で止まっており、データは不完全です", p.Server.Name)}, nil
 	case !v.follows(p.Follow, of):
-		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("%s does not follow %s", p.Server.Name, p.Follow.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not follow %s", "%s は %s に追従していません", p.Server.Name, p.Follow.Name)}, nil
 	case !v.Replica.running() || v.Replica.trouble() != "" || conflict(v, of).EN != "" || !v.ReadOnly:
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s follows %s and does not replicate: %s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of).In("en"))}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s follows %s and does not replicate: %s%s", "%s は %s に追従していますが、レプリケーションできていません: %s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of))}, nil
 	case !v.Has.Has(of.Has):
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " has not caught up yet"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s has not caught up yet", "%s はまだ追いついていません", p.Server.Name)}, nil
 	}
 	if here && i.Config != "" {
 		if f, err := fenceOf(i); err != nil || f != nil {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " replicates, but its fence is still there"}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s replicates, but its fence is still there", "%s はレプリケーションしていますが、フェンスが残っています", p.Server.Name)}, err
 		}
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " replicates from " + p.Follow.Name,
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s replicates from %s", "%s は %s からレプリケーションしています", p.Server.Name, p.Follow.Name),
 		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: byFollowing, GTID: v.GTID}}, nil
 }

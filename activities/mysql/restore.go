@@ -264,16 +264,16 @@ func lookRestored(ctx context.Context, p Restore) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: dir + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not there", "%s はありません", dir)}, nil
 	}
 	done, err := result(dir)
 	if err != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: dir + " holds a restore that did not end"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s holds a restore that did not end", "%s に、完了していない復元があります", dir)}, nil
 	}
 	if procs, err := i.Processes(); err != nil || len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: "the restored server does not run"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("the restored server does not run", "復元したサーバーが稼働していません")}, err
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: "restored in " + dir, Output: done}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("restored in %s", "%s に復元済みです", dir), Output: done}, nil
 }
 
 func result(dir string) (out Restored, err error) {

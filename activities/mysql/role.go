@@ -215,10 +215,10 @@ func lookKept(ctx context.Context, p Keep) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if f, err := fencedHere(p.Server); err != nil || f != nil && !v.ReadOnly {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " takes writes and has the marker of a fence"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s takes writes and has the marker of a fence", "%s は書き込みを受け付けていますが、フェンスの印があります", p.Server.Name)}, err
 	}
 	if !ok {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("nothing keeps %s a %s over a restart", p.Server.Name, v.role())}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("nothing keeps %s a %s over a restart", "再起動後も %s の役割 %s を保つ設定がありません", p.Server.Name, v.role())}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " stays what it is over a restart", Output: KeptRole{Server: p.Server.Name, Role: v.role()}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s stays what it is over a restart", "%s の役割は再起動後も変わりません", p.Server.Name), Output: KeptRole{Server: p.Server.Name, Role: v.role()}}, nil
 }

@@ -294,11 +294,11 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 	}
 	switch at {
 	case done:
-		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is primary and %s follows it", p.To.Name, p.From.Name), Output: s.out}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s is primary and %s follows it", "%s がプライマリで、%s が追従しています", p.To.Name, p.From.Name), Output: s.out}, nil
 	case ongoing:
-		return activities.Seen{Sight: plan.CannotTell, Detail: "a statement of an earlier attempt is still under way"}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("a statement of an earlier attempt is still under way", "前回の試行の文がまだ実行中です")}, nil
 	case before:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.From.Name + " is primary"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is primary", "%s がプライマリです", p.From.Name)}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("half-way (%s); repeating it goes on from there", at)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("half-way (%s); repeating it goes on from there", "途中（%s）です。再実行すると続きから進みます", at)}, nil
 }

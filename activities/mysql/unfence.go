@@ -95,19 +95,19 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if f != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: "the fence of run " + f.Run + " is there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("the fence of run %s is there", "実行 %s のフェンスがあります", f.Run)}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	switch {
 	case err == nil && v.role() != roleReadOnly:
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is " + v.role() + " and not fenced",
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s is %s and not fenced", "%s の役割は %s で、フェンスされていません", p.Server.Name, v.role()),
 			Output: Started{Server: p.Server.Name, Role: v.role(), GTID: v.GTID}}, nil
 	case err == nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is " + v.role() + " and has no fence"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is %s and has no fence", "%s の役割は %s で、フェンスはありません", p.Server.Name, v.role())}, nil
 	}
 	procs, perr := i.Processes()
 	if perr == nil && len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name)}, nil
 	}
 	return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 }

@@ -96,7 +96,7 @@ func unanswered(ctx context.Context, question string, err error) error {
 	if ctx.Err() != nil || mylink.Code(err) == 0 {
 		return fmt.Errorf("%s: %w", question, err)
 	}
-	return activities.Finding("%s: %v", question, err)
+	return activities.FindingBoth("%s: the server answers: %v", "%s に対するサーバーの応答: %v", question, err)
 }
 
 func value(s sql.NullString) string {
@@ -117,7 +117,7 @@ func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string
 		name := quoted(row["s"]) + "." + quoted(row["t"])
 		n, err := mylink.One[int64](ctx, c, "SELECT COUNT(*) FROM "+name)
 		if err != nil {
-			return unanswered(ctx, "table "+name+" can't be read", err)
+			return unanswered(ctx, "SELECT COUNT(*) FROM "+name, err)
 		}
 		into[row["s"]+"."+row["t"]] = n
 		if !check {
@@ -125,7 +125,7 @@ func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string
 		}
 		said, err := mylink.Rows(ctx, c, "CHECK TABLE "+name+" EXTENDED")
 		if err != nil {
-			return unanswered(ctx, "table "+name+" can't be checked", err)
+			return unanswered(ctx, "CHECK TABLE "+name, err)
 		}
 		for _, line := range said {
 			if line["Msg_type"] == "error" || line["Msg_type"] == "status" && line["Msg_text"] != "OK" {
@@ -187,10 +187,10 @@ func lookDiscarded(ctx context.Context, p Discard) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: dir + " is still there"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is still there", "%s がまだあります", dir)}, err
 	}
 	if procs, err := i.Processes(); err == nil && len(procs) > 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%d processes of it still run", len(procs))}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%d processes of it still run", "プロセスが %d 個まだ稼働しています", len(procs))}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: dir + " is gone", Output: Discarded{Folder: dir, Gone: true}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s is gone", "%s は削除済みです", dir), Output: Discarded{Folder: dir, Gone: true}}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/serviceuser"
 )
 
@@ -41,10 +42,18 @@ func (i *Instance) Find(names []string) (string, error) {
 		}
 	}
 	if i.Bin != "" {
-		return "", fmt.Errorf("%s is not in %s: install the server's programs or correct bin", names[0], i.Bin)
+		return "", missing(plan.Say("%s is not in %s: install the server's programs or correct bin",
+			"%[2]s に %[1]s がありません。サーバーのプログラムをインストールするか、bin を修正してください", names[0], i.Bin))
 	}
-	return "", fmt.Errorf("%s is not on this host: install the server's programs (Debian/Ubuntu: apt-get install mariadb-server) or name their directory", names[0])
+	return "", missing(plan.Say("%s is not on this host: install the server's programs (Debian/Ubuntu: apt-get install mariadb-server) or name their directory",
+		"このホストに %s がありません。サーバーのプログラムをインストールする（Debian/Ubuntu: apt-get install mariadb-server）か、ディレクトリーを指定してください", names[0]))
 }
+
+// missing is a program that is not there, with the way out.
+type missing plan.Text
+
+func (m missing) Error() string   { return m.EN }
+func (m missing) Said() plan.Text { return plan.Text(m) }
 
 // Own gives path to the service user, when this process is not already that user.
 func (i *Instance) Own(path string) error { return serviceuser.Own(path, i.RunAs) }

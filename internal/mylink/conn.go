@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/muster-dr/muster/internal/mycluster"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Flavour is whose server it is.
@@ -145,20 +146,23 @@ type Error struct {
 	Err             error
 }
 
-func (e *Error) Error() string {
-	return fmt.Sprintf("connect to %s at %s: %s", e.Server, e.Address, short(e.Err))
+func (e *Error) Error() string { return e.Said().EN }
+
+// Said is it in both languages.
+func (e *Error) Said() plan.Text {
+	return plan.Say("connect to %s at %s: %s", "%s（%s）に接続できません: %s", e.Server, e.Address, short(e.Err))
 }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-func short(err error) string {
+func short(err error) plan.Text {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
+		return plan.Text{EN: "connection refused", JA: "接続が拒否されました"}
 	case IsTimeout(err):
-		return "no answer in time"
+		return plan.Text{EN: "no answer in time", JA: "時間内に応答がありません"}
 	}
-	return err.Error()
+	return plan.Text{EN: err.Error()}
 }
 
 // Refused reports whether nothing listens at the server's address: its host answered
