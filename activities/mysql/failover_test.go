@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -149,55 +148,6 @@ func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {
 
 // A fence catches a primary in the middle of its work: what was under way is ended, and
 // what had a session has to come back and is refused.
-func TestFenceEndsWhatWrites(t *testing.T) {
-	p := mysqltest.StartPair(t)
-	tokyo := p.Tokyo.Target
-	ctx := as(t, "run-1")
-	p.Tokyo.Exec(t, "CREATE TABLE shop.orders (n int PRIMARY KEY) ENGINE = InnoDB")
-	p.Tokyo.Exec(t, "SET GLOBAL event_scheduler = ON")
-	// An administrator's event: read_only does not bind it.
-	p.Tokyo.Exec(t, "CREATE EVENT shop.tick ON SCHEDULE EVERY 1 SECOND DO REPLACE INTO shop.orders VALUES (99)")
-	half := must[*mylink.Conn](t)(p.Tokyo.Clerk(t))
-	t.Cleanup(half.Close)
-	locks := must[*mylink.Conn](t)(p.Tokyo.Clerk(t))
-	t.Cleanup(locks.Close)
-	for c, sql := range map[*mylink.Conn][]string{half: {"START TRANSACTION", "INSERT INTO orders VALUES (1)"}, locks: {"CREATE TABLE other (n int)", "LOCK TABLES other WRITE"}} {
-		for _, s := range sql {
-			if _, err := c.ExecContext(ctx, s); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	fenced := must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
-	if fenced.Was != rolePrimary || fenced.Method != "read-only" || fenced.GTID == "" {
-		t.Errorf("fenced = %+v", fenced)
-	}
-	if _, err := half.ExecContext(ctx, "COMMIT"); err == nil {
-		t.Error("a transaction from before the fence was committed after it")
-	}
-	if err := p.Tokyo.TryWrite(t); mylink.Code(err) != mylink.CodeReadOnly {
-		t.Errorf("write on the fenced server = %v, want it read-only", err)
-	}
-	if n := mysqltest.Value[int](t, p.Tokyo, "SELECT COUNT(*) FROM shop.orders WHERE n = 1"); n != 0 {
-		t.Error("half a transaction survived")
-	}
-	if on := mysqltest.Value[string](t, p.Tokyo, "SELECT @@global.event_scheduler"); on != "OFF" {
-		t.Errorf("the event scheduler is %s: its events go on writing", on)
-	}
-	if again := must[Fenced](t)(fence(ctx, Fence{Server: tokyo})); again.GTID != fenced.GTID {
-		t.Errorf("the fenced server went from %s to %s", fenced.GTID, again.GTID)
-	}
-	// The replica gets all that was written, since the fenced primary still sends.
-	up := must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
-	if !up.LagKnown || up.Lag != 0 || up.Events != 1 {
-		t.Errorf("promoted = %+v, want a known lag of 0 and the event named", up)
-	}
-	stopped := must[Fenced](t)(fence(ctx, Fence{Server: tokyo, Stop: true}))
-	if procs, err := p.Tokyo.Processes(); err != nil || len(procs) > 0 || stopped.Method != "stopped" {
-		t.Errorf("fenced = %+v, %d processes, %v", stopped, len(procs), err)
-	}
-}
-
 func TestPromoteIsRefused(t *testing.T) {
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
@@ -299,148 +249,7 @@ func TestTwoWritersAreFound(t *testing.T) {
 	wantKind(t, err, plan.ErrFinding, "no server takes writes")
 }
 
-func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
-	p := mysqltest.StartPair(t)
-	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
-	ctx := as(t, "run-1")
-	unf := Unfence{Server: tokyo, Others: []Target{osaka}, Wait: minute}
-	_, err := unfence(ctx, unf)
-	wantKind(t, err, plan.ErrRefused, "no fence")
-	must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
-	_, err = unfence(as(t, "run-2"), unf)
-	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
-	_, err = unfence(ctx, Unfence{Server: tokyo, Others: []Target{tokyo}, Wait: minute})
-	wantKind(t, err, plan.ErrRefused, "tokyo itself")
-	seen, err := lookUnfenced(ctx, unf)
-	wantSight(t, "the fenced server", seen, err, plan.HoldsNot)
-	must[Started](t)(unfence(ctx, unf))
-	if err := p.Tokyo.TryWrite(t); err != nil {
-		t.Errorf("unfenced, it refuses a write: %v", err)
-	}
-	seen, err = lookUnfenced(ctx, unf)
-	wantSight(t, "the unfenced server", seen, err, plan.Holds)
-
-	must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
-	p.Osaka.Exec(t, "SET GLOBAL read_only = 0")
-	_, err = unfence(ctx, unf)
-	wantKind(t, err, plan.ErrRefused, "two primaries")
-}
-
 // A fence says that a server must take no writes: nothing promotes it but the fence's own
 // run, which takes it off first.
-func TestAFencedServerIsNotPromoted(t *testing.T) {
-	p := mysqltest.StartPair(t)
-	ctx := as(t, "run-1")
-	osaka := p.Osaka.Target
-	must[Fenced](t)(fence(ctx, Fence{Server: osaka}))
-	p.Tokyo.Kill9(t)
-	up := Promote{Server: osaka, Wait: minute}
-	_, err := promote(ctx, up)
-	wantKind(t, err, plan.ErrRefused, "mysql.unfence")
-	_, err = readyPromote(ctx, up)
-	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
-	seen, err := lookPromoted(ctx, up)
-	wantSight(t, "the fenced replica", seen, err, plan.HoldsNot)
-	_, err = switchover(ctx, Switchover{From: p.Tokyo.Target, To: osaka, Wait: minute})
-	wantKind(t, err, plan.ErrRefused, "down")
-	p.Tokyo.StartServer(t)
-	_, err = switchover(ctx, Switchover{From: p.Tokyo.Target, To: osaka, Wait: minute})
-	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
-
-	// Tokyo takes writes, and a replica's fence may come off all the same: it stays one.
-	if out := must[Started](t)(unfence(ctx, Unfence{Server: osaka, Others: []Target{p.Tokyo.Target}, Wait: minute})); out.Role != roleReplica {
-		t.Errorf("unfenced = %+v", out)
-	}
-	seen, err = lookUnfenced(ctx, Unfence{Server: osaka})
-	wantSight(t, "the unfenced replica", seen, err, plan.Holds)
-	if !mysqltest.Value[bool](t, p.Osaka, "SELECT @@read_only") {
-		t.Error("the replica takes writes")
-	}
-	p.Tokyo.Kill9(t)
-	must[Promoted](t)(promote(ctx, up))
-}
-
 // What is wrong is the account and not the server: a primary that serves is left alone.
-func TestAWrongAccountIsNoReasonToKill(t *testing.T) {
-	s := mysqltest.StartOne(t)
-	ctx := as(t, "run-1")
-	serves := func(what string) {
-		t.Helper()
-		if err := s.TryWrite(t); err != nil {
-			t.Errorf("%s: the server refuses a write: %v", what, err)
-		}
-	}
-	for what, change := range map[string]func(*Server){
-		"no such user":            func(s *Server) { s.User = "nobody" },
-		"no rights":               func(s *Server) { s.User = "clerk" },
-		"encryption it can't do":  func(s *Server) { s.TLS = "require" },
-		"a certificate it hasn't": func(s *Server) { s.TLS = "verify-full" },
-	} {
-		wrong := Fence{Server: s.Target}
-		change(&wrong.Server.Spec)
-		_, err := fence(ctx, wrong)
-		wantKind(t, err, plan.ErrRefused, "stop: true")
-		serves(what)
-		seen, err := lookFenced(ctx, wrong)
-		if wantSight(t, what, seen, err, plan.HoldsNot); seen.Partial {
-			t.Errorf("%s: something of a fence is there: %s", what, seen.Detail)
-		}
-	}
-
-	// It lets us look, and not act.
-	s.Exec(t, "CREATE USER watcher IDENTIFIED BY '"+mysqltest.Password+"'")
-	s.Exec(t, "GRANT PROCESS, SLAVE MONITOR ON *.* TO watcher")
-	watcher := Fence{Server: s.Target}
-	watcher.Server.Spec.User = "watcher"
-	_, err := fence(ctx, watcher)
-	wantKind(t, err, plan.ErrFinding, "takes writes still")
-	serves("an account that may not make it read-only")
-	seen, err := lookFenced(ctx, watcher)
-	wantPartial(t, "half a fence", seen, err)
-
-	// A plan that wants it silent at any price needs no account.
-	locked := Fence{Server: s.Target, Stop: true}
-	locked.Server.Spec.User = "nobody"
-	out := must[Fenced](t)(fence(ctx, locked))
-	if out.Was != closed || out.Method != "stopped" {
-		t.Errorf("fenced = %+v", out)
-	}
-	seen, err = lookFenced(ctx, locked)
-	wantSight(t, "the stopped server", seen, err, plan.Holds)
-}
-
 // Two servers' option files may lie in one folder.
-func TestServersOfOneFolderHaveFencesOfTheirOwn(t *testing.T) {
-	p := mysqltest.StartPair(t)
-	ctx := as(t, "run-1")
-	osaka := p.Osaka.Target
-	beside := filepath.Join(filepath.Dir(p.Tokyo.Config), "zz-osaka.cnf")
-	osaka.Spec.Config = beside
-	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
-	if st := must[Status](t)(status(ctx, Inspect{Server: osaka})); st.Fenced != "" {
-		t.Errorf("osaka has tokyo's fence: %+v", st)
-	}
-	if st := must[Status](t)(status(ctx, Inspect{Server: p.Tokyo.Target})); st.Fenced != "run-1" {
-		t.Errorf("status of tokyo = %+v", st)
-	}
-}
-
-func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
-	p := mysqltest.StartPair(t)
-	away := p.Tokyo.Target
-	away.Spec.Data, away.Spec.Config = "/nowhere/data", "/nowhere/zz-muster.cnf"
-	_, err := fence(as(t, "r"), Fence{Server: away})
-	wantKind(t, err, plan.ErrFinding, "all that can be done from here") // nothing keeps it so after a restart
-	if err := p.Tokyo.TryWrite(t); mylink.Code(err) != mylink.CodeReadOnly {
-		t.Errorf("write = %v, want the server read-only at least for now", err)
-	}
-	p.Tokyo.Kill9(t)
-	_, err = fence(as(t, "r"), Fence{Server: away})
-	wantKind(t, err, "plain", "can't be proven") // refused connections prove nothing about tomorrow
-
-	// Muster's file is there, and the server does not read it.
-	deaf := p.Tokyo.Target
-	deaf.Spec.Config = strings.Replace(deaf.Spec.Config, "zz-muster.cnf", "zz-muster.conf", 1)
-	_, err = fence(as(t, "r"), Fence{Server: deaf})
-	wantKind(t, err, plan.ErrFinding, "include")
-}

@@ -71,7 +71,7 @@ func notFenced(t Target) error {
 		return err
 	}
 	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run first (mysql.unfence), or bring it back as a replica (mysql.rejoin)",
-		"サーバー %s は実行 %s が %s にフェンスしたため、書き込みを受け付けさせられません。先にその実行で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして戻してください", t.Name, f.Run, f.At.Format(time.RFC3339))
+		"サーバー %s は実行 %s が %s にフェンスしており、書き込みを再開させられません。先にその実行で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして戻してください", t.Name, f.Run, f.At.Format(time.RFC3339))
 }
 
 // closed is a server that runs, answers, and does not let muster in.

@@ -49,8 +49,8 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	return reopen(ctx, i, p.Server, p.Wait.Std())
 }
 
-// reopen makes a fenced server a primary again, and leaves a replica one. Its marker goes last, so that a crash in
-// between leaves something to repeat from.
+// reopen makes a fenced server a primary again, and leaves a replica one. Its marker goes
+// last, so that a crash in between leaves something to repeat from.
 func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Duration) (Started, error) {
 	if frozen(i) {
 		if err := bringDown(ctx, i); err != nil {
