@@ -86,9 +86,9 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if n.Run == call.Run && n.Step == call.Step && n.Killed.Server != "" {
-		return activities.Seen{Sight: plan.Holds, Detail: told("%s was killed by this step", "%s はこの手順で強制終了されました", p.Server.Name), Output: n.Killed}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s was killed by this step", "%s はこのステップで強制終了されました", p.Server.Name), Output: n.Killed}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is down, but this step did not kill it", "%s は停止していますが、この手順によるものではありません", p.Server.Name)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is down, but this step did not kill it", "%s は停止していますが、このステップによるものではありません", p.Server.Name)}, nil
 }
 
 // Stop is the parameters of mysql.stop.

@@ -56,7 +56,7 @@ func isolated(ctx context.Context, t StoreTarget) (dir string, i *mycluster.Inst
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(socketOf(dir)); n > longest {
 		return "", nil, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
-			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超えます。資産定義の area を短いパスにしてください", dir, n, longest)
+			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超えます。構成台帳の area を短いパスにしてください", dir, n, longest)
 	}
 	i.Data = filepath.Join(dir, "data")
 	// No network, no log, no events, no files but its own: a server that starts removes what
