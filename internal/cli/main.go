@@ -109,6 +109,9 @@ func (c *command) root() *cobra.Command {
 	add("files", c.validate(), c.plan(), c.actions(), c.schema())
 	add("serve", c.up(), c.server(), c.worker(), c.site(), c.demo(), c.doctor())
 	root.AddCommand(c.version())
+	root.Version = Version() // --version, as people try first
+	root.SetVersionTemplate("muster {{.Version}}\n")
+	root.Flags().Bool("version", false, c.t("print the version", "版を表示する"))
 	c.countArgs(root)
 	return root
 }
