@@ -39,6 +39,7 @@ type view struct {
 	Replicas []Replica // that a master has
 	Failover string    // what a master says of its handing over: "no-failover", or a stage of it
 	FullSync int64     // whole copies that it has sent
+	Keys     int64     // of all its databases
 }
 
 func (v view) role() string {
@@ -67,6 +68,12 @@ func see(ctx context.Context, c *redislink.Conn) (view, error) {
 		v.Link, v.Syncing = f["master_link_status"] == "up", f["master_sync_in_progress"] == "1"
 		v.LinkDown = time.Duration(number(f["master_link_down_since_seconds"])) * time.Second
 		v.Priority = number(f["slave_priority"])
+	}
+	for name, value := range f {
+		if keys, ok := strings.CutPrefix(value, "keys="); ok && strings.HasPrefix(name, "db") {
+			keys, _, _ = strings.Cut(keys, ",")
+			v.Keys += number(keys)
+		}
 	}
 	for n := range number(f["connected_slaves"]) {
 		r := map[string]string{}

@@ -230,7 +230,10 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 		if v, err := see(ctx, h.from); err != nil {
 			return err
 		} else if v.Master {
-			if err := remember(ctx, h.from, h.From, []any{"REPLICAOF", host, port}, []any{"CLIENT", "UNPAUSE"}); err != nil {
+			if _, err := h.from.Together(ctx, []any{"REPLICAOF", host, port}, []any{"CLIENT", "UNPAUSE"}); err != nil {
+				return err
+			}
+			if _, err := keep(ctx, h.from, h.From, false); err != nil { // the sentinels would tell it again
 				return err
 			}
 		}

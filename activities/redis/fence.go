@@ -242,7 +242,10 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 		}
 	}
 	l = l.lowered()
-	if err := remember(ctx, c, p.Server, l.commands()...); err != nil {
+	if _, err := c.Together(ctx, l.commands()...); err != nil {
+		return Unfenced{}, err
+	}
+	if _, err := keep(ctx, c, p.Server, false); err != nil {
 		return Unfenced{}, err
 	}
 	does, why, err := attempt(ctx, p.Server)
@@ -250,20 +253,6 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 		err = activities.Finding("server %s has no fence any more, and still takes no write: %s %s", p.Server.Name, does, why)
 	}
 	return Unfenced{Server: p.Server.Name, Role: v.role(), MinReplicas: l.replicas}, err
-}
-
-// remember carries out commands in one go, and then has the configuration file rewritten.
-// A server without a file forgets them at a restart; that is logged, not an error.
-func remember(ctx context.Context, c *redislink.Conn, t Target, commands ...[]any) error {
-	if _, err := c.Together(ctx, commands...); err != nil {
-		return err
-	}
-	_, err := c.Do(ctx, "CONFIG", "REWRITE")
-	if redislink.Code(err) != "" {
-		activities.Log(ctx).Warn("the server can't rewrite its configuration file: a restart undoes what was changed", "server", t.Name, "err", err)
-		return nil
-	}
-	return err
 }
 
 func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {

@@ -224,12 +224,85 @@ func TestRejoinRefusesToThrowAwayWrites(t *testing.T) {
 	wantKind(t, err, plan.ErrRefused, "is a replica itself")
 }
 
+// A master that was started without its data is empty, and would empty what follows it.
+func TestRejoinKeepsTheLastCopy(t *testing.T) {
+	t.Parallel()
+	empty, last := redistest.Start(t, "empty"), redistest.Start(t, "last")
+	ctx := as(t, "r")
+	last.Do(t, "SET", "orders", "7")
+	must[Fenced](t)(fence(ctx, Fence{Server: last.Target, Restart: true}))
+	r := Rejoin{Server: last.Target, Follow: empty.Target, Restart: true, Wait: minute}
+	_, err := rejoin(ctx, r)
+	wantKind(t, err, plan.ErrRefused, "empty holds no data and last holds 1 keys", "データがなく", "discard: true")
+	if v := last.Do(t, "GET", "orders"); v != "7" {
+		t.Errorf("refused, and orders = %v", v)
+	}
+	r.Discard = true
+	if back := must[Rejoined](t)(rejoin(ctx, r)); back.Method != "full" || !back.Kept {
+		t.Errorf("rejoined = %+v", back)
+	}
+}
+
+// The worker dies between the handing over and the rewriting of the files, or the old
+// master can't rewrite its own: a restart would bring a second master back.
+func TestAMasterThatForgetsTheSwitchIsSeen(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t)
+	ctx := as(t, "r")
+	there := Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 1 << 20, Restart: true, Wait: minute}
+	p.Tokyo.Do(t, "FAILOVER", "TO", "127.0.0.1", p.Osaka.Port)
+	p.Osaka.AwaitRole(t, "master")
+	p.Tokyo.AwaitRole(t, "slave")
+	half := func(what string, look Switchover, words string) {
+		t.Helper()
+		seen, err := lookSwitched(ctx, look)
+		wantSight(t, what, seen, err, plan.HoldsNot)
+		if !seen.Partial || !strings.Contains(seen.Detail, words) {
+			t.Errorf("look at %s = %+v, want some of it done, and %q", what, seen, words)
+		}
+	}
+	half("a switch that the file does not have", there, "a restart would make it a master")
+	elsewhere := there
+	elsewhere.From.Spec.Config = ""
+	half("a file that is on another host", elsewhere, "can't be seen from here")
+	if again := must[Switched](t)(switchover(ctx, there)); !again.Kept {
+		t.Errorf("switched again = %+v, want the files to have it", again)
+	}
+	seen, err := lookSwitched(ctx, there)
+	wantSight(t, "the switch once it is written", seen, err, plan.Holds)
+	p.Tokyo.Kill9(t)
+	p.Tokyo.StartServer(t)
+	wantWriter(t, p, "osaka")
+	p.Tokyo.AwaitRole(t, "slave")
+
+	p.Osaka.Unwritable(t)
+	back := Switchover{From: p.Osaka.Target, To: p.Tokyo.Target, MaxLag: 1 << 20, Restart: true, Wait: minute}
+	_, err = switchover(ctx, back)
+	wantKind(t, err, plan.ErrFinding, "can't rewrite its configuration file", "second master", "書き換えられない", "restart: false")
+	half("a switch that can't be written", back, "configuration file")
+	back.Restart = false
+	if out := must[Switched](t)(switchover(ctx, back)); out.Kept {
+		t.Errorf("switched = %+v, and the file has nothing", out)
+	}
+	seen, err = lookSwitched(ctx, back)
+	wantSight(t, "a switch that need not outlast a restart", seen, err, plan.Holds)
+
+	// The same of a server that rejoins.
+	r := Rejoin{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Restart: true, Wait: minute}
+	_, err = rejoin(ctx, r)
+	wantKind(t, err, plan.ErrFinding, "second master")
+	seen, err = lookRejoined(ctx, r)
+	if wantSight(t, "a replica whose file does not say so", seen, err, plan.HoldsNot); !seen.Partial {
+		t.Errorf("%+v, want some of it done", seen)
+	}
+}
+
 func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
 	t.Parallel()
 	p := redistest.StartPair(t, "appendonly yes", "appendfsync always") // it is restarted
 	ctx := as(t, "r")
-	there := Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 1 << 20, Wait: minute}
-	back := Switchover{From: p.Osaka.Target, To: p.Tokyo.Target, MaxLag: 1 << 20, Wait: minute}
+	there := Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 1 << 20, Restart: true, Wait: minute}
+	back := Switchover{From: p.Osaka.Target, To: p.Tokyo.Target, MaxLag: 1 << 20, Restart: true, Wait: minute}
 	stop := writer(t, p)
 	defer stop()
 	redistest.Eventually(t, time.Minute, func() string {

@@ -16,7 +16,8 @@ import (
 type Rejoin struct {
 	Server  Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first."`
 	Follow  Target       `json:"follow" kind:"redis" example:"redis-osaka" help:"Master that it will follow, at the address in the estate."`
-	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written." default:"false"`
+	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written, and what the server holds when the master to follow holds nothing." default:"false"`
+	Restart bool         `json:"restart" help:"Whether it has to follow after a restart with the same configuration file too; without one that the server may rewrite, that is a finding." default:"true"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it follows." default:"10m"`
 }
 
@@ -27,6 +28,7 @@ type Rejoined struct {
 	Method    string  `json:"method" help:"partial (its data fitted), full (it was sent a whole copy) or none (it followed already)."`
 	DurationS float64 `json:"duration_s" help:"Seconds until its link was up."`
 	Fenced    bool    `json:"fenced" help:"Whether a fence was taken off; a replica refuses writes without."`
+	Kept      bool    `json:"kept" help:"Whether its configuration file says so too; without, a restart may make it a second master."`
 }
 
 func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
@@ -68,7 +70,13 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	out := Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Fenced: l.fenced()}
 	if !v.Master && v.Link && v.ReplID == of.ReplID && !l.fenced() {
 		out.Method = "none"
-		return out, nil
+		out.Kept, err = keep(ctx, c, p.Server, p.Restart)
+		return out, err
+	}
+	// A master that was started without its data is empty, and so would be what follows it.
+	if of.Keys == 0 && v.Keys > 0 && !p.Discard {
+		return Rejoined{}, activities.RefusedBoth("%s holds no data and %s holds %d keys: following would wipe what may be the last copy; see why %s is empty, or say discard: true if that is meant",
+			"%s にはデータがなく、%s には %d 個のキーがある。追従させると最後のコピーを失うおそれがある。%s が空である理由を確認し、意図した操作であれば discard: true を指定する", p.Follow.Name, p.Server.Name, v.Keys, p.Follow.Name)
 	}
 	// It is a replica from the first of these on, so the fence may go in the same breath.
 	host, port, err := net.SplitHostPort(redislink.Address(p.Follow.Spec))
@@ -76,8 +84,11 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 		return Rejoined{}, err
 	}
 	commands := append([][]any{{"REPLICAOF", host, port}, {"CONFIG", "SET", "replica-read-only", "yes"}}, l.lowered().commands()...)
-	if err := remember(ctx, c, p.Server, commands...); err != nil {
+	if _, err := c.Together(ctx, commands...); err != nil {
 		return Rejoined{}, fmt.Errorf("make %s follow %s: %w", p.Server.Name, p.Follow.Name, err)
+	}
+	if out.Kept, err = keep(ctx, c, p.Server, p.Restart); err != nil {
+		return Rejoined{}, err
 	}
 	if _, err := awaitLag(ctx, p.Server, p.Follow, int64(16<<20), p.Wait.Std()); err != nil {
 		return Rejoined{}, err
@@ -126,6 +137,10 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	case l.fenced():
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " follows, but its fence is still there"}, nil
 	}
+	kept, why := followsInFile(p.Server, v)
+	if p.Restart && !kept {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: why.Both()}, nil
+	}
 	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s follows %s, %d bytes behind", p.Server.Name, p.Follow.Name, lag),
-		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: "none"}}, nil
+		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: "none", Kept: kept}}, nil
 }

@@ -14,10 +14,11 @@ import (
 
 // Switchover is the parameters of redis.switchover.
 type Switchover struct {
-	From   Target       `json:"from" kind:"redis" example:"redis-osaka" help:"Master now."`
-	To     Target       `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that follows it and becomes master."`
-	MaxLag run.Bytes    `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
-	Wait   run.Duration `json:"wait" help:"How long it may take." default:"30s"`
+	From    Target       `json:"from" kind:"redis" example:"redis-osaka" help:"Master now."`
+	To      Target       `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that follows it and becomes master."`
+	MaxLag  run.Bytes    `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
+	Restart bool         `json:"restart" help:"Whether it has to hold after a restart of the old master with the same configuration file too; without one that the server may rewrite, that is a finding." default:"true"`
+	Wait    run.Duration `json:"wait" help:"How long it may take." default:"30s"`
 }
 
 // Switched is its result.
@@ -67,17 +68,16 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 		}
 		out.BlockedS = time.Since(ordered).Seconds()
 	}
-	out.Kept = true
-	for t, c := range map[*Target]*redislink.Conn{&p.To: to, &p.From: from} {
-		_, err := c.Do(ctx, "CONFIG", "REWRITE")
-		switch {
-		case redislink.Code(err) != "":
-			activities.Log(ctx).Warn("the server can't rewrite its configuration file: a restart undoes the switch", "server", t.Name, "err", err)
-			out.Kept = false
-		case err != nil:
-			return Switched{}, err
-		}
+	// Until its file says that it follows, the old master comes back as a master.
+	keptFrom, err := keep(ctx, from, p.From, p.Restart)
+	keptTo, toErr := keep(ctx, to, p.To, false)
+	switch {
+	case err != nil:
+		return Switched{}, err
+	case toErr != nil:
+		return Switched{}, toErr
 	}
+	out.Kept = keptFrom && keptTo
 	if err := until(ctx, p.Wait.Std(), tick, func(ctx context.Context) error { return switched(ctx, p, to, from) }); err != nil {
 		return Switched{}, err
 	}
@@ -146,13 +146,17 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 	defer from.Close()
 	defer to.Close()
 	err := switched(ctx, p, to, from)
-	if err == nil {
-		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is master and %s follows it", p.To.Name, p.From.Name),
-			Output: Switched{From: p.From.Name, To: p.To.Name}}, nil
-	}
 	v, ferr := see(ctx, from)
 	if ferr != nil {
 		return activities.Seen{}, ferr
+	}
+	if err == nil {
+		kept, why := followsInFile(p.From, v)
+		if p.Restart && !kept {
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: why.Both()}, nil
+		}
+		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is master and %s follows it", p.To.Name, p.From.Name),
+			Output: Switched{From: p.From.Name, To: p.To.Name, Kept: kept && leadsInFile(p.To)}}, nil
 	}
 	if v.Master && v.Failover == "no-failover" {
 		if t, terr := see(ctx, to); terr == nil && !t.Master {
