@@ -125,6 +125,15 @@ func TestASnapshotComesBackInIsolation(t *testing.T) {
 	if seen, err := lookSnapshot(ctx, Take{c.target, c.store}); err != nil || seen.Sight != plan.Holds || seen.Output.(Snapshot).SHA256 != taken.SHA256 {
 		t.Errorf("a look sees %+v %v", seen, err)
 	}
+	other := activities.CallFrom(ctx)
+	other.System = "another"
+	if seen, err := lookSnapshot(activities.WithCall(ctx, other), Take{c.target, c.store}); err != nil || seen.Sight != plan.HoldsNot {
+		t.Errorf("a look of another system's step sees %+v %v, want no snapshot of its own", seen, err)
+	}
+	strange := Target{Name: "strange", Spec: Cluster{Endpoints: etcdtest.Start(t, etcdtest.Options{Members: 1}).URLs()}}
+	if seen, err := lookSnapshot(ctx, Take{strange, c.store}); err != nil || seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "のもので") {
+		t.Errorf("a look at another cluster's snapshot sees %+v %v, want that it can't tell", seen, err)
+	}
 	c.Put(t, "/orders/late", "must not come back")
 
 	ctx = c.call(t)

@@ -27,9 +27,6 @@ type Take struct {
 // stalled is how long a member may send nothing in the middle of a snapshot.
 const stalled = 30 * time.Second
 
-// nameOf is a name of the step's own, so that a look finds it.
-func nameOf(c plan.Call) string { return safe.ReplaceAllString(c.Run+"."+c.Step, "_") }
-
 var safe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 func snapshot(ctx context.Context, p Take) (Snapshot, error) {
@@ -52,7 +49,7 @@ func snapshot(ctx context.Context, p Take) (Snapshot, error) {
 
 	// A read that a majority confirmed, answered by this very member: what was acknowledged
 	// before it began is in what the member has, and so in its snapshot.
-	out := Snapshot{Backup: nameOf(activities.CallFrom(ctx)), TakenAt: time.Now().UTC(), ClusterID: s.ClusterID, Listed: true}
+	out := Snapshot{Backup: activities.CallFrom(ctx).ArtifactName(), TakenAt: time.Now().UTC(), ClusterID: s.ClusterID, Listed: true}
 	for _, m := range s.Members {
 		if m.Endpoint == e.url {
 			out.Member = m.Name
@@ -207,7 +204,7 @@ func writeSynced(path string, text []byte) error {
 }
 
 func lookSnapshot(ctx context.Context, p Take) (activities.Seen, error) {
-	in, name := folder{p.Snapshots}, nameOf(activities.CallFrom(ctx))
+	in, name := folder{p.Snapshots}, activities.CallFrom(ctx).ArtifactName()
 	s, err := in.named(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -227,6 +224,14 @@ func lookSnapshot(ctx context.Context, p Take) (activities.Seen, error) {
 	defer f.Close()
 	if _, err := f.ReadAt(end, max(0, s.SizeBytes-sha256.Size)); err != nil || !s.Listed || fmt.Sprintf("%x", end) != s.SHA256 {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: filepath.Base(in.file(name)) + " is not the one of its list"}, nil
+	}
+	of, err := status(ctx, Status{p.Cluster})
+	switch {
+	case err != nil:
+		return activities.Seen{}, err
+	case of.ClusterID != s.ClusterID:
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("snapshot %s is of cluster %s, and %s is %s: move it away, or correct the estate",
+			"スナップショット %s はクラスター %s のもので、%s は %s である。移動するか、定義を修正する", name, s.ClusterID, p.Cluster.Name, of.ClusterID).Both()}, nil
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: "snapshot " + name + " is there", Output: s}, nil
 }

@@ -178,16 +178,13 @@ type Take struct {
 	Backups Target                           `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where the backup is put."`
 }
 
-// nameOf is a folder of the step's own, so that a look finds it.
-func nameOf(c plan.Call) string { return safe.ReplaceAllString(c.Run+"."+c.Step, "_") }
-
 var safe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 func take(ctx context.Context, p Take) (Backup, error) {
 	if p.Backups.Spec.Backups == "" {
 		return Backup{}, activities.Refused("%s: pgBackRest takes its backups by its own schedule; this action puts one into a folder", p.Backups.Name)
 	}
-	name := nameOf(activities.CallFrom(ctx))
+	name := activities.CallFrom(ctx).ArtifactName()
 	dir := filepath.Join(p.Backups.Spec.Backups, name)
 	i, err := programs(p.Backups)
 	if err != nil {
@@ -208,7 +205,7 @@ func take(ctx context.Context, p Take) (Backup, error) {
 }
 
 func lookTaken(ctx context.Context, p Take) (activities.Seen, error) {
-	name := nameOf(activities.CallFrom(ctx))
+	name := activities.CallFrom(ctx).ArtifactName()
 	// A program that outlived its worker may yet complete it.
 	if at := proc.Carrying(mark(filepath.Join(p.Backups.Spec.Backups, name))); len(at) > 0 {
 		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("backup %s is still being taken, by process %d", name, at[0])}, nil
@@ -220,8 +217,43 @@ func lookTaken(ctx context.Context, p Take) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	}
+	if whose, err := p.sameServer(ctx, name); err != nil || whose != "" {
+		return activities.Seen{Sight: plan.CannotTell, Detail: whose}, err
+	}
 	return activities.Seen{Sight: plan.Holds, Detail: "backup " + name + " is there", Output: b}, nil
 }
+
+// sameServer says why a backup is not one of the server; "" when it is.
+func (p Take) sameServer(ctx context.Context, name string) (string, error) {
+	i, err := programs(p.Backups)
+	if err != nil {
+		return "", err
+	}
+	i.Name, i.Data = "backup "+name, filepath.Join(p.Backups.Spec.Backups, name)
+	has, err := i.Control(ctx)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	c, err := pglink.Connect(ctx, p.Server, "", answerWithin)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	var id string
+	if err := c.QueryRow(ctx, "SELECT system_identifier::text FROM pg_control_system()").Scan(&id); err != nil {
+		return "", fmt.Errorf("ask %s which server it is: %w", p.Server.Name, err)
+	}
+	if id == has.SystemID {
+		return "", nil
+	}
+	return activities.Lacking("backup %s is of the server with identifier %s, and %s has %s: move it away, or correct the estate",
+		"バックアップ %s は識別子 %s のサーバーのもので、%s の識別子は %s である。移動するか、定義を修正する", name, has.SystemID, p.Server.Name, id).Both(), nil
+}
+
+// answerWithin bounds the question to a live server.
+const answerWithin = 10 * time.Second
 
 // programs is a server that is none: only its programs and its user are used.
 func programs(t Target) (*pgcluster.Instance, error) {

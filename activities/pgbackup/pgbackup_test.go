@@ -86,6 +86,29 @@ func (s *shop) take(t *testing.T) Backup {
 	return b
 }
 
+// Two systems of a run may use one runbook, and keep their backups in one folder.
+func TestABackupIsOfItsOwnSystemAndServer(t *testing.T) {
+	s := open(t)
+	call := plan.Call{Run: "r", System: "orders", Runbook: "backup", Step: "s"}
+	ctx := activities.WithCall(pgtest.Context(t, 2*time.Minute), call)
+	p := Take{Server: s.live.Target, Backups: s.store}
+	if _, err := take(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	if seen, err := lookTaken(ctx, p); err != nil || seen.Sight != plan.Holds {
+		t.Errorf("a look at a backup just taken: %+v %v", seen, err)
+	}
+	for _, other := range []plan.Call{{Run: "r", System: "mail", Runbook: "backup", Step: "s"}, {Run: "r", System: "orders", Runbook: "move", Step: "s"}} {
+		if seen, err := lookTaken(activities.WithCall(ctx, other), p); err != nil || seen.Sight != plan.HoldsNot {
+			t.Errorf("a look of %s/%s sees %+v %v, want no backup of its own", other.System, other.Runbook, seen, err)
+		}
+	}
+	p.Server = pgtest.StartPair(t).Osaka.Target
+	if seen, err := lookTaken(ctx, p); err != nil || seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "identifier") || !strings.Contains(seen.Detail, "識別子") {
+		t.Errorf("a look at another server's backup: %+v %v", seen, err)
+	}
+}
+
 const newestOrder = "SELECT max(taken_at) FROM orders"
 
 func TestARestoreToAPointGivesTheDataOfThatPoint(t *testing.T) {
