@@ -95,7 +95,7 @@ type decoder func(into any) error
 // Seen is what an action's look reports. Output is what the action itself would have
 // returned, when the goal holds; Detail is one line for people. The zero Seen says that
 // these parameters give nothing to look at: the action is then tried without a look,
-// and of an attempt whose answer was lost nothing can be told.
+// and of an attempt whose answer was lost nothing can be told; a Detail says why.
 type Seen struct {
 	Sight plan.Sight
 	// Partial goes with HoldsNot: some of it is done. Without it HoldsNot means that

@@ -176,7 +176,7 @@ func severer(a, b run.Effect) run.Effect {
 }
 
 func (s *Site) enter(ctx context.Context, call plan.Call) context.Context {
-	ctx = WithCall(ctx, call)
+	ctx = WithLedger(WithCall(ctx, call), s.Ledger)
 	return context.WithValue(ctx, logKey{}, s.Log.With("run", call.Run, "step", call.Step, "action", call.Uses))
 }
 

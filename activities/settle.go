@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,8 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 		return plan.Looked{}, s.fault(ctx, err)
 	}
 	if seen.Sight == "" {
-		seen = Seen{Sight: plan.CannotTell, Detail: a.ID + " has no way to look here: a person must see whether it happened"}
+		none := Lacking("%s has no way to look here: a person must see whether it happened", "%s はここで確認する手段を持たない。実行されたかどうかは人が確認する", a.ID)
+		seen = Seen{Sight: plan.CannotTell, Detail: cmp.Or(seen.Detail, none.Both())}
 	}
 	looked := plan.Looked{Sight: seen.Sight, Partial: seen.Partial && seen.Sight == plan.HoldsNot, Detail: s.short(seen.Detail), At: time.Now().UTC()}
 	if seen.Sight == plan.Holds {
@@ -107,7 +109,7 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 			return Seen{}, err
 		}
 	}
-	seen, err := s.observe(ctx, a, p, every)
+	seen, err := s.observe(withAttempt(ctx, entry), a, p, every)
 	if err == nil && seen.Sight == "" && entry.State == ledger.Ended && entry.Outcome == endedWell {
 		// What it returned is lost; that it happened is not.
 		return Seen{Sight: plan.Holds, Detail: Lacking("the worker's ledger says that it passed, at %s", "ワーカーの台帳では %s に成功している", entry.EndedAt.UTC().Format(time.RFC3339)).Both()}, nil

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 
@@ -37,7 +40,7 @@ func (e engine) look(ctx context.Context, p Activity) (activities.Seen, error) {
 	case seen.Sight == plan.Holds || seen.Sight == plan.HoldsNot && call.Settling:
 		return seen, nil
 	}
-	return activities.Seen{}, nil // there is nothing to look at, however often
+	return activities.Seen{Detail: seen.Detail}, nil // there is nothing to look at, however often
 }
 
 const atWork = "its activity is under way"
@@ -46,9 +49,18 @@ const atWork = "its activity is under way"
 func (e engine) attempt(ctx context.Context, p Activity, id string) (activities.Seen, error) {
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
+	never := activities.Lacking("%s was never ordered", "%s は一度も指示されていない", p.Activity).Both()
 	found, err := e.client.DescribeWorkflowExecution(within, id, "")
 	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Activity + " was never ordered"}, nil
+		begun := activities.BegunAt(ctx)
+		if begun.IsZero() { // nor could it have been
+			return activities.Seen{Sight: plan.HoldsNot, Detail: never}, nil
+		}
+		if keeps := e.retention(within, activity.GetInfo(ctx).Namespace); time.Since(begun) > keeps {
+			return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("the engine knows nothing of %s, but the attempt is of %s and the engine forgets what ended longer than %s ago: whether it ran can't be told",
+				"エンジンに %s の記録はないが、試行は %s のもので、エンジンは終了から %s を過ぎた記録を保持しない。実行されたかどうかは判断できない", p.Activity, begun.Format(time.RFC3339), keeps).Both()}, nil
+		}
+		return activities.Seen{Sight: plan.HoldsNot, Detail: never}, nil
 	}
 	if err != nil {
 		return activities.Seen{}, outside(err)
@@ -69,6 +81,21 @@ func (e engine) attempt(ctx context.Context, p Activity, id string) (activities.
 		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: p.Activity + " ended well, says the engine", Output: out}, nil
+}
+
+// leastRetention is how long an engine surely remembers what ended, when it does not say.
+const leastRetention = 12 * time.Hour
+
+// retention is how long the engine remembers a workflow of muster's namespace that ended,
+// less a tenth for clocks that disagree.
+func (e engine) retention(ctx context.Context, namespace string) time.Duration {
+	within, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	n, err := e.client.WorkflowService().DescribeNamespace(within, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+	if d := n.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(); err == nil && d > 0 {
+		return d - d/10
+	}
+	return leastRetention
 }
 
 // ask runs the looking activity. holds is what the action returns when the goal holds.

@@ -2,6 +2,7 @@ package temporal_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -286,6 +287,38 @@ func TestKilledInTheMiddle(t *testing.T) {
 	b.until(t, "the engine has the answer", func() bool { return b.Look(call).Sight == plan.Holds })
 	if seen := b.Look(call); !strings.Contains(string(seen.Output), "went") || b.times() != 1 {
 		t.Errorf("%+v %s, done %d times", seen, seen.Output, b.times())
+	}
+}
+
+// An engine that knows nothing of an attempt proves that it was never ordered only for as
+// long as it remembers what ended.
+func TestWhatTheEngineForgotIsNotProofOfNothing(t *testing.T) {
+	b := newBench(t)
+	call := b.step(with{"activity": "without_argument"})
+	if err := errors.Join(b.Ledger.Begin(call.EffectKey, "orders", 1, call.Uses), b.Ledger.End(call.EffectKey, "Error", "")); err != nil {
+		t.Fatal(err)
+	}
+	ledgers, err := sql.Open("sqlite", b.Ledger.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledgers.Close()
+	aged := func(d time.Duration) {
+		t.Helper()
+		if _, err := ledgers.Exec(`UPDATE effects SET at = ?`, time.Now().Add(-d).UTC().Format(time.RFC3339Nano)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	aged(13 * time.Hour)
+	if seen := b.Settle(call); seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "forgets what ended") || !strings.Contains(seen.Detail, "保持しない") {
+		t.Errorf("settled after the engine forgot: %+v", seen)
+	}
+	aged(time.Hour)
+	if seen := b.Settle(call); seen.Sight != plan.HoldsNot {
+		t.Errorf("settled while the engine remembers: %+v", seen)
+	}
+	if got := temporal.Retention(t.Context(), b.client, b.namespace); got != 24*time.Hour-24*time.Hour/10 {
+		t.Errorf("retention %s, want that of the namespace less a tenth", got)
 	}
 }
 

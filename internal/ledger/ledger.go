@@ -31,7 +31,7 @@ var (
 
 const (
 	applicationID = 0x6d757374 // "must"; tells a ledger from other SQLite files
-	schemaVersion = 1          // the layout, as PRAGMA user_version
+	schemaVersion = 2          // the layout, as PRAGMA user_version
 )
 
 const schema = `
@@ -52,8 +52,17 @@ CREATE TABLE tokens (
   system TEXT PRIMARY KEY,
   token INTEGER NOT NULL
 ) STRICT;
-PRAGMA application_id = 0x6d757374;
-PRAGMA user_version = 1;`
+PRAGMA application_id = 0x6d757374;` + second
+
+// second is what is new in layout 2.
+const second = `
+CREATE TABLE notes (
+  key TEXT PRIMARY KEY,
+  note TEXT NOT NULL
+) STRICT;
+CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
+PRAGMA user_version = 2;`
 
 // Ledger is an open ledger. It is safe for concurrent use, also by several processes
 // of one machine. What a call entered is on disk when the call returns.
@@ -123,14 +132,13 @@ func (l *Ledger) migrate() error {
 		case version > schemaVersion:
 			return fmt.Errorf("it was written by a newer muster (layout %d, this one knows %d): run that version again", version, schemaVersion)
 		case version < schemaVersion:
-			if _, err := tx.Exec(schema); err != nil {
+			layout := schema
+			if version == 1 {
+				layout = second
+			}
+			if _, err := tx.Exec(layout); err != nil {
 				return err
 			}
-		}
-		// Beside the layout, which older versions go on reading.
-		if _, err := tx.Exec(`CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL) STRICT;
-			INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity)`); err != nil {
-			return err
 		}
 		return tx.QueryRow(`SELECT id FROM identity`).Scan(&l.id)
 	})
@@ -228,6 +236,23 @@ func (l *Ledger) Status(key string) (Entry, error) {
 		return Entry{}, l.explain("read "+key, err)
 	}
 	return l.alive(e), nil
+}
+
+// Note keeps a text under a key, in place of what was kept there.
+func (l *Ledger) Note(key, note string) error {
+	return l.write("note "+key, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO notes (key, note) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET note = excluded.note`, key, note)
+		return err
+	})
+}
+
+// Noted is what was kept under a key; "" is nothing.
+func (l *Ledger) Noted(key string) (note string, err error) {
+	err = l.db.QueryRow(`SELECT note FROM notes WHERE key = ?`, key).Scan(&note)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return note, l.explain("read the note of "+key, err)
 }
 
 func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }

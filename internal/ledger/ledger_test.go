@@ -341,6 +341,37 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+func TestNotes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	old, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(schema, second)
+	if _, err := old.Exec(first + `PRAGMA user_version = 1; INSERT INTO effects (key, state, at) VALUES ('k', 'voided', '2026-01-01T00:00:00Z')`); err != nil {
+		t.Fatal(err)
+	}
+	old.Close()
+	for _, kept := range []string{"", "tokyo", "osaka"} { // opened again each time
+		l, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := l.Status("k"); err != nil || e.State != Voided {
+			t.Errorf("what a ledger of layout 1 held: %+v %v", e, err)
+		}
+		if note, err := l.Noted("step"); err != nil || kept != "osaka" && note != "" || kept == "osaka" && note != "tokyo" {
+			t.Errorf("noted %q %v before %q", note, err, kept)
+		}
+		if kept != "" {
+			if err := l.Note("step", kept); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.Close()
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, statements ...string) string {
@@ -362,7 +393,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{file("newer.db", schema, `PRAGMA user_version = 99`), "newer muster (layout 99, this one knows 1)"},
+		{file("newer.db", schema, `PRAGMA user_version = 99`), "newer muster (layout 99, this one knows 2)"},
 		{file("foreign.db", `CREATE TABLE people (name TEXT)`), "another program's database"},
 		{junk, "damaged or no ledger"},
 		{filepath.Join(dir, "no", "folder.db"), "its folder must exist"},

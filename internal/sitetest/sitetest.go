@@ -34,6 +34,8 @@ type Site struct {
 	Kind run.Kind
 	// Policy is the worker's; without one everything is allowed.
 	Policy activities.Policy
+	// Ledger is the site's.
+	Ledger *ledger.Ledger
 	// Logged is all that the actions logged, a line each.
 	Logged *strings.Builder
 }
@@ -50,7 +52,7 @@ func New(t testing.TB, actions []activities.Action) *Site {
 			t.Error(err)
 		}
 	})
-	s := &Site{t: t, actions: activities.NewRegistry(), Kind: run.Drill, Logged: &strings.Builder{}}
+	s := &Site{t: t, actions: activities.NewRegistry(), Kind: run.Drill, Ledger: l, Logged: &strings.Builder{}}
 	s.actions.Add(actions...)
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(slog.New(slog.DiscardHandler))

@@ -1,0 +1,78 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/muster-dr/muster/internal/ledger"
+)
+
+// keeping is a step's place in its site's ledger.
+type keeping struct {
+	ledger *ledger.Ledger
+	key    string // of the step, whichever try it is at
+	begun  time.Time
+}
+
+type keepingKey struct{}
+
+// WithLedger lets an action keep things in a ledger; a site does it for all of its
+// actions, and tests that run one directly may.
+func WithLedger(ctx context.Context, l *ledger.Ledger) context.Context {
+	if key := CallFrom(ctx).EffectKey; key != "" {
+		ctx = context.WithValue(ctx, keepingKey{}, keeping{ledger: l, key: path.Dir(key)})
+	}
+	return ctx
+}
+
+// Keep has the site's ledger keep what an action saw before it acts, so that a look which
+// settles the attempt still knows what was there. On an error nothing may be done.
+func Keep(ctx context.Context, v any) error {
+	k, ok := ctx.Value(keepingKey{}).(keeping)
+	if !ok {
+		return nil // an observation, or a test's
+	}
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = k.ledger.Note(k.key, string(text))
+	}
+	if err != nil {
+		return RefusedBoth("nothing was begun: what is there now can't be kept: %v", "何も実行していない：現在の状態を記録できない：%v", err)
+	}
+	return nil
+}
+
+// Kept gives back what the step's last try kept, and whether it kept anything.
+func Kept(ctx context.Context, into any) (bool, error) {
+	k, ok := ctx.Value(keepingKey{}).(keeping)
+	if !ok {
+		return false, nil
+	}
+	text, err := k.ledger.Noted(k.key)
+	if err != nil || text == "" {
+		return false, err
+	}
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return false, fmt.Errorf("what the step kept can't be read: %w", err)
+	}
+	return true, nil
+}
+
+// withAttempt says since when the attempt that a look settles has been under way.
+func withAttempt(ctx context.Context, e ledger.Entry) context.Context {
+	if k, ok := ctx.Value(keepingKey{}).(keeping); ok {
+		k.begun = e.At
+		ctx = context.WithValue(ctx, keepingKey{}, k)
+	}
+	return ctx
+}
+
+// BegunAt is when the attempt that a look settles was begun, by the worker's clock; the
+// zero time while none is settled.
+func BegunAt(ctx context.Context) time.Time {
+	k, _ := ctx.Value(keepingKey{}).(keeping)
+	return k.begun
+}
