@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"regexp"
 	"time"
 
 	"github.com/muster-dr/muster/internal/ledger"
@@ -47,11 +48,28 @@ func Keep(ctx context.Context, v any) error {
 
 // Kept gives back what the step's last try kept, and whether it kept anything.
 func Kept(ctx context.Context, into any) (bool, error) {
+	return kept(ctx, into, func(step string) string { return step })
+}
+
+// Undone is Kept for an undo: what the step kept that it undoes, at the same site.
+func Undone(ctx context.Context, into any) (bool, error) {
+	return kept(ctx, into, func(step string) string {
+		if at := undo.FindStringIndex(step); at != nil {
+			return step[:at[0]]
+		}
+		return ""
+	})
+}
+
+// undo is what the engine puts behind a step's name for its undos.
+var undo = regexp.MustCompile(`\.undo[0-9]+$`)
+
+func kept(ctx context.Context, into any, of func(step string) string) (bool, error) {
 	k, ok := ctx.Value(keepingKey{}).(keeping)
-	if !ok {
+	if !ok || of(k.key) == "" {
 		return false, nil
 	}
-	text, err := k.ledger.Noted(k.key)
+	text, err := k.ledger.Noted(of(k.key))
 	if err != nil || text == "" {
 		return false, err
 	}

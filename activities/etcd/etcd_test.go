@@ -20,6 +20,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/etcdtest"
+	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -293,7 +294,12 @@ func TestASnapshotThatDoesNotComeBackIsAFinding(t *testing.T) {
 
 func TestLeadershipIsMovedOnlyWhileEveryMemberIsThere(t *testing.T) {
 	c := start(t, 3)
-	ctx := t.Context()
+	led, err := ledger.Open(filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer led.Close()
+	ctx := activities.WithLedger(activities.WithCall(t.Context(), plan.Call{EffectKey: "r/config/move/lead/1"}), led)
 	all := Wait{Cluster: c.target, Need: "all", Behind: 100, Within: run.Duration(30 * time.Second)}
 	if h, err := waitHealthy(ctx, all); err != nil || h.Agreeing != 3 || len(h.Alarms) != 0 {
 		t.Fatalf("%+v %v", h, err)
@@ -316,8 +322,25 @@ func TestLeadershipIsMovedOnlyWhileEveryMemberIsThere(t *testing.T) {
 	if err != nil || moved.Before != lead.Name || moved.Leader != to.Name || c.Leader(t) != to {
 		t.Fatalf("%+v %v", moved, err)
 	}
-	if seen, err := lookLeader(ctx, p); err != nil || seen.Sight != plan.Holds {
-		t.Errorf("after: %+v %v", seen, err)
+	if seen, err := lookLeader(ctx, p); err != nil || seen.Sight != plan.Holds || seen.Output.(Moved).Before != lead.Name {
+		t.Errorf("after: %+v %v, want to know still that %s led", seen, err, lead.Name)
+	}
+	// An undo that names nobody goes back to who led.
+	back := Move{Cluster: c.target, Behind: 100, Within: p.Within}
+	undo := activities.WithLedger(activities.WithCall(t.Context(), plan.Call{EffectKey: "r/config/move/lead.undo1/1"}), led)
+	if seen, err := lookLeader(undo, back); err != nil || seen.Sight != plan.HoldsNot {
+		t.Errorf("before the undo: %+v %v", seen, err)
+	}
+	if home, err := moveLeader(undo, back); err != nil || home.Leader != lead.Name || home.Before != to.Name || c.Leader(t) != lead {
+		t.Fatalf("undone: %+v %v, want %s to lead again", home, err, lead.Name)
+	}
+	_, err = moveLeader(ctx, back)
+	want(t, "no member named", err, plan.ErrRefused, "name the member")
+	if _, err := moveLeader(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	if seen, err := lookLeader(t.Context(), p); err != nil || seen.Output.(Moved).Before != to.Name {
+		t.Errorf("the look of a step that moved nothing: %+v %v", seen, err)
 	}
 	p.To = "sapporo"
 	_, err = moveLeader(ctx, p)

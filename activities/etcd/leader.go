@@ -16,7 +16,7 @@ import (
 // Move is the parameters of etcd.move_leader.
 type Move struct {
 	Cluster Target       `json:"cluster" kind:"etcd" example:"config" help:"Which cluster."`
-	To      string       `json:"to" help:"Name of the member that is to lead." example:"tokyo"`
+	To      string       `json:"to" help:"Name of the member that is to lead. Only an undo may leave it out: the one that led before its step then leads again." default:"" example:"tokyo"`
 	Behind  int          `json:"max_behind" help:"Refuse when it has more Raft entries left to apply." default:"100"`
 	Within  run.Duration `json:"wait" help:"How long it may take until every member agrees." default:"15s"`
 }
@@ -28,7 +28,26 @@ type Moved struct {
 	Term   int64  `json:"term" help:"The term in which it does."`
 }
 
+// back has an undo that names no member go back to the one that led before.
+func (p Move) back(ctx context.Context) (Move, error) {
+	var was Moved
+	if p.To != "" {
+		return p, nil
+	}
+	if _, err := activities.Undone(ctx, &was); err != nil {
+		return p, err
+	}
+	if p.To = was.Before; p.To == "" {
+		return p, activities.RefusedBoth("to: name the member of %s that is to lead; only the undo of a step that moved its leader knows where it was", "to：%s のリーダーにするメンバーを指定する。元のメンバーが分かるのは、リーダーを移した手順の取り消しだけである", p.Cluster.Name)
+	}
+	return p, nil
+}
+
 func moveLeader(ctx context.Context, p Move) (Moved, error) {
+	p, err := p.back(ctx)
+	if err != nil {
+		return Moved{}, nothing(err)
+	}
 	all, shut, err := open(ctx, p.Cluster)
 	if err != nil {
 		return Moved{}, nothing(err)
@@ -43,6 +62,9 @@ func moveLeader(ctx context.Context, p Move) (Moved, error) {
 	}
 	to, _ := s.member(p.To)
 	leader, _ := s.member(s.Leader)
+	if err := activities.Keep(ctx, Moved{Before: s.Leader}); err != nil {
+		return Moved{}, err
+	}
 	for _, e := range all {
 		if e.url != leader.Endpoint {
 			continue
@@ -131,13 +153,19 @@ func (p Move) agreed(s State) error {
 }
 
 func lookLeader(ctx context.Context, p Move) (activities.Seen, error) {
+	p, err := p.back(ctx)
+	if err != nil {
+		return activities.Seen{}, err
+	}
 	s, err := status(ctx, Status{p.Cluster})
 	if err != nil {
 		return activities.Seen{}, err
 	}
 	switch err := p.agreed(s); {
 	case err == nil:
-		return activities.Seen{Sight: plan.Holds, Detail: p.To + " leads, as every voter says", Output: Moved{Before: p.To, Leader: p.To, Term: s.Term}}, nil
+		was := Moved{Before: p.To} // it led already, unless an attempt of this step made it
+		_, err := activities.Kept(ctx, &was)
+		return activities.Seen{Sight: plan.Holds, Detail: p.To + " leads, as every voter says", Output: Moved{Before: was.Before, Leader: p.To, Term: s.Term}}, err
 	case s.Leader == "" || s.Leader == p.To:
 		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 	default:
@@ -149,6 +177,9 @@ func readyMove(ctx context.Context, p Move) ([]plan.Text, error) {
 	s, err := status(ctx, Status{p.Cluster})
 	if err != nil {
 		return nil, err
+	}
+	if p.To == "" { // an undo: which member will be told by its step
+		return nil, nil
 	}
 	if why := p.wrong(s); why != "" {
 		return nil, activities.Refused("%s", why)

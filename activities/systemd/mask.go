@@ -14,9 +14,10 @@ import (
 
 // Mask is the parameters of systemd.mask.
 type Mask struct {
-	Unit   Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that nothing may start any more."`
-	Reboot bool         `json:"until_reboot" help:"Whether the mask ends when the machine starts anew. A fence must outlive that." default:"false"`
-	Within run.Duration `json:"within" help:"How long its stop may take." default:"2m"`
+	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that nothing may start any more."`
+	Dependants []string     `json:"dependants" help:"Units that need it and go down with it, as for systemd.stop." default:"" example:"[orders-web.service]"`
+	Reboot     bool         `json:"until_reboot" help:"Whether the mask ends when the machine starts anew. A fence must outlive that." default:"false"`
+	Within     run.Duration `json:"within" help:"How long its stop may take." default:"2m"`
 }
 
 func (p Mask) target() Target { return p.Unit }
@@ -42,6 +43,10 @@ var mask = activities.Define("systemd.mask", activities.Doc{
 	if err := m.maskable(s); err != nil {
 		return Stopped{}, err
 	}
+	took, err := m.takes(ctx, s, p.Dependants)
+	if err != nil {
+		return Stopped{}, err
+	}
 	if !p.masked(s) {
 		// Before the stop: what brings it back could be faster.
 		_, err := ask(ctx, m, "the mask of "+s.id, func(ctx context.Context) ([]dbus.MaskUnitFileChange, error) {
@@ -61,6 +66,7 @@ var mask = activities.Define("systemd.mask", activities.Doc{
 		}
 	}
 	out, err := m.end(ctx, s, 0, p.Within.Std())
+	out.Took = took
 	return out, late(err)
 }), activities.Look(on(func(ctx context.Context, m *manager, s State, p Mask) (activities.Seen, error) {
 	if p.masked(s) {
@@ -71,7 +77,11 @@ var mask = activities.Define("systemd.mask", activities.Doc{
 	file, err := m.unitFile(ctx)
 	return activities.Seen{Sight: plan.HoldsNot, Partial: masked(file), Detail: fmt.Sprintf("%s can be started (%s), and is %s", s.id, s.File, s)}, err
 })), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Mask) ([]plan.Text, error) {
-	return nil, m.maskable(s)
+	if err := m.maskable(s); err != nil {
+		return nil, err
+	}
+	_, err := m.dependants(ctx, s, p.Dependants)
+	return nil, err
 })))
 
 var unmask = activities.Define("systemd.unmask", activities.Doc{

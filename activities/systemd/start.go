@@ -20,7 +20,8 @@ type Until struct {
 
 // Start is the parameters of systemd.start.
 type Start struct {
-	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to start."`
+	Unit       Target   `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to start."`
+	Dependants []string `json:"dependants" help:"Units that are started after it, by their full names. An undo of systemd.stop or systemd.mask starts what that took down, named or not." default:"" example:"[orders-web.service]"`
 	Until
 }
 
@@ -32,7 +33,18 @@ var start = activities.Define("systemd.start", activities.Doc{
 	Effect:    run.Disrupt,
 	Undo:      "systemd.stop",
 }, on(begin), activities.Look(on(func(ctx context.Context, m *manager, s State, p Start) (activities.Seen, error) {
-	return m.sight(ctx, s, p.Until)
+	seen, err := m.sight(ctx, s, p.Until)
+	if err != nil || seen.Sight != plan.Holds {
+		return seen, err
+	}
+	more, err := p.toRaise(ctx)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if less, err := m.raised(ctx, more, p.Until); err != nil || less.Sight != "" {
+		return less, err
+	}
+	return seen, nil
 })), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Start) ([]plan.Text, error) {
 	return m.lacking(s, p.Exited), nil
 })))
@@ -41,6 +53,13 @@ func begin(ctx context.Context, m *manager, s State, p Start) (State, error) {
 	if lacking := m.lacking(s, p.Exited); lacking != nil {
 		return State{}, activities.Refused("%s", lacking[0].EN)
 	}
+	if err := fullNames(p.Dependants); err != nil {
+		return State{}, err
+	}
+	more, err := p.toRaise(ctx)
+	if err != nil {
+		return State{}, nothing(err)
+	}
 	m.hold(ctx, s)
 	// "fail": a job that would contradict another's is not taken.
 	if _, err := ask(ctx, m, "the start of "+s.id, func(ctx context.Context) (int, error) {
@@ -48,7 +67,10 @@ func begin(ctx context.Context, m *manager, s State, p Start) (State, error) {
 	}); err != nil {
 		return State{}, err
 	}
-	s, err := m.untilActive(ctx, p.Until, ordered)
+	s, err = m.untilActive(ctx, p.Until, ordered)
+	if err == nil {
+		err = m.raise(ctx, more, p.Until)
+	}
 	return s, late(err)
 }
 

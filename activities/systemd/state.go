@@ -34,6 +34,7 @@ type State struct {
 	restart      string // Restart=
 	controlGroup string // with what runs of it
 	revives      []string
+	needing      []string // what systemd stops with it
 }
 
 // settled reports whether nothing is under way.
@@ -74,8 +75,9 @@ func on[P interface{ target() Target }, R any](f func(context.Context, *manager,
 }
 
 // state asks systemd for the unit as it is now.
-func (m *manager) state(ctx context.Context) (State, error) {
-	name := m.t.Spec.Unit
+func (m *manager) state(ctx context.Context) (State, error) { return m.stateOf(ctx, m.t.Spec.Unit) }
+
+func (m *manager) stateOf(ctx context.Context, name string) (State, error) {
 	p, err := ask(ctx, m, "the state of "+name, func(ctx context.Context) (map[string]any, error) {
 		return m.conn.GetAllPropertiesContext(ctx, name)
 	})
@@ -103,6 +105,10 @@ func (m *manager) state(ctx context.Context) (State, error) {
 	for _, relation := range []string{"TriggeredBy", "UpheldBy"} {
 		others, _ := p[relation].([]string)
 		s.revives = append(s.revives, others...)
+	}
+	for _, relation := range []string{"RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo"} {
+		others, _ := p[relation].([]string)
+		s.needing = append(s.needing, others...)
 	}
 	return s, nil
 }

@@ -14,10 +14,11 @@ import (
 
 // Stop is the parameters of systemd.stop.
 type Stop struct {
-	Unit   Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to stop."`
-	BackBy string       `json:"back_by" help:"What if an active socket, timer, path or unit would start it again: refuse, or keep that as it is. A unit that can come back is not fenced; stop those first, or use systemd.mask." enum:"refuse,keep" default:"refuse"`
-	Steady run.Duration `json:"steady" help:"How long it must then stay down." default:"1s"`
-	Within run.Duration `json:"within" help:"How long that may take together; systemd itself kills what does not end by the unit's TimeoutStopSec." default:"2m"`
+	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to stop."`
+	BackBy     string       `json:"back_by" help:"What if an active socket, timer, path or unit would start it again: refuse, or keep that as it is. A unit that can come back is not fenced; stop those first, or use systemd.mask." enum:"refuse,keep" default:"refuse"`
+	Dependants []string     `json:"dependants" help:"Units that need it and go down with it (Requires=, BindsTo=, PartOf=, ...), by their full names: refused while one is active and not named. An undo starts those again that were." default:"" example:"[orders-web.service]"`
+	Steady     run.Duration `json:"steady" help:"How long it must then stay down." default:"1s"`
+	Within     run.Duration `json:"within" help:"How long that may take together; systemd itself kills what does not end by the unit's TimeoutStopSec." default:"2m"`
 }
 
 func (p Stop) target() Target { return p.Unit }
@@ -29,6 +30,7 @@ type Stopped struct {
 	Before    string   `json:"before" help:"The invocation that was ended; empty when it was never started."`
 	File      string   `json:"unit_file_state" help:"Whether it comes back when the machine starts: enabled, disabled, masked, ..."`
 	BackBy    []string `json:"back_by" help:"Active sockets, timers, paths and units that can start it again all the same."`
+	Took      []string `json:"took" help:"Active units that went down with it because they need it; what an undo by systemd.start at the same site starts again."`
 	DurationS float64  `json:"duration_s" help:"Seconds until it was seen down."`
 }
 
@@ -51,7 +53,13 @@ func halt(ctx context.Context, m *manager, s State, p Stop) (Stopped, error) {
 	if err := m.stoppable(ctx, s, p); err != nil {
 		return Stopped{}, err
 	}
-	return m.end(ctx, s, p.Steady.Std(), p.Within.Std())
+	took, err := m.takes(ctx, s, p.Dependants)
+	if err != nil {
+		return Stopped{}, err
+	}
+	out, err := m.end(ctx, s, p.Steady.Std(), p.Within.Std())
+	out.Took = took
+	return out, err
 }
 
 // stoppable refuses a stop that can't be, or would not last.
@@ -67,6 +75,9 @@ func (m *manager) stoppable(ctx context.Context, s State, p Stop) error {
 	back, err := m.backBy(ctx, s)
 	if err == nil && len(back) > 0 && p.BackBy == "refuse" {
 		err = activities.Refused("%s would be started again by %s: stop that first, use systemd.mask, or say back_by: keep", s.id, some(back))
+	}
+	if err == nil {
+		_, err = m.dependants(ctx, s, p.Dependants)
 	}
 	return err
 }
@@ -92,7 +103,14 @@ func (m *manager) sightDown(ctx context.Context, s State) (activities.Seen, erro
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: detail + ", and of it still run: " + some(left)}, nil
 	}
 	back, err := m.backBy(ctx, s)
-	return activities.Seen{Sight: plan.Holds, Detail: detail, Output: stopped(s, back)}, err
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	out := stopped(s, back)
+	var before downed
+	_, err = activities.Kept(ctx, &before)
+	out.Took = before.Took
+	return activities.Seen{Sight: plan.Holds, Detail: detail, Output: out}, err
 }
 
 func stopped(s State, back []string) Stopped {

@@ -2,10 +2,12 @@ package systemd_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +99,69 @@ func TestStartStop(t *testing.T) {
 	sitetest.Want(t, err, plan.ErrFinding, "was not active", "inactive (dead)")
 	if n := m.Starts(t, "orders.service"); n != 1 {
 		t.Errorf("it was started %d times", n)
+	}
+}
+
+// A unit that others need takes them down. That is refused until they are named, and an
+// undo starts again what was active.
+func TestWhatNeedsAUnitGoesDownWithIt(t *testing.T) {
+	m := systemdtest.Start(t)
+	s := site(t, m, "orders.service", sleeper)
+	for name, needs := range map[string]string{
+		"web.service":    "Requires=orders.service\nAfter=orders.service\n",
+		"report.service": "BindsTo=web.service\nAfter=web.service\n", // two steps away
+		"batch.service":  "PartOf=orders.service\n",
+		"idle.service":   "Requires=orders.service\n", // never started
+	} {
+		m.Unit(t, name, "[Unit]\n"+needs+sleeper)
+	}
+	active := []string{"batch.service", "report.service", "web.service"}
+	up := s.Step("systemd.start", with{"unit": "app", "steady": "100ms", "dependants": active})
+	if _, err := s.Act(up, nil); err != nil {
+		t.Fatal(err)
+	}
+	stopping := with{"unit": "app", "steady": "100ms", "dependants": []string{"web.service", "batch.service"}}
+	for _, action := range []string{"systemd.stop", "systemd.mask"} {
+		w := with{"unit": "app", "dependants": stopping["dependants"]}
+		_, err := s.Act(s.Step(action, w), nil)
+		sitetest.Want(t, err, plan.ErrRefused, "would take down what needs it and is active: report.service", "依存して稼働中")
+		if problems := s.Ready(s.Step(action, w)).Problems; len(problems) != 1 || !strings.Contains(problems[0].EN, "report.service") {
+			t.Errorf("%s is ready: %+v", action, problems)
+		}
+	}
+	if at := status(t, s); at.Active != "active" {
+		t.Fatalf("refused, and it is %s", at.Active)
+	}
+	stopping["dependants"] = active
+	stop := s.Step("systemd.stop", stopping)
+	var down systemd.Stopped
+	if _, err := s.Act(stop, &down); err != nil || !slices.Equal(down.Took, active) {
+		t.Fatalf("stopped %+v %v, want that it took %v", down, err, active)
+	}
+	// The answer was lost: what it took is known all the same.
+	var settled systemd.Stopped
+	if seen := s.Settle(stop); seen.Sight != plan.Holds || json.Unmarshal(seen.Output, &settled) != nil || !slices.Equal(settled.Took, active) {
+		t.Errorf("settled: %+v %s, want that it took %v", seen, seen.Output, active)
+	}
+	undo := s.Step("systemd.start", with{"unit": "app", "steady": "100ms"})
+	undo.Step = stop.Step + ".undo1"
+	undo = sitetest.Generation(undo, 1)
+	if _, err := s.Act(s.Step("systemd.start", with{"unit": "app", "steady": "100ms"}), nil); err != nil {
+		t.Fatal(err)
+	}
+	if seen := s.Look(undo); seen.Sight != plan.HoldsNot || !seen.Partial {
+		t.Errorf("a look at an undo that is half done: %+v", seen)
+	}
+	if _, err := s.Act(undo, nil); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the undo holds", func() bool { return s.Look(undo).Sight == plan.Holds })
+	if n := m.Starts(t, "idle.service"); n != 0 {
+		t.Errorf("what was not active was started %d times", n)
+	}
+	_, err := s.Act(s.Step("systemd.start", with{"unit": "app", "dependants": []string{"web"}}), nil)
+	if err == nil {
+		t.Error("a unit without its ending was taken")
 	}
 }
 
