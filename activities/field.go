@@ -41,7 +41,9 @@ type Field struct {
 	Over []string
 	// Gives makes a Map of text one of expressions in CEL over these names. They are
 	// checked with the files, and give the output of the same name its types.
-	Gives  []string
+	Gives []string
+	// Form is the form of a String, see Forms. It is checked with the files.
+	Form   string
 	Kind   string  // TargetOf: the kind of target
 	Elem   *Field  // List and Map
 	Fields []Field // Object
@@ -157,6 +159,9 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		}
 		if reach := sf.Tag.Get("reach"); reach != "" && !slices.Contains(reachTags, reach) {
 			panic(fmt.Sprintf("%s: field %s reaches %q; it may be %s", owner, sf.Name, reach, strings.Join(reachTags, ", ")))
+		}
+		if f.Form = sf.Tag.Get("form"); f.Form != "" && Forms[f.Form] == nil {
+			panic(fmt.Sprintf("%s: field %s has the form %q, which is none", owner, sf.Name, f.Form))
 		}
 		if o := sf.Tag.Get("over"); o != "" {
 			f.Over = strings.Split(o, ",")

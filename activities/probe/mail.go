@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/mail"
 	"os"
 	"slices"
 	"strconv"
@@ -29,8 +28,8 @@ import (
 
 // Mail is the parameters of probe.mail.
 type Mail struct {
-	To       string            `json:"to" help:"Address that gets the messages: a mailbox of the probe's own, which it fills." example:"muster-probe@example.com"`
-	From     string            `json:"from" help:"Sender." default:"muster-probe@localhost"`
+	To       string            `json:"to" form:"mail" help:"Address that gets the messages: a mailbox of the probe's own, which it fills." example:"muster-probe@example.com"`
+	From     string            `json:"from" form:"mail" help:"Sender." default:"muster-probe@localhost"`
 	Server   string            `json:"server" reach:"host" help:"Server that takes them by SMTP, host:port; empty asks for the MX of the address, as any sender outside does." default:"" example:"relay.example.com:25"`
 	Port     int               `json:"port" help:"Port at which the MX listens." default:"25"`
 	Mailbox  string            `json:"mailbox" reach:"host" help:"Server at which the messages must then be found by IMAP, host:port." example:"imap.example.com:993"`
@@ -54,12 +53,12 @@ type post struct {
 }
 
 func newPost(w plan.Watch, p Mail) (*post, error) {
-	to, err := mail.ParseAddress(p.To)
-	if err != nil {
-		return nil, activities.Refused("to: %q is no mail address", p.To)
-	}
-	if _, err := mail.ParseAddress(p.From); err != nil {
-		return nil, activities.Refused("from: %q is no mail address", p.From)
+	for field, address := range map[string]*string{"to": &p.To, "from": &p.From} {
+		bare, err := activities.MailAddress(*address)
+		if err != nil {
+			return nil, activities.RefusedBoth("%s: %v", "%s：メールアドレスの形式ではない（%v）", field, err)
+		}
+		*address = bare
 	}
 	for field, address := range map[string]string{"server": p.Server, "mailbox": p.Mailbox, "resolver": p.Resolver} {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || field == "mailbox") {
@@ -67,7 +66,7 @@ func newPost(w plan.Watch, p Mail) (*post, error) {
 		}
 	}
 	sum := sha256.Sum256([]byte(w.Run + "\x00" + w.Probe.Name))
-	m := &post{Mail: p, domain: to.Address[strings.LastIndexByte(to.Address, '@')+1:], id: hex.EncodeToString(sum[:12]), kind: w.Kind, name: w.Probe.Name,
+	m := &post{Mail: p, domain: p.To[strings.LastIndexByte(p.To, '@')+1:], id: hex.EncodeToString(sum[:12]), kind: w.Kind, name: w.Probe.Name,
 		dialer: &net.Dialer{}, tls: &tls.Config{}}
 	if p.Resolver != "" {
 		m.dialer.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -314,8 +313,8 @@ func readyMail(ctx context.Context, p Mail) ([]plan.Text, error) {
 	if c, end, err := m.greeted(ctx); err != nil {
 		out = append(out, activities.Lacking("no server takes mail for %s: %v", "%s あてのメールを受け取るサーバーがありません: %v", p.To, err))
 	} else {
-		if err := c.Mail(p.From, nil); err == nil {
-			err = c.Rcpt(p.To, nil)
+		if err := c.Mail(m.From, nil); err == nil {
+			err = c.Rcpt(m.To, nil)
 			if err != nil {
 				out = append(out, activities.Lacking("mail for %s is refused: %v", "%s あてのメールが拒否されます: %v", p.To, err))
 			}

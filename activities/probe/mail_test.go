@@ -84,6 +84,15 @@ func TestMailArrivesOrNot(t *testing.T) {
 		t.Errorf("a drill's message is not marked: %s %v", b, err)
 	}
 
+	named, err := lookMail(watched, Mail{Server: in, Mailbox: box, To: "Probe of the shop <" + probesMailbox + ">", From: "Ops <outside@example.test>",
+		User: probesMailbox, Folder: "INBOX", Password: activities.NewSecret(mailtest.Password)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, why := named.look(t.Context(), 9); f != ok {
+		t.Errorf("to an address behind a name: %v (%s)", f, why)
+	}
+
 	// Another server's mailbox, where nothing of it arrives.
 	in2, box2 := addressesOf(t)
 	startMail(t, mailtest.Options{SMTP: in2, IMAP: box2, Folder: t.TempDir(), User: probesMailbox})
@@ -108,6 +117,11 @@ func TestMailArrivesOrNot(t *testing.T) {
 	s.Close()
 	if f, why := l.look(t.Context(), 5); f != failed {
 		t.Errorf("with the server gone: %v (%s)", f, why)
+	}
+	for _, rubbish := range []string{"", "nobody", "a@b, c@d", "Ops <ops@>", `"a b"@example.com`, "運用@example.com", "a@b>\r\nRCPT TO:<c@d"} {
+		if a, err := activities.MailAddress(rubbish); err == nil {
+			t.Errorf("%q is taken for the address %q", rubbish, a)
+		}
 	}
 	if _, err := lookMail(plan.Watch{}, Mail{To: "nobody", From: "a@b", Mailbox: box}); err == nil {
 		t.Error("an address without a domain was taken")

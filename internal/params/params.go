@@ -194,6 +194,11 @@ func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
 	if len(f.Enum) > 0 && !slices.Contains(f.Enum, s) {
 		return nil, fmt.Errorf("%q is not one of its values%s", yamldoc.Short(s), yamldoc.Meant(s, f.Enum))
 	}
+	if check := activities.Forms[f.Form]; check != nil && s != "" {
+		if err := check(s); err != nil {
+			return nil, err
+		}
+	}
 	return s, plainText(s)
 }
 

@@ -39,6 +39,7 @@ func catalog() *activities.Registry {
 		activities.Define("notify.send", doc(run.Observe), act[message, nothing]),
 		activities.Define("web.restart", doc(run.Disrupt), act[restart, nothing], look[restart]()),
 		activities.DefineProbe("probe.db", doc(run.Observe), watch[one]),
+		activities.DefineProbe("probe.mail", doc(run.Observe), watch[letter]),
 		activities.DefineProbe("probe.web", doc(run.Observe), watch[url]),
 		activities.DefineProbe("probe.load", loading, watch[load]),
 	)
@@ -76,6 +77,9 @@ type (
 		Duration run.Duration `json:"duration" help:"How long." default:"1s"`
 		Every    run.Duration `json:"every" help:"How often." default:"10s"`
 		Baseline *rate        `json:"baseline" help:"Normal." default:""`
+	}
+	letter struct {
+		To string `json:"to" help:"Address." form:"mail"`
 	}
 	rate struct {
 		Rate float64 `json:"rate" help:"Answers a second."`

@@ -1,0 +1,25 @@
+package activities
+
+import (
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode"
+)
+
+// Forms are the forms that a text may have to have (tag form), by name: nil is well formed.
+var Forms = map[string]func(string) error{
+	"mail": func(s string) error { _, err := MailAddress(s); return err },
+}
+
+// MailAddress is the address in s as SMTP takes it. A name may stand before it:
+// "Ops <ops@example.com>".
+func MailAddress(s string) (string, error) {
+	a, err := mail.ParseAddress(s)
+	if err != nil || strings.ContainsFunc(a.Address, func(r rune) bool {
+		return r > unicode.MaxASCII || unicode.IsSpace(r) || strings.ContainsRune(`<>"(),;:\`, r)
+	}) {
+		return "", fmt.Errorf("%.100q is no mail address; write one, such as ops@example.com or Ops <ops@example.com>", s)
+	}
+	return a.Address, nil
+}
