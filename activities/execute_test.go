@@ -212,6 +212,21 @@ func TestBlindEffectIsNotBegun(t *testing.T) {
 	}
 }
 
+// What an attempt left behind is looked at, whatever its errors say of themselves.
+func TestWhatIsNotClearedIsNoRefusal(t *testing.T) {
+	s := siteFor(t)
+	a := Define("test.see", Doc{Summary: "Sees.", SummaryJA: "見る。", Effect: run.Isolated}, func(context.Context, map1) (map1, error) {
+		return map1{}, NotCleared(RefusedBoth("it has a link", "リンクを含む"), Refused("it is not ours"))
+	})
+	call := observing(`{}`)
+	call.Effect, call.EffectKey = run.Isolated, "r/run/s/1"
+	_, err := s.act(context.Background(), a, call)
+	want := "it has a link; and what was written could not be removed: it is not ours / リンクを含む。書き込んだものも削除できなかった：it is not ours"
+	if typeOf(err) != "Error" || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v (%s), want %q", err, typeOf(err), want)
+	}
+}
+
 // Parameters that give nothing to look at do not stop an effect; a lost answer then
 // can't be settled by looking.
 func TestEffectWithNothingToLookAt(t *testing.T) {

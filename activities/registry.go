@@ -107,3 +107,10 @@ func message(err error) string {
 	}
 	return err.Error()
 }
+
+// NotCleared is an attempt that failed, and whose traces could not be taken away either.
+// Whatever the two errors say of themselves, it is no refusal and no finding: something is
+// left, and a look has to tell what.
+func NotCleared(err, clearing error) error {
+	return errors.New(Lacking("%v; and what was written could not be removed: %v", "%v。書き込んだものも削除できなかった：%v", err, clearing).Both())
+}

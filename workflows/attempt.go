@@ -253,7 +253,8 @@ func outcomeOf(e ending) run.Outcome {
 
 func resultOf(a attempted, attempts int, overS float64) run.StepResult {
 	return run.StepResult{SettledBy: a.settled, StartedAt: a.result.StartedAt, EndedAt: a.result.EndedAt,
-		DurationS: a.result.DurationS, Attempts: attempts, Already: a.result.Already, OverS: overS, Output: a.result.Output}
+		DurationS: a.result.DurationS, Attempts: attempts, Already: a.result.Already, OverS: overS,
+		NotDone: a.ending == notDone && !a.partial, Output: a.result.Output}
 }
 
 // isAbsent reports whether no worker of the site took the order in time.

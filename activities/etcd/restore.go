@@ -79,7 +79,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	out.FetchS = time.Since(begun).Seconds()
 	if err := out.raise(ctx, p, i, s); err != nil {
 		if cleared := i.remove(context.WithoutCancel(ctx)); cleared != nil {
-			return Restored{}, fmt.Errorf("%w; and what was restored could not be removed: %w", err, cleared)
+			return Restored{}, activities.NotCleared(err, cleared)
 		}
 		return Restored{}, err
 	}

@@ -69,7 +69,7 @@ func snapshot(ctx context.Context, p Take) (Snapshot, error) {
 	if err != nil {
 		for _, half := range []string{part, to.list(out.Backup) + partSuffix} {
 			if cleared := os.Remove(half); cleared != nil && !errors.Is(cleared, fs.ErrNotExist) {
-				return Snapshot{}, fmt.Errorf("%w; and what was written could not be removed: %w", err, cleared)
+				return Snapshot{}, activities.NotCleared(err, cleared)
 			}
 		}
 		if full(err) {

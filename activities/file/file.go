@@ -218,7 +218,7 @@ func openPlace(path string) (place, error) {
 // undo removes what was written so far, also after the step was cancelled.
 func (p place) undo(why error) error {
 	if err := p.around.RemoveAll(p.part()); err != nil {
-		return fmt.Errorf("%w; and what was written could not be removed: %w", why, err)
+		return activities.NotCleared(why, err)
 	}
 	if full(why) {
 		return activities.Finding("the disk of %s filled up on the way (%v); what was written is removed again: make room there", p.around.Name(), why)

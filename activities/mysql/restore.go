@@ -152,7 +152,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	loading := time.Now()
 	if err := lay(ctx, dir, i, p.Dumps, file, b); err != nil {
 		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
-			return Restored{}, fmt.Errorf("%w; and what was made of it could not be removed: %w", err, cleared)
+			return Restored{}, activities.NotCleared(err, cleared)
 		}
 		if ctx.Err() != nil || isGuard(err) {
 			return Restored{}, err

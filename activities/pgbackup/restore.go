@@ -137,7 +137,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	copying := time.Now()
 	if err := lay(ctx, dir, i, k, b, to); err != nil {
 		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
-			return Restored{}, fmt.Errorf("%w; and what was copied could not be removed: %w", err, cleared)
+			return Restored{}, activities.NotCleared(err, cleared)
 		}
 		if errors.Is(err, syscall.ENOSPC) {
 			return Restored{}, filledUp(p.Backups.Spec.Area, b)
@@ -150,7 +150,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	if err := i.Start(ctx); err != nil {
 		why := logEnd(i)
 		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
-			why += "; and it could not be removed: " + cleared.Error()
+			return Restored{}, activities.NotCleared(errors.New(why), cleared)
 		}
 		if ctx.Err() != nil {
 			return Restored{}, fmt.Errorf("the log was not replayed in time: %w", err)
@@ -167,7 +167,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	}
 	if err := write(i, filepath.Join(dir, resultFile), text); err != nil {
 		if cleared := remove(context.WithoutCancel(ctx), dir, i); cleared != nil {
-			return Restored{}, fmt.Errorf("%w; and what was restored could not be removed: %w", err, cleared)
+			return Restored{}, activities.NotCleared(err, cleared)
 		}
 		if errors.Is(err, syscall.ENOSPC) {
 			return Restored{}, filledUp(p.Backups.Spec.Area, b)

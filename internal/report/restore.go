@@ -39,9 +39,13 @@ func (f *facts) restoreTest(s *systemFacts) System {
 
 	steps := f.runbook(s.plan.Name, "restore")
 	failed, verified := "", time.Time{}
+	began, left := false, false // an isolated copy
 	for _, st := range steps {
 		if st.Outcome == run.Failed && failed == "" && !f.cutOff(st) {
 			failed = st.ID
+		}
+		if st.StartedAt != nil && st.Effect == run.Isolated {
+			began, left = true, left || !st.result.NotDone
 		}
 		var said told
 		if st.Outcome != run.Passed || json.Unmarshal(st.result.Output, &said) != nil {
@@ -62,15 +66,16 @@ func (f *facts) restoreTest(s *systemFacts) System {
 			r.RecoveryPoint, verified = &at, *st.EndedAt
 		}
 		if said.IsolatedGone != nil {
-			r.IsolatedGone = *said.IsolatedGone
+			left = !*said.IsolatedGone
 		}
 	}
 	for _, st := range f.undone { // a failed restore is taken away by its undo
 		var said told
 		if st.System == s.plan.Name && st.Outcome == run.Passed && json.Unmarshal(st.result.Output, &said) == nil && said.IsolatedGone != nil {
-			r.IsolatedGone = *said.IsolatedGone
+			left = !*said.IsolatedGone
 		}
 	}
+	r.IsolatedGone = began && !left
 	if !verified.IsZero() && !s.ordered.IsZero() {
 		r.ActualS = seconds(verified.Sub(s.ordered))
 	}

@@ -292,6 +292,7 @@ type StepResult struct {
 	Attempts  int             `json:"attempts"`
 	Already   bool            `json:"already,omitempty"` // the goal held before the action acted
 	OverS     float64         `json:"over_budget_s,omitempty"`
+	NotDone   bool            `json:"not_done,omitempty"` // provably nothing of it was done, or is left
 	Output    json.RawMessage `json:"output,omitempty"`
 }
 

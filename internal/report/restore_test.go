@@ -1,0 +1,55 @@
+package report_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// An isolated copy is said to be gone when it provably is: a restore that failed either left
+// nothing, or was taken away by its undo. Else it is there.
+func TestAFailedRestoreSaysWhatIsLeft(t *testing.T) {
+	for name, c := range map[string]struct {
+		outcome run.Outcome
+		notDone bool
+		undone  string // isolated_gone of the undo
+		gone    bool
+	}{
+		"it left nothing":          {run.Failed, true, "", true},
+		"it left something":        {run.Failed, false, "", false},
+		"its undo took that away":  {run.Failed, false, "true", true},
+		"its undo could not":       {run.Failed, false, "false", false},
+		"nobody can tell":          {run.Unknown, false, "", false},
+		"it passed, and no more":   {run.Passed, false, "", false},
+		"it passed and was undone": {run.Passed, false, "true", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := aPlan()
+			p.Scenario.Hazard, p.Systems[0].Restore = run.RestoreTest, "orders-restore"
+			p.Runbooks = append(p.Runbooks, plan.Runbook{Name: "orders-restore", System: "orders",
+				Steps: []plan.Step{{ID: "restore", Uses: "pgbackup.restore", Site: "osaka", Effect: run.Isolated, Undo: []plan.Undo{{Uses: "pgbackup.discard", Site: "osaka", Effect: run.Isolated}}}}})
+			s := newStory(t, p)
+			s.begin(0, run.Drill)
+			s.order(1, "orders", "orders-restore")
+			e := s.step("orders/restore", "orders-restore", "restore", 2, 10, c.outcome, run.ByObservation)
+			var result run.StepResult
+			if err := json.Unmarshal(e.Data, &result); err != nil {
+				t.Fatal(err)
+			}
+			result.NotDone = c.notDone
+			e.Data = run.Encode(result)
+			if c.undone != "" {
+				undo := run.Event{Kind: run.UndoStarted, System: "orders", Runbook: "orders-restore", Step: "restore", Action: "pgbackup.discard", Site: "osaka"}
+				s.on(11, "orders/restore", undo, nil)
+				undo.Kind, undo.Outcome = run.UndoEnded, run.Passed
+				s.on(12, "orders/restore", undo, run.StepResult{Output: json.RawMessage(`{"isolated_gone": ` + c.undone + `}`)})
+			}
+			s.end(20, run.NotResumable)
+			if r := build(t, s).Systems[0].Restore; r == nil || r.IsolatedGone != c.gone {
+				t.Errorf("restore = %+v, want isolated_gone %v", r, c.gone)
+			}
+		})
+	}
+}
