@@ -55,11 +55,14 @@ func failover(ctx context.Context, p Failover) (FailedOver, error) {
 	a, unheard, err := settled(ctx, p.Sentinel, p.From, p.others(p.To))
 	switch {
 	case err != nil && redislink.IsTimeout(err), err != nil && redislink.Refused(err):
-		return FailedOver{}, activities.Refused("%s: a master that is not there can't hand over; the sentinels fail over from it by themselves (redis.wait_failover)", text(err))
+		return FailedOver{}, activities.RefusedBoth("%s: a master that is not there can't hand over; the sentinels fail over from it by themselves (redis.wait_failover)",
+			"%s。応答しないマスターは役割を引き渡せない。Sentinel が自動でフェイルオーバーする（redis.wait_failover）", plan.Apart(text(err)))
 	case err != nil:
-		return FailedOver{}, activities.Refused("no failover is begun while servers and sentinels are not of one mind: %s", text(err))
+		return FailedOver{}, activities.RefusedBoth("no failover is begun while servers and sentinels are not of one mind: %s",
+			"サーバーと Sentinel の認識が一致していないため、フェイルオーバーを開始しない：%s", plan.Apart(text(err)))
 	case len(unheard) > 0:
-		return FailedOver{}, activities.Refused("no failover is begun while %v can't be heard", unheard)
+		return FailedOver{}, activities.RefusedBoth("no failover is begun while %v can't be heard",
+			"%v から応答がないため、フェイルオーバーを開始しない", unheard)
 	}
 	if err := p.chosen(ctx, a); err != nil {
 		return FailedOver{}, err
@@ -94,10 +97,12 @@ func (p Failover) chosen(ctx context.Context, a agreement) error {
 		return err
 	}
 	if l, err := limitsOf(ctx, c); err != nil || l.fenced() {
-		return orRefused(err, "%s is fenced, and would take no write; take the fence off first (redis.unfence)", p.To.Name)
+		return orRefused(err, "%s is fenced, and would take no write; take the fence off first (redis.unfence)",
+			"%s はフェンスされており書き込みを受け付けない。先にフェンスを外す（redis.unfence）", p.To.Name)
 	}
 	if to.Priority == 0 {
-		return activities.Refused("%s has replica-priority 0: the sentinels never choose it", p.To.Name)
+		return activities.RefusedBoth("%s has replica-priority 0: the sentinels never choose it",
+			"%s は replica-priority が 0 のため、Sentinel に選ばれることがない", p.To.Name)
 	}
 	found := false
 	for _, r := range a.Replicas {
@@ -105,20 +110,22 @@ func (p Failover) chosen(ctx context.Context, a agreement) error {
 		case r["runid"] == to.RunID:
 			found = true
 		case priority != 0 && priority <= to.Priority:
-			return activities.Refused("the sentinels may choose %s, which has replica-priority %d, and %s %d: give %s a lower number", r["name"], priority, p.To.Name, to.Priority, p.To.Name)
+			return activities.RefusedBoth("the sentinels may choose %s, which has replica-priority %d, and %s %d: give %s a lower number",
+				"Sentinel が %s（replica-priority %d）を選ぶ可能性がある（%s は %d）。%s の値をより小さくする", r["name"], priority, p.To.Name, to.Priority, p.To.Name)
 		}
 	}
 	if !found {
-		return activities.Refused("the sentinels do not know %s as a replica", p.To.Name)
+		return activities.RefusedBoth("the sentinels do not know %s as a replica",
+			"Sentinel が %s をレプリカとして把握していない", p.To.Name)
 	}
 	return nil
 }
 
-func orRefused(err error, format string, args ...any) error {
+func orRefused(err error, en, ja string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return activities.Refused(format, args...)
+	return activities.RefusedBoth(en, ja, args...)
 }
 
 // handover is one failover on its way.
@@ -134,12 +141,14 @@ type handover struct {
 func (h *handover) hold(ctx context.Context) error {
 	lag, err := lagOf(ctx, h.To, h.to, h.From, h.from)
 	if err != nil || lag > int64(h.MaxLag) {
-		return orRefused(err, "%s is %d bytes behind, more than max_lag %s", h.To.Name, lag, h.MaxLag)
+		return orRefused(err, "%s is %d bytes behind, more than max_lag %s",
+			"%s は %d バイト遅れており、max_lag %s を超えている", h.To.Name, lag, h.MaxLag)
 	}
 	within := drain
 	h.heldAt = time.Now()
 	if err := h.renew(ctx); err != nil {
-		return orRefused(nil, "the writes of %s can't be held back (needs Redis 6.2): %v", h.From.Name, err)
+		return orRefused(nil, "the writes of %s can't be held back (needs Redis 6.2): %v",
+			"%s への書き込みを一時停止できない（Redis 6.2 以降が必要）：%v", h.From.Name, err)
 	}
 	if h.before.DownAfter > 0 {
 		within = min(within, h.before.DownAfter/2)
@@ -152,7 +161,8 @@ func (h *handover) hold(ctx context.Context) error {
 		return err
 	}); err != nil {
 		h.release(ctx)
-		return activities.Refused("writes were held back for %s and go on now: %v", within, err)
+		return activities.RefusedBoth("writes were held back for %s and go on now: %v",
+			"書き込みを %s 一時停止したが、再開した：%v", within, err)
 	}
 	return nil
 }
@@ -189,7 +199,8 @@ func (h *handover) order(ctx context.Context) error {
 		}
 	}
 	h.release(ctx)
-	return activities.Refused("no sentinel would begin the failover: %v", errors.Join(errs...))
+	return activities.RefusedBoth("no sentinel would begin the failover: %v",
+		"どの Sentinel もフェイルオーバーを開始しない：%v", errors.Join(errs...))
 }
 
 // follow keeps writes held back until the replica is master, makes the old master its
@@ -207,7 +218,8 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 		}
 		v, err := see(ctx, h.to)
 		if err == nil && !v.Master {
-			err = activities.Finding("the sentinels took the order and %s is still a replica after %s", h.To.Name, h.Wait)
+			err = activities.FindingBoth("the sentinels took the order and %s is still a replica after %s",
+				"Sentinel は指示を受け付けたが、%s は %s 経過後もレプリカのままである", h.To.Name, h.Wait)
 		}
 		return err
 	}); err != nil {
@@ -245,7 +257,8 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 		return err
 	})
 	if err == nil && h.after.Epoch <= h.before.Epoch {
-		err = activities.Finding("the sentinels name %s under epoch %d, which is not after %d", h.To.Name, h.after.Epoch, h.before.Epoch)
+		err = activities.FindingBoth("the sentinels name %s under epoch %d, which is not after %d",
+			"Sentinel が示す %s のエポックは %d で、%d より新しくない", h.To.Name, h.after.Epoch, h.before.Epoch)
 	}
 	return blocked, err
 }
@@ -253,11 +266,11 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 func lookFailedOver(ctx context.Context, p Failover) (activities.Seen, error) {
 	a, unheard, err := settled(ctx, p.Sentinel, p.To, p.others(p.From))
 	if err == nil && len(unheard) == 0 {
-		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is master, and everybody says so", p.To.Name),
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is master, and everybody says so", "%s がマスターであり、全員の認識が一致している", p.To.Name).Both(),
 			Output: FailedOver{From: p.From.Name, To: p.To.Name, Epoch: a.Epoch}}, nil
 	}
 	if _, _, back := settled(ctx, p.Sentinel, p.From, p.others(p.To)); back == nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("%s is master, and everybody says so", p.From.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is master, and everybody says so", "%s がマスターであり、全員の認識が一致している", p.From.Name).Both()}, nil
 	}
 	if err == nil {
 		err = fmt.Errorf("%v can't be heard", unheard)
@@ -309,7 +322,8 @@ func waitFailover(ctx context.Context, p WaitFailover) (WaitedFailover, error) {
 			return nil
 		}
 		if len(errs) == 0 {
-			return activities.Refused("servers is empty: name the other copies of the data")
+			return activities.RefusedBoth("servers is empty: name the other copies of the data",
+				"servers が空である。データを持つ他のサーバーを指定する")
 		}
 		return errs[0]
 	})

@@ -95,7 +95,8 @@ func fenceLive(ctx context.Context, p Fence, out *Fenced) error {
 	}
 	out.History, out.Offset = v.ReplID, v.Offset
 	if rewriteErr != nil && p.Restart {
-		return activities.Finding("server %s takes no writes now, but will after a restart, since its configuration file does not have the fence: %v", p.Server.Name, rewriteErr)
+		return activities.FindingBoth("server %s takes no writes now, but will after a restart, since its configuration file does not have the fence: %v",
+			"サーバー %s は現在書き込みを受け付けないが、設定ファイルにフェンスがないため再起動すると受け付ける：%v", p.Server.Name, rewriteErr)
 	}
 	return nil
 }
@@ -109,7 +110,8 @@ func refuses(ctx context.Context, t Target) error {
 	case does == fenced || does == readOnly:
 		return nil
 	}
-	return activities.Finding("server %s should refuse every write now, and does not: %s %s", t.Name, does, why)
+	return activities.FindingBoth("server %s should refuse every write now, and does not: %s %s",
+		"サーバー %s はすべての書き込みを拒否するはずだが、拒否していない：%s %s", t.Name, does, why)
 }
 
 // fenceHere fences a server of this host that does not answer: in its file, and then by
@@ -175,15 +177,15 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if !l.fenced() {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " has no fence"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s has no fence", "%s にフェンスはない", p.Server.Name).Both()}, nil
 	}
 	if p.Restart && !l.kept() {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " has a fence, but not in its configuration file"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s has a fence, but not in its configuration file", "%s にフェンスはあるが、設定ファイルに反映されていない", p.Server.Name).Both()}, nil
 	}
 	if err := refuses(ctx, p.Server); err != nil {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is fenced", Output: Fenced{Server: p.Server.Name, Was: v.role(), Method: "refusing",
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is fenced", "%s はフェンスされている", p.Server.Name).Both(), Output: Fenced{Server: p.Server.Name, Was: v.role(), Method: "refusing",
 		Kept: l.kept(), History: v.ReplID, Offset: v.Offset, At: time.Now().UTC().Truncate(time.Microsecond)}}, nil
 }
 
@@ -193,9 +195,9 @@ func lookFencedHere(ctx context.Context, p Fence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if pid, err := listener(ctx, p.Server); err != nil || pid != 0 || !l.fenced() {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is down, and its file has no fence"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is down, and its file has no fence", "%s は停止しており、設定ファイルにフェンスはない", p.Server.Name).Both()}, err
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is down, and its file has the fence", Output: Fenced{Server: p.Server.Name,
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is down, and its file has the fence", "%s は停止しており、設定ファイルにフェンスがある", p.Server.Name).Both(), Output: Fenced{Server: p.Server.Name,
 		Was: "down", Method: "file", Kept: true, At: time.Now().UTC().Truncate(time.Microsecond)}}, nil
 }
 
@@ -230,15 +232,16 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 		return Unfenced{}, err
 	}
 	if !l.fenced() {
-		return Unfenced{}, activities.Refused("server %s has no fence of muster's", p.Server.Name)
+		return Unfenced{}, activities.RefusedBoth("server %s has no fence of muster's", "サーバー %s に muster のフェンスはない", p.Server.Name)
 	}
 	for _, o := range p.Others {
 		does, why, err := attempt(ctx, o)
 		switch {
 		case err != nil:
-			return Unfenced{}, activities.Refused("cannot tell whether %s takes writes: %v", o.Name, err)
+			return Unfenced{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
 		case v.Master && (does == takesWrites || does == wanting || does == ailing):
-			return Unfenced{}, activities.Refused("%s is a master (%s %s): unfencing %s would make two; use redis.rejoin", o.Name, does, why, p.Server.Name)
+			return Unfenced{}, activities.RefusedBoth("%s is a master (%s %s): unfencing %s would make two; use redis.rejoin",
+				"%s はマスターである（%s %s）。%s のフェンスを外すとマスターが2台になる。redis.rejoin を使う", o.Name, does, why, p.Server.Name)
 		}
 	}
 	l = l.lowered()
@@ -250,7 +253,8 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 	}
 	does, why, err := attempt(ctx, p.Server)
 	if err == nil && v.Master && does != takesWrites {
-		err = activities.Finding("server %s has no fence any more, and still takes no write: %s %s", p.Server.Name, does, why)
+		err = activities.FindingBoth("server %s has no fence any more, and still takes no write: %s %s",
+			"サーバー %s のフェンスは外れたが、書き込みを受け付けない：%s %s", p.Server.Name, does, why)
 	}
 	return Unfenced{Server: p.Server.Name, Role: v.role(), MinReplicas: l.replicas}, err
 }
@@ -267,8 +271,8 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if l.fenced() {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is fenced"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is fenced", "%s はフェンスされている", p.Server.Name).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " has no fence",
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s has no fence", "%s にフェンスはない", p.Server.Name).Both(),
 		Output: Unfenced{Server: p.Server.Name, Role: v.role(), MinReplicas: l.replicas}}, nil
 }

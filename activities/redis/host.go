@@ -29,7 +29,8 @@ func fileLimits(t Target) (limits, error) {
 	}
 	l, port := limitsIn(string(b))
 	if _, want, _ := net.SplitHostPort(redislink.Address(t.Spec)); port != want && !t.Spec.TLS {
-		return limits{}, activities.Refused("%s is of a server on port %s, and the estate has %s on %s: correct config or port there", t.Spec.Config, port, t.Name, want)
+		return limits{}, activities.RefusedBoth("%s is of a server on port %s, and the estate has %s on %s: correct config or port there",
+			"%s はポート %s のサーバーの設定だが、定義では %s のポートは %s である。定義の config または port を修正する", t.Spec.Config, port, t.Name, want)
 	}
 	return l, nil
 }
@@ -44,7 +45,7 @@ func fenceFile(t Target) error {
 	l = l.raised().written()
 	f, err := os.OpenFile(t.Spec.Config, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		return activities.Refused("the configuration file of %s: %v", t.Name, err)
+		return activities.RefusedBoth("the configuration file of %s: %v", "%s の設定ファイル：%v", t.Name, err)
 	}
 	_, err = fmt.Fprintf(f, "\n# fenced by muster\nmin-replicas-max-lag %d\nmin-replicas-to-write %d\n", l.lag, l.replicas)
 	return errors.Join(err, f.Sync(), f.Close())
@@ -110,9 +111,11 @@ func listenerNow(t Target) (int, error) {
 		return found[0], nil
 	case 0:
 	default:
-		return 0, activities.Refused("processes %v listen on the port of %s, on several addresses: which is the server can't be told", found, t.Name)
+		return 0, activities.RefusedBoth("processes %v listen on the port of %s, on several addresses: which is the server can't be told",
+			"プロセス %v が %s のポートを複数のアドレスで待ち受けており、どれがサーバーか判断できない", found, t.Name)
 	}
-	return 0, activities.Refused("a process listens on the port of %s, and the worker may not see which: run the worker as root or as the server's user", t.Name)
+	return 0, activities.RefusedBoth("a process listens on the port of %s, and the worker may not see which: run the worker as root or as the server's user",
+		"%s のポートを待ち受けるプロセスがあるが、ワーカーの権限では特定できない。ワーカーを root かサーバーの実行ユーザーで動かす", t.Name)
 }
 
 // starting reports whether a server of this host was begun with the file and does not serve
@@ -145,11 +148,12 @@ func endListener(ctx context.Context, t Target) error {
 		return fmt.Errorf("what listens on the port of %s: %w", t.Name, err)
 	}
 	if !isServer(program) {
-		return activities.Refused("process %d on the port of %s runs %s, which is no Redis server: correct the estate", pid, t.Name, program)
+		return activities.RefusedBoth("process %d on the port of %s runs %s, which is no Redis server: correct the estate",
+			"プロセス %d（%s のポート）は %s を実行しており、Redis サーバーではない。定義を修正する", pid, t.Name, program)
 	}
 	was := proc.Identity(pid)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return activities.Refused("process %d of %s can't be ended: %v", pid, t.Name, err)
+		return activities.RefusedBoth("process %d of %s can't be ended: %v", "プロセス %d（%s）を終了できない：%v", pid, t.Name, err)
 	}
 	return until(ctx, 10*time.Second, tick, func(context.Context) error {
 		if s, ok := proc.Read(pid); ok && !s.Ended() && proc.Identity(pid) == was {

@@ -49,9 +49,11 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	case err != nil:
 		return Promoted{}, err
 	case l.fenced():
-		return Promoted{}, activities.Refused("%s is fenced itself, and would take no write; take the fence off first (redis.unfence)", p.Server.Name)
+		return Promoted{}, activities.RefusedBoth("%s is fenced itself, and would take no write; take the fence off first (redis.unfence)",
+			"%s 自体がフェンスされており書き込みを受け付けない。先にフェンスを外す（redis.unfence）", p.Server.Name)
 	case v.Syncing || v.Loading:
-		return Promoted{}, activities.Refused("%s is being sent a whole copy, or reads one: what it holds is old or half", p.Server.Name)
+		return Promoted{}, activities.RefusedBoth("%s is being sent a whole copy, or reads one: what it holds is old or half",
+			"%s は全体同期の受信中または読み込み中で、保持するデータは古いか不完全である", p.Server.Name)
 	}
 	// What the old master sent last may still be on its way.
 	const drain = 5 * time.Second
@@ -68,12 +70,15 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	}
 	switch {
 	case out.LagKnown && out.LagBytes > int64(p.MaxLag):
-		return Promoted{}, activities.Refused("%s is %d bytes behind the old master, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
+		return Promoted{}, activities.RefusedBoth("%s is %d bytes behind the old master, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
+			"%s は旧マスターより %d バイト遅れており、max_lag %s を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
 			p.Server.Name, out.LagBytes, p.MaxLag)
 	case !out.LagKnown && v.LinkDown < 0:
-		return Promoted{}, activities.Refused("%s has had no link to its master since it was started: how old its data are can't be told", p.Server.Name)
+		return Promoted{}, activities.RefusedBoth("%s has had no link to its master since it was started: how old its data are can't be told",
+			"%s は起動後一度もマスターと接続しておらず、データの古さを判断できない", p.Server.Name)
 	case !out.LagKnown && v.LinkDown > p.MaxLinkDown.Std():
-		return Promoted{}, activities.Refused("the link of %s to its master has been down for %s, longer than max_link_down %s, and the master can't say what it wrote since; raise max_link_down if the loss is accepted",
+		return Promoted{}, activities.RefusedBoth("the link of %s to its master has been down for %s, longer than max_link_down %s, and the master can't say what it wrote since; raise max_link_down if the loss is accepted",
+			"%s とマスターの接続は %s 途絶えており、max_link_down %s を超えている。その後の書き込みをマスターに確認することもできない。損失を許容する場合は max_link_down を引き上げる",
 			p.Server.Name, v.LinkDown, p.MaxLinkDown)
 	}
 
@@ -85,7 +90,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	}
 	out.Kept = err == nil
 	if len(answers) > 0 && answers[0] == nil {
-		return Promoted{}, activities.Finding("server %s would not take the promotion: %v", p.Server.Name, err)
+		return Promoted{}, activities.FindingBoth("server %s would not take the promotion: %v", "サーバー %s が昇格を受け付けない：%v", p.Server.Name, err)
 	}
 	if !out.Kept {
 		activities.Log(ctx).Warn("the new master can't rewrite its configuration file: a restart may make it a replica again", "server", p.Server.Name, "err", err)
@@ -108,11 +113,14 @@ func takesOver(ctx context.Context, t Target, within time.Duration) error {
 		case err != nil:
 			return fmt.Errorf("server %s was told to be master, and then: %w", t.Name, err)
 		case does == readOnly:
-			return activities.Finding("server %s is still a replica after it was told to be master", t.Name)
+			return activities.FindingBoth("server %s is still a replica after it was told to be master",
+				"サーバー %s は昇格を指示された後もレプリカのままである", t.Name)
 		case does == wanting:
-			return activities.Finding("server %s is master and takes no write while it has too few replicas (min-replicas-to-write): %s", t.Name, why)
+			return activities.FindingBoth("server %s is master and takes no write while it has too few replicas (min-replicas-to-write): %s",
+				"サーバー %s はマスターだが、レプリカ数が min-replicas-to-write に満たないため書き込みを受け付けない：%s", t.Name, why)
 		case does != takesWrites:
-			return activities.Finding("server %s is master and takes no write: %s %s", t.Name, does, why)
+			return activities.FindingBoth("server %s is master and takes no write: %s %s",
+				"サーバー %s はマスターだが、書き込みを受け付けない：%s %s", t.Name, does, why)
 		}
 		return nil
 	})
@@ -132,26 +140,32 @@ func oldMaster(ctx context.Context, t Target, v view) (lag int64, known bool, er
 	o, err := visit(ctx, old)
 	switch code := redislink.Code(err); {
 	case redislink.Hung(err):
-		return 0, false, activities.Refused("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (redis.fence)", old.Name)
+		return 0, false, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (redis.fence)",
+			"%s は接続を受け付けるが応答しない。停止ではなくハングしており、再び書き込みを受け付けるおそれがある。先にフェンスする（redis.fence）", old.Name)
 	case code != "":
-		return 0, false, activities.Refused("%s runs and does not let muster in, so whether it takes writes can't be told: %v", old.Name, err)
+		return 0, false, activities.RefusedBoth("%s runs and does not let muster in, so whether it takes writes can't be told: %v",
+			"%s は稼働しているが muster の接続を拒否しており、書き込みを受け付けるか判断できない：%v", old.Name, err)
 	case err != nil && redislink.Sent(err):
-		return 0, false, activities.Refused("%s runs, and whether it takes writes can't be told: %v", old.Name, err)
+		return 0, false, activities.RefusedBoth("%s runs, and whether it takes writes can't be told: %v",
+			"%s は稼働しているが、書き込みを受け付けるか判断できない：%v", old.Name, err)
 	case err != nil:
 		return 0, false, nil //nolint:nilerr // it is not there
 	case o.RunID == v.RunID:
-		return 0, false, activities.Refused("%s follows itself", t.Name)
+		return 0, false, activities.RefusedBoth("%s follows itself", "%s が自分自身に追従している", t.Name)
 	}
 	does, why, err := attempt(ctx, old)
 	switch {
 	case err != nil:
-		return 0, false, activities.Refused("whether %s takes writes can't be told: %v; fence it first (redis.fence)", old.Name, err)
+		return 0, false, activities.RefusedBoth("whether %s takes writes can't be told: %v; fence it first (redis.fence)",
+			"%s が書き込みを受け付けるか判断できない：%v。先にフェンスする（redis.fence）", old.Name, err)
 	case does == notThere:
 		return 0, false, nil
 	case does == takesWrites:
-		return 0, false, activities.Refused("%s still takes writes; fence it first (redis.fence)", old.Name)
+		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (redis.fence)",
+			"%s はまだ書き込みを受け付けている。先にフェンスする（redis.fence）", old.Name)
 	case does == wanting || does == ailing:
-		return 0, false, activities.Refused("%s refuses writes only for now (%s); fence it first (redis.fence)", old.Name, why)
+		return 0, false, activities.RefusedBoth("%s refuses writes only for now (%s); fence it first (redis.fence)",
+			"%s は一時的に書き込みを拒否しているだけである（%s）。先にフェンスする（redis.fence）", old.Name, why)
 	}
 	// What it wrote can't grow any more. Had it begun a history of its own meanwhile,
 	// its offset would say nothing about t.
@@ -180,16 +194,16 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if !v.Master {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a replica"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is a replica", "%s はレプリカである", p.Server.Name).Both()}, nil
 	}
 	does, why, err := attempt(ctx, p.Server)
 	switch {
 	case err != nil:
 		return activities.Seen{}, err
 	case does != takesWrites:
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s is master and takes no write: %s %s", p.Server.Name, does, why)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s is master and takes no write: %s %s", "%s はマスターだが、書き込みを受け付けない：%s %s", p.Server.Name, does, why).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is master", Output: Promoted{Server: p.Server.Name, History: v.ReplID, Offset: v.Offset}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is master", "%s はマスターである", p.Server.Name).Both(), Output: Promoted{Server: p.Server.Name, History: v.ReplID, Offset: v.Offset}}, nil
 }
 
 // CaughtUp is the parameters of redis.wait_caught_up.
@@ -221,7 +235,8 @@ func awaitLag(ctx context.Context, replica, master Target, limit int64, within t
 	err := until(ctx, within, 50*time.Millisecond, func(ctx context.Context) (err error) {
 		lag, err = lagOf(ctx, replica, to, master, from)
 		if err == nil && lag > limit {
-			err = activities.Finding("server %s is still %d bytes behind, more than %d", replica.Name, lag, limit)
+			err = activities.FindingBoth("server %s is still %d bytes behind, more than %d",
+				"サーバー %s はまだ %d バイト遅れており、%d を超えている", replica.Name, lag, limit)
 		}
 		return err
 	})
@@ -240,13 +255,13 @@ func lagOf(ctx context.Context, replica Target, to *redislink.Conn, master Targe
 	case err != nil:
 		return 0, err
 	case !m.Master:
-		return 0, activities.Finding("server %s is a replica itself", master.Name)
+		return 0, activities.FindingBoth("server %s is a replica itself", "サーバー %s 自体がレプリカである", master.Name)
 	case r.Master:
-		return 0, activities.Finding("server %s is a master", replica.Name)
+		return 0, activities.FindingBoth("server %s is a master", "サーバー %s はマスターである", replica.Name)
 	case !r.Link || r.Syncing:
-		return 0, activities.Finding("server %s has no link to its master", replica.Name)
+		return 0, activities.FindingBoth("server %s has no link to its master", "サーバー %s はマスターと接続していない", replica.Name)
 	case r.ReplID != m.ReplID:
-		return 0, activities.Finding("server %s follows %s, which is not %s", replica.Name, r.Upstream, master.Name)
+		return 0, activities.FindingBoth("server %s follows %s, which is not %s", "サーバー %s が追従しているのは %s で、%s ではない", replica.Name, r.Upstream, master.Name)
 	}
 	return max(m.Offset-r.Offset, 0), nil
 }

@@ -124,7 +124,7 @@ func readyFailover(ctx context.Context, s redislink.SentinelTarget, servers ...T
 	out := readyReach(ctx, servers...)
 	heard := hear(ctx, s)
 	if _, err := agreeing(s, heard); err != nil {
-		out = append(out, activities.Lacking("sentinels %s: %s", "Sentinel %s: %s", s.Name, text(err)))
+		out = append(out, activities.Lacking("sentinels %s: %s", "Sentinel %s: %s", s.Name, plan.Apart(text(err))))
 	}
 	for _, one := range heard {
 		switch {

@@ -34,7 +34,7 @@ type Rejoined struct {
 func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	began := time.Now()
 	if p.Server.Name == p.Follow.Name {
-		return Rejoined{}, activities.Refused("server and follow are both %s", p.Server.Name)
+		return Rejoined{}, activities.RefusedBoth("server and follow are both %s", "server と follow がどちらも %s である", p.Server.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
 	defer cancel()
@@ -55,16 +55,19 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	}
 	switch {
 	case !of.Master:
-		return Rejoined{}, activities.Refused("server %s is a replica itself; promote it first, or follow its master", p.Follow.Name)
+		return Rejoined{}, activities.RefusedBoth("server %s is a replica itself; promote it first, or follow its master",
+			"サーバー %s 自体がレプリカである。先に昇格するか、そのマスターに追従させる", p.Follow.Name)
 	case of.RunID == v.RunID:
-		return Rejoined{}, activities.Refused("%s and %s are one server: correct the estate", p.Server.Name, p.Follow.Name)
+		return Rejoined{}, activities.RefusedBoth("%s and %s are one server: correct the estate",
+			"%s と %s は同じサーバーである。定義を修正する", p.Server.Name, p.Follow.Name)
 	}
 	l, err := limitsOf(ctx, c)
 	if err != nil {
 		return Rejoined{}, err
 	}
 	if v.Master && !l.fenced() && !p.Discard {
-		return Rejoined{}, activities.Refused("server %s is a master that takes writes: rejoining it throws away what was written there and %s does not have; fence it first (redis.fence), or say discard: true if that is meant",
+		return Rejoined{}, activities.RefusedBoth("server %s is a master that takes writes: rejoining it throws away what was written there and %s does not have; fence it first (redis.fence), or say discard: true if that is meant",
+			"サーバー %s は書き込みを受け付けているマスターである。追従させると、そこに書き込まれ %s にないデータは破棄される。先にフェンスする（redis.fence）か、意図した操作であれば discard: true を指定する",
 			p.Server.Name, p.Follow.Name)
 	}
 	out := Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Fenced: l.fenced()}
@@ -94,7 +97,8 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 		return Rejoined{}, err
 	}
 	if does, why, err := attempt(ctx, p.Server); err != nil || does != readOnly {
-		return Rejoined{}, orFinding(err, "server %s follows %s and does not refuse a write: %s %s", p.Server.Name, p.Follow.Name, does, why)
+		return Rejoined{}, orFinding(err, "server %s follows %s and does not refuse a write: %s %s",
+			"サーバー %s は %s に追従しているが、書き込みを拒否しない：%s %s", p.Server.Name, p.Follow.Name, does, why)
 	}
 	out.Method = "partial"
 	if after, err := visit(ctx, p.Follow); err == nil && after.FullSync > of.FullSync {
@@ -104,12 +108,12 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	return out, nil
 }
 
-// orFinding is err, or the finding.
-func orFinding(err error, format string, args ...any) error {
+// orFinding is err, or the finding in both languages.
+func orFinding(err error, en, ja string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return activities.Finding(format, args...)
+	return activities.FindingBoth(en, ja, args...)
 }
 
 func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
@@ -135,12 +139,12 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	case l.fenced():
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Server.Name + " follows, but its fence is still there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s follows, but its fence is still there", "%s は追従しているが、フェンスが残っている", p.Server.Name).Both()}, nil
 	}
 	kept, why := followsInFile(p.Server, v)
 	if p.Restart && !kept {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: why.Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s follows %s, %d bytes behind", p.Server.Name, p.Follow.Name, lag),
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s follows %s, %d bytes behind", "%s は %s に追従している（遅れ %d バイト）", p.Server.Name, p.Follow.Name, lag).Both(),
 		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: "none", Kept: kept}}, nil
 }

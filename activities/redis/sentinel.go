@@ -93,11 +93,13 @@ func agreeing(t redislink.SentinelTarget, heard []says) (agreement, error) {
 		said = append(said, fmt.Sprintf("%s names %s (epoch %d)", s.sentinel, s.master, s.epoch))
 		switch {
 		case s.busy():
-			return a, activities.Finding("a failover of %s is under way, says sentinel %s", t.Spec.Master, s.sentinel)
+			return a, activities.FindingBoth("a failover of %s is under way, says sentinel %s",
+				"%s のフェイルオーバーが進行中である（Sentinel %s）", t.Spec.Master, s.sentinel)
 		case s.runID == "" || s.role != "master":
-			return a, activities.Finding("sentinel %s names %s, and has not heard from it yet that it is master", s.sentinel, s.master)
+			return a, activities.FindingBoth("sentinel %s names %s, and has not heard from it yet that it is master",
+				"Sentinel %s は %s をマスターとしているが、本人からはまだ確認できていない", s.sentinel, s.master)
 		case agree > 0 && (s.master != a.Address || s.epoch != a.Epoch):
-			return a, activities.Finding("the sentinels do not agree: %s", strings.Join(said, ", "))
+			return a, activities.FindingBoth("the sentinels do not agree: %s", "Sentinel の認識が一致していない：%s", strings.Join(said, ", "))
 		}
 		agree++
 		a.Address, a.RunID, a.Epoch = s.master, s.runID, s.epoch
@@ -130,9 +132,10 @@ func settled(ctx context.Context, s redislink.SentinelTarget, master Target, oth
 	}
 	switch {
 	case !m.Master:
-		return a, nil, activities.Finding("server %s is a replica", master.Name)
+		return a, nil, activities.FindingBoth("server %s is a replica", "サーバー %s はレプリカである", master.Name)
 	case m.RunID != a.RunID:
-		return a, nil, activities.Finding("the sentinels name %s as master, which is not %s", a.Address, master.Name)
+		return a, nil, activities.FindingBoth("the sentinels name %s as master, which is not %s",
+			"Sentinel がマスターとしているのは %s で、%s ではない", a.Address, master.Name)
 	}
 	for _, o := range others {
 		v, err := visit(ctx, o)
@@ -140,13 +143,14 @@ func settled(ctx context.Context, s redislink.SentinelTarget, master Target, oth
 		case err != nil:
 			unheard = append(unheard, o.Name)
 		case v.Master:
-			return a, nil, activities.Finding("%s and %s both say that they are master", master.Name, o.Name)
+			return a, nil, activities.FindingBoth("%s and %s both say that they are master", "%s と %s がどちらもマスターを名乗っている", master.Name, o.Name)
 		case !v.Link || v.ReplID != m.ReplID:
-			return a, nil, activities.Finding("server %s does not follow %s yet", o.Name, master.Name)
+			return a, nil, activities.FindingBoth("server %s does not follow %s yet", "サーバー %s はまだ %s に追従していない", o.Name, master.Name)
 		}
 	}
 	if does, why, err := attempt(ctx, master); err != nil || does != takesWrites {
-		return a, unheard, orFinding(err, "server %s is master and takes no write: %s %s", master.Name, does, why)
+		return a, unheard, orFinding(err, "server %s is master and takes no write: %s %s",
+			"サーバー %s はマスターだが、書き込みを受け付けない：%s %s", master.Name, does, why)
 	}
 	return a, unheard, nil
 }

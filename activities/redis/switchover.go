@@ -46,7 +46,7 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 		ordered := time.Now()
 		_, err = from.Do(ctx, "FAILOVER", "TO", target.host, target.port, "TIMEOUT", p.Wait.Std().Milliseconds())
 		if redislink.Code(err) != "" {
-			return Switched{}, activities.Refused("server %s does not begin to hand over: %v", p.From.Name, err)
+			return Switched{}, activities.RefusedBoth("server %s does not begin to hand over: %v", "サーバー %s が役割の引き渡しを開始しない：%v", p.From.Name, err)
 		}
 		if err != nil {
 			return Switched{}, fmt.Errorf("whether %s hands over can't be told: %w", p.From.Name, err)
@@ -60,9 +60,10 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 				return nil
 			}
 			if v, err := see(ctx, from); err != nil || v.Master && v.Failover == "no-failover" {
-				return orFinding(err, "server %s gave up and is still master: %s did not take over", p.From.Name, p.To.Name)
+				return orFinding(err, "server %s gave up and is still master: %s did not take over",
+					"サーバー %s は引き渡しを中止し、マスターのままである。%s は引き継がなかった", p.From.Name, p.To.Name)
 			}
-			return activities.Finding("server %s takes no write: %s %s", p.To.Name, does, why)
+			return activities.FindingBoth("server %s takes no write: %s %s", "サーバー %s が書き込みを受け付けない：%s %s", p.To.Name, does, why)
 		}); err != nil {
 			return Switched{}, err
 		}
@@ -94,10 +95,11 @@ func ready(ctx context.Context, p Switchover, from, to *redislink.Conn) (endpoin
 		return endpoint{}, err
 	}
 	if !m.Master {
-		return endpoint{}, activities.Refused("server %s is no master", p.From.Name)
+		return endpoint{}, activities.RefusedBoth("server %s is no master", "サーバー %s はマスターではない", p.From.Name)
 	}
 	if does, why, err := attempt(ctx, p.From); err != nil || does != takesWrites {
-		return endpoint{}, orRefused(err, "server %s takes no write, so there is nothing to hand over: %s %s", p.From.Name, does, why)
+		return endpoint{}, orRefused(err, "server %s takes no write, so there is nothing to hand over: %s %s",
+			"サーバー %s は書き込みを受け付けておらず、引き渡すものがない：%s %s", p.From.Name, does, why)
 	}
 	lag, err := lagOf(ctx, p.To, to, p.From, from)
 	switch {
@@ -106,25 +108,47 @@ func ready(ctx context.Context, p Switchover, from, to *redislink.Conn) (endpoin
 	case err != nil:
 		return endpoint{}, err
 	case lag > int64(p.MaxLag):
-		return endpoint{}, activities.Refused("%s is %d bytes behind, more than max_lag %s", p.To.Name, lag, p.MaxLag)
+		return endpoint{}, activities.RefusedBoth("%s is %d bytes behind, more than max_lag %s",
+			"%s は %d バイト遅れており、max_lag %s を超えている", p.To.Name, lag, p.MaxLag)
 	}
 	l, err := limitsOf(ctx, to)
 	if err != nil || l.fenced() {
-		return endpoint{}, orRefused(err, "%s is fenced, and would take no write; take the fence off first (redis.unfence)", p.To.Name)
+		return endpoint{}, orRefused(err, "%s is fenced, and would take no write; take the fence off first (redis.unfence)",
+			"%s はフェンスされており書き込みを受け付けない。先にフェンスを外す（redis.unfence）", p.To.Name)
 	}
+	// Its link is up a moment before its master counts it as online.
+	var at endpoint
+	err = until(ctx, answerWithin, tick, func(ctx context.Context) (err error) {
+		at, err = replicaOf(ctx, p, from)
+		return err
+	})
+	return at, err
+}
+
+// replicaOf is how the master knows the replica that is to take over.
+func replicaOf(ctx context.Context, p Switchover, from *redislink.Conn) (endpoint, error) {
 	_, want, err := net.SplitHostPort(redislink.Address(p.To.Spec))
+	if err != nil {
+		return endpoint{}, err
+	}
+	m, err := see(ctx, from)
 	if err != nil {
 		return endpoint{}, err
 	}
 	var found []endpoint
 	for _, r := range m.Replicas {
 		host, port, err := net.SplitHostPort(r.Address)
-		if err == nil && (len(m.Replicas) == 1 || r.Address == redislink.Address(p.To.Spec) || port == want && net.ParseIP(p.To.Spec.Host) == nil) {
-			found = append(found, endpoint{host, port})
+		if err != nil || len(m.Replicas) > 1 && r.Address != redislink.Address(p.To.Spec) && (port != want || net.ParseIP(p.To.Spec.Host) != nil) {
+			continue
 		}
+		if r.State != "online" {
+			return endpoint{}, activities.RefusedBoth("%s is not online yet, says %s: %s", "%s はまだオンラインではない（%s から見た状態：%s）", p.To.Name, p.From.Name, r.State)
+		}
+		found = append(found, endpoint{host, port})
 	}
 	if len(found) != 1 {
-		return endpoint{}, activities.Refused("which of its replicas is %s can't be told from what %s says: %v", p.To.Name, p.From.Name, m.Replicas)
+		return endpoint{}, activities.RefusedBoth("which of its replicas is %s can't be told from what %s says: %v",
+			"どのレプリカが %s か、%s の情報からは判断できない：%v", p.To.Name, p.From.Name, m.Replicas)
 	}
 	return found[0], nil
 }
@@ -136,7 +160,8 @@ func switched(ctx context.Context, p Switchover, to, from *redislink.Conn) error
 	}
 	does, why, err := attempt(ctx, p.To)
 	if err != nil || does != takesWrites {
-		return orFinding(err, "server %s is master and takes no write: %s %s", p.To.Name, does, why)
+		return orFinding(err, "server %s is master and takes no write: %s %s",
+			"サーバー %s はマスターだが、書き込みを受け付けない：%s %s", p.To.Name, does, why)
 	}
 	return nil
 }
@@ -155,12 +180,12 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 		if p.Restart && !kept {
 			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: why.Both()}, nil
 		}
-		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is master and %s follows it", p.To.Name, p.From.Name),
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is master and %s follows it", "%s がマスターで、%s が追従している", p.To.Name, p.From.Name).Both(),
 			Output: Switched{From: p.From.Name, To: p.To.Name, Kept: kept && leadsInFile(p.To)}}, nil
 	}
 	if v.Master && v.Failover == "no-failover" {
 		if t, terr := see(ctx, to); terr == nil && !t.Master {
-			return activities.Seen{Sight: plan.HoldsNot, Detail: p.From.Name + " is master and hands nothing over"}, nil
+			return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is master and hands nothing over", "%s はマスターで、引き渡しは行われていない", p.From.Name).Both()}, nil
 		}
 	}
 	return activities.Seen{Sight: plan.CannotTell, Detail: text(err)}, nil

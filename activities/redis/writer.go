@@ -36,7 +36,8 @@ type Writes struct {
 // taken for read-only: a frozen one writes again when it thaws.
 func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	if len(p.Servers) == 0 {
-		return Writers{}, activities.Refused("servers is empty: name every copy of the data")
+		return Writers{}, activities.RefusedBoth("servers is empty: name every copy of the data",
+			"servers が空である。データを持つサーバーをすべて指定する")
 	}
 	var out Writers
 	var verdict error // certain, and not to be waited away
@@ -48,7 +49,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 		case err != nil:
 			return err
 		case p.Expect != "" && p.Expect != out.Writer:
-			verdict = activities.Finding("the writer is %s, not %s", out.Writer, p.Expect)
+			verdict = activities.FindingBoth("the writer is %s, not %s", "書き込みを受け付けているのは %s で、%s ではない", out.Writer, p.Expect)
 		case p.Sentinel.Name != "":
 			return named(ctx, p.Sentinel, p.Servers, out.Writer)
 		}
@@ -82,13 +83,14 @@ func writersNow(ctx context.Context, servers []Target) (Writers, error) {
 	}
 	switch {
 	case len(writers) > 1: // certain, whatever the others are
-		return out, activities.Finding("%s take writes at the same time: fence all but one at once", strings.Join(writers, " and "))
+		return out, activities.FindingBoth("%s take writes at the same time: fence all but one at once",
+			"%s が同時に書き込みを受け付けている。直ちに1台を残してすべてフェンスする", strings.Join(writers, " and "))
 	case len(unclear) > 0:
 		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
 	case len(wavering) > 0:
-		return out, activities.Finding("a master refuses writes only for now: %s", strings.Join(wavering, "; "))
+		return out, activities.FindingBoth("a master refuses writes only for now: %s", "マスターが一時的に書き込みを拒否しているだけである：%s", strings.Join(wavering, "; "))
 	case len(writers) == 0:
-		return out, activities.Finding("no server takes writes")
+		return out, activities.FindingBoth("no server takes writes", "書き込みを受け付けるサーバーがない")
 	}
 	out.Writer = writers[0]
 	return out, nil
@@ -109,7 +111,8 @@ func named(ctx context.Context, s redislink.SentinelTarget, servers []Target, na
 			return err
 		}
 		if v.RunID != a.RunID {
-			return activities.Finding("server %s takes writes, and the sentinels name %s as master", name, a.Address)
+			return activities.FindingBoth("server %s takes writes, and the sentinels name %s as master",
+				"サーバー %s が書き込みを受け付けているが、Sentinel は %s をマスターとしている", name, a.Address)
 		}
 	}
 	return nil
