@@ -48,9 +48,11 @@ func awaitLag(ctx context.Context, c *pglink.Conn, standby Target, limit int64) 
 		}
 		if wait(ctx, 50*time.Millisecond) != nil {
 			if !ok {
-				return 0, activities.Finding("server %s does not stream (slot %s is not in use)", standby.Name, pglink.Slot(standby))
+				return 0, activities.FindingBoth("server %s does not stream (slot %s is not in use)",
+					"サーバー %s はストリーミング受信していない（スロット %s は未使用）", standby.Name, pglink.Slot(standby))
 			}
-			return lag, activities.Finding("server %s is still %d bytes behind, more than %d", standby.Name, lag, limit)
+			return lag, activities.FindingBoth("server %s is still %d bytes behind, more than %d",
+				"サーバー %s はまだ %d バイト遅れており、%d を超えている", standby.Name, lag, limit)
 		}
 	}
 }

@@ -164,7 +164,8 @@ func streams(ctx context.Context, c *pglink.Conn, standby Target) (ok bool, lag 
 // sameSystem refuses servers that do not hold the same data.
 func sameSystem(a, idA, b, idB string) error {
 	if idA != idB {
-		return activities.Refused("%s (system %s) and %s (system %s) are not copies of one database; correct the targets in the estate", a, idA, b, idB)
+		return activities.RefusedBoth("%s (system %s) and %s (system %s) are not copies of one database; correct the targets in the estate",
+			"%s（システム識別子 %s）と %s（同 %s）は同じデータベースの複製ではない。定義のターゲットを修正する", a, idA, b, idB)
 	}
 	return nil
 }

@@ -93,7 +93,8 @@ func raise(ctx context.Context, i *pgcluster.Instance, to string) (*fenceNote, e
 		return nil, err
 	}
 	if old != nil && old.Token > call.Token {
-		return nil, activities.Refused("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date", i.Name, old.Token, old.Run, call.Token)
+		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
+			"サーバー %s はより新しいトークン（%d、実行 %s）でフェンスされている。この実行のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
 	}
 	if err := keep(i, fenceFile, f); err != nil {
 		return nil, err
@@ -157,12 +158,13 @@ func fenceHolds(ctx context.Context, i *pgcluster.Instance, t Target) error {
 		return err
 	}
 	if f == nil {
-		return activities.Finding("server %s has no fence marker", t.Name)
+		return activities.FindingBoth("server %s has no fence marker", "サーバー %s にフェンスの印がない", t.Name)
 	}
 	if signalled, err := i.StandbySignalled(); err != nil {
 		return err
 	} else if !signalled {
-		return activities.Finding("server %s has a fence marker but no standby.signal in %s: it would start as a primary", t.Name, i.Data)
+		return activities.FindingBoth("server %s has a fence marker but no standby.signal in %s: it would start as a primary",
+			"サーバー %s にフェンスの印はあるが、%s に standby.signal がない。起動するとプライマリーになる", t.Name, i.Data)
 	}
 	procs, err := i.Processes()
 	if err != nil || len(procs) == 0 {
@@ -173,7 +175,8 @@ func fenceHolds(ctx context.Context, i *pgcluster.Instance, t Target) error {
 		return fmt.Errorf("server %s runs and does not say whether it takes writes: %w", t.Name, err)
 	}
 	if !v.Recovery || v.Pending {
-		return activities.Finding("server %s runs as a primary in spite of its fence", t.Name)
+		return activities.FindingBoth("server %s runs as a primary in spite of its fence",
+			"サーバー %s はフェンスされているのにプライマリーとして稼働している", t.Name)
 	}
 	return nil
 }
@@ -186,9 +189,11 @@ func fenceElsewhere(ctx context.Context, t Target, why error) (Fenced, error) {
 	case err != nil:
 		return Fenced{}, fmt.Errorf("whether %s takes writes can't be proven from here: %w (%s)", t.Name, err, text(why))
 	case v.Recovery && !v.Pending:
-		return Fenced{}, activities.Finding("server %s is read-only now, but nothing keeps it so after a restart: %s", t.Name, text(why))
+		return Fenced{}, activities.FindingBoth("server %s is read-only now, but nothing keeps it so after a restart: %s",
+			"サーバー %s は現在読み取り専用だが、再起動後もそうである保証がない：%s", t.Name, plan.Apart(text(why)))
 	}
-	return Fenced{}, activities.Finding("server %s takes writes and can't be fenced from here: %s", t.Name, text(why))
+	return Fenced{}, activities.FindingBoth("server %s takes writes and can't be fenced from here: %s",
+		"サーバー %s は書き込みを受け付けており、ここからはフェンスできない：%s", t.Name, plan.Apart(text(why)))
 }
 
 func text(err error) string {
@@ -210,7 +215,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	}
 	call := activities.CallFrom(ctx)
 	if f == nil || f.Run != call.Run {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is not fenced by this run"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not fenced by this run", "%s はこの実行によってフェンスされていない", p.Server.Name).Both()}, nil
 	}
 	if err := fenceHolds(ctx, i, p.Server); err != nil {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
@@ -219,7 +224,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	if f.Result != nil {
 		out = *f.Result
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " is fenced by this run", Output: out}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is fenced by this run", "%s はこの実行によってフェンスされている", p.Server.Name).Both(), Output: out}, nil
 }
 
 // Unfence is the parameters of postgres.unfence.
@@ -241,19 +246,23 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	run := activities.CallFrom(ctx).Run
 	switch {
 	case f == nil:
-		return Started{}, activities.Refused("server %s has no fence of muster's; start it (postgres.start) or promote it (postgres.promote)", p.Server.Name)
+		return Started{}, activities.RefusedBoth("server %s has no fence of muster's; start it (postgres.start) or promote it (postgres.promote)",
+			"サーバー %s に muster のフェンスはない。起動する（postgres.start）か昇格する（postgres.promote）", p.Server.Name)
 	case f.Run != run:
-		return Started{}, activities.Refused("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first", p.Server.Name, f.Run, run)
+		return Started{}, activities.RefusedBoth("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first",
+			"サーバー %s は実行 %s がフェンスしたもので、この実行 %s のものではない。先にその実行の後始末を終える", p.Server.Name, f.Run, run)
 	}
 	for _, o := range p.Others {
 		v, err := visit(ctx, o)
 		switch {
 		case err == nil && !v.Recovery:
-			return Started{}, activities.Refused("%s takes writes: unfencing %s would make two primaries; use postgres.switchover or postgres.rejoin", o.Name, p.Server.Name)
+			return Started{}, activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use postgres.switchover or postgres.rejoin",
+				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリーが2台になる。postgres.switchover か postgres.rejoin を使う", o.Name, p.Server.Name)
 		case err == nil && v.Pending:
-			return Started{}, activities.Refused("%s is being promoted: unfencing %s would make two primaries", o.Name, p.Server.Name)
+			return Started{}, activities.RefusedBoth("%s is being promoted: unfencing %s would make two primaries",
+				"%s は昇格中である。%s のフェンスを外すとプライマリーが2台になる", o.Name, p.Server.Name)
 		case err != nil && !pglink.Refused(err):
-			return Started{}, activities.Refused("cannot tell whether %s takes writes: %v", o.Name, err)
+			return Started{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
 		}
 	}
 	if _, err := bringDown(ctx, i, p.Server); err != nil { // it may run read-only
@@ -273,7 +282,7 @@ func startAsPrimary(ctx context.Context, i *pgcluster.Instance, t Target, within
 		return out, err
 	}
 	if out.Role != "primary" {
-		return out, activities.Finding("server %s came up as a %s", t.Name, out.Role)
+		return out, activities.FindingBoth("server %s came up as a %s", "サーバー %s は %s として起動した", t.Name, out.Role)
 	}
 	return out, i.Drop(fenceFile)
 }
@@ -288,19 +297,19 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if f != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: "the fence of run " + f.Run + " is there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("the fence of run %s is there", "実行 %s のフェンスがある", f.Run).Both()}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	switch {
 	case err == nil && !v.Recovery:
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " accepts writes and is not fenced",
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s accepts writes and is not fenced", "%s は書き込みを受け付けており、フェンスされていない", p.Server.Name).Both(),
 			Output: Started{Server: p.Server.Name, Role: v.role(), Timeline: v.Timeline}}, nil
 	case err == nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a standby and has no fence"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is a standby and has no fence", "%s はスタンバイで、フェンスはない", p.Server.Name).Both()}, nil
 	}
 	procs, perr := i.Processes()
 	if perr == nil && len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s does not run", "%s は稼働していない", p.Server.Name).Both()}, nil
 	}
 	return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 }

@@ -46,12 +46,13 @@ func kill(ctx context.Context, p Kill) (Killed, error) {
 		return Killed{}, err
 	}
 	if len(procs) == 0 {
-		return Killed{}, activities.Refused("server %s does not run, there is nothing to kill; start it first", p.Server.Name)
+		return Killed{}, activities.RefusedBoth("server %s does not run, there is nothing to kill; start it first",
+			"サーバー %s は稼働しておらず、強制終了する対象がない。先に起動する", p.Server.Name)
 	}
 	call := activities.CallFrom(ctx)
 	note := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now()), Processes: len(procs)}}
 	if err := keep(i, killFile, note); err != nil {
-		return Killed{}, activities.Refused("nothing was killed: %v", err)
+		return Killed{}, activities.RefusedBoth("nothing was killed: %v", "何も強制終了していない：%v", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -78,7 +79,7 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if len(procs) > 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("%s runs with %d processes", p.Server.Name, len(procs))}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s runs with %d processes", "%s は %d 個のプロセスで稼働している", p.Server.Name, len(procs)).Both()}, nil
 	}
 	var note killNote
 	call := activities.CallFrom(ctx)
@@ -86,9 +87,9 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if note.Run == call.Run && note.Step == call.Step && note.Killed.Server != "" {
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " was killed by this step", Output: note.Killed}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was killed by this step", "%s はこの手順が強制終了した", p.Server.Name).Both(), Output: note.Killed}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is down, but this step did not kill it"}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is down, but this step did not kill it", "%s は停止しているが、この手順が強制終了したものではない", p.Server.Name).Both()}, nil
 }
 
 // Stop is the parameters of postgres.stop.
@@ -112,7 +113,8 @@ func stop(ctx context.Context, p Stop) (Stopped, error) {
 	if pm, alive, err := i.Postmaster(); err != nil {
 		return Stopped{}, err
 	} else if alive && pm.Frozen {
-		return Stopped{}, activities.Refused("server %s is frozen and can't stop by itself; use postgres.fence or postgres.kill", p.Server.Name)
+		return Stopped{}, activities.RefusedBoth("server %s is frozen and can't stop by itself; use postgres.fence or postgres.kill",
+			"サーバー %s は凍結しており自力で停止できない。postgres.fence か postgres.kill を使う", p.Server.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
 	defer cancel()
@@ -123,7 +125,7 @@ func stop(ctx context.Context, p Stop) (Stopped, error) {
 	}
 	if err := i.Stop(ctx, mode); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return Stopped{}, activities.Finding("%s did not stop within %s; its log is %s", p.Server.Name, p.Wait, i.LogFile())
+			return Stopped{}, activities.FindingBoth("%s did not stop within %s; its log is %s", "%s は %s 以内に停止しなかった。ログは %s", p.Server.Name, p.Wait, i.LogFile())
 		}
 		return Stopped{}, err
 	}
@@ -140,11 +142,11 @@ func lookStopped(_ context.Context, p Stop) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	case len(procs) == 0:
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " does not run", Output: Stopped{Server: p.Server.Name, At: micro(time.Now())}}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s does not run", "%s は稼働していない", p.Server.Name).Both(), Output: Stopped{Server: p.Server.Name, At: micro(time.Now())}}, nil
 	case i.Stopping():
-		return activities.Seen{Sight: plan.CannotTell, Detail: p.Server.Name + " is stopping"}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s is stopping", "%s は停止中である", p.Server.Name).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " runs"}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s runs", "%s は稼働している", p.Server.Name).Both()}, nil
 }
 
 // Start is the parameters of postgres.start.
@@ -170,7 +172,8 @@ func start(ctx context.Context, p Start) (Started, error) {
 		return Started{}, err
 	}
 	if f != nil {
-		return Started{}, activities.Refused("server %s was fenced by run %s at %s; rejoin it as a standby (postgres.rejoin) or take the fence off (postgres.unfence)",
+		return Started{}, activities.RefusedBoth("server %s was fenced by run %s at %s; rejoin it as a standby (postgres.rejoin) or take the fence off (postgres.unfence)",
+			"サーバー %s は実行 %s により %s にフェンスされている。スタンバイとして復帰させる（postgres.rejoin）か、フェンスを外す（postgres.unfence）",
 			p.Server.Name, f.Run, f.At.Format(time.RFC3339))
 	}
 	return startAndSee(ctx, i, p.Server, p.Wait.Std())
@@ -212,15 +215,15 @@ func lookStarted(ctx context.Context, p Start) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not run"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s does not run", "%s は稼働していない", p.Server.Name).Both()}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	switch {
 	case err == nil:
-		return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " accepts connections",
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s accepts connections", "%s は接続を受け付けている", p.Server.Name).Both(),
 			Output: Started{Server: p.Server.Name, Role: v.role(), Timeline: v.Timeline}}, nil
 	case pglink.Code(err) == pglink.CodeCannotConnect:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is starting or stopping"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is starting or stopping", "%s は起動中または停止中である", p.Server.Name).Both()}, nil
 	}
 	return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 }

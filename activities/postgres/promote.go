@@ -50,7 +50,8 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 		return Promoted{}, err
 	}
 	if out.LagBytes > int64(p.MaxLag) {
-		return Promoted{}, activities.Refused("%s is %d bytes behind the old primary, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
+		return Promoted{}, activities.RefusedBoth("%s is %d bytes behind the old primary, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
+			"%s は旧プライマリーより %d バイト遅れており、max_lag %s を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
 			p.Server.Name, out.LagBytes, p.MaxLag)
 	}
 	v, err = raiseTimeline(ctx, c, p.Server, v, p.Wait.Std())
@@ -77,14 +78,16 @@ func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, w
 			return view{}, fmt.Errorf("promote %s: %w", t.Name, err)
 		}
 		if !asked {
-			return view{}, activities.Finding("server %s would not take the promotion; see its log", t.Name)
+			return view{}, activities.FindingBoth("server %s would not take the promotion; see its log",
+				"サーバー %s が昇格を受け付けない。ログを確認する", t.Name)
 		}
 	}
 	for {
 		var recovery bool
 		if err := ask(ctx, c, "SELECT pg_is_in_recovery()", nil, &recovery); err != nil {
 			if ctx.Err() != nil {
-				return view{}, activities.Finding("server %s is still in recovery %s after it was told to promote", t.Name, within)
+				return view{}, activities.FindingBoth("server %s is still in recovery %s after it was told to promote",
+					"サーバー %s は昇格を指示してから %s 経過してもリカバリー中である", t.Name, within)
 			}
 			return view{}, fmt.Errorf("promote %s: it was told to, and then: %w", t.Name, err)
 		}
@@ -92,12 +95,14 @@ func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, w
 			break
 		}
 		if wait(ctx, tick) != nil {
-			return view{}, activities.Finding("server %s is still in recovery %s after it was told to promote", t.Name, within)
+			return view{}, activities.FindingBoth("server %s is still in recovery %s after it was told to promote",
+				"サーバー %s は昇格を指示してから %s 経過してもリカバリー中である", t.Name, within)
 		}
 	}
 	v, err := see(ctx, c)
 	if err == nil && v.Timeline <= before.Timeline {
-		err = activities.Finding("server %s left recovery on timeline %d, which is not after %d", t.Name, v.Timeline, before.Timeline)
+		err = activities.FindingBoth("server %s left recovery on timeline %d, which is not after %d",
+			"サーバー %s はタイムライン %d でリカバリーを終えたが、%d より新しくない", t.Name, v.Timeline, before.Timeline)
 	}
 	return v, err
 }
@@ -126,20 +131,24 @@ func oldPrimary(ctx context.Context, c *pglink.Conn, t Target, v view) (lag int6
 	soon, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	o, err := visit(soon, old)
-	where := "the old primary at " + pglink.Address(old.Spec)
+	where := activities.Lacking("the old primary at %s", "%s にある旧プライマリー", pglink.Address(old.Spec))
 	switch {
 	case err == nil && o.SystemID != v.SystemID:
 		return lag, false, nil // something else lives at that address now
 	case err == nil && !o.Recovery:
-		return 0, false, activities.Refused("%s still takes writes; fence it first (postgres.fence), or use postgres.switchover to move without loss", where)
+		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (postgres.fence), or use postgres.switchover to move without loss",
+			"%s はまだ書き込みを受け付けている。先にフェンスする（postgres.fence）か、postgres.switchover で損失なく移す", where)
 	case err == nil:
 		return max(int64(o.Position)-int64(v.Position), 0), true, nil
 	case pglink.Hung(err) || errors.Is(err, context.DeadlineExceeded) && !isConnectError(err):
-		return 0, false, activities.Refused("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (postgres.fence)", where)
+		return 0, false, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (postgres.fence)",
+			"%s は接続を受け付けるが応答しない。停止ではなくハングしており、再び書き込みを受け付けるおそれがある。先にフェンスする（postgres.fence）", where)
 	case pglink.Code(err) == pglink.CodeCannotConnect || pglink.Code(err) == pglink.CodeAdminShutdown:
-		return 0, false, activities.Refused("%s is starting or stopping (%v); fence it first (postgres.fence)", where, err)
+		return 0, false, activities.RefusedBoth("%s is starting or stopping (%v); fence it first (postgres.fence)",
+			"%s は起動中または停止中である（%v）。先にフェンスする（postgres.fence）", where, err)
 	case pglink.Code(err) != "":
-		return 0, false, activities.Refused("%s runs and does not let muster in, so whether it takes writes can't be told: %v", where, err)
+		return 0, false, activities.RefusedBoth("%s runs and does not let muster in, so whether it takes writes can't be told: %v",
+			"%s は稼働しているが muster の接続を拒否しており、書き込みを受け付けるか判断できない：%v", where, err)
 	}
 	return lag, false, nil
 }
@@ -176,7 +185,7 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if !v.Recovery {
-		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is primary on timeline %d", p.Server.Name, v.Timeline),
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is primary on timeline %d", "%s はプライマリーである（タイムライン %d）", p.Server.Name, v.Timeline).Both(),
 			Output: promotedAlready(p.Server, v)}, nil
 	}
 	pending, err := promoting(ctx, c, v)
@@ -184,9 +193,9 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if pending {
-		return activities.Seen{Sight: plan.CannotTell, Detail: p.Server.Name + " is being promoted"}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s is being promoted", "%s は昇格中である", p.Server.Name).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " is a standby"}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is a standby", "%s はスタンバイである", p.Server.Name).Both()}, nil
 }
 
 // promoting reports whether a promotion is under way in a standby: its trigger file is

@@ -69,7 +69,7 @@ type joining struct {
 // prepare finds out what both servers are and refuses what must not be done.
 func (j *joining) prepare(ctx context.Context) (err error) {
 	if j.Server.Name == j.Follow.Name {
-		return activities.Refused("server and follow are both %s", j.Server.Name)
+		return activities.RefusedBoth("server and follow are both %s", "server と follow がどちらも %s である", j.Server.Name)
 	}
 	if j.i, err = managed(j.Server); err != nil {
 		return err
@@ -88,20 +88,23 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 
 func (j *joining) guard(ctx context.Context) error {
 	if j.of.Recovery {
-		return activities.Refused("server %s is a standby itself; promote it first, or follow its primary", j.Follow.Name)
+		return activities.RefusedBoth("server %s is a standby itself; promote it first, or follow its primary",
+			"サーバー %s 自体がスタンバイである。先に昇格するか、そのプライマリーに追従させる", j.Follow.Name)
 	}
 	j.out.Timeline = j.of.Timeline
 	ctl, err := j.i.Control(ctx)
 	if err != nil {
 		if j.Method == byRewind {
-			return activities.Refused("server %s has no data to rewind (%v); use method basebackup", j.Server.Name, err)
+			return activities.RefusedBoth("server %s has no data to rewind (%v); use method basebackup",
+				"サーバー %s には巻き戻すデータがない（%v）。method に basebackup を指定する", j.Server.Name, err)
 		}
 		inside, derr := os.ReadDir(j.i.Data)
 		if derr != nil && !errors.Is(derr, os.ErrNotExist) {
 			return derr
 		}
 		if _, verr := os.Stat(filepath.Join(j.i.Data, "PG_VERSION")); len(inside) > 0 && verr != nil {
-			return activities.Refused("%s is not empty and holds no PostgreSQL data, so it is not replaced; correct data of %s in the estate", j.i.Data, j.Server.Name)
+			return activities.RefusedBoth("%s is not empty and holds no PostgreSQL data, so it is not replaced; correct data of %s in the estate",
+				"%s は空ではなく PostgreSQL のデータでもないため、置き換えない。定義の data（%s）を修正する", j.i.Data, j.Server.Name)
 		}
 		j.Method = byBaseBackup
 		return nil
@@ -114,7 +117,8 @@ func (j *joining) guard(ctx context.Context) error {
 		timeline = max(timeline, v.Timeline)
 	}
 	if timeline > j.of.Timeline && !j.Discard {
-		return activities.Refused("server %s is on timeline %d, newer than %d of %s: rejoining it throws away what was written there since its promotion; say discard: true if that is meant",
+		return activities.RefusedBoth("server %s is on timeline %d, newer than %d of %s: rejoining it throws away what was written there since its promotion; say discard: true if that is meant",
+			"サーバー %s のタイムライン %d は、%d（%s）より新しい。復帰させると、昇格後にそこへ書き込まれたデータは破棄される。意図した操作であれば discard: true を指定する",
 			j.Server.Name, timeline, j.of.Timeline, j.Follow.Name)
 	}
 	return nil
@@ -205,7 +209,8 @@ func (j *joining) start(ctx context.Context, method string) error {
 			still, last = time.Now(), v.Replayed
 		}
 		if time.Since(still) > stillFor {
-			return activities.Finding("server %s started as a standby and does not stream from %s; its log is %s", j.Server.Name, j.Follow.Name, j.i.LogFile())
+			return activities.FindingBoth("server %s started as a standby and does not stream from %s; its log is %s",
+				"サーバー %s はスタンバイとして起動したが、%s からストリーミング受信していない。ログは %s", j.Server.Name, j.Follow.Name, j.i.LogFile())
 		}
 		if err := wait(ctx, 2*tick); err != nil {
 			return fmt.Errorf("server %s does not stream from %s yet: %w", j.Server.Name, j.Follow.Name, err)
@@ -264,7 +269,7 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if !ok {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " does not stream from " + p.Follow.Name}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s does not stream from %s", "%s は %s からストリーミング受信していない", p.Server.Name, p.Follow.Name).Both()}, nil
 	}
 	i, here, err := pglink.Instance(p.Server)
 	if err != nil {
@@ -272,9 +277,9 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	}
 	if here {
 		if f, err := fenceOf(i); err != nil || f != nil {
-			return activities.Seen{Sight: plan.HoldsNot, Detail: p.Server.Name + " streams, but its fence is still there"}, err
+			return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s streams, but its fence is still there", "%s はストリーミング受信しているが、フェンスが残っている", p.Server.Name).Both()}, err
 		}
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Server.Name + " streams from " + p.Follow.Name,
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s streams from %s", "%s は %s からストリーミング受信している", p.Server.Name, p.Follow.Name).Both(),
 		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: byFollowing, Slot: pglink.Slot(p.Server), Timeline: v.Timeline}}, nil
 }

@@ -84,7 +84,8 @@ func copied(out string) int64 {
 // gives up what was there.
 func (j *joining) rebuild(ctx context.Context) (int64, error) {
 	if spaces, err := os.ReadDir(filepath.Join(j.i.Data, "pg_tblspc")); err == nil && len(spaces) > 0 {
-		return 0, activities.Finding("server %s has tablespaces outside its data directory; rebuild it by hand", j.Server.Name)
+		return 0, activities.FindingBoth("server %s has tablespaces outside its data directory; rebuild it by hand",
+			"サーバー %s にはデータディレクトリー外のテーブル空間がある。手動で再構築する", j.Server.Name)
 	}
 	fresh := j.i.Data + ".muster-new"
 	if err := os.RemoveAll(fresh); err != nil { // left by an attempt that was cut off

@@ -50,7 +50,7 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 	s := &switching{Switchover: p, out: Switched{From: p.From.Name, To: p.To.Name}}
 	began := time.Now()
 	if p.From.Name == p.To.Name {
-		return Switched{}, activities.Refused("from and to are both %s", p.From.Name)
+		return Switched{}, activities.RefusedBoth("from and to are both %s", "from と to がどちらも %s である", p.From.Name)
 	}
 	var err error
 	if s.i, err = managed(p.From); err != nil {
@@ -73,7 +73,8 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 			return Switched{}, err
 		}
 	}
-	return Switched{}, activities.Finding("the switch from %s to %s came back to where it was; look at the logs of both", p.From.Name, p.To.Name)
+	return Switched{}, activities.FindingBoth("the switch from %s to %s came back to where it was; look at the logs of both",
+		"%s から %s への切り替えは元の状態に戻った。両サーバーのログを確認する", p.From.Name, p.To.Name)
 }
 
 // switching is one switchover on its way.
@@ -95,7 +96,7 @@ func (s *switching) step(ctx context.Context, at stage) error {
 	case halted:
 		return s.takeOver(ctx)
 	case astray:
-		return s.backOut(ctx, "it came up read-only before "+s.To.Name+" had taken over")
+		return s.backOut(ctx, activities.Lacking("it came up read-only before %s had taken over", "%s が引き継ぐ前に読み取り専用で起動した", s.To.Name))
 	case moved:
 		return s.followNew(ctx)
 	case ongoing:
@@ -122,7 +123,8 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 			return ongoing, err
 		}
 	case fromErr == nil && !from.Recovery:
-		return "", activities.Finding("%s and %s are both primaries: fence one at once", s.From.Name, s.To.Name)
+		return "", activities.FindingBoth("%s and %s are both primaries: fence one at once",
+			"%s と %s がどちらもプライマリーである。直ちに一方をフェンスする", s.From.Name, s.To.Name)
 	default:
 		s.out.Timeline = to.Timeline
 		ok, _, err := streams(ctx, s.standby, s.From)
@@ -177,7 +179,8 @@ func (s *switching) halt(ctx context.Context) error {
 	}
 	s.haltAt = time.Now()
 	if err := s.i.Stop(ctx, pgcluster.Fast); err != nil {
-		return activities.Finding("%v; it takes no writes any more and comes up as a standby: repeat the switchover when it is down", err)
+		return activities.FindingBoth("%v; it takes no writes any more and comes up as a standby: repeat the switchover when it is down",
+			"%v。すでに書き込みを受け付けず、次はスタンバイとして起動する。停止後に切り替えを再実行する", err)
 	}
 	return nil
 }
@@ -201,9 +204,10 @@ func (s *switching) takeOver(ctx context.Context) error {
 	}
 	if ctl.State != pgcluster.ShutDown {
 		if f == nil || f.For != s.To.Name {
-			return activities.Refused("server %s is down and was not stopped cleanly (%s); start it, or fail over (postgres.fence, postgres.promote)", s.From.Name, ctl.State)
+			return activities.RefusedBoth("server %s is down and was not stopped cleanly (%s); start it, or fail over (postgres.fence, postgres.promote)",
+				"サーバー %s は停止しているが、正常に停止していない（%s）。起動するか、フェイルオーバーする（postgres.fence、postgres.promote）", s.From.Name, ctl.State)
 		}
-		return s.backOut(ctx, "it was not stopped cleanly ("+ctl.State+")")
+		return s.backOut(ctx, activities.Lacking("it was not stopped cleanly (%s)", "正常に停止しなかった（%s）", ctl.State))
 	}
 	if f == nil { // stopped by somebody else: keep it from coming back meanwhile
 		if _, err := raise(ctx, s.i, s.To.Name); err != nil {
@@ -215,7 +219,7 @@ func (s *switching) takeOver(ctx context.Context) error {
 	defer cancel()
 	for to.Replayed <= ctl.Checkpoint {
 		if wait(arrive, tick) != nil {
-			return s.backOut(ctx, fmt.Sprintf("%s has its log up to %s only, and it ends after %s", s.To.Name, to.Replayed, ctl.Checkpoint))
+			return s.backOut(ctx, activities.Lacking("%s has its log up to %s only, and it ends after %s", "%s が受け取ったログは %s までで、末尾の %s に届いていない", s.To.Name, to.Replayed, ctl.Checkpoint))
 		}
 		if to, err = see(ctx, s.standby); err != nil {
 			return err
@@ -232,9 +236,10 @@ func (s *switching) takeOver(ctx context.Context) error {
 }
 
 // backOut makes from the primary again; nothing was promoted, so nothing is lost.
-func (s *switching) backOut(ctx context.Context, why string) error {
+func (s *switching) backOut(ctx context.Context, why plan.Text) error {
 	if s.backed {
-		return activities.Finding("the switch failed twice: %s is primary again, since %s", s.From.Name, why)
+		return activities.FindingBoth("the switch failed twice: %s is primary again, since %s",
+			"切り替えに2回失敗した。%s が再びプライマリーである（理由：%s）", s.From.Name, why)
 	}
 	s.backed = true
 	f, err := fenceOf(s.i)
@@ -242,7 +247,8 @@ func (s *switching) backOut(ctx context.Context, why string) error {
 		return err
 	}
 	if f == nil || f.For != s.To.Name {
-		return activities.Refused("server %s is a standby that no switchover to %s has stopped; name the primary in from", s.From.Name, s.To.Name)
+		return activities.RefusedBoth("server %s is a standby that no switchover to %s has stopped; name the primary in from",
+			"サーバー %s は、%s への切り替えで停止したものではないスタンバイである。from にプライマリーを指定する", s.From.Name, s.To.Name)
 	}
 	if _, err := bringDown(ctx, s.i, s.From); err != nil {
 		return err
@@ -250,7 +256,7 @@ func (s *switching) backOut(ctx context.Context, why string) error {
 	if to, err := see(ctx, s.standby); err != nil || !to.Recovery { // the last look before it takes writes again
 		return err
 	}
-	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "why", why)
+	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "why", why.EN)
 	_, err = startAsPrimary(ctx, s.i, s.From, s.Wait.Std())
 	return err
 }
@@ -281,11 +287,11 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 	}
 	switch at {
 	case done:
-		return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is primary and %s streams from it", p.To.Name, p.From.Name), Output: s.out}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is primary and %s streams from it", "%s がプライマリーで、%s が追従している", p.To.Name, p.From.Name).Both(), Output: s.out}, nil
 	case ongoing:
-		return activities.Seen{Sight: plan.CannotTell, Detail: "one of the servers is stopping, starting or being promoted"}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("one of the servers is stopping, starting or being promoted", "いずれかのサーバーが停止中、起動中または昇格中である").Both()}, nil
 	case before:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.From.Name + " is primary"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is primary", "%s がプライマリーである", p.From.Name).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("half-way (%s); repeating it goes on from there", at)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("half-way (%s); repeating it goes on from there", "途中まで実施済み（%s）。再実行すると続きから進む", at).Both()}, nil
 }

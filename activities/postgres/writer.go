@@ -43,7 +43,8 @@ const (
 // taken for read-only: a frozen one writes again when it thaws.
 func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	if len(p.Servers) == 0 {
-		return Writers{}, activities.Refused("servers is empty: name every copy of the database")
+		return Writers{}, activities.RefusedBoth("servers is empty: name every copy of the database",
+			"servers が空である。データベースの複製をすべて指定する")
 	}
 	states, errs := make([]string, len(p.Servers)), make([]error, len(p.Servers))
 	var all sync.WaitGroup
@@ -67,13 +68,14 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	}
 	switch {
 	case len(writers) > 1: // certain, whatever the others are
-		return out, activities.Finding("%s take writes at the same time: fence all but one at once", strings.Join(writers, " and "))
+		return out, activities.FindingBoth("%s take writes at the same time: fence all but one at once",
+			"%s が同時に書き込みを受け付けている。直ちに1台を残してすべてフェンスする", strings.Join(writers, " and "))
 	case len(unclear) > 0:
 		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
 	case len(writers) == 0:
-		return out, activities.Finding("no server takes writes")
+		return out, activities.FindingBoth("no server takes writes", "書き込みを受け付けるサーバーがない")
 	case p.Expect != "" && p.Expect != writers[0]:
-		return out, activities.Finding("the writer is %s, not %s", writers[0], p.Expect)
+		return out, activities.FindingBoth("the writer is %s, not %s", "書き込みを受け付けているのは %s で、%s ではない", writers[0], p.Expect)
 	}
 	out.Writer = writers[0]
 	return out, nil
@@ -120,7 +122,8 @@ func writes(ctx context.Context, t Target) (string, error) {
 	}
 	switch {
 	case err == nil && v.ReadOnly:
-		return "", activities.Finding("server %s is a primary, but default_transaction_read_only is on: ordinary sessions can't write", t.Name)
+		return "", activities.FindingBoth("server %s is a primary, but default_transaction_read_only is on: ordinary sessions can't write",
+			"サーバー %s はプライマリーだが、default_transaction_read_only が on のため通常のセッションは書き込めない", t.Name)
 	case err == nil:
 		return takesWrites, nil
 	case v.Recovery && !v.Pending && (pglink.Code(err) == pglink.CodeReadOnly || pglink.Code(err) == "0A000"):
