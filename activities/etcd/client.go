@@ -80,21 +80,22 @@ func encryption(t Target) (*tls.Config, error) {
 	if spec.CA != "" {
 		pem, err := os.ReadFile(spec.CA)
 		if err != nil {
-			return nil, activities.Refused("%s: %v", t.Name, err)
+			return nil, activities.RefusedBoth("%s: %v", "%s：%v", t.Name, err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, activities.Refused("%s: %s holds no certificate", t.Name, spec.CA)
+			return nil, activities.RefusedBoth("%s: %s holds no certificate", "%s：%s に証明書がない", t.Name, spec.CA)
 		}
 	}
 	if spec.Cert != "" {
 		pem, err := os.ReadFile(spec.Cert)
 		if err != nil {
-			return nil, activities.Refused("%s: %v", t.Name, err)
+			return nil, activities.RefusedBoth("%s: %v", "%s：%v", t.Name, err)
 		}
 		pair, err := tls.X509KeyPair(pem, []byte(spec.Key.Reveal()))
 		if err != nil { // the error could quote the key
-			return nil, activities.Refused("%s: %s and its key do not make a client certificate", t.Name, spec.Cert)
+			return nil, activities.RefusedBoth("%s: %s and its key do not make a client certificate",
+				"%s：%s とその鍵ではクライアント証明書にならない", t.Name, spec.Cert)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
@@ -105,11 +106,14 @@ func encryption(t Target) (*tls.Config, error) {
 func told(ctx context.Context, name, url string, err error) error {
 	switch e := rpctypes.Error(err); {
 	case errors.Is(e, rpctypes.ErrAuthFailed), errors.Is(e, rpctypes.ErrInvalidAuthToken), errors.Is(e, rpctypes.ErrUserEmpty):
-		return activities.Refused("%s does not accept the user or its password: correct them in the estate", name)
+		return activities.RefusedBoth("%s does not accept the user or its password: correct them in the estate",
+			"%s でユーザーまたはパスワードが拒否された。定義を修正する", name)
 	case errors.Is(e, rpctypes.ErrPermissionDenied), strings.Contains(err.Error(), "auth: permission denied"): // 3.4 says it without its code
-		return activities.Refused("%s forbids it to the user: give it the role root", name)
+		return activities.RefusedBoth("%s forbids it to the user: give it the role root",
+			"%s でこのユーザーに権限がない。root ロールを付与する", name)
 	case errors.Is(e, rpctypes.ErrAuthNotEnabled):
-		return activities.Refused("%s has no authentication, and the estate names a user: remove the user there, or turn authentication on", name)
+		return activities.RefusedBoth("%s has no authentication, and the estate names a user: remove the user there, or turn authentication on",
+			"%s は認証が無効だが、定義にユーザーが指定されている。定義から外すか、認証を有効にする", name)
 	}
 	switch {
 	case ctx.Err() != nil: // the step's own time is over
@@ -126,7 +130,7 @@ func told(ctx context.Context, name, url string, err error) error {
 // open asks every endpoint at once. It fails only when all do, with what the first says.
 func open(ctx context.Context, t Target) ([]*endpoint, func(), error) {
 	if len(t.Spec.Endpoints) == 0 {
-		return nil, nil, activities.Refused("%s: the estate names no endpoints", t.Name)
+		return nil, nil, activities.RefusedBoth("%s: the estate names no endpoints", "%s：定義に endpoints がない", t.Name)
 	}
 	all := make([]*endpoint, len(t.Spec.Endpoints))
 	for i, url := range t.Spec.Endpoints {

@@ -3,12 +3,12 @@ package etcd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -45,7 +45,7 @@ func waitHealthy(ctx context.Context, p Wait) (Healthy, error) {
 	case ctx.Err() != nil:
 		return out, ctx.Err()
 	case seen && !typed(err):
-		return out, activities.Finding("%s is not healthy after %s: %v", p.Cluster.Name, p.Within, err)
+		return out, activities.FindingBoth("%s is not healthy after %s: %v", "%s は %s 経過しても正常でない：%v", p.Cluster.Name, p.Within, err)
 	}
 	return out, err // nobody answered: nothing can be told of the cluster
 }
@@ -70,15 +70,15 @@ func (p Wait) look(ctx context.Context) (State, error) {
 		return State{}, told
 	case unread != nil:
 		return s, unread
-	case why != "":
-		return s, errors.New(why)
+	case why.EN != "":
+		return s, errors.New(why.Both())
 	}
 	return s, nil
 }
 
 // read is nil when a member, or every one that has to, answers a read that takes a majority.
 func (p Wait) read(ctx context.Context, all []*endpoint) error {
-	err := errors.New("no voter answers")
+	err := errors.New(activities.Lacking("no voter answers", "応答する投票メンバーがいない").Both())
 	for _, e := range all {
 		if e.status == nil || e.status.IsLearner {
 			continue
@@ -91,23 +91,23 @@ func (p Wait) read(ctx context.Context, all []*endpoint) error {
 }
 
 // wrong says what the members' own words lack.
-func (p Wait) wrong(s State) string {
+func (p Wait) wrong(s State) plan.Text {
 	switch {
 	case s.Leader == "":
-		return fmt.Sprintf("no leader that a majority follows (%d of %d voters answer)", s.Answering, s.Voters)
+		return activities.Lacking("no leader that a majority follows (%d of %d voters answer)", "過半数が追従するリーダーがいない（応答した投票メンバーは %d/%d）", s.Answering, s.Voters)
 	case len(s.Alarms) > 0:
-		return "it complains of " + strings.Join(s.Alarms, "; ")
+		return activities.Lacking("it complains of %s", "アラームが出ている：%s", strings.Join(s.Alarms, "; "))
 	}
 	for _, m := range s.Members {
 		switch {
 		case m.Answers && m.Behind > int64(p.Behind):
-			return fmt.Sprintf("%s is %d entries behind", m.Name, m.Behind)
+			return activities.Lacking("%s is %d entries behind", "%s は %d エントリー遅れている", m.Name, m.Behind)
 		case p.Need == "majority":
 		case !m.Answers:
-			return "no answer from " + s.silent()
+			return activities.Lacking("no answer from %s", "%s から応答がない", s.silent())
 		case !m.Learner && (m.Follows != s.Leader || m.Term != s.Term):
-			return fmt.Sprintf("%s follows %q in term %d, and the majority %s in term %d", m.Name, m.Follows, m.Term, s.Leader, s.Term)
+			return activities.Lacking("%s follows %q in term %d, and the majority %s in term %d", "%s は %q に追従し（term %d）、過半数は %s に追従している（term %d）", m.Name, m.Follows, m.Term, s.Leader, s.Term)
 		}
 	}
-	return ""
+	return plan.Text{}
 }

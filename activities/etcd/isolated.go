@@ -44,7 +44,8 @@ func isolatedOf(ctx context.Context, t Snapshots) (isolated, error) {
 	}
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(filepath.Join(i.dir, clientSocket)); n > longest {
-		return i, activities.Refused("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate", i.dir, n, longest)
+		return i, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
+			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超える。定義の area を短いパスにする", i.dir, n, longest)
 	}
 	return i, nil
 }
@@ -57,18 +58,21 @@ func (i isolated) endpoint() string { return "unix://" + filepath.Join(i.dir, cl
 func guardArea(t Snapshots) error {
 	area, err := filepath.EvalSymlinks(t.Spec.Area)
 	if err != nil {
-		return activities.Refused("the restore area of %s: %v; make the folder, closed to others", t.Name, err)
+		return activities.RefusedBoth("the restore area of %s: %v; make the folder, closed to others",
+			"%s の復元領域：%v。他者がアクセスできないフォルダーを作成する", t.Name, err)
 	}
 	for d := area; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, "member", "snap")); err == nil {
-			return activities.Refused("the restore area %s lies in a member's data directory (%s): name a folder of its own", t.Spec.Area, d)
+			return activities.RefusedBoth("the restore area %s lies in a member's data directory (%s): name a folder of its own",
+				"復元領域 %s がメンバーのデータディレクトリー（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
 		}
 		if d == filepath.Dir(d) {
 			break
 		}
 	}
 	if real, err := filepath.EvalSymlinks(t.Spec.Folder); err == nil && (within(area, real) || within(real, area)) {
-		return activities.Refused("the restore area %s and %s lie in one another: name a folder of its own", t.Spec.Area, t.Spec.Folder)
+		return activities.RefusedBoth("the restore area %s and %s lie in one another: name a folder of its own",
+			"復元領域 %s と %s が重なっている。専用のフォルダーを指定する", t.Spec.Area, t.Spec.Folder)
 	}
 	return nil
 }
@@ -165,7 +169,8 @@ func (i isolated) lastWords() string {
 // processes lists the live processes of the isolated cluster.
 func (i isolated) processes() ([]int, error) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		return nil, activities.Refused("processes can't be told apart here: there is no /proc (Linux only)")
+		return nil, activities.RefusedBoth("processes can't be told apart here: there is no /proc (Linux only)",
+			"/proc がないためプロセスを識別できない（Linux のみ対応）")
 	}
 	var out []int
 	for _, pid := range proc.PIDs() {
@@ -230,7 +235,8 @@ func (i isolated) remove(ctx context.Context) error {
 		if os.Remove(i.dir) == nil {
 			return nil
 		}
-		return activities.Refused("%s is not a restore of muster's (it has no file %s) and is left alone", i.dir, markFile)
+		return activities.RefusedBoth("%s is not a restore of muster's (it has no file %s) and is left alone",
+			"%s は muster の復元先ではない（ファイル %s がない）ため、触れない", i.dir, markFile)
 	}
 	if err := i.end(ctx); err != nil {
 		return err

@@ -57,8 +57,8 @@ func moveLeader(ctx context.Context, p Move) (Moved, error) {
 	if err != nil {
 		return Moved{}, nothing(err)
 	}
-	if why := p.wrong(s); why != "" {
-		return Moved{}, activities.Refused("%s", why)
+	if why := p.wrong(s); why.EN != "" {
+		return Moved{}, activities.Refused("%s", why.Both())
 	}
 	to, _ := s.member(p.To)
 	leader, _ := s.member(s.Leader)
@@ -75,7 +75,7 @@ func moveLeader(ctx context.Context, p Move) (Moved, error) {
 	}
 	switch e := rpctypes.Error(err); {
 	case errors.Is(e, rpctypes.ErrPermissionDenied), errors.Is(e, rpctypes.ErrAuthFailed), errors.Is(e, rpctypes.ErrNotLeader), errors.Is(e, rpctypes.ErrBadLeaderTransferee):
-		return Moved{}, activities.Refused("%s does not move its leader: %v", p.Cluster.Name, err)
+		return Moved{}, activities.RefusedBoth("%s does not move its leader: %v", "%s がリーダーを移さない：%v", p.Cluster.Name, err)
 	}
 	// Whatever the call answered, the members say who leads.
 	out := Moved{Before: s.Leader, Leader: p.To}
@@ -95,7 +95,7 @@ func moveLeader(ctx context.Context, p Move) (Moved, error) {
 	case err != nil:
 		return Moved{}, fmt.Errorf("%s: %w; and after %s: %w", p.Cluster.Name, err, p.Within, seen)
 	}
-	return Moved{}, activities.Finding("%s: after %s: %v", p.Cluster.Name, p.Within, seen)
+	return Moved{}, activities.FindingBoth("%s: after %s: %v", "%s：%s 経過後：%v", p.Cluster.Name, p.Within, seen)
 }
 
 // nothing refuses what could not be seen before anything was begun.
@@ -103,7 +103,7 @@ func nothing(err error) error {
 	if typed(err) {
 		return err
 	}
-	return activities.Refused("nothing was begun: %v", err)
+	return activities.RefusedBoth("nothing was begun: %v", "何も実行していない：%v", err)
 }
 
 // typed reports whether an error says of itself what it means.
@@ -118,36 +118,36 @@ func words(err error) string {
 }
 
 // wrong says why leadership may not be moved there now.
-func (p Move) wrong(s State) string {
+func (p Move) wrong(s State) plan.Text {
 	to, ok := s.member(p.To)
 	name := p.Cluster.Name
 	leader, _ := s.member(s.Leader)
 	switch {
 	case !ok:
-		return fmt.Sprintf("%s has no member %q; it has %s", name, p.To, s.names())
+		return activities.Lacking("%s has no member %q; it has %s", "%s にメンバー %q はない。あるのは %s", name, p.To, s.names())
 	case to.Learner:
-		return fmt.Sprintf("%s of %s only learns and can't lead: promote it first", p.To, name)
+		return activities.Lacking("%s of %s only learns and can't lead: promote it first", "%s（%s）は learner でリーダーになれない。先に昇格させる", p.To, name)
 	case s.Answering < s.Voters:
-		return fmt.Sprintf("%s does not answer: a leader is moved only while every member of %s is there", s.silent(), name)
+		return activities.Lacking("%s does not answer: a leader is moved only while every member of %s is there", "%s が応答しない。リーダーを移すのは全メンバーが揃っているときだけである（%s）", s.silent(), name)
 	case s.Leader == "" || s.Agreeing < s.Voters:
-		return fmt.Sprintf("the members of %s do not agree on a leader: wait for one with etcd.wait_healthy", name)
+		return activities.Lacking("the members of %s do not agree on a leader: wait for one with etcd.wait_healthy", "%s のメンバー間でリーダーの認識が一致していない。etcd.wait_healthy で待つ", name)
 	case to.Behind > int64(p.Behind):
-		return fmt.Sprintf("%s is %d entries behind, and may be %d: wait with etcd.wait_healthy", p.To, to.Behind, p.Behind)
+		return activities.Lacking("%s is %d entries behind, and may be %d: wait with etcd.wait_healthy", "%s は %d エントリー遅れており、許容される %d を超えている。etcd.wait_healthy で待つ", p.To, to.Behind, p.Behind)
 	case leader.Endpoint == "":
-		return fmt.Sprintf("the leader %s is reached by none of the estate's endpoints", s.Leader)
+		return activities.Lacking("the leader %s is reached by none of the estate's endpoints", "リーダー %s に届くエンドポイントが定義にない", s.Leader)
 	}
-	return ""
+	return plan.Text{}
 }
 
 // agreed is nil when every voter follows the new leader.
 func (p Move) agreed(s State) error {
 	switch {
 	case s.Leader == "":
-		return errors.New("no leader has a majority")
+		return errors.New(activities.Lacking("no leader has a majority", "過半数が認めるリーダーがいない").Both())
 	case s.Leader != p.To:
-		return fmt.Errorf("%s leads, not %s", s.Leader, p.To)
+		return errors.New(activities.Lacking("%s leads, not %s", "リーダーは %s で、%s ではない", s.Leader, p.To).Both())
 	case s.Agreeing < s.Voters:
-		return fmt.Errorf("%d of %d voters follow %s", s.Agreeing, s.Voters, p.To)
+		return errors.New(activities.Lacking("%d of %d voters follow %s", "投票メンバー %d/%d が %s に追従している", s.Agreeing, s.Voters, p.To).Both())
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func lookLeader(ctx context.Context, p Move) (activities.Seen, error) {
 	case err == nil:
 		was := Moved{Before: p.To} // it led already, unless an attempt of this step made it
 		_, err := activities.Kept(ctx, &was)
-		return activities.Seen{Sight: plan.Holds, Detail: p.To + " leads, as every voter says", Output: Moved{Before: was.Before, Leader: p.To, Term: s.Term}}, err
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s leads, as every voter says", "%s がリーダーである（全投票メンバーが一致）", p.To).Both(), Output: Moved{Before: was.Before, Leader: p.To, Term: s.Term}}, err
 	case s.Leader == "" || s.Leader == p.To:
 		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 	default:
@@ -181,8 +181,8 @@ func readyMove(ctx context.Context, p Move) ([]plan.Text, error) {
 	if p.To == "" { // an undo: which member will be told by its step
 		return nil, nil
 	}
-	if why := p.wrong(s); why != "" {
-		return nil, activities.Refused("%s", why)
+	if why := p.wrong(s); why.EN != "" {
+		return nil, activities.Refused("%s", why.Both())
 	}
 	return nil, nil
 }

@@ -98,14 +98,16 @@ func (p Restore) choose() (s Snapshot, err error) {
 		return s, err
 	}
 	if age := time.Duration(s.AgeS * float64(time.Second)); p.MaxAge > 0 && age > p.MaxAge.Std() {
-		return s, activities.Finding("the newest snapshot %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+		return s, activities.FindingBoth("the newest snapshot %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+			"最新のスナップショット %s の取得は %s（%s 前）で、許容される古さ %s を超えている。以降取得されていない理由を確認する",
 			s.Backup, s.TakenAt.Format(time.RFC3339), age.Round(time.Second), p.MaxAge)
 	}
 	if p.Newest == "" && !s.Listed {
-		return s, activities.Refused("nothing says up to when snapshot %s reaches: name a key that holds a time (newest), or take snapshots with etcd.snapshot, which writes it down", s.Backup)
+		return s, activities.RefusedBoth("nothing says up to when snapshot %s reaches: name a key that holds a time (newest), or take snapshots with etcd.snapshot, which writes it down",
+			"スナップショット %s がいつの時点までのものか分からない。時刻を持つキーを newest に指定するか、時点を記録する etcd.snapshot で取得する", s.Backup)
 	}
 	// The database, the log that a member lays out ahead, and a copy while it is made.
-	return s, fits(p.Snapshots.Spec.Area, "restoring "+s.Backup, s.SizeBytes+128<<20)
+	return s, fits(p.Snapshots.Spec.Area, activities.Lacking("restoring %s", "%s の復元", s.Backup), s.SizeBytes+128<<20)
 }
 
 // raise makes the isolated cluster and verifies it.
@@ -119,9 +121,10 @@ func (r *Restored) raise(ctx context.Context, p Restore, i isolated, s Snapshot)
 	case ctx.Err() != nil:
 		return fmt.Errorf("it was not restored in time: %w", ctx.Err())
 	case err != nil && (full(err) || strings.Contains(err.Error(), "no space left")):
-		return activities.Finding("the disk of %s filled up while %s was restored; what was written is removed again: make room there", p.Snapshots.Spec.Area, s.Backup)
+		return activities.FindingBoth("the disk of %s filled up while %s was restored; what was written is removed again: make room there",
+			"%s のディスクが %s の復元中に満杯になった。書き込んだものは削除済み。空きを増やす", p.Snapshots.Spec.Area, s.Backup)
 	case err != nil && !typed(err):
-		return activities.Finding("snapshot %s could not be restored: %v", s.Backup, err)
+		return activities.FindingBoth("snapshot %s could not be restored: %v", "スナップショット %s を復元できない：%v", s.Backup, err)
 	case err != nil:
 		return err
 	}
@@ -137,7 +140,7 @@ func (r *Restored) raise(ctx context.Context, p Restore, i isolated, s Snapshot)
 	case err != nil && (ctx.Err() != nil || typed(err)):
 		return err
 	case err != nil:
-		return activities.Finding("what was restored from %s does not run: %v", s.Backup, err)
+		return activities.FindingBoth("what was restored from %s does not run: %v", "%s から復元したものが起動しない：%v", s.Backup, err)
 	}
 	defer e.close()
 	r.ReplayS = time.Since(began).Seconds()
@@ -161,17 +164,17 @@ func lookRestored(ctx context.Context, p Restore) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Stat(i.dir); errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: i.dir + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not there", "%s は存在しない", i.dir).Both()}, nil
 	}
 	var done Restored
 	text, err := os.ReadFile(filepath.Join(i.dir, resultFile))
 	if err != nil || json.Unmarshal(text, &done) != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: i.dir + " holds a restore that did not end"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s holds a restore that did not end", "%s に途中で終わった復元がある", i.dir).Both()}, nil
 	}
 	if pids, err := i.processes(); err != nil || len(pids) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: "the isolated cluster does not run"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("the isolated cluster does not run", "隔離クラスターは稼働していない").Both()}, err
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: "restored in " + i.dir, Output: done}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("restored in %s", "%s に復元済み", i.dir).Both(), Output: done}, nil
 }
 
 // readyRestore looks for a snapshot, room, and the programs, and that the area is safe.
@@ -224,11 +227,11 @@ func lookDiscarded(ctx context.Context, p Discard) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Lstat(i.dir); !errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: i.dir + " is still there"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s is still there", "%s が残っている", i.dir).Both()}, err
 	}
 	pids, err := i.processes()
 	if err != nil || len(pids) > 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%d processes of it still run", len(pids))}, err
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%d processes of it still run", "そのプロセスが %d 個残っている", len(pids)).Both()}, err
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: i.dir + " is gone", Output: Discarded{Folder: i.dir, Gone: true}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is gone", "%s は削除済み", i.dir).Both(), Output: Discarded{Folder: i.dir, Gone: true}}, nil
 }

@@ -43,7 +43,7 @@ func snapshot(ctx context.Context, p Take) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	if err := fits(p.Snapshots.Spec.Folder, "a snapshot of "+p.Cluster.Name, e.status.DbSize); err != nil {
+	if err := fits(p.Snapshots.Spec.Folder, activities.Lacking("a snapshot of %s", "%s のスナップショット", p.Cluster.Name), e.status.DbSize); err != nil {
 		return Snapshot{}, err
 	}
 
@@ -73,7 +73,8 @@ func snapshot(ctx context.Context, p Take) (Snapshot, error) {
 			}
 		}
 		if full(err) {
-			return Snapshot{}, activities.Finding("the disk of %s filled up on the way (%v); what was written is removed again: make room there", to.Spec.Folder, err)
+			return Snapshot{}, activities.FindingBoth("the disk of %s filled up on the way (%v); what was written is removed again: make room there",
+				"%s のディスクが途中で満杯になった（%v）。書き込んだものは削除済み。空きを増やす", to.Spec.Folder, err)
 		}
 		return Snapshot{}, err
 	}
@@ -98,7 +99,8 @@ func giver(s State, all []*endpoint) (*endpoint, error) {
 		}
 	}
 	if leader == nil {
-		return nil, activities.Refused("no member follows a leader and is sound: %d of %d voters answer, %s", s.Answering, s.Voters, strings.Join(append(s.Alarms, "nothing was begun"), "; "))
+		return nil, activities.RefusedBoth("no member follows a leader and is sound: %d of %d voters answer, %s",
+			"リーダーに追従している健全なメンバーがない。応答した投票メンバーは %d/%d、%s", s.Answering, s.Voters, strings.Join(append(s.Alarms, "nothing was begun"), "; "))
 	}
 	return leader, nil
 }
@@ -120,7 +122,8 @@ func (s *Snapshot) save(ctx context.Context, p Take, e *endpoint, part string, l
 		return err
 	}
 	if s.Revision = has.Revision; s.Revision < least {
-		return activities.Finding("the snapshot of %s ends at revision %d, and %d was acknowledged before it began: see what is wrong with that member", s.Member, s.Revision, least)
+		return activities.FindingBoth("the snapshot of %s ends at revision %d, and %d was acknowledged before it began: see what is wrong with that member",
+			"%s のスナップショットはリビジョン %d までだが、開始前に %d が確認応答済みである。このメンバーの異常を調べる", s.Member, s.Revision, least)
 	}
 	within, cancel := context.WithTimeout(ctx, stalled) // it reads every key
 	defer cancel()
@@ -211,7 +214,7 @@ func lookSnapshot(ctx context.Context, p Take) (activities.Seen, error) {
 		if _, err := os.Stat(p.Snapshots.Spec.Folder); err != nil {
 			return activities.Seen{}, err
 		}
-		return activities.Seen{Sight: plan.HoldsNot, Detail: "there is no snapshot " + name}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("there is no snapshot %s", "スナップショット %s はない", name).Both()}, nil
 	case err != nil:
 		return activities.Seen{}, err
 	}
@@ -223,7 +226,7 @@ func lookSnapshot(ctx context.Context, p Take) (activities.Seen, error) {
 	}
 	defer f.Close()
 	if _, err := f.ReadAt(end, max(0, s.SizeBytes-sha256.Size)); err != nil || !s.Listed || fmt.Sprintf("%x", end) != s.SHA256 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: filepath.Base(in.file(name)) + " is not the one of its list"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not the one of its list", "%s は一覧ファイルのものと異なる", filepath.Base(in.file(name))).Both()}, nil
 	}
 	of, err := status(ctx, Status{p.Cluster})
 	switch {
@@ -233,7 +236,7 @@ func lookSnapshot(ctx context.Context, p Take) (activities.Seen, error) {
 		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("snapshot %s is of cluster %s, and %s is %s: move it away, or correct the estate",
 			"スナップショット %s はクラスター %s のもので、%s は %s である。移動するか、定義を修正する", name, s.ClusterID, p.Cluster.Name, of.ClusterID).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: "snapshot " + name + " is there", Output: s}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("snapshot %s is there", "スナップショット %s がある", name).Both(), Output: s}, nil
 }
 
 func readySnapshot(ctx context.Context, p Take) ([]plan.Text, error) {
@@ -248,5 +251,5 @@ func readySnapshot(ctx context.Context, p Take) ([]plan.Text, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, fits(p.Snapshots.Spec.Folder, "a snapshot of "+p.Cluster.Name, s.DBBytes)
+	return out, fits(p.Snapshots.Spec.Folder, activities.Lacking("a snapshot of %s", "%s のスナップショット", p.Cluster.Name), s.DBBytes)
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Snapshot is one snapshot. What etcd.snapshot knew of it stands in the list beside it.
@@ -69,7 +70,8 @@ func (t folder) newest() (Snapshot, error) {
 		}
 	}
 	if best.Backup == "" {
-		return Snapshot{}, activities.Finding("%s holds no snapshot: each is a file that ends in %s", t.Spec.Folder, suffix)
+		return Snapshot{}, activities.FindingBoth("%s holds no snapshot: each is a file that ends in %s",
+			"%s にスナップショットがない。スナップショットは末尾が %s のファイルである", t.Spec.Folder, suffix)
 	}
 	return best, nil
 }
@@ -77,21 +79,21 @@ func (t folder) newest() (Snapshot, error) {
 // named reads the list of one, and its file's size.
 func (t folder) named(name string) (Snapshot, error) {
 	if name != filepath.Base(name) || name == "." || name == ".." || name == "" {
-		return Snapshot{}, activities.Refused("%q is not the name of a snapshot in %s", name, t.Spec.Folder)
+		return Snapshot{}, activities.RefusedBoth("%q is not the name of a snapshot in %s", "%q は %s にあるスナップショットの名前ではない", name, t.Spec.Folder)
 	}
 	st, err := os.Lstat(t.file(name))
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshot %s: %w", name, err)
 	}
 	if !st.Mode().IsRegular() {
-		return Snapshot{}, activities.Refused("%s is no file", t.file(name))
+		return Snapshot{}, activities.RefusedBoth("%s is no file", "%s は通常のファイルではない", t.file(name))
 	}
 	s := Snapshot{TakenAt: st.ModTime()}
 	text, err := os.ReadFile(t.list(name))
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(text, &s); err != nil || s.SHA256 == "" || s.TakenAt.IsZero() {
-			return Snapshot{}, activities.Finding("the list of snapshot %s is damaged: %s", name, t.list(name))
+			return Snapshot{}, activities.FindingBoth("the list of snapshot %s is damaged: %s", "スナップショット %s の一覧ファイルが破損している：%s", name, t.list(name))
 		}
 		s.Listed = true
 	case !errors.Is(err, fs.ErrNotExist):
@@ -114,10 +116,11 @@ func (t folder) sound(ctx context.Context, s Snapshot) error {
 		return fmt.Errorf("snapshot %s: %w", s.Backup, err)
 	}
 	if err := sealed.check(); err != nil {
-		return activities.Finding("snapshot %s is damaged: %v", s.Backup, err)
+		return activities.FindingBoth("snapshot %s is damaged: %v", "スナップショット %s は破損している：%v", s.Backup, err)
 	}
 	if digest := sealed.digest(); s.Listed && digest != s.SHA256 {
-		return activities.Finding("snapshot %s is not the one of its list: it has the digest %s, and not %s", s.Backup, digest, s.SHA256)
+		return activities.FindingBoth("snapshot %s is not the one of its list: it has the digest %s, and not %s",
+			"スナップショット %s は一覧ファイルのものと異なる。ダイジェストは %s で、%s ではない", s.Backup, digest, s.SHA256)
 	}
 	return nil
 }
@@ -186,13 +189,14 @@ var room = func(dir string) (int64, error) {
 }
 
 // fits is a finding when dir has no room for need bytes and a tenth to spare.
-func fits(dir, what string, need int64) error {
+func fits(dir string, what plan.Text, need int64) error {
 	free, err := room(dir)
 	if err != nil {
-		return activities.Refused("the room cannot be told: %v", err)
+		return activities.RefusedBoth("the room cannot be told: %v", "空き容量を確認できない：%v", err)
 	}
 	if need += need / 10; free < need {
-		return activities.Finding("%s has %d MB free, and %s needs %d MB: make room there; nothing was written", dir, free>>20, what, max(need>>20, 1))
+		return activities.FindingBoth("%s has %d MB free, and %s needs %d MB: make room there; nothing was written",
+			"%s の空きは %d MB で、%s に必要な %d MB に足りない。空きを増やす。何も書き込んでいない", dir, free>>20, what, max(need>>20, 1))
 	}
 	return nil
 }

@@ -27,11 +27,13 @@ func (r *Restored) verify(ctx context.Context, p Restore, e *endpoint, s Snapsho
 		return got, nil
 	}
 	if now := e.status.Header.Revision; now < r.Revision {
-		return activities.Finding("snapshot %s ends at revision %d, and only %d came back", s.Backup, r.Revision, now)
+		return activities.FindingBoth("snapshot %s ends at revision %d, and only %d came back",
+			"スナップショット %s はリビジョン %d までだが、復元されたのは %d までである", s.Backup, r.Revision, now)
 	}
 	r.ClusterID = fmt.Sprintf("%x", e.status.Header.ClusterId)
 	if r.ClusterID == s.ClusterID {
-		return activities.Finding("what came back calls itself the live cluster, %s: it must not run", r.ClusterID)
+		return activities.FindingBoth("what came back calls itself the live cluster, %s: it must not run",
+			"復元したものが稼働中のクラスター %s を名乗っている。動かしてはならない", r.ClusterID)
 	}
 	if err := r.hash(ctx, target, e, s); err != nil {
 		return err
@@ -48,7 +50,8 @@ func (r *Restored) verify(ctx context.Context, p Restore, e *endpoint, s Snapsho
 		}
 		r.Counts[want.Prefix] = got.Count
 		if got.Count < int64(want.AtLeast) {
-			return activities.Finding("%d keys begin with %s, and at least %d must", got.Count, want.Prefix, want.AtLeast)
+			return activities.FindingBoth("%d keys begin with %s, and at least %d must",
+				"該当するキーは %d 個（接頭辞 %s）で、必要な %d 個に満たない", got.Count, want.Prefix, want.AtLeast)
 		}
 	}
 	r.RecoveryPoint = s.TakenAt
@@ -58,10 +61,11 @@ func (r *Restored) verify(ctx context.Context, p Restore, e *endpoint, s Snapsho
 			return err
 		}
 		if len(got.Kvs) == 0 {
-			return activities.Finding("%s did not come back: the restored data has no newest time", p.Newest)
+			return activities.FindingBoth("%s did not come back: the restored data has no newest time",
+				"%s が復元されていない。復元したデータに最新の時刻がない", p.Newest)
 		}
 		if r.RecoveryPoint, err = timeOf(string(got.Kvs[0].Value)); err != nil {
-			return activities.Finding("%s: %v", p.Newest, err)
+			return activities.FindingBoth("%s: %v", "%s：%v", p.Newest, err)
 		}
 	}
 	r.BehindS = max(0, r.BegunAt.Sub(r.RecoveryPoint).Seconds())
@@ -80,7 +84,8 @@ func (r *Restored) hash(ctx context.Context, t Target, e *endpoint, s Snapshot) 
 		return nil
 	}
 	if r.Hash = "same"; got.Hash != s.HashKV {
-		return activities.Finding("the keys of %s up to revision %d give the hash %d, and gave %d on %s when it was taken", s.Backup, r.Revision, got.Hash, s.HashKV, s.Member)
+		return activities.FindingBoth("the keys of %s up to revision %d give the hash %d, and gave %d on %s when it was taken",
+			"%s のキー（リビジョン %d まで）のハッシュは %d だが、取得時は %d だった（メンバー %s）", s.Backup, r.Revision, got.Hash, s.HashKV, s.Member)
 	}
 	return nil
 }

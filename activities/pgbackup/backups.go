@@ -46,7 +46,8 @@ func find(ctx context.Context, p Find) (Backup, error) {
 		return Backup{}, err
 	}
 	if age := time.Duration(b.AgeS * float64(time.Second)); p.MaxAge > 0 && age > p.MaxAge.Std() {
-		return b, activities.Finding("the newest backup %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+		return b, activities.FindingBoth("the newest backup %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
+			"最新のバックアップ %s の取得は %s（%s 前）で、許容される古さ %s を超えている。以降取得されていない理由を確認する",
 			b.Backup, b.TakenAt.Format(time.RFC3339), age.Round(time.Second), p.MaxAge)
 	}
 	return b, nil
@@ -77,7 +78,8 @@ func keeperOf(t Target) (keeper, error) {
 	case s.Stanza == "" && s.Backups != "" && s.WAL != "":
 		return folders{t}, nil
 	}
-	return nil, activities.Refused("%s: the estate must name its folders (backups and wal) or pgBackRest's stanza, not both", t.Name)
+	return nil, activities.RefusedBoth("%s: the estate must name its folders (backups and wal) or pgBackRest's stanza, not both",
+		"%s：定義にはフォルダー（backups と wal）か pgBackRest の stanza のどちらか一方を指定する", t.Name)
 }
 
 // folders keeps backups as pg_basebackup makes them.
@@ -114,20 +116,23 @@ func (k folders) newest(ctx context.Context, to time.Time) (Backup, error) {
 	case late > 0:
 		return Backup{}, noneBefore(to)
 	case len(incomplete) > 0:
-		return Backup{}, activities.Finding("%s holds no complete base backup (incomplete: %s): each is a folder with its label and backup_manifest", k.t.Spec.Backups, strings.Join(incomplete, ", "))
+		return Backup{}, activities.FindingBoth("%s holds no complete base backup (incomplete: %s): each is a folder with its label and backup_manifest",
+			"%s に完全なベースバックアップがない（不完全：%s）。1つのバックアップは backup_label と backup_manifest を含むフォルダーである", k.t.Spec.Backups, strings.Join(incomplete, ", "))
 	}
-	return Backup{}, activities.Finding("%s holds no complete base backup: each is a folder with its label and backup_manifest", k.t.Spec.Backups)
+	return Backup{}, activities.FindingBoth("%s holds no complete base backup: each is a folder with its label and backup_manifest",
+		"%s に完全なベースバックアップがない。1つのバックアップは backup_label と backup_manifest を含むフォルダーである", k.t.Spec.Backups)
 }
 
 func noneBefore(to time.Time) error {
-	return activities.Finding("no backup was taken before %s: nothing to restore that point from", to.Format(time.RFC3339Nano))
+	return activities.FindingBoth("no backup was taken before %s: nothing to restore that point from",
+		"%s より前に取得されたバックアップがなく、その時点を復元できない", to.Format(time.RFC3339Nano))
 }
 
 // named reads backup_label and the manifest.
 func (k folders) named(ctx context.Context, name string) (Backup, error) {
 	t := k.t
 	if name != filepath.Base(name) || name == "." || name == ".." || name == "" {
-		return Backup{}, activities.Refused("%q is not the name of a folder in %s", name, t.Spec.Backups)
+		return Backup{}, activities.RefusedBoth("%q is not the name of a folder in %s", "%q は %s にあるフォルダーの名前ではない", name, t.Spec.Backups)
 	}
 	dir := filepath.Join(t.Spec.Backups, name)
 	b := Backup{Backup: name, Type: "plain"}
@@ -163,7 +168,8 @@ func (k folders) named(ctx context.Context, name string) (Backup, error) {
 		Files []struct{ Size int64 }
 	}
 	if err := json.NewDecoder(bufio.NewReader(f)).Decode(&manifest); err != nil {
-		return Backup{}, activities.Finding("backup %s: its manifest can't be read, the backup is damaged or was cut off: %v", name, err)
+		return Backup{}, activities.FindingBoth("backup %s: its manifest can't be read, the backup is damaged or was cut off: %v",
+			"バックアップ %s のマニフェストを読み取れない。破損しているか、途中で切れている：%v", name, err)
 	}
 	for _, file := range manifest.Files {
 		b.SizeBytes += file.Size
@@ -182,7 +188,8 @@ var safe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 func take(ctx context.Context, p Take) (Backup, error) {
 	if p.Backups.Spec.Backups == "" {
-		return Backup{}, activities.Refused("%s: pgBackRest takes its backups by its own schedule; this action puts one into a folder", p.Backups.Name)
+		return Backup{}, activities.RefusedBoth("%s: pgBackRest takes its backups by its own schedule; this action puts one into a folder",
+			"%s：バックアップは pgBackRest が自身のスケジュールで取得する。このアクションはフォルダーに取得するものである", p.Backups.Name)
 	}
 	name := activities.CallFrom(ctx).ArtifactName()
 	dir := filepath.Join(p.Backups.Spec.Backups, name)
@@ -208,19 +215,19 @@ func lookTaken(ctx context.Context, p Take) (activities.Seen, error) {
 	name := activities.CallFrom(ctx).ArtifactName()
 	// A program that outlived its worker may yet complete it.
 	if at := proc.Carrying(mark(filepath.Join(p.Backups.Spec.Backups, name))); len(at) > 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("backup %s is still being taken, by process %d", name, at[0])}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("backup %s is still being taken, by process %d", "バックアップ %s は取得中である（プロセス %d）", name, at[0]).Both()}, nil
 	}
 	b, err := folders{p.Backups}.named(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return activities.Seen{Sight: plan.HoldsNot, Detail: "there is no complete backup " + name}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("there is no complete backup %s", "完全なバックアップ %s はない", name).Both()}, nil
 	case err != nil:
 		return activities.Seen{}, err
 	}
 	if whose, err := p.sameServer(ctx, name); err != nil || whose != "" {
 		return activities.Seen{Sight: plan.CannotTell, Detail: whose}, err
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: "backup " + name + " is there", Output: b}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("backup %s is there", "バックアップ %s がある", name).Both(), Output: b}, nil
 }
 
 // sameServer says why a backup is not one of the server; "" when it is.

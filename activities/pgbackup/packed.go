@@ -85,7 +85,8 @@ func unpack(ctx context.Context, i *pgcluster.Instance, source string, b Backup)
 	for _, e := range entries {
 		name, _, _ := strings.Cut(e.Name(), ".tar")
 		if name != e.Name() && name != "base" && name != "pg_wal" {
-			return activities.Refused("%s is a tablespace: packed backups with tablespaces can't be restored in isolation", e.Name())
+			return activities.RefusedBoth("%s is a tablespace: packed backups with tablespaces can't be restored in isolation",
+				"%s はテーブル空間である。テーブル空間を含む圧縮バックアップは隔離復元できない", e.Name())
 		}
 	}
 	root, err := os.OpenRoot(i.Data)
@@ -107,7 +108,7 @@ func unpack(ctx context.Context, i *pgcluster.Instance, source string, b Backup)
 		case ctx.Err() != nil, errors.Is(err, syscall.ENOSPC):
 			return err
 		default:
-			return activities.Finding("backup %s is damaged: %s.tar: %v", b.Backup, name, err)
+			return activities.FindingBoth("backup %s is damaged: %s.tar: %v", "バックアップ %s は破損している（%s.tar）：%v", b.Backup, name, err)
 		}
 	}
 	return copyFile(i, filepath.Join(source, "backup_manifest"), filepath.Join(i.Data, "backup_manifest"))

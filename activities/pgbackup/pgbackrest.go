@@ -21,7 +21,8 @@ type rest struct{ t Target }
 func pgbackrest(i *pgcluster.Instance) (*pgcluster.Instance, error) {
 	at, err := exec.LookPath("pgbackrest")
 	if err != nil {
-		return nil, activities.Refused("pgbackrest is not installed on this host: install it (package pgbackrest), of the version that keeps the repository or newer")
+		return nil, activities.RefusedBoth("pgbackrest is not installed on this host: install it (package pgbackrest), of the version that keeps the repository or newer",
+			"このホストに pgbackrest がインストールされていない。リポジトリーを管理しているものと同じかより新しいバージョンを導入する（パッケージ pgbackrest）")
 	}
 	return &pgcluster.Instance{Name: "pgBackRest", Bin: filepath.Dir(at), RunAs: i.RunAs}, nil
 }
@@ -93,17 +94,20 @@ func (k rest) list(ctx context.Context) ([]kept, error) {
 			continue
 		}
 		if len(s.Backup) == 0 {
-			return nil, activities.Finding("pgBackRest's stanza %s holds no complete backup: %s", s.Name, s.Status.Message)
+			return nil, activities.FindingBoth("pgBackRest's stanza %s holds no complete backup: %s",
+				"pgBackRest の stanza %s に完全なバックアップがない：%s", s.Name, s.Status.Message)
 		}
 		return s.Backup, nil
 	}
-	return nil, activities.Finding("pgBackRest knows no stanza %s: check the estate and its configuration", k.t.Spec.Stanza)
+	return nil, activities.FindingBoth("pgBackRest knows no stanza %s: check the estate and its configuration",
+		"pgBackRest に stanza %s がない。定義と pgBackRest の設定を確認する", k.t.Spec.Stanza)
 }
 
 // sound refuses a backup of which pgBackRest itself says that pages were damaged.
 func (b kept) sound() (Backup, error) {
 	if b.Error != nil && *b.Error {
-		return b.backup(), activities.Finding("backup %s is damaged: pgBackRest found pages with wrong checksums in the live server's files while it took it", b.Label)
+		return b.backup(), activities.FindingBoth("backup %s is damaged: pgBackRest found pages with wrong checksums in the live server's files while it took it",
+			"バックアップ %s は破損している。取得時に pgBackRest が本番サーバーのファイルでチェックサム不一致のページを検出している", b.Label)
 	}
 	return b.backup(), nil
 }
@@ -141,7 +145,8 @@ func (k rest) named(ctx context.Context, name string) (Backup, error) {
 		}
 		labels = append(labels, b.Label)
 	}
-	return Backup{}, activities.Refused("pgBackRest keeps no backup %s of %s; there are %s", name, k.t.Spec.Stanza, strings.Join(labels[max(0, len(labels)-5):], ", "))
+	return Backup{}, activities.RefusedBoth("pgBackRest keeps no backup %s of %s; there are %s",
+		"pgBackRest にバックアップ %s（%s）はない。あるのは %s", name, k.t.Spec.Stanza, strings.Join(labels[max(0, len(labels)-5):], ", "))
 }
 
 // check does nothing: a restore holds every file against its checksum.
@@ -168,9 +173,9 @@ func (k rest) fetch(ctx context.Context, i *pgcluster.Instance, dir string, b Ba
 	case strings.Contains(err.Error(), "No space left on device"):
 		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
 	case damaged(err.Error()):
-		return activities.Finding("backup %s is damaged: %v", b.Backup, err)
+		return activities.FindingBoth("backup %s is damaged: %v", "バックアップ %s は破損している：%v", b.Backup, err)
 	}
-	return activities.Finding("backup %s can't be fetched: %v", b.Backup, err)
+	return activities.FindingBoth("backup %s can't be fetched: %v", "バックアップ %s を取得できない：%v", b.Backup, err)
 }
 
 // damaged reports whether pgBackRest ended with an error of checksums, formats or files

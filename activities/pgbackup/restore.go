@@ -60,7 +60,8 @@ func isolated(ctx context.Context, t Target) (dir string, i *pgcluster.Instance,
 	i.Log = filepath.Join(dir, "server.log")
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(i.Host) + len("/.s.PGSQL.5432"); n > longest {
-		return "", nil, activities.Refused("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate", i.Host, n, longest)
+		return "", nil, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
+			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超える。定義の area を短いパスにする", i.Host, n, longest)
 	}
 	return dir, i, nil
 }
@@ -69,11 +70,13 @@ func isolated(ctx context.Context, t Target) (dir string, i *pgcluster.Instance,
 func guardArea(t Target) error {
 	area, err := filepath.EvalSymlinks(t.Spec.Area)
 	if err != nil {
-		return activities.Refused("the restore area of %s: %v; make the folder, closed to others", t.Name, err)
+		return activities.RefusedBoth("the restore area of %s: %v; make the folder, closed to others",
+			"%s の復元領域：%v。他者がアクセスできないフォルダーを作成する", t.Name, err)
 	}
 	for d := area; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, "PG_VERSION")); err == nil {
-			return activities.Refused("the restore area %s lies in a server's data directory (%s): name a folder of its own", t.Spec.Area, d)
+			return activities.RefusedBoth("the restore area %s lies in a server's data directory (%s): name a folder of its own",
+				"復元領域 %s がサーバーのデータディレクトリー（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
 		}
 		if d == filepath.Dir(d) {
 			break
@@ -84,7 +87,8 @@ func guardArea(t Target) error {
 			continue
 		}
 		if real, err := filepath.EvalSymlinks(other); err == nil && (within(area, real) || within(real, area)) {
-			return activities.Refused("the restore area %s and %s lie in one another: name a folder of its own", t.Spec.Area, other)
+			return activities.RefusedBoth("the restore area %s and %s lie in one another: name a folder of its own",
+				"復元領域 %s と %s が重なっている。専用のフォルダーを指定する", t.Spec.Area, other)
 		}
 	}
 	return nil
@@ -101,7 +105,8 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	if p.To != "" {
 		var err error
 		if to, err = time.Parse(time.RFC3339Nano, p.To); err != nil {
-			return Restored{}, activities.Refused("to: %q is no time such as 2026-11-24T09:30:00+09:00", p.To)
+			return Restored{}, activities.RefusedBoth("to: %q is no time such as 2026-11-24T09:30:00+09:00",
+				"to：%q は日時の形式ではない（例：2026-11-24T09:30:00+09:00）", p.To)
 		}
 	}
 	if err := guardArea(p.Backups); err != nil {
@@ -124,7 +129,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	}
 	out := Restored{Backup: b.Backup, TakenAt: b.TakenAt, To: p.To, BegunAt: begun.UTC(), SizeBytes: b.SizeBytes, Folder: dir}
 	if free, err := room(p.Backups.Spec.Area); err != nil {
-		return Restored{}, activities.Refused("the restore area: %v", err)
+		return Restored{}, activities.RefusedBoth("the restore area: %v", "復元領域：%v", err)
 	} else if need := b.SizeBytes + b.SizeBytes/10; free < need {
 		return Restored{}, activities.FindingBoth("%s has %d MB free, and restoring %s needs %d MB: make room there",
 			"%s の空きは %d MB で、%s の復元に必要な %d MB に足りない。空きを増やす", p.Backups.Spec.Area, free>>20, b.Backup, need>>20)
@@ -158,7 +163,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 		if strings.Contains(why, "No space left on device") {
 			return Restored{}, filledUp(p.Backups.Spec.Area, b)
 		}
-		return Restored{}, activities.Finding("backup %s could not be restored to %s: %s", b.Backup, pointOf(p.To), why)
+		return Restored{}, activities.FindingBoth("backup %s could not be restored to %s: %s", "バックアップ %s を %s まで復元できない：%s", b.Backup, pointOf(p.To), why)
 	}
 	out.ReplayS = time.Since(replaying).Seconds()
 	text, err := json.Marshal(out)
@@ -182,11 +187,11 @@ func filledUp(area string, b Backup) error {
 		"%s のディスクが %s の復元中に満杯になった。復元したものは削除済み。空きを増やす", area, b.Backup)
 }
 
-func pointOf(to string) string {
+func pointOf(to string) plan.Text {
 	if to == "" {
-		return "the end of its log"
+		return activities.Lacking("the end of its log", "ログの末尾")
 	}
-	return to
+	return plan.Text{EN: to, JA: to}
 }
 
 // choose is the backup that was named, or the newest from which the point can be reached.
@@ -270,7 +275,7 @@ func verifyFiles(ctx context.Context, i *pgcluster.Instance, dir, files string, 
 		if ctx.Err() != nil {
 			return err
 		}
-		return activities.Finding("backup %s is damaged: %v", b.Backup, err)
+		return activities.FindingBoth("backup %s is damaged: %v", "バックアップ %s は破損している：%v", b.Backup, err)
 	}
 	return nil
 }
@@ -317,7 +322,8 @@ func copyTree(ctx context.Context, i *pgcluster.Instance, from, to string) error
 		case d.IsDir():
 			return i.OwnDir(target)
 		case d.Type()&fs.ModeSymlink != 0:
-			return activities.Refused("%s is a link: backups with tablespaces can't be restored in isolation", path)
+			return activities.RefusedBoth("%s is a link: backups with tablespaces can't be restored in isolation",
+				"%s はリンクである。テーブル空間を含むバックアップは隔離復元できない", path)
 		case !d.Type().IsRegular():
 			return nil
 		}
@@ -367,16 +373,16 @@ func lookRestored(ctx context.Context, p Restore) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: dir + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not there", "%s は存在しない", dir).Both()}, nil
 	}
 	done, err := result(dir)
 	if err != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: dir + " holds a restore that did not end"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s holds a restore that did not end", "%s に途中で終わった復元がある", dir).Both()}, nil
 	}
 	if _, alive, err := i.Postmaster(); err != nil || !alive {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: "the restored server does not run"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("the restored server does not run", "復元したサーバーは稼働していない").Both()}, err
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: "restored in " + dir, Output: done}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("restored in %s", "%s に復元済み", dir).Both(), Output: done}, nil
 }
 
 func result(dir string) (out Restored, err error) {

@@ -49,7 +49,8 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 	}
 	done, err := result(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Verified{}, activities.Refused("nothing is restored in %s: pgbackup.restore must come before, in the same run and system", dir)
+		return Verified{}, activities.RefusedBoth("nothing is restored in %s: pgbackup.restore must come before, in the same run and system",
+			"%s に復元されたものがない。同じ実行・システムで先に pgbackup.restore を行う", dir)
 	}
 	if err != nil {
 		return Verified{}, err
@@ -66,10 +67,10 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 	for _, check := range p.Checks {
 		var got *string
 		if err := c.QueryRow(ctx, "SELECT ("+check.Query+")::text").Scan(&got); err != nil {
-			return out, activities.Finding("%s: %v", check.Query, err)
+			return out, activities.FindingBoth("%s: %v", "%s：%v", check.Query, err)
 		}
 		if got == nil || *got != check.Expect {
-			return out, activities.Finding("%s answers %s, not %q", check.Query, value(got), check.Expect)
+			return out, activities.FindingBoth("%s answers %s, not %q", "%s の結果は %s で、%q ではない", check.Query, value(got), check.Expect)
 		}
 		out.Checks++
 	}
@@ -78,16 +79,17 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 			if ctx.Err() != nil {
 				return out, err
 			}
-			return out, activities.Finding("the restored server's structure is damaged: %v", err)
+			return out, activities.FindingBoth("the restored server's structure is damaged: %v", "復元したサーバーの構造が破損している：%v", err)
 		}
 		out.AmCheck = "passed"
 	}
 	var newest *time.Time
 	if err := c.QueryRow(ctx, "SELECT ("+p.Newest+")::timestamptz").Scan(&newest); err != nil {
-		return out, activities.Finding("%s: %v", p.Newest, err)
+		return out, activities.FindingBoth("%s: %v", "%s：%v", p.Newest, err)
 	}
 	if newest == nil {
-		return out, activities.Finding("%s answers nothing: the restored data has no newest row", p.Newest)
+		return out, activities.FindingBoth("%s answers nothing: the restored data has no newest row",
+			"%s の結果が空である。復元したデータに最新の行がない", p.Newest)
 	}
 	out.RecoveryPoint = newest.UTC()
 	asked := done.BegunAt
@@ -122,7 +124,7 @@ func countRows(ctx context.Context, c *pgx.Conn, into map[string]int64) error {
 	for _, t := range tables {
 		var n int64
 		if err := c.QueryRow(ctx, "SELECT count(*) FROM "+t).Scan(&n); err != nil {
-			return activities.Finding("table %s can't be read: %v", t, err)
+			return activities.FindingBoth("table %s can't be read: %v", "テーブル %s を読み取れない：%v", t, err)
 		}
 		into[t] = n
 	}
@@ -181,7 +183,8 @@ func remove(ctx context.Context, dir string, i *pgcluster.Instance) error {
 	if _, err := os.Stat(filepath.Join(dir, markFile)); err != nil {
 		// An attempt that ended before it wrote the mark left folders only.
 		if err := onlyFolders(dir); err != nil {
-			return activities.Refused("%s is not a restore of muster's (it has no file %s) and is left alone: %v", dir, markFile, err)
+			return activities.RefusedBoth("%s is not a restore of muster's (it has no file %s) and is left alone: %v",
+				"%s は muster の復元先ではない（ファイル %s がない）ため、触れない：%v", dir, markFile, err)
 		}
 	}
 	if _, err := os.Stat(i.Data); err == nil {
@@ -207,11 +210,11 @@ func lookDiscarded(ctx context.Context, p Discard) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: dir + " is still there"}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s is still there", "%s が残っている", dir).Both()}, err
 	}
 	procs, err := i.Processes()
 	if left := len(procs) + len(proc.Carrying(mark(dir))); err == nil && left > 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%d processes of it still run", left)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%d processes of it still run", "そのプロセスが %d 個残っている", left).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: dir + " is gone", Output: Discarded{Folder: dir, Gone: true}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is gone", "%s は削除済み", dir).Both(), Output: Discarded{Folder: dir, Gone: true}}, nil
 }
