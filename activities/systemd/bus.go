@@ -51,7 +51,8 @@ func (u Unit) address() (string, error) {
 		return "unix:path=" + dir + "/bus", nil
 	}
 	if _, err := sockets(u.Bus); err != nil { // others run programs, or go over the network in the clear
-		return "", activities.Refused("bus %q is neither system, user nor an address of sockets such as unix:path=/run/user/1001/bus; units of another machine are reached with ssh.run", u.Bus)
+		return "", activities.RefusedBoth("bus %q is neither system, user nor an address of sockets such as unix:path=/run/user/1001/bus; units of another machine are reached with ssh.run",
+			"bus %q は system でも user でもソケットのアドレス（例：unix:path=/run/user/1001/bus）でもない。別のマシンのユニットは ssh.run で操作する", u.Bus)
 	}
 	return u.Bus, nil
 }
@@ -112,7 +113,7 @@ func connect(ctx context.Context, t Target) (*manager, error) {
 }
 
 // ask bounds one call.
-func ask[R any](ctx context.Context, m *manager, what string, call func(context.Context) (R, error)) (R, error) {
+func ask[R any](ctx context.Context, m *manager, what plan.Text, call func(context.Context) (R, error)) (R, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	out, err := call(ctx)
@@ -120,54 +121,54 @@ func ask[R any](ctx context.Context, m *manager, what string, call func(context.
 }
 
 // rejections are answers that say that nothing was begun.
-var rejections = map[string]string{
-	"org.freedesktop.DBus.Error.AccessDenied":                     "run the site worker as root, or allow it with a polkit rule",
-	"org.freedesktop.DBus.Error.InteractiveAuthorizationRequired": "run the site worker as root, or allow it with a polkit rule",
-	"org.freedesktop.DBus.Error.ServiceUnknown":                   "no systemd is on this bus",
-	"org.freedesktop.DBus.Error.NameHasNoOwner":                   "no systemd is on this bus",
-	"org.freedesktop.systemd1.NoSuchUnit":                         "correct the target's unit",
-	"org.freedesktop.systemd1.LoadFailed":                         "see systemctl status",
-	"org.freedesktop.systemd1.BadUnitSetting":                     "see systemctl status",
-	"org.freedesktop.systemd1.UnitMasked":                         "use systemd.unmask",
-	"org.freedesktop.systemd1.OnlyByDependency":                   "act on the unit that needs it",
-	"org.freedesktop.systemd1.TransactionIsDestructive":           "another job is under way that this one would undo",
-	"org.freedesktop.systemd1.TransactionJobsConflicting":         "its dependencies contradict each other",
-	"org.freedesktop.systemd1.TransactionOrderIsCyclic":           "its dependencies form a circle",
-	"org.freedesktop.systemd1.ShuttingDown":                       "the machine is going down",
-	"org.freedesktop.systemd1.JobTypeNotApplicable":               "this kind of unit can't be asked for that",
-	"org.freedesktop.systemd1.UnitExists":                         "its unit file lies where the mask would have to be: move it to /usr/local/lib/systemd/system",
+var rejections = map[string]plan.Text{
+	"org.freedesktop.DBus.Error.AccessDenied":                     {EN: "run the site worker as root, or allow it with a polkit rule", JA: "拠点のワーカーを root で動かすか、polkit のルールで許可する"},
+	"org.freedesktop.DBus.Error.InteractiveAuthorizationRequired": {EN: "run the site worker as root, or allow it with a polkit rule", JA: "拠点のワーカーを root で動かすか、polkit のルールで許可する"},
+	"org.freedesktop.DBus.Error.ServiceUnknown":                   {EN: "no systemd is on this bus", JA: "このバスに systemd がいない"},
+	"org.freedesktop.DBus.Error.NameHasNoOwner":                   {EN: "no systemd is on this bus", JA: "このバスに systemd がいない"},
+	"org.freedesktop.systemd1.NoSuchUnit":                         {EN: "correct the target's unit", JA: "ターゲットの unit を修正する"},
+	"org.freedesktop.systemd1.LoadFailed":                         {EN: "see systemctl status", JA: "systemctl status で確認する"},
+	"org.freedesktop.systemd1.BadUnitSetting":                     {EN: "see systemctl status", JA: "systemctl status で確認する"},
+	"org.freedesktop.systemd1.UnitMasked":                         {EN: "use systemd.unmask", JA: "systemd.unmask を使う"},
+	"org.freedesktop.systemd1.OnlyByDependency":                   {EN: "act on the unit that needs it", JA: "これを必要とするユニットを操作する"},
+	"org.freedesktop.systemd1.TransactionIsDestructive":           {EN: "another job is under way that this one would undo", JA: "この操作と矛盾する別のジョブが進行中である"},
+	"org.freedesktop.systemd1.TransactionJobsConflicting":         {EN: "its dependencies contradict each other", JA: "依存関係が矛盾している"},
+	"org.freedesktop.systemd1.TransactionOrderIsCyclic":           {EN: "its dependencies form a circle", JA: "依存関係が循環している"},
+	"org.freedesktop.systemd1.ShuttingDown":                       {EN: "the machine is going down", JA: "マシンが停止処理中である"},
+	"org.freedesktop.systemd1.JobTypeNotApplicable":               {EN: "this kind of unit can't be asked for that", JA: "この種類のユニットには実行できない操作である"},
+	"org.freedesktop.systemd1.UnitExists":                         {EN: "its unit file lies where the mask would have to be: move it to /usr/local/lib/systemd/system", JA: "マスクを置く場所にユニットファイルがある。/usr/local/lib/systemd/system に移す"},
 }
 
 // fault is a call's error as people read it. What systemd turned down was not begun.
-func (m *manager) fault(what string, err error) error {
+func (m *manager) fault(what plan.Text, err error) error {
 	if err == nil {
 		return nil
 	}
 	var answer godbus.Error
 	if errors.As(err, &answer) {
 		if way, ok := rejections[answer.Name]; ok {
-			return activities.Refused("%s: systemd turns it down: %s; %s", what, strings.TrimSuffix(answer.Error(), "."), way)
+			return activities.RefusedBoth("%s: systemd turns it down: %s; %s", "%s：systemd が拒否した：%s。%s", what, strings.TrimSuffix(answer.Error(), "."), way)
 		}
-		return fmt.Errorf("%s: systemd says: %s", what, answer.Error())
+		return errors.New(activities.Lacking("%s: systemd says: %s", "%s：systemd の応答：%s", what, answer.Error()).Both())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: systemd does not answer", what)
+		return errors.New(activities.Lacking("%s: systemd does not answer", "%s：systemd が応答しない", what).Both())
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return fmt.Errorf("%s: %w", what.EN, err)
 }
 
 // late is an error after something was begun: a refusal is none any more.
 func late(err error) error {
 	app := new(temporal.ApplicationError)
 	if errors.As(err, &app) && app.Type() == plan.ErrRefused {
-		return errors.New("some of it was done: " + app.Message())
+		return errors.New(activities.Lacking("some of it was done: %s", "一部は実施済み：%s", plan.Apart(app.Message())).Both())
 	}
 	return err
 }
 
 // reloaded has systemd read its unit files, and asks for the unit.
 func (m *manager) reloaded(ctx context.Context) (State, error) {
-	_, err := ask(ctx, m, "the reload of systemd", func(ctx context.Context) (struct{}, error) {
+	_, err := ask(ctx, m, activities.Lacking("the reload of systemd", "systemd の再読み込み"), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, m.conn.ReloadContext(ctx)
 	})
 	if err != nil {

@@ -92,7 +92,7 @@ func (m *manager) of(unit string) *manager {
 // raise starts units that went down with another one, and watches that they stay.
 func (m *manager) raise(ctx context.Context, units []string, p Until) error {
 	for _, name := range units {
-		if _, err := ask(ctx, m, "the start of "+name, func(ctx context.Context) (int, error) {
+		if _, err := ask(ctx, m, activities.Lacking("the start of %s", "%s の起動", name), func(ctx context.Context) (int, error) {
 			return m.conn.StartUnitContext(ctx, name, "fail", nil)
 		}); err != nil {
 			return late(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 const (
@@ -17,9 +18,9 @@ const (
 
 // lastWords is what the journal has last of one start of the unit, its own lines and
 // systemd's about it, as the end of a sentence.
-func (m *manager) lastWords(ctx context.Context, s State) string {
+func (m *manager) lastWords(ctx context.Context, s State) plan.Text {
 	if s.Invocation == "" {
-		return "; it was never started"
+		return activities.Lacking("; it was never started", "。一度も起動されていない")
 	}
 	args := []string{"--no-pager", "--quiet", "--output", "cat", "--lines", wordLines}
 	if m.t.Spec.Journal != "" {
@@ -36,11 +37,11 @@ func (m *manager) lastWords(ctx context.Context, s State) string {
 	})
 	switch {
 	case words != "":
-		return "; the last of its journal:\n" + words
+		return activities.Lacking("; the last of its journal:\n%s", "。ジャーナルの末尾：\n%s", words)
 	case err == io.EOF:
-		return "; its journal has nothing of it, or this site worker may not read it"
+		return activities.Lacking("; its journal has nothing of it, or this site worker may not read it", "。ジャーナルに記録がないか、拠点のワーカーに読み取り権限がない")
 	}
-	return "; its journal can't be read: " + err.Error()
+	return activities.Lacking("; its journal can't be read: %v", "。ジャーナルを読み取れない：%v", err)
 }
 
 // output is the end of what a program prints, which is bounded.

@@ -2,7 +2,6 @@ package systemd
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/dbus"
@@ -49,7 +48,7 @@ var mask = activities.Define("systemd.mask", activities.Doc{
 	}
 	if !p.masked(s) {
 		// Before the stop: what brings it back could be faster.
-		_, err := ask(ctx, m, "the mask of "+s.id, func(ctx context.Context) ([]dbus.MaskUnitFileChange, error) {
+		_, err := ask(ctx, m, activities.Lacking("the mask of %s", "%s のマスク", s.id), func(ctx context.Context) ([]dbus.MaskUnitFileChange, error) {
 			return m.conn.MaskUnitFilesContext(ctx, []string{s.id}, p.Reboot, false)
 		})
 		if err != nil {
@@ -62,7 +61,8 @@ var mask = activities.Define("systemd.mask", activities.Doc{
 			if _, err := m.lift(ctx); err != nil {
 				return Stopped{}, late(err)
 			}
-			return Stopped{}, activities.Finding("%s has a unit file that goes before the mask, so the mask was taken away again and nothing was stopped: use until_reboot: false, or move the file to /usr/local/lib/systemd/system", s.id)
+			return Stopped{}, activities.FindingBoth("%s has a unit file that goes before the mask, so the mask was taken away again and nothing was stopped: use until_reboot: false, or move the file to /usr/local/lib/systemd/system",
+				"%s にはマスクより優先されるユニットファイルがあるため、マスクを取り消し、停止もしていない。until_reboot: false を指定するか、ファイルを /usr/local/lib/systemd/system に移す", s.id)
 		}
 	}
 	out, err := m.end(ctx, s, 0, p.Within.Std())
@@ -75,7 +75,7 @@ var mask = activities.Define("systemd.mask", activities.Doc{
 		return seen, err
 	}
 	file, err := m.unitFile(ctx)
-	return activities.Seen{Sight: plan.HoldsNot, Partial: masked(file), Detail: fmt.Sprintf("%s can be started (%s), and is %s", s.id, s.File, s)}, err
+	return activities.Seen{Sight: plan.HoldsNot, Partial: masked(file), Detail: activities.Lacking("%s can be started (%s), and is %s", "%s は起動可能（%s）で、状態は %s", s.id, s.File, s).Both()}, err
 })), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Mask) ([]plan.Text, error) {
 	if err := m.maskable(s); err != nil {
 		return nil, err
@@ -92,7 +92,8 @@ var unmask = activities.Define("systemd.unmask", activities.Doc{
 }, on(func(ctx context.Context, m *manager, s State, p Unmask) (State, error) {
 	s, err := m.lift(ctx)
 	if err == nil && s.Load == "masked" {
-		err = activities.Finding("%s is still masked: its mask lies where systemd's tools did not put it", p.Unit.Spec.Unit)
+		err = activities.FindingBoth("%s is still masked: its mask lies where systemd's tools did not put it",
+			"%s はまだマスクされている。systemd のツールが置いたものではない場所にマスクがある", p.Unit.Spec.Unit)
 	}
 	return s, err
 }), activities.Look(on(func(ctx context.Context, m *manager, s State, p Unmask) (activities.Seen, error) {
@@ -101,9 +102,9 @@ var unmask = activities.Define("systemd.unmask", activities.Doc{
 		return activities.Seen{}, err
 	}
 	if s.Load == "masked" || masked(file) {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: s.Load != "masked" || !masked(file), Detail: s.id + " is masked"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: s.Load != "masked" || !masked(file), Detail: activities.Lacking("%s is masked", "%s はマスクされている", s.id).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s is not masked (%s)", s.id, s.Load), Output: s}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is not masked (%s)", "%s はマスクされていない（%s）", s.id, s.Load).Both(), Output: s}, nil
 })))
 
 // maskable refuses units whose mask would not do what it should.
@@ -112,11 +113,14 @@ func (m *manager) maskable(s State) error {
 	case s.Load == "not-found":
 		return m.loaded(s)
 	case s.id != m.t.Spec.Unit:
-		return activities.Refused("%s is only another name of %s: a mask of it would keep nothing from starting; correct the target", m.t.Spec.Unit, s.id)
+		return activities.RefusedBoth("%s is only another name of %s: a mask of it would keep nothing from starting; correct the target",
+			"%s は %s の別名にすぎず、マスクしても起動を防げない。ターゲットを修正する", m.t.Spec.Unit, s.id)
 	case s.ours():
-		return activities.Refused("this site worker runs in %s: it can't be stopped from here", s.id)
+		return activities.RefusedBoth("this site worker runs in %s: it can't be stopped from here",
+			"この拠点のワーカーは %s で動いている。ここからは停止できない", s.id)
 	case s.File == "transient", s.File == "generated":
-		return activities.Refused("%s has no unit file of its own (%s), so that it can't be masked: use systemd.stop", s.id, s.File)
+		return activities.RefusedBoth("%s has no unit file of its own (%s), so that it can't be masked: use systemd.stop",
+			"%s には自身のユニットファイルがなく（%s）、マスクできない。systemd.stop を使う", s.id, s.File)
 	}
 	return nil
 }
@@ -124,7 +128,7 @@ func (m *manager) maskable(s State) error {
 // unitFile is the state of the unit's file on disk, whatever systemd has loaded.
 func (m *manager) unitFile(ctx context.Context) (state string, err error) {
 	name := m.t.Spec.Unit
-	return state, m.fault("the unit file of "+name, m.call(ctx, "GetUnitFileState", name).Store(&state))
+	return state, m.fault(activities.Lacking("the unit file of %s", "%s のユニットファイル", name), m.call(ctx, "GetUnitFileState", name).Store(&state))
 }
 
 func masked(file string) bool { return strings.HasPrefix(file, "masked") }
@@ -132,7 +136,7 @@ func masked(file string) bool { return strings.HasPrefix(file, "masked") }
 // lift takes the unit's masks away, both kinds.
 func (m *manager) lift(ctx context.Context) (State, error) {
 	for n, runtime := range []bool{true, false} {
-		_, err := ask(ctx, m, "the unmask of "+m.t.Spec.Unit, func(ctx context.Context) ([]dbus.UnmaskUnitFileChange, error) {
+		_, err := ask(ctx, m, activities.Lacking("the unmask of %s", "%s のマスク解除", m.t.Spec.Unit), func(ctx context.Context) ([]dbus.UnmaskUnitFileChange, error) {
 			return m.conn.UnmaskUnitFilesContext(ctx, []string{m.t.Spec.Unit}, runtime)
 		})
 		if err != nil && n > 0 {

@@ -2,7 +2,6 @@ package systemd
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
@@ -32,16 +31,19 @@ var restart = activities.Define("systemd.restart", activities.Doc{
 	lacking := m.lacking(s, p.Exited)
 	switch {
 	case lacking != nil:
-		return Restarted{}, activities.Refused("%s", lacking[0].EN)
+		return Restarted{}, activities.Refused("%s", lacking[0].Both())
 	case p.Invocation == "":
-		return Restarted{}, activities.Refused("%s was never started: use systemd.start", s.id)
+		return Restarted{}, activities.RefusedBoth("%s was never started: use systemd.start",
+			"%s は一度も起動されていない。systemd.start を使う", s.id)
 	case s.Invocation != p.Invocation:
-		return Restarted{}, activities.Refused("%s was started anew since it was looked at, and is %s: look again and decide", s.id, s)
+		return Restarted{}, activities.RefusedBoth("%s was started anew since it was looked at, and is %s: look again and decide",
+			"%s は確認後に起動し直されており、状態は %s である。もう一度確認して判断する", s.id, s)
 	case s.ours():
-		return Restarted{}, activities.Refused("this site worker runs in %s: it can't be restarted from here", s.id)
+		return Restarted{}, activities.RefusedBoth("this site worker runs in %s: it can't be restarted from here",
+			"この拠点のワーカーは %s で動いている。ここからは再起動できない", s.id)
 	}
 	m.hold(ctx, s)
-	if _, err := ask(ctx, m, "the restart of "+s.id, func(ctx context.Context) (int, error) {
+	if _, err := ask(ctx, m, activities.Lacking("the restart of %s", "%s の再起動", s.id), func(ctx context.Context) (int, error) {
 		return m.conn.RestartUnitContext(ctx, s.id, "fail", nil)
 	}); err != nil {
 		return Restarted{}, err
@@ -50,7 +52,7 @@ var restart = activities.Define("systemd.restart", activities.Doc{
 	return Restarted{Before: p.Invocation, State: s}, late(err)
 }), activities.Look(on(func(ctx context.Context, m *manager, s State, p Restart) (activities.Seen, error) {
 	if s.settled() && s.Invocation == p.Invocation {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: s.down(), Detail: fmt.Sprintf("%s is %s, and was not started anew", s.id, s)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: s.down(), Detail: activities.Lacking("%s is %s, and was not started anew", "%s の状態は %s で、起動し直されていない", s.id, s).Both()}, nil
 	}
 	seen, err := m.sight(ctx, s, p.Until)
 	switch seen.Sight {

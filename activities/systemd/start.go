@@ -3,7 +3,6 @@ package systemd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -51,7 +50,7 @@ var start = activities.Define("systemd.start", activities.Doc{
 
 func begin(ctx context.Context, m *manager, s State, p Start) (State, error) {
 	if lacking := m.lacking(s, p.Exited); lacking != nil {
-		return State{}, activities.Refused("%s", lacking[0].EN)
+		return State{}, activities.Refused("%s", lacking[0].Both())
 	}
 	if err := fullNames(p.Dependants); err != nil {
 		return State{}, err
@@ -62,7 +61,7 @@ func begin(ctx context.Context, m *manager, s State, p Start) (State, error) {
 	}
 	m.hold(ctx, s)
 	// "fail": a job that would contradict another's is not taken.
-	if _, err := ask(ctx, m, "the start of "+s.id, func(ctx context.Context) (int, error) {
+	if _, err := ask(ctx, m, activities.Lacking("the start of %s", "%s の起動", s.id), func(ctx context.Context) (int, error) {
 		return m.conn.StartUnitContext(ctx, s.id, "fail", nil)
 	}); err != nil {
 		return State{}, err
@@ -100,20 +99,21 @@ func (m *manager) lacking(s State, exited bool) []plan.Text {
 // sight says whether the unit is active as it should be. One that has only just become so
 // may be falling over again and again.
 func (m *manager) sight(ctx context.Context, s State, p Until) (activities.Seen, error) {
-	detail := fmt.Sprintf("%s is %s", s.id, s)
+	is := activities.Lacking("%s is %s", "%s の状態は %s", s.id, s)
+	detail := is.Both()
 	switch {
 	case !s.settled():
 		return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
 	case s.down():
 		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
 	case s.Sub == "exited" && !p.Exited:
-		return activities.Seen{Sight: plan.CannotTell, Detail: detail + ": it is active without a process"}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s: it is active without a process", "%s：プロセスなしで active である", is).Both()}, nil
 	case time.Since(s.Since) < p.Steady.Std():
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s, and not yet for %s", detail, p.Steady.Std())}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s, and not yet for %s", "%s だが、まだ %s 継続していない", is, p.Steady.Std()).Both()}, nil
 	}
 	var err error
 	s.BackBy, err = m.backBy(ctx, s)
-	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s since %s", detail, s.Since.Format(time.RFC3339)), Output: s}, err
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s since %s", "%s（%s から）", is, s.Since.Format(time.RFC3339)).Both(), Output: s}, err
 }
 
 // standing says what a unit that is down means to who waits for it.
@@ -130,8 +130,8 @@ func (m *manager) untilActive(ctx context.Context, p Until, down standing, other
 	var (
 		s     State
 		since time.Time
-		as    string // the invocation seen since
-		fell  string // how the unit fell short
+		as    string    // the invocation seen since
+		fell  plan.Text // how the unit fell short
 	)
 	err := activities.Until(ctx, p.Within.Std(), every, func(context.Context) (err error) { // the last look is not cut short
 		if s, err = m.state(ctx); err != nil {
@@ -141,10 +141,10 @@ func (m *manager) untilActive(ctx context.Context, p Until, down standing, other
 		ok := s.settled() && s.Active == "active" && (len(other) == 0 || s.Invocation != other[0])
 		switch {
 		case s.settled() && s.down() && down == ordered:
-			fell = fmt.Sprintf("%s was started and is %s", s.id, s)
+			fell = activities.Lacking("%s was started and is %s", "%s を起動したが、状態は %s である", s.id, s)
 			return nil
 		case ok && s.Sub == "exited" && !p.Exited:
-			fell = fmt.Sprintf("%s is active without a process (active, exited): what it should run may have ended unseen; name the unit that runs it, or say exited: true", s.id)
+			fell = activities.Lacking("%s is active without a process (active, exited): what it should run may have ended unseen; name the unit that runs it, or say exited: true", "%s はプロセスなしで active（active, exited）である。動かすはずのプログラムが気付かれずに終わった可能性がある。実際に動かすユニットを指定するか、exited: true を指定する", s.id)
 			return nil
 		case !ok:
 			since = time.Time{}
@@ -160,12 +160,12 @@ func (m *manager) untilActive(ctx context.Context, p Until, down standing, other
 		return s, ctx.Err()
 	}
 	if errors.Is(err, errUnsteady) {
-		fell = fmt.Sprintf("%s was not active for %s without a break within %s: it is %s, started again %d times by Restart=", s.id, p.Steady.Std(), p.Within.Std(), s, s.Restarts)
+		fell = activities.Lacking("%s was not active for %s without a break within %s: it is %s, started again %d times by Restart=", "%s は %s 継続して active にならなかった（制限時間 %s）。状態は %s、Restart= による再起動は %d 回", s.id, p.Steady.Std(), p.Within.Std(), s, s.Restarts)
 	} else if err != nil {
 		return s, err // systemd went silent: nobody can tell
 	}
-	if fell != "" {
-		return s, activities.Finding("%s%s", fell, m.lastWords(ctx, s))
+	if fell.EN != "" {
+		return s, activities.FindingBoth("%s%s", "%s%s", fell, m.lastWords(ctx, s))
 	}
 	s.BackBy, err = m.backBy(ctx, s)
 	return s, err

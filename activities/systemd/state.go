@@ -78,7 +78,7 @@ func on[P interface{ target() Target }, R any](f func(context.Context, *manager,
 func (m *manager) state(ctx context.Context) (State, error) { return m.stateOf(ctx, m.t.Spec.Unit) }
 
 func (m *manager) stateOf(ctx context.Context, name string) (State, error) {
-	p, err := ask(ctx, m, "the state of "+name, func(ctx context.Context) (map[string]any, error) {
+	p, err := ask(ctx, m, activities.Lacking("the state of %s", "%s の状態", name), func(ctx context.Context) (map[string]any, error) {
 		return m.conn.GetAllPropertiesContext(ctx, name)
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func (m *manager) backBy(ctx context.Context, s State) ([]string, error) {
 	if len(s.revives) == 0 || s.Load == "masked" {
 		return nil, nil
 	}
-	units, err := ask(ctx, m, "what starts "+s.id, func(ctx context.Context) ([]dbus.UnitStatus, error) {
+	units, err := ask(ctx, m, activities.Lacking("what starts %s", "%s を起動するもの", s.id), func(ctx context.Context) ([]dbus.UnitStatus, error) {
 		return m.conn.ListUnitsByNamesContext(ctx, s.revives)
 	})
 	var out []string
@@ -148,7 +148,7 @@ func (m *manager) jobType(ctx context.Context, s State) (string, error) {
 	if s.job == 0 {
 		return "", nil
 	}
-	jobs, err := ask(ctx, m, "the jobs of "+s.id, m.conn.ListJobsContext)
+	jobs, err := ask(ctx, m, activities.Lacking("the jobs of %s", "%s のジョブ", s.id), m.conn.ListJobsContext)
 	for _, j := range jobs {
 		if j.Id == s.job {
 			return j.JobType, err
@@ -167,7 +167,7 @@ func (m *manager) left(ctx context.Context, s State) ([]string, error) {
 		PID     uint32
 		Command string
 	}
-	err := m.fault("the processes of "+s.id, m.call(ctx, "GetUnitProcesses", s.id).Store(&found))
+	err := m.fault(activities.Lacking("the processes of %s", "%s のプロセス", s.id), m.call(ctx, "GetUnitProcesses", s.id).Store(&found))
 	var out []string
 	for _, p := range found {
 		program, _, _ := strings.Cut(p.Command, " ") // the arguments may hold secrets
@@ -182,11 +182,13 @@ func (m *manager) loaded(s State) error {
 	case "loaded":
 		return nil
 	case "not-found":
-		return activities.Refused("%s has no unit %s", m.t.Name, m.t.Spec.Unit)
+		return activities.RefusedBoth("%s has no unit %s", "%s にユニット %s はない", m.t.Name, m.t.Spec.Unit)
 	case "masked":
-		return activities.Refused("%s is masked: nothing can start it before systemd.unmask", s.id)
+		return activities.RefusedBoth("%s is masked: nothing can start it before systemd.unmask",
+			"%s はマスクされている。systemd.unmask で解除するまで起動できない", s.id)
 	}
-	return activities.Refused("%s can't be loaded (%s): see systemctl status", s.id, s.Load)
+	return activities.RefusedBoth("%s can't be loaded (%s): see systemctl status",
+		"%s を読み込めない（%s）。systemctl status で確認する", s.id, s.Load)
 }
 
 // ours reports whether this worker runs in the unit, and would end with it.

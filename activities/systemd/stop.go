@@ -42,7 +42,7 @@ var stop = activities.Define("systemd.stop", activities.Doc{
 }, on(halt), activities.Look(on(func(ctx context.Context, m *manager, s State, p Stop) (activities.Seen, error) {
 	seen, err := m.sightDown(ctx, s)
 	if err == nil && seen.Sight == plan.Holds && p.BackBy == "refuse" && len(seen.Output.(Stopped).BackBy) > 0 {
-		seen = activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: seen.Detail + ", and would be started again by " + some(seen.Output.(Stopped).BackBy)}
+		seen = activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s, and would be started again by %s", "%s だが、再び起動されうる：%s", plan.Apart(seen.Detail), some(seen.Output.(Stopped).BackBy)).Both()}
 	}
 	return seen, err
 })), activities.Ready(on(func(ctx context.Context, m *manager, s State, p Stop) ([]plan.Text, error) {
@@ -65,7 +65,8 @@ func halt(ctx context.Context, m *manager, s State, p Stop) (Stopped, error) {
 // stoppable refuses a stop that can't be, or would not last.
 func (m *manager) stoppable(ctx context.Context, s State, p Stop) error {
 	if s.ours() {
-		return activities.Refused("this site worker runs in %s: it can't be stopped from here", s.id)
+		return activities.RefusedBoth("this site worker runs in %s: it can't be stopped from here",
+			"この拠点のワーカーは %s で動いている。ここからは停止できない", s.id)
 	}
 	if s.Load != "masked" { // one that is masked can still run
 		if err := m.loaded(s); err != nil {
@@ -74,7 +75,8 @@ func (m *manager) stoppable(ctx context.Context, s State, p Stop) error {
 	}
 	back, err := m.backBy(ctx, s)
 	if err == nil && len(back) > 0 && p.BackBy == "refuse" {
-		err = activities.Refused("%s would be started again by %s: stop that first, use systemd.mask, or say back_by: keep", s.id, some(back))
+		err = activities.RefusedBoth("%s would be started again by %s: stop that first, use systemd.mask, or say back_by: keep",
+			"%s は %s により再び起動されうる。先にそれを停止するか、systemd.mask を使うか、back_by: keep を指定する", s.id, some(back))
 	}
 	if err == nil {
 		_, err = m.dependants(ctx, s, p.Dependants)
@@ -84,7 +86,8 @@ func (m *manager) stoppable(ctx context.Context, s State, p Stop) error {
 
 // sightDown says whether the unit is down with all its processes.
 func (m *manager) sightDown(ctx context.Context, s State) (activities.Seen, error) {
-	detail := fmt.Sprintf("%s is %s", s.id, s)
+	is := activities.Lacking("%s is %s", "%s の状態は %s", s.id, s)
+	detail := is.Both()
 	switch job, err := m.jobType(ctx, s); {
 	case err != nil:
 		return activities.Seen{}, err
@@ -93,14 +96,14 @@ func (m *manager) sightDown(ctx context.Context, s State) (activities.Seen, erro
 	case !s.down() || job != "":
 		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
 	case s.Load == "not-found":
-		return activities.Seen{}, activities.Refused("there is no unit %s here", s.id)
+		return activities.Seen{}, activities.RefusedBoth("there is no unit %s here", "ここにユニット %s はない", s.id)
 	}
 	left, err := m.left(ctx, s)
 	if err != nil {
 		return activities.Seen{}, err
 	}
 	if len(left) > 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: detail + ", and of it still run: " + some(left)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s, and of it still run: %s", "%s で、プロセスが残っている：%s", is, some(left)).Both()}, nil
 	}
 	back, err := m.backBy(ctx, s)
 	if err != nil {
@@ -120,7 +123,7 @@ func stopped(s State, back []string) Stopped {
 // end stops the unit and watches that it stays down.
 func (m *manager) end(ctx context.Context, s State, steady, within time.Duration) (Stopped, error) {
 	// "replace": a stop wins over whatever else is under way.
-	if _, err := ask(ctx, m, "the stop of "+s.id, func(ctx context.Context) (int, error) {
+	if _, err := ask(ctx, m, activities.Lacking("the stop of %s", "%s の停止", s.id), func(ctx context.Context) (int, error) {
 		return m.conn.StopUnitContext(ctx, s.id, "replace", nil)
 	}); err != nil {
 		return Stopped{}, err
@@ -154,9 +157,10 @@ func (m *manager) untilDown(ctx context.Context, s State, steady, within time.Du
 	case ctx.Err() != nil:
 		return Stopped{}, ctx.Err()
 	case errors.Is(err, errUnsteady) && s.Invocation != before:
-		return Stopped{}, activities.Finding("%s was stopped and came back: it is %s", s.id, s)
+		return Stopped{}, activities.FindingBoth("%s was stopped and came back: it is %s", "%s を停止したが再び起動した。状態は %s", s.id, s)
 	case errors.Is(err, errUnsteady):
-		return Stopped{}, activities.Finding("%s was told to stop and is not down for %s within %s: it is %s", s.id, steady, within, s)
+		return Stopped{}, activities.FindingBoth("%s was told to stop and is not down for %s within %s: it is %s",
+			"%s に停止を指示したが、%s 継続して停止しなかった（制限時間 %s）。状態は %s", s.id, steady, within, s)
 	case err != nil:
 		return Stopped{}, err
 	}
@@ -165,7 +169,8 @@ func (m *manager) untilDown(ctx context.Context, s State, steady, within time.Du
 		return Stopped{}, err
 	}
 	if len(left) > 0 {
-		return Stopped{}, activities.Finding("%s is %s, and of it still run: %s; its KillMode= leaves them", s.id, s, some(left))
+		return Stopped{}, activities.FindingBoth("%s is %s, and of it still run: %s; its KillMode= leaves them",
+			"%s の状態は %s だが、プロセスが残っている：%s。KillMode= の設定による", s.id, s, some(left))
 	}
 	back, err := m.backBy(ctx, s)
 	out := stopped(s, back)
