@@ -114,3 +114,18 @@ func message(err error) string {
 func NotCleared(err, clearing error) error {
 	return errors.New(Lacking("%v; and what was written could not be removed: %v", "%v。書き込んだものも削除できなかった：%v", err, clearing).Both())
 }
+
+// saying is an error that says in both languages what was being done.
+type saying struct {
+	text  plan.Text
+	cause error
+}
+
+func (e saying) Error() string   { return e.text.EN }
+func (e saying) Unwrap() error   { return e.cause }
+func (e saying) Said() plan.Text { return e.text }
+
+// Saying is err with what was being done, in both languages. The texts name err too, by %v.
+func Saying(err error, en, ja string, args ...any) error {
+	return saying{text: Lacking(en, ja, args...), cause: err}
+}

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -68,7 +67,7 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	}
 	if out.Was != "down" && out.Was != "standby" {
 		if out.Method, err = bringDown(ctx, i, p.Server); err != nil {
-			return Fenced{}, fmt.Errorf("fence %s: %w", p.Server.Name, err)
+			return Fenced{}, activities.Saying(err, "fence %s: %v", "%s のフェンス：%v", p.Server.Name, err)
 		}
 	}
 	if err := fenceHolds(ctx, i, p.Server); err != nil {
@@ -172,7 +171,7 @@ func fenceHolds(ctx context.Context, i *pgcluster.Instance, t Target) error {
 	}
 	v, err := visit(ctx, t)
 	if err != nil {
-		return fmt.Errorf("server %s runs and does not say whether it takes writes: %w", t.Name, err)
+		return activities.Saying(err, "server %s runs and does not say whether it takes writes: %v", "サーバー %s は稼働しているが、書き込みを受け付けるか確認できない：%v", t.Name, err)
 	}
 	if !v.Recovery || v.Pending {
 		return activities.FindingBoth("server %s runs as a primary in spite of its fence",
@@ -187,7 +186,7 @@ func fenceElsewhere(ctx context.Context, t Target, why error) (Fenced, error) {
 	v, err := visit(ctx, t)
 	switch {
 	case err != nil:
-		return Fenced{}, fmt.Errorf("whether %s takes writes can't be proven from here: %w (%s)", t.Name, err, text(why))
+		return Fenced{}, activities.Saying(err, "whether %s takes writes can't be proven from here: %v (%s)", "%s が書き込みを受け付けないことをここからは証明できない：%v（%s）", t.Name, err, plan.Apart(text(why)))
 	case v.Recovery && !v.Pending:
 		return Fenced{}, activities.FindingBoth("server %s is read-only now, but nothing keeps it so after a restart: %s",
 			"サーバー %s は現在読み取り専用だが、再起動後もそうである保証がない：%s", t.Name, plan.Apart(text(why)))

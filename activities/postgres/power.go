@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -246,7 +245,7 @@ func kept(i *pgcluster.Instance, name string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s beside the configuration of %s is damaged (%w); look at it and remove it", name, i.Name, err)
+		return activities.Saying(err, "%s beside the configuration of %s is damaged (%v); look at it and remove it", "%s（%s の設定と同じ場所）が破損している（%v）。内容を確認して削除する", name, i.Name, err)
 	}
 	return nil
 }

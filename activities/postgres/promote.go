@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -75,7 +74,7 @@ func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, w
 		var asked bool
 		err := ask(ctx, c, "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) ELSE true END", nil, &asked)
 		if err != nil {
-			return view{}, fmt.Errorf("promote %s: %w", t.Name, err)
+			return view{}, activities.Saying(err, "promote %s: %v", "%s の昇格：%v", t.Name, err)
 		}
 		if !asked {
 			return view{}, activities.FindingBoth("server %s would not take the promotion; see its log",
@@ -89,7 +88,7 @@ func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, w
 				return view{}, activities.FindingBoth("server %s is still in recovery %s after it was told to promote",
 					"サーバー %s は昇格を指示してから %s 経過してもリカバリー中である", t.Name, within)
 			}
-			return view{}, fmt.Errorf("promote %s: it was told to, and then: %w", t.Name, err)
+			return view{}, activities.Saying(err, "promote %s: it was told to, and then: %v", "%s に昇格を指示した後のエラー：%v", t.Name, err)
 		}
 		if !recovery {
 			break

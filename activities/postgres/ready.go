@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ func readyPower(ctx context.Context, t Target) ([]plan.Text, error) {
 	}
 	for _, program := range []string{"postgres", "pg_ctl"} {
 		if _, err := os.Stat(filepath.Join(i.Bin, program)); err != nil {
-			return nil, fmt.Errorf("server %s: its program is not here: %w", t.Name, err)
+			return nil, activities.Saying(err, "server %s: its program is not here: %v", "サーバー %s のプログラムがここにない：%v", t.Name, err)
 		}
 	}
 	return readyReach(ctx, t), nil
@@ -49,7 +48,7 @@ func readyPromote(ctx context.Context, p Promote) ([]plan.Text, error) {
 		EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
 		coalesce((SELECT greatest(0, pg_wal_lsn_diff(latest_end_lsn, pg_last_wal_replay_lsn())) FROM pg_stat_wal_receiver), 0)::bigint`,
 		nil, &standby, &may, &streams, &behind); err != nil {
-		return nil, fmt.Errorf("ask %s what it is: %w", p.Server.Name, err)
+		return nil, activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", p.Server.Name, err)
 	}
 	if !may {
 		out = append(out, activities.Lacking("user %s may not promote %s: GRANT EXECUTE ON FUNCTION pg_promote TO %[1]s",
@@ -88,7 +87,7 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 	var super, rewinds bool
 	if err := ask(ctx, c, `SELECT (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user),
 		current_setting('wal_log_hints')::bool OR current_setting('data_checksums')::bool`, nil, &super, &rewinds); err != nil {
-		return nil, fmt.Errorf("ask %s what it allows: %w", p.Follow.Name, err)
+		return nil, activities.Saying(err, "ask %s what it allows: %v", "%s の許可設定を確認できない：%v", p.Follow.Name, err)
 	}
 	if !super {
 		out = append(out, activities.Lacking("user %s may not replicate from %s: ALTER ROLE %[1]s REPLICATION", "ユーザー %s には %s からのレプリケーション権限がありません: ALTER ROLE %[1]s REPLICATION", p.Follow.Spec.User, p.Follow.Name))

@@ -200,7 +200,7 @@ func (j *joining) start(ctx context.Context, method string) error {
 	for {
 		ok, _, err := streams(ctx, j.primary, j.Server)
 		if err != nil {
-			return fmt.Errorf("ask %s whether %s streams from it: %w", j.Follow.Name, j.Server.Name, err)
+			return activities.Saying(err, "ask %s whether %s streams from it: %v", "%s に、%s がストリーミング受信しているか確認できない：%v", j.Follow.Name, j.Server.Name, err)
 		}
 		if ok {
 			break
@@ -213,7 +213,7 @@ func (j *joining) start(ctx context.Context, method string) error {
 				"サーバー %s はスタンバイとして起動したが、%s からストリーミング受信していない。ログは %s", j.Server.Name, j.Follow.Name, j.i.LogFile())
 		}
 		if err := wait(ctx, 2*tick); err != nil {
-			return fmt.Errorf("server %s does not stream from %s yet: %w", j.Server.Name, j.Follow.Name, err)
+			return activities.Saying(err, "server %s does not stream from %s yet: %v", "サーバー %s はまだ %s からストリーミング受信していない：%v", j.Server.Name, j.Follow.Name, err)
 		}
 	}
 	j.out.Method = method
@@ -241,7 +241,7 @@ func (j *joining) tidy(ctx context.Context) error {
 func makeSlot(ctx context.Context, c *pglink.Conn, name string) error {
 	err := tell(ctx, c, answerWithin, "SELECT pg_create_physical_replication_slot($1, true)", name)
 	if err != nil && pglink.Code(err) != pglink.CodeDuplicateObject {
-		return fmt.Errorf("create slot %s: %w", name, err)
+		return activities.Saying(err, "create slot %s: %v", "スロット %s の作成：%v", name, err)
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func makeSlot(ctx context.Context, c *pglink.Conn, name string) error {
 func dropSlot(ctx context.Context, c *pglink.Conn, name string) error {
 	err := tell(ctx, c, answerWithin, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active", name)
 	if err != nil && pglink.Code(err) != pglink.CodeUndefinedObject {
-		return fmt.Errorf("drop slot %s: %w", name, err)
+		return activities.Saying(err, "drop slot %s: %v", "スロット %s の削除：%v", name, err)
 	}
 	return nil
 }

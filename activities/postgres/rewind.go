@@ -23,7 +23,7 @@ func (j *joining) rewind(ctx context.Context) (method string, bytes int64, err e
 	// The primary's control file must show its new timeline, which it does only after
 	// a checkpoint; else pg_rewind sees nothing to do.
 	if err := checkpoint(ctx, j.primary); err != nil {
-		return "", 0, fmt.Errorf("checkpoint on %s: %w", j.Follow.Name, err)
+		return "", 0, activities.Saying(err, "checkpoint on %s: %v", "%s でのチェックポイント：%v", j.Follow.Name, err)
 	}
 	ctl, err := j.i.Control(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (j *joining) rebuild(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if err := j.i.OwnDir(fresh); err != nil {
-		return 0, fmt.Errorf("rebuild %s: %w", j.Server.Name, err)
+		return 0, activities.Saying(err, "rebuild %s: %v", "%s の再構築：%v", j.Server.Name, err)
 	}
 	_, err := j.i.Run(ctx, j.env(), "pg_basebackup", "-D", fresh, "-d", j.conninfo(), "--wal-method=stream", "--checkpoint=fast", "--slot="+j.out.Slot, "--no-password")
 	if err != nil {
@@ -113,7 +113,7 @@ func (j *joining) rebuild(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if err := os.Rename(j.i.Data, old); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, fmt.Errorf("rebuild %s: %w (a data directory that is a mount point can't be replaced; put it one level below)", j.Server.Name, err)
+		return 0, activities.Saying(err, "rebuild %s: %v (a data directory that is a mount point can't be replaced; put it one level below)", "%s の再構築：%v（マウントポイントであるデータディレクトリーは置き換えられない。1階層下に置く）", j.Server.Name, err)
 	}
 	if err := os.Rename(fresh, j.i.Data); err != nil {
 		return 0, fmt.Errorf("rebuild %s: %w (its old data are in %s)", j.Server.Name, err, old)

@@ -109,7 +109,7 @@ func (s *switching) step(ctx context.Context, at stage) error {
 func (s *switching) stage(ctx context.Context) (stage, error) {
 	to, err := see(ctx, s.standby)
 	if err != nil {
-		return "", fmt.Errorf("ask %s what it is: %w", s.To.Name, err)
+		return "", activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", s.To.Name, err)
 	}
 	from, fromErr := visit(ctx, s.From)
 	if fromErr == nil {
@@ -153,7 +153,8 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 	case pglink.Code(fromErr) == pglink.CodeCannotConnect:
 		return ongoing, nil
 	}
-	return "", fmt.Errorf("server %s runs and gives no answer, so it can't be switched from; thaw it, or fail over (postgres.fence, postgres.promote): %w", s.From.Name, fromErr)
+	return "", activities.Saying(fromErr, "server %s runs and gives no answer, so it can't be switched from; thaw it, or fail over (postgres.fence, postgres.promote): %v",
+		"サーバー %s は稼働しているが応答がなく、切り替えられない。凍結を解除するか、フェイルオーバーする（postgres.fence、postgres.promote）：%v", s.From.Name, fromErr)
 }
 
 // halt stops from cleanly once to has nearly everything. From then on it can only come
@@ -165,13 +166,13 @@ func (s *switching) halt(ctx context.Context) error {
 	}
 	defer c.Close()
 	if _, err := awaitLag(ctx, c, s.To, int64(s.MaxLag)); err != nil {
-		return fmt.Errorf("nothing was switched: %w", err)
+		return activities.Saying(err, "nothing was switched: %v", "切り替えは行っていない：%v", err)
 	}
 	if err := checkpoint(ctx, c); err != nil { // so that the one at the shutdown is short
-		return fmt.Errorf("checkpoint on %s: %w", s.From.Name, err)
+		return activities.Saying(err, "checkpoint on %s: %v", "%s でのチェックポイント：%v", s.From.Name, err)
 	}
 	if _, err := awaitLag(ctx, c, s.To, int64(s.MaxLag)); err != nil {
-		return fmt.Errorf("nothing was switched: %w", err)
+		return activities.Saying(err, "nothing was switched: %v", "切り替えは行っていない：%v", err)
 	}
 	c.Close()
 	if _, err := raise(ctx, s.i, s.To.Name); err != nil {

@@ -110,7 +110,7 @@ func writes(ctx context.Context, t Target) (string, error) {
 	defer cancel()
 	v, err := see(ctx, c)
 	if err != nil {
-		return "", fmt.Errorf("ask %s what it is: %w", t.Name, err)
+		return "", activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", t.Name, err)
 	}
 	tx, err := c.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
 	if err == nil {
@@ -129,5 +129,5 @@ func writes(ctx context.Context, t Target) (string, error) {
 	case v.Recovery && !v.Pending && (pglink.Code(err) == pglink.CodeReadOnly || pglink.Code(err) == "0A000"):
 		return readOnly, nil // "cannot set transaction read-write mode during recovery"
 	}
-	return "", fmt.Errorf("write on %s: %w", t.Name, err)
+	return "", activities.Saying(err, "write on %s: %v", "%s への書き込み：%v", t.Name, err)
 }

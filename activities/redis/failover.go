@@ -191,7 +191,7 @@ func (h *handover) order(ctx context.Context) error {
 			return nil
 		case redislink.Sent(err):
 			// It may be at it. Writes stay held back for what is left of the lease.
-			return fmt.Errorf("whether the failover was begun can't be told: %w", err)
+			return activities.Saying(err, "whether the failover was begun can't be told: %v", "フェイルオーバーが開始されたかどうか判断できない：%v", err)
 		}
 		errs = append(errs, err)
 		if redislink.Code(err) == redislink.CodeBusy {

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -36,9 +35,9 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	case err == nil || isGuard(err) || ctx.Err() != nil:
 		return out, err
 	case !redislink.Here(p.Server) && redislink.Refused(err):
-		return Fenced{}, fmt.Errorf("whether %s takes writes tomorrow can't be proven from here: it is down now, and its configuration file is not on this host (%w); run the step on the worker of its host, with config in the estate", p.Server.Name, err)
+		return Fenced{}, activities.Saying(err, "whether %s takes writes tomorrow can't be proven from here: it is down now, and its configuration file is not on this host (%v); run the step on the worker of its host, with config in the estate", "%s が今後書き込みを受け付けないことをここからは証明できない。現在は停止しており、設定ファイルがこのホストにない（%v）。定義に config を記載し、そのホストのワーカーで手順を実行する", p.Server.Name, err)
 	case !redislink.Here(p.Server):
-		return Fenced{}, fmt.Errorf("whether %s takes writes can't be proven from here: %w; end its process on its host", p.Server.Name, err)
+		return Fenced{}, activities.Saying(err, "whether %s takes writes can't be proven from here: %v; end its process on its host", "%s が書き込みを受け付けないことをここからは証明できない：%v。そのホストでプロセスを終了する", p.Server.Name, err)
 	case redislink.Refused(err):
 		out.Was, out.Method = "down", "file"
 	case redislink.IsTimeout(err):
@@ -140,7 +139,7 @@ func fenceHere(ctx context.Context, p Fence, out *Fenced) error {
 			return nil
 		}
 		if err := wait(ctx, tick); err != nil {
-			return fmt.Errorf("server %s is being started, and does not listen yet: %w", p.Server.Name, err)
+			return activities.Saying(err, "server %s is being started, and does not listen yet: %v", "サーバー %s は起動中で、まだ接続を受け付けていない：%v", p.Server.Name, err)
 		}
 	}
 }
@@ -152,7 +151,7 @@ func fenceAgain(ctx context.Context, p Fence, out *Fenced) error {
 		if isGuard(err) {
 			return err
 		}
-		return fmt.Errorf("server %s was started again while it was fenced: %w", p.Server.Name, err)
+		return activities.Saying(err, "server %s was started again while it was fenced: %v", "サーバー %s はフェンス中に再び起動された：%v", p.Server.Name, err)
 	}
 	*out = again
 	return nil
@@ -225,7 +224,7 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 		}
 		return err
 	}); err != nil {
-		return Unfenced{}, fmt.Errorf("%w; start it first, it comes up fenced", err)
+		return Unfenced{}, activities.Saying(err, "%v; start it first, it comes up fenced", "%v。先に起動する（フェンスされた状態で起動する）", err)
 	}
 	l, err := limitsOf(ctx, c)
 	if err != nil {

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strconv"
 	"time"
@@ -86,7 +85,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	// as a replica, and throw away what it was given.
 	answers, err := c.Together(ctx, []any{"REPLICAOF", "NO", "ONE"}, []any{"CONFIG", "REWRITE"})
 	if err != nil && redislink.Code(err) == "" {
-		return Promoted{}, fmt.Errorf("promote %s: %w", p.Server.Name, err)
+		return Promoted{}, activities.Saying(err, "promote %s: %v", "%s の昇格：%v", p.Server.Name, err)
 	}
 	out.Kept = err == nil
 	if len(answers) > 0 && answers[0] == nil {
@@ -111,7 +110,7 @@ func takesOver(ctx context.Context, t Target, within time.Duration) error {
 		does, why, err := attempt(ctx, t)
 		switch {
 		case err != nil:
-			return fmt.Errorf("server %s was told to be master, and then: %w", t.Name, err)
+			return activities.Saying(err, "server %s was told to be master, and then: %v", "サーバー %s に昇格を指示した後のエラー：%v", t.Name, err)
 		case does == readOnly:
 			return activities.FindingBoth("server %s is still a replica after it was told to be master",
 				"サーバー %s は昇格を指示された後もレプリカのままである", t.Name)

@@ -47,7 +47,7 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 		}
 		return err
 	}); err != nil {
-		return Rejoined{}, fmt.Errorf("%w; start it first, it may come up fenced", err)
+		return Rejoined{}, activities.Saying(err, "%v; start it first, it may come up fenced", "%v。先に起動する（フェンスされた状態でもよい）", err)
 	}
 	of, err := visit(ctx, p.Follow)
 	if err != nil {
@@ -88,7 +88,7 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	}
 	commands := append([][]any{{"REPLICAOF", host, port}, {"CONFIG", "SET", "replica-read-only", "yes"}}, l.lowered().commands()...)
 	if _, err := c.Together(ctx, commands...); err != nil {
-		return Rejoined{}, fmt.Errorf("make %s follow %s: %w", p.Server.Name, p.Follow.Name, err)
+		return Rejoined{}, activities.Saying(err, "make %s follow %s: %v", "%s を %s に追従させる操作：%v", p.Server.Name, p.Follow.Name, err)
 	}
 	if out.Kept, err = keep(ctx, c, p.Server, p.Restart); err != nil {
 		return Rejoined{}, err

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"time"
 
@@ -49,7 +48,7 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 			return Switched{}, activities.RefusedBoth("server %s does not begin to hand over: %v", "サーバー %s が役割の引き渡しを開始しない：%v", p.From.Name, err)
 		}
 		if err != nil {
-			return Switched{}, fmt.Errorf("whether %s hands over can't be told: %w", p.From.Name, err)
+			return Switched{}, activities.Saying(err, "whether %s hands over can't be told: %v", "%s が役割を引き渡しているか判断できない：%v", p.From.Name, err)
 		}
 		if err := until(ctx, p.Wait.Std()+answerWithin, tick, func(ctx context.Context) error {
 			does, why, err := attempt(ctx, p.To)

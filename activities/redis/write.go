@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/redislink"
 )
 
@@ -48,5 +49,5 @@ func attempt(ctx context.Context, t Target) (stance, string, error) {
 	case code == "OOM" || code == "MISCONF" || code == "MASTERDOWN" || code == "CLUSTERDOWN":
 		return ailing, err.Error(), nil
 	}
-	return "", "", fmt.Errorf("write on %s: %w", t.Name, err)
+	return "", "", activities.Saying(err, "write on %s: %v", "%s への書き込み：%v", t.Name, err)
 }

@@ -44,7 +44,8 @@ func (e engine) act(ctx context.Context, p Activity) (Outcome, error) {
 		within = time.Until(deadline) - p.Pickup.Std() - spare
 	}
 	if within < time.Second {
-		return Outcome{}, activities.Refused("the step's timeout leaves the activity no time: of it, pickup takes %s and the way back %s", p.Pickup, spare)
+		return Outcome{}, activities.RefusedBoth("the step's timeout leaves the activity no time: of it, pickup takes %s and the way back %s",
+			"手順の timeout ではアクティビティに使える時間が残らない（受け取りに %s、応答の返送に %s を使う）", p.Pickup, spare)
 	}
 	id := idOf(activities.CallFrom(ctx))
 	order, err := e.order(p, p.Activity, within)
@@ -72,7 +73,8 @@ func (e engine) act(ctx context.Context, p Activity) (Outcome, error) {
 	case err != nil: // of the look, not of the act: it must not say that nothing was begun
 		return out, fmt.Errorf("%s ended well, and whether its goal holds can't be told: %s", p.Activity, err.Error())
 	case seen.Sight != plan.Holds:
-		return out, activities.Finding("%s ended well, but the goal does not hold: %s", p.Activity, seen.Detail)
+		return out, activities.FindingBoth("%s ended well, but the goal does not hold: %s",
+			"%s は正常終了したが、目的の状態になっていない：%s", p.Activity, plan.Apart(seen.Detail))
 	}
 	return out, nil
 }
@@ -84,7 +86,7 @@ func (e engine) order(p Activity, name string, within time.Duration) (plan.Forei
 	}
 	var err error
 	if order.Input, err = json.Marshal(p.Input); err != nil {
-		return order, activities.Refused("input can't be written as JSON: %v", err)
+		return order, activities.RefusedBoth("input can't be written as JSON: %v", "input を JSON に変換できない：%v", err)
 	}
 	return order, nil
 }
@@ -145,17 +147,19 @@ func told(p Activity, err error) error {
 	late, timedOut := cause.(*temporal.TimeoutError)
 	switch {
 	case timedOut && late.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START:
-		return activities.Refused("no worker took %s from task queue %s within %s: nothing was begun; start its worker, or correct task_queue", p.Activity, p.Queue, p.Pickup)
+		return activities.RefusedBoth("no worker took %s from task queue %s within %s: nothing was begun; start its worker, or correct task_queue",
+			"%s を受け取るワーカーがいなかった（タスクキュー %s、%s 以内）。何も実行していない。ワーカーを起動するか、task_queue を修正する", p.Activity, p.Queue, p.Pickup)
 	case timedOut && late.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT:
-		return fmt.Errorf("the worker of %s fell silent for %s: whether it happened can't be told", p.Activity, p.Heartbeat)
+		return errors.New(activities.Lacking("the worker of %s fell silent for %s: whether it happened can't be told", "%s のワーカーから %s 応答がない。実行されたかどうかは判断できない", p.Activity, p.Heartbeat).Both())
 	case timedOut:
-		return fmt.Errorf("%s did not answer in time: whether it happened can't be told", p.Activity)
+		return errors.New(activities.Lacking("%s did not answer in time: whether it happened can't be told", "%s が時間内に応答しなかった。実行されたかどうかは判断できない", p.Activity).Both())
 	case failed && app.Type() == notRegistered:
-		return activities.Refused("the worker at task queue %s has no activity %s, and nothing was begun: %s", p.Queue, p.Activity, app.Message())
+		return activities.RefusedBoth("the worker at task queue %s has no activity %s, and nothing was begun: %s",
+			"タスクキュー %s のワーカーにアクティビティ %s がない。何も実行していない：%s", p.Queue, p.Activity, plan.Apart(app.Message()))
 	case failed && app.Type() == plan.ErrRefused:
-		return activities.Refused("%s: %s", p.Activity, app.Message())
+		return activities.RefusedBoth("%s: %s", "%s：%s", p.Activity, plan.Apart(app.Message()))
 	case failed:
-		return activities.Finding("%s failed: %s", p.Activity, app.Message())
+		return activities.FindingBoth("%s failed: %s", "%s が失敗した：%s", p.Activity, plan.Apart(app.Message()))
 	}
 	return fmt.Errorf("%s: %w", p.Activity, err)
 }
@@ -169,14 +173,16 @@ func outcome(p Activity, id string, raw converter.RawValue) (Outcome, error) {
 			d := json.NewDecoder(bytes.NewReader(payload.Data))
 			d.UseNumber()
 			if err := d.Decode(&out.Output); err != nil {
-				return out, activities.Finding("%s returned what it calls JSON and is none: %.200q", p.Activity, payload.Data)
+				return out, activities.FindingBoth("%s returned what it calls JSON and is none: %.200q",
+					"%s の戻り値は JSON とされているが、JSON ではない：%.200q", p.Activity, payload.Data)
 			}
 		}
 	}
 	if len(p.Results) > 0 {
 		var err error
 		if out.Results, err = expr.Values(p.Results, map[string]any{"output": out.Output}); err != nil {
-			return out, activities.Finding("what %s returned (%s) does not give the result %v", p.Activity, out.Encoding, err)
+			return out, activities.FindingBoth("what %s returned (%s) does not give the result %v",
+				"%s の戻り値（%s）から結果を得られない：%v", p.Activity, out.Encoding, err)
 		}
 	}
 	return out, nil

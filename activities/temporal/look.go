@@ -43,7 +43,7 @@ func (e engine) look(ctx context.Context, p Activity) (activities.Seen, error) {
 	return activities.Seen{Detail: seen.Detail}, nil // there is nothing to look at, however often
 }
 
-const atWork = "its activity is under way"
+var atWork = activities.Lacking("its activity is under way", "アクティビティが実行中である").Both()
 
 // attempt is what the engine knows of the workflow that is named by the effect key.
 func (e engine) attempt(ctx context.Context, p Activity, id string) (activities.Seen, error) {
@@ -74,13 +74,21 @@ func (e engine) attempt(ctx context.Context, p Activity, id string) (activities.
 		if app := new(sdk.ApplicationError); errors.As(err, &app) && app.Type() == plan.ErrRefused {
 			return activities.Seen{Sight: plan.HoldsNot, Detail: app.Message()}, nil
 		}
-		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: words(err)}, nil
 	}
 	out, err := outcome(p, id, raw)
 	if err != nil {
-		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: words(err)}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Activity + " ended well, says the engine", Output: out}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s ended well, says the engine", "エンジンの記録では %s は正常終了している", p.Activity).Both(), Output: out}, nil
+}
+
+// words are an error's text without the type that the SDK puts behind it.
+func words(err error) string {
+	if app := new(sdk.ApplicationError); errors.As(err, &app) {
+		return app.Message()
+	}
+	return err.Error()
 }
 
 // leastRetention is how long an engine surely remembers what ended, when it does not say.
@@ -121,9 +129,9 @@ func (e engine) ask(ctx context.Context, p Activity, holds Outcome) (activities.
 	case err != nil:
 		return activities.Seen{}, err
 	case said.Output == true:
-		return activities.Seen{Sight: plan.Holds, Detail: p.Look + " returns true", Output: holds}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s returns true", "%s が true を返した", p.Look).Both(), Output: holds}, nil
 	case said.Output == false:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Look + " returns false"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s returns false", "%s が false を返した", p.Look).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s returns neither true nor false (%.60v)", p.Look, said.Output)}, nil
+	return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s returns neither true nor false (%.60v)", "%s が true でも false でもない値を返した（%.60v）", p.Look, said.Output).Both()}, nil
 }

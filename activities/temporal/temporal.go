@@ -60,11 +60,12 @@ type engine struct{ client client.Client }
 func (e engine) guard(p Activity) error {
 	switch {
 	case e.client == nil:
-		return activities.Refused("this process has no way to the engine")
+		return activities.RefusedBoth("this process has no way to the engine", "このプロセスはエンジンに接続できない")
 	case p.Queue == "" || p.Activity == "":
-		return activities.Refused("task_queue and activity must have names")
+		return activities.RefusedBoth("task_queue and activity must have names", "task_queue と activity を指定する")
 	case p.Queue == plan.ControlQueue || strings.HasPrefix(p.Queue, plan.SiteQueue("")):
-		return activities.Refused("task queue %s is muster's own: what is behind it is reached by its own actions, with their guards", p.Queue)
+		return activities.RefusedBoth("task queue %s is muster's own: what is behind it is reached by its own actions, with their guards",
+			"タスクキュー %s は muster 自身のものである。専用のアクション（ガード付き）を使う", p.Queue)
 	}
 	return nil
 }
@@ -87,7 +88,8 @@ func (e engine) ready(ctx context.Context, p Activity) ([]plan.Text, error) {
 // outside explains the one way in which the engine's door says no.
 func outside(err error) error {
 	if denied := new(serviceerror.PermissionDenied); errors.As(err, &denied) {
-		return activities.Refused("this site's worker may not start anything on the engine: let the step run at the control site (leave at out); %v", err)
+		return activities.RefusedBoth("this site's worker may not start anything on the engine: let the step run at the control site (leave at out); %v",
+			"この拠点のワーカーはエンジンで何も開始できない。手順を管理拠点で実行する（at を省く）：%v", err)
 	}
 	return fmt.Errorf("the engine: %w", err)
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Conn is a connection whose calls all end with their context and whose Close never
@@ -92,23 +94,28 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("connect to %s at %s: %s", e.Server, e.Address, short(e.Err))
+	return fmt.Sprintf("connect to %s at %s: %s", e.Server, e.Address, short(e.Err).EN)
+}
+
+// Said is the error in both languages.
+func (e *Error) Said() plan.Text {
+	return plan.Say("connect to %s at %s: %s", "%s（%s）に接続できない：%s", e.Server, e.Address, short(e.Err))
 }
 
 func (e *Error) Unwrap() error { return e.Err }
 
 // short leaves out what pgx repeats of address, user and database.
-func short(err error) string {
+func short(err error) plan.Text {
 	var pg *pgconn.PgError
 	switch {
 	case errors.As(err, &pg):
-		return fmt.Sprintf("%s (%s)", pg.Message, pg.Code)
+		return plan.Say("%s (%s)", "%s（%s）", pg.Message, pg.Code)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
+		return plan.Say("connection refused", "接続を拒否された")
 	case IsTimeout(err):
-		return "no answer in time"
+		return plan.Say("no answer in time", "時間内に応答がない")
 	}
-	return err.Error()
+	return plan.Text{EN: err.Error(), JA: err.Error()}
 }
 
 // Refused reports whether nothing listens at the server's address: its host answered

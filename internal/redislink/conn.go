@@ -14,6 +14,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 func init() { redis.SetLogger(silent{}) }
@@ -140,15 +142,23 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	why := e.Err.Error()
+	return fmt.Sprintf("%s at %s: %s", e.Server, e.Address, e.why().EN)
+}
+
+// Said is the error in both languages.
+func (e *Error) Said() plan.Text {
+	return plan.Say("%s at %s: %s", "%s（%s）：%s", e.Server, e.Address, e.why())
+}
+
+func (e *Error) why() plan.Text {
 	switch {
 	case Code(e.Err) != "":
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		why = "connection refused"
+		return plan.Say("connection refused", "接続を拒否された")
 	case IsTimeout(e.Err):
-		why = "no answer in time"
+		return plan.Say("no answer in time", "時間内に応答がない")
 	}
-	return fmt.Sprintf("%s at %s: %s", e.Server, e.Address, why)
+	return plan.Text{EN: e.Err.Error(), JA: e.Err.Error()}
 }
 
 func (e *Error) Unwrap() error { return e.Err }
