@@ -11,9 +11,6 @@ import (
 // dependants lists the active units that systemd stops with this one, however many steps
 // away, and refuses those that whoever wrote the step did not name.
 func (m *manager) dependants(ctx context.Context, s State, named []string) ([]string, error) {
-	if s.down() {
-		return nil, nil
-	}
 	const most = 200 // a unit that carries so much is no service of one's own
 	var active, unnamed []string
 	seen := map[string]bool{s.id: true}

@@ -159,7 +159,20 @@ func TestWhatNeedsAUnitGoesDownWithIt(t *testing.T) {
 	if n := m.Starts(t, "idle.service"); n != 0 {
 		t.Errorf("what was not active was started %d times", n)
 	}
-	_, err := s.Act(s.Step("systemd.start", with{"unit": "app", "dependants": []string{"web"}}), nil)
+	// One that is down may still have parts that are up, which a mask's stop would take.
+	if _, err := s.Act(s.Step("systemd.stop", stopping), nil); err != nil {
+		t.Fatal(err)
+	}
+	alone := site(t, m, "batch.service", "")
+	if _, err := alone.Act(alone.Step("systemd.start", with{"unit": "app", "steady": "0s"}), nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Act(s.Step("systemd.mask", with{"unit": "app"}), nil)
+	sitetest.Want(t, err, plan.ErrRefused, "batch.service")
+	if at := status(t, alone); at.Active != "active" {
+		t.Errorf("refused, and the part is %s", at.Active)
+	}
+	_, err = s.Act(s.Step("systemd.start", with{"unit": "app", "dependants": []string{"web"}}), nil)
 	if err == nil {
 		t.Error("a unit without its ending was taken")
 	}
