@@ -39,17 +39,18 @@ func (s *Site) act(ctx context.Context, a Action, call plan.Call) (plan.Result, 
 	if err := guard(a, call, effect); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
-	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
+	ask := s.asking(a, effect, call.Kind, call.Targets)
+	if err := ask.permit(ctx, nil); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
+	ctx = ask.under(ctx)
 	p, err := a.decode(s.decoder(ctx, a, call))
 	if err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
-	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
+	if err := ask.permitAll(ctx, p); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
-	ctx = s.reaching(ctx, a, effect, call.Kind, call.Targets)
 	out, already, err := s.attempt(ctx, a, call, effect, p)
 	if err != nil {
 		return plan.Result{}, s.fault(ctx, err)

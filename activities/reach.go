@@ -15,10 +15,15 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Reach is what a call goes to beyond the worker itself: hosts as host:port (or without a
-// port where none is known) and files and programs on the worker's machine. What a program
-// does in its turn is not in it.
-type Reach struct{ Hosts, Paths []string }
+// Reach is what a call goes to beyond the worker itself. What a program does in its turn is
+// not in it.
+type Reach struct {
+	Hosts   []string // as host:port, or without a port where none is known
+	Paths   []string // files, folders and programs on the worker's machine
+	Env     []string // names of the variables that the call gives to a program there
+	Queues  []string // task queues of the engine
+	Secrets []string // files on the worker's machine that hold its secrets
+}
 
 // Reacher is for parameters and targets whose reach tags can't say. A field says it by
 // the tag reach:
@@ -28,20 +33,23 @@ type Reach struct{ Hosts, Paths []string }
 //	url      an address whose host is asked
 //	path     a file or folder on the worker's machine
 //	program  a command line, whose first word is the file that is run
+//	env      variables by their names, which a program on the worker's machine gets
+//	queue    a task queue of the engine
 //
 // A field may be a list of these. A family that reaches anything says so: a worker's
 // policy can't hold what is not declared.
 type Reacher interface{ Reach() Reach }
 
-var reachTags = []string{"host", "port", "url", "path", "program"}
+var reachTags = []string{"host", "port", "url", "path", "program", "env", "queue"}
 
 // reachOf collects the reach of decoded parameters, with the targets that they name.
 func reachOf(p any) Reach {
 	var out Reach
 	out.visit(reflect.ValueOf(p))
-	slices.Sort(out.Hosts)
-	slices.Sort(out.Paths)
-	out.Hosts, out.Paths = slices.Compact(out.Hosts), slices.Compact(out.Paths)
+	for _, list := range []*[]string{&out.Hosts, &out.Paths, &out.Env, &out.Queues} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	return out
 }
 
@@ -66,7 +74,7 @@ func (r *Reach) visit(v reflect.Value) {
 
 func (r *Reach) structure(v reflect.Value) {
 	var own Reach
-	if v.CanInterface() && !inherited(v) {
+	if v.CanInterface() {
 		if x, ok := v.Interface().(Reacher); ok {
 			own = x.Reach()
 		}
@@ -98,6 +106,7 @@ func (r *Reach) structure(v reflect.Value) {
 		}
 	}
 	r.Hosts, r.Paths = append(r.Hosts, own.Hosts...), append(r.Paths, own.Paths...)
+	r.Env, r.Queues = append(r.Env, own.Env...), append(r.Queues, own.Queues...)
 }
 
 var reacher = reflect.TypeFor[Reacher]()
@@ -121,19 +130,6 @@ func reaches(t reflect.Type) bool {
 	return false
 }
 
-// inherited reports whether a struct has its Reach from an embedded field, which is
-// visited by itself.
-func inherited(v reflect.Value) bool {
-	for i := range v.NumField() {
-		if v.Type().Field(i).Anonymous && v.Field(i).CanInterface() {
-			if _, ok := v.Field(i).Interface().(Reacher); ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func (r *Reach) add(kind, text string) {
 	switch {
 	case text == "":
@@ -141,6 +137,10 @@ func (r *Reach) add(kind, text string) {
 		r.Paths = append(r.Paths, text)
 	case kind == "host":
 		r.Hosts = append(r.Hosts, text)
+	case kind == "env":
+		r.Env = append(r.Env, text)
+	case kind == "queue":
+		r.Queues = append(r.Queues, text)
 	case kind == "url":
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" {
@@ -187,6 +187,12 @@ func wordsOf(v reflect.Value) []string {
 			out = append(out, v.Index(i).String())
 		}
 		return out
+	case reflect.Map:
+		var out []string
+		for _, k := range v.MapKeys() {
+			out = append(out, k.String())
+		}
+		return out
 	}
 	return nil
 }
@@ -206,48 +212,65 @@ type Ask struct {
 	Reach *Reach
 }
 
-// permit asks the policy, before anything of a call is read.
-func (s *Site) permit(ctx context.Context, a Action, effect run.Effect, kind run.Kind, targets []plan.Target) error {
-	return s.askPolicy(ctx, a, effect, kind, targets, nil)
+// asking is one call's way to the policy.
+type asking struct {
+	site    *Site
+	ask     Ask
+	secrets []string // files with secrets that the call was given
 }
 
-// permitReach asks again when the parameters are known and before anything is touched.
-func (s *Site) permitReach(ctx context.Context, a Action, effect run.Effect, kind run.Kind, targets []plan.Target, p any) error {
-	if s.Policy == nil {
-		return nil
-	}
-	reach := reachOf(p)
-	return s.askPolicy(ctx, a, effect, kind, targets, &reach)
-}
-
-func (s *Site) askPolicy(ctx context.Context, a Action, effect run.Effect, kind run.Kind, targets []plan.Target, reach *Reach) error {
-	if s.Policy == nil {
-		return nil
-	}
-	ask := Ask{Action: a.ID, Effect: effect, Kind: kind, Reach: reach}
+// asking is made for a call before its parameters are read. What a step declares of an
+// action that can't know its effect is its author's word: a policy holds the graver one.
+func (s *Site) asking(a Action, effect run.Effect, kind run.Kind, targets []plan.Target) *asking {
+	out := &asking{site: s, ask: Ask{Action: a.ID, Effect: severer(a.Doc.Effect, effect), Kind: kind}}
 	for _, t := range targets {
-		ask.Targets = append(ask.Targets, t.Name)
+		out.ask.Targets = append(out.ask.Targets, t.Name)
 	}
-	if err := s.Policy.Permit(ctx, ask); err != nil {
-		return Refused("site %s: %v", s.Name, err)
+	return out
+}
+
+// permit asks whether the call may reach what is given; nil is before that is known.
+func (c *asking) permit(ctx context.Context, reach *Reach) error {
+	if c.site.Policy == nil {
+		return nil
+	}
+	ask := c.ask
+	ask.Reach = reach
+	if err := c.site.Policy.Permit(ctx, ask); err != nil {
+		return Refused("site %s: %v", c.site.Name, err)
 	}
 	return nil
 }
 
-type reachKey struct{}
+// permitAll asks again when the parameters are known and before anything is touched.
+func (c *asking) permitAll(ctx context.Context, p any) error {
+	reach := reachOf(p)
+	reach.Secrets = c.secrets
+	return c.permit(ctx, &reach)
+}
 
-// reaching lets what runs under ctx ask whether it may go on to a host that it is sent to.
-func (s *Site) reaching(ctx context.Context, a Action, effect run.Effect, kind run.Kind, targets []plan.Target) context.Context {
-	return context.WithValue(ctx, reachKey{}, func(host string) error {
-		return s.askPolicy(ctx, a, effect, kind, targets, &Reach{Hosts: []string{host}})
-	})
+type askingKey struct{}
+
+// under lets what runs under the context ask whether it may go on to what it is sent to.
+func (c *asking) under(ctx context.Context) context.Context {
+	return context.WithValue(ctx, askingKey{}, c)
+}
+
+// mayRead asks the worker's policy about a file that holds a secret, before it is read.
+func mayRead(ctx context.Context, file string) error {
+	c, ok := ctx.Value(askingKey{}).(*asking)
+	if !ok {
+		return nil
+	}
+	c.secrets = append(c.secrets, file)
+	return c.permit(ctx, &Reach{Secrets: []string{file}})
 }
 
 // MayReach asks the worker's policy about a host (host:port) that the parameters do not
 // name, such as one that a redirect leads to, or that a replica follows.
 func MayReach(ctx context.Context, host string) error {
-	if ask, ok := ctx.Value(reachKey{}).(func(string) error); ok {
-		return ask(host)
+	if c, ok := ctx.Value(askingKey{}).(*asking); ok {
+		return c.permit(ctx, &Reach{Hosts: []string{host}})
 	}
 	return nil
 }

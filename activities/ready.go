@@ -48,10 +48,11 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 		out.Problems = append(out.Problems, plan.Apart(s.short(said(err).Both())))
 		return out, nil
 	}
-	effect := severer(a.EffectOf(call.With), call.Effect)
-	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
+	ask := s.asking(a, call.Effect, call.Kind, call.Targets)
+	if err := ask.permit(ctx, nil); err != nil {
 		return add(err)
 	}
+	ctx = ask.under(ctx)
 	// What depends on the output of an earlier step can't be known now; the rest of
 	// the action (its site, its worker) was checked by coming here.
 	if dependsOnSteps(call.With) {
@@ -63,10 +64,9 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 	if err != nil {
 		return add(err)
 	}
-	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
+	if err := ask.permitAll(ctx, p); err != nil {
 		return add(err)
 	}
-	ctx = s.reaching(ctx, a, effect, call.Kind, call.Targets)
 	switch {
 	case a.ready != nil:
 		problems, err := guarded(func() ([]plan.Text, error) { return a.ready(ctx, p) })
@@ -108,10 +108,11 @@ func (s *Site) otherSecrets(ctx context.Context, a Action, call plan.Call, known
 	if call.Kind == run.Response {
 		other, en, ja = run.Drill, "in a drill: ", "訓練では: "
 	}
-	if s.permit(ctx, a, severer(a.EffectOf(call.With), call.Effect), other, call.Targets) != nil {
+	ask := s.asking(a, call.Effect, other, call.Targets)
+	if ask.permit(ctx, nil) != nil {
 		return
 	}
-	call.Kind = other
+	call.Kind, ctx = other, ask.under(ctx)
 	_, err := a.decode(s.decoder(ctx, a, call))
 	if err == nil || ctx.Err() != nil || known != nil && message(known) == message(err) {
 		return

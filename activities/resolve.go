@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/secret"
 )
 
 // filling puts the estate's entries behind target names and values behind secret
@@ -68,6 +69,12 @@ func (f *filling) secret(s *Secret, path string) {
 	ref := s.Reveal()
 	if ref == "" {
 		return // optional, and not given
+	}
+	if file, ok := secret.FileOf(ref); ok {
+		if err := mayRead(f.ctx, file); err != nil {
+			f.mistakes = append(f.mistakes, Lacking("%s: %v", "%s：%v", path, err))
+			return
+		}
 	}
 	value, err := f.Secrets.Resolve(f.ctx, ref)
 	if err != nil {

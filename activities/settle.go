@@ -29,18 +29,18 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	if call.Uses != a.ID {
 		return plan.Looked{}, s.fault(ctx, Refused("this is %s, and the step uses %q", a.ID, call.Uses))
 	}
-	effect := severer(a.EffectOf(call.With), call.Effect)
-	if err := s.permit(ctx, a, effect, call.Kind, call.Targets); err != nil {
+	ask := s.asking(a, call.Effect, call.Kind, call.Targets)
+	if err := ask.permit(ctx, nil); err != nil {
 		return plan.Looked{}, s.fault(ctx, err)
 	}
+	ctx = ask.under(ctx)
 	p, err := a.decode(s.decoder(ctx, a, call))
 	if err != nil {
 		return plan.Looked{}, s.fault(ctx, err)
 	}
-	if err := s.permitReach(ctx, a, effect, call.Kind, call.Targets, p); err != nil {
+	if err := ask.permitAll(ctx, p); err != nil {
 		return plan.Looked{}, s.fault(ctx, err)
 	}
-	ctx = s.reaching(ctx, a, effect, call.Kind, call.Targets)
 	var seen Seen
 	if call.Settling {
 		seen, err = s.settle(ctx, a, call, p)

@@ -81,19 +81,20 @@ func (r *Registry) Register(w worker.ActivityRegistry, site Site) {
 // watch runs a probe; its loop beats by itself, since its heartbeats carry its state.
 func (s *Site) watch(ctx context.Context, a Action, w plan.Watch) (run.Observations, error) {
 	ctx = context.WithValue(ctx, logKey{}, s.Log.With("run", w.Run, "probe", w.Probe.Name))
-	if err := s.permit(ctx, a, run.Observe, w.Kind, w.Targets); err != nil {
+	ask := s.asking(a, run.Observe, w.Kind, w.Targets)
+	if err := ask.permit(ctx, nil); err != nil {
 		return run.Observations{}, s.fault(ctx, err)
 	}
+	ctx = ask.under(ctx)
 	p, err := a.decode(func(into any) error {
 		return s.fill(ctx, w.Kind, into, a.Fields, w.Probe.With, nil, w.Targets)
 	})
 	if err != nil {
 		return run.Observations{}, s.fault(ctx, err)
 	}
-	if err := s.permitReach(ctx, a, run.Observe, w.Kind, w.Targets, p); err != nil {
+	if err := ask.permitAll(ctx, p); err != nil {
 		return run.Observations{}, s.fault(ctx, err)
 	}
-	ctx = s.reaching(ctx, a, run.Observe, w.Kind, w.Targets)
 	out, err := guarded(func() (run.Observations, error) { return a.watch(ctx, w, p) })
 	return out, s.fault(ctx, err)
 }

@@ -38,8 +38,8 @@ const effectVar = "MUSTER_EFFECT_KEY"
 // Command is what both actions start.
 type Command struct {
 	Argv      []string                     `json:"argv" help:"Program and its arguments, one item each; no shell reads them." example:"[/opt/orders/bin/traffic, --to, osaka]"`
-	Env       map[string]string            `json:"env" help:"Environment variables, besides PATH, HOME, LANG and their like and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
-	SecretEnv map[string]activities.Secret `json:"secret_env" help:"Environment variables whose values are secrets." default:""`
+	Env       map[string]string            `json:"env" reach:"env" help:"Environment variables, besides PATH, HOME, LANG and their like and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
+	SecretEnv map[string]activities.Secret `json:"secret_env" reach:"env" help:"Environment variables whose values are secrets." default:""`
 	Dir       string                       `json:"dir" help:"Working directory; empty is the worker's own." default:""`
 	Stdin     string                       `json:"stdin" help:"Text on the program's standard input." default:""`
 	Expect    []int                        `json:"expect" help:"Exit codes that mean success." default:"[0]"`
@@ -131,7 +131,7 @@ func (c Command) environment(ctx context.Context) []string {
 func (c Command) ready() []plan.Text {
 	var out []plan.Text
 	if len(c.Argv) > 0 {
-		if _, err := osexec.LookPath(c.Argv[0]); err != nil {
+		if _, err := osexec.LookPath(activities.ProgramFile(c.Argv[0], c.Dir)); err != nil {
 			out = append(out, activities.Lacking("the program can't be started here: %v; install it on this site worker's machine, or correct argv", "プログラムを起動できません: %v。この拠点のワーカーのマシンに導入するか、argv を修正してください", err))
 		}
 	}

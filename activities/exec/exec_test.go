@@ -7,6 +7,7 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -203,4 +204,37 @@ func TestEndlessOutput(t *testing.T) {
 	if err != nil || len(out.Stdout) > 64<<10 || !strings.HasPrefix(out.Stdout, "HEAD\n") || !strings.HasSuffix(out.Stdout, "TAIL\n") {
 		t.Fatalf("%d bytes, %.20q … %v", len(out.Stdout), out.Stdout, err)
 	}
+}
+
+// The program that looks runs in the step's folder, and is judged there.
+func TestLookIsJudgedWhereItRuns(t *testing.T) {
+	s := sitetest.New(t, exec.Actions())
+	dir := t.TempDir()
+	for name, script := range map[string]string{"act": "#!/bin/sh\ntouch done\n", "look": "#!/bin/sh\ntest -e done\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := &reaches{}
+	s.Policy = asked
+	step := s.Step("exec.run", with{"argv": []string{"./act"}, "look": []string{"./look"}, "dir": dir, "env": with{"SIDE": "osaka"}})
+	if ready := s.Ready(step); len(ready.Problems) > 0 {
+		t.Errorf("ready: %+v", ready.Problems)
+	}
+	if res, err := s.Act(step, nil); err != nil || res.Already {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if want := []string{dir, filepath.Join(dir, "act"), filepath.Join(dir, "look")}; !slices.Equal(asked.last.Paths, want) || !slices.Equal(asked.last.Env, []string{"SIDE"}) {
+		t.Errorf("asked about %+v, want %q and SIDE", asked.last, want)
+	}
+}
+
+// reaches notes what a policy was asked about last.
+type reaches struct{ last activities.Reach }
+
+func (r *reaches) Permit(_ context.Context, a activities.Ask) error {
+	if a.Reach != nil {
+		r.last = *a.Reach
+	}
+	return nil
 }

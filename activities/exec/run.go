@@ -14,7 +14,16 @@ import (
 // Run is the parameters of exec.run.
 type Run struct {
 	Command
-	Look []string `json:"look" reach:"program" help:"Program that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
+	Look []string `json:"look" help:"Program that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
+}
+
+// Reach is that of the program and of the one that looks, which runs in the same folder.
+func (r Run) Reach() activities.Reach {
+	out := r.Command.Reach()
+	if len(r.Look) > 0 {
+		out.Paths = append(out.Paths, activities.ProgramFile(r.Look[0], r.Dir))
+	}
+	return out
 }
 
 var execute = activities.Define("exec.run", activities.Doc{

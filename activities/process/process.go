@@ -37,8 +37,8 @@ func TargetKinds() []activities.TargetKind {
 type Program struct {
 	Argv       []string                     `json:"argv" reach:"program" help:"The program's absolute path and its arguments, as it is started; no shell reads them. Empty for a program that is only watched or ended." default:"" example:"[/opt/orders/bin/orders, --listen, \"127.0.0.1:8080\"]"`
 	Dir        string                       `json:"dir" reach:"path" help:"Its working directory; empty is /." default:""`
-	Env        map[string]string            `json:"env" help:"Its environment variables, besides PATH, HOME and LANG." default:""`
-	SecretEnv  map[string]activities.Secret `json:"secret_env" help:"Environment variables whose values are secrets." default:""`
+	Env        map[string]string            `json:"env" reach:"env" help:"Its environment variables, besides PATH, HOME and LANG." default:""`
+	SecretEnv  map[string]activities.Secret `json:"secret_env" reach:"env" help:"Environment variables whose values are secrets." default:""`
 	PIDFile    string                       `json:"pid_file" reach:"path" help:"Pid file that the program writes itself; without one, muster notes in state which process it started." default:"" example:"/run/orders.pid"`
 	Executable string                       `json:"executable" reach:"path" help:"File that the process must be running, of a script the interpreter's; needed with a pid_file, else what was seen at its start counts." default:"" example:"/opt/orders/bin/orders"`
 	Words      []string                     `json:"words" help:"What its command line must hold besides, to tell scripts of one interpreter apart." default:"" example:"[orders.py]"`

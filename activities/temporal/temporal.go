@@ -25,7 +25,7 @@ type Options struct {
 
 // Activity is the parameters of temporal.activity.
 type Activity struct {
-	Queue     string            `json:"task_queue" help:"Task queue that its worker polls, in muster's own namespace of the engine." example:"orders-tools"`
+	Queue     string            `json:"task_queue" reach:"queue" help:"Task queue that its worker polls, in muster's own namespace of the engine." example:"orders-tools"`
 	Activity  string            `json:"activity" help:"Name under which the worker registers it." example:"switch_traffic"`
 	Input     any               `json:"input" help:"Its one argument, any value; null is an activity without argument." default:"null" example:"{to: osaka}"`
 	Effect    string            `json:"effect" help:"What it may do to the world, declared by who writes the step, since muster can't know: as it stands, no expression." default:"destroy" enum:"observe,isolated,disrupt,destroy" example:"disrupt"`

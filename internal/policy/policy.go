@@ -23,6 +23,9 @@ type File struct {
 	Kind  text   `json:"kind" help:"Policy." enum:"Policy"`
 	Allow []Rule `json:"allow" help:"What the worker may do; left out, everything." item:"rule" default:""`
 	Deny  []Rule `json:"deny" help:"What it refuses even so." item:"rule" default:""`
+	// Secrets bounds the files behind secret://file/PATH apart from the paths of rules, which
+	// are often writable or run.
+	Secrets []text `json:"secrets" help:"Folders of this machine that secret files (secret://file/PATH) may come from; left out, a secret file is one of the paths that a call reads." default:""`
 }
 
 // Rule covers a call when everything that it names fits; what it leaves out fits anything.
@@ -34,6 +37,8 @@ type Rule struct {
 	Runs    []text `json:"runs" help:"Kinds of run." enum:"drill,response,check" default:""`
 	Hosts   []text `json:"hosts" help:"Hosts that the call reaches, as a name, *.example.com, an address or a network, each with :port or for all ports: allow covers a call that reaches these only, deny one that reaches any of them." default:""`
 	Paths   []text `json:"paths" help:"Files and folders with what is below, of this machine, that the call reads, writes or runs: allow and deny as for hosts." default:""`
+	Env     []text `json:"env" help:"Environment variables that the call gives to a program on this machine, as ORDERS_*; an allow rule with paths covers no others, since variables make programs load what no path names." default:""`
+	Queues  []text `json:"queues" help:"Task queues of the engine, as orders-*: allow and deny as for hosts." default:""`
 }
 
 // Policy decides calls. The zero Policy allows everything.
@@ -55,6 +60,7 @@ func Load(name string, known []string) (*Policy, error) {
 	if root := yamldoc.Parse(name, b, log); root != nil {
 		d := &yamldoc.Decoder{File: name, Log: log}
 		d.Decode("", root, &p.file)
+		checkPaths("secrets", p.file.Secrets, log)
 		for _, rule := range p.rules() {
 			rule.check(log)
 			for _, a := range rule.Actions {
@@ -88,11 +94,18 @@ func (p *Policy) rules() []*Rule {
 // fits; it is asked again.
 func (p *Policy) Permit(ctx context.Context, a activities.Ask) error {
 	find := &finder{lookup: p.lookup}
+	if len(p.file.Secrets) > 0 && a.Reach != nil {
+		for _, file := range a.Reach.Secrets {
+			if !below(p.file.Secrets, resolved(file)) {
+				return fmt.Errorf("this worker's policy lets no secret come from %s (%s)", file, p.file.Secrets[0].Place)
+			}
+		}
+	}
 	for _, r := range p.file.Deny {
 		if !r.covers(a) || len(r.Targets) > 0 && !slices.ContainsFunc(a.Targets, func(t string) bool { return holds(r.Targets, t) }) {
 			continue
 		}
-		if len(r.Hosts)+len(r.Paths) == 0 {
+		if len(r.Hosts)+len(r.Paths)+len(r.Env)+len(r.Queues) == 0 {
 			return fmt.Errorf("this worker's policy denies %s (%s)", a.Action, r.Place)
 		}
 		if what, err := r.touched(ctx, find, a.Reach); err != nil {
@@ -109,7 +122,7 @@ func (p *Policy) Permit(ctx context.Context, a activities.Ask) error {
 		if !r.covers(a) || len(r.Targets) > 0 && slices.ContainsFunc(a.Targets, func(t string) bool { return !holds(r.Targets, t) }) {
 			continue
 		}
-		what := r.beyond(ctx, find, a.Reach)
+		what := r.beyond(ctx, find, a.Reach, len(p.file.Secrets) > 0)
 		if what == "" {
 			return nil
 		}
@@ -123,8 +136,13 @@ func (p *Policy) Permit(ctx context.Context, a activities.Ask) error {
 
 // covers leaves out the targets and what is reached, which allow and deny read differently.
 func (r Rule) covers(a activities.Ask) bool {
-	return slices.ContainsFunc(r.Actions, func(t text) bool { ok, _ := path.Match(t.V, a.Action); return ok }) &&
+	return fits(r.Actions, a.Action) &&
 		(len(r.Effects) == 0 || holds(r.Effects, string(a.Effect))) && (len(r.Runs) == 0 || holds(r.Runs, string(a.Kind)))
+}
+
+// fits reports whether one of the patterns fits a name.
+func fits(patterns []text, name string) bool {
+	return slices.ContainsFunc(patterns, func(t text) bool { ok, _ := path.Match(t.V, name); return ok })
 }
 
 func holds(list []text, v string) bool {

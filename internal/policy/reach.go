@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,9 +33,20 @@ func (r *Rule) check(log *yamldoc.Log) {
 			log.Add(h.Place, "hosts: %v", err)
 		}
 	}
-	for _, p := range r.Paths {
+	checkPaths("paths", r.Paths, log)
+	for what, patterns := range map[string][]text{"env": r.Env, "queues": r.Queues} {
+		for _, p := range patterns {
+			if _, err := path.Match(p.V, ""); p.Set && (err != nil || p.V == "") {
+				log.Add(p.Place, "%s: %q is no name, in which * stands for any part", what, p.V)
+			}
+		}
+	}
+}
+
+func checkPaths(field string, paths []text, log *yamldoc.Log) {
+	for _, p := range paths {
 		if p.Set && !filepath.IsAbs(p.V) {
-			log.Add(p.Place, "paths: %q is not absolute; write it from / on", p.V)
+			log.Add(p.Place, "%s: %q is not absolute; write it from / on", field, p.V)
 		}
 	}
 }
@@ -103,16 +115,27 @@ func (r Rule) touched(ctx context.Context, find *finder, reach *activities.Reach
 			}
 		}
 	}
-	for _, file := range reach.Paths {
+	for _, file := range slices.Concat(reach.Paths, reach.Secrets) {
 		if below(r.Paths, filepath.Clean(file)) || below(r.Paths, resolved(file)) {
 			return file, nil
+		}
+	}
+	for _, name := range reach.Env {
+		if fits(r.Env, name) {
+			return "the environment variable " + name, nil
+		}
+	}
+	for _, queue := range reach.Queues {
+		if fits(r.Queues, queue) {
+			return "task queue " + queue, nil
 		}
 	}
 	return "", nil
 }
 
-// beyond is what of a call's reach an allow rule does not cover; "" is nothing.
-func (r Rule) beyond(ctx context.Context, find *finder, reach *activities.Reach) string {
+// beyond is what of a call's reach an allow rule does not cover; "" is nothing. Secret files
+// count as paths unless they have folders of their own.
+func (r Rule) beyond(ctx context.Context, find *finder, reach *activities.Reach, vault bool) string {
 	if reach == nil {
 		return ""
 	}
@@ -121,9 +144,23 @@ func (r Rule) beyond(ctx context.Context, find *finder, reach *activities.Reach)
 			return cmp.Or(h, "an address that can't be read")
 		}
 	}
-	for _, file := range reach.Paths {
+	paths := reach.Paths
+	if !vault {
+		paths = slices.Concat(paths, reach.Secrets)
+	}
+	for _, file := range paths {
 		if len(r.Paths) > 0 && !below(r.Paths, resolved(file)) {
 			return cmp.Or(file, "a path that can't be read")
+		}
+	}
+	for _, name := range reach.Env {
+		if len(r.Paths)+len(r.Env) > 0 && !fits(r.Env, name) {
+			return "the environment variable " + name + ", which its env does not name"
+		}
+	}
+	for _, queue := range reach.Queues {
+		if len(r.Queues) > 0 && !fits(r.Queues, queue) {
+			return "task queue " + queue
 		}
 	}
 	return ""

@@ -153,15 +153,75 @@ func TestPathsAreWhereTheirLinksLead(t *testing.T) {
 	}
 }
 
+// A variable can make a program load what no path names, so paths let through those only
+// that env names.
+func TestVariablesDoNotGoRoundPaths(t *testing.T) {
+	variables := func(names ...string) *activities.Reach {
+		return &activities.Reach{Paths: []string{"/opt/bin/x"}, Env: names}
+	}
+	for _, c := range []struct {
+		rule, rules string
+		reach       *activities.Reach
+		want        string
+	}{
+		{"allow", "paths: [/opt/bin]", variables(), ""},
+		{"allow", "paths: [/opt/bin]", variables("LD_PRELOAD"), "variable LD_PRELOAD"},
+		{"allow", "paths: [/opt/bin]", variables("SIDE"), "variable SIDE"},
+		{"allow", "paths: [/opt/bin], env: [SIDE, ORDERS_*]", variables("SIDE", "ORDERS_PORT"), ""},
+		{"allow", "paths: [/opt/bin], env: [SIDE, ORDERS_*]", variables("SIDE", "BASH_ENV"), "variable BASH_ENV"},
+		{"allow", "env: [SIDE]", variables("PATH"), "variable PATH"},
+		{"allow", "hosts: [db]", variables("PATH"), ""},
+		{"deny", "env: [LD_*, PATH]", variables("SIDE"), ""},
+		{"deny", "env: [LD_*, PATH]", variables("SIDE", "LD_AUDIT"), "denies exec.run on the environment variable LD_AUDIT"},
+		{"allow", "queues: [orders-*]", &activities.Reach{Queues: []string{"orders-tools"}}, ""},
+		{"allow", "queues: [orders-*]", &activities.Reach{Queues: []string{"payroll"}}, "to reach task queue payroll"},
+		{"deny", "queues: [payroll]", &activities.Reach{Queues: []string{"payroll"}}, "denies exec.run on task queue payroll"},
+	} {
+		p, err := load(t, "kind: Policy\n"+c.rule+": [{actions: [exec.run], "+c.rules+"}]\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Permit(t.Context(), activities.Ask{Action: "exec.run", Reach: c.reach})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %s, %+v: %v, want %q", c.rule, c.rules, *c.reach, err, c.want)
+		}
+	}
+}
+
+// A secret file is a path like others, or has folders of its own that no program may be
+// run from.
+func TestSecretsAreBoundedToo(t *testing.T) {
+	for _, c := range []struct{ policy, file, want string }{
+		{"allow: [{actions: [exec.run], paths: [/opt]}]", "/opt/key", ""},
+		{"allow: [{actions: [exec.run], paths: [/opt]}]", "/etc/shadow", "to reach /etc/shadow"},
+		{"allow: [{actions: [exec.run]}]", "/etc/shadow", ""},
+		{"deny: [{actions: [exec.run], paths: [/etc]}]", "/etc/shadow", "denies exec.run on /etc/shadow"},
+		{"secrets: [/run/keys]\nallow: [{actions: [exec.run], paths: [/opt]}]", "/run/keys/db", ""},
+		{"secrets: [/run/keys]\nallow: [{actions: [exec.run], paths: [/opt]}]", "/opt/key", "lets no secret come from /opt/key"},
+		{"secrets: [/run/keys]", "/run/keys/../../etc/shadow", "lets no secret come from"},
+		{"secrets: [/run/keys]\ndeny: [{actions: [\"*\"], paths: [/run/keys/hq]}]", "/run/keys/hq/db", "denies"},
+	} {
+		p, err := load(t, "kind: Policy\n"+c.policy+"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Permit(t.Context(), activities.Ask{Action: "exec.run", Reach: &activities.Reach{Secrets: []string{c.file}}})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %s: %v, want %q", c.policy, c.file, err, c.want)
+		}
+	}
+}
+
 func TestWrongHostsAndPaths(t *testing.T) {
 	_, err := load(t, `kind: Policy
 allow:
-  - {actions: [ssh.run], hosts: ["db:0", "db:ssh", "http://db/", "a b", "", "[x"], paths: [srv]}
+  - {actions: [ssh.run], hosts: ["db:0", "db:ssh", "http://db/", "a b", "", "[x"], paths: [srv], env: ["[A"], queues: [""]}
+secrets: [keys]
 `)
 	if err == nil {
 		t.Fatal("taken")
 	}
-	for _, want := range []string{`"db:0": the port`, `"db:ssh": the port`, `"http://db/"`, `"a b"`, `"" is no name`, `"[x" is no name`, `paths: "srv" is not absolute`} {
+	for _, want := range []string{`"db:0": the port`, `"db:ssh": the port`, `"http://db/"`, `"a b"`, `"" is no name`, `"[x" is no name`, `paths: "srv" is not absolute`, `secrets: "keys" is not absolute`, `env: "[A" is no name`, `queues: "" is no name`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\n%v", want, err)
 		}

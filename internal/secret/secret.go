@@ -30,6 +30,12 @@ type Resolver interface {
 // IsRef reports whether s is a reference to a secret.
 func IsRef(s string) bool { return strings.HasPrefix(s, Scheme) }
 
+// FileOf is the file that a reference names on the worker's machine, if it names one.
+func FileOf(ref string) (path string, ok bool) {
+	name, ok := strings.CutPrefix(ref, Scheme+"file/")
+	return "/" + strings.TrimLeft(name, "/"), ok
+}
+
 // Local resolves secret://env/NAME from the worker's environment and
 // secret://file/PATH from the file /PATH on the worker's machine. A file that everybody
 // may read is refused; one line end at its end does not belong to the value.
@@ -54,7 +60,8 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 			err = fmt.Errorf("%s: the site worker's environment has no %s", ref, name)
 		}
 	case "file":
-		value, err = readFile(ref, "/"+strings.TrimLeft(name, "/"))
+		file, _ := FileOf(ref)
+		value, err = readFile(ref, file)
 	default:
 		err = fmt.Errorf("%s: there is no secret store %q; there are env and file", ref, store)
 	}
