@@ -13,6 +13,7 @@ import (
 
 	"errors"
 
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
@@ -95,7 +96,8 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 	}
 	e := run.Event{Run: runID, Writer: "refused/" + digest(key, act, by), Seq: 1, At: s.now().UTC(), Kind: run.ActRefused, By: by,
 		Reason: p.Detail, Data: run.Encode(run.RefusedAct{Act: act})}
-	if err := s.Store.Append(ctx, []run.Event{e}); err != nil {
+	// A request that is sent twice finds its refusal kept, of a moment earlier.
+	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
 		s.Log.Warn("a refusal is not in the record", "run", runID, "by", by, "err", err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -107,7 +109,32 @@ func insert(ctx context.Context, tx *sql.Tx, e run.Event) (bool, error) {
 		return false, err
 	}
 	n, err := res.RowsAffected()
-	return n > 0, err
+	if err != nil || n > 0 {
+		return n > 0, err
+	}
+	var kept string
+	if err := tx.QueryRowContext(ctx, `SELECT body FROM events WHERE run = $1 AND writer = $2 AND seq = $3`, e.Run, e.Writer, e.Seq).Scan(&kept); err != nil {
+		return false, err
+	}
+	if kept != string(body) && !sameJSON(kept, string(body)) {
+		return false, fmt.Errorf("event %s/%d of run %s (%s): %w: the record or the engine's history was put back or altered; "+
+			"keep copies of both, abort the run, and start another", e.Writer, e.Seq, e.Run, e.Kind, ErrTaken)
+	}
+	return false, nil
+}
+
+// sameJSON reports whether two documents say the same, as another version of muster may
+// write it.
+func sameJSON(a, b string) bool {
+	var both [2]any
+	for i, text := range []string{a, b} {
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		if d.Decode(&both[i]) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(both[0], both[1])
 }
 
 func (s *database) Events(ctx context.Context, runID string, after int64, limit int) ([]Entry, error) {

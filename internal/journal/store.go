@@ -14,6 +14,9 @@ import (
 // ErrNotFound: there is no such run, plan or text in this store.
 var ErrNotFound = errors.New("not in the record store")
 
+// ErrTaken: another event stands under this one's run, writer and number already.
+var ErrTaken = errors.New("another event is in its place")
+
 // Store keeps records. It is safe for concurrent use. SQLite and PostgreSQL pass one
 // shared suite (journaltest).
 type Store interface {
@@ -23,8 +26,9 @@ type Store interface {
 	Plan(ctx context.Context, hash string) (plan.Plan, error)
 
 	// Append keeps events in the order given, in one transaction that is on disk when
-	// it returns. An event whose (Run, Writer, Seq) is there already is left as it
-	// is: activities may deliver twice.
+	// it returns. An event that is there already, by (Run, Writer, Seq), is left as it
+	// is: activities may deliver twice. Another one in its place is ErrTaken, and keeps
+	// all of them out: one of the two would be lost, and no figure could rest on the rest.
 	Append(ctx context.Context, events []run.Event) error
 
 	// Events returns a run's events after a position (0 is from the start), at most

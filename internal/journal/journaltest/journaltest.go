@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -118,7 +119,10 @@ func testAppendTwice(t *testing.T, s journal.Store) {
 	mustAppend(t, s, first, second)
 	changed := second
 	changed.Reason = "another text under the same number"
-	mustAppend(t, s, first, changed, event("r1", 3, run.RemarkMade, nil))
+	if err := s.Append(t.Context(), []run.Event{first, changed, event("r1", 3, run.RemarkMade, nil)}); !errors.Is(err, journal.ErrTaken) || !strings.Contains(err.Error(), "event run/2 of run r1") {
+		t.Errorf("another event in the place of one: %v, want ErrTaken and which", err)
+	}
+	mustAppend(t, s, first, second, event("r1", 3, run.RemarkMade, nil))
 	got := mustEvents(t, s, "r1", 0, 0)
 	if len(got) != 3 {
 		t.Fatalf("%d events, want 3: an event delivered twice is kept once", len(got))
