@@ -164,6 +164,8 @@ func underWay(e ledger.Entry) string {
 		return fmt.Sprintf("process %d began it at %s and is stopped; it may go on when it wakes: end that process, or let it go on", e.Owner.PID, e.At.Format(time.RFC3339))
 	case ledger.Hidden:
 		return fmt.Sprintf("process %d began it at %s in another container, which can't be seen from here", e.Owner.PID, e.At.Format(time.RFC3339))
+	case ledger.Elsewhere:
+		return fmt.Sprintf("process %d of another machine (%s) began it at %s, which can't be seen from here: see that it is not at it any more, and give each machine a ledger on its own disk", e.Owner.PID, e.Owner.Machine, e.At.Format(time.RFC3339))
 	}
 	return fmt.Sprintf("process %d began it at %s and is still at it", e.Owner.PID, e.At.Format(time.RFC3339))
 }

@@ -60,6 +60,7 @@ type note struct {
 	PID        int    `json:"pid"`
 	Process    string `json:"process"` // proc.Identity
 	Executable string `json:"executable"`
+	Machine    string `json:"machine,omitempty"` // proc.Machine; none in notes of an older muster
 }
 
 // found is a living process that was told from all others.
@@ -93,6 +94,8 @@ func find(t Target) (p *found, why string, err error) {
 	boot, space, _ := proc.CutIdentity(n.Process)
 	myBoot, mySpace, _ := proc.CutIdentity(proc.Identity(os.Getpid()))
 	switch {
+	case boot != myBoot && n.Machine != "" && n.Machine != proc.Machine():
+		return nil, "", fmt.Errorf("%s was started on another machine (%s), whose processes can't be seen from here: give each machine a state folder on its own disk", t.Name, n.Machine)
 	case boot != myBoot:
 		return nil, "the machine was started anew since", nil
 	case space != mySpace:

@@ -291,6 +291,21 @@ func TestStalePIDFile(t *testing.T) {
 	sitetest.Want(t, err, plan.ErrRefused, "no process number")
 }
 
+// A state folder that two machines share says nothing of the other's processes.
+func TestNoteOfAnotherMachine(t *testing.T) {
+	state := t.TempDir()
+	s := site(t, process.Program{Argv: sh("exec sleep 1000"), State: state})
+	note := `{"pid": 4711, "process": "another-boot/pid:[1]/5", "executable": "/bin/sleep", "machine": "id/another-host"}`
+	if err := os.WriteFile(filepath.Join(state, "app.json"), []byte(note), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, uses := range []string{"process.status", "process.start"} {
+		if _, err := s.Act(s.Step(uses, with{"process": "app"}), nil); err == nil || !strings.Contains(err.Error(), "another machine (id/another-host)") {
+			t.Errorf("%s: %v, want that it can't be told", uses, err)
+		}
+	}
+}
+
 // The note of a process outlives it too.
 func TestStaleNote(t *testing.T) {
 	state := t.TempDir()

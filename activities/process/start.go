@@ -92,7 +92,7 @@ func begin(ctx context.Context, p Start) (Started, error) {
 	go func() { ended <- cmd.Wait() }() // also reaps it, however long it lives
 	if spec.PIDFile == "" {
 		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
-		if err := keep(t, note{PID: cmd.Process.Pid, Process: proc.Identity(cmd.Process.Pid), Executable: strings.TrimSuffix(exe, " (deleted)")}); err != nil {
+		if err := keep(t, note{PID: cmd.Process.Pid, Process: proc.Identity(cmd.Process.Pid), Executable: strings.TrimSuffix(exe, " (deleted)"), Machine: proc.Machine()}); err != nil {
 			activities.Log(ctx).Error("the note of a process could not be written; it is found by its environment", "process", t.Name, "err", err)
 		}
 	}

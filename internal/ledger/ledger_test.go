@@ -282,20 +282,41 @@ func TestOwnerInAnotherContainer(t *testing.T) {
 	}
 }
 
+// An owner on another machine, with the ledger in a folder that both have, may be at it still:
+// its lock says nothing, since a file server lets go of it for a machine that it lost.
+func TestOwnerOnAnotherMachine(t *testing.T) {
+	l, path := open(t)
+	child := worker(t, path, "stop")
+	_, space, start := proc.CutIdentity(self.Process)
+	if _, err := l.db.Exec(`UPDATE effects SET process = ?, digest = replace(digest, ?, 'id/another-host')`, "another-boot/"+space+"/"+start, self.Machine); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	if e := status(t, l, "run/run/step/1"); e.Life != Elsewhere || e.Owner.Machine != "id/another-host" {
+		t.Fatalf("%+v, want elsewhere", e)
+	}
+}
+
 // A process that has the owner's number but is another one is not the owner.
 func TestReusedProcessNumber(t *testing.T) {
 	boot, space, start := proc.CutIdentity(self.Process)
 	for _, c := range []struct {
-		process string
-		want    Life
+		process, machine string
+		want             Life
 	}{
-		{self.Process, Running},
-		{boot + "/" + space + "/" + start + "1", Over},
-		{"another-boot/" + space + "/" + start, Over},
-		{boot + "/pid:[1]/" + start, Hidden},
+		{self.Process, self.Machine, Running},
+		{boot + "/" + space + "/" + start + "1", self.Machine, Over},
+		{"another-boot/" + space + "/" + start, self.Machine, Over},
+		{"another-boot/" + space + "/" + start, "", Over}, // of an older muster
+		{"another-boot/" + space + "/" + start, "id/another-host", Elsewhere},
+		{"", "id/another-host", Elsewhere},
+		{boot + "/pid:[1]/" + start, "id/another-host", Hidden}, // another container of this machine
 	} {
-		if got := (Owner{os.Getpid(), c.process}).life(); got != c.want {
-			t.Errorf("owner %q: %s, want %s", c.process, got, c.want)
+		if got := (Owner{os.Getpid(), c.process, c.machine}).life(); got != c.want {
+			t.Errorf("owner %q on %q: %s, want %s", c.process, c.machine, got, c.want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -40,6 +41,7 @@ type Entry struct {
 type Owner struct {
 	PID     int
 	Process string
+	Machine string // proc.Machine; "" in entries of an older muster
 }
 
 // Life is what is known about an attempt that was begun and not ended.
@@ -50,6 +52,9 @@ const (
 	Running Life = "running" // its process lives and is in the attempt
 	Frozen  Life = "frozen"  // its process lives, but is stopped: it may go on at any time
 	Hidden  Life = "hidden"  // its process can't be seen from here (another container, say)
+	// Elsewhere: its process is or was on another machine, whose ledger lies in a shared
+	// folder. No lock tells: a file server lets go of it for a machine that it lost sight of.
+	Elsewhere Life = "elsewhere"
 )
 
 // inFlight counts the attempts that this process has under way, by ledger file: two
@@ -87,8 +92,8 @@ func (l *Ledger) alive(e Entry) Entry {
 	if e.State != Begun {
 		return e
 	}
-	mark := e.Digest
-	e.Digest = ""
+	mark, machine, _ := strings.Cut(e.Digest, "@")
+	e.Digest, e.Owner.Machine = "", machine
 	switch e.Owner {
 	case self:
 		e.Life = Over
@@ -104,12 +109,14 @@ func (l *Ledger) alive(e Entry) Entry {
 	return e
 }
 
-var self = Owner{PID: os.Getpid(), Process: proc.Identity(os.Getpid())}
+var self = Owner{PID: os.Getpid(), Process: proc.Identity(os.Getpid()), Machine: proc.Machine()}
 
 func (o Owner) life() Life {
 	boot, space, _ := proc.CutIdentity(o.Process)
 	myBoot, mySpace, _ := proc.CutIdentity(self.Process)
 	switch {
+	case (boot != myBoot || boot == "") && o.Machine != "" && o.Machine != self.Machine:
+		return Elsewhere
 	case boot != myBoot && boot != "" && myBoot != "":
 		return Over // the machine was restarted since
 	case space != mySpace:

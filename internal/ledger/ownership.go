@@ -19,7 +19,7 @@ type ownership struct {
 	at int64
 }
 
-// markPrefix begins the place of the lock in a begun effect's digest, which it has no
+// markPrefix begins the place of the lock and the machine in a begun effect's digest, which it has no
 // other use for until it ends.
 const markPrefix = "owner:"
 
@@ -51,8 +51,10 @@ func (o *ownership) fcntl(cmd int, at int64, out *unix.Flock_t) error {
 	return err
 }
 
-// mark says which lock is this owner's.
-func (o *ownership) mark() string { return markPrefix + strconv.FormatInt(o.at, 10) }
+// mark says which lock is this owner's, and on which machine.
+func (o *ownership) mark() string {
+	return markPrefix + strconv.FormatInt(o.at, 10) + "@" + self.Machine
+}
 
 // gone reports whether the owner that left the mark has let go of its lock. What can't be
 // told is not gone.

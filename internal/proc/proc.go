@@ -27,6 +27,14 @@ func Identity(pid int) string {
 	return strings.TrimSpace(string(boot)) + "/" + space + "/" + strconv.FormatUint(stat.Start, 10)
 }
 
+// Machine names this machine for as long as it is installed, through restarts: its ID, which
+// copies of one disk may share, and its host name.
+func Machine() string {
+	id, _ := os.ReadFile("/etc/machine-id")
+	host, _ := os.Hostname()
+	return strings.TrimSpace(string(id)) + "/" + host
+}
+
 // CutIdentity takes an identity apart.
 func CutIdentity(s string) (boot, space, start string) {
 	boot, s, _ = strings.Cut(s, "/")
