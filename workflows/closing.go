@@ -115,14 +115,15 @@ func (r *response) handedBack(ctx workflow.Context) []*system {
 	return out
 }
 
-// read says how a run ended that ran nothing.
+// read says how a run ended that ran nothing. A step that its owner skipped was put before
+// them and not gone through.
 func (r *response) read() run.State {
 	if r.plan.Scenario.Depth == run.Tabletop {
 		return run.TalkedThrough
 	}
 	for _, s := range r.systems {
 		for _, runbook := range []*Executed{s.recovery, s.home} {
-			if runbook != nil && runbook.Outcome != run.Passed {
+			if runbook != nil && (runbook.Outcome != run.Passed || runbook.Skipped > 0) {
 				return run.PartlyWalkedThrough
 			}
 		}

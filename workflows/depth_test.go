@@ -109,6 +109,37 @@ func TestWalkthroughIsItsOwners(t *testing.T) {
 	}
 }
 
+// A step that its owner skips was not walked through, whatever became of the others.
+func TestASkippedStepIsNotWalkedThrough(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, func(p *plan.Plan) {
+		p.Scenario.Simulate, p.Scenario.Depth = nil, run.Walkthrough
+	})
+	people(w)
+	for _, c := range []struct {
+		purpose workflows.Purpose
+		step    string
+	}{{workflows.ForFailover, "fence"}, {workflows.ForFailover, "promote"}, {workflows.ForFailback, "rejoin"}, {workflows.ForFailback, "switchover"}} {
+		w.atEvent(run.StepWaiting, c.step, func() {
+			act := workflows.Step{Step: c.step, By: "sato", Act: run.ActDone}
+			if c.step == "promote" {
+				act.Act, act.Reason = run.ActSkip, "nobody knows it here"
+			}
+			w.update(workflows.ExecuteID(in.RunID, "orders", c.purpose), workflows.UpdateStep, act, nil)
+		})
+	}
+	w.run(in)
+	if e := w.step("promote"); e.Outcome != run.Skipped {
+		t.Fatalf("promote = %s", e.Outcome)
+	}
+	if e := w.step("switchover"); e.Outcome != run.Passed {
+		t.Errorf("switchover = %s, want read: the rest goes on", e.Outcome)
+	}
+	if got := w.state(); got != run.PartlyWalkedThrough {
+		t.Errorf("state = %s, want partly_walked_through: promote was skipped", got)
+	}
+}
+
 // A plan that was made by hand starts nothing on a system that no drill of its depth may
 // touch, and its calls carry what the worker refuses by.
 func TestDrillableIsHeldByTheRun(t *testing.T) {

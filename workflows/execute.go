@@ -46,6 +46,7 @@ type Executed struct {
 	Undone  bool        `json:"undone,omitempty"`  // undo ran
 	Unclean string      `json:"unclean,omitempty"` // what undo could not put back
 	Moved   bool        `json:"moved,omitempty"`   // a step with an effect was done and not undone
+	Skipped int         `json:"skipped,omitempty"` // steps that a person skipped
 }
 
 // signalPause carries true to hold a runbook and false to let it go on.
@@ -64,6 +65,7 @@ type execution struct {
 	waiting map[string]*asked
 	running int
 	ended   int
+	skipped int    // by people
 	failed  string // the first failure that stopped the runbook
 	paused  bool
 	stop    workflow.CancelFunc
@@ -97,7 +99,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	x.steps(work)
 
 	tidy, _ := workflow.NewDisconnectedContext(ctx)
-	out := Executed{Outcome: run.Passed}
+	out := Executed{Outcome: run.Passed, Skipped: x.skipped}
 	if x.failed != "" || ctx.Err() != nil {
 		out.Outcome, out.Reason = run.Failed, x.failed
 		if out.Reason == "" {
@@ -338,6 +340,9 @@ func (x *execution) fail(s plan.Step, a attempted) {
 }
 
 func (x *execution) skip(ctx workflow.Context, s plan.Step, settled run.SettledBy, by, reason string) run.Outcome {
+	if settled == run.ByPerson {
+		x.skipped++
+	}
 	x.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses,
 		Site: s.Site, By: by, Outcome: run.Skipped, Reason: reason, Data: run.Encode(run.StepResult{SettledBy: settled})})
 	return run.Skipped

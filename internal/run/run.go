@@ -171,7 +171,7 @@ const (
 	Cancelled            State = "cancelled"              // aborted by a person, undone
 	TalkedThrough        State = "talked_through"         // a tabletop ended: people decided, nothing was run
 	WalkedThrough        State = "walked_through"         // a walkthrough ended: each step was read by its owner, nothing was run
-	PartlyWalkedThrough  State = "partly_walked_through"  // a walkthrough ended with steps that nobody acknowledged
+	PartlyWalkedThrough  State = "partly_walked_through"  // a walkthrough ended with steps that nobody acknowledged, or that were skipped
 	Ready                State = "ready"                  // a check found nothing in the way
 	NotReady             State = "not_ready"              // a check found problems
 	CleanUpIncomplete    State = "cleanup_incomplete"     // undo or failback left something; blocks the next run on that system
