@@ -3,9 +3,11 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,10 +41,10 @@ func New(version string) *Metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route"}),
 		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_steps_total", Help: "Ended steps.",
-		}, []string{"action", "outcome"}),
+			Name: "muster_steps_total", Help: "Ended steps. At depth tabletop and walkthrough none was run: passed is then read by its owner.",
+		}, []string{"action", "outcome", "depth"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "muster_step_duration_seconds", Help: "How long steps took, by the worker's monotonic clock.",
+			Name: "muster_step_duration_seconds", Help: "How long steps took that were run, by the worker's monotonic clock.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"action"}),
 		sdk: newSDK(r),
@@ -74,11 +76,16 @@ func known(method string) string {
 
 // Counted counts the steps that end in what is appended to a store. Events that are
 // delivered a second time count again: the journal has the exact figures.
-func (m *Metrics) Counted(s journal.Store) journal.Store { return &counted{Store: s, m: m} }
+func (m *Metrics) Counted(s journal.Store) journal.Store {
+	return &counted{Store: s, m: m, depths: map[string]run.Depth{}}
+}
 
 type counted struct {
 	journal.Store
 	m *Metrics
+
+	mu     sync.Mutex
+	depths map[string]run.Depth // of runs in progress
 }
 
 func (c *counted) Append(ctx context.Context, events []run.Event) error {
@@ -86,16 +93,45 @@ func (c *counted) Append(ctx context.Context, events []run.Event) error {
 		return err
 	}
 	for _, e := range events {
-		if e.Kind != run.StepEnded {
+		switch e.Kind {
+		case run.RunEnded:
+			c.forget(e.Run)
+			continue
+		case run.StepEnded:
+		default:
 			continue
 		}
-		c.m.steps.WithLabelValues(e.Action, string(e.Outcome)).Inc()
+		depth := c.depth(ctx, e.Run)
+		c.m.steps.WithLabelValues(e.Action, string(e.Outcome), cmp.Or(string(depth), "none")).Inc()
 		var r run.StepResult
-		if err := e.Decode(&r); err == nil && r.DurationS > 0 {
+		if err := e.Decode(&r); err == nil && r.DurationS > 0 && depth.Allows(run.Observe) {
 			c.m.took.WithLabelValues(e.Action).Observe(r.DurationS)
 		}
 	}
 	return nil
+}
+
+// depth is that of a run, asked of the store once.
+func (c *counted) depth(ctx context.Context, runID string) run.Depth {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if depth, ok := c.depths[runID]; ok {
+		return depth
+	}
+	list, err := c.Store.Runs(ctx, journal.Filter{Run: runID, Limit: 1})
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	if !list[0].State.Ended() {
+		c.depths[runID] = list[0].Depth
+	}
+	return list[0].Depth
+}
+
+func (c *counted) forget(runID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.depths, runID)
 }
 
 // Runs adds the record store's runs by kind and state, read at each scrape.
@@ -109,7 +145,7 @@ func (m *Metrics) Handler() http.Handler {
 var (
 	endedDesc = prometheus.NewDesc("muster_runs_total", "Ended runs in the record store, by kind and by how they ended.", []string{"kind", "state"}, nil)
 	openDesc  = prometheus.NewDesc("muster_runs_open", "Runs in progress, by kind.", []string{"kind"}, nil)
-	lastDesc  = prometheus.NewDesc("muster_last_drill_timestamp_seconds", "When the newest drill of a scenario that was not refused ended.", []string{"scenario"}, nil)
+	lastDesc  = prometheus.NewDesc("muster_last_drill_timestamp_seconds", "When the newest drill of a scenario ended that ran something, by depth: one that was refused, cancelled, talked or walked through does not count.", []string{"scenario", "depth"}, nil)
 )
 
 var ends = []run.State{run.Refused, run.Recovered, run.PartlyRecovered,
@@ -136,15 +172,21 @@ func (c *runs) Collect(ch chan<- prometheus.Metric) {
 		kind  run.Kind
 		state run.State
 	}
-	ended, open, last := map[key]int{}, map[run.Kind]int{}, map[string]time.Time{}
+	type drill struct {
+		scenario string
+		depth    run.Depth
+	}
+	ended, open, last := map[key]int{}, map[run.Kind]int{}, map[drill]time.Time{}
 	for _, r := range list {
 		if !r.State.Ended() {
 			open[r.Kind]++
 			continue
 		}
 		ended[key{r.Kind, r.State}]++
-		if r.Kind == run.Drill && r.State != run.Refused && r.EndedAt != nil && r.EndedAt.After(last[r.Scenario]) {
-			last[r.Scenario] = *r.EndedAt
+		d := drill{r.Scenario, r.Depth}
+		ran := r.Kind == run.Drill && r.Depth.Allows(run.Observe) && r.State != run.Refused && r.State != run.Cancelled
+		if ran && r.EndedAt != nil && r.EndedAt.After(last[d]) {
+			last[d] = *r.EndedAt
 		}
 	}
 	for _, kind := range []run.Kind{run.Drill, run.Response} {
@@ -153,7 +195,7 @@ func (c *runs) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(endedDesc, prometheus.CounterValue, float64(ended[key{kind, state}]), string(kind), string(state))
 		}
 	}
-	for scenario, at := range last {
-		ch <- prometheus.MustNewConstMetric(lastDesc, prometheus.GaugeValue, float64(at.UnixMilli())/1000, scenario)
+	for d, at := range last {
+		ch <- prometheus.MustNewConstMetric(lastDesc, prometheus.GaugeValue, float64(at.UnixMilli())/1000, d.scenario, string(d.depth))
 	}
 }

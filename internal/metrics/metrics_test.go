@@ -31,7 +31,18 @@ func TestRunsAreCountedFromTheRecord(t *testing.T) {
 	at := time.Date(2026, 11, 19, 5, 0, 0, 0, time.UTC)
 	begin := func(id string, kind run.Kind) run.Event {
 		return run.Event{Run: id, Writer: "run", Seq: 1, At: at, Kind: run.RunStarted, By: "sato",
-			Data: run.Encode(run.Started{Kind: kind, Scenario: "tokyo-loss"})}
+			Data: run.Encode(run.Started{Kind: kind, Depth: run.Live, Scenario: "tokyo-loss"})}
+	}
+	// later is a drill of the same scenario that proves nothing, an hour after.
+	later := func(id string, depth run.Depth, state run.State, steps ...run.Event) []run.Event {
+		started := begin(id, run.Drill)
+		started.Data = run.Encode(run.Started{Kind: run.Drill, Depth: depth, Scenario: "tokyo-loss"})
+		out := []run.Event{started}
+		for _, s := range steps {
+			s.Run = id
+			out = append(out, s)
+		}
+		return append(out, run.Event{Run: id, Writer: "run", Seq: 2, At: at.Add(2 * time.Hour), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: state})})
 	}
 	end := run.Event{Run: "a", Writer: "run", Seq: 2, At: at.Add(time.Hour), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Recovered})}
 	m := New("1.2.3")
@@ -39,6 +50,13 @@ func TestRunsAreCountedFromTheRecord(t *testing.T) {
 		Data: run.Encode(run.StepResult{DurationS: 0.3})}
 	if err := m.Counted(store).Append(context.Background(), []run.Event{begin("a", run.Drill), step, end, begin("b", run.Response)}); err != nil {
 		t.Fatal(err)
+	}
+	read := step
+	read.Data = run.Encode(run.StepResult{SettledBy: run.ByAcknowledge, DurationS: 600})
+	for _, events := range [][]run.Event{later("c", run.Walkthrough, run.WalkedThrough, read), later("d", run.Tabletop, run.TalkedThrough), later("e", run.Live, run.Cancelled)} {
+		if err := m.Counted(store).Append(t.Context(), events); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m.Runs(store)
 	m.Request("/api/v1/runs/{run}", "GET", 200, time.Millisecond)
@@ -51,10 +69,11 @@ func TestRunsAreCountedFromTheRecord(t *testing.T) {
 	text := scrape(t, m)
 	for _, want := range []string{
 		`muster_runs_total{kind="drill",state="recovered"} 1`,
-		`muster_runs_total{kind="drill",state="cancelled"} 0`,
+		`muster_runs_total{kind="drill",state="cancelled"} 1`,
 		`muster_runs_open{kind="response"} 1`,
-		`muster_last_drill_timestamp_seconds{scenario="tokyo-loss"} 1.795068e+09`,
-		`muster_steps_total{action="postgres.promote",outcome="passed"} 1`,
+		`muster_last_drill_timestamp_seconds{depth="live",scenario="tokyo-loss"} 1.795068e+09`,
+		`muster_steps_total{action="postgres.promote",depth="live",outcome="passed"} 1`,
+		`muster_steps_total{action="postgres.promote",depth="walkthrough",outcome="passed"} 1`,
 		`muster_step_duration_seconds_sum{action="postgres.promote"} 0.3`,
 		`muster_build_info{version="1.2.3"} 1`,
 		`muster_http_requests_total{method="GET",route="/api/v1/runs/{run}",status="200"} 1`,
@@ -65,6 +84,9 @@ func TestRunsAreCountedFromTheRecord(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the scrape has no %s", want)
 		}
+	}
+	if n := strings.Count(text, "muster_last_drill_timestamp_seconds{"); n != 1 {
+		t.Errorf("%d scenarios and depths have a last drill, want 1: what was only read, talked through or cancelled is none", n)
 	}
 	if strings.Contains(text, "namespace") || strings.Contains(text, "abc-123") {
 		t.Error("a label without a bound is in the scrape")
