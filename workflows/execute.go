@@ -34,8 +34,7 @@ type Execution struct {
 	Simulate   *plan.Simulate `json:"simulate,omitempty"`
 	Paused     bool           `json:"paused,omitempty"`
 	Spared     []run.Depth    `json:"spared,omitempty"` // depths at which no drill may change the system
-	// Beside has events journalled from within workflow tasks; false in histories
-	// from before that was so.
+	// Beside is true in runs of some days, see besideTasks.
 	Beside bool `json:"beside,omitempty"`
 }
 
@@ -89,7 +88,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	x := &execution{
 		in: in, graph: graph, paused: in.Paused, waiting: map[string]*asked{},
 		hands: hands{run: in.Run, kind: in.Kind, depth: in.Depth, system: in.System, runbook: in.Runbook.Name, token: in.Token, spared: in.Spared,
-			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose), in.Beside), outputs: map[string]json.RawMessage{}},
+			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose), besideTasks(ctx, in.Beside)), outputs: map[string]json.RawMessage{}},
 	}
 	if err := x.listen(ctx); err != nil {
 		return Executed{}, err

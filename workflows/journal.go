@@ -55,6 +55,14 @@ func (j *journal) next(last int64) []run.Event {
 // Within it, most steps end, and their task carries it along.
 const journalDelay = 500 * time.Millisecond
 
+// besideTasks reports whether a workflow journals beside its tasks. The worker that takes its
+// first task settles it, not whoever starts it: the word of a newer server meant nothing to an
+// older worker, whose history no newer one could go on with. Runs that have it in their
+// input, given, keep to it.
+func besideTasks(ctx workflow.Context, given bool) bool {
+	return given || workflow.GetVersion(ctx, "journal-beside", workflow.DefaultVersion, 1) == 1
+}
+
 // openJournal starts the writer. It runs on a disconnected context: what happened is
 // recorded even while the run is being cancelled.
 func openJournal(ctx workflow.Context, runID, writer string, beside bool) *journal {

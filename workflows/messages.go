@@ -47,8 +47,7 @@ type Input struct {
 	// Since is when the event happened as the caller reports it, RFC 3339; "" when
 	// nobody knows: the first failed probe then starts the clock.
 	Since string `json:"since,omitempty"`
-	// Beside has events that nobody waits for journalled from within workflow tasks; false
-	// in histories from before that was so.
+	// Beside is true in runs of some days, see besideTasks.
 	Beside bool `json:"beside,omitempty"`
 }
 

@@ -18,6 +18,8 @@ import (
 func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 	rule := r.plan.Scenario.Decision
 	past := r.pastTimings(ctx)
+	// What is proposed may be what is carried out: simulated people and silence follow it.
+	r.weighsIntact = workflow.GetVersion(ctx, "weighs-intact", workflow.DefaultVersion, 1) == 1
 	asked := workflow.Now(ctx)
 	for _, s := range r.systems {
 		s.asked, s.askedAt = true, asked
@@ -93,7 +95,7 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	inTime, faster := fits(ask.InPlaceS), false
 	if ask.ObjectiveS != nil && !ask.Intact && !inTime && !fits(ask.AlternateS) {
 		best := ask.AlternateS
-		if canInPlace && (!lost || !canAlternate) && ask.InPlaceS != nil && (best == nil || *ask.InPlaceS < *best) {
+		if canInPlace && (!lost || r.weighsIntact && !canAlternate) && ask.InPlaceS != nil && (best == nil || *ask.InPlaceS < *best) {
 			best, faster = ask.InPlaceS, canAlternate && best != nil
 		}
 		if best != nil {
@@ -142,8 +144,12 @@ func (r *response) used(ctx workflow.Context, s *system) float64 {
 
 // intact reports whether the system is whole as far as anybody knows: its probes see full
 // service and have seen nothing else since the event, or nothing looks and there is only
-// a threat; its home is not lost, and nobody has found damage.
+// a threat; its home is not lost, and nobody has found damage. Runs that were decided
+// before this was asked went by the time alone.
 func (r *response) intact(s *system) bool {
+	if !r.weighsIntact {
+		return false
+	}
 	level, known := r.level(s.plan.Name)
 	if known && level < 100 || !known && !s.threatened || s.damaged || slices.Contains(r.plan.Scenario.SitesLost, s.plan.Home) {
 		return false

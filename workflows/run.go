@@ -45,6 +45,7 @@ type response struct {
 
 	approvalAsked bool
 	brokenGlass   bool
+	weighsIntact  bool // a system that is whole is told apart in decisions
 	systems       []*system
 	forecast      workflow.Future // []plan.Timing of past runs
 	injected      []workedStep    // injects with an undo that were begun
@@ -90,7 +91,7 @@ func (s *system) moved() bool {
 func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r := &response{
 		in: in, plan: in.Plan,
-		log:       openJournal(ctx, in.RunID, "run", in.Beside),
+		log:       openJournal(ctx, in.RunID, "run", besideTasks(ctx, in.Beside)),
 		byID:      map[string]*member{},
 		inspected: map[string]bool{},
 		confirmed: map[run.Phase]bool{},
