@@ -34,6 +34,9 @@ type Execution struct {
 	Simulate   *plan.Simulate `json:"simulate,omitempty"`
 	Paused     bool           `json:"paused,omitempty"`
 	Spared     []run.Depth    `json:"spared,omitempty"` // depths at which no drill may change the system
+	// AtOnce bounds the steps that are ordered from site workers at once: its share of what
+	// the run may; 0 is no bound of its own.
+	AtOnce int `json:"at_once,omitempty"`
 	// Beside is true in runs of some days, see besideTasks.
 	Beside bool `json:"beside,omitempty"`
 }
@@ -52,8 +55,14 @@ type Executed struct {
 const signalPause = "pause"
 
 // inFlight bounds the steps of one runbook that run at once; the engine refuses more
-// than 2,000 pending activities of a workflow without a word (temporal.md 5).
-const inFlight = 500
+// than 2,000 pending activities of a workflow without a word (temporal.md 5). runInFlight
+// bounds those of a run's runbooks together, which share it: what a site's worker has no
+// slot for waits in the run and not in the engine, where waiting for one's own steps
+// counts as a worker that is away.
+const (
+	inFlight    = 500
+	runInFlight = 1_000
+)
 
 // execution is a runbook in progress.
 type execution struct {
@@ -89,6 +98,9 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 		in: in, graph: graph, paused: in.Paused, waiting: map[string]*asked{},
 		hands: hands{run: in.Run, kind: in.Kind, depth: in.Depth, system: in.System, runbook: in.Runbook.Name, token: in.Token, spared: in.Spared,
 			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose), besideTasks(ctx, in.Beside)), outputs: map[string]json.RawMessage{}},
+	}
+	if in.AtOnce > 0 && workflow.GetVersion(ctx, "at-once", workflow.DefaultVersion, 1) == 1 {
+		x.orders = workflow.NewSemaphore(ctx, int64(in.AtOnce))
 	}
 	if err := x.listen(ctx); err != nil {
 		return Executed{}, err

@@ -79,7 +79,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 	if !ok {
 		return both("%s has no failback runbook", "%s の切り戻し手順がない", s.plan.Name)
 	}
-	done := r.execute(ctx, s, runbook, ForFailback, run.Failback)
+	done := r.execute(ctx, s, runbook, ForFailback, run.Failback, runInFlight)
 	s.home = &done
 	if done.Outcome != run.Passed {
 		why := both("failback of %s: %s", "%s のフェイルバック：%s", s.plan.Name, plan.Apart(done.Reason))

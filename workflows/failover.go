@@ -37,7 +37,8 @@ func (r *response) recover(ctx workflow.Context) (run.Outcome, string) {
 				return
 			}
 			r.log.add(ctx, run.Event{Kind: run.RecoveryOrdered, Phase: run.Recovery, System: s.plan.Name, Runbook: name, By: run.Engine})
-			done := r.execute(ctx, s, runbook, purpose, run.Recovery)
+			// A share grows as systems end: all shares together never pass the whole.
+			done := r.execute(ctx, s, runbook, purpose, run.Recovery, max(1, runInFlight/left))
 			s.recovery = &done
 			if done.Unclean != "" {
 				s.unclean = done.Unclean
@@ -77,8 +78,12 @@ func (r *response) awaitDependencies(ctx workflow.Context, s *system) string {
 	return ""
 }
 
-// execute runs a runbook on a system as a child workflow.
-func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook, purpose Purpose, phase run.Phase) Executed {
+// execute runs a runbook on a system as a child workflow, with at most so many of its steps
+// ordered at once.
+func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook, purpose Purpose, phase run.Phase, atOnce int) Executed {
+	if atOnce >= inFlight {
+		atOnce = 0 // bounded anyway
+	}
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:          ExecuteID(r.in.RunID, s.plan.Name, purpose),
 		TaskQueue:           plan.ControlQueue,
@@ -89,7 +94,7 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 		Run: r.in.RunID, Kind: r.in.Kind, Depth: r.plan.Scenario.Depth, Phase: phase,
 		System: s.plan.Name, Purpose: purpose, Token: s.token, Runbook: runbook, Estate: r.plan.Estate.For(runbook, r.plan.Scenario.Decision.By),
 		Role: r.plan.Scenario.Decision.By, FailWait: r.failWait(), WhenAbsent: r.plan.Scenario.WhenAbsent, Simulate: r.plan.Scenario.Simulate, Paused: r.paused,
-		Spared: s.plan.Spared(), Beside: r.in.Beside,
+		Spared: s.plan.Spared(), AtOnce: atOnce, Beside: r.in.Beside,
 	})
 	r.executing = append(r.executing, started)
 	if err := started.GetChildWorkflowExecution().Get(ctx, nil); err != nil {

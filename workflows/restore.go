@@ -23,7 +23,7 @@ func (r *response) restoreBackups(ctx workflow.Context) (run.Outcome, string) {
 			continue
 		}
 		r.log.add(ctx, run.Event{Kind: run.RecoveryOrdered, Phase: run.Recovery, System: s.plan.Name, Runbook: book.Name, By: run.Engine})
-		done := r.execute(ctx, s, book, ForRestore, run.Recovery)
+		done := r.execute(ctx, s, book, ForRestore, run.Recovery, runInFlight)
 		s.recovery = &done
 		if done.Unclean != "" {
 			s.unclean = done.Unclean

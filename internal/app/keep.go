@@ -56,11 +56,12 @@ func keepWorking(ctx context.Context, log *slog.Logger, build func(onFatal func(
 	}
 }
 
-// workerOptions are those of every worker: enough pollers for a burst of steps, below
+// workerOptions are those of every worker: a slot for every step that a run orders at once
+// and as many for probes, looks and other runs, enough pollers for a burst of steps, below
 // the engine's limits, and a stop that leaves time for the rest of the process's.
 func workerOptions(onFatal func(error)) worker.Options {
 	return worker.Options{
-		MaxConcurrentActivityExecutionSize:     1_000,
+		MaxConcurrentActivityExecutionSize:     2_000,
 		MaxConcurrentActivityTaskPollers:       8,
 		MaxConcurrentWorkflowTaskPollers:       8,
 		MaxConcurrentWorkflowTaskExecutionSize: 200,
