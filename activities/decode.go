@@ -28,7 +28,7 @@ func (s *Site) fill(ctx context.Context, kind run.Kind, into any, fields []Field
 	}
 	with, err := expr.Interpolate(with, vars)
 	if err != nil {
-		return Refused("parameters: %v", err)
+		return RefusedBoth("parameters: %v", "パラメーター：%v", err)
 	}
 	if err := decodeStrictly(kind, with, fields, into, "with"); err != nil {
 		return err

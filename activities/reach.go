@@ -237,7 +237,7 @@ func (c *asking) permit(ctx context.Context, reach *Reach) error {
 	ask := c.ask
 	ask.Reach = reach
 	if err := c.site.Policy.Permit(ctx, ask); err != nil {
-		return Refused("site %s: %v", c.site.Name, err)
+		return RefusedBoth("site %s: %v", "拠点 %s：%v", c.site.Name, err)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 	ctx, stop := beat(ctx)
 	defer stop()
 	if call.Uses != a.ID {
-		return plan.Ready{}, s.fault(ctx, Refused("this is %s, and the check asks for %q", a.ID, call.Uses))
+		return plan.Ready{}, s.fault(ctx, RefusedBoth("this is %s, and the check asks for %q", "ここは %s だが、点検が求めるのは %q", a.ID, call.Uses))
 	}
 	out := plan.Ready{At: time.Now().UTC()}
 	add := func(err error) (plan.Ready, error) {

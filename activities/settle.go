@@ -27,7 +27,7 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	ctx, stop := beat(ctx)
 	defer stop()
 	if call.Uses != a.ID {
-		return plan.Looked{}, s.fault(ctx, Refused("this is %s, and the step uses %q", a.ID, call.Uses))
+		return plan.Looked{}, s.fault(ctx, RefusedBoth("this is %s, and the step uses %q", "ここは %s だが、手順が使うのは %q", a.ID, call.Uses))
 	}
 	ask := s.asking(a, call.Effect, call.Kind, call.Targets)
 	if err := ask.permit(ctx, nil); err != nil {

@@ -114,16 +114,16 @@ func (r Record) set(ttl time.Duration) ([]dns.RR, error) {
 			v = canonical("MX", v)
 		}
 		if strings.ContainsAny(given, " \t\n;\"") {
-			return nil, activities.Refused("values: %q is no value of a %s record", v, r.Type)
+			return nil, activities.RefusedBoth("values: %q is no value of a %s record", "values：%q は %s レコードの値ではない", v, r.Type)
 		}
 		rr, err := dns.NewRR(fmt.Sprintf("%s %d IN %s %s", r.name(), int(ttl.Seconds()), r.Type, v))
 		if err != nil || rr == nil {
-			return nil, activities.Refused("values: %q is no value of a %s record", v, r.Type)
+			return nil, activities.RefusedBoth("values: %q is no value of a %s record", "values：%q は %s レコードの値ではない", v, r.Type)
 		}
 		out = append(out, rr)
 	}
 	if len(out) == 0 {
-		return nil, activities.Refused("values is empty: a record without values would be gone; name at least one")
+		return nil, activities.RefusedBoth("values is empty: a record without values would be gone; name at least one", "values が空：値のないレコードは消えてしまうため、一つ以上指定する")
 	}
 	return out, nil
 }
@@ -234,7 +234,7 @@ func update(ctx context.Context, p Update) (Updated, error) {
 	z := p.Zone.Spec
 	before := ask(ctx, z.Primary, p.name(), p.Type, false)
 	if before.err != nil {
-		return Updated{}, activities.Refused("nothing was changed: %v", before.err)
+		return Updated{}, activities.RefusedBoth("nothing was changed: %v", "何も変更していない：%v", before.err)
 	}
 	out := Updated{Name: p.name(), OldValues: before.values, OldTTLS: before.ttl.Seconds(), Answering: []string{}, Silent: []string{}}
 	if out.OldValues == nil {
@@ -264,7 +264,7 @@ func (z Zone) send(ctx context.Context, m *dns.Msg) error {
 	case err != nil && in == nil:
 		return fmt.Errorf("%s took the update or not, its answer did not come: %w", z.Primary, err)
 	case in.Rcode != dns.RcodeSuccess:
-		return activities.Refused("%s refuses the update of %s with %s: %s", z.Primary, z.Zone, dns.RcodeToString[in.Rcode], wayOut(in.Rcode))
+		return activities.RefusedBoth("%s refuses the update of %s with %s: %s", "%s がゾーン %s の更新を %s で拒否した：%s", z.Primary, z.Zone, dns.RcodeToString[in.Rcode], wayOut(in.Rcode))
 	case err != nil:
 		return fmt.Errorf("%s answers with a signature that is not its own: %w", z.Primary, err)
 	}
@@ -280,14 +280,15 @@ func (z Zone) sign(c *dns.Client, m *dns.Msg) {
 	m.SetTsig(key, dns.Fqdn(z.Algorithm), 300, time.Now().Unix())
 }
 
-func wayOut(rcode int) string {
+func wayOut(rcode int) plan.Text {
 	switch rcode {
 	case dns.RcodeNotAuth, dns.RcodeRefused:
-		return "check the key's name, algorithm and secret, the clocks of both sides, and that the zone allows updates by it"
+		return plan.Text{EN: "check the key's name, algorithm and secret, the clocks of both sides, and that the zone allows updates by it",
+			JA: "鍵の名前・アルゴリズム・秘密、双方の時計、ゾーンがその鍵による更新を許可しているかを確認する"}
 	case dns.RcodeNotZone:
-		return "the name is not in the zone"
+		return plan.Text{EN: "the name is not in the zone", JA: "その名前はゾーンに含まれない"}
 	}
-	return "see its log"
+	return plan.Text{EN: "see its log", JA: "サーバーのログを確認する"}
 }
 
 // until waits until every server that answers has the values, and one does.
@@ -352,7 +353,7 @@ func look(ctx context.Context, p Update) (activities.Seen, error) {
 		}
 	}
 	if len(old) == 0 {
-		return activities.Seen{Sight: plan.Holds, Detail: out.Name + " is " + strings.Join(want, ", "), Output: out}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is %s", "%s は %s", out.Name, strings.Join(want, ", ")).Both(), Output: out}, nil
 	}
 	return activities.Seen{Sight: plan.HoldsNot, Partial: len(out.Answering) > 0, Detail: activities.Lacking("other values are answered by %s", "%s が別の値を応答している", strings.Join(old, "; ")).Both()}, nil
 }

@@ -3,7 +3,6 @@ package exec
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
@@ -34,7 +33,7 @@ var execute = activities.Define("exec.run", activities.Doc{
 	out, err := p.Run(ctx)
 	switch {
 	case errors.Is(err, errNotStarted):
-		return out, activities.Refused("nothing was done: %v", err)
+		return out, activities.RefusedBoth("nothing was done: %v", "何も実行していない：%v", err)
 	case err != nil:
 		return out, err
 	}
@@ -43,7 +42,7 @@ var execute = activities.Define("exec.run", activities.Doc{
 	}
 	seen, err := look(ctx, p)
 	if err == nil && seen.Sight != plan.Holds {
-		err = activities.Finding("%s ended with exit code %d, but the goal does not hold: %s", p.Argv[0], out.ExitCode, seen.Detail)
+		err = activities.FindingBoth("%s ended with exit code %d, but the goal does not hold: %s", "%s は終了コード %d で終了したが、目的の状態になっていない：%s", p.Argv[0], out.ExitCode, plan.Apart(seen.Detail))
 	}
 	return out, err
 }, activities.Look(func(ctx context.Context, p Run) (activities.Seen, error) {
@@ -51,7 +50,7 @@ var execute = activities.Define("exec.run", activities.Doc{
 		return activities.Seen{}, nil
 	}
 	if pid := atWork(activities.CallFrom(ctx).EffectKey); pid != 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("the program still runs, as process %d", pid)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("the program still runs, as process %d", "プログラムはプロセス %d としてまだ動いている", pid).Both()}, nil
 	}
 	return look(ctx, p)
 }), activities.Ready(func(_ context.Context, p Run) ([]plan.Text, error) {
@@ -71,7 +70,7 @@ func look(ctx context.Context, p Run) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	detail := fmt.Sprintf("%s ended with exit code %d: %s", p.Look[0], out.ExitCode, out.LastLine())
+	detail := activities.Lacking("%s ended with exit code %d: %s", "%s は終了コード %d で終了した：%s", p.Look[0], out.ExitCode, out.LastLine()).Both()
 	switch out.ExitCode {
 	case 0:
 		return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Outcome{Stdout: out.Stdout}}, nil

@@ -102,12 +102,12 @@ func set(ctx context.Context, p Set) (Done, error) {
 		return Done{}, err
 	}
 	if text := strings.TrimSpace(answer); text != "" { // it answers only when it refuses
-		return Done{}, activities.Refused("%s refuses: %s; the socket needs level admin", p.Balancer.Name, text)
+		return Done{}, activities.RefusedBoth("%s refuses: %s; the socket needs level admin", "%s が拒否した：%s。ソケットには level admin が必要", p.Balancer.Name, text)
 	}
 	out := Done{Before: before}
-	out.After, err = p.until(ctx, p.Within.Std(), "to show "+p.State, func(s State) bool { return s.Admin == p.State })
+	out.After, err = p.until(ctx, p.Within.Std(), plan.Text{EN: "to show " + p.State, JA: "表示 " + p.State}, func(s State) bool { return s.Admin == p.State })
 	if err == nil && p.Drain > 0 && p.State != "ready" {
-		out.After, err = p.until(ctx, p.Drain.Std(), "to end its last sessions", func(s State) bool { return s.Sessions == 0 })
+		out.After, err = p.until(ctx, p.Drain.Std(), plan.Text{EN: "to end its last sessions", JA: "セッションなし"}, func(s State) bool { return s.Sessions == 0 })
 	}
 	return out, err
 }
@@ -117,14 +117,14 @@ func look(ctx context.Context, p Set) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	detail := fmt.Sprintf("%s/%s is set to %s (%s)", p.Backend, p.Server.Server, s.Admin, s.Status)
+	detail := activities.Lacking("%s/%s is set to %s (%s)", "%s/%s の設定は %s（%s）", p.Backend, p.Server.Server, s.Admin, s.Status)
 	if s.Admin != p.State {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: detail.Both()}, nil
 	}
 	if p.Drain > 0 && p.State != "ready" && s.Sessions > 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s, with %d sessions", detail, s.Sessions)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s, with %d sessions", "%s、セッション %d", detail, s.Sessions).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Done{Before: s, After: s}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: detail.Both(), Output: Done{Before: s, After: s}}, nil
 }
 
 // Wait is the parameters of haproxy.wait_up.
@@ -134,11 +134,11 @@ type Wait struct {
 }
 
 func waitUp(ctx context.Context, p Wait) (State, error) {
-	return p.until(ctx, p.Within.Std(), "to be up", func(s State) bool { return s.Status == "UP" || s.Status == "no check" })
+	return p.until(ctx, p.Within.Std(), plan.Text{EN: "to be up", JA: "稼働状態"}, func(s State) bool { return s.Status == "UP" || s.Status == "no check" })
 }
 
 // until looks until ok, and says at the end what it saw instead.
-func (s Server) until(ctx context.Context, within time.Duration, goal string, ok func(State) bool) (State, error) {
+func (s Server) until(ctx context.Context, within time.Duration, goal plan.Text, ok func(State) bool) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
@@ -152,7 +152,7 @@ func (s Server) until(ctx context.Context, within time.Duration, goal string, ok
 			if err != nil {
 				return now, err
 			}
-			return now, activities.Finding("%s took more than %s %s: it shows %s, %s, %d sessions", s.Backend+"/"+s.Server, within, goal, now.Admin, now.Status, now.Sessions)
+			return now, activities.FindingBoth("%s took more than %s %s: it shows %s, %s, %d sessions", "%s は %s 以内に %s にならなかった：表示は %s、%s、セッション %d", s.Backend+"/"+s.Server, within, goal, now.Admin, now.Status, now.Sessions)
 		}
 	}
 }
@@ -161,7 +161,7 @@ func (s Server) until(ctx context.Context, within time.Duration, goal string, ok
 func (s Server) state(ctx context.Context) (State, error) {
 	for _, n := range []string{s.Backend, s.Server} {
 		if !name.MatchString(n) { // it would end the command and begin another
-			return State{}, activities.Refused("%q is no name of a backend or server", n)
+			return State{}, activities.RefusedBoth("%q is no name of a backend or server", "%q はバックエンド名・サーバー名として使えない", n)
 		}
 	}
 	answer, err := s.Balancer.Spec.tell(ctx, "show servers state "+s.Backend)
@@ -189,7 +189,7 @@ func (s Server) state(ctx context.Context) (State, error) {
 		}
 	}
 	if out.Admin == "" {
-		return State{}, activities.Refused("%s has no server %s in backend %s: %s", s.Balancer.Name, s.Server, s.Backend, strings.TrimSpace(firstLine(answer)))
+		return State{}, activities.RefusedBoth("%s has no server %s in backend %s: %s", "%s にサーバー %s（バックエンド %s）がない：%s", s.Balancer.Name, s.Server, s.Backend, strings.TrimSpace(firstLine(answer)))
 	}
 	if answer, err = s.Balancer.Spec.tell(ctx, "show stat"); err != nil {
 		return State{}, err

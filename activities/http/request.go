@@ -57,5 +57,5 @@ var request = activities.Define("http.request", activities.Doc{
 	if err := a.Meets(p.Look.expectation()); err != nil {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s: %v", "%s：%v", p.Look.URL, err).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Look.URL + " answers as expected", Output: a}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s answers as expected", "%s は期待どおりに応答している", p.Look.URL).Both(), Output: a}, nil
 }))

@@ -34,11 +34,11 @@ var send = activities.Define("notify.send", activities.Doc{
 	Effect:    run.Observe,
 }, func(ctx context.Context, p Send) (Sent, error) {
 	if len(p.To) == 0 {
-		return Sent{}, activities.Refused("to names nobody")
+		return Sent{}, activities.RefusedBoth("to names nobody", "to に宛先がない")
 	}
 	en, ja, err := languages(p.Text)
 	if err != nil {
-		return Sent{}, activities.Refused("text: %v", err)
+		return Sent{}, activities.RefusedBoth("text: %v", "text：%v", err)
 	}
 	call := activities.CallFrom(ctx)
 	out := Sent{To: p.To, Channel: "journal", TextEN: run.Marked(call.Kind, run.MarkEN, en), TextJA: run.Marked(call.Kind, run.MarkJA, ja)}

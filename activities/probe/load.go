@@ -44,22 +44,22 @@ const maxJudged = 1 << 20
 func lookHTTPLoad(w plan.Watch, p HTTPLoad) (looker, error) {
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return looker{}, activities.Refused("url %q is not http:// or https:// with a host", p.URL)
+		return looker{}, activities.RefusedBoth("url %q is not http:// or https:// with a host", "url %q は、ホストを含む http:// または https:// の形ではない", p.URL)
 	}
 	limit := w.Probe.Limit
 	switch {
 	case limit == nil:
-		return looker{}, activities.Refused("no load may be put on %s: its system in the estate has no load_limit", w.Probe.Name)
+		return looker{}, activities.RefusedBoth("no load may be put on %s: its system in the estate has no load_limit", "%s に負荷をかけることはできない：構成定義のシステムに load_limit がない", w.Probe.Name)
 	case p.Rate < 1 || p.Rate > limit.Rate:
-		return looker{}, activities.Refused("a rate of %d a second is not within 1 and the estate's load_limit of %d", p.Rate, limit.Rate)
+		return looker{}, activities.RefusedBoth("a rate of %d a second is not within 1 and the estate's load_limit of %d", "毎秒 %d 件は、1 以上かつ構成定義の load_limit %d 以下ではない", p.Rate, limit.Rate)
 	case p.Duration <= 0 || p.Duration > limit.Duration:
-		return looker{}, activities.Refused("a load of %s is not within the estate's load_limit of %s", p.Duration, limit.Duration)
+		return looker{}, activities.RefusedBoth("a load of %s is not within the estate's load_limit of %s", "%s の負荷は、構成定義の load_limit %s を超えている", p.Duration, limit.Duration)
 	}
 	g := &gauge{margin: p.Margin, every: p.Every.Std(), lasts: p.Duration.Std()}
 	if b := p.Baseline; b != nil {
 		at, err := time.Parse(time.DateOnly, b.At)
 		if err != nil || b.Rate <= 0 {
-			return looker{}, activities.Refused("the baseline of %v answers a second on %q needs a rate above 0 and a date such as 2026-11-01", b.Rate, b.At)
+			return looker{}, activities.RefusedBoth("the baseline of %v answers a second on %q needs a rate above 0 and a date such as 2026-11-01", "baseline（毎秒 %v 応答、%q）には、0 を超える値と 2026-11-01 のような日付が必要", b.Rate, b.At)
 		}
 		g.baseline = &run.Baseline{Rate: b.Rate, At: at, Ground: b.Ground}
 	}

@@ -62,7 +62,7 @@ func newPost(w plan.Watch, p Mail) (*post, error) {
 	}
 	for field, address := range map[string]string{"server": p.Server, "mailbox": p.Mailbox, "resolver": p.Resolver} {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || field == "mailbox") {
-			return nil, activities.Refused("%s %q is not host:port", field, address)
+			return nil, activities.RefusedBoth("%s %q is not host:port", "%s %q はホスト:ポートの形ではない", field, address)
 		}
 	}
 	sum := sha256.Sum256([]byte(w.Run + "\x00" + w.Probe.Name))
@@ -76,10 +76,10 @@ func newPost(w plan.Watch, p Mail) (*post, error) {
 	if p.CAFile != "" {
 		pem, err := os.ReadFile(p.CAFile)
 		if err != nil {
-			return nil, activities.Refused("ca_file: %v", err)
+			return nil, activities.RefusedBoth("ca_file: %v", "ca_file：%v", err)
 		}
 		if m.tls.RootCAs = x509.NewCertPool(); !m.tls.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, activities.Refused("ca_file %s holds no certificate", p.CAFile)
+			return nil, activities.RefusedBoth("ca_file %s holds no certificate", "ca_file %s に証明書がない", p.CAFile)
 		}
 	}
 	return m, nil

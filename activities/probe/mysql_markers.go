@@ -46,7 +46,7 @@ func lookMySQLMarkers(w plan.Watch, p MySQLMarkers) (looker, error) {
 // newMySQLFleet is a client of MariaDB or MySQL servers that wants the one that takes writes.
 func newMySQLFleet(w plan.Watch, p MySQLMarkers) (*fleet[*mylink.Conn], error) {
 	if len(p.Servers) == 0 {
-		return nil, activities.Refused("servers is empty: name every copy of the database")
+		return nil, activities.RefusedBoth("servers is empty: name every copy of the database", "servers が空：データベースの複製をすべて指定する")
 	}
 	f := &fleet[*mylink.Conn]{}
 	f.patience(w)

@@ -65,7 +65,7 @@ func condition(src string) (func(map[string]any) error, error) {
 	}
 	c, err := expr.NewCondition(src)
 	if err != nil {
-		return nil, activities.Refused("the condition %q can't be read: %v", src, err)
+		return nil, activities.RefusedBoth("the condition %q can't be read: %v", "条件 %q を解釈できない：%v", src, err)
 	}
 	return func(vars map[string]any) error {
 		switch ok, err := c.Holds(vars); {
@@ -109,7 +109,7 @@ type TCP struct {
 
 func lookTCP(w plan.Watch, p TCP) (looker, error) {
 	if _, _, err := net.SplitHostPort(p.Address); err != nil {
-		return looker{}, activities.Refused("address %q is not host:port", p.Address)
+		return looker{}, activities.RefusedBoth("address %q is not host:port", "address %q はホスト:ポートの形ではない", p.Address)
 	}
 	return looker{look: func(ctx context.Context, _ int64) (fate, string) {
 		ctx, cancel := context.WithTimeout(ctx, within(w))
@@ -154,7 +154,7 @@ type HTTP struct {
 func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return looker{}, activities.Refused("url %q is not http:// or https:// with a host", p.URL)
+		return looker{}, activities.RefusedBoth("url %q is not http:// or https:// with a host", "url %q は、ホストを含む http:// または https:// の形ではない", p.URL)
 	}
 	holds, err := condition(p.Expect)
 	if err != nil {
@@ -165,7 +165,7 @@ func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 	transport.Proxy = nil
 	if p.Resolver != "" {
 		if _, _, err := net.SplitHostPort(p.Resolver); err != nil {
-			return looker{}, activities.Refused("resolver %q is not host:port, such as 192.0.2.53:53", p.Resolver)
+			return looker{}, activities.RefusedBoth("resolver %q is not host:port, such as 192.0.2.53:53", "resolver %q はホスト:ポート（192.0.2.53:53 など）の形ではない", p.Resolver)
 		}
 		dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, p.Resolver)

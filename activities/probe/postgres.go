@@ -18,7 +18,7 @@ type Servers = []activities.Target[pglink.Server]
 // newFleet is a client of PostgreSQL servers; writes asks for one that takes them.
 func newFleet(w plan.Watch, hosts Servers, database string, writes bool) (*fleet[*pglink.Conn], error) {
 	if len(hosts) == 0 {
-		return nil, activities.Refused("servers is empty: name every copy of the database")
+		return nil, activities.RefusedBoth("servers is empty: name every copy of the database", "servers が空：データベースの複製をすべて指定する")
 	}
 	f := &fleet[*pglink.Conn]{serves: func(context.Context, *pglink.Conn) error { return nil }}
 	f.patience(w)

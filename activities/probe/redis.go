@@ -34,7 +34,7 @@ type redisClient struct {
 // lookRedisMarkers plants a number a sample and later reads back which survived.
 func lookRedisMarkers(w plan.Watch, p RedisMarkers) (looker, error) {
 	if len(p.Servers) == 0 {
-		return looker{}, activities.Refused("servers is empty: name every copy of the data")
+		return looker{}, activities.RefusedBoth("servers is empty: name every copy of the data", "servers が空：データの複製をすべて指定する")
 	}
 	c := &redisClient{RedisMarkers: p, key: "muster:markers:" + w.Run + ":" + w.Probe.Name, timeout: w.Probe.Timeout.Std()}
 	if c.timeout <= 0 {
@@ -206,7 +206,7 @@ func (c *redisClient) survivors(ctx context.Context) ([]int64, error) {
 // readyRedisMarkers looks, without planting one, whether markers could be planted now.
 func readyRedisMarkers(ctx context.Context, p RedisMarkers) ([]plan.Text, error) {
 	if len(p.Servers) == 0 {
-		return nil, activities.Refused("servers is empty: name every copy of the data")
+		return nil, activities.RefusedBoth("servers is empty: name every copy of the data", "servers が空：データの複製をすべて指定する")
 	}
 	c := &redisClient{RedisMarkers: p, key: "muster:markers", timeout: 5 * time.Second}
 	conn, err := c.find(ctx)

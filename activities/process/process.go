@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proc"
 )
 
@@ -73,9 +74,9 @@ type found struct {
 }
 
 // find looks for the target's process. Where it does not run, why says what was seen.
-func find(t Target) (p *found, why string, err error) {
+func find(t Target) (p *found, why plan.Text, err error) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		return nil, "", activities.Refused("processes can't be told apart here: there is no /proc (Linux only)")
+		return nil, plan.Text{}, activities.RefusedBoth("processes can't be told apart here: there is no /proc (Linux only)", "ここではプロセスを識別できない：/proc がない（Linux 専用）")
 	}
 	if t.Spec.PIDFile != "" {
 		return byPIDFile(t)
@@ -85,41 +86,41 @@ func find(t Target) (p *found, why string, err error) {
 		return byMarker(t)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("the note of %s: %w", t.Name, err)
+		return nil, plan.Text{}, fmt.Errorf("the note of %s: %w", t.Name, err)
 	}
 	var n note
 	if err := json.Unmarshal(b, &n); err != nil {
-		return nil, "", fmt.Errorf("the note of %s, %s, is damaged (%w): see by hand whether it runs, then remove the file", t.Name, notePath(t), err)
+		return nil, plan.Text{}, fmt.Errorf("the note of %s, %s, is damaged (%w): see by hand whether it runs, then remove the file", t.Name, notePath(t), err)
 	}
 	boot, space, _ := proc.CutIdentity(n.Process)
 	myBoot, mySpace, _ := proc.CutIdentity(proc.Identity(os.Getpid()))
 	switch {
 	case boot != myBoot && n.Machine != "" && n.Machine != proc.Machine():
-		return nil, "", fmt.Errorf("%s was started on another machine (%s), whose processes can't be seen from here: give each machine a state folder on its own disk", t.Name, n.Machine)
+		return nil, plan.Text{}, fmt.Errorf("%s was started on another machine (%s), whose processes can't be seen from here: give each machine a state folder on its own disk", t.Name, n.Machine)
 	case boot != myBoot:
-		return nil, "the machine was started anew since", nil
+		return nil, plan.Text{EN: "the machine was started anew since", JA: "その後マシンが再起動された"}, nil
 	case space != mySpace:
-		return nil, "", fmt.Errorf("%s was started in another container, whose processes can't be seen from here", t.Name)
+		return nil, plan.Text{}, fmt.Errorf("%s was started in another container, whose processes can't be seen from here", t.Name)
 	}
 	switch p, err := look(n.PID); {
 	case err != nil:
-		return nil, "", err
+		return nil, plan.Text{}, err
 	case p == nil:
 		return byMarker(t) // it may have been started again by an attempt that died
 	case p.process != n.Process:
 		if other, _, err := byMarker(t); other != nil || err != nil {
-			return other, "", err
+			return other, plan.Text{}, err
 		}
-		return nil, fmt.Sprintf("process %d is a later one with the same number", n.PID), nil
+		return nil, activities.Lacking("process %d is a later one with the same number", "プロセス %d は同じ番号の後発のプロセス", n.PID), nil
 	default:
 		want := t.Spec.Executable
 		if want == "" && !marked(t, p.pid) { // scripts that end in exec become another program, and keep the mark
 			want = n.Executable
 		}
 		if other := mismatch(t, p, want); other != "" {
-			return nil, "", fmt.Errorf("%s: process %d was started by muster and now is another program: %s", t.Name, p.pid, other)
+			return nil, plan.Text{}, fmt.Errorf("%s: process %d was started by muster and now is another program: %s", t.Name, p.pid, other)
 		}
-		return p, "", nil
+		return p, plan.Text{}, nil
 	}
 }
 
@@ -127,45 +128,45 @@ func find(t Target) (p *found, why string, err error) {
 // counts starts in hundredths of a second, and its clock may have been set since.
 const slack = 2 * time.Second
 
-func byPIDFile(t Target) (*found, string, error) {
+func byPIDFile(t Target) (*found, plan.Text, error) {
 	file := t.Spec.PIDFile
 	if t.Spec.Executable == "" {
-		return nil, "", activities.Refused("target %s: a pid file proves nothing by itself; say with executable which program the process must be running", t.Name)
+		return nil, plan.Text{}, activities.RefusedBoth("target %s: a pid file proves nothing by itself; say with executable which program the process must be running", "対象 %s：PID ファイルだけでは本人と確認できない。実行しているはずのプログラムを executable で指定する", t.Name)
 	}
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, file + " is not there", nil
+		return nil, activities.Lacking("%s is not there", "%s がない", file), nil
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("pid file of %s: %w", t.Name, err)
+		return nil, plan.Text{}, fmt.Errorf("pid file of %s: %w", t.Name, err)
 	}
 	st, err := os.Stat(file)
 	if err != nil {
-		return nil, "", fmt.Errorf("pid file of %s: %w", t.Name, err)
+		return nil, plan.Text{}, fmt.Errorf("pid file of %s: %w", t.Name, err)
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n") // PostgreSQL's has more lines
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
 	if err != nil || pid <= 1 {
-		return nil, "", fmt.Errorf("pid file of %s, %s: %.40q is no process number", t.Name, file, first)
+		return nil, plan.Text{}, fmt.Errorf("pid file of %s, %s: %.40q is no process number", t.Name, file, first)
 	}
 	p, err := look(pid)
 	switch {
 	case err != nil:
-		return nil, "", err
+		return nil, plan.Text{}, err
 	case p == nil:
-		return nil, fmt.Sprintf("process %d of %s is gone", pid, file), nil
+		return nil, activities.Lacking("process %d of %s is gone", "プロセス %d（%s）は終了している", pid, file), nil
 	case p.started.After(st.ModTime().Add(slack)):
-		return nil, fmt.Sprintf("%s is stale: process %d began %s after it was written", file, pid, p.started.Sub(st.ModTime()).Round(time.Second)), nil
+		return nil, activities.Lacking("%s is stale: process %d began %s after it was written", "%s は古い：プロセス %d は書き込みの %s 後に開始した", file, pid, p.started.Sub(st.ModTime()).Round(time.Second)), nil
 	}
 	if other := mismatch(t, p, t.Spec.Executable); other != "" {
-		return nil, fmt.Sprintf("%s is stale: process %d is another program: %s", file, pid, other), nil
+		return nil, activities.Lacking("%s is stale: process %d is another program: %s", "%s は古い：プロセス %d は別のプログラム：%s", file, pid, other), nil
 	}
-	return p, "", nil
+	return p, plan.Text{}, nil
 }
 
 // byMarker finds the process by the variable that it was started with. What it started
 // carries that too: the one whose parent does not is the program itself.
-func byMarker(t Target) (*found, string, error) {
+func byMarker(t Target) (*found, plan.Text, error) {
 	all := map[int]bool{}
 	for _, pid := range proc.PIDs() {
 		if marked(t, pid) {
@@ -180,7 +181,7 @@ func byMarker(t Target) (*found, string, error) {
 		}
 		p, err := look(pid)
 		if err != nil {
-			return nil, "", err
+			return nil, plan.Text{}, err
 		}
 		if p != nil && (t.Spec.Executable == "" || mismatch(t, p, t.Spec.Executable) == "") {
 			heads = append(heads, p)
@@ -188,11 +189,11 @@ func byMarker(t Target) (*found, string, error) {
 	}
 	switch len(heads) {
 	case 0:
-		return nil, "no such process runs", nil
+		return nil, plan.Text{EN: "no such process runs", JA: "該当するプロセスは動いていない"}, nil
 	case 1:
-		return heads[0], "", nil
+		return heads[0], plan.Text{}, nil
 	}
-	return nil, "", fmt.Errorf("%s runs %d times: processes %d and %d; end one by hand", t.Name, len(heads), heads[0].pid, heads[1].pid)
+	return nil, plan.Text{}, fmt.Errorf("%s runs %d times: processes %d and %d; end one by hand", t.Name, len(heads), heads[0].pid, heads[1].pid)
 }
 
 func marked(t Target, pid int) bool {
@@ -275,7 +276,7 @@ func (p *found) signal(sig syscall.Signal) (gone bool, err error) {
 		return true, nil
 	}
 	if errors.Is(err, unix.EPERM) {
-		return false, activities.Refused("process %d may not be ended by this site worker: run the worker as its user", p.pid)
+		return false, activities.RefusedBoth("process %d may not be ended by this site worker: run the worker as its user", "プロセス %d は、この拠点のワーカーの権限では終了できない：ワーカーをそのプロセスのユーザーで動かす", p.pid)
 	}
 	return false, err
 }

@@ -55,13 +55,13 @@ var start = activities.Define("process.start", activities.Doc{
 	case err != nil:
 		return activities.Seen{}, err
 	case at == nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Process.Name + " does not run: " + why}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s does not run: %s", "%s は動いていない：%s", p.Process.Name, why).Both()}, nil
 	case at.stat.Frozen():
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("process %d is %s, and a signal has stopped it: continue it (kill -CONT), or end it with process.kill", at.pid, p.Process.Name)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("process %d is %s, and a signal has stopped it: continue it (kill -CONT), or end it with process.kill", "プロセス %d（%s）はシグナルで停止中：再開する（kill -CONT）か、process.kill で終了する", at.pid, p.Process.Name).Both()}, nil
 	case p.Listen != "" && accepts(ctx, p.Listen) != nil:
-		return activities.Seen{Sight: plan.CannotTell, Detail: fmt.Sprintf("%s runs as process %d, and does not accept connections on %s", p.Process.Name, at.pid, p.Listen)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s runs as process %d, and does not accept connections on %s", "%s はプロセス %d として動いているが、%s で接続を受け付けない", p.Process.Name, at.pid, p.Listen).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: fmt.Sprintf("%s runs as process %d since %s", p.Process.Name, at.pid, at.started.UTC().Format(time.RFC3339)), Output: started(p.Process, at)}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s runs as process %d since %s", "%s はプロセス %d として動いている（%s から）", p.Process.Name, at.pid, at.started.UTC().Format(time.RFC3339)).Both(), Output: started(p.Process, at)}, nil
 }), activities.Ready(func(_ context.Context, p Start) ([]plan.Text, error) {
 	spec := p.Process.Spec
 	var out []plan.Text
@@ -78,15 +78,15 @@ func begin(ctx context.Context, p Start) (Started, error) {
 	t, spec := p.Process, p.Process.Spec
 	switch {
 	case len(spec.Argv) == 0:
-		return Started{}, activities.Refused("target %s has no argv to start it by", t.Name)
+		return Started{}, activities.RefusedBoth("target %s has no argv to start it by", "対象 %s に起動用の argv がない", t.Name)
 	case !filepath.IsAbs(spec.Argv[0]):
-		return Started{}, activities.Refused("target %s: argv begins with %q; write the program's absolute path", t.Name, spec.Argv[0])
+		return Started{}, activities.RefusedBoth("target %s: argv begins with %q; write the program's absolute path", "対象 %s：argv の先頭が %q になっている。プログラムの絶対パスを書く", t.Name, spec.Argv[0])
 	case p.Listen != "" && accepts(ctx, p.Listen) == nil:
-		return Started{}, activities.Refused("something else accepts connections on %s already: end it first", p.Listen)
+		return Started{}, activities.RefusedBoth("something else accepts connections on %s already: end it first", "%s では既に別のものが接続を受け付けている：先にそれを終了する", p.Listen)
 	}
 	cmd, err := launch(t)
 	if err != nil {
-		return Started{}, activities.Refused("nothing was started: %v", err)
+		return Started{}, activities.RefusedBoth("nothing was started: %v", "何も起動していない：%v", err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // also reaps it, however long it lives
@@ -108,12 +108,12 @@ func observe(ctx context.Context, p Start, ended <-chan error) (Started, error) 
 	defer tick.Stop()
 	var at *found
 	var since time.Time
-	why := "it was not seen yet"
+	why := plan.Text{EN: "it was not seen yet", JA: "まだ確認できていない"}
 	for {
 		q, not, err := find(t)
 		switch {
 		case err != nil:
-			why, at = err.Error(), nil
+			why, at = plan.Apart(err.Error()), nil
 		case q == nil:
 			why, at = not, nil
 		case at == nil || at.process != q.process:
@@ -127,7 +127,7 @@ func observe(ctx context.Context, p Start, ended <-chan error) (Started, error) 
 			if err == nil {
 				return started(t, at), nil
 			}
-			why = fmt.Sprintf("it runs as process %d, and does not accept connections: %v", at.pid, err)
+			why = activities.Lacking("it runs as process %d, and does not accept connections: %v", "プロセス %d として動いているが、接続を受け付けない：%v", at.pid, err)
 		}
 		select {
 		case err := <-ended:
@@ -135,14 +135,14 @@ func observe(ctx context.Context, p Start, ended <-chan error) (Started, error) 
 				ended = nil // it put itself into the background; its pid file says as what
 				continue
 			}
-			how := "with exit code 0"
+			how := plan.Text{EN: "with exit code 0", JA: "終了コード 0"}
 			if err != nil {
-				how = "with " + err.Error()
+				how = plan.Text{EN: "with " + err.Error(), JA: err.Error()}
 			}
-			return Started{}, activities.Finding("%s ended right after its start, %s: %s", t.Name, how, lastLine(logPath(t)))
+			return Started{}, activities.FindingBoth("%s ended right after its start, %s: %s", "%s は起動直後に終了した（%s）：%s", t.Name, how, lastLine(logPath(t)))
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return Started{}, activities.Finding("%s was started and is not up within %s: %s; its last words: %s", t.Name, p.Within.Std(), why, lastLine(logPath(t)))
+				return Started{}, activities.FindingBoth("%s was started and is not up within %s: %s; its last words: %s", "%s は起動したが、%s 以内に稼働状態にならなかった：%s。最後の出力：%s", t.Name, p.Within.Std(), why, lastLine(logPath(t)))
 			}
 			return Started{}, ctx.Err()
 		case <-tick.C:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -52,14 +53,14 @@ var await = activities.Define("process.wait", activities.Doc{
 		}
 		switch {
 		case p.State == "ended" && at.PID != 0:
-			return activities.Finding("%s still runs as process %d after %s", p.Process.Name, at.PID, p.Within.Std())
+			return activities.FindingBoth("%s still runs as process %d after %s", "%s はプロセス %d として動き続けている（%s 経過）", p.Process.Name, at.PID, p.Within.Std())
 		case p.State == "running" && at.Frozen:
-			return activities.Finding("%s is process %d, and a signal has stopped it", p.Process.Name, at.PID)
+			return activities.FindingBoth("%s is process %d, and a signal has stopped it", "%s（プロセス %d）はシグナルで停止中", p.Process.Name, at.PID)
 		case p.State == "running" && !at.Running:
-			return activities.Finding("%s does not run after %s: %s", p.Process.Name, p.Within.Std(), at.Detail)
+			return activities.FindingBoth("%s does not run after %s: %s", "%s は %s 経過しても動いていない：%s", p.Process.Name, p.Within.Std(), plan.Apart(at.Detail))
 		case p.State == "running" && p.Listen != "":
 			if err := accepts(ctx, p.Listen); err != nil {
-				return activities.Finding("%s runs as process %d, and does not accept connections: %v", p.Process.Name, at.PID, err)
+				return activities.FindingBoth("%s runs as process %d, and does not accept connections: %v", "%s はプロセス %d として動いているが、接続を受け付けない：%v", p.Process.Name, at.PID, err)
 			}
 		}
 		return nil
@@ -73,7 +74,7 @@ var await = activities.Define("process.wait", activities.Doc{
 func show(t Target) (Shown, error) {
 	p, why, err := find(t)
 	if err != nil || p == nil {
-		return Shown{Detail: why}, err
+		return Shown{Detail: why.Both()}, err
 	}
 	return Shown{Running: !p.stat.Frozen(), Frozen: p.stat.Frozen(), PID: p.pid, StartedAt: p.started.UTC(),
 		AgeS: max(0, time.Since(p.started).Seconds()), Executable: p.executable}, nil

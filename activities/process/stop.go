@@ -56,14 +56,14 @@ func lookGone(t Target) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	case p != nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: fmt.Sprintf("%s runs as process %d", t.Name, p.pid)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s runs as process %d", "%s はプロセス %d として動いている", t.Name, p.pid).Both()}, nil
 	}
 	if g := ghost(t); g != nil {
 		if all := g.group(nil); len(all) > 0 {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: fmt.Sprintf("%s has ended, and what it started runs on: %s", t.Name, names(all))}, nil
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s has ended, and what it started runs on: %s", "%s は終了したが、それが起動したものが動き続けている：%s", t.Name, names(all)).Both()}, nil
 		}
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: t.Name + " does not run: " + why, Output: Ended{}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s does not run: %s", "%s は動いていない：%s", t.Name, why).Both(), Output: Ended{}}, nil
 }
 
 // dying is how long killed processes have to leave the table: one that waits for a disk
@@ -74,7 +74,7 @@ func end(ctx context.Context, t Target, grace time.Duration, force bool) (Ended,
 	begun := time.Now()
 	p, _, err := find(t)
 	if err != nil {
-		return Ended{}, activities.Refused("nothing was ended: %v", err)
+		return Ended{}, activities.RefusedBoth("nothing was ended: %v", "何も終了していない：%v", err)
 	}
 	if p == nil {
 		if p = ghost(t); p == nil {
@@ -82,7 +82,7 @@ func end(ctx context.Context, t Target, grace time.Duration, force bool) (Ended,
 		}
 	}
 	if p.ours() {
-		return Ended{}, activities.Refused("process %d is this site worker, or started it: it can't be ended from here", p.pid)
+		return Ended{}, activities.RefusedBoth("process %d is this site worker, or started it: it can't be ended from here", "プロセス %d はこの拠点のワーカー自身またはその起動元であり、ここからは終了できない", p.pid)
 	}
 	all := p.group(nil)
 	out := Ended{PID: p.pid, Processes: len(all)}
@@ -113,7 +113,7 @@ func end(ctx context.Context, t Target, grace time.Duration, force bool) (Ended,
 		case ctx.Err() != nil:
 			return out, ctx.Err()
 		case err != nil && !force:
-			return out, activities.Finding("%s was told to end and has not after %s: %s", t.Name, grace, names(all))
+			return out, activities.FindingBoth("%s was told to end and has not after %s: %s", "%s に終了を指示したが、%s 経過しても終了しない：%s", t.Name, grace, names(all))
 		case err == nil:
 			out.DurationS = time.Since(begun).Seconds()
 			return out, nil
@@ -132,7 +132,7 @@ func end(ctx context.Context, t Target, grace time.Duration, force bool) (Ended,
 		return out, ctx.Err()
 	}
 	if err != nil {
-		return out, activities.Finding("%s was killed and is not gone after %s (%v): %s", t.Name, dying, err, names(all))
+		return out, activities.FindingBoth("%s was killed and is not gone after %s (%v): %s", "%s を強制終了したが、%s 経過しても残っている（%v）：%s", t.Name, dying, err, names(all))
 	}
 	out.DurationS = time.Since(begun).Seconds()
 	return out, nil

@@ -75,7 +75,7 @@ func query(ctx context.Context, p Query) (Answer, error) {
 		var ok bool
 		if err == nil {
 			if ok, err = expr.Bool(p.Expect, map[string]any{"value": out.Value, "values": out.Values, "samples": out.Samples}); err != nil {
-				return out, activities.Finding("expect: %v", err)
+				return out, activities.FindingBoth("expect: %v", "expect：%v", err)
 			}
 		}
 		out.TookS = time.Since(began).Seconds()
@@ -90,7 +90,7 @@ func query(ctx context.Context, p Query) (Answer, error) {
 			if err != nil {
 				return out, err
 			}
-			return out, activities.Finding("%s gives %v after %s: %s does not hold", p.Query, out.Values, time.Since(began).Round(time.Millisecond), p.Expect)
+			return out, activities.FindingBoth("%s gives %v after %s: %s does not hold", "%s の値は %v（%s 経過）で、条件 %s を満たさない", p.Query, out.Values, time.Since(began).Round(time.Millisecond), p.Expect)
 		}
 		select {
 		case <-time.After(every):
@@ -106,7 +106,7 @@ func ask(ctx context.Context, p Query) (out Answer, err error) {
 	defer transport.CloseIdleConnections()
 	c, err := api.NewClient(api.Config{Address: p.URL, RoundTripper: bearer{p.Bearer.Reveal(), transport}})
 	if err != nil {
-		return out, activities.Refused("url: %v", err)
+		return out, activities.RefusedBoth("url: %v", "url：%v", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -117,7 +117,7 @@ func ask(ctx context.Context, p Query) (out Answer, err error) {
 	var refused *v1.Error
 	switch {
 	case errors.As(err, &refused) && refused.Type == v1.ErrBadData:
-		return out, activities.Finding("query: %s", refused.Msg)
+		return out, activities.FindingBoth("query: %s", "query：%s", refused.Msg)
 	case err != nil:
 		return out, fmt.Errorf("prometheus at %s: %w", p.URL, err)
 	}
@@ -130,12 +130,12 @@ func ask(ctx context.Context, p Query) (out Answer, err error) {
 			out.Values = append(out.Values, float64(s.Value))
 		}
 	default:
-		return out, activities.Finding("query: %s gives a %s; an instant vector or a scalar is needed", p.Query, got.Type())
+		return out, activities.FindingBoth("query: %s gives a %s; an instant vector or a scalar is needed", "query：%s の結果は %s。インスタントベクトルまたはスカラーが必要", p.Query, got.Type())
 	}
 	if p.MaxAge > 0 && len(out.Values) > 0 && plain(p.Query) {
 		fresh, _, _, err := v1.NewAPI(c).Query(ctx, fmt.Sprintf("max(time() - timestamp(%s)) > %f", p.Query, p.MaxAge.Std().Seconds()), now)
 		if v, ok := fresh.(model.Vector); err == nil && ok && len(v) > 0 {
-			return Answer{Values: []float64{}}, activities.Finding("%s was last scraped %.0f s ago, and may be %s old: what scrapes it may be dead", p.Query, float64(v[0].Value), p.MaxAge)
+			return Answer{Values: []float64{}}, activities.FindingBoth("%s was last scraped %.0f s ago, and may be %s old: what scrapes it may be dead", "%s の最終収集は %.0f 秒前で、許容は %s：収集側が停止している可能性がある", p.Query, float64(v[0].Value), p.MaxAge)
 		}
 	}
 	if out.Samples = len(out.Values); out.Samples > 0 {

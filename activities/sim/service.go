@@ -60,7 +60,7 @@ var status = activities.Define("sim.status", activities.Doc{
 }, func(_ context.Context, p Status) (State, error) {
 	state, why, err := stateOf(p.Service)
 	if err == nil && p.Expect != "any" && state != p.Expect {
-		err = activities.Finding("%s is %s, not %s%s", p.Service.Name, state, p.Expect, because(why))
+		err = activities.FindingBoth("%s is %s, not %s%s", "%s は %s であり、%s ではない%s", p.Service.Name, state, p.Expect, because(why))
 	}
 	return State{state}, err
 })
@@ -72,7 +72,7 @@ func switching(to string) func(context.Context, OfService) (State, error) {
 		}
 		state, why, err := stateOf(p.Service)
 		if err == nil && state != to {
-			err = activities.Finding("%s is %s, not %s%s", p.Service.Name, state, to, because(why))
+			err = activities.FindingBoth("%s is %s, not %s%s", "%s は %s であり、%s ではない%s", p.Service.Name, state, to, because(why))
 		}
 		return State{state}, err
 	}
@@ -90,7 +90,7 @@ func looking(to string) activities.Option[OfService] {
 		if err != nil {
 			return activities.Seen{}, err
 		}
-		seen := activities.Seen{Sight: plan.HoldsNot, Detail: p.Service.Name + " is " + state + because(why), Output: State{state}}
+		seen := activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is %s%s", "%s は %s%s", p.Service.Name, state, because(why)).Both(), Output: State{state}}
 		if state == to && (to == "up" || !on) {
 			seen.Sight = plan.Holds
 		}
@@ -106,9 +106,9 @@ func stateOf(s service) (state, why string, err error) {
 	return "down", why, err
 }
 
-func because(why string) string {
+func because(why string) plan.Text {
 	if why == "" {
-		return ""
+		return plan.Text{}
 	}
-	return ": " + why
+	return plan.Text{EN: ": " + why, JA: "：" + why}
 }

@@ -56,9 +56,9 @@ var step = activities.Define("sim.step", activities.Doc{
 	} else if fails {
 		switch p.FailWith {
 		case "finding":
-			return Stepped{}, activities.Finding("the simulated system fell short")
+			return Stepped{}, activities.FindingBoth("the simulated system fell short", "模擬システムが期待を満たさなかった")
 		case "refused":
-			return Stepped{}, activities.Refused("the simulated guard refused")
+			return Stepped{}, activities.RefusedBoth("the simulated guard refused", "模擬のガードが拒否した")
 		case "error":
 			return Stepped{}, errors.New("the simulated system did not answer")
 		case "panic":
@@ -82,16 +82,16 @@ var step = activities.Define("sim.step", activities.Doc{
 	case p.Dir == "":
 		return activities.Seen{}, nil
 	case p.Hide && !effect.fresh():
-		return activities.Seen{Sight: plan.CannotTell, Detail: "the simulated system can't be seen"}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("the simulated system can't be seen", "模擬システムを確認できない").Both()}, nil
 	}
 	times, err := effect.times()
 	if err != nil {
 		return activities.Seen{}, err
 	}
 	if times == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: effect.file + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not there", "%s がない", effect.file).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: effect.file + " is there", Output: p.stepped(times)}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is there", "%s がある", effect.file).Both(), Output: p.stepped(times)}, nil
 }))
 
 func (p Step) stepped(times int) Stepped {

@@ -36,16 +36,16 @@ var execute = activities.Define("sql.exec", activities.Doc{
 }, func(ctx context.Context, p Exec) (Executed, error) {
 	conn, err := connect(ctx, p.Server, p.Database)
 	if err != nil {
-		return Executed{}, activities.Refused("nothing was sent: %v", err)
+		return Executed{}, activities.RefusedBoth("nothing was sent: %v", "何も送信していない：%v", err)
 	}
 	defer conn.Close()
 	// The session carries the effect's name, so that a look finds it still at work.
 	if _, err := conn.Exec(ctx, `SELECT set_config('application_name', $1, false)`, sessionName(ctx)); err != nil {
-		return Executed{}, activities.Refused("nothing was sent: %v", err)
+		return Executed{}, activities.RefusedBoth("nothing was sent: %v", "何も送信していない：%v", err)
 	}
 	args, err := textArgs(p.Args)
 	if err != nil {
-		return Executed{}, activities.Refused("args: %v", err)
+		return Executed{}, activities.RefusedBoth("args: %v", "args：%v", err)
 	}
 	tag, err := conn.Exec(ctx, p.Statement, append([]any{pgx.QueryExecModeDescribeExec}, args...)...)
 	if err != nil {
@@ -57,7 +57,7 @@ var execute = activities.Define("sql.exec", activities.Doc{
 	}
 	seen, err := look(ctx, conn, p)
 	if err == nil && seen.Sight != plan.Holds {
-		err = activities.Finding("%s: the statement ran (%s), and the look says: %s", p.Server.Name, out.Command, seen.Detail)
+		err = activities.FindingBoth("%s: the statement ran (%s), and the look says: %s", "%s：SQL 文は実行された（%s）が、確認結果は次のとおり：%s", p.Server.Name, out.Command, plan.Apart(seen.Detail))
 	}
 	return out, err
 }, activities.Look(func(ctx context.Context, p Exec) (activities.Seen, error) {
@@ -75,7 +75,7 @@ var execute = activities.Define("sql.exec", activities.Doc{
 		return activities.Seen{}, judge(p.Server.Name, err)
 	}
 	if working > 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: p.Server.Name + " is still at the statement"}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s is still at the statement", "%s は SQL 文をまだ実行している", p.Server.Name).Both()}, nil
 	}
 	return look(ctx, conn, p)
 }))
@@ -91,9 +91,9 @@ func look(ctx context.Context, conn *pglink.Conn, p Exec) (activities.Seen, erro
 		return activities.Seen{}, fmt.Errorf("look_sql must return one row with true or false: %w", judge(p.Server.Name, err))
 	}
 	if holds == nil || !*holds {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: "look_sql is not true on " + p.Server.Name}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("look_sql is not true on %s", "%s で look_sql が真にならない", p.Server.Name).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: "look_sql is true on " + p.Server.Name, Output: Executed{}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("look_sql is true on %s", "%s で look_sql が真である", p.Server.Name).Both(), Output: Executed{}}, nil
 }
 
 // sessionName names the session of the effect at hand; PostgreSQL keeps 63 bytes.

@@ -55,9 +55,9 @@ var query = activities.Define("sql.query", activities.Doc{
 	ok, err := expr.Bool(p.Expect, map[string]any{"rows": out.Rows, "count": out.Count})
 	switch {
 	case err != nil:
-		return out, activities.Finding("%s: the rows can't be judged by %q: %v", p.Server.Name, p.Expect, err)
+		return out, activities.FindingBoth("%s: the rows can't be judged by %q: %v", "%s：得られた行を %q で判定できない：%v", p.Server.Name, p.Expect, err)
 	case !ok:
-		return out, activities.Finding("%s: %q is false for the %d rows found", p.Server.Name, p.Expect, out.Count)
+		return out, activities.FindingBoth("%s: %q is false for the %d rows found", "%s：条件 %q は、得られた %d 行では成り立たない", p.Server.Name, p.Expect, out.Count)
 	}
 	return out, nil
 })

@@ -42,7 +42,7 @@ func (p Copy) source() (io.ReadCloser, error) {
 	}
 	f, err := os.Open(p.From)
 	if err != nil {
-		return nil, activities.Refused("from: %v", err)
+		return nil, activities.RefusedBoth("from: %v", "from：%v", err)
 	}
 	return f, nil
 }
@@ -50,7 +50,7 @@ func (p Copy) source() (io.ReadCloser, error) {
 func (p Copy) mode() (os.FileMode, error) {
 	m, err := strconv.ParseUint(p.Mode, 8, 12)
 	if err != nil {
-		return 0, activities.Refused("mode: %q is no octal number such as \"0644\"", p.Mode)
+		return 0, activities.RefusedBoth("mode: %q is no octal number such as \"0644\"", "mode：%q は \"0644\" のような 8 進数ではない", p.Mode)
 	}
 	return os.FileMode(m), nil
 }
@@ -61,7 +61,7 @@ func upload(ctx context.Context, p Copy) (out Copied, err error) {
 		return out, err
 	}
 	if !strings.HasPrefix(p.To, "/") {
-		return out, activities.Refused("to: %q is not absolute", p.To)
+		return out, activities.RefusedBoth("to: %q is not absolute", "to：%q は絶対パスではない", p.To)
 	}
 	c, err := p.open(ctx)
 	if err != nil {
@@ -95,7 +95,7 @@ func upload(ctx context.Context, p Copy) (out Copied, err error) {
 		return out, err
 	}
 	if want := digest(sum); out.SHA256 != want {
-		return out, activities.Finding("%s on %s reads back as %s, and %s was written: somebody else writes it, or its disk lies", p.To, p.Host.Name, out.SHA256, want)
+		return out, activities.FindingBoth("%s on %s reads back as %s, and %s was written: somebody else writes it, or its disk lies", "%s（%s）を読み戻すと %s で、書き込んだのは %s：ほかの誰かが書き込んでいるか、ディスクの異常", p.To, p.Host.Name, out.SHA256, want)
 	}
 	return out, nil
 }
@@ -121,7 +121,7 @@ func lookCopied(ctx context.Context, p Copy) (activities.Seen, error) {
 	defer c.end()
 	st, err := c.Stat(p.To)
 	if errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.To + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not there", "%s がない", p.To).Both()}, nil
 	}
 	if err != nil {
 		return activities.Seen{}, fmt.Errorf("%s on %s: %w", p.To, p.Host.Name, err)
@@ -131,9 +131,9 @@ func lookCopied(ctx context.Context, p Copy) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if got.SHA256 != digest(sum) || st.Mode().Perm() != mode.Perm() {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.To + " has other content or permissions"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s has other content or permissions", "%s の内容または権限が異なる", p.To).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.To + " has this content", Output: got}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s has this content", "%s は同じ内容である", p.To).Both(), Output: got}, nil
 }
 
 func digest(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }

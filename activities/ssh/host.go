@@ -46,7 +46,7 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 	defer hangUp()
 	known, _, _, _, err := ssh.ParseAuthorizedKey([]byte(t.Spec.HostKey))
 	if err != nil {
-		return nil, activities.Refused("host %s: host_key of the estate is no public key (%v); take it from the host's console: cat /etc/ssh/ssh_host_ed25519_key.pub", t.Name, err)
+		return nil, activities.RefusedBoth("host %s: host_key of the estate is no public key (%v); take it from the host's console: cat /etc/ssh/ssh_host_ed25519_key.pub", "ホスト %s：構成定義の host_key が公開鍵ではない（%v）。ホストのコンソールで取得する：cat /etc/ssh/ssh_host_ed25519_key.pub", t.Name, err)
 	}
 	algorithms := []string{known.Type()}
 	if known.Type() == ssh.KeyAlgoRSA {
@@ -89,7 +89,7 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 	case err != nil:
 		_ = wire.Close()
 		if strings.Contains(err.Error(), "unable to authenticate") { // the library has no type for it
-			return nil, activities.Refused("host %s does not let %s in: %v; put the public key into its authorized_keys, or correct key", t.Name, t.Spec.User, err)
+			return nil, activities.RefusedBoth("host %s does not let %s in: %v; put the public key into its authorized_keys, or correct key", "ホスト %s が %s のログインを許可しない：%v。公開鍵を authorized_keys に追加するか、key を修正する", t.Name, t.Spec.User, err)
 		}
 		return nil, fmt.Errorf("host %s at %s: %w", t.Name, address, err)
 	}
@@ -107,17 +107,17 @@ func login(t Target) (auth []ssh.AuthMethod, hangUp func(), err error) {
 			signer, err = ssh.ParsePrivateKey([]byte(key))
 		}
 		if err != nil {
-			return nil, hangUp, activities.Refused("host %s: the private key can't be used: %v", t.Name, err)
+			return nil, hangUp, activities.RefusedBoth("host %s: the private key can't be used: %v", "ホスト %s：秘密鍵を使用できない：%v", t.Name, err)
 		}
 		return []ssh.AuthMethod{ssh.PublicKeys(signer)}, hangUp, nil
 	}
 	socket := os.Getenv("SSH_AUTH_SOCK")
 	if socket == "" {
-		return nil, hangUp, activities.Refused("host %s: no key is given and the worker has no SSH agent (SSH_AUTH_SOCK); give key: secret://file/... in the estate, or start the worker with an agent", t.Name)
+		return nil, hangUp, activities.RefusedBoth("host %s: no key is given and the worker has no SSH agent (SSH_AUTH_SOCK); give key: secret://file/... in the estate, or start the worker with an agent", "ホスト %s：鍵の指定がなく、ワーカーに SSH エージェント（SSH_AUTH_SOCK）もない。構成定義に key: secret://file/... を書くか、エージェントとともにワーカーを起動する", t.Name)
 	}
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
-		return nil, hangUp, activities.Refused("host %s: the worker's SSH agent does not answer: %v", t.Name, err)
+		return nil, hangUp, activities.RefusedBoth("host %s: the worker's SSH agent does not answer: %v", "ホスト %s：ワーカーの SSH エージェントが応答しない：%v", t.Name, err)
 	}
 	return []ssh.AuthMethod{ssh.PublicKeysCallback(agent.NewClient(conn).Signers)}, func() { _ = conn.Close() }, nil
 }

@@ -96,7 +96,7 @@ type Run struct {
 
 func execute(ctx context.Context, p Run) (Outcome, error) {
 	if len(p.Argv) == 0 || p.Argv[0] == "" {
-		return Outcome{}, activities.Refused("argv names no program")
+		return Outcome{}, activities.RefusedBoth("argv names no program", "argv にプログラムがない")
 	}
 	out, err := p.run(ctx, p.Argv)
 	if err != nil {
@@ -107,7 +107,7 @@ func execute(ctx context.Context, p Run) (Outcome, error) {
 	}
 	seen, err := look(ctx, p)
 	if err == nil && seen.Sight != plan.Holds {
-		err = activities.Finding("%s ended with exit code %d, but the goal does not hold: %s", p.Argv[0], out.ExitCode, seen.Detail)
+		err = activities.FindingBoth("%s ended with exit code %d, but the goal does not hold: %s", "%s は終了コード %d で終了したが、目的の状態になっていない：%s", p.Argv[0], out.ExitCode, plan.Apart(seen.Detail))
 	}
 	return out, err
 }
@@ -131,7 +131,7 @@ func look(ctx context.Context, p Run) (activities.Seen, error) {
 			return activities.Seen{}, err
 		}
 		if file := strings.TrimSpace(out.Stdout); file != "" {
-			return activities.Seen{Sight: plan.CannotTell, Detail: "the program still runs on " + p.Host.Name + ", as " + strings.TrimSuffix(file, "/environ")}, nil
+			return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("the program still runs on %s, as %s", "プログラムは %s で %s としてまだ動いている", p.Host.Name, strings.TrimSuffix(file, "/environ")).Both()}, nil
 		}
 	}
 	call.EffectKey = ""
@@ -139,7 +139,7 @@ func look(ctx context.Context, p Run) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	detail := fmt.Sprintf("%s ended with exit code %d: %s", p.Look[0], out.ExitCode, out.LastLine())
+	detail := activities.Lacking("%s ended with exit code %d: %s", "%s は終了コード %d で終了した：%s", p.Look[0], out.ExitCode, out.LastLine()).Both()
 	switch out.ExitCode {
 	case 0:
 		return activities.Seen{Sight: plan.Holds, Detail: detail, Output: Outcome{Stdout: out.Stdout}}, nil
@@ -160,7 +160,7 @@ func (c Command) run(ctx context.Context, argv []string) (Outcome, error) {
 	}
 	for k, v := range c.Env {
 		if !variable.MatchString(k) {
-			return Outcome{}, activities.Refused("env: %q is no name of a variable", k)
+			return Outcome{}, activities.RefusedBoth("env: %q is no name of a variable", "env：%q は環境変数の名前として使えない", k)
 		}
 		env[k] = v
 	}
@@ -255,5 +255,5 @@ func notBegun(err error) error {
 	if errors.As(err, &typed) && typed.Type() != "" {
 		return err
 	}
-	return activities.Refused("nothing was done: %v", err)
+	return activities.RefusedBoth("nothing was done: %v", "何も実行していない：%v", err)
 }

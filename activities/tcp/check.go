@@ -44,12 +44,12 @@ var check = activities.Define("tcp.check", activities.Doc{
 			return c, err
 		}
 		if p.Expect == "closed" {
-			return c, activities.Finding("%s still accepts connections", p.Address)
+			return c, activities.FindingBoth("%s still accepts connections", "%s はまだ接続を受け付けている", p.Address)
 		}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		// Only this is an answer of the host itself; silence may be the line's.
 		if p.Expect == "open" {
-			return c, activities.Finding("%s refuses connections: nothing listens there", p.Address)
+			return c, activities.FindingBoth("%s refuses connections: nothing listens there", "%s は接続を拒否した：待ち受けているものがない", p.Address)
 		}
 	default:
 		return c, err
