@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
@@ -97,7 +98,7 @@ func (p *Policy) Permit(ctx context.Context, a activities.Ask) error {
 	if len(p.file.Secrets) > 0 && a.Reach != nil {
 		for _, file := range a.Reach.Secrets {
 			if !below(p.file.Secrets, resolved(file)) {
-				return fmt.Errorf("this worker's policy lets no secret come from %s (%s)", file, p.file.Secrets[0].Place)
+				return no("this worker's policy lets no secret come from %s (%s)", "このワーカーのポリシーは %s のシークレットを許可していない（%s）", file, p.file.Secrets[0].Place)
 			}
 		}
 	}
@@ -106,33 +107,44 @@ func (p *Policy) Permit(ctx context.Context, a activities.Ask) error {
 			continue
 		}
 		if len(r.Hosts)+len(r.Paths)+len(r.Env)+len(r.Queues) == 0 {
-			return fmt.Errorf("this worker's policy denies %s (%s)", a.Action, r.Place)
+			return no("this worker's policy denies %s (%s)", "このワーカーのポリシーは %s を拒否する（%s）", a.Action, r.Place)
 		}
 		if what, err := r.touched(ctx, find, a.Reach); err != nil {
-			return fmt.Errorf("this worker's policy may deny %s, and it can't be told: %w (%s)", a.Action, err, r.Place)
-		} else if what != "" {
-			return fmt.Errorf("this worker's policy denies %s on %s (%s)", a.Action, what, r.Place)
+			return no("this worker's policy may deny %s, and it can't be told: %v (%s)", "このワーカーのポリシーが %s を拒否する可能性があり、判断できない：%v（%s）", a.Action, err, r.Place)
+		} else if what != nothing {
+			return no("this worker's policy denies %s on %s (%s)", "このワーカーのポリシーは %s による %s の利用を拒否する（%s）", a.Action, what, r.Place)
 		}
 	}
 	if p.file.Allow == nil {
 		return nil
 	}
-	beyond := ""
+	beyond := nothing
 	for _, r := range p.file.Allow {
 		if !r.covers(a) || len(r.Targets) > 0 && slices.ContainsFunc(a.Targets, func(t string) bool { return !holds(r.Targets, t) }) {
 			continue
 		}
 		what := r.beyond(ctx, find, a.Reach, len(p.file.Secrets) > 0)
-		if what == "" {
+		if what == nothing {
 			return nil
 		}
 		beyond = what
 	}
-	if beyond != "" {
-		return fmt.Errorf("no rule of this worker's policy allows %s to reach %s (%s)", a.Action, beyond, p.file.File)
+	if beyond != nothing {
+		return no("no rule of this worker's policy allows %s to reach %s (%s)", "このワーカーのポリシーには、%s による %s の利用を許可する規則がない（%s）", a.Action, beyond, p.file.File)
 	}
-	return fmt.Errorf("no rule of this worker's policy allows %s on %v (%s)", a.Action, a.Targets, p.file.File)
+	return no("no rule of this worker's policy allows %s on %v (%s)", "このワーカーのポリシーには、%s（対象 %v）を許可する規則がない（%s）", a.Action, a.Targets, p.file.File)
 }
+
+// refusal is a no in both languages.
+type refusal plan.Text
+
+func (r refusal) Error() string   { return plan.Text(r).Both() }
+func (r refusal) Said() plan.Text { return plan.Text(r) }
+
+func no(en, ja string, args ...any) error { return refusal(activities.Lacking(en, ja, args...)) }
+
+// nothing is what a rule finds when it finds nothing.
+var nothing plan.Text
 
 // covers leaves out the targets and what is reached, which allow and deny read differently.
 func (r Rule) covers(a activities.Ask) bool {

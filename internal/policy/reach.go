@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
@@ -86,11 +87,11 @@ func (r Rule) hosts() []hostRule {
 
 func plainName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-// touched is what a deny rule finds in a call's reach; "" is nothing of it. The error says
+// touched is what a deny rule finds in a call's reach, or nothing. The error says
 // that it can't be told.
-func (r Rule) touched(ctx context.Context, find *finder, reach *activities.Reach) (string, error) {
+func (r Rule) touched(ctx context.Context, find *finder, reach *activities.Reach) (plan.Text, error) {
 	if reach == nil {
-		return "", nil
+		return nothing, nil
 	}
 	for _, h := range reach.Hosts {
 		host, port := apart(h)
@@ -100,48 +101,48 @@ func (r Rule) touched(ctx context.Context, find *finder, reach *activities.Reach
 			}
 			if rule.name != "" {
 				if ok, _ := path.Match(rule.name, host); ok {
-					return cmp.Or(h, "an address that can't be read"), nil
+					return hostText(h), nil
 				}
 				continue
 			}
 			addrs, err := find.of(ctx, host)
 			if err != nil {
-				return "", err
+				return nothing, err
 			}
 			for _, a := range addrs {
 				if rule.net.Contains(a) {
-					return h, nil
+					return hostText(h), nil
 				}
 			}
 		}
 	}
 	for _, file := range slices.Concat(reach.Paths, reach.Secrets) {
 		if below(r.Paths, filepath.Clean(file)) || below(r.Paths, resolved(file)) {
-			return file, nil
+			return pathText(file), nil
 		}
 	}
 	for _, name := range reach.Env {
 		if fits(r.Env, name) {
-			return "the environment variable " + name, nil
+			return plan.Say("the environment variable %s", "環境変数 %s", name), nil
 		}
 	}
 	for _, queue := range reach.Queues {
 		if fits(r.Queues, queue) {
-			return "task queue " + queue, nil
+			return plan.Say("task queue %s", "タスクキュー %s", queue), nil
 		}
 	}
-	return "", nil
+	return nothing, nil
 }
 
-// beyond is what of a call's reach an allow rule does not cover; "" is nothing. Secret files
+// beyond is what of a call's reach an allow rule does not cover, or nothing. Secret files
 // count as paths unless they have folders of their own.
-func (r Rule) beyond(ctx context.Context, find *finder, reach *activities.Reach, vault bool) string {
+func (r Rule) beyond(ctx context.Context, find *finder, reach *activities.Reach, vault bool) plan.Text {
 	if reach == nil {
-		return ""
+		return nothing
 	}
 	for _, h := range reach.Hosts {
 		if len(r.Hosts) > 0 && !r.coversHost(ctx, find, h) {
-			return cmp.Or(h, "an address that can't be read")
+			return hostText(h)
 		}
 	}
 	paths := reach.Paths
@@ -150,20 +151,29 @@ func (r Rule) beyond(ctx context.Context, find *finder, reach *activities.Reach,
 	}
 	for _, file := range paths {
 		if len(r.Paths) > 0 && !below(r.Paths, resolved(file)) {
-			return cmp.Or(file, "a path that can't be read")
+			return pathText(file)
 		}
 	}
 	for _, name := range reach.Env {
 		if len(r.Paths)+len(r.Env) > 0 && !fits(r.Env, name) {
-			return "the environment variable " + name + ", which its env does not name"
+			return plan.Say("the environment variable %s, which its env does not name", "環境変数 %s（env に記載がない）", name)
 		}
 	}
 	for _, queue := range reach.Queues {
 		if len(r.Queues) > 0 && !fits(r.Queues, queue) {
-			return "task queue " + queue
+			return plan.Say("task queue %s", "タスクキュー %s", queue)
 		}
 	}
-	return ""
+	return nothing
+}
+
+// hostText and pathText are what a call reaches, by its name or else in words.
+func hostText(h string) plan.Text {
+	return plan.Text{EN: cmp.Or(h, "an address that can't be read"), JA: cmp.Or(h, "解釈できないアドレス")}
+}
+
+func pathText(file string) plan.Text {
+	return plan.Text{EN: cmp.Or(file, "a path that can't be read"), JA: cmp.Or(file, "解釈できないパス")}
 }
 
 // coversHost: a name is covered by its name, or when every address that it has now is in
