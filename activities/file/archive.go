@@ -95,7 +95,7 @@ func damaged(path string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return activities.Finding("the archive %s is damaged or is no tar archive (plain, gzip or zstd): %v", path, err)
+	return activities.FindingBoth("the archive %s is damaged or is no tar archive (plain, gzip or zstd): %v", "アーカイブ %s が破損しているか、tar（無圧縮・gzip・zstd）ではない：%v", path, err)
 }
 
 // contentsOf is what an archive holds.
@@ -131,7 +131,7 @@ func survey(ctx context.Context, name string, room, roomFiles int64) (out conten
 		plainType(h)
 		where, err := sound(h, kinds)
 		if err != nil {
-			return out, activities.Finding("the archive %s is refused, nothing was written: %v", name, err)
+			return out, activities.FindingBoth("the archive %s is refused, nothing was written: %v", "アーカイブ %s は受け付けられず、何も書き込んでいない：%v", name, err)
 		}
 		if where == "." {
 			continue
@@ -145,15 +145,15 @@ func survey(ctx context.Context, name string, room, roomFiles int64) (out conten
 			out.links++
 		}
 		if len(kinds) > maxEntries {
-			return out, activities.Finding("the archive %s has more than %d entries", name, maxEntries)
+			return out, activities.FindingBoth("the archive %s has more than %d entries", "アーカイブ %s の項目数が %d を超えている", name, maxEntries)
 		}
 		if out.need > room || int64(len(kinds)) > roomFiles {
-			return out, activities.Finding("the archive %s holds more than fits: %s and %d files are needed up to %q, and %s and %d are free; make room; nothing was written",
+			return out, activities.FindingBoth("the archive %s holds more than fits: %s and %d files are needed up to %q, and %s and %d are free; make room; nothing was written", "アーカイブ %s の内容が収まらない：%s・%d ファイル分（%q まで）が必要だが、空きは %s・%d ファイル分。空きを作る。何も書き込んでいない",
 				name, size(out.need), len(kinds), where, size(room), roomFiles)
 		}
 	}
 	if out.files == 0 {
-		return out, activities.Finding("the archive %s holds no file", name)
+		return out, activities.FindingBoth("the archive %s holds no file", "アーカイブ %s にファイルがない", name)
 	}
 	if out.digest, err = a.finish(); err != nil {
 		return out, damaged(name, err)
@@ -299,5 +299,5 @@ func unpack(ctx context.Context, name string, dir *os.Root, want contentsOf) err
 }
 
 func changed(name string, err error) error {
-	return activities.Finding("the archive %s changed while it was read (%v): somebody writes it; what was restored is removed again", name, err)
+	return activities.FindingBoth("the archive %s changed while it was read (%v): somebody writes it; what was restored is removed again", "アーカイブ %s が読み取り中に変わった（%v）：誰かが書き込んでいる。リストアした分は削除した", name, err)
 }

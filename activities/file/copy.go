@@ -35,7 +35,7 @@ var duplicate = activities.Define("file.copy", activities.Doc{
 	Effect:    run.Disrupt,
 }, copyTo, activities.Look(func(ctx context.Context, p Copy) (activities.Seen, error) {
 	if _, err := os.Lstat(p.To); errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.To + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not there", "%s がない", p.To).Both()}, nil
 	}
 	want, _, err := contents(ctx, p.From)
 	if err != nil {
@@ -46,9 +46,9 @@ var duplicate = activities.Define("file.copy", activities.Doc{
 		return activities.Seen{}, err
 	}
 	if !slices.Equal(want, got) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.To + " has other content than " + p.From}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s has other content than %s", "%s の内容は %s と異なる", p.To, p.From).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.To + " has the content of " + p.From, Output: Copied{Path: p.To, Files: len(got), Bytes: total}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s has the content of %s", "%s の内容は %s と同じである", p.To, p.From).Both(), Output: Copied{Path: p.To, Files: len(got), Bytes: total}}, nil
 }))
 
 func copyTo(ctx context.Context, p Copy) (Copied, error) {
@@ -59,16 +59,16 @@ func copyTo(ctx context.Context, p Copy) (Copied, error) {
 	}
 	defer to.around.Close()
 	if _, err := to.around.Lstat(to.name); !errors.Is(err, fs.ErrNotExist) {
-		return Copied{}, activities.Refused("%s is there already with other content: name a new place, or move it away", p.To)
+		return Copied{}, activities.RefusedBoth("%s is there already with other content: name a new place, or move it away", "%s には別の内容が既にある：新しい場所を指定するか、移動する", p.To)
 	}
 	from, name, err := openSource(p.From)
 	if err != nil {
-		return Copied{}, activities.Refused("from: %v", err)
+		return Copied{}, activities.RefusedBoth("from: %v", "from：%v", err)
 	}
 	defer from.Close()
 	if real, err := filepath.EvalSymlinks(to.around.Name()); err == nil && name == "" {
 		if source, err := filepath.EvalSymlinks(p.From); err == nil && within(real, source) {
-			return Copied{}, activities.Refused("%s lies in %s, which would be copied into itself", p.To, p.From)
+			return Copied{}, activities.RefusedBoth("%s lies in %s, which would be copied into itself", "%s は %s の中にあり、自分自身の中へのコピーになる", p.To, p.From)
 		}
 	}
 	var need, count int64
@@ -151,7 +151,7 @@ func fillPart(ctx context.Context, from *os.Root, name string, to place) (out Co
 			return err
 		}
 		if got != want {
-			return activities.Finding("%s reads back as %s, and %s was written: the disk lies", as, got, want)
+			return activities.FindingBoth("%s reads back as %s, and %s was written: the disk lies", "%s を読み戻すと %s で、書き込んだのは %s：ディスクの異常", as, got, want)
 		}
 		out.Files, out.Bytes = out.Files+1, out.Bytes+n
 		return nil

@@ -59,7 +59,7 @@ func walk(ctx context.Context, dir *os.Root, each func(entry, fs.FileInfo) error
 				return err
 			}
 		default:
-			return activities.Finding("%s/%s is a device, a pipe or a socket, which has no content to keep: take it out of the tree", dir.Name(), path)
+			return activities.FindingBoth("%s/%s is a device, a pipe or a socket, which has no content to keep: take it out of the tree", "%s/%s はデバイス・パイプ・ソケットのいずれかで、保存する内容がない：ツリーから除く", dir.Name(), path)
 		}
 		return each(e, info)
 	})
@@ -90,7 +90,7 @@ func digests(ctx context.Context, tree string) (out []entry, bytes int64, err er
 
 func openTree(tree string) (*os.Root, error) {
 	if !filepath.IsAbs(tree) {
-		return nil, activities.Refused("%q is not absolute", tree)
+		return nil, activities.RefusedBoth("%q is not absolute", "%q は絶対パスではない", tree)
 	}
 	dir, err := os.OpenRoot(tree)
 	if err != nil {
@@ -166,13 +166,13 @@ var room = func(dir string) (bytes, files int64, err error) {
 func fits(dir string, need, files int64) error {
 	free, left, err := room(dir)
 	if err != nil {
-		return activities.Refused("the room cannot be told: %v", err)
+		return activities.RefusedBoth("the room cannot be told: %v", "空き容量を確認できない：%v", err)
 	}
 	if free < need+need/10 {
-		return activities.Finding("%s has %s free, and %s is needed with a tenth to spare: make room there; nothing was written", dir, size(free), size(need+need/10))
+		return activities.FindingBoth("%s has %s free, and %s is needed with a tenth to spare: make room there; nothing was written", "%s の空きは %s だが、1 割の余裕を含めて %s が必要：空きを作る。何も書き込んでいない", dir, size(free), size(need+need/10))
 	}
 	if left < files {
-		return activities.Finding("%s has room for %d more files, and %d are needed: make room there; nothing was written", dir, left, files)
+		return activities.FindingBoth("%s has room for %d more files, and %d are needed: make room there; nothing was written", "%s に作成できるファイルは残り %d だが、%d が必要：空きを作る。何も書き込んでいない", dir, left, files)
 	}
 	return nil
 }
@@ -206,11 +206,11 @@ func openPlace(path string) (place, error) {
 	path = filepath.Clean(path)
 	base := filepath.Base(path)
 	if !filepath.IsAbs(path) || path == "/" || strings.HasSuffix(base, partSuffix) {
-		return place{}, activities.Refused("%q is no absolute path of a new folder or file", path)
+		return place{}, activities.RefusedBoth("%q is no absolute path of a new folder or file", "%q は、新しいフォルダーまたはファイルの絶対パスではない", path)
 	}
 	around, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		return place{}, activities.Refused("the folder around %s: %v; make it, closed to others", path, err)
+		return place{}, activities.RefusedBoth("the folder around %s: %v; make it, closed to others", "%s の親フォルダー：%v。他のユーザーがアクセスできないように作成する", path, err)
 	}
 	return place{around, base}, nil
 }
@@ -221,7 +221,7 @@ func (p place) undo(why error) error {
 		return activities.NotCleared(why, err)
 	}
 	if full(why) {
-		return activities.Finding("the disk of %s filled up on the way (%v); what was written is removed again: make room there", p.around.Name(), why)
+		return activities.FindingBoth("the disk of %s filled up on the way (%v); what was written is removed again: make room there", "%s のディスクが途中で満杯になった（%v）。書き込んだ分は削除した：空きを作る", p.around.Name(), why)
 	}
 	return why
 }

@@ -68,14 +68,14 @@ var manifest = activities.Define("file.manifest", activities.Doc{
 	}
 	defer to.around.Close()
 	if _, err := to.around.Lstat(to.name); !errors.Is(err, fs.ErrNotExist) {
-		return Listed{}, activities.Refused("%s is there already and says otherwise: a manifest is not replaced; name a new file", p.To)
+		return Listed{}, activities.RefusedBoth("%s is there already and says otherwise: a manifest is not replaced; name a new file", "%s は既にあり、内容が異なる：マニフェストは上書きしない。新しいファイル名を指定する", p.To)
 	}
 	files, total, err := digests(ctx, p.Tree)
 	if err != nil {
 		return Listed{}, err
 	}
 	if len(files) == 0 {
-		return Listed{}, activities.Finding("%s holds no file: is the medium mounted?", p.Tree)
+		return Listed{}, activities.FindingBoth("%s holds no file: is the medium mounted?", "%s にファイルがない：媒体はマウントされているか", p.Tree)
 	}
 	text := p.text(ctx, files, total)
 	if err := to.around.RemoveAll(to.part()); err != nil {
@@ -92,7 +92,7 @@ var manifest = activities.Define("file.manifest", activities.Doc{
 }, activities.Look(func(ctx context.Context, p Manifest) (activities.Seen, error) {
 	listed, files, links, err := read(p.To)
 	if errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.To + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not there", "%s がない", p.To).Both()}, nil
 	}
 	if err != nil {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: err.Error()}, nil
@@ -102,9 +102,9 @@ var manifest = activities.Define("file.manifest", activities.Doc{
 		return activities.Seen{}, err
 	}
 	if len(wrong)+len(extra) > 0 || listed.Medium != oneLine(p.Medium) || listed.Holder != oneLine(p.Holder) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.To + " is of another state of the tree, or of another custody"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is of another state of the tree, or of another custody", "%s は別の時点のツリー、または別の保管記録のものである", p.To).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.To + " lists the tree as it is", Output: listed}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s lists the tree as it is", "%s はツリーの現状どおりである", p.To).Both(), Output: listed}, nil
 }))
 
 func (p Manifest) place() (place, error) {
@@ -120,7 +120,7 @@ func (p Manifest) place() (place, error) {
 	}
 	if within(dir, tree) {
 		to.around.Close()
-		return place{}, activities.Refused("the manifest %s would lie in the tree that it lists: keep it elsewhere", p.To)
+		return place{}, activities.RefusedBoth("the manifest %s would lie in the tree that it lists: keep it elsewhere", "マニフェスト %s が、記載対象のツリーの中に置かれる：別の場所に置く", p.To)
 	}
 	return to, nil
 }
@@ -182,7 +182,7 @@ func read(file string) (out Listed, files, links map[string]string, err error) {
 		if text, ok := strings.CutPrefix(line, "# link: "); ok {
 			from, to, ok := quoted(text)
 			if !ok {
-				return out, nil, nil, activities.Refused("%s:%d: not a link as file.manifest writes it", file, n)
+				return out, nil, nil, activities.RefusedBoth("%s:%d: not a link as file.manifest writes it", "%s:%d：file.manifest が書くリンクの形ではない", file, n)
 			}
 			links[from] = to
 			continue
@@ -197,21 +197,21 @@ func read(file string) (out Listed, files, links map[string]string, err error) {
 		}
 		text, escaped := strings.CutPrefix(line, `\`)
 		if len(text) < 67 || (text[64:66] != "  " && text[64:66] != " *") {
-			return out, nil, nil, activities.Refused("%s:%d: not a line of sha256sum: 64 hexadecimal digits, two spaces, a name", file, n)
+			return out, nil, nil, activities.RefusedBoth("%s:%d: not a line of sha256sum: 64 hexadecimal digits, two spaces, a name", "%s:%d：sha256sum の行ではない（16 進 64 桁、空白二つ、名前）", file, n)
 		}
 		digest, name := strings.ToLower(text[:64]), text[66:]
 		if _, err := hex.DecodeString(digest); err != nil {
-			return out, nil, nil, activities.Refused("%s:%d: not a SHA-256: %v", file, n, err)
+			return out, nil, nil, activities.RefusedBoth("%s:%d: not a SHA-256: %v", "%s:%d：SHA-256 ではない：%v", file, n, err)
 		}
 		if escaped {
 			name = unescape.Replace(name)
 		}
 		name = filepath.ToSlash(filepath.Clean(name))
 		if !filepath.IsLocal(name) {
-			return out, nil, nil, activities.Refused("%s:%d: %q leads out of the tree", file, n, name)
+			return out, nil, nil, activities.RefusedBoth("%s:%d: %q leads out of the tree", "%s:%d：%q はツリーの外を指している", file, n, name)
 		}
 		if other, ok := files[name]; ok && other != digest {
-			return out, nil, nil, activities.Refused("%s:%d: %q stands there twice with different digests", file, n, name)
+			return out, nil, nil, activities.RefusedBoth("%s:%d: %q stands there twice with different digests", "%s:%d：%q が異なるダイジェストで二度記載されている", file, n, name)
 		}
 		files[name] = digest
 	}
@@ -219,13 +219,13 @@ func read(file string) (out Listed, files, links map[string]string, err error) {
 		return out, nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(files)+len(links) == 0 {
-		return out, nil, nil, activities.Refused("%s lists no file", file)
+		return out, nil, nil, activities.RefusedBoth("%s lists no file", "%s にファイルの記載がない", file)
 	}
 	out.Files, out.Medium, out.Holder, out.MadeAt = len(files), want["medium"], want["holder"], want["made_at"]
 	out.Bytes, _ = strconv.ParseInt(want["bytes"], 10, 64)
 	for what, n := range map[string]int{"files": len(files), "links": len(links)} {
 		if count, ok := want[what]; ok && count != strconv.Itoa(n) {
-			return out, nil, nil, activities.Finding("%s says that it lists %s %s, and holds %d: it is not whole", file, count, what, n)
+			return out, nil, nil, activities.FindingBoth("%s says that it lists %s %s, and holds %d: it is not whole", "%s の記載数の表示は %s（%s）だが、実際は %d：ファイルが欠けている", file, count, what, n)
 		}
 	}
 	return out, files, links, nil
@@ -286,17 +286,17 @@ var verify = activities.Define("file.verify", activities.Doc{
 		return Verified{}, err
 	}
 	if p.Digest != "" && !strings.EqualFold(p.Digest, listed.Digest) {
-		return Verified{}, activities.Finding("%s has the digest %s, and not %s, which was recorded: the list itself was changed", p.Manifest, listed.Digest, p.Digest)
+		return Verified{}, activities.FindingBoth("%s has the digest %s, and not %s, which was recorded: the list itself was changed", "%s のダイジェストは %s で、記録された %s と異なる：一覧自体が変更されている", p.Manifest, listed.Digest, p.Digest)
 	}
 	wrong, extra, err := compare(ctx, p.Tree, files, links)
 	if err != nil {
 		return Verified{}, err
 	}
 	if len(wrong) > 0 {
-		return Verified{}, activities.Finding("%d of %d files in %s are not as %s lists them: %s", len(wrong), len(files)+len(links), p.Tree, p.Manifest, some(wrong))
+		return Verified{}, activities.FindingBoth("%d of %d files in %s are not as %s lists them: %s", "%d／%d ファイル（%s）が %s の記載と異なる：%s", len(wrong), len(files)+len(links), p.Tree, p.Manifest, some(wrong))
 	}
 	if len(extra) > 0 && p.Extra == "finding" {
-		return Verified{}, activities.Finding("%d files in %s are not in %s: %s; extra: ignore lets them be", len(extra), p.Tree, p.Manifest, some(extra))
+		return Verified{}, activities.FindingBoth("%d files in %s are not in %s: %s; extra: ignore lets them be", "%d ファイル（%s）が %s に記載されていない：%s。extra: ignore なら許容する", len(extra), p.Tree, p.Manifest, some(extra))
 	}
 	return Verified{Listed: listed, Extra: len(extra)}, nil
 }, activities.Ready(func(_ context.Context, p Verify) ([]plan.Text, error) {

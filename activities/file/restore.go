@@ -67,24 +67,24 @@ var restore = activities.Define("file.restore", activities.Doc{
 	defer into.around.Close()
 	m, err := into.signed()
 	if errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Into + " is no restore"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is no restore", "%s はリストアではない", p.Into).Both()}, nil
 	}
 	if err != nil {
 		return activities.Seen{}, err
 	}
 	if info, err := into.around.Lstat(into.name); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Into + " is not there"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not there", "%s がない", p.Into).Both()}, nil
 	}
 	if _, err := into.around.Lstat(into.part()); !errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: p.Into + " was begun and never finished"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s was begun and never finished", "%s は途中で終わっている", p.Into).Both()}, nil
 	}
 	if now := activities.CallFrom(ctx).Run; m.Run != now { // else a test would pass by last quarter's restore
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Into + " was restored by another run, " + m.Run}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s was restored by another run, %s", "%s は別の実行（%s）がリストアした", p.Into, m.Run).Both()}, nil
 	}
 	if p.Digest != "" && !strings.EqualFold(p.Digest, m.Digest) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: p.Into + " is the restore of another archive"}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is the restore of another archive", "%s は別のアーカイブのリストアである", p.Into).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Into + " was restored by run " + m.Run, Output: m.Restored}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was restored by run %s", "%s は実行 %s がリストアした", p.Into, m.Run).Both(), Output: m.Restored}, nil
 }), activities.Ready(func(_ context.Context, p Restore) ([]plan.Text, error) {
 	into, err := openPlace(p.Into)
 	if err != nil {
@@ -113,7 +113,7 @@ func restoreInto(ctx context.Context, p Restore) (Restored, error) {
 		return Restored{}, err
 	}
 	if real, err := filepath.EvalSymlinks(p.Archive); err == nil && within(real, into.path()) {
-		return Restored{}, activities.Refused("the archive %s lies in %s itself", p.Archive, p.Into)
+		return Restored{}, activities.RefusedBoth("the archive %s lies in %s itself", "アーカイブ %s がリストア先 %s の中にある", p.Archive, p.Into)
 	}
 	// What an attempt that died has left; it never had its name.
 	if err := errors.Join(into.around.RemoveAll(into.part()), into.around.RemoveAll(into.name+markSuffix)); err != nil {
@@ -121,14 +121,14 @@ func restoreInto(ctx context.Context, p Restore) (Restored, error) {
 	}
 	free, files, err := room(into.around.Name())
 	if err != nil {
-		return Restored{}, activities.Refused("the room cannot be told: %v", err)
+		return Restored{}, activities.RefusedBoth("the room cannot be told: %v", "空き容量を確認できない：%v", err)
 	}
 	found, err := survey(ctx, p.Archive, free, files)
 	if err != nil {
 		return Restored{}, err
 	}
 	if p.Digest != "" && !strings.EqualFold(p.Digest, found.digest) {
-		return Restored{}, activities.Finding("%s has the digest %s, and not %s: it is another archive, or it was changed; nothing was written", p.Archive, found.digest, p.Digest)
+		return Restored{}, activities.FindingBoth("%s has the digest %s, and not %s: it is another archive, or it was changed; nothing was written", "%s のダイジェストは %s で、%s と異なる：別のアーカイブか、変更されている。何も書き込んでいない", p.Archive, found.digest, p.Digest)
 	}
 	if err := fits(into.around.Name(), found.need, int64(found.files+found.links)); err != nil {
 		return Restored{}, err
@@ -162,7 +162,7 @@ func (p place) empty() error {
 		return activities.Refused("%v", err)
 	}
 	if !info.IsDir() {
-		return activities.Refused("%s is there and is no folder", p.path())
+		return activities.RefusedBoth("%s is there and is no folder", "%s は既にあり、フォルダーではない", p.path())
 	}
 	d, err := p.around.Open(p.name)
 	if err != nil {
@@ -170,7 +170,7 @@ func (p place) empty() error {
 	}
 	defer d.Close()
 	if names, _ := d.Readdirnames(1); len(names) > 0 {
-		return activities.Refused("%s is not empty (%s): a restore writes over nothing; name a new folder, or remove an earlier restore with file.discard", p.path(), names[0])
+		return activities.RefusedBoth("%s is not empty (%s): a restore writes over nothing; name a new folder, or remove an earlier restore with file.discard", "%s は空ではない（%s）：リストアは上書きをしない。新しいフォルダーを指定するか、以前のリストアを file.discard で削除する", p.path(), names[0])
 	}
 	return nil
 }
@@ -193,7 +193,7 @@ func (p place) fill(ctx context.Context, with Restore, found contentsOf) error {
 		return err
 	}
 	if len(wrong)+len(extra) > 0 {
-		return activities.Finding("what is in %s is not what %s lists: %s; it is removed again", with.Archive, with.Manifest, some(append(wrong, extra...)))
+		return activities.FindingBoth("what is in %s is not what %s lists: %s; it is removed again", "%s の内容が %s の記載と異なる：%s。リストアした分は削除した", with.Archive, with.Manifest, some(append(wrong, extra...)))
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ var discard = activities.Define("file.discard", activities.Doc{
 	defer into.around.Close()
 	if _, err := into.signed(); err != nil {
 		if _, there := into.around.Lstat(into.name); !errors.Is(err, fs.ErrNotExist) || !errors.Is(there, fs.ErrNotExist) {
-			return Discarded{}, activities.Refused("%s was not made by file.restore (%v), and is left alone", p.Into, err)
+			return Discarded{}, activities.RefusedBoth("%s was not made by file.restore (%v), and is left alone", "%s は file.restore が作ったものではないため（%v）、手を付けていない", p.Into, err)
 		}
 	}
 	// The mark last: what was cut off half-way can be discarded again.
@@ -250,8 +250,8 @@ var discard = activities.Define("file.discard", activities.Doc{
 	defer into.around.Close()
 	for _, name := range []string{into.name, into.part(), into.name + markSuffix} {
 		if _, err := into.around.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-			return activities.Seen{Sight: plan.HoldsNot, Detail: name + " is there"}, err
+			return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is there", "%s がある", name).Both()}, err
 		}
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: p.Into + " is not there", Output: Discarded{p.Into}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is not there", "%s がない", p.Into).Both(), Output: Discarded{p.Into}}, nil
 }))

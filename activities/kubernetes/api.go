@@ -55,11 +55,11 @@ func dial(t Target) (api, func(), error) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return bounded{next} })
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return api{}, nil, activities.Refused("cluster %s: its credentials can't be used: %v", t.Name, err)
+		return api{}, nil, activities.RefusedBoth("cluster %s: its credentials can't be used: %v", "クラスター %s：認証情報を使用できない：%v", t.Name, err)
 	}
 	d, err := dynamic.NewForConfigAndClient(config, client)
 	if err != nil {
-		return api{}, nil, activities.Refused("cluster %s: %v", t.Name, err)
+		return api{}, nil, activities.RefusedBoth("cluster %s: %v", "クラスター %s：%v", t.Name, err)
 	}
 	return api{d, t.Name, t.Spec.Namespace}, func() { utilnet.CloseIdleConnectionsFor(client.Transport) }, nil
 }
@@ -69,17 +69,17 @@ func configOf(t Target) (*rest.Config, error) {
 	if text == "" {
 		config, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, activities.Refused("cluster %s: the estate names no kubeconfig, and this worker runs in no cluster: %v", t.Name, err)
+			return nil, activities.RefusedBoth("cluster %s: the estate names no kubeconfig, and this worker runs in no cluster: %v", "クラスター %s：構成定義に kubeconfig がなく、このワーカーはクラスター内で動いていない：%v", t.Name, err)
 		}
 		return config, nil
 	}
 	file, err := clientcmd.Load([]byte(text))
 	if err != nil { // the error could quote the file, which holds secrets
-		return nil, activities.Refused("cluster %s: what its kubeconfig refers to is no kubeconfig", t.Name)
+		return nil, activities.RefusedBoth("cluster %s: what its kubeconfig refers to is no kubeconfig", "クラスター %s：kubeconfig の参照先が kubeconfig ではない", t.Name)
 	}
 	config, err := clientcmd.NewNonInteractiveClientConfig(*file, t.Spec.Context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
-		return nil, activities.Refused("cluster %s: its kubeconfig, context %q: %v", t.Name, t.Spec.Context, err)
+		return nil, activities.RefusedBoth("cluster %s: its kubeconfig, context %q: %v", "クラスター %s：kubeconfig のコンテキスト %q：%v", t.Name, t.Spec.Context, err)
 	}
 	return config, nil
 }
@@ -143,12 +143,12 @@ var segment = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$`)
 func (o object) valid() error {
 	for what, s := range map[string]string{"resource": o.Resource, "version": o.Version, "name": o.name} {
 		if !segment.MatchString(s) {
-			return activities.Refused("%q is no %s", s, what)
+			return activities.RefusedBoth("%q is no %s", "%q は %s として使えない", s, what)
 		}
 	}
 	for what, s := range map[string]string{"group": o.Group, "namespace": o.namespace} {
 		if s != "" && !segment.MatchString(s) {
-			return activities.Refused("%q is no %s", s, what)
+			return activities.RefusedBoth("%q is no %s", "%q は %s として使えない", s, what)
 		}
 	}
 	return nil
@@ -162,15 +162,15 @@ func (a api) told(ctx context.Context, verb string, o object, err error) error {
 	case err == nil || apierrors.IsConflict(err):
 		return err
 	case apierrors.IsUnauthorized(err):
-		return activities.Refused("cluster %s does not accept the credentials: renew what its kubeconfig refers to", a.name)
+		return activities.RefusedBoth("cluster %s does not accept the credentials: renew what its kubeconfig refers to", "クラスター %s が認証情報を受け付けない：kubeconfig の参照先を更新する", a.name)
 	case apierrors.IsForbidden(err):
-		return activities.Refused("cluster %s forbids to %s %s: give the account that verb in a Role (%v)", a.name, verb, o, err)
+		return activities.RefusedBoth("cluster %s forbids to %s %s: give the account that verb in a Role (%v)", "クラスター %s で %s（%s）が禁止されている：Role でそのアカウントに権限を与える（%v）", a.name, verb, o, err)
 	case apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
-		return activities.Refused("cluster %s has no kind %s in %s: check api and resource", a.name, o.Resource, o.GroupVersion())
+		return activities.RefusedBoth("cluster %s has no kind %s in %s: check api and resource", "クラスター %s に種別 %s（%s）がない：api と resource を確認する", a.name, o.Resource, o.GroupVersion())
 	case apierrors.IsNotFound(err):
-		return notThere{activities.Refused("cluster %s has no %s: check the names", a.name, o)}
+		return notThere{activities.RefusedBoth("cluster %s has no %s: check the names", "クラスター %s に %s がない：名前を確認する", a.name, o)}
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err), apierrors.IsUnsupportedMediaType(err):
-		return activities.Refused("cluster %s refuses to %s %s: %v", a.name, verb, o, err)
+		return activities.RefusedBoth("cluster %s refuses to %s %s: %v", "クラスター %s が %s（%s）を拒否した：%v", a.name, verb, o, err)
 	case runtime.IsMissingKind(err), runtime.IsMissingVersion(err), runtime.IsNotRegisteredError(err): // these quote the answer
 		return fmt.Errorf("cluster %s: the answer for %s is no Kubernetes object: what answers there?", a.name, o)
 	case errors.Is(err, context.Canceled):
@@ -220,7 +220,7 @@ func until(ctx context.Context, within time.Duration, look func(context.Context)
 			if err != nil && instead == "" {
 				return err
 			}
-			return activities.Finding("after %s: %s", within, instead)
+			return activities.FindingBoth("after %s: %s", "%s 経過後：%s", within, instead)
 		}
 	}
 }

@@ -148,7 +148,7 @@ func (a api) revise(ctx context.Context, o object, f func(*unstructured.Unstruct
 			return nil, err
 		}
 		if n == conflicts {
-			return nil, activities.Refused("%s was changed by others %d times between look and patch, and is as they left it: see who", o, n)
+			return nil, activities.RefusedBoth("%s was changed by others %d times between look and patch, and is as they left it: see who", "%s は確認から適用までの間に他者により %d 回変更され、その状態のままである：誰の変更かを確認する", o, n)
 		}
 	}
 }
@@ -254,7 +254,7 @@ type Changed struct {
 func (p Label) fields() (want []field, err error) {
 	for _, k := range slices.Sorted(maps.Keys(p.Set)) {
 		if slices.Contains(p.Remove, k) {
-			return nil, activities.Refused("label %s is to be set and removed: keep one", k)
+			return nil, activities.RefusedBoth("label %s is to be set and removed: keep one", "ラベル %s に設定と削除の両方が指定されている：どちらかにする", k)
 		}
 		want = append(want, field{Path: []string{"metadata", "labels", k}, Set: p.Set[k]})
 	}
@@ -262,7 +262,7 @@ func (p Label) fields() (want []field, err error) {
 		want = append(want, field{Path: []string{"metadata", "labels", k}})
 	}
 	if len(want) == 0 {
-		return nil, activities.Refused("name labels to set or to remove")
+		return nil, activities.RefusedBoth("name labels to set or to remove", "設定または削除するラベルを指定する")
 	}
 	return want, nil
 }
@@ -276,7 +276,7 @@ func (a api) label(ctx context.Context, p Label) (Changed, error) {
 	before, err := a.change(ctx, o, want, func(u *unstructured.Unstructured) error {
 		for _, f := range lack(u, want) {
 			if f.Was != nil && f.Set != nil && !p.Overwrite {
-				return activities.Refused("%s has label %s=%s already: say overwrite: true, or name another", o, f.Path[2], text(f.Was))
+				return activities.RefusedBoth("%s has label %s=%s already: say overwrite: true, or name another", "%s には既にラベル %s=%s がある：overwrite: true とするか、別の名前にする", o, f.Path[2], text(f.Was))
 			}
 		}
 		return nil
@@ -402,7 +402,7 @@ func (a api) putBack(ctx context.Context, p PutBack) (Back, error) {
 		}
 		for _, f := range asked {
 			if now := valueAt(u, f.Path); !same(now, f.Set) && !same(now, f.Was) {
-				return nil, activities.Refused("%s: %s is %s; this run found %s and made it %s, so somebody else changed it since: decide by hand, then remove the annotation %s",
+				return nil, activities.RefusedBoth("%s: %s is %s; this run found %s and made it %s, so somebody else changed it since: decide by hand, then remove the annotation %s", "%s：%s は %s。この実行は %s を %s に変更したため、その後に他者が変更している：人が判断し、その後アノテーション %s を削除する",
 					o, f, text(now), text(f.Was), text(f.Set), noteKey)
 			}
 			back = append(back, field{Path: f.Path, Set: f.Was})

@@ -54,7 +54,7 @@ func (p Patch) guarded(version string) (types.PatchType, []byte, error) {
 	case "json":
 		var ops []map[string]any
 		if err := d.Decode(&ops); err != nil || len(ops) == 0 {
-			return "", nil, activities.Refused("patch: a json patch is a list of operations, each with op and path (RFC 6902)")
+			return "", nil, activities.RefusedBoth("patch: a json patch is a list of operations, each with op and path (RFC 6902)", "patch：json パッチは、op と path を持つ操作の一覧（RFC 6902）")
 		}
 		ops = append([]map[string]any{{"op": "test", "path": "/metadata/resourceVersion", "value": version}}, ops...)
 		text, err := json.Marshal(ops)
@@ -62,7 +62,7 @@ func (p Patch) guarded(version string) (types.PatchType, []byte, error) {
 	default:
 		var fields map[string]any
 		if err := d.Decode(&fields); err != nil || len(fields) == 0 {
-			return "", nil, activities.Refused("patch: a %s patch is an object with the fields to change", p.Type)
+			return "", nil, activities.RefusedBoth("patch: a %s patch is an object with the fields to change", "patch：%s パッチは、変更する項目を持つオブジェクト", p.Type)
 		}
 		put(fields, version, "metadata", "resourceVersion")
 		text, err := json.Marshal(fields)
@@ -112,7 +112,7 @@ func (a api) send(ctx context.Context, p Patch, o object) (Patched, error) {
 			return out, nil
 		}
 		if p.Version != "" && p.Version != out.Before {
-			return Patched{}, activities.Refused("%s was changed since version %s was looked at (it is %s now): look again before you patch it", o, p.Version, out.Before)
+			return Patched{}, activities.RefusedBoth("%s was changed since version %s was looked at (it is %s now): look again before you patch it", "%s はバージョン %s の確認後に変更されている（現在 %s）：適用前に再度確認する", o, p.Version, out.Before)
 		}
 		kind, text, err := p.guarded(out.Before)
 		if err != nil {
@@ -133,7 +133,7 @@ func (a api) send(ctx context.Context, p Patch, o object) (Patched, error) {
 			}
 		}
 		if n == conflicts {
-			return Patched{}, activities.Refused("%s was changed by others %d times between look and patch, and is as they left it: see who", o, n)
+			return Patched{}, activities.RefusedBoth("%s was changed by others %d times between look and patch, and is as they left it: see who", "%s は確認から適用までの間に他者により %d 回変更され、その状態のままである：誰の変更かを確認する", o, n)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func (a api) check(ctx context.Context, p Check) (out Found, err error) {
 			why = err.Error()
 		}
 		if !ok && p.Within == 0 {
-			return false, "", activities.Finding("%s %s (%d found): %s", p.Resource, p.Name, out.Count, why)
+			return false, "", activities.FindingBoth("%s %s (%d found): %s", "%s %s（該当 %d）：%s", p.Resource, p.Name, out.Count, why)
 		}
 		return ok, fmt.Sprintf("%s %s (%d found): %s", p.Resource, p.Name, out.Count, why), nil
 	})
@@ -219,7 +219,7 @@ func (a api) find(ctx context.Context, p Check) (vars map[string]any, out Found,
 	out.Names = []string{}
 	if p.Name != "" {
 		if p.Selector != "" {
-			return vars, out, activities.Refused("name and selector are both given: keep one")
+			return vars, out, activities.RefusedBoth("name and selector are both given: keep one", "name と selector の両方が指定されている：どちらかにする")
 		}
 		if err := o.valid(); err != nil {
 			return vars, out, err
@@ -244,7 +244,7 @@ func (a api) find(ctx context.Context, p Check) (vars map[string]any, out Found,
 		return vars, out, a.told(ctx, "list", o, err)
 	}
 	if list.GetContinue() != "" {
-		return vars, out, activities.Refused("more than %d %s match: name a narrower selector", most, p.Resource)
+		return vars, out, activities.RefusedBoth("more than %d %s match: name a narrower selector", "%d を超える %s が該当する：selector を絞り込む", most, p.Resource)
 	}
 	objects := make([]any, 0, len(list.Items))
 	for i, u := range list.Items {

@@ -71,7 +71,7 @@ func replicas(n int) []field {
 
 func (a api) scale(ctx context.Context, p Scale) (Scaled, error) {
 	if p.Replicas < 0 {
-		return Scaled{}, activities.Refused("replicas: %d is no number of pods", p.Replicas)
+		return Scaled{}, activities.RefusedBoth("replicas: %d is no number of pods", "replicas：%d は Pod 数として使えない", p.Replicas)
 	}
 	o := a.workload(p.Kind, p.Namespace, p.Name)
 	if err := o.valid(); err != nil {
@@ -113,7 +113,7 @@ func (a api) unowned(ctx context.Context, o object, kind string, n int) error {
 		}
 		low, high := number(&h, "spec", "minReplicas"), number(&h, "spec", "maxReplicas")
 		if int64(n) < max(low, 1) || int64(n) > high {
-			return activities.Refused("autoscaler %s keeps %s between %d and %d pods and would undo %d: patch its limits instead", h.GetName(), o, max(low, 1), high, n)
+			return activities.RefusedBoth("autoscaler %s keeps %s between %d and %d pods and would undo %d: patch its limits instead", "オートスケーラー %s が %s を %d〜%d Pod に保つため、%d は元に戻される：代わりにその上下限を変更する", h.GetName(), o, max(low, 1), high, n)
 		}
 	}
 	return nil
@@ -121,7 +121,7 @@ func (a api) unowned(ctx context.Context, o object, kind string, n int) error {
 
 func (a api) lookScaled(ctx context.Context, p Scale) (activities.Seen, error) {
 	if p.Replicas < 0 {
-		return activities.Seen{}, activities.Refused("replicas: %d is no number of pods", p.Replicas)
+		return activities.Seen{}, activities.RefusedBoth("replicas: %d is no number of pods", "replicas：%d は Pod 数として使えない", p.Replicas)
 	}
 	o := a.workload(p.Kind, p.Namespace, p.Name)
 	s, u, err := a.lookAt(ctx, o, replicas(p.Replicas))
@@ -168,7 +168,7 @@ func (a api) counted(ctx context.Context, o object, within time.Duration, newest
 		last = u
 		if newest {
 			if why := stuck(u); why != "" {
-				return false, "", activities.Finding("the rollout of %s is stuck: %s%s", o, why, a.trouble(ctx, o, u))
+				return false, "", activities.FindingBoth("the rollout of %s is stuck: %s%s", "%s のロールアウトが進まない：%s%s", o, why, a.trouble(ctx, o, u))
 			}
 		}
 		var missing string
@@ -221,7 +221,7 @@ func (a api) count(ctx context.Context, o object, u *unstructured.Unstructured, 
 		update = max(0, p.Wanted-number(u, "spec", "updateStrategy", "rollingUpdate", "partition"))
 	}
 	if newest && valueAt(u, []string{"spec", "updateStrategy", "type"}) == "OnDelete" {
-		return p, "", activities.Refused("%s is updated by hand (updateStrategy OnDelete): there is no rollout to wait for", o)
+		return p, "", activities.RefusedBoth("%s is updated by hand (updateStrategy OnDelete): there is no rollout to wait for", "%s は手動更新（updateStrategy OnDelete）であり、待つべきロールアウトがない", o)
 	}
 	switch {
 	case newest && p.Updated < update:
@@ -276,7 +276,7 @@ func (a api) pods(ctx context.Context, o object, u *unstructured.Unstructured) (
 	}
 	s, err := metav1.LabelSelectorAsSelector(&selector)
 	if err != nil || s.Empty() {
-		return nil, activities.Refused("%s: its selector can't be used: %v", o, err)
+		return nil, activities.RefusedBoth("%s: its selector can't be used: %v", "%s：selector を使用できない：%v", o, err)
 	}
 	all := object{schema.GroupVersionResource{Version: "v1", Resource: "pods"}, o.namespace, s.String()}
 	list, err := a.Resource(all.GroupVersionResource).Namespace(o.namespace).List(ctx, metav1.ListOptions{LabelSelector: s.String()})
