@@ -185,9 +185,9 @@ func (a api) lookAt(ctx context.Context, o object, want []field) (activities.See
 	}
 	todo := lack(u, want)
 	if len(todo) == 0 {
-		return seen(plan.Holds, o.String()+" is as wanted"), u, nil
+		return seen(plan.Holds, activities.Lacking("%s is as wanted", "%s は指定どおりである", o).Both()), u, nil
 	}
-	s := seen(plan.HoldsNot, fmt.Sprintf("%s: %s is %s", o, todo[0], text(todo[0].Was)))
+	s := seen(plan.HoldsNot, activities.Lacking("%s: %s is %s", "%s：%s は %s", o, todo[0], text(todo[0].Was)).Both())
 	s.Partial = len(todo) < len(want)
 	return s, u, nil
 }
@@ -432,9 +432,9 @@ func (a api) lookPutBack(ctx context.Context, p PutBack) (activities.Seen, error
 		return activities.Seen{}, err
 	}
 	if asked, _ := p.split(ctx, noteOf(u)); len(asked) > 0 {
-		return seen(plan.HoldsNot, fmt.Sprintf("%s: this run changed %s", o, asked[0])), nil
+		return seen(plan.HoldsNot, activities.Lacking("%s: this run changed %s", "%s：この実行が %s を変更した", o, asked[0]).Both()), nil
 	}
-	s := seen(plan.Holds, o.String()+" bears no change of this run")
+	s := seen(plan.Holds, activities.Lacking("%s bears no change of this run", "%s にこの実行による変更はない", o).Both())
 	s.Output = Back{Restored: map[string]string{}}
 	return s, nil
 }

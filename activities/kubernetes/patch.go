@@ -150,7 +150,7 @@ func (a api) lookPatched(ctx context.Context, p Patch) (activities.Seen, error) 
 	if ok, why := holds(p.Expect, u); !ok {
 		return seen(plan.HoldsNot, o.String()+": "+why), nil
 	}
-	s := seen(plan.Holds, fmt.Sprintf("%s: %s holds", o, p.Expect))
+	s := seen(plan.Holds, activities.Lacking("%s: %s holds", "%s：%s が成り立つ", o, p.Expect).Both())
 	s.Output = Patched{Before: u.GetResourceVersion(), Version: u.GetResourceVersion()}
 	return s, nil
 }

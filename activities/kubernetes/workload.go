@@ -207,7 +207,7 @@ func wanted(u *unstructured.Unstructured) int64 {
 func (a api) count(ctx context.Context, o object, u *unstructured.Unstructured, newest bool) (p Pods, missing string, err error) {
 	status := func(name string) int64 { return number(u, "status", name) }
 	if seen, want := status("observedGeneration"), u.GetGeneration(); seen < want {
-		return p, fmt.Sprintf("%s: its controller has seen version %d of %d", o, seen, want), nil
+		return p, activities.Lacking("%s: its controller has seen version %d of %d", "%s：コントローラーが認識しているのはバージョン %d（最新は %d）", o, seen, want).Both(), nil
 	}
 	total := status("replicas")
 	p = Pods{Wanted: wanted(u), Updated: status("updatedReplicas"), Ready: status("readyReplicas"), Available: status("availableReplicas")}
@@ -225,15 +225,15 @@ func (a api) count(ctx context.Context, o object, u *unstructured.Unstructured, 
 	}
 	switch {
 	case newest && p.Updated < update:
-		return p, fmt.Sprintf("%s: %d of %d pods are of its newest version", o, p.Updated, update), nil
+		return p, activities.Lacking("%s: %d of %d pods are of its newest version", "%s：最新バージョンの Pod は %d／%d", o, p.Updated, update).Both(), nil
 	case total > p.Wanted:
-		return p, fmt.Sprintf("%s: %d pods are left to be ended", o, total-p.Wanted), nil
+		return p, activities.Lacking("%s: %d pods are left to be ended", "%s：終了待ちの Pod が %d", o, total-p.Wanted).Both(), nil
 	case total < p.Wanted:
-		return p, fmt.Sprintf("%s: %d of %d pods are made", o, total, p.Wanted), nil
+		return p, activities.Lacking("%s: %d of %d pods are made", "%s：作成済みの Pod は %d／%d", o, total, p.Wanted).Both(), nil
 	case p.Ready < p.Wanted:
-		return p, fmt.Sprintf("%s: %d of %d pods are ready", o, p.Ready, p.Wanted), nil
+		return p, activities.Lacking("%s: %d of %d pods are ready", "%s：準備完了の Pod は %d／%d", o, p.Ready, p.Wanted).Both(), nil
 	case p.Available < p.Wanted:
-		return p, fmt.Sprintf("%s: %d of %d pods are available", o, p.Available, p.Wanted), nil
+		return p, activities.Lacking("%s: %d of %d pods are available", "%s：利用可能な Pod は %d／%d", o, p.Available, p.Wanted).Both(), nil
 	}
 	// A workload's status leaves out pods that are being ended, and these still work.
 	pods, err := a.pods(ctx, o, u)
@@ -252,7 +252,7 @@ func (a api) count(ctx context.Context, o object, u *unstructured.Unstructured, 
 		}
 	}
 	if int64(p.Existing) > p.Wanted {
-		return p, fmt.Sprintf("%s: %d pods are there, %d of them being ended; %d are wanted", o, p.Existing, ending, p.Wanted), nil
+		return p, activities.Lacking("%s: %d pods are there, %d of them being ended; %d are wanted", "%s：Pod は %d（うち終了中 %d）、必要数は %d", o, p.Existing, ending, p.Wanted).Both(), nil
 	}
 	return p, "", nil
 }
