@@ -54,7 +54,7 @@ func decodeStrictly(kind run.Kind, raw json.RawMessage, fields []Field, into any
 	c := &checking{kind: kind}
 	checked := c.object(path, fields, given)
 	if len(c.mistakes) > 0 {
-		return Refused("%s", strings.Join(c.mistakes, "; "))
+		return Refused("%s", plan.Joined(c.mistakes...).Both())
 	}
 	b, err := json.Marshal(checked)
 	if err != nil {
@@ -71,17 +71,17 @@ func decodeStrictly(kind run.Kind, raw json.RawMessage, fields []Field, into any
 // checking collects mistakes while it puts defaults in.
 type checking struct {
 	kind     run.Kind
-	mistakes []string
+	mistakes []plan.Text
 }
 
-func (c *checking) add(format string, args ...any) {
-	c.mistakes = append(c.mistakes, fmt.Sprintf(format, args...))
+func (c *checking) add(en, ja string, args ...any) {
+	c.mistakes = append(c.mistakes, Lacking(en, ja, args...))
 }
 
 func (c *checking) object(path string, fields []Field, given any) map[string]any {
 	in, ok := given.(map[string]any)
 	if !ok {
-		c.add("%s is %s, not a list of names and values", path, kindOf(given))
+		c.add("%s is %s, not a list of names and values", "%s は%sであり、名前と値の組ではない", path, kindOf(given))
 		return nil
 	}
 	out := make(map[string]any, len(fields))
@@ -91,7 +91,7 @@ func (c *checking) object(path string, fields []Field, given any) map[string]any
 		v := in[f.Name]
 		if v == nil {
 			if f.Required {
-				c.add("%s.%s is missing: %s", path, f.Name, f.Help)
+				c.add("%s.%s is missing: %s", "%s.%s がない：%s", path, f.Name, f.Help)
 				continue
 			}
 			if v = f.defaultValue(); v == nil {
@@ -104,11 +104,11 @@ func (c *checking) object(path string, fields []Field, given any) map[string]any
 		if slices.Contains(names, name) {
 			continue
 		}
-		hint := ""
+		var hint plan.Text
 		if near := nearest.Word(name, names); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
+			hint = plan.Say("; did you mean %q?", "（%q の誤りか）", near)
 		}
-		c.add("%s has no %q%s", path, name, hint)
+		c.add("%s has no %q%s", "%s に %q という項目はない%s", path, name, hint)
 	}
 	return out
 }
@@ -122,7 +122,7 @@ func (c *checking) value(path string, f Field, v any) any {
 	case List:
 		list, ok := v.([]any)
 		if !ok {
-			c.add("%s is %s, not a list", path, kindOf(v))
+			c.add("%s is %s, not a list", "%s は%sであり、一覧ではない", path, kindOf(v))
 			return nil
 		}
 		for i := range list {
@@ -132,7 +132,7 @@ func (c *checking) value(path string, f Field, v any) any {
 	case Map:
 		m, ok := v.(map[string]any)
 		if !ok {
-			c.add("%s is %s, not a list of names and values", path, kindOf(v))
+			c.add("%s is %s, not a list of names and values", "%s は%sであり、名前と値の組ではない", path, kindOf(v))
 			return nil
 		}
 		for _, k := range sortedKeys(m) {
@@ -141,7 +141,7 @@ func (c *checking) value(path string, f Field, v any) any {
 		return m
 	case Bool:
 		if _, ok := v.(bool); !ok {
-			c.add("%s is %s, not true or false", path, kindOf(v))
+			c.add("%s is %s, not true or false", "%s は%sであり、true／false ではない", path, kindOf(v))
 		}
 		return v
 	case Int:
@@ -151,12 +151,12 @@ func (c *checking) value(path string, f Field, v any) any {
 			ok = err == nil
 		}
 		if !ok {
-			c.add("%s is %s, not a whole number", path, kindOf(v))
+			c.add("%s is %s, not a whole number", "%s は%sであり、整数ではない", path, kindOf(v))
 		}
 		return v
 	case Number:
 		if _, ok := v.(json.Number); !ok {
-			c.add("%s is %s, not a number", path, kindOf(v))
+			c.add("%s is %s, not a number", "%s は%sであり、数値ではない", path, kindOf(v))
 		}
 		return v
 	case SecretOf:
@@ -164,7 +164,7 @@ func (c *checking) value(path string, f Field, v any) any {
 	case String, Duration, Size, TargetOf:
 		return c.text(path, f, v)
 	}
-	c.add("%s has the unknown type %q", path, f.Type)
+	c.add("%s has the unknown type %q", "%s の型 %q は未知である", path, f.Type)
 	return nil
 }
 
@@ -178,7 +178,7 @@ func (c *checking) secret(path string, v any) any {
 	side := map[run.Kind]string{run.Drill: "drill", run.Response: "real"}[c.kind]
 	ref, ok := both[side]
 	if !ok {
-		c.add("%s: there is no secret for a %s here", path, cmp.Or(string(c.kind), "run of no kind"))
+		c.add("%s: there is no secret for a %s here", "%s：この実行（%s）用のシークレットがない", path, cmp.Or(string(c.kind), "run of no kind"))
 		return ""
 	}
 	return ref
@@ -187,7 +187,7 @@ func (c *checking) secret(path string, v any) any {
 func (c *checking) text(path string, f Field, v any) any {
 	text, ok := v.(string)
 	if !ok {
-		c.add("%s is %s, not text", path, kindOf(v))
+		c.add("%s is %s, not text", "%s は%sであり、文字列ではない", path, kindOf(v))
 		return v
 	}
 	var err error
@@ -198,10 +198,10 @@ func (c *checking) text(path string, f Field, v any) any {
 		_, err = run.ParseBytes(text)
 	}
 	if err != nil {
-		c.add("%s: %v", path, err)
+		c.add("%s: %v", "%s：%v", path, err)
 	}
 	if len(f.Enum) > 0 && !slices.Contains(f.Enum, text) {
-		c.add("%s is %q; it may be %s", path, text, strings.Join(f.Enum, ", "))
+		c.add("%s is %q; it may be %s", "%s は %q だが、指定できるのは %s", path, text, strings.Join(f.Enum, ", "))
 	}
 	return v
 }
@@ -224,20 +224,20 @@ func (f Field) defaultValue() any {
 	return v
 }
 
-func kindOf(v any) string {
+func kindOf(v any) plan.Text {
 	switch v := v.(type) {
 	case nil:
-		return "empty"
+		return plan.Text{EN: "empty", JA: "空"}
 	case string:
-		return "text"
+		return plan.Text{EN: "text", JA: "文字列"}
 	case bool:
-		return fmt.Sprint(v)
+		return plan.Text{EN: fmt.Sprint(v), JA: fmt.Sprint(v)}
 	case json.Number:
-		return "the number " + v.String()
+		return plan.Say("the number %s", "数値 %s ", v.String())
 	case []any:
-		return "a list"
+		return plan.Text{EN: "a list", JA: "一覧"}
 	}
-	return "a list of names and values"
+	return plan.Text{EN: "a list of names and values", JA: "名前と値の組"}
 }
 
 func sortedKeys[V any](m map[string]V) []string {
