@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -141,7 +140,7 @@ func (s *Site) observe(ctx context.Context, a Action, p any, every time.Duration
 		}
 		if !pause(ctx, every) {
 			if seen.Sight == plan.HoldsNot {
-				seen.Detail = fmt.Sprintf("%s; not seen for the whole %s that it takes to be sure", seen.Detail, s.settleTime(a))
+				seen.Detail = Lacking("%s; not seen for the whole %s that it takes to be sure", "%s。確実と言える %s の間、観測を続けられなかった", plan.Apart(seen.Detail), s.settleTime(a)).Both()
 			}
 			return Seen{Sight: plan.CannotTell, Detail: seen.Detail}, nil
 		}
@@ -159,15 +158,19 @@ func (s *Site) settleTime(a Action) time.Duration {
 }
 
 func underWay(e ledger.Entry) string {
+	began := e.At.Format(time.RFC3339)
 	switch e.Life {
 	case ledger.Frozen:
-		return fmt.Sprintf("process %d began it at %s and is stopped; it may go on when it wakes: end that process, or let it go on", e.Owner.PID, e.At.Format(time.RFC3339))
+		return Lacking("process %d began it at %s and is stopped; it may go on when it wakes: end that process, or let it go on",
+			"プロセス %d が %s に開始し、停止中である。再開すれば続行しうるため、そのプロセスを終了するか再開させる", e.Owner.PID, began).Both()
 	case ledger.Hidden:
-		return fmt.Sprintf("process %d began it at %s in another container, which can't be seen from here", e.Owner.PID, e.At.Format(time.RFC3339))
+		return Lacking("process %d began it at %s in another container, which can't be seen from here",
+			"プロセス %d が %s に別のコンテナーで開始しており、ここからは確認できない", e.Owner.PID, began).Both()
 	case ledger.Elsewhere:
-		return fmt.Sprintf("process %d of another machine (%s) began it at %s, which can't be seen from here: see that it is not at it any more, and give each machine a ledger on its own disk", e.Owner.PID, e.Owner.Machine, e.At.Format(time.RFC3339))
+		return Lacking("process %d of another machine (%s) began it at %s, which can't be seen from here: see that it is not at it any more, and give each machine a ledger on its own disk",
+			"別のマシンのプロセス %d（%s）が %s に開始しており、ここからは確認できない。もう実行していないことを確認し、台帳をマシンごとに自分のディスクに置く", e.Owner.PID, e.Owner.Machine, began).Both()
 	}
-	return fmt.Sprintf("process %d began it at %s and is still at it", e.Owner.PID, e.At.Format(time.RFC3339))
+	return Lacking("process %d began it at %s and is still at it", "プロセス %d が %s に開始し、まだ実行中である", e.Owner.PID, began).Both()
 }
 
 // inTimeToAnswer ends the looking a little before the engine stops listening.
