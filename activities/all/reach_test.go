@@ -21,10 +21,8 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// withoutReach are the actions that reach nothing beyond the worker itself. What
-// temporal.activity orders goes through the engine, where this worker is anyhow, and is done
-// by another one, of which this one's policy says nothing.
-var withoutReach = []string{"notify.send", "temporal.activity", "wait.duration"}
+// withoutReach are the actions that reach nothing beyond the worker itself.
+var withoutReach = []string{"notify.send", "wait.duration"}
 
 // A worker's policy can hold only what is declared: an action that reaches hosts or files
 // says so by tags (see activities.Reacher), and has a row in the table below.
@@ -116,6 +114,12 @@ func outside(address, path string) []reaching {
 		{"systemd.stop", `{"unit": "t"}`, "unit", fmt.Sprintf(`{"unit": "x.service", "bus": "unix:path=%s"}`, path)},
 		{"systemd.status", `{"unit": "t"}`, "unit", `{"unit": "x.service", "bus": "unixexec:path=/bin/sh"}`},
 		{"systemd.status", `{"unit": "t"}`, "unit", fmt.Sprintf(`{"unit": "x.service", "bus": "unix:path=ALLOWED/bus", "journal": %q}`, path)},
+		{"exec.check", `{"argv": ["ALLOWED/x"], "env": {"LD_PRELOAD": "/lib/x.so"}}`, "", ""},
+		{"exec.check", `{"argv": ["ALLOWED/x"], "secret_env": {"BASH_ENV": "secret://env/MUSTER_TEST_KUBECONFIG"}}`, "", ""},
+		{"exec.check", fmt.Sprintf(`{"argv": ["ALLOWED/x"], "secret_env": {"ORDERS": "secret://file%s"}}`, path), "", ""},
+		{"exec.run", fmt.Sprintf(`{"argv": ["ALLOWED/x"], "dir": "ALLOWED", "look": ["../%s"]}`, filepath.Base(filepath.Dir(path))), "", ""},
+		{"process.start", `{"process": "t"}`, "process", `{"argv": ["ALLOWED/x"], "env": {"PATH": "/x"}, "state": "ALLOWED"}`},
+		{"temporal.activity", `{"task_queue": "payroll", "activity": "pay", "effect": "observe"}`, "", ""},
 		{"tcp.check", fmt.Sprintf(`{"address": %q}`, address), "", ""},
 		{"wait.for_http", fmt.Sprintf(`{"url": "http://%s/x", "within": "1s"}`, address), "", ""},
 		{"wait.for_tcp", fmt.Sprintf(`{"address": %q, "within": "1s"}`, address), "", ""},
@@ -146,7 +150,7 @@ func TestWhatAPolicyLeavesOutIsNotReached(t *testing.T) {
 		"clusters": [{"name": "c", "cluster": {"server": "http://%s"}}], "users": [{"name": "u", "user": {}}]}`, listener.Addr()))
 
 	file := filepath.Join(t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, "kind: Policy\nallow: [{actions: [\"*\"], hosts: [192.0.2.0/24], paths: [%s]}]\n", allowed), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, "kind: Policy\nallow: [{actions: [\"*\"], hosts: [192.0.2.0/24], paths: [%s], env: [ORDERS], queues: [orders]}]\n", allowed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	registry := all.Registry(all.Options{})
