@@ -116,12 +116,15 @@ func (r *response) handedBack(ctx workflow.Context) []*system {
 }
 
 // read says how a run ended that ran nothing. A step that its owner skipped was put before
-// them and not gone through.
+// them and not gone through; nor was anything when no way of recovery was decided for.
 func (r *response) read() run.State {
 	if r.plan.Scenario.Depth == run.Tabletop {
 		return run.TalkedThrough
 	}
 	for _, s := range r.systems {
+		if s.recovery == nil && (s.plan.Failover != "" || s.plan.InPlace != "") {
+			return run.PartlyWalkedThrough
+		}
 		for _, runbook := range []*Executed{s.recovery, s.home} {
 			if runbook != nil && (runbook.Outcome != run.Passed || runbook.Skipped > 0) {
 				return run.PartlyWalkedThrough
