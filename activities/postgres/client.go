@@ -24,7 +24,7 @@ const (
 func managed(t Target) (*pgcluster.Instance, error) {
 	i, ok, err := pglink.Instance(t)
 	if err != nil {
-		return nil, activities.Refused("server %s: %v", t.Name, err)
+		return nil, activities.RefusedBoth("server %s: %v", "サーバー %s：%v", t.Name, err)
 	}
 	if !ok {
 		if t.Spec.Data == "" {

@@ -76,7 +76,7 @@ func sockets(address string) ([]string, error) {
 // connect reaches the target's systemd; it ends with ctx at the latest.
 func connect(ctx context.Context, t Target) (*manager, error) {
 	if !unitName.MatchString(t.Spec.Unit) {
-		return nil, activities.Refused("target %s: %q is no full name of a unit; write it with its ending, such as orders.service", t.Name, t.Spec.Unit)
+		return nil, activities.RefusedBoth("target %s: %q is no full name of a unit; write it with its ending, such as orders.service", "ターゲット %s：%q はユニットの完全な名前ではない。orders.service のように種別まで含めて指定する", t.Name, t.Spec.Unit)
 	}
 	address, err := t.Spec.address()
 	if err != nil {
