@@ -26,12 +26,12 @@ const (
 // not on this host.
 func managed(t Target) (*mycluster.Instance, error) {
 	i, ok := mylink.Instance(t)
-	_, why := mylink.Place(t).Here()
 	switch {
 	case t.Spec.Data == "":
 		return nil, activities.RefusedBoth("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand",
 			"サーバー %s は管理対象ではない（構成台帳にデータディレクトリーがない）。ターゲットに data と config を指定するか、このステップを手作業で行う", t.Name)
 	case !ok:
+		_, why := mylink.Place(t).Here()
 		return nil, activities.Refused("%s", why.Both())
 	case t.Spec.Config == "":
 		return nil, activities.RefusedBoth("server %s: the estate names no config, an option file that the server reads last; without one nothing keeps it read-only over a restart",

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/json"
 	"path/filepath"
 	"strings"
@@ -102,5 +103,25 @@ func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
 	p.Tokyo.Thaw(t)
 	if err := p.Tokyo.TryWrite(t); err != nil {
 		t.Errorf("the server whose path is called as tokyo's was touched: %v", err)
+	}
+}
+
+// Two machines of one site are built alike too: what is reached at another address than
+// this machine's is not on it.
+func TestTheNextMachinesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	p := pgtest.StartPair(t)
+	s := sitetest.New(t, Actions())
+	next := p.Tokyo.Plan(p.PasswordFile)
+	next.Site, next.Spec = "osaka", bytes.Replace(next.Spec, []byte(`"127.0.0.1"`), []byte(`"192.0.2.7"`), 1) // RFC 5737: nobody's
+	s.Targets = []plan.Target{next}
+	_, err := s.Act(s.Step("postgres.kill", json.RawMessage(`{"server": "tokyo"}`)), nil)
+	if err == nil || !strings.Contains(err.Error(), "192.0.2.7 is not this machine") {
+		t.Errorf("kill of the next machine's server = %v", err)
+	}
+	if _, err := s.Act(s.Step("postgres.fence", json.RawMessage(`{"server": "tokyo"}`)), nil); err == nil {
+		t.Error("the next machine's server was fenced on this one")
+	}
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("the server whose path is called as its neighbour's was touched: %v", err)
 	}
 }

@@ -191,3 +191,15 @@ func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
 		t.Errorf("the server whose path is called as tokyo's was touched: %v", err)
 	}
 }
+
+// Two machines of one site are built alike too: what is reached at another address than
+// this machine's is not on it.
+func TestTheNextMachinesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t)
+	next := p.Tokyo.Target
+	next.Spec.Host = "192.0.2.7" // RFC 5737: nobody's
+	if redislink.Here(next) || !redislink.Here(p.Tokyo.Target) {
+		t.Errorf("here: the next machine's %v, this machine's %v", redislink.Here(next), redislink.Here(p.Tokyo.Target))
+	}
+}

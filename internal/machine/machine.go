@@ -6,10 +6,12 @@ package machine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -53,26 +55,59 @@ func exists(path string) bool {
 // for a name server that went down with the site.
 const resolveWithin = 2 * time.Second
 
+const remember = 10 * time.Second
+
 // runs reports whether a server that is reached at host may run here. named is the
 // machine's hostname where host is no address of it (behind NAT, in a container), and
-// then decides alone. A name whose addresses nobody can give is not held against the
-// machine, for that is what a disaster looks like; a host of "" neither.
+// then decides alone. A host of "" is not held against the machine, nor is a name that no
+// name server answers for: that is what a disaster looks like. A name that does not exist is.
 func runs(host, named string) bool {
 	own, _ := os.Hostname()
 	if named != "" {
 		return sameName(named, own)
 	}
-	if host == "" || strings.HasPrefix(host, "/") || host == "localhost" || sameName(host, own) {
+	if host == "" || strings.HasPrefix(host, "/") || host == "localhost" || strings.EqualFold(host, own) {
 		return true
 	}
 	if ip := net.ParseIP(host); ip != nil {
 		return has(ip)
 	}
+	return asked.of(host, resolves)
+}
+
+// asked remembers for some moments what was found of a name: an action asks more than
+// once, and a dead name server would cost it seconds each time.
+var asked = memory{answers: map[string]answer{}}
+
+type memory struct {
+	sync.Mutex
+	answers map[string]answer
+}
+
+type answer struct {
+	here bool
+	at   time.Time
+}
+
+func (m *memory) of(host string, ask func(string) bool) bool {
+	m.Lock()
+	defer m.Unlock()
+	if a, ok := m.answers[host]; ok && time.Since(a.at) < remember {
+		return a.here
+	}
+	a := answer{here: ask(host), at: time.Now()}
+	m.answers[host] = a
+	return a.here
+}
+
+// resolves reports whether an address of the name is this machine's, see runs.
+func resolves(host string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), resolveWithin)
 	defer cancel()
 	found, err := net.DefaultResolver.LookupIPAddr(ctx, host)
-	if err != nil || len(found) == 0 {
-		return true
+	if err != nil {
+		unknown := new(net.DNSError)
+		return !errors.As(err, &unknown) || !unknown.IsNotFound
 	}
 	for _, a := range found {
 		if has(a.IP) {
