@@ -51,3 +51,30 @@ func TestStepsAreOrderedAsTheShareAllows(t *testing.T) {
 		t.Errorf("%d steps were ordered at once, want %d", most, share)
 	}
 }
+
+// A step that waits for its share is not ordered any more once the runbook has failed.
+func TestNothingIsOrderedAfterAFailure(t *testing.T) {
+	w := newWorld(t)
+	w.faults["world.check"] = []fault{gone()}
+	book := plan.Runbook{Name: "one-by-one", System: "orders"}
+	for i := range 4 {
+		book.Steps = append(book.Steps, plan.Step{ID: fmt.Sprintf("machine-%d", i), Uses: "world.check", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(10 * time.Second),
+			WhenAbsent: plan.AbsentFail})
+	}
+	w.env.ExecuteWorkflow(workflows.TypeExecute, workflows.Execution{Run: "r1", Kind: run.Drill, Depth: run.Live, Phase: run.Recovery, System: "orders",
+		Purpose: workflows.ForFailover, Runbook: book, Role: "operator", FailWait: d(time.Minute), AtOnce: 1,
+		Estate: plan.Estate{People: []plan.Person{{ID: "tanaka", Roles: []string{"operator"}}}}})
+	var done workflows.Executed
+	if err := w.env.GetWorkflowResult(&done); err != nil || done.Outcome != run.Failed {
+		t.Fatalf("%+v %v", done, err)
+	}
+	var ordered []string
+	for _, e := range w.events {
+		if e.Kind == run.StepStarted {
+			ordered = append(ordered, e.Step)
+		}
+	}
+	if len(ordered) != 1 {
+		t.Errorf("ordered: %v, and the first failed", ordered)
+	}
+}

@@ -28,7 +28,6 @@ type hands struct {
 	estate  plan.Estate
 	log     *journal
 	outputs map[string]json.RawMessage // of passed steps, by ID; looked up, never ranged over
-	orders  workflow.Semaphore         // bounds what is ordered at once; nil does not
 }
 
 // ending is what an attempt came to.
@@ -70,12 +69,6 @@ func (w *workedStep) note(a attempted) {
 
 // try makes one attempt at a step. Generation counts from 1.
 func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generation int) attempted {
-	if h.orders != nil {
-		if err := h.orders.Acquire(ctx, 1); err != nil {
-			return attempted{ending: aborted, reason: both("aborted before it began", "開始前に中止")}
-		}
-		defer h.orders.Release(1)
-	}
 	about := run.Event{Phase: phase, System: h.system, Runbook: h.runbook, Step: s.ID, Action: s.Uses, Site: s.Site, By: run.Engine, Generation: generation}
 	call := h.call(s, generation)
 	if s.Effect.Once() {

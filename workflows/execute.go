@@ -72,6 +72,7 @@ type execution struct {
 	begun   []*workedStep // in the order they were begun: undo walks it backwards
 	waiting map[string]*asked
 	running int
+	share   int // of what the run may order from site workers at once; 0 is no bound of its own
 	ended   int
 	skipped int    // by people
 	failed  string // the first failure that stopped the runbook
@@ -100,7 +101,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose), besideTasks(ctx, in.Beside)), outputs: map[string]json.RawMessage{}},
 	}
 	if in.AtOnce > 0 && workflow.GetVersion(ctx, "at-once", workflow.DefaultVersion, 1) == 1 {
-		x.orders = workflow.NewSemaphore(ctx, int64(in.AtOnce))
+		x.share = in.AtOnce
 	}
 	if err := x.listen(ctx); err != nil {
 		return Executed{}, err
@@ -134,9 +135,13 @@ func (x *execution) steps(ctx workflow.Context) {
 	var queue []int
 	for {
 		queue = append(queue, x.graph.Ready()...)
-		for len(queue) > 0 && x.running < inFlight && !x.paused && x.failed == "" && ctx.Err() == nil {
-			i := queue[0]
-			queue = queue[1:]
+		for x.running < inFlight && !x.paused && x.failed == "" && ctx.Err() == nil {
+			at := slices.IndexFunc(queue, x.hasRoom)
+			if at < 0 {
+				break
+			}
+			i := queue[at]
+			queue = slices.Delete(queue, at, at+1)
 			x.running++
 			workflow.GoNamed(ctx, x.in.Runbook.Steps[i].ID, func(ctx workflow.Context) {
 				outcome := x.step(ctx, x.in.Runbook.Steps[i])
@@ -148,11 +153,11 @@ func (x *execution) steps(ctx workflow.Context) {
 		if x.running == 0 && (len(queue) == 0 || x.failed != "" || ctx.Err() != nil) {
 			break
 		}
-		seen, paused := x.ended, x.paused
+		seen, paused, ordered := x.ended, x.paused, x.ordered()
 		// Await on the root's terms: a step in flight is always waited for.
 		free, _ := workflow.NewDisconnectedContext(ctx)
 		_ = workflow.Await(free, func() bool {
-			return x.ended > seen || x.paused != paused || x.running == 0 && (ctx.Err() != nil || x.failed != "")
+			return x.ended > seen || x.paused != paused || x.share > 0 && x.ordered() < ordered || x.running == 0 && (ctx.Err() != nil || x.failed != "")
 		})
 	}
 	for _, i := range x.graph.CutOff() {
@@ -161,6 +166,14 @@ func (x *execution) steps(ctx workflow.Context) {
 			Site: s.Site, By: run.Engine, Outcome: run.Skipped, Reason: both("a step that it needs failed", "前提となる手順が失敗した"),
 			Data: run.Encode(run.StepResult{SettledBy: run.ByResult})})
 	}
+}
+
+// ordered is how many steps are a site worker's at the moment, and not a person's.
+func (x *execution) ordered() int { return x.running - len(x.waiting) }
+
+// hasRoom reports whether the runbook's share has room for a step. What people do takes none.
+func (x *execution) hasRoom(i int) bool {
+	return x.share == 0 || x.ordered() < x.share || x.in.Runbook.Steps[i].Human != nil
 }
 
 // step takes one step to its end: guard, depth, then a person or a site worker.
@@ -243,6 +256,8 @@ func (x *execution) whenAbsent(s plan.Step) string {
 	switch {
 	case s.WhenAbsent != "":
 		return s.WhenAbsent
+	case s.Local && x.in.WhenAbsent != plan.AbsentFail && x.in.WhenAbsent != plan.AbsentSkip:
+		return plan.AbsentAsk // the scenario's other site could not act on it
 	case x.in.WhenAbsent != "":
 		return x.in.WhenAbsent
 	}

@@ -361,6 +361,9 @@ type Step struct {
 	Budget     run.Duration `json:"budget,omitempty"`     // a target; passing it is a finding
 	Timeout    run.Duration `json:"timeout"`
 	Queue      run.Duration `json:"queue_timeout"` // no worker took it within this: "absent"
+	// Local is set when only the worker of Site may act on the step's targets: it is never
+	// sent to another site.
+	Local bool `json:"local,omitempty"`
 	// WhenAbsent is what happens then: AbsentAsk, AbsentFail, AbsentSkip or the name of a
 	// site that does it instead; "" is as the scenario says.
 	WhenAbsent string       `json:"when_absent,omitempty"`

@@ -224,6 +224,7 @@ func (r *reading) local(where string, s Step, out *plan.Step) {
 	}
 	r.estate.OnlyAt(r.Decoder, where, at, out.Site, out.Targets)
 	for _, t := range r.estate.Local(out.Targets) {
+		out.Local = true
 		if slices.Contains(r.estate.SiteNames(), out.WhenAbsent) && out.WhenAbsent != t.Site {
 			r.Log.Add(s.Absent.Place, "%s: when_absent sends it to %s, and only the worker of %s may act on %s; write ask, fail or skip", where, out.WhenAbsent, t.Site, t.Name)
 		}
