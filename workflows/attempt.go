@@ -120,7 +120,7 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 	free, _ := workflow.NewDisconnectedContext(ctx)
 	call.Settling = true
 	if workflow.GetVersion(ctx, "taken-by", workflow.DefaultVersion, 1) == 1 {
-		if err := workflow.ExecuteActivity(record(free), plan.ActivityTaker, plan.Attempt{Uses: s.Uses, EffectKey: call.EffectKey}).Get(free, &call.TakenBy); err != nil {
+		if err := workflow.ExecuteActivity(tracing(free), plan.ActivityTaker, plan.Attempt{Uses: s.Uses, EffectKey: call.EffectKey}).Get(free, &call.TakenBy); err != nil {
 			return attempted{ending: unclear, settled: run.ByObservation, reason: both("%s; and who took it can't be read: %s", "%s。どのワーカーが実行したかも確認できない：%s", plan.Apart(reason), plan.Apart(inWords(err)))}
 		}
 	}

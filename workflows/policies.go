@@ -30,6 +30,18 @@ func record(ctx workflow.Context) workflow.Context {
 	})
 }
 
+// tracing: who took an attempt, out of the engine's history. When it can't be read a person
+// is asked, who must not wait for it for ever.
+func tracing(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.ControlQueue,
+		StartToCloseTimeout: 20 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 2 * time.Second, MaximumAttempts: 5,
+		},
+	})
+}
+
 // recordBeside: the same from within a workflow task, which must not be held up. What does
 // not work at once is left to record.
 func recordBeside(ctx workflow.Context) workflow.Context {

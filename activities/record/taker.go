@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 
@@ -13,27 +15,39 @@ import (
 
 // Taker is the identity of the site worker that took an attempt of the workflow which
 // asks, as the engine noted it when it gave the attempt out: also of a worker that was
-// never heard of again. "" means that nobody took it.
+// never heard of again. "" means that nobody took it. That the attempt was never ordered
+// is an error: nothing follows from it.
 func (d Deps) Taker(ctx context.Context, a plan.Attempt) (string, error) {
-	at := activity.GetInfo(ctx).WorkflowExecution
-	events := d.Client.GetWorkflowHistory(ctx, at.ID, at.RunID, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	ordered, taker := map[int64]bool{}, ""
-	for events.HasNext() {
-		e, err := events.Next()
+	info := activity.GetInfo(ctx)
+	ask := &workflowservice.GetWorkflowExecutionHistoryReverseRequest{Namespace: info.WorkflowNamespace, MaximumPageSize: 200,
+		Execution: &common.WorkflowExecution{WorkflowId: info.WorkflowExecution.ID, RunId: info.WorkflowExecution.RunID}}
+	taken := map[int64]string{} // by the number of the order
+	for {                       // the order is among the newest events
+		page, err := d.Client.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, ask)
 		if err != nil {
 			return "", fmt.Errorf("read who took the attempt %s: %w", a.EffectKey, err)
 		}
-		switch e.GetEventType() {
-		case enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-			order := e.GetActivityTaskScheduledEventAttributes()
-			var c plan.Call
-			ordered[e.GetEventId()] = order.GetActivityType().GetName() == a.Uses &&
-				converter.GetDefaultDataConverter().FromPayloads(order.GetInput(), &c) == nil && c.EffectKey == a.EffectKey
-		case enums.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-			if began := e.GetActivityTaskStartedEventAttributes(); ordered[began.GetScheduledEventId()] {
-				taker = began.GetIdentity()
+		for _, e := range page.GetHistory().GetEvents() {
+			switch e.GetEventType() {
+			case enums.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+				began := e.GetActivityTaskStartedEventAttributes()
+				taken[began.GetScheduledEventId()] = began.GetIdentity()
+			case enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+				order := e.GetActivityTaskScheduledEventAttributes()
+				if order.GetActivityType().GetName() != a.Uses {
+					continue
+				}
+				var c plan.Call
+				if err := converter.GetDefaultDataConverter().FromPayloads(order.GetInput(), &c); err != nil {
+					return "", fmt.Errorf("read the order of %s: %w", a.Uses, err)
+				}
+				if c.EffectKey == a.EffectKey {
+					return taken[e.GetEventId()], nil
+				}
 			}
 		}
+		if ask.NextPageToken = page.GetNextPageToken(); len(ask.NextPageToken) == 0 {
+			return "", fmt.Errorf("the attempt %s is not in the history of %s", a.EffectKey, info.WorkflowExecution.ID)
+		}
 	}
-	return taker, nil
 }
