@@ -123,6 +123,16 @@ func TestASwitchThatNobodyNoticedIsMet(t *testing.T) {
 	}
 }
 
+// The event struck another system: that this one was moved and never stopped proves nothing.
+func TestASystemThatNothingStruckHasProvenNothing(t *testing.T) {
+	s := stay(t)
+	change(t, s, occurred, func(_ *run.Event, o *run.Occurrence) { o.Source = "reported" })
+	rto := build(t, s).Systems[0].RTO
+	if rto.Verdict != run.NotProven || !why(rto.Why, "not_interrupted") {
+		t.Errorf("RTO = %+v, want not proven: nothing was put to the test", rto)
+	}
+}
+
 func TestAnInjectThatTakesLongIsNoClockFinding(t *testing.T) {
 	s := stay(t, 6.2, 14.42)
 	for i := range s.events {

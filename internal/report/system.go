@@ -80,9 +80,12 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	rec := curve.Recover(event, rto.Level, hold, s.homeward)
 	v, why := levels.judge(event, rto.Level, hold, s.homeward, s.plan.Objective.RTO)
 	rto.Why = levels.because(v, why, rec)
-	if why == objective.NotInterrupted && (moved || event.Threat && s.ordered.After(event.At) && slices.ContainsFunc(recovery, (*stepFacts).worked)) {
-		// A precaution that nobody outside noticed: only an interruption counts against
-		// the objective (requirement B-CLK-03), and there was none.
+	if why == objective.NotInterrupted && (moved && (event.Threat || event.Injected) ||
+		event.Threat && s.ordered.After(event.At) && slices.ContainsFunc(recovery, (*stepFacts).worked)) {
+		// A precaution, or a loss that struck this very system, that nobody outside noticed:
+		// only an interruption counts against the objective (requirement B-CLK-03), and
+		// there was none. A system that nothing struck has put nothing to the test,
+		// wherever it was moved.
 		v, rto.Why, rec.RestoredAt = run.Met, nil, rec.StartedAt
 	}
 	if v == run.NotProven && f.state == run.NotResumable && rec.RestoredAt.IsZero() && !curve.Empty() && !event.At.IsZero() {
