@@ -304,6 +304,10 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 
 // compile makes the plan of a scenario from the files as they are now.
 func (s *Server) compile(ctx context.Context, name string, depth run.Depth) (plan.Plan, error) {
+	p, broken := s.Plans.Compile(name, depth)
+	if broken == nil {
+		return p, nil
+	}
 	list, err := s.Plans.Scenarios()
 	if err != nil {
 		return plan.Plan{}, s.mistakes(ctx, err)
@@ -311,11 +315,7 @@ func (s *Server) compile(ctx context.Context, name string, depth run.Depth) (pla
 	var names []string
 	for _, sc := range list {
 		if sc.Name == name {
-			p, err := s.Plans.Compile(name, depth)
-			if err != nil {
-				return plan.Plan{}, s.mistakes(ctx, err)
-			}
-			return p, nil
+			return plan.Plan{}, s.mistakes(ctx, broken)
 		}
 		names = append(names, sc.Name)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -81,7 +82,14 @@ func (files) Scenarios() ([]api.Scenario, error) {
 
 func d(v time.Duration) run.Duration { return run.Duration(v) }
 
-func (files) Compile(name string, depth run.Depth) (plan.Plan, error) {
+func (f files) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	list, err := f.Scenarios()
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	if !slices.ContainsFunc(list, func(s api.Scenario) bool { return s.Name == name }) {
+		return plan.Plan{}, fmt.Errorf("there is no scenario %q", name)
+	}
 	if depth == "" {
 		depth = run.Tabletop
 	}

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"log/slog"
+
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -14,6 +16,7 @@ type plans struct {
 	catalog scenario.Catalog
 	// compiled is told of each plan that was made; nil is nobody.
 	compiled func(plan.Plan)
+	log      *slog.Logger
 }
 
 var _ api.Plans = plans{}
@@ -36,13 +39,15 @@ func (p plans) Scenarios() ([]api.Scenario, error) {
 }
 
 func (p plans) Compile(name string, depth run.Depth) (plan.Plan, error) {
-	b, err := p.load()
+	out, elsewhere, err := scenario.CompileOne(p.dir, p.catalog, name, depth)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	out, err := b.Compile(name, depth)
-	if err == nil && p.compiled != nil {
+	if len(elsewhere) > 0 {
+		p.log.Warn("plan files that this plan does not come from have mistakes; it is made all the same: muster validate names them", "scenario", name, "mistakes", len(elsewhere), "first", elsewhere[0].String())
+	}
+	if p.compiled != nil {
 		p.compiled(out)
 	}
-	return out, err
+	return out, nil
 }

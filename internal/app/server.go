@@ -51,7 +51,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	m.Runs(store)
 	s := &server{o: o, store: api.Watched(m.Counted(store)), client: c, metrics: m}
 	s.api = &api.Server{
-		Store: s.store, Engine: c, Plans: plans{dir: o.Config.Plans, catalog: actions, compiled: compiled}, Render: Render,
+		Store: s.store, Engine: c, Plans: plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}, Render: Render,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 	}
 	h := s.api.Handler()

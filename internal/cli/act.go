@@ -46,9 +46,11 @@ func (c *command) clientAndLastRun(ctx context.Context, args []string) (*api.Cli
 			return nil, "", err
 		}
 		open := slices.ContainsFunc(newest, func(r journal.Summary) bool { return r.EndedAt == nil })
-		if len(newest) > 0 && !open {
-			c.say("of the run that began last, %s", "直近に開始した %s のものです", newest[0].Run)
-			return client, newest[0].Run, nil
+		// A start that was refused is no run that anybody asks about.
+		last := slices.IndexFunc(newest, func(r journal.Summary) bool { return r.State != run.Refused })
+		if last >= 0 && !open {
+			c.say("of the run that began last, %s", "直近に開始した %s のものです", newest[last].Run)
+			return client, newest[last].Run, nil
 		}
 	}
 	client.Close()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,7 +75,7 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 		return err
 	}
 	if begun.Attached {
-		c.say("you joined run %s, started by %s", "%[2]s が開始した %[1]s に合流しました", begun.Run, begun.StartedBy)
+		c.joined(ctx, client, s, begun)
 	}
 	switch {
 	case c.json() && !wait:
@@ -85,6 +86,23 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 		return nil
 	}
 	return c.follow(ctx, client, begun.Run)
+}
+
+// joined says what run somebody is in who wanted to start one: it may go less far, or
+// further, than they asked for.
+func (c *command) joined(ctx context.Context, client *api.Client, asked api.StartRequest, begun api.Started) {
+	open, err := client.Runs(ctx, journal.Filter{Scenario: asked.Scenario, Open: true})
+	at := slices.IndexFunc(open, func(r journal.Summary) bool { return r.Run == begun.Run })
+	if err != nil || at < 0 {
+		c.say("you joined run %s, started by %s", "%[2]s が開始した %[1]s に合流しました", begun.Run, begun.StartedBy)
+		return
+	}
+	depth := open[at].Depth
+	c.say("you joined run %s, started by %s: depth %s", "%[2]s が開始した %[1]s（深さ %[3]s）に合流しました", begun.Run, begun.StartedBy, depth)
+	if asked.Depth != "" && asked.Depth != depth {
+		c.say("NOT the depth %s that you asked for; start again when it has ended, or after `muster drill abort %s`",
+			"指定した深さ %s ではありません。終了後、または `muster drill abort %s` の後に開始し直してください", asked.Depth, begun.Run)
+	}
 }
 
 func (c *command) drillList() *cobra.Command {

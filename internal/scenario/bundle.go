@@ -45,6 +45,7 @@ type Bundle struct {
 	scenarios []*declared
 	roots     []string            // folders, as prefixes of file names
 	owners    map[string][]string // systems by the targets they use
+	twice     map[string]bool     // names of runbooks and scenarios that two files claim
 }
 
 // Info is a scenario as lists show it.
@@ -301,9 +302,18 @@ func meantKind(kind string) string {
 	return ""
 }
 
-// bundle checks everything against everything.
+// bundle checks everything against everything. With a mistake there is no bundle.
 func (l *loading) bundle() (*Bundle, Mistakes) {
-	b := &Bundle{runbooks: map[string]*runbook.Runbook{}, roots: l.roots}
+	b, mistakes := l.whole()
+	if len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	return b, nil
+}
+
+// whole is the bundle with its mistakes; it is nil when no estate could be read.
+func (l *loading) whole() (*Bundle, Mistakes) {
+	b := &Bundle{twice: map[string]bool{}, runbooks: map[string]*runbook.Runbook{}, roots: l.roots}
 	for i, doc := range l.estates {
 		if i == 0 {
 			b.estate = estate.Read(doc.dec, doc.root, l.catalog)
@@ -322,10 +332,7 @@ func (l *loading) bundle() (*Bundle, Mistakes) {
 	l.checkSystems(b)
 	b.owners = owners(b)
 	l.readScenarios(b)
-	if l.log.Len() > 0 {
-		return nil, l.log.Mistakes()
-	}
-	return b, nil
+	return b, l.log.Mistakes()
 }
 
 func (l *loading) where() string {
@@ -343,6 +350,7 @@ func (l *loading) readRunbooks(b *Bundle) {
 			continue
 		}
 		if first, ok := b.runbooks[name.V]; ok {
+			b.twice[name.V] = true
 			l.log.Add(name.Place, "runbook %s is there twice, first at %s; give each its own name", name.V, first.Declared.Name.Place)
 			continue
 		}
@@ -381,6 +389,7 @@ func (l *loading) readScenarios(b *Bundle) {
 	for _, doc := range l.scenarios {
 		s := b.read(doc, l.catalog)
 		if first, ok := seen[s.info.Name]; ok && s.file.Name.Set {
+			b.twice[s.info.Name] = true
 			l.log.Add(s.file.Name.Place, "scenario %s is there twice, first at %s; give each its own name", s.info.Name, first)
 			continue
 		}
