@@ -48,7 +48,7 @@ func caughtUp(ctx context.Context, p CaughtUp) (Lag, error) {
 		v, err := awaitPosition(ctx, replica, p.Server, p.Follow, of, until)
 		if errors.Is(err, errNotYet) {
 			err = activities.FindingBoth("server %s has not caught up with %s within %s: it lacks %d transactions (receives %s, applies %s) %s",
-				"サーバー %s が %[3]s 以内に %[2]s に追いつきませんでした。不足トランザクション数: %[4]d（受信 %[5]s、適用 %[6]s）%[7]s",
+				"サーバー %s が %[3]s 以内に %[2]s に追いつかなかった。不足トランザクション数：%[4]d（受信 %[5]s、適用 %[6]s）%[7]s",
 				p.Server.Name, p.Follow.Name, p.Wait, v.Has.Lacks(of.Has), v.threads().Receives, v.threads().Applies, v.threads().trouble())
 		}
 		if err != nil {
@@ -83,13 +83,13 @@ func awaitPosition(ctx context.Context, c *mylink.Conn, t, primary Target, of vi
 			return v, err
 		case v.Replica == nil:
 			return v, activities.FindingBoth("server %s follows nobody",
-				"サーバー %s はどのサーバーにも追従していません", t.Name)
+				"サーバー %s はどのサーバーにも追従していない", t.Name)
 		case !v.follows(primary, of):
 			return v, activities.FindingBoth("server %s does not follow %s, but the server at %s",
-				"サーバー %s の追従先は %s ではなく、%s のサーバーです", t.Name, primary.Name, mylink.Address(mylink.Server{Host: v.Replica.Host, Port: v.Replica.Port}))
+				"サーバー %s の追従先は %s ではなく、%s のサーバーである", t.Name, primary.Name, mylink.Address(mylink.Server{Host: v.Replica.Host, Port: v.Replica.Port}))
 		case v.Replica.ApplyNo != 0 || v.Replica.turnedAway():
 			return v, activities.FindingBoth("server %s does not replicate from %s: %s",
-				"サーバー %s は %s からのレプリケーションができていません: %s", t.Name, primary.Name, v.Replica.trouble())
+				"サーバー %s は %s からのレプリケーションができていない：%s", t.Name, primary.Name, v.Replica.trouble())
 		case v.Replica.running() && v.Has.Has(of.Has):
 			return v, nil
 		case time.Now().After(until):

@@ -25,7 +25,7 @@ func dump(ctx context.Context, p Take) (Dumped, error) {
 	name := activities.CallFrom(ctx).ArtifactName()
 	if b, err := namedDump(p.Dumps, name); err == nil && !b.isOf(p.Server) {
 		return Dumped{}, activities.RefusedBoth("%s holds a dump %s of another server, %s at %s, which is not overwritten: give each installation of muster a folder of its own",
-			"%s には別のサーバー（%[3]s、%[4]s）のダンプ %[2]s があるため、上書きしません。muster の環境ごとに別の保存先を指定してください", p.Dumps.Spec.Dumps, name, b.Server, b.Address)
+			"%s には別のサーバー（%[3]s、%[4]s）のダンプ %[2]s があるため、上書きしない。muster の環境ごとに別の保存先を指定する", p.Dumps.Spec.Dumps, name, b.Server, b.Address)
 	}
 	c, err := connect(ctx, p.Server)
 	if err != nil {
@@ -43,7 +43,7 @@ func dump(ctx context.Context, p Take) (Dumped, error) {
 	}
 	if len(out.Databases) == 0 {
 		return Dumped{}, activities.RefusedBoth("server %s holds no database of users: there is nothing to dump",
-			"サーバー %s にはユーザーのデータベースがなく、ダンプするものがありません", p.Server.Name)
+			"サーバー %s にはユーザーのデータベースがなく、ダンプするものがない", p.Server.Name)
 	}
 	host := programsIn(p.Dumps)
 	if _, err := host.Find(d.dump); err != nil {
@@ -54,12 +54,12 @@ func dump(ctx context.Context, p Take) (Dumped, error) {
 		switch {
 		case errors.Is(err, syscall.ENOSPC):
 			return Dumped{}, activities.FindingBoth("the disk of %s filled up while %s was dumped; what was written is removed again: make room there",
-				"%[2]s のダンプ中に %[1]s のディスクが一杯になりました。書き込んだ分は削除済みです。空きを増やしてください", p.Dumps.Spec.Dumps, p.Server.Name)
+				"%[2]s のダンプ中に %[1]s のディスクが満杯になった。書き込んだものは削除済み。空きを増やす", p.Dumps.Spec.Dumps, p.Server.Name)
 		case isGuard(err) || ctx.Err() != nil:
 			return Dumped{}, err
 		}
 		return Dumped{}, activities.FindingBoth("server %s could not be dumped: %v",
-			"サーバー %s をダンプできませんでした: %v", p.Server.Name, err)
+			"サーバー %s をダンプできなかった：%v", p.Server.Name, err)
 	}
 	text, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
@@ -132,7 +132,7 @@ func held(ctx context.Context, path string, b Dumped) error {
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != b.SHA256 {
 		return activities.FindingBoth("dump %s is damaged: its checksum is %s, not %s as its description says",
-			"ダンプ %s は破損しています。チェックサムは %s で、記述ファイルの %s と一致しません", b.Backup, got, b.SHA256)
+			"ダンプ %s は破損している。チェックサムは %s で、記述ファイルの %s と一致しない", b.Backup, got, b.SHA256)
 	}
 	return nil
 }

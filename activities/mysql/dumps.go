@@ -93,7 +93,7 @@ func findDump(_ context.Context, p FindDump) (Dumped, error) {
 	}
 	if age := time.Duration(b.AgeS * float64(time.Second)); p.MaxAge > 0 && age > p.MaxAge.Std() {
 		return b, activities.FindingBoth("the newest dump %s was taken at %s, %s ago, and may be %s old: see why none was taken since",
-			"最新のダンプ %s は %s（%s 前）に取得されたもので、許容される経過時間 %s を超えています。その後取得されていない理由を調べてください",
+			"最新のダンプ %s の取得は %s（%s 前）で、許容される古さ %s を超えている。以降取得されていない理由を確認する",
 			b.Backup, b.TakenAt.Format(time.RFC3339), age.Round(time.Second), p.MaxAge)
 	}
 	return b, nil
@@ -133,14 +133,14 @@ func newestDump(t StoreTarget) (Dumped, error) {
 		return Dumped{}, damaged
 	}
 	return Dumped{}, activities.FindingBoth("%s holds no complete dump: each is a file NAME%s with its description NAME%s, as mysql.dump makes them",
-		"%s に完全なダンプがありません。ダンプは mysql.dump が作る NAME%s と記述ファイル NAME%s の組です", t.Spec.Dumps, packed, described)
+		"%s に完全なダンプがない。ダンプは mysql.dump が作る NAME%s と記述ファイル NAME%s の組である", t.Spec.Dumps, packed, described)
 }
 
 // namedDump reads a dump's description.
 func namedDump(t StoreTarget, name string) (Dumped, error) {
 	if name != filepath.Base(name) || name == "." || name == ".." || name == "" {
 		return Dumped{}, activities.RefusedBoth("%q is not the name of a dump in %s",
-			"%q は %s にあるダンプの名前ではありません", name, t.Spec.Dumps)
+			"%q は %s にあるダンプの名前ではない", name, t.Spec.Dumps)
 	}
 	path := filepath.Join(t.Spec.Dumps, name)
 	text, err := os.ReadFile(path + described)
@@ -150,7 +150,7 @@ func namedDump(t StoreTarget, name string) (Dumped, error) {
 	var b Dumped
 	if err := json.Unmarshal(text, &b); err != nil || b.SHA256 == "" || b.TakenAt.IsZero() {
 		return Dumped{}, activities.FindingBoth("dump %s: its description can't be read, it is damaged: %v",
-			"ダンプ %s の記述ファイルが読めません。破損しています: %v", name, err)
+			"ダンプ %s の記述ファイルを読み取れない。破損している：%v", name, err)
 	}
 	st, err := os.Stat(path + packed)
 	if err != nil {
@@ -178,13 +178,13 @@ func lookDumped(ctx context.Context, p Take) (activities.Seen, error) {
 	b, err := namedDump(p.Dumps, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("there is no complete dump %s", "完全なダンプ %s はありません", name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("there is no complete dump %s", "完全なダンプ %s はない", name)}, nil
 	case err != nil:
 		return activities.Seen{}, err
 	case !b.isOf(p.Server): // the action refuses, and says it
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("dump %s is of %s at %s", "ダンプ %s は %s（%s）のものです", name, b.Server, b.Address)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("dump %s is of %s at %s", "ダンプ %s は %s（%s）のものである", name, b.Server, b.Address)}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("dump %s is there", "ダンプ %s があります", name), Output: b}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("dump %s is there", "ダンプ %s がある", name), Output: b}, nil
 }
 
 func readyDump(ctx context.Context, p Take) ([]plan.Text, error) {
@@ -198,7 +198,7 @@ func readyDump(ctx context.Context, p Take) ([]plan.Text, error) {
 	}
 	var out []plan.Text
 	if err := writable(p.Dumps.Spec.Dumps); err != nil {
-		out = append(out, activities.Lacking("no dump can be put into the folder: %v", "ダンプの保存先に書き込めません: %v", err))
+		out = append(out, activities.Lacking("no dump can be put into the folder: %v", "ダンプの保存先に書き込めません：%v", err))
 	}
 	size, err := ask[int64](ctx, c, "SELECT COALESCE(CAST(SUM(data_length) AS SIGNED), 0) FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')")
 	if err != nil {

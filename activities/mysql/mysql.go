@@ -78,7 +78,7 @@ func Actions() []activities.Action {
 		}, rejoin, activities.Look(lookRejoined), activities.Ready(readyRejoin)),
 		activities.Define("mysql.switchover", activities.Doc{
 			Summary:   "Move the primary role from one running server to another without losing a write.",
-			SummaryJA: "書き込みを一件も失わずに、プライマリの役割を別のサーバーへ移す（計画切り替え）。",
+			SummaryJA: "書き込みを1件も失わずに、プライマリの役割を別のサーバーへ移す（計画切り替え）。",
 			Effect:    run.Disrupt, Undo: "mysql.switchover", Settle: settle,
 		}, switchover, activities.Look(lookSwitched), activities.Ready(func(ctx context.Context, p Switchover) ([]plan.Text, error) {
 			return readyReach(ctx, p.From, p.To), nil
@@ -97,7 +97,7 @@ func Actions() []activities.Action {
 		})),
 		activities.Define("mysql.single_writer", activities.Doc{
 			Summary:   "Prove that exactly one of the servers takes writes.",
-			SummaryJA: "書き込みを受け付けるサーバーが一台だけであることを確かめる。",
+			SummaryJA: "書き込みを受け付けるサーバーが1台だけであることを確かめる。",
 			Effect:    run.Observe, Repeatable: true,
 		}, singleWriter, activities.Ready(func(ctx context.Context, p SingleWriter) ([]plan.Text, error) {
 			return readyReach(ctx, p.Servers...), nil

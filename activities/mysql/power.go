@@ -45,13 +45,13 @@ func kill(ctx context.Context, p Kill) (Killed, error) {
 	}
 	if len(procs) == 0 {
 		return Killed{}, activities.RefusedBoth("server %s does not run, there is nothing to kill; start it first",
-			"サーバー %s は稼働していないため、強制終了するものがありません。先に起動してください", p.Server.Name)
+			"サーバー %s は稼働しておらず、強制終了する対象がない。先に起動する", p.Server.Name)
 	}
 	call := activities.CallFrom(ctx)
 	n := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now())}}
 	if err := note(i, killFile, n); err != nil {
 		return Killed{}, activities.RefusedBoth("nothing was killed: %v",
-			"何も強制終了していません: %v", err)
+			"何も強制終了していない：%v", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -78,7 +78,7 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if len(procs) > 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働しています", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働している", p.Server.Name)}, nil
 	}
 	var n killNote
 	call := activities.CallFrom(ctx)
@@ -86,9 +86,9 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if n.Run == call.Run && n.Step == call.Step && n.Killed.Server != "" {
-		return activities.Seen{Sight: plan.Holds, Detail: told("%s was killed by this step", "%s はこのステップで強制終了されました", p.Server.Name), Output: n.Killed}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s was killed by this step", "%s はこのステップが強制終了した", p.Server.Name), Output: n.Killed}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is down, but this step did not kill it", "%s は停止していますが、このステップによるものではありません", p.Server.Name)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is down, but this step did not kill it", "%s は停止しているが、このステップが強制終了したものではない", p.Server.Name)}, nil
 }
 
 // Stop is the parameters of mysql.stop.
@@ -110,7 +110,7 @@ func stop(ctx context.Context, p Stop) (Stopped, error) {
 	}
 	if frozen(i) {
 		return Stopped{}, activities.RefusedBoth("server %s is frozen and can't stop by itself; use mysql.fence or mysql.kill",
-			"サーバー %s は凍結しており、自力では停止できません。mysql.fence か mysql.kill を使ってください", p.Server.Name)
+			"サーバー %s は凍結しており自力で停止できない。mysql.fence か mysql.kill を使う", p.Server.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
 	defer cancel()
@@ -118,7 +118,7 @@ func stop(ctx context.Context, p Stop) (Stopped, error) {
 	if err := i.Stop(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return Stopped{}, activities.FindingBoth("%s did not stop within %s; see its log",
-				"%s は %s 以内に停止しませんでした。ログを確認してください", p.Server.Name, p.Wait)
+				"%s は %s 以内に停止しなかった。ログを確認する", p.Server.Name, p.Wait)
 		}
 		return Stopped{}, err
 	}
@@ -137,14 +137,14 @@ func lookStopped(ctx context.Context, p Stop) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	case len(procs) == 0:
-		return activities.Seen{Sight: plan.Holds, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name), Output: Stopped{Server: p.Server.Name, At: micro(time.Now())}}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s does not run", "%s は稼働していない", p.Server.Name), Output: Stopped{Server: p.Server.Name, At: micro(time.Now())}}, nil
 	case frozen(i):
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is frozen", "%s は凍結しています", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is frozen", "%s は凍結している", p.Server.Name)}, nil
 	}
 	if _, err := visit(ctx, p.Server); err != nil {
-		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s runs and lets nobody in: it may be stopping: %v", "%s は稼働していますが接続できません。停止処理中の可能性があります: %v", p.Server.Name, err)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s runs and lets nobody in: it may be stopping: %v", "%s は稼働しているが接続できない。停止処理中の可能性がある：%v", p.Server.Name, err)}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働しています", p.Server.Name)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働している", p.Server.Name)}, nil
 }
 
 // Start is the parameters of mysql.start.
@@ -171,7 +171,7 @@ func start(ctx context.Context, p Start) (Started, error) {
 	}
 	if f != nil {
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s at %s; rejoin it as a replica (mysql.rejoin) or take the fence off (mysql.unfence)",
-			"サーバー %s は実行 %s が %s にフェンスしました。レプリカとして戻す（mysql.rejoin）か、フェンスを外してください（mysql.unfence）",
+			"サーバー %s は実行 %s により %s にフェンスされている。レプリカとして復帰させる（mysql.rejoin）か、フェンスを外す（mysql.unfence）",
 			p.Server.Name, f.Run, f.At.Format(time.RFC3339))
 	}
 	return startAndSee(ctx, i, p.Server, p.Wait.Std())
@@ -186,7 +186,7 @@ func startAndSee(ctx context.Context, i *mycluster.Instance, t Target, within ti
 		v, err = visit(ctx, t)
 		return err
 	}); err != nil {
-		return Started{}, activities.FindingBoth("server %s did not come up: %v", "サーバー %s が起動しませんでした: %v", t.Name, err)
+		return Started{}, activities.FindingBoth("server %s did not come up: %v", "サーバー %s が起動しなかった：%v", t.Name, err)
 	}
 	return Started{Server: t.Name, Role: v.role(), GTID: v.GTID}, nil
 }
@@ -201,13 +201,13 @@ func lookStarted(ctx context.Context, p Start) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not run", "%s は稼働していない", p.Server.Name)}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	if err != nil {
 		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("%s accepts connections", "%s は接続を受け付けています", p.Server.Name), Output: Started{Server: p.Server.Name, Role: v.role(), GTID: v.GTID}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s accepts connections", "%s は接続を受け付けている", p.Server.Name), Output: Started{Server: p.Server.Name, Role: v.role(), GTID: v.GTID}}, nil
 }
 
 // micro is a time as results carry it.

@@ -49,17 +49,17 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 		return finish(ctx, c, p.Server, out)
 	case v.Replica == nil:
 		return Promoted{}, activities.RefusedBoth("server %s follows nobody and is read-only, so it is no replica; a fenced primary is let go on by mysql.unfence",
-			"サーバー %s は読み取り専用で、どのサーバーにも追従していないため、レプリカではありません。フェンスしたプライマリは mysql.unfence で再開できます", p.Server.Name)
+			"サーバー %s は読み取り専用で、どのサーバーにも追従していないため、レプリカではない。フェンスしたプライマリは mysql.unfence で書き込みを再開できる", p.Server.Name)
 	case v.Replica.ApplyNo != 0:
 		return Promoted{}, activities.RefusedBoth("server %s stopped applying with %s; what it received since would be lost: repair it, or promote another replica",
-			"サーバー %s は適用が %s で止まっています。その後に受信した変更が失われるため、修復するか、別のレプリカを昇格してください", p.Server.Name, v.Replica.trouble())
+			"サーバー %s は適用が %s で止まっている。その後に受信した変更が失われるため、修復するか、別のレプリカを昇格する", p.Server.Name, v.Replica.trouble())
 	}
 	if out.Lag, out.LagKnown, err = oldPrimary(ctx, c, p, v); err != nil {
 		return Promoted{}, err
 	}
 	if out.Lag > int64(max(p.MaxLag, 0)) {
 		return Promoted{}, activities.RefusedBoth("%s lacks %d transactions of the old primary, more than max_lag %d allows: they would be lost; raise max_lag if that is accepted",
-			"%s には旧プライマリのトランザクションが %d 件不足しており、max_lag %d を超えています。不足分は失われます。それを許容する場合は max_lag を大きくしてください",
+			"%s には旧プライマリのトランザクションが %d 件不足しており、max_lag %d を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
 			p.Server.Name, out.Lag, p.MaxLag)
 	}
 	if out.Applied, err = takeOver(ctx, c, p.Server, p.Wait.Std()); err != nil {
@@ -89,19 +89,19 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag int
 		return 0, false, nil // something else lives at that address now
 	case err == nil && !o.ReadOnly:
 		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (mysql.fence), or use mysql.switchover to move without loss",
-			"%s がまだ書き込みを受け付けています。先にフェンスする（mysql.fence）か、損失なしで移すには mysql.switchover を使ってください", where)
+			"%s はまだ書き込みを受け付けている。先にフェンスする（mysql.fence）か、mysql.switchover で損失なく移す", where)
 	case err == nil:
 		lag, err = awaitRest(ctx, c, o, p.Wait.Std())
 		return lag, true, err
 	case mylink.Hung(err) || errors.Is(err, context.DeadlineExceeded) && !isConnectError(err):
 		return 0, false, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (mysql.fence)",
-			"%s は接続を受け付けますが応答しません。消滅ではなくハングで、再び書き込みを受け付けるおそれがあります。先にフェンスしてください（mysql.fence）", where)
+			"%s は接続を受け付けるが応答しない。停止ではなくハングしており、再び書き込みを受け付けるおそれがある。先にフェンスする（mysql.fence）", where)
 	case mylink.Code(err) == mylink.CodeShutdown:
 		return 0, false, activities.RefusedBoth("%s is stopping (%v); fence it first (mysql.fence)",
-			"%s は停止処理中です（%v）。先にフェンスしてください（mysql.fence）", where, err)
+			"%s は停止処理中である（%v）。先にフェンスする（mysql.fence）", where, err)
 	case mylink.Code(err) != 0 || mylink.Denied(err):
 		return 0, false, activities.RefusedBoth("%s runs and does not let muster in, so whether it takes writes can't be told: %v",
-			"%s は稼働していますが muster のログインを受け付けないため、書き込みを受け付けるかどうかを判断できません: %v", where, err)
+			"%s は稼働しているが muster のログインを受け付けず、書き込みを受け付けるか判断できない：%v", where, err)
 	}
 	return 0, false, nil
 }
@@ -162,7 +162,7 @@ func takeOver(ctx context.Context, c *mylink.Conn, t Target, within time.Duratio
 	}
 	if n := v.Has.Lacks(received); n > 0 {
 		return applied, activities.FindingBoth("server %s had received %d transactions that it does not have now: nothing was promoted; see its log",
-			"サーバー %s が受信していた %d 件のトランザクションが今はありません。昇格は行っていません。ログを確認してください", t.Name, n)
+			"サーバー %s が受信していた %d 件のトランザクションがなくなっている。昇格は行っていない。ログを確認する", t.Name, n)
 	}
 	for _, sql := range append(append([]string{}, d.readWrite...), d.forget) {
 		if err := step(sql); err != nil {
@@ -191,17 +191,17 @@ func applyAll(ctx context.Context, c *mylink.Conn, t Target, within time.Duratio
 			return received, first, nil
 		case v.Replica.ApplyNo != 0:
 			return received, first, activities.FindingBoth("server %s received %d transactions that it can't apply, %s: nothing was promoted",
-				"サーバー %s は受信済みの %d 件のトランザクションを適用できません（%s）。昇格は行っていません", t.Name, left, v.Replica.trouble())
+				"サーバー %s は受信済みの %d 件のトランザクションを適用できない（%s）。昇格は行っていない", t.Name, left, v.Replica.trouble())
 		case v.Replica.Applies == "No" && v.Replica.Receives == "No" && dialects[c.Flavour].startForgets:
 			return received, first, activities.RefusedBoth("server %s received %d transactions that it has not applied, and both its threads are stopped: starting them throws those away (MariaDB asks the primary for them again, which is gone); apply its relay log by hand (mariadb-binlog), or promote another replica",
-				"サーバー %s には受信済みで未適用のトランザクションが %d 件あり、両方のスレッドが停止しています。スレッドを起動するとそれらは破棄されます（MariaDB は失われたプライマリに再送を求めます）。リレーログを手作業で適用する（mariadb-binlog）か、別のレプリカを昇格してください", t.Name, left)
+				"サーバー %s には受信済みで未適用のトランザクションが %d 件あり、両方のスレッドが停止している。スレッドを起動するとそれらは破棄される（MariaDB は失われたプライマリに再送を求める）。リレーログを手作業で適用する（mariadb-binlog）か、別のレプリカを昇格する", t.Name, left)
 		case v.Replica.Applies == "No" && n == 0:
 			if err := tell(ctx, c, answerWithin, mark+dialects[c.Flavour].startSQL); err != nil {
 				return received, first, err
 			}
 		case time.Now().After(until):
 			return received, first, activities.FindingBoth("server %s has still %d received transactions to apply after %s: nothing was promoted; wait, or raise wait",
-				"サーバー %s には %[3]s 経過後も未適用の受信済みトランザクションが %[2]d 件あります。昇格は行っていません。待ってから再実行するか、wait を長くしてください", t.Name, left, within)
+				"サーバー %s には %[3]s 経過後も未適用の受信済みトランザクションが %[2]d 件ある。昇格は行っていない。待ってから再実行するか、wait を長くする", t.Name, left, within)
 		}
 		if err := wait(ctx, tick); err != nil {
 			return received, first, err
@@ -221,11 +221,11 @@ func finish(ctx context.Context, c *mylink.Conn, t Target, out Promoted) (Promot
 	}
 	if v.role() != rolePrimary {
 		return out, activities.FindingBoth("server %s was promoted, and is %s",
-			"サーバー %s を昇格しましたが、現在の役割は %s です", t.Name, v.role())
+			"サーバー %s を昇格したが、現在の役割は %s である", t.Name, v.role())
 	}
 	if err := attempt(ctx, c); err != nil {
 		return out, activities.FindingBoth("server %s was promoted and says that it takes writes, and a write fails: %v",
-			"サーバー %s は昇格され、書き込み可能と応答しますが、書き込みに失敗します: %v", t.Name, err)
+			"サーバー %s は昇格後に書き込み可能と応答するが、書き込みに失敗する：%v", t.Name, err)
 	}
 	out.GTID = v.GTID
 	if out.Events, err = ask[int](ctx, c, "SELECT COUNT(*) FROM information_schema.events WHERE status LIKE '%SIDE%DISABLED%'"); err != nil {
@@ -237,7 +237,7 @@ func finish(ctx context.Context, c *mylink.Conn, t Target, out Promoted) (Promot
 
 func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 	if f, err := fencedHere(p.Server); err != nil || f != nil { // the action refuses, and says it
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is fenced", "%s はフェンスされています", p.Server.Name)}, err
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is fenced", "%s はフェンスされている", p.Server.Name)}, err
 	}
 	c, err := connect(ctx, p.Server)
 	if err != nil {
@@ -249,7 +249,7 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if what != "" {
-		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s still carries out %q of an earlier attempt", "%s では前回の試行の %q がまだ実行中です", p.Server.Name, what)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s still carries out %q of an earlier attempt", "%s では前回の試行の %q がまだ実行中である", p.Server.Name, what)}, nil
 	}
 	v, err := see(ctx, c)
 	if err != nil {
@@ -262,13 +262,13 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 			return activities.Seen{}, err
 		}
 		if _, here := mylink.Instance(p.Server); here && !lasts {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is primary, and would be read-only after a restart", "%s はプライマリですが、再起動すると読み取り専用になります", p.Server.Name)}, nil
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is primary, and would be read-only after a restart", "%s はプライマリだが、再起動すると読み取り専用になる", p.Server.Name)}, nil
 		}
-		return activities.Seen{Sight: plan.Holds, Detail: told("%s is primary at %s", "%s はプライマリです（位置 %s）", p.Server.Name, v.GTID), Output: Promoted{Server: p.Server.Name, GTID: v.GTID, Kept: lasts}}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s is primary at %s", "%s はプライマリである（位置 %s）", p.Server.Name, v.GTID), Output: Promoted{Server: p.Server.Name, GTID: v.GTID, Kept: lasts}}, nil
 	case v.Replica == nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is read-only and follows nobody", "%s は読み取り専用で、どのサーバーにも追従していません", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is read-only and follows nobody", "%s は読み取り専用で、どのサーバーにも追従していない", p.Server.Name)}, nil
 	case !v.ReadOnly || v.Replica.Receives == "No":
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is a replica that was stopped", "%s は停止されたレプリカです", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is a replica that was stopped", "%s は停止されたレプリカである", p.Server.Name)}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is a replica", "%s はレプリカです", p.Server.Name)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is a replica", "%s はレプリカである", p.Server.Name)}, nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func unusable(t Target, err error) plan.Text {
-	return activities.Lacking("server %s can't be used now: %v", "サーバー %s を利用できません: %v", t.Name, err)
+	return activities.Lacking("server %s can't be used now: %v", "サーバー %s を利用できません：%v", t.Name, err)
 }
 
 // readyReach: the servers answer our account, which may administer them.
@@ -40,7 +40,7 @@ func readyPower(ctx context.Context, t Target) ([]plan.Text, error) {
 	}
 	out := readyReach(ctx, t)
 	if problem := writable(filepath.Dir(i.Config)); problem != nil {
-		out = append(out, activities.Lacking("muster can't keep %s read-only over a restart: %v", "再起動後も %s を読み取り専用に保つ設定を書き込めません: %v", t.Name, problem))
+		out = append(out, activities.Lacking("muster can't keep %s read-only over a restart: %v", "再起動後も %s を読み取り専用に保つ設定を書き込めません：%v", t.Name, problem))
 	}
 	return out, nil
 }
@@ -128,7 +128,7 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 	if p.Rebuild {
 		for _, names := range [][]string{dialects[c.Flavour].dump, dialects[c.Flavour].client} {
 			if _, err := programsOf(p.Server).Find(names); err != nil {
-				out = append(out, activities.Lacking("a rebuild of %s is not possible: %v", "%s を再構築できません: %v", p.Server.Name, err))
+				out = append(out, activities.Lacking("a rebuild of %s is not possible: %v", "%s を再構築できません：%v", p.Server.Name, err))
 			}
 		}
 	}

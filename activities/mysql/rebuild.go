@@ -23,7 +23,7 @@ func (j *joining) rebuild(ctx context.Context) error {
 	d := dialects[j.server.Flavour]
 	if j.server.Flavour != j.primary.Flavour {
 		return activities.RefusedBoth("%s is %s and %s is %s: one can't be rebuilt from the other",
-			"%s は %s、%s は %s のため、一方から他方を再構築できません", j.Server.Name, j.server.Flavour, j.Follow.Name, j.primary.Flavour)
+			"%s は %s、%s は %s のため、一方から他方を再構築できない", j.Server.Name, j.server.Flavour, j.Follow.Name, j.primary.Flavour)
 	}
 	host := programsOf(j.Server)
 	for _, names := range [][]string{d.dump, d.client} { // before anything is thrown away

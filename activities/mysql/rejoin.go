@@ -77,7 +77,7 @@ func (j *joining) close() {
 func (j *joining) prepare(ctx context.Context) (err error) {
 	if j.Server.Name == j.Follow.Name {
 		return activities.RefusedBoth("server and follow are both %s",
-			"server と follow がどちらも %s です", j.Server.Name)
+			"server と follow がどちらも %s である", j.Server.Name)
 	}
 	if j.primary, err = reach(ctx, j.Follow, 30*time.Second); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 	}
 	if of.role() != rolePrimary {
 		return activities.RefusedBoth("server %s is %s itself; promote it first, or follow its primary",
-			"サーバー %s 自身の役割が %s です。先に昇格するか、そのプライマリに追従させてください", j.Follow.Name, of.role())
+			"サーバー %s 自身の役割が %s である。先に昇格するか、そのプライマリに追従させる", j.Follow.Name, of.role())
 	}
 	i, err := managed(j.Server)
 	if err == nil {
@@ -111,11 +111,11 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 	}
 	if v.role() == rolePrimary {
 		return activities.RefusedBoth("%s takes writes beside %s: fence it first (mysql.fence), so that nobody's write is thrown away unseen",
-			"%s が %s と並んで書き込みを受け付けています。書き込みが気付かれずに失われないよう、先にフェンスしてください（mysql.fence）", j.Server.Name, j.Follow.Name)
+			"%s が %s と並んで書き込みを受け付けている。書き込みが気付かれずに失われないよう、先にフェンスする（mysql.fence）", j.Server.Name, j.Follow.Name)
 	}
 	if v.ServerID == of.ServerID {
 		return activities.RefusedBoth("%s and %s have the same server_id %s, and can't replicate from one another; correct their options",
-			"%s と %s の server_id がどちらも %s のため、互いにレプリケーションできません。オプションを修正してください", j.Server.Name, j.Follow.Name, v.ServerID)
+			"%s と %s の server_id がどちらも %s のため、互いにレプリケーションできない。オプションを修正する", j.Server.Name, j.Follow.Name, v.ServerID)
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func (j *joining) join(ctx context.Context) error {
 	}
 	if !j.Rebuild {
 		return activities.FindingBoth("server %s can't follow %s: %s. What only it has is lost by any way back: save that first if it matters, then rejoin with rebuild: true, or restore %[1]s from a physical backup of %[2]s",
-			"サーバー %s は %s に追従できません: %s。このサーバーだけにあるデータは、どの方法で戻しても失われます。必要なら先に退避し、rebuild: true で再実行するか、%[2]s の物理バックアップから %[1]s を復元してください",
+			"サーバー %s は %s に追従できない：%s。このサーバーだけにあるデータは、どの方法で戻しても失われる。必要なら先に退避し、rebuild: true で再実行するか、%[2]s の物理バックアップから %[1]s を復元する",
 			j.Server.Name, j.Follow.Name, why)
 	}
 	activities.Log(ctx).Warn("the server is rebuilt from its primary", "server", j.Server.Name, "why", why.EN)
@@ -188,7 +188,7 @@ func (j *joining) diverged(ctx context.Context) (none plan.Text, err error) {
 		return none, err
 	}
 	if half {
-		return plan.Say("a rebuild of it was cut off", "再構築が途中で止まっています"), nil
+		return plan.Say("a rebuild of it was cut off", "再構築が途中で止まっている"), nil
 	}
 	v, err := see(ctx, j.server)
 	if err != nil {
@@ -200,7 +200,7 @@ func (j *joining) diverged(ctx context.Context) (none plan.Text, err error) {
 	}
 	if n := of.Has.Lacks(v.Has); n > 0 {
 		return plan.Say("it has %d transactions that %s lacks (it stands at %s, the primary at %s)",
-			"%[2]s にないトランザクションが %[1]d 件あります（このサーバーは %[3]s、プライマリは %[4]s）", n, j.Follow.Name, v.GTID, of.GTID), nil
+			"%[2]s にないトランザクションが %[1]d 件ある（このサーバーは %[3]s、プライマリは %[4]s）", n, j.Follow.Name, v.GTID, of.GTID), nil
 	}
 	return conflict(v, of), nil
 }
@@ -221,7 +221,7 @@ func conflict(a, b view) plan.Text {
 		for other := range strings.SplitSeq(b.GTID, ",") {
 			x, y := strings.Split(one, "-"), strings.Split(other, "-")
 			if len(x) == 3 && len(y) == 3 && x[0] == y[0] && x[2] == y[2] && x[1] != y[1] {
-				return plan.Say("transaction %s of domain %s was written twice: %s and %s", "ドメイン %[2]s のトランザクション %[1]s が二重に書かれています: %[3]s と %[4]s", x[2], x[0], one, other)
+				return plan.Say("transaction %s of domain %s was written twice: %s and %s", "ドメイン %[2]s のトランザクション %[1]s が二重に書かれている：%[3]s と %[4]s", x[2], x[0], one, other)
 			}
 		}
 	}
@@ -287,7 +287,7 @@ func (j *joining) arrive(ctx context.Context, of view) error {
 		}
 		if time.Since(still) > stillFor {
 			return activities.FindingBoth("server %s follows %s and makes no headway (receives %s, applies %s) %s",
-				"サーバー %s は %s に追従していますが、進んでいません（受信 %s、適用 %s）%s", j.Server.Name, j.Follow.Name, v.threads().Receives, v.threads().Applies, v.threads().trouble())
+				"サーバー %s は %s に追従しているが、進んでいない（受信 %s、適用 %s）%s", j.Server.Name, j.Follow.Name, v.threads().Receives, v.threads().Applies, v.threads().trouble())
 		}
 	}
 }
@@ -322,7 +322,7 @@ func (j *joining) settle(ctx context.Context) (err error) {
 	}
 	if !v.ReadOnly {
 		return activities.FindingBoth("server %s follows %s and is not read-only",
-			"サーバー %s は %s に追従していますが、読み取り専用になっていません", j.Server.Name, j.Follow.Name)
+			"サーバー %s は %s に追従しているが、読み取り専用になっていない", j.Server.Name, j.Follow.Name)
 	}
 	for _, s := range dialects[j.server.Flavour].readOnly { // of MariaDB they change nothing, of MySQL they are what persists
 		if err := tell(ctx, j.server, answerWithin, mark+s); err != nil {
@@ -334,7 +334,7 @@ func (j *joining) settle(ctx context.Context) (err error) {
 	}
 	if !j.out.Kept {
 		return activities.FindingBoth("server %s would take writes after a restart: its options do not say read_only at the end; let its main option file include %s last",
-			"サーバー %s は再起動すると書き込みを受け付けます。最終的なオプションが read_only になっていません。メインのオプションファイルの最後で %s を読み込むようにしてください", j.Server.Name, j.i.Config)
+			"サーバー %s は再起動すると書き込みを受け付ける。最終的なオプションが read_only になっていない。メインのオプションファイルの最後で %s を読み込むようにする", j.Server.Name, j.i.Config)
 	}
 	return j.i.Drop(fenceFile)
 }
@@ -348,10 +348,10 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	if here {
 		half := i.HoldsDatabase(rebuilding)
 		if procs, err := i.Processes(); err != nil || len(procs) == 0 {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name)}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: told("%s does not run", "%s は稼働していない", p.Server.Name)}, err
 		}
 		if frozen(i) {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: told("%s is frozen", "%s は凍結しています", p.Server.Name)}, nil
+			return activities.Seen{Sight: plan.HoldsNot, Partial: half, Detail: told("%s is frozen", "%s は凍結している", p.Server.Name)}, nil
 		}
 	}
 	c, err := connect(ctx, p.Server)
@@ -372,21 +372,21 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	case err != nil:
 		return activities.Seen{}, err
 	case what != "":
-		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s still carries out %q of an earlier attempt", "%s では前回の試行の %q がまだ実行中です", p.Server.Name, what)}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%s still carries out %q of an earlier attempt", "%s では前回の試行の %q がまだ実行中である", p.Server.Name, what)}, nil
 	case half:
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("a rebuild of %s was cut off: its data are half of something", "%s の再構築が途中で止まっており、データは不完全です", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("a rebuild of %s was cut off: its data are half of something", "%s の再構築が途中で止まっており、データは不完全である", p.Server.Name)}, nil
 	case !v.follows(p.Follow, of):
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not follow %s", "%s は %s に追従していません", p.Server.Name, p.Follow.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not follow %s", "%s は %s に追従していない", p.Server.Name, p.Follow.Name)}, nil
 	case !v.Replica.running() || v.Replica.trouble() != "" || conflict(v, of).EN != "" || !v.ReadOnly:
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s follows %s and does not replicate: %s%s", "%s は %s に追従していますが、レプリケーションできていません: %s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of))}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s follows %s and does not replicate: %s%s", "%s は %s に追従しているが、レプリケーションできていない：%s%s", p.Server.Name, p.Follow.Name, v.Replica.trouble(), conflict(v, of))}, nil
 	case !v.Has.Has(of.Has):
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s has not caught up yet", "%s はまだ追いついていません", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s has not caught up yet", "%s はまだ追いついていない", p.Server.Name)}, nil
 	}
 	if here && i.Config != "" {
 		if f, err := fenceOf(i); err != nil || f != nil {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s replicates, but its fence is still there", "%s はレプリケーションしていますが、フェンスが残っています", p.Server.Name)}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s replicates, but its fence is still there", "%s はレプリケーションしているが、フェンスが残っている", p.Server.Name)}, err
 		}
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("%s replicates from %s", "%s は %s からレプリケーションしています", p.Server.Name, p.Follow.Name),
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s replicates from %s", "%s は %s からレプリケーションしている", p.Server.Name, p.Follow.Name),
 		Output: Rejoined{Server: p.Server.Name, Follow: p.Follow.Name, Method: byFollowing, GTID: v.GTID}}, nil
 }

@@ -56,7 +56,7 @@ func isolated(ctx context.Context, t StoreTarget) (dir string, i *mycluster.Inst
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(socketOf(dir)); n > longest {
 		return "", nil, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
-			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超えます。構成台帳の area を短いパスにしてください", dir, n, longest)
+			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超える。構成台帳の area を短いパスにする", dir, n, longest)
 	}
 	i.Data = filepath.Join(dir, "data")
 	// No network, no log, no events, no files but its own: a server that starts removes what
@@ -84,12 +84,12 @@ func guardArea(t StoreTarget) error {
 	area, err := filepath.EvalSymlinks(t.Spec.Area)
 	if err != nil {
 		return activities.RefusedBoth("the restore area of %s: %v; make the folder, closed to others but to be passed by the service user",
-			"%s の復元用領域: %v。フォルダーを作り、他のユーザーには閉じ、サービスユーザーが通過できるようにしてください", t.Name, err)
+			"%s の復元領域：%v。他のユーザーはアクセスできず、サービスユーザーは通過できるフォルダーを作成する", t.Name, err)
 	}
 	for d := area; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, "ibdata1")); err == nil {
 			return activities.RefusedBoth("the restore area %s lies in a server's data directory (%s): name a folder of its own",
-				"復元用領域 %s がサーバーのデータディレクトリー（%s）の中にあります。専用のフォルダーを指定してください", t.Spec.Area, d)
+				"復元領域 %s がサーバーのデータディレクトリー（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
 		}
 		if d == filepath.Dir(d) {
 			break
@@ -97,7 +97,7 @@ func guardArea(t StoreTarget) error {
 	}
 	if real, err := filepath.EvalSymlinks(t.Spec.Dumps); err == nil && (within(area, real) || within(real, area)) {
 		return activities.RefusedBoth("the restore area %s and %s lie in one another: name a folder of its own",
-			"復元用領域 %s と %s が重なっています。専用のフォルダーを指定してください", t.Spec.Area, t.Spec.Dumps)
+			"復元領域 %s と %s が重なっている。専用のフォルダーを指定する", t.Spec.Area, t.Spec.Dumps)
 	}
 	return nil
 }
@@ -138,10 +138,10 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 	out := Restored{Backup: b.Backup, TakenAt: b.TakenAt, BegunAt: begun.UTC(), SizeBytes: b.SizeBytes, GTID: b.GTID, Folder: dir}
 	if free, err := room(p.Dumps.Spec.Area); err != nil {
 		return Restored{}, activities.RefusedBoth("the restore area: %v",
-			"復元用領域: %v", err)
+			"復元領域：%v", err)
 	} else if free < need(b) {
 		return Restored{}, activities.FindingBoth("%s has %d MB free, and restoring %s needs %d MB: make room there",
-			"%s の空きは %d MB で、%s の復元に必要な %d MB に足りません。空きを増やしてください", p.Dumps.Spec.Area, free>>20, b.Backup, need(b)>>20)
+			"%s の空きは %d MB で、%s の復元に必要な %d MB に足りない。空きを増やす", p.Dumps.Spec.Area, free>>20, b.Backup, need(b)>>20)
 	}
 	file := filepath.Join(p.Dumps.Spec.Dumps, b.Backup+packed)
 	if err := held(ctx, file, b); err != nil {
@@ -158,7 +158,7 @@ func restore(ctx context.Context, p Restore) (Restored, error) {
 			return Restored{}, err
 		}
 		return Restored{}, activities.FindingBoth("dump %s could not be restored: %v",
-			"ダンプ %s を復元できませんでした: %v", b.Backup, err)
+			"ダンプ %s を復元できなかった：%v", b.Backup, err)
 	}
 	out.RestoreS = time.Since(loading).Seconds()
 	text, err := json.Marshal(out)
@@ -202,7 +202,7 @@ func lay(ctx context.Context, dir string, i *mycluster.Instance, t StoreTarget, 
 	d := dialects[mylink.Flavour(b.Flavour)]
 	if d.client == nil {
 		return activities.RefusedBoth("dump %s is of a %q server, which muster does not know",
-			"ダンプ %s のサーバーの種類 %q には対応していません", b.Backup, b.Flavour)
+			"ダンプ %s のサーバーの種類 %q には対応していない", b.Backup, b.Flavour)
 	}
 	if err := i.Pipe(ctx, nil, sandboxed(text), io.Discard, d.client, "--no-defaults", "--protocol=socket", "--socket="+socketOf(dir), "--user=root", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--batch"); err != nil {
 		return err
@@ -264,16 +264,16 @@ func lookRestored(ctx context.Context, p Restore) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not there", "%s はありません", dir)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not there", "%s は存在しない", dir)}, nil
 	}
 	done, err := result(dir)
 	if err != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s holds a restore that did not end", "%s に、完了していない復元があります", dir)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s holds a restore that did not end", "%s に途中で終わった復元がある", dir)}, nil
 	}
 	if procs, err := i.Processes(); err != nil || len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("the restored server does not run", "復元したサーバーが稼働していません")}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("the restored server does not run", "復元したサーバーは稼働していない")}, err
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("restored in %s", "%s に復元済みです", dir), Output: done}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("restored in %s", "%s に復元済み", dir), Output: done}, nil
 }
 
 func result(dir string) (out Restored, err error) {

@@ -172,7 +172,7 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 	unmoved := f != nil && f.For != "" && f.Run == activities.CallFrom(ctx).Run && v.role() == rolePrimary
 	if f != nil && !v.ReadOnly && !unmoved {
 		return KeptRole{}, activities.FindingBoth("server %s takes writes in spite of the fence of run %s",
-			"サーバー %s は実行 %s にフェンスされているのに書き込みを受け付けています", p.Server.Name, f.Run)
+			"サーバー %s は実行 %s によりフェンスされているのに書き込みを受け付けている", p.Server.Name, f.Run)
 	}
 	statements := d.readWrite
 	if v.ReadOnly {
@@ -189,7 +189,7 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 	if ok, err := kept(ctx, c, p.Server, v); err != nil || !ok {
 		if err == nil {
 			err = activities.FindingBoth("server %s would change its role at a restart: another of its option files says read_only after %s; let it be the last one",
-				"サーバー %s は再起動すると役割が変わります。%s より後に読まれる別のオプションファイルに read_only があります。%[2]s が最後に読まれるようにしてください", p.Server.Name, p.Server.Spec.Config)
+				"サーバー %s は再起動すると役割が変わる。%s より後に読まれる別のオプションファイルに read_only がある。%[2]s が最後に読まれるようにする", p.Server.Name, p.Server.Spec.Config)
 		}
 		return KeptRole{}, err
 	}
@@ -215,10 +215,10 @@ func lookKept(ctx context.Context, p Keep) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if f, err := fencedHere(p.Server); err != nil || f != nil && !v.ReadOnly {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s takes writes and has the marker of a fence", "%s は書き込みを受け付けていますが、フェンスの印があります", p.Server.Name)}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s takes writes and has the marker of a fence", "%s は書き込みを受け付けているが、フェンスの印がある", p.Server.Name)}, err
 	}
 	if !ok {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("nothing keeps %s a %s over a restart", "再起動後も %s の役割 %s を保つ設定がありません", p.Server.Name, v.role())}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("nothing keeps %s a %s over a restart", "再起動後も %s の役割 %s を保つ設定がない", p.Server.Name, v.role())}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("%s stays what it is over a restart", "%s の役割は再起動後も変わりません", p.Server.Name), Output: KeptRole{Server: p.Server.Name, Role: v.role()}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s stays what it is over a restart", "%s の役割は再起動後も変わらない", p.Server.Name), Output: KeptRole{Server: p.Server.Name, Role: v.role()}}, nil
 }

@@ -48,7 +48,7 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 	began := time.Now()
 	if p.From.Name == p.To.Name {
 		return Switched{}, activities.RefusedBoth("from and to are both %s",
-			"from と to がどちらも %s です", p.From.Name)
+			"from と to がどちらも %s である", p.From.Name)
 	}
 	if err := s.open(ctx); err != nil {
 		return Switched{}, err
@@ -68,7 +68,7 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 		}
 	}
 	return Switched{}, activities.FindingBoth("the switch from %s to %s does not come to its end; look at the logs of both",
-		"%s から %s への切り替えが完了しません。両方のログを確認してください", p.From.Name, p.To.Name)
+		"%s から %s への切り替えが完了しない。両サーバーのログを確認する", p.From.Name, p.To.Name)
 }
 
 // switching is one switchover on its way.
@@ -149,7 +149,7 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 		return ongoing, nil
 	case to.role() == rolePrimary && from.role() == rolePrimary:
 		return "", activities.FindingBoth("%s and %s are both primaries: fence one at once",
-			"%s と %s がどちらもプライマリになっています。直ちに一方をフェンスしてください", s.From.Name, s.To.Name)
+			"%s と %s がどちらもプライマリである。直ちに一方をフェンスする", s.From.Name, s.To.Name)
 	case other != nil && other.For == s.From.Name && other.Run == activities.CallFrom(ctx).Run && to.Replica == nil && from.follows(s.To, to) && from.ReadOnly:
 		return turned, nil
 	case other != nil:
@@ -160,10 +160,10 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 		return moved, nil
 	case to.Replica == nil:
 		return "", activities.RefusedBoth("server %s follows nobody and takes no writes, so it is no replica of %s; if a switch from it was cut off, let it go on at its own site (mysql.unfence)",
-			"サーバー %s はどのサーバーにも追従せず書き込みも受け付けていないため、%s のレプリカではありません。このサーバーからの切り替えが途中で止まった場合は、その拠点で mysql.unfence により再開してください", s.To.Name, s.From.Name)
+			"サーバー %s はどのサーバーにも追従せず書き込みも受け付けていないため、%s のレプリカではない。このサーバーからの切り替えが途中で止まった場合は、その拠点で mysql.unfence により書き込みを再開させる", s.To.Name, s.From.Name)
 	case !to.follows(s.From, from):
 		return "", activities.RefusedBoth("server %s does not follow %s, but the server at %s",
-			"サーバー %s の追従先は %s ではなく、%s のサーバーです", s.To.Name, s.From.Name, mylink.Address(mylink.Server{Host: to.Replica.Host, Port: to.Replica.Port}))
+			"サーバー %s の追従先は %s ではなく、%s のサーバーである", s.To.Name, s.From.Name, mylink.Address(mylink.Server{Host: to.Replica.Host, Port: to.Replica.Port}))
 	case from.role() == rolePrimary && ours:
 		return begun, nil
 	case from.role() == rolePrimary:
@@ -172,7 +172,7 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 		return halted, nil
 	}
 	return "", activities.RefusedBoth("server %s is %s, and no switchover to %s has made it so; name the primary in from, or fail over (mysql.fence, mysql.promote)",
-		"サーバー %s の役割は %s で、%s への切り替えによるものではありません。from にプライマリを指定するか、フェイルオーバーしてください（mysql.fence、mysql.promote）", s.From.Name, from.role(), s.To.Name)
+		"サーバー %s の役割は %s で、%s への切り替えによるものではない。from にプライマリを指定するか、フェイルオーバーする（mysql.fence、mysql.promote）", s.From.Name, from.role(), s.To.Name)
 }
 
 // without is the stage when from gives no answer.
@@ -188,7 +188,7 @@ func (s *switching) without(to view, why error) (stage, error) {
 		return moved, nil
 	}
 	return "", activities.RefusedBoth("server %s is down; start it, or fail over (mysql.fence, mysql.promote)",
-		"サーバー %s は停止しています。起動するか、フェイルオーバーしてください（mysql.fence、mysql.promote）", s.From.Name)
+		"サーバー %s は停止している。起動するか、フェイルオーバーする（mysql.fence、mysql.promote）", s.From.Name)
 }
 
 // halt stops from's writes once to has nearly everything. From then on it comes up
@@ -214,7 +214,7 @@ func (s *switching) halt(ctx context.Context) error {
 		}
 		if time.Now().After(until) {
 			return activities.FindingBoth("nothing was switched: %s lacks %d transactions, %d being allowed (receives %s, applies %s) %s",
-				"切り替えていません。%s に %d 件のトランザクションが不足しています（許容 %d 件、受信 %s、適用 %s）%s",
+				"切り替えは行っていない。%s に %d 件のトランザクションが不足している（許容 %d 件、受信 %s、適用 %s）%s",
 				s.To.Name, lacks, s.MaxLag, to.threads().Receives, to.threads().Applies, to.threads().trouble())
 		}
 		if err := wait(ctx, tick); err != nil {
@@ -229,7 +229,7 @@ func (s *switching) halt(ctx context.Context) error {
 	defer cancel()
 	if err := quiet(quieting, c); err != nil {
 		return activities.FindingBoth("server %s could not be made read-only: %v; it comes up read-only at a restart: repeat the switchover",
-			"サーバー %s を読み取り専用にできませんでした: %v。再起動すると読み取り専用になります。切り替えを再実行してください", s.From.Name, err)
+			"サーバー %s を読み取り専用にできなかった：%v。再起動すると読み取り専用になる。切り替えを再実行する", s.From.Name, err)
 	}
 	return nil
 }
@@ -241,7 +241,7 @@ func (s *switching) takeOver(ctx context.Context) error {
 		return err
 	}
 	if _, err := awaitPosition(ctx, s.to, s.To, s.From, from, time.Now().Add(10*time.Second)); err != nil && !s.passed(ctx, from) {
-		return s.backOut(ctx, activities.Lacking("%s did not get all of its transactions: %v", "%s がすべてのトランザクションを受信できませんでした: %v", s.To.Name, err))
+		return s.backOut(ctx, activities.Lacking("%s did not get all of its transactions: %v", "%s がすべてのトランザクションを受信できなかった：%v", s.To.Name, err))
 	}
 	s.out.GTID = from.GTID
 	if _, err := takeOver(ctx, s.to, s.To, s.Wait.Std()); err != nil {
@@ -267,7 +267,7 @@ func (s *switching) passed(ctx context.Context, from view) bool {
 func (s *switching) backOut(ctx context.Context, why plan.Text) error {
 	if s.backed {
 		return activities.FindingBoth("the switch failed twice: %s takes writes again, since %s",
-			"切り替えに二度失敗しました。%s の書き込みを再開しました。理由: %s", s.From.Name, why)
+			"切り替えに2回失敗した。%s の書き込みは再開した（理由：%s）", s.From.Name, why)
 	}
 	s.backed = true
 	if to, err := see(ctx, s.to); err != nil || !to.ReadOnly { // the last look before it takes writes again
@@ -294,11 +294,11 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 	}
 	switch at {
 	case done:
-		return activities.Seen{Sight: plan.Holds, Detail: told("%s is primary and %s follows it", "%s がプライマリで、%s が追従しています", p.To.Name, p.From.Name), Output: s.out}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s is primary and %s follows it", "%s がプライマリで、%s が追従している", p.To.Name, p.From.Name), Output: s.out}, nil
 	case ongoing:
-		return activities.Seen{Sight: plan.CannotTell, Detail: told("a statement of an earlier attempt is still under way", "前回の試行の文がまだ実行中です")}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("a statement of an earlier attempt is still under way", "前回の試行の文がまだ実行中である")}, nil
 	case before:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is primary", "%s がプライマリです", p.From.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is primary", "%s がプライマリである", p.From.Name)}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("half-way (%s); repeating it goes on from there", "途中（%s）です。再実行すると続きから進みます", at)}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("half-way (%s); repeating it goes on from there", "途中まで実施済み（%s）。再実行すると続きから進む", at)}, nil
 }

@@ -23,10 +23,10 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	switch {
 	case f == nil:
 		return Started{}, activities.RefusedBoth("server %s has no fence of muster's; start it (mysql.start) or promote it (mysql.promote)",
-			"サーバー %s には muster のフェンスがありません。起動する（mysql.start）か、昇格してください（mysql.promote）", p.Server.Name)
+			"サーバー %s に muster のフェンスはない。起動する（mysql.start）か昇格する（mysql.promote）", p.Server.Name)
 	case f.Run != run:
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first",
-			"サーバー %s をフェンスしたのは実行 %s で、この実行 %s ではありません。先にその実行の後始末を済ませてください", p.Server.Name, f.Run, run)
+			"サーバー %s は実行 %s がフェンスしたもので、この実行 %s のものではない。先にその実行の後始末を終える", p.Server.Name, f.Run, run)
 	}
 	// A replica comes back as what it is, read-only: nobody is in its way.
 	if v, err := visit(ctx, p.Server); err == nil && v.role() == roleReplica {
@@ -34,16 +34,16 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	}
 	for _, o := range p.Others {
 		if o.Name == p.Server.Name {
-			return Started{}, activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されています。同じデータベースの他のサーバーを指定してください", o.Name)
+			return Started{}, activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されている。同じデータベースの他のサーバーを指定する", o.Name)
 		}
 		v, err := visit(ctx, o)
 		switch {
 		case err == nil && !v.ReadOnly:
 			return Started{}, activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use mysql.switchover or mysql.rejoin",
-				"%s が書き込みを受け付けています。%s のフェンスを外すとプライマリが二台になります。mysql.switchover か mysql.rejoin を使ってください", o.Name, p.Server.Name)
+				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリが2台になる。mysql.switchover か mysql.rejoin を使う", o.Name, p.Server.Name)
 		case err != nil && !mylink.Refused(err):
 			return Started{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v",
-				"%s が書き込みを受け付けるかどうかを判断できません: %v", o.Name, err)
+				"%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
 		}
 	}
 	return reopen(ctx, i, p.Server, p.Wait.Std())
@@ -74,7 +74,7 @@ func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Du
 	}
 	if err := attempt(ctx, c); err != nil {
 		return out, activities.FindingBoth("server %s was let take writes, and a write fails: %v",
-			"サーバー %s の書き込みを再開しましたが、書き込みに失敗します: %v", t.Name, err)
+			"サーバー %s の書き込みを再開したが、書き込みに失敗する：%v", t.Name, err)
 	}
 	out.Role = rolePrimary
 	return out, i.Drop(fenceFile)
@@ -95,19 +95,19 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if f != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("the fence of run %s is there", "実行 %s のフェンスがあります", f.Run)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("the fence of run %s is there", "実行 %s のフェンスがある", f.Run)}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	switch {
 	case err == nil && v.role() != roleReadOnly:
-		return activities.Seen{Sight: plan.Holds, Detail: told("%s is %s and not fenced", "%s の役割は %s で、フェンスされていません", p.Server.Name, v.role()),
+		return activities.Seen{Sight: plan.Holds, Detail: told("%s is %s and not fenced", "%s の役割は %s で、フェンスされていない", p.Server.Name, v.role()),
 			Output: Started{Server: p.Server.Name, Role: v.role(), GTID: v.GTID}}, nil
 	case err == nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is %s and has no fence", "%s の役割は %s で、フェンスはありません", p.Server.Name, v.role())}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is %s and has no fence", "%s の役割は %s で、フェンスはない", p.Server.Name, v.role())}, nil
 	}
 	procs, perr := i.Processes()
 	if perr == nil && len(procs) == 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not run", "%s は稼働していません", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s does not run", "%s は稼働していない", p.Server.Name)}, nil
 	}
 	return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
 }

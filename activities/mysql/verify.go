@@ -49,7 +49,7 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 	done, err := result(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Verified{}, activities.RefusedBoth("nothing is restored in %s: mysql.restore_dump must come before, in the same run and system",
-			"%s には何も復元されていません。同じ実行・同じシステムで、先に mysql.restore_dump が必要です", dir)
+			"%s に復元されたものがない。同じ実行・システムで先に mysql.restore_dump を行う", dir)
 	}
 	if err != nil {
 		return Verified{}, err
@@ -73,7 +73,7 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 		}
 		if !got.Valid || got.String != check.Expect {
 			return out, activities.FindingBoth("%s answers %s, not %q",
-				"%s の答えは %s で、期待した %q と異なります", check.Query, value(got), check.Expect)
+				"%s の結果は %s で、%q ではない", check.Query, value(got), check.Expect)
 		}
 		out.Checks++
 	}
@@ -83,7 +83,7 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 	}
 	if !newest.Valid {
 		return out, activities.FindingBoth("%s answers nothing: the restored data has no newest row",
-			"%s の答えがありません。復元したデータに最新の行がありません", p.Newest)
+			"%s の結果が空である。復元したデータに最新の行がない", p.Newest)
 	}
 	out.RecoveryPoint = newest.Time.UTC()
 	out.BehindS = max(0, done.BegunAt.Sub(out.RecoveryPoint).Seconds())
@@ -96,7 +96,7 @@ func unanswered(ctx context.Context, question string, err error) error {
 	if ctx.Err() != nil || mylink.Code(err) == 0 {
 		return fmt.Errorf("%s: %w", question, err)
 	}
-	return activities.FindingBoth("%s: the server answers: %v", "%s に対するサーバーの応答: %v", question, err)
+	return activities.FindingBoth("%s: the server answers: %v", "%s に対するサーバーの応答：%v", question, err)
 }
 
 func value(s sql.NullString) string {
@@ -130,7 +130,7 @@ func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string
 		for _, line := range said {
 			if line["Msg_type"] == "error" || line["Msg_type"] == "status" && line["Msg_text"] != "OK" {
 				return activities.FindingBoth("the structure of table %s is damaged: %s",
-					"テーブル %s の構造が破損しています: %s", name, line["Msg_text"])
+					"テーブル %s の構造が破損している：%s", name, line["Msg_text"])
 			}
 		}
 	}
@@ -172,7 +172,7 @@ func remove(ctx context.Context, dir string, i *mycluster.Instance) error {
 		// An attempt that ended before it wrote the mark left a folder only.
 		if inside, rerr := os.ReadDir(dir); rerr != nil || len(inside) > 0 {
 			return activities.RefusedBoth("%s is not a restore of muster's (it has no file %s) and is left alone",
-				"%s は muster による復元ではない（ファイル %s がない）ため、手を付けません", dir, markFile)
+				"%s は muster の復元先ではない（ファイル %s がない）ため、触れない", dir, markFile)
 		}
 	}
 	if _, err := i.Kill(ctx); err != nil {
@@ -187,10 +187,10 @@ func lookDiscarded(ctx context.Context, p Discard) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is still there", "%s がまだあります", dir)}, err
+		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is still there", "%s が残っている", dir)}, err
 	}
 	if procs, err := i.Processes(); err == nil && len(procs) > 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: told("%d processes of it still run", "プロセスが %d 個まだ稼働しています", len(procs))}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: told("%d processes of it still run", "そのプロセスが %d 個残っている", len(procs))}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("%s is gone", "%s は削除済みです", dir), Output: Discarded{Folder: dir, Gone: true}}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s is gone", "%s は削除済み", dir), Output: Discarded{Folder: dir, Gone: true}}, nil
 }

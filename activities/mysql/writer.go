@@ -39,7 +39,7 @@ const takesWrites = "writes"
 func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	if len(p.Servers) == 0 {
 		return Writers{}, activities.RefusedBoth("servers is empty: name every copy of the database",
-			"servers が空です。データベースのすべての複製を指定してください")
+			"servers が空である。データベースの複製をすべて指定する")
 	}
 	states, errs := make([]string, len(p.Servers)), make([]error, len(p.Servers))
 	var all sync.WaitGroup
@@ -65,17 +65,17 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	switch {
 	case len(writers) > 1: // certain, whatever the others are
 		return out, activities.FindingBoth("%s take writes at the same time: fence all but one at once",
-			"%s が同時に書き込みを受け付けています。直ちに一台を除いてすべてフェンスしてください", strings.Join(writers, " and "))
+			"%s が同時に書き込みを受け付けている。直ちに1台を残してすべてフェンスする", strings.Join(writers, " and "))
 	case wrong != nil:
 		return out, wrong
 	case len(unclear) > 0:
 		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
 	case len(writers) == 0:
 		return out, activities.FindingBoth("no server takes writes",
-			"書き込みを受け付けるサーバーがありません")
+			"書き込みを受け付けるサーバーがない")
 	case p.Expect != "" && p.Expect != writers[0]:
 		return out, activities.FindingBoth("the writer is %s, not %s",
-			"書き込みを受け付けているのは %s で、%s ではありません", writers[0], p.Expect)
+			"書き込みを受け付けているのは %s で、%s ではない", writers[0], p.Expect)
 	}
 	out.Writer = writers[0]
 	return out, nil
@@ -119,7 +119,7 @@ func writes(ctx context.Context, t Target) (string, error) {
 	if err := attempt(ctx, c); err != nil {
 		if mylink.Code(err) != 0 {
 			return "", activities.FindingBoth("server %s says that it takes writes (read_only is off), and a write fails: %v",
-				"サーバー %s は書き込み可能（read_only が OFF）と応答しますが、書き込みに失敗します: %v", t.Name, err)
+				"サーバー %s は書き込み可能（read_only が OFF）と応答するが、書き込みに失敗する：%v", t.Name, err)
 		}
 		return "", fmt.Errorf("write on %s: %w", t.Name, err)
 	}

@@ -150,7 +150,7 @@ func (e *Error) Error() string { return e.Said().EN }
 
 // Said is it in both languages.
 func (e *Error) Said() plan.Text {
-	return plan.Say("connect to %s at %s: %s", "%s（%s）に接続できません: %s", e.Server, e.Address, short(e.Err))
+	return plan.Say("connect to %s at %s: %s", "%s（%s）に接続できない：%s", e.Server, e.Address, short(e.Err))
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -158,9 +158,9 @@ func (e *Error) Unwrap() error { return e.Err }
 func short(err error) plan.Text {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return plan.Text{EN: "connection refused", JA: "接続が拒否されました"}
+		return plan.Text{EN: "connection refused", JA: "接続を拒否された"}
 	case IsTimeout(err):
-		return plan.Text{EN: "no answer in time", JA: "時間内に応答がありません"}
+		return plan.Text{EN: "no answer in time", JA: "時間内に応答がない"}
 	}
 	return plan.Text{EN: err.Error()}
 }
