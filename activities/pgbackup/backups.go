@@ -79,7 +79,7 @@ func keeperOf(t Target) (keeper, error) {
 		return folders{t}, nil
 	}
 	return nil, activities.RefusedBoth("%s: the estate must name its folders (backups and wal) or pgBackRest's stanza, not both",
-		"%s：定義にはフォルダー（backups と wal）か pgBackRest の stanza のどちらか一方を指定する", t.Name)
+		"%s：構成台帳にはフォルダー（backups と wal）か pgBackRest の stanza のどちらか一方を指定する", t.Name)
 }
 
 // folders keeps backups as pg_basebackup makes them.
@@ -256,7 +256,7 @@ func (p Take) sameServer(ctx context.Context, name string) (string, error) {
 		return "", nil
 	}
 	return activities.Lacking("backup %s is of the server with identifier %s, and %s has %s: move it away, or correct the estate",
-		"バックアップ %s は識別子 %s のサーバーのもので、%s の識別子は %s である。移動するか、定義を修正する", name, has.SystemID, p.Server.Name, id).Both(), nil
+		"バックアップ %s は識別子 %s のサーバーのもので、%s の識別子は %s である。移動するか、構成台帳を修正する", name, has.SystemID, p.Server.Name, id).Both(), nil
 }
 
 // answerWithin bounds the question to a live server.

@@ -100,7 +100,7 @@ func (k rest) list(ctx context.Context) ([]kept, error) {
 		return s.Backup, nil
 	}
 	return nil, activities.FindingBoth("pgBackRest knows no stanza %s: check the estate and its configuration",
-		"pgBackRest に stanza %s がない。定義と pgBackRest の設定を確認する", k.t.Spec.Stanza)
+		"pgBackRest に stanza %s がない。構成台帳と pgBackRest の設定を確認する", k.t.Spec.Stanza)
 }
 
 // sound refuses a backup of which pgBackRest itself says that pages were damaged.

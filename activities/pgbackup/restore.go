@@ -61,7 +61,7 @@ func isolated(ctx context.Context, t Target) (dir string, i *pgcluster.Instance,
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(i.Host) + len("/.s.PGSQL.5432"); n > longest {
 		return "", nil, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
-			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超える。定義の area を短いパスにする", i.Host, n, longest)
+			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超える。構成台帳の area を短いパスにする", i.Host, n, longest)
 	}
 	return dir, i, nil
 }

@@ -29,7 +29,7 @@ func managed(t Target) (*pgcluster.Instance, error) {
 	if !ok {
 		if t.Spec.Data == "" {
 			return nil, activities.RefusedBoth("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand",
-				"サーバー %s は管理対象ではない（構成台帳にデータディレクトリーがない）。ターゲットに data と config を指定するか、このステップを手作業で行う", t.Name)
+				"サーバー %s は管理対象ではない（構成台帳にデータディレクトリーがない）。操作対象に data と config を指定するか、このステップを手作業で行う", t.Name)
 		}
 		_, why := pglink.Place(t).Here()
 		return nil, activities.Refused("%s", why.Both())
@@ -164,7 +164,7 @@ func streams(ctx context.Context, c *pglink.Conn, standby Target) (ok bool, lag 
 func sameSystem(a, idA, b, idB string) error {
 	if idA != idB {
 		return activities.RefusedBoth("%s (system %s) and %s (system %s) are not copies of one database; correct the targets in the estate",
-			"%s（システム識別子 %s）と %s（同 %s）は同じデータベースの複製ではない。定義のターゲットを修正する", a, idA, b, idB)
+			"%s（システム識別子 %s）と %s（同 %s）は同じデータベースの複製ではない。構成台帳の操作対象を修正する", a, idA, b, idB)
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func fenceHolds(ctx context.Context, i *pgcluster.Instance, t Target) error {
 		return err
 	} else if !signalled {
 		return activities.FindingBoth("server %s has a fence marker but no standby.signal in %s: it would start as a primary",
-			"サーバー %s にフェンスの印はあるが、%s に standby.signal がない。起動するとプライマリーになる", t.Name, i.Data)
+			"サーバー %s にフェンスの印はあるが、%s に standby.signal がない。起動するとプライマリになる", t.Name, i.Data)
 	}
 	procs, err := i.Processes()
 	if err != nil || len(procs) == 0 {
@@ -175,7 +175,7 @@ func fenceHolds(ctx context.Context, i *pgcluster.Instance, t Target) error {
 	}
 	if !v.Recovery || v.Pending {
 		return activities.FindingBoth("server %s runs as a primary in spite of its fence",
-			"サーバー %s はフェンスされているのにプライマリーとして稼働している", t.Name)
+			"サーバー %s はフェンスされているのにプライマリとして稼働している", t.Name)
 	}
 	return nil
 }
@@ -256,10 +256,10 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 		switch {
 		case err == nil && !v.Recovery:
 			return Started{}, activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use postgres.switchover or postgres.rejoin",
-				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリーが2台になる。postgres.switchover か postgres.rejoin を使う", o.Name, p.Server.Name)
+				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリが2台になる。postgres.switchover か postgres.rejoin を使う", o.Name, p.Server.Name)
 		case err == nil && v.Pending:
 			return Started{}, activities.RefusedBoth("%s is being promoted: unfencing %s would make two primaries",
-				"%s は昇格中である。%s のフェンスを外すとプライマリーが2台になる", o.Name, p.Server.Name)
+				"%s は昇格中である。%s のフェンスを外すとプライマリが2台になる", o.Name, p.Server.Name)
 		case err != nil && !pglink.Refused(err):
 			return Started{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
 		}

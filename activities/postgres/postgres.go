@@ -72,7 +72,7 @@ func Actions() []activities.Action {
 		}, rejoin, activities.Look(lookRejoined), activities.Ready(readyRejoin)),
 		activities.Define("postgres.switchover", activities.Doc{
 			Summary:   "Move the primary role from one running server to another without losing a write.",
-			SummaryJA: "書き込みを一件も失わずに、プライマリの役割を別のサーバーへ移す（計画切り替え）。",
+			SummaryJA: "書き込みを1件も失わずに、プライマリの役割を別のサーバーへ移す（計画切り替え）。",
 			Effect:    run.Disrupt, Undo: "postgres.switchover", Settle: settle,
 		}, switchover, activities.Look(lookSwitched), activities.Ready(readySwitchover)),
 		activities.Define("postgres.caught_up", activities.Doc{
@@ -84,7 +84,7 @@ func Actions() []activities.Action {
 		})),
 		activities.Define("postgres.single_writer", activities.Doc{
 			Summary:   "Prove that exactly one of the servers takes writes.",
-			SummaryJA: "書き込みを受け付けるサーバーが一台だけであることを確かめる。",
+			SummaryJA: "書き込みを受け付けるサーバーが1台だけであることを確かめる。",
 			Effect:    run.Observe, Repeatable: true,
 		}, singleWriter, activities.Ready(func(ctx context.Context, p SingleWriter) ([]plan.Text, error) {
 			return readyReach(ctx, p.Servers...), nil

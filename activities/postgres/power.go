@@ -86,9 +86,9 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if note.Run == call.Run && note.Step == call.Step && note.Killed.Server != "" {
-		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was killed by this step", "%s はこの手順が強制終了した", p.Server.Name).Both(), Output: note.Killed}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was killed by this step", "%s はこのステップが強制終了した", p.Server.Name).Both(), Output: note.Killed}, nil
 	}
-	return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is down, but this step did not kill it", "%s は停止しているが、この手順が強制終了したものではない", p.Server.Name).Both()}, nil
+	return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is down, but this step did not kill it", "%s は停止しているが、このステップが強制終了したものではない", p.Server.Name).Both()}, nil
 }
 
 // Stop is the parameters of postgres.stop.

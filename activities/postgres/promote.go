@@ -50,7 +50,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	}
 	if out.LagBytes > int64(p.MaxLag) {
 		return Promoted{}, activities.RefusedBoth("%s is %d bytes behind the old primary, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
-			"%s は旧プライマリーより %d バイト遅れており、max_lag %s を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
+			"%s は旧プライマリより %d バイト遅れており、max_lag %s を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
 			p.Server.Name, out.LagBytes, p.MaxLag)
 	}
 	v, err = raiseTimeline(ctx, c, p.Server, v, p.Wait.Std())
@@ -130,7 +130,7 @@ func oldPrimary(ctx context.Context, c *pglink.Conn, t Target, v view) (lag int6
 	soon, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	o, err := visit(soon, old)
-	where := activities.Lacking("the old primary at %s", "%s にある旧プライマリー", pglink.Address(old.Spec))
+	where := activities.Lacking("the old primary at %s", "%s にある旧プライマリ", pglink.Address(old.Spec))
 	switch {
 	case err == nil && o.SystemID != v.SystemID:
 		return lag, false, nil // something else lives at that address now
@@ -184,7 +184,7 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if !v.Recovery {
-		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is primary on timeline %d", "%s はプライマリーである（タイムライン %d）", p.Server.Name, v.Timeline).Both(),
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is primary on timeline %d", "%s はプライマリである（タイムライン %d）", p.Server.Name, v.Timeline).Both(),
 			Output: promotedAlready(p.Server, v)}, nil
 	}
 	pending, err := promoting(ctx, c, v)

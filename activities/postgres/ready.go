@@ -29,7 +29,7 @@ func readyPower(ctx context.Context, t Target) ([]plan.Text, error) {
 }
 
 func unusable(t Target, err error) plan.Text {
-	return activities.Lacking("server %s can't be used now: %v", "サーバー %s を利用できません: %v", t.Name, err)
+	return activities.Lacking("server %s can't be used now: %v", "サーバー %s を利用できません：%v", t.Name, err)
 }
 
 // readyPromote: the standby is there, streams, is not too far behind, and may be
@@ -52,7 +52,7 @@ func readyPromote(ctx context.Context, p Promote) ([]plan.Text, error) {
 	}
 	if !may {
 		out = append(out, activities.Lacking("user %s may not promote %s: GRANT EXECUTE ON FUNCTION pg_promote TO %[1]s",
-			"ユーザー %s には %s を昇格する権限がありません: GRANT EXECUTE ON FUNCTION pg_promote TO %[1]s", p.Server.Spec.User, p.Server.Name))
+			"ユーザー %s には %s を昇格する権限がありません：GRANT EXECUTE ON FUNCTION pg_promote TO %[1]s", p.Server.Spec.User, p.Server.Name))
 	}
 	switch {
 	case !standby:
@@ -90,7 +90,7 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 		return nil, activities.Saying(err, "ask %s what it allows: %v", "%s の許可設定を確認できない：%v", p.Follow.Name, err)
 	}
 	if !super {
-		out = append(out, activities.Lacking("user %s may not replicate from %s: ALTER ROLE %[1]s REPLICATION", "ユーザー %s には %s からのレプリケーション権限がありません: ALTER ROLE %[1]s REPLICATION", p.Follow.Spec.User, p.Follow.Name))
+		out = append(out, activities.Lacking("user %s may not replicate from %s: ALTER ROLE %[1]s REPLICATION", "ユーザー %s には %s からのレプリケーション権限がありません：ALTER ROLE %[1]s REPLICATION", p.Follow.Spec.User, p.Follow.Name))
 	}
 	if !rewinds && p.Method == "rewind" {
 		out = append(out, activities.Lacking("%s has neither wal_log_hints nor data checksums: pg_rewind will refuse; switch one on, or use method auto", "%s では wal_log_hints もデータチェックサムも無効のため、pg_rewind を使えません。どちらかを有効にするか、method を auto にしてください", p.Follow.Name))
@@ -114,7 +114,7 @@ func room(i *pgcluster.Instance) []plan.Text {
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(i.Data, &st); err != nil {
-		return []plan.Text{activities.Lacking("the disk of %s can't be read: %v", "%s のディスクを確認できません: %v", i.Data, err)}
+		return []plan.Text{activities.Lacking("the disk of %s can't be read: %v", "%s のディスクを確認できません：%v", i.Data, err)}
 	}
 	if free := st.Bavail * uint64(st.Bsize); free < used {
 		return []plan.Text{activities.Lacking("%d MB are free where %s lies, and a rebuild needs %d MB: make room", "%[2]s のあるディスクの空きは %[1]d MB で、再構築に必要な %[3]d MB に足りません。空きを増やしてください", free>>20, i.Data, used>>20)}

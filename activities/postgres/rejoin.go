@@ -89,7 +89,7 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 func (j *joining) guard(ctx context.Context) error {
 	if j.of.Recovery {
 		return activities.RefusedBoth("server %s is a standby itself; promote it first, or follow its primary",
-			"サーバー %s 自体がスタンバイである。先に昇格するか、そのプライマリーに追従させる", j.Follow.Name)
+			"サーバー %s 自体がスタンバイである。先に昇格するか、そのプライマリに追従させる", j.Follow.Name)
 	}
 	j.out.Timeline = j.of.Timeline
 	ctl, err := j.i.Control(ctx)
@@ -104,7 +104,7 @@ func (j *joining) guard(ctx context.Context) error {
 		}
 		if _, verr := os.Stat(filepath.Join(j.i.Data, "PG_VERSION")); len(inside) > 0 && verr != nil {
 			return activities.RefusedBoth("%s is not empty and holds no PostgreSQL data, so it is not replaced; correct data of %s in the estate",
-				"%s は空ではなく PostgreSQL のデータでもないため、置き換えない。定義の data（%s）を修正する", j.i.Data, j.Server.Name)
+				"%s は空ではなく PostgreSQL のデータでもないため、置き換えない。構成台帳の data（%s）を修正する", j.i.Data, j.Server.Name)
 		}
 		j.Method = byBaseBackup
 		return nil

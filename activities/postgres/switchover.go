@@ -124,7 +124,7 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 		}
 	case fromErr == nil && !from.Recovery:
 		return "", activities.FindingBoth("%s and %s are both primaries: fence one at once",
-			"%s と %s がどちらもプライマリーである。直ちに一方をフェンスする", s.From.Name, s.To.Name)
+			"%s と %s がどちらもプライマリである。直ちに一方をフェンスする", s.From.Name, s.To.Name)
 	default:
 		s.out.Timeline = to.Timeline
 		ok, _, err := streams(ctx, s.standby, s.From)
@@ -240,7 +240,7 @@ func (s *switching) takeOver(ctx context.Context) error {
 func (s *switching) backOut(ctx context.Context, why plan.Text) error {
 	if s.backed {
 		return activities.FindingBoth("the switch failed twice: %s is primary again, since %s",
-			"切り替えに2回失敗した。%s が再びプライマリーである（理由：%s）", s.From.Name, why)
+			"切り替えに2回失敗した。%s が再びプライマリである（理由：%s）", s.From.Name, why)
 	}
 	s.backed = true
 	f, err := fenceOf(s.i)
@@ -249,7 +249,7 @@ func (s *switching) backOut(ctx context.Context, why plan.Text) error {
 	}
 	if f == nil || f.For != s.To.Name {
 		return activities.RefusedBoth("server %s is a standby that no switchover to %s has stopped; name the primary in from",
-			"サーバー %s は、%s への切り替えで停止したものではないスタンバイである。from にプライマリーを指定する", s.From.Name, s.To.Name)
+			"サーバー %s は、%s への切り替えで停止したものではないスタンバイである。from にプライマリを指定する", s.From.Name, s.To.Name)
 	}
 	if _, err := bringDown(ctx, s.i, s.From); err != nil {
 		return err
@@ -288,11 +288,11 @@ func lookSwitched(ctx context.Context, p Switchover) (activities.Seen, error) {
 	}
 	switch at {
 	case done:
-		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is primary and %s streams from it", "%s がプライマリーで、%s が追従している", p.To.Name, p.From.Name).Both(), Output: s.out}, nil
+		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is primary and %s streams from it", "%s がプライマリで、%s が追従している", p.To.Name, p.From.Name).Both(), Output: s.out}, nil
 	case ongoing:
 		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("one of the servers is stopping, starting or being promoted", "いずれかのサーバーが停止中、起動中または昇格中である").Both()}, nil
 	case before:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is primary", "%s がプライマリーである", p.From.Name).Both()}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is primary", "%s がプライマリである", p.From.Name).Both()}, nil
 	}
 	return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("half-way (%s); repeating it goes on from there", "途中まで実施済み（%s）。再実行すると続きから進む", at).Both()}, nil
 }

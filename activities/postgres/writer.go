@@ -123,7 +123,7 @@ func writes(ctx context.Context, t Target) (string, error) {
 	switch {
 	case err == nil && v.ReadOnly:
 		return "", activities.FindingBoth("server %s is a primary, but default_transaction_read_only is on: ordinary sessions can't write",
-			"サーバー %s はプライマリーだが、default_transaction_read_only が on のため通常のセッションは書き込めない", t.Name)
+			"サーバー %s はプライマリだが、default_transaction_read_only が on のため通常のセッションは書き込めない", t.Name)
 	case err == nil:
 		return takesWrites, nil
 	case v.Recovery && !v.Pending && (pglink.Code(err) == pglink.CodeReadOnly || pglink.Code(err) == "0A000"):
