@@ -107,13 +107,13 @@ func told(ctx context.Context, name, url string, err error) error {
 	switch e := rpctypes.Error(err); {
 	case errors.Is(e, rpctypes.ErrAuthFailed), errors.Is(e, rpctypes.ErrInvalidAuthToken), errors.Is(e, rpctypes.ErrUserEmpty):
 		return activities.RefusedBoth("%s does not accept the user or its password: correct them in the estate",
-			"%s でユーザーまたはパスワードが拒否された。定義を修正する", name)
+			"%s でユーザーまたはパスワードが拒否された。構成台帳を修正する", name)
 	case errors.Is(e, rpctypes.ErrPermissionDenied), strings.Contains(err.Error(), "auth: permission denied"): // 3.4 says it without its code
 		return activities.RefusedBoth("%s forbids it to the user: give it the role root",
 			"%s でこのユーザーに権限がない。root ロールを付与する", name)
 	case errors.Is(e, rpctypes.ErrAuthNotEnabled):
 		return activities.RefusedBoth("%s has no authentication, and the estate names a user: remove the user there, or turn authentication on",
-			"%s は認証が無効だが、定義にユーザーが指定されている。定義から外すか、認証を有効にする", name)
+			"%s は認証が無効だが、構成台帳にユーザーが指定されている。構成台帳から外すか、認証を有効にする", name)
 	}
 	switch {
 	case ctx.Err() != nil: // the step's own time is over
@@ -130,7 +130,7 @@ func told(ctx context.Context, name, url string, err error) error {
 // open asks every endpoint at once. It fails only when all do, with what the first says.
 func open(ctx context.Context, t Target) ([]*endpoint, func(), error) {
 	if len(t.Spec.Endpoints) == 0 {
-		return nil, nil, activities.RefusedBoth("%s: the estate names no endpoints", "%s：定義に endpoints がない", t.Name)
+		return nil, nil, activities.RefusedBoth("%s: the estate names no endpoints", "%s：構成台帳に endpoints がない", t.Name)
 	}
 	all := make([]*endpoint, len(t.Spec.Endpoints))
 	for i, url := range t.Spec.Endpoints {

@@ -45,7 +45,7 @@ func isolatedOf(ctx context.Context, t Snapshots) (isolated, error) {
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(filepath.Join(i.dir, clientSocket)); n > longest {
 		return i, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
-			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超える。定義の area を短いパスにする", i.dir, n, longest)
+			"%s のソケットのパスが %d 文字になり、上限の %d 文字を超える。構成台帳の area を短いパスにする", i.dir, n, longest)
 	}
 	return i, nil
 }

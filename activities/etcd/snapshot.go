@@ -234,7 +234,7 @@ func lookSnapshot(ctx context.Context, p Take) (activities.Seen, error) {
 		return activities.Seen{}, err
 	case of.ClusterID != s.ClusterID:
 		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("snapshot %s is of cluster %s, and %s is %s: move it away, or correct the estate",
-			"スナップショット %s はクラスター %s のもので、%s は %s である。移動するか、定義を修正する", name, s.ClusterID, p.Cluster.Name, of.ClusterID).Both()}, nil
+			"スナップショット %s はクラスター %s のもので、%s は %s である。移動するか、構成台帳を修正する", name, s.ClusterID, p.Cluster.Name, of.ClusterID).Both()}, nil
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("snapshot %s is there", "スナップショット %s がある", name).Both(), Output: s}, nil
 }

@@ -70,7 +70,7 @@ func stateOf(ctx context.Context, t Target, all []*endpoint) (State, error) {
 		id := fmt.Sprintf("%x", e.status.Header.ClusterId)
 		if out.ClusterID != "" && out.ClusterID != id {
 			return State{}, activities.RefusedBoth("%s: its endpoints belong to two clusters, %s and %s: correct them in the estate",
-				"%s：エンドポイントが2つのクラスター（%s と %s）に属している。定義を修正する", t.Name, out.ClusterID, id)
+				"%s：エンドポイントが2つのクラスター（%s と %s）に属している。構成台帳を修正する", t.Name, out.ClusterID, id)
 		}
 		out.ClusterID = id
 		reached[e.status.Header.MemberId] = e

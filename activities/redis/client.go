@@ -176,7 +176,7 @@ func clip(s string) string {
 func sameData(a string, va view, b string, vb view) error {
 	if va.ReplID != vb.ReplID {
 		return activities.RefusedBoth("%s (history %.8s) and %s (history %.8s) do not hold one history of writes, so which is ahead can't be told; let the replica follow and catch up first",
-			"%s（履歴 %.8s）と %s（履歴 %.8s）は同じ書き込み履歴を持たず、どちらが進んでいるか判断できない。先にレプリカを追従させ、追い付くのを待つ", a, va.ReplID, b, vb.ReplID)
+			"%s（履歴 %.8s）と %s（履歴 %.8s）は同じ書き込み履歴を持たず、どちらが進んでいるか判断できない。先にレプリカを追従させ、追いつくのを待つ", a, va.ReplID, b, vb.ReplID)
 	}
 	return nil
 }

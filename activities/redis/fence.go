@@ -35,7 +35,7 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	case err == nil || isGuard(err) || ctx.Err() != nil:
 		return out, err
 	case !redislink.Here(p.Server) && redislink.Refused(err):
-		return Fenced{}, activities.Saying(err, "whether %s takes writes tomorrow can't be proven from here: it is down now, and its configuration file is not on this host (%v); run the step on the worker of its host, with config in the estate", "%s が今後書き込みを受け付けないことをここからは証明できない。現在は停止しており、設定ファイルがこのホストにない（%v）。定義に config を記載し、そのホストのワーカーで手順を実行する", p.Server.Name, err)
+		return Fenced{}, activities.Saying(err, "whether %s takes writes tomorrow can't be proven from here: it is down now, and its configuration file is not on this host (%v); run the step on the worker of its host, with config in the estate", "%s が今後書き込みを受け付けないことをここからは証明できない。現在は停止しており、設定ファイルがこのホストにない（%v）。構成台帳に config を記載し、そのホストのワーカーでステップを実行する", p.Server.Name, err)
 	case !redislink.Here(p.Server):
 		return Fenced{}, activities.Saying(err, "whether %s takes writes can't be proven from here: %v; end its process on its host", "%s が書き込みを受け付けないことをここからは証明できない：%v。そのホストでプロセスを終了する", p.Server.Name, err)
 	case redislink.Refused(err):

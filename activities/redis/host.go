@@ -30,7 +30,7 @@ func fileLimits(t Target) (limits, error) {
 	l, port := limitsIn(string(b))
 	if _, want, _ := net.SplitHostPort(redislink.Address(t.Spec)); port != want && !t.Spec.TLS {
 		return limits{}, activities.RefusedBoth("%s is of a server on port %s, and the estate has %s on %s: correct config or port there",
-			"%s はポート %s のサーバーの設定だが、定義では %s のポートは %s である。定義の config または port を修正する", t.Spec.Config, port, t.Name, want)
+			"%s はポート %s のサーバーの設定だが、構成台帳では %s のポートは %s である。構成台帳の config または port を修正する", t.Spec.Config, port, t.Name, want)
 	}
 	return l, nil
 }
@@ -149,7 +149,7 @@ func endListener(ctx context.Context, t Target) error {
 	}
 	if !isServer(program) {
 		return activities.RefusedBoth("process %d on the port of %s runs %s, which is no Redis server: correct the estate",
-			"プロセス %d（%s のポート）は %s を実行しており、Redis サーバーではない。定義を修正する", pid, t.Name, program)
+			"プロセス %d（%s のポート）は %s を実行しており、Redis サーバーではない。構成台帳を修正する", pid, t.Name, program)
 	}
 	was := proc.Identity(pid)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {

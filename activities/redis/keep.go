@@ -22,7 +22,7 @@ func keep(ctx context.Context, c *redislink.Conn, t Target, must bool) (bool, er
 		return false, err
 	case must:
 		return false, activities.FindingBoth("server %s follows now, and may be a second master after a restart, since it can't rewrite its configuration file: %v; let it write the file, or put replicaof there by hand, and do the step again, or say restart: false if nothing can restart it",
-			"サーバー %s は現在追従しているが、設定ファイルを書き換えられないため、再起動すると2台目のマスターになるおそれがある：%v。サーバーがファイルに書き込めるようにするか、手動で replicaof を記載してから手順を再実行する。再起動されることがなければ restart: false を指定する", t.Name, err)
+			"サーバー %s は現在追従しているが、設定ファイルを書き換えられないため、再起動すると2台目のマスターになるおそれがある：%v。サーバーがファイルに書き込めるようにするか、手動で replicaof を記載してからステップを再実行する。再起動されることがなければ restart: false を指定する", t.Name, err)
 	}
 	activities.Log(ctx).Warn("the server can't rewrite its configuration file: a restart undoes what was changed", "server", t.Name, "err", err)
 	return false, nil
@@ -32,7 +32,7 @@ func keep(ctx context.Context, c *redislink.Conn, t Target, must bool) (bool, er
 // whom it follows now, and otherwise why that is not so, or can't be seen from here.
 func followsInFile(t Target, now view) (bool, plan.Text) {
 	if !redislink.Here(t) {
-		return false, activities.Lacking("%s follows, and whether its configuration file says so can't be seen from here; the step done again has it written", "%s は追従しているが、設定ファイルに反映済みかどうかはここから確認できない。手順を再実行すると書き込まれる", t.Name)
+		return false, activities.Lacking("%s follows, and whether its configuration file says so can't be seen from here; the step done again has it written", "%s は追従しているが、設定ファイルに反映済みかどうかはここから確認できない。ステップを再実行すると書き込まれる", t.Name)
 	}
 	b, err := os.ReadFile(t.Spec.Config)
 	if err != nil {

@@ -53,14 +53,14 @@ func Actions() []activities.Action {
 		}, rejoin, activities.Look(lookRejoined), activities.Ready(readyRejoin)),
 		activities.Define("redis.switchover", activities.Doc{
 			Summary:   "Move the master role from one running server to another without losing a write, where no sentinels do.",
-			SummaryJA: "書き込みを一件も失わずに、マスターの役割を別のサーバーへ移す（Sentinel を使わない構成の計画切り替え）。",
+			SummaryJA: "書き込みを1件も失わずに、マスターの役割を別のサーバーへ移す（Sentinel を使わない構成の計画切り替え）。",
 			Effect:    run.Disrupt, Undo: "redis.switchover", Settle: settle,
 		}, switchover, activities.Look(lookSwitched), activities.Ready(func(ctx context.Context, p Switchover) ([]plan.Text, error) {
 			return readyReach(ctx, p.From, p.To), nil
 		})),
 		activities.Define("redis.failover", activities.Doc{
 			Summary:   "Have the sentinels move the master role to a replica without losing a write: writes are held back until it has them all.",
-			SummaryJA: "書き込みを一時的に止め、一件も失わずに Sentinel でマスターの役割をレプリカへ移す（計画切り替え）。",
+			SummaryJA: "書き込みを一時的に止め、1件も失わずに Sentinel でマスターの役割をレプリカへ移す（計画切り替え）。",
 			Effect:    run.Disrupt, Undo: "redis.failover", Settle: 5 * time.Second,
 		}, failover, activities.Look(lookFailedOver), activities.Ready(func(ctx context.Context, p Failover) ([]plan.Text, error) {
 			return readyFailover(ctx, p.Sentinel, append(p.others(p.From), p.To)...)
@@ -83,7 +83,7 @@ func Actions() []activities.Action {
 		})),
 		activities.Define("redis.single_writer", activities.Doc{
 			Summary:   "Prove that exactly one of the servers takes writes, and that the sentinels name that one.",
-			SummaryJA: "書き込みを受け付けるサーバーが一台だけであり、Sentinel もそれをマスターとしていることを確かめる。",
+			SummaryJA: "書き込みを受け付けるサーバーが1台だけであり、Sentinel もそれをマスターとしていることを確かめる。",
 			Effect:    run.Observe, Repeatable: true,
 		}, singleWriter, activities.Ready(func(ctx context.Context, p SingleWriter) ([]plan.Text, error) {
 			if p.Sentinel.Name != "" {
