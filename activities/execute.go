@@ -145,7 +145,7 @@ func ending(ctx context.Context, err error) string {
 func guard(a Action, call plan.Call, effect run.Effect) error {
 	switch {
 	case call.Uses != a.ID:
-		return RefusedBoth("this is %s, and the step uses %q", "ここは %s だが、手順が使うのは %q", a.ID, call.Uses)
+		return RefusedBoth("this is %s, and the step uses %q", "ここは %s だが、ステップが使うのは %q", a.ID, call.Uses)
 	case call.Kind != run.Drill && call.Kind != run.Response:
 		return RefusedBoth("the call does not say whether this is a drill or a response", "訓練か本番対応かが呼び出しに示されていない")
 	case (call.Kind == run.Response) != (call.Depth == run.Real):
@@ -153,13 +153,13 @@ func guard(a Action, call plan.Call, effect run.Effect) error {
 	case !call.Depth.Allows(effect):
 		return RefusedBoth("%s has effect %s, which a run at depth %s may not have", "%s の作用は %s であり、深度 %s の実行では許されない", a.ID, effect, call.Depth)
 	case effect.Once() && call.EffectKey == "":
-		return RefusedBoth("an effect needs a key, and the call has none", "変更を伴う手順には実行キーが必要だが、呼び出しにない")
+		return RefusedBoth("an effect needs a key, and the call has none", "変更を伴うステップには実行キーが必要だが、呼び出しにない")
 	case effect.Once() && slices.Contains(call.Spared, call.Depth):
 		return RefusedBoth("no drill of depth %s may change system %s (drillable)", "深度 %s の訓練ではシステム %s を変更できない（drillable）", call.Depth, call.System)
 	}
 	for _, t := range call.Targets {
 		if effect.Once() && slices.Contains(t.Spared, call.Depth) {
-			return RefusedBoth("no drill of depth %s may change target %s: a system that uses it is not drillable there", "深度 %s の訓練では対象 %s を変更できない：これを使うシステムがその深度の訓練を許可していない", call.Depth, t.Name)
+			return RefusedBoth("no drill of depth %s may change target %s: a system that uses it is not drillable there", "深度 %s の訓練では操作対象 %s を変更できない：これを使うシステムがその深度の訓練を許可していない", call.Depth, t.Name)
 		}
 	}
 	return nil

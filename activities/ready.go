@@ -56,7 +56,7 @@ func (s *Site) readyFor(ctx context.Context, a Action, call plan.Call) (plan.Rea
 	// What depends on the output of an earlier step can't be known now; the rest of
 	// the action (its site, its worker) was checked by coming here.
 	if dependsOnSteps(call.With) {
-		out.Note = plan.Text{EN: "its parameters depend on earlier steps and were not checked", JA: "パラメーターが前の手順の結果に依存するため点検していません"}.Both()
+		out.Note = plan.Text{EN: "its parameters depend on earlier steps and were not checked", JA: "パラメーターが前のステップの結果に依存するため点検していません"}.Both()
 		return out, nil
 	}
 	p, err := a.decode(s.decoder(ctx, a, call))
@@ -104,9 +104,9 @@ func (s *Site) readyItself(context.Context) (plan.Ready, error) {
 // this worker may answer for such a run: a drill's check must not leave it to the real
 // event to find that its secrets are missing. Nothing is done with them.
 func (s *Site) otherSecrets(ctx context.Context, a Action, call plan.Call, known error, out *plan.Ready) {
-	other, en, ja := run.Response, "in a real response: ", "本番対応では: "
+	other, en, ja := run.Response, "in a real response: ", "本番対応では："
 	if call.Kind == run.Response {
-		other, en, ja = run.Drill, "in a drill: ", "訓練では: "
+		other, en, ja = run.Drill, "in a drill: ", "訓練では："
 	}
 	ask := s.asking(a, call.Effect, other, call.Targets)
 	if ask.permit(ctx, nil) != nil {

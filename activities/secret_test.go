@@ -119,7 +119,7 @@ func TestReadinessChecksBothSecrets(t *testing.T) {
 			continue
 		}
 		for i, p := range ready.Problems {
-			if !strings.HasPrefix(p.EN, c.want[i]) || i == 0 && strings.HasPrefix(c.want[i], "in a real") && !strings.HasPrefix(p.JA, "本番対応では: ") {
+			if !strings.HasPrefix(p.EN, c.want[i]) || i == 0 && strings.HasPrefix(c.want[i], "in a real") && !strings.HasPrefix(p.JA, "本番対応では：") {
 				t.Errorf("%+v: problem %q / %q", c, p.EN, p.JA)
 			}
 		}

@@ -123,7 +123,7 @@ func (r Record) set(ttl time.Duration) ([]dns.RR, error) {
 		out = append(out, rr)
 	}
 	if len(out) == 0 {
-		return nil, activities.RefusedBoth("values is empty: a record without values would be gone; name at least one", "values が空：値のないレコードは消えてしまうため、一つ以上指定する")
+		return nil, activities.RefusedBoth("values is empty: a record without values would be gone; name at least one", "values が空：値のないレコードは消えてしまうため、1つ以上指定する")
 	}
 	return out, nil
 }
@@ -378,7 +378,7 @@ func ready(ctx context.Context, p Update) ([]plan.Text, error) {
 	}
 	for _, a := range askAll(ctx, z.Servers, dns.Fqdn(z.Zone), "TXT", false) {
 		if a.err != nil {
-			out = append(out, activities.Lacking("authoritative server %v", "権威サーバーの異常: %v", a.err))
+			out = append(out, activities.Lacking("authoritative server %v", "権威サーバーの異常：%v", a.err))
 		}
 	}
 	return out, nil

@@ -132,12 +132,12 @@ func (c Command) ready() []plan.Text {
 	var out []plan.Text
 	if len(c.Argv) > 0 {
 		if _, err := osexec.LookPath(activities.ProgramFile(c.Argv[0], c.Dir)); err != nil {
-			out = append(out, activities.Lacking("the program can't be started here: %v; install it on this site worker's machine, or correct argv", "プログラムを起動できません: %v。この拠点のワーカーのマシンに導入するか、argv を修正してください", err))
+			out = append(out, activities.Lacking("the program can't be started here: %v; install it on this site worker's machine, or correct argv", "プログラムを起動できません：%v。この拠点のワーカーのマシンに導入するか、argv を修正してください", err))
 		}
 	}
 	if c.Dir != "" {
 		if st, err := os.Stat(c.Dir); err != nil || !st.IsDir() {
-			out = append(out, activities.Lacking("the working directory %s is not there: make it, or correct dir", "作業ディレクトリ %s がありません。作成するか、dir を修正してください", c.Dir))
+			out = append(out, activities.Lacking("the working directory %s is not there: make it, or correct dir", "作業ディレクトリー %s がありません。作成するか、dir を修正してください", c.Dir))
 		}
 	}
 	return out

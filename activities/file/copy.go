@@ -31,7 +31,7 @@ type Copied struct {
 
 var duplicate = activities.Define("file.copy", activities.Doc{
 	Summary:   "Copy a file or a folder, read the copy back, and show it only when every checksum is the same.",
-	SummaryJA: "ファイルまたはフォルダを複製し、読み戻したチェックサムがすべて一致した場合だけ公開する。",
+	SummaryJA: "ファイルまたはフォルダーを複製し、読み戻したチェックサムがすべて一致した場合だけ公開する。",
 	Effect:    run.Disrupt,
 }, copyTo, activities.Look(func(ctx context.Context, p Copy) (activities.Seen, error) {
 	if _, err := os.Lstat(p.To); errors.Is(err, fs.ErrNotExist) {

@@ -197,7 +197,7 @@ func read(file string) (out Listed, files, links map[string]string, err error) {
 		}
 		text, escaped := strings.CutPrefix(line, `\`)
 		if len(text) < 67 || (text[64:66] != "  " && text[64:66] != " *") {
-			return out, nil, nil, activities.RefusedBoth("%s:%d: not a line of sha256sum: 64 hexadecimal digits, two spaces, a name", "%s:%d：sha256sum の行ではない（16 進 64 桁、空白二つ、名前）", file, n)
+			return out, nil, nil, activities.RefusedBoth("%s:%d: not a line of sha256sum: 64 hexadecimal digits, two spaces, a name", "%s:%d：sha256sum の行ではない（16 進 64 桁、空白2つ、名前）", file, n)
 		}
 		digest, name := strings.ToLower(text[:64]), text[66:]
 		if _, err := hex.DecodeString(digest); err != nil {
@@ -211,7 +211,7 @@ func read(file string) (out Listed, files, links map[string]string, err error) {
 			return out, nil, nil, activities.RefusedBoth("%s:%d: %q leads out of the tree", "%s:%d：%q はツリーの外を指している", file, n, name)
 		}
 		if other, ok := files[name]; ok && other != digest {
-			return out, nil, nil, activities.RefusedBoth("%s:%d: %q stands there twice with different digests", "%s:%d：%q が異なるダイジェストで二度記載されている", file, n, name)
+			return out, nil, nil, activities.RefusedBoth("%s:%d: %q stands there twice with different digests", "%s:%d：%q が異なるダイジェストで2回記載されている", file, n, name)
 		}
 		files[name] = digest
 	}

@@ -69,7 +69,7 @@ func configOf(t Target) (*rest.Config, error) {
 	if text == "" {
 		config, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, activities.RefusedBoth("cluster %s: the estate names no kubeconfig, and this worker runs in no cluster: %v", "クラスター %s：構成定義に kubeconfig がなく、このワーカーはクラスター内で動いていない：%v", t.Name, err)
+			return nil, activities.RefusedBoth("cluster %s: the estate names no kubeconfig, and this worker runs in no cluster: %v", "クラスター %s：構成台帳に kubeconfig がなく、このワーカーはクラスター内で動いていない：%v", t.Name, err)
 		}
 		return config, nil
 	}

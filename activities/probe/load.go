@@ -49,11 +49,11 @@ func lookHTTPLoad(w plan.Watch, p HTTPLoad) (looker, error) {
 	limit := w.Probe.Limit
 	switch {
 	case limit == nil:
-		return looker{}, activities.RefusedBoth("no load may be put on %s: its system in the estate has no load_limit", "%s に負荷をかけることはできない：構成定義のシステムに load_limit がない", w.Probe.Name)
+		return looker{}, activities.RefusedBoth("no load may be put on %s: its system in the estate has no load_limit", "%s に負荷をかけることはできない：構成台帳のシステムに load_limit がない", w.Probe.Name)
 	case p.Rate < 1 || p.Rate > limit.Rate:
-		return looker{}, activities.RefusedBoth("a rate of %d a second is not within 1 and the estate's load_limit of %d", "毎秒 %d 件は、1 以上かつ構成定義の load_limit %d 以下ではない", p.Rate, limit.Rate)
+		return looker{}, activities.RefusedBoth("a rate of %d a second is not within 1 and the estate's load_limit of %d", "毎秒 %d 件は、1 以上かつ構成台帳の load_limit %d 以下ではない", p.Rate, limit.Rate)
 	case p.Duration <= 0 || p.Duration > limit.Duration:
-		return looker{}, activities.RefusedBoth("a load of %s is not within the estate's load_limit of %s", "%s の負荷は、構成定義の load_limit %s を超えている", p.Duration, limit.Duration)
+		return looker{}, activities.RefusedBoth("a load of %s is not within the estate's load_limit of %s", "%s の負荷は、構成台帳の load_limit %s を超えている", p.Duration, limit.Duration)
 	}
 	g := &gauge{margin: p.Margin, every: p.Every.Std(), lasts: p.Duration.Std()}
 	if b := p.Baseline; b != nil {

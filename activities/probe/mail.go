@@ -311,18 +311,18 @@ func readyMail(ctx context.Context, p Mail) ([]plan.Text, error) {
 	defer cancel()
 	var out []plan.Text
 	if c, end, err := m.greeted(ctx); err != nil {
-		out = append(out, activities.Lacking("no server takes mail for %s: %v", "%s あてのメールを受け取るサーバーがありません: %v", p.To, err))
+		out = append(out, activities.Lacking("no server takes mail for %s: %v", "%s あてのメールを受け取るサーバーがありません：%v", p.To, err))
 	} else {
 		if err := c.Mail(m.From, nil); err == nil {
 			err = c.Rcpt(m.To, nil)
 			if err != nil {
-				out = append(out, activities.Lacking("mail for %s is refused: %v", "%s あてのメールが拒否されます: %v", p.To, err))
+				out = append(out, activities.Lacking("mail for %s is refused: %v", "%s あてのメールが拒否されます：%v", p.To, err))
 			}
 		}
 		end()
 	}
 	if _, end, err := m.opened(ctx); err != nil {
-		out = append(out, activities.Lacking("the mailbox can't be read: %v", "メールボックスを読めません: %v", err))
+		out = append(out, activities.Lacking("the mailbox can't be read: %v", "メールボックスを読めません：%v", err))
 	} else {
 		end()
 	}

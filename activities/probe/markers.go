@@ -94,7 +94,7 @@ func readyMarkers(ctx context.Context, p Markers) ([]plan.Text, error) {
 		return c.QueryRow(ctx, `SELECT CASE WHEN to_regclass('muster_markers') IS NULL THEN has_schema_privilege(current_schema(), 'create')
 			ELSE has_table_privilege('muster_markers', 'insert, select') END`).Scan(&may)
 	}); err != nil {
-		return []plan.Text{activities.Lacking("none of the servers takes writes from here: %v", "ここから書き込めるサーバーがありません: %v", err)}, nil
+		return []plan.Text{activities.Lacking("none of the servers takes writes from here: %v", "ここから書き込めるサーバーがありません：%v", err)}, nil
 	}
 	if !may {
 		return []plan.Text{activities.Lacking("the user may not write to table muster_markers: grant INSERT and SELECT on it, or CREATE on the schema",

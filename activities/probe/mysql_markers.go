@@ -140,7 +140,7 @@ func readyMySQLMarkers(ctx context.Context, p MySQLMarkers) ([]plan.Text, error)
 		_, err := mylink.One[int](ctx, c, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = 'muster_markers'", p.Database)
 		return err
 	}); err != nil {
-		return []plan.Text{activities.Lacking("none of the servers takes writes from here: %v", "ここから書き込めるサーバーがありません: %v", err)}, nil
+		return []plan.Text{activities.Lacking("none of the servers takes writes from here: %v", "ここから書き込めるサーバーがありません：%v", err)}, nil
 	}
 	return nil, nil
 }

@@ -81,7 +81,7 @@ func readyBySample[P any](kind func(plan.Watch, P) (looker, error)) activities.O
 		ctx, cancel := context.WithTimeout(ctx, within)
 		defer cancel()
 		if fate, why := l.look(ctx, 1); fate != ok {
-			return []plan.Text{activities.Lacking("it sees no service now: %s", "現在サービスを確認できません: %s", why)}, nil
+			return []plan.Text{activities.Lacking("it sees no service now: %s", "現在サービスを確認できません：%s", why)}, nil
 		}
 		return nil, nil
 	})

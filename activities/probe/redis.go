@@ -211,7 +211,7 @@ func readyRedisMarkers(ctx context.Context, p RedisMarkers) ([]plan.Text, error)
 	c := &redisClient{RedisMarkers: p, key: "muster:markers", timeout: 5 * time.Second}
 	conn, err := c.find(ctx)
 	if err != nil {
-		return []plan.Text{activities.Lacking("none of the servers takes writes from here: %v", "ここから書き込めるサーバーがありません: %v", err)}, nil
+		return []plan.Text{activities.Lacking("none of the servers takes writes from here: %v", "ここから書き込めるサーバーがありません：%v", err)}, nil
 	}
 	conn.Close()
 	return nil, nil

@@ -131,7 +131,7 @@ const slack = 2 * time.Second
 func byPIDFile(t Target) (*found, plan.Text, error) {
 	file := t.Spec.PIDFile
 	if t.Spec.Executable == "" {
-		return nil, plan.Text{}, activities.RefusedBoth("target %s: a pid file proves nothing by itself; say with executable which program the process must be running", "対象 %s：PID ファイルだけでは本人と確認できない。実行しているはずのプログラムを executable で指定する", t.Name)
+		return nil, plan.Text{}, activities.RefusedBoth("target %s: a pid file proves nothing by itself; say with executable which program the process must be running", "操作対象 %s：PID ファイルだけでは本人と確認できない。実行しているはずのプログラムを executable で指定する", t.Name)
 	}
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

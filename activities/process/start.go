@@ -66,9 +66,9 @@ var start = activities.Define("process.start", activities.Doc{
 	spec := p.Process.Spec
 	var out []plan.Text
 	if len(spec.Argv) == 0 {
-		out = append(out, activities.Lacking("target %s has no argv to start it by", "ターゲット %s に起動用の argv がありません", p.Process.Name))
+		out = append(out, activities.Lacking("target %s has no argv to start it by", "操作対象 %s に起動用の argv がありません", p.Process.Name))
 	} else if _, err := osexec.LookPath(spec.Argv[0]); err != nil {
-		out = append(out, activities.Lacking("the program can't be started here: %v; install it on this site worker's machine, or correct argv", "プログラムを起動できません: %v。この拠点のワーカーのマシンに導入するか、argv を修正してください", err))
+		out = append(out, activities.Lacking("the program can't be started here: %v; install it on this site worker's machine, or correct argv", "プログラムを起動できません：%v。この拠点のワーカーのマシンに導入するか、argv を修正してください", err))
 	}
 	_, _, err := find(p.Process)
 	return out, err
@@ -78,9 +78,9 @@ func begin(ctx context.Context, p Start) (Started, error) {
 	t, spec := p.Process, p.Process.Spec
 	switch {
 	case len(spec.Argv) == 0:
-		return Started{}, activities.RefusedBoth("target %s has no argv to start it by", "対象 %s に起動用の argv がない", t.Name)
+		return Started{}, activities.RefusedBoth("target %s has no argv to start it by", "操作対象 %s に起動用の argv がない", t.Name)
 	case !filepath.IsAbs(spec.Argv[0]):
-		return Started{}, activities.RefusedBoth("target %s: argv begins with %q; write the program's absolute path", "対象 %s：argv の先頭が %q になっている。プログラムの絶対パスを書く", t.Name, spec.Argv[0])
+		return Started{}, activities.RefusedBoth("target %s: argv begins with %q; write the program's absolute path", "操作対象 %s：argv の先頭が %q になっている。プログラムの絶対パスを書く", t.Name, spec.Argv[0])
 	case p.Listen != "" && accepts(ctx, p.Listen) == nil:
 		return Started{}, activities.RefusedBoth("something else accepts connections on %s already: end it first", "%s では既に別のものが接続を受け付けている：先にそれを終了する", p.Listen)
 	}

@@ -46,7 +46,7 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 	defer hangUp()
 	known, _, _, _, err := ssh.ParseAuthorizedKey([]byte(t.Spec.HostKey))
 	if err != nil {
-		return nil, activities.RefusedBoth("host %s: host_key of the estate is no public key (%v); take it from the host's console: cat /etc/ssh/ssh_host_ed25519_key.pub", "ホスト %s：構成定義の host_key が公開鍵ではない（%v）。ホストのコンソールで取得する：cat /etc/ssh/ssh_host_ed25519_key.pub", t.Name, err)
+		return nil, activities.RefusedBoth("host %s: host_key of the estate is no public key (%v); take it from the host's console: cat /etc/ssh/ssh_host_ed25519_key.pub", "ホスト %s：構成台帳の host_key が公開鍵ではない（%v）。ホストのコンソールで取得する：cat /etc/ssh/ssh_host_ed25519_key.pub", t.Name, err)
 	}
 	algorithms := []string{known.Type()}
 	if known.Type() == ssh.KeyAlgoRSA {
@@ -57,7 +57,7 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 		HostKeyCallback: func(_ string, _ net.Addr, got ssh.PublicKey) error {
 			if !bytes.Equal(got.Marshal(), known.Marshal()) {
 				foreign = activities.RefusedBoth("host %s shows the key %s, and the estate says %s: somebody else answers at %s, or the host was made anew; compare at its console, and only then correct host_key",
-					"ホスト %s の鍵は %s で、estate に記載の %s と異なる。%s で別のホストが応答しているか、ホストが再構築されている。コンソールで鍵を照合し、確認できた場合に限り host_key を修正する",
+					"ホスト %s の鍵は %s で、構成台帳に記載の %s と異なる。%s で別のホストが応答しているか、ホストが再構築されている。コンソールで鍵を照合し、確認できた場合に限り host_key を修正する",
 					t.Name, ssh.FingerprintSHA256(got), ssh.FingerprintSHA256(known), t.Spec.Host)
 				return foreign
 			}
@@ -113,7 +113,7 @@ func login(t Target) (auth []ssh.AuthMethod, hangUp func(), err error) {
 	}
 	socket := os.Getenv("SSH_AUTH_SOCK")
 	if socket == "" {
-		return nil, hangUp, activities.RefusedBoth("host %s: no key is given and the worker has no SSH agent (SSH_AUTH_SOCK); give key: secret://file/... in the estate, or start the worker with an agent", "ホスト %s：鍵の指定がなく、ワーカーに SSH エージェント（SSH_AUTH_SOCK）もない。構成定義に key: secret://file/... を書くか、エージェントとともにワーカーを起動する", t.Name)
+		return nil, hangUp, activities.RefusedBoth("host %s: no key is given and the worker has no SSH agent (SSH_AUTH_SOCK); give key: secret://file/... in the estate, or start the worker with an agent", "ホスト %s：鍵の指定がなく、ワーカーに SSH エージェント（SSH_AUTH_SOCK）もない。構成台帳に key: secret://file/... を書くか、エージェントとともにワーカーを起動する", t.Name)
 	}
 	conn, err := net.Dial("unix", socket)
 	if err != nil {

@@ -76,7 +76,7 @@ func sockets(address string) ([]string, error) {
 // connect reaches the target's systemd; it ends with ctx at the latest.
 func connect(ctx context.Context, t Target) (*manager, error) {
 	if !unitName.MatchString(t.Spec.Unit) {
-		return nil, activities.RefusedBoth("target %s: %q is no full name of a unit; write it with its ending, such as orders.service", "ターゲット %s：%q はユニットの完全な名前ではない。orders.service のように種別まで含めて指定する", t.Name, t.Spec.Unit)
+		return nil, activities.RefusedBoth("target %s: %q is no full name of a unit; write it with its ending, such as orders.service", "操作対象 %s：%q はユニットの完全な名前ではない。orders.service のように種別まで含めて指定する", t.Name, t.Spec.Unit)
 	}
 	address, err := t.Spec.address()
 	if err != nil {
@@ -126,7 +126,7 @@ var rejections = map[string]plan.Text{
 	"org.freedesktop.DBus.Error.InteractiveAuthorizationRequired": {EN: "run the site worker as root, or allow it with a polkit rule", JA: "拠点のワーカーを root で動かすか、polkit のルールで許可する"},
 	"org.freedesktop.DBus.Error.ServiceUnknown":                   {EN: "no systemd is on this bus", JA: "このバスに systemd がいない"},
 	"org.freedesktop.DBus.Error.NameHasNoOwner":                   {EN: "no systemd is on this bus", JA: "このバスに systemd がいない"},
-	"org.freedesktop.systemd1.NoSuchUnit":                         {EN: "correct the target's unit", JA: "ターゲットの unit を修正する"},
+	"org.freedesktop.systemd1.NoSuchUnit":                         {EN: "correct the target's unit", JA: "操作対象の unit を修正する"},
 	"org.freedesktop.systemd1.LoadFailed":                         {EN: "see systemctl status", JA: "systemctl status で確認する"},
 	"org.freedesktop.systemd1.BadUnitSetting":                     {EN: "see systemctl status", JA: "systemctl status で確認する"},
 	"org.freedesktop.systemd1.UnitMasked":                         {EN: "use systemd.unmask", JA: "systemd.unmask を使う"},

@@ -114,7 +114,7 @@ func (m *manager) maskable(s State) error {
 		return m.loaded(s)
 	case s.id != m.t.Spec.Unit:
 		return activities.RefusedBoth("%s is only another name of %s: a mask of it would keep nothing from starting; correct the target",
-			"%s は %s の別名にすぎず、マスクしても起動を防げない。ターゲットを修正する", m.t.Spec.Unit, s.id)
+			"%s は %s の別名にすぎず、マスクしても起動を防げない。操作対象を修正する", m.t.Spec.Unit, s.id)
 	case s.ours():
 		return activities.RefusedBoth("this site worker runs in %s: it can't be stopped from here",
 			"この拠点のワーカーは %s で動いている。ここからは停止できない", s.id)

@@ -81,17 +81,17 @@ func (m *manager) hold(ctx context.Context, s State) { _ = m.call(ctx, "RefUnit"
 func (m *manager) lacking(s State, exited bool) []plan.Text {
 	switch {
 	case s.Load == "not-found":
-		return []plan.Text{activities.Lacking("there is no unit %s here: correct the target %s, or install it", "ユニット %s がありません。ターゲット %s を修正するか、ユニットを導入してください", s.id, m.t.Name)}
+		return []plan.Text{activities.Lacking("there is no unit %s here: correct the target %s, or install it", "ユニット %s がありません。操作対象 %s を修正するか、ユニットを導入してください", s.id, m.t.Name)}
 	case s.Load == "masked":
 		return []plan.Text{activities.Lacking("%s is masked, and nothing can start it: use systemd.unmask", "%s はマスクされているため起動できません。systemd.unmask で解除してください", s.id)}
 	case s.Load != "loaded":
-		return []plan.Text{activities.Lacking("%s can't be loaded (%s): see systemctl status", "%s を読み込めません (%s)。systemctl status で確認してください", s.id, s.Load)}
+		return []plan.Text{activities.Lacking("%s can't be loaded (%s): see systemctl status", "%s を読み込めません（%s）。systemctl status で確認してください", s.id, s.Load)}
 	case s.kind == "oneshot" && !s.remains:
 		return []plan.Text{activities.Lacking("%s does its work once and is never active (Type=oneshot), so a start of it can't be seen: run it with exec.run and a look of its own, or give it RemainAfterExit=yes",
-			"%s は一度実行して終わるユニット (Type=oneshot) で active にならず、起動を確かめられません。exec.run で look を付けて実行するか、RemainAfterExit=yes を設定してください", s.id)}
+			"%s は一度実行して終わるユニット（Type=oneshot）で active にならず、起動を確かめられません。exec.run で look を付けて実行するか、RemainAfterExit=yes を設定してください", s.id)}
 	case s.kind == "oneshot" && !exited:
 		return []plan.Text{activities.Lacking("%s is active without a process once its work is done (RemainAfterExit=yes); say exited: true if that is meant, else name the unit that runs the program",
-			"%s は処理を終えるとプロセスなしで active になります (RemainAfterExit=yes)。それでよければ exited: true を指定し、そうでなければ実際にプログラムを動かすユニットを指定してください", s.id)}
+			"%s は処理を終えるとプロセスなしで active になります（RemainAfterExit=yes）。それでよければ exited: true を指定し、そうでなければ実際にプログラムを動かすユニットを指定してください", s.id)}
 	}
 	return nil
 }

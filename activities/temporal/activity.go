@@ -45,7 +45,7 @@ func (e engine) act(ctx context.Context, p Activity) (Outcome, error) {
 	}
 	if within < time.Second {
 		return Outcome{}, activities.RefusedBoth("the step's timeout leaves the activity no time: of it, pickup takes %s and the way back %s",
-			"手順の timeout ではアクティビティに使える時間が残らない（受け取りに %s、応答の返送に %s を使う）", p.Pickup, spare)
+			"ステップの timeout ではアクティビティに使える時間が残らない（受け取りに %s、応答の返送に %s を使う）", p.Pickup, spare)
 	}
 	id := idOf(activities.CallFrom(ctx))
 	order, err := e.order(p, p.Activity, within)

@@ -89,7 +89,7 @@ func (e engine) ready(ctx context.Context, p Activity) ([]plan.Text, error) {
 func outside(err error) error {
 	if denied := new(serviceerror.PermissionDenied); errors.As(err, &denied) {
 		return activities.RefusedBoth("this site's worker may not start anything on the engine: let the step run at the control site (leave at out); %v",
-			"この拠点のワーカーはエンジンで何も開始できない。手順を管理拠点で実行する（at を省く）：%v", err)
+			"この拠点のワーカーはエンジンで何も開始できない。ステップを管理拠点で実行する（at を省く）：%v", err)
 	}
 	return fmt.Errorf("the engine: %w", err)
 }
