@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"go.temporal.io/api/serviceerror"
@@ -50,12 +51,19 @@ func Register(w worker.ActivityRegistry, d Deps) {
 // is said once, and once more when it goes on.
 type keeper struct {
 	Deps
-	held atomic.Bool
+	held  atomic.Bool
+	taken sync.Map // runs whose record says something else, by ID
 }
 
 // Append journals a batch. Delivered twice is the same as once.
 func (k *keeper) Append(ctx context.Context, events []run.Event) error {
 	err := k.Store.Append(ctx, events)
+	if errors.Is(err, journal.ErrTaken) { // of this run alone, and for good
+		if _, said := k.taken.LoadOrStore(events[0].Run, true); !said {
+			k.Log.Error("a run stands still: its record says something else", "err", err)
+		}
+		return err
+	}
 	switch {
 	case err != nil && !k.held.Swap(true):
 		k.Log.Error("the journal can't be written: runs stand still, and go on by themselves once it can", "err", err)

@@ -117,8 +117,9 @@ func insert(ctx context.Context, tx *sql.Tx, e run.Event) (bool, error) {
 		return false, err
 	}
 	if kept != string(body) && !sameJSON(kept, string(body)) {
-		return false, fmt.Errorf("event %s/%d of run %s (%s): %w: the record or the engine's history was put back or altered; "+
-			"keep copies of both, abort the run, and start another", e.Writer, e.Seq, e.Run, e.Kind, ErrTaken)
+		return false, fmt.Errorf("event %s/%d of run %s (%s): %w: the record or the engine's history was put back or altered. "+
+			"The run stands still, and an abort waits for the record too: keep copies of both, end the run's workflow in the engine, "+
+			"see to its systems by hand, and release each with `muster drill release SYSTEM --reason ...`", e.Writer, e.Seq, e.Run, e.Kind, ErrTaken)
 	}
 	return false, nil
 }
