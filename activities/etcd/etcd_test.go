@@ -342,6 +342,15 @@ func TestLeadershipIsMovedOnlyWhileEveryMemberIsThere(t *testing.T) {
 	if seen, err := lookLeader(t.Context(), p); err != nil || seen.Output.(Moved).Before != to.Name {
 		t.Errorf("the look of a step that moved nothing: %+v %v", seen, err)
 	}
+	// A step that finds its member leading is done with its look; its undo has nothing to do.
+	idle := activities.WithLedger(activities.WithCall(t.Context(), plan.Call{EffectKey: "r/config/move/idle/1"}), led)
+	if seen, err := lookLeader(idle, p); err != nil || seen.Sight != plan.Holds {
+		t.Errorf("it leads already: %+v %v", seen, err)
+	}
+	undo = activities.WithLedger(activities.WithCall(t.Context(), plan.Call{EffectKey: "r/config/move/idle.undo1/1"}), led)
+	if seen, err := lookLeader(undo, back); err != nil || seen.Sight != plan.Holds || seen.Output.(Moved).Leader != to.Name {
+		t.Errorf("the undo of a step that moved nothing: %+v %v, want %s to lead still", seen, err, to.Name)
+	}
 	p.To = "sapporo"
 	_, err = moveLeader(ctx, p)
 	want(t, "no such member", err, plan.ErrRefused, "it has nagoya, osaka, tokyo")

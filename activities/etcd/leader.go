@@ -164,7 +164,10 @@ func lookLeader(ctx context.Context, p Move) (activities.Seen, error) {
 	switch err := p.agreed(s); {
 	case err == nil:
 		was := Moved{Before: p.To} // it led already, unless an attempt of this step made it
-		_, err := activities.Kept(ctx, &was)
+		kept, err := activities.Kept(ctx, &was)
+		if err == nil && !kept { // the step is done with this look, and its undo has to know
+			err = activities.Keep(ctx, was)
+		}
 		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s leads, as every voter says", "%s がリーダーである（全投票メンバーが一致）", p.To).Both(), Output: Moved{Before: was.Before, Leader: p.To, Term: s.Term}}, err
 	case s.Leader == "" || s.Leader == p.To:
 		return activities.Seen{Sight: plan.CannotTell, Detail: err.Error()}, nil
