@@ -28,6 +28,16 @@ func keep(ctx context.Context, c *redislink.Conn, t Target, must bool) (bool, er
 	return false, nil
 }
 
+// forgets says why a server that follows from now on, and has to after a restart, would not:
+// it was started without a file that it could write that into. Empty is nothing.
+func forgets(t Target, now view, must bool) plan.Text {
+	if now.Config != "" || !must {
+		return plan.Text{}
+	}
+	return activities.Lacking("server %s was started without a configuration file: a restart would make it a second master; start it with one that it may write, or say restart: false if nothing can restart it",
+		"サーバー %s は設定ファイルなしで起動されており、再起動すると2台目のマスターになります。書き込み可能な設定ファイルを指定して起動するか、再起動されることがなければ restart: false を指定してください", t.Name)
+}
+
 // followsInFile reports whether the configuration file of a server says that it follows
 // whom it follows now, and otherwise why that is not so, or can't be seen from here.
 func followsInFile(t Target, now view) (bool, plan.Text) {

@@ -303,6 +303,60 @@ func TestAMasterThatForgetsTheSwitchIsSeen(t *testing.T) {
 	}
 }
 
+// A server without a configuration file, as most containers', can't keep that it follows.
+// That is known before anything is moved.
+func TestWithoutAConfigurationFileNothingIsMoved(t *testing.T) {
+	t.Parallel()
+	bare, other := redistest.StartBare(t, "bare"), redistest.Start(t, "other")
+	other.Do(t, "REPLICAOF", "127.0.0.1", bare.Port)
+	other.AwaitRole(t, "slave")
+	ctx := as(t, "r")
+	words := []string{"without a configuration file", "second master", "設定ファイルなし", "restart: false"}
+	said := func(what string, got []plan.Text, err error) {
+		t.Helper()
+		if err != nil || len(got) != 1 || !strings.Contains(got[0].EN, words[0]) || !strings.Contains(got[0].JA, words[2]) {
+			t.Errorf("%s: problems = %v, %v", what, got, err)
+		}
+	}
+	s := Switchover{From: bare.Target, To: other.Target, MaxLag: 1 << 20, Restart: true, Wait: minute}
+	got, err := readySwitchover(ctx, s)
+	said("switchover", got, err)
+	_, err = switchover(ctx, s)
+	wantKind(t, err, plan.ErrRefused, words...)
+	if err := bare.TryWrite(t); err != nil || other.Info(t, "role") != "slave" {
+		t.Errorf("refused, and the master takes a write: %v; the replica is %s", err, other.Info(t, "role"))
+	}
+	s.Restart = false
+	if got, err := readySwitchover(ctx, s); err != nil || len(got) > 0 {
+		t.Errorf("that it need not outlast a restart: problems = %v, %v", got, err)
+	}
+	redistest.Eventually(t, time.Minute, func() string {
+		if out, err := switchover(ctx, s); err != nil || out.Kept {
+			return fmt.Sprintf("%+v, %v", out, err)
+		}
+		return ""
+	})
+
+	other.Do(t, "SET", "orders", "1")
+	bare.Do(t, "REPLICAOF", "NO", "ONE")
+	must[Fenced](t)(fence(ctx, Fence{Server: bare.Target}))
+	r := Rejoin{Server: bare.Target, Follow: other.Target, Restart: true, Wait: minute}
+	got, err = readyRejoin(ctx, r)
+	said("rejoin", got, err)
+	_, err = rejoin(ctx, r)
+	wantKind(t, err, plan.ErrRefused, words...)
+	if role := bare.Info(t, "role"); role != "master" {
+		t.Errorf("refused, and it is %s", role)
+	}
+	r.Restart = false
+	if got, err := readyRejoin(ctx, r); err != nil || len(got) > 0 {
+		t.Errorf("that it need not outlast a restart: problems = %v, %v", got, err)
+	}
+	if back := must[Rejoined](t)(rejoin(ctx, r)); back.Kept || !back.Fenced {
+		t.Errorf("rejoined = %+v", back)
+	}
+}
+
 func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
 	t.Parallel()
 	p := redistest.StartPair(t, "appendonly yes", "appendfsync always") // it is restarted

@@ -106,11 +106,16 @@ func readyPromote(ctx context.Context, p Promote) ([]plan.Text, error) {
 	return out, nil
 }
 
-// readyRejoin: the server answers and may log in where it will follow.
+// readyRejoin: the server answers, may log in where it will follow, and can keep that.
 func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 	out := readyReach(ctx, p.Server, p.Follow)
 	c := redislink.Open(p.Server, answerWithin)
 	defer c.Close()
+	if v, err := see(ctx, c); err == nil {
+		if why := forgets(p.Server, v, p.Restart); why.EN != "" {
+			out = append(out, why)
+		}
+	}
 	answer, err := c.Do(ctx, "CONFIG", "GET", "masterauth")
 	if err == nil && pairs(answer)["masterauth"] == "" && p.Follow.Spec.Password.Reveal() != "" {
 		out = append(out, activities.Lacking("server %s has no masterauth, and %s asks for a password: set masterauth (and masteruser) in its configuration", "サーバー %s に masterauth がありませんが、%s はパスワードを要求します。設定に masterauth（と masteruser）を追加してください", p.Server.Name, p.Follow.Name))

@@ -55,9 +55,7 @@ func Actions() []activities.Action {
 			Summary:   "Move the master role from one running server to another without losing a write, where no sentinels do.",
 			SummaryJA: "書き込みを1件も失わずに、マスターの役割を別のサーバーへ移す（Sentinel を使わない構成の計画切り替え）。",
 			Effect:    run.Disrupt, Undo: "redis.switchover", Settle: settle,
-		}, switchover, activities.Look(lookSwitched), activities.Ready(func(ctx context.Context, p Switchover) ([]plan.Text, error) {
-			return readyReach(ctx, p.From, p.To), nil
-		})),
+		}, switchover, activities.Look(lookSwitched), activities.Ready(readySwitchover)),
 		activities.Define("redis.failover", activities.Doc{
 			Summary:   "Have the sentinels move the master role to a replica without losing a write: writes are held back until it has them all.",
 			SummaryJA: "書き込みを一時的に止め、1件も失わずに Sentinel でマスターの役割をレプリカへ移す（計画切り替え）。",

@@ -17,7 +17,7 @@ type Rejoin struct {
 	Server  Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first."`
 	Follow  Target       `json:"follow" kind:"redis" example:"redis-osaka" help:"Master that it will follow, at the address in the estate."`
 	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written, and what the server holds when the master to follow holds nothing." default:"false"`
-	Restart bool         `json:"restart" help:"Whether it has to follow after a restart with the same configuration file too; without one that the server may rewrite, that is a finding." default:"true"`
+	Restart bool         `json:"restart" help:"Whether it has to follow after a restart with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." default:"true"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it follows." default:"10m"`
 }
 
@@ -60,6 +60,9 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	case of.RunID == v.RunID:
 		return Rejoined{}, activities.RefusedBoth("%s and %s are one server: correct the estate",
 			"%s と %s は同じサーバーである。定義を修正する", p.Server.Name, p.Follow.Name)
+	}
+	if why := forgets(p.Server, v, p.Restart); why.EN != "" {
+		return Rejoined{}, activities.Refused("%s", why.Both())
 	}
 	l, err := limitsOf(ctx, c)
 	if err != nil {

@@ -16,7 +16,7 @@ type Switchover struct {
 	From    Target       `json:"from" kind:"redis" example:"redis-osaka" help:"Master now."`
 	To      Target       `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that follows it and becomes master."`
 	MaxLag  run.Bytes    `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
-	Restart bool         `json:"restart" help:"Whether it has to hold after a restart of the old master with the same configuration file too; without one that the server may rewrite, that is a finding." default:"true"`
+	Restart bool         `json:"restart" help:"Whether it has to hold after a restart of the old master with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." default:"true"`
 	Wait    run.Duration `json:"wait" help:"How long it may take." default:"30s"`
 }
 
@@ -85,6 +85,17 @@ func switchover(ctx context.Context, p Switchover) (Switched, error) {
 	return out, nil
 }
 
+// readySwitchover: both servers answer, and the one that will follow can keep that.
+func readySwitchover(ctx context.Context, p Switchover) ([]plan.Text, error) {
+	out := readyReach(ctx, p.From, p.To)
+	if v, err := visit(ctx, p.From); err == nil {
+		if why := forgets(p.From, v, p.Restart); why.EN != "" {
+			out = append(out, why)
+		}
+	}
+	return out, nil
+}
+
 type endpoint struct{ host, port string }
 
 // ready refuses what is no switchover, and says how the master knows the replica.
@@ -95,6 +106,9 @@ func ready(ctx context.Context, p Switchover, from, to *redislink.Conn) (endpoin
 	}
 	if !m.Master {
 		return endpoint{}, activities.RefusedBoth("server %s is no master", "サーバー %s はマスターではない", p.From.Name)
+	}
+	if why := forgets(p.From, m, p.Restart); why.EN != "" {
+		return endpoint{}, activities.Refused("%s", why.Both())
 	}
 	if does, why, err := attempt(ctx, p.From); err != nil || does != takesWrites {
 		return endpoint{}, orRefused(err, "server %s takes no write, so there is nothing to hand over: %s %s",

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +47,17 @@ func Start(t testing.TB, name string, settings ...string) *Server {
 	return s
 }
 
+// StartBare starts a server without a configuration file, as containers do.
+func StartBare(t testing.TB, name string) *Server {
+	t.Helper()
+	s := prepare(t, name)
+	s.Config, s.Target.Spec.Config = "", ""
+	s.args = []string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", s.log(), "--save", "", "--appendonly", "no",
+		"--repl-diskless-sync-delay", "0", "--masterauth", Password, "--requirepass", Password}
+	s.StartServer(t)
+	return s
+}
+
 func prepare(t testing.TB, name string) *Server {
 	t.Helper()
 	s := &Server{Name: name, Port: freePort(t), dir: t.TempDir()}
@@ -75,7 +87,11 @@ func (s *Server) write(t testing.TB, lines []string) {
 // StartServer starts the server and waits until it answers.
 func (s *Server) StartServer(t testing.TB) {
 	t.Helper()
-	cmd := exec.Command("redis-server", append([]string{s.Config}, s.args...)...)
+	args := s.args
+	if s.Config != "" {
+		args = append([]string{s.Config}, args...)
+	}
+	cmd := exec.Command("redis-server", args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start redis-server (packages redis-server and redis-sentinel): %v", err)
