@@ -23,9 +23,23 @@ func (i *Instance) Processes() ([]serverproc.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(p serverproc.Process) bool {
-		return !slices.Contains(Server, p.Program) || !data.Worked(p) && !data.Named(p, datadir(p))
-	}), nil
+	var found []serverproc.Process
+	for _, p := range all {
+		if !slices.Contains(Server, p.Program) {
+			continue
+		}
+		ours, err := data.Worked(p)
+		if err == nil && !ours {
+			ours, err = data.Named(p, datadir(p))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if ours {
+			found = append(found, p)
+		}
+	}
+	return found, nil
 }
 
 // datadir is the data directory that a server was started with, in its own words: it works

@@ -18,8 +18,11 @@ type Process = serverproc.Process
 
 // isServer reports whether p is one of the server whose data directory it is: it runs the
 // server's program, and works there.
-func isServer(p Process, data serverproc.Directory) bool {
-	return p.Program == "postgres" && data.Worked(p)
+func isServer(p Process, data serverproc.Directory) (bool, error) {
+	if p.Program != "postgres" {
+		return false, nil
+	}
+	return data.Worked(p)
 }
 
 func (i *Instance) data() (serverproc.Directory, error) {
@@ -39,13 +42,18 @@ func (i *Instance) Processes() ([]Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := map[int]Process{}
+	all, servers := map[int]Process{}, map[int]bool{}
 	children := map[int][]int{}
 	var queue []int
 	for _, p := range list {
 		all[p.PID] = p
 		children[p.Parent] = append(children[p.Parent], p.PID)
-		if isServer(p, data) {
+		ours, err := isServer(p, data)
+		if err != nil {
+			return nil, err
+		}
+		if ours {
+			servers[p.PID] = true
 			queue = append(queue, p.PID)
 		}
 	}
@@ -62,7 +70,7 @@ func (i *Instance) Processes() ([]Process, error) {
 		queue = append(queue, children[pid]...)
 	}
 	for n, p := range found {
-		if parent, ok := all[p.Parent]; isServer(p, data) && !(ok && seen[parent.PID]) {
+		if parent, ok := all[p.Parent]; servers[p.PID] && !(ok && seen[parent.PID]) {
 			found[0], found[n] = found[n], found[0]
 			break
 		}
@@ -94,8 +102,9 @@ func (i *Instance) Postmaster() (p Process, ok bool, err error) {
 			if err != nil {
 				return p, false, err
 			}
-			if p, ok := serverproc.Find(pid); ok && isServer(p, data) {
-				return p, true, nil
+			if p, ok := serverproc.Find(pid); ok {
+				ours, err := isServer(p, data)
+				return p, ours, err
 			}
 		}
 	}

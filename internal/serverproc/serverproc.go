@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proc"
 )
 
@@ -79,19 +80,34 @@ func of(st os.FileInfo) Directory {
 }
 
 // Worked reports whether it is the working directory of p.
-func (d Directory) Worked(p Process) bool {
-	return d.is(fmt.Sprintf("/proc/%d/cwd", p.PID))
+func (d Directory) Worked(p Process) (bool, error) {
+	return d.is(p, fmt.Sprintf("/proc/%d/cwd", p.PID))
 }
 
 // Named reports whether p means it by that path, which is one of p's own file system.
-func (d Directory) Named(p Process, path string) bool {
-	return d.is(fmt.Sprintf("/proc/%d/root/%s", p.PID, path))
+func (d Directory) Named(p Process, path string) (bool, error) {
+	return d.is(p, fmt.Sprintf("/proc/%d/root/%s", p.PID, path))
 }
 
-func (d Directory) is(path string) bool {
+// is: a process that we may not look into might be the server's, and one that is overlooked
+// has a server that runs taken for down.
+func (d Directory) is(p Process, path string) (bool, error) {
+	if !d.there {
+		return false, nil
+	}
 	st, err := os.Stat(path)
-	return err == nil && d.there && of(st) == d
+	if errors.Is(err, os.ErrPermission) && !p.gone() {
+		return false, denied(plan.Say("the worker may not see in which directory process %d (%s) works, so whether the server runs can't be told: run the worker as root or as the server's user",
+			"プロセス %d（%s）の作業ディレクトリーをワーカーの権限では確認できず、サーバーが稼働しているか判断できません。ワーカーを root かサーバーの実行ユーザーで動かしてください", p.PID, p.Program))
+	}
+	return err == nil && of(st) == d, nil
 }
+
+// denied is what we may not see, with the way out.
+type denied plan.Text
+
+func (d denied) Error() string   { return d.EN }
+func (d denied) Said() plan.Text { return plan.Text(d) }
 
 // Signal sends s to p, if p is still the process that was found.
 func (p Process) Signal(s syscall.Signal) error {
