@@ -27,32 +27,6 @@ type Fenced struct {
 	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
 }
 
-// fenceNote is the marker of a fence. Beside it, muster's option file makes every start of
-// the server, whoever starts it, a read-only one.
-type fenceNote struct {
-	Run   string    `json:"run"`
-	Step  string    `json:"step"`
-	Token int64     `json:"token"`
-	At    time.Time `json:"at"`
-	// For is set by a switchover: the server that takes over.
-	For    string  `json:"for,omitempty"`
-	Result *Fenced `json:"result,omitempty"`
-}
-
-const fenceFile = "fence.json"
-
-// fenceOf returns the server's fence; nil when it has none.
-func fenceOf(i *mycluster.Instance) (*fenceNote, error) {
-	var f fenceNote
-	if err := recall(i, fenceFile, &f); err != nil {
-		return nil, err
-	}
-	if f.At.IsZero() {
-		return nil, nil
-	}
-	return &f, nil
-}
-
 // fencedHere is the fence of a server whose files are on this host; nil when it has none,
 // or when they are elsewhere.
 func fencedHere(t Target) (*fenceNote, error) {

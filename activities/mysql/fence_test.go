@@ -182,6 +182,57 @@ func TestServersOfOneFolderHaveFencesOfTheirOwn(t *testing.T) {
 	}
 }
 
+// The worker was upgraded while a fence was up. Its marker has the name of that time, and
+// counts.
+func TestAFenceOutlivesAnUpgrade(t *testing.T) {
+	p := mysqltest.StartPair(t)
+	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
+	ctx := as(t, "run-1")
+	older := filepath.Join(filepath.Dir(p.Tokyo.Config), "muster-fence.json")
+	upgrade := func() {
+		t.Helper()
+		must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
+		if err := os.Rename(p.Tokyo.Config+".fence.json", older); err != nil {
+			t.Fatal(err)
+		}
+	}
+	upgrade()
+	_, err := start(ctx, Start{Server: tokyo, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
+	_, err = promote(ctx, Promote{Server: tokyo, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
+	if st := must[Status](t)(status(ctx, Inspect{Server: tokyo})); st.Fenced != "run-1" {
+		t.Errorf("status = %+v", st)
+	}
+	beside := tokyo
+	beside.Name = "nagoya"
+	if st := must[Status](t)(status(ctx, Inspect{Server: beside})); st.Fenced != "" {
+		t.Errorf("another server of the folder has the fence: %+v", st)
+	}
+	unf := Unfence{Server: tokyo, Others: []Target{osaka}, Wait: minute}
+	_, err = unfence(as(t, "run-2"), unf)
+	wantKind(t, err, plan.ErrRefused, "fenced by run run-1")
+	must[Started](t)(unfence(ctx, unf))
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Errorf("unfenced, it refuses a write: %v", err)
+	}
+
+	// Fenced by both versions, nothing of either is left; what nobody can read is named.
+	upgrade()
+	must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
+	must[Started](t)(unfence(ctx, unf))
+	seen, err := lookUnfenced(ctx, unf)
+	wantSight(t, "the unfenced server", seen, err, plan.Holds)
+	if _, err := os.Stat(older); err == nil {
+		t.Errorf("%s is still there", older)
+	}
+	if err := os.WriteFile(older, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = promote(ctx, Promote{Server: tokyo, Wait: minute})
+	wantKind(t, err, "plain", older)
+}
+
 func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
 	p := mysqltest.StartPair(t)
 	away := p.Tokyo.Target

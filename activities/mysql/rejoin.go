@@ -336,7 +336,7 @@ func (j *joining) settle(ctx context.Context) (err error) {
 		return activities.FindingBoth("server %s would take writes after a restart: its options do not say read_only at the end; let its main option file include %s last",
 			"サーバー %s は再起動すると書き込みを受け付ける。最終的なオプションが read_only になっていない。メインのオプションファイルの最後で %s を読み込むようにする", j.Server.Name, j.i.Config)
 	}
-	return j.i.Drop(fenceFile)
+	return dropFence(j.i)
 }
 
 func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {

@@ -195,7 +195,7 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 	}
 	out := KeptRole{Server: p.Server.Name, Role: v.role()}
 	if unmoved {
-		return out, i.Drop(fenceFile)
+		return out, dropFence(i)
 	}
 	return out, nil
 }

@@ -30,7 +30,7 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	}
 	// A replica comes back as what it is, read-only: nobody is in its way.
 	if v, err := visit(ctx, p.Server); err == nil && v.role() == roleReplica {
-		return Started{Server: p.Server.Name, Role: roleReplica, GTID: v.GTID}, i.Drop(fenceFile)
+		return Started{Server: p.Server.Name, Role: roleReplica, GTID: v.GTID}, dropFence(i)
 	}
 	for _, o := range p.Others {
 		if o.Name == p.Server.Name {
@@ -62,7 +62,7 @@ func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Du
 		return out, err
 	}
 	if out.Role == roleReplica { // it takes no writes of its own until it is promoted
-		return out, i.Drop(fenceFile)
+		return out, dropFence(i)
 	}
 	c, err := connect(ctx, t)
 	if err != nil {
@@ -77,7 +77,7 @@ func reopen(ctx context.Context, i *mycluster.Instance, t Target, within time.Du
 			"サーバー %s の書き込みを再開したが、書き込みに失敗する：%v", t.Name, err)
 	}
 	out.Role = rolePrimary
-	return out, i.Drop(fenceFile)
+	return out, dropFence(i)
 }
 
 func frozen(i *mycluster.Instance) bool {
