@@ -39,6 +39,9 @@ func readyPower(ctx context.Context, t Target) ([]plan.Text, error) {
 		return nil, fmt.Errorf("server %s: %w", t.Name, err)
 	}
 	out := readyReach(ctx, t)
+	if _, err := i.Processes(); err != nil {
+		out = append(out, unusable(t, err))
+	}
 	if problem := writable(filepath.Dir(i.Config)); problem != nil {
 		out = append(out, activities.Lacking("muster can't keep %s read-only over a restart: %v", "再起動後も %s を読み取り専用に保つ設定を書き込めません：%v", t.Name, problem))
 	}

@@ -25,7 +25,11 @@ func readyPower(ctx context.Context, t Target) ([]plan.Text, error) {
 			return nil, activities.Saying(err, "server %s: its program is not here: %v", "サーバー %s のプログラムがここにない：%v", t.Name, err)
 		}
 	}
-	return readyReach(ctx, t), nil
+	out := readyReach(ctx, t)
+	if _, err := i.Processes(); err != nil {
+		out = append(out, unusable(t, err))
+	}
+	return out, nil
 }
 
 func unusable(t Target, err error) plan.Text {
