@@ -56,6 +56,7 @@ func (p Process) Same(q Process) bool { return p.PID == q.PID && p.start == q.st
 // container's server calls its directory what ours does, and it is another one.
 type Directory struct {
 	device, inode uint64
+	owner         uint32
 	there         bool
 }
 
@@ -76,7 +77,7 @@ func of(st os.FileInfo) Directory {
 	if !ok {
 		return Directory{}
 	}
-	return Directory{device: uint64(s.Dev), inode: s.Ino, there: true} //nolint:unconvert // its type differs between systems
+	return Directory{device: uint64(s.Dev), inode: s.Ino, owner: s.Uid, there: true} //nolint:unconvert // its type differs between systems
 }
 
 // Worked reports whether it is the working directory of p.
@@ -90,17 +91,27 @@ func (d Directory) Named(p Process, path string) (bool, error) {
 }
 
 // is: a process that we may not look into might be the server's, and one that is overlooked
-// has a server that runs taken for down.
+// has a server that runs taken for down. One of another user than the directory's owner is
+// not its server; one that the kernel shows as root's may be (a program that changed its user).
 func (d Directory) is(p Process, path string) (bool, error) {
 	if !d.there {
 		return false, nil
 	}
 	st, err := os.Stat(path)
-	if errors.Is(err, os.ErrPermission) && !p.gone() {
+	if errors.Is(err, os.ErrPermission) && d.mayBeRunBy(p) && !p.gone() {
 		return false, denied(plan.Say("the worker may not see in which directory process %d (%s) works, so whether the server runs can't be told: run the worker as root or as the server's user",
 			"プロセス %d（%s）の作業ディレクトリーをワーカーの権限では確認できず、サーバーが稼働しているか判断できません。ワーカーを root かサーバーの実行ユーザーで動かしてください", p.PID, p.Program))
 	}
 	return err == nil && of(st) == d, nil
+}
+
+func (d Directory) mayBeRunBy(p Process) bool {
+	st, err := os.Stat("/proc/" + strconv.Itoa(p.PID))
+	if err != nil {
+		return true
+	}
+	s, ok := st.Sys().(*syscall.Stat_t)
+	return !ok || s.Uid == d.owner || s.Uid == 0
 }
 
 // denied is what we may not see, with the way out.
