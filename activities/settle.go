@@ -26,7 +26,7 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	ctx, stop := beat(ctx)
 	defer stop()
 	if call.Uses != a.ID {
-		return plan.Looked{}, s.fault(ctx, RefusedBoth("this is %s, and the step uses %q", "ここは %s だが、手順が使うのは %q", a.ID, call.Uses))
+		return plan.Looked{}, s.fault(ctx, RefusedBoth("this is %s, and the step uses %q", "ここは %s だが、ステップが使うのは %q", a.ID, call.Uses))
 	}
 	ask := s.asking(a, call.Effect, call.Kind, call.Targets)
 	if err := ask.permit(ctx, nil); err != nil {
@@ -111,7 +111,7 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 	seen, err := s.observe(withAttempt(ctx, entry), a, p, every)
 	if err == nil && seen.Sight == "" && entry.State == ledger.Ended && entry.Outcome == endedWell {
 		// What it returned is lost; that it happened is not.
-		return Seen{Sight: plan.Holds, Detail: Lacking("the worker's ledger says that it passed, at %s", "ワーカーの台帳では %s に成功している", entry.EndedAt.UTC().Format(time.RFC3339)).Both()}, nil
+		return Seen{Sight: plan.Holds, Detail: Lacking("the worker's ledger says that it passed, at %s", "ワーカーの実行台帳では %s に成功している", entry.EndedAt.UTC().Format(time.RFC3339)).Both()}, nil
 	}
 	return seen, err
 }
@@ -168,7 +168,7 @@ func underWay(e ledger.Entry) string {
 			"プロセス %d が %s に別のコンテナーで開始しており、ここからは確認できない", e.Owner.PID, began).Both()
 	case ledger.Elsewhere:
 		return Lacking("process %d of another machine (%s) began it at %s, which can't be seen from here: see that it is not at it any more, and give each machine a ledger on its own disk",
-			"別のマシンのプロセス %d（%s）が %s に開始しており、ここからは確認できない。もう実行していないことを確認し、台帳をマシンごとに自分のディスクに置く", e.Owner.PID, e.Owner.Machine, began).Both()
+			"別のマシンのプロセス %d（%s）が %s に開始しており、ここからは確認できない。もう実行していないことを確認し、実行台帳をマシンごとに自分のディスクに置く", e.Owner.PID, e.Owner.Machine, began).Both()
 	}
 	return Lacking("process %d began it at %s and is still at it", "プロセス %d が %s に開始し、まだ実行中である", e.Owner.PID, began).Both()
 }

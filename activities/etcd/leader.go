@@ -38,7 +38,7 @@ func (p Move) back(ctx context.Context) (Move, error) {
 		return p, err
 	}
 	if p.To = was.Before; p.To == "" {
-		return p, activities.RefusedBoth("to: name the member of %s that is to lead; only the undo of a step that moved its leader knows where it was", "to：%s のリーダーにするメンバーを指定する。元のメンバーが分かるのは、リーダーを移した手順の取り消しだけである", p.Cluster.Name)
+		return p, activities.RefusedBoth("to: name the member of %s that is to lead; only the undo of a step that moved its leader knows where it was", "to：%s のリーダーにするメンバーを指定する。元のメンバーが分かるのは、リーダーを移したステップの取り消しだけである", p.Cluster.Name)
 	}
 	return p, nil
 }
@@ -134,7 +134,7 @@ func (p Move) wrong(s State) plan.Text {
 	case to.Behind > int64(p.Behind):
 		return activities.Lacking("%s is %d entries behind, and may be %d: wait with etcd.wait_healthy", "%s は %d エントリー遅れており、許容される %d を超えている。etcd.wait_healthy で待つ", p.To, to.Behind, p.Behind)
 	case leader.Endpoint == "":
-		return activities.Lacking("the leader %s is reached by none of the estate's endpoints", "リーダー %s に届くエンドポイントが定義にない", s.Leader)
+		return activities.Lacking("the leader %s is reached by none of the estate's endpoints", "リーダー %s に届くエンドポイントが構成台帳にない", s.Leader)
 	}
 	return plan.Text{}
 }

@@ -45,7 +45,7 @@ func notFenced(t Target) error {
 		return err
 	}
 	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run first (mysql.unfence), or bring it back as a replica (mysql.rejoin)",
-		"サーバー %s は実行 %s が %s にフェンスしており、書き込みを再開させられません。先にその実行で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして戻してください", t.Name, f.Run, f.At.Format(time.RFC3339))
+		"サーバー %s は実行 %s により %s にフェンスされており、書き込みを再開させられない。先にその実行で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして復帰させる", t.Name, f.Run, f.At.Format(time.RFC3339))
 }
 
 // closed is a server that runs, answers, and does not let muster in.
@@ -68,7 +68,7 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	switch out.Was, err = condition(ctx, i, p.Server); {
 	case out.Was == closed && !p.Stop:
 		return Fenced{}, activities.RefusedBoth("server %s runs and does not let muster in, so it was left as it is: %v. Correct user, password and tls of the target, or what the account may do; to silence it without any of that, say stop: true",
-			"サーバー %s は稼働していますが、muster のログインを受け付けないため、何も変更していません: %v。ターゲットの user・password・tls、またはアカウントの権限を修正してください。ログインせずに止めるには stop: true を指定してください", p.Server.Name, err)
+			"サーバー %s は稼働しているが、muster のログインを受け付けないため、何も変更していない：%v。操作対象の user・password・tls、またはアカウントの権限を修正する。ログインせずに止めるには stop: true を指定する", p.Server.Name, err)
 	case out.Was != closed && err != nil:
 		return Fenced{}, err
 	}
@@ -111,7 +111,7 @@ func silence(ctx context.Context, i *mycluster.Instance, p Fence, was string) (s
 		return "", context.Cause(ctx)
 	case mylink.Denied(err) && !p.Stop:
 		return "", activities.FindingBoth("server %s takes writes still, and will be read-only from its next start on: muster's account may not make it so now: %v. Grant that, or say stop: true, and repeat the fence",
-			"サーバー %s はまだ書き込みを受け付けています（次回の起動からは読み取り専用になります）。muster のアカウントに、読み取り専用にする権限がありません: %v。権限を付与するか stop: true を指定し、フェンスを再実行してください", p.Server.Name, err)
+			"サーバー %s はまだ書き込みを受け付けている（次回の起動からは読み取り専用になる）。muster のアカウントに、読み取り専用にする権限がない：%v。権限を付与するか stop: true を指定し、フェンスを再実行する", p.Server.Name, err)
 	case mylink.Denied(err):
 	case err != nil:
 		activities.Log(ctx).Warn("the server did not become read-only, it is killed", "server", p.Server.Name, "err", err)
@@ -153,7 +153,7 @@ func raise(ctx context.Context, i *mycluster.Instance, to string) (*fenceNote, e
 	}
 	if old != nil && old.Token > call.Token {
 		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
-			"サーバー %s は、より新しいトークン（%d、実行 %s）でフェンスされています。この実行のトークン %d は古くなっています", i.Name, old.Token, old.Run, call.Token)
+			"サーバー %s はより新しいトークン（%d、実行 %s）でフェンスされている。この実行のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
 	}
 	if err := note(i, fenceFile, f); err != nil {
 		return nil, err
@@ -196,13 +196,13 @@ func fenceHolds(ctx context.Context, i *mycluster.Instance, t Target) (gtid stri
 	}
 	if f == nil {
 		return "", activities.FindingBoth("server %s has no fence marker",
-			"サーバー %s にはフェンスの印がありません", t.Name)
+			"サーバー %s にフェンスの印がない", t.Name)
 	}
 	if readOnly, err := i.KeptReadOnly(ctx); err != nil {
 		return "", err
 	} else if !readOnly {
 		return "", activities.FindingBoth("server %s has a fence marker, but its options do not say read_only: it would start as one that takes writes; let its main option file include %s last",
-			"サーバー %s にはフェンスの印がありますが、オプションが read_only になっていません。起動すると書き込みを受け付けます。メインのオプションファイルの最後で %s を読み込むようにしてください", t.Name, i.Config)
+			"サーバー %s にフェンスの印はあるが、オプションが read_only になっていない。起動すると書き込みを受け付ける。メインのオプションファイルの最後で %s を読み込むようにする", t.Name, i.Config)
 	}
 	procs, err := i.Processes()
 	if err != nil || len(procs) == 0 {
@@ -217,7 +217,7 @@ func fenceHolds(ctx context.Context, i *mycluster.Instance, t Target) (gtid stri
 	}
 	if !v.Bound {
 		return "", activities.FindingBoth("server %s takes writes in spite of its fence",
-			"サーバー %s はフェンスされているのに書き込みを受け付けています", t.Name)
+			"サーバー %s はフェンスされているのに書き込みを受け付けている", t.Name)
 	}
 	return v.GTID, nil
 }
@@ -248,10 +248,10 @@ func fenceElsewhere(ctx context.Context, p Fence, why error) (Fenced, error) {
 		return Fenced{}, err
 	case !v.Bound:
 		return Fenced{}, activities.FindingBoth("server %s takes writes although it was made read-only",
-			"サーバー %s は読み取り専用にしたのに書き込みを受け付けています", p.Server.Name)
+			"サーバー %s は読み取り専用にしたのに書き込みを受け付けている", p.Server.Name)
 	case !lasts || p.Stop:
 		return Fenced{}, activities.FindingBoth("server %s is read-only now and its sessions are ended, but that is all that can be done from here: %s",
-			"サーバー %s を読み取り専用にし、接続を切りましたが、ここからできるのはそこまでです: %s", p.Server.Name, why)
+			"サーバー %s を読み取り専用にし、接続を切ったが、ここからできるのはそこまでである：%s", p.Server.Name, why)
 	}
 	out.GTID, out.At = v.GTID, micro(time.Now())
 	return out, nil
@@ -268,7 +268,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	}
 	call := activities.CallFrom(ctx)
 	if f == nil || f.Run != call.Run {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not fenced by this run", "%s はこの実行ではフェンスされていません", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not fenced by this run", "%s はこの実行によってフェンスされていない", p.Server.Name)}, nil
 	}
 	gtid, err := fenceHolds(ctx, i, p.Server)
 	if err != nil {
@@ -276,14 +276,14 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	}
 	if p.Stop {
 		if procs, err := i.Processes(); err != nil || len(procs) > 0 {
-			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is fenced and still runs", "%s はフェンス済みですが、まだ稼働しています", p.Server.Name)}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: told("%s is fenced and still runs", "%s はフェンスされているが、まだ稼働している", p.Server.Name)}, err
 		}
 	}
 	out := Fenced{Server: p.Server.Name, Was: roleDown, Method: "none", GTID: gtid, At: micro(time.Now())}
 	if f.Result != nil {
 		out = *f.Result
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("%s is fenced by this run", "%s はこの実行でフェンス済みです", p.Server.Name), Output: out}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s is fenced by this run", "%s はこの実行によってフェンスされている", p.Server.Name), Output: out}, nil
 }
 
 // Unfence is the parameters of mysql.unfence.

@@ -11,7 +11,7 @@ import (
 )
 
 func unusable(t Target, err error) plan.Text {
-	return activities.Lacking("server %s can't be used now: %v", "サーバー %s を利用できません: %v", t.Name, err)
+	return activities.Lacking("server %s can't be used now: %v", "サーバー %s を利用できません：%v", t.Name, err)
 }
 
 // readyReach: the servers answer, and muster's user may ask what the actions ask.
@@ -134,11 +134,11 @@ func readyFailover(ctx context.Context, s redislink.SentinelTarget, servers ...T
 	for _, one := range heard {
 		switch {
 		case one.err != nil:
-			out = append(out, activities.Lacking("a sentinel can't be used now: %v", "Sentinel を利用できません: %v", one.err))
+			out = append(out, activities.Lacking("a sentinel can't be used now: %v", "Sentinel を利用できません：%v", one.err))
 		case one.others+1 < 3:
 			out = append(out, activities.Lacking("sentinel %s knows %d others: with fewer than three in all, the loss of one keeps the rest from failing over", "Sentinel %s が把握している他の Sentinel は %d 台です。全体で3台未満だと、1台の停止でフェイルオーバーできなくなります", one.sentinel, one.others))
 		case one.others+1 > int64(len(s.Spec.Addresses)):
-			out = append(out, activities.Lacking("sentinel %s knows of %d sentinels, and the estate names %d: name them all, or reset those that are gone", "Sentinel %s は %d 台の Sentinel を把握していますが、定義には %d 台しかありません。すべて記載するか、廃止したものを SENTINEL RESET してください", one.sentinel, one.others+1, len(s.Spec.Addresses)))
+			out = append(out, activities.Lacking("sentinel %s knows of %d sentinels, and the estate names %d: name them all, or reset those that are gone", "Sentinel %s は %d 台の Sentinel を把握していますが、構成台帳には %d 台しかありません。すべて記載するか、廃止したものを SENTINEL RESET してください", one.sentinel, one.others+1, len(s.Spec.Addresses)))
 		}
 	}
 	return out, nil

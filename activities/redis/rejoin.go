@@ -59,7 +59,7 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 			"サーバー %s 自体がレプリカである。先に昇格するか、そのマスターに追従させる", p.Follow.Name)
 	case of.RunID == v.RunID:
 		return Rejoined{}, activities.RefusedBoth("%s and %s are one server: correct the estate",
-			"%s と %s は同じサーバーである。定義を修正する", p.Server.Name, p.Follow.Name)
+			"%s と %s は同じサーバーである。構成台帳を修正する", p.Server.Name, p.Follow.Name)
 	}
 	if why := forgets(p.Server, v, p.Restart); why.EN != "" {
 		return Rejoined{}, activities.Refused("%s", why.Both())

@@ -40,7 +40,7 @@ func (p Place) Here() (ok bool, why plan.Text) {
 	case !runs(p.Host, p.Machine):
 		own, _ := os.Hostname()
 		return false, plan.Say("server %s is not managed from this host: %s is not this machine (%s), although the paths of the estate exist here; run the step on the server's own machine, or, if it does run here (behind NAT, in a container), give the target machine: %s",
-			"サーバー %s はこのホストでは管理していない。構成台帳のパスは存在するが、%s はこのマシン（%s）ではない。サーバー自身のマシンで実行する。NAT やコンテナーなどで実際にここで動いている場合は、ターゲットに machine: %s を指定する",
+			"サーバー %s はこのホストでは管理していない。構成台帳のパスは存在するが、%s はこのマシン（%s）ではない。サーバー自身のマシンで実行する。NAT やコンテナーなどで実際にここで動いている場合は、操作対象に machine: %s を指定する",
 			p.Server, cmp.Or(p.Machine, p.Host), own, own)
 	}
 	return true, plan.Text{}
