@@ -19,7 +19,7 @@ import (
 // is an error: nothing follows from it.
 func (d Deps) Taker(ctx context.Context, a plan.Attempt) (string, error) {
 	info := activity.GetInfo(ctx)
-	ask := &workflowservice.GetWorkflowExecutionHistoryReverseRequest{Namespace: info.WorkflowNamespace, MaximumPageSize: 200,
+	ask := &workflowservice.GetWorkflowExecutionHistoryReverseRequest{Namespace: info.Namespace, MaximumPageSize: 200,
 		Execution: &common.WorkflowExecution{WorkflowId: info.WorkflowExecution.ID, RunId: info.WorkflowExecution.RunID}}
 	taken := map[int64]string{} // by the number of the order
 	for {                       // the order is among the newest events
