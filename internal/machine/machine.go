@@ -89,13 +89,17 @@ type answer struct {
 	at   time.Time
 }
 
+// of asks without holding up the questions about other hosts: fences run side by side.
 func (m *memory) of(host string, ask func(string) bool) bool {
 	m.Lock()
-	defer m.Unlock()
-	if a, ok := m.answers[host]; ok && time.Since(a.at) < remember {
+	a, ok := m.answers[host]
+	m.Unlock()
+	if ok && time.Since(a.at) < remember {
 		return a.here
 	}
-	a := answer{here: ask(host), at: time.Now()}
+	a = answer{here: ask(host), at: time.Now()}
+	m.Lock()
+	defer m.Unlock()
 	m.answers[host] = a
 	return a.here
 }

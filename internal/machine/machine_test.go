@@ -59,3 +59,21 @@ func TestAShortNameStandsForItsFullOne(t *testing.T) {
 		}
 	}
 }
+
+// A name that nobody answers for holds up no question about another.
+func TestADeadNameServerHoldsUpOneQuestionOnly(t *testing.T) {
+	m := memory{answers: map[string]answer{}}
+	asking, end := make(chan struct{}), make(chan struct{})
+	done := make(chan bool)
+	go func() {
+		done <- m.of("slow", func(string) bool { close(asking); <-end; return true })
+	}()
+	<-asking
+	if m.of("quick", func(string) bool { return false }) {
+		t.Error("quick is here")
+	}
+	close(end)
+	if !<-done || !m.of("slow", func(string) bool { return false }) {
+		t.Error("what was found of slow is not remembered")
+	}
+}
