@@ -113,11 +113,11 @@ func (a api) change(ctx context.Context, o object, want []field, guard func(*uns
 				return nil, err
 			}
 		}
-		todo := lack(u, want)
-		if len(todo) == 0 {
+		lacking := lack(u, want)
+		if len(lacking) == 0 {
 			return nil, nil
 		}
-		return patchOf(todo, noteOf(u).with(me, todo).annotation()), nil
+		return patchOf(lacking, noteOf(u).with(me, lacking).annotation()), nil
 	})
 }
 
@@ -183,12 +183,12 @@ func (a api) lookAt(ctx context.Context, o object, want []field) (activities.See
 	if err != nil {
 		return activities.Seen{}, nil, err
 	}
-	todo := lack(u, want)
-	if len(todo) == 0 {
+	lacking := lack(u, want)
+	if len(lacking) == 0 {
 		return seen(plan.Holds, activities.Lacking("%s is as wanted", "%s は指定どおりである", o).Both()), u, nil
 	}
-	s := seen(plan.HoldsNot, activities.Lacking("%s: %s is %s", "%s：%s は %s", o, todo[0], text(todo[0].Was)).Both())
-	s.Partial = len(todo) < len(want)
+	s := seen(plan.HoldsNot, activities.Lacking("%s: %s is %s", "%s：%s は %s", o, lacking[0], text(lacking[0].Was)).Both())
+	s.Partial = len(lacking) < len(want)
 	return s, u, nil
 }
 

@@ -240,7 +240,7 @@ func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
 	_, err := fence(as(t, "r"), Fence{Server: away})
 	wantKind(t, err, plan.ErrFinding, "all that can be done from here") // nothing keeps it so after a restart
 	if err := p.Tokyo.TryWrite(t); mylink.Code(err) != mylink.CodeReadOnly {
-		t.Errorf("write = %v, want the server read-only at least for now", err)
+		t.Errorf("write = %v, want the server read-only already", err)
 	}
 	p.Tokyo.Kill9(t)
 	_, err = fence(as(t, "r"), Fence{Server: away})
