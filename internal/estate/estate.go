@@ -5,6 +5,7 @@ package estate
 import (
 	"cmp"
 	"fmt"
+	"net/mail"
 	"slices"
 	"time"
 
@@ -31,11 +32,24 @@ type Estate struct {
 	Systems  []plan.System
 	Declared []System // the same systems with the places of what they say
 	Roles    []string // sorted
+	// Contacts are how people are reached, by person. They stay out of plans: a person who
+	// has moved is reached where they are now, and no run's record holds private addresses
+	// (requirement P-PII).
+	Contacts map[string]Contact
 	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
 	Owners map[string]string
 
 	local map[string]bool     // kinds of target that only their own site's worker may act on
 	only  map[string]run.Kind // of people and roles that are limited, by "person ID" and "role NAME"
+}
+
+// Contact is how a person is reached and known. Empty fields are not known.
+type Contact struct {
+	Phone   string // as the estate's contact
+	Mail    string // checked as an address
+	Slack   string // member ID
+	Subject string // of the OpenID provider's ID token
+	Lang    string // en, ja, or "" for the server's
 }
 
 // kinds are what people and roles may be limited to.
@@ -194,7 +208,7 @@ func Known(d *yamldoc.Decoder, where, what string, name yamldoc.Value[string], k
 func Read(d *yamldoc.Decoder, root *yaml.Node, catalog Catalog) *Estate {
 	var f File
 	d.Decode("", root, &f)
-	r := &reading{Decoder: d, file: &f, catalog: catalog, out: &Estate{only: map[string]run.Kind{}}}
+	r := &reading{Decoder: d, file: &f, catalog: catalog, out: &Estate{only: map[string]run.Kind{}, Contacts: map[string]Contact{}}}
 	r.places()
 	r.people()
 	r.targets()
@@ -259,6 +273,9 @@ func (r *reading) people() {
 	f, out := r.file, r.out
 	once(r.Decoder, "person", f.People, func(p Person) yamldoc.Value[string] { return p.ID })
 	once(r.Decoder, "role", f.Roles, func(n Role) yamldoc.Value[string] { return n.Name })
+	// Two people with one account would be one person for whoever signs in.
+	once(r.Decoder, "Slack member", f.People, func(p Person) yamldoc.Value[string] { return p.Slack })
+	once(r.Decoder, "subject", f.People, func(p Person) yamldoc.Value[string] { return p.Subject })
 	var declared []string
 	for _, n := range f.Roles {
 		declared = append(declared, n.Name.V)
@@ -270,8 +287,12 @@ func (r *reading) people() {
 		if p.Only.Set {
 			out.only["person "+p.ID.V] = kinds[p.Only.V]
 		}
-		person := plan.Person{ID: p.ID.V, Name: p.Name.Text, Contact: p.Contact.V}
+		person := plan.Person{ID: p.ID.V, Name: p.Name.Text, Section: p.Section.V, Contact: p.Contact.V}
 		where := "person " + p.ID.V
+		out.Contacts[p.ID.V] = Contact{Phone: p.Contact.V, Mail: p.Mail.V, Slack: p.Slack.V, Subject: p.Subject.V, Lang: p.Lang.V}
+		if a, err := mail.ParseAddress(p.Mail.V); p.Mail.Set && (err != nil || a.Address != p.Mail.V) {
+			r.Log.Add(p.Mail.Place, "%s: %q is no mail address; write one such as sato@example.jp", where, yamldoc.Short(p.Mail.V))
+		}
 		if p.Name.Set && p.Name.EN == "" && p.Name.JA == "" {
 			r.Log.Add(p.Name.Place, "%s: the name is empty", where)
 		}

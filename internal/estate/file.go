@@ -146,6 +146,11 @@ type Person struct {
 	Roles    []text       `json:"roles" help:"Roles the person holds." is:"name"`
 	Deputies []text       `json:"deputies" help:"Who is called, in this order, when the person is silent." is:"name" default:""`
 	Contact  text         `json:"contact" help:"How the person is reached; a telephone number in quotes." default:""`
+	Section  text         `json:"section" help:"Department, for totals." default:""`
+	Mail     text         `json:"mail" help:"Mail address." default:""`
+	Slack    text         `json:"slack" help:"Member ID in Slack, as in U024BE7LH." default:""`
+	Subject  text         `json:"subject" help:"Who the person is for the OpenID provider: the subject (sub) of the ID token." default:""`
+	Lang     text         `json:"lang" help:"Language the person reads; the server's unless said." enum:"en,ja" default:""`
 	Only     text         `json:"only" help:"Kind of run in which the person is called and may act: drill or real; both unless said." enum:"drill,real" default:""`
 }
 

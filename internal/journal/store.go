@@ -43,6 +43,9 @@ type Store interface {
 	// token of that system before. The same run gets the same token again.
 	Token(ctx context.Context, system, runID string) (int64, error)
 
+	Documents
+	AccessLog
+
 	// Ping reports whether the store can be read and written, with a way out.
 	Ping(ctx context.Context) error
 	Close() error

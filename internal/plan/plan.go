@@ -215,6 +215,7 @@ type Person struct {
 	Name     Text     `json:"name"`
 	Roles    []string `json:"roles"`
 	Deputies []string `json:"deputies,omitempty"` // called, in order, when the person is silent
+	Section  string   `json:"section,omitempty"`  // department
 	Contact  string   `json:"contact,omitempty"`
 }
 

@@ -30,6 +30,9 @@ type Event struct {
 	Generation int     `json:"generation,omitempty"` // 1 for the first try of a step
 	Outcome    Outcome `json:"outcome,omitempty"`
 	By         string  `json:"by,omitempty"` // who did it: a person, "simulated:person" or "engine"
+	// Via is how that person was known, as in identity.Actor; "" in older records, and for
+	// what nobody had to sign in for.
+	Via string `json:"via,omitempty"`
 	// Reason is why, in the actor's words, or what was found. One line for people.
 	Reason string `json:"reason,omitempty"`
 	// Data is the kind's own struct, named beside the kind.

@@ -35,6 +35,9 @@ func Run(t *testing.T, open func(t *testing.T) journal.Store) {
 		"Token":                 testToken,
 		"Concurrent":            testConcurrent,
 		"Wait":                  testWait,
+		"Documents":             testDocuments,
+		"DocumentsAtOnce":       testDocumentsAtOnce,
+		"AccessLog":             testAccessLog,
 		"Ping":                  testPing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

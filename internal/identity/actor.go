@@ -1,0 +1,50 @@
+// Package identity says who asks: personal tokens, sessions, sign-in through an OpenID
+// provider, and signed links for one purpose. Every act of a run has a person
+// (requirement P-ID); what that person may do is said by the roles of the estate and held
+// by the run's own workflow.
+package identity
+
+import "context"
+
+// Actor is who asks for something, as far as the server made sure of it.
+type Actor struct {
+	// Person is the ID in the estate; "" for the console, which may name any person.
+	Person string
+	// Via says how the actor is known, for the record: a way and what identifies it without
+	// giving it away, as in "token 7f3a", "session 9c01", "link 22d0", "slack U024BE7LH".
+	Via string
+	// Console is whoever holds the server's own token: the machine's administrator. Acts
+	// come under the person they name and are marked as entered at the console.
+	Console bool
+	// Limit is set for a signed link: the actor may do this and nothing else.
+	Limit *Limit
+}
+
+// Limit is what a signed link is good for.
+type Limit struct {
+	Run     string
+	Purpose Purpose
+}
+
+// Purpose is the one thing that a signed link lets its person do.
+type Purpose string
+
+const (
+	ForCheckIn Purpose = "checkin" // answer the safety check, and say more later
+	ForArrival Purpose = "arrive"  // say that one has arrived
+	ForAck     Purpose = "ack"     // acknowledge a message or an order
+)
+
+type actorKey struct{}
+
+// With is the context of a request whose actor is known. Only code that has made sure of the
+// actor calls it: what runs under such a context is not asked for a token again.
+func With(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// From is the actor of a request; false before anybody has made sure of one.
+func From(ctx context.Context) (Actor, bool) {
+	a, ok := ctx.Value(actorKey{}).(Actor)
+	return a, ok
+}
