@@ -42,6 +42,8 @@ type System struct {
 	Probes    []string  `json:"probes"`
 	Ways      []Way     `json:"ways"`
 	PeopleS   float64   `json:"people_at_most_s"` // what the phases before recovery may take of the RTO
+	// CannotProve says what the report will call not proven however well the run goes.
+	CannotProve []plan.Text `json:"cannot_prove"`
 }
 
 // Way is a runbook in its purpose: failover, in_place, failback or restore.
@@ -113,7 +115,7 @@ func Of(p plan.Plan) Outline {
 	}
 	for _, sys := range p.Systems {
 		out := System{Name: sys.Name, Title: sys.Title, Priority: sys.Priority, Home: sys.Home, Alternate: sys.Alternate,
-			RTOS: seconds(sys.Objective.RTO), Probes: []string{}, Ways: []Way{}, PeopleS: people(s)}
+			RTOS: seconds(sys.Objective.RTO), Probes: []string{}, Ways: []Way{}, PeopleS: people(s), CannotProve: cannotProve(p, sys)}
 		for _, probe := range sys.Probes {
 			out.Probes = append(out.Probes, probe.Name)
 			seen.sites[probe.Vantage] = true
@@ -153,6 +155,19 @@ func Of(p plan.Plan) Outline {
 		o.Targets = append(o.Targets, Target{t.Name, t.Kind, t.Site, seen.changed[t.Name]})
 	}
 	return o
+}
+
+// cannotProve is better read before a drill than in its report.
+func cannotProve(p plan.Plan, s plan.System) []plan.Text {
+	out := []plan.Text{}
+	_, moves := p.Runbook(s.Failover)
+	if moves && s.SingleWriter == nil && p.Scenario.Depth.Allows(run.Disrupt) {
+		out = append(out, plan.Text{
+			EN: "that exactly one side takes writes, at home or where it stays: give the system a single_writer step in the estate",
+			JA: "書き込みを受け付ける側が一つであること（切り戻し後も、切り替え先に留まる場合も）。estateでこのシステムにsingle_writerを定めてください",
+		})
+	}
+	return out
 }
 
 // seen is what the steps of a plan use.

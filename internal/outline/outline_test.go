@@ -72,6 +72,24 @@ func TestStayHasNoFailback(t *testing.T) {
 	}
 }
 
+// A system that moves without a check of its writers can't come home, or stay, proven: that
+// is said before the drill, and not where nothing runs.
+func TestWhatCannotBeProvenIsSaidBefore(t *testing.T) {
+	p := sample()
+	if what := outline.Of(p).Systems[0].CannotProve; len(what) != 0 {
+		t.Errorf("with a single_writer step: %v", what)
+	}
+	p.Systems[0].SingleWriter = nil
+	var b strings.Builder
+	if err := outline.Text(&b, outline.Of(p), i18n.EN); err != nil || !strings.Contains(b.String(), "can't be proven: that exactly one side takes writes") {
+		t.Errorf("%v; the text does not say it:\n%s", err, &b)
+	}
+	p.Scenario.Depth = run.Tabletop
+	if what := outline.Of(p).Systems[0].CannotProve; len(what) != 0 {
+		t.Errorf("at a tabletop: %v", what)
+	}
+}
+
 func TestTextSaysThatItIsAForecast(t *testing.T) {
 	for l, want := range map[i18n.Lang][]string{
 		i18n.EN: {"forecast (not measured): machines need 30s; of the RTO of 2m that leaves 1m30s", "people may take up to 2m10s: AT RISK",

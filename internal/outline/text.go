@@ -88,6 +88,9 @@ func (t *text) system(s System) {
 	if len(s.Probes) == 0 && !restores {
 		t.line("  %s", t.l.T("no probe looks at it: nothing can be proven", "プローブがないため、何も立証できません"))
 	}
+	for _, what := range s.CannotProve {
+		t.line("  %s", t.l.T("can't be proven: %s", "立証できないこと: %s", what.In(t.lang)))
+	}
 	for _, w := range s.Ways {
 		t.way(s, w)
 	}
