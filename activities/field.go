@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -104,11 +105,24 @@ type TargetKind struct {
 	// Local kinds live on the machine of their own site's worker, and nowhere else: no
 	// other site's worker may act on them.
 	Local bool
+	// Mistake is what is wrong with an entry whose fields are right one by one, with the
+	// way out; "" is nothing. The struct's own method Mistake says it; nil without one.
+	Mistake func(spec json.RawMessage) string
 }
 
 // DefineTarget declares a kind of target from the struct of its entry.
 func DefineTarget[S any](kind, summary string) TargetKind {
-	return TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
+	k := TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
+	if _, ok := any(*new(S)).(interface{ Mistake() string }); ok {
+		k.Mistake = func(spec json.RawMessage) string {
+			var s S
+			if json.Unmarshal(spec, &s) != nil {
+				return "" // the fields' own mistakes are told already
+			}
+			return any(s).(interface{ Mistake() string }).Mistake()
+		}
+	}
+	return k
 }
 
 // OnTheMachine makes the kind Local.

@@ -46,6 +46,14 @@ type Program struct {
 	State      string                       `json:"state" reach:"path" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints." default:"/var/lib/muster/processes"`
 }
 
+// Mistake is a pid file alone, which proves nothing: its number may be anybody's by now.
+func (p Program) Mistake() string {
+	if p.PIDFile != "" && p.Executable == "" {
+		return "pid_file proves nothing by itself; say with executable which program the process must be running"
+	}
+	return ""
+}
+
 // Target is a parameter that names one.
 type Target = activities.Target[Program]
 

@@ -4,6 +4,7 @@
 package systemd
 
 import (
+	"fmt"
 	"regexp"
 
 	"github.com/muster-dr/muster/activities"
@@ -14,6 +15,14 @@ type Unit struct {
 	Unit    string `json:"unit" help:"The unit's full name." example:"orders.service"`
 	Bus     string `json:"bus" help:"Whose systemd: system, user (that of the site worker's user), or the D-Bus address of another one, such as unix:path=/run/user/1001/bus." default:"system"`
 	Journal string `json:"journal" reach:"path" help:"Folder of its journal, where that is not this machine's own." default:"" example:"/var/log/journal"`
+}
+
+// Mistake is a name without its ending: orders may be a service, a socket or a timer.
+func (u Unit) Mistake() string {
+	if u.Unit != "" && !unitName.MatchString(u.Unit) {
+		return fmt.Sprintf("%q is no full name of a unit; write it with its ending, such as %s.service", u.Unit, u.Unit)
+	}
+	return ""
 }
 
 // Reach is the sockets of the bus.

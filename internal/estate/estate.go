@@ -354,6 +354,11 @@ func (r *reading) targets() {
 		entry := plan.Target{Name: t.Name.V, Kind: t.Kind.V, Site: t.Site.V}
 		if kind, ok := r.catalog.TargetKind(t.Kind.V); ok {
 			entry.Spec = check.Entries(where, t.Rest, t.Place, kind.Fields).JSON
+			if kind.Mistake != nil {
+				if what := kind.Mistake(entry.Spec); what != "" {
+					r.Log.Add(t.Place, "%s: %s", where, what)
+				}
+			}
 		} else if t.Kind.Set {
 			var kinds []string
 			for _, k := range r.catalog.TargetKinds() {

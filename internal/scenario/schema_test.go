@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -86,5 +87,29 @@ func TestSchemasRefuseWrongFiles(t *testing.T) {
 	}
 	if _, err := Schema("Runbok", catalog()); err == nil {
 		t.Error("a schema of an unknown kind")
+	}
+}
+
+// Fields that are right one by one and wrong together are told with the files, not by the
+// first step that uses the target.
+func TestTargetsThatCannotBeActedOn(t *testing.T) {
+	files := Sources{"estate.yaml": []byte(`kind: Estate
+name: small
+control: osaka
+sites: [{name: osaka}]
+targets:
+  - {name: orders, kind: process, site: osaka, pid_file: /run/orders.pid}
+  - {name: web, kind: unit, site: osaka, unit: nginx}
+systems: [{name: orders, home: osaka}]
+people: [{id: sato, name: Sato, roles: [commander]}]
+`)}
+	_, mistakes := LoadSources(all.Registry(all.Options{}), files)
+	for _, want := range []string{
+		"estate.yaml:6:5: target orders: pid_file proves nothing by itself; say with executable",
+		`estate.yaml:7:5: target web: "nginx" is no full name of a unit; write it with its ending, such as nginx.service`,
+	} {
+		if !strings.Contains(mistakes.Error(), want) {
+			t.Errorf("the mistakes do not say %q:\n%s", want, mistakes.Error())
+		}
 	}
 }
