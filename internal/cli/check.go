@@ -20,7 +20,7 @@ func (c *command) check() *cobra.Command {
 could do its work now, and whether the people whom they need can be called. Nothing is
 changed. The result is kept; --last shows the newest one without asking again.
 Exit code 3 when something would keep a scenario from working.`,
-			`シナリオの各手順、取り消し、状況付与、監視が今すぐ実施できるか、必要な人員に連絡できるかを、
+			`シナリオの各ステップ、取り消し、状況付与、監視が今すぐ実施できるか、必要な人員に連絡できるかを、
 全拠点のワーカーに問い合わせて点検します。何も変更しません。結果は記録されます。
 --last は、改めて問い合わせずに直近の結果を表示します。
 実施の妨げになる問題があれば終了コード3で終わります。`),
