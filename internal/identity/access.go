@@ -1,0 +1,70 @@
+package identity
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+)
+
+type originKey struct{}
+
+// withOrigin remembers where a request came from, for the access log.
+func withOrigin(ctx context.Context, from string) context.Context {
+	return context.WithValue(ctx, originKey{}, from)
+}
+
+// origin is the network address of whoever asks, without the port.
+func origin(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// Noted enters in the access log that somebody read or did something, with the actor of the
+// context. A log that can't be written is a warning, never the end of a response.
+func (s *Service) Noted(ctx context.Context, act, object, outcome string) {
+	a, _ := From(ctx)
+	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: act, Object: object, Outcome: outcome})
+}
+
+// readAgain is how long the same reading by the same person is not entered again: a board
+// that refreshes itself is one reading.
+const readAgain = 10 * time.Minute
+
+// Read enters that somebody read what is confidential, such as a run's people.
+func (s *Service) Read(ctx context.Context, object string) {
+	a, _ := From(ctx)
+	now := s.o.Now()
+	if s.failures.recently(a.Person+"\x00"+a.Via+"\x00"+object, now, readAgain) {
+		return
+	}
+	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "read", Object: object, Outcome: "ok"})
+}
+
+func (s *Service) note(ctx context.Context, a journal.Access) {
+	a.At = s.o.Now().UTC()
+	if a.From == "" {
+		a.From, _ = ctx.Value(originKey{}).(string)
+	}
+	if a.Via == "" {
+		if by, ok := From(ctx); ok {
+			a.Via = by.Via
+		}
+	}
+	// It is entered also when whoever asked has gone away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := s.store.Note(ctx, a); err != nil {
+		s.o.Log.Warn("the access log can't be written", "act", a.Act, "outcome", a.Outcome, "err", err)
+	}
+}
+
+// Accesses is the access log after a position, oldest first.
+func (s *Service) Accesses(ctx context.Context, after int64, limit int) ([]journal.Access, error) {
+	return s.store.Accesses(ctx, after, limit)
+}

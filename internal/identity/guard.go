@@ -1,0 +1,54 @@
+package identity
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Gate says how a Guard stands before something.
+type Gate struct {
+	// Open is what needs nobody, such as health and the sign-in pages; nil is nothing. Who
+	// comes there with a good session is known all the same.
+	Open func(*http.Request) bool
+	// Refused answers somebody who is not let in: a problem for a program, a sign-in page for
+	// a browser. The error is a *Refusal, or says that the record store can't be read.
+	Refused func(http.ResponseWriter, *http.Request, error)
+}
+
+// Guard lets a request through to next under its actor: by a bearer token, personal or the
+// server's own, or by a session's cookie. A caller in this process that has made sure of the
+// actor (With) is not asked again.
+func (s *Service) Guard(next http.Handler, g Gate) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, known := From(r.Context()); known {
+			next.ServeHTTP(w, r)
+			return
+		}
+		from := origin(r)
+		ctx := withOrigin(r.Context(), from)
+		a, err := s.who(r)
+		if err == nil {
+			next.ServeHTTP(w, r.WithContext(With(ctx, a)))
+			return
+		}
+		if g.Open != nil && g.Open(r) {
+			next.ServeHTTP(w, r.WithContext(ctx))
+			return
+		}
+		s.Failed(ctx, from, err)
+		g.Refused(w, r, err)
+	})
+}
+
+// who looks at what a request carries. A bearer token goes before a cookie: a program that
+// gives a wrong one is told so.
+func (s *Service) who(r *http.Request) (Actor, error) {
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, secret, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+			return Actor{}, refuse(Unknown)
+		}
+		return s.Bearer(r.Context(), strings.TrimSpace(secret))
+	}
+	return s.session(r.Context(), r)
+}

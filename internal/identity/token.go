@@ -1,0 +1,193 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+)
+
+// Token is a personal token, without its secret, which only its person has.
+type Token struct {
+	ID        string    `json:"id"`
+	Person    string    `json:"person"`
+	Name      string    `json:"name"` // what it is for, as its person calls it
+	By        string    `json:"by"`   // who issued it
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	// UsedAt is when it was last used, within an hour; zero when never.
+	UsedAt    time.Time `json:"used_at,omitzero"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	RevokedBy string    `json:"revoked_by,omitempty"`
+}
+
+// keptToken is a token as it lies in the store.
+type keptToken struct {
+	Token
+	Hash string `json:"hash"` // of the whole secret
+}
+
+// tokenMark begins every personal token, so that scanners for leaked secrets know one.
+const tokenMark = "mstr_"
+
+// usedEvery is how exactly the last use of a token is known.
+const usedEvery = time.Hour
+
+// ErrNoToken: there is no such token.
+var ErrNoToken = errors.New("there is no such token")
+
+// Issue makes a personal token. The secret is returned once and is kept nowhere; by is who
+// asks for it. ttl 0 is TokenLife, and TokenLongest is the longest.
+func (s *Service) Issue(ctx context.Context, person, name, by string, ttl time.Duration) (secret string, t Token, err error) {
+	switch {
+	case person == "":
+		return "", t, errors.New("a token is for a person")
+	case len(name) > 100:
+		return "", t, errors.New("the name of a token has at most 100 bytes")
+	case ttl == 0:
+		ttl = TokenLife
+	case ttl < time.Minute || ttl > TokenLongest:
+		return "", t, fmt.Errorf("a token lasts from a minute to %d days, not %s", int(TokenLongest.Hours()/24), ttl)
+	}
+	now := s.o.Now().UTC()
+	// Also for somebody who was disabled: such a token would open at the next enabling.
+	if err := s.standing(ctx, person, "", now); err != nil {
+		return "", t, err
+	}
+	k := keptToken{Token: Token{ID: text(5), Person: person, Name: name, By: by, CreatedAt: now, ExpiresAt: now.Add(ttl)}}
+	secret = tokenMark + k.ID + "_" + text(32)
+	k.Hash = digest(secret)
+	body, err := json.Marshal(k)
+	if err != nil {
+		return "", t, err
+	}
+	if _, err := s.store.PutDocument(ctx, journal.Document{Kind: kindToken, ID: k.ID, ChangedAt: now, Body: body}); err != nil {
+		return "", t, err
+	}
+	s.note(ctx, journal.Access{Person: by, Act: "issue token", Object: person + " " + k.ID, Outcome: "ok"})
+	return secret, k.Token, nil
+}
+
+// Tokens lists a person's tokens, or everybody's for "", newest first.
+func (s *Service) Tokens(ctx context.Context, person string) ([]Token, error) {
+	docs, err := s.store.DocumentsOf(ctx, kindToken)
+	if err != nil {
+		return nil, err
+	}
+	out := []Token{}
+	for _, d := range docs {
+		var k keptToken
+		if err := json.Unmarshal(d.Body, &k); err != nil {
+			return nil, fmt.Errorf("token %s in the record store: %w", d.ID, err)
+		}
+		if person == "" || k.Person == person {
+			out = append(out, k.Token)
+		}
+	}
+	slices.SortFunc(out, func(a, b Token) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return out, nil
+}
+
+// TokenOf is one token; ErrNoToken when there is none.
+func (s *Service) TokenOf(ctx context.Context, id string) (Token, error) {
+	var k keptToken
+	found, err := s.document(ctx, kindToken, id, &k)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: %s", ErrNoToken, id)
+	}
+	return k.Token, err
+}
+
+// Revoke takes a token back, with the sessions that began with it. Once revoked is revoked:
+// a second time changes nothing. ErrNoToken when there is none.
+func (s *Service) Revoke(ctx context.Context, id, by string) (Token, error) {
+	var t Token
+	err := change(ctx, s, kindToken, id, func(k *keptToken, found bool) error {
+		if !found {
+			return fmt.Errorf("%w: %s", ErrNoToken, id)
+		}
+		t = k.Token
+		if !k.RevokedAt.IsZero() {
+			return errKeep
+		}
+		k.RevokedAt, k.RevokedBy = s.o.Now().UTC(), by
+		t = k.Token
+		return nil
+	})
+	if err == nil {
+		s.note(ctx, journal.Access{Person: by, Act: "revoke token", Object: t.Person + " " + id, Outcome: "ok"})
+	}
+	return t, err
+}
+
+// Bearer is who comes with a secret: a personal token, or the server's own. Its error is a
+// *Refusal, unless the store can't be read.
+func (s *Service) Bearer(ctx context.Context, secret string) (Actor, error) {
+	if s.isConsole(secret) {
+		return Actor{Console: true, Via: "console"}, nil
+	}
+	rest, ok := strings.CutPrefix(secret, tokenMark)
+	id, _, whole := strings.Cut(rest, "_")
+	if !ok || !whole || len(id) > 16 {
+		return Actor{}, refuse(Unknown)
+	}
+	var k keptToken
+	found, err := s.document(ctx, kindToken, id, &k)
+	if err != nil {
+		return Actor{}, err
+	}
+	if !found || subtle.ConstantTimeCompare([]byte(k.Hash), []byte(digest(secret))) != 1 {
+		return Actor{}, refuse(Unknown)
+	}
+	if err := s.good(ctx, k.Token); err != nil {
+		return Actor{}, err
+	}
+	if err := s.used(ctx, k); err != nil {
+		s.o.Log.Warn("the last use of a token is not in the record store", "err", err)
+	}
+	return Actor{Person: k.Person, Via: "token " + k.ID}, nil
+}
+
+func (s *Service) isConsole(secret string) bool {
+	got := sha256.Sum256([]byte(secret))
+	return s.o.Console != "" && subtle.ConstantTimeCompare(got[:], s.console[:]) == 1
+}
+
+// good refuses a token that is no good any more.
+func (s *Service) good(ctx context.Context, t Token) error {
+	via := "token " + t.ID
+	switch {
+	case !t.RevokedAt.IsZero():
+		return &Refusal{Reason: Revoked, Person: t.Person, Via: via}
+	case !s.o.Now().Before(t.ExpiresAt):
+		return &Refusal{Reason: Expired, Person: t.Person, Via: via}
+	}
+	return s.standing(ctx, t.Person, via, t.CreatedAt)
+}
+
+// used notes the use of a token, once an hour.
+func (s *Service) used(ctx context.Context, k keptToken) error {
+	now := s.o.Now().UTC()
+	if now.Sub(k.UsedAt) < usedEvery {
+		return nil
+	}
+	first := false
+	err := change(ctx, s, kindToken, k.ID, func(k *keptToken, found bool) error {
+		if !found || now.Sub(k.UsedAt) < usedEvery {
+			return errKeep
+		}
+		k.UsedAt, first = now, true
+		return nil
+	})
+	if err == nil && first {
+		s.note(ctx, journal.Access{Person: k.Person, Via: "token " + k.ID, Act: "use token", Outcome: "ok"})
+	}
+	return err
+}
