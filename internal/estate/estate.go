@@ -36,6 +36,8 @@ type Estate struct {
 	// has moved is reached where they are now, and no run's record holds private addresses
 	// (requirement P-PII).
 	Contacts map[string]Contact
+	// DeclaredMuster is the places of what the file says of the muster; nil without it.
+	DeclaredMuster *Muster
 	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
 	Owners map[string]string
 
@@ -211,6 +213,7 @@ func Read(d *yamldoc.Decoder, root *yaml.Node, catalog Catalog) *Estate {
 	r := &reading{Decoder: d, file: &f, catalog: catalog, out: &Estate{only: map[string]run.Kind{}, Contacts: map[string]Contact{}}}
 	r.places()
 	r.people()
+	r.muster()
 	r.targets()
 	r.systems()
 	r.dependencies()

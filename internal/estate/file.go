@@ -24,6 +24,7 @@ type File struct {
 	People  []Person `json:"people" help:"Who has which role." item:"person"`
 	Roles   []Role   `json:"roles" help:"The roles there are; without this list, those that people hold." item:"role" default:""`
 	Places  []Place  `json:"muster_places" help:"Where people muster." item:"muster place" default:""`
+	Muster  *Muster  `json:"muster" help:"When people come without being ordered to, where, and with what." default:""`
 	Parties []Party  `json:"parties" help:"Contractors and others who must be reached in communications." item:"party" default:""`
 }
 
@@ -169,6 +170,25 @@ type Place struct {
 	Title  yamldoc.Text        `json:"title" help:"As people call it." default:""`
 	Site   text                `json:"site" help:"Site it belongs to." is:"name" default:""`
 	Online yamldoc.Value[bool] `json:"online" help:"A meeting online." default:"false"`
+}
+
+// Muster says when and where people come together.
+type Muster struct {
+	yamldoc.Place
+	Automatic Criteria             `json:"automatic" help:"An event that meets it: everybody comes without an order." default:""`
+	Propose   Criteria             `json:"propose" help:"An event that meets it and not automatic: somebody is asked whether to start; the areas are those of automatic unless said." default:""`
+	Rank      []text               `json:"rank" help:"The muster places in order of preference; that of muster_places unless said. When one is unsafe the next one holds." is:"name" default:""`
+	ByRole    yamldoc.Dict[[]text] `json:"by_role" help:"The same for the holders of a role." is:"name" default:""`
+	Kit       []yamldoc.Text       `json:"kit" help:"What people bring and wear when they come; water, food, long sleeves, helmet, gloves and mask unless said." default:""`
+}
+
+// Criteria are what an event must be to set something off.
+type Criteria struct {
+	yamldoc.Place
+	Intensity text   `json:"intensity" help:"Least seismic intensity on the scale of the Japan Meteorological Agency." enum:"1,2,3,4,5-lower,5-upper,6-lower,6-upper,7" default:""`
+	Typhoon   text   `json:"typhoon" help:"Least class of typhoon." enum:"large,very-large,super-large" default:""`
+	Areas     []text `json:"areas" help:"Names or codes of areas, as the telegrams have them; without them, everywhere." default:""`
+	Scenario  text   `json:"scenario" help:"The scenario that is started or proposed." is:"name" default:""`
 }
 
 // Party is somebody outside who must be reachable.

@@ -37,12 +37,19 @@ type Scenario struct {
 	Hazard run.Hazard `json:"hazard"`
 	Depth  run.Depth  `json:"depth"`
 	// Trigger is TriggerThreat when nothing is damaged yet; "" is damage.
-	Trigger    string       `json:"trigger,omitempty"`
-	SitesLost  []string     `json:"sites_lost,omitempty"`
-	Phases     []run.Phase  `json:"phases"` // in order; the hazard's own unless the file chose
-	Quorum     []RoleCount  `json:"quorum,omitempty"`
-	Place      string       `json:"muster_place,omitempty"`
-	Safety     SafetyRules  `json:"safety"`
+	Trigger   string      `json:"trigger,omitempty"`
+	SitesLost []string    `json:"sites_lost,omitempty"`
+	Phases    []run.Phase `json:"phases"` // in order; the hazard's own unless the file chose
+	Quorum    []RoleCount `json:"quorum,omitempty"`
+	Place     string      `json:"muster_place,omitempty"`
+	Safety    SafetyRules `json:"safety"`
+	// Daytime: people are on site. They gather and are called over instead of travelling
+	// (requirements B-DAY-01 to B-DAY-03).
+	Daytime bool     `json:"daytime,omitempty"`
+	Absent  *Absence `json:"absent,omitempty"` // who is taken out of a drill
+	// Lead is the role that leads the work: it may name another muster place at any time
+	// (requirement A-MUS-07). "" is who decides.
+	Lead       string       `json:"lead,omitempty"`
 	Decision   DecisionRule `json:"decision"`
 	Approvals  int          `json:"approvals"`         // persons besides the requester who must approve the recovery
 	Injects    []Step       `json:"injects,omitempty"` // Step.After is the offset from the start
@@ -143,6 +150,12 @@ type RoleCount struct {
 // (requirement B-FLW-09): deputies are called, then it goes on and a finding says so.
 type SafetyRules struct {
 	Remind run.Duration `json:"remind"` // remind the silent this often; deputies are called at the first reminder
+	// Reminders are the times after the call at which the silent are reminded, ascending, in
+	// place of Remind.
+	Reminders []run.Duration `json:"reminders,omitempty"`
+	// Hold is how long the call-out waits before it is sent, so that a false alarm can be
+	// called off.
+	Hold   run.Duration `json:"hold,omitempty"`
 	Within run.Duration `json:"within"` // the safety check ends then at the latest
 	Muster run.Duration `json:"muster"` // the muster ends then at the latest
 	Task   run.Duration `json:"task"`   // each of the other people's phases ends then at the latest
@@ -186,6 +199,7 @@ type Estate struct {
 	Barred  []string `json:"barred,omitempty"`
 	Places  []Place  `json:"muster_places,omitempty"`
 	Parties []Party  `json:"parties,omitempty"` // contractors and others to be reached in communications
+	Muster  *Muster  `json:"muster,omitempty"`  // nil: people come when they are called
 }
 
 // Site is a place that holds systems or people.

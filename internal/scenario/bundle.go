@@ -332,6 +332,7 @@ func (l *loading) whole() (*Bundle, Mistakes) {
 	l.checkSystems(b)
 	b.owners = owners(b)
 	l.readScenarios(b)
+	l.checkMuster(b)
 	return b, l.log.Mistakes()
 }
 

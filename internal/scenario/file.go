@@ -26,6 +26,9 @@ type File struct {
 	Phases     []text               `json:"phases" help:"The phases, in order; without this list those of the hazard." enum:"activation,safety_check,muster,site_inspection,communications,damage_assessment,containment,recovery_decision,recovery,verification,completion,failback,closing" default:""`
 	Quorum     yamldoc.Dict[number] `json:"quorum" help:"How many people of which role must be there." min:"1" max:"1000" default:""`
 	MusterAt   text                 `json:"muster_place" help:"Where people muster; for a pandemic the first online place unless said, else the first place." is:"name" default:""`
+	Daytime    yamldoc.Value[bool]  `json:"daytime" help:"It strikes while people are at work on site: they gather for a roll-call instead of travelling." default:"false"`
+	Missing    []yamldoc.Raw        `json:"absent" help:"Who is taken out of the drill: people by ID, or some who are drawn, as in {random: 2, of: operator}. Their acts are refused and their deputies step in. Nobody is in a real response." single:"true" default:""`
+	Lead       text                 `json:"lead" help:"Role that leads the work and may name another muster place at any time; who decides unless said." is:"name" default:""`
 	Safety     Safety               `json:"safety" help:"How long people are waited for. Nobody's silence blocks a run." default:""`
 	Decision   Decision             `json:"decision" help:"Who decides on the recovery." default:""`
 	Approvals  number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." min:"0" max:"10" default:"1"`
@@ -54,10 +57,19 @@ type Criterion struct {
 
 // Safety bounds the waiting for people.
 type Safety struct {
-	Remind duration `json:"remind" help:"The silent are reminded this often; deputies are called at the first reminder." default:"5m"`
-	Within duration `json:"within" help:"The safety check ends then at the latest." default:"30m"`
-	Muster duration `json:"muster" help:"The muster ends then at the latest." default:"30m"`
-	Task   duration `json:"task" help:"Each other phase of people ends then at the latest." default:"30m"`
+	Remind []duration `json:"remind" help:"When the silent are reminded, counted from the call, as in [5m, 15m, 30m, 1h], which is usual; one span alone is how often. Deputies are called at the first reminder." single:"true" default:""`
+	Hold   duration   `json:"hold" help:"How long the call-out waits before it is sent, so that a false alarm can be called off." default:"0s"`
+	Within duration   `json:"within" help:"The safety check ends then at the latest." default:"30m"`
+	Muster duration   `json:"muster" help:"The muster ends then at the latest." default:"30m"`
+	Task   duration   `json:"task" help:"Each other phase of people ends then at the latest." default:"30m"`
+}
+
+// Draw is some people who are taken out of a drill.
+type Draw struct {
+	yamldoc.Place
+	Random number `json:"random" help:"How many are drawn." min:"1" max:"1000"`
+	Of     text   `json:"of" help:"Role whose holders are drawn from; everybody unless said." is:"name" default:""`
+	Seed   text   `json:"seed" help:"With the run's ID it decides who is drawn; the scenario's name unless said." default:""`
 }
 
 // Decision says who decides, and what happens when nobody does.

@@ -49,7 +49,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 	}
 	s.plan = plan.Scenario{
 		Name: s.info.Name, Title: s.info.Title, Hazard: s.info.Hazard,
-		Safety:    plan.SafetyRules{Remind: f.Safety.Remind.V, Within: f.Safety.Within.V, Muster: f.Safety.Muster.V, Task: f.Safety.Task.V},
+		Safety:    plan.SafetyRules{Hold: f.Safety.Hold.V, Within: f.Safety.Within.V, Muster: f.Safety.Muster.V, Task: f.Safety.Task.V},
 		Decision:  plan.DecisionRule{By: f.Decision.By.V, Within: f.Decision.Within.V, Rule: f.Decision.Rule.V},
 		Approvals: f.Approvals.V, Failback: f.Failback.V, Hold: f.Hold.V, Baseline: f.Baseline.V,
 		WhenAbsent: f.Absent.V,
@@ -61,6 +61,8 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 	r.absent()
 	r.phases()
 	r.people()
+	r.missing()
+	r.reminders()
 	r.waits()
 	r.injects()
 	r.schedule()
@@ -238,7 +240,7 @@ func (r *reading) waits() {
 	for _, w := range []struct {
 		name string
 		span duration
-	}{{"safety: remind", f.Safety.Remind}, {"safety: within", f.Safety.Within}, {"safety: muster", f.Safety.Muster}, {"safety: task", f.Safety.Task},
+	}{{"safety: within", f.Safety.Within}, {"safety: muster", f.Safety.Muster}, {"safety: task", f.Safety.Task},
 		{"decision: within", f.Decision.Within}, {"detect_wait", f.DetectWait}, {"verify_wait", f.VerifyWait}, {"fail_wait", f.FailWait}} {
 		if w.span.Set && w.span.V == 0 {
 			r.Log.Add(w.span.Place, "%s: 0s leaves no time at all; write a span, or leave it out for the usual one", w.name)

@@ -209,9 +209,12 @@ func (d *Decoder) value(where string, n *yaml.Node, out reflect.Value, t tags) {
 func (d *Decoder) list(where string, n *yaml.Node, out reflect.Value, t tags) {
 	items := n.Content
 	if n.Kind != yaml.SequenceNode {
-		if !t.single || n.Kind != yaml.MappingNode {
+		alone := n.Kind == yaml.MappingNode || n.Kind == yaml.ScalarNode && isLeaf(out.Type().Elem())
+		if !t.single || !alone {
 			what := "a list"
-			if t.single {
+			if t.single && isLeaf(out.Type().Elem()) {
+				what = "one value, or a list of such"
+			} else if t.single {
 				what = "fields such as {uses: ...}, or a list of such"
 			}
 			d.Log.Add(d.At(n), "%s: write %s, not %s", where, what, Describe(n))
@@ -223,14 +226,24 @@ func (d *Decoder) list(where string, n *yaml.Node, out reflect.Value, t tags) {
 	outer := strings.TrimSuffix(where, t.name)
 	for i, item := range items {
 		label := fmt.Sprintf("%s[%d]", where, i)
-		if n.Kind == yaml.MappingNode {
+		if n.Kind != yaml.SequenceNode {
 			label = where
 		}
 		if t.item != "" {
 			label = outer + t.item + " " + called(item, i)
 		}
+		if f := out.Index(i); n.Kind == yaml.ScalarNode && f.Kind() == reflect.Struct {
+			if alone := f.FieldByName("Alone"); alone.IsValid() {
+				alone.SetBool(true)
+			}
+		}
 		d.value(label, item, out.Index(i), tags{name: t.name, help: t.help, enum: t.enum, is: t.is, min: t.min, max: t.max})
 	}
+}
+
+func isLeaf(t reflect.Type) bool {
+	_, ok := reflect.New(t).Interface().(leaf)
+	return ok
 }
 
 // called is how messages name an entry of a list: by its id or name, else by number.

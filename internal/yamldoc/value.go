@@ -12,11 +12,13 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Value is a value with its place. Set tells a value that was written from a default.
+// Value is a value with its place. Set tells a value that was written from a default, and
+// Alone one that stands where a list might.
 type Value[T string | int | bool | run.Duration] struct {
 	V T
 	Place
-	Set bool
+	Set   bool
+	Alone bool
 }
 
 // Text is a sentence for people: one string, or {en: ..., ja: ...}.
