@@ -17,6 +17,7 @@ import (
 // reason, before anything is written; a handler answers once its event is on disk.
 func (r *response) listen(ctx workflow.Context) error {
 	return errors.Join(
+		r.listenToForms(ctx),
 		// No validator: starting and this update are not one act for the engine, so
 		// whom it refused would have started a run all the same. Run refuses instead.
 		workflow.SetUpdateHandler(ctx, UpdateBegin, r.onBegin),

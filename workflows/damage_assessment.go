@@ -1,7 +1,10 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -36,28 +39,45 @@ func (r *response) assessDamage(ctx workflow.Context) (run.Outcome, string) {
 
 // seenDamage is what the probes say of a system.
 func (r *response) seenDamage(system string) run.Damage {
-	level, ok := r.level(system)
-	switch {
-	case !ok:
-		return run.DamageUnknown
-	case level == 0:
-		return run.DamageStopped
-	case level < 100:
-		return run.DamageDegraded
+	if level, ok := r.level(system); ok {
+		return run.DamageAt(level)
 	}
-	return run.DamageNone
+	return run.DamageUnknown
 }
 
-func (r *response) mayAssess(a Assess) error {
+func (r *response) mayAssess(ctx workflow.Context, a Assess) error {
 	switch a.Damage {
 	case run.DamageNone, run.DamageDegraded, run.DamageStopped, run.DamageDestroyed, run.DamageUnknown:
 	default:
 		return fmt.Errorf("damage is none, degraded, stopped, destroyed or unknown, not %q", a.Damage)
 	}
-	if _, ok := r.plan.System(a.System); !ok {
-		return fmt.Errorf("%q is not a system of this run", a.System)
+	if err := r.nameable(a.System, a.Component); err != nil {
+		return err
 	}
-	return r.running(a.By)
+	if a.Repair < 0 || a.Repair > 0 && a.Ground == "" {
+		return errors.New(both("an estimate of the repair needs its ground: say what it rests on", "修理の見込み時間には根拠が必要です。何に基づくかを記入してください"))
+	}
+	return errors.Join(r.running(a.By), r.late(ctx, a.At), pictures(a.Photos))
+}
+
+// nameable refuses what cannot be assessed, and says what can.
+func (r *response) nameable(system, component string) error {
+	s, ok := r.plan.System(system)
+	if !ok {
+		var names []string
+		for _, s := range r.plan.Systems {
+			names = append(names, s.Name)
+		}
+		return unknownName("system of this run", "この実施の対象システム", system, names)
+	}
+	if _, known := s.Component(component); component == "" || known || len(s.Components) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range s.Components {
+		names = append(names, c.Name)
+	}
+	return unknownName("component of "+system, system+" の構成要素", component, names)
 }
 
 func (r *response) onAssess(ctx workflow.Context, a Assess) (Done, error) {
@@ -67,10 +87,71 @@ func (r *response) onAssess(ctx workflow.Context, a Assess) (Done, error) {
 func (r *response) assess(ctx workflow.Context, a Assess, by string) (Done, error) {
 	for _, s := range r.systems {
 		if s.plan.Name == a.System {
-			s.assessed = true
-			s.damaged = s.damaged || a.Damage != run.DamageNone && a.Damage != run.DamageUnknown
+			s.report(ctx, a)
 		}
 	}
-	return r.log.record(ctx, run.Event{Kind: run.DamageAssessed, Phase: run.DamageAssessment, System: a.System, By: by, Reason: a.Note,
-		Data: run.Encode(run.Assessment{Component: a.Component, Damage: a.Damage, Source: "person"})})
+	return r.log.record(ctx, run.Event{Kind: run.DamageAssessed, Phase: run.DamageAssessment, System: a.System, By: by, Reason: a.Note, Happened: r.happened(ctx, a.At),
+		Data: run.Encode(run.Assessment{Component: a.Component, Damage: a.Damage, Source: "person", Photos: a.Photos, Repair: a.Repair, Ground: a.Ground})})
+}
+
+// report takes in a person's word. The latest on a thing holds; all stay in the journal.
+func (s *system) report(ctx workflow.Context, a Assess) {
+	before, corrected := s.reported[a.Component]
+	s.reported[a.Component] = a.Damage
+	if a.Repair > 0 {
+		s.repair, s.repairWhy = a.Repair, a.Ground
+	}
+	if isDamage(a.Damage) {
+		s.damaged = true
+	} else if corrected && isDamage(before) && workflow.GetVersion(ctx, changeCorrected, workflow.DefaultVersion, 1) == 1 {
+		s.damaged = false
+		for _, name := range workflow.DeterministicKeys(s.reported) {
+			s.damaged = s.damaged || isDamage(s.reported[name])
+		}
+	}
+	// A system is looked at when its whole was, or each of its parts.
+	s.assessed = s.assessed || a.Component == "" || len(s.plan.Components) == 0
+	looked := true
+	for _, c := range s.plan.Components {
+		_, known := s.reported[c.Name]
+		looked = looked && known
+	}
+	s.assessed = s.assessed || looked
+}
+
+func isDamage(d run.Damage) bool { return d != run.DamageNone && d != run.DamageUnknown && d != "" }
+
+// Prioritize sets the order in which damage is looked at (B-STP-06).
+type Prioritize struct {
+	By     string   `json:"by"`
+	Order  []string `json:"order"` // systems by name, components as SYSTEM/COMPONENT
+	Reason string   `json:"reason,omitempty"`
+	At     string   `json:"at,omitempty"`
+}
+
+func (r *response) mayPrioritize(ctx workflow.Context, p Prioritize) error {
+	if err := errors.Join(r.running(p.By), r.late(ctx, p.At)); err != nil {
+		return err
+	}
+	if err := r.leads(p.By); err != nil {
+		return err
+	}
+	if len(p.Order) == 0 {
+		return errors.New(both("name at least one system, or SYSTEM/COMPONENT", "システム、または システム/構成要素 を一つ以上指定してください"))
+	}
+	for i, name := range p.Order {
+		system, component, _ := strings.Cut(name, "/")
+		if err := r.nameable(system, component); err != nil {
+			return err
+		}
+		if slices.Contains(p.Order[:i], name) {
+			return errors.New(both("%s is there twice", "%s が重複しています", name))
+		}
+	}
+	return nil
+}
+
+func (r *response) onPrioritize(ctx workflow.Context, p Prioritize) (Done, error) {
+	return r.log.record(ctx, run.Event{Kind: run.PrioritiesSet, Phase: run.DamageAssessment, By: p.By, Reason: p.Reason, Happened: r.happened(ctx, p.At),
+		Data: run.Encode(run.Priorities{Order: p.Order})})
 }

@@ -119,12 +119,19 @@ type Arrive struct {
 	Place  string `json:"place,omitempty"` // "" is the scenario's
 }
 
-// Inspect reports the state of a site's building.
+// Inspect reports the state of a site's building. Overall, where it is given, says whether
+// people may work there; else Usable does.
 type Inspect struct {
-	Site   string `json:"site"`
-	By     string `json:"by"`
-	Usable bool   `json:"usable"`
-	Note   string `json:"note,omitempty"`
+	Site       string            `json:"site"`
+	By         string            `json:"by"`
+	Usable     bool              `json:"usable"`
+	Note       string            `json:"note,omitempty"`
+	Overall    run.Usability     `json:"overall,omitempty"`
+	Items      []run.CheckedItem `json:"items,omitempty"`      // of the site's checklist
+	Inspectors []string          `json:"inspectors,omitempty"` // who was there besides By
+	Photos     []string          `json:"photos,omitempty"`
+	Began      string            `json:"began,omitempty"` // RFC 3339
+	At         string            `json:"at,omitempty"`    // as in Assess; the end of the inspection
 }
 
 // Attest states how much of a function that no probe can see is there.
@@ -143,6 +150,13 @@ type Assess struct {
 	By        string     `json:"by"`
 	Damage    run.Damage `json:"damage"`
 	Note      string     `json:"note,omitempty"`
+	Photos    []string   `json:"photos,omitempty"`
+	// Repair is how long recovery in place will take, with its ground: it takes the place of the
+	// plan's own estimate in the aid of the decision.
+	Repair run.Duration `json:"repair,omitempty"`
+	Ground string       `json:"ground,omitempty"`
+	// At is when it was seen, RFC 3339, where that was earlier than the entry.
+	At string `json:"at,omitempty"`
 }
 
 // Decide is the recovery decision for a system ("" is every system that waits).

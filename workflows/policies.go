@@ -175,6 +175,8 @@ const (
 	changeUntoldOutage = "untold-outage"
 	// changeCrowd: one timer for all simulated people.
 	changeCrowd = "simulated-crowd"
+	// changeCorrected: damage that is taken back no longer counts as found.
+	changeCorrected = "corrected-damage"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -76,6 +76,9 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	if _, ok := r.plan.Runbook(s.plan.InPlace); ok {
 		ask.Choices = append(ask.Choices, run.InPlace)
 		e := r.estimateOf(past, s.plan.InPlace, s.plan.InPlaceEstimate, s.plan.InPlaceGround)
+		if s.repair > 0 { // who has looked knows better than the plan
+			e = estimate{expected: seconds(s.repair.Seconds()), ground: both("reported: %s", "報告：%s", s.repairWhy)}
+		}
 		ask.InPlaceS, ask.InPlaceP95S, ask.InPlaceGround = e.expected, e.p95, e.ground
 	}
 	ask.Choices = append(ask.Choices, run.StandDown, run.NotPossible)

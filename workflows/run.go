@@ -17,6 +17,7 @@ type response struct {
 	plan plan.Plan
 	log  *journal
 
+	began   time.Time
 	settled bool // the locks are taken, or the start was refused
 	begun   Begun
 
@@ -67,7 +68,10 @@ type system struct {
 	// threatened: nothing had stopped then.
 	threatened bool
 	assessed   bool
-	damaged    bool // somebody has found damage
+	damaged    bool                  // somebody has found damage
+	reported   map[string]run.Damage // latest word by component, "" the whole
+	repair     run.Duration          // what people say recovery in place takes; 0 is nobody has
+	repairWhy  string
 	asked      bool
 	askedAt    time.Time
 	choice     run.Choice
@@ -90,7 +94,7 @@ func (s *system) moved() bool {
 // Run is one execution of a scenario, from the event to the way home.
 func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r := &response{
-		in: in, plan: in.Plan,
+		in: in, plan: in.Plan, began: workflow.Now(ctx),
 		log:       openJournal(ctx, in.RunID, "run", besideTasks(ctx, in.Beside)),
 		byID:      map[string]*member{},
 		inspected: map[string]bool{},
@@ -103,7 +107,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 		r.byID[p.ID] = m
 	}
 	for _, s := range in.Plan.Systems {
-		r.systems = append(r.systems, &system{plan: s, stated: map[string]bool{}})
+		r.systems = append(r.systems, &system{plan: s, stated: map[string]bool{}, reported: map[string]run.Damage{}})
 	}
 	if d := in.Plan.Scenario.Depth; d == run.Tabletop || d == run.Walkthrough {
 		r.reading = workflow.GetVersion(ctx, "reading", workflow.DefaultVersion, 1) == 1

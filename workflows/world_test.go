@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -229,9 +230,12 @@ func (w *world) atEvent(kind run.EventKind, step string, f func()) {
 	}
 }
 
+// updates numbers them: two in one nanosecond would be one.
+var updates atomic.Int64
+
 // update sends an update to a workflow and returns what its validator or handler said.
 func (w *world) update(id, name string, arg any, refused *error) {
-	err := w.env.UpdateWorkflowByID(id, name, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), &testsuite.TestUpdateCallback{
+	err := w.env.UpdateWorkflowByID(id, name, fmt.Sprintf("%s-%d", name, updates.Add(1)), &testsuite.TestUpdateCallback{
 		OnAccept: func() {},
 		OnReject: func(err error) {
 			if refused != nil {

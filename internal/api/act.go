@@ -27,6 +27,7 @@ func (s *Server) actRoutes(api huma.API) {
 	update[workflows.Inspect](s, api, workflows.UpdateInspect, "Report the state of a site.")
 	update[workflows.Attest](s, api, workflows.UpdateAttest, "State how much of a function that no probe sees is there.")
 	update[workflows.Assess](s, api, workflows.UpdateAssess, "Report damage to a system.")
+	s.formRoutes(api)
 	update[workflows.Decide](s, api, workflows.UpdateDecide, "Take the recovery decision.")
 	update[workflows.Approve](s, api, workflows.UpdateApprove, "Approve the recovery.")
 	update[workflows.Confirm](s, api, workflows.UpdateConfirm, "End a phase that people carry out.")

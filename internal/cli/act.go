@@ -196,52 +196,6 @@ func (c *command) attest() *cobra.Command {
 	return cmd
 }
 
-func (c *command) inspect() *cobra.Command {
-	var id, note string
-	var usable, unusable bool
-	cmd := &cobra.Command{
-		Use:   "inspect SITE",
-		Short: c.t("Report whether a site's building can be used", "拠点の建物の使用可否を報告する"),
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if usable == unusable {
-				return mistake(fmt.Errorf("%s", c.t("say one of --usable and --unusable", "--usable か --unusable のどちらかを指定してください")), "")
-			}
-			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.Inspect(ctx, id, workflows.Inspect{Site: args[0], By: by, Usable: usable, Note: note})
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&usable, "usable", false, c.t("people can work there", "使用できる"))
-	cmd.Flags().BoolVar(&unusable, "unusable", false, c.t("nobody may work there", "使用できない"))
-	cmd.Flags().StringVar(&note, "note", "", c.t("what was found", "確認した内容"))
-	c.runFlag(cmd, &id)
-	return cmd
-}
-
-func (c *command) assess() *cobra.Command {
-	var id, component, damage, note string
-	cmd := &cobra.Command{
-		Use:   "assess SYSTEM",
-		Short: c.t("Report damage to a system, or to a component of it", "システムの被害状況を報告する"),
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := oneOf(c, "--damage", damage, run.DamageNone, run.DamageDegraded, run.DamageStopped, run.DamageDestroyed, run.DamageUnknown)
-			if err != nil {
-				return err
-			}
-			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.Assess(ctx, id, workflows.Assess{System: args[0], Component: component, By: by, Damage: d, Note: note})
-			})
-		},
-	}
-	cmd.Flags().StringVar(&damage, "damage", "", "none, degraded, stopped, destroyed, unknown")
-	cmd.Flags().StringVar(&component, "component", "", c.t("a part of the system", "システムの構成要素"))
-	cmd.Flags().StringVar(&note, "note", "", c.t("what was found", "確認した内容"))
-	c.runFlag(cmd, &id)
-	return cmd
-}
-
 func (c *command) decide() *cobra.Command {
 	var id, system, reason string
 	cmd := &cobra.Command{

@@ -58,11 +58,23 @@ type System struct {
 	Objectives   Objectives   `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." default:""`
 	Drillable    []text       `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." enum:"tabletop,walkthrough,isolated,live" default:""`
 	Functions    []Function   `json:"functions" help:"What it does for its users, each seen by a probe from outside or stated by a person." item:"function" default:""`
+	Components   []Component  `json:"components" help:"Its parts as people look at them when damage is assessed, in the order of looking." item:"component" default:""`
 	LoadLimit    *LoadLimit   `json:"load_limit" help:"How much load probes of its capacity may put on it; without it, none." default:""`
 	Runbooks     Runbooks     `json:"runbooks" help:"Names of the runbooks that move it." default:""`
 	SingleWriter *Check       `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." default:""`
 	Estimate     duration     `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." default:""`
 	Ground       text         `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." default:""`
+}
+
+// Component is a part of a system that people look at.
+type Component struct {
+	yamldoc.Place
+	Name     text         `json:"name" help:"Name of the component, as in muster assess SYSTEM NAME." is:"name"`
+	Title    yamldoc.Text `json:"title" help:"As people call it." default:""`
+	Kind     text         `json:"kind" help:"What it is: the operating structure, a facility (power, room), hardware, the system area (applications, settings), the data area, network, or a contractor's part." enum:"structure,facility,hardware,system_area,data_area,network,contractor" default:""`
+	Site     text         `json:"site" help:"Site at which it is; the system's home unless said." is:"name" default:""`
+	At       text         `json:"place" help:"Where at the site, as in room 3, rack 12." default:""`
+	Function text         `json:"function" help:"Function in whose probe its damage would show; what people say of it is then held against the probe." is:"name" default:""`
 }
 
 // Objectives are what recovery of a system must reach.

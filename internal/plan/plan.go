@@ -168,6 +168,10 @@ type DecisionRule struct {
 	// Rule decides when nobody has: "alternate-site-when-rto-at-risk" or "wait"
 	// (the run then waits for a person for ever, reminding).
 	Rule string `json:"rule"`
+	// Draft is the role that drafts the decision; "" is nobody in particular.
+	Draft string `json:"draft,omitempty"`
+	// DeputyAfter is when the deputies of who should decide may do it; 0 is half of Within.
+	DeputyAfter run.Duration `json:"deputy_after,omitempty"`
 }
 
 const (
@@ -260,7 +264,8 @@ type System struct {
 	Drillable       []run.Depth  `json:"drillable"` // depths at which drills may touch it
 	Probes          []Probe      `json:"probes"`
 	Statements      []Statement  `json:"statements,omitempty"`
-	Failover        string       `json:"failover,omitempty"` // names of runbooks
+	Components      []Component  `json:"components,omitempty"` // in the file's order, in which they are looked at
+	Failover        string       `json:"failover,omitempty"`   // names of runbooks
 	InPlace         string       `json:"in_place,omitempty"`
 	Failback        string       `json:"failback,omitempty"`
 	Restore         string       `json:"restore,omitempty"`           // restores a backup in isolation; run by restore tests only
@@ -269,6 +274,26 @@ type System struct {
 	// SingleWriter is an observe step that proves that exactly one side takes writes;
 	// nil when the plan has none, and then that part is not proven.
 	SingleWriter *Step `json:"single_writer,omitempty"`
+}
+
+// Component is a part of a system that people look at one by one (requirement A-CMP-01).
+type Component struct {
+	Name  string `json:"name"`
+	Title Text   `json:"title"`
+	Kind  string `json:"kind,omitempty"` // structure, facility, hardware, system_area, data_area, network or contractor
+	Site  string `json:"site,omitempty"` // where it is; "" is the system's home
+	Place string `json:"place,omitempty"`
+	// Function is the one that its damage would show in; "" when no probe can tell.
+	Function string `json:"function,omitempty"`
+}
+
+// Component returns a system's component by name.
+func (s System) Component(name string) (Component, bool) {
+	i := slices.IndexFunc(s.Components, func(c Component) bool { return c.Name == name })
+	if i < 0 {
+		return Component{}, false
+	}
+	return s.Components[i], true
 }
 
 // Spared are the depths at which drills could change the system and may not.

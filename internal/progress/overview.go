@@ -35,6 +35,7 @@ type Overview struct {
 	Phases   []Phase   `json:"phases"`
 	Waiting  []Waiting `json:"waiting"`
 	Systems  []System  `json:"systems"`
+	Damage   []Damage  `json:"damage"` // in the order of looking
 	People   People    `json:"people"`
 	Steps    []Step    `json:"steps"`
 	Messages []Message `json:"messages"` // what was said to people, oldest first
@@ -80,19 +81,21 @@ const (
 
 // Waiting is one thing the run waits for people to do.
 type Waiting struct {
-	For    Awaited      `json:"for"`
-	Phase  run.Phase    `json:"phase,omitempty"`
-	People []string     `json:"people,omitempty"` // IDs; those who may act, or who have not answered
-	Role   string       `json:"role,omitempty"`
-	System string       `json:"system,omitempty"`
-	Site   string       `json:"site,omitempty"`
-	Step   string       `json:"step,omitempty"`
-	Kind   run.WaitKind `json:"kind,omitempty"` // of a step
-	Text   string       `json:"text,omitempty"` // the question or the task
-	Acts   []string     `json:"acts,omitempty"` // what may be answered
-	Need   int          `json:"need,omitempty"` // approvals or people still needed
-	Since  time.Time    `json:"since"`
-	Due    *time.Time   `json:"due,omitempty"` // when the scenario's rule acts instead
+	For    Awaited   `json:"for"`
+	Phase  run.Phase `json:"phase,omitempty"`
+	People []string  `json:"people,omitempty"` // IDs; those who may act, or who have not answered
+	Role   string    `json:"role,omitempty"`
+	System string    `json:"system,omitempty"`
+	Site   string    `json:"site,omitempty"`
+	// Component is the part of the system that is to be looked at.
+	Component string       `json:"component,omitempty"`
+	Step      string       `json:"step,omitempty"`
+	Kind      run.WaitKind `json:"kind,omitempty"` // of a step
+	Text      string       `json:"text,omitempty"` // the question or the task
+	Acts      []string     `json:"acts,omitempty"` // what may be answered
+	Need      int          `json:"need,omitempty"` // approvals or people still needed
+	Since     time.Time    `json:"since"`
+	Due       *time.Time   `json:"due,omitempty"` // when the scenario's rule acts instead
 }
 
 // System is one system's clock and level. ObjectiveS and Level are nil when there is

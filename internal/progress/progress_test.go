@@ -224,3 +224,54 @@ func TestAnyJournalShows(t *testing.T) {
 		}
 	})
 }
+
+// People's word and the probes' stand side by side, and where one says that nothing is wrong and
+// the other that something is, it shows; after the order to recover the probes see the recovery
+// and not the damage (B-STP-06).
+func TestPeopleAndProbesContradictEachOther(t *testing.T) {
+	p := testPlan()
+	p.Systems[0].Components = []plan.Component{{Name: "db", Function: "write"}, {Name: "line"}}
+	said := func(component string, d run.Damage, s float64) run.Event {
+		return run.Event{At: at(s), Kind: run.DamageAssessed, System: "orders", By: "tanaka", Data: run.Encode(run.Assessment{Component: component, Damage: d, Source: "person"})}
+	}
+	events := []run.Event{started(), probe("orders/write", true, 1), probe("orders/read", true, 1), occurred(2), probe("orders/write", false, 2),
+		{At: at(3), Kind: run.PhaseStarted, Phase: run.DamageAssessment}, said("db", run.DamageNone, 4)}
+	find := func(component string) Damage {
+		for _, d := range Of(p, story(events...), at(60)).Damage {
+			if d.Component == component {
+				return d
+			}
+		}
+		t.Fatalf("there is no %q", component)
+		return Damage{}
+	}
+	if d := find("db"); !d.Conflict || d.Machine.Damage != run.DamageStopped || !d.Machine.Since.Equal(at(2)) {
+		t.Errorf("db: said to be whole, its probe fails: %+v %+v", d, d.Machine)
+	}
+	if d := find(""); d.Conflict || d.Machine.Damage != run.DamageDegraded || d.Human != nil {
+		t.Errorf("the system: half of it answers and nobody has spoken: %+v", d)
+	}
+	if d := find("line"); d.Machine != nil || d.Conflict {
+		t.Errorf("line has no probe: %+v", d)
+	}
+	waits := func() (out []string) {
+		for _, w := range Of(p, story(events...), at(60)).Waiting {
+			out = append(out, w.System+"/"+w.Component)
+		}
+		return out
+	}
+	if got := waits(); !slices.Equal(got, []string{"orders/line"}) {
+		t.Errorf("waiting for %q, want the one component that nobody has looked at", got)
+	}
+	events = append(events, said("db", run.DamageStopped, 5), said("line", run.DamageUnknown, 5))
+	if d := find("db"); d.Conflict || d.Reports != 2 {
+		t.Errorf("corrected: %+v", d)
+	}
+	if got := waits(); got != nil {
+		t.Errorf("waiting for %q when all has been looked at", got)
+	}
+	events = append(events, run.Event{At: at(6), Kind: run.RecoveryOrdered, System: "orders"}, probe("orders/write", true, 7))
+	if d := find("db"); d.Conflict || d.Machine.Damage != run.DamageStopped {
+		t.Errorf("recovered, and the damage report was right all the same: %+v %+v", d, d.Machine)
+	}
+}

@@ -24,18 +24,21 @@ type Tracker struct {
 	plan plan.Plan
 	view Overview
 
-	open      map[run.Phase]time.Time // phases that have begun and not ended
-	people    map[string]*person
-	confirmed map[run.Phase]bool
-	inspect   map[string]bool // sites reported on
-	assessed  map[string]bool // systems reported on by a person
-	asked     map[string]asked
-	approval  *asked
-	approved  map[string]bool
-	stated    map[string]map[string]int // levels that people stated, by system and function
-	waits     []Waiting                 // of steps, in order
-	systems   map[string]*system
-	steps     map[string]int // writer/step → index in view.Steps
+	open       map[run.Phase]time.Time // phases that have begun and not ended
+	people     map[string]*person
+	confirmed  map[run.Phase]bool
+	inspect    map[string]bool     // sites reported on
+	assessed   map[string]bool     // systems reported on by a person
+	damage     map[string]damageOf // by system, or system/component
+	frozen     map[string]*Sight   // by system, or system/function, when the recovery was ordered
+	priorities []string
+	asked      map[string]asked
+	approval   *asked
+	approved   map[string]bool
+	stated     map[string]map[string]int // levels that people stated, by system and function
+	waits      []Waiting                 // of steps, in order
+	systems    map[string]*system
+	steps      map[string]int // writer/step → index in view.Steps
 }
 
 type person struct {
@@ -67,7 +70,7 @@ type system struct {
 func New(p plan.Plan) *Tracker {
 	t := &Tracker{
 		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
-		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, asked: map[string]asked{},
+		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, damage: map[string]damageOf{}, frozen: map[string]*Sight{}, asked: map[string]asked{},
 		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{},
 	}
 	t.view = Overview{
@@ -140,8 +143,12 @@ func (t *Tracker) apply(e run.Event) {
 	case run.DamageAssessed:
 		var a run.Assessment
 		if _ = e.Decode(&a); a.Source != "probe" {
-			t.assessed[e.System] = true
+			t.damaged(e, a)
 		}
+	case run.PrioritiesSet:
+		var p run.Priorities
+		_ = e.Decode(&p)
+		t.priorities = p.Order
 	case run.DecisionAsked:
 		a := asked{at: e.At, phase: e.Phase, text: e.Reason}
 		_ = e.Decode(&a.ask)
@@ -160,6 +167,7 @@ func (t *Tracker) apply(e run.Event) {
 		t.confirmed[e.Phase] = true
 	case run.RecoveryOrdered:
 		t.approval = nil
+		t.freeze(e.System)
 	case run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded, run.UndoStarted, run.UndoEnded:
 		t.step(e)
 	case run.EventOccurred, run.EventDetected, run.ProbeChanged, run.StatementMade, run.LockTaken, run.LockReleased, run.LockKept:

@@ -39,6 +39,7 @@ func (t *Tracker) Overview(now time.Time) Overview {
 		s.curve(t.systems[s.Name].heights, *s.EventAt, end)
 	}
 	v.People = t.count()
+	v.Damage = t.damageList()
 	if v.EndedAt == nil && v.State != run.Refused {
 		v.Waiting = t.waiting(v.Systems)
 	}
@@ -162,13 +163,7 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 		}
 		return out
 	case run.DamageAssessment:
-		var out []Waiting
-		for _, s := range systems {
-			if !t.assessed[s.Name] {
-				out = append(out, Waiting{For: AwaitAssess, Phase: ph, System: s.Name, Since: since, Due: due(rules.Task.Std())})
-			}
-		}
-		return out
+		return t.toAssess(since, due(rules.Task.Std()))
 	case run.Closing:
 		// The record is closed without anybody when people are simulated or were sent home.
 		if t.plan.Scenario.Simulate != nil || t.view.Aborting {

@@ -38,6 +38,7 @@ type facts struct {
 	opened    []run.Event // findings written during the run
 	steppedBy time.Duration
 	aborted   *run.Event
+	forms     formFacts
 	report    Report // the lists that need no judging
 }
 
@@ -199,7 +200,11 @@ func (f *facts) read(e run.Event) error {
 		f.kept = append(f.kept, e)
 	case run.FindingOpened:
 		f.opened = append(f.opened, e)
-	case run.RunAttached, run.ProbeChanged, run.MessageSent, run.LockTaken, run.LockReleased:
+	case run.PrioritiesSet:
+		return f.form(e)
+	case run.ProbeChanged:
+		return f.seenBy(e)
+	case run.RunAttached, run.MessageSent, run.LockTaken, run.LockReleased:
 		// In the journal for the board and for auditors; no figure rests on them.
 	}
 	return nil
@@ -261,8 +266,7 @@ func (f *facts) aboutSystems(e run.Event) error {
 		if err := decode(e, &damage); err != nil {
 			return err
 		}
-		f.report.Assessments = append(f.report.Assessments, Assessment{At: e.At, System: e.System, Component: damage.Component,
-			Damage: damage.Damage, Source: damage.Source, By: e.By, Reason: e.Reason})
+		f.assessed(e, damage)
 	}
 	for _, s := range systems {
 		switch e.Kind {
@@ -288,6 +292,7 @@ func (f *facts) aboutSystems(e run.Event) error {
 			if s.ordered.IsZero() {
 				s.ordered = e.At
 			}
+			f.freezeSight(s.plan.Name)
 		}
 	}
 	return nil

@@ -28,6 +28,7 @@ type Report struct {
 	Undone      []Step       `json:"undone"` // what put back a step: its ID, the undo's action
 	Assessments []Assessment `json:"assessments"`
 	Inspections []Inspection `json:"inspections"`
+	Forms
 	Notes       []Note       `json:"notes"` // what people reported and remarked
 	Probes      []Probe      `json:"probes"`
 	Basis       Basis        `json:"basis"`
@@ -354,6 +355,11 @@ type Assessment struct {
 	Source    string     `json:"source"`
 	By        string     `json:"by"`
 	Reason    string     `json:"reason,omitempty"`
+	// EnteredAt is when it was entered, where that was later than at.
+	EnteredAt *time.Time `json:"entered_at,omitempty"`
+	Photos    []string   `json:"photos,omitempty"` // SHA-256 of each, in the record store
+	RepairS   *float64   `json:"repair_s,omitempty"`
+	Ground    string     `json:"ground,omitempty"`
 }
 
 // Inspection is the state of a site's building as people found it.

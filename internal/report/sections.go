@@ -354,17 +354,7 @@ func safetyWord(s run.Safety) plan.Text {
 func (d *document) situation() section {
 	r := d.report
 	s := section{ID: "situation", Title: say("Damage assessment and reports", "被害状況の確認と報告")}
-	if len(r.Assessments) > 0 {
-		t := table{Caption: say("Damage", "被害"), Head: []plan.Text{say("At", "時刻"), say("System", "システム"), say("Component", "構成要素"), say("Damage", "被害"), say("Seen by", "確認者"), say("Remark", "備考")}}
-		for _, a := range r.Assessments {
-			by := actor(a.By)
-			if a.Source == "probe" {
-				by = say("probe", "プローブ")
-			}
-			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(a.At))), name(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by), tell(plan.Apart(a.Reason))})
-		}
-		s.Tables = append(s.Tables, t)
-	}
+	s.Tables = append(s.Tables, d.damage()...)
 	if len(r.Inspections) > 0 {
 		t := table{Caption: say("Site safety inspection", "拠点の安全点検"), Head: []plan.Text{say("At", "時刻"), say("Site", "拠点"), say("Usable", "使用可否"), say("By", "確認者"), say("Remark", "備考")}}
 		for _, i := range r.Inspections {

@@ -19,6 +19,9 @@ type Event struct {
 	Seq    int64     `json:"seq"`
 	At     time.Time `json:"at"`
 	Kind   EventKind `json:"kind"`
+	// Happened is when it was, as whoever entered it says, where that was earlier than At,
+	// the time of entry (requirement P-LOG). Zero is At.
+	Happened time.Time `json:"happened,omitzero"`
 
 	Phase      Phase   `json:"phase,omitempty"`
 	System     string  `json:"system,omitempty"`
@@ -45,6 +48,14 @@ func (e Event) Decode(out any) error {
 		return nil
 	}
 	return json.Unmarshal(e.Data, out)
+}
+
+// When is the moment that the event is about: when it happened, or else when it was entered.
+func (e Event) When() time.Time {
+	if e.Happened.IsZero() {
+		return e.At
+	}
+	return e.Happened
 }
 
 // EventKind names what happened; the struct in Data is given beside each kind.
@@ -174,7 +185,12 @@ type Quorum struct {
 
 // Inspection is the state of a site as people found it (B-STP-03).
 type Inspection struct {
-	Usable bool `json:"usable"`
+	Usable     bool          `json:"usable"` // people may work there
+	Overall    Usability     `json:"overall,omitempty"`
+	Items      []CheckedItem `json:"items,omitempty"`
+	Inspectors []string      `json:"inspectors,omitempty"` // besides By; the building manager by name
+	Photos     []string      `json:"photos,omitempty"`
+	Began      time.Time     `json:"began,omitzero"` // the inspection; it ended when the event happened
 }
 
 // Assessment is one result of the damage assessment. Source is "person" or "probe";
@@ -183,6 +199,11 @@ type Assessment struct {
 	Component string `json:"component,omitempty"`
 	Damage    Damage `json:"damage"`
 	Source    string `json:"source"`
+	// Photos are what it rests on, each the SHA-256 of the picture in the record store.
+	Photos []string `json:"photos,omitempty"`
+	// Repair is how long recovery in place is said to take, and Ground why.
+	Repair Duration `json:"repair,omitempty"`
+	Ground string   `json:"ground,omitempty"`
 }
 
 // DecisionAsk is a question put to a role, with what the asked should know.

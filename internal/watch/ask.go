@@ -40,6 +40,10 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 	case progress.AwaitAssess:
 		what = l.T("damage assessment of %s", "%s の被害状況", w.System)
 		how = fmt.Sprintf("muster assess %s --damage stopped --run %s", w.System, runID)
+		if w.Component != "" {
+			what = l.T("damage assessment of %[2]s, a part of %[1]s", "%[1]s の構成要素 %[2]s の被害状況", w.System, w.Component)
+			how = fmt.Sprintf("muster assess %s %s --damage stopped --run %s", w.System, w.Component, runID)
+		}
 	case progress.AwaitDecision:
 		what = l.T("DECISION on %s of %s: %s", "判断 (%s) 対象 %s: %s", w.Text, w.System, strings.Join(w.Acts, ", "))
 		choice := "alternate"

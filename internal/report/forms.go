@@ -1,0 +1,67 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Forms is what people handed in, besides what stands in lists of its own. A list is absent
+// when nothing was.
+type Forms struct {
+	// Damage is the latest word on each system and component, beside what the probes saw.
+	Damage []Damage `json:"damage,omitempty"`
+}
+
+// formFacts is what the journal says of them.
+type formFacts struct {
+	priorities []string
+	seen       map[string]map[string]sighting // by system and probe
+	frozen     map[string]map[string]sighting // the same when the recovery was ordered
+}
+
+// form reads an event of a form.
+func (f *facts) form(e run.Event) error {
+	switch e.Kind {
+	case run.PrioritiesSet:
+		var p run.Priorities
+		if err := decode(e, &p); err != nil {
+			return err
+		}
+		f.forms.priorities = p.Order
+	}
+	return nil
+}
+
+// formsReport is the part of the report about forms.
+func (f *facts) formsReport() Forms {
+	return Forms{Damage: f.damage()}
+}
+
+// entered is when a late entry was entered; empty for one that was not late.
+func (d *document) entered(at *time.Time) plan.Text {
+	if at == nil {
+		return plan.Text{}
+	}
+	return plain(d.clock(*at))
+}
+
+// photos names pictures by the first letters of their SHA-256, as people compare them.
+func photos(ids []string) string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, short(id))
+	}
+	return strings.Join(out, " ")
+}
+
+// count is a number; none is left empty.
+func count(n int) plan.Text {
+	if n == 0 {
+		return plan.Text{}
+	}
+	return plain(strconv.Itoa(n))
+}

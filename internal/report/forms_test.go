@@ -1,0 +1,69 @@
+package report_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// built is the report of a story, and its text in a language.
+func built(t *testing.T, s *story, lang string) (report.Report, string) {
+	t.Helper()
+	r, err := report.Build(s.plan, s.journal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := report.Render(&out, r, report.Markdown, lang); err != nil {
+		t.Fatal(err)
+	}
+	return r, out.String()
+}
+
+func holds(t *testing.T, text string, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("the report does not say %q", w)
+		}
+	}
+}
+
+func TestDamageShowsConflictsAndCorrections(t *testing.T) {
+	p := aPlan()
+	p.Systems[0].Components = []plan.Component{{Name: "db", Title: plan.Text{EN: "Database server", JA: "DBサーバー"}, Function: "write"}, {Name: "line"}}
+	s := newStory(t, p)
+	s.opening()
+	probe := run.Event{Kind: run.ProbeChanged, System: "orders", Step: "orders/write"}
+	s.run(6.3, probe, run.ProbeChange{Up: false, At: at(6.2)})
+	said := run.Event{Kind: run.DamageAssessed, System: "orders", By: "suzuki", Reason: "<b>lights are on</b>", Happened: at(10)}
+	s.run(12, said, run.Assessment{Component: "db", Damage: run.DamageStopped, Source: "person"})
+	said.Happened = at(10.5)
+	s.run(12.5, said, run.Assessment{Component: "db", Damage: run.DamageNone, Source: "person", Photos: []string{strings.Repeat("ab", 32)}})
+	s.run(12.6, run.Event{Kind: run.PrioritiesSet, By: "sato"}, run.Priorities{Order: []string{"orders/db"}})
+	s.order(14, "orders", "orders-failover")
+	s.run(15, probe, run.ProbeChange{Up: true, At: at(15)})
+	r, text := built(t, s, "en")
+	if len(r.Damage) != 3 || r.Damage[0].Component != "db" {
+		t.Fatalf("damage = %+v; want db first, as the lead said", r.Damage)
+	}
+	db := r.Damage[0]
+	if !db.Conflict || db.Damage != run.DamageNone || db.Probes != run.DamageStopped || db.Reports != 2 || db.AgeS == nil || *db.AgeS != 2.5 {
+		t.Errorf("db = %+v; want the correction, held against the probe before the recovery, 2.5 s old when it was decided", db)
+	}
+	for _, d := range r.Damage[1:] {
+		if d.Component == "line" && d.At != nil {
+			t.Errorf("nobody looked at line: %+v", d)
+		}
+	}
+	holds(t, text, "they disagree", "not looked at", "abababababab")
+	if strings.Contains(text, "<b>") {
+		t.Error("markup of a remark came through")
+	}
+	_, text = built(t, s, "ja")
+	holds(t, text, "食い違いあり", "未確認", "停止")
+}
