@@ -3,6 +3,7 @@ package workflows
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -35,17 +36,32 @@ func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
 		return run.Skipped, textAborted
 	}
 
+	if !r.holdCall(ctx) {
+		return run.Skipped, textAborted
+	}
 	var all []string
 	for _, m := range r.people {
-		if len(m.plan.Roles) > 0 {
+		if len(m.plan.Roles) > 0 && !r.absent[m.plan.ID] {
 			all = append(all, m.plan.ID)
 		}
 	}
-	r.tell(ctx, all,
-		fmt.Sprintf("%s: the response is activated. Report that you are safe, then come to the muster place.", r.plan.Scenario.Title.In("en")),
-		fmt.Sprintf("%s：緊急時対応を発動しました。安否を報告し、参集してください。", r.plan.Scenario.Title.In("ja")))
+	en, ja := r.callText()
+	r.tell(ctx, all, en, ja)
 	r.call(ctx, all, "")
+	r.takeOut(ctx)
 	return run.Passed, ""
+}
+
+// takeOut records who is absent in this drill. Their deputies stand in from the beginning.
+func (r *response) takeOut(ctx workflow.Context) {
+	for _, m := range r.people {
+		if !r.absent[m.plan.ID] {
+			continue
+		}
+		named := r.plan.Scenario.Absent != nil && slices.Contains(r.plan.Scenario.Absent.People, m.plan.ID)
+		r.log.add(ctx, run.Event{Kind: run.PersonAbsent, Phase: r.phase, Person: m.plan.ID, By: run.Engine, Data: run.Encode(run.Absent{Drawn: !named})})
+		r.callDeputies(ctx, m, run.WhyAbsent)
+	}
 }
 
 // giveUp aborts a drill that must not go on.

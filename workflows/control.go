@@ -29,6 +29,10 @@ func (r *response) listen(ctx workflow.Context) error {
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.onDecide, workflow.UpdateHandlerOptions{Validator: r.mayDecide}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateApprove, r.onApprove, workflow.UpdateHandlerOptions{Validator: r.mayApprove}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateConfirm, r.onConfirm, workflow.UpdateHandlerOptions{Validator: r.mayConfirm}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateRelocate, r.onRelocate, workflow.UpdateHandlerOptions{Validator: r.mayRelocate}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateHandover, r.onHandover, workflow.UpdateHandlerOptions{Validator: r.mayHandOver}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateStrength, r.onStrength, workflow.UpdateHandlerOptions{Validator: r.mayCount}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateCallOut, r.onCallOut, workflow.UpdateHandlerOptions{Validator: r.maySettleCall}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAbort, r.onAbort, workflow.UpdateHandlerOptions{Validator: r.mayAbort}),
 		workflow.SetUpdateHandlerWithOptions(ctx, UpdatePause, r.onPause, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
 			if r.paused {
@@ -40,7 +44,7 @@ func (r *response) listen(ctx workflow.Context) error {
 			if !r.paused {
 				return errors.New("the run is not paused")
 			}
-			return r.running(c.By)
+			return r.steering(c.By)
 		}}),
 	)
 }
@@ -75,7 +79,7 @@ func (r *response) mayControl(c Control) error {
 	if c.Reason == "" {
 		return errors.New("a reason is needed: it stands in the report")
 	}
-	return r.running(c.By)
+	return r.steering(c.By)
 }
 
 func (r *response) mayAbort(c Control) error {
@@ -119,10 +123,24 @@ func (r *response) onResume(ctx workflow.Context, c Control) (Done, error) {
 
 // running refuses acts of strangers and acts on a run that has ended.
 func (r *response) running(person string) error {
+	if r.absent[person] {
+		return r.outOfDrill(person)
+	}
+	return r.steering(person)
+}
+
+// steering is the same for who holds or ends the run itself: those who are taken out of
+// the drill may still stop it.
+func (r *response) steering(person string) error {
 	if r.ended {
 		return errors.New("the run has ended")
 	}
 	return r.knows(person)
+}
+
+// outOfDrill refuses what somebody does whom the scenario takes out.
+func (r *response) outOfDrill(person string) error {
+	return errors.New(both("%s is absent in this drill (absent: in the scenario): a deputy acts in their place", "%s はこの訓練では不在の想定（シナリオの absent）。代行者が対応する", person))
 }
 
 // knows refuses people who are not in the estate that the run was started with.

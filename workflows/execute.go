@@ -410,6 +410,7 @@ func (x *execution) listen(ctx workflow.Context) error {
 		for workflow.GetSignalChannel(ctx, signalPause).Receive(ctx, &x.paused) {
 		}
 	})
+	x.followRoles(ctx)
 	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateStep, x.onStep, workflow.UpdateHandlerOptions{Validator: x.mayStep})
 }
 

@@ -92,7 +92,7 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 	})
 	started := workflow.ExecuteChildWorkflow(child, TypeExecute, Execution{
 		Run: r.in.RunID, Kind: r.in.Kind, Depth: r.plan.Scenario.Depth, Phase: phase,
-		System: s.plan.Name, Purpose: purpose, Token: s.token, Runbook: runbook, Estate: r.plan.Estate.For(runbook, r.plan.Scenario.Decision.By),
+		System: s.plan.Name, Purpose: purpose, Token: s.token, Runbook: runbook, Estate: r.crew().For(runbook, r.plan.Scenario.Decision.By),
 		Role: r.plan.Scenario.Decision.By, FailWait: r.failWait(), WhenAbsent: r.plan.Scenario.WhenAbsent, Simulate: r.plan.Scenario.Simulate, Paused: r.paused,
 		Spared: s.plan.Spared(), AtOnce: atOnce, Beside: r.in.Beside,
 	})

@@ -89,19 +89,3 @@ func unknownName(en, ja, name string, there []string) error {
 	list := strings.Join(there[:min(len(there), 20)], ", ")
 	return errors.New(both("%[1]q is no %[2]s; there are: %[4]s", "%[1]q という%[3]sはありません。登録済み：%[4]s", name, en, ja, list))
 }
-
-// leads refuses who may not order the work: that is for the role that drafts the decision and the
-// one that takes it, where the scenario names who drafts.
-func (r *response) leads(person string) error {
-	d := r.plan.Scenario.Decision
-	if d.Draft == "" {
-		return nil
-	}
-	for _, role := range []string{d.Draft, d.By} {
-		if ok, _ := r.holds(person, role); ok {
-			return nil
-		}
-	}
-	return errors.New(both("this is for the roles %[1]s and %[2]s; %[3]s holds neither, nor stands in for somebody absent who does",
-		"この操作は役割 %[1]s または %[2]s が行います。%[3]s はいずれの役割でもなく、不在者の代行でもありません", d.Draft, d.By, person))
-}

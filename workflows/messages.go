@@ -5,6 +5,7 @@ package workflows
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -65,7 +66,12 @@ const (
 	UpdateConfirm = "confirm" // Confirm
 	UpdateAbort   = "abort"   // Control
 	UpdatePause   = "pause"   // Control
-	UpdateResume  = "resume"  // Control
+	// UpdateRelocate, UpdateHandover, UpdateStrength, UpdateCallOut are of the muster.
+	UpdateRelocate = "relocate" // Relocate
+	UpdateHandover = "handover" // Handover
+	UpdateStrength = "strength" // Strength
+	UpdateCallOut  = "callout"  // CallOut
+	UpdateResume   = "resume"   // Control
 	// UpdateStep is an update of Execute, not of Run.
 	UpdateStep = "step" // Step
 	// UpdateRelease is an update of Switch: free a system whose clean-up a person
@@ -101,22 +107,61 @@ type Begun struct {
 // Done answers every other update.
 type Done struct {
 	Seq int64 `json:"seq"` // of the event that recorded it
+	// Writer is who numbered it, when that is not the run.
+	Writer string `json:"writer,omitempty"`
 }
 
-// CheckIn answers the safety check. By is who entered it, Person whom it is about.
+// CheckIn answers the safety check. By is who entered it, Person whom it is about. What is
+// private the server keeps apart: it never reaches the engine, the journal or a log.
 type CheckIn struct {
 	Person  string     `json:"person"`
 	By      string     `json:"by"`
-	Safety  run.Safety `json:"safety"`
+	Safety  run.Safety `json:"safety,omitempty" doc:"As run.Questions of the hazard has it; not asked in a security incident."`
 	CanCome bool       `json:"can_come"`
-	Note    string     `json:"note,omitempty"`
+	Online  bool       `json:"online,omitempty" doc:"Can take part online, or only so."`
+	ComesAt *time.Time `json:"comes_at,omitempty" doc:"When they expect to be there."`
+
+	Family      run.Family `json:"family,omitempty" enum:"safe,hurt,unknown,none" doc:"Private."`
+	Whereabouts string     `json:"whereabouts,omitempty" maxLength:"200" doc:"Private: where they are."`
+	Phone       string     `json:"phone,omitempty" maxLength:"40" doc:"Private: where they can be reached now."`
+	Note        string     `json:"note,omitempty" maxLength:"500" doc:"Private: a remark."`
 }
 
 // Arrive says that a person is at the muster place, or online.
 type Arrive struct {
 	Person string `json:"person"`
 	By     string `json:"by"`
-	Place  string `json:"place,omitempty"` // "" is the scenario's
+	Place  string `json:"place,omitempty"`  // "" is where they were called to
+	Online bool   `json:"online,omitempty"` // at the first place that is online
+}
+
+// Relocate names another muster place.
+type Relocate struct {
+	By     string `json:"by"`
+	Place  string `json:"place"`
+	Reason string `json:"reason"`
+}
+
+// Handover gives a role from one person to another, as at the change of a shift.
+type Handover struct {
+	By     string `json:"by"`
+	Role   string `json:"role"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Strength reports, or as a second person confirms, the strength that is there.
+type Strength struct {
+	By   string `json:"by"`
+	Note string `json:"note,omitempty"`
+}
+
+// CallOut sends a call-out that is held at once, or calls it off as a false alarm.
+type CallOut struct {
+	By     string `json:"by"`
+	Send   bool   `json:"send"`
+	Reason string `json:"reason,omitempty"` // required to call it off
 }
 
 // Inspect reports the state of a site's building. Overall, where it is given, says whether

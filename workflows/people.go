@@ -19,6 +19,7 @@ type member struct {
 	answeredAt time.Time
 	answer     run.Answer
 	arrivedAt  time.Time
+	place      string   // where they arrived
 	standsIn   []string // persons whose roles this one fills
 	deputies   bool     // this one's deputies were called
 }
@@ -29,7 +30,7 @@ func (r *response) member(id string) *member { return r.byID[id] }
 func (r *response) call(ctx workflow.Context, who []string, standsIn string) {
 	for _, id := range who {
 		m := r.member(id)
-		if m == nil || m.called {
+		if m == nil || m.called || r.absent[id] {
 			continue
 		}
 		m.called = true
@@ -37,7 +38,7 @@ func (r *response) call(ctx workflow.Context, who []string, standsIn string) {
 			m.standsIn = append(m.standsIn, standsIn)
 		}
 		r.log.add(ctx, run.Event{Kind: run.PersonCalled, Phase: r.phase, Person: id, By: run.Engine,
-			Data: run.Encode(run.Call{Channel: "journal", Roles: m.plan.Roles, Deputy: standsIn})})
+			Data: run.Encode(run.Call{Channel: "journal", Roles: m.plan.Roles, Deputy: standsIn, Place: r.callPlace(m)})})
 		r.simulateAnswer(ctx, m)
 	}
 }
@@ -51,7 +52,7 @@ func (r *response) tell(ctx workflow.Context, to []string, en, ja string) {
 }
 
 func (r *response) mayCheckIn(c CheckIn) error {
-	if c.Safety != run.Safe && c.Safety != run.Injured {
+	if !run.QuestionsOf(r.plan.Scenario.Hazard).Takes(c.Safety) {
 		return fmt.Errorf("safety is %q or %q, not %q", run.Safe, run.Injured, c.Safety)
 	}
 	if err := r.running(c.By); err != nil {
@@ -71,6 +72,7 @@ func (r *response) checkIn(ctx workflow.Context, c CheckIn, by string) (Done, er
 	if m.answeredAt.IsZero() {
 		m.answeredAt = workflow.Now(ctx)
 	}
+	r.deputiesByAnswer(ctx, m)
 	return r.log.record(ctx, run.Event{Kind: run.PersonAnswered, Phase: run.SafetyCheck, Person: c.Person, By: by,
 		Reason: c.Note, Data: run.Encode(m.answer)})
 }
@@ -96,8 +98,9 @@ func (r *response) arrive(ctx workflow.Context, a Arrive, by string) (Done, erro
 	}
 	place := a.Place
 	if place == "" {
-		place = r.mustered
+		place = r.placeFor(m)
 	}
+	m.place = place
 	return r.log.record(ctx, run.Event{Kind: run.PersonArrived, Phase: run.Muster, Person: a.Person, By: by,
 		Data: run.Encode(run.Arrival{Place: place})})
 }

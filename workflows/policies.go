@@ -177,6 +177,8 @@ const (
 	changeCrowd = "simulated-crowd"
 	// changeCorrected: damage that is taken back no longer counts as found.
 	changeCorrected = "corrected-damage"
+	// changeHears: answers come by the record, and deputies are called by them.
+	changeHears = "people-heard"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -39,7 +39,15 @@ type response struct {
 	people    []*member
 	byID      map[string]*member // for looking up; order comes from people
 	crowd     *crowd             // simulated people; nil without
-	mustered  string             // place that holds now
+	absent    map[string]bool    // taken out of the drill; for looking up
+	hears     bool               // people's answers may be in the record without having come by the engine
+	hearing   bool
+	heardUpto int64    // position in the record
+	ordered   string   // place that the lead has named
+	holding   bool     // the call-out waits
+	callNow   *CallOut // how the waiting before the call-out was ended
+	counted   string   // who reported the strength last
+	mustered  string   // place that holds now
 	inspected map[string]bool
 	confirmed map[run.Phase]bool
 	approvals []string // persons
@@ -113,6 +121,12 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 		r.reading = workflow.GetVersion(ctx, "reading", workflow.DefaultVersion, 1) == 1
 	}
 	r.work, r.stop = workflow.WithCancel(ctx)
+	r.absent = map[string]bool{}
+	for _, id := range in.Plan.Absent(in.RunID, in.Requester) {
+		r.absent[id] = true
+	}
+	r.hears = workflow.GetVersion(ctx, changeHears, workflow.DefaultVersion, 1) == 1
+	r.listenToPeople(r.work)
 	if err := r.listen(ctx); err != nil {
 		return Summary{}, err
 	}
@@ -222,6 +236,9 @@ func (r *response) aside(ctx workflow.Context, p run.Phase, phase func(workflow.
 func (r *response) admit(ctx workflow.Context) (refused, holder string, err error) {
 	if err := r.knows(r.in.Requester); err != nil {
 		return err.Error(), "", nil
+	}
+	if r.absent[r.in.Requester] {
+		return r.outOfDrill(r.in.Requester).Error(), "", nil
 	}
 	if !r.plan.Intact() {
 		return "the plan is not the one its hash names; compile it again from the files", "", nil

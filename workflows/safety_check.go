@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"slices"
-
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -13,31 +11,31 @@ import (
 // phases.
 func (r *response) checkSafety(ctx workflow.Context) (run.Outcome, string) {
 	rules := r.plan.Scenario.Safety
-	deadline := workflow.Now(ctx).Add(rules.Within.Std())
+	begun := workflow.Now(ctx)
+	deadline := begun.Add(rules.Within.Std())
 	answered := func() bool { return len(r.silent()) == 0 }
-	for {
+	for n := 0; ; n++ {
 		left := deadline.Sub(workflow.Now(ctx))
 		if left <= 0 || ctx.Err() != nil {
 			break
 		}
 		wait := left
-		if rules.Remind > 0 {
+		switch {
+		case n < len(rules.Reminders):
+			wait = min(wait, begun.Add(rules.Reminders[n].Std()).Sub(workflow.Now(ctx)))
+		case len(rules.Reminders) == 0 && rules.Remind > 0:
 			wait = min(wait, rules.Remind.Std())
 		}
 		if ok, err := workflow.AwaitWithTimeout(ctx, wait, answered); ok || err != nil {
 			break
 		}
+		r.catchUp(ctx)
+		if r.hears && (answered() || !workflow.Now(ctx).Before(deadline)) {
+			break
+		}
 		for _, m := range r.silent() {
 			r.log.add(ctx, run.Event{Kind: run.PersonReminded, Phase: run.SafetyCheck, Person: m.plan.ID, By: run.Engine})
-			if !m.deputies {
-				m.deputies = true
-				r.call(ctx, m.plan.Deputies, m.plan.ID)
-				for _, d := range m.plan.Deputies {
-					if dm := r.member(d); dm != nil && !slices.Contains(dm.standsIn, m.plan.ID) {
-						dm.standsIn = append(dm.standsIn, m.plan.ID)
-					}
-				}
-			}
+			r.callDeputies(ctx, m, run.WhySilent)
 		}
 	}
 	if silent := r.silent(); len(silent) > 0 {

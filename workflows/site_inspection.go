@@ -28,6 +28,12 @@ func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
 	if r.inspected[site] {
 		return run.Passed, ""
 	}
+	if r.hears { // who reported it has moved the muster, if there is anywhere to go
+		if r.usable(r.mustered) {
+			return run.Passed, both("%s is unsafe; the muster moved to %s", "%s は危険なため、参集場所を %s に変更", site, r.mustered)
+		}
+		return run.Failed, both("%s is unsafe and the estate names no other muster place that can be used", "%s は危険だが、使用できるほかの参集場所が登録されていない", site)
+	}
 	for _, p := range r.plan.Estate.Places {
 		if usable, seen := r.inspected[p.Site]; p.Site == site || seen && !usable || slices.Contains(r.plan.Scenario.SitesLost, p.Site) {
 			continue
@@ -63,9 +69,14 @@ func (r *response) onInspect(ctx workflow.Context, i Inspect) (Done, error) {
 }
 
 func (r *response) inspect(ctx workflow.Context, i Inspect, by string) (Done, error) {
+	before := r.onsite()
 	r.inspected[i.Site] = i.Usable
-	return r.log.record(ctx, run.Event{Kind: run.SiteInspected, Phase: run.SiteInspection, Site: i.Site, By: by, Reason: i.Note,
+	seq := r.log.add(ctx, run.Event{Kind: run.SiteInspected, Phase: run.SiteInspection, Site: i.Site, By: by, Reason: i.Note,
 		Data: run.Encode(run.Inspection{Usable: i.Usable})})
+	if r.hears && !i.Usable {
+		r.leave(ctx, i.Site, before)
+	}
+	return Done{Seq: seq}, r.log.reach(ctx, seq)
 }
 
 func (r *response) placeOf(name string) plan.Place {

@@ -45,6 +45,7 @@ type world struct {
 	blind      map[string]bool    // actions whose look can't tell
 	lookGone   map[string]bool    // actions whose look no worker takes
 	past       []plan.Timing
+	said       []plan.Said    // by people, past the engine
 	keys       map[string]int // effect keys applied, to be at most one each
 	spared     []run.Depth    // of the newest call
 	events     []run.Event    // the journal
@@ -105,6 +106,11 @@ func newWorld(t *testing.T) *world {
 	register(plan.ActivityHolder, func(context.Context, string) (workflows.Holder, error) { return w.holder, nil })
 	register(plan.ActivityForecast, func(context.Context, plan.ForecastRequest) ([]plan.Timing, error) { return w.past, nil })
 	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) { return g.Expr == "true", nil })
+	register(plan.ActivityHeard, func(_ context.Context, q plan.HeardRequest) (plan.Heard, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return plan.Heard{Upto: int64(len(w.said)), Said: slices.Clone(w.said[q.After:])}, nil
+	})
 	register(plan.ActivityTaker, func(context.Context, plan.Attempt) (string, error) { return "", nil })
 	return w
 }

@@ -22,8 +22,10 @@ import (
 )
 
 func (s *Server) actRoutes(api huma.API) {
-	update[workflows.CheckIn](s, api, workflows.UpdateCheckIn, "Answer the safety check for a person.")
-	update[workflows.Arrive](s, api, workflows.UpdateArrive, "Say that a person is at the muster.")
+	update[workflows.Relocate](s, api, workflows.UpdateRelocate, "Name another muster place.")
+	update[workflows.Handover](s, api, workflows.UpdateHandover, "Hand a role over to somebody else.")
+	update[workflows.Strength](s, api, workflows.UpdateStrength, "Report the strength that is there, or confirm it as a second person.")
+	update[workflows.CallOut](s, api, workflows.UpdateCallOut, "Send a held call-out at once, or call it off as a false alarm.")
 	update[workflows.Inspect](s, api, workflows.UpdateInspect, "Report the state of a site.")
 	update[workflows.Attest](s, api, workflows.UpdateAttest, "State how much of a function that no probe sees is there.")
 	update[workflows.Assess](s, api, workflows.UpdateAssess, "Report damage to a system.")

@@ -228,6 +228,44 @@ func (c *Client) Report(ctx context.Context, id, format, lang string) ([]byte, e
 	return get[[]byte](ctx, c, runPath(id, "report"), url.Values{"format": {format}, "lang": {lang}})
 }
 
+// People is everybody of a run. as is who reads: private parts are shown by right.
+func (c *Client) People(ctx context.Context, id string, f PeopleFilter) (People, error) {
+	q := url.Values{}
+	for name, v := range map[string]string{"section": f.Section, "role": f.Role, "state": f.State, "as": f.As} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	return get[People](ctx, c, runPath(id, "people"), q)
+}
+
+// PeopleFilter narrows People; zero fields do not.
+type PeopleFilter struct {
+	Section, Role string
+	State         string // as progress has it, or hurt, or cannot_come
+	As            string // who reads
+}
+
+// Relocate names another muster place.
+func (c *Client) Relocate(ctx context.Context, id string, in workflows.Relocate) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateRelocate, in)
+}
+
+// Handover hands a role over to somebody else.
+func (c *Client) Handover(ctx context.Context, id string, in workflows.Handover) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateHandover, in)
+}
+
+// Strength reports the strength that is there, or confirms it as a second person.
+func (c *Client) Strength(ctx context.Context, id string, in workflows.Strength) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateStrength, in)
+}
+
+// CallOut sends a held call-out at once, or calls it off.
+func (c *Client) CallOut(ctx context.Context, id string, in workflows.CallOut) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateCallOut, in)
+}
+
 // CheckIn answers the safety check for a person.
 func (c *Client) CheckIn(ctx context.Context, id string, in workflows.CheckIn) (workflows.Done, error) {
 	return c.update(ctx, id, workflows.UpdateCheckIn, in)

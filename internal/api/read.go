@@ -15,7 +15,6 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -196,11 +195,11 @@ func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
+	t, err := s.follow(ctx, in.Run, p)
 	if err != nil {
-		return nil, s.storeProblem(ctx, err)
+		return nil, err
 	}
-	return &answer[Run]{Run{Summary: sum, Overview: progress.Of(p, entries, s.Now())}}, nil
+	return &answer[Run]{Run{Summary: sum, Overview: t.Overview(s.now())}}, nil
 }
 
 func (s *Server) getEvents(ctx context.Context, in *struct {

@@ -41,10 +41,14 @@ type Server struct {
 	Metrics interface {
 		Request(route, method string, status int, took time.Duration)
 	}
+	// Sees says who else may see the private part of somebody's answer; nil is nobody.
+	Sees func(ctx context.Context, p plan.Plan, reader, about string) bool
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
 
-	recent recentPlans
+	recent    recentPlans
+	following following
+	nudges    nudges
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has
@@ -78,6 +82,7 @@ func (s *Server) Handler() http.Handler {
 	s.readRoutes(api)
 	s.startRoutes(api)
 	s.actRoutes(api)
+	s.peopleRoutes(api)
 	s.lockRoutes(api)
 	s.checkRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

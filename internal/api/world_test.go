@@ -44,6 +44,11 @@ func newWorld(t *testing.T) *world {
 
 func worldOn(t *testing.T, c client.Client) *world {
 	t.Helper()
+	return worldWith(t, c, files{})
+}
+
+func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
+	t.Helper()
 	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +61,7 @@ func worldOn(t *testing.T, c client.Client) *world {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer((&api.Server{
-		Store: store, Engine: c, Plans: files{}, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
+		Store: store, Engine: c, Plans: plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
 		Render: func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
 			_, err := fmt.Fprintf(w, "%s %s %s %d", p.Scenario.Name, format, lang, len(events))
 			return err

@@ -84,6 +84,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 			return w
 		}, ready)
 	})
+	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
 	if every := s.o.Config.CheckEvery; every > 0 {
 		working.Go(func() { s.checkEvery(ctx, every) })
 	}

@@ -143,4 +143,3 @@ func (c *command) prioritize() *cobra.Command {
 	c.runFlag(cmd, &id)
 	return cmd
 }
-

@@ -31,8 +31,15 @@ type Config struct {
 	// CheckEvery is how often the server checks every scenario's readiness by itself.
 	CheckEvery time.Duration `mapstructure:"check_every"`
 	Log        Log           `mapstructure:"log"`
+	People     People        `mapstructure:"people"`
 	Gateway    Gateway       `mapstructure:"gateway"`
 	Temporal   Temporal      `mapstructure:"temporal"`
+}
+
+// People is what becomes of personal data.
+type People struct {
+	// Keep is how long after a run's end the private parts of answers are kept.
+	Keep time.Duration `mapstructure:"keep"`
 }
 
 // Gateway is the door of `muster up` for site workers on other machines.
@@ -101,6 +108,7 @@ func Keys() []Key {
 		{"lang", "", "language of messages, en or ja; empty follows LANG", "表示言語 en または ja。空ならLANGに従う"},
 		{"engine", "", "path of muster-engine; empty looks beside muster and in PATH", "muster-engineのパス。空ならmusterと同じ場所とPATHから探す"},
 		{"check_every", "24h", "how often the server checks by itself whether every scenario could be carried out; 0s is never", "全シナリオの準備状況をサーバーが自動で点検する間隔。0sなら点検しない"},
+		{"people.keep", "720h", "how long after a run's end the private parts of safety answers (family, whereabouts, telephone, remark) are kept; then they are erased", "安否回答の非公開部分 (家族・所在・電話・備考) を実施終了後に保持する期間。経過後に消去する"},
 		{"log.level", "info", "debug, info, warn or error", "debug, info, warn, error のいずれか"},
 		{"log.format", "text", "text or json", "text または json"},
 		{"temporal.address", "", "host:port of your own Temporal; empty runs the embedded engine", "自前のTemporalのhost:port。空なら内蔵エンジンを使う"},

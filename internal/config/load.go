@@ -218,6 +218,9 @@ func (c Config) check() Mistakes {
 	if c.CheckEvery < 0 || c.CheckEvery > 0 && c.CheckEvery < time.Minute {
 		say("check_every", "%s is too often; write a minute or more, such as 24h, or 0s for never", c.CheckEvery)
 	}
+	if c.People.Keep < 0 {
+		say("people.keep", "%s lies before the run's end; write a span such as 720h, or 0s to erase at the end", c.People.Keep)
+	}
 	oneOf("lang", c.Lang, "", "en", "ja")
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")

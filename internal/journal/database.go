@@ -75,7 +75,9 @@ func (s *database) Append(ctx context.Context, events []run.Event) error {
 			}
 			if isNew {
 				kept = true
-				stale[e.Run] = stale[e.Run] || e.Seq == 1 || summarized(e.Kind)
+				// What people say changes no summary, and thousands may say it at once.
+				first := e.Seq == 1 && !strings.HasPrefix(e.Writer, run.PeopleWriter)
+				stale[e.Run] = stale[e.Run] || first || summarized(e.Kind)
 			}
 		}
 		for id, is := range stale {

@@ -153,6 +153,35 @@ type Watch struct {
 // SignalObserved is the signal by which probes tell the run's workflow what changed.
 const SignalObserved = "observed"
 
+// SignalPeople is the signal by which the server tells a run that people have said
+// something, which is in the record; it carries nothing. One stands for many.
+const SignalPeople = "people"
+
+// HeardRequest asks what people said after a position of the record.
+type HeardRequest struct {
+	Run   string `json:"run"`
+	After int64  `json:"after"`
+}
+
+// Heard is what they said, up to a position. More is set when there is more to ask for.
+type Heard struct {
+	Upto int64  `json:"upto"`
+	Said []Said `json:"said,omitempty"`
+	More bool   `json:"more,omitempty"`
+}
+
+// Said is one answer or arrival, with what the run decides by. The names are short: there
+// may be thousands in one history.
+type Said struct {
+	Person  string     `json:"p"`
+	By      string     `json:"b,omitempty"` // somebody else who entered it
+	Safety  run.Safety `json:"s,omitempty"` // of an answer
+	CanCome bool       `json:"c,omitempty"`
+	Arrived bool       `json:"a,omitempty"` // an arrival, not an answer
+	Place   string     `json:"l,omitempty"`
+	At      time.Time  `json:"t"`
+}
+
 // Observed is a probe's state after a change, or after it began to look again.
 // Repeating one is harmless; of two with different At the later one counts.
 type Observed struct {
@@ -173,6 +202,7 @@ const (
 	ActivityHolder   = "record.holder"   // system name → who holds its switch lock, as the lock answers
 	ActivityForecast = "record.forecast" // ForecastRequest → []Timing
 	ActivityEvaluate = "record.evaluate" // Guard → bool: a step's if:
+	ActivityHeard    = "record.heard"    // HeardRequest → Heard: what people said
 	ActivityTaker    = "record.taker"    // Attempt → WorkerIdentity of who took it; "" when nobody did
 )
 

@@ -144,11 +144,32 @@ type Function struct {
 type People struct {
 	Called   int      `json:"called"`
 	Safe     int      `json:"safe"`
-	Injured  int      `json:"injured"`
+	Injured  int      `json:"injured"` // hurt or ill, lightly or badly
 	Silent   int      `json:"silent"`
 	Mustered int      `json:"mustered"`
 	Need     []Needed `json:"need,omitempty"`
 	Quorum   *bool    `json:"quorum,omitempty"` // nil: not settled yet
+
+	Answered    int `json:"answered"`
+	LightlyHurt int `json:"lightly_hurt,omitempty"`
+	BadlyHurt   int `json:"badly_hurt,omitempty"`
+	Unwell      int `json:"unwell,omitempty"`
+	CanCome     int `json:"can_come"`
+	Absent      int `json:"absent,omitempty"` // taken out of the drill
+	run.Shares
+	Place     string     `json:"place,omitempty"`           // where people muster now
+	HeldUntil *time.Time `json:"call_held_until,omitempty"` // the call-out waits
+	// Strength is the last count that was reported; its confirmation by a second person.
+	Strength *Counted `json:"strength,omitempty"`
+}
+
+// Counted is a count of who is there.
+type Counted struct {
+	run.Strength
+	At          time.Time  `json:"at"`
+	By          string     `json:"by"`
+	ConfirmedBy string     `json:"confirmed_by,omitempty"`
+	ConfirmedAt *time.Time `json:"confirmed_at,omitempty"`
 }
 
 // Needed is the strength asked of a role and what is there of it.

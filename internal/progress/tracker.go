@@ -26,6 +26,9 @@ type Tracker struct {
 
 	open       map[run.Phase]time.Time // phases that have begun and not ended
 	people     map[string]*person
+	place      string     // where people muster now
+	moved      bool       // from where people were called to
+	held       *time.Time // the call-out waits until then
 	confirmed  map[run.Phase]bool
 	inspect    map[string]bool     // sites reported on
 	assessed   map[string]bool     // systems reported on by a person
@@ -39,14 +42,6 @@ type Tracker struct {
 	waits      []Waiting                 // of steps, in order
 	systems    map[string]*system
 	steps      map[string]int // writer/step → index in view.Steps
-}
-
-type person struct {
-	called   bool
-	calledAt time.Time
-	safety   run.Safety
-	canCome  bool
-	arrived  bool
 }
 
 type asked struct {
@@ -73,6 +68,7 @@ func New(p plan.Plan) *Tracker {
 		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, damage: map[string]damageOf{}, frozen: map[string]*Sight{}, asked: map[string]asked{},
 		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{},
 	}
+	t.place = p.Scenario.Place
 	t.view = Overview{
 		Depth: p.Scenario.Depth, Scenario: p.Scenario.Name, Title: p.Scenario.Title,
 		Hazard: p.Scenario.Hazard, PlanHash: p.Hash, State: run.Running,
@@ -136,7 +132,9 @@ func (t *Tracker) apply(e run.Event) {
 		clear(t.open)
 	case run.PhaseStarted, run.PhaseEnded:
 		t.phase(e)
-	case run.PersonCalled, run.PersonAnswered, run.PersonArrived, run.QuorumReached, run.QuorumMissed:
+	case run.PersonCalled, run.PersonReminded, run.PersonAnswered, run.PersonArrived, run.PersonAbsent, run.PersonStandsIn,
+		run.QuorumReached, run.QuorumMissed, run.CallHeld, run.CallReleased, run.MusterMoved, run.RoleHandedOver,
+		run.StrengthReported, run.StrengthConfirmed:
 		t.person(e)
 	case run.SiteInspected:
 		t.inspect[e.Site] = true
@@ -205,32 +203,6 @@ func (t *Tracker) phase(e run.Event) {
 		for _, s := range t.systems {
 			s.settled = true
 		}
-	}
-}
-
-func (t *Tracker) person(e run.Event) {
-	switch e.Kind {
-	case run.QuorumReached, run.QuorumMissed:
-		reached := e.Kind == run.QuorumReached
-		t.view.People.Quorum = &reached
-		return
-	}
-	p := t.people[e.Person]
-	if p == nil {
-		p = &person{}
-		t.people[e.Person] = p
-	}
-	switch e.Kind {
-	case run.PersonCalled:
-		if !p.called {
-			p.called, p.calledAt = true, e.At
-		}
-	case run.PersonAnswered:
-		var a run.Answer
-		_ = e.Decode(&a)
-		p.safety, p.canCome = a.Safety, a.CanCome
-	case run.PersonArrived:
-		p.arrived = true
 	}
 }
 

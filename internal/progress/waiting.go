@@ -46,39 +46,6 @@ func (t *Tracker) Overview(now time.Time) Overview {
 	return v
 }
 
-func (t *Tracker) count() People {
-	c := People{Quorum: t.view.People.Quorum}
-	for _, id := range t.ids() {
-		p := t.people[id]
-		if p.called {
-			c.Called++
-		}
-		switch p.safety {
-		case run.Safe:
-			c.Safe++
-		case run.Injured:
-			c.Injured++
-		default:
-			if p.called {
-				c.Silent++
-			}
-		}
-		if p.arrived {
-			c.Mustered++
-		}
-	}
-	for _, q := range t.plan.Scenario.Quorum {
-		n := Needed{Role: q.Role, Need: q.Count}
-		for _, p := range t.plan.Estate.InRole(q.Role) {
-			if known := t.people[p.ID]; known != nil && known.arrived {
-				n.Present++
-			}
-		}
-		c.Need = append(c.Need, n)
-	}
-	return c
-}
-
 func (t *Tracker) ids() []string {
 	ids := make([]string, 0, len(t.people))
 	for id := range t.people {
@@ -124,7 +91,7 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 	case run.SafetyCheck:
 		var silent []string
 		for _, id := range t.ids() {
-			if p := t.people[id]; p.called && p.safety == "" {
+			if p := t.people[id]; p.called && p.first == nil {
 				silent = append(silent, id)
 			}
 		}
@@ -134,7 +101,7 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 	case run.Muster:
 		var coming []string
 		for _, id := range t.ids() {
-			if p := t.people[id]; !p.arrived && (p.canCome || t.plan.Scenario.Hazard == run.SecurityIncident && p.called) {
+			if p := t.people[id]; p.arrivedAt == nil && (p.last.CanCome || t.plan.Scenario.Hazard == run.SecurityIncident && p.called) {
 				coming = append(coming, id)
 			}
 		}
@@ -198,7 +165,7 @@ func (t *Tracker) approvers() []string {
 // musterSite is the site of the place where people gather; "" when they do so online.
 func (t *Tracker) musterSite() string {
 	for _, p := range t.plan.Estate.Places {
-		if p.Name == t.plan.Scenario.Place {
+		if p.Name == t.place {
 			return p.Site
 		}
 	}

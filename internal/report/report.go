@@ -29,10 +29,10 @@ type Report struct {
 	Assessments []Assessment `json:"assessments"`
 	Inspections []Inspection `json:"inspections"`
 	Forms
-	Notes       []Note       `json:"notes"` // what people reported and remarked
-	Probes      []Probe      `json:"probes"`
-	Basis       Basis        `json:"basis"`
-	Evidence    Evidence     `json:"evidence"`
+	Notes    []Note   `json:"notes"` // what people reported and remarked
+	Probes   []Probe  `json:"probes"`
+	Basis    Basis    `json:"basis"`
+	Evidence Evidence `json:"evidence"`
 }
 
 // Run says what was run, and what came of it.

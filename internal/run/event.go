@@ -83,6 +83,15 @@ const (
 	QuorumReached  EventKind = "quorum.reached"  // Quorum
 	QuorumMissed   EventKind = "quorum.missed"   // Quorum
 
+	PersonAbsent      EventKind = "person.absent"      // Person; Absent
+	PersonStandsIn    EventKind = "person.stands_in"   // Person; StandIn
+	CallHeld          EventKind = "call.held"          // CallHold
+	CallReleased      EventKind = "call.settled"       // By, Reason; CallSettled
+	MusterMoved       EventKind = "muster.moved"       // By, Reason; MusterMove
+	RoleHandedOver    EventKind = "role.handed_over"   // Person takes it; By, Reason; Handover
+	StrengthReported  EventKind = "strength.reported"  // By, Reason; Strength
+	StrengthConfirmed EventKind = "strength.confirmed" // By, Reason; Strength
+
 	SiteInspected    EventKind = "site.inspected"      // Site, By, Reason; Inspection
 	StatementMade    EventKind = "statement.made"      // System, By, Reason; Stated
 	PartyReached     EventKind = "party.reached"       // By, Reason: a means of sharing works
@@ -163,24 +172,34 @@ type Call struct {
 	Channel string   `json:"channel"`
 	Roles   []string `json:"roles,omitempty"`
 	Deputy  string   `json:"deputy_for,omitempty"` // the silent person whom this one stands in for
+	Place   string   `json:"place,omitempty"`      // where they muster
 }
 
 // Answer is a person's answer to the safety check (B-STP-01).
 type Answer struct {
 	Safety  Safety `json:"safety"`
 	CanCome bool   `json:"can_come"`
-	Note    string `json:"note,omitempty"`
+	// Note is the remark in records of before it was kept apart.
+	Note    string     `json:"note,omitempty"`
+	Online  bool       `json:"online,omitempty"`   // can take part online, or only so
+	ComesAt *time.Time `json:"comes_at,omitempty"` // when, as they said
+	// Private: more was said (family, whereabouts, remark, telephone), which is kept apart
+	// from the record and erased when it has served.
+	Private bool `json:"private,omitempty"`
 }
 
 // Arrival is a person at the muster place, or online.
 type Arrival struct {
-	Place string `json:"place"`
+	Place  string `json:"place"`
+	Online bool   `json:"online,omitempty"`
 }
 
 // Quorum is the mustered strength by role against what the scenario asks.
 type Quorum struct {
 	Need    map[string]int `json:"need"`
 	Present map[string]int `json:"present"`
+	// Decider is who leads on with fewer: the highest who is there; "" is nobody.
+	Decider string `json:"decider,omitempty"`
 }
 
 // Inspection is the state of a site as people found it (B-STP-03).

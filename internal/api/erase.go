@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// eraseEvery is how often the server looks for private answers that have served.
+const eraseEvery = time.Hour
+
+// Work is what the server does by itself until ctx ends: it tells open runs what people said
+// while no server could, and erases the private parts of answers when they have served. keep
+// is how long after a run's end that is.
+func (s *Server) Work(ctx context.Context, keep time.Duration) {
+	defer s.nudges.end()
+	tick := time.NewTicker(eraseEvery)
+	defer tick.Stop()
+	if err := s.nudgeOpen(ctx); err != nil && ctx.Err() == nil {
+		s.Log.Warn("open runs can't be listed; they hear of people at the next reminder", "err", err)
+	}
+	for {
+		if n, err := s.EraseAnswers(ctx, keep); err != nil && ctx.Err() == nil {
+			s.Log.Warn("private answers that have served can't be erased", "err", err)
+		} else if n > 0 {
+			s.Log.Info("private answers erased: they have served", "answers", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// EraseAnswers erases the private parts of answers of runs that ended longer ago than keep.
+// Those of a run that the record does not know count from when they were given.
+func (s *Server) EraseAnswers(ctx context.Context, keep time.Duration) (int, error) {
+	docs, err := s.Store.DocumentsOf(ctx, kindAnswer)
+	if err != nil {
+		return 0, err
+	}
+	limit, runs, erased := s.now().Add(-keep), map[string]*journal.Summary{}, 0
+	for _, d := range docs {
+		runID, _, _ := strings.Cut(d.ID, "/"+run.PeopleWriter)
+		sum, known := runs[runID]
+		if !known {
+			list, err := s.Store.Runs(ctx, journal.Filter{Run: runID, Limit: 1})
+			if err != nil {
+				return erased, err
+			}
+			if len(list) == 1 {
+				sum = &list[0]
+			}
+			runs[runID] = sum
+		}
+		served := d.ChangedAt
+		if sum != nil {
+			if sum.EndedAt == nil {
+				continue
+			}
+			served = *sum.EndedAt
+		}
+		if served.After(limit) {
+			continue
+		}
+		if err := s.Store.DropDocument(ctx, kindAnswer, d.ID); err != nil {
+			return erased, err
+		}
+		erased++
+	}
+	return erased, nil
+}

@@ -1,0 +1,369 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// gathering is scenarios that end with the muster.
+type gathering struct {
+	files
+	change func(*plan.Plan)
+}
+
+func (g gathering) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	p, err := g.files.Compile(name, depth)
+	if err != nil {
+		return p, err
+	}
+	p.Scenario.Phases = []run.Phase{run.Activation, run.SafetyCheck, run.Muster, run.Closing}
+	p.Scenario.Quorum = []plan.RoleCount{{Role: "commander", Count: 1}, {Role: "operator", Count: 2}}
+	p.Scenario.Place = "hall"
+	p.Estate.Places = []plan.Place{{Name: "hall", Site: "osaka"}, {Name: "online", Online: true}}
+	for i, section := range []string{"systems", "operations", "operations"} {
+		p.Estate.People[i].Section = section
+	}
+	if g.change != nil {
+		g.change(&p)
+	}
+	return p, p.Seal()
+}
+
+func gathered(t *testing.T, change func(*plan.Plan)) (*world, client.Client, string) {
+	t.Helper()
+	c, _ := temporaltest.Start(t).NewClient(t)
+	w := worldWith(t, c, gathering{change: change})
+	id := w.start(drill("sato")).Run
+	w.until(id, run.PersonCalled)
+	return w, c, id
+}
+
+func (w *world) answers(in workflows.CheckIn) {
+	w.t.Helper()
+	if in.By == "" {
+		in.By = in.Person
+	}
+	if _, err := w.CheckIn(w.t.Context(), w.only(), in); err != nil {
+		w.t.Fatalf("answer of %s: %v", in.Person, err)
+	}
+}
+
+func (w *world) arrives(in workflows.Arrive) {
+	w.t.Helper()
+	if in.By == "" {
+		in.By = in.Person
+	}
+	if _, err := w.Arrive(w.t.Context(), w.only(), in); err != nil {
+		w.t.Fatalf("arrival of %s: %v", in.Person, err)
+	}
+}
+
+// only is the ID of the one run.
+func (w *world) only() string { return "tokyo-loss-1" }
+
+func (w *world) people(f api.PeopleFilter) api.People {
+	w.t.Helper()
+	p, err := w.People(w.t.Context(), w.only(), f)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// The run goes on by what people said, though none of it came by the engine.
+func TestAnswersReachTheRun(t *testing.T) {
+	w, c, id := gathered(t, nil)
+	comes := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	w.answers(workflows.CheckIn{Person: "tanaka", Safety: run.LightlyHurt, CanCome: true, ComesAt: &comes, Online: true})
+	w.answers(workflows.CheckIn{Person: "suzuki", By: "tanaka", Safety: run.Safe, CanCome: true})
+	w.answers(workflows.CheckIn{Person: "sato", Safety: run.BadlyHurt})
+	w.answers(workflows.CheckIn{Person: "sato", Safety: run.Safe, CanCome: true})
+
+	p := w.people(api.PeopleFilter{})
+	if want := (api.Totals{People: 3, Answered: 3, Safe: 2, LightlyHurt: 1, Hurt: 1, CanCome: 3}); p.Totals != want {
+		t.Errorf("totals %+v, want %+v", p.Totals, want)
+	}
+	if len(p.Sections) != 2 || p.Sections[0].Section != "operations" || p.Sections[0].People != 2 || p.Sections[0].LightlyHurt != 1 {
+		t.Errorf("by department: %+v", p.Sections)
+	}
+	if p.AllS == nil || len(p.Curve) != 3 || p.Place == nil || p.Place.Name != "hall" || !slices.Contains(p.Asked.Safety, run.LightlyHurt) {
+		t.Errorf("%+v", p)
+	}
+	var sato, suzuki, tanaka api.Person
+	for _, m := range p.People {
+		switch m.ID {
+		case "sato":
+			sato = m
+		case "suzuki":
+			suzuki = m
+		case "tanaka":
+			tanaka = m
+		}
+	}
+	if sato.First == nil || sato.First.Safety != run.BadlyHurt || sato.Last.Safety != run.Safe || sato.Answers != 2 {
+		t.Errorf("the first and the last answer of sato: %+v, %+v", sato.First, sato.Last)
+	}
+	if suzuki.Last.By != "tanaka" || tanaka.Last.ComesAt == nil || !tanaka.Last.ComesAt.Equal(comes) || !tanaka.Last.Online {
+		t.Errorf("suzuki %+v, tanaka %+v", suzuki.Last, tanaka.Last)
+	}
+	if got := w.people(api.PeopleFilter{State: "hurt"}); len(got.People) != 1 || got.People[0].ID != "tanaka" || got.Totals.People != 3 {
+		t.Errorf("who is hurt: %+v", got.People)
+	}
+	if got := w.people(api.PeopleFilter{Section: "operations", Role: "commander", State: "answered"}); len(got.People) != 1 || got.People[0].ID != "suzuki" {
+		t.Errorf("filtered: %+v", got.People)
+	}
+
+	w.arrives(workflows.Arrive{Person: "sato"})
+	w.arrives(workflows.Arrive{Person: "tanaka", Online: true})
+	w.arrives(workflows.Arrive{Person: "suzuki", By: "sato", Place: "online"})
+	w.until(id, run.QuorumReached)
+	p = w.people(api.PeopleFilter{State: "arrived"})
+	if len(p.People) != 3 || p.People[0].Place != "hall" || p.People[0].Online || !p.People[1].Online || p.Roles[1].Present != 2 {
+		t.Errorf("arrived: %+v; roles %+v", p.People, p.Roles)
+	}
+
+	// The engine has it in a handful of events, and without any answer as an update.
+	updates := 0
+	for events := c.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		e, err := events.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u := e.GetWorkflowExecutionUpdateAcceptedEventAttributes(); u != nil && u.GetAcceptedRequest().GetInput().GetName() != workflows.UpdateBegin {
+			updates++
+		}
+	}
+	if updates != 0 {
+		t.Errorf("%d answers went through the engine", updates)
+	}
+}
+
+// With the engine dead an answer is taken, and the run knows it once the engine is back.
+func TestAnswersAreTakenWhileTheEngineIsAway(t *testing.T) {
+	e, err := engine.Start(t.Context(), engine.Options{Binary: temporaltest.Binary(t), Dir: t.TempDir(), Discard: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = e.Stop(ctx)
+	})
+	at := e.Endpoint()
+	c, err := engine.Dial(t.Context(), engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	w := worldWith(t, c, gathering{})
+	id := w.start(drill("sato")).Run
+	w.until(id, run.PersonCalled)
+	if err := syscall.Kill(e.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"sato", "tanaka", "suzuki"} {
+		w.answers(workflows.CheckIn{Person: p, Safety: run.Safe, CanCome: true})
+		w.arrives(workflows.Arrive{Person: p})
+	}
+	if got := w.people(api.PeopleFilter{}).Totals; got.Safe != 3 || got.Arrived != 3 {
+		t.Errorf("with the engine dead: %+v", got)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }() // starts it again
+	defer func() { stop(); <-ended }()
+	w.until(id, run.QuorumReached)
+}
+
+const secretly = "daughter-in-hospital"
+
+// What is private is in no event and no history, is shown by right, the reading by others is
+// noted, and it is erased when it has served.
+func TestPrivatePartsStayPrivate(t *testing.T) {
+	w, c, id := gathered(t, nil)
+	w.answers(workflows.CheckIn{Person: "tanaka", Safety: run.Safe, CanCome: true, Family: run.FamilyHurt, Whereabouts: "at " + secretly, Phone: "090-0000-0000", Note: "my " + secretly})
+	w.answers(workflows.CheckIn{Person: "suzuki", Safety: run.Safe, CanCome: true})
+	for _, p := range []string{"sato", "tanaka", "suzuki"} {
+		w.arrives(workflows.Arrive{Person: p})
+	}
+	w.until(id, run.QuorumReached)
+
+	entries, err := w.store.Events(t.Context(), id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if b, _ := json.Marshal(e); strings.Contains(string(b), secretly) || strings.Contains(string(b), "090-0000") {
+			t.Errorf("in the record: %s", b)
+		}
+	}
+	for events := c.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		e, err := events.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(e.String(), secretly) || strings.Contains(e.String(), "090-0000") {
+			t.Errorf("in the engine's history: %v", e)
+		}
+	}
+
+	sees := func(as string) bool {
+		for _, m := range w.people(api.PeopleFilter{As: as}).People {
+			if m.Private != nil && m.Private.Note == "my "+secretly && m.Private.Family == run.FamilyHurt {
+				return true
+			}
+		}
+		return false
+	}
+	// suzuki and sato decide; without a name nobody reads.
+	for as, want := range map[string]bool{"": false, "tanaka": true, "sato": true, "suzuki": true} {
+		if got := sees(as); got != want {
+			t.Errorf("as %q: shown %v, want %v", as, got, want)
+		}
+	}
+	log, err := w.store.Accesses(t.Context(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readers []string
+	for _, a := range log {
+		readers = append(readers, a.Person)
+	}
+	if slices.Sort(readers); !slices.Equal(readers, []string{"sato", "suzuki"}) {
+		t.Errorf("noted readers: %v; one's own needs no note", readers)
+	}
+
+	erase := func(at time.Time) int {
+		s := &api.Server{Store: w.store, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return at }}
+		n, err := s.EraseAnswers(t.Context(), 30*24*time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := erase(time.Now().Add(365 * 24 * time.Hour)); n != 0 {
+		t.Errorf("%d answers of an open run were erased", n)
+	}
+	w.abort(id)
+	if n := erase(time.Now().Add(30*24*time.Hour - time.Minute)); n != 0 {
+		t.Errorf("%d answers were erased too early", n)
+	}
+	if n := erase(time.Now().Add(30*24*time.Hour + time.Minute)); n != 1 {
+		t.Errorf("%d answers were erased, want 1", n)
+	}
+	if sees("tanaka") {
+		t.Error("what was erased is shown")
+	}
+	if got := w.people(api.PeopleFilter{}).Totals; got.Safe != 2 {
+		t.Errorf("after erasing: %+v; the answers themselves stand", got)
+	}
+}
+
+func TestWhatPeopleMayNotSay(t *testing.T) {
+	w, _, id := gathered(t, func(p *plan.Plan) { p.Scenario.Absent = &plan.Absence{People: []string{"suzuki"}} })
+	long := strings.Repeat("長", 501)
+	late := time.Now().Add(90 * 24 * time.Hour)
+	ok := workflows.CheckIn{Person: "tanaka", By: "tanaka", Safety: run.Safe, CanCome: true}
+	for name, c := range map[string]struct {
+		change func(*workflows.CheckIn)
+		status int
+		says   string
+	}{
+		"a stranger":           {func(c *workflows.CheckIn) { c.Person = "tanakaa" }, 422, `"tanaka"`},
+		"by a stranger":        {func(c *workflows.CheckIn) { c.By = "mallory" }, 422, "mallory"},
+		"by nobody":            {func(c *workflows.CheckIn) { c.By = "" }, 422, "by"},
+		"of who is absent":     {func(c *workflows.CheckIn) { c.Person = "suzuki" }, 409, "absent in this drill"},
+		"by who is absent":     {func(c *workflows.CheckIn) { c.By = "suzuki" }, 409, "absent in this drill"},
+		"another hazard's":     {func(c *workflows.CheckIn) { c.Safety = run.Unwell }, 422, "badly_hurt"},
+		"no answer at all":     {func(c *workflows.CheckIn) { c.Safety = "" }, 422, "badly_hurt"},
+		"a remark too long":    {func(c *workflows.CheckIn) { c.Note = long }, 422, "500"},
+		"control characters":   {func(c *workflows.CheckIn) { c.Whereabouts = "a\x1b[31m" }, 422, "whereabouts"},
+		"in a quarter":         {func(c *workflows.CheckIn) { c.ComesAt = &late }, 422, "comes_at"},
+		"a family that is not": {func(c *workflows.CheckIn) { c.Family = "fine" }, 422, "family"},
+	} {
+		in := ok
+		c.change(&in)
+		status, body := w.send("/api/v1/runs/"+id+"/checkin", name, in)
+		if status != c.status || !strings.Contains(string(body), strings.ReplaceAll(c.says, `"`, `\"`)) {
+			t.Errorf("%s: %d %s; want %d with %q", name, status, body, c.status, c.says)
+		}
+	}
+	for place, want := range map[string]string{"nowhere": "hall, online", "hall": ""} {
+		_, err := w.Arrive(t.Context(), id, workflows.Arrive{Person: "tanaka", By: "tanaka", Place: place, Online: place == "hall"})
+		if p := problem(t, err); p.Status != 422 || !strings.Contains(p.WayOut, want) {
+			t.Errorf("arrived at %s, online: %+v", place, p)
+		}
+	}
+	if got := w.people(api.PeopleFilter{}).Totals; got.Answered+got.Arrived != 0 || got.Absent != 1 {
+		t.Errorf("what was refused counts: %+v", got)
+	}
+	if _, err := w.People(t.Context(), id, api.PeopleFilter{Role: "operater"}); err == nil {
+		t.Error("a role that nobody has was listed")
+	} else if p := problem(t, err); !strings.Contains(p.WayOut, "operator") {
+		t.Errorf("%+v", p)
+	}
+}
+
+// Who signed in, or came by a link, speaks for nobody else under their name.
+func TestWhoSpeaksForWhom(t *testing.T) {
+	w, c, id := gathered(t, nil)
+	s := &api.Server{Store: w.store, Engine: c, Plans: gathering{}, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler)}
+	h := s.Handler()
+	me := api.InProcess(h, "en")
+	link := func(of string, purpose identity.Purpose, in string) context.Context {
+		return identity.With(t.Context(), identity.Actor{Person: of, Via: "link 22d0", Limit: &identity.Limit{Run: in, Purpose: purpose}})
+	}
+	signed := identity.With(t.Context(), identity.Actor{Person: "tanaka", Via: "session 9c01"})
+	for name, x := range map[string]struct {
+		ctx       context.Context
+		by, about string
+		ok        bool
+	}{
+		"signed in, for oneself":         {signed, "tanaka", "tanaka", true},
+		"signed in, for another":         {signed, "tanaka", "suzuki", true},
+		"signed in, as another":          {signed, "suzuki", "suzuki", false},
+		"by link, for oneself":           {link("tanaka", identity.ForCheckIn, id), "tanaka", "tanaka", true},
+		"by link, for another":           {link("tanaka", identity.ForCheckIn, id), "tanaka", "suzuki", false},
+		"by a link for something else":   {link("tanaka", identity.ForArrival, id), "tanaka", "tanaka", false},
+		"by a link of another run":       {link("tanaka", identity.ForCheckIn, "tokyo-loss-9"), "tanaka", "tanaka", false},
+		"by the console, for who is not": {identity.With(t.Context(), identity.Actor{Console: true, Via: "console"}), "tanaka", "tanaka", true},
+	} {
+		_, err := me.CheckIn(x.ctx, id, workflows.CheckIn{Person: x.about, By: x.by, Safety: run.Safe, CanCome: true})
+		if (err == nil) != x.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && problem(t, err).Status != 403 {
+			t.Errorf("%s: %v, want 403", name, err)
+		}
+	}
+	entries, err := w.store.Events(t.Context(), id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vias := map[string]int{}
+	for _, e := range entries {
+		if e.Event.Kind == run.PersonAnswered {
+			vias[e.Event.Via]++
+		}
+	}
+	if vias["session 9c01"] != 2 || vias["link 22d0"] != 1 || vias["console"] != 1 {
+		t.Errorf("known by: %v", vias)
+	}
+}

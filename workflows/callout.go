@@ -1,0 +1,91 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// holdCall waits before the call-out is sent, so that a false alarm can be called off
+// before everybody is on their way. It reports whether to send it.
+func (r *response) holdCall(ctx workflow.Context) bool {
+	hold := r.plan.Scenario.Safety.Hold.Std()
+	if hold <= 0 {
+		return true
+	}
+	r.holding = true
+	r.log.add(ctx, run.Event{Kind: run.CallHeld, Phase: r.phase, By: run.Engine, Data: run.Encode(run.CallHold{Until: workflow.Now(ctx).Add(hold).UTC()})})
+	var told []string
+	for _, m := range r.people {
+		if r.isKey(m.plan.Roles) && !r.absent[m.plan.ID] {
+			told = append(told, m.plan.ID)
+		}
+	}
+	r.tell(ctx, told, fmt.Sprintf("%s: everybody is called in %s. Call it off if it is a false alarm.", r.plan.Scenario.Title.In("en"), r.plan.Scenario.Safety.Hold),
+		fmt.Sprintf("%s：%s 後に全員へ召集を送信します。誤報の場合は取り消してください。", r.plan.Scenario.Title.In("ja"), r.plan.Scenario.Safety.Hold))
+	_, err := workflow.AwaitWithTimeout(ctx, hold, func() bool { return r.callNow != nil })
+	r.holding = false
+	if r.callNow == nil && err == nil {
+		r.log.add(ctx, run.Event{Kind: run.CallReleased, Phase: r.phase, By: run.Engine, Data: run.Encode(run.CallSettled{Sent: true})})
+	}
+	return err == nil && (r.callNow == nil || r.callNow.Send)
+}
+
+func (r *response) maySettleCall(c CallOut) error {
+	if err := r.running(c.By); err != nil {
+		return err
+	}
+	switch {
+	case !r.holding || r.callNow != nil:
+		return errors.New(both("no call-out is held; `muster drill abort` ends the run", "保留中の召集はない。実施を終えるには `muster drill abort`"))
+	case !c.Send && strings.TrimSpace(c.Reason) == "":
+		return errors.New("a reason is needed: it stands in the report")
+	}
+	return nil
+}
+
+// onCallOut ends the waiting. What is called off ends the run as an abort does: what an
+// inject has broken is put back.
+func (r *response) onCallOut(ctx workflow.Context, c CallOut) (Done, error) {
+	r.callNow = &c
+	done, err := r.log.record(ctx, run.Event{Kind: run.CallReleased, Phase: r.phase, By: c.By, Reason: c.Reason, Data: run.Encode(run.CallSettled{Sent: c.Send})})
+	if !c.Send && r.abort == nil {
+		_, err = r.onAbort(ctx, Control{By: c.By, Reason: both("false alarm: %s", "誤報：%s", c.Reason)})
+	}
+	return done, err
+}
+
+// callText is what everybody is told. It asks only what the hazard asks, and names where to
+// come and with what.
+func (r *response) callText() (en, ja string) {
+	s, title := r.plan.Scenario, r.plan.Scenario.Title
+	asked, p := run.QuestionsOf(s.Hazard), r.placeOf(r.mustered)
+	en, ja = title.In("en")+": the response is activated.", title.In("ja")+"：緊急時対応を発動しました。"
+	where := titleOf(p)
+	switch {
+	case s.Daytime && p.Name != "" && !p.Online:
+		en += fmt.Sprintf(" Get to safety, gather at %s for the roll-call, and report how you are. Who is out of the office reports too.", where.In("en"))
+		ja += fmt.Sprintf("身の安全を確保し、%sに集合して点呼を受け、安否を報告してください。外出中の方も報告してください。", where.In("ja"))
+	case len(asked.Safety) == 0:
+		en += " Say whether you can come, then join: " + where.In("en") + "."
+		ja += "参集の可否を回答し、参集してください：" + where.In("ja") + "。"
+	case s.Hazard == run.Pandemic:
+		en += " Report your health, then join: " + where.In("en") + "."
+		ja += "健康状態を報告し、参集してください：" + where.In("ja") + "。"
+	default:
+		en += " Report that you are safe, then come to the muster place: " + where.In("en") + ". Go only where it is safe."
+		ja += "安否を報告し、身の安全を確保したうえで参集してください：" + where.In("ja") + "。"
+	}
+	if m := r.plan.Estate.Muster; m != nil && len(m.Kit) > 0 && !s.Daytime && !p.Online && s.Hazard == run.Disaster {
+		var e, j []string
+		for _, k := range m.Kit {
+			e, j = append(e, k.In("en")), append(j, k.In("ja"))
+		}
+		en, ja = en+" Bring and wear: "+strings.Join(e, ", ")+".", ja+"持ち物・服装："+strings.Join(j, "、")+"。"
+	}
+	return en, ja
+}

@@ -1,0 +1,418 @@
+package workflows_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+const runID = "default-test-workflow-id"
+
+// say is what people said to the server: it is in the record, and the run gets a signal
+// unless it is lost.
+func (w *world) say(signal bool, said ...plan.Said) {
+	w.mu.Lock()
+	for _, s := range said {
+		if s.At.IsZero() {
+			s.At = w.env.Now()
+		}
+		w.said = append(w.said, s)
+	}
+	w.mu.Unlock()
+	if signal {
+		w.env.SignalWorkflow(plan.SignalPeople, nil)
+	}
+}
+
+func safe(id string) plan.Said { return plan.Said{Person: id, Safety: run.Safe, CanCome: true} }
+func here(id string) plan.Said { return plan.Said{Person: id, Arrived: true, Place: "hall"} }
+
+// called is a drill that ends after the muster.
+func called(t *testing.T, change func(*plan.Plan)) workflows.Input {
+	return drill(t, func(p *plan.Plan) {
+		p.Scenario.Simulate, p.Scenario.Injects = nil, nil
+		p.Scenario.Depth = run.Tabletop
+		p.Scenario.Phases = []run.Phase{run.Activation, run.SafetyCheck, run.Muster, run.Closing}
+		p.Scenario.Safety.Task = d(time.Minute)
+		if change != nil {
+			change(p)
+		}
+	})
+}
+
+func (w *world) standIns() []string {
+	var out []string
+	for _, e := range w.find(run.PersonStandsIn) {
+		var s run.StandIn
+		if err := e.Decode(&s); err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, e.Person+" for "+s.For+": "+s.Why)
+	}
+	return out
+}
+
+func TestAnswersInTheRecordReachTheRun(t *testing.T) {
+	for name, signal := range map[string]bool{"told": true, "the signal was lost": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.atEvent(run.PersonCalled, "", func() {
+				w.say(signal, safe("sato"), safe("tanaka"), here("sato"), here("tanaka"))
+			})
+			w.run(called(t, nil))
+			if n := len(w.find(run.QuorumReached)); n != 1 {
+				t.Fatalf("the quorum was reached %d times; events: %+v", n, w.find(run.QuorumMissed))
+			}
+			if got := w.find(run.PersonReminded); len(got) > 0 {
+				t.Errorf("reminded in vain: %v", got)
+			}
+			if got := len(w.find(run.PersonAnswered)) + len(w.find(run.PersonArrived)); got != 0 {
+				t.Errorf("the run wrote %d answers a second time", got)
+			}
+		})
+	}
+}
+
+func TestRemindersFollowTheirSchedule(t *testing.T) {
+	w := newWorld(t)
+	w.run(called(t, func(p *plan.Plan) {
+		p.Scenario.Safety.Reminders = []run.Duration{d(5 * time.Minute), d(15 * time.Minute), d(30 * time.Minute), d(time.Hour)}
+		p.Scenario.Safety.Within = d(50 * time.Minute)
+	}))
+	begun := w.find(run.PersonCalled)[0].At
+	var after []string
+	for _, e := range w.find(run.PersonReminded) {
+		if e.Person == "tanaka" {
+			after = append(after, e.At.Sub(begun).Round(time.Minute).String())
+		}
+	}
+	if !slices.Equal(after, []string{"5m0s", "15m0s", "30m0s"}) {
+		t.Errorf("reminded after %v; want 5, 15 and 30 minutes, and not at the end", after)
+	}
+}
+
+func TestDeputiesAreCalledAtOnce(t *testing.T) {
+	for why, said := range map[string]plan.Said{
+		run.WhyHurt:       {Person: "sato", Safety: run.BadlyHurt},
+		run.WhyCannotCome: {Person: "sato", Safety: run.Safe},
+	} {
+		t.Run(why, func(t *testing.T) {
+			w := newWorld(t)
+			var answered time.Time
+			w.atEvent(run.PersonCalled, "", func() {
+				answered = w.env.Now()
+				w.say(true, said, safe("tanaka"), here("tanaka"))
+			})
+			w.atEvent(run.PersonStandsIn, "", func() { w.say(true, here("suzuki")) })
+			w.run(called(t, nil))
+			if got := w.standIns(); !slices.Equal(got, []string{"suzuki for sato: " + why}) {
+				t.Fatalf("stand-ins: %v", got)
+			}
+			if took := w.find(run.PersonStandsIn)[0].At.Sub(answered); took > time.Second {
+				t.Errorf("the deputy was called %s after the answer", took)
+			}
+			if len(w.find(run.QuorumReached)) != 1 {
+				t.Error("the deputy does not count for the commander")
+			}
+		})
+	}
+	t.Run("a light wound keeps nobody away", func(t *testing.T) {
+		w := newWorld(t)
+		w.atEvent(run.PersonCalled, "", func() {
+			w.say(true, plan.Said{Person: "sato", Safety: run.LightlyHurt, CanCome: true}, safe("tanaka"), here("sato"), here("tanaka"))
+		})
+		w.run(called(t, nil))
+		if got := w.standIns(); len(got) > 0 || len(w.find(run.QuorumReached)) != 1 {
+			t.Errorf("stand-ins %v; quorum reached %d times", got, len(w.find(run.QuorumReached)))
+		}
+	})
+}
+
+func TestTooFewAreNamedAndSomebodyLeadsOn(t *testing.T) {
+	w := newWorld(t)
+	w.atEvent(run.PersonCalled, "", func() { w.say(true, safe("sato"), here("sato")) })
+	w.run(called(t, nil))
+	missed := w.find(run.QuorumMissed)
+	var q run.Quorum
+	if len(missed) != 1 || missed[0].Decode(&q) != nil || q.Decider != "sato" || !strings.Contains(missed[0].Reason, "operator 0/1") || strings.Contains(missed[0].Reason, "commander 1/1") {
+		t.Errorf("missed = %+v; want the operators named, and sato who leads on", missed)
+	}
+}
+
+// The drill takes people out: they are not called, their deputies stand in, what they do is
+// refused, and they may still stop the drill.
+func TestAbsentPeopleAreOutOfTheDrill(t *testing.T) {
+	w := newWorld(t)
+	var answer, count, abort error
+	w.atEvent(run.PersonCalled, "", func() {
+		w.update(runID, workflows.UpdateCheckIn, workflows.CheckIn{Person: "sato", By: "sato", Safety: run.Safe}, &answer)
+		w.update(runID, workflows.UpdateStrength, workflows.Strength{By: "sato"}, &count)
+		w.say(true, safe("tanaka"), here("tanaka"), here("suzuki"))
+	})
+	w.atEvent(run.QuorumReached, "", func() {
+		w.update(runID, workflows.UpdateAbort, workflows.Control{By: "sato", Reason: "a real fire"}, &abort)
+	})
+	w.run(called(t, func(p *plan.Plan) { p.Scenario.Absent = &plan.Absence{People: []string{"sato"}} }))
+	for _, e := range w.find(run.PersonCalled) {
+		if e.Person == "sato" {
+			t.Error("who is absent was called")
+		}
+	}
+	if got := w.standIns(); !slices.Equal(got, []string{"suzuki for sato: absent"}) {
+		t.Errorf("stand-ins: %v", got)
+	}
+	if got := w.find(run.PersonAbsent); len(got) != 1 || got[0].Person != "sato" {
+		t.Errorf("absent in the record: %v", got)
+	}
+	for what, err := range map[string]error{"answer": answer, "count": count} {
+		if err == nil || !strings.Contains(err.Error(), "absent in this drill") {
+			t.Errorf("%s: %v; want a refusal that says why", what, err)
+		}
+	}
+	if abort != nil || w.state() != run.Cancelled {
+		t.Errorf("abort: %v, state %s; a drill is stopped by anybody", abort, w.state())
+	}
+}
+
+func TestWhoStartsADrillIsNotAbsent(t *testing.T) {
+	w := newWorld(t)
+	w.run(called(t, func(p *plan.Plan) { p.Scenario.Absent = &plan.Absence{People: []string{"tanaka"}} }))
+	if got := w.find(run.RunRefused); w.state() != run.Refused || len(got) != 1 || !strings.Contains(got[0].Reason, "absent") {
+		t.Errorf("state %s, %v", w.state(), got)
+	}
+}
+
+func TestTheCallOutIsHeld(t *testing.T) {
+	held := func(p *plan.Plan) { p.Scenario.Safety.Hold = d(30 * time.Second) }
+	settled := func(w *world) run.CallSettled {
+		var s run.CallSettled
+		if e := w.find(run.CallReleased); len(e) != 1 || e[0].Decode(&s) != nil {
+			w.t.Fatalf("settled: %+v", e)
+		}
+		return s
+	}
+	t.Run("nobody says anything", func(t *testing.T) {
+		w := newWorld(t)
+		w.run(called(t, held))
+		if wait := w.find(run.PersonCalled)[0].At.Sub(w.find(run.CallHeld)[0].At); wait < 30*time.Second || wait > 31*time.Second {
+			t.Errorf("called after %s", wait)
+		}
+		if !settled(w).Sent {
+			t.Error("not sent")
+		}
+	})
+	t.Run("a false alarm", func(t *testing.T) {
+		w := newWorld(t)
+		var without error
+		w.atEvent(run.CallHeld, "", func() {
+			w.update(runID, workflows.UpdateCallOut, workflows.CallOut{By: "sato"}, &without)
+			w.update(runID, workflows.UpdateCallOut, workflows.CallOut{By: "sato", Reason: "a test of the sensor"}, nil)
+		})
+		w.run(called(t, held))
+		if got := w.find(run.PersonCalled); len(got) > 0 || w.state() != run.Cancelled || settled(w).Sent {
+			t.Errorf("called %d, state %s", len(got), w.state())
+		}
+		if without == nil {
+			t.Error("called off without a reason")
+		}
+		if why := w.find(run.RunAbortRequested); len(why) != 1 || !strings.Contains(why[0].Reason, "a test of the sensor") {
+			t.Errorf("aborted because %v", why)
+		}
+	})
+	t.Run("sent at once", func(t *testing.T) {
+		w := newWorld(t)
+		var twice error
+		w.atEvent(run.CallHeld, "", func() {
+			w.update(runID, workflows.UpdateCallOut, workflows.CallOut{By: "sato", Send: true}, nil)
+		})
+		w.atEvent(run.PersonCalled, "", func() {
+			w.update(runID, workflows.UpdateCallOut, workflows.CallOut{By: "sato", Reason: "no"}, &twice)
+		})
+		w.run(called(t, held))
+		if wait := w.find(run.PersonCalled)[0].At.Sub(w.find(run.CallHeld)[0].At); wait > time.Second {
+			t.Errorf("called after %s", wait)
+		}
+		if twice == nil || len(w.find(run.RunAbortRequested)) > 0 {
+			t.Errorf("what was sent was called off: %v", twice)
+		}
+	})
+}
+
+func (w *world) moves() []string {
+	var out []string
+	for _, e := range w.find(run.MusterMoved) {
+		var m run.MusterMove
+		if err := e.Decode(&m); err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, m.From+" > "+m.To+" by "+e.By)
+	}
+	return out
+}
+
+func ranked(p *plan.Plan) {
+	p.Estate.Muster = &plan.Muster{Ranks: []plan.PlaceRank{{Places: []string{"hall", "annex", "online"}}, {Role: "operator", Places: []string{"tokyo-room", "annex"}}},
+		Kit: []plan.Text{{EN: "helmet", JA: "ヘルメット"}}}
+	p.Estate.Places = []plan.Place{{Name: "annex", Site: "kobe"}, {Name: "hall", Title: plan.Text{EN: "Hall B", JA: "B会議室"}, Site: "osaka"},
+		{Name: "online", Online: true}, {Name: "tokyo-room", Site: "tokyo"}}
+	p.Estate.Sites = append(p.Estate.Sites, plan.Site{Name: "kobe"})
+}
+
+func TestMusterPlacesByRankAndRole(t *testing.T) {
+	w := newWorld(t)
+	w.run(called(t, ranked))
+	places := map[string]string{}
+	for _, e := range w.find(run.PersonCalled) {
+		var c run.Call
+		if err := e.Decode(&c); err != nil {
+			t.Fatal(err)
+		}
+		places[e.Person] = c.Place
+	}
+	// tokyo is lost in the scenario, so operators come to the next of their places.
+	if places["sato"] != "hall" || places["tanaka"] != "annex" {
+		t.Errorf("called to %v", places)
+	}
+	var m run.Message
+	if err := w.find(run.MessageSent)[0].Decode(&m); err != nil || !strings.Contains(m.Text, "helmet") || !strings.Contains(m.Text, "B会議室") {
+		t.Errorf("told %q, %v; want the place and the kit", m.Text, err)
+	}
+}
+
+func TestAnUnsafePlaceMovesTheMuster(t *testing.T) {
+	w := newWorld(t)
+	w.atEvent(run.PersonCalled, "", func() {
+		w.update(runID, workflows.UpdateInspect, workflows.Inspect{Site: "osaka", By: "tanaka", Note: "cracks"}, nil)
+	})
+	w.run(called(t, ranked))
+	if got := w.moves(); !slices.Equal(got, []string{"hall > annex by engine"}) {
+		t.Errorf("moves: %v", got)
+	}
+	told := false
+	for _, e := range w.find(run.MessageSent) {
+		var m run.Message
+		if err := e.Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m.Text, "Go to annex") {
+			told = true
+			if !slices.Contains(m.To, "sato") || slices.Contains(m.To, "tanaka") {
+				t.Errorf("told %v; tanaka's place is as it was", m.To)
+			}
+		}
+	}
+	if !told {
+		t.Error("nobody was told")
+	}
+}
+
+func TestTheLeadNamesAnotherPlace(t *testing.T) {
+	w := newWorld(t)
+	var stranger, nowhere, again error
+	w.atEvent(run.PersonCalled, "", func() {
+		w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "suzuki", Place: "online", Reason: "x"}, &stranger)
+		w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "tanaka", Place: "nowhere", Reason: "x"}, &nowhere)
+		w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "tanaka", Place: "online", Reason: "the bridge is closed"}, nil)
+	})
+	w.atEvent(run.MusterMoved, "", func() {
+		w.update(runID, workflows.UpdateRelocate, workflows.Relocate{By: "tanaka", Place: "online", Reason: "x"}, &again)
+	})
+	w.run(called(t, func(p *plan.Plan) {
+		ranked(p)
+		p.Scenario.Lead = "operator"
+		p.Estate.People[0].Deputies = nil
+	}))
+	if got := w.moves(); !slices.Equal(got, []string{"hall > online by tanaka"}) {
+		t.Errorf("moves: %v", got)
+	}
+	for what, err := range map[string]error{"by who does not lead": stranger, "to nowhere": nowhere, "twice": again} {
+		if err == nil {
+			t.Errorf("moved %s", what)
+		}
+	}
+}
+
+// At the change of a shift a role goes to somebody else: what waits for it waits for them.
+func TestARoleIsHandedOver(t *testing.T) {
+	w := newWorld(t)
+	var old, wrong error
+	w.atEvent(run.PersonCalled, "", func() { w.say(true, safe("sato"), safe("tanaka"), here("sato"), here("tanaka")) })
+	w.atEvent(run.QuorumReached, "", func() {
+		w.update(runID, workflows.UpdateHandover, workflows.Handover{By: "tanaka", Role: "commander", From: "tanaka", To: "suzuki"}, &wrong)
+		w.update(runID, workflows.UpdateHandover, workflows.Handover{By: "sato", Role: "commander", From: "sato", To: "suzuki", Reason: "end of the shift"}, nil)
+	})
+	in := drill(t, func(p *plan.Plan) {
+		p.Scenario.Simulate = nil
+		p.Scenario.Phases = []run.Phase{run.Activation, run.SafetyCheck, run.Muster, run.RecoveryDecision, run.Recovery, run.Verification, run.Failback, run.Closing}
+		p.Estate.People[0].Deputies = nil
+		for i, b := range p.Runbooks {
+			if b.Name == "orders-failover" {
+				ask := plan.Step{ID: "announce", Uses: "human.task", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(time.Minute), Needs: []string{"promote"},
+					Human: &plan.Human{Role: "commander", Text: plan.Text{EN: "Tell them", JA: "連絡する"}}}
+				p.Runbooks[i].Steps = append(p.Runbooks[i].Steps, ask)
+			}
+		}
+	})
+	w.onEvent = wrapped(w.onEvent, func(e run.Event) {
+		switch {
+		case e.Kind == run.DecisionAsked && e.Phase == run.RecoveryDecision:
+			w.env.RegisterDelayedCallback(func() {
+				w.update(runID, workflows.UpdateDecide, workflows.Decide{By: "sato", Choice: run.Alternate, Reason: "mine still?"}, &old)
+				w.update(runID, workflows.UpdateDecide, workflows.Decide{By: "suzuki", Choice: run.Alternate, Reason: "Tokyo is gone"}, nil)
+			}, 2*time.Second)
+		case e.Kind == run.StepWaiting && e.Step == "announce":
+			w.env.RegisterDelayedCallback(func() {
+				w.update("tokyo-loss-1/orders/failover", workflows.UpdateStep, workflows.Step{Step: "announce", By: "suzuki", Act: run.ActDone}, nil)
+			}, time.Second)
+		}
+	})
+	w.run(in)
+	if got := w.find(run.RoleHandedOver); len(got) != 1 || got[0].Person != "suzuki" || got[0].By != "sato" {
+		t.Fatalf("handed over: %+v", got)
+	}
+	if wrong == nil || !strings.Contains(wrong.Error(), "does not hold") {
+		t.Errorf("a role that somebody else holds was handed over: %v", wrong)
+	}
+	if made := w.find(run.DecisionMade); len(made) == 0 || made[0].By != "suzuki" || old == nil {
+		t.Errorf("decided: %+v; the old holder was told %v", made, old)
+	}
+	if s := w.step("announce"); s.Outcome != run.Passed || s.By != "suzuki" {
+		t.Errorf("the step for the role ended %+v", s)
+	}
+}
+
+// wrapped has both hear of an event.
+func wrapped(first, then func(run.Event)) func(run.Event) {
+	return func(e run.Event) {
+		if first != nil {
+			first(e)
+		}
+		then(e)
+	}
+}
+
+func TestStrengthIsConfirmedByASecondPerson(t *testing.T) {
+	w := newWorld(t)
+	w.atEvent(run.PersonCalled, "", func() { w.say(true, safe("sato"), safe("tanaka"), here("sato"), here("tanaka")) })
+	count := func(by string) func() {
+		return func() { w.update(runID, workflows.UpdateStrength, workflows.Strength{By: by}, nil) }
+	}
+	w.atEvent(run.QuorumReached, "", func() {
+		w.env.RegisterDelayedCallback(count("tanaka"), time.Second)
+		w.env.RegisterDelayedCallback(count("tanaka"), 2*time.Second)
+		w.env.RegisterDelayedCallback(count("sato"), 3*time.Second)
+	})
+	w.run(called(t, nil))
+	var s run.Strength
+	if got := w.find(run.StrengthConfirmed); len(got) != 1 || got[0].By != "sato" || got[0].Decode(&s) != nil || s.Present["operator"] != 1 || s.Places["hall"] != 2 {
+		t.Errorf("confirmed: %+v, %+v", got, s)
+	}
+	if got := w.find(run.StrengthReported); len(got) != 2 {
+		t.Errorf("reported %d times; nobody confirms themselves", len(got))
+	}
+}

@@ -1,0 +1,185 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// placeFor is where somebody musters: the place that was ordered, else the first of their
+// roles' places that can be used, else the scenario's (requirements A-MUS-06, A-MUS-07).
+func (r *response) placeFor(m *member) string {
+	if m := r.plan.Estate.Muster; m == nil || r.ordered != "" {
+		return r.mustered
+	}
+	own := func(role string) bool {
+		return slices.ContainsFunc(r.plan.Estate.Muster.Ranks, func(p plan.PlaceRank) bool { return p.Role == role && role != "" })
+	}
+	if !slices.ContainsFunc(m.plan.Roles, own) {
+		return r.mustered
+	}
+	for _, name := range r.plan.Estate.Muster.RankFor(m.plan.Roles) {
+		if r.usable(name) {
+			return name
+		}
+	}
+	return r.mustered
+}
+
+// callPlace is the place that a call names; "" in plans of before places had ranks.
+func (r *response) callPlace(m *member) string {
+	if r.plan.Estate.Muster == nil {
+		return ""
+	}
+	return r.placeFor(m)
+}
+
+// usable reports whether people may come to a place, as far as anybody knows.
+func (r *response) usable(name string) bool {
+	site := r.placeOf(name).Site
+	found, seen := r.inspected[site]
+	return site == "" || !slices.Contains(r.plan.Scenario.SitesLost, site) && (!seen || found)
+}
+
+// nextPlace is the next muster place in rank that can be used; "" is none.
+func (r *response) nextPlace() string {
+	ranked := r.plan.Estate.Muster.RankFor(nil)
+	for _, p := range r.plan.Estate.Places {
+		if !slices.Contains(ranked, p.Name) {
+			ranked = append(ranked, p.Name)
+		}
+	}
+	for _, name := range ranked {
+		if r.usable(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// onsite is where each person musters now.
+func (r *response) onsite() map[string]string {
+	out := map[string]string{}
+	for _, m := range r.people {
+		out[m.plan.ID] = r.placeFor(m)
+	}
+	return out
+}
+
+// tellMoved tells those who were called and now muster elsewhere than before.
+func (r *response) tellMoved(ctx workflow.Context, before map[string]string, why plan.Text) {
+	var places []string
+	to := map[string][]string{}
+	for _, m := range r.people {
+		now := r.placeFor(m)
+		if !m.called || now == before[m.plan.ID] {
+			continue
+		}
+		if !slices.Contains(places, now) {
+			places = append(places, now)
+		}
+		to[now] = append(to[now], m.plan.ID)
+	}
+	for _, name := range places {
+		p := r.placeOf(name)
+		r.tell(ctx, to[name], fmt.Sprintf("Go to %s. %s", titleOf(p).In("en"), why.In("en")),
+			fmt.Sprintf("参集場所を%sに変更します。%s", titleOf(p).In("ja"), why.In("ja")))
+	}
+}
+
+func titleOf(p plan.Place) plan.Text {
+	if p.Title == (plan.Text{}) {
+		return plan.Text{EN: p.Name, JA: p.Name}
+	}
+	return p.Title
+}
+
+// leading is the role that leads the work.
+func (r *response) leading() string {
+	if l := r.plan.Scenario.Lead; l != "" {
+		return l
+	}
+	return r.plan.Scenario.Decision.By
+}
+
+// leads refuses who may not order the work: that is for the role that leads, the one that
+// drafts the decision and the one that takes it.
+func (r *response) leads(person string) error {
+	d := r.plan.Scenario.Decision
+	roles := []string{r.leading(), d.By}
+	if d.Draft != "" {
+		roles = append(roles, d.Draft)
+	}
+	slices.Sort(roles)
+	roles = slices.Compact(roles)
+	for _, role := range roles {
+		if ok, _ := r.holds(person, role); ok {
+			return nil
+		}
+	}
+	return errors.New(both("this is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
+		"この操作は役割 %[1]s が行います。%[2]s はその役割でも、不在者の代行でもありません", strings.Join(roles, " / "), person))
+}
+
+func (r *response) mayRelocate(a Relocate) error {
+	if err := r.running(a.By); err != nil {
+		return err
+	}
+	if err := r.leads(a.By); err != nil {
+		return err
+	}
+	if strings.TrimSpace(a.Reason) == "" {
+		return errors.New("a reason is needed: people are told why they go elsewhere")
+	}
+	p := r.placeOf(a.Place)
+	if p.Name == "" {
+		var names []string
+		for _, p := range r.plan.Estate.Places {
+			names = append(names, p.Name)
+		}
+		return fmt.Errorf("%q is not a muster place of the estate; there are %s", a.Place, strings.Join(names, ", "))
+	}
+	if r.ordered == a.Place {
+		return errors.New(both("%s is the muster place already", "参集場所はすでに %s", a.Place))
+	}
+	if usable, seen := r.inspected[p.Site]; p.Site != "" && seen && !usable {
+		return errors.New(both("%s was found unsafe (%s); name another place, or have it inspected again", "%s は危険と報告済み（%s）。別の場所を指定するか、再点検を行うこと", a.Place, p.Site))
+	}
+	return nil
+}
+
+// onRelocate moves everybody to the place that the lead names.
+func (r *response) onRelocate(ctx workflow.Context, a Relocate) (Done, error) {
+	before, from := r.onsite(), r.mustered
+	r.mustered, r.ordered = a.Place, a.Place
+	seq := r.log.add(ctx, run.Event{Kind: run.MusterMoved, Phase: r.phase, By: a.By, Reason: a.Reason,
+		Data: run.Encode(run.MusterMove{From: from, To: a.Place, Ordered: true})})
+	r.tellMoved(ctx, before, plan.Text{EN: a.Reason, JA: a.Reason})
+	return Done{Seq: seq}, r.log.reach(ctx, seq)
+}
+
+// leave moves the muster away from a site that was found unsafe; "" when there is nowhere
+// to go.
+func (r *response) leave(ctx workflow.Context, site string, before map[string]string) string {
+	from := r.mustered
+	if !r.usable(r.mustered) {
+		to := r.nextPlace()
+		if to == "" {
+			return ""
+		}
+		r.mustered, r.ordered = to, ""
+		r.log.add(ctx, run.Event{Kind: run.MusterMoved, Phase: r.phase, Site: site, By: run.Engine, Data: run.Encode(run.MusterMove{From: from, To: to})})
+	}
+	title := plan.Text{EN: site, JA: site}
+	if s, ok := r.plan.Estate.Site(site); ok && s.Title != (plan.Text{}) {
+		title = s.Title
+	}
+	r.tellMoved(ctx, before, plan.Text{EN: title.In("en") + " is not safe.", JA: title.In("ja") + "は安全を確保できません。"})
+	return r.mustered
+}
