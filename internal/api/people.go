@@ -141,14 +141,23 @@ func (s *Server) said(ctx context.Context, p plan.Plan, e run.Event) (workflows.
 	return workflows.Done{Seq: e.Seq, Writer: e.Writer}, nil
 }
 
+// mostKey is up to how many people a run is told at once of each: more would be a crowd.
+const mostKey = 200
+
 // isKey reports whether somebody's word may be what a run waits for: they hold a role of the
-// quorum, lead or decide.
+// quorum, lead or decide, and are not one of a crowd who do.
 func isKey(p plan.Plan, person string) bool {
-	m, _ := p.Estate.Person(person)
-	return slices.ContainsFunc(m.Roles, func(role string) bool {
-		return role == p.Scenario.Decision.By || role == p.Scenario.Lead ||
-			slices.ContainsFunc(p.Scenario.Quorum, func(q plan.RoleCount) bool { return q.Role == role })
-	})
+	key, found := 0, false
+	for _, m := range p.Estate.People {
+		if slices.ContainsFunc(m.Roles, func(role string) bool {
+			return role == p.Scenario.Decision.By || role == p.Scenario.Lead ||
+				slices.ContainsFunc(p.Scenario.Quorum, func(q plan.RoleCount) bool { return q.Role == role })
+		}) {
+			key++
+			found = found || m.ID == person
+		}
+	}
+	return found && key <= mostKey
 }
 
 // mayBeSaid refuses what is said of a run that has ended, by or about strangers, and by
