@@ -263,7 +263,7 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 		instead = ""
 		question, s.homeChoice = questionFailback, d.Choice
 	} else {
-		s.choice = d.Choice
+		s.choice, s.decider = d.Choice, run.Person(by)
 	}
 	precaution := question == questionRecovery && d.Choice == run.Alternate && r.intact(s)
 	_, deputy := r.holds(run.Person(by), r.plan.Scenario.Decision.By)
@@ -338,6 +338,10 @@ func (r *response) mayApprove(a Approve) error {
 		func(q plan.RoleCount) bool { ok, _ := r.holds(a.By, q.Role); return ok })
 	if !fits {
 		return fmt.Errorf("an approval comes from the role %s or one that the quorum asks for; %s holds none of them", r.plan.Scenario.Decision.By, a.By)
+	}
+	if run.IsAlarm(r.in.Requester) && slices.ContainsFunc(r.systems, func(s *system) bool { return s.decider == a.By }) {
+		// No person asked for it: whoever decides is the first pair of eyes.
+		return errors.New("an alarm started this run, so who decided can't approve; another person must, or --break-glass with a reason")
 	}
 	if a.By == r.in.Requester {
 		return errors.New("who asked for the recovery can't approve it; another person must, or --break-glass with a reason")

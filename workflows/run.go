@@ -83,6 +83,7 @@ type system struct {
 	asked      bool
 	askedAt    time.Time
 	choice     run.Choice
+	decider    string // who chose it
 	// homeAsked, homeChoice: the decision to return or to stay.
 	homeAsked       bool
 	homeChoice      run.Choice
@@ -234,7 +235,7 @@ func (r *response) aside(ctx workflow.Context, p run.Phase, phase func(workflow.
 
 // admit refuses what must not start, and else takes the locks.
 func (r *response) admit(ctx workflow.Context) (refused, holder string, err error) {
-	if err := r.knows(r.in.Requester); err != nil {
+	if err := r.asks(r.in.Requester); err != nil {
 		return err.Error(), "", nil
 	}
 	if r.absent[r.in.Requester] {

@@ -108,6 +108,11 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 // send gives an update to a workflow. Its ID comes from the request's key and content:
 // a double click counts once, and its second answer is the first one's.
 func (s *Server) send(ctx context.Context, workflowID, name, key string, body any) (workflows.Done, error) {
+	if c, ok := body.(workflows.Control); ok && run.IsAlarm(c.By) {
+		if err := ofAlarm(ctx, c.By); err != nil {
+			return workflows.Done{}, err
+		}
+	}
 	if err := s.engineAnswers(ctx); err != nil {
 		return workflows.Done{}, s.engineAway(ctx, err)
 	}

@@ -22,6 +22,8 @@ type StartRequest struct {
 	By     string    `json:"by" minLength:"1" doc:"Who starts it: an ID of the estate."`
 	Reason string    `json:"reason,omitempty" doc:"Why. Required for a response."`
 	Since  string    `json:"since,omitempty" doc:"When the event happened, RFC 3339; left out when nobody knows."`
+	// PlanHash is that of the plan the caller has looked at; "" is whatever the files say now.
+	PlanHash string `json:"plan_hash,omitempty" doc:"Of the plan you have looked at: refused when the files have changed since."`
 	// RequestID names this request: the same again gets the same answer.
 	RequestID string `json:"request_id,omitempty" doc:"Unique per request; asking again with the same one never starts twice."`
 }

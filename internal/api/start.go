@@ -87,8 +87,17 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 		return Started{}, bad(l.T("Scenario %s is written for depth real; a drill of it needs another depth.", "scenario %s の深さは本番（real）です。訓練には別の深さが必要です。", in.Scenario),
 			l.T("Give --depth live, isolated, walkthrough or tabletop", "--depth live、isolated、walkthrough、tabletopのいずれかを指定してください"))
 	}
-	if err := knownPerson(ctx, p, in.By); err != nil {
+	if run.IsAlarm(in.By) {
+		err = ofAlarm(ctx, in.By)
+	} else {
+		err = knownPerson(ctx, p, in.By)
+	}
+	if err != nil {
 		return Started{}, err
+	}
+	if in.PlanHash != "" && in.PlanHash != p.Hash {
+		return Started{}, problem(http.StatusConflict, CodeRefused, l.T("The plan files have changed since you looked: the plan is %s now.", "確認した後に計画ファイルが変更されています。現在の計画は %s です。", p.Hash[:min(len(p.Hash), 12)]),
+			l.T("Look at it again, then start it", "内容を確認し直してから開始してください"))
 	}
 	if err := s.Store.PutPlan(ctx, p); err != nil {
 		return Started{}, s.storeProblem(ctx, err)

@@ -72,7 +72,10 @@ func Server(ctx context.Context, o Options) error {
 	}
 	defer c.Close()
 
-	s := newServer(ctx, o, store, c, m, all.Registry(all.Options{}), token, nil)
+	s, err := newServer(ctx, o, store, c, m, all.Registry(all.Options{}), token, nil)
+	if err != nil {
+		return err
+	}
 	var g group.Group
 	g.Add(untilSignal(ctx))
 	g.Add(actor(ctx, func(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/record"
+	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -45,21 +46,29 @@ type server struct {
 	metrics *metrics.Metrics
 	api     *api.Server
 	handler http.Handler
+	alarms  *alarm.Service
 }
 
-func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) *server {
+func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
 	s := &server{o: o, store: api.Watched(m.Counted(store)), client: c, metrics: m}
+	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
 	s.api = &api.Server{
-		Store: s.store, Engine: c, Plans: plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}, Render: Render,
+		Store: s.store, Engine: c, Plans: files, Render: Render,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 	}
 	h := s.api.Handler()
 	mux := http.NewServeMux()
 	mux.Handle("/", h)
 	mux.Handle("GET /metrics", m.Handler())
+	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, o.Log)
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: err}
+	}
+	s.alarms = woken
+	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = mux
-	return s
+	return s, nil
 }
 
 // Render writes a run's report.
@@ -88,6 +97,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	if every := s.o.Config.CheckEvery; every > 0 {
 		working.Go(func() { s.checkEvery(ctx, every) })
 	}
+	working.Go(func() { _ = s.alarms.Run(ctx) })
 	err := serve(ctx, ln, s.handler)
 	stop()
 	working.Wait()

@@ -34,6 +34,8 @@ type Config struct {
 	People     People        `mapstructure:"people"`
 	Gateway    Gateway       `mapstructure:"gateway"`
 	Temporal   Temporal      `mapstructure:"temporal"`
+	// Alarms are the sources of alarms. Only a file can name them.
+	Alarms []Alarm `mapstructure:"-"`
 }
 
 // People is what becomes of personal data.

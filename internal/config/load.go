@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -49,8 +50,10 @@ func Load(src Source) (Config, error) {
 		}
 	}
 	var mistakes Mistakes
+	var alarms []Alarm
 	if file != "" {
-		values, bad := readFile(file)
+		values, list, bad := readFile(file)
+		alarms = list
 		mistakes = append(mistakes, bad...)
 		if err := v.MergeConfigMap(values); err != nil {
 			mistakes = append(mistakes, fmt.Sprintf("%s: %v", file, err))
@@ -68,6 +71,7 @@ func Load(src Source) (Config, error) {
 	if err := v.Unmarshal(&c); err != nil {
 		mistakes = append(mistakes, fmt.Sprintf("%s: %v", place(file), err))
 	}
+	c.Alarms = alarms
 	mistakes = append(mistakes, c.check()...)
 	if len(mistakes) > 0 {
 		return c, mistakes
@@ -84,25 +88,33 @@ func place(file string) string {
 
 // readFile reads the settings file as a tree and refuses keys that do not exist, with
 // their place: viper itself would ignore them.
-func readFile(file string) (map[string]any, Mistakes) {
+func readFile(file string) (map[string]any, []Alarm, Mistakes) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, Mistakes{fmt.Sprintf("%s: can't be read: %v; correct --config or create it", file, err)}
+		return nil, nil, Mistakes{fmt.Sprintf("%s: can't be read: %v; correct --config or create it", file, err)}
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(b, &root); err != nil {
-		return nil, Mistakes{fmt.Sprintf("%s: %v", file, err)}
+		return nil, nil, Mistakes{fmt.Sprintf("%s: %v", file, err)}
 	}
 	if len(root.Content) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	top := root.Content[0]
 	if top.Kind != yaml.MappingNode {
-		return nil, Mistakes{fmt.Sprintf("%s:%d:%d: settings are written as `key: value`", file, top.Line, top.Column)}
+		return nil, nil, Mistakes{fmt.Sprintf("%s:%d:%d: settings are written as `key: value`", file, top.Line, top.Column)}
 	}
 	var bad Mistakes
+	var alarms []Alarm
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		if top.Content[i].Value == alarmsKey {
+			alarms = readAlarms(file, top.Content[i+1], &bad)
+			top.Content = slices.Delete(top.Content, i, i+2)
+			break
+		}
+	}
 	values := readMap(file, "", top, &bad)
-	return values, bad
+	return values, alarms, bad
 }
 
 func readMap(file, prefix string, node *yaml.Node, bad *Mistakes) map[string]any {
@@ -160,6 +172,9 @@ func siblings(prefix string) []string {
 			first, _, _ := strings.Cut(rest, ".")
 			seen[first] = true
 		}
+	}
+	if prefix == "" {
+		seen[alarmsKey] = true
 	}
 	var out []string
 	for name := range seen {

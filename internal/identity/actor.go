@@ -33,7 +33,20 @@ const (
 	ForCheckIn Purpose = "checkin" // answer the safety check, and say more later
 	ForArrival Purpose = "arrive"  // say that one has arrived
 	ForAck     Purpose = "ack"     // acknowledge a message or an order
+	// ForAlarm is of no link: a source of alarms, whose sender the server has made sure of,
+	// starts and stops what a rule of the plan files says. Actor.Person is "" then.
+	ForAlarm Purpose = "alarm"
 )
+
+// OfAlarm is the actor of a source of alarms.
+func OfAlarm(source string) Actor {
+	return Actor{Via: "alarm " + source, Limit: &Limit{Purpose: ForAlarm}}
+}
+
+// IsAlarm reports whether the actor is that source of alarms.
+func (a Actor) IsAlarm(source string) bool {
+	return a.Person == "" && !a.Console && a.Limit != nil && a.Limit.Purpose == ForAlarm && a.Via == "alarm "+source
+}
 
 type actorKey struct{}
 

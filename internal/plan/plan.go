@@ -64,6 +64,9 @@ type Scenario struct {
 	FailWait   run.Duration `json:"fail_wait"`          // how long a failed or unknown step waits for a person
 	Simulate   *Simulate    `json:"simulate,omitempty"` // nil: real people
 
+	// RealAlarm is AlarmContinue when a real alarm does not stop a drill of it; "" is abort.
+	RealAlarm string `json:"real_alarm,omitempty"`
+
 	// Requirements are the IDs of what a drill of this scenario proves; Pass is what must
 	// be true of its record for that.
 	Requirements []string    `json:"requirements,omitempty"`
@@ -73,6 +76,9 @@ type Scenario struct {
 // TriggerThreat starts a run that moves systems before anything has stopped. Their clocks
 // begin with the interruption that the move makes, if it makes one (requirement B-CLK-03).
 const TriggerThreat = "threat"
+
+// AlarmContinue lets a drill go on when a real alarm comes.
+const AlarmContinue = "continue"
 
 // Criterion is a pass criterion: a sentence, and an expression over the finished run that
 // decides it, or the reason why no record can.

@@ -127,6 +127,10 @@ const (
 	FindingOpened EventKind = "finding.opened" // Finding
 
 	ReadinessChecked EventKind = "readiness.checked" // the whole of a readiness check; Checked
+
+	// AlarmNoted is written by the server: what more a source of alarms said of the event
+	// that a run answers, such as that it was withdrawn. It changes nothing by itself.
+	AlarmNoted EventKind = "alarm.noted" // By is the source, Reason what it said; AlarmSaid
 )
 
 // Started is what a run begins with.
@@ -137,6 +141,13 @@ type Started struct {
 	Hazard    Hazard `json:"hazard"`
 	PlanHash  string `json:"plan_hash"`
 	Simulated bool   `json:"simulated_people"` // the engine answers for the people
+}
+
+// AlarmSaid is what a source of alarms said later.
+type AlarmSaid struct {
+	Title     string `json:"title,omitempty"`
+	Withdrawn bool   `json:"withdrawn,omitempty"` // what it had said was wrong
+	Over      bool   `json:"over,omitempty"`
 }
 
 // RefusedAct is an act that somebody may not do.

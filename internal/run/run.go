@@ -237,3 +237,15 @@ const (
 	PolicyReturn = "return"
 	PolicyStay   = "stay"
 )
+
+// alarmPrefix begins the actor of what an alarm did by a rule of the plan files. No ID of
+// an estate has a colon.
+const alarmPrefix = "alarm:"
+
+// Alarm is the actor of what a source of alarms did by a rule.
+func Alarm(source string) string { return alarmPrefix + source }
+
+// IsAlarm reports whether the actor is a source of alarms.
+func IsAlarm(actor string) bool {
+	return len(actor) > len(alarmPrefix) && actor[:len(alarmPrefix)] == alarmPrefix
+}

@@ -57,6 +57,7 @@ type Info struct {
 	Systems  []string   `json:"systems"`
 	File     string     `json:"file"`
 	Schedule *Timetable `json:"schedule,omitempty"`
+	Wake     []WakeRule `json:"wake,omitempty"`
 }
 
 // Scenarios lists the scenarios by name.

@@ -43,6 +43,8 @@ type File struct {
 	People     People               `json:"people" help:"Who answers for the people." default:""`
 	Requires   []text               `json:"requirements" help:"IDs of the requirements that a drill of it proves, as in E-C01." default:""`
 	Pass       []Criterion          `json:"pass" help:"What must be true of the finished drill; the report says of each whether it was met." item:"criterion" default:""`
+	Wake       []Wake               `json:"wake" help:"Alarms that propose or start the response." item:"wake" default:""`
+	RealAlarm  text                 `json:"real_alarm" help:"What a real alarm does to a running drill of it: abort, with undo, or continue." enum:"abort,continue" default:"abort"`
 	Schedule   *Schedule            `json:"schedule" help:"When the drill is due. It is checked and kept; starting by schedule is not part of this version." default:""`
 }
 
@@ -53,6 +55,18 @@ type Criterion struct {
 	Text   yamldoc.Text `json:"text" help:"The criterion as a sentence."`
 	Expect text         `json:"expect" help:"CEL over the report's facts: run, systems, steps, injects, phases, people, decisions, findings and more; times are seconds from the run's start." default:""`
 	Cannot yamldoc.Text `json:"cannot" help:"Instead of expect: why a drill can't judge it. It is then never met." default:""`
+}
+
+// Wake says which alarms wake the response, and how far they go by themselves.
+type Wake struct {
+	yamldoc.Place
+	Alarm     text   `json:"alarm" help:"Source of alarms, by its name in muster.yaml; every source of earthquake telegrams when left out." is:"name" default:""`
+	Intensity text   `json:"intensity" help:"Seismic intensity on the Japanese scale, observed in the areas: this or more." enum:"1,2,3,4,5-,5+,6-,6+,7" default:""`
+	Tsunami   text   `json:"tsunami" help:"Tsunami grade for the areas: this or more." enum:"advisory,warning,major" default:""`
+	Areas     []text `json:"areas" help:"Names or codes of the agency's areas: prefecture (13), area (350), city (1310100), or coast. Codes in quotes. Everywhere when left out." default:""`
+	When      text   `json:"when" help:"CEL over body, the message as JSON, as in body.commonLabels.site == \"tokyo\"." default:""`
+	Then      text   `json:"then" help:"Propose it to people, or start it at once. What changes systems is approved by people either way." enum:"propose,start" default:"propose"`
+	Training  text   `json:"training" help:"What a training telegram (訓練) does: nothing, or propose or start a drill. It never starts a response." enum:"ignore,propose,start" default:"ignore"`
 }
 
 // Safety bounds the waiting for people.

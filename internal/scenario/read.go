@@ -67,6 +67,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 	r.injects()
 	r.schedule()
 	r.pass()
+	r.wake()
 	return s
 }
 

@@ -202,13 +202,13 @@ func (r report) telegram() (Telegram, error) {
 		return Telegram{}, errors.New("Control/Title, Control/Status, Head/InfoType or Head/EventID is missing: what it belongs to can't be told")
 	}
 	t.Reported, _ = time.Parse(time.RFC3339, trim(r.Head.Reported)) // shown only
-	for _, q := range r.Body.Earthquake {
+	if len(r.Body.Earthquake) > 0 {                                 // further ones are of a tsunami with several causes
+		q := r.Body.Earthquake[0]
 		t.Origin, _ = time.Parse(time.RFC3339, trim(q.OriginTime))
 		t.Hypocenter = trim(q.Hypocenter.Area.Name)
 		if _, err := fmt.Sscanf(trim(q.Magnitude), "%g", &t.Magnitude); err != nil {
 			t.Magnitude = math.NaN()
 		}
-		break // further ones are of a tsunami with several causes
 	}
 	in := r.Body.Intensity
 	for _, p := range in.Observation.Pref {

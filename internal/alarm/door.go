@@ -1,0 +1,197 @@
+package alarm
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/alarm/jma"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+)
+
+// Path is where senders post to, followed by the source's name.
+const Path = "/alarms/"
+
+// atOnce bounds the messages that are read at the same time: each may be 5 MiB.
+const atOnce = 16
+
+// Handler takes the messages of senders: POST /alarms/NAME.
+func (s *Service) Handler() http.Handler {
+	room := make(chan struct{}, atOnce)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case room <- struct{}{}:
+			defer func() { <-room }()
+		case <-r.Context().Done():
+			return
+		}
+		s.door(w, r)
+	})
+}
+
+func (s *Service) door(w http.ResponseWriter, r *http.Request) {
+	l := i18n.Parse(r.Header.Get("Accept-Language"))
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	name := strings.TrimPrefix(r.URL.Path, Path)
+	var src *source
+	for _, c := range s.sources {
+		if c.Name == name && len(c.Secrets) > 0 {
+			src = c
+		}
+	}
+	refuse := func(status int, outcome, en, ja string) {
+		// A flood must not fill the log, and one of strangers not hide the sender's.
+		switch {
+		case src == nil && s.strangers.Allow(), src != nil && outcome == "too many" && src.noisy.Allow(), src != nil && outcome != "too many" && src.banned.Allow():
+			s.access(r, name, outcome)
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": l.T(en, ja), "code": outcome})
+	}
+	switch {
+	case src == nil:
+		// Whether there is such a source is told to nobody who has not shown a secret.
+		refuse(http.StatusUnauthorized, "no such source", "The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。")
+		return
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(http.StatusMethodNotAllowed, "method", "Alarms are posted.", "警報はPOSTで送ってください。")
+		return
+	case !src.speaks(r.Header.Get("Content-Type")):
+		refuse(http.StatusUnsupportedMediaType, "content type", "This source takes "+src.media()+".", "この送信元が受け付ける形式は "+src.media()+" です。")
+		return
+	}
+	limit := int64(maxBody)
+	if src.Kind == JMA {
+		limit = jma.MaxSize
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		refuse(http.StatusRequestEntityTooLarge, "too large", "The message is too large.", "メッセージが大きすぎます。")
+		return
+	} else if err != nil {
+		refuse(http.StatusBadRequest, "cut off", "The message was cut off.", "メッセージが途中で切れています。")
+		return
+	}
+	if err := src.verify(r.Header, body, s.now()); err != nil {
+		outcome := map[error]string{errUnsigned: "unsigned", errWrong: "wrong signature", errStale: "replayed"}[err]
+		if src.banned.Allow() {
+			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "why", err, "from", from(r))
+			s.access(r, name, outcome)
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
+		s.refused(w, l, http.StatusUnauthorized, outcome, err)
+		return
+	}
+	if !src.limit.Allow() {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(float64(burst)/perSecond))))
+		refuse(http.StatusTooManyRequests, "too many", "Too many messages at once; send it again a little later.", "短時間のメッセージが多すぎます。しばらくしてから再送してください。")
+		return
+	}
+	a, err := src.parse(body)
+	switch {
+	case errors.Is(err, errNothing):
+		s.answer(w, Result{Outcome: Ignored})
+		return
+	case err != nil:
+		s.log.Warn("a message of an alarm source is not understood", "alarm", src.Name, "err", err)
+		s.access(r, name, "malformed")
+		s.refused(w, l, http.StatusUnprocessableEntity, "malformed", err)
+		return
+	}
+	if why := s.untimely(src, a); why != "" {
+		s.access(r, name, why)
+		s.refused(w, l, http.StatusConflict, why, errors.New("the message is too old to act on, or of the future"))
+		return
+	}
+	out, err := s.Take(r.Context(), a)
+	if err != nil {
+		// The sender sends it again: nothing else keeps it.
+		s.log.Error("an alarm can't be kept; its sender is asked to send it again", "alarm", src.Name, "err", err)
+		w.Header().Set("Retry-After", "5")
+		s.refused(w, l, http.StatusServiceUnavailable, "store", errors.New("the record store can't be used now"))
+		return
+	}
+	s.access(r, name, "ok: "+string(out.Outcome))
+	s.answer(w, out)
+}
+
+// untimely says why a message comes too late or too early.
+func (s *Service) untimely(src *source, a Alarm) string {
+	if a.At.IsZero() {
+		return ""
+	}
+	switch age := s.now().Sub(a.At); {
+	case src.MaxAge > 0 && age > src.MaxAge:
+		return "replayed"
+	case age < -replay:
+		return "of the future"
+	}
+	return ""
+}
+
+func (s *Service) answer(w http.ResponseWriter, out Result) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	_ = json.NewEncoder(w).Encode(out) // the sender may be gone
+}
+
+func (s *Service) refused(w http.ResponseWriter, l i18n.Lang, status int, code string, err error) {
+	words := map[string][2]string{
+		"unsigned":        {"The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。"},
+		"wrong signature": {"The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。"},
+		"replayed":        {"The message is too old: it may have been recorded and sent again.", "古いメッセージです。記録されたものの再送の可能性があるため受け付けません。"},
+		"of the future":   {"The message's time lies in the future; check the clocks of both machines.", "メッセージの時刻が未来です。双方の時計を確認してください。"},
+		"store":           {"The record store can't be used now; send it again.", "記録の保存先を利用できません。再送してください。"},
+	}
+	detail := l.T("The message is not understood: %v", "メッセージを解釈できません: %v", err)
+	if t, ok := words[code]; ok {
+		detail = l.T(t[0], t[1])
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail, "code": code})
+}
+
+// speaks reports whether a content type is one that the source understands.
+func (s *source) speaks(contentType string) bool {
+	t, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	if s.Kind == JMA {
+		return t == "application/xml" || t == "text/xml" || strings.HasSuffix(t, "+xml")
+	}
+	return t == "application/json" || strings.HasSuffix(t, "+json")
+}
+
+func (s *source) media() string {
+	if s.Kind == JMA {
+		return "application/xml"
+	}
+	return "application/json"
+}
+
+// access enters who came in the access log.
+func (s *Service) access(r *http.Request, name, outcome string) {
+	err := s.store.Note(r.Context(), journal.Access{At: s.now().UTC(), Via: "alarm " + oneLine(name), Act: "alarm", Object: oneLine(name), Outcome: outcome, From: from(r)})
+	if err != nil {
+		s.log.Warn("the access log can't be written", "err", err)
+	}
+}
+
+func from(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

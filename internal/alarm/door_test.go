@@ -1,0 +1,131 @@
+package alarm
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
+	h := newHouse(t, given{rules: miyagi()})
+	quake, alert := telegram(t, quick), file(t, "testdata", "alertmanager-v0.25.0-firing-1alert.json")
+	page := pagerDuty("01A", "incident.triggered", "Q1", h.clock)
+	old := pagerDuty("01B", "incident.triggered", "Q1", h.clock.Add(-6*time.Minute))
+	const xml, json = "application/xml", "application/json"
+	for _, c := range []struct {
+		name, source string
+		body         []byte
+		headers      []string
+		status       int
+		code         string
+	}{
+		{"unsigned", "quakes", quake, []string{"Content-Type", xml}, 401, "unsigned"},
+		{"another secret", "quakes", quake, []string{"Content-Type", xml, "Muster-Signature", Sign("another-secret-of-somebody", h.clock, quake)}, 401, "wrong signature"},
+		{"signature of another body", "quakes", append(slices.Clone(quake), ' '), []string{"Content-Type", xml, "Muster-Signature", Sign(secretKey, h.clock, quake)}, 401, "wrong signature"},
+		{"replayed", "quakes", quake, []string{"Content-Type", xml, "Muster-Signature", Sign(secretKey, h.clock.Add(-301*time.Second), quake)}, 401, "replayed"},
+		{"of the future", "quakes", quake, []string{"Content-Type", xml, "Muster-Signature", Sign(secretKey, h.clock.Add(301*time.Second), quake)}, 401, "replayed"},
+		{"time not signed", "quakes", quake, []string{"Content-Type", xml, "Muster-Signature", strings.Replace(Sign(secretKey, h.clock.Add(-time.Hour), quake), fmt.Sprint(h.clock.Add(-time.Hour).Unix()), fmt.Sprint(h.clock.Unix()), 1)}, 401, "wrong signature"},
+		{"token instead of a signature", "quakes", quake, []string{"Content-Type", xml, "Authorization", "Bearer " + secretKey}, 401, "unsigned"},
+		{"JSON to telegrams", "quakes", alert, []string{"Content-Type", json, "Muster-Signature", Sign(secretKey, h.clock, alert)}, 415, "content type"},
+		{"no content type", "prom", alert, []string{"Authorization", "Bearer " + secretKey}, 415, "content type"},
+		{"malformed XML", "quakes", quake[:900], []string{"Content-Type", xml, "Muster-Signature", Sign(secretKey, h.clock, quake[:900])}, 422, "malformed"},
+		{"malformed JSON", "prom", []byte(`{"version":"4",`), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 422, "malformed"},
+		{"two JSONs", "prom", append(slices.Clone(alert), alert...), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 422, "malformed"},
+		{"another version", "prom", bytes.Replace(alert, []byte(`"version":"4"`), []byte(`"version":"3"`), 1), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 422, "malformed"},
+		{"wrong token", "prom", alert, []string{"Content-Type", json, "Authorization", "Bearer " + secretKey + "x"}, 401, "wrong signature"},
+		{"no token", "prom", alert, []string{"Content-Type", json}, 401, "unsigned"},
+		{"PagerDuty unsigned", "pager", page, []string{"Content-Type", json}, 401, "unsigned"},
+		{"PagerDuty v0", "pager", page, []string{"Content-Type", json, "X-PagerDuty-Signature", "v0=" + hmacHex(secretKey, page)}, 401, "unsigned"},
+		{"PagerDuty wrong", "pager", page, []string{"Content-Type", json, "X-PagerDuty-Signature", "v1=" + hmacHex("wrong", page)}, 401, "wrong signature"},
+		{"PagerDuty old", "pager", old, []string{"Content-Type", json, "X-PagerDuty-Signature", "v1=" + hmacHex(secretKey, old)}, 409, "replayed"},
+		{"hub with SHA-1", "relay", quake, []string{"Content-Type", xml, "X-Hub-Signature", "sha1=" + strings.Repeat("0", 40)}, 401, "unsigned"},
+		{"too large", "prom", bytes.Repeat([]byte(" "), maxBody+1), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 413, "too large"},
+		{"no such source", "nobody", alert, []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 401, "no such source"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, text := h.post(c.source, c.body, c.headers...)
+			if status != c.status || !strings.Contains(text, `"code":"`+c.code+`"`) || !strings.Contains(text, `"detail":"`) || strings.Contains(text, secretKey) {
+				t.Errorf("%d %s, want %d with code %q and words", status, text, c.status, c.code)
+			}
+			log, err := h.store.Accesses(t.Context(), 0, 0)
+			if err != nil || len(log) == 0 || log[len(log)-1].Outcome != c.code || log[len(log)-1].Object != c.source || log[len(log)-1].From == "" {
+				t.Errorf("access log: %+v, %v, want the refusal at its end", log, err)
+			}
+		})
+	}
+	if p := h.proposals(); len(p) != 0 {
+		t.Errorf("what was refused came to %+v", p)
+	}
+	if status, text := h.post("quakes", quake, "Content-Type", xml, "Accept-Language", "ja"); status != 401 || !strings.Contains(text, "署名") {
+		t.Errorf("in Japanese: %d %s", status, text)
+	}
+}
+
+func TestASecretInRotation(t *testing.T) {
+	h := newHouse(t, given{rules: miyagi()})
+	for _, secret := range []string{secretKey, "the-secret-that-follows-it"} {
+		body := telegram(t, quick)
+		if status, text := h.post("quakes", body, "Content-Type", "application/xml", "Muster-Signature", Sign(secret, h.clock, body)); status != http.StatusAccepted {
+			t.Errorf("%d %s", status, text)
+		}
+		page := pagerDuty("01A", "incident.triggered", "Q1", h.clock)
+		if status, text := h.post("pager", page, "Content-Type", "application/json", "X-PagerDuty-Signature", "v1="+hmacHex("gone", page)+", v1="+hmacHex(secret, page)); status != http.StatusAccepted {
+			t.Errorf("%d %s", status, text)
+		}
+	}
+}
+
+// A sender that goes wild is slowed down; what it said first has counted.
+func TestAFloodIsBounded(t *testing.T) {
+	h := newHouse(t, given{rules: miyagi()})
+	h.s.sources[2].limit.SetBurst(10)
+	alert := file(t, "testdata", "alertmanager-v0.25.0-firing-1alert.json")
+	refused := 0
+	for range 60 {
+		status, _ := h.post("prom", alert, "Content-Type", "application/json", "Authorization", "Bearer "+secretKey)
+		if status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused == 0 || h.only().State != Open {
+		t.Errorf("%d of 60 refused, %+v", refused, h.only())
+	}
+	for range 60 {
+		h.post("prom", alert, "Content-Type", "application/json", "Authorization", "Bearer wrong")
+	}
+	log, err := h.store.Accesses(t.Context(), 0, 0)
+	wrong := 0
+	for _, a := range log {
+		if a.Outcome == "wrong signature" {
+			wrong++
+		}
+	}
+	if err != nil || wrong == 0 || wrong > 40 {
+		t.Errorf("%d entries of 60 wrong tokens, %v: a stranger must not fill the log", wrong, err)
+	}
+}
+
+func TestMistakesInSourcesAreAllNamed(t *testing.T) {
+	_, err := New(Options{Sources: []Source{
+		{Name: "a", Kind: "smoke", Place: "muster.yaml:3", Secrets: []string{secretKey}},
+		{Name: "b", Kind: Webhook, Place: "muster.yaml:4", Secrets: []string{"short"}, When: "body.x == ", Summary: "1 + 1"},
+		{Name: "c", Kind: JMA, Place: "muster.yaml:5", Dedup: "body.id"},
+		{Name: "c", Kind: Alertmanager, Place: "muster.yaml:6", Secrets: []string{secretKey}, Feed: "https://example.com/feed", Over: "bodi.x"},
+	}})
+	for _, want := range []string{
+		`muster.yaml:3: alarm source a: kind "smoke"`, "muster.yaml:4: alarm source b: a secret has fewer than", "alarm source b: needs dedup", "alarm source b: when: ",
+		`alarm source b: summary: "1 + 1" gives whole number, not text`, "alarm source c: has no secret", "alarm source c: telegrams need no mapping", "muster.yaml:6: alarm source c: is there twice",
+		"only a source of kind jma has a feed", `there is no "bodi"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no line says %q in:\n%v", want, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "short") {
+		t.Error("a secret is in the error")
+	}
+}

@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/muster-dr/muster/internal/alarm"
+	"github.com/muster-dr/muster/internal/alarm/jma"
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/internal/secret"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// alarms makes the service of what wakes muster.
+func alarms(ctx context.Context, c config.Config, store journal.Store, client *api.Client, files plans, log *slog.Logger) (*alarm.Service, error) {
+	var sources []alarm.Source
+	var errs []error
+	for _, a := range c.Alarms {
+		src := alarm.Source{Name: a.Name, Kind: alarm.Kind(a.Kind), Place: a.Place, Verify: alarm.Verify(a.Verify), Feed: a.Feed, Every: a.Every, MaxAge: a.MaxAge,
+			When: a.When, Summary: a.Summary, Dedup: a.Dedup, Scenario: a.Scenario, Exercise: a.Exercise, Over: a.Over}
+		for _, ref := range a.Secrets {
+			value, err := secret.Local{}.Resolve(ctx, ref)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: alarm source %s: %w", a.Place, a.Name, err))
+				continue
+			}
+			src.Secrets = append(src.Secrets, value)
+		}
+		sources = append(sources, src)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return alarm.New(alarm.Options{Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store}, Sources: sources, Log: log})
+}
+
+// wakeRules reads the rules of the plan files anew each time.
+type wakeRules struct{ files plans }
+
+func (w wakeRules) Rules(context.Context) ([]alarm.Rule, error) {
+	infos, mistakes := scenario.Wakes(w.files.dir, w.files.catalog)
+	var out []alarm.Rule
+	for _, i := range infos {
+		for _, r := range i.Wake {
+			level, _ := jma.ParseIntensity(r.Intensity)
+			grade, _ := jma.ParseGrade(r.Tsunami)
+			out = append(out, alarm.Rule{Scenario: i.Name, Title: i.Title, Systems: i.Systems, Place: r.Place, Source: r.Alarm,
+				Intensity: level, Tsunami: grade, Areas: r.Areas, When: r.When, Start: r.Start, Training: alarm.Training(r.Training)})
+		}
+	}
+	return out, mistakes.Err()
+}
+
+// alarmRuns acts on runs through the same door as everybody, as the source of the alarm.
+type alarmRuns struct {
+	client *api.Client
+	store  journal.Store
+}
+
+func (a alarmRuns) Start(ctx context.Context, p alarm.Proposal, reason string) (string, error) {
+	in := api.StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: run.Alarm(p.Source), Reason: reason, RequestID: p.RequestID()}
+	out, err := a.client.Start(identity.With(ctx, identity.OfAlarm(p.Source)), in)
+	refused := new(api.Problem)
+	if !errors.As(err, &refused) {
+		return out.Run, err
+	}
+	again, text := false, plan.Text{EN: refused.Detail, JA: refused.Detail}
+	switch refused.Code {
+	case api.CodeEngine, api.CodeUnknownOutcome:
+		again, text = true, plan.Text{EN: "the engine can't be reached now; it is tried again", JA: "エンジンに接続できない。再試行中"}
+	case api.CodeStore:
+		again, text = true, plan.Text{EN: "the record store can't be used now; it is tried again", JA: "記録の保存先を利用できない。再試行中"}
+	case api.CodeHeld: // by a drill that ends, it may work later; by a response, people decide
+		sum, err := a.store.Runs(ctx, journal.Filter{Run: refused.Holder, Limit: 1})
+		again = err == nil && len(sum) == 1 && sum[0].Kind == run.Drill && !sum[0].State.Ended()
+		text = plan.Say("run %s holds its systems", "対象のシステムを %s が保持している", refused.Holder)
+	case api.CodeMistakes:
+		first := ""
+		if len(refused.Lines) > 0 {
+			first = refused.Lines[0]
+		}
+		text = plan.Say("the plan files have mistakes, so nothing was started: %s", "計画ファイルに誤りがあり、開始していない：%s", first)
+	case api.CodeUnknownScenario:
+		text = plan.Say("there is no scenario %s", "scenario %s がない", p.Scenario)
+	}
+	return "", &alarm.Obstacle{Text: text, Again: again}
+}
+
+func (a alarmRuns) Drills(ctx context.Context) ([]alarm.Drill, error) {
+	list, err := a.store.Runs(ctx, journal.Filter{Kind: run.Drill, Open: true})
+	if err != nil {
+		return nil, err
+	}
+	var out []alarm.Drill
+	for _, r := range list {
+		p, err := a.store.Plan(ctx, r.PlanHash)
+		if err != nil {
+			return nil, err
+		}
+		d := alarm.Drill{Run: r.Run, GoesOn: p.Scenario.RealAlarm == plan.AlarmContinue}
+		for _, s := range p.Systems {
+			d.Systems = append(d.Systems, s.Name)
+		}
+		entries, err := a.store.Events(ctx, r.Run, 0, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			d.Stopping = d.Stopping || e.Event.Kind == run.RunAbortRequested
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (a alarmRuns) Abort(ctx context.Context, id, source, reason string) error {
+	_, err := a.client.Abort(identity.With(ctx, identity.OfAlarm(source)), id, workflows.Control{By: run.Alarm(source), Reason: reason})
+	if p := new(api.Problem); errors.As(err, &p) && (p.Code == api.CodeEnded || p.Code == api.CodeRefused || p.Code == api.CodeUnknownRun) {
+		return nil // it has ended, or is being aborted
+	}
+	return err
+}
+
+func (a alarmRuns) Note(ctx context.Context, id, source, message string, said run.AlarmSaid, text string) error {
+	list, err := a.store.Runs(ctx, journal.Filter{Run: id, Limit: 1})
+	if err != nil || len(list) == 0 || list[0].State.Ended() {
+		return err // a record that is closed stays so
+	}
+	return api.NoteAlarm(ctx, a.store, id, source, message, said, text)
+}

@@ -1,0 +1,95 @@
+package scenario
+
+import (
+	"strings"
+
+	"github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/yamldoc"
+)
+
+// WakeRule is a rule by which alarms wake a response. It is no part of the frozen plan: what
+// happens in a run does not depend on what began it.
+type WakeRule struct {
+	Place     string   `json:"place"`
+	Alarm     string   `json:"alarm,omitempty"`
+	Intensity string   `json:"intensity,omitempty"`
+	Tsunami   string   `json:"tsunami,omitempty"`
+	Areas     []string `json:"areas,omitempty"`
+	When      string   `json:"when,omitempty"`
+	Start     bool     `json:"start,omitempty"`
+	Training  string   `json:"training,omitempty"`
+}
+
+// wake reads what wakes the response.
+func (r *reading) wake() {
+	f := &r.out.file
+	if f.RealAlarm.V == plan.AlarmContinue {
+		r.out.plan.RealAlarm = plan.AlarmContinue
+	}
+	if len(f.Wake) > 0 && f.Hazard.V == string(run.RestoreTest) {
+		r.Log.Add(f.Wake[0].Place, "wake: a restore test answers no event; leave wake out")
+	}
+	for _, w := range f.Wake {
+		quake := w.Intensity.Set || w.Tsunami.Set
+		switch {
+		case !quake && w.Alarm.V == "":
+			r.Log.Add(w.Place, "wake: says of no alarm when; write intensity: or tsunami: for telegrams, or alarm: with the name of a source in muster.yaml")
+		case w.Intensity.Set && w.Tsunami.Set:
+			r.Log.Add(w.Tsunami.Place, "wake: intensity and tsunami are two rules; write an entry for each")
+		case w.When.Set && quake:
+			r.Log.Add(w.When.Place, "wake: a telegram has no body for when; leave when out")
+		case len(w.Areas) > 0 && !quake:
+			r.Log.Add(w.Areas[0].Place, "wake: areas belong to intensity or tsunami; add one of them")
+		case w.Training.V == "start" && w.Then.V != "start":
+			r.Log.Add(w.Training.Place, "wake: a training telegram would start more than a real one (then: propose); write training: propose, or then: start")
+		}
+		if w.When.Set {
+			if err := wakeExpression(w.When.V); err != nil {
+				r.Log.Add(w.When.Place, "wake: when: %v", err)
+			}
+		}
+		rule := WakeRule{Place: estate.Line(w.Place), Alarm: w.Alarm.V, Intensity: w.Intensity.V, Tsunami: w.Tsunami.V, When: w.When.V, Start: w.Then.V == "start", Training: w.Training.V}
+		for _, a := range w.Areas {
+			if strings.TrimSpace(a.V) == "" {
+				r.Log.Add(a.Place, "wake: an area is empty; write its name or code, or leave areas out for everywhere")
+			}
+			rule.Areas = append(rule.Areas, a.V)
+		}
+		r.out.info.Wake = append(r.out.info.Wake, rule)
+	}
+}
+
+// wakeExpression finds mistakes in a condition over a message.
+func wakeExpression(src string) error {
+	checked, err := expr.NewFacts([]expr.Field{{Name: "body", Shape: expr.Shape{Kind: expr.Any}}}).Check(src)
+	if err != nil {
+		return err
+	}
+	if checked.Kind != expr.Truth && checked.Kind != expr.Any {
+		return &expr.Error{Text: "it gives " + string(checked.Kind) + ", not true or false"}
+	}
+	return nil
+}
+
+// Wakes reads the folder and returns its scenarios with the rules by which alarms wake
+// them. Mistakes elsewhere do not keep a rule from counting: somebody else's slip must not
+// make an alarm go unheard. They are returned beside.
+func Wakes(dir string, catalog Catalog) ([]Info, Mistakes) {
+	l := &loading{catalog: catalog, log: &yamldoc.Log{}}
+	l.folder(dir)
+	l.split(false)
+	b, mistakes := l.whole()
+	if b == nil {
+		return nil, mistakes
+	}
+	var out []Info
+	for _, s := range b.scenarios {
+		if len(s.info.Wake) > 0 {
+			out = append(out, s.info)
+		}
+	}
+	return out, mistakes
+}
