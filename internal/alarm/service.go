@@ -275,8 +275,11 @@ func (s *Service) propose(ctx context.Context, a Alarm, m match, known []Proposa
 		if fresh {
 			*p = Proposal{ID: id, State: Open, Kind: kind, Scenario: m.rule.Scenario, Title: m.rule.Title, Systems: m.rule.Systems,
 				Source: a.Source, Sender: a.Kind, Event: a.Event, Natural: a.Real && a.Natural(), RaisedAt: now, Since: a.Since, Expires: now.Add(expiry)}
-			if m.rule.Scenario == "" && s.readErr != nil {
+			switch {
+			case m.rule.Scenario == "" && m.rule.Place == "":
 				p.Trouble = plan.Text{EN: "the plan files can't be read; `muster validate` names the mistakes", JA: "計画ファイルを読み取れない。`muster validate` で誤りを確認のこと"}
+			case m.rule.Scenario == "":
+				p.Trouble = plan.Text{EN: "the criteria name no scenario; choose one and start it with `muster activate`", JA: "基準に scenario の指定がない。選んで `muster activate` で発動のこと"}
 			}
 			what = Proposed
 		}

@@ -102,7 +102,7 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 		return nil, err
 	}
 	if p.Scenario == "" {
-		return nil, problem(http.StatusConflict, CodeRefused, l.T("The proposal names no scenario: the plan files could not be read when the alarm came.", "警報の受信時に計画ファイルを読み取れなかったため、この提案にはscenarioがありません。"),
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("The proposal names no scenario: %s.", "この提案にはscenarioがありません（%s）。", p.Trouble.In(string(l))),
 			l.T("Choose one and start it with `muster activate SCENARIO`, then dismiss this", "scenarioを選んで `muster activate SCENARIO` で発動し、この提案は却下してください"))
 	}
 	reason := p.Summary.Both()

@@ -34,8 +34,14 @@ failback: stay
 muster_place: online
 decision: {by: commander, within: 1h, rule: wait}
 wake:
-  - {intensity: 6-, areas: [宮城県南部], then: start, training: propose}
-  - {intensity: 5-, areas: [宮城県南部, 山形県村山]}
+  - {intensity: 6-lower, areas: [宮城県南部], then: start, training: propose}
+  - {intensity: 5-lower, areas: [宮城県南部, 山形県村山]}
+`
+
+// mustered is what the estate's muster criteria make of it, without a word in the scenario.
+const mustered = `muster:
+  automatic: {intensity: 6-lower, areas: ["221"], scenario: tokyo-loss}
+  propose: {intensity: 5-lower}
 `
 
 // quake is a sample telegram as if it came now, with its own event.
@@ -245,6 +251,38 @@ func TestATelegramStartsTheResponse(t *testing.T) {
 		t.Error(err)
 	}
 	untilEnded(t, up, started.Run)
+}
+
+// The estate's own criteria start the automatic muster and propose below it, even while
+// another file has a mistake.
+func TestTheMusterCriteriaOfTheEstateCount(t *testing.T) {
+	t.Setenv("MUSTER_TEST_QUAKES", quakeSecret)
+	plain, _, _ := strings.Cut(woken, "wake:")
+	o, said := options(t, plansDir(t, map[string]string{"estate.yaml": estate + mustered, "runbook.yaml": runbook, "tokyo.yaml": plain}))
+	o.Config.Alarms = []config.Alarm{{Place: "muster.yaml:1", Name: "quakes", Kind: "jma", Secrets: []string{"secret://env/MUSTER_TEST_QUAKES"}}}
+	up := begin(t, o)
+	at := address(t, said)
+	save(t, filepath.Join(o.Config.Plans, "broken.yaml"), "kind: Scenario\nname: broken\n")
+	if status, err := post(at, quake(t, "20261128010101", "<MaxInt>6-</MaxInt></Area>\n</Pref>", "<MaxInt>5-</MaxInt></Area>\n</Pref>")); err != nil || status != http.StatusAccepted {
+		t.Fatalf("%d %v", status, err)
+	}
+	p := proposals(t, up.Client, func(l []api.Proposal) bool { return len(l) == 1 })[0]
+	if p.Scenario != "tokyo-loss" || p.Automatic || p.State != alarm.Open {
+		t.Errorf("5-lower: %+v", p)
+	}
+	sent := time.Now()
+	if status, err := post(at, quake(t, "20261128020202")); err != nil || status != http.StatusAccepted {
+		t.Fatalf("%d %v", status, err)
+	}
+	l := proposals(t, up.Client, func(l []api.Proposal) bool { return len(l) == 2 && l[0].State == alarm.Started })
+	t.Logf("from the telegram to the first call: %s", firstCall(t, up.Client, l[0].Run).Sub(sent).Round(time.Millisecond))
+	if !strings.Contains(l[0].Rule, "estate.yaml:") {
+		t.Errorf("rule = %q", l[0].Rule)
+	}
+	if _, err := up.Abort(t.Context(), l[0].Run, workflows.Control{By: "sato", Reason: "end of the test"}); err != nil {
+		t.Error(err)
+	}
+	untilEnded(t, up, l[0].Run)
 }
 
 func asProblem(err error, p **api.Problem) bool {

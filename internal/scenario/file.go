@@ -61,7 +61,7 @@ type Criterion struct {
 type Wake struct {
 	yamldoc.Place
 	Alarm     text   `json:"alarm" help:"Source of alarms, by its name in muster.yaml; every source of earthquake telegrams when left out." is:"name" default:""`
-	Intensity text   `json:"intensity" help:"Seismic intensity on the Japanese scale, observed in the areas: this or more." enum:"1,2,3,4,5-,5+,6-,6+,7" default:""`
+	Intensity text   `json:"intensity" help:"Seismic intensity on the Japanese scale, observed in the areas: this or more." enum:"1,2,3,4,5-lower,5-upper,6-lower,6-upper,7" default:""`
 	Tsunami   text   `json:"tsunami" help:"Tsunami grade for the areas: this or more." enum:"advisory,warning,major" default:""`
 	Areas     []text `json:"areas" help:"Names or codes of the agency's areas: prefecture (13), area (350), city (1310100), or coast. Codes in quotes. Everywhere when left out." default:""`
 	When      text   `json:"when" help:"CEL over body, the message as JSON, as in body.commonLabels.site == \"tokyo\"." default:""`

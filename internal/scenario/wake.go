@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/estate"
@@ -33,7 +34,8 @@ func (r *reading) wake() {
 		r.Log.Add(f.Wake[0].Place, "wake: a restore test answers no event; leave wake out")
 	}
 	for _, w := range f.Wake {
-		quake := w.Intensity.Set || w.Tsunami.Set
+		// A value that is none has its own mistake.
+		quake := w.Intensity.Place.Line > 0 || w.Tsunami.Place.Line > 0
 		switch {
 		case !quake && w.Alarm.V == "":
 			r.Log.Add(w.Place, "wake: says of no alarm when; write intensity: or tsunami: for telegrams, or alarm: with the name of a source in muster.yaml")
@@ -87,9 +89,35 @@ func Wakes(dir string, catalog Catalog) ([]Info, Mistakes) {
 	}
 	var out []Info
 	for _, s := range b.scenarios {
-		if len(s.info.Wake) > 0 {
-			out = append(out, s.info)
+		i := s.info
+		i.Wake = append(slices.Clone(i.Wake), b.musterRules(i.Name)...)
+		if len(i.Wake) > 0 {
+			out = append(out, i)
 		}
 	}
+	if rules := b.musterRules(""); len(rules) > 0 { // people are told, and choose
+		out = append(out, Info{Wake: rules})
+	}
 	return out, mistakes
+}
+
+// musterRules are the estate's muster criteria for a scenario, as rules. Criteria that name
+// none can't start any.
+func (b *Bundle) musterRules(name string) (out []WakeRule) {
+	m, declared := b.estate.Muster, b.estate.DeclaredMuster
+	if m == nil || declared == nil {
+		return nil
+	}
+	add := func(c plan.Criteria, place yamldoc.Place, start bool) {
+		if c.Intensity != "" && c.Scenario == name {
+			out = append(out, WakeRule{Place: estate.Line(place), Intensity: string(c.Intensity), Areas: c.Areas, Start: start && name != ""})
+		}
+	}
+	propose := declared.Propose.Place
+	if propose.Line == 0 {
+		propose = declared.Place
+	}
+	add(m.Automatic, declared.Automatic.Place, true)
+	add(m.Propose, propose, false)
+	return out
 }

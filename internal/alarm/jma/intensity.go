@@ -27,9 +27,6 @@ const (
 
 var classes = []string{"", "1", "2", "3", "4", "5-", "5+", "6-", "6+", "7"}
 
-// Classes are the classes as telegrams and plan files write them, weakest first.
-func Classes() []string { return classes[1:] }
-
 func (i Intensity) String() string { return classes[i] }
 
 // Text is the class as people say it.
@@ -40,11 +37,11 @@ func (i Intensity) Text() plan.Text {
 	return plan.Text{EN: "intensity " + en, JA: "震度" + ja}
 }
 
-// ParseIntensity reads a class as 5-, 5弱 or 震度５弱. A value that did not arrive where
+// ParseIntensity reads a class as 5-, 5-lower, 5弱 or 震度５弱. A value that did not arrive where
 // 5-lower or more is supposed counts as 5-lower and is told apart. What is no class is 0.
 func ParseIntensity(s string) (i Intensity, notReceived bool) {
 	s = strings.TrimPrefix(strings.TrimSpace(norm.NFKC.String(s)), "震度")
-	s = strings.NewReplacer("弱", "-", "強", "+").Replace(strings.TrimPrefix(s, "程度"))
+	s = strings.NewReplacer("-lower", "-", "-upper", "+", "弱", "-", "強", "+").Replace(strings.TrimPrefix(s, "程度"))
 	if s == "5-以上未入電" || s == "!5-" {
 		return Int5Lower, true
 	}

@@ -114,7 +114,7 @@ func TestTsunami(t *testing.T) {
 
 // The order of the classes is not that of their letters.
 func TestClassesAreOrdered(t *testing.T) {
-	for i, c := range []string{"１", " 2", "震度３", "4", "震度５弱", "5+", "6弱", "震度６強", "７"} {
+	for i, c := range []string{"１", " 2", "震度３", "4", "震度５弱", "5+", "6-lower", "震度６強", "７"} {
 		if got, missing := ParseIntensity(c); int(got) != i+1 || missing {
 			t.Errorf("%q = %d, %v, want %d", c, got, missing, i+1)
 		}
