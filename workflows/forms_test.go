@@ -113,3 +113,44 @@ func TestAReportedRepairTimeIsInTheAid(t *testing.T) {
 		t.Errorf("in place %v s on %q, proposed %s; want 60 s on the report, and so in place", ask.InPlaceS, ask.InPlaceGround, ask.Proposed)
 	}
 }
+
+// A site is inspected item by item; a part that is not safe makes the whole no plain "usable",
+// and one that nobody may enter moves the muster as before (B-STP-03).
+func TestASiteIsInspectedByItsChecklist(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, func(p *plan.Plan) {
+		p.Scenario.Simulate.Unsafe = []string{"osaka"} // somebody simulated comes after
+		p.Estate.Sites[0].Checks = []plan.SiteCheck{{Name: "ups"}, {Name: "roof"}}
+	})
+	look := func(overall run.Usability, items ...run.CheckedItem) workflows.Inspect {
+		return workflows.Inspect{Site: "osaka", By: "tanaka", Usable: overall != run.Unusable, Overall: overall, Items: items, Inspectors: []string{"building manager"},
+			Began: w.env.Now().Add(-time.Second).Format(time.RFC3339)}
+	}
+	w.atEvent(run.RunStarted, "", func() {
+		w.refused(workflows.UpdateInspect, workflows.Inspect{Site: "nort", By: "tanaka"}, "nort", "osaka, tokyo", "拠点")
+		w.refused(workflows.UpdateInspect, look(run.Restricted, run.CheckedItem{Item: "cellar", State: run.ItemOK}), "cellar", "ups, roof", "点検項目")
+		w.refused(workflows.UpdateInspect, look(run.Restricted, run.CheckedItem{Item: "ups", State: "broken"}), "broken", "not_looked_at")
+		w.refused(workflows.UpdateInspect, look(run.Usable, run.CheckedItem{Item: "roof", State: run.Unusable}), "roof", "restricted")
+		w.refused(workflows.UpdateInspect, look("fine"), "fine", "restricted")
+	})
+	w.atEvent(run.PhaseEnded, "", func() {
+		w.do(workflows.UpdateInspect, look(run.Unusable, run.CheckedItem{Item: "ups", State: run.ItemOK}, run.CheckedItem{Item: "roof", State: run.Unusable, Note: "it fell"}))
+	})
+	w.run(in)
+	var found run.Inspection
+	if e := w.find(run.SiteInspected); len(e) != 2 || e[0].Decode(&found) != nil || found.Usable || len(found.Items) != 2 || found.Inspectors[0] != "building manager" || found.Began.IsZero() {
+		t.Errorf("inspections: %+v; want the form as it was handed in, and the simulated one after", e)
+	}
+	if list := w.overview(in.Plan).Inspections; len(list) != 1 || list[0].Overall != run.Unusable || list[0].Count != 2 {
+		t.Errorf("inspections = %+v; want the latest of osaka", list)
+	}
+	var moved string
+	for _, e := range w.find(run.PhaseEnded) {
+		if e.Phase == run.SiteInspection {
+			moved = e.Reason
+		}
+	}
+	if !strings.Contains(moved, "online") {
+		t.Errorf("the inspection ended with %q; the muster must move", moved)
+	}
+}

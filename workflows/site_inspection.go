@@ -52,33 +52,6 @@ func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
 	return run.Failed, both("%s is unsafe and the estate names no other muster place", "%s は危険だが、ほかの参集場所が登録されていない", site)
 }
 
-func (r *response) mayInspect(i Inspect) error {
-	if err := r.running(i.By); err != nil {
-		return err
-	}
-	for _, s := range r.plan.Estate.Sites {
-		if s.Name == i.Site {
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is not a site of the estate", i.Site)
-}
-
-func (r *response) onInspect(ctx workflow.Context, i Inspect) (Done, error) {
-	return r.inspect(ctx, i, i.By)
-}
-
-func (r *response) inspect(ctx workflow.Context, i Inspect, by string) (Done, error) {
-	before := r.onsite()
-	r.inspected[i.Site] = i.Usable
-	seq := r.log.add(ctx, run.Event{Kind: run.SiteInspected, Phase: run.SiteInspection, Site: i.Site, By: by, Reason: i.Note,
-		Data: run.Encode(run.Inspection{Usable: i.Usable})})
-	if r.hears && !i.Usable {
-		r.leave(ctx, i.Site, before)
-	}
-	return Done{Seq: seq}, r.log.reach(ctx, seq)
-}
-
 func (r *response) placeOf(name string) plan.Place {
 	for _, p := range r.plan.Estate.Places {
 		if p.Name == name {

@@ -48,6 +48,9 @@ func update[T any](s *Server, api huma.API, name, summary string) {
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 			Body T
 		}) (*answer[workflows.Done], error) {
+			if err := s.hasPhotos(ctx, in.Run, in.Body); err != nil {
+				return nil, err
+			}
 			done, err := s.send(ctx, in.Run, name, in.Key, in.Body)
 			if err != nil {
 				err = s.problemOf(ctx, in.Run, err)

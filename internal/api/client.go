@@ -66,7 +66,10 @@ func NewRequestID() string { return rand.Text() }
 // do sends one request and decodes its answer into out; *[]byte takes it as it is.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, key string, in, out any) error {
 	var body io.Reader
-	if in != nil {
+	kind := "application/json"
+	if raw, ok := in.(upload); ok {
+		body, kind = bytes.NewReader(raw), "application/octet-stream"
+	} else if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return err
@@ -86,7 +89,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)

@@ -74,6 +74,9 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 func init() {
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		code := CodeBadRequest
+		if status == http.StatusRequestEntityTooLarge { // the caller's language is not known here
+			msg = "The request is too large; nothing was kept. Send a smaller photo, or a shorter text. / 送信内容が大きすぎるため、何も保存していません。写真を小さくするか、文章を短くしてください。"
+		}
 		switch {
 		case status == http.StatusNotFound:
 			code = CodeNotFound

@@ -10,6 +10,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -49,6 +50,7 @@ type Server struct {
 	recent    recentPlans
 	following following
 	nudges    nudges
+	decoding  sync.Mutex // one photo at a time
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has
@@ -83,6 +85,7 @@ func (s *Server) Handler() http.Handler {
 	s.startRoutes(api)
 	s.actRoutes(api)
 	s.peopleRoutes(api)
+	s.photoRoutes(api)
 	s.lockRoutes(api)
 	s.checkRoutes(api)
 	s.proposalRoutes(api)
@@ -97,7 +100,7 @@ func (s *Server) Handler() http.Handler {
 		writeProblem(w, problem(http.StatusForbidden, CodeUnauthorized,
 			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
 	}))
-	return s.observe(protect.Handler(s.authenticate(http.MaxBytesHandler(noteRoute(mux), bodyLimit))))
+	return s.observe(protect.Handler(s.authenticate(bounded(noteRoute(mux)))))
 }
 
 // schemaName keeps types of different packages apart: plan.Step is PlanStep, and the

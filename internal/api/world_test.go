@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -31,10 +32,14 @@ const token = "a-token-for-tests-only"
 // world is a server on a real engine, with the control plane's worker.
 type world struct {
 	*api.Client
-	t     *testing.T
-	url   string
-	store journal.Store
+	t       *testing.T
+	url     string
+	store   journal.Store
+	handler http.Handler
 }
+
+// inProcess is a client whose calls carry their actor.
+func (w *world) inProcess() *api.Client { return api.InProcess(w.handler, "en") }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -60,13 +65,14 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer((&api.Server{
+	handler := (&api.Server{
 		Store: store, Engine: c, Plans: plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
 		Render: func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
 			_, err := fmt.Fprintf(w, "%s %s %s %d", p.Scenario.Name, format, lang, len(events))
 			return err
 		},
-	}).Handler())
+	}).Handler()
+	srv := httptest.NewServer(handler)
 	me := api.Connect(srv.URL, token, "en")
 	t.Cleanup(func() {
 		me.Close()
@@ -75,7 +81,7 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 		w.Stop()
 		store.Close()
 	})
-	return &world{Client: me, t: t, url: srv.URL, store: store}
+	return &world{Client: me, t: t, url: srv.URL, store: store, handler: handler}
 }
 
 // files are two scenarios that move the same system, done by people alone.

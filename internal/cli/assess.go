@@ -15,6 +15,7 @@ import (
 
 func (c *command) assess() *cobra.Command {
 	var id, component, damage, note, at, repair, ground string
+	var pictures []string
 	cmd := &cobra.Command{
 		Use:   "assess [SYSTEM [COMPONENT]]",
 		Short: c.t("Report damage to a system or a component; without SYSTEM, list what is known of them", "システムや構成要素の被害状況を報告する (指定なしで一覧を表示)"),
@@ -44,6 +45,9 @@ func (c *command) assess() *cobra.Command {
 				if err := c.knownPart(p, in.System, in.Component); err != nil {
 					return workflows.Done{}, err
 				}
+				if in.Photos, err = c.send(ctx, client, id, by, pictures); err != nil {
+					return workflows.Done{}, err
+				}
 				return client.Assess(ctx, id, in)
 			})
 		},
@@ -53,6 +57,7 @@ func (c *command) assess() *cobra.Command {
 	cmd.Flags().StringVar(&note, "note", "", c.t("what was found", "確認した内容"))
 	cmd.Flags().StringVar(&repair, "repair", "", c.t("how long recovery in place takes, as 4h", "現地復旧の見込み時間。例 4h"))
 	cmd.Flags().StringVar(&ground, "ground", "", c.t("what that estimate rests on", "見込み時間の根拠"))
+	c.photoFlag(cmd, &pictures)
 	c.atFlag(cmd, &at)
 	c.runFlag(cmd, &id)
 	return cmd

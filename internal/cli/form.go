@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,9 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/nearest"
-	"github.com/muster-dr/muster/internal/plan"
 )
 
 // at adds --at, for what was done earlier than it is entered.
@@ -54,18 +51,4 @@ func (c *command) known(what, name string, there []string) error {
 		way = c.t("Did you mean %q? ", "%q の間違いではありませんか。", near) + way
 	}
 	return mistake(fmt.Errorf("%s", c.t("no %[1]s is called %[2]q", "%[2]q という%[1]sはありません", what, name)), way)
-}
-
-// withPlan gives a command the run and the plan that it goes by.
-func (c *command) withPlan(ctx context.Context, id string, use func(client *api.Client, id string, p plan.Plan) error) error {
-	client, id, err := c.clientAndRun(ctx, []string{id})
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	p, err := client.RunPlan(ctx, id)
-	if err != nil {
-		return err
-	}
-	return use(client, id, p)
 }

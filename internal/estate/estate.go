@@ -254,7 +254,12 @@ func (r *reading) places() {
 	}
 	once(r.Decoder, "site", f.Sites, func(s Site) yamldoc.Value[string] { return s.Name })
 	for _, s := range f.Sites {
-		out.Sites = append(out.Sites, plan.Site{Name: s.Name.V, Title: titled(s.Title, s.Name.V), Region: s.Region.V})
+		site := plan.Site{Name: s.Name.V, Title: titled(s.Title, s.Name.V), Region: s.Region.V}
+		once(r.Decoder, "site "+s.Name.V+": check", s.Checks, func(c SiteCheck) yamldoc.Value[string] { return c.Name })
+		for _, c := range s.Checks {
+			site.Checks = append(site.Checks, plan.SiteCheck{Name: c.Name.V, Title: titled(c.Title, c.Name.V)})
+		}
+		out.Sites = append(out.Sites, site)
 	}
 	sortBy(out.Sites, func(s plan.Site) string { return s.Name })
 	r.out.Site(r.Decoder, "control", f.Control)

@@ -35,6 +35,14 @@ type Site struct {
 	Title  yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Owner  text         `json:"owner" help:"Role that answers for what is done there; it acknowledges steps at the site in a walkthrough, unless the step says otherwise." is:"name" default:""`
 	Region text         `json:"region" help:"What one event could strike as a whole: a city, a river's plain, a power grid. Copies in the region of the original are a finding, and so is an alternate site in that of the home." default:""`
+	Checks []SiteCheck  `json:"checks" help:"What is looked at in a safety inspection; without this list cracks, ceiling, power, water, network and entry." item:"check" default:""`
+}
+
+// SiteCheck is an item of a site's checklist.
+type SiteCheck struct {
+	yamldoc.Place
+	Name  text         `json:"name" help:"Name of the item." is:"name"`
+	Title yamldoc.Text `json:"title" help:"What to look at." default:""`
 }
 
 // Target is a server, endpoint or other thing that actions refer to.

@@ -218,6 +218,8 @@ type Site struct {
 	Title Text   `json:"title"`
 	// Region is what one event can strike as a whole; "" is not known.
 	Region string `json:"region,omitempty"`
+	// Checks are what is looked at in a safety inspection; see Checklist.
+	Checks []SiteCheck `json:"checks,omitempty"`
 }
 
 // Target is a server, endpoint or other thing that actions refer to by name. Spec is
@@ -280,26 +282,6 @@ type System struct {
 	// SingleWriter is an observe step that proves that exactly one side takes writes;
 	// nil when the plan has none, and then that part is not proven.
 	SingleWriter *Step `json:"single_writer,omitempty"`
-}
-
-// Component is a part of a system that people look at one by one (requirement A-CMP-01).
-type Component struct {
-	Name  string `json:"name"`
-	Title Text   `json:"title"`
-	Kind  string `json:"kind,omitempty"` // structure, facility, hardware, system_area, data_area, network or contractor
-	Site  string `json:"site,omitempty"` // where it is; "" is the system's home
-	Place string `json:"place,omitempty"`
-	// Function is the one that its damage would show in; "" when no probe can tell.
-	Function string `json:"function,omitempty"`
-}
-
-// Component returns a system's component by name.
-func (s System) Component(name string) (Component, bool) {
-	i := slices.IndexFunc(s.Components, func(c Component) bool { return c.Name == name })
-	if i < 0 {
-		return Component{}, false
-	}
-	return s.Components[i], true
 }
 
 // Spared are the depths at which drills could change the system and may not.

@@ -32,13 +32,15 @@ type Overview struct {
 	// At is the moment for which clocks were computed: now, or when the run ended.
 	At time.Time `json:"at"`
 
-	Phases   []Phase   `json:"phases"`
-	Waiting  []Waiting `json:"waiting"`
-	Systems  []System  `json:"systems"`
-	Damage   []Damage  `json:"damage"` // in the order of looking
-	People   People    `json:"people"`
-	Steps    []Step    `json:"steps"`
-	Messages []Message `json:"messages"` // what was said to people, oldest first
+	Phases  []Phase   `json:"phases"`
+	Waiting []Waiting `json:"waiting"`
+	Systems []System  `json:"systems"`
+	Damage  []Damage  `json:"damage"` // in the order of looking
+	// Inspections are the latest of each site that was inspected.
+	Inspections []Inspection `json:"inspections,omitempty"`
+	People      People       `json:"people"`
+	Steps       []Step       `json:"steps"`
+	Messages    []Message    `json:"messages"` // what was said to people, oldest first
 	// Absent lists sites whose workers did not take a step in time.
 	Absent []string `json:"absent_sites,omitempty"`
 	// Position is the journal's position of the last event that is in here.

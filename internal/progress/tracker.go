@@ -138,6 +138,7 @@ func (t *Tracker) apply(e run.Event) {
 		t.person(e)
 	case run.SiteInspected:
 		t.inspect[e.Site] = true
+		t.inspected(e)
 	case run.DamageAssessed:
 		var a run.Assessment
 		if _ = e.Decode(&a); a.Source != "probe" {

@@ -40,6 +40,7 @@ func (t *Tracker) Overview(now time.Time) Overview {
 	}
 	v.People = t.count()
 	v.Damage = t.damageList()
+	v.Inspections = slices.Clone(t.view.Inspections)
 	if v.EndedAt == nil && v.State != run.Refused {
 		v.Waiting = t.waiting(v.Systems)
 	}

@@ -48,7 +48,7 @@ func Build(p plan.Plan, events []run.Event) (Report, error) {
 	}
 	r.Approvals = append([]Approval{}, f.approvals...)
 	r.Assessments = append([]Assessment{}, r.Assessments...)
-	r.Forms = f.formsReport()
+	r.Forms, r.titles = f.formsReport(), titlesOf(p)
 	r.Inspections = append([]Inspection{}, r.Inspections...)
 	r.Notes = append([]Note{}, r.Notes...)
 	r.Probes = append([]Probe{}, f.probes...)

@@ -173,7 +173,8 @@ func (f *facts) read(e run.Event) error {
 		if err := decode(e, &d); err != nil {
 			return err
 		}
-		f.report.Inspections = append(f.report.Inspections, Inspection{At: e.At, Site: e.Site, Usable: d.Usable, By: e.By, Reason: e.Reason})
+		f.report.Inspections = append(f.report.Inspections, Inspection{At: e.When(), Site: e.Site, Usable: d.Usable, By: e.By, Reason: e.Reason,
+			Overall: d.Overall, Items: d.Items, Inspectors: d.Inspectors, Photos: d.Photos, BeganAt: moment(d.Began), EnteredAt: enteredAt(e)})
 	case run.StatementMade:
 		systems, err := f.of(e)
 		if err != nil {

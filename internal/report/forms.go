@@ -65,3 +65,17 @@ func count(n int) plan.Text {
 	}
 	return plain(strconv.Itoa(n))
 }
+
+// titlesOf are what people call what forms name.
+func titlesOf(p plan.Plan) map[string]plan.Text {
+	out := map[string]plan.Text{}
+	for _, s := range p.Estate.Sites {
+		for _, c := range s.Checklist() {
+			out["check "+s.Name+"/"+c.Name] = c.Title
+		}
+	}
+	for _, x := range p.Estate.Parties {
+		out["party "+x.Name] = x.Title
+	}
+	return out
+}

@@ -67,3 +67,17 @@ func TestDamageShowsConflictsAndCorrections(t *testing.T) {
 	_, text = built(t, s, "ja")
 	holds(t, text, "食い違いあり", "未確認", "停止")
 }
+
+func TestInspectionsShowEachItem(t *testing.T) {
+	s := newStory(t, aPlan())
+	s.opening()
+	s.run(20, run.Event{Kind: run.SiteInspected, Site: "tokyo", By: "suzuki", Reason: "stairs only", Happened: at(15)}, run.Inspection{Usable: true, Overall: run.Restricted,
+		Items: []run.CheckedItem{{Item: "power", State: run.Unusable, Note: "on the generator"}, {Item: "cracks", State: run.ItemOK}}, Inspectors: []string{"building manager"}, Began: at(9)})
+	r, text := built(t, s, "en")
+	if i := r.Inspections[len(r.Inspections)-1]; !i.At.Equal(at(15)) || i.EnteredAt == nil || !i.EnteredAt.Equal(at(20)) {
+		t.Errorf("inspected at %v, entered at %v", i.At, i.EnteredAt)
+	}
+	holds(t, text, "restricted", "building manager", "Power", "on the generator", "6 s")
+	_, text = built(t, s, "ja")
+	holds(t, text, "制限付きで使用可", "電源", "壁・柱・床のひび割れ")
+}

@@ -33,6 +33,9 @@ type Report struct {
 	Probes   []Probe  `json:"probes"`
 	Basis    Basis    `json:"basis"`
 	Evidence Evidence `json:"evidence"`
+
+	// titles are what people call things of the plan, by kind and name.
+	titles map[string]plan.Text
 }
 
 // Run says what was run, and what came of it.
@@ -369,6 +372,13 @@ type Inspection struct {
 	Usable bool      `json:"usable"`
 	By     string    `json:"by"`
 	Reason string    `json:"reason,omitempty"`
+
+	Overall    run.Usability     `json:"overall,omitempty"`
+	Items      []run.CheckedItem `json:"items,omitempty"`
+	Inspectors []string          `json:"inspectors,omitempty"` // besides by
+	Photos     []string          `json:"photos,omitempty"`     // SHA-256 of each, in the record store
+	BeganAt    *time.Time        `json:"began_at,omitempty"`
+	EnteredAt  *time.Time        `json:"entered_at,omitempty"` // where that was later than at
 }
 
 // Note is what a person reported or remarked, or who stopped the run and why.

@@ -355,17 +355,7 @@ func (d *document) situation() section {
 	r := d.report
 	s := section{ID: "situation", Title: say("Damage assessment and reports", "被害状況の確認と報告")}
 	s.Tables = append(s.Tables, d.damage()...)
-	if len(r.Inspections) > 0 {
-		t := table{Caption: say("Site safety inspection", "拠点の安全点検"), Head: []plan.Text{say("At", "時刻"), say("Site", "拠点"), say("Usable", "使用可否"), say("By", "確認者"), say("Remark", "備考")}}
-		for _, i := range r.Inspections {
-			usable := say("✓ usable", "✓ 使用可")
-			if !i.Usable {
-				usable = say("✕ not safe", "✕ 使用不可")
-			}
-			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(i.At))), name(i.Site), tell(usable), tell(actor(i.By)), tell(plan.Apart(i.Reason))})
-		}
-		s.Tables = append(s.Tables, t)
-	}
+	s.Tables = append(s.Tables, d.inspections()...)
 	if len(r.Notes) > 0 {
 		t := table{Caption: say("Reports and remarks", "報告と所見"), Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("By", "報告者"), say("Words", "記載")}}
 		for _, n := range r.Notes {
