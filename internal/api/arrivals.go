@@ -23,6 +23,17 @@ type watched struct {
 	journal.Store
 	mu      sync.Mutex
 	waiters map[string]chan struct{} // by run; closed at the next arrival
+	any     chan struct{}            // closed at the next arrival of any run; nil when nobody waits
+}
+
+// Changed makes it a journal.Notifier.
+func (w *watched) Changed() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.any == nil {
+		w.any = make(chan struct{})
+	}
+	return w.any
 }
 
 func (w *watched) Append(ctx context.Context, events []run.Event) error {
@@ -32,6 +43,10 @@ func (w *watched) Append(ctx context.Context, events []run.Event) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.any != nil && len(events) > 0 {
+		close(w.any)
+		w.any = nil
+	}
 	for _, e := range events {
 		if c, ok := w.waiters[e.Run]; ok {
 			close(c)

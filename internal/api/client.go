@@ -27,7 +27,16 @@ type Client struct {
 	base  string
 	token string
 	lang  string
+	key   string // of every act, when not ""
 	http  *http.Client
+}
+
+// Keyed is the same client whose acts carry the given idempotency key, for callers that
+// know their request by one: a form that is sent twice counts once.
+func (c *Client) Keyed(key string) *Client {
+	keyed := *c
+	keyed.key = key
+	return &keyed
 }
 
 // Unreachable says that no server answered at a URL. Nothing is known about what came
@@ -140,6 +149,9 @@ func bare(err error) error {
 // act sends a change. The server counts requests with one key once, so an answer that
 // did not come, or was cut off, is asked for again with the same key, twice at most.
 func act[T any](ctx context.Context, c *Client, path, key string, in any) (out T, err error) {
+	if c.key != "" {
+		key = c.key
+	}
 	for range 3 {
 		err = c.do(ctx, http.MethodPost, path, nil, key, in, &out)
 		p, away := new(Problem), new(Unreachable)

@@ -1,0 +1,280 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// sent is a form as it came.
+type sent struct {
+	url.Values
+	run string
+	by  string // who acts
+}
+
+func (s sent) text(name string) string { return strings.TrimSpace(s.Get(name)) }
+
+// about is the person that the act is about: the actor, unless the form names another.
+func (s sent) about() string {
+	if p := s.text("person"); p != "" {
+		return p
+	}
+	return s.by
+}
+
+// doers are the acts on a run, by the name in a form's address. Each goes through the API.
+var doers = map[string]func(context.Context, *api.Client, sent) error{
+	"checkin": func(ctx context.Context, c *api.Client, s sent) error {
+		note := s.text("note")
+		if s.text("safety") == "badly" { // until the API tells the two apart, the words do
+			note = strings.TrimSpace("重傷 / badly hurt. " + note)
+		}
+		_, err := c.CheckIn(ctx, s.run, workflows.CheckIn{Person: s.about(), By: s.by, Safety: safetyOf(s.text("safety")),
+			CanCome: s.text("come") == "yes", Note: note})
+		return err
+	},
+	"arrive": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Arrive(ctx, s.run, workflows.Arrive{Person: s.about(), By: s.by, Place: s.text("place")})
+		return err
+	},
+	"inspect": func(ctx context.Context, c *api.Client, s sent) error {
+		if u := s.text("usable"); u != "yes" && u != "no" {
+			return errNotSaid
+		}
+		_, err := c.Inspect(ctx, s.run, workflows.Inspect{Site: s.text("site"), By: s.by, Usable: s.text("usable") == "yes", Note: s.text("note")})
+		return err
+	},
+	"attest": func(ctx context.Context, c *api.Client, s sent) error {
+		level, err := strconv.Atoi(s.text("level"))
+		if err != nil {
+			return errNotSaid
+		}
+		_, err = c.Attest(ctx, s.run, workflows.Attest{System: s.text("system"), Function: s.text("function"), By: s.by, Level: level, Reason: s.text("reason")})
+		return err
+	},
+	"assess": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Assess(ctx, s.run, workflows.Assess{System: s.text("system"), Component: s.text("component"), By: s.by, Damage: run.Damage(s.text("damage")), Note: s.text("note")})
+		return err
+	},
+	"decide": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Decide(ctx, s.run, workflows.Decide{System: s.text("system"), By: s.by, Choice: run.Choice(s.text("choice")), Reason: s.text("reason")})
+		return err
+	},
+	"approve": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Approve(ctx, s.run, workflows.Approve{By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
+		return err
+	},
+	"confirm": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Confirm(ctx, s.run, workflows.Confirm{Phase: run.Phase(s.text("phase")), By: s.by, Note: s.text("note")})
+		return err
+	},
+	"step": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system")})
+		return err
+	},
+	"abort": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Abort(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
+		return err
+	},
+	"pause": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Pause(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
+		return err
+	},
+	"resume": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Resume(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
+		return err
+	},
+}
+
+// errNotSaid: a choice that the form asks for was not made.
+var errNotSaid = errors.New("not said")
+
+func safetyOf(s string) run.Safety {
+	if s == "lightly" || s == "badly" {
+		return run.Injured
+	}
+	return run.Safety(s)
+}
+
+// act carries out a form on a run and leads back to where it stood.
+func (b *Board) act(v *visit) error {
+	do, ok := doers[v.r.PathValue("act")]
+	if !ok {
+		return &trouble{status: http.StatusNotFound, title: v.t("Not found", "見つかりません"), detail: v.t("There is no act %q.", "「%s」という操作はありません。", v.r.PathValue("act")), back: v.here()}
+	}
+	if v.actor.Person == "" {
+		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
+			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: v.here()}
+	}
+	return v.do(v.r.PathValue("act"), do, v.r.PathValue("run"), local(v.r.PostForm.Get("back")))
+}
+
+func (v *visit) do(name string, do func(context.Context, *api.Client, sent) error, runID, back string) error {
+	s := sent{v.r.PostForm, runID, v.actor.Person}
+	// What can't be taken back asks for a tick beside the button: a slip of the thumb is
+	// no order.
+	if name == "abort" && s.text("sure") != "yes" {
+		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not confirmed", "確認されていません"), detail: v.t("An abort is confirmed by the tick beside its button; nothing was done.", "中止するには確認欄にチェックが必要です。何も行いませんでした。"),
+			way: v.t("Go back and tick it", "戻ってチェックを入れてください"), back: back}
+	}
+	err := do(v.ctx(), v.client(v.r.PostForm.Get("key")), s)
+	if errors.Is(err, errNotSaid) {
+		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Something is missing", "未入力の項目があります"), detail: v.t("A choice was not made; nothing was done.", "選択されていない項目があるため、何も行いませんでした。"), way: v.t("Go back and choose", "戻って選択してください"), back: back}
+	}
+	if p := new(api.Problem); errors.As(err, &p) {
+		return &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines, back: back}
+	}
+	if err != nil {
+		return err
+	}
+	v.redirect(withDone(back, name))
+	return nil
+}
+
+// withDone adds to a way back what the page says there.
+func withDone(back, what string) string {
+	u, err := url.Parse(back)
+	if err != nil {
+		return back
+	}
+	q := u.Query()
+	q.Set("ok", what)
+	u.RawQuery, u.Fragment = q.Encode(), ""
+	return u.String()
+}
+
+// start begins a drill, or the real thing after its name was typed.
+func (b *Board) start(v *visit) error {
+	form := v.r.PostForm
+	scenario, kind := strings.TrimSpace(form.Get("scenario")), run.Kind(form.Get("kind"))
+	back := "/scenarios/" + url.PathEscape(scenario)
+	if kind == run.Response {
+		back = "/activate?" + url.Values{"scenario": {scenario}}.Encode()
+		if strings.TrimSpace(form.Get("typed")) != scenario {
+			return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not confirmed", "確認されていません"),
+				detail: v.t("The real response is confirmed by typing %q; %q was typed, and nothing was started.", "本番対応の開始には「%s」の入力が必要です。入力は「%s」でした。何も開始していません。", scenario, form.Get("typed")),
+				way:    v.t("Go back and type the name as it stands there", "戻って、表示どおりに入力してください"), back: back}
+		}
+	}
+	if v.actor.Person == "" {
+		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
+			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: back}
+	}
+	out, err := v.client(form.Get("key")).Start(v.ctx(), api.StartRequest{Scenario: scenario, Kind: kind, Depth: run.Depth(form.Get("depth")), By: v.actor.Person,
+		Reason: strings.TrimSpace(form.Get("reason")), Since: strings.TrimSpace(form.Get("since")), RequestID: form.Get("key")})
+	if p := new(api.Problem); errors.As(err, &p) {
+		t := &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines, back: back}
+		if p.Holder != "" {
+			t.back = "/runs/" + url.PathEscape(p.Holder)
+		}
+		return t
+	}
+	if err != nil {
+		return err
+	}
+	what := "start"
+	if out.Attached {
+		what = "join"
+	}
+	v.redirect("/runs/" + url.PathEscape(out.Run) + "?ok=" + what)
+	return nil
+}
+
+// linkView is the page of a signed link.
+type linkView struct {
+	Purpose identity.Purpose
+	Link    string
+	Run     string
+	Title   string
+	Kind    run.Kind
+	Name    string
+	Place   string
+	Ended   bool
+	Done    bool // answered before: it may be corrected
+	Places  []choice
+	Me      *personView
+	Text    string
+}
+
+// openLink is the actor and the run of a signed link, or a page that says why not.
+func (v *visit) openLink() (*follower, picture, error) {
+	a, err := v.b.o.People.OpenLink(v.r.Context(), v.r.PathValue("link"))
+	if err != nil || a.Limit == nil {
+		t := &trouble{status: http.StatusForbidden, title: v.t("This link does not work", "このリンクは使えません"),
+			detail: v.t("It has expired, was withdrawn, or was not copied whole.", "有効期限が切れているか、取り消されたか、正しくコピーされていません。"),
+			way:    v.t("Answer the newest message that you got, or call your office or the response room", "最新のメッセージのリンクを使うか、職場または対策本部へ連絡してください")}
+		if err != nil {
+			if words := plain(v.lang, err.Error()); strings.ContainsAny(words, " 。") {
+				t.lines = []string{words}
+			}
+		}
+		return nil, picture{}, t
+	}
+	v.actor, v.known = a, true
+	f, err := v.b.hub.follow(v.r.Context(), a.Limit.Run)
+	if err != nil {
+		return nil, picture{}, err
+	}
+	p, err := f.look(v.r.Context())
+	return f, p, err
+}
+
+func (v *visit) linkView(p picture) linkView {
+	l := linkView{Purpose: v.actor.Limit.Purpose, Link: v.r.PathValue("link"), Run: p.Overview.Run, Title: p.Overview.Title.In(string(v.lang)),
+		Kind: p.Overview.Kind, Name: nameIn(v.lang, p.Plan.Estate, v.actor.Person), Ended: p.Overview.State.Ended()}
+	for _, place := range p.Plan.Estate.Places {
+		name := place.Title.In(string(v.lang))
+		if name == "" {
+			name = place.Name
+		}
+		l.Places = append(l.Places, choice{place.Name, name})
+		if place.Name == p.Plan.Scenario.Place {
+			l.Place = name
+		}
+	}
+	for i := range p.People {
+		if p.People[i].ID == v.actor.Person {
+			l.Me = &p.People[i]
+		}
+	}
+	return l
+}
+
+// showLink shows what the link is for. It changes nothing: whatever fetches links to
+// preview them does no harm.
+func (b *Board) showLink(v *visit) error {
+	_, p, err := v.openLink()
+	if err != nil {
+		return err
+	}
+	view := v.linkView(p)
+	view.Done = v.r.URL.Query().Get("ok") != ""
+	v.known = false // the page is that of a link, not of somebody signed in
+	v.showAs(http.StatusOK, "link", view.Title, view, look{kind: p.Overview.Kind})
+	return nil
+}
+
+// useLink is the one act that the link is good for.
+func (b *Board) useLink(v *visit) error {
+	_, p, err := v.openLink()
+	if err != nil {
+		return err
+	}
+	back := "/l/" + url.PathEscape(v.r.PathValue("link"))
+	name := map[identity.Purpose]string{identity.ForCheckIn: "checkin", identity.ForArrival: "arrive", identity.ForAck: "ack"}[v.actor.Limit.Purpose]
+	do, ok := doers[name]
+	if !ok {
+		return &trouble{status: http.StatusForbidden, title: v.t("This link does not work", "このリンクは使えません"), detail: v.t("It is for nothing that can be done here.", "このリンクで行える操作がありません。"), back: back}
+	}
+	v.r.PostForm.Del("person") // it is about its own person, whatever the form says
+	return v.do(name, do, p.Overview.Run, back)
+}

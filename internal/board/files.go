@@ -1,0 +1,225 @@
+package board
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proof"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// proven is one objective of a system beside when it was last proven.
+type proven struct {
+	Name  string
+	Goal  string // "" is not set
+	Run   string
+	At    string
+	Days  int
+	Class string
+	Mark  string
+	Word  string
+}
+
+type systemRow struct {
+	Name, Label, Priority string
+	Home, Alternate       string
+	Proven                []proven
+	Drillable             []run.Depth
+}
+
+// overdue is when a proof counts no more.
+const overdue = int(proof.MaxAge / (24 * time.Hour))
+
+func (b *Board) showSystems(v *visit) error {
+	e, systems, err := b.o.Estate()
+	if err != nil {
+		return v.filesProblem(err)
+	}
+	last, err := b.proofs.Of(v.r.Context(), b.o.Store)
+	if err != nil {
+		return err
+	}
+	now, zone := b.o.Now(), zoneOf(plan.Plan{Estate: e})
+	site := func(name string) string {
+		if s, ok := e.Site(name); ok && s.Title.In(string(v.lang)) != "" {
+			return s.Title.In(string(v.lang))
+		}
+		return name
+	}
+	var rows []systemRow
+	for _, s := range systems {
+		row := systemRow{Name: s.Name, Label: s.Title.In(string(v.lang)), Priority: s.Priority, Home: site(s.Home), Alternate: site(s.Alternate), Drillable: s.Drillable}
+		if row.Label == "" {
+			row.Label = s.Name
+		}
+		rlo := ""
+		for _, st := range s.Objective.RLO {
+			if rlo != "" {
+				rlo += v.t(", ", "、")
+			}
+			rlo += v.t("%d %% in %s", "%[2]s以内に%[1]d%%", st.Level, span(v.lang, st.Within.Seconds()))
+		}
+		one := func(name, goal string, shown *proof.Shown) {
+			p := proven{Name: name, Goal: goal, Class: "warn", Mark: "?", Word: v.t("not proven yet", "未立証")}
+			switch {
+			case goal == "":
+				p.Class, p.Mark, p.Word = "idle", "–", v.t("not set", "目標未設定")
+			case shown != nil:
+				p.Run, p.At, p.Days = shown.Run, shown.At.In(zone).Format(time.DateOnly), int(now.Sub(shown.At).Hours()/24)
+				p.Class, p.Mark, p.Word = "ok", "✓", v.t("%d days ago", "%d日前", p.Days)
+				if p.Days == 0 {
+					p.Word = v.t("today", "24時間以内")
+				}
+				if p.Days > overdue {
+					p.Class, p.Mark, p.Word = "bad", "!", v.t("%d days ago: overdue", "%d日前（期限超過）", p.Days)
+				}
+			}
+			row.Proven = append(row.Proven, p)
+		}
+		goal := func(d *run.Duration) string {
+			if d == nil {
+				return ""
+			}
+			return span(v.lang, d.Seconds())
+		}
+		one("RTO", goal(s.Objective.RTO), last[s.Name].RTO)
+		one("RPO", goal(s.Objective.RPO), last[s.Name].RPO)
+		one("RLO", rlo, last[s.Name].RLO)
+		rows = append(rows, row)
+	}
+	v.showAs(http.StatusOK, "systems", v.t("Systems", "情報システム"), rows, look{at: "systems"})
+	return nil
+}
+
+// filesProblem is a page for plan files that have mistakes, with all of them.
+func (v *visit) filesProblem(err error) error {
+	return &trouble{status: http.StatusUnprocessableEntity, title: v.t("The plan files have mistakes", "計画ファイルに誤りがあります"), lines: strings.Split(strings.TrimSpace(err.Error()), "\n"),
+		detail: v.t("Nothing can be read from them until they are corrected.", "修正するまで内容を読み取れません。"), way: v.t("`muster validate` checks them without starting anything", "`muster validate` で開始せずに確認できます")}
+}
+
+func (b *Board) showScenarios(v *visit) error {
+	list, err := v.client("").Scenarios(v.ctx())
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(list, func(a, b api.Scenario) int { return strings.Compare(a.Name, b.Name) })
+	v.showAs(http.StatusOK, "scenarios", v.t("Scenarios", "シナリオ"), list, look{at: "scenarios"})
+	return nil
+}
+
+// scenarioView is what a run of a scenario would use: what would run, by whom, and what
+// has to be approved.
+type scenarioView struct {
+	Plan      plan.Plan
+	Title     string
+	Depth     run.Depth
+	Depths    []run.Depth
+	Books     []bookView
+	Places    []choice
+	Readiness *api.Readiness
+	Reasons   []string
+	Me        string
+	Approvals int
+	Real      bool
+}
+
+func (b *Board) showScenario(v *visit) error {
+	name, depth := v.r.PathValue("name"), run.Depth(v.r.URL.Query().Get("depth"))
+	p, err := v.client("").Plan(v.ctx(), name, depth)
+	if err != nil {
+		return err
+	}
+	view := scenarioView{Plan: p, Title: p.Scenario.Title.In(string(v.lang)), Depth: p.Scenario.Depth, Me: v.actor.Person, Approvals: p.Scenario.Approvals,
+		Depths: []run.Depth{run.Tabletop, run.Walkthrough, run.IsolatedRun, run.Live}, Real: p.Scenario.Depth == run.Real}
+	if view.Title == "" {
+		view.Title = name
+	}
+	for _, rb := range p.Runbooks {
+		view.Books = append(view.Books, bookOf(v.lang, p, rb))
+	}
+	if r, err := v.client("").Readiness(v.ctx(), name); err == nil {
+		view.Readiness = &r
+		for _, why := range r.Proof.Reasons {
+			view.Reasons = append(view.Reasons, why.In(string(v.lang)))
+		}
+	}
+	v.showAs(http.StatusOK, "scenario", view.Title, view, look{at: "scenarios"})
+	return nil
+}
+
+// rosterView is everybody of the estate.
+type rosterView struct {
+	People   []plan.Person
+	Contacts bool // the viewer may see how people are reached
+	L        string
+	Me       string
+	Open     []string
+	Sections []string
+}
+
+func (b *Board) showRoster(v *visit) error {
+	e, _, err := b.o.Estate()
+	if err != nil {
+		return v.filesProblem(err)
+	}
+	view := rosterView{People: e.People, L: string(v.lang), Me: v.actor.Person}
+	for _, p := range e.People {
+		if p.ID == v.actor.Person {
+			view.Contacts = slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(leads, r) })
+		}
+	}
+	view.Contacts = view.Contacts || v.actor.Console
+	v.showAs(http.StatusOK, "roster", v.t("People", "要員名簿"), view, look{at: "people"})
+	return nil
+}
+
+// activateView is the summary before the real thing begins.
+type activateView struct {
+	List     []api.Scenario
+	Scenario string
+	Plan     *plan.Plan
+	Title    string
+	People   int
+	Touched  []string
+	Me       string
+	Now      string
+	Longest  string
+}
+
+func (b *Board) showActivate(v *visit) error {
+	view := activateView{Scenario: v.r.URL.Query().Get("scenario"), Me: v.actor.Person, Now: b.o.Now().Format(time.RFC3339)}
+	list, err := v.client("").Scenarios(v.ctx())
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.Hazard != run.RestoreTest {
+			view.List = append(view.List, s)
+		}
+	}
+	if view.Scenario != "" {
+		p, err := v.client("").Plan(v.ctx(), view.Scenario, run.Real)
+		if err != nil {
+			return err
+		}
+		view.Plan, view.Title, view.People = &p, p.Scenario.Title.In(string(v.lang)), len(p.Estate.People)
+		for _, rb := range p.Runbooks {
+			n := 0
+			for _, s := range rb.Steps {
+				if s.Effect.Once() && s.Human == nil {
+					n++
+				}
+			}
+			if n > 0 {
+				view.Touched = append(view.Touched, rb.Name+v.t(": "+strconv.Itoa(n)+" steps that change something", "："+"システムを変更するステップ"+strconv.Itoa(n)+"件"))
+			}
+		}
+	}
+	v.showAs(http.StatusOK, "activate", v.t("Start the real response", "本番対応の発動"), view, look{at: "scenarios", kind: run.Response})
+	return nil
+}

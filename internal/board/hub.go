@@ -1,0 +1,328 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+const (
+	// apart is the least time between two pictures: four a second are more than people see.
+	apart = 250 * time.Millisecond
+	// beat is how often a viewer hears from the server when nothing changes.
+	beat = 5 * time.Second
+	// kept bounds how many runs are followed at once without anybody looking.
+	kept = 32
+)
+
+// hub follows runs for all viewers together: one tracker a run, fed by its journal.
+type hub struct {
+	store journal.Store
+	now   func() time.Time
+	log   *slog.Logger
+	langs map[i18n.Lang]*pages
+	boot  string // tells this process's revisions from another's
+
+	ctx  context.Context
+	stop context.CancelFunc
+	all  sync.WaitGroup
+
+	mu      sync.Mutex
+	runs    map[string]*follower
+	order   []string // of use, the latest last
+	openNow *topic
+	viewers int
+	revs    atomic.Int64 // over all topics: one that is followed anew does not begin again
+}
+
+func newHub(store journal.Store, now func() time.Time, log *slog.Logger, langs map[i18n.Lang]*pages) *hub {
+	h := &hub{store: store, now: now, log: log, langs: langs, boot: newKey()[:8], runs: map[string]*follower{}}
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	h.openNow = &topic{hub: h, name: "now", read: h.readNow, draw: drawNow}
+	return h
+}
+
+func (h *hub) close() { h.stop(); h.all.Wait() }
+
+// follower is one run as its journal tells it.
+type follower struct {
+	hub   *hub
+	id    string
+	topic *topic
+
+	mu      sync.Mutex
+	plan    plan.Plan
+	tracker *progress.Tracker
+	people  *roll
+	aids    map[string]run.DecisionAsk
+	at      int64 // position of the last event taken in
+}
+
+// picture is a run at a moment. What is in it is not changed any more.
+type picture struct {
+	Plan     plan.Plan
+	Overview progress.Overview
+	People   []personView
+	// Aids are what those who decide should know, by system, as it was put to them.
+	Aids map[string]run.DecisionAsk
+}
+
+// follow returns the follower of a run, or journal.ErrNotFound.
+func (h *hub) follow(ctx context.Context, id string) (*follower, error) {
+	h.mu.Lock()
+	f, ok := h.runs[id]
+	h.mu.Unlock()
+	if ok {
+		h.used(id)
+		return f, nil
+	}
+	list, err := h.store.Runs(ctx, journal.Filter{Run: id, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, journal.ErrNotFound
+	}
+	p, err := h.store.Plan(ctx, list[0].PlanHash)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if f, ok := h.runs[id]; ok {
+		return f, nil
+	}
+	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p), people: newRoll(p), aids: map[string]run.DecisionAsk{}}
+	f.topic = &topic{hub: h, name: id, read: func(ctx context.Context) ([]picture, error) {
+		one, err := f.look(ctx)
+		return []picture{one}, err
+	}, draw: drawRun}
+	h.runs[id] = f
+	h.order = append(h.order, id)
+	h.forget()
+	return f, nil
+}
+
+// used notes that somebody looks at a run.
+func (h *hub) used(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, other := range h.order {
+		if other == id {
+			h.order = append(append(h.order[:i:i], h.order[i+1:]...), id)
+			return
+		}
+	}
+}
+
+// forget drops the runs that nobody has looked at for longest. h.mu is held.
+func (h *hub) forget() {
+	for i := 0; len(h.order) > kept && i < len(h.order); {
+		id := h.order[i]
+		if h.runs[id].topic.watched() {
+			i++
+			continue
+		}
+		delete(h.runs, id)
+		h.order = append(h.order[:i:i], h.order[i+1:]...)
+	}
+}
+
+// look takes in what the journal has by now and returns where the run stands: whoever
+// has just acted sees it.
+func (f *follower) look(ctx context.Context) (picture, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	entries, err := f.hub.store.Events(ctx, f.id, f.at, 0)
+	if err != nil {
+		return picture{}, err
+	}
+	f.tracker.Apply(entries...)
+	for _, e := range entries {
+		f.people.apply(e.Event)
+		if e.Event.Kind == run.DecisionAsked {
+			var a run.DecisionAsk
+			_ = e.Event.Decode(&a)
+			f.aids[e.Event.System] = a
+		}
+		f.at = e.Position
+	}
+	o := f.tracker.Overview(f.hub.now())
+	return picture{f.plan, o, f.people.list(), maps.Clone(f.aids)}, nil
+}
+
+// readNow is all runs that have not ended.
+func (h *hub) readNow(ctx context.Context) ([]picture, error) {
+	list, err := h.store.Runs(ctx, journal.Filter{Open: true, Limit: 50})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]picture, 0, len(list))
+	for _, r := range list {
+		f, err := h.follow(ctx, r.Run)
+		if err != nil {
+			return nil, err
+		}
+		p, err := f.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// topic is what a page shows and what keeps it current: its fragments are drawn once for
+// all who look, and again when something has changed.
+type topic struct {
+	hub  *hub
+	name string
+	read func(context.Context) ([]picture, error)
+	draw func(*pages, []picture, time.Time) ([]fragment, error)
+
+	mu      sync.Mutex
+	viewers int
+	stop    context.CancelFunc
+	changed chan struct{} // closed at the next picture
+	seen    []picture
+	asOf    time.Time
+	rev     int64
+	drawn   map[i18n.Lang][]fragment
+}
+
+// fragment is a part of a page that is replaced as a whole.
+type fragment struct {
+	id   string
+	html string
+	rev  int64 // of the picture in which it last changed
+}
+
+func (t *topic) watched() bool { t.mu.Lock(); defer t.mu.Unlock(); return t.viewers > 0 }
+
+// join counts a viewer in; the first one starts the pump.
+func (t *topic) join() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.viewers++; t.viewers > 1 {
+		return
+	}
+	ctx, stop := context.WithCancel(t.hub.ctx)
+	t.stop, t.changed, t.asOf = stop, make(chan struct{}), time.Time{}
+	t.hub.all.Go(func() { t.pump(ctx) })
+}
+
+func (t *topic) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.viewers--; t.viewers == 0 {
+		t.stop()
+	}
+}
+
+// pump draws a new picture when the journal has grown, at most every apart, and at every
+// beat, since clocks go on by themselves.
+func (t *topic) pump(ctx context.Context) {
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	n, _ := t.hub.store.(journal.Notifier)
+	var again <-chan time.Time // another server's events are not announced
+	if n == nil {
+		poll := time.NewTicker(apart)
+		defer poll.Stop()
+		again = poll.C
+	}
+	for {
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			return
+		}
+		var changed <-chan struct{}
+		if n != nil {
+			changed = n.Changed() // before looking: what comes meanwhile is not missed
+		}
+		begun := time.Now()
+		if err := t.refresh(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
+			t.hub.log.Warn("the board can't read the record", "of", t.name, "err", err)
+		}
+		select {
+		case <-changed:
+		case <-again:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		rest.Reset(max(0, apart-time.Since(begun)))
+	}
+}
+
+// refresh reads and draws, and tells the viewers. What could not be read is not told as
+// current: the viewers' pages then grow stale, which they say by themselves.
+func (t *topic) refresh(ctx context.Context) error {
+	pictures, err := t.read(ctx)
+	if err != nil {
+		return err
+	}
+	now := t.hub.now()
+	drawn := map[i18n.Lang][]fragment{}
+	for l, p := range t.hub.langs {
+		// Clocks run in the reader's browser; what is drawn changes with them only now
+		// and then, so that the same picture stays the same text.
+		list, err := t.draw(p, pictures, now.Truncate(beat))
+		if err != nil {
+			return err
+		}
+		drawn[l] = list
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := t.hub.revs.Add(1)
+	for l, list := range drawn {
+		old := t.drawn[l]
+		for i := range list {
+			list[i].rev = next
+			for _, o := range old {
+				if o.id == list[i].id && o.html == list[i].html {
+					list[i].rev = o.rev
+				}
+			}
+		}
+	}
+	t.rev, t.drawn, t.seen, t.asOf = next, drawn, pictures, now
+	close(t.changed)
+	t.changed = make(chan struct{})
+	return nil
+}
+
+// news is what a viewer has not seen yet.
+type news struct {
+	fragments []fragment
+	pictures  []picture
+	asOf      time.Time
+	rev       int64
+	next      <-chan struct{}
+}
+
+func (t *topic) news(l i18n.Lang, after int64) news {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := news{pictures: t.seen, asOf: t.asOf, rev: t.rev, next: t.changed}
+	for _, f := range t.drawn[l] {
+		if f.rev > after {
+			n.fragments = append(n.fragments, f)
+		}
+	}
+	return n
+}

@@ -1,0 +1,151 @@
+package board
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// writeWithin is how long a viewer may take to read what is sent; a slower one is shed
+// and comes back by itself.
+const writeWithin = 5 * time.Second
+
+// stamp names a picture: this process, the journal's position, the revision. It is the
+// ID of the stream's events, so that a viewer who was cut off gets what it missed.
+func (h *hub) stamp(position, rev int64) string {
+	return fmt.Sprintf("%s-%d-%d", h.boot, position, rev)
+}
+
+// seenRev is the revision in a stamp; 0, which is everything, for one of another process.
+func (h *hub) seenRev(stamp string) int64 {
+	parts := strings.Split(stamp, "-")
+	if len(parts) != 3 || parts[0] != h.boot {
+		return 0
+	}
+	rev, _ := strconv.ParseInt(parts[2], 10, 64)
+	return rev
+}
+
+func (b *Board) liveNow(v *visit) error { return b.stream(v, b.hub.openNow) }
+
+func (b *Board) liveRun(v *visit) error {
+	f, err := b.hub.follow(v.r.Context(), v.r.PathValue("run"))
+	if err != nil {
+		return err
+	}
+	return b.stream(v, f.topic)
+}
+
+// enter counts a viewer in, up to the bound.
+func (h *hub) enter(most int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.viewers >= most {
+		return false
+	}
+	h.viewers++
+	return true
+}
+
+func (h *hub) exit() { h.mu.Lock(); h.viewers--; h.mu.Unlock() }
+
+// stream sends what changes, as server-sent events: one for each fragment, under its
+// element's ID, then "beat" with the server's time. Above the bound of viewers it sends
+// one picture and lets the browser ask again in a while.
+func (b *Board) stream(v *visit, t *topic) error {
+	// Before the picture that these revisions are of: a page that was drawn meanwhile
+	// gets it again.
+	full := !b.hub.enter(b.o.Viewers)
+	if !full {
+		defer b.hub.exit()
+	}
+	t.join()
+	defer t.leave()
+	last := v.r.Header.Get("Last-Event-ID")
+	if last == "" {
+		last = v.r.URL.Query().Get("after")
+	}
+	rev, own := b.hub.seenRev(last), ""
+	personal := v.personal(v.r.URL.Query().Get("own"))
+
+	v.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	v.w.Header().Set("X-Accel-Buffering", "no")
+	v.w.WriteHeader(http.StatusOK)
+	out := http.NewResponseController(v.w)
+	var buf bytes.Buffer
+	buf.WriteString("retry: 2000\n\n")
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		n := t.news(v.lang, rev)
+		if n.asOf.IsZero() { // nothing is drawn yet
+			select {
+			case <-n.next:
+				continue
+			case <-tick.C:
+				buf.WriteString(": waiting\n\n")
+			case <-v.r.Context().Done():
+				return nil
+			case <-b.hub.ctx.Done():
+				return nil
+			}
+		} else {
+			for _, f := range n.fragments {
+				event(&buf, f.id, f.html)
+			}
+			for _, f := range personal(n.pictures, &own) {
+				event(&buf, f.id, f.html)
+			}
+			rev = n.rev
+			fmt.Fprintf(&buf, "id: %s\nevent: beat\ndata: %d\n\n", b.hub.stamp(position(n), rev), n.asOf.UnixMilli())
+		}
+		if full {
+			buf.WriteString("retry: 10000\n\n")
+		}
+		_ = out.SetWriteDeadline(time.Now().Add(writeWithin))
+		if _, err := v.w.Write(buf.Bytes()); err != nil {
+			return nil
+		}
+		if err := out.Flush(); err != nil || full {
+			return nil
+		}
+		buf.Reset()
+		for waiting := true; waiting; {
+			select {
+			case <-n.next:
+				waiting = false
+			case <-tick.C:
+				// Whoever was signed out or disabled meanwhile sees no more.
+				if a, ok := b.o.People.Session(v.r.Context(), v.r); !ok || a.Person != v.actor.Person {
+					event(&buf, "signedout", "")
+					_, _ = v.w.Write(buf.Bytes())
+					_ = out.Flush()
+					return nil
+				}
+			case <-v.r.Context().Done():
+				return nil
+			case <-b.hub.ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// event writes one event; its data may have several lines.
+func event(buf *bytes.Buffer, name, data string) {
+	buf.WriteString("event: " + name + "\n")
+	for line := range strings.SplitSeq(data, "\n") {
+		buf.WriteString("data: " + line + "\n")
+	}
+	buf.WriteString("\n")
+}
+
+func position(n news) (most int64) {
+	for _, p := range n.pictures {
+		most = max(most, p.Overview.Position)
+	}
+	return most
+}

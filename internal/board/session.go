@@ -1,0 +1,151 @@
+package board
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+)
+
+const langCookie = "muster_lang"
+
+// langOf is the reader's language: as they set it here, else as their browser asks.
+func langOf(r *http.Request) i18n.Lang {
+	if c, err := r.Cookie(langCookie); err == nil && (c.Value == "ja" || c.Value == "en") {
+		return i18n.Lang(c.Value)
+	}
+	// A browser lists what its person reads, best first; the first that we have counts.
+	for tag := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		switch tag = strings.ToLower(strings.TrimSpace(tag)); {
+		case strings.HasPrefix(tag, "ja"):
+			return i18n.JA
+		case strings.HasPrefix(tag, "en"):
+			return i18n.EN
+		}
+	}
+	return i18n.EN
+}
+
+func (b *Board) setLang(v *visit) error {
+	l := v.r.PostForm.Get("lang")
+	if l != "ja" && l != "en" {
+		return &trouble{status: http.StatusBadRequest, title: "lang", detail: v.t("The board speaks en and ja.", "表示言語は en と ja です。")}
+	}
+	http.SetCookie(v.w, &http.Cookie{Name: langCookie, Value: l, Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
+		HttpOnly: true, Secure: v.secure(), SameSite: http.SameSiteLaxMode})
+	v.redirect(local(v.r.PostForm.Get("back")))
+	return nil
+}
+
+// secure reports whether the visitor came over TLS, here or at the proxy before it.
+func (v *visit) secure() bool {
+	return v.r.TLS != nil || strings.HasPrefix(v.b.o.PublicURL, "https://")
+}
+
+// here is the page that the visitor asked for, as far as a GET may go back to it.
+func (v *visit) here() string {
+	if v.r.Method == http.MethodPost {
+		return local(v.r.PostFormValue("back"))
+	}
+	return "/"
+}
+
+// local keeps a way back on this board: anything else becomes the first page.
+func local(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || to == "" || u.Host != "" || u.Scheme != "" || u.User != nil || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
+		return "/"
+	}
+	return to
+}
+
+func (v *visit) redirect(to string) {
+	v.w.Header().Set("Location", to)
+	v.w.WriteHeader(http.StatusSeeOther)
+}
+
+func (v *visit) sendToLogin() {
+	to := "/login"
+	if v.r.Method == http.MethodGet && v.r.URL.Path != "/" && !strings.HasSuffix(v.r.URL.Path, "/live") {
+		to += "?" + url.Values{"back": {v.r.URL.RequestURI()}}.Encode()
+	}
+	if strings.HasSuffix(v.r.URL.Path, "/live") { // a stream can't follow to a form
+		v.w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	v.redirect(to)
+}
+
+// loginView is what the sign-in page shows.
+type loginView struct {
+	Back   string
+	OpenID string
+	Wrong  bool
+	Needed bool // the server's own token was given: who is it?
+	People []choice
+}
+
+type choice struct{ Value, Label string }
+
+func (b *Board) showLogin(v *visit) error {
+	back := local(v.r.URL.Query().Get("back"))
+	if v.known {
+		v.redirect(back)
+		return nil
+	}
+	v.show(http.StatusOK, "login", v.t("Sign in", "サインイン"), loginView{Back: back, OpenID: b.o.OpenID})
+	return nil
+}
+
+// login takes a personal token. Whoever holds the server's own token also says who they
+// are: every act has a person.
+func (b *Board) login(v *visit) error {
+	view := loginView{Back: local(v.r.PostForm.Get("back")), OpenID: b.o.OpenID}
+	actor, err := b.o.People.Bearer(v.r.Context(), strings.TrimSpace(v.r.PostForm.Get("token")))
+	if err != nil {
+		view.Wrong = true
+		v.show(http.StatusForbidden, "login", v.t("Sign in", "サインイン"), view)
+		return nil
+	}
+	if actor.Console && actor.Person == "" {
+		actor.Person = strings.TrimSpace(v.r.PostForm.Get("person"))
+		if actor.Person != "" && !b.inEstate(actor.Person) {
+			return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not known", "該当者がいません"),
+				detail: v.t("The estate knows no person %q.", "構成台帳に %q という人はいません。", actor.Person), way: v.t("Give an ID of the estate", "構成台帳のIDを入力してください"), back: "/login"}
+		}
+	}
+	if err := b.o.People.SignIn(v.r.Context(), v.w, v.r, actor); err != nil {
+		return err
+	}
+	v.redirect(view.Back)
+	return nil
+}
+
+func (b *Board) logout(v *visit) error {
+	b.o.People.SignOut(v.r.Context(), v.w, v.r)
+	v.redirect("/login")
+	return nil
+}
+
+// setActing lets whoever holds the server's own token act for another person: every act
+// has a person, and the record says that it was entered at the console.
+func (b *Board) setActing(v *visit) error {
+	if !v.actor.Console {
+		return &trouble{status: http.StatusForbidden, title: v.t("Refused", "受け付けられません"),
+			detail: v.t("Only whoever signed in with the server's own token may act for others here.", "ほかの人として操作できるのは、サーバーのトークンでサインインした場合だけです。")}
+	}
+	person := strings.TrimSpace(v.r.PostForm.Get("person"))
+	if !b.inEstate(person) {
+		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not known", "該当者がいません"),
+			detail: v.t("The estate knows no person %q.", "構成台帳に %q という人はいません。", person), way: v.t("Give an ID of the estate", "構成台帳のIDを入力してください")}
+	}
+	a := v.actor
+	a.Person = person
+	if err := b.o.People.SignIn(v.r.Context(), v.w, v.r, a); err != nil {
+		return err
+	}
+	v.redirect(local(v.r.PostForm.Get("back")))
+	return nil
+}

@@ -1,0 +1,339 @@
+package board
+
+import (
+	"bytes"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// nowView is the first page: every run that is open.
+type nowView struct {
+	Runs  []runView
+	Tasks int
+	As    string
+	Now   time.Time
+	Wall  bool
+}
+
+func nowViewOf(l i18n.Lang, pictures []picture, now time.Time) nowView {
+	out := nowView{Now: now}
+	for _, p := range pictures {
+		out.Runs = append(out.Runs, viewOf(l, p, now))
+	}
+	return out
+}
+
+// parts are the fragments of a page: each is drawn by the template of its name.
+func parts(p *pages, prefix string, names []string, data any) ([]fragment, error) {
+	var out []fragment
+	for _, n := range names {
+		text, err := p.draw(prefix+n, data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, fragment{id: n, html: string(text)})
+	}
+	return out, nil
+}
+
+func drawNow(p *pages, pictures []picture, now time.Time) ([]fragment, error) {
+	return parts(p, "now-", []string{"runs", "wall"}, nowViewOf(p.lang, pictures, now))
+}
+
+// runParts are the fragments of a run's page, without what is for its viewer alone.
+var runParts = []string{"head", "systems", "phases", "waiting", "crowd", "steps", "said", "wall"}
+
+func drawRun(p *pages, pictures []picture, now time.Time) ([]fragment, error) {
+	return parts(p, "run-", runParts, viewOf(p.lang, pictures[0], now))
+}
+
+// personal draws what is for this viewer alone, when it has changed: what waits for them.
+// A form that somebody is filling in is drawn again only when its question is another one.
+func (v *visit) personal(page string) func([]picture, *string) []fragment {
+	actor, l := v.actor, v.lang
+	back := "/tasks"
+	if page != "tasks" && page != "" {
+		back = "/runs/" + url.PathEscape(page)
+	}
+	return func(pictures []picture, last *string) []fragment {
+		tasks := tasksIn(l, pictures, v, back)
+		keys := make([]string, len(tasks))
+		for i, t := range tasks {
+			keys[i] = t.Key + t.Text + strings.Join(t.Acts, ",")
+		}
+		key := strings.Join(keys, "\n")
+		if len(pictures) > 0 {
+			key += "\n" + string(pictures[0].Overview.State)
+		}
+		if key == *last {
+			return nil
+		}
+		*last = key
+		p := v.b.langs[l]
+		var out []fragment
+		if page != "" {
+			if text, err := p.draw("mine", mineView{tasks, actor.Person}); err == nil {
+				out = append(out, fragment{id: "mine", html: string(text)})
+			}
+		}
+		return out
+	}
+}
+
+type mineView struct {
+	Tasks []task
+	Me    string
+}
+
+func tasksIn(l i18n.Lang, pictures []picture, v *visit, back string) []task {
+	var out []task
+	for _, p := range pictures {
+		out = append(out, forPerson(l, p, v.actor, back)...)
+	}
+	return out
+}
+
+func (b *Board) showNow(v *visit) error {
+	pictures, err := b.hub.readNow(v.r.Context())
+	if err != nil {
+		return err
+	}
+	view := nowViewOf(v.lang, pictures, b.o.Now())
+	view.Tasks, view.Wall = len(tasksIn(v.lang, pictures, v, "")), v.r.URL.Query().Has("wall")
+	name, title := "now", v.t("Now", "現在の状況")
+	kind := run.Kind("")
+	for _, r := range view.Runs {
+		if kind != run.Response {
+			kind = r.O.Kind
+		}
+	}
+	if view.Wall {
+		name = "now-wall-page"
+	}
+	v.showAs(http.StatusOK, name, title, view, look{at: "now", live: "/live", wall: view.Wall, refresh: true, kind: kind})
+	return nil
+}
+
+func (b *Board) showTasks(v *visit) error {
+	pictures, err := b.hub.readNow(v.r.Context())
+	if err != nil {
+		return err
+	}
+	view := mineView{tasksIn(v.lang, pictures, v, "/tasks"), v.actor.Person}
+	v.showAs(http.StatusOK, "tasks", v.t("My tasks", "自分のタスク"), view, look{at: "tasks", live: "/live?own=tasks"})
+	return nil
+}
+
+// runPage is a run's page.
+type runPage struct {
+	runView
+	Mine mineView
+	Me   string
+	Acts bool // the viewer may hold or abort it
+}
+
+// picture is where the run of this request stands.
+func (v *visit) picture() (picture, error) {
+	f, err := v.b.hub.follow(v.r.Context(), v.r.PathValue("run"))
+	if err == journal.ErrNotFound {
+		_, err = v.client("").Run(v.ctx(), v.r.PathValue("run")) // says what is near
+		if err == nil {
+			err = journal.ErrNotFound
+		}
+	}
+	if err != nil {
+		return picture{}, err
+	}
+	return f.look(v.r.Context())
+}
+
+func (b *Board) showRun(v *visit) error {
+	p, err := v.picture()
+	if err != nil {
+		return err
+	}
+	id := p.Overview.Run
+	view := runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.actor.Person}
+	view.Mine = mineView{forPerson(v.lang, p, v.actor, "/runs/"+url.PathEscape(id)), v.actor.Person}
+	_, inPlan := p.Plan.Estate.Person(v.actor.Person)
+	view.Acts = inPlan && !p.Overview.State.Ended()
+	as := look{at: "run", kind: p.Overview.Kind, wall: v.r.URL.Query().Has("wall")}
+	if !p.Overview.State.Ended() {
+		as.live = "/runs/" + url.PathEscape(id) + "/live?own=" + url.QueryEscape(id)
+		as.refresh = as.wall || len(view.Mine.Tasks) == 0
+	}
+	name := "run"
+	if as.wall {
+		name, as.live = "run-wall-page", strings.Replace(as.live, "?own=", "?wall=", 1)
+	}
+	v.showAs(http.StatusOK, name, p.Overview.Title.In(string(v.lang)), view, as)
+	return nil
+}
+
+func (b *Board) showControl(v *visit) error {
+	p, err := v.picture()
+	if err != nil {
+		return err
+	}
+	_, inPlan := p.Plan.Estate.Person(v.actor.Person)
+	v.showAs(http.StatusOK, "control", v.t("Hold or abort", "一時停止・中止"), runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.actor.Person, Acts: inPlan && !p.Overview.State.Ended()}, look{at: "run", kind: p.Overview.Kind})
+	return nil
+}
+
+// peopleView is who is safe and here.
+type peopleView struct {
+	runView
+	Total    tally
+	Sections []tally
+	Roles    []tally
+	List     []personView
+	Only     string // drill-down: a section, a role, or "silent"
+	Me       string
+	Named    bool // the viewer may see who is who
+}
+
+func (b *Board) showPeople(v *visit) error {
+	p, err := v.picture()
+	if err != nil {
+		return err
+	}
+	view := peopleView{runView: viewOf(v.lang, p, b.o.Now()), Me: v.actor.Person, Only: v.r.URL.Query().Get("only"), Named: v.seesNames(p)}
+	for _, one := range p.People {
+		view.Total.add(one)
+	}
+	none := v.t("no section", "所属なし")
+	view.Sections = tallies(p.People, func(one personView) []string {
+		if one.Section == "" {
+			return []string{none}
+		}
+		return []string{one.Section}
+	})
+	view.Roles = tallies(p.People, func(one personView) []string { return one.Roles })
+	if view.Named {
+		for _, one := range p.People {
+			section := one.Section
+			if section == "" {
+				section = none
+			}
+			if !one.Called || view.Only == "silent" && one.Safety != "" || view.Only != "" && view.Only != "silent" && section != view.Only && !slices.Contains(one.Roles, view.Only) {
+				continue
+			}
+			view.List = append(view.List, one)
+		}
+		slices.SortStableFunc(view.List, func(a, b personView) int { return urgency(a) - urgency(b) })
+	}
+	v.showAs(http.StatusOK, "people", v.t("People", "要員"), view, look{at: "run", refresh: true, kind: p.Overview.Kind})
+	return nil
+}
+
+// urgency puts first who needs somebody: the hurt, then the silent.
+func urgency(p personView) int {
+	switch p.Safety {
+	case run.Injured:
+		return 0
+	case "":
+		return 1
+	}
+	return 2
+}
+
+// seesNames reports whether the viewer may see who answered what: whoever leads the run,
+// or helps to.
+func (v *visit) seesNames(p picture) bool {
+	if v.actor.Console {
+		return true
+	}
+	me, ok := p.Plan.Estate.Person(v.actor.Person)
+	if !ok {
+		return false
+	}
+	lead := append([]string{p.Plan.Scenario.Decision.By}, leads...)
+	return slices.ContainsFunc(me.Roles, func(r string) bool { return slices.Contains(lead, r) })
+}
+
+// leads are roles of the shipped plans that look after people (requirement A.2).
+var leads = []string{"chief", "commander", "deputy-commander", "manager", "lead", "secretariat"}
+
+func (b *Board) showHistory(v *visit) error {
+	list, err := b.o.Store.Runs(v.r.Context(), journal.Filter{Limit: 200})
+	if err != nil {
+		return err
+	}
+	e, _, _ := b.o.Estate() // without it, IDs stand for names
+	v.showAs(http.StatusOK, "history", v.t("History", "履歴"), historyView{list, v.lang, e, zoneOf(plan.Plan{Estate: e})}, look{at: "history"})
+	return nil
+}
+
+type historyView struct {
+	Runs   []journal.Summary
+	L      i18n.Lang
+	Estate plan.Estate
+	Zone   *time.Location
+}
+
+func (h historyView) Day(t time.Time) string { return t.In(h.Zone).Format("2006-01-02 15:04 MST") }
+func (h historyView) Name(id string) string  { return nameIn(h.L, h.Estate, id) }
+func (h historyView) Took(s journal.Summary) string {
+	if s.EndedAt == nil {
+		return ""
+	}
+	return span(h.L, s.EndedAt.Sub(s.StartedAt).Round(time.Second).Seconds())
+}
+
+var ownPolicy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="([^"]*)">`)
+
+// showReport is the run's report as everybody gets it from the API: one file that fetches
+// nothing, under the policy that it carries.
+func (b *Board) showReport(v *visit) error {
+	format := v.r.URL.Query().Get("format")
+	if format == "" {
+		format = "html"
+	}
+	body, err := v.client("").Report(v.ctx(), v.r.PathValue("run"), format, string(v.lang))
+	if err != nil {
+		return err
+	}
+	kinds := map[string]string{"html": "text/html; charset=utf-8", "json": "application/json", "markdown": "text/markdown; charset=utf-8", "text": "text/plain; charset=utf-8"}
+	h := v.w.Header()
+	h.Set("Content-Type", kinds[format])
+	if format == "html" {
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		if m := ownPolicy.FindSubmatch(body[:min(len(body), 4096)]); m != nil {
+			h.Set("Content-Security-Policy", html.UnescapeString(string(m[1]))+"; frame-ancestors 'none'")
+		}
+	} else if format != "text" {
+		h.Set("Content-Disposition", `attachment; filename="`+safeName(v.r.PathValue("run"))+map[string]string{"json": ".json", "markdown": ".md"}[format]+`"`)
+	}
+	_, err = bytes.NewReader(body).WriteTo(v.w)
+	return err
+}
+
+// safeName keeps of a run's ID what a file's name may hold.
+func safeName(id string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, id)
+}
+
+// inEstate reports whether the estate's files know a person now.
+func (b *Board) inEstate(id string) bool {
+	e, _, err := b.o.Estate()
+	if err != nil {
+		return false
+	}
+	_, ok := e.Person(id)
+	return ok
+}

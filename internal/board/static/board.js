@@ -1,0 +1,83 @@
+// Keeps a page current: clocks go on, fragments that the server sends take the place of
+// the old ones, and what is no longer current says so. Without it every page and every
+// form works all the same. Own code and not a library: htmx's SSE extension opens a new
+// stream after a break and so loses Last-Event-ID, by which the server knows what was missed.
+"use strict";
+(() => {
+  const root = document.documentElement, fresh = document.getElementById("fresh");
+  root.classList.add("js");
+  let skew = null, skews = [], heard = performance.now(), last = "";
+
+  const pad = n => String(n).padStart(2, "0");
+  const clock = s => pad(Math.floor(s / 3600)) + ":" + pad(Math.floor(s / 60) % 60) + ":" + pad(Math.floor(s) % 60);
+  const stale = () => live && performance.now() - heard > 10000;
+
+  function tick() {
+    const old = !!stale();
+    root.classList.toggle("stale", old);
+    if (live && fresh) {
+      const ago = (performance.now() - heard) / 1000;
+      const text = old ? fresh.dataset.old + " " + clock(ago) : fresh.dataset.ok + " · " + new Date(Date.now() + (skew || 0)).toLocaleTimeString(root.lang, {hour12: false});
+      if (fresh.textContent !== text) fresh.textContent = text;
+      fresh.setAttribute("role", old ? "alert" : "presentation");
+    }
+    if (old) return; // old numbers don't look alive
+    const now = Date.now() + (skew || 0);
+    for (const e of document.querySelectorAll(".tick")) {
+      let s = e.dataset.up ? (now - e.dataset.up) / 1000 : (e.dataset.down - now) / 1000;
+      e.classList.toggle("over", s < 0 && !!e.dataset.down);
+      const text = clock(Math.max(0, e.dataset.up ? s : Math.abs(s)));
+      if (e.textContent !== text) e.textContent = text;
+    }
+  }
+
+  // A form that somebody is filling in, or whose question has not changed, stays as it is.
+  function swap(id, html) {
+    const to = document.getElementById(id);
+    if (!to) return;
+    const t = document.createElement("template");
+    t.innerHTML = html;
+    for (const form of to.querySelectorAll("form[data-key]")) {
+      const same = t.content.querySelector("form[data-key='" + CSS.escape(form.dataset.key) + "']");
+      if (same && (form.dataset.dirty || form.contains(document.activeElement))) same.replaceWith(form);
+    }
+    const open = [...to.querySelectorAll("details")].map(d => d.open);
+    const at = to.contains(document.activeElement) && document.activeElement.closest("a[href],summary");
+    to.replaceChildren(t.content);
+    to.querySelectorAll("details").forEach((d, i) => { if (open[i]) d.open = true; });
+    if (at && at.href) { // keyboard users keep their place
+      const again = [...to.querySelectorAll("a[href]")].find(a => a.getAttribute("href") === at.getAttribute("href"));
+      if (again) again.focus({preventScroll: true});
+    }
+    tick();
+  }
+
+  let live = document.body.dataset.live, source;
+  function connect() {
+    source = new EventSource(live + (last ? (live.includes("?") ? "&" : "?") + "after=" + encodeURIComponent(last) : ""));
+    for (const id of ["head", "systems", "phases", "waiting", "crowd", "steps", "said", "wall", "runs", "mine"]) {
+      source.addEventListener(id, e => { heard = performance.now(); swap(id, e.data); });
+    }
+    source.addEventListener("beat", e => {
+      heard = performance.now();
+      last = e.lastEventId || last;
+      // What is sent was drawn a moment ago: the most favourable of the last ones is closest.
+      skews.push(Number(e.data) - Date.now());
+      skew = Math.max(...(skews = skews.slice(-12)));
+      tick();
+    });
+    source.addEventListener("signedout", () => location.reload());
+    source.onerror = () => { // the browser tries again by itself, except after a refusal
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
+    };
+  }
+  if (live) connect();
+  setInterval(tick, 250);
+  tick();
+
+  document.addEventListener("input", e => { const f = e.target.closest("form"); if (f) f.dataset.dirty = "1"; });
+  document.addEventListener("submit", e => { // the key in the form makes a second click harmless; this only shows it
+    const b = e.submitter;
+    if (b) setTimeout(() => { b.disabled = true; setTimeout(() => { b.disabled = false; }, 4000); });
+  });
+})();

@@ -1,0 +1,247 @@
+package board
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// task is one thing that a run waits for, with what its form needs.
+type task struct {
+	progress.Waiting
+	Run      string
+	Kind2    run.Kind // of the run
+	RunTitle plan.Text
+	Me       string
+	Title    string // what is waited for
+	Who      string // whom it waits for
+	For2     string // whose name a form acts for
+	Back     string
+	Now      time.Time
+	Aid      *run.DecisionAsk
+	SystemOf *plan.System
+	Places   []choice
+	Until    *time.Time // when the RTO of the system is over
+	From     *time.Time // when its clock started
+	Machine  bool       // a step that a machine does
+	Key      string     // names this very question, so that a form being filled in is kept
+	Urgent   bool
+	Station  string // Who without anybody's name, for the wall
+}
+
+// forms are the templates of what can be waited for. What is not here is shown with its
+// words and without a form.
+var forms = map[progress.Awaited]string{
+	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
+	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
+	progress.AwaitApproval: "form-approval", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
+}
+
+// forPerson are the tasks of a run that wait for this person, the most urgent first.
+func forPerson(l i18n.Lang, p picture, actor identity.Actor, back string) []task {
+	var out []task
+	if actor.Person == "" {
+		return nil
+	}
+	for _, w := range p.Overview.Waiting {
+		if !may(p, w, actor.Person) {
+			continue
+		}
+		t := taskOf(l, p, w, actor.Person, back)
+		if w.For == progress.AwaitSafety {
+			t.For2 = actor.Person
+		}
+		out = append(out, t)
+	}
+	slices.SortStableFunc(out, func(a, b task) int { return rank(a.For) - rank(b.For) })
+	return out
+}
+
+// rank puts first what others wait for most.
+func rank(f progress.Awaited) int {
+	switch f {
+	case progress.AwaitSafety:
+		return 0
+	case progress.AwaitDecision, progress.AwaitApproval:
+		return 1
+	case progress.AwaitStep:
+		return 2
+	case progress.AwaitArrival:
+		return 3
+	}
+	return 4
+}
+
+// may reports whether a wait is for this person. It only says what to show: whether an act
+// is let through is for the run itself to say.
+func may(p picture, w progress.Waiting, person string) bool {
+	me, ok := p.Plan.Estate.Person(person)
+	if !ok {
+		return false
+	}
+	switch {
+	case slices.Contains(w.People, person):
+		return true
+	case w.For == progress.AwaitArrival:
+		// Whoever was called may come although nobody counted on it.
+		i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == person })
+		return i >= 0 && p.People[i].Called && p.People[i].ArrivedAt == nil && p.People[i].Safety != run.Injured && p.People[i].Safety != ""
+	case w.For == progress.AwaitSafety:
+		return false
+	case w.Role != "":
+		return stands(p, me, w.Role)
+	case len(w.People) > 0:
+		return false
+	}
+	// Nobody is named: those who lead the run, and who has come.
+	if slices.Contains(me.Roles, p.Plan.Scenario.Decision.By) {
+		return true
+	}
+	for _, q := range p.Plan.Scenario.Quorum {
+		if slices.Contains(me.Roles, q.Role) {
+			return true
+		}
+	}
+	return len(p.Plan.Scenario.Quorum) == 0
+}
+
+// stands reports whether a person holds a role or is the deputy of somebody absent who
+// does.
+func stands(p picture, me plan.Person, role string) bool {
+	if slices.Contains(me.Roles, role) {
+		return true
+	}
+	for _, holder := range p.Plan.Estate.InRole(role) {
+		here := slices.ContainsFunc(p.People, func(v personView) bool { return v.ID == holder.ID && v.ArrivedAt != nil })
+		if !here && slices.Contains(holder.Deputies, me.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// taskOf is a wait with its words.
+func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
+	o := p.Overview
+	t := task{Waiting: w, Run: o.Run, Kind2: o.Kind, RunTitle: o.Title, Me: me, For2: me, Back: back, Now: o.At,
+		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, string(w.Phase), string(w.Kind)}, "/")}
+	t.Text = plain(l, w.Text)
+	system := w.System
+	if s, ok := p.Plan.System(w.System); ok {
+		t.SystemOf = &s
+		if title := s.Title.In(string(l)); title != "" {
+			system = title
+		}
+	}
+	for _, s := range o.Systems {
+		if s.Name == w.System && s.EventAt != nil {
+			t.From = s.EventAt
+			if s.ObjectiveS != nil {
+				until := s.EventAt.Add(time.Duration(*s.ObjectiveS * float64(time.Second)))
+				t.Until = &until
+			}
+		}
+	}
+	site := w.Site
+	if s, ok := p.Plan.Estate.Site(w.Site); ok && s.Title.In(string(l)) != "" {
+		site = s.Title.In(string(l))
+	}
+	for _, place := range p.Plan.Estate.Places {
+		name := place.Title.In(string(l))
+		if name == "" {
+			name = place.Name
+		}
+		t.Places = append(t.Places, choice{place.Name, name})
+	}
+	switch w.For {
+	case progress.AwaitSafety:
+		t.Title = l.T("Safety check", "安否の回答")
+	case progress.AwaitArrival:
+		t.Title = l.T("Come to the muster", "参集")
+	case progress.AwaitInspect:
+		t.Title = l.T("Inspection of %s", "%sの安全点検", site)
+	case progress.AwaitStatement:
+		t.Title = l.T("How much of %[2]s of %[1]s is there?", "%[1]s「%[2]s」の稼働程度の申告", system, w.Step)
+	case progress.AwaitAssess:
+		t.Title = l.T("Damage assessment of %s", "%sの被害状況の確認", system)
+	case progress.AwaitDecision:
+		t.Title, t.Urgent = l.T("Recovery decision on %s", "%sの復旧方針の決定", system), true
+		if w.Text == "failback" {
+			t.Title = l.T("Decision on the way home of %s", "%sの切戻しの判断", system)
+		}
+		if a, ok := p.Aids[w.System]; ok {
+			t.Aid = &a
+		}
+	case progress.AwaitApproval:
+		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
+	case progress.AwaitConfirm:
+		t.Title = l.T("Report: %s", "%sの完了報告", l.Phase(w.Phase))
+		if w.Phase == run.Closing {
+			t.Title = l.T("What was hard? (closing of the record)", "振り返りの記入（記録物の整理）")
+		}
+	case progress.AwaitStep:
+		t.Machine = w.Kind != run.WaitHuman && w.Kind != run.WaitAck
+		t.Urgent = t.Machine
+		t.Title = stepTitle(l, p.Plan, w)
+	default:
+		t.Title = string(w.For)
+	}
+	t.Who = whoWaits(l, p, w)
+	switch {
+	case w.Role != "":
+		t.Station = w.Role
+	case len(w.People) > 0:
+		t.Station = l.T("%d people", "%d名", len(w.People))
+	default:
+		t.Station = t.Who
+	}
+	return t
+}
+
+func stepTitle(l i18n.Lang, p plan.Plan, w progress.Waiting) string {
+	name := w.Step
+	for _, rb := range p.Runbooks {
+		for _, s := range rb.Steps {
+			if s.ID == w.Step && (rb.System == w.System || w.System == "") && s.Title.In(string(l)) != "" {
+				name = s.Title.In(string(l))
+			}
+		}
+	}
+	switch w.Kind {
+	case run.WaitUnknown:
+		return l.T("Step %s: the outcome is unknown", "ステップ「%s」：結果不明", name)
+	case run.WaitFailed:
+		return l.T("Step %s has failed", "ステップ「%s」：失敗", name)
+	case run.WaitAbsent:
+		return l.T("Step %s: nobody at its site", "ステップ「%s」：拠点の応答なし", name)
+	case run.WaitAck:
+		return l.T("Step %s: read and acknowledge", "ステップ「%s」：内容の確認", name)
+	}
+	return l.T("Step %s", "ステップ「%s」", name)
+}
+
+// whoWaits names those who hold the ball: a few by name, many by number.
+func whoWaits(l i18n.Lang, p picture, w progress.Waiting) string {
+	role := w.Role
+	var names []string
+	for _, id := range w.People {
+		names = append(names, nameIn(l, p.Plan.Estate, id))
+	}
+	switch n := len(names); {
+	case n == 0 && role != "":
+		return role
+	case n == 0:
+		return l.T("those who lead", "指揮・復旧の担当者")
+	case n > 4:
+		return l.T("%d people", "%d名", n)
+	case role != "":
+		return role + l.T(" (", "（") + strings.Join(names, l.T(", ", "、")) + l.T(")", "）")
+	}
+	return strings.Join(names, l.T(", ", "、"))
+}

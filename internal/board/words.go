@@ -1,0 +1,68 @@
+package board
+
+import (
+	"strings"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+var (
+	hazards = map[run.Hazard]plan.Text{run.Disaster: {EN: "disaster", JA: "大規模災害"}, run.SecurityIncident: {EN: "security incident", JA: "情報セキュリティインシデント"},
+		run.Pandemic: {EN: "epidemic", JA: "感染症"}, run.RestoreTest: {EN: "restore test", JA: "復元試験"}}
+	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
+		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
+	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "switch to the alternate site", JA: "代替拠点へ切り替える"}, run.InPlace: {EN: "recover in place", JA: "被災拠点で復旧する"},
+		run.StandDown: {EN: "stand down: nothing to recover", JA: "対応不要"}, run.NotPossible: {EN: "not possible now", JA: "現時点では復旧できない"},
+		run.GoHome: {EN: "return home", JA: "切り戻す"}, run.Stay: {EN: "stay where it is", JA: "切り替え先で継続する"}}
+	consequences = map[run.Choice]plan.Text{
+		run.Alternate:   {EN: "The system is moved to %[2]s. What %[1]s had not copied may be lost; the way back is a failback.", JA: "%[2]s へ切り替えます。%[1]s から複製されていない更新は失われる可能性があり、復帰にはフェイルバックが必要です。"},
+		run.InPlace:     {EN: "The system is repaired at %[1]s and stays down until then. Nothing is moved.", JA: "%[1]s で復旧します。復旧するまで停止が続きます。切り替えは行いません。"},
+		run.StandDown:   {EN: "Nothing is moved or repaired. The run goes on to its end without recovery.", JA: "切り替えも復旧作業も行わず、このまま終了へ進みます。"},
+		run.NotPossible: {EN: "It is recorded that the system can't be recovered now. The run ends as not resumable.", JA: "現時点で復旧できないことを記録し、「復旧できず」として終了します。"},
+		run.GoHome:      {EN: "The system is moved back to %[1]s. Service is interrupted for a moment.", JA: "%[1]s へ切り戻します。短時間の停止を伴います。"},
+		run.Stay:        {EN: "The system stays at %[2]s. The record says who decided so.", JA: "%[2]s での稼働を継続し、その判断を記録します。"},
+	}
+	acts = map[string]plan.Text{"done": {EN: "Done", JA: "完了"}, "retry": {EN: "Try again", JA: "再試行"}, "skip": {EN: "Skip", JA: "省略"}}
+	// dones are what a page says after an act.
+	dones = map[string]plan.Text{
+		"checkin": {EN: "Your answer is recorded.", JA: "安否の回答を記録しました。"}, "arrive": {EN: "The arrival is recorded.", JA: "参集を記録しました。"},
+		"inspect": {EN: "The inspection is recorded.", JA: "安全点検の結果を記録しました。"}, "attest": {EN: "The statement is recorded.", JA: "申告を記録しました。"},
+		"assess": {EN: "The assessment is recorded.", JA: "被害状況を記録しました。"}, "decide": {EN: "The decision is recorded.", JA: "判断を記録しました。"},
+		"approve": {EN: "The approval is recorded.", JA: "承認を記録しました。"}, "confirm": {EN: "It is recorded.", JA: "報告を記録しました。"},
+		"step": {EN: "The step is settled.", JA: "ステップの結果を記録しました。"}, "abort": {EN: "The run is being aborted; undo follows.", JA: "中止を受け付けました。取り消し処理に移ります。"},
+		"pause": {EN: "The run is paused before its next step.", JA: "次のステップの前で一時停止しました。"}, "resume": {EN: "The run goes on.", JA: "再開しました。"},
+		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},
+		"ack": {EN: "It is acknowledged.", JA: "受領を記録しました。"},
+	}
+)
+
+func doneWords(l i18n.Lang, what string) string { return dones[what].In(string(l)) }
+
+func choiceWord(l i18n.Lang, c run.Choice) string {
+	if t, ok := choices[c]; ok {
+		return t.In(string(l))
+	}
+	return string(c)
+}
+
+func banner(l i18n.Lang, k run.Kind) string {
+	if k == run.Response {
+		return l.T("REAL", "【本番】")
+	}
+	return l.T("DRILL", "【訓練】")
+}
+
+// consequence says what a choice brings about for a system.
+func consequence(l i18n.Lang, c run.Choice, s *plan.System) string {
+	t, ok := consequences[c]
+	if !ok {
+		return ""
+	}
+	home, away := "", ""
+	if s != nil {
+		home, away = s.Home, s.Alternate
+	}
+	return strings.NewReplacer("%[1]s", home, "%[2]s", away).Replace(t.In(string(l)))
+}
