@@ -16,13 +16,16 @@ import (
 	"github.com/muster-dr/muster/activities/record"
 	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/board"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/scenario"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -45,6 +48,7 @@ type server struct {
 	client  client.Client
 	metrics *metrics.Metrics
 	api     *api.Server
+	board   *board.Board
 	handler http.Handler
 	alarms  *alarm.Service
 }
@@ -58,8 +62,18 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 	}
 	h := s.api.Handler()
+	var err error
+	s.board, err = board.New(board.Options{
+		Store: s.store, API: h, Plans: s.api.Plans, Estate: s.estate(actions), Log: o.Log, PublicURL: o.Config.PublicURL,
+		People: identity.New(s.store, identity.Options{Console: token, PublicURL: o.Config.PublicURL, Log: o.Log}),
+	})
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("the board can't be shown", "ボードを表示できません"), Err: err,
+			WayOut: o.Lang.T("public_url is where people find the board, such as https://muster.example.org", "public_url には、ボードのURLを指定してください。例: https://muster.example.org")}
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/", h)
+	mux.Handle("/", s.board)
+	mux.Handle("/api/", h)
 	mux.Handle("GET /metrics", m.Handler())
 	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, o.Log)
 	if err != nil {
@@ -69,6 +83,17 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = mux
 	return s, nil
+}
+
+// estate reads the inventory from the plans directory as it is now.
+func (s *server) estate(catalog scenario.Catalog) func() (plan.Estate, []plan.System, error) {
+	return func() (plan.Estate, []plan.System, error) {
+		b, mistakes := scenario.Load(s.o.Config.Plans, catalog)
+		if err := mistakes.Err(); err != nil {
+			return plan.Estate{}, nil, err
+		}
+		return b.Estate(), b.Systems(), nil
+	}
 }
 
 // Render writes a run's report.
@@ -100,6 +125,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	working.Go(func() { _ = s.alarms.Run(ctx) })
 	err := serve(ctx, ln, s.handler)
 	stop()
+	s.board.Close()
 	working.Wait()
 	return err
 }

@@ -122,6 +122,7 @@ func upSummary(o Options, api, ui string, sites []string) string {
 	}
 	rows := [][2]string{
 		{"API", api},
+		{l.T("board", "ボード"), boardURL(o, strings.TrimPrefix(api, "http://"))},
 		{"Temporal UI", ui},
 		{l.T("data", "データ"), o.Config.Data},
 		{l.T("token", "トークン"), o.Config.TokenPath()},

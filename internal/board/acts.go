@@ -111,7 +111,7 @@ func (b *Board) act(v *visit) error {
 	if !ok {
 		return &trouble{status: http.StatusNotFound, title: v.t("Not found", "見つかりません"), detail: v.t("There is no act %q.", "「%s」という操作はありません。", v.r.PathValue("act")), back: v.here()}
 	}
-	if v.actor.Person == "" {
+	if v.me == "" {
 		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
 			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: v.here()}
 	}
@@ -119,7 +119,7 @@ func (b *Board) act(v *visit) error {
 }
 
 func (v *visit) do(name string, do func(context.Context, *api.Client, sent) error, runID, back string) error {
-	s := sent{v.r.PostForm, runID, v.actor.Person}
+	s := sent{v.r.PostForm, runID, v.me}
 	// What can't be taken back asks for a tick beside the button: a slip of the thumb is
 	// no order.
 	if name == "abort" && s.text("sure") != "yes" {
@@ -165,11 +165,11 @@ func (b *Board) start(v *visit) error {
 				way:    v.t("Go back and type the name as it stands there", "戻って、表示どおりに入力してください"), back: back}
 		}
 	}
-	if v.actor.Person == "" {
+	if v.me == "" {
 		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
 			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: back}
 	}
-	out, err := v.client(form.Get("key")).Start(v.ctx(), api.StartRequest{Scenario: scenario, Kind: kind, Depth: run.Depth(form.Get("depth")), By: v.actor.Person,
+	out, err := v.client(form.Get("key")).Start(v.ctx(), api.StartRequest{Scenario: scenario, Kind: kind, Depth: run.Depth(form.Get("depth")), By: v.me,
 		Reason: strings.TrimSpace(form.Get("reason")), Since: strings.TrimSpace(form.Get("since")), RequestID: form.Get("key")})
 	if p := new(api.Problem); errors.As(err, &p) {
 		t := &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines, back: back}
@@ -212,14 +212,15 @@ func (v *visit) openLink() (*follower, picture, error) {
 		t := &trouble{status: http.StatusForbidden, title: v.t("This link does not work", "このリンクは使えません"),
 			detail: v.t("It has expired, was withdrawn, or was not copied whole.", "有効期限が切れているか、取り消されたか、正しくコピーされていません。"),
 			way:    v.t("Answer the newest message that you got, or call your office or the response room", "最新のメッセージのリンクを使うか、職場または対策本部へ連絡してください")}
-		if err != nil {
-			if words := plain(v.lang, err.Error()); strings.ContainsAny(words, " 。") {
-				t.lines = []string{words}
-			}
+		if refused := new(identity.Refusal); errors.As(err, &refused) {
+			t.detail, _ = refused.In(v.lang)
+			v.b.o.People.Failed(v.r.Context(), from(v.r), err)
+		} else if err != nil {
+			return nil, picture{}, err
 		}
 		return nil, picture{}, t
 	}
-	v.actor, v.known = a, true
+	v.actor, v.known, v.me = a, true, a.Person
 	f, err := v.b.hub.follow(v.r.Context(), a.Limit.Run)
 	if err != nil {
 		return nil, picture{}, err

@@ -36,10 +36,18 @@ type People interface {
 	Bearer(ctx context.Context, secret string) (identity.Actor, error)
 	SignIn(ctx context.Context, w http.ResponseWriter, r *http.Request, a identity.Actor) error
 	Session(ctx context.Context, r *http.Request) (identity.Actor, bool)
-	SignOut(ctx context.Context, w http.ResponseWriter, r *http.Request)
+	SignOut(ctx context.Context, w http.ResponseWriter, r *http.Request) error
 	// OpenLink returns for whom and what a signed link is good. It changes nothing.
 	OpenLink(ctx context.Context, text string) (identity.Actor, error)
+	HasOIDC() bool
+	StartOIDC(w http.ResponseWriter, r *http.Request, next string) error
+	FinishOIDC(w http.ResponseWriter, r *http.Request) (identity.Actor, string, error)
+	// Failed enters in the access log that somebody was not let in, and slows down whoever
+	// tries again and again.
+	Failed(ctx context.Context, from string, err error)
 }
+
+var _ People = (*identity.Service)(nil)
 
 // Options of a board. Store, API, Plans, Estate and People are needed.
 type Options struct {
@@ -51,9 +59,6 @@ type Options struct {
 	People People
 	Log    *slog.Logger
 	Now    func() time.Time // nil is time.Now
-	// OpenID is the path that begins a sign-in with the organisation's account; "" when
-	// none is set up.
-	OpenID string
 	// PublicURL is where people find the board when a proxy stands before it; "" is the
 	// address that they asked for.
 	PublicURL string
@@ -112,6 +117,8 @@ func (b *Board) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /static/{name}", b.static)
 	open("GET /login", b.showLogin)
 	open("POST /login", b.login)
+	open("GET "+startOpenID, b.startOpenID)
+	open("GET "+identity.CallbackPath, b.finishOpenID)
 	open("POST /logout", b.logout)
 	open("POST /lang", b.setLang)
 	open("GET /l/{link}", b.showLink)
@@ -161,6 +168,8 @@ type visit struct {
 	lang  i18n.Lang
 	actor identity.Actor
 	known bool // somebody is signed in
+	// me is the person who acts: the actor's, or whom the console has named; "" is nobody.
+	me string
 }
 
 func (v *visit) t(en, ja string, args ...any) string { return v.lang.T(en, ja, args...) }
@@ -193,6 +202,10 @@ func (b *Board) page(f func(*visit) error, needsPerson bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{b: b, w: w, r: r, lang: langOf(r)}
 		v.actor, v.known = b.o.People.Session(r.Context(), r)
+		v.me = v.actor.Person
+		if v.actor.Console {
+			v.me = b.acting(r)
+		}
 		if needsPerson && !v.known {
 			v.sendToLogin()
 			return
@@ -237,8 +250,11 @@ func (v *visit) fail(err error) {
 		return // nobody reads it
 	}
 	t := new(trouble)
-	p, gone := new(api.Problem), new(api.Unreachable)
+	p, gone, refused := new(api.Problem), new(api.Unreachable), new(identity.Refusal)
 	switch {
+	case errors.As(err, &refused):
+		t = &trouble{status: http.StatusForbidden, title: v.t("You are not let in", "利用できません")}
+		t.detail, t.way = refused.In(v.lang)
 	case errors.As(err, &t):
 	case errors.As(err, &p):
 		t = &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines}

@@ -134,7 +134,7 @@ func (b *Board) showScenario(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := scenarioView{Plan: p, Title: p.Scenario.Title.In(string(v.lang)), Depth: p.Scenario.Depth, Me: v.actor.Person, Approvals: p.Scenario.Approvals,
+	view := scenarioView{Plan: p, Title: p.Scenario.Title.In(string(v.lang)), Depth: p.Scenario.Depth, Me: v.me, Approvals: p.Scenario.Approvals,
 		Depths: []run.Depth{run.Tabletop, run.Walkthrough, run.IsolatedRun, run.Live}, Real: p.Scenario.Depth == run.Real}
 	if view.Title == "" {
 		view.Title = name
@@ -167,9 +167,9 @@ func (b *Board) showRoster(v *visit) error {
 	if err != nil {
 		return v.filesProblem(err)
 	}
-	view := rosterView{People: e.People, L: string(v.lang), Me: v.actor.Person}
+	view := rosterView{People: e.People, L: string(v.lang), Me: v.me}
 	for _, p := range e.People {
-		if p.ID == v.actor.Person {
+		if p.ID == v.me {
 			view.Contacts = slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(leads, r) })
 		}
 	}
@@ -192,7 +192,7 @@ type activateView struct {
 }
 
 func (b *Board) showActivate(v *visit) error {
-	view := activateView{Scenario: v.r.URL.Query().Get("scenario"), Me: v.actor.Person, Now: b.o.Now().Format(time.RFC3339)}
+	view := activateView{Scenario: v.r.URL.Query().Get("scenario"), Me: v.me, Now: b.o.Now().Format(time.RFC3339)}
 	list, err := v.client("").Scenarios(v.ctx())
 	if err != nil {
 		return err

@@ -119,7 +119,7 @@ func (b *Board) stream(v *visit, t *topic) error {
 				waiting = false
 			case <-tick.C:
 				// Whoever was signed out or disabled meanwhile sees no more.
-				if a, ok := b.o.People.Session(v.r.Context(), v.r); !ok || a.Person != v.actor.Person {
+				if a, ok := b.o.People.Session(v.r.Context(), v.r); !ok || a.Via != v.actor.Via {
 					event(&buf, "signedout", "")
 					_, _ = v.w.Write(buf.Bytes())
 					_ = out.Flush()

@@ -133,7 +133,7 @@ func (v *visit) showAs(status int, name, title string, data any, as look) {
 		f.Here = v.r.URL.RequestURI()
 	}
 	if v.known {
-		f.Person, f.Name = v.actor.Person, v.name(v.actor.Person)
+		f.Person, f.Name = v.me, v.name(v.me)
 		if f.Person == "" {
 			f.Name = v.t("console", "コンソール")
 		}

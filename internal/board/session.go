@@ -1,12 +1,15 @@
 package board
 
 import (
+	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
 )
 
 const langCookie = "muster_lang"
@@ -80,14 +83,24 @@ func (v *visit) sendToLogin() {
 
 // loginView is what the sign-in page shows.
 type loginView struct {
-	Back   string
-	OpenID string
-	Wrong  bool
-	Needed bool // the server's own token was given: who is it?
-	People []choice
+	Back    string
+	OpenID  string // begins a sign-in with the organisation's account; "" is none
+	What    string // why the last try did not work
+	Way     string
+	Console bool
 }
 
 type choice struct{ Value, Label string }
+
+const startOpenID = "/sign-in/oidc"
+
+func (v *visit) loginView(back string) loginView {
+	view := loginView{Back: back}
+	if v.b.o.People.HasOIDC() {
+		view.OpenID = startOpenID + "?" + url.Values{"back": {back}}.Encode()
+	}
+	return view
+}
 
 func (b *Board) showLogin(v *visit) error {
 	back := local(v.r.URL.Query().Get("back"))
@@ -95,25 +108,27 @@ func (b *Board) showLogin(v *visit) error {
 		v.redirect(back)
 		return nil
 	}
-	v.show(http.StatusOK, "login", v.t("Sign in", "サインイン"), loginView{Back: back, OpenID: b.o.OpenID})
+	v.show(http.StatusOK, "login", v.t("Sign in", "サインイン"), v.loginView(back))
 	return nil
 }
 
-// login takes a personal token. Whoever holds the server's own token also says who they
-// are: every act has a person.
+// login takes a personal token. Whoever holds the server's own token also says as whom
+// they act: every act has a person.
 func (b *Board) login(v *visit) error {
-	view := loginView{Back: local(v.r.PostForm.Get("back")), OpenID: b.o.OpenID}
+	view := v.loginView(local(v.r.PostForm.Get("back")))
 	actor, err := b.o.People.Bearer(v.r.Context(), strings.TrimSpace(v.r.PostForm.Get("token")))
-	if err != nil {
-		view.Wrong = true
+	if refused := new(identity.Refusal); errors.As(err, &refused) {
+		b.o.People.Failed(v.r.Context(), from(v.r), err)
+		view.What, view.Way = refused.In(v.lang)
 		v.show(http.StatusForbidden, "login", v.t("Sign in", "サインイン"), view)
 		return nil
 	}
-	if actor.Console && actor.Person == "" {
-		actor.Person = strings.TrimSpace(v.r.PostForm.Get("person"))
-		if actor.Person != "" && !b.inEstate(actor.Person) {
-			return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not known", "該当者がいません"),
-				detail: v.t("The estate knows no person %q.", "構成台帳に %q という人はいません。", actor.Person), way: v.t("Give an ID of the estate", "構成台帳のIDを入力してください"), back: "/login"}
+	if err != nil {
+		return err
+	}
+	if person := strings.TrimSpace(v.r.PostForm.Get("person")); actor.Console && person != "" {
+		if err := v.actAs(person); err != nil {
+			return err
 		}
 	}
 	if err := b.o.People.SignIn(v.r.Context(), v.w, v.r, actor); err != nil {
@@ -123,27 +138,72 @@ func (b *Board) login(v *visit) error {
 	return nil
 }
 
+func (b *Board) startOpenID(v *visit) error {
+	return b.o.People.StartOIDC(v.w, v.r, local(v.r.URL.Query().Get("back")))
+}
+
+// finishOpenID takes the browser that the provider sent back. It is a GET, as the
+// protocol has it; what it may do is guarded by the state in the browser's own cookie.
+func (b *Board) finishOpenID(v *visit) error {
+	_, next, err := b.o.People.FinishOIDC(v.w, v.r)
+	if err != nil {
+		return err
+	}
+	v.redirect(local(next))
+	return nil
+}
+
 func (b *Board) logout(v *visit) error {
-	b.o.People.SignOut(v.r.Context(), v.w, v.r)
+	if err := b.o.People.SignOut(v.r.Context(), v.w, v.r); err != nil {
+		return err
+	}
 	v.redirect("/login")
 	return nil
 }
 
-// setActing lets whoever holds the server's own token act for another person: every act
-// has a person, and the record says that it was entered at the console.
+// from is where a visitor comes from, for the access log.
+func from(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// actingCookie holds as whom the console acts. It gives nobody any right: the session
+// beside it has to be the console's.
+const actingCookie = "muster_acting"
+
+// acting is whom the console has named, if the estate knows them.
+func (b *Board) acting(r *http.Request) string {
+	c, err := r.Cookie(actingCookie)
+	if err != nil {
+		return ""
+	}
+	person, err := url.QueryUnescape(c.Value)
+	if err != nil || !b.inEstate(person) {
+		return ""
+	}
+	return person
+}
+
+func (v *visit) actAs(person string) error {
+	if !v.b.inEstate(person) {
+		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not known", "該当者がいません"),
+			detail: v.t("The estate knows no person %q.", "構成台帳に「%s」という人はいません。", person), way: v.t("Give an ID of the estate", "構成台帳のIDを入力してください"), back: v.here()}
+	}
+	http.SetCookie(v.w, &http.Cookie{Name: actingCookie, Value: url.QueryEscape(person), Path: "/", HttpOnly: true, Secure: v.secure(), SameSite: http.SameSiteLaxMode})
+	return nil
+}
+
+// setActing lets whoever holds the server's own token act for a person: every act has
+// one, and the record says that it was entered at the console.
 func (b *Board) setActing(v *visit) error {
 	if !v.actor.Console {
 		return &trouble{status: http.StatusForbidden, title: v.t("Refused", "受け付けられません"),
 			detail: v.t("Only whoever signed in with the server's own token may act for others here.", "ほかの人として操作できるのは、サーバーのトークンでサインインした場合だけです。")}
 	}
-	person := strings.TrimSpace(v.r.PostForm.Get("person"))
-	if !b.inEstate(person) {
-		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not known", "該当者がいません"),
-			detail: v.t("The estate knows no person %q.", "構成台帳に %q という人はいません。", person), way: v.t("Give an ID of the estate", "構成台帳のIDを入力してください")}
-	}
-	a := v.actor
-	a.Person = person
-	if err := b.o.People.SignIn(v.r.Context(), v.w, v.r, a); err != nil {
+	if err := v.actAs(strings.TrimSpace(v.r.PostForm.Get("person"))); err != nil {
 		return err
 	}
 	v.redirect(local(v.r.PostForm.Get("back")))

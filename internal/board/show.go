@@ -60,7 +60,7 @@ func drawRun(p *pages, pictures []picture, now time.Time) ([]fragment, error) {
 // personal draws what is for this viewer alone, when it has changed: what waits for them.
 // A form that somebody is filling in is drawn again only when its question is another one.
 func (v *visit) personal(page string) func([]picture, *string) []fragment {
-	actor, l := v.actor, v.lang
+	me, l := v.me, v.lang
 	back := "/tasks"
 	if page != "tasks" && page != "" {
 		back = "/runs/" + url.PathEscape(page)
@@ -82,7 +82,7 @@ func (v *visit) personal(page string) func([]picture, *string) []fragment {
 		p := v.b.langs[l]
 		var out []fragment
 		if page != "" {
-			if text, err := p.draw("mine", mineView{tasks, actor.Person}); err == nil {
+			if text, err := p.draw("mine", mineView{tasks, me}); err == nil {
 				out = append(out, fragment{id: "mine", html: string(text)})
 			}
 		}
@@ -98,7 +98,7 @@ type mineView struct {
 func tasksIn(l i18n.Lang, pictures []picture, v *visit, back string) []task {
 	var out []task
 	for _, p := range pictures {
-		out = append(out, forPerson(l, p, v.actor, back)...)
+		out = append(out, forPerson(l, p, v.me, back)...)
 	}
 	return out
 }
@@ -129,7 +129,7 @@ func (b *Board) showTasks(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := mineView{tasksIn(v.lang, pictures, v, "/tasks"), v.actor.Person}
+	view := mineView{tasksIn(v.lang, pictures, v, "/tasks"), v.me}
 	v.showAs(http.StatusOK, "tasks", v.t("My tasks", "自分のタスク"), view, look{at: "tasks", live: "/live?own=tasks"})
 	return nil
 }
@@ -163,9 +163,9 @@ func (b *Board) showRun(v *visit) error {
 		return err
 	}
 	id := p.Overview.Run
-	view := runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.actor.Person}
-	view.Mine = mineView{forPerson(v.lang, p, v.actor, "/runs/"+url.PathEscape(id)), v.actor.Person}
-	_, inPlan := p.Plan.Estate.Person(v.actor.Person)
+	view := runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me}
+	view.Mine = mineView{forPerson(v.lang, p, v.me, "/runs/"+url.PathEscape(id)), v.me}
+	_, inPlan := p.Plan.Estate.Person(v.me)
 	view.Acts = inPlan && !p.Overview.State.Ended()
 	as := look{at: "run", kind: p.Overview.Kind, wall: v.r.URL.Query().Has("wall")}
 	if !p.Overview.State.Ended() {
@@ -185,8 +185,8 @@ func (b *Board) showControl(v *visit) error {
 	if err != nil {
 		return err
 	}
-	_, inPlan := p.Plan.Estate.Person(v.actor.Person)
-	v.showAs(http.StatusOK, "control", v.t("Hold or abort", "一時停止・中止"), runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.actor.Person, Acts: inPlan && !p.Overview.State.Ended()}, look{at: "run", kind: p.Overview.Kind})
+	_, inPlan := p.Plan.Estate.Person(v.me)
+	v.showAs(http.StatusOK, "control", v.t("Hold or abort", "一時停止・中止"), runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Acts: inPlan && !p.Overview.State.Ended()}, look{at: "run", kind: p.Overview.Kind})
 	return nil
 }
 
@@ -207,7 +207,7 @@ func (b *Board) showPeople(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := peopleView{runView: viewOf(v.lang, p, b.o.Now()), Me: v.actor.Person, Only: v.r.URL.Query().Get("only"), Named: v.seesNames(p)}
+	view := peopleView{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Only: v.r.URL.Query().Get("only"), Named: v.seesNames(p)}
 	for _, one := range p.People {
 		view.Total.add(one)
 	}
@@ -253,7 +253,7 @@ func (v *visit) seesNames(p picture) bool {
 	if v.actor.Console {
 		return true
 	}
-	me, ok := p.Plan.Estate.Person(v.actor.Person)
+	me, ok := p.Plan.Estate.Person(v.me)
 	if !ok {
 		return false
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
-	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
@@ -44,18 +43,18 @@ var forms = map[progress.Awaited]string{
 }
 
 // forPerson are the tasks of a run that wait for this person, the most urgent first.
-func forPerson(l i18n.Lang, p picture, actor identity.Actor, back string) []task {
+func forPerson(l i18n.Lang, p picture, me, back string) []task {
 	var out []task
-	if actor.Person == "" {
+	if me == "" {
 		return nil
 	}
 	for _, w := range p.Overview.Waiting {
-		if !may(p, w, actor.Person) {
+		if !may(p, w, me) {
 			continue
 		}
-		t := taskOf(l, p, w, actor.Person, back)
+		t := taskOf(l, p, w, me, back)
 		if w.For == progress.AwaitSafety {
-			t.For2 = actor.Person
+			t.For2 = me
 		}
 		out = append(out, t)
 	}

@@ -19,6 +19,8 @@ type Config struct {
 	Store     string `mapstructure:"store"`
 	Listen    string `mapstructure:"listen"`
 	Server    string `mapstructure:"server"`
+	// PublicURL is where browsers find the board and links lead to; "" is http://Listen.
+	PublicURL string `mapstructure:"public_url"`
 	Token     string `mapstructure:"token"`
 	TokenFile string `mapstructure:"token_file"`
 	Person    string `mapstructure:"person"`
@@ -98,6 +100,7 @@ func Keys() []Key {
 		{"plans", ".", "directory with the estate, runbooks and scenarios", "estate・runbook・scenarioのYAMLを置くディレクトリ"},
 		{"store", "", "record store; empty is sqlite:DATA/journal.db", "記録の保存先。空なら sqlite:DATA/journal.db"},
 		{"listen", "127.0.0.1:7700", "address the API listens on", "APIの待ち受けアドレス"},
+		{"public_url", "", "URL at which people reach the board, as in links; empty is http://LISTEN", "利用者がボードを開くURL（リンクにも使用）。空なら http://LISTEN"},
 		{"server", "", "URL of the server the commands talk to; empty is http://LISTEN", "コマンドの接続先サーバーのURL。空なら http://LISTEN"},
 		{"token", "", "token of the API; rather use token_file", "APIのトークン。token_fileの利用を推奨"},
 		{"token_file", "", "file with the token of the API; empty is DATA/token", "APIのトークンのファイル。空なら DATA/token"},
