@@ -86,13 +86,13 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 }
 
 // estate reads the inventory from the plans directory as it is now.
-func (s *server) estate(catalog scenario.Catalog) func() (plan.Estate, []plan.System, error) {
-	return func() (plan.Estate, []plan.System, error) {
+func (s *server) estate(catalog scenario.Catalog) func() (board.Inventory, error) {
+	return func() (board.Inventory, error) {
 		b, mistakes := scenario.Load(s.o.Config.Plans, catalog)
 		if err := mistakes.Err(); err != nil {
-			return plan.Estate{}, nil, err
+			return board.Inventory{}, err
 		}
-		return b.Estate(), b.Systems(), nil
+		return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles()}, nil
 	}
 }
 

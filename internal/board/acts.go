@@ -39,7 +39,7 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 			note = strings.TrimSpace("重傷 / badly hurt. " + note)
 		}
 		_, err := c.CheckIn(ctx, s.run, workflows.CheckIn{Person: s.about(), By: s.by, Safety: safetyOf(s.text("safety")),
-			CanCome: s.text("come") == "yes", Note: note})
+			CanCome: s.text("come") == "yes" || s.text("come") == "" && s.text("safety") == "safe", Note: note})
 		return err
 	},
 	"arrive": func(ctx context.Context, c *api.Client, s sent) error {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
@@ -49,13 +50,20 @@ type People interface {
 
 var _ People = (*identity.Service)(nil)
 
+// Inventory is the estate as its files say now.
+type Inventory struct {
+	plan.Estate
+	Systems []plan.System
+	Roles   map[string]plan.Text // what people call them, by name
+}
+
 // Options of a board. Store, API, Plans, Estate and People are needed.
 type Options struct {
 	Store journal.Store
 	API   http.Handler // api.Server.Handler
 	Plans api.Plans
 	// Estate is the inventory as its files say now: who there is, and which systems.
-	Estate func() (plan.Estate, []plan.System, error)
+	Estate func() (Inventory, error)
 	People People
 	Log    *slog.Logger
 	Now    func() time.Time // nil is time.Now
@@ -88,6 +96,7 @@ func New(o Options) (*Board, error) {
 		o.Viewers = 500
 	}
 	b := &Board{o: o, langs: map[i18n.Lang]*pages{}}
+	b.o.Estate = recent(o.Estate)
 	var err error
 	if b.assets, err = loadAssets(); err != nil {
 		return nil, err
@@ -97,7 +106,7 @@ func New(o Options) (*Board, error) {
 			return nil, err
 		}
 	}
-	b.hub = newHub(o.Store, o.Now, o.Log, b.langs)
+	b.hub = newHub(o.Store, o.Now, o.Log, b.langs, b.o.Estate)
 	if b.handler, err = b.routes(); err != nil {
 		return nil, err
 	}
@@ -306,4 +315,24 @@ func plain(l i18n.Lang, text string) string {
 		mark, text = l.T(run.MarkEN+" ", run.MarkJA), strings.TrimSpace(rest)
 	}
 	return mark + plan.Apart(text).In(string(l))
+}
+
+// remembered is for how long the inventory counts without its files being read again.
+const remembered = 2 * time.Second
+
+// recent keeps what was read of the estate for a moment: every page asks for it.
+func recent(read func() (Inventory, error)) func() (Inventory, error) {
+	var mu sync.Mutex
+	var kept Inventory
+	var err error
+	var until time.Time
+	return func() (Inventory, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.After(until) {
+			kept, err = read()
+			until = now.Add(remembered)
+		}
+		return kept, err
+	}
 }

@@ -36,7 +36,7 @@ type systemRow struct {
 const overdue = int(proof.MaxAge / (24 * time.Hour))
 
 func (b *Board) showSystems(v *visit) error {
-	e, systems, err := b.o.Estate()
+	e, err := b.o.Estate()
 	if err != nil {
 		return v.filesProblem(err)
 	}
@@ -44,7 +44,7 @@ func (b *Board) showSystems(v *visit) error {
 	if err != nil {
 		return err
 	}
-	now, zone := b.o.Now(), zoneOf(plan.Plan{Estate: e})
+	now, zone := b.o.Now(), zoneOf(plan.Plan{Estate: e.Estate})
 	site := func(name string) string {
 		if s, ok := e.Site(name); ok && s.Title.In(string(v.lang)) != "" {
 			return s.Title.In(string(v.lang))
@@ -52,7 +52,7 @@ func (b *Board) showSystems(v *visit) error {
 		return name
 	}
 	var rows []systemRow
-	for _, s := range systems {
+	for _, s := range e.Systems {
 		row := systemRow{Name: s.Name, Label: s.Title.In(string(v.lang)), Priority: s.Priority, Home: site(s.Home), Alternate: site(s.Alternate), Drillable: s.Drillable}
 		if row.Label == "" {
 			row.Label = s.Name
@@ -163,7 +163,7 @@ type rosterView struct {
 }
 
 func (b *Board) showRoster(v *visit) error {
-	e, _, err := b.o.Estate()
+	e, err := b.o.Estate()
 	if err != nil {
 		return v.filesProblem(err)
 	}

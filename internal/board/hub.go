@@ -31,6 +31,7 @@ type hub struct {
 	now   func() time.Time
 	log   *slog.Logger
 	langs map[i18n.Lang]*pages
+	files func() (Inventory, error)
 	boot  string // tells this process's revisions from another's
 
 	ctx  context.Context
@@ -45,8 +46,8 @@ type hub struct {
 	revs    atomic.Int64 // over all topics: one that is followed anew does not begin again
 }
 
-func newHub(store journal.Store, now func() time.Time, log *slog.Logger, langs map[i18n.Lang]*pages) *hub {
-	h := &hub{store: store, now: now, log: log, langs: langs, boot: newKey()[:8], runs: map[string]*follower{}}
+func newHub(store journal.Store, now func() time.Time, log *slog.Logger, langs map[i18n.Lang]*pages, files func() (Inventory, error)) *hub {
+	h := &hub{store: store, now: now, log: log, langs: langs, files: files, boot: newKey()[:8], runs: map[string]*follower{}}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.openNow = &topic{hub: h, name: "now", read: h.readNow, draw: drawNow}
 	return h
@@ -75,6 +76,8 @@ type picture struct {
 	People   []personView
 	// Aids are what those who decide should know, by system, as it was put to them.
 	Aids map[string]run.DecisionAsk
+	// Titles are what people call the roles, by name.
+	Titles map[string]plan.Text
 }
 
 // follow returns the follower of a run, or journal.ErrNotFound.
@@ -158,7 +161,8 @@ func (f *follower) look(ctx context.Context) (picture, error) {
 		f.at = e.Position
 	}
 	o := f.tracker.Overview(f.hub.now())
-	return picture{f.plan, o, f.people.list(), maps.Clone(f.aids)}, nil
+	files, _ := f.hub.files() // without it, roles go by their names
+	return picture{f.plan, o, f.people.list(), maps.Clone(f.aids), files.Roles}, nil
 }
 
 // readNow is all runs that have not ended.

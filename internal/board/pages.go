@@ -54,15 +54,13 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 			}
 			return b
 		},
-		"name":        func(p plan.Plan, id string) string { return nameIn(l, p.Estate, id) },
-		"short":       func(hash string) string { return hash[:min(len(hash), 12)] },
-		"join":        func(s []string) string { return strings.Join(s, l.T(", ", "、")) },
-		"form":        p.form,
-		"choiceOf":    func(c string) string { return choiceWord(l, run.Choice(c)) },
-		"damageOf":    func(d string) string { return damages[run.Damage(d)].In(string(l)) },
-		"actOf":       func(a string) string { return acts[a].In(string(l)) },
-		"consequence": func(c string, s *plan.System) string { return consequence(l, run.Choice(c), s) },
-		"list":        func(a ...any) []any { return a },
+		"name":     func(p plan.Plan, id string) string { return nameIn(l, p.Estate, id) },
+		"short":    func(hash string) string { return hash[:min(len(hash), 12)] },
+		"join":     func(s []string) string { return strings.Join(s, l.T(", ", "、")) },
+		"form":     p.form,
+		"damageOf": func(d string) string { return damages[run.Damage(d)].In(string(l)) },
+		"actOf":    func(a string) string { return acts[a].In(string(l)) },
+		"list":     func(a ...any) []any { return a },
 	}).ParseFS(templateFiles, "templates/*.html")
 	return p, err
 }
@@ -100,7 +98,8 @@ type frame struct {
 	Live    string // the stream; "" is none
 	Kind    run.Kind
 	Other   i18n.Lang
-	Tasks   int
+	Now     int64 // the server's clock, milliseconds
+	Zone    string
 }
 
 // look is how a page is shown besides its content.
@@ -125,7 +124,10 @@ func (v *visit) showAs(status int, name, title string, data any, as look) {
 		return
 	}
 	f := frame{Title: title, Content: content, Console: v.actor.Console, At: as.at, Wall: as.wall, Live: as.live, Refresh: as.refresh, Kind: as.kind,
-		Here: "/", Done: doneWords(v.lang, v.r.URL.Query().Get("ok")), Other: i18n.EN}
+		Here: "/", Done: doneWords(v.lang, v.r.URL.Query().Get("ok")), Other: i18n.EN, Now: v.b.o.Now().UnixMilli()}
+	if e, err := v.b.o.Estate(); err == nil {
+		f.Zone = e.Zone
+	}
 	if v.lang == i18n.EN {
 		f.Other = i18n.JA
 	}
@@ -152,11 +154,11 @@ func (v *visit) showAs(status int, name, title string, data any, as look) {
 
 // name is a person's name in the reader's language, else the ID.
 func (v *visit) name(id string) string {
-	e, _, err := v.b.o.Estate()
+	e, err := v.b.o.Estate()
 	if err != nil {
 		return id
 	}
-	return nameIn(v.lang, e, id)
+	return nameIn(v.lang, e.Estate, id)
 }
 
 func nameIn(l i18n.Lang, e plan.Estate, id string) string {

@@ -3,6 +3,7 @@ package board
 import (
 	"html/template"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
@@ -64,6 +65,59 @@ func zoneOf(p plan.Plan) *time.Location {
 		return z
 	}
 	return time.UTC
+}
+
+// Role is a role as people call it.
+func (v runView) Role(name string) string { return roleTitle(v.L, v.Titles, name) }
+
+// RolesOf are roles as people call them, in one line.
+func (v runView) RolesOf(names []string) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, v.Role(n))
+	}
+	return strings.Join(out, v.L.T(", ", "、"))
+}
+
+// Others are the systems besides the one in the middle of the wall.
+func (v runView) Others() []systemView {
+	var out []systemView
+	for _, s := range v.Systems {
+		if s.Name != v.Lead.Name {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Pressing is what waits, the urgent first, as much of it as a wall can hold.
+func (v runView) Pressing() []task {
+	out := slices.Clone(v.Waiting)
+	slices.SortStableFunc(out, func(a, b task) int {
+		switch {
+		case a.Urgent && !b.Urgent:
+			return -1
+		case b.Urgent && !a.Urgent:
+			return 1
+		}
+		return 0
+	})
+	return out[:min(len(out), 4)]
+}
+
+// Underway are the phases and steps that go on, the newest phases first.
+func (v runView) Underway() (out []string) {
+	for _, p := range slices.Backward(v.Phases) {
+		if p.Class == "now" && len(out) < 2 {
+			out = append(out, "▶ "+v.L.Phase(p.ID))
+		}
+	}
+	for _, s := range v.Steps {
+		if s.EndedAt == nil && len(out) < 4 {
+			out = append(out, s.Mark+" "+s.Label)
+		}
+	}
+	return out
 }
 
 // At is a time as the estate's clocks show it.
@@ -157,12 +211,7 @@ func systemOf(l i18n.Lang, p plan.Plan, s progress.System, now time.Time, ended 
 	default:
 		v.Word, v.Mark, v.Class = l.T("to the RTO", "RTOまで"), "▼", "run"
 	}
-	siteOf := func(name string) string {
-		if x, ok := p.Estate.Site(name); ok && x.Title.In(string(l)) != "" {
-			return x.Title.In(string(l))
-		}
-		return name
-	}
+	siteOf := func(name string) string { return siteTitle(l, p, name) }
 	switch s.Decision {
 	case run.Alternate:
 		v.Choice = l.T("to the alternate site: %s", "代替拠点（%s）へ切り替え", siteOf(ps.Alternate))

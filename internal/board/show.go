@@ -269,8 +269,8 @@ func (b *Board) showHistory(v *visit) error {
 	if err != nil {
 		return err
 	}
-	e, _, _ := b.o.Estate() // without it, IDs stand for names
-	v.showAs(http.StatusOK, "history", v.t("History", "履歴"), historyView{list, v.lang, e, zoneOf(plan.Plan{Estate: e})}, look{at: "history"})
+	e, _ := b.o.Estate() // without it, IDs stand for names
+	v.showAs(http.StatusOK, "history", v.t("History", "履歴"), historyView{list, v.lang, e.Estate, zoneOf(plan.Plan{Estate: e.Estate})}, look{at: "history"})
 	return nil
 }
 
@@ -330,7 +330,7 @@ func safeName(id string) string {
 
 // inEstate reports whether the estate's files know a person now.
 func (b *Board) inEstate(id string) bool {
-	e, _, err := b.o.Estate()
+	e, err := b.o.Estate()
 	if err != nil {
 		return false
 	}

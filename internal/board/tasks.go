@@ -32,6 +32,13 @@ type task struct {
 	Key      string     // names this very question, so that a form being filled in is kept
 	Urgent   bool
 	Station  string // Who without anybody's name, for the wall
+	Options  []option
+}
+
+// option is a choice of a decision, with what it brings about.
+type option struct {
+	Value, Label, Then string
+	Proposed           bool
 }
 
 // forms are the templates of what can be waited for. What is not here is shown with its
@@ -147,10 +154,7 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 			}
 		}
 	}
-	site := w.Site
-	if s, ok := p.Plan.Estate.Site(w.Site); ok && s.Title.In(string(l)) != "" {
-		site = s.Title.In(string(l))
-	}
+	site := siteTitle(l, p.Plan, w.Site)
 	for _, place := range p.Plan.Estate.Places {
 		name := place.Title.In(string(l))
 		if name == "" {
@@ -177,6 +181,7 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		if a, ok := p.Aids[w.System]; ok {
 			t.Aid = &a
 		}
+		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
 	case progress.AwaitConfirm:
@@ -194,7 +199,7 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	t.Who = whoWaits(l, p, w)
 	switch {
 	case w.Role != "":
-		t.Station = w.Role
+		t.Station = roleTitle(l, p.Titles, w.Role)
 	case len(w.People) > 0:
 		t.Station = l.T("%d people", "%d名", len(w.People))
 	default:
@@ -227,7 +232,7 @@ func stepTitle(l i18n.Lang, p plan.Plan, w progress.Waiting) string {
 
 // whoWaits names those who hold the ball: a few by name, many by number.
 func whoWaits(l i18n.Lang, p picture, w progress.Waiting) string {
-	role := w.Role
+	role := roleTitle(l, p.Titles, w.Role)
 	var names []string
 	for _, id := range w.People {
 		names = append(names, nameIn(l, p.Plan.Estate, id))
@@ -243,4 +248,33 @@ func whoWaits(l i18n.Lang, p picture, w progress.Waiting) string {
 		return role + l.T(" (", "（") + strings.Join(names, l.T(", ", "、")) + l.T(")", "）")
 	}
 	return strings.Join(names, l.T(", ", "、"))
+}
+
+// roleTitle is a role as people call it.
+func roleTitle(l i18n.Lang, titles map[string]plan.Text, role string) string {
+	if t := titles[role].In(string(l)); t != "" {
+		return t
+	}
+	return role
+}
+
+func optionsOf(l i18n.Lang, p picture, t task) []option {
+	home, away := "", ""
+	if t.SystemOf != nil {
+		home, away = siteTitle(l, p.Plan, t.SystemOf.Home), siteTitle(l, p.Plan, t.SystemOf.Alternate)
+	}
+	var out []option
+	for _, a := range t.Acts {
+		c := run.Choice(a)
+		out = append(out, option{a, choiceWord(l, c), strings.NewReplacer("%[1]s", home, "%[2]s", away).Replace(consequences[c].In(string(l))), t.Aid != nil && t.Aid.Proposed == c})
+	}
+	return out
+}
+
+// siteTitle is a site as people call it.
+func siteTitle(l i18n.Lang, p plan.Plan, name string) string {
+	if s, ok := p.Estate.Site(name); ok && s.Title.In(string(l)) != "" {
+		return s.Title.In(string(l))
+	}
+	return name
 }

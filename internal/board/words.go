@@ -1,8 +1,6 @@
 package board
 
 import (
-	"strings"
-
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -52,17 +50,4 @@ func banner(l i18n.Lang, k run.Kind) string {
 		return l.T("REAL", "【本番】")
 	}
 	return l.T("DRILL", "【訓練】")
-}
-
-// consequence says what a choice brings about for a system.
-func consequence(l i18n.Lang, c run.Choice, s *plan.System) string {
-	t, ok := consequences[c]
-	if !ok {
-		return ""
-	}
-	home, away := "", ""
-	if s != nil {
-		home, away = s.Home, s.Alternate
-	}
-	return strings.NewReplacer("%[1]s", home, "%[2]s", away).Replace(t.In(string(l)))
 }

@@ -63,12 +63,12 @@ func (f files) Compile(name string, depth run.Depth) (plan.Plan, error) {
 	return p, err
 }
 
-func (f files) estate() (plan.Estate, []plan.System, error) {
+func (f files) estate() (board.Inventory, error) {
 	b, err := f.load()
 	if err != nil {
-		return plan.Estate{}, nil, err
+		return board.Inventory{}, err
 	}
-	return b.Estate(), b.Systems(), nil
+	return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles()}, nil
 }
 
 // newWorld is a board at a moment of a recorded drill with 60 people.
@@ -246,7 +246,15 @@ systems:
     in_place_ground: the maintenance contract
 `, s.name, s.en, s.ja, s.rto, s.rpo)
 	}
-	e.WriteString("people:\n")
+	e.WriteString(`roles:
+  - {name: commander, title: {en: Commander, ja: 統括責任者}}
+  - {name: secretariat, title: {en: Secretariat, ja: 事務局}}
+  - {name: lead, title: {en: Recovery lead, ja: 復旧責任者}}
+  - {name: operator, title: {en: Operator, ja: 復旧担当}}
+  - {name: service-desk, title: {en: Service desk, ja: サービスデスク}}
+  - {name: staff, title: {en: Staff, ja: 職員}}
+people:
+`)
 	for n := range 60 {
 		sec := sections[n%len(sections)]
 		if n == 0 || roleOf(n) == "operator" {

@@ -14,11 +14,11 @@ import (
 type Config struct {
 	File string `mapstructure:"-"` // the muster.yaml that was read; "" when there is none
 
-	Data      string `mapstructure:"data"`
-	Plans     string `mapstructure:"plans"`
-	Store     string `mapstructure:"store"`
-	Listen    string `mapstructure:"listen"`
-	Server    string `mapstructure:"server"`
+	Data   string `mapstructure:"data"`
+	Plans  string `mapstructure:"plans"`
+	Store  string `mapstructure:"store"`
+	Listen string `mapstructure:"listen"`
+	Server string `mapstructure:"server"`
 	// PublicURL is where browsers find the board and links lead to; "" is http://Listen.
 	PublicURL string `mapstructure:"public_url"`
 	Token     string `mapstructure:"token"`

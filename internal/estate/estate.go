@@ -32,6 +32,8 @@ type Estate struct {
 	Systems  []plan.System
 	Declared []System // the same systems with the places of what they say
 	Roles    []string // sorted
+	// Titles are what people call the roles, where the file says so.
+	Titles map[string]plan.Text
 	// Contacts are how people are reached, by person. They stay out of plans: a person who
 	// has moved is reached where they are now, and no run's record holds private addresses
 	// (requirement P-PII).
@@ -287,6 +289,12 @@ func (r *reading) people() {
 	var declared []string
 	for _, n := range f.Roles {
 		declared = append(declared, n.Name.V)
+		if n.Title.Text != (plan.Text{}) {
+			if out.Titles == nil {
+				out.Titles = map[string]plan.Text{}
+			}
+			out.Titles[n.Name.V] = n.Title.Text
+		}
 		if n.Only.Set {
 			out.only["role "+n.Name.V] = kinds[n.Only.V]
 		}

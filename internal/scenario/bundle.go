@@ -72,6 +72,9 @@ func (b *Bundle) Scenarios() []Info {
 // Estate is the inventory that all scenarios share.
 func (b *Bundle) Estate() plan.Estate { return b.estate.Estate }
 
+// RoleTitles are what people call the estate's roles, by name.
+func (b *Bundle) RoleTitles() map[string]plan.Text { return b.estate.Titles }
+
 // Systems are all systems of the estate.
 func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
 

@@ -6,7 +6,8 @@
 (() => {
   const root = document.documentElement, fresh = document.getElementById("fresh");
   root.classList.add("js");
-  let skew = null, skews = [], heard = performance.now(), last = "";
+  let skew = document.body.dataset.now - Date.now(), skews = [], heard = performance.now(), last = "";
+  const wallClock = new Intl.DateTimeFormat(root.lang, {hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: document.body.dataset.zone || undefined, timeZoneName: "short"});
 
   const pad = n => String(n).padStart(2, "0");
   const clock = s => pad(Math.floor(s / 3600)) + ":" + pad(Math.floor(s / 60) % 60) + ":" + pad(Math.floor(s) % 60);
@@ -17,12 +18,12 @@
     root.classList.toggle("stale", old);
     if (live && fresh) {
       const ago = (performance.now() - heard) / 1000;
-      const text = old ? fresh.dataset.old + " " + clock(ago) : fresh.dataset.ok + " · " + new Date(Date.now() + (skew || 0)).toLocaleTimeString(root.lang, {hour12: false});
+      const text = old ? fresh.dataset.old + " " + clock(ago) : fresh.dataset.ok + " · " + wallClock.format(Date.now() + skew);
       if (fresh.textContent !== text) fresh.textContent = text;
       fresh.setAttribute("role", old ? "alert" : "presentation");
     }
     if (old) return; // old numbers don't look alive
-    const now = Date.now() + (skew || 0);
+    const now = Date.now() + skew;
     for (const e of document.querySelectorAll(".tick")) {
       let s = e.dataset.up ? (now - e.dataset.up) / 1000 : (e.dataset.down - now) / 1000;
       e.classList.toggle("over", s < 0 && !!e.dataset.down);
