@@ -51,6 +51,7 @@ type server struct {
 	board   *board.Board
 	handler http.Handler
 	alarms  *alarm.Service
+	says    *speaking
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
@@ -63,9 +64,10 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	}
 	h := s.api.Handler()
 	var err error
+	who := identity.New(s.store, identity.Options{Console: token, PublicURL: o.Config.PublicURL, Log: o.Log})
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: s.estate(actions), Log: o.Log, PublicURL: o.Config.PublicURL,
-		People: identity.New(s.store, identity.Options{Console: token, PublicURL: o.Config.PublicURL, Log: o.Log}),
+		People: who,
 	})
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the board can't be shown", "ボードを表示できません"), Err: err,
@@ -82,7 +84,8 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.alarms = woken
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = mux
-	return s, nil
+	s.says, err = s.speak(store, actions, m, who)
+	return s, err
 }
 
 // estate reads the inventory from the plans directory as it is now.
@@ -119,6 +122,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 		}, ready)
 	})
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
+	working.Go(func() { s.says.run(ctx) })
 	if every := s.o.Config.CheckEvery; every > 0 {
 		working.Go(func() { s.checkEvery(ctx, every) })
 	}

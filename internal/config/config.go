@@ -37,13 +37,50 @@ type Config struct {
 	Gateway    Gateway       `mapstructure:"gateway"`
 	Temporal   Temporal      `mapstructure:"temporal"`
 	// Alarms are the sources of alarms. Only a file can name them.
-	Alarms []Alarm `mapstructure:"-"`
+	Alarms  []Alarm `mapstructure:"-"`
+	Mail    Mail    `mapstructure:"mail"`
+	Slack   Slack   `mapstructure:"slack"`
+	Webhook Webhook `mapstructure:"webhook"`
 }
 
 // People is what becomes of personal data.
 type People struct {
 	// Keep is how long after a run's end the private parts of answers are kept.
 	Keep time.Duration `mapstructure:"keep"`
+}
+
+// Mail is the channel by mail. An empty Host is none.
+type Mail struct {
+	Host     string `mapstructure:"host"`
+	Port     int    `mapstructure:"port"`
+	TLS      string `mapstructure:"tls"`
+	User     string `mapstructure:"user"`
+	Password string `mapstructure:"password"`
+	From     string `mapstructure:"from"`
+	CAFile   string `mapstructure:"ca_file"`
+}
+
+// Slack is the channel in Slack. An empty Token is none.
+type Slack struct {
+	Mode          string `mapstructure:"mode"`
+	Token         string `mapstructure:"token"`
+	AppToken      string `mapstructure:"app_token"`
+	SigningSecret string `mapstructure:"signing_secret"`
+	Channel       string `mapstructure:"channel"`
+	PerRunChannel bool   `mapstructure:"per_run_channel"`
+	// Approve lets an approval or a decision of a real response be given in Slack alone.
+	Approve bool   `mapstructure:"approve_real"`
+	API     string `mapstructure:"api"`
+}
+
+// Webhook is the channel to a program of one's own. An empty URL is none.
+type Webhook struct {
+	URL        string   `mapstructure:"url"`
+	Secret     string   `mapstructure:"secret"`
+	SecretNext string   `mapstructure:"secret_next"`
+	Allow      []string `mapstructure:"allow"`
+	Contacts   bool     `mapstructure:"contacts"`
+	CAFile     string   `mapstructure:"ca_file"`
 }
 
 // Gateway is the door of `muster up` for site workers on other machines.
@@ -100,7 +137,7 @@ func Keys() []Key {
 		{"plans", ".", "directory with the estate, runbooks and scenarios", "estate・runbook・scenarioのYAMLを置くディレクトリ"},
 		{"store", "", "record store; empty is sqlite:DATA/journal.db", "記録の保存先。空なら sqlite:DATA/journal.db"},
 		{"listen", "127.0.0.1:7700", "address the API listens on", "APIの待ち受けアドレス"},
-		{"public_url", "", "URL at which people reach the board, as in links; empty is http://LISTEN", "利用者がボードを開くURL（リンクにも使用）。空なら http://LISTEN"},
+		{"public_url", "", "URL at which people reach the board, as in the links of messages; empty is http://LISTEN, and messages then have no links", "利用者がボードを開くURL（通知内のリンクにも使用）。空なら http://LISTEN とし、通知にリンクを付けない"},
 		{"server", "", "URL of the server the commands talk to; empty is http://LISTEN", "コマンドの接続先サーバーのURL。空なら http://LISTEN"},
 		{"token", "", "token of the API; rather use token_file", "APIのトークン。token_fileの利用を推奨"},
 		{"token_file", "", "file with the token of the API; empty is DATA/token", "APIのトークンのファイル。空なら DATA/token"},
@@ -123,6 +160,27 @@ func Keys() []Key {
 		{"temporal.tls.ca_file", "", "CA certificates, PEM; empty is the system's", "CA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.cert_file", "", "client certificate, PEM", "クライアント証明書 (PEM)"},
 		{"temporal.tls.key_file", "", "key of the client certificate, PEM", "クライアント証明書の鍵 (PEM)"},
+		{"mail.host", "", "mail server that takes what muster says to people by mail; empty sends none", "通知メールを送るSMTPサーバー。空ならメールを送らない"},
+		{"mail.port", "0", "its port; 0 is the usual one: 587 for starttls, 465 for tls, 25 for none", "SMTPサーバーのポート。0なら標準 (starttlsは587、tlsは465、noneは25)"},
+		{"mail.tls", "starttls", "how the connection is secured: starttls, tls or none", "接続の保護方式。starttls, tls, none のいずれか"},
+		{"mail.user", "", "user to sign in as; empty does not sign in", "SMTP認証のユーザー。空なら認証しない"},
+		{"mail.password", "", "the user's password, as secret://env/NAME or secret://file/PATH", "SMTP認証のパスワード。secret://env/NAME か secret://file/PATH で書く"},
+		{"mail.from", "", "address that mail comes from", "送信元のメールアドレス"},
+		{"mail.ca_file", "", "CA certificates of the mail server, PEM; empty is the system's", "SMTPサーバーのCA証明書 (PEM)。空ならシステムのもの"},
+		{"slack.mode", "socket", "how Slack reaches muster: socket (muster connects, needs slack.app_token) or http (Slack calls PUBLIC_URL/slack, needs slack.signing_secret)", "Slackとの接続方式。socket (musterから接続。slack.app_tokenが必要) または http (SlackがPUBLIC_URL/slackを呼ぶ。slack.signing_secretが必要)"},
+		{"slack.token", "", "bot token of the Slack app, as secret://env/NAME or secret://file/PATH; empty is no Slack", "Slackアプリのボットトークン。secret://env/NAME か secret://file/PATH で書く。空ならSlackを使わない"},
+		{"slack.app_token", "", "app-level token for socket mode, as secret://env/NAME or secret://file/PATH", "Socket Mode用のアプリレベルトークン。secret://env/NAME か secret://file/PATH で書く"},
+		{"slack.signing_secret", "", "signing secret for http mode, as secret://env/NAME or secret://file/PATH", "HTTP方式の署名シークレット。secret://env/NAME か secret://file/PATH で書く"},
+		{"slack.channel", "", "ID of the Slack channel in which runs are shown, as in C024BE91L; empty shows none", "実施状況を表示するSlackチャンネルのID (例 C024BE91L)。空なら表示しない"},
+		{"slack.per_run_channel", "false", "make a Slack channel for each run and invite those who are called", "実施ごとにSlackチャンネルを作成し、招集した人を招待する"},
+		{"slack.approve_real", "false", "let decisions and approvals of a real response be given in Slack alone; else Slack leads to the board", "本番対応の決定と承認をSlackだけで行えるようにする。falseならボードに誘導する"},
+		{"slack.api", "", "URL of Slack's API; empty is https://slack.com/api/", "SlackのAPIのURL。空なら https://slack.com/api/"},
+		{"webhook.url", "", "URL that gets everything muster says, as JSON; empty is none", "musterの通知をJSONで送るURL。空なら送らない"},
+		{"webhook.secret", "", "key with which the webhook's body is signed, as secret://env/NAME or secret://file/PATH", "Webhook本文の署名鍵。secret://env/NAME か secret://file/PATH で書く"},
+		{"webhook.secret_next", "", "second key while keys are changed; both sign", "鍵の切り替え中に使う二つ目の署名鍵。両方で署名する"},
+		{"webhook.allow", "", "private addresses and networks that the webhook may reach, comma-separated, as in 10.1.2.0/24; others must be public", "Webhookの宛先として許可する私設アドレス・ネットワーク (カンマ区切り、例 10.1.2.0/24)。それ以外は公開アドレスに限る"},
+		{"webhook.contacts", "false", "add each person's telephone number, for a gateway that calls or writes to them", "電話・SMSゲートウェイ向けに、各人の電話番号を含める"},
+		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
 	}
 }

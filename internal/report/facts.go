@@ -24,6 +24,7 @@ type facts struct {
 	steps     []*stepFacts          // in the order they were begun
 	latest    map[string]*stepFacts // newest occurrence by writer, system and step; looked up, never ranged over
 	undone    []*stepFacts
+	said      deliveries
 	people    []*PersonRecord
 	quorum    *run.Event
 	strength  run.Quorum
@@ -168,6 +169,8 @@ func (f *facts) read(e run.Event) error {
 		return f.approval(e)
 	case run.PersonCalled, run.PersonReminded, run.PersonAnswered, run.PersonArrived, run.QuorumReached, run.QuorumMissed:
 		return f.person(e)
+	case run.MessageDelivered, run.MessageFailed:
+		return f.delivery(e)
 	case run.SiteInspected:
 		var d run.Inspection
 		if err := decode(e, &d); err != nil {

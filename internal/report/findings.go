@@ -166,6 +166,7 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 	if len(injured) > 0 {
 		l.add(run.FindingPeople, "", "", say("%d of %d called reported an injury", "負傷の報告 %d 名（対象 %d 名）", len(injured), r.People.Called), strings.Join(injured, ", "))
 	}
+	f.aboutDeliveries(l)
 	for _, d := range r.Decisions {
 		if d.Rule != "" && d.AskedAt != nil {
 			l.add(run.FindingPeople, d.System, "", say("%s: nobody decided in time, so the rule %s did", "%s：期限内に決定されず、規則 %s が決定", orRun(d.System), d.Rule), d.Reason)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/run"
@@ -49,13 +50,26 @@ func writersOf(events []run.Event) []Writer {
 		return cmp.Or(cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.Seq, b.Seq))
 	})
 	out := []Writer{}
-	for _, e := range sorted {
+	receipts := Writer{Name: "channel"} // of many small writers, told as one
+	for i, e := range sorted {
+		if strings.HasPrefix(e.Writer, "channel/") {
+			receipts.Events++
+			if i+1 == len(sorted) || sorted[i+1].Writer != e.Writer {
+				receipts.Missing += e.Seq
+			}
+			continue
+		}
 		if n := len(out); n == 0 || out[n-1].Name != e.Writer {
 			out = append(out, Writer{Name: e.Writer})
 		}
 		w := &out[len(out)-1]
 		w.Events++
 		w.Missing = e.Seq - int64(w.Events)
+	}
+	if receipts.Events > 0 {
+		receipts.Missing -= int64(receipts.Events)
+		out = append(out, receipts)
+		slices.SortStableFunc(out, func(a, b Writer) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	return out
 }

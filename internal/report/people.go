@@ -104,6 +104,7 @@ func (f *facts) peopleReport() People {
 				firstAnswer = *p.AnsweredAt
 			}
 		}
+		p.Reached, p.Unreached = f.said.reached[p.ID], f.said.failed[p.ID]
 		out.List = append(out.List, *p)
 	}
 	if !firstAnswer.IsZero() {

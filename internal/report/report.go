@@ -259,6 +259,9 @@ type PersonRecord struct {
 	Place      string     `json:"place,omitempty"`
 	EnteredBy  string     `json:"entered_by,omitempty"` // somebody else who entered the answer
 	Simulated  bool       `json:"simulated"`
+	// Reached are the channels that delivered something, and Unreached those that failed to.
+	Reached   []string `json:"reached,omitempty"`
+	Unreached []string `json:"unreached,omitempty"`
 }
 
 // Phase is a stage of the response.

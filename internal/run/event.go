@@ -119,12 +119,17 @@ const (
 	ProbeChanged EventKind = "probe.changed" // Step is the probe's name; ProbeChange
 	ProbeEnded   EventKind = "probe.ended"   // Step is the probe's name; Observations
 
-	WorkerAbsent  EventKind = "worker.absent"  // Site: nobody polled its queue in time
-	MessageSent   EventKind = "message.sent"   // Message
-	LockTaken     EventKind = "lock.taken"     // System; Lock
-	LockReleased  EventKind = "lock.released"  // System
-	LockKept      EventKind = "lock.kept"      // System, Reason: clean-up incomplete blocks the next run
-	FindingOpened EventKind = "finding.opened" // Finding
+	WorkerAbsent EventKind = "worker.absent" // Site: nobody polled its queue in time
+	MessageSent  EventKind = "message.sent"  // Message
+	// MessageDelivered and MessageFailed are written by the server's channels: what became
+	// of saying an event to a person, or to the run's room when Person is empty. A failure's
+	// Outcome is failed, or skipped when it was not needed any more.
+	MessageDelivered EventKind = "message.delivered" // Person; Delivery
+	MessageFailed    EventKind = "message.failed"    // Person, Outcome, Reason; Delivery
+	LockTaken        EventKind = "lock.taken"        // System; Lock
+	LockReleased     EventKind = "lock.released"     // System
+	LockKept         EventKind = "lock.kept"         // System, Reason: clean-up incomplete blocks the next run
+	FindingOpened    EventKind = "finding.opened"    // Finding
 
 	ReadinessChecked EventKind = "readiness.checked" // the whole of a readiness check; Checked
 
@@ -377,6 +382,15 @@ type Message struct {
 	To      []string `json:"to"`
 	Channel string   `json:"channel"`
 	Text    string   `json:"text"`
+}
+
+// Delivery is what a channel did to say something. Where it was sent to stays out of the
+// record (requirement P-PII).
+type Delivery struct {
+	Channel  string `json:"channel"`
+	Of       string `json:"of"`               // the event that was said, as WRITER/SEQ
+	Matter   string `json:"matter,omitempty"` // what was said: call, reminder, decision ...
+	Attempts int    `json:"attempts"`
 }
 
 // Lock is a system's switch lock as a run took it.

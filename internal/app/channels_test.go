@@ -1,0 +1,213 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/mailtest"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// crowdPlans is an estate of n people with addresses, and a table-top drill of it in which
+// people really answer.
+func crowdPlans(t *testing.T, n int) string {
+	t.Helper()
+	e := &strings.Builder{}
+	e.WriteString("kind: Estate\nname: crowd\nzone: Asia/Tokyo\ncontrol: osaka\nsites: [{name: tokyo}, {name: osaka}]\n" +
+		"systems: [{name: orders, title: {en: Orders, ja: 受注}, home: tokyo, alternate: osaka, objectives: {rto: 1h}, drillable: [live], runbooks: {failover: orders-failover}}]\n" +
+		"muster_places: [{name: online, title: {en: Online, ja: オンライン}, online: true}]\npeople:\n")
+	for i := range n {
+		role := "staff"
+		switch i {
+		case 0:
+			role = "commander"
+		case 1:
+			role = "operator"
+		}
+		lang := []string{"ja", "en"}[i%2]
+		fmt.Fprintf(e, "  - {id: p%02d, name: {en: Person %[1]d, ja: 髙﨑 %[1]d}, roles: [%[2]s], mail: p%02[1]d@example.jp, slack: U%08[1]d, lang: %[3]s}\n", i, role, lang)
+	}
+	return plansDir(t, map[string]string{"estate.yaml": e.String(), "runbook.yaml": runbook, "scenario.yaml": `kind: Scenario
+name: tokyo-loss
+title: {en: Loss of Tokyo, ja: 東京の喪失}
+hazard: disaster
+depth: tabletop
+phases: [activation, safety_check, muster, recovery_decision, closing]
+sites_lost: [tokyo]
+systems: [orders]
+failback: stay
+muster_place: online
+approvals: 0
+quorum: {operator: 1, commander: 1}
+safety: {remind: 5s, within: 12s, muster: 30s, task: 10s}
+decision: {by: commander, within: 1m, rule: wait}
+`})
+}
+
+func mailSettings(t *testing.T, o *Options, f *mailtest.Office) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(f.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Config.Mail = config.Mail{Host: host, TLS: "none", From: "muster@example.jp"}
+	o.Config.Mail.Port, _ = strconv.Atoi(port)
+	o.Config.PublicURL = "https://muster.example.jp"
+}
+
+// A drill with people is led to its end while the mail server is away at first and one
+// receiver is refused: everybody else is reached once, in their language, and the record
+// says who was not.
+func TestADrillByMail(t *testing.T) {
+	t.Parallel()
+	const people = 6
+	o, _ := options(t, crowdPlans(t, people))
+	f := mailtest.OpenOffice(t, mailtest.OfficeOptions{})
+	f.Refuse = func(to string, tries int) *smtp.SMTPError {
+		switch {
+		case to == "p05@example.jp":
+			return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user: " + to}
+		case to == "p04@example.jp" && tries == 1:
+			return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "greylisted, come back later"}
+		}
+		return nil
+	}
+	mailSettings(t, &o, f)
+	f.Close()
+	u := begin(t, o)
+	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Drill, By: "p01"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	until(ctx, t, u, started.Run, func(e run.Event) bool { return e.Kind == run.PersonCalled && e.Person == "p05" })
+	f.Open() // nobody was told yet, and the run went on all the same
+
+	var acted sync.Map
+	play(ctx, t, u, started.Run, func(e run.Event) {
+		var d run.Delivery
+		_ = e.Decode(&d)
+		if e.Kind != run.MessageDelivered || d.Matter != "call" {
+			return
+		}
+		if _, twice := acted.LoadOrStore(e.Person, true); twice {
+			return
+		}
+		if _, err := u.CheckIn(ctx, started.Run, workflows.CheckIn{Person: e.Person, By: e.Person, Safety: run.Safe, CanCome: true}); err != nil {
+			t.Error(err)
+		}
+		if _, err := u.Arrive(ctx, started.Run, workflows.Arrive{Person: e.Person, By: e.Person}); err != nil {
+			t.Error(err)
+		}
+	})
+	r := readReport(t, u, started.Run)
+	if r.People.Called != people || r.People.Safe != people-1 || r.People.Mustered != people-1 || r.People.Silent != 1 {
+		t.Errorf("people: %+v, want %d called and one of them silent", r.People, people)
+	}
+	for _, p := range r.People.List {
+		want := []string{"mail"}
+		if p.ID == "p05" {
+			if len(p.Reached) > 0 || !slices.Equal(p.Unreached, want) {
+				t.Errorf("p05, whom the mail server refuses: reached %v, not %v", p.Reached, p.Unreached)
+			}
+		} else if !slices.Equal(p.Reached, want) || len(p.Unreached) > 0 {
+			t.Errorf("%s: reached %v, not %v", p.ID, p.Reached, p.Unreached)
+		}
+	}
+	if !slices.ContainsFunc(r.Findings, func(x report.Finding) bool {
+		return x.Kind == run.FindingPeople && x.Title == "1 were reached by no channel" && x.Detail == "p05"
+	}) {
+		t.Errorf("no finding says that p05 was not reached: %+v", r.Findings)
+	}
+	for _, w := range r.Evidence.Writers {
+		if w.Missing > 0 || strings.Contains(w.Name, "channel/") {
+			t.Errorf("writer %+v", w)
+		}
+	}
+	ids, calls := map[string]int{}, map[string]int{}
+	for _, l := range f.Letters() {
+		ids[l.Header.Get("Message-ID")]++
+		if !strings.HasPrefix(l.Subject, run.MarkJA) && !strings.HasPrefix(l.Subject, run.MarkEN) {
+			t.Errorf("an unmarked subject: %q", l.Subject)
+		}
+		if strings.Contains(l.Subject, "安否確認：東京の喪失") || strings.Contains(l.Subject, "Safety check: Loss of Tokyo") {
+			calls[l.To]++
+			if ja := strings.Contains(l.Subject, "安否"); ja != (l.To == "p00@example.jp" || l.To == "p02@example.jp" || l.To == "p04@example.jp") {
+				t.Errorf("%s was called in the wrong language: %q", l.To, l.Subject)
+			}
+		}
+		if !strings.Contains(l.Parts["text/plain"], "https://muster.example.jp/runs/"+started.Run) {
+			t.Errorf("no link to the run: %q", l.Parts["text/plain"])
+		}
+	}
+	for id, n := range ids {
+		if n != 1 {
+			t.Errorf("%s was sent %d times", id, n)
+		}
+	}
+	if len(calls) != people-1 {
+		t.Errorf("called by mail: %v", calls)
+	}
+	for _, e := range untilLast(t, u, started.Run) {
+		if strings.Contains(asJSON(e), "@example.jp") {
+			t.Errorf("an address is in the record: %s", asJSON(e))
+		}
+	}
+}
+
+// until follows a run to the first event that will do.
+func until(ctx context.Context, t *testing.T, u running, id string, will func(run.Event) bool) {
+	t.Helper()
+	for after := int64(0); ; {
+		events, err := u.Events(ctx, id, after, 10*time.Second)
+		if err != nil {
+			t.Fatalf("the run does not come that far: %v", err)
+		}
+		for _, e := range events.Entries {
+			if will(e.Event) {
+				return
+			}
+		}
+		after = events.Next
+	}
+}
+
+// play follows a run to its end, telling of each event. The commander, p00, decides and
+// closes it.
+func play(ctx context.Context, t *testing.T, u running, id string, told func(run.Event)) {
+	t.Helper()
+	for after, ended := int64(0), false; !ended; {
+		events, err := u.Events(ctx, id, after, 10*time.Second)
+		if err != nil {
+			r, _ := u.Run(t.Context(), id)
+			t.Fatalf("the run does not end: %v; it waits for %+v", err, r.Overview.Waiting)
+		}
+		for _, e := range events.Entries {
+			switch {
+			case e.Event.Kind == run.DecisionAsked:
+				_, err = u.Decide(ctx, id, workflows.Decide{System: e.Event.System, By: "p00", Choice: run.Alternate, Reason: "the site is lost"})
+			case e.Event.Kind == run.PhaseStarted && e.Event.Phase == run.Closing:
+				_, err = u.Confirm(ctx, id, workflows.Confirm{Phase: run.Closing, By: "p00", Note: "nothing was hard"})
+			}
+			if err != nil {
+				t.Errorf("%s: %v", e.Event.Kind, err)
+			}
+			told(e.Event)
+		}
+		after, ended = events.Next, events.Ended
+	}
+}

@@ -1,0 +1,335 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// part is what one server sends, as it is kept. Every item is about to be sent from the
+// moment the part is kept: after a crash, one without an outcome may have been.
+type part struct {
+	Owner   string    `json:"owner,omitempty"`
+	Until   time.Time `json:"until,omitzero"` // then the owner counts as dead
+	From    int64     `json:"from,omitempty"`
+	Through int64     `json:"through,omitempty"`
+	Index   int       `json:"index,omitempty"`
+	Items   []item    `json:"items,omitempty"`
+	Done    bool      `json:"done,omitempty"`
+}
+
+// item is one delivery.
+type item struct {
+	Pair     int         `json:"pair"` // index into the part's pairs
+	Channel  string      `json:"channel"`
+	Attempts int         `json:"attempts,omitempty"`
+	Outcome  run.Outcome `json:"outcome,omitempty"` // "" until it is settled
+	Reason   string      `json:"reason,omitempty"`
+	Seq      int64       `json:"seq,omitempty"` // of the receipt
+	At       time.Time   `json:"at,omitzero"`   // of the outcome
+	Again    bool        `json:"again,omitempty"`
+}
+
+const (
+	// giveUpAfter is when a message that nothing settles is given up.
+	giveUpAfter = 24 * time.Hour
+	// saveEvery bounds how much a crash may have said without a note of it.
+	saveEvery = 500 * time.Millisecond
+)
+
+// newPart lists the deliveries of a part, by every channel that reaches the person now.
+func (f *follower) newPart(from, through int64, index int, pairs []pair) part {
+	body := part{Owner: f.d.owner, Until: f.d.Clock.now().Add(f.d.Lease), From: from, Through: through, Index: index}
+	contacts := f.d.contacts()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n, pr := range pairs {
+		if still, _ := f.pic.need(pr.entry); !still {
+			continue
+		}
+		m := f.pic.message(pr.entry.Event, pr.person, contacts[pr.person], f.d.Lang)
+		for _, c := range f.d.Channels {
+			if c.Reaches(m) {
+				body.Items = append(body.Items, item{Pair: n, Channel: c.Name()})
+			}
+		}
+	}
+	body.Done = len(body.Items) == 0
+	return body
+}
+
+// sending is a part in this server's hands.
+type sending struct {
+	f       *follower
+	id      string
+	version int64
+	pairs   []pair
+	lost    context.CancelFunc
+
+	mu    sync.Mutex
+	body  part
+	seq   int64
+	dirty bool
+	kept  int64 // receipts up to this number are in the journal
+}
+
+// start sends a part in the background.
+func (f *follower) start(ctx context.Context, doc journal.Document, body part, pairs []pair) {
+	if body.Done {
+		return
+	}
+	f.mu.Lock()
+	f.mine[doc.ID] = true
+	f.open++
+	f.mu.Unlock()
+	f.parts.Go(func() {
+		defer func() {
+			f.mu.Lock()
+			delete(f.mine, doc.ID)
+			f.open--
+			f.mu.Unlock()
+		}()
+		ctx, lost := context.WithCancel(ctx)
+		defer lost()
+		s := &sending{f: f, id: doc.ID, version: doc.Version, pairs: pairs, body: body, lost: lost}
+		for _, it := range body.Items {
+			s.seq = max(s.seq, it.Seq)
+		}
+		s.send(ctx)
+	})
+}
+
+func (s *sending) send(ctx context.Context) {
+	var lanes sync.WaitGroup
+	ended := make(chan struct{})
+	for _, l := range s.f.d.lanes {
+		var mine []int
+		for i, it := range s.body.Items {
+			if it.Channel == l.Name() && it.Outcome == "" {
+				mine = append(mine, i)
+			}
+		}
+		if len(mine) > 0 {
+			lanes.Go(func() { s.through(ctx, l, mine) })
+		}
+	}
+	// A channel that was taken out of the settings leaves what it had to say undone.
+	for i, it := range s.body.Items {
+		if it.Outcome == "" && !s.f.d.has(it.Channel) {
+			s.settle(i, run.Failed, Says("the channel is not set up any more", "通知手段の設定が外された"))
+		}
+	}
+	go func() { lanes.Wait(); close(ended) }()
+	renewed := time.Now()
+	for {
+		tick := time.NewTimer(saveEvery)
+		select {
+		case <-ended:
+			tick.Stop()
+			s.save(ctx, true)
+			return
+		case <-tick.C:
+			due := time.Since(renewed) > s.f.d.Lease/3
+			if s.save(ctx, due) && due {
+				renewed = time.Now()
+			}
+		}
+	}
+}
+
+func (d *Dispatcher) has(name string) bool {
+	for _, l := range d.lanes {
+		if l.Name() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// through sends the items of one channel, as many at once as it takes.
+func (s *sending) through(ctx context.Context, l *lane, items []int) {
+	var under sync.WaitGroup
+	defer under.Wait()
+	l.waiting(len(items))
+	for _, i := range items {
+		if !l.take(ctx) {
+			return
+		}
+		under.Go(func() { s.deliver(ctx, l, i) })
+	}
+}
+
+// deliver sends one item until it is settled. It holds a place in the lane only while it
+// sends.
+func (s *sending) deliver(ctx context.Context, l *lane, i int) {
+	d := s.f.d
+	pr, held := s.pairs[s.body.Items[i].Pair], true
+	defer func() {
+		l.waiting(-1)
+		if held {
+			l.give()
+		}
+	}()
+	begun := time.Now()
+	for tries := 0; ctx.Err() == nil; {
+		if !held && !l.take(ctx) {
+			return
+		}
+		held = true
+		if !l.gate.pass(ctx, d.Clock) {
+			return
+		}
+		c := d.contacts()[pr.person]
+		s.f.mu.Lock()
+		still, over := s.f.pic.need(pr.entry)
+		m := s.f.pic.message(pr.entry.Event, pr.person, c, d.Lang)
+		s.f.mu.Unlock()
+		matter := m.Matter
+		conclude := func(o run.Outcome, reason string) {
+			l.gate.leave()
+			s.settle(i, o, reason)
+			l.settled(matter, o, time.Since(begun))
+		}
+		switch {
+		case over:
+			conclude(run.Failed, Says("the run was over before it could be delivered", "届く前に実施が終了した"))
+			return
+		case !still:
+			conclude(run.Skipped, Says("it was answered before it could be delivered", "届く前に回答または処理が済んだ"))
+			return
+		case !l.Reaches(m):
+			conclude(run.Failed, Says("the estate has no address for this channel any more", "構成台帳にこの通知手段の宛先がなくなった"))
+			return
+		}
+		err := m.link(ctx, d.Addresses)
+		if err == nil {
+			s.mu.Lock()
+			s.body.Items[i].Attempts++
+			again := s.body.Items[i].Again
+			s.mu.Unlock()
+			err = l.Send(ctx, m, again)
+		} else {
+			err = &Failure{Text: Says("no personal link could be made", "本人用のリンクを作成できなかった"), Temporary: true, Err: err}
+		}
+		if err == nil {
+			l.gate.open(d.Log, l.Name())
+			conclude(run.Passed, "")
+			return
+		}
+		if ctx.Err() != nil {
+			l.gate.leave()
+			return
+		}
+		fail := failureOf(err)
+		s.mu.Lock()
+		s.body.Items[i].Again = s.body.Items[i].Again || fail.Unsure
+		s.mu.Unlock()
+		if !fail.Temporary || d.Clock.now().Sub(pr.entry.Event.At) > giveUpAfter {
+			conclude(run.Failed, fail.Text)
+			return
+		}
+		l.retried()
+		if fail.Wide {
+			l.gate.shut(d, l.Name(), fail)
+			continue // the gate holds it, and with it all others
+		}
+		l.gate.leave()
+		l.give()
+		held = false
+		if d.Clock.sleep(ctx, max(fail.After, pause(d.FirstPause, d.LastPause, tries))) != nil {
+			return
+		}
+		tries++
+	}
+}
+
+// settle notes an outcome; its receipt follows.
+func (s *sending) settle(i int, o run.Outcome, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seq++
+	it := &s.body.Items[i]
+	it.Outcome, it.Reason, it.Seq, it.At, s.dirty = o, reason, s.seq, s.f.d.Clock.now().UTC().Truncate(time.Microsecond), true
+}
+
+// save keeps what is settled, and then enters the receipts in the journal. It reports
+// whether it did; a part that another server took is let go.
+func (s *sending) save(ctx context.Context, even bool) bool {
+	s.mu.Lock()
+	if !s.dirty && !even {
+		s.mu.Unlock()
+		return false
+	}
+	s.dirty = false
+	s.body.Until = s.f.d.Clock.now().Add(s.f.d.Lease)
+	body := s.body
+	body.Items = append([]item(nil), s.body.Items...)
+	s.mu.Unlock()
+
+	doc, err := s.f.d.keep(ctx, s.f.kind(), s.id, s.version, body)
+	if err != nil {
+		s.lost()
+		if errors.Is(err, journal.ErrChanged) {
+			s.f.d.Log.Warn("channels: another server took over what this one was sending", "run", s.f.run)
+		}
+		return false
+	}
+	s.version = doc.Version
+	all := true
+	var events []run.Event
+	for _, it := range body.Items {
+		all = all && it.Outcome != ""
+		if it.Outcome != "" && it.Seq > s.kept {
+			events = append(events, s.receipt(it))
+		}
+	}
+	if !s.f.d.enter(ctx, events) {
+		return false
+	}
+	for _, e := range events {
+		s.kept = max(s.kept, e.Seq)
+	}
+	if all {
+		_, _ = s.f.d.keep(ctx, s.f.kind(), s.id, s.version, part{Done: true})
+	}
+	return true
+}
+
+// enter appends receipts; the store may be away for a while.
+func (d *Dispatcher) enter(ctx context.Context, events []run.Event) bool {
+	for pause := 100 * time.Millisecond; len(events) > 0; pause = min(2*pause, 5*time.Second) {
+		err := d.Store.Append(ctx, events)
+		if err == nil || errors.Is(err, journal.ErrTaken) {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		d.Log.Warn("channels: receipts can't be kept; trying again", "run", events[0].Run, "err", err)
+		if d.Clock.sleep(ctx, pause) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// receipt is the event that tells what became of a delivery. Each part is a writer of its
+// own, which numbers its receipts in the order of their outcomes.
+func (s *sending) receipt(it item) run.Event {
+	pr := s.pairs[it.Pair]
+	e := run.Event{Run: s.f.run, Writer: fmt.Sprintf("%s%s", ReceiptWriter, s.id), Seq: it.Seq, At: it.At, Kind: run.MessageDelivered,
+		Phase: pr.entry.Event.Phase, Person: pr.person, By: run.Engine,
+		Data: run.Encode(run.Delivery{Channel: it.Channel, Of: of(pr.entry.Event), Matter: string(matterOf(pr.entry.Event)), Attempts: it.Attempts})}
+	if it.Outcome != run.Passed {
+		e.Kind, e.Outcome, e.Reason = run.MessageFailed, it.Outcome, it.Reason
+	}
+	return e
+}
+
+// ReceiptWriter begins the names of the writers of receipts.
+const ReceiptWriter = "channel/"

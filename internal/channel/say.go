@@ -1,0 +1,275 @@
+package channel
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// matterOf is what a message of an event is about.
+func matterOf(e run.Event) Matter {
+	switch e.Kind {
+	case run.PersonCalled:
+		return Call
+	case run.PersonReminded:
+		return Reminder
+	case run.DecisionAsked:
+		return Decision
+	case run.ApprovalAsked:
+		return Approval
+	case run.StepWaiting:
+		return Task
+	}
+	return Notice
+}
+
+// message is an event as it is said to a person ("" is the room), by the contacts as they
+// are now.
+func (p *picture) message(e run.Event, person string, c estate.Contact, server i18n.Lang) Message {
+	l := server
+	if c.Lang != "" {
+		l = i18n.Parse(c.Lang)
+	}
+	m := Message{
+		ID: fmt.Sprintf("%s/%s/%d/%s", e.Run, e.Writer, e.Seq, person), Run: e.Run, Kind: p.kind, Matter: matterOf(e), Event: e,
+		Person: person, Contact: c, Lang: l, At: e.At,
+	}
+	if who, ok := p.person(person); ok {
+		m.Name = who.Name.In(string(l))
+	}
+	subject, text := p.words(e, l)
+	if m.Person != "" && m.Matter != Notice && p.kind != run.Response {
+		text += "\n" + l.T("This is a drill: nothing has really happened.", "これは訓練です。実際の災害ではありません。")
+	}
+	m.Subject, m.Text = run.Marked(p.kind, m.Mark(), oneLine(subject)), run.Marked(p.kind, m.Mark(), text)
+	return m
+}
+
+// link adds the addresses that the receiver may follow.
+func (m *Message) link(ctx context.Context, a Addresses) error {
+	l := m.Lang
+	add := func(label, url string, personal bool) {
+		if url != "" {
+			m.Links = append(m.Links, Link{Label: label, URL: url, Personal: personal})
+		}
+	}
+	if m.Person != "" && (m.Matter == Call || m.Matter == Reminder) {
+		answer, err := a.personal(ctx, m.Run, m.Person, identity.ForCheckIn)
+		if err != nil {
+			return err
+		}
+		arrive, err := a.personal(ctx, m.Run, m.Person, identity.ForArrival)
+		if err != nil {
+			return err
+		}
+		add(l.T("Say whether you are safe", "安否を報告する"), answer, true)
+		add(l.T("Say that you have arrived", "参集したことを報告する"), arrive, true)
+	}
+	add(l.T("The run (sign in)", "実施状況（要サインイン）"), a.Run(m.Run), false)
+	if len(m.Links) == 0 && m.Person != "" && (m.Matter == Call || m.Matter == Reminder) {
+		m.Text += "\n" + l.T("Answer with: muster checkin %s", "回答方法: muster checkin %s", m.Run)
+	}
+	return nil
+}
+
+// words are what is said of an event, without mark and links: a line, and all of it.
+func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
+	title := p.plan.Scenario.Title.In(string(l))
+	both := func(s string) string { return plan.Apart(s).In(string(l)) }
+	lines := func(s ...string) string {
+		var kept []string
+		for _, line := range s {
+			if line != "" {
+				kept = append(kept, line)
+			}
+		}
+		return strings.Join(kept, "\n")
+	}
+	switch e.Kind {
+	case run.PersonCalled:
+		var c run.Call
+		_ = e.Decode(&c)
+		deputy := ""
+		if c.Deputy != "" {
+			deputy = l.T("You are called as the deputy of %s, who has not answered.", "%sさんから回答がないため、代行者として招集します。", p.name(c.Deputy, l))
+		}
+		return l.T("Safety check: %s", "安否確認：%s", title),
+			lines(l.T("%s: the response is activated.", "%s：緊急時対応を発動しました。", title),
+				l.T("Report whether you are safe, then come to the muster place%s.", "安否を報告し、参集してください%s。", p.place(l)), deputy)
+	case run.PersonReminded:
+		return l.T("We have not heard from you: %s", "未回答です：%s", title),
+			lines(l.T("%s: you have not answered the safety check yet.", "%s：安否確認への回答がまだ届いていません。", title),
+				l.T("Report whether you are safe.", "安否を報告してください。"))
+	case run.DecisionAsked:
+		var a run.DecisionAsk
+		_ = e.Decode(&a)
+		return l.T("Decision needed: %s", "判断が必要です：%s", p.system(e.System, l)), lines(p.decision(e, a, l)...)
+	case run.ApprovalAsked:
+		return l.T("Approval needed: %s", "承認が必要です：%s", title),
+			lines(l.T("The recovery waits for approval: %s", "復旧作業が承認を待っています：%s", both(e.Reason)),
+				l.T("Asked for by %s; who asked can't approve.", "要請者：%s（要請者自身は承認できません）", p.name(p.by, l)),
+				l.T("Plan %s", "計画 %s", short(p.plan.Hash)))
+	case run.StepWaiting:
+		var w run.Wait
+		_ = e.Decode(&w)
+		what := both(w.Text)
+		if what == "" {
+			what = both(e.Reason)
+		}
+		return l.T("Task: %s (%s)", "作業依頼：%s（%s）", e.Step, p.system(e.System, l)),
+			lines(waitWords(w.Kind, l), what, l.T("For: %s", "担当：%s", w.Role), l.T("Answers: %s", "選択肢：%s", acts(w.Acts, l)))
+	case run.MessageSent:
+		var m run.Message
+		_ = e.Decode(&m)
+		said := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(m.Text, run.Mark), run.MarkEN), run.MarkJA))
+		said = both(said)
+		return firstLine(said), said
+	}
+	return p.turn(e, l, title, both)
+}
+
+// turn is a turn of the run.
+func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string) string) (subject, text string) {
+	why := func(s string) string {
+		if r := both(e.Reason); r != "" {
+			return s + l.T(": ", "：") + r
+		}
+		return s
+	}
+	who := p.name(run.Person(e.By), l)
+	switch e.Kind {
+	case run.RunStarted:
+		text = why(l.T("%s has begun, started by %s", "%sを開始しました（開始者：%s）", title, who))
+	case run.RunRefused:
+		text = why(l.T("%s was not started", "%sは開始できませんでした", title))
+	case run.RunPaused:
+		text = why(l.T("%s is paused by %s", "%[2]sが%[1]sを一時停止しました", title, who))
+	case run.RunResumed:
+		text = l.T("%s goes on, resumed by %s", "%[2]sが%[1]sを再開しました", title, who)
+	case run.RunAbortRequested:
+		text = why(l.T("%s is being aborted by %s", "%[2]sが%[1]sを中止しました", title, who))
+	case run.RunEnded:
+		var d run.Ended
+		_ = e.Decode(&d)
+		text = l.T("%s has ended: %s", "%sは終了しました：%s", title, l.State(d.State))
+	case run.QuorumReached:
+		text = l.T("Enough people are there for %s", "%sの必要人数が参集しました", title)
+	case run.QuorumMissed:
+		text = l.T("Too few people came in time for %s; it goes on with those present", "%sの参集人数が時間内に足りず、参集済みの要員で続行します", title)
+	case run.DecisionMade:
+		var d run.Decision
+		_ = e.Decode(&d)
+		by := who
+		if e.By == run.Engine {
+			by = l.T("the rule %s", "規則 %s", d.Rule)
+		}
+		text = why(l.T("%s: %s, decided by %s", "%s：%s（決定者：%s）", p.system(e.System, l), Choice(d.Answer, l), by))
+	case run.ApprovalGiven:
+		a := new(run.Approval)
+		_ = e.Decode(a)
+		text = why(l.T("Approved by %s", "%sが承認しました", who))
+		if a.BreakGlass {
+			text = why(l.T("%s used break-glass", "%sが緊急権限（ブレークグラス）を行使しました", who))
+		}
+	case run.CompletionReport:
+		text = why(l.T("%s reported the recovery as complete", "%sが復旧完了を報告しました", who))
+	default:
+		text = why(string(e.Kind))
+	}
+	return firstLine(text), text
+}
+
+// decision is what whoever decides should know (requirement B-DEC-02).
+func (p *picture) decision(e run.Event, a run.DecisionAsk, l i18n.Lang) []string {
+	both := func(s string) string { return plan.Apart(s).In(string(l)) }
+	span := func(v *float64) string {
+		if v == nil {
+			return l.T("no estimate", "見積もりなし")
+		}
+		return seconds(*v, l)
+	}
+	question := l.T("Where is %s recovered?", "%sをどこで復旧しますか。", p.system(e.System, l))
+	if len(a.Choices) > 0 && a.Choices[0] == run.GoHome {
+		question = l.T("Does %s return to its home site?", "%sを主拠点に戻しますか。", p.system(e.System, l))
+	}
+	var names []string
+	for _, c := range a.Choices {
+		names = append(names, Choice(c, l))
+	}
+	out := []string{question,
+		l.T("Choices: %s", "選択肢：%s", strings.Join(names, l.T(", ", "、"))),
+		l.T("Proposed: %s (%s)", "提案：%s（%s）", Choice(a.Proposed, l), both(a.Ground))}
+	if a.ObjectiveS != nil {
+		out = append(out, l.T("RTO: %s, used %s", "RTO：%s（経過 %s）", seconds(*a.ObjectiveS, l), seconds(a.UsedS, l)))
+	}
+	if a.AlternateS != nil || a.InPlaceS != nil {
+		out = append(out, l.T("Forecast: alternate site %s, in place %s", "見込み：代替拠点 %s、被災拠点 %s", span(a.AlternateS), span(a.InPlaceS)))
+	}
+	out = append(out, l.T("Decides: %s", "決定者：%s", a.Role))
+	if a.DeadlineS > 0 {
+		out = append(out, l.T("Until: %s from %s", "期限：%[2]s から %[1]s", seconds(a.DeadlineS, l), p.clock(e, l)))
+	}
+	return out
+}
+
+func waitWords(k run.WaitKind, l i18n.Lang) string {
+	switch k {
+	case run.WaitHuman:
+		return l.T("A task is for you.", "作業をお願いします。")
+	case run.WaitAck:
+		return l.T("Read this step and acknowledge it.", "このステップを読み、確認してください。")
+	case run.WaitUnknown:
+		return l.T("Nobody can tell whether this step had its effect. Look, and say.", "ステップの結果が不明です。状況を確認し、判断してください。")
+	case run.WaitFailed:
+		return l.T("A step failed and waits for you.", "ステップが失敗し、判断を待っています。")
+	case run.WaitAbsent:
+		return l.T("No worker of the site takes this step.", "拠点のワーカーが応答せず、ステップを実行できません。")
+	}
+	return ""
+}
+
+// Choice names a recovery decision.
+func Choice(c run.Choice, l i18n.Lang) string {
+	switch c {
+	case run.Alternate:
+		return l.T("alternate site", "代替拠点へ切り替え")
+	case run.InPlace:
+		return l.T("recover in place", "被災拠点で復旧")
+	case run.StandDown:
+		return l.T("stand down", "対応不要")
+	case run.NotPossible:
+		return l.T("not possible now", "現時点では復旧不可")
+	case run.GoHome:
+		return l.T("return home", "主拠点に戻す")
+	case run.Stay:
+		return l.T("stay", "代替拠点で継続")
+	}
+	return string(c)
+}
+
+// ActWord names what may be done with a step that waits.
+func ActWord(a run.Act, l i18n.Lang) string {
+	switch a {
+	case run.ActDone:
+		return l.T("done", "完了")
+	case run.ActRetry:
+		return l.T("retry", "再試行")
+	case run.ActSkip:
+		return l.T("skip", "省略")
+	}
+	return string(a)
+}
+
+func acts(list []run.Act, l i18n.Lang) string {
+	var out []string
+	for _, a := range list {
+		out = append(out, ActWord(a, l))
+	}
+	return strings.Join(out, l.T(", ", "、"))
+}

@@ -1,0 +1,93 @@
+package channel
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// name is a person as the reader calls them.
+func (p *picture) name(id string, l i18n.Lang) string {
+	if id == run.Engine {
+		return "muster"
+	}
+	if who, ok := p.person(id); ok {
+		if n := who.Name.In(string(l)); n != "" {
+			return n
+		}
+	}
+	return id
+}
+
+func (p *picture) system(name string, l i18n.Lang) string {
+	for _, s := range p.plan.Systems {
+		if s.Name == name {
+			if t := s.Title.In(string(l)); t != "" {
+				return t
+			}
+		}
+	}
+	return name
+}
+
+// place is the muster place in brackets; "" when the scenario names none.
+func (p *picture) place(l i18n.Lang) string {
+	for _, at := range p.plan.Estate.Places {
+		if at.Name == p.plan.Scenario.Place {
+			return l.T(" (%s)", "（参集場所：%s）", at.Title.In(string(l)))
+		}
+	}
+	return ""
+}
+
+// clock is an event's time of day in the estate's zone.
+func (p *picture) clock(e run.Event, _ i18n.Lang) string {
+	zone, err := time.LoadLocation(p.plan.Estate.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return e.At.In(zone).Format("15:04:05 MST")
+}
+
+func seconds(s float64, l i18n.Lang) string {
+	d := time.Duration(s * float64(time.Second)).Round(time.Second)
+	h, m, sec := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	if l == i18n.JA {
+		switch {
+		case h > 0:
+			return fmt.Sprintf("%d時間%d分", h, m)
+		case m > 0:
+			return fmt.Sprintf("%d分%d秒", m, sec)
+		}
+		return fmt.Sprintf("%d秒", sec)
+	}
+	switch {
+	case h > 0:
+		return fmt.Sprintf("%d h %d min", h, m)
+	case m > 0:
+		return fmt.Sprintf("%d min %d s", m, sec)
+	}
+	return fmt.Sprintf("%d s", sec)
+}
+
+func short(hash string) string {
+	hash = strings.TrimPrefix(hash, "sha256:")
+	return hash[:min(8, len(hash))]
+}
+
+// oneLine makes any text fit for a subject: no line ends, no control characters.
+func oneLine(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }), " ")
+	if r := []rune(s); len(r) > 120 {
+		s = string(r[:119]) + "…"
+	}
+	return s
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
