@@ -49,7 +49,10 @@ func (s *crowdServer) start() {
 	s.at = ln.Addr().String()
 	const token = "a-token-for-tests-only"
 	ctx, cancel := context.WithCancel(context.Background())
-	srv := newServer(ctx, s.o, store, s.c, metrics.New("test"), all.Registry(all.Options{}), token, nil)
+	srv, err := newServer(ctx, s.o, store, s.c, metrics.New("test"), all.Registry(all.Options{}), token, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
