@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -45,7 +46,7 @@ func Check(ctx workflow.Context, in CheckInput) (run.Checked, error) {
 	if workflow.GetVersion(ctx, "workers-themselves", workflow.DefaultVersion, 1) == 1 {
 		asked = append(workers(asked), asked...)
 	}
-	out := run.Checked{Items: peopleReady(p)}
+	out := run.Checked{Items: peopleReady(p, workflow.Now(ctx))}
 	answers := make([]run.Item, len(asked))
 	left, going := len(asked), 0
 	for i, q := range asked {
@@ -157,7 +158,7 @@ func questions(p plan.Plan, in CheckInput) []question {
 }
 
 // peopleReady looks whether those whom the plan will call can be called.
-func peopleReady(p plan.Plan) []run.Item {
+func peopleReady(p plan.Plan, now time.Time) []run.Item {
 	var items []run.Item
 	for _, person := range p.Estate.People {
 		item := run.Item{What: "person", Where: person.ID}
@@ -183,7 +184,26 @@ func peopleReady(p plan.Plan) []run.Item {
 				EN: "no contact is known; give contact: in the estate",
 				JA: "連絡先が登録されていません。estateのcontactに記入してください"})
 		}
+		item.Note = doubt(party, now)
 		items = append(items, item)
 	}
 	return items
+}
+
+// confirmedFor is how long an entry of the contact list counts as right (requirement A-CON-05).
+const confirmedFor = 366 * 24 * time.Hour
+
+// doubt is what makes an entry of the contact list a risk; "" when nothing does.
+func doubt(p plan.Party, now time.Time) string {
+	var out []plan.Text
+	if p.Single {
+		out = append(out, plan.Say("one individual only: add the emergency desk (desk) or a deputy", "特定の個人の連絡先のみです。緊急窓口（desk）または代理（deputy）を登録してください"))
+	}
+	if at, err := time.Parse(time.DateOnly, p.Confirmed); err == nil && now.Sub(at) > confirmedFor {
+		out = append(out, plan.Say("last confirmed on %s, more than a year ago", "最終確認日 %s から1年以上経過しています", p.Confirmed))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return plan.Joined(out...).Both()
 }

@@ -12,12 +12,22 @@ import (
 // messages.go. None of them blocks the run: what nobody hands in is missing in the record.
 const (
 	UpdatePrioritize = "prioritize" // Prioritize
+	UpdateReach      = "reach"      // Reach
+	UpdateOrder      = "order"      // Order; the answer's ID names it
+	UpdateFollowUp   = "follow-up"  // FollowUp
+	UpdateTake       = "take"       // Take; the answer's ID names it
+	UpdateReceive    = "receive"    // Receive
 )
 
 // listenToForms installs them.
 func (r *response) listenToForms(ctx workflow.Context) error {
 	return errors.Join(
 		hears(ctx, UpdatePrioritize, r.onPrioritize, r.mayPrioritize),
+		hears(ctx, UpdateReach, r.onReach, r.mayReach),
+		hears(ctx, UpdateOrder, r.onOrder, r.mayOrder),
+		hears(ctx, UpdateFollowUp, r.onFollowUp, r.mayFollowUp),
+		hears(ctx, UpdateTake, r.onTake, r.mayTake),
+		hears(ctx, UpdateReceive, r.onReceive, r.mayReceive),
 	)
 }
 

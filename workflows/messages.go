@@ -109,6 +109,7 @@ type Done struct {
 	Seq int64 `json:"seq"` // of the event that recorded it
 	// Writer is who numbered it, when that is not the run.
 	Writer string `json:"writer,omitempty"`
+	ID     string `json:"id,omitempty"` // of what it made: an order, a line of the custody register
 }
 
 // CheckIn answers the safety check. By is who entered it, Person whom it is about. What is

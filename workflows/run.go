@@ -52,6 +52,11 @@ type response struct {
 	confirmed map[run.Phase]bool
 	approvals []string // persons
 
+	reached  []string // parties spoken with
+	orders   []*given
+	moved    int      // lines of the custody register
+	onTheWay []string // those of which nobody has received the thing
+
 	approvalAsked bool
 	brokenGlass   bool
 	weighsIntact  bool // a system that is whole is told apart in decisions

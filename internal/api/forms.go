@@ -11,9 +11,39 @@ import (
 // formRoutes are the acts by which people hand in what they do and find.
 func (s *Server) formRoutes(api huma.API) {
 	update[workflows.Prioritize](s, api, workflows.UpdatePrioritize, "Set the order in which damage is looked at.")
+	update[workflows.Reach](s, api, workflows.UpdateReach, "Enter a try to reach a party, and what came of it.")
+	update[workflows.Order](s, api, workflows.UpdateOrder, "Ask a party, a person or a role to do something.")
+	update[workflows.FollowUp](s, api, workflows.UpdateFollowUp, "Say how far an order has come.")
+	update[workflows.Take](s, api, workflows.UpdateTake, "Enter in the custody register that something leaves its place.")
+	update[workflows.Receive](s, api, workflows.UpdateReceive, "Enter in the custody register that it has arrived.")
 }
 
 // Prioritize sets the order in which damage is looked at.
 func (c *Client) Prioritize(ctx context.Context, id string, in workflows.Prioritize) (workflows.Done, error) {
 	return c.update(ctx, id, workflows.UpdatePrioritize, in)
+}
+
+// Reach enters a try to reach a party.
+func (c *Client) Reach(ctx context.Context, id string, in workflows.Reach) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateReach, in)
+}
+
+// Order asks somebody to do something; the answer's ID names the order.
+func (c *Client) Order(ctx context.Context, id string, in workflows.Order) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateOrder, in)
+}
+
+// FollowUp says how far an order has come.
+func (c *Client) FollowUp(ctx context.Context, id string, in workflows.FollowUp) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateFollowUp, in)
+}
+
+// Take enters that something leaves its place; the answer's ID names the register's line.
+func (c *Client) Take(ctx context.Context, id string, in workflows.Take) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateTake, in)
+}
+
+// Receive enters that it has arrived.
+func (c *Client) Receive(ctx context.Context, id string, in workflows.Receive) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateReceive, in)
 }

@@ -86,6 +86,7 @@ func (s *Server) Handler() http.Handler {
 	s.actRoutes(api)
 	s.peopleRoutes(api)
 	s.photoRoutes(api)
+	s.partyRoutes(api)
 	s.lockRoutes(api)
 	s.checkRoutes(api)
 	s.proposalRoutes(api)

@@ -19,7 +19,10 @@ type plans struct {
 	log      *slog.Logger
 }
 
-var _ api.Plans = plans{}
+var (
+	_ api.Plans      = plans{}
+	_ api.PartyLists = plans{}
+)
 
 func (p plans) load() (*scenario.Bundle, error) {
 	b, mistakes := scenario.Load(p.dir, p.catalog)
@@ -48,6 +51,21 @@ func (p plans) Compile(name string, depth run.Depth) (plan.Plan, error) {
 	}
 	if p.compiled != nil {
 		p.compiled(out)
+	}
+	return out, nil
+}
+
+// Parties are the contact lists of the estate as it is now.
+func (p plans) Parties() ([]api.Party, error) {
+	b, err := p.load()
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Party{}
+	for _, x := range b.Estate().Parties {
+		c := b.PartyContact(x.Name)
+		out = append(out, api.Party{Name: x.Name, Title: x.Title, Kind: c.Kind, Contact: x.Contact, Person: c.Person, Role: c.Role, Phone: c.Phone, Elsewhere: c.Elsewhere,
+			Mobile: c.Mobile, Mail: c.Mail, Desk: c.Desk, Deputy: c.Deputy, Confirmed: c.Confirmed, ConfirmedBy: c.ConfirmedBy})
 	}
 	return out, nil
 }

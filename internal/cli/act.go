@@ -101,6 +101,9 @@ func (c *command) done(d workflows.Done, of string) error {
 	if c.json() {
 		return c.printJSON(d)
 	}
+	if d.ID != "" {
+		c.say("this is %s", "番号は %s です", d.ID)
+	}
 	c.say("recorded in the journal of %s (event %d)", "%s の記録に残しました (イベント %d)", of, d.Seq)
 	return nil
 }

@@ -40,6 +40,8 @@ type Estate struct {
 	Contacts map[string]Contact
 	// DeclaredMuster is the places of what the file says of the muster; nil without it.
 	DeclaredMuster *Muster
+	// PartyContacts are the contact lists of parties, by name; they stay out of plans as well.
+	PartyContacts map[string]PartyContact
 	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
 	Owners map[string]string
 
@@ -272,10 +274,7 @@ func (r *reading) places() {
 		out.Places = append(out.Places, plan.Place{Name: p.Name.V, Title: titled(p.Title, p.Name.V), Site: p.Site.V, Online: p.Online.V})
 	}
 	sortBy(out.Places, func(p plan.Place) string { return p.Name })
-	once(r.Decoder, "party", f.Parties, func(p Party) yamldoc.Value[string] { return p.Name })
-	for _, p := range f.Parties {
-		out.Parties = append(out.Parties, plan.Party{Name: p.Name.V, Title: titled(p.Title, p.Name.V), Contact: p.Contact.V})
-	}
+	r.parties()
 	sortBy(out.Parties, func(p plan.Party) string { return p.Name })
 }
 

@@ -211,10 +211,21 @@ type Criteria struct {
 	Scenario  text   `json:"scenario" help:"The scenario that is started or proposed." is:"name" default:""`
 }
 
-// Party is somebody outside who must be reachable.
+// Party is somebody outside, or a department, who must be reachable (requirements A-CON-01 to 05).
 type Party struct {
 	yamldoc.Place
-	Name    text         `json:"name" help:"Name of the party." is:"name"`
-	Title   yamldoc.Text `json:"title" help:"As people call it." default:""`
-	Contact text         `json:"contact" help:"How it is reached." default:""`
+	Name      text         `json:"name" help:"Name of the party." is:"name"`
+	Title     yamldoc.Text `json:"title" help:"The department or company, as people call it." default:""`
+	Contact   text         `json:"contact" help:"How it is reached first; the emergency desk unless said." default:""`
+	Kind      text         `json:"kind" help:"Whether it is a department of one's own or a company." enum:"department,company" default:"company"`
+	Person    text         `json:"person" help:"Person in charge there." default:""`
+	Role      text         `json:"role" help:"What that person is." default:""`
+	Phone     text         `json:"phone" help:"Telephone, in quotes." default:""`
+	Elsewhere text         `json:"alternate_phone" help:"Telephone at its alternate site." default:""`
+	Mobile    text         `json:"mobile" help:"The person's mobile." default:""`
+	Mail      text         `json:"mail" help:"Mail address." default:""`
+	Desk      text         `json:"desk" help:"Its emergency desk, reached at all hours." default:""`
+	Deputy    text         `json:"deputy" help:"Who stands in for the person, with a number." default:""`
+	Confirmed text         `json:"confirmed" help:"Day on which the entry was last found right, as \"2026-04-01\"; muster check warns after a year." default:""`
+	By        text         `json:"confirmed_by" help:"Who found that." default:""`
 }

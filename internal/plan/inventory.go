@@ -2,7 +2,8 @@ package plan
 
 import "slices"
 
-// What people look at: the items of a site's checklist and the components of a system.
+// What people look at and whom they reach: the items of a site's checklist, the components of a
+// system, the parties outside.
 
 // SiteCheck is an item of a site's checklist.
 type SiteCheck struct {
@@ -46,4 +47,26 @@ func (s System) Component(name string) (Component, bool) {
 		return Component{}, false
 	}
 	return s.Components[i], true
+}
+
+// Party is somebody outside, or a department, who must be reachable. Who there is called by
+// which number is in the estate and not here: numbers of persons are in no run's record.
+type Party struct {
+	Name    string `json:"name"`
+	Title   Text   `json:"title"`
+	Contact string `json:"contact,omitempty"`
+	Kind    string `json:"kind,omitempty"` // department; "" is a company
+	// Confirmed is when the estate's contact list was last found right, as 2026-04-01; "" is not
+	// known. Single: it holds one individual only, no desk and no deputy.
+	Confirmed string `json:"confirmed,omitempty"`
+	Single    bool   `json:"single,omitempty"`
+}
+
+// Party returns a party by name.
+func (e Estate) Party(name string) (Party, bool) {
+	i := slices.IndexFunc(e.Parties, func(p Party) bool { return p.Name == name })
+	if i < 0 {
+		return Party{}, false
+	}
+	return e.Parties[i], true
 }

@@ -253,13 +253,6 @@ type Place struct {
 	Online bool   `json:"online,omitempty"`
 }
 
-// Party is somebody outside who must be reachable.
-type Party struct {
-	Name    string `json:"name"`
-	Title   Text   `json:"title"`
-	Contact string `json:"contact,omitempty"`
-}
-
 // System is what is recovered.
 type System struct {
 	Name            string       `json:"name"`

@@ -38,6 +38,9 @@ type Overview struct {
 	Damage  []Damage  `json:"damage"` // in the order of looking
 	// Inspections are the latest of each site that was inspected.
 	Inspections []Inspection `json:"inspections,omitempty"`
+	Parties     []Party      `json:"parties,omitempty"`
+	Orders      []Order      `json:"orders,omitempty"`  // in the order of asking
+	Custody     []Custody    `json:"custody,omitempty"` // the register
 	People      People       `json:"people"`
 	Steps       []Step       `json:"steps"`
 	Messages    []Message    `json:"messages"` // what was said to people, oldest first
@@ -79,6 +82,9 @@ const (
 	AwaitApproval  Awaited = "approval" // `muster approve`
 	AwaitConfirm   Awaited = "confirm"  // `muster confirm`
 	AwaitStep      Awaited = "step"     // `muster step`
+	AwaitReach     Awaited = "reach"    // `muster reach`; Party, Text is its contact
+	AwaitOrder     Awaited = "order"    // `muster follow-up`; Order, Text is what is to be done
+	AwaitReceipt   Awaited = "receipt"  // `muster custody receive`; Order is the register's line
 )
 
 // Waiting is one thing the run waits for people to do.
@@ -89,6 +95,8 @@ type Waiting struct {
 	Role   string    `json:"role,omitempty"`
 	System string    `json:"system,omitempty"`
 	Site   string    `json:"site,omitempty"`
+	Party  string    `json:"party,omitempty"`
+	Order  string    `json:"order,omitempty"`
 	// Component is the part of the system that is to be looked at.
 	Component string       `json:"component,omitempty"`
 	Step      string       `json:"step,omitempty"`

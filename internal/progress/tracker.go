@@ -73,6 +73,9 @@ func New(p plan.Plan) *Tracker {
 		Depth: p.Scenario.Depth, Scenario: p.Scenario.Name, Title: p.Scenario.Title,
 		Hazard: p.Scenario.Hazard, PlanHash: p.Hash, State: run.Running,
 	}
+	for _, x := range p.Estate.Parties {
+		t.view.Parties = append(t.view.Parties, Party{Name: x.Name, Title: x.Title, Contact: x.Contact, Kind: x.Kind})
+	}
 	for _, ph := range p.Scenario.Phases {
 		t.view.Phases = append(t.view.Phases, Phase{ID: ph, Progress: Ahead})
 	}
@@ -144,6 +147,10 @@ func (t *Tracker) apply(e run.Event) {
 		if _ = e.Decode(&a); a.Source != "probe" {
 			t.damaged(e, a)
 		}
+	case run.PartyTried:
+		t.tried(e)
+	case run.OrderGiven, run.OrderFollowed, run.CustodyMoved, run.CustodyReceived:
+		t.ordered(e)
 	case run.PrioritiesSet:
 		var p run.Priorities
 		_ = e.Decode(&p)

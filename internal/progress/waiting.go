@@ -41,6 +41,7 @@ func (t *Tracker) Overview(now time.Time) Overview {
 	v.People = t.count()
 	v.Damage = t.damageList()
 	v.Inspections = slices.Clone(t.view.Inspections)
+	v.Parties, v.Custody, v.Orders = slices.Clone(t.view.Parties), slices.Clone(t.view.Custody), t.ordersNow()
 	if v.EndedAt == nil && v.State != run.Refused {
 		v.Waiting = t.waiting(v.Systems)
 	}
@@ -76,7 +77,7 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(), Text: t.approval.text, Since: t.approval.at, Need: need})
 		}
 	}
-	return append(out, t.waits...)
+	return append(append(out, t.waits...), t.openOrders()...)
 }
 
 func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []Waiting {
@@ -142,7 +143,11 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 		if t.confirmed[ph] {
 			return nil
 		}
-		return []Waiting{{For: AwaitConfirm, Phase: ph, Since: since, Due: due(rules.Task.Std())}}
+		confirm := Waiting{For: AwaitConfirm, Phase: ph, Since: since, Due: due(rules.Task.Std())}
+		if ph == run.Communications && t.plan.Scenario.Simulate == nil {
+			return append(t.toReach(since, confirm.Due), confirm)
+		}
+		return []Waiting{confirm}
 	}
 	return nil
 }

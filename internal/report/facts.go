@@ -204,7 +204,7 @@ func (f *facts) read(e run.Event) error {
 		f.kept = append(f.kept, e)
 	case run.FindingOpened:
 		f.opened = append(f.opened, e)
-	case run.PrioritiesSet:
+	case run.PrioritiesSet, run.PartyTried, run.OrderGiven, run.OrderFollowed, run.CustodyMoved, run.CustodyReceived:
 		return f.form(e)
 	case run.ProbeChanged:
 		return f.seenBy(e)

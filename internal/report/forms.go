@@ -14,6 +14,10 @@ import (
 type Forms struct {
 	// Damage is the latest word on each system and component, beside what the probes saw.
 	Damage []Damage `json:"damage,omitempty"`
+	// Parties are all parties of the plan, once one of them was tried.
+	Parties []Party   `json:"parties,omitempty"`
+	Orders  []Order   `json:"orders,omitempty"`
+	Custody []Custody `json:"custody,omitempty"`
 }
 
 // formFacts is what the journal says of them.
@@ -21,6 +25,9 @@ type formFacts struct {
 	priorities []string
 	seen       map[string]map[string]sighting // by system and probe
 	frozen     map[string]map[string]sighting // the same when the recovery was ordered
+	parties    []Party
+	orders     []Order
+	custody    []Custody
 }
 
 // form reads an event of a form.
@@ -32,13 +39,14 @@ func (f *facts) form(e run.Event) error {
 			return err
 		}
 		f.forms.priorities = p.Order
+		return nil
 	}
-	return nil
+	return f.contact(e)
 }
 
 // formsReport is the part of the report about forms.
 func (f *facts) formsReport() Forms {
-	return Forms{Damage: f.damage()}
+	return Forms{Damage: f.damage(), Parties: f.partiesReport(), Orders: f.forms.orders, Custody: f.forms.custody}
 }
 
 // entered is when a late entry was entered; empty for one that was not late.
@@ -63,7 +71,7 @@ func count(n int) plan.Text {
 	if n == 0 {
 		return plan.Text{}
 	}
-	return plain(strconv.Itoa(n))
+	return plain(itoa(n))
 }
 
 // titlesOf are what people call what forms name.
@@ -79,3 +87,5 @@ func titlesOf(p plan.Plan) map[string]plan.Text {
 	}
 	return out
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -81,3 +81,33 @@ func TestInspectionsShowEachItem(t *testing.T) {
 	_, text = built(t, s, "ja")
 	holds(t, text, "制限付きで使用可", "電源", "壁・柱・床のひび割れ")
 }
+
+func TestOrdersContactsAndCustodyShowTheirTimes(t *testing.T) {
+	p := aPlan()
+	p.Estate.Parties = []plan.Party{{Name: "carrier", Title: plan.Text{EN: "Carrier", JA: "通信事業者"}}, {Name: "maintainer"}}
+	s := newStory(t, p)
+	s.opening()
+	s.run(12, run.Event{Kind: run.PartyTried, By: "suzuki"}, run.Contacted{Party: "carrier", Channel: "telephone", Outcome: run.ContactSilent})
+	s.run(22, run.Event{Kind: run.PartyTried, By: "suzuki", Happened: at(20)}, run.Contacted{Party: "carrier", Channel: "satellite", Outcome: run.ContactReached, Person: "Ono"})
+	s.run(23, run.Event{Kind: run.OrderGiven, System: "orders", Site: "tokyo", By: "suzuki"}, run.Order{ID: "order-1", Party: "carrier", Purpose: run.ForContractor, What: "repair the line"})
+	s.run(33, run.Event{Kind: run.OrderFollowed, By: "suzuki"}, run.OrderState{ID: "order-1", State: run.OrderAccepted, Person: "Ono"})
+	s.run(63, run.Event{Kind: run.OrderFollowed, By: "suzuki", Happened: at(53)}, run.OrderState{ID: "order-1", State: run.OrderArrived})
+	s.run(64, run.Event{Kind: run.OrderGiven, By: "sato"}, run.Order{ID: "order-2", Role: "operator", Purpose: run.ForRecovery, What: "switch over"})
+	s.run(65, run.Event{Kind: run.CustodyMoved, By: "suzuki"}, run.Custody{ID: "custody-1", What: "tape 7", From: "tokyo safe", To: "osaka vault", TakenBy: "suzuki"})
+	s.end(70, run.Recovered)
+	r, text := built(t, s, "en")
+	if c := r.Parties[0]; c.ReachedAt == nil || *c.ReachedS != 10 || len(c.Tries) != 2 || c.Tries[1].EnteredAt == nil {
+		t.Errorf("carrier = %+v; want the first two-way contact 10 s after communications began", c)
+	}
+	if o := r.Orders[0]; *o.AcceptS != 10 || *o.ArriveS != 30 || o.AcceptedBy != "Ono" || !o.Late || o.EndedAt != nil {
+		t.Errorf("order-1 = %+v", o)
+	}
+	holds(t, text, "satellite", "no answer", "repair the line", "entered late", "! nobody")
+	var titles []string
+	for _, f := range r.Findings {
+		titles = append(titles, f.Title)
+	}
+	holds(t, strings.Join(titles, "\n"), "maintainer was not reached", "order-2 to operator was not accepted", "nobody has received tape 7")
+	_, text = built(t, s, "ja")
+	holds(t, text, "媒体等の搬送記録", "未受領", "委託先への依頼", "連絡成立")
+}

@@ -4,6 +4,12 @@ package run
 // earlier than it was entered carries Event.Happened.
 const (
 	PrioritiesSet EventKind = "priorities.set" // By, Reason; Priorities: in which order damage is looked at
+
+	PartyTried      EventKind = "party.tried"      // By, Reason; Contacted: somebody tried to reach a party
+	OrderGiven      EventKind = "order.given"      // By, System, Site; Order
+	OrderFollowed   EventKind = "order.followed"   // By, Reason; OrderState: accepted, arrived, done ...
+	CustodyMoved    EventKind = "custody.moved"    // By, Reason; Custody: a medium or a thing leaves its place
+	CustodyReceived EventKind = "custody.received" // By, Reason; CustodyReceipt
 )
 
 // Usability is how far people may use a building, or a part of it.
@@ -48,4 +54,78 @@ func Disagree(person, probe Damage) bool {
 		return false
 	}
 	return (person == DamageNone) != (probe == DamageNone)
+}
+
+// Contact is what came of trying to reach somebody.
+type Contact string
+
+const (
+	ContactReached Contact = "reached" // spoken with, or answered: a two-way contact
+	ContactLeft    Contact = "left_message"
+	ContactSilent  Contact = "no_answer"
+	ContactDead    Contact = "line_dead" // the means itself does not work
+)
+
+// Contacted is one try to reach a party, by one channel (B-STP-05).
+type Contacted struct {
+	Party   string  `json:"party"`
+	Channel string  `json:"channel"` // as people call it: telephone, mail, messenger, on foot
+	Outcome Contact `json:"outcome"`
+	Person  string  `json:"person,omitempty"` // who was reached there
+}
+
+// Purpose is what an order is for.
+type Purpose string
+
+const (
+	ForContractor  Purpose = "contractor"  // asked of a party
+	ForContainment Purpose = "containment" // so that the damage does not spread
+	ForRecovery    Purpose = "recovery"
+	ForStandby     Purpose = "standby" // stand by, or come as reinforcement
+)
+
+// Order is what somebody is to do, and whether it was accepted and done (B-STP-05, 07, 09).
+type Order struct {
+	ID      string  `json:"id"` // order-1 and so on
+	Purpose Purpose `json:"purpose"`
+	// Exactly one of Party, Person and Role is set.
+	Party  string `json:"party,omitempty"`
+	Person string `json:"person,omitempty"`
+	Role   string `json:"role,omitempty"`
+	What   string `json:"what"`
+}
+
+// Progress is how far an order has come.
+type Progress string
+
+const (
+	OrderAccepted  Progress = "accepted"
+	OrderDeclined  Progress = "declined"
+	OrderArrived   Progress = "arrived"
+	OrderDone      Progress = "done"
+	OrderWithdrawn Progress = "withdrawn"
+)
+
+// OrderState is a word on an order.
+type OrderState struct {
+	ID     string   `json:"id"`
+	State  Progress `json:"state"`
+	Person string   `json:"person,omitempty"` // who accepted or came, where that is not By
+}
+
+// Custody is a line of the custody register (requirement P-CUST): a medium, a ledger, a key or
+// another thing is taken from a place to another.
+type Custody struct {
+	ID         string `json:"id"` // custody-1 and so on
+	What       string `json:"what"`
+	From       string `json:"from"`
+	To         string `json:"to"`
+	TakenBy    string `json:"taken_by"`
+	ReceivedBy string `json:"received_by,omitempty"` // "" while it is on its way
+}
+
+// CustodyReceipt ends a line: the thing is where it was to go.
+type CustodyReceipt struct {
+	ID         string `json:"id"`
+	ReceivedBy string `json:"received_by"`
 }

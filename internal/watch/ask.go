@@ -61,6 +61,22 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 			what = l.T("remarks on what was hard, to close", "振り返りの記入 (記録物の整理)")
 			how = fmt.Sprintf("muster confirm closing --note TEXT --run %s", runID)
 		}
+	case progress.AwaitReach:
+		what = l.T("to reach %[1]s (%[2]s)", "%[1]s への連絡（%[2]s）", w.Party, w.Text)
+		how = fmt.Sprintf("muster reach %s --by telephone --outcome reached --run %s", w.Party, runID)
+	case progress.AwaitOrder:
+		if w.Party != "" {
+			who = w.Party
+		}
+		what = l.T("%[1]s: %[2]s", "%[1]s：%[2]s", w.Order, w.Text)
+		act := "done"
+		if len(w.Acts) > 0 {
+			act = w.Acts[0]
+		}
+		how = fmt.Sprintf("muster follow-up %s %s --run %s", w.Order, act, runID)
+	case progress.AwaitReceipt:
+		what = l.T("receipt of %[1]s: %[2]s", "受領の確認 %[1]s：%[2]s", w.Order, w.Text)
+		how = fmt.Sprintf("muster custody receive %s --run %s", w.Order, runID)
 	case progress.AwaitStep:
 		step := w.Step
 		if w.System != "" {

@@ -94,7 +94,11 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.DamageAssessed:
 		var a run.Assessment
 		_ = e.Decode(&a)
-		return l.T("%s assessed: %s (%s)%s", "%s 被害確認: %s (%s)%s", e.System, a.Damage, a.Source, why)
+		what := e.System
+		if a.Component != "" {
+			what += "/" + a.Component
+		}
+		return l.T("%s assessed: %s (%s)%s", "%s 被害確認: %s (%s)%s", clean(what), l.Damage(a.Damage), a.Source, why)
 	case run.DecisionAsked:
 		var a run.DecisionAsk
 		_ = e.Decode(&a)
@@ -164,7 +168,7 @@ func Line(l i18n.Lang, e run.Event) string {
 		_ = e.Decode(&d)
 		return l.T("finding: %s %s", "指摘: %s %s", d.Kind, clean(d.Detail))
 	}
-	return ""
+	return formLine(l, e, by, why)
 }
 
 // stamped puts the time of day and the time since the start before a line.

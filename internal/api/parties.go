@@ -1,0 +1,61 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Party is an entry of the contact lists as the files have it now (requirements A-CON-01,
+// A-CON-02): whoever has moved is called where they are now.
+type Party struct {
+	Name        string    `json:"name"`
+	Title       plan.Text `json:"title" doc:"Department or company."`
+	Kind        string    `json:"kind" doc:"department or company"`
+	Contact     string    `json:"contact,omitempty" doc:"How it is reached first."`
+	Person      string    `json:"person,omitempty"`
+	Role        string    `json:"role,omitempty"`
+	Phone       string    `json:"phone,omitempty"`
+	Elsewhere   string    `json:"alternate_phone,omitempty" doc:"At its alternate site."`
+	Mobile      string    `json:"mobile,omitempty"`
+	Mail        string    `json:"mail,omitempty"`
+	Desk        string    `json:"desk,omitempty" doc:"Emergency desk."`
+	Deputy      string    `json:"deputy,omitempty"`
+	Confirmed   string    `json:"confirmed,omitempty" doc:"Day on which it was last found right."`
+	ConfirmedBy string    `json:"confirmed_by,omitempty"`
+}
+
+// PartyLists is what Plans may be able to tell besides: the contact lists.
+type PartyLists interface {
+	Parties() ([]Party, error)
+}
+
+func (s *Server) partyRoutes(api huma.API) {
+	huma.Register(api, route("list-parties", http.MethodGet, "/parties", "The contact lists of departments and companies.", 403, 422),
+		func(ctx context.Context, _ *struct{}) (*answer[[]Party], error) {
+			if a, known := identity.From(ctx); known && a.Limit != nil {
+				return nil, problem(http.StatusForbidden, CodeRefused, lang(ctx).T("A link for one purpose opens no contact list.", "用途を限定したリンクでは連絡先一覧を閲覧できません。"), "")
+			} else if known { // names and numbers of people: who read them is known
+				_ = s.Store.Note(ctx, journal.Access{At: s.now().UTC(), Person: a.Person, Via: a.Via, Act: "read contact lists", Outcome: "ok"})
+			}
+			out := []Party{}
+			if lists, ok := s.Plans.(PartyLists); ok {
+				list, err := lists.Parties()
+				if err != nil {
+					return nil, s.mistakes(ctx, err)
+				}
+				out = append(out, list...)
+			}
+			return &answer[[]Party]{out}, nil
+		})
+}
+
+// Parties are the contact lists as the files have them now.
+func (c *Client) Parties(ctx context.Context) ([]Party, error) {
+	return get[[]Party](ctx, c, "/parties", nil)
+}

@@ -1,0 +1,39 @@
+package watch
+
+import (
+	"strings"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// formLine tells of what people handed in; "" of any other event.
+func formLine(l i18n.Lang, e run.Event, by, why string) string {
+	switch e.Kind {
+	case run.PrioritiesSet:
+		var p run.Priorities
+		_ = e.Decode(&p)
+		return l.T("damage is looked at in this order: %s%s%s", "被害の確認順序: %s%s%s", clean(strings.Join(p.Order, ", ")), by, why)
+	case run.PartyTried:
+		var c run.Contacted
+		_ = e.Decode(&c)
+		return l.T("%s by %s: %s%s%s", "%s への連絡 (%s): %s%s%s", clean(c.Party), clean(c.Channel), l.Contact(c.Outcome), by, why)
+	case run.OrderGiven:
+		var o run.Order
+		_ = e.Decode(&o)
+		return l.T("%s to %s: %s%s", "%s %s 宛て: %s%s", o.ID, clean(o.Party+o.Person+o.Role), clean(o.What), by)
+	case run.OrderFollowed:
+		var s run.OrderState
+		_ = e.Decode(&s)
+		return l.T("%s %s%s%s", "%s %s%s%s", s.ID, l.Progress(s.State), by, why)
+	case run.CustodyMoved:
+		var c run.Custody
+		_ = e.Decode(&c)
+		return l.T("%s: %s taken from %s to %s%s", "%s: %s を %s から %s へ搬出%s", c.ID, clean(c.What), clean(c.From), clean(c.To), by)
+	case run.CustodyReceived:
+		var c run.CustodyReceipt
+		_ = e.Decode(&c)
+		return l.T("%s received by %s", "%s を %s が受領", c.ID, clean(c.ReceivedBy))
+	}
+	return ""
+}

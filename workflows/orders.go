@@ -1,0 +1,148 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Order asks somebody to do something: a party, a person or the holders of a role. Nothing
+// waits for it; what came of it is entered by FollowUp (B-STP-05, 07, 09).
+type Order struct {
+	By      string      `json:"by"`
+	To      string      `json:"to"` // a party, a person or a role of the estate
+	What    string      `json:"what"`
+	Purpose run.Purpose `json:"purpose,omitempty"` // contractor for a party, else recovery
+	System  string      `json:"system,omitempty"`
+	Site    string      `json:"site,omitempty"`
+	At      string      `json:"at,omitempty"`
+}
+
+// FollowUp says how far an order has come.
+type FollowUp struct {
+	Order  string       `json:"order"` // as in order-1
+	By     string       `json:"by"`
+	State  run.Progress `json:"state"`
+	Person string       `json:"person,omitempty"` // who accepted or came, when that is somebody else
+	Note   string       `json:"note,omitempty"`
+	At     string       `json:"at,omitempty"`
+}
+
+// given is an order as the run knows it.
+type given struct {
+	run.Order
+	states []run.Progress
+}
+
+// to finds whom an order is for. Parties come first, then people, then roles.
+func (r *response) to(name string) (o run.Order, err error) {
+	if _, ok := r.plan.Estate.Party(name); ok {
+		return run.Order{Party: name, Purpose: run.ForContractor}, nil
+	}
+	o.Purpose = run.ForRecovery
+	if _, ok := r.plan.Estate.Person(name); ok {
+		o.Person = name
+		return o, nil
+	}
+	if len(r.plan.Estate.InRole(name)) > 0 {
+		o.Role = name
+		return o, nil
+	}
+	there := r.partyNames()
+	for _, p := range r.plan.Estate.People {
+		there = append(there, p.ID)
+	}
+	return o, unknownName("party, person or role of the estate", "連絡先・要員・役割", name, there)
+}
+
+func (r *response) mayOrder(ctx workflow.Context, o Order) error {
+	if err := errors.Join(r.running(o.By), r.late(ctx, o.At)); err != nil {
+		return err
+	}
+	if o.What == "" {
+		return errors.New(both("say what is to be done", "指示・依頼の内容を記入してください"))
+	}
+	if _, err := r.to(o.To); err != nil {
+		return err
+	}
+	if !slices.Contains([]run.Purpose{"", run.ForContractor, run.ForContainment, run.ForRecovery, run.ForStandby}, o.Purpose) {
+		return errors.New(both("an order is for contractor, containment, recovery or standby, not %q", "指示の目的は contractor・containment・recovery・standby のいずれかです（%q は不可）", o.Purpose))
+	}
+	return r.placed(o.System, o.Site)
+}
+
+// placed refuses a system or a site that there is not; "" is none in particular.
+func (r *response) placed(system, site string) error {
+	if system != "" {
+		if err := r.nameable(system, ""); err != nil {
+			return err
+		}
+	}
+	if _, ok := r.plan.Estate.Site(site); site != "" && !ok {
+		var names []string
+		for _, s := range r.plan.Estate.Sites {
+			names = append(names, s.Name)
+		}
+		return unknownName("site of the estate", "拠点", site, names)
+	}
+	return nil
+}
+
+func (r *response) onOrder(ctx workflow.Context, o Order) (Done, error) {
+	to, _ := r.to(o.To)
+	to.ID, to.What = fmt.Sprintf("order-%d", len(r.orders)+1), o.What
+	if o.Purpose != "" {
+		to.Purpose = o.Purpose
+	}
+	r.orders = append(r.orders, &given{Order: to})
+	done, err := r.log.record(ctx, run.Event{Kind: run.OrderGiven, Phase: r.phase, System: o.System, Site: o.Site, By: o.By, Happened: r.happened(ctx, o.At), Data: run.Encode(to)})
+	done.ID = to.ID
+	return done, err
+}
+
+func (r *response) order(id string) (*given, error) {
+	var open []string
+	for _, o := range r.orders {
+		if o.ID == id {
+			return o, nil
+		}
+		open = append(open, o.ID)
+	}
+	return nil, unknownName("order of this run", "この実施の指示・依頼", id, open)
+}
+
+func (r *response) mayFollowUp(ctx workflow.Context, f FollowUp) error {
+	if err := errors.Join(r.running(f.By), r.late(ctx, f.At)); err != nil {
+		return err
+	}
+	o, err := r.order(f.Order)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains([]run.Progress{run.OrderAccepted, run.OrderDeclined, run.OrderArrived, run.OrderDone, run.OrderWithdrawn}, f.State) {
+		return errors.New(both("an order is accepted, declined, arrived, done or withdrawn, not %q", "指示の状態は accepted・declined・arrived・done・withdrawn のいずれかです（%q は不可）", f.State))
+	}
+	for _, s := range o.states {
+		if s == run.OrderDone || s == run.OrderWithdrawn || s == f.State {
+			return errors.New(both("%[1]s is %[2]s already", "%[1]s はすでに %[2]s です", f.Order, s))
+		}
+	}
+	return nil
+}
+
+func (r *response) onFollowUp(ctx workflow.Context, f FollowUp) (Done, error) {
+	o, err := r.order(f.Order)
+	if err != nil {
+		return Done{}, err
+	}
+	if f.State == run.OrderAccepted { // they may have said no before
+		o.states = slices.DeleteFunc(o.states, func(s run.Progress) bool { return s == run.OrderDeclined })
+	}
+	o.states = append(o.states, f.State)
+	return r.log.record(ctx, run.Event{Kind: run.OrderFollowed, Phase: r.phase, By: f.By, Reason: f.Note, Happened: r.happened(ctx, f.At),
+		Data: run.Encode(run.OrderState{ID: f.Order, State: f.State, Person: f.Person})})
+}
