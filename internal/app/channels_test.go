@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/muster-dr/muster/internal/mailtest"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/slacktest"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -209,5 +212,175 @@ func play(ctx context.Context, t *testing.T, u running, id string, told func(run
 			told(e.Event)
 		}
 		after, ended = events.Next, events.Ended
+	}
+}
+
+// slackSettings point at a Slack for tests.
+func slackSettings(t *testing.T, o *Options, s *slacktest.Server, mode string) {
+	t.Helper()
+	secret := func(value string) string {
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "secret://file" + file
+	}
+	o.Config.Slack = config.Slack{Mode: mode, Token: secret(slacktest.Token), API: s.API(), Channel: "C00000099"}
+	if mode == "http" {
+		o.Config.Slack.SigningSecret = secret(slacktest.SigningSecret)
+	} else {
+		o.Config.Slack.AppToken = secret(slacktest.AppToken)
+	}
+	o.Config.PublicURL = "https://muster.example.jp"
+}
+
+// A drill of 60 people is led through Slack alone, over HTTP and over Socket Mode: the people
+// of the report are those of the script's own log.
+func TestADrillInSlackAlone(t *testing.T) {
+	for _, mode := range []string{"http", "socket"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			const people = 60
+			o, _ := options(t, crowdPlans(t, people))
+			s := slacktest.Start(t)
+			slackSettings(t, &o, s, mode)
+			u := begin(t, o)
+			if mode == "http" {
+				s.UseHTTP(u.at + "/slack")
+			}
+			member := func(n int) string { return fmt.Sprintf("U%08d", n) }
+			soon := func(what string, ok func() bool) {
+				t.Helper()
+				eventually(t, 60*time.Second, what, ok)
+			}
+			// The operator starts it, by a command and its form.
+			if _, err := s.Command(member(1), "drill start tokyo-loss"); err != nil {
+				t.Fatal(err)
+			}
+			soon("the form that starts it", func() bool {
+				v := s.Opened(member(1))
+				return v != nil && strings.Contains(string(v.Body), `"callback_id":"start"`)
+			})
+			if a, err := s.Submit(member(1), s.Opened(member(1)), nil); err != nil || !strings.Contains(string(a.Body), "update") {
+				t.Fatalf("%s, %v", a.Body, err)
+			}
+			const id = "tokyo-loss-1"
+			soon("the call of the last", func() bool { return len(s.In(slacktest.Direct(member(people-1)))) > 0 })
+
+			// The script: every tenth is hurt, every seventh is silent, the others are safe; of
+			// those every third comes.
+			safe, hurt, silent, came := 0, 0, 0, 0
+			for n := range people {
+				m := func() slacktest.Message {
+					for _, m := range s.In(slacktest.Direct(member(n))) {
+						if strings.Contains(string(m.Blocks), `"checkin.safe"`) || strings.Contains(string(m.Blocks), `"checkin.more"`) {
+							return m
+						}
+					}
+					t.Fatalf("%d has no card: %+v", n, s.In(slacktest.Direct(member(n))))
+					return slacktest.Message{}
+				}
+				press := func(action string) {
+					t.Helper()
+					a, err := s.Click(member(n), m(), action)
+					if err != nil || a.Status != 200 || a.Took > 3*time.Second {
+						t.Fatalf("%d, %s: %+v, %v", n, action, a, err)
+					}
+				}
+				switch {
+				case n > 1 && n%7 == 0:
+					silent++
+					continue
+				case n > 1 && n%10 == 0:
+					hurt++
+					press("checkin.light")
+				default:
+					safe++
+					press("checkin.safe")
+					soon("the card to change", func() bool { return strings.Contains(string(m().Blocks), `"checkin.more"`) })
+					if n < 2 || n%3 == 0 {
+						came++
+						press("arrive")
+					}
+				}
+			}
+			// The commander decides on the card, with a reason.
+			var decide slacktest.Message
+			soon("the decision's card", func() bool {
+				for _, m := range s.In(slacktest.Direct(member(0))) {
+					if strings.Contains(string(m.Blocks), `"decide.alternate"`) {
+						decide = m
+						return true
+					}
+				}
+				return false
+			})
+			if _, err := s.Click(member(0), decide, "decide.alternate"); err != nil {
+				t.Fatal(err)
+			}
+			soon("the form for the reason", func() bool {
+				v := s.Opened(member(0))
+				return v != nil && strings.Contains(string(v.Body), `"decide.alternate"`)
+			})
+			if a, _ := s.Submit(member(0), s.Opened(member(0)), map[string]map[string]any{"reason": {"reason": map[string]any{"type": "plain_text_input", "value": "  "}}}); !strings.Contains(string(a.Body), `"errors"`) {
+				t.Errorf("a decision without a reason: %s", a.Body)
+			}
+			if _, err := s.Submit(member(0), s.Opened(member(0)), map[string]map[string]any{"reason": {"reason": map[string]any{"type": "plain_text_input", "value": "東京が使えない"}}}); err != nil {
+				t.Fatal(err)
+			}
+			soon("the decision's buttons to vanish", func() bool {
+				for _, m := range s.In(slacktest.Direct(member(0))) {
+					if m.TS == decide.TS {
+						return !strings.Contains(string(m.Blocks), `"decide.`) && strings.Contains(string(m.Blocks), "髙﨑 0が")
+					}
+				}
+				return false
+			})
+			untilLast(t, u, id)
+			r := readReport(t, u, id)
+			p := r.People
+			if p.Called != people || p.Safe != safe || p.Injured != hurt || p.Silent != silent || p.Mustered != came {
+				t.Errorf("the report says called %d, safe %d, injured %d, silent %d, mustered %d; the script's log: %d, %d, %d, %d, %d",
+					p.Called, p.Safe, p.Injured, p.Silent, p.Mustered, people, safe, hurt, silent, came)
+			}
+			if len(r.Decisions) == 0 || r.Decisions[0].By != "p00" || r.Decisions[0].Reason != "東京が使えない" {
+				t.Errorf("decisions: %+v", r.Decisions)
+			}
+			for _, x := range p.List {
+				if !slices.Contains(x.Reached, "slack") {
+					t.Errorf("%s was not reached in Slack", x.ID)
+				}
+			}
+			soon("the run's message to say how it ended", func() bool {
+				room := s.In("C00000099")
+				return len(room) > 0 && strings.Contains(room[0].Text, "talked through") || len(room) > 0 && strings.Contains(room[0].Text, "机上")
+			})
+			cards := map[string]int{}
+			for _, m := range s.In("C00000099") {
+				if m.Thread == "" {
+					cards[m.Text]++
+				}
+				if !strings.HasPrefix(m.Text, run.MarkEN) && !strings.HasPrefix(m.Text, run.MarkJA) {
+					t.Errorf("unmarked: %q", m.Text)
+				}
+			}
+			if len(cards) != 1 {
+				t.Errorf("the room has %v, want the run's one message and its thread", cards)
+			}
+		})
+	}
+}
+
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(within)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited %s in vain for %s", within, what)
+		}
 	}
 }

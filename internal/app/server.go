@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,7 +85,13 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.alarms = woken
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = mux
-	s.says, err = s.speak(store, actions, m, who)
+	disabled := func(ctx context.Context, person string) (bool, error) {
+		out, err := who.DisabledPeople(ctx)
+		return slices.ContainsFunc(out, func(o identity.Out) bool { return o.Person == person }), err
+	}
+	if s.says, err = s.speak(store, actions, m, h, who, disabled); err == nil && s.says.slack != nil {
+		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
+	}
 	return s, err
 }
 

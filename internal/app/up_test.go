@@ -105,6 +105,7 @@ func options(t *testing.T, plans string) (Options, *talk) {
 type running struct {
 	*api.Client
 	stop func() error // asks it to end and waits for that
+	at   string       // URL
 }
 
 func begin(t *testing.T, o Options) running {
@@ -127,7 +128,7 @@ func begin(t *testing.T, o Options) running {
 		}
 		c := api.Connect(at, token, "en")
 		t.Cleanup(c.Close)
-		return running{c, stop}
+		return running{c, stop, at}
 	case err := <-ended:
 		cancel()
 		t.Fatalf("up ended before it had started: %v", err)

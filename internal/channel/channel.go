@@ -40,6 +40,7 @@ type Message struct {
 	ID     string
 	Run    string
 	Kind   run.Kind
+	Hazard run.Hazard
 	Matter Matter
 	Event  run.Event // what is said
 

@@ -61,14 +61,14 @@ type Clock struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-func (c Clock) now() time.Time {
+func (c Clock) Time() time.Time {
 	if c.Now == nil {
 		return time.Now()
 	}
 	return c.Now()
 }
 
-func (c Clock) sleep(ctx context.Context, d time.Duration) error {
+func (c Clock) Wait(ctx context.Context, d time.Duration) error {
 	if c.Sleep != nil {
 		return c.Sleep(ctx, d)
 	}
@@ -194,12 +194,12 @@ func (d *Dispatcher) keep(ctx context.Context, kind, id string, version int64, b
 		return journal.Document{}, err
 	}
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		doc, err := d.Store.PutDocument(ctx, journal.Document{Kind: kind, ID: id, Version: version, ChangedAt: d.Clock.now(), Body: b})
+		doc, err := d.Store.PutDocument(ctx, journal.Document{Kind: kind, ID: id, Version: version, ChangedAt: d.Clock.Time(), Body: b})
 		if err == nil || errors.Is(err, journal.ErrChanged) || ctx.Err() != nil {
 			return doc, err
 		}
 		d.Log.Warn("channels: the record store can't be used; trying again", "err", err)
-		if err := d.Clock.sleep(ctx, pause); err != nil {
+		if err := d.Clock.Wait(ctx, pause); err != nil {
 			return journal.Document{}, err
 		}
 	}
@@ -218,7 +218,7 @@ func (d *Dispatcher) planOf(ctx context.Context, sum journal.Summary) *plan.Plan
 			}
 			d.Log.Warn("channels: the plan can't be read; trying again", "run", sum.Run, "err", err)
 		}
-		if d.Clock.sleep(ctx, time.Second) != nil {
+		if d.Clock.Wait(ctx, time.Second) != nil {
 			return nil
 		}
 		if list, err := d.Store.Runs(ctx, journal.Filter{Run: sum.Run, Limit: 1}); err == nil && len(list) == 1 {

@@ -27,7 +27,6 @@ type follower struct {
 	parts sync.WaitGroup
 	mine  map[string]bool // parts in this server's hands
 	open  int             // parts in hand
-	room  []roomer
 }
 
 // page is a stretch of the journal. It is kept before anything of it is said, so that all
@@ -53,7 +52,7 @@ func (d *Dispatcher) follow(ctx context.Context, sum journal.Summary) {
 	if err != nil {
 		return
 	}
-	f.showRooms(ctx, sum)
+	f.showRooms(ctx)
 	taken := time.Time{}
 	for ctx.Err() == nil {
 		if now := time.Now(); now.Sub(taken) > d.Lease/2 {
@@ -115,9 +114,6 @@ func (f *follower) apply(entries []journal.Entry) {
 	f.mu.Lock()
 	f.pic.apply(entries...)
 	f.mu.Unlock()
-	for _, r := range f.room {
-		r.tell(entries)
-	}
 }
 
 func (f *follower) over() bool {
@@ -273,7 +269,7 @@ func (f *follower) takeOver(ctx context.Context) (clear bool) {
 		f.mu.Lock()
 		ours := f.mine[doc.ID]
 		f.mu.Unlock()
-		if ours || f.d.Clock.now().Before(body.Until) {
+		if ours || f.d.Clock.Time().Before(body.Until) {
 			continue
 		}
 		pairs, err := f.reread(ctx, body)
@@ -286,7 +282,7 @@ func (f *follower) takeOver(ctx context.Context) (clear bool) {
 				body.Items[i].Again = true
 			}
 		}
-		body.Owner, body.Until = f.d.owner, f.d.Clock.now().Add(f.d.Lease)
+		body.Owner, body.Until = f.d.owner, f.d.Clock.Time().Add(f.d.Lease)
 		if doc, err = f.d.keep(ctx, f.kind(), doc.ID, doc.Version, body); err == nil {
 			f.start(ctx, doc, body, pairs)
 		}

@@ -74,9 +74,9 @@ func (g *gate) pass(ctx context.Context, c Clock) bool {
 			g.mu.Unlock()
 			return ctx.Err() == nil
 		}
-		if wait := g.until.Sub(c.now()); wait > 0 {
+		if wait := g.until.Sub(c.Time()); wait > 0 {
 			g.mu.Unlock()
-			if c.sleep(ctx, wait) != nil {
+			if c.Wait(ctx, wait) != nil {
 				return false
 			}
 			continue
@@ -128,7 +128,7 @@ func (g *gate) shut(d *Dispatcher, name string, f *Failure) {
 	if g.fails == 0 {
 		d.Log.Warn("channel does not work; its messages wait", "channel", name, "why", f.Text, "err", f.Err)
 	}
-	if until := d.Clock.now().Add(max(f.After, pause(d.FirstPause, d.LastPause, g.fails))); until.After(g.until) {
+	if until := d.Clock.Time().Add(max(f.After, pause(d.FirstPause, d.LastPause, g.fails))); until.After(g.until) {
 		g.until = until
 	}
 	g.fails++

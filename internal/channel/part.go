@@ -44,7 +44,7 @@ const (
 
 // newPart lists the deliveries of a part, by every channel that reaches the person now.
 func (f *follower) newPart(from, through int64, index int, pairs []pair) part {
-	body := part{Owner: f.d.owner, Until: f.d.Clock.now().Add(f.d.Lease), From: from, Through: through, Index: index}
+	body := part{Owner: f.d.owner, Until: f.d.Clock.Time().Add(f.d.Lease), From: from, Through: through, Index: index}
 	contacts := f.d.contacts()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -229,7 +229,7 @@ func (s *sending) deliver(ctx context.Context, l *lane, i int) {
 		s.mu.Lock()
 		s.body.Items[i].Again = s.body.Items[i].Again || fail.Unsure
 		s.mu.Unlock()
-		if !fail.Temporary || d.Clock.now().Sub(pr.entry.Event.At) > giveUpAfter {
+		if !fail.Temporary || d.Clock.Time().Sub(pr.entry.Event.At) > giveUpAfter {
 			conclude(run.Failed, fail.Text)
 			return
 		}
@@ -241,7 +241,7 @@ func (s *sending) deliver(ctx context.Context, l *lane, i int) {
 		l.gate.leave()
 		l.give()
 		held = false
-		if d.Clock.sleep(ctx, max(fail.After, pause(d.FirstPause, d.LastPause, tries))) != nil {
+		if d.Clock.Wait(ctx, max(fail.After, pause(d.FirstPause, d.LastPause, tries))) != nil {
 			return
 		}
 		tries++
@@ -254,7 +254,7 @@ func (s *sending) settle(i int, o run.Outcome, reason string) {
 	defer s.mu.Unlock()
 	s.seq++
 	it := &s.body.Items[i]
-	it.Outcome, it.Reason, it.Seq, it.At, s.dirty = o, reason, s.seq, s.f.d.Clock.now().UTC().Truncate(time.Microsecond), true
+	it.Outcome, it.Reason, it.Seq, it.At, s.dirty = o, reason, s.seq, s.f.d.Clock.Time().UTC().Truncate(time.Microsecond), true
 }
 
 // save keeps what is settled, and then enters the receipts in the journal. It reports
@@ -266,7 +266,7 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 		return false
 	}
 	s.dirty = false
-	s.body.Until = s.f.d.Clock.now().Add(s.f.d.Lease)
+	s.body.Until = s.f.d.Clock.Time().Add(s.f.d.Lease)
 	body := s.body
 	body.Items = append([]item(nil), s.body.Items...)
 	s.mu.Unlock()
@@ -311,7 +311,7 @@ func (d *Dispatcher) enter(ctx context.Context, events []run.Event) bool {
 			return false
 		}
 		d.Log.Warn("channels: receipts can't be kept; trying again", "run", events[0].Run, "err", err)
-		if d.Clock.sleep(ctx, pause) != nil {
+		if d.Clock.Wait(ctx, pause) != nil {
 			return false
 		}
 	}

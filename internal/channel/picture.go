@@ -41,9 +41,9 @@ func (p *picture) person(id string) (plan.Person, bool) {
 	return p.plan.Estate.People[i], true
 }
 
-// topic names what an event asks, so that it can be told when it is settled; "" asks
+// Topic names what an event asks, so that it can be told when it is settled; "" asks
 // nothing.
-func topic(e run.Event) string {
+func Topic(e run.Event) string {
 	switch e.Kind {
 	case run.PersonCalled, run.PersonReminded:
 		return "answer " + e.Person
@@ -57,6 +57,31 @@ func topic(e run.Event) string {
 	return ""
 }
 
+// Settles lists the topics that an event settles.
+func Settles(p plan.Plan, e run.Event) []string {
+	switch e.Kind {
+	case run.PersonAnswered:
+		return []string{"answer " + e.Person}
+	case run.DecisionMade:
+		out := []string{"decision " + e.System}
+		if e.System == "" {
+			for _, s := range p.Systems {
+				out = append(out, "decision "+s.Name)
+			}
+		}
+		return out
+	case run.RecoveryOrdered:
+		return []string{"approval"}
+	case run.ApprovalGiven:
+		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {
+			return []string{"approval"}
+		}
+	case run.StepActed, run.StepEnded, run.StepStarted:
+		return []string{"step " + e.Writer + " " + e.Step}
+	}
+	return nil
+}
+
 func (p *picture) apply(entries ...journal.Entry) {
 	for _, entry := range entries {
 		e := entry.Event
@@ -66,6 +91,7 @@ func (p *picture) apply(entries ...journal.Entry) {
 				p.closed[t] = entry.Position
 			}
 		}
+		settle(Settles(p.plan, e)...)
 		switch e.Kind {
 		case run.RunStarted:
 			var s run.Started
@@ -76,23 +102,6 @@ func (p *picture) apply(entries ...journal.Entry) {
 				p.isCalled[e.Person] = true
 				p.called = append(p.called, e.Person)
 			}
-		case run.PersonAnswered:
-			settle("answer " + e.Person)
-		case run.DecisionMade:
-			settle("decision " + e.System)
-			if e.System == "" {
-				for _, s := range p.plan.Systems {
-					settle("decision " + s.Name)
-				}
-			}
-		case run.RecoveryOrdered:
-			settle("approval")
-		case run.ApprovalGiven:
-			if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {
-				settle("approval")
-			}
-		case run.StepActed, run.StepEnded, run.StepStarted:
-			settle("step " + e.Writer + " " + e.Step)
 		case run.RunAbortRequested:
 			p.askEnd = entry.Position
 		case run.RunEnded, run.RunRefused:
@@ -103,7 +112,7 @@ func (p *picture) apply(entries ...journal.Entry) {
 
 // need says whether an event is still to be said, and else why not.
 func (p *picture) need(entry journal.Entry) (still, over bool) {
-	t := topic(entry.Event)
+	t := Topic(entry.Event)
 	if t == "" {
 		return true, false
 	}

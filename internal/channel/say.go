@@ -37,7 +37,7 @@ func (p *picture) message(e run.Event, person string, c estate.Contact, server i
 		l = i18n.Parse(c.Lang)
 	}
 	m := Message{
-		ID: fmt.Sprintf("%s/%s/%d/%s", e.Run, e.Writer, e.Seq, person), Run: e.Run, Kind: p.kind, Matter: matterOf(e), Event: e,
+		ID: fmt.Sprintf("%s/%s/%d/%s", e.Run, e.Writer, e.Seq, person), Run: e.Run, Kind: p.kind, Hazard: p.plan.Scenario.Hazard, Matter: matterOf(e), Event: e,
 		Person: person, Contact: c, Lang: l, At: e.At,
 	}
 	if who, ok := p.person(person); ok {

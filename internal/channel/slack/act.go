@@ -1,0 +1,308 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/channel"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// click does what a button says, or opens the form that it needs.
+func (c *Channel) click(ctx context.Context, cb slackgo.InteractionCallback, a *slackgo.BlockAction) {
+	l := c.o.Lang
+	p, err := c.who(ctx, cb.User.ID)
+	if p.lang != "" {
+		l = p.lang
+	}
+	var v value
+	if err == nil && (json.Unmarshal([]byte(a.Value), &v) != nil || v.Run == "") {
+		err = refused(l.T("This button is damaged; use the board or /muster tasks.", "このボタンは使用できません。ボードまたは /muster tasks をご利用ください。"))
+	}
+	if err != nil {
+		c.tell(ctx, cb, l, inWords(err, l))
+		return
+	}
+	v.Lang = l
+	if err := c.mayHere(a.ActionID, v, l); err != nil {
+		c.tell(ctx, cb, l, inWords(err, l))
+		return
+	}
+	if form := formOf(a.ActionID, v, l); form != nil {
+		client, err := c.client(ctx)
+		if err == nil {
+			_, err = client.OpenViewContext(ctx, cb.TriggerID, *form)
+		}
+		if err != nil {
+			c.tell(ctx, cb, l, l.T("The form could not be opened: press the button again.", "入力画面を開けませんでした。もう一度押してください。"))
+		}
+		return
+	}
+	done, err := c.do(p.as(ctx), p, a.ActionID, v, answersOf(a.ActionID))
+	if err != nil {
+		c.tell(ctx, cb, l, inWords(err, l))
+		return
+	}
+	switch {
+	case cb.Container.Type == "view":
+		c.showHome(ctx, cb.User.ID)
+	case strings.HasPrefix(a.ActionID, "checkin.") || a.ActionID == "arrive":
+		c.reply(ctx, cb.ResponseURL, ephemeral{ReplaceOriginal: true, Text: done, Blocks: answered(cb.Message.Blocks.BlockSet, a.ActionID, v, done)})
+	default: // the message itself changes when the record has it
+		c.tell(ctx, cb, l, done)
+	}
+}
+
+// mayHere refuses what must not be done by Slack alone: it leads to the board.
+func (c *Channel) mayHere(action string, v value, l i18n.Lang) error {
+	verb, _, _ := strings.Cut(action, ".")
+	moves := verb == "decide" || verb == "approve" || verb == "step" && !v.Human
+	if v.Kind != run.Response || c.o.ApproveReal || !moves {
+		return nil
+	}
+	return refused(l.T("A real response is decided and approved on the board: %s", "本番対応の決定と承認はボードで行ってください：%s", c.o.Addresses.Run(v.Run)))
+}
+
+// tell says something to whoever clicked, and to nobody else.
+func (c *Channel) tell(ctx context.Context, cb slackgo.InteractionCallback, l i18n.Lang, text string) {
+	if cb.ResponseURL != "" {
+		c.reply(ctx, cb.ResponseURL, onlyYou(text))
+		return
+	}
+	client, err := c.client(ctx)
+	if err == nil {
+		_, _ = client.OpenViewContext(ctx, cb.TriggerID, *said(l, text)) // the trigger may be spent
+	}
+}
+
+// answers are what a person said, by a tap or in a form.
+type answersGiven struct {
+	safety  run.Safety
+	note    string
+	canCome bool
+	reason  string
+	typed   string
+}
+
+// answersOf is what a tap alone says: who is safe or lightly hurt can come unless they say
+// otherwise.
+func answersOf(action string) answersGiven {
+	safety, note := run.Safe, ""
+	switch action {
+	case "checkin.light":
+		safety, note = lightlyHurt()
+	case "checkin.bad":
+		safety, note = badlyHurt()
+	}
+	return answersGiven{safety: safety, note: note, canCome: action == "checkin.safe" || action == "checkin.come"}
+}
+
+// lightlyHurt and badlyHurt are how a run takes these answers.
+func lightlyHurt() (run.Safety, string) { return run.Injured, "lightly hurt / 軽傷" }
+func badlyHurt() (run.Safety, string)   { return run.Injured, "badly hurt / 重傷" }
+
+// do acts for a person. It returns what was done, in words with the time.
+func (c *Channel) do(ctx context.Context, p person, action string, v value, a answersGiven) (string, error) {
+	door, l := c.door(p.lang), p.lang
+	at := c.o.Clock.Time()
+	clock := at.In(c.zone()).Format("15:04:05 MST")
+	verb, _, _ := strings.Cut(action, ".")
+	var err error
+	switch verb {
+	case "checkin":
+		_, err = door.CheckIn(ctx, v.Run, workflows.CheckIn{Person: p.id, By: p.id, Safety: a.safety, CanCome: a.canCome, Note: a.note})
+		word := l.T("safe", "無事")
+		if a.safety != run.Safe {
+			word = l.T("hurt", "負傷")
+		}
+		come := l.T("can come", "参集可")
+		if !a.canCome {
+			come = l.T("can't come", "参集不可")
+		}
+		return l.T("Your answer of %s: %s, %s", "%s に回答：%s、%s", clock, word, come), err
+	case "arrive":
+		_, err = door.Arrive(ctx, v.Run, workflows.Arrive{Person: p.id, By: p.id})
+		return l.T("You arrived: %s", "%s に参集を報告しました", clock), err
+	case "decide":
+		_, err = door.Decide(ctx, v.Run, workflows.Decide{System: v.System, By: p.id, Choice: v.Choice, Reason: a.reason})
+		return l.T("You decided at %s: %s", "%s に決定：%s", clock, channel.Choice(v.Choice, l)), err
+	case "approve":
+		_, err = door.Approve(ctx, v.Run, workflows.Approve{By: p.id, Reason: a.reason})
+		return l.T("You approved at %s", "%s に承認しました", clock), err
+	case "step":
+		_, err = door.Step(ctx, v.Run, v.Step, api.StepRequest{Act: v.Act, By: p.id, Reason: a.reason, System: v.System})
+		return l.T("At %s: %s, %s", "%s に対応：%s（%s）", clock, v.Step, channel.ActWord(v.Act, l)), err
+	case "start", "activate":
+		return c.begin(ctx, p, v, a)
+	}
+	return "", refused(l.T("This button is not known here.", "このボタンには対応していません。"))
+}
+
+// begin starts a drill or, once its name is typed, the real thing.
+func (c *Channel) begin(ctx context.Context, p person, v value, a answersGiven) (string, error) {
+	l := p.lang
+	started, err := c.door(l).Start(ctx, api.StartRequest{Scenario: v.Step, Kind: v.Kind, By: p.id, Reason: a.reason})
+	if err != nil {
+		return "", err
+	}
+	if started.Attached {
+		return l.T("%s runs already, started by %s; you have joined it.", "%sはすでに実施中です（開始者：%s）。参加しました。", started.Run, started.StartedBy), nil
+	}
+	return l.T("%s has begun.", "%s を開始しました。", started.Run), nil
+}
+
+func (c *Channel) zone() *time.Location {
+	if e, err := c.o.Estate(); err == nil && e != nil {
+		if z, err := time.LoadLocation(e.Zone); err == nil {
+			return z
+		}
+	}
+	return time.UTC
+}
+
+// answered is the call with what was said in place of its buttons, and a way to say more.
+func answered(was []slackgo.Block, action string, v value, done string) []slackgo.Block {
+	var out []slackgo.Block
+	for _, b := range was {
+		switch b := b.(type) {
+		case *slackgo.ActionBlock:
+			continue
+		case *slackgo.SectionBlock:
+			if b.BlockID == "answer" && strings.HasPrefix(action, "checkin.") || b.BlockID == "arrival" && action == "arrive" {
+				continue
+			}
+		case *slackgo.ContextBlock:
+			continue
+		}
+		out = append(out, b)
+	}
+	id := "answer"
+	if action == "arrive" {
+		id = "arrival"
+	}
+	out = append(out, slackgo.NewSectionBlock(plainText("✔ "+done, mostSection), nil, nil, slackgo.SectionBlockOptionBlockID(id)))
+	l := v.Lang
+	more := []slackgo.BlockElement{button("checkin.more", l.T("Say more, or change it", "詳しく回答・訂正"), v, "")}
+	if action != "arrive" {
+		more = append(more, button("arrive", l.T("I have arrived", "参集しました"), v, slackgo.StylePrimary))
+	}
+	return append(out, slackgo.NewActionBlock("acts", more...), footer(v.Run))
+}
+
+// submitted does what a form says, and shows in the form what came of it.
+func (c *Channel) submitted(ctx context.Context, cb slackgo.InteractionCallback, v value) {
+	l := c.o.Lang
+	p, err := c.who(ctx, cb.User.ID)
+	if p.lang != "" {
+		l = p.lang
+	}
+	done := ""
+	if err == nil {
+		err = c.mayHere(cb.View.CallbackID, v, l)
+	}
+	if err == nil {
+		done, err = c.do(p.as(ctx), p, cb.View.CallbackID, v, given(cb))
+	}
+	if err != nil {
+		done = inWords(err, l)
+	}
+	client, err := c.client(ctx)
+	if err == nil {
+		_, err = client.UpdateViewContext(ctx, *said(l, done), "", "", cb.View.ID)
+	}
+	if err != nil && ctx.Err() == nil {
+		// The form may be closed by now; the answer then comes as a message.
+		if client, cerr := c.client(ctx); cerr == nil {
+			_, _, _ = client.PostMessageContext(ctx, cb.User.ID, slackgo.MsgOptionText(done, true))
+		}
+	}
+}
+
+// given reads a form.
+func given(cb slackgo.InteractionCallback) answersGiven {
+	var a answersGiven
+	if cb.View.State == nil {
+		return a
+	}
+	field := func(name string) slackgo.BlockAction { return cb.View.State.Values[name][name] }
+	a.reason, a.typed = strings.TrimSpace(field("reason").Value), strings.TrimSpace(field("typed").Value)
+	if s := field("safety").SelectedOption.Value; s != "" {
+		a = answersOf("checkin." + s)
+		a.canCome = field("come").SelectedOption.Value == "yes"
+		if note := strings.TrimSpace(field("note").Value); note != "" {
+			a.note = strings.Trim(a.note+" "+note, " ")
+		}
+	}
+	return a
+}
+
+// mistakes are what is wrong in a form, by its fields.
+func mistakes(cb slackgo.InteractionCallback, v value, l i18n.Lang) map[string]string {
+	a := given(cb)
+	if cb.View.CallbackID == "activate" && a.typed != v.Step {
+		return map[string]string{"typed": l.T("Type %s, letter by letter. Nothing was started.", "「%s」と正確に入力してください。何も開始していません。", v.Step)}
+	}
+	if len(a.reason) > 0 || !needsReason(cb.View.CallbackID) {
+		return nil
+	}
+	return map[string]string{"reason": l.T("A reason is needed: it stands in the report.", "理由を入力してください。報告書に記載されます。")}
+}
+
+func needsReason(action string) bool {
+	verb, _, _ := strings.Cut(action, ".")
+	return verb == "decide" || verb == "step" || verb == "activate"
+}
+
+// formOf is the form that an act needs; nil when a click is enough.
+func formOf(action string, v value, l i18n.Lang) *slackgo.ModalViewRequest {
+	form := &slackgo.ModalViewRequest{Type: slackgo.VTModal, CallbackID: action, PrivateMetadata: v.text(), Title: plainText("muster", 24),
+		Submit: plainText(l.T("Send", "送信"), 24), Close: plainText(l.T("Cancel", "キャンセル"), 24)}
+	var blocks []slackgo.Block
+	mark := l.T("A drill", "訓練")
+	if v.Kind == run.Response {
+		mark = l.T("THE REAL THING", "本番対応")
+	}
+	switch verb, _, _ := strings.Cut(action, "."); {
+	case action == "checkin.more":
+		blocks = append(blocks, choice("safety", l.T("Are you safe?", "安否"), [][2]string{{"safe", l.T("✓ Safe", "✓ 無事")}, {"light", l.T("▲ Lightly hurt", "▲ 軽傷")}, {"bad", l.T("✚ Badly hurt", "✚ 重傷")}}),
+			choice("come", l.T("Can you come?", "参集できますか"), [][2]string{{"yes", l.T("Yes", "できる")}, {"no", l.T("No", "できない")}}),
+			optional(textInput("note", l.T("Remark (where you are, your family, when you come)", "連絡事項（現在地、家族の状況、到着見込みなど）"), 500)))
+	case verb == "decide":
+		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.System, channel.Choice(v.Choice, l)))...)
+		blocks = append(blocks, textInput("reason", l.T("Reason", "理由"), 500))
+	case verb == "step" && (!v.Human || v.Act != run.ActDone):
+		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.Step, channel.ActWord(v.Act, l)))...)
+		blocks = append(blocks, textInput("reason", l.T("Reason", "理由"), 500))
+	default:
+		return nil
+	}
+	form.Blocks = slackgo.Blocks{BlockSet: blocks}
+	return form
+}
+
+func textInput(name, label string, most int) *slackgo.InputBlock {
+	e := slackgo.NewPlainTextInputBlockElement(nil, name)
+	e.MaxLength, e.Multiline = most, most > 100
+	return slackgo.NewInputBlock(name, plainText(label, 2000), nil, e)
+}
+
+func optional(b *slackgo.InputBlock) *slackgo.InputBlock {
+	b.Optional = true
+	return b
+}
+
+func choice(name, label string, options [][2]string) *slackgo.InputBlock {
+	var list []*slackgo.OptionBlockObject
+	for _, o := range options {
+		list = append(list, slackgo.NewOptionBlockObject(o[0], plainText(o[1], 75), nil))
+	}
+	return slackgo.NewInputBlock(name, plainText(label, 2000), nil, slackgo.NewRadioButtonsBlockElement(name, list...))
+}
