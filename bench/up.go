@@ -19,6 +19,7 @@ import (
 type up struct {
 	process *child.Process
 	client  *api.Client
+	at      string // URL
 }
 
 // startUp starts `muster up` on dir, whose plans lie in dir/plans. More are further lines of
@@ -50,7 +51,7 @@ func (b *bench) startUp(ctx context.Context, dir string, more ...string) (*up, e
 			if err != nil {
 				return nil, errors.Join(err, p.End(ctx))
 			}
-			return &up{process: p, client: api.Connect("http://"+address, strings.TrimSpace(string(token)), "en")}, nil
+			return &up{process: p, client: api.Connect("http://"+address, strings.TrimSpace(string(token)), "en"), at: "http://" + address}, nil
 		}
 		select {
 		case <-p.Done:

@@ -329,6 +329,42 @@ func TestFourEyes(t *testing.T) {
 	}
 }
 
+// A run that an alarm started was asked for by nobody, so who decides is the first of the
+// two who stand behind an effect. The alarm itself may neither decide nor approve, nor stop
+// a response.
+func TestFourEyesBehindAnAlarm(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, func(p *plan.Plan) {
+		p.Scenario.Simulate, p.Scenario.Depth, p.Scenario.Injects = nil, run.Real, nil
+		p.Scenario.Failback = run.PolicyStay
+	})
+	in.Kind, in.Requester = run.Response, run.Alarm("jma")
+	w.tokyo = "down"
+	people(w)
+	var alone, alarmed, decided, stopped error
+	const id = "default-test-workflow-id"
+	w.atEvent(run.ApprovalAsked, "", func() {
+		w.update(id, workflows.UpdateDecide, workflows.Decide{System: "orders", By: run.Alarm("jma"), Choice: run.Alternate, Reason: "x"}, &decided)
+		w.update(id, workflows.UpdateAbort, workflows.Control{By: run.Alarm("jma"), Reason: "withdrawn"}, &stopped)
+		w.update(id, workflows.UpdateApprove, workflows.Approve{By: run.Alarm("jma")}, &alarmed)
+		w.update(id, workflows.UpdateApprove, workflows.Approve{By: "sato"}, &alone) // who has decided
+		w.update(id, workflows.UpdateApprove, workflows.Approve{By: "tanaka"}, nil)
+	})
+	w.run(in)
+	if decided == nil || alarmed == nil || stopped == nil {
+		t.Errorf("the alarm decided (%v), approved (%v) or stopped the response (%v)", decided, alarmed, stopped)
+	}
+	if alone == nil || !strings.Contains(alone.Error(), "who decided can't approve") {
+		t.Errorf("who decided approved alone: %v", alone)
+	}
+	if e := w.find(run.RunStarted); len(e) != 1 || e[0].By != "alarm:jma" {
+		t.Errorf("started by %+v", e)
+	}
+	if got := w.state(); got != run.RecoveredAtAlternate {
+		t.Errorf("state = %s, want recovered_at_alternate", got)
+	}
+}
+
 // A step whose guard is false is skipped by the plan, not by hand.
 func TestGuardSkips(t *testing.T) {
 	w := newWorld(t)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -130,19 +131,9 @@ func List(ctx context.Context, docs journal.Documents, state State) ([]Proposal,
 		if c := b.RaisedAt.Compare(a.RaisedAt); c != 0 {
 			return c
 		}
-		return compare(a.ID, b.ID)
+		return strings.Compare(a.ID, b.ID)
 	})
 	return out, nil
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // Get returns one; journal.ErrNotFound when there is none.

@@ -90,6 +90,7 @@ func (s *Server) Handler() http.Handler {
 	s.lockRoutes(api)
 	s.checkRoutes(api)
 	s.proposalRoutes(api)
+	s.activationRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
 			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),

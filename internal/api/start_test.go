@@ -112,3 +112,30 @@ func TestStartsThatMustNotBe(t *testing.T) {
 		t.Errorf("something was started all the same: %v, %v", runs, err)
 	}
 }
+
+// What is activated is what was read: a summary names the plan, and a start that names
+// another is refused.
+func TestAnActivationIsWhatWasRead(t *testing.T) {
+	w := newWorld(t)
+	a, err := w.Activation(t.Context(), "tokyo-loss")
+	if err != nil || len(a.PlanHash) < 32 || len(a.Systems) != 1 || a.Systems[0].Effects["human"] != 1 || a.Systems[0].To != "osaka" || a.Called != 3 ||
+		a.DecidedBy != "commander" || a.Approvals != 1 || a.Joins != "" || a.Systems[0].HeldBy != "" || !a.Systems[0].Unproven {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	in := response("tokyo-loss", "sato")
+	in.PlanHash = strings.Repeat("0", 64)
+	_, err = w.Start(t.Context(), in)
+	if p := problem(t, err); p.Status != 409 || p.Code != api.CodeRefused || p.WayOut == "" {
+		t.Errorf("started on another plan than was read: %+v", p)
+	}
+	in.PlanHash = a.PlanHash
+	begun := w.start(in)
+	again, err := w.Activation(t.Context(), "tokyo-loss")
+	if err != nil || again.Joins != begun.Run || again.Systems[0].HeldBy != begun.Run {
+		t.Errorf("while it runs: %+v, %v", again, err)
+	}
+	if _, err := w.Activation(t.Context(), "tokyo-los"); problem(t, err).Status != 404 {
+		t.Errorf("of no scenario: %v", err)
+	}
+	w.abort(begun.Run)
+}

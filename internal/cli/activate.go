@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -15,15 +16,16 @@ import (
 )
 
 func (c *command) activate() *cobra.Command {
-	var reason, since, request string
+	var reason, since, request, confirm string
 	var yes, wait bool
 	cmd := &cobra.Command{
 		Use:   "activate SCENARIO",
 		Short: c.t("THE REAL THING: start the response of a scenario", "【本番】対応を発動する"),
 		Long: c.t(`Start the REAL response: people are called, and systems are moved once it is decided and
-somebody besides you has approved it. Asks to type the scenario's name.`,
+somebody besides you has approved it. Shows what will happen and asks to type the scenario's
+name; where nobody can type, --confirm NAME takes its place.`,
 			`本番の対応を発動します。要員を招集し、決定と (あなた以外の) 承認を経てシステムを切り替えます。
-確認のためscenario名の入力を求めます。`),
+実施内容を表示し、確認のためscenario名の入力を求めます。入力できない環境では --confirm 名前 で確認します。`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
@@ -40,31 +42,121 @@ somebody besides you has approved it. Asks to type the scenario's name.`,
 			if _, err := c.person(); err != nil {
 				return err
 			}
-			if err := c.really(args[0], yes); err != nil {
+			if yes {
+				confirm = args[0]
+			}
+			if err := c.mayConfirm(args[0], confirm); err != nil {
 				return err
 			}
-			return c.start(cmd.Context(), api.StartRequest{Scenario: args[0], Kind: run.Response, Reason: reason, Since: since, RequestID: request}, wait)
+			hash := ""
+			if confirm == "" { // somebody reads before they type
+				a, err := c.whatWillHappen(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if err := c.typed(args[0]); err != nil {
+					return err
+				}
+				hash = a.PlanHash
+			}
+			return c.start(cmd.Context(), api.StartRequest{Scenario: args[0], Kind: run.Response, Reason: reason, Since: since, PlanHash: hash, RequestID: request}, wait)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&reason, "reason", "", c.t("why; needed, and it stands in the report", "理由 (必須。報告書に記載される)"))
 	f.StringVar(&since, "since", "", c.t("when the event happened: 14:03, an RFC 3339 time, or 10m for ten minutes ago", "事象の発生時刻: 14:03、RFC 3339、または 10m (10分前)"))
 	f.StringVar(&request, "request-id", "", c.t("unique per request: asking again with the same one never starts twice", "要求ごとの一意な値。同じ値で再実行しても二重に開始しない"))
+	f.StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するscenario名"))
 	f.BoolVar(&yes, "yes", false, c.t("don't ask to type the scenario's name", "scenario名の入力による確認を省く"))
+	_ = f.MarkDeprecated("yes", c.t("write --confirm NAME, which can't hit the wrong scenario", "--confirm 名前 を使用してください。対象の取り違えを防げます"))
 	f.BoolVar(&wait, "wait", false, c.t("watch until the end and exit by the verdict", "終了まで監視し、判定に応じた終了コードで終わる"))
 	return cmd
 }
 
-// really has the scenario's name typed, so that a real run can't start by accident.
-func (c *command) really(scenario string, yes bool) error {
-	if yes {
-		return nil
+// mayConfirm makes sure that a real run can't start by accident: its name is typed, or given.
+func (c *command) mayConfirm(scenario, confirm string) error {
+	if confirm != "" {
+		if confirm == scenario {
+			return nil
+		}
+		return &failure{exitRefused, fmt.Errorf("%s", c.t("--confirm %s does not name the scenario %s; nothing was started", "--confirm %s が scenario %s と一致しません。何も開始していません", confirm, scenario)), ""}
 	}
 	if f, ok := c.In.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		return mistake(fmt.Errorf("%s", c.t("this starts the REAL response, and nobody is there to confirm it", "本番の発動には確認が必要ですが、端末がありません")),
-			c.t("Run it in a terminal, or give --yes", "端末で実行するか、--yes を指定してください"))
+			c.t("Run it in a terminal, or give --confirm %s", "端末で実行するか、--confirm %s を指定してください", scenario))
 	}
-	return c.typed(scenario)
+	return nil
+}
+
+// whatWillHappen shows what the start of a scenario means.
+func (c *command) whatWillHappen(ctx context.Context, scenario string) (api.Activation, error) {
+	client, err := c.client()
+	if err != nil {
+		return api.Activation{}, err
+	}
+	defer client.Close()
+	a, err := client.Activation(ctx, scenario)
+	if err != nil {
+		return a, err
+	}
+	for _, line := range c.activation(a) {
+		fmt.Fprintln(c.Err, line)
+	}
+	return a, nil
+}
+
+// activation is an activation in sentences.
+func (c *command) activation(a api.Activation) []string {
+	lang := string(c.lang)
+	out := []string{c.t("REAL: %s (%s), plan %.12s", "【本番】%s（%s） 計画 %.12s", a.Title.In(lang), a.Scenario, a.PlanHash)}
+	add := func(en, ja string, args ...any) { out = append(out, "  "+c.t(en, ja, args...)) }
+	if a.Joins != "" {
+		add("It runs already: you will join %s", "すでに実施中のため、%s に合流します", a.Joins)
+	}
+	var roles []string
+	for _, r := range a.Roles {
+		text := fmt.Sprintf("%s %d", r.Role, r.People)
+		if r.Needed > 0 {
+			text = c.t("%s %d (%d needed)", "%s %d（必要 %d）", r.Role, r.People, r.Needed)
+		}
+		roles = append(roles, text)
+	}
+	add("Called at once: %d people: %s", "直ちに招集する要員: %d 名（%s）", a.Called, strings.Join(roles, ", "))
+	if place := a.Place.In(lang); place != "" {
+		add("Muster place: %s", "参集場所: %s", place)
+	}
+	for _, s := range a.Systems {
+		to := s.From
+		if s.To != "" {
+			to += " → " + s.To
+		}
+		rto := c.t("no RTO", "RTOなし")
+		if s.RTO != nil {
+			rto = "RTO " + s.RTO.String()
+		}
+		var effects []string
+		for _, e := range []string{"human", string(run.Observe), string(run.Isolated), string(run.Disrupt), string(run.Destroy)} {
+			if n := s.Effects[e]; n > 0 {
+				effects = append(effects, fmt.Sprintf("%s %d", e, n))
+			}
+		}
+		add("System %s (%s), %s, %s; may run: %s; steps by effect: %s", "システム %s（%s） %s %s 実行し得る手順書: %s 操作の種別: %s",
+			s.Name, s.Title.In(lang), to, rto, strings.Join(s.Runbooks, ", "), strings.Join(effects, ", "))
+		if s.HeldBy != "" {
+			add("  HELD by run %s: the start will be refused until it lets go", "  実行 %s が保持中です。解放されるまで開始は拒否されます", s.HeldBy)
+		}
+		if s.Unproven {
+			add("  no probe looks at it: its return will not be proven", "  監視がないため、復旧は立証されません")
+		}
+	}
+	if len(a.Untouched) > 0 {
+		add("Not touched: %s", "対象外のシステム: %s", strings.Join(a.Untouched, ", "))
+	}
+	for _, d := range a.Drills {
+		add("Drill %s runs now; abort it if it is in the way", "訓練 %s が実施中です。妨げになる場合は中止してください", d)
+	}
+	add("No system is moved before %s decides and %d besides you approve", "システムの切り替えは、%s の決定と、あなた以外の %d 名の承認の後に行います", a.DecidedBy, a.Approvals)
+	return out
 }
 
 func (c *command) typed(scenario string) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/app"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -148,7 +149,30 @@ func TestTheRealThingIsTyped(t *testing.T) {
 		}
 	}
 	c := &command{Stdio: Stdio{In: strings.NewReader("tokyo-loss\n"), Err: &strings.Builder{}}, lang: "en"}
-	if err := c.really("tokyo-loss", false); err == nil {
-		t.Error("without a terminal and without --yes it starts")
+	for confirm, ok := range map[string]bool{"": false, "yes": false, "tokyo-lost": false, "tokyo-loss": true} {
+		if err := c.mayConfirm("tokyo-loss", confirm); (err == nil) != ok {
+			t.Errorf("without a terminal and with --confirm %q: %v", confirm, err)
+		}
+	}
+}
+
+// Whoever types the name has read what it does.
+func TestAnActivationSaysWhatItDoes(t *testing.T) {
+	rto := run.Duration(30 * time.Minute)
+	a := api.Activation{Scenario: "tokyo-loss", Title: plan.Text{EN: "Loss of Tokyo", JA: "東京拠点の喪失"}, PlanHash: "0123456789abcdef", Called: 12,
+		Roles: []api.RoleHeld{{Role: "commander", People: 2, Needed: 1}}, DecidedBy: "commander", Approvals: 1, Untouched: []string{"billing"}, Drills: []string{"tokyo-loss-4"},
+		Systems: []api.ActivationSystem{{Name: "orders", Title: plan.Text{EN: "Orders", JA: "受注"}, From: "tokyo", To: "osaka", RTO: &rto, Runbooks: []string{"orders-failover"},
+			Effects: map[string]int{"disrupt": 2, "human": 1}, HeldBy: "tokyo-loss-4"}}}
+	for lang, want := range map[i18n.Lang][]string{
+		"en": {"REAL: Loss of Tokyo (tokyo-loss), plan 0123456789ab", "12 people: commander 2 (1 needed)", "tokyo → osaka, RTO 30m", "orders-failover", "human 1, disrupt 2", "HELD by run tokyo-loss-4", "Not touched: billing", "commander decides and 1 besides you"},
+		"ja": {"【本番】東京拠点の喪失", "12 名", "commander 2（必要 1）", "tokyo → osaka", "対象外のシステム: billing", "tokyo-loss-4 が保持中", "あなた以外の 1 名の承認"},
+	} {
+		c := &command{lang: lang}
+		text := strings.Join(c.activation(a), "\n")
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: no line says %q in:\n%s", lang, w, text)
+			}
+		}
 	}
 }
