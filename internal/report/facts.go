@@ -40,6 +40,7 @@ type facts struct {
 	steppedBy time.Duration
 	aborted   *run.Event
 	forms     formFacts
+	crowd     peopleFacts
 	report    Report // the lists that need no judging
 }
 
@@ -171,6 +172,8 @@ func (f *facts) read(e run.Event) error {
 		return f.person(e)
 	case run.MessageDelivered, run.MessageFailed:
 		return f.delivery(e)
+	case run.PersonAbsent, run.PersonStandsIn, run.MusterMoved, run.RoleHandedOver, run.StrengthReported, run.StrengthConfirmed, run.CallHeld, run.CallReleased:
+		return f.muster(e)
 	case run.SiteInspected:
 		var d run.Inspection
 		if err := decode(e, &d); err != nil {

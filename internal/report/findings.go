@@ -149,23 +149,27 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 				short = append(short, fmt.Sprintf("%s %d/%d", q.Role, q.Present, q.Need))
 			}
 		}
-		l.add(run.FindingPeople, "", "", say("the quorum was not reached in time (%s)", "参集人数が不足（%s）", strings.Join(short, ", ")), "")
+		l.add(run.FindingPeople, "", "", say("the quorum was not reached in time (%s)", "参集人数が不足（%s）", strings.Join(short, ", ")), r.People.Reduced)
 	}
 	var silent, injured []string
 	for _, p := range r.People.List {
-		switch p.Safety {
-		case run.Silent:
+		switch {
+		case p.AnsweredAt == nil:
 			silent = append(silent, p.ID)
-		case run.Injured:
+		case p.Safety.Hurt():
 			injured = append(injured, p.ID)
-		case run.Safe:
 		}
 	}
 	if len(silent) > 0 {
 		l.add(run.FindingPeople, "", "", say("%d of %d called did not answer the safety check", "安否確認に未回答 %d 名（対象 %d 名）", len(silent), r.People.Called), strings.Join(silent, ", "))
 	}
+	for _, a := range r.People.Absent {
+		if len(a.StandIns) == 0 {
+			l.add(run.FindingPeople, "", "", say("nobody stood in for %s, who was absent", "不在とした %s の代行者がいない", a.ID), "")
+		}
+	}
 	if len(injured) > 0 {
-		l.add(run.FindingPeople, "", "", say("%d of %d called reported an injury", "負傷の報告 %d 名（対象 %d 名）", len(injured), r.People.Called), strings.Join(injured, ", "))
+		l.add(run.FindingPeople, "", "", say("%d of %d called reported to be hurt or ill", "負傷・体調不良の報告 %d 名（対象 %d 名）", len(injured), r.People.Called), strings.Join(injured, ", "))
 	}
 	f.aboutDeliveries(l)
 	for _, d := range r.Decisions {

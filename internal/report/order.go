@@ -51,7 +51,12 @@ func writersOf(events []run.Event) []Writer {
 	})
 	out := []Writer{}
 	receipts := Writer{Name: "channel"} // of many small writers, told as one
+	said := Writer{Name: strings.TrimSuffix(run.PeopleWriter, "/")}
 	for i, e := range sorted {
+		if strings.HasPrefix(e.Writer, run.PeopleWriter) { // each has one event
+			said.Events++
+			continue
+		}
 		if strings.HasPrefix(e.Writer, "channel/") {
 			receipts.Events++
 			if i+1 == len(sorted) || sorted[i+1].Writer != e.Writer {
@@ -66,11 +71,14 @@ func writersOf(events []run.Event) []Writer {
 		w.Events++
 		w.Missing = e.Seq - int64(w.Events)
 	}
+	if said.Events > 0 {
+		out = append(out, said)
+	}
 	if receipts.Events > 0 {
 		receipts.Missing -= int64(receipts.Events)
 		out = append(out, receipts)
-		slices.SortStableFunc(out, func(a, b Writer) int { return cmp.Compare(a.Name, b.Name) })
 	}
+	slices.SortStableFunc(out, func(a, b Writer) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 

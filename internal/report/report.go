@@ -233,6 +233,26 @@ type People struct {
 	QuorumMissed bool           `json:"quorum_missed"` //
 	Need         []Strength     `json:"strength"`      // asked and present, by role
 	List         []PersonRecord `json:"list"`          // in the order they were called
+
+	Answered     int             `json:"answered"`
+	LightlyHurt  int             `json:"lightly_hurt,omitempty"` // these three are among the injured
+	BadlyHurt    int             `json:"badly_hurt,omitempty"`
+	Unwell       int             `json:"unwell,omitempty"`
+	CanCome      int             `json:"can_come"`
+	Answered25S  *float64        `json:"answered_25_s"` // until a quarter of those called had answered
+	Answered50S  *float64        `json:"answered_50_s"`
+	Answered75S  *float64        `json:"answered_75_s"`
+	Answered100S *float64        `json:"answered_100_s"`
+	Curve        []AnswerPoint   `json:"curve,omitempty"`
+	Sections     []SectionCount  `json:"sections,omitempty"`
+	Decider      string          `json:"decider,omitempty"` // who led on when the quorum was missed
+	Reduced      string          `json:"reduced,omitempty"` // which roles were short then
+	Absent       []AbsentPerson  `json:"absent,omitempty"`  // whom the drill took out
+	StandIns     []StandIn       `json:"stand_ins,omitempty"`
+	Moves        []MusterMove    `json:"moves,omitempty"`
+	Handovers    []Handover      `json:"handovers,omitempty"`
+	Strengths    []StrengthCount `json:"strengths,omitempty"`
+	CallOut      *CallOut        `json:"call_out,omitempty"`
 }
 
 // Strength is the mustered strength of a role when the muster ended.
@@ -258,6 +278,12 @@ type PersonRecord struct {
 	ArrivedAt  *time.Time `json:"arrived_at"`
 	Place      string     `json:"place,omitempty"`
 	EnteredBy  string     `json:"entered_by,omitempty"` // somebody else who entered the answer
+	Section    string     `json:"section,omitempty"`
+	ComesAt    *time.Time `json:"comes_at,omitempty"` // as they said
+	Online     bool       `json:"online,omitempty"`   // arrived online
+	Answers    int        `json:"answers,omitempty"`
+	First      *Said      `json:"first,omitempty"` // the first answer
+	Last       *Said      `json:"last,omitempty"`  // and the last, when there was more than one
 	Simulated  bool       `json:"simulated"`
 	// Reached are the channels that delivered something, and Unreached those that failed to.
 	Reached   []string `json:"reached,omitempty"`
@@ -439,7 +465,8 @@ type Evidence struct {
 	Writers       []Writer `json:"writers"`
 }
 
-// Writer is one of the workflows that wrote the journal.
+// Writer is one of the workflows that wrote the journal; "people" is what the server wrote for
+// people, each of whose acts is complete in itself.
 type Writer struct {
 	Name    string `json:"name"`
 	Events  int    `json:"events"`

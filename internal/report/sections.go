@@ -291,11 +291,15 @@ func (d *document) peopleSection() section {
 	s := section{ID: "people", Title: say("Safety check and muster", "安否確認と参集")}
 	if p.Called == 0 {
 		s.Lead = append(s.Lead, say("Nobody was called.", "召集はありませんでした。"))
+		if p.CallOut != nil {
+			s.Lead = append(s.Lead, calledOff(*p.CallOut))
+		}
 		return s
 	}
 	s.Lead = append(s.Lead, say("Called %d · safe %d · injured %d · no answer %d · mustered %d · first answer after %s · quorum after %s",
 		"対象 %d名・無事 %d名・負傷 %d名・未回答 %d名・参集 %d名・最初の回答まで %s・必要人数の充足まで %s",
 		p.Called, p.Safe, p.Injured, p.Silent, p.Mustered, orDash(p.FirstAnswerS), orDash(p.QuorumS)))
+	s.Lead = append(s.Lead, d.answering(p)...)
 	if p.Simulated {
 		s.Lead = append(s.Lead, say("The engine answered for these people; their times are simulated.", "これらの応答はエンジンによる模擬であり、時間は実測ではありません。"))
 	}
@@ -306,6 +310,7 @@ func (d *document) peopleSection() section {
 		}
 		s.Tables = append(s.Tables, t)
 	}
+	s.Tables = append(s.Tables, d.musterTables(p)...)
 	t := table{Caption: say("People", "要員"), Head: []plan.Text{say("Person", "氏名"), say("Roles", "役割"), say("Called", "召集"), say("Answer", "回答"), say("After", "回答まで"),
 		say("Arrived", "参集"), say("Remark", "備考")}}
 	for i, m := range p.List {
@@ -327,6 +332,10 @@ func (d *document) peopleSection() section {
 		if m.Reminded > 0 {
 			note(say("reminders: %d", "督促 %d回", m.Reminded))
 		}
+		if m.Last != nil && m.First != nil && (m.First.Safety != m.Last.Safety || m.First.CanCome != m.Last.CanCome) {
+			first := word(safeties, m.First.Safety)
+			note(say("first answer: %s", "最初の回答：%s", first))
+		}
 		if m.AnsweredAt != nil && !m.CanCome {
 			note(say("can't come", "参集不可"))
 		}
@@ -345,7 +354,7 @@ func personName(n plan.Text, id string) plan.Text {
 }
 
 func safetyWord(s run.Safety) plan.Text {
-	signs := map[run.Safety]string{run.Safe: "✓ ", run.Injured: "! ", run.Silent: "? "}
+	signs := map[run.Safety]string{run.Safe: "✓ ", run.Well: "✓ ", run.InIsolation: "✓ ", run.Injured: "! ", run.LightlyHurt: "! ", run.BadlyHurt: "!! ", run.Unwell: "! ", run.Silent: "? "}
 	w := word(safeties, s)
 	return plan.Text{EN: signs[s] + w.EN, JA: signs[s] + w.JA}
 }

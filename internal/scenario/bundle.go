@@ -75,7 +75,6 @@ func (b *Bundle) Estate() plan.Estate { return b.estate.Estate }
 // RoleTitles are what people call the estate's roles, by name.
 func (b *Bundle) RoleTitles() map[string]plan.Text { return b.estate.Titles }
 
-
 // PartyContact is a party's entry of the contact lists, which no plan holds.
 func (b *Bundle) PartyContact(name string) estate.PartyContact { return b.estate.PartyContacts[name] }
 
