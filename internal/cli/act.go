@@ -129,47 +129,6 @@ func oneOf[T ~string](c *command, flag, word string, set ...T) (T, error) {
 	return "", mistake(fmt.Errorf("%s", c.t("%s: %q is none of %s", "%s: %q は %s のいずれでもありません", flag, word, strings.Join(names, ", "))), way)
 }
 
-func (c *command) checkin() *cobra.Command {
-	var id, safety, note string
-	var cannot bool
-	cmd := &cobra.Command{
-		Use:   "checkin [PERSON]",
-		Short: c.t("Answer the safety check, for yourself or for PERSON", "安否を回答する (自分またはPERSONについて)"),
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := oneOf(c, "--safety", safety, run.Safe, run.Injured)
-			if err != nil {
-				return err
-			}
-			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.CheckIn(ctx, id, workflows.CheckIn{Person: first(args, by), By: by, Safety: s, CanCome: !cannot && s == run.Safe, Note: note})
-			})
-		},
-	}
-	cmd.Flags().StringVar(&safety, "safety", string(run.Safe), c.t("safe or injured", "safe (無事) または injured (負傷)"))
-	cmd.Flags().BoolVar(&cannot, "cannot-come", false, c.t("can't come to the muster", "参集できない"))
-	cmd.Flags().StringVar(&note, "note", "", c.t("a remark", "備考"))
-	c.runFlag(cmd, &id)
-	return cmd
-}
-
-func (c *command) arrive() *cobra.Command {
-	var id, place string
-	cmd := &cobra.Command{
-		Use:   "arrive [PERSON]",
-		Short: c.t("Say that you are, or that PERSON is, at the muster", "参集を報告する (自分またはPERSONについて)"),
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.Arrive(ctx, id, workflows.Arrive{Person: first(args, by), By: by, Place: place})
-			})
-		},
-	}
-	cmd.Flags().StringVar(&place, "place", "", c.t("muster place (default: the scenario's)", "参集場所 (既定はscenarioの指定)"))
-	c.runFlag(cmd, &id)
-	return cmd
-}
-
 func first(args []string, otherwise string) string {
 	if len(args) > 0 {
 		return args[0]

@@ -28,7 +28,7 @@ func (c *command) drill() *cobra.Command {
 		c.control("abort", c.t("Stop before the next effect; undo follows", "次の操作の前に中止し、取り消しを行う"), true, (*api.Client).Abort),
 		c.control("pause", c.t("Hold before the next step", "次のステップの前で一時停止する"), true, (*api.Client).Pause),
 		c.control("resume", c.t("Go on after a pause", "一時停止を解除する"), false, (*api.Client).Resume),
-		c.drillRelease())
+		c.drillRelease(), c.drillPeople(), c.drillCallOut())
 	return cmd
 }
 

@@ -51,6 +51,31 @@ var outcomes = map[run.Outcome][2]string{
 // Outcome names how a step ended.
 func (l Lang) Outcome(o run.Outcome) string { return word(l, outcomes, o) }
 
+var safeties = map[run.Safety][2]string{
+	run.Safe:        {"safe", "無事"},
+	run.LightlyHurt: {"lightly hurt", "軽傷"},
+	run.BadlyHurt:   {"badly hurt", "重傷"},
+	run.Injured:     {"hurt", "負傷"},
+	run.Well:        {"well", "体調良好"},
+	run.InIsolation: {"in isolation", "自宅待機"},
+	run.Unwell:      {"unwell", "体調不良"},
+	run.Silent:      {"no answer", "未回答"},
+	"":              {"answered", "回答済"},
+}
+
+// Safety names an answer to the safety check.
+func (l Lang) Safety(s run.Safety) string { return word(l, safeties, s) }
+
+var families = map[run.Family][2]string{
+	run.FamilySafe:    {"family safe", "家族無事"},
+	run.FamilyHurt:    {"family hurt", "家族に負傷者"},
+	run.FamilyUnknown: {"family not reached", "家族未確認"},
+	run.FamilyNone:    {"no family", "家族なし"},
+}
+
+// Family names the state of somebody's family.
+func (l Lang) Family(f run.Family) string { return word(l, families, f) }
+
 var verdicts = map[run.Verdict][2]string{
 	run.Met:         {"met", "達成"},
 	run.Missed:      {"missed", "未達"},

@@ -73,6 +73,7 @@ type Awaited string
 
 const (
 	AwaitSafety  Awaited = "safety"  // answer the safety check: `muster checkin`
+	AwaitCallOut Awaited = "callout" // send a held call-out, or call it off: `muster drill callout`
 	AwaitArrival Awaited = "arrival" // come to the muster: `muster arrive`
 	AwaitInspect Awaited = "inspect" // `muster inspect`
 	// AwaitStatement waits for `muster attest`; Step is the function.

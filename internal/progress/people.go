@@ -44,7 +44,7 @@ func (t *Tracker) person(e run.Event) {
 	case run.CallHeld:
 		var h run.CallHold
 		_ = e.Decode(&h)
-		t.held = &h.Until
+		t.held, t.heldSince = &h.Until, at
 		return
 	case run.CallReleased:
 		t.held = nil

@@ -29,6 +29,7 @@ type Tracker struct {
 	place      string     // where people muster now
 	moved      bool       // from where people were called to
 	held       *time.Time // the call-out waits until then
+	heldSince  time.Time
 	confirmed  map[run.Phase]bool
 	inspect    map[string]bool     // sites reported on
 	assessed   map[string]bool     // systems reported on by a person

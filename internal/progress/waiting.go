@@ -60,6 +60,9 @@ func (t *Tracker) ids() []string {
 // waiting lists what people are waited for, by phase in the plan's order, then steps.
 func (t *Tracker) waiting(systems []System) []Waiting {
 	var out []Waiting
+	if t.held != nil {
+		out = append(out, Waiting{For: AwaitCallOut, Phase: run.Activation, Acts: []string{"send", "cancel"}, Since: t.heldSince, Due: t.held})
+	}
 	for _, ph := range t.view.Phases {
 		since, open := t.open[ph.ID]
 		if !open {

@@ -28,6 +28,9 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 	case progress.AwaitSafety:
 		what = l.T("%d answer(s) to the safety check", "安否の回答 %d 名", w.Need)
 		how = fmt.Sprintf("muster checkin PERSON --safety safe --run %s", runID)
+	case progress.AwaitCallOut:
+		what = l.T("the call-out is held: send it at once, or call off a false alarm", "召集を保留中: 直ちに送信するか、誤報なら取り消し")
+		how = fmt.Sprintf("muster drill callout send %s", runID)
 	case progress.AwaitArrival:
 		what = l.T("to come to the muster (%d missing for the quorum)", "参集 (参集必要人数まで %d 名)", w.Need)
 		how = fmt.Sprintf("muster arrive PERSON --run %s", runID)

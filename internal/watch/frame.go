@@ -310,6 +310,12 @@ func (f Frame) people(o progress.Overview) []string {
 	}
 	counts := f.t("called %d · safe %d · injured %d · silent %d · mustered %d", "対象 %d · 無事 %d · 負傷 %d · 未回答 %d · 参集 %d",
 		p.Called, p.Safe, p.Injured, p.Silent, p.Mustered)
+	if p.LightlyHurt+p.BadlyHurt > 0 {
+		counts += f.t(" (light %d, bad %d)", " (軽傷 %d・重傷 %d)", p.LightlyHurt, p.BadlyHurt)
+	}
+	if p.Absent > 0 {
+		counts += f.t(" · absent %d", " · 不在 %d", p.Absent)
+	}
 	line := " " + f.title("People", "要員") + "  " + counts
 	var lines []string
 	for _, n := range p.Need {

@@ -66,11 +66,14 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.PersonAnswered:
 		var a run.Answer
 		_ = e.Decode(&a)
-		word := l.T("is safe", "無事")
-		if a.Safety == run.Injured {
-			word = l.T("is INJURED", "負傷")
+		word := l.Safety(a.Safety)
+		if a.Safety.Hurt() {
+			word = strings.ToUpper(word)
 		}
-		return e.Person + " " + word + by
+		if !a.CanCome {
+			word += l.T(", can't come", "・参集不可")
+		}
+		return l.T("%s: %s%s", "%s: %s%s", e.Person, word, by)
 	case run.PersonArrived:
 		var a run.Arrival
 		_ = e.Decode(&a)
@@ -78,7 +81,41 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.QuorumReached:
 		return l.T("quorum reached", "参集必要人数に到達")
 	case run.QuorumMissed:
-		return l.T("QUORUM MISSED: going on with those present", "参集必要人数に未達: 参集済みの要員で続行")
+		return l.T("QUORUM MISSED: going on with those present%s", "参集必要人数に未達: 参集済みの要員で続行%s", why)
+	case run.PersonAbsent:
+		return l.T("%s is ABSENT in this drill", "%s 訓練での不在設定", e.Person)
+	case run.PersonStandsIn:
+		var s run.StandIn
+		_ = e.Decode(&s)
+		return l.T("%s stands in for %s (%s)", "%s が %s を代行 (%s)", e.Person, s.For, s.Why)
+	case run.CallHeld:
+		return l.T("call-out HELD: `muster drill callout send` or `cancel`", "召集を保留中: `muster drill callout send` または `cancel`")
+	case run.CallReleased:
+		var s run.CallSettled
+		_ = e.Decode(&s)
+		if s.Sent {
+			return l.T("call-out sent%s", "召集を送信%s", by)
+		}
+		return l.T("call-out CALLED OFF%s%s", "召集を取り消し%s%s", by, why)
+	case run.MusterMoved:
+		var m run.MusterMove
+		_ = e.Decode(&m)
+		return l.T("MUSTER MOVED to %s%s%s", "参集場所を %s に変更%s%s", m.To, by, why)
+	case run.RoleHandedOver:
+		var h run.Handover
+		_ = e.Decode(&h)
+		return l.T("role %s: %s hands over to %s%s", "役割 %s: %s から %s へ引き継ぎ%s", h.Role, h.From, h.To, why)
+	case run.StrengthReported, run.StrengthConfirmed:
+		var s run.Strength
+		_ = e.Decode(&s)
+		total := 0
+		for _, n := range s.Places {
+			total += n
+		}
+		if e.Kind == run.StrengthConfirmed {
+			return l.T("strength confirmed: %d there%s", "参集状況を確認: %d 名%s", total, by)
+		}
+		return l.T("strength reported: %d there%s", "参集状況を報告: %d 名%s", total, by)
 	case run.SiteInspected:
 		return l.T("site %s inspected%s%s", "拠点 %s 点検済%s%s", e.Site, by, why)
 	case run.StatementMade:
