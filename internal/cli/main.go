@@ -104,11 +104,9 @@ func (c *command) root() *cobra.Command {
 			root.AddCommand(cmd)
 		}
 	}
-	add("act", c.drill(), c.activate(), c.check(), c.report())
-	add("people", c.checkin(), c.arrive(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.reach(), c.order(), c.followUp(), c.custody(), c.decide(), c.approve(), c.confirm(), c.step())
 	add("act", c.drill(), c.activate(), c.proposal(), c.check(), c.report())
-	add("people", c.checkin(), c.arrive(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.decide(), c.approve(), c.confirm(), c.step())
-	add("people", c.checkin(), c.arrive(), c.relocate(), c.handover(), c.strength(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.decide(), c.approve(), c.confirm(), c.step())
+	add("people", c.checkin(), c.arrive(), c.relocate(), c.handover(), c.strength(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.reach(), c.order(), c.followUp(), c.custody(),
+		c.decide(), c.approve(), c.confirm(), c.step())
 	add("files", c.validate(), c.plan(), c.actions(), c.schema())
 	add("serve", c.up(), c.server(), c.worker(), c.site(), c.demo(), c.doctor())
 	root.AddCommand(c.version())
