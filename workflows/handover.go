@@ -54,7 +54,7 @@ func (r *response) onHandover(ctx workflow.Context, h Handover) (Done, error) {
 	from, to := r.member(h.From), r.member(h.To)
 	from.plan.Roles = slices.DeleteFunc(slices.Clone(from.plan.Roles), func(role string) bool { return role == h.Role })
 	to.plan.Roles = append(slices.Clone(to.plan.Roles), h.Role)
-	to.called = true
+	r.call(ctx, []string{h.To}, "")
 	r.plan.Estate.People = handOver(r.plan.Estate.People, handedOver{h.Role, h.From, to.plan})
 	seq := r.log.add(ctx, run.Event{Kind: run.RoleHandedOver, Phase: r.phase, Person: h.To, By: h.By, Reason: h.Reason,
 		Data: run.Encode(run.Handover{Role: h.Role, From: h.From, To: h.To})})

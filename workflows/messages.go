@@ -125,7 +125,7 @@ type CheckIn struct {
 	Family      run.Family `json:"family,omitempty" enum:"safe,hurt,unknown,none" doc:"Private."`
 	Whereabouts string     `json:"whereabouts,omitempty" maxLength:"200" doc:"Private: where they are."`
 	Phone       string     `json:"phone,omitempty" maxLength:"40" doc:"Private: where they can be reached now."`
-	Note        string     `json:"note,omitempty" maxLength:"500" doc:"Private: a remark."`
+	Note        string     `json:"note,omitempty" maxLength:"1000" doc:"Private: a remark."`
 }
 
 // Arrive says that a person is at the muster place, or online.

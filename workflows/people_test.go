@@ -416,3 +416,73 @@ func TestStrengthIsConfirmedByASecondPerson(t *testing.T) {
 		t.Errorf("reported %d times; nobody confirms themselves", len(got))
 	}
 }
+
+// A drill without its commander goes its whole way: the deputy decides and does the
+// commander's steps.
+func TestADrillWithoutItsCommander(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		p.Scenario.Absent = &plan.Absence{People: []string{"sato"}}
+		for i, b := range p.Runbooks {
+			if b.Name == "orders-failover" {
+				p.Runbooks[i].Steps = append(p.Runbooks[i].Steps, plan.Step{ID: "announce", Uses: "human.task", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(time.Minute), Needs: []string{"promote"},
+					Human: &plan.Human{Role: "commander", Text: plan.Text{EN: "Tell them", JA: "連絡する"}}})
+			}
+		}
+	}))
+	if got := w.state(); got != run.Recovered {
+		t.Fatalf("state = %s", got)
+	}
+	if made := w.find(run.DecisionMade); len(made) == 0 || made[0].By != run.Simulated("suzuki") {
+		t.Errorf("decided: %+v", made)
+	}
+	if s := w.step("announce"); s.Outcome != run.Passed || s.By != run.Simulated("suzuki") {
+		t.Errorf("the commander's step: %+v", s)
+	}
+	for _, e := range w.events {
+		if run.Person(e.By) == "sato" {
+			t.Errorf("%s by who is absent", e.Kind)
+		}
+	}
+}
+
+func TestWhatPeopleAreTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*plan.Plan)
+		says   []string
+		not    []string
+	}{
+		"a disaster at night": {ranked, []string{"Report that you are safe", "Hall B", "helmet", "安否を報告", "B会議室", "ヘルメット"}, []string{"roll-call"}},
+		"by day": {func(p *plan.Plan) { ranked(p); p.Scenario.Daytime = true },
+			[]string{"gather at Hall B for the roll-call", "out of the office", "B会議室に集合して点呼"}, []string{"helmet", "ヘルメット"}},
+		"a pandemic": {func(p *plan.Plan) { ranked(p); p.Scenario.Hazard, p.Scenario.Place = run.Pandemic, "online" },
+			[]string{"Report your health", "online", "健康状態を報告"}, []string{"helmet", "safe"}},
+		"an attack": {func(p *plan.Plan) {
+			ranked(p)
+			p.Scenario.Hazard, p.Scenario.Place = run.SecurityIncident, "online"
+			p.Scenario.Phases = []run.Phase{run.Activation, run.Muster, run.Closing}
+		}, []string{"Say whether you can come", "online", "参集の可否を回答"}, []string{"helmet", "安否", "safe"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.run(called(t, c.change))
+			var m run.Message
+			if err := w.find(run.MessageSent)[0].Decode(&m); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(m.Text, "DRILL") || !strings.Contains(m.Text, "【訓練】") {
+				t.Errorf("not marked as a drill: %q", m.Text)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(m.Text, want) {
+					t.Errorf("%q does not say %q", m.Text, want)
+				}
+			}
+			for _, not := range c.not {
+				if strings.Contains(m.Text, not) {
+					t.Errorf("%q says %q", m.Text, not)
+				}
+			}
+		})
+	}
+}

@@ -170,6 +170,9 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	if sum.State.Ended() {
 		return nil, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "run %s は終了しています。", in.Run), "")
 	}
+	if slices.Contains(p.Absent(in.Run, sum.By), in.Body.By) {
+		return nil, outOfDrill(l, in.Body.By)
+	}
 	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)

@@ -29,7 +29,8 @@ type nudge struct {
 	again  bool // something was said while the signal was under way
 	sent   int
 	busy   bool
-	people int // of the run's plan
+	people int            // of the run's plan
+	said   map[string]int // how often somebody said something, by person
 }
 
 // Pauses before a signal.
@@ -54,6 +55,32 @@ func (n *nudge) pause(people int, key bool) time.Duration {
 	return p + p*time.Duration(n.sent)/100
 }
 
+// mostSaid bounds what one person, or who holds their link, adds to a run's record.
+const mostSaid = 200
+
+// mayStillSay counts what is said of a person, and reports whether it is still within bounds.
+func (n *nudges) mayStillSay(runID, person string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	x := n.of(runID)
+	if x.said == nil {
+		x.said = map[string]int{}
+	}
+	x.said[person]++
+	return x.said[person] <= mostSaid
+}
+
+// of is the nudge of a run; n.mu is held.
+func (n *nudges) of(runID string) *nudge {
+	if n.runs == nil {
+		n.runs = map[string]*nudge{}
+	}
+	if n.runs[runID] == nil {
+		n.runs[runID] = &nudge{}
+	}
+	return n.runs[runID]
+}
+
 // heard has a run told, soon.
 func (n *nudges) heard(s *Server, runID string, people int, key bool) {
 	n.mu.Lock()
@@ -61,14 +88,7 @@ func (n *nudges) heard(s *Server, runID string, people int, key bool) {
 	if n.over {
 		return
 	}
-	if n.runs == nil {
-		n.runs = map[string]*nudge{}
-	}
-	x := n.runs[runID]
-	if x == nil {
-		x = &nudge{}
-		n.runs[runID] = x
-	}
+	x := n.of(runID)
 	x.people = max(x.people, people)
 	if x.busy {
 		x.again = true

@@ -26,7 +26,7 @@ import (
 // many. They are taken while the engine is away.
 
 func (s *Server) peopleRoutes(api huma.API) {
-	huma.Register(api, route("checkin", http.MethodPost, "/runs/{run}/checkin", "Answer the safety check for a person.", 403, 404, 409, 422, 503),
+	huma.Register(api, route("checkin", http.MethodPost, "/runs/{run}/checkin", "Answer the safety check for a person.", 403, 404, 409, 422, 429, 503),
 		func(ctx context.Context, in *struct {
 			OfRun
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
@@ -34,7 +34,7 @@ func (s *Server) peopleRoutes(api huma.API) {
 		}) (*answer[workflows.Done], error) {
 			return done(s.checkIn(ctx, in.Run, in.Key, in.Body))
 		})
-	huma.Register(api, route("arrive", http.MethodPost, "/runs/{run}/arrive", "Say that a person is at the muster.", 403, 404, 409, 422, 503),
+	huma.Register(api, route("arrive", http.MethodPost, "/runs/{run}/arrive", "Say that a person is at the muster.", 403, 404, 409, 422, 429, 503),
 		func(ctx context.Context, in *struct {
 			OfRun
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
@@ -132,6 +132,11 @@ func (s *Server) said(ctx context.Context, p plan.Plan, e run.Event) (workflows.
 	e.At = s.now().UTC()
 	if a, ok := identity.From(ctx); ok {
 		e.Via = a.Via
+	}
+	if !s.nudges.mayStillSay(e.Run, e.Person) {
+		l := lang(ctx)
+		return workflows.Done{}, problem(http.StatusTooManyRequests, CodeRefused, l.T("%s has answered %d times in this run.", "%s はこの実施で %d 回回答しています。", e.Person, mostSaid),
+			l.T("The newest answer counts; tell the secretariat what has changed", "最新の回答が有効です。変更は事務局に連絡してください"))
 	}
 	// Of a request that is sent twice the first is in the record, of a moment earlier.
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
@@ -233,7 +238,7 @@ func (s *Server) sane(ctx context.Context, p plan.Plan, in workflows.CheckIn) er
 		name, text string
 		most       int
 		lines      bool
-	}{{"whereabouts", in.Whereabouts, 200, false}, {"phone", in.Phone, 40, false}, {"note", in.Note, 500, true}} {
+	}{{"whereabouts", in.Whereabouts, 200, false}, {"phone", in.Phone, 40, false}, {"note", in.Note, 1000, true}} {
 		unfit := func(r rune) bool { return unicode.IsControl(r) && !(t.lines && (r == '\n' || r == '\r' || r == '\t')) }
 		switch {
 		case utf8.RuneCountInString(t.text) > t.most:

@@ -278,7 +278,7 @@ func TestPrivatePartsStayPrivate(t *testing.T) {
 
 func TestWhatPeopleMayNotSay(t *testing.T) {
 	w, _, id := gathered(t, func(p *plan.Plan) { p.Scenario.Absent = &plan.Absence{People: []string{"suzuki"}} })
-	long := strings.Repeat("長", 501)
+	long := strings.Repeat("長", 1001)
 	late := time.Now().Add(90 * 24 * time.Hour)
 	ok := workflows.CheckIn{Person: "tanaka", By: "tanaka", Safety: run.Safe, CanCome: true}
 	for name, c := range map[string]struct {
@@ -293,7 +293,7 @@ func TestWhatPeopleMayNotSay(t *testing.T) {
 		"by who is absent":     {func(c *workflows.CheckIn) { c.By = "suzuki" }, 409, "absent in this drill"},
 		"another hazard's":     {func(c *workflows.CheckIn) { c.Safety = run.Unwell }, 422, "badly_hurt"},
 		"no answer at all":     {func(c *workflows.CheckIn) { c.Safety = "" }, 422, "badly_hurt"},
-		"a remark too long":    {func(c *workflows.CheckIn) { c.Note = long }, 422, "500"},
+		"a remark too long":    {func(c *workflows.CheckIn) { c.Note = long }, 422, "1000"},
 		"control characters":   {func(c *workflows.CheckIn) { c.Whereabouts = "a\x1b[31m" }, 422, "whereabouts"},
 		"in a quarter":         {func(c *workflows.CheckIn) { c.ComesAt = &late }, 422, "comes_at"},
 		"a family that is not": {func(c *workflows.CheckIn) { c.Family = "fine" }, 422, "family"},
@@ -365,5 +365,67 @@ func TestWhoSpeaksForWhom(t *testing.T) {
 	}
 	if vias["session 9c01"] != 2 || vias["link 22d0"] != 1 || vias["console"] != 1 {
 		t.Errorf("known by: %v", vias)
+	}
+}
+
+func TestOnePersonDoesNotFillTheRecord(t *testing.T) {
+	w, _, id := gathered(t, nil)
+	var err error
+	taken := 0
+	for range 220 {
+		if _, err = w.CheckIn(t.Context(), id, workflows.CheckIn{Person: "tanaka", By: "tanaka", Safety: run.Safe, CanCome: true}); err != nil {
+			break
+		}
+		taken++
+	}
+	if p := problem(t, err); taken != 200 || p.Status != 429 || p.WayOut == "" {
+		t.Errorf("%d answers were taken; then %+v", taken, p)
+	}
+	w.answers(workflows.CheckIn{Person: "suzuki", Safety: run.Safe, CanCome: true})
+}
+
+// The server erases by itself what has served.
+func TestTheServerErasesWhatHasServed(t *testing.T) {
+	w, c, id := gathered(t, nil)
+	w.answers(workflows.CheckIn{Person: "tanaka", Safety: run.Safe, CanCome: true, Note: secretly})
+	w.abort(id)
+	docs := func() int {
+		list, err := w.store.DocumentsOf(t.Context(), "answer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if docs() != 1 {
+		t.Fatalf("%d private answers are kept, want 1", docs())
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s := &api.Server{Store: w.store, Engine: c, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Now().Add(31 * 24 * time.Hour) }}
+		s.Work(ctx, 30*24*time.Hour)
+	}()
+	deadline, tick := time.After(30*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for docs() > 0 {
+		select {
+		case <-deadline:
+			t.Fatal("not erased within 30 s of the server's start")
+		case <-tick.C:
+		}
+	}
+	stop()
+	<-ended
+}
+
+// Whom the drill takes out does no step of it either.
+func TestWhoIsAbsentDoesNoStep(t *testing.T) {
+	w, _, id := gathered(t, func(p *plan.Plan) { p.Scenario.Absent = &plan.Absence{People: []string{"suzuki"}} })
+	for lang, want := range map[string]string{"en": "absent in this drill", "ja": "不在の想定"} {
+		_, err := api.Connect(w.url, token, lang).Step(t.Context(), id, "announce", api.StepRequest{Act: run.ActDone, By: "suzuki"})
+		if p := problem(t, err); p.Status != 409 || !strings.Contains(p.Detail, want) {
+			t.Errorf("%s: %+v", lang, p)
+		}
 	}
 }

@@ -30,6 +30,7 @@ func Schema(kind string, catalog Catalog) ([]byte, error) {
 	case "Scenario":
 		root = yamldoc.Schema[File]()
 		s.inject(root)
+		s.absent(root)
 	default:
 		return nil, fmt.Errorf("there is no kind %q; there are %s", kind, strings.Join(Kinds(), ", "))
 	}
@@ -124,4 +125,12 @@ func (s *schema) uses(o object, expressions bool, fits func(activities.Action) b
 	}
 	field(o, "uses")["enum"] = ids
 	o["allOf"] = rules
+}
+
+// absent describes who is taken out of a drill: people by ID, or a draw.
+func (s *schema) absent(root object) {
+	draw := yamldoc.Schema[Draw]()
+	item := object{"anyOf": []any{object{"type": "string"}, draw}}
+	at := field(root, "absent")
+	at["anyOf"] = []any{item, object{"type": "array", "items": item}}
 }
