@@ -10,6 +10,7 @@ import (
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/channel/mail"
 	"github.com/muster-dr/muster/internal/channel/slack"
+	"github.com/muster-dr/muster/internal/channel/webhook"
 	inventory "github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
@@ -46,6 +47,13 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 		out = append(out, slack.New(slack.Options{Token: s.Token, AppToken: s.AppToken, SigningSecret: s.SigningSecret, HTTP: s.Mode == "http", Channel: s.Channel, PerRun: s.PerRunChannel,
 			ApproveReal: s.Approve, API: s.API, Secrets: secret.Local{}, Lang: l, Store: d.Store, Addresses: channel.Addresses{Base: c.PublicURL, Links: d.Links},
 			Log: o.Log.With("component", "slack"), Estate: d.Estate, Door: d.Door, Disabled: d.Disabled}))
+	}
+	if w := c.Webhook; w.URL != "" {
+		ch, err := webhook.New(webhook.Options{URL: w.URL, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, Contacts: w.Contacts, CAFile: w.CAFile, Secrets: secret.Local{}})
+		if err != nil {
+			return nil, wrong("webhook", err)
+		}
+		out = append(out, ch)
 	}
 	return out, nil
 }

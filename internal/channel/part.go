@@ -1,9 +1,11 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,23 +108,20 @@ func (f *follower) start(ctx context.Context, doc journal.Document, body part, p
 
 func (s *sending) send(ctx context.Context) {
 	var lanes sync.WaitGroup
-	ended := make(chan struct{})
-	for _, l := range s.f.d.lanes {
-		var mine []int
-		for i, it := range s.body.Items {
-			if it.Channel == l.Name() && it.Outcome == "" {
-				mine = append(mine, i)
-			}
-		}
-		if len(mine) > 0 {
-			lanes.Go(func() { s.through(ctx, l, mine) })
+	ended, mine := make(chan struct{}), map[*lane][]int{}
+	for i := range s.body.Items { // before anything runs that settles items
+		it := s.body.Items[i]
+		l := s.f.d.lane(it.Channel)
+		switch {
+		case it.Outcome != "":
+		case l == nil: // a channel that was taken out of the settings
+			s.settle(i, run.Failed, Says("the channel is not set up any more", "通知手段の設定が外された"))
+		default:
+			mine[l] = append(mine[l], i)
 		}
 	}
-	// A channel that was taken out of the settings leaves what it had to say undone.
-	for i, it := range s.body.Items {
-		if it.Outcome == "" && !s.f.d.has(it.Channel) {
-			s.settle(i, run.Failed, Says("the channel is not set up any more", "通知手段の設定が外された"))
-		}
+	for l, items := range mine {
+		lanes.Go(func() { s.through(ctx, l, items) })
 	}
 	go func() { lanes.Wait(); close(ended) }()
 	renewed := time.Now()
@@ -142,13 +141,14 @@ func (s *sending) send(ctx context.Context) {
 	}
 }
 
-func (d *Dispatcher) has(name string) bool {
+// lane is that of a channel; nil when there is none of that name.
+func (d *Dispatcher) lane(name string) *lane {
 	for _, l := range d.lanes {
 		if l.Name() == name {
-			return true
+			return l
 		}
 	}
-	return false
+	return nil
 }
 
 // through sends the items of one channel, as many at once as it takes.
@@ -288,6 +288,7 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 			events = append(events, s.receipt(it))
 		}
 	}
+	slices.SortFunc(events, func(a, b run.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	if !s.f.d.enter(ctx, events) {
 		return false
 	}

@@ -179,7 +179,7 @@ func Keys() []Key {
 		{"webhook.secret", "", "key with which the webhook's body is signed, as secret://env/NAME or secret://file/PATH", "Webhook本文の署名鍵。secret://env/NAME か secret://file/PATH で書く"},
 		{"webhook.secret_next", "", "second key while keys are changed; both sign", "鍵の切り替え中に使う二つ目の署名鍵。両方で署名する"},
 		{"webhook.allow", "", "private addresses and networks that the webhook may reach, comma-separated, as in 10.1.2.0/24; others must be public", "Webhookの宛先として許可する私設アドレス・ネットワーク (カンマ区切り、例 10.1.2.0/24)。それ以外は公開アドレスに限る"},
-		{"webhook.contacts", "false", "add each person's telephone number, for a gateway that calls or writes to them", "電話・SMSゲートウェイ向けに、各人の電話番号を含める"},
+		{"webhook.contacts", "false", "also send what is said to each person, with their telephone number and their own links, to a gateway that calls or writes to them; else only what is said to all", "電話・SMSゲートウェイ向けに、各人への通知も電話番号と本人用リンクを付けて送る。falseなら全体への通知のみ送る"},
 		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
 	}
