@@ -176,3 +176,33 @@ func TestAnActivationSaysWhatItDoes(t *testing.T) {
 		}
 	}
 }
+
+// What is exported is personal: only its owner may read it, and it needs no server.
+func TestExportWritesForItsOwnerAlone(t *testing.T) {
+	plans, err := filepath.Abs("../book/testdata/plans")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "print")
+	for args, name := range map[string]string{
+		"book --format html":                 "muster-book-ja.html",
+		"cards --format html --person saito": "muster-cards-saito-ja.html",
+		"book":                               "muster-book-ja.pdf",
+		"cards":                              "muster-cards-ja.pdf",
+	} {
+		var out, said strings.Builder
+		code := Main(append(append([]string{"export"}, strings.Fields(args)...), "--plans", plans, "--out", dir, "--lang", "ja", "--server", "http://127.0.0.1:1"), Stdio{In: strings.NewReader(""), Out: &out, Err: &said})
+		file := filepath.Join(dir, name)
+		info, err := os.Stat(file)
+		if code != 0 || err != nil || info.Mode().Perm() != 0o600 || strings.TrimSpace(out.String()) != file {
+			t.Errorf("export %s: code %d, %v, %v, out %q, said %q", args, code, err, info, out.String(), said.String())
+		}
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 4 {
+		t.Errorf("%v, %v: something else was left", list, err)
+	}
+	var said strings.Builder
+	if code := Main([]string{"export", "book", "--plans", plans, "--out", dir, "--font", filepath.Join(dir, "absent")}, Stdio{In: strings.NewReader(""), Out: &strings.Builder{}, Err: &said}); code != exitMistake || !strings.Contains(said.String(), "fonts-morisawa-bizud-gothic") {
+		t.Errorf("without its font: code %d, said %q", code, said.String())
+	}
+}

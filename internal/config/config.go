@@ -30,6 +30,8 @@ type Config struct {
 	Policy string   `mapstructure:"policy"`
 	Lang   string   `mapstructure:"lang"`
 	Engine string   `mapstructure:"engine"`
+	// Font is a TrueType font or its folder, for PDF; "" looks in the system's folders.
+	Font string `mapstructure:"font"`
 	// CheckEvery is how often the server checks every scenario's readiness by itself.
 	CheckEvery time.Duration `mapstructure:"check_every"`
 	Log        Log           `mapstructure:"log"`
@@ -149,6 +151,7 @@ func Keys() []Key {
 		{"policy", "", "file that says what this machine's workers refuse whatever a plan says", "計画の内容にかかわらずワーカーが拒否する操作を定めるファイル"},
 		{"lang", "", "language of messages, en or ja; empty follows LANG", "表示言語 en または ja。空ならLANGに従う"},
 		{"engine", "", "path of muster-engine; empty looks beside muster and in PATH", "muster-engineのパス。空ならmusterと同じ場所とPATHから探す"},
+		{"font", "", "TrueType font for PDF, or the folder that holds BIZ UDPGothic; empty looks in the system's folders", "PDFに使うTrueTypeフォント、またはBIZ UDPゴシックのあるフォルダ。空ならシステムのフォルダから探す"},
 		{"check_every", "24h", "how often the server checks by itself whether every scenario could be carried out; 0s is never", "全シナリオの準備状況をサーバーが自動で点検する間隔。0sなら点検しない"},
 		{"people.keep", "720h", "how long after a run's end the private parts of safety answers (family, whereabouts, telephone, remark) are kept; then they are erased", "安否回答の非公開部分 (家族・所在・電話・備考) を実施終了後に保持する期間。経過後に消去する"},
 		{"log.level", "info", "debug, info, warn or error", "debug, info, warn, error のいずれか"},

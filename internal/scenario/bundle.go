@@ -78,6 +78,9 @@ func (b *Bundle) RoleTitles() map[string]plan.Text { return b.estate.Titles }
 // PartyContact is a party's entry of the contact lists, which no plan holds.
 func (b *Bundle) PartyContact(name string) estate.PartyContact { return b.estate.PartyContacts[name] }
 
+// Contacts are how people are reached, by person; they stand in no plan.
+func (b *Bundle) Contacts() map[string]estate.Contact { return b.estate.Contacts }
+
 // Systems are all systems of the estate.
 func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
 

@@ -1,0 +1,55 @@
+package book
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed book.html
+var bookHTML string
+
+//go:embed cards.html
+var cardsHTML string
+
+var pages = template.Must(template.New("book").Funcs(template.FuncMap{
+	"t": func(lang, en, ja string) string {
+		if lang == "ja" {
+			return ja
+		}
+		return en
+	},
+	"share": func(widths []float64, i int) float64 {
+		sum := 0.0
+		for _, w := range widths {
+			sum += w
+		}
+		if i >= len(widths) || sum == 0 {
+			return 0
+		}
+		return widths[i] / sum * 100
+	},
+}).Parse(bookHTML))
+
+var cardPages = template.Must(template.New("cards").Parse(cardsHTML))
+
+// StampCSS is the stamp as a string of CSS, for the margin of every page. Its letters are
+// escaped one by one, so it can't end the string.
+func (d Document) StampCSS() template.CSS {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range d.Stamp {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\%06x`, r)
+		}
+	}
+	b.WriteByte('"')
+	return template.CSS(b.String())
+}
+
+// WriteHTML writes the document as one file for A4 that fetches nothing.
+func (d Document) WriteHTML(w io.Writer) error { return pages.Execute(w, d) }
