@@ -38,7 +38,11 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 	url string // of the board
+	end func()
 }
+
+// close ends the tab before the test does.
+func (b *tab) close() { b.end() }
 
 // chromiumBrowser starts one browser for all tests of the package.
 func chromiumBrowser(t *testing.T) context.Context {
@@ -67,8 +71,8 @@ func open(t *testing.T, url, lang string) *tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(chromiumBrowser(t), chromedp.WithNewBrowserContext())
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(func() { cancel(); stop() })
-	b := &tab{t: t, ctx: ctx, url: url}
+	b := &tab{t: t, ctx: ctx, url: url, end: sync.OnceFunc(func() { cancel(); stop() })}
+	t.Cleanup(b.end)
 	call(b, network.Enable, network.EnableParams{})
 	call(b, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}})
 	b.size(1440, 900, false)
@@ -114,7 +118,7 @@ func (b *tab) size(w, h int64, phone bool) {
 // to goes to a page and waits until it is there.
 func (b *tab) to(path string) {
 	b.t.Helper()
-	b.run(chromedp.Navigate(b.url+path), chromedp.WaitReady("main"))
+	b.run(chromedp.Navigate(b.url+path), chromedp.WaitReady(chromedp.CSS("main")))
 }
 
 // text is what the page says, for failures.
@@ -156,11 +160,12 @@ func quote(s string) string {
 func (b *tab) signIn(token string) {
 	b.t.Helper()
 	b.to("/login")
-	b.run(chromedp.SendKeys("#token", token), chromedp.Submit("#token"), chromedp.WaitVisible("nav"))
+	b.run(chromedp.SendKeys(chromedp.CSS("#token"), token), chromedp.Submit(chromedp.CSS("#token")), chromedp.WaitVisible(chromedp.CSS("nav")))
 }
 
 // press clicks what matches.
 func (b *tab) press(selector string) {
 	b.t.Helper()
-	b.run(chromedp.WaitVisible(selector), chromedp.ScrollIntoView(selector), chromedp.Click(selector))
+	s := chromedp.CSS(selector)
+	b.run(chromedp.WaitVisible(s), chromedp.ScrollIntoView(s), chromedp.Click(s))
 }

@@ -100,6 +100,8 @@ type frame struct {
 	Other   i18n.Lang
 	Now     int64 // the server's clock, milliseconds
 	Zone    string
+	// ZoneName is what clocks are marked with, such as JST.
+	ZoneName string
 }
 
 // look is how a page is shown besides its content.
@@ -126,7 +128,7 @@ func (v *visit) showAs(status int, name, title string, data any, as look) {
 	f := frame{Title: title, Content: content, Console: v.actor.Console, At: as.at, Wall: as.wall, Live: as.live, Refresh: as.refresh, Kind: as.kind,
 		Here: "/", Done: doneWords(v.lang, v.r.URL.Query().Get("ok")), Other: i18n.EN, Now: v.b.o.Now().UnixMilli()}
 	if e, err := v.b.o.Estate(); err == nil {
-		f.Zone = e.Zone
+		f.Zone, f.ZoneName = e.Zone, v.b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate})).Format("MST")
 	}
 	if v.lang == i18n.EN {
 		f.Other = i18n.JA

@@ -218,9 +218,9 @@ func systemOf(l i18n.Lang, p plan.Plan, s progress.System, now time.Time, ended 
 	case run.InPlace:
 		v.Choice = l.T("recovery in place: %s", "被災拠点（%s）で復旧", siteOf(ps.Home))
 	case run.GoHome:
-		v.Choice = l.T("home to %s", "%s へ切戻し", siteOf(ps.Home))
+		v.Choice = l.T("home to %s", "%sへ切戻し", siteOf(ps.Home))
 	case run.Stay:
-		v.Choice = l.T("stays at %s", "%s で継続", siteOf(ps.Alternate))
+		v.Choice = l.T("stays at %s", "%sで継続", siteOf(ps.Alternate))
 	case run.StandDown:
 		v.Choice = l.T("stand down", "対応不要")
 	case run.NotPossible:

@@ -18,7 +18,7 @@ func curveSVG(l i18n.Lang, s systemView) template.HTML {
 	if len(s.Curve) == 0 {
 		return ""
 	}
-	const w, h, left, right, top, bottom = 560.0, 150.0, 44.0, 12.0, 22.0, 24.0
+	const w, h, left, right, top, bottom = 520.0, 170.0, 52.0, 12.0, 26.0, 26.0
 	end := max(s.UsedS, 1)
 	to := end * 1.05
 	if s.ObjectiveS != nil && *s.ObjectiveS < 6*end {
@@ -68,7 +68,7 @@ func curveSVG(l i18n.Lang, s systemView) template.HTML {
 // niceStep is the distance of an axis' marks: about four of them, at round times.
 func niceStep(to float64) float64 {
 	for _, s := range []float64{1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400} {
-		if to/s <= 5 {
+		if to/s <= 4.2 {
 			return s
 		}
 	}

@@ -55,7 +55,7 @@ func forPerson(l i18n.Lang, p picture, me, back string) []task {
 	if me == "" {
 		return nil
 	}
-	for _, w := range p.Overview.Waiting {
+	for _, w := range append(slices.Clone(p.Overview.Waiting), late(p, me)...) {
 		if !may(p, w, me) {
 			continue
 		}
@@ -66,6 +66,28 @@ func forPerson(l i18n.Lang, p picture, me, back string) []task {
 		out = append(out, t)
 	}
 	slices.SortStableFunc(out, func(a, b task) int { return rank(a.For) - rank(b.For) })
+	return out
+}
+
+// late is what somebody may still say although the run does not wait for it any more: who
+// was silent answers, and who comes late has come.
+func late(p picture, me string) (out []progress.Waiting) {
+	waits := func(f progress.Awaited) bool {
+		return slices.ContainsFunc(p.Overview.Waiting, func(w progress.Waiting) bool {
+			return w.For == f && (f == progress.AwaitArrival || slices.Contains(w.People, me))
+		})
+	}
+	i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == me })
+	if i < 0 || !p.People[i].Called || p.Overview.State.Ended() || p.Plan.Scenario.Simulate != nil {
+		return nil
+	}
+	one := p.People[i]
+	if one.Safety == "" && !waits(progress.AwaitSafety) && slices.Contains(p.Plan.Scenario.Phases, run.SafetyCheck) {
+		out = append(out, progress.Waiting{For: progress.AwaitSafety, People: []string{me}, Phase: run.SafetyCheck, Since: p.Overview.StartedAt})
+	}
+	if one.CanCome && one.ArrivedAt == nil && !waits(progress.AwaitArrival) && slices.Contains(p.Plan.Scenario.Phases, run.Muster) {
+		out = append(out, progress.Waiting{For: progress.AwaitArrival, People: []string{me}, Phase: run.Muster, Since: p.Overview.StartedAt})
+	}
 	return out
 }
 
@@ -219,13 +241,13 @@ func stepTitle(l i18n.Lang, p plan.Plan, w progress.Waiting) string {
 	}
 	switch w.Kind {
 	case run.WaitUnknown:
-		return l.T("Step %s: the outcome is unknown", "ステップ「%s」：結果不明", name)
+		return l.T("Outcome unknown: step %s", "結果不明：ステップ「%s」", name)
 	case run.WaitFailed:
-		return l.T("Step %s has failed", "ステップ「%s」：失敗", name)
+		return l.T("Failed: step %s", "失敗：ステップ「%s」", name)
 	case run.WaitAbsent:
-		return l.T("Step %s: nobody at its site", "ステップ「%s」：拠点の応答なし", name)
+		return l.T("No worker at its site: step %s", "拠点の応答なし：ステップ「%s」", name)
 	case run.WaitAck:
-		return l.T("Step %s: read and acknowledge", "ステップ「%s」：内容の確認", name)
+		return l.T("Read and acknowledge: step %s", "内容の確認：ステップ「%s」", name)
 	}
 	return l.T("Step %s", "ステップ「%s」", name)
 }

@@ -15,12 +15,12 @@ var (
 		run.StandDown: {EN: "stand down: nothing to recover", JA: "対応不要"}, run.NotPossible: {EN: "not possible now", JA: "現時点では復旧できない"},
 		run.GoHome: {EN: "return home", JA: "切り戻す"}, run.Stay: {EN: "stay where it is", JA: "切り替え先で継続する"}}
 	consequences = map[run.Choice]plan.Text{
-		run.Alternate:   {EN: "The system is moved to %[2]s. What %[1]s had not copied may be lost; the way back is a failback.", JA: "%[2]s へ切り替えます。%[1]s から複製されていない更新は失われる可能性があり、復帰にはフェイルバックが必要です。"},
-		run.InPlace:     {EN: "The system is repaired at %[1]s and stays down until then. Nothing is moved.", JA: "%[1]s で復旧します。復旧するまで停止が続きます。切り替えは行いません。"},
+		run.Alternate:   {EN: "The system is moved to %[2]s. What %[1]s had not copied may be lost; the way back is a failback.", JA: "%[2]sへ切り替えます。%[1]sから複製されていない更新は失われる可能性があり、復帰にはフェイルバックが必要です。"},
+		run.InPlace:     {EN: "The system is repaired at %[1]s and stays down until then. Nothing is moved.", JA: "%[1]sで復旧します。復旧するまで停止が続きます。切り替えは行いません。"},
 		run.StandDown:   {EN: "Nothing is moved or repaired. The run goes on to its end without recovery.", JA: "切り替えも復旧作業も行わず、このまま終了へ進みます。"},
 		run.NotPossible: {EN: "It is recorded that the system can't be recovered now. The run ends as not resumable.", JA: "現時点で復旧できないことを記録し、「復旧できず」として終了します。"},
-		run.GoHome:      {EN: "The system is moved back to %[1]s. Service is interrupted for a moment.", JA: "%[1]s へ切り戻します。短時間の停止を伴います。"},
-		run.Stay:        {EN: "The system stays at %[2]s. The record says who decided so.", JA: "%[2]s での稼働を継続し、その判断を記録します。"},
+		run.GoHome:      {EN: "The system is moved back to %[1]s. Service is interrupted for a moment.", JA: "%[1]sへ切り戻します。短時間の停止を伴います。"},
+		run.Stay:        {EN: "The system stays at %[2]s. The record says who decided so.", JA: "%[2]sでの稼働を継続し、その判断を記録します。"},
 	}
 	acts = map[string]plan.Text{"done": {EN: "Done", JA: "完了"}, "retry": {EN: "Try again", JA: "再試行"}, "skip": {EN: "Skip", JA: "省略"}}
 	// dones are what a page says after an act.

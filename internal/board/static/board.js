@@ -7,7 +7,7 @@
   const root = document.documentElement, fresh = document.getElementById("fresh");
   root.classList.add("js");
   let skew = document.body.dataset.now - Date.now(), skews = [], heard = performance.now(), last = "";
-  const wallClock = new Intl.DateTimeFormat(root.lang, {hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: document.body.dataset.zone || undefined, timeZoneName: "short"});
+  const wallClock = new Intl.DateTimeFormat(root.lang, {hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: document.body.dataset.zone || undefined});
 
   const pad = n => String(n).padStart(2, "0");
   const clock = s => pad(Math.floor(s / 3600)) + ":" + pad(Math.floor(s / 60) % 60) + ":" + pad(Math.floor(s) % 60);
@@ -18,7 +18,7 @@
     root.classList.toggle("stale", old);
     if (live && fresh) {
       const ago = (performance.now() - heard) / 1000;
-      const text = old ? fresh.dataset.old + " " + clock(ago) : fresh.dataset.ok + " · " + wallClock.format(Date.now() + skew);
+      const text = old ? fresh.dataset.old + " " + clock(ago) : fresh.dataset.ok + " · " + wallClock.format(Date.now() + skew) + " " + (document.body.dataset.zoneName || "");
       if (fresh.textContent !== text) fresh.textContent = text;
       fresh.setAttribute("role", old ? "alert" : "presentation");
     }
