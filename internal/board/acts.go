@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
@@ -19,6 +20,7 @@ type sent struct {
 	url.Values
 	run string
 	by  string // who acts
+	now time.Time
 }
 
 func (s sent) text(name string) string { return strings.TrimSpace(s.Get(name)) }
@@ -34,12 +36,14 @@ func (s sent) about() string {
 // doers are the acts on a run, by the name in a form's address. Each goes through the API.
 var doers = map[string]func(context.Context, *api.Client, sent) error{
 	"checkin": func(ctx context.Context, c *api.Client, s sent) error {
-		note := s.text("note")
-		if s.text("safety") == "badly" { // until the API tells the two apart, the words do
-			note = strings.TrimSpace("重傷 / badly hurt. " + note)
+		safety := run.Safety(s.text("safety"))
+		in := workflows.CheckIn{Person: s.about(), By: s.by, Safety: safety, CanCome: s.text("come") == "yes" || s.text("come") == "online" || s.text("come") == "" && !safety.Hurt(),
+			Online: s.text("come") == "online", Family: run.Family(s.text("family")), Whereabouts: s.text("whereabouts"), Phone: s.text("phone"), Note: s.text("note")}
+		if minutes, err := strconv.Atoi(s.text("in_minutes")); err == nil && minutes > 0 && minutes <= 7*24*60 && in.CanCome {
+			at := s.now.Add(time.Duration(minutes) * time.Minute).UTC().Truncate(time.Minute)
+			in.ComesAt = &at
 		}
-		_, err := c.CheckIn(ctx, s.run, workflows.CheckIn{Person: s.about(), By: s.by, Safety: safetyOf(s.text("safety")),
-			CanCome: s.text("come") == "yes" || s.text("come") == "" && s.text("safety") == "safe", Note: note})
+		_, err := c.CheckIn(ctx, s.run, in)
 		return err
 	},
 	"arrive": func(ctx context.Context, c *api.Client, s sent) error {
@@ -81,6 +85,25 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		_, err := c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system")})
 		return err
 	},
+	"callout": func(ctx context.Context, c *api.Client, s sent) error {
+		if d := s.text("decision"); d != "send" && d != "cancel" {
+			return errNotSaid
+		}
+		_, err := c.CallOut(ctx, s.run, workflows.CallOut{By: s.by, Send: s.text("decision") == "send", Reason: s.text("reason")})
+		return err
+	},
+	"reach": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Reach(ctx, s.run, workflows.Reach{Party: s.text("party"), By: s.by, Channel: s.text("channel"), Outcome: run.Contact(s.text("outcome")), Person: s.text("person_reached"), Note: s.text("note")})
+		return err
+	},
+	"follow-up": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.FollowUp(ctx, s.run, workflows.FollowUp{Order: s.text("order"), By: s.by, State: run.Progress(s.text("state")), Note: s.text("note")})
+		return err
+	},
+	"receive": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Receive(ctx, s.run, workflows.Receive{Custody: s.text("order"), By: s.by, Note: s.text("note")})
+		return err
+	},
 	"abort": func(ctx context.Context, c *api.Client, s sent) error {
 		_, err := c.Abort(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
 		return err
@@ -98,13 +121,6 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 // errNotSaid: a choice that the form asks for was not made.
 var errNotSaid = errors.New("not said")
 
-func safetyOf(s string) run.Safety {
-	if s == "lightly" || s == "badly" {
-		return run.Injured
-	}
-	return run.Safety(s)
-}
-
 // act carries out a form on a run and leads back to where it stood.
 func (b *Board) act(v *visit) error {
 	do, ok := doers[v.r.PathValue("act")]
@@ -119,7 +135,7 @@ func (b *Board) act(v *visit) error {
 }
 
 func (v *visit) do(name string, do func(context.Context, *api.Client, sent) error, runID, back string) error {
-	s := sent{v.r.PostForm, runID, v.me}
+	s := sent{v.r.PostForm, runID, v.me, v.b.o.Now()}
 	// What can't be taken back asks for a tick beside the button: a slip of the thumb is
 	// no order.
 	if name == "abort" && s.text("sure") != "yes" {
@@ -202,7 +218,7 @@ type linkView struct {
 	Done    bool // answered before: it may be corrected
 	Places  []choice
 	Me      *personView
-	Text    string
+	Ask     ask
 }
 
 // openLink is the actor and the run of a signed link, or a page that says why not.
@@ -232,6 +248,7 @@ func (v *visit) openLink() (*follower, picture, error) {
 func (v *visit) linkView(p picture) linkView {
 	l := linkView{Purpose: v.actor.Limit.Purpose, Link: v.r.PathValue("link"), Run: p.Overview.Run, Title: p.Overview.Title.In(string(v.lang)),
 		Kind: p.Overview.Kind, Name: nameIn(v.lang, p.Plan.Estate, v.actor.Person), Ended: p.Overview.State.Ended()}
+	l.Ask = askOf(v.lang, p.Plan)
 	for _, place := range p.Plan.Estate.Places {
 		name := place.Title.In(string(v.lang))
 		if name == "" {

@@ -25,42 +25,41 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 	p := &pages{lang: l}
 	var err error
 	p.set, err = template.New("board").Funcs(template.FuncMap{
-		"t":       func(en, ja string, args ...any) string { return l.T(en, ja, args...) },
-		"lang":    func() string { return string(l) },
-		"in":      func(x plan.Text) string { return x.In(string(l)) },
-		"said":    func(s string) string { return plain(l, s) },
-		"asset":   func(name string) string { return assets[name].url },
-		"clock":   func(s any) string { return clock(seconds(s)) },
-		"span":    func(s any) string { return span(l, seconds(s)) },
-		"phase":   l.Phase,
-		"state":   l.State,
-		"depth":   l.Depth,
-		"kind":    l.Kind,
-		"hazard":  func(h run.Hazard) string { return hazards[h].In(string(l)) },
-		"effect":  func(e any) string { return l.Effect(run.Effect(fmt.Sprint(e))) },
-		"outcome": l.Outcome,
-		"banner":  func(k any) string { return banner(l, run.Kind(fmt.Sprint(k))) },
-		"choice":  func(c run.Choice) string { return choiceWord(l, c) },
-		"damage":  func(d run.Damage) string { return damages[d].In(string(l)) },
-		"up":      func(from any, now time.Time) template.HTML { return ticking("up", instant(from), now) },
-		"down":    func(until any, now time.Time) template.HTML { return ticking("down", instant(until), now) },
-		"key":     newKey,
-		"meter":   meterSVG,
-		"deref":   func(b *bool) bool { return b != nil && *b },
-		"int":     func(n *int) int { return *n },
-		"either": func(a, b string) string {
-			if a != "" {
-				return a
-			}
-			return b
-		},
-		"name":     func(p plan.Plan, id string) string { return nameIn(l, p.Estate, id) },
-		"short":    func(hash string) string { return hash[:min(len(hash), 12)] },
-		"join":     func(s []string) string { return strings.Join(s, l.T(", ", "、")) },
-		"form":     p.form,
-		"damageOf": func(d string) string { return damages[run.Damage(d)].In(string(l)) },
-		"actOf":    func(a string) string { return acts[a].In(string(l)) },
-		"list":     func(a ...any) []any { return a },
+		"t":         func(en, ja string, args ...any) string { return l.T(en, ja, args...) },
+		"lang":      func() string { return string(l) },
+		"in":        func(x plan.Text) string { return x.In(string(l)) },
+		"said":      func(s string) string { return plain(l, s) },
+		"asset":     func(name string) string { return assets[name].url },
+		"clock":     func(s any) string { return clock(seconds(s)) },
+		"span":      func(s any) string { return span(l, seconds(s)) },
+		"phase":     l.Phase,
+		"state":     l.State,
+		"depth":     l.Depth,
+		"kind":      l.Kind,
+		"hazard":    func(h run.Hazard) string { return hazards[h].In(string(l)) },
+		"effect":    func(e any) string { return l.Effect(run.Effect(fmt.Sprint(e))) },
+		"outcome":   l.Outcome,
+		"banner":    func(k any) string { return banner(l, run.Kind(fmt.Sprint(k))) },
+		"choice":    func(c run.Choice) string { return choiceWord(l, c) },
+		"damage":    func(d run.Damage) string { return damages[d].In(string(l)) },
+		"up":        func(from any, now time.Time) template.HTML { return ticking("up", instant(from), now) },
+		"down":      func(until any, now time.Time) template.HTML { return ticking("down", instant(until), now) },
+		"key":       newKey,
+		"meter":     meterSVG,
+		"deref":     func(b *bool) bool { return b != nil && *b },
+		"int":       func(n *int) int { return *n },
+		"either":    either,
+		"name":      func(p plan.Plan, id string) string { return nameIn(l, p.Estate, id) },
+		"short":     func(hash string) string { return hash[:min(len(hash), 12)] },
+		"join":      func(s []string) string { return strings.Join(s, l.T(", ", "、")) },
+		"form":      p.form,
+		"damageOf":  func(d string) string { return damages[run.Damage(d)].In(string(l)) },
+		"safetyOf":  func(s run.Safety) string { return either(safeties[s].In(string(l)), string(s)) },
+		"familyOf":  func(f run.Family) string { return families[f].In(string(l)) },
+		"contactOf": func(c string) string { return contacts[c].In(string(l)) },
+		"orderOf":   func(s string) string { return either(orders[s].In(string(l)), s) },
+		"actOf":     func(a string) string { return acts[a].In(string(l)) },
+		"list":      func(a ...any) []any { return a },
 	}).ParseFS(templateFiles, "templates/*.html")
 	return p, err
 }
@@ -242,4 +241,12 @@ func instant(v any) time.Time {
 		return *x
 	}
 	return time.Time{}
+}
+
+// either is the first of two that is not empty.
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }

@@ -88,15 +88,15 @@ func (t *tally) add(p personView) {
 		return
 	}
 	t.Called++
-	switch p.Safety {
-	case "":
+	switch {
+	case p.AnsweredAt == nil:
 		t.Silent++
-	case run.Safe:
-		t.Safe++
-	default:
+	case p.Safety.Hurt():
 		t.Injured++
+	case p.Safety.Fine():
+		t.Safe++
 	}
-	if p.Safety != "" {
+	if p.AnsweredAt != nil {
 		t.Answered++
 		if p.CanCome {
 			t.Coming++

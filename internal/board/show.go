@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
@@ -200,6 +201,24 @@ type peopleView struct {
 	Only     string // drill-down: a section, a role, or "silent"
 	Me       string
 	Named    bool // the viewer may see who is who
+	Private  map[string]*api.PrivateAnswer
+}
+
+// private are the parts of answers that are kept apart, as far as the API shows them to
+// this viewer, by person. Without them the page shows the rest.
+func (v *visit) private(p picture) map[string]*api.PrivateAnswer {
+	all, err := v.client("").People(v.ctx(), p.Overview.Run, api.PeopleFilter{As: v.me})
+	if err != nil {
+		v.b.o.Log.Warn("the private parts of answers can't be read", "run", p.Overview.Run, "err", err)
+		return nil
+	}
+	out := map[string]*api.PrivateAnswer{}
+	for _, one := range all.People {
+		if one.Private != nil {
+			out[one.ID] = one.Private
+		}
+	}
+	return out
 }
 
 func (b *Board) showPeople(v *visit) error {
@@ -225,11 +244,12 @@ func (b *Board) showPeople(v *visit) error {
 			if section == "" {
 				section = none
 			}
-			if !one.Called || view.Only == "silent" && one.Safety != "" || view.Only != "" && view.Only != "silent" && section != view.Only && !slices.Contains(one.Roles, view.Only) {
+			if !one.Called || view.Only == "silent" && one.AnsweredAt != nil || view.Only != "" && view.Only != "silent" && section != view.Only && !slices.Contains(one.Roles, view.Only) {
 				continue
 			}
 			view.List = append(view.List, one)
 		}
+		view.Private = v.private(p)
 		slices.SortStableFunc(view.List, func(a, b personView) int { return urgency(a) - urgency(b) })
 	}
 	v.showAs(http.StatusOK, "people", v.t("People", "要員"), view, look{at: "run", refresh: true, kind: p.Overview.Kind})
@@ -238,10 +258,10 @@ func (b *Board) showPeople(v *visit) error {
 
 // urgency puts first who needs somebody: the hurt, then the silent.
 func urgency(p personView) int {
-	switch p.Safety {
-	case run.Injured:
+	switch {
+	case p.Safety.Hurt():
 		return 0
-	case "":
+	case p.AnsweredAt == nil:
 		return 1
 	}
 	return 2

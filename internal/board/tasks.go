@@ -33,6 +33,36 @@ type task struct {
 	Urgent   bool
 	Station  string // Who without anybody's name, for the wall
 	Options  []option
+	Ask      ask
+}
+
+// ask is what the safety check of a hazard asks.
+type ask struct {
+	Safety   []safetyButton // none where only coming is asked
+	Families []choice
+	Where    bool
+}
+
+// safetyButton is an answer, with a sign and a colour.
+type safetyButton struct{ Value, Label, Mark, Class string }
+
+func askOf(l i18n.Lang, p plan.Plan) ask {
+	q := run.QuestionsOf(p.Scenario.Hazard)
+	out := ask{Where: q.Whereabouts}
+	for _, s := range q.Safety {
+		b := safetyButton{string(s), safeties[s].In(string(l)), "✓", "ok"}
+		switch s {
+		case run.LightlyHurt, run.InIsolation:
+			b.Mark, b.Class = "▲", "warn"
+		case run.BadlyHurt, run.Unwell:
+			b.Mark, b.Class = "✚", "bad"
+		}
+		out.Safety = append(out.Safety, b)
+	}
+	for _, f := range q.Family {
+		out.Families = append(out.Families, choice{string(f), families[f].In(string(l))})
+	}
+	return out
 }
 
 // option is a choice of a decision, with what it brings about.
@@ -46,6 +76,7 @@ type option struct {
 var forms = map[progress.Awaited]string{
 	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
 	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
+	progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
 	progress.AwaitApproval: "form-approval", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
 }
 
@@ -94,7 +125,7 @@ func late(p picture, me string) (out []progress.Waiting) {
 // rank puts first what others wait for most.
 func rank(f progress.Awaited) int {
 	switch f {
-	case progress.AwaitSafety:
+	case progress.AwaitSafety, progress.AwaitCallOut:
 		return 0
 	case progress.AwaitDecision, progress.AwaitApproval:
 		return 1
@@ -119,7 +150,7 @@ func may(p picture, w progress.Waiting, person string) bool {
 	case w.For == progress.AwaitArrival:
 		// Whoever was called may come although nobody counted on it.
 		i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == person })
-		return i >= 0 && p.People[i].Called && p.People[i].ArrivedAt == nil && p.People[i].Safety != run.Injured && p.People[i].Safety != ""
+		return i >= 0 && p.People[i].Called && p.People[i].ArrivedAt == nil && p.People[i].Safety.Fit() && p.People[i].Safety != ""
 	case w.For == progress.AwaitSafety:
 		return false
 	case w.Role != "":
@@ -158,7 +189,7 @@ func stands(p picture, me plan.Person, role string) bool {
 func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	o := p.Overview
 	t := task{Waiting: w, Run: o.Run, Kind2: o.Kind, RunTitle: o.Title, Me: me, For2: me, Back: back, Now: o.At,
-		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, string(w.Phase), string(w.Kind)}, "/")}
+		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, w.Party, w.Order, w.Component, string(w.Phase), string(w.Kind)}, "/")}
 	t.Text = plain(l, w.Text)
 	system := w.System
 	if s, ok := p.Plan.System(w.System); ok {
@@ -187,6 +218,19 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	switch w.For {
 	case progress.AwaitSafety:
 		t.Title = l.T("Safety check", "安否の回答")
+		t.Ask = askOf(l, p.Plan)
+	case progress.AwaitCallOut:
+		t.Title, t.Urgent = l.T("A call-out is held: send it or call it off", "招集の送信を保留中：送信または取りやめ"), true
+	case progress.AwaitReach:
+		party := w.Party
+		if x, ok := p.Plan.Estate.Party(w.Party); ok && x.Title.In(string(l)) != "" {
+			party = x.Title.In(string(l))
+		}
+		t.Title = l.T("Reach %s", "%sへの連絡", party)
+	case progress.AwaitOrder:
+		t.Title = l.T("Order: %s", "指示：%s", t.Text)
+	case progress.AwaitReceipt:
+		t.Title = l.T("Receipt of what was taken: %s", "搬出物の受領：%s", t.Text)
 	case progress.AwaitArrival:
 		t.Title = l.T("Come to the muster", "参集")
 	case progress.AwaitInspect:
@@ -195,6 +239,9 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Title = l.T("How much of %[2]s of %[1]s is there?", "%[1]s「%[2]s」の稼働程度の申告", system, w.Step)
 	case progress.AwaitAssess:
 		t.Title = l.T("Damage assessment of %s", "%sの被害状況の確認", system)
+		if w.Component != "" {
+			t.Title = l.T("Damage assessment of %s: %s", "%s（%s）の被害状況の確認", system, w.Component)
+		}
 	case progress.AwaitDecision:
 		t.Title, t.Urgent = l.T("Recovery decision on %s", "%sの復旧方針の決定", system), true
 		if w.Text == "failback" {

@@ -22,7 +22,12 @@ var (
 		run.GoHome:      {EN: "The system is moved back to %[1]s. Service is interrupted for a moment.", JA: "%[1]sへ切り戻します。短時間の停止を伴います。"},
 		run.Stay:        {EN: "The system stays at %[2]s. The record says who decided so.", JA: "%[2]sでの稼働を継続し、その判断を記録します。"},
 	}
-	acts = map[string]plan.Text{"done": {EN: "Done", JA: "完了"}, "retry": {EN: "Try again", JA: "再試行"}, "skip": {EN: "Skip", JA: "省略"}}
+	safeties = map[run.Safety]plan.Text{run.Safe: {EN: "Safe", JA: "無事"}, run.LightlyHurt: {EN: "Lightly hurt", JA: "軽傷"}, run.BadlyHurt: {EN: "Badly hurt", JA: "重傷"}, run.Injured: {EN: "Hurt", JA: "負傷"},
+		run.Well: {EN: "Well", JA: "健康"}, run.InIsolation: {EN: "Well, at home", JA: "自宅待機"}, run.Unwell: {EN: "Unwell", JA: "体調不良"}}
+	families = map[run.Family]plan.Text{run.FamilySafe: {EN: "all safe", JA: "全員無事"}, run.FamilyHurt: {EN: "somebody is hurt", JA: "負傷者あり"}, run.FamilyUnknown: {EN: "not reached yet", JA: "未確認"}, run.FamilyNone: {EN: "no family here", JA: "同居家族なし"}}
+	contacts = map[string]plan.Text{"reached": {EN: "Reached", JA: "連絡がついた"}, "left_message": {EN: "Left a message", JA: "伝言を残した"}, "no_answer": {EN: "No answer", JA: "応答なし"}, "line_dead": {EN: "The line is dead", JA: "回線不通"}}
+	orders   = map[string]plan.Text{"accepted": {EN: "Accepted", JA: "受諾"}, "declined": {EN: "Declined", JA: "辞退"}, "arrived": {EN: "Arrived", JA: "到着"}, "done": {EN: "Done", JA: "完了"}, "withdrawn": {EN: "Withdrawn", JA: "取り下げ"}}
+	acts     = map[string]plan.Text{"done": {EN: "Done", JA: "完了"}, "retry": {EN: "Try again", JA: "再試行"}, "skip": {EN: "Skip", JA: "省略"}}
 	// dones are what a page says after an act.
 	dones = map[string]plan.Text{
 		"checkin": {EN: "Your answer is recorded.", JA: "安否の回答を記録しました。"}, "arrive": {EN: "The arrival is recorded.", JA: "参集を記録しました。"},
@@ -32,6 +37,7 @@ var (
 		"step": {EN: "The step is settled.", JA: "ステップの結果を記録しました。"}, "abort": {EN: "The run is being aborted; undo follows.", JA: "中止を受け付けました。取り消し処理に移ります。"},
 		"pause": {EN: "The run is paused before its next step.", JA: "次のステップの前で一時停止しました。"}, "resume": {EN: "The run goes on.", JA: "再開しました。"},
 		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},
+		"callout": {EN: "It is recorded.", JA: "招集の扱いを記録しました。"}, "reach": {EN: "The contact is recorded.", JA: "連絡結果を記録しました。"}, "follow-up": {EN: "The order's state is recorded.", JA: "指示の状況を記録しました。"}, "receive": {EN: "The receipt is recorded.", JA: "受領を記録しました。"},
 		"ack": {EN: "It is acknowledged.", JA: "受領を記録しました。"},
 	}
 )
