@@ -39,6 +39,10 @@ type Execution struct {
 	AtOnce int `json:"at_once,omitempty"`
 	// Beside is true in runs of some days, see besideTasks.
 	Beside bool `json:"beside,omitempty"`
+	// Deadline is when the system has to be back, and Past what its steps took before: the run
+	// is told when the forecast passes the one for the first time. Zero tells nobody.
+	Deadline time.Time     `json:"deadline,omitzero"`
+	Past     []plan.Timing `json:"past,omitempty"`
 }
 
 // Executed is how it ended.
@@ -78,6 +82,7 @@ type execution struct {
 	failed  string // the first failure that stopped the runbook
 	paused  bool
 	stop    workflow.CancelFunc
+	pace    pace
 }
 
 // asked is a step that waits for a person.
@@ -97,6 +102,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	}
 	x := &execution{
 		in: in, graph: graph, paused: in.Paused, waiting: map[string]*asked{},
+		pace: pace{began: map[string]time.Time{}, ended: map[string]bool{}},
 		hands: hands{run: in.Run, kind: in.Kind, depth: in.Depth, system: in.System, runbook: in.Runbook.Name, token: in.Token, spared: in.Spared,
 			estate: in.Estate, log: openJournal(ctx, in.Run, in.System+"/"+string(in.Purpose), besideTasks(ctx, in.Beside)), outputs: map[string]json.RawMessage{}},
 	}
@@ -108,7 +114,9 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	}
 	work, stop := workflow.WithCancel(ctx)
 	x.stop = stop
+	minded := x.mind(ctx)
 	x.steps(work)
+	minded()
 
 	tidy, _ := workflow.NewDisconnectedContext(ctx)
 	out := Executed{Outcome: run.Passed, Skipped: x.skipped}
@@ -144,10 +152,12 @@ func (x *execution) steps(ctx workflow.Context) {
 			queue = slices.Delete(queue, at, at+1)
 			x.running++
 			workflow.GoNamed(ctx, x.in.Runbook.Steps[i].ID, func(ctx workflow.Context) {
+				x.pace.began[x.in.Runbook.Steps[i].ID] = workflow.Now(ctx)
 				outcome := x.step(ctx, x.in.Runbook.Steps[i])
 				x.graph.End(i, outcome == run.Passed || outcome == run.Skipped)
 				x.running--
 				x.ended++
+				x.stepEnded(ctx, x.in.Runbook.Steps[i].ID)
 			})
 		}
 		if x.running == 0 && (len(queue) == 0 || x.failed != "" || ctx.Err() != nil) {

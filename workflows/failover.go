@@ -90,7 +90,9 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 		WaitForCancellation: true,
 		ParentClosePolicy:   enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 	})
+	deadline, past := r.target(s, runbook, purpose)
 	started := workflow.ExecuteChildWorkflow(child, TypeExecute, Execution{
+		Deadline: deadline, Past: past,
 		Run: r.in.RunID, Kind: r.in.Kind, Depth: r.plan.Scenario.Depth, Phase: phase,
 		System: s.plan.Name, Purpose: purpose, Token: s.token, Runbook: runbook, Estate: r.crew().For(runbook, r.plan.Scenario.Decision.By),
 		Role: r.plan.Scenario.Decision.By, FailWait: r.failWait(), WhenAbsent: r.plan.Scenario.WhenAbsent, Simulate: r.plan.Scenario.Simulate, Paused: r.paused,

@@ -17,6 +17,8 @@ const (
 	UpdateFollowUp   = "follow-up"  // FollowUp
 	UpdateTake       = "take"       // Take; the answer's ID names it
 	UpdateReceive    = "receive"    // Receive
+	UpdateDraft      = "draft"      // Draft
+	UpdateConsult    = "consult"    // Consult
 )
 
 // listenToForms installs them.
@@ -28,6 +30,8 @@ func (r *response) listenToForms(ctx workflow.Context) error {
 		hears(ctx, UpdateFollowUp, r.onFollowUp, r.mayFollowUp),
 		hears(ctx, UpdateTake, r.onTake, r.mayTake),
 		hears(ctx, UpdateReceive, r.onReceive, r.mayReceive),
+		hears(ctx, UpdateDraft, r.onDraft, r.mayDraft),
+		hears(ctx, UpdateConsult, r.onConsult, r.mayConsult),
 	)
 }
 

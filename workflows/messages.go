@@ -211,6 +211,9 @@ type Decide struct {
 	By     string     `json:"by"`
 	Choice run.Choice `json:"choice"`
 	Reason string     `json:"reason"`
+	// Policy is what is decided with it; what is left out is as drafted when the choice is.
+	run.Policy
+	At string `json:"at,omitempty"` // as in Assess
 }
 
 // Approve approves the recovery. BreakGlass lets the requester approve alone.

@@ -179,6 +179,8 @@ const (
 	changeCorrected = "corrected-damage"
 	// changeHears: answers come by the record, and deputies are called by them.
 	changeHears = "people-heard"
+	// changeDeputies: deputies may decide when half of the time is over.
+	changeDeputies = "deputy-decides"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -18,6 +18,7 @@ import (
 func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 	rule := r.plan.Scenario.Decision
 	past := r.pastTimings(ctx)
+	r.past = past
 	// What is proposed may be what is carried out: simulated people and silence follow it.
 	r.weighsIntact = workflow.GetVersion(ctx, "weighs-intact", workflow.DefaultVersion, 1) == 1
 	asked := workflow.Now(ctx)
@@ -34,9 +35,20 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 		})
 	}
 	decided := func() bool { return !slices.ContainsFunc(r.systems, func(s *system) bool { return s.choice == "" }) }
+	left := rule.Within.Std()
+	after := rule.DeputyAfter.Std()
+	if after == 0 {
+		after = left / 2
+	}
+	if after < left && workflow.GetVersion(ctx, changeDeputies, workflow.DefaultVersion, 1) == 1 {
+		left -= after
+		if ok, _ := workflow.AwaitWithTimeout(ctx, after, decided); !ok && ctx.Err() == nil {
+			r.askDeputies(ctx, after)
+		}
+	}
 	if rule.Rule == plan.RuleWait {
 		_ = workflow.Await(ctx, decided)
-	} else if ok, _ := workflow.AwaitWithTimeout(ctx, rule.Within.Std(), decided); !ok && ctx.Err() == nil {
+	} else if ok, _ := workflow.AwaitWithTimeout(ctx, left, decided); !ok && ctx.Err() == nil {
 		// Nobody's silence blocks the run: the plan's rule decides, and is named in
 		// place of a person (requirement B-DEC-08).
 		for _, s := range r.systems {
@@ -160,11 +172,11 @@ func (r *response) intact(s *system) bool {
 	return !slices.ContainsFunc(r.watches, func(w *watch) bool { return w.probe.System == s.plan.Name && len(w.downs) > 0 })
 }
 
-func (r *response) mayDecide(d Decide) error {
-	if err := r.running(d.By); err != nil {
+func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
+	if err := errors.Join(r.running(d.By), r.late(ctx, d.At)); err != nil {
 		return err
 	}
-	if ok, _ := r.holds(d.By, r.plan.Scenario.Decision.By); !ok {
+	if ok, _ := r.decides(d.By); !ok {
 		return fmt.Errorf("the decision is for the role %s; %s does not hold it, nor stands in for somebody absent who does", r.plan.Scenario.Decision.By, d.By)
 	}
 	if d.Reason == "" {
@@ -172,8 +184,19 @@ func (r *response) mayDecide(d Decide) error {
 	}
 	open := r.undecided(d.System)
 	if len(open) == 0 {
+		if up := r.underReview(d.System); len(up) > 0 {
+			for _, s := range up {
+				if err := r.mayReview(s, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 		for _, s := range r.systems {
 			if s.plan.Name == d.System && s.choice != "" {
+				if err := r.ownDraft(s, d.By); err != nil {
+					return err
+				}
 				return r.mayRevise(s, d)
 			}
 		}
@@ -182,6 +205,12 @@ func (r *response) mayDecide(d Decide) error {
 	for _, s := range open {
 		if !slices.Contains(r.choices(s), d.Choice) {
 			return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
+		}
+		if s.homeAsked {
+			continue
+		}
+		if err := errors.Join(r.ownDraft(s, d.By), r.mayHold(s, d.Choice, d.Policy)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -232,6 +261,9 @@ func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
 	// meanwhile must not be overwritten.
 	var seq int64
 	open := r.undecided(d.System)
+	if up := r.underReview(d.System); len(open) == 0 && len(up) > 0 {
+		return r.onReview(ctx, up, d)
+	}
 	if len(open) == 0 { // a revision, as the validator has found
 		for _, s := range r.systems {
 			if s.plan.Name == d.System {
@@ -266,9 +298,12 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 		s.choice, s.decider = d.Choice, run.Person(by)
 	}
 	precaution := question == questionRecovery && d.Choice == run.Alternate && r.intact(s)
-	_, deputy := r.holds(run.Person(by), r.plan.Scenario.Decision.By)
-	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason,
-		Data: run.Encode(run.Decision{Question: question, Answer: d.Choice, Instead: instead, Precaution: precaution, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
+	_, deputy := r.decides(run.Person(by))
+	made := run.Decision{Question: question, Answer: d.Choice, Instead: instead, Precaution: precaution, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()}
+	if question == questionRecovery {
+		made.Policy, made.Drafter, made.AsDrafted = s.policy(d)
+	}
+	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason, Happened: r.happened(ctx, d.At), Data: run.Encode(made)})
 }
 
 // awaitApproval holds a recovery until enough people besides its requester approved

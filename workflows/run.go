@@ -59,6 +59,9 @@ type response struct {
 
 	approvalAsked bool
 	brokenGlass   bool
+	deputies      []string // who may decide instead, since who should has not
+	consulting    []string // consultations that have begun and not ended
+	past          []plan.Timing
 	weighsIntact  bool // a system that is whole is told apart in decisions
 	systems       []*system
 	forecast      workflow.Future // []plan.Timing of past runs
@@ -89,6 +92,9 @@ type system struct {
 	askedAt    time.Time
 	choice     run.Choice
 	decider    string // who chose it
+	draft      *drafted
+	review     *run.Review // asked and not answered
+	reviewedAt time.Time   // when it was asked; once a run
 	// homeAsked, homeChoice: the decision to return or to stay.
 	homeAsked       bool
 	homeChoice      run.Choice
@@ -154,6 +160,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r.begun, r.settled = Begun{Run: in.RunID, StartedBy: in.Requester}, true
 
 	r.watchSystems(ctx)
+	r.hearForecasts(ctx)
 	r.askForecast(ctx)
 	r.respond(r.work)
 	if ctx.Err() != nil && r.abort == nil {

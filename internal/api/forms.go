@@ -16,6 +16,8 @@ func (s *Server) formRoutes(api huma.API) {
 	update[workflows.FollowUp](s, api, workflows.UpdateFollowUp, "Say how far an order has come.")
 	update[workflows.Take](s, api, workflows.UpdateTake, "Enter in the custody register that something leaves its place.")
 	update[workflows.Receive](s, api, workflows.UpdateReceive, "Enter in the custody register that it has arrived.")
+	update[workflows.Draft](s, api, workflows.UpdateDraft, "Propose the recovery decision for a system.")
+	update[workflows.Consult](s, api, workflows.UpdateConsult, "Say whom somebody consults before the decision, and when that is over.")
 }
 
 // Prioritize sets the order in which damage is looked at.
@@ -46,4 +48,14 @@ func (c *Client) Take(ctx context.Context, id string, in workflows.Take) (workfl
 // Receive enters that it has arrived.
 func (c *Client) Receive(ctx context.Context, id string, in workflows.Receive) (workflows.Done, error) {
 	return c.update(ctx, id, workflows.UpdateReceive, in)
+}
+
+// Draft proposes the recovery decision for a system.
+func (c *Client) Draft(ctx context.Context, id string, in workflows.Draft) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateDraft, in)
+}
+
+// Consult says whom somebody consults before the decision, and when that is over.
+func (c *Client) Consult(ctx context.Context, id string, in workflows.Consult) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateConsult, in)
 }

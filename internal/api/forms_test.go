@@ -69,3 +69,24 @@ func TestContactListsAreRead(t *testing.T) {
 		t.Errorf("access log = %+v %v; want the one reading", log, err)
 	}
 }
+
+// A draft and what is decided with a choice come through the API as one flat form.
+func TestADecisionIsDraftedThroughTheAPI(t *testing.T) {
+	w := newWorld(t)
+	id, ctx := w.start(drill("sato")).Run, t.Context()
+	w.until(id, run.DecisionAsked)
+	if _, err := w.Draft(ctx, id, workflows.Draft{System: "orders", By: "tanaka", Choice: run.Alternate, Reason: "Tokyo is dark", Policy: run.Policy{Level: 80, Place: "osaka"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Consult(ctx, id, workflows.Consult{By: "sato", NoHeadquarters: true}); err != nil {
+		t.Error(err)
+	}
+	status, body := w.send("/api/v1/runs/"+id+"/decide", "k", map[string]any{"by": "sato", "choice": "alternate", "reason": "as proposed"})
+	if status != 200 {
+		t.Fatalf("decide: %d %s", status, body)
+	}
+	var d run.Decision
+	if e := w.until(id, run.DecisionMade); e.Decode(&d) != nil || d.Drafter != "tanaka" || !d.AsDrafted || d.Level != 80 {
+		t.Errorf("decided: %+v", d)
+	}
+}

@@ -158,31 +158,6 @@ func (c *command) attest() *cobra.Command {
 	return cmd
 }
 
-func (c *command) decide() *cobra.Command {
-	var id, system, reason string
-	cmd := &cobra.Command{
-		Use:   "decide {alternate|in_place|stand_down|not_resumable|return|stay}",
-		Short: c.t("Take the decision that is asked for: where to recover, or whether to go home", "復旧方針 (またはフェイルバックの可否) を決定する"),
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			choice, err := oneOf(c, "decide", args[0], run.Alternate, run.InPlace, run.StandDown, run.NotPossible, run.GoHome, run.Stay)
-			if err != nil {
-				return err
-			}
-			if reason == "" {
-				return c.needs("--reason")
-			}
-			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.Decide(ctx, id, workflows.Decide{System: system, By: by, Choice: choice, Reason: reason})
-			})
-		},
-	}
-	cmd.Flags().StringVar(&system, "system", "", c.t("the system (default: all that wait)", "対象システム (既定は判断待ちのすべて)"))
-	cmd.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
-	c.runFlag(cmd, &id)
-	return cmd
-}
-
 func (c *command) approve() *cobra.Command {
 	var reason string
 	var glass bool

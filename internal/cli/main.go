@@ -106,7 +106,7 @@ func (c *command) root() *cobra.Command {
 	}
 	add("act", c.drill(), c.activate(), c.proposal(), c.check(), c.report())
 	add("people", c.checkin(), c.arrive(), c.relocate(), c.handover(), c.strength(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.reach(), c.order(), c.followUp(), c.custody(),
-		c.decide(), c.approve(), c.confirm(), c.step())
+		c.draft(), c.consult(), c.decide(), c.approve(), c.confirm(), c.step())
 	add("files", c.validate(), c.plan(), c.export(), c.actions(), c.schema())
 	add("serve", c.up(), c.server(), c.worker(), c.site(), c.demo(), c.doctor())
 	root.AddCommand(c.version())

@@ -66,6 +66,32 @@ func ForecastOf(b Runbook, past []Timing) Forecast {
 	return f
 }
 
+// Expected is what each machine's step of a runbook takes by its past, or else its budget, in
+// seconds. Steps without either are left out; an empty map is no ground for any forecast.
+func Expected(b Runbook, past []Timing) map[string]float64 {
+	known := make(map[string]Timing, len(past))
+	for _, t := range past {
+		if t.Runbook == b.Name {
+			known[t.Step] = t
+		}
+	}
+	out := map[string]float64{}
+	for _, s := range b.Steps {
+		if t, ok := known[s.ID]; ok && t.Action == s.Uses {
+			out[s.ID] = t.MedianS
+		} else if s.Human == nil && s.Budget > 0 {
+			out[s.ID] = s.Budget.Seconds()
+		}
+	}
+	return out
+}
+
+// Remaining forecasts how long a runbook in progress still takes, in seconds, when each of its
+// steps still takes so long.
+func Remaining(b Runbook, left func(step string) float64) float64 {
+	return longest(b.Steps, func(s Step) float64 { return left(s.ID) })
+}
+
 func timing(past []Timing, runbook string, s Step) (Timing, bool) {
 	for _, t := range past {
 		if t.Runbook == runbook && t.Step == s.ID && t.Action == s.Uses {

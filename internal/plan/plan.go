@@ -51,6 +51,7 @@ type Scenario struct {
 	// (requirement A-MUS-07). "" is who decides.
 	Lead       string       `json:"lead,omitempty"`
 	Decision   DecisionRule `json:"decision"`
+	Reports    *Reports     `json:"reports,omitempty"` // status reports; nil is none on a cadence
 	Approvals  int          `json:"approvals"`         // persons besides the requester who must approve the recovery
 	Injects    []Step       `json:"injects,omitempty"` // Step.After is the offset from the start
 	Failback   string       `json:"failback"`          // run.PolicyReturn or run.PolicyStay
@@ -165,6 +166,12 @@ type SafetyRules struct {
 	Within run.Duration `json:"within"` // the safety check ends then at the latest
 	Muster run.Duration `json:"muster"` // the muster ends then at the latest
 	Task   run.Duration `json:"task"`   // each of the other people's phases ends then at the latest
+}
+
+// Reports are situation reports on a cadence.
+type Reports struct {
+	Every run.Duration `json:"every"`
+	To    []string     `json:"to"` // roles, people or parties
 }
 
 // DecisionRule says who decides, how long that may take, and what happens then.

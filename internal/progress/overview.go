@@ -37,13 +37,15 @@ type Overview struct {
 	Systems []System  `json:"systems"`
 	Damage  []Damage  `json:"damage"` // in the order of looking
 	// Inspections are the latest of each site that was inspected.
-	Inspections []Inspection `json:"inspections,omitempty"`
-	Parties     []Party      `json:"parties,omitempty"`
-	Orders      []Order      `json:"orders,omitempty"`  // in the order of asking
-	Custody     []Custody    `json:"custody,omitempty"` // the register
-	People      People       `json:"people"`
-	Steps       []Step       `json:"steps"`
-	Messages    []Message    `json:"messages"` // what was said to people, oldest first
+	Inspections   []Inspection   `json:"inspections,omitempty"`
+	Parties       []Party        `json:"parties,omitempty"`
+	Orders        []Order        `json:"orders,omitempty"`  // in the order of asking
+	Custody       []Custody      `json:"custody,omitempty"` // the register
+	Drafts        []Draft        `json:"drafts,omitempty"`  // the newest of each system
+	Consultations []Consultation `json:"consultations,omitempty"`
+	People        People         `json:"people"`
+	Steps         []Step         `json:"steps"`
+	Messages      []Message      `json:"messages"` // what was said to people, oldest first
 	// Absent lists sites whose workers did not take a step in time.
 	Absent []string `json:"absent_sites,omitempty"`
 	// Position is the journal's position of the last event that is in here.
@@ -85,6 +87,7 @@ const (
 	AwaitStep      Awaited = "step"     // `muster step`
 	AwaitReach     Awaited = "reach"    // `muster reach`; Party, Text is its contact
 	AwaitOrder     Awaited = "order"    // `muster follow-up`; Order, Text is what is to be done
+	AwaitReview    Awaited = "review"   // `muster decide`; Review has the forecast
 	AwaitReceipt   Awaited = "receipt"  // `muster custody receive`; Order is the register's line
 )
 
@@ -99,14 +102,16 @@ type Waiting struct {
 	Party  string    `json:"party,omitempty"`
 	Order  string    `json:"order,omitempty"`
 	// Component is the part of the system that is to be looked at.
-	Component string       `json:"component,omitempty"`
-	Step      string       `json:"step,omitempty"`
-	Kind      run.WaitKind `json:"kind,omitempty"` // of a step
-	Text      string       `json:"text,omitempty"` // the question or the task
-	Acts      []string     `json:"acts,omitempty"` // what may be answered
-	Need      int          `json:"need,omitempty"` // approvals or people still needed
-	Since     time.Time    `json:"since"`
-	Due       *time.Time   `json:"due,omitempty"` // when the scenario's rule acts instead
+	Component string           `json:"component,omitempty"`
+	Step      string           `json:"step,omitempty"`
+	Kind      run.WaitKind     `json:"kind,omitempty"` // of a step
+	Text      string           `json:"text,omitempty"` // the question or the task
+	Acts      []string         `json:"acts,omitempty"` // what may be answered
+	Need      int              `json:"need,omitempty"` // approvals or people still needed
+	Since     time.Time        `json:"since"`
+	Aid       *run.DecisionAsk `json:"aid,omitempty"` // of a decision: what the asked should know
+	Review    *run.Review      `json:"review,omitempty"`
+	Due       *time.Time       `json:"due,omitempty"` // when the scenario's rule acts instead
 }
 
 // System is one system's clock and level. ObjectiveS and Level are nil when there is

@@ -36,6 +36,8 @@ type Tracker struct {
 	damage     map[string]damageOf // by system, or system/component
 	frozen     map[string]*Sight   // by system, or system/function, when the recovery was ordered
 	priorities []string
+	deputies   []string               // who may decide besides
+	reviews    map[string]underReview // by system
 	asked      map[string]asked
 	approval   *asked
 	approved   map[string]bool
@@ -66,7 +68,7 @@ type system struct {
 func New(p plan.Plan) *Tracker {
 	t := &Tracker{
 		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
-		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, damage: map[string]damageOf{}, frozen: map[string]*Sight{}, asked: map[string]asked{},
+		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, damage: map[string]damageOf{}, frozen: map[string]*Sight{}, reviews: map[string]underReview{}, asked: map[string]asked{},
 		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{},
 	}
 	t.place = p.Scenario.Place
@@ -148,6 +150,8 @@ func (t *Tracker) apply(e run.Event) {
 		if _ = e.Decode(&a); a.Source != "probe" {
 			t.damaged(e, a)
 		}
+	case run.DraftMade, run.ConsultationBegun, run.ConsultationEnded, run.DeputiesAsked, run.ReviewAsked, run.ReviewMade:
+		t.deciding(e)
 	case run.PartyTried:
 		t.tried(e)
 	case run.OrderGiven, run.OrderFollowed, run.CustodyMoved, run.CustodyReceived:
@@ -208,6 +212,9 @@ func (t *Tracker) phase(e run.Event) {
 	}
 	p.Progress, p.Outcome, p.Reason, p.EndedAt = Done, e.Outcome, e.Reason, &at
 	delete(t.open, e.Phase)
+	if e.Phase == run.Recovery {
+		clear(t.reviews)
+	}
 	if e.Phase == run.Verification && e.Outcome == run.Passed {
 		for _, s := range t.systems {
 			s.settled = true

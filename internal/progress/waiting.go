@@ -41,6 +41,7 @@ func (t *Tracker) Overview(now time.Time) Overview {
 	v.People = t.count()
 	v.Damage = t.damageList()
 	v.Inspections = slices.Clone(t.view.Inspections)
+	v.Drafts, v.Consultations = slices.Clone(t.view.Drafts), slices.Clone(t.view.Consultations)
 	v.Parties, v.Custody, v.Orders = slices.Clone(t.view.Parties), slices.Clone(t.view.Custody), t.ordersNow()
 	if v.EndedAt == nil && v.State != run.Refused {
 		v.Waiting = t.waiting(v.Systems)
@@ -71,6 +72,7 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 		out = append(out, t.waitingIn(ph.ID, since, systems)...)
 	}
 	out = append(out, t.decisions()...)
+	out = append(out, t.toReview()...)
 	if t.approval != nil {
 		need := t.plan.Scenario.Approvals
 		if t.view.Kind == run.Response {
@@ -194,11 +196,20 @@ func (t *Tracker) decisions() []Waiting {
 		if w.Text == "" {
 			w.Text = a.text
 		}
+		if a.ask.Role != "" {
+			aid := a.ask
+			w.Aid = &aid
+		}
 		for _, c := range a.ask.Choices {
 			w.Acts = append(w.Acts, string(c))
 		}
 		for _, p := range t.plan.Estate.InRole(a.ask.Role) {
 			w.People = append(w.People, p.ID)
+		}
+		for _, id := range t.deputies {
+			if a.phase != run.Failback && !slices.Contains(w.People, id) {
+				w.People = append(w.People, id)
+			}
 		}
 		if a.ask.DeadlineS > 0 {
 			at := a.at.Add(time.Duration(a.ask.DeadlineS * float64(time.Second)))

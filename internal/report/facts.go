@@ -207,6 +207,8 @@ func (f *facts) read(e run.Event) error {
 		f.kept = append(f.kept, e)
 	case run.FindingOpened:
 		f.opened = append(f.opened, e)
+	case run.DraftMade, run.ConsultationBegun, run.ConsultationEnded, run.DeputiesAsked, run.ReviewAsked, run.ReviewMade:
+		return f.deciding(e)
 	case run.PrioritiesSet, run.PartyTried, run.OrderGiven, run.OrderFollowed, run.CustodyMoved, run.CustodyReceived:
 		return f.form(e)
 	case run.ProbeChanged:
@@ -316,6 +318,11 @@ func (f *facts) decision(e run.Event, made run.Decision) {
 		}
 	}
 	d.Answer, d.By, d.At, d.Reason = made.Answer, e.By, e.At, e.Reason
+	d.Policy, d.Drafter, d.AsDrafted = made.Policy, made.Drafter, made.AsDrafted
+	if !e.Happened.IsZero() { // decided by word of mouth, and entered after
+		d.At, d.EnteredAt = e.Happened, moment(e.At)
+	}
+	f.standOf(&d)
 	d.Instead, d.Precaution = made.Instead, made.Precaution
 	d.WaitedS, d.Rule, d.Deputy, d.Simulated = round(made.WaitedS), made.Rule, made.Deputy, run.IsSimulated(e.By)
 	f.decisions = append(f.decisions, d)

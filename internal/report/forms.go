@@ -18,6 +18,10 @@ type Forms struct {
 	Parties []Party   `json:"parties,omitempty"`
 	Orders  []Order   `json:"orders,omitempty"`
 	Custody []Custody `json:"custody,omitempty"`
+
+	Drafts        []Draft        `json:"drafts,omitempty"` // all, in their order
+	Consultations []Consultation `json:"consultations,omitempty"`
+	Reviews       []Review       `json:"reviews,omitempty"`
 }
 
 // formFacts is what the journal says of them.
@@ -28,6 +32,10 @@ type formFacts struct {
 	parties    []Party
 	orders     []Order
 	custody    []Custody
+
+	drafts        []Draft
+	consultations []Consultation
+	reviews       []Review
 }
 
 // form reads an event of a form.
@@ -46,7 +54,8 @@ func (f *facts) form(e run.Event) error {
 
 // formsReport is the part of the report about forms.
 func (f *facts) formsReport() Forms {
-	return Forms{Damage: f.damage(), Parties: f.partiesReport(), Orders: f.forms.orders, Custody: f.forms.custody}
+	return Forms{Damage: f.damage(), Parties: f.partiesReport(), Orders: f.forms.orders, Custody: f.forms.custody,
+		Drafts: f.forms.drafts, Consultations: f.forms.consultations, Reviews: f.forms.reviews}
 }
 
 // entered is when a late entry was entered; empty for one that was not late.

@@ -111,3 +111,35 @@ func TestOrdersContactsAndCustodyShowTheirTimes(t *testing.T) {
 	_, text = built(t, s, "ja")
 	holds(t, text, "媒体等の搬送記録", "未受領", "委託先への依頼", "連絡成立")
 }
+
+func TestDraftDecisionAndReviewAreShownApart(t *testing.T) {
+	s := newStory(t, aPlan())
+	s.opening()
+	policy := run.Policy{Place: "osaka", Level: 80, Method: "failover", Order: 1, Requests: []string{"tell the branches"}, Rejected: []run.Rejected{{Choice: run.InPlace, Reason: "no power"}}}
+	s.run(11.2, run.Event{Kind: run.DraftMade, System: "orders", By: "suzuki", Reason: "Tokyo is dark"}, run.Draft{Choice: run.Alternate, Policy: policy})
+	s.run(11.4, run.Event{Kind: run.ConsultationBegun, By: "sato"}, run.Consultation{With: "headquarters"})
+	s.run(12.4, run.Event{Kind: run.ConsultationEnded, By: "sato", Reason: "agreed"}, run.Consultation{With: "headquarters"})
+	s.run(12.6, run.Event{Kind: run.ConsultationEnded, By: "sato"}, run.Consultation{NoHeadquarters: true})
+	s.run(14, run.Event{Kind: run.DecisionMade, System: "orders", By: "sato", Reason: "as proposed", Happened: at(13.5)},
+		run.Decision{Question: "recovery", Answer: run.Alternate, Policy: policy, Drafter: "suzuki", AsDrafted: true})
+	s.order(15, "orders", "orders-failover")
+	s.run(40, run.Event{Kind: run.ReviewAsked, System: "orders"}, run.Review{Choice: run.Alternate, ObjectiveS: 60, UsedS: 34, RemainingS: 40, MissS: 14})
+	s.run(45, run.Event{Kind: run.ReviewMade, System: "orders", By: "sato", Reason: "nothing is faster"}, run.Reviewed{Choice: run.Alternate, WaitedS: 5})
+	r, text := built(t, s, "en")
+	d := r.Decisions[len(r.Decisions)-1]
+	if d.Drafter != "suzuki" || !d.AsDrafted || d.Level != 80 || !d.At.Equal(at(13.5)) || d.EnteredAt == nil || d.UsedShare == nil || *d.UsedShare != 0.125 || d.OldestS == nil || *d.OldestS != 2.6 {
+		t.Errorf("decision = %+v (used %v, oldest %v); want it at 13.5 s, an eighth of the RTO used, on a report 2.6 s old", d, d.UsedShare, d.OldestS)
+	}
+	if c := r.Consultations; len(c) != 2 || *c[0].TookS != 1 || !c[1].NoHeadquarters {
+		t.Errorf("consultations = %+v", c)
+	}
+	if len(r.Reviews) != 1 || r.Reviews[0].AnsweredAt == nil {
+		t.Errorf("reviews = %+v", r.Reviews)
+	}
+	if got := r.Systems[0].RTO.DecidedAt; got != nil && !got.Before(at(15)) {
+		t.Errorf("decided at %v: a review is no decision", got)
+	}
+	holds(t, text, "as drafted by suzuki", "tell the branches", "recover in place: no power", "agreed", "no headquarters to consult", "kept,", "nothing is faster")
+	_, text = built(t, s, "ja")
+	holds(t, text, "suzuki の案どおり", "協議すべき対策本部なし", "復旧方針の見直し")
+}

@@ -348,6 +348,13 @@ type Decision struct {
 	Simulated  bool             `json:"simulated"`
 	AskedAt    *time.Time       `json:"asked_at"`
 	Known      *run.DecisionAsk `json:"known"`
+
+	run.Policy            // place, level, method and order, as far as they were decided
+	Drafter    string     `json:"drafter,omitempty"` // who proposed it
+	AsDrafted  bool       `json:"as_drafted,omitempty"`
+	EnteredAt  *time.Time `json:"entered_at,omitempty"`      // where that was later than at
+	UsedShare  *float64   `json:"rto_used,omitempty"`        // share of the RTO used up when it was taken
+	OldestS    *float64   `json:"oldest_report_s,omitempty"` // age of the oldest damage report it rests on
 }
 
 // Approval is a second person's yes.

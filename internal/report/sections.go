@@ -427,6 +427,9 @@ func (d *document) decisions() section {
 			before := word(choices, x.Instead)
 			answer = plan.Text{EN: answer.EN + ", revised from " + before.EN, JA: answer.JA + "（" + before.JA + "から変更）"}
 		}
+		if x.AsDrafted {
+			answer = plan.Text{EN: answer.EN + ", as drafted by " + x.Drafter, JA: answer.JA + "（" + x.Drafter + " の案どおり）"}
+		}
 		if x.Precaution {
 			answer = plan.Text{EN: answer.EN + ", as a precaution", JA: answer.JA + "（予防措置）"}
 		}
@@ -451,11 +454,13 @@ func (d *document) decisions() section {
 	for _, l := range lines {
 		t.Rows = append(t.Rows, l.row)
 	}
+	policies := d.policies()
 	if len(t.Rows) == 0 {
 		s.Lead = append(s.Lead, say("Nothing was decided.", "決定はありませんでした。"))
+		s.Tables = policies
 		return s
 	}
-	s.Tables = []table{t}
+	s.Tables = append([]table{t}, policies...)
 	if len(aid.Rows) > 0 {
 		s.Tables = append(s.Tables, aid)
 	}

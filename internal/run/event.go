@@ -281,6 +281,11 @@ type Decision struct {
 	Instead Choice `json:"instead,omitempty"`
 	// Precaution: a switch while service was whole.
 	Precaution bool `json:"precaution,omitempty"`
+	// Policy is place, level, method and order, as decided or as drafted.
+	Policy
+	// Drafter proposed it; AsDrafted says that it was taken as proposed.
+	Drafter   string `json:"drafter,omitempty"`
+	AsDrafted bool   `json:"as_drafted,omitempty"`
 }
 
 // Approval is a second person's yes. BreakGlass marks an approval given by the

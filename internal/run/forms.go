@@ -10,6 +10,13 @@ const (
 	OrderFollowed   EventKind = "order.followed"   // By, Reason; OrderState: accepted, arrived, done ...
 	CustodyMoved    EventKind = "custody.moved"    // By, Reason; Custody: a medium or a thing leaves its place
 	CustodyReceived EventKind = "custody.received" // By, Reason; CustodyReceipt
+
+	DraftMade         EventKind = "draft.made"         // System, By, Reason; Draft
+	ConsultationBegun EventKind = "consultation.begun" // By; Consultation
+	ConsultationEnded EventKind = "consultation.ended" // By, Reason; Consultation
+	DeputiesAsked     EventKind = "decision.deputies"  // Deputies: they may decide from now on
+	ReviewAsked       EventKind = "decision.review"    // System, Reason; Review: the forecast has passed the target
+	ReviewMade        EventKind = "decision.reviewed"  // System, By, Reason; Reviewed
 )
 
 // Usability is how far people may use a building, or a part of it.
@@ -128,4 +135,62 @@ type Custody struct {
 type CustodyReceipt struct {
 	ID         string `json:"id"`
 	ReceivedBy string `json:"received_by"`
+}
+
+// Policy is how a system is to be recovered, besides the choice: what the recovery decision holds
+// together (requirements B-STP-08, B-DEC-07).
+type Policy struct {
+	Place    string     `json:"place,omitempty"`    // a site
+	Level    int        `json:"level,omitempty"`    // RLO aimed at, in percent
+	Method   string     `json:"method,omitempty"`   // in words
+	Order    int        `json:"order,omitempty"`    // 1 is recovered first
+	Requests []string   `json:"requests,omitempty"` // to the report recipient and to departments
+	Rejected []Rejected `json:"rejected,omitempty"` // alternatives, with why not
+}
+
+// Given reports whether anything of it is said.
+func (p Policy) Given() bool {
+	return p.Place != "" || p.Level != 0 || p.Method != "" || p.Order != 0 || len(p.Requests) > 0 || len(p.Rejected) > 0
+}
+
+// Rejected is an alternative that was not taken.
+type Rejected struct {
+	Choice Choice `json:"choice"`
+	Reason string `json:"reason"`
+}
+
+// Draft is a proposal for the recovery decision. A newer one on the same system takes its place.
+type Draft struct {
+	Choice Choice `json:"choice"`
+	Policy
+}
+
+// Consultation is whom somebody consulted before deciding. NoHeadquarters says that none was set
+// up, or none could be reached (requirement B-FLW-07).
+type Consultation struct {
+	With           string `json:"with,omitempty"`
+	NoHeadquarters bool   `json:"no_headquarters,omitempty"`
+}
+
+// Deputies are those who may decide since who should has not.
+type Deputies struct {
+	People []string `json:"people"`
+	AfterS float64  `json:"after_s"`
+}
+
+// Review puts a decision up again, since the recovery is no longer forecast to be in time
+// (requirement B-DEC-10). Figures are forecasts.
+type Review struct {
+	Choice     Choice  `json:"choice"` // as decided
+	ObjectiveS float64 `json:"objective_s"`
+	UsedS      float64 `json:"used_s"`
+	RemainingS float64 `json:"remaining_s"`
+	MissS      float64 `json:"miss_s"`
+}
+
+// Reviewed is what came of it.
+type Reviewed struct {
+	Choice  Choice  `json:"choice"`
+	WaitedS float64 `json:"waited_s"`
+	Deputy  bool    `json:"deputy,omitempty"`
 }

@@ -31,6 +31,7 @@ type File struct {
 	Lead       text                 `json:"lead" help:"Role that leads the work and may name another muster place at any time; who decides unless said." is:"name" default:""`
 	Safety     Safety               `json:"safety" help:"How long people are waited for. Nobody's silence blocks a run." default:""`
 	Decision   Decision             `json:"decision" help:"Who decides on the recovery." default:""`
+	Reports    *Reports             `json:"reports" help:"Status reports on a cadence; they go out at once when the forecast passes a target." default:""`
 	Approvals  number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." min:"0" max:"10" default:"1"`
 	Injects    []Inject             `json:"injects" help:"What the drill does to make it happen. The real thing has none: they are left out then." item:"inject" default:""`
 	Failback   text                 `json:"failback" help:"Whether the systems go home in the same run." enum:"return,stay" default:"return"`
@@ -90,7 +91,21 @@ type Draw struct {
 type Decision struct {
 	By     text     `json:"by" help:"Role that decides." is:"name" default:"commander"`
 	Within duration `json:"within" help:"Time for the decision." default:"10m"`
+	Draft  Draft    `json:"draft" help:"Who drafts it; the role that decides then decides on the draft." default:""`
+	Deputy duration `json:"deputy_after" help:"After this time the deputies of who should decide may do it and are told; half of within unless said." default:""`
 	Rule   text     `json:"rule" help:"What decides after that time: the rule, by the estimates; or wait, which goes on reminding." enum:"alternate-site-when-rto-at-risk,wait" default:"alternate-site-when-rto-at-risk"`
+}
+
+// Draft says who drafts the decision.
+type Draft struct {
+	By text `json:"by" help:"Role that drafts it, usually the recovery lead." is:"name" default:""`
+}
+
+// Reports are the status reports to the reporting line.
+type Reports struct {
+	yamldoc.Place
+	Every duration `json:"every" help:"How often a numbered situation report goes out, while the recovery is not complete."`
+	To    []text   `json:"to" help:"Roles, people or parties who get it." is:"name"`
 }
 
 // Inject is something the drill does.

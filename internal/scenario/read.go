@@ -200,6 +200,17 @@ func (r *reading) people() {
 	if n, kind := e.Holders(by.V); !by.Set && n == 0 && slices.Contains(e.Roles, by.V) {
 		r.Log.Add(f.Place, "decision: in a %s nobody may act as commander (only), which decides unless said; add decision: {by: ROLE}", kind)
 	}
+	if f.Decision.Draft.By.Set {
+		e.Role(r.Decoder, "decision: draft: by", f.Decision.Draft.By)
+		out.Decision.Draft = f.Decision.Draft.By.V
+	}
+	if after := f.Decision.Deputy; after.Set {
+		out.Decision.DeputyAfter = after.V
+		if after.V >= f.Decision.Within.V && f.Decision.Within.V > 0 {
+			r.Log.Add(after.Place, "decision: deputy_after: %s leaves deputies no time before the rule decides, within %s; make it shorter", after.V, f.Decision.Within.V)
+		}
+	}
+	r.reports()
 	estate.Known(r.Decoder, "muster_place", "muster place", f.MusterAt, e.PlaceNames())
 	out.Place = f.MusterAt.V
 	if out.Place == "" {
@@ -225,6 +236,33 @@ func (r *reading) people() {
 	}
 }
 
+// shortestReports keeps reports from drowning what else is said.
+const shortestReports = run.Duration(time.Minute)
+
+// reports reads the cadence of status reports.
+func (r *reading) reports() {
+	f, e := r.out.file.Reports, r.bundle.estate
+	if f == nil {
+		return
+	}
+	out := &plan.Reports{Every: f.Every.V}
+	if f.Every.Set && f.Every.V < shortestReports {
+		r.Log.Add(f.Every.Place, "reports: every %s is more than anybody reads; use %s or more", f.Every.V, shortestReports)
+	}
+	if len(f.To) == 0 {
+		r.Log.Add(f.Place, "reports: they go to nobody; add to: [ROLE, PERSON or PARTY]")
+	}
+	names := slices.Concat(e.Roles, e.PersonIDs())
+	for _, p := range e.Parties {
+		names = append(names, p.Name)
+	}
+	for _, to := range f.To {
+		estate.Known(r.Decoder, "reports: to", "role, person or party", to, names)
+		out.To = append(out.To, to.V)
+	}
+	r.out.plan.Reports = out
+}
+
 // firstPlace is the muster place of a scenario that names none.
 func firstPlace(places []plan.Place, h run.Hazard) string {
 	for _, p := range places {
@@ -242,7 +280,7 @@ func (r *reading) waits() {
 		name string
 		span duration
 	}{{"safety: within", f.Safety.Within}, {"safety: muster", f.Safety.Muster}, {"safety: task", f.Safety.Task},
-		{"decision: within", f.Decision.Within}, {"detect_wait", f.DetectWait}, {"verify_wait", f.VerifyWait}, {"fail_wait", f.FailWait}} {
+		{"decision: within", f.Decision.Within}, {"decision: deputy_after", f.Decision.Deputy}, {"detect_wait", f.DetectWait}, {"verify_wait", f.VerifyWait}, {"fail_wait", f.FailWait}} {
 		if w.span.Set && w.span.V == 0 {
 			r.Log.Add(w.span.Place, "%s: 0s leaves no time at all; write a span, or leave it out for the usual one", w.name)
 		}

@@ -64,6 +64,9 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 			what = l.T("remarks on what was hard, to close", "振り返りの記入 (記録物の整理)")
 			how = fmt.Sprintf("muster confirm closing --note TEXT --run %s", runID)
 		}
+	case progress.AwaitReview:
+		what = l.T("REVIEW of the decision on %[1]s: %[2]s", "復旧方針の見直し 対象 %[1]s：%[2]s", w.System, text)
+		how = fmt.Sprintf("muster decide %s --system %s --reason WHY --run %s", strings.Join(w.Acts, "|"), w.System, runID)
 	case progress.AwaitReach:
 		what = l.T("to reach %[1]s (%[2]s)", "%[1]s への連絡（%[2]s）", w.Party, w.Text)
 		how = fmt.Sprintf("muster reach %s --by telephone --outcome reached --run %s", w.Party, runID)

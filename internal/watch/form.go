@@ -34,6 +34,30 @@ func formLine(l i18n.Lang, e run.Event, by, why string) string {
 		var c run.CustodyReceipt
 		_ = e.Decode(&c)
 		return l.T("%s received by %s", "%s を %s が受領", c.ID, clean(c.ReceivedBy))
+	case run.DraftMade:
+		var d run.Draft
+		_ = e.Decode(&d)
+		return l.T("drafted for %s: %s%s%s", "%s の復旧方針案: %s%s%s", e.System, d.Choice, by, why)
+	case run.ConsultationBegun, run.ConsultationEnded:
+		var c run.Consultation
+		_ = e.Decode(&c)
+		switch {
+		case c.NoHeadquarters:
+			return l.T("there is no headquarters to consult%s", "協議すべき対策本部なし%s", by)
+		case e.Kind == run.ConsultationBegun:
+			return l.T("consulting %s%s", "%s との協議を開始%s", clean(c.With), by)
+		}
+		return l.T("%s consulted%s%s", "%s との協議を終了%s%s", clean(c.With), by, why)
+	case run.DeputiesAsked:
+		var d run.Deputies
+		_ = e.Decode(&d)
+		return l.T("NOBODY HAS DECIDED: deputies may now: %s", "判断なし: 代行者による決定が可能: %s", strings.Join(d.People, ", "))
+	case run.ReviewAsked:
+		var v run.Review
+		_ = e.Decode(&v)
+		return l.T("REVIEW of the decision on %s: RTO EXPECTED TO BE MISSED by %s", "復旧方針の見直し %s: RTO超過見込み %s", e.System, span(v.MissS))
+	case run.ReviewMade:
+		return l.T("review of %s: the decision is kept%s%s", "%s の見直し: 方針を継続%s%s", e.System, by, why)
 	}
 	return ""
 }
