@@ -16,7 +16,7 @@ import (
 )
 
 // within bounds whatever a test waits for.
-const within = 30 * time.Second
+const within = time.Minute
 
 var chromium struct {
 	once sync.Once
@@ -70,7 +70,7 @@ func chromiumBrowser(t *testing.T) context.Context {
 func open(t *testing.T, url, lang string) *tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(chromiumBrowser(t), chromedp.WithNewBrowserContext())
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	b := &tab{t: t, ctx: ctx, url: url, end: sync.OnceFunc(func() { cancel(); stop() })}
 	t.Cleanup(b.end)
 	call(b, network.Enable, network.EnableParams{})

@@ -167,7 +167,7 @@ hazard: disaster
 depth: live
 phases: [activation, safety_check, muster, communications, damage_assessment, recovery_decision, recovery, verification, completion, closing]
 systems: [orders]
-quorum: {operator: 4, commander: 1}
+quorum: {operator: 4, lead: 1, commander: 1}
 approvals: 1
 muster_place: online
 failback: stay

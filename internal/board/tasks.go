@@ -159,7 +159,7 @@ func may(p picture, w progress.Waiting, person string) bool {
 		return false
 	}
 	// Nobody is named: those who lead the run, and who has come.
-	if slices.Contains(me.Roles, p.Plan.Scenario.Decision.By) {
+	if slices.Contains(me.Roles, p.Plan.Scenario.Decision.By) || p.Plan.Scenario.Lead != "" && slices.Contains(me.Roles, p.Plan.Scenario.Lead) {
 		return true
 	}
 	for _, q := range p.Plan.Scenario.Quorum {
