@@ -34,7 +34,14 @@ type bench struct {
 }
 
 func main() {
-	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore,alarm,people", "what to measure")
+	if dir := os.Getenv(serveBoardIn); dir != "" {
+		if err := serveBoard(context.Background(), dir); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: board:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore,alarm,people,board", "what to measure")
 	bin := flag.String("bin", "bin", "folder with muster, muster-engine and muster-witness")
 	runs := flag.Int("runs", 5, "how often an outage is measured")
 	largest := flag.Int("largest", 1000, "largest number of steps of the interpreter")
@@ -75,11 +82,11 @@ func measure(ctx context.Context, what []string, b bench) (err error) {
 	}
 	fmt.Printf("%s, %d cores, load %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), load())
 	parts := map[string]func(context.Context) error{"interpreter": b.interpreter, "outage": b.outage, "validate": b.validate,
-		"idle": b.idle, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people}
+		"idle": b.idle, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people, "board": b.board}
 	for _, w := range what {
 		part, ok := parts[w]
 		if !ok {
-			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore, alarm, people", w)
+			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore, alarm, people, board", w)
 		}
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("%s: %w", w, err)

@@ -263,8 +263,8 @@ func TestActsWithoutAScriptAndByKeyboard(t *testing.T) {
 	b.until2(func() bool { return b.there(`form[action$="/act/confirm"]`) })
 	b.byKeyboard(`form[action$="/act/confirm"] textarea`, "nothing was hard")
 	b.byKeyboard(`form[action$="/act/confirm"] button`, "")
-	h.until("small-drill-1", run.RunEnded)
-	r := h.report("small-drill-1")
+	h.until("small-1", run.RunEnded)
+	r := h.report("small-1")
 	if r.People.Safe != 1 || r.People.Mustered != 1 || r.People.Silent != 1 {
 		t.Errorf("the report counts %+v", r.People)
 	}
@@ -277,10 +277,10 @@ func TestADoubleClickCountsOnce(t *testing.T) {
 	sato, tanaka := w.browser("sato"), w.browser("tanaka")
 	res, _ := sato.post("/start", "kind", "drill", "scenario", "small", "key", "start-1")
 	again, _ := sato.post("/start", "kind", "drill", "scenario", "small", "key", "start-1")
-	if res.StatusCode != http.StatusSeeOther || again.Header.Get("Location") != res.Header.Get("Location") || !strings.HasPrefix(res.Header.Get("Location"), "/runs/small-drill-1?ok=start") {
+	if res.StatusCode != http.StatusSeeOther || again.Header.Get("Location") != res.Header.Get("Location") || !strings.HasPrefix(res.Header.Get("Location"), "/runs/small-1?ok=start") {
 		t.Fatalf("a double start leads to %q and %q", res.Header.Get("Location"), again.Header.Get("Location"))
 	}
-	id := "small-drill-1"
+	id := "small-1"
 	path := "/runs/" + id + "/act/"
 	h.until(id, run.PersonCalled)
 	for range 2 {

@@ -187,7 +187,7 @@ func TestADrillThroughTheBoard(t *testing.T) {
 	commander.to("/scenarios/loss")
 	commander.press(`form[action="/start"] button`)
 	commander.says("開始しました")
-	id := "loss-drill-1"
+	id := "loss-1"
 	if at := value[string](commander, "location.pathname"); strings.HasPrefix(at, "/runs/") {
 		id = strings.TrimPrefix(at, "/runs/")
 	}
