@@ -27,7 +27,7 @@ func (r *response) statement(system, function string) (plan.Statement, error) {
 }
 
 func (r *response) mayAttest(a Attest) error {
-	if err := r.running(a.By); err != nil {
+	if err := r.mayAct(a.By, plan.MayReport); err != nil {
 		return err
 	}
 	st, err := r.statement(a.System, a.Function)
@@ -51,7 +51,7 @@ func (r *response) onAttest(ctx workflow.Context, a Attest) (Done, error) {
 			s.stated[a.Function] = true
 		}
 	}
-	return r.log.record(ctx, run.Event{Kind: run.StatementMade, Phase: r.phase, System: a.System, By: a.By, Reason: a.Reason,
+	return r.log.record(ctx, run.Event{Kind: run.StatementMade, Phase: r.phase, System: a.System, By: a.By, Via: a.Via, Reason: a.Reason,
 		Data: run.Encode(run.Stated{Function: a.Function, Level: a.Level})})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -36,7 +37,7 @@ func (r *response) holdCall(ctx workflow.Context) bool {
 }
 
 func (r *response) maySettleCall(c CallOut) error {
-	if err := r.running(c.By); err != nil {
+	if err := r.mayAct(c.By, plan.MayControl); err != nil {
 		return err
 	}
 	switch {
@@ -52,9 +53,9 @@ func (r *response) maySettleCall(c CallOut) error {
 // inject has broken is put back.
 func (r *response) onCallOut(ctx workflow.Context, c CallOut) (Done, error) {
 	r.callNow = &c
-	done, err := r.log.record(ctx, run.Event{Kind: run.CallReleased, Phase: r.phase, By: c.By, Reason: c.Reason, Data: run.Encode(run.CallSettled{Sent: c.Send})})
+	done, err := r.log.record(ctx, run.Event{Kind: run.CallReleased, Phase: r.phase, By: c.By, Via: c.Via, Reason: c.Reason, Data: run.Encode(run.CallSettled{Sent: c.Send})})
 	if !c.Send && r.abort == nil {
-		_, err = r.onAbort(ctx, Control{By: c.By, Reason: both("false alarm: %s", "誤報：%s", c.Reason)})
+		_, err = r.onAbort(ctx, Control{By: c.By, Via: c.Via, Reason: both("false alarm: %s", "誤報：%s", c.Reason)})
 	}
 	return done, err
 }

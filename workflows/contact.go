@@ -6,13 +6,15 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // Reach is a try to reach a party, by one channel, and what came of it (B-STP-05).
 type Reach struct {
 	Party   string      `json:"party"`
-	By      string      `json:"by"`
+	By      string      `json:"by,omitempty"`
+	Via     string      `json:"via,omitempty"`
 	Channel string      `json:"channel"`
 	Outcome run.Contact `json:"outcome"`
 	Person  string      `json:"person,omitempty"` // who was reached there
@@ -21,7 +23,7 @@ type Reach struct {
 }
 
 func (r *response) mayReach(ctx workflow.Context, c Reach) error {
-	if err := errors.Join(r.running(c.By), r.late(ctx, c.At)); err != nil {
+	if err := errors.Join(r.mayAct(c.By, plan.MayReport), r.late(ctx, c.At)); err != nil {
 		return err
 	}
 	if _, ok := r.plan.Estate.Party(c.Party); !ok {
@@ -48,7 +50,7 @@ func (r *response) onReach(ctx workflow.Context, c Reach) (Done, error) {
 	if c.Outcome == run.ContactReached && !slices.Contains(r.reached, c.Party) {
 		r.reached = append(r.reached, c.Party)
 	}
-	return r.log.record(ctx, run.Event{Kind: run.PartyTried, Phase: run.Communications, By: c.By, Reason: c.Note, Happened: r.happened(ctx, c.At),
+	return r.log.record(ctx, run.Event{Kind: run.PartyTried, Phase: run.Communications, By: c.By, Via: c.Via, Reason: c.Note, Happened: r.happened(ctx, c.At),
 		Data: run.Encode(run.Contacted{Party: c.Party, Channel: c.Channel, Outcome: c.Outcome, Person: c.Person})})
 }
 

@@ -44,7 +44,7 @@ func (r *response) listen(ctx workflow.Context) error {
 			if !r.paused {
 				return errors.New("the run is not paused")
 			}
-			return r.steering(c.By)
+			return r.maySteer(c.By)
 		}}),
 	)
 }
@@ -57,7 +57,11 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 	if r.begun.Refused != "" {
 		return r.begun, nil
 	}
-	if err := r.asks(b.By); err != nil {
+	err := r.asks(b.By)
+	if err == nil {
+		err = permitStart(r.plan.Estate, b.By)
+	}
+	if err != nil {
 		return Begun{}, temporal.NewNonRetryableApplicationError(err.Error(), plan.ErrRefused, nil)
 	}
 	begun := r.begun
@@ -68,7 +72,7 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 			return begun, nil
 		}
 		begun.Attached = true
-		if _, err := r.log.record(ctx, run.Event{Kind: run.RunAttached, By: b.By}); err != nil {
+		if _, err := r.log.record(ctx, run.Event{Kind: run.RunAttached, By: b.By, Via: b.Via}); err != nil {
 			return Begun{}, err
 		}
 	}
@@ -79,7 +83,7 @@ func (r *response) mayControl(c Control) error {
 	if c.Reason == "" {
 		return errors.New("a reason is needed: it stands in the report")
 	}
-	return r.steering(c.By)
+	return r.maySteer(c.By)
 }
 
 func (r *response) mayAbort(c Control) error {
@@ -96,7 +100,7 @@ func (r *response) mayAbort(c Control) error {
 // home is walked where something moved (faults.md row 42).
 func (r *response) onAbort(ctx workflow.Context, c Control) (Done, error) {
 	r.abort = &c
-	done, err := r.log.record(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Reason: c.Reason})
+	done, err := r.log.record(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Via: c.Via, Reason: c.Reason})
 	r.stop()
 	// A paused way home would wait for ever: nobody may resume an aborted run.
 	r.pause(ctx, false)
@@ -116,12 +120,12 @@ func (r *response) pause(ctx workflow.Context, paused bool) {
 // onPause stops new steps from starting; those that run go on to their end.
 func (r *response) onPause(ctx workflow.Context, c Control) (Done, error) {
 	r.pause(ctx, true)
-	return r.log.record(ctx, run.Event{Kind: run.RunPaused, By: c.By, Reason: c.Reason})
+	return r.log.record(ctx, run.Event{Kind: run.RunPaused, By: c.By, Via: c.Via, Reason: c.Reason})
 }
 
 func (r *response) onResume(ctx workflow.Context, c Control) (Done, error) {
 	r.pause(ctx, false)
-	return r.log.record(ctx, run.Event{Kind: run.RunResumed, By: c.By, Reason: c.Reason})
+	return r.log.record(ctx, run.Event{Kind: run.RunResumed, By: c.By, Via: c.Via, Reason: c.Reason})
 }
 
 // running refuses acts of strangers and acts on a run that has ended.

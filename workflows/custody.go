@@ -7,13 +7,15 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // Take enters in the custody register that a medium or another thing leaves its place; with
 // ReceivedBy it has arrived already (requirement P-CUST).
 type Take struct {
-	By         string `json:"by"`
+	By         string `json:"by,omitempty"`
+	Via        string `json:"via,omitempty"`
 	What       string `json:"what"`
 	From       string `json:"from"`
 	To         string `json:"to"`
@@ -26,14 +28,15 @@ type Take struct {
 // Receive says that it has arrived.
 type Receive struct {
 	Custody    string `json:"custody"` // as in custody-1
-	By         string `json:"by"`
+	By         string `json:"by,omitempty"`
+	Via        string `json:"via,omitempty"`
 	ReceivedBy string `json:"received_by,omitempty"` // By, unless said
 	Note       string `json:"note,omitempty"`
 	At         string `json:"at,omitempty"`
 }
 
 func (r *response) mayTake(ctx workflow.Context, t Take) error {
-	if err := errors.Join(r.running(t.By), r.late(ctx, t.At)); err != nil {
+	if err := errors.Join(r.mayAct(t.By, plan.MayReport), r.late(ctx, t.At)); err != nil {
 		return err
 	}
 	if t.What == "" || t.From == "" || t.To == "" {
@@ -51,13 +54,13 @@ func (r *response) onTake(ctx workflow.Context, t Take) (Done, error) {
 	if c.ReceivedBy == "" {
 		r.onTheWay = append(r.onTheWay, c.ID)
 	}
-	done, err := r.log.record(ctx, run.Event{Kind: run.CustodyMoved, Phase: r.phase, By: t.By, Reason: t.Note, Happened: r.happened(ctx, t.At), Data: run.Encode(c)})
+	done, err := r.log.record(ctx, run.Event{Kind: run.CustodyMoved, Phase: r.phase, By: t.By, Via: t.Via, Reason: t.Note, Happened: r.happened(ctx, t.At), Data: run.Encode(c)})
 	done.ID = c.ID
 	return done, err
 }
 
 func (r *response) mayReceive(ctx workflow.Context, c Receive) error {
-	if err := errors.Join(r.running(c.By), r.late(ctx, c.At)); err != nil {
+	if err := errors.Join(r.mayAct(c.By, plan.MayReport), r.late(ctx, c.At)); err != nil {
 		return err
 	}
 	if !slices.Contains(r.onTheWay, c.Custody) {
@@ -71,6 +74,6 @@ func (r *response) onReceive(ctx workflow.Context, c Receive) (Done, error) {
 	if c.ReceivedBy == "" {
 		c.ReceivedBy = c.By
 	}
-	return r.log.record(ctx, run.Event{Kind: run.CustodyReceived, Phase: r.phase, By: c.By, Reason: c.Note, Happened: r.happened(ctx, c.At),
+	return r.log.record(ctx, run.Event{Kind: run.CustodyReceived, Phase: r.phase, By: c.By, Via: c.Via, Reason: c.Note, Happened: r.happened(ctx, c.At),
 		Data: run.Encode(run.CustodyReceipt{ID: c.Custody, ReceivedBy: c.ReceivedBy})})
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -57,7 +58,7 @@ func (r *response) mayAssess(ctx workflow.Context, a Assess) error {
 	if a.Repair < 0 || a.Repair > 0 && a.Ground == "" {
 		return errors.New(both("an estimate of the repair needs its ground: say what it rests on", "修理の見込み時間には根拠が必要です。何に基づくかを記入してください"))
 	}
-	return errors.Join(r.running(a.By), r.late(ctx, a.At), pictures(a.Photos))
+	return errors.Join(r.mayAct(a.By, plan.MayReport), r.late(ctx, a.At), pictures(a.Photos))
 }
 
 // nameable refuses what cannot be assessed, and says what can.
@@ -90,7 +91,7 @@ func (r *response) assess(ctx workflow.Context, a Assess, by string) (Done, erro
 			s.report(ctx, a)
 		}
 	}
-	return r.log.record(ctx, run.Event{Kind: run.DamageAssessed, Phase: run.DamageAssessment, System: a.System, By: by, Reason: a.Note, Happened: r.happened(ctx, a.At),
+	return r.log.record(ctx, run.Event{Kind: run.DamageAssessed, Phase: run.DamageAssessment, System: a.System, By: by, Via: a.Via, Reason: a.Note, Happened: r.happened(ctx, a.At),
 		Data: run.Encode(run.Assessment{Component: a.Component, Damage: a.Damage, Source: "person", Photos: a.Photos, Repair: a.Repair, Ground: a.Ground})})
 }
 
@@ -123,14 +124,15 @@ func isDamage(d run.Damage) bool { return d != run.DamageNone && d != run.Damage
 
 // Prioritize sets the order in which damage is looked at (B-STP-06).
 type Prioritize struct {
-	By     string   `json:"by"`
+	By     string   `json:"by,omitempty"`
+	Via    string   `json:"via,omitempty"`
 	Order  []string `json:"order"` // systems by name, components as SYSTEM/COMPONENT
 	Reason string   `json:"reason,omitempty"`
 	At     string   `json:"at,omitempty"`
 }
 
 func (r *response) mayPrioritize(ctx workflow.Context, p Prioritize) error {
-	if err := errors.Join(r.running(p.By), r.late(ctx, p.At)); err != nil {
+	if err := errors.Join(r.mayAct(p.By, plan.MayReport), r.late(ctx, p.At)); err != nil {
 		return err
 	}
 	if err := r.leads(p.By); err != nil {
@@ -152,6 +154,6 @@ func (r *response) mayPrioritize(ctx workflow.Context, p Prioritize) error {
 }
 
 func (r *response) onPrioritize(ctx workflow.Context, p Prioritize) (Done, error) {
-	return r.log.record(ctx, run.Event{Kind: run.PrioritiesSet, Phase: run.DamageAssessment, By: p.By, Reason: p.Reason, Happened: r.happened(ctx, p.At),
+	return r.log.record(ctx, run.Event{Kind: run.PrioritiesSet, Phase: run.DamageAssessment, By: p.By, Via: p.Via, Reason: p.Reason, Happened: r.happened(ctx, p.At),
 		Data: run.Encode(run.Priorities{Order: p.Order})})
 }

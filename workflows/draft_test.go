@@ -59,7 +59,7 @@ func TestTheLeadDraftsAndTheChiefDecides(t *testing.T) {
 		waiting = w.overview(in.Plan).Waiting
 		w.refused(workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.Alternate, Reason: "mine"}, "drafted", "案の作成者")
 	})
-	w.atEvent(run.ApprovalAsked, "", func() { w.do(workflows.UpdateApprove, workflows.Approve{By: "sato"}) })
+	w.atEvent(run.ApprovalAsked, "", func() { w.do(workflows.UpdateApprove, workflows.Approve{By: "yamada"}) })
 	people(w) // sato decides, after yamada's try
 	w.env.RegisterDelayedCallback(func() { w.env.CancelWorkflow() }, 3*time.Hour)
 	w.run(in)

@@ -43,6 +43,8 @@ type Execution struct {
 	// is told when the forecast passes the one for the first time. Zero tells nobody.
 	Deadline time.Time     `json:"deadline,omitzero"`
 	Past     []plan.Timing `json:"past,omitempty"`
+	// FourEyes has what is forced confirmed by a second person.
+	FourEyes bool `json:"four_eyes,omitempty"`
 }
 
 // Executed is how it ended.
@@ -91,6 +93,8 @@ type asked struct {
 	wait run.Wait
 	act  *Step
 	by   string // actor, when simulated
+	// forced waits for a second person to confirm it.
+	forced *forced
 }
 
 // Execute runs a runbook's steps as their needs allow. When a step fails and nobody
@@ -442,18 +446,44 @@ func (x *execution) mayStep(a Step) error {
 	if !mayFill(x.estate, a.By, q.wait.Role) {
 		return fmt.Errorf("step %s is for the role %s, which %s does not hold (--as PERSON)", a.Step, q.wait.Role, a.By)
 	}
-	byHand := a.Act == run.ActSkip || a.Act == run.ActDone && q.wait.Kind != run.WaitHuman && q.wait.Kind != run.WaitAck
-	if byHand && a.Reason == "" {
+	forPerson := q.wait.Kind == run.WaitHuman || q.wait.Kind == run.WaitAck
+	if err := x.mayOperate(a.By, forPerson); err != nil {
+		return err
+	}
+	if !byHand(q, a) {
+		if a.BreakGlass {
+			return errors.New(both("break-glass is for what is skipped or marked by hand; this needs no second person", "ブレークグラスは省略と手動での完了扱いのためのもの。この操作に確認は必要ない"))
+		}
+		return nil
+	}
+	if a.Reason == "" {
 		return errors.New("a reason is needed: what is skipped or marked by hand makes objectives not proven, and the report says why")
 	}
-	return nil
+	return x.mayForce(q, a)
+}
+
+// byHand reports whether an act forces a step: it is skipped, or a machine's is taken as done
+// on a person's word.
+func byHand(q *asked, a Step) bool {
+	forPerson := q.wait.Kind == run.WaitHuman || q.wait.Kind == run.WaitAck
+	return a.Act == run.ActSkip || a.Act == run.ActDone && !forPerson
 }
 
 func (x *execution) onStep(ctx workflow.Context, a Step) (Done, error) {
 	q := x.waiting[a.Step]
+	if stands, done, err := x.force(ctx, q, a); !stands {
+		return done, err
+	}
+	act := run.StepAct{Act: a.Act, BreakGlass: a.BreakGlass}
+	if q.forced != nil && byHand(q, a) && !a.BreakGlass {
+		act.AskedBy, act.Asked = q.forced.by, q.forced.reason
+	}
 	q.act, q.by = &a, a.By
+	if a.BreakGlass && x.in.FourEyes {
+		x.tellRun(ctx, a)
+	}
 	return x.log.record(ctx, run.Event{Kind: run.StepActed, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
-		By: a.By, Reason: a.Reason, Data: run.Encode(run.StepAct{Act: a.Act})})
+		By: a.By, Via: a.Via, Reason: a.Reason, Data: run.Encode(act)})
 }
 
 // mayFill reports whether a person holds a role or is a deputy of somebody who does.

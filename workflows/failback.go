@@ -28,6 +28,7 @@ func (r *response) comeHome(ctx workflow.Context) {
 	}
 	_ = r.lead(ctx, run.Failback, func(ctx workflow.Context) (run.Outcome, string) {
 		r.chooseHome(ctx, away)
+		r.approveHome(ctx, away)
 		outcome, reason := run.Passed, ""
 		for _, s := range away {
 			if s.homeChoice == run.Stay {

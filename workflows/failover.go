@@ -96,7 +96,7 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 		Run: r.in.RunID, Kind: r.in.Kind, Depth: r.plan.Scenario.Depth, Phase: phase,
 		System: s.plan.Name, Purpose: purpose, Token: s.token, Runbook: runbook, Estate: r.crew().For(runbook, r.plan.Scenario.Decision.By),
 		Role: r.plan.Scenario.Decision.By, FailWait: r.failWait(), WhenAbsent: r.plan.Scenario.WhenAbsent, Simulate: r.plan.Scenario.Simulate, Paused: r.paused,
-		Spared: s.plan.Spared(), AtOnce: atOnce, Beside: r.in.Beside,
+		Spared: s.plan.Spared(), AtOnce: atOnce, Beside: r.in.Beside, FourEyes: r.fourEyes,
 	})
 	r.executing = append(r.executing, started)
 	if err := started.GetChildWorkflowExecution().Get(ctx, nil); err != nil {

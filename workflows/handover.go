@@ -56,7 +56,7 @@ func (r *response) onHandover(ctx workflow.Context, h Handover) (Done, error) {
 	to.plan.Roles = append(slices.Clone(to.plan.Roles), h.Role)
 	r.call(ctx, []string{h.To}, "")
 	r.plan.Estate.People = handOver(r.plan.Estate.People, handedOver{h.Role, h.From, to.plan})
-	seq := r.log.add(ctx, run.Event{Kind: run.RoleHandedOver, Phase: r.phase, Person: h.To, By: h.By, Reason: h.Reason,
+	seq := r.log.add(ctx, run.Event{Kind: run.RoleHandedOver, Phase: r.phase, Person: h.To, By: h.By, Via: h.Via, Reason: h.Reason,
 		Data: run.Encode(run.Handover{Role: h.Role, From: h.From, To: h.To})})
 	for _, e := range r.executing {
 		if !e.IsReady() {
@@ -101,7 +101,7 @@ func (x *execution) followRoles(ctx workflow.Context) {
 	})
 }
 
-func (r *response) mayCount(s Strength) error { return r.running(s.By) }
+func (r *response) mayCount(s Strength) error { return r.mayAct(s.By, plan.MayReport) }
 
 // onStrength counts who is there. The count of a second person right after confirms that of
 // the first: reporter and confirmer are two (requirement B-STP-04).
@@ -122,7 +122,7 @@ func (r *response) onStrength(ctx workflow.Context, s Strength) (Done, error) {
 	} else {
 		r.counted = s.By
 	}
-	return r.log.record(ctx, run.Event{Kind: kind, Phase: r.phase, By: s.By, Reason: s.Note, Data: run.Encode(count)})
+	return r.log.record(ctx, run.Event{Kind: kind, Phase: r.phase, By: s.By, Via: s.Via, Reason: s.Note, Data: run.Encode(count)})
 }
 
 // crew is the estate without those who are taken out of the drill: their roles are their

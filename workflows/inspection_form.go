@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -19,7 +20,7 @@ func (i Inspect) usable() bool {
 }
 
 func (r *response) mayInspect(ctx workflow.Context, i Inspect) error {
-	if err := r.running(i.By); err != nil {
+	if err := r.mayAct(i.By, plan.MayReport); err != nil {
 		return err
 	}
 	site, ok := r.plan.Estate.Site(i.Site)
@@ -72,7 +73,7 @@ func (r *response) onInspect(ctx workflow.Context, i Inspect) (Done, error) {
 func (r *response) inspect(ctx workflow.Context, i Inspect, by string) (Done, error) {
 	before := r.onsite()
 	r.inspected[i.Site] = i.usable()
-	seq := r.log.add(ctx, run.Event{Kind: run.SiteInspected, Phase: run.SiteInspection, Site: i.Site, By: by, Reason: i.Note, Happened: r.happened(ctx, i.At),
+	seq := r.log.add(ctx, run.Event{Kind: run.SiteInspected, Phase: run.SiteInspection, Site: i.Site, By: by, Via: i.Via, Reason: i.Note, Happened: r.happened(ctx, i.At),
 		Data: run.Encode(run.Inspection{Usable: i.usable(), Overall: i.Overall, Items: i.Items, Inspectors: i.Inspectors, Photos: i.Photos, Began: moment(i.Began)})})
 	if r.hears && !i.usable() {
 		r.leave(ctx, i.Site, before)

@@ -43,7 +43,8 @@ type Input struct {
 	Kind      run.Kind  `json:"kind"`
 	Plan      plan.Plan `json:"plan"`
 	Requester string    `json:"requester"`
-	RequestID string    `json:"request_id"` // unique per start request; tells who began and who joined
+	Via       string    `json:"via,omitempty"` // how the requester was known
+	RequestID string    `json:"request_id"`    // unique per start request; tells who began and who joined
 	Reason    string    `json:"reason,omitempty"`
 	// Since is when the event happened as the caller reports it, RFC 3339; "" when
 	// nobody knows: the first failed probe then starts the clock.
@@ -89,9 +90,14 @@ type Holder struct {
 	Reason string `json:"reason"` // why it was kept
 }
 
+// By in what follows is who acts, an ID of the estate, and Via how the server knew them
+// (identity.Actor). The server holds By against who asks and sets Via; through the API, a By
+// or Person that is left out is whoever asks.
+
 // Begin asks to start or to join.
 type Begin struct {
-	By        string `json:"by"`
+	By        string `json:"by,omitempty"`
+	Via       string `json:"via,omitempty"`
 	RequestID string `json:"request_id"`
 }
 
@@ -115,8 +121,9 @@ type Done struct {
 // CheckIn answers the safety check. By is who entered it, Person whom it is about. What is
 // private the server keeps apart: it never reaches the engine, the journal or a log.
 type CheckIn struct {
-	Person  string     `json:"person"`
-	By      string     `json:"by"`
+	Person  string     `json:"person,omitempty"`
+	By      string     `json:"by,omitempty"`
+	Via     string     `json:"via,omitempty"`
 	Safety  run.Safety `json:"safety,omitempty" doc:"As run.Questions of the hazard has it; not asked in a security incident."`
 	CanCome bool       `json:"can_come"`
 	Online  bool       `json:"online,omitempty" doc:"Can take part online, or only so."`
@@ -130,22 +137,25 @@ type CheckIn struct {
 
 // Arrive says that a person is at the muster place, or online.
 type Arrive struct {
-	Person string `json:"person"`
-	By     string `json:"by"`
+	Person string `json:"person,omitempty"`
+	By     string `json:"by,omitempty"`
+	Via    string `json:"via,omitempty"`
 	Place  string `json:"place,omitempty"`  // "" is where they were called to
 	Online bool   `json:"online,omitempty"` // at the first place that is online
 }
 
 // Relocate names another muster place.
 type Relocate struct {
-	By     string `json:"by"`
+	By     string `json:"by,omitempty"`
+	Via    string `json:"via,omitempty"`
 	Place  string `json:"place"`
 	Reason string `json:"reason"`
 }
 
 // Handover gives a role from one person to another, as at the change of a shift.
 type Handover struct {
-	By     string `json:"by"`
+	By     string `json:"by,omitempty"`
+	Via    string `json:"via,omitempty"`
 	Role   string `json:"role"`
 	From   string `json:"from"`
 	To     string `json:"to"`
@@ -154,13 +164,15 @@ type Handover struct {
 
 // Strength reports, or as a second person confirms, the strength that is there.
 type Strength struct {
-	By   string `json:"by"`
+	By   string `json:"by,omitempty"`
+	Via  string `json:"via,omitempty"`
 	Note string `json:"note,omitempty"`
 }
 
 // CallOut sends a call-out that is held at once, or calls it off as a false alarm.
 type CallOut struct {
-	By     string `json:"by"`
+	By     string `json:"by,omitempty"`
+	Via    string `json:"via,omitempty"`
 	Send   bool   `json:"send"`
 	Reason string `json:"reason,omitempty"` // required to call it off
 }
@@ -169,7 +181,8 @@ type CallOut struct {
 // people may work there; else Usable does.
 type Inspect struct {
 	Site       string            `json:"site"`
-	By         string            `json:"by"`
+	By         string            `json:"by,omitempty"`
+	Via        string            `json:"via,omitempty"`
 	Usable     bool              `json:"usable"`
 	Note       string            `json:"note,omitempty"`
 	Overall    run.Usability     `json:"overall,omitempty"`
@@ -184,7 +197,8 @@ type Inspect struct {
 type Attest struct {
 	System   string `json:"system"`
 	Function string `json:"function"`
-	By       string `json:"by"`
+	By       string `json:"by,omitempty"`
+	Via      string `json:"via,omitempty"`
 	Level    int    `json:"level"`  // percent of normal service
 	Reason   string `json:"reason"` // what the word rests on
 }
@@ -193,7 +207,8 @@ type Attest struct {
 type Assess struct {
 	System    string     `json:"system"`
 	Component string     `json:"component,omitempty"`
-	By        string     `json:"by"`
+	By        string     `json:"by,omitempty"`
+	Via       string     `json:"via,omitempty"`
 	Damage    run.Damage `json:"damage"`
 	Note      string     `json:"note,omitempty"`
 	Photos    []string   `json:"photos,omitempty"`
@@ -208,17 +223,27 @@ type Assess struct {
 // Decide is the recovery decision for a system ("" is every system that waits).
 type Decide struct {
 	System string     `json:"system,omitempty"`
-	By     string     `json:"by"`
+	By     string     `json:"by,omitempty"`
+	Via    string     `json:"via,omitempty"`
 	Choice run.Choice `json:"choice"`
 	Reason string     `json:"reason"`
 	// Policy is what is decided with it; what is left out is as drafted when the choice is.
 	run.Policy
 	At string `json:"at,omitempty"` // as in Assess
+	// Instead is the choice of somebody else that this one takes the place of.
+	Instead run.Choice `json:"instead,omitempty"`
 }
 
-// Approve approves the recovery. BreakGlass lets the requester approve alone.
+// ApproveActivation says that an Approve confirms the activation.
+const ApproveActivation = "activation"
+
+// Approve approves the recovery, or confirms the activation. BreakGlass lets the requester
+// approve alone.
 type Approve struct {
-	By         string `json:"by"`
+	// For is ApproveActivation, or "" for what waits: the recovery before the activation.
+	For        string `json:"for,omitempty" enum:"activation"`
+	By         string `json:"by,omitempty"`
+	Via        string `json:"via,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 	BreakGlass bool   `json:"break_glass,omitempty"`
 }
@@ -227,13 +252,15 @@ type Approve struct {
 // completion or closing. In closing, Note is the remark on what was hard.
 type Confirm struct {
 	Phase run.Phase `json:"phase"`
-	By    string    `json:"by"`
+	By    string    `json:"by,omitempty"`
+	Via   string    `json:"via,omitempty"`
 	Note  string    `json:"note,omitempty"`
 }
 
 // Control is an abort, a pause, a resume or a release.
 type Control struct {
-	By     string `json:"by"`
+	By     string `json:"by,omitempty"`
+	Via    string `json:"via,omitempty"`
 	Reason string `json:"reason"`
 	// Orphaned is for releases only, and only the server sets it: it has seen that
 	// the run that holds the lock is closed in the engine without having let go.
@@ -243,7 +270,10 @@ type Control struct {
 // Step is a person's act on a step that waits.
 type Step struct {
 	Step   string  `json:"step"`
-	By     string  `json:"by"`
+	By     string  `json:"by,omitempty"`
+	Via    string  `json:"via,omitempty"`
 	Act    run.Act `json:"act"`
 	Reason string  `json:"reason,omitempty"` // required for skip, and for done on a machine's step
+	// BreakGlass forces a step alone where a second person would have to confirm it.
+	BreakGlass bool `json:"break_glass,omitempty"`
 }

@@ -7,13 +7,15 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // Order asks somebody to do something: a party, a person or the holders of a role. Nothing
 // waits for it; what came of it is entered by FollowUp (B-STP-05, 07, 09).
 type Order struct {
-	By      string      `json:"by"`
+	By      string      `json:"by,omitempty"`
+	Via     string      `json:"via,omitempty"`
 	To      string      `json:"to"` // a party, a person or a role of the estate
 	What    string      `json:"what"`
 	Purpose run.Purpose `json:"purpose,omitempty"` // contractor for a party, else recovery
@@ -25,7 +27,8 @@ type Order struct {
 // FollowUp says how far an order has come.
 type FollowUp struct {
 	Order  string       `json:"order"` // as in order-1
-	By     string       `json:"by"`
+	By     string       `json:"by,omitempty"`
+	Via    string       `json:"via,omitempty"`
 	State  run.Progress `json:"state"`
 	Person string       `json:"person,omitempty"` // who accepted or came, when that is somebody else
 	Note   string       `json:"note,omitempty"`
@@ -60,7 +63,7 @@ func (r *response) to(name string) (o run.Order, err error) {
 }
 
 func (r *response) mayOrder(ctx workflow.Context, o Order) error {
-	if err := errors.Join(r.running(o.By), r.late(ctx, o.At)); err != nil {
+	if err := errors.Join(r.mayAct(o.By, plan.MayReport), r.late(ctx, o.At)); err != nil {
 		return err
 	}
 	if o.What == "" {
@@ -99,7 +102,7 @@ func (r *response) onOrder(ctx workflow.Context, o Order) (Done, error) {
 		to.Purpose = o.Purpose
 	}
 	r.orders = append(r.orders, &given{Order: to})
-	done, err := r.log.record(ctx, run.Event{Kind: run.OrderGiven, Phase: r.phase, System: o.System, Site: o.Site, By: o.By, Happened: r.happened(ctx, o.At), Data: run.Encode(to)})
+	done, err := r.log.record(ctx, run.Event{Kind: run.OrderGiven, Phase: r.phase, System: o.System, Site: o.Site, By: o.By, Via: o.Via, Happened: r.happened(ctx, o.At), Data: run.Encode(to)})
 	done.ID = to.ID
 	return done, err
 }
@@ -116,7 +119,7 @@ func (r *response) order(id string) (*given, error) {
 }
 
 func (r *response) mayFollowUp(ctx workflow.Context, f FollowUp) error {
-	if err := errors.Join(r.running(f.By), r.late(ctx, f.At)); err != nil {
+	if err := errors.Join(r.mayAct(f.By, plan.MayReport), r.late(ctx, f.At)); err != nil {
 		return err
 	}
 	o, err := r.order(f.Order)
@@ -143,6 +146,6 @@ func (r *response) onFollowUp(ctx workflow.Context, f FollowUp) (Done, error) {
 		o.states = slices.DeleteFunc(o.states, func(s run.Progress) bool { return s == run.OrderDeclined })
 	}
 	o.states = append(o.states, f.State)
-	return r.log.record(ctx, run.Event{Kind: run.OrderFollowed, Phase: r.phase, By: f.By, Reason: f.Note, Happened: r.happened(ctx, f.At),
+	return r.log.record(ctx, run.Event{Kind: run.OrderFollowed, Phase: r.phase, By: f.By, Via: f.Via, Reason: f.Note, Happened: r.happened(ctx, f.At),
 		Data: run.Encode(run.OrderState{ID: f.Order, State: f.State, Person: f.Person})})
 }

@@ -55,10 +55,7 @@ func (r *response) mayCheckIn(c CheckIn) error {
 	if !run.QuestionsOf(r.plan.Scenario.Hazard).Takes(c.Safety) {
 		return fmt.Errorf("safety is %q or %q, not %q", run.Safe, run.Injured, c.Safety)
 	}
-	if err := r.running(c.By); err != nil {
-		return err
-	}
-	return r.knows(c.Person)
+	return r.mayEnter(c.By, c.Person)
 }
 
 // onCheckIn keeps the newest answer; all answers stay in the journal.
@@ -74,17 +71,14 @@ func (r *response) checkIn(ctx workflow.Context, c CheckIn, by string) (Done, er
 	}
 	r.deputiesByAnswer(ctx, m)
 	return r.log.record(ctx, run.Event{Kind: run.PersonAnswered, Phase: run.SafetyCheck, Person: c.Person, By: by,
-		Reason: c.Note, Data: run.Encode(m.answer)})
+		Via: c.Via, Reason: c.Note, Data: run.Encode(m.answer)})
 }
 
 func (r *response) mayArrive(a Arrive) error {
-	if err := r.running(a.By); err != nil {
-		return err
-	}
 	if a.Place != "" && !slices.ContainsFunc(r.plan.Estate.Places, func(p plan.Place) bool { return p.Name == a.Place }) {
 		return fmt.Errorf("%q is not a muster place of the estate", a.Place)
 	}
-	return r.knows(a.Person)
+	return r.mayEnter(a.By, a.Person)
 }
 
 func (r *response) onArrive(ctx workflow.Context, a Arrive) (Done, error) {
@@ -101,7 +95,7 @@ func (r *response) arrive(ctx workflow.Context, a Arrive, by string) (Done, erro
 		place = r.placeFor(m)
 	}
 	m.place = place
-	return r.log.record(ctx, run.Event{Kind: run.PersonArrived, Phase: run.Muster, Person: a.Person, By: by,
+	return r.log.record(ctx, run.Event{Kind: run.PersonArrived, Phase: run.Muster, Person: a.Person, By: by, Via: a.Via,
 		Data: run.Encode(run.Arrival{Place: place})})
 }
 
@@ -117,7 +111,10 @@ func (r *response) mayConfirm(c Confirm) error {
 	if c.Phase == run.Closing && c.Note == "" {
 		return errors.New("say in the note what was hard, or that nothing was (requirement B-STP-13)")
 	}
-	return r.running(c.By)
+	if c.Phase == run.Closing {
+		return r.running(c.By) // everybody has a remark
+	}
+	return r.mayAct(c.By, plan.MayReport)
 }
 
 func (r *response) onConfirm(ctx workflow.Context, c Confirm) (Done, error) {
@@ -135,7 +132,7 @@ func (r *response) confirm(ctx workflow.Context, c Confirm, by string) (Done, er
 		kind = run.CompletionReport
 	}
 	r.confirmed[c.Phase] = true
-	return r.log.record(ctx, run.Event{Kind: kind, Phase: c.Phase, By: by, Reason: c.Note})
+	return r.log.record(ctx, run.Event{Kind: kind, Phase: c.Phase, By: by, Via: c.Via, Reason: c.Note})
 }
 
 // untilConfirmed waits for people to confirm a phase, within the plan's limit.

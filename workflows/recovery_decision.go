@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -173,7 +174,11 @@ func (r *response) intact(s *system) bool {
 }
 
 func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
-	if err := errors.Join(r.running(d.By), r.late(ctx, d.At)); err != nil {
+	permitted := r.mayAct(d.By, plan.MayDecide)
+	if slices.Contains(r.deputies, d.By) { // they have the right of whom they decide for
+		permitted = r.running(d.By)
+	}
+	if err := errors.Join(permitted, r.late(ctx, d.At)); err != nil {
 		return err
 	}
 	if ok, _ := r.decides(d.By); !ok {
@@ -226,6 +231,11 @@ func (r *response) mayRevise(s *system, d Decide) error {
 		return fmt.Errorf("%s is decided already, %s, and the recovery has begun; `muster drill abort` stops it, and what was done is undone", s.plan.Name, s.choice)
 	case !slices.Contains(r.choices(s), d.Choice):
 		return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
+	case s.decider != "" && s.decider != d.By && d.Instead != s.choice:
+		// Of two people who decide at once one wins and the other is told; to take a
+		// decision of somebody else back takes knowing it.
+		return errors.New(both("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
+			s.plan.Name, s.decider, s.choice, s.choice))
 	}
 	return nil
 }
@@ -293,7 +303,7 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 	question, instead := questionRecovery, s.choice
 	if s.homeAsked {
 		instead = ""
-		question, s.homeChoice = questionFailback, d.Choice
+		question, s.homeChoice, s.homeDecider = questionFailback, d.Choice, d.By
 	} else {
 		s.choice, s.decider = d.Choice, run.Person(by)
 	}
@@ -303,7 +313,7 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 	if question == questionRecovery {
 		made.Policy, made.Drafter, made.AsDrafted = s.policy(d)
 	}
-	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Reason: d.Reason, Happened: r.happened(ctx, d.At), Data: run.Encode(made)})
+	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Via: d.Via, Reason: d.Reason, Happened: r.happened(ctx, d.At), Data: run.Encode(made)})
 }
 
 // awaitApproval holds a recovery until enough people besides its requester approved
@@ -319,7 +329,8 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 	if need == 0 || !moves {
 		return run.Passed, ""
 	}
-	r.approvalAsked = true
+	r.approvalAsked, r.needed = true, need
+	defer func() { r.approvalAsked = false }()
 	r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine,
 		Reason: both("%d besides %s, who asked for it", "%d 名（要請者 %s を除く）", need, r.in.Requester)})
 	for _, m := range r.people {
@@ -357,34 +368,46 @@ func (r *response) mayApprove(a Approve) error {
 	if err := r.running(a.By); err != nil {
 		return err
 	}
+	if r.forActivation(a) {
+		return r.mayConfirmActivation(a)
+	}
 	if !r.approvalAsked {
 		return errors.New("no approval is being asked for; `muster drill show` says what the run waits for")
 	}
 	if slices.Contains(r.approvals, a.By) {
 		return fmt.Errorf("%s has approved already", a.By)
 	}
-	if a.BreakGlass {
-		if a.Reason == "" {
-			return errors.New("break-glass needs a reason: everybody is told, and it is reviewed after")
-		}
-		return nil
+	if len(r.approvals) >= max(r.needed, 1) || r.brokenGlass {
+		return errors.New(both("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", ")))
 	}
-	fits := slices.ContainsFunc(append(slices.Clone(r.plan.Scenario.Quorum), plan.RoleCount{Role: r.plan.Scenario.Decision.By}),
-		func(q plan.RoleCount) bool { ok, _ := r.holds(a.By, q.Role); return ok })
-	if !fits {
-		return fmt.Errorf("an approval comes from the role %s or one that the quorum asks for; %s holds none of them", r.plan.Scenario.Decision.By, a.By)
+	if a.BreakGlass {
+		return r.mayBreakGlass(a)
+	}
+	if err := r.mayBeSecond(a.By); err != nil {
+		return err
 	}
 	if run.IsAlarm(r.in.Requester) && slices.ContainsFunc(r.systems, func(s *system) bool { return s.decider == a.By }) {
 		// No person asked for it: whoever decides is the first pair of eyes.
 		return errors.New("an alarm started this run, so who decided can't approve; another person must, or --break-glass with a reason")
 	}
-	if a.By == r.in.Requester {
+	if a.By == r.in.Requester && r.phase != run.Failback {
 		return errors.New("who asked for the recovery can't approve it; another person must, or --break-glass with a reason")
+	}
+	if r.fourEyes && r.decidedBy(a.By) && (r.othersCould() || r.phase == run.Failback) {
+		return errors.New(both("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By))
 	}
 	return nil
 }
 
+// forActivation reports whether a yes is about the activation: said so, or nothing else waits.
+func (r *response) forActivation(a Approve) bool {
+	return a.For == ApproveActivation || a.For == "" && !r.approvalAsked && r.unconfirmed()
+}
+
 func (r *response) onApprove(ctx workflow.Context, a Approve) (Done, error) {
+	if r.forActivation(a) {
+		return r.confirmActivation(ctx, a, a.By)
+	}
 	return r.approve(ctx, a, a.By)
 }
 
@@ -392,15 +415,17 @@ func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, er
 	r.approvals = append(r.approvals, a.By)
 	if a.BreakGlass {
 		r.brokenGlass = true
-		var all []string
-		for _, m := range r.people {
-			if m.called {
-				all = append(all, m.plan.ID)
-			}
-		}
-		r.tell(ctx, all, fmt.Sprintf("%s used break-glass: %s", a.By, a.Reason),
-			fmt.Sprintf("%sが緊急権限（ブレークグラス）を行使しました：%s", a.By, a.Reason))
+		r.tellOfGlass(ctx, a.By, both("approved alone", "単独で承認"), a.Reason)
 	}
-	return r.log.record(ctx, run.Event{Kind: run.ApprovalGiven, Phase: run.RecoveryDecision, By: by, Reason: a.Reason,
+	phase := run.RecoveryDecision
+	if r.phase == run.Failback {
+		phase = run.Failback
+	}
+	if r.unconfirmed() { // who approves the recovery has confirmed that it is one
+		r.confirmedBy = by
+		r.log.add(ctx, run.Event{Kind: run.ActivationConfirmed, Phase: run.Activation, By: by, Via: a.Via, Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass, WithRecovery: true}),
+			Reason: both("with the approval of the recovery", "復旧の承認とあわせて確認")})
+	}
+	return r.log.record(ctx, run.Event{Kind: run.ApprovalGiven, Phase: phase, By: by, Via: a.Via, Reason: a.Reason,
 		Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass})})
 }

@@ -158,7 +158,7 @@ func (r *response) mayRelocate(a Relocate) error {
 func (r *response) onRelocate(ctx workflow.Context, a Relocate) (Done, error) {
 	before, from := r.onsite(), r.mustered
 	r.mustered, r.ordered = a.Place, a.Place
-	seq := r.log.add(ctx, run.Event{Kind: run.MusterMoved, Phase: r.phase, By: a.By, Reason: a.Reason,
+	seq := r.log.add(ctx, run.Event{Kind: run.MusterMoved, Phase: r.phase, By: a.By, Via: a.Via, Reason: a.Reason,
 		Data: run.Encode(run.MusterMove{From: from, To: a.Place, Ordered: true})})
 	r.tellMoved(ctx, before, plan.Text{EN: a.Reason, JA: a.Reason})
 	return Done{Seq: seq}, r.log.reach(ctx, seq)

@@ -52,12 +52,15 @@ type response struct {
 	confirmed map[run.Phase]bool
 	approvals []string // persons
 
-	reached  []string // parties spoken with
-	orders   []*given
-	moved    int      // lines of the custody register
-	onTheWay []string // those of which nobody has received the thing
+	reached     []string // parties spoken with
+	orders      []*given
+	moved       int      // lines of the custody register
+	onTheWay    []string // those of which nobody has received the thing
+	fourEyes    bool     // see askConfirmation
+	confirmedBy string   // who confirmed the activation
 
 	approvalAsked bool
+	needed        int // approvals
 	brokenGlass   bool
 	deputies      []string // who may decide instead, since who should has not
 	consulting    []string // consultations that have begun and not ended
@@ -91,13 +94,14 @@ type system struct {
 	asked      bool
 	askedAt    time.Time
 	choice     run.Choice
-	decider    string // who chose it
+	decider    string // who took it; "" for a rule or a simulated person
 	draft      *drafted
 	review     *run.Review // asked and not answered
 	reviewedAt time.Time   // when it was asked; once a run
 	// homeAsked, homeChoice: the decision to return or to stay.
 	homeAsked       bool
 	homeChoice      run.Choice
+	homeDecider     string
 	recovery        *Executed // nil until its runbook ended
 	home            *Executed
 	stated          map[string]bool // functions of which somebody has said how much is there
@@ -145,7 +149,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 
 	// Clean-up and the record must survive a cancellation from outside.
 	tidy, _ := workflow.NewDisconnectedContext(ctx)
-	r.log.add(ctx, run.Event{Kind: run.RunStarted, By: in.Requester, Reason: in.Reason, Data: run.Encode(run.Started{
+	r.log.add(ctx, run.Event{Kind: run.RunStarted, By: in.Requester, Via: in.Via, Reason: in.Reason, Data: run.Encode(run.Started{
 		Kind: in.Kind, Depth: in.Plan.Scenario.Depth, Scenario: in.Plan.Scenario.Name, Hazard: in.Plan.Scenario.Hazard,
 		PlanHash: in.Plan.Hash, Simulated: in.Plan.Scenario.Simulate != nil,
 	})})
@@ -159,6 +163,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	}
 	r.begun, r.settled = Begun{Run: in.RunID, StartedBy: in.Requester}, true
 
+	r.askConfirmation(r.work)
 	r.watchSystems(ctx)
 	r.hearForecasts(ctx)
 	r.askForecast(ctx)
@@ -252,6 +257,9 @@ func (r *response) admit(ctx workflow.Context) (refused, holder string, err erro
 	}
 	if r.absent[r.in.Requester] {
 		return r.outOfDrill(r.in.Requester).Error(), "", nil
+	}
+	if err := permitStart(r.plan.Estate, r.in.Requester); err != nil {
+		return err.Error(), "", nil
 	}
 	if !r.plan.Intact() {
 		return "the plan is not the one its hash names; compile it again from the files", "", nil

@@ -42,12 +42,16 @@ func (s *Server) actRoutes(api huma.API) {
 
 // update offers one of the run workflow's updates under its own name.
 func update[T any](s *Server, api huma.API, name, summary string) {
+	actFields(new(T)) // every act has a person
 	huma.Register(api, route(name, http.MethodPost, "/runs/{run}/"+name, summary, 404, 409, 422, 503, 504),
 		func(ctx context.Context, in *struct {
 			OfRun
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 			Body T
 		}) (*answer[workflows.Done], error) {
+			if err := sign(ctx, &in.Body); err != nil {
+				return nil, err
+			}
 			if err := s.hasPhotos(ctx, in.Run, in.Body); err != nil {
 				return nil, err
 			}
@@ -100,7 +104,7 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 	if key == "" {
 		key = NewRequestID()
 	}
-	e := run.Event{Run: runID, Writer: "refused/" + digest(key, act, by), Seq: 1, At: s.now().UTC(), Kind: run.ActRefused, By: by,
+	e := run.Event{Run: runID, Writer: "refused/" + digest(key, act, by), Seq: 1, At: s.now().UTC(), Kind: run.ActRefused, By: by, Via: via(ctx),
 		Reason: p.Detail, Data: run.Encode(run.RefusedAct{Act: act})}
 	// A request that is sent twice finds its refusal kept, of a moment earlier.
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
@@ -135,6 +139,7 @@ func updateID(name, key string, content []byte) string {
 
 // sendAs is send with the update's ID given.
 func (s *Server) sendAs(ctx context.Context, workflowID, name, id string, body any) (workflows.Done, error) {
+	body = withVia(ctx, body)
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	handle, err := s.Engine.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
@@ -162,6 +167,9 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 	Body StepRequest
 }) (*answer[workflows.Done], error) {
+	if err := sign(ctx, &in.Body); err != nil {
+		return nil, err
+	}
 	sum, p, err := s.known(ctx, in.Run)
 	if err != nil {
 		return nil, err
@@ -209,7 +217,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		if writer != "run" {
 			id += "/" + writer
 		}
-		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason})
+		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass})
 		if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
 			return nil, s.notWaiting(ctx, p, progress.Of(p, entries, s.Now()), in.Step)
 		}

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proof"
@@ -45,6 +46,11 @@ func (s *Server) checkRoutes(api huma.API) {
 			Name string `path:"name"`
 			Body CheckRequest
 		}) (*answer[Readiness], error) {
+			if a, _ := identity.From(ctx); in.Body.By != "" || !a.Console {
+				if err := sign(ctx, &in.Body); err != nil {
+					return nil, err
+				}
+			}
 			out, err := s.Check(ctx, in.Name, in.Body)
 			if err != nil {
 				return nil, err

@@ -65,8 +65,8 @@ func TestContactListsAreRead(t *testing.T) {
 		t.Error(err)
 	}
 	log, err := w.store.Accesses(t.Context(), 0, 0)
-	if err != nil || len(log) != 1 || log[0].Person != "tanaka" {
-		t.Errorf("access log = %+v %v; want the one reading", log, err)
+	if err != nil || len(log) != 2 || log[0].Via != "console" || log[1].Person != "tanaka" {
+		t.Errorf("access log = %+v %v; want both readings, each with who it was", log, err)
 	}
 }
 

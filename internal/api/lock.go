@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -35,6 +36,9 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 	Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 	Body workflows.Control
 }) (*answer[workflows.Done], error) {
+	if err := sign(ctx, &in.Body); err != nil {
+		return nil, err
+	}
 	l, id, body := lang(ctx), workflows.SwitchID(in.Name), in.Body
 	body.Orphaned = false // what the caller says of it counts for nothing
 	content, err := json.Marshal(body)
@@ -63,6 +67,9 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if err := knownPerson(ctx, p, body.By); err != nil {
+		return nil, err
+	}
+	if err := mayIn(ctx, p.Estate, body.By, plan.MayControl); err != nil {
 		return nil, err
 	}
 	if !h.Kept {

@@ -19,7 +19,7 @@ type StartRequest struct {
 	Kind     run.Kind `json:"kind" enum:"drill,response" doc:"A response is the real thing."`
 	// Depth is "" for the scenario's own. A response is always real; a drill never.
 	Depth  run.Depth `json:"depth,omitempty" enum:"tabletop,walkthrough,isolated,live,real" doc:"How far it reaches; the scenario's own when left out."`
-	By     string    `json:"by" minLength:"1" doc:"Who starts it: an ID of the estate."`
+	By     string    `json:"by,omitempty" doc:"Who starts it: an ID of the estate; whoever asks when left out."`
 	Reason string    `json:"reason,omitempty" doc:"Why. Required for a response."`
 	Since  string    `json:"since,omitempty" doc:"When the event happened, RFC 3339; left out when nobody knows."`
 	// PlanHash is that of the plan the caller has looked at; "" is whatever the files say now.
@@ -64,9 +64,11 @@ type Events struct {
 // StepRequest is a person's act on a step that waits.
 type StepRequest struct {
 	Act    run.Act `json:"act" enum:"done,retry,skip"`
-	By     string  `json:"by" minLength:"1" doc:"Who: an ID of the estate."`
+	By     string  `json:"by,omitempty" doc:"Who: an ID of the estate; whoever asks when left out."`
 	Reason string  `json:"reason,omitempty" doc:"Required to skip, and to mark a machine's step as done."`
 	System string  `json:"system,omitempty" doc:"Needed when several systems have such a step."`
+	// BreakGlass forces it alone where a second person would have to confirm it.
+	BreakGlass bool `json:"break_glass,omitempty" doc:"Force it without a second person: everybody is told, and it is reviewed."`
 }
 
 // System is who holds a system.

@@ -32,6 +32,9 @@ func (s *Server) peopleRoutes(api huma.API) {
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 			Body workflows.CheckIn
 		}) (*answer[workflows.Done], error) {
+			if err := sign(ctx, &in.Body); err != nil {
+				return nil, err
+			}
 			return done(s.checkIn(ctx, in.Run, in.Key, in.Body))
 		})
 	huma.Register(api, route("arrive", http.MethodPost, "/runs/{run}/arrive", "Say that a person is at the muster.", 403, 404, 409, 422, 429, 503),
@@ -40,6 +43,9 @@ func (s *Server) peopleRoutes(api huma.API) {
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
 			Body workflows.Arrive
 		}) (*answer[workflows.Done], error) {
+			if err := sign(ctx, &in.Body); err != nil {
+				return nil, err
+			}
 			return done(s.arrive(ctx, in.Run, in.Key, in.Body))
 		})
 	huma.Register(api, route("run-people", http.MethodGet, "/runs/{run}/people", "Who was called, how they are and who is there, with totals.", 403, 404, 422, 503), s.getPeople)
@@ -193,6 +199,11 @@ func (s *Server) mayBeSaid(ctx context.Context, runID string, purpose identity.P
 	}
 	for _, id := range []string{by, about} {
 		if err := knownPerson(ctx, p, id); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	if by != about {
+		if err := mayIn(ctx, p.Estate, by, plan.MayProxy); err != nil {
 			return plan.Plan{}, err
 		}
 	}

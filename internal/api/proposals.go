@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -21,7 +22,7 @@ type Proposal = alarm.Proposal
 
 // ProposalRequest starts or dismisses a proposal.
 type ProposalRequest struct {
-	By     string `json:"by" minLength:"1" doc:"Who: an ID of the estate."`
+	By     string `json:"by,omitempty" doc:"Who: an ID of the estate; whoever asks when left out."`
 	Reason string `json:"reason,omitempty" doc:"Why. Required to dismiss."`
 }
 
@@ -93,6 +94,9 @@ func (s *Server) settled(ctx context.Context, p Proposal) error {
 }
 
 func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Started], error) {
+	if err := sign(ctx, &in.Body); err != nil {
+		return nil, err
+	}
 	l := lang(ctx)
 	p, err := s.open(ctx, in.ID)
 	if err != nil && p.State == alarm.Started && p.By == in.Body.By { // a second click, or an answer that was lost
@@ -132,6 +136,9 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 }
 
 func (s *Server) dismissProposal(ctx context.Context, in *OfProposal) (*answer[Proposal], error) {
+	if err := sign(ctx, &in.Body); err != nil {
+		return nil, err
+	}
 	l := lang(ctx)
 	p, err := s.open(ctx, in.ID)
 	if err != nil && p.State == alarm.Dismissed && p.By == in.Body.By && p.Reason == in.Body.Reason {
@@ -147,6 +154,9 @@ func (s *Server) dismissProposal(ctx context.Context, in *OfProposal) (*answer[P
 		pl, err := s.compile(ctx, p.Scenario, "")
 		if err == nil {
 			err = knownPerson(ctx, pl, in.Body.By)
+		}
+		if err == nil {
+			err = mayIn(ctx, pl.Estate, in.Body.By, plan.MayStart)
 		}
 		if err != nil {
 			return nil, err

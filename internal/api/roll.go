@@ -246,6 +246,9 @@ func (s *Server) seesPrivate(ctx context.Context, p plan.Plan, reader string, m 
 		return false
 	}
 	who, _ := p.Estate.Person(reader)
+	if p.Estate.Regulated() && p.Estate.May(reader, plan.MayPeople, true) {
+		return true
+	}
 	return reader == m.ID || m.Last != nil && run.Person(m.Last.By) == reader || slices.Contains(who.Roles, p.Scenario.Decision.By) ||
 		s.Sees != nil && s.Sees(ctx, p, reader, m.ID)
 }

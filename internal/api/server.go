@@ -2,8 +2,7 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -28,16 +27,25 @@ import (
 // bodyLimit bounds what a request may carry; the largest is a sentence and some IDs.
 const bodyLimit = 64 << 10
 
-// Server answers the API. All fields but Metrics and Now are needed.
+// Server answers the API. All fields but Identity, Estate,
+// PublicURL, Metrics and Now are needed.
 type Server struct {
 	Store   journal.Store
 	Engine  client.Client
 	Plans   Plans
 	Render  Render
 	Actions []activities.Action
-	Token   string
-	Version string
-	Log     *slog.Logger
+	// Token is the server's own: whoever holds it is the console, see identity.Actor.
+	Token string
+	// Identity makes sure of who asks; nil is one that knows personal tokens and Token.
+	Identity *identity.Service
+	// Estate is the inventory as it is now, for what belongs to no run: names and rights of
+	// people. nil knows nobody, and only the console administers.
+	Estate func(context.Context) (plan.Estate, error)
+	// PublicURL is how browsers reach the server; "" is not known.
+	PublicURL string
+	Version   string
+	Log       *slog.Logger
 	// Metrics counts answered requests; nil does not.
 	Metrics interface {
 		Request(route, method string, status int, took time.Duration)
@@ -68,6 +76,9 @@ func (s *Server) Handler() http.Handler {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
+	if s.Identity == nil {
+		s.Identity = identity.New(s.Store, identity.Options{Console: s.Token, Log: s.Log, Now: s.Now})
+	}
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("muster", s.Version)
 	cfg.Info.Description = "Start drills and responses, take part in them, and read their journal and report."
@@ -91,6 +102,7 @@ func (s *Server) Handler() http.Handler {
 	s.checkRoutes(api)
 	s.proposalRoutes(api)
 	s.activationRoutes(api)
+	s.identityRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
 			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),
@@ -102,7 +114,8 @@ func (s *Server) Handler() http.Handler {
 		writeProblem(w, problem(http.StatusForbidden, CodeUnauthorized,
 			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
 	}))
-	return s.observe(protect.Handler(s.authenticate(bounded(noteRoute(mux)))))
+	guarded := s.Identity.Guard(limits(bounded(noteRoute(mux))), identity.Gate{Open: open, Refused: s.unknown})
+	return s.observe(protect.Handler(guarded))
 }
 
 // schemaName keeps types of different packages apart: plan.Step is PlanStep, and the
@@ -118,28 +131,24 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-// authenticate asks for the token, except of health and of the API's description.
-func (s *Server) authenticate(next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte(s.Token))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, known := identity.From(r.Context()) // a caller in this process has made sure
-		if known || r.URL.Path == "/api/v1/health" || strings.HasPrefix(r.URL.Path, "/api/openapi") {
-			next.ServeHTTP(w, r)
-			return
-		}
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(given))
-		if !ok || s.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
-			l := lang(r.Context())
-			writeProblem(w, problem(http.StatusUnauthorized, CodeUnauthorized,
-				l.T("The token is missing or wrong.", "トークンがないか、正しくありません。"),
-				l.T("The server's token is in the file DATA/token; give it with --token-file, MUSTER_TOKEN or token_file in muster.yaml",
-					"サーバーのトークンは DATA/token にあります。--token-file、MUSTER_TOKEN、muster.yamlのtoken_fileのいずれかで指定してください")))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// open is what needs nobody: health and the API's description.
+func open(r *http.Request) bool {
+	return r.URL.Path == "/api/v1/health" || strings.HasPrefix(r.URL.Path, "/api/openapi")
+}
+
+// unknown answers somebody who is not let in.
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request, err error) {
+	if no := new(identity.Refusal); errors.As(err, &no) {
+		what, way := no.In(lang(r.Context()))
+		w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
+		writeProblem(w, problem(http.StatusUnauthorized, CodeUnauthorized, what, way))
+		return
+	}
+	p := new(Problem)
+	if !errors.As(s.storeProblem(r.Context(), err), &p) { // the caller is gone
+		return
+	}
+	writeProblem(w, p)
 }
 
 type routeKey struct{}

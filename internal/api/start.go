@@ -52,6 +52,9 @@ func (s *Server) startRoutes(api huma.API) {
 }
 
 func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
+	if err := sign(ctx, &in); err != nil {
+		return Started{}, err
+	}
 	l := lang(ctx)
 	bad := func(detail, way string) error {
 		return problem(http.StatusUnprocessableEntity, CodeBadRequest, detail, way)
@@ -98,6 +101,9 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 	if in.PlanHash != "" && in.PlanHash != p.Hash {
 		return Started{}, problem(http.StatusConflict, CodeRefused, l.T("The plan files have changed since you looked: the plan is %s now.", "確認した後に計画ファイルが変更されています。現在の計画は %s です。", p.Hash[:min(len(p.Hash), 12)]),
 			l.T("Look at it again, then start it", "内容を確認し直してから開始してください"))
+	}
+	if err := mayIn(ctx, p.Estate, in.By, plan.MayStart); err != nil && !run.IsAlarm(in.By) {
+		return Started{}, err
 	}
 	if err := s.Store.PutPlan(ctx, p); err != nil {
 		return Started{}, s.storeProblem(ctx, err)
@@ -157,13 +163,13 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 			// Without this a used ID would look like a fresh start (faults.md S9).
 			WorkflowExecutionErrorWhenAlreadyStarted: true,
 		}, workflows.TypeRun, workflows.Input{
-			RunID: id, Kind: in.Kind, Plan: p, Requester: in.By, RequestID: in.RequestID, Reason: in.Reason, Since: in.Since,
+			RunID: id, Kind: in.Kind, Plan: p, Requester: in.By, Via: via(ctx), RequestID: in.RequestID, Reason: in.Reason, Since: in.Since,
 		})
 		handle, err := s.Engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: start,
 			UpdateOptions: client.UpdateWorkflowOptions{
 				WorkflowID: id, UpdateID: updateID, UpdateName: workflows.UpdateBegin,
-				Args:         []any{workflows.Begin{By: in.By, RequestID: in.RequestID}},
+				Args:         []any{workflows.Begin{By: in.By, Via: via(ctx), RequestID: in.RequestID}},
 				WaitForStage: client.WorkflowUpdateStageCompleted,
 			},
 		})

@@ -96,7 +96,7 @@ func TestStartsThatMustNotBe(t *testing.T) {
 		"an event of tomorrow":          {func(s *api.StartRequest) { s.Since = time.Now().Add(24 * time.Hour).Format(time.RFC3339) }, 422, api.CodeBadRequest, "future"},
 		"a time that is none":           {func(s *api.StartRequest) { s.Since = "yesterday" }, 422, api.CodeBadRequest, "RFC 3339"},
 		"a kind that does not exist":    {func(s *api.StartRequest) { s.Kind = "rehearsal" }, 422, api.CodeBadRequest, "body.kind"},
-		"nobody, who wants to start it": {func(s *api.StartRequest) { s.By = "" }, 422, api.CodeBadRequest, "body.by"},
+		"nobody, who wants to start it": {func(s *api.StartRequest) { s.By = "" }, 422, api.CodeBadRequest, "Who acts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := drill("sato")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/muster-dr/muster/activities/record"
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
@@ -32,10 +33,12 @@ const token = "a-token-for-tests-only"
 // world is a server on a real engine, with the control plane's worker.
 type world struct {
 	*api.Client
-	t       *testing.T
-	url     string
-	store   journal.Store
-	handler http.Handler
+	t     *testing.T
+	url   string
+	store journal.Store
+
+	handler  http.Handler
+	identity *identity.Service
 }
 
 // inProcess is a client whose calls carry their actor.
@@ -65,8 +68,9 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
+	people := identity.New(store, identity.Options{Console: token})
 	handler := (&api.Server{
-		Store: store, Engine: c, Plans: plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
+		Store: store, Identity: people, Engine: c, Plans: plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
 		Render: func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
 			_, err := fmt.Fprintf(w, "%s %s %s %d", p.Scenario.Name, format, lang, len(events))
 			return err
@@ -81,7 +85,7 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 		w.Stop()
 		store.Close()
 	})
-	return &world{Client: me, t: t, url: srv.URL, store: store, handler: handler}
+	return &world{Client: me, t: t, url: srv.URL, store: store, handler: handler, identity: people}
 }
 
 // files are two scenarios that move the same system, done by people alone.

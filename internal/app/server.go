@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,31 +44,34 @@ type Options struct {
 
 // server is the API and the control plane's worker on one record store.
 type server struct {
-	o       Options
-	store   journal.Store
-	client  client.Client
-	metrics *metrics.Metrics
-	api     *api.Server
-	board   *board.Board
-	handler http.Handler
-	alarms  *alarm.Service
-	says    *speaking
+	o        Options
+	store    journal.Store
+	client   client.Client
+	metrics  *metrics.Metrics
+	api      *api.Server
+	board    *board.Board
+	identity *identity.Service
+	handler  http.Handler
+	alarms   *alarm.Service
+	says     *speaking
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
 	s := &server{o: o, store: api.Watched(m.Counted(store)), client: c, metrics: m}
 	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
+	people := &directory{dir: o.Config.Plans, catalog: actions}
+	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
+		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
 		Store: s.store, Engine: c, Plans: files, Render: Render,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 	}
 	h := s.api.Handler()
 	var err error
-	who := identity.New(s.store, identity.Options{Console: token, PublicURL: o.Config.PublicURL, Log: o.Log})
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: s.estate(actions), Log: o.Log, PublicURL: o.Config.PublicURL,
-		People: who,
+		People: s.identity,
 	})
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the board can't be shown", "ボードを表示できません"), Err: err,
@@ -86,10 +89,13 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = mux
 	disabled := func(ctx context.Context, person string) (bool, error) {
-		out, err := who.DisabledPeople(ctx)
-		return slices.ContainsFunc(out, func(o identity.Out) bool { return o.Person == person }), err
+		err := s.identity.Standing(ctx, person, "slack")
+		if identity.ReasonOf(err) != "" {
+			return true, nil
+		}
+		return false, err
 	}
-	if s.says, err = s.speak(store, actions, m, h, who, disabled); err == nil && s.says.slack != nil {
+	if s.says, err = s.speak(store, actions, m, h, s.identity, disabled); err == nil && s.says.slack != nil {
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}
 	return s, err
@@ -130,6 +136,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	})
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
 	working.Go(func() { s.says.run(ctx) })
+	working.Go(func() { s.tidyIdentity(ctx) })
 	if every := s.o.Config.CheckEvery; every > 0 {
 		working.Go(func() { s.checkEvery(ctx, every) })
 	}

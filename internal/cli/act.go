@@ -160,21 +160,26 @@ func (c *command) attest() *cobra.Command {
 
 func (c *command) approve() *cobra.Command {
 	var reason string
-	var glass bool
+	var glass, activation bool
 	cmd := &cobra.Command{
 		Use:   "approve [RUN]",
-		Short: c.t("Approve the recovery that somebody else asked for", "他の人が要求した復旧を承認する"),
+		Short: c.t("Approve what somebody else asked for: the activation, the recovery or the return home", "他の人が要求した発動・復旧・切り戻しを承認する"),
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if glass && reason == "" {
 				return c.needs("--reason")
 			}
 			return c.act(cmd.Context(), args, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.Approve(ctx, id, workflows.Approve{By: by, Reason: reason, BreakGlass: glass})
+				a := workflows.Approve{By: by, Reason: reason, BreakGlass: glass}
+				if activation {
+					a.For = workflows.ApproveActivation
+				}
+				return client.Approve(ctx, id, a)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("a remark; needed with --break-glass", "備考 (--break-glass では必須)"))
+	cmd.Flags().BoolVar(&activation, "activation", false, c.t("confirm the activation (default: what waits, the recovery first)", "発動を確認する (既定は待機中のもの。復旧を優先)"))
 	cmd.Flags().BoolVar(&glass, "break-glass", false, c.t("approve your own request: everybody is told, and it is reviewed after", "自分の要求を自ら承認する (全員に通知され、事後に審査される)"))
 	return cmd
 }
@@ -216,6 +221,7 @@ func (c *command) step() *cobra.Command {
 		{run.ActSkip, c.t("Go on without it; what rests on it is then not proven", "省略して進む (それに依存する目標は未立証になる)")},
 	} {
 		var reason, system string
+		var glass bool
 		sub := &cobra.Command{
 			Use: string(a.act) + " [RUN] STEP", Short: a.short, Args: cobra.RangeArgs(1, 2),
 			RunE: func(cmd *cobra.Command, args []string) error {
@@ -224,11 +230,14 @@ func (c *command) step() *cobra.Command {
 				}
 				step := args[len(args)-1]
 				return c.act(cmd.Context(), args[:len(args)-1], func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-					return client.Step(ctx, id, step, api.StepRequest{Act: a.act, By: by, Reason: reason, System: system})
+					return client.Step(ctx, id, step, api.StepRequest{Act: a.act, By: by, Reason: reason, System: system, BreakGlass: glass})
 				})
 			},
 		}
 		sub.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
+		if a.act != run.ActRetry {
+			sub.Flags().BoolVar(&glass, "break-glass", false, c.t("force it alone where a second person has to confirm it: everybody is told, and it is reviewed after", "他の人の確認が必要な強制操作を単独で行う (全員に通知され、事後に審査される)"))
+		}
 		sub.Flags().StringVar(&system, "system", "", c.t("the system, when several have such a step", "対象システム (複数にある場合)"))
 		cmd.AddCommand(sub)
 	}

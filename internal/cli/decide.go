@@ -69,6 +69,7 @@ func (c *command) decide() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&in.System, "system", "", c.t("the system (default: all that wait)", "対象システム (既定は判断待ちのすべて)"))
 	cmd.Flags().StringVar(&in.Reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
+	cmd.Flags().StringVar((*string)(&in.Instead), "instead", "", c.t("the choice of somebody else that this one revises", "改める対象となる、他の人の決定"))
 	c.policyFlags(cmd, &in.Policy, &rejected)
 	c.atFlag(cmd, &at)
 	c.runFlag(cmd, &id)

@@ -39,10 +39,11 @@ type Config struct {
 	Gateway    Gateway       `mapstructure:"gateway"`
 	Temporal   Temporal      `mapstructure:"temporal"`
 	// Alarms are the sources of alarms. Only a file can name them.
-	Alarms  []Alarm `mapstructure:"-"`
-	Mail    Mail    `mapstructure:"mail"`
-	Slack   Slack   `mapstructure:"slack"`
-	Webhook Webhook `mapstructure:"webhook"`
+	Alarms   []Alarm  `mapstructure:"-"`
+	Mail     Mail     `mapstructure:"mail"`
+	Slack    Slack    `mapstructure:"slack"`
+	Webhook  Webhook  `mapstructure:"webhook"`
+	Identity Identity `mapstructure:"identity"`
 }
 
 // People is what becomes of personal data.
@@ -134,7 +135,7 @@ func (k Key) Flag() string {
 
 // Keys lists every setting.
 func Keys() []Key {
-	return []Key{
+	return append([]Key{
 		{"data", ".muster", "directory that holds everything muster keeps", "musterのデータを置くディレクトリ"},
 		{"plans", ".", "directory with the estate, runbooks and scenarios", "estate・runbook・scenarioのYAMLを置くディレクトリ"},
 		{"store", "", "record store; empty is sqlite:DATA/journal.db", "記録の保存先。空なら sqlite:DATA/journal.db"},
@@ -185,7 +186,7 @@ func Keys() []Key {
 		{"webhook.contacts", "false", "also send what is said to each person, with their telephone number and their own links, to a gateway that calls or writes to them; else only what is said to all", "電話・SMSゲートウェイ向けに、各人への通知も電話番号と本人用リンクを付けて送る。falseなら全体への通知のみ送る"},
 		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
-	}
+	}, identityKeys()...)
 }
 
 // Embedded reports whether the engine is the one that `muster up` runs.

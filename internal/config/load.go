@@ -237,6 +237,7 @@ func (c Config) check() Mistakes {
 		say("people.keep", "%s lies before the run's end; write a span such as 720h, or 0s to erase at the end", c.People.Keep)
 	}
 	c.checkChannels(say, oneOf)
+	c.checkIdentity(say)
 	oneOf("lang", c.Lang, "", "en", "ja")
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")

@@ -45,8 +45,9 @@ type Estate struct {
 	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
 	Owners map[string]string
 
-	local map[string]bool     // kinds of target that only their own site's worker may act on
-	only  map[string]run.Kind // of people and roles that are limited, by "person ID" and "role NAME"
+	local  map[string]bool // kinds of target that only their own site's worker may act on
+	grants map[run.Kind][]plan.Grant
+	only   map[string]run.Kind // of people and roles that are limited, by "person ID" and "role NAME"
 }
 
 // Contact is how a person is reached and known. Empty fields are not known.
@@ -78,6 +79,9 @@ func (e *Estate) For(kind run.Kind) (people []plan.Person, barred []string) {
 	}
 	return people, barred
 }
+
+// GrantsIn is what roles may do in a run of this kind; nil where nobody regulates it.
+func (e *Estate) GrantsIn(kind run.Kind) []plan.Grant { return e.grants[kind] }
 
 // Holders is how many may act in a role, in the kind of run that has the fewest. The kind
 // is "" where nobody is limited.
@@ -218,6 +222,7 @@ func Read(d *yamldoc.Decoder, root *yaml.Node, catalog Catalog) *Estate {
 	r.places()
 	r.people()
 	r.muster()
+	r.rights()
 	r.targets()
 	r.systems()
 	r.dependencies()

@@ -181,6 +181,14 @@ type Role struct {
 	Name  text         `json:"name" help:"Its name." is:"name"`
 	Title yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Only  text         `json:"only" help:"Kind of run in which the role counts: drill or real; both unless said." enum:"drill,real" default:""`
+	May   *May         `json:"may" help:"What its holders may do. Once one role has it, every role may do what its own list says and nothing else; an estate without any regulates nothing." default:""`
+}
+
+// May is what holders of a role may do, apart for drills and the real thing.
+type May struct {
+	yamldoc.Place
+	Drill []text `json:"drill" help:"In drills." enum:"start,decide,approve,operate,control,report,proxy,people,admin,audit" default:""`
+	Real  []text `json:"real" help:"In real responses." enum:"start,decide,approve,operate,control,report,proxy,people,admin,audit" default:""`
 }
 
 // Place is a muster place.

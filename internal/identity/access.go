@@ -16,8 +16,8 @@ func withOrigin(ctx context.Context, from string) context.Context {
 	return context.WithValue(ctx, originKey{}, from)
 }
 
-// origin is the network address of whoever asks, without the port.
-func origin(r *http.Request) string {
+// Origin is the network address of whoever asks, without the port.
+func Origin(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -24,7 +24,7 @@ func (s *Service) Guard(next http.Handler, g Gate) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		from := origin(r)
+		from := Origin(r)
 		ctx := withOrigin(r.Context(), from)
 		a, err := s.who(r)
 		if err == nil {

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -101,9 +100,9 @@ func (s *Service) RotateKey(ctx context.Context, by string, all bool) error {
 func (s *Service) Link(ctx context.Context, run, person string, purpose Purpose, ttl time.Duration) (string, error) {
 	switch {
 	case run == "" || person == "" || purpose == "" || len(run) > 255 || len(person) > 255 || len(purpose) > 255:
-		return "", fmt.Errorf("a link is for one run, one person and one purpose, not %q %q %q", run, person, purpose)
+		return "", fmt.Errorf("%w: a link is for one run, one person and one purpose, not %q %q %q", ErrAsked, run, person, purpose)
 	case ttl < time.Minute || ttl > LinkLongest:
-		return "", fmt.Errorf("a link lasts from a minute to %d days, not %s", int(LinkLongest.Hours()/24), ttl)
+		return "", fmt.Errorf("%w: a link lasts from a minute to %d days, not %s", ErrAsked, int(LinkLongest.Hours()/24), ttl)
 	}
 	now := s.o.Now()
 	if err := s.standing(ctx, person, "", now); err != nil {
@@ -209,12 +208,12 @@ func (s *Service) RevokeLinks(ctx context.Context, which Links, by string) error
 			continue
 		}
 		if what != "" {
-			return errors.New("say one of them: a link, a person or a run")
+			return fmt.Errorf("%w: say one of them, a link, a person or a run", ErrAsked)
 		}
 		what = w.kind + w.id
 	}
 	if what == "" {
-		return errors.New("say which links: one, a person's or a run's")
+		return fmt.Errorf("%w: say which links, one, a person's or a run's", ErrAsked)
 	}
 	now := s.o.Now().UTC()
 	err := change(ctx, s, kindLinkBan, what, func(b *ban, _ bool) error {

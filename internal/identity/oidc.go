@@ -126,7 +126,7 @@ func (s *Service) StartOIDC(w http.ResponseWriter, r *http.Request, next string)
 // says where to go next. A failure is counted and entered in the access log; the error is
 // for the person, see Refusal.In.
 func (s *Service) FinishOIDC(w http.ResponseWriter, r *http.Request) (a Actor, next string, err error) {
-	from := origin(r)
+	from := Origin(r)
 	ctx := withOrigin(r.Context(), from)
 	// Whatever comes of it, this attempt is over.
 	http.SetCookie(w, s.cookie(attemptCookie, "", 0))

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +29,7 @@ type Out struct {
 // seconds (requirement P-OFF).
 func (s *Service) Disable(ctx context.Context, person, by, reason string) error {
 	if person == "" || reason == "" {
-		return errors.New("disabling takes a person and a reason, which stands in the access log")
+		return fmt.Errorf("%w: disabling takes a person and a reason, which stands in the access log", ErrAsked)
 	}
 	err := change(ctx, s, kindDisabled, person, func(d *disabled, found bool) error {
 		if found && !d.Enabled {

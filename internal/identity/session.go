@@ -88,7 +88,7 @@ func (s *Service) SignIn(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return err
 	}
 	http.SetCookie(w, s.cookie(sessionCookie, value, s.o.Longest))
-	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "sign in", Object: "session " + short(digest(value)), Outcome: "ok", From: origin(r)})
+	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "sign in", Object: "session " + short(digest(value)), Outcome: "ok", From: Origin(r)})
 	return nil
 }
 

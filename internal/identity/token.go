@@ -40,6 +40,9 @@ const tokenMark = "mstr_"
 // usedEvery is how exactly the last use of a token is known.
 const usedEvery = time.Hour
 
+// ErrAsked: what was asked for can't be; the error says why.
+var ErrAsked = errors.New("not possible")
+
 // ErrNoToken: there is no such token.
 var ErrNoToken = errors.New("there is no such token")
 
@@ -48,13 +51,13 @@ var ErrNoToken = errors.New("there is no such token")
 func (s *Service) Issue(ctx context.Context, person, name, by string, ttl time.Duration) (secret string, t Token, err error) {
 	switch {
 	case person == "":
-		return "", t, errors.New("a token is for a person")
+		return "", t, fmt.Errorf("%w: a token is for a person", ErrAsked)
 	case len(name) > 100:
-		return "", t, errors.New("the name of a token has at most 100 bytes")
+		return "", t, fmt.Errorf("%w: the name of a token has at most 100 bytes", ErrAsked)
 	case ttl == 0:
 		ttl = TokenLife
 	case ttl < time.Minute || ttl > TokenLongest:
-		return "", t, fmt.Errorf("a token lasts from a minute to %d days, not %s", int(TokenLongest.Hours()/24), ttl)
+		return "", t, fmt.Errorf("%w: a token lasts from a minute to %d days, not %s", ErrAsked, int(TokenLongest.Hours()/24), ttl)
 	}
 	now := s.o.Now().UTC()
 	// Also for somebody who was disabled: such a token would open at the next enabling.

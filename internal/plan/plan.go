@@ -49,10 +49,14 @@ type Scenario struct {
 	Absent  *Absence `json:"absent,omitempty"` // who is taken out of a drill
 	// Lead is the role that leads the work: it may name another muster place at any time
 	// (requirement A-MUS-07). "" is who decides.
-	Lead       string       `json:"lead,omitempty"`
-	Decision   DecisionRule `json:"decision"`
-	Reports    *Reports     `json:"reports,omitempty"` // status reports; nil is none on a cadence
-	Approvals  int          `json:"approvals"`         // persons besides the requester who must approve the recovery
+	Lead      string       `json:"lead,omitempty"`
+	Decision  DecisionRule `json:"decision"`
+	Reports   *Reports     `json:"reports,omitempty"` // status reports; nil is none on a cadence
+	Approvals int          `json:"approvals"`         // persons besides the requester who must approve the recovery
+	// FourEyes has a drill rehearse what is always so when it is real: a second person confirms
+	// the start, the decision and what is forced.
+	FourEyes bool `json:"four_eyes,omitempty"`
+
 	Injects    []Step       `json:"injects,omitempty"` // Step.After is the offset from the start
 	Failback   string       `json:"failback"`          // run.PolicyReturn or run.PolicyStay
 	Hold       run.Duration `json:"hold"`              // how long service must hold to be proven
@@ -214,6 +218,7 @@ type Estate struct {
 	People  []Person `json:"people"` // who may act in a run of the plan's kind
 	// Barred are people of the estate who may not.
 	Barred  []string `json:"barred,omitempty"`
+	Grants  []Grant  `json:"grants,omitempty"` // in runs of the plan's kind; none: not regulated
 	Places  []Place  `json:"muster_places,omitempty"`
 	Parties []Party  `json:"parties,omitempty"` // contractors and others to be reached in communications
 	Muster  *Muster  `json:"muster,omitempty"`  // nil: people come when they are called

@@ -89,6 +89,8 @@ const (
 	AwaitOrder     Awaited = "order"    // `muster follow-up`; Order, Text is what is to be done
 	AwaitReview    Awaited = "review"   // `muster decide`; Review has the forecast
 	AwaitReceipt   Awaited = "receipt"  // `muster custody receive`; Order is the register's line
+	// AwaitActivation is a second person's word that the response is real: `muster approve --activation`.
+	AwaitActivation Awaited = "activation"
 )
 
 // Waiting is one thing the run waits for people to do.

@@ -24,27 +24,28 @@ type Tracker struct {
 	plan plan.Plan
 	view Overview
 
-	open       map[run.Phase]time.Time // phases that have begun and not ended
-	people     map[string]*person
-	place      string     // where people muster now
-	moved      bool       // from where people were called to
-	held       *time.Time // the call-out waits until then
-	heldSince  time.Time
-	confirmed  map[run.Phase]bool
-	inspect    map[string]bool     // sites reported on
-	assessed   map[string]bool     // systems reported on by a person
-	damage     map[string]damageOf // by system, or system/component
-	frozen     map[string]*Sight   // by system, or system/function, when the recovery was ordered
-	priorities []string
-	deputies   []string               // who may decide besides
-	reviews    map[string]underReview // by system
-	asked      map[string]asked
-	approval   *asked
-	approved   map[string]bool
-	stated     map[string]map[string]int // levels that people stated, by system and function
-	waits      []Waiting                 // of steps, in order
-	systems    map[string]*system
-	steps      map[string]int // writer/step → index in view.Steps
+	open        map[run.Phase]time.Time // phases that have begun and not ended
+	people      map[string]*person
+	place       string     // where people muster now
+	moved       bool       // from where people were called to
+	held        *time.Time // the call-out waits until then
+	heldSince   time.Time
+	confirmed   map[run.Phase]bool
+	inspect     map[string]bool     // sites reported on
+	assessed    map[string]bool     // systems reported on by a person
+	damage      map[string]damageOf // by system, or system/component
+	frozen      map[string]*Sight   // by system, or system/function, when the recovery was ordered
+	priorities  []string
+	deputies    []string               // who may decide besides
+	reviews     map[string]underReview // by system
+	asked       map[string]asked
+	unconfirmed *asked // the activation
+	approval    *asked
+	approved    map[string]bool
+	stated      map[string]map[string]int // levels that people stated, by system and function
+	waits       []Waiting                 // of steps, in order
+	systems     map[string]*system
+	steps       map[string]int // writer/step → index in view.Steps
 }
 
 type asked struct {
@@ -137,6 +138,9 @@ func (t *Tracker) apply(e run.Event) {
 		}
 		clear(t.open)
 	case run.PhaseStarted, run.PhaseEnded:
+		if e.Kind == run.PhaseEnded && t.approval != nil && t.approval.phase == e.Phase {
+			t.approval = nil
+		}
 		t.phase(e)
 	case run.PersonCalled, run.PersonReminded, run.PersonAnswered, run.PersonArrived, run.PersonAbsent, run.PersonStandsIn,
 		run.QuorumReached, run.QuorumMissed, run.CallHeld, run.CallReleased, run.MusterMoved, run.RoleHandedOver,
@@ -166,6 +170,12 @@ func (t *Tracker) apply(e run.Event) {
 		t.asked[e.System] = a
 	case run.DecisionMade:
 		t.decided(e)
+	case run.ActivationAsked:
+		t.unconfirmed = &asked{at: e.At, phase: e.Phase, text: e.Reason}
+	case run.ActivationConfirmed:
+		t.unconfirmed = nil
+	case run.ForceAsked:
+		t.forceAsked(e)
 	case run.ApprovalAsked:
 		t.approval = &asked{at: e.At, phase: e.Phase, text: e.Reason}
 		t.approved = map[string]bool{} // asked again after a revision, everybody is

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -82,7 +83,22 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(), Text: t.approval.text, Since: t.approval.at, Need: need})
 		}
 	}
+	if t.unconfirmed != nil {
+		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(), Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
+	}
 	return append(append(out, t.waits...), t.openOrders()...)
+}
+
+// forceAsked says at the step that waits what somebody wants to force, for the second person
+// who has to confirm it.
+func (t *Tracker) forceAsked(e run.Event) {
+	var a run.StepAct
+	_ = e.Decode(&a)
+	for i := range t.waits {
+		if w := &t.waits[i]; w.Step == e.Step && w.System == e.System {
+			w.Text = plan.Joined(plan.Apart(w.Text), plan.Say("%s asks for %s (%s): another person has to confirm it", "%s が %s を要請（%s）：別の人の確認が必要", e.By, a.Act, e.Reason)).Both()
+		}
+	}
 }
 
 func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []Waiting {
@@ -160,6 +176,19 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 // approvers are those whose approval would count: holders of the role that decides, or
 // of one that the quorum asks for, besides the requester and who has approved.
 func (t *Tracker) approvers() []string {
+	if e := t.plan.Estate; e.Regulated() {
+		approve, admin := e.Granted(plan.MayApprove), e.Granted(plan.MayAdmin)
+		in := func(p plan.Person, roles []string) bool {
+			return slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(roles, r) })
+		}
+		var out []string
+		for _, p := range e.People {
+			if p.ID != t.view.By && !t.approved[p.ID] && in(p, approve) && !in(p, admin) {
+				out = append(out, p.ID)
+			}
+		}
+		return out
+	}
 	roles := []string{t.plan.Scenario.Decision.By}
 	for _, q := range t.plan.Scenario.Quorum {
 		roles = append(roles, q.Role)

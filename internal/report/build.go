@@ -47,6 +47,9 @@ func Build(p plan.Plan, events []run.Event) (Report, error) {
 		}
 	}
 	r.Approvals = append([]Approval{}, f.approvals...)
+	if r.BreakGlass, err = f.brokenGlass(); err != nil {
+		return Report{}, err
+	}
 	r.Assessments = append([]Assessment{}, r.Assessments...)
 	r.Forms, r.titles = f.formsReport(), titlesOf(p)
 	r.Inspections = append([]Inspection{}, r.Inspections...)

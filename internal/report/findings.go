@@ -182,6 +182,11 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 			l.add(run.FindingHand, "", "", say("%s approved alone (break-glass): to be reviewed", "%s が単独で承認（緊急権限）：事後確認が必要", run.Person(a.By)), a.Reason)
 		}
 	}
+	for _, b := range r.BreakGlass {
+		if b.What != "approval" {
+			l.add(run.FindingHand, b.System, b.Step, say("%s did alone (break-glass): %s; to be reviewed", "%s が単独で実施（緊急権限）：%s。事後確認が必要", run.Person(b.By), b.words()), b.Reason)
+		}
+	}
 	for _, n := range r.Notes {
 		if n.Kind == run.RemarkMade && n.Text != "" {
 			l.add(run.FindingRemark, "", "", say("remark of %s", "%s の所見", run.Person(n.By)), n.Text)

@@ -25,6 +25,7 @@ type Report struct {
 	Case *Case `json:"case,omitempty"`
 
 	Approvals   []Approval   `json:"approvals"`
+	BreakGlass  []BreakGlass `json:"break_glass"`
 	Undone      []Step       `json:"undone"` // what put back a step: its ID, the undo's action
 	Assessments []Assessment `json:"assessments"`
 	Inspections []Inspection `json:"inspections"`

@@ -92,18 +92,21 @@ const (
 	StrengthReported  EventKind = "strength.reported"  // By, Reason; Strength
 	StrengthConfirmed EventKind = "strength.confirmed" // By, Reason; Strength
 
-	SiteInspected    EventKind = "site.inspected"      // Site, By, Reason; Inspection
-	StatementMade    EventKind = "statement.made"      // System, By, Reason; Stated
-	PartyReached     EventKind = "party.reached"       // By, Reason: a means of sharing works
-	DamageAssessed   EventKind = "damage.assessed"     // System, By, Reason; Assessment
-	ContainmentDone  EventKind = "containment.done"    // By, Reason
-	DecisionAsked    EventKind = "decision.asked"      // System; DecisionAsk
-	DecisionMade     EventKind = "decision.made"       // System, By, Reason; Decision
-	ApprovalAsked    EventKind = "approval.asked"      // Reason: what is to be approved
-	ApprovalGiven    EventKind = "approval.given"      // By, Reason; Approval
-	RecoveryOrdered  EventKind = "recovery.ordered"    // System, Runbook, By
-	CompletionReport EventKind = "completion.reported" // By, Reason
-	RemarkMade       EventKind = "remark.made"         // By, Reason: what was hard
+	SiteInspected   EventKind = "site.inspected"   // Site, By, Reason; Inspection
+	StatementMade   EventKind = "statement.made"   // System, By, Reason; Stated
+	PartyReached    EventKind = "party.reached"    // By, Reason: a means of sharing works
+	DamageAssessed  EventKind = "damage.assessed"  // System, By, Reason; Assessment
+	ContainmentDone EventKind = "containment.done" // By, Reason
+	DecisionAsked   EventKind = "decision.asked"   // System; DecisionAsk
+	DecisionMade    EventKind = "decision.made"    // System, By, Reason; Decision
+	ApprovalAsked   EventKind = "approval.asked"   // Reason: what is to be approved
+	ApprovalGiven   EventKind = "approval.given"   // By, Reason; Approval
+	// A real response is confirmed by somebody other than who started it.
+	ActivationAsked     EventKind = "activation.asked"     // Reason: who may
+	ActivationConfirmed EventKind = "activation.confirmed" // By, Reason; Approval
+	RecoveryOrdered     EventKind = "recovery.ordered"     // System, Runbook, By
+	CompletionReport    EventKind = "completion.reported"  // By, Reason
+	RemarkMade          EventKind = "remark.made"          // By, Reason: what was hard
 	// ActRefused is written by the server: a validator, which refuses, writes nothing.
 	ActRefused EventKind = "act.refused" // By, Reason: what they were told; RefusedAct
 
@@ -111,6 +114,7 @@ const (
 	StepStarted  EventKind = "step.started"  // Generation
 	StepWaiting  EventKind = "step.waiting"  // Wait: somebody has to act
 	StepActed    EventKind = "step.acted"    // By, Reason; StepAct: a person settled it
+	ForceAsked   EventKind = "force.asked"   // By, Reason; StepAct: a second person has to confirm it
 	StepEnded    EventKind = "step.ended"    // Outcome, Reason; StepResult
 	UndoStarted  EventKind = "undo.started"  // Step; Action is the undo's
 	UndoEnded    EventKind = "undo.ended"    // Outcome, Reason; StepResult
@@ -292,6 +296,8 @@ type Decision struct {
 // requester alone; it needs a reason and stands in the report for review.
 type Approval struct {
 	BreakGlass bool `json:"break_glass,omitempty"`
+	// WithRecovery: the activation was confirmed by approving the recovery.
+	WithRecovery bool `json:"with_recovery,omitempty"`
 }
 
 // Intent is written, and on disk, before an effect is tried.
@@ -332,6 +338,10 @@ const (
 // StepAct is a person's act on a waiting step.
 type StepAct struct {
 	Act Act `json:"act"`
+	// AskedBy asked for it to be forced, with that reason; By of the event confirmed it.
+	AskedBy    string `json:"asked_by,omitempty"`
+	Asked      string `json:"asked,omitempty"`
+	BreakGlass bool   `json:"break_glass,omitempty"` // forced by one person alone
 }
 
 // SettledBy says on what a step's outcome rests.

@@ -247,6 +247,7 @@ func (c *compiling) estate() {
 		kind = run.Response
 	}
 	c.out.Estate.People, c.out.Estate.Barred = c.Bundle.estate.For(kind)
+	c.out.Estate.Grants = c.Bundle.estate.GrantsIn(kind)
 	for _, t := range c.Bundle.estate.Targets {
 		if c.uses[t.Name] {
 			t.Spared = c.spared(t.Name)

@@ -33,6 +33,7 @@ type File struct {
 	Decision   Decision             `json:"decision" help:"Who decides on the recovery." default:""`
 	Reports    *Reports             `json:"reports" help:"Status reports on a cadence; they go out at once when the forecast passes a target." default:""`
 	Approvals  number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." min:"0" max:"10" default:"1"`
+	FourEyes   yamldoc.Value[bool]  `json:"four_eyes" help:"Whether a drill too has the start confirmed, the decision approved and what is forced confirmed by a second person; the real thing always does." default:"false"`
 	Injects    []Inject             `json:"injects" help:"What the drill does to make it happen. The real thing has none: they are left out then." item:"inject" default:""`
 	Failback   text                 `json:"failback" help:"Whether the systems go home in the same run." enum:"return,stay" default:"return"`
 	Hold       duration             `json:"hold" help:"How long service must hold to count as restored." default:"30s"`

@@ -51,7 +51,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 		Name: s.info.Name, Title: s.info.Title, Hazard: s.info.Hazard,
 		Safety:    plan.SafetyRules{Hold: f.Safety.Hold.V, Within: f.Safety.Within.V, Muster: f.Safety.Muster.V, Task: f.Safety.Task.V},
 		Decision:  plan.DecisionRule{By: f.Decision.By.V, Within: f.Decision.Within.V, Rule: f.Decision.Rule.V},
-		Approvals: f.Approvals.V, Failback: f.Failback.V, Hold: f.Hold.V, Baseline: f.Baseline.V,
+		Approvals: f.Approvals.V, FourEyes: f.FourEyes.V, Failback: f.Failback.V, Hold: f.Hold.V, Baseline: f.Baseline.V,
 		WhenAbsent: f.Absent.V,
 		DetectWait: f.DetectWait.V, VerifyWait: f.VerifyWait.V, FailWait: f.FailWait.V,
 	}

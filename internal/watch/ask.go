@@ -57,6 +57,9 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 	case progress.AwaitApproval:
 		what = l.T("APPROVAL by %d more: %s", "承認 あと %d 名: %s", w.Need, text)
 		how = "muster approve " + runID
+	case progress.AwaitActivation:
+		what = l.T("CONFIRMATION of the activation by a second person: %s", "発動の確認（開始者以外の人）: %s", text)
+		how = "muster approve --activation " + runID
 	case progress.AwaitConfirm:
 		what = l.T("to confirm %s", "%s の完了報告", l.Phase(w.Phase))
 		how = fmt.Sprintf("muster confirm %s --run %s", w.Phase, runID)

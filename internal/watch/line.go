@@ -153,6 +153,19 @@ func Line(l i18n.Lang, e run.Event) string {
 			return l.T("BREAK-GLASS%s%s", "緊急権限を行使%s%s", by, why)
 		}
 		return l.T("approved%s%s", "承認%s%s", by, why)
+	case run.ActivationAsked:
+		return l.T("CONFIRMATION of the activation asked%s", "発動の確認待ち%s", why)
+	case run.ActivationConfirmed:
+		var a run.Approval
+		_ = e.Decode(&a)
+		if a.BreakGlass {
+			return l.T("BREAK-GLASS: activation confirmed%s%s", "緊急権限を行使: 発動を確認%s%s", by, why)
+		}
+		return l.T("activation confirmed%s%s", "発動を確認%s%s", by, why)
+	case run.ForceAsked:
+		var a run.StepAct
+		_ = e.Decode(&a)
+		return l.T("step %s: %s asked%s%s; another person has to confirm it", "ステップ %s: %s の要請%s%s。別の人の確認が必要", what, a.Act, by, why)
 	case run.RecoveryOrdered:
 		return l.T("recovery ordered: %s %s", "復旧を指示: %s %s", e.System, e.Runbook)
 	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	inventory "github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/scenario"
+)
+
+// directory is the people of the estate as the files say now. It reads them again when one
+// has changed, and looks for that at most once in lookAgain. While they have mistakes, the
+// last good ones count.
+type directory struct {
+	dir     string
+	catalog scenario.Catalog
+
+	mu     sync.Mutex
+	looked time.Time
+	stamp  string
+	last   *inventory.Estate
+	err    error // nobody has read a good one yet
+}
+
+// lookAgain bounds how late a change of the estate counts: disabling by leaving the file takes
+// no longer than disabling by hand (requirement P-OFF).
+const lookAgain = 3 * time.Second
+
+var _ identity.Directory = (*directory)(nil)
+
+func (d *directory) estate() (*inventory.Estate, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now := time.Now(); now.Sub(d.looked) >= lookAgain {
+		d.looked = now
+		if stamp := stampOf(d.dir); stamp != d.stamp {
+			d.stamp = stamp
+			if e, err := scenario.Inventory(d.dir, d.catalog); err == nil {
+				d.last, d.err = e, nil
+			} else if d.last == nil {
+				d.err = err
+			}
+		}
+	}
+	return d.last, d.err
+}
+
+// stampOf changes when a plan file does.
+func stampOf(dir string) string {
+	var b strings.Builder
+	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return nil
+		}
+		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		if info, err := e.Info(); err == nil {
+			b.WriteString(path + info.ModTime().Format(time.RFC3339Nano) + "\x00")
+		}
+		return nil
+	})
+	return b.String()
+}
+
+// Estate is the inventory, for the API.
+func (d *directory) Estate(context.Context) (plan.Estate, error) {
+	e, err := d.estate()
+	if err != nil {
+		return plan.Estate{}, err
+	}
+	return e.Estate, nil
+}
+
+func (d *directory) Known(_ context.Context, person string) (bool, error) {
+	e, err := d.estate()
+	if err != nil {
+		return false, err
+	}
+	_, ok := e.Person(person)
+	return ok, nil
+}
+
+func (d *directory) BySubject(_ context.Context, subject string) (string, error) {
+	return d.by(func(c inventory.Contact) bool { return c.Subject != "" && c.Subject == subject })
+}
+
+func (d *directory) ByMail(_ context.Context, mail string) (string, error) {
+	return d.by(func(c inventory.Contact) bool { return c.Mail != "" && strings.EqualFold(c.Mail, mail) })
+}
+
+// by is the one person whose contact fits; two are nobody.
+func (d *directory) by(fits func(inventory.Contact) bool) (string, error) {
+	e, err := d.estate()
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, p := range e.People {
+		if fits(e.Contacts[p.ID]) {
+			if found != "" {
+				return "", nil
+			}
+			found = p.ID
+		}
+	}
+	return found, nil
+}

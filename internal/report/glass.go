@@ -1,0 +1,82 @@
+package report
+
+import (
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// BreakGlass is something that one person did alone where a second one is asked for. All of
+// them are reviewed after the run, by somebody who had no part in it.
+type BreakGlass struct {
+	At     time.Time `json:"at"`
+	What   string    `json:"what"` // activation, approval or step
+	System string    `json:"system,omitempty"`
+	Step   string    `json:"step,omitempty"`
+	Act    run.Act   `json:"act,omitempty"` // of a step
+	By     string    `json:"by"`
+	Via    string    `json:"via,omitempty"` // how the person was known
+	Reason string    `json:"reason"`
+}
+
+func (f *facts) brokenGlass() ([]BreakGlass, error) {
+	out := []BreakGlass{}
+	for _, e := range f.events {
+		b := BreakGlass{At: e.At, System: e.System, Step: e.Step, By: e.By, Via: e.Via, Reason: e.Reason}
+		switch e.Kind {
+		case run.ApprovalGiven, run.ActivationConfirmed:
+			var a run.Approval
+			if err := decode(e, &a); err != nil {
+				return nil, err
+			}
+			if !a.BreakGlass || a.WithRecovery { // the approval it came with is listed
+				continue
+			}
+			b.What = "approval"
+			if e.Kind == run.ActivationConfirmed {
+				b.What = "activation"
+			}
+		case run.StepActed:
+			var a run.StepAct
+			if err := decode(e, &a); err != nil {
+				return nil, err
+			}
+			if !a.BreakGlass {
+				continue
+			}
+			b.What, b.Act = "step", a.Act
+		default:
+			continue
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// words is what was done alone.
+func (b BreakGlass) words() plan.Text {
+	switch b.What {
+	case "activation":
+		return say("confirmed the activation", "発動を確認")
+	case "step":
+		return say("step %s: %s", "ステップ %s：%s", b.Step, string(b.Act))
+	}
+	return say("approved", "承認")
+}
+
+// glass is what one person did alone, for review.
+func (d *document) glass() section {
+	if len(d.report.BreakGlass) == 0 {
+		return section{}
+	}
+	s := section{ID: "break-glass", Title: say("Break-glass, to be reviewed (%d)", "緊急権限の行使（要事後確認：%d 件）", len(d.report.BreakGlass)),
+		Lead: []plan.Text{say("One person went on alone where a second one is asked for. Somebody who had no part in the run reviews each.",
+			"本来は二人目の確認が必要な操作を、単独で行ったものです。対応に関与していない人が、一件ずつ事後確認を行ってください。")}}
+	t := table{Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("System", "システム"), say("By", "実施者"), say("Known by", "認証手段"), say("Reason", "理由")}}
+	for _, b := range d.report.BreakGlass {
+		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(b.At))), tell(b.words()), name(b.System), tell(actor(b.By)), name(b.Via), tell(plan.Apart(b.Reason))})
+	}
+	s.Tables = []table{t}
+	return s
+}

@@ -1,0 +1,231 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Four eyes (requirement P-4EYES). In a real response, and in a drill that rehearses it:
+// somebody other than the starter confirms the activation before anything is changed; who
+// decided does not approve; what is skipped or forced is asked for by one person and confirmed
+// by another. Nothing of this holds up people: safety check, muster and assessment run while
+// the confirmation is open, and break-glass lets one person go on alone, with a reason, before
+// everybody's eyes.
+
+// askConfirmation puts the activation to a second person.
+func (r *response) askConfirmation(ctx workflow.Context) {
+	rehearsed := r.in.Kind == run.Drill && r.plan.Scenario.FourEyes && r.movesThings()
+	if r.in.Kind != run.Response && !rehearsed || r.restoreTest() {
+		return
+	}
+	if workflow.GetVersion(ctx, "four-eyes", workflow.DefaultVersion, 1) != 1 {
+		return
+	}
+	r.fourEyes = true
+	r.log.add(ctx, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine,
+		Reason: both("somebody other than %s, who started it, confirms the activation", "開始者 %s 以外の人による発動の確認", r.in.Requester)})
+	r.listenForGlass(ctx)
+	for _, m := range r.people {
+		if r.in.Kind == run.Drill && r.plan.Scenario.Simulate != nil && r.mayConfirmActivation(Approve{By: m.plan.ID}) == nil {
+			r.simulateConfirmation(ctx, m)
+			break
+		}
+	}
+}
+
+func (r *response) simulateConfirmation(ctx workflow.Context, m *member) {
+	workflow.GoNamed(ctx, "simulated confirmation", func(ctx workflow.Context) {
+		if workflow.Sleep(ctx, delay(*r.plan.Scenario.Simulate, m.plan.ID, "confirm")) == nil && r.confirmedBy == "" && !r.ended {
+			_, _ = r.confirmActivation(ctx, Approve{By: m.plan.ID}, run.Simulated(m.plan.ID))
+		}
+	})
+}
+
+// unconfirmed reports whether the activation still waits for a second person.
+func (r *response) unconfirmed() bool { return r.fourEyes && r.confirmedBy == "" }
+
+// mayConfirmActivation: by the same people as an approval, and not by who started it.
+func (r *response) mayConfirmActivation(a Approve) error {
+	if err := r.running(a.By); err != nil {
+		return err
+	}
+	switch {
+	case !r.fourEyes:
+		return errors.New(both("this run's activation needs no confirmation", "この実施の発動に確認は必要ない"))
+	case r.confirmedBy != "":
+		return errors.New(both("the activation is confirmed already, by %s", "発動は %s が確認済み", r.confirmedBy))
+	case a.BreakGlass:
+		return r.mayBreakGlass(a)
+	}
+	if err := r.mayBeSecond(a.By); err != nil {
+		return err
+	}
+	if a.By == r.in.Requester {
+		return errors.New(both("who started the response can't confirm it; another person must, or --break-glass with a reason", "開始者本人は発動を確認できない。別の人が確認するか、理由を付けて --break-glass を使う"))
+	}
+	return nil
+}
+
+func (r *response) confirmActivation(ctx workflow.Context, a Approve, by string) (Done, error) {
+	r.confirmedBy = by
+	if a.BreakGlass {
+		r.tellOfGlass(ctx, a.By, both("confirmed the activation alone", "発動を単独で確認"), a.Reason)
+	}
+	return r.log.record(ctx, run.Event{Kind: run.ActivationConfirmed, Phase: run.Activation, By: by, Via: a.Via, Reason: a.Reason,
+		Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass})})
+}
+
+// mayBeSecond refuses people whose yes does not count: by permission where the estate grants
+// them, else by the roles that decide or that the quorum asks for.
+func (r *response) mayBeSecond(person string) error {
+	if err := r.permitApproval(person); err != nil {
+		return err
+	}
+	fits := func(role string) bool { ok, _ := r.holds(person, role); return ok }
+	if !r.plan.Estate.Regulated() && !slices.ContainsFunc(r.secondRoles(), fits) {
+		return fmt.Errorf("an approval comes from the role %s or one that the quorum asks for; %s holds none of them", r.plan.Scenario.Decision.By, person)
+	}
+	return nil
+}
+
+// mayBreakGlass is the one way round: with a reason, and by somebody who could start, approve
+// or operate.
+func (r *response) mayBreakGlass(a Approve) error {
+	if a.Reason == "" {
+		return errors.New("break-glass needs a reason: everybody is told, and it is reviewed after")
+	}
+	for _, p := range []plan.Permission{plan.MayStart, plan.MayOperate} {
+		if r.permit(a.By, p) == nil {
+			return nil
+		}
+	}
+	return r.permit(a.By, plan.MayApprove)
+}
+
+// decidedBy reports whether a person took one of the decisions that wait for an approval.
+func (r *response) decidedBy(person string) bool {
+	return slices.ContainsFunc(r.systems, func(s *system) bool {
+		if s.homeAsked {
+			return s.homeDecider == person
+		}
+		return s.decider == person
+	})
+}
+
+// othersCould reports whether anybody besides the requester and those who decided could
+// approve. Where an estate has nobody else, who decided may approve what somebody else
+// asked for: those are two persons, and a response must not hang on a third who is not there.
+func (r *response) othersCould() bool {
+	could := func(person string) bool {
+		return person != r.in.Requester && !r.decidedBy(person) && r.mayBeSecond(person) == nil
+	}
+	return slices.ContainsFunc(r.people, func(m *member) bool {
+		holder := slices.ContainsFunc(m.plan.Roles, func(role string) bool { return slices.Contains(r.secondRoles(), role) })
+		return holder && (could(m.plan.ID) || slices.ContainsFunc(m.plan.Deputies, could))
+	})
+}
+
+// secondRoles are the roles whose yes counts.
+func (r *response) secondRoles() []string {
+	if r.plan.Estate.Regulated() {
+		return r.plan.Estate.Granted(plan.MayApprove)
+	}
+	roles := []string{r.plan.Scenario.Decision.By}
+	for _, q := range r.plan.Scenario.Quorum {
+		roles = append(roles, q.Role)
+	}
+	return roles
+}
+
+// approveHome has the return home approved by somebody other than who decided it: it moves
+// production once more.
+func (r *response) approveHome(ctx workflow.Context, away []*system) {
+	returns := slices.ContainsFunc(away, func(s *system) bool { return s.homeChoice == run.GoHome && s.homeDecider != "" })
+	if !r.fourEyes || !returns {
+		return
+	}
+	r.approvalAsked, r.approvals, r.brokenGlass, r.needed = true, nil, false, 1
+	r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: run.Failback, By: run.Engine,
+		Reason: both("the return home, by somebody other than who decided it", "切り戻しの承認（決定者以外の人）")})
+	_ = workflow.Await(ctx, func() bool { return len(r.approvals) > 0 || r.brokenGlass })
+}
+
+// signalGlass carries Glass from a runbook to its run, which knows whom to tell.
+const signalGlass = "glass"
+
+// Glass says that somebody acted alone.
+type Glass struct {
+	By     string `json:"by"`
+	What   string `json:"what"`
+	Reason string `json:"reason"`
+}
+
+func (r *response) listenForGlass(ctx workflow.Context) {
+	workflow.GoNamed(ctx, "glass", func(ctx workflow.Context) {
+		var g Glass
+		for workflow.GetSignalChannel(ctx, signalGlass).Receive(ctx, &g) {
+			r.tellOfGlass(ctx, g.By, g.What, g.Reason)
+		}
+	})
+}
+
+// tellOfGlass tells everybody at once that somebody went on alone.
+func (r *response) tellOfGlass(ctx workflow.Context, by, what, reason string) {
+	var all, called []string
+	for _, m := range r.people {
+		if len(m.plan.Roles) > 0 {
+			all = append(all, m.plan.ID)
+		}
+		if m.called {
+			called = append(called, m.plan.ID)
+		}
+	}
+	if len(called) > 0 { // else it was before the call
+		all = called
+	}
+	did := plan.Apart(what)
+	r.tell(ctx, all, fmt.Sprintf("%s used break-glass (%s): %s", by, did.In("en"), reason),
+		fmt.Sprintf("%sが緊急権限（ブレークグラス）を行使しました（%s）：%s", by, did.In("ja"), reason))
+}
+
+// forced is what somebody has asked to force, until a second person confirms it.
+type forced struct {
+	by     string
+	act    run.Act
+	reason string
+}
+
+// mayForce: one person asks, another confirms. Whoever asked can't confirm, and whoever
+// settles a step for good needs the right to operate.
+func (x *execution) mayForce(q *asked, a Step) error {
+	if !x.in.FourEyes || a.BreakGlass {
+		return nil
+	}
+	if f := q.forced; f != nil && f.by == a.By && f.act == a.Act {
+		return errors.New(both("%s has asked for this already; another person confirms it with the same command, or use --break-glass with a reason", "%s が要請済み。別の人が同じコマンドで確認するか、理由を付けて --break-glass を使う", a.By))
+	}
+	return nil
+}
+
+// force takes the first of the two acts; it returns true when the act stands.
+func (x *execution) force(ctx workflow.Context, q *asked, a Step) (stands bool, done Done, err error) {
+	if !x.in.FourEyes || !byHand(q, a) || a.BreakGlass || q.forced != nil && q.forced.act == a.Act && q.forced.by != a.By {
+		return true, Done{}, nil
+	}
+	q.forced = &forced{by: a.By, act: a.Act, reason: a.Reason}
+	done, err = x.log.record(ctx, run.Event{Kind: run.ForceAsked, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
+		By: a.By, Via: a.Via, Reason: a.Reason, Data: run.Encode(run.StepAct{Act: a.Act})})
+	return false, done, err
+}
+
+// tellRun has the run tell everybody that a step was forced by one person alone.
+func (x *execution) tellRun(ctx workflow.Context, a Step) {
+	what := plan.Say("step %s: %s", "ステップ %s：%s", a.Step, string(a.Act)).Both()
+	_ = workflow.SignalExternalWorkflow(ctx, x.in.Run, "", signalGlass, Glass{By: a.By, What: what, Reason: a.Reason}).Get(ctx, nil)
+}
