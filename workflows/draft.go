@@ -6,13 +6,15 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // Draft proposes the recovery decision for a system (B-STP-08): the lead drafts, the chief decides.
 type Draft struct {
 	System string     `json:"system"`
-	By     string     `json:"by"`
+	By     string     `json:"by,omitempty"`
+	Via    string     `json:"via,omitempty"`
 	Choice run.Choice `json:"choice"`
 	Reason string     `json:"reason"`
 	run.Policy
@@ -27,7 +29,7 @@ type drafted struct {
 }
 
 func (r *response) mayDraft(ctx workflow.Context, d Draft) error {
-	if err := errors.Join(r.running(d.By), r.late(ctx, d.At)); err != nil {
+	if err := errors.Join(r.mayAct(d.By, plan.MayReport), r.late(ctx, d.At)); err != nil {
 		return err
 	}
 	if role := r.plan.Scenario.Decision.Draft; role != "" {
@@ -86,7 +88,7 @@ func (r *response) system(name string) *system {
 func (r *response) onDraft(ctx workflow.Context, d Draft) (Done, error) {
 	s := r.system(d.System)
 	s.draft = &drafted{by: d.By, choice: d.Choice, policy: d.Policy}
-	return r.log.record(ctx, run.Event{Kind: run.DraftMade, Phase: r.phase, System: d.System, By: d.By, Reason: d.Reason, Happened: r.happened(ctx, d.At),
+	return r.log.record(ctx, run.Event{Kind: run.DraftMade, Phase: r.phase, System: d.System, By: d.By, Via: d.Via, Reason: d.Reason, Happened: r.happened(ctx, d.At),
 		Data: run.Encode(run.Draft{Choice: d.Choice, Policy: d.Policy})})
 }
 
@@ -116,7 +118,8 @@ func (s *system) policy(d Decide) (p run.Policy, drafter string, asDrafted bool)
 // Consult says whom somebody consults before the decision: when it begins, and with Ended when it
 // is over. NoHeadquarters is the word that there is nobody to consult (requirement B-FLW-07).
 type Consult struct {
-	By             string `json:"by"`
+	By             string `json:"by,omitempty"`
+	Via            string `json:"via,omitempty"`
 	With           string `json:"with,omitempty"`
 	Ended          bool   `json:"ended,omitempty"`
 	NoHeadquarters bool   `json:"no_headquarters,omitempty"`
@@ -125,7 +128,7 @@ type Consult struct {
 }
 
 func (r *response) mayConsult(ctx workflow.Context, c Consult) error {
-	if err := errors.Join(r.running(c.By), r.late(ctx, c.At)); err != nil {
+	if err := errors.Join(r.mayAct(c.By, plan.MayReport), r.late(ctx, c.At)); err != nil {
 		return err
 	}
 	open := slices.Contains(r.consulting, c.With)
@@ -155,6 +158,6 @@ func (r *response) onConsult(ctx workflow.Context, c Consult) (Done, error) {
 	default:
 		r.consulting = append(r.consulting, c.With)
 	}
-	return r.log.record(ctx, run.Event{Kind: kind, Phase: r.phase, By: c.By, Reason: c.Note, Happened: r.happened(ctx, c.At),
+	return r.log.record(ctx, run.Event{Kind: kind, Phase: r.phase, By: c.By, Via: c.Via, Reason: c.Note, Happened: r.happened(ctx, c.At),
 		Data: run.Encode(run.Consultation{With: c.With, NoHeadquarters: c.NoHeadquarters})})
 }

@@ -108,13 +108,14 @@ func (r *response) mayBreakGlass(a Approve) error {
 	return r.permit(a.By, plan.MayApprove)
 }
 
-// decidedBy reports whether a person took one of the decisions that wait for an approval.
+// decidedBy reports whether a person took or drafted one of the decisions that wait for an
+// approval.
 func (r *response) decidedBy(person string) bool {
 	return slices.ContainsFunc(r.systems, func(s *system) bool {
 		if s.homeAsked {
 			return s.homeDecider == person
 		}
-		return s.decider == person
+		return s.decider == person || s.draft != nil && s.draft.by == person
 	})
 }
 

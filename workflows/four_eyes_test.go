@@ -152,13 +152,19 @@ func TestTwoDecisionsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	in := real(t, w, func(p *plan.Plan) { inPlace(p, time.Hour) })
 	var second, blind error
-	w.atEvent(run.ApprovalAsked, "", func() { // people: sato has decided for the alternate site
+	w.atEvent(run.DecisionMade, "", func() { // people: sato decides for the alternate site
 		w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.InPlace, Reason: "it can be repaired"}, &second)
 		w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.InPlace, Instead: run.StandDown, Reason: "it can be repaired"}, &blind)
 		// Knowing what was decided, it is a revision.
 		w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.InPlace, Instead: run.Alternate, Reason: "it can be repaired"}, nil)
-		w.update(theRun, workflows.UpdateApprove, workflows.Approve{By: "sato"}, nil)
 	})
+	previous := w.onEvent
+	w.onEvent = func(e run.Event) {
+		previous(e)
+		if e.Kind == run.DecisionMade && e.By == "yamada" { // sato's own is not the decision any more
+			w.env.RegisterDelayedCallback(func() { w.update(theRun, workflows.UpdateApprove, workflows.Approve{By: "sato"}, nil) }, time.Minute)
+		}
+	}
 	w.run(in)
 	for _, err := range []error{second, blind} {
 		if !said(err, "decided meanwhile, by sato: alternate") || !said(err, "--instead alternate") {

@@ -174,11 +174,7 @@ func (r *response) intact(s *system) bool {
 }
 
 func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
-	permitted := r.mayAct(d.By, plan.MayDecide)
-	if slices.Contains(r.deputies, d.By) { // they have the right of whom they decide for
-		permitted = r.running(d.By)
-	}
-	if err := errors.Join(permitted, r.late(ctx, d.At)); err != nil {
+	if err := errors.Join(r.mayAct(d.By, plan.MayDecide), r.late(ctx, d.At)); err != nil {
 		return err
 	}
 	if ok, _ := r.decides(d.By); !ok {

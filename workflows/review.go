@@ -121,7 +121,7 @@ func (r *response) onReview(ctx workflow.Context, systems []*system, d Decide) (
 	_, deputy := r.decides(d.By)
 	for _, s := range systems {
 		s.review = nil
-		seq = r.log.add(ctx, run.Event{Kind: run.ReviewMade, Phase: r.phase, System: s.plan.Name, By: d.By, Reason: d.Reason, Happened: r.happened(ctx, d.At),
+		seq = r.log.add(ctx, run.Event{Kind: run.ReviewMade, Phase: r.phase, System: s.plan.Name, By: d.By, Via: d.Via, Reason: d.Reason, Happened: r.happened(ctx, d.At),
 			Data: run.Encode(run.Reviewed{Choice: d.Choice, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(s.reviewedAt).Seconds()})})
 	}
 	return Done{Seq: seq}, r.log.reach(ctx, seq)

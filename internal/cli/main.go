@@ -20,6 +20,7 @@ import (
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/nearest"
 )
 
@@ -108,7 +109,7 @@ func (c *command) root() *cobra.Command {
 	add("people", c.checkin(), c.arrive(), c.relocate(), c.handover(), c.strength(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.reach(), c.order(), c.followUp(), c.custody(),
 		c.draft(), c.consult(), c.decide(), c.approve(), c.confirm(), c.step())
 	add("files", c.validate(), c.plan(), c.export(), c.actions(), c.schema())
-	add("serve", c.up(), c.server(), c.worker(), c.site(), c.demo(), c.doctor())
+	add("serve", c.up(), c.server(), c.worker(), c.site(), c.people(), c.demo(), c.doctor())
 	root.AddCommand(c.version())
 	root.Version = Version() // --version, as people try first
 	root.SetVersionTemplate("muster {{.Version}}\n")
@@ -158,13 +159,11 @@ func (c *command) settings(f *pflag.FlagSet, names ...string) {
 
 // load reads the settings once the flags are known.
 func (c *command) load(cmd *cobra.Command) error {
-	switch c.output {
-	case "text", "json":
-	case "markdown":
-		if cmd.Name() == "actions" {
-			break
-		}
-		fallthrough
+	ofPeople := cmd.Parent() != nil && cmd.Parent().Name() == "people" && cmd.Parent().Parent() == cmd.Root()
+	switch known := c.output == "text" || c.output == "json" || c.output == "markdown" && cmd.Name() == "actions" || c.output == "csv" && ofPeople; {
+	case known:
+	case ofPeople:
+		return mistake(fmt.Errorf("%s", c.t("--output %q is none of text, json, csv", "--output %q は text, json, csv のいずれでもありません", c.output)), "")
 	default:
 		return mistake(fmt.Errorf("%s", c.t("--output %q is none of text, json", "--output %q は text, json のいずれでもありません", c.output)), "")
 	}
@@ -184,24 +183,35 @@ func (c *command) json() bool { return c.output == "json" }
 // person is who acts, or the way to say it.
 func (c *command) person() (string, error) {
 	if c.config.Person == "" {
+		if token, err := c.token(); err == nil && identity.IsPersonal(token) {
+			return "", nil // the server knows whose it is
+		}
 		return "", mistake(fmt.Errorf("%s", c.t("Who are you? Every act has a person.", "操作者が指定されていません。操作には必ず実施者が必要です。")),
-			c.t("Say it with --as PERSON, MUSTER_PERSON, or person: in muster.yaml; PERSON is an ID of the estate", "--as PERSON、MUSTER_PERSON、muster.yamlのpersonのいずれかで指定してください。PERSONはestateのIDです"))
+			c.t("Say it with --as PERSON, MUSTER_PERSON, or person: in muster.yaml; PERSON is an ID of the estate. With a personal token it is not needed: muster people token", "--as PERSON、MUSTER_PERSON、muster.yamlのpersonのいずれかで指定してください。PERSONはestateのIDです。個人トークンを使えば指定は不要です: muster people token"))
 	}
 	return c.config.Person, nil
 }
 
 // client talks to the server that the settings name.
 func (c *command) client() (*api.Client, error) {
-	token := c.config.Token
-	if token == "" {
-		var err error
-		token, err = app.ReadToken(c.lang, c.config.TokenPath())
-		if err != nil && !os.IsNotExist(err) {
-			return nil, err
-		}
-		// A missing file may be right: the server may be another machine's, and says so.
+	token, err := c.token()
+	if err != nil {
+		return nil, err
 	}
 	return api.Connect(c.config.ServerURL(), token, string(c.lang)), nil
+}
+
+// token is what the settings say to come with; "" is none.
+func (c *command) token() (string, error) {
+	if c.config.Token != "" {
+		return c.config.Token, nil
+	}
+	token, err := app.ReadToken(c.lang, c.config.TokenPath())
+	if err != nil && !os.IsNotExist(err) {
+		return "", err
+	}
+	// A missing file may be right: the server may be another machine's, and says so.
+	return token, nil
 }
 
 // colored reports whether w may be written to in colours (https://no-color.org).

@@ -37,6 +37,9 @@ type keptToken struct {
 // tokenMark begins every personal token, so that scanners for leaked secrets know one.
 const tokenMark = "mstr_"
 
+// IsPersonal reports whether a secret is a personal token, good or not.
+func IsPersonal(secret string) bool { return strings.HasPrefix(secret, tokenMark) }
+
 // usedEvery is how exactly the last use of a token is known.
 const usedEvery = time.Hour
 

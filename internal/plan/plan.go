@@ -55,8 +55,7 @@ type Scenario struct {
 	Approvals int          `json:"approvals"`         // persons besides the requester who must approve the recovery
 	// FourEyes has a drill rehearse what is always so when it is real: a second person confirms
 	// the start, the decision and what is forced.
-	FourEyes bool `json:"four_eyes,omitempty"`
-
+	FourEyes   bool         `json:"four_eyes,omitempty"`
 	Injects    []Step       `json:"injects,omitempty"` // Step.After is the offset from the start
 	Failback   string       `json:"failback"`          // run.PolicyReturn or run.PolicyStay
 	Hold       run.Duration `json:"hold"`              // how long service must hold to be proven
