@@ -74,7 +74,7 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		return err
 	},
 	"approve": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Approve(ctx, s.run, workflows.Approve{By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
+		_, err := c.Approve(ctx, s.run, workflows.Approve{For: s.text("for"), By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
 		return err
 	},
 	"confirm": func(ctx context.Context, c *api.Client, s sent) error {
@@ -82,7 +82,7 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		return err
 	},
 	"step": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system")})
+		_, err := c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system"), BreakGlass: s.text("break_glass") == "yes"})
 		return err
 	},
 	"callout": func(ctx context.Context, c *api.Client, s sent) error {

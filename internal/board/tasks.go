@@ -77,7 +77,7 @@ var forms = map[progress.Awaited]string{
 	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
 	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
 	progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
-	progress.AwaitApproval: "form-approval", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
+	progress.AwaitApproval: "form-approval", progress.AwaitActivation: "form-activation", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
 }
 
 // forPerson are the tasks of a run that wait for this person, the most urgent first.
@@ -127,7 +127,7 @@ func rank(f progress.Awaited) int {
 	switch f {
 	case progress.AwaitSafety, progress.AwaitCallOut:
 		return 0
-	case progress.AwaitDecision, progress.AwaitApproval:
+	case progress.AwaitDecision, progress.AwaitApproval, progress.AwaitActivation:
 		return 1
 	case progress.AwaitStep:
 		return 2
@@ -253,6 +253,8 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
+	case progress.AwaitActivation:
+		t.Title, t.Urgent = l.T("Confirmation of the activation", "発動の確認"), true
 	case progress.AwaitConfirm:
 		t.Title = l.T("Report: %s", "%sの完了報告", l.Phase(w.Phase))
 		if w.Phase == run.Closing {

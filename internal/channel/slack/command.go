@@ -136,6 +136,8 @@ func waitingFor(w progress.Waiting, l i18n.Lang) string {
 		return l.T("decision for %s (%s)", "%s の判断（%s）", w.System, w.Role)
 	case progress.AwaitApproval:
 		return l.T("approval: %d still needed", "承認（あと %d 名）", w.Need)
+	case progress.AwaitActivation:
+		return l.T("confirmation of the activation: on the board, or muster approve --activation", "発動の確認（ボードまたは muster approve --activation）")
 	case progress.AwaitStep:
 		return l.T("step %s (%s): %s", "ステップ %s（%s）：%s", w.Step, w.Role, what)
 	}
