@@ -114,7 +114,7 @@ func (s *Server) Handler() http.Handler {
 		writeProblem(w, problem(http.StatusForbidden, CodeUnauthorized,
 			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
 	}))
-	guarded := s.Identity.Guard(limits(bounded(noteRoute(mux))), identity.Gate{Open: open, Refused: s.unknown})
+	guarded := s.Identity.Guard(s.noteForbidden(limits(bounded(noteRoute(mux)))), identity.Gate{Open: open, Refused: s.unknown})
 	return s.observe(protect.Handler(guarded))
 }
 

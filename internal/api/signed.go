@@ -108,3 +108,15 @@ func limits(next http.Handler) http.Handler {
 		writeProblem(w, problem(http.StatusForbidden, CodeRefused, what, way))
 	})
 }
+
+// noteForbidden enters in the access log who tried what they may not (requirement F-N2-07),
+// each once in a while: who tries for ever must not fill the log.
+func (s *Server) noteForbidden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(rec, r)
+		if rec.status == http.StatusForbidden {
+			s.Identity.Forbidden(r.Context(), r.Method+" "+r.URL.Path)
+		}
+	})
+}

@@ -116,6 +116,12 @@ func TestNobodyActsAsSomebodyElse(t *testing.T) {
 			}
 		})
 	}
+	log, err := w.Accesses(t.Context(), 0, 100)
+	if err != nil || !slices.ContainsFunc(log, func(a api.Access) bool {
+		return a.Outcome == "forbidden" && a.Person == "tanaka" && strings.Contains(a.Object, "/decide") && a.From != ""
+	}) {
+		t.Errorf("the access log does not say that tanaka tried: %+v, %v", log, err)
+	}
 	after, err := w.Events(t.Context(), id, 0, 0)
 	if err != nil || after.Next != before.Next {
 		t.Errorf("the journal grew from %d to %d, %v: what is refused changes nothing", before.Next, after.Next, err)

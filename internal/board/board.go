@@ -272,7 +272,8 @@ func (v *visit) fail(err error) {
 	case errors.As(err, &gone):
 		t = &trouble{status: http.StatusServiceUnavailable, title: v.t("Not reachable", "接続できません"), detail: err.Error()}
 	default:
-		v.b.o.Log.Error("a page of the board failed", "path", v.r.URL.Path, "err", err)
+		// The pattern and not the path: a signed link is in the path, and lets in who reads the log.
+		v.b.o.Log.Error("a page of the board failed", "page", v.r.Pattern, "err", err)
 		t = &trouble{status: http.StatusInternalServerError, title: v.t("That did not work", "処理できませんでした"),
 			detail: v.t("It is muster's fault; the server's log says more.", "musterの不具合です。詳細はサーバーのログにあります。"), way: v.t("Try again in a moment; the command line does the same acts", "少し待ってやり直してください。同じ操作はコマンドでもできます")}
 	}

@@ -46,6 +46,18 @@ func (s *Service) Read(ctx context.Context, object string) {
 	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "read", Object: object, Outcome: "ok"})
 }
 
+// Forbidden enters that somebody was known and tried what they may not.
+func (s *Service) Forbidden(ctx context.Context, object string) {
+	a, _ := From(ctx)
+	if len(object) > 200 {
+		object = object[:200]
+	}
+	if s.failures.recently("forbidden\x00"+a.Person+"\x00"+a.Via+"\x00"+object, s.o.Now(), readAgain) {
+		return
+	}
+	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "act", Object: object, Outcome: "forbidden"})
+}
+
 func (s *Service) note(ctx context.Context, a journal.Access) {
 	a.At = s.o.Now().UTC()
 	if a.From == "" {
