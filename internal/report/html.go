@@ -28,6 +28,7 @@ type view struct {
 	Curves  []*drawing
 	Parts   []*drawing
 	Gantt   *drawing
+	Answers *drawing // nil for a few people
 	Tiles   []tiles
 	Top     []Finding
 	Verdict run.Verdict
@@ -75,6 +76,7 @@ func writeHTML(w io.Writer, d *document, langs []i18n.Lang) error {
 		}
 	}
 	v.PageTitle = &plan.Text{EN: d.Mark.EN + " " + d.Title.In("en") + " " + d.report.Run.ID, JA: d.Mark.JA + " " + d.Title.In("ja") + " " + d.report.Run.ID}
+	v.Answers = d.answersChart()
 	v.Gantt = d.gantt()
 	v.Top = d.report.Findings[:min(topFindings, len(d.report.Findings))]
 	t, err := template.New("report").Funcs(template.FuncMap{

@@ -39,7 +39,7 @@ func calledOff(c CallOut) plan.Text {
 	if c.Sent {
 		return say("The call-out was held for %s and sent.", "召集は %s 保留した後に送信しました。", span(c.HeldS))
 	}
-	return say("The call-out was called off after %[1]s by %[2]s: %[3]s", "召集は %[1]s の保留中に %[2]s が取り消しました：%[3]s", span(c.HeldS), actor(c.By), c.Reason)
+	return say("The call-out was called off after %[1]s by %[2]s: %[3]s", "召集は %[1]s の保留中に %[2]s が取り消しました：%[3]s", span(c.HeldS), inWords(actor(c.By)), c.Reason)
 }
 
 // turns are what happened to the muster: who was taken out, where it went, which roles
@@ -52,14 +52,14 @@ func (d *document) turns(p People) []plan.Text {
 			how = say("drawn by lot", "抽選")
 		}
 		if len(a.StandIns) == 0 {
-			out = append(out, say("Taken out of the drill: %s (%s); nobody stood in", "訓練での不在設定：%s（%s）・代行者なし", a.ID, how))
+			out = append(out, say("Taken out of the drill: %s (%s); nobody stood in", "訓練での不在設定：%s（%s）・代行者なし", a.ID, inWords(how)))
 			continue
 		}
-		out = append(out, say("Taken out of the drill: %s (%s); stood in: %s", "訓練での不在設定：%s（%s）・代行 %s", a.ID, how, strings.Join(a.StandIns, ", ")))
+		out = append(out, say("Taken out of the drill: %s (%s); stood in: %s", "訓練での不在設定：%s（%s）・代行 %s", a.ID, inWords(how), strings.Join(a.StandIns, ", ")))
 	}
 	for _, m := range p.Moves {
 		if m.Ordered {
-			out = append(out, say("%s: the muster moved from %s to %s, by %s: %s", "%s：参集場所を %s から %s に変更（指示 %s：%s）", d.clock(m.At), m.From, m.To, actor(m.By), m.Reason))
+			out = append(out, say("%s: the muster moved from %s to %s, by %s: %s", "%s：参集場所を %s から %s に変更（指示 %s：%s）", d.clock(m.At), m.From, m.To, inWords(actor(m.By)), m.Reason))
 			continue
 		}
 		out = append(out, say("%s: the muster moved from %s to %s: found unsafe", "%s：参集場所を %s から %s に変更（安全を確保できないため）", d.clock(m.At), m.From, m.To))
@@ -69,14 +69,14 @@ func (d *document) turns(p People) []plan.Text {
 		if h.Reason == "" {
 			why = say("no reason given", "理由の記載なし")
 		}
-		out = append(out, say("%s: the role %s went from %s to %s (%s)", "%s：役割「%s」を %s から %s へ引き継ぎ（%s）", d.clock(h.At), h.Role, d.personCalled(h.From), d.personCalled(h.To), why))
+		out = append(out, say("%s: the role %s went from %s to %s (%s)", "%s：役割「%s」を %s から %s へ引き継ぎ（%s）", d.clock(h.At), h.Role, inWords(d.personCalled(h.From)), inWords(d.personCalled(h.To)), inWords(why)))
 	}
 	for _, c := range p.Strengths {
 		what := say("strength reported", "参集状況の報告")
 		if c.Confirmed {
 			what = say("strength confirmed by a second person", "別の者による参集状況の確認")
 		}
-		out = append(out, say("%s: %s, %s: %s; where: %s", "%s：%s（%s）：%s・場所 %s", d.clock(c.At), what, d.personCalled(c.By), counted(c.Present), counted(c.Places)))
+		out = append(out, say("%s: %s, %s: %s; where: %s", "%s：%s（%s）：%s・場所 %s", d.clock(c.At), inWords(what), inWords(d.personCalled(c.By)), inWords(counted(c.Present)), inWords(counted(c.Places))))
 	}
 	return out
 }

@@ -106,18 +106,30 @@ func TestPeopleAsTheRecordHasThem(t *testing.T) {
 		t.Errorf("%d writers of people", people)
 	}
 	for lang, all := range map[string][]string{
-		"en": {"Taken out of the drill", "Reduced path", "confirmed by a second person", "the bridge is closed", "end of the shift", "held for 4 s", "half after 50 s", "Lightly hurt 1"},
-		"ja": {"訓練での不在設定", "縮小体制", "別の者による参集状況の確認", "the bridge is closed", "へ引き継ぎ", "4秒 保留", "50% まで 50秒", "軽傷 1名"},
+		"en": {"Taken out of the drill: p9 (named by the scenario); stood in: p1", "from Person 0 (p0) to Person 1 (p1)", "Reduced path", "confirmed by a second person", "the bridge is closed", "end of the shift", "held for 4 s", "half after 50 s", "Lightly hurt 1"},
+		"ja": {"訓練での不在設定：p9（シナリオで指定）・代行 p1", "職員0（p0） から 職員1（p1）", "縮小体制", "別の者による参集状況の確認", "the bridge is closed", "へ引き継ぎ", "4秒 保留", "50% まで 50秒", "軽傷 1名"},
 	} {
 		for _, f := range []report.Format{report.Text, report.Markdown, report.HTML} {
 			flat := func(text string) string { return strings.Join(strings.Fields(text), "") } // however it is wrapped
 			text := flat(render(t, r, f, lang))
+			if f != report.HTML && strings.Contains(text, "{") { // a sentence within a sentence, in both languages
+				t.Errorf("%s in %s: %s", f, lang, text)
+			}
 			for _, want := range all {
 				if !strings.Contains(text, flat(want)) {
 					t.Errorf("%s in %s does not say %q", f, lang, want)
 				}
 			}
 		}
+	}
+}
+
+func TestTheCurveOfAnswersIsDrawn(t *testing.T) {
+	if html := render(t, build(t, crowded(t)), report.HTML, "en"); !strings.Contains(html, `<svg id="answers"`) {
+		t.Error("no curve of answers in the page")
+	}
+	if html := render(t, build(t, met(t)), report.HTML, "en"); strings.Contains(html, `<svg id="answers"`) {
+		t.Error("a curve of four people")
 	}
 }
 

@@ -333,8 +333,7 @@ func (d *document) peopleSection() section {
 			note(say("reminders: %d", "督促 %d回", m.Reminded))
 		}
 		if m.Last != nil && m.First != nil && (m.First.Safety != m.Last.Safety || m.First.CanCome != m.Last.CanCome) {
-			first := word(safeties, m.First.Safety)
-			note(say("first answer: %s", "最初の回答：%s", first))
+			note(say("first answer: %s", "最初の回答：%s", inWords(word(safeties, m.First.Safety))))
 		}
 		if m.AnsweredAt != nil && !m.CanCome {
 			note(say("can't come", "参集不可"))
