@@ -19,6 +19,7 @@ func (s *Server) Work(ctx context.Context, keep time.Duration) {
 	defer s.nudges.end()
 	tick := time.NewTicker(eraseEvery)
 	defer tick.Stop()
+	// Once, not every hour: a run may be open for months, and each signal is some events.
 	if err := s.nudgeOpen(ctx); err != nil && ctx.Err() == nil {
 		s.Log.Warn("open runs can't be listed; they hear of people at the next reminder", "err", err)
 	}
@@ -32,6 +33,9 @@ func (s *Server) Work(ctx context.Context, keep time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if open, err := s.Store.Runs(ctx, journal.Filter{Open: true}); err == nil {
+			s.nudges.forget(open)
 		}
 	}
 }

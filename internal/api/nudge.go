@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,6 +140,17 @@ func (n *nudges) send(s *Server, runID string, x *nudge) {
 	x.sent++
 	if x.again {
 		n.plan(s, runID, x, x.pause(x.people, false))
+	}
+}
+
+// forget drops what is known of runs that are not open.
+func (n *nudges) forget(open []journal.Summary) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for id, x := range n.runs {
+		if !x.busy && x.timer == nil && !slices.ContainsFunc(open, func(s journal.Summary) bool { return s.Run == id }) {
+			delete(n.runs, id)
+		}
 	}
 }
 

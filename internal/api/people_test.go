@@ -429,3 +429,25 @@ func TestWhoIsAbsentDoesNoStep(t *testing.T) {
 		}
 	}
 }
+
+// A server that died between the record and the signal loses nothing: the next one tells the
+// runs that are open.
+func TestOpenRunsAreToldAtTheServersStart(t *testing.T) {
+	w, c, id := gathered(t, nil)
+	var events []run.Event
+	for i, p := range []string{"sato", "tanaka", "suzuki"} {
+		events = append(events, run.Event{Run: id, Writer: run.PeopleWriter + p, Seq: 1, At: time.Now().UTC().Add(time.Duration(i)), Kind: run.PersonArrived, Phase: run.Muster,
+			Person: p, By: p, Data: run.Encode(run.Arrival{Place: "hall"})})
+	}
+	if err := w.store.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		(&api.Server{Store: w.store, Engine: c, Log: slog.New(slog.DiscardHandler)}).Work(ctx, time.Hour)
+	}()
+	defer func() { stop(); <-ended }()
+	w.until(id, run.QuorumReached) // the reminder that would find them is an hour away
+}
