@@ -311,6 +311,50 @@ func TestAnUnsafePlaceMovesTheMuster(t *testing.T) {
 	}
 }
 
+// The place that people move to is inspected as well, before anybody works there.
+func TestTheNextPlaceIsInspectedToo(t *testing.T) {
+	for name, c := range map[string]struct {
+		kobe    *bool
+		outcome run.Outcome
+		place   string
+	}{
+		"and is good":        {new(true), run.Passed, "annex"},
+		"and is unsafe too":  {new(false), run.Passed, "online"},
+		"and nobody does it": {nil, run.Unknown, "annex"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.atEvent(run.PersonCalled, "", func() { w.say(true, safe("sato"), safe("tanaka"), here("sato"), here("tanaka")) })
+			w.onEvent = wrapped(w.onEvent, func(e run.Event) {
+				switch {
+				case e.Kind == run.PhaseStarted && e.Phase == run.SiteInspection:
+					w.env.RegisterDelayedCallback(func() {
+						w.update(runID, workflows.UpdateInspect, workflows.Inspect{Site: "osaka", By: "tanaka", Note: "cracks"}, nil)
+					}, time.Second)
+				case e.Kind == run.SiteInspected && e.Site == "osaka" && c.kobe != nil:
+					w.env.RegisterDelayedCallback(func() {
+						w.update(runID, workflows.UpdateInspect, workflows.Inspect{Site: "kobe", By: "tanaka", Usable: *c.kobe}, nil)
+					}, time.Second)
+				}
+			})
+			w.run(called(t, func(p *plan.Plan) {
+				ranked(p)
+				p.Scenario.Phases = []run.Phase{run.Activation, run.SafetyCheck, run.Muster, run.SiteInspection, run.Closing}
+			}))
+			for _, e := range w.find(run.PhaseEnded) {
+				if e.Phase == run.SiteInspection && e.Outcome != c.outcome {
+					t.Errorf("ended %s: %s; want %s", e.Outcome, e.Reason, c.outcome)
+				}
+			}
+			var m run.MusterMove
+			moves := w.find(run.MusterMoved)
+			if len(moves) == 0 || moves[len(moves)-1].Decode(&m) != nil || m.To != c.place {
+				t.Errorf("moves: %v; want to end at %s", w.moves(), c.place)
+			}
+		})
+	}
+}
+
 func TestTheLeadNamesAnotherPlace(t *testing.T) {
 	w := newWorld(t)
 	var stranger, nowhere, again error

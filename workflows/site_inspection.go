@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -11,29 +12,50 @@ import (
 )
 
 // inspectSites has the muster place's site inspected before people work there. An
-// unsafe one moves the muster to the next place (B-STP-03).
+// unsafe one moves the muster to the next place, which is inspected too (B-STP-03).
 func (r *response) inspectSites(ctx workflow.Context) (run.Outcome, string) {
-	site := r.placeOf(r.mustered).Site
-	if site == "" {
-		return run.Passed, both("the muster is online: nobody works in a building that could be unsafe", "オンライン参集のため、点検を要する建物での作業はない")
+	var left []string // sites that were found unsafe
+	for {
+		site := r.placeOf(r.mustered).Site
+		if site == "" && len(left) == 0 {
+			return run.Passed, both("the muster is online: nobody works in a building that could be unsafe", "オンライン参集のため、点検を要する建物での作業はない")
+		}
+		moved := both("%s is unsafe; the muster moved to %s", "%s は危険なため、参集場所を %s に変更", strings.Join(left, ", "), r.mustered)
+		if site == "" {
+			return run.Passed, moved
+		}
+		if outcome, reason, settled := r.inspectSite(ctx, site); settled {
+			if outcome == run.Passed && len(left) > 0 {
+				reason = moved
+			}
+			return outcome, reason
+		}
+		if !r.hears {
+			return r.moveOn(ctx, site)
+		}
+		if !r.usable(r.mustered) { // who reported it would have moved the muster
+			return run.Failed, both("%s is unsafe and the estate names no other muster place that can be used", "%s は危険だが、使用できるほかの参集場所が登録されていない", site)
+		}
+		left = append(left, site)
 	}
+}
+
+// inspectSite waits until a site is inspected. It is settled unless the site is unsafe.
+func (r *response) inspectSite(ctx workflow.Context, site string) (outcome run.Outcome, reason string, settled bool) {
 	r.simulateAct(ctx, "", "inspect "+site, func(ctx workflow.Context, m *member) {
 		_, _ = r.inspect(ctx, Inspect{Site: site, Usable: !slices.Contains(r.plan.Scenario.Simulate.Unsafe, site)}, run.Simulated(m.plan.ID))
 	})
 	limit := r.plan.Scenario.Safety.Task
 	done, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { _, ok := r.inspected[site]; return ok })
 	if !done {
-		return run.Unknown, both("nobody inspected %s within %s", "%s の安全点検が %s 以内に行われなかった", site, limit)
+		return run.Unknown, both("nobody inspected %s within %s", "%s の安全点検が %s 以内に行われなかった", site, limit), true
 	}
-	if r.inspected[site] {
-		return run.Passed, ""
-	}
-	if r.hears { // who reported it has moved the muster, if there is anywhere to go
-		if r.usable(r.mustered) {
-			return run.Passed, both("%s is unsafe; the muster moved to %s", "%s は危険なため、参集場所を %s に変更", site, r.mustered)
-		}
-		return run.Failed, both("%s is unsafe and the estate names no other muster place that can be used", "%s は危険だが、使用できるほかの参集場所が登録されていない", site)
-	}
+	return run.Passed, "", r.inspected[site]
+}
+
+// moveOn moves the muster away from an unsafe site, in runs that began before whoever
+// reported it did so.
+func (r *response) moveOn(ctx workflow.Context, site string) (run.Outcome, string) {
 	for _, p := range r.plan.Estate.Places {
 		if usable, seen := r.inspected[p.Site]; p.Site == site || seen && !usable || slices.Contains(r.plan.Scenario.SitesLost, p.Site) {
 			continue

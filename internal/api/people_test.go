@@ -3,9 +3,12 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
@@ -450,4 +454,59 @@ func TestOpenRunsAreToldAtTheServersStart(t *testing.T) {
 	}()
 	defer func() { stop(); <-ended }()
 	w.until(id, run.QuorumReached) // the reminder that would find them is an hour away
+}
+
+// failing is a store that can't be written for a while.
+type failing struct {
+	journal.Store
+	full atomic.Bool
+}
+
+func (f *failing) Append(ctx context.Context, events []run.Event) error {
+	if f.full.Load() {
+		return errors.New("no space left on device")
+	}
+	return f.Store.Append(ctx, events)
+}
+
+// While the record can't be written nothing is claimed, and the same request afterwards, to
+// whichever server, counts once.
+func TestAnAnswerIsTakenOnceWhateverFails(t *testing.T) {
+	w, c, id := gathered(t, nil)
+	bad := &failing{Store: w.store}
+	serve := func(store journal.Store) string {
+		srv := httptest.NewServer((&api.Server{Store: store, Engine: c, Plans: gathering{}, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler)}).Handler())
+		t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
+		return srv.URL
+	}
+	first, second := serve(bad), serve(w.store)
+	say := func(url string) (int, string) {
+		other := *w
+		other.url = url
+		status, body := other.send("/api/v1/runs/"+id+"/checkin", "the-one-tap", workflows.CheckIn{Person: "tanaka", By: "tanaka", Safety: run.Safe, CanCome: true, Note: "on my way"})
+		return status, string(body)
+	}
+	bad.full.Store(true)
+	if status, body := say(first); status != 503 || !strings.Contains(body, "doctor") {
+		t.Errorf("with the disk full: %d %s; want 503 with a way out", status, body)
+	}
+	if got := w.people(api.PeopleFilter{}).Totals; got.Answered != 0 {
+		t.Errorf("what was not written counts: %+v", got)
+	}
+	bad.full.Store(false)
+	var answers []string
+	for _, url := range []string{first, second, first} {
+		status, body := say(url)
+		if status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		answers = append(answers, body)
+	}
+	if answers[0] != answers[1] || answers[0] != answers[2] {
+		t.Errorf("the same request was answered %q", answers)
+	}
+	p := w.people(api.PeopleFilter{As: "tanaka", State: "answered"})
+	if len(p.People) != 1 || p.People[0].Answers != 1 || p.People[0].Private == nil || p.People[0].Private.Note != "on my way" {
+		t.Errorf("%+v", p.People)
+	}
 }
