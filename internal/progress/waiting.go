@@ -20,6 +20,9 @@ func (t *Tracker) Overview(now time.Time) Overview {
 	v.Steps = slices.Clone(t.view.Steps)
 	v.Messages = slices.Clone(t.view.Messages)
 	v.Systems = slices.Clone(t.view.Systems)
+	v.Inspections, v.Parties, v.Absent = slices.Clone(v.Inspections), slices.Clone(v.Parties), slices.Clone(v.Absent)
+	v.Orders, v.Custody = slices.Clone(v.Orders), slices.Clone(v.Custody)
+	v.Drafts, v.Consultations = slices.Clone(v.Drafts), slices.Clone(v.Consultations)
 	for i := range v.Steps {
 		if s := &v.Steps[i]; s.EndedAt == nil {
 			s.UsedS = max(0, v.At.Sub(s.StartedAt).Seconds())
