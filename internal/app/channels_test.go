@@ -293,7 +293,7 @@ func TestADrillInSlackAlone(t *testing.T) {
 					continue
 				case n > 1 && n%10 == 0:
 					hurt++
-					press("checkin.light")
+					press("checkin.lightly_hurt")
 				default:
 					safe++
 					press("checkin.safe")

@@ -15,6 +15,8 @@ type picture struct {
 	kind      run.Kind
 	by        string // who started it
 	simulated bool
+	held      bool   // the call-out waits
+	callText  string // what everybody is told who is called
 	called    []string
 	isCalled  map[string]bool
 	closed    map[string]int64 // position at which a matter was settled
@@ -97,6 +99,14 @@ func (p *picture) apply(entries ...journal.Entry) {
 			var s run.Started
 			_ = e.Decode(&s)
 			p.kind, p.simulated, p.by = s.Kind, s.Simulated, e.By
+		case run.CallHeld, run.CallReleased:
+			p.held = e.Kind == run.CallHeld
+		case run.MessageSent:
+			if p.carried(e) {
+				var m run.Message
+				_ = e.Decode(&m)
+				p.callText = m.Text
+			}
 		case run.PersonCalled:
 			if !p.isCalled[e.Person] {
 				p.isCalled[e.Person] = true
@@ -122,6 +132,9 @@ func (p *picture) need(entry journal.Entry) (still, over bool) {
 	return p.askEnd <= entry.Position, p.askEnd > entry.Position
 }
 
+// carried: what everybody is told as they are called, the call itself says to each.
+func (p *picture) carried(e run.Event) bool { return e.Phase == run.Activation && !p.held }
+
 // receivers are those to whom an event is said; "" is the run's room.
 func (p *picture) receivers(e run.Event) []string {
 	people := func(ids ...string) []string {
@@ -144,7 +157,7 @@ func (p *picture) receivers(e run.Event) []string {
 	case run.MessageSent:
 		var m run.Message
 		_ = e.Decode(&m)
-		if e.Phase == run.Activation { // the call itself says so to each of them
+		if p.carried(e) {
 			return room
 		}
 		return append(room, people(m.To...)...)
@@ -160,9 +173,11 @@ func (p *picture) receivers(e run.Event) []string {
 		return append(room, holders(w.Role)...)
 	case run.QuorumMissed:
 		return append(room, holders(p.plan.Scenario.Decision.By)...)
+	case run.RoleHandedOver:
+		return append(room, people(e.Person)...)
 	case run.RunPaused, run.RunResumed, run.RunAbortRequested, run.RunEnded:
 		return append(room, people(p.called...)...)
-	case run.RunStarted, run.RunRefused, run.QuorumReached, run.DecisionMade, run.ApprovalGiven, run.CompletionReport:
+	case run.RunStarted, run.RunRefused, run.QuorumReached, run.DecisionMade, run.ApprovalGiven, run.CompletionReport, run.CallHeld, run.CallReleased, run.MusterMoved:
 		return room
 	}
 	return nil

@@ -100,8 +100,7 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 			deputy = l.T("You are called as the deputy of %s, who has not answered.", "%sさんから回答がないため、代行者として招集します。", p.name(c.Deputy, l))
 		}
 		return l.T("Safety check: %s", "安否確認：%s", title),
-			lines(l.T("%s: the response is activated.", "%s：緊急時対応を発動しました。", title),
-				l.T("Report whether you are safe, then come to the muster place%s.", "安否を報告し、参集してください%s。", p.place(l)), deputy)
+			lines(p.callWords(l, title), deputy)
 	case run.PersonReminded:
 		return l.T("We have not heard from you: %s", "未回答です：%s", title),
 			lines(l.T("%s: you have not answered the safety check yet.", "%s：安否確認への回答がまだ届いていません。", title),
@@ -127,11 +126,23 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 	case run.MessageSent:
 		var m run.Message
 		_ = e.Decode(&m)
-		said := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(m.Text, run.Mark), run.MarkEN), run.MarkJA))
-		said = both(said)
+		said := both(unmarked(m.Text))
 		return firstLine(said), said
 	}
 	return p.turn(e, l, title, both)
+}
+
+// callWords are what the run says to everybody whom it calls.
+func (p *picture) callWords(l i18n.Lang, title string) string {
+	if p.callText != "" {
+		return plan.Apart(unmarked(p.callText)).In(string(l))
+	}
+	return l.T("%s: the response is activated.", "%s：緊急時対応を発動しました。", title) + "\n" +
+		l.T("Report whether you are safe, then come to the muster place%s.", "安否を報告し、参集してください%s。", p.place(l))
+}
+
+func unmarked(text string) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(text, run.Mark), run.MarkEN), run.MarkJA))
 }
 
 // turn is a turn of the run.
@@ -177,6 +188,25 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 		if a.BreakGlass {
 			text = why(l.T("%s used break-glass", "%sが緊急権限（ブレークグラス）を行使しました", who))
 		}
+	case run.CallHeld:
+		var h run.CallHold
+		_ = e.Decode(&h)
+		text = l.T("The call-out of %s waits until %s; it can be called off as a false alarm", "%sの召集は %s まで保留中です。誤報の場合は取り消せます", title, p.clock(run.Event{At: h.Until}, l))
+	case run.CallReleased:
+		var c run.CallSettled
+		_ = e.Decode(&c)
+		text = l.T("The call-out of %s is sent", "%sの召集を送信します", title)
+		if !c.Sent {
+			text = why(l.T("%s called it off as a false alarm", "%sが誤報として召集を取り消しました", who))
+		}
+	case run.MusterMoved:
+		var m run.MusterMove
+		_ = e.Decode(&m)
+		text = why(l.T("The muster place is now %s", "参集場所を%sに変更しました", p.placeName(m.To, l)))
+	case run.RoleHandedOver:
+		var h run.Handover
+		_ = e.Decode(&h)
+		text = why(l.T("%s takes over the role %s from %s", "%[1]sが%[3]sから役割 %[2]s を引き継ぎました", p.name(e.Person, l), h.Role, p.name(h.From, l)))
 	case run.CompletionReport:
 		text = why(l.T("%s reported the recovery as complete", "%sが復旧完了を報告しました", who))
 	default:

@@ -43,6 +43,17 @@ func (p *picture) place(l i18n.Lang) string {
 	return ""
 }
 
+func (p *picture) placeName(name string, l i18n.Lang) string {
+	for _, at := range p.plan.Estate.Places {
+		if at.Name == name {
+			if t := at.Title.In(string(l)); t != "" {
+				return t
+			}
+		}
+	}
+	return name
+}
+
 // clock is an event's time of day in the estate's zone.
 func (p *picture) clock(e run.Event, _ i18n.Lang) string {
 	zone, err := time.LoadLocation(p.plan.Estate.Zone)

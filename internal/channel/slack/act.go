@@ -83,31 +83,27 @@ func (c *Channel) tell(ctx context.Context, cb slackgo.InteractionCallback, l i1
 	}
 }
 
-// answers are what a person said, by a tap or in a form.
+// answersGiven are what a person said, by a tap or in a form.
 type answersGiven struct {
-	safety  run.Safety
-	note    string
-	canCome bool
-	reason  string
-	typed   string
+	safety      run.Safety
+	family      run.Family
+	whereabouts string
+	note        string
+	canCome     bool
+	reason      string
+	typed       string
 }
 
-// answersOf is what a tap alone says: who is safe or lightly hurt can come unless they say
-// otherwise.
+// answersOf is what a tap alone says: whoever is well can come, unless they say otherwise.
 func answersOf(action string) answersGiven {
-	safety, note := run.Safe, ""
-	switch action {
-	case "checkin.light":
-		safety, note = lightlyHurt()
-	case "checkin.bad":
-		safety, note = badlyHurt()
+	switch said := strings.TrimPrefix(action, "checkin."); said {
+	case "come", "away":
+		return answersGiven{canCome: said == "come"}
+	default:
+		s := run.Safety(said)
+		return answersGiven{safety: s, canCome: s.Fine() && s != run.InIsolation}
 	}
-	return answersGiven{safety: safety, note: note, canCome: action == "checkin.safe" || action == "checkin.come"}
 }
-
-// lightlyHurt and badlyHurt are how a run takes these answers.
-func lightlyHurt() (run.Safety, string) { return run.Injured, "lightly hurt / 軽傷" }
-func badlyHurt() (run.Safety, string)   { return run.Injured, "badly hurt / 重傷" }
 
 // do acts for a person. It returns what was done, in words with the time.
 func (c *Channel) do(ctx context.Context, p person, action string, v value, a answersGiven) (string, error) {
@@ -118,16 +114,15 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 	var err error
 	switch verb {
 	case "checkin":
-		_, err = door.CheckIn(ctx, v.Run, workflows.CheckIn{Person: p.id, By: p.id, Safety: a.safety, CanCome: a.canCome, Note: a.note})
-		word := l.T("safe", "無事")
-		if a.safety != run.Safe {
-			word = l.T("hurt", "負傷")
-		}
+		_, err = door.CheckIn(ctx, v.Run, workflows.CheckIn{Person: p.id, By: p.id, Safety: a.safety, CanCome: a.canCome, Family: a.family, Whereabouts: a.whereabouts, Note: a.note})
 		come := l.T("can come", "参集可")
 		if !a.canCome {
 			come = l.T("can't come", "参集不可")
 		}
-		return l.T("Your answer of %s: %s, %s", "%s に回答：%s、%s", clock, word, come), err
+		if a.safety != "" {
+			come = l.Safety(a.safety) + l.T(", ", "、") + come
+		}
+		return l.T("Your answer of %s: %s", "%s に回答：%s", clock, come), err
 	case "arrive":
 		_, err = door.Arrive(ctx, v.Run, workflows.Arrive{Person: p.id, By: p.id})
 		return l.T("You arrived: %s", "%s に参集を報告しました", clock), err
@@ -234,13 +229,9 @@ func given(cb slackgo.InteractionCallback) answersGiven {
 	}
 	field := func(name string) slackgo.BlockAction { return cb.View.State.Values[name][name] }
 	a.reason, a.typed = strings.TrimSpace(field("reason").Value), strings.TrimSpace(field("typed").Value)
-	if s := field("safety").SelectedOption.Value; s != "" {
-		a = answersOf("checkin." + s)
-		a.canCome = field("come").SelectedOption.Value == "yes"
-		if note := strings.TrimSpace(field("note").Value); note != "" {
-			a.note = strings.Trim(a.note+" "+note, " ")
-		}
-	}
+	a.safety, a.canCome = run.Safety(field("safety").SelectedOption.Value), field("come").SelectedOption.Value == "yes"
+	a.family = run.Family(field("family").SelectedOption.Value)
+	a.whereabouts, a.note = strings.TrimSpace(field("where").Value), strings.TrimSpace(field("note").Value)
 	return a
 }
 
@@ -272,9 +263,7 @@ func formOf(action string, v value, l i18n.Lang) *slackgo.ModalViewRequest {
 	}
 	switch verb, _, _ := strings.Cut(action, "."); {
 	case action == "checkin.more":
-		blocks = append(blocks, choice("safety", l.T("Are you safe?", "安否"), [][2]string{{"safe", l.T("✓ Safe", "✓ 無事")}, {"light", l.T("▲ Lightly hurt", "▲ 軽傷")}, {"bad", l.T("✚ Badly hurt", "✚ 重傷")}}),
-			choice("come", l.T("Can you come?", "参集できますか"), [][2]string{{"yes", l.T("Yes", "できる")}, {"no", l.T("No", "できない")}}),
-			optional(textInput("note", l.T("Remark (where you are, your family, when you come)", "連絡事項（現在地、家族の状況、到着見込みなど）"), 500)))
+		blocks = append(blocks, moreQuestions(v.Hazard, l)...)
 	case verb == "decide":
 		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.System, channel.Choice(v.Choice, l)))...)
 		blocks = append(blocks, textInput("reason", l.T("Reason", "理由"), 500))
@@ -286,6 +275,30 @@ func formOf(action string, v value, l i18n.Lang) *slackgo.ModalViewRequest {
 	}
 	form.Blocks = slackgo.Blocks{BlockSet: blocks}
 	return form
+}
+
+// moreQuestions are what the safety check asks besides the first tap.
+func moreQuestions(h run.Hazard, l i18n.Lang) []slackgo.Block {
+	var out []slackgo.Block
+	asked := run.QuestionsOf(h)
+	var safety, family [][2]string
+	for _, s := range asked.Safety {
+		safety = append(safety, [2]string{string(s), sign(s) + " " + l.Safety(s)})
+	}
+	for _, f := range asked.Family {
+		family = append(family, [2]string{string(f), l.Family(f)})
+	}
+	if len(safety) > 0 {
+		out = append(out, choice("safety", l.T("How are you?", "ご自身の安否"), safety))
+	}
+	out = append(out, choice("come", l.T("Can you come?", "参集できますか"), [][2]string{{"yes", l.T("Yes", "できる")}, {"no", l.T("No", "できない")}}))
+	if len(family) > 0 {
+		out = append(out, optional(choice("family", l.T("Your family (kept apart from the record)", "ご家族の安否（記録とは別に保管）"), family)))
+	}
+	if asked.Whereabouts {
+		out = append(out, optional(textInput("where", l.T("Where you are (kept apart from the record)", "現在地（記録とは別に保管）"), 200)))
+	}
+	return append(out, optional(textInput("note", l.T("Remark (kept apart from the record)", "連絡事項（記録とは別に保管）"), 500)))
 }
 
 func textInput(name, label string, most int) *slackgo.InputBlock {

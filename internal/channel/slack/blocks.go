@@ -23,16 +23,16 @@ const (
 
 // value is what a button carries.
 type value struct {
-	Run     string     `json:"r"`
-	System  string     `json:"s,omitempty"`
-	Step    string     `json:"t,omitempty"`
-	Writer  string     `json:"w,omitempty"`
-	Choice  run.Choice `json:"c,omitempty"`
-	Act     run.Act    `json:"a,omitempty"`
-	Human   bool       `json:"h,omitempty"` // a step that people do: no reason is needed
-	Lang    i18n.Lang  `json:"l,omitempty"`
-	Kind    run.Kind   `json:"k,omitempty"`
-	Seconds int64      `json:"z,omitempty"`
+	Run    string     `json:"r"`
+	System string     `json:"s,omitempty"`
+	Step   string     `json:"t,omitempty"`
+	Writer string     `json:"w,omitempty"`
+	Choice run.Choice `json:"c,omitempty"`
+	Act    run.Act    `json:"a,omitempty"`
+	Human  bool       `json:"h,omitempty"` // a step that people do: no reason is needed
+	Lang   i18n.Lang  `json:"l,omitempty"`
+	Kind   run.Kind   `json:"k,omitempty"`
+	Hazard run.Hazard `json:"z,omitempty"`
 }
 
 func (v value) text() string {
@@ -131,7 +131,7 @@ func (c *Channel) blocks(m channel.Message, settled string) []slackgo.Block {
 // buttons are what can be done about a message in Slack.
 func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 	l, e := m.Lang, m.Event
-	v := value{Run: m.Run, System: e.System, Lang: l, Kind: m.Kind}
+	v := value{Run: m.Run, System: e.System, Lang: l, Kind: m.Kind, Hazard: m.Hazard}
 	page := func() []slackgo.BlockElement {
 		if at := c.o.Addresses.Run(m.Run); at != "" {
 			return []slackgo.BlockElement{link("open.run", l.T("Open the run", "実施状況を開く"), at)}
@@ -197,15 +197,29 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 // answers are the first tap of the safety check: one is enough, and more may be said after.
 func answers(h run.Hazard, v value) []slackgo.BlockElement {
 	l := v.Lang
-	if h == run.SecurityIncident {
+	v.Hazard = h
+	asked := run.QuestionsOf(h).Safety
+	if len(asked) == 0 {
 		return []slackgo.BlockElement{
 			button("checkin.come", l.T("I can come", "参集できます"), v, slackgo.StylePrimary),
 			button("checkin.away", l.T("I can't come", "参集できません"), v, "")}
 	}
-	return []slackgo.BlockElement{
-		button("checkin.safe", l.T("✓ Safe", "✓ 無事"), v, slackgo.StylePrimary),
-		button("checkin.light", l.T("▲ Lightly hurt", "▲ 軽傷"), v, ""),
-		button("checkin.bad", l.T("✚ Badly hurt", "✚ 重傷"), v, slackgo.StyleDanger)}
+	var out []slackgo.BlockElement
+	for _, s := range asked {
+		out = append(out, button("checkin."+string(s), sign(s)+" "+l.Safety(s), v, map[bool]slackgo.Style{true: slackgo.StylePrimary, false: ""}[s == asked[0]]))
+	}
+	return out
+}
+
+// sign stands beside the word, for those who can't tell colours apart.
+func sign(s run.Safety) string {
+	switch {
+	case s == run.LightlyHurt, s == run.InIsolation:
+		return "▲"
+	case s.Hurt():
+		return "✚"
+	}
+	return "✓"
 }
 
 // matterKey names a matter that has buttons until it is settled.

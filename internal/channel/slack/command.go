@@ -31,10 +31,11 @@ func (c *Channel) obey(ctx context.Context, p person, cmd slackgo.SlashCommand, 
 	case "checkin", "arrive":
 		action, rest := words[0], words[1:]
 		if action == "checkin" {
-			if len(rest) == 0 || !slices.Contains([]string{"safe", "light", "bad"}, rest[0]) {
-				return ephemeral{}, refused(l.T("Say how you are: /muster checkin safe, light (lightly hurt) or bad (badly hurt).", "/muster checkin に続けて safe（無事）、light（軽傷）、bad（重傷）のいずれかを入力してください。"))
+			said := map[string]string{"safe": "safe", "light": "lightly_hurt", "bad": "badly_hurt", "come": "come", "away": "away", "well": "well", "unwell": "unwell"}
+			if len(rest) == 0 || said[rest[0]] == "" {
+				return ephemeral{}, refused(l.T("Say how you are: /muster checkin safe, light (lightly hurt) or bad (badly hurt); come or away where nobody is hurt.", "/muster checkin に続けて safe（無事）、light（軽傷）、bad（重傷）のいずれかを入力してください。参集の可否だけの場合は come（可）または away（不可）です。"))
 			}
-			action, rest = "checkin."+rest[0], rest[1:]
+			action, rest = "checkin."+said[rest[0]], rest[1:]
 		}
 		id, err := c.which(ctx, p, rest)
 		if err != nil {
