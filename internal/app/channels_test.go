@@ -315,6 +315,49 @@ func TestADrillInSlackAlone(t *testing.T) {
 				}
 				return false
 			})
+			asked := func(user, text string) string {
+				a, err := s.Command(user, text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				soon("an answer to "+text, func() bool { return len(s.Replies(a.ResponseURL)) > 0 })
+				r := s.Replies(a.ResponseURL)[0]
+				if r.ResponseType != "ephemeral" {
+					t.Errorf("the answer to %s is for everybody", text)
+				}
+				return r.Text + string(r.Blocks)
+			}
+			if got := asked(member(0), "status"); !strings.Contains(got, run.MarkJA) || !strings.Contains(got, "東京の喪失") || !strings.Contains(got, "判断") {
+				t.Errorf("status: %s", got)
+			}
+			if got := asked(member(0), "tasks"); !strings.Contains(got, `"decide.alternate"`) {
+				t.Errorf("tasks of the commander: %s", got)
+			}
+			if got := asked(member(3), "tasks"); strings.Contains(got, "decide.") {
+				t.Errorf("tasks of somebody else: %s", got)
+			}
+			if got := asked("U99999999", "checkin safe"); !strings.Contains(got, "does not know this Slack account") && !strings.Contains(got, "登録されていません") {
+				t.Errorf("a stranger: %s", got)
+			}
+			s.Set(slacktest.User{ID: member(7), Guest: true})
+			if got := asked(member(7), "checkin safe"); !strings.Contains(got, "Guests") {
+				t.Errorf("a guest: %s", got)
+			}
+			if got := asked(member(3), "chekin"); !strings.Contains(got, "/muster checkin") {
+				t.Errorf("a slip: %s", got)
+			}
+			if _, err := s.OpenHome(member(0)); err != nil {
+				t.Fatal(err)
+			}
+			soon("the commander's home tab", func() bool { return strings.Contains(s.Home(member(0)), `"decide.alternate"`) })
+			if _, err := s.Click(member(3), decide, "decide.alternate"); err != nil { // not theirs
+				t.Fatal(err)
+			}
+			soon("the form for somebody else", func() bool { return s.Opened(member(3)) != nil })
+			if _, err := s.Submit(member(3), s.Opened(member(3)), map[string]map[string]any{"reason": {"reason": map[string]any{"type": "plain_text_input", "value": "me"}}}); err != nil {
+				t.Fatal(err)
+			}
+			soon("the refusal", func() bool { return strings.Contains(string(s.Opened(member(3)).Body), "commander") })
 			if _, err := s.Click(member(0), decide, "decide.alternate"); err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -32,7 +33,7 @@ func (c *Channel) click(ctx context.Context, cb slackgo.InteractionCallback, a *
 		return
 	}
 	v.Lang = l
-	if err := c.mayHere(a.ActionID, v, l); err != nil {
+	if err := c.mayHere(ctx, a.ActionID, v, l); err != nil {
 		c.tell(ctx, cb, l, inWords(err, l))
 		return
 	}
@@ -62,10 +63,21 @@ func (c *Channel) click(ctx context.Context, cb slackgo.InteractionCallback, a *
 }
 
 // mayHere refuses what must not be done by Slack alone: it leads to the board.
-func (c *Channel) mayHere(action string, v value, l i18n.Lang) error {
+func (c *Channel) mayHere(ctx context.Context, action string, v value, l i18n.Lang) error {
 	verb, _, _ := strings.Cut(action, ".")
 	moves := verb == "decide" || verb == "approve" || verb == "step" && !v.Human
-	if v.Kind != run.Response || c.o.ApproveReal || !moves {
+	if c.o.ApproveReal || !moves {
+		return nil
+	}
+	// What kind of run it is, the record says, not the button.
+	list, err := c.o.Store.Runs(ctx, journal.Filter{Run: v.Run, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		v.Kind = list[0].Kind
+	}
+	if v.Kind != run.Response {
 		return nil
 	}
 	return refused(l.T("A real response is decided and approved on the board: %s", "本番対応の決定と承認はボードで行ってください：%s", c.o.Addresses.Run(v.Run)))
@@ -201,7 +213,7 @@ func (c *Channel) submitted(ctx context.Context, cb slackgo.InteractionCallback,
 	}
 	done := ""
 	if err == nil {
-		err = c.mayHere(cb.View.CallbackID, v, l)
+		err = c.mayHere(ctx, cb.View.CallbackID, v, l)
 	}
 	if err == nil {
 		done, err = c.do(p.as(ctx), p, cb.View.CallbackID, v, given(cb))
