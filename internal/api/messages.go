@@ -86,6 +86,8 @@ type Health struct {
 	Version string `json:"version"`
 	Engine  string `json:"engine" doc:"ok, or what is wrong."`
 	Store   string `json:"store" doc:"ok, or what is wrong."`
+	// Channels are the ways to people: runs wait for none of them, so OK does not depend on them.
+	Channels map[string]string `json:"channels,omitempty" doc:"Each way to people: ok, or why its messages wait."`
 }
 
 // Action describes an action as `muster actions` shows it.

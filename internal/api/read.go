@@ -109,6 +109,9 @@ func (s *Server) health(ctx context.Context) Health {
 	if err := s.Store.Ping(ctx); err != nil {
 		h.OK, h.Store = false, err.Error()
 	}
+	if s.Channels != nil {
+		h.Channels = s.Channels()
+	}
 	return h
 }
 

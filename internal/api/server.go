@@ -52,6 +52,8 @@ type Server struct {
 	}
 	// Sees says who else may see the private part of somebody's answer; nil is nobody.
 	Sees func(ctx context.Context, p plan.Plan, reader, about string) bool
+	// Channels says how the ways to people are: ok, or why messages wait; nil is none.
+	Channels func() map[string]string
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
 

@@ -2,18 +2,24 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/channel/mail"
 	"github.com/muster-dr/muster/internal/channel/slack"
 	"github.com/muster-dr/muster/internal/channel/webhook"
 	inventory "github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/scenario"
 	"github.com/muster-dr/muster/internal/secret"
 )
@@ -89,6 +95,7 @@ func (s *server) speak(raw journal.Store, catalog scenario.Catalog, m *metrics.M
 		Store: s.store, Channels: channels, Addresses: channel.Addresses{Base: o.Config.PublicURL, Links: links}, Estate: estate,
 		Lang: o.Lang, Log: o.Log.With("component", "channels"), Metrics: m.Channels(names...),
 	}
+	s.api.Channels = d.State
 	if n, ok := raw.(journal.Notifier); ok {
 		d.Changed = n.Changed
 	}
@@ -123,5 +130,87 @@ func recent(read func() (*inventory.Estate, error)) func() (*inventory.Estate, e
 			at = time.Now()
 		}
 		return known, err
+	}
+}
+
+// TestChannel sends somebody a test message by one channel, now and once.
+func TestChannel(ctx context.Context, o Options, name, person string) error {
+	l := o.Lang
+	channels, err := Channels(o, ChannelDeps{})
+	if err != nil {
+		return err
+	}
+	var names []string
+	var way channel.Channel
+	for _, c := range channels {
+		names = append(names, c.Name())
+		if c.Name() == name {
+			way = c
+		}
+		if closer, ok := c.(interface{ Close() }); ok {
+			defer closer.Close()
+		}
+	}
+	if way == nil {
+		if len(names) == 0 {
+			return &Trouble{Mistake: true, What: l.T("No channel is set up.", "通知手段が設定されていません。"), WayOut: l.T("Set mail.host, slack.token or webhook.url in muster.yaml", "muster.yamlで mail.host、slack.token、webhook.url のいずれかを設定してください")}
+		}
+		return &Trouble{Mistake: true, What: l.T("There is no channel %q.", "通知手段 %q はありません。", name), WayOut: l.T("Set up are: %s", "設定済み: %s", strings.Join(names, ", "))}
+	}
+	e, err := scenario.Inventory(o.Config.Plans, all.Registry(all.Options{}))
+	if err != nil || e == nil {
+		return &Trouble{Mistake: true, What: l.T("the estate can't be read", "構成台帳を読み取れません"), Err: err, WayOut: l.T("`muster validate` names the mistakes", "`muster validate` で誤りを確認できます")}
+	}
+	who, ok := e.Person(person)
+	if !ok {
+		return &Trouble{Mistake: true, What: l.T("The estate has no person %q.", "構成台帳に %q という人はいません。", person), WayOut: l.T("Give an ID of the estate's people", "構成台帳の人のIDを指定してください")}
+	}
+	contact := e.Contacts[person]
+	lang := l
+	if contact.Lang != "" {
+		lang = i18n.Parse(contact.Lang)
+	}
+	m := channel.TestMessage(rand.Text(), person, who.Name.In(string(lang)), contact, l, time.Now())
+	if !way.Reaches(m) {
+		return &Trouble{Mistake: true, What: l.T("%s has no way to %s.", "%s で %s に届ける宛先がありません。", name, person), WayOut: l.T("The estate's person needs mail, slack or contact for it; the webhook also webhook.contacts", "構成台帳のその人に mail、slack、contact のいずれかが必要です。Webhookは webhook.contacts も必要です")}
+	}
+	if err := way.Send(ctx, m, false); err != nil {
+		return &Trouble{What: l.T("it was not delivered: %s", "届けられませんでした: %s", plan.Apart(err.Error()).In(string(l))), Err: errors.Unwrap(err)}
+	}
+	return nil
+}
+
+// channels asks each way to people whether it works.
+func (e *examination) channels(ctx context.Context) {
+	title := e.t("channels", "通知手段")
+	channels, err := Channels(Options{Config: e.c, Lang: e.l, Log: slog.New(slog.DiscardHandler)}, ChannelDeps{})
+	if err != nil {
+		e.trouble("channels", title, err)
+		return
+	}
+	if len(channels) == 0 {
+		e.add("channels", title, Good, e.t("none set up: people are told by the board and the command line only", "未設定。通知はボードとコマンドのみで行われます"), "")
+		return
+	}
+	if e.c.PublicURL == "" {
+		e.add("public_url", e.t("links in messages", "通知内のリンク"), Odd, e.t("none: public_url is not set", "なし。public_urlが未設定です"), e.t("Set public_url to where people reach the board", "ボードのURLをpublic_urlに設定してください"))
+	}
+	for _, c := range channels {
+		ask, cancel := context.WithTimeout(ctx, 15*time.Second)
+		err := c.Works(ask)
+		cancel()
+		if closer, ok := c.(interface{ Close() }); ok {
+			closer.Close()
+		}
+		name := title + " " + c.Name()
+		if err != nil {
+			found := plan.Apart(err.Error()).In(string(e.l))
+			if why := errors.Unwrap(err); why != nil {
+				found += ": " + why.Error()
+			}
+			e.add("channel "+c.Name(), name, Bad, found, e.t("Correct its settings; runs go on without it, and other channels say the same", "設定を確認してください。実施は止まらず、他の通知手段は動作します"))
+			continue
+		}
+		e.add("channel "+c.Name(), name, Good, e.t("works; `muster channel test %s --to PERSON` tries it out", "動作しています。`muster channel test %s --to PERSON` で試せます", c.Name()), "")
 	}
 }

@@ -98,6 +98,10 @@ func TestADrillByMail(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	until(ctx, t, u, started.Run, func(e run.Event) bool { return e.Kind == run.PersonCalled && e.Person == "p05" })
+	eventually(t, 30*time.Second, "health to say so", func() bool {
+		h, err := u.Health(ctx)
+		return err == nil && h.OK && strings.Contains(h.Channels["mail"], "can't be reached")
+	})
 	f.Open() // nobody was told yet, and the run went on all the same
 
 	var acted sync.Map
@@ -425,5 +429,41 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 		case <-deadline:
 			t.Fatalf("waited %s in vain for %s", within, what)
 		}
+	}
+}
+
+// A channel is tried with one marked message, and what is wrong with it is told by doctor.
+func TestAChannelIsTried(t *testing.T) {
+	o, _ := options(t, crowdPlans(t, 3))
+	f := mailtest.OpenOffice(t, mailtest.OfficeOptions{})
+	if err := TestChannel(t.Context(), o, "mail", "p01"); err == nil || !strings.Contains(err.Error(), "mail.host") {
+		t.Errorf("without a channel: %v", err)
+	}
+	mailSettings(t, &o, f)
+	for _, x := range [][3]string{{"slack", "p01", "Set up are: mail"}, {"mail", "nobody", "no person"}} {
+		if err := TestChannel(t.Context(), o, x[0], x[1]); err == nil || !strings.Contains(err.Error(), x[2]) {
+			t.Errorf("%v: %v", x, err)
+		}
+	}
+	if err := TestChannel(t.Context(), o, "mail", "p00"); err != nil {
+		t.Fatal(err)
+	}
+	if l := f.Letters(); len(l) != 1 || l[0].To != "p00@example.jp" || l[0].Subject != "【訓練】musterからの通知テスト" || strings.Contains(l[0].Raw, "/runs/") {
+		t.Errorf("%+v", l)
+	}
+	doctor := func() Check {
+		for _, c := range Examine(t.Context(), o.Lang, o.Config) {
+			if c.ID == "channel mail" {
+				return c
+			}
+		}
+		return Check{}
+	}
+	if c := doctor(); c.Result != Good {
+		t.Errorf("%+v", c)
+	}
+	f.Close()
+	if c := doctor(); c.Result != Bad || c.WayOut == "" || !strings.Contains(c.Found, "can't be reached") {
+		t.Errorf("%+v", c)
 	}
 }

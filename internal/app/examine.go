@@ -60,6 +60,7 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	e.plans()
 	e.clock()
 	e.postgres()
+	e.channels(ctx)
 	return e.checks
 }
 

@@ -100,9 +100,11 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	d.owner = rand.Text()
 	d.Lease = cmp.Or(d.Lease, 20*time.Second)
 	d.FirstPause, d.LastPause = cmp.Or(d.FirstPause, time.Second), cmp.Or(d.LastPause, time.Minute)
+	d.mu.Lock()
 	for _, c := range d.Channels {
 		d.lanes = append(d.lanes, newLane(c, d))
 	}
+	d.mu.Unlock()
 	followed, silent := map[string]bool{}, false
 	for ctx.Err() == nil {
 		var changed <-chan struct{}
@@ -124,6 +126,18 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.wait(ctx, changed)
 	}
 	d.working.Wait()
+}
+
+// State says of each channel whether it works, as far as its last message told: "ok", or why
+// its messages wait.
+func (d *Dispatcher) State() map[string]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := map[string]string{}
+	for _, l := range d.lanes {
+		out[l.Name()] = l.gate.state()
+	}
+	return out
 }
 
 // wait returns at the next event, or when it is time to look for those of other servers.

@@ -62,6 +62,7 @@ type gate struct {
 	mu     sync.Mutex
 	until  time.Time
 	fails  int
+	why    string
 	trying bool          // one message finds out whether it works again
 	opened chan struct{} // closed when that is known
 }
@@ -132,7 +133,18 @@ func (g *gate) shut(d *Dispatcher, name string, f *Failure) {
 		g.until = until
 	}
 	g.fails++
+	g.why = f.Text
 	g.known()
+}
+
+// state is "ok", or why messages wait.
+func (g *gate) state() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fails == 0 {
+		return "ok"
+	}
+	return g.why
 }
 
 // pause grows with the number of tries made.

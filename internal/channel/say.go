@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -302,4 +303,16 @@ func acts(list []run.Act, l i18n.Lang) string {
 		out = append(out, ActWord(a, l))
 	}
 	return strings.Join(out, l.T(", ", "、"))
+}
+
+// TestMessage is what `muster channel test` says to somebody: marked, and asking for nothing.
+func TestMessage(id, person, name string, c estate.Contact, server i18n.Lang, at time.Time) Message {
+	l := server
+	if c.Lang != "" {
+		l = i18n.Parse(c.Lang)
+	}
+	m := Message{ID: "test/" + id, Run: "test-" + id, Kind: run.Drill, Matter: Test, Person: person, Name: name, Contact: c, Lang: l, At: at}
+	m.Subject = run.Marked(run.Drill, m.Mark(), l.T("A test of how muster reaches you", "musterからの通知テスト"))
+	m.Text = run.Marked(run.Drill, m.Mark(), l.T("This is a test. Nothing has happened, and nothing is asked of you.", "これは通知のテストです。何も起きていません。対応は不要です。"))
+	return m
 }

@@ -133,7 +133,7 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 	l, e := m.Lang, m.Event
 	v := value{Run: m.Run, System: e.System, Lang: l, Kind: m.Kind, Hazard: m.Hazard}
 	page := func() []slackgo.BlockElement {
-		if at := c.o.Addresses.Run(m.Run); at != "" {
+		if at := c.o.Addresses.Run(m.Run); at != "" && m.Matter != channel.Test {
 			return []slackgo.BlockElement{link("open.run", l.T("Open the run", "実施状況を開く"), at)}
 		}
 		return nil
