@@ -105,13 +105,19 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.lanes = append(d.lanes, newLane(c, d))
 	}
 	d.mu.Unlock()
-	followed, silent := map[string]bool{}, false
+	followed, silent, looked := map[string]bool{}, false, time.Time{}
 	for ctx.Err() == nil {
+		begun := time.Now()
 		var changed <-chan struct{}
 		if d.Changed != nil {
 			changed = d.Changed()
 		}
-		open, err := d.open(ctx)
+		// What ended while no server was there is rare, and the list of all runs is long.
+		left := begun.Sub(looked) > lookForLeft
+		if left {
+			looked = begun
+		}
+		open, err := d.open(ctx, left)
 		if err != nil && ctx.Err() == nil && !silent {
 			d.Log.Warn("channels: which runs are open can't be told; trying again", "err", err)
 		}
@@ -124,8 +130,31 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			d.working.Go(func() { d.follow(ctx, sum) })
 		}
 		d.wait(ctx, changed)
+		breathe(ctx, begun)
 	}
 	d.working.Wait()
+}
+
+const (
+	// lookForLeft is how often it is looked for runs that have ended and were not said to
+	// their end.
+	lookForLeft = 30 * time.Second
+	// breath bounds how often the store is asked while thousands answer at once.
+	breath = 100 * time.Millisecond
+)
+
+// breathe waits until a breath has passed since then.
+func breathe(ctx context.Context, since time.Time) {
+	left := breath - time.Since(since)
+	if left <= 0 {
+		return
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // State says of each channel whether it works, as far as its last message told: "ok", or why
@@ -152,10 +181,10 @@ func (d *Dispatcher) wait(ctx context.Context, changed <-chan struct{}) {
 }
 
 // open lists runs of which something may be left to say.
-func (d *Dispatcher) open(ctx context.Context) ([]journal.Summary, error) {
+func (d *Dispatcher) open(ctx context.Context, left bool) ([]journal.Summary, error) {
 	list, err := d.Store.Runs(ctx, journal.Filter{Open: true})
-	if err != nil {
-		return nil, err
+	if err != nil || !left {
+		return list, err
 	}
 	cursors, err := d.Store.DocumentsOf(ctx, kindCursor)
 	if err != nil {

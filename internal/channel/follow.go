@@ -48,14 +48,20 @@ func (d *Dispatcher) follow(ctx context.Context, sum journal.Summary) {
 	}
 	f := &follower{d: d, run: sum.Run, pic: newPicture(*p), mine: map[string]bool{}}
 	defer f.parts.Wait()
-	pos, doc, err := f.begin(ctx)
-	if err != nil {
-		return
+	var pos int64
+	var doc journal.Document
+	var err error
+	for pos, doc, err = f.begin(ctx); err != nil; pos, doc, err = f.begin(ctx) {
+		if f.trouble(ctx, "how far a run was said can't be read", err); ctx.Err() != nil {
+			return
+		}
+		f.pic = newPicture(*p)
 	}
 	f.showRooms(ctx)
 	taken := time.Time{}
 	for ctx.Err() == nil {
-		if now := time.Now(); now.Sub(taken) > d.Lease/2 {
+		begun := time.Now()
+		if now := begun; now.Sub(taken) > d.Lease/2 {
 			taken = now
 			if f.takeOver(ctx) && f.idle() && f.over() {
 				f.finish(ctx, pos, doc)
@@ -68,8 +74,7 @@ func (d *Dispatcher) follow(ctx context.Context, sum journal.Summary) {
 		}
 		entries, err := d.Store.Events(ctx, f.run, pos, pageEntries)
 		if err != nil {
-			d.Log.Warn("channels: the journal can't be read; trying again", "run", f.run, "err", err)
-			d.wait(ctx, nil)
+			f.trouble(ctx, "the journal can't be read", err)
 			continue
 		}
 		if len(entries) == 0 {
@@ -77,6 +82,7 @@ func (d *Dispatcher) follow(ctx context.Context, sum journal.Summary) {
 				taken = time.Time{}
 			}
 			d.wait(ctx, changed)
+			breathe(ctx, begun)
 			continue
 		}
 		first := f.first(entries)
@@ -85,14 +91,25 @@ func (d *Dispatcher) follow(ctx context.Context, sum journal.Summary) {
 			continue
 		}
 		if entries, err = f.page(ctx, entries[first:]); err != nil {
-			return
+			f.trouble(ctx, "the journal can't be read", err)
+			continue // from the same place: applying an entry twice is the same as once
 		}
 		f.apply(entries[1:])
 		f.handOut(ctx, entries)
 		pos = entries[len(entries)-1].Position
-		if doc, err = f.advance(ctx, doc, pos); err != nil {
-			return
+		if next, err := f.advance(ctx, doc, pos); err == nil {
+			doc = next
+		} else { // a later one covers it; after a crash until then, the page is found kept
+			f.trouble(ctx, "how far a run was said can't be kept", err)
 		}
+	}
+}
+
+// trouble tells of what the store did not do, and waits a moment.
+func (f *follower) trouble(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		f.d.Log.Warn("channels: "+what+"; trying again", "run", f.run, "err", err)
+		f.d.wait(ctx, nil)
 	}
 }
 
@@ -158,9 +175,6 @@ func (f *follower) begin(ctx context.Context) (int64, journal.Document, error) {
 		}
 		f.pic.apply(entries...)
 		pos = entries[len(entries)-1].Position
-	}
-	if err != nil && ctx.Err() == nil {
-		d.Log.Warn("channels: a run can't be followed until the server starts again", "run", f.run, "err", err)
 	}
 	return c.Position, doc, err
 }

@@ -25,6 +25,8 @@ const (
 	runCard  = "run"
 	// lease is how long a silent server's room is left to it.
 	lease = 30 * time.Second
+	// showEvery bounds how often a picture is made.
+	showEvery = 500 * time.Millisecond
 )
 
 // room is where a run is shown, and which messages it has there.
@@ -81,7 +83,7 @@ type settlement struct {
 // ended. Slack being away only means that they are late.
 func (c *Channel) Follow(ctx context.Context, f channel.Following) {
 	s := &showing{c: c, f: f, tracker: progress.New(f.Plan), tell: channel.NewTeller(f.Plan), asks: map[string]run.Event{}, settled: map[string]settlement{}, invited: map[string]bool{}}
-	pos, fails, shut := int64(0), 0, time.Time{}
+	pos, fails, shut, shown := int64(0), 0, time.Time{}, time.Time{}
 	for ctx.Err() == nil {
 		entries, err := c.o.Store.Events(ctx, f.Run, pos, 0)
 		if err != nil {
@@ -92,10 +94,12 @@ func (c *Channel) Follow(ctx context.Context, f channel.Following) {
 		if len(entries) > 0 {
 			pos = entries[len(entries)-1].Position
 		}
-		if c.o.Clock.Time().Before(shut) {
+		// Slack takes about a message a second; thousands of answers are one new picture.
+		if c.o.Clock.Time().Before(shut) || time.Since(shown) < showEvery {
 			f.Wait(ctx)
 			continue
 		}
+		shown = time.Now()
 		mine, err := s.hold(ctx)
 		if err == nil && mine {
 			err = s.show(ctx)
