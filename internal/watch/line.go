@@ -44,6 +44,12 @@ func Line(l i18n.Lang, e run.Event) string {
 		var d run.Ended
 		_ = e.Decode(&d)
 		return l.T("ended: %s", "終了: %s", l.State(d.State))
+	case run.MessageFailed:
+		var d run.Delivery
+		if _ = e.Decode(&d); e.Outcome != run.Failed {
+			return ""
+		}
+		return l.T("NOT DELIVERED to %s by %s%s", "%s に届かず（%s）%s", e.Person, d.Channel, why)
 	case run.PhaseStarted:
 		return l.T("phase %s", "段階 %s", l.Phase(e.Phase))
 	case run.PhaseEnded:
