@@ -15,6 +15,7 @@ import (
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -426,5 +427,41 @@ func TestWhoIsTold(t *testing.T) {
 	})
 	if len(q.sent) > 0 {
 		t.Errorf("%d real people were told of a drill with simulated ones", len(q.sent))
+	}
+}
+
+// linker makes links, but for who is disabled.
+type linker struct{}
+
+func (linker) Link(_ context.Context, runID, person string, purpose identity.Purpose, _ time.Duration) (string, error) {
+	if person == "p0001" {
+		return "", &identity.Refusal{Person: person}
+	}
+	return runID + "." + person + "." + string(purpose), nil
+}
+
+// Everybody has links of their own; who is disabled is called all the same, without.
+func TestPersonalLinks(t *testing.T) {
+	w := newWorld(t, 2)
+	p := newPost("mail")
+	w.call(t)
+	w.dispatch(t, func(d *channel.Dispatcher) {
+		d.Addresses = channel.Addresses{Base: "https://muster.example.jp/", Links: linker{}}
+	}, p)
+	eventually(t, "two calls", func() bool { return len(w.receipts(t)) == 2 })
+	for _, m := range p.sent {
+		var personal []string
+		for _, l := range m.Links {
+			if l.Personal {
+				personal = append(personal, l.URL)
+			}
+		}
+		want := []string{"https://muster.example.jp/l/tokyo-loss-1.p0000.checkin", "https://muster.example.jp/l/tokyo-loss-1.p0000.arrive"}
+		if m.Person == "p0001" {
+			want = nil
+		}
+		if !slices.Equal(personal, want) || !slices.ContainsFunc(m.Links, func(l channel.Link) bool { return l.URL == "https://muster.example.jp/runs/tokyo-loss-1" }) {
+			t.Errorf("%s: %v", m.Person, m.Links)
+		}
 	}
 }

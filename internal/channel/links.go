@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ func (a Addresses) personal(ctx context.Context, runID, person string, purpose i
 		return "", nil
 	}
 	text, err := a.Links.Link(ctx, runID, person, purpose, linkFor)
+	if no := new(identity.Refusal); errors.As(err, &no) {
+		return "", nil // who may not act is told all the same, and gets no link
+	}
 	if err != nil || text == "" {
 		return "", err
 	}
