@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -90,5 +91,28 @@ func TestRunsAreCountedFromTheRecord(t *testing.T) {
 	}
 	if strings.Contains(text, "namespace") || strings.Contains(text, "abc-123") {
 		t.Error("a label without a bound is in the scrape")
+	}
+}
+
+// What is said to people is counted by channel, matter and outcome, and every series exists
+// at once.
+func TestChannels(t *testing.T) {
+	m := New("1.2.3")
+	c := m.Channels("mail", "slack")
+	c.Delivered("mail", channel.Call, "delivered", 300*time.Millisecond)
+	c.Retried("slack")
+	c.Waiting("mail", 3)
+	c.Waiting("mail", -1)
+	text := scrape(t, m)
+	for _, want := range []string{
+		`muster_channel_messages_total{channel="mail",matter="call",outcome="delivered"} 1`,
+		`muster_channel_messages_total{channel="slack",matter="decision",outcome="failed"} 0`,
+		`muster_channel_retries_total{channel="slack"} 1`,
+		`muster_channel_waiting{channel="mail"} 2`,
+		`muster_channel_delivery_duration_seconds_sum{channel="mail"} 0.3`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the scrape has no %s", want)
+		}
 	}
 }

@@ -240,7 +240,14 @@ func (s *showing) show(ctx context.Context) error {
 	}
 	if s.tell.Over() && !s.room.Done {
 		s.room.Done = true
-		return s.keep(ctx)
+		if err := s.keep(ctx); err != nil {
+			return err
+		}
+		for _, key := range s.order { // whose messages stood where is of no use any more
+			if err := s.c.o.Store.DropDocument(ctx, kindPlaced, s.f.Run+"|"+key); err != nil {
+				s.c.o.Log.Warn("slack: notes of a run that is over could not be put away", "run", s.f.Run, "err", err)
+			}
+		}
 	}
 	return nil
 }
