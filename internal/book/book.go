@@ -100,16 +100,34 @@ func (s Source) contacts(l i18n.Lang) Part {
 	}
 	p.Blocks = append(p.Blocks, Block{Kind: Table, Head: []string{l.T("name", "氏名・所属"), l.T("role", "役割"), l.T("telephone", "電話"), l.T("mail", "メール"), l.T("deputies", "代行者")},
 		Rows: people, Widths: []float64{4, 4, 4, 5, 3}})
-	if len(s.Estate.Parties) > 0 {
-		var rows [][]string
-		for _, x := range s.Estate.Parties {
-			rows = append(rows, []string{cmp.Or(x.Title.In(string(l)), x.Name), x.Contact, "", ""})
+	for _, k := range []struct{ kind, title, name string }{
+		{"department", l.T("Departments", "部署の連絡先"), l.T("department", "部署")}, {"", l.T("Contractors and others outside", "委託先・関係先の連絡先"), l.T("company", "会社・機関")}} {
+		if rows := s.parties(k.kind, l); len(rows) > 0 {
+			p.Blocks = append(p.Blocks, heading(k.title), Block{Kind: Table, Rows: rows, Widths: []float64{4, 3.4, 3.8, 3.8, 4.4, 2.6},
+				Head: []string{k.name, l.T("person, role", "担当者・役職"), l.T("desk, telephone", "緊急窓口・電話"), l.T("alternate site, mobile", "代替拠点・携帯"), l.T("mail, deputy", "メール・代行"), l.T("confirmed", "最終確認")}})
 		}
-		p.Blocks = append(p.Blocks, heading(l.T("Contractors and others outside", "委託先・関係先")),
-			Block{Kind: Table, Tall: true, Head: []string{l.T("party", "名称"), l.T("contact", "連絡先"), l.T("asked at", "要請時刻"), l.T("answer", "回答")}, Rows: rows, Widths: []float64{4, 5, 2, 4}})
 	}
 	p.Blocks = append(p.Blocks, heading(l.T("Numbers that are not in the list", "一覧にない連絡先（手書き）")), blanks(4, []string{l.T("name", "氏名・名称"), l.T("telephone", "電話"), l.T("note", "備考")}, 4, 4, 5))
 	return p
+}
+
+// parties are the rows of the departments, or of all others.
+func (s Source) parties(kind string, l i18n.Lang) (rows [][]string) {
+	stacked := func(parts ...string) string {
+		return strings.Join(slices.DeleteFunc(slices.Compact(parts), func(p string) bool { return p == "" }), "\n")
+	}
+	for _, x := range s.Estate.Parties {
+		if (x.Kind == "department") != (kind == "department") {
+			continue
+		}
+		c := s.Parties[x.Name]
+		first := stacked(c.Contact, c.Desk, c.Phone)
+		if x.Single {
+			first = stacked(first, l.T("(one person only: no desk)", "（個人のみ。窓口なし）"))
+		}
+		rows = append(rows, []string{cmp.Or(x.Title.In(string(l)), x.Name), stacked(c.Person, c.Role), first, stacked(c.Elsewhere, c.Mobile), stacked(c.Mail, c.Deputy), stacked(c.Confirmed, c.ConfirmedBy)})
+	}
+	return rows
 }
 
 func (s Source) name(id string, l i18n.Lang) string {
@@ -306,8 +324,22 @@ func (s Source) sheets(l i18n.Lang) Part {
 	}
 	p.Blocks = append(p.Blocks, heading(l.T("Who is safe, who is here", "安否・参集の状況")),
 		Block{Kind: Table, Tall: true, Head: []string{l.T("name", "氏名"), l.T("role", "役割"), l.T("safe / hurt", "無事・負傷"), l.T("can come at", "参集見込み"), l.T("here at, place", "到着時刻・場所"), l.T("written by", "記入者")}, Rows: rows, Widths: []float64{4, 4, 2.4, 2.4, 3.4, 2}},
+		heading(l.T("Asked of contractors", "委託先への要請")), s.orders(l),
 		heading(l.T("What happened when", "経過の記録")), blanks(16, []string{l.T("time", "時刻"), l.T("what happened, what was done", "出来事・実施したこと"), l.T("by", "実施者"), l.T("written by", "記入者")}, 2, 9, 2, 2))
 	return p
+}
+
+// orders is what was asked of whom outside, and what came of it.
+func (s Source) orders(l i18n.Lang) Block {
+	b := blanks(2, []string{l.T("party", "要請先"), l.T("what", "内容"), l.T("asked", "要請"), l.T("accepted", "受諾"), l.T("arrived", "到着")}, 4, 6, 2, 2, 2)
+	var rows [][]string
+	for _, x := range s.Estate.Parties {
+		if x.Kind != "department" {
+			rows = append(rows, []string{cmp.Or(x.Title.In(string(l)), x.Name), "", "", "", ""})
+		}
+	}
+	b.Rows = append(rows, b.Rows...)
+	return b
 }
 
 func (s Source) provenance(l i18n.Lang) Part {

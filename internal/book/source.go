@@ -21,6 +21,7 @@ import (
 type Source struct {
 	Estate    plan.Estate
 	Contacts  map[string]estate.Contact
+	Parties   map[string]estate.PartyContact
 	Titles    map[string]plan.Text // of roles
 	Systems   []plan.System        // in the order of their priority
 	Plans     []plan.Plan          // of the scenarios that can be activated, at depth real
@@ -34,6 +35,10 @@ type Source struct {
 // Gather compiles what the files say now. summaries says what an action does.
 func Gather(b *scenario.Bundle, summaries func(string) plan.Text, at time.Time) (Source, error) {
 	s := Source{Estate: b.Estate(), Contacts: b.Contacts(), Titles: b.RoleTitles(), Systems: slices.Clone(b.Systems()), Summaries: summaries, At: at}
+	s.Parties = map[string]estate.PartyContact{}
+	for _, p := range s.Estate.Parties {
+		s.Parties[p.Name] = b.PartyContact(p.Name)
+	}
 	zone, err := time.LoadLocation(s.Estate.Zone)
 	if err != nil {
 		zone = time.UTC
