@@ -103,7 +103,7 @@ func (s Source) contacts(l i18n.Lang) Part {
 	for _, k := range []struct{ kind, title, name string }{
 		{"department", l.T("Departments", "部署の連絡先"), l.T("department", "部署")}, {"", l.T("Contractors and others outside", "委託先・関係先の連絡先"), l.T("company", "会社・機関")}} {
 		if rows := s.parties(k.kind, l); len(rows) > 0 {
-			p.Blocks = append(p.Blocks, heading(k.title), Block{Kind: Table, Rows: rows, Widths: []float64{4, 3.4, 3.8, 3.8, 4.4, 2.6},
+			p.Blocks = append(p.Blocks, heading(k.title), Block{Kind: Table, Rows: rows, Widths: []float64{3.4, 3, 4.2, 4.2, 4.4, 3.2},
 				Head: []string{k.name, l.T("person, role", "担当者・役職"), l.T("desk, telephone", "緊急窓口・電話"), l.T("alternate site, mobile", "代替拠点・携帯"), l.T("mail, deputy", "メール・代行"), l.T("confirmed", "最終確認")}})
 		}
 	}
