@@ -34,6 +34,8 @@ type Alarm struct {
 	Kind   Kind
 	// Event is the same for everything that is said of one event, by whichever source.
 	Event string
+	// Events are all that it is about, where there are several.
+	Events []string
 	// Message is of this message alone, so that a second copy of it does nothing.
 	Message string
 	// Series orders messages: within one, an older one than the newest counts for nothing.

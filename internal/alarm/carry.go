@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -49,11 +50,15 @@ const (
 // Run carries out what rules ask for until ctx ends. Several servers may do so at once: a
 // run starts once.
 func (s *Service) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	for _, src := range s.sources {
 		if src.Feed != "" {
-			go s.follow(ctx, src)
+			beside.Go(func() { s.follow(ctx, src) })
 		}
 	}
+	beside.Go(func() { s.spread(ctx) })
+	s.unheard(ctx)
 	wait := time.NewTimer(0)
 	defer wait.Stop()
 	for {
@@ -110,7 +115,7 @@ func (s *Service) expire(ctx context.Context, p Proposal) error {
 	}
 	if err == nil {
 		s.log.Warn("a proposal of an alarm ran out; nobody started or dismissed it", "proposal", p.ID, "scenario", p.Scenario)
-		s.tell(ctx, p)
+		s.tidings()
 	}
 	return err
 }
@@ -174,7 +179,7 @@ func (s *Service) start(ctx context.Context, p Proposal) (waits bool, err error)
 	})
 	if err == nil {
 		s.log.Warn("an alarm has started a "+string(p.Kind), "run", id, "proposal", p.ID, "alarm", p.Source)
-		s.tell(ctx, p)
+		s.tidings()
 	}
 	return false, err
 }
@@ -196,7 +201,7 @@ func (s *Service) hold(ctx context.Context, p Proposal, due bool, why plan.Text)
 	}
 	if err == nil {
 		s.log.Warn("what an alarm's rule asks for can't start", "proposal", p.ID, "scenario", p.Scenario, "why", why.EN, "goes on by itself", due)
-		s.tell(ctx, p)
+		s.tidings()
 	}
 	return err
 }

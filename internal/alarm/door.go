@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/muster-dr/muster/internal/alarm/jma"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -20,7 +21,10 @@ import (
 const Path = "/alarms/"
 
 // atOnce bounds the messages that are read at the same time: each may be 5 MiB.
-const atOnce = 16
+const atOnce = 64
+
+// patienceForBody is how long a message may take to come in.
+const patienceForBody = 5 * time.Second
 
 // Handler takes the messages of senders: POST /alarms/NAME.
 func (s *Service) Handler() http.Handler {
@@ -69,6 +73,17 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnsupportedMediaType, "content type", "This source takes "+src.media()+".", "この送信元が受け付ける形式は "+src.media()+" です。")
 		return
 	}
+	if !src.shows(r.Header) { // before anything of it is read
+		if src.banned.Allow() {
+			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "why", errUnsigned, "from", from(r))
+			s.access(r, name, "unsigned")
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
+		s.refused(w, l, http.StatusUnauthorized, "unsigned", errUnsigned)
+		return
+	}
+	// Whoever sends slowly must not hold a place that the real sender needs.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patienceForBody)) // a test's recorder has none
 	limit := int64(maxBody)
 	if src.Kind == JMA {
 		limit = jma.MaxSize

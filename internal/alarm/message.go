@@ -56,7 +56,10 @@ func (s *source) parse(body []byte) (Alarm, error) {
 // telegram takes what a telegram says.
 func (a *Alarm) telegram(t jma.Telegram) {
 	a.Telegram, a.Title, a.At, a.Series = &t, t.Title, t.At, t.Series()
-	a.Event = "jma " + t.EventIDs[0]
+	for _, id := range t.EventIDs {
+		a.Events = append(a.Events, "jma "+id)
+	}
+	a.Event = a.Events[0]
 	a.Real, a.Training, a.Withdrawn = t.Real(), t.Training(), t.Cancel()
 	a.Since = t.Origin
 	var en, ja []string

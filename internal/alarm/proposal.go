@@ -48,6 +48,8 @@ type Proposal struct {
 	Expires   time.Time `json:"expires"`
 
 	Due bool `json:"due,omitempty" doc:"It is being started by its rule."`
+	// Told is what people were last told of it.
+	Told string `json:"told,omitempty"`
 	// Cleared: drills that a real alarm stops have been told.
 	Cleared bool      `json:"cleared,omitempty"`
 	Trouble plan.Text `json:"trouble,omitzero" doc:"What keeps it from starting."`

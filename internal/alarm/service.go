@@ -39,7 +39,8 @@ type Service struct {
 	runs    Runs
 	log     *slog.Logger
 	now     func() time.Time
-	tell    func(context.Context, Proposal)
+	tell    func(context.Context, Proposal) error
+	news    chan struct{}
 	sources []*source
 	kick    chan struct{}
 	// strangers bounds the entries of those who post to sources that there are not.
@@ -59,9 +60,9 @@ type Options struct {
 	Runs    Runs
 	Sources []Source
 	Log     *slog.Logger
-	// Tell is called with a proposal that was raised or has changed its state; nil tells
-	// nobody. It must not block.
-	Tell func(context.Context, Proposal)
+	// Tell tells people of a proposal that was raised, has become graver or was settled. What
+	// returns an error is told again; nil tells nobody.
+	Tell func(context.Context, Proposal) error
 	Now  func() time.Time // nil is time.Now
 }
 
@@ -72,9 +73,7 @@ func New(o Options) (*Service, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if s.tell == nil {
-		s.tell = func(context.Context, Proposal) {}
-	}
+	s.news = make(chan struct{}, 1)
 	var err error
 	s.sources, err = open(o.Sources)
 	return s, err
@@ -109,6 +108,11 @@ func (s *Service) Take(ctx context.Context, a Alarm) (Result, error) {
 	known, err := List(ctx, s.store, "")
 	if err != nil {
 		return Result{}, err
+	}
+	for _, p := range known { // a tsunami may have several earthquakes; one of them may be known
+		if slices.Contains(a.Events, p.Event) && (p.Kind == run.Response) == a.Real {
+			a.Event = p.Event
+		}
 	}
 	known = slices.DeleteFunc(known, func(p Proposal) bool { return p.Event != a.Event || (p.Kind == run.Response) != a.Real })
 	for _, p := range known {
@@ -173,6 +177,7 @@ func (s *Service) lower(ctx context.Context, a Alarm, known []Proposal) (Result,
 		if closed {
 			out.Outcome = Withdrawn
 			s.log.Info("a proposal was withdrawn by its source", "proposal", p.ID, "scenario", p.Scenario, "alarm", a.Source)
+			s.tidings()
 		}
 		s.inform(ctx, p, a)
 	}
@@ -317,7 +322,7 @@ func (s *Service) propose(ctx context.Context, a Alarm, m match, known []Proposa
 		s.inform(ctx, p, a)
 	}
 	if what != Noted || graver && p.State == Open {
-		s.tell(ctx, p)
+		s.tidings()
 	}
 	return p, what, nil
 }
@@ -340,6 +345,14 @@ func (s *Service) inform(ctx context.Context, p Proposal, a Alarm) {
 	}
 	if err := s.runs.Note(ctx, p.Run, a.Source, a.Message, run.AlarmSaid{Title: a.Title, Withdrawn: a.Withdrawn, Over: a.Over}, a.Summary.Both()); err != nil {
 		s.log.Warn("what an alarm said is not in the run's record", "run", p.Run, "alarm", a.Source, "err", err)
+	}
+}
+
+// tidings wakes whoever tells people.
+func (s *Service) tidings() {
+	select {
+	case s.news <- struct{}{}:
+	default:
 	}
 }
 

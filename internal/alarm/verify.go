@@ -41,6 +41,21 @@ var (
 	errStale    = errors.New("the signature is older than 5 minutes, or of the future")
 )
 
+// shows reports whether the sender shows anything that could be verified.
+func (s *source) shows(h http.Header) bool {
+	switch s.Verify {
+	case Bearer:
+		return strings.HasPrefix(h.Get("Authorization"), "Bearer ")
+	case Signature:
+		return h.Get("Muster-Signature") != ""
+	case Hub:
+		return h.Get("X-Hub-Signature-256") != "" || h.Get("X-Hub-Signature") != ""
+	case PagerDutyV1:
+		return h.Get("X-PagerDuty-Signature") != ""
+	}
+	return false
+}
+
 // verify makes sure of the sender.
 func (s *source) verify(h http.Header, body []byte, now time.Time) error {
 	switch s.Verify {

@@ -20,7 +20,7 @@ import (
 )
 
 // alarms makes the service of what wakes muster.
-func alarms(ctx context.Context, c config.Config, store journal.Store, client *api.Client, files plans, log *slog.Logger) (*alarm.Service, error) {
+func alarms(ctx context.Context, c config.Config, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, log *slog.Logger) (*alarm.Service, error) {
 	var sources []alarm.Source
 	var errs []error
 	for _, a := range c.Alarms {
@@ -39,7 +39,7 @@ func alarms(ctx context.Context, c config.Config, store journal.Store, client *a
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return alarm.New(alarm.Options{Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store}, Sources: sources, Log: log})
+	return alarm.New(alarm.Options{Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store}, Sources: sources, Tell: tell, Log: log})
 }
 
 // wakeRules reads the rules of the plan files anew each time.

@@ -16,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/mailtest"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -283,6 +284,60 @@ func TestTheMusterCriteriaOfTheEstateCount(t *testing.T) {
 		t.Error(err)
 	}
 	untilEnded(t, up, l[0].Run)
+}
+
+// Those who decide hear of a proposal by mail, once, in their language, also when the mail
+// server was away; and of what became of it.
+func TestThoseWhoDecideAreTold(t *testing.T) {
+	t.Setenv("MUSTER_TEST_QUAKES", quakeSecret)
+	addressed := strings.NewReplacer("{id: sato, name: Sato, roles: [commander]}", "{id: sato, name: Sato, roles: [commander], mail: sato@example.jp, lang: ja}",
+		"roles: [operator, commander]}", "roles: [operator, commander], mail: tanaka@example.jp, lang: en}\n  - {id: ito, name: Ito, roles: [operator], mail: ito@example.jp}").Replace(estate)
+	o, said := options(t, plansDir(t, map[string]string{"estate.yaml": addressed, "runbook.yaml": runbook, "tokyo.yaml": woken}))
+	o.Config.Alarms = []config.Alarm{{Place: "muster.yaml:1", Name: "quakes", Kind: "jma", Secrets: []string{"secret://env/MUSTER_TEST_QUAKES"}}}
+	office := mailtest.OpenOffice(t, mailtest.OfficeOptions{})
+	mailSettings(t, &o, office)
+	office.Close()
+	up := begin(t, o)
+	if status, err := post(address(t, said), quake(t, "20261128010101", "<MaxInt>6-</MaxInt></Area>\n</Pref>", "<MaxInt>5-</MaxInt></Area>\n</Pref>")); err != nil || status != http.StatusAccepted {
+		t.Fatalf("%d %v", status, err)
+	}
+	p := proposals(t, up.Client, func(l []api.Proposal) bool { return len(l) == 1 })[0]
+	office.Open()
+	letters := func(n int) []mailtest.Letter {
+		t.Helper()
+		for deadline := time.Now().Add(60 * time.Second); ; {
+			got := office.Letters()
+			if len(got) >= n {
+				return got
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d letters within 60 s, want %d", len(got), n)
+			}
+			<-time.After(50 * time.Millisecond)
+		}
+	}
+	for _, l := range letters(2) {
+		want := map[string]string{"sato@example.jp": "【警報】対応の要否を判断してください：東京拠点の喪失", "tanaka@example.jp": "ALARM, decide on the response: Loss of Tokyo"}[l.To]
+		if l.Subject != want || want == "" {
+			t.Errorf("to %s: %q, want %q; an operator decides nothing", l.To, l.Subject, want)
+		}
+		if text := l.Parts["text/plain"]; !strings.Contains(text, "muster proposal start "+p.ID) || !strings.Contains(text, "5") {
+			t.Errorf("to %s: %s", l.To, text)
+		}
+	}
+	if _, err := up.DismissProposal(t.Context(), p.ID, api.ProposalRequest{By: "sato", Reason: "no damage"}); err != nil {
+		t.Fatal(err)
+	}
+	all := letters(4)
+	closed := 0
+	for _, l := range all {
+		if strings.Contains(l.Parts["text/plain"], "no damage") {
+			closed++
+		}
+	}
+	if len(all) != 4 || closed != 2 {
+		t.Errorf("%d letters, %d of the end; want 2 and 2", len(all), closed)
+	}
 }
 
 func asProblem(err error, p **api.Problem) bool {

@@ -18,6 +18,7 @@ import (
 	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/board"
+	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
@@ -81,7 +82,8 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	mux.Handle("/", s.board)
 	mux.Handle("/api/", h)
 	mux.Handle("GET /metrics", m.Handler())
-	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, o.Log)
+	told := summon{dir: o.Config.Plans, catalog: actions, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
+	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, o.Log)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: err}
 	}
