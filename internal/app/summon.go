@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/alarm"
@@ -26,11 +27,15 @@ type summon struct {
 	channels func() []channel.Channel
 	lang     i18n.Lang
 	url      string // of the board; "" is not known
+
+	mu   sync.Mutex
+	done map[string]bool // messages by channel that got through, as long as others did not
 }
 
 // tell says it by every channel that reaches a person. An error says that somebody was not
-// reached who might be; everybody is then told again, under the same name of the message.
-func (s summon) tell(ctx context.Context, p alarm.Proposal) error {
+// reached who might be; those are told again. After a restart it may be everybody, under the
+// same name of the message.
+func (s *summon) tell(ctx context.Context, p alarm.Proposal) error {
 	channels := s.channels()
 	if len(channels) == 0 {
 		return nil
@@ -52,7 +57,14 @@ func (s summon) tell(ctx context.Context, p alarm.Proposal) error {
 			if !c.Reaches(m) {
 				continue
 			}
+			key := c.Name() + " " + m.ID
+			if s.through(key) {
+				continue
+			}
 			err := c.Send(ctx, m, p.Told != "")
+			if err == nil {
+				s.note(key)
+			}
 			if f := new(channel.Failure); err != nil && (!errors.As(err, &f) || f.Temporary) {
 				errs = append(errs, fmt.Errorf("%s by %s: %w", who.ID, c.Name(), err))
 			}
@@ -61,9 +73,27 @@ func (s summon) tell(ctx context.Context, p alarm.Proposal) error {
 	return errors.Join(errs...)
 }
 
+func (s *summon) through(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done[key]
+}
+
+// mostNoted bounds what is remembered; a proposal is told to some dozens.
+const mostNoted = 10_000
+
+func (s *summon) note(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done == nil || len(s.done) >= mostNoted {
+		s.done = map[string]bool{}
+	}
+	s.done[key] = true
+}
+
 // who are those that decide in the scenario and lead its work; everybody with a role when
 // the scenario can't be read, or none is named.
-func (s summon) who(e *inventory.Estate, p alarm.Proposal) []plan.Person {
+func (s *summon) who(e *inventory.Estate, p alarm.Proposal) []plan.Person {
 	people, _ := e.For(p.Kind)
 	var roles []string
 	if p.Scenario != "" {
@@ -84,7 +114,7 @@ func (s summon) who(e *inventory.Estate, p alarm.Proposal) []plan.Person {
 	return picked
 }
 
-func (s summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang) channel.Message {
+func (s *summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang) channel.Message {
 	lang := string(l)
 	title := p.Title.In(lang)
 	if title == "" {
