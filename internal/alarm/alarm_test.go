@@ -37,7 +37,23 @@ type house struct {
 	runs  *runsKept
 	clock time.Time
 	said  *bytes.Buffer
+	count *counted
 }
+
+// counted counts what became of messages.
+type counted struct {
+	mu   sync.Mutex
+	n    map[string]int
+	last time.Time
+}
+
+func (c *counted) Message(source string, o Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n[source+" "+string(o)]++
+}
+
+func (c *counted) Answered(_ string, at time.Time) { c.last = at }
 
 // runsKept are runs as far as alarms touch them.
 type runsKept struct {
@@ -117,8 +133,8 @@ func newHouse(t *testing.T, rules Rules) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, store: store, runs: &runsKept{}, clock: time.Date(2011, 3, 11, 5, 49, 0, 0, time.UTC), said: &bytes.Buffer{}}
-	h.s, err = New(Options{Store: store, Rules: rules, Runs: h.runs, Log: slog.New(slog.NewTextHandler(h.said, nil)), Now: func() time.Time { return h.clock },
+	h := &house{t: t, store: store, runs: &runsKept{}, clock: time.Date(2011, 3, 11, 5, 49, 0, 0, time.UTC), said: &bytes.Buffer{}, count: &counted{n: map[string]int{}}}
+	h.s, err = New(Options{Store: store, Rules: rules, Runs: h.runs, Log: slog.New(slog.NewTextHandler(h.said, nil)), Now: func() time.Time { return h.clock }, Metrics: h.count,
 		Sources: []Source{
 			{Name: "quakes", Kind: JMA, Secrets: []string{secretKey, "the-secret-that-follows-it"}},
 			{Name: "relay", Kind: JMA, Secrets: []string{secretKey}, Verify: Hub},

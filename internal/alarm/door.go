@@ -51,6 +51,9 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	refuse := func(status int, outcome, en, ja string) {
+		if src != nil {
+			s.count(src.Name, Refused)
+		}
 		// A flood must not fill the log, and one of strangers not hide the sender's.
 		switch {
 		case src == nil && s.strangers.Allow(), src != nil && outcome == "too many" && src.noisy.Allow(), src != nil && outcome != "too many" && src.banned.Allow():
@@ -79,7 +82,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 			s.access(r, name, "unsigned")
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
-		s.refused(w, l, http.StatusUnauthorized, "unsigned", errUnsigned)
+		s.refused(w, src, l, http.StatusUnauthorized, "unsigned", errUnsigned)
 		return
 	}
 	// Whoever sends slowly must not hold a place that the real sender needs.
@@ -103,7 +106,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 			s.access(r, name, outcome)
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
-		s.refused(w, l, http.StatusUnauthorized, outcome, err)
+		s.refused(w, src, l, http.StatusUnauthorized, outcome, err)
 		return
 	}
 	if !src.limit.Allow() {
@@ -114,17 +117,18 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	a, err := src.parse(body)
 	switch {
 	case errors.Is(err, errNothing):
+		s.count(src.Name, Ignored)
 		s.answer(w, Result{Outcome: Ignored})
 		return
 	case err != nil:
 		s.log.Warn("a message of an alarm source is not understood", "alarm", src.Name, "err", err)
 		s.access(r, name, "malformed")
-		s.refused(w, l, http.StatusUnprocessableEntity, "malformed", err)
+		s.refused(w, src, l, http.StatusUnprocessableEntity, "malformed", err)
 		return
 	}
 	if why := s.untimely(src, a); why != "" {
 		s.access(r, name, why)
-		s.refused(w, l, http.StatusConflict, why, errors.New("the message is too old to act on, or of the future"))
+		s.refused(w, src, l, http.StatusConflict, why, errors.New("the message is too old to act on, or of the future"))
 		return
 	}
 	out, err := s.Take(r.Context(), a)
@@ -132,7 +136,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		// The sender sends it again: nothing else keeps it.
 		s.log.Error("an alarm can't be kept; its sender is asked to send it again", "alarm", src.Name, "err", err)
 		w.Header().Set("Retry-After", "5")
-		s.refused(w, l, http.StatusServiceUnavailable, "store", errors.New("the record store can't be used now"))
+		s.refused(w, src, l, http.StatusServiceUnavailable, "store", errors.New("the record store can't be used now"))
 		return
 	}
 	s.access(r, name, "ok: "+string(out.Outcome))
@@ -159,7 +163,8 @@ func (s *Service) answer(w http.ResponseWriter, out Result) {
 	_ = json.NewEncoder(w).Encode(out) // the sender may be gone
 }
 
-func (s *Service) refused(w http.ResponseWriter, l i18n.Lang, status int, code string, err error) {
+func (s *Service) refused(w http.ResponseWriter, src *source, l i18n.Lang, status int, code string, err error) {
+	s.count(src.Name, Refused)
 	words := map[string][2]string{
 		"unsigned":        {"The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。"},
 		"wrong signature": {"The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。"},

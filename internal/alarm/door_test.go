@@ -36,6 +36,7 @@ func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
 		{"malformed JSON", "prom", []byte(`{"version":"4",`), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 422, "malformed"},
 		{"two JSONs", "prom", append(slices.Clone(alert), alert...), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 422, "malformed"},
 		{"another version", "prom", bytes.Replace(alert, []byte(`"version":"4"`), []byte(`"version":"3"`), 1), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 422, "malformed"},
+		{"no dedup", "any", []byte(`{"incident":{"id":"","title":"x","severity":"sev1"},"state":"open"}`), []string{"Content-Type", json, "Muster-Signature", Sign(secretKey, h.clock, []byte(`{"incident":{"id":"","title":"x","severity":"sev1"},"state":"open"}`))}, 422, "malformed"},
 		{"wrong token", "prom", alert, []string{"Content-Type", json, "Authorization", "Bearer " + secretKey + "x"}, 401, "wrong signature"},
 		{"no token", "prom", alert, []string{"Content-Type", json}, 401, "unsigned"},
 		{"PagerDuty unsigned", "pager", page, []string{"Content-Type", json}, 401, "unsigned"},
@@ -59,6 +60,9 @@ func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
 	}
 	if p := h.proposals(); len(p) != 0 {
 		t.Errorf("what was refused came to %+v", p)
+	}
+	if n := h.count.n; n["quakes refused"] != 9 || n["pager refused"] != 4 || n["nobody refused"] != 0 {
+		t.Errorf("counted %v", n)
 	}
 	if status, text := h.post("quakes", quake, "Content-Type", xml, "Accept-Language", "ja"); status != 401 || !strings.Contains(text, "署名") {
 		t.Errorf("in Japanese: %d %s", status, text)
@@ -128,4 +132,30 @@ func TestMistakesInSourcesAreAllNamed(t *testing.T) {
 	if err != nil && strings.Contains(err.Error(), "short") {
 		t.Error("a secret is in the error")
 	}
+}
+
+// Whatever a verified sender sends, it is understood or refused.
+func FuzzMessage(f *testing.F) {
+	f.Add([]byte(`{"version":"4","groupKey":"{}","status":"firing","alerts":[{"status":"firing","startsAt":"2026-11-22T17:36:49Z"}]}`))
+	f.Add([]byte(`{"event":{"id":"01","event_type":"incident.triggered","occurred_at":"2026-11-22T17:36:49Z","data":{"id":"Q1"}}}`))
+	f.Add([]byte(`{"incident":{"id":"i1","title":"x","severity":"sev1"},"state":"open"}`))
+	sources, err := open([]Source{
+		{Name: "prom", Kind: Alertmanager, Secrets: []string{secretKey}, When: "body.alerts.size() > 0"},
+		{Name: "pager", Kind: PagerDuty, Secrets: []string{secretKey}},
+		{Name: "any", Kind: Webhook, Secrets: []string{secretKey}, Dedup: "body.incident.id", Summary: "body.incident.title", When: `body.incident.severity == "sev1"`},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, s := range sources {
+			a, err := s.parse(body)
+			if err == nil && (a.Event == "" || a.Message == "" || a.Summary.EN == "" && a.Summary.JA == "" && s.Kind != Webhook) {
+				t.Errorf("%s made %+v of %q", s.Name, a, body)
+			}
+			if strings.ContainsAny(a.Summary.EN+a.Title, "\n\r\u202e") {
+				t.Errorf("%s: more than a line: %q", s.Name, a.Summary.EN)
+			}
+		}
+	})
 }

@@ -61,6 +61,9 @@ func (s *Service) judge(f *feed, err error) {
 			s.log.Info("a feed of alarms answers again", "alarm", f.src.Name)
 		}
 		f.lastOK, f.silent = now, false
+		if s.metrics != nil {
+			s.metrics.Answered(f.src.Name, now)
+		}
 	case now.Sub(f.lastOK) > patience && !f.silent:
 		f.silent = true
 		s.log.Error("a feed of alarms is silent: nothing it would tell wakes anybody", "alarm", f.src.Name, "since", f.lastOK.UTC().Format(time.RFC3339), "err", err)

@@ -130,6 +130,9 @@ func TestASilentFeedIsToldOnce(t *testing.T) {
 	}
 	h.s.judge(f, nil)
 	h.s.judge(f, nil)
+	if !h.count.last.Equal(h.clock) {
+		t.Errorf("the feed's last answer is counted at %s, want %s", h.count.last, h.clock)
+	}
 	if n := strings.Count(h.said.String(), "answers again"); n != 1 {
 		t.Errorf("its return was told %d times", n)
 	}

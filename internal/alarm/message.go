@@ -186,6 +186,9 @@ func (s *source) mapped(a *Alarm) error {
 		if err != nil {
 			return fmt.Errorf("the source's %s can't be applied to the message: %w", t.name, err)
 		}
+		if t.name == "dedup" && v == "" {
+			return errors.New("the source's dedup gives nothing for the message, so that it would be one with every other")
+		}
 		t.to(v)
 	}
 	if a.Summary == (plan.Text{}) {

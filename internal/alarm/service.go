@@ -42,6 +42,7 @@ type Service struct {
 	tell    func(context.Context, Proposal) error
 	news    chan struct{}
 	sources []*source
+	metrics Metrics
 	kick    chan struct{}
 	// strangers bounds the entries of those who post to sources that there are not.
 	strangers *rate.Limiter
@@ -64,11 +65,19 @@ type Options struct {
 	// returns an error is told again; nil tells nobody.
 	Tell func(context.Context, Proposal) error
 	Now  func() time.Time // nil is time.Now
+	// Metrics counts messages; nil does not.
+	Metrics Metrics
+}
+
+// Metrics counts what sources send. Sources are those of the settings.
+type Metrics interface {
+	Message(source string, o Outcome)
+	Answered(source string, at time.Time) // a feed
 }
 
 // New makes a service. An error names every mistake in the sources.
 func New(o Options) (*Service, error) {
-	s := &Service{store: o.Store, rules: o.Rules, runs: o.Runs, log: o.Log, now: o.Now, tell: o.Tell,
+	s := &Service{store: o.Store, rules: o.Rules, runs: o.Runs, log: o.Log, now: o.Now, tell: o.Tell, metrics: o.Metrics,
 		kick: make(chan struct{}, 1), strangers: entries(), newest: map[string]time.Time{}}
 	if s.now == nil {
 		s.now = time.Now
@@ -90,7 +99,19 @@ const (
 	Outdated  Outcome = "outdated"  // a newer one of its series was taken before, or it is too old to act on
 	Ignored   Outcome = "ignored"   // no rule asks for anything
 	Withdrawn Outcome = "withdrawn" // a proposal was closed
+	Refused   Outcome = "refused"   // not verified, not understood, too many or too old
 )
+
+// Outcomes lists those of messages that were taken.
+func Outcomes() []Outcome {
+	return []Outcome{Proposed, Starting, Noted, Seen, Outdated, Ignored, Withdrawn}
+}
+
+func (s *Service) count(source string, o Outcome) {
+	if s.metrics != nil {
+		s.metrics.Message(source, o)
+	}
+}
 
 // Result is what became of a message.
 type Result struct {
@@ -100,6 +121,14 @@ type Result struct {
 
 // Take judges a message of a verified sender. What it returns is on disk.
 func (s *Service) Take(ctx context.Context, a Alarm) (Result, error) {
+	out, err := s.take(ctx, a)
+	if err == nil {
+		s.count(a.Source, out.Outcome)
+	}
+	return out, err
+}
+
+func (s *Service) take(ctx context.Context, a Alarm) (Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if last, ok := s.newest[a.Series]; ok && a.Series != "" && a.At.Before(last) {

@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
@@ -20,7 +21,7 @@ import (
 )
 
 // alarms makes the service of what wakes muster.
-func alarms(ctx context.Context, c config.Config, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, log *slog.Logger) (*alarm.Service, error) {
+func alarms(ctx context.Context, c config.Config, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, m *metrics.Metrics, log *slog.Logger) (*alarm.Service, error) {
 	var sources []alarm.Source
 	var errs []error
 	for _, a := range c.Alarms {
@@ -39,7 +40,14 @@ func alarms(ctx context.Context, c config.Config, store journal.Store, client *a
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return alarm.New(alarm.Options{Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store}, Sources: sources, Tell: tell, Log: log})
+	var names, feeds []string
+	for _, a := range sources {
+		names = append(names, a.Name)
+		if a.Feed != "" {
+			feeds = append(feeds, a.Name)
+		}
+	}
+	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store}, Sources: sources, Tell: tell, Log: log})
 }
 
 // wakeRules reads the rules of the plan files anew each time.

@@ -83,7 +83,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	mux.Handle("/api/", h)
 	mux.Handle("GET /metrics", m.Handler())
 	told := &summon{dir: o.Config.Plans, catalog: actions, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
-	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, o.Log)
+	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, m, o.Log)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: err}
 	}
