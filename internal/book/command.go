@@ -11,8 +11,7 @@ import (
 )
 
 // exactly is what a step runs or asks for, line by line: a program with its arguments as a
-// shell takes them, else the parameters. References to secrets stay references: a book lies
-// around.
+// shell takes them, else the parameters. Where secrets lie is left out: a book lies around.
 func exactly(s plan.Step, e plan.Estate) []string {
 	var lines []string
 	if s.Human == nil {
@@ -50,7 +49,7 @@ func where(t plan.Target) string {
 
 func parameters(action string, with json.RawMessage) []string {
 	var m map[string]any
-	d := json.NewDecoder(bytes.NewReader(with))
+	d := json.NewDecoder(strings.NewReader(plan.WithoutSecrets(with)))
 	d.UseNumber()
 	if len(with) == 0 || d.Decode(&m) != nil {
 		return []string{action}
