@@ -186,7 +186,7 @@ func (b *Board) start(v *visit) error {
 			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: back}
 	}
 	out, err := v.client(form.Get("key")).Start(v.ctx(), api.StartRequest{Scenario: scenario, Kind: kind, Depth: run.Depth(form.Get("depth")), By: v.me,
-		Reason: strings.TrimSpace(form.Get("reason")), Since: strings.TrimSpace(form.Get("since")), RequestID: form.Get("key")})
+		Reason: strings.TrimSpace(form.Get("reason")), Since: strings.TrimSpace(form.Get("since")), PlanHash: form.Get("plan_hash"), RequestID: form.Get("key")})
 	if p := new(api.Problem); errors.As(err, &p) {
 		t := &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines, back: back}
 		if p.Holder != "" {
@@ -203,6 +203,36 @@ func (b *Board) start(v *visit) error {
 	}
 	v.redirect("/runs/" + url.PathEscape(out.Run) + "?ok=" + what)
 	return nil
+}
+
+// settleProposal starts what an alarm proposes, or closes the proposal.
+func (b *Board) settleProposal(v *visit) error {
+	id, act, form := v.r.PathValue("id"), v.r.PathValue("act"), v.r.PostForm
+	in := api.ProposalRequest{By: v.me, Reason: strings.TrimSpace(form.Get("reason"))}
+	if v.me == "" {
+		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
+			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください")}
+	}
+	switch act {
+	case "dismiss":
+		if _, err := v.client(form.Get("key")).DismissProposal(v.ctx(), id, in); err != nil {
+			return err
+		}
+		v.redirect("/?ok=dismiss")
+		return nil
+	case "start":
+		if typed := strings.TrimSpace(form.Get("typed")); form.Get("confirm") == "" || typed != form.Get("confirm") {
+			return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not confirmed", "確認されていません"),
+				detail: v.t("It is confirmed by typing %q; %q was typed, and nothing was started.", "開始には「%s」の入力が必要です。入力は「%s」でした。何も開始していません。", form.Get("confirm"), typed), way: v.t("Go back and type the name as it stands there", "戻って、表示どおりに入力してください")}
+		}
+		out, err := v.client(form.Get("key")).StartProposal(v.ctx(), id, in)
+		if err != nil {
+			return err
+		}
+		v.redirect("/runs/" + url.PathEscape(out.Run) + "?ok=start")
+		return nil
+	}
+	return &trouble{status: http.StatusNotFound, title: v.t("Not found", "見つかりません"), detail: v.t("There is no act %q.", "「%s」という操作はありません。", act)}
 }
 
 // linkView is the page of a signed link.

@@ -143,6 +143,7 @@ func (b *Board) routes() (http.Handler, error) {
 	signedIn("GET /people", b.showRoster)
 	signedIn("GET /activate", b.showActivate)
 	signedIn("POST /start", b.start)
+	signedIn("POST /proposals/{id}/{act}", b.settleProposal)
 	signedIn("POST /acting", b.setActing)
 	signedIn("GET /runs/{run}", b.showRun)
 	signedIn("GET /runs/{run}/live", b.liveRun)

@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/muster-dr/muster/internal/temporaltest"
 )
 
 // within bounds whatever a test waits for.
@@ -30,6 +32,7 @@ func TestMain(m *testing.M) {
 	if chromium.stop != nil {
 		chromium.stop()
 	}
+	temporaltest.Stop()
 	os.Exit(code)
 }
 

@@ -3,11 +3,11 @@ package board
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
@@ -178,45 +178,43 @@ func (b *Board) showRoster(v *visit) error {
 	return nil
 }
 
-// activateView is the summary before the real thing begins.
+// activateView is the summary before the real thing begins: the API's own, which every
+// front end shows alike.
 type activateView struct {
-	List     []api.Scenario
-	Scenario string
-	Plan     *plan.Plan
-	Title    string
-	People   int
-	Touched  []string
-	Me       string
-	Now      string
-	Longest  string
+	List  []api.Scenario
+	Sum   *api.Activation
+	Title string
+	Me    string
+	Now   string
+	Roles map[string]plan.Text
+	L     i18n.Lang
+}
+
+// Role is a role as people call it.
+func (v activateView) Role(name string) string { return roleTitle(v.L, v.Roles, name) }
+
+// Changes are how many steps change something.
+func (v activateView) Changes(effects map[string]int) int {
+	return effects[string(run.Disrupt)] + effects[string(run.Destroy)] + effects[string(run.Isolated)]
 }
 
 func (b *Board) showActivate(v *visit) error {
-	view := activateView{Scenario: v.r.URL.Query().Get("scenario"), Me: v.me, Now: b.o.Now().Format(time.RFC3339)}
-	list, err := v.client("").Scenarios(v.ctx())
-	if err != nil {
-		return err
-	}
-	for _, s := range list {
-		if s.Hazard != run.RestoreTest {
-			view.List = append(view.List, s)
-		}
-	}
-	if view.Scenario != "" {
-		p, err := v.client("").Plan(v.ctx(), view.Scenario, run.Real)
+	e, _ := b.o.Estate() // without it, roles go by their names
+	view := activateView{Me: v.me, Now: b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate})).Format(time.RFC3339), Roles: e.Roles, L: v.lang}
+	if name := v.r.URL.Query().Get("scenario"); name != "" {
+		sum, err := v.client("").Activation(v.ctx(), name)
 		if err != nil {
 			return err
 		}
-		view.Plan, view.Title, view.People = &p, p.Scenario.Title.In(string(v.lang)), len(p.Estate.People)
-		for _, rb := range p.Runbooks {
-			n := 0
-			for _, s := range rb.Steps {
-				if s.Effect.Once() && s.Human == nil {
-					n++
-				}
-			}
-			if n > 0 {
-				view.Touched = append(view.Touched, rb.Name+v.t(": "+strconv.Itoa(n)+" steps that change something", "："+"システムを変更するステップ"+strconv.Itoa(n)+"件"))
+		view.Sum, view.Title = &sum, either(sum.Title.In(string(v.lang)), name)
+	} else {
+		list, err := v.client("").Scenarios(v.ctx())
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if s.Hazard != run.RestoreTest {
+				view.List = append(view.List, s)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
@@ -21,9 +22,30 @@ import (
 type nowView struct {
 	Runs  []runView
 	Tasks int
-	As    string
 	Now   time.Time
 	Wall  bool
+	// Proposals are what alarms propose, and nobody has answered.
+	Proposals []proposalView
+	Me        string
+}
+
+// proposalView is what an alarm proposes.
+type proposalView struct {
+	api.Proposal
+	Label, Said string
+}
+
+// proposals are those that wait for an answer.
+func (v *visit) proposals() ([]proposalView, error) {
+	list, err := v.client("").Proposals(v.ctx(), alarm.Open)
+	if err != nil {
+		return nil, err
+	}
+	var out []proposalView
+	for _, p := range list {
+		out = append(out, proposalView{p, either(p.Title.In(string(v.lang)), p.Scenario), p.Summary.In(string(v.lang))})
+	}
+	return out, nil
 }
 
 func nowViewOf(l i18n.Lang, pictures []picture, now time.Time) nowView {
@@ -110,6 +132,10 @@ func (b *Board) showNow(v *visit) error {
 		return err
 	}
 	view := nowViewOf(v.lang, pictures, b.o.Now())
+	if view.Proposals, err = v.proposals(); err != nil {
+		return err
+	}
+	view.Me = v.me
 	view.Tasks, view.Wall = len(tasksIn(v.lang, pictures, v, "")), v.r.URL.Query().Has("wall")
 	name, title := "now", v.t("Now", "現在の状況")
 	kind := run.Kind("")

@@ -22,11 +22,12 @@ import (
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/internal/temporaltest"
 )
 
 const consoleToken = "the-servers-own-token-for-tests"
 
-// world is a board on a record store of its own, without an engine: what can be read.
+// world is a board on a record store of its own: what can be read of a recorded drill.
 type world struct {
 	t     *testing.T
 	url   string
@@ -93,7 +94,8 @@ func newWorld(t *testing.T, now time.Time) *world {
 	if err := store.PutPlan(t.Context(), w.plan); err != nil {
 		t.Fatal(err)
 	}
-	server := &api.Server{Store: store, Plans: f, Token: consoleToken, Version: "test", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
+	engine, _ := temporaltest.Start(t).NewClient(t)
+	server := &api.Server{Store: store, Engine: engine, Plans: f, Token: consoleToken, Version: "test", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 		Render: func(out io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
 			r, err := report.Build(p, events)
 			if err != nil {
