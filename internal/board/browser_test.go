@@ -230,7 +230,7 @@ failback: stay
 hold: 500ms
 verify_wait: 1s
 fail_wait: 5m
-safety: {remind: 10m, within: 10m, muster: 10m, task: 10m}
+safety: {remind: 10m, within: 20s, muster: 10m, task: 10m}
 decision: {by: commander, within: 10m, rule: wait}
 `}
 }
