@@ -73,6 +73,14 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		_, err := c.Decide(ctx, s.run, workflows.Decide{System: s.text("system"), By: s.by, Choice: run.Choice(s.text("choice")), Reason: s.text("reason")})
 		return err
 	},
+	"draft": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Draft(ctx, s.run, workflows.Draft{System: s.text("system"), By: s.by, Choice: run.Choice(s.text("choice")), Reason: s.text("reason")})
+		return err
+	},
+	"consult": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Consult(ctx, s.run, workflows.Consult{By: s.by, With: s.text("with"), Ended: s.text("with") != "", NoHeadquarters: s.text("none") == "yes", Note: s.text("note")})
+		return err
+	},
 	"approve": func(ctx context.Context, c *api.Client, s sent) error {
 		_, err := c.Approve(ctx, s.run, workflows.Approve{For: s.text("for"), By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
-	"github.com/muster-dr/muster/internal/run"
 )
 
 const (
@@ -65,7 +63,6 @@ type follower struct {
 	plan    plan.Plan
 	tracker *progress.Tracker
 	people  *roll
-	aids    map[string]run.DecisionAsk
 	at      int64 // position of the last event taken in
 }
 
@@ -74,8 +71,6 @@ type picture struct {
 	Plan     plan.Plan
 	Overview progress.Overview
 	People   []personView
-	// Aids are what those who decide should know, by system, as it was put to them.
-	Aids map[string]run.DecisionAsk
 	// Titles are what people call the roles, by name.
 	Titles map[string]plan.Text
 }
@@ -105,7 +100,7 @@ func (h *hub) follow(ctx context.Context, id string) (*follower, error) {
 	if f, ok := h.runs[id]; ok {
 		return f, nil
 	}
-	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p), people: newRoll(p), aids: map[string]run.DecisionAsk{}}
+	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p), people: newRoll(p)}
 	f.topic = &topic{hub: h, name: id, read: func(ctx context.Context) ([]picture, error) {
 		one, err := f.look(ctx)
 		return []picture{one}, err
@@ -153,16 +148,11 @@ func (f *follower) look(ctx context.Context) (picture, error) {
 	f.tracker.Apply(entries...)
 	for _, e := range entries {
 		f.people.apply(e.Event)
-		if e.Event.Kind == run.DecisionAsked {
-			var a run.DecisionAsk
-			_ = e.Event.Decode(&a)
-			f.aids[e.Event.System] = a
-		}
 		f.at = e.Position
 	}
 	o := f.tracker.Overview(f.hub.now())
 	files, _ := f.hub.files() // without it, roles go by their names
-	return picture{f.plan, o, f.people.list(), maps.Clone(f.aids), files.Roles}, nil
+	return picture{f.plan, o, f.people.list(), files.Roles}, nil
 }
 
 // readNow is all runs that have not ended.

@@ -23,7 +23,6 @@ type task struct {
 	For2     string // whose name a form acts for
 	Back     string
 	Now      time.Time
-	Aid      *run.DecisionAsk
 	SystemOf *plan.System
 	Places   []choice
 	Until    *time.Time // when the RTO of the system is over
@@ -34,6 +33,9 @@ type task struct {
 	Station  string // Who without anybody's name, for the wall
 	Options  []option
 	Ask      ask
+	Draft    *progress.Draft // the newest proposal for the decision
+	Drafter  string
+	Heard    []string // who was consulted, and what came of it
 }
 
 // ask is what the safety check of a hazard asks.
@@ -76,7 +78,7 @@ type option struct {
 var forms = map[progress.Awaited]string{
 	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
 	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
-	progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
+	awaitDraft: "form-draft", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
 	progress.AwaitApproval: "form-approval", progress.AwaitActivation: "form-activation", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
 }
 
@@ -86,7 +88,7 @@ func forPerson(l i18n.Lang, p picture, me, back string) []task {
 	if me == "" {
 		return nil
 	}
-	for _, w := range append(slices.Clone(p.Overview.Waiting), late(p, me)...) {
+	for _, w := range slices.Concat(p.Overview.Waiting, late(p, me), drafts(p, me)) {
 		if !may(p, w, me) {
 			continue
 		}
@@ -122,12 +124,56 @@ func late(p picture, me string) (out []progress.Waiting) {
 	return out
 }
 
+// awaitDraft is no wait of the run: whoever drafts may propose what somebody else decides.
+const awaitDraft progress.Awaited = "draft"
+
+// drafts are the decisions that are waited for, and that this person drafts.
+func drafts(p picture, me string) (out []progress.Waiting) {
+	role := p.Plan.Scenario.Decision.Draft
+	if role == "" {
+		role = p.Plan.Scenario.Lead
+	}
+	one, ok := p.Plan.Estate.Person(me)
+	if !ok || role == "" || !stands(p, one, role) {
+		return nil
+	}
+	for _, w := range p.Overview.Waiting {
+		if w.For == progress.AwaitDecision && w.Aid != nil && w.Text != "failback" && !slices.Contains(w.People, me) {
+			w.For, w.People, w.Due = awaitDraft, []string{me}, nil
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// drafted adds what was proposed, and who was consulted.
+func (t *task) drafted(l i18n.Lang, p picture) {
+	for i, d := range p.Overview.Drafts {
+		if d.System == t.System {
+			t.Draft, t.Drafter = &p.Overview.Drafts[i], nameIn(l, p.Plan.Estate, d.By)
+		}
+	}
+	for _, c := range p.Overview.Consultations {
+		words := c.With
+		switch {
+		case c.NoHeadquarters:
+			words = l.T("no headquarters could be reached", "対策本部に連絡がつかず")
+		case c.EndedAt == nil:
+			words += l.T(" (going on)", "（協議中）")
+		}
+		if c.Note != "" {
+			words += l.T(": ", "：") + c.Note
+		}
+		t.Heard = append(t.Heard, words)
+	}
+}
+
 // rank puts first what others wait for most.
 func rank(f progress.Awaited) int {
 	switch f {
 	case progress.AwaitSafety, progress.AwaitCallOut:
 		return 0
-	case progress.AwaitDecision, progress.AwaitApproval, progress.AwaitActivation:
+	case progress.AwaitDecision, progress.AwaitApproval, progress.AwaitActivation, progress.AwaitReview:
 		return 1
 	case progress.AwaitStep:
 		return 2
@@ -247,9 +293,14 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		if w.Text == "failback" {
 			t.Title = l.T("Decision on the way home of %s", "%sの切戻しの判断", system)
 		}
-		if a, ok := p.Aids[w.System]; ok {
-			t.Aid = &a
-		}
+		t.drafted(l, p)
+		t.Options = optionsOf(l, p, t)
+	case awaitDraft:
+		t.Title = l.T("Draft of the decision on %s", "%sの復旧方針の案", system)
+		t.drafted(l, p)
+		t.Options = optionsOf(l, p, t)
+	case progress.AwaitReview:
+		t.Title, t.Urgent = l.T("Review: the recovery of %s slips", "見直し：%sの復旧の遅れ", system), true
 		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true

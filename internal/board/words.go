@@ -39,7 +39,8 @@ var (
 		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},
 		"callout": {EN: "It is recorded.", JA: "招集の扱いを記録しました。"}, "reach": {EN: "The contact is recorded.", JA: "連絡結果を記録しました。"}, "follow-up": {EN: "The order's state is recorded.", JA: "指示の状況を記録しました。"}, "receive": {EN: "The receipt is recorded.", JA: "受領を記録しました。"},
 		"dismiss": {EN: "The proposal is closed.", JA: "提案を却下しました。"},
-		"ack":     {EN: "It is acknowledged.", JA: "受領を記録しました。"},
+		"draft":   {EN: "The draft is with whoever decides.", JA: "案を決定者に提出しました。"}, "consult": {EN: "The consultation is recorded.", JA: "協議を記録しました。"},
+		"ack": {EN: "It is acknowledged.", JA: "受領を記録しました。"},
 	}
 )
 
