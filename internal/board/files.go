@@ -186,12 +186,17 @@ type activateView struct {
 	Title string
 	Me    string
 	Now   string
-	Roles map[string]plan.Text
+	Files Inventory
 	L     i18n.Lang
 }
 
+// Site is a site as people call it.
+func (v activateView) Site(name string) string {
+	return siteTitle(v.L, plan.Plan{Estate: v.Files.Estate}, name)
+}
+
 // Role is a role as people call it.
-func (v activateView) Role(name string) string { return roleTitle(v.L, v.Roles, name) }
+func (v activateView) Role(name string) string { return roleTitle(v.L, v.Files.Roles, name) }
 
 // Changes are how many steps change something.
 func (v activateView) Changes(effects map[string]int) int {
@@ -200,7 +205,7 @@ func (v activateView) Changes(effects map[string]int) int {
 
 func (b *Board) showActivate(v *visit) error {
 	e, _ := b.o.Estate() // without it, roles go by their names
-	view := activateView{Me: v.me, Now: b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate})).Format(time.RFC3339), Roles: e.Roles, L: v.lang}
+	view := activateView{Me: v.me, Now: b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate})).Format(time.RFC3339), Files: e, L: v.lang}
 	if name := v.r.URL.Query().Get("scenario"); name != "" {
 		sum, err := v.client("").Activation(v.ctx(), name)
 		if err != nil {

@@ -90,20 +90,8 @@ func (v runView) Others() []systemView {
 	return out
 }
 
-// Pressing is what waits, the urgent first, as much of it as a wall can hold.
-func (v runView) Pressing() []task {
-	out := slices.Clone(v.Waiting)
-	slices.SortStableFunc(out, func(a, b task) int {
-		switch {
-		case a.Urgent && !b.Urgent:
-			return -1
-		case b.Urgent && !a.Urgent:
-			return 1
-		}
-		return 0
-	})
-	return out[:min(len(out), 4)]
-}
+// Pressing is as much of what waits as a wall can hold.
+func (v runView) Pressing() []task { return v.Waiting[:min(len(v.Waiting), 4)] }
 
 // Underway are the phases and steps that go on, the newest phases first.
 func (v runView) Underway() (out []string) {
@@ -148,6 +136,15 @@ func viewOf(l i18n.Lang, p picture, now time.Time) runView {
 	for _, w := range o.Waiting {
 		v.Waiting = append(v.Waiting, taskOf(l, p, w, "", ""))
 	}
+	slices.SortStableFunc(v.Waiting, func(a, b task) int { // what presses comes first
+		switch {
+		case a.Urgent && !b.Urgent:
+			return -1
+		case b.Urgent && !a.Urgent:
+			return 1
+		}
+		return 0
+	})
 	for _, ph := range o.Phases {
 		v.Phases = append(v.Phases, phaseOf(ph))
 	}

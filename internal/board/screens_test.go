@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/muster-dr/muster/internal/identity"
@@ -73,6 +74,11 @@ func TestPages(t *testing.T) {
 				}
 				if *screens == "" {
 					continue
+				}
+				if data := call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng}).Data; size != "phone" {
+					if err := os.WriteFile(filepath.Join(*screens, p.name+"-"+size+"-"+lang+"-view.png"), data, 0o644); err != nil {
+						t.Fatal(err)
+					}
 				}
 				png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 				if err != nil {

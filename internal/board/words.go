@@ -11,9 +11,9 @@ var (
 		run.Pandemic: {EN: "epidemic", JA: "感染症"}, run.RestoreTest: {EN: "restore test", JA: "復元試験"}}
 	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
-	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "switch to the alternate site", JA: "代替拠点へ切り替える"}, run.InPlace: {EN: "recover in place", JA: "被災拠点で復旧する"},
-		run.StandDown: {EN: "stand down: nothing to recover", JA: "対応不要"}, run.NotPossible: {EN: "not possible now", JA: "現時点では復旧できない"},
-		run.GoHome: {EN: "return home", JA: "切り戻す"}, run.Stay: {EN: "stay where it is", JA: "切り替え先で継続する"}}
+	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "Switch to the alternate site", JA: "代替拠点へ切り替える"}, run.InPlace: {EN: "Recover in place", JA: "被災拠点で復旧する"},
+		run.StandDown: {EN: "Stand down: nothing to recover", JA: "対応不要"}, run.NotPossible: {EN: "Not possible now", JA: "現時点では復旧できない"},
+		run.GoHome: {EN: "Return home", JA: "切り戻す"}, run.Stay: {EN: "Stay where it is", JA: "切り替え先で継続する"}}
 	consequences = map[run.Choice]plan.Text{
 		run.Alternate:   {EN: "The system is moved to %[2]s. What %[1]s had not copied may be lost; the way back is a failback.", JA: "%[2]sへ切り替えます。%[1]sから複製されていない更新は失われる可能性があり、復帰にはフェイルバックが必要です。"},
 		run.InPlace:     {EN: "The system is repaired at %[1]s and stays down until then. Nothing is moved.", JA: "%[1]sで復旧します。復旧するまで停止が続きます。切り替えは行いません。"},
