@@ -278,7 +278,11 @@ func (b *Board) showPeople(v *visit) error {
 		view.Private = v.private(p)
 		slices.SortStableFunc(view.List, func(a, b personView) int { return urgency(a) - urgency(b) })
 	}
-	v.showAs(http.StatusOK, "people", v.t("People", "要員"), view, look{at: "run", refresh: true, kind: p.Overview.Kind})
+	as := look{at: "run", kind: p.Overview.Kind}
+	if !p.Overview.State.Ended() { // clocks and totals; the tables below are of the page's own time
+		as.live, as.refresh = "/runs/"+url.PathEscape(p.Overview.Run)+"/live", true
+	}
+	v.showAs(http.StatusOK, "people", v.t("People", "要員"), view, as)
 	return nil
 }
 
