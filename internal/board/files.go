@@ -136,6 +136,9 @@ func (b *Board) showScenario(v *visit) error {
 	}
 	view := scenarioView{Plan: p, Title: p.Scenario.Title.In(string(v.lang)), Depth: p.Scenario.Depth, Me: v.me, Approvals: p.Scenario.Approvals,
 		Depths: []run.Depth{run.Tabletop, run.Walkthrough, run.IsolatedRun, run.Live}, Real: p.Scenario.Depth == run.Real}
+	if !granted(p.Estate, v.me, plan.MayStart) {
+		view.Me = ""
+	}
 	if view.Title == "" {
 		view.Title = name
 	}
@@ -168,12 +171,7 @@ func (b *Board) showRoster(v *visit) error {
 		return v.filesProblem(err)
 	}
 	view := rosterView{People: e.People, L: string(v.lang), Me: v.me}
-	for _, p := range e.People {
-		if p.ID == v.me {
-			view.Contacts = slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(leads, r) })
-		}
-	}
-	view.Contacts = view.Contacts || v.actor.Console
+	view.Contacts = v.actor.Console || looksAfter(e.Estate, v.me, "")
 	v.showAs(http.StatusOK, "roster", v.t("People", "要員名簿"), view, look{at: "people"})
 	return nil
 }
@@ -206,6 +204,9 @@ func (v activateView) Changes(effects map[string]int) int {
 func (b *Board) showActivate(v *visit) error {
 	e, _ := b.o.Estate() // without it, roles go by their names
 	view := activateView{Me: v.me, Now: b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate})).Format(time.RFC3339), Files: e, L: v.lang}
+	if !granted(e.Estate, v.me, plan.MayStart) {
+		view.Me = ""
+	}
 	if name := v.r.URL.Query().Get("scenario"); name != "" {
 		sum, err := v.client("").Activation(v.ctx(), name)
 		if err != nil {

@@ -193,7 +193,7 @@ func (b *Board) showRun(v *visit) error {
 	view := runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me}
 	view.Mine = mineView{forPerson(v.lang, p, v.me, "/runs/"+url.PathEscape(id)), v.me}
 	_, inPlan := p.Plan.Estate.Person(v.me)
-	view.Acts = inPlan && !p.Overview.State.Ended()
+	view.Acts = inPlan && granted(p.Plan.Estate, v.me, plan.MayControl) && !p.Overview.State.Ended()
 	as := look{at: "run", kind: p.Overview.Kind, wall: v.r.URL.Query().Has("wall")}
 	if !p.Overview.State.Ended() {
 		as.live = "/runs/" + url.PathEscape(id) + "/live?own=" + url.QueryEscape(id)
@@ -213,7 +213,7 @@ func (b *Board) showControl(v *visit) error {
 		return err
 	}
 	_, inPlan := p.Plan.Estate.Person(v.me)
-	v.showAs(http.StatusOK, "control", v.t("Hold or abort", "一時停止・中止"), runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Acts: inPlan && !p.Overview.State.Ended()}, look{at: "run", kind: p.Overview.Kind})
+	v.showAs(http.StatusOK, "control", v.t("Hold or abort", "一時停止・中止"), runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Acts: inPlan && granted(p.Plan.Estate, v.me, plan.MayControl) && !p.Overview.State.Ended()}, look{at: "run", kind: p.Overview.Kind})
 	return nil
 }
 
@@ -303,16 +303,8 @@ func (v *visit) seesNames(p picture) bool {
 	if v.actor.Console {
 		return true
 	}
-	me, ok := p.Plan.Estate.Person(v.me)
-	if !ok {
-		return false
-	}
-	lead := append([]string{p.Plan.Scenario.Decision.By}, leads...)
-	return slices.ContainsFunc(me.Roles, func(r string) bool { return slices.Contains(lead, r) })
+	return looksAfter(p.Plan.Estate, v.me, p.Plan.Scenario.Decision.By)
 }
-
-// leads are roles of the shipped plans that look after people (requirement A.2).
-var leads = []string{"chief", "commander", "deputy-commander", "manager", "lead", "secretariat"}
 
 func (b *Board) showHistory(v *visit) error {
 	list, err := b.o.Store.Runs(v.r.Context(), journal.Filter{Limit: 200})

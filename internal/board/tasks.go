@@ -102,72 +102,6 @@ func forPerson(l i18n.Lang, p picture, me, back string) []task {
 	return out
 }
 
-// late is what somebody may still say although the run does not wait for it any more: who
-// was silent answers, and who comes late has come.
-func late(p picture, me string) (out []progress.Waiting) {
-	waits := func(f progress.Awaited) bool {
-		return slices.ContainsFunc(p.Overview.Waiting, func(w progress.Waiting) bool {
-			return w.For == f && (f == progress.AwaitArrival || slices.Contains(w.People, me))
-		})
-	}
-	i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == me })
-	if i < 0 || !p.People[i].Called || p.Overview.State.Ended() || p.Plan.Scenario.Simulate != nil {
-		return nil
-	}
-	one := p.People[i]
-	if one.Safety == "" && !waits(progress.AwaitSafety) && slices.Contains(p.Plan.Scenario.Phases, run.SafetyCheck) {
-		out = append(out, progress.Waiting{For: progress.AwaitSafety, People: []string{me}, Phase: run.SafetyCheck, Since: p.Overview.StartedAt})
-	}
-	if one.CanCome && one.ArrivedAt == nil && !waits(progress.AwaitArrival) && slices.Contains(p.Plan.Scenario.Phases, run.Muster) {
-		out = append(out, progress.Waiting{For: progress.AwaitArrival, People: []string{me}, Phase: run.Muster, Since: p.Overview.StartedAt})
-	}
-	return out
-}
-
-// awaitDraft is no wait of the run: whoever drafts may propose what somebody else decides.
-const awaitDraft progress.Awaited = "draft"
-
-// drafts are the decisions that are waited for, and that this person drafts.
-func drafts(p picture, me string) (out []progress.Waiting) {
-	role := p.Plan.Scenario.Decision.Draft
-	if role == "" {
-		role = p.Plan.Scenario.Lead
-	}
-	one, ok := p.Plan.Estate.Person(me)
-	if !ok || role == "" || !stands(p, one, role) {
-		return nil
-	}
-	for _, w := range p.Overview.Waiting {
-		if w.For == progress.AwaitDecision && w.Aid != nil && w.Text != "failback" && !slices.Contains(w.People, me) {
-			w.For, w.People, w.Due = awaitDraft, []string{me}, nil
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
-// drafted adds what was proposed, and who was consulted.
-func (t *task) drafted(l i18n.Lang, p picture) {
-	for i, d := range p.Overview.Drafts {
-		if d.System == t.System {
-			t.Draft, t.Drafter = &p.Overview.Drafts[i], nameIn(l, p.Plan.Estate, d.By)
-		}
-	}
-	for _, c := range p.Overview.Consultations {
-		words := c.With
-		switch {
-		case c.NoHeadquarters:
-			words = l.T("no headquarters could be reached", "対策本部に連絡がつかず")
-		case c.EndedAt == nil:
-			words += l.T(" (going on)", "（協議中）")
-		}
-		if c.Note != "" {
-			words += l.T(": ", "：") + c.Note
-		}
-		t.Heard = append(t.Heard, words)
-	}
-}
-
 // rank puts first what others wait for most.
 func rank(f progress.Awaited) int {
 	switch f {
@@ -188,6 +122,9 @@ func rank(f progress.Awaited) int {
 func may(p picture, w progress.Waiting, person string) bool {
 	me, ok := p.Plan.Estate.Person(person)
 	if !ok {
+		return false
+	}
+	if right := needed(w.For); right != "" && !granted(p.Plan.Estate, person, right) {
 		return false
 	}
 	switch {
