@@ -181,7 +181,7 @@ func TestWhatPeopleWriteIsText(t *testing.T) {
 	at := begun.Add(17 * time.Minute)
 	w.append(
 		run.Event{Run: drill, Writer: "people", Seq: 1, At: at, Kind: run.RunPaused, By: personID(0), Reason: "reason " + script},
-		run.Event{Run: drill, Writer: "people", Seq: 2, At: at, Kind: run.MessageSent, Data: run.Encode(run.Message{Text: "message " + script})},
+		run.Event{Run: drill, Writer: "people", Seq: 2, At: at, Kind: run.MessageSent, Data: run.Encode(run.Message{Text: "message " + script + "\revent: signedout\rdata: planted"})},
 		run.Event{Run: drill, Writer: "people", Seq: 3, At: at, Kind: run.PersonAnswered, Person: personID(9), By: personID(9), Reason: "note " + script, Data: run.Encode(run.Answer{Safety: run.Injured, Note: "note " + script})},
 		run.Event{Run: drill, Writer: "people", Seq: 4, At: at, Kind: run.LockKept, System: "portal", Reason: "lock " + script},
 		run.Event{Run: drill, Writer: "people", Seq: 5, At: at, Kind: run.WorkerAbsent, Site: "site " + script},
@@ -220,6 +220,9 @@ func TestWhatPeopleWriteIsText(t *testing.T) {
 		check(who, "a link", body)
 		for name, text := range w.stream(t, b, "/runs/"+drill+"/live?own="+drill, "", 1) {
 			check(who, "fragment "+name, text)
+			if name == "signedout" {
+				t.Error("what somebody wrote is taken for an event of the stream")
+			}
 		}
 	}
 	for _, field := range []string{"scenario", "person", "section", "system", "function", "step", "place", "reason", "message", "lock", "site", "why", "task", "phase"} {

@@ -103,6 +103,33 @@ func TestAWallGrowsStaleAndComesBack(t *testing.T) {
 	b.says("一時停止中")
 }
 
+// What is said again does not take a button from under a finger, and a form that somebody is
+// filling in stays, with the focus, when something else changes beside it.
+func TestAFormIsNotTakenAway(t *testing.T) {
+	w := recorded(t)
+	b := open(t, w.url, "en")
+	b.signIn(w.token(personID(0)))
+	b.to("/runs/" + drill)
+	note := `form[action$="/act/confirm"] textarea`
+	b.until(`!!document.querySelector(` + quote(note) + `)`)
+	if !value[bool](b, `(() => { window.button = document.querySelector("form[action$='/act/decide'] button"); return !!button; })()`) {
+		t.Fatal("there is no decision to take")
+	}
+	b.run(chromedp.SendKeys(chromedp.CSS(note), "half a sent"))
+	w.append(run.Event{Run: drill, Writer: "later", Seq: 1, At: w.now, Kind: run.MessageSent, Data: run.Encode(run.Message{Text: "a word in between"})})
+	b.says("a word in between")
+	if !value[bool](b, `button.isConnected`) {
+		t.Error("a form whose question is the same was replaced")
+	}
+	// Something else is asked now: what is being written stays all the same.
+	w.append(run.Event{Run: drill, Writer: "later", Seq: 2, At: w.now, Kind: run.PhaseEnded, Phase: run.Containment, Outcome: run.Passed})
+	b.until(`!document.querySelector("#mine").innerText.includes("containment")`)
+	b.run(chromedp.KeyEvent("ence"))
+	if got := value[string](b, `document.querySelector(`+quote(note)+`).value`); got != "half a sentence" {
+		t.Errorf("what was being written is now %q", got)
+	}
+}
+
 // The first view of a phone is small, and what it fetches for it altogether too.
 func TestTheFirstViewOfAPhoneIsSmall(t *testing.T) {
 	w := recorded(t)

@@ -134,10 +134,14 @@ func (b *Board) stream(v *visit, t *topic) error {
 	}
 }
 
+// oneBreak makes every break of a line the one that is looked for: a carriage return in what
+// people wrote would end a line of the stream, and what follows be taken for a field of it.
+var oneBreak = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // event writes one event; its data may have several lines.
 func event(buf *bytes.Buffer, name, data string) {
 	buf.WriteString("event: " + name + "\n")
-	for line := range strings.SplitSeq(data, "\n") {
+	for line := range strings.SplitSeq(oneBreak.Replace(data), "\n") {
 		buf.WriteString("data: " + line + "\n")
 	}
 	buf.WriteString("\n")

@@ -228,6 +228,9 @@ type peopleView struct {
 	Me       string
 	Named    bool // the viewer may see who is who
 	Private  map[string]*api.PrivateAnswer
+	// For whom the viewer may answer, or say that they have come.
+	Silent, Coming []choice
+	Ask            ask
 }
 
 // private are the parts of answers that are kept apart, as far as the API shows them to
@@ -264,6 +267,18 @@ func (b *Board) showPeople(v *visit) error {
 		return []string{one.Section}
 	})
 	view.Roles = tallies(p.People, func(one personView) []string { return one.Roles })
+	if open := !p.Overview.State.Ended() && p.Plan.Scenario.Simulate == nil; open && v.speaksForOthers(p) {
+		view.Ask = askOf(v.lang, p.Plan)
+		for _, one := range p.People {
+			c := choice{one.ID, either(one.Name.In(string(v.lang)), one.ID)}
+			switch {
+			case one.Called && one.AnsweredAt == nil:
+				view.Silent = append(view.Silent, c)
+			case one.Called && one.CanCome && one.ArrivedAt == nil:
+				view.Coming = append(view.Coming, c)
+			}
+		}
+	}
 	if view.Named {
 		for _, one := range p.People {
 			section := one.Section
@@ -286,6 +301,14 @@ func (b *Board) showPeople(v *visit) error {
 	return nil
 }
 
+// speaksForOthers reports whether the viewer may answer for somebody who can't.
+func (v *visit) speaksForOthers(p picture) bool {
+	if e := p.Plan.Estate; e.Regulated() {
+		return e.May(v.me, plan.MayProxy, true)
+	}
+	return v.me != "" && v.seesNames(p)
+}
+
 // urgency puts first who needs somebody: the hurt, then the silent.
 func urgency(p personView) int {
 	switch {
@@ -304,32 +327,6 @@ func (v *visit) seesNames(p picture) bool {
 		return true
 	}
 	return looksAfter(p.Plan.Estate, v.me, p.Plan.Scenario.Decision.By)
-}
-
-func (b *Board) showHistory(v *visit) error {
-	list, err := b.o.Store.Runs(v.r.Context(), journal.Filter{Limit: 200})
-	if err != nil {
-		return err
-	}
-	e, _ := b.o.Estate() // without it, IDs stand for names
-	v.showAs(http.StatusOK, "history", v.t("History", "履歴"), historyView{list, v.lang, e.Estate, zoneOf(plan.Plan{Estate: e.Estate})}, look{at: "history"})
-	return nil
-}
-
-type historyView struct {
-	Runs   []journal.Summary
-	L      i18n.Lang
-	Estate plan.Estate
-	Zone   *time.Location
-}
-
-func (h historyView) Day(t time.Time) string { return t.In(h.Zone).Format("2006-01-02 15:04 MST") }
-func (h historyView) Name(id string) string  { return nameIn(h.L, h.Estate, id) }
-func (h historyView) Took(s journal.Summary) string {
-	if s.EndedAt == nil {
-		return ""
-	}
-	return span(h.L, s.EndedAt.Sub(s.StartedAt).Round(time.Second).Seconds())
 }
 
 var ownPolicy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="([^"]*)">`)

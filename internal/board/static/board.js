@@ -32,22 +32,34 @@
     }
   }
 
-  // A form that somebody is filling in, or whose question has not changed, stays as it is.
+  // What a fragment says, without what runs or is the reader's own: clocks, keys of forms, what is open.
+  const bare = node => {
+    const c = document.createElement("div");
+    c.append(node.cloneNode(true));
+    for (const e of c.querySelectorAll(".tick")) { e.className = "tick"; e.textContent = ""; }
+    for (const e of c.querySelectorAll("input[name=key]")) e.setAttribute("value", "");
+    for (const e of c.querySelectorAll("[open],[disabled],[data-dirty]")) for (const a of ["open", "disabled", "data-dirty"]) e.removeAttribute(a);
+    return (node.id ? c.firstElementChild : c).innerHTML;
+  };
+
+  // A fragment that says the same stays as it is: whoever is about to press something must not
+  // find it replaced. A form that is being filled in stays while its question is asked.
   function swap(id, html) {
     const to = document.getElementById(id);
     if (!to) return;
     const t = document.createElement("template");
     t.innerHTML = html;
+    if (bare(to).trim() === bare(t.content).trim()) return;
+    const focused = to.contains(document.activeElement) ? document.activeElement : null;
     for (const form of to.querySelectorAll("form[data-key]")) {
       const same = t.content.querySelector("form[data-key='" + CSS.escape(form.dataset.key) + "']");
-      if (same && (form.dataset.dirty || form.contains(document.activeElement))) same.replaceWith(form);
+      if (same && (form.dataset.dirty || form.contains(focused))) same.replaceWith(form);
     }
     const open = [...to.querySelectorAll("details")].map(d => d.open);
-    const at = to.contains(document.activeElement) && document.activeElement.closest("a[href],summary");
     to.replaceChildren(t.content);
     to.querySelectorAll("details").forEach((d, i) => { if (open[i]) d.open = true; });
-    if (at && at.href) { // keyboard users keep their place
-      const again = [...to.querySelectorAll("a[href]")].find(a => a.getAttribute("href") === at.getAttribute("href"));
+    if (focused) { // keyboard users keep their place
+      const again = focused.isConnected ? focused : focused.closest("a[href]") && [...to.querySelectorAll("a[href]")].find(a => a.getAttribute("href") === focused.closest("a[href]").getAttribute("href"));
       if (again) again.focus({preventScroll: true});
     }
     tick();
