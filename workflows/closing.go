@@ -25,7 +25,8 @@ func (r *response) close(ctx workflow.Context) (Summary, error) {
 	// runs beside the story.
 	if r.abort == nil {
 		if r.plan.Scenario.Simulate == nil && !r.restoreTest() {
-			_, _ = r.untilConfirmed(ctx, run.Closing)
+			r.askRecords(ctx)
+			r.untilRecorded(ctx)
 		}
 		_ = workflow.Await(ctx, func() bool { return r.openTasks == 0 || r.abort != nil })
 	}

@@ -35,6 +35,7 @@ func (r *response) reportCompletion(ctx workflow.Context) (run.Outcome, string) 
 	} else {
 		r.tell(ctx, called, "Recovery ended; some systems are not proven to be in service.", "復旧作業は終了しましたが、稼働を確認できていないシステムがあります。")
 	}
+	r.reportSituation(ctx, triggerCompletion, "")
 	r.simulateConfirm(ctx, run.Completion, "")
 	return r.untilConfirmed(ctx, run.Completion)
 }

@@ -19,6 +19,9 @@ const (
 	UpdateReceive    = "receive"    // Receive
 	UpdateDraft      = "draft"      // Draft
 	UpdateConsult    = "consult"    // Consult
+	UpdateNotice     = "notice"     // Notice
+	UpdateSituation  = "situation"  // Control: send a situation report now
+	UpdateRemark     = "remark"     // Remark
 )
 
 // listenToForms installs them.
@@ -32,6 +35,9 @@ func (r *response) listenToForms(ctx workflow.Context) error {
 		hears(ctx, UpdateReceive, r.onReceive, r.mayReceive),
 		hears(ctx, UpdateDraft, r.onDraft, r.mayDraft),
 		hears(ctx, UpdateConsult, r.onConsult, r.mayConsult),
+		hears(ctx, UpdateNotice, r.onNotice, r.mayNotice),
+		hears(ctx, UpdateSituation, r.onSituation, r.maySituation),
+		hears(ctx, UpdateRemark, r.onRemark, r.mayRemark),
 	)
 }
 

@@ -27,6 +27,8 @@ type journal struct {
 	pending []run.Event
 	closed  bool
 	stopped bool
+	// acted are those who did something besides answering and arriving.
+	acted map[string]bool
 }
 
 // batch and batchBytes bound one write: most events are a few hundred bytes, but a
@@ -66,7 +68,7 @@ func besideTasks(ctx workflow.Context, given bool) bool {
 // openJournal starts the writer. It runs on a disconnected context: what happened is
 // recorded even while the run is being cancelled.
 func openJournal(ctx workflow.Context, runID, writer string, beside bool) *journal {
-	j := &journal{run: runID, writer: writer, beside: beside}
+	j := &journal{run: runID, writer: writer, beside: beside, acted: map[string]bool{}}
 	free, _ := workflow.NewDisconnectedContext(ctx)
 	workflow.GoNamed(free, "journal", j.write)
 	return j
@@ -140,6 +142,9 @@ func yield(ctx workflow.Context) {
 func (j *journal) add(ctx workflow.Context, e run.Event) int64 {
 	j.settled, j.task = j.before(ctx), workflow.GetInfo(ctx).GetCurrentHistoryLength()
 	j.seq++
+	if e.By != run.Engine && e.Kind != run.PersonAnswered && e.Kind != run.PersonArrived {
+		j.acted[e.By] = true
+	}
 	e.Run, e.Writer, e.Seq, e.At = j.run, j.writer, j.seq, workflow.Now(ctx).UTC()
 	j.pending = append(j.pending, e)
 	return j.seq

@@ -255,6 +255,8 @@ type Confirm struct {
 	By    string    `json:"by,omitempty"`
 	Via   string    `json:"via,omitempty"`
 	Note  string    `json:"note,omitempty"`
+	// Restrictions are, at completion, what still does not work and what has to be entered again.
+	Restrictions []string `json:"restrictions,omitempty"`
 }
 
 // Control is an abort, a pause, a resume or a release.

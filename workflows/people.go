@@ -132,7 +132,14 @@ func (r *response) confirm(ctx workflow.Context, c Confirm, by string) (Done, er
 		kind = run.CompletionReport
 	}
 	r.confirmed[c.Phase] = true
-	return r.log.record(ctx, run.Event{Kind: kind, Phase: c.Phase, By: by, Via: c.Via, Reason: c.Note})
+	if c.Phase == run.Closing {
+		r.signed[c.By] = true
+	}
+	e := run.Event{Kind: kind, Phase: c.Phase, By: by, Via: c.Via, Reason: c.Note}
+	if kind == run.CompletionReport {
+		e.Data = run.Encode(r.completion(c.Restrictions))
+	}
+	return r.log.record(ctx, e)
 }
 
 // untilConfirmed waits for people to confirm a phase, within the plan's limit.

@@ -181,6 +181,8 @@ const (
 	changeHears = "people-heard"
 	// changeDeputies: deputies may decide when half of the time is over.
 	changeDeputies = "deputy-decides"
+	// changeRecords: everybody who took part is asked for a record.
+	changeRecords = "records-asked"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

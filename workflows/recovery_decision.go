@@ -22,11 +22,12 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 	r.past = past
 	// What is proposed may be what is carried out: simulated people and silence follow it.
 	r.weighsIntact = workflow.GetVersion(ctx, "weighs-intact", workflow.DefaultVersion, 1) == 1
-	asked := workflow.Now(ctx)
+	asked, missed := workflow.Now(ctx), false
 	for _, s := range r.systems {
 		s.asked, s.askedAt = true, asked
 		ask := r.aid(ctx, s, past)
 		r.warnOfMiss(ctx, s, ask)
+		missed = missed || ask.MissS != nil
 		r.log.add(ctx, run.Event{Kind: run.DecisionAsked, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
 			Reason: ask.Ground, Data: run.Encode(ask)})
 		r.simulateAct(ctx, rule.By, "decide "+s.plan.Name, func(ctx workflow.Context, m *member) {
@@ -34,6 +35,9 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 				_, _ = r.decide(ctx, s, Decide{Choice: ask.Proposed, Reason: ask.Ground}, run.Simulated(m.plan.ID), asked)
 			}
 		})
+	}
+	if missed {
+		r.reportSituation(ctx, triggerForecast, "")
 	}
 	decided := func() bool { return !slices.ContainsFunc(r.systems, func(s *system) bool { return s.choice == "" }) }
 	left := rule.Within.Std()
@@ -308,6 +312,7 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 	made := run.Decision{Question: question, Answer: d.Choice, Instead: instead, Precaution: precaution, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()}
 	if question == questionRecovery {
 		made.Policy, made.Drafter, made.AsDrafted = s.policy(d)
+		s.asks = made.Requests
 	}
 	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Via: d.Via, Reason: d.Reason, Happened: r.happened(ctx, d.At), Data: run.Encode(made)})
 }

@@ -76,12 +76,14 @@ func (r *response) askReview(ctx workflow.Context, s *system, remaining float64)
 	v := run.Review{Choice: s.choice, ObjectiveS: s.plan.Objective.RTO.Seconds(), UsedS: r.used(ctx, s), RemainingS: remaining}
 	v.MissS = v.UsedS + v.RemainingS - v.ObjectiveS
 	s.review = &v
+	s.expectedAt = workflow.Now(ctx).Add(time.Duration(remaining * float64(time.Second))).UTC()
 	r.log.add(ctx, run.Event{Kind: run.ReviewAsked, Phase: r.phase, System: s.plan.Name, By: run.Engine,
 		Reason: both("the recovery is no longer forecast to meet the RTO", "復旧が目標復旧時間に間に合わない見込みとなった"), Data: run.Encode(v)})
 	by := run.Duration(time.Duration(v.MissS * float64(time.Second)).Round(time.Second))
 	r.tell(ctx, r.calledOnes(),
 		fmt.Sprintf("The recovery of %s is now forecast to miss its RTO by %s. The decision is up for review; begin your workarounds.", s.plan.Title.In("en"), by),
 		fmt.Sprintf("%sの復旧は、目標復旧時間を %s 超過する見込みとなりました。復旧方針の見直しが必要です。各部署は代替手段による業務継続を開始してください。", s.plan.Title.In("ja"), by))
+	r.reportSituation(ctx, triggerForecast, "")
 }
 
 // calledOnes are those who were called.

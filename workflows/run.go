@@ -65,7 +65,10 @@ type response struct {
 	deputies      []string // who may decide instead, since who should has not
 	consulting    []string // consultations that have begun and not ended
 	past          []plan.Timing
-	weighsIntact  bool // a system that is whole is told apart in decisions
+	situations    int             // reports sent
+	toSign        []string        // who is asked for a record
+	signed        map[string]bool // who has nothing more to add
+	weighsIntact  bool            // a system that is whole is told apart in decisions
 	systems       []*system
 	forecast      workflow.Future // []plan.Timing of past runs
 	injected      []workedStep    // injects with an undo that were begun
@@ -96,8 +99,10 @@ type system struct {
 	choice     run.Choice
 	decider    string // who took it; "" for a rule or a simulated person
 	draft      *drafted
+	asks       []string    // requests decided with the choice
 	review     *run.Review // asked and not answered
 	reviewedAt time.Time   // when it was asked; once a run
+	expectedAt time.Time   // when it is forecast to be back; zero without ground
 	// homeAsked, homeChoice: the decision to return or to stay.
 	homeAsked       bool
 	homeChoice      run.Choice
@@ -122,8 +127,8 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 		log:       openJournal(ctx, in.RunID, "run", besideTasks(ctx, in.Beside)),
 		byID:      map[string]*member{},
 		inspected: map[string]bool{},
-		confirmed: map[run.Phase]bool{},
-		mustered:  in.Plan.Scenario.Place,
+		confirmed: map[run.Phase]bool{}, signed: map[string]bool{},
+		mustered: in.Plan.Scenario.Place,
 	}
 	for _, p := range in.Plan.Estate.People {
 		m := &member{plan: p}
@@ -167,6 +172,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r.watchSystems(ctx)
 	r.hearForecasts(ctx)
 	r.askForecast(ctx)
+	r.reportOnCadence()
 	r.respond(r.work)
 	if ctx.Err() != nil && r.abort == nil {
 		r.giveUp(tidy, both("cancelled in the engine, past muster's own command", "muster のコマンドを介さず、エンジン側で取り消された"))

@@ -17,6 +17,9 @@ func (s *Server) formRoutes(api huma.API) {
 	update[workflows.Take](s, api, workflows.UpdateTake, "Enter in the custody register that something leaves its place.")
 	update[workflows.Receive](s, api, workflows.UpdateReceive, "Enter in the custody register that it has arrived.")
 	update[workflows.Draft](s, api, workflows.UpdateDraft, "Propose the recovery decision for a system.")
+	update[workflows.Notice](s, api, workflows.UpdateNotice, "Enter what was told to somebody outside, or an instruction that came in.")
+	update[workflows.Control](s, api, workflows.UpdateSituation, "Send a situation report now.")
+	update[workflows.Remark](s, api, workflows.UpdateRemark, "Say what was hard, or that nothing was.")
 	update[workflows.Consult](s, api, workflows.UpdateConsult, "Say whom somebody consults before the decision, and when that is over.")
 }
 
@@ -58,4 +61,19 @@ func (c *Client) Draft(ctx context.Context, id string, in workflows.Draft) (work
 // Consult says whom somebody consults before the decision, and when that is over.
 func (c *Client) Consult(ctx context.Context, id string, in workflows.Consult) (workflows.Done, error) {
 	return c.update(ctx, id, workflows.UpdateConsult, in)
+}
+
+// Notice enters what was told to somebody outside, or an instruction that came in.
+func (c *Client) Notice(ctx context.Context, id string, in workflows.Notice) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateNotice, in)
+}
+
+// Situation sends a situation report now; the answer's ID has its number.
+func (c *Client) Situation(ctx context.Context, id string, in workflows.Control) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateSituation, in)
+}
+
+// Remark says what was hard for a person, or that nothing was.
+func (c *Client) Remark(ctx context.Context, id string, in workflows.Remark) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateRemark, in)
 }

@@ -41,9 +41,24 @@ func TestFormsAreHandedIn(t *testing.T) {
 	}()); p.Status != 409 {
 		t.Errorf("a party that the estate has not: %+v", p)
 	}
+	if _, err := w.Notice(ctx, id, workflows.Notice{By: "sato", Who: "departments", Text: "use paper"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Remark(ctx, id, workflows.Remark{By: "tanaka", Text: "the list was old", Final: true}); err != nil {
+		t.Error(err)
+	}
+	if p := problem(t, func() error {
+		_, err := w.Situation(ctx, id, workflows.Control{By: "sato"})
+		return err
+	}()); p.Status != 409 {
+		t.Errorf("a report that nobody is to get: %+v", p)
+	}
 	r, err := w.Run(ctx, id)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o := r.Overview; len(o.Records) != 1 || !o.Records[0].Signed {
+		t.Errorf("records = %+v", o.Records)
 	}
 	if o := r.Overview; len(o.Orders) != 1 || o.Orders[0].AcceptedBy != "tanaka" || len(o.Custody) != 1 || o.Custody[0].ReceivedBy != "suzuki" {
 		t.Errorf("orders %+v, custody %+v", o.Orders, o.Custody)

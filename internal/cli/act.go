@@ -186,6 +186,7 @@ func (c *command) approve() *cobra.Command {
 
 func (c *command) confirm() *cobra.Command {
 	var id, note string
+	var restrictions []string
 	cmd := &cobra.Command{
 		Use:   "confirm {communications|containment|completion|closing}",
 		Short: c.t("Say that what people do in a phase is done", "人が行う段階の完了を報告する"),
@@ -196,11 +197,12 @@ func (c *command) confirm() *cobra.Command {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.Confirm(ctx, id, workflows.Confirm{Phase: ph, By: by, Note: note})
+				return client.Confirm(ctx, id, workflows.Confirm{Phase: ph, By: by, Note: note, Restrictions: restrictions})
 			})
 		},
 	}
 	cmd.Flags().StringVar(&note, "note", "", c.t("what was done; in closing, what was hard", "実施した内容 (closingでは難しかった点)"))
+	cmd.Flags().StringArrayVar(&restrictions, "restriction", nil, c.t("in completion: what still does not work, or has to be entered again; may be repeated", "completionで: 残っている制限や再入力が必要なデータ (複数指定可)"))
 	c.runFlag(cmd, &id)
 	return cmd
 }

@@ -46,6 +46,10 @@ type Overview struct {
 	People        People         `json:"people"`
 	Steps         []Step         `json:"steps"`
 	Messages      []Message      `json:"messages"` // what was said to people, oldest first
+	// Situations are the situation reports as they were sent; Records is who was asked what was
+	// hard, and what they handed in.
+	Situations []Situation `json:"situations,omitempty"`
+	Records    []Record    `json:"records,omitempty"`
 	// Absent lists sites whose workers did not take a step in time.
 	Absent []string `json:"absent_sites,omitempty"`
 	// Position is the journal's position of the last event that is in here.
@@ -88,6 +92,7 @@ const (
 	AwaitReach     Awaited = "reach"    // `muster reach`; Party, Text is its contact
 	AwaitOrder     Awaited = "order"    // `muster follow-up`; Order, Text is what is to be done
 	AwaitReview    Awaited = "review"   // `muster decide`; Review has the forecast
+	AwaitRemark    Awaited = "remark"   // `muster remark`: say what was hard
 	AwaitReceipt   Awaited = "receipt"  // `muster custody receive`; Order is the register's line
 	// AwaitActivation is a second person's word that the response is real: `muster approve --activation`.
 	AwaitActivation Awaited = "activation"

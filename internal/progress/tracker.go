@@ -156,6 +156,8 @@ func (t *Tracker) apply(e run.Event) {
 		}
 	case run.DraftMade, run.ConsultationBegun, run.ConsultationEnded, run.DeputiesAsked, run.ReviewAsked, run.ReviewMade:
 		t.deciding(e)
+	case run.SituationReported, run.RecordsAsked, run.RecordHandedIn, run.RemarkMade:
+		t.recorded(e)
 	case run.PartyTried:
 		t.tried(e)
 	case run.OrderGiven, run.OrderFollowed, run.CustodyMoved, run.CustodyReceived:
@@ -184,7 +186,7 @@ func (t *Tracker) apply(e run.Event) {
 		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {
 			t.approval = nil
 		}
-	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:
+	case run.PartyReached, run.ContainmentDone, run.CompletionReport:
 		t.confirmed[e.Phase] = true
 	case run.RecoveryOrdered:
 		t.approval = nil

@@ -45,6 +45,7 @@ func (t *Tracker) Overview(now time.Time) Overview {
 	v.People = t.count()
 	v.Damage = t.damageList()
 	v.Inspections = slices.Clone(t.view.Inspections)
+	v.Situations, v.Records = slices.Clone(t.view.Situations), slices.Clone(t.view.Records)
 	v.Drafts, v.Consultations = slices.Clone(t.view.Drafts), slices.Clone(t.view.Consultations)
 	v.Parties, v.Custody, v.Orders = slices.Clone(t.view.Parties), slices.Clone(t.view.Custody), t.ordersNow()
 	if v.EndedAt == nil && v.State != run.Refused {
@@ -171,7 +172,7 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 		if ph == run.Communications && t.plan.Scenario.Simulate == nil {
 			return append(t.toReach(since, confirm.Due), confirm)
 		}
-		return []Waiting{confirm}
+		return append(t.toSign(ph, confirm), confirm)
 	}
 	return nil
 }

@@ -193,7 +193,9 @@ func (f *facts) read(e run.Event) error {
 		for _, s := range systems {
 			s.statements = append(s.statements, Statement{At: e.At, Function: d.Function, Level: d.Level, By: e.By, Reason: e.Reason})
 		}
-	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade, run.ActRefused, run.AlarmNoted:
+	case run.SituationReported, run.NoticeKept, run.CompletionReport, run.RecordsAsked, run.RecordHandedIn, run.RemarkMade:
+		return f.recorded(e)
+	case run.PartyReached, run.ContainmentDone, run.ActRefused, run.AlarmNoted:
 		f.note(e)
 	case run.StepIntended, run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded:
 		return f.step(e)

@@ -33,6 +33,7 @@ func (f *facts) findings(r Report) []Finding {
 	f.aboutPeople(list, r)
 	f.aboutPlaces(list)
 	f.aboutForms(list, r)
+	f.aboutRecords(list, r)
 	f.aboutRecord(list, r)
 	f.fromJournal(list)
 	slices.SortStableFunc(list.all, func(a, b Finding) int { return cmp.Compare(weight[a.Kind], weight[b.Kind]) })

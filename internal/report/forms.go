@@ -22,6 +22,11 @@ type Forms struct {
 	Drafts        []Draft        `json:"drafts,omitempty"` // all, in their order
 	Consultations []Consultation `json:"consultations,omitempty"`
 	Reviews       []Review       `json:"reviews,omitempty"`
+
+	Situations []Situation `json:"situations,omitempty"`
+	Notices    []Notice    `json:"notices,omitempty"`
+	Completion *Completion `json:"completion,omitempty"`
+	Records    []Record    `json:"records,omitempty"` // who was asked what was hard, and what they said
 }
 
 // formFacts is what the journal says of them.
@@ -36,6 +41,11 @@ type formFacts struct {
 	drafts        []Draft
 	consultations []Consultation
 	reviews       []Review
+
+	situations []Situation
+	notices    []Notice
+	completion *Completion
+	records    []Record
 }
 
 // form reads an event of a form.
@@ -55,7 +65,8 @@ func (f *facts) form(e run.Event) error {
 // formsReport is the part of the report about forms.
 func (f *facts) formsReport() Forms {
 	return Forms{Damage: f.damage(), Parties: f.partiesReport(), Orders: f.forms.orders, Custody: f.forms.custody,
-		Drafts: f.forms.drafts, Consultations: f.forms.consultations, Reviews: f.forms.reviews}
+		Drafts: f.forms.drafts, Consultations: f.forms.consultations, Reviews: f.forms.reviews,
+		Situations: f.forms.situations, Notices: f.forms.notices, Completion: f.forms.completion, Records: f.forms.records}
 }
 
 // entered is when a late entry was entered; empty for one that was not late.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
@@ -142,4 +143,35 @@ func TestDraftDecisionAndReviewAreShownApart(t *testing.T) {
 	holds(t, text, "as drafted by suzuki", "tell the branches", "recover in place: no power", "agreed", "no headquarters to consult", "kept,", "nothing is faster")
 	_, text = built(t, s, "ja")
 	holds(t, text, "suzuki の案どおり", "協議すべき対策本部なし", "復旧方針の見直し")
+}
+
+func TestReportsCompletionAndRecordsAreShown(t *testing.T) {
+	s := newStory(t, aPlan())
+	s.opening()
+	in := func(sec float64) *time.Time { x := at(sec); return &x }
+	s.run(16, run.Event{Kind: run.SituationReported}, run.Situation{No: 1, Trigger: "cadence", To: []string{"sato"}, EN: "Situation report 1. <i>Orders</i>", JA: "状況報告 第1報。",
+		Systems: []run.SituationOfSystem{{System: "orders", Damage: run.DamageStopped, Choice: run.Alternate, ExpectedAt: in(40), TargetAt: in(66)}}})
+	s.run(46, run.Event{Kind: run.SituationReported}, run.Situation{No: 2, Trigger: "forecast", To: []string{"sato"}, Parties: []string{"carrier"}, EN: "two", JA: "二", Systems: []run.SituationOfSystem{}})
+	s.run(47, run.Event{Kind: run.NoticeKept, By: "suzuki", Reason: "tell the branches"}, run.Notice{Received: true, Who: "headquarters", Channel: "telephone"})
+	level := 100
+	s.run(50, run.Event{Kind: run.CompletionReport, Phase: run.Completion, By: "sato", Reason: "done"}, run.Completed{Systems: []run.CompletedSystem{{System: "orders", Restored: true, Level: &level}}, Restrictions: []string{"no faxes"}})
+	s.run(51, run.Event{Kind: run.RecordsAsked}, run.Asked{People: []string{"sato", "suzuki"}})
+	s.run(52, run.Event{Kind: run.RecordHandedIn, Person: "sato", By: "sato", Reason: "the phone tree was old"}, run.Record{About: "communications", Final: true})
+	s.run(53, run.Event{Kind: run.RecordHandedIn, Person: "sato", By: "sato"}, run.Record{Nothing: true})
+	s.end(60, run.Recovered)
+	r, text := built(t, s, "en")
+	if len(r.Situations) != 2 || *r.Situations[1].IntervalS != 30 || r.Completion == nil || len(r.Records) != 2 || r.Records[0].SignedAt == nil || r.Records[1].SignedAt != nil {
+		t.Errorf("situations %+v, completion %+v, records %+v", r.Situations, r.Completion, r.Records)
+	}
+	var titles []string
+	for _, f := range r.Findings {
+		titles = append(titles, f.Title+" "+f.Detail)
+	}
+	holds(t, strings.Join(titles, "\n"), "remark of sato on communications the phone tree was old", "1 did not hand in theirs suzuki")
+	holds(t, text, "instruction received", "Restriction: no faxes", "nothing was hard", "! not handed in", "a target is expected to be missed")
+	if strings.Contains(text, "<i>") {
+		t.Error("markup in a report came through")
+	}
+	_, text = built(t, s, "ja")
+	holds(t, text, "復旧完了報告：sato", "残る制限：no faxes", "特になし", "未提出", "情報共有手段の確立")
 }

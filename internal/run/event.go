@@ -105,7 +105,7 @@ const (
 	ActivationAsked     EventKind = "activation.asked"     // Reason: who may
 	ActivationConfirmed EventKind = "activation.confirmed" // By, Reason; Approval
 	RecoveryOrdered     EventKind = "recovery.ordered"     // System, Runbook, By
-	CompletionReport    EventKind = "completion.reported"  // By, Reason
+	CompletionReport    EventKind = "completion.reported"  // By, Reason; Completed
 	RemarkMade          EventKind = "remark.made"          // By, Reason: what was hard
 	// ActRefused is written by the server: a validator, which refuses, writes nothing.
 	ActRefused EventKind = "act.refused" // By, Reason: what they were told; RefusedAct

@@ -1,5 +1,7 @@
 package run
 
+import "time"
+
 // What people enter in forms: the kinds of event and what is in them. An act that was done
 // earlier than it was entered carries Event.Happened.
 const (
@@ -17,6 +19,11 @@ const (
 	DeputiesAsked     EventKind = "decision.deputies"  // Deputies: they may decide from now on
 	ReviewAsked       EventKind = "decision.review"    // System, Reason; Review: the forecast has passed the target
 	ReviewMade        EventKind = "decision.reviewed"  // System, By, Reason; Reviewed
+
+	SituationReported EventKind = "situation.reported" // By; Situation, as it was sent
+	NoticeKept        EventKind = "notice.kept"        // By, Reason: the words; Notice: something was told, or an instruction came in
+	RecordsAsked      EventKind = "records.asked"      // Asked: each of them is asked what was hard
+	RecordHandedIn    EventKind = "record.handed_in"   // Person, By, Reason: what was hard; Record
 )
 
 // Usability is how far people may use a building, or a part of it.
@@ -193,4 +200,61 @@ type Reviewed struct {
 	Choice  Choice  `json:"choice"`
 	WaitedS float64 `json:"waited_s"`
 	Deputy  bool    `json:"deputy,omitempty"`
+}
+
+// Situation is a report on where the run stands, as it was sent (requirement B-STP-11). What it
+// expects is a forecast.
+type Situation struct {
+	No int `json:"no"` // 1 is the first
+	// Trigger is why it was sent: cadence, forecast (a target is expected to be missed),
+	// completion or person.
+	Trigger  string              `json:"trigger"`
+	To       []string            `json:"to"`                // people
+	Parties  []string            `json:"parties,omitempty"` // to be told by hand
+	Systems  []SituationOfSystem `json:"systems"`
+	Requests []string            `json:"requests,omitempty"`
+	EN       string              `json:"en"`
+	JA       string              `json:"ja"`
+}
+
+// SituationOfSystem is one system of it.
+type SituationOfSystem struct {
+	System     string     `json:"system"`
+	Damage     Damage     `json:"damage"`
+	Choice     Choice     `json:"choice,omitempty"`
+	Back       bool       `json:"back,omitempty"`        // seen to be in service again
+	ExpectedAt *time.Time `json:"expected_at,omitempty"` // when it is expected back; nil without ground
+	TargetAt   *time.Time `json:"target_at,omitempty"`   // when its RTO ends
+}
+
+// Notice is something that was told to somebody outside the run, or an instruction that came in.
+type Notice struct {
+	Received bool   `json:"received,omitempty"` // it came in
+	Who      string `json:"who"`                // told, or who instructed
+	Channel  string `json:"channel,omitempty"`
+}
+
+// Completed is how the systems stood when their recovery was reported as complete (B-STP-12).
+type Completed struct {
+	Systems      []CompletedSystem `json:"systems"`
+	Restrictions []string          `json:"restrictions,omitempty"` // what still does not work, data to be entered again
+}
+
+// CompletedSystem is one of them.
+type CompletedSystem struct {
+	System   string `json:"system"`
+	Restored bool   `json:"restored"`        // seen from outside, held
+	Level    *int   `json:"level,omitempty"` // as the probes saw it; nil where none looks
+}
+
+// Asked names those who are asked for their record.
+type Asked struct {
+	People []string `json:"people"`
+}
+
+// Record is what one person hands in when records are put in order (requirement B-STP-13).
+type Record struct {
+	About   string `json:"about,omitempty"`   // a phase or step
+	Nothing bool   `json:"nothing,omitempty"` // nothing was hard
+	Final   bool   `json:"final,omitempty"`   // the person has nothing more to add
 }

@@ -70,6 +70,9 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 	case progress.AwaitReview:
 		what = l.T("REVIEW of the decision on %[1]s: %[2]s", "復旧方針の見直し 対象 %[1]s：%[2]s", w.System, text)
 		how = fmt.Sprintf("muster decide %s --system %s --reason WHY --run %s", strings.Join(w.Acts, "|"), w.System, runID)
+	case progress.AwaitRemark:
+		what = l.T("to say what was hard", "難しかった点の記入")
+		how = fmt.Sprintf("muster remark TEXT --run %s", runID)
 	case progress.AwaitReach:
 		what = l.T("to reach %[1]s (%[2]s)", "%[1]s への連絡（%[2]s）", w.Party, w.Text)
 		how = fmt.Sprintf("muster reach %s --by telephone --outcome reached --run %s", w.Party, runID)

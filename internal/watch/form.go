@@ -58,6 +58,28 @@ func formLine(l i18n.Lang, e run.Event, by, why string) string {
 		return l.T("REVIEW of the decision on %s: RTO EXPECTED TO BE MISSED by %s", "復旧方針の見直し %s: RTO超過見込み %s", e.System, span(v.MissS))
 	case run.ReviewMade:
 		return l.T("review of %s: the decision is kept%s%s", "%s の見直し: 方針を継続%s%s", e.System, by, why)
+	case run.SituationReported:
+		var x run.Situation
+		_ = e.Decode(&x)
+		return l.T("situation report %d to %d", "状況報告 第%d報 (%d名)", x.No, len(x.To)+len(x.Parties))
+	case run.NoticeKept:
+		var n run.Notice
+		_ = e.Decode(&n)
+		if n.Received {
+			return l.T("instruction from %s%s%s", "%s からの指示%s%s", clean(n.Who), by, why)
+		}
+		return l.T("told %s%s%s", "%s への通知%s%s", clean(n.Who), by, why)
+	case run.RecordsAsked:
+		var a run.Asked
+		_ = e.Decode(&a)
+		return l.T("%d are asked what was hard", "%d名に難しかった点の記入を依頼", len(a.People))
+	case run.RecordHandedIn:
+		var x run.Record
+		_ = e.Decode(&x)
+		if x.Nothing {
+			return l.T("remark of %s: nothing was hard", "%s の所見: 特になし", e.Person)
+		}
+		return l.T("remark of %s%s", "%s の所見%s", e.Person, why)
 	}
 	return ""
 }
