@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -32,6 +34,8 @@ type directory struct {
 // no longer than disabling by hand (requirement P-OFF).
 const lookAgain = 3 * time.Second
 
+var errNoEstate = errors.New("the plans directory holds no estate")
+
 var _ identity.Directory = (*directory)(nil)
 
 func (d *directory) estate() (*inventory.Estate, error) {
@@ -39,12 +43,13 @@ func (d *directory) estate() (*inventory.Estate, error) {
 	defer d.mu.Unlock()
 	if now := time.Now(); now.Sub(d.looked) >= lookAgain {
 		d.looked = now
-		if stamp := stampOf(d.dir); stamp != d.stamp {
+		if stamp := stampOf(d.dir); stamp != d.stamp || d.last == nil {
 			d.stamp = stamp
-			if e, err := scenario.Inventory(d.dir, d.catalog); err == nil {
+			switch e, err := scenario.Inventory(d.dir, d.catalog); {
+			case err == nil && e != nil:
 				d.last, d.err = e, nil
-			} else if d.last == nil {
-				d.err = err
+			case d.last == nil:
+				d.err = cmp.Or(err, errNoEstate)
 			}
 		}
 	}

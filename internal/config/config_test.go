@@ -99,3 +99,22 @@ func TestKeysNameEveryField(t *testing.T) {
 		t.Errorf("fields without a key: %v", fields)
 	}
 }
+
+func TestIdentityIsSetAndHeld(t *testing.T) {
+	c, err := Load(Source{File: write(t, "identity: {console: false, idle: 30m, longest: 12h}\n")})
+	if err != nil || c.Identity.Console == nil || *c.Identity.Console || c.Identity.Idle.Minutes() != 30 {
+		t.Errorf("got %+v, %v", c.Identity, err)
+	}
+	if c, err := Load(Source{File: write(t, "lang: en\n")}); err != nil || c.Identity.Console == nil || !*c.Identity.Console || c.Identity.LogKept.Hours() < 365*24 {
+		t.Errorf("by default %+v, %v", c.Identity, err)
+	}
+	_, err = Load(Source{File: write(t, "identity: {idle: 2s, log_kept: 24h, oidc: {issuer: 'http://login.example.jp', client_secret: hunter2}}\n")})
+	for _, want := range []string{"identity.idle: 2s", "identity.log_kept: 24h0m0s is too short", "is not an https URL", "identity.oidc.client_id", "is written as a reference", "public_url: is needed"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no line says %q in:\n%v", want, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "hunter2") {
+		t.Error("the error shows the secret")
+	}
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/activities/all"
+)
+
+// Who leaves the file is out; a slip in the file puts nobody out.
+func TestDirectoryFollowsTheEstate(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string) {
+		t.Helper()
+		file := filepath.Join(dir, "estate.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &directory{dir: dir, catalog: all.Registry(all.Options{})}
+	again := func() { d.looked = time.Time{}; d.stamp = "" }
+	known := func(person string) bool {
+		t.Helper()
+		again()
+		ok, err := d.Known(t.Context(), person)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if _, err := d.Known(t.Context(), "sato"); err == nil {
+		t.Error("without an estate nobody can tell")
+	}
+	full := strings.Replace(estate, "name: Sato,", "name: Sato, subject: sub-1, mail: sato@example.jp,", 1)
+	for _, f := range []struct{ name, text string }{{"runbook.yaml", runbook}, {"scenario.yaml", tabletop}} {
+		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(full)
+	if !known("sato") || !known("tanaka") || known("nobody") {
+		t.Error("the people are not those of the file")
+	}
+	if p, err := d.BySubject(t.Context(), "sub-1"); p != "sato" || err != nil {
+		t.Errorf("the subject is %q, %v", p, err)
+	}
+	if p, err := d.ByMail(t.Context(), "SATO@example.jp"); p != "sato" || err != nil {
+		t.Errorf("the address is %q's, %v", p, err)
+	}
+	if p, _ := d.BySubject(t.Context(), ""); p != "" {
+		t.Errorf("no subject is %q", p)
+	}
+	write(full + "  nonsense: [\n")
+	if !known("sato") {
+		t.Error("a slip in the file put people out")
+	}
+	write(strings.Replace(full, "  - {id: tanaka, name: Tanaka, roles: [operator, commander]}\n", "  - {id: suzuki, name: Suzuki, roles: [operator]}\n", 1))
+	if known("tanaka") || !known("suzuki") {
+		t.Error("who left the file is still known")
+	}
+}
