@@ -80,8 +80,8 @@ func TestContactListsAreRead(t *testing.T) {
 		t.Error(err)
 	}
 	log, err := w.store.Accesses(t.Context(), 0, 0)
-	if err != nil || len(log) != 2 || log[0].Via != "console" || log[1].Person != "tanaka" {
-		t.Errorf("access log = %+v %v; want both readings, each with who it was", log, err)
+	if err != nil || len(log) != 3 || log[0].Via != "console" || log[1].Outcome != "forbidden" || log[2].Person != "tanaka" {
+		t.Errorf("access log = %+v %v; want both readings with who it was, and the link that was refused between them", log, err)
 	}
 }
 
