@@ -12,6 +12,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -133,4 +135,34 @@ func TestTheServerErasesWhatHasServed(t *testing.T) {
 	}
 	stop()
 	<-ended
+}
+
+// Where rights are regulated, totals are for all, and how each of the others is for who may
+// see it.
+func TestTheListIsShownByRight(t *testing.T) {
+	w, c, id := gathered(t, func(p *plan.Plan) {
+		p.Estate.People = append(p.Estate.People, plan.Person{ID: "ito", Roles: []string{"staff"}}, plan.Person{ID: "mori", Roles: []string{"secretariat"}})
+		p.Estate.Grants = []plan.Grant{{Role: "commander", May: []plan.Permission{plan.MayStart, plan.MayControl}}, {Role: "secretariat", May: []plan.Permission{plan.MayPeople}}}
+	})
+	w.answers(workflows.CheckIn{Person: "tanaka", Safety: run.BadlyHurt, Note: secretly})
+	w.answers(workflows.CheckIn{Person: "ito", Safety: run.Safe, CanCome: true, Note: secretly})
+	door := api.InProcess((&api.Server{Store: w.store, Engine: c, Plans: gathering{}, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler)}).Handler(), "en")
+	for reader, want := range map[string]struct{ people, private int }{"ito": {1, 1}, "tanaka": {1, 1}, "mori": {5, 2}, "sato": {5, 2}} {
+		p, err := door.People(identity.With(t.Context(), identity.Actor{Person: reader, Via: "session 9c01"}), id, api.PeopleFilter{As: "sato"})
+		if err != nil {
+			t.Fatalf("%s: %v", reader, err)
+		}
+		private := 0
+		for _, m := range p.People {
+			if m.Private != nil {
+				private++
+			}
+		}
+		if len(p.People) != want.people || private != want.private || p.Own != (want.people == 1) {
+			t.Errorf("%s sees %d people and %d private parts (own %v); want %d and %d", reader, len(p.People), private, p.Own, want.people, want.private)
+		}
+		if p.Totals.Answered != 2 || p.Totals.BadlyHurt != 1 {
+			t.Errorf("%s: totals %+v", reader, p.Totals)
+		}
+	}
 }

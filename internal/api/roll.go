@@ -33,6 +33,8 @@ type People struct {
 	Curve    []run.AnswerPoint `json:"curve" doc:"How many had answered, over time."`
 	Strength *progress.Counted `json:"strength,omitempty"`
 	People   []Person          `json:"people"`
+	// Own is set when the list holds the reader alone, who has no right to see the others.
+	Own bool `json:"own,omitempty" doc:"The list holds the reader alone: it takes the permission people, or proxy, to see the others."`
 }
 
 // Totals is one row of the totals.
@@ -154,7 +156,11 @@ func (s *Server) getPeople(ctx context.Context, in *struct {
 		out.Kit = m.Kit
 	}
 	out.totals(p, o, roll)
+	out.Own = !s.seesList(ctx, p, reader)
 	for _, m := range roll {
+		if out.Own && m.ID != reader {
+			continue
+		}
 		if in.Section != "" && m.Section != in.Section || in.Role != "" && !slices.Contains(m.Roles, in.Role) || !inState(m, in.State) {
 			continue
 		}
@@ -237,6 +243,17 @@ func (s *Server) reader(ctx context.Context, sum journal.Summary, p plan.Plan, a
 		return "", nil
 	}
 	return as, knownPerson(ctx, p, as)
+}
+
+// seesList reports whether somebody may see how each of the others is. Where rights are not
+// regulated everybody may; totals are for all.
+func (s *Server) seesList(ctx context.Context, p plan.Plan, reader string) bool {
+	a, ok := identity.From(ctx)
+	if !p.Estate.Regulated() || !ok || a.Console {
+		return true
+	}
+	who, _ := p.Estate.Person(reader)
+	return p.Estate.May(reader, plan.MayPeople, true) || p.Estate.May(reader, plan.MayProxy, true) || slices.Contains(who.Roles, p.Scenario.Decision.By)
 }
 
 // seesPrivate reports whether somebody may see the private part of another's answer: their
