@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	slackgo "github.com/slack-go/slack"
@@ -222,11 +223,12 @@ func sign(s run.Safety) string {
 	return "✓"
 }
 
-// matterKey names a matter that has buttons until it is settled.
+// matterKey names a question with buttons until it is settled. One that is asked again is
+// another one, with a message of its own.
 func matterKey(e run.Event) string {
 	switch e.Kind {
 	case run.DecisionAsked, run.ApprovalAsked, run.StepWaiting:
-		return channel.Topic(e)
+		return fmt.Sprintf("%s #%s/%d", channel.Topic(e), e.Writer, e.Seq)
 	}
 	return ""
 }

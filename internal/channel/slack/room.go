@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -64,7 +63,8 @@ type showing struct {
 	f       channel.Following
 	tracker *progress.Tracker
 	tell    *channel.Teller
-	asks    map[string]run.Event // newest question of each matter
+	asks    map[string]run.Event // questions, by key
+	newest  map[string]string    // key of the newest question of a topic
 	order   []string
 	settled map[string]settlement
 	invited map[string]bool
@@ -82,7 +82,7 @@ type settlement struct {
 // Follow keeps the run's message and those of its matters up to date, until the run has
 // ended. Slack being away only means that they are late.
 func (c *Channel) Follow(ctx context.Context, f channel.Following) {
-	s := &showing{c: c, f: f, tracker: progress.New(f.Plan), tell: channel.NewTeller(f.Plan), asks: map[string]run.Event{}, settled: map[string]settlement{}, invited: map[string]bool{}}
+	s := &showing{c: c, f: f, tracker: progress.New(f.Plan), tell: channel.NewTeller(f.Plan), asks: map[string]run.Event{}, newest: map[string]string{}, settled: map[string]settlement{}, invited: map[string]bool{}}
 	pos, fails, shut, shown := int64(0), 0, time.Time{}, time.Time{}
 	for ctx.Err() == nil {
 		entries, err := c.o.Store.Events(ctx, f.Run, pos, 0)
@@ -130,14 +130,16 @@ func (s *showing) take(entries []journal.Entry) {
 	for _, entry := range entries {
 		e := entry.Event
 		if key := matterKey(e); key != "" {
+			if old := s.newest[channel.Topic(e)]; old != "" {
+				s.settle(old, e) // asked anew
+			}
 			if _, known := s.asks[key]; !known {
 				s.order = append(s.order, key)
 			}
-			s.asks[key] = e
-			delete(s.settled, key)
+			s.asks[key], s.newest[channel.Topic(e)] = e, key
 		}
-		for _, key := range channel.Settles(s.f.Plan, e) {
-			s.settle(key, e)
+		for _, topic := range channel.Settles(s.f.Plan, e) {
+			s.settle(s.newest[topic], e)
 		}
 		if e.Kind == run.RunAbortRequested || e.Kind == run.RunEnded {
 			for key := range s.asks {
@@ -273,6 +275,8 @@ func (s *showing) words(key string, m channel.Message) string {
 		return l.T("Ended at %s: %s", "%s に終了：%s", at, l.Outcome(e.Outcome))
 	case run.RecoveryOrdered, run.ApprovalGiven:
 		return l.T("Approved at %s", "%s に承認済み", at)
+	case run.DecisionAsked, run.ApprovalAsked, run.StepWaiting:
+		return l.T("Asked again at %s: see below", "%s に再度依頼（以降のメッセージを参照）", at)
 	case run.RunEnded, run.RunAbortRequested:
 		return l.T("The run ended before it was answered", "回答のないまま実施が終了しました")
 	}
@@ -327,93 +331,6 @@ func (s *showing) put(ctx context.Context, api *slackgo.Client, key, thread, tex
 	}
 	s.room.Cards[key] = card{TS: at.TS, Hash: hash}
 	return s.keep(ctx)
-}
-
-// open finds or makes the channel.
-func (s *showing) open(ctx context.Context, api *slackgo.Client) error {
-	if s.room.Channel != "" {
-		return nil
-	}
-	if !s.c.o.PerRun {
-		s.room.Channel = s.c.o.Channel
-		return s.keep(ctx)
-	}
-	name := channelName(s.f.Run)
-	made, err := api.CreateConversationContext(ctx, slackgo.CreateConversationParams{ChannelName: name})
-	var answer slackgo.SlackErrorResponse
-	if errors.As(err, &answer) && answer.Err == "name_taken" {
-		var id string
-		if id, err = s.byName(ctx, api, name); err == nil {
-			s.room.Channel = id
-			return s.keep(ctx)
-		}
-	}
-	if err != nil {
-		return s.c.judge(err)
-	}
-	s.room.Channel = made.ID
-	return s.keep(ctx)
-}
-
-func (s *showing) byName(ctx context.Context, api *slackgo.Client, name string) (string, error) {
-	for cursor := ""; ; {
-		list, next, err := api.GetConversationsContext(ctx, &slackgo.GetConversationsParameters{ExcludeArchived: true, Limit: 1000, Cursor: cursor})
-		if err != nil {
-			return "", err
-		}
-		for _, ch := range list {
-			if ch.Name == name {
-				return ch.ID, nil
-			}
-		}
-		if cursor = next; next == "" {
-			return "", fmt.Errorf("the channel %s is taken, and not to be seen: archive or rename it", name)
-		}
-	}
-}
-
-// channelName is a run's ID as Slack takes it.
-func channelName(runID string) string {
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower("muster-"+runID))
-	return name[:min(len(name), 80)]
-}
-
-// invite brings those who are called into the run's own channel.
-func (s *showing) invite(ctx context.Context, api *slackgo.Client) error {
-	if !s.c.o.PerRun {
-		return nil
-	}
-	contacts := s.f.Contacts()
-	var ids []string
-	for _, who := range s.tell.Called() {
-		if id := contacts[who].Slack; id != "" && !s.invited[id] {
-			ids = append(ids, id)
-		}
-	}
-	for chunk := range slices.Chunk(ids, 100) {
-		if _, err := api.InviteUsersToConversationContext(ctx, s.room.Channel, chunk...); err != nil {
-			var answer slackgo.SlackErrorResponse
-			if !errors.As(err, &answer) {
-				return s.c.judge(err)
-			}
-			for _, id := range chunk { // one of them is there already, or may not come
-				if _, err := api.InviteUsersToConversationContext(ctx, s.room.Channel, id); err != nil && !errors.As(err, &answer) {
-					return s.c.judge(err)
-				}
-				s.invited[id] = true
-			}
-			continue
-		}
-		for _, id := range chunk {
-			s.invited[id] = true
-		}
-	}
-	return nil
 }
 
 // direct takes the buttons off direct messages whose matter is settled. A message that was

@@ -256,3 +256,23 @@ func TestAChannelForEachRun(t *testing.T) {
 		t.Errorf("the run has %d messages of its own", runs)
 	}
 }
+
+// What is asked again is a message of its own, and the one before says so.
+func TestAskedAgain(t *testing.T) {
+	w := tell(t, 2, nil)
+	w.dispatch(channel.Clock{})
+	w.ask()
+	w.until("the question", func() bool {
+		return w.has(slacktest.Direct(member(0)), "判断が必要です") == 1 && w.has("C00000042", "判断が必要です") == 1
+	})
+	w.decide()
+	w.until("the answer", func() bool { return w.has(slacktest.Direct(member(0)), "に決定") == 1 })
+	w.add(run.Event{Kind: run.DecisionAsked, Phase: run.Failback, System: "orders", By: run.Engine,
+		Data: run.Encode(run.DecisionAsk{Question: "failback", Role: "commander", Choices: []run.Choice{run.GoHome, run.Stay}, Proposed: run.GoHome})})
+	for _, at := range []string{slacktest.Direct(member(0)), "C00000042"} {
+		w.until("the second question", func() bool { return w.has(at, "主拠点に戻しますか") == 1 })
+		if w.has(at, "どこで復旧しますか") != 1 || w.has(at, "代替拠点へ切り替え") < 1 {
+			t.Errorf("%s: the first question was written over", at)
+		}
+	}
+}
