@@ -321,7 +321,7 @@ func TestThoseWhoDecideAreTold(t *testing.T) {
 		if l.Subject != want || want == "" {
 			t.Errorf("to %s: %q, want %q; an operator decides nothing", l.To, l.Subject, want)
 		}
-		if text := l.Parts["text/plain"]; !strings.Contains(text, "muster proposal start "+p.ID) || !strings.Contains(text, "5") {
+		if text := l.Parts["text/plain"]; !strings.Contains(text, "muster proposal start "+p.ID) || !strings.Contains(text, "震度５弱：") && !strings.Contains(text, "intensity 5-lower at") {
 			t.Errorf("to %s: %s", l.To, text)
 		}
 	}
