@@ -96,7 +96,12 @@ func (b *tab) run(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, within)
 	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
+	err := chromedp.Do(ctx, steps...)
+	// What was looked at was replaced by something newer: people look again.
+	for err != nil && ctx.Err() == nil && (strings.Contains(err.Error(), "find node") || strings.Contains(err.Error(), "belong to the document")) {
+		err = chromedp.Do(ctx, steps...)
+	}
+	if err != nil {
 		b.t.Fatalf("in the browser: %v; it shows:\n%s", err, b.text())
 	}
 }

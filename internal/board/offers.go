@@ -73,3 +73,24 @@ func (t *task) drafted(l i18n.Lang, p picture) {
 		t.Heard = append(t.Heard, words)
 	}
 }
+
+// awaitGlass is no wait of the run either: whoever may not approve a real response's next
+// move, since it is theirs, can break the glass when nobody else is to be had.
+const awaitGlass progress.Awaited = "glass"
+
+func glass(p picture, me string) (out []progress.Waiting) {
+	if p.Overview.Kind != run.Response || me != p.Overview.By && !slices.ContainsFunc(p.Overview.Systems, func(s progress.System) bool { return s.DecidedBy == me }) {
+		return nil
+	}
+	for _, w := range p.Overview.Waiting {
+		if (w.For == progress.AwaitApproval || w.For == progress.AwaitActivation) && !slices.Contains(w.People, me) {
+			kind := "recovery"
+			if w.For == progress.AwaitActivation {
+				kind = "activation"
+			}
+			w.For, w.People, w.Step = awaitGlass, []string{me}, kind
+			out = append(out, w)
+		}
+	}
+	return out
+}

@@ -20,7 +20,7 @@ func needed(f progress.Awaited) plan.Permission {
 	switch f {
 	case progress.AwaitDecision, progress.AwaitReview:
 		return plan.MayDecide
-	case progress.AwaitApproval:
+	case progress.AwaitApproval, progress.AwaitActivation:
 		return plan.MayApprove
 	case progress.AwaitStep:
 		return plan.MayOperate

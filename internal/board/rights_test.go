@@ -40,3 +40,18 @@ func TestButtonsFollowGrantedRights(t *testing.T) {
 		}
 	}
 }
+
+// In a real response whoever asked for the recovery is not among those who approve it; they
+// alone are offered the way round, which a drill has not.
+func TestBreakGlassIsOfferedToWhoeverAsked(t *testing.T) {
+	for kind, offered := range map[run.Kind]bool{run.Response: true, run.Drill: false} {
+		w := newWorld(t, begun.Add(18*time.Minute))
+		w.record(drill, kind)
+		w.append(run.Event{Run: drill, Writer: "later", Seq: 1, At: w.now, Kind: run.ApprovalAsked, By: run.Engine, Phase: run.RecoveryDecision, Reason: "again: the decision was revised"})
+		for who, want := range map[string]bool{personID(1): offered, personID(30): false} { // who asked; staff
+			if _, page := w.browser(who).get("/tasks"); strings.Contains(page, `name="break_glass"`) != want {
+				t.Errorf("in a %s %s is offered to break the glass: %v, want %v", kind, who, !want, want)
+			}
+		}
+	}
+}

@@ -78,7 +78,7 @@ type option struct {
 var forms = map[progress.Awaited]string{
 	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
 	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
-	awaitDraft: "form-draft", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
+	awaitDraft: "form-draft", awaitGlass: "form-glass", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
 	progress.AwaitApproval: "form-approval", progress.AwaitActivation: "form-activation", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
 }
 
@@ -88,7 +88,7 @@ func forPerson(l i18n.Lang, p picture, me, back string) []task {
 	if me == "" {
 		return nil
 	}
-	for _, w := range slices.Concat(p.Overview.Waiting, late(p, me), drafts(p, me)) {
+	for _, w := range slices.Concat(p.Overview.Waiting, late(p, me), drafts(p, me), glass(p, me)) {
 		if !may(p, w, me) {
 			continue
 		}
@@ -241,10 +241,15 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
+	case awaitGlass:
+		t.Title = l.T("Nobody else to approve? Break the glass", "承認者に連絡がつかない場合：緊急権限（ブレークグラス）")
 	case progress.AwaitActivation:
 		t.Title, t.Urgent = l.T("Confirmation of the activation", "発動の確認"), true
 	case progress.AwaitConfirm:
 		t.Title = l.T("Report: %s", "%sの完了報告", l.Phase(w.Phase))
+		if w.Phase == run.Completion {
+			t.Title = l.T("Report: completion", "復旧完了報告")
+		}
 		if w.Phase == run.Closing {
 			t.Title = l.T("What was hard? (closing of the record)", "振り返りの記入（記録物の整理）")
 		}
