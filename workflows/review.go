@@ -40,8 +40,8 @@ func (r *response) askDeputies(ctx workflow.Context, after time.Duration) {
 		return
 	}
 	r.log.add(ctx, run.Event{Kind: run.DeputiesAsked, Phase: r.phase, By: run.Engine, Data: run.Encode(run.Deputies{People: r.deputies, AfterS: after.Seconds()})})
-	r.tell(ctx, r.deputies, fmt.Sprintf("Nobody with the role %s has decided on the recovery for %s. You may decide as deputy.", role, run.Duration(after)),
-		fmt.Sprintf("復旧方針の決定が %s の間行われていません。代行者として決定できます（役割：%s）。", run.Duration(after), role))
+	r.tell(ctx, r.deputies, fmt.Sprintf("Nobody with the role %s has decided on the recovery for %s. You may decide as deputy.", role, spoken(after).EN),
+		fmt.Sprintf("復旧方針の決定が %s の間行われていません。代行者として決定できます（役割：%s）。", spoken(after).JA, role))
 }
 
 // signalForecast carries Slipped from Execute to Run.
@@ -79,10 +79,10 @@ func (r *response) askReview(ctx workflow.Context, s *system, remaining float64)
 	s.expectedAt = workflow.Now(ctx).Add(time.Duration(remaining * float64(time.Second))).UTC()
 	r.log.add(ctx, run.Event{Kind: run.ReviewAsked, Phase: r.phase, System: s.plan.Name, By: run.Engine,
 		Reason: both("the recovery is no longer forecast to meet the RTO", "復旧が目標復旧時間に間に合わない見込みとなった"), Data: run.Encode(v)})
-	by := run.Duration(time.Duration(v.MissS * float64(time.Second)).Round(time.Second))
+	by := spoken(time.Duration(v.MissS * float64(time.Second)))
 	r.tell(ctx, r.calledOnes(),
-		fmt.Sprintf("The recovery of %s is now forecast to miss its RTO by %s. The decision is up for review; begin your workarounds.", s.plan.Title.In("en"), by),
-		fmt.Sprintf("%sの復旧は、目標復旧時間を %s 超過する見込みとなりました。復旧方針の見直しが必要です。各部署は代替手段による業務継続を開始してください。", s.plan.Title.In("ja"), by))
+		fmt.Sprintf("The recovery of %s is now forecast to miss its RTO by %s. The decision is up for review; begin your workarounds.", s.plan.Title.In("en"), by.EN),
+		fmt.Sprintf("%sの復旧は、目標復旧時間を %s 超過する見込みとなりました。復旧方針の見直しが必要です。各部署は代替手段による業務継続を開始してください。", s.plan.Title.In("ja"), by.JA))
 	r.reportSituation(ctx, triggerForecast, "")
 }
 

@@ -31,7 +31,8 @@ func (r *response) reportOnCadence() {
 	}
 	workflow.GoNamed(r.work, "situation reports", func(ctx workflow.Context) {
 		for workflow.Sleep(ctx, rule.Every.Std()) == nil && !r.ended {
-			if r.confirmed[run.Completion] || r.phase == run.Failback || r.phase == run.Closing {
+			switch r.phase { // what follows has its own reports
+			case run.Completion, run.Failback, run.Closing:
 				return
 			}
 			r.reportSituation(ctx, triggerCadence, "")
@@ -154,7 +155,8 @@ func (r *response) situationOf(ctx workflow.Context, s *system) (run.SituationOf
 	}
 	damage := plan.Text{EN: i18n.EN.Damage(x.Damage), JA: i18n.JA.Damage(x.Damage)}
 	text := plan.Say("%[1]s: damage %[2]s, %[3]s.", "%[1]s：被害 %[2]s、方針 %[3]s。", title, damage, choiceWords[s.choice])
-	in := func(t time.Time) run.Duration { return run.Duration(t.Sub(now).Round(time.Second)) }
+	in := func(t time.Time) plan.Text { return spoken(t.Sub(now)) }
+	since := func(t time.Time) plan.Text { return spoken(now.Sub(t)) }
 	switch {
 	case s.expectedAt.IsZero():
 		text = plan.Say("%[1]s The outlook is not known.", "%[1]s復旧見込み 不明。", text)
@@ -163,18 +165,40 @@ func (r *response) situationOf(ctx workflow.Context, s *system) (run.SituationOf
 		text = plan.Say("%[1]s Expected back in %[2]s.", "%[1]s復旧見込み %[2]s 後。", text, in(s.expectedAt))
 	default:
 		x.ExpectedAt = &s.expectedAt
-		text = plan.Say("%[1]s Expected back %[2]s ago, and is not.", "%[1]s復旧見込みを %[2]s 超過。", text, -in(s.expectedAt))
+		text = plan.Say("%[1]s Expected back %[2]s ago, and is not.", "%[1]s復旧見込みを %[2]s 超過。", text, since(s.expectedAt))
 	}
 	switch {
 	case x.TargetAt == nil:
 	case !x.TargetAt.After(now):
-		text = plan.Say("%[1]s The RTO passed %[2]s ago.", "%[1]s目標復旧時間を %[2]s 超過。", text, -in(*x.TargetAt))
+		text = plan.Say("%[1]s The RTO passed %[2]s ago.", "%[1]s目標復旧時間を %[2]s 超過。", text, since(*x.TargetAt))
 	case x.ExpectedAt != nil && x.ExpectedAt.After(*x.TargetAt):
-		text = plan.Say("%[1]s That is %[2]s after its RTO.", "%[1]s目標復旧時間を %[2]s 超過する見込み。", text, run.Duration(x.ExpectedAt.Sub(*x.TargetAt).Round(time.Second)))
+		text = plan.Say("%[1]s That is %[2]s after its RTO.", "%[1]s目標復旧時間を %[2]s 超過する見込み。", text, spoken(x.ExpectedAt.Sub(*x.TargetAt)))
 	default:
 		text = plan.Say("%[1]s Its RTO ends in %[2]s.", "%[1]s目標復旧時間まで残り %[2]s。", text, in(*x.TargetAt))
 	}
 	return x, text
+}
+
+// spoken is a span as people say it, to the minute from ten minutes on.
+func spoken(d time.Duration) plan.Text {
+	if d = d.Round(time.Second); d >= 10*time.Minute {
+		d = d.Round(time.Minute)
+	}
+	var out plan.Text
+	for _, u := range []struct {
+		unit   time.Duration
+		en, ja string
+	}{{time.Hour, " h", "時間"}, {time.Minute, " min", "分"}, {time.Second, " s", "秒"}} {
+		n := d / u.unit
+		if d -= n * u.unit; n == 0 && (out.EN != "" || u.unit != time.Second) {
+			continue
+		}
+		if out.EN != "" {
+			out.EN += " "
+		}
+		out.EN, out.JA = fmt.Sprint(out.EN, int64(n), u.en), fmt.Sprint(out.JA, int64(n), u.ja)
+	}
+	return out
 }
 
 // worst is the worst that people have said of a system and its parts, or what the probes see when

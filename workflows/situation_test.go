@@ -69,7 +69,7 @@ func TestSituationReportsGoOutOnACadence(t *testing.T) {
 				t.Errorf("forecast: %+v", s)
 			}
 		case "person": // the recovery is ordered
-			if x := s.Systems[0]; x.ExpectedAt == nil || x.Choice != run.Alternate || !strings.Contains(s.JA, "超過") || !strings.Contains(s.JA, "要請事項：tell the branches") {
+			if x := s.Systems[0]; !strings.Contains(s.JA, "1時間") || !strings.Contains(s.EN, "1 h") || x.ExpectedAt == nil || x.Choice != run.Alternate || !strings.Contains(s.JA, "超過") || !strings.Contains(s.JA, "要請事項：tell the branches") {
 				t.Errorf("ordered: %+v %s", x, s.JA)
 			}
 		case "completion":
