@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,13 +85,9 @@ func (s *Server) photoRoutes(api huma.API) {
 			if err := s.ofTheRun(ctx, in.Run); err != nil {
 				return nil, err
 			}
-			d, err := s.Store.Document(ctx, kindPhoto, in.Run+"/"+in.Photo)
+			k, err := keptPicture(ctx, s.Store, in.Run, in.Photo)
 			if errors.Is(err, journal.ErrNotFound) {
 				return nil, problem(http.StatusNotFound, CodeNotFound, lang(ctx).T("Run %s has no such photo.", "%s にその写真はありません。", in.Run), "")
-			}
-			var k keptPhoto
-			if err == nil {
-				err = json.Unmarshal(d.Body, &k)
 			}
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
@@ -281,3 +279,38 @@ func (c *Client) Picture(ctx context.Context, id, photo string) ([]byte, error) 
 
 // upload is a request's body as it is.
 type upload []byte
+
+// KeptPhotos lists the pictures of a run in a record store, or a copy of one.
+func KeptPhotos(ctx context.Context, from journal.Documents, runID string) ([]Photo, error) {
+	list := []Photo{}
+	d, err := from.Document(ctx, kindPhotos, runID)
+	if errors.Is(err, journal.ErrNotFound) {
+		return list, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(d.Body, &list)
+	}
+	return list, err
+}
+
+// KeptPicture is a picture in a record store, or a copy of one.
+func KeptPicture(ctx context.Context, from journal.Documents, runID, id string) ([]byte, error) {
+	k, err := keptPicture(ctx, from, runID, id)
+	return k.Picture, err
+}
+
+// keptPicture reads a picture and checks it against its name: a report stands on what was kept,
+// not on what a store holds by now.
+func keptPicture(ctx context.Context, from journal.Documents, runID, id string) (k keptPhoto, err error) {
+	d, err := from.Document(ctx, kindPhoto, runID+"/"+id)
+	if err != nil {
+		return keptPhoto{}, err
+	}
+	if err := json.Unmarshal(d.Body, &k); err != nil {
+		return keptPhoto{}, fmt.Errorf("photo %s of %s: %w", id, runID, err)
+	}
+	if sum := sha256.Sum256(k.Picture); hex.EncodeToString(sum[:]) != id {
+		return keptPhoto{}, fmt.Errorf("photo %s of %s is not the picture that was kept: its content has another SHA-256", id, runID)
+	}
+	return k, nil
+}

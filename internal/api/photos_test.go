@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
@@ -60,6 +61,19 @@ func TestPhotosGoWithReports(t *testing.T) {
 	if kept, err := w.Picture(ctx, id, pic.ID); err != nil || len(kept) != pic.Bytes {
 		t.Errorf("the picture comes back with %d bytes of %d: %v", len(kept), pic.Bytes, err)
 	}
+	if list, err := api.KeptPhotos(ctx, w.store, id); err != nil || len(list) != 1 {
+		t.Errorf("in the store: %+v %v", list, err)
+	}
+	if b, err := api.KeptPicture(ctx, w.store, id, pic.ID); err != nil || len(b) != pic.Bytes {
+		t.Errorf("from the store: %d bytes, %v", len(b), err)
+	}
+	w.tamper(id, pic.ID)
+	if _, err := api.KeptPicture(ctx, w.store, id, pic.ID); err == nil || !strings.Contains(err.Error(), "SHA-256") {
+		t.Errorf("a picture that was exchanged in the store was taken for the one that was kept: %v", err)
+	}
+	if _, err := w.Picture(ctx, id, pic.ID); err == nil {
+		t.Error("it is even shown")
+	}
 	if _, err := w.Assess(ctx, id, workflows.Assess{System: "orders", By: "tanaka", Damage: run.DamageStopped, Photos: []string{strings.Repeat("0", 64)}}); err == nil {
 		t.Error("a report with a picture that was never sent was taken")
 	}
@@ -73,8 +87,21 @@ func TestPhotosGoWithReports(t *testing.T) {
 	if _, err := w.AddPhoto(ctx, id, "tanaka", picture(t, 4, 2)); err == nil {
 		t.Error("a picture was taken after the run's end")
 	}
-	if kept, err := w.Picture(ctx, id, pic.ID); err != nil || len(kept) != pic.Bytes {
+	if list, err := w.Photos(ctx, id); err != nil || len(list) != 1 {
 		t.Errorf("after the end the picture is gone: %v", err)
+	}
+}
+
+// tamper exchanges a picture in the store.
+func (w *world) tamper(id, photo string) {
+	w.t.Helper()
+	d, err := w.store.Document(w.t.Context(), "photo", id+"/"+photo)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d.Body = []byte(`{"id":"` + photo + `","type":"image/jpeg","picture":"bm90IGl0"}`)
+	if _, err := w.store.PutDocument(w.t.Context(), d); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
