@@ -86,7 +86,22 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		return err
 	},
 	"confirm": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Confirm(ctx, s.run, workflows.Confirm{Phase: run.Phase(s.text("phase")), By: s.by, Note: s.text("note")})
+		in := workflows.Confirm{Phase: run.Phase(s.text("phase")), By: s.by, Note: s.text("note")}
+		for line := range strings.Lines(s.text("restrictions")) {
+			if line = strings.TrimSpace(line); line != "" {
+				in.Restrictions = append(in.Restrictions, line)
+			}
+		}
+		_, err := c.Confirm(ctx, s.run, in)
+		return err
+	},
+	"remark": func(ctx context.Context, c *api.Client, s sent) error {
+		text := s.text("note")
+		_, err := c.Remark(ctx, s.run, workflows.Remark{By: s.by, Text: text, Nothing: text == "" && s.text("nothing") == "yes", Final: true})
+		return err
+	},
+	"situation": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Situation(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
 		return err
 	},
 	"step": func(ctx context.Context, c *api.Client, s sent) error {

@@ -78,7 +78,7 @@ type option struct {
 var forms = map[progress.Awaited]string{
 	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
 	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
-	awaitDraft: "form-draft", awaitGlass: "form-glass", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
+	progress.AwaitRemark: "form-remark", awaitDraft: "form-draft", awaitGlass: "form-glass", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
 	progress.AwaitApproval: "form-approval", progress.AwaitActivation: "form-activation", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
 }
 
@@ -241,6 +241,8 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
+	case progress.AwaitRemark:
+		t.Title = l.T("What was hard for you?", "難しかった点の記入")
 	case awaitGlass:
 		t.Title = l.T("Nobody else to approve? Break the glass", "承認者に連絡がつかない場合：緊急権限（ブレークグラス）")
 	case progress.AwaitActivation:
