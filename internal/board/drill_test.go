@@ -267,7 +267,7 @@ func TestADrillThroughTheBoard(t *testing.T) {
 	operator.says("ステップの結果を記録しました")
 	for _, phase := range []string{"communications", "completion", "closing"} {
 		commander.to("/tasks")
-		form := `form[data-key*="/` + phase + `/"]`
+		form := `form[action$="/act/confirm"][data-key*="/` + phase + `/"]`
 		commander.fill(form, map[string]string{"note": "特になし"})
 		commander.says("報告を記録しました")
 	}
