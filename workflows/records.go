@@ -14,6 +14,7 @@ import (
 // records are put in order, it also says that the person has nothing more to add.
 type Remark struct {
 	By     string `json:"by"`
+	Via    string `json:"via,omitempty"`
 	Person string `json:"person,omitempty"` // whose it is, when somebody else enters it
 	Text   string `json:"text,omitempty"`
 	About  string `json:"about,omitempty"` // a phase or a step
@@ -27,8 +28,9 @@ func (r *response) mayRemark(ctx workflow.Context, m Remark) error {
 	if err := errors.Join(r.running(m.By), r.late(ctx, m.At)); err != nil {
 		return err
 	}
-	if m.Person != "" {
-		if err := r.knows(m.Person); err != nil {
+	// Everybody says what was hard for themselves.
+	if m.Person != "" && m.Person != m.By {
+		if err := r.mayEnter(m.By, m.Person); err != nil {
 			return err
 		}
 	}
@@ -59,7 +61,7 @@ func (r *response) onRemark(ctx workflow.Context, m Remark) (Done, error) {
 	if final {
 		r.signed[m.Person] = true
 	}
-	return r.log.record(ctx, run.Event{Kind: run.RecordHandedIn, Phase: r.phase, Person: m.Person, By: m.By, Reason: m.Text, Happened: r.happened(ctx, m.At),
+	return r.log.record(ctx, run.Event{Kind: run.RecordHandedIn, Phase: r.phase, Person: m.Person, By: m.By, Via: m.Via, Reason: m.Text, Happened: r.happened(ctx, m.At),
 		Data: run.Encode(run.Record{About: m.About, Nothing: m.Nothing, Final: final})})
 }
 

@@ -75,7 +75,7 @@ func (r *response) recipients() (people, parties []string) {
 
 // reportSituation composes a report from where the run stands, keeps it as it is sent, and sends
 // it. It returns the number of the event, 0 when nobody is to get it.
-func (r *response) reportSituation(ctx workflow.Context, trigger, by string) int64 {
+func (r *response) reportSituation(ctx workflow.Context, trigger, by string, via ...string) int64 {
 	people, parties := r.recipients()
 	if len(people)+len(parties) == 0 {
 		return 0
@@ -112,7 +112,7 @@ func (r *response) reportSituation(ctx workflow.Context, trigger, by string) int
 	if by == "" {
 		by = run.Engine
 	}
-	seq := r.log.add(ctx, run.Event{Kind: run.SituationReported, Phase: r.phase, By: by, Data: run.Encode(out)})
+	seq := r.log.add(ctx, run.Event{Kind: run.SituationReported, Phase: r.phase, By: by, Via: strings.Join(via, ""), Data: run.Encode(out)})
 	if len(people) > 0 {
 		r.tell(ctx, people, out.EN, out.JA)
 	}
@@ -216,7 +216,7 @@ func (s *system) worst(seen run.Damage) run.Damage {
 }
 
 func (r *response) maySituation(_ workflow.Context, c Control) error {
-	if err := r.running(c.By); err != nil {
+	if err := r.mayAct(c.By, plan.MayReport); err != nil {
 		return err
 	}
 	if people, parties := r.recipients(); len(people)+len(parties) == 0 {
@@ -226,7 +226,7 @@ func (r *response) maySituation(_ workflow.Context, c Control) error {
 }
 
 func (r *response) onSituation(ctx workflow.Context, c Control) (Done, error) {
-	seq := r.reportSituation(ctx, triggerPerson, c.By)
+	seq := r.reportSituation(ctx, triggerPerson, c.By, c.Via)
 	return Done{Seq: seq, ID: fmt.Sprintf("report-%d", r.situations)}, r.log.reach(ctx, seq)
 }
 
@@ -234,6 +234,7 @@ func (r *response) onSituation(ctx workflow.Context, c Control) (Done, error) {
 // (B-STP-11, B-STP-12).
 type Notice struct {
 	By       string `json:"by"`
+	Via      string `json:"via,omitempty"`
 	Who      string `json:"who"` // told, or who instructed: a party, departments, users
 	Text     string `json:"text"`
 	Channel  string `json:"channel,omitempty"`
@@ -245,11 +246,11 @@ func (r *response) mayNotice(ctx workflow.Context, n Notice) error {
 	if n.Who == "" || n.Text == "" {
 		return errors.New(both("say who was told, or who instructed, and in which words", "相手と内容を記入してください"))
 	}
-	return errors.Join(r.running(n.By), r.late(ctx, n.At))
+	return errors.Join(r.mayAct(n.By, plan.MayReport), r.late(ctx, n.At))
 }
 
 func (r *response) onNotice(ctx workflow.Context, n Notice) (Done, error) {
-	return r.log.record(ctx, run.Event{Kind: run.NoticeKept, Phase: r.phase, By: n.By, Reason: n.Text, Happened: r.happened(ctx, n.At),
+	return r.log.record(ctx, run.Event{Kind: run.NoticeKept, Phase: r.phase, By: n.By, Via: n.Via, Reason: n.Text, Happened: r.happened(ctx, n.At),
 		Data: run.Encode(run.Notice{Received: n.Received, Who: n.Who, Channel: n.Channel})})
 }
 
