@@ -63,7 +63,7 @@ func TestCheckNamesEveryPlantedProblem(t *testing.T) {
 	}
 
 	edit(t, d, "contact: \"+81 3 5550 0106\"", "") // 1 a person nobody can call
-	edit(t, d, "contact: \"0120-555-020\"", "")    // 2 a contractor nobody can call
+	edit(t, d, "desk: \"0120-555-020\"", "")       // 2 a contractor nobody can call
 	stopFollowing(ctx, t, d)                       // 3 a standby that follows nobody
 	edit(t, d, "targets:\n", `targets:
   - {name: gone, kind: postgres, site: osaka, host: 127.0.0.1, port: 1}
