@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,19 @@ func TestOrdersAreFollowed(t *testing.T) {
 	}
 	if x := o[1]; x.Role != "operator" || x.Purpose != run.ForStandby || x.State != "" || len(x.Next) != 5 {
 		t.Errorf("order-2 = %+v", x)
+	}
+	told := 0
+	for _, e := range w.find(run.MessageSent) {
+		var m run.Message
+		if e.Decode(&m) == nil && strings.Contains(m.Text, "stand by at home") {
+			told++
+			if !slices.Equal(m.To, []string{"tanaka"}) || !strings.Contains(m.Text, "order-2") || !strings.Contains(m.Text, "指示") || m.Ack {
+				t.Errorf("the staff is told %+v; people who are simulated acknowledge nothing", m)
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("the staff was told %d times of the order", told)
 	}
 	if got := w.state(); got != run.Recovered {
 		t.Errorf("state = %s: an open order held the run up", got)

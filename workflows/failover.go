@@ -37,6 +37,7 @@ func (r *response) recover(ctx workflow.Context) (run.Outcome, string) {
 				return
 			}
 			r.log.add(ctx, run.Event{Kind: run.RecoveryOrdered, Phase: run.Recovery, System: s.plan.Name, Runbook: name, By: run.Engine})
+			r.tellRecovery(ctx, s, runbook)
 			r.expect(ctx, s, runbook)
 			// A share grows as systems end: all shares together never pass the whole.
 			done := r.execute(ctx, s, runbook, purpose, run.Recovery, max(1, runInFlight/left))

@@ -64,7 +64,7 @@ func (r *response) onHandover(ctx workflow.Context, h Handover) (Done, error) {
 		}
 	}
 	a, b := personNamed(from.plan), personNamed(to.plan)
-	r.tell(ctx, []string{h.From, h.To}, fmt.Sprintf("%s takes the role %s over from %s.", b.In("en"), h.Role, a.In("en")),
+	r.tellToAck(ctx, []string{h.From, h.To}, fmt.Sprintf("%s takes the role %s over from %s.", b.In("en"), h.Role, a.In("en")),
 		fmt.Sprintf("役割「%s」を%sから%sへ引き継ぎました。", h.Role, a.In("ja"), b.In("ja")))
 	return Done{Seq: seq}, r.log.reach(ctx, seq)
 }

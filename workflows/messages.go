@@ -144,6 +144,15 @@ type Arrive struct {
 	Online bool   `json:"online,omitempty"` // at the first place that is online
 }
 
+// Ack says that somebody has read a message that asks for it. The server writes it to the
+// record; the run does not wait for it.
+type Ack struct {
+	Person  string `json:"person,omitempty"`
+	By      string `json:"by,omitempty"`
+	Via     string `json:"via,omitempty"`
+	Message string `json:"message" doc:"Which, as in the run's acks."`
+}
+
 // Relocate names another muster place.
 type Relocate struct {
 	By     string `json:"by,omitempty"`

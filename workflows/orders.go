@@ -104,7 +104,68 @@ func (r *response) onOrder(ctx workflow.Context, o Order) (Done, error) {
 	r.orders = append(r.orders, &given{Order: to})
 	done, err := r.log.record(ctx, run.Event{Kind: run.OrderGiven, Phase: r.phase, System: o.System, Site: o.Site, By: o.By, Via: o.Via, Happened: r.happened(ctx, o.At), Data: run.Encode(to)})
 	done.ID = to.ID
+	r.tellOrdered(ctx, to, o.By)
 	return done, err
+}
+
+// versionOrdersTold is the change by which whoever is ordered to do something is told, and
+// asked to acknowledge it (B-STP-09).
+const versionOrdersTold = "orders-told"
+
+func ordersTold(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, versionOrdersTold, workflow.DefaultVersion, 1) >= 1
+}
+
+// tellOrdered tells the staff whom an order is for. Parties are told by whoever orders.
+func (r *response) tellOrdered(ctx workflow.Context, o run.Order, by string) {
+	if o.Party != "" || !ordersTold(ctx) {
+		return
+	}
+	to := []string{o.Person}
+	if o.Role != "" {
+		to = r.holders([]string{o.Role})
+	}
+	who := plan.Text{EN: by, JA: by}
+	if m := r.member(run.Person(by)); m != nil {
+		who = personNamed(m.plan)
+	}
+	to = slices.DeleteFunc(to, func(id string) bool { return r.absent[id] })
+	if len(to) > 0 {
+		r.tellToAck(ctx, to, fmt.Sprintf("%s orders (%s): %s", who.In("en"), o.ID, o.What), fmt.Sprintf("%sからの指示（%s）：%s", who.In("ja"), o.ID, o.What))
+	}
+}
+
+// tellRecovery tells those who have steps to do that the recovery of a system is ordered.
+func (r *response) tellRecovery(ctx workflow.Context, s *system, book plan.Runbook) {
+	var roles []string
+	for _, st := range book.Steps {
+		if st.Human != nil && !slices.Contains(roles, st.Human.Role) {
+			roles = append(roles, st.Human.Role)
+		}
+	}
+	if len(roles) == 0 || r.plan.Scenario.Simulate != nil || !ordersTold(ctx) {
+		return
+	}
+	title := s.plan.Title
+	if title == (plan.Text{}) {
+		title = plan.Text{EN: s.plan.Name, JA: s.plan.Name}
+	}
+	to := slices.DeleteFunc(r.holders(roles), func(id string) bool { return r.absent[id] })
+	if len(to) > 0 {
+		r.tellToAck(ctx, to, fmt.Sprintf("The recovery of %s is ordered; steps of it are for you.", title.In("en")),
+			fmt.Sprintf("%sの復旧が指示されました。担当する作業があります。", title.In("ja")))
+	}
+}
+
+// holders are those who hold one of these roles now, each once.
+func (r *response) holders(roles []string) []string {
+	var out []string
+	for _, m := range r.people {
+		if slices.ContainsFunc(m.plan.Roles, func(role string) bool { return slices.Contains(roles, role) }) {
+			out = append(out, m.plan.ID)
+		}
+	}
+	return out
 }
 
 func (r *response) order(id string) (*given, error) {

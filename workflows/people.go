@@ -46,9 +46,18 @@ func (r *response) call(ctx workflow.Context, who []string, standsIn string) {
 // tell says something to people. All messages of a run go through it, so none can go
 // without a drill's mark.
 func (r *response) tell(ctx workflow.Context, to []string, en, ja string) {
-	text := run.Marked(r.in.Kind, run.Mark, en+" / "+ja)
-	r.log.add(ctx, run.Event{Kind: run.MessageSent, Phase: r.phase, By: run.Engine,
-		Data: run.Encode(run.Message{To: to, Channel: "journal", Text: text})})
+	r.say(ctx, run.Message{To: to}, en, ja)
+}
+
+// tellToAck says something of which each of them is asked to say that they have read it. The
+// engine, where it answers for people, reads nothing.
+func (r *response) tellToAck(ctx workflow.Context, to []string, en, ja string) {
+	r.say(ctx, run.Message{To: to, Ack: len(to) > 0 && r.plan.Scenario.Simulate == nil}, en, ja)
+}
+
+func (r *response) say(ctx workflow.Context, m run.Message, en, ja string) {
+	m.Channel, m.Text = "journal", run.Marked(r.in.Kind, run.Mark, en+" / "+ja)
+	r.log.add(ctx, run.Event{Kind: run.MessageSent, Phase: r.phase, By: run.Engine, Data: run.Encode(m)})
 }
 
 func (r *response) mayCheckIn(c CheckIn) error {

@@ -88,7 +88,7 @@ func (r *response) tellMoved(ctx workflow.Context, before map[string]string, why
 	}
 	for _, name := range places {
 		p := r.placeOf(name)
-		r.tell(ctx, to[name], fmt.Sprintf("Go to %s. %s", titleOf(p).In("en"), why.In("en")),
+		r.tellToAck(ctx, to[name], fmt.Sprintf("Go to %s. %s", titleOf(p).In("en"), why.In("en")),
 			fmt.Sprintf("参集場所を%sに変更します。%s", titleOf(p).In("ja"), why.In("ja")))
 	}
 }

@@ -67,7 +67,7 @@ func (r *response) moveOn(ctx workflow.Context, site string) (run.Outcome, strin
 				present = append(present, m.plan.ID)
 			}
 		}
-		r.tell(ctx, present, fmt.Sprintf("%s is not safe. Go to %s.", site, p.Title.In("en")),
+		r.tellToAck(ctx, present, fmt.Sprintf("%s is not safe. Go to %s.", site, p.Title.In("en")),
 			fmt.Sprintf("%sは安全を確保できません。%sへ移動してください。", site, p.Title.In("ja")))
 		return run.Passed, both("%s is unsafe; the muster moved to %s", "%s は危険なため、参集場所を %s に変更", site, p.Name)
 	}

@@ -114,7 +114,7 @@ func (r *response) reportSituation(ctx workflow.Context, trigger, by string, via
 	}
 	seq := r.log.add(ctx, run.Event{Kind: run.SituationReported, Phase: r.phase, By: by, Via: strings.Join(via, ""), Data: run.Encode(out)})
 	if len(people) > 0 {
-		r.tell(ctx, people, out.EN, out.JA)
+		r.tellToAck(ctx, people, out.EN, out.JA)
 	}
 	return seq
 }

@@ -83,6 +83,9 @@ func TestSituationReportsGoOutOnACadence(t *testing.T) {
 		var m run.Message
 		if e.Decode(&m) == nil && strings.Contains(m.Text, "Situation report") {
 			sent++
+			if !m.Ack {
+				t.Errorf("its readers are not asked to acknowledge it: %+v", m)
+			}
 			if !strings.HasPrefix(m.Text, "[DRILL]") || !strings.Contains(m.Text, "状況報告 第") {
 				t.Errorf("sent without its mark or in one language: %q", m.Text)
 			}

@@ -291,6 +291,11 @@ func (c *Client) Arrive(ctx context.Context, id string, in workflows.Arrive) (wo
 	return c.update(ctx, id, workflows.UpdateArrive, in)
 }
 
+// Ack says that a person has read a message that asks for it.
+func (c *Client) Ack(ctx context.Context, id string, in workflows.Ack) (workflows.Done, error) {
+	return c.update(ctx, id, "ack", in)
+}
+
 // Attest states how much of a function that no probe sees is there.
 func (c *Client) Attest(ctx context.Context, id string, in workflows.Attest) (workflows.Done, error) {
 	return c.update(ctx, id, workflows.UpdateAttest, in)

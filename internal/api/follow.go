@@ -78,6 +78,13 @@ func (x seen) Roll() []progress.Person {
 	return x.t.Roll()
 }
 
+// Acks are the messages that ask to be acknowledged.
+func (x seen) Acks() []progress.Ack {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.t.Acks()
+}
+
 // MusterPlace is where somebody musters now.
 func (x seen) MusterPlace(person string) string {
 	x.mu.Lock()

@@ -135,6 +135,15 @@ func writerOf(key *string, act string, body any) string {
 
 // said writes what somebody said to the record, and has the run hear of it.
 func (s *Server) said(ctx context.Context, p plan.Plan, e run.Event) (workflows.Done, error) {
+	done, err := s.kept(ctx, e)
+	if err == nil {
+		s.nudges.heard(s, e.Run, len(p.Estate.People), isKey(p, e.Person))
+	}
+	return done, err
+}
+
+// kept writes what somebody said to the record.
+func (s *Server) kept(ctx context.Context, e run.Event) (workflows.Done, error) {
 	e.At = s.now().UTC()
 	if a, ok := identity.From(ctx); ok {
 		e.Via = a.Via
@@ -148,7 +157,6 @@ func (s *Server) said(ctx context.Context, p plan.Plan, e run.Event) (workflows.
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
 		return workflows.Done{}, s.storeProblem(ctx, err)
 	}
-	s.nudges.heard(s, e.Run, len(p.Estate.People), isKey(p, e.Person))
 	return workflows.Done{Seq: e.Seq, Writer: e.Writer}, nil
 }
 

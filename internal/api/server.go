@@ -98,6 +98,7 @@ func (s *Server) Handler() http.Handler {
 	s.startRoutes(api)
 	s.actRoutes(api)
 	s.peopleRoutes(api)
+	s.ackRoutes(api)
 	s.photoRoutes(api)
 	s.partyRoutes(api)
 	s.lockRoutes(api)

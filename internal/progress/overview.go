@@ -46,6 +46,8 @@ type Overview struct {
 	People        People         `json:"people"`
 	Steps         []Step         `json:"steps"`
 	Messages      []Message      `json:"messages"` // what was said to people, oldest first
+	// Acks are the messages that ask to be acknowledged, and who has.
+	Acks []Ack `json:"acks,omitempty"`
 	// Situations are the situation reports as they were sent; Records is who was asked what was
 	// hard, and what they handed in.
 	Situations []Situation `json:"situations,omitempty"`
@@ -93,6 +95,7 @@ const (
 	AwaitOrder     Awaited = "order"    // `muster follow-up`; Order, Text is what is to be done
 	AwaitReview    Awaited = "review"   // `muster decide`; Review has the forecast
 	AwaitRemark    Awaited = "remark"   // `muster remark`: say what was hard
+	AwaitAck       Awaited = "ack"      // `muster ack`: Message has been read
 	AwaitReceipt   Awaited = "receipt"  // `muster custody receive`; Order is the register's line
 	// AwaitActivation is a second person's word that the response is real: `muster approve --activation`.
 	AwaitActivation Awaited = "activation"
@@ -108,6 +111,8 @@ type Waiting struct {
 	Site   string    `json:"site,omitempty"`
 	Party  string    `json:"party,omitempty"`
 	Order  string    `json:"order,omitempty"`
+	// Message is what is to be acknowledged, as in Ack.Of.
+	Message string `json:"message,omitempty"`
 	// Component is the part of the system that is to be looked at.
 	Component string           `json:"component,omitempty"`
 	Step      string           `json:"step,omitempty"`

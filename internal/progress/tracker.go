@@ -45,7 +45,8 @@ type Tracker struct {
 	stated      map[string]map[string]int // levels that people stated, by system and function
 	waits       []Waiting                 // of steps, in order
 	systems     map[string]*system
-	steps       map[string]int // writer/step → index in view.Steps
+	steps       map[string]int  // writer/step → index in view.Steps
+	acked       map[string]bool // message and person
 }
 
 type asked struct {
@@ -70,7 +71,7 @@ func New(p plan.Plan) *Tracker {
 	t := &Tracker{
 		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
 		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, damage: map[string]damageOf{}, frozen: map[string]*Sight{}, reviews: map[string]underReview{}, asked: map[string]asked{},
-		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{},
+		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{}, acked: map[string]bool{},
 	}
 	t.place = p.Scenario.Place
 	t.view = Overview{
@@ -199,9 +200,12 @@ func (t *Tracker) apply(e run.Event) {
 		if !slices.Contains(v.Absent, e.Site) {
 			v.Absent = append(v.Absent, e.Site)
 		}
+	case run.MessageAcknowledged:
+		t.acknowledged(e)
 	case run.MessageSent:
 		var m run.Message
 		_ = e.Decode(&m)
+		t.asksAck(e, m)
 		v.Messages = append(v.Messages, Message{At: e.At, To: m.To, Text: m.Text})
 		if over := len(v.Messages) - messagesKept; over > 0 {
 			v.Messages = v.Messages[over:]

@@ -45,6 +45,7 @@ func (t *Tracker) Overview(now time.Time) Overview {
 	v.People = t.count()
 	v.Damage = t.damageList()
 	v.Inspections = slices.Clone(t.view.Inspections)
+	v.Acks = slices.Clone(t.view.Acks)
 	v.Situations, v.Records = slices.Clone(t.view.Situations), slices.Clone(t.view.Records)
 	v.Drafts, v.Consultations = slices.Clone(t.view.Drafts), slices.Clone(t.view.Consultations)
 	v.Parties, v.Custody, v.Orders = slices.Clone(t.view.Parties), slices.Clone(t.view.Custody), t.ordersNow()
@@ -90,7 +91,7 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 	if t.unconfirmed != nil {
 		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(), Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
 	}
-	return append(append(out, t.waits...), t.openOrders()...)
+	return slices.Concat(out, t.waits, t.openOrders(), t.toAcknowledge())
 }
 
 // forceAsked says at the step that waits what somebody wants to force, for the second person

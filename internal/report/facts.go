@@ -215,7 +215,9 @@ func (f *facts) read(e run.Event) error {
 		return f.form(e)
 	case run.ProbeChanged:
 		return f.seenBy(e)
-	case run.RunAttached, run.MessageSent, run.LockTaken, run.LockReleased:
+	case run.MessageSent, run.MessageAcknowledged:
+		return f.acknowledged(e)
+	case run.RunAttached, run.LockTaken, run.LockReleased:
 		// In the journal for the board and for auditors; no figure rests on them.
 	}
 	return nil

@@ -27,6 +27,7 @@ type Forms struct {
 	Notices    []Notice    `json:"notices,omitempty"`
 	Completion *Completion `json:"completion,omitempty"`
 	Records    []Record    `json:"records,omitempty"` // who was asked what was hard, and what they said
+	Acks       []Ack       `json:"acks,omitempty"`    // the messages that asked to be acknowledged
 }
 
 // formFacts is what the journal says of them.
@@ -46,6 +47,7 @@ type formFacts struct {
 	notices    []Notice
 	completion *Completion
 	records    []Record
+	acks       []Ack
 }
 
 // form reads an event of a form.
@@ -66,7 +68,7 @@ func (f *facts) form(e run.Event) error {
 func (f *facts) formsReport() Forms {
 	return Forms{Damage: f.damage(), Parties: f.partiesReport(), Orders: f.forms.orders, Custody: f.forms.custody,
 		Drafts: f.forms.drafts, Consultations: f.forms.consultations, Reviews: f.forms.reviews,
-		Situations: f.forms.situations, Notices: f.forms.notices, Completion: f.forms.completion, Records: f.forms.records}
+		Situations: f.forms.situations, Notices: f.forms.notices, Completion: f.forms.completion, Records: f.forms.records, Acks: f.forms.acks}
 }
 
 // entered is when a late entry was entered; empty for one that was not late.

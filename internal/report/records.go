@@ -207,6 +207,9 @@ func (d *document) reporting() section {
 		}
 		s.Tables = append(s.Tables, t)
 	}
+	if len(r.Acks) > 0 {
+		s.Tables = append(s.Tables, d.acks())
+	}
 	if c := r.Completion; c != nil {
 		t := table{Caption: say("Completion report", "復旧完了報告"), Head: []plan.Text{say("System", "システム"), say("In service", "稼働"), say("Level", "復旧水準"), say("Data as of", "データ時点")}}
 		for _, x := range c.Systems {

@@ -397,6 +397,8 @@ type Message struct {
 	To      []string `json:"to"`
 	Channel string   `json:"channel"`
 	Text    string   `json:"text"`
+	// Ack: each of them is asked to say that they have read it.
+	Ack bool `json:"ack,omitempty"`
 }
 
 // Delivery is what a channel did to say something. Where it was sent to stays out of the

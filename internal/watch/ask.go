@@ -73,6 +73,9 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 	case progress.AwaitRemark:
 		what = l.T("to say what was hard", "難しかった点の記入")
 		how = fmt.Sprintf("muster remark TEXT --run %s", runID)
+	case progress.AwaitAck:
+		what = l.T("%d to acknowledge: %s", "連絡の確認 %d 名: %s", w.Need, text)
+		how = fmt.Sprintf("muster ack %s --run %s", w.Message, runID)
 	case progress.AwaitReach:
 		what = l.T("to reach %[1]s (%[2]s)", "%[1]s への連絡（%[2]s）", w.Party, w.Text)
 		how = fmt.Sprintf("muster reach %s --by telephone --outcome reached --run %s", w.Party, runID)

@@ -80,6 +80,10 @@ func Line(l i18n.Lang, e run.Event) string {
 			word += l.T(", can't come", "・参集不可")
 		}
 		return l.T("%s: %s%s", "%s: %s%s", e.Person, word, by)
+	case run.MessageAcknowledged:
+		var a run.Acknowledged
+		_ = e.Decode(&a)
+		return l.T("%s acknowledged message %s", "%s が連絡 %s を確認", e.Person, a.Of)
 	case run.PersonArrived:
 		var a run.Arrival
 		_ = e.Decode(&a)
