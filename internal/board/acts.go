@@ -5,12 +5,15 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -48,6 +51,10 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 	},
 	"arrive": func(ctx context.Context, c *api.Client, s sent) error {
 		_, err := c.Arrive(ctx, s.run, workflows.Arrive{Person: s.about(), By: s.by, Place: s.text("place")})
+		return err
+	},
+	"ack": func(ctx context.Context, c *api.Client, s sent) error {
+		_, err := c.Ack(ctx, s.run, workflows.Ack{Person: s.about(), By: s.by, Message: s.text("message")})
 		return err
 	},
 	"inspect": func(ctx context.Context, c *api.Client, s sent) error {
@@ -272,6 +279,26 @@ type linkView struct {
 	Places  []choice
 	Me      *personView
 	Ask     ask
+	Acks    []ackView
+}
+
+// ackView is a message that its reader is asked to acknowledge.
+type ackView struct {
+	Of, Text string
+	At       time.Time
+	Done     bool
+}
+
+// acksOf are the messages that ask this person to acknowledge them, the newest first.
+func acksOf(l i18n.Lang, o progress.Overview, person string) []ackView {
+	var out []ackView
+	for _, a := range slices.Backward(o.Acks) {
+		if slices.Contains(a.To, person) {
+			done := slices.ContainsFunc(a.Acknowledged, func(x progress.Acknowledged) bool { return x.Person == person })
+			out = append(out, ackView{Of: a.Of, Text: plain(l, a.Text), At: a.At, Done: done})
+		}
+	}
+	return out
 }
 
 // openLink is the actor and the run of a signed link, or a page that says why not.
@@ -302,6 +329,9 @@ func (v *visit) linkView(p picture) linkView {
 	l := linkView{Purpose: v.actor.Limit.Purpose, Link: v.r.PathValue("link"), Run: p.Overview.Run, Title: p.Overview.Title.In(string(v.lang)),
 		Kind: p.Overview.Kind, Name: nameIn(v.lang, p.Plan.Estate, v.actor.Person), Ended: p.Overview.State.Ended()}
 	l.Ask = askOf(v.lang, p.Plan)
+	if l.Purpose == identity.ForAck {
+		l.Acks = acksOf(v.lang, p.Overview, v.actor.Person)
+	}
 	for _, place := range p.Plan.Estate.Places {
 		name := place.Title.In(string(v.lang))
 		if name == "" {

@@ -78,7 +78,7 @@ type option struct {
 var forms = map[progress.Awaited]string{
 	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
 	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
-	progress.AwaitRemark: "form-remark", awaitDraft: "form-draft", awaitGlass: "form-glass", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
+	progress.AwaitAck: "form-ack", progress.AwaitRemark: "form-remark", awaitDraft: "form-draft", awaitGlass: "form-glass", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
 	progress.AwaitApproval: "form-approval", progress.AwaitActivation: "form-activation", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
 }
 
@@ -172,7 +172,7 @@ func stands(p picture, me plan.Person, role string) bool {
 func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	o := p.Overview
 	t := task{Waiting: w, Run: o.Run, Kind2: o.Kind, RunTitle: o.Title, Me: me, For2: me, Back: back, Now: o.At,
-		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, w.Party, w.Order, w.Component, string(w.Phase), string(w.Kind)}, "/")}
+		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, w.Party, w.Order, w.Message, w.Component, string(w.Phase), string(w.Kind)}, "/")}
 	t.Text = plain(l, w.Text)
 	system := w.System
 	if s, ok := p.Plan.System(w.System); ok {
@@ -241,6 +241,8 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
+	case progress.AwaitAck:
+		t.Title = l.T("Acknowledge a message", "連絡の確認")
 	case progress.AwaitRemark:
 		t.Title = l.T("What was hard for you?", "難しかった点の記入")
 	case awaitGlass:

@@ -41,7 +41,7 @@ var (
 		"dismiss": {EN: "The proposal is closed.", JA: "提案を却下しました。"},
 		"draft":   {EN: "The draft is with whoever decides.", JA: "案を決定者に提出しました。"}, "consult": {EN: "The consultation is recorded.", JA: "協議を記録しました。"},
 		"remark": {EN: "Your remark is recorded.", JA: "記入内容を記録しました。"}, "situation": {EN: "The situation report is sent.", JA: "状況報告を送信しました。"},
-		"ack": {EN: "It is acknowledged.", JA: "受領を記録しました。"},
+		"ack": {EN: "It is acknowledged.", JA: "確認を記録しました。"},
 	}
 )
 

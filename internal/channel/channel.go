@@ -55,6 +55,12 @@ type Message struct {
 	At      time.Time // when it happened
 }
 
+// Acks reports whether its reader is asked to acknowledge it.
+func (m Message) Acks() bool {
+	var said run.Message
+	return m.Person != "" && m.Event.Kind == run.MessageSent && m.Event.Decode(&said) == nil && said.Ack
+}
+
 // Link is an address that the person may follow.
 type Link struct {
 	Label string

@@ -465,3 +465,34 @@ func TestPersonalLinks(t *testing.T) {
 		}
 	}
 }
+
+// What asks to be acknowledged brings each a link for that; the room, which is nobody, has none.
+func TestAMessageToBeAcknowledgedBringsALink(t *testing.T) {
+	w := newWorld(t, 2)
+	p := newPost("mail")
+	w.call(t)
+	w.add(t, run.Event{Kind: run.MessageSent, Phase: run.Muster, By: run.Engine, Data: run.Encode(run.Message{To: []string{"p0000", "p0001"}, Text: run.Mark + " Go to Osaka. / 大阪へ移動。", Ack: true})})
+	w.add(t, run.Event{Kind: run.MessageSent, Phase: run.Muster, By: run.Engine, Data: run.Encode(run.Message{To: []string{"p0000"}, Text: run.Mark + " It rains. / 雨です。"})})
+	w.dispatch(t, func(d *channel.Dispatcher) {
+		d.Addresses = channel.Addresses{Base: "https://muster.example.jp/", Links: linker{}}
+	}, p)
+	eventually(t, "two calls and three messages", func() bool { return len(w.receipts(t)) == 5 })
+	links := 0
+	for _, m := range p.sent {
+		for _, l := range m.Links {
+			if !strings.HasSuffix(l.URL, ".ack") {
+				continue
+			}
+			links++
+			if !l.Personal || m.Person != "p0000" || !strings.Contains(m.Text, "大阪") || l.URL != "https://muster.example.jp/l/tokyo-loss-1.p0000.ack" {
+				t.Errorf("%s got %+v with %q", m.Person, l, m.Text)
+			}
+		}
+		if m.Person == "p0001" && m.Matter == channel.Notice && !strings.Contains(m.Text, "muster ack ") {
+			t.Errorf("without a link the way is not said: %q", m.Text)
+		}
+	}
+	if links != 1 {
+		t.Errorf("%d links, want one for who may act", links)
+	}
+}

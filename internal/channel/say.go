@@ -72,6 +72,16 @@ func (m *Message) link(ctx context.Context, a Addresses) error {
 		add(l.T("Say whether you are safe", "安否を報告する"), answer, true)
 		add(l.T("Say that you have arrived", "参集したことを報告する"), arrive, true)
 	}
+	if m.Acks() {
+		ack, err := a.personal(ctx, m.Run, m.Person, identity.ForAck)
+		if err != nil {
+			return err
+		}
+		add(l.T("I have read this", "確認しました"), ack, true)
+		if ack == "" {
+			m.Text += "\n" + l.T("Acknowledge with: muster ack %s --run %s", "確認方法: muster ack %s --run %s", m.Event.Name(), m.Run)
+		}
+	}
 	add(l.T("The run (sign in)", "実施状況（要サインイン）"), a.Run(m.Run), false)
 	if len(m.Links) == 0 && m.Person != "" && (m.Matter == Call || m.Matter == Reminder) {
 		m.Text += "\n" + l.T("Answer with: muster checkin %s", "回答方法: muster checkin %s", m.Run)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,8 @@ func (c *Channel) click(ctx context.Context, cb slackgo.InteractionCallback, a *
 	switch {
 	case cb.Container.Type == "view":
 		c.showHome(ctx, cb.User.ID)
+	case a.ActionID == "ack" && cb.ResponseURL != "":
+		c.reply(ctx, cb.ResponseURL, ephemeral{ReplaceOriginal: true, Text: done, Blocks: read(cb.Message.Blocks.BlockSet, a.Value, done)})
 	case strings.HasPrefix(a.ActionID, "checkin.") || a.ActionID == "arrive":
 		c.reply(ctx, cb.ResponseURL, ephemeral{ReplaceOriginal: true, Text: done, Blocks: answered(cb.Message.Blocks.BlockSet, a.ActionID, v, done)})
 	default: // the message itself changes when the record has it
@@ -138,6 +141,9 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 	case "arrive":
 		_, err = door.Arrive(ctx, v.Run, workflows.Arrive{Person: p.id, By: p.id})
 		return l.T("You arrived: %s", "%s に参集を報告しました", clock), err
+	case "ack":
+		_, err = door.Ack(ctx, v.Run, workflows.Ack{Person: p.id, By: p.id, Message: v.Of})
+		return l.T("You acknowledged this: %s", "%s に確認しました", clock), err
 	case "decide":
 		_, err = door.Decide(ctx, v.Run, workflows.Decide{System: v.System, By: p.id, Choice: v.Choice, Reason: a.reason})
 		return l.T("You decided at %s: %s", "%s に決定：%s", clock, channel.Choice(v.Choice, l)), err
@@ -202,6 +208,33 @@ func answered(was []slackgo.Block, action string, v value, done string) []slackg
 		more = append(more, button("arrive", l.T("I have arrived", "参集しました"), v, slackgo.StylePrimary))
 	}
 	return append(out, slackgo.NewActionBlock("acts", more...), footer(v.Run))
+}
+
+// read is a message without the button by which it was acknowledged, and with when. What else
+// the message holds stays: it may be a list of tasks.
+func read(was []slackgo.Block, value, done string) []slackgo.Block {
+	var out []slackgo.Block
+	for _, b := range was {
+		acts, ok := b.(*slackgo.ActionBlock)
+		if !ok || acts.Elements == nil {
+			out = append(out, b)
+			continue
+		}
+		pressed := false
+		acts.Elements.ElementSet = slices.DeleteFunc(acts.Elements.ElementSet, func(e slackgo.BlockElement) bool {
+			x, ok := e.(*slackgo.ButtonBlockElement)
+			mine := ok && x.ActionID == "ack" && x.Value == value
+			pressed = pressed || mine
+			return mine
+		})
+		if pressed {
+			out = append(out, slackgo.NewSectionBlock(plainText("✔ "+done, mostSection), nil, nil))
+		}
+		if len(acts.Elements.ElementSet) > 0 {
+			out = append(out, acts)
+		}
+	}
+	return out
 }
 
 // submitted does what a form says, and shows in the form what came of it.

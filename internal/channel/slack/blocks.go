@@ -31,6 +31,7 @@ type value struct {
 	Choice run.Choice `json:"c,omitempty"`
 	Act    run.Act    `json:"a,omitempty"`
 	Human  bool       `json:"h,omitempty"` // a step that people do: no reason is needed
+	Of     string     `json:"o,omitempty"` // a message to be acknowledged
 	Lang   i18n.Lang  `json:"l,omitempty"`
 	Kind   run.Kind   `json:"k,omitempty"`
 	Hazard run.Hazard `json:"z,omitempty"`
@@ -138,6 +139,10 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 			return []slackgo.BlockElement{link("open.run", l.T("Open the run", "実施状況を開く"), at)}
 		}
 		return nil
+	}
+	if m.Acks() {
+		v.Of = e.Name()
+		return append([]slackgo.BlockElement{button("ack", l.T("I have read this", "確認しました"), v, slackgo.StylePrimary)}, page()...)
 	}
 	aside := m.Kind == run.Response && !c.o.ApproveReal // Slack alone moves nothing real
 	switch m.Matter {

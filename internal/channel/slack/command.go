@@ -139,6 +139,8 @@ func waitingFor(w progress.Waiting, l i18n.Lang) string {
 		return l.T("approval: %d still needed", "承認（あと %d 名）", w.Need)
 	case progress.AwaitActivation:
 		return l.T("confirmation of the activation: on the board, or muster approve --activation", "発動の確認（ボードまたは muster approve --activation）")
+	case progress.AwaitAck:
+		return l.T("to acknowledge: %s", "連絡の確認：%s", strings.TrimSpace(strings.TrimPrefix(what, run.Mark)))
 	case progress.AwaitStep:
 		return l.T("step %s (%s): %s", "ステップ %s（%s）：%s", w.Step, w.Role, what)
 	}
@@ -206,6 +208,9 @@ func (c *Channel) waitingButtons(w progress.Waiting, v value, h run.Hazard) []sl
 		return answers(h, v)
 	case progress.AwaitArrival:
 		return []slackgo.BlockElement{button("arrive", l.T("I have arrived", "参集しました"), v, slackgo.StylePrimary)}
+	case progress.AwaitAck:
+		v.Of = w.Message
+		return []slackgo.BlockElement{button("ack", l.T("I have read this", "確認しました"), v, slackgo.StylePrimary)}
 	case progress.AwaitDecision:
 		var ask run.DecisionAsk
 		for _, choice := range w.Acts {

@@ -109,6 +109,8 @@ func (s *showing) waits(o progress.Overview, l i18n.Lang) string {
 			what = l.T("approval: %d still needed", "承認：あと %d 名", w.Need)
 		case progress.AwaitActivation:
 			what = l.T("confirmation of the activation by a second person", "発動の確認（開始者以外の人）")
+		case progress.AwaitAck:
+			what = l.T("messages to be acknowledged: by %d", "連絡の確認：未確認 %d 名", w.Need)
 		case progress.AwaitStep:
 			what = l.T("step %s: %s", "ステップ %s：%s", w.Step, w.Role)
 		default:
