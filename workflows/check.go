@@ -162,10 +162,10 @@ func peopleReady(p plan.Plan, now time.Time) []run.Item {
 	var items []run.Item
 	for _, person := range p.Estate.People {
 		item := run.Item{What: "person", Where: person.ID}
-		if person.Contact == "" {
+		if !person.Reachable && person.Contact == "" {
 			item.Problems = append(item.Problems, run.Problem{
-				EN: "no contact is known; give contact: in the estate",
-				JA: "連絡先が登録されていません。estateのcontactに記入してください"})
+				EN: "no contact is known; give contact:, mail: or slack: in the estate",
+				JA: "連絡先が登録されていません。estateのcontact、mail、slackのいずれかに記入してください"})
 		}
 		items = append(items, item)
 	}
@@ -181,8 +181,8 @@ func peopleReady(p plan.Plan, now time.Time) []run.Item {
 		item := run.Item{What: "party", Where: party.Name}
 		if party.Contact == "" {
 			item.Problems = append(item.Problems, run.Problem{
-				EN: "no contact is known; give contact: in the estate",
-				JA: "連絡先が登録されていません。estateのcontactに記入してください"})
+				EN: "no contact is known; give contact:, mail: or slack: in the estate",
+				JA: "連絡先が登録されていません。estateのcontact、mail、slackのいずれかに記入してください"})
 		}
 		item.Note = doubt(party, now)
 		items = append(items, item)

@@ -307,7 +307,7 @@ func (r *reading) people() {
 		if p.Only.Set {
 			out.only["person "+p.ID.V] = kinds[p.Only.V]
 		}
-		person := plan.Person{ID: p.ID.V, Name: p.Name.Text, Section: p.Section.V, Contact: p.Contact.V}
+		person := plan.Person{ID: p.ID.V, Name: p.Name.Text, Section: p.Section.V, Reachable: p.Contact.V != "" || p.Mail.V != "" || p.Slack.V != ""}
 		where := "person " + p.ID.V
 		out.Contacts[p.ID.V] = Contact{Phone: p.Contact.V, Mail: p.Mail.V, Slack: p.Slack.V, Subject: p.Subject.V, Lang: p.Lang.V}
 		if a, err := mail.ParseAddress(p.Mail.V); p.Mail.Set && (err != nil || a.Address != p.Mail.V) {

@@ -253,7 +253,10 @@ type Person struct {
 	Roles    []string `json:"roles"`
 	Deputies []string `json:"deputies,omitempty"` // called, in order, when the person is silent
 	Section  string   `json:"section,omitempty"`  // department
-	Contact  string   `json:"contact,omitempty"`
+	// Reachable: the estate says how. The addresses themselves stay out of plans, which are
+	// read by all and kept for ever (requirement P-PII). Contact is in plans of before.
+	Reachable bool   `json:"reachable,omitempty"`
+	Contact   string `json:"contact,omitempty"`
 }
 
 // Place is a muster place.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -100,6 +101,33 @@ func TestCompile(t *testing.T) {
 }
 
 // A step is its own owner's, else its site's, else its system's.
+// Numbers and addresses of people stay in the estate: everybody reads plans, and the record
+// keeps them for ever.
+func TestNoAddressOfAPersonIsInAPlan(t *testing.T) {
+	files := base(t)
+	files["estate.yaml"] = bytes.Replace(files["estate.yaml"], []byte(`contact: "+81 3 0000 0000"`), []byte(`contact: "+81 3 0000 0000", mail: sato@example.jp, slack: U024BE7LH, subject: sub-1`), 1)
+	b, mistakes := LoadSources(catalog(), files)
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	p, err := b.Compile(b.Scenarios()[0].Name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, private := range []string{"0000 0000", "sato@example.jp", "U024BE7LH", "sub-1"} {
+		if bytes.Contains(text, []byte(private)) {
+			t.Errorf("the plan holds %q", private)
+		}
+	}
+	if sato, _ := p.Estate.Person("sato"); !sato.Reachable {
+		t.Error("the plan does not say that sato can be reached")
+	}
+}
+
 func TestOwners(t *testing.T) {
 	files := base(t)
 	files["failover.yaml"] = bytes.Replace(files["failover.yaml"], []byte("uses: db.promote\n"), []byte("uses: db.promote\n    owner: service-desk\n"), 1)
