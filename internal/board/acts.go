@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,138 +14,7 @@ import (
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
-	"github.com/muster-dr/muster/workflows"
 )
-
-// sent is a form as it came.
-type sent struct {
-	url.Values
-	run string
-	by  string // who acts
-	now time.Time
-}
-
-func (s sent) text(name string) string { return strings.TrimSpace(s.Get(name)) }
-
-// about is the person that the act is about: the actor, unless the form names another.
-func (s sent) about() string {
-	if p := s.text("person"); p != "" {
-		return p
-	}
-	return s.by
-}
-
-// doers are the acts on a run, by the name in a form's address. Each goes through the API.
-var doers = map[string]func(context.Context, *api.Client, sent) error{
-	"checkin": func(ctx context.Context, c *api.Client, s sent) error {
-		safety := run.Safety(s.text("safety"))
-		in := workflows.CheckIn{Person: s.about(), By: s.by, Safety: safety, CanCome: s.text("come") == "yes" || s.text("come") == "online" || s.text("come") == "" && !safety.Hurt(),
-			Online: s.text("come") == "online", Family: run.Family(s.text("family")), Whereabouts: s.text("whereabouts"), Phone: s.text("phone"), Note: s.text("note")}
-		if minutes, err := strconv.Atoi(s.text("in_minutes")); err == nil && minutes > 0 && minutes <= 7*24*60 && in.CanCome {
-			at := s.now.Add(time.Duration(minutes) * time.Minute).UTC().Truncate(time.Minute)
-			in.ComesAt = &at
-		}
-		_, err := c.CheckIn(ctx, s.run, in)
-		return err
-	},
-	"arrive": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Arrive(ctx, s.run, workflows.Arrive{Person: s.about(), By: s.by, Place: s.text("place")})
-		return err
-	},
-	"ack": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Ack(ctx, s.run, workflows.Ack{Person: s.about(), By: s.by, Message: s.text("message")})
-		return err
-	},
-	"inspect": func(ctx context.Context, c *api.Client, s sent) error {
-		if u := s.text("usable"); u != "yes" && u != "no" {
-			return errNotSaid
-		}
-		_, err := c.Inspect(ctx, s.run, workflows.Inspect{Site: s.text("site"), By: s.by, Usable: s.text("usable") == "yes", Note: s.text("note")})
-		return err
-	},
-	"attest": func(ctx context.Context, c *api.Client, s sent) error {
-		level, err := strconv.Atoi(s.text("level"))
-		if err != nil {
-			return errNotSaid
-		}
-		_, err = c.Attest(ctx, s.run, workflows.Attest{System: s.text("system"), Function: s.text("function"), By: s.by, Level: level, Reason: s.text("reason")})
-		return err
-	},
-	"assess": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Assess(ctx, s.run, workflows.Assess{System: s.text("system"), Component: s.text("component"), By: s.by, Damage: run.Damage(s.text("damage")), Note: s.text("note")})
-		return err
-	},
-	"decide": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Decide(ctx, s.run, workflows.Decide{System: s.text("system"), By: s.by, Choice: run.Choice(s.text("choice")), Reason: s.text("reason")})
-		return err
-	},
-	"draft": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Draft(ctx, s.run, workflows.Draft{System: s.text("system"), By: s.by, Choice: run.Choice(s.text("choice")), Reason: s.text("reason")})
-		return err
-	},
-	"consult": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Consult(ctx, s.run, workflows.Consult{By: s.by, With: s.text("with"), Ended: s.text("with") != "", NoHeadquarters: s.text("none") == "yes", Note: s.text("note")})
-		return err
-	},
-	"approve": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Approve(ctx, s.run, workflows.Approve{For: s.text("for"), By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
-		return err
-	},
-	"confirm": func(ctx context.Context, c *api.Client, s sent) error {
-		in := workflows.Confirm{Phase: run.Phase(s.text("phase")), By: s.by, Note: s.text("note")}
-		for line := range strings.Lines(s.text("restrictions")) {
-			if line = strings.TrimSpace(line); line != "" {
-				in.Restrictions = append(in.Restrictions, line)
-			}
-		}
-		_, err := c.Confirm(ctx, s.run, in)
-		return err
-	},
-	"remark": func(ctx context.Context, c *api.Client, s sent) error {
-		text := s.text("note")
-		_, err := c.Remark(ctx, s.run, workflows.Remark{By: s.by, Text: text, Nothing: text == "" && s.text("nothing") == "yes", Final: true})
-		return err
-	},
-	"situation": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Situation(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
-		return err
-	},
-	"step": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system"), BreakGlass: s.text("break_glass") == "yes"})
-		return err
-	},
-	"callout": func(ctx context.Context, c *api.Client, s sent) error {
-		if d := s.text("decision"); d != "send" && d != "cancel" {
-			return errNotSaid
-		}
-		_, err := c.CallOut(ctx, s.run, workflows.CallOut{By: s.by, Send: s.text("decision") == "send", Reason: s.text("reason")})
-		return err
-	},
-	"reach": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Reach(ctx, s.run, workflows.Reach{Party: s.text("party"), By: s.by, Channel: s.text("channel"), Outcome: run.Contact(s.text("outcome")), Person: s.text("person_reached"), Note: s.text("note")})
-		return err
-	},
-	"follow-up": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.FollowUp(ctx, s.run, workflows.FollowUp{Order: s.text("order"), By: s.by, State: run.Progress(s.text("state")), Note: s.text("note")})
-		return err
-	},
-	"receive": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Receive(ctx, s.run, workflows.Receive{Custody: s.text("order"), By: s.by, Note: s.text("note")})
-		return err
-	},
-	"abort": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Abort(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
-		return err
-	},
-	"pause": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Pause(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
-		return err
-	},
-	"resume": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Resume(ctx, s.run, workflows.Control{By: s.by, Reason: s.text("reason")})
-		return err
-	},
-}
 
 // errNotSaid: a choice that the form asks for was not made.
 var errNotSaid = errors.New("not said")
@@ -165,19 +33,31 @@ func (b *Board) act(v *visit) error {
 }
 
 func (v *visit) do(name string, do func(context.Context, *api.Client, sent) error, runID, back string) error {
-	s := sent{v.r.PostForm, runID, v.me, v.b.o.Now()}
+	s := sent{Values: v.r.PostForm, run: runID, by: v.me, now: v.b.o.Now(), picture: v.picked()}
 	// What can't be taken back asks for a tick beside the button: a slip of the thumb is
 	// no order.
 	if name == "abort" && s.text("sure") != "yes" {
 		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not confirmed", "確認されていません"), detail: v.t("An abort is confirmed by the tick beside its button; nothing was done.", "中止するには確認欄にチェックが必要です。何も行いませんでした。"),
 			way: v.t("Go back and tick it", "戻ってチェックを入れてください"), back: back}
 	}
+	if name == "step" && s.text("break_glass") == "yes" && (s.text("sure") != "yes" || s.text("reason") == "") {
+		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not confirmed", "確認されていません"), detail: v.t("To break the glass takes a reason and its tick; nothing was done.", "緊急権限の行使には理由と確認欄へのチェックが必要です。何も行いませんでした。"),
+			way: v.t("Go back and fill in both", "戻って、両方を入力してください"), back: back}
+	}
 	err := do(v.ctx(), v.client(v.r.PostForm.Get("key")), s)
 	if errors.Is(err, errNotSaid) {
 		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Something is missing", "未入力の項目があります"), detail: v.t("A choice was not made; nothing was done.", "選択されていない項目があるため、何も行いませんでした。"), way: v.t("Go back and choose", "戻って選択してください"), back: back}
 	}
+	if errors.Is(err, errNoGround) {
+		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Something is missing", "未入力の項目があります"), detail: v.t("An estimate of the repair needs its ground; nothing was reported.", "修理の見込みには根拠が必要です。何も報告していません。"),
+			way: v.t("Go back and say what it rests on, or leave the estimate out", "戻って根拠を記入するか、見込みを空欄にしてください"), back: back}
+	}
 	if p := new(api.Problem); errors.As(err, &p) {
-		return &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines, back: back}
+		t := &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines, back: back}
+		if name == "decide" && t.way == "" { // of two who decide at once one is told
+			t.way = v.t("Go back and look at what was decided; until the recovery begins, the form there revises it", "戻って決定内容を確認してください。復旧の開始前であれば、そこから方針を変更できます")
+		}
+		return t
 	}
 	if err != nil {
 		return err

@@ -149,6 +149,9 @@ func (b *Board) routes() (http.Handler, error) {
 	signedIn("GET /runs/{run}/live", b.liveRun)
 	signedIn("GET /runs/{run}/people", b.showPeople)
 	signedIn("GET /runs/{run}/report", b.showReport)
+	signedIn("GET /runs/{run}/damage", b.showDamage)
+	signedIn("GET /runs/{run}/do/{what}", b.showDo)
+	signedIn("GET /runs/{run}/photos/{photo}", b.showPhoto)
 	signedIn("GET /runs/{run}/control", b.showControl)
 	signedIn("POST /runs/{run}/act/{act}", b.act)
 	signedIn("/", func(v *visit) error {
@@ -238,6 +241,9 @@ func (b *Board) page(f func(*visit) error, needsPerson bool) http.Handler {
 // readForm reads a form within its limit. What is too long is read to its end first:
 // a browser that is cut off shows no answer.
 func (v *visit) readForm() error {
+	if v.takesPicture() {
+		return v.readWithPicture()
+	}
 	body := v.r.Body
 	v.r.Body = http.MaxBytesReader(v.w, body, formLimit)
 	err := v.r.ParseForm()

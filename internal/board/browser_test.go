@@ -286,7 +286,7 @@ func TestActsWithoutAScriptAndByKeyboard(t *testing.T) {
 	b.says2("The decision is recorded")
 	b.until2(func() bool { return b.there(`form[action$="/act/step"] button[value="done"]`) })
 	b.byKeyboard(`form[action$="/act/step"] button[value="done"]`, "")
-	b.says2("The step is settled")
+	b.says2("Your word on the step is recorded")
 	b.until2(func() bool { return b.there(`form[action$="/act/confirm"]`) })
 	b.byKeyboard(`form[action$="/act/confirm"] textarea`, "nothing was hard")
 	b.byKeyboard(`form[action$="/act/confirm"] button`, "")

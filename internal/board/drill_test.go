@@ -264,7 +264,7 @@ func TestADrillThroughTheBoard(t *testing.T) {
 	operator := h.as(t, "p06", "ja")
 	operator.to("/tasks")
 	operator.fill(`form[action$="/act/step"]`, map[string]string{})
-	operator.says("ステップの結果を記録しました")
+	operator.says("ステップへの操作を記録しました")
 	for _, phase := range []string{"communications", "completion", "closing"} {
 		commander.to("/tasks")
 		form := `form[action$="/act/confirm"][data-key*="/` + phase + `/"]`

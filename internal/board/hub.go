@@ -148,6 +148,7 @@ func (f *follower) look(ctx context.Context) (picture, error) {
 	f.tracker.Apply(entries...)
 	for _, e := range entries {
 		f.people.apply(e.Event)
+		f.handOver(e.Event)
 		f.at = e.Position
 	}
 	o := f.tracker.Overview(f.hub.now())

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -91,6 +92,41 @@ func glass(p picture, me string) (out []progress.Waiting) {
 			w.For, w.People, w.Step = awaitGlass, []string{me}, kind
 			out = append(out, w)
 		}
+	}
+	return out
+}
+
+// awaitRevision: a decision may be taken back until the recovery begins, by whoever decides.
+const awaitRevision progress.Awaited = "revision"
+
+func revisions(p picture, me string) (out []progress.Waiting) {
+	one, ok := p.Plan.Estate.Person(me)
+	d := p.Plan.Scenario.Decision
+	if !ok || p.Overview.State.Ended() || p.Overview.Aborting || !stands(p, one, d.By) || !granted(p.Plan.Estate, me, plan.MayDecide) {
+		return nil
+	}
+	open := false
+	for _, ph := range p.Overview.Phases {
+		if ph.ID == run.RecoveryDecision && ph.Progress == progress.Now {
+			open = true
+		}
+		if ph.ID == run.Recovery && ph.Progress != progress.Ahead {
+			return nil
+		}
+	}
+	for _, s := range p.Overview.Systems {
+		if !open || s.Decision == "" || s.Decision == run.GoHome || s.Decision == run.Stay {
+			continue
+		}
+		ps, _ := p.Plan.System(s.Name)
+		w := progress.Waiting{For: awaitRevision, Phase: run.RecoveryDecision, People: []string{me}, System: s.Name, Step: string(s.Decision), Since: p.Overview.At}
+		for c, can := range map[run.Choice]bool{run.Alternate: ps.Failover != "", run.InPlace: ps.InPlace != "", run.StandDown: true, run.NotPossible: true} {
+			if can && c != s.Decision {
+				w.Acts = append(w.Acts, string(c))
+			}
+		}
+		slices.Sort(w.Acts)
+		out = append(out, w)
 	}
 	return out
 }

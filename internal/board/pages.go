@@ -54,11 +54,16 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"join":      func(s []string) string { return strings.Join(s, l.T(", ", "、")) },
 		"form":      p.form,
 		"damageOf":  func(d string) string { return damages[run.Damage(d)].In(string(l)) },
+		"usability": func(u any) string { return siteStates[run.Usability(fmt.Sprint(u))].In(string(l)) },
+		"purposeOf": func(x string) string { return l.Purpose(run.Purpose(x)) },
+		"itemState": func(u any) string { return itemStates[run.Usability(fmt.Sprint(u))].In(string(l)) },
 		"safetyOf":  func(s run.Safety) string { return either(safeties[s].In(string(l)), string(s)) },
 		"familyOf":  func(f run.Family) string { return families[f].In(string(l)) },
 		"contactOf": func(c string) string { return contacts[c].In(string(l)) },
 		"orderOf":   func(s string) string { return either(orders[s].In(string(l)), s) },
 		"actOf":     func(a string) string { return acts[a].In(string(l)) },
+		"classOf":   func(d run.Damage) string { _, class := signOf(d); return class },
+		"inc":       func(n int) int { return n + 1 },
 		"list":      func(a ...any) []any { return a },
 	}).ParseFS(templateFiles, "templates/*.html")
 	return p, err

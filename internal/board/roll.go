@@ -121,3 +121,28 @@ func tallies(people []personView, names func(personView) []string) []tally {
 	}
 	return slices.DeleteFunc(out, func(t tally) bool { return t.Called == 0 })
 }
+
+// handOver keeps the roles as they are after they have changed hands: what waits for a role is
+// offered to whoever has it now. Pictures that were taken before keep the list they have.
+func (f *follower) handOver(e run.Event) {
+	var h run.Handover
+	if e.Kind != run.RoleHandedOver || e.Decode(&h) != nil {
+		return
+	}
+	people := slices.Clone(f.plan.Estate.People)
+	for i, p := range people {
+		roles := slices.DeleteFunc(slices.Clone(p.Roles), func(role string) bool { return role == h.Role })
+		switch p.ID {
+		case h.From:
+			people[i].Roles = roles
+		case h.To:
+			people[i].Roles = append(roles, h.Role)
+		default:
+			continue
+		}
+		if one := f.people.people[p.ID]; one != nil {
+			one.Roles = people[i].Roles
+		}
+	}
+	f.plan.Estate.People = people
+}

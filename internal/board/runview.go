@@ -79,6 +79,16 @@ func (v runView) RolesOf(names []string) string {
 	return strings.Join(out, v.L.T(", ", "、"))
 }
 
+// PlaceName is a muster place as people call it.
+func (v runView) PlaceName(name string) string {
+	for _, p := range v.Plan.Estate.Places {
+		if p.Name == name {
+			return either(p.Title.In(string(v.L)), name)
+		}
+	}
+	return name
+}
+
 // Others are the systems besides the one in the middle of the wall.
 func (v runView) Others() []systemView {
 	var out []systemView

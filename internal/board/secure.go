@@ -104,7 +104,7 @@ func (p *packer) WriteHeader(status int) {
 	if !p.begun {
 		p.begun = true
 		kind := p.Header().Get("Content-Type")
-		p.packs = status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified && p.Header().Get("Location") == "" && kind != ""
+		p.packs = status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified && p.Header().Get("Location") == "" && kind != "" && !strings.HasPrefix(kind, "image/") // a photo is packed already
 		if p.packs {
 			p.Header().Set("Content-Encoding", "gzip")
 			p.Header().Del("Content-Length")

@@ -74,7 +74,7 @@ func drawNow(p *pages, pictures []picture, now time.Time) ([]fragment, error) {
 }
 
 // runParts are the fragments of a run's page, without what is for its viewer alone.
-var runParts = []string{"head", "systems", "phases", "waiting", "crowd", "steps", "said", "wall"}
+var runParts = []string{"head", "systems", "phases", "waiting", "crowd", "damage", "steps", "said", "wall"}
 
 func drawRun(p *pages, pictures []picture, now time.Time) ([]fragment, error) {
 	return parts(p, "run-", runParts, viewOf(p.lang, pictures[0], now))
@@ -167,6 +167,8 @@ type runPage struct {
 	Mine mineView
 	Me   string
 	Acts bool // the viewer may hold or abort it
+	// Deeds are what nobody waits for and the viewer may do.
+	Deeds []deeds
 }
 
 // picture is where the run of this request stands.
@@ -192,6 +194,7 @@ func (b *Board) showRun(v *visit) error {
 	id := p.Overview.Run
 	view := runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me}
 	view.Mine = mineView{forPerson(v.lang, p, v.me, "/runs/"+url.PathEscape(id)), v.me}
+	view.Deeds = deedsFor(v.lang, p, v.me)
 	_, inPlan := p.Plan.Estate.Person(v.me)
 	view.Acts = inPlan && granted(p.Plan.Estate, v.me, plan.MayControl) && !p.Overview.State.Ended()
 	as := look{at: "run", kind: p.Overview.Kind, wall: v.r.URL.Query().Has("wall")}

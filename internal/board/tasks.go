@@ -36,6 +36,11 @@ type task struct {
 	Draft    *progress.Draft // the newest proposal for the decision
 	Drafter  string
 	Heard    []string // who was consulted, and what came of it
+	// Decided is the choice that a revision takes the place of, DecidedBy who took it.
+	Decided, DecidedBy string
+	// Parts are the components of the system, Checklist what is looked at on the site.
+	Parts     []choice
+	Checklist []choice
 }
 
 // ask is what the safety check of a hazard asks.
@@ -78,7 +83,7 @@ type option struct {
 var forms = map[progress.Awaited]string{
 	progress.AwaitSafety: "form-safety", progress.AwaitArrival: "form-arrival", progress.AwaitInspect: "form-inspect",
 	progress.AwaitStatement: "form-statement", progress.AwaitAssess: "form-assess", progress.AwaitDecision: "form-decision",
-	progress.AwaitAck: "form-ack", progress.AwaitRemark: "form-remark", awaitDraft: "form-draft", awaitGlass: "form-glass", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
+	progress.AwaitAck: "form-ack", progress.AwaitRemark: "form-remark", awaitDraft: "form-draft", awaitGlass: "form-glass", awaitRevision: "form-revision", progress.AwaitReview: "form-review", progress.AwaitCallOut: "form-callout", progress.AwaitReach: "form-reach", progress.AwaitOrder: "form-order", progress.AwaitReceipt: "form-receipt",
 	progress.AwaitApproval: "form-approval", progress.AwaitActivation: "form-activation", progress.AwaitConfirm: "form-confirm", progress.AwaitStep: "form-step",
 }
 
@@ -88,7 +93,7 @@ func forPerson(l i18n.Lang, p picture, me, back string) []task {
 	if me == "" {
 		return nil
 	}
-	for _, w := range slices.Concat(p.Overview.Waiting, late(p, me), drafts(p, me), glass(p, me)) {
+	for _, w := range slices.Concat(p.Overview.Waiting, late(p, me), drafts(p, me), glass(p, me), revisions(p, me)) {
 		if !may(p, w, me) {
 			continue
 		}
@@ -180,6 +185,9 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		if title := s.Title.In(string(l)); title != "" {
 			system = title
 		}
+		for _, c := range s.Components {
+			t.Parts = append(t.Parts, choice{c.Name, either(c.Title.In(string(l)), c.Name)})
+		}
 	}
 	for _, s := range o.Systems {
 		if s.Name == w.System && s.EventAt != nil {
@@ -191,6 +199,12 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		}
 	}
 	site := siteTitle(l, p.Plan, w.Site)
+	if w.For == progress.AwaitInspect {
+		s, _ := p.Plan.Estate.Site(w.Site)
+		for _, c := range s.Checklist() {
+			t.Checklist = append(t.Checklist, choice{c.Name, either(c.Title.In(string(l)), c.Name)})
+		}
+	}
 	for _, place := range p.Plan.Estate.Places {
 		name := place.Title.In(string(l))
 		if name == "" {
@@ -223,7 +237,11 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	case progress.AwaitAssess:
 		t.Title = l.T("Damage assessment of %s", "%sの被害状況の確認", system)
 		if w.Component != "" {
-			t.Title = l.T("Damage assessment of %s: %s", "%s（%s）の被害状況の確認", system, w.Component)
+			part := w.Component
+			if i := slices.IndexFunc(t.Parts, func(c choice) bool { return c.Value == w.Component }); i >= 0 {
+				part = t.Parts[i].Label
+			}
+			t.Title = l.T("Damage assessment of %s: %s", "%s（%s）の被害状況の確認", system, part)
 		}
 	case progress.AwaitDecision:
 		t.Title, t.Urgent = l.T("Recovery decision on %s", "%sの復旧方針の決定", system), true
@@ -232,6 +250,15 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		}
 		t.drafted(l, p)
 		t.Options = optionsOf(l, p, t)
+	case awaitRevision:
+		t.Title = l.T("Decided on %s; it may still be revised", "%sの決定済みの方針（変更可）", system)
+		t.Options = optionsOf(l, p, t)
+		for _, s := range o.Systems {
+			if s.Name == w.System {
+				t.Decided = choiceWord(l, s.Decision)
+				t.DecidedBy = nameIn(l, p.Plan.Estate, s.DecidedBy)
+			}
+		}
 	case awaitDraft:
 		t.Title = l.T("Draft of the decision on %s", "%sの復旧方針の案", system)
 		t.drafted(l, p)
@@ -342,6 +369,14 @@ func optionsOf(l i18n.Lang, p picture, t task) []option {
 // siteTitle is a site as people call it.
 func siteTitle(l i18n.Lang, p plan.Plan, name string) string {
 	if s, ok := p.Estate.Site(name); ok && s.Title.In(string(l)) != "" {
+		return s.Title.In(string(l))
+	}
+	return name
+}
+
+// systemTitle is a system as people call it.
+func systemTitle(l i18n.Lang, p plan.Plan, name string) string {
+	if s, ok := p.System(name); ok && s.Title.In(string(l)) != "" {
 		return s.Title.In(string(l))
 	}
 	return name

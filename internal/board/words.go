@@ -11,6 +11,10 @@ var (
 		run.Pandemic: {EN: "epidemic", JA: "感染症"}, run.RestoreTest: {EN: "restore test", JA: "復元試験"}}
 	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
+	// How a site as a whole, and an item of its checklist, was found.
+	siteStates = map[run.Usability]plan.Text{run.Usable: {EN: "Usable", JA: "使用可"}, run.Restricted: {EN: "Restricted", JA: "制限付きで使用可"}, run.Unusable: {EN: "Not safe", JA: "使用不可"}}
+	itemStates = map[run.Usability]plan.Text{run.NotLookedAt: {EN: "not looked at", JA: "未確認"}, run.ItemOK: {EN: "in order", JA: "異常なし"},
+		run.Restricted: {EN: "restricted", JA: "一部支障あり"}, run.Unusable: {EN: "unusable", JA: "使用不可"}}
 	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "Switch to the alternate site", JA: "代替拠点へ切り替える"}, run.InPlace: {EN: "Recover in place", JA: "被災拠点で復旧する"},
 		run.StandDown: {EN: "Stand down: nothing to recover", JA: "対応不要"}, run.NotPossible: {EN: "Not possible now", JA: "現時点では復旧できない"},
 		run.GoHome: {EN: "Return home", JA: "切り戻す"}, run.Stay: {EN: "Stay where it is", JA: "切り替え先で継続する"}}
@@ -34,14 +38,17 @@ var (
 		"inspect": {EN: "The inspection is recorded.", JA: "安全点検の結果を記録しました。"}, "attest": {EN: "The statement is recorded.", JA: "申告を記録しました。"},
 		"assess": {EN: "The assessment is recorded.", JA: "被害状況を記録しました。"}, "decide": {EN: "The decision is recorded.", JA: "判断を記録しました。"},
 		"approve": {EN: "The approval is recorded.", JA: "承認を記録しました。"}, "confirm": {EN: "It is recorded.", JA: "報告を記録しました。"},
-		"step": {EN: "The step is settled.", JA: "ステップの結果を記録しました。"}, "abort": {EN: "The run is being aborted; undo follows.", JA: "中止を受け付けました。取り消し処理に移ります。"},
+		"step": {EN: "Your word on the step is recorded.", JA: "ステップへの操作を記録しました。"}, "abort": {EN: "The run is being aborted; undo follows.", JA: "中止を受け付けました。取り消し処理に移ります。"},
 		"pause": {EN: "The run is paused before its next step.", JA: "次のステップの前で一時停止しました。"}, "resume": {EN: "The run goes on.", JA: "再開しました。"},
 		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},
 		"callout": {EN: "It is recorded.", JA: "招集の扱いを記録しました。"}, "reach": {EN: "The contact is recorded.", JA: "連絡結果を記録しました。"}, "follow-up": {EN: "The order's state is recorded.", JA: "指示の状況を記録しました。"}, "receive": {EN: "The receipt is recorded.", JA: "受領を記録しました。"},
 		"dismiss": {EN: "The proposal is closed.", JA: "提案を却下しました。"},
 		"draft":   {EN: "The draft is with whoever decides.", JA: "案を決定者に提出しました。"}, "consult": {EN: "The consultation is recorded.", JA: "協議を記録しました。"},
 		"remark": {EN: "Your remark is recorded.", JA: "記入内容を記録しました。"}, "situation": {EN: "The situation report is sent.", JA: "状況報告を送信しました。"},
-		"ack": {EN: "It is acknowledged.", JA: "確認を記録しました。"},
+		"relocate": {EN: "People are told of the new muster place.", JA: "参集場所の変更を通知しました。"}, "handover": {EN: "The role has changed hands.", JA: "役割の引き継ぎを記録しました。"},
+		"strength": {EN: "The count is recorded.", JA: "参集人数を記録しました。"}, "order": {EN: "The order is recorded.", JA: "指示・依頼を記録しました。"},
+		"take": {EN: "It is entered in the custody register.", JA: "搬出を記録しました。"}, "notice": {EN: "The notice is recorded.", JA: "通知・指示を記録しました。"},
+		"ack": {EN: "It is acknowledged.", JA: "受領を記録しました。"},
 	}
 )
 

@@ -1,0 +1,258 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/photo"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// pictureWithin is how long a phone on a bad line may take to send a form with a photo.
+const pictureWithin = 2 * time.Minute
+
+// takesPicture reports whether the form may carry a photo: those that say what was seen.
+func (v *visit) takesPicture() bool {
+	kind, _, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type"))
+	act := v.r.PathValue("act")
+	return kind == "multipart/form-data" && v.known && (act == "assess" || act == "inspect")
+}
+
+// readWithPicture reads a form with a photo, in memory: nothing of it is left on a disk.
+func (v *visit) readWithPicture() error {
+	const limit = formLimit + photo.MaxSize
+	back := "/runs/" + url.PathEscape(v.r.PathValue("run"))
+	c := http.NewResponseController(v.w)
+	_ = c.SetReadDeadline(time.Now().Add(pictureWithin))
+	_ = c.SetWriteDeadline(time.Now().Add(pictureWithin + 30*time.Second))
+	body := v.r.Body
+	v.r.Body = http.MaxBytesReader(v.w, body, limit)
+	err := v.r.ParseMultipartForm(limit)
+	text := 0
+	for name, values := range v.r.PostForm {
+		for _, x := range values {
+			text += len(name) + len(x)
+		}
+	}
+	long := new(http.MaxBytesError)
+	switch {
+	case errors.As(err, &long):
+		drain(body)
+		return &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("The photo is too large", "写真が大きすぎます"),
+			detail: v.t("A photo of at most %d MB is taken. Nothing was kept, and nothing was reported.", "写真は%d MBまでです。写真も報告も保存していません。", photo.MaxSize>>20),
+			way:    v.t("Go back and choose a smaller photo, or report without one", "戻って、小さい写真を選ぶか、写真なしで報告してください"), back: back}
+	case err == nil && text > formLimit:
+		return &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("Too long", "長すぎます"),
+			detail: v.t("The form holds more than %d KB, so nothing was done.", "入力が%d KBを超えているため、何も行いませんでした。", formLimit>>10),
+			way:    v.t("Go back and shorten it", "戻って、短くしてから送信してください"), back: back}
+	case err != nil:
+		return &trouble{status: http.StatusBadRequest, title: v.t("Not understood", "読み取れません"),
+			detail: v.t("The form did not arrive whole, so nothing was done.", "送信が途中で切れたため、何も行いませんでした。"),
+			way:    v.t("Go back and send it again; on a bad line, report without the photo", "戻って、もう一度送信してください。回線が不安定な場合は、写真なしで報告してください"), back: back}
+	}
+	return nil
+}
+
+// picked is the photo that came with the form; nil is none.
+func (v *visit) picked() []byte {
+	if v.r.MultipartForm == nil {
+		return nil
+	}
+	for _, f := range v.r.MultipartForm.File["photo"] {
+		if f.Size == 0 {
+			continue
+		}
+		in, err := f.Open()
+		if err != nil {
+			return nil
+		}
+		defer in.Close()
+		b, err := io.ReadAll(in)
+		if err != nil {
+			return nil
+		}
+		return b
+	}
+	return nil
+}
+
+// keep sends the photo of a form, if it has one, and returns its name for the report.
+func (s sent) keep(ctx context.Context, c *api.Client) ([]string, error) {
+	if len(s.picture) == 0 {
+		return nil, nil
+	}
+	p, err := c.AddPhoto(ctx, s.run, s.by, s.picture)
+	if err != nil {
+		return nil, err
+	}
+	return []string{p.ID}, nil
+}
+
+// assess reports damage, with its photo and how long the repair takes.
+func assess(ctx context.Context, c *api.Client, s sent) error {
+	in := workflows.Assess{System: s.text("system"), Component: s.text("component"), By: s.by, Damage: run.Damage(s.text("damage")), Note: s.text("note"), Ground: s.text("ground")}
+	if _, known := damages[in.Damage]; !known || in.System == "" {
+		return errNotSaid
+	}
+	if n := s.text("repair"); n != "" {
+		unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[s.text("repair_unit")]
+		x, err := strconv.ParseFloat(n, 64)
+		if err != nil || unit == 0 || x <= 0 || x*unit.Hours() > 10*365*24 {
+			return errNotSaid
+		}
+		in.Repair = run.Duration(time.Duration(x * float64(unit)).Round(time.Minute))
+		if in.Ground == "" { // before the photo is sent for nothing
+			return errNoGround
+		}
+	}
+	var err error
+	if in.Photos, err = s.keep(ctx, c); err != nil {
+		return err
+	}
+	_, err = c.Assess(ctx, s.run, in)
+	return err
+}
+
+// errNoGround: an estimate stands on something.
+var errNoGround = errors.New("no ground")
+
+// inspect reports whether people may work at a site, item by item.
+func inspect(ctx context.Context, c *api.Client, s sent) error {
+	in := workflows.Inspect{Site: s.text("site"), By: s.by, Overall: run.Usability(s.text("overall")), Note: s.text("note")}
+	switch in.Overall {
+	case run.Usable, run.Restricted, run.Unusable:
+		in.Usable = in.Overall != run.Unusable
+	default:
+		return errNotSaid
+	}
+	for _, name := range s.Values["items"] {
+		if state := s.text("item-" + name); state != "" {
+			in.Items = append(in.Items, run.CheckedItem{Item: name, State: run.Usability(state), Note: s.text("item-note-" + name)})
+		}
+	}
+	for _, name := range strings.FieldsFunc(s.text("inspectors"), func(r rune) bool { return strings.ContainsRune(",、，;\n", r) }) {
+		if name = strings.TrimSpace(name); name != "" {
+			in.Inspectors = append(in.Inspectors, name)
+		}
+	}
+	var err error
+	if in.Photos, err = s.keep(ctx, c); err != nil {
+		return err
+	}
+	_, err = c.Inspect(ctx, s.run, in)
+	return err
+}
+
+// showPhoto is a picture of a run, for the people of the run: the API says who they are.
+func (b *Board) showPhoto(v *visit) error {
+	body, err := v.client("").Picture(v.ctx(), v.r.PathValue("run"), v.r.PathValue("photo"))
+	if err != nil {
+		return err
+	}
+	kind := http.DetectContentType(body)
+	switch kind {
+	case "image/jpeg", "image/png", "image/webp":
+	default: // what is no picture is not shown as anything else
+		kind = "application/octet-stream"
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	h.Set("Cache-Control", "private, max-age=86400, immutable") // its name is its content's
+	_, err = v.w.Write(body)
+	return err
+}
+
+// damageView is what was found, with its photos.
+type damageView struct {
+	runView
+	Me      string
+	Reports bool // the viewer may report
+	Shown   bool // the viewer is of the run: photos are for them
+}
+
+// damageLine is what is known of a system or of a part of it.
+type damageLine struct {
+	progress.Damage
+	Label, Class, Mark string
+}
+
+// signOf is damage as a sign and a colour.
+func signOf(d run.Damage) (mark, class string) {
+	switch d {
+	case run.DamageNone:
+		return "✓", "ok"
+	case run.DamageDegraded:
+		return "▲", "warn"
+	case run.DamageStopped, run.DamageDestroyed:
+		return "✕", "bad"
+	}
+	return "?", "warn"
+}
+
+// Found are the systems and parts of which anybody or any probe has said something.
+func (v runView) Found() (out []damageLine) {
+	for _, d := range v.O.Damage {
+		if d.Human == nil && (d.Machine == nil || d.Machine.Damage == run.DamageNone) {
+			continue
+		}
+		x := damageLine{Damage: d, Label: systemTitle(v.L, v.Plan, d.System)}
+		if d.Component != "" {
+			x.Label += v.L.T(": ", "：") + either(d.Title.In(string(v.L)), d.Component)
+		}
+		if d.Human != nil {
+			x.Mark, x.Class = signOf(d.Human.Damage)
+		} else {
+			x.Mark, x.Class = signOf(d.Machine.Damage)
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// Reported are those that people have reported, for the run's page.
+func (v runView) Reported() (out []damageLine) {
+	for _, d := range v.Found() {
+		if d.Human != nil {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Check is an item of a site's checklist as people call it.
+func (v runView) Check(site, item string) string {
+	s, _ := v.Plan.Estate.Site(site)
+	for _, c := range s.Checklist() {
+		if c.Name == item {
+			return either(c.Title.In(string(v.L)), item)
+		}
+	}
+	return item
+}
+
+// SiteName is a site as people call it.
+func (v runView) SiteName(name string) string { return siteTitle(v.L, v.Plan, name) }
+
+func (b *Board) showDamage(v *visit) error {
+	p, err := v.picture()
+	if err != nil {
+		return err
+	}
+	_, of := p.Plan.Estate.Person(v.me)
+	view := damageView{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Shown: of || v.actor.Console,
+		Reports: of && granted(p.Plan.Estate, v.me, plan.MayReport) && !p.Overview.State.Ended()}
+	v.showAs(http.StatusOK, "damage", v.t("Damage", "被害状況"), view, look{at: "run", kind: p.Overview.Kind})
+	return nil
+}
