@@ -75,16 +75,19 @@ func (s *Server) readRoutes(api huma.API) {
 		})
 
 	huma.Register(api, route("get-run", http.MethodGet, "/runs/{run}", "A run and where it stands.", 404), s.getRun)
-	huma.Register(api, route("run-plan", http.MethodGet, "/runs/{run}/plan", "The frozen plan that the run uses.", 404),
+	huma.Register(api, route("run-plan", http.MethodGet, "/runs/{run}/plan", "The frozen plan that the run uses.", 403, 404),
 		func(ctx context.Context, in *OfRun) (*answer[plan.Plan], error) {
 			_, p, err := s.known(ctx, in.Run)
+			if err == nil {
+				err = s.mayRead(ctx, in.Run)
+			}
 			if err != nil {
 				return nil, err
 			}
 			return &answer[plan.Plan]{p}, nil
 		})
-	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 404), s.getEvents)
-	huma.Register(api, route("run-report", http.MethodGet, "/runs/{run}/report", "The run's report; of an open run, so far.", 404), s.getReport)
+	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 403, 404), s.getEvents)
+	huma.Register(api, route("run-report", http.MethodGet, "/runs/{run}/report", "The run's report; of an open run, so far. What individuals said is for who may see it.", 403, 404), s.getReport)
 
 	huma.Register(api, route("list-actions", http.MethodGet, "/actions", "What steps can do."),
 		func(context.Context, *struct{}) (*answer[[]Action], error) {
@@ -215,6 +218,10 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayRead(ctx, in.Run); err != nil {
+		return nil, err
+	}
+	s.Identity.ReadRecord(ctx, in.Run)
 	out := Events{Entries: []journal.Entry{}, Next: in.After}
 	until := time.NewTimer(min(time.Duration(in.Wait)*time.Second, maxWait))
 	defer until.Stop()
@@ -296,9 +303,13 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 		in.Lang = string(lang(ctx))
 	}
 	var b bytes.Buffer
-	if err := s.Render(&b, p, events, in.Format, in.Lang); err != nil {
+	if err := s.render(ctx, &b, p, events, in.Format, in.Lang); err != nil {
+		if p := new(Problem); errors.As(err, &p) {
+			return nil, err
+		}
 		return nil, problem(http.StatusInternalServerError, CodeInternal, err.Error(), "")
 	}
+	s.Identity.ReadRecord(ctx, in.Run)
 	types := map[string]string{"text": "text/plain; charset=utf-8", "json": "application/json",
 		"markdown": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
 	return &reportOutput{ContentType: types[in.Format], Body: b.Bytes()}, nil

@@ -30,11 +30,14 @@ const bodyLimit = 64 << 10
 // Server answers the API. All fields but Identity, Estate,
 // PublicURL, Metrics and Now are needed.
 type Server struct {
-	Store   journal.Store
-	Engine  client.Client
-	Plans   Plans
-	Render  Render
-	Actions []activities.Action
+	Store  journal.Store
+	Engine client.Client
+	Plans  Plans
+	Render Render
+	// RenderFor is Render for a reader who may not see what each of the others said; nil refuses
+	// them the report.
+	RenderFor func(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error
+	Actions   []activities.Action
 	// Token is the server's own: whoever holds it is the console, see identity.Actor.
 	Token string
 	// Identity makes sure of who asks; nil is one that knows personal tokens and Token.

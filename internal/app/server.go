@@ -65,7 +65,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
-		Store: s.store, Engine: c, Plans: files, Render: Render,
+		Store: s.store, Engine: c, Plans: files, Render: Render, RenderFor: RenderFor,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 	}
 	h := s.api.Handler()
@@ -90,14 +90,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.alarms = woken
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = mux
-	disabled := func(ctx context.Context, person string) (bool, error) {
-		err := s.identity.Standing(ctx, person, "slack")
-		if identity.ReasonOf(err) != "" {
-			return true, nil
-		}
-		return false, err
-	}
-	if s.says, err = s.speak(store, actions, m, h, s.identity, disabled); err == nil && s.says.slack != nil {
+	if s.says, err = s.speak(store, actions, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}
 	return s, err
@@ -188,4 +181,13 @@ func openStore(ctx context.Context, l i18n.Lang, c config.Config) (journal.Store
 		return nil, &Trouble{What: l.T("the record store %s can't be opened", "記録の保存先 %s を開けません", c.StoreURL()), Err: err}
 	}
 	return store, nil
+}
+
+// RenderFor writes it for a reader who may not see what each of the others said.
+func RenderFor(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
+	r, err := report.Build(p, events)
+	if err != nil {
+		return err
+	}
+	return report.Render(w, report.WithoutIndividuals(r, reader), report.Format(format), lang)
 }

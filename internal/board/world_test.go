@@ -102,6 +102,13 @@ func newWorld(t *testing.T, now time.Time) *world {
 				return err
 			}
 			return report.Render(out, r, report.Format(format), lang)
+		},
+		RenderFor: func(out io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
+			r, err := report.Build(p, events)
+			if err != nil {
+				return err
+			}
+			return report.Render(out, report.WithoutIndividuals(r, reader), report.Format(format), lang)
 		}}
 	b, err := board.New(board.Options{Store: store, API: server.Handler(), Plans: f, Estate: f.estate, People: w.ids, Now: func() time.Time { return w.now }})
 	if err != nil {

@@ -46,6 +46,19 @@ func (s *Service) Read(ctx context.Context, object string) {
 	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "read", Object: object, Outcome: "ok"})
 }
 
+// recordAgain is how long more reading of a run's record by the same person is the same.
+const recordAgain = time.Hour
+
+// ReadRecord enters that somebody read the record of a run, its journal or its report: of a
+// person and a run one line an hour (requirement P-ACCLOG).
+func (s *Service) ReadRecord(ctx context.Context, run string) {
+	a, _ := From(ctx)
+	if s.failures.recently("record\x00"+a.Person+"\x00"+run, s.o.Now(), recordAgain) {
+		return
+	}
+	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "read", Object: "record of " + run, Outcome: "ok"})
+}
+
 // Forbidden enters that somebody was known and tried what they may not.
 func (s *Service) Forbidden(ctx context.Context, object string) {
 	a, _ := From(ctx)

@@ -79,6 +79,16 @@ func (s *Service) DisabledPeople(ctx context.Context) ([]Out, error) {
 	return out, nil
 }
 
+// Disabled reports whether a person is disabled or has left the estate, so that nothing is
+// taken from them any more.
+func (s *Service) Disabled(ctx context.Context, person string) (bool, error) {
+	err := s.Standing(ctx, person, "")
+	if ReasonOf(err) != "" {
+		return true, nil
+	}
+	return false, err
+}
+
 // Standing refuses a person who is disabled or has left the estate: for message channels,
 // which know people by their own accounts. The error is a *Refusal.
 func (s *Service) Standing(ctx context.Context, person, via string) error {

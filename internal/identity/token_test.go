@@ -116,6 +116,11 @@ func TestDisabledPersonIsRefusedEverywhere(t *testing.T) {
 	if _, _, err := one.Issue(t.Context(), "sato", "new", "admin", 0); identity.ReasonOf(err) != identity.Disabled {
 		t.Errorf("a token for somebody who is disabled: %v", err)
 	}
+	for _, who := range []string{"sato", "suzuki"} {
+		if off, err := two.Disabled(t.Context(), who); err != nil || off != (who == "sato") {
+			t.Errorf("%s is disabled: %t, %v", who, off, err)
+		}
+	}
 	if out, err := two.DisabledPeople(t.Context()); err != nil || len(out) != 1 || out[0].Person != "sato" || out[0].Reason != "left the company" {
 		t.Errorf("the list of the disabled is %+v, %v", out, err)
 	}

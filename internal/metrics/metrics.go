@@ -25,6 +25,7 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	steps    *prometheus.CounterVec
 	took     *prometheus.HistogramVec
+	glass    *prometheus.CounterVec
 	sdk      *sdk
 }
 
@@ -47,11 +48,19 @@ func New(version string) *Metrics {
 			Name: "muster_step_duration_seconds", Help: "How long steps took that were run, by the worker's monotonic clock.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"action"}),
+		glass: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_break_glass_total", Help: "Uses of break-glass, by what one person did alone: confirm the activation, approve the recovery or force a step.",
+		}, []string{"for", "depth"}),
 		sdk: newSDK(r),
+	}
+	for _, what := range []string{"activation", "recovery", "step"} {
+		for _, depth := range run.Depths() {
+			m.glass.WithLabelValues(what, string(depth))
+		}
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "muster_build_info", Help: "1; the version is a label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	r.MustRegister(m.requests, m.seconds, m.steps, m.took, build, collectors.NewGoCollector(),
+	r.MustRegister(m.requests, m.seconds, m.steps, m.took, m.glass, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -97,6 +106,9 @@ func (c *counted) Append(ctx context.Context, events []run.Event) error {
 		case run.RunEnded:
 			c.forget(e.Run)
 			continue
+		case run.ActivationConfirmed, run.ApprovalGiven, run.StepActed:
+			c.glass(ctx, e)
+			continue
 		case run.StepEnded:
 		default:
 			continue
@@ -109,6 +121,20 @@ func (c *counted) Append(ctx context.Context, events []run.Event) error {
 		}
 	}
 	return nil
+}
+
+// glass counts what somebody did alone that takes two. Whoever approves a recovery that way and
+// confirms the activation with it has used it once.
+func (c *counted) glass(ctx context.Context, e run.Event) {
+	var did struct {
+		BreakGlass   bool `json:"break_glass"`
+		WithRecovery bool `json:"with_recovery"`
+	}
+	if e.Decode(&did) != nil || !did.BreakGlass || did.WithRecovery {
+		return
+	}
+	what := map[run.EventKind]string{run.ActivationConfirmed: "activation", run.ApprovalGiven: "recovery", run.StepActed: "step"}[e.Kind]
+	c.m.glass.WithLabelValues(what, cmp.Or(string(c.depth(ctx, e.Run)), "none")).Inc()
 }
 
 // depth is that of a run, asked of the store once.

@@ -116,3 +116,34 @@ func TestChannels(t *testing.T) {
 		}
 	}
 }
+
+// Break-glass is counted once for each use, and what two people did is none.
+func TestBreakGlassIsCounted(t *testing.T) {
+	store, err := journal.Open(t.Context(), "sqlite:"+t.TempDir()+"/journal.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	m, seq := New("1.2.3"), int64(0)
+	event := func(kind run.EventKind, data any) run.Event {
+		seq++
+		return run.Event{Run: "a", Writer: "run", Seq: seq, At: time.Now(), Kind: kind, By: "sato", Data: run.Encode(data)}
+	}
+	if text := scrape(t, m); !strings.Contains(text, `muster_break_glass_total{depth="real",for="recovery"} 0`) {
+		t.Error("an alert can't see the first use: the series begins with it")
+	}
+	err = m.Counted(store).Append(t.Context(), []run.Event{
+		event(run.RunStarted, run.Started{Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss"}),
+		event(run.ActivationConfirmed, run.Approval{BreakGlass: true, WithRecovery: true}), event(run.ApprovalGiven, run.Approval{BreakGlass: true}),
+		event(run.ApprovalGiven, run.Approval{}), event(run.StepActed, run.StepAct{BreakGlass: true}), event(run.StepActed, run.StepAct{}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := scrape(t, m)
+	for series, n := range map[string]string{"activation": "0", "recovery": "1", "step": "1"} {
+		if want := `muster_break_glass_total{depth="real",for="` + series + `"} ` + n + "\n"; !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}

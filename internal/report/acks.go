@@ -88,6 +88,9 @@ func (d *document) acks() table {
 				open = append(open, r.Person)
 			}
 		}
+		if d.report.People.Withheld {
+			open = nil
+		}
 		left := name(strings.Join(open, ", "))
 		if n := len(open) - namesShown; n > 0 {
 			left = tell(say("%[1]s and %[2]d more", "%[1]s ほか %[2]d 名", strings.Join(open[:namesShown], ", "), n))

@@ -55,6 +55,7 @@ func (f *facts) aboutDeliveries(l *findingList) {
 	slices.Sort(nobody)
 	if len(nobody) > 0 {
 		l.add(run.FindingPeople, "", "", say("%d were reached by no channel", "どの連絡手段でも届かなかった人が %d 名", len(nobody)), strings.Join(nobody, ", "))
+		l.named()
 	}
 	for _, c := range slices.Sorted(maps.Keys(by)) {
 		who, whoJA, why := by[c], []string{}, []plan.Text{}
@@ -71,5 +72,6 @@ func (f *facts) aboutDeliveries(l *findingList) {
 		reasons := plan.Joined(why...)
 		l.addBoth(run.FindingPeople, "", "", say("%s did not deliver to %d", "%s で届かなかった宛先が %d 件", c, len(who)),
 			plan.Text{EN: strings.Join(who, ", ") + " (" + reasons.EN + ")", JA: strings.Join(whoJA, "、") + "（" + reasons.JA + "）"})
+		l.named()
 	}
 }

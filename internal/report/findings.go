@@ -56,6 +56,9 @@ func (l *findingList) addBoth(kind run.FindingKind, system, step string, title, 
 	l.all = append(l.all, Finding{Kind: kind, System: system, Step: step, Title: title.EN, TitleJA: title.JA, Detail: detail.EN, DetailJA: detail.JA})
 }
 
+// named says of the last finding that its detail names people by how they are.
+func (l *findingList) named() { l.all[len(l.all)-1].names = true }
+
 // aboutObjectives names each missed objective. Those that are not proven for one reason
 // are one finding, since one thing has to be done about them. While a run goes on
 // nothing is missed yet.
@@ -163,14 +166,17 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 	}
 	if len(silent) > 0 {
 		l.add(run.FindingPeople, "", "", say("%d of %d called did not answer the safety check", "安否確認に未回答 %d 名（対象 %d 名）", len(silent), r.People.Called), strings.Join(silent, ", "))
+		l.named()
 	}
 	for _, a := range r.People.Absent {
 		if len(a.StandIns) == 0 {
 			l.add(run.FindingPeople, "", "", say("nobody stood in for %s, who was absent", "不在とした %s の代行者がいない", a.ID), "")
+			l.all[len(l.all)-1].without = say("nobody stood in for somebody who was absent", "不在とした要員の代行者がいない")
 		}
 	}
 	if len(injured) > 0 {
 		l.add(run.FindingPeople, "", "", say("%d of %d called reported to be hurt or ill", "負傷・体調不良の報告 %d 名（対象 %d 名）", len(injured), r.People.Called), strings.Join(injured, ", "))
+		l.named()
 	}
 	f.aboutDeliveries(l)
 	for _, d := range r.Decisions {

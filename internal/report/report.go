@@ -254,6 +254,8 @@ type People struct {
 	Handovers    []Handover      `json:"handovers,omitempty"`
 	Strengths    []StrengthCount `json:"strengths,omitempty"`
 	CallOut      *CallOut        `json:"call_out,omitempty"`
+	// Withheld: what individuals said is left out for this reader, who has no right to see it.
+	Withheld bool `json:"withheld,omitempty"`
 }
 
 // Strength is the mustered strength of a role when the muster ended.
@@ -383,6 +385,11 @@ type Finding struct {
 	TitleJA  string `json:"title_ja"`
 	Detail   string `json:"detail,omitempty"` // as it was seen or said, in the words of the record
 	DetailJA string `json:"detail_ja,omitempty"`
+
+	// names: the detail names people by how they are; without is the title that names nobody,
+	// where the title does.
+	names   bool
+	without plan.Text
 }
 
 // Assessment is one result of the damage assessment; a person's word and a probe's are

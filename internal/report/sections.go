@@ -341,7 +341,12 @@ func (d *document) peopleSection() section {
 		t.Rows = append(t.Rows, []cell{tell(personName(m.Name, m.ID)), name(strings.Join(m.Roles, ", ")), timeCell(plain(d.clock(m.CalledAt))), {Text: safetyWord(m.Safety), Class: "safety-" + string(m.Safety)},
 			figureCell(spanOr(m.AnswerS, dash)), timeCell(d.clockOr(m.ArrivedAt)), tell(plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "・")})})
 	}
-	s.Tables = append(s.Tables, t)
+	if p.Withheld {
+		s.Lead = append(s.Lead, say("What individuals said is left out: the permission %s or %s shows it.", "個人ごとの回答は省略しています（閲覧には権限 %s または %s が必要）。", plan.MayPeople, plan.MayAudit))
+	}
+	if !p.Withheld || len(t.Rows) > 0 {
+		s.Tables = append(s.Tables, t)
+	}
 	return s
 }
 

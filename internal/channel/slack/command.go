@@ -3,7 +3,9 @@ package slack
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -161,6 +163,9 @@ func (c *Channel) tasks(ctx context.Context, p person) ([]slackgo.Block, error) 
 			return nil, err
 		}
 		pl, err := door.RunPlan(ctx, sum.Run)
+		if p := new(api.Problem); errors.As(err, &p) && p.Status == http.StatusForbidden {
+			continue // they have no part in it
+		}
 		if err != nil {
 			return nil, err
 		}
