@@ -87,11 +87,16 @@ func (r *response) mayBeSecond(person string) error {
 	if err := r.permitApproval(person); err != nil {
 		return err
 	}
-	fits := func(role string) bool { ok, _ := r.holds(person, role); return ok }
-	if !r.plan.Estate.Regulated() && !slices.ContainsFunc(r.secondRoles(), fits) {
+	if !r.plan.Estate.Regulated() && !r.plan.MaySecond(person, r.away) {
 		return fmt.Errorf("an approval comes from the role %s or one that the quorum asks for; %s holds none of them", r.plan.Scenario.Decision.By, person)
 	}
 	return nil
+}
+
+// away reports whether somebody is not there, so that their deputies act in their place.
+func (r *response) away(person string) bool {
+	m := r.member(person)
+	return m == nil || m.arrivedAt.IsZero()
 }
 
 // mayBreakGlass is the one way round: with a reason, and by somebody who could start, approve

@@ -123,7 +123,10 @@ type Waiting struct {
 	Since     time.Time        `json:"since"`
 	Aid       *run.DecisionAsk `json:"aid,omitempty"` // of a decision: what the asked should know
 	Review    *run.Review      `json:"review,omitempty"`
-	Due       *time.Time       `json:"due,omitempty"` // when the scenario's rule acts instead
+	// Asked is the number of the event that asks for an approval: who answers with it approves
+	// what they saw, and is refused when something else is asked for by now.
+	Asked int64      `json:"asked,omitempty"`
+	Due   *time.Time `json:"due,omitempty"` // when the scenario's rule acts instead
 }
 
 // System is one system's clock and level. ObjectiveS and Level are nil when there is

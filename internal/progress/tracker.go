@@ -50,10 +50,12 @@ type Tracker struct {
 }
 
 type asked struct {
-	ask   run.DecisionAsk
-	phase run.Phase
-	at    time.Time
-	text  string
+	seq    int64
+	second run.Ask
+	ask    run.DecisionAsk
+	phase  run.Phase
+	at     time.Time
+	text   string
 }
 
 // system is what is known about a system's service.
@@ -174,13 +176,15 @@ func (t *Tracker) apply(e run.Event) {
 	case run.DecisionMade:
 		t.decided(e)
 	case run.ActivationAsked:
-		t.unconfirmed = &asked{at: e.At, phase: e.Phase, text: e.Reason}
+		t.unconfirmed = &asked{seq: e.Seq, at: e.At, phase: e.Phase, text: e.Reason}
+		_ = e.Decode(&t.unconfirmed.second)
 	case run.ActivationConfirmed:
 		t.unconfirmed = nil
 	case run.ForceAsked:
 		t.forceAsked(e)
 	case run.ApprovalAsked:
-		t.approval = &asked{at: e.At, phase: e.Phase, text: e.Reason}
+		t.approval = &asked{seq: e.Seq, at: e.At, phase: e.Phase, text: e.Reason}
+		_ = e.Decode(&t.approval.second)
 		t.approved = map[string]bool{} // asked again after a revision, everybody is
 	case run.ApprovalGiven:
 		t.approved[run.Person(e.By)] = true

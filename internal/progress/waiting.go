@@ -84,12 +84,15 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 		if t.view.Kind == run.Response {
 			need = max(need, 1)
 		}
+		if n := t.approval.second.Need; n > 0 {
+			need = n
+		}
 		if need -= len(t.approved); need > 0 {
-			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(), Text: t.approval.text, Since: t.approval.at, Need: need})
+			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(t.approval), Asked: t.approval.seq, Text: t.approval.text, Since: t.approval.at, Need: need})
 		}
 	}
 	if t.unconfirmed != nil {
-		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(), Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
+		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(t.unconfirmed), Asked: t.unconfirmed.seq, Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
 	}
 	return slices.Concat(out, t.waits, t.openOrders(), t.toAcknowledge())
 }
@@ -178,33 +181,24 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 	return nil
 }
 
-// approvers are those whose approval would count: holders of the role that decides, or
-// of one that the quorum asks for, besides the requester and who has approved.
-func (t *Tracker) approvers() []string {
-	if e := t.plan.Estate; e.Regulated() {
-		approve, admin := e.Granted(plan.MayApprove), e.Granted(plan.MayAdmin)
-		in := func(p plan.Person, roles []string) bool {
-			return slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(roles, r) })
+// approvers are those whose yes would count now; see plan.Approvers. A record of before
+// it said so asks everybody but who started the run.
+func (t *Tracker) approvers(a *asked) []string {
+	eyes := plan.Eyes{Not: append([]string{t.view.By}, a.second.Not...), Decided: a.second.Decided,
+		Away: func(id string) bool { p := t.people[id]; return p == nil || p.arrivedAt == nil },
+		Out: func(id string) bool {
+			p := t.people[id]
+			return p != nil && (p.absent || p.first != nil && !p.last.Safety.Fit())
+		}}
+	if a == t.approval {
+		if a.phase == run.Failback && a.second.Need > 0 { // who asked for the recovery may approve the return
+			eyes.Not = slices.Clone(a.second.Not)
 		}
-		var out []string
-		for _, p := range e.People {
-			if p.ID != t.view.By && !t.approved[p.ID] && in(p, approve) && !in(p, admin) {
-				out = append(out, p.ID)
-			}
-		}
-		return out
-	}
-	roles := []string{t.plan.Scenario.Decision.By}
-	for _, q := range t.plan.Scenario.Quorum {
-		roles = append(roles, q.Role)
-	}
-	var out []string
-	for _, p := range t.plan.Estate.People {
-		if p.ID != t.view.By && !t.approved[p.ID] && slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(roles, r) }) {
-			out = append(out, p.ID)
+		for id := range t.approved {
+			eyes.Not = append(eyes.Not, id)
 		}
 	}
-	return out
+	return t.plan.Approvers(eyes)
 }
 
 // musterSite is the site of the place where people gather; "" when they do so online.

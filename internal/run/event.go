@@ -295,6 +295,12 @@ type Decision struct {
 // Approval is a second person's yes. BreakGlass marks an approval given by the
 // requester alone; it needs a reason and stands in the report for review.
 type Approval struct {
+	// Asked is the number of the ApprovalAsked that it answers, where the person said which.
+	Asked int64 `json:"asked,omitempty"`
+	// SameConsole: this yes and that of who asked or decided both came by the server's own
+	// token, so nothing shows that they are two persons. It is reviewed as break-glass is.
+	SameConsole bool `json:"same_console,omitempty"`
+
 	BreakGlass bool `json:"break_glass,omitempty"`
 	// WithRecovery: the activation was confirmed by approving the recovery.
 	WithRecovery bool `json:"with_recovery,omitempty"`
@@ -392,6 +398,14 @@ type ProbeChange struct {
 	Error string    `json:"error,omitempty"`
 }
 
+// Ask is what ActivationAsked and ApprovalAsked carry: whose yes is asked for besides what
+// roles say (plan.Eyes).
+type Ask struct {
+	Need    int      `json:"need"`              // how many
+	Not     []string `json:"not,omitempty"`     // whose does not count: who asked for the run
+	Decided []string `json:"decided,omitempty"` // whose counts only where nobody else's could
+}
+
 // Message is something said to people. The engine puts the drill's mark in front.
 type Message struct {
 	To      []string `json:"to"`
@@ -399,6 +413,10 @@ type Message struct {
 	Text    string   `json:"text"`
 	// Ack: each of them is asked to say that they have read it.
 	Ack bool `json:"ack,omitempty"`
+	// Call: this is what everybody is told as they are called.
+	Call bool `json:"call,omitempty"`
+	// Private: it speaks of somebody in person, so it goes to those it is for and to no room.
+	Private bool `json:"private,omitempty"`
 }
 
 // Delivery is what a channel did to say something. Where it was sent to stays out of the
