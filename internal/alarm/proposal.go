@@ -87,6 +87,15 @@ const keptEvidence = 20
 
 const docKind = "proposal"
 
+// Happened is when the event of a response happened, for its RTO clock (RFC 3339); "" when
+// the source did not say, or said a time that has not come. A drill's event is the drill's own.
+func (p Proposal) Happened(now time.Time) string {
+	if p.Kind != run.Response || p.Since.IsZero() || p.Since.After(now) {
+		return ""
+	}
+	return p.Since.UTC().Format(time.RFC3339Nano)
+}
+
 // RequestID names a proposal's start: however often it is asked, one run starts.
 func (p Proposal) RequestID() string { return "alarm-" + p.ID }
 

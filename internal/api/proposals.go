@@ -114,7 +114,7 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 		reason = in.Body.Reason + " (" + reason + ")"
 	}
 	// A training telegram's proposal is a drill, whoever starts it.
-	out, err := s.start(ctx, StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: in.Body.By, Reason: reason, RequestID: p.RequestID()})
+	out, err := s.start(ctx, StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: in.Body.By, Reason: reason, RequestID: p.RequestID(), Since: p.Happened(s.now())})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/alarm/jma"
@@ -74,7 +75,7 @@ type alarmRuns struct {
 }
 
 func (a alarmRuns) Start(ctx context.Context, p alarm.Proposal, reason string) (string, error) {
-	in := api.StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: run.Alarm(p.Source), Reason: reason, RequestID: p.RequestID()}
+	in := api.StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: run.Alarm(p.Source), Reason: reason, RequestID: p.RequestID(), Since: p.Happened(time.Now())}
 	out, err := a.client.Start(identity.With(ctx, identity.OfAlarm(p.Source)), in)
 	refused := new(api.Problem)
 	if !errors.As(err, &refused) {

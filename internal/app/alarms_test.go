@@ -272,7 +272,9 @@ func TestTheMusterCriteriaOfTheEstateCount(t *testing.T) {
 		t.Errorf("5-lower: %+v", p)
 	}
 	sent := time.Now()
-	if status, err := post(at, quake(t, "20261128020202")); err != nil || status != http.StatusAccepted {
+	struck := sent.Add(-7 * time.Minute).Truncate(time.Second)
+	origin := "<Earthquake><OriginTime>" + struck.Format(time.RFC3339) + "</OriginTime></Earthquake></Body>"
+	if status, err := post(at, quake(t, "20261128020202", "</Body>", origin)); err != nil || status != http.StatusAccepted {
 		t.Fatalf("%d %v", status, err)
 	}
 	l := proposals(t, up.Client, func(l []api.Proposal) bool { return len(l) == 2 && l[0].State == alarm.Started })
@@ -280,10 +282,48 @@ func TestTheMusterCriteriaOfTheEstateCount(t *testing.T) {
 	if !strings.Contains(l[0].Rule, "estate.yaml:") {
 		t.Errorf("rule = %q", l[0].Rule)
 	}
+	// Its clock runs since the earth shook, not since the telegram.
+	if got := clockBegan(t, up.Client, l[0].Run); !got.Equal(struck) {
+		t.Errorf("the RTO clock began at %s, the event happened at %s", got, struck)
+	}
 	if _, err := up.Abort(t.Context(), l[0].Run, workflows.Control{By: "sato", Reason: "end of the test"}); err != nil {
 		t.Error(err)
 	}
 	untilEnded(t, up, l[0].Run)
+	// So it does when a person starts what an alarm proposed.
+	if status, err := post(at, quake(t, "20261128030303", "<MaxInt>6-</MaxInt></Area>\n</Pref>", "<MaxInt>5-</MaxInt></Area>\n</Pref>", "</Body>", origin)); err != nil || status != http.StatusAccepted {
+		t.Fatalf("%d %v", status, err)
+	}
+	p = proposals(t, up.Client, func(l []api.Proposal) bool { return len(l) == 3 })[0]
+	begun, err := up.StartProposal(t.Context(), p.ID, api.ProposalRequest{By: "sato"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	firstCall(t, up.Client, begun.Run)
+	if got := clockBegan(t, up.Client, begun.Run); !got.Equal(struck) {
+		t.Errorf("started by a person: the RTO clock began at %s, the event happened at %s", got, struck)
+	}
+	if _, err := up.Abort(t.Context(), begun.Run, workflows.Control{By: "sato", Reason: "end of the test"}); err != nil {
+		t.Error(err)
+	}
+	untilEnded(t, up, begun.Run)
+}
+
+// clockBegan is when a run says that its event happened.
+func clockBegan(t *testing.T, c *api.Client, id string) time.Time {
+	t.Helper()
+	ev, err := c.Events(t.Context(), id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range ev.Entries {
+		var o run.Occurrence
+		if e.Event.Kind == run.EventOccurred && e.Event.Decode(&o) == nil {
+			return o.At
+		}
+	}
+	t.Fatalf("%s: no clock has begun", id)
+	return time.Time{}
 }
 
 // Those who decide hear of a proposal by mail, once, in their language, also when the mail
