@@ -78,6 +78,20 @@ func (x seen) Roll() []progress.Person {
 	return x.t.Roll()
 }
 
+// Estate is the estate as it is now, after handovers.
+func (x seen) Estate() plan.Estate {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.t.Estate()
+}
+
+// Absent reports whether a drill has taken somebody out.
+func (x seen) Absent(person string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.t.Absent(person)
+}
+
 // Acks are the messages that ask to be acknowledged.
 func (x seen) Acks() []progress.Ack {
 	x.mu.Lock()

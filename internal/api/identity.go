@@ -259,8 +259,12 @@ func (s *Server) makeLink(ctx context.Context, id string, in LinkRequest) (*answ
 	if err != nil {
 		return nil, err
 	}
+	t, err := s.follow(ctx, id, p)
+	if err != nil {
+		return nil, err
+	}
 	a, _ := identity.From(ctx)
-	if !a.Console && !(p.Estate.Regulated() && p.Estate.May(a.Person, plan.MayProxy, true)) {
+	if e := t.Estate(); !a.Console && !(e.Regulated() && e.May(a.Person, plan.MayProxy, true) && !t.Absent(a.Person)) {
 		if err := s.mayAround(ctx, plan.MayAdmin); err != nil {
 			return nil, err
 		}

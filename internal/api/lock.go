@@ -69,7 +69,11 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 	if err := knownPerson(ctx, p, body.By); err != nil {
 		return nil, err
 	}
-	if err := mayIn(ctx, p.Estate, body.By, plan.MayControl); err != nil {
+	t, err := s.follow(ctx, h.Run, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := mayIn(ctx, t.Estate(), body.By, plan.MayControl); err != nil {
 		return nil, err
 	}
 	if !h.Kept {

@@ -211,7 +211,11 @@ func (s *Server) mayBeSaid(ctx context.Context, runID string, purpose identity.P
 		}
 	}
 	if by != about {
-		if err := mayIn(ctx, p.Estate, by, plan.MayProxy); err != nil {
+		t, err := s.follow(ctx, runID, p)
+		if err != nil {
+			return plan.Plan{}, err
+		}
+		if err := mayIn(ctx, t.Estate(), by, plan.MayProxy); err != nil {
 			return plan.Plan{}, err
 		}
 	}

@@ -303,7 +303,7 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 		in.Lang = string(lang(ctx))
 	}
 	var b bytes.Buffer
-	if err := s.render(ctx, &b, p, events, in.Format, in.Lang); err != nil {
+	if err := s.render(ctx, &b, in.Run, p, events, in.Format, in.Lang); err != nil {
 		if p := new(Problem); errors.As(err, &p) {
 			return nil, err
 		}

@@ -15,9 +15,15 @@ import (
 
 // render writes the report as whoever asks may see it: what each person said is for those who
 // see the list of people, and for auditors.
-func (s *Server) render(ctx context.Context, w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
+func (s *Server) render(ctx context.Context, w io.Writer, runID string, p plan.Plan, events []run.Event, format, lang string) error {
 	a, _ := identity.From(ctx)
-	if s.seesList(ctx, p, a.Person) || s.audits(ctx, p, a.Person) {
+	t, err := s.follow(ctx, runID, p)
+	if err != nil {
+		return err
+	}
+	now := p
+	now.Estate = t.Estate()
+	if s.seesList(ctx, t, now, a.Person) || s.audits(ctx, p, a.Person) {
 		return s.Render(w, p, events, format, lang)
 	}
 	if s.RenderFor == nil {

@@ -90,9 +90,9 @@ func (t *Totals) add(p progress.Person) {
 	case p.State == progress.OutOfDrill:
 		t.Absent++
 		return
-	case p.Last == nil && p.State == progress.Silent:
+	case p.Last == nil:
 		t.Silent++
-	case p.Last != nil:
+	default:
 		t.Answered++
 		switch {
 		case p.Last.Safety.Fine():
@@ -134,6 +134,7 @@ func (s *Server) getPeople(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	p.Estate = t.Estate()
 	if in.Role != "" && !slices.ContainsFunc(p.Estate.People, func(m plan.Person) bool { return slices.Contains(m.Roles, in.Role) }) {
 		l := lang(ctx)
 		var roles []string
@@ -156,7 +157,7 @@ func (s *Server) getPeople(ctx context.Context, in *struct {
 		out.Kit = m.Kit
 	}
 	out.totals(p, o, roll)
-	out.Own = !s.seesList(ctx, p, reader)
+	out.Own = !s.seesList(ctx, t, p, reader)
 	for _, m := range roll {
 		if out.Own && m.ID != reader {
 			continue
@@ -166,7 +167,7 @@ func (s *Server) getPeople(ctx context.Context, in *struct {
 		}
 		out.People = append(out.People, Person{Person: m})
 	}
-	if err := s.addPrivate(ctx, in.Run, p, reader, out.People); err != nil {
+	if err := s.addPrivate(ctx, in.Run, t, p, reader, out.People); err != nil {
 		return nil, err
 	}
 	return &answer[People]{out}, nil
@@ -176,6 +177,8 @@ func inState(m progress.Person, state string) bool {
 	switch state {
 	case "":
 		return true
+	case progress.Silent: // also who has come and not said how they are, as the totals count
+		return m.Last == nil && m.State != progress.OutOfDrill && m.State != progress.NotCalled
 	case "hurt":
 		return m.Last != nil && m.Last.Safety.Hurt()
 	case "cannot_come":
@@ -246,11 +249,15 @@ func (s *Server) reader(ctx context.Context, sum journal.Summary, p plan.Plan, a
 }
 
 // seesList reports whether somebody may see how each of the others is. Where rights are not
-// regulated everybody may; totals are for all.
-func (s *Server) seesList(ctx context.Context, p plan.Plan, reader string) bool {
+// regulated everybody may; totals are for all. p has the estate as it is now; whom the drill
+// takes out has no right in it.
+func (s *Server) seesList(ctx context.Context, t seen, p plan.Plan, reader string) bool {
 	a, ok := identity.From(ctx)
 	if !p.Estate.Regulated() || !ok || a.Console {
 		return true
+	}
+	if t.Absent(reader) {
+		return false
 	}
 	who, _ := p.Estate.Person(reader)
 	return p.Estate.May(reader, plan.MayPeople, true) || p.Estate.May(reader, plan.MayProxy, true) || slices.Contains(who.Roles, p.Scenario.Decision.By)
@@ -258,24 +265,27 @@ func (s *Server) seesList(ctx context.Context, p plan.Plan, reader string) bool 
 
 // seesPrivate reports whether somebody may see the private part of another's answer: their
 // own, what they entered, and who decides. Sees of the server adds to it.
-func (s *Server) seesPrivate(ctx context.Context, p plan.Plan, reader string, m progress.Person) bool {
+func (s *Server) seesPrivate(ctx context.Context, t seen, p plan.Plan, reader string, m progress.Person) bool {
 	if reader == "" {
 		return false
 	}
-	who, _ := p.Estate.Person(reader)
-	if p.Estate.Regulated() && p.Estate.May(reader, plan.MayPeople, true) {
+	if reader == m.ID || m.Last != nil && run.Person(m.Last.By) == reader {
 		return true
 	}
-	return reader == m.ID || m.Last != nil && run.Person(m.Last.By) == reader || slices.Contains(who.Roles, p.Scenario.Decision.By) ||
+	if t.Absent(reader) {
+		return false
+	}
+	who, _ := p.Estate.Person(reader)
+	return p.Estate.Regulated() && p.Estate.May(reader, plan.MayPeople, true) || slices.Contains(who.Roles, p.Scenario.Decision.By) ||
 		s.Sees != nil && s.Sees(ctx, p, reader, m.ID)
 }
 
 // addPrivate adds the private parts that the reader may see. That others' were read is noted
 // in the access log before they are shown.
-func (s *Server) addPrivate(ctx context.Context, runID string, p plan.Plan, reader string, people []Person) error {
+func (s *Server) addPrivate(ctx context.Context, runID string, t seen, p plan.Plan, reader string, people []Person) error {
 	noted := false
 	for i, m := range people {
-		if m.Person.Private == "" || !s.seesPrivate(ctx, p, reader, m.Person) {
+		if m.Person.Private == "" || !s.seesPrivate(ctx, t, p, reader, m.Person) {
 			continue
 		}
 		d, err := s.Store.Document(ctx, kindAnswer, runID+"/"+m.Person.Private)

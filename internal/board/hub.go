@@ -19,8 +19,11 @@ const (
 	apart = 250 * time.Millisecond
 	// beat is how often a viewer hears from the server when nothing changes.
 	beat = 5 * time.Second
-	// kept bounds how many runs are followed at once without anybody looking.
-	kept = 32
+	// shown is how many open runs the page of now has.
+	shown = 50
+	// kept bounds how many runs are followed at once without anybody looking: all that the page
+	// of now reads at each picture, and some that people look back at.
+	kept = shown + 14
 )
 
 // hub follows runs for all viewers together: one tracker a run, fed by its journal.
@@ -62,13 +65,12 @@ type follower struct {
 	mu      sync.Mutex
 	plan    plan.Plan
 	tracker *progress.Tracker
-	people  *roll
 	at      int64 // position of the last event taken in
 }
 
 // picture is a run at a moment. What is in it is not changed any more.
 type picture struct {
-	Plan     plan.Plan
+	Plan     plan.Plan // its estate as it is now, after handovers
 	Overview progress.Overview
 	People   []personView
 	// Titles are what people call the roles, by name.
@@ -100,7 +102,7 @@ func (h *hub) follow(ctx context.Context, id string) (*follower, error) {
 	if f, ok := h.runs[id]; ok {
 		return f, nil
 	}
-	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p), people: newRoll(p)}
+	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p)}
 	f.topic = &topic{hub: h, name: id, read: func(ctx context.Context) ([]picture, error) {
 		one, err := f.look(ctx)
 		return []picture{one}, err
@@ -147,18 +149,18 @@ func (f *follower) look(ctx context.Context) (picture, error) {
 	}
 	f.tracker.Apply(entries...)
 	for _, e := range entries {
-		f.people.apply(e.Event)
-		f.handOver(e.Event)
 		f.at = e.Position
 	}
 	o := f.tracker.Overview(f.hub.now())
 	files, _ := f.hub.files() // without it, roles go by their names
-	return picture{f.plan, o, f.people.list(), files.Roles}, nil
+	p := f.plan
+	p.Estate = f.tracker.Estate()
+	return picture{p, o, rollOf(f.tracker.Roll()), files.Roles}, nil
 }
 
 // readNow is all runs that have not ended.
 func (h *hub) readNow(ctx context.Context) ([]picture, error) {
-	list, err := h.store.Runs(ctx, journal.Filter{Open: true, Limit: 50})
+	list, err := h.store.Runs(ctx, journal.Filter{Open: true, Limit: shown})
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,19 @@ import (
 // What a page offers goes by the rights that the estate grants. It is only what is shown:
 // whether an act is let through is for the API and the run itself to say.
 
+// absent reports whether a drill has taken somebody out: they have no right in it, whatever
+// their roles.
+func (p picture) absent(person string) bool {
+	i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == person })
+	return i >= 0 && p.People[i].Absent
+}
+
+// controls reports whether somebody may hold or abort the run.
+func (p picture) controls(person string) bool {
+	_, inPlan := p.Plan.Estate.Person(person)
+	return inPlan && !p.absent(person) && granted(p.Plan.Estate, person, plan.MayControl) && !p.Overview.State.Ended()
+}
+
 // granted reports whether a person has a permission, or rights are not regulated.
 func granted(e plan.Estate, person string, p plan.Permission) bool {
 	return !e.Regulated() || e.May(person, p, true)

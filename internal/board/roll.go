@@ -5,23 +5,19 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// roll is who is safe and here, by person, as the journal tells it.
-type roll struct {
-	plan   plan.Plan
-	people map[string]*personView
-}
-
-// personView is one person in a run.
+// personView is one person in a run, as /people and the report have them.
 type personView struct {
 	ID         string
 	Name       plan.Text
 	Section    string
-	Roles      []string
-	Called     bool
-	DeputyFor  string
+	Roles      []string // as they are now
+	Called     bool     // or answered or came without
+	Absent     bool     // taken out of the drill
+	DeputyFor  []string
 	Reminded   int
 	Safety     run.Safety // "" has not answered
 	CanCome    bool
@@ -30,60 +26,30 @@ type personView struct {
 	Place      string
 }
 
-func newRoll(p plan.Plan) *roll {
-	r := &roll{plan: p, people: map[string]*personView{}}
-	for _, m := range p.Estate.People {
-		r.people[m.ID] = &personView{ID: m.ID, Name: m.Name, Section: m.Section, Roles: m.Roles}
-	}
-	return r
-}
-
-func (r *roll) apply(e run.Event) {
-	p := r.people[e.Person]
-	if p == nil {
-		return
-	}
-	at := e.At
-	switch e.Kind {
-	case run.PersonCalled:
-		var c run.Call
-		_ = e.Decode(&c)
-		p.Called, p.DeputyFor = true, c.Deputy
-	case run.PersonReminded:
-		p.Reminded++
-	case run.PersonAnswered:
-		var a run.Answer
-		_ = e.Decode(&a)
-		p.Safety, p.CanCome = a.Safety, a.CanCome
-		if p.AnsweredAt == nil {
-			p.AnsweredAt = &at
+// rollOf is everybody in the plan's order, as they are now.
+func rollOf(people []progress.Person) []personView {
+	out := make([]personView, 0, len(people))
+	for _, p := range people {
+		v := personView{ID: p.ID, Name: p.Name, Section: p.Section, Roles: p.Roles, Called: p.State != progress.NotCalled && p.State != progress.OutOfDrill,
+			Absent: p.State == progress.OutOfDrill, DeputyFor: p.StandsIn, Reminded: p.Reminded, ArrivedAt: p.ArrivedAt, Place: p.Place}
+		if p.Last != nil {
+			v.Safety, v.CanCome, v.AnsweredAt = p.Last.Safety, p.Last.CanCome, &p.First.At
 		}
-	case run.PersonArrived:
-		var a run.Arrival
-		_ = e.Decode(&a)
-		p.Place = a.Place
-		if p.ArrivedAt == nil {
-			p.ArrivedAt = &at
-		}
-	}
-}
-
-// list is everybody in the plan's order, as they are now.
-func (r *roll) list() []personView {
-	out := make([]personView, 0, len(r.plan.Estate.People))
-	for _, m := range r.plan.Estate.People {
-		out = append(out, *r.people[m.ID])
+		out = append(out, v)
 	}
 	return out
 }
 
 // tally counts people; the total of a section or a role.
 type tally struct {
-	Name                                                  string
-	Called, Answered, Safe, Injured, Silent, Coming, Here int
+	Name                                                          string
+	Called, Answered, Safe, Injured, Silent, Coming, Here, Absent int
 }
 
 func (t *tally) add(p personView) {
+	if p.Absent {
+		t.Absent++
+	}
 	if !p.Called {
 		return
 	}
@@ -119,30 +85,5 @@ func tallies(people []personView, names func(personView) []string) []tally {
 			out[i].add(p)
 		}
 	}
-	return slices.DeleteFunc(out, func(t tally) bool { return t.Called == 0 })
-}
-
-// handOver keeps the roles as they are after they have changed hands: what waits for a role is
-// offered to whoever has it now. Pictures that were taken before keep the list they have.
-func (f *follower) handOver(e run.Event) {
-	var h run.Handover
-	if e.Kind != run.RoleHandedOver || e.Decode(&h) != nil {
-		return
-	}
-	people := slices.Clone(f.plan.Estate.People)
-	for i, p := range people {
-		roles := slices.DeleteFunc(slices.Clone(p.Roles), func(role string) bool { return role == h.Role })
-		switch p.ID {
-		case h.From:
-			people[i].Roles = roles
-		case h.To:
-			people[i].Roles = append(roles, h.Role)
-		default:
-			continue
-		}
-		if one := f.people.people[p.ID]; one != nil {
-			one.Roles = people[i].Roles
-		}
-	}
-	f.plan.Estate.People = people
+	return slices.DeleteFunc(out, func(t tally) bool { return t.Called+t.Absent == 0 })
 }

@@ -195,8 +195,7 @@ func (b *Board) showRun(v *visit) error {
 	view := runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me}
 	view.Mine = mineView{forPerson(v.lang, p, v.me, "/runs/"+url.PathEscape(id)), v.me}
 	view.Deeds = deedsFor(v.lang, p, v.me)
-	_, inPlan := p.Plan.Estate.Person(v.me)
-	view.Acts = inPlan && granted(p.Plan.Estate, v.me, plan.MayControl) && !p.Overview.State.Ended()
+	view.Acts = p.controls(v.me)
 	as := look{at: "run", kind: p.Overview.Kind, wall: v.r.URL.Query().Has("wall")}
 	if !p.Overview.State.Ended() {
 		as.live = "/runs/" + url.PathEscape(id) + "/live?own=" + url.QueryEscape(id)
@@ -215,8 +214,7 @@ func (b *Board) showControl(v *visit) error {
 	if err != nil {
 		return err
 	}
-	_, inPlan := p.Plan.Estate.Person(v.me)
-	v.showAs(http.StatusOK, "control", v.t("Hold or abort", "一時停止・中止"), runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Acts: inPlan && granted(p.Plan.Estate, v.me, plan.MayControl) && !p.Overview.State.Ended()}, look{at: "run", kind: p.Overview.Kind})
+	v.showAs(http.StatusOK, "control", v.t("Hold or abort", "一時停止・中止"), runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Acts: p.controls(v.me)}, look{at: "run", kind: p.Overview.Kind})
 	return nil
 }
 
@@ -288,7 +286,7 @@ func (b *Board) showPeople(v *visit) error {
 			if section == "" {
 				section = none
 			}
-			if !one.Called || view.Only == "silent" && one.AnsweredAt != nil || view.Only != "" && view.Only != "silent" && section != view.Only && !slices.Contains(one.Roles, view.Only) {
+			if !one.Called && !one.Absent || view.Only == "silent" && (one.AnsweredAt != nil || one.Absent) || view.Only != "" && view.Only != "silent" && section != view.Only && !slices.Contains(one.Roles, view.Only) {
 				continue
 			}
 			view.List = append(view.List, one)
@@ -306,6 +304,9 @@ func (b *Board) showPeople(v *visit) error {
 
 // speaksForOthers reports whether the viewer may answer for somebody who can't.
 func (v *visit) speaksForOthers(p picture) bool {
+	if p.absent(v.me) {
+		return false
+	}
 	if e := p.Plan.Estate; e.Regulated() {
 		return e.May(v.me, plan.MayProxy, true)
 	}
@@ -317,6 +318,8 @@ func urgency(p personView) int {
 	switch {
 	case p.Safety.Hurt():
 		return 0
+	case p.Absent:
+		return 3
 	case p.AnsweredAt == nil:
 		return 1
 	}
@@ -329,7 +332,7 @@ func (v *visit) seesNames(p picture) bool {
 	if v.actor.Console {
 		return true
 	}
-	return looksAfter(p.Plan.Estate, v.me, p.Plan.Scenario.Decision.By)
+	return !p.absent(v.me) && looksAfter(p.Plan.Estate, v.me, p.Plan.Scenario.Decision.By)
 }
 
 var ownPolicy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="([^"]*)">`)

@@ -90,7 +90,7 @@ var forms = map[progress.Awaited]string{
 // forPerson are the tasks of a run that wait for this person, the most urgent first.
 func forPerson(l i18n.Lang, p picture, me, back string) []task {
 	var out []task
-	if me == "" {
+	if me == "" || p.absent(me) {
 		return nil
 	}
 	for _, w := range slices.Concat(p.Overview.Waiting, late(p, me), drafts(p, me), glass(p, me), revisions(p, me)) {

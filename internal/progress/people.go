@@ -96,14 +96,14 @@ func (t *Tracker) person(e run.Event) {
 		var a run.Answer
 		_ = e.Decode(&a)
 		said := Answered{At: at, By: e.By, Safety: a.Safety, CanCome: a.CanCome, Online: a.Online, ComesAt: a.ComesAt}
-		if p.answers++; p.first == nil || at.Before(p.first.At) {
+		// The journal's order says which is the newest, as it does for the run and the report:
+		// the clocks of two servers may not agree.
+		if p.answers++; p.first == nil {
 			p.first = &said
 		}
-		if !at.Before(p.last.At) {
-			p.last = said
-			if a.Private {
-				p.private = e.Writer
-			}
+		p.last = said
+		if a.Private {
+			p.private = e.Writer
 		}
 	case run.PersonArrived:
 		_ = e.Decode(&p.arrival)
@@ -133,11 +133,12 @@ func (t *Tracker) count() People {
 	var from time.Time
 	var answers []time.Time
 	for _, p := range t.people {
-		if p.called {
+		// Who came without having been called counts as called: nobody is left out.
+		if p.called || p.first != nil || p.arrivedAt != nil {
 			c.Called++
-			if from.IsZero() || p.calledAt.Before(from) {
-				from = p.calledAt
-			}
+		}
+		if p.called && (from.IsZero() || p.calledAt.Before(from)) {
+			from = p.calledAt
 		}
 		if p.absent {
 			c.Absent++
@@ -146,7 +147,7 @@ func (t *Tracker) count() People {
 			c.Answered++
 			answers = append(answers, p.first.At)
 			c.note(p.last)
-		} else if p.called {
+		} else if p.called || p.arrivedAt != nil {
 			c.Silent++
 		}
 		if p.arrivedAt != nil {
@@ -235,6 +236,16 @@ type Person struct {
 	ArrivedAt *time.Time `json:"arrived_at,omitempty"`
 	Place     string     `json:"place,omitempty"`
 	Online    bool       `json:"online,omitempty"` // arrived online
+}
+
+// Estate is the estate as it is now, after handovers. Those whom a drill takes out keep their
+// roles in it, since their deputies act by them; Absent names them.
+func (t *Tracker) Estate() plan.Estate { return t.plan.Estate }
+
+// Absent reports whether a drill has taken somebody out.
+func (t *Tracker) Absent(person string) bool {
+	p := t.people[person]
+	return p != nil && p.absent
 }
 
 // Roll is everybody of the plan as they are now, in the plan's order.

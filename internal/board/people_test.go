@@ -1,0 +1,128 @@
+package board_test
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// regulated is a recorded drill of an estate that grants rights by role.
+func regulated(t *testing.T, grants ...plan.Grant) *world {
+	t.Helper()
+	w := newWorld(t, begun.Add(18*time.Minute))
+	w.plan.Estate.Grants = grants
+	if err := w.plan.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.PutPlan(t.Context(), w.plan); err != nil {
+		t.Fatal(err)
+	}
+	w.record(drill, run.Drill)
+	return w
+}
+
+// later appends an event of the run to the record.
+func (w *world) later(e run.Event) {
+	w.t.Helper()
+	e.Run, e.Seq = drill, 1
+	if e.Writer == "" {
+		e.Writer = fmt.Sprintf("later/%d", w.events())
+	}
+	if e.At.IsZero() {
+		e.At = w.now
+	}
+	if e.By == "" {
+		e.By = run.Engine
+	}
+	w.append(e)
+}
+
+func (w *world) handOver(role, from, to string) {
+	w.t.Helper()
+	w.later(run.Event{Kind: run.RoleHandedOver, Person: to, By: from, Data: run.Encode(run.Handover{Role: role, From: from, To: to})})
+}
+
+var sheetRow = regexp.MustCompile(`<tr><th scope="row">(?:<a[^>]*>)?([^<]*)(?:</a>)?</th>(.*?)<td class="w">`)
+
+// rowOf are the figures of a section or role on the page of people.
+func rowOf(t *testing.T, page, name string) string {
+	t.Helper()
+	for _, m := range sheetRow.FindAllStringSubmatch(page, -1) {
+		if m[1] == name {
+			return strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(strings.ReplaceAll(m[2], "</td>", " "), ""))), " ")
+		}
+	}
+	t.Fatalf("the page has no row %s", name)
+	return ""
+}
+
+// The page counts people as the run does: a role by who holds it now, nobody among the silent
+// whom the drill takes out, and of two answers the one that the record has later.
+func TestFiguresAreThoseOfTheRun(t *testing.T) {
+	w := recorded(t)
+	b := w.browser(personID(0))
+	_, page := b.get("/runs/" + drill + "/people")
+	if got, want := rowOf(t, page, "Service desk"), "4 3 3 0 ? 1 3 3"; got != want {
+		t.Errorf("the service desk is shown as %q, want %q", got, want)
+	}
+	w.later(run.Event{Kind: run.PersonAbsent, Person: personID(18), Data: run.Encode(run.Absent{})})
+	w.later(run.Event{Kind: run.PersonStandsIn, Person: personID(30), Data: run.Encode(run.StandIn{For: personID(18), Why: run.WhyAbsent})})
+	w.handOver("service-desk", personID(17), personID(40))
+	// Later in the record, by a server whose clock is behind.
+	w.later(run.Event{Kind: run.PersonAnswered, Person: personID(19), By: personID(19), At: begun.Add(30 * time.Second), Data: run.Encode(run.Answer{Safety: run.Injured})})
+	_, page = b.get("/runs/" + drill + "/people")
+	if got, want := rowOf(t, page, "Service desk"), "3 + 1 absent 3 2 ✚ 1 0 1 2"; got != want {
+		t.Errorf("the service desk is shown as %q, want %q", got, want)
+	}
+	absent, _ := w.plan.Estate.Person(personID(18))
+	if !strings.Contains(page, "absent in this drill") || !strings.Contains(page, "(for "+absent.Name.EN) {
+		t.Error("the page does not say who is absent, or for whom somebody stands in")
+	}
+}
+
+// A role that has changed hands takes its tasks and its rights along, and whom the drill takes
+// out is offered nothing.
+func TestRightsFollowTheRole(t *testing.T) {
+	may := func(p ...plan.Permission) []plan.Permission { return p }
+	w := regulated(t, plan.Grant{Role: "commander", May: may(plan.MayDecide, plan.MayControl)}, plan.Grant{Role: "operator", May: may(plan.MayOperate)},
+		plan.Grant{Role: "secretariat", May: may(plan.MayPeople, plan.MayProxy)})
+	if res, body := w.browser(personID(20)).post("/runs/"+drill+"/act/checkin", "key", "a", "safety", "safe", "phone", "03-0000-1234"); res.StatusCode != http.StatusSeeOther {
+		t.Fatalf("the answer: %s\n%s", res.Status, body)
+	}
+	sees := func(who string) map[string]bool {
+		b := w.browser(who)
+		_, page := b.get("/runs/" + drill)
+		_, people := b.get("/runs/" + drill + "/people")
+		res, _ := b.post("/runs/"+drill+"/act/checkin", "key", who, "person", personID(33), "safety", "safe")
+		return map[string]bool{"decides": strings.Contains(page, `/act/decide"`), "operates": strings.Contains(page, `/act/step"`), "controls": strings.Contains(page, `/control"`),
+			"names": strings.Contains(people, "Kobayashi Ichiro"), "private": strings.Contains(people, "03-0000-1234"), "proxy": res.StatusCode == http.StatusSeeOther}
+	}
+	check := func(when, who string, want ...string) {
+		t.Helper()
+		got := sees(who)
+		for what, is := range got {
+			if should := strings.Contains(" "+strings.Join(want, " ")+" ", " "+what+" "); is != should {
+				t.Errorf("%s, %s has %q: %v, want %v", when, who, what, is, should)
+			}
+		}
+	}
+	check("before", personID(0), "decides", "controls")
+	check("before", personID(1), "names", "private", "proxy")
+	check("before", personID(40))
+	check("before", personID(7), "operates")
+	w.handOver("commander", personID(0), personID(40))
+	w.handOver("secretariat", personID(1), personID(41))
+	w.later(run.Event{Kind: run.PersonAbsent, Person: personID(7), Data: run.Encode(run.Absent{})})
+	check("afterwards", personID(0))
+	check("afterwards", personID(40), "decides", "controls")
+	check("afterwards", personID(1))
+	check("afterwards", personID(41), "names", "private", "proxy")
+	check("afterwards", personID(7))
+}
