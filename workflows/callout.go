@@ -53,11 +53,16 @@ func (r *response) maySettleCall(c CallOut) error {
 // inject has broken is put back.
 func (r *response) onCallOut(ctx workflow.Context, c CallOut) (Done, error) {
 	r.callNow = &c
-	done, err := r.log.record(ctx, run.Event{Kind: run.CallReleased, Phase: r.phase, By: c.By, Via: c.Via, Reason: c.Reason, Data: run.Encode(run.CallSettled{Sent: c.Send})})
+	seq := r.log.add(ctx, run.Event{Kind: run.CallReleased, Phase: r.phase, By: c.By, Via: c.Via, Reason: c.Reason, Data: run.Encode(run.CallSettled{Sent: c.Send})})
 	if !c.Send && r.abort == nil {
-		_, err = r.onAbort(ctx, Control{By: c.By, Via: c.Via, Reason: both("false alarm: %s", "誤報：%s", c.Reason)})
+		// Before anything waits: the next phase must not begin.
+		off := Control{By: c.By, Via: c.Via, Reason: both("false alarm: %s", "誤報：%s", c.Reason)}
+		r.abort = &off
+		seq = r.log.add(ctx, run.Event{Kind: run.RunAbortRequested, By: off.By, Via: off.Via, Reason: off.Reason})
+		r.stop()
+		r.pause(ctx, false)
 	}
-	return done, err
+	return Done{Seq: seq}, r.log.reach(ctx, seq)
 }
 
 // callText is what everybody is told. It asks only what the hazard asks, and names where to

@@ -27,8 +27,10 @@ func (r *response) comeHome(ctx workflow.Context) {
 		return
 	}
 	_ = r.lead(ctx, run.Failback, func(ctx workflow.Context) (run.Outcome, string) {
+		r.homeOpen = true
 		r.chooseHome(ctx, away)
 		r.approveHome(ctx, away)
+		r.homeOpen = false
 		outcome, reason := run.Passed, ""
 		for _, s := range away {
 			if s.homeChoice == run.Stay {

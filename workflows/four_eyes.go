@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -28,7 +29,11 @@ func (r *response) askConfirmation(ctx workflow.Context) {
 		return
 	}
 	r.fourEyes = true
-	r.log.add(ctx, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine,
+	ask := run.Ask{Need: 1}
+	if !run.IsAlarm(r.in.Requester) {
+		ask.Not = []string{r.in.Requester}
+	}
+	r.activationSeq = r.log.add(ctx, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine, Data: run.Encode(ask),
 		Reason: both("somebody other than %s, who started it, confirms the activation", "開始者 %s 以外の人による発動の確認", r.in.Requester)})
 	r.listenForGlass(ctx)
 	for _, m := range r.people {
@@ -60,7 +65,11 @@ func (r *response) mayConfirmActivation(a Approve) error {
 		return errors.New(both("this run's activation needs no confirmation", "この実施の発動に確認は必要ない"))
 	case r.confirmedBy != "":
 		return errors.New(both("the activation is confirmed already, by %s", "発動は %s が確認済み", r.confirmedBy))
-	case a.BreakGlass:
+	}
+	if err := sameQuestion(a, r.activationSeq); err != nil {
+		return err
+	}
+	if a.BreakGlass {
 		return r.mayBreakGlass(a)
 	}
 	if err := r.mayBeSecond(a.By); err != nil {
@@ -77,8 +86,11 @@ func (r *response) confirmActivation(ctx workflow.Context, a Approve, by string)
 	if a.BreakGlass {
 		r.tellOfGlass(ctx, a.By, both("confirmed the activation alone", "発動を単独で確認"), a.Reason)
 	}
-	return r.log.record(ctx, run.Event{Kind: run.ActivationConfirmed, Phase: run.Activation, By: by, Via: a.Via, Reason: a.Reason,
-		Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass})})
+	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.activationSeq, SameConsole: !a.BreakGlass && r.oneConsole(a.Via, r.in.Via)}
+	if yes.SameConsole {
+		r.tellOfConsole(ctx, a.By)
+	}
+	return r.log.record(ctx, run.Event{Kind: run.ActivationConfirmed, Phase: run.Activation, By: by, Via: a.Via, Reason: a.Reason, Data: run.Encode(yes)})
 }
 
 // mayBeSecond refuses people whose yes does not count: by permission where the estate grants
@@ -113,40 +125,80 @@ func (r *response) mayBreakGlass(a Approve) error {
 	return r.permit(a.By, plan.MayApprove)
 }
 
-// decidedBy reports whether a person took or drafted one of the decisions that wait for an
-// approval.
-func (r *response) decidedBy(person string) bool {
-	return slices.ContainsFunc(r.systems, func(s *system) bool {
-		if s.homeAsked {
-			return s.homeDecider == person
+// decided lists who took or drafted the decisions that wait for an approval.
+func (r *response) decided() []string {
+	var out []string
+	for _, s := range r.systems {
+		who := []string{s.decider}
+		if s.draft != nil {
+			who = append(who, s.draft.by)
 		}
-		return s.decider == person || s.draft != nil && s.draft.by == person
-	})
+		if s.homeAsked {
+			who = []string{s.homeDecider}
+		}
+		for _, id := range who {
+			if id != "" && !slices.Contains(out, id) {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
 }
+
+func (r *response) decidedBy(person string) bool { return slices.Contains(r.decided(), person) }
 
 // othersCould reports whether anybody besides the requester and those who decided could
 // approve. Where an estate has nobody else, who decided may approve what somebody else
 // asked for: those are two persons, and a response must not hang on a third who is not there.
+// Who holds the roles now counts, and who held them when the run began: nobody makes
+// themselves the only one left by handing the others' roles on. Who gave their own away has gone.
 func (r *response) othersCould() bool {
-	could := func(person string) bool {
-		return person != r.in.Requester && !r.decidedBy(person) && r.mayBeSecond(person) == nil
+	eyes := plan.Eyes{Not: append([]string{r.in.Requester}, r.decided()...), Away: r.away, Out: r.unfit}
+	if len(r.plan.Approvers(eyes)) > 0 {
+		return true
 	}
-	return slices.ContainsFunc(r.people, func(m *member) bool {
-		holder := slices.ContainsFunc(m.plan.Roles, func(role string) bool { return slices.Contains(r.secondRoles(), role) })
-		return holder && (could(m.plan.ID) || slices.ContainsFunc(m.plan.Deputies, could))
-	})
+	eyes.Out = func(id string) bool { return r.unfit(id) || r.gaveUp[id] }
+	return len(r.in.Plan.Approvers(eyes)) > 0
 }
 
-// secondRoles are the roles whose yes counts.
-func (r *response) secondRoles() []string {
-	if r.plan.Estate.Regulated() {
-		return r.plan.Estate.Granted(plan.MayApprove)
+// unfit reports whether somebody can't act: out of the drill, not well, or silent for so long
+// that their deputies were called.
+func (r *response) unfit(id string) bool {
+	m := r.member(id)
+	if m == nil || r.absent[id] || !m.answer.Safety.Fit() {
+		return true
 	}
-	roles := []string{r.plan.Scenario.Decision.By}
-	for _, q := range r.plan.Scenario.Quorum {
-		roles = append(roles, q.Role)
+	return m.deputies && m.answeredAt.IsZero() && m.arrivedAt.IsZero() && !r.log.acted[id]
+}
+
+// oneConsole reports whether an act of a second person in a response came by the server's own
+// token, as one of those before it did: whoever holds it can be both. It is told to
+// everybody and reviewed, as break-glass is.
+func (r *response) oneConsole(via string, before ...string) bool {
+	return r.in.Kind == run.Response && r.fourEyes && isConsole(via) && slices.ContainsFunc(before, isConsole)
+}
+
+func isConsole(via string) bool { return via == "console" || strings.HasPrefix(via, "console ") }
+
+// viasOfDecision is how those were known whose yes comes before an approval.
+func (r *response) viasOfDecision() []string {
+	var out []string
+	if r.phase != run.Failback {
+		out = append(out, r.in.Via)
 	}
-	return roles
+	for _, s := range r.systems {
+		if s.homeAsked {
+			out = append(out, s.homeVia)
+		} else {
+			out = append(out, s.deciderVia)
+		}
+	}
+	return out
+}
+
+func (r *response) tellOfConsole(ctx workflow.Context, by string) {
+	r.tell(ctx, r.everybody(), fmt.Sprintf("The yes of %s and that before it both came by the server's own token: nothing shows that they are two persons. It will be reviewed.", by),
+		fmt.Sprintf("%sの確認・承認は、その前の操作と同じくサーバー本体のトークンによるものです。別人であることを示す記録がないため、事後確認の対象とします。", by))
 }
 
 // approveHome has the return home approved by somebody other than who decided it: it moves
@@ -156,10 +208,22 @@ func (r *response) approveHome(ctx workflow.Context, away []*system) {
 	if !r.fourEyes || !returns {
 		return
 	}
-	r.approvalAsked, r.approvals, r.brokenGlass, r.needed = true, nil, false, 1
-	r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: run.Failback, By: run.Engine,
-		Reason: both("the return home, by somebody other than who decided it", "切り戻しの承認（決定者以外の人）")})
-	_ = workflow.Await(ctx, func() bool { return len(r.approvals) > 0 || r.brokenGlass })
+	r.approvalAsked = true
+	defer func() { r.approvalAsked = false }()
+	r.askApproval(ctx, both("the return home, by somebody other than who decided it", "切り戻しの承認（決定者以外の人）"))
+	before := r.abort // one that came earlier is why they return
+	_ = workflow.Await(ctx, func() bool { return r.approved() || !r.moving() || r.abort != before })
+	if r.abort == before || r.approved() {
+		return
+	}
+	for _, s := range away {
+		if s.homeAsked && s.homeChoice == run.GoHome {
+			s.homeChoice = run.Stay
+			r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.Failback, System: s.plan.Name, By: r.abort.By, Via: r.abort.Via,
+				Reason: both("aborted before the return was approved: %s", "切り戻しの承認前に中止：%s", plan.Apart(r.abort.Reason)),
+				Data:   run.Encode(run.Decision{Question: questionFailback, Answer: run.Stay, Instead: run.GoHome})})
+		}
+	}
 }
 
 // signalGlass carries Glass from a runbook to its run, which knows whom to tell.
@@ -183,6 +247,13 @@ func (r *response) listenForGlass(ctx workflow.Context) {
 
 // tellOfGlass tells everybody at once that somebody went on alone.
 func (r *response) tellOfGlass(ctx workflow.Context, by, what, reason string) {
+	did := plan.Apart(what)
+	r.tell(ctx, r.everybody(), fmt.Sprintf("%s used break-glass (%s): %s", by, did.In("en"), reason),
+		fmt.Sprintf("%sが緊急権限（ブレークグラス）を行使しました（%s）：%s", by, did.In("ja"), reason))
+}
+
+// everybody is all with a role; once people are called, those.
+func (r *response) everybody() []string {
 	var all, called []string
 	for _, m := range r.people {
 		if len(m.plan.Roles) > 0 {
@@ -192,12 +263,10 @@ func (r *response) tellOfGlass(ctx workflow.Context, by, what, reason string) {
 			called = append(called, m.plan.ID)
 		}
 	}
-	if len(called) > 0 { // else it was before the call
-		all = called
+	if len(called) > 0 {
+		return called
 	}
-	did := plan.Apart(what)
-	r.tell(ctx, all, fmt.Sprintf("%s used break-glass (%s): %s", by, did.In("en"), reason),
-		fmt.Sprintf("%sが緊急権限（ブレークグラス）を行使しました（%s）：%s", by, did.In("ja"), reason))
+	return all
 }
 
 // forced is what somebody has asked to force, until a second person confirms it.

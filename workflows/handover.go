@@ -34,6 +34,8 @@ func (r *response) mayHandOver(h Handover) error {
 	switch {
 	case h.From == h.To:
 		return errors.New("a role is handed over to somebody else")
+	case h.By == h.To:
+		return errors.New(both("nobody takes a role to themselves: %s hands it over, or another who leads", "役割を自分自身に引き継ぐことはできない。%s 本人か、指揮する別の者が引き継ぐこと", h.From))
 	case !slices.Contains(from.plan.Roles, h.Role):
 		return errors.New(both("%s does not hold the role %s", "%s は役割 %s を担っていない", h.From, h.Role))
 	case slices.Contains(to.plan.Roles, h.Role):
@@ -56,6 +58,7 @@ func (r *response) onHandover(ctx workflow.Context, h Handover) (Done, error) {
 	to.plan.Roles = append(slices.Clone(to.plan.Roles), h.Role)
 	r.call(ctx, []string{h.To}, "")
 	r.plan.Estate.People = handOver(r.plan.Estate.People, handedOver{h.Role, h.From, to.plan})
+	r.gaveUp[h.From] = r.gaveUp[h.From] || h.By == h.From
 	seq := r.log.add(ctx, run.Event{Kind: run.RoleHandedOver, Phase: r.phase, Person: h.To, By: h.By, Via: h.Via, Reason: h.Reason,
 		Data: run.Encode(run.Handover{Role: h.Role, From: h.From, To: h.To})})
 	for _, e := range r.executing {

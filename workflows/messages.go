@@ -255,6 +255,9 @@ type Approve struct {
 	Via        string `json:"via,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 	BreakGlass bool   `json:"break_glass,omitempty"`
+	// Asked is the number of the question that is answered, as Asked of what the run waits for:
+	// when something else is asked for by now, it is refused. 0 is whatever is.
+	Asked int64 `json:"asked,omitempty"`
 }
 
 // Confirm ends one of the phases that people carry out: communications, containment,

@@ -24,6 +24,9 @@ func (r *response) muster(ctx workflow.Context) (run.Outcome, string) {
 		r.catchUp(ctx)
 		complete = r.hears && r.quorum()
 	}
+	if ctx.Err() != nil { // an abort: nobody is to come any more
+		return run.Skipped, textAborted
+	}
 	strength := run.Quorum{Need: map[string]int{}, Present: map[string]int{}}
 	for _, q := range r.plan.Scenario.Quorum {
 		strength.Need[q.Role], strength.Present[q.Role] = q.Count, r.present(q.Role)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -198,6 +197,9 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 			return nil
 		}
 		for _, s := range r.systems {
+			if s.plan.Name == d.System && s.homeAsked {
+				return r.mayReviseHome(s, d)
+			}
 			if s.plan.Name == d.System && s.choice != "" {
 				if err := r.ownDraft(s, d.By); err != nil {
 					return err
@@ -240,6 +242,22 @@ func (r *response) mayRevise(s *system, d Decide) error {
 	return nil
 }
 
+// mayReviseHome: the return home, too, may be taken back until it begins.
+func (r *response) mayReviseHome(s *system, d Decide) error {
+	switch {
+	case s.homeChoice == d.Choice:
+		return fmt.Errorf("%s is decided already: %s", s.plan.Name, s.homeChoice)
+	case !r.homeOpen:
+		return errors.New(both("%[1]s is decided already, %[2]s, and the way home has begun; `muster drill pause` holds it", "%[1]s の判断（%[2]s）は確定し、切り戻しが始まっている。止めるには `muster drill pause`", s.plan.Name, s.homeChoice))
+	case !slices.Contains(r.choices(s), d.Choice):
+		return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
+	case s.homeDecider != "" && s.homeDecider != d.By && d.Instead != s.homeChoice:
+		return errors.New(both("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
+			s.plan.Name, s.homeDecider, s.homeChoice, s.homeChoice))
+	}
+	return nil
+}
+
 // undecided lists the systems that wait for a decision, or the one named.
 func (r *response) undecided(name string) []*system {
 	var out []*system
@@ -270,6 +288,7 @@ func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
 	// All at once, before anything waits: a decision that somebody else takes
 	// meanwhile must not be overwritten.
 	var seq int64
+	revised := false
 	open := r.undecided(d.System)
 	if up := r.underReview(d.System); len(open) == 0 && len(up) > 0 {
 		return r.onReview(ctx, up, d)
@@ -280,15 +299,14 @@ func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
 				open = append(open, s)
 			}
 		}
-		if n := len(r.approvals); n > 0 && !r.brokenGlass {
-			// Who approved the one way has not approved the other.
-			r.approvals = nil
-			r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: r.phase, By: run.Engine,
-				Reason: both("again: the decision was revised", "判断の変更に伴う再承認")})
-		}
+		revised = true
 	}
 	for _, s := range open {
 		seq = r.settleChoice(ctx, s, d, d.By, s.askedAt)
+	}
+	if revised && r.approvalAsked && !r.brokenGlass && r.moving() {
+		// Who approved the one way, or has its question before them, has not approved the other.
+		r.askApproval(ctx, both("again: the decision was revised", "判断の変更に伴う再承認"))
 	}
 	return Done{Seq: seq}, r.log.reach(ctx, seq)
 }
@@ -302,10 +320,10 @@ func (r *response) decide(ctx workflow.Context, s *system, d Decide, by string, 
 func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by string, asked time.Time) int64 {
 	question, instead := questionRecovery, s.choice
 	if s.homeAsked {
-		instead = ""
-		question, s.homeChoice, s.homeDecider = questionFailback, d.Choice, d.By
+		question, instead = questionFailback, s.homeChoice
+		s.homeChoice, s.homeDecider, s.homeVia = d.Choice, d.By, d.Via
 	} else {
-		s.choice, s.decider = d.Choice, run.Person(by)
+		s.choice, s.decider, s.deciderVia = d.Choice, run.Person(by), d.Via
 	}
 	precaution := question == questionRecovery && d.Choice == run.Alternate && r.intact(s)
 	_, deputy := r.decides(run.Person(by))
@@ -315,118 +333,4 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 		s.asks = made.Requests
 	}
 	return r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: r.phase, System: s.plan.Name, By: by, Via: d.Via, Reason: d.Reason, Happened: r.happened(ctx, d.At), Data: run.Encode(made)})
-}
-
-// awaitApproval holds a recovery until enough people besides its requester approved
-// it. A response waits as long as that takes: a real failover does not start by itself.
-// A drill goes on when the time for decisions is over, and the phase says that nobody
-// approved: it is there to show that, not to hang on it.
-func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
-	need := r.plan.Scenario.Approvals
-	if r.in.Kind == run.Response {
-		need = max(need, 1)
-	}
-	moves := slices.ContainsFunc(r.systems, func(s *system) bool { return s.choice == run.Alternate || s.choice == run.InPlace })
-	if need == 0 || !moves {
-		return run.Passed, ""
-	}
-	r.approvalAsked, r.needed = true, need
-	defer func() { r.approvalAsked = false }()
-	r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine,
-		Reason: both("%d besides %s, who asked for it", "%d 名（要請者 %s を除く）", need, r.in.Requester)})
-	for _, m := range r.people {
-		if !m.answeredAt.IsZero() && r.mayApprove(Approve{By: m.plan.ID}) == nil {
-			r.simulateApproval(ctx, m, need)
-		}
-	}
-	approved := func() bool { return len(r.approvals) >= need || r.brokenGlass }
-	if r.in.Kind == run.Response {
-		_ = workflow.Await(ctx, approved)
-		return run.Passed, ""
-	}
-	within := r.plan.Scenario.Decision.Within
-	if ok, _ := workflow.AwaitWithTimeout(ctx, within.Std(), approved); !ok {
-		return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
-	}
-	return run.Passed, ""
-}
-
-func (r *response) simulateApproval(ctx workflow.Context, m *member, need int) {
-	s := r.plan.Scenario.Simulate
-	if s == nil {
-		return
-	}
-	workflow.GoNamed(ctx, "simulated approval", func(ctx workflow.Context) {
-		if workflow.Sleep(ctx, delay(*s, m.plan.ID, "approve")) == nil && len(r.approvals) < need && !r.ended {
-			_, _ = r.approve(ctx, Approve{By: m.plan.ID}, run.Simulated(m.plan.ID))
-		}
-	})
-}
-
-// mayApprove: who asks for a recovery can't approve it; compared are persons, not
-// accounts. Break-glass is the one way round, with a reason that stands in the report.
-func (r *response) mayApprove(a Approve) error {
-	if err := r.running(a.By); err != nil {
-		return err
-	}
-	if r.forActivation(a) {
-		return r.mayConfirmActivation(a)
-	}
-	if !r.approvalAsked {
-		return errors.New("no approval is being asked for; `muster drill show` says what the run waits for")
-	}
-	if slices.Contains(r.approvals, a.By) {
-		return fmt.Errorf("%s has approved already", a.By)
-	}
-	if len(r.approvals) >= max(r.needed, 1) || r.brokenGlass {
-		return errors.New(both("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", ")))
-	}
-	if a.BreakGlass {
-		return r.mayBreakGlass(a)
-	}
-	if err := r.mayBeSecond(a.By); err != nil {
-		return err
-	}
-	if run.IsAlarm(r.in.Requester) && slices.ContainsFunc(r.systems, func(s *system) bool { return s.decider == a.By }) {
-		// No person asked for it: whoever decides is the first pair of eyes.
-		return errors.New("an alarm started this run, so who decided can't approve; another person must, or --break-glass with a reason")
-	}
-	if a.By == r.in.Requester && r.phase != run.Failback {
-		return errors.New("who asked for the recovery can't approve it; another person must, or --break-glass with a reason")
-	}
-	if r.fourEyes && r.decidedBy(a.By) && (r.othersCould() || r.phase == run.Failback) {
-		return errors.New(both("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By))
-	}
-	return nil
-}
-
-// forActivation reports whether a yes is about the activation: said so, or nothing else waits.
-func (r *response) forActivation(a Approve) bool {
-	return a.For == ApproveActivation || a.For == "" && !r.approvalAsked && r.unconfirmed()
-}
-
-func (r *response) onApprove(ctx workflow.Context, a Approve) (Done, error) {
-	if r.forActivation(a) {
-		return r.confirmActivation(ctx, a, a.By)
-	}
-	return r.approve(ctx, a, a.By)
-}
-
-func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, error) {
-	r.approvals = append(r.approvals, a.By)
-	if a.BreakGlass {
-		r.brokenGlass = true
-		r.tellOfGlass(ctx, a.By, both("approved alone", "単独で承認"), a.Reason)
-	}
-	phase := run.RecoveryDecision
-	if r.phase == run.Failback {
-		phase = run.Failback
-	}
-	if r.unconfirmed() { // who approves the recovery has confirmed that it is one
-		r.confirmedBy = by
-		r.log.add(ctx, run.Event{Kind: run.ActivationConfirmed, Phase: run.Activation, By: by, Via: a.Via, Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass, WithRecovery: true}),
-			Reason: both("with the approval of the recovery", "復旧の承認とあわせて確認")})
-	}
-	return r.log.record(ctx, run.Event{Kind: run.ApprovalGiven, Phase: phase, By: by, Via: a.Via, Reason: a.Reason,
-		Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass})})
 }

@@ -59,8 +59,12 @@ type response struct {
 	fourEyes    bool     // see askConfirmation
 	confirmedBy string   // who confirmed the activation
 
+	activationSeq int64 // of the event that asked for its confirmation
 	approvalAsked bool
-	needed        int // approvals
+	askedSeq      int64           // of the event that asks for the approval now
+	ask           run.Ask         // whose it is
+	homeOpen      bool            // whether to return may still be decided otherwise
+	gaveUp        map[string]bool // who handed a role of theirs on
 	brokenGlass   bool
 	deputies      []string // who may decide instead, since who should has not
 	consulting    []string // consultations that have begun and not ended
@@ -97,7 +101,8 @@ type system struct {
 	asked      bool
 	askedAt    time.Time
 	choice     run.Choice
-	decider    string // who took it; "" for a rule or a simulated person
+	decider    string // who took it; "" for a rule
+	deciderVia string // how they were known
 	draft      *drafted
 	asks       []string    // requests decided with the choice
 	review     *run.Review // asked and not answered
@@ -107,6 +112,7 @@ type system struct {
 	homeAsked       bool
 	homeChoice      run.Choice
 	homeDecider     string
+	homeVia         string
 	recovery        *Executed // nil until its runbook ended
 	home            *Executed
 	stated          map[string]bool // functions of which somebody has said how much is there
@@ -142,7 +148,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 		r.reading = workflow.GetVersion(ctx, "reading", workflow.DefaultVersion, 1) == 1
 	}
 	r.work, r.stop = workflow.WithCancel(ctx)
-	r.absent = map[string]bool{}
+	r.absent, r.gaveUp = map[string]bool{}, map[string]bool{}
 	for _, id := range in.Plan.Absent(in.RunID, in.Requester) {
 		r.absent[id] = true
 	}

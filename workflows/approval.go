@@ -1,0 +1,206 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// awaitApproval holds a recovery until enough people besides its requester approved
+// it. A response waits as long as that takes: a real failover does not start by itself.
+// A drill goes on when the time for decisions is over, and the phase says that nobody
+// approved: it is there to show that, not to hang on it.
+func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
+	if r.needed() == 0 || !r.moving() {
+		return run.Passed, ""
+	}
+	r.approvalAsked = true
+	defer func() { r.approvalAsked = false }()
+	who := r.in.Requester
+	r.askApproval(ctx, both("%d besides %s, who asked for it", "%d 名（要請者 %s を除く）", r.askFor().Need, who))
+	for _, m := range r.people {
+		if !m.answeredAt.IsZero() && r.mayApprove(Approve{By: m.plan.ID}) == nil {
+			r.simulateApproval(ctx, m)
+		}
+	}
+	// Revised to stand down, nothing is moved, and nothing is left to approve.
+	approved := func() bool { return r.approved() || !r.moving() }
+	if r.in.Kind == run.Response {
+		_ = workflow.Await(ctx, approved)
+		return run.Passed, ""
+	}
+	within := r.plan.Scenario.Decision.Within
+	if ok, _ := workflow.AwaitWithTimeout(ctx, within.Std(), approved); !ok {
+		return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
+	}
+	return run.Passed, ""
+}
+
+// needed is how many approvals a recovery takes. Four eyes are at least one besides.
+func (r *response) needed() int {
+	if r.in.Kind == run.Response || r.fourEyes {
+		return max(r.plan.Scenario.Approvals, 1)
+	}
+	return r.plan.Scenario.Approvals
+}
+
+func (r *response) approved() bool { return len(r.approvals) >= max(r.ask.Need, 1) || r.brokenGlass }
+
+// moving reports whether what is decided moves something: the recovery, or later the return.
+func (r *response) moving() bool {
+	return slices.ContainsFunc(r.systems, func(s *system) bool {
+		if r.phase == run.Failback {
+			return s.homeAsked && s.homeChoice == run.GoHome
+		}
+		return s.choice == run.Alternate || s.choice == run.InPlace
+	})
+}
+
+// askApproval asks for approval of what is decided now: at first, and again after each
+// revision. A yes to an earlier question is none to this one.
+func (r *response) askApproval(ctx workflow.Context, reason string) {
+	phase := run.RecoveryDecision
+	if r.phase == run.Failback {
+		phase = run.Failback
+	}
+	r.approvals, r.brokenGlass, r.ask = nil, false, r.askFor()
+	r.askedSeq = r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: phase, By: run.Engine, Reason: reason, Data: run.Encode(r.ask)})
+}
+
+// askFor is whose yes the approval takes, besides what roles say.
+func (r *response) askFor() run.Ask {
+	if r.phase == run.Failback { // who asked for the recovery may approve the return
+		return run.Ask{Need: 1, Not: r.decided()}
+	}
+	ask := run.Ask{Need: r.needed()}
+	switch {
+	case !run.IsAlarm(r.in.Requester):
+		ask.Not = []string{r.in.Requester}
+		if r.fourEyes {
+			ask.Decided = r.decided()
+		}
+	default:
+		// No person asked for it: whoever decides is the first pair of eyes, and where the rule
+		// has decided, whoever confirmed the activation. Else two have to approve.
+		for _, s := range r.systems {
+			switch ruled := s.decider == "" && (s.choice == run.Alternate || s.choice == run.InPlace); {
+			case s.decider != "":
+				ask.Not = append(ask.Not, s.decider)
+			case ruled && r.confirmedBy != "":
+				ask.Not = append(ask.Not, run.Person(r.confirmedBy))
+			case ruled:
+				ask.Need = max(ask.Need, 2)
+			}
+		}
+		if r.fourEyes {
+			ask.Decided = r.decided()
+		}
+	}
+	return ask
+}
+
+func (r *response) simulateApproval(ctx workflow.Context, m *member) {
+	s := r.plan.Scenario.Simulate
+	if s == nil {
+		return
+	}
+	workflow.GoNamed(ctx, "simulated approval", func(ctx workflow.Context) {
+		if workflow.Sleep(ctx, delay(*s, m.plan.ID, "approve")) == nil && len(r.approvals) < r.ask.Need && !r.ended {
+			_, _ = r.approve(ctx, Approve{By: m.plan.ID}, run.Simulated(m.plan.ID))
+		}
+	})
+}
+
+// mayApprove: who asks for a recovery can't approve it; compared are persons, not
+// accounts. Break-glass is the one way round, with a reason that stands in the report.
+func (r *response) mayApprove(a Approve) error {
+	if err := r.running(a.By); err != nil {
+		return err
+	}
+	if r.forActivation(a) {
+		return r.mayConfirmActivation(a)
+	}
+	if !r.approvalAsked {
+		return errors.New("no approval is being asked for; `muster drill show` says what the run waits for")
+	}
+	if err := sameQuestion(a, r.askedSeq); err != nil {
+		return err
+	}
+	if slices.Contains(r.approvals, a.By) {
+		return fmt.Errorf("%s has approved already", a.By)
+	}
+	if r.approved() {
+		return errors.New(both("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", ")))
+	}
+	if a.BreakGlass {
+		return r.mayBreakGlass(a)
+	}
+	if err := r.mayBeSecond(a.By); err != nil {
+		return err
+	}
+	if a.By == r.in.Requester && r.phase != run.Failback {
+		return errors.New("who asked for the recovery can't approve it; another person must, or --break-glass with a reason")
+	}
+	if run.IsAlarm(r.in.Requester) && r.phase != run.Failback && slices.Contains(r.ask.Not, a.By) {
+		if !r.decidedBy(a.By) {
+			return errors.New(both("an alarm started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
+				"警報による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", a.By))
+		}
+		return errors.New("an alarm started this run, so who decided can't approve; another person must, or --break-glass with a reason")
+	}
+	if r.fourEyes && r.decidedBy(a.By) && (r.othersCould() || r.phase == run.Failback) {
+		return errors.New(both("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By))
+	}
+	return nil
+}
+
+// sameQuestion refuses a yes to something else than what is asked for now: a page that was
+// open, or a button, from before the decision was revised.
+func sameQuestion(a Approve, now int64) error {
+	if a.Asked == 0 || a.Asked == now {
+		return nil
+	}
+	return errors.New(both("what you were asked is not what is asked for now: the decision was revised, or is over; look at it again and approve that", "承認しようとした内容は、現在承認を求めている内容と異なる（判断が変更されたか、すでに終わっている）。内容を確認し直してから承認すること"))
+}
+
+// forActivation reports whether a yes is about the activation: said so, or nothing else waits.
+func (r *response) forActivation(a Approve) bool {
+	if a.Asked != 0 && a.For == "" {
+		return a.Asked == r.activationSeq
+	}
+	return a.For == ApproveActivation || a.For == "" && !r.approvalAsked && r.unconfirmed()
+}
+
+func (r *response) onApprove(ctx workflow.Context, a Approve) (Done, error) {
+	if r.forActivation(a) {
+		return r.confirmActivation(ctx, a, a.By)
+	}
+	return r.approve(ctx, a, a.By)
+}
+
+func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, error) {
+	r.approvals = append(r.approvals, a.By)
+	if a.BreakGlass {
+		r.brokenGlass = true
+		r.tellOfGlass(ctx, a.By, both("approved alone", "単独で承認"), a.Reason)
+	}
+	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.askedSeq, SameConsole: !a.BreakGlass && r.oneConsole(a.Via, r.viasOfDecision()...)}
+	phase := run.RecoveryDecision
+	if r.phase == run.Failback {
+		phase = run.Failback
+	}
+	if r.unconfirmed() { // who approves the recovery has confirmed that it is one
+		r.confirmedBy = by
+		r.log.add(ctx, run.Event{Kind: run.ActivationConfirmed, Phase: run.Activation, By: by, Via: a.Via, Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass, WithRecovery: true}),
+			Reason: both("with the approval of the recovery", "復旧の承認とあわせて確認")})
+	}
+	if yes.SameConsole {
+		r.tellOfConsole(ctx, a.By)
+	}
+	return r.log.record(ctx, run.Event{Kind: run.ApprovalGiven, Phase: phase, By: by, Via: a.Via, Reason: a.Reason, Data: run.Encode(yes)})
+}
