@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -87,18 +88,12 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 	if _, inEstate := pl.Estate.Person(by); err != nil || sum.State.Ended() || !inEstate {
 		return
 	}
-	entries, err := s.Store.Events(ctx, runID, 0, 0)
+	t, err := s.follow(ctx, runID, pl)
 	if err != nil {
 		s.Log.Warn("a refusal is not in the record", "run", runID, "by", by, "err", err)
 		return
 	}
-	kept := 0
-	for _, e := range entries {
-		if e.Event.Kind == run.ActRefused {
-			kept++
-		}
-	}
-	if kept >= mostRefusals {
+	if t.Refusals() >= mostRefusals {
 		return
 	}
 	if key == "" {
@@ -181,19 +176,17 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	if slices.Contains(p.Absent(in.Run, sum.By), in.Body.By) {
 		return nil, outOfDrill(l, in.Body.By)
 	}
-	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
+	t, err := s.follow(ctx, in.Run, p)
 	if err != nil {
-		return nil, s.storeProblem(ctx, err)
+		return nil, err
 	}
-	writers := map[string]string{} // of the last time the step waited, by system
-	for _, e := range entries {
-		if ev := e.Event; ev.Kind == run.StepWaiting && ev.Step == in.Step && (in.Body.System == "" || in.Body.System == ev.System) {
-			writers[ev.System] = ev.Writer
-		}
+	writers := t.Waited(in.Step)
+	if in.Body.System != "" {
+		maps.DeleteFunc(writers, func(system, _ string) bool { return system != in.Body.System })
 	}
 	if len(writers) > 1 { // only those that still wait
 		waiting := map[string]string{}
-		for _, w := range progress.Of(p, entries, s.Now()).Waiting {
+		for _, w := range t.Overview(s.Now()).Waiting {
 			if writer, ok := writers[w.System]; ok && w.Step == in.Step {
 				waiting[w.System] = writer
 			}
@@ -202,7 +195,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	}
 	switch len(writers) {
 	case 0:
-		return nil, s.notWaiting(ctx, p, progress.Of(p, entries, s.Now()), in.Step)
+		return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
 	case 1:
 	default:
 		var names []string
@@ -219,7 +212,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		}
 		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass})
 		if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
-			return nil, s.notWaiting(ctx, p, progress.Of(p, entries, s.Now()), in.Step)
+			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
 		}
 		if err != nil {
 			return nil, s.problemOf(ctx, in.Run, err)

@@ -99,6 +99,20 @@ func (x seen) Acks() []progress.Ack {
 	return x.t.Acks()
 }
 
+// Waited says, by system, whose step last waited under that ID.
+func (x seen) Waited(step string) map[string]string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.t.Waited(step)
+}
+
+// Refusals is how many refused acts the record holds.
+func (x seen) Refusals() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.t.Refusals()
+}
+
 // MusterPlace is where somebody musters now.
 func (x seen) MusterPlace(person string) string {
 	x.mu.Lock()

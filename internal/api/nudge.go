@@ -30,8 +30,8 @@ type nudge struct {
 	again  bool // something was said while the signal was under way
 	sent   int
 	busy   bool
-	people int            // of the run's plan
-	said   map[string]int // how often somebody said something, by person
+	people int                        // of the run's plan
+	said   map[string]map[string]bool // the writers of what was said, by person
 }
 
 // Pauses before a signal.
@@ -60,15 +60,34 @@ func (n *nudge) pause(people int, key bool) time.Duration {
 const mostSaid = 200
 
 // mayStillSay counts what is said of a person, and reports whether it is still within bounds.
-func (n *nudges) mayStillSay(runID, person string) bool {
+// What is sent again is counted once.
+func (n *nudges) mayStillSay(runID, person, writer string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	x := n.of(runID)
 	if x.said == nil {
-		x.said = map[string]int{}
+		x.said = map[string]map[string]bool{}
 	}
-	x.said[person]++
-	return x.said[person] <= mostSaid
+	if x.said[person] == nil {
+		x.said[person] = map[string]bool{}
+	}
+	if x.said[person][writer] {
+		return true
+	}
+	if len(x.said[person]) >= mostSaid {
+		return false
+	}
+	x.said[person][writer] = true
+	return true
+}
+
+// notSaid takes back what could not be written.
+func (n *nudges) notSaid(runID, person, writer string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if x := n.runs[runID]; x != nil {
+		delete(x.said[person], writer)
+	}
 }
 
 // of is the nudge of a run; n.mu is held.

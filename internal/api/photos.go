@@ -105,7 +105,7 @@ func (s *Server) ofTheRun(ctx context.Context, runID string) error {
 		return err
 	}
 	a, known := identity.From(ctx)
-	if _, there := p.Estate.Person(a.Person); !known || a.Console || there && a.Limit == nil {
+	if _, there := p.Estate.Person(a.Person); known && (a.Console || there && a.Limit == nil) {
 		return nil
 	}
 	return problem(http.StatusForbidden, CodeRefused, lang(ctx).T("The pictures of %s are for the people of the run.", "%s の写真は、この実施の関係者だけが閲覧できます。", runID), "")

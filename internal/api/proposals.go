@@ -150,17 +150,8 @@ func (s *Server) dismissProposal(ctx context.Context, in *OfProposal) (*answer[P
 	if strings.TrimSpace(in.Body.Reason) == "" {
 		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("To dismiss an alarm needs a reason.", "警報の却下には理由が必要です。"), l.T("Say why with --reason", "--reason で理由を示してください"))
 	}
-	if p.Scenario != "" {
-		pl, err := s.compile(ctx, p.Scenario, "")
-		if err == nil {
-			err = knownPerson(ctx, pl, in.Body.By)
-		}
-		if err == nil {
-			err = mayIn(ctx, pl.Estate, in.Body.By, plan.MayStart)
-		}
-		if err != nil {
-			return nil, err
-		}
+	if err := s.mayDismiss(ctx, p.Scenario, in.Body.By); err != nil {
+		return nil, err
 	}
 	via := ""
 	if a, ok := identity.From(ctx); ok {
@@ -176,6 +167,29 @@ func (s *Server) dismissProposal(ctx context.Context, in *OfProposal) (*answer[P
 		return nil, s.storeProblem(ctx, err)
 	}
 	return &answer[Proposal]{p}, nil
+}
+
+// mayDismiss lets those close an alarm who could have started what it proposes; one that
+// proposes nothing, those who start runs by the estate as it is now.
+func (s *Server) mayDismiss(ctx context.Context, scenario, by string) error {
+	var pl plan.Plan
+	var err error
+	switch {
+	case scenario != "":
+		pl, err = s.compile(ctx, scenario, "")
+	case s.Estate != nil:
+		if pl.Estate, err = s.Estate(ctx); err != nil {
+			err = s.mistakes(ctx, err)
+		}
+	default: // nobody is known
+	}
+	if err == nil {
+		err = knownPerson(ctx, pl, by)
+	}
+	if err == nil {
+		err = mayIn(ctx, pl.Estate, by, plan.MayStart)
+	}
+	return err
 }
 
 // NoteAlarm enters in a run's record what a source of alarms said. Each message is a writer

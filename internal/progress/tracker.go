@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -45,8 +46,10 @@ type Tracker struct {
 	stated      map[string]map[string]int // levels that people stated, by system and function
 	waits       []Waiting                 // of steps, in order
 	systems     map[string]*system
-	steps       map[string]int  // writer/step → index in view.Steps
-	acked       map[string]bool // message and person
+	steps       map[string]int               // writer/step → index in view.Steps
+	acked       map[string]bool              // message and person
+	waited      map[string]map[string]string // writer of the last time a step waited, by step and system
+	refusals    int
 }
 
 type asked struct {
@@ -73,7 +76,7 @@ func New(p plan.Plan) *Tracker {
 	t := &Tracker{
 		plan: p, open: map[run.Phase]time.Time{}, people: map[string]*person{},
 		confirmed: map[run.Phase]bool{}, inspect: map[string]bool{}, assessed: map[string]bool{}, damage: map[string]damageOf{}, frozen: map[string]*Sight{}, reviews: map[string]underReview{}, asked: map[string]asked{},
-		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{}, acked: map[string]bool{},
+		approved: map[string]bool{}, stated: map[string]map[string]int{}, systems: map[string]*system{}, steps: map[string]int{}, acked: map[string]bool{}, waited: map[string]map[string]string{},
 	}
 	t.place = p.Scenario.Place
 	t.view = Overview{
@@ -204,6 +207,8 @@ func (t *Tracker) apply(e run.Event) {
 		if !slices.Contains(v.Absent, e.Site) {
 			v.Absent = append(v.Absent, e.Site)
 		}
+	case run.ActRefused:
+		t.refusals++
 	case run.MessageAcknowledged:
 		t.acknowledged(e)
 	case run.MessageSent:
@@ -280,6 +285,10 @@ func (t *Tracker) step(e run.Event) {
 		t.unwait(e)
 	case run.StepWaiting:
 		s.Progress, s.Reason = StepWaits, e.Reason
+		if t.waited[e.Step] == nil {
+			t.waited[e.Step] = map[string]string{}
+		}
+		t.waited[e.Step][e.System] = e.Writer
 		var w run.Wait
 		_ = e.Decode(&w)
 		t.unwait(e)
@@ -314,6 +323,13 @@ func (t *Tracker) step(e run.Event) {
 		}
 	}
 }
+
+// Waited says, by system, whose step it was that last waited under that ID: also one that does
+// not wait any more, since an act that is sent again has the answer that it had.
+func (t *Tracker) Waited(step string) map[string]string { return maps.Clone(t.waited[step]) }
+
+// Refusals is how many refused acts the record holds.
+func (t *Tracker) Refusals() int { return t.refusals }
 
 func (t *Tracker) unwait(e run.Event) {
 	t.waits = slices.DeleteFunc(t.waits, func(w Waiting) bool { return w.Step == e.Step && w.System == e.System })
