@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -38,13 +39,13 @@ func (s *Server) actRoutes(api huma.API) {
 	update[workflows.Control](s, api, workflows.UpdatePause, "Hold before the next step.")
 	update[workflows.Control](s, api, workflows.UpdateResume, "Go on after a pause.")
 
-	huma.Register(api, route("settle-step", http.MethodPost, "/runs/{run}/steps/{step}", "Settle a step that waits.", 404, 409, 422, 503, 504), s.settleStep)
+	huma.Register(api, route("settle-step", http.MethodPost, "/runs/{run}/steps/{step}", "Settle a step that waits.", 404, 409, 422, 429, 503, 504), s.settleStep)
 }
 
 // update offers one of the run workflow's updates under its own name.
 func update[T any](s *Server, api huma.API, name, summary string) {
 	actFields(new(T)) // every act has a person
-	huma.Register(api, route(name, http.MethodPost, "/runs/{run}/"+name, summary, 404, 409, 422, 503, 504),
+	huma.Register(api, route(name, http.MethodPost, "/runs/{run}/"+name, summary, 404, 409, 422, 429, 503, 504),
 		func(ctx context.Context, in *struct {
 			OfRun
 			Key  string `header:"Idempotency-Key" doc:"The same key and body again counts once."`
@@ -125,7 +126,15 @@ func (s *Server) send(ctx context.Context, workflowID, name, key string, body an
 	if key == "" {
 		key = NewRequestID()
 	}
-	return s.sendAs(ctx, workflowID, name, updateID(name, key, content), body)
+	by := reflect.ValueOf(body).FieldByName("By").String()
+	if err := s.paced(ctx, workflowID, by, name); err != nil {
+		return workflows.Done{}, err
+	}
+	done, err := s.sendAs(ctx, workflowID, name, updateID(name, key, content), body)
+	if runID, _, _ := strings.Cut(workflowID, "/"); err == nil && s.pace.done(runID, by, name) {
+		s.weigh(ctx, workflowID)
+	}
+	return done, err
 }
 
 func updateID(name, key string, content []byte) string {

@@ -36,6 +36,7 @@ func (s *Server) Work(ctx context.Context, keep time.Duration) {
 		}
 		if open, err := s.Store.Runs(ctx, journal.Filter{Open: true}); err == nil {
 			s.nudges.forget(open)
+			s.pace.forget(open)
 		}
 	}
 }

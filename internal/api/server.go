@@ -63,6 +63,7 @@ type Server struct {
 	recent    recentPlans
 	following following
 	nudges    nudges
+	pace      pace
 	decoding  sync.Mutex // one photo at a time
 }
 

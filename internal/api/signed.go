@@ -22,6 +22,9 @@ func sign(ctx context.Context, body any) error {
 		// Fail closed: a way in that forgot to make sure of the actor acts for nobody.
 		return problem(http.StatusUnauthorized, CodeUnauthorized, lang(ctx).T("Nobody has signed in.", "サインインしていません。"), "")
 	}
+	if err := fitting(ctx, body); err != nil {
+		return err
+	}
 	by, about := actFields(body)
 	if run.IsAlarm(by.String()) || a.Limit != nil && a.Limit.Purpose == identity.ForAlarm {
 		return ofAlarm(ctx, by.String())
