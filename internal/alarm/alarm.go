@@ -48,10 +48,12 @@ type Alarm struct {
 	Real, Training bool
 	// Withdrawn: what its series said was wrong. Over: it was right, and is over.
 	Withdrawn, Over bool
-	Summary         plan.Text
-	Scenario        string // that the source's own mapping names; it can only be proposed
-	Body            any    // decoded JSON
-	Telegram        *jma.Telegram
+	// Timeless: nothing of it tells a copy from the message, so that it starts nothing by itself.
+	Timeless bool
+	Summary  plan.Text
+	Scenario string // that the source's own mapping names; it can only be proposed
+	Body     any    // decoded JSON
+	Telegram *jma.Telegram
 }
 
 // Natural reports whether the event comes from outside of what a drill could cause.

@@ -1,6 +1,7 @@
 package alarm
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,24 +21,17 @@ import (
 // Path is where senders post to, followed by the source's name.
 const Path = "/alarms/"
 
-// atOnce bounds the messages that are read at the same time: each may be 5 MiB.
-const atOnce = 64
+// atOnce bounds the messages of one source that are worked on at the same time.
+const atOnce = 16
 
 // patienceForBody is how long a message may take to come in.
 const patienceForBody = 5 * time.Second
 
-// Handler takes the messages of senders: POST /alarms/NAME.
+// Handler takes the messages of senders: POST /alarms/NAME. Who only begins a message holds
+// nothing that the real sender needs: until it is there it counts by the bytes it has sent, by
+// address and together, and then it waits for a place of its source.
 func (s *Service) Handler() http.Handler {
-	room := make(chan struct{}, atOnce)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case room <- struct{}{}:
-			defer func() { <-room }()
-		case <-r.Context().Done():
-			return
-		}
-		s.door(w, r)
-	})
+	return http.HandlerFunc(s.door)
 }
 
 func (s *Service) door(w http.ResponseWriter, r *http.Request) {
@@ -76,30 +70,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnsupportedMediaType, "content type", "This source takes "+src.media()+".", "この送信元が受け付ける形式は "+src.media()+" です。")
 		return
 	}
-	if !src.shows(r.Header) { // before anything of it is read
-		if src.banned.Allow() {
-			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "why", errUnsigned, "from", from(r))
-			s.access(r, name, "unsigned")
-		}
-		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
-		s.refused(w, src, l, http.StatusUnauthorized, "unsigned", errUnsigned)
-		return
-	}
-	// Whoever sends slowly must not hold a place that the real sender needs.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patienceForBody)) // a test's recorder has none
-	limit := int64(maxBody)
-	if src.Kind == JMA {
-		limit = jma.MaxSize
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		refuse(http.StatusRequestEntityTooLarge, "too large", "The message is too large.", "メッセージが大きすぎます。")
-		return
-	} else if err != nil {
-		refuse(http.StatusBadRequest, "cut off", "The message was cut off.", "メッセージが途中で切れています。")
-		return
-	}
-	if err := src.verify(r.Header, body, s.now()); err != nil {
+	unverified := func(err error) {
 		outcome := map[error]string{errUnsigned: "unsigned", errWrong: "wrong signature", errStale: "replayed"}[err]
 		if src.banned.Allow() {
 			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "why", err, "from", from(r))
@@ -107,6 +78,39 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
 		s.refused(w, src, l, http.StatusUnauthorized, outcome, err)
+	}
+	if err := src.shows(r.Header, s.now()); err != nil { // before anything of it is read
+		unverified(err)
+		return
+	}
+	// Whoever sends slowly must not hold a place that the real sender needs.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.patience)) // a test's recorder has none
+	limit := int64(maxBody)
+	if src.Kind == JMA {
+		limit = jma.MaxSize
+	}
+	held := s.intake.hold(from(r))
+	defer held.release()
+	body, err := io.ReadAll(held.counting(http.MaxBytesReader(w, r.Body, limit)))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		refuse(http.StatusRequestEntityTooLarge, "too large", "The message is too large.", "メッセージが大きすぎます。")
+		return
+	} else if errors.Is(err, errFull) {
+		w.Header().Set("Retry-After", "1")
+		refuse(http.StatusTooManyRequests, "too many", "Too many messages at once; send it again a little later.", "短時間のメッセージが多すぎます。しばらくしてから再送してください。")
+		return
+	} else if err != nil {
+		refuse(http.StatusBadRequest, "cut off", "The message was cut off.", "メッセージが途中で切れています。")
+		return
+	}
+	select {
+	case src.room <- struct{}{}:
+		defer func() { <-src.room }()
+	case <-r.Context().Done():
+		return
+	}
+	if err := src.verify(r.Header, body, s.now()); err != nil {
+		unverified(err)
 		return
 	}
 	if !src.limit.Allow() {
@@ -202,7 +206,10 @@ func (s *source) media() string {
 
 // access enters who came in the access log.
 func (s *Service) access(r *http.Request, name, outcome string) {
-	err := s.store.Note(r.Context(), journal.Access{At: s.now().UTC(), Via: "alarm " + oneLine(name), Act: "alarm", Object: oneLine(name), Outcome: outcome, From: from(r)})
+	// Also when the sender has gone away: what was refused is known by the log alone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
+	defer cancel()
+	err := s.store.Note(ctx, journal.Access{At: s.now().UTC(), Via: "alarm " + oneLine(name), Act: "alarm", Object: oneLine(name), Outcome: outcome, From: from(r)})
 	if err != nil {
 		s.log.Warn("the access log can't be written", "err", err)
 	}

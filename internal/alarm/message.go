@@ -27,6 +27,7 @@ func (s *source) parse(body []byte) (Alarm, error) {
 			return a, err
 		}
 		a.telegram(t)
+		a.Timeless = s.timeless(a)
 		return a, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -50,6 +51,7 @@ func (s *source) parse(body []byte) (Alarm, error) {
 	if err != nil {
 		return a, err
 	}
+	a.Timeless = s.timeless(a)
 	return a, s.mapped(&a)
 }
 

@@ -46,6 +46,8 @@ type Service struct {
 	kick    chan struct{}
 	// strangers bounds the entries of those who post to sources that there are not.
 	strangers *rate.Limiter
+	intake    intake
+	patience  time.Duration // for a message to come in
 
 	mu      sync.Mutex // one message at a time: they are judged in the order they come
 	read    []Rule
@@ -78,7 +80,7 @@ type Metrics interface {
 // New makes a service. An error names every mistake in the sources.
 func New(o Options) (*Service, error) {
 	s := &Service{store: o.Store, rules: o.Rules, runs: o.Runs, log: o.Log, now: o.Now, tell: o.Tell, metrics: o.Metrics,
-		kick: make(chan struct{}, 1), strangers: entries(), newest: map[string]time.Time{}}
+		kick: make(chan struct{}, 1), strangers: entries(), patience: patienceForBody, newest: map[string]time.Time{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -245,6 +247,8 @@ func (s *Service) matches(ctx context.Context, a Alarm) []match {
 	}
 	var out []match
 	add := func(m match) {
+		// A copy of it may come for ever: a person looks at it before anything starts.
+		m.start = m.start && !a.Timeless
 		at := slices.IndexFunc(out, func(o match) bool { return o.rule.Scenario == m.rule.Scenario })
 		switch {
 		case at < 0:

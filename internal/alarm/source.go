@@ -36,6 +36,7 @@ type Source struct {
 type source struct {
 	Source
 	limit *rate.Limiter // of verified messages
+	room  chan struct{} // a place each for those that are worked on
 	// banned and noisy bound what refusals of unverified and of too many messages add to the
 	// access log.
 	banned, noisy *rate.Limiter
@@ -101,7 +102,7 @@ func open(list []Source) ([]*source, error) {
 				say("%s: %v", e.name, err)
 			}
 		}
-		out = append(out, &source{Source: c, limit: rate.NewLimiter(perSecond, burst), banned: entries(), noisy: entries()})
+		out = append(out, &source{Source: c, limit: rate.NewLimiter(perSecond, burst), room: make(chan struct{}, atOnce), banned: entries(), noisy: entries()})
 	}
 	return out, errors.Join(errs...)
 }

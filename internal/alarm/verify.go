@@ -32,6 +32,12 @@ func Ways() []Verify { return []Verify{Bearer, Signature, Hub, PagerDutyV1} }
 
 var usual = map[Kind]Verify{JMA: Signature, Alertmanager: Bearer, PagerDuty: PagerDutyV1, Webhook: Signature}
 
+// timeless reports whether nothing of a message tells when it was sent, so that a copy of it
+// looks as good for ever: it is signed without a time, and its own is not held to an age.
+func (s *source) timeless(a Alarm) bool {
+	return (s.Verify == Hub || s.Verify == PagerDutyV1) && (a.At.IsZero() || s.MaxAge <= 0)
+}
+
 // replay is how long a signature is good for.
 const replay = 5 * time.Minute
 
@@ -41,19 +47,49 @@ var (
 	errStale    = errors.New("the signature is older than 5 minutes, or of the future")
 )
 
-// shows reports whether the sender shows anything that could be verified.
-func (s *source) shows(h http.Header) bool {
+// shows refuses by the headers alone what can't be of the sender, before anything is read: a
+// token is there whole, a signature says when it was made. The error is one of those above.
+func (s *source) shows(h http.Header, now time.Time) error {
 	switch s.Verify {
 	case Bearer:
-		return strings.HasPrefix(h.Get("Authorization"), "Bearer ")
+		return s.verify(h, nil, now)
 	case Signature:
-		return h.Get("Muster-Signature") != ""
+		at, given := signature(h)
+		if at == "" || len(given) == 0 {
+			return errUnsigned
+		}
+		return timely(at, now)
 	case Hub:
-		return h.Get("X-Hub-Signature-256") != "" || h.Get("X-Hub-Signature") != ""
+		if h.Get("X-Hub-Signature-256") != "" || h.Get("X-Hub-Signature") != "" {
+			return nil
+		}
 	case PagerDutyV1:
-		return h.Get("X-PagerDuty-Signature") != ""
+		if h.Get("X-PagerDuty-Signature") != "" {
+			return nil
+		}
 	}
-	return false
+	return errUnsigned
+}
+
+// signature takes a Muster-Signature apart.
+func signature(h http.Header) (at string, given []string) {
+	for _, part := range strings.Split(h.Get("Muster-Signature"), ",") {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
+		case "t":
+			at = value
+		case "v1":
+			given = append(given, value)
+		}
+	}
+	return at, given
+}
+
+func timely(at string, now time.Time) error {
+	unix, err := strconv.ParseInt(at, 10, 64)
+	if age := now.Sub(time.Unix(unix, 0)); err != nil || age > replay || age < -replay {
+		return errStale
+	}
+	return nil
 }
 
 // verify makes sure of the sender.
@@ -72,27 +108,14 @@ func (s *source) verify(h http.Header, body []byte, now time.Time) error {
 		}
 		return errWrong
 	case Signature:
-		var at string
-		var given []string
-		for _, part := range strings.Split(h.Get("Muster-Signature"), ",") {
-			switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
-			case "t":
-				at = value
-			case "v1":
-				given = append(given, value)
-			}
-		}
+		at, given := signature(h)
 		if at == "" || len(given) == 0 {
 			return errUnsigned
 		}
 		if !s.signed(given, []byte(at+"."), body) {
 			return errWrong
 		}
-		unix, err := strconv.ParseInt(at, 10, 64)
-		if age := now.Sub(time.Unix(unix, 0)); err != nil || age > replay || age < -replay {
-			return errStale
-		}
-		return nil
+		return timely(at, now)
 	case Hub:
 		value := h.Get("X-Hub-Signature-256")
 		if value == "" {
