@@ -189,6 +189,10 @@ func TestWhatPeopleWriteIsText(t *testing.T) {
 		run.Event{Run: drill, Writer: "people", Seq: 5, At: at, Kind: run.WorkerAbsent, Site: "site " + script},
 		run.Event{Run: drill, Writer: "people", Seq: 6, At: at, Kind: run.StepWaiting, System: "orders", Step: "announce", Runbook: "orders-failover", Reason: "why " + script, Data: run.Encode(run.Wait{Kind: run.WaitHuman, Role: "service-desk", Text: "task " + script, Acts: []run.Act{run.ActDone}})},
 		run.Event{Run: drill, Writer: "people", Seq: 7, At: at, Kind: run.PhaseEnded, Phase: run.Communications, Outcome: run.Failed, Reason: "phase " + script},
+		run.Event{Run: drill, Writer: "people", Seq: 8, At: at, Kind: run.DamageAssessed, System: "orders", By: personID(2), Phase: run.DamageAssessment, Reason: "damage " + script, Data: run.Encode(run.Assessment{Component: "part " + script, Damage: run.DamageStopped, Source: "person", Repair: run.Duration(time.Hour), Ground: "ground " + script})},
+		run.Event{Run: drill, Writer: "people", Seq: 9, At: at, Kind: run.SiteInspected, Site: "tokyo", By: personID(2), Phase: run.SiteInspection, Reason: "inspection " + script, Data: run.Encode(run.Inspection{Overall: run.Restricted, Usable: true, Items: []run.CheckedItem{{Item: "item " + script, State: run.Unusable, Note: "itemnote " + script}}, Inspectors: []string{"inspector " + script}})},
+		run.Event{Run: drill, Writer: "people", Seq: 10, At: at, Kind: run.OrderGiven, By: personID(2), Data: run.Encode(run.Order{ID: "order-1", Purpose: run.ForContractor, Party: "carrier", What: "order " + script})},
+		run.Event{Run: drill, Writer: "people", Seq: 11, At: at, Kind: run.CustodyMoved, By: personID(2), Data: run.Encode(run.Custody{ID: "custody-1", What: "medium " + script, From: "vault " + script, To: "truck " + script, TakenBy: "carrier " + script})},
 	)
 	link, err := w.ids.Link(t.Context(), drill, personID(8), identity.ForArrival, time.Hour)
 	if err != nil {
@@ -200,7 +204,7 @@ func TestWhatPeopleWriteIsText(t *testing.T) {
 		if strings.Contains(body, "<script>window") || strings.Contains(body, "<img src=x") || strings.Contains(body, `"'>`) {
 			t.Errorf("%s as %s takes what people wrote for markup", path, who)
 		}
-		for _, field := range []string{"scenario", "person", "section", "system", "function", "step", "place", "reason", "message", "lock", "site", "why", "task", "phase"} {
+		for _, field := range []string{"scenario", "person", "section", "system", "function", "step", "place", "reason", "message", "lock", "site", "why", "task", "phase", "damage", "part", "ground", "inspection", "item", "itemnote", "inspector", "order", "medium", "vault", "truck", "carrier"} {
 			if strings.Contains(body, field+" &#34;&#39;&gt;&lt;script&gt;") {
 				seen[field] = true
 			}
@@ -227,7 +231,7 @@ func TestWhatPeopleWriteIsText(t *testing.T) {
 			}
 		}
 	}
-	for _, field := range []string{"scenario", "person", "section", "system", "function", "step", "place", "reason", "message", "lock", "site", "why", "task", "phase"} {
+	for _, field := range []string{"scenario", "person", "section", "system", "function", "step", "place", "reason", "message", "lock", "site", "why", "task", "phase", "damage", "part", "ground", "inspection", "item", "itemnote", "inspector", "order", "medium", "vault", "truck", "carrier"} {
 		if !seen[field] {
 			t.Errorf("no page shows what stands in %q: this test would not notice", field)
 		}

@@ -60,7 +60,7 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"safetyOf":  func(s run.Safety) string { return either(safeties[s].In(string(l)), string(s)) },
 		"familyOf":  func(f run.Family) string { return families[f].In(string(l)) },
 		"contactOf": func(c string) string { return contacts[c].In(string(l)) },
-		"orderOf":   func(s string) string { return either(orders[s].In(string(l)), s) },
+		"orderOf":   func(s any) string { return either(orders[fmt.Sprint(s)].In(string(l)), fmt.Sprint(s)) },
 		"actOf":     func(a string) string { return acts[a].In(string(l)) },
 		"classOf":   func(d run.Damage) string { _, class := signOf(d); return class },
 		"inc":       func(n int) int { return n + 1 },
