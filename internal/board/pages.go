@@ -62,7 +62,6 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"contactOf": func(c string) string { return contacts[c].In(string(l)) },
 		"orderOf":   func(s any) string { return either(orders[fmt.Sprint(s)].In(string(l)), fmt.Sprint(s)) },
 		"actOf":     func(a string) string { return acts[a].In(string(l)) },
-		"classOf":   func(d run.Damage) string { _, class := signOf(d); return class },
 		"inc":       func(n int) int { return n + 1 },
 		"list":      func(a ...any) []any { return a },
 	}).ParseFS(templateFiles, "templates/*.html")

@@ -35,6 +35,7 @@ type world struct {
 	ids   *identity.Service
 	plan  plan.Plan
 	now   time.Time
+	api   http.Handler
 }
 
 // begun is when the recorded drill began.
@@ -110,7 +111,8 @@ func newWorld(t *testing.T, now time.Time) *world {
 			}
 			return report.Render(out, report.WithoutIndividuals(r, reader), report.Format(format), lang)
 		}}
-	b, err := board.New(board.Options{Store: store, API: server.Handler(), Plans: f, Estate: f.estate, People: w.ids, Now: func() time.Time { return w.now }})
+	w.api = server.Handler()
+	b, err := board.New(board.Options{Store: store, API: w.api, Plans: f, Estate: f.estate, People: w.ids, Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
