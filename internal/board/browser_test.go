@@ -256,9 +256,9 @@ muster_place: online
 failback: stay
 hold: 500ms
 verify_wait: 1s
-fail_wait: 5m
-safety: {remind: 10m, within: 20s, muster: 10m, task: 10m}
-decision: {by: commander, within: 10m, rule: wait}
+fail_wait: 2h
+safety: {remind: 10m, within: 20s, muster: 2h, task: 2h}
+decision: {by: commander, within: 2h, rule: wait}
 `}
 }
 

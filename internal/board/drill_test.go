@@ -55,8 +55,8 @@ func newHouse(t *testing.T, files map[string]string) *house {
 	case err := <-ended:
 		ended <- err
 		t.Fatalf("it did not start: %v\n%s", err, said)
-	case <-time.After(2 * time.Minute):
-		t.Fatal("it did not start within two minutes")
+	case <-time.After(within):
+		t.Fatal("it did not start in time")
 	}
 	token, err := app.ReadToken(i18n.EN, c.TokenPath())
 	if err != nil {
@@ -105,7 +105,7 @@ func (h *house) report(id string) report.Report {
 // until waits for a run's event of a kind.
 func (h *house) until(id string, kind run.EventKind) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 3*within)
 	defer cancel()
 	for after := int64(0); ; {
 		got, err := h.api.Events(ctx, id, after, 20*time.Second)
@@ -173,9 +173,9 @@ muster_place: online
 failback: stay
 hold: 500ms
 verify_wait: 1s
-fail_wait: 5m
-safety: {remind: 10m, within: 1m, muster: 10m, task: 10m}
-decision: {by: commander, within: 10m, rule: wait}
+fail_wait: 2h
+safety: {remind: 10m, within: 1m, muster: 2h, task: 2h}
+decision: {by: commander, within: 2h, rule: wait}
 `}
 }
 
