@@ -46,7 +46,7 @@ func (r *response) activate(ctx workflow.Context) (run.Outcome, string) {
 		}
 	}
 	en, ja := r.callText()
-	r.tell(ctx, all, en, ja)
+	r.say(ctx, run.Message{To: all, Call: true}, en, ja)
 	r.call(ctx, all, "")
 	r.takeOut(ctx)
 	return run.Passed, ""

@@ -55,6 +55,7 @@ type Executed struct {
 	Unclean string      `json:"unclean,omitempty"` // what undo could not put back
 	Moved   bool        `json:"moved,omitempty"`   // a step with an effect was done and not undone
 	Skipped int         `json:"skipped,omitempty"` // steps that a person skipped
+	Acted   []string    `json:"acted,omitempty"`   // who did something in it
 }
 
 // signalPause carries true to hold a runbook and false to let it go on.
@@ -138,6 +139,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 		}
 	}
 	_ = workflow.Await(tidy, func() bool { return workflow.AllHandlersFinished(tidy) })
+	out.Acted = workflow.DeterministicKeys(x.log.acted)
 	x.log.close(tidy)
 	return out, nil
 }
@@ -477,9 +479,10 @@ func (x *execution) onStep(ctx workflow.Context, a Step) (Done, error) {
 	act := run.StepAct{Act: a.Act, BreakGlass: a.BreakGlass}
 	if q.forced != nil && byHand(q, a) && !a.BreakGlass {
 		act.AskedBy, act.Asked = q.forced.by, q.forced.reason
+		act.SameConsole = x.in.Kind == run.Response && isConsole(a.Via) && isConsole(q.forced.via)
 	}
 	q.act, q.by = &a, a.By
-	if a.BreakGlass && x.in.FourEyes {
+	if a.BreakGlass && x.in.FourEyes || act.SameConsole {
 		x.tellRun(ctx, a)
 	}
 	return x.log.record(ctx, run.Event{Kind: run.StepActed, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,

@@ -109,6 +109,9 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 		return Executed{Outcome: run.Failed, Reason: inWords(err),
 			Unclean: fmt.Sprintf("runbook %s ended without a word (%s): what it changed is not known", runbook.Name, inWords(err))}
 	}
+	for _, who := range done.Acted {
+		r.log.acted[run.Person(who)] = true
+	}
 	return done
 }
 

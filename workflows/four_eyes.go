@@ -234,12 +234,18 @@ type Glass struct {
 	By     string `json:"by"`
 	What   string `json:"what"`
 	Reason string `json:"reason"`
+	// SameConsole: not alone, but both by the server's own token.
+	SameConsole bool `json:"same_console,omitempty"`
 }
 
 func (r *response) listenForGlass(ctx workflow.Context) {
 	workflow.GoNamed(ctx, "glass", func(ctx workflow.Context) {
 		var g Glass
 		for workflow.GetSignalChannel(ctx, signalGlass).Receive(ctx, &g) {
+			if g.SameConsole {
+				r.tellOfConsole(ctx, g.By)
+				continue
+			}
 			r.tellOfGlass(ctx, g.By, g.What, g.Reason)
 		}
 	})
@@ -272,6 +278,7 @@ func (r *response) everybody() []string {
 // forced is what somebody has asked to force, until a second person confirms it.
 type forced struct {
 	by     string
+	via    string
 	act    run.Act
 	reason string
 }
@@ -293,7 +300,7 @@ func (x *execution) force(ctx workflow.Context, q *asked, a Step) (stands bool, 
 	if !x.in.FourEyes || !byHand(q, a) || a.BreakGlass || q.forced != nil && q.forced.act == a.Act && q.forced.by != a.By {
 		return true, Done{}, nil
 	}
-	q.forced = &forced{by: a.By, act: a.Act, reason: a.Reason}
+	q.forced = &forced{by: a.By, via: a.Via, act: a.Act, reason: a.Reason}
 	done, err = x.log.record(ctx, run.Event{Kind: run.ForceAsked, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
 		By: a.By, Via: a.Via, Reason: a.Reason, Data: run.Encode(run.StepAct{Act: a.Act})})
 	return false, done, err
@@ -302,5 +309,5 @@ func (x *execution) force(ctx workflow.Context, q *asked, a Step) (stands bool, 
 // tellRun has the run tell everybody that a step was forced by one person alone.
 func (x *execution) tellRun(ctx workflow.Context, a Step) {
 	what := plan.Say("step %s: %s", "ステップ %s：%s", a.Step, string(a.Act)).Both()
-	_ = workflow.SignalExternalWorkflow(ctx, x.in.Run, "", signalGlass, Glass{By: a.By, What: what, Reason: a.Reason}).Get(ctx, nil)
+	_ = workflow.SignalExternalWorkflow(ctx, x.in.Run, "", signalGlass, Glass{By: a.By, What: what, Reason: a.Reason, SameConsole: !a.BreakGlass}).Get(ctx, nil)
 }

@@ -110,16 +110,10 @@ func (r *response) callDeputies(ctx workflow.Context, m *member, why string) {
 		}
 	}
 	if len(told) > 0 && r.isKey(m.plan.Roles) {
-		name, reason := personNamed(m.plan), whyStandIn[why]
-		r.tell(ctx, told, "You stand in for "+name.In("en")+": "+reason.EN+".", name.In("ja")+"さんの代行をお願いします（"+reason.JA+"）。")
+		// Why is nobody's business but theirs: it may be their health.
+		name := personNamed(m.plan)
+		r.say(ctx, run.Message{To: told, Private: true}, "You stand in for "+name.In("en")+".", name.In("ja")+"さんの代行をお願いします。")
 	}
-}
-
-var whyStandIn = map[string]plan.Text{
-	run.WhySilent:     {EN: "no answer so far", JA: "安否未回答"},
-	run.WhyHurt:       {EN: "not able to act", JA: "対応できない状態"},
-	run.WhyCannotCome: {EN: "can't come", JA: "参集不可"},
-	run.WhyAbsent:     {EN: "absent in this drill", JA: "この訓練では不在の想定"},
 }
 
 func personNamed(p plan.Person) plan.Text {

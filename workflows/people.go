@@ -74,13 +74,13 @@ func (r *response) onCheckIn(ctx workflow.Context, c CheckIn) (Done, error) {
 
 func (r *response) checkIn(ctx workflow.Context, c CheckIn, by string) (Done, error) {
 	m := r.member(c.Person)
-	m.answer = run.Answer{Safety: c.Safety, CanCome: c.CanCome, Note: c.Note}
+	m.answer = run.Answer{Safety: c.Safety, CanCome: c.CanCome, Online: c.Online, ComesAt: c.ComesAt}
 	if m.answeredAt.IsZero() {
 		m.answeredAt = workflow.Now(ctx)
 	}
 	r.deputiesByAnswer(ctx, m)
 	return r.log.record(ctx, run.Event{Kind: run.PersonAnswered, Phase: run.SafetyCheck, Person: c.Person, By: by,
-		Via: c.Via, Reason: c.Note, Data: run.Encode(m.answer)})
+		Via: c.Via, Data: run.Encode(m.answer)}) // what is private never gets here (CheckIn)
 }
 
 func (r *response) mayArrive(a Arrive) error {
@@ -121,7 +121,12 @@ func (r *response) mayConfirm(c Confirm) error {
 		return errors.New("say in the note what was hard, or that nothing was (requirement B-STP-13)")
 	}
 	if c.Phase == run.Closing {
-		return r.running(c.By) // everybody has a remark
+		// It ends everybody's time for records, so it is for those who lead. A remark of
+		// one's own is `muster remark`.
+		if err := r.running(c.By); err != nil || r.leads(c.By) == nil || r.plan.Estate.Regulated() && r.permit(c.By, plan.MayReport) == nil {
+			return err
+		}
+		return errors.New(both("to close the records is for who leads (%s); hand in your own remark with `muster remark`", "記録の締め切りは指揮者（%s）が行う。各自の所見は `muster remark` で提出", r.leading()))
 	}
 	return r.mayAct(c.By, plan.MayReport)
 }

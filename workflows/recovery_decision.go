@@ -187,6 +187,9 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 		return errors.New("a reason is needed: it stands in the report")
 	}
 	open := r.undecided(d.System)
+	if err := r.afterAsked(open, d); err != nil {
+		return err
+	}
 	if len(open) == 0 {
 		if up := r.underReview(d.System); len(up) > 0 {
 			for _, s := range up {
@@ -218,6 +221,25 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 		}
 		if err := errors.Join(r.ownDraft(s, d.By), r.mayHold(s, d.Choice, d.Policy)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// afterAsked refuses a decision that is said to be older than its question. Seconds are what
+// people give.
+func (r *response) afterAsked(open []*system, d Decide) error {
+	t, err := time.Parse(time.RFC3339, d.At)
+	if err != nil {
+		return nil // none was given
+	}
+	if s := r.system(d.System); s != nil && len(open) == 0 {
+		open = []*system{s} // a revision
+	}
+	for _, s := range open {
+		if asked := s.askedAt.Truncate(time.Second); t.Before(asked) {
+			return errors.New(both("%[2]s is before %[1]s was put to anybody, at %[3]s; a decision is dated when it was taken", "%[2]s は %[1]s の判断を求めた時刻（%[3]s）より前。決定した時刻を指定すること",
+				s.plan.Name, t.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339)))
 		}
 	}
 	return nil
@@ -327,7 +349,11 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 	}
 	precaution := question == questionRecovery && d.Choice == run.Alternate && r.intact(s)
 	_, deputy := r.decides(run.Person(by))
-	made := run.Decision{Question: question, Answer: d.Choice, Instead: instead, Precaution: precaution, Deputy: deputy, WaitedS: workflow.Now(ctx).Sub(asked).Seconds()}
+	taken := r.happened(ctx, d.At) // by word of mouth, and entered after
+	if taken.IsZero() {
+		taken = workflow.Now(ctx)
+	}
+	made := run.Decision{Question: question, Answer: d.Choice, Instead: instead, Precaution: precaution, Deputy: deputy, WaitedS: max(0, taken.Sub(asked).Seconds())}
 	if question == questionRecovery {
 		made.Policy, made.Drafter, made.AsDrafted = s.policy(d)
 		s.asks = made.Requests

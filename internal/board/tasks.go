@@ -224,6 +224,8 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 			party = x.Title.In(string(l))
 		}
 		t.Title = l.T("Reach %s", "%sへの連絡", party)
+	case progress.AwaitTell:
+		t.Title = l.T("Tell %s by hand of the situation", "%sへの状況報告の伝達（手動）", w.Party)
 	case progress.AwaitOrder:
 		t.Title = l.T("Order: %s", "指示：%s", t.Text)
 	case progress.AwaitReceipt:

@@ -97,6 +97,7 @@ const (
 	AwaitRemark    Awaited = "remark"   // `muster remark`: say what was hard
 	AwaitAck       Awaited = "ack"      // `muster ack`: Message has been read
 	AwaitReceipt   Awaited = "receipt"  // `muster custody receive`; Order is the register's line
+	AwaitTell      Awaited = "tell"     // `muster notice PARTY TEXT`: a party has no channel; Text is the situation report
 	// AwaitActivation is a second person's word that the response is real: `muster approve --activation`.
 	AwaitActivation Awaited = "activation"
 )

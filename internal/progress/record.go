@@ -45,8 +45,17 @@ func (t *Tracker) recorded(e run.Event) {
 		s := Situation{At: e.At, By: e.By}
 		_ = e.Decode(&s.Situation)
 		t.view.Situations = append(t.view.Situations, s)
+		t.toTell = nil
+		for _, party := range s.Parties {
+			t.toTell = append(t.toTell, Waiting{For: AwaitTell, Phase: e.Phase, Party: party, Text: s.EN + " / " + s.JA, Since: e.At})
+		}
 		if over := len(t.view.Situations) - messagesKept; over > 0 {
 			t.view.Situations = t.view.Situations[over:]
+		}
+	case run.NoticeKept:
+		var n run.Notice
+		if _ = e.Decode(&n); !n.Received {
+			t.toTell = slices.DeleteFunc(slices.Clone(t.toTell), func(w Waiting) bool { return w.Party == n.Who })
 		}
 	case run.RecordsAsked:
 		var a run.Asked

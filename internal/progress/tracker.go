@@ -50,6 +50,7 @@ type Tracker struct {
 	acked       map[string]bool              // message and person
 	waited      map[string]map[string]string // writer of the last time a step waited, by step and system
 	refusals    int
+	toTell      []Waiting // parties, of the newest situation report
 }
 
 type asked struct {
@@ -162,7 +163,7 @@ func (t *Tracker) apply(e run.Event) {
 		}
 	case run.DraftMade, run.ConsultationBegun, run.ConsultationEnded, run.DeputiesAsked, run.ReviewAsked, run.ReviewMade:
 		t.deciding(e)
-	case run.SituationReported, run.RecordsAsked, run.RecordHandedIn, run.RemarkMade:
+	case run.SituationReported, run.NoticeKept, run.RecordsAsked, run.RecordHandedIn, run.RemarkMade:
 		t.recorded(e)
 	case run.PartyTried:
 		t.tried(e)

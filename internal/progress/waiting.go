@@ -94,7 +94,7 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 	if t.unconfirmed != nil {
 		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(t.unconfirmed), Asked: t.unconfirmed.seq, Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
 	}
-	return slices.Concat(out, t.waits, t.openOrders(), t.toAcknowledge())
+	return slices.Concat(out, t.waits, t.openOrders(), t.toTell, t.toAcknowledge())
 }
 
 // forceAsked says at the step that waits what somebody wants to force, for the second person

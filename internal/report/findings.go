@@ -190,6 +190,10 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 		}
 	}
 	for _, b := range r.BreakGlass {
+		if b.SameConsole {
+			l.add(run.FindingHand, b.System, b.Step, say("%s by the server's own token, as the person before: nothing shows that they were two; to be reviewed", "%s がサーバー本体のトークンで実施。先の操作も同じトークンのため、別人である記録がない：事後確認が必要", run.Person(b.By)), b.Reason)
+			continue
+		}
 		if b.What != "approval" {
 			l.add(run.FindingHand, b.System, b.Step, say("%s did alone (break-glass): %s; to be reviewed", "%s が単独で実施（緊急権限）：%s。事後確認が必要", run.Person(b.By), b.words()), b.Reason)
 		}

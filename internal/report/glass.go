@@ -18,6 +18,9 @@ type BreakGlass struct {
 	By     string    `json:"by"`
 	Via    string    `json:"via,omitempty"` // how the person was known
 	Reason string    `json:"reason"`
+	// SameConsole: there was a second person by name, and both came by the server's own token,
+	// so nothing shows that they were two.
+	SameConsole bool `json:"same_console,omitempty"`
 }
 
 func (f *facts) brokenGlass() ([]BreakGlass, error) {
@@ -30,10 +33,10 @@ func (f *facts) brokenGlass() ([]BreakGlass, error) {
 			if err := decode(e, &a); err != nil {
 				return nil, err
 			}
-			if !a.BreakGlass || a.WithRecovery { // the approval it came with is listed
+			if !a.BreakGlass && !a.SameConsole || a.WithRecovery { // the approval it came with is listed
 				continue
 			}
-			b.What = "approval"
+			b.What, b.SameConsole = "approval", a.SameConsole
 			if e.Kind == run.ActivationConfirmed {
 				b.What = "activation"
 			}
@@ -42,10 +45,10 @@ func (f *facts) brokenGlass() ([]BreakGlass, error) {
 			if err := decode(e, &a); err != nil {
 				return nil, err
 			}
-			if !a.BreakGlass {
+			if !a.BreakGlass && !a.SameConsole {
 				continue
 			}
-			b.What, b.Act = "step", a.Act
+			b.What, b.Act, b.SameConsole = "step", a.Act, a.SameConsole
 		default:
 			continue
 		}
@@ -56,6 +59,11 @@ func (f *facts) brokenGlass() ([]BreakGlass, error) {
 
 // words is what was done alone.
 func (b BreakGlass) words() plan.Text {
+	if b.SameConsole {
+		alone := b
+		alone.SameConsole = false
+		return say("%s (both persons by the server's token)", "%s（二名ともサーバー本体のトークン）", alone.words())
+	}
 	switch b.What {
 	case "activation":
 		return say("confirmed the activation", "発動を確認")

@@ -17,6 +17,9 @@ type Situation struct {
 	run.Situation
 	// IntervalS is the time since the one before; null for the first.
 	IntervalS *float64 `json:"interval_s"`
+	// Told are those of Parties of whom somebody entered that they were told, before the next
+	// report. A party has no channel of the run's: whoever is not here got nothing that is known.
+	Told []string `json:"told,omitempty"`
 }
 
 // Notice is what was told to somebody outside, or an instruction that came in.
@@ -81,6 +84,11 @@ func (f *facts) recorded(e run.Event) error {
 			return err
 		}
 		forms.notices = append(forms.notices, n)
+		if i := len(forms.situations) - 1; i >= 0 && !n.Received {
+			if s := &forms.situations[i]; slices.Contains(s.Parties, n.Who) && !slices.Contains(s.Told, n.Who) {
+				s.Told = append(s.Told, n.Who)
+			}
+		}
 	case run.CompletionReport:
 		f.note(e)
 		if len(e.Data) == 0 {
@@ -164,15 +172,28 @@ func about(name string) plan.Text {
 var triggers = map[string]plan.Text{"cadence": {EN: "cadence", JA: "定時"}, "forecast": {EN: "a target is expected to be missed", JA: "目標超過の見込み"},
 	"completion": {EN: "completion", JA: "完了"}, "person": {EN: "sent by hand", JA: "手動"}}
 
+// byHand says of each party whether somebody has told it.
+func (s Situation) byHand() plan.Text {
+	var out []plan.Text
+	for _, party := range s.Parties {
+		word := say("%s: not recorded as told", "%s：伝達の記録なし", party)
+		if slices.Contains(s.Told, party) {
+			word = say("%s: told", "%s：伝達済み", party)
+		}
+		out = append(out, word)
+	}
+	return plan.Joined(out...)
+}
+
 // reporting is what was told to whom, what was expected and what came, and what was hard.
 func (d *document) reporting() section {
 	r := d.report
 	s := section{ID: "reporting", Title: say("Reports, completion and records", "状況報告・完了報告・記録")}
 	if len(r.Situations) > 0 {
-		t := table{Caption: say("Situation reports as they were sent (outlooks are forecasts)", "状況報告（復旧見込みは予測）"), Head: []plan.Text{say("No.", "番号"), say("At", "時刻"), say("Interval", "間隔"), say("Because", "契機"), say("To", "宛先"), say("Words", "内容")}}
+		t := table{Caption: say("Situation reports as they were sent (outlooks are forecasts)", "状況報告（復旧見込みは予測）"), Head: []plan.Text{say("No.", "番号"), say("At", "時刻"), say("Interval", "間隔"), say("Because", "契機"), say("To", "宛先"), say("By hand", "手動で伝達"), say("Words", "内容")}}
 		out := table{Caption: say("Outlooks against what came", "復旧見込みと実績"), Head: []plan.Text{say("No.", "番号"), say("System", "システム"), say("Expected", "見込み"), say("Restored", "実績"), say("Off by", "差")}}
 		for _, x := range r.Situations {
-			t.Rows = append(t.Rows, []cell{figureCell(plain(itoa(x.No))), timeCell(plain(d.clock(x.At))), figureCell(spanOr(x.IntervalS, dash)), tell(word(triggers, x.Trigger)), name(strings.Join(slices.Concat(x.To, x.Parties), ", ")), tell(plan.Text{EN: x.EN, JA: x.JA})})
+			t.Rows = append(t.Rows, []cell{figureCell(plain(itoa(x.No))), timeCell(plain(d.clock(x.At))), figureCell(spanOr(x.IntervalS, dash)), tell(word(triggers, x.Trigger)), name(strings.Join(x.To, ", ")), tell(x.byHand()), tell(plan.Text{EN: x.EN, JA: x.JA})})
 			for _, o := range x.Systems {
 				if o.ExpectedAt == nil {
 					continue

@@ -348,6 +348,8 @@ type StepAct struct {
 	AskedBy    string `json:"asked_by,omitempty"`
 	Asked      string `json:"asked,omitempty"`
 	BreakGlass bool   `json:"break_glass,omitempty"` // forced by one person alone
+	// SameConsole: who asked and who confirmed both came by the server's own token.
+	SameConsole bool `json:"same_console,omitempty"`
 }
 
 // SettledBy says on what a step's outcome rests.

@@ -79,6 +79,9 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 	case progress.AwaitReach:
 		what = l.T("to reach %[1]s (%[2]s)", "%[1]s への連絡（%[2]s）", w.Party, w.Text)
 		how = fmt.Sprintf("muster reach %s --by telephone --outcome reached --run %s", w.Party, runID)
+	case progress.AwaitTell:
+		what = l.T("to tell %[1]s by hand: %[2]s", "%[1]s への伝達（手動）：%[2]s", w.Party, text)
+		how = fmt.Sprintf("muster notice %s TEXT --channel telephone --run %s", w.Party, runID)
 	case progress.AwaitOrder:
 		if w.Party != "" {
 			who = w.Party
