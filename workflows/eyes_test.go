@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
+
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
@@ -302,5 +304,30 @@ func TestAnAbortDuringMusterTellsNobodyToCome(t *testing.T) {
 	}
 	if w.state() != run.Cancelled {
 		t.Errorf("state %s", w.state())
+	}
+}
+
+// A step that is forced by two names and one token is told and kept as such.
+func TestAStepForcedByOneConsoleIsKeptAsThat(t *testing.T) {
+	w := newWorld(t)
+	in := failing(t, w, nil)
+	w.env.OnSignalExternalWorkflow(mock.Anything, in.RunID, "", "glass", mock.Anything).Return(func(_, _, _, name string, arg any) error {
+		w.env.SignalWorkflow(name, arg)
+		return nil
+	})
+	w.atEvent(run.StepWaiting, "promote", func() {
+		w.promotedByHand()
+		w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "promote", By: "sato", Via: "console", Act: run.ActSkip, Reason: "by hand"}, nil)
+	})
+	w.atEvent(run.ForceAsked, "promote", func() {
+		w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "promote", By: "yamada", Via: "console session", Act: run.ActSkip, Reason: "I saw it"}, nil)
+	})
+	w.run(in)
+	var a run.StepAct
+	if e := w.find(run.StepActed); len(e) != 1 || e[0].Decode(&a) != nil || !a.SameConsole || a.BreakGlass {
+		t.Errorf("acted: %+v", e)
+	}
+	if got := w.told("yamadaの確認・承認"); len(got) != 1 || len(w.told("ブレークグラス")) > 0 {
+		t.Errorf("told: %v", got)
 	}
 }

@@ -151,7 +151,8 @@ func TestReportsCompletionAndRecordsAreShown(t *testing.T) {
 	in := func(sec float64) *time.Time { x := at(sec); return &x }
 	s.run(16, run.Event{Kind: run.SituationReported}, run.Situation{No: 1, Trigger: "cadence", To: []string{"sato"}, EN: "Situation report 1. <i>Orders</i>", JA: "状況報告 第1報。",
 		Systems: []run.SituationOfSystem{{System: "orders", Damage: run.DamageStopped, Choice: run.Alternate, ExpectedAt: in(40), TargetAt: in(66)}}})
-	s.run(46, run.Event{Kind: run.SituationReported}, run.Situation{No: 2, Trigger: "forecast", To: []string{"sato"}, Parties: []string{"carrier"}, EN: "two", JA: "二", Systems: []run.SituationOfSystem{}})
+	s.run(46, run.Event{Kind: run.SituationReported}, run.Situation{No: 2, Trigger: "forecast", To: []string{"sato"}, Parties: []string{"carrier", "maintainer"}, EN: "two", JA: "二", Systems: []run.SituationOfSystem{}})
+	s.run(46.5, run.Event{Kind: run.NoticeKept, By: "suzuki", Reason: "as reported"}, run.Notice{Who: "carrier", Channel: "telephone"})
 	s.run(47, run.Event{Kind: run.NoticeKept, By: "suzuki", Reason: "tell the branches"}, run.Notice{Received: true, Who: "headquarters", Channel: "telephone"})
 	level := 100
 	s.run(50, run.Event{Kind: run.CompletionReport, Phase: run.Completion, By: "sato", Reason: "done"}, run.Completed{Systems: []run.CompletedSystem{{System: "orders", Restored: true, Level: &level}}, Restrictions: []string{"no faxes"}})
@@ -168,7 +169,7 @@ func TestReportsCompletionAndRecordsAreShown(t *testing.T) {
 		titles = append(titles, f.Title+" "+f.Detail)
 	}
 	holds(t, strings.Join(titles, "\n"), "remark of sato on communications the phone tree was old", "1 did not hand in theirs suzuki")
-	holds(t, text, "instruction received", "Restriction: no faxes", "nothing was hard", "! not handed in", "a target is expected to be missed")
+	holds(t, text, "instruction received", "Restriction: no faxes", "nothing was hard", "! not handed in", "carrier: told; maintainer: not recorded as told", "a target is expected to be missed")
 	if strings.Contains(text, "<i>") {
 		t.Error("markup in a report came through")
 	}
