@@ -24,6 +24,7 @@ import (
 // post is a channel that keeps what it delivered, by the ID of the message.
 type post struct {
 	name string
+	room bool // it has one for each run
 	mu   sync.Mutex
 	got  map[string]int // how often each was delivered
 	sent map[string]channel.Message
@@ -37,10 +38,13 @@ func newPost(name string) *post {
 	return &post{name: name, got: map[string]int{}, sent: map[string]channel.Message{}}
 }
 
-func (p *post) Name() string                   { return p.name }
-func (p *post) Reaches(m channel.Message) bool { return m.Person != "" && m.Contact.Mail != "" }
-func (p *post) Works(context.Context) error    { return nil }
-func (p *post) AtOnce() int                    { return 4 }
+func (p *post) Name() string                { return p.name }
+func (p *post) Works(context.Context) error { return nil }
+func (p *post) AtOnce() int                 { return 4 }
+
+func (p *post) Reaches(m channel.Message) bool {
+	return m.Person != "" && m.Contact.Mail != "" || m.Person == "" && p.room
+}
 
 func (p *post) Send(ctx context.Context, m channel.Message, again bool) error {
 	if err := m.Check(); err != nil {
@@ -88,6 +92,7 @@ type world struct {
 	store  journal.Store
 	plan   plan.Plan
 	estate *estate.Estate
+	run    string
 	seq    int64
 }
 
@@ -100,7 +105,7 @@ func newWorld(t *testing.T, people int) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	w := &world{store: store, estate: &estate.Estate{Contacts: map[string]estate.Contact{}}}
+	w := &world{store: store, run: runID, estate: &estate.Estate{Contacts: map[string]estate.Contact{}}}
 	w.plan = plan.Plan{Format: plan.Format, Scenario: plan.Scenario{Name: "tokyo-loss", Title: plan.Text{EN: "Loss of Tokyo", JA: "東京の喪失"}, Hazard: run.Disaster, Depth: run.Tabletop,
 		Phases: run.Phases(run.Disaster), Decision: plan.DecisionRule{By: "commander"}}, Systems: []plan.System{{Name: "orders"}}}
 	for n := range people {
@@ -115,15 +120,22 @@ func newWorld(t *testing.T, people int) *world {
 	if err := store.PutPlan(t.Context(), w.plan); err != nil {
 		t.Fatal(err)
 	}
-	w.add(t, run.Event{Kind: run.RunStarted, By: "p0000", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: w.plan.Hash})})
+	w.begin(t, runID, run.Drill)
 	return w
+}
+
+// begin starts a run of the plan; what is added from now on belongs to it.
+func (w *world) begin(t *testing.T, id string, kind run.Kind) {
+	t.Helper()
+	w.run, w.seq = id, 0
+	w.add(t, run.Event{Kind: run.RunStarted, By: "p0000", Data: run.Encode(run.Started{Kind: kind, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: w.plan.Hash})})
 }
 
 func (w *world) add(t *testing.T, events ...run.Event) {
 	t.Helper()
 	for i := range events {
 		w.seq++
-		events[i].Run, events[i].Writer, events[i].Seq = runID, "run", w.seq
+		events[i].Run, events[i].Writer, events[i].Seq = w.run, "run", w.seq
 		if events[i].At.IsZero() {
 			events[i].At = time.Now().UTC()
 		}
@@ -182,7 +194,7 @@ func (w *world) dispatch(t *testing.T, change func(*channel.Dispatcher), channel
 // receipts are those in the journal, by channel and person and event.
 func (w *world) receipts(t *testing.T) map[string][]run.Event {
 	t.Helper()
-	entries, err := w.store.Events(t.Context(), runID, 0, 0)
+	entries, err := w.store.Events(t.Context(), w.run, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

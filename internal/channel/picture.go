@@ -15,7 +15,6 @@ type picture struct {
 	kind      run.Kind
 	by        string // who started it
 	simulated bool
-	held      bool   // the call-out waits
 	callText  string // what everybody is told who is called
 	called    []string
 	isCalled  map[string]bool
@@ -24,10 +23,11 @@ type picture struct {
 	ended     bool
 	position  int64
 	index     map[string]int // of people in the plan
+	roster    roster
 }
 
 func newPicture(p plan.Plan) *picture {
-	pic := &picture{plan: p, isCalled: map[string]bool{}, closed: map[string]int64{}, index: make(map[string]int, len(p.Estate.People))}
+	pic := &picture{plan: p, isCalled: map[string]bool{}, closed: map[string]int64{}, index: make(map[string]int, len(p.Estate.People)), roster: newRoster(p)}
 	for i, who := range p.Estate.People {
 		pic.index[who.ID] = i
 	}
@@ -53,21 +53,25 @@ func Topic(e run.Event) string {
 		return "decision " + e.System
 	case run.ApprovalAsked:
 		return "approval"
+	case run.ActivationAsked:
+		return "activation"
 	case run.StepWaiting:
 		return "step " + e.Writer + " " + e.Step
+	case run.ForceAsked:
+		return "force " + e.Writer + " " + e.Step
 	}
 	return ""
 }
 
-// Settles lists the topics that an event settles.
-func Settles(p plan.Plan, e run.Event) []string {
+// settles lists the topics that an event settles, as the last one that was taken in.
+func (p *picture) settles(e run.Event) []string {
 	switch e.Kind {
 	case run.PersonAnswered:
 		return []string{"answer " + e.Person}
 	case run.DecisionMade:
 		out := []string{"decision " + e.System}
 		if e.System == "" {
-			for _, s := range p.Systems {
+			for _, s := range p.plan.Systems {
 				out = append(out, "decision "+s.Name)
 			}
 		}
@@ -75,11 +79,13 @@ func Settles(p plan.Plan, e run.Event) []string {
 	case run.RecoveryOrdered:
 		return []string{"approval"}
 	case run.ApprovalGiven:
-		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass {
+		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass || p.roster.enough() {
 			return []string{"approval"}
 		}
+	case run.ActivationConfirmed:
+		return []string{"activation"}
 	case run.StepActed, run.StepEnded, run.StepStarted:
-		return []string{"step " + e.Writer + " " + e.Step}
+		return []string{"step " + e.Writer + " " + e.Step, "force " + e.Writer + " " + e.Step}
 	}
 	return nil
 }
@@ -93,20 +99,20 @@ func (p *picture) apply(entries ...journal.Entry) {
 				p.closed[t] = entry.Position
 			}
 		}
-		settle(Settles(p.plan, e)...)
+		p.roster.apply(e)
+		settle(p.settles(e)...)
 		switch e.Kind {
 		case run.RunStarted:
 			var s run.Started
 			_ = e.Decode(&s)
 			p.kind, p.simulated, p.by = s.Kind, s.Simulated, e.By
-		case run.CallHeld, run.CallReleased:
-			p.held = e.Kind == run.CallHeld
 		case run.MessageSent:
-			if p.carried(e) {
-				var m run.Message
-				_ = e.Decode(&m)
+			var m run.Message
+			if _ = e.Decode(&m); m.Call {
 				p.callText = m.Text
 			}
+		case run.ApprovalAsked: // what was asked before is not asked any more
+			p.closed["approval"] = entry.Position
 		case run.PersonCalled:
 			if !p.isCalled[e.Person] {
 				p.isCalled[e.Person] = true
@@ -132,24 +138,21 @@ func (p *picture) need(entry journal.Entry) (still, over bool) {
 	return p.askEnd <= entry.Position, p.askEnd > entry.Position
 }
 
-// carried: what everybody is told as they are called, the call itself says to each.
-func (p *picture) carried(e run.Event) bool { return e.Phase == run.Activation && !p.held }
-
 // receivers are those to whom an event is said; "" is the run's room.
 func (p *picture) receivers(e run.Event) []string {
 	people := func(ids ...string) []string {
 		if p.simulated { // the engine answers for them, so nobody is disturbed
 			return nil
 		}
-		return ids
-	}
-	holders := func(role string) []string {
-		var ids []string
-		for _, h := range p.plan.Estate.InRole(role) {
-			ids = append(ids, h.ID)
+		var out []string
+		for _, id := range ids { // who is out of a drill is not there for it
+			if !p.roster.absent[id] && !slices.Contains(out, id) {
+				out = append(out, id)
+			}
 		}
-		return people(ids...)
+		return out
 	}
+	holders := func(role string) []string { return people(p.roster.holders(role)...) }
 	room := []string{""}
 	switch e.Kind {
 	case run.PersonCalled, run.PersonReminded:
@@ -157,16 +160,21 @@ func (p *picture) receivers(e run.Event) []string {
 	case run.MessageSent:
 		var m run.Message
 		_ = e.Decode(&m)
-		if p.carried(e) {
+		switch {
+		case m.Call: // the call itself says it to each
 			return room
+		case m.Private:
+			return people(m.To...)
 		}
 		return append(room, people(m.To...)...)
 	case run.DecisionAsked:
 		var a run.DecisionAsk
 		_ = e.Decode(&a)
 		return append(room, holders(a.Role)...)
-	case run.ApprovalAsked:
-		return append(room, people(p.approvers()...)...)
+	case run.ApprovalAsked, run.ActivationAsked:
+		return append(room, people(p.roster.approvers(e, p.by)...)...)
+	case run.ForceAsked:
+		return append(room, people(p.roster.forcers(e)...)...)
 	case run.StepWaiting:
 		var w run.Wait
 		_ = e.Decode(&w)
@@ -181,22 +189,6 @@ func (p *picture) receivers(e run.Event) []string {
 		return room
 	}
 	return nil
-}
-
-// approvers are those whose approval counts: who decides, and whom the quorum asks for,
-// besides the requester.
-func (p *picture) approvers() []string {
-	roles := []string{p.plan.Scenario.Decision.By}
-	for _, q := range p.plan.Scenario.Quorum {
-		roles = append(roles, q.Role)
-	}
-	var out []string
-	for _, who := range p.plan.Estate.People {
-		if who.ID != p.by && slices.ContainsFunc(who.Roles, func(r string) bool { return slices.Contains(roles, r) }) {
-			out = append(out, who.ID)
-		}
-	}
-	return out
 }
 
 // of names an event in a receipt.

@@ -36,6 +36,9 @@ func NewTeller(p plan.Plan) *Teller { return &Teller{newPicture(p)} }
 // Apply takes in entries, in the journal's order.
 func (t *Teller) Apply(entries ...journal.Entry) { t.pic.apply(entries...) }
 
+// Settles lists the topics that an event settles, as the last one that was taken in.
+func (t *Teller) Settles(e run.Event) []string { return t.pic.settles(e) }
+
 // Message is an event as it is said to a person, or in the room of the run.
 func (t *Teller) Message(e run.Event, person string, c estate.Contact, server i18n.Lang) Message {
 	return t.pic.message(e, person, c, server)

@@ -22,9 +22,9 @@ func matterOf(e run.Event) Matter {
 		return Reminder
 	case run.DecisionAsked:
 		return Decision
-	case run.ApprovalAsked:
+	case run.ApprovalAsked, run.ActivationAsked:
 		return Approval
-	case run.StepWaiting:
+	case run.StepWaiting, run.ForceAsked:
 		return Task
 	}
 	return Notice
@@ -125,6 +125,18 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 			lines(l.T("The recovery waits for approval: %s", "復旧作業が承認を待っています：%s", both(e.Reason)),
 				l.T("Asked for by %s; who asked can't approve.", "要請者：%s（要請者自身は承認できません）", p.name(p.by, l)),
 				l.T("Plan %s", "計画 %s", short(p.plan.Hash)))
+	case run.ActivationAsked:
+		return l.T("Confirmation needed: %s", "発動の確認が必要です：%s", title),
+			lines(l.T("Nothing is changed until a second person confirms that this is to be.", "別の人が発動を確認するまで、システムの変更は行いません。"),
+				l.T("Started by %s, who can't confirm it.", "開始者：%s（開始者自身は確認できません）", p.name(p.by, l)),
+				l.T("Confirm with: muster approve %s --activation", "確認方法: muster approve %s --activation", e.Run))
+	case run.ForceAsked:
+		var a run.StepAct
+		_ = e.Decode(&a)
+		return l.T("Second person needed: %s (%s)", "別の人の確認が必要です：%s（%s）", e.Step, p.system(e.System, l)),
+			lines(l.T("%s wants step %s: %s", "%sが次の操作を要請しています：%s（%s）", p.name(e.By, l), e.Step, ActWord(a.Act, l)),
+				l.T("Reason: %s", "理由：%s", both(e.Reason)),
+				l.T("It stands once another person does the same, with a reason.", "別の人が理由を付けて同じ操作をすると確定します。"))
 	case run.StepWaiting:
 		var w run.Wait
 		_ = e.Decode(&w)

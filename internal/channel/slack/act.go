@@ -68,7 +68,7 @@ func (c *Channel) click(ctx context.Context, cb slackgo.InteractionCallback, a *
 // mayHere refuses what must not be done by Slack alone: it leads to the board.
 func (c *Channel) mayHere(ctx context.Context, action string, v value, l i18n.Lang) error {
 	verb, _, _ := strings.Cut(action, ".")
-	moves := verb == "decide" || verb == "approve" || verb == "step" && !v.Human
+	moves := verb == "decide" || verb == "approve" || verb == "activation" || verb == "step" && !v.Human
 	if c.o.ApproveReal || !moves {
 		return nil
 	}
@@ -150,6 +150,9 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 	case "approve":
 		_, err = door.Approve(ctx, v.Run, workflows.Approve{By: p.id, Reason: a.reason})
 		return l.T("You approved at %s", "%s に承認しました", clock), err
+	case "activation":
+		_, err = door.Approve(ctx, v.Run, workflows.Approve{For: workflows.ApproveActivation, By: p.id, Reason: a.reason})
+		return l.T("You confirmed the activation at %s", "%s に発動を確認しました", clock), err
 	case "step":
 		_, err = door.Step(ctx, v.Run, v.Step, api.StepRequest{Act: v.Act, By: p.id, Reason: a.reason, System: v.System})
 		return l.T("At %s: %s, %s", "%s に対応：%s（%s）", clock, v.Step, channel.ActWord(v.Act, l)), err

@@ -172,12 +172,21 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 		}
 		b := button("approve", l.T("Approve", "承認する"), v, slackgo.StylePrimary)
 		b.Confirm = sure(l, m.Kind, l.T("The recovery may then begin.", "承認がそろうと復旧作業が始まります。"))
+		if e.Kind == run.ActivationAsked {
+			b = button("activation", l.T("Confirm the activation", "発動を確認する"), v, slackgo.StylePrimary)
+			b.Confirm = sure(l, m.Kind, l.T("Systems may then be changed.", "確認すると、システムの変更が可能になります。"))
+		}
 		return append([]slackgo.BlockElement{b}, page()...)
 	case channel.Task:
 		var w run.Wait
 		_ = e.Decode(&w)
 		v.Step, v.Writer = e.Step, e.Writer
 		v.Human = w.Kind == run.WaitHuman || w.Kind == run.WaitAck
+		if e.Kind == run.ForceAsked {
+			var a run.StepAct
+			_ = e.Decode(&a)
+			w.Acts = []run.Act{a.Act} // the same act by another person
+		}
 		if aside && !v.Human {
 			return page()
 		}
@@ -232,7 +241,7 @@ func sign(s run.Safety) string {
 // another one, with a message of its own.
 func matterKey(e run.Event) string {
 	switch e.Kind {
-	case run.DecisionAsked, run.ApprovalAsked, run.StepWaiting:
+	case run.DecisionAsked, run.ApprovalAsked, run.ActivationAsked, run.StepWaiting, run.ForceAsked:
 		return fmt.Sprintf("%s #%s/%d", channel.Topic(e), e.Writer, e.Seq)
 	}
 	return ""

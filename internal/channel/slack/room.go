@@ -74,9 +74,8 @@ type showing struct {
 }
 
 type settlement struct {
-	by    run.Event
-	at    time.Time // when this server heard of it
-	moved int       // direct messages brought up to date
+	by     run.Event
+	looked time.Time // when this server first brought its direct messages up to date
 }
 
 // Follow keeps the run's message and those of its matters up to date, until the run has
@@ -126,9 +125,9 @@ func (c *Channel) Follow(ctx context.Context, f channel.Following) {
 
 func (s *showing) take(entries []journal.Entry) {
 	s.tracker.Apply(entries...)
-	s.tell.Apply(entries...)
 	for _, entry := range entries {
 		e := entry.Event
+		s.tell.Apply(entry)
 		if key := matterKey(e); key != "" {
 			if old := s.newest[channel.Topic(e)]; old != "" {
 				s.settle(old, e) // asked anew
@@ -138,7 +137,7 @@ func (s *showing) take(entries []journal.Entry) {
 			}
 			s.asks[key], s.newest[channel.Topic(e)] = e, key
 		}
-		for _, topic := range channel.Settles(s.f.Plan, e) {
+		for _, topic := range s.tell.Settles(e) {
 			s.settle(s.newest[topic], e)
 		}
 		if e.Kind == run.RunAbortRequested || e.Kind == run.RunEnded {
@@ -153,7 +152,7 @@ func (s *showing) take(entries []journal.Entry) {
 func (s *showing) settle(key string, e run.Event) {
 	_, asked := s.asks[key]
 	if _, known := s.settled[key]; asked && !known {
-		s.settled[key] = settlement{by: e, at: s.c.o.Clock.Time()}
+		s.settled[key] = settlement{by: e}
 	}
 }
 
@@ -275,7 +274,9 @@ func (s *showing) words(key string, m channel.Message) string {
 		return l.T("Ended at %s: %s", "%s に終了：%s", at, l.Outcome(e.Outcome))
 	case run.RecoveryOrdered, run.ApprovalGiven:
 		return l.T("Approved at %s", "%s に承認済み", at)
-	case run.DecisionAsked, run.ApprovalAsked, run.StepWaiting:
+	case run.ActivationConfirmed:
+		return l.T("%s confirmed at %s", "%[1]sが %[2]s に確認", who, at)
+	case run.DecisionAsked, run.ApprovalAsked, run.StepWaiting, run.ForceAsked:
 		return l.T("Asked again at %s: see below", "%s に再度依頼（以降のメッセージを参照）", at)
 	case run.RunEnded, run.RunAbortRequested:
 		return l.T("The run ended before it was answered", "回答のないまま実施が終了しました")
@@ -338,7 +339,7 @@ func (s *showing) put(ctx context.Context, api *slackgo.Client, key, thread, tex
 func (s *showing) direct(ctx context.Context, api *slackgo.Client) error {
 	for _, key := range slices.Sorted(maps.Keys(s.settled)) {
 		by := s.settled[key]
-		if by.moved > 0 && s.c.o.Clock.Time().Sub(by.at) > time.Minute {
+		if !by.looked.IsZero() && s.c.o.Clock.Time().Sub(by.looked) > time.Minute {
 			continue
 		}
 		_, list, err := s.c.placements(ctx, s.f.Run, key)
@@ -346,7 +347,8 @@ func (s *showing) direct(ctx context.Context, api *slackgo.Client) error {
 			return err
 		}
 		done := s.room.Cards["settled "+key]
-		if done.Hash == fmt.Sprint(len(list)) {
+		if done.Hash == fmt.Sprint(len(list)) || len(list) == 0 {
+			s.looked(key)
 			continue
 		}
 		for _, p := range list {
@@ -361,12 +363,20 @@ func (s *showing) direct(ctx context.Context, api *slackgo.Client) error {
 				}
 			}
 		}
-		by.moved = len(list)
-		s.settled[key] = by
+		s.looked(key)
 		s.room.Cards["settled "+key] = card{TS: "-", Hash: fmt.Sprint(len(list))}
 		if err := s.keep(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// looked notes that the direct messages of a settled matter are up to date.
+func (s *showing) looked(key string) {
+	by := s.settled[key]
+	if by.looked.IsZero() {
+		by.looked = s.c.o.Clock.Time()
+	}
+	s.settled[key] = by
 }

@@ -1,0 +1,118 @@
+package channel_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/channel"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// told lists to whom an event of a kind was said, in order; "" is the room.
+func told(p *post, kind run.EventKind) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for _, m := range p.sent {
+		if m.Event.Kind == kind {
+			out = append(out, m.Person)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// A call says what the call-out says, whatever else is said in that phase; what is for one
+// person in particular goes to that person and not to the room.
+func TestACallSaysWhatTheCallOutSays(t *testing.T) {
+	w := newWorld(t, 3)
+	p := newPost("mail")
+	p.room = true
+	say := func(m run.Message) run.Event {
+		return run.Event{Kind: run.MessageSent, Phase: run.Activation, By: run.Engine, Data: run.Encode(m)}
+	}
+	w.add(t, say(run.Message{To: []string{"p0000", "p0001", "p0002"}, Text: run.Mark + " Come to Osaka. / 大阪に参集。", Call: true}))
+	w.call(t)
+	w.add(t, run.Event{Kind: run.PersonAbsent, Phase: run.Activation, Person: "p0002", By: run.Engine})
+	w.add(t, say(run.Message{To: []string{"p0001"}, Text: run.Mark + " You stand in for p0002. / p0002さんの代行。", Private: true}))
+	w.add(t, say(run.Message{To: []string{"p0000", "p0001"}, Text: run.Mark + " Somebody used break-glass. / 緊急権限の行使。"}))
+	w.dispatch(t, nil, p)
+	eventually(t, "the start, two calls, what was said to the room, to one and to all", func() bool { return len(w.receipts(t)) >= 1+2+1+1+3 })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.sent {
+		if m.Matter == channel.Call && !strings.Contains(m.Text, "大阪に参集") {
+			t.Errorf("the call of %s says %q", m.Person, m.Text)
+		}
+		if strings.Contains(m.Text, "代行") && m.Person != "p0001" {
+			t.Errorf("what is for p0001 alone went to %q", m.Person)
+		}
+	}
+}
+
+// Who is asked goes by who holds which role now: after handovers, without those who are out
+// of the drill, and with those who stand in.
+func TestWhoIsAskedIsThereAndHoldsTheRole(t *testing.T) {
+	w := newWorld(t, 4)
+	p := newPost("mail")
+	w.add(t, run.Event{Kind: run.PersonAbsent, Phase: run.Activation, Person: "p0000", By: run.Engine},
+		run.Event{Kind: run.PersonStandsIn, Phase: run.Activation, Person: "p0001", By: run.Engine, Data: run.Encode(run.StandIn{For: "p0000", Why: run.WhyAbsent})})
+	ask := func(system string) {
+		w.add(t, run.Event{Kind: run.DecisionAsked, Phase: run.RecoveryDecision, System: system, By: run.Engine,
+			Data: run.Encode(run.DecisionAsk{Role: "commander", Choices: []run.Choice{run.Alternate}, Proposed: run.Alternate})})
+	}
+	ask("orders")
+	w.dispatch(t, nil, p)
+	eventually(t, "the deputy to be asked", func() bool { return len(told(p, run.DecisionAsked)) > 0 })
+	w.add(t, run.Event{Kind: run.RoleHandedOver, Phase: run.RecoveryDecision, Person: "p0002", By: "p0001", Data: run.Encode(run.Handover{Role: "commander", From: "p0000", To: "p0002"})})
+	ask("billing")
+	eventually(t, "who took the role over to be asked", func() bool { return len(told(p, run.DecisionAsked)) > 1 })
+	if got := told(p, run.DecisionAsked); !slices.Equal(got, []string{"p0001", "p0002"}) {
+		t.Errorf("asked were %v", got)
+	}
+}
+
+// Whoever's yes counts is asked for it: for the activation, for an approval, and when a step
+// is to be forced; once they have said it, nobody is asked any more.
+func TestASecondPersonIsAsked(t *testing.T) {
+	w := newWorld(t, 5)
+	w.plan.Estate.People[1].Roles = []string{"checker"}
+	w.plan.Estate.People[2].Roles = []string{"operator"}
+	w.plan.Estate.People[3].Roles = []string{"operator"}
+	w.plan.Estate.Grants = []plan.Grant{{Role: "commander", May: []plan.Permission{plan.MayStart, plan.MayDecide}}, {Role: "checker", May: []plan.Permission{plan.MayApprove}}, {Role: "operator", May: []plan.Permission{plan.MayOperate}}}
+	w.plan.Seal()
+	if err := w.store.PutPlan(t.Context(), w.plan); err != nil {
+		t.Fatal(err)
+	}
+	w.begin(t, "tokyo-loss-2", run.Response)
+	p := newPost("mail")
+	w.add(t, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine, Data: run.Encode(run.Ask{Need: 1})},
+		run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, By: run.Engine, Data: run.Encode(run.Ask{Need: 1})},
+		run.Event{Kind: run.StepWaiting, Phase: run.Recovery, System: "orders", Step: "promote", By: run.Engine, Data: run.Encode(run.Wait{Kind: run.WaitFailed, Role: "operator", Acts: []run.Act{run.ActSkip}})},
+		run.Event{Kind: run.ForceAsked, Phase: run.Recovery, System: "orders", Step: "promote", By: "p0002", Reason: "done by hand", Data: run.Encode(run.StepAct{Act: run.ActSkip})})
+	p.meets = func(m channel.Message, _ bool) error {
+		if m.Event.Kind == run.ApprovalAsked { // it is late
+			return &channel.Failure{Text: "later / 後で", Temporary: true}
+		}
+		return nil
+	}
+	w.dispatch(t, nil, p)
+	for kind, want := range map[run.EventKind][]string{run.ActivationAsked: {"p0001"}, run.StepWaiting: {"p0002", "p0003"}, run.ForceAsked: {"p0003"}} {
+		eventually(t, fmt.Sprintf("%s to be said", kind), func() bool { return len(told(p, kind)) >= len(want) })
+		if got := told(p, kind); !slices.Equal(got, want) {
+			t.Errorf("%s was said to %v, want %v", kind, got, want)
+		}
+	}
+	w.add(t, run.Event{Kind: run.ApprovalGiven, Phase: run.RecoveryDecision, By: "p0001", Data: run.Encode(run.Approval{})})
+	eventually(t, "the late request not to be needed any more", func() bool {
+		for _, list := range w.receipts(t) {
+			if list[0].Person == "p0001" && list[0].Outcome == run.Skipped {
+				return true
+			}
+		}
+		return false
+	})
+}
