@@ -26,7 +26,7 @@ type deeds struct {
 // deedsFor are those that this person is offered in a run.
 func deedsFor(l i18n.Lang, p picture, me string) []deeds {
 	one, ok := p.Plan.Estate.Person(me)
-	if !ok || p.Overview.State.Ended() {
+	if !ok || p.absent(me) || p.Overview.State.Ended() {
 		return nil
 	}
 	reports, leads := granted(p.Plan.Estate, me, plan.MayReport), leadsWork(p, one)

@@ -126,3 +126,52 @@ func TestRightsFollowTheRole(t *testing.T) {
 	check("afterwards", personID(41), "names", "private", "proxy")
 	check("afterwards", personID(7))
 }
+
+// Deputies of somebody whose yes counts and who is not here are asked in their place, where
+// rights are granted and where they are not; nobody else is.
+func TestDeputiesApprove(t *testing.T) {
+	for name, grants := range map[string][]plan.Grant{"by role": nil, "by right": {{Role: "operator", May: []plan.Permission{plan.MayApprove}}, {Role: "secretariat", May: []plan.Permission{plan.MayControl}}}} {
+		w := newWorld(t, begun.Add(18*time.Minute))
+		for i, p := range w.plan.Estate.People {
+			switch p.ID {
+			case personID(13): // an operator who has not come
+				w.plan.Estate.People[i].Deputies = []string{personID(30)}
+			case personID(5): // one who has
+				w.plan.Estate.People[i].Deputies = []string{personID(31)}
+			}
+		}
+		w.plan.Estate.Grants = grants
+		if err := w.plan.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.PutPlan(t.Context(), w.plan); err != nil {
+			t.Fatal(err)
+		}
+		w.record(drill, run.Drill)
+		w.later(run.Event{Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, Reason: "again: the decision was revised"})
+		for who, want := range map[string]bool{personID(13): true, personID(30): true, personID(31): false, personID(1): false, personID(40): false} {
+			if _, page := w.browser(who).get("/tasks"); strings.Contains(page, `/act/approve"`) != want {
+				t.Errorf("%s: %s is offered to approve: %v, want %v", name, who, !want, want)
+			}
+		}
+	}
+}
+
+// All runs that the first page shows are followed: it does not read fifty records from their
+// beginnings four times a second.
+func TestTheFirstPageReadsOnWhatIsNew(t *testing.T) {
+	w := recorded(t)
+	for n := range 45 {
+		w.append(run.Event{Run: fmt.Sprintf("tokyo-loss-%d", n+2), Writer: "run", Seq: 1, At: w.now, Kind: run.RunStarted, By: personID(1),
+			Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: w.plan.Hash})})
+	}
+	b := w.browser(personID(0))
+	if _, page := b.get("/"); !strings.Contains(page, "tokyo-loss-46") {
+		t.Fatal("the first page does not show every run")
+	}
+	before := w.read.whole.Load()
+	b.get("/")
+	if n := w.read.whole.Load() - before; n > 0 {
+		t.Errorf("the page read %d records from their beginnings again", n)
+	}
+}

@@ -252,7 +252,7 @@ func (b *Board) showDamage(v *visit) error {
 	}
 	_, of := p.Plan.Estate.Person(v.me)
 	view := damageView{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Shown: of || v.actor.Console,
-		Reports: of && granted(p.Plan.Estate, v.me, plan.MayReport) && !p.Overview.State.Ended()}
+		Reports: of && !p.absent(v.me) && granted(p.Plan.Estate, v.me, plan.MayReport) && !p.Overview.State.Ended()}
 	v.showAs(http.StatusOK, "damage", v.t("Damage", "被害状況"), view, look{at: "run", kind: p.Overview.Kind})
 	return nil
 }

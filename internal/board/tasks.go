@@ -135,6 +135,8 @@ func may(p picture, w progress.Waiting, person string) bool {
 	switch {
 	case slices.Contains(w.People, person):
 		return true
+	case w.For == progress.AwaitApproval || w.For == progress.AwaitActivation:
+		return false // whose yes counts is named, deputies too (plan.Approvers)
 	case w.For == progress.AwaitArrival:
 		// Whoever was called may come although nobody counted on it.
 		i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == person })

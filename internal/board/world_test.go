@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,10 +33,25 @@ type world struct {
 	t     *testing.T
 	url   string
 	store journal.Store
+	read  *counted
 	ids   *identity.Service
 	plan  plan.Plan
 	now   time.Time
 	api   http.Handler
+}
+
+// counted is a record store that counts how often a run is read from its beginning.
+type counted struct {
+	journal.Store
+	journal.Notifier
+	whole atomic.Int64
+}
+
+func (c *counted) Events(ctx context.Context, id string, after int64, limit int) ([]journal.Entry, error) {
+	if after == 0 {
+		c.whole.Add(1)
+	}
+	return c.Store.Events(ctx, id, after, limit)
 }
 
 // begun is when the recorded drill began.
@@ -86,9 +102,11 @@ func newWorld(t *testing.T, now time.Time) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store = api.Watched(store)
+	watched := api.Watched(store)
+	read := &counted{Store: watched, Notifier: watched.(journal.Notifier)}
+	store = read
 	f := files{dir}
-	w := &world{t: t, store: store, now: now, ids: identity.New(store, identity.Options{Console: consoleToken, Pause: func(context.Context, time.Duration) {}})}
+	w := &world{t: t, store: store, read: read, now: now, ids: identity.New(store, identity.Options{Console: consoleToken, Pause: func(context.Context, time.Duration) {}})}
 	if w.plan, err = f.Compile("tokyo-loss", ""); err != nil {
 		t.Fatal(err)
 	}
