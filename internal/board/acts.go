@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,6 +58,9 @@ func (v *visit) do(name string, do func(context.Context, *api.Client, sent) erro
 		if name == "decide" && t.way == "" { // of two who decide at once one is told
 			t.way = v.t("Go back and look at what was decided; until the recovery begins, the form there revises it", "戻って決定内容を確認してください。復旧の開始前であれば、そこから方針を変更できます")
 		}
+		if name == "approve" {
+			v.outdated(t, runID, s.text("asked"))
+		}
 		return t
 	}
 	if err != nil {
@@ -64,6 +68,21 @@ func (v *visit) do(name string, do func(context.Context, *api.Client, sent) erro
 	}
 	v.redirect(withDone(back, name))
 	return nil
+}
+
+// outdated says of an approval that was refused, when its page asked something that is not
+// asked any more, what holds now.
+func (v *visit) outdated(t *trouble, runID, asked string) {
+	f, err := v.b.hub.follow(v.r.Context(), runID)
+	if err != nil || asked == "" {
+		return
+	}
+	p, err := f.look(v.r.Context())
+	if err != nil || slices.ContainsFunc(p.Overview.Waiting, func(w progress.Waiting) bool { return strconv.FormatInt(w.Asked, 10) == asked }) {
+		return
+	}
+	t.title, t.lines = v.t("The page was out of date: nothing was approved", "画面の内容が古くなっています（承認していません）"), append(t.lines, decisionsOf(v.lang, p)...)
+	t.way = v.t("Above is what holds now; go back to see it, and approve it there if it is right", "現在の決定内容は上記のとおりです。戻って内容を確認し、問題がなければ改めて承認してください")
 }
 
 // withDone adds to a way back what the page says there.

@@ -76,7 +76,12 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		return err
 	},
 	"approve": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Approve(ctx, s.run, workflows.Approve{For: s.text("for"), By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
+		// Which question the page showed: what has been revised since is not approved unseen.
+		asked, err := strconv.ParseInt(either(s.text("asked"), "0"), 10, 64)
+		if err != nil {
+			return errNotSaid
+		}
+		_, err = c.Approve(ctx, s.run, workflows.Approve{For: s.text("for"), Asked: asked, By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
 		return err
 	},
 	"confirm": func(ctx context.Context, c *api.Client, s sent) error {

@@ -2,6 +2,7 @@ package board
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,8 @@ type task struct {
 	Draft    *progress.Draft // the newest proposal for the decision
 	Drafter  string
 	Heard    []string // who was consulted, and what came of it
+	// Holds is what is decided, system by system: what an approval is a yes to.
+	Holds []string
 	// Decided is the choice that a revision takes the place of, DecidedBy who took it.
 	Decided, DecidedBy string
 	// Parts are the components of the system, Checklist what is looked at on the site.
@@ -180,6 +183,9 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 	o := p.Overview
 	t := task{Waiting: w, Run: o.Run, Kind2: o.Kind, RunTitle: o.Title, Me: me, For2: me, Back: back, Now: o.At,
 		Key: strings.Join([]string{o.Run, string(w.For), w.System, w.Site, w.Step, w.Party, w.Order, w.Message, w.Component, string(w.Phase), string(w.Kind)}, "/")}
+	if w.Asked != 0 {
+		t.Key += "/" + strconv.FormatInt(w.Asked, 10)
+	}
 	t.Text = plain(l, w.Text)
 	system := w.System
 	if s, ok := p.Plan.System(w.System); ok {
@@ -272,6 +278,7 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
+		t.Holds = decisionsOf(l, p)
 	case progress.AwaitAck:
 		t.Title = l.T("Acknowledge a message", "連絡の確認")
 	case progress.AwaitRemark:
@@ -376,6 +383,16 @@ func siteTitle(l i18n.Lang, p plan.Plan, name string) string {
 		return s.Title.In(string(l))
 	}
 	return name
+}
+
+// decisionsOf says what is decided now, system by system.
+func decisionsOf(l i18n.Lang, p picture) (out []string) {
+	for _, s := range p.Overview.Systems {
+		if s.Decision != "" {
+			out = append(out, l.T("%s: %s, decided by %s", "%s：%s（決定者 %s）", systemTitle(l, p.Plan, s.Name), choiceWord(l, s.Decision), nameIn(l, p.Plan.Estate, s.DecidedBy)))
+		}
+	}
+	return out
 }
 
 // systemTitle is a system as people call it.
