@@ -1,9 +1,16 @@
 package api_test
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
 	"testing"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -65,23 +72,50 @@ func TestFormsAreHandedIn(t *testing.T) {
 	}
 }
 
-// The contact lists hold names and numbers: reading them is noted, and a link for one purpose
-// does not open them.
-func TestContactListsAreRead(t *testing.T) {
-	w := newWorld(t)
-	if list, err := w.Parties(t.Context()); err != nil || len(list) != 1 || list[0].Desk != "0120-555-010" {
-		t.Errorf("parties = %+v %v", list, err)
+// The contact lists hold names and numbers: they are for whose part it is to call people, their
+// reading is noted, and a link for one purpose does not open them.
+func TestContactListsAreReadByRight(t *testing.T) {
+	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	in := w.inProcess()
-	if _, err := in.Parties(identity.With(t.Context(), identity.Actor{Person: "tanaka", Limit: &identity.Limit{Purpose: identity.ForAck}})); err == nil {
-		t.Error("a link opens the contact lists")
+	t.Cleanup(func() { store.Close() })
+	e := plan.Estate{People: []plan.Person{{ID: "tanaka", Roles: []string{"operator"}}, {ID: "sato", Roles: []string{"commander"}}, {ID: "suzuki"}},
+		Grants: []plan.Grant{{Role: "operator", May: []plan.Permission{plan.MayReport}}, {Role: "commander", May: []plan.Permission{plan.MayPeople}}}}
+	var broken error
+	in := api.InProcess((&api.Server{Store: store, Plans: files{}, Token: token, Log: slog.New(slog.DiscardHandler),
+		Estate: func(context.Context) (plan.Estate, error) { return e, broken }}).Handler(), "en")
+	read := func(a identity.Actor) error {
+		_, err := in.Parties(identity.With(t.Context(), a))
+		return err
 	}
-	if _, err := in.Parties(identity.With(t.Context(), identity.Actor{Person: "tanaka", Via: "session 9c01"})); err != nil {
-		t.Error(err)
+	for _, a := range []identity.Actor{{Console: true, Via: "console"}, {Person: "tanaka", Via: "session 9c01"}, {Person: "sato"}} {
+		if err := read(a); err != nil {
+			t.Errorf("%+v: %v", a, err)
+		}
 	}
-	log, err := w.store.Accesses(t.Context(), 0, 0)
-	if err != nil || len(log) != 3 || log[0].Via != "console" || log[1].Outcome != "forbidden" || log[2].Person != "tanaka" {
-		t.Errorf("access log = %+v %v; want both readings with who it was, and the link that was refused between them", log, err)
+	for _, a := range []identity.Actor{{Person: "suzuki"}, {Person: "stranger"}, {Person: "tanaka", Limit: &identity.Limit{Purpose: identity.ForAck}}} {
+		if p := problem(t, read(a)); p.Status != 403 {
+			t.Errorf("%+v: %+v", a, p)
+		}
+	}
+	broken = errors.New("estate.yaml:3: a slip")
+	if err := read(identity.Actor{Person: "tanaka"}); err == nil {
+		t.Error("the lists are open while nobody can tell who may read them")
+	}
+	broken, e.Grants = nil, nil
+	if err := read(identity.Actor{Person: "suzuki"}); err != nil {
+		t.Errorf("where nothing is regulated: %v", err)
+	}
+	log, err := store.Accesses(t.Context(), 0, 0)
+	n := 0
+	for _, x := range log {
+		if x.Act == "read contact lists" {
+			n++
+		}
+	}
+	if err != nil || n != 4 {
+		t.Errorf("%d readings noted, %v: %+v", n, err, log)
 	}
 }
 

@@ -35,13 +35,39 @@ type PartyLists interface {
 	Parties() ([]Party, error)
 }
 
+// mayReadParties: names and numbers of people are for those whose part in a response is to call
+// them. It goes by the estate as it is now; where that can't be read, nobody is told anything.
+func (s *Server) mayReadParties(ctx context.Context) error {
+	a, known := identity.From(ctx)
+	l := lang(ctx)
+	switch {
+	case known && a.Console:
+		return nil
+	case !known || a.Limit != nil || a.Person == "":
+		return problem(http.StatusForbidden, CodeRefused, l.T("A link for one purpose opens no contact list.", "用途を限定したリンクでは連絡先一覧を閲覧できません。"), "")
+	case s.Estate == nil:
+		return problem(http.StatusForbidden, CodeRefused, l.T("Who may read the contact lists can't be told.", "連絡先一覧の閲覧権限を確認できません。"), l.T("Use the server's own token", "サーバーのトークンを使ってください"))
+	}
+	e, err := s.Estate(ctx)
+	if err != nil {
+		return s.mistakes(ctx, err)
+	}
+	if _, there := e.Person(a.Person); there && !e.Regulated() || e.May(a.Person, plan.MayPeople, true) {
+		return nil
+	}
+	return mayIn(ctx, e, a.Person, plan.MayReport)
+}
+
 func (s *Server) partyRoutes(api huma.API) {
 	huma.Register(api, route("list-parties", http.MethodGet, "/parties", "The contact lists of departments and companies.", 403, 422),
 		func(ctx context.Context, _ *struct{}) (*answer[[]Party], error) {
-			if a, known := identity.From(ctx); known && a.Limit != nil {
-				return nil, problem(http.StatusForbidden, CodeRefused, lang(ctx).T("A link for one purpose opens no contact list.", "用途を限定したリンクでは連絡先一覧を閲覧できません。"), "")
-			} else if known { // names and numbers of people: who read them is known
-				_ = s.Store.Note(ctx, journal.Access{At: s.now().UTC(), Person: a.Person, Via: a.Via, Act: "read contact lists", Outcome: "ok"})
+			if err := s.mayReadParties(ctx); err != nil {
+				return nil, err
+			}
+			// Who read names and numbers of people is known before they are shown.
+			a, _ := identity.From(ctx)
+			if err := s.Store.Note(ctx, journal.Access{At: s.now().UTC(), Person: a.Person, Via: a.Via, Act: "read contact lists", Outcome: "ok", From: identity.FromOf(ctx)}); err != nil {
+				return nil, s.storeProblem(ctx, err)
 			}
 			out := []Party{}
 			if lists, ok := s.Plans.(PartyLists); ok {

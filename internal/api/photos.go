@@ -28,6 +28,8 @@ const (
 	kindPhoto  = "photo"
 	kindPhotos = "photos"
 	mostPhotos = 100 // of a run
+	// photosAtOnce bounds those that are in memory.
+	photosAtOnce = 32
 	// photoWithin is how long a phone on a bad line may take to send one.
 	photoWithin = 2 * time.Minute
 )
@@ -237,7 +239,7 @@ func limitOf(r *http.Request) int64 {
 
 // bounded refuses a body that says itself that it is too large before any of it is read, and
 // reads no more of any other than is allowed.
-func bounded(next http.Handler) http.Handler {
+func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := limitOf(r)
 		if r.ContentLength >= limit {
@@ -249,6 +251,12 @@ func bounded(next http.Handler) http.Handler {
 		}
 		if limit > bodyLimit { // the answer may come later than that of other requests
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(photoWithin + 30*time.Second))
+			select { // before any of it is in memory
+			case s.photos <- struct{}{}:
+				defer func() { <-s.photos }()
+			case <-r.Context().Done():
+				return
+			}
 		}
 		http.MaxBytesHandler(next, limit).ServeHTTP(w, r)
 	})

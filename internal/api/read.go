@@ -275,6 +275,7 @@ func endsRun(entries []journal.Entry) bool {
 // reportOutput is a body of whatever type the format has.
 type reportOutput struct {
 	ContentType string `header:"Content-Type"`
+	Policy      string `header:"Content-Security-Policy"`
 	Body        []byte
 }
 
@@ -312,7 +313,7 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 	s.Identity.ReadRecord(ctx, in.Run)
 	types := map[string]string{"text": "text/plain; charset=utf-8", "json": "application/json",
 		"markdown": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
-	return &reportOutput{ContentType: types[in.Format], Body: b.Bytes()}, nil
+	return &reportOutput{ContentType: types[in.Format], Policy: policyOf(b.Bytes()), Body: b.Bytes()}, nil
 }
 
 // compile makes the plan of a scenario from the files as they are now.

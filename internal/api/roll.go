@@ -300,7 +300,7 @@ func (s *Server) addPrivate(ctx context.Context, runID string, t seen, p plan.Pl
 			if a, ok := identity.From(ctx); ok {
 				via = a.Via
 			}
-			if err := s.Store.Note(ctx, journal.Access{At: s.now().UTC(), Person: reader, Via: via, Act: "read private answers", Object: runID, Outcome: "ok"}); err != nil {
+			if err := s.Store.Note(ctx, journal.Access{At: s.now().UTC(), Person: reader, Via: via, Act: "read private answers", Object: runID, Outcome: "ok", From: identity.FromOf(ctx)}); err != nil {
 				return s.storeProblem(ctx, err)
 			}
 			noted = true

@@ -65,6 +65,7 @@ type Server struct {
 	nudges    nudges
 	pace      pace
 	decoding  sync.Mutex // one photo at a time
+	photos    chan struct{}
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has
@@ -85,6 +86,7 @@ func (s *Server) Handler() http.Handler {
 	if s.Identity == nil {
 		s.Identity = identity.New(s.Store, identity.Options{Console: s.Token, Log: s.Log, Now: s.Now})
 	}
+	s.photos = make(chan struct{}, photosAtOnce)
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("muster", s.Version)
 	cfg.Info.Description = "Start drills and responses, take part in them, and read their journal and report."
@@ -121,8 +123,8 @@ func (s *Server) Handler() http.Handler {
 		writeProblem(w, problem(http.StatusForbidden, CodeUnauthorized,
 			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
 	}))
-	guarded := s.Identity.Guard(s.noteForbidden(limits(bounded(noteRoute(mux)))), identity.Gate{Open: open, Refused: s.unknown})
-	return s.observe(protect.Handler(guarded))
+	guarded := s.Identity.Guard(s.noteForbidden(limits(s.bounded(noteRoute(mux)))), identity.Gate{Open: open, Refused: s.unknown})
+	return s.observe(Shielded(protect.Handler(guarded), s.PublicURL))
 }
 
 // schemaName keeps types of different packages apart: plan.Step is PlanStep, and the

@@ -89,7 +89,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	}
 	s.alarms = woken
 	mux.Handle(alarm.Path, s.alarms.Handler())
-	s.handler = mux
+	s.handler = api.Shielded(mux, o.Config.PublicURL)
 	if s.says, err = s.speak(store, actions, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}

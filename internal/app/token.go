@@ -15,6 +15,10 @@ import (
 // is made when it is missing.
 func serverToken(l i18n.Lang, c config.Config) (string, error) {
 	if c.Token != "" {
+		if short(c.Token) {
+			return "", &Trouble{What: l.T("token (MUSTER_TOKEN) has fewer than %d characters", "token (MUSTER_TOKEN) が%d文字未満です", shortestToken),
+				WayOut: l.T("Whoever guesses it is the console: make one with `openssl rand -hex 32`, or leave it out and the server makes its own", "推測されるとコンソールとして操作されます。`openssl rand -hex 32` で作るか、指定を外してサーバーに作らせてください"), Mistake: true}
+		}
 		return c.Token, nil
 	}
 	path := c.TokenPath()
@@ -28,6 +32,11 @@ func serverToken(l i18n.Lang, c config.Config) (string, error) {
 	}
 	return token, nil
 }
+
+// shortestToken is how many characters a token of the server has at least.
+const shortestToken = 20
+
+func short(token string) bool { return len(strings.TrimSpace(token)) < shortestToken }
 
 // ReadToken reads a token's file. It refuses one that others may read, as ssh refuses
 // such a key. A missing file is fs.ErrNotExist.
@@ -45,7 +54,7 @@ func ReadToken(l i18n.Lang, path string) (string, error) {
 		return "", err
 	}
 	token := strings.TrimSpace(string(b))
-	if len(token) < 20 {
+	if short(token) {
 		return "", &Trouble{What: l.T("%s holds no token of 20 characters or more", "%s に20文字以上のトークンがありません", path),
 			WayOut: l.T("Remove the file: the server makes a new one when it starts", "ファイルを削除してください。サーバーの起動時に新しく作られます"), Mistake: true}
 	}

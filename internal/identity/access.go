@@ -16,6 +16,12 @@ func withOrigin(ctx context.Context, from string) context.Context {
 	return context.WithValue(ctx, originKey{}, from)
 }
 
+// FromOf is where a request came from, as far as its context says.
+func FromOf(ctx context.Context) string {
+	from, _ := ctx.Value(originKey{}).(string)
+	return from
+}
+
 // Origin is the network address of whoever asks, without the port.
 func Origin(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -74,7 +80,7 @@ func (s *Service) Forbidden(ctx context.Context, object string) {
 func (s *Service) note(ctx context.Context, a journal.Access) {
 	a.At = s.o.Now().UTC()
 	if a.From == "" {
-		a.From, _ = ctx.Value(originKey{}).(string)
+		a.From = FromOf(ctx)
 	}
 	if a.Via == "" {
 		if by, ok := From(ctx); ok {

@@ -26,6 +26,7 @@ func (s *Service) Guard(next http.Handler, g Gate) http.Handler {
 		}
 		from := Origin(r)
 		ctx := withOrigin(r.Context(), from)
+		r = r.WithContext(ctx)
 		a, err := s.who(r)
 		if err == nil {
 			next.ServeHTTP(w, r.WithContext(With(ctx, a)))

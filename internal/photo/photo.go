@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"image"
+	"image/color"
 	"image/jpeg"
 	"image/png"
 
@@ -21,7 +22,10 @@ const MaxSize = 5 << 20
 const (
 	mostPixels    = 25_000_000
 	mostPixelsJPG = 60_000_000 // less memory for each
-	quality       = 85
+	// mostPixelsHeavy is of progressive JPEGs, whose coefficients are all held at once, and of
+	// those in four colours.
+	mostPixelsHeavy = 16_000_000
+	quality         = 85
 )
 
 // Picture is a picture without anything beside it.
@@ -103,8 +107,24 @@ func cleanPNG(b []byte) (Picture, error) {
 	return Picture{Bytes: out.Bytes(), Type: "image/png", Width: img.Bounds().Dx(), Height: img.Bounds().Dy()}, nil
 }
 
+// progressive reports whether a JPEG has the header of a progressive one with its own size. It
+// looks everywhere: what lies between segments is skipped by the decoder too.
+func progressive(b []byte, c image.Config) bool {
+	for _, components := range []byte{1, 3, 4} {
+		head := []byte{0xff, 0xc2, 0, 8 + 3*components, 8, byte(c.Height >> 8), byte(c.Height), byte(c.Width >> 8), byte(c.Width), components}
+		if bytes.Contains(b, head) {
+			return true
+		}
+	}
+	return false
+}
+
 func cleanJPEG(b []byte) (Picture, error) {
-	if _, err := size(b, mostPixelsJPG); err != nil {
+	c, err := size(b, mostPixelsJPG)
+	if err == nil && (c.ColorModel == color.CMYKModel || progressive(b, c)) {
+		_, err = size(b, mostPixelsHeavy)
+	}
+	if err != nil {
 		return Picture{}, err
 	}
 	img, err := jpeg.Decode(bytes.NewReader(b))

@@ -146,3 +146,31 @@ func FuzzClean(f *testing.F) {
 		_, _ = Clean(b)
 	})
 }
+
+// A small file must not take a gigabyte: what holds all of a picture at once is bounded by its
+// head, before it is decoded.
+func TestHeavyPicturesAreRefusedByTheirHead(t *testing.T) {
+	head := func(kind, components byte, w, h int) []byte {
+		b := []byte{0xff, 0xd8, 0xff, 0xfe, 0, 4, 'h', 'i', 0xff, kind, 0, 8 + 3*components, 8, byte(h >> 8), byte(h), byte(w >> 8), byte(w), components}
+		for i := range components {
+			b = append(b, i+1, 0x11, 0)
+		}
+		return append(b, 0xff, 0xda, 0, 2)
+	}
+	for _, c := range []struct {
+		name  string
+		b     []byte
+		heavy bool
+	}{
+		{"progressive", head(0xc2, 3, 5000, 5000), true},
+		{"progressive, grey", head(0xc2, 1, 5000, 5000), true},
+		{"four colours", head(0xc0, 4, 5000, 5000), true},
+		{"baseline", head(0xc0, 3, 5000, 5000), false},
+		{"progressive, small", head(0xc2, 3, 4000, 3000), false},
+	} {
+		_, err := Clean(c.b)
+		if err == nil || strings.Contains(err.Error(), "more than 16 million") != c.heavy {
+			t.Errorf("%s: %v, refused as heavy should be %v", c.name, err, c.heavy)
+		}
+	}
+}
