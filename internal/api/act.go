@@ -54,17 +54,29 @@ func update[T any](s *Server, api huma.API, name, summary string) {
 			if err := sign(ctx, &in.Body); err != nil {
 				return nil, err
 			}
+			if err := s.ownWord(ctx, in.Run, in.Body); err != nil {
+				return nil, err
+			}
 			if err := s.hasPhotos(ctx, in.Run, in.Body); err != nil {
 				return nil, err
 			}
 			done, err := s.send(ctx, in.Run, name, in.Key, in.Body)
 			if err != nil {
 				err = s.problemOf(ctx, in.Run, err)
+				s.noteRefused(ctx, in.Run, name, err)
 				s.keepRefusal(ctx, in.Run, name, in.Key, in.Body, err)
 				return nil, err
 			}
 			return &answer[workflows.Done]{done}, nil
 		})
+}
+
+// noteRefused enters in the access log what the run's own rules refused somebody, which is a
+// conflict and no 403 to the caller.
+func (s *Server) noteRefused(ctx context.Context, runID, act string, err error) {
+	if p := new(Problem); errors.As(err, &p) && p.Code == CodeRefused && p.Status == http.StatusConflict {
+		s.Identity.Refused(ctx, runID+" "+act)
+	}
 }
 
 // mostRefusals bounds what somebody who tries for ever adds to a run's record.
@@ -174,6 +186,9 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	if err := sign(ctx, &in.Body); err != nil {
 		return nil, err
 	}
+	if err := s.ownWord(ctx, in.Run, in.Body); err != nil {
+		return nil, err
+	}
 	sum, p, err := s.known(ctx, in.Run)
 	if err != nil {
 		return nil, err
@@ -224,7 +239,9 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
 		}
 		if err != nil {
-			return nil, s.problemOf(ctx, in.Run, err)
+			err = s.problemOf(ctx, in.Run, err)
+			s.noteRefused(ctx, in.Run, "steps/"+in.Step, err)
+			return nil, err
 		}
 		return &answer[workflows.Done]{done}, nil
 	}

@@ -59,8 +59,9 @@ func (n *nudge) pause(people int, key bool) time.Duration {
 // mostSaid bounds what one person, or who holds their link, adds to a run's record.
 const mostSaid = 200
 
-// mayStillSay counts what is said of a person, and reports whether it is still within bounds.
-// What is sent again is counted once.
+// mayStillSay counts what one person says of another (or of themselves), so that nobody uses up
+// what somebody else may say, and reports whether it is still within bounds. What is sent again
+// is counted once.
 func (n *nudges) mayStillSay(runID, person, writer string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

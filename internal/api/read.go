@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"go.temporal.io/sdk/client"
 
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/plan"
@@ -107,15 +108,24 @@ type OfRun struct {
 func (s *Server) health(ctx context.Context) Health {
 	h := Health{OK: true, Version: s.Version, Engine: "ok", Store: "ok"}
 	if err := s.engineAnswers(ctx); err != nil {
-		h.OK, h.Engine = false, err.Error()
+		h.OK, h.Engine = false, s.cause(ctx, "engine", err)
 	}
 	if err := s.Store.Ping(ctx); err != nil {
-		h.OK, h.Store = false, err.Error()
+		h.OK, h.Store = false, s.cause(ctx, "record store", err)
 	}
 	if s.Channels != nil {
 		h.Channels = s.Channels()
 	}
 	return h
+}
+
+// cause is an inner error for those who are known; a stranger hears that something is away.
+func (s *Server) cause(ctx context.Context, what string, err error) string {
+	if _, known := identity.From(ctx); known {
+		return err.Error()
+	}
+	s.Log.Warn("not healthy", "what", what, "err", err)
+	return "away"
 }
 
 // engineAnswers tells an engine that is away from one that is slow: asked before every

@@ -20,7 +20,7 @@ import (
 // as is a client that comes with a person's own token.
 func (w *world) as(person string) *api.Client {
 	w.t.Helper()
-	secret, _, err := w.identity.Issue(w.t.Context(), person, "test", "test", 0)
+	secret, _, err := w.identity.Issue(w.t.Context(), person, "test", person, 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}

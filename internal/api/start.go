@@ -55,6 +55,11 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 	if err := sign(ctx, &in); err != nil {
 		return Started{}, err
 	}
+	if in.Kind == run.Response {
+		if err := handed(ctx); err != nil {
+			return Started{}, err
+		}
+	}
 	l := lang(ctx)
 	bad := func(detail, way string) error {
 		return problem(http.StatusUnprocessableEntity, CodeBadRequest, detail, way)

@@ -74,7 +74,7 @@ func newHouse(t *testing.T, files map[string]string) *house {
 
 func (h *house) token(person string) string {
 	h.t.Helper()
-	secret, _, err := h.ids.Issue(h.t.Context(), person, "test", "p00", time.Hour)
+	secret, _, err := h.ids.Issue(h.t.Context(), person, "test", person, time.Hour)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func (w *world) append(events ...run.Event) {
 // token is a personal token of somebody.
 func (w *world) token(person string) string {
 	w.t.Helper()
-	secret, _, err := w.ids.Issue(w.t.Context(), person, "test", "sato", time.Hour)
+	secret, _, err := w.ids.Issue(w.t.Context(), person, "test", person, time.Hour)
 	if err != nil {
 		w.t.Fatal(err)
 	}

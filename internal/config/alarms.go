@@ -137,6 +137,9 @@ func (a Alarm) check(say func(format string, args ...any)) {
 		if u, err := url.Parse(a.Feed); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 			say("%s: feed: is no address such as https://www.data.jma.go.jp/developer/xml/feed/eqvol.xml", a.Name)
 		}
+		if clear(a.Feed) {
+			say("%s: feed: is http, so that anybody on the way can write telegrams of their own; write https", a.Name)
+		}
 		if a.Every != 0 && a.Every < time.Minute {
 			say("%s: every: %s is too often for whoever publishes the feed; write 1m or more", a.Name, a.Every)
 		}

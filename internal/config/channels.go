@@ -7,6 +7,17 @@ import (
 	"strings"
 )
 
+// clear reports whether an address is read by anybody on the way to it: http, and not to this
+// machine itself.
+func clear(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback())
+}
+
 // checkChannels judges how people are reached.
 func (c Config) checkChannels(say func(key, format string, args ...any), oneOf func(key, value string, allowed ...string)) {
 	web := func(key, value string) {
@@ -22,6 +33,9 @@ func (c Config) checkChannels(say func(key, format string, args ...any), oneOf f
 	web("public_url", c.PublicURL)
 	web("slack.api", c.Slack.API)
 	web("webhook.url", c.Webhook.URL)
+	if c.Webhook.Contacts && clear(c.Webhook.URL) {
+		say("webhook.url", "is http, and webhook.contacts sends names, telephone numbers and personal links there for anybody on the way to read; write https, or take webhook.contacts away")
+	}
 	reference("mail.password", c.Mail.Password)
 	reference("slack.token", c.Slack.Token)
 	reference("slack.app_token", c.Slack.AppToken)

@@ -23,6 +23,8 @@ func TestWrongChannels(t *testing.T) {
 		{"webhook: {url: https://gateway.example.jp}", "webhook.secret"},
 		{"webhook: {url: https://u:hunter2@gateway.example.jp, secret: secret://env/S}", "webhook.url"},
 		{"webhook: {url: https://gateway.example.jp, secret: secret://env/S, allow: everywhere}", "webhook.allow"},
+		{"webhook: {url: http://gateway.example.jp, secret: secret://env/S, contacts: true}", "write https"},
+		{"alarms: [{name: quakes, kind: jma, feed: http://www.data.jma.go.jp/developer/xml/feed/eqvol.xml}]", "write https"},
 		{"public_url: muster.example.jp", "public_url"},
 	} {
 		file := filepath.Join(t.TempDir(), "muster.yaml")
@@ -41,6 +43,16 @@ func TestWrongChannels(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := Load(Source{File: file})
+	for _, url := range []string{"http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]/x"} {
+		local := filepath.Join(t.TempDir(), "muster.yaml")
+		text := "webhook: {url: \"" + url + "\", secret: secret://env/S, contacts: true}\nalarms: [{name: quakes, kind: jma, feed: \"" + url + "\"}]\n"
+		if err := os.WriteFile(local, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(Source{File: local}); err != nil {
+			t.Errorf("%s is this machine: %v", url, err)
+		}
+	}
 	if err != nil || !c.Slack.PerRunChannel || c.Slack.Mode != "socket" || len(c.Webhook.Allow) != 2 || c.Mail.TLS != "starttls" {
 		t.Errorf("%+v, %v", c, err)
 	}

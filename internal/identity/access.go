@@ -66,15 +66,20 @@ func (s *Service) ReadRecord(ctx context.Context, run string) {
 }
 
 // Forbidden enters that somebody was known and tried what they may not.
-func (s *Service) Forbidden(ctx context.Context, object string) {
+func (s *Service) Forbidden(ctx context.Context, object string) { s.tried(ctx, object, "forbidden") }
+
+// Refused enters that a run's own rules refused what somebody tried.
+func (s *Service) Refused(ctx context.Context, object string) { s.tried(ctx, object, "refused") }
+
+func (s *Service) tried(ctx context.Context, object, outcome string) {
 	a, _ := From(ctx)
 	if len(object) > 200 {
 		object = object[:200]
 	}
-	if s.failures.recently("forbidden\x00"+a.Person+"\x00"+a.Via+"\x00"+object, s.o.Now(), readAgain) {
+	if s.failures.recently(outcome+"\x00"+a.Person+"\x00"+a.Via+"\x00"+object, s.o.Now(), readAgain) {
 		return
 	}
-	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "act", Object: object, Outcome: "forbidden"})
+	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "act", Object: object, Outcome: outcome})
 }
 
 func (s *Service) note(ctx context.Context, a journal.Access) {

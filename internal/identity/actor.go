@@ -16,6 +16,14 @@ type Actor struct {
 	// Console is whoever holds the server's own token: the machine's administrator. Acts
 	// come under the person they name and are marked as entered at the console.
 	Console bool
+	// Token is the ID of the personal token they came with, or began their session with.
+	Token string
+	// Issuer is who else had that token's secret first: somebody who issued it, or the one that
+	// it was issued with, for this person. Via says so too. "" is nobody.
+	Issuer string
+	// Handed: that very token was issued by somebody else, and its person has not taken one of
+	// their own since.
+	Handed bool
 	// Limit is set for a signed link: the actor may do this and nothing else.
 	Limit *Limit
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -15,8 +14,10 @@ import (
 // session is a browser that has signed in. Its ID in the store is the hash of the cookie.
 type session struct {
 	Person    string    `json:"person"`
-	Via       string    `json:"via"`               // how they signed in
-	Token     string    `json:"token,omitempty"`   // the token they signed in with: its end is the session's
+	Via       string    `json:"via"`             // how they signed in
+	Token     string    `json:"token,omitempty"` // the token they signed in with: its end is the session's
+	Issuer    string    `json:"issuer,omitempty"`
+	Handed    bool      `json:"handed,omitempty"`
 	Console   string    `json:"console,omitempty"` // hash of the server's token they signed in with
 	CreatedAt time.Time `json:"created_at"`
 	SeenAt    time.Time `json:"seen_at"` // within idleSteps of an idle time
@@ -70,9 +71,7 @@ func (s *Service) SignIn(ctx context.Context, w http.ResponseWriter, r *http.Req
 		if err := s.standing(ctx, a.Person, a.Via, now); err != nil {
 			return err
 		}
-		if id, ok := strings.CutPrefix(a.Via, "token "); ok {
-			k.Token = id
-		}
+		k.Token, k.Issuer, k.Handed = a.Token, a.Issuer, a.Handed
 	}
 	if old, err := r.Cookie(s.cookieName(sessionCookie)); err == nil {
 		if err := s.end(ctx, digest(old.Value)); err != nil {
@@ -121,7 +120,7 @@ func (s *Service) session(ctx context.Context, r *http.Request) (Actor, error) {
 	if !now.Before(k.ExpiresAt) || now.Sub(k.SeenAt) >= s.o.Idle {
 		return Actor{}, &Refusal{Reason: Expired, Person: k.Person, Via: via}
 	}
-	a := Actor{Person: k.Person, Via: via}
+	a := Actor{Person: k.Person, Via: Token{Person: k.Person, By: k.Person, Issuer: k.Issuer}.via(via), Token: k.Token, Issuer: k.Issuer, Handed: k.Handed}
 	if k.Console != "" {
 		// A new token of the server, or none, ends what began with the old one.
 		if s.o.Console == "" || k.Console != digest(s.o.Console) {
@@ -155,6 +154,11 @@ func (s *Service) stillGood(ctx context.Context, k session, via string) error {
 			return err
 		}
 		if !found || !t.RevokedAt.IsZero() || !s.o.Now().Before(t.ExpiresAt) {
+			return &Refusal{Reason: Revoked, Person: k.Person, Via: via}
+		}
+		if gone, err := s.fallen(ctx, t.Token); err != nil {
+			return err
+		} else if gone {
 			return &Refusal{Reason: Revoked, Person: k.Person, Via: via}
 		}
 	}

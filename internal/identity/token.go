@@ -16,10 +16,14 @@ import (
 
 // Token is a personal token, without its secret, which only its person has.
 type Token struct {
-	ID        string    `json:"id"`
-	Person    string    `json:"person"`
-	Name      string    `json:"name"` // what it is for, as its person calls it
-	By        string    `json:"by"`   // who issued it
+	ID     string `json:"id"`
+	Person string `json:"person"`
+	Name   string `json:"name"` // what it is for, as its person calls it
+	By     string `json:"by"`   // who issued it
+	// Parent is the token that it was issued with: it falls when that is taken back.
+	Parent string `json:"parent,omitempty"`
+	// Issuer is who else had a secret of this line of tokens first, see Actor.
+	Issuer    string    `json:"issuer,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 	// UsedAt is when it was last used, within an hour; zero when never.
@@ -42,6 +46,59 @@ func IsPersonal(secret string) bool { return strings.HasPrefix(secret, tokenMark
 
 // usedEvery is how exactly the last use of a token is known.
 const usedEvery = time.Hour
+
+// longestLine bounds how often a token is issued with one that was itself issued with another.
+const longestLine = 8
+
+// actor is who comes with a token.
+func (t Token) actor() Actor {
+	return Actor{Person: t.Person, Via: t.via("token " + t.ID), Token: t.ID, Issuer: t.issuer(), Handed: t.By != t.Person && t.By != Console}
+}
+
+// issuer is Issuer also of tokens that were issued before it was kept.
+func (t Token) issuer() string {
+	if t.Issuer == "" && t.By != t.Person {
+		return t.By
+	}
+	return t.Issuer
+}
+
+// via adds who else had the secret, for the record.
+func (t Token) via(way string) string {
+	if by := t.issuer(); by != "" {
+		way += " issued by " + by
+	}
+	return way
+}
+
+// line is the tokens that a token was issued with, the nearest first. ErrNoToken when one of
+// them is gone.
+func (s *Service) line(ctx context.Context, id string) ([]Token, error) {
+	var out []Token
+	for id != "" {
+		t, err := s.TokenOf(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out, id = append(out, t), t.Parent
+		if len(out) > longestLine {
+			return nil, fmt.Errorf("%w: the line of token %s has no end", ErrNoToken, out[0].ID)
+		}
+	}
+	return out, nil
+}
+
+// fallen reports whether a token was issued with one that has been taken back.
+func (s *Service) fallen(ctx context.Context, t Token) (bool, error) {
+	above, err := s.line(ctx, t.Parent)
+	if errors.Is(err, ErrNoToken) {
+		return true, nil
+	}
+	return slices.ContainsFunc(above, func(t Token) bool { return !t.RevokedAt.IsZero() }), err
+}
+
+// Console is the issuer of tokens that were issued with the server's own.
+const Console = "console"
 
 // ErrAsked: what was asked for can't be; the error says why.
 var ErrAsked = errors.New("not possible")
@@ -68,6 +125,22 @@ func (s *Service) Issue(ctx context.Context, person, name, by string, ttl time.D
 		return "", t, err
 	}
 	k := keptToken{Token: Token{ID: text(5), Person: person, Name: name, By: by, CreatedAt: now, ExpiresAt: now.Add(ttl)}}
+	a, _ := From(ctx)
+	if k.Parent = a.Token; a.Token != "" {
+		above, err := s.line(ctx, a.Token)
+		if err != nil {
+			return "", t, err
+		}
+		if len(above) >= longestLine {
+			return "", t, fmt.Errorf("%w: this token was issued with one that was issued with another, and so on; sign in through the provider, or have one issued at the console", ErrAsked)
+		}
+		if own := above[0]; own.Person == person && own.ExpiresAt.Before(k.ExpiresAt) {
+			k.ExpiresAt = own.ExpiresAt // who has a secret of a day must not make a year of it
+		}
+	}
+	if k.Issuer = a.Issuer; by != person {
+		k.Issuer = by
+	}
 	secret = tokenMark + k.ID + "_" + text(32)
 	k.Hash = digest(secret)
 	body, err := json.Marshal(k)
@@ -158,7 +231,7 @@ func (s *Service) Bearer(ctx context.Context, secret string) (Actor, error) {
 	if err := s.used(ctx, k); err != nil {
 		s.o.Log.Warn("the last use of a token is not in the record store", "err", err)
 	}
-	return Actor{Person: k.Person, Via: "token " + k.ID}, nil
+	return k.actor(), nil
 }
 
 func (s *Service) isConsole(secret string) bool {
@@ -174,6 +247,11 @@ func (s *Service) good(ctx context.Context, t Token) error {
 		return &Refusal{Reason: Revoked, Person: t.Person, Via: via}
 	case !s.o.Now().Before(t.ExpiresAt):
 		return &Refusal{Reason: Expired, Person: t.Person, Via: via}
+	}
+	if gone, err := s.fallen(ctx, t); err != nil {
+		return err
+	} else if gone {
+		return &Refusal{Reason: Revoked, Person: t.Person, Via: via}
 	}
 	return s.standing(ctx, t.Person, via, t.CreatedAt)
 }

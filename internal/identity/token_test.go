@@ -240,3 +240,60 @@ func TestDocumentsHoldNoSecretInClear(t *testing.T) {
 		}
 	}
 }
+
+// Who had a token's secret first is in the record; what was issued with it falls with it.
+func TestTokensOfATokenFallWithIt(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	come := func(secret string) identity.Actor {
+		t.Helper()
+		a, err := s.Bearer(t.Context(), secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	given, first, err := s.Issue(t.Context(), "sato", "laptop", "mori", 24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := come(given)
+	if a.Via != "token "+first.ID+" issued by mori" || a.Issuer != "mori" || !a.Handed || a.Token != first.ID {
+		t.Errorf("with a token of somebody else's: %+v", a)
+	}
+	own, second, err := s.Issue(identity.With(t.Context(), a), "sato", "own", "sato", identity.TokenLongest)
+	if err != nil || second.ExpiresAt != first.ExpiresAt || second.Parent != first.ID {
+		t.Errorf("issued with it: %+v, %v; want its end to be %s", second, err, first.ExpiresAt)
+	}
+	if a := come(own); a.Handed || a.Issuer != "mori" || !strings.HasSuffix(a.Via, " issued by mori") {
+		t.Errorf("with one's own since: %+v", a)
+	}
+	third, _, err := s.Issue(identity.With(t.Context(), come(own)), "tanaka", "phone", "sato", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := come(third); a.Issuer != "sato" || !a.Handed {
+		t.Errorf("of somebody else: %+v", a)
+	}
+	if console, _, err := s.Issue(t.Context(), "suzuki", "", identity.Console, 0); err != nil || come(console).Handed || come(console).Issuer != identity.Console {
+		t.Errorf("of the console: %+v, %v", come(console), err)
+	}
+	line := come(own)
+	for err == nil {
+		var secret string
+		if secret, _, err = s.Issue(identity.With(t.Context(), line), "sato", "", "sato", 0); err == nil {
+			line = come(secret)
+		}
+	}
+	if !errors.Is(err, identity.ErrAsked) {
+		t.Errorf("a line without end: %v", err)
+	}
+	if _, err := s.Revoke(t.Context(), first.ID, "mori"); err != nil {
+		t.Fatal(err)
+	}
+	w.later(3 * time.Second)
+	for _, secret := range []string{given, own, third} {
+		_, err := s.Bearer(t.Context(), secret)
+		refused(t, err, identity.Revoked)
+	}
+}

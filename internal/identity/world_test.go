@@ -62,7 +62,7 @@ func (w *world) service(change ...func(*identity.Options)) *identity.Service {
 
 func (w *world) issue(s *identity.Service, person string) (string, identity.Token) {
 	w.t.Helper()
-	secret, token, err := s.Issue(w.t.Context(), person, "laptop", "admin", 0)
+	secret, token, err := s.Issue(w.t.Context(), person, "laptop", person, 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}

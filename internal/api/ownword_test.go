@@ -1,0 +1,71 @@
+package api_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// Whoever issued somebody's token is not a second person by it.
+func TestATokenOfAnotherIsNoSecondPerson(t *testing.T) {
+	w := newWorld(t)
+	secret, _, err := w.identity.Issue(t.Context(), "suzuki", "laptop", "sato", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := api.Connect(w.url, secret, "en")
+	t.Cleanup(given.Close)
+	id := w.start(response("tokyo-loss", "sato")).Run
+	w.until(id, run.RunStarted)
+	for name, act := range map[string]func() error{
+		"start":   func() error { _, err := given.Start(t.Context(), response("tokyo-fire", "")); return err },
+		"approve": func() error { _, err := given.Approve(t.Context(), id, workflows.Approve{Reason: "x"}); return err },
+		"decide": func() error {
+			_, err := given.Decide(t.Context(), id, workflows.Decide{Choice: run.Alternate, Reason: "x"})
+			return err
+		},
+		"force": func() error {
+			_, err := given.Step(t.Context(), id, "announce", api.StepRequest{Act: run.ActDone, BreakGlass: true, Reason: "x"})
+			return err
+		},
+	} {
+		if p := problem(t, act()); p.Status != 403 || !strings.Contains(p.Detail, "issued by sato") || !strings.Contains(p.WayOut, "muster people token") {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	if _, err := given.Remark(t.Context(), id, workflows.Remark{Text: "the lift stands still"}); err != nil {
+		t.Errorf("what counts by nobody: %v", err)
+	}
+	log, err := w.store.Accesses(t.Context(), 0, 0)
+	if err != nil || !slices.ContainsFunc(log, func(a journal.Access) bool { return a.Person == "suzuki" && a.Outcome == "forbidden" && a.From != "" }) {
+		t.Errorf("access log: %+v, %v", log, err)
+	}
+	// What the run's own rules refuse is a conflict, and entered as well.
+	tanaka := w.as("tanaka")
+	_, err = tanaka.Approve(t.Context(), id, workflows.Approve{Reason: "x"})
+	if p := problem(t, err); p.Status != 409 {
+		t.Errorf("an operator approves: %+v", p)
+	}
+	log, err = w.store.Accesses(t.Context(), 0, 0)
+	if err != nil || !slices.ContainsFunc(log, func(a journal.Access) bool { return a.Person == "tanaka" && a.Outcome == "refused" && a.From != "" }) {
+		t.Errorf("access log: %+v, %v", log, err)
+	}
+	own, err := given.IssueToken(t.Context(), api.TokenRequest{Name: "my own"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := api.Connect(w.url, own.Secret, "en")
+	t.Cleanup(mine.Close)
+	if _, err := mine.Approve(t.Context(), id, workflows.Approve{Reason: "x"}); err != nil {
+		t.Errorf("with a token of one's own: %v", err)
+	}
+	if e := w.until(id, run.ActivationConfirmed); e.By != "suzuki" || !strings.HasSuffix(e.Via, " issued by sato") {
+		t.Errorf("the record says by %q via %q", e.By, e.Via)
+	}
+	w.abort(id)
+}
