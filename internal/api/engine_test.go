@@ -40,6 +40,11 @@ func TestEngineKilled(t *testing.T) {
 	if p := problem(t, err); p.Status != 503 || p.Code != api.CodeEngine || p.WayOut == "" {
 		t.Errorf("with the engine dead: %+v, want 503 with a way out", p)
 	}
+	stranger := api.Connect(w.url, "", "en")
+	t.Cleanup(stranger.Close)
+	if h, err := stranger.Health(t.Context()); err != nil || h.OK || h.Engine != "away" {
+		t.Errorf("a stranger is told %+v, %v", h, err)
+	}
 	if h, err := w.Health(t.Context()); err != nil || h.OK || h.Engine == "ok" || h.Store != "ok" {
 		t.Errorf("health = %+v, %v, want the engine to be named", h, err)
 	}

@@ -314,6 +314,10 @@ func TestOnePersonDoesNotFillTheRecord(t *testing.T) {
 		t.Errorf("what is in the record is answered with %d when it is sent again", status)
 	}
 	w.answers(workflows.CheckIn{Person: "suzuki", Safety: run.Safe, CanCome: true})
+	// Who has used theirs up has used up nobody else's.
+	if _, err := w.CheckIn(t.Context(), id, workflows.CheckIn{Person: "tanaka", By: "sato", Safety: run.Safe, CanCome: true}); err != nil {
+		t.Errorf("entered by somebody else: %v", err)
+	}
 }
 
 // Whom the drill takes out does no step of it either.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
@@ -23,7 +24,7 @@ func (g granting) Compile(name string, depth run.Depth) (plan.Plan, error) {
 		return p, err
 	}
 	p.Estate.Grants = []plan.Grant{
-		{Role: "commander", May: []plan.Permission{plan.MayStart, plan.MayDecide, plan.MayApprove, plan.MayControl}},
+		{Role: "commander", May: []plan.Permission{plan.MayStart, plan.MayDecide, plan.MayApprove, plan.MayControl, plan.MayProxy}},
 		{Role: "operator", May: []plan.Permission{plan.MayOperate}},
 	}
 	return p, p.Seal()
@@ -43,6 +44,11 @@ func TestServerHoldsRightsBeforeAnythingBegins(t *testing.T) {
 	_, err = w.as("tanaka").CheckIn(t.Context(), id, workflows.CheckIn{Person: "suzuki", Safety: run.Safe})
 	if p := problem(t, err); p.Status != 403 || !strings.Contains(p.Detail, "proxy") {
 		t.Errorf("answering for somebody without the right: %+v", p)
+	}
+	// Suzuki may enter answers for others, under their own name and not by a link of theirs.
+	_, err = w.as("suzuki").MakeLink(t.Context(), id, api.LinkRequest{Person: "tanaka", Purpose: identity.ForCheckIn})
+	if p := problem(t, err); p.Status != 403 {
+		t.Errorf("a link of somebody else: %+v", p)
 	}
 	if _, err := w.as("tanaka").CheckIn(t.Context(), id, workflows.CheckIn{Safety: run.Safe}); err != nil {
 		t.Errorf("answering for oneself: %v", err)
