@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -114,8 +115,12 @@ func (b *Board) start(v *visit) error {
 		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
 			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: back}
 	}
+	since, wrong := v.happened(form.Get("since"), back)
+	if wrong != nil {
+		return wrong
+	}
 	out, err := v.client(form.Get("key")).Start(v.ctx(), api.StartRequest{Scenario: scenario, Kind: kind, Depth: run.Depth(form.Get("depth")), By: v.me,
-		Reason: strings.TrimSpace(form.Get("reason")), Since: strings.TrimSpace(form.Get("since")), PlanHash: form.Get("plan_hash"), RequestID: form.Get("key")})
+		Reason: strings.TrimSpace(form.Get("reason")), Since: since, PlanHash: form.Get("plan_hash"), RequestID: form.Get("key")})
 	if p := new(api.Problem); errors.As(err, &p) {
 		t := &trouble{status: p.Status, title: v.problemTitle(p), detail: plain(v.lang, p.Detail), way: plain(v.lang, p.WayOut), lines: p.Lines, back: back}
 		if p.Holder != "" {
@@ -132,6 +137,30 @@ func (b *Board) start(v *visit) error {
 	}
 	v.redirect("/runs/" + url.PathEscape(out.Run) + "?ok=" + what)
 	return nil
+}
+
+// happened reads when an event was, as people write it, in the estate's zone.
+func (v *visit) happened(text, back string) (string, *trouble) {
+	if text = strings.TrimSpace(text); text == "" {
+		return "", nil
+	}
+	e, err := v.b.o.Estate()
+	if err != nil {
+		return text, nil // the start tells what is wrong with the files
+	}
+	now := v.b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate}))
+	at, err := run.ReadPast(text, now)
+	if long := new(run.LongAgo); errors.As(err, &long) {
+		shown := long.At.Format("2006-01-02 15:04")
+		return "", &trouble{status: http.StatusUnprocessableEntity, title: v.t("Is that time right?", "時刻を確認してください"), back: back,
+			detail: v.t("%s would be %s, more than 12 hours ago; nothing was started. It is %s now.", "%s は %s となり、12時間以上前です。何も開始していません。現在は %s です。", text, shown, now.Format("15:04 MST")),
+			way:    v.t("If it is right, write it with its day: %s", "正しい場合は日付も入力してください：%s", shown)}
+	}
+	if err != nil {
+		return "", &trouble{status: http.StatusUnprocessableEntity, title: v.t("Is that time right?", "時刻を確認してください"), detail: v.t("%q is no time; nothing was started.", "「%s」は時刻として読めません。何も開始していません。", text),
+			way: v.t("Write it as 06:40 or 2026-11-19 06:40", "06:40 または 2026-11-19 06:40 の形で入力してください"), back: back}
+	}
+	return at.Format(time.RFC3339), nil
 }
 
 // settleProposal starts what an alarm proposes, or closes the proposal.

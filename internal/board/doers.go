@@ -36,7 +36,7 @@ func (s sent) about() string {
 var doers = map[string]func(context.Context, *api.Client, sent) error{
 	"checkin": func(ctx context.Context, c *api.Client, s sent) error {
 		safety := run.Safety(s.text("safety"))
-		in := workflows.CheckIn{Person: s.about(), By: s.by, Safety: safety, CanCome: s.text("come") == "yes" || s.text("come") == "online" || s.text("come") == "" && !safety.Hurt(),
+		in := workflows.CheckIn{Person: s.about(), By: s.by, Safety: safety, CanCome: s.text("come") == "yes" || s.text("come") == "online" || s.text("come") == "" && safety.Comes(),
 			Online: s.text("come") == "online", Family: run.Family(s.text("family")), Whereabouts: s.text("whereabouts"), Phone: s.text("phone"), Note: s.text("note")}
 		if minutes, err := strconv.Atoi(s.text("in_minutes")); err == nil && minutes > 0 && minutes <= 7*24*60 && in.CanCome {
 			at := s.now.Add(time.Duration(minutes) * time.Minute).UTC().Truncate(time.Minute)

@@ -203,7 +203,7 @@ func (v activateView) Changes(effects map[string]int) int {
 
 func (b *Board) showActivate(v *visit) error {
 	e, _ := b.o.Estate() // without it, roles go by their names
-	view := activateView{Me: v.me, Now: b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate})).Format(time.RFC3339), Files: e, L: v.lang}
+	view := activateView{Me: v.me, Now: b.o.Now().In(zoneOf(plan.Plan{Estate: e.Estate})).Format("15:04 MST"), Files: e, L: v.lang}
 	if !granted(e.Estate, v.me, plan.MayStart) {
 		view.Me = ""
 	}

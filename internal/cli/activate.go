@@ -32,10 +32,9 @@ name; where nobody can type, --confirm NAME takes its place.`,
 				return c.needs("--reason")
 			}
 			if since != "" {
-				at, err := timeOf(since, time.Now())
+				at, err := c.moment("--since", since, run.ReadPast, func() (*time.Location, error) { return c.zoneOfScenario(cmd.Context(), args[0]) })
 				if err != nil {
-					return mistake(fmt.Errorf("%s", c.t("--since %q is no time", "--since %q は時刻ではありません", since)),
-						c.t("Such as 14:03, 2026-11-19T14:03:00+09:00, or 10m for ten minutes ago", "例: 14:03、2026-11-19T14:03:00+09:00、10m (10分前)"))
+					return err
 				}
 				since = at.Format(time.RFC3339)
 			}
@@ -64,7 +63,7 @@ name; where nobody can type, --confirm NAME takes its place.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&reason, "reason", "", c.t("why; needed, and it stands in the report", "理由 (必須。報告書に記載される)"))
-	f.StringVar(&since, "since", "", c.t("when the event happened: 14:03, an RFC 3339 time, or 10m for ten minutes ago", "事象の発生時刻: 14:03、RFC 3339、または 10m (10分前)"))
+	f.StringVar(&since, "since", "", c.t("when the event happened: 14:03 in the estate's zone, an RFC 3339 time, or 10m for ten minutes ago", "事象の発生時刻: 14:03 (estateのタイムゾーン)、RFC 3339、または 10m (10分前)"))
 	f.StringVar(&request, "request-id", "", c.t("unique per request: asking again with the same one never starts twice", "要求ごとの一意な値。同じ値で再実行しても二重に開始しない"))
 	f.StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するscenario名"))
 	f.BoolVar(&yes, "yes", false, c.t("don't ask to type the scenario's name", "scenario名の入力による確認を省く"))
@@ -169,26 +168,4 @@ func (c *command) typed(scenario string) error {
 		return &failure{exitRefused, fmt.Errorf("%s", c.t("not confirmed; nothing was started", "確認できませんでした。何も開始していません")), ""}
 	}
 	return nil
-}
-
-// timeOf reads a time of day (today's, or yesterday's when that is still to come), an
-// RFC 3339 time, or a span before now.
-func timeOf(s string, now time.Time) (time.Time, error) {
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return at, nil
-	}
-	for _, layout := range []string{"15:04", "15:04:05"} {
-		if at, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			day := time.Date(now.Year(), now.Month(), now.Day(), at.Hour(), at.Minute(), at.Second(), 0, now.Location())
-			if day.After(now) {
-				day = day.AddDate(0, 0, -1)
-			}
-			return day, nil
-		}
-	}
-	d, err := run.ParseDuration(s)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return now.Add(-d.Std()), nil
 }

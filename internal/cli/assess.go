@@ -32,7 +32,7 @@ func (c *command) assess() *cobra.Command {
 				return err
 			}
 			in := workflows.Assess{System: args[0], Component: component, Damage: d, Note: note, Ground: ground}
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			if repair != "" {

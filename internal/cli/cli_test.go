@@ -118,28 +118,6 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestSinceIsReadAsPeopleWriteIt(t *testing.T) {
-	tokyo, err := time.LoadLocation("Asia/Tokyo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Date(2026, 11, 19, 0, 10, 0, 0, tokyo)
-	for s, want := range map[string]time.Time{
-		"10m":                       now.Add(-10 * time.Minute),
-		"00:05":                     now.Add(-5 * time.Minute),
-		"23:50":                     now.Add(-20 * time.Minute), // yesterday's
-		"2026-11-18T14:00:00Z":      time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC),
-		"2026-11-18T23:00:00+09:00": time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC),
-	} {
-		if got, err := timeOf(s, now); err != nil || !got.Equal(want) {
-			t.Errorf("%s is %v, %v, want %v", s, got, err, want)
-		}
-	}
-	if _, err := timeOf("yesterday", now); err == nil {
-		t.Error(`"yesterday" was read as a time`)
-	}
-}
-
 // A real run can't start by accident.
 func TestTheRealThingIsTyped(t *testing.T) {
 	for typed, ok := range map[string]bool{"tokyo-loss\n": true, "y\n": false, "tokyo\n": false, "": false} {

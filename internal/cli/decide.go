@@ -58,7 +58,7 @@ func (c *command) decide() *cobra.Command {
 			if err = c.rejections(&in.Policy, rejected); err != nil {
 				return err
 			}
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
@@ -137,7 +137,7 @@ func (c *command) draft() *cobra.Command {
 			if err = c.rejections(&in.Policy, rejected); err != nil {
 				return err
 			}
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.actOn(cmd.Context(), id, func(ctx context.Context, client *api.Client, id, by string, p plan.Plan) (workflows.Done, error) {
@@ -196,7 +196,7 @@ func (c *command) consult() *cobra.Command {
 				})
 			}
 			in.With = first(args, "")
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {

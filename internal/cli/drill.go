@@ -176,11 +176,7 @@ func (c *command) drillShow() *cobra.Command {
 			if size := screen(c.Out); size != nil {
 				width, _ = size()
 			}
-			zone, err := time.LoadLocation(p.Estate.Zone)
-			if err != nil {
-				zone = time.Local
-			}
-			f := watch.Frame{Style: watch.Style{Color: colored(c.Out), Width: max(60, width)}, Lang: c.lang, Plan: p, Zone: zone}
+			f := watch.Frame{Style: watch.Style{Color: colored(c.Out), Width: max(60, width)}, Lang: c.lang, Plan: p, Zone: watch.ZoneOf(p)}
 			for _, line := range f.Lines(r.Overview) {
 				fmt.Fprintln(c.Out, line)
 			}

@@ -49,10 +49,10 @@ func (c *command) inspect() *cobra.Command {
 				in.Items = append(in.Items, run.CheckedItem{Item: name, State: state, Note: why})
 			}
 			var err error
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
-			if in.Began, err = c.when(began); err != nil {
+			if in.Began, err = c.when(cmd.Context(), id, began); err != nil {
 				return err
 			}
 			return c.actOn(cmd.Context(), id, func(ctx context.Context, client *api.Client, id, by string, p plan.Plan) (workflows.Done, error) {

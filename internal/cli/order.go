@@ -33,7 +33,7 @@ func (c *command) order() *cobra.Command {
 					return err
 				}
 			}
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.actOn(cmd.Context(), id, func(ctx context.Context, client *api.Client, id, by string, p plan.Plan) (workflows.Done, error) {
@@ -89,7 +89,7 @@ func (c *command) followUp() *cobra.Command {
 				return err
 			}
 			in := workflows.FollowUp{Order: args[0], State: state, Person: person, Note: note}
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
@@ -151,7 +151,7 @@ func (c *command) custodyTake() *cobra.Command {
 				return mistake(fmt.Errorf("%s", c.t("say from where and to where: --from PLACE --to PLACE", "--from (搬出元) と --to (搬出先) を指定してください")), "")
 			}
 			in.What = args[0]
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
@@ -179,7 +179,7 @@ func (c *command) custodyReceive() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in.Custody = args[0]
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {

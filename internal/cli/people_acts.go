@@ -15,7 +15,7 @@ import (
 
 func (c *command) checkin() *cobra.Command {
 	var id, safety, note, family, where, phone, comes string
-	var cannot, online bool
+	var can, cannot, online bool
 	cmd := &cobra.Command{
 		Use:   "checkin [PERSON]",
 		Short: c.t("Answer the safety check, for yourself or for PERSON", "安否を回答する (自分またはPERSONについて)"),
@@ -31,11 +31,11 @@ func (c *command) checkin() *cobra.Command {
 					return err
 				}
 			}
-			at, err := c.expected(comes)
+			at, err := c.expected(cmd.Context(), id, comes)
 			if err != nil {
 				return err
 			}
-			fit := s.Fit() && !cannot
+			fit := (can || online || s.Comes()) && !cannot
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
 				return client.CheckIn(ctx, id, workflows.CheckIn{Person: first(args, by), By: by, Safety: s, CanCome: fit, Online: online, ComesAt: at,
 					Family: f, Whereabouts: where, Phone: phone, Note: note})
@@ -44,9 +44,10 @@ func (c *command) checkin() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&safety, "safety", string(run.Safe), c.t("safe, lightly-hurt or badly-hurt; in a pandemic well, isolated or unwell", "safe (無事), lightly-hurt (軽傷), badly-hurt (重傷)。感染症では well (体調良好), isolated (自宅待機), unwell (体調不良)"))
+	f.BoolVar(&can, "can-come", false, c.t("can come to the muster though hurt", "負傷していても参集できる"))
 	f.BoolVar(&cannot, "cannot-come", false, c.t("can't come to the muster", "参集できない"))
 	f.BoolVar(&online, "online", false, c.t("can take part online", "オンラインで参加できる"))
-	f.StringVar(&comes, "comes", "", c.t("when you expect to be there: 2h, 14:30, or an RFC 3339 time", "到着見込み: 2h、14:30、またはRFC 3339の時刻"))
+	f.StringVar(&comes, "comes", "", c.t("when you expect to be there: 2h, 14:30 in the estate's zone, or an RFC 3339 time", "到着見込み: 2h、14:30 (estateのタイムゾーン)、またはRFC 3339の時刻"))
 	f.StringVar(&family, "family", "", c.t("safe, hurt, unknown or none; private", "家族の状況: safe (無事), hurt (負傷), unknown (未確認), none (なし)。非公開"))
 	f.StringVar(&where, "where", "", c.t("where you are; private", "現在地 (非公開)"))
 	f.StringVar(&phone, "phone", "", c.t("where you can be reached now; private", "現在の連絡先 (非公開)"))
@@ -56,25 +57,13 @@ func (c *command) checkin() *cobra.Command {
 }
 
 // expected reads when somebody comes: a span from now, a time of day to come, or a time.
-func (c *command) expected(text string) (*time.Time, error) {
+func (c *command) expected(ctx context.Context, id, text string) (*time.Time, error) {
 	if text == "" {
 		return nil, nil
 	}
-	now := time.Now()
-	if d, err := run.ParseDuration(text); err == nil {
-		at := now.Add(d.Std()).Truncate(time.Second)
-		return &at, nil
-	}
-	if t, err := time.ParseInLocation("15:04", text, time.Local); err == nil {
-		at := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, time.Local)
-		if at.Before(now) {
-			at = at.AddDate(0, 0, 1)
-		}
-		return &at, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
+	at, err := c.moment("--comes", text, run.ReadComing, func() (*time.Location, error) { return c.zoneOfRun(ctx, id) })
 	if err != nil {
-		return nil, mistake(fmt.Errorf("%s", c.t("--comes: %q is no time", "--comes: %q は時刻ではありません", text)), c.t("Such as 2h, 14:30 or 2026-11-19T14:30:00+09:00", "例: 2h、14:30、2026-11-19T14:30:00+09:00"))
+		return nil, err
 	}
 	return &at, nil
 }

@@ -32,7 +32,7 @@ func (c *command) reach() *cobra.Command {
 				return mistake(fmt.Errorf("%s", c.t("say by which means: --by telephone", "連絡手段を --by で指定してください (例: --by 電話)")), "")
 			}
 			in := workflows.Reach{Party: args[0], Channel: channel, Outcome: what, Person: person, Note: note}
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.actOn(cmd.Context(), id, func(ctx context.Context, client *api.Client, id, by string, p plan.Plan) (workflows.Done, error) {

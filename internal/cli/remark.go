@@ -24,7 +24,7 @@ func (c *command) remark() *cobra.Command {
 				return c.listed(cmd.Context(), id, func(o progress.Overview) any { return o.Records }, c.recordTable)
 			}
 			in.Text = first(args, "")
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
@@ -77,7 +77,7 @@ func (c *command) notice() *cobra.Command {
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in.Who, in.Text = args[0], args[1]
-			if in.At, err = c.when(at); err != nil {
+			if in.At, err = c.when(cmd.Context(), id, at); err != nil {
 				return err
 			}
 			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {

@@ -27,6 +27,10 @@ func (s Safety) Fine() bool { return s == Safe || s == Well || s == InIsolation 
 // a person away who came in spite of it.
 func (s Safety) Fit() bool { return s != Injured && s != BadlyHurt && s != Unwell }
 
+// Comes reports whether somebody who says no more than this is counted on at the muster:
+// whoever is hurt, ill or in isolation only when they say so themselves.
+func (s Safety) Comes() bool { return !s.Hurt() && s != InIsolation }
+
 // Family is the state of somebody's family. It is private.
 type Family string
 

@@ -43,14 +43,15 @@ func Run(ctx context.Context, c *api.Client, runID string, o Options) (progress.
 	if err != nil {
 		return progress.Overview{}, err
 	}
-	w := &watcher{client: c, run: runID, options: o, plan: p, tracker: progress.New(p), zone: zoneOf(p)}
+	w := &watcher{client: c, run: runID, options: o, plan: p, tracker: progress.New(p), zone: ZoneOf(p)}
 	if o.Screen == nil || o.JSON {
 		return w.lines(ctx)
 	}
 	return w.pictures(ctx)
 }
 
-func zoneOf(p plan.Plan) *time.Location {
+// ZoneOf is the zone in which times of a plan are shown: its estate's.
+func ZoneOf(p plan.Plan) *time.Location {
 	if p.Estate.Zone != "" {
 		if l, err := time.LoadLocation(p.Estate.Zone); err == nil {
 			return l

@@ -116,7 +116,7 @@ func answersOf(action string) answersGiven {
 		return answersGiven{canCome: said == "come"}
 	default:
 		s := run.Safety(said)
-		return answersGiven{safety: s, canCome: s.Fine() && s != run.InIsolation}
+		return answersGiven{safety: s, canCome: s.Comes()}
 	}
 }
 
