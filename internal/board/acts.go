@@ -139,6 +139,13 @@ func (b *Board) start(v *visit) error {
 	return nil
 }
 
+// proposesDrill reports whether a proposal is of a drill: only the real thing is typed.
+func (v *visit) proposesDrill(id string) (bool, error) {
+	list, err := v.client("").Proposals(v.ctx(), "")
+	at := slices.IndexFunc(list, func(p api.Proposal) bool { return p.ID == id })
+	return at >= 0 && list[at].Kind == run.Drill, err
+}
+
 // happened reads when an event was, as people write it, in the estate's zone.
 func (v *visit) happened(text, back string) (string, *trouble) {
 	if text = strings.TrimSpace(text); text == "" {
@@ -179,7 +186,11 @@ func (b *Board) settleProposal(v *visit) error {
 		v.redirect("/?ok=dismiss")
 		return nil
 	case "start":
-		if typed := strings.TrimSpace(form.Get("typed")); form.Get("confirm") == "" || typed != form.Get("confirm") {
+		drill, err := v.proposesDrill(id)
+		if err != nil {
+			return err
+		}
+		if typed := strings.TrimSpace(form.Get("typed")); !drill && (form.Get("confirm") == "" || typed != form.Get("confirm")) {
 			return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not confirmed", "確認されていません"),
 				detail: v.t("It is confirmed by typing %q; %q was typed, and nothing was started.", "開始には「%s」の入力が必要です。入力は「%s」でした。何も開始していません。", form.Get("confirm"), typed), way: v.t("Go back and type the name as it stands there", "戻って、表示どおりに入力してください")}
 		}

@@ -49,6 +49,30 @@ func TestWhatAnAlarmProposesIsAnswered(t *testing.T) {
 	}
 }
 
+// A training alarm leads to a drill: it looks like one, and nobody types its name.
+func TestATrainingAlarmLooksLikeADrill(t *testing.T) {
+	w := recorded(t)
+	body, err := json.Marshal(alarm.Proposal{ID: "p-1", State: alarm.Open, Kind: run.Drill, Scenario: "tokyo-loss", RaisedAt: w.now, Expires: w.now.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.PutDocument(t.Context(), journal.Document{Kind: "proposal", ID: "p-1", Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser(personID(0))
+	_, page := b.get("/")
+	if !strings.Contains(page, "Start the drill") || strings.Contains(page, "To confirm, type") {
+		t.Errorf("the proposal of a drill looks like the real thing:\n%s", page)
+	}
+	if res, body := b.post("/proposals/p-1/dismiss", "reason", "enough drilled"); res.StatusCode != http.StatusSeeOther {
+		t.Fatalf("closing it: %s\n%s", res.Status, body)
+	}
+	// Refused for that it is closed, not for that nothing was typed.
+	if res, body := b.post("/proposals/p-1/start"); res.StatusCode != http.StatusConflict || !strings.Contains(body, "enough drilled") {
+		t.Errorf("a drill is asked to be typed: %s\n%s", res.Status, body)
+	}
+}
+
 // The real thing starts only when the scenario's name was typed, with a reason, and from the
 // plan that was read.
 func TestTheRealThingIsConfirmed(t *testing.T) {

@@ -49,6 +49,10 @@ func (p *picture) message(e run.Event, person string, c estate.Contact, server i
 		text += "\n" + l.T("This is a drill: nothing has really happened.", "これは訓練です。実際の災害ではありません。")
 	}
 	m.Subject, m.Text = run.Marked(p.kind, m.Mark(), oneLine(subject)), run.Marked(p.kind, m.Mark(), text)
+	if p.kind == run.Response { // the real thing says so as plainly as a drill does
+		real := l.T("[REAL] ", "【本番】")
+		m.Subject, m.Text = real+m.Subject, real+m.Text
+	}
 	return m
 }
 
@@ -179,19 +183,19 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 	who := p.name(run.Person(e.By), l)
 	switch e.Kind {
 	case run.RunStarted:
-		text = why(l.T("%s has begun, started by %s", "%sを開始しました（開始者：%s）", title, who))
+		text = why(l.T("%s has begun, started by %s", "「%s」への対応を開始しました（開始者：%s）", title, who))
 	case run.RunRefused:
-		text = why(l.T("%s was not started", "%sは開始できませんでした", title))
+		text = why(l.T("%s was not started", "「%s」への対応を開始できませんでした", title))
 	case run.RunPaused:
-		text = why(l.T("%s is paused by %s", "%[2]sが%[1]sを一時停止しました", title, who))
+		text = why(l.T("%s is paused by %s", "%[2]sが「%[1]s」への対応を一時停止しました", title, who))
 	case run.RunResumed:
-		text = l.T("%s goes on, resumed by %s", "%[2]sが%[1]sを再開しました", title, who)
+		text = l.T("%s goes on, resumed by %s", "%[2]sが「%[1]s」への対応を再開しました", title, who)
 	case run.RunAbortRequested:
-		text = why(l.T("%s is being aborted by %s", "%[2]sが%[1]sを中止しました", title, who))
+		text = why(l.T("The response to %s is being aborted by %s", "%[2]sが「%[1]s」への対応を中止しました", title, who))
 	case run.RunEnded:
 		var d run.Ended
 		_ = e.Decode(&d)
-		text = l.T("%s has ended: %s", "%sは終了しました：%s", title, l.State(d.State))
+		text = l.T("The response to %s has ended: %s", "「%s」への対応は終了しました：%s", title, l.State(d.State))
 	case run.QuorumReached:
 		text = l.T("Enough people are there for %s", "%sの必要人数が参集しました", title)
 	case run.QuorumMissed:

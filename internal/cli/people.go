@@ -315,8 +315,8 @@ func (c *command) peopleLink() *cobra.Command {
 				return c.printJSON(link)
 			}
 			if link.URL == "" {
-				c.say("set public_url in muster.yaml to get the whole address", "muster.yamlのpublic_urlを設定すると、URL全体が表示されます")
-				link.URL = link.Text
+				c.say("others reach it only when public_url in muster.yaml says by which address", "他の端末から開くには、muster.yamlのpublic_urlにこのサーバーの公開URLを設定してください")
+				link.URL = strings.TrimRight(c.config.ServerURL(), "/") + "/l/" + link.Text
 			}
 			_, err = fmt.Fprintln(c.Out, link.URL)
 			return err
