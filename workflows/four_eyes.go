@@ -303,6 +303,7 @@ func (x *execution) force(ctx workflow.Context, q *asked, a Step) (stands bool, 
 	q.forced = &forced{by: a.By, via: a.Via, act: a.Act, reason: a.Reason}
 	done, err = x.log.record(ctx, run.Event{Kind: run.ForceAsked, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
 		By: a.By, Via: a.Via, Reason: a.Reason, Data: run.Encode(run.StepAct{Act: a.Act})})
+	done.Unconfirmed = true
 	return false, done, err
 }
 

@@ -116,6 +116,8 @@ type Done struct {
 	// Writer is who numbered it, when that is not the run.
 	Writer string `json:"writer,omitempty"`
 	ID     string `json:"id,omitempty"` // of what it made: an order, a line of the custody register
+	// Unconfirmed: it does not stand before another person has confirmed it.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 }
 
 // CheckIn answers the safety check. By is who entered it, Person whom it is about. What is

@@ -81,10 +81,11 @@ func (r *response) takeLocks(ctx workflow.Context) (refused string, holder strin
 		if h.Run != "" {
 			r.releaseLocks(ctx)
 			if h.Kept {
-				return fmt.Sprintf("%s is still held by run %s: clean-up incomplete (%s). Put it right, then: muster drill release %s --reason ...",
-					s.plan.Name, h.Run, h.Reason, s.plan.Name), h.Run, nil
+				return both("%[1]s is still held by run %[2]s: clean-up incomplete (%[3]s). Put it right, then: muster drill release %[1]s --reason ...",
+					"%[1]s は %[2]s が保持したままです：後始末が未完了（%[3]s）。復旧後に解放してください：muster drill release %[1]s --reason ...",
+					s.plan.Name, h.Run, plan.Apart(h.Reason)), h.Run, nil
 			}
-			return fmt.Sprintf("%s is being moved by run %s. Watch it with: muster drill watch %s", s.plan.Name, h.Run, h.Run), h.Run, nil
+			return both("%[1]s is being moved by run %[2]s. Watch it with: muster drill watch %[2]s", "%[1]s は %[2]s が切り替え中です。確認：muster drill watch %[2]s", s.plan.Name, h.Run), h.Run, nil
 		}
 		if r.locksAtOnce {
 			continue

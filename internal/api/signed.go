@@ -38,7 +38,7 @@ func sign(ctx context.Context, body any) error {
 		if by.String() != "" && by.String() != a.Person {
 			l := lang(ctx)
 			return problem(http.StatusForbidden, CodeRefused, l.T("You are %s and can't act as %s.", "%[1]s としてサインインしているため、%[2]s としては操作できません。", a.Person, by.String()),
-				l.T("Leave the person out (--as), or have %s do it. To enter somebody's answer for them, name them as whom it is about", "操作者の指定（--as）を外すか、%s 本人が操作してください。安否や参集の代理入力では、本人を対象として指定します", by.String()))
+				l.T("Leave the person out (--as, MUSTER_PERSON, person: in muster.yaml), or have %s do it. To enter somebody's answer for them, name them as whom it is about", "操作者の指定（--as、MUSTER_PERSON、muster.yamlのperson）を外すか、%s 本人が操作してください。安否や参集の代理入力では、本人を対象として指定します", by.String()))
 		}
 		by.SetString(a.Person)
 	}

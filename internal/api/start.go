@@ -241,6 +241,10 @@ func (s *Server) begun(ctx context.Context, b workflows.Begun) (Started, error) 
 	if b.Holder != "" {
 		p.Code, p.Holder = CodeHeld, b.Holder
 		p.WayOut = l.T("See it with `muster drill show %s`; wait for its end, or abort it", "`muster drill show %s` で確認し、終了を待つか中止してください", b.Holder)
+		if list, err := s.Store.Runs(ctx, journal.Filter{Run: b.Holder, Limit: 1}); err == nil && len(list) == 1 && list[0].State.Ended() {
+			p.WayOut = l.T("Run %s has ended and its clean-up is incomplete: put the system right, then release it with `muster drill release SYSTEM --reason ...` or on the system's page",
+				"%s は後始末が未完了のまま終了しています。システムを正常な状態に戻し、`muster drill release SYSTEM --reason ...` またはシステムの画面で解放してください", b.Holder)
+		}
 	}
 	return Started{}, p
 }

@@ -105,6 +105,9 @@ func (c *command) done(d workflows.Done, of string) error {
 		c.say("this is %s", "番号は %s です", d.ID)
 	}
 	c.say("recorded in the journal of %s (event %d)", "%s の記録に残しました (イベント %d)", of, d.Seq)
+	if d.Unconfirmed {
+		c.say("it is not done yet: another person has to confirm it with the same command", "まだ実行されていません。別の人が同じコマンドで確認する必要があります")
+	}
 	return nil
 }
 

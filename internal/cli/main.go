@@ -172,6 +172,13 @@ func (c *command) load(cmd *cobra.Command) error {
 		return err
 	}
 	c.config = conf
+	// Whose a personal token is goes before the person in the settings file: that one was
+	// written for whoever has none.
+	if as := cmd.Flags().Lookup("as"); conf.Person != "" && (as == nil || !as.Changed) && os.Getenv("MUSTER_PERSON") == "" {
+		if token, err := c.token(); err == nil && identity.IsPersonal(token) {
+			c.config.Person = ""
+		}
+	}
 	if conf.Lang != "" {
 		c.lang = i18n.Parse(conf.Lang)
 	}

@@ -323,7 +323,8 @@ func (r *reading) people() {
 			if declared != nil {
 				Known(r.Decoder, where, "role", role, declared)
 			}
-			if !slices.Contains(out.Roles, role.V) {
+			// A mistyped role is told here; elsewhere it is never suggested.
+			if (declared == nil || slices.Contains(declared, role.V)) && !slices.Contains(out.Roles, role.V) {
 				out.Roles = append(out.Roles, role.V)
 			}
 			person.Roles = append(person.Roles, role.V)
