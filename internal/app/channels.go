@@ -72,9 +72,8 @@ type speaking struct {
 }
 
 // speak sets up the channels. Nobody waits for them: a server without one works as well.
-func (s *server) speak(raw journal.Store, catalog scenario.Catalog, m *metrics.Metrics, door http.Handler, links channel.Links, disabled func(context.Context, string) (bool, error)) (*speaking, error) {
+func (s *server) speak(raw journal.Store, estate func() (*inventory.Estate, error), m *metrics.Metrics, door http.Handler, links channel.Links, disabled func(context.Context, string) (bool, error)) (*speaking, error) {
 	o := s.o
-	estate := recent(func() (*inventory.Estate, error) { return scenario.Inventory(o.Config.Plans, catalog) })
 	channels, err := Channels(o, ChannelDeps{Store: s.store, Door: door, Links: links, Estate: estate, Disabled: disabled})
 	out := &speaking{channels: channels, run: func(context.Context) {}}
 	if err != nil || len(channels) == 0 {
@@ -113,24 +112,6 @@ func (s *server) speak(raw journal.Store, catalog scenario.Catalog, m *metrics.M
 		}
 	}
 	return out, nil
-}
-
-// recent reads the estate again after some seconds: thousands who click at once must not
-// each have it read.
-func recent(read func() (*inventory.Estate, error)) func() (*inventory.Estate, error) {
-	var mu sync.Mutex
-	var at time.Time
-	var known *inventory.Estate
-	err := errors.New("not read yet")
-	return func() (*inventory.Estate, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if at.IsZero() || time.Since(at) > 3*time.Second {
-			known, err = read()
-			at = time.Now()
-		}
-		return known, err
-	}
 }
 
 // TestChannel sends somebody a test message by one channel, now and once.

@@ -27,7 +27,8 @@ type directory struct {
 	looked time.Time
 	stamp  string
 	last   *inventory.Estate
-	err    error // nobody has read a good one yet
+	part   *inventory.Estate // what can be read of one with mistakes, while there is no good one
+	err    error             // nobody has read a good one yet
 }
 
 // lookAgain bounds how late a change of the estate counts: disabling by leaving the file takes
@@ -38,6 +39,8 @@ var errNoEstate = errors.New("the plans directory holds no estate")
 
 var _ identity.Directory = (*directory)(nil)
 
+// estate is the last good one. Before there is any, it is what can be read of one with
+// mistakes, together with its error: enough to reach people, and not to tell who may act.
 func (d *directory) estate() (*inventory.Estate, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -47,13 +50,16 @@ func (d *directory) estate() (*inventory.Estate, error) {
 			d.stamp = stamp
 			switch e, err := scenario.Inventory(d.dir, d.catalog); {
 			case err == nil && e != nil:
-				d.last, d.err = e, nil
+				d.last, d.part, d.err = e, nil, nil
 			case d.last == nil:
-				d.err = cmp.Or(err, errNoEstate)
+				d.part, d.err = e, cmp.Or(err, errNoEstate)
 			}
 		}
 	}
-	return d.last, d.err
+	if d.last == nil {
+		return d.part, d.err
+	}
+	return d.last, nil
 }
 
 // stampOf changes when a plan file does.

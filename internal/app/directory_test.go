@@ -62,3 +62,23 @@ func TestDirectoryFollowsTheEstate(t *testing.T) {
 		t.Error("who left the file is still known")
 	}
 }
+
+// One mistake in the estate at a server's start: those who can be read are reached, and
+// nobody is taken for somebody.
+func TestAMistakeInTheEstateSilencesNobody(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Replace(estate, "name: Sato,", "name: Sato, mail: sato@example.jp,", 1) + "nonsense: 1\n"
+	for _, f := range []struct{ name, text string }{{"estate.yaml", text}, {"runbook.yaml", runbook}, {"scenario.yaml", tabletop}} {
+		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &directory{dir: dir, catalog: all.Registry(all.Options{})}
+	e, err := d.estate()
+	if err == nil || e == nil || e.Contacts["sato"].Mail != "sato@example.jp" {
+		t.Errorf("%+v, %v; want those who can be read, and the mistake", e, err)
+	}
+	if _, err := d.Known(t.Context(), "sato"); err == nil {
+		t.Error("with mistakes and nothing good before, nobody can tell who may act")
+	}
+}

@@ -82,7 +82,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	mux.Handle("/", s.board)
 	mux.Handle("/api/", h)
 	mux.Handle("GET /metrics", m.Handler())
-	told := &summon{dir: o.Config.Plans, catalog: actions, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
+	told := &summon{estate: people.estate, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
 	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, m, o.Log)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: err}
@@ -90,7 +90,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.alarms = woken
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = api.Shielded(mux, o.Config.PublicURL)
-	if s.says, err = s.speak(store, actions, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
+	if s.says, err = s.speak(store, people.estate, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}
 	return s, err

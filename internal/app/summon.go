@@ -15,14 +15,12 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
-	"github.com/muster-dr/muster/internal/scenario"
 )
 
 // summon tells those who may decide what an alarm proposes, or what became of it: a
 // proposal that nobody hears of is none.
 type summon struct {
-	dir      string
-	catalog  scenario.Catalog
+	estate   func() (*inventory.Estate, error)
 	files    plans
 	channels func() []channel.Channel
 	lang     i18n.Lang
@@ -40,8 +38,8 @@ func (s *summon) tell(ctx context.Context, p alarm.Proposal) error {
 	if len(channels) == 0 {
 		return nil
 	}
-	estate, err := scenario.Inventory(s.dir, s.catalog)
-	if err != nil {
+	estate, err := s.estate()
+	if estate == nil { // with mistakes, those count who can be read
 		return err
 	}
 	var errs []error

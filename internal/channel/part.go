@@ -72,6 +72,7 @@ type sending struct {
 	version int64
 	pairs   []pair
 	lost    context.CancelFunc
+	leaves  bool // the server ends
 
 	mu    sync.Mutex
 	body  part
@@ -130,7 +131,11 @@ func (s *sending) send(ctx context.Context) {
 		select {
 		case <-ended:
 			tick.Stop()
-			s.save(ctx, true)
+			// What was said is kept although the server ends, and what is left is free at once.
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			s.leaves = ctx.Err() != nil
+			s.save(last, true)
 			return
 		case <-tick.C:
 			due := time.Since(renewed) > s.f.d.Lease/3
@@ -267,6 +272,9 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 	}
 	s.dirty = false
 	s.body.Until = s.f.d.Clock.Time().Add(s.f.d.Lease)
+	if s.leaves {
+		s.body.Until = s.f.d.Clock.Time()
+	}
 	body := s.body
 	body.Items = append([]item(nil), s.body.Items...)
 	s.mu.Unlock()

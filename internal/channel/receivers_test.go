@@ -1,6 +1,7 @@
 package channel_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,4 +116,27 @@ func TestASecondPersonIsAsked(t *testing.T) {
 		}
 		return false
 	})
+}
+
+// What a server that ends has said is in the record before it is gone, and nobody says it
+// again.
+func TestAServerThatEndsKeepsWhatItSaid(t *testing.T) {
+	w := newWorld(t, 2)
+	p := newPost("mail")
+	ctx, end := context.WithCancel(t.Context())
+	p.meets = func(m channel.Message, _ bool) error {
+		if m.Person == "p0001" { // is under way as the server ends
+			<-ctx.Done()
+			return channel.Down("lost / 喪失", 0, nil)
+		}
+		return nil
+	}
+	w.call(t)
+	stop := w.dispatch(t, nil, p)
+	eventually(t, "one to be told", func() bool { return len(p.delivered()) == 1 })
+	go end()
+	stop()
+	if got := w.receipts(t); len(got) != 1 {
+		t.Errorf("%d receipts of one that was told", len(got))
+	}
 }

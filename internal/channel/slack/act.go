@@ -148,10 +148,10 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 		_, err = door.Decide(ctx, v.Run, workflows.Decide{System: v.System, By: p.id, Choice: v.Choice, Reason: a.reason})
 		return l.T("You decided at %s: %s", "%s に決定：%s", clock, channel.Choice(v.Choice, l)), err
 	case "approve":
-		_, err = door.Approve(ctx, v.Run, workflows.Approve{By: p.id, Reason: a.reason})
+		_, err = door.Approve(ctx, v.Run, workflows.Approve{By: p.id, Reason: a.reason, Asked: v.Asked})
 		return l.T("You approved at %s", "%s に承認しました", clock), err
 	case "activation":
-		_, err = door.Approve(ctx, v.Run, workflows.Approve{For: workflows.ApproveActivation, By: p.id, Reason: a.reason})
+		_, err = door.Approve(ctx, v.Run, workflows.Approve{For: workflows.ApproveActivation, By: p.id, Reason: a.reason, Asked: v.Asked})
 		return l.T("You confirmed the activation at %s", "%s に発動を確認しました", clock), err
 	case "step":
 		_, err = door.Step(ctx, v.Run, v.Step, api.StepRequest{Act: v.Act, By: p.id, Reason: a.reason, System: v.System})

@@ -32,6 +32,7 @@ type value struct {
 	Act    run.Act    `json:"a,omitempty"`
 	Human  bool       `json:"h,omitempty"` // a step that people do: no reason is needed
 	Of     string     `json:"o,omitempty"` // a message to be acknowledged
+	Asked  int64      `json:"q,omitempty"` // number of the question that is answered
 	Lang   i18n.Lang  `json:"l,omitempty"`
 	Kind   run.Kind   `json:"k,omitempty"`
 	Hazard run.Hazard `json:"z,omitempty"`
@@ -170,6 +171,7 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 		if aside {
 			return page()
 		}
+		v.Asked = e.Seq
 		b := button("approve", l.T("Approve", "承認する"), v, slackgo.StylePrimary)
 		b.Confirm = sure(l, m.Kind, l.T("The recovery may then begin.", "承認がそろうと復旧作業が始まります。"))
 		if e.Kind == run.ActivationAsked {
