@@ -229,6 +229,14 @@ func (d *Dispatcher) contacts() map[string]estate.Contact {
 	return d.known.Contacts
 }
 
+// knowsPeople reports whether the estate could be read once.
+func (d *Dispatcher) knowsPeople() bool {
+	d.contacts()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known != nil
+}
+
 // keep tries to change a document until the store answers; a change by somebody else is
 // ErrChanged.
 func (d *Dispatcher) keep(ctx context.Context, kind, id string, version int64, body any) (journal.Document, error) {

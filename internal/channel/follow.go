@@ -46,6 +46,11 @@ func (d *Dispatcher) follow(ctx context.Context, sum journal.Summary) {
 	if p == nil {
 		return
 	}
+	for !d.knowsPeople() { // without addresses everything would count as said
+		if d.wait(ctx, nil); ctx.Err() != nil {
+			return
+		}
+	}
 	f := &follower{d: d, run: sum.Run, pic: newPicture(*p), mine: map[string]bool{}}
 	defer f.parts.Wait()
 	var pos int64

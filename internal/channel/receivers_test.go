@@ -2,12 +2,15 @@ package channel_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/muster-dr/muster/internal/channel"
+	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -139,4 +142,22 @@ func TestAServerThatEndsKeepsWhatItSaid(t *testing.T) {
 	if got := w.receipts(t); len(got) != 1 {
 		t.Errorf("%d receipts of one that was told", len(got))
 	}
+}
+
+// While the estate can't be read at a server's start nothing is dropped: it is said once the
+// estate can be read.
+func TestNothingIsDroppedWhileTheEstateCanNotBeRead(t *testing.T) {
+	w := newWorld(t, 2)
+	p := newPost("mail")
+	w.call(t)
+	var tries atomic.Int64
+	w.dispatch(t, func(d *channel.Dispatcher) {
+		d.Estate = func() (*estate.Estate, error) {
+			if tries.Add(1) == 1 {
+				return nil, errors.New("a mistake in the file")
+			}
+			return w.estate, nil
+		}
+	}, p)
+	eventually(t, "both to be called", func() bool { return len(p.delivered()) == 2 })
 }
