@@ -55,19 +55,16 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": l.T(en, ja), "code": outcome})
+		code := outcome
+		if src == nil {
+			code = "unsigned" // as of a source that there is
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": l.T(en, ja), "code": code})
 	}
-	switch {
-	case src == nil:
+	if src == nil {
 		// Whether there is such a source is told to nobody who has not shown a secret.
+		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
 		refuse(http.StatusUnauthorized, "no such source", "The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。")
-		return
-	case r.Method != http.MethodPost:
-		w.Header().Set("Allow", http.MethodPost)
-		refuse(http.StatusMethodNotAllowed, "method", "Alarms are posted.", "警報はPOSTで送ってください。")
-		return
-	case !src.speaks(r.Header.Get("Content-Type")):
-		refuse(http.StatusUnsupportedMediaType, "content type", "This source takes "+src.media()+".", "この送信元が受け付ける形式は "+src.media()+" です。")
 		return
 	}
 	unverified := func(err error) {
@@ -81,6 +78,15 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := src.shows(r.Header, s.now()); err != nil { // before anything of it is read
 		unverified(err)
+		return
+	}
+	switch {
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(http.StatusMethodNotAllowed, "method", "Alarms are posted.", "警報はPOSTで送ってください。")
+		return
+	case !src.speaks(r.Header.Get("Content-Type")):
+		refuse(http.StatusUnsupportedMediaType, "content type", "This source takes "+src.media()+".", "この送信元が受け付ける形式は "+src.media()+" です。")
 		return
 	}
 	// Whoever sends slowly must not hold a place that the real sender needs.

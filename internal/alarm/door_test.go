@@ -45,15 +45,21 @@ func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
 		{"PagerDuty old", "pager", old, []string{"Content-Type", json, "X-PagerDuty-Signature", "v1=" + hmacHex(secretKey, old)}, 409, "replayed"},
 		{"hub with SHA-1", "relay", quake, []string{"Content-Type", xml, "X-Hub-Signature", "sha1=" + strings.Repeat("0", 40)}, 401, "unsigned"},
 		{"too large", "prom", bytes.Repeat([]byte(" "), maxBody+1), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 413, "too large"},
-		{"no such source", "nobody", alert, []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 401, "no such source"},
+		{"no such source", "nobody", alert, []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 401, "unsigned"},
+		// A stranger hears the same of a source that there is, whatever they send.
+		{"stranger with another content type", "prom", alert, []string{"Content-Type", "text/plain"}, 401, "unsigned"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, text := h.post(c.source, c.body, c.headers...)
 			if status != c.status || !strings.Contains(text, `"code":"`+c.code+`"`) || !strings.Contains(text, `"detail":"`) || strings.Contains(text, secretKey) {
 				t.Errorf("%d %s, want %d with code %q and words", status, text, c.status, c.code)
 			}
+			logged := c.code
+			if c.source == "nobody" {
+				logged = "no such source"
+			}
 			log, err := h.store.Accesses(t.Context(), 0, 0)
-			if err != nil || len(log) == 0 || log[len(log)-1].Outcome != c.code || log[len(log)-1].Object != c.source || log[len(log)-1].From == "" {
+			if err != nil || len(log) == 0 || log[len(log)-1].Outcome != logged || log[len(log)-1].Object != c.source || log[len(log)-1].From == "" {
 				t.Errorf("access log: %+v, %v, want the refusal at its end", log, err)
 			}
 		})
