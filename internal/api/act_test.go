@@ -139,7 +139,11 @@ func TestARealResponseByPeopleAlone(t *testing.T) {
 	if err != nil || !sys.Held || sys.Run != id {
 		t.Errorf("orders is held by %+v, %v, want %s", sys, err, id)
 	}
-	if _, err := w.Confirm(ctx, id, workflows.Confirm{Phase: run.Closing, By: "tanaka", Note: "nothing was hard"}); err != nil {
+	_, err = w.Confirm(ctx, id, workflows.Confirm{Phase: run.Closing, By: "tanaka", Note: "nothing was hard"})
+	if p := problem(t, err); p.Status != 409 {
+		t.Errorf("who does not lead closed the records: %+v", p)
+	}
+	if _, err := w.Confirm(ctx, id, workflows.Confirm{Phase: run.Closing, By: "suzuki", Note: "nothing was hard"}); err != nil {
 		t.Fatalf("closing: %v", err)
 	}
 	w.until(id, run.RunEnded)
