@@ -153,14 +153,18 @@ func class(act string) int {
 	return 1
 }
 
+func (p *pace) begin() {
+	if p.of == nil {
+		p.of, p.runs = map[paced]*paces{}, map[string]int{}
+	}
+}
+
 // may reports whether a person may act once more: too often is too many at all, else too many
 // at once.
 func (p *pace) may(runID, person, act string, now time.Time) (ok, tooOften bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.of == nil {
-		p.of, p.runs = map[paced]*paces{}, map[string]int{}
-	}
+	p.begin()
 	x := p.of[paced{runID, person}]
 	if x == nil {
 		x = &paces{limit: rate.NewLimiter(rate.Every(time.Minute/mostActsAtOne), mostActsAtOne)}
@@ -176,6 +180,7 @@ func (p *pace) may(runID, person, act string, now time.Time) (ok, tooOften bool)
 func (p *pace) done(runID, person, act string) (weigh bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.begin() // alarms are counted without having been asked
 	if x := p.of[paced{runID, person}]; x != nil {
 		x.acts[class(act)]++
 	}

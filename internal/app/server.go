@@ -103,7 +103,7 @@ func (s *server) estate(catalog scenario.Catalog) func() (board.Inventory, error
 		if err := mistakes.Err(); err != nil {
 			return board.Inventory{}, err
 		}
-		return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles()}, nil
+		return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles(), Numbers: b.Numbers()}, nil
 	}
 }
 

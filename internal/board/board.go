@@ -55,6 +55,7 @@ type Inventory struct {
 	plan.Estate
 	Systems []plan.System
 	Roles   map[string]plan.Text // what people call them, by name
+	Numbers map[string]string    // telephone numbers, by person; plans hold none
 }
 
 // Options of a board. Store, API, Plans, Estate and People are needed.

@@ -158,7 +158,8 @@ func (b *Board) showScenario(v *visit) error {
 // rosterView is everybody of the estate.
 type rosterView struct {
 	People   []plan.Person
-	Contacts bool // the viewer may see how people are reached
+	Numbers  map[string]string // by person
+	Contacts bool              // the viewer may see how people are reached
 	L        string
 	Me       string
 	Open     []string
@@ -170,7 +171,7 @@ func (b *Board) showRoster(v *visit) error {
 	if err != nil {
 		return v.filesProblem(err)
 	}
-	view := rosterView{People: e.People, L: string(v.lang), Me: v.me}
+	view := rosterView{People: e.People, Numbers: e.Numbers, L: string(v.lang), Me: v.me}
 	view.Contacts = v.actor.Console || looksAfter(e.Estate, v.me, "")
 	v.showAs(http.StatusOK, "roster", v.t("People", "要員名簿"), view, look{at: "people"})
 	return nil

@@ -86,7 +86,7 @@ func (f files) estate() (board.Inventory, error) {
 	if err != nil {
 		return board.Inventory{}, err
 	}
-	return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles()}, nil
+	return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles(), Numbers: b.Numbers()}, nil
 }
 
 // newWorld is a board at a moment of a recorded drill with 60 people.
