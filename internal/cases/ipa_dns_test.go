@@ -13,7 +13,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/muster-dr/muster/internal/dnstest"
-	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -65,7 +64,7 @@ func init() {
 			return
 		}
 		for _, note := range []string{"there is no operation manual, only the products' own", "nobody has trained this since the introduction", "the backup place is in the same city"} {
-			_, err := c.me.Confirm(ctx, c.run, workflows.Confirm{Phase: run.Closing, By: "murata", Note: note})
+			_, err := c.me.Remark(ctx, c.run, workflows.Remark{By: "murata", Text: note})
 			c.must("a remark", false, err)
 		}
 	}

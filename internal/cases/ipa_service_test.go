@@ -75,7 +75,7 @@ func init() {
 		if !c.step(ctx, "content") {
 			return
 		}
-		_, err := c.me.Confirm(ctx, c.run, workflows.Confirm{Phase: run.Closing, By: "fukui", Note: "the copy has no error detection: nobody could tell whether it was whole"})
+		_, err := c.me.Remark(ctx, c.run, workflows.Remark{By: "fukui", Text: "the copy has no error detection: nobody could tell whether it was whole"})
 		c.must("the remark", false, err)
 	}
 }
