@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"mime"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/alarm/jma"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 )
 
@@ -70,7 +70,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	unverified := func(err error) {
 		outcome := map[error]string{errUnsigned: "unsigned", errWrong: "wrong signature", errStale: "replayed"}[err]
 		if src.banned.Allow() {
-			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "why", err, "from", from(r))
+			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "why", err, "from", identity.Origin(r))
 			s.access(r, name, outcome)
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)
@@ -95,7 +95,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	if src.Kind == JMA {
 		limit = jma.MaxSize
 	}
-	held := s.intake.hold(from(r))
+	held := s.intake.hold(identity.Origin(r))
 	defer held.release()
 	body, err := io.ReadAll(held.counting(http.MaxBytesReader(w, r.Body, limit)))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
@@ -215,16 +215,8 @@ func (s *Service) access(r *http.Request, name, outcome string) {
 	// Also when the sender has gone away: what was refused is known by the log alone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 	defer cancel()
-	err := s.store.Note(ctx, journal.Access{At: s.now().UTC(), Via: "alarm " + oneLine(name), Act: "alarm", Object: oneLine(name), Outcome: outcome, From: from(r)})
+	err := s.store.Note(ctx, journal.Access{At: s.now().UTC(), Via: "alarm " + oneLine(name), Act: "alarm", Object: oneLine(name), Outcome: outcome, From: identity.Origin(r)})
 	if err != nil {
 		s.log.Warn("the access log can't be written", "err", err)
 	}
-}
-
-func from(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -30,9 +30,6 @@ func (s *Server) ackRoutes(api huma.API) {
 
 // ack goes into the record past the engine as answers do; the run waits for none.
 func (s *Server) ack(ctx context.Context, runID string, in workflows.Ack) (workflows.Done, error) {
-	if in.Person == "" {
-		in.Person = in.By
-	}
 	p, err := s.mayBeSaid(ctx, runID, identity.ForAck, in.By, in.Person)
 	if err != nil {
 		return workflows.Done{}, err

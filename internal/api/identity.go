@@ -76,9 +76,6 @@ type RevokeLinksRequest struct {
 // linkLife is how long a link lasts unless said.
 const linkLife = 24 * time.Hour
 
-// LinkPath is where the pages of signed links are.
-const LinkPath = "/l/"
-
 func (s *Server) identityRoutes(api huma.API) {
 	huma.Register(api, route("who-am-i", http.MethodGet, "/me", "Who asks."),
 		func(ctx context.Context, _ *struct{}) (*answer[Me], error) { return s.me(ctx) })
@@ -279,7 +276,7 @@ func (s *Server) makeLink(ctx context.Context, id string, in LinkRequest) (*answ
 	s.Identity.Noted(ctx, "make link", id+" "+in.Person+" "+string(in.Purpose), "ok")
 	out := IssuedLink{Text: text}
 	if s.PublicURL != "" {
-		out.URL = s.PublicURL + LinkPath + text
+		out.URL = s.PublicURL + identity.LinkPath + text
 	}
 	return &answer[IssuedLink]{out}, nil
 }

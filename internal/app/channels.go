@@ -16,7 +16,6 @@ import (
 	"github.com/muster-dr/muster/internal/channel/slack"
 	"github.com/muster-dr/muster/internal/channel/webhook"
 	inventory "github.com/muster-dr/muster/internal/estate"
-	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
@@ -147,10 +146,7 @@ func TestChannel(ctx context.Context, o Options, name, person string) error {
 		return &Trouble{Mistake: true, What: l.T("The estate has no person %q.", "構成台帳に %q という人はいません。", person), WayOut: l.T("Give an ID of the estate's people", "構成台帳の人のIDを指定してください")}
 	}
 	contact := e.Contacts[person]
-	lang := l
-	if contact.Lang != "" {
-		lang = i18n.Parse(contact.Lang)
-	}
+	lang := contact.Language(l)
 	m := channel.TestMessage(rand.Text(), person, who.Name.In(string(lang)), contact, l, time.Now())
 	if !way.Reaches(m) {
 		return &Trouble{Mistake: true, What: l.T("%s has no way to %s.", "%s で %s に届ける宛先がありません。", name, person), WayOut: l.T("The estate's person needs mail, slack or contact for it; the webhook also webhook.contacts", "構成台帳のその人に mail、slack、contact のいずれかが必要です。Webhookは webhook.contacts も必要です")}

@@ -45,10 +45,7 @@ func (s *summon) tell(ctx context.Context, p alarm.Proposal) error {
 	var errs []error
 	for _, who := range s.who(estate, p) {
 		contact := estate.Contacts[who.ID]
-		l := s.lang
-		if contact.Lang != "" {
-			l = i18n.Lang(contact.Lang)
-		}
+		l := contact.Language(s.lang)
 		m := s.message(p, who, l)
 		m.Contact = contact
 		for _, c := range channels {

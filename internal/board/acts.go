@@ -31,7 +31,7 @@ func (b *Board) act(v *visit) error {
 		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
 			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: v.here()}
 	}
-	return v.do(v.r.PathValue("act"), do, v.r.PathValue("run"), local(v.r.PostForm.Get("back")))
+	return v.do(v.r.PathValue("act"), do, v.r.PathValue("run"), identity.Local(v.r.PostForm.Get("back")))
 }
 
 func (v *visit) do(name string, do func(context.Context, *api.Client, sent) error, runID, back string) error {
@@ -249,7 +249,7 @@ func (v *visit) openLink() (*follower, picture, error) {
 			way:    v.t("Answer the newest message that you got, or call your office or the response room", "最新のメッセージのリンクを使うか、職場または対策本部へ連絡してください")}
 		if refused := new(identity.Refusal); errors.As(err, &refused) {
 			t.detail, _ = refused.In(v.lang)
-			v.b.o.People.Failed(v.r.Context(), from(v.r), err)
+			v.b.o.People.Failed(v.r.Context(), identity.Origin(v.r), err)
 		} else if err != nil {
 			return nil, picture{}, err
 		}
@@ -309,7 +309,7 @@ func (b *Board) useLink(v *visit) error {
 	if err != nil {
 		return err
 	}
-	back := "/l/" + url.PathEscape(v.r.PathValue("link"))
+	back := identity.LinkPath + url.PathEscape(v.r.PathValue("link"))
 	name := map[identity.Purpose]string{identity.ForCheckIn: "checkin", identity.ForArrival: "arrive", identity.ForAck: "ack"}[v.actor.Limit.Purpose]
 	do, ok := doers[name]
 	if !ok {

@@ -2,7 +2,6 @@ package board
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,7 +37,7 @@ func (b *Board) setLang(v *visit) error {
 	}
 	http.SetCookie(v.w, &http.Cookie{Name: langCookie, Value: l, Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
 		HttpOnly: true, Secure: v.secure(), SameSite: http.SameSiteLaxMode})
-	v.redirect(local(v.r.PostForm.Get("back")))
+	v.redirect(identity.Local(v.r.PostForm.Get("back")))
 	return nil
 }
 
@@ -50,18 +49,9 @@ func (v *visit) secure() bool {
 // here is the page that the visitor asked for, as far as a GET may go back to it.
 func (v *visit) here() string {
 	if v.r.Method == http.MethodPost {
-		return local(v.r.PostFormValue("back"))
+		return identity.Local(v.r.PostFormValue("back"))
 	}
 	return "/"
-}
-
-// local keeps a way back on this board: anything else becomes the first page.
-func local(to string) string {
-	u, err := url.Parse(to)
-	if err != nil || to == "" || u.Host != "" || u.Scheme != "" || u.User != nil || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
-		return "/"
-	}
-	return to
 }
 
 func (v *visit) redirect(to string) {
@@ -103,7 +93,7 @@ func (v *visit) loginView(back string) loginView {
 }
 
 func (b *Board) showLogin(v *visit) error {
-	back := local(v.r.URL.Query().Get("back"))
+	back := identity.Local(v.r.URL.Query().Get("back"))
 	if v.known {
 		v.redirect(back)
 		return nil
@@ -115,10 +105,10 @@ func (b *Board) showLogin(v *visit) error {
 // login takes a personal token. Whoever holds the server's own token also says as whom
 // they act: every act has a person.
 func (b *Board) login(v *visit) error {
-	view := v.loginView(local(v.r.PostForm.Get("back")))
+	view := v.loginView(identity.Local(v.r.PostForm.Get("back")))
 	actor, err := b.o.People.Bearer(v.r.Context(), strings.TrimSpace(v.r.PostForm.Get("token")))
 	if refused := new(identity.Refusal); errors.As(err, &refused) {
-		b.o.People.Failed(v.r.Context(), from(v.r), err)
+		b.o.People.Failed(v.r.Context(), identity.Origin(v.r), err)
 		view.What, view.Way = refused.In(v.lang)
 		v.show(http.StatusForbidden, "login", v.t("Sign in", "サインイン"), view)
 		return nil
@@ -139,7 +129,7 @@ func (b *Board) login(v *visit) error {
 }
 
 func (b *Board) startOpenID(v *visit) error {
-	return b.o.People.StartOIDC(v.w, v.r, local(v.r.URL.Query().Get("back")))
+	return b.o.People.StartOIDC(v.w, v.r, identity.Local(v.r.URL.Query().Get("back")))
 }
 
 // finishOpenID takes the browser that the provider sent back. It is a GET, as the
@@ -149,7 +139,7 @@ func (b *Board) finishOpenID(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.redirect(local(next))
+	v.redirect(identity.Local(next))
 	return nil
 }
 
@@ -159,15 +149,6 @@ func (b *Board) logout(v *visit) error {
 	}
 	v.redirect("/login")
 	return nil
-}
-
-// from is where a visitor comes from, for the access log.
-func from(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // actingCookie holds as whom the console acts. It gives nobody any right: the session
@@ -206,6 +187,6 @@ func (b *Board) setActing(v *visit) error {
 	if err := v.actAs(strings.TrimSpace(v.r.PostForm.Get("person"))); err != nil {
 		return err
 	}
-	v.redirect(local(v.r.PostForm.Get("back")))
+	v.redirect(identity.Local(v.r.PostForm.Get("back")))
 	return nil
 }

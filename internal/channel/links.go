@@ -38,7 +38,7 @@ func (a Addresses) personal(ctx context.Context, runID, person string, purpose i
 	if err != nil || text == "" {
 		return "", err
 	}
-	return strings.TrimRight(a.Base, "/") + "/l/" + url.PathEscape(text), nil
+	return strings.TrimRight(a.Base, "/") + identity.LinkPath + url.PathEscape(text), nil
 }
 
 // Run is the page of a run, for those who have an account; "" when there is none.

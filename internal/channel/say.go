@@ -33,10 +33,7 @@ func matterOf(e run.Event) Matter {
 // message is an event as it is said to a person ("" is the room), by the contacts as they
 // are now.
 func (p *picture) message(e run.Event, person string, c estate.Contact, server i18n.Lang) Message {
-	l := server
-	if c.Lang != "" {
-		l = i18n.Parse(c.Lang)
-	}
+	l := c.Language(server)
 	m := Message{
 		ID: fmt.Sprintf("%s/%s/%d/%s", e.Run, e.Writer, e.Seq, person), Run: e.Run, Kind: p.kind, Hazard: p.plan.Scenario.Hazard, Matter: matterOf(e), Event: e,
 		Person: person, Contact: c, Lang: l, At: e.At,
@@ -333,10 +330,7 @@ func acts(list []run.Act, l i18n.Lang) string {
 
 // TestMessage is what `muster channel test` says to somebody: marked, and asking for nothing.
 func TestMessage(id, person, name string, c estate.Contact, server i18n.Lang, at time.Time) Message {
-	l := server
-	if c.Lang != "" {
-		l = i18n.Parse(c.Lang)
-	}
+	l := c.Language(server)
 	m := Message{ID: "test/" + id, Run: "test-" + id, Kind: run.Drill, Matter: Test, Person: person, Name: name, Contact: c, Lang: l, At: at}
 	m.Subject = run.Marked(run.Drill, m.Mark(), l.T("A test of how muster reaches you", "musterからの通知テスト"))
 	m.Text = run.Marked(run.Drill, m.Mark(), l.T("This is a test. Nothing has happened, and nothing is asked of you.", "これは通知のテストです。何も起きていません。対応は不要です。"))

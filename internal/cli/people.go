@@ -316,7 +316,7 @@ func (c *command) peopleLink() *cobra.Command {
 			}
 			if link.URL == "" {
 				c.say("others reach it only when public_url in muster.yaml says by which address", "他の端末から開くには、muster.yamlのpublic_urlにこのサーバーの公開URLを設定してください")
-				link.URL = strings.TrimRight(c.config.ServerURL(), "/") + "/l/" + link.Text
+				link.URL = strings.TrimRight(c.config.ServerURL(), "/") + identity.LinkPath + link.Text
 			}
 			_, err = fmt.Fprintln(c.Out, link.URL)
 			return err

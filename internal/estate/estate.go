@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/params"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -57,6 +58,14 @@ type Contact struct {
 	Slack   string // member ID
 	Subject string // of the OpenID provider's ID token
 	Lang    string // en, ja, or "" for the server's
+}
+
+// Language is the one that the person reads; otherwise is the server's.
+func (c Contact) Language(otherwise i18n.Lang) i18n.Lang {
+	if c.Lang == "" {
+		return otherwise
+	}
+	return i18n.Parse(c.Lang)
 }
 
 // kinds are what people and roles may be limited to.

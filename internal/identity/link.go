@@ -14,6 +14,9 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 )
 
+// LinkPath is where the pages of signed links are: the link follows.
+const LinkPath = "/l/"
+
 // A signed link says by itself who may do what in which run and until when, so that five
 // thousand of them cost the store nothing. As bytes, before base64url:
 //

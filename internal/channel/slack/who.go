@@ -47,9 +47,7 @@ func (c *Channel) who(ctx context.Context, user string) (person, error) {
 		return person{}, refused(l.T("Who you are can't be told now: the estate's file has mistakes. `muster validate` names them.", "構成台帳のファイルに誤りがあるため、本人を確認できません。`muster validate` で確認してください。"))
 	}
 	id, contact := bySlack(e, user)
-	if contact.Lang != "" {
-		l = i18n.Parse(contact.Lang)
-	}
+	l = contact.Language(l)
 	if id == "" {
 		return person{}, refused(l.T("muster does not know this Slack account (%s). Who keeps the estate can add it as slack: %s.", "このSlackアカウント（%s）は構成台帳に登録されていません。台帳の管理者に slack: %s の追加を依頼してください。", user, user))
 	}
