@@ -554,6 +554,36 @@ func TestAnOutageTooShortToBeToldBreaksTheHold(t *testing.T) {
 	}
 }
 
+// The hold's timer goes on while nobody looks, as when engine and worker of one machine are
+// killed together. Service that was last heard to be up is not taken to have held.
+func TestAHoldThatNobodyLookedAtIsNotSteady(t *testing.T) {
+	for _, seen := range []bool{false, true} {
+		w := newWorld(t)
+		in := drill(t, nil)
+		w.deaf, w.quiet = "world.promote", true
+		word := func(after, span time.Duration) func() {
+			at := time.Now()
+			return func() {
+				w.env.SignalWorkflow(plan.SignalObserved, plan.Observed{Probe: "orders/take-orders", Up: true, At: at, Since: at.Add(after), Until: at.Add(after + span)})
+			}
+		}
+		hold := in.Plan.Scenario.Hold.Std()
+		w.atEvent(run.StepEnded, "promote", func() {
+			word(0, 0)()
+			w.env.RegisterDelayedCallback(word(2*hold, 0), 2*hold) // it looks again, after a gap
+			if seen {
+				w.env.RegisterDelayedCallback(word(2*hold, hold), 3*hold)
+			}
+		})
+		w.run(in)
+		for _, e := range w.find(run.PhaseEnded) {
+			if e.Phase == run.Verification && (e.Outcome == run.Passed) != seen {
+				t.Errorf("seen to hold: %v, verification %s (%s)", seen, e.Outcome, e.Reason)
+			}
+		}
+	}
+}
+
 // What the event did to simulated people and buildings is what they report: the injured
 // and those who can't come are no strength, and the muster leaves an unsafe site for one
 // that the event has not taken.

@@ -21,6 +21,9 @@ type watch struct {
 	state   plan.Observed
 	since   time.Time // engine's clock when the state was heard
 	downs   []down
+	// The span in which the probe saw its target up without a gap, by its own clock; zero
+	// from probes that don't say.
+	upSince, until time.Time
 }
 
 // down is a failure that a probe told of.
@@ -65,6 +68,9 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	w := r.watches[i]
 	w.words++
 	w.spokeAt = workflow.Now(ctx)
+	if !o.Up || o.At.After(w.state.At) || o.Until.After(w.until) {
+		w.upSince, w.until = o.Since, o.Until
+	}
 	same := w.heard && o.Up == w.state.Up && o.Level == w.state.Level
 	switch {
 	case w.heard && o.At.Before(w.state.At), same && !(o.Up && o.At.After(w.state.At)):
@@ -110,13 +116,24 @@ func (r *response) look(ctx workflow.Context, w *watch) {
 	w.future = workflow.ExecuteActivity(watching(own, w.probe.Vantage), w.probe.Uses, r.watchOf(w.probe))
 }
 
+// sawHold reports whether the probe itself saw its target up for the span without a gap. Its
+// last word alone does not tell: the timer of a run goes on while nobody looks, as when
+// a machine with engine and worker on it starts anew. Probes that don't say are believed.
+func (w *watch) sawHold(hold time.Duration) bool {
+	return w.upSince.IsZero() || w.until.Sub(w.upSince) >= hold
+}
+
 // lookAgain starts a probe anew that has said nothing for too long while its word is
 // waited for. After kills of worker and engine in quick succession a probe's next
 // attempt was seen to be lost, and the run to wait for a word that nobody would say.
-func (r *response) lookAgain(ctx workflow.Context, systems []*system) {
+func (r *response) lookAgain(ctx workflow.Context, systems []*system, hold time.Duration) {
 	for _, w := range r.watches {
 		waited := slices.ContainsFunc(systems, func(s *system) bool { return s.plan.Name == w.probe.System })
-		if !waited || w.heard && w.state.Up || workflow.Now(ctx).Sub(w.spokeAt) < probeSilence {
+		patience := probeSilence
+		if w.heard && w.state.Up {
+			patience += hold // it has nothing to say before
+		}
+		if !waited || w.heard && w.state.Up && w.sawHold(hold) || workflow.Now(ctx).Sub(w.spokeAt) < patience {
 			continue
 		}
 		w.stop()
@@ -198,11 +215,11 @@ func (r *response) untilSteady(ctx workflow.Context, systems []*system, wanted f
 				continue
 			}
 			since, ok := r.since(s, wanted(s))
-			if ok && now.Sub(since) >= hold {
+			if ok && now.Sub(since) >= hold && r.sawHold(s, hold) {
 				continue
 			}
 			open = append(open, s.plan.Name)
-			if !ok {
+			if !ok || now.Sub(since) >= hold { // a probe has still to say so
 				down = true
 				continue
 			}
@@ -216,11 +233,21 @@ func (r *response) untilSteady(ctx workflow.Context, systems []*system, wanted f
 		if !down {
 			wait = min(wait, next)
 		} else {
-			r.lookAgain(ctx, systems)
+			r.lookAgain(ctx, systems, hold)
 			wait = min(wait, probeSilence)
 		}
 		_, _ = workflow.AwaitWithTimeout(ctx, wait, func() bool { return r.heardSoFar() != heard })
 	}
+}
+
+// sawHold reports whether every probe of a system that sees it up saw so for the span.
+func (r *response) sawHold(s *system, hold time.Duration) bool {
+	for _, w := range r.watches {
+		if w.probe.System == s.plan.Name && w.state.Up && !w.sawHold(hold) {
+			return false
+		}
+	}
+	return true
 }
 
 // heardSoFar changes whenever a probe says something new.
@@ -233,6 +260,9 @@ func (r *response) heardSoFar() int {
 		}
 		if w.state.Up {
 			n += 1 << 20
+		}
+		if !w.until.IsZero() {
+			n += int(w.until.UnixMicro() << 8)
 		}
 	}
 	for _, s := range r.systems {
@@ -288,5 +318,7 @@ func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, str
 }
 
 func (r *response) watchOf(p plan.Probe) plan.Watch {
-	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: p, Targets: r.plan.Estate.TargetsNamed(p.Targets)}
+	hold := r.plan.Scenario.Hold
+	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: p, Targets: r.plan.Estate.TargetsNamed(p.Targets),
+		Holds: []run.Duration{min(hold, run.Duration(undoHold)), hold, r.plan.Scenario.Baseline}}
 }

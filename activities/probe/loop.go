@@ -26,6 +26,7 @@ func (w *watch) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var told bool // a change is still to be told
+	var holds int // how many of the spans that the run waits for were told of
 	var lame bool // the log can't be written
 	for {
 		select {
@@ -56,11 +57,14 @@ func (w *watch) loop(ctx context.Context) {
 			w.tally.gap(last, s.Began)
 		}
 		change := w.tally.add(s) || first
-		state := w.tally.changed
+		state := w.tally.word()
+		held := w.tally.held(w.Holds)
 		recovered := w.survivors != nil && w.tally.recovered(s.Ended, hold)
 		w.mu.Unlock()
 		first = false
 		taking := w.gauge != nil && w.gauge.taking()
+		change = change || held > holds
+		holds = held
 		if (change || told) && !(taking && fate == ok) { // the run waits for the baseline
 			told = false
 			w.teller.tell(state)

@@ -40,9 +40,12 @@ type tally struct {
 	upSince time.Time
 	lastOK  time.Time
 	lastEnd time.Time
-	seq     int64 // last marker planted
-	acked   []run.Loss
-	wasDown bool // it has been down since the markers were counted
+	// seenUpSince is from when on the target was up and looked at without a gap; zero
+	// while it is down.
+	seenUpSince time.Time
+	seq         int64 // last marker planted
+	acked       []run.Loss
+	wasDown     bool // it has been down since the markers were counted
 }
 
 func (t *tally) add(s sample) (change bool) {
@@ -85,8 +88,12 @@ func (t *tally) add(s sample) (change bool) {
 	if up {
 		t.obs.OK++
 		t.lastOK = s.Ended
+		if t.seenUpSince.IsZero() {
+			t.seenUpSince = s.Ended
+		}
 	} else {
 		t.wasDown = true
+		t.seenUpSince = time.Time{}
 	}
 	return change
 }
@@ -111,9 +118,30 @@ func differ(a, b int) bool {
 
 // gap notes a span in which nobody looked.
 func (t *tally) gap(from, to time.Time) {
+	t.seenUpSince = time.Time{}
 	if to.After(from) {
 		t.obs.Gaps = append(t.obs.Gaps, run.Span{From: from, To: to})
 	}
+}
+
+// word is the state as the run is told it.
+func (t *tally) word() plan.Observed {
+	o := t.changed
+	if !t.seenUpSince.IsZero() {
+		o.Since, o.Until = t.seenUpSince, t.lastEnd
+	}
+	return o
+}
+
+// held is how many of the spans the target was seen up for without a break.
+func (t *tally) held(spans []run.Duration) int {
+	n := 0
+	for _, s := range spans {
+		if !t.seenUpSince.IsZero() && t.lastEnd.Sub(t.seenUpSince) >= s.Std() {
+			n++
+		}
+	}
+	return n
 }
 
 // recovered reports, once after each outage, that the target has been up again for

@@ -106,11 +106,16 @@ func (d *told) options(dir string) Options {
 
 func (d *told) await(t *testing.T, up bool) {
 	t.Helper()
+	d.awaitWord(t, func(o plan.Observed) bool { return o.Up == up })
+}
+
+func (d *told) awaitWord(t *testing.T, wanted func(plan.Observed) bool) {
+	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for {
 		d.mu.Lock()
 		n := len(d.seen)
-		fine := n > 0 && d.seen[n-1].Up == up
+		fine := n > 0 && wanted(d.seen[n-1])
 		d.mu.Unlock()
 		if fine {
 			return
@@ -118,7 +123,7 @@ func (d *told) await(t *testing.T, up bool) {
 		select {
 		case <-d.now:
 		case <-deadline:
-			t.Fatalf("the run was not told within 30 s that up is %v: %+v", up, d.seen)
+			t.Fatalf("the run was not told within 30 s what it waits for: %+v", d.seen)
 		}
 	}
 }
@@ -137,6 +142,11 @@ type attempt struct {
 
 func serve(t *testing.T, d *desk, g *target, last *run.Observations) *attempt {
 	t.Helper()
+	return serveWatch(t, d, g, last, watched)
+}
+
+func serveWatch(t *testing.T, d *desk, g *target, last *run.Observations, what plan.Watch) *attempt {
+	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -152,7 +162,7 @@ func serve(t *testing.T, d *desk, g *target, last *run.Observations) *attempt {
 	go func() {
 		defer close(a.ended)
 		var v interface{ Get(any) error }
-		if v, a.err = env.ExecuteActivity("probe.fake", watched); a.err == nil {
+		if v, a.err = env.ExecuteActivity("probe.fake", what); a.err == nil {
 			a.err = v.Get(&a.obs)
 		}
 	}()
@@ -238,6 +248,33 @@ func TestKilledWorkerLosesNoOutage(t *testing.T) {
 	}
 	if told2.seen[0].At != o.Transitions[1].At {
 		t.Errorf("told %+v, want the outage as it began before the restart", told2.seen[0])
+	}
+}
+
+// The run's timer goes on while nobody looks: only what the probe says of the span that it
+// looked at without a gap tells it that service held.
+func TestASpanNobodyLookedAtIsNotSaidToHaveBeenSeen(t *testing.T) {
+	dir := t.TempDir()
+	g, told1 := newTarget(), newTold()
+	first := newDesk(told1.options(dir))
+	held := watched
+	held.Holds = []run.Duration{run.Duration(50 * time.Millisecond)}
+	serveWatch(t, first, g, nil, held)
+	told1.awaitWord(t, func(o plan.Observed) bool { return o.Until.Sub(o.Since) >= 50*time.Millisecond })
+	first.mu.Lock()
+	for _, w := range first.watches { // kill -9
+		w.cancel()
+		<-w.done
+	}
+	first.mu.Unlock()
+	told2 := newTold()
+	second := serveWatch(t, newDesk(told2.options(dir)), g, nil, held)
+	told2.awaitWord(t, func(o plan.Observed) bool { return o.Until.Sub(o.Since) >= 50*time.Millisecond })
+	o := second.end(t)
+	told2.mu.Lock()
+	defer told2.mu.Unlock()
+	if len(o.Gaps) != 1 || told2.seen[0].At != o.Transitions[0].At || told2.seen[0].Since.Before(o.Gaps[0].To) {
+		t.Errorf("told %+v first after the gap %+v", told2.seen[0], o.Gaps)
 	}
 }
 

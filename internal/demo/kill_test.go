@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -166,13 +167,7 @@ func judge(ctx context.Context, t *testing.T, d *demo, c *api.Client, id string)
 	}
 	if rep.Run.State != run.Recovered {
 		t.Errorf("state = %s, want recovered", rep.Run.State)
-		all, err := c.Events(ctx, id, 0, 0)
-		for _, e := range all.Entries {
-			t.Logf("%s %s %s %s %s %s %s", e.Event.At.Format("15:04:05.000"), e.Event.Writer, e.Event.Kind, e.Event.Phase, e.Event.Step, e.Event.Outcome, e.Event.Reason)
-		}
-		if err != nil {
-			t.Error(err)
-		}
+		tell(ctx, t, c, id)
 	}
 	s := rep.Systems[0]
 	if s.RPO.LostMarkers == nil || *s.RPO.LostMarkers != 0 {
@@ -182,7 +177,8 @@ func judge(ctx context.Context, t *testing.T, d *demo, c *api.Client, id string)
 		t.Errorf("single writer = %v at the end", s.Failback.SingleWriter)
 	}
 	if s.RTO.ActualS == nil {
-		t.Errorf("RTO has no figure")
+		t.Errorf("RTO has no figure: %+v", s.RTO)
+		tell(ctx, t, c, id)
 	} else {
 		t.Logf("RTO %.1f s, verdict %s (run: %s)", *s.RTO.ActualS, s.RTO.Verdict, rep.Run.Verdict)
 	}
@@ -202,6 +198,19 @@ func judge(ctx context.Context, t *testing.T, d *demo, c *api.Client, id string)
 	}
 	if standby || timeline != "00000003" {
 		t.Errorf("tokyo: standby %v, timeline %s; want the primary on 00000003: each promotion raised it exactly once", standby, timeline)
+	}
+}
+
+// tell prints the journal of a run that did not come out right.
+func tell(ctx context.Context, t *testing.T, c *api.Client, id string) {
+	t.Helper()
+	all, err := c.Events(ctx, id, 0, 0)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, e := range all.Entries {
+		b, _ := json.Marshal(e.Event)
+		t.Log(string(b))
 	}
 }
 

@@ -148,6 +148,9 @@ type Watch struct {
 	Kind    run.Kind `json:"kind"`
 	Probe   Probe    `json:"probe"`
 	Targets []Target `json:"targets,omitempty"`
+	// Holds are the spans for which the run waits: the probe speaks again when its target
+	// was seen up for each of them.
+	Holds []run.Duration `json:"holds,omitempty"`
 }
 
 // SignalObserved is the signal by which probes tell the run's workflow what changed.
@@ -192,6 +195,10 @@ type Observed struct {
 	Error string    `json:"error,omitempty"`
 	// LastOKAt is when the last success before a failure ended.
 	LastOKAt time.Time `json:"last_ok_at,omitzero"`
+	// Since and Until are the span, by the vantage's clock, in which it was looked at without
+	// a gap and was up throughout; zero while it is down, and from probes that don't say.
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Activities of the control plane (package activities/record), by type.
