@@ -68,7 +68,7 @@ func (r *response) askApproval(ctx workflow.Context, reason string) {
 	if r.phase == run.Failback {
 		phase = run.Failback
 	}
-	r.approvals, r.brokenGlass, r.ask = nil, false, r.askFor()
+	r.approvals, r.yeses, r.brokenGlass, r.ask = nil, nil, false, r.askFor()
 	r.askedSeq = r.log.add(ctx, run.Event{Kind: run.ApprovalAsked, Phase: phase, By: run.Engine, Reason: reason, Data: run.Encode(r.ask)})
 }
 
@@ -138,7 +138,7 @@ func (r *response) mayApprove(a Approve) error {
 		return errors.New(both("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", ")))
 	}
 	if a.BreakGlass {
-		return r.mayBreakGlass(a)
+		return r.mayBreakGlass(a, r.handsBefore())
 	}
 	if err := r.mayBeSecond(a.By); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (r *response) mayApprove(a Approve) error {
 	if r.fourEyes && r.decidedBy(a.By) && (r.othersCould() || r.phase == run.Failback) {
 		return errors.New(both("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By))
 	}
-	return nil
+	return r.oneHand(hand{a.By, a.Issuers}, r.handsBefore())
 }
 
 // sameQuestion refuses a yes to something else than what is asked for now: a page that was
@@ -184,10 +184,10 @@ func (r *response) onApprove(ctx workflow.Context, a Approve) (Done, error) {
 }
 
 func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, error) {
-	r.approvals = append(r.approvals, a.By)
+	r.approvals, r.yeses = append(r.approvals, a.By), append(r.yeses, hand{a.By, a.Issuers})
 	if a.BreakGlass {
 		r.brokenGlass = true
-		r.tellOfGlass(ctx, a.By, both("approved alone", "単独で承認"), a.Reason)
+		r.tellOfGlass(ctx, r.alone(a.By, a.Issuers), both("approved alone", "単独で承認"), a.Reason)
 	}
 	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.askedSeq, SameConsole: !a.BreakGlass && r.oneConsole(a.Via, r.viasOfDecision()...)}
 	phase := run.RecoveryDecision
@@ -195,7 +195,7 @@ func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, er
 		phase = run.Failback
 	}
 	if r.unconfirmed() { // who approves the recovery has confirmed that it is one
-		r.confirmedBy = by
+		r.confirmedBy, r.confirmer = by, hand{a.By, a.Issuers}
 		r.log.add(ctx, run.Event{Kind: run.ActivationConfirmed, Phase: run.Activation, By: by, Via: a.Via, Data: run.Encode(run.Approval{BreakGlass: a.BreakGlass, WithRecovery: true}),
 			Reason: both("with the approval of the recovery", "復旧の承認とあわせて確認")})
 	}

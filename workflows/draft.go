@@ -12,20 +12,22 @@ import (
 
 // Draft proposes the recovery decision for a system (B-STP-08): the lead drafts, the chief decides.
 type Draft struct {
-	System string     `json:"system"`
-	By     string     `json:"by,omitempty"`
-	Via    string     `json:"via,omitempty"`
-	Choice run.Choice `json:"choice"`
-	Reason string     `json:"reason"`
+	System  string     `json:"system"`
+	By      string     `json:"by,omitempty"`
+	Via     string     `json:"via,omitempty"`
+	Issuers []string   `json:"issuers,omitempty"`
+	Choice  run.Choice `json:"choice"`
+	Reason  string     `json:"reason"`
 	run.Policy
 	At string `json:"at,omitempty"`
 }
 
 // drafted is the newest draft on a system.
 type drafted struct {
-	by     string
-	choice run.Choice
-	policy run.Policy
+	by      string
+	issuers []string
+	choice  run.Choice
+	policy  run.Policy
 }
 
 func (r *response) mayDraft(ctx workflow.Context, d Draft) error {
@@ -87,19 +89,23 @@ func (r *response) system(name string) *system {
 
 func (r *response) onDraft(ctx workflow.Context, d Draft) (Done, error) {
 	s := r.system(d.System)
-	s.draft = &drafted{by: d.By, choice: d.Choice, policy: d.Policy}
+	s.draft = &drafted{by: d.By, issuers: d.Issuers, choice: d.Choice, policy: d.Policy}
 	return r.log.record(ctx, run.Event{Kind: run.DraftMade, Phase: r.phase, System: d.System, By: d.By, Via: d.Via, Reason: d.Reason, Happened: r.happened(ctx, d.At),
 		Data: run.Encode(run.Draft{Choice: d.Choice, Policy: d.Policy})})
 }
 
 // ownDraft refuses, in a response, the decision of who drafted it: two persons have to have seen
 // it (requirement B-DEC-08).
-func (r *response) ownDraft(s *system, by string) error {
+func (r *response) ownDraft(s *system, d Decide) error {
+	by := d.By
 	if r.in.Kind == run.Response && s.draft != nil && s.draft.by == by {
 		return errors.New(both("%[1]s drafted the decision on %[2]s and can't take it: another person must, or somebody else drafts it anew",
 			"%[1]s は %[2]s の案の作成者のため、決定できません。別の人が決定するか、別の人が案を作り直してください", by, s.plan.Name))
 	}
-	return nil
+	if s.draft == nil {
+		return nil
+	}
+	return r.oneHand(hand{by, d.Issuers}, []hand{{s.draft.by, s.draft.issuers}})
 }
 
 // policy is what is decided with a choice: as drafted, where the choice is the draft's and nothing

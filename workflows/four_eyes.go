@@ -70,7 +70,7 @@ func (r *response) mayConfirmActivation(a Approve) error {
 		return err
 	}
 	if a.BreakGlass {
-		return r.mayBreakGlass(a)
+		return r.mayBreakGlass(a, r.handsOfStart())
 	}
 	if err := r.mayBeSecond(a.By); err != nil {
 		return err
@@ -78,13 +78,13 @@ func (r *response) mayConfirmActivation(a Approve) error {
 	if a.By == r.in.Requester {
 		return errors.New(both("who started the response can't confirm it; another person must, or --break-glass with a reason", "開始者本人は発動を確認できない。別の人が確認するか、理由を付けて --break-glass を使う"))
 	}
-	return nil
+	return r.oneHand(hand{a.By, a.Issuers}, r.handsOfStart())
 }
 
 func (r *response) confirmActivation(ctx workflow.Context, a Approve, by string) (Done, error) {
-	r.confirmedBy = by
+	r.confirmedBy, r.confirmer = by, hand{a.By, a.Issuers}
 	if a.BreakGlass {
-		r.tellOfGlass(ctx, a.By, both("confirmed the activation alone", "発動を単独で確認"), a.Reason)
+		r.tellOfGlass(ctx, r.alone(a.By, a.Issuers), both("confirmed the activation alone", "発動を単独で確認"), a.Reason)
 	}
 	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.activationSeq, SameConsole: !a.BreakGlass && r.oneConsole(a.Via, r.in.Via)}
 	if yes.SameConsole {
@@ -112,10 +112,14 @@ func (r *response) away(person string) bool {
 }
 
 // mayBreakGlass is the one way round: with a reason, and by somebody who could start, approve
-// or operate.
-func (r *response) mayBreakGlass(a Approve) error {
+// or operate. Who administers may, under their own name, and everybody is told that they
+// administer: else they would issue a token for somebody and go on as them.
+func (r *response) mayBreakGlass(a Approve, before []hand) error {
 	if a.Reason == "" {
 		return errors.New("break-glass needs a reason: everybody is told, and it is reviewed after")
+	}
+	if err := borrowed(hand{a.By, a.Issuers}, before); err != nil {
+		return err
 	}
 	for _, p := range []plan.Permission{plan.MayStart, plan.MayOperate} {
 		if r.permit(a.By, p) == nil {
@@ -236,6 +240,8 @@ type Glass struct {
 	Reason string `json:"reason"`
 	// SameConsole: not alone, but both by the server's own token.
 	SameConsole bool `json:"same_console,omitempty"`
+	// Issuers is who else had the secret they came with.
+	Issuers []string `json:"issuers,omitempty"`
 }
 
 func (r *response) listenForGlass(ctx workflow.Context) {
@@ -246,16 +252,16 @@ func (r *response) listenForGlass(ctx workflow.Context) {
 				r.tellOfConsole(ctx, g.By)
 				continue
 			}
-			r.tellOfGlass(ctx, g.By, g.What, g.Reason)
+			r.tellOfGlass(ctx, r.alone(g.By, g.Issuers), g.What, g.Reason)
 		}
 	})
 }
 
 // tellOfGlass tells everybody at once that somebody went on alone.
-func (r *response) tellOfGlass(ctx workflow.Context, by, what, reason string) {
+func (r *response) tellOfGlass(ctx workflow.Context, by plan.Text, what, reason string) {
 	did := plan.Apart(what)
-	r.tell(ctx, r.everybody(), fmt.Sprintf("%s used break-glass (%s): %s", by, did.In("en"), reason),
-		fmt.Sprintf("%sが緊急権限（ブレークグラス）を行使しました（%s）：%s", by, did.In("ja"), reason))
+	r.tell(ctx, r.everybody(), fmt.Sprintf("%s used break-glass (%s): %s", by.EN, did.In("en"), reason),
+		fmt.Sprintf("%sが緊急権限（ブレークグラス）を行使しました（%s）：%s", by.JA, did.In("ja"), reason))
 }
 
 // everybody is all with a role; once people are called, those.
@@ -277,22 +283,30 @@ func (r *response) everybody() []string {
 
 // forced is what somebody has asked to force, until a second person confirms it.
 type forced struct {
-	by     string
-	via    string
-	act    run.Act
-	reason string
+	by      string
+	via     string
+	issuers []string
+	act     run.Act
+	reason  string
 }
 
 // mayForce: one person asks, another confirms. Whoever asked can't confirm, and whoever
 // settles a step for good needs the right to operate.
 func (x *execution) mayForce(q *asked, a Step) error {
-	if !x.in.FourEyes || a.BreakGlass {
+	if !x.in.FourEyes {
 		return nil
+	}
+	var before []hand
+	if f := q.forced; f != nil && f.act == a.Act {
+		before = []hand{{f.by, f.issuers}}
+	}
+	if a.BreakGlass {
+		return borrowed(hand{a.By, a.Issuers}, before)
 	}
 	if f := q.forced; f != nil && f.by == a.By && f.act == a.Act {
 		return errors.New(both("%s has asked for this already; another person confirms it with the same command, or use --break-glass with a reason", "%s が要請済み。別の人が同じコマンドで確認するか、理由を付けて --break-glass を使う", a.By))
 	}
-	return nil
+	return oneHand(hand{a.By, a.Issuers}, before)
 }
 
 // force takes the first of the two acts; it returns true when the act stands.
@@ -300,7 +314,7 @@ func (x *execution) force(ctx workflow.Context, q *asked, a Step) (stands bool, 
 	if !x.in.FourEyes || !byHand(q, a) || a.BreakGlass || q.forced != nil && q.forced.act == a.Act && q.forced.by != a.By {
 		return true, Done{}, nil
 	}
-	q.forced = &forced{by: a.By, via: a.Via, act: a.Act, reason: a.Reason}
+	q.forced = &forced{by: a.By, via: a.Via, issuers: a.Issuers, act: a.Act, reason: a.Reason}
 	done, err = x.log.record(ctx, run.Event{Kind: run.ForceAsked, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
 		By: a.By, Via: a.Via, Reason: a.Reason, Data: run.Encode(run.StepAct{Act: a.Act})})
 	done.Unconfirmed = true
@@ -310,5 +324,5 @@ func (x *execution) force(ctx workflow.Context, q *asked, a Step) (stands bool, 
 // tellRun has the run tell everybody that a step was forced by one person alone.
 func (x *execution) tellRun(ctx workflow.Context, a Step) {
 	what := plan.Say("step %s: %s", "ステップ %s：%s", a.Step, string(a.Act)).Both()
-	_ = workflow.SignalExternalWorkflow(ctx, x.in.Run, "", signalGlass, Glass{By: a.By, What: what, Reason: a.Reason, SameConsole: !a.BreakGlass}).Get(ctx, nil)
+	_ = workflow.SignalExternalWorkflow(ctx, x.in.Run, "", signalGlass, Glass{By: a.By, What: what, Reason: a.Reason, SameConsole: !a.BreakGlass, Issuers: a.Issuers}).Get(ctx, nil)
 }

@@ -120,10 +120,10 @@ func (r *response) onStrength(ctx workflow.Context, s Strength) (Done, error) {
 		}
 	}
 	kind := run.StrengthReported
-	if r.counted != "" && r.counted != s.By {
+	if r.counted != "" && r.counted != s.By && !r.counter.same(hand{s.By, s.Issuers}) {
 		kind, r.counted = run.StrengthConfirmed, ""
 	} else {
-		r.counted = s.By
+		r.counted, r.counter = s.By, hand{s.By, s.Issuers}
 	}
 	return r.log.record(ctx, run.Event{Kind: kind, Phase: r.phase, By: s.By, Via: s.Via, Reason: s.Note, Data: run.Encode(count)})
 }

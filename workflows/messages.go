@@ -44,7 +44,8 @@ type Input struct {
 	Plan      plan.Plan `json:"plan"`
 	Requester string    `json:"requester"`
 	Via       string    `json:"via,omitempty"` // how the requester was known
-	RequestID string    `json:"request_id"`    // unique per start request; tells who began and who joined
+	Issuers   []string  `json:"issuers,omitempty"`
+	RequestID string    `json:"request_id"` // unique per start request; tells who began and who joined
 	Reason    string    `json:"reason,omitempty"`
 	// Since is when the event happened as the caller reports it, RFC 3339; "" when
 	// nobody knows: the first failed probe then starts the clock.
@@ -90,6 +91,9 @@ type Holder struct {
 	Reason string `json:"reason"` // why it was kept
 }
 
+// Issuers, where an act has them, are who else had the secret that its person came with: the
+// server sets them (identity.Actor), and four eyes compare them.
+//
 // By in what follows is who acts, an ID of the estate, and Via how the server knew them
 // (identity.Actor). The server holds By against who asks and sets Via; through the API, a By
 // or Person that is left out is whoever asks.
@@ -175,9 +179,10 @@ type Handover struct {
 
 // Strength reports, or as a second person confirms, the strength that is there.
 type Strength struct {
-	By   string `json:"by,omitempty"`
-	Via  string `json:"via,omitempty"`
-	Note string `json:"note,omitempty"`
+	By      string   `json:"by,omitempty"`
+	Via     string   `json:"via,omitempty"`
+	Issuers []string `json:"issuers,omitempty"`
+	Note    string   `json:"note,omitempty"`
 }
 
 // CallOut sends a call-out that is held at once, or calls it off as a false alarm.
@@ -233,11 +238,12 @@ type Assess struct {
 
 // Decide is the recovery decision for a system ("" is every system that waits).
 type Decide struct {
-	System string     `json:"system,omitempty"`
-	By     string     `json:"by,omitempty"`
-	Via    string     `json:"via,omitempty"`
-	Choice run.Choice `json:"choice"`
-	Reason string     `json:"reason"`
+	System  string     `json:"system,omitempty"`
+	By      string     `json:"by,omitempty"`
+	Via     string     `json:"via,omitempty"`
+	Issuers []string   `json:"issuers,omitempty"`
+	Choice  run.Choice `json:"choice"`
+	Reason  string     `json:"reason"`
 	// Policy is what is decided with it; what is left out is as drafted when the choice is.
 	run.Policy
 	At string `json:"at,omitempty"` // as in Assess
@@ -252,11 +258,12 @@ const ApproveActivation = "activation"
 // approve alone.
 type Approve struct {
 	// For is ApproveActivation, or "" for what waits: the recovery before the activation.
-	For        string `json:"for,omitempty" enum:"activation"`
-	By         string `json:"by,omitempty"`
-	Via        string `json:"via,omitempty"`
-	Reason     string `json:"reason,omitempty"`
-	BreakGlass bool   `json:"break_glass,omitempty"`
+	For        string   `json:"for,omitempty" enum:"activation"`
+	By         string   `json:"by,omitempty"`
+	Via        string   `json:"via,omitempty"`
+	Issuers    []string `json:"issuers,omitempty"`
+	Reason     string   `json:"reason,omitempty"`
+	BreakGlass bool     `json:"break_glass,omitempty"`
 	// Asked is the number of the question that is answered, as Asked of what the run waits for:
 	// when something else is asked for by now, it is refused. 0 is whatever is.
 	Asked int64 `json:"asked,omitempty"`
@@ -285,11 +292,12 @@ type Control struct {
 
 // Step is a person's act on a step that waits.
 type Step struct {
-	Step   string  `json:"step"`
-	By     string  `json:"by,omitempty"`
-	Via    string  `json:"via,omitempty"`
-	Act    run.Act `json:"act"`
-	Reason string  `json:"reason,omitempty"` // required for skip, and for done on a machine's step
+	Step    string   `json:"step"`
+	By      string   `json:"by,omitempty"`
+	Via     string   `json:"via,omitempty"`
+	Issuers []string `json:"issuers,omitempty"`
+	Act     run.Act  `json:"act"`
+	Reason  string   `json:"reason,omitempty"` // required for skip, and for done on a machine's step
 	// BreakGlass forces a step alone where a second person would have to confirm it.
 	BreakGlass bool `json:"break_glass,omitempty"`
 }

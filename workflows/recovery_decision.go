@@ -204,7 +204,7 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 				return r.mayReviseHome(s, d)
 			}
 			if s.plan.Name == d.System && s.choice != "" {
-				if err := r.ownDraft(s, d.By); err != nil {
+				if err := r.ownDraft(s, d); err != nil {
 					return err
 				}
 				return r.mayRevise(s, d)
@@ -219,7 +219,7 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 		if s.homeAsked {
 			continue
 		}
-		if err := errors.Join(r.ownDraft(s, d.By), r.mayHold(s, d.Choice, d.Policy)); err != nil {
+		if err := errors.Join(r.ownDraft(s, d), r.mayHold(s, d.Choice, d.Policy)); err != nil {
 			return err
 		}
 	}
@@ -343,9 +343,9 @@ func (r *response) settleChoice(ctx workflow.Context, s *system, d Decide, by st
 	question, instead := questionRecovery, s.choice
 	if s.homeAsked {
 		question, instead = questionFailback, s.homeChoice
-		s.homeChoice, s.homeDecider, s.homeVia = d.Choice, d.By, d.Via
+		s.homeChoice, s.homeDecider, s.homeVia, s.homeIssuers = d.Choice, d.By, d.Via, d.Issuers
 	} else {
-		s.choice, s.decider, s.deciderVia = d.Choice, run.Person(by), d.Via
+		s.choice, s.decider, s.deciderVia, s.deciderIssuers = d.Choice, run.Person(by), d.Via, d.Issuers
 	}
 	precaution := question == questionRecovery && d.Choice == run.Alternate && r.intact(s)
 	_, deputy := r.decides(run.Person(by))

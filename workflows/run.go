@@ -47,10 +47,13 @@ type response struct {
 	holding   bool     // the call-out waits
 	callNow   *CallOut // how the waiting before the call-out was ended
 	counted   string   // who reported the strength last
+	counter   hand     // of counted
 	mustered  string   // place that holds now
 	inspected map[string]bool
 	confirmed map[run.Phase]bool
 	approvals []string // persons
+	yeses     []hand   // those of the approvals
+	confirmer hand     // of confirmedBy
 
 	reached     []string // parties spoken with
 	orders      []*given
@@ -92,27 +95,29 @@ type system struct {
 	// occurred is when its RTO clock started; zero until it has.
 	occurred time.Time
 	// threatened: nothing had stopped then.
-	threatened bool
-	assessed   bool
-	damaged    bool                  // somebody has found damage
-	reported   map[string]run.Damage // latest word by component, "" the whole
-	repair     run.Duration          // what people say recovery in place takes; 0 is nobody has
-	repairWhy  string
-	asked      bool
-	askedAt    time.Time
-	choice     run.Choice
-	decider    string // who took it; "" for a rule
-	deciderVia string // how they were known
-	draft      *drafted
-	asks       []string    // requests decided with the choice
-	review     *run.Review // asked and not answered
-	reviewedAt time.Time   // when it was asked; once a run
-	expectedAt time.Time   // when it is forecast to be back; zero without ground
+	threatened     bool
+	assessed       bool
+	damaged        bool                  // somebody has found damage
+	reported       map[string]run.Damage // latest word by component, "" the whole
+	repair         run.Duration          // what people say recovery in place takes; 0 is nobody has
+	repairWhy      string
+	asked          bool
+	askedAt        time.Time
+	choice         run.Choice
+	decider        string   // who took it; "" for a rule
+	deciderVia     string   // how they were known
+	deciderIssuers []string // see hand
+	draft          *drafted
+	asks           []string    // requests decided with the choice
+	review         *run.Review // asked and not answered
+	reviewedAt     time.Time   // when it was asked; once a run
+	expectedAt     time.Time   // when it is forecast to be back; zero without ground
 	// homeAsked, homeChoice: the decision to return or to stay.
 	homeAsked       bool
 	homeChoice      run.Choice
 	homeDecider     string
 	homeVia         string
+	homeIssuers     []string
 	recovery        *Executed // nil until its runbook ended
 	home            *Executed
 	stated          map[string]bool // functions of which somebody has said how much is there

@@ -61,10 +61,26 @@ func TestATokenOfAnotherIsNoSecondPerson(t *testing.T) {
 	}
 	mine := api.Connect(w.url, own.Secret, "en")
 	t.Cleanup(mine.Close)
-	if _, err := mine.Approve(t.Context(), id, workflows.Approve{Reason: "x"}); err != nil {
+	// The run's own rule: who started it has had the secret that this one was issued with.
+	_, err = mine.Approve(t.Context(), id, workflows.Approve{Reason: "x"})
+	if p := problem(t, err); p.Status != 409 || !strings.Contains(p.Detail, "issued by sato") {
+		t.Errorf("with a token of one's own, issued with the starter's: %+v", p)
+	}
+	other, _, err := w.identity.Issue(t.Context(), "suzuki", "phone", "yamada", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := api.Connect(w.url, other, "en")
+	t.Cleanup(free.Close)
+	if own, err = free.IssueToken(t.Context(), api.TokenRequest{Name: "my own"}); err != nil {
+		t.Fatal(err)
+	}
+	free = api.Connect(w.url, own.Secret, "en")
+	t.Cleanup(free.Close)
+	if _, err := free.Approve(t.Context(), id, workflows.Approve{Reason: "x"}); err != nil {
 		t.Errorf("with a token of one's own: %v", err)
 	}
-	if e := w.until(id, run.ActivationConfirmed); e.By != "suzuki" || !strings.HasSuffix(e.Via, " issued by sato") {
+	if e := w.until(id, run.ActivationConfirmed); e.By != "suzuki" || !strings.HasSuffix(e.Via, " issued by yamada") {
 		t.Errorf("the record says by %q via %q", e.By, e.Via)
 	}
 	w.abort(id)

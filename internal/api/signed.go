@@ -58,6 +58,12 @@ func via(ctx context.Context) string {
 	return a.Via
 }
 
+// issuers is who else had the secret that whoever asks came with.
+func issuers(ctx context.Context) []string {
+	a, _ := identity.From(ctx)
+	return a.Issuers
+}
+
 // withVia is a copy of an act with how its actor is known, which no caller can say of itself.
 // It is set after the act's ID was computed: the same click after another sign-in is the same.
 func withVia(ctx context.Context, body any) any {
@@ -65,6 +71,9 @@ func withVia(ctx context.Context, body any) any {
 	v.Set(reflect.ValueOf(body))
 	if f := v.FieldByName("Via"); f.IsValid() {
 		f.SetString(via(ctx))
+	}
+	if f := v.FieldByName("Issuers"); f.IsValid() {
+		f.Set(reflect.ValueOf(issuers(ctx)))
 	}
 	return v.Interface()
 }
@@ -77,6 +86,9 @@ func actFields(body any) (by, about reflect.Value) {
 	}
 	if f := v.FieldByName("Via"); f.IsValid() {
 		f.SetString("")
+	}
+	if f := v.FieldByName("Issuers"); f.IsValid() {
+		f.SetZero()
 	}
 	return by, v.FieldByName("Person")
 }

@@ -168,7 +168,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 			// Without this a used ID would look like a fresh start (faults.md S9).
 			WorkflowExecutionErrorWhenAlreadyStarted: true,
 		}, workflows.TypeRun, workflows.Input{
-			RunID: id, Kind: in.Kind, Plan: p, Requester: in.By, Via: via(ctx), RequestID: in.RequestID, Reason: in.Reason, Since: in.Since,
+			RunID: id, Kind: in.Kind, Plan: p, Requester: in.By, Via: via(ctx), Issuers: issuers(ctx), RequestID: in.RequestID, Reason: in.Reason, Since: in.Since,
 		})
 		handle, err := s.Engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: start,

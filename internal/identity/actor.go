@@ -21,6 +21,9 @@ type Actor struct {
 	// Issuer is who else had that token's secret first: somebody who issued it, or the one that
 	// it was issued with, for this person. Via says so too. "" is nobody.
 	Issuer string
+	// Issuers is everybody besides Person who had a secret of that token's line first, whom the
+	// run's four eyes compare with. The console is nobody's name.
+	Issuers []string
 	// Handed: that very token was issued by somebody else, and its person has not taken one of
 	// their own since.
 	Handed bool

@@ -127,7 +127,7 @@ func (s *Service) session(ctx context.Context, r *http.Request) (Actor, error) {
 			return Actor{}, &Refusal{Reason: Revoked, Via: via}
 		}
 		a = Actor{Console: true, Via: "console " + via}
-	} else if err := s.stillGood(ctx, k, via); err != nil {
+	} else if a.Issuers, err = s.stillGood(ctx, k, via); err != nil {
 		return Actor{}, err
 	}
 	if now.Sub(k.SeenAt) >= s.o.Idle/idleSteps {
@@ -145,24 +145,28 @@ func (s *Service) session(ctx context.Context, r *http.Request) (Actor, error) {
 	return a, nil
 }
 
-// stillGood looks at the person behind a session, and at the token it began with.
-func (s *Service) stillGood(ctx context.Context, k session, via string) error {
+// stillGood looks at the person behind a session, and at the token it began with; it gives who
+// else had a secret of that.
+func (s *Service) stillGood(ctx context.Context, k session, via string) (issuers []string, err error) {
 	if k.Token != "" {
 		var t keptToken
 		found, err := s.document(ctx, kindToken, k.Token, &t)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !found || !t.RevokedAt.IsZero() || !s.o.Now().Before(t.ExpiresAt) {
-			return &Refusal{Reason: Revoked, Person: k.Person, Via: via}
+			return nil, &Refusal{Reason: Revoked, Person: k.Person, Via: via}
 		}
-		if gone, err := s.fallen(ctx, t.Token); err != nil {
-			return err
-		} else if gone {
-			return &Refusal{Reason: Revoked, Person: k.Person, Via: via}
+		line, gone, err := s.above(ctx, t.Token)
+		if err != nil {
+			return nil, err
 		}
+		if gone {
+			return nil, &Refusal{Reason: Revoked, Person: k.Person, Via: via}
+		}
+		issuers = t.issuers(line)
 	}
-	return s.standing(ctx, k.Person, via, k.CreatedAt)
+	return issuers, s.standing(ctx, k.Person, via, k.CreatedAt)
 }
 
 // SignOut ends the session of a browser and takes its cookie away.

@@ -3,6 +3,7 @@ package identity_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,5 +182,24 @@ func TestTidyErasesWhatIsOver(t *testing.T) {
 	// The access log is kept for a year, whatever was asked for.
 	if log, err := s.Accesses(t.Context(), 0, 0); err != nil || len(log) < 2 {
 		t.Errorf("the access log has %d entries, %v", len(log), err)
+	}
+}
+
+// A session that began with a token is of the same hands as the token.
+func TestASessionHasTheHandsOfItsToken(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	secret, _, err := s.Issue(t.Context(), "sato", "laptop", "mori", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := s.Bearer(t.Context(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest("GET", "/", nil)
+	req.AddCookie(w.signIn(s, a))
+	if a, ok := s.Session(t.Context(), req); !ok || !slices.Equal(a.Issuers, []string{"mori"}) {
+		t.Errorf("the session is %+v", a)
 	}
 }

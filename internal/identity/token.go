@@ -88,13 +88,27 @@ func (s *Service) line(ctx context.Context, id string) ([]Token, error) {
 	return out, nil
 }
 
-// fallen reports whether a token was issued with one that has been taken back.
-func (s *Service) fallen(ctx context.Context, t Token) (bool, error) {
-	above, err := s.line(ctx, t.Parent)
+// above is the line of a token, and whether it was issued with one that has been taken back.
+func (s *Service) above(ctx context.Context, t Token) (line []Token, fallen bool, err error) {
+	line, err = s.line(ctx, t.Parent)
 	if errors.Is(err, ErrNoToken) {
-		return true, nil
+		return nil, true, nil
 	}
-	return slices.ContainsFunc(above, func(t Token) bool { return !t.RevokedAt.IsZero() }), err
+	return line, slices.ContainsFunc(line, func(t Token) bool { return !t.RevokedAt.IsZero() }), err
+}
+
+// issuers is everybody else who had a secret with which they could have come by this token:
+// whoever issued one of its line, and whose those were.
+func (t Token) issuers(line []Token) []string {
+	var out []string
+	for _, one := range append([]Token{t}, line...) {
+		for _, who := range []string{one.issuer(), one.By, one.Person} {
+			if who != "" && who != t.Person && who != Console && !slices.Contains(out, who) {
+				out = append(out, who)
+			}
+		}
+	}
+	return out
 }
 
 // Console is the issuer of tokens that were issued with the server's own.
@@ -225,13 +239,16 @@ func (s *Service) Bearer(ctx context.Context, secret string) (Actor, error) {
 	if !found || subtle.ConstantTimeCompare([]byte(k.Hash), []byte(digest(secret))) != 1 {
 		return Actor{}, refuse(Unknown)
 	}
-	if err := s.good(ctx, k.Token); err != nil {
+	line, err := s.good(ctx, k.Token)
+	if err != nil {
 		return Actor{}, err
 	}
 	if err := s.used(ctx, k); err != nil {
 		s.o.Log.Warn("the last use of a token is not in the record store", "err", err)
 	}
-	return k.actor(), nil
+	a := k.actor()
+	a.Issuers = k.issuers(line)
+	return a, nil
 }
 
 func (s *Service) isConsole(secret string) bool {
@@ -239,21 +256,23 @@ func (s *Service) isConsole(secret string) bool {
 	return s.o.Console != "" && subtle.ConstantTimeCompare(got[:], s.console[:]) == 1
 }
 
-// good refuses a token that is no good any more.
-func (s *Service) good(ctx context.Context, t Token) error {
+// good refuses a token that is no good any more, and gives its line.
+func (s *Service) good(ctx context.Context, t Token) ([]Token, error) {
 	via := "token " + t.ID
 	switch {
 	case !t.RevokedAt.IsZero():
-		return &Refusal{Reason: Revoked, Person: t.Person, Via: via}
+		return nil, &Refusal{Reason: Revoked, Person: t.Person, Via: via}
 	case !s.o.Now().Before(t.ExpiresAt):
-		return &Refusal{Reason: Expired, Person: t.Person, Via: via}
+		return nil, &Refusal{Reason: Expired, Person: t.Person, Via: via}
 	}
-	if gone, err := s.fallen(ctx, t); err != nil {
-		return err
-	} else if gone {
-		return &Refusal{Reason: Revoked, Person: t.Person, Via: via}
+	line, gone, err := s.above(ctx, t)
+	if err != nil {
+		return nil, err
 	}
-	return s.standing(ctx, t.Person, via, t.CreatedAt)
+	if gone {
+		return nil, &Refusal{Reason: Revoked, Person: t.Person, Via: via}
+	}
+	return line, s.standing(ctx, t.Person, via, t.CreatedAt)
 }
 
 // used notes the use of a token, once an hour.

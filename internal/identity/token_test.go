@@ -3,6 +3,7 @@ package identity_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -265,17 +266,17 @@ func TestTokensOfATokenFallWithIt(t *testing.T) {
 	if err != nil || second.ExpiresAt != first.ExpiresAt || second.Parent != first.ID {
 		t.Errorf("issued with it: %+v, %v; want its end to be %s", second, err, first.ExpiresAt)
 	}
-	if a := come(own); a.Handed || a.Issuer != "mori" || !strings.HasSuffix(a.Via, " issued by mori") {
+	if a := come(own); a.Handed || a.Issuer != "mori" || !slices.Equal(a.Issuers, []string{"mori"}) || !strings.HasSuffix(a.Via, " issued by mori") {
 		t.Errorf("with one's own since: %+v", a)
 	}
 	third, _, err := s.Issue(identity.With(t.Context(), come(own)), "tanaka", "phone", "sato", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := come(third); a.Issuer != "sato" || !a.Handed {
+	if a := come(third); a.Issuer != "sato" || !a.Handed || !slices.Equal(a.Issuers, []string{"sato", "mori"}) {
 		t.Errorf("of somebody else: %+v", a)
 	}
-	if console, _, err := s.Issue(t.Context(), "suzuki", "", identity.Console, 0); err != nil || come(console).Handed || come(console).Issuer != identity.Console {
+	if console, _, err := s.Issue(t.Context(), "suzuki", "", identity.Console, 0); err != nil || come(console).Handed || len(come(console).Issuers) > 0 || come(console).Issuer != identity.Console {
 		t.Errorf("of the console: %+v, %v", come(console), err)
 	}
 	line := come(own)
