@@ -82,10 +82,11 @@ type System struct {
 
 // Health is whether the server can do its work.
 type Health struct {
-	OK      bool   `json:"ok"`
-	Version string `json:"version"`
-	Engine  string `json:"engine" doc:"ok, or what is wrong."`
-	Store   string `json:"store" doc:"ok, or what is wrong."`
+	OK bool `json:"ok"`
+	// What follows is for those who are known; it is left out for strangers.
+	Version string `json:"version,omitempty"`
+	Engine  string `json:"engine,omitempty" doc:"ok, or what is wrong."`
+	Store   string `json:"store,omitempty" doc:"ok, or what is wrong."`
 	// Channels are the ways to people: runs wait for none of them, so OK does not depend on them.
 	Channels map[string]string `json:"channels,omitempty" doc:"Each way to people: ok, or why its messages wait."`
 }

@@ -54,6 +54,7 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	e.data()
 	e.space()
 	e.token()
+	e.door()
 	serves := e.server(ctx)
 	e.engine(ctx, serves)
 	e.store(ctx, serves)
@@ -179,11 +180,23 @@ func (e *examination) server(ctx context.Context) *api.Health {
 	base := e.c.ServerURL()
 	ask, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	client := api.Connect(base, "", string(e.l))
+	token := e.c.Token
+	if token == "" { // without one the server says only whether it is well
+		token, _ = ReadToken(e.l, e.c.TokenPath())
+	}
+	client := api.Connect(base, token, string(e.l))
 	defer client.Close()
 	h, err := client.Health(ask)
-	if err == nil {
+	switch {
+	case err != nil:
+	case h.Version != "":
 		e.add("server", title, Good, e.t("muster %s answers at %s", "muster %s が %s で応答", h.Version, base), "")
+		return &h
+	case h.OK:
+		e.add("server", title, Good, e.t("muster answers at %s, and is well", "musterが %s で応答 (正常)", base), "")
+		return &h
+	default:
+		e.add("server", title, Bad, e.t("muster answers at %s, and is not well", "musterが %s で応答 (異常あり)", base), e.t("It says what to those it knows: give a token with --token-file or MUSTER_TOKEN", "詳細はトークンを持つ人にだけ示されます。--token-file か MUSTER_TOKEN で指定してください"))
 		return &h
 	}
 	if p := new(api.Problem); errors.As(err, &p) {
@@ -210,6 +223,7 @@ func (e *examination) server(ctx context.Context) *api.Health {
 func (e *examination) engine(ctx context.Context, serves *api.Health) {
 	title := e.t("engine", "エンジン")
 	switch {
+	case serves != nil && serves.Engine == "": // told to those it knows
 	case serves != nil && serves.Engine == "ok":
 		e.add("engine", title, Good, e.t("reached by the server", "サーバーから接続済み"), "")
 	case serves != nil:
@@ -243,6 +257,9 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 	title := e.t("record store", "記録の保存先")
 	at := e.c.StoreURL()
 	if serves != nil {
+		if serves.Store == "" {
+			return
+		}
 		if serves.Store == "ok" {
 			e.add("store", title, Good, e.t("the server reads and writes it", "サーバーが読み書き可能"), "")
 		} else {

@@ -28,8 +28,8 @@ func listen(ctx context.Context, l i18n.Lang, address string) (net.Listener, err
 		defer cancel()
 		c := api.Connect("http://"+address, "", string(l))
 		defer c.Close()
-		if h, err := c.Health(ask); err == nil {
-			t.What = l.T("a muster server (%s) already answers at %s", "musterサーバー (%s) が %s で既に動作しています", h.Version, address)
+		if _, err := c.Health(ask); err == nil {
+			t.What = l.T("a muster server already answers at %s", "musterサーバーが %s で既に動作しています", address)
 		}
 		t.WayOut = l.T("Use that one, end it, or choose another port with --listen", "そちらを使うか、終了させるか、--listen で別のポートを指定してください")
 	case errors.Is(err, syscall.EACCES):

@@ -53,6 +53,9 @@ func Server(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := inClear(o); err != nil {
+		return err
+	}
 	ln, err := listen(ctx, l, o.Config.Listen)
 	if err != nil {
 		return err
@@ -150,6 +153,9 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	defer data.Close()
 	token, err := serverToken(l, o.Config)
 	if err != nil {
+		return err
+	}
+	if err := inClear(o); err != nil {
 		return err
 	}
 	ln, err := listen(ctx, l, o.Config.Listen)

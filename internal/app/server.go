@@ -81,7 +81,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	mux := http.NewServeMux()
 	mux.Handle("/", s.board)
 	mux.Handle("/api/", h)
-	mux.Handle("GET /metrics", m.Handler())
+	mux.Handle("GET /metrics", s.figures(m.Handler()))
 	told := &summon{estate: people.estate, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
 	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, m, o.Log)
 	if err != nil {
@@ -89,7 +89,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	}
 	s.alarms = woken
 	mux.Handle(alarm.Path, s.alarms.Handler())
-	s.handler = api.Shielded(mux, o.Config.PublicURL)
+	s.handler = api.Shielded(api.Called(mux, names(o.Config), alarm.Path, "/slack/"), o.Config.PublicURL)
 	if s.says, err = s.speak(store, people.estate, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}

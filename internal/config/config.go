@@ -21,10 +21,13 @@ type Config struct {
 	Server string `mapstructure:"server"`
 	// PublicURL is where browsers find the board and links lead to; "" is http://Listen.
 	PublicURL string `mapstructure:"public_url"`
-	Token     string `mapstructure:"token"`
-	TokenFile string `mapstructure:"token_file"`
-	Person    string `mapstructure:"person"`
-	Site      string `mapstructure:"site"`
+	// InsecureHTTP allows what InClear reports, Hosts are further names of the server.
+	InsecureHTTP bool     `mapstructure:"insecure_http"`
+	Hosts        []string `mapstructure:"hosts"`
+	Token        string   `mapstructure:"token"`
+	TokenFile    string   `mapstructure:"token_file"`
+	Person       string   `mapstructure:"person"`
+	Site         string   `mapstructure:"site"`
 	// Sites are those that `muster up` works for itself; none is all of the estate's.
 	Sites  []string `mapstructure:"sites"`
 	Policy string   `mapstructure:"policy"`
@@ -44,6 +47,7 @@ type Config struct {
 	Slack    Slack    `mapstructure:"slack"`
 	Webhook  Webhook  `mapstructure:"webhook"`
 	Identity Identity `mapstructure:"identity"`
+	Metrics  Metrics  `mapstructure:"metrics"`
 }
 
 // People is what becomes of personal data.
@@ -186,7 +190,7 @@ func Keys() []Key {
 		{"webhook.contacts", "false", "also send what is said to each person, with their telephone number and their own links, to a gateway that calls or writes to them; else only what is said to all", "電話・SMSゲートウェイ向けに、各人への通知も電話番号と本人用リンクを付けて送る。falseなら全体への通知のみ送る"},
 		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
-	}, identityKeys()...)
+	}, append(identityKeys(), doorKeys()...)...)
 }
 
 // Embedded reports whether the engine is the one that `muster up` runs.

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/i18n"
+)
+
+func doorCheck(t *testing.T, o Options) Check {
+	t.Helper()
+	for _, c := range Examine(t.Context(), o.Lang, o.Config) {
+		if c.ID == "door" {
+			return c
+		}
+	}
+	t.Fatal("the doctor does not look at the way to the server")
+	return Check{}
+}
+
+// Tokens don't cross a network in clear unless somebody has said so.
+func TestNothingListensBeyondThisMachineInClear(t *testing.T) {
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate}))
+	o.Config.Listen, o.Config.PublicURL = "0.0.0.0:0", "http://muster.example.jp"
+	server := o // on an engine of one's own
+	server.Config.Temporal.Address = "127.0.0.1:1"
+	for name, start := range map[string]func() error{"up": func() error { return Up(t.Context(), o, nil) }, "server": func() error { return Server(t.Context(), server) }} {
+		err := start()
+		if trouble := new(Trouble); !errors.As(err, &trouble) || !trouble.Mistake || !strings.Contains(trouble.What, "0.0.0.0:0") || !strings.Contains(trouble.WayOut, "insecure_http: true") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	o.Lang = i18n.JA
+	if err := Up(t.Context(), o, nil); err == nil || !strings.Contains(err.Error(), "平文") {
+		t.Errorf("in Japanese: %v", err)
+	}
+	if c := doorCheck(t, o); c.Result != Bad || c.WayOut == "" {
+		t.Errorf("the doctor says %+v", c)
+	}
+	o.Config.PublicURL = "https://muster.example.jp"
+	if c := doorCheck(t, o); c.Result != Good {
+		t.Errorf("behind a proxy the doctor says %+v", c)
+	}
+}
+
+func TestWhoIsLetToTheDoor(t *testing.T) {
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
+	var log bytes.Buffer
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	o.Config.Listen, o.Config.InsecureHTTP, o.Config.Hosts = "0.0.0.0:0", true, []string{"muster.internal"}
+	up := begin(t, o)
+	if !strings.Contains(log.String(), "insecure_http") {
+		t.Error("the log does not say that secrets cross the network in clear")
+	}
+	if c := doorCheck(t, o); c.Result != Odd || c.WayOut == "" {
+		t.Errorf("the doctor says %+v", c)
+	}
+	token, err := ReadToken(i18n.EN, o.Config.TokenPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "http://127.0.0.1" + up.at[strings.LastIndex(up.at, ":"):]
+	none := http.Header{}
+	proxied := http.Header{"X-Forwarded-For": {"203.0.113.9"}}
+	for name, c := range map[string]struct {
+		path, host string
+		header     http.Header
+		status     int
+		says       string
+	}{
+		"figures, from here":                      {"/metrics", "", none, 200, "muster_"},
+		"figures, through a proxy":                {"/metrics", "", proxied, 401, "metrics.open: true"},
+		"figures, through a proxy, with a token":  {"/metrics", "", http.Header{"X-Forwarded-For": {"203.0.113.9"}, "Authorization": {"Bearer " + token}}, 200, "muster_"},
+		"figures, with a wrong token, by a proxy": {"/metrics", "", http.Header{"X-Forwarded-For": {"203.0.113.9"}, "Authorization": {"Bearer x"}}, 401, "token"},
+		"figures, by a page of another name":      {"/metrics", "evil.example:80", none, 421, "hosts"},
+		"the board, by another name":              {"/login", "evil.example", http.Header{"Accept": {"text/html"}, "Accept-Language": {"ja"}}, 421, "public_url"},
+		"the API, by another name":                {"/api/v1/runs", "evil.example", none, 421, "way_out"},
+		"the API, by another name, with a token":  {"/api/v1/runs", "evil.example", http.Header{"Authorization": {"Bearer " + token}}, 200, ""},
+		"by a name that the settings give":        {"/login", "MUSTER.internal:7700", none, 200, ""},
+		"by the machine's name":                   {"/login", own, none, 200, ""},
+		"health, whatever it is called":           {"/api/v1/health", "lb", none, 200, `{"ok":true}`},
+		"health, known":                           {"/api/v1/health", "", http.Header{"Authorization": {"Bearer " + token}}, 200, `"engine":"ok"`},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", at+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host, req.Header = c.host, c.header
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != c.status || !strings.Contains(string(body), c.says) {
+			t.Errorf("%s: %d %.300s, want %d and %q", name, res.StatusCode, body, c.status, c.says)
+		}
+	}
+}
