@@ -37,6 +37,7 @@ type Activation struct {
 
 	Joins  string   `json:"joins,omitempty" doc:"The response that runs already: starting joins it."`
 	Drills []string `json:"drills,omitempty" doc:"Drills that run now."`
+	Beside []string `json:"beside,omitempty" doc:"Those of them that are about the same systems."`
 }
 
 // ActivationSystem is what may be done to a system.
@@ -103,6 +104,11 @@ func (s *Server) activation(ctx context.Context, name string) (Activation, error
 			out.Drills = append(out.Drills, r.Run)
 		case r.Kind == run.Response && r.Scenario == name:
 			out.Joins = r.Run
+		}
+	}
+	if len(out.Drills) > 0 {
+		if out.Beside, err = s.beside(ctx, p, run.Response); err != nil {
+			return Activation{}, s.storeProblem(ctx, err)
 		}
 	}
 	for i := range out.Systems {

@@ -64,7 +64,7 @@ func TestEngineKilled(t *testing.T) {
 			t.Fatalf("not started within 60 s of the engine's end: %v", err)
 		}
 	}
-	if again := w.start(request); again != begun || begun.Attached {
+	if again := w.start(request); !reflect.DeepEqual(again, begun) || begun.Attached {
 		t.Errorf("asked again: %+v, first %+v", again, begun)
 	}
 	if runs, err := w.Runs(t.Context(), journal.Filter{}); err != nil || len(runs) != 1 {

@@ -21,6 +21,7 @@ type Me struct {
 	Roles   []string  `json:"roles,omitempty"`
 	Via     string    `json:"via" doc:"How the server knows."`
 	Console bool      `json:"console,omitempty" doc:"The server's own token: may act as any person."`
+	Zone    string    `json:"zone,omitempty" doc:"The organisation's time zone, in which people are shown times."`
 	// Link is set for somebody who comes with a signed link.
 	Link *Link `json:"link,omitempty"`
 }
@@ -192,10 +193,12 @@ func (s *Server) me(ctx context.Context) (*answer[Me], error) {
 		if person, ok := p.Estate.Person(a.Person); ok {
 			out.Name = person.Name
 		}
+		out.Zone = p.Estate.Zone
 		return &answer[Me]{out}, nil
 	}
-	if a.Person != "" && s.Estate != nil {
+	if s.Estate != nil {
 		if e, err := s.Estate(ctx); err == nil { // else it is as good without the name
+			out.Zone = e.Zone
 			if person, ok := e.Person(a.Person); ok {
 				out.Name, out.Roles = person.Name, person.Roles
 			}

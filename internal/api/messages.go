@@ -33,6 +33,8 @@ type Started struct {
 	Run       string `json:"run" doc:"The run's ID."`
 	Attached  bool   `json:"attached" doc:"The run was there already and you have joined it."`
 	StartedBy string `json:"started_by" doc:"Who started it."`
+	// Beside is for a warning: which of the two is a message of?
+	Beside []string `json:"beside,omitempty" doc:"Open runs about the same systems of the other kind: drills beside a response, responses beside a drill."`
 }
 
 // Scenario is one scenario of the plans directory.

@@ -156,7 +156,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 		// The answer to this very request may have been lost and its run have ended
 		// since: then that answer is given, and nothing starts again.
 		if begun, ok := answered[workflows.Begun](ctx, s, runID(in.Scenario, in.Kind, ended), updateID); ok {
-			return s.begun(ctx, begun)
+			return s.begun(ctx, p, in.Kind, begun)
 		}
 	}
 	for n := ended + 1; n <= ended+startTries; n++ {
@@ -181,7 +181,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 		if used := new(serviceerror.WorkflowExecutionAlreadyStarted); errors.As(err, &used) {
 			// Closed in the engine: it ended this very moment, or was ended there.
 			if begun, ok := answered[workflows.Begun](ctx, s, id, updateID); ok {
-				return s.begun(ctx, begun)
+				return s.begun(ctx, p, in.Kind, begun)
 			}
 			continue
 		}
@@ -192,7 +192,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 		if err != nil {
 			return Started{}, s.updateProblem(ctx, id, err)
 		}
-		return s.begun(ctx, begun)
+		return s.begun(ctx, p, in.Kind, begun)
 	}
 	l := lang(ctx)
 	return Started{}, problem(http.StatusConflict, CodeRefused,
@@ -232,16 +232,30 @@ func answered[T any](ctx context.Context, s *Server, id, updateID string) (T, bo
 	return out, err == nil
 }
 
-func (s *Server) begun(ctx context.Context, b workflows.Begun) (Started, error) {
+func (s *Server) begun(ctx context.Context, of plan.Plan, kind run.Kind, b workflows.Begun) (Started, error) {
 	if b.Refused == "" {
-		return Started{Run: b.Run, Attached: b.Attached, StartedBy: b.StartedBy}, nil
+		out := Started{Run: b.Run, Attached: b.Attached, StartedBy: b.StartedBy}
+		var err error
+		if out.Beside, err = s.beside(ctx, of, kind); err != nil { // it has begun all the same
+			s.Log.Warn("what else runs on the same systems is not known", "run", b.Run, "err", err)
+		}
+		return out, nil
 	}
 	l := lang(ctx)
 	p := problem(http.StatusConflict, CodeRefused, b.Refused, "")
 	if b.Holder != "" {
 		p.Code, p.Holder = CodeHeld, b.Holder
 		p.WayOut = l.T("See it with `muster drill show %s`; wait for its end, or abort it", "`muster drill show %s` で確認し、終了を待つか中止してください", b.Holder)
-		if list, err := s.Store.Runs(ctx, journal.Filter{Run: b.Holder, Limit: 1}); err == nil && len(list) == 1 && list[0].State.Ended() {
+		list, err := s.Store.Runs(ctx, journal.Filter{Run: b.Holder, Limit: 1})
+		switch {
+		case err != nil || len(list) != 1:
+		case kind == run.Response && list[0].Kind == run.Drill && !list[0].State.Ended():
+			p.WayOut = l.T("That is a DRILL, and this is real: stop it with `muster drill abort %s --reason ...`, and start again as soon as it has put back what it changed",
+				"保持しているのは訓練です。`muster drill abort %s --reason ...` で訓練を中止し、原状回復が済みしだい発動し直してください", b.Holder)
+		case kind == run.Drill && list[0].Kind == run.Response && !list[0].State.Ended():
+			p.WayOut = l.T("That is the REAL response: hold the drill after it has ended. `muster drill show %s` shows it",
+				"保持しているのは本番の対応です。訓練はその終了後に実施してください。`muster drill show %s` で状況を確認できます", b.Holder)
+		case list[0].State.Ended():
 			p.WayOut = l.T("Run %s has ended and its clean-up is incomplete: put the system right, then release it with `muster drill release SYSTEM --reason ...` or on the system's page",
 				"%s は後始末が未完了のまま終了しています。システムを正常な状態に戻し、`muster drill release SYSTEM --reason ...` またはシステムの画面で解放してください", b.Holder)
 		}

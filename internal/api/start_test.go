@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestAskingAgainNeverStartsTwice(t *testing.T) {
 	first := drill("sato")
 	first.RequestID = "the-request"
 	began := w.start(first)
-	if again := w.start(first); again != began {
+	if again := w.start(first); !reflect.DeepEqual(again, began) {
 		t.Errorf("asked again: %+v, want %+v", again, began)
 	}
 	joined := drill("tanaka")

@@ -361,6 +361,10 @@ func TestThoseWhoDecideAreTold(t *testing.T) {
 		if l.Subject != want || want == "" {
 			t.Errorf("to %s: %q, want %q; an operator decides nothing", l.To, l.Subject, want)
 		}
+		// The estate is in Tokyo, wherever the server is.
+		if text := l.Parts["text/plain"]; strings.Count(text, " JST") != 2 {
+			t.Errorf("to %s: want when it was raised and until when it waits in the organisation's zone, named:\n%s", l.To, text)
+		}
 		if text := l.Parts["text/plain"]; !strings.Contains(text, "muster proposal start "+p.ID) || !strings.Contains(text, "震度５弱：") && !strings.Contains(text, "intensity 5-lower at") {
 			t.Errorf("to %s: %s", l.To, text)
 		}

@@ -46,7 +46,7 @@ func (s *summon) tell(ctx context.Context, p alarm.Proposal) error {
 	for _, who := range s.who(estate, p) {
 		contact := estate.Contacts[who.ID]
 		l := contact.Language(s.lang)
-		m := s.message(p, who, l)
+		m := s.message(p, who, l, i18n.Zone(estate.Zone))
 		m.Contact = contact
 		for _, c := range channels {
 			if !c.Reaches(m) {
@@ -109,7 +109,7 @@ func (s *summon) who(e *inventory.Estate, p alarm.Proposal) []plan.Person {
 	return picked
 }
 
-func (s *summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang) channel.Message {
+func (s *summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang, zone *time.Location) channel.Message {
 	lang := string(l)
 	title := p.Title.In(lang)
 	if title == "" {
@@ -135,7 +135,7 @@ func (s *summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang) channel
 		if !p.Due {
 			lines = append(lines, l.T("Start: muster proposal start %s --as %s", "開始：muster proposal start %s --as %s", p.ID, who.ID),
 				l.T("Dismiss: muster proposal dismiss %s --as %s --reason WHY", "却下：muster proposal dismiss %s --as %s --reason 理由", p.ID, who.ID),
-				l.T("It runs out at %s.", "期限：%s", p.Expires.Local().Format("2006-01-02 15:04 MST")))
+				l.T("It runs out at %s.", "期限：%s", i18n.Moment(p.Expires, zone)))
 		}
 	case alarm.Started:
 		m.Subject = l.T("Alarm answered, run %s: %s", "警報への対応を開始（%s）：%s", p.Run, title)
@@ -149,7 +149,7 @@ func (s *summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang) channel
 	if s.url != "" {
 		m.Links = append(m.Links, channel.Link{Label: l.T("Board", "ボード"), URL: s.url})
 	}
-	lines = append(lines, l.T("Alarm of %s, raised %s.", "発信元：%s、発生：%s", p.Source, p.RaisedAt.Local().Format(time.DateTime)))
+	lines = append(lines, l.T("Alarm of %s, raised %s.", "発信元：%s、発生：%s", p.Source, i18n.Moment(p.RaisedAt, zone)))
 	m.Text = strings.Join(lines, "\n")
 	if p.Kind != run.Response {
 		m.Subject, m.Text = m.Mark()+m.Subject, m.Mark()+m.Text

@@ -41,7 +41,7 @@ func (c *command) ackTable(o progress.Overview) {
 		if len(words) > 60 {
 			words = append(words[:59], '…')
 		}
-		rows = append(rows, []string{a.Of, moment(&at), fmt.Sprintf("%d/%d", len(a.Acknowledged), len(a.To)), open, string(words)})
+		rows = append(rows, []string{a.Of, c.clock(&at), fmt.Sprintf("%d/%d", len(a.Acknowledged), len(a.To)), open, string(words)})
 	}
 	table(c.Out, []string{c.t("MESSAGE", "連絡"), c.t("SENT", "送信"), c.t("READ", "確認"), c.t("NOT YET", "未確認"), c.t("WORDS", "内容")}, rows)
 }

@@ -71,7 +71,11 @@ func (c *command) onlyRun(ctx context.Context, client *api.Client) (string, erro
 	}
 	var names []string
 	for _, r := range open {
-		names = append(names, r.Run)
+		if r.Kind == run.Response { // what is real stands first
+			names = slices.Insert(names, 0, c.t("%s (REAL)", "%s（本番）", r.Run))
+			continue
+		}
+		names = append(names, c.t("%s (drill)", "%s（訓練）", r.Run))
 	}
 	return "", mistake(fmt.Errorf("%s", c.t("several runs are in progress", "実施中のものが複数あります")), c.t("Name one of: %s", "指定してください: %s", strings.Join(names, ", ")))
 }

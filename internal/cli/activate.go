@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,7 +153,11 @@ func (c *command) activation(a api.Activation) []string {
 		add("Not touched: %s", "対象外のシステム: %s", strings.Join(a.Untouched, ", "))
 	}
 	for _, d := range a.Drills {
-		add("Drill %s runs now; abort it if it is in the way", "訓練 %s が実施中です。妨げになる場合は中止してください", d)
+		if slices.Contains(a.Beside, d) {
+			add("DRILL %[1]s is going on on the same systems: stop it first, `muster drill abort %[1]s --reason ...`", "同じシステムを対象に訓練 %[1]s が実施中です。先に中止してください: `muster drill abort %[1]s --reason ...`", d)
+			continue
+		}
+		add("Drill %s runs now, on other systems", "訓練 %s が実施中です（対象は別のシステム）", d)
 	}
 	add("No system is moved before %s decides and %d besides you approve", "システムの切り替えは、%s の決定と、あなた以外の %d 名の承認の後に行います", a.DecidedBy, a.Approvals)
 	return out

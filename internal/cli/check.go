@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,7 @@ Exit code 3 when something would keep a scenario from working.`,
 				}
 			}
 			all := []api.Readiness{}
+			zone := c.zone(cmd.Context(), client)
 			for _, name := range names {
 				var r api.Readiness
 				if last {
@@ -54,7 +56,7 @@ Exit code 3 when something would keep a scenario from working.`,
 				}
 				all = append(all, r)
 				if !c.json() {
-					c.printReadiness(r)
+					c.printReadiness(r, zone)
 				}
 			}
 			if c.json() {
@@ -76,12 +78,12 @@ Exit code 3 when something would keep a scenario from working.`,
 	return cmd
 }
 
-func (c *command) printReadiness(r api.Readiness) {
+func (c *command) printReadiness(r api.Readiness, zone *time.Location) {
 	switch {
 	case r.Checked == nil:
 		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("never checked; muster check %s", "未点検。muster check %s", r.Scenario))
 	case r.Checked.Ready:
-		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("ready (%d things checked at %s)", "準備完了 (%[2]s に%[1]d項目を点検)", len(r.Checked.Items), r.At.Local().Format("2006-01-02 15:04:05 MST")))
+		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("ready (%d things checked at %s)", "準備完了 (%[2]s に%[1]d項目を点検)", len(r.Checked.Items), i18n.Moment(*r.At, zone)))
 	default:
 		bad := 0
 		for _, i := range r.Checked.Items {
@@ -89,7 +91,7 @@ func (c *command) printReadiness(r api.Readiness) {
 				bad++
 			}
 		}
-		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("NOT READY: %d of %d things, checked at %s", "要対処: %[2]d項目中%[1]d項目 (%[3]s 点検)", bad, len(r.Checked.Items), r.At.Local().Format("2006-01-02 15:04:05 MST")))
+		fmt.Fprintf(c.Out, "%s: %s\n", r.Scenario, c.t("NOT READY: %d of %d things, checked at %s", "要対処: %[2]d項目中%[1]d項目 (%[3]s 点検)", bad, len(r.Checked.Items), i18n.Moment(*r.At, zone)))
 	}
 	if r.Stale {
 		fmt.Fprintf(c.Out, "  %s\n", c.t("the plan has changed since this check", "この点検の後に計画が変更されています"))

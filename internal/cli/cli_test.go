@@ -69,13 +69,20 @@ func record(ts *testscript.TestScript, _ bool, args []string) {
 	ctx := context.Background()
 	store, err := journal.Open(ctx, "sqlite:"+ts.MkAbs(args[0]))
 	ts.Check(err)
+	ts.Check(errors.Join(recorded(ctx, store), store.Close()))
+}
+
+// recorded enters a drill that was aborted at its start.
+func recorded(ctx context.Context, store journal.Store) error {
 	at := time.Date(2026, 11, 19, 5, 0, 0, 0, time.UTC)
 	rto := run.Duration(time.Hour)
 	p := plan.Plan{Format: plan.Format,
 		Scenario: plan.Scenario{Name: "tokyo-loss", Title: plan.Text{EN: "Loss of Tokyo", JA: "東京の喪失"}, Hazard: run.Disaster, Depth: run.Tabletop, Phases: run.Phases(run.Disaster)},
 		Estate:   plan.Estate{Name: "test", Zone: "Asia/Tokyo"},
 		Systems:  []plan.System{{Name: "orders", Priority: "S", Home: "tokyo", Objective: plan.Objective{RTO: &rto}}}}
-	ts.Check(p.Seal())
+	if err := p.Seal(); err != nil {
+		return err
+	}
 	events := []run.Event{
 		{Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: p.Hash})},
 		{Kind: run.RunAbortRequested, By: "sato", Reason: "a real alarm"},
@@ -84,7 +91,7 @@ func record(ts *testscript.TestScript, _ bool, args []string) {
 	for i := range events {
 		events[i].Run, events[i].Writer, events[i].Seq, events[i].At = "tokyo-loss-1", "run", int64(i+1), at.Add(time.Duration(i)*time.Minute)
 	}
-	ts.Check(errors.Join(store.PutPlan(ctx, p), store.Append(ctx, events), store.Close()))
+	return errors.Join(store.PutPlan(ctx, p), store.Append(ctx, events))
 }
 
 func TestExitCodes(t *testing.T) {

@@ -190,7 +190,7 @@ func (c *command) consult() *cobra.Command {
 						if x.NoHeadquarters {
 							with = c.t("no headquarters", "対策本部なし")
 						}
-						rows = append(rows, []string{with, x.By, moment(x.BegunAt), moment(x.EndedAt), x.Note})
+						rows = append(rows, []string{with, x.By, c.clock(x.BegunAt), c.clock(x.EndedAt), x.Note})
 					}
 					table(c.Out, []string{c.t("WITH", "協議先"), c.t("BY", "協議者"), c.t("BEGUN", "開始"), c.t("ENDED", "終了"), c.t("OUTCOME", "結果")}, rows)
 				})

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/watch"
@@ -77,6 +78,7 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 	if begun.Attached {
 		c.joined(ctx, client, s, begun)
 	}
+	c.beside(s.Kind, begun)
 	switch {
 	case c.json() && !wait:
 		return c.printJSON(begun)
@@ -86,6 +88,20 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 		return nil
 	}
 	return c.follow(ctx, client, begun.Run)
+}
+
+// beside warns of what is going on on the same systems: people must not take the one for
+// the other. What is real goes first.
+func (c *command) beside(kind run.Kind, begun api.Started) {
+	for _, other := range begun.Beside {
+		if kind == run.Response {
+			c.say("WARNING: drill %[1]s is going on on the same systems. This is REAL and goes first; stop the drill: `muster drill abort %[1]s --reason ...`",
+				"警告: 同じシステムを対象に訓練 %[1]s が実施中です。本番を優先し、訓練を中止してください: `muster drill abort %[1]s --reason ...`", other)
+			continue
+		}
+		c.say("WARNING: the REAL response %s is under way on the same systems, and people may take the one for the other. Unless both are meant, stop the drill: `muster drill abort %s --reason ...`",
+			"警告: 同じシステムを対象に本番の対応 %s が進行中であり、訓練と混同されるおそれがあります。意図したものでなければ訓練を中止してください: `muster drill abort %s --reason ...`", other, begun.Run)
+	}
 }
 
 // joined says what run somebody is in who wanted to start one: it may go less far, or
@@ -110,7 +126,7 @@ func (c *command) drillList() *cobra.Command {
 	var scenario string
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: c.t("List runs, newest first", "実施の一覧を新しい順に表示する"), Args: cobra.NoArgs,
+		Use: "list", Short: c.t("List runs: the real that is under way, then the newest first", "実施の一覧を表示する (進行中の本番対応、以下新しい順)"), Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := c.client()
 			if err != nil {
@@ -128,6 +144,17 @@ func (c *command) drillList() *cobra.Command {
 				c.say("no runs; `muster drill start SCENARIO` starts one", "実施はまだありません。`muster drill start SCENARIO` で開始できます")
 				return nil
 			}
+			zone := c.zone(cmd.Context(), client)
+			// What is real and under way stands first, whatever was rehearsed since.
+			slices.SortStableFunc(list, func(a, b journal.Summary) int {
+				urgent := func(r journal.Summary) int {
+					if r.Kind == run.Response && !r.State.Ended() {
+						return 0
+					}
+					return 1
+				}
+				return urgent(a) - urgent(b)
+			})
 			var rows [][]string
 			for _, r := range list {
 				took := time.Since(r.StartedAt)
@@ -139,7 +166,7 @@ func (c *command) drillList() *cobra.Command {
 					phase = c.lang.Phase(r.Phase)
 				}
 				rows = append(rows, []string{r.Run, c.lang.Kind(r.Kind), c.lang.Depth(r.Depth), c.lang.State(r.State), phase,
-					r.StartedAt.Local().Format("2006-01-02 15:04:05 MST"), run.Duration(took.Truncate(time.Second)).String(), r.By})
+					i18n.Moment(r.StartedAt, zone), run.Duration(took.Truncate(time.Second)).String(), r.By})
 			}
 			table(c.Out, []string{c.t("RUN", "実施"), c.t("KIND", "種別"), c.t("DEPTH", "深さ"), c.t("STATE", "状態"), c.t("PHASE", "段階"),
 				c.t("STARTED", "開始"), c.t("TOOK", "所要"), c.t("BY", "開始者")}, rows)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/watch"
@@ -67,6 +69,19 @@ func (c *command) moment(flag, text string, read func(string, time.Time) (time.T
 }
 
 func minutes(d time.Duration) string { return strings.TrimSuffix(d.String(), "0s") }
+
+// zone is the organisation's, as the server has it. With a server that can't say, times are
+// shown in UTC: their zone stands beside them.
+func (c *command) zone(ctx context.Context, client *api.Client) *time.Location {
+	if c.in == nil {
+		me, err := client.Me(ctx)
+		if err != nil { // the command itself says what is wrong
+			me.Zone = ""
+		}
+		c.in = i18n.Zone(me.Zone)
+	}
+	return c.in
+}
 
 // zoneOfRun is the zone of the estate of a run; without a name, of the one in progress.
 func (c *command) zoneOfRun(ctx context.Context, id string) (*time.Location, error) {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -62,9 +63,10 @@ type command struct {
 	Stdio
 	lang   i18n.Lang
 	config config.Config
-	file   string // --config
-	output string // --output
-	code   int    // of a command that ended well with something to tell
+	file   string         // --config
+	output string         // --output
+	code   int            // of a command that ended well with something to tell
+	in     *time.Location // times are shown in it; nil before the server was asked
 }
 
 // t is a sentence in the reader's language.

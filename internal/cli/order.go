@@ -66,7 +66,7 @@ func (c *command) orderTable(o progress.Overview) {
 	var rows [][]string
 	for _, x := range o.Orders {
 		asked := x.AskedAt
-		rows = append(rows, []string{x.ID, x.Party + x.Person + x.Role, c.lang.Progress(x.State), moment(&asked), moment(x.AcceptedAt), moment(x.ArrivedAt), moment(x.EndedAt), x.What})
+		rows = append(rows, []string{x.ID, x.Party + x.Person + x.Role, c.lang.Progress(x.State), c.clock(&asked), c.clock(x.AcceptedAt), c.clock(x.ArrivedAt), c.clock(x.EndedAt), x.What})
 	}
 	table(c.Out, []string{c.t("ORDER", "番号"), c.t("TO", "相手"), c.t("STATE", "状態"), c.t("ASKED", "依頼"), c.t("ACCEPTED", "受諾"), c.t("ARRIVED", "到着"), c.t("ENDED", "終了"), c.t("WHAT", "内容")}, rows)
 }
@@ -128,7 +128,7 @@ func (c *command) custody() *cobra.Command {
 				var rows [][]string
 				for _, x := range o.Custody {
 					at := x.At
-					rows = append(rows, []string{x.ID, x.What, x.From, x.To, x.TakenBy, moment(&at), x.ReceivedBy, moment(x.ReceivedAt)})
+					rows = append(rows, []string{x.ID, x.What, x.From, x.To, x.TakenBy, c.clock(&at), x.ReceivedBy, c.clock(x.ReceivedAt)})
 				}
 				table(c.Out, []string{c.t("LINE", "番号"), c.t("WHAT", "対象"), c.t("FROM", "搬出元"), c.t("TO", "搬出先"), c.t("TAKEN BY", "搬送者"), c.t("AT", "搬出"), c.t("RECEIVED BY", "受領者"), c.t("AT", "受領")}, rows)
 			})

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -88,7 +89,7 @@ MUSTER_TOKEN; --as is not needed with it.`,
 				}
 				return err
 			}
-			c.say("token %s of %s, until %s; this is the only time that it is shown", "%[2]s のトークン %[1]s（期限 %[3]s）。表示はこの一度だけです", t.ID, t.Person, t.ExpiresAt.Local().Format("2006-01-02 15:04"))
+			c.say("token %s of %s, until %s; this is the only time that it is shown", "%[2]s のトークン %[1]s（期限 %[3]s）。表示はこの一度だけです", t.ID, t.Person, i18n.Moment(t.ExpiresAt, c.zone(cmd.Context(), client)))
 			switch {
 			case file != nil:
 				if _, err := fmt.Fprintln(file, t.Secret); err != nil {
@@ -117,6 +118,7 @@ func (c *command) peopleTokens() *cobra.Command {
 				return err
 			}
 			defer client.Close()
+			c.zone(cmd.Context(), client)
 			person := first(args, "")
 			if me, err := client.Me(cmd.Context()); err == nil && person == "" && !me.Console && len(args) == 0 {
 				if all, err := client.Tokens(cmd.Context(), ""); err == nil {
@@ -140,16 +142,20 @@ func (c *command) printTokens(list []identity.Token) error {
 	head := []string{"id", "person", "name", "created", "expires", "used", "revoked", "by"}
 	var rows [][]string
 	for _, t := range list {
-		rows = append(rows, []string{t.ID, t.Person, t.Name, stamp(t.CreatedAt), stamp(t.ExpiresAt), stamp(t.UsedAt), stamp(t.RevokedAt), t.By})
+		rows = append(rows, []string{t.ID, t.Person, t.Name, c.stamp(t.CreatedAt), c.stamp(t.ExpiresAt), c.stamp(t.UsedAt), c.stamp(t.RevokedAt), t.By})
 	}
 	return c.list(head, rows)
 }
 
-func stamp(t time.Time) string {
+// stamp is a time for people to read; for a spreadsheet it is RFC 3339.
+func (c *command) stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339)
+	if c.output == "csv" || c.in == nil {
+		return t.UTC().Format(time.RFC3339)
+	}
+	return i18n.Moment(t, c.in)
 }
 
 // list prints rows as a table, or with --output csv for a spreadsheet.
@@ -275,6 +281,7 @@ func (c *command) peopleDisabled() *cobra.Command {
 				return err
 			}
 			defer client.Close()
+			c.zone(cmd.Context(), client)
 			list, err := client.DisabledPeople(cmd.Context())
 			if err != nil {
 				return err
@@ -284,7 +291,7 @@ func (c *command) peopleDisabled() *cobra.Command {
 			}
 			var rows [][]string
 			for _, o := range list {
-				rows = append(rows, []string{o.Person, stamp(o.At), o.By, o.Reason})
+				rows = append(rows, []string{o.Person, c.stamp(o.At), o.By, o.Reason})
 			}
 			return c.list([]string{"person", "at", "by", "reason"}, rows)
 		},
@@ -338,6 +345,7 @@ func (c *command) peopleLog() *cobra.Command {
 				return err
 			}
 			defer client.Close()
+			c.zone(cmd.Context(), client)
 			list, err := client.Accesses(cmd.Context(), after, limit)
 			if err != nil {
 				return err
@@ -347,7 +355,7 @@ func (c *command) peopleLog() *cobra.Command {
 			}
 			var rows [][]string
 			for _, a := range list {
-				rows = append(rows, []string{fmt.Sprint(a.Position), stamp(a.At), a.Person, a.Via, a.Act, a.Object, a.Outcome, a.From})
+				rows = append(rows, []string{fmt.Sprint(a.Position), c.stamp(a.At), a.Person, a.Via, a.Act, a.Object, a.Outcome, a.From})
 			}
 			return c.list([]string{"position", "at", "person", "via", "act", "object", "outcome", "from"}, rows)
 		},

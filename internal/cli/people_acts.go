@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -201,6 +202,7 @@ func (c *command) drillPeople() *cobra.Command {
 			if c.json() {
 				return c.printJSON(p)
 			}
+			c.zone(cmd.Context(), client)
 			c.showPeople(p)
 			return nil
 		},
@@ -249,9 +251,9 @@ func (c *command) showPeople(p api.People) {
 		}
 		switch {
 		case m.ArrivedAt != nil:
-			where = c.t("%s since %s", "%s（%s から）", m.Place, m.ArrivedAt.Local().Format("15:04"))
+			where = c.t("%s since %s", "%s（%s から）", m.Place, c.clock(m.ArrivedAt))
 		case m.Last != nil && m.Last.ComesAt != nil:
-			where = c.t("expected %s", "%s 到着見込み", m.Last.ComesAt.Local().Format("01-02 15:04"))
+			where = c.t("expected %s", "%s 到着見込み", i18n.Moment(*m.Last.ComesAt, c.in))
 		}
 		private := ""
 		if x := m.Private; x != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"log/slog"
@@ -14,23 +15,34 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // peopleServer is a server that knows who comes, and nothing else; commands find it.
 func peopleServer(t *testing.T) {
+	t.Helper()
+	peopleServerOf(t, plan.Estate{})
+}
+
+// peopleServerOf is one of an organisation.
+func peopleServerOf(t *testing.T, e plan.Estate) journal.Store {
 	t.Helper()
 	store, err := journal.Open(t.Context(), "sqlite:"+t.TempDir()+"/journal.db")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const console = "the-server's-own-token-of-the-test"
-	srv := httptest.NewServer((&api.Server{Store: store, Log: slog.New(slog.DiscardHandler),
-		Identity: identity.New(store, identity.Options{Console: console})}).Handler())
+	server := &api.Server{Store: store, Log: slog.New(slog.DiscardHandler), Identity: identity.New(store, identity.Options{Console: console})}
+	if e.Name != "" {
+		server.Estate = func(context.Context) (plan.Estate, error) { return e, nil }
+	}
+	srv := httptest.NewServer(server.Handler())
 	t.Cleanup(func() { srv.Close(); _ = store.Close() })
 	t.Chdir(t.TempDir())
 	t.Setenv("MUSTER_SERVER", srv.URL)
 	t.Setenv("MUSTER_TOKEN", console)
 	t.Setenv("MUSTER_LANG", "en")
+	return store
 }
 
 func muster(t *testing.T, args ...string) (code int, out, talk string) {

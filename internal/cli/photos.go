@@ -6,11 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
 )
 
 func (c *command) photos() *cobra.Command {
@@ -30,6 +31,11 @@ func (c *command) photos() *cobra.Command {
 					return err
 				}
 				defer done()
+				if run, err := s.Runs(ctx, journal.Filter{Run: args[0], Limit: 1}); err == nil && len(run) == 1 {
+					if p, err := s.Plan(ctx, run[0].PlanHash); err == nil {
+						c.in = i18n.Zone(p.Estate.Zone)
+					}
+				}
 				list, err := api.KeptPhotos(ctx, s, args[0])
 				if err != nil {
 					return err
@@ -41,6 +47,7 @@ func (c *command) photos() *cobra.Command {
 				return err
 			}
 			defer client.Close()
+			c.zone(ctx, client)
 			list, err := client.Photos(ctx, id)
 			if err != nil {
 				return err
@@ -76,7 +83,7 @@ func (c *command) showPhotos(ctx context.Context, list []api.Photo, save string,
 				return err
 			}
 		}
-		rows = append(rows, []string{name, p.By, p.At.Local().Format(time.DateTime), fmt.Sprintf("%d KB", (p.Bytes+1023)/1024)})
+		rows = append(rows, []string{name, p.By, i18n.Moment(p.At, c.in), fmt.Sprintf("%d KB", (p.Bytes+1023)/1024)})
 	}
 	if !c.json() {
 		table(c.Out, []string{c.t("PHOTO", "写真"), c.t("BY", "撮影者"), c.t("AT", "時刻"), c.t("SIZE", "サイズ")}, rows)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -45,9 +45,10 @@ func (c *command) proposalList() *cobra.Command {
 			if c.json() {
 				return c.printJSON(list)
 			}
+			zone := c.zone(cmd.Context(), client)
 			var rows [][]string
 			for _, p := range list {
-				rows = append(rows, []string{p.ID, c.proposalState(p), c.lang.Kind(p.Kind), p.Scenario, p.RaisedAt.Local().Format("2006-01-02 15:04:05"), p.Source, c.proposalText(p)})
+				rows = append(rows, []string{p.ID, c.proposalState(p), c.lang.Kind(p.Kind), p.Scenario, i18n.Moment(p.RaisedAt, zone), p.Source, c.proposalText(p)})
 			}
 			table(c.Out, []string{"ID", c.t("STATE", "状態"), c.t("KIND", "種別"), "SCENARIO", c.t("RAISED", "発生"), c.t("SOURCE", "発信元"), c.t("WHAT", "内容")}, rows)
 			return nil
@@ -118,6 +119,7 @@ func (c *command) proposalStart() *cobra.Command {
 			if c.json() {
 				return c.printJSON(begun)
 			}
+			c.beside(p.Kind, begun)
 			fmt.Fprintln(c.Out, begun.Run)
 			c.say("watch it with `muster drill watch %s`", "`muster drill watch %s` で監視できます", begun.Run)
 			return nil
@@ -152,7 +154,7 @@ func (c *command) proposalDismiss() *cobra.Command {
 			if c.json() {
 				return c.printJSON(p)
 			}
-			c.say("dismissed %s at %s", "%s を却下しました（%s）", p.ID, p.EndedAt.Local().Format(time.TimeOnly))
+			c.say("dismissed %s at %s", "%s を却下しました（%s）", p.ID, i18n.Clock(p.EndedAt, c.zone(cmd.Context(), client)))
 			return nil
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
@@ -71,6 +72,7 @@ func (c *command) listed(ctx context.Context, id string, of func(progress.Overvi
 	if c.json() {
 		return c.printJSON(of(r.Overview))
 	}
+	c.zone(ctx, client)
 	show(r.Overview)
 	return nil
 }
@@ -82,15 +84,15 @@ func (c *command) partyTable(o progress.Overview) {
 		if p.Tries > 0 {
 			word = c.lang.Contact(p.Outcome)
 		}
-		rows = append(rows, []string{p.Name, word, moment(p.ReachedAt), p.Contact, p.Title.In(string(c.lang))})
+		rows = append(rows, []string{p.Name, word, c.clock(p.ReachedAt), p.Contact, p.Title.In(string(c.lang))})
 	}
 	table(c.Out, []string{c.t("PARTY", "連絡先"), c.t("LAST TRY", "直近の結果"), c.t("REACHED", "連絡成立"), c.t("CONTACT", "番号"), c.t("TITLE", "名称")}, rows)
 }
 
-// moment is a time of day here, or nothing.
-func moment(t *time.Time) string {
+// clock is a time of day in the zone that was asked for last, or nothing.
+func (c *command) clock(t *time.Time) string {
 	if t == nil {
 		return ""
 	}
-	return t.Local().Format(time.TimeOnly)
+	return i18n.Clock(*t, c.in)
 }

@@ -103,7 +103,7 @@ func (c *command) situation() *cobra.Command {
 			return c.listed(cmd.Context(), id, func(o progress.Overview) any { return o.Situations }, func(o progress.Overview) {
 				for _, s := range o.Situations {
 					at := s.At
-					fmt.Fprintf(c.Out, "%s  %s\n", moment(&at), c.t("%[1]s", "%[2]s", s.EN, s.JA))
+					fmt.Fprintf(c.Out, "%s  %s\n", c.clock(&at), c.t("%[1]s", "%[2]s", s.EN, s.JA))
 				}
 				if len(o.Situations) == 0 {
 					fmt.Fprintln(c.Out, c.t("none was sent", "送付された状況報告はありません"))

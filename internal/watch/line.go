@@ -10,7 +10,8 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Line tells an event in one line, or "" when it is not worth one.
+// Line tells an event in one line, or "" when it is not worth one. Times are in the zone of
+// the event's own.
 func Line(l i18n.Lang, e run.Event) string {
 	by := ""
 	if e.By != "" && e.By != run.Engine {
@@ -63,7 +64,7 @@ func Line(l i18n.Lang, e run.Event) string {
 		if o.Source == run.SourceThreat {
 			return l.T("THREAT to %s: nothing has stopped; the RTO clock starts with an interruption", "%s への脅威: 停止なし（RTO計測は停止した時点から）", e.System)
 		}
-		return l.T("EVENT on %s: the RTO clock runs since %s", "%s で事象発生: RTO計測開始 %s", e.System, o.At.Format(time.RFC3339))
+		return l.T("EVENT on %s: the RTO clock runs since %s", "%s で事象発生: RTO計測開始 %s", e.System, i18n.Moment(o.At, e.At.Location()))
 	case run.EventDetected:
 		if e.Reason != "" {
 			return l.T("NOT detected: %s", "検知なし: %s", e.Reason)
@@ -233,8 +234,7 @@ func Line(l i18n.Lang, e run.Event) string {
 
 // stamped puts the time of day and the time since the start before a line.
 func stamped(zone *time.Location, started time.Time, e run.Event, line string) string {
-	t := e.At.In(zone)
-	return fmt.Sprintf("%s T+%s %s", t.Format("15:04:05"), clock(e.At.Sub(started).Seconds()), line)
+	return fmt.Sprintf("%s T+%s %s", i18n.Clock(e.At, zone), clock(e.At.Sub(started).Seconds()), line)
 }
 
 // forecasts are the estimates beside a decision, with what they rest on.

@@ -51,14 +51,7 @@ func Run(ctx context.Context, c *api.Client, runID string, o Options) (progress.
 }
 
 // ZoneOf is the zone in which times of a plan are shown: its estate's.
-func ZoneOf(p plan.Plan) *time.Location {
-	if p.Estate.Zone != "" {
-		if l, err := time.LoadLocation(p.Estate.Zone); err == nil {
-			return l
-		}
-	}
-	return time.Local
-}
+func ZoneOf(p plan.Plan) *time.Location { return i18n.Zone(p.Estate.Zone) }
 
 type watcher struct {
 	client  *api.Client
@@ -154,14 +147,17 @@ func (w *watcher) lines(ctx context.Context) (progress.Overview, error) {
 func (w *watcher) tell(entries []api.Entry) error {
 	started := w.overview().StartedAt
 	for _, e := range entries {
-		var err error
 		if w.options.JSON {
-			err = json.NewEncoder(w.options.Out).Encode(e)
-		} else if line := Line(w.options.Lang, e.Event); line != "" {
-			_, err = fmt.Fprintln(w.options.Out, stamped(w.zone, started, e.Event, line))
+			if err := json.NewEncoder(w.options.Out).Encode(e); err != nil {
+				return err
+			}
+			continue
 		}
-		if err != nil {
-			return err
+		e.Event.At = e.Event.At.In(w.zone)
+		if line := Line(w.options.Lang, e.Event); line != "" {
+			if _, err := fmt.Fprintln(w.options.Out, stamped(w.zone, started, e.Event, line)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -237,7 +237,7 @@ func TestLinesWhereThereIsNoTerminal(t *testing.T) {
 		t.Fatalf("ended %s, %v", r.o.State, r.err)
 	}
 	for _, want := range []string{
-		"14:00:00 T+00:00:00 【訓練】DRILL tokyo-loss-1 started, depth live (sato)",
+		"14:00:00 JST T+00:00:00 【訓練】DRILL tokyo-loss-1 started, depth live (sato)",
 		"orders/write is DOWN: connection refused[2J",
 		"step orders promote WAITS for operator: the answer was lost",
 		"ended: cancelled",
