@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -117,8 +118,11 @@ func (r *response) mayConfirm(c Confirm) error {
 	if c.Phase != run.Closing && r.confirmed[c.Phase] {
 		return fmt.Errorf("%s is confirmed already", c.Phase)
 	}
+	if err := r.tooEarly(c.Phase); err != nil {
+		return err
+	}
 	if c.Phase == run.Closing && c.Note == "" {
-		return errors.New("say in the note what was hard, or that nothing was (requirement B-STP-13)")
+		return errors.New(both("say in the note what was hard, or that nothing was", "難しかった点を記入してください（なければ「特になし」）"))
 	}
 	if c.Phase == run.Closing {
 		// It ends everybody's time for records, so it is for those who lead. A remark of
@@ -129,6 +133,22 @@ func (r *response) mayConfirm(c Confirm) error {
 		return errors.New(both("to close the records is for who leads (%s); hand in your own remark with `muster remark`", "記録の締め切りは指揮者（%s）が行う。各自の所見は `muster remark` で提出", r.leading()))
 	}
 	return r.mayAct(c.By, plan.MayReport)
+}
+
+// tooEarly refuses to end what has not begun: a record that is closed during recovery would be
+// closed over what people have still to do.
+func (r *response) tooEarly(p run.Phase) error {
+	order := r.plan.Scenario.Phases
+	at := slices.Index(order, p)
+	if at < 0 || p != run.Completion && p != run.Closing || slices.Index(order, r.phase) >= at || r.phase == run.Closing {
+		return nil
+	}
+	now := plan.Text{EN: i18n.EN.Phase(r.phase), JA: i18n.JA.Phase(r.phase)}
+	if p == run.Completion {
+		return errors.New(both("it is too early to report completion: the run is in %s. It is asked for after verification; `muster drill show` says what is waited for now", "復旧完了の報告はまだできません（現在の段階：%s）。復旧確認の後に依頼されます。いま待っていることは `muster drill show` で確認できます", now))
+	}
+	return errors.New(both("it is too early to close the records: the run is in %s, and closing ends it. Hand in your own remark with `muster remark`; `muster drill show` says what is waited for now, and `muster drill abort` stops the run",
+		"記録の締め切りはまだできません（現在の段階：%s）。締め切ると実施が終了します。各自の所見は `muster remark` で提出できます。いま待っていることは `muster drill show` で確認でき、途中で終えるには `muster drill abort` で中止します", now))
 }
 
 func (r *response) onConfirm(ctx workflow.Context, c Confirm) (Done, error) {

@@ -75,6 +75,10 @@ func TestRecordsAreAskedOfOperatorsAndClosedByWhoLeads(t *testing.T) {
 		}
 	})
 	people(w)
+	w.atEvent(run.DecisionAsked, "", func() {
+		w.refused(workflows.UpdateConfirm, workflows.Confirm{Phase: run.Closing, By: "sato", Note: "done"}, "too early", "recovery decision", "muster remark", "復旧方針の決定")
+		w.refused(workflows.UpdateConfirm, workflows.Confirm{Phase: run.Completion, By: "sato"}, "too early", "after verification", "復旧確認の後")
+	})
 	w.atEvent(run.StepWaiting, "announce", func() {
 		w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "announce", By: "mori", Act: run.ActDone}, nil)
 	})

@@ -139,6 +139,7 @@ func TestARealResponseByPeopleAlone(t *testing.T) {
 	if err != nil || !sys.Held || sys.Run != id {
 		t.Errorf("orders is held by %+v, %v, want %s", sys, err, id)
 	}
+	w.until(id, run.RecordsAsked)
 	_, err = w.Confirm(ctx, id, workflows.Confirm{Phase: run.Closing, By: "tanaka", Note: "nothing was hard"})
 	if p := problem(t, err); p.Status != 409 {
 		t.Errorf("who does not lead closed the records: %+v", p)
