@@ -203,7 +203,7 @@ func (c *command) drillShow() *cobra.Command {
 			if size := screen(c.Out); size != nil {
 				width, _ = size()
 			}
-			f := watch.Frame{Style: watch.Style{Color: colored(c.Out), Width: max(60, width)}, Lang: c.lang, Plan: p, Zone: watch.ZoneOf(p)}
+			f := watch.Frame{Style: watch.Style{Color: colored(c.Out), Width: max(60, width)}, Lang: c.lang, Plan: p, Zone: watch.ZoneOf(p), As: c.mustSay()}
 			for _, line := range f.Lines(r.Overview) {
 				fmt.Fprintln(c.Out, line)
 			}
@@ -230,7 +230,7 @@ func (c *command) drillWatch() *cobra.Command {
 
 // follow watches a run to its end and sets the exit code by its verdict.
 func (c *command) follow(ctx context.Context, client *api.Client, id string) error {
-	last, err := watch.Run(ctx, client, id, watch.Options{Out: c.Out, Lang: c.lang, Screen: screen(c.Out), Color: colored(c.Out), JSON: c.json()})
+	last, err := watch.Run(ctx, client, id, watch.Options{Out: c.Out, Lang: c.lang, Screen: screen(c.Out), Color: colored(c.Out), JSON: c.json(), As: c.mustSay()})
 	if err != nil {
 		if ctx.Err() != nil {
 			c.say("you stopped watching; run %s goes on", "監視を終了しました。%s は継続しています", id)

@@ -201,6 +201,12 @@ func (c *command) person() (string, error) {
 	return c.config.Person, nil
 }
 
+// mustSay reports whether whoever acts here has to say who they are: their token does not.
+func (c *command) mustSay() bool {
+	token, err := c.token()
+	return err != nil || !identity.IsPersonal(token)
+}
+
 // client talks to the server that the settings name.
 func (c *command) client() (*api.Client, error) {
 	token, err := c.token()

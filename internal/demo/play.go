@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/watch"
 )
@@ -25,6 +26,7 @@ func (d *demo) play(ctx context.Context) error {
 		d.path(Settings), d.Binary, Scenario)
 
 	var id string
+	var of plan.Plan
 	var told map[string]bool
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -42,13 +44,17 @@ func (d *demo) play(ctx context.Context) error {
 				continue // it may be starting again; its end is told above
 			}
 			id, told = runs[0].Run, map[string]bool{}
+			if of, err = d.client.RunPlan(up, id); err != nil {
+				id = ""
+				continue
+			}
 			d.say("run %s has begun", "%s を開始しました", id)
 		}
 		r, err := d.client.Run(up, id)
 		if err != nil {
 			continue
 		}
-		d.tell(r, told)
+		d.tell(r, of, told)
 		if r.Summary.State.Ended() {
 			d.say("%s", "%s", watch.Verdict(d.Lang, r.Overview))
 			if _, err := d.writeReports(up, id); err != nil {
@@ -61,11 +67,11 @@ func (d *demo) play(ctx context.Context) error {
 }
 
 // tell says what is waited for and was not told of yet, for each person once.
-func (d *demo) tell(r api.Run, told map[string]bool) {
+func (d *demo) tell(r api.Run, of plan.Plan, told map[string]bool) {
 	for _, w := range r.Overview.Waiting {
 		who, what, how := watch.Ask(d.Lang, r.Summary.Run, w)
 		var news []string
-		for person, command := range commands(how, w) {
+		for person, command := range commands(how, w, of) {
 			key := fmt.Sprint(w.For, w.Phase, w.System, w.Site, w.Step, w.Kind, person)
 			if !told[key] {
 				told[key] = true
@@ -81,10 +87,10 @@ func (d *demo) tell(r api.Run, told map[string]bool) {
 
 // commands gives the command for each person who is waited for, since in the demo one
 // plays them all; "" is anybody.
-func commands(how string, w progress.Waiting) map[string]string {
+func commands(how string, w progress.Waiting, of plan.Plan) map[string]string {
 	switch {
 	case len(w.People) == 0:
-		return map[string]string{"": how}
+		return map[string]string{"": watch.As(how, w, of)}
 	case !strings.Contains(how, " PERSON "):
 		return map[string]string{w.People[0]: how + " --as " + w.People[0]}
 	}

@@ -234,11 +234,14 @@ type Step struct {
 	Reason    string        `json:"reason,omitempty"`
 	By        string        `json:"by,omitempty"`
 	SettledBy run.SettledBy `json:"settled_by,omitempty"`
-	Attempts  int           `json:"attempts"`
-	BudgetS   *float64      `json:"budget_s,omitempty"`
-	StartedAt time.Time     `json:"started_at"`
-	EndedAt   *time.Time    `json:"ended_at,omitempty"`
-	UsedS     float64       `json:"used_s"`
+	// AskedBy asked for what By confirmed; BreakGlass: By did alone what takes two.
+	AskedBy    string     `json:"asked_by,omitempty"`
+	BreakGlass bool       `json:"break_glass,omitempty"`
+	Attempts   int        `json:"attempts"`
+	BudgetS    *float64   `json:"budget_s,omitempty"`
+	StartedAt  time.Time  `json:"started_at"`
+	EndedAt    *time.Time `json:"ended_at,omitempty"`
+	UsedS      float64    `json:"used_s"`
 }
 
 // Message is something said to people, or a turn of the run worth telling.

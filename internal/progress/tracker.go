@@ -303,7 +303,9 @@ func (t *Tracker) step(e run.Event) {
 		}
 		t.waits = append(t.waits, waiting)
 	case run.StepActed:
-		s.By = e.By
+		var a run.StepAct
+		_ = e.Decode(&a)
+		s.By, s.AskedBy, s.BreakGlass = e.By, a.AskedBy, a.BreakGlass
 		t.unwait(e)
 	case run.StepEnded:
 		var r run.StepResult

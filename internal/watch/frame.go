@@ -2,7 +2,6 @@ package watch
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +18,8 @@ type Frame struct {
 	Lang   i18n.Lang
 	Plan   plan.Plan
 	Zone   *time.Location
+	// As: whoever reads it says with --as who they are, so that commands show it.
+	As bool
 	// Stale is how old the newest word from the server is; 0 is live. A stale picture
 	// says so, in words.
 	Stale time.Duration
@@ -102,7 +103,7 @@ func (f Frame) head(o progress.Overview) []string {
 	default:
 		state = "▶ " + state
 	}
-	about := f.t("%s · started %s by %s", "%s · %s 開始 (%s)", f.Lang.Depth(o.Depth), f.at(o.StartedAt, true), o.By)
+	about := f.t("%s · started %s by %s", "%s · %s 開始 (%s)", f.Lang.Depth(o.Depth), f.at(o.StartedAt, true), f.name(o.By))
 	if o.Simulated {
 		about += f.t(" · people are simulated", " · 人の応答は模擬")
 	}
@@ -110,7 +111,7 @@ func (f Frame) head(o progress.Overview) []string {
 	if o.StateWhy != "" {
 		who := ""
 		if o.StateBy != "" {
-			who = o.StateBy + ": "
+			who = f.name(o.StateBy) + ": "
 		}
 		lines = append(lines, "   "+cut(who+clean(o.StateWhy), f.Style.Width-4))
 	}
@@ -242,7 +243,7 @@ func (f Frame) way(s progress.System) string {
 	default:
 		to = f.t("not possible now", "現時点では復旧不可")
 	}
-	return f.t("decided: %s (%s)", "決定: %s (%s)", to, s.DecidedBy)
+	return f.t("decided: %s (%s)", "決定: %s (%s)", to, f.name(s.DecidedBy))
 }
 
 // rto is the clock against the objective: used, objective, bar, and what is left or over.
@@ -364,110 +365,10 @@ func (f Frame) waiting(o progress.Overview) []string {
 			lines = append(lines, "     "+line)
 		}
 		if !o.Simulated {
-			lines = append(lines, "     "+f.Style.paint(dim, cut(how, f.Style.Width-6)))
+			lines = append(lines, "     "+f.Style.paint(dim, cut(f.as(how, w), f.Style.Width-6)))
 		}
 	}
 	return append(lines, "")
-}
-
-// steps lists what has begun, by execution, and what is still to come of one that runs.
-func (f Frame) steps(o progress.Overview, ahead bool) []string {
-	if len(o.Steps) == 0 {
-		return nil
-	}
-	var order []string
-	by := map[string][]progress.Step{}
-	nameWidth := 12
-	for _, s := range o.Steps {
-		if by[s.Writer] == nil {
-			order = append(order, s.Writer)
-		}
-		by[s.Writer] = append(by[s.Writer], s)
-		nameWidth = min(28, max(nameWidth, Cells(s.ID)))
-	}
-	lines := []string{" " + f.title("Steps", "ステップ")}
-	for _, w := range order {
-		begun := by[w]
-		rb, known := f.Plan.Runbook(begun[0].Runbook)
-		if known {
-			done := 0
-			for _, s := range begun {
-				if s.EndedAt != nil {
-					done++
-				}
-			}
-			lines = append(lines, "   "+f.Style.paint(dim, fmt.Sprintf("%s  %d/%d", rb.Name, done, len(rb.Steps))))
-		}
-		for _, s := range begun {
-			lines = append(lines, f.step(s, nameWidth))
-		}
-		if !ahead || !known || o.EndedAt != nil || o.Aborting || slices.ContainsFunc(begun, func(s progress.Step) bool { return s.Undo != "" || s.Outcome == run.Failed }) {
-			continue
-		}
-		for _, st := range rb.Steps {
-			if !slices.ContainsFunc(begun, func(s progress.Step) bool { return s.ID == st.ID }) {
-				lines = append(lines, "   "+f.Style.paint(dim, strings.TrimRight("· "+column("", 9)+" "+column(st.ID, nameWidth)+"  "+f.where(st.Uses, st.Site), " ")))
-			}
-		}
-	}
-	return append(lines, "")
-}
-
-// where is a step's action and site; a narrow screen has room for the site only.
-func (f Frame) where(action, site string) string {
-	if f.Style.Width < 80 {
-		return column(site, 8)
-	}
-	return column(action, 22) + " " + column(site, 8)
-}
-
-func (f Frame) step(s progress.Step, nameWidth int) string {
-	symbol, color, word := "●", cyan, f.t("runs", "実行中")
-	switch s.Progress {
-	case progress.StepWaits:
-		symbol, color, word = "➜", yellow, f.t("waits", "待機")
-	case progress.StepUndoes:
-		symbol, color, word = "↶", yellow, f.t("undoing", "取消中")
-	case progress.StepUndone:
-		symbol, color, word = "↶", yellow, f.t("undone", "取消済")
-		if s.Undo != run.Passed {
-			color, word = red, f.t("UNDO %s", "取消%s", f.Lang.Outcome(s.Undo))
-		}
-	case progress.StepEnded:
-		word = f.Lang.Outcome(s.Outcome)
-		switch s.Outcome {
-		case run.Passed:
-			symbol, color = "✓", green
-		case run.Failed:
-			symbol, color = "✗", red
-		case run.Unknown:
-			symbol, color = "?", yellow
-		default:
-			symbol, color = "-", dim
-		}
-	}
-	used := span(s.UsedS)
-	if s.BudgetS != nil {
-		used += " / " + span(*s.BudgetS)
-	}
-	used = pad(used, 14)
-	if s.BudgetS != nil && s.UsedS > *s.BudgetS {
-		used = f.Style.paint(red, strings.TrimRight(used, " ")+" !")
-	}
-	line := "   " + f.Style.paint(color, symbol+" "+column(word, 9)) + " " + column(s.ID, nameWidth) + "  " +
-		f.Style.paint(dim, f.where(s.Action, s.Site)) + " " + used
-	if s.Attempts > 1 {
-		line += f.t(" try %d", " %d回目", s.Attempts)
-	}
-	if s.SettledBy == run.ByPerson {
-		line += f.t(" BY HAND (%s)", " 手動 (%s)", s.By)
-	}
-	if s.Reason != "" && (s.Progress == progress.StepWaits || s.Outcome != run.Passed || s.Undo != "" && s.Undo != run.Passed) {
-		if room := f.Style.Width - Cells(line) - 2; room >= 12 {
-			line += "  " + cut(f.said(s.Reason), room)
-		}
-	}
-	return strings.TrimRight(line, " ")
 }
 
 func (f Frame) messages(o progress.Overview) []string {

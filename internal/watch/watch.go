@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Out  io.Writer
 	Lang i18n.Lang
+	As   bool // commands say who acts
 	// Screen gives the terminal's size in cells and lines, asked before each picture.
 	// nil means that Out is no terminal, or a dumb one: lines are written instead.
 	Screen func() (width, height int)
@@ -240,7 +241,7 @@ func (w *watcher) redraw(ctx context.Context) (progress.Overview, error) {
 }
 
 func (w *watcher) frame(width, height int) Frame {
-	return Frame{Style: Style{Color: w.options.Color, Width: max(40, width)}, Height: height, Lang: w.options.Lang, Plan: w.plan, Zone: w.zone}
+	return Frame{Style: Style{Color: w.options.Color, Width: max(40, width)}, Height: height, Lang: w.options.Lang, Plan: w.plan, Zone: w.zone, As: w.options.As}
 }
 
 // Verdict is the closing line of a run that has ended.

@@ -312,3 +312,47 @@ func TestATerminalGetsItsScreenBack(t *testing.T) {
 		t.Errorf("the last picture is not left on the shell's screen: %q", rest)
 	}
 }
+
+// Who comes to a run later reads who forced a step, why, and what was left undone.
+func TestStepsByHandSayWhoAndWhy(t *testing.T) {
+	p := testPlan(t)
+	p.Estate.People[0].Name, p.Estate.People[1].Name = plan.Text{EN: "Sato Aiko", JA: "佐藤愛子"}, plan.Text{EN: "Tanaka Ken", JA: "田中健"}
+	settle := func(outcome run.Outcome, a run.StepAct) progress.Overview {
+		events := journalOf(p)
+		last := events[len(events)-1]
+		acted, ended := last, last
+		acted.Seq, acted.Kind, acted.By, acted.Reason, acted.At, acted.Data = last.Seq+1, run.StepActed, "sato", "SELECT pg_is_in_recovery() says f", at(50), run.Encode(a)
+		ended.Seq, ended.Kind, ended.By, ended.Reason, ended.At, ended.Outcome = last.Seq+2, run.StepEnded, "sato", acted.Reason, at(50), outcome
+		ended.Data = run.Encode(run.StepResult{SettledBy: run.ByPerson})
+		return progress.Of(p, entries(append(events, acted, ended)), at(65))
+	}
+	for _, c := range []struct {
+		name    string
+		lang    i18n.Lang
+		outcome run.Outcome
+		act     run.StepAct
+		want    []string
+	}{
+		{"forced by two", i18n.EN, run.Passed, run.StepAct{Act: run.ActDone, AskedBy: "tanaka"}, []string{"marked done by Sato Aiko (sato), asked for by Tanaka Ken (tanaka): SELECT pg_is_in_recovery() says f", "not run to its end by muster: postgres.promote at osaka", "not proven"}},
+		{"forced alone", i18n.EN, run.Passed, run.StepAct{Act: run.ActDone, BreakGlass: true}, []string{"ALONE (break-glass)"}},
+		{"skipped", i18n.JA, run.Skipped, run.StepAct{Act: run.ActSkip, AskedBy: "tanaka"}, []string{"佐藤愛子（sato）が省略（要請 田中健（tanaka））", "未実施: postgres.promote（osaka）", "未立証"}},
+	} {
+		text := strings.Join(Frame{Style: Style{Width: 160}, Lang: c.lang, Plan: p}.Lines(settle(c.outcome, c.act)), "\n")
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %q in\n%s", c.name, want, text)
+			}
+		}
+	}
+}
+
+// Whoever has no token of their own can paste what is shown.
+func TestCommandsSayWhoActs(t *testing.T) {
+	p := testPlan(t)
+	text := strings.Join(Frame{Style: Style{Width: 110}, Lang: i18n.EN, Plan: p, As: true}.Lines(progress.Of(p, entries(journalOf(p)), at(65))), "\n")
+	for _, want := range []string{"muster checkin --safety safe --run tokyo-loss-1 --as sato", "muster step done|retry|skip tokyo-loss-1 promote --as tanaka"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
