@@ -42,18 +42,21 @@ type Activation struct {
 
 // ActivationSystem is what may be done to a system.
 type ActivationSystem struct {
-	Name      string         `json:"name"`
-	Title     plan.Text      `json:"title"`
-	Priority  string         `json:"priority"`
-	From      string         `json:"from"`
-	To        string         `json:"to,omitempty"`
-	RTO       *run.Duration  `json:"rto,omitempty"`
-	Runbooks  []string       `json:"runbooks"`
-	Effects   map[string]int `json:"effects" doc:"Steps of those runbooks by effect: observe, isolated, disrupt, destroy; human for those of people."`
-	Unproven  bool           `json:"unproven" doc:"No probe would see it come back."`
-	HeldBy    string         `json:"held_by,omitempty" doc:"The run that holds it now."`
-	HeldKept  bool           `json:"held_kept,omitempty" doc:"That run has ended and its clean-up is incomplete."`
-	DependsOn []string       `json:"depends_on,omitempty"`
+	Name     string         `json:"name"`
+	Title    plan.Text      `json:"title"`
+	Priority string         `json:"priority"`
+	From     string         `json:"from"`
+	To       string         `json:"to,omitempty"`
+	RTO      *run.Duration  `json:"rto,omitempty"`
+	Runbooks []string       `json:"runbooks"`
+	Effects  map[string]int `json:"effects" doc:"Steps of those runbooks by effect: observe, isolated, disrupt, destroy; human for those of people."`
+	Unproven bool           `json:"unproven" doc:"No probe would see it come back."`
+	HeldBy   string         `json:"held_by,omitempty" doc:"The run that holds it now."`
+	HeldKept bool           `json:"held_kept,omitempty" doc:"That run has ended and its clean-up is incomplete."`
+	HeldWhy  string         `json:"held_why,omitempty" doc:"What is left to clean up."`
+	// HeldOrphaned locks are a person's to release, as kept ones are.
+	HeldOrphaned bool     `json:"held_orphaned,omitempty" doc:"That run was ended in the engine and can't let go any more."`
+	DependsOn    []string `json:"depends_on,omitempty"`
 }
 
 // RoleHeld is how many people hold a role, and how many must be there.
@@ -116,7 +119,11 @@ func (s *Server) activation(ctx context.Context, name string) (Activation, error
 		if err != nil {
 			return Activation{}, err
 		}
-		out.Systems[i].HeldBy, out.Systems[i].HeldKept = h.Run, h.Kept
+		at := &out.Systems[i]
+		at.HeldBy, at.HeldKept, at.HeldWhy = h.Run, h.Kept, h.Reason
+		if at.HeldOrphaned, err = s.orphaned(ctx, h); err != nil {
+			return Activation{}, err
+		}
 	}
 	return out, nil
 }

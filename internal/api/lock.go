@@ -26,7 +26,11 @@ func (s *Server) getSystem(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &answer[System]{System{System: in.Name, Held: h.Run != "", Run: h.Run, Kept: h.Kept, Reason: h.Reason}}, nil
+	out := System{System: in.Name, Held: h.Run != "", Run: h.Run, Kept: h.Kept, Reason: h.Reason}
+	if out.Orphaned, err = s.orphaned(ctx, h); err != nil {
+		return nil, err
+	}
+	return &answer[System]{out}, nil
 }
 
 // releaseSystem frees a system that its run has left: the run kept the lock because its
@@ -125,6 +129,18 @@ func (s *Server) holder(ctx context.Context, system string) (workflows.Holder, e
 		return workflows.Holder{}, s.updateProblem(ctx, id, err)
 	}
 	return h, nil
+}
+
+// orphaned reports whether who holds a system was ended in the engine.
+func (s *Server) orphaned(ctx context.Context, h workflows.Holder) (bool, error) {
+	if h.Run == "" || h.Kept {
+		return false, nil
+	}
+	closed, err := s.closed(ctx, h.Run)
+	if err != nil {
+		return false, s.updateProblem(ctx, h.Run, err)
+	}
+	return closed, nil
 }
 
 // closed reports whether a workflow has ended in the engine, or is not there any more.

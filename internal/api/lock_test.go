@@ -43,6 +43,12 @@ func TestReleasingASystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	held(id)
+	if sys, err := w.System(ctx, "orders"); err != nil || !sys.Orphaned || sys.Kept {
+		t.Errorf("its run was ended in the engine: %+v, %v", sys, err)
+	}
+	if sum, err := w.Activation(ctx, "tokyo-fire"); err != nil || sum.Systems[0].HeldBy != id || !sum.Systems[0].HeldOrphaned {
+		t.Errorf("what is said before an activation: %+v, %v", sum.Systems, err)
+	}
 	refused("a stranger", workflows.Control{By: "tanakka", Reason: "x"}, 422, api.CodeBadRequest, `"tanaka"`)
 	refused("without a reason", workflows.Control{By: "tanaka"}, 409, api.CodeRefused, "why it is safe")
 	first, body := w.send("/api/v1/systems/orders/release", "one-click", byHand)

@@ -80,6 +80,8 @@ type System struct {
 	Run    string `json:"run,omitempty" doc:"The run that holds it."`
 	Kept   bool   `json:"kept" doc:"The run has ended and left it: clean-up is incomplete."`
 	Reason string `json:"reason,omitempty"`
+	// Orphaned locks are a person's to release, as kept ones are.
+	Orphaned bool `json:"orphaned,omitempty" doc:"The run was ended in the engine and can't let go any more."`
 }
 
 // Health is whether the server can do its work.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/muster-dr/muster/internal/board"
 	inventory "github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/plan"
@@ -87,6 +88,15 @@ func (d *directory) Estate(context.Context) (plan.Estate, error) {
 		return plan.Estate{}, err
 	}
 	return e.Estate, nil
+}
+
+// inventory is the estate, for the board.
+func (d *directory) inventory() (board.Inventory, error) {
+	e, err := d.estate()
+	if err != nil {
+		return board.Inventory{}, err
+	}
+	return board.Inventory{Estate: e.Estate, Systems: e.Systems, Roles: e.Titles, Numbers: e.Numbers()}, nil
 }
 
 func (d *directory) Known(_ context.Context, person string) (bool, error) {

@@ -57,6 +57,9 @@ func TestDirectoryFollowsTheEstate(t *testing.T) {
 	if !known("sato") {
 		t.Error("a slip in the file put people out")
 	}
+	if e, err := d.inventory(); err != nil || len(e.People) == 0 || len(e.Systems) == 0 {
+		t.Errorf("a slip in the file emptied the board: %+v, %v", e, err)
+	}
 	write(strings.Replace(full, "  - {id: tanaka, name: Tanaka, roles: [operator, commander]}\n", "  - {id: suzuki, name: Suzuki, roles: [operator]}\n", 1))
 	if known("tanaka") || !known("suzuki") {
 		t.Error("who left the file is still known")

@@ -27,7 +27,6 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
-	"github.com/muster-dr/muster/internal/scenario"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -71,7 +70,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	h := s.api.Handler()
 	var err error
 	s.board, err = board.New(board.Options{
-		Store: s.store, API: h, Plans: s.api.Plans, Estate: s.estate(actions), Log: o.Log, PublicURL: o.Config.PublicURL,
+		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,
 		People: s.identity,
 	})
 	if err != nil {
@@ -94,17 +93,6 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}
 	return s, err
-}
-
-// estate reads the inventory from the plans directory as it is now.
-func (s *server) estate(catalog scenario.Catalog) func() (board.Inventory, error) {
-	return func() (board.Inventory, error) {
-		b, mistakes := scenario.Load(s.o.Config.Plans, catalog)
-		if err := mistakes.Err(); err != nil {
-			return board.Inventory{}, err
-		}
-		return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles(), Numbers: b.Numbers()}, nil
-	}
 }
 
 // Render writes a run's report.

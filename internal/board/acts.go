@@ -28,8 +28,7 @@ func (b *Board) act(v *visit) error {
 		return &trouble{status: http.StatusNotFound, title: v.t("Not found", "見つかりません"), detail: v.t("There is no act %q.", "「%s」という操作はありません。", v.r.PathValue("act")), back: v.here()}
 	}
 	if v.me == "" {
-		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
-			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: v.here()}
+		return v.nobody(v.here())
 	}
 	return v.do(v.r.PathValue("act"), do, v.r.PathValue("run"), identity.Local(v.r.PostForm.Get("back")))
 }
@@ -98,6 +97,12 @@ func withDone(back, what string) string {
 	return u.String()
 }
 
+// nobody says that the console acts as somebody, or not at all.
+func (v *visit) nobody(back string) error {
+	return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
+		way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: back}
+}
+
 // start begins a drill, or the real thing after its name was typed.
 func (b *Board) start(v *visit) error {
 	form := v.r.PostForm
@@ -112,8 +117,7 @@ func (b *Board) start(v *visit) error {
 		}
 	}
 	if v.me == "" {
-		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
-			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください"), back: back}
+		return v.nobody(back)
 	}
 	since, wrong := v.happened(form.Get("since"), back)
 	if wrong != nil {
@@ -175,8 +179,7 @@ func (b *Board) settleProposal(v *visit) error {
 	id, act, form := v.r.PathValue("id"), v.r.PathValue("act"), v.r.PostForm
 	in := api.ProposalRequest{By: v.me, Reason: strings.TrimSpace(form.Get("reason"))}
 	if v.me == "" {
-		return &trouble{status: http.StatusConflict, title: v.t("Who are you?", "操作者が指定されていません"), detail: v.t("Every act has a person, and the console is none.", "すべての操作には操作者が必要です。"),
-			way: v.t("Say at the top of the page as whom you act", "ページ上部で操作者を選んでください")}
+		return v.nobody("")
 	}
 	switch act {
 	case "dismiss":

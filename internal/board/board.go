@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
@@ -63,7 +62,8 @@ type Options struct {
 	Store journal.Store
 	API   http.Handler // api.Server.Handler
 	Plans api.Plans
-	// Estate is the inventory as its files say now: who there is, and which systems.
+	// Estate is the inventory as its files say now: who there is, and which systems. Every page
+	// asks for it, so it has to be remembered.
 	Estate func() (Inventory, error)
 	People People
 	Log    *slog.Logger
@@ -82,6 +82,7 @@ type Board struct {
 	assets  map[string]asset
 	hub     *hub
 	proofs  proof.Systems
+	locks   locks
 	handler http.Handler
 }
 
@@ -97,7 +98,6 @@ func New(o Options) (*Board, error) {
 		o.Viewers = 500
 	}
 	b := &Board{o: o, langs: map[i18n.Lang]*pages{}}
-	b.o.Estate = recent(o.Estate)
 	var err error
 	if b.assets, err = loadAssets(); err != nil {
 		return nil, err
@@ -139,6 +139,7 @@ func (b *Board) routes() (http.Handler, error) {
 	signedIn("GET /tasks", b.showTasks)
 	signedIn("GET /history", b.showHistory)
 	signedIn("GET /systems", b.showSystems)
+	signedIn("POST /systems/{system}/release", b.release)
 	signedIn("GET /scenarios", b.showScenarios)
 	signedIn("GET /scenarios/{name}", b.showScenario)
 	signedIn("GET /people", b.showRoster)
@@ -324,24 +325,4 @@ func plain(l i18n.Lang, text string) string {
 		mark, text = l.T(run.MarkEN+" ", run.MarkJA), strings.TrimSpace(rest)
 	}
 	return mark + plan.Apart(text).In(string(l))
-}
-
-// remembered is for how long the inventory counts without its files being read again.
-const remembered = 2 * time.Second
-
-// recent keeps what was read of the estate for a moment: every page asks for it.
-func recent(read func() (Inventory, error)) func() (Inventory, error) {
-	var mu sync.Mutex
-	var kept Inventory
-	var err error
-	var until time.Time
-	return func() (Inventory, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if now := time.Now(); now.After(until) {
-			kept, err = read()
-			until = now.Add(remembered)
-		}
-		return kept, err
-	}
 }

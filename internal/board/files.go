@@ -32,6 +32,11 @@ type systemRow struct {
 	Drillable             []run.Depth
 }
 
+type systemsView struct {
+	Rows  []systemRow
+	Locks []lockView
+}
+
 // overdue is when a proof counts no more.
 const overdue = int(proof.MaxAge / (24 * time.Hour))
 
@@ -92,7 +97,7 @@ func (b *Board) showSystems(v *visit) error {
 		one("RLO", rlo, last[s.Name].RLO)
 		rows = append(rows, row)
 	}
-	v.showAs(http.StatusOK, "systems", v.t("Systems", "情報システム"), rows, look{at: "systems"})
+	v.showAs(http.StatusOK, "systems", v.t("Systems", "情報システム"), systemsView{rows, v.lockViews()}, look{at: "systems"})
 	return nil
 }
 
@@ -180,13 +185,15 @@ func (b *Board) showRoster(v *visit) error {
 // activateView is the summary before the real thing begins: the API's own, which every
 // front end shows alike.
 type activateView struct {
-	List  []api.Scenario
-	Sum   *api.Activation
-	Title string
-	Me    string
-	Now   string
-	Files Inventory
-	L     i18n.Lang
+	List []api.Scenario
+	Sum  *api.Activation
+	// Refused are the systems for whose sake a start would be refused now.
+	Refused []refusedView
+	Title   string
+	Me      string
+	Now     string
+	Files   Inventory
+	L       i18n.Lang
 }
 
 // Site is a site as people call it.
@@ -214,6 +221,7 @@ func (b *Board) showActivate(v *visit) error {
 			return err
 		}
 		view.Sum, view.Title = &sum, either(sum.Title.In(string(v.lang)), name)
+		view.Refused = refusedBy(v.lang, sum)
 	} else {
 		list, err := v.client("").Scenarios(v.ctx())
 		if err != nil {

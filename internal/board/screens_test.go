@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,9 @@ func TestPages(t *testing.T) {
 				b.to(p.path)
 				if wide := value[int64](b, "document.documentElement.scrollWidth"); wide > px[0] {
 					t.Errorf("%s in %s on a %s is %d pixels wide, the screen %d", p.name, lang, size, wide, px[0])
+				}
+				if strings.Contains(b.text(), "NaN") {
+					t.Errorf("%s shows a clock without a time:\n%s", p.path, b.text())
 				}
 				if words := value[string](b, "document.documentElement.lang"); words != lang {
 					t.Errorf("%s is in %q, asked for %s", p.path, words, lang)

@@ -24,6 +24,8 @@ type nowView struct {
 	Tasks int
 	Now   time.Time
 	Wall  bool
+	// Locks are systems that runs which are over still hold.
+	Locks []lockView
 	// Proposals are what alarms propose, and nobody has answered.
 	Proposals []proposalView
 	Me        string
@@ -85,6 +87,9 @@ func drawRun(p *pages, pictures []picture, now time.Time) ([]fragment, error) {
 func (v *visit) personal(page string) func([]picture, *string) []fragment {
 	me, l := v.me, v.lang
 	back := "/tasks"
+	if page == "now" {
+		return v.personalNow
+	}
 	if page != "tasks" && page != "" {
 		back = "/runs/" + url.PathEscape(page)
 	}
@@ -113,6 +118,16 @@ func (v *visit) personal(page string) func([]picture, *string) []fragment {
 	}
 }
 
+// personalNow draws the leftover locks again when they have changed: they are in no run's record.
+func (v *visit) personalNow(_ []picture, last *string) []fragment {
+	text, err := v.b.langs[v.lang].draw("locks", v.lockViews())
+	if err != nil || string(text) == *last {
+		return nil
+	}
+	*last = string(text)
+	return []fragment{{id: "locks", html: string(text)}}
+}
+
 type mineView struct {
 	Tasks []task
 	Me    string
@@ -135,9 +150,9 @@ func (b *Board) showNow(v *visit) error {
 	if view.Proposals, err = v.proposals(); err != nil {
 		return err
 	}
-	view.Me = v.me
+	view.Me, view.Locks = v.me, v.lockViews()
 	view.Tasks, view.Wall = len(tasksIn(v.lang, pictures, v, "")), v.r.URL.Query().Has("wall")
-	name, title := "now", v.t("Now", "現在の状況")
+	name, title, live := "now", v.t("Now", "現在の状況"), "/live?own=now"
 	kind := run.Kind("")
 	for _, r := range view.Runs {
 		if kind != run.Response {
@@ -145,9 +160,9 @@ func (b *Board) showNow(v *visit) error {
 		}
 	}
 	if view.Wall {
-		name = "now-wall-page"
+		name, live = "now-wall-page", "/live"
 	}
-	v.showAs(http.StatusOK, name, title, view, look{at: "now", live: "/live", wall: view.Wall, refresh: true, kind: kind})
+	v.showAs(http.StatusOK, name, title, view, look{at: "now", live: live, wall: view.Wall, refresh: true, kind: kind})
 	return nil
 }
 

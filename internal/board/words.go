@@ -42,6 +42,7 @@ var (
 		"pause": {EN: "The run is paused before its next step.", JA: "次のステップの前で一時停止しました。"}, "resume": {EN: "The run goes on.", JA: "再開しました。"},
 		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},
 		"callout": {EN: "It is recorded.", JA: "招集の扱いを記録しました。"}, "reach": {EN: "The contact is recorded.", JA: "連絡結果を記録しました。"}, "follow-up": {EN: "The order's state is recorded.", JA: "指示の状況を記録しました。"}, "receive": {EN: "The receipt is recorded.", JA: "受領を記録しました。"},
+		"release": {EN: "The lock is released.", JA: "ロックを解除しました。"},
 		"dismiss": {EN: "The proposal is closed.", JA: "提案を却下しました。"},
 		"draft":   {EN: "The draft is with whoever decides.", JA: "案を決定者に提出しました。"}, "consult": {EN: "The consultation is recorded.", JA: "協議を記録しました。"},
 		"remark": {EN: "Your remark is recorded.", JA: "記入内容を記録しました。"}, "situation": {EN: "The situation report is sent.", JA: "状況報告を送信しました。"},

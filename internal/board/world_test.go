@@ -10,9 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.temporal.io/sdk/client"
 
 	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/api"
@@ -38,6 +41,8 @@ type world struct {
 	plan  plan.Plan
 	now   time.Time
 	api   http.Handler
+	// engine runs what is on the control queue only when a test starts a worker.
+	engine client.Client
 }
 
 // counted is a record store that counts how often a run is read from its beginning.
@@ -58,6 +63,23 @@ func (c *counted) Events(ctx context.Context, id string, after int64, limit int)
 var begun = time.Date(2026, 11, 19, 5, 0, 0, 0, time.UTC)
 
 type files struct{ dir string }
+
+// remembering keeps an inventory for a moment, as the server does.
+func remembering(read func() (board.Inventory, error)) func() (board.Inventory, error) {
+	var mu sync.Mutex
+	var kept board.Inventory
+	var err error
+	var until time.Time
+	return func() (board.Inventory, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.After(until) {
+			kept, err = read()
+			until = now.Add(2 * time.Second)
+		}
+		return kept, err
+	}
+}
 
 func (f files) load() (*scenario.Bundle, error) {
 	b, mistakes := scenario.Load(f.dir, all.Registry(all.Options{}))
@@ -129,8 +151,8 @@ func newWorld(t *testing.T, now time.Time) *world {
 			}
 			return report.Render(out, report.WithoutIndividuals(r, reader), report.Format(format), lang)
 		}}
-	w.api = server.Handler()
-	b, err := board.New(board.Options{Store: store, API: w.api, Plans: f, Estate: f.estate, People: w.ids, Now: func() time.Time { return w.now }})
+	w.api, w.engine = server.Handler(), engine
+	b, err := board.New(board.Options{Store: store, API: w.api, Plans: f, Estate: remembering(f.estate), People: w.ids, Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,15 @@ type Estate struct {
 	only   map[string]run.Kind // of people and roles that are limited, by "person ID" and "role NAME"
 }
 
+// Numbers are the telephone numbers of people, by ID.
+func (e *Estate) Numbers() map[string]string {
+	out := make(map[string]string, len(e.Contacts))
+	for id, c := range e.Contacts {
+		out[id] = c.Phone
+	}
+	return out
+}
+
 // Contact is how a person is reached and known. Empty fields are not known.
 type Contact struct {
 	Phone   string // as the estate's contact

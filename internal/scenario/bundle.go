@@ -76,13 +76,7 @@ func (b *Bundle) Estate() plan.Estate { return b.estate.Estate }
 func (b *Bundle) RoleTitles() map[string]plan.Text { return b.estate.Titles }
 
 // Numbers are the telephone numbers of people, by ID, which no plan holds.
-func (b *Bundle) Numbers() map[string]string {
-	out := map[string]string{}
-	for id, c := range b.estate.Contacts {
-		out[id] = c.Phone
-	}
-	return out
-}
+func (b *Bundle) Numbers() map[string]string { return b.estate.Numbers() }
 
 // PartyContact is a party's entry of the contact lists, which no plan holds.
 func (b *Bundle) PartyContact(name string) estate.PartyContact { return b.estate.PartyContacts[name] }

@@ -24,7 +24,7 @@
     }
     if (old) return; // old numbers don't look alive
     const now = Date.now() + skew;
-    for (const e of document.querySelectorAll(".tick")) {
+    for (const e of document.querySelectorAll("span.tick")) {
       let s = e.dataset.up ? (now - e.dataset.up) / 1000 : (e.dataset.down - now) / 1000;
       e.classList.toggle("over", s < 0 && !!e.dataset.down);
       const text = clock(Math.max(0, e.dataset.up ? s : Math.abs(s)));
@@ -36,7 +36,7 @@
   const bare = node => {
     const c = document.createElement("div");
     c.append(node.cloneNode(true));
-    for (const e of c.querySelectorAll(".tick")) { e.className = "tick"; e.textContent = ""; }
+    for (const e of c.querySelectorAll("span.tick")) { e.className = "tick"; e.textContent = ""; }
     for (const e of c.querySelectorAll("input[name=key]")) e.setAttribute("value", "");
     for (const e of c.querySelectorAll("[open],[disabled],[data-dirty]")) for (const a of ["open", "disabled", "data-dirty"]) e.removeAttribute(a);
     return (node.id ? c.firstElementChild : c).innerHTML;
@@ -68,7 +68,7 @@
   let live = document.body.dataset.live, source;
   function connect() {
     source = new EventSource(live + (last ? (live.includes("?") ? "&" : "?") + "after=" + encodeURIComponent(last) : ""));
-    for (const id of ["head", "systems", "phases", "waiting", "crowd", "damage", "steps", "said", "wall", "runs", "mine"]) {
+    for (const id of ["head", "systems", "phases", "waiting", "crowd", "damage", "steps", "said", "wall", "locks", "runs", "mine"]) {
       source.addEventListener(id, e => { heard = performance.now(); swap(id, e.data); });
     }
     source.addEventListener("beat", e => {
