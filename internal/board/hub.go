@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,9 @@ type picture struct {
 	People   []personView
 	// Titles are what people call the roles, by name.
 	Titles map[string]plan.Text
+	// Beside are open runs of the other kind that concern systems of this one: a drill and
+	// the real thing at once are easily mixed up.
+	Beside []beside
 }
 
 // follow returns the follower of a run, or journal.ErrNotFound.
@@ -105,6 +109,9 @@ func (h *hub) follow(ctx context.Context, id string) (*follower, error) {
 	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p)}
 	f.topic = &topic{hub: h, name: id, read: func(ctx context.Context) ([]picture, error) {
 		one, err := f.look(ctx)
+		if err == nil {
+			err = h.besides(ctx, &one)
+		}
 		return []picture{one}, err
 	}, draw: drawRun}
 	h.runs[id] = f
@@ -155,7 +162,7 @@ func (f *follower) look(ctx context.Context) (picture, error) {
 	files, _ := f.hub.files() // without it, roles go by their names
 	p := f.plan
 	p.Estate = f.tracker.Estate()
-	return picture{p, o, rollOf(f.tracker.Roll()), files.Roles}, nil
+	return picture{Plan: p, Overview: o, People: rollOf(f.tracker.Roll()), Titles: files.Roles}, nil
 }
 
 // readNow is all runs that have not ended.
@@ -176,6 +183,13 @@ func (h *hub) readNow(ctx context.Context) ([]picture, error) {
 		}
 		out = append(out, p)
 	}
+	for i := range out {
+		for _, other := range out {
+			out[i].putBeside(other.Overview.Run, other.Overview.Kind, other.Plan)
+		}
+	}
+	// Whoever opens the page in an emergency finds the emergency first.
+	slices.SortStableFunc(out, func(a, b picture) int { return kindRank(a.Overview.Kind) - kindRank(b.Overview.Kind) })
 	return out, nil
 }
 

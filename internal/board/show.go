@@ -198,7 +198,11 @@ func (v *visit) picture() (picture, error) {
 	if err != nil {
 		return picture{}, err
 	}
-	return f.look(v.r.Context())
+	p, err := f.look(v.r.Context())
+	if err == nil {
+		err = v.b.hub.besides(v.r.Context(), &p)
+	}
+	return p, err
 }
 
 func (b *Board) showRun(v *visit) error {
