@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -126,16 +124,16 @@ func (r *response) mayApprove(a Approve) error {
 		return r.mayConfirmActivation(a)
 	}
 	if !r.approvalAsked {
-		return errors.New("no approval is being asked for; `muster drill show` says what the run waits for")
+		return refuse("no approval is being asked for; `muster drill show` says what the run waits for", "現在、承認は求められていません。何を待っているかは `muster drill show` で確認できます")
 	}
 	if err := sameQuestion(a, r.askedSeq); err != nil {
 		return err
 	}
 	if slices.Contains(r.approvals, a.By) {
-		return fmt.Errorf("%s has approved already", a.By)
+		return refuse("%s has approved already", "%s はすでに承認しています", a.By)
 	}
 	if r.approved() {
-		return errors.New(both("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", ")))
+		return refuse("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", "))
 	}
 	if a.BreakGlass {
 		return r.mayBreakGlass(a, r.handsBefore())
@@ -144,17 +142,17 @@ func (r *response) mayApprove(a Approve) error {
 		return err
 	}
 	if a.By == r.in.Requester && r.phase != run.Failback {
-		return errors.New("who asked for the recovery can't approve it; another person must, or --break-glass with a reason")
+		return refuse("who asked for the recovery can't approve it; another person must, or --break-glass with a reason", "復旧を要請した本人は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
 	}
 	if run.IsAlarm(r.in.Requester) && r.phase != run.Failback && slices.Contains(r.ask.Not, a.By) {
 		if !r.decidedBy(a.By) {
-			return errors.New(both("an alarm started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
-				"警報による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", a.By))
+			return refuse("an alarm started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
+				"警報による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", a.By)
 		}
-		return errors.New("an alarm started this run, so who decided can't approve; another person must, or --break-glass with a reason")
+		return refuse("an alarm started this run, so who decided can't approve; another person must, or --break-glass with a reason", "警報により開始された実施のため、決定者は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
 	}
 	if r.fourEyes && r.decidedBy(a.By) && (r.othersCould() || r.phase == run.Failback) {
-		return errors.New(both("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By))
+		return refuse("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By)
 	}
 	return r.oneHand(hand{a.By, a.Issuers}, r.handsBefore())
 }
@@ -165,7 +163,7 @@ func sameQuestion(a Approve, now int64) error {
 	if a.Asked == 0 || a.Asked == now {
 		return nil
 	}
-	return errors.New(both("what you were asked is not what is asked for now: the decision was revised, or is over; look at it again and approve that", "承認しようとした内容は、現在承認を求めている内容と異なる（判断が変更されたか、すでに終わっている）。内容を確認し直してから承認すること"))
+	return refuse("what you were asked is not what is asked for now: the decision was revised, or is over; look at it again and approve that", "承認しようとした内容は、現在承認を求めている内容と異なる（判断が変更されたか、すでに終わっている）。内容を確認し直してから承認すること")
 }
 
 // forActivation reports whether a yes is about the activation: said so, or nothing else waits.

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/workflow"
@@ -21,9 +20,9 @@ func (r *response) statement(system, function string) (plan.Statement, error) {
 				return st, nil
 			}
 		}
-		return plan.Statement{}, fmt.Errorf("%q is no function of %s that people state; what a probe sees is not stated", function, system)
+		return plan.Statement{}, refuse("%q is no function of %s that people state; what a probe sees is not stated", "%[1]q は、%[2]s の機能のうち人が申告するものではありません。プローブが監視する機能は申告の対象外です", function, system)
 	}
-	return plan.Statement{}, fmt.Errorf("%q is not a system of this run", system)
+	return plan.Statement{}, refuse("%q is not a system of this run", "%q はこの実施の対象システムではありません", system)
 }
 
 func (r *response) mayAttest(a Attest) error {
@@ -36,11 +35,11 @@ func (r *response) mayAttest(a Attest) error {
 	}
 	switch {
 	case !mayFill(r.plan.Estate, a.By, st.Role):
-		return fmt.Errorf("function %s of %s is stated by the role %s, which %s does not hold", a.Function, a.System, st.Role, a.By)
+		return refuse("function %s of %s is stated by the role %s, which %s does not hold", "%[2]s の機能 %[1]s を申告するのは役割 %[3]s です。%[4]s はその役割を担っていません", a.Function, a.System, st.Role, a.By)
 	case a.Level < 0 || a.Level > 100:
-		return fmt.Errorf("a level of %d is not within 0 and 100 percent of normal service", a.Level)
+		return refuse("a level of %d is not within 0 and 100 percent of normal service", "水準は平常時に対する割合（0〜100）で指定してください（%d は不可）", a.Level)
 	case a.Reason == "":
-		return errors.New("a reason is needed: what the statement rests on stands in the report beside it")
+		return refuse("a reason is needed: what the statement rests on stands in the report beside it", "申告の根拠を記入してください（報告書に併記されます）")
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -42,9 +41,9 @@ func (r *response) maySettleCall(c CallOut) error {
 	}
 	switch {
 	case !r.holding || r.callNow != nil:
-		return errors.New(both("no call-out is held; `muster drill abort` ends the run", "保留中の召集はない。実施を終えるには `muster drill abort`"))
+		return refuse("no call-out is held; `muster drill abort` ends the run", "保留中の召集はない。実施を終えるには `muster drill abort`")
 	case !c.Send && strings.TrimSpace(c.Reason) == "":
-		return errors.New("a reason is needed: it stands in the report")
+		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")
 	}
 	return nil
 }

@@ -30,10 +30,10 @@ func (r *response) mayReach(ctx workflow.Context, c Reach) error {
 		return unknownName("party of the estate", "連絡先", c.Party, r.partyNames())
 	}
 	if c.Channel == "" {
-		return errors.New(both("say by which means it was tried: telephone, mail, on foot …", "連絡手段を指定してください（電話、メール、伝令など）"))
+		return refuse("say by which means it was tried: telephone, mail, on foot …", "連絡手段を指定してください（電話、メール、伝令など）")
 	}
 	if !slices.Contains([]run.Contact{run.ContactReached, run.ContactLeft, run.ContactSilent, run.ContactDead}, c.Outcome) {
-		return errors.New(both("the outcome is reached, left_message, no_answer or line_dead, not %q", "結果は reached・left_message・no_answer・line_dead のいずれかです（%q は不可）", c.Outcome))
+		return refuse("the outcome is reached, left_message, no_answer or line_dead, not %q", "結果は reached・left_message・no_answer・line_dead のいずれかです（%q は不可）", c.Outcome)
 	}
 	return nil
 }

@@ -2,11 +2,9 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -21,31 +19,31 @@ func (r *response) listen(ctx workflow.Context) error {
 		// No validator: starting and this update are not one act for the engine, so
 		// whom it refused would have started a run all the same. Run refuses instead.
 		workflow.SetUpdateHandler(ctx, UpdateBegin, r.onBegin),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateCheckIn, r.onCheckIn, workflow.UpdateHandlerOptions{Validator: r.mayCheckIn}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateArrive, r.onArrive, workflow.UpdateHandlerOptions{Validator: r.mayArrive}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAttest, r.onAttest, workflow.UpdateHandlerOptions{Validator: r.mayAttest}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateInspect, r.onInspect, workflow.UpdateHandlerOptions{Validator: r.mayInspect}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAssess, r.onAssess, workflow.UpdateHandlerOptions{Validator: r.mayAssess}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.onDecide, workflow.UpdateHandlerOptions{Validator: r.mayDecide}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateApprove, r.onApprove, workflow.UpdateHandlerOptions{Validator: r.mayApprove}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateConfirm, r.onConfirm, workflow.UpdateHandlerOptions{Validator: r.mayConfirm}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateRelocate, r.onRelocate, workflow.UpdateHandlerOptions{Validator: r.mayRelocate}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateHandover, r.onHandover, workflow.UpdateHandlerOptions{Validator: r.mayHandOver}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateStrength, r.onStrength, workflow.UpdateHandlerOptions{Validator: r.mayCount}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateCallOut, r.onCallOut, workflow.UpdateHandlerOptions{Validator: r.maySettleCall}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAbort, r.onAbort, workflow.UpdateHandlerOptions{Validator: r.mayAbort}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdatePause, r.onPause, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
+		hears(ctx, UpdateCheckIn, r.onCheckIn, r.mayCheckIn),
+		hears(ctx, UpdateArrive, r.onArrive, r.mayArrive),
+		hears(ctx, UpdateAttest, r.onAttest, r.mayAttest),
+		hears(ctx, UpdateInspect, r.onInspect, r.mayInspect),
+		hears(ctx, UpdateAssess, r.onAssess, r.mayAssess),
+		hears(ctx, UpdateDecide, r.onDecide, r.mayDecide),
+		hears(ctx, UpdateApprove, r.onApprove, r.mayApprove),
+		hears(ctx, UpdateConfirm, r.onConfirm, r.mayConfirm),
+		hears(ctx, UpdateRelocate, r.onRelocate, r.mayRelocate),
+		hears(ctx, UpdateHandover, r.onHandover, r.mayHandOver),
+		hears(ctx, UpdateStrength, r.onStrength, r.mayCount),
+		hears(ctx, UpdateCallOut, r.onCallOut, r.maySettleCall),
+		hears(ctx, UpdateAbort, r.onAbort, r.mayAbort),
+		hears(ctx, UpdatePause, r.onPause, func(c Control) error {
 			if r.paused {
-				return errors.New("the run is paused already")
+				return refuse("the run is paused already", "この実施はすでに一時停止中です")
 			}
 			return r.mayControl(c)
-		}}),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateResume, r.onResume, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
+		}),
+		hears(ctx, UpdateResume, r.onResume, func(c Control) error {
 			if !r.paused {
-				return errors.New("the run is not paused")
+				return refuse("the run is not paused", "この実施は一時停止していません")
 			}
 			return r.maySteer(c.By)
-		}}),
+		}),
 	)
 }
 
@@ -62,12 +60,13 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 		err = permitStart(r.plan.Estate, b.By)
 	}
 	if err != nil {
-		return Begun{}, temporal.NewNonRetryableApplicationError(err.Error(), plan.ErrRefused, nil)
+		return Begun{}, crossing(err)
 	}
 	begun := r.begun
 	if b.RequestID != r.in.RequestID {
 		if r.abort != nil || r.ended {
-			begun.Refused = both("run %s is being aborted, or has just ended: start again when it is over", "実行 %s は中止処理中、または終了直後です。終了後に改めて開始してください", r.in.RunID)
+			begun.Why = plan.Say("run %s is being aborted, or has just ended: start again when it is over", "実行 %s は中止処理中、または終了直後です。終了後に改めて開始してください", r.in.RunID)
+			begun.Refused = begun.Why.Both()
 			begun.Holder = r.in.RunID
 			return begun, nil
 		}
@@ -81,14 +80,14 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 
 func (r *response) mayControl(c Control) error {
 	if c.Reason == "" {
-		return errors.New("a reason is needed: it stands in the report")
+		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")
 	}
 	return r.maySteer(c.By)
 }
 
 func (r *response) mayAbort(c Control) error {
 	if r.abort != nil {
-		return fmt.Errorf("the run is being aborted already, by %s", r.abort.By)
+		return refuse("the run is being aborted already, by %s", "%s の操作により、すでに中止処理中です", r.abort.By)
 	}
 	if run.IsAlarm(c.By) && r.in.Kind == run.Drill && !r.ended && c.Reason != "" {
 		return nil // a real alarm stops a drill; a response is stopped by people
@@ -140,30 +139,30 @@ func (r *response) running(person string) error {
 // the drill may still stop it.
 func (r *response) steering(person string) error {
 	if r.ended {
-		return errors.New("the run has ended")
+		return refuse("the run has ended", "この実施は終了しています")
 	}
 	return r.knows(person)
 }
 
 // outOfDrill refuses what somebody does whom the scenario takes out.
 func (r *response) outOfDrill(person string) error {
-	return errors.New(both("%s is absent in this drill (absent: in the scenario): a deputy acts in their place", "%s はこの訓練では不在の想定（シナリオの absent）。代行者が対応する", person))
+	return refuse("%s is absent in this drill (absent: in the scenario): a deputy acts in their place", "%s はこの訓練では不在の想定（シナリオの absent）。代行者が対応する", person)
 }
 
 // knows refuses people who are not in the estate that the run was started with.
 func (r *response) knows(person string) error {
 	if person == "" {
-		return errors.New("say who you are (--as PERSON): every act has a person")
+		return refuse("say who you are (--as PERSON): every act has a person", "操作する人を --as で指定してください（操作はすべて個人名で記録されます）")
 	}
 	if slices.Contains(r.plan.Estate.Barred, person) {
-		return errors.New(both("%s may not act in a %s (only: in the estate)", "%s はこの種別（%s）では行動できない（estate の only）", person, r.in.Kind))
+		return refuse("%s may not act in a %s (only: in the estate)", "%s はこの種別（%s）では行動できない（estate の only）", person, r.in.Kind)
 	}
 	if _, ok := r.plan.Estate.Person(person); !ok {
 		ids := make([]string, 0, len(r.plan.Estate.People))
 		for _, p := range r.plan.Estate.People {
 			ids = append(ids, p.ID)
 		}
-		return fmt.Errorf("nobody called %q is in the estate; there are %s", person, strings.Join(ids[:min(len(ids), 12)], ", "))
+		return refuse("nobody called %q is in the estate; there are %s", "%q という人は構成台帳にいません。登録済み：%s", person, strings.Join(ids[:min(len(ids), 12)], ", "))
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (r *response) mayTake(ctx workflow.Context, t Take) error {
 		return err
 	}
 	if t.What == "" || t.From == "" || t.To == "" {
-		return errors.New(both("say what is taken, from where and to where", "搬出する物、搬出元、搬出先をすべて記入してください"))
+		return refuse("say what is taken, from where and to where", "搬出する物、搬出元、搬出先をすべて記入してください")
 	}
 	return nil
 }

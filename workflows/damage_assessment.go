@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -50,13 +49,13 @@ func (r *response) mayAssess(ctx workflow.Context, a Assess) error {
 	switch a.Damage {
 	case run.DamageNone, run.DamageDegraded, run.DamageStopped, run.DamageDestroyed, run.DamageUnknown:
 	default:
-		return fmt.Errorf("damage is none, degraded, stopped, destroyed or unknown, not %q", a.Damage)
+		return refuse("damage is none, degraded, stopped, destroyed or unknown, not %q", "被害状況は none・degraded・stopped・destroyed・unknown のいずれかです（%q は不可）", a.Damage)
 	}
 	if err := r.nameable(a.System, a.Component); err != nil {
 		return err
 	}
 	if a.Repair < 0 || a.Repair > 0 && a.Ground == "" {
-		return errors.New(both("an estimate of the repair needs its ground: say what it rests on", "修理の見込み時間には根拠が必要です。何に基づくかを記入してください"))
+		return refuse("an estimate of the repair needs its ground: say what it rests on", "修理の見込み時間には根拠が必要です。何に基づくかを記入してください")
 	}
 	return errors.Join(r.mayAct(a.By, plan.MayReport), r.late(ctx, a.At), pictures(a.Photos))
 }
@@ -139,7 +138,7 @@ func (r *response) mayPrioritize(ctx workflow.Context, p Prioritize) error {
 		return err
 	}
 	if len(p.Order) == 0 {
-		return errors.New(both("name at least one system, or SYSTEM/COMPONENT", "システム、または システム/構成要素 を一つ以上指定してください"))
+		return refuse("name at least one system, or SYSTEM/COMPONENT", "システム、または システム/構成要素 を一つ以上指定してください")
 	}
 	for i, name := range p.Order {
 		system, component, _ := strings.Cut(name, "/")
@@ -147,7 +146,7 @@ func (r *response) mayPrioritize(ctx workflow.Context, p Prioritize) error {
 			return err
 		}
 		if slices.Contains(p.Order[:i], name) {
-			return errors.New(both("%s is there twice", "%s が重複しています", name))
+			return refuse("%s is there twice", "%s が重複しています", name)
 		}
 	}
 	return nil

@@ -36,22 +36,22 @@ func (r *response) mayDraft(ctx workflow.Context, d Draft) error {
 	}
 	if role := r.plan.Scenario.Decision.Draft; role != "" {
 		if ok, _ := r.holds(d.By, role); !ok {
-			return errors.New(both("the draft is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
-				"案の作成は役割 %[1]s が行います。%[2]s はその役割でなく、不在者の代行でもありません", role, d.By))
+			return refuse("the draft is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
+				"案の作成は役割 %[1]s が行います。%[2]s はその役割でなく、不在者の代行でもありません", role, d.By)
 		}
 	}
 	if err := r.nameable(d.System, ""); err != nil {
 		return err
 	}
 	if d.Reason == "" {
-		return errors.New(both("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）"))
+		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")
 	}
 	s := r.system(d.System)
 	if s.choice != "" {
-		return errors.New(both("%[1]s is decided already: %[2]s", "%[1]s はすでに決定済みです：%[2]s", d.System, s.choice))
+		return refuse("%[1]s is decided already: %[2]s", "%[1]s はすでに決定済みです：%[2]s", d.System, s.choice)
 	}
 	if !slices.Contains(r.choices(s), d.Choice) {
-		return errors.New(both("%[1]q can't be chosen for %[2]s; these can: %[3]v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, d.System, r.choices(s)))
+		return refuse("%[1]q can't be chosen for %[2]s; these can: %[3]v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, d.System, r.choices(s))
 	}
 	return r.mayHold(s, d.Choice, d.Policy)
 }
@@ -59,10 +59,10 @@ func (r *response) mayDraft(ctx workflow.Context, d Draft) error {
 // mayHold refuses a policy that contradicts itself or the plan.
 func (r *response) mayHold(s *system, choice run.Choice, p run.Policy) error {
 	if p.Level < 0 || p.Level > 100 {
-		return errors.New(both("the level is a percentage of normal service, not %d", "復旧水準は平常時に対する割合（0〜100）で指定してください（%d は不可）", p.Level))
+		return refuse("the level is a percentage of normal service, not %d", "復旧水準は平常時に対する割合（0〜100）で指定してください（%d は不可）", p.Level)
 	}
 	if p.Order < 0 {
-		return errors.New(both("the order begins with 1", "復旧の順序は 1 から指定してください"))
+		return refuse("the order begins with 1", "復旧の順序は 1 から指定してください")
 	}
 	if err := r.placed("", p.Place); err != nil {
 		return err
@@ -70,9 +70,9 @@ func (r *response) mayHold(s *system, choice run.Choice, p run.Policy) error {
 	for _, x := range p.Rejected {
 		switch {
 		case x.Choice == choice:
-			return errors.New(both("%s is chosen and rejected at once", "%s が採用案と却下案の両方に挙げられています", choice))
+			return refuse("%s is chosen and rejected at once", "%s が採用案と却下案の両方に挙げられています", choice)
 		case x.Reason == "":
-			return errors.New(both("say why %s was rejected", "%s を採らない理由を記入してください", x.Choice))
+			return refuse("say why %s was rejected", "%s を採らない理由を記入してください", x.Choice)
 		}
 	}
 	return nil
@@ -99,8 +99,8 @@ func (r *response) onDraft(ctx workflow.Context, d Draft) (Done, error) {
 func (r *response) ownDraft(s *system, d Decide) error {
 	by := d.By
 	if r.in.Kind == run.Response && s.draft != nil && s.draft.by == by {
-		return errors.New(both("%[1]s drafted the decision on %[2]s and can't take it: another person must, or somebody else drafts it anew",
-			"%[1]s は %[2]s の案の作成者のため、決定できません。別の人が決定するか、別の人が案を作り直してください", by, s.plan.Name))
+		return refuse("%[1]s drafted the decision on %[2]s and can't take it: another person must, or somebody else drafts it anew",
+			"%[1]s は %[2]s の案の作成者のため、決定できません。別の人が決定するか、別の人が案を作り直してください", by, s.plan.Name)
 	}
 	if s.draft == nil {
 		return nil
@@ -140,15 +140,15 @@ func (r *response) mayConsult(ctx workflow.Context, c Consult) error {
 	open := slices.Contains(r.consulting, c.With)
 	switch {
 	case c.NoHeadquarters && c.With != "":
-		return errors.New(both("either somebody is consulted, or there is no headquarters", "協議先と「対策本部なし」は同時に指定できません"))
+		return refuse("either somebody is consulted, or there is no headquarters", "協議先と「対策本部なし」は同時に指定できません")
 	case c.NoHeadquarters:
 		return nil
 	case c.With == "":
-		return errors.New(both("say who is consulted, or that there is no headquarters", "協議先を記入するか、「対策本部なし」としてください"))
+		return refuse("say who is consulted, or that there is no headquarters", "協議先を記入するか、「対策本部なし」としてください")
 	case c.Ended && !open:
 		return unknownName("consultation that goes on", "進行中の協議", c.With, r.consulting)
 	case !c.Ended && open:
-		return errors.New(both("%s is being consulted already", "%s とはすでに協議中です", c.With))
+		return refuse("%s is being consulted already", "%s とはすでに協議中です", c.With)
 	}
 	return nil
 }

@@ -2,8 +2,6 @@ package workflows
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -427,26 +425,26 @@ func (x *execution) listen(ctx workflow.Context) error {
 		}
 	})
 	x.followRoles(ctx)
-	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateStep, x.onStep, workflow.UpdateHandlerOptions{Validator: x.mayStep})
+	return hears(ctx, UpdateStep, x.onStep, x.mayStep)
 }
 
 func (x *execution) mayStep(a Step) error {
 	q, ok := x.waiting[a.Step]
 	if !ok || q.act != nil {
-		return fmt.Errorf("step %s does not wait for anybody", a.Step)
+		return refuse("step %s does not wait for anybody", "ステップ %s は誰の操作も待っていません", a.Step)
 	}
 	if !slices.Contains(q.wait.Acts, a.Act) {
 		acts := make([]string, len(q.wait.Acts))
 		for i, act := range q.wait.Acts {
 			acts[i] = string(act)
 		}
-		return fmt.Errorf("step %s takes %s, not %q", a.Step, strings.Join(acts, " or "), a.Act)
+		return refuse("step %s takes %s, not %q", "ステップ %s で選べる操作は %s です（%q は不可）", a.Step, strings.Join(acts, " or "), a.Act)
 	}
 	if _, ok := x.estate.Person(a.By); !ok && q.wait.Role == "" {
-		return fmt.Errorf("nobody called %q is in the estate (--as PERSON)", a.By)
+		return refuse("nobody called %q is in the estate (--as PERSON)", "%q という人は構成台帳にいません（--as で指定する人を確認してください）", a.By)
 	}
 	if !mayFill(x.estate, a.By, q.wait.Role) {
-		return fmt.Errorf("step %s is for the role %s, which %s does not hold (--as PERSON)", a.Step, q.wait.Role, a.By)
+		return refuse("step %s is for the role %s, which %s does not hold (--as PERSON)", "ステップ %s は役割 %s が操作します。%s はその役割を担っていません（--as で指定する人を確認してください）", a.Step, q.wait.Role, a.By)
 	}
 	forPerson := q.wait.Kind == run.WaitHuman || q.wait.Kind == run.WaitAck
 	if err := x.mayOperate(a.By, forPerson); err != nil {
@@ -454,12 +452,12 @@ func (x *execution) mayStep(a Step) error {
 	}
 	if !byHand(q, a) {
 		if a.BreakGlass {
-			return errors.New(both("break-glass is for what is skipped or marked by hand; this needs no second person", "ブレークグラスは省略と手動での完了扱いのためのもの。この操作に確認は必要ない"))
+			return refuse("break-glass is for what is skipped or marked by hand; this needs no second person", "ブレークグラスは省略と手動での完了扱いのためのもの。この操作に確認は必要ない")
 		}
 		return nil
 	}
 	if a.Reason == "" {
-		return errors.New("a reason is needed: what is skipped or marked by hand makes objectives not proven, and the report says why")
+		return refuse("a reason is needed: what is skipped or marked by hand makes objectives not proven, and the report says why", "理由を記入してください。ステップを省略または手動で完了扱いにすると目標が未立証となり、その理由が報告書に記載されます")
 	}
 	return x.mayForce(q, a)
 }

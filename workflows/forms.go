@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Updates of Run by which people hand in what they do and find, besides those in
@@ -41,10 +43,6 @@ func (r *response) listenToForms(ctx workflow.Context) error {
 	)
 }
 
-func hears[T any](ctx workflow.Context, name string, on func(workflow.Context, T) (Done, error), may func(workflow.Context, T) error) error {
-	return workflow.SetUpdateHandlerWithOptions(ctx, name, on, workflow.UpdateHandlerOptions{Validator: may})
-}
-
 // ahead is how far a reporter's clock may be fast: what it says then counts as now.
 const ahead = time.Minute
 
@@ -55,13 +53,13 @@ func (r *response) late(ctx workflow.Context, at string) error {
 	}
 	t, err := time.Parse(time.RFC3339, at)
 	if err != nil {
-		return errors.New(both("%q is no time; write one such as 2026-11-19T14:05:00+09:00", "%q は日時として読めません。2026-11-19T14:05:00+09:00 の形で指定してください", at))
+		return refuse("%q is no time; write one such as 2026-11-19T14:05:00+09:00", "%q は日時として読めません。2026-11-19T14:05:00+09:00 の形で指定してください", at)
 	}
 	if now := workflow.Now(ctx); t.After(now.Add(ahead)) {
-		return errors.New(both("%s is in the future: it is now %s", "%s は未来の日時です（現在 %s）", t.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
+		return refuse("%s is in the future: it is now %s", "%s は未来の日時です（現在 %s）", t.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	if began := r.earliest(); t.Before(began) {
-		return errors.New(both("%s is before the run, which began at %s", "%s は実施の開始（%s）より前です", t.UTC().Format(time.RFC3339), began.UTC().Format(time.RFC3339)))
+		return refuse("%s is before the run, which began at %s", "%s は実施の開始（%s）より前です", t.UTC().Format(time.RFC3339), began.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
@@ -91,11 +89,11 @@ const mostPhotos = 10
 // pictures refuses what is no reference to a stored picture.
 func pictures(ids []string) error {
 	if len(ids) > mostPhotos {
-		return errors.New(both("%d photos: at most %d go with one report", "写真が %d 枚あります。1件の報告に付けられるのは %d 枚までです", len(ids), mostPhotos))
+		return refuse("%d photos: at most %d go with one report", "写真が %d 枚あります。1件の報告に付けられるのは %d 枚までです", len(ids), mostPhotos)
 	}
 	for _, id := range ids {
 		if len(id) != 64 || strings.Trim(id, "0123456789abcdef") != "" {
-			return errors.New(both("%q is no photo of this run; upload it first, and give the ID that comes back", "%q はこの実施の写真ではありません。先にアップロードし、返された ID を指定してください", id))
+			return refuse("%q is no photo of this run; upload it first, and give the ID that comes back", "%q はこの実施の写真ではありません。先にアップロードし、返された ID を指定してください", id)
 		}
 	}
 	return nil
@@ -103,9 +101,10 @@ func pictures(ids []string) error {
 
 // unknownName says what could have been meant.
 func unknownName(en, ja, name string, there []string) error {
+	what := plan.Text{EN: en, JA: ja}
 	if len(there) == 0 {
-		return errors.New(both("%[1]q is no %[2]s; there is none", "%[1]q：%[3]sは登録されていません", name, en, ja))
+		return refuse("%[1]q is no %[2]s; there is none", "%[1]q：%[2]sは登録されていません", name, what)
 	}
 	list := strings.Join(there[:min(len(there), 20)], ", ")
-	return errors.New(both("%[1]q is no %[2]s; there are: %[4]s", "%[1]q という%[3]sはありません。登録済み：%[4]s", name, en, ja, list))
+	return refuse("%[1]q is no %[2]s; there are: %[3]s", "%[1]q という%[2]sはありません。登録済み：%[3]s", name, what, list)
 }

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,9 +61,9 @@ func (r *response) mayConfirmActivation(a Approve) error {
 	}
 	switch {
 	case !r.fourEyes:
-		return errors.New(both("this run's activation needs no confirmation", "この実施の発動に確認は必要ない"))
+		return refuse("this run's activation needs no confirmation", "この実施の発動に確認は必要ない")
 	case r.confirmedBy != "":
-		return errors.New(both("the activation is confirmed already, by %s", "発動は %s が確認済み", r.confirmedBy))
+		return refuse("the activation is confirmed already, by %s", "発動は %s が確認済み", r.confirmedBy)
 	}
 	if err := sameQuestion(a, r.activationSeq); err != nil {
 		return err
@@ -76,7 +75,7 @@ func (r *response) mayConfirmActivation(a Approve) error {
 		return err
 	}
 	if a.By == r.in.Requester {
-		return errors.New(both("who started the response can't confirm it; another person must, or --break-glass with a reason", "開始者本人は発動を確認できない。別の人が確認するか、理由を付けて --break-glass を使う"))
+		return refuse("who started the response can't confirm it; another person must, or --break-glass with a reason", "開始者本人は発動を確認できない。別の人が確認するか、理由を付けて --break-glass を使う")
 	}
 	return r.oneHand(hand{a.By, a.Issuers}, r.handsOfStart())
 }
@@ -100,7 +99,7 @@ func (r *response) mayBeSecond(person string) error {
 		return err
 	}
 	if !r.plan.Estate.Regulated() && !r.plan.MaySecond(person, r.away) {
-		return fmt.Errorf("an approval comes from the role %s or one that the quorum asks for; %s holds none of them", r.plan.Scenario.Decision.By, person)
+		return refuse("an approval comes from the role %s or one that the quorum asks for; %s holds none of them", "承認できるのは役割 %s、または必要人数に定めた役割を担う人です。%s はいずれも担っていません", r.plan.Scenario.Decision.By, person)
 	}
 	return nil
 }
@@ -116,7 +115,7 @@ func (r *response) away(person string) bool {
 // administer: else they would issue a token for somebody and go on as them.
 func (r *response) mayBreakGlass(a Approve, before []hand) error {
 	if a.Reason == "" {
-		return errors.New("break-glass needs a reason: everybody is told, and it is reviewed after")
+		return refuse("break-glass needs a reason: everybody is told, and it is reviewed after", "ブレークグラスには理由が必要です（全員に通知され、事後に検証されます）")
 	}
 	if err := borrowed(hand{a.By, a.Issuers}, before); err != nil {
 		return err
@@ -304,7 +303,7 @@ func (x *execution) mayForce(q *asked, a Step) error {
 		return borrowed(hand{a.By, a.Issuers}, before)
 	}
 	if f := q.forced; f != nil && f.by == a.By && f.act == a.Act {
-		return errors.New(both("%s has asked for this already; another person confirms it with the same command, or use --break-glass with a reason", "%s が要請済み。別の人が同じコマンドで確認するか、理由を付けて --break-glass を使う", a.By))
+		return refuse("%s has asked for this already; another person confirms it with the same command, or use --break-glass with a reason", "%s が要請済み。別の人が同じコマンドで確認するか、理由を付けて --break-glass を使う", a.By)
 	}
 	return oneHand(hand{a.By, a.Issuers}, before)
 }

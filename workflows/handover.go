@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -33,17 +32,17 @@ func (r *response) mayHandOver(h Handover) error {
 	}
 	switch {
 	case h.From == h.To:
-		return errors.New("a role is handed over to somebody else")
+		return refuse("a role is handed over to somebody else", "役割の引き継ぎ先には別の人を指定してください")
 	case h.By == h.To:
-		return errors.New(both("nobody takes a role to themselves: %s hands it over, or another who leads", "役割を自分自身に引き継ぐことはできない。%s 本人か、指揮する別の者が引き継ぐこと", h.From))
+		return refuse("nobody takes a role to themselves: %s hands it over, or another who leads", "役割を自分自身に引き継ぐことはできない。%s 本人か、指揮する別の者が引き継ぐこと", h.From)
 	case !slices.Contains(from.plan.Roles, h.Role):
-		return errors.New(both("%s does not hold the role %s", "%s は役割 %s を担っていない", h.From, h.Role))
+		return refuse("%s does not hold the role %s", "%s は役割 %s を担っていない", h.From, h.Role)
 	case slices.Contains(to.plan.Roles, h.Role):
-		return errors.New(both("%s holds the role %s already", "%s はすでに役割 %s を担っている", h.To, h.Role))
+		return refuse("%s holds the role %s already", "%s はすでに役割 %s を担っている", h.To, h.Role)
 	case r.absent[h.To]:
 		return r.outOfDrill(h.To)
 	case !to.answer.Safety.Fit():
-		return errors.New(both("%s has answered not to be able to act; name somebody else", "%s は対応できないと回答している。別の者を指定すること", h.To))
+		return refuse("%s has answered not to be able to act; name somebody else", "%s は対応できないと回答している。別の者を指定すること", h.To)
 	case h.By != h.From:
 		return r.leads(h.By)
 	}

@@ -34,10 +34,10 @@ func (r *response) mayInspect(ctx workflow.Context, i Inspect) error {
 	switch i.Overall {
 	case "", run.Usable, run.Restricted, run.Unusable:
 	default:
-		return errors.New(both("a site as a whole is usable, restricted or unusable, not %q", "拠点全体の判定は usable・restricted・unusable のいずれかです（%q は不可）", i.Overall))
+		return refuse("a site as a whole is usable, restricted or unusable, not %q", "拠点全体の判定は usable・restricted・unusable のいずれかです（%q は不可）", i.Overall)
 	}
 	if i.Usable && i.Overall == run.Unusable {
-		return errors.New(both("it is said to be usable and unusable; say one of them", "使用可と使用不可の両方が指定されています。一方だけ指定してください"))
+		return refuse("it is said to be usable and unusable; say one of them", "使用可と使用不可の両方が指定されています。一方だけ指定してください")
 	}
 	var names []string
 	for _, c := range site.Checklist() {
@@ -48,20 +48,20 @@ func (r *response) mayInspect(ctx workflow.Context, i Inspect) error {
 		case !slices.Contains(names, item.Item):
 			return unknownName("item of the checklist of "+i.Site, i.Site+" の点検項目", item.Item, names)
 		case slices.ContainsFunc(i.Items[:n], func(o run.CheckedItem) bool { return o.Item == item.Item }):
-			return errors.New(both("%s is there twice", "%s が重複しています", item.Item))
+			return refuse("%s is there twice", "%s が重複しています", item.Item)
 		case !slices.Contains([]run.Usability{run.ItemOK, run.Restricted, run.Unusable, run.NotLookedAt}, item.State):
-			return errors.New(both("%[1]s is ok, restricted, unusable or not_looked_at, not %[2]q", "%[1]s の状態は ok・restricted・unusable・not_looked_at のいずれかです（%[2]q は不可）", item.Item, item.State))
+			return refuse("%[1]s is ok, restricted, unusable or not_looked_at, not %[2]q", "%[1]s の状態は ok・restricted・unusable・not_looked_at のいずれかです（%[2]q は不可）", item.Item, item.State)
 		case item.State == run.Unusable && (i.Overall == run.Usable || i.Overall == "" && i.Usable && i.Note == ""):
 			// Nobody works in a building of which a part is not safe without that being said.
-			return errors.New(both("%s is unusable, so the whole is restricted or unusable; or say in the note why people may work there all the same",
-				"%s が使用不可のため、全体は restricted または unusable としてください。使用する場合は理由を備考に記入してください", item.Item))
+			return refuse("%s is unusable, so the whole is restricted or unusable; or say in the note why people may work there all the same",
+				"%s が使用不可のため、全体は restricted または unusable としてください。使用する場合は理由を備考に記入してください", item.Item)
 		}
 	}
 	if err := errors.Join(r.late(ctx, i.Began), r.late(ctx, i.At), pictures(i.Photos)); err != nil {
 		return err
 	}
 	if began, ended := moment(i.Began), moment(i.At); !began.IsZero() && !ended.IsZero() && ended.Before(began) {
-		return errors.New(both("the inspection ended before it began", "点検の終了が開始より前になっています"))
+		return refuse("the inspection ended before it began", "点検の終了が開始より前になっています")
 	}
 	return nil
 }

@@ -105,13 +105,15 @@ type Begin struct {
 	RequestID string `json:"request_id"`
 }
 
-// Begun answers Begin. Refused is the reason in words; Holder the run in the way.
+// Begun answers Begin. Refused is the reason in words, Why the same in either language; Holder
+// the run in the way.
 type Begun struct {
-	Run       string `json:"run"`
-	Attached  bool   `json:"attached"` // the run was there already
-	StartedBy string `json:"started_by"`
-	Refused   string `json:"refused,omitempty"`
-	Holder    string `json:"holder,omitempty"`
+	Run       string    `json:"run"`
+	Attached  bool      `json:"attached"` // the run was there already
+	StartedBy string    `json:"started_by"`
+	Refused   string    `json:"refused,omitempty"`
+	Why       plan.Text `json:"why,omitzero"`
+	Holder    string    `json:"holder,omitempty"`
 }
 
 // Done answers every other update.

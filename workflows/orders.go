@@ -67,13 +67,13 @@ func (r *response) mayOrder(ctx workflow.Context, o Order) error {
 		return err
 	}
 	if o.What == "" {
-		return errors.New(both("say what is to be done", "指示・依頼の内容を記入してください"))
+		return refuse("say what is to be done", "指示・依頼の内容を記入してください")
 	}
 	if _, err := r.to(o.To); err != nil {
 		return err
 	}
 	if !slices.Contains([]run.Purpose{"", run.ForContractor, run.ForContainment, run.ForRecovery, run.ForStandby}, o.Purpose) {
-		return errors.New(both("an order is for contractor, containment, recovery or standby, not %q", "指示の目的は contractor・containment・recovery・standby のいずれかです（%q は不可）", o.Purpose))
+		return refuse("an order is for contractor, containment, recovery or standby, not %q", "指示の目的は contractor・containment・recovery・standby のいずれかです（%q は不可）", o.Purpose)
 	}
 	return r.placed(o.System, o.Site)
 }
@@ -188,11 +188,11 @@ func (r *response) mayFollowUp(ctx workflow.Context, f FollowUp) error {
 		return err
 	}
 	if !slices.Contains([]run.Progress{run.OrderAccepted, run.OrderDeclined, run.OrderArrived, run.OrderDone, run.OrderWithdrawn}, f.State) {
-		return errors.New(both("an order is accepted, declined, arrived, done or withdrawn, not %q", "指示の状態は accepted・declined・arrived・done・withdrawn のいずれかです（%q は不可）", f.State))
+		return refuse("an order is accepted, declined, arrived, done or withdrawn, not %q", "指示の状態は accepted・declined・arrived・done・withdrawn のいずれかです（%q は不可）", f.State)
 	}
 	for _, s := range o.states {
 		if s == run.OrderDone || s == run.OrderWithdrawn || s == f.State {
-			return errors.New(both("%[1]s is %[2]s already", "%[1]s はすでに %[2]s です", f.Order, s))
+			return refuse("%[1]s is %[2]s already", "%[1]s はすでに %[2]s です", f.Order, s)
 		}
 	}
 	return nil

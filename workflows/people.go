@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -63,7 +61,7 @@ func (r *response) say(ctx workflow.Context, m run.Message, en, ja string) {
 
 func (r *response) mayCheckIn(c CheckIn) error {
 	if !run.QuestionsOf(r.plan.Scenario.Hazard).Takes(c.Safety) {
-		return fmt.Errorf("safety is %q or %q, not %q", run.Safe, run.Injured, c.Safety)
+		return refuse("safety is %q or %q, not %q", "安否は %q か %q で答えてください（%q は不可）", run.Safe, run.Injured, c.Safety)
 	}
 	return r.mayEnter(c.By, c.Person)
 }
@@ -86,7 +84,7 @@ func (r *response) checkIn(ctx workflow.Context, c CheckIn, by string) (Done, er
 
 func (r *response) mayArrive(a Arrive) error {
 	if a.Place != "" && !slices.ContainsFunc(r.plan.Estate.Places, func(p plan.Place) bool { return p.Name == a.Place }) {
-		return fmt.Errorf("%q is not a muster place of the estate", a.Place)
+		return refuse("%q is not a muster place of the estate", "参集場所 %q は構成台帳にありません", a.Place)
 	}
 	return r.mayEnter(a.By, a.Person)
 }
@@ -113,16 +111,16 @@ func (r *response) mayConfirm(c Confirm) error {
 	switch c.Phase {
 	case run.Communications, run.Containment, run.Completion, run.Closing:
 	default:
-		return fmt.Errorf("phase %q is not ended by a confirmation; communications, containment, completion and closing are", c.Phase)
+		return refuse("phase %q is not ended by a confirmation; communications, containment, completion and closing are", "段階 %q は確認操作では終わりません。確認で終わるのは communications・containment・completion・closing です", c.Phase)
 	}
 	if c.Phase != run.Closing && r.confirmed[c.Phase] {
-		return fmt.Errorf("%s is confirmed already", c.Phase)
+		return refuse("%s is confirmed already", "%s はすでに確認済みです", c.Phase)
 	}
 	if err := r.tooEarly(c.Phase); err != nil {
 		return err
 	}
 	if c.Phase == run.Closing && c.Note == "" {
-		return errors.New(both("say in the note what was hard, or that nothing was", "難しかった点を記入してください（なければ「特になし」）"))
+		return refuse("say in the note what was hard, or that nothing was", "難しかった点を備考に記入してください（なければ「特になし」）")
 	}
 	if c.Phase == run.Closing {
 		// It ends everybody's time for records, so it is for those who lead. A remark of
@@ -130,7 +128,7 @@ func (r *response) mayConfirm(c Confirm) error {
 		if err := r.running(c.By); err != nil || r.leads(c.By) == nil || r.plan.Estate.Regulated() && r.permit(c.By, plan.MayReport) == nil {
 			return err
 		}
-		return errors.New(both("to close the records is for who leads (%s); hand in your own remark with `muster remark`", "記録の締め切りは指揮者（%s）が行う。各自の所見は `muster remark` で提出", r.leading()))
+		return refuse("to close the records is for who leads (%s); hand in your own remark with `muster remark`", "記録の締め切りは指揮者（%s）が行う。各自の所見は `muster remark` で提出", r.leading())
 	}
 	return r.mayAct(c.By, plan.MayReport)
 }
@@ -145,10 +143,10 @@ func (r *response) tooEarly(p run.Phase) error {
 	}
 	now := plan.Text{EN: i18n.EN.Phase(r.phase), JA: i18n.JA.Phase(r.phase)}
 	if p == run.Completion {
-		return errors.New(both("it is too early to report completion: the run is in %s. It is asked for after verification; `muster drill show` says what is waited for now", "復旧完了の報告はまだできません（現在の段階：%s）。復旧確認の後に依頼されます。いま待っていることは `muster drill show` で確認できます", now))
+		return refuse("it is too early to report completion: the run is in %s. It is asked for after verification; `muster drill show` says what is waited for now", "復旧完了の報告はまだできません（現在の段階：%s）。復旧確認の後に依頼されます。いま待っていることは `muster drill show` で確認できます", now)
 	}
-	return errors.New(both("it is too early to close the records: the run is in %s, and closing ends it. Hand in your own remark with `muster remark`; `muster drill show` says what is waited for now, and `muster drill abort` stops the run",
-		"記録の締め切りはまだできません（現在の段階：%s）。締め切ると実施が終了します。各自の所見は `muster remark` で提出できます。いま待っていることは `muster drill show` で確認でき、途中で終えるには `muster drill abort` で中止します", now))
+	return refuse("it is too early to close the records: the run is in %s, and closing ends it. Hand in your own remark with `muster remark`; `muster drill show` says what is waited for now, and `muster drill abort` stops the run",
+		"記録の締め切りはまだできません（現在の段階：%s）。締め切ると実施が終了します。各自の所見は `muster remark` で提出できます。いま待っていることは `muster drill show` で確認でき、途中で終えるには `muster drill abort` で中止します", now)
 }
 
 func (r *response) onConfirm(ctx workflow.Context, c Confirm) (Done, error) {

@@ -35,10 +35,10 @@ func (r *response) mayRemark(ctx workflow.Context, m Remark) error {
 		}
 	}
 	if (m.Text == "") != m.Nothing {
-		return errors.New(both("say what was hard, or that nothing was", "難しかった点を記入するか、「特になし」としてください"))
+		return refuse("say what was hard, or that nothing was", "難しかった点を記入するか、「特になし」としてください")
 	}
 	if m.About != "" && !r.hasPart(m.About) {
-		return errors.New(both("%q is no phase and no step of this run", "%q という段階・ステップはありません", m.About))
+		return refuse("%q is no phase and no step of this run", "%q という段階・ステップはありません", m.About)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -181,10 +180,10 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 		return err
 	}
 	if ok, _ := r.decides(d.By); !ok {
-		return fmt.Errorf("the decision is for the role %s; %s does not hold it, nor stands in for somebody absent who does", r.plan.Scenario.Decision.By, d.By)
+		return refuse("the decision is for the role %s; %s does not hold it, nor stands in for somebody absent who does", "判断するのは役割 %s です。%s はその役割でも、不在者の代行でもありません", r.plan.Scenario.Decision.By, d.By)
 	}
 	if d.Reason == "" {
-		return errors.New("a reason is needed: it stands in the report")
+		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")
 	}
 	open := r.undecided(d.System)
 	if err := r.afterAsked(open, d); err != nil {
@@ -210,11 +209,11 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 				return r.mayRevise(s, d)
 			}
 		}
-		return errors.New("no decision is being asked for; `muster drill show` says what the run waits for")
+		return refuse("no decision is being asked for; `muster drill show` says what the run waits for", "現在、判断は求められていません。何を待っているかは `muster drill show` で確認できます")
 	}
 	for _, s := range open {
 		if !slices.Contains(r.choices(s), d.Choice) {
-			return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
+			return refuse("%q can't be chosen for %s; these can: %v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, s.plan.Name, r.choices(s))
 		}
 		if s.homeAsked {
 			continue
@@ -238,8 +237,8 @@ func (r *response) afterAsked(open []*system, d Decide) error {
 	}
 	for _, s := range open {
 		if asked := s.askedAt.Truncate(time.Second); t.Before(asked) {
-			return errors.New(both("%[2]s is before %[1]s was put to anybody, at %[3]s; a decision is dated when it was taken", "%[2]s は %[1]s の判断を求めた時刻（%[3]s）より前。決定した時刻を指定すること",
-				s.plan.Name, t.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339)))
+			return refuse("%[2]s is before %[1]s was put to anybody, at %[3]s; a decision is dated when it was taken", "%[2]s は %[1]s の判断を求めた時刻（%[3]s）より前。決定した時刻を指定すること",
+				s.plan.Name, t.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339))
 		}
 	}
 	return nil
@@ -250,16 +249,16 @@ func (r *response) afterAsked(open []*system, d Decide) error {
 func (r *response) mayRevise(s *system, d Decide) error {
 	switch {
 	case s.choice == d.Choice:
-		return fmt.Errorf("%s is decided already: %s", s.plan.Name, s.choice)
+		return refuse("%s is decided already: %s", "%s はすでに決定済みです：%s", s.plan.Name, s.choice)
 	case r.phase != run.RecoveryDecision:
-		return fmt.Errorf("%s is decided already, %s, and the recovery has begun; `muster drill abort` stops it, and what was done is undone", s.plan.Name, s.choice)
+		return refuse("%s is decided already, %s, and the recovery has begun; `muster drill abort` stops it, and what was done is undone", "%s の判断（%s）は確定し、復旧作業が始まっています。中止するには `muster drill abort`（実施済みの操作は取り消されます）", s.plan.Name, s.choice)
 	case !slices.Contains(r.choices(s), d.Choice):
-		return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
+		return refuse("%q can't be chosen for %s; these can: %v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, s.plan.Name, r.choices(s))
 	case s.decider != "" && s.decider != d.By && d.Instead != s.choice:
 		// Of two people who decide at once one wins and the other is told; to take a
 		// decision of somebody else back takes knowing it.
-		return errors.New(both("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
-			s.plan.Name, s.decider, s.choice, s.choice))
+		return refuse("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
+			s.plan.Name, s.decider, s.choice, s.choice)
 	}
 	return nil
 }
@@ -268,14 +267,14 @@ func (r *response) mayRevise(s *system, d Decide) error {
 func (r *response) mayReviseHome(s *system, d Decide) error {
 	switch {
 	case s.homeChoice == d.Choice:
-		return fmt.Errorf("%s is decided already: %s", s.plan.Name, s.homeChoice)
+		return refuse("%s is decided already: %s", "%s はすでに決定済みです：%s", s.plan.Name, s.homeChoice)
 	case !r.homeOpen:
-		return errors.New(both("%[1]s is decided already, %[2]s, and the way home has begun; `muster drill pause` holds it", "%[1]s の判断（%[2]s）は確定し、切り戻しが始まっている。止めるには `muster drill pause`", s.plan.Name, s.homeChoice))
+		return refuse("%[1]s is decided already, %[2]s, and the way home has begun; `muster drill pause` holds it", "%[1]s の判断（%[2]s）は確定し、切り戻しが始まっている。止めるには `muster drill pause`", s.plan.Name, s.homeChoice)
 	case !slices.Contains(r.choices(s), d.Choice):
-		return fmt.Errorf("%q can't be chosen for %s; these can: %v", d.Choice, s.plan.Name, r.choices(s))
+		return refuse("%q can't be chosen for %s; these can: %v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, s.plan.Name, r.choices(s))
 	case s.homeDecider != "" && s.homeDecider != d.By && d.Instead != s.homeChoice:
-		return errors.New(both("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
-			s.plan.Name, s.homeDecider, s.homeChoice, s.homeChoice))
+		return refuse("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
+			s.plan.Name, s.homeDecider, s.homeChoice, s.homeChoice)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,8 +122,8 @@ func (r *response) leads(person string) error {
 			return nil
 		}
 	}
-	return errors.New(both("this is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
-		"この操作は役割 %[1]s が行います。%[2]s はその役割でも、不在者の代行でもありません", strings.Join(roles, " / "), person))
+	return refuse("this is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
+		"この操作は役割 %[1]s が行います。%[2]s はその役割でも、不在者の代行でもありません", strings.Join(roles, " / "), person)
 }
 
 func (r *response) mayRelocate(a Relocate) error {
@@ -135,7 +134,7 @@ func (r *response) mayRelocate(a Relocate) error {
 		return err
 	}
 	if strings.TrimSpace(a.Reason) == "" {
-		return errors.New("a reason is needed: people are told why they go elsewhere")
+		return refuse("a reason is needed: people are told why they go elsewhere", "参集場所を変更する理由を記入してください（全員に伝えられます）")
 	}
 	p := r.placeOf(a.Place)
 	if p.Name == "" {
@@ -143,13 +142,13 @@ func (r *response) mayRelocate(a Relocate) error {
 		for _, p := range r.plan.Estate.Places {
 			names = append(names, p.Name)
 		}
-		return fmt.Errorf("%q is not a muster place of the estate; there are %s", a.Place, strings.Join(names, ", "))
+		return refuse("%q is not a muster place of the estate; there are %s", "参集場所 %q は構成台帳にありません。登録済み：%s", a.Place, strings.Join(names, ", "))
 	}
 	if r.ordered == a.Place {
-		return errors.New(both("%s is the muster place already", "参集場所はすでに %s", a.Place))
+		return refuse("%s is the muster place already", "参集場所はすでに %s", a.Place)
 	}
 	if usable, seen := r.inspected[p.Site]; p.Site != "" && seen && !usable {
-		return errors.New(both("%s was found unsafe (%s); name another place, or have it inspected again", "%s は危険と報告済み（%s）。別の場所を指定するか、再点検を行うこと", a.Place, p.Site))
+		return refuse("%s was found unsafe (%s); name another place, or have it inspected again", "%s は危険と報告済み（%s）。別の場所を指定するか、再点検を行うこと", a.Place, p.Site)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -171,10 +170,10 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	})})
 	refused, holder, err := r.admit(ctx)
 	if err != nil {
-		refused = both("it could not take its locks: %s", "ロックを取得できなかった：%s", inWords(err))
+		refused = plan.Say("it could not take its locks: %s", "ロックを取得できなかった：%s", plan.Apart(inWords(err)))
 		r.releaseLocks(tidy)
 	}
-	if refused != "" {
+	if refused != (plan.Text{}) {
 		return r.refuse(tidy, refused, holder)
 	}
 	r.begun, r.settled = Begun{Run: in.RunID, StartedBy: in.Requester}, true
@@ -268,26 +267,26 @@ func (r *response) aside(ctx workflow.Context, p run.Phase, phase func(workflow.
 }
 
 // admit refuses what must not start, and else takes the locks.
-func (r *response) admit(ctx workflow.Context) (refused, holder string, err error) {
+func (r *response) admit(ctx workflow.Context) (refused plan.Text, holder string, err error) {
 	if err := r.asks(r.in.Requester); err != nil {
-		return err.Error(), "", nil
+		return saidBy(err), "", nil
 	}
 	if r.absent[r.in.Requester] {
-		return r.outOfDrill(r.in.Requester).Error(), "", nil
+		return saidBy(r.outOfDrill(r.in.Requester)), "", nil
 	}
 	if err := permitStart(r.plan.Estate, r.in.Requester); err != nil {
-		return err.Error(), "", nil
+		return saidBy(err), "", nil
 	}
 	if !r.plan.Intact() {
-		return "the plan is not the one its hash names; compile it again from the files", "", nil
+		return plan.Say("the plan is not the one its hash names; compile it again from the files", "計画がハッシュの示すものと一致しません。ファイルからコンパイルし直してください"), "", nil
 	}
 	if (r.in.Kind == run.Response) != (r.plan.Scenario.Depth == run.Real) {
-		return fmt.Sprintf("a %s can't run at depth %s: real is for responses, and only for them", r.in.Kind, r.plan.Scenario.Depth), "", nil
+		return plan.Say("a %s can't run at depth %s: real is for responses, and only for them", "%s は深さ %s では実施できません。real は本番対応専用で、本番対応は real でのみ実施します", r.in.Kind, r.plan.Scenario.Depth), "", nil
 	}
 	if r.in.Kind == run.Drill && r.plan.Scenario.Depth.Allows(run.Observe) {
 		for _, s := range r.plan.Systems {
 			if slices.Contains(s.Spared(), r.plan.Scenario.Depth) {
-				return both("system %s may not be touched by a drill of depth %s (drillable)", "システム %s は深さ %s の訓練の対象にできない（drillable）", s.Name, r.plan.Scenario.Depth), "", nil
+				return plan.Say("system %s may not be touched by a drill of depth %s (drillable)", "システム %s は深さ %s の訓練の対象にできない（drillable）", s.Name, r.plan.Scenario.Depth), "", nil
 			}
 		}
 	}
@@ -295,10 +294,10 @@ func (r *response) admit(ctx workflow.Context) (refused, holder string, err erro
 }
 
 // refuse ends a run that changed nothing.
-func (r *response) refuse(ctx workflow.Context, reason, holder string) (Summary, error) {
-	r.log.add(ctx, run.Event{Kind: run.RunRefused, By: run.Engine, Reason: reason, Data: run.Encode(run.Refusal{Holder: holder})})
+func (r *response) refuse(ctx workflow.Context, reason plan.Text, holder string) (Summary, error) {
+	r.log.add(ctx, run.Event{Kind: run.RunRefused, By: run.Engine, Reason: reason.Both(), Data: run.Encode(run.Refusal{Holder: holder})})
 	r.log.add(ctx, run.Event{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.Refused})})
-	r.begun = Begun{Run: r.in.RunID, StartedBy: r.in.Requester, Refused: reason, Holder: holder}
+	r.begun = Begun{Run: r.in.RunID, StartedBy: r.in.Requester, Refused: reason.Both(), Why: reason, Holder: holder}
 	r.settled, r.ended = true, true
 	// The caller hears of the refusal before the run is gone.
 	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })

@@ -220,7 +220,7 @@ func (r *response) maySituation(_ workflow.Context, c Control) error {
 		return err
 	}
 	if people, parties := r.recipients(); len(people)+len(parties) == 0 {
-		return errors.New(both("the scenario names nobody who gets situation reports (reports: {every: 30m, to: [ROLE]})", "状況報告の送付先がシナリオに定められていません（reports: {every: 30m, to: [役割]}）"))
+		return refuse("the scenario names nobody who gets situation reports (reports: {every: 30m, to: [ROLE]})", "状況報告の送付先がシナリオに定められていません（reports: {every: 30m, to: [役割]}）")
 	}
 	return nil
 }
@@ -244,7 +244,7 @@ type Notice struct {
 
 func (r *response) mayNotice(ctx workflow.Context, n Notice) error {
 	if n.Who == "" || n.Text == "" {
-		return errors.New(both("say who was told, or who instructed, and in which words", "相手と内容を記入してください"))
+		return refuse("say who was told, or who instructed, and in which words", "相手と内容を記入してください")
 	}
 	return errors.Join(r.mayAct(n.By, plan.MayReport), r.late(ctx, n.At))
 }

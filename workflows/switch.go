@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -28,19 +27,19 @@ func Switch(ctx workflow.Context, system, runID string) error {
 	if err := workflow.SetQueryHandler(ctx, QueryHolder, func() (Holder, error) { return holder, nil }); err != nil {
 		return err
 	}
-	err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateRelease, func(ctx workflow.Context, c Control) (Done, error) {
+	err := hears(ctx, UpdateRelease, func(ctx workflow.Context, c Control) (Done, error) {
 		workflow.GetLogger(ctx).Info("switch lock released by hand", "system", system, "run", runID, "by", c.By, "reason", c.Reason)
 		released = true
 		return Done{}, nil
-	}, workflow.UpdateHandlerOptions{Validator: func(c Control) error {
+	}, func(c Control) error {
 		switch {
 		case c.By == "" || c.Reason == "":
-			return errors.New("say who releases the system and why it is safe to")
+			return refuse("say who releases the system and why it is safe to", "解放する人と、解放しても安全と判断した理由を指定してください")
 		case !holder.Kept && !c.Orphaned:
-			return fmt.Errorf("run %s is moving %s now; abort it instead: muster drill abort %s", holder.Run, system, holder.Run)
+			return refuse("run %s is moving %s now; abort it instead: muster drill abort %s", "実施 %s が %s を切り替え中です。解放せずに中止してください：muster drill abort %s", holder.Run, system, holder.Run)
 		}
 		return nil
-	}})
+	})
 	if err != nil {
 		return err
 	}
@@ -63,9 +62,9 @@ func Switch(ctx workflow.Context, system, runID string) error {
 // takeLocks takes the switch lock of every system in the plan, in the plan's order.
 // When one is taken by somebody else it gives back what it has and says by whom. They are
 // taken one after the other, so that of two runs that want some of the same one gets all.
-func (r *response) takeLocks(ctx workflow.Context) (refused string, holder string, err error) {
+func (r *response) takeLocks(ctx workflow.Context) (refused plan.Text, holder string, err error) {
 	if !r.movesThings() {
-		return "", "", nil
+		return plan.Text{}, "", nil
 	}
 	r.locksAtOnce = workflow.GetVersion(ctx, "locks-at-once", workflow.DefaultVersion, 1) == 1
 	for _, s := range r.systems {
@@ -76,29 +75,29 @@ func (r *response) takeLocks(ctx workflow.Context) (refused string, holder strin
 		})
 		h, err := r.takeLock(ctx, s, child)
 		if err != nil {
-			return "", "", err
+			return plan.Text{}, "", err
 		}
 		if h.Run != "" {
 			r.releaseLocks(ctx)
 			if h.Kept {
-				return both("%[1]s is still held by run %[2]s: clean-up incomplete (%[3]s). Put it right, then: muster drill release %[1]s --reason ...",
+				return plan.Say("%[1]s is still held by run %[2]s: clean-up incomplete (%[3]s). Put it right, then: muster drill release %[1]s --reason ...",
 					"%[1]s は %[2]s が保持したままです：後始末が未完了（%[3]s）。復旧後に解放してください：muster drill release %[1]s --reason ...",
 					s.plan.Name, h.Run, plan.Apart(h.Reason)), h.Run, nil
 			}
-			return both("%[1]s is being moved by run %[2]s. Watch it with: muster drill watch %[2]s", "%[1]s は %[2]s が切り替え中です。確認：muster drill watch %[2]s", s.plan.Name, h.Run), h.Run, nil
+			return plan.Say("%[1]s is being moved by run %[2]s. Watch it with: muster drill watch %[2]s", "%[1]s は %[2]s が切り替え中です。確認：muster drill watch %[2]s", s.plan.Name, h.Run), h.Run, nil
 		}
 		if r.locksAtOnce {
 			continue
 		}
 		if err := workflow.ExecuteActivity(record(ctx), plan.ActivityToken, plan.TokenRequest{Run: r.in.RunID, System: s.plan.Name}).Get(ctx, &s.token); err != nil {
-			return "", "", err
+			return plan.Text{}, "", err
 		}
 		r.noteLock(ctx, s)
 	}
 	if r.locksAtOnce {
-		return "", "", r.takeTokens(ctx)
+		return plan.Text{}, "", r.takeTokens(ctx)
 	}
-	return "", "", nil
+	return plan.Text{}, "", nil
 }
 
 // takeTokens takes the fencing tokens of all systems, whose locks are held.

@@ -1,6 +1,13 @@
 package workflows
 
-import "github.com/muster-dr/muster/internal/plan"
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
 
 // both is a sentence of the engine's own in both languages: the journal is read by
 // people of either.
@@ -11,3 +18,61 @@ const (
 	textAborted = "aborted / 中止"
 	textPolicy  = "the scenario's failback policy / シナリオの切り戻し方針"
 )
+
+// refuse is why somebody's act is refused, in both languages: what is wrong and the way out.
+// It is the only error of this package that people read, so nothing else makes one.
+func refuse(en, ja string, args ...any) error { return plan.Wrong(en, ja, args...) }
+
+// hears installs an update with its validator, which may need the clock or not. Whatever it
+// refuses leaves the workflow as crossing says.
+func hears[T any, F func(T) error | func(workflow.Context, T) error](ctx workflow.Context, name string, on func(workflow.Context, T) (Done, error), may F) error {
+	return workflow.SetUpdateHandlerWithOptions(ctx, name, on, workflow.UpdateHandlerOptions{Validator: func(ctx workflow.Context, act T) error {
+		switch may := any(may).(type) {
+		case func(T) error:
+			return crossing(may(act))
+		case func(workflow.Context, T) error:
+			return crossing(may(ctx, act))
+		}
+		return nil
+	}})
+}
+
+// crossing makes an error one that leaves the workflow whole: the engine keeps the text of any
+// error, and of this type the details too. They hold the sentence in both languages (Refused
+// reads it), so that whoever asked gets it in their own.
+func crossing(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := saidBy(err)
+	return temporal.NewNonRetryableApplicationError(text.Both(), plan.ErrRefused, nil, text)
+}
+
+// Refused is why a workflow refused an act, from the error of its update; ok is false when the
+// error is no refusal.
+func Refused(err error) (why plan.Text, ok bool) {
+	app := new(temporal.ApplicationError)
+	if !errors.As(err, &app) {
+		return plan.Text{}, false
+	}
+	if app.Details(&why) == nil && why != (plan.Text{}) {
+		return why, true
+	}
+	return plan.Apart(app.Message()), true // of a run whose worker is older
+}
+
+// saidBy is an error in both languages, as far as it speaks both. Several that were joined are
+// told one after the other.
+func saidBy(err error) plan.Text {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []plan.Text
+		for _, one := range several.Unwrap() {
+			all = append(all, saidBy(one))
+		}
+		return plan.Joined(all...)
+	}
+	if said, ok := err.(interface{ Said() plan.Text }); ok {
+		return said.Said()
+	}
+	return plan.Apart(err.Error())
+}

@@ -112,8 +112,12 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 	if key == "" {
 		key = NewRequestID()
 	}
+	told := p.Detail
+	if p.said != (plan.Text{}) {
+		told = p.said.Both() // the record is read by people of either language
+	}
 	e := run.Event{Run: runID, Writer: "refused/" + digest(key, act, by), Seq: 1, At: s.now().UTC(), Kind: run.ActRefused, By: by, Via: via(ctx),
-		Reason: p.Detail, Data: run.Encode(run.RefusedAct{Act: act})}
+		Reason: told, Data: run.Encode(run.RefusedAct{Act: act})}
 	// A request that is sent twice finds its refusal kept, of a moment earlier.
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
 		s.Log.Warn("a refusal is not in the record", "run", runID, "by", by, "err", err)

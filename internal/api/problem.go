@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Code names a kind of problem. Codes are stable: programs may rely on them.
@@ -41,6 +42,8 @@ type Problem struct {
 	WayOut string   `json:"way_out,omitempty" doc:"What to do about it."`
 	Holder string   `json:"holder,omitempty" doc:"The run that is in the way."`
 	Lines  []string `json:"lines,omitempty" doc:"Every mistake, a line each."`
+
+	said plan.Text // the detail in both languages, for the record; zero where only the caller hears of it
 }
 
 // Error is the detail, the lines and the way out, a line each.
@@ -61,6 +64,13 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 
 func problem(status int, code Code, detail, wayOut string) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, WayOut: wayOut}
+}
+
+// refusal is what a run's own rules refused, in the reader's language.
+func refusal(l i18n.Lang, code Code, why plan.Text) *Problem {
+	p := problem(http.StatusConflict, code, why.In(string(l)), "")
+	p.said = why
+	return p
 }
 
 func writeProblem(w http.ResponseWriter, p *Problem) {

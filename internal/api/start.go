@@ -15,7 +15,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
@@ -242,7 +241,11 @@ func (s *Server) begun(ctx context.Context, of plan.Plan, kind run.Kind, b workf
 		return out, nil
 	}
 	l := lang(ctx)
-	p := problem(http.StatusConflict, CodeRefused, b.Refused, "")
+	why := b.Why
+	if why == (plan.Text{}) {
+		why = plan.Apart(b.Refused) // of a run whose worker is older
+	}
+	p := refusal(l, CodeRefused, why)
 	if b.Holder != "" {
 		p.Code, p.Holder = CodeHeld, b.Holder
 		p.WayOut = l.T("See it with `muster drill show %s`; wait for its end, or abort it", "`muster drill show %s` で確認し、終了を待つか中止してください", b.Holder)
@@ -271,12 +274,12 @@ func digest(parts ...string) string {
 // updateProblem turns the engine's error to a change into what the caller can act on.
 func (s *Server) updateProblem(ctx context.Context, id string, err error) error {
 	l := lang(ctx)
-	if refused := new(temporal.ApplicationError); errors.As(err, &refused) {
+	if why, ok := workflows.Refused(err); ok {
 		code := CodeRefused
 		if list, serr := s.Store.Runs(ctx, journal.Filter{Run: id, Limit: 1}); serr == nil && len(list) == 1 && list[0].State.Ended() {
 			code = CodeEnded
 		}
-		return problem(http.StatusConflict, code, refused.Message(), "")
+		return refusal(l, code, why)
 	}
 	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
 		list, serr := s.Store.Runs(ctx, journal.Filter{Run: id, Limit: 1})

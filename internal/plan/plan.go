@@ -116,13 +116,16 @@ func (t Text) Both() string {
 }
 
 // Say is a sentence in both languages; the arguments are the same for both, except those
-// that are themselves a Text.
+// that are themselves a Text or an error that speaks both (Wrong).
 func Say(en, ja string, args ...any) Text {
 	in := func(lang string) []any {
 		out := make([]any, len(args))
 		for i, a := range args {
-			if t, ok := a.(Text); ok {
+			switch t := a.(type) {
+			case Text:
 				a = t.In(lang)
+			case interface{ Said() Text }:
+				a = t.Said().In(lang)
 			}
 			out[i] = a
 		}
@@ -130,6 +133,15 @@ func Say(en, ja string, args ...any) Text {
 	}
 	return Text{EN: fmt.Sprintf(en, in("en")...), JA: fmt.Sprintf(ja, in("ja")...)}
 }
+
+// Wrong is an error in both languages; the arguments are those of Say. As an error it is
+// English; Said gives both to those who pass it on to people.
+func Wrong(en, ja string, args ...any) error { return wrong(Say(en, ja, args...)) }
+
+type wrong Text
+
+func (w wrong) Error() string { return w.EN }
+func (w wrong) Said() Text    { return Text(w) }
 
 // Joined is several sentences as one.
 func Joined(all ...Text) Text {
