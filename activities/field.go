@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -32,6 +33,7 @@ const (
 type Field struct {
 	Name     string
 	Help     string
+	HelpJA   string // of a field that must be given: what a mistake says when it is missing
 	Type     Type
 	Required bool   // parameters: has no default
 	Default  string // as written in YAML, lists and maps as JSON; "" may mean an empty value
@@ -106,20 +108,20 @@ type TargetKind struct {
 	// other site's worker may act on them.
 	Local bool
 	// Mistake is what is wrong with an entry whose fields are right one by one, with the
-	// way out; "" is nothing. The struct's own method Mistake says it; nil without one.
-	Mistake func(spec json.RawMessage) string
+	// way out; zero is nothing. The struct's own method Mistake says it; nil without one.
+	Mistake func(spec json.RawMessage) plan.Text
 }
 
 // DefineTarget declares a kind of target from the struct of its entry.
 func DefineTarget[S any](kind, summary string) TargetKind {
 	k := TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
-	if _, ok := any(*new(S)).(interface{ Mistake() string }); ok {
-		k.Mistake = func(spec json.RawMessage) string {
+	if _, ok := any(*new(S)).(interface{ Mistake() plan.Text }); ok {
+		k.Mistake = func(spec json.RawMessage) plan.Text {
 			var s S
 			if json.Unmarshal(spec, &s) != nil {
-				return "" // the fields' own mistakes are told already
+				return plan.Text{} // the fields' own mistakes are told already
 			}
-			return any(s).(interface{ Mistake() string }).Mistake()
+			return any(s).(interface{ Mistake() plan.Text }).Mistake()
 		}
 	}
 	return k
@@ -158,7 +160,7 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		if name == "" || name == "-" {
 			panic(fmt.Sprintf("%s: field %s has no json name", owner, sf.Name))
 		}
-		f := Field{Name: name, Help: sf.Tag.Get("help"), Example: sf.Tag.Get("example")}
+		f := Field{Name: name, Help: sf.Tag.Get("help"), HelpJA: sf.Tag.Get("ja"), Example: sf.Tag.Get("example")}
 		if f.Help == "" {
 			panic(fmt.Sprintf("%s: field %s has no help", owner, sf.Name))
 		}

@@ -1,10 +1,11 @@
 package activities
 
 import (
-	"fmt"
 	"net/mail"
 	"strings"
 	"unicode"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Forms are the forms that a text may have to have (tag form), by name: nil is well formed.
@@ -19,7 +20,7 @@ func MailAddress(s string) (string, error) {
 	if err != nil || strings.ContainsFunc(a.Address, func(r rune) bool {
 		return r > unicode.MaxASCII || unicode.IsSpace(r) || strings.ContainsRune(`<>"(),;:\`, r)
 	}) {
-		return "", fmt.Errorf("%.100q is no mail address; write one, such as ops@example.com or Ops <ops@example.com>", s)
+		return "", plan.Wrong("%.100q is no mail address; write one, such as ops@example.com or Ops <ops@example.com>", "%.100q はメールアドレスではありません。ops@example.com や Ops <ops@example.com> のように書いてください", s)
 	}
 	return a.Address, nil
 }

@@ -47,11 +47,11 @@ type Program struct {
 }
 
 // Mistake is a pid file alone, which proves nothing: its number may be anybody's by now.
-func (p Program) Mistake() string {
+func (p Program) Mistake() plan.Text {
 	if p.PIDFile != "" && p.Executable == "" {
-		return "pid_file proves nothing by itself; say with executable which program the process must be running"
+		return plan.Text{EN: "pid_file proves nothing by itself; say with executable which program the process must be running", JA: "pid_file だけではそのプロセスだと確かめられません。プロセスが実行しているはずのプログラムを executable に書いてください"}
 	}
-	return ""
+	return plan.Text{}
 }
 
 // Target is a parameter that names one.

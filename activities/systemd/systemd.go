@@ -4,10 +4,10 @@
 package systemd
 
 import (
-	"fmt"
 	"regexp"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Unit is a target of kind "unit".
@@ -18,11 +18,11 @@ type Unit struct {
 }
 
 // Mistake is a name without its ending: orders may be a service, a socket or a timer.
-func (u Unit) Mistake() string {
+func (u Unit) Mistake() plan.Text {
 	if u.Unit != "" && !unitName.MatchString(u.Unit) {
-		return fmt.Sprintf("%q is no full name of a unit; write it with its ending, such as %s.service", u.Unit, u.Unit)
+		return plan.Say("%q is no full name of a unit; write it with its ending, such as %s.service", "%q はユニットの完全な名前ではありません。%s.service のように拡張子まで書いてください", u.Unit, u.Unit)
 	}
-	return ""
+	return plan.Text{}
 }
 
 // Reach is the sockets of the bus.

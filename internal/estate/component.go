@@ -18,7 +18,7 @@ func (r *reading) components(where string, s System) []plan.Component {
 	for _, c := range s.Components {
 		where := where + ": component " + c.Name.V
 		r.out.Site(r.Decoder, where, c.Site)
-		Known(r.Decoder, where, "probed function of the system", c.Function, functions)
+		Known(r.Decoder, where, plan.Text{EN: "probed function of the system", JA: "このシステムのプローブで監視する機能"}, c.Function, functions)
 		out = append(out, plan.Component{Name: c.Name.V, Title: titled(c.Title, c.Name.V), Kind: c.Kind.V, Site: c.Site.V, Place: c.At.V, Function: c.Function.V})
 	}
 	return out

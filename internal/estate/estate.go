@@ -152,7 +152,7 @@ func (e *Estate) SiteOf(names []string) string {
 func (e *Estate) OnlyAt(d *yamldoc.Decoder, where string, at yamldoc.Place, site string, targets []string) {
 	for _, t := range e.Local(targets) {
 		if t.Site != site {
-			d.Log.Add(at, "%s: runs at %s, and %s (%s) is on the machine of %s's worker: no other may act on it; write at: %s", where, site, t.Name, t.Kind, t.Site, t.Site)
+			d.Log.Add(at, "%s: runs at %s, and %s (%s) is on the machine of %s's worker: no other may act on it; write at: %s", "%s: 実行拠点は %s ですが、%s（%s）は拠点 %s のワーカーのマシン上にあり、ほかの拠点からは操作できません。at: %s としてください", where, site, t.Name, t.Kind, t.Site, t.Site)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func listed[T any](list []T, name func(T) string) []string {
 // Site notes a mistake when a site that a file names does not exist. An absent one is
 // none.
 func (e *Estate) Site(d *yamldoc.Decoder, where string, site yamldoc.Value[string]) {
-	Known(d, where, "site", site, e.SiteNames())
+	Known(d, where, ASite, site, e.SiteNames())
 }
 
 // Role notes a mistake when nobody could have the role.
@@ -218,16 +218,24 @@ func (e *Estate) Role(d *yamldoc.Decoder, where string, role yamldoc.Value[strin
 		return
 	}
 	if !slices.Contains(e.Roles, role.V) {
-		d.Log.Add(role.Place, "%s: nobody has the role %q%s", where, role.V, yamldoc.Meant(role.V, e.Roles))
+		d.Log.Add(role.Place, "%s: nobody has the role %q%s", "%s: 役割 %q を担う人がいません%s", where, role.V, yamldoc.Meant(role.V, e.Roles))
 	} else if n, kind := e.Holders(role.V); n == 0 {
-		d.Log.Add(role.Place, "%s: in a %s nobody may act as %s (only); give the role to somebody who may", where, kind, role.V)
+		d.Log.Add(role.Place, "%s: in a %s nobody may act as %s (only); give the role to somebody who may", "%s: 種別 %s では、役割 %s として行動できる人がいません（only）。行動できる人にこの役割を割り当ててください", where, kind, role.V)
 	}
 }
 
+// What a name stands for, for Known.
+var (
+	ASite   = plan.Text{EN: "site", JA: "拠点"}
+	ASystem = plan.Text{EN: "system", JA: "システム"}
+	APerson = plan.Text{EN: "person", JA: "要員"}
+	APlace  = plan.Text{EN: "muster place", JA: "参集場所"}
+)
+
 // Known notes a mistake when a file names something of which the estate has none.
-func Known(d *yamldoc.Decoder, where, what string, name yamldoc.Value[string], known []string) {
+func Known(d *yamldoc.Decoder, where string, what plan.Text, name yamldoc.Value[string], known []string) {
 	if name.Set && name.V != "" && !slices.Contains(known, name.V) {
-		d.Log.Add(name.Place, "%s: the estate has no %s %q%s", where, what, name.V, yamldoc.Meant(name.V, known))
+		d.Log.Add(name.Place, "%s: the estate has no %s %q%s", "%s: 構成台帳に%s %q はありません%s", where, what, name.V, yamldoc.Meant(name.V, known))
 	}
 }
 
@@ -264,7 +272,7 @@ func once[T any](d *yamldoc.Decoder, what string, list []T, name func(T) yamldoc
 			continue
 		}
 		if first, ok := seen[n.V]; ok {
-			d.Log.Add(n.Place, "%s %s is there twice, first in line %d; give each its own name", what, n.V, first.Line)
+			d.Log.Add(n.Place, "%s %s is there twice, first in line %d; give each its own name", "%s %s が重複しています（最初は %d 行目）。それぞれ別の name にしてください", what, n.V, first.Line)
 			continue
 		}
 		seen[n.V] = n.Place
@@ -276,7 +284,7 @@ func (r *reading) places() {
 	out.Name, out.Zone, out.Control = f.Name.V, f.Zone.V, f.Control.V
 	if f.Zone.Set {
 		if _, err := time.LoadLocation(f.Zone.V); err != nil || f.Zone.V == "Local" || f.Zone.V == "" {
-			r.Log.Add(f.Zone.Place, "zone: there is no time zone %q; write one such as Asia/Tokyo or UTC", yamldoc.Short(f.Zone.V))
+			r.Log.Add(f.Zone.Place, "zone: there is no time zone %q; write one such as Asia/Tokyo or UTC", "zone: %q というタイムゾーンはありません。Asia/Tokyo や UTC のように書いてください", yamldoc.Short(f.Zone.V))
 		}
 	}
 	once(r.Decoder, "site", f.Sites, func(s Site) yamldoc.Value[string] { return s.Name })
@@ -329,17 +337,17 @@ func (r *reading) people() {
 		where := "person " + p.ID.V
 		out.Contacts[p.ID.V] = Contact{Phone: p.Contact.V, Mail: p.Mail.V, Slack: p.Slack.V, Subject: p.Subject.V, Lang: p.Lang.V}
 		if a, err := mail.ParseAddress(p.Mail.V); p.Mail.Set && (err != nil || a.Address != p.Mail.V) {
-			r.Log.Add(p.Mail.Place, "%s: %q is no mail address; write one such as sato@example.jp", where, yamldoc.Short(p.Mail.V))
+			r.Log.Add(p.Mail.Place, "%s: %q is no mail address; write one such as sato@example.jp", "%s: %q はメールアドレスではありません。sato@example.jp のように書いてください", where, yamldoc.Short(p.Mail.V))
 		}
 		if p.Name.Set && p.Name.EN == "" && p.Name.JA == "" {
-			r.Log.Add(p.Name.Place, "%s: the name is empty", where)
+			r.Log.Add(p.Name.Place, "%s: the name is empty", "%s: 名前が空です。氏名を書いてください", where)
 		}
 		if len(p.Roles) == 0 {
-			r.Log.Add(p.Place, "%s: no role; give at least one, such as member", where)
+			r.Log.Add(p.Place, "%s: no role; give at least one, such as member", "%s: 役割がありません。member など、1つ以上を指定してください", where)
 		}
 		for _, role := range p.Roles {
 			if declared != nil {
-				Known(r.Decoder, where, "role", role, declared)
+				Known(r.Decoder, where, plan.Text{EN: "role", JA: "役割"}, role, declared)
 			}
 			// A mistyped role is told here; elsewhere it is never suggested.
 			if (declared == nil || slices.Contains(declared, role.V)) && !slices.Contains(out.Roles, role.V) {
@@ -351,13 +359,13 @@ func (r *reading) people() {
 			known := slices.ContainsFunc(f.People, func(o Person) bool { return o.ID.V == deputy.V })
 			switch {
 			case deputy.V == p.ID.V:
-				r.Log.Add(deputy.Place, "%s: nobody is their own deputy; name somebody else", where)
+				r.Log.Add(deputy.Place, "%s: nobody is their own deputy; name somebody else", "%s: 自分自身を代行者にはできません。別の人を指定してください", where)
 			case !known:
 				var ids []string
 				for _, o := range f.People {
 					ids = append(ids, o.ID.V)
 				}
-				Known(r.Decoder, where, "person", deputy, ids)
+				Known(r.Decoder, where, APerson, deputy, ids)
 			}
 			person.Deputies = append(person.Deputies, deputy.V)
 		}
@@ -382,7 +390,7 @@ func (r *reading) owners() {
 
 func (r *reading) targets() {
 	once(r.Decoder, "target", r.file.Targets, func(t Target) yamldoc.Value[string] { return t.Name })
-	check := &params.Checker{Decoder: r.Decoder, Why: "the estate is the same for every run"}
+	check := &params.Checker{Decoder: r.Decoder, Why: plan.Text{EN: "the estate is the same for every run", JA: "構成台帳はどの実施でも同じです"}}
 	r.out.local = map[string]bool{}
 	for _, k := range r.catalog.TargetKinds() {
 		r.out.local[k.Kind] = k.Local
@@ -394,8 +402,8 @@ func (r *reading) targets() {
 		if kind, ok := r.catalog.TargetKind(t.Kind.V); ok {
 			entry.Spec = check.Entries(where, t.Rest, t.Place, kind.Fields).JSON
 			if kind.Mistake != nil {
-				if what := kind.Mistake(entry.Spec); what != "" {
-					r.Log.Add(t.Place, "%s: %s", where, what)
+				if what := kind.Mistake(entry.Spec); what != (plan.Text{}) {
+					r.Log.Add(t.Place, "%s: %s", "%s: %s", where, what)
 				}
 			}
 		} else if t.Kind.Set {
@@ -403,7 +411,7 @@ func (r *reading) targets() {
 			for _, k := range r.catalog.TargetKinds() {
 				kinds = append(kinds, k.Kind)
 			}
-			r.Log.Add(t.Kind.Place, "%s: unknown kind %q%s", where, yamldoc.Short(t.Kind.V), yamldoc.Meant(t.Kind.V, kinds))
+			r.Log.Add(t.Kind.Place, "%s: unknown kind %q%s", "%s: %q という種類はありません%s", where, yamldoc.Short(t.Kind.V), yamldoc.Meant(t.Kind.V, kinds))
 		}
 		r.out.Targets = append(r.out.Targets, entry)
 	}

@@ -31,7 +31,7 @@ func (r *reading) muster() {
 		out.Propose.Scenario = out.Automatic.Scenario
 	}
 	if a, p := out.Automatic.Intensity, out.Propose.Intensity; a != "" && p.Reaches(a) {
-		r.Log.Add(f.Propose.Intensity.Place, "muster: propose: intensity %s already sets off the automatic muster (%s); write a lower one, or leave it out", p, a)
+		r.Log.Add(f.Propose.Intensity.Place, "muster: propose: intensity %s already sets off the automatic muster (%s); write a lower one, or leave it out", "muster: propose: 震度 %s では、すでに自動参集（震度 %s 以上）が発動します。より低い震度にするか、省略してください", p, a)
 	}
 	everybody := plan.PlaceRank{Places: r.rank("muster: rank", f.Rank)}
 	if len(everybody.Places) == 0 { // the order of the file; plans have places by name
@@ -56,9 +56,9 @@ func (r *reading) muster() {
 func (r *reading) rank(where string, names []text) []string {
 	var out []string
 	for _, n := range names {
-		Known(r.Decoder, where, "muster place", n, r.out.PlaceNames())
+		Known(r.Decoder, where, APlace, n, r.out.PlaceNames())
 		if slices.Contains(out, n.V) {
-			r.Log.Add(n.Place, "%s: %s is there twice; keep one", where, n.V)
+			r.Log.Add(n.Place, "%s: %s is there twice; keep one", "%s: %s が重複しています。1つにしてください", where, n.V)
 			continue
 		}
 		out = append(out, n.V)
@@ -70,12 +70,12 @@ func (r *reading) criteria(where string, c Criteria) plan.Criteria {
 	out := plan.Criteria{Intensity: plan.Intensity(c.Intensity.V), Typhoon: c.Typhoon.V, Scenario: c.Scenario.V}
 	for _, a := range c.Areas {
 		if a.Set && a.V == "" {
-			r.Log.Add(a.Place, "%s: areas: an area without a name; write one such as 東京都２３区, or its code in quotes", where)
+			r.Log.Add(a.Place, "%s: areas: an area without a name; write one such as 東京都２３区, or its code in quotes", "%s: areas: 名前のない地域があります。東京都２３区 のような名前か、引用符で囲んだコードを書いてください", where)
 		}
 		out.Areas = append(out.Areas, a.V)
 	}
 	if len(out.Areas) > 0 && !out.Set() {
-		r.Log.Add(c.Place, "%s: areas alone set nothing off; add intensity or typhoon", where)
+		r.Log.Add(c.Place, "%s: areas alone set nothing off; add intensity or typhoon", "%s: areas だけでは何も発動しません。intensity または typhoon を追加してください", where)
 	}
 	return out
 }

@@ -30,10 +30,10 @@ func (r *reading) parties() {
 		// A company behind one person is lost with that person (requirement A-CON-04).
 		out.Single = p.Person.V != "" && p.Desk.V == "" && p.Deputy.V == ""
 		if a, err := mail.ParseAddress(p.Mail.V); p.Mail.Set && (err != nil || a.Address != p.Mail.V) {
-			r.Log.Add(p.Mail.Place, "%s: %q is no mail address; write one such as desk@example.jp", where, yamldoc.Short(p.Mail.V))
+			r.Log.Add(p.Mail.Place, "%s: %q is no mail address; write one such as desk@example.jp", "%s: %q はメールアドレスではありません。desk@example.jp のように書いてください", where, yamldoc.Short(p.Mail.V))
 		}
 		if _, err := time.Parse(time.DateOnly, p.Confirmed.V); p.Confirmed.Set && p.Confirmed.V != "" && err != nil {
-			r.Log.Add(p.Confirmed.Place, "%s: confirmed: %q is no day; write one such as \"2026-04-01\"", where, yamldoc.Short(p.Confirmed.V))
+			r.Log.Add(p.Confirmed.Place, "%s: confirmed: %q is no day; write one such as \"2026-04-01\"", "%s: confirmed: %q は日付ではありません。\"2026-04-01\" のように書いてください", where, yamldoc.Short(p.Confirmed.V))
 			out.Confirmed = ""
 		}
 		r.out.Parties = append(r.out.Parties, out)

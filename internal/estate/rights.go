@@ -42,14 +42,14 @@ func (r *reading) rights() {
 	}
 	for _, p := range []struct {
 		may  plan.Permission
-		what string
-	}{{plan.MayStart, "nobody could start a real response"}, {plan.MayApprove, "nobody could approve a real recovery"},
-		{plan.MayDecide, "nobody could decide in a real response"}, {plan.MayOperate, "nobody could settle a step of a real response"},
-		{plan.MayControl, "nobody could stop a real response"}} {
+		what plan.Text
+	}{{plan.MayStart, plan.Text{EN: "nobody could start a real response", JA: "本番対応を開始できる人がいません"}}, {plan.MayApprove, plan.Text{EN: "nobody could approve a real recovery", JA: "本番の復旧を承認できる人がいません"}},
+		{plan.MayDecide, plan.Text{EN: "nobody could decide in a real response", JA: "本番対応で判断できる人がいません"}}, {plan.MayOperate, plan.Text{EN: "nobody could settle a step of a real response", JA: "本番対応のステップを処理できる人がいません"}},
+		{plan.MayControl, plan.Text{EN: "nobody could stop a real response", JA: "本番対応を中止できる人がいません"}}} {
 		people, _ := r.out.For(run.Response)
 		e := plan.Estate{People: people, Grants: r.out.grants[run.Response]}
 		if !slices.ContainsFunc(people, func(h plan.Person) bool { return e.May(h.ID, p.may, false) }) {
-			r.Log.Add(at, "roles: may: no person holds a role with %s under real: %s; add it to one, as in may: {real: [%s]}", p.may, p.what, p.may)
+			r.Log.Add(at, "roles: may: no person holds a role with %s under real: %s; add it to one, as in may: {real: [%s]}", "roles: may: 本番（real）で %s の権限を持つ役割を、誰も担っていません（%s）。may: {real: [%s]} のように、いずれかの役割に追加してください", p.may, p.what, p.may)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (r *reading) separated(kind run.Kind) {
 	e := plan.Estate{People: people, Grants: r.out.grants[kind]}
 	for _, p := range r.file.People {
 		if e.May(p.ID.V, plan.MayAdmin, false) && e.May(p.ID.V, plan.MayApprove, false) {
-			r.Log.Add(p.Place, "person %s: their roles have both admin and approve in a %s; who hands out the keys may not use them: give one of the roles to somebody else", p.ID.V, kind)
+			r.Log.Add(p.Place, "person %s: their roles have both admin and approve in a %s; who hands out the keys may not use them: give one of the roles to somebody else", "要員 %s: 種別 %s で、admin と approve の両方の権限を持つことになります。権限を管理する人は承認できません。どちらかの役割を別の人に割り当ててください", p.ID.V, kind)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Kind is what a value is, as far as expressions are concerned. Durations and sizes
@@ -27,6 +27,12 @@ const (
 	Object Kind = "object"
 	Any    Kind = "any value" // known only when the run is there
 )
+
+var kindWords = map[Kind]string{Text: "文字列", Whole: "整数", Number: "数値", Truth: "真偽値", List: "リスト", Map: "マップ",
+	Object: "オブジェクト", Any: "任意の値"}
+
+// Text names the kind.
+func (k Kind) Text() plan.Text { return plan.Text{EN: string(k), JA: kindWords[k]} }
 
 // Shape describes a value: Elem for lists and maps, Fields for objects.
 type Shape struct {
@@ -141,7 +147,7 @@ func (s *Scope) Check(src string) (Checked, error) {
 	}
 	parsed, issues := env.Parse(src)
 	if issues.Err() != nil {
-		return Checked{}, firstIssue(src, issues)
+		return Checked{}, firstIssue(src, issues).Error
 	}
 	checked, issues := env.Check(parsed)
 	if issues.Err() != nil {
@@ -186,7 +192,7 @@ func (s *Scope) CheckString(text string) (checked Checked, whole bool, err error
 		}
 		c, err := s.Check(p.Text)
 		if err != nil {
-			return Checked{}, false, &Error{Offset: p.Offset + Place(err), Text: err.Error()}
+			return Checked{}, false, &Error{Offset: p.Offset + Place(err), Text: said(err)}
 		}
 		if len(parts) == 1 {
 			return c, true, nil
@@ -201,54 +207,60 @@ func (s *Scope) CheckString(text string) (checked Checked, whole bool, err error
 	return checked, false, nil
 }
 
-// hint adds what was probably meant to "undefined field".
-func (s *Scope) hint(err error) error {
-	e, ok := err.(*Error)
-	if !ok {
-		return err
-	}
-	if name, unknown := strings.CutPrefix(e.Text, "there is no "); unknown && s.facts != nil {
-		name = name[:strings.IndexAny(name+";", "';( ")]
+// What CEL says of a name and of a field that are not there.
+const (
+	unknown   = "undeclared reference to "
+	undefined = "undefined field "
+)
+
+// hint adds what was probably meant to a name or field that is not there.
+func (s *Scope) hint(found issue) error {
+	e := found.Error
+	if name, ok := strings.CutPrefix(found.message, unknown); ok && s.facts != nil {
+		name = bare(name)
 		var names []string
 		for _, f := range s.facts {
 			names = append(names, f.Name)
 		}
-		e.Text = fmt.Sprintf("there is no %q; there are %s", name, strings.Join(names, ", "))
+		e.Text = plan.Say("there is no %q; there are %s", "%q はありません。使えるもの: %s", name, strings.Join(names, ", "))
 		if near := nearest.Word(name, names); near != "" {
-			e.Text = fmt.Sprintf("there is no %q; did you mean %q?", name, near)
+			e.Text = plan.Say("there is no %q; did you mean %q?", "%q はありません。%q の間違いではありませんか", name, near)
 		}
 		return e
 	}
-	if !strings.HasPrefix(e.Text, "undefined field ") {
-		return err
+	name, ok := strings.CutPrefix(found.message, undefined)
+	if !ok {
+		return e
 	}
-	name := strings.Trim(strings.TrimPrefix(e.Text, "undefined field "), "'")
+	name = strings.Trim(name, "'")
 	e.Offset++ // from the dot to the name
 	if s.shape.missing == "#steps" {
-		e.Text = fmt.Sprintf("there is no step %q", name)
+		e.Text = plan.Say("there is no step %q", "ステップ %q はありません", name)
 	} else {
 		owner := strings.TrimPrefix(s.shape.missing, "#")
 		if s.facts == nil {
 			owner = strings.TrimPrefix(owner, "steps.")
 		}
-		e.Text = fmt.Sprintf("%s has no %q", owner, name)
+		e.Text = plan.Say("%s has no %q", "%s に %q はありません", owner, name)
 	}
 	var names []string
 	for _, f := range s.shape.objects[s.shape.missing] {
 		names = append(names, f.Name)
 	}
+	var more plan.Text
 	switch near := nearest.Word(name, names); {
 	case near != "":
-		e.Text += fmt.Sprintf("; did you mean %q?", near)
+		more = plan.Say("; did you mean %q?", "。%q の間違いではありませんか", near)
 	case len(names) == 0 && s.shape.missing == "#steps":
-		e.Text += "; no step ran before"
+		more = plan.Text{EN: "; no step ran before", JA: "。先に実行されるステップがありません"}
 	case len(names) == 0:
-		e.Text += "; it has no output"
+		more = plan.Text{EN: "; it has no output", JA: "。出力がありません"}
 	case len(names) > 12:
-		e.Text += "; there are " + strings.Join(names[:12], ", ") + ", …"
+		more = plan.Say("; there are %s, …", "。使えるもの: %s ほか", strings.Join(names[:12], ", "))
 	default:
-		e.Text += "; there are " + strings.Join(names, ", ")
+		more = plan.Say("; there are %s", "。使えるもの: %s", strings.Join(names, ", "))
 	}
+	e.Text = plan.Say("%s%s", "%s%s", e.Text, more)
 	return e
 }
 

@@ -16,6 +16,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/env"
 	"cel.dev/cel-go/common/types"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 const (
@@ -30,10 +32,11 @@ const (
 // that was given, which may be a sentence with expressions in it.
 type Error struct {
 	Offset int
-	Text   string
+	Text   plan.Text
 }
 
-func (e *Error) Error() string { return e.Text }
+func (e *Error) Error() string   { return e.Text.EN }
+func (e *Error) Said() plan.Text { return e.Text }
 
 // language is CEL without timestamps: their functions read the machine's time zone
 // data, which differs between machines.
@@ -78,7 +81,7 @@ func Value(src string, vars map[string]any) (json.RawMessage, error) {
 	}
 	out, err := native(v)
 	if err != nil {
-		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
+		return nil, &Error{Text: plan.Say("%s: %v", "%s: %v", short(src), err)}
 	}
 	return encode(out)
 }
@@ -119,7 +122,7 @@ func (c *Condition) Holds(vars map[string]any) (bool, error) {
 	}
 	b, ok := v.(types.Bool)
 	if !ok {
-		return false, &Error{Text: fmt.Sprintf("%q gives %s, not true or false", short(c.src), v.Type().TypeName())}
+		return false, &Error{Text: plan.Say("%q gives %s, not true or false", "%q の結果が真偽値ではなく %s です", short(c.src), v.Type().TypeName())}
 	}
 	return bool(b), nil
 }
@@ -205,11 +208,11 @@ func program(src string) (cel.Program, error) {
 	}
 	ast, issues := e.Parse(src)
 	if issues.Err() != nil {
-		return nil, firstIssue(src, issues)
+		return nil, firstIssue(src, issues).Error
 	}
 	prg, err := e.Program(ast, cel.CostLimit(maxCost), cel.CustomDecoratorV2(orderLiterals), cel.MemoryLimit(16<<20))
 	if err != nil {
-		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
+		return nil, &Error{Text: plan.Say("%s: %v", "%s: %v", short(src), err)}
 	}
 	return prg, nil
 }
@@ -229,16 +232,22 @@ func result(src string, prg cel.Program, vars map[string]any) (value, error) {
 	}
 	v, _, err := prg.Eval(in)
 	if err != nil {
-		return nil, &Error{Text: fmt.Sprintf("%s: %v", short(src), err)}
+		return nil, &Error{Text: plan.Say("%s: %v", "%s: %v", short(src), err)}
 	}
 	return v, nil
 }
 
+// issue is a mistake that CEL found, with CEL's own words for it.
+type issue struct {
+	*Error
+	message string
+}
+
 // firstIssue is the first mistake CEL found, with its place as an offset in bytes.
-func firstIssue(src string, issues *cel.Issues) error {
+func firstIssue(src string, issues *cel.Issues) issue {
 	errs := issues.Errors()
 	if len(errs) == 0 {
-		return &Error{Text: issues.Err().Error()}
+		return issue{&Error{Text: plan.Say("%v", "式の誤りです（%v）", issues.Err())}, ""}
 	}
 	first := errs[0]
 	for _, e := range errs[1:] {
@@ -246,7 +255,15 @@ func firstIssue(src string, issues *cel.Issues) error {
 			first = e
 		}
 	}
-	return &Error{Offset: offset(src, first.Location.Line(), first.Location.Column()), Text: plain(first.Message)}
+	return issue{&Error{Offset: offset(src, first.Location.Line(), first.Location.Column()), Text: plain(first.Message)}, first.Message}
+}
+
+// said is an error of Check in both languages.
+func said(err error) plan.Text {
+	if e := new(Error); errors.As(err, &e) {
+		return e.Text
+	}
+	return plan.Text{EN: err.Error()}
 }
 
 // offset turns CEL's place (lines from 1, columns in characters from 0) into bytes.

@@ -1,6 +1,10 @@
 package expr
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
 
 const (
 	opening = "${{"
@@ -38,10 +42,10 @@ func Split(s string) ([]Part, error) {
 		start := at + i + len(opening)
 		n := expressionEnd(s[start:])
 		if n < 0 {
-			return nil, &Error{Offset: at + i, Text: `"${{" is never closed; end the expression with "}}"`}
+			return nil, &Error{Offset: at + i, Text: plan.Text{EN: `"${{" is never closed; end the expression with "}}"`, JA: `"${{" が閉じられていません。式の終わりに "}}" を書いてください`}}
 		}
 		if strings.TrimSpace(s[start:start+n]) == "" {
-			return nil, &Error{Offset: at + i, Text: "the expression is empty; write it between ${{ and }}"}
+			return nil, &Error{Offset: at + i, Text: plan.Text{EN: "the expression is empty; write it between ${{ and }}", JA: "式が空です。${{ と }} の間に書いてください"}}
 		}
 		out = append(out, Part{Text: s[start : start+n], Expression: true, Offset: start})
 		at = start + n + len(closing)

@@ -15,6 +15,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -105,7 +106,7 @@ func native(v value) (any, error) {
 		return uint64(v), nil
 	case types.Double:
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return nil, &Error{Text: "the expression gives no finite number"}
+			return nil, &Error{Text: plan.Text{EN: "the expression gives no finite number", JA: "式の結果が有限の数値ではありません"}}
 		}
 		return float64(v), nil
 	case types.String:
@@ -118,7 +119,7 @@ func native(v value) (any, error) {
 			k := it.Next()
 			name, ok := k.(types.String)
 			if !ok {
-				return nil, &Error{Text: "the expression gives a map whose keys are not text"}
+				return nil, &Error{Text: plan.Text{EN: "the expression gives a map whose keys are not text", JA: "式の結果のマップに、文字列でないキーがあります"}}
 			}
 			e, err := native(v.Get(k))
 			if err != nil {
@@ -138,7 +139,7 @@ func native(v value) (any, error) {
 		}
 		return out, nil
 	}
-	return nil, &Error{Text: fmt.Sprintf("the expression gives a %s, which no file can hold", v.Type().TypeName())}
+	return nil, &Error{Text: plan.Say("the expression gives a %s, which no file can hold", "式の結果が、ファイルに書けない型（%s）です", v.Type().TypeName())}
 }
 
 // writeText writes a value as it stands inside a sentence.
@@ -149,7 +150,7 @@ func writeText(out *bytes.Buffer, v value) error {
 	}
 	switch n := n.(type) {
 	case nil:
-		return &Error{Text: "the value is null and can't be part of a text"}
+		return &Error{Text: plan.Text{EN: "the value is null and can't be part of a text", JA: "値が null のため、文中に埋め込めません"}}
 	case string:
 		out.WriteString(n)
 		return nil
@@ -172,23 +173,30 @@ func sortedKeys(m map[string]any) []string {
 }
 
 // plain makes CEL's messages read like ours.
-func plain(msg string) string {
+func plain(msg string) plan.Text {
 	msg = strings.ReplaceAll(msg, " (in container '')", "")
-	msg = strings.TrimPrefix(msg, "Syntax error: ")
+	msg, syntax := strings.CutPrefix(msg, "Syntax error: ")
 	if rest, ok := strings.CutPrefix(msg, "token recognition error at: "); ok {
-		return fmt.Sprintf("%s can't be read here; an expression looks like steps.check.role == \"primary\"", rest)
+		return plan.Say("%s can't be read here; an expression looks like steps.check.role == \"primary\"", "%s はここでは解釈できません。式は steps.check.role == \"primary\" のように書きます", rest)
 	}
-	if strings.HasPrefix(msg, "undeclared reference to ") {
-		name := strings.TrimPrefix(msg, "undeclared reference to ")
-		return "there is no " + strings.Trim(name, "'") + "; expressions can use steps.ID.field and run.id, run.kind, run.depth"
+	if name, ok := strings.CutPrefix(msg, unknown); ok {
+		return plan.Say("there is no %s; expressions can use steps.ID.field and run.id, run.kind, run.depth", "%s はありません。式で使えるのは steps.ID.項目 と run.id、run.kind、run.depth です", plan.Text{EN: strings.Trim(name, "'"), JA: bare(name)})
 	}
-	if strings.HasPrefix(msg, "found no matching overload for ") {
-		rest := strings.TrimPrefix(msg, "found no matching overload for ")
+	if rest, ok := strings.CutPrefix(msg, "found no matching overload for "); ok {
 		op, args, _ := strings.Cut(rest, " applied to ")
 		op = strings.ReplaceAll(strings.Trim(op, "'"), "_", "")
-		return fmt.Sprintf("%s can't be applied to %s; convert with int(), double() or string()", op, strings.Trim(args, "'"))
+		return plan.Say("%s can't be applied to %s; convert with int(), double() or string()", "%s は %s に使えません。int()、double()、string() で変換してください", op, strings.Trim(args, "'"))
 	}
-	return msg
+	if syntax {
+		return plan.Say("%s", "式の文法の誤りです（%s）", msg)
+	}
+	return plan.Say("%s", "式の誤りです（%s）", msg)
+}
+
+// bare is a name without the quotes and the guess that CEL puts around it.
+func bare(name string) string {
+	name = strings.TrimPrefix(name, "'")
+	return name[:strings.IndexAny(name+"'", "';( ")]
 }
 
 // RunFacts is what expressions know as run. Its mark stands in front of what is said to

@@ -2,13 +2,13 @@ package params
 
 import (
 	"bytes"
-	"fmt"
 	"regexp"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
@@ -19,30 +19,30 @@ func (r *reader) expression(b *bytes.Buffer, where string, n *yaml.Node, f activ
 	at := r.At(n)
 	switch {
 	case r.Scope == nil:
-		r.Log.Add(at, "%s: no expression can stand here: %s", where, r.Why)
+		r.Log.Add(at, "%s: no expression can stand here: %s", "%s: ここに式は書けません（%s）", where, r.Why)
 		return
 	case f.Type == activities.TargetOf:
-		r.Log.Add(at, "%s: a target is named as it is: what a run may touch is known before it starts", where)
+		r.Log.Add(at, "%s: a target is named as it is: what a run may touch is known before it starts", "%s: 操作対象に式は使えません。名前をそのまま書いてください（何に触れうるかは、開始前に確定している必要があります）", where)
 		return
 	case f.Type == activities.SecretOf:
-		r.Log.Add(at, "%s: a secret is a fixed reference; write secret://env/NAME or secret://file/path", where)
+		r.Log.Add(at, "%s: a secret is a fixed reference; write secret://env/NAME or secret://file/path", "%s: 秘密情報に式は使えません。secret://env/NAME または secret://file/path の形の参照を書いてください", where)
 		return
 	}
 	checked, whole, err := r.Scope.CheckString(n.Value)
 	if err != nil {
-		r.Log.Add(Inside(r.Decoder, n, expr.Place(err)), "%s: %v", where, err)
+		r.Log.Add(Inside(r.Decoder, n, expr.Place(err)), "%s: %v", "%s: %v", where, err)
 		return
 	}
 	for _, id := range checked.Steps {
 		r.reads = append(r.reads, Read{id, at})
 	}
 	if whole && !takes(f.Type, checked.Kind) {
-		r.Log.Add(at, "%s: the expression gives %s, and %s is needed", where, an(checked.Kind), want(f.Type))
+		r.Log.Add(at, "%s: the expression gives %s, and %s is needed", "%s: 式の結果が%sです。ここには%sが必要です", where, an(checked.Kind), want(f.Type))
 	} else if !whole && !takes(f.Type, expr.Text) {
-		r.Log.Add(at, "%s: an expression inside a text gives a text, and %s is needed; let the expression stand alone", where, want(f.Type))
+		r.Log.Add(at, "%s: an expression inside a text gives a text, and %s is needed; let the expression stand alone", "%s: 文中に埋め込んだ式の結果は文字列になりますが、ここには%sが必要です。式だけを書いてください", where, want(f.Type))
 	}
 	if err := plainText(n.Value); err != nil {
-		r.Log.Add(at, "%s: %v", where, err)
+		r.Log.Add(at, "%s: %v", "%s: %v", where, err)
 	}
 }
 
@@ -59,11 +59,11 @@ var judged = map[string]expr.Shape{
 func (r *reader) condition(where string, n *yaml.Node, src string, f activities.Field) {
 	checked, err := facts(f.Over).Check(src)
 	if err != nil {
-		r.Log.Add(Inside(r.Decoder, n, expr.Place(err)), "%s: %v", where, err)
+		r.Log.Add(Inside(r.Decoder, n, expr.Place(err)), "%s: %v", "%s: %v", where, err)
 		return
 	}
 	if !takes(activities.Bool, checked.Kind) {
-		r.Log.Add(r.At(n), "%s: the condition gives %s; write one that is true or false, such as %s", where, an(checked.Kind), lastWord(f))
+		r.Log.Add(r.At(n), "%s: the condition gives %s; write one that is true or false, such as %s", "%s: 条件の結果が%sです。真偽値になる条件を書いてください（例: %s）", where, an(checked.Kind), lastWord(f))
 	}
 }
 
@@ -90,15 +90,15 @@ func (r *reader) given(b *bytes.Buffer, where string, n *yaml.Node, f activities
 			}
 			name := where + ": " + yamldoc.Short(k.Value)
 			if !resultName.MatchString(k.Value) {
-				r.Log.Add(r.At(k), "%s: this can't be a result's name; write small letters, digits and _", name)
+				r.Log.Add(r.At(k), "%s: this can't be a result's name; write small letters, digits and _", "%s: 結果の名前として使えません。英小文字、数字、_ で書いてください", name)
 			}
 			if expr.Has(v.Value) {
-				r.Log.Add(r.At(v), "%s: this is an expression as it stands; leave ${{ and }} out", name)
+				r.Log.Add(r.At(v), "%s: this is an expression as it stands; leave ${{ and }} out", "%s: ここはそのままで式になります。${{ と }} を外してください", name)
 				b.WriteString("null")
 				return
 			}
 			if _, err := scope.Check(v.Value); err != nil {
-				r.Log.Add(Inside(r.Decoder, v, expr.Place(err)), "%s: %v", name, err)
+				r.Log.Add(Inside(r.Decoder, v, expr.Place(err)), "%s: %v", "%s: %v", name, err)
 			}
 		}
 	}
@@ -198,32 +198,40 @@ func takes(t activities.Type, k expr.Kind) bool {
 	return false
 }
 
-func want(t activities.Type) string {
+func want(t activities.Type) plan.Text {
 	switch t {
 	case activities.String:
-		return "a text"
+		return plan.Text{EN: "a text", JA: "文字列"}
 	case activities.Int:
-		return "a whole number"
+		return plan.Text{EN: "a whole number", JA: "整数"}
+	case activities.Number:
+		return plan.Text{EN: "a number", JA: "数値"}
 	case activities.Bool:
-		return "true or false"
+		return plan.Text{EN: "true or false", JA: "真偽値"}
+	case activities.List:
+		return plan.Text{EN: "a list", JA: "リスト"}
+	case activities.Map:
+		return plan.Text{EN: "a map", JA: "マップ"}
 	case activities.Object:
-		return "an object"
+		return plan.Text{EN: "an object", JA: "オブジェクト"}
 	case activities.Duration:
-		return "a duration such as 30s"
+		return plan.Text{EN: "a duration such as 30s", JA: "30s のような時間"}
 	case activities.Size:
-		return "a size such as 16MB"
+		return plan.Text{EN: "a size such as 16MB", JA: "16MB のような容量"}
 	}
-	return fmt.Sprintf("a %s", t)
+	return plan.Say("a %s", " %s ", string(t))
 }
 
-func an(k expr.Kind) string {
+func an(k expr.Kind) plan.Text {
+	t := k.Text()
 	switch k {
 	case expr.Truth, expr.Any:
-		return string(k)
 	case expr.Object:
-		return "an object"
+		t.EN = "an object"
+	default:
+		t.EN = "a " + t.EN
 	}
-	return "a " + string(k)
+	return t
 }
 
 // Shape is how expressions see a declared output.

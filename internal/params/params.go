@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
@@ -23,7 +24,7 @@ type Checker struct {
 	*yamldoc.Decoder
 	// Scope is what expressions can read; nil where none may stand, and Why says why.
 	Scope *expr.Scope
-	Why   string
+	Why   plan.Text
 	// Target finds a target's kind; nil where targets can't be named.
 	Target func(name string) (kind string, ok bool)
 	// Targets lists the names of a kind ("" is all), for hints.
@@ -82,13 +83,13 @@ func (r *reader) object(b *bytes.Buffer, where string, n *yaml.Node, at yamldoc.
 	if n != nil {
 		at = r.At(n)
 		if n.Kind != yaml.MappingNode {
-			r.Log.Add(at, "%s: write fields, not %s", where, yamldoc.Describe(n))
+			r.Log.Add(at, "%s: write fields, not %s", "%s: ここには項目を書きます（%sは書けません）", where, yamldoc.Describe(n))
 			return
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			k := n.Content[i]
 			if !slices.ContainsFunc(fields, func(f activities.Field) bool { return f.Name == k.Value }) {
-				r.Log.Add(r.At(k), "%s: unknown field %q%s", where, yamldoc.Short(k.Value), yamldoc.Meant(k.Value, fieldNames(fields)))
+				r.Log.Add(r.At(k), "%s: unknown field %q%s", "%s: %q という項目はありません%s", where, yamldoc.Short(k.Value), yamldoc.Meant(k.Value, fieldNames(fields)))
 				continue
 			}
 			given[k.Value] = n.Content[i+1]
@@ -101,7 +102,7 @@ func (r *reader) object(b *bytes.Buffer, where string, n *yaml.Node, at yamldoc.
 		preset := presetOf(f)
 		if !ok && preset == nil {
 			if f.Required {
-				r.Log.Add(at, "%s: %s is missing: %s", where, f.Name, strings.TrimSuffix(lower(f.Help), "."))
+				r.Log.Add(at, "%s: %s is missing: %s", "%s: %s がありません（%s）", where, f.Name, plan.Text{EN: strings.TrimSuffix(lower(f.Help), "."), JA: f.HelpJA})
 			}
 			continue
 		}
@@ -155,7 +156,7 @@ func (r *reader) value(b *bytes.Buffer, where string, n *yaml.Node, f activities
 		r.condition(where, n, s, f)
 	}
 	if err != nil {
-		r.Log.Add(r.At(n), "%s: %v", where, err)
+		r.Log.Add(r.At(n), "%s: %v", "%s: %v", where, err)
 		b.WriteString("null")
 		return
 	}
@@ -183,7 +184,7 @@ func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
 	case activities.SecretOf:
 		s, err := yamldoc.String(n)
 		if err != nil {
-			return nil, fmt.Errorf("a secret is given by reference; write secret://env/NAME or secret://file/path, or {drill: ..., real: ...} of these")
+			return nil, plan.Wrong("a secret is given by reference; write secret://env/NAME or secret://file/path, or {drill: ..., real: ...} of these", "秘密情報は参照で指定します。secret://env/NAME か secret://file/path、またはそれらを使った {drill: ..., real: ...} を書いてください")
 		}
 		return s, secretRef(s)
 	}
@@ -192,7 +193,7 @@ func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
 		return nil, err
 	}
 	if len(f.Enum) > 0 && !slices.Contains(f.Enum, s) {
-		return nil, fmt.Errorf("%q is not one of its values%s", yamldoc.Short(s), yamldoc.Meant(s, f.Enum))
+		return nil, plan.Wrong("%q is not one of its values%s", "%q は指定できる値ではありません%s", yamldoc.Short(s), yamldoc.Meant(s, f.Enum))
 	}
 	if check := activities.Forms[f.Form]; check != nil && s != "" {
 		if err := check(s); err != nil {
@@ -205,8 +206,8 @@ func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
 // ofKinds are the two references of a secret that is another in drills than in the real
 // thing.
 var ofKinds = []activities.Field{
-	{Name: "drill", Help: "Reference for drills.", Type: activities.SecretOf, Required: true},
-	{Name: "real", Help: "Reference for the real thing.", Type: activities.SecretOf, Required: true},
+	{Name: "drill", Help: "Reference for drills.", HelpJA: "訓練用の参照", Type: activities.SecretOf, Required: true},
+	{Name: "real", Help: "Reference for the real thing.", HelpJA: "本番用の参照", Type: activities.SecretOf, Required: true},
 }
 
 // secrets writes such a secret.
@@ -215,14 +216,14 @@ func (r *reader) secrets(b *bytes.Buffer, where string, n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		v := n.Content[i+1]
 		if v.Kind == yaml.MappingNode {
-			r.Log.Add(r.At(v), "%s: %s: write one reference", where, yamldoc.Short(n.Content[i].Value))
+			r.Log.Add(r.At(v), "%s: %s: write one reference", "%s: %s: 参照を1つだけ書いてください", where, yamldoc.Short(n.Content[i].Value))
 			b.WriteString("null")
 			return
 		}
 		given[n.Content[i].Value] = v.Value
 	}
 	if drill, real := given["drill"], given["real"]; drill != "" && drill == real {
-		r.Log.Add(r.At(n), "%s: drill and real are the same secret; give drills one of their own, or write the reference alone", where)
+		r.Log.Add(r.At(n), "%s: drill and real are the same secret; give drills one of their own, or write the reference alone", "%s: drill と real が同じ秘密情報です。訓練専用のものを用意するか、参照を1つだけ書いてください", where)
 	}
 	r.object(b, where, n, r.At(n), ofKinds)
 }
@@ -239,31 +240,31 @@ func secretRef(s string) error {
 	case secretForm.MatchString(s):
 		return nil
 	case strings.HasPrefix(s, "secret://"):
-		return fmt.Errorf("the reference is not secret://env/NAME or secret://file/path")
+		return plan.Wrong("the reference is not secret://env/NAME or secret://file/path", "参照の形が正しくありません。secret://env/NAME か secret://file/path の形で書いてください")
 	}
-	return fmt.Errorf("a secret may not stand in a file; put it into the site worker's environment or a file there, and write secret://env/NAME or secret://file/path")
+	return plan.Wrong("a secret may not stand in a file; put it into the site worker's environment or a file there, and write secret://env/NAME or secret://file/path", "計画ファイルに秘密情報を書くことはできません。拠点ワーカーの環境変数かそのマシン上のファイルに置き、secret://env/NAME か secret://file/path を書いてください")
 }
 
 func plainText(s string) error {
 	if strings.Contains(s, "secret://") {
-		return fmt.Errorf("a secret can't be used here: the value would be written down; only fields for secrets take references")
+		return plan.Wrong("a secret can't be used here: the value would be written down; only fields for secrets take references", "ここでは秘密情報を使えません（値が記録に残ってしまいます）。参照を書けるのは秘密情報用の項目だけです")
 	}
 	if loggedIn.MatchString(s) {
-		return fmt.Errorf("the address holds a password; take it out, and give it in the field for the secret")
+		return plan.Wrong("the address holds a password; take it out, and give it in the field for the secret", "アドレスにパスワードが含まれています。取り除き、秘密情報用の項目で指定してください")
 	}
 	return nil
 }
 
 func (r *reader) target(name, kind string) error {
 	if r.Target == nil {
-		return fmt.Errorf("a target can't be named here")
+		return plan.Wrong("a target can't be named here", "ここでは操作対象を指定できません")
 	}
 	found, ok := r.Target(name)
 	if !ok {
-		return fmt.Errorf("the estate has no target %q%s", yamldoc.Short(name), yamldoc.Meant(name, r.Targets(kind)))
+		return plan.Wrong("the estate has no target %q%s", "構成台帳に操作対象 %q はありません%s", yamldoc.Short(name), yamldoc.Meant(name, r.Targets(kind)))
 	}
 	if kind != "" && found != kind {
-		return fmt.Errorf("%s is a %s target; this needs one of kind %s%s", name, found, kind, yamldoc.Meant(name, r.Targets(kind)))
+		return plan.Wrong("%s is a %s target; this needs one of kind %s%s", "%s は種類 %s の操作対象です。ここには種類 %s のものが必要です%s", name, found, kind, yamldoc.Meant(name, r.Targets(kind)))
 	}
 	r.targets = append(r.targets, name)
 	return nil
@@ -271,11 +272,11 @@ func (r *reader) target(name, kind string) error {
 
 func (r *reader) list(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
 	if n.Kind != yaml.SequenceNode {
-		what := "a list"
+		what := plan.Text{EN: "a list", JA: "リスト"}
 		if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, " ") {
-			what = "a list, one word or argument an entry (nothing here goes through a shell)"
+			what = plan.Text{EN: "a list, one word or argument an entry (nothing here goes through a shell)", JA: "語や引数を1つずつ並べたリスト（シェルは介しません）"}
 		}
-		r.Log.Add(r.At(n), "%s: write %s, not %s", where, what, yamldoc.Describe(n))
+		r.Log.Add(r.At(n), "%s: write %s, not %s", "%s: ここには%sを書きます（%sは書けません）", where, what, yamldoc.Describe(n))
 		b.WriteString("null")
 		return
 	}
@@ -298,7 +299,7 @@ func (r *reader) list(b *bytes.Buffer, where string, n *yaml.Node, f activities.
 
 func (r *reader) mapping(b *bytes.Buffer, where string, n *yaml.Node, f activities.Field) {
 	if n.Kind != yaml.MappingNode {
-		r.Log.Add(r.At(n), "%s: write names with values, not %s", where, yamldoc.Describe(n))
+		r.Log.Add(r.At(n), "%s: write names with values, not %s", "%s: ここには名前と値の組を書きます（%sは書けません）", where, yamldoc.Describe(n))
 		b.WriteString("null")
 		return
 	}
@@ -356,7 +357,7 @@ func (r *reader) any(b *bytes.Buffer, where string, n *yaml.Node) {
 		}
 	}
 	if err != nil {
-		r.Log.Add(r.At(n), "%s: %v", where, err)
+		r.Log.Add(r.At(n), "%s: %v", "%s: %v", where, err)
 	}
 	writeJSON(b, v)
 }

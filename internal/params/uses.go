@@ -1,12 +1,11 @@
 package params
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/activities"
-	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
@@ -23,12 +22,12 @@ func Uses(d *yamldoc.Decoder, where string, uses yamldoc.Value[string], catalog 
 	}
 	a, ok := catalog.Action(uses.V)
 	if !ok {
-		d.Log.Add(uses.Place, "%s: unknown action %q%s", where, yamldoc.Short(uses.V), meantAction(uses.V, catalog))
+		d.Log.Add(uses.Place, "%s: unknown action %q%s", "%s: %q というアクションはありません%s", where, yamldoc.Short(uses.V), meantAction(uses.V, catalog))
 	}
 	return a, ok
 }
 
-func meantAction(id string, catalog Catalog) string {
+func meantAction(id string, catalog Catalog) plan.Text {
 	var ids, families []string
 	for _, a := range catalog.Actions() {
 		ids = append(ids, a.ID)
@@ -36,13 +35,11 @@ func meantAction(id string, catalog Catalog) string {
 			families = append(families, f)
 		}
 	}
-	if len(id) <= 64 {
-		if near := nearest.Word(id, ids); near != "" {
-			return fmt.Sprintf("; did you mean %q?", near)
-		}
+	if near := yamldoc.Near(id, ids); near != (plan.Text{}) {
+		return near
 	}
 	if f := activities.Family(id); slices.Contains(families, f) {
-		return fmt.Sprintf(`; "muster actions %s" lists that family`, f)
+		return plan.Say(`; "muster actions %s" lists that family`, `。この系統の一覧は "muster actions %s" で確認できます`, f)
 	}
-	return "; there are the families " + strings.Join(families, ", ")
+	return plan.Say("; there are the families %s", "。系統: %s", strings.Join(families, ", "))
 }

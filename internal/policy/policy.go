@@ -69,7 +69,7 @@ func Load(name string, known []string) (*Policy, error) {
 					continue
 				}
 				if !slices.ContainsFunc(known, func(id string) bool { ok, err := path.Match(a.V, id); return ok && err == nil }) {
-					log.Add(a.Place, "actions: %q covers no action%s", a.V, yamldoc.Meant(a.V, known))
+					log.Add(a.Place, "actions: %q covers no action%s", "actions: %q に該当するアクションがありません%s", a.V, yamldoc.Meant(a.V, known))
 				}
 			}
 		}

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -31,14 +30,14 @@ type hostRule struct {
 func (r *Rule) check(log *yamldoc.Log) {
 	for _, h := range r.Hosts {
 		if _, err := parseHost(h.V); h.Set && err != nil {
-			log.Add(h.Place, "hosts: %v", err)
+			log.Add(h.Place, "hosts: %v", "hosts: %v", err)
 		}
 	}
 	checkPaths("paths", r.Paths, log)
 	for what, patterns := range map[string][]text{"env": r.Env, "queues": r.Queues} {
 		for _, p := range patterns {
 			if _, err := path.Match(p.V, ""); p.Set && (err != nil || p.V == "") {
-				log.Add(p.Place, "%s: %q is no name, in which * stands for any part", what, p.V)
+				log.Add(p.Place, "%s: %q is no name, in which * stands for any part", "%s: %q は名前として正しくありません（* は任意の文字列を表します）", what, p.V)
 			}
 		}
 	}
@@ -47,7 +46,7 @@ func (r *Rule) check(log *yamldoc.Log) {
 func checkPaths(field string, paths []text, log *yamldoc.Log) {
 	for _, p := range paths {
 		if p.Set && !filepath.IsAbs(p.V) {
-			log.Add(p.Place, "%s: %q is not absolute; write it from / on", field, p.V)
+			log.Add(p.Place, "%s: %q is not absolute; write it from / on", "%s: %q は絶対パスではありません。/ から書いてください", field, p.V)
 		}
 	}
 }
@@ -57,7 +56,7 @@ func parseHost(text string) (hostRule, error) {
 	if i := strings.LastIndex(text, ":"); i >= 0 && (strings.Count(text, ":") == 1 || strings.HasPrefix(text, "[") && strings.HasSuffix(text[:i], "]")) {
 		host, port = text[:i], text[i+1:]
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return hostRule{}, fmt.Errorf("%q: the port is not a number from 1 to 65535", text)
+			return hostRule{}, plan.Wrong("%q: the port is not a number from 1 to 65535", "%q: ポートは 1〜65535 の数値で書いてください", text)
 		}
 	}
 	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
@@ -71,7 +70,7 @@ func parseHost(text string) (hostRule, error) {
 		return hostRule{net: netip.PrefixFrom(a, a.BitLen()), port: port}, nil
 	}
 	if _, err := path.Match(host, ""); err != nil || host == "" || strings.ContainsAny(host, "/:[] \t") {
-		return hostRule{}, fmt.Errorf("%q is no name, address or network such as db.example.com, *.example.com:5432, 10.0.0.7 or 10.0.0.0/8", text)
+		return hostRule{}, plan.Wrong("%q is no name, address or network such as db.example.com, *.example.com:5432, 10.0.0.7 or 10.0.0.0/8", "%q はホスト名、アドレス、ネットワークのいずれでもありません。db.example.com、*.example.com:5432、10.0.0.7、10.0.0.0/8 のように書いてください", text)
 	}
 	return hostRule{name: plainName(host), port: port}, nil
 }

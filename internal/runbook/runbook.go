@@ -44,13 +44,13 @@ func Read(d *yamldoc.Decoder, root *yaml.Node, catalog params.Catalog, e *estate
 	if r.out.Title == (plan.Text{}) {
 		r.out.Title.EN = f.Name.V
 	}
-	estate.Known(d, "system", "system", f.System, e.SystemNames())
+	estate.Known(d, "system", estate.ASystem, f.System, e.SystemNames())
 	r.system, r.declared, _ = e.System(f.System.V)
 	if f.Name.Set && len(f.Steps) == 0 {
-		d.Log.Add(f.Place, "runbook %s has no steps; add one", f.Name.V)
+		d.Log.Add(f.Place, "runbook %s has no steps; add one", "手順書 %s にステップがありません。追加してください", f.Name.V)
 	}
 	if len(f.Steps) > MaxSteps {
-		d.Log.Add(f.Place, "runbook %s has %d steps; the most for one runbook is %d: let a step do more (exec.run takes a script), or split the system in two, each with its own runbook",
+		d.Log.Add(f.Place, "runbook %s has %d steps; the most for one runbook is %d: let a step do more (exec.run takes a script), or split the system in two, each with its own runbook", "手順書 %s のステップ数は %d で、1つの手順書の上限 %d を超えています。1ステップの処理をまとめるか（exec.run でスクリプトを実行できます）、システムを2つに分けてそれぞれに手順書を用意してください",
 			f.Name.V, len(f.Steps), MaxSteps)
 		return r.out
 	}
@@ -82,7 +82,7 @@ func (r *reading) steps(steps []Step) {
 	var outputs []expr.Field
 	for _, s := range steps {
 		if first, ok := seen[s.ID.V]; ok && s.ID.Set {
-			r.Log.Add(s.ID.Place, "step %s is there twice, first in line %d; give each its own id", s.ID.V, first.Line)
+			r.Log.Add(s.ID.Place, "step %s is there twice, first in line %d; give each its own id", "ステップ %s が重複しています（最初は %d 行目）。それぞれ別の id にしてください", s.ID.V, first.Line)
 			continue
 		}
 		seen[s.ID.V] = s.ID.Place
@@ -114,9 +114,9 @@ func (r *reading) order(steps []Step, ids []string) {
 					continue
 				}
 				if n.V == s.ID.V {
-					r.Log.Add(n.Place, "step %s: needs itself; remove it", s.ID.V)
+					r.Log.Add(n.Place, "step %s: needs itself; remove it", "ステップ %s: needs に自分自身を指定しています。削除してください", s.ID.V)
 				} else if !slices.Contains(ids, n.V) {
-					r.Log.Add(n.Place, "step %s: needs step %q, which this runbook does not have%s", s.ID.V, n.V, yamldoc.Meant(n.V, ids))
+					r.Log.Add(n.Place, "step %s: needs step %q, which this runbook does not have%s", "ステップ %s: needs に指定したステップ %q はこの手順書にありません%s", s.ID.V, n.V, yamldoc.Meant(n.V, ids))
 				} else if !slices.Contains(r.needs[s.ID.V], n.V) {
 					r.needs[s.ID.V] = append(r.needs[s.ID.V], n.V)
 				}
@@ -125,7 +125,7 @@ func (r *reading) order(steps []Step, ids []string) {
 	}
 	if cycle := estate.Cycle(ids, r.needs); cycle != nil {
 		at := steps[slices.IndexFunc(steps, func(s Step) bool { return s.ID.V == cycle[0] })]
-		r.Log.Add(at.Place, "step %s: waits for itself, by %s; remove one of these from needs", cycle[0], strings.Join(cycle, " → "))
+		r.Log.Add(at.Place, "step %s: waits for itself, by %s; remove one of these from needs", "ステップ %s: needs が循環しています（%s）。いずれかを needs から外してください", cycle[0], strings.Join(cycle, " → "))
 	}
 }
 
@@ -180,7 +180,7 @@ func (r *reading) step(s Step) plan.Step {
 	out.Effect, out.Repeatable, out.CanLook = a.Doc.Effect, a.Doc.Repeatable, a.CanLook()
 	switch {
 	case a.Doc.Probe:
-		r.Log.Add(s.Uses.Place, "%s: %s watches for the whole run and is no step; use it in a system's functions", where, a.ID)
+		r.Log.Add(s.Uses.Place, "%s: %s watches for the whole run and is no step; use it in a system's functions", "%s: %s は実施の間ずっと監視するプローブで、ステップには使えません。システムの functions で使ってください", where, a.ID)
 		return out
 	case a.Doc.Human:
 		out.Human = r.human(where, s, a)
@@ -200,7 +200,7 @@ func (r *reading) step(s Step) plan.Step {
 
 func (r *reading) machine(where string, s Step, a activities.Action, out *plan.Step) {
 	if s.As.Set {
-		r.Log.Add(s.As.Place, "%s: %s is done by a machine, so nobody does it as %s; remove as, or use human.task", where, a.ID, s.As.V)
+		r.Log.Add(s.As.Place, "%s: %s is done by a machine, so nobody does it as %s; remove as, or use human.task", "%s: %s は機械が実行するアクションのため、役割 %s には割り当てられません。as を削除するか、human.task を使ってください", where, a.ID, s.As.V)
 	}
 	r.estate.Site(r.Decoder, where+": at", s.At)
 	got := r.params.Fields(where+": with", s.With.Node, s.Place, a.Fields)
@@ -212,7 +212,7 @@ func (r *reading) machine(where string, s Step, a activities.Action, out *plan.S
 	r.estate.Role(r.Decoder, where+": owner", s.Owner)
 	out.Owner = cmp.Or(s.Owner.V, r.estate.Owner(r.out.System, out.Site))
 	if out.Retry > 0 && out.Effect.Once() && !out.CanLook {
-		r.Log.Add(s.Retry.Place, "%s: %s can't look whether it worked, so trying again might do it twice; remove retry", where, a.ID)
+		r.Log.Add(s.Retry.Place, "%s: %s can't look whether it worked, so trying again might do it twice; remove retry", "%s: %s は結果を確認する手段を持たず、再試行すると二重に実行するおそれがあります。retry を削除してください", where, a.ID)
 	}
 }
 
@@ -226,7 +226,7 @@ func (r *reading) local(where string, s Step, out *plan.Step) {
 	for _, t := range r.estate.Local(out.Targets) {
 		out.Local = true
 		if slices.Contains(r.estate.SiteNames(), out.WhenAbsent) && out.WhenAbsent != t.Site {
-			r.Log.Add(s.Absent.Place, "%s: when_absent sends it to %s, and only the worker of %s may act on %s; write ask, fail or skip", where, out.WhenAbsent, t.Site, t.Name)
+			r.Log.Add(s.Absent.Place, "%s: when_absent sends it to %s, and only the worker of %s may act on %s; write ask, fail or skip", "%s: when_absent で拠点 %[2]s に回していますが、%[4]s を操作できるのは拠点 %[3]s のワーカーだけです。ask、fail、skip のいずれかにしてください", where, out.WhenAbsent, t.Site, t.Name)
 		}
 	}
 }
@@ -240,9 +240,9 @@ func (r *reading) absent(where string, s Step, out *plan.Step) {
 	switch s.Absent.V {
 	case plan.AbsentAsk, plan.AbsentFail, plan.AbsentSkip:
 	case out.Site:
-		r.Log.Add(s.Absent.Place, "%s: when_absent names %s, whose worker is the one that is away then; name another site, or write ask, fail or skip", where, out.Site)
+		r.Log.Add(s.Absent.Place, "%s: when_absent names %s, whose worker is the one that is away then; name another site, or write ask, fail or skip", "%s: when_absent の %s は、不在となる当のワーカーの拠点です。別の拠点か、ask、fail、skip のいずれかを指定してください", where, out.Site)
 	default:
-		estate.Known(r.Decoder, where+": when_absent", "site (or ask, fail, skip)", s.Absent, r.estate.SiteNames())
+		estate.Known(r.Decoder, where+": when_absent", plan.Text{EN: "site (or ask, fail, skip)", JA: "拠点（または ask、fail、skip）"}, s.Absent, r.estate.SiteNames())
 	}
 }
 
@@ -250,9 +250,9 @@ func (r *reading) absent(where string, s Step, out *plan.Step) {
 func (r *reading) reads(where, step string, reads []params.Read) {
 	for _, read := range reads {
 		if read.Step == step {
-			r.Log.Add(read.At, "%s: reads its own output, which is not there before it ends", where)
+			r.Log.Add(read.At, "%s: reads its own output, which is not there before it ends", "%s: 自分自身の出力を参照していますが、終了するまで出力はありません", where)
 		} else if !r.waits(step, read.Step) {
-			r.Log.Add(read.At, "%s: reads the output of step %s without waiting for it; add %s to needs", where, read.Step, read.Step)
+			r.Log.Add(read.At, "%s: reads the output of step %s without waiting for it; add %s to needs", "%s: ステップ %s の完了を待たずにその出力を参照しています。needs に %s を追加してください", where, read.Step, read.Step)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func (r *reading) guard(where string, s Step) string {
 		src, err = s.If.Node.Value, nil
 	}
 	if err != nil {
-		r.Log.Add(s.If.Place, "%s: if: %v", where, err)
+		r.Log.Add(s.If.Place, "%s: if: %v", "%s: if: %v", where, err)
 		return ""
 	}
 	shift := 0
@@ -275,11 +275,11 @@ func (r *reading) guard(where string, s Step) string {
 	}
 	checked, err := r.params.Scope.Check(src)
 	if err != nil {
-		r.Log.Add(params.Inside(r.Decoder, s.If.Node, shift+expr.Place(err)), "%s: if: %v", where, err)
+		r.Log.Add(params.Inside(r.Decoder, s.If.Node, shift+expr.Place(err)), "%s: if: %v", "%s: if: %v", where, err)
 		return src
 	}
 	if checked.Kind != expr.Truth && checked.Kind != expr.Any {
-		r.Log.Add(s.If.Place, "%s: if: the expression gives a %s; it must give true or false", where, checked.Kind)
+		r.Log.Add(s.If.Place, "%s: if: the expression gives a %s; it must give true or false", "%s: if: 式の結果が%sです。真偽値になる式を書いてください", where, checked.Kind.Text())
 	}
 	var reads []params.Read
 	for _, id := range checked.Steps {
@@ -291,10 +291,10 @@ func (r *reading) guard(where string, s Step) string {
 
 func (r *reading) times(where string, s Step, a activities.Action, out *plan.Step) {
 	if s.Timeout.Set && out.Timeout == 0 {
-		r.Log.Add(s.Timeout.Place, "%s: a timeout of 0s ends the step before it begins; leave it out for the usual one", where)
+		r.Log.Add(s.Timeout.Place, "%s: a timeout of 0s ends the step before it begins; leave it out for the usual one", "%s: timeout が 0s では、ステップが始まる前に終わってしまいます。既定値でよければ省略してください", where)
 	}
 	if s.Queue.Set && out.Queue == 0 {
-		r.Log.Add(s.Queue.Place, "%s: a queue_timeout of 0s finds no worker ever; leave it out for 30s", where)
+		r.Log.Add(s.Queue.Place, "%s: a queue_timeout of 0s finds no worker ever; leave it out for 30s", "%s: queue_timeout が 0s では、ワーカーが見つかることはありません。省略すると 30s になります", where)
 	}
 	rto := r.recoveryTime()
 	if out.Timeout == 0 {
@@ -306,11 +306,11 @@ func (r *reading) times(where string, s Step, a activities.Action, out *plan.Ste
 			out.Timeout = min(out.Timeout, *rto)
 		}
 	} else if rto != nil && out.Timeout > *rto {
-		r.Log.Add(s.Timeout.Place, "%s: timeout %s is longer than the RTO of %s, %s (%s); shorten it: the step would use up the whole time", where,
+		r.Log.Add(s.Timeout.Place, "%s: timeout %s is longer than the RTO of %s, %s (%s); shorten it: the step would use up the whole time", "%s: timeout %s が %s のRTO %s（%s）より長く、このステップだけでRTOを使い切ります。短くしてください", where,
 			out.Timeout, r.system.Name, *rto, r.declared.Objectives.RTO.Place)
 	}
 	if s.Budget.Set && s.Timeout.Set && out.Budget > out.Timeout {
-		r.Log.Add(s.Budget.Place, "%s: budget %s is longer than the timeout, %s (line %d); the step would be over before", where, out.Budget, out.Timeout, s.Timeout.Line)
+		r.Log.Add(s.Budget.Place, "%s: budget %s is longer than the timeout, %s (line %d); the step would be over before", "%s: budget %s が timeout %s（%d 行目）より長く、その前にステップが打ち切られます。budget を短くするか、timeout を長くしてください", where, out.Budget, out.Timeout, s.Timeout.Line)
 	} else if s.Budget.Set && out.Budget > out.Timeout {
 		out.Timeout = out.Budget
 	}
@@ -343,16 +343,16 @@ func readUndo(check *params.Checker, catalog params.Catalog, e *estate.Estate, w
 		return out, nil, false
 	}
 	if a.Doc.Human || a.Doc.Probe {
-		check.Log.Add(u.Uses.Place, "%s: %s can't undo: an undo runs by itself, also when nobody is there", where, a.ID)
+		check.Log.Add(u.Uses.Place, "%s: %s can't undo: an undo runs by itself, also when nobody is there", "%s: %s は取り消しには使えません。取り消しは、人がいなくても自動で実行されるためです", where, a.ID)
 		return out, nil, false
 	}
 	if a.Doc.After != "" {
-		check.Log.Add(u.Uses.Place, "%s: %s can't undo: it must come after %s of another target, and only the steps of a runbook promise that; use it in a runbook", where, a.ID, a.Doc.After)
+		check.Log.Add(u.Uses.Place, "%s: %s can't undo: it must come after %s of another target, and only the steps of a runbook promise that; use it in a runbook", "%s: %s は取り消しには使えません。別の操作対象に対する %s の後に実行する必要があり、その順序を保証できるのは手順書のステップだけです。手順書で使ってください", where, a.ID, a.Doc.After)
 		return out, nil, false
 	}
 	for _, t := range []duration{u.Timeout, u.Queue} {
 		if t.Set && t.V == 0 {
-			check.Log.Add(t.Place, "%s: 0s leaves it no time; leave it out for the usual one", where)
+			check.Log.Add(t.Place, "%s: 0s leaves it no time; leave it out for the usual one", "%s: 0s では実行する時間がありません。既定値でよければ省略してください", where)
 		}
 	}
 	got := check.Fields(where+": with", u.With.Node, u.Place, a.Fields)

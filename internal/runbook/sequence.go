@@ -36,13 +36,13 @@ func (r *reading) follows(s Step, step plan.Step, a activities.Action) {
 	at, where := s.Uses.Place, "step "+step.ID
 	switch {
 	case gone != "":
-		r.Log.Add(at, "%s: %s must come after %s, and step %s is left out when its site is away, which is when the other side can't be asked; write when_absent: ask there, so that a person vouches for it", where, a.ID, a.Doc.After, gone)
+		r.Log.Add(at, "%s: %s must come after %s, and step %s is left out when its site is away, which is when the other side can't be asked; write when_absent: ask there, so that a person vouches for it", "%s: %s は %s の後に実行する必要がありますが、ステップ %s は拠点が不在だと省略されます。それはまさに相手側に確認できないときです。そのステップに when_absent: ask と書き、人が保証するようにしてください", where, a.ID, a.Doc.After, gone)
 	case skipped != "":
-		r.Log.Add(at, "%s: %s must come after %s, and step %s is skipped when its if is false; remove that if, or give this step the same one", where, a.ID, a.Doc.After, skipped)
+		r.Log.Add(at, "%s: %s must come after %s, and step %s is skipped when its if is false; remove that if, or give this step the same one", "%s: %s は %s の後に実行する必要がありますが、ステップ %s は if が偽だと省略されます。その if を削除するか、このステップにも同じ if を付けてください", where, a.ID, a.Doc.After, skipped)
 	case loose != "":
-		r.Log.Add(at, "%s: %s must come after %s, and this step does not wait for step %s; add %s to needs", where, a.ID, a.Doc.After, loose, loose)
+		r.Log.Add(at, "%s: %s must come after %s, and this step does not wait for step %s; add %s to needs", "%s: %s は %s の後に実行する必要がありますが、このステップはステップ %s の完了を待っていません。needs に %s を追加してください", where, a.ID, a.Doc.After, loose, loose)
 	default:
-		r.Log.Add(at, "%s: %s must come after %s of another target, and no step does that; add one, and name it in needs", where, a.ID, a.Doc.After)
+		r.Log.Add(at, "%s: %s must come after %s of another target, and no step does that; add one, and name it in needs", "%s: %s は、別の操作対象に対する %s の後に実行する必要がありますが、そのステップがありません。追加し、needs に指定してください", where, a.ID, a.Doc.After)
 	}
 }
 

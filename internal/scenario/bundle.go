@@ -205,7 +205,7 @@ func (l *loading) folder(dir string) {
 	at := yamldoc.Place{File: dir}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		l.log.Add(at, "the folder can't be read: %v; name the folder that holds the plan files", plainError(err))
+		l.log.Add(at, "the folder can't be read: %v; name the folder that holds the plan files", "フォルダーを読み取れません（%v）。計画ファイルのあるフォルダーを指定してください", plainError(err))
 		return
 	}
 	defer root.Close()
@@ -216,7 +216,7 @@ func (l *loading) folder(dir string) {
 	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		shown := yamldoc.Place{File: filepath.ToSlash(filepath.Join(dir, path))}
 		if err != nil {
-			l.log.Add(shown, "can't be read: %v", plainError(err))
+			l.log.Add(shown, "can't be read: %v", "読み取れません（%v）", plainError(err))
 			return nil
 		}
 		name := d.Name()
@@ -230,7 +230,7 @@ func (l *loading) folder(dir string) {
 			return nil
 		}
 		if l.files++; l.files > maxFiles {
-			l.log.Add(at, "the folder holds more than %d plan files; name the folder that was meant", maxFiles)
+			l.log.Add(at, "the folder holds more than %d plan files; name the folder that was meant", "フォルダーに計画ファイルが %d 個を超えてあります。対象のフォルダーを指定し直してください", maxFiles)
 			return fs.SkipAll
 		}
 		found++
@@ -240,10 +240,10 @@ func (l *loading) folder(dir string) {
 		return nil
 	})
 	if err != nil {
-		l.log.Add(at, "the folder can't be read: %v", plainError(err))
+		l.log.Add(at, "the folder can't be read: %v", "フォルダーを読み取れません（%v）", plainError(err))
 	}
 	if found == 0 && l.log.Len() == 0 {
-		l.log.Add(at, "the folder holds no plan file; name the folder with your *.yaml files")
+		l.log.Add(at, "the folder holds no plan file; name the folder with your *.yaml files", "フォルダーに計画ファイルがありません。*.yaml ファイルのあるフォルダーを指定してください")
 	}
 }
 
@@ -252,29 +252,36 @@ func (l *loading) folder(dir string) {
 func (l *loading) read(root *os.Root, path string, at yamldoc.Place) ([]byte, bool) {
 	info, err := root.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no regular file")
+		err = plan.Wrong("it is no regular file", "通常のファイルではありません")
 	}
 	if err != nil {
-		l.log.Add(at, "can't be read: %v; a plan file and what it links to lie in the folder", plainError(err))
+		l.log.Add(at, "can't be read: %v; a plan file and what it links to lie in the folder", "読み取れません（%v）。計画ファイルとそのリンク先は、フォルダーの中に置いてください", plainError(err))
 		return nil, false
 	}
 	f, err := root.Open(path)
 	if err != nil {
-		l.log.Add(at, "can't be read: %v", plainError(err))
+		l.log.Add(at, "can't be read: %v", "読み取れません（%v）", plainError(err))
 		return nil, false
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, yamldoc.MaxSize+1))
 	if err != nil {
-		l.log.Add(at, "can't be read: %v", plainError(err))
+		l.log.Add(at, "can't be read: %v", "読み取れません（%v）", plainError(err))
 		return nil, false
 	}
 	return data, true
 }
 
+// plainError is why a file can't be read, without its path, which stands before it.
 func plainError(err error) error {
 	if e := new(fs.PathError); errors.As(err, &e) {
-		return e.Err
+		err = e.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return plan.Wrong("%s", "%s", plan.Text{EN: err.Error(), JA: "ファイルまたはフォルダーが存在しません"})
+	case errors.Is(err, fs.ErrPermission):
+		return plan.Wrong("%s", "%s", plan.Text{EN: err.Error(), JA: "アクセス権がありません"})
 	}
 	return err
 }
@@ -296,7 +303,7 @@ func (l *loading) file(name string, data []byte) {
 	}
 	switch {
 	case kind == nil:
-		l.log.Add(doc.dec.At(root), "kind is missing; write kind: Estate, Runbook or Scenario, or move the file out of the plan folder")
+		l.log.Add(doc.dec.At(root), "kind is missing; write kind: Estate, Runbook or Scenario, or move the file out of the plan folder", "kind がありません。kind: に Estate、Runbook、Scenario のいずれかを書くか、このファイルを計画フォルダーの外に移してください")
 	case kind.Value == "Estate":
 		l.estates = append(l.estates, doc)
 	case kind.Value == "Runbook":
@@ -304,16 +311,11 @@ func (l *loading) file(name string, data []byte) {
 	case kind.Value == "Scenario":
 		l.scenarios = append(l.scenarios, doc)
 	default:
-		l.log.Add(doc.dec.At(kind), "kind: %s is none of Estate, Runbook, Scenario%s", yamldoc.Describe(kind), meantKind(kind.Value))
+		l.log.Add(doc.dec.At(kind), "kind: %s is none of Estate, Runbook, Scenario%s", "kind: %s は Estate、Runbook、Scenario のいずれでもありません%s", yamldoc.Describe(kind), meantKind(kind.Value))
 	}
 }
 
-func meantKind(kind string) string {
-	if m := yamldoc.Meant(kind, kinds); strings.HasPrefix(m, "; did") {
-		return m
-	}
-	return ""
-}
+func meantKind(kind string) plan.Text { return yamldoc.Near(kind, kinds) }
 
 // bundle checks everything against everything. With a mistake there is no bundle.
 func (l *loading) bundle() (*Bundle, Mistakes) {
@@ -332,12 +334,12 @@ func (l *loading) whole() (*Bundle, Mistakes) {
 			b.estate = estate.Read(doc.dec, doc.root, l.catalog)
 			continue
 		}
-		l.log.Add(doc.dec.At(doc.root), "a second estate; the first is %s: keep one, with all sites and systems, or move this one with its files into a folder below", l.estates[0].dec.File)
+		l.log.Add(doc.dec.At(doc.root), "a second estate; the first is %s: keep one, with all sites and systems, or move this one with its files into a folder below", "2つ目の構成台帳です（1つ目は %s）。すべての拠点とシステムを1つにまとめるか、これを関連ファイルとともに下位のフォルダーに移してください", l.estates[0].dec.File)
 	}
 	if b.estate == nil {
 		// Without it nothing else can be judged; what it would say would only be noise.
 		if l.log.Len() == 0 {
-			l.log.Add(yamldoc.Place{File: l.where()}, "there is no estate; add a file with kind: Estate that names sites, systems and people")
+			l.log.Add(yamldoc.Place{File: l.where()}, "there is no estate; add a file with kind: Estate that names sites, systems and people", "構成台帳がありません。拠点、システム、要員を記した kind: Estate のファイルを追加してください")
 		}
 		return nil, l.log.Mistakes()
 	}
@@ -365,7 +367,7 @@ func (l *loading) readRunbooks(b *Bundle) {
 		}
 		if first, ok := b.runbooks[name.V]; ok {
 			b.twice[name.V] = true
-			l.log.Add(name.Place, "runbook %s is there twice, first at %s; give each its own name", name.V, first.Declared.Name.Place)
+			l.log.Add(name.Place, "runbook %s is there twice, first at %s; give each its own name", "手順書 %s が重複しています（最初は %s）。それぞれ別の name にしてください", name.V, first.Declared.Name.Place)
 			continue
 		}
 		b.runbooks[name.V] = r
@@ -390,9 +392,9 @@ func (l *loading) checkSystems(b *Bundle) {
 			where := fmt.Sprintf("system %s: runbooks: %s", s.Name.V, r.what)
 			switch found, ok := b.runbooks[r.name.V]; {
 			case !ok:
-				l.log.Add(r.name.Place, "%s: there is no runbook %q%s", where, r.name.V, yamldoc.Meant(r.name.V, names))
+				l.log.Add(r.name.Place, "%s: there is no runbook %q%s", "%s: 手順書 %q はありません%s", where, r.name.V, yamldoc.Meant(r.name.V, names))
 			case found.System != s.Name.V:
-				l.log.Add(r.name.Place, "%s: runbook %s is for system %s (%s); name one for %s", where, r.name.V, found.System, found.Declared.System.Place, s.Name.V)
+				l.log.Add(r.name.Place, "%s: runbook %s is for system %s (%s); name one for %s", "%s: 手順書 %s はシステム %s のものです（%s）。%s の手順書を指定してください", where, r.name.V, found.System, found.Declared.System.Place, s.Name.V)
 			}
 		}
 	}
@@ -404,7 +406,7 @@ func (l *loading) readScenarios(b *Bundle) {
 		s := b.read(doc, l.catalog)
 		if first, ok := seen[s.info.Name]; ok && s.file.Name.Set {
 			b.twice[s.info.Name] = true
-			l.log.Add(s.file.Name.Place, "scenario %s is there twice, first at %s; give each its own name", s.info.Name, first)
+			l.log.Add(s.file.Name.Place, "scenario %s is there twice, first at %s; give each its own name", "シナリオ %s が重複しています（最初は %s）。それぞれ別の name にしてください", s.info.Name, first)
 			continue
 		}
 		seen[s.info.Name] = s.file.Name.Place

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +36,7 @@ func (b *Bundle) Compile(name string, depth run.Depth) (plan.Plan, error) {
 			depth = s.info.Depth
 		}
 		if !slices.Contains(run.Depths(), depth) {
-			return plan.Plan{}, fmt.Errorf("there is no depth %q; there are tabletop, walkthrough, isolated, live and real", depth)
+			return plan.Plan{}, plan.Wrong("there is no depth %q; there are tabletop, walkthrough, isolated, live and real", "%q という深さはありません。tabletop、walkthrough、isolated、live、real から選んでください", depth)
 		}
 		log := &yamldoc.Log{}
 		p := b.compile(log, s, depth)
@@ -46,7 +45,7 @@ func (b *Bundle) Compile(name string, depth run.Depth) (plan.Plan, error) {
 		}
 		return p, p.Seal()
 	}
-	return plan.Plan{}, fmt.Errorf("there is no scenario %q%s", name, yamldoc.Meant(name, names))
+	return plan.Plan{}, plan.Wrong("there is no scenario %q%s", "シナリオ %q はありません%s", name, yamldoc.Meant(name, names))
 }
 
 // compiling is the making of one plan.
@@ -88,7 +87,7 @@ func (c *compiling) systems() {
 			continue // noted when the scenario was read
 		}
 		if c.effective() && !estate.Drills(*s, c.depth) {
-			c.log.Add(c.place(name), "system %s may not be touched by a drill of depth %s, only %s (%s); choose one of these depths, or add %s to its drillable",
+			c.log.Add(c.place(name), "system %s may not be touched by a drill of depth %s, only %s (%s); choose one of these depths, or add %s to its drillable", "システム %s は深さ %s の訓練の対象にできません。許されている深さは %s です（%s）。そのいずれかを選ぶか、drillable に %s を追加してください",
 				name, c.depth, estate.DepthsOf(*s), decl.Place, c.depth)
 		}
 		if c.from.info.Hazard == run.RestoreTest {
@@ -99,10 +98,10 @@ func (c *compiling) systems() {
 			continue
 		}
 		if s.Failover == "" && s.InPlace == "" && (c.effective() || c.depth == run.Real) {
-			c.log.Add(c.place(name), "system %s has no runbook that recovers it (%s); add runbooks: {failover: ...} or {in_place: ...}", name, decl.Place)
+			c.log.Add(c.place(name), "system %s has no runbook that recovers it (%s); add runbooks: {failover: ...} or {in_place: ...}", "システム %s に復旧の手順書がありません（%s）。runbooks: {failover: ...} または {in_place: ...} を追加してください", name, decl.Place)
 		}
 		if s.Failover != "" && s.Failback == "" && c.out.Scenario.Failback == run.PolicyReturn {
-			c.log.Add(c.place(name), "system %s has a failover runbook and no way home (%s); add runbooks: {failback: ...}, or write failback: stay in the scenario",
+			c.log.Add(c.place(name), "system %s has a failover runbook and no way home (%s); add runbooks: {failback: ...}, or write failback: stay in the scenario", "システム %s には切り替えの手順書がありますが、切り戻しの手順書がありません（%s）。runbooks: {failback: ...} を追加するか、シナリオに failback: stay と書いてください",
 				name, decl.Runbooks.Failover.Place)
 		}
 		c.out.Systems = append(c.out.Systems, *s)
@@ -124,10 +123,10 @@ func (c *compiling) systems() {
 // isolated, and the run is a drill that touches nothing else.
 func (c *compiling) restoreTest(name string, s plan.System, decl yamldoc.Place) {
 	if c.depth == run.Live || c.depth == run.Real {
-		c.log.Add(c.place(name), "a restore test never touches the live system: its depth is isolated (or walkthrough, tabletop), not %s", c.depth)
+		c.log.Add(c.place(name), "a restore test never touches the live system: its depth is isolated (or walkthrough, tabletop), not %s", "復元試験は稼働中のシステムに触れません。深さは isolated（または walkthrough、tabletop）とし、%s は指定しないでください", c.depth)
 	}
 	if s.Restore == "" {
-		c.log.Add(c.place(name), "system %s has no runbook that restores it (%s); add runbooks: {restore: ...}", name, decl)
+		c.log.Add(c.place(name), "system %s has no runbook that restores it (%s); add runbooks: {restore: ...}", "システム %s に復元の手順書がありません（%s）。runbooks: {restore: ...} を追加してください", name, decl)
 	}
 }
 
@@ -191,7 +190,7 @@ func (c *compiling) runbooks() {
 		}
 	}
 	if c.steps > maxSteps {
-		c.log.Add(c.from.file.Place, "scenario %s has %d steps in its runbooks; the most for one run is %d: split it into scenarios", c.from.info.Name, c.steps, maxSteps)
+		c.log.Add(c.from.file.Place, "scenario %s has %d steps in its runbooks; the most for one run is %d: split it into scenarios", "シナリオ %s の手順書のステップは合計 %d で、1回の実施の上限 %d を超えています。シナリオを分割してください", c.from.info.Name, c.steps, maxSteps)
 	}
 }
 
@@ -202,7 +201,7 @@ func (c *compiling) allowed(at yamldoc.Place, where, system, uses string, effect
 		return
 	}
 	if !c.depth.Allows(effect) {
-		c.log.Add(at, "%s: %s has the effect %s, which depth %s of scenario %s does not allow for system %s; choose depth live, or an action with effect isolated",
+		c.log.Add(at, "%s: %s has the effect %s, which depth %s of scenario %s does not allow for system %s; choose depth live, or an action with effect isolated", "%[1]s: %[2]s の影響区分は %[3]s で、シナリオ %[5]s の深さ %[4]s ではシステム %[6]s に許されていません。深さを live にするか、影響区分が isolated のアクションを使ってください",
 			where, uses, effect, c.depth, c.from.info.Name, cmp.Or(system, "(none)"))
 	}
 	if !effect.Once() {
@@ -214,7 +213,7 @@ func (c *compiling) allowed(at yamldoc.Place, where, system, uses string, effect
 			if owner == system || !ok || estate.Drills(*s, c.depth) {
 				continue
 			}
-			c.log.Add(at, "%s: %s would change target %s, which system %s uses too, and no drill of depth %s may touch that one (%s); use another target, or add %s to its drillable",
+			c.log.Add(at, "%s: %s would change target %s, which system %s uses too, and no drill of depth %s may touch that one (%s); use another target, or add %s to its drillable", "%s: %s は操作対象 %s を変更しますが、これはシステム %s も使っており、そちらは深さ %s の訓練の対象にできません（%s）。別の操作対象を使うか、そのシステムの drillable に %s を追加してください",
 				where, uses, t, owner, c.depth, decl.Place, c.depth)
 		}
 	}
@@ -301,10 +300,10 @@ func (c *compiling) size() {
 	}
 	b, err := json.Marshal(c.out)
 	if err == nil && len(b) > maxPlan {
-		err = fmt.Errorf("%.1f MB, and a plan may have at most %.1f MB; recover fewer systems in one scenario, or move long texts out of the runbooks", float64(len(b))/1e6, maxPlan/1e6)
+		err = plan.Wrong("%.1f MB, and a plan may have at most %.1f MB; recover fewer systems in one scenario, or move long texts out of the runbooks", "%.1f MB あり、上限の %.1f MB を超えています。1つのシナリオで復旧するシステムを減らすか、長い文章を手順書の外に移してください", float64(len(b))/1e6, maxPlan/1e6)
 	}
 	if err != nil {
-		c.log.Add(c.from.file.Place, "scenario %s: its plan can't be frozen: %v", c.from.info.Name, err)
+		c.log.Add(c.from.file.Place, "scenario %s: its plan can't be frozen: %v", "シナリオ %s: 計画を確定できません（%v）", c.from.info.Name, err)
 	}
 }
 

@@ -27,9 +27,9 @@ func (r *reading) reminders() {
 		case !at.Set:
 			continue
 		case at.V == 0:
-			r.Log.Add(at.Place, "safety: remind: 0s leaves no time at all; write a span, or leave it out for the usual one")
+			r.Log.Add(at.Place, "safety: remind: 0s leaves no time at all; write a span, or leave it out for the usual one", "safety: remind: 0s では時間がありません。時間を書くか、既定値でよければ省略してください")
 		case i > 0 && at.V <= given[i-1].V:
-			r.Log.Add(at.Place, "safety: remind: %s does not come after %s; each is counted from the call, so put them in order", at.V, given[i-1].V)
+			r.Log.Add(at.Place, "safety: remind: %s does not come after %s; each is counted from the call, so put them in order", "safety: remind: %s が %s より後になっていません。いずれも召集からの時間なので、早い順に並べてください", at.V, given[i-1].V)
 		}
 		out.Reminders = append(out.Reminders, at.V)
 	}
@@ -57,7 +57,7 @@ func (l *loading) checkMuster(b *Bundle) {
 		name  text
 	}{{"automatic", m.Automatic.Scenario}, {"propose", m.Propose.Scenario}} {
 		if c.name.Set && !slices.Contains(names, c.name.V) {
-			l.log.Add(c.name.Place, "muster: %s: there is no scenario %q%s", c.where, c.name.V, yamldoc.Meant(c.name.V, names))
+			l.log.Add(c.name.Place, "muster: %s: there is no scenario %q%s", "muster: %s: シナリオ %q はありません%s", c.where, c.name.V, yamldoc.Meant(c.name.V, names))
 		}
 	}
 }
@@ -77,13 +77,13 @@ func (r *reading) missing() {
 		}
 		id, err := yamldoc.String(item.Node)
 		if err != nil {
-			r.Log.Add(item.Place, "absent: %v; write the ID of a person, or {random: 2, of: ROLE}", err)
+			r.Log.Add(item.Place, "absent: %v; write the ID of a person, or {random: 2, of: ROLE}", "absent: %v。要員のIDか、{random: 2, of: 役割} を書いてください", err)
 			continue
 		}
 		named := text{V: id, Place: item.Place, Set: true}
-		estate.Known(r.Decoder, "absent", "person", named, e.PersonIDs())
+		estate.Known(r.Decoder, "absent", estate.APerson, named, e.PersonIDs())
 		if slices.Contains(out.People, id) {
-			r.Log.Add(item.Place, "absent: %s is there twice; keep one", id)
+			r.Log.Add(item.Place, "absent: %s is there twice; keep one", "absent: %s が重複しています。1つにしてください", id)
 			continue
 		}
 		out.People = append(out.People, id)
@@ -92,7 +92,7 @@ func (r *reading) missing() {
 		return
 	}
 	if f.Hazard.V == string(run.RestoreTest) {
-		r.Log.Add(f.Missing[0].Place, "absent: a restore test calls nobody; leave it out")
+		r.Log.Add(f.Missing[0].Place, "absent: a restore test calls nobody; leave it out", "absent: 復元試験では誰も召集しません。削除してください")
 	}
 	slices.Sort(out.People)
 	r.out.plan.Absent = out
@@ -110,7 +110,7 @@ func (r *reading) draw(item yamldoc.Raw, out *plan.Absence) {
 		have = len(e.InRole(d.Of.V))
 	}
 	if d.Random.V >= have && have > 0 {
-		r.Log.Add(d.Random.Place, "absent: %d of %d would be taken out, and nobody could be left; draw fewer", d.Random.V, have)
+		r.Log.Add(d.Random.Place, "absent: %d of %d would be taken out, and nobody could be left; draw fewer", "absent: %[2]d 人中 %[1]d 人が不在となり、誰も残らないおそれがあります。人数を減らしてください", d.Random.V, have)
 	}
 	seed := d.Seed.V
 	if seed == "" {

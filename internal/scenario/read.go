@@ -86,10 +86,10 @@ func (r *reading) trigger() {
 	}
 	r.out.plan.Trigger = plan.TriggerThreat
 	if f.Hazard.V == string(run.RestoreTest) {
-		r.Log.Add(f.Trigger.Place, "trigger: a restore test waits for no event; leave trigger out")
+		r.Log.Add(f.Trigger.Place, "trigger: a restore test waits for no event; leave trigger out", "trigger: 復元試験は事象を待ちません。trigger を削除してください")
 	}
 	for _, site := range f.SitesLost {
-		r.Log.Add(site.Place, "sites_lost: %s is only threatened (trigger: threat); leave it out, or write trigger: damage", site.V)
+		r.Log.Add(site.Place, "sites_lost: %s is only threatened (trigger: threat); leave it out, or write trigger: damage", "sites_lost: %s は被災のおそれがあるだけです（trigger: threat）。ここから外すか、trigger: damage にしてください", site.V)
 	}
 }
 
@@ -99,7 +99,7 @@ func (r *reading) scope() {
 	for _, site := range f.SitesLost {
 		e.Site(r.Decoder, "sites_lost", site)
 		if site.Set && site.V == e.Control {
-			r.Log.Add(site.Place, "sites_lost: the control plane runs at %s and would be lost with it; set the estate's control to another site", site.V)
+			r.Log.Add(site.Place, "sites_lost: the control plane runs at %s and would be lost with it; set the estate's control to another site", "sites_lost: 制御プレーンは %s で稼働しているため、ともに失われます。構成台帳の control を別の拠点にしてください", site.V)
 		}
 		if !slices.Contains(out.SitesLost, site.V) {
 			out.SitesLost = append(out.SitesLost, site.V)
@@ -107,12 +107,12 @@ func (r *reading) scope() {
 	}
 	slices.Sort(out.SitesLost)
 	if f.Name.Set && len(f.Systems) == 0 {
-		r.Log.Add(f.Place, "scenario %s recovers no system; name at least one in systems%s", f.Name.V, yamldoc.Meant("", e.SystemNames()))
+		r.Log.Add(f.Place, "scenario %s recovers no system; name at least one in systems%s", "シナリオ %s に復旧するシステムがありません。systems に1つ以上指定してください%s", f.Name.V, yamldoc.Meant("", e.SystemNames()))
 	}
 	for _, name := range f.Systems {
-		estate.Known(r.Decoder, "systems", "system", name, e.SystemNames())
+		estate.Known(r.Decoder, "systems", estate.ASystem, name, e.SystemNames())
 		if slices.Contains(r.out.info.Systems, name.V) {
-			r.Log.Add(name.Place, "systems: %s is there twice; keep one", name.V)
+			r.Log.Add(name.Place, "systems: %s is there twice; keep one", "systems: %s が重複しています。1つにしてください", name.V)
 			continue
 		}
 		r.out.info.Systems = append(r.out.info.Systems, name.V)
@@ -126,11 +126,11 @@ func (r *reading) absent() {
 	switch {
 	case !at.Set || at.V == plan.AbsentAsk || at.V == plan.AbsentFail:
 	case at.V == plan.AbsentSkip:
-		r.Log.Add(at.Place, "when_absent: skip is for single steps, where the runbook says that it can do without; write ask, fail or the name of a site")
+		r.Log.Add(at.Place, "when_absent: skip is for single steps, where the runbook says that it can do without; write ask, fail or the name of a site", "when_absent: skip を指定できるのは、省略してよいと手順書に書いた個々のステップだけです。ask、fail、拠点名のいずれかにしてください")
 	case slices.Contains(r.out.plan.SitesLost, at.V):
-		r.Log.Add(at.Place, "when_absent: %s is itself lost in this scenario; name a site that is left", at.V)
+		r.Log.Add(at.Place, "when_absent: %s is itself lost in this scenario; name a site that is left", "when_absent: %s は、このシナリオで失われる拠点です。残っている拠点を指定してください", at.V)
 	default:
-		estate.Known(r.Decoder, "when_absent", "site (or ask, fail)", at, r.bundle.estate.SiteNames())
+		estate.Known(r.Decoder, "when_absent", plan.Text{EN: "site (or ask, fail)", JA: "拠点（または ask、fail）"}, at, r.bundle.estate.SiteNames())
 	}
 }
 
@@ -148,31 +148,31 @@ func (r *reading) phases() {
 		case !p.Set:
 			continue
 		case slices.Contains(out.Phases, run.Phase(p.V)):
-			r.Log.Add(p.Place, "phases: %s is there twice; keep one", p.V)
+			r.Log.Add(p.Place, "phases: %s is there twice; keep one", "phases: %s が重複しています。1つにしてください", p.V)
 			continue
 		case at < last:
-			r.Log.Add(p.Place, "phases: %s comes before %s; put them in order", p.V, all[last])
+			r.Log.Add(p.Place, "phases: %s comes before %s; put them in order", "phases: %s は %s より前の段階です。順番に並べてください", p.V, all[last])
 		}
 		last = max(last, at)
 		out.Phases = append(out.Phases, run.Phase(p.V))
 	}
 	has := func(p run.Phase) bool { return slices.Contains(out.Phases, p) }
-	need := func(p run.Phase, why string) {
+	need := func(p run.Phase, en, ja string) {
 		if !has(p) {
-			r.Log.Add(f.Phases[0].Place, "phases: %s is missing: %s", p, why)
+			r.Log.Add(f.Phases[0].Place, "phases: %s is missing: %s", "phases: %s がありません（%s）", p, plan.Text{EN: en, JA: ja})
 		}
 	}
 	if out.Hazard == run.RestoreTest {
-		need(run.Recovery, "a restore test restores")
+		need(run.Recovery, "a restore test restores", "復元試験では復元を行います")
 	} else {
-		need(run.Activation, "every run begins with it")
+		need(run.Activation, "every run begins with it", "どの実施も発動から始まります")
 	}
-	need(run.Closing, "every run ends with it")
+	need(run.Closing, "every run ends with it", "どの実施も記録物の整理で終わります")
 	if has(run.Recovery) && out.Hazard != run.RestoreTest {
-		need(run.RecoveryDecision, "recovery follows a decision")
-		need(run.Verification, "without it nothing shows that service is back")
+		need(run.RecoveryDecision, "recovery follows a decision", "復旧作業は方針の決定を受けて行います")
+		need(run.Verification, "without it nothing shows that service is back", "これがないと、サービスの復旧を確認できません")
 		if out.Failback == run.PolicyReturn {
-			need(run.Failback, "failback: return needs it; or write failback: stay")
+			need(run.Failback, "failback: return needs it; or write failback: stay", "failback: return に必要です。不要なら failback: stay と書いてください")
 		}
 	}
 }
@@ -182,11 +182,11 @@ func (r *reading) people() {
 	for _, q := range f.Quorum {
 		e.Role(r.Decoder, "quorum", q.Key)
 		if have, kind := e.Holders(q.Key.V); q.Value.Set && have > 0 && q.Value.V > have {
-			in := ""
+			var in plan.Text
 			if kind != "" {
-				in = fmt.Sprintf(" in a %s", kind)
+				in = plan.Say(" in a %s", "（種別 %s）", kind)
 			}
-			r.Log.Add(q.Value.Place, "quorum: %d with the role %s are asked for, and the estate has %d%s; lower it, or give the role to more people", q.Value.V, q.Key.V, have, in)
+			r.Log.Add(q.Value.Place, "quorum: %d with the role %s are asked for, and the estate has %d%s; lower it, or give the role to more people", "quorum: 役割 %[2]s が %[1]d 人必要ですが、構成台帳には%[4]s %[3]d 人しかいません。必要人数を減らすか、この役割を担う人を増やしてください", q.Value.V, q.Key.V, have, in)
 		}
 		out.Quorum = append(out.Quorum, plan.RoleCount{Role: q.Key.V, Count: q.Value.V})
 	}
@@ -195,10 +195,10 @@ func (r *reading) people() {
 	if by.Set {
 		e.Role(r.Decoder, "decision: by", by)
 	} else if !slices.Contains(e.Roles, by.V) {
-		r.Log.Add(f.Place, "decision: nobody has the role commander, which decides unless said; add decision: {by: ROLE}%s", yamldoc.Meant("", e.Roles))
+		r.Log.Add(f.Place, "decision: nobody has the role commander, which decides unless said; add decision: {by: ROLE}%s", "decision: 判断者の既定である役割 commander を担う人がいません。decision: {by: 役割} を追加してください%s", yamldoc.Meant("", e.Roles))
 	}
 	if n, kind := e.Holders(by.V); !by.Set && n == 0 && slices.Contains(e.Roles, by.V) {
-		r.Log.Add(f.Place, "decision: in a %s nobody may act as commander (only), which decides unless said; add decision: {by: ROLE}", kind)
+		r.Log.Add(f.Place, "decision: in a %s nobody may act as commander (only), which decides unless said; add decision: {by: ROLE}", "decision: 種別 %s では、判断者の既定である役割 commander として行動できる人がいません（only）。decision: {by: 役割} を追加してください", kind)
 	}
 	if f.Decision.Draft.By.Set {
 		e.Role(r.Decoder, "decision: draft: by", f.Decision.Draft.By)
@@ -207,11 +207,11 @@ func (r *reading) people() {
 	if after := f.Decision.Deputy; after.Set {
 		out.Decision.DeputyAfter = after.V
 		if after.V >= f.Decision.Within.V && f.Decision.Within.V > 0 {
-			r.Log.Add(after.Place, "decision: deputy_after: %s leaves deputies no time before the rule decides, within %s; make it shorter", after.V, f.Decision.Within.V)
+			r.Log.Add(after.Place, "decision: deputy_after: %s leaves deputies no time before the rule decides, within %s; make it shorter", "decision: deputy_after: %s では、規則による自動判断（within %s）までに代行者の時間がありません。短くしてください", after.V, f.Decision.Within.V)
 		}
 	}
 	r.reports()
-	estate.Known(r.Decoder, "muster_place", "muster place", f.MusterAt, e.PlaceNames())
+	estate.Known(r.Decoder, "muster_place", estate.APlace, f.MusterAt, e.PlaceNames())
 	out.Place = f.MusterAt.V
 	if out.Place == "" {
 		out.Place = firstPlace(e.Places, out.Hazard)
@@ -219,13 +219,14 @@ func (r *reading) people() {
 	if s := f.People.Simulate; s != nil {
 		out.Simulate = &plan.Simulate{After: s.After.V, Spread: s.Spread.V}
 		for _, l := range []struct {
-			name, what string
-			from       []text
-			to         *[]string
-			known      []string
+			name  string
+			what  plan.Text
+			from  []text
+			to    *[]string
+			known []string
 		}{
-			{"silent", "person", s.Silent, &out.Simulate.Silent, e.PersonIDs()}, {"injured", "person", s.Injured, &out.Simulate.Injured, e.PersonIDs()},
-			{"away", "person", s.Away, &out.Simulate.Away, e.PersonIDs()}, {"unsafe", "site", s.Unsafe, &out.Simulate.Unsafe, e.SiteNames()},
+			{"silent", estate.APerson, s.Silent, &out.Simulate.Silent, e.PersonIDs()}, {"injured", estate.APerson, s.Injured, &out.Simulate.Injured, e.PersonIDs()},
+			{"away", estate.APerson, s.Away, &out.Simulate.Away, e.PersonIDs()}, {"unsafe", estate.ASite, s.Unsafe, &out.Simulate.Unsafe, e.SiteNames()},
 		} {
 			for _, id := range l.from {
 				estate.Known(r.Decoder, "people: simulate: "+l.name, l.what, id, l.known)
@@ -247,17 +248,17 @@ func (r *reading) reports() {
 	}
 	out := &plan.Reports{Every: f.Every.V}
 	if f.Every.Set && f.Every.V < shortestReports {
-		r.Log.Add(f.Every.Place, "reports: every %s is more than anybody reads; use %s or more", f.Every.V, shortestReports)
+		r.Log.Add(f.Every.Place, "reports: every %s is more than anybody reads; use %s or more", "reports: %s ごとでは多すぎて読みきれません。%s 以上にしてください", f.Every.V, shortestReports)
 	}
 	if len(f.To) == 0 {
-		r.Log.Add(f.Place, "reports: they go to nobody; add to: [ROLE, PERSON or PARTY]")
+		r.Log.Add(f.Place, "reports: they go to nobody; add to: [ROLE, PERSON or PARTY]", "reports: 送付先がありません。to: [役割、要員または連絡先] を追加してください")
 	}
 	names := slices.Concat(e.Roles, e.PersonIDs())
 	for _, p := range e.Parties {
 		names = append(names, p.Name)
 	}
 	for _, to := range f.To {
-		estate.Known(r.Decoder, "reports: to", "role, person or party", to, names)
+		estate.Known(r.Decoder, "reports: to", plan.Text{EN: "role, person or party", JA: "役割・要員・連絡先"}, to, names)
 		out.To = append(out.To, to.V)
 	}
 	r.out.plan.Reports = out
@@ -282,11 +283,11 @@ func (r *reading) waits() {
 	}{{"safety: within", f.Safety.Within}, {"safety: muster", f.Safety.Muster}, {"safety: task", f.Safety.Task},
 		{"decision: within", f.Decision.Within}, {"decision: deputy_after", f.Decision.Deputy}, {"detect_wait", f.DetectWait}, {"verify_wait", f.VerifyWait}, {"fail_wait", f.FailWait}} {
 		if w.span.Set && w.span.V == 0 {
-			r.Log.Add(w.span.Place, "%s: 0s leaves no time at all; write a span, or leave it out for the usual one", w.name)
+			r.Log.Add(w.span.Place, "%s: 0s leaves no time at all; write a span, or leave it out for the usual one", "%s: 0s では時間がありません。時間を書くか、既定値でよければ省略してください", w.name)
 		}
 	}
 	if f.Hold.Set && f.VerifyWait.V > 0 && f.Hold.V >= f.VerifyWait.V {
-		r.Log.Add(f.Hold.Place, "hold: %s is not shorter than verify_wait, %s; service could never be proven", f.Hold.V, f.VerifyWait.V)
+		r.Log.Add(f.Hold.Place, "hold: %s is not shorter than verify_wait, %s; service could never be proven", "hold: %s が verify_wait の %s より短くないため、復旧を立証できません。hold を短くするか、verify_wait を長くしてください", f.Hold.V, f.VerifyWait.V)
 	}
 }
 
@@ -302,12 +303,12 @@ func (r *reading) injects() {
 		}
 		where := "inject " + cmp.Or(in.ID.V, strconv.Itoa(i+1))
 		if first, ok := seen[step.ID]; ok {
-			r.Log.Add(in.Place, "%s is there twice, first in line %d; give each its own id", where, first.Line)
+			r.Log.Add(in.Place, "%s is there twice, first in line %d; give each its own id", "%s が重複しています（最初は %d 行目）。それぞれ別の id にしてください", where, first.Line)
 		}
 		seen[step.ID] = in.Place
 		for _, t := range []duration{in.Timeout, in.Queue} {
 			if t.Set && t.V == 0 {
-				r.Log.Add(t.Place, "%s: 0s leaves it no time; leave it out for the usual one", where)
+				r.Log.Add(t.Place, "%s: 0s leaves it no time; leave it out for the usual one", "%s: 0s では実行する時間がありません。既定値でよければ省略してください", where)
 			}
 		}
 		e.Site(r.Decoder, where+": site", in.Site)
@@ -316,11 +317,11 @@ func (r *reading) injects() {
 			continue
 		}
 		if a.Doc.Human || a.Doc.Probe {
-			r.Log.Add(in.Uses.Place, "%s: %s can't be injected: an inject is what the drill itself does", where, a.ID)
+			r.Log.Add(in.Uses.Place, "%s: %s can't be injected: an inject is what the drill itself does", "%s: %s は状況付与に使えません。状況付与に使えるのは、訓練自身が実行するアクションだけです", where, a.ID)
 			continue
 		}
 		if a.Doc.After != "" {
-			r.Log.Add(in.Uses.Place, "%s: %s can't be injected: it must come after %s of another target, and only the steps of a runbook promise that; use it in a runbook", where, a.ID, a.Doc.After)
+			r.Log.Add(in.Uses.Place, "%s: %s can't be injected: it must come after %s of another target, and only the steps of a runbook promise that; use it in a runbook", "%s: %s は状況付与に使えません。別の操作対象に対する %s の後に実行する必要があり、その順序を保証できるのは手順書のステップだけです。手順書で使ってください", where, a.ID, a.Doc.After)
 			continue
 		}
 		got := check.Fields(where+": with", in.With.Node, in.Place, a.Fields)
@@ -357,9 +358,9 @@ func (r *reading) starts(where string, in Inject, step plan.Step) string {
 		if in.Starts.V == "none" {
 			return ""
 		}
-		estate.Known(r.Decoder, where+": starts", "system", in.Starts, e.SystemNames())
+		estate.Known(r.Decoder, where+": starts", estate.ASystem, in.Starts, e.SystemNames())
 		if _, _, ok := e.System(in.Starts.V); ok && !slices.Contains(r.out.info.Systems, in.Starts.V) {
-			r.Log.Add(in.Starts.Place, "%s: starts the clock of %s, which the scenario does not recover; add it to systems, or write starts: none", where, in.Starts.V)
+			r.Log.Add(in.Starts.Place, "%s: starts the clock of %s, which the scenario does not recover; add it to systems, or write starts: none", "%s: starts のシステム %s は、このシナリオで復旧する対象ではありません。systems に追加するか、starts: none と書いてください", where, in.Starts.V)
 		}
 		return in.Starts.V
 	}
@@ -385,7 +386,7 @@ func (r *reading) starts(where string, in Inject, step plan.Step) string {
 		users = home
 	}
 	if len(users) != 1 {
-		r.Log.Add(in.Place, "%s: it is not clear which system's RTO clock this starts; add starts: SYSTEM, or starts: none", where)
+		r.Log.Add(in.Place, "%s: it is not clear which system's RTO clock this starts; add starts: SYSTEM, or starts: none", "%s: どのシステムのRTOの起算点となるのかが分かりません。starts: システム名 か starts: none を追加してください", where)
 		return ""
 	}
 	return users[0]
@@ -406,13 +407,13 @@ func (r *reading) schedule() {
 		}
 	}
 	if q.At.Set && !timeOfDay.MatchString(q.At.V) {
-		r.Log.Add(q.At.Place, "schedule: quarterly: at: %q is not a time of day such as \"14:00\"", yamldoc.Short(q.At.V))
+		r.Log.Add(q.At.Place, "schedule: quarterly: at: %q is not a time of day such as \"14:00\"", "schedule: quarterly: at: %q は時刻ではありません。\"14:00\" のように書いてください", yamldoc.Short(q.At.V))
 	}
 	if t.Zone == "" {
 		t.Zone = r.bundle.estate.Zone
 	}
 	if _, err := time.LoadLocation(t.Zone); q.Zone.Set && (err != nil || t.Zone == "Local") {
-		r.Log.Add(q.Zone.Place, "schedule: quarterly: zone: there is no time zone %q; write one such as Asia/Tokyo", yamldoc.Short(q.Zone.V))
+		r.Log.Add(q.Zone.Place, "schedule: quarterly: zone: there is no time zone %q; write one such as Asia/Tokyo", "schedule: quarterly: zone: %q というタイムゾーンはありません。Asia/Tokyo のように書いてください", yamldoc.Short(q.Zone.V))
 	}
 	r.out.info.Schedule = t
 }

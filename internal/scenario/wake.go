@@ -31,32 +31,32 @@ func (r *reading) wake() {
 		r.out.plan.RealAlarm = plan.AlarmContinue
 	}
 	if len(f.Wake) > 0 && f.Hazard.V == string(run.RestoreTest) {
-		r.Log.Add(f.Wake[0].Place, "wake: a restore test answers no event; leave wake out")
+		r.Log.Add(f.Wake[0].Place, "wake: a restore test answers no event; leave wake out", "wake: 復元試験は事象に応じて始まるものではありません。wake を削除してください")
 	}
 	for _, w := range f.Wake {
 		// A value that is none has its own mistake.
 		quake := w.Intensity.Place.Line > 0 || w.Tsunami.Place.Line > 0
 		switch {
 		case !quake && w.Alarm.V == "":
-			r.Log.Add(w.Place, "wake: says of no alarm when; write intensity: or tsunami: for telegrams, or alarm: with the name of a source in muster.yaml")
+			r.Log.Add(w.Place, "wake: says of no alarm when; write intensity: or tsunami: for telegrams, or alarm: with the name of a source in muster.yaml", "wake: どの警報で発動するかの指定がありません。電文なら intensity: か tsunami:、その他の警報なら alarm: に muster.yaml の発信元の名前を書いてください")
 		case w.Intensity.Set && w.Tsunami.Set:
-			r.Log.Add(w.Tsunami.Place, "wake: intensity and tsunami are two rules; write an entry for each")
+			r.Log.Add(w.Tsunami.Place, "wake: intensity and tsunami are two rules; write an entry for each", "wake: intensity と tsunami は別の規則です。それぞれ1件ずつ書いてください")
 		case w.When.Set && quake:
-			r.Log.Add(w.When.Place, "wake: a telegram has no body for when; leave when out")
+			r.Log.Add(w.When.Place, "wake: a telegram has no body for when; leave when out", "wake: 電文には when で調べる本文がありません。when を削除してください")
 		case len(w.Areas) > 0 && !quake:
-			r.Log.Add(w.Areas[0].Place, "wake: areas belong to intensity or tsunami; add one of them")
+			r.Log.Add(w.Areas[0].Place, "wake: areas belong to intensity or tsunami; add one of them", "wake: areas は intensity または tsunami と併せて指定します。どちらかを追加してください")
 		case w.Training.V == "start" && w.Then.V != "start":
-			r.Log.Add(w.Training.Place, "wake: a training telegram would start more than a real one (then: propose); write training: propose, or then: start")
+			r.Log.Add(w.Training.Place, "wake: a training telegram would start more than a real one (then: propose); write training: propose, or then: start", "wake: 訓練報のほうが、実際の電文（then: propose）よりも先まで進む設定です。training: propose または then: start にしてください")
 		}
 		if w.When.Set {
 			if err := wakeExpression(w.When.V); err != nil {
-				r.Log.Add(w.When.Place, "wake: when: %v", err)
+				r.Log.Add(w.When.Place, "wake: when: %v", "wake: when: %v", err)
 			}
 		}
 		rule := WakeRule{Place: estate.Line(w.Place), Alarm: w.Alarm.V, Intensity: w.Intensity.V, Tsunami: w.Tsunami.V, When: w.When.V, Start: w.Then.V == "start", Training: w.Training.V}
 		for _, a := range w.Areas {
 			if strings.TrimSpace(a.V) == "" {
-				r.Log.Add(a.Place, "wake: an area is empty; write its name or code, or leave areas out for everywhere")
+				r.Log.Add(a.Place, "wake: an area is empty; write its name or code, or leave areas out for everywhere", "wake: areas に空の地域があります。名前かコードを書いてください。全域を対象とするなら areas を省略してください")
 			}
 			rule.Areas = append(rule.Areas, a.V)
 		}
@@ -71,7 +71,7 @@ func wakeExpression(src string) error {
 		return err
 	}
 	if checked.Kind != expr.Truth && checked.Kind != expr.Any {
-		return &expr.Error{Text: "it gives " + string(checked.Kind) + ", not true or false"}
+		return plan.Wrong("it gives %s, not true or false", "結果が%sです。真偽値になる式を書いてください", checked.Kind.Text())
 	}
 	return nil
 }

@@ -1,27 +1,28 @@
 package yamldoc
 
 import (
-	"fmt"
 	"unicode/utf8"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
-// forbidden says why a character may not stand in a plan file, "" when it may. Text
+// forbidden says why a character may not stand in a plan file, nothing when it may. Text
 // that shows as something else than it is would let a reviewer approve another
 // failover than the one that runs.
-func forbidden(r rune) string {
+func forbidden(r rune) plan.Text {
 	switch {
 	case r == '\t' || r == '\n' || r == '\r':
-		return ""
+		return plan.Text{}
 	case r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0:
-		return "a control character"
+		return plan.Text{EN: "a control character", JA: "制御文字"}
 	case r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-		return "a character that turns the direction of text"
+		return plan.Text{EN: "a character that turns the direction of text", JA: "文字の表示方向を変える文字"}
 	case r == 0x200b || r == 0x2060 || r == 0xfeff || r >= 0xe0000 && r <= 0xe007f:
-		return "an invisible character"
+		return plan.Text{EN: "an invisible character", JA: "目に見えない文字"}
 	case r == 0x2028 || r == 0x2029:
-		return "a line separator that editors don't show"
+		return plan.Text{EN: "a line separator that editors don't show", JA: "エディターに表示されない行区切り文字"}
 	}
-	return ""
+	return plan.Text{}
 }
 
 // checkCharacters looks at the file as it is. It stops after a few, since such a file
@@ -33,17 +34,17 @@ func checkCharacters(file string, data []byte, log *Log) bool {
 		why := forbidden(r)
 		switch {
 		case r == utf8.RuneError && n == 1:
-			why = fmt.Sprintf("byte 0x%02x, which is no UTF-8", data[i])
+			why = plan.Say("byte 0x%02x, which is no UTF-8", "UTF-8として正しくないバイト 0x%02x ", data[i])
 		case r == '\r' && (i+1 == len(data) || data[i+1] != '\n'):
-			why = "U+000D, a line end that editors count differently"
+			why = plan.Text{EN: "U+000D, a line end that editors count differently", JA: "U+000D（エディターによって行の数え方が変わる改行文字）"}
 		case r == 0xfeff && i == 0:
-			why = "" // a byte order mark
+			why = plan.Text{} // a byte order mark
 			column--
-		case why != "":
-			why = fmt.Sprintf("U+%04X, %s", r, why)
+		case why != (plan.Text{}):
+			why = plan.Say("U+%04X, %s", "U+%04X（%s）", r, why)
 		}
-		if why != "" {
-			log.Add(Place{file, line, column}, "the file holds %s; remove it", why)
+		if why != (plan.Text{}) {
+			log.Add(Place{file, line, column}, "the file holds %s; remove it", "ファイルに%sが含まれています。削除してください", why)
 			if found++; found == 5 {
 				return false
 			}

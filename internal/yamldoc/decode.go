@@ -10,10 +10,12 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Decoder fills structs from the nodes of one file. Tags of a struct's fields: json
-// (the name), help (English), default (makes the field optional; "" is "absent"), enum
+// (the name), help (English), ja (the help in Japanese, of fields that must be there), default (makes the field optional; "" is "absent"), enum
 // ("a,b,c"), is ("name": a name as we write them), min and max (of a whole number), item (for
 // lists: what an entry is called in messages), single (for lists: one entry may stand
 // without the list), rest (a list of Entry[Raw] that takes all other fields).
@@ -27,13 +29,13 @@ type Decoder struct {
 func (d *Decoder) At(n *yaml.Node) Place { return place(d.File, n) }
 
 type tags struct {
-	name, help, def, item string
-	enum                  []string
-	is                    string
-	min, max              *int
-	optional              bool
-	single, rest          bool
-	index                 int
+	name, help, ja, def, item string
+	enum                      []string
+	is                        string
+	min, max                  *int
+	optional                  bool
+	single, rest              bool
+	index                     int
 }
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
@@ -46,28 +48,20 @@ func IsName(s string) bool { return len(s) <= maxName && nameForm.MatchString(s)
 // fits checks what the tags say about a scalar's value.
 func (t tags) fits(v string) error {
 	if len(t.enum) > 0 && !slices.Contains(t.enum, v) {
-		return fmt.Errorf("%q is none of %s%s", Short(v), strings.Join(t.enum, ", "), nearOnly(v, t.enum))
+		return plan.Wrong("%q is none of %s%s", "%q は指定できません。選択肢: %s%s", Short(v), strings.Join(t.enum, ", "), Near(v, t.enum))
 	}
 	if t.is == "name" && !IsName(v) {
-		return fmt.Errorf("%q is not a name; use lower-case letters, digits and single hyphens, at most %d, such as orders-failover", Short(v), maxName)
+		return plan.Wrong("%q is not a name; use lower-case letters, digits and single hyphens, at most %d, such as orders-failover", "%q は名前として使えません。英小文字、数字、ハイフン（連続不可）で、%d 文字以内で書いてください（例: orders-failover）", Short(v), maxName)
 	}
 	if n, err := strconv.Atoi(v); err == nil {
 		if t.min != nil && n < *t.min {
-			return fmt.Errorf("%d is too small; the least is %d", n, *t.min)
+			return plan.Wrong("%d is too small; the least is %d", "%d は小さすぎます。%d 以上にしてください", n, *t.min)
 		}
 		if t.max != nil && n > *t.max {
-			return fmt.Errorf("%d is too large; the most is %d", n, *t.max)
+			return plan.Wrong("%d is too large; the most is %d", "%d は大きすぎます。%d 以下にしてください", n, *t.max)
 		}
 	}
 	return nil
-}
-
-// nearOnly is Meant without the list of what there is.
-func nearOnly(word string, known []string) string {
-	if m := Meant(word, known); strings.HasPrefix(m, "; did you mean") {
-		return m
-	}
-	return ""
 }
 
 var declared sync.Map // reflect.Type → []tags
@@ -86,7 +80,7 @@ func tagsOf(t reflect.Type) []tags {
 		if name == "" {
 			panic(fmt.Sprintf("%s.%s has no json name", t, f.Name))
 		}
-		g := tags{name: name, help: f.Tag.Get("help"), item: f.Tag.Get("item"), is: f.Tag.Get("is"),
+		g := tags{name: name, help: f.Tag.Get("help"), ja: f.Tag.Get("ja"), item: f.Tag.Get("item"), is: f.Tag.Get("is"),
 			single: f.Tag.Get("single") != "", rest: f.Tag.Get("rest") != "", index: i}
 		if g.help == "" {
 			panic(fmt.Sprintf("%s.%s has no help", t, f.Name))
@@ -125,7 +119,7 @@ func (d *Decoder) fields(where string, n *yaml.Node, out reflect.Value) bool {
 		prefix += ": "
 	}
 	if n.Kind != yaml.MappingNode {
-		d.Log.Add(d.At(n), "%swrite fields, not %s", prefix, Describe(n))
+		d.Log.Add(d.At(n), "%swrite fields, not %s", "%sここには項目を書きます（%sは書けません）", prefix, Describe(n))
 		return false
 	}
 	if p := out.FieldByName("Place"); p.IsValid() && p.Type() == reflect.TypeFor[Place]() {
@@ -153,14 +147,14 @@ func (d *Decoder) fields(where string, n *yaml.Node, out reflect.Value) bool {
 			rest.Set(reflect.Append(*rest, reflect.ValueOf(e)))
 			continue
 		}
-		d.Log.Add(d.At(k), "%sunknown field %q%s", prefix, Short(k.Value), Meant(k.Value, names(decl)))
+		d.Log.Add(d.At(k), "%sunknown field %q%s", "%s%q という項目はありません%s", prefix, Short(k.Value), Meant(k.Value, names(decl)))
 	}
 	for _, t := range decl {
 		if t.rest || given[t.name] {
 			continue
 		}
 		if !t.optional {
-			d.Log.Add(d.At(n), "%s%s is missing: %s", prefix, t.name, lowerFirst(t.help))
+			d.Log.Add(d.At(n), "%s%s is missing: %s", "%s%s がありません（%s）", prefix, t.name, plan.Text{EN: lowerFirst(t.help), JA: t.ja})
 		}
 		if l, ok := out.Field(t.index).Addr().Interface().(leaf); ok {
 			l.preset(t)
@@ -211,13 +205,13 @@ func (d *Decoder) list(where string, n *yaml.Node, out reflect.Value, t tags) {
 	if n.Kind != yaml.SequenceNode {
 		alone := n.Kind == yaml.MappingNode || n.Kind == yaml.ScalarNode && isLeaf(out.Type().Elem())
 		if !t.single || !alone {
-			what := "a list"
+			what := plan.Text{EN: "a list", JA: "リスト"}
 			if t.single && isLeaf(out.Type().Elem()) {
-				what = "one value, or a list of such"
+				what = plan.Text{EN: "one value, or a list of such", JA: "値1つ、またはそのリスト"}
 			} else if t.single {
-				what = "fields such as {uses: ...}, or a list of such"
+				what = plan.Text{EN: "fields such as {uses: ...}, or a list of such", JA: "{uses: ...} のような項目、またはそのリスト"}
 			}
-			d.Log.Add(d.At(n), "%s: write %s, not %s", where, what, Describe(n))
+			d.Log.Add(d.At(n), "%s: write %s, not %s", "%s: ここには%sを書きます（%sは書けません）", where, what, Describe(n))
 			return
 		}
 		items = []*yaml.Node{n}
@@ -267,7 +261,7 @@ func isDict(t reflect.Type) bool {
 
 func (d *Decoder) dict(where string, n *yaml.Node, out reflect.Value, t tags) {
 	if n.Kind != yaml.MappingNode {
-		d.Log.Add(d.At(n), "%s: write names with values, not %s", where, Describe(n))
+		d.Log.Add(d.At(n), "%s: write names with values, not %s", "%s: ここには名前と値の組を書きます（%sは書けません）", where, Describe(n))
 		return
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {

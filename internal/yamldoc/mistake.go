@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Place is where something stands. Lines and columns count from 1, columns in
@@ -26,30 +28,40 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Mistake is one thing wrong in a file: where, what, and the way out.
+// Mistake is one thing wrong in a file: where, what, and the way out, in both languages. As
+// an error it is English.
 type Mistake struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	Text   string `json:"text"`
+	JA     string `json:"text_ja"`
 }
 
-func (m Mistake) String() string {
-	return Place{m.File, m.Line, m.Column}.String() + ": " + m.Text
+// In is the mistake with its place, for people who read lang ("en" or "ja").
+func (m Mistake) In(lang string) string {
+	return Place{m.File, m.Line, m.Column}.String() + ": " + plan.Text{EN: m.Text, JA: m.JA}.In(lang)
 }
+
+func (m Mistake) String() string { return m.In("en") }
 
 // Mistakes is a sorted list of mistakes, one a line as an error.
 type Mistakes []Mistake
 
-func (m Mistakes) Error() string {
-	var b strings.Builder
+// Lines are the mistakes, a line each, for people who read lang.
+func (m Mistakes) Lines(lang string) []string {
+	out := make([]string, len(m))
 	for i, one := range m {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(one.String())
+		out[i] = one.In(lang)
 	}
-	return b.String()
+	return out
+}
+
+func (m Mistakes) Error() string { return strings.Join(m.Lines("en"), "\n") }
+
+// Said is the error in both languages.
+func (m Mistakes) Said() plan.Text {
+	return plan.Text{EN: m.Error(), JA: strings.Join(m.Lines("ja"), "\n")}
 }
 
 // Err is m as an error, nil when there is no mistake.
@@ -70,8 +82,9 @@ type Log struct {
 	count map[string]int
 }
 
-// Add notes a mistake at a place.
-func (l *Log) Add(at Place, format string, args ...any) {
+// Add notes a mistake at a place, in English and in Japanese; the arguments are those of
+// plan.Say.
+func (l *Log) Add(at Place, en, ja string, args ...any) {
 	if l.count == nil {
 		l.count = map[string]int{}
 	}
@@ -79,14 +92,14 @@ func (l *Log) Add(at Place, format string, args ...any) {
 	case n > perFile:
 		return
 	case n == perFile:
-		at, format, args = Place{File: at.File, Line: 1 << 30}, "", nil
+		at, en, ja, args = Place{File: at.File, Line: 1 << 30}, "", "", nil
 	}
 	l.count[at.File]++
-	text := format
+	text := plan.Text{EN: en, JA: ja}
 	if len(args) > 0 {
-		text = fmt.Sprintf(format, args...)
+		text = plan.Say(en, ja, args...)
 	}
-	l.list = append(l.list, Mistake{at.File, at.Line, at.Column, text})
+	l.list = append(l.list, Mistake{at.File, at.Line, at.Column, text.EN, text.JA})
 }
 
 // Len is how many mistakes were noted.
@@ -101,7 +114,8 @@ func (l *Log) Mistakes() Mistakes {
 	out = slices.Compact(out)
 	for i := range out {
 		if out[i].Line == 1<<30 {
-			out[i] = Mistake{File: out[i].File, Text: fmt.Sprintf("more than %d mistakes; correct these first", perFile)}
+			more := plan.Say("more than %d mistakes; correct these first", "誤りが %d 件を超えています。まずこれらを修正してください", perFile)
+			out[i] = Mistake{File: out[i].File, Text: more.EN, JA: more.JA}
 		}
 	}
 	return out

@@ -68,7 +68,7 @@ func (v *Value[T]) read(d *Decoder, where string, n *yaml.Node, t tags) {
 		err = t.fits(fmt.Sprint(v.V))
 	}
 	if err != nil {
-		d.Log.Add(v.Place, "%s: %v", where, err)
+		d.Log.Add(v.Place, "%s: %v", "%s: %v", where, err)
 		return
 	}
 	v.Set = true
@@ -107,7 +107,7 @@ func ReadText(d *Decoder, where string, n *yaml.Node) plan.Text {
 	if n.Kind != yaml.MappingNode {
 		s, err := String(n)
 		if err != nil {
-			d.Log.Add(d.At(n), "%s: %v, or write {en: ..., ja: ...}", where, err)
+			d.Log.Add(d.At(n), "%s: %v, or write {en: ..., ja: ...}", "%s: %v。または {en: ..., ja: ...} の形で書いてください", where, err)
 		}
 		return plan.Text{EN: s}
 	}
@@ -126,18 +126,18 @@ func (*Raw) preset(tags)                                       {}
 // something else is refused: 010 would be 8, and 14:00 would be 840.
 func String(n *yaml.Node) (string, error) {
 	if n.Kind != yaml.ScalarNode {
-		return "", fmt.Errorf("write a text, not %s", Describe(n))
+		return "", plan.Wrong("write a text, not %s", "文字列を書いてください（%sは書けません）", Describe(n))
 	}
 	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return n.Value, nil
 	}
 	switch tag := n.ShortTag(); {
 	case tag == "!!null":
-		return "", fmt.Errorf("a text is missing; write one, in quotes if it is meant to be empty")
+		return "", plan.Wrong("a text is missing; write one, in quotes if it is meant to be empty", "文字列がありません。意図して空にする場合は引用符を書いてください")
 	case tag != "!!str" && tag != "":
-		return "", fmt.Errorf("%s; put it in quotes: %q", Describe(n), n.Value)
+		return "", plan.Wrong("%s; put it in quotes: %q", "%sです。文字列なら引用符で囲んでください: %q", Describe(n), n.Value)
 	case clockLike.MatchString(n.Value):
-		return "", fmt.Errorf("%s, which some YAML readers take for a number of minutes; put it in quotes: %q", n.Value, n.Value)
+		return "", plan.Wrong("%s, which some YAML readers take for a number of minutes; put it in quotes: %q", "%s は、YAMLの処理系によっては分の数値と解釈されます。引用符で囲んでください: %q", n.Value, n.Value)
 	}
 	return n.Value, nil
 }
@@ -148,47 +148,47 @@ var (
 	fraction  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 )
 
-func plainScalar(n *yaml.Node, want string) (string, error) {
+func plainScalar(n *yaml.Node, want plan.Text) (string, error) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		return "", fmt.Errorf("write %s, not %s", want, Describe(n))
+		return "", plan.Wrong("write %s, not %s", "%sを書いてください（%sは書けません）", want, Describe(n))
 	}
 	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		return "", fmt.Errorf("%q is a text; write %s without quotes", Short(n.Value), want)
+		return "", plan.Wrong("%q is a text; write %s without quotes", "%q は文字列です。%sを引用符なしで書いてください", Short(n.Value), want)
 	}
 	return n.Value, nil
 }
 
 // Int reads a whole number in plain digits.
 func Int(n *yaml.Node) (int, error) {
-	s, err := plainScalar(n, "a whole number")
+	s, err := plainScalar(n, plan.Text{EN: "a whole number", JA: "整数"})
 	if err != nil {
 		return 0, err
 	}
 	if !whole.MatchString(s) {
 		if strings.TrimLeft(s, "0123456789_") == "" && len(s) > 1 && s[0] == '0' {
-			return 0, fmt.Errorf("%s begins with 0, which some readers take for octal; write it without", Short(s))
+			return 0, plan.Wrong("%s begins with 0, which some readers take for octal; write it without", "%s は 0 で始まり、処理系によっては8進数と解釈されます。先頭の 0 を外してください", Short(s))
 		}
-		return 0, fmt.Errorf("%q is not a whole number such as 3", Short(s))
+		return 0, plan.Wrong("%q is not a whole number such as 3", "%q は整数ではありません。3 のように書いてください", Short(s))
 	}
 	v, err := strconv.Atoi(s)
 	if err != nil {
-		return 0, fmt.Errorf("%s is too large", Short(s))
+		return 0, plan.Wrong("%s is too large", "%s は大きすぎます", Short(s))
 	}
 	return v, nil
 }
 
 // Number reads a number, whole or not.
 func Number(n *yaml.Node) (float64, error) {
-	s, err := plainScalar(n, "a number")
+	s, err := plainScalar(n, plan.Text{EN: "a number", JA: "数値"})
 	if err != nil {
 		return 0, err
 	}
 	if !fraction.MatchString(s) {
-		return 0, fmt.Errorf("%q is not a number such as 0.5", Short(s))
+		return 0, plan.Wrong("%q is not a number such as 0.5", "%q は数値ではありません。0.5 のように書いてください", Short(s))
 	}
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s is too large", Short(s))
+		return 0, plan.Wrong("%s is too large", "%s は大きすぎます", Short(s))
 	}
 	return v, nil
 }
@@ -196,7 +196,7 @@ func Number(n *yaml.Node) (float64, error) {
 // Bool reads true or false. yes, no, on and off are refused: YAML's versions disagree
 // about them.
 func Bool(n *yaml.Node) (bool, error) {
-	s, err := plainScalar(n, "true or false")
+	s, err := plainScalar(n, plan.Text{EN: "true or false", JA: "true か false "})
 	if err != nil {
 		return false, err
 	}
@@ -206,27 +206,35 @@ func Bool(n *yaml.Node) (bool, error) {
 	case "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("%q is neither true nor false; write one of the two", Short(s))
+	return false, plan.Wrong("%q is neither true nor false; write one of the two", "%q は真偽値ではありません。true か false を書いてください", Short(s))
 }
 
 // Duration reads a span such as 30s.
 func Duration(n *yaml.Node) (run.Duration, error) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		return 0, fmt.Errorf("write a duration such as 30s, not %s", Describe(n))
+		return 0, plan.Wrong("write a duration such as 30s, not %s", "30s のような時間を書いてください（%sは書けません）", Describe(n))
 	}
 	if whole.MatchString(n.Value) {
-		return 0, fmt.Errorf("%s has no unit; write %ss, %sm or %sh", Short(n.Value), n.Value, n.Value, n.Value)
+		return 0, plan.Wrong("%s has no unit; write %ss, %sm or %sh", "%s に単位がありません。%ss、%sm、%sh のように書いてください", Short(n.Value), n.Value, n.Value, n.Value)
 	}
-	return run.ParseDuration(n.Value)
+	d, err := run.ParseDuration(n.Value)
+	if err != nil {
+		err = plan.Wrong("%s", "%s", plan.Text{EN: err.Error(), JA: fmt.Sprintf("%q は時間として使えません。30s、5m、2h30m、1d のように書いてください", Short(n.Value))})
+	}
+	return d, err
 }
 
 // Size reads a size such as 16MB.
 func Size(n *yaml.Node) (run.Bytes, error) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		return 0, fmt.Errorf("write a size such as 16MB, not %s", Describe(n))
+		return 0, plan.Wrong("write a size such as 16MB, not %s", "16MB のような容量を書いてください（%sは書けません）", Describe(n))
 	}
 	if whole.MatchString(n.Value) {
-		return 0, fmt.Errorf("%s has no unit; write %sB, %skB or %sMB", Short(n.Value), n.Value, n.Value, n.Value)
+		return 0, plan.Wrong("%s has no unit; write %sB, %skB or %sMB", "%s に単位がありません。%sB、%skB、%sMB のように書いてください", Short(n.Value), n.Value, n.Value, n.Value)
 	}
-	return run.ParseBytes(n.Value)
+	size, err := run.ParseBytes(n.Value)
+	if err != nil {
+		err = plan.Wrong("%s", "%s", plan.Text{EN: err.Error(), JA: fmt.Sprintf("%q は容量として使えません。16MB のように書いてください", Short(n.Value))})
+	}
+	return size, err
 }
