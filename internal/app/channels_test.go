@@ -136,7 +136,7 @@ func TestADrillByMail(t *testing.T) {
 		}
 	}
 	if !slices.ContainsFunc(r.Findings, func(x report.Finding) bool {
-		return x.Kind == run.FindingPeople && x.Title == "1 were reached by no channel" && x.Detail == "p05"
+		return x.Kind == run.FindingPeople && x.Title == "1 could not be reached by any channel" && x.Detail == "p05"
 	}) {
 		t.Errorf("no finding says that p05 was not reached: %+v", r.Findings)
 	}

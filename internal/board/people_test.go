@@ -175,3 +175,19 @@ func TestTheFirstPageReadsOnWhatIsNew(t *testing.T) {
 		t.Errorf("the page read %d records from their beginnings again", n)
 	}
 }
+
+// Whom no channel reaches stands on the page of people, for somebody to ring them up.
+func TestThePageSaysWhomNoChannelReaches(t *testing.T) {
+	w := recorded(t)
+	b := w.browser(personID(0))
+	w.later(run.Event{Kind: run.MessageFailed, Person: personID(18), Outcome: run.Failed, Reason: "no address for any channel that is set up / 設定済みの通知手段の宛先が構成台帳にない",
+		Data: run.Encode(run.Delivery{Of: "run/2", Matter: "call"})})
+	const mark = "could not be reached by any channel"
+	if _, page := b.get("/runs/" + drill + "/people"); strings.Count(page, mark) != 1 {
+		t.Errorf("the page says so of %d people", strings.Count(page, mark))
+	}
+	w.later(run.Event{Kind: run.MessageDelivered, Person: personID(18), Data: run.Encode(run.Delivery{Channel: "mail", Of: "run/9", Matter: "notice"})})
+	if _, page := b.get("/runs/" + drill + "/people"); strings.Contains(page, mark) {
+		t.Error("it still does when they have been reached")
+	}
+}

@@ -19,6 +19,7 @@ type personView struct {
 	Absent     bool     // taken out of the drill
 	DeputyFor  []string
 	Reminded   int
+	Unreached  bool       // by any channel
 	Safety     run.Safety // "" has not answered
 	CanCome    bool
 	AnsweredAt *time.Time // the first answer
@@ -31,7 +32,7 @@ func rollOf(people []progress.Person) []personView {
 	out := make([]personView, 0, len(people))
 	for _, p := range people {
 		v := personView{ID: p.ID, Name: p.Name, Section: p.Section, Roles: p.Roles, Called: p.State != progress.NotCalled && p.State != progress.OutOfDrill,
-			Absent: p.State == progress.OutOfDrill, DeputyFor: p.StandsIn, Reminded: p.Reminded, ArrivedAt: p.ArrivedAt, Place: p.Place}
+			Absent: p.State == progress.OutOfDrill, DeputyFor: p.StandsIn, Reminded: p.Reminded, Unreached: p.Unreached, ArrivedAt: p.ArrivedAt, Place: p.Place}
 		if p.Last != nil {
 			v.Safety, v.CanCome, v.AnsweredAt = p.Last.Safety, p.Last.CanCome, &p.First.At
 		}

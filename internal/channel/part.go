@@ -27,12 +27,12 @@ type part struct {
 
 // item is one delivery.
 type item struct {
-	Pair     int         `json:"pair"` // index into the part's pairs
-	Channel  string      `json:"channel"`
+	Pair     int         `json:"pair"`    // index into the part's pairs
+	Channel  string      `json:"channel"` // "": none reaches the person
 	Attempts int         `json:"attempts,omitempty"`
 	Outcome  run.Outcome `json:"outcome,omitempty"` // "" until it is settled
 	Reason   string      `json:"reason,omitempty"`
-	Seq      int64       `json:"seq,omitempty"` // of the receipt
+	Seq      int64       `json:"seq,omitempty"` // of the receipt; 0 without a channel
 	At       time.Time   `json:"at,omitzero"`   // of the outcome
 	Again    bool        `json:"again,omitempty"`
 }
@@ -55,10 +55,16 @@ func (f *follower) newPart(from, through int64, index int, pairs []pair) part {
 			continue
 		}
 		m := f.pic.message(pr.entry.Event, pr.person, contacts[pr.person], f.d.Lang)
+		reached := false
 		for _, c := range f.d.Channels {
 			if c.Reaches(m) {
 				body.Items = append(body.Items, item{Pair: n, Channel: c.Name()})
+				reached = true
 			}
+		}
+		if !reached && f.pic.lose(pr.person, string(m.Matter)) {
+			body.Items = append(body.Items, item{Pair: n, Outcome: run.Failed, Reason: Says("no address for any channel that is set up", "設定済みの通知手段の宛先が構成台帳にない"),
+				At: f.d.Clock.Time().UTC().Truncate(time.Microsecond)})
 		}
 	}
 	body.Done = len(body.Items) == 0
@@ -79,6 +85,7 @@ type sending struct {
 	seq   int64
 	dirty bool
 	kept  int64 // receipts up to this number are in the journal
+	told  bool  // those for whom there is no channel are in it
 }
 
 // start sends a part in the background.
@@ -289,13 +296,20 @@ func (s *sending) save(ctx context.Context, even bool) bool {
 	}
 	s.version = doc.Version
 	all := true
-	var events []run.Event
+	var events, unreached []run.Event
 	for _, it := range body.Items {
 		all = all && it.Outcome != ""
-		if it.Outcome != "" && it.Seq > s.kept {
+		switch {
+		case it.Channel == "" && !s.told:
+			unreached = append(unreached, s.receipt(it))
+		case it.Outcome != "" && it.Seq > s.kept:
 			events = append(events, s.receipt(it))
 		}
 	}
+	if !s.f.d.enterOnce(ctx, unreached) {
+		return false
+	}
+	s.told = true
 	slices.SortFunc(events, func(a, b run.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	if !s.f.d.enter(ctx, events) {
 		return false
@@ -327,8 +341,22 @@ func (d *Dispatcher) enter(ctx context.Context, events []run.Event) bool {
 	return true
 }
 
+// enterOnce appends receipts of which each may be in the journal already.
+func (d *Dispatcher) enterOnce(ctx context.Context, events []run.Event) bool {
+	if len(events) == 0 || d.Store.Append(ctx, events) == nil {
+		return true
+	}
+	for i := range events { // one that is there would keep the others out
+		if !d.enter(ctx, events[i:i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
 // receipt is the event that tells what became of a delivery. Each part is a writer of its
-// own, which numbers its receipts in the order of their outcomes.
+// own, which numbers its receipts in the order of their outcomes. That somebody can't be reached
+// is a writer of its own, so that it is said once a matter, whoever says it.
 func (s *sending) receipt(it item) run.Event {
 	pr := s.pairs[it.Pair]
 	e := run.Event{Run: s.f.run, Writer: fmt.Sprintf("%s%s", ReceiptWriter, s.id), Seq: it.Seq, At: it.At, Kind: run.MessageDelivered,
@@ -336,6 +364,9 @@ func (s *sending) receipt(it item) run.Event {
 		Data: run.Encode(run.Delivery{Channel: it.Channel, Of: of(pr.entry.Event), Matter: string(matterOf(pr.entry.Event)), Attempts: it.Attempts})}
 	if it.Outcome != run.Passed {
 		e.Kind, e.Outcome, e.Reason = run.MessageFailed, it.Outcome, it.Reason
+	}
+	if it.Channel == "" {
+		e.Writer, e.Seq = fmt.Sprintf("%sunreached/%s/%s", ReceiptWriter, matterOf(pr.entry.Event), pr.person), 1
 	}
 	return e
 }

@@ -22,12 +22,13 @@ type picture struct {
 	askEnd    int64            // all that was asked before is over
 	ended     bool
 	position  int64
-	index     map[string]int // of people in the plan
+	index     map[string]int  // of people in the plan
+	lost      map[string]bool // matter and person whom no channel reaches, and it was said
 	roster    roster
 }
 
 func newPicture(p plan.Plan) *picture {
-	pic := &picture{plan: p, isCalled: map[string]bool{}, closed: map[string]int64{}, index: make(map[string]int, len(p.Estate.People)), roster: newRoster(p)}
+	pic := &picture{plan: p, isCalled: map[string]bool{}, closed: map[string]int64{}, lost: map[string]bool{}, index: make(map[string]int, len(p.Estate.People)), roster: newRoster(p)}
 	for i, who := range p.Estate.People {
 		pic.index[who.ID] = i
 	}
@@ -118,12 +119,28 @@ func (p *picture) apply(entries ...journal.Entry) {
 				p.isCalled[e.Person] = true
 				p.called = append(p.called, e.Person)
 			}
+		case run.MessageFailed:
+			var d run.Delivery
+			if _ = e.Decode(&d); d.Channel == "" {
+				p.lose(e.Person, d.Matter)
+			}
 		case run.RunAbortRequested:
 			p.askEnd = entry.Position
 		case run.RunEnded, run.RunRefused:
 			p.ended, p.askEnd = true, entry.Position
 		}
 	}
+}
+
+// lose notes that no channel reaches a person; it reports whether that is new for the matter. The
+// run's room is nobody.
+func (p *picture) lose(person, matter string) bool {
+	key := matter + " " + person
+	if person == "" || p.lost[key] {
+		return false
+	}
+	p.lost[key] = true
+	return true
 }
 
 // need says whether an event is still to be said, and else why not.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -160,4 +161,60 @@ func TestNothingIsDroppedWhileTheEstateCanNotBeRead(t *testing.T) {
 		}
 	}, p)
 	eventually(t, "both to be called", func() bool { return len(p.delivered()) == 2 })
+}
+
+// Somebody whom no channel reaches has a receipt that says so, once for each matter however much
+// is said to them and whoever says it; an address that is entered later is used.
+func TestNoChannelReachesSomebody(t *testing.T) {
+	w := newWorld(t, 4)
+	contacts := maps.Clone(w.estate.Contacts)
+	delete(contacts, "p0001")
+	first := &estate.Estate{Contacts: contacts}
+	mail, chat := newPost("mail"), newPost("slack")
+	reads := func(d *channel.Dispatcher) { d.Estate = func() (*estate.Estate, error) { return first, nil } }
+	var stops []func()
+	for range 2 {
+		stops = append(stops, w.dispatch(t, reads, mail, chat))
+	}
+	say := func(text string) {
+		w.add(t, run.Event{Kind: run.MessageSent, Phase: run.Activation, By: run.Engine, Data: run.Encode(run.Message{To: []string{"p0001", "p0002"}, Text: run.Mark + " " + text, Private: true})})
+	}
+	w.call(t)
+	say("One. / 一。")
+	lost := func() (matters []string) {
+		for _, list := range w.receipts(t) {
+			for _, e := range list {
+				var d run.Delivery
+				if err := e.Decode(&d); err != nil {
+					t.Fatal(err)
+				}
+				if e.Person != "p0001" {
+					continue
+				}
+				if e.Kind != run.MessageFailed || e.Outcome != run.Failed || d.Channel != "" || !strings.Contains(e.Reason, "no address for any channel") {
+					t.Fatalf("%+v", e)
+				}
+				matters = append(matters, d.Matter)
+			}
+		}
+		slices.Sort(matters)
+		return matters
+	}
+	want := []string{string(channel.Call), string(channel.Notice)}
+	eventually(t, "the receipts of both matters", func() bool { return slices.Equal(lost(), want) })
+	say("Two. / 二。")
+	eventually(t, "what is said to another person", func() bool { return len(told(mail, run.MessageSent)) == 2 })
+	for _, stop := range stops {
+		stop()
+	}
+	stop := w.dispatch(t, reads, mail, chat) // one that remembers nothing
+	say("Three. / 三。")
+	eventually(t, "what is said after a restart", func() bool { return len(told(mail, run.MessageSent)) == 3 })
+	stop()
+	if got := lost(); !slices.Equal(got, want) {
+		t.Errorf("the record says of %v that p0001 was not reached", got)
+	}
+	w.dispatch(t, nil, mail, chat)
+	say("Four. / 四。")
+	eventually(t, "p0001 to be told", func() bool { return slices.Contains(told(mail, run.MessageSent), "p0001") })
 }

@@ -249,6 +249,9 @@ func (c *command) showPeople(p api.People) {
 				state += c.t(", entered by %s", "・%sが代理入力", m.Last.By)
 			}
 		}
+		if m.Unreached {
+			state += c.t("; could not be reached by any channel", "・どの連絡手段でも届いていない")
+		}
 		switch {
 		case m.ArrivedAt != nil:
 			where = c.t("%s since %s", "%s（%s から）", m.Place, c.clock(m.ArrivedAt))

@@ -11,17 +11,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // peopleServer is a server that knows who comes, and nothing else; commands find it.
-func peopleServer(t *testing.T) {
+func peopleServer(t *testing.T) journal.Store {
 	t.Helper()
-	peopleServerOf(t, plan.Estate{})
+	return peopleServerOf(t, plan.Estate{})
 }
 
 // peopleServerOf is one of an organisation.
@@ -157,5 +159,36 @@ func TestDisabledPersonIsInTheAccessLog(t *testing.T) {
 	}
 	if code, _, talk := muster(t, "people", "enable", "sato"); code != 0 {
 		t.Error(talk)
+	}
+}
+
+// `muster drill people` says whom no channel reaches.
+func TestPeopleWhomNoChannelReaches(t *testing.T) {
+	store := peopleServer(t)
+	p := plan.Plan{Format: plan.Format, Scenario: plan.Scenario{Name: "x", Depth: run.Tabletop, Phases: run.Phases(run.Disaster)},
+		Estate: plan.Estate{Zone: "UTC", People: []plan.Person{{ID: "sato"}, {ID: "tanaka"}}}}
+	p.Seal()
+	if err := store.PutPlan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 12, 5, 0, 0, 0, time.UTC)
+	events := []run.Event{
+		{Writer: "run", Seq: 1, Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "x", Hazard: run.Disaster, PlanHash: p.Hash})},
+		{Writer: "run", Seq: 2, Kind: run.PersonCalled, Person: "sato"}, {Writer: "run", Seq: 3, Kind: run.PersonCalled, Person: "tanaka"},
+		{Writer: "channel/unreached/call/tanaka", Seq: 1, Kind: run.MessageFailed, Person: "tanaka", Outcome: run.Failed, Data: run.Encode(run.Delivery{Of: "run/3", Matter: "call"})},
+	}
+	for i := range events {
+		events[i].Run, events[i].At = "x-1", at
+	}
+	if err := store.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	code, out, talk := muster(t, "drill", "people", "x-1")
+	if code != 0 || !strings.Contains(out, "silent; could not be reached by any channel") || strings.Count(out, "could not be reached") != 1 {
+		t.Errorf("exit %d:\n%s%s", code, out, talk)
+	}
+	t.Setenv("MUSTER_LANG", "ja")
+	if _, out, _ := muster(t, "drill", "people", "x-1"); !strings.Contains(out, "未回答・どの連絡手段でも届いていない") {
+		t.Errorf("in Japanese:\n%s", out)
 	}
 }

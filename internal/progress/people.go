@@ -22,6 +22,8 @@ type person struct {
 	arrivedAt *time.Time
 	arrival   run.Arrival
 	place     string // where they were called to
+	reached   bool   // by a channel, once
+	failed    bool   // a channel gave up, or there is none
 }
 
 // Answered is an answer to the safety check as everybody may see it.
@@ -72,6 +74,9 @@ func (t *Tracker) person(e run.Event) {
 		}
 		return
 	}
+	if e.Person == "" { // the run's room
+		return
+	}
 	p := t.people[e.Person]
 	if p == nil {
 		p = &person{}
@@ -86,6 +91,10 @@ func (t *Tracker) person(e run.Event) {
 		}
 	case run.PersonReminded:
 		p.reminded++
+	case run.MessageDelivered:
+		p.reached = true
+	case run.MessageFailed:
+		p.failed = p.failed || e.Outcome == run.Failed
 	case run.PersonAbsent:
 		p.absent = true
 	case run.PersonStandsIn:
@@ -226,10 +235,12 @@ type Person struct {
 	State    string     `json:"state"`
 	CalledAt *time.Time `json:"called_at,omitempty"`
 	Reminded int        `json:"reminded,omitempty"`
-	StandsIn []string   `json:"stands_in_for,omitempty"`
-	First    *Answered  `json:"first,omitempty"`
-	Last     *Answered  `json:"last,omitempty"` // the one that counts
-	Answers  int        `json:"answers,omitempty"`
+	// Unreached: what was said to them came by no channel so far.
+	Unreached bool      `json:"unreached,omitempty" doc:"Could not be reached by any channel so far: each failed, or none has an address of theirs."`
+	StandsIn  []string  `json:"stands_in_for,omitempty"`
+	First     *Answered `json:"first,omitempty"`
+	Last      *Answered `json:"last,omitempty"` // the one that counts
+	Answers   int       `json:"answers,omitempty"`
 	// Private is the writer of the newest answer that has a private part, which is kept
 	// apart; "" is none.
 	Private   string     `json:"-"`
@@ -264,6 +275,7 @@ func (t *Tracker) Roll() []Person {
 				first, last := *p.first, p.last
 				x.First, x.Last = &first, &last
 			}
+			x.Unreached = p.failed && !p.reached
 			x.ArrivedAt, x.Place, x.Online = p.arrivedAt, p.arrival.Place, p.arrival.Online
 		}
 		out = append(out, x)

@@ -151,7 +151,7 @@ func (t *Tracker) apply(e run.Event) {
 		t.phase(e)
 	case run.PersonCalled, run.PersonReminded, run.PersonAnswered, run.PersonArrived, run.PersonAbsent, run.PersonStandsIn,
 		run.QuorumReached, run.QuorumMissed, run.CallHeld, run.CallReleased, run.MusterMoved, run.RoleHandedOver,
-		run.StrengthReported, run.StrengthConfirmed:
+		run.StrengthReported, run.StrengthConfirmed, run.MessageDelivered, run.MessageFailed:
 		t.person(e)
 	case run.SiteInspected:
 		t.inspect[e.Site] = true

@@ -13,6 +13,7 @@ import (
 type deliveries struct {
 	reached, failed map[string][]string // channels, by person; "" is the run's room
 	reasons         map[string][]string // of failures, by channel
+	nowhere         map[string]string   // why no channel has an address of the person
 }
 
 func (f *facts) delivery(e run.Event) error {
@@ -21,7 +22,7 @@ func (f *facts) delivery(e run.Event) error {
 		return err
 	}
 	if f.said.reached == nil {
-		f.said = deliveries{reached: map[string][]string{}, failed: map[string][]string{}, reasons: map[string][]string{}}
+		f.said = deliveries{reached: map[string][]string{}, failed: map[string][]string{}, reasons: map[string][]string{}, nowhere: map[string]string{}}
 	}
 	add := func(to map[string][]string, key, value string) {
 		if !slices.Contains(to[key], value) {
@@ -32,6 +33,8 @@ func (f *facts) delivery(e run.Event) error {
 	switch {
 	case e.Kind == run.MessageDelivered:
 		add(f.said.reached, e.Person, d.Channel)
+	case e.Outcome == run.Failed && d.Channel == "":
+		f.said.nowhere[e.Person] = e.Reason
 	case e.Outcome == run.Failed:
 		add(f.said.failed, e.Person, d.Channel)
 		add(f.said.reasons, d.Channel, e.Reason)
@@ -42,19 +45,31 @@ func (f *facts) delivery(e run.Event) error {
 // aboutDeliveries names those whom a channel could not reach; one whom no channel reached
 // comes first. It is one finding a channel, however many people it is about.
 func (f *facts) aboutDeliveries(l *findingList) {
-	var nobody []string
-	by := map[string][]string{}
+	lost, by := map[string]bool{}, map[string][]string{}
+	for who := range f.said.nowhere {
+		lost[who] = true
+	}
 	for who, channels := range f.said.failed {
-		if who != "" && len(f.said.reached[who]) == 0 {
-			nobody = append(nobody, who)
-		}
+		lost[who] = who != ""
 		for _, c := range channels {
 			by[c] = append(by[c], who)
 		}
 	}
-	slices.Sort(nobody)
-	if len(nobody) > 0 {
-		l.add(run.FindingPeople, "", "", say("%d were reached by no channel", "どの連絡手段でも届かなかった人が %d 名", len(nobody)), strings.Join(nobody, ", "))
+	maps.DeleteFunc(lost, func(who string, is bool) bool { return !is || len(f.said.reached[who]) > 0 })
+	if nobody := slices.Sorted(maps.Keys(lost)); len(nobody) > 0 {
+		detail := plan.Text{EN: strings.Join(nobody, ", "), JA: strings.Join(nobody, "、")}
+		var nowhere []string
+		why := ""
+		for _, who := range nobody {
+			if reason, is := f.said.nowhere[who]; is {
+				nowhere, why = append(nowhere, who), reason
+			}
+		}
+		if len(nowhere) > 0 {
+			r := plan.Apart(why)
+			detail = plan.Text{EN: detail.EN + "; " + r.EN + ": " + strings.Join(nowhere, ", "), JA: detail.JA + "；" + r.JA + "：" + strings.Join(nowhere, "、")}
+		}
+		l.addBoth(run.FindingPeople, "", "", say("%d could not be reached by any channel", "どの連絡手段でも届かなかった人が %d 名", len(nobody)), detail)
 		l.named()
 	}
 	for _, c := range slices.Sorted(maps.Keys(by)) {

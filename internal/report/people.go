@@ -129,6 +129,7 @@ func (f *facts) peopleReport() People {
 			answers = append(answers, *p.AnsweredAt)
 		}
 		p.Reached, p.Unreached = f.said.reached[p.ID], f.said.failed[p.ID]
+		_, p.NoAddress = f.said.nowhere[p.ID]
 		out.List = append(out.List, *p)
 	}
 	shares := run.SharesOf(out.Called, firstCall, answers)

@@ -291,6 +291,8 @@ type PersonRecord struct {
 	// Reached are the channels that delivered something, and Unreached those that failed to.
 	Reached   []string `json:"reached,omitempty"`
 	Unreached []string `json:"unreached,omitempty"`
+	// NoAddress: once there was no channel with an address of theirs.
+	NoAddress bool `json:"no_address,omitempty"`
 }
 
 // Phase is a stage of the response.

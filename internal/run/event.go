@@ -424,7 +424,7 @@ type Message struct {
 // Delivery is what a channel did to say something. Where it was sent to stays out of the
 // record (requirement P-PII).
 type Delivery struct {
-	Channel  string `json:"channel"`
+	Channel  string `json:"channel"`          // "": there is none with an address of the person
 	Of       string `json:"of"`               // the event that was said, as WRITER/SEQ
 	Matter   string `json:"matter,omitempty"` // what was said: call, reminder, decision ...
 	Attempts int    `json:"attempts"`

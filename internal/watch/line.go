@@ -50,6 +50,9 @@ func Line(l i18n.Lang, e run.Event) string {
 		if _ = e.Decode(&d); e.Outcome != run.Failed {
 			return ""
 		}
+		if d.Channel == "" {
+			return l.T("NOT REACHED: %s%s", "連絡不能: %s%s", e.Person, why)
+		}
 		return l.T("NOT DELIVERED to %s by %s%s", "%s に届かず（%s）%s", e.Person, d.Channel, why)
 	case run.PhaseStarted:
 		return l.T("phase %s", "段階 %s", l.Phase(e.Phase))
