@@ -227,7 +227,7 @@ func (h *house) carry() {
 
 func (h *house) proposals() []Proposal {
 	h.t.Helper()
-	list, err := List(h.t.Context(), h.store, "")
+	list, err := new(Proposals).List(h.t.Context(), h.store, "")
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // carry looks at every open proposal once; waits says that one could not be started yet.
 func (s *Service) carry(ctx context.Context) (waits bool, err error) {
-	list, err := List(ctx, s.store, Open)
+	list, err := s.all.List(ctx, s.store, Open)
 	if err != nil {
 		return false, err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -59,6 +58,11 @@ type Proposal struct {
 	Reason  string    `json:"reason,omitempty"`
 	EndedAt time.Time `json:"ended_at,omitzero"`
 	Over    time.Time `json:"over,omitzero" doc:"When the source said that the event is over."`
+
+	// Heard is when a message that was known came again, to the day.
+	Heard time.Time `json:"heard,omitzero"`
+	// Filed: it is being archived, and is changed no more.
+	Filed bool `json:"filed,omitempty"`
 
 	// Series is the newest message of each series, which orders them.
 	Series   map[string]Latest `json:"series,omitempty"`
@@ -122,39 +126,17 @@ func (p Proposal) upheld() bool {
 	return len(p.Series) == 0
 }
 
-// List returns the proposals in a state, or all for "", newest first.
-func List(ctx context.Context, docs journal.Documents, state State) ([]Proposal, error) {
-	list, err := docs.DocumentsOf(ctx, docKind)
-	if err != nil {
-		return nil, err
-	}
-	out := []Proposal{}
-	for _, d := range list {
-		var p Proposal
-		if err := json.Unmarshal(d.Body, &p); err != nil {
-			return nil, fmt.Errorf("proposal %s: %w", d.ID, err)
-		}
-		if state == "" || p.State == state {
-			out = append(out, p)
-		}
-	}
-	slices.SortFunc(out, func(a, b Proposal) int {
-		if c := b.RaisedAt.Compare(a.RaisedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return out, nil
-}
-
-// Get returns one; journal.ErrNotFound when there is none.
+// Get returns one, an archived one too; journal.ErrNotFound when there is none.
 func Get(ctx context.Context, docs journal.Documents, id string) (Proposal, error) {
-	p, _, err := get(ctx, docs, id)
+	p, _, err := get(ctx, docs, docKind, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		p, _, err = get(ctx, docs, pastKind, id)
+	}
 	return p, err
 }
 
-func get(ctx context.Context, docs journal.Documents, id string) (Proposal, int64, error) {
-	d, err := docs.Document(ctx, docKind, id)
+func get(ctx context.Context, docs journal.Documents, kind, id string) (Proposal, int64, error) {
+	d, err := docs.Document(ctx, kind, id)
 	if err != nil {
 		return Proposal{}, 0, err
 	}
@@ -172,9 +154,12 @@ const changeTries = 50
 // meanwhile, f decides again. f's error leaves it as it is and is returned.
 func Change(ctx context.Context, docs journal.Documents, id string, f func(*Proposal) error) (Proposal, error) {
 	for range changeTries {
-		p, version, err := get(ctx, docs, id)
+		p, version, err := get(ctx, docs, docKind, id)
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
 			return Proposal{}, err
+		}
+		if p.Filed {
+			return p, fmt.Errorf("proposal %s: %w", id, errFiled)
 		}
 		p.ID = id
 		if err := f(&p); err != nil {

@@ -35,6 +35,7 @@ type Store interface {
 // Service judges alarms and carries out what their rules ask for.
 type Service struct {
 	store   Store
+	all     Proposals
 	rules   Rules
 	runs    Runs
 	log     *slog.Logger
@@ -136,7 +137,7 @@ func (s *Service) take(ctx context.Context, a Alarm) (Result, error) {
 	if last, ok := s.newest[a.Series]; ok && a.Series != "" && a.At.Before(last) {
 		return Result{Outcome: Outdated}, nil
 	}
-	known, err := List(ctx, s.store, "")
+	known, err := s.all.List(ctx, s.store, "")
 	if err != nil {
 		return Result{}, err
 	}
@@ -148,10 +149,10 @@ func (s *Service) take(ctx context.Context, a Alarm) (Result, error) {
 	known = slices.DeleteFunc(known, func(p Proposal) bool { return p.Event != a.Event || (p.Kind == run.Response) != a.Real })
 	for _, p := range known {
 		if p.saw(a.Message) {
-			return Result{Outcome: Seen, Proposals: []string{p.ID}}, nil
+			return Result{Outcome: Seen, Proposals: []string{p.ID}}, s.heard(ctx, p)
 		}
 		if a.Series != "" && a.At.Before(p.Series[a.Series].At) {
-			return Result{Outcome: Outdated, Proposals: []string{p.ID}}, nil
+			return Result{Outcome: Outdated, Proposals: []string{p.ID}}, s.heard(ctx, p)
 		}
 	}
 	var out Result
@@ -164,6 +165,16 @@ func (s *Service) take(ctx context.Context, a Alarm) (Result, error) {
 		s.remember(a)
 	}
 	return out, err
+}
+
+// heard notes that a known message came again: a proposal is archived when its source is silent.
+func (s *Service) heard(ctx context.Context, p Proposal) error {
+	now := s.now().UTC()
+	if now.Sub(p.quietSince()) < heardEvery {
+		return nil
+	}
+	_, err := Change(ctx, s.store, p.ID, func(p *Proposal) error { p.Heard = now; return nil })
+	return err
 }
 
 func (s *Service) remember(a Alarm) {
@@ -290,20 +301,33 @@ func grave(a Alarm) bool {
 	return area.Int >= jma.Int5Lower || coast.Grade >= jma.Grave
 }
 
+// idOf names the proposal of an event and a scenario. An event that is over and comes again is
+// another one, and so is one that was archived.
+func (s *Service) idOf(ctx context.Context, a Alarm, m match, kind run.Kind, known []Proposal) (string, error) {
+	for n := 0; ; n++ {
+		id := digest(a.Event, m.rule.Scenario, string(kind), fmt.Sprint(n))[:12]
+		if i := slices.IndexFunc(known, func(k Proposal) bool { return k.ID == id }); i >= 0 {
+			if known[i].Over.IsZero() {
+				return id, nil
+			}
+			continue
+		}
+		if past, err := archived(ctx, s.store, id); err != nil || !past {
+			return id, err
+		}
+	}
+}
+
 // propose makes a proposal, or adds to the one of the same event.
 func (s *Service) propose(ctx context.Context, a Alarm, m match, known []Proposal) (Proposal, Outcome, error) {
 	kind := run.Response
 	if !a.Real {
 		kind = run.Drill
 	}
-	// An event that is over and comes again is another one.
-	n := 0
-	for _, k := range known {
-		if k.Scenario == m.rule.Scenario && !k.Over.IsZero() {
-			n++
-		}
+	id, err := s.idOf(ctx, a, m, kind, known)
+	if err != nil {
+		return Proposal{}, "", err
 	}
-	id := digest(a.Event, m.rule.Scenario, string(kind), fmt.Sprint(n))[:12]
 	var what Outcome
 	var graver bool
 	p, err := Change(ctx, s.store, id, func(p *Proposal) error {

@@ -47,7 +47,7 @@ func (s *Service) spread(ctx context.Context) {
 
 // tellAll tells what there is to tell; open says that something waits for people.
 func (s *Service) tellAll(ctx context.Context) (open bool, err error) {
-	list, err := List(ctx, s.store, "")
+	list, err := s.all.List(ctx, s.store, "")
 	if err != nil {
 		return false, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -13,8 +14,8 @@ import (
 const eraseEvery = time.Hour
 
 // Work is what the server does by itself until ctx ends: it tells open runs what people said
-// while no server could, and erases the private parts of answers when they have served. keep
-// is how long after a run's end that is.
+// while no server could, erases the private parts of answers when they have served, and archives
+// proposals of alarms. keep is how long after a run's end answers serve.
 func (s *Server) Work(ctx context.Context, keep time.Duration) {
 	defer s.nudges.end()
 	tick := time.NewTicker(eraseEvery)
@@ -28,6 +29,11 @@ func (s *Server) Work(ctx context.Context, keep time.Duration) {
 			s.Log.Warn("private answers that have served can't be erased", "err", err)
 		} else if n > 0 {
 			s.Log.Info("private answers erased: they have served", "answers", n)
+		}
+		if n, err := alarm.Archive(ctx, s.Store, s.now()); err != nil && ctx.Err() == nil {
+			s.Log.Warn("settled proposals of alarms can't be archived", "err", err)
+		} else if n > 0 {
+			s.Log.Info("settled proposals of alarms archived", "proposals", n)
 		}
 		select {
 		case <-ctx.Done():

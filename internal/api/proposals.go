@@ -38,11 +38,11 @@ func ofAlarm(ctx context.Context, by string) error {
 }
 
 func (s *Server) proposalRoutes(api huma.API) {
-	huma.Register(api, route("list-proposals", http.MethodGet, "/proposals", "What alarms propose, newest first."),
+	huma.Register(api, route("list-proposals", http.MethodGet, "/proposals", "What alarms propose, newest first. What was settled 90 days ago and not heard of since is not listed any more."),
 		func(ctx context.Context, in *struct {
 			State alarm.State `query:"state" enum:"open,started,dismissed,expired" doc:"All when left out."`
 		}) (*answer[[]Proposal], error) {
-			list, err := alarm.List(ctx, s.Store, in.State)
+			list, err := s.proposals.List(ctx, s.Store, in.State)
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
 			}

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
@@ -63,6 +64,7 @@ type Server struct {
 	recent    recentPlans
 	following following
 	nudges    nudges
+	proposals alarm.Proposals
 	pace      pace
 	decoding  sync.Mutex // one photo at a time
 	photos    chan struct{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/alarm"
@@ -48,7 +49,7 @@ func alarms(ctx context.Context, c config.Config, store journal.Store, client *a
 			feeds = append(feeds, a.Name)
 		}
 	}
-	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store}, Sources: sources, Tell: tell, Log: log})
+	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store, new(drillPlans)}, Sources: sources, Tell: tell, Log: log})
 }
 
 // wakeRules reads the rules of the plan files anew each time.
@@ -72,6 +73,37 @@ func (w wakeRules) Rules(context.Context) ([]alarm.Rule, error) {
 type alarmRuns struct {
 	client *api.Client
 	store  journal.Store
+	plans  *drillPlans
+}
+
+// drillPlans keeps what an alarm needs of the plans of open drills: while one waits, it is asked
+// for twice a second.
+type drillPlans struct {
+	mu    sync.Mutex
+	known map[string]alarm.Drill // by hash of the plan
+}
+
+// of reads the plans that are not known yet, and forgets those that no open drill has.
+func (d *drillPlans) of(ctx context.Context, store journal.Store, open []journal.Summary) (map[string]alarm.Drill, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := map[string]alarm.Drill{}
+	for _, r := range open {
+		drill, known := d.known[r.PlanHash]
+		if !known {
+			p, err := store.Plan(ctx, r.PlanHash)
+			if err != nil {
+				return nil, err
+			}
+			drill.GoesOn = p.Scenario.RealAlarm == plan.AlarmContinue
+			for _, s := range p.Systems {
+				drill.Systems = append(drill.Systems, s.Name)
+			}
+		}
+		now[r.PlanHash] = drill
+	}
+	d.known = now
+	return now, nil
 }
 
 func (a alarmRuns) Start(ctx context.Context, p alarm.Proposal, reason string) (string, error) {
@@ -108,23 +140,14 @@ func (a alarmRuns) Drills(ctx context.Context) ([]alarm.Drill, error) {
 	if err != nil {
 		return nil, err
 	}
+	plans, err := a.plans.of(ctx, a.store, list)
+	if err != nil {
+		return nil, err
+	}
 	var out []alarm.Drill
 	for _, r := range list {
-		p, err := a.store.Plan(ctx, r.PlanHash)
-		if err != nil {
-			return nil, err
-		}
-		d := alarm.Drill{Run: r.Run, GoesOn: p.Scenario.RealAlarm == plan.AlarmContinue}
-		for _, s := range p.Systems {
-			d.Systems = append(d.Systems, s.Name)
-		}
-		entries, err := a.store.Events(ctx, r.Run, 0, 0)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			d.Stopping = d.Stopping || e.Event.Kind == run.RunAbortRequested
-		}
+		d := plans[r.PlanHash]
+		d.Run, d.Stopping = r.Run, r.Aborting
 		out = append(out, d)
 	}
 	return out, nil

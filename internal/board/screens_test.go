@@ -36,6 +36,7 @@ func found(t *testing.T, w *world) {
 		run.Event{Run: drill, Writer: "found", Seq: 5, At: at(580), Kind: run.OrderFollowed, By: personID(2), Data: run.Encode(run.OrderState{ID: "order-1", State: run.OrderAccepted})},
 		run.Event{Run: drill, Writer: "found", Seq: 6, At: at(600), Kind: run.CustodyMoved, By: personID(6), Data: run.Encode(run.Custody{ID: "custody-1", What: "バックアップ媒体 12番", From: "東京保管庫", To: "大阪データセンター", TakenBy: personID(6)})},
 		run.Event{Run: drill, Writer: "found", Seq: 7, At: at(620), Kind: run.StrengthReported, By: personID(2), Data: run.Encode(run.Strength{Present: map[string]int{"operator": 10}})},
+		run.Event{Run: drill, Writer: "found", Seq: 8, At: at(640), Kind: run.MessageFailed, Person: personID(18), Outcome: run.Failed, Data: run.Encode(run.Delivery{Of: "run/2", Matter: "call"})},
 	)
 }
 

@@ -30,6 +30,8 @@ type Documents interface {
 	Document(ctx context.Context, kind, id string) (Document, error)
 	// DocumentsOf returns all of a kind, by ID.
 	DocumentsOf(ctx context.Context, kind string) ([]Document, error)
+	// DocumentVersions is DocumentsOf without bodies: it tells what has changed.
+	DocumentVersions(ctx context.Context, kind string) ([]Document, error)
 	// PutDocument keeps a document if the version in the store is still d.Version, and returns
 	// it with its new one. Else it is ErrChanged: read it again and decide anew. It is on
 	// disk when it returns.
@@ -75,7 +77,15 @@ func (s *database) Document(ctx context.Context, kind, id string) (Document, err
 }
 
 func (s *database) DocumentsOf(ctx context.Context, kind string) ([]Document, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, version, changed_at, body FROM documents WHERE kind = $1 ORDER BY id`, kind)
+	return s.documents(ctx, kind, "body")
+}
+
+func (s *database) DocumentVersions(ctx context.Context, kind string) ([]Document, error) {
+	return s.documents(ctx, kind, "NULL")
+}
+
+func (s *database) documents(ctx context.Context, kind, body string) ([]Document, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, version, changed_at, `+body+` FROM documents WHERE kind = $1 ORDER BY id`, kind)
 	if err != nil {
 		return nil, s.explain("read documents", err)
 	}
@@ -186,6 +196,9 @@ type jsonText json.RawMessage
 
 func (j *jsonText) Scan(src any) error {
 	switch v := src.(type) {
+	case nil: // it was not asked for
+		*j = nil
+		return nil
 	case string:
 		*j = jsonText(v)
 		return nil

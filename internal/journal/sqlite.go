@@ -130,7 +130,9 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithGoMigrations(
+		// 4: summaries say that a run is being aborted, which only an open one is.
+		goose.NewGoMigration(4, &goose.GoFunc{RunTx: resummarizeOpen}, nil)))
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +176,36 @@ func TestTwoProcessesMigrateAtOnce(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Errorf("open at once: %v", err)
 		}
+	}
+}
+
+// A store of an earlier muster lists its runs as a new one does: what summaries lack is made from
+// the events.
+func TestSummariesOfAnEarlierSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	s := open(t, path)
+	events := append(started("r1"), run.Event{Run: "r1", Writer: "run", Seq: 2, At: time.Unix(9, 0).UTC(), Kind: run.RunAbortRequested})
+	if err := s.Append(t.Context(), append(events, started("r2")...)); err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.Runs(t.Context(), Filter{})
+	if err != nil || len(want) != 2 || !want[1].Aborting || want[0].Aborting {
+		t.Fatalf("runs %+v, %v", want, err)
+	}
+	s.Close()
+	down, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sql3, err := fs.ReadFile(down, "00003_runs.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, undo, _ := strings.Cut(string(sql3), "-- +goose Down")
+	exec(t, path, undo, "DELETE FROM goose_db_version WHERE version_id > 2", "UPDATE runs SET body = json_remove(body, '$.aborting')")
+	got, err := open(t, path).Runs(t.Context(), Filter{})
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("after the upgrade: %+v, %v, want %+v", got, err, want)
 	}
 }
 

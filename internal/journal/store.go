@@ -77,6 +77,7 @@ type Summary struct {
 	By        string     `json:"by"`
 	State     run.State  `json:"state"`
 	Phase     run.Phase  `json:"phase,omitempty"`
+	Aborting  bool       `json:"aborting,omitempty" doc:"An abort was asked for, and it has not ended yet."`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// summaryKinds are the events that a Summary rests on.
-var summaryKinds = []run.EventKind{run.RunStarted, run.RunRefused, run.RunPaused, run.RunResumed, run.RunEnded, run.PhaseStarted}
+// summaryKinds are the events that a Summary rests on. Whoever adds to them, or to what is made of
+// them, adds a migration that makes the summaries anew that differ then (as resummarizeOpen).
+var summaryKinds = []run.EventKind{run.RunStarted, run.RunRefused, run.RunPaused, run.RunResumed, run.RunAbortRequested, run.RunEnded, run.PhaseStarted}
 
 func summarized(k run.EventKind) bool {
 	for _, s := range summaryKinds {
@@ -53,6 +54,8 @@ func Summarize(events []run.Event) (Summary, error) {
 			s.State = run.Paused
 		case run.RunResumed:
 			s.State = run.Running
+		case run.RunAbortRequested:
+			s.Aborting = true
 		case run.RunRefused:
 			s.State, s.EndedAt = run.Refused, &e.At
 		case run.RunEnded:
@@ -63,7 +66,34 @@ func Summarize(events []run.Event) (Summary, error) {
 			s.State, s.EndedAt = d.State, &e.At
 		}
 	}
+	s.Aborting = s.Aborting && !s.State.Ended()
 	return s, nil
+}
+
+// resummarizeOpen makes the summaries of runs that have not ended anew from their events.
+func resummarizeOpen(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, `SELECT run FROM runs WHERE ended = 0`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := resummarize(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func resummarize(ctx context.Context, tx *sql.Tx, runID string) error {
@@ -119,7 +149,7 @@ func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
 		query += " AND kind <> '" + string(run.Readiness) + "'"
 	}
 	if f.Open {
-		where("ended", 0)
+		query += " AND ended = 0" // as the index of open runs says it
 	}
 	query += " ORDER BY position DESC"
 	if f.Limit > 0 {

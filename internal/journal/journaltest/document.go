@@ -55,6 +55,15 @@ func testDocuments(t *testing.T, s journal.Store) {
 	if err != nil || len(list) != 2 || list[0].ID != "a" || list[1].ID != "c" {
 		t.Errorf("list: %+v, %v", list, err)
 	}
+	bare, err := s.DocumentVersions(ctx, "token")
+	if err != nil || len(bare) != len(list) {
+		t.Fatalf("versions: %+v, %v", bare, err)
+	}
+	for i, d := range bare {
+		if want := list[i]; d.Kind != want.Kind || d.ID != want.ID || d.Version != want.Version || !d.ChangedAt.Equal(want.ChangedAt) || d.Body != nil {
+			t.Errorf("version %+v of %+v", d, want)
+		}
+	}
 	if _, err := s.PutDocument(ctx, journal.Document{Kind: "token", ID: "x", Body: json.RawMessage(`{`)}); err == nil {
 		t.Error("half a document was kept")
 	}
