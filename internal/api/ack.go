@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
@@ -30,7 +29,7 @@ func (s *Server) ackRoutes(api huma.API) {
 
 // ack goes into the record past the engine as answers do; the run waits for none.
 func (s *Server) ack(ctx context.Context, runID string, in workflows.Ack) (workflows.Done, error) {
-	p, err := s.mayBeSaid(ctx, runID, identity.ForAck, in.By, in.Person)
+	p, err := s.mayBeSaid(ctx, runID, in.By, in.Person)
 	if err != nil {
 		return workflows.Done{}, err
 	}

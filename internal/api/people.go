@@ -77,7 +77,7 @@ func (s *Server) checkIn(ctx context.Context, runID, key string, in workflows.Ch
 	if in.Person == "" {
 		in.Person = in.By
 	}
-	p, err := s.mayBeSaid(ctx, runID, identity.ForCheckIn, in.By, in.Person)
+	p, err := s.mayBeSaid(ctx, runID, in.By, in.Person)
 	if err != nil {
 		return workflows.Done{}, err
 	}
@@ -108,7 +108,7 @@ func (s *Server) arrive(ctx context.Context, runID, key string, in workflows.Arr
 	if in.Person == "" {
 		in.Person = in.By
 	}
-	p, err := s.mayBeSaid(ctx, runID, identity.ForArrival, in.By, in.Person)
+	p, err := s.mayBeSaid(ctx, runID, in.By, in.Person)
 	if err != nil {
 		return workflows.Done{}, err
 	}
@@ -137,7 +137,7 @@ func writerOf(key *string, act string, body any) string {
 func (s *Server) said(ctx context.Context, p plan.Plan, e run.Event) (workflows.Done, error) {
 	done, err := s.kept(ctx, e)
 	if err == nil {
-		s.nudges.heard(s, e.Run, len(p.Estate.People), isKey(p, e.Person))
+		s.nudges.heard(s, e.Run, len(p.Estate.People), s.isKeyNow(ctx, e.Run, p, e.Person))
 	}
 	return done, err
 }
@@ -164,6 +164,20 @@ func (s *Server) kept(ctx context.Context, e run.Event) (workflows.Done, error) 
 // mostKey is up to how many people a run is told at once of each: more would be a crowd.
 const mostKey = 200
 
+// isKeyNow is isKey by the roles of the run as they are now: those of its frozen plan, and after
+// handovers. Files that were edited since change nothing.
+func (s *Server) isKeyNow(ctx context.Context, runID string, p plan.Plan, person string) bool {
+	if isKey(p, person) {
+		return true
+	}
+	t, err := s.follow(ctx, runID, p)
+	if err != nil {
+		return false // the run hears of it a little later
+	}
+	p.Estate = t.Estate()
+	return isKey(p, person)
+}
+
 // isKey reports whether somebody's word may be what a run waits for: they hold a role of the
 // quorum, lead or decide, and are not one of a crowd who do.
 func isKey(p plan.Plan, person string) bool {
@@ -180,9 +194,9 @@ func isKey(p plan.Plan, person string) bool {
 	return found && key <= mostKey
 }
 
-// mayBeSaid refuses what is said of a run that has ended, by or about strangers, and by
-// somebody else than who signed in.
-func (s *Server) mayBeSaid(ctx context.Context, runID string, purpose identity.Purpose, by, about string) (plan.Plan, error) {
+// mayBeSaid refuses what is said of a run that has ended, and by or about strangers. That by is
+// who signed in, and that a link is for this act in this run, sign and limits have made sure of.
+func (s *Server) mayBeSaid(ctx context.Context, runID, by, about string) (plan.Plan, error) {
 	l := lang(ctx)
 	sum, p, err := s.known(ctx, runID)
 	if err != nil {
@@ -191,20 +205,6 @@ func (s *Server) mayBeSaid(ctx context.Context, runID string, purpose identity.P
 	if sum.State.Ended() {
 		return plan.Plan{}, problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "run %s は終了しています。", runID),
 			l.T("`muster report %s` shows how", "`muster report %s` で結果を確認できます", runID))
-	}
-	if by == "" {
-		return plan.Plan{}, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("It is not said who answers.", "回答者が指定されていません。"),
-			l.T("Every act has a person: give by (--as PERSON)", "by（--as PERSON）で指定してください"))
-	}
-	if a, ok := identity.From(ctx); ok && !a.Console {
-		stranger := a.Person != by
-		if a.Limit != nil {
-			stranger = stranger || a.Limit.Run != runID || a.Limit.Purpose != purpose || about != a.Person
-		}
-		if stranger {
-			return plan.Plan{}, problem(http.StatusForbidden, CodeRefused, l.T("You are known as %s, and this is not yours to say.", "認証された本人（%s）以外としての操作、または許可されていない操作です。", a.Person),
-				l.T("Sign in yourself to enter another person's answer", "他の人の回答を代理入力するには、自身でサインインしてください"))
-		}
 	}
 	for _, id := range []string{by, about} {
 		if err := knownPerson(ctx, p, id); err != nil {
