@@ -32,6 +32,8 @@ type ChannelDeps struct {
 	Estate func() (*inventory.Estate, error)
 	// Disabled reports whether a person may not act any more.
 	Disabled func(ctx context.Context, person string) (bool, error)
+	// Unsigned is as in slack.Options.
+	Unsigned func(r *http.Request) bool
 }
 
 // Channels makes the channels that the settings name.
@@ -51,7 +53,7 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 	if s := c.Slack; s.Token != "" {
 		out = append(out, slack.New(slack.Options{Token: s.Token, AppToken: s.AppToken, SigningSecret: s.SigningSecret, HTTP: s.Mode == "http", Channel: s.Channel, PerRun: s.PerRunChannel,
 			ApproveReal: s.Approve, API: s.API, Secrets: secret.Local{}, Lang: l, Store: d.Store, Addresses: channel.Addresses{Base: c.PublicURL, Links: d.Links},
-			Log: o.Log.With("component", "slack"), Estate: d.Estate, Door: d.Door, Disabled: d.Disabled}))
+			Log: o.Log.With("component", "slack"), Estate: d.Estate, Door: d.Door, Disabled: d.Disabled, Unsigned: d.Unsigned}))
 	}
 	if w := c.Webhook; w.URL != "" {
 		ch, err := webhook.New(webhook.Options{URL: w.URL, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, Contacts: w.Contacts, CAFile: w.CAFile, Secrets: secret.Local{}})
@@ -73,7 +75,7 @@ type speaking struct {
 // speak sets up the channels. Nobody waits for them: a server without one works as well.
 func (s *server) speak(raw journal.Store, estate func() (*inventory.Estate, error), m *metrics.Metrics, door http.Handler, links channel.Links, disabled func(context.Context, string) (bool, error)) (*speaking, error) {
 	o := s.o
-	channels, err := Channels(o, ChannelDeps{Store: s.store, Door: door, Links: links, Estate: estate, Disabled: disabled})
+	channels, err := Channels(o, ChannelDeps{Store: s.store, Door: door, Links: links, Estate: estate, Disabled: disabled, Unsigned: s.unsigned})
 	out := &speaking{channels: channels, run: func(context.Context) {}}
 	if err != nil || len(channels) == 0 {
 		return out, err

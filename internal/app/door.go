@@ -102,3 +102,8 @@ func fromHere(r *http.Request) bool {
 	at, err := netip.ParseAddr(host)
 	return err == nil && at.Unmap().IsLoopback()
 }
+
+// unsigned enters that what came to Slack's door was not Slack's.
+func (s *server) unsigned(r *http.Request) bool {
+	return s.identity.Turned(r.Context(), identity.Origin(r), "slack", r.URL.Path, &identity.Refusal{Reason: identity.Forged})
+}

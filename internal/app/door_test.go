@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,6 +55,11 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 	var log bytes.Buffer
 	o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	o.Config.Listen, o.Config.InsecureHTTP, o.Config.Hosts = "0.0.0.0:0", true, []string{"muster.internal"}
+	secret := filepath.Join(t.TempDir(), "slack")
+	if err := os.WriteFile(secret, []byte("a-secret-of-the-test-and-of-nobody-else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Config.Slack.Mode, o.Config.Slack.Token, o.Config.Slack.SigningSecret, o.Config.Slack.API = "http", "secret://file"+secret, "secret://file"+secret, "http://127.0.0.1:1/"
 	up := begin(t, o)
 	if !strings.Contains(log.String(), "insecure_http") {
 		t.Error("the log does not say that secrets cross the network in clear")
@@ -105,5 +111,26 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 		if res.StatusCode != c.status || !strings.Contains(string(body), c.says) {
 			t.Errorf("%s: %d %.300s, want %d and %q", name, res.StatusCode, body, c.status, c.says)
 		}
+	}
+	// What comes to Slack's door and is not Slack's is entered.
+	for range 20 {
+		res, err := http.Post(at+"/slack/command", "application/x-www-form-urlencoded", strings.NewReader("text=x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("unsigned: %s", res.Status)
+		}
+	}
+	entered, err := up.Accesses(t.Context(), 0, 1000)
+	n := 0
+	for _, a := range entered {
+		if a.Act == "slack" && a.From == "127.0.0.1" && strings.HasPrefix(a.Outcome, "forged") {
+			n++
+		}
+	}
+	if err != nil || n != 5 {
+		t.Errorf("%d of 20 unsigned calls are in the access log, %v; want 5 within a minute", n, err)
 	}
 }

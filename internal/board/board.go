@@ -37,6 +37,8 @@ type People interface {
 	SignIn(ctx context.Context, w http.ResponseWriter, r *http.Request, a identity.Actor) error
 	Session(ctx context.Context, r *http.Request) (identity.Actor, bool)
 	SignOut(ctx context.Context, w http.ResponseWriter, r *http.Request) error
+	// ActAs keeps as whom the console acts in the session of a browser.
+	ActAs(ctx context.Context, w http.ResponseWriter, r *http.Request, person string) error
 	// OpenLink returns for whom and what a signed link is good. It changes nothing.
 	OpenLink(ctx context.Context, text string) (identity.Actor, error)
 	HasOIDC() bool
@@ -219,7 +221,7 @@ func (b *Board) page(f func(*visit) error, needsPerson bool) http.Handler {
 		v.actor, v.known = b.o.People.Session(r.Context(), r)
 		v.me = v.actor.Person
 		if v.actor.Console {
-			v.me = b.acting(r)
+			v.me = b.acting(v.actor)
 		}
 		if needsPerson && !v.known {
 			v.sendToLogin()

@@ -424,7 +424,7 @@ func TestTheConsoleSaysAsWhomItActs(t *testing.T) {
 		t.Errorf("the console acts as the commander and finds no decision:\n%s", body)
 	}
 	other := w.browser(personID(30))
-	other.http.Jar.SetCookies(nil, []*http.Cookie{{Name: "muster_acting", Value: personID(0)}})
+	other.http.Jar.SetCookies(nil, []*http.Cookie{{Name: "muster-acting", Value: personID(0)}})
 	if _, body := other.get("/tasks"); strings.Contains(body, "/act/decide") {
 		t.Error("a cookie lets a person act as the commander")
 	}

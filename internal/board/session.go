@@ -117,9 +117,10 @@ func (b *Board) login(v *visit) error {
 		return err
 	}
 	if person := strings.TrimSpace(v.r.PostForm.Get("person")); actor.Console && person != "" {
-		if err := v.actAs(person); err != nil {
+		if err := v.inEstate(person); err != nil {
 			return err
 		}
+		actor.Acting = person
 	}
 	if err := b.o.People.SignIn(v.r.Context(), v.w, v.r, actor); err != nil {
 		return err
@@ -151,29 +152,20 @@ func (b *Board) logout(v *visit) error {
 	return nil
 }
 
-// actingCookie holds as whom the console acts. It gives nobody any right: the session
-// beside it has to be the console's.
-const actingCookie = "muster_acting"
-
 // acting is whom the console has named, if the estate knows them.
-func (b *Board) acting(r *http.Request) string {
-	c, err := r.Cookie(actingCookie)
-	if err != nil {
+func (b *Board) acting(a identity.Actor) string {
+	if !b.inEstate(a.Acting) {
 		return ""
 	}
-	person, err := url.QueryUnescape(c.Value)
-	if err != nil || !b.inEstate(person) {
-		return ""
-	}
-	return person
+	return a.Acting
 }
 
-func (v *visit) actAs(person string) error {
+// inEstate refuses to act as somebody whom the estate does not know.
+func (v *visit) inEstate(person string) error {
 	if !v.b.inEstate(person) {
 		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Not known", "該当者がいません"),
 			detail: v.t("The estate knows no person %q.", "構成台帳に「%s」という人はいません。", person), way: v.t("Give an ID of the estate", "構成台帳のIDを入力してください"), back: v.here()}
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: actingCookie, Value: url.QueryEscape(person), Path: "/", HttpOnly: true, Secure: v.secure(), SameSite: http.SameSiteLaxMode})
 	return nil
 }
 
@@ -184,7 +176,11 @@ func (b *Board) setActing(v *visit) error {
 		return &trouble{status: http.StatusForbidden, title: v.t("Refused", "受け付けられません"),
 			detail: v.t("Only whoever signed in with the server's own token may act for others here.", "ほかの人として操作できるのは、サーバーのトークンでサインインした場合だけです。")}
 	}
-	if err := v.actAs(strings.TrimSpace(v.r.PostForm.Get("person"))); err != nil {
+	person := strings.TrimSpace(v.r.PostForm.Get("person"))
+	if err := v.inEstate(person); err != nil {
+		return err
+	}
+	if err := b.o.People.ActAs(v.r.Context(), v.w, v.r, person); err != nil {
 		return err
 	}
 	v.redirect(identity.Local(v.r.PostForm.Get("back")))

@@ -16,6 +16,8 @@ type Actor struct {
 	// Console is whoever holds the server's own token: the machine's administrator. Acts
 	// come under the person they name and are marked as entered at the console.
 	Console bool
+	// Acting is as whom the console acts in a browser; "" is nobody yet.
+	Acting string
 	// Token is the ID of the personal token they came with, or began their session with.
 	Token string
 	// Issuer is who else had that token's secret first: somebody who issued it, or the one that

@@ -38,14 +38,14 @@ type source struct {
 }
 
 // count notes a failure and returns how many there were in the window.
-func (f *failures) count(from string, now time.Time) int {
+func (f *failures) count(from string, now time.Time, window time.Duration) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sources == nil {
 		f.sources = map[string]*source{}
 	}
 	s := f.sources[from]
-	if s == nil || now.Sub(s.first) >= failureWindow {
+	if s == nil || now.Sub(s.first) >= window {
 		if s == nil && len(f.sources) >= mostSources {
 			f.evict(now)
 		}
@@ -110,7 +110,7 @@ func (s *Service) Failed(ctx context.Context, from string, err error) {
 	if !errors.As(err, &r) || r.Reason == Nobody {
 		return
 	}
-	n := s.failures.count(from, s.o.Now())
+	n := s.failures.count(from, s.o.Now(), failureWindow)
 	// Somebody who tries for ever must not fill the disk either.
 	if n <= 2*alarmAfter || n%100 == 0 {
 		outcome := string(r.Reason)

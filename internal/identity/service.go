@@ -83,6 +83,7 @@ type Service struct {
 	secure   bool
 	seen     cache
 	failures failures
+	turned   failures
 	provider provider
 }
 

@@ -87,6 +87,11 @@ func (s *Service) SignIn(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return err
 	}
 	http.SetCookie(w, s.cookie(sessionCookie, value, s.o.Longest))
+	if a.Console && a.Acting != "" {
+		if err := s.actAs(ctx, w, value, a.Acting); err != nil {
+			return err
+		}
+	}
 	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "sign in", Object: "session " + short(digest(value)), Outcome: "ok", From: Origin(r)})
 	return nil
 }
@@ -94,9 +99,13 @@ func (s *Service) SignIn(ctx context.Context, w http.ResponseWriter, r *http.Req
 // short is enough of a hash to find a session by, and nothing to come in with.
 func short(hash string) string { return hash[:8] }
 
-// Session is who a browser has signed in as; false when nobody has, or not any more.
+// Session is who a browser has signed in as; false when nobody has, or not any more, which is
+// entered in the access log.
 func (s *Service) Session(ctx context.Context, r *http.Request) (Actor, bool) {
 	a, err := s.session(ctx, r)
+	if err != nil {
+		s.Turned(ctx, Origin(r), "sign in", "", err)
+	}
 	return a, err == nil
 }
 
@@ -127,6 +136,9 @@ func (s *Service) session(ctx context.Context, r *http.Request) (Actor, error) {
 			return Actor{}, &Refusal{Reason: Revoked, Via: via}
 		}
 		a = Actor{Console: true, Via: "console " + via}
+		if a.Acting, err = s.acting(ctx, r, c.Value); err != nil {
+			return Actor{}, err
+		}
 	} else if a.Issuers, err = s.stillGood(ctx, k, via); err != nil {
 		return Actor{}, err
 	}
@@ -172,6 +184,9 @@ func (s *Service) stillGood(ctx context.Context, k session, via string) (issuers
 // SignOut ends the session of a browser and takes its cookie away.
 func (s *Service) SignOut(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	http.SetCookie(w, s.cookie(sessionCookie, "", 0))
+	if _, err := r.Cookie(s.cookieName(actingCookie)); err == nil {
+		http.SetCookie(w, s.cookie(actingCookie, "", 0))
+	}
 	c, err := r.Cookie(s.cookieName(sessionCookie))
 	if err != nil {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,7 +100,10 @@ func (o *office) card(t *testing.T, n int, kind run.Kind, e run.Event) slacktest
 // Forged, changed, old, early and replayed requests are refused with the reason, and
 // nothing comes of them.
 func TestSignatures(t *testing.T) {
-	o := staffed(t, nil)
+	var unsigned atomic.Int32
+	o := staffed(t, func(x *Options) {
+		x.Unsigned = func(r *http.Request) bool { return r.URL.Path == "/command" && unsigned.Add(1) > 0 }
+	})
 	form := url.Values{"user_id": {member(1)}, "command": {"/muster"}, "text": {"checkin safe tokyo-loss-7"}, "response_url": {o.API() + "x"}, "trigger_id": {"t1"}}
 	body := []byte(form.Encode())
 	now := time.Now()
@@ -152,6 +156,9 @@ func TestSignatures(t *testing.T) {
 		t.Errorf("four minutes old: %d", status)
 	}
 	o.c.Idle(t.Context())
+	if n := unsigned.Load(); n != 8 {
+		t.Errorf("%d refusals were handed on to be entered, want 8", n)
+	}
 	if acts := o.door.all(); len(acts) != 2 {
 		t.Errorf("acts: %q, want one for each good request", acts)
 	}

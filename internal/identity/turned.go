@@ -1,0 +1,42 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+)
+
+// mostTurned of one address are entered within turnedWindow, and then each hundredth, with the
+// count: who comes again and again must not fill the log.
+const (
+	mostTurned   = 5
+	turnedWindow = time.Minute
+)
+
+// Turned enters in the access log that something was refused at a door which slows nobody down:
+// a browser whose sign-in is over, a message whose signature is not its sender's. It reports
+// whether it was entered. An error that is no *Refusal is not.
+func (s *Service) Turned(ctx context.Context, from, act, object string, err error) bool {
+	r := new(Refusal)
+	if !errors.As(err, &r) || r.Reason == Nobody {
+		return false
+	}
+	now := s.o.Now()
+	// A page that was left open asks again every few seconds.
+	if r.Via != "" && s.turned.recently(string(r.Reason)+"\x00"+r.Via+"\x00"+from, now, readAgain) {
+		return false
+	}
+	n := s.turned.count(from, now, turnedWindow)
+	if n > mostTurned && n%100 != 0 {
+		return false
+	}
+	outcome := string(r.Reason)
+	if n >= mostTurned {
+		outcome = fmt.Sprintf("%s (%d within %s)", r.Reason, n, turnedWindow)
+	}
+	s.note(ctx, journal.Access{Person: r.Person, Via: r.Via, Act: act, Object: object, Outcome: outcome, From: from})
+	return true
+}

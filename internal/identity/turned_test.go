@@ -1,0 +1,134 @@
+package identity_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/journal"
+)
+
+func (w *world) entered(s *identity.Service, is func(journal.Access) bool) (out []journal.Access) {
+	w.t.Helper()
+	log, err := s.Accesses(w.t.Context(), 0, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, a := range log {
+		if is(a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// A browser whose sign-in is over is in the access log, once for all that its page asks.
+func TestAnExpiredSessionIsEntered(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	c := w.signIn(s, identity.Actor{Person: "sato", Via: "oidc"})
+	w.later(identity.SessionIdle)
+	req := httptest.NewRequest("GET", "/", nil)
+	req.AddCookie(c)
+	for range 20 {
+		if _, ok := s.Session(t.Context(), req); ok {
+			t.Fatal("an expired session lets in")
+		}
+	}
+	if got := w.entered(s, func(a journal.Access) bool { return a.Outcome == "expired" }); len(got) != 1 || got[0].Person != "sato" || got[0].From != "192.0.2.1" || !strings.HasPrefix(got[0].Via, "session ") {
+		t.Errorf("entered: %+v", got)
+	}
+	nobody := httptest.NewRequest("GET", "/", nil)
+	_, _ = s.Session(t.Context(), nobody)
+	if got := w.entered(s, func(a journal.Access) bool { return a.Outcome == "nobody" }); len(got) != 0 {
+		t.Errorf("who has no cookie tried nothing: %+v", got)
+	}
+}
+
+// Who makes cookies up, or signatures, fills no log, and is counted; others are not hidden by it.
+func TestWhatIsTurnedAwayIsBounded(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	for n := range 250 {
+		req := httptest.NewRequest("GET", "/", nil)
+		req.AddCookie(&http.Cookie{Name: "muster", Value: fmt.Sprint("made-up-", n)})
+		_, _ = s.Session(t.Context(), req)
+	}
+	if got := w.entered(s, func(a journal.Access) bool { return a.Outcome != "ok" }); len(got) != 7 || !strings.Contains(got[6].Outcome, "200 within 1m") {
+		t.Errorf("%d entries of 250 tries within a minute, want 5 and each hundredth: %+v", len(got), got)
+	}
+	forged := &identity.Refusal{Reason: identity.Forged}
+	if s.Turned(t.Context(), "192.0.2.1", "slack", "/command", forged) {
+		t.Error("the same address again")
+	}
+	if !s.Turned(t.Context(), "192.0.2.2", "slack", "/command", forged) {
+		t.Error("another address was hidden by the first")
+	}
+	w.later(time.Minute)
+	if !s.Turned(t.Context(), "192.0.2.1", "slack", "/command", forged) {
+		t.Error("a minute later nothing is entered any more")
+	}
+	if got := w.entered(s, func(a journal.Access) bool {
+		return a.Act == "slack" && a.Object == "/command" && a.Outcome == "forged"
+	}); len(got) != 2 {
+		t.Errorf("entered: %+v", got)
+	}
+}
+
+// As whom the console acts is signed for its session: no other page, session or person comes by it.
+func TestAsWhomTheConsoleActsIsOfItsSession(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	signIn := func(a identity.Actor) map[string]*http.Cookie {
+		rec := httptest.NewRecorder()
+		if err := s.SignIn(t.Context(), rec, httptest.NewRequest("POST", "/", nil), a); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]*http.Cookie{}
+		for _, c := range rec.Result().Cookies() {
+			out[c.Name] = c
+		}
+		return out
+	}
+	acts := func(cookies ...*http.Cookie) string {
+		req := httptest.NewRequest("GET", "/", nil)
+		for _, c := range cookies {
+			req.AddCookie(c)
+		}
+		a, ok := s.Session(t.Context(), req)
+		if !ok {
+			t.Fatal("not signed in")
+		}
+		return a.Acting
+	}
+	console := identity.Actor{Console: true, Via: "console"}
+	plain := signIn(console)["muster"]
+	console.Acting = "佐藤 sato"
+	first, second := signIn(console), signIn(identity.Actor{Person: "tanaka", Via: "oidc"})
+	acting := first["muster-acting"]
+	if acting == nil || !acting.HttpOnly || acting.SameSite != http.SameSiteLaxMode {
+		t.Fatalf("the cookie is %+v", acting)
+	}
+	if got := acts(first["muster"], acting); got != "佐藤 sato" {
+		t.Errorf("the console acts as %q", got)
+	}
+	for name, got := range map[string]string{"another session of the console": acts(plain, acting), "a person": acts(second["muster"], acting),
+		"a name alone":   acts(first["muster"], &http.Cookie{Name: "muster-acting", Value: "c2F0bw"}),
+		"another's name": acts(first["muster"], &http.Cookie{Name: "muster-acting", Value: "c2F0bw" + acting.Value[strings.Index(acting.Value, "."):]})} {
+		if got != "" {
+			t.Errorf("%s acts as %q", name, got)
+		}
+	}
+	rec, req := httptest.NewRecorder(), httptest.NewRequest("POST", "/acting", nil)
+	req.AddCookie(plain)
+	if err := s.ActAs(t.Context(), rec, req, "suzuki"); err != nil {
+		t.Fatal(err)
+	}
+	if got := acts(plain, rec.Result().Cookies()[0]); got != "suzuki" {
+		t.Errorf("set later: %q", got)
+	}
+}
