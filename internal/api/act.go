@@ -79,8 +79,9 @@ func (s *Server) noteRefused(ctx context.Context, runID, act string, err error) 
 	}
 }
 
-// mostRefusals bounds what somebody who tries for ever adds to a run's record.
-const mostRefusals = 100
+// mostRefusals bounds what one person who tries for ever adds to a run's record; nobody else's
+// refusals are hidden by it.
+const mostRefusals = 20
 
 // keepRefusal enters in the journal who tried to decide or approve and was refused, and what
 // they were told. Each is a writer of its own, with one event: the run's workflow is the only
@@ -106,7 +107,7 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 		s.Log.Warn("a refusal is not in the record", "run", runID, "by", by, "err", err)
 		return
 	}
-	if t.Refusals() >= mostRefusals {
+	if t.Refusals(by) >= mostRefusals {
 		return
 	}
 	if key == "" {

@@ -106,11 +106,11 @@ func (x seen) Waited(step string) map[string]string {
 	return x.t.Waited(step)
 }
 
-// Refusals is how many refused acts the record holds.
-func (x seen) Refusals() int {
+// Refusals is how many refused acts of a person the record holds.
+func (x seen) Refusals(person string) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.t.Refusals()
+	return x.t.Refusals(person)
 }
 
 // MusterPlace is where somebody musters now.

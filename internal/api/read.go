@@ -255,8 +255,15 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 		}
 		select {
 		case <-arrived:
+			if err := s.Identity.Still(ctx); identity.ReasonOf(err) != "" {
+				return nil, s.refusal(ctx, err)
+			}
 			continue
 		case <-again.C:
+			// Whoever was disabled or signed out meanwhile reads no more.
+			if err := s.Identity.Still(ctx); identity.ReasonOf(err) != "" {
+				return nil, s.refusal(ctx, err)
+			}
 			continue
 		case <-until.C:
 		case <-ctx.Done():

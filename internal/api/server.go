@@ -149,17 +149,23 @@ func open(r *http.Request) bool {
 
 // unknown answers somebody who is not let in.
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request, err error) {
-	if no := new(identity.Refusal); errors.As(err, &no) {
-		what, way := no.In(lang(r.Context()))
-		w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
-		writeProblem(w, problem(http.StatusUnauthorized, CodeUnauthorized, what, way))
+	p := new(Problem)
+	if !errors.As(s.refusal(r.Context(), err), &p) { // the caller is gone
 		return
 	}
-	p := new(Problem)
-	if !errors.As(s.storeProblem(r.Context(), err), &p) { // the caller is gone
-		return
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
 	}
 	writeProblem(w, p)
+}
+
+// refusal is why somebody is not let in, in words for them.
+func (s *Server) refusal(ctx context.Context, err error) error {
+	if no := new(identity.Refusal); errors.As(err, &no) {
+		what, way := no.In(lang(ctx))
+		return problem(http.StatusUnauthorized, CodeUnauthorized, what, way)
+	}
+	return s.storeProblem(ctx, err)
 }
 
 type routeKey struct{}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"net/http"
 	"strings"
 )
@@ -29,7 +30,14 @@ func (s *Service) Guard(next http.Handler, g Gate) http.Handler {
 		r = r.WithContext(ctx)
 		a, err := s.who(r)
 		if err == nil {
-			next.ServeHTTP(w, r.WithContext(With(ctx, a)))
+			ctx = context.WithValue(With(ctx, a), againKey{}, func() error {
+				now, err := s.who(r)
+				if err == nil && (now.Person != a.Person || now.Console != a.Console) {
+					err = refuse(Revoked) // another session in its place
+				}
+				return err
+			})
+			next.ServeHTTP(w, r.WithContext(ctx))
 			return
 		}
 		if g.Open != nil && g.Open(r) {
@@ -39,6 +47,20 @@ func (s *Service) Guard(next http.Handler, g Gate) http.Handler {
 		s.Failed(ctx, from, err)
 		g.Refused(w, r, err)
 	})
+}
+
+type againKey struct{}
+
+// Still looks again at whoever asks, for a request that lasts: the error is why they would not be
+// let in any more. An actor whom another way in has made sure of is looked at as a person.
+func (s *Service) Still(ctx context.Context) error {
+	if again, ok := ctx.Value(againKey{}).(func() error); ok {
+		return again()
+	}
+	if a, ok := From(ctx); ok && a.Person != "" {
+		return s.standing(ctx, a.Person, a.Via, s.o.Now())
+	}
+	return nil
 }
 
 // who looks at what a request carries. A bearer token goes before a cookie: a program that

@@ -49,8 +49,8 @@ type Tracker struct {
 	steps       map[string]int               // writer/step → index in view.Steps
 	acked       map[string]bool              // message and person
 	waited      map[string]map[string]string // writer of the last time a step waited, by step and system
-	refusals    int
-	toTell      []Waiting // parties, of the newest situation report
+	refusals    map[string]int               // by person
+	toTell      []Waiting                    // parties, of the newest situation report
 }
 
 type asked struct {
@@ -209,7 +209,10 @@ func (t *Tracker) apply(e run.Event) {
 			v.Absent = append(v.Absent, e.Site)
 		}
 	case run.ActRefused:
-		t.refusals++
+		if t.refusals == nil {
+			t.refusals = map[string]int{}
+		}
+		t.refusals[e.By]++
 	case run.MessageAcknowledged:
 		t.acknowledged(e)
 	case run.MessageSent:
@@ -331,8 +334,8 @@ func (t *Tracker) step(e run.Event) {
 // not wait any more, since an act that is sent again has the answer that it had.
 func (t *Tracker) Waited(step string) map[string]string { return maps.Clone(t.waited[step]) }
 
-// Refusals is how many refused acts the record holds.
-func (t *Tracker) Refusals() int { return t.refusals }
+// Refusals is how many refused acts of a person the record holds.
+func (t *Tracker) Refusals(person string) int { return t.refusals[person] }
 
 func (t *Tracker) unwait(e run.Event) {
 	t.waits = slices.DeleteFunc(t.waits, func(w Waiting) bool { return w.Step == e.Step && w.System == e.System })
