@@ -42,6 +42,10 @@ Exit code 3 when something would keep a scenario from working.`,
 					}
 				}
 			}
+			if len(names) == 0 {
+				c.say("nothing to check: the plan has table-top scenarios alone, in which nothing runs; `muster check SCENARIO` checks one all the same",
+					"点検する対象がありません。計画は机上訓練のシナリオだけで、何も実行されません。`muster check SCENARIO` で個別に点検できます")
+			}
 			all := []api.Readiness{}
 			zone := c.zone(cmd.Context(), client)
 			for _, name := range names {

@@ -103,7 +103,7 @@ func (f Frame) head(o progress.Overview) []string {
 	default:
 		state = "▶ " + state
 	}
-	about := f.t("%s · started %s by %s", "%s · %s 開始 (%s)", f.Lang.Depth(o.Depth), f.at(o.StartedAt, true), f.name(o.By))
+	about := f.t("%s · started %s by %s", "%s · %s 開始 · 開始者 %s", f.Lang.Depth(o.Depth), f.at(o.StartedAt, true), f.name(o.By))
 	if o.Simulated {
 		about += f.t(" · people are simulated", " · 人の応答は模擬")
 	}
