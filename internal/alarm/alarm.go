@@ -107,35 +107,8 @@ type match struct {
 
 // match applies a rule. An error is of its expression.
 func (r Rule) match(a Alarm) (match, bool, error) {
-	m := match{rule: r, start: r.Start && a.Real, level: 1, why: a.Summary}
-	switch {
-	case r.Source != "" && r.Source != a.Source, r.Source == "" && a.Kind != JMA:
-		return m, false, nil
-	case !a.Real && (!a.Training || r.Training == NoDrill || r.Training == ""):
-		return m, false, nil
-	case !a.Real:
-		m.start = r.Training == StartDrill
-	}
-	if t := a.Telegram; t != nil {
-		area, shaken := t.Greatest(r.Areas)
-		coast, wave := t.Highest(r.Areas)
-		switch {
-		case r.Intensity > 0 && shaken && area.Int >= r.Intensity:
-			m.level, m.why = int(area.Int), areaText(area, *t)
-			if area.Forecast { // nobody has seen it yet
-				m.start = false
-			}
-		case r.Tsunami > 0 && wave && coast.Grade >= r.Tsunami:
-			m.level, m.why = 10+int(coast.Grade), plan.Text{EN: coast.Grade.Text().EN + ": " + coast.Name, JA: coast.Grade.Text().JA + "：" + coast.Name}
-		case r.Intensity > 0 || r.Tsunami > 0:
-			return m, false, nil
-		}
-	}
-	if r.When != "" {
-		ok, err := holds(r.When, a.Body)
-		return m, ok && err == nil, err
-	}
-	return m, true, nil
+	m, ok, _, err := r.judge(a)
+	return m, ok, err
 }
 
 func areaText(a jma.Area, t jma.Telegram) plan.Text {

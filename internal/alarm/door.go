@@ -127,8 +127,14 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	a, err := src.parse(body)
 	switch {
 	case errors.Is(err, errNothing):
-		s.count(src.Name, Ignored)
-		s.answer(w, Result{Outcome: Ignored})
+		out := Result{Outcome: Ignored, Why: nothingIn(err)}
+		if t := trialOf(r.Context()); t != nil {
+			t.Summary, t.Outcome, t.Why, t.Training = a.Summary, out.Outcome, out.Why, !a.Real
+		} else {
+			s.count(src.Name, Ignored)
+			s.keep(a, out)
+		}
+		s.answer(w, out)
 		return
 	case err != nil:
 		s.log.Warn("a message of an alarm source is not understood", "alarm", src.Name, "err", err)
@@ -141,6 +147,12 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		s.refused(w, src, l, http.StatusConflict, why, errors.New("the message is too old to act on, or of the future"))
 		return
 	}
+	if t := trialOf(r.Context()); t != nil {
+		s.explain(r.Context(), a, t)
+		s.access(r, name, "test: "+string(t.Outcome))
+		s.answer(w, Result{Outcome: t.Outcome})
+		return
+	}
 	out, err := s.Take(r.Context(), a)
 	if err != nil {
 		// The sender sends it again: nothing else keeps it.
@@ -149,7 +161,11 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		s.refused(w, src, l, http.StatusServiceUnavailable, "store", errors.New("the record store can't be used now"))
 		return
 	}
-	s.access(r, name, "ok: "+string(out.Outcome))
+	said := "ok: " + string(out.Outcome)
+	if out.Why.EN != "" {
+		said += ": " + oneLine(out.Why.EN)
+	}
+	s.access(r, name, said)
 	s.answer(w, out)
 }
 

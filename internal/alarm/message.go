@@ -18,6 +18,19 @@ import (
 // errNothing says that a message is in order and asks for nothing.
 var errNothing = errors.New("the message asks for nothing")
 
+// nothing is errNothing with its reason.
+type nothing struct{ why plan.Text }
+
+func (n *nothing) Error() string        { return errNothing.Error() + ": " + n.why.EN }
+func (n *nothing) Is(target error) bool { return target == errNothing }
+
+func nothingIn(err error) plan.Text {
+	if n := new(nothing); errors.As(err, &n) {
+		return n.why
+	}
+	return plan.Text{}
+}
+
 // parse makes an alarm of a verified message.
 func (s *source) parse(body []byte) (Alarm, error) {
 	a := Alarm{Source: s.Name, Kind: s.Kind, Message: digest(string(body)), Real: true}
@@ -143,7 +156,8 @@ func (a *Alarm) pagerDuty(body []byte) error {
 	case "incident.resolved":
 		a.Over = true
 	default: // pagey.ping, incident.acknowledged, incident.annotated and the like
-		return errNothing
+		a.Summary = plan.Text{EN: oneLine(e.EventType), JA: oneLine(e.EventType)}
+		return &nothing{plan.Say("an event of type %s asks for nothing", "種別 %s の通知には何もしない", oneLine(e.EventType))}
 	}
 	if e.Data.ID == "" {
 		return errors.New("no incident of PagerDuty: event.data.id is missing")
@@ -204,7 +218,7 @@ func (s *source) mapped(a *Alarm) error {
 		return fmt.Errorf("the source's when can't be applied to the message: %w", err)
 	}
 	if !ok {
-		return errNothing
+		return &nothing{plan.Say("the source's own condition is not met (when: %s)", "発信元の条件を満たさない（when: %s）", oneLine(s.When))}
 	}
 	return nil
 }

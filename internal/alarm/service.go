@@ -55,6 +55,9 @@ type Service struct {
 	readAt  time.Time
 	readErr error
 	newest  map[string]time.Time // by series, of what woke nobody too
+
+	late   sync.Mutex
+	lately []Message // the oldest first
 }
 
 // Options of a service.
@@ -120,6 +123,8 @@ func (s *Service) count(source string, o Outcome) {
 type Result struct {
 	Outcome   Outcome  `json:"outcome"`
 	Proposals []string `json:"proposals,omitempty"`
+	// Why it was ignored.
+	Why plan.Text `json:"why,omitzero"`
 }
 
 // Take judges a message of a verified sender. What it returns is on disk.
@@ -127,6 +132,7 @@ func (s *Service) Take(ctx context.Context, a Alarm) (Result, error) {
 	out, err := s.take(ctx, a)
 	if err == nil {
 		s.count(a.Source, out.Outcome)
+		s.keep(a, out)
 	}
 	return out, err
 }
@@ -190,7 +196,7 @@ func (s *Service) remember(a Alarm) {
 // lower notes that an event is over, or never was. It closes what still waits and undoes
 // nothing: people who are at work decide themselves.
 func (s *Service) lower(ctx context.Context, a Alarm, known []Proposal) (Result, error) {
-	out := Result{Outcome: Ignored}
+	out := Result{Outcome: Ignored, Why: plan.Text{EN: "it ends or withdraws what nobody was asked about", JA: "取消または解消の通知だが、対応する提案がない"}}
 	for _, k := range known {
 		closed := false
 		p, err := Change(ctx, s.store, k.ID, func(p *Proposal) error {
@@ -214,7 +220,7 @@ func (s *Service) lower(ctx context.Context, a Alarm, known []Proposal) (Result,
 		}
 		out.Proposals = append(out.Proposals, p.ID)
 		if out.Outcome == Ignored {
-			out.Outcome = Noted
+			out.Outcome, out.Why = Noted, plan.Text{}
 		}
 		if closed {
 			out.Outcome = Withdrawn
@@ -244,6 +250,8 @@ func (s *Service) raise(ctx context.Context, a Alarm, known []Proposal) (Result,
 	}
 	if len(out.Proposals) > 0 {
 		s.wake()
+	} else {
+		out.Why = s.whyNothing(a)
 	}
 	return out, nil
 }
@@ -252,10 +260,7 @@ var rank = map[Outcome]int{Ignored: 0, Noted: 1, Proposed: 2, Starting: 3}
 
 // matches are the strongest match of each scenario.
 func (s *Service) matches(ctx context.Context, a Alarm) []match {
-	if now := s.now(); s.readAt.IsZero() || now.Sub(s.readAt) > rulesFor {
-		s.read, s.readErr = s.rules.Rules(ctx)
-		s.readAt = now
-	}
+	s.refresh(ctx)
 	var out []match
 	add := func(m match) {
 		// A copy of it may come for ever: a person looks at it before anything starts.

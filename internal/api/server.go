@@ -58,6 +58,8 @@ type Server struct {
 	Sees func(ctx context.Context, p plan.Plan, reader, about string) bool
 	// Channels says how the ways to people are: ok, or why messages wait; nil is none.
 	Channels func() map[string]string
+	// Alarms is what alarms come to; nil takes none.
+	Alarms Alarms
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
 
@@ -112,6 +114,7 @@ func (s *Server) Handler() http.Handler {
 	s.lockRoutes(api)
 	s.checkRoutes(api)
 	s.proposalRoutes(api)
+	s.alarmRoutes(api)
 	s.activationRoutes(api)
 	s.identityRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

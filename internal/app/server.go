@@ -86,7 +86,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: err}
 	}
-	s.alarms = woken
+	s.alarms, s.api.Alarms = woken, woken
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = api.Shielded(api.Called(mux, names(o.Config), alarm.Path, "/slack/"), o.Config.PublicURL)
 	if s.says, err = s.speak(store, people.estate, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
