@@ -113,8 +113,22 @@ func (b *Board) showScenarios(v *visit) error {
 		return err
 	}
 	slices.SortFunc(list, func(a, b api.Scenario) int { return strings.Compare(a.Name, b.Name) })
-	v.showAs(http.StatusOK, "scenarios", v.t("Scenarios", "シナリオ"), list, look{at: "scenarios"})
+	e, _ := b.o.Estate() // without it, systems go by their names
+	files := plan.Plan{Systems: e.Systems}
+	rows := make([]scenarioRow, len(list))
+	for i, s := range list {
+		rows[i].Scenario = s
+		for _, name := range s.Systems {
+			rows[i].Of = append(rows[i].Of, systemTitle(v.lang, files, name))
+		}
+	}
+	v.showAs(http.StatusOK, "scenarios", v.t("Scenarios", "シナリオ"), rows, look{at: "scenarios"})
 	return nil
+}
+
+type scenarioRow struct {
+	api.Scenario
+	Of []string // its systems as people call them
 }
 
 // scenarioView is what a run of a scenario would use: what would run, by whom, and what
@@ -131,6 +145,37 @@ type scenarioView struct {
 	Me        string
 	Approvals int
 	Real      bool
+	L         i18n.Lang
+	Roles     map[string]plan.Text
+	// Problems are what the newest check found in the way, made At.
+	Problems []string
+	At       string
+}
+
+// Role is a role as people call it.
+func (v scenarioView) Role(name string) string { return roleTitle(v.L, v.Roles, name) }
+
+// problemsOf is what a check found in the way, each with where.
+func problemsOf(l i18n.Lang, p plan.Plan, c *run.Checked) (out []string) {
+	if c == nil {
+		return nil
+	}
+	for _, i := range c.Items {
+		var at []string
+		for _, x := range []string{systemTitle(l, p, i.System), siteTitle(l, p, i.Site), i.Where} {
+			if x != "" && !slices.Contains(at, x) {
+				at = append(at, x)
+			}
+		}
+		for _, x := range i.Problems {
+			text := plan.Text{EN: x.EN, JA: x.JA}.In(string(l))
+			if len(at) > 0 {
+				text = strings.Join(at, " · ") + l.T(": ", "：") + text
+			}
+			out = append(out, text)
+		}
+	}
+	return out
 }
 
 func (b *Board) showScenario(v *visit) error {
@@ -139,7 +184,8 @@ func (b *Board) showScenario(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := scenarioView{Plan: p, Title: p.Scenario.Title.In(string(v.lang)), Depth: p.Scenario.Depth, Me: v.me, Approvals: p.Scenario.Approvals,
+	e, _ := b.o.Estate() // without it, roles go by their names
+	view := scenarioView{Plan: p, L: v.lang, Roles: e.Roles, Title: p.Scenario.Title.In(string(v.lang)), Depth: p.Scenario.Depth, Me: v.me, Approvals: p.Scenario.Approvals,
 		Depths: []run.Depth{run.Tabletop, run.Walkthrough, run.IsolatedRun, run.Live}, Real: p.Scenario.Depth == run.Real}
 	if !granted(p.Estate, v.me, plan.MayStart) {
 		view.Me = ""
@@ -147,13 +193,17 @@ func (b *Board) showScenario(v *visit) error {
 	if view.Title == "" {
 		view.Title = name
 	}
-	for _, rb := range p.Runbooks {
-		view.Books = append(view.Books, bookOf(v.lang, p, rb))
+	for _, rb := range inOrder(p) {
+		view.Books = append(view.Books, bookOf(v.lang, p, rb, e.Roles))
 	}
 	if r, err := v.client("").Readiness(v.ctx(), name); err == nil {
 		view.Readiness = &r
 		for _, why := range r.Proof.Reasons {
 			view.Reasons = append(view.Reasons, why.In(string(v.lang)))
+		}
+		view.Problems = problemsOf(v.lang, p, r.Checked)
+		if r.At != nil {
+			view.At = r.At.In(zoneOf(p)).Format("2006-01-02 15:04 MST")
 		}
 	}
 	v.showAs(http.StatusOK, "scenario", view.Title, view, look{at: "scenarios"})
@@ -163,12 +213,27 @@ func (b *Board) showScenario(v *visit) error {
 // rosterView is everybody of the estate.
 type rosterView struct {
 	People   []plan.Person
+	Files    Inventory
 	Numbers  map[string]string // by person
 	Contacts bool              // the viewer may see how people are reached
-	L        string
+	L        i18n.Lang
 	Me       string
-	Open     []string
-	Sections []string
+}
+
+// RolesOf are roles as people call them.
+func (v rosterView) RolesOf(names []string) (out []string) {
+	for _, n := range names {
+		out = append(out, roleTitle(v.L, v.Files.Roles, n))
+	}
+	return out
+}
+
+// NamesOf are people by their names.
+func (v rosterView) NamesOf(ids []string) (out []string) {
+	for _, id := range ids {
+		out = append(out, nameIn(v.L, v.Files.Estate, id))
+	}
+	return out
 }
 
 func (b *Board) showRoster(v *visit) error {
@@ -176,7 +241,7 @@ func (b *Board) showRoster(v *visit) error {
 	if err != nil {
 		return v.filesProblem(err)
 	}
-	view := rosterView{People: e.People, Numbers: e.Numbers, L: string(v.lang), Me: v.me}
+	view := rosterView{People: e.People, Files: e, Numbers: e.Numbers, L: v.lang, Me: v.me}
 	view.Contacts = v.actor.Console || looksAfter(e.Estate, v.me, "")
 	v.showAs(http.StatusOK, "roster", v.t("People", "要員名簿"), view, look{at: "people"})
 	return nil

@@ -15,6 +15,7 @@ import (
 type bookView struct {
 	plan.Runbook
 	Label   string
+	Of      string // the system, as people call it
 	Purpose string
 	Graph   template.HTML
 	Rows    []bookStep
@@ -26,12 +27,14 @@ type bookStep struct {
 	Label    string
 	Critical bool
 	Who      string
+	Role     string // whose step it is, as people call the role
+	After    []string
 	Budget   string
 	Acts     bool // it changes something
 }
 
-func bookOf(l i18n.Lang, p plan.Plan, rb plan.Runbook) bookView {
-	v := bookView{Runbook: rb, Label: rb.Title.In(string(l))}
+func bookOf(l i18n.Lang, p plan.Plan, rb plan.Runbook, roles map[string]plan.Text) bookView {
+	v := bookView{Runbook: rb, Label: rb.Title.In(string(l)), Of: systemTitle(l, p, rb.System)}
 	if v.Label == "" {
 		v.Label = rb.Name
 	}
@@ -53,20 +56,57 @@ func bookOf(l i18n.Lang, p plan.Plan, rb plan.Runbook) bookView {
 		}
 		switch {
 		case s.Human != nil:
-			row.Who = s.Human.Role
+			row.Role = roleTitle(l, roles, s.Human.Role)
+			row.Who = row.Role
 			if text := s.Human.Text.In(string(l)); text != "" && row.Label == s.ID {
 				row.Label = text
 			}
 		case s.Site != "":
-			row.Who = l.T("site %s", "拠点 %s", s.Site)
+			row.Who = siteTitle(l, p, s.Site)
 		}
 		if s.Budget > 0 {
 			row.Budget = span(l, s.Budget.Seconds())
 		}
 		v.Rows = append(v.Rows, row)
 	}
+	for i, row := range v.Rows {
+		for _, n := range row.Needs {
+			at := slices.IndexFunc(v.Rows, func(r bookStep) bool { return r.ID == n })
+			if at < 0 {
+				v.Rows[i].After = append(v.Rows[i].After, n)
+				continue
+			}
+			v.Rows[i].After = append(v.Rows[i].After, v.Rows[at].Label)
+		}
+	}
 	v.Graph = graphSVG(l, v.Rows)
 	return v
+}
+
+// inOrder are a plan's runbooks system by system, each in the order in which they would be
+// run: there, in place, and home again.
+func inOrder(p plan.Plan) []plan.Runbook {
+	rank := map[string]int{}
+	for i, s := range p.Systems {
+		for j, name := range []string{s.Failover, s.InPlace, s.Failback, s.Restore} {
+			if _, known := rank[name]; name != "" && !known {
+				rank[name] = 4*i + j
+			}
+		}
+	}
+	out := slices.Clone(p.Runbooks)
+	slices.SortStableFunc(out, func(a, b plan.Runbook) int {
+		ra, ok := rank[a.Name]
+		if !ok {
+			ra = 4 * len(p.Systems)
+		}
+		rb, ok := rank[b.Name]
+		if !ok {
+			rb = 4 * len(p.Systems)
+		}
+		return ra - rb
+	})
+	return out
 }
 
 // criticalPath marks the longest chain of needs by declared time; where none is declared,
@@ -182,7 +222,7 @@ func graphSVG(l i18n.Lang, rows []bookStep) template.HTML {
 func effectMark(l i18n.Lang, r bookStep) string {
 	word := map[run.Effect]string{run.Observe: "○ ", run.Isolated: "◇ ", run.Disrupt: "▲ ", run.Destroy: "■ "}[r.Effect] + l.Effect(r.Effect)
 	if r.Human != nil {
-		word = "☺ " + r.Human.Role
+		word = "☺ " + r.Role
 	}
 	if r.Budget != "" {
 		word += " · " + r.Budget

@@ -292,9 +292,9 @@ systems:
     functions:
       - {name: write, title: {en: Take an order, ja: 登録}, weight: 60, probe: {uses: probe.tcp, at: osaka, with: {address: "127.0.0.1:1"}}}
       - {name: read, title: {en: Look it up, ja: 照会}, weight: 40, probe: {uses: probe.tcp, at: osaka, with: {address: "127.0.0.1:2"}}}
-    runbooks: {failover: %[1]s-failover, in_place: %[1]s-in-place}
+    runbooks: {failover: %[1]s-failover, in_place: %[1]s-in-place, failback: %[1]s-failback}
     in_place_estimate: 3h
-    in_place_ground: the maintenance contract
+    in_place_ground: {en: the maintenance contract, ja: 保守契約}
 `, s.name, s.en, s.ja, s.rto, s.rpo)
 	}
 	e.WriteString(`roles:
@@ -352,6 +352,13 @@ steps:
   - {id: repoint, title: {en: Point clients to Osaka, ja: 接続先の切り替え}, needs: [promote], uses: sim.step, at: osaka, with: {dir: /tmp/%[1]s}, budget: 3m}
   - {id: reconcile, title: {en: Reconcile the queues, ja: 滞留データの突き合わせ}, needs: [promote, freeze-batch], uses: sim.step, at: osaka, with: {dir: /tmp/%[1]s}, budget: 1m}
   - {id: announce, title: {en: Tell the branches, ja: 営業店への連絡}, needs: [repoint, reconcile], uses: human.task, as: service-desk, with: {text: {en: Tell the branches that Osaka takes over, ja: 大阪での稼働開始を営業店へ連絡する}}}
+`, s)
+		files[s+"-failback.yaml"] = fmt.Sprintf(`kind: Runbook
+name: %[1]s-failback
+title: {en: Bring %[1]s home, ja: %[1]s の切り戻し}
+system: %[1]s
+steps:
+  - {id: home, title: {en: Promote Tokyo again, ja: 東京側の再昇格}, uses: sim.step, at: tokyo, with: {dir: /tmp/%[1]s}}
 `, s)
 		files[s+"-in-place.yaml"] = fmt.Sprintf(`kind: Runbook
 name: %[1]s-in-place
@@ -440,7 +447,7 @@ func (w *world) record(id string, kind run.Kind) {
 		alt, in := 540.0, 10800.0
 		ask := run.DecisionAsk{Question: "recovery", Role: "commander", Choices: []run.Choice{run.Alternate, run.InPlace, run.StandDown, run.NotPossible}, Proposed: run.Alternate,
 			Ground: "in place would miss the RTO / 被災拠点での復旧ではRTOを超過する見込み", UsedS: 600, ObjectiveS: seconds(s.Objective.RTO), AlternateS: &alt, InPlaceS: &in, AlternateGround: "the median of 4 drills / 過去4回の訓練の中央値",
-			InPlaceGround: "the maintenance contract", DeadlineS: 600}
+			InPlaceGround: "the maintenance contract / 保守契約", DeadlineS: 600}
 		add(610, run.Event{Kind: run.DecisionAsked, System: s.Name, Phase: run.RecoveryDecision, Data: run.Encode(ask)})
 	}
 	add(690, run.Event{Kind: run.DecisionMade, System: "orders", By: personID(0), Phase: run.RecoveryDecision, Reason: "the standby is whole", Data: run.Encode(run.Decision{Question: "recovery", Answer: run.Alternate, WaitedS: 80})})

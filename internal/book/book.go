@@ -172,7 +172,7 @@ func (s Source) decision(l i18n.Lang) Part {
 		if sys.InPlaceEstimate > 0 {
 			in = sys.InPlaceEstimate.String()
 			if sys.InPlaceGround != "" {
-				in += l.T(" (%s)", "（%s）", sys.InPlaceGround)
+				in += l.T(" (%s)", "（%s）", plan.Apart(sys.InPlaceGround).In(string(l)))
 			}
 		}
 		rows = append(rows, []string{cmp.Or(sys.Title.In(string(l)), sys.Name), sys.Priority, rto, took, in, "", "", ""})

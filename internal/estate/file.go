@@ -71,7 +71,7 @@ type System struct {
 	Runbooks     Runbooks     `json:"runbooks" help:"Names of the runbooks that move it." default:""`
 	SingleWriter *Check       `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." default:""`
 	Estimate     duration     `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." default:""`
-	Ground       text         `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." default:""`
+	Ground       yamldoc.Text `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." default:""`
 }
 
 // Component is a part of a system that people look at.

@@ -56,7 +56,7 @@ func (r *reading) system(s System) plan.System {
 	out := plan.System{
 		Name: s.Name.V, Title: titled(s.Title, s.Name.V), Home: s.Home.V, Alternate: s.Alternate.V,
 		Failover: s.Runbooks.Failover.V, InPlace: s.Runbooks.InPlace.V, Failback: s.Runbooks.Failback.V, Restore: s.Runbooks.Restore.V,
-		InPlaceEstimate: s.Estimate.V, InPlaceGround: s.Ground.V,
+		InPlaceEstimate: s.Estimate.V, InPlaceGround: s.Ground.Both(),
 	}
 	r.out.Site(r.Decoder, where+": home", s.Home)
 	r.out.Site(r.Decoder, where+": alternate", s.Alternate)
