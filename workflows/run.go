@@ -269,13 +269,13 @@ func (r *response) aside(ctx workflow.Context, p run.Phase, phase func(workflow.
 // admit refuses what must not start, and else takes the locks.
 func (r *response) admit(ctx workflow.Context) (refused plan.Text, holder string, err error) {
 	if err := r.asks(r.in.Requester); err != nil {
-		return saidBy(err), "", nil
+		return plan.SaidBy(err), "", nil
 	}
 	if r.absent[r.in.Requester] {
-		return saidBy(r.outOfDrill(r.in.Requester)), "", nil
+		return plan.SaidBy(r.outOfDrill(r.in.Requester)), "", nil
 	}
 	if err := permitStart(r.plan.Estate, r.in.Requester); err != nil {
-		return saidBy(err), "", nil
+		return plan.SaidBy(err), "", nil
 	}
 	if !r.plan.Intact() {
 		return plan.Say("the plan is not the one its hash names; compile it again from the files", "計画がハッシュの示すものと一致しません。ファイルからコンパイルし直してください"), "", nil

@@ -44,7 +44,7 @@ func crossing(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := saidBy(err)
+	text := plan.SaidBy(err)
 	return temporal.NewNonRetryableApplicationError(text.Both(), plan.ErrRefused, nil, text)
 }
 
@@ -59,20 +59,4 @@ func Refused(err error) (why plan.Text, ok bool) {
 		return why, true
 	}
 	return plan.Apart(app.Message()), true // of a run whose worker is older
-}
-
-// saidBy is an error in both languages, as far as it speaks both. Several that were joined are
-// told one after the other.
-func saidBy(err error) plan.Text {
-	if several, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []plan.Text
-		for _, one := range several.Unwrap() {
-			all = append(all, saidBy(one))
-		}
-		return plan.Joined(all...)
-	}
-	if said, ok := err.(interface{ Said() plan.Text }); ok {
-		return said.Said()
-	}
-	return plan.Apart(err.Error())
 }

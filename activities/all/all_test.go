@@ -57,10 +57,16 @@ func TestDeclarations(t *testing.T) {
 		}
 		kinds(t, r, a.ID, a.Fields)
 	}
+	for _, k := range r.TargetKinds() {
+		kinds(t, r, "target "+k.Kind, k.Fields)
+	}
 }
 
 func kinds(t *testing.T, r *activities.Registry, owner string, fields []activities.Field) {
 	for _, f := range fields {
+		if f.Required && f.HelpJA == "" {
+			t.Errorf("%s.%s must be given and has no help in Japanese (tag ja)", owner, f.Name)
+		}
 		if f.Kind != "" {
 			if _, ok := r.TargetKind(f.Kind); !ok {
 				t.Errorf("%s.%s: there is no target kind %q", owner, f.Name, f.Kind)

@@ -21,8 +21,8 @@ import (
 
 // Zone is a target of kind "dns_zone".
 type Zone struct {
-	Zone      string            `json:"zone" help:"Name of the zone." example:"example.com"`
-	Primary   string            `json:"primary" reach:"host" help:"Server that takes updates, host:port." example:"ns1.example.com:53"`
+	Zone      string            `json:"zone" help:"Name of the zone." ja:"ゾーンの名前" example:"example.com"`
+	Primary   string            `json:"primary" reach:"host" help:"Server that takes updates, host:port." ja:"更新を受け付けるサーバー（ホスト:ポート）" example:"ns1.example.com:53"`
 	Servers   []string          `json:"servers" reach:"host" help:"The other authoritative servers, host:port each." default:"[]"`
 	Key       string            `json:"key" help:"Name of the TSIG key; empty sends updates unsigned." default:""`
 	Secret    activities.Secret `json:"secret" help:"The key's secret, base64." default:""`
@@ -62,10 +62,10 @@ const (
 
 // Record is a record set with the values it shall have.
 type Record struct {
-	Zone   Target   `json:"zone" kind:"dns_zone" example:"orders-zone" help:"Zone that holds it."`
-	Name   string   `json:"name" help:"Name within the zone; @ is the zone itself." example:"www"`
+	Zone   Target   `json:"zone" kind:"dns_zone" example:"orders-zone" help:"Zone that holds it." ja:"登録先のゾーン"`
+	Name   string   `json:"name" help:"Name within the zone; @ is the zone itself." ja:"ゾーン内の名前。@ はゾーン自身" example:"www"`
 	Type   string   `json:"type" help:"Type of the record." default:"A" enum:"A,AAAA,CNAME,MX,TXT"`
-	Values []string `json:"values" help:"All values that it shall have; of an MX the preference and the server, as in 10 mx1.example.com." example:"[\"192.0.2.10\"]"`
+	Values []string `json:"values" help:"All values that it shall have; of an MX the preference and the server, as in 10 mx1.example.com." ja:"設定する値のすべて。MXは優先度とサーバー（10 mx1.example.com など）" example:"[\"192.0.2.10\"]"`
 }
 
 // Update is the parameters of dns.update.

@@ -16,7 +16,7 @@ import (
 
 // Cluster is a target of kind "etcd".
 type Cluster struct {
-	Endpoints []string          `json:"endpoints" help:"Client URLs of its members, one for each: what none of them reaches counts as not answering." example:"[\"https://10.0.1.5:2379\", \"https://10.0.2.5:2379\"]"`
+	Endpoints []string          `json:"endpoints" help:"Client URLs of its members, one for each: what none of them reaches counts as not answering." ja:"各メンバーのクライアントURL。どれからも届かないメンバーは応答なしとみなす" example:"[\"https://10.0.1.5:2379\", \"https://10.0.2.5:2379\"]"`
 	CA        string            `json:"ca" reach:"path" help:"File on the site worker's host with the certificates that sign the members'; empty is the system's own." default:"" example:"/etc/muster/etcd-ca.pem"`
 	Cert      string            `json:"cert" reach:"path" help:"File with the client certificate, where members ask for one." default:"" example:"/etc/muster/etcd-client.pem"`
 	Key       activities.Secret `json:"key" help:"Its private key, PEM." default:"" example:"secret://file/etc/muster/etcd-client.key"`
@@ -50,8 +50,8 @@ type Target = activities.Target[Cluster]
 // Store is a target of kind "etcd_snapshots": where snapshots are, and where they may be
 // restored to.
 type Store struct {
-	Folder   string            `json:"folder" reach:"path" help:"Folder of snapshots, each a file NAME.db as etcdctl or etcdutl saves it; those of etcd.snapshot have a list NAME.json beside them." example:"/var/backups/etcd"`
-	Area     string            `json:"area" reach:"path" help:"Folder for isolated clusters: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
+	Folder   string            `json:"folder" reach:"path" help:"Folder of snapshots, each a file NAME.db as etcdctl or etcdutl saves it; those of etcd.snapshot have a list NAME.json beside them." ja:"スナップショットのフォルダー。etcdctl や etcdutl が保存した NAME.db を置く。etcd.snapshot によるものは一覧 NAME.json を伴う" example:"/var/backups/etcd"`
+	Area     string            `json:"area" reach:"path" help:"Folder for isolated clusters: empty but for what muster puts there, on a disk with room for one." ja:"隔離クラスター用のフォルダー。muster専用とし、1つ分の空きがあるディスクに置く" example:"/var/tmp/muster-restore"`
 	Bin      string            `json:"bin" reach:"path" help:"Directory of etcd, etcdutl and etcdctl; empty finds them by PATH." default:""`
 	User     string            `json:"user" help:"User with the role root in what is restored, where authentication is on." default:""`
 	Password activities.Secret `json:"password" help:"Its password." default:""`

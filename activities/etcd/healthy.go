@@ -14,7 +14,7 @@ import (
 
 // Wait is the parameters of etcd.wait_healthy.
 type Wait struct {
-	Cluster Target       `json:"cluster" kind:"etcd" example:"config" help:"Which cluster."`
+	Cluster Target       `json:"cluster" kind:"etcd" example:"config" help:"Which cluster." ja:"対象のクラスター"`
 	Need    string       `json:"need" help:"Who must be well: a majority of the voters, or all members, learners included." default:"all" enum:"majority,all"`
 	Behind  int          `json:"max_behind" help:"Raft entries that a member may have left to apply." default:"100"`
 	Within  run.Duration `json:"wait" help:"How long it may take." default:"1m"`

@@ -15,7 +15,7 @@ import (
 
 // Move is the parameters of etcd.move_leader.
 type Move struct {
-	Cluster Target       `json:"cluster" kind:"etcd" example:"config" help:"Which cluster."`
+	Cluster Target       `json:"cluster" kind:"etcd" example:"config" help:"Which cluster." ja:"対象のクラスター"`
 	To      string       `json:"to" help:"Name of the member that is to lead. Only an undo may leave it out: the one that led before its step then leads again." default:"" example:"tokyo"`
 	Behind  int          `json:"max_behind" help:"Refuse when it has more Raft entries left to apply." default:"100"`
 	Within  run.Duration `json:"wait" help:"How long it may take until every member agrees." default:"15s"`

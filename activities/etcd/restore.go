@@ -18,7 +18,7 @@ import (
 
 // Restore is the parameters of etcd.restore.
 type Restore struct {
-	Snapshots Snapshots    `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Which snapshots, and where the isolated cluster is made."`
+	Snapshots Snapshots    `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Which snapshots, and where the isolated cluster is made." ja:"使うスナップショットと、隔離クラスターを作る場所"`
 	Snapshot  string       `json:"snapshot" help:"Name of the snapshot, its file's without .db; empty is the newest." default:""`
 	MaxAge    run.Duration `json:"max_age" help:"An older snapshot is a finding; 0s is any age." default:"0s"`
 	Newest    string       `json:"newest" help:"Key whose value is the time of the newest work, RFC 3339 or seconds since 1970: the recovery point. Empty takes the moment that the snapshot's list tells, before which everything acknowledged is in it." default:"" example:"/orders/last-taken-at"`
@@ -27,7 +27,7 @@ type Restore struct {
 
 // Prefix is a range of keys.
 type Prefix struct {
-	Prefix  string `json:"prefix" help:"What the keys begin with." example:"/orders/"`
+	Prefix  string `json:"prefix" help:"What the keys begin with." ja:"キーの先頭の文字列" example:"/orders/"`
 	AtLeast int    `json:"at_least" help:"How many of them there must be at least." default:"1"`
 }
 
@@ -198,7 +198,7 @@ func readyRestore(ctx context.Context, p Restore) ([]plan.Text, error) {
 
 // Discard is the parameters of etcd.discard.
 type Discard struct {
-	Snapshots Snapshots `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Whose isolated cluster is taken away."`
+	Snapshots Snapshots `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Whose isolated cluster is taken away." ja:"片付ける隔離クラスターの持ち主"`
 }
 
 // Discarded is its result.

@@ -20,8 +20,8 @@ import (
 
 // Take is the parameters of etcd.snapshot.
 type Take struct {
-	Cluster   Target    `json:"cluster" kind:"etcd" example:"config" help:"Which cluster; it goes on working."`
-	Snapshots Snapshots `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Where the snapshot is put."`
+	Cluster   Target    `json:"cluster" kind:"etcd" example:"config" help:"Which cluster; it goes on working." ja:"対象のクラスター。稼働したままでよい"`
+	Snapshots Snapshots `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Where the snapshot is put." ja:"スナップショットの保存先"`
 }
 
 // stalled is how long a member may send nothing in the middle of a snapshot.

@@ -14,7 +14,7 @@ import (
 
 // Status is the parameters of etcd.status.
 type Status struct {
-	Cluster Target `json:"cluster" kind:"etcd" example:"config" help:"Which cluster."`
+	Cluster Target `json:"cluster" kind:"etcd" example:"config" help:"Which cluster." ja:"対象のクラスター"`
 }
 
 // Member is one member as the cluster lists it and as it answers for itself.

@@ -37,7 +37,7 @@ const effectVar = "MUSTER_EFFECT_KEY"
 
 // Command is what both actions start.
 type Command struct {
-	Argv      []string                     `json:"argv" help:"Program and its arguments, one item each; no shell reads them." example:"[/opt/orders/bin/traffic, --to, osaka]"`
+	Argv      []string                     `json:"argv" help:"Program and its arguments, one item each; no shell reads them." ja:"プログラムと引数。1項目ずつ書く（シェルは介さない）" example:"[/opt/orders/bin/traffic, --to, osaka]"`
 	Env       map[string]string            `json:"env" reach:"env" help:"Environment variables, besides PATH, HOME, LANG and their like and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
 	SecretEnv map[string]activities.Secret `json:"secret_env" reach:"env" help:"Environment variables whose values are secrets." default:""`
 	Dir       string                       `json:"dir" help:"Working directory; empty is the worker's own." default:""`

@@ -17,8 +17,8 @@ import (
 
 // Copy is the parameters of file.copy.
 type Copy struct {
-	From string `json:"from" reach:"path" help:"File or folder to copy." example:"/srv/orders/documents"`
-	To   string `json:"to" reach:"path" help:"Where the copy is to appear; nothing else may be there." example:"/mnt/vault/orders/documents"`
+	From string `json:"from" reach:"path" help:"File or folder to copy." ja:"コピーするファイルまたはフォルダー" example:"/srv/orders/documents"`
+	To   string `json:"to" reach:"path" help:"Where the copy is to appear; nothing else may be there." ja:"コピー先。ほかのものがあってはならない" example:"/mnt/vault/orders/documents"`
 }
 
 // Copied is its result.

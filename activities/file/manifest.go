@@ -26,8 +26,8 @@ import (
 
 // Manifest is the parameters of file.manifest.
 type Manifest struct {
-	Tree   string `json:"tree" reach:"path" help:"Folder whose files are listed: the root of a backup medium, say." example:"/mnt/vault/orders"`
-	To     string `json:"to" reach:"path" help:"Manifest to write, outside the tree; one that is there is not replaced." example:"/var/lib/muster/custody/orders-0042.sha256"`
+	Tree   string `json:"tree" reach:"path" help:"Folder whose files are listed: the root of a backup medium, say." ja:"ファイルの一覧を作るフォルダー。バックアップ媒体のルートなど" example:"/mnt/vault/orders"`
+	To     string `json:"to" reach:"path" help:"Manifest to write, outside the tree; one that is there is not replaced." ja:"書き出すマニフェスト。対象フォルダーの外に置く。既存のものは置き換えない" example:"/var/lib/muster/custody/orders-0042.sha256"`
 	Medium string `json:"medium" help:"Label or number of the medium." default:"" example:"LTO-0042"`
 	Holder string `json:"holder" help:"Who has it in custody, and where." default:"" example:"vault of the Osaka branch"`
 }
@@ -45,8 +45,8 @@ type Listed struct {
 
 // Verify is the parameters of file.verify.
 type Verify struct {
-	Tree     string `json:"tree" reach:"path" help:"Folder to hold against the manifest." example:"/mnt/vault/orders"`
-	Manifest string `json:"manifest" reach:"path" help:"File that sha256sum or file.manifest wrote." example:"/var/lib/muster/custody/orders-0042.sha256"`
+	Tree     string `json:"tree" reach:"path" help:"Folder to hold against the manifest." ja:"マニフェストと照合するフォルダー" example:"/mnt/vault/orders"`
+	Manifest string `json:"manifest" reach:"path" help:"File that sha256sum or file.manifest wrote." ja:"sha256sum または file.manifest が書いたファイル" example:"/var/lib/muster/custody/orders-0042.sha256"`
 	Digest   string `json:"digest" help:"SHA-256 that the manifest itself must have; empty takes it as it is." default:""`
 	Extra    string `json:"extra" help:"What files are that the manifest does not list: a finding, or nothing to mind." default:"finding" enum:"finding,ignore"`
 }

@@ -19,8 +19,8 @@ import (
 
 // Restore is the parameters of file.restore.
 type Restore struct {
-	Archive  string `json:"archive" reach:"path" help:"Archive to restore: tar, plain or compressed with gzip or zstd." example:"/mnt/vault/orders/documents.tar.zst"`
-	Into     string `json:"into" reach:"path" help:"Folder to restore it to; it must be empty or not be there, and the folder around it must be." example:"/var/tmp/muster-restore/documents"`
+	Archive  string `json:"archive" reach:"path" help:"Archive to restore: tar, plain or compressed with gzip or zstd." ja:"復元するアーカイブ。tar（無圧縮、gzip、zstd）" example:"/mnt/vault/orders/documents.tar.zst"`
+	Into     string `json:"into" reach:"path" help:"Folder to restore it to; it must be empty or not be there, and the folder around it must be." ja:"復元先のフォルダー。空であるか存在せず、親フォルダーが存在している必要がある" example:"/var/tmp/muster-restore/documents"`
 	Digest   string `json:"digest" help:"SHA-256 that the archive must have; empty takes it as it is." default:""`
 	Manifest string `json:"manifest" reach:"path" help:"Manifest that the restored files must meet before they appear; empty holds them against the archive alone." default:"" example:"/var/lib/muster/custody/documents.sha256"`
 }
@@ -37,7 +37,7 @@ type Restored struct {
 
 // Discard is the parameters of file.discard.
 type Discard struct {
-	Into string `json:"into" reach:"path" help:"Folder that a file.restore made." example:"/var/tmp/muster-restore/documents"`
+	Into string `json:"into" reach:"path" help:"Folder that a file.restore made." ja:"file.restore が作成したフォルダー" example:"/var/tmp/muster-restore/documents"`
 }
 
 // Discarded is its result.

@@ -22,7 +22,7 @@ import (
 
 // Balancer is a target of kind "haproxy".
 type Balancer struct {
-	Socket string `json:"socket" reach:"host" help:"Its runtime API: a path such as /run/haproxy/admin.sock, or host:port; level admin." example:"/run/haproxy/admin.sock"`
+	Socket string `json:"socket" reach:"host" help:"Its runtime API: a path such as /run/haproxy/admin.sock, or host:port; level admin." ja:"ランタイムAPI。/run/haproxy/admin.sock などのパスか、ホスト:ポート（admin 権限）" example:"/run/haproxy/admin.sock"`
 }
 
 // Target is a parameter that names one.
@@ -64,9 +64,9 @@ const (
 
 // Server names one server of a backend.
 type Server struct {
-	Balancer Target `json:"balancer" kind:"haproxy" example:"edge" help:"The HAProxy."`
-	Backend  string `json:"backend" help:"Name of the backend." example:"orders"`
-	Server   string `json:"server" help:"Name of the server in it." example:"osaka1"`
+	Balancer Target `json:"balancer" kind:"haproxy" example:"edge" help:"The HAProxy." ja:"対象のHAProxy"`
+	Backend  string `json:"backend" help:"Name of the backend." ja:"バックエンドの名前" example:"orders"`
+	Server   string `json:"server" help:"Name of the server in it." ja:"その中のサーバーの名前" example:"osaka1"`
 }
 
 // State is a server as the balancer shows it.
@@ -79,7 +79,7 @@ type State struct {
 // Set is the parameters of haproxy.set_state.
 type Set struct {
 	Server
-	State  string       `json:"state" help:"ready serves, drain only keeps its sessions, maint serves nobody." enum:"ready,drain,maint"`
+	State  string       `json:"state" help:"ready serves, drain only keeps its sessions, maint serves nobody." ja:"ready は受け付け、drain は既存セッションのみ、maint は停止" enum:"ready,drain,maint"`
 	Drain  run.Duration `json:"empty_within" help:"With drain or maint: how long its last sessions may take to end; 0s does not wait for them." default:"0s"`
 	Within run.Duration `json:"wait" help:"How long the balancer may take to show the state." default:"10s"`
 }

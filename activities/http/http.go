@@ -16,7 +16,7 @@ func Actions() []activities.Action { return []activities.Action{check, request} 
 
 // Get is a question and the answer that is expected.
 type Get struct {
-	URL           string                       `json:"url" reach:"url" help:"Address to GET." example:"https://orders.example.com/health"`
+	URL           string                       `json:"url" reach:"url" help:"Address to GET." ja:"GETするアドレス" example:"https://orders.example.com/health"`
 	Headers       map[string]string            `json:"headers" help:"Headers to send." default:""`
 	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
 	Status        []int                        `json:"status" help:"Statuses that are as they should be." default:"[200]"`

@@ -12,7 +12,7 @@ import (
 
 // Request is the parameters of http.request.
 type Request struct {
-	URL           string                       `json:"url" reach:"url" help:"Address to send the request to." example:"https://lb.example.com/pools/orders"`
+	URL           string                       `json:"url" reach:"url" help:"Address to send the request to." ja:"リクエストの送信先アドレス" example:"https://lb.example.com/pools/orders"`
 	Method        string                       `json:"method" help:"Method." default:"POST" enum:"POST,PUT,PATCH,DELETE"`
 	Headers       map[string]string            `json:"headers" help:"Headers to send, besides Muster-Run, Muster-Kind (drill or response) and Muster-Depth; Idempotency-Key is the step's effect key unless it is given here." default:""`
 	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`

@@ -12,7 +12,7 @@ func Actions() []activities.Action { return []activities.Action{task, confirm} }
 
 // Ask is the parameters of both actions.
 type Ask struct {
-	Text any `json:"text" help:"What to do, or what to confirm: one sentence, or {en: ..., ja: ...}." example:"{en: Tell the branches that orders are taken from Osaka, ja: 受注は大阪で続けることを各支店に伝える}"`
+	Text any `json:"text" help:"What to do, or what to confirm: one sentence, or {en: ..., ja: ...}." ja:"行う作業または確認する内容。1文か {en: ..., ja: ...}" example:"{en: Tell the branches that orders are taken from Osaka, ja: 受注は大阪で続けることを各支店に伝える}"`
 }
 
 // nothing: what people report stands in the journal, with who said it and when.

@@ -212,12 +212,12 @@ func (a api) settled(ctx context.Context, o object, want []field) error {
 
 // Object names any object of the cluster.
 type Object struct {
-	Cluster   Target `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
+	Cluster   Target `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
 	API       string `json:"api" help:"Group and version, as in the object's apiVersion." default:"apps/v1"`
-	Resource  string `json:"resource" help:"Its kind as in addresses: lower case, plural." example:"deployments"`
+	Resource  string `json:"resource" help:"Its kind as in addresses: lower case, plural." ja:"APIのアドレスで使う種類の名前（小文字の複数形）" example:"deployments"`
 	Namespace string `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
 	Scope     string `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." default:"namespaced" enum:"namespaced,cluster"`
-	Name      string `json:"name" help:"The object's name." example:"orders"`
+	Name      string `json:"name" help:"The object's name." ja:"オブジェクトの名前" example:"orders"`
 }
 
 func (p Object) cluster() Target { return p.Cluster }
@@ -314,8 +314,8 @@ func (a api) readyLabel(ctx context.Context, p Label) ([]plan.Text, error) {
 
 // Node is the parameters of kubernetes.cordon and kubernetes.uncordon.
 type Node struct {
-	Cluster Target `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
-	Node    string `json:"node" help:"Name of the node." example:"osaka-worker-1"`
+	Cluster Target `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
+	Node    string `json:"node" help:"Name of the node." ja:"ノードの名前" example:"osaka-worker-1"`
 }
 
 func (p Node) cluster() Target { return p.Cluster }

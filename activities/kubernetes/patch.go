@@ -23,8 +23,8 @@ import (
 type Patch struct {
 	Object
 	Type    string          `json:"type" help:"How the patch is meant: merge (RFC 7386), strategic (Kubernetes' own, which merges lists), json (RFC 6902)." default:"merge" enum:"merge,strategic,json"`
-	Patch   json.RawMessage `json:"patch" help:"The patch: an object, or for json a list of operations." example:"{spec: {suspend: false}}"`
-	Expect  string          `json:"expect" over:"object" help:"Condition over object that says that the goal holds: nothing is sent when it does, and it is waited for." example:"object.spec.suspend == false"`
+	Patch   json.RawMessage `json:"patch" help:"The patch: an object, or for json a list of operations." ja:"パッチ。オブジェクト、または json の場合は操作のリスト" example:"{spec: {suspend: false}}"`
+	Expect  string          `json:"expect" over:"object" help:"Condition over object that says that the goal holds: nothing is sent when it does, and it is waited for." ja:"目標の状態であることを示す、object に対する条件。成り立っていれば何も送らず、成り立つまで待つ" example:"object.spec.suspend == false"`
 	Version string          `json:"version" help:"The resourceVersion that it must have, from an earlier kubernetes.check: whatever changed it since wins. Empty is the one that is found." default:""`
 	Within  run.Duration    `json:"wait" help:"How long the condition may take to hold." default:"1m"`
 }
@@ -164,9 +164,9 @@ func (a api) readyPatch(ctx context.Context, p Patch) ([]plan.Text, error) {
 
 // Check is the parameters of kubernetes.check.
 type Check struct {
-	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
+	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
 	API       string       `json:"api" help:"Group and version, as in the object's apiVersion." default:"apps/v1"`
-	Resource  string       `json:"resource" help:"Its kind as in addresses: lower case, plural." example:"deployments"`
+	Resource  string       `json:"resource" help:"Its kind as in addresses: lower case, plural." ja:"APIのアドレスで使う種類の名前（小文字の複数形）" example:"deployments"`
 	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
 	Scope     string       `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." default:"namespaced" enum:"namespaced,cluster"`
 	Name      string       `json:"name" help:"The object's name; empty takes all that the selector finds." default:"" example:"orders"`

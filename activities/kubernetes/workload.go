@@ -19,11 +19,11 @@ import (
 
 // Scale is the parameters of kubernetes.scale.
 type Scale struct {
-	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
+	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
 	Kind      string       `json:"kind" help:"Kind of the workload." default:"deployment" enum:"deployment,statefulset"`
 	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
-	Name      string       `json:"name" help:"The workload's name." example:"orders"`
-	Replicas  int          `json:"replicas" help:"How many pods it shall have." example:"3"`
+	Name      string       `json:"name" help:"The workload's name." ja:"ワークロードの名前" example:"orders"`
+	Replicas  int          `json:"replicas" help:"How many pods it shall have." ja:"Podの数" example:"3"`
 	Within    run.Duration `json:"wait" help:"How long the pods may take." default:"5m"`
 }
 
@@ -31,10 +31,10 @@ func (p Scale) cluster() Target { return p.Cluster }
 
 // Rollout is the parameters of kubernetes.rollout_wait.
 type Rollout struct {
-	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster."`
+	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
 	Kind      string       `json:"kind" help:"Kind of the workload." default:"deployment" enum:"deployment,statefulset,daemonset"`
 	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
-	Name      string       `json:"name" help:"The workload's name." example:"orders"`
+	Name      string       `json:"name" help:"The workload's name." ja:"ワークロードの名前" example:"orders"`
 	Within    run.Duration `json:"wait" help:"How long it may take." default:"5m"`
 }
 

@@ -12,8 +12,8 @@ import (
 
 // CaughtUp is the parameters of mysql.wait_caught_up.
 type CaughtUp struct {
-	Server Target       `json:"server" kind:"mysql" help:"Replica." example:"shop-osaka"`
-	Follow Target       `json:"follow" kind:"mysql" help:"Primary that it follows." example:"shop-tokyo"`
+	Server Target       `json:"server" kind:"mysql" help:"Replica." ja:"レプリカ" example:"shop-osaka"`
+	Follow Target       `json:"follow" kind:"mysql" help:"Primary that it follows." ja:"追随しているプライマリー" example:"shop-tokyo"`
 	Limit  run.Duration `json:"limit" help:"How long the replica may take to have what the primary had a moment ago." default:"1s"`
 	Wait   run.Duration `json:"wait" help:"How long to wait for that." default:"10m"`
 }

@@ -20,8 +20,8 @@ import (
 // Store is a target of kind "mysqldumps": where dumps are, and where they may be restored
 // to.
 type Store struct {
-	Dumps string `json:"dumps" reach:"path" help:"Folder of dumps, each a file NAME.sql.zst with its description NAME.json." example:"/var/backups/orders"`
-	Area  string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
+	Dumps string `json:"dumps" reach:"path" help:"Folder of dumps, each a file NAME.sql.zst with its description NAME.json." ja:"ダンプのフォルダー。NAME.sql.zst と説明の NAME.json が1組" example:"/var/backups/orders"`
+	Area  string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." ja:"隔離サーバー用のフォルダー。muster専用とし、1つ分の空きがあるディスクに置く" example:"/var/tmp/muster-restore"`
 	Bin   string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." default:""`
 	RunAs string `json:"run_as" help:"Service user of isolated servers; empty is mysql when the worker is root, else the worker's user." default:""`
 }
@@ -82,7 +82,7 @@ type Dumped struct {
 
 // FindDump is the parameters of mysql.find_dump.
 type FindDump struct {
-	Dumps  StoreTarget  `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where to look."`
+	Dumps  StoreTarget  `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where to look." ja:"確認する場所"`
 	MaxAge run.Duration `json:"max_age" help:"An older dump is a finding; 0s is any age." default:"0s"`
 }
 
@@ -162,8 +162,8 @@ func namedDump(t StoreTarget, name string) (Dumped, error) {
 
 // Take is the parameters of mysql.dump.
 type Take struct {
-	Server    Target      `json:"server" kind:"mysql" help:"Server that is dumped; it goes on working. A replica will do." example:"shop-osaka"`
-	Dumps     StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where the dump is put."`
+	Server    Target      `json:"server" kind:"mysql" help:"Server that is dumped; it goes on working. A replica will do." ja:"ダンプするサーバー。稼働したままでよく、レプリカでもよい" example:"shop-osaka"`
+	Dumps     StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where the dump is put." ja:"ダンプの保存先"`
 	Databases []string    `json:"databases" help:"What is dumped; empty is every database of users." default:"[]"`
 }
 

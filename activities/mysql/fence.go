@@ -14,7 +14,7 @@ import (
 
 // Fence is the parameters of mysql.fence.
 type Fence struct {
-	Server Target `json:"server" kind:"mysql" help:"Server that must take no more writes." example:"shop-tokyo"`
+	Server Target `json:"server" kind:"mysql" help:"Server that must take no more writes." ja:"書き込みを止めるサーバー" example:"shop-tokyo"`
 	Stop   bool   `json:"stop" help:"Stop it as well, which needs no account on it. MariaDB's read_only does not bind accounts with READ_ONLY ADMIN; who has applications that use one asks for this." default:"false"`
 }
 
@@ -288,7 +288,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 
 // Unfence is the parameters of mysql.unfence.
 type Unfence struct {
-	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off." example:"shop-tokyo"`
-	Others []Target     `json:"others" kind:"mysql" help:"All other copies of the database: refused when one of them takes writes or can't say. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." example:"[shop-osaka]"`
+	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー" example:"shop-tokyo"`
+	Others []Target     `json:"others" kind:"mysql" help:"All other copies of the database: refused when one of them takes writes or can't say. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データベースのほかの全コピー。書き込みを受け付けているか、確認できないものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []" example:"[shop-osaka]"`
 	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
 }

@@ -15,7 +15,7 @@ import (
 
 // Kill is the parameters of mysql.kill.
 type Kill struct {
-	Server Target `json:"server" kind:"mysql" help:"Server to kill." example:"shop-osaka"`
+	Server Target `json:"server" kind:"mysql" help:"Server to kill." ja:"強制停止するサーバー" example:"shop-osaka"`
 }
 
 // Killed is its result.
@@ -93,7 +93,7 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 
 // Stop is the parameters of mysql.stop.
 type Stop struct {
-	Server Target       `json:"server" kind:"mysql" help:"Server to stop." example:"shop-osaka"`
+	Server Target       `json:"server" kind:"mysql" help:"Server to stop." ja:"停止するサーバー" example:"shop-osaka"`
 	Wait   run.Duration `json:"wait" help:"How long it may take." default:"2m"`
 }
 
@@ -149,7 +149,7 @@ func lookStopped(ctx context.Context, p Stop) (activities.Seen, error) {
 
 // Start is the parameters of mysql.start.
 type Start struct {
-	Server Target       `json:"server" kind:"mysql" help:"Server to start." example:"shop-osaka"`
+	Server Target       `json:"server" kind:"mysql" help:"Server to start." ja:"起動するサーバー" example:"shop-osaka"`
 	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections, recovery after a crash included." default:"2m"`
 }
 

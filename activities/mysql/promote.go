@@ -14,7 +14,7 @@ import (
 
 // Promote is the parameters of mysql.promote.
 type Promote struct {
-	Server Target       `json:"server" kind:"mysql" help:"Replica that becomes primary." example:"shop-osaka"`
+	Server Target       `json:"server" kind:"mysql" help:"Replica that becomes primary." ja:"プライマリーにするレプリカ" example:"shop-osaka"`
 	MaxLag int          `json:"max_lag" help:"Refuse when it is known to lack more than this many transactions of the old primary." default:"0"`
 	Wait   run.Duration `json:"wait" help:"How long each may take: to receive the rest from a fenced primary that still sends, and to apply what was received." default:"60s"`
 }

@@ -16,8 +16,8 @@ import (
 
 // Rejoin is the parameters of mysql.rejoin.
 type Rejoin struct {
-	Server  Target       `json:"server" kind:"mysql" help:"Server that becomes a replica; where it is managed, it may be dead, frozen, stopped or running." example:"shop-tokyo"`
-	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow." example:"shop-osaka"`
+	Server  Target       `json:"server" kind:"mysql" help:"Server that becomes a replica; where it is managed, it may be dead, frozen, stopped or running." ja:"レプリカにするサーバー。管理対象であれば、稼働状態は問わない" example:"shop-tokyo"`
+	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow." ja:"追随先となるプライマリー" example:"shop-osaka"`
 	Rebuild bool         `json:"rebuild" help:"When it is proven to have transactions that the primary lacks, or to lack some that the primary's log does not have any more: throw away its databases and load the primary's, from a dump that is taken over the network. Its accounts stay." default:"false"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it replicates." default:"10m"`
 }

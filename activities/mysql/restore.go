@@ -24,7 +24,7 @@ import (
 
 // Restore is the parameters of mysql.restore_dump.
 type Restore struct {
-	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Which dumps, and where the isolated server is made."`
+	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Which dumps, and where the isolated server is made." ja:"使うダンプと、隔離サーバーを作る場所"`
 	Dump  string      `json:"dump" help:"Name of the dump; empty is the newest." default:""`
 }
 

@@ -140,7 +140,7 @@ func ask[V any](ctx context.Context, c *mylink.Conn, sql string, args ...any) (V
 
 // Keep is the parameters of mysql.keep_role.
 type Keep struct {
-	Server Target `json:"server" kind:"mysql" help:"Server whose role is kept; on its own host, unless it is MySQL." example:"shop-osaka"`
+	Server Target `json:"server" kind:"mysql" help:"Server whose role is kept; on its own host, unless it is MySQL." ja:"役割を保つサーバー。MySQLを除き、そのホスト上で実行する" example:"shop-osaka"`
 }
 
 // KeptRole is its result.

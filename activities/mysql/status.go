@@ -8,7 +8,7 @@ import (
 
 // Inspect is the parameters of mysql.status.
 type Inspect struct {
-	Server Target `json:"server" kind:"mysql" help:"Server to look at." example:"shop-osaka"`
+	Server Target `json:"server" kind:"mysql" help:"Server to look at." ja:"確認するサーバー" example:"shop-osaka"`
 }
 
 // Status is its result.

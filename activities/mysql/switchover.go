@@ -14,8 +14,8 @@ import (
 
 // Switchover is the parameters of mysql.switchover.
 type Switchover struct {
-	From   Target       `json:"from" kind:"mysql" help:"Primary now; runs on the worker of its host." example:"shop-tokyo"`
-	To     Target       `json:"to" kind:"mysql" help:"Replica that follows it and becomes primary. mysql.keep_role on its own host then keeps it one over a restart." example:"shop-osaka"`
+	From   Target       `json:"from" kind:"mysql" help:"Primary now; runs on the worker of its host." ja:"現在のプライマリー。そのホストのワーカーで実行する" example:"shop-tokyo"`
+	To     Target       `json:"to" kind:"mysql" help:"Replica that follows it and becomes primary. mysql.keep_role on its own host then keeps it one over a restart." ja:"追随しており、プライマリーにするレプリカ。再起動後も保つには、そのホストで mysql.keep_role を使う" example:"shop-osaka"`
 	MaxLag int          `json:"max_lag" help:"Wait until the replica lacks at most this many transactions before writes are stopped." default:"100"`
 	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping writes, promoting and rejoining may take." default:"2m"`
 }

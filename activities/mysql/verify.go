@@ -18,16 +18,16 @@ import (
 
 // Verify is the parameters of mysql.verify_restore.
 type Verify struct {
-	Dumps  StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is verified."`
-	Newest string      `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point. The isolated server's time zone is UTC: a DATETIME that holds local time has to be converted." example:"SELECT MAX(taken_at) FROM shop.orders"`
+	Dumps  StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is verified." ja:"検証する復元済みサーバーの持ち主"`
+	Newest string      `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point. The isolated server's time zone is UTC: a DATETIME that holds local time has to be converted." ja:"最新の行の時刻（復旧時点）を返す問い合わせ。隔離サーバーのタイムゾーンはUTCのため、現地時刻のDATETIMEは変換する" example:"SELECT MAX(taken_at) FROM shop.orders"`
 	Checks []Check     `json:"checks" help:"Questions with the answers they must give." default:"[]"`
 	Check  bool        `json:"check_tables" help:"Check the structure of every table and index (CHECK TABLE)." default:"true"`
 }
 
 // Check is a question of one value.
 type Check struct {
-	Query  string `json:"query" help:"A question of one row and one column." example:"SELECT COUNT(*) > 0 FROM shop.orders"`
-	Expect string `json:"expect" help:"The answer as text." example:"\"1\""`
+	Query  string `json:"query" help:"A question of one row and one column." ja:"1行1列の結果を返す問い合わせ" example:"SELECT COUNT(*) > 0 FROM shop.orders"`
+	Expect string `json:"expect" help:"The answer as text." ja:"応答の文字列" example:"\"1\""`
 }
 
 // Verified is its result.
@@ -139,7 +139,7 @@ func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string
 
 // Discard is the parameters of mysql.discard_restore.
 type Discard struct {
-	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is taken away."`
+	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is taken away." ja:"片付ける復元済みサーバーの持ち主"`
 }
 
 // Discarded is its result.

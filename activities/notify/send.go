@@ -15,8 +15,8 @@ func Actions() []activities.Action { return []activities.Action{send} }
 
 // Send is the parameters of notify.send.
 type Send struct {
-	To   []string `json:"to" help:"Roles or people who are told." example:"[service-desk]"`
-	Text any      `json:"text" help:"What they are told: one text, or {en: ..., ja: ...}. A drill's mark is put in front." example:"{en: Orders are taken from Osaka, ja: 受注は大阪で続けています}"`
+	To   []string `json:"to" help:"Roles or people who are told." ja:"知らせる役割または要員" example:"[service-desk]"`
+	Text any      `json:"text" help:"What they are told: one text, or {en: ..., ja: ...}. A drill's mark is put in front." ja:"伝える内容。文字列1つか {en: ..., ja: ...}。訓練では先頭に訓練表示が付く" example:"{en: Orders are taken from Osaka, ja: 受注は大阪で続けています}"`
 }
 
 // Sent is what was said.

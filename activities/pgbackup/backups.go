@@ -32,7 +32,7 @@ type Backup struct {
 
 // Find is the parameters of pgbackup.find.
 type Find struct {
-	Backups Target       `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where to look."`
+	Backups Target       `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where to look." ja:"確認する場所"`
 	MaxAge  run.Duration `json:"max_age" help:"An older backup is a finding; 0s is any age." default:"0s"`
 }
 
@@ -180,8 +180,8 @@ func (k folders) named(ctx context.Context, name string) (Backup, error) {
 
 // Take is the parameters of pgbackup.take.
 type Take struct {
-	Server  activities.Target[pglink.Server] `json:"server" kind:"postgres" help:"Server that is backed up; it goes on working."`
-	Backups Target                           `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where the backup is put."`
+	Server  activities.Target[pglink.Server] `json:"server" kind:"postgres" help:"Server that is backed up; it goes on working." ja:"バックアップするサーバー。稼働したままでよい"`
+	Backups Target                           `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where the backup is put." ja:"バックアップの保存先"`
 }
 
 var safe = regexp.MustCompile(`[^A-Za-z0-9._-]`)

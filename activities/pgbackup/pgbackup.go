@@ -20,7 +20,7 @@ type Store struct {
 	WAL      string `json:"wal" reach:"path" help:"Folder to which the server archives its write-ahead log. Empty with a stanza." default:"" example:"/var/backups/orders/wal"`
 	Stanza   string `json:"stanza" help:"pgBackRest's name of the server, when pgBackRest keeps the backups." default:"" example:"orders"`
 	Config   string `json:"config" reach:"path" help:"pgBackRest's configuration on this host, which names the repository; empty is pgBackRest's own place for it." default:"" example:"/etc/pgbackrest/pgbackrest.conf"`
-	Area     string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." example:"/var/tmp/muster-restore"`
+	Area     string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." ja:"隔離サーバー用のフォルダー。muster専用とし、1つ分の空きがあるディスクに置く" example:"/var/tmp/muster-restore"`
 	Database string `json:"database" help:"Database that is verified." default:"postgres"`
 	User     string `json:"user" help:"Superuser in the restored server." default:"postgres"`
 	Bin      string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." default:""`

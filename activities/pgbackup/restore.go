@@ -23,7 +23,7 @@ import (
 
 // Restore is the parameters of pgbackup.restore.
 type Restore struct {
-	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Which backups, and where the isolated server is made."`
+	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Which backups, and where the isolated server is made." ja:"使うバックアップと、隔離サーバーを作る場所"`
 	Backup  string `json:"backup" help:"Folder or label of the base backup; empty is the newest that was begun before the point in time." default:""`
 	To      string `json:"to" help:"Point in time, RFC 3339; empty is the end of the archived log." default:"" example:"\"2026-11-24T09:30:00+09:00\""`
 }

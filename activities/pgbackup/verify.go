@@ -19,16 +19,16 @@ import (
 
 // Verify is the parameters of pgbackup.verify.
 type Verify struct {
-	Backups Target  `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is verified."`
-	Newest  string  `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point." example:"SELECT max(taken_at) FROM orders"`
+	Backups Target  `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is verified." ja:"検証する復元済みサーバーの持ち主"`
+	Newest  string  `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point." ja:"最新の行の時刻（復旧時点）を返す問い合わせ" example:"SELECT max(taken_at) FROM orders"`
 	Checks  []Check `json:"checks" help:"Questions with the answers they must give." default:"[]"`
 	AmCheck bool    `json:"amcheck" help:"Check the structure of every table and index (pg_amcheck)." default:"true"`
 }
 
 // Check is a question of one value.
 type Check struct {
-	Query  string `json:"query" help:"A question of one row and one column." example:"SELECT count(*) > 0 FROM orders"`
-	Expect string `json:"expect" help:"The answer as text." example:"t"`
+	Query  string `json:"query" help:"A question of one row and one column." ja:"1行1列の結果を返す問い合わせ" example:"SELECT count(*) > 0 FROM orders"`
+	Expect string `json:"expect" help:"The answer as text." ja:"応答の文字列" example:"t"`
 }
 
 // Verified is its result.
@@ -148,7 +148,7 @@ func connect(ctx context.Context, i *pgcluster.Instance, t Target) (*pgx.Conn, e
 
 // Discard is the parameters of pgbackup.discard.
 type Discard struct {
-	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is taken away."`
+	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is taken away." ja:"片付ける復元済みサーバーの持ち主"`
 }
 
 // Discarded is its result.

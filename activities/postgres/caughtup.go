@@ -11,8 +11,8 @@ import (
 
 // CaughtUp is the parameters of postgres.caught_up.
 type CaughtUp struct {
-	Server Target       `json:"server" kind:"postgres" help:"Standby."`
-	Follow Target       `json:"follow" kind:"postgres" help:"Primary that it streams from."`
+	Server Target       `json:"server" kind:"postgres" help:"Standby." ja:"スタンバイ"`
+	Follow Target       `json:"follow" kind:"postgres" help:"Primary that it streams from." ja:"複製元のプライマリー"`
 	Limit  run.Bytes    `json:"limit" help:"Lag that is small enough. Under writes 0B may never be seen." default:"1MB"`
 	Wait   run.Duration `json:"wait" help:"How long it may take." default:"10m"`
 }

@@ -14,7 +14,7 @@ import (
 
 // Fence is the parameters of postgres.fence.
 type Fence struct {
-	Server Target `json:"server" kind:"postgres" help:"Server that must take no more writes." example:"tokyo"`
+	Server Target `json:"server" kind:"postgres" help:"Server that must take no more writes." ja:"書き込みを止めるサーバー" example:"tokyo"`
 }
 
 // Fenced is its result.
@@ -228,7 +228,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 
 // Unfence is the parameters of postgres.unfence.
 type Unfence struct {
-	Server Target       `json:"server" kind:"postgres" help:"Server whose fence is taken off."`
+	Server Target       `json:"server" kind:"postgres" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー"`
 	Others []Target     `json:"others" kind:"postgres" help:"Servers of the same database; refused when one of them takes writes or can't say." default:""`
 	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
 }

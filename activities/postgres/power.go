@@ -15,7 +15,7 @@ import (
 
 // Kill is the parameters of postgres.kill.
 type Kill struct {
-	Server Target `json:"server" kind:"postgres" help:"Server to kill."`
+	Server Target `json:"server" kind:"postgres" help:"Server to kill." ja:"強制停止するサーバー"`
 }
 
 // Killed is its result.
@@ -93,7 +93,7 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 
 // Stop is the parameters of postgres.stop.
 type Stop struct {
-	Server Target       `json:"server" kind:"postgres" help:"Server to stop."`
+	Server Target       `json:"server" kind:"postgres" help:"Server to stop." ja:"停止するサーバー"`
 	Mode   string       `json:"mode" help:"fast ends sessions and ships all WAL first; immediate ends at once and recovers at the next start." default:"fast" enum:"fast,immediate"`
 	Wait   run.Duration `json:"wait" help:"How long it may take." default:"1m"`
 }
@@ -150,7 +150,7 @@ func lookStopped(_ context.Context, p Stop) (activities.Seen, error) {
 
 // Start is the parameters of postgres.start.
 type Start struct {
-	Server Target       `json:"server" kind:"postgres" help:"Server to start."`
+	Server Target       `json:"server" kind:"postgres" help:"Server to start." ja:"起動するサーバー"`
 	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections." default:"1m"`
 }
 

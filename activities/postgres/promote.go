@@ -16,7 +16,7 @@ import (
 
 // Promote is the parameters of postgres.promote.
 type Promote struct {
-	Server Target       `json:"server" kind:"postgres" help:"Standby that becomes primary."`
+	Server Target       `json:"server" kind:"postgres" help:"Standby that becomes primary." ja:"プライマリーにするスタンバイ"`
 	MaxLag run.Bytes    `json:"max_lag" help:"Refuse when it is known to have received less than this of what the old primary wrote." default:"0B"`
 	Wait   run.Duration `json:"wait" help:"How long the promotion may take." default:"60s"`
 }

@@ -17,8 +17,8 @@ import (
 
 // Rejoin is the parameters of postgres.rejoin.
 type Rejoin struct {
-	Server  Target       `json:"server" kind:"postgres" help:"Server that becomes a standby; it may be dead, frozen, stopped or running."`
-	Follow  Target       `json:"follow" kind:"postgres" help:"Primary that it will stream from."`
+	Server  Target       `json:"server" kind:"postgres" help:"Server that becomes a standby; it may be dead, frozen, stopped or running." ja:"スタンバイにするサーバー。稼働状態は問わない"`
+	Follow  Target       `json:"follow" kind:"postgres" help:"Primary that it will stream from." ja:"複製元となるプライマリー"`
 	Method  string       `json:"method" help:"auto rewinds and, when that fails, rebuilds; rewind and basebackup do only that." default:"auto" enum:"auto,rewind,basebackup"`
 	Discard bool         `json:"discard" help:"Allow throwing away a newer timeline than the one it will follow, with all that was written on it." default:"false"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it streams." default:"10m"`

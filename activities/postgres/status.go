@@ -11,7 +11,7 @@ import (
 
 // Inspect is the parameters of postgres.status.
 type Inspect struct {
-	Server Target `json:"server" kind:"postgres" help:"Server to look at."`
+	Server Target `json:"server" kind:"postgres" help:"Server to look at." ja:"確認するサーバー"`
 }
 
 // Status is its result.

@@ -15,8 +15,8 @@ import (
 
 // Switchover is the parameters of postgres.switchover.
 type Switchover struct {
-	From   Target       `json:"from" kind:"postgres" help:"Primary now; runs on the worker of its host."`
-	To     Target       `json:"to" kind:"postgres" help:"Standby that streams from it and becomes primary."`
+	From   Target       `json:"from" kind:"postgres" help:"Primary now; runs on the worker of its host." ja:"現在のプライマリー。そのホストのワーカーで実行する"`
+	To     Target       `json:"to" kind:"postgres" help:"Standby that streams from it and becomes primary." ja:"複製しており、プライマリーにするスタンバイ"`
 	MaxLag run.Bytes    `json:"max_lag" help:"Wait until the standby is at most this far behind before writes are stopped." default:"1MB"`
 	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping, promoting and rejoining may take." default:"2m"`
 }

@@ -16,7 +16,7 @@ import (
 
 // SingleWriter is the parameters of postgres.single_writer.
 type SingleWriter struct {
-	Servers []Target     `json:"servers" kind:"postgres" help:"All copies of the database."`
+	Servers []Target     `json:"servers" kind:"postgres" help:"All copies of the database." ja:"データベースの全コピー"`
 	Expect  string       `json:"expect" help:"Name of the server that should be the writer; empty is any of them." default:""`
 	Wait    run.Duration `json:"wait" help:"How long to go on asking a server that gives no clear answer." default:"10s"`
 }

@@ -18,8 +18,8 @@ import (
 
 // HTTPLoad is the parameters of probe.http_load.
 type HTTPLoad struct {
-	URL      string            `json:"url" reach:"url" help:"Address to get; a redirect is not followed, so that the load stays where it belongs."`
-	Rate     int               `json:"rate" help:"Requests a second that are offered. Offer what full service can just serve, or a little more: less can't show it." example:"120"`
+	URL      string            `json:"url" reach:"url" help:"Address to get; a redirect is not followed, so that the load stays where it belongs." ja:"取得するアドレス。負荷が別の場所に及ばないよう、リダイレクトには従わない"`
+	Rate     int               `json:"rate" help:"Requests a second that are offered. Offer what full service can just serve, or a little more: less can't show it." ja:"毎秒のリクエスト数。完全稼働でちょうど処理できる数か、少し多めにする" example:"120"`
 	Duration run.Duration      `json:"duration" help:"How long one load lasts." default:"1s"`
 	Every    run.Duration      `json:"every" help:"Time from one load to the next while service holds. In between, single requests at the probe's interval tell whether there is service, and the last load's level holds; after an outage the first answer is followed by a load at once." default:"10s"`
 	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
@@ -30,9 +30,9 @@ type HTTPLoad struct {
 
 // StoredBaseline is a baseline that the estate keeps.
 type StoredBaseline struct {
-	Rate   float64 `json:"rate" help:"Answers a second in normal operation."`
-	At     string  `json:"at" help:"Date on which it was measured, as in 2026-11-01."`
-	Ground string  `json:"ground" help:"What it rests on: measured, simulated, a supplier's word."`
+	Rate   float64 `json:"rate" help:"Answers a second in normal operation." ja:"平常時の毎秒の応答数"`
+	At     string  `json:"at" help:"Date on which it was measured, as in 2026-11-01." ja:"計測した日付。2026-11-01 など"`
+	Ground string  `json:"ground" help:"What it rests on: measured, simulated, a supplier's word." ja:"根拠。実測、模擬、メーカー回答など"`
 }
 
 // maxAnswer is how much of one answer is read.

@@ -20,7 +20,7 @@ import (
 
 // SQL is the parameters of probe.sql.
 type SQL struct {
-	Servers   Servers `json:"servers" kind:"postgres" help:"Hosts that a client would be given."`
+	Servers   Servers `json:"servers" kind:"postgres" help:"Hosts that a client would be given." ja:"クライアントに渡されるホスト"`
 	Database  string  `json:"database" help:"Database to ask; empty is the target's." default:""`
 	Query     string  `json:"query" help:"A question of one row and one column, which changes nothing." default:"SELECT 1"`
 	Expect    string  `json:"expect" help:"The answer as text; empty is any." default:""`
@@ -103,7 +103,7 @@ func within(w plan.Watch) time.Duration {
 
 // TCP is the parameters of probe.tcp.
 type TCP struct {
-	Address string `json:"address" reach:"host" help:"host:port that must take a connection."`
+	Address string `json:"address" reach:"host" help:"host:port that must take a connection." ja:"接続を受け付けるべき ホスト:ポート"`
 	Expect  string `json:"expect" help:"What the first bytes it says must begin with; empty is nothing." default:""`
 }
 
@@ -143,7 +143,7 @@ func greet(ctx context.Context, p TCP) error {
 
 // HTTP is the parameters of probe.http.
 type HTTP struct {
-	URL      string            `json:"url" reach:"url" help:"Address to get; redirects are followed."`
+	URL      string            `json:"url" reach:"url" help:"Address to get; redirects are followed." ja:"取得するアドレス。リダイレクトに従う"`
 	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
 	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." default:""`
 	Expect   string            `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer, such as json.stock > 0; empty is none." default:"" example:"json.orders_open == true"`

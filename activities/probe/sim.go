@@ -11,7 +11,7 @@ import (
 
 // Sim is the parameters of probe.sim.
 type Sim struct {
-	Service activities.Target[simworld.Service] `json:"service" kind:"sim" help:"Simulated service." example:"web"`
+	Service activities.Target[simworld.Service] `json:"service" kind:"sim" help:"Simulated service." ja:"模擬サービス" example:"web"`
 }
 
 func lookSim(_ plan.Watch, p Sim) (looker, error) {

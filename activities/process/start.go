@@ -22,7 +22,7 @@ import (
 
 // Start is the parameters of process.start.
 type Start struct {
-	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to start."`
+	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to start." ja:"起動するプログラム"`
 	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must then accept connections; empty asks only that it lives." default:"" example:"127.0.0.1:8080"`
 	Steady  run.Duration `json:"steady" help:"How long it must live without a break before it counts as started." default:"1s"`
 	Within  run.Duration `json:"within" help:"How long that may take together." default:"30s"`

@@ -11,13 +11,13 @@ import (
 
 // Status is the parameters of process.status.
 type Status struct {
-	Process Target `json:"process" kind:"process" example:"orders-app" help:"Program to look at."`
+	Process Target `json:"process" kind:"process" example:"orders-app" help:"Program to look at." ja:"確認するプログラム"`
 }
 
 // Await is the parameters of process.wait.
 type Await struct {
-	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to wait for."`
-	State   string       `json:"state" help:"What is waited for." enum:"running,ended" example:"running"`
+	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to wait for." ja:"待つ対象のプログラム"`
+	State   string       `json:"state" help:"What is waited for." ja:"待つ条件" enum:"running,ended" example:"running"`
 	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must accept connections to count as running; empty asks only that it lives." default:"" example:"127.0.0.1:8080"`
 	Within  run.Duration `json:"within" help:"How long that may take." default:"30s"`
 }

@@ -14,14 +14,14 @@ import (
 
 // Stop is the parameters of process.stop.
 type Stop struct {
-	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to end, with what it started."`
+	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to end, with what it started." ja:"終了させるプログラム（起動した子プロセスを含む）"`
 	Grace   run.Duration `json:"grace" help:"How long it has to end by itself after it was told to (SIGTERM)." default:"10s"`
 	Force   bool         `json:"force" help:"Whether what has not ended after the grace is killed; else that is a finding." default:"true"`
 }
 
 // Kill is the parameters of process.kill.
 type Kill struct {
-	Process Target `json:"process" kind:"process" example:"orders-app" help:"Program to kill, with what it started."`
+	Process Target `json:"process" kind:"process" example:"orders-app" help:"Program to kill, with what it started." ja:"強制終了するプログラム（起動した子プロセスを含む）"`
 }
 
 // Ended is the result of both.

@@ -34,8 +34,8 @@ func Actions() []activities.Action {
 
 // Query is the parameters of prometheus.query.
 type Query struct {
-	URL    string            `json:"url" reach:"url" help:"Address of the Prometheus server." example:"http://prometheus.example.com:9090"`
-	Query  string            `json:"query" help:"PromQL expression that gives an instant vector or a scalar." example:"sum(orders_queue_length)"`
+	URL    string            `json:"url" reach:"url" help:"Address of the Prometheus server." ja:"Prometheusサーバーのアドレス" example:"http://prometheus.example.com:9090"`
+	Query  string            `json:"query" help:"PromQL expression that gives an instant vector or a scalar." ja:"インスタントベクトルかスカラーを返すPromQL式" example:"sum(orders_queue_length)"`
 	Expect string            `json:"expect" over:"value,values,samples" help:"Condition over value (the first sample's), values (all) and samples (how many)." default:"samples > 0" example:"value == 0.0"`
 	Bearer activities.Secret `json:"bearer" help:"Token that the server asks for." default:""`
 	MaxAge run.Duration      `json:"max_age" help:"An older sample is a finding, since what scrapes it may be dead; of a bare selector only, a computation has no age." default:"2m"`

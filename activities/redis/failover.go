@@ -16,9 +16,9 @@ import (
 
 // Failover is the parameters of redis.failover.
 type Failover struct {
-	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that carry the failover out."`
-	From     Target                   `json:"from" kind:"redis" example:"redis-osaka" help:"Master now, which is there and hands over."`
-	To       Target                   `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that becomes master. The sentinels choose by replica-priority, so it has to be the only one that they can choose, or the best."`
+	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that carry the failover out." ja:"切り替えを実行するSentinel"`
+	From     Target                   `json:"from" kind:"redis" example:"redis-osaka" help:"Master now, which is there and hands over." ja:"現在のマスター。稼働しており、役割を引き渡す側"`
+	To       Target                   `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that becomes master. The sentinels choose by replica-priority, so it has to be the only one that they can choose, or the best." ja:"マスターにするレプリカ。Sentinelは replica-priority で選ぶため、選べる唯一のものか、最優先のものとする"`
 	Others   []Target                 `json:"others" kind:"redis" help:"All other copies of the data." default:""`
 	MaxLag   run.Bytes                `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
 	Wait     run.Duration             `json:"wait" help:"How long the sentinels may take." default:"1m"`
@@ -280,9 +280,9 @@ func lookFailedOver(ctx context.Context, p Failover) (activities.Seen, error) {
 
 // WaitFailover is the parameters of redis.wait_failover.
 type WaitFailover struct {
-	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that fail over by themselves."`
-	From     Target                   `json:"from" kind:"redis" example:"redis-tokyo" help:"Master that was lost; it may be gone."`
-	Servers  []Target                 `json:"servers" kind:"redis" example:"[redis-osaka]" help:"The other copies of the data, one of which becomes master."`
+	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that fail over by themselves." ja:"自動で切り替えを行うSentinel"`
+	From     Target                   `json:"from" kind:"redis" example:"redis-tokyo" help:"Master that was lost; it may be gone." ja:"失われたマスター。存在しなくてもよい"`
+	Servers  []Target                 `json:"servers" kind:"redis" example:"[redis-osaka]" help:"The other copies of the data, one of which becomes master." ja:"データのほかのコピー。いずれかをマスターにする"`
 	Wait     run.Duration             `json:"wait" help:"How long it may take, from now." default:"3m"`
 }
 

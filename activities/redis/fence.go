@@ -13,7 +13,7 @@ import (
 
 // Fence is the parameters of redis.fence.
 type Fence struct {
-	Server  Target `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that must take no more writes."`
+	Server  Target `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that must take no more writes." ja:"書き込みを止めるサーバー"`
 	Restart bool   `json:"restart" help:"Whether the fence has to hold after a restart with the same configuration file too; without one that the server may rewrite, that is a finding. What a restart's command line says wins over the file." default:"true"`
 }
 
@@ -202,7 +202,7 @@ func lookFencedHere(ctx context.Context, p Fence) (activities.Seen, error) {
 
 // Unfence is the parameters of redis.unfence.
 type Unfence struct {
-	Server Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server whose fence is taken off."`
+	Server Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー"`
 	Others []Target     `json:"others" kind:"redis" help:"Servers of the same data; refused when one of them takes writes or can't say." default:""`
 	Wait   run.Duration `json:"wait" help:"How long the server may take to answer, when it was just started." default:"1m"`
 }

@@ -14,7 +14,7 @@ import (
 
 // Promote is the parameters of redis.promote.
 type Promote struct {
-	Server      Target       `json:"server" kind:"redis" example:"redis-osaka" help:"Replica that becomes master."`
+	Server      Target       `json:"server" kind:"redis" example:"redis-osaka" help:"Replica that becomes master." ja:"マスターにするレプリカ"`
 	MaxLag      run.Bytes    `json:"max_lag" help:"Refuse when it is known to have applied less than this of what the old master wrote." default:"0B"`
 	MaxLinkDown run.Duration `json:"max_link_down" help:"Refuse when its link to the old master has been down for longer and the old master can't say any more how far it had written: nobody knows then what is missing. Leave room for the time that people take." default:"30m"`
 	Wait        run.Duration `json:"wait" help:"How long the promotion may take." default:"30s"`
@@ -207,8 +207,8 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 
 // CaughtUp is the parameters of redis.wait_caught_up.
 type CaughtUp struct {
-	Server Target       `json:"server" kind:"redis" example:"redis-osaka" help:"Replica."`
-	Follow Target       `json:"follow" kind:"redis" example:"redis-tokyo" help:"Master that it follows."`
+	Server Target       `json:"server" kind:"redis" example:"redis-osaka" help:"Replica." ja:"レプリカ"`
+	Follow Target       `json:"follow" kind:"redis" example:"redis-tokyo" help:"Master that it follows." ja:"追随しているマスター"`
 	Limit  run.Bytes    `json:"limit" help:"Lag that is small enough. Under writes 0B may never be seen." default:"1MB"`
 	Wait   run.Duration `json:"wait" help:"How long it may take." default:"10m"`
 }

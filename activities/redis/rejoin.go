@@ -14,8 +14,8 @@ import (
 
 // Rejoin is the parameters of redis.rejoin.
 type Rejoin struct {
-	Server  Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first."`
-	Follow  Target       `json:"follow" kind:"redis" example:"redis-osaka" help:"Master that it will follow, at the address in the estate."`
+	Server  Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first." ja:"レプリカにするサーバー。稼働している必要がある（フェンスの有無は問わない）。停止中にフェンスされたものは先に起動する"`
+	Follow  Target       `json:"follow" kind:"redis" example:"redis-osaka" help:"Master that it will follow, at the address in the estate." ja:"追随先となるマスター（構成台帳のアドレス）"`
 	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written, and what the server holds when the master to follow holds nothing." default:"false"`
 	Restart bool         `json:"restart" help:"Whether it has to follow after a restart with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." default:"true"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it follows." default:"10m"`

@@ -8,7 +8,7 @@ import (
 
 // Inspect is the parameters of redis.status.
 type Inspect struct {
-	Server Target `json:"server" kind:"redis" example:"redis-osaka" help:"Server to look at."`
+	Server Target `json:"server" kind:"redis" example:"redis-osaka" help:"Server to look at." ja:"確認するサーバー"`
 }
 
 // Status is its result.

@@ -13,8 +13,8 @@ import (
 
 // Switchover is the parameters of redis.switchover.
 type Switchover struct {
-	From    Target       `json:"from" kind:"redis" example:"redis-osaka" help:"Master now."`
-	To      Target       `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that follows it and becomes master."`
+	From    Target       `json:"from" kind:"redis" example:"redis-osaka" help:"Master now." ja:"現在のマスター"`
+	To      Target       `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that follows it and becomes master." ja:"追随しており、マスターにするレプリカ"`
 	MaxLag  run.Bytes    `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
 	Restart bool         `json:"restart" help:"Whether it has to hold after a restart of the old master with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." default:"true"`
 	Wait    run.Duration `json:"wait" help:"How long it may take." default:"30s"`

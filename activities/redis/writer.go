@@ -14,7 +14,7 @@ import (
 
 // SingleWriter is the parameters of redis.single_writer.
 type SingleWriter struct {
-	Servers  []Target                 `json:"servers" kind:"redis" example:"[redis-tokyo, redis-osaka]" help:"All copies of the data."`
+	Servers  []Target                 `json:"servers" kind:"redis" example:"[redis-tokyo, redis-osaka]" help:"All copies of the data." ja:"データの全コピー"`
 	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" help:"Sentinels that have to name that server too; empty asks none." default:""`
 	Expect   string                   `json:"expect" help:"Name of the server that should be the writer; empty is any of them." default:""`
 	Wait     run.Duration             `json:"wait" help:"How long to go on asking while there is no clear answer." default:"10s"`

@@ -24,12 +24,12 @@ type service = activities.Target[simworld.Service]
 
 // OfService is the parameters of sim.break and sim.restore.
 type OfService struct {
-	Service service `json:"service" kind:"sim" help:"Simulated service." example:"web"`
+	Service service `json:"service" kind:"sim" help:"Simulated service." ja:"模擬サービス" example:"web"`
 }
 
 // Status is the parameters of sim.status.
 type Status struct {
-	Service service `json:"service" kind:"sim" help:"Simulated service." example:"web"`
+	Service service `json:"service" kind:"sim" help:"Simulated service." ja:"模擬サービス" example:"web"`
 	Expect  string  `json:"expect" help:"State that it must be in." default:"any" enum:"any,up,down"`
 }
 

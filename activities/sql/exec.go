@@ -16,9 +16,9 @@ import (
 
 // Exec is the parameters of sql.exec.
 type Exec struct {
-	Server    pglink.Target `json:"server" kind:"postgres" help:"Server to change."`
+	Server    pglink.Target `json:"server" kind:"postgres" help:"Server to change." ja:"変更するサーバー"`
 	Database  string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
-	Statement string        `json:"statement" help:"One statement; $1, $2 stand for args." example:"UPDATE settings SET read_only = false"`
+	Statement string        `json:"statement" help:"One statement; $1, $2 stand for args." ja:"文1つ。$1、$2 は args の値" example:"UPDATE settings SET read_only = false"`
 	Args      []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
 	Look      string        `json:"look_sql" help:"Query whose first column of its one row is true when the goal holds; without it a lost answer has to be settled by a person." default:"" example:"SELECT NOT read_only FROM settings"`
 }

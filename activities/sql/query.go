@@ -13,9 +13,9 @@ import (
 
 // Query is the parameters of sql.query.
 type Query struct {
-	Server   pglink.Target `json:"server" kind:"postgres" help:"Server to ask."`
+	Server   pglink.Target `json:"server" kind:"postgres" help:"Server to ask." ja:"問い合わせるサーバー"`
 	Database string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
-	Query    string        `json:"query" help:"One statement that reads; $1, $2 stand for args." example:"SELECT count(*) AS n FROM orders"`
+	Query    string        `json:"query" help:"One statement that reads; $1, $2 stand for args." ja:"参照のみの文1つ。$1、$2 は args の値" example:"SELECT count(*) AS n FROM orders"`
 	Args     []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
 	Expect   string        `json:"expect" over:"rows,count" help:"Condition over rows and count, such as rows[0].n > 0." default:"" example:"rows[0].n > 0"`
 	MaxRows  int           `json:"max_rows" help:"How many rows are read at most." default:"1000"`

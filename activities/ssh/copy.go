@@ -21,10 +21,10 @@ import (
 
 // Copy is the parameters of ssh.copy.
 type Copy struct {
-	Host Target `json:"host" kind:"ssh" example:"app1" help:"Host that gets the file."`
+	Host Target `json:"host" kind:"ssh" example:"app1" help:"Host that gets the file." ja:"ファイルの送信先ホスト"`
 	From string `json:"from" reach:"path" help:"File on the site worker's machine; empty takes text." default:"" example:"/srv/releases/orders.conf"`
 	Text string `json:"text" help:"The file's content, when from is empty." default:""`
-	To   string `json:"to" help:"Absolute path on the host; its folder must be there." example:"/etc/orders/orders.conf"`
+	To   string `json:"to" help:"Absolute path on the host; its folder must be there." ja:"ホスト上の絶対パス。親フォルダーは存在している必要がある" example:"/etc/orders/orders.conf"`
 	Mode string `json:"mode" help:"Permissions, octal, in quotes." default:"0644" example:"\"0644\""`
 }
 

@@ -58,7 +58,7 @@ func ready(ctx context.Context, t Target) ([]plan.Text, error) {
 
 // Command is what is run on a host.
 type Command struct {
-	Host    Target            `json:"host" kind:"ssh" example:"app1" help:"Where it runs."`
+	Host    Target            `json:"host" kind:"ssh" example:"app1" help:"Where it runs." ja:"実行する場所"`
 	Env     map[string]string `json:"env" help:"Environment variables, besides the user's own and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
 	Stdin   string            `json:"stdin" help:"Text on the program's standard input." default:""`
 	Expect  []int             `json:"expect" help:"Exit codes that mean success." default:"[0]"`
@@ -89,7 +89,7 @@ func check(ctx context.Context, p Check) (Outcome, error) {
 
 // Run is the parameters of ssh.run.
 type Run struct {
-	Argv []string `json:"argv" help:"Program and its arguments, one item each." example:"[/opt/orders/bin/traffic, --to, osaka]"`
+	Argv []string `json:"argv" help:"Program and its arguments, one item each." ja:"プログラムと引数。1項目ずつ書く" example:"[/opt/orders/bin/traffic, --to, osaka]"`
 	Command
 	Look []string `json:"look" help:"Program on the host that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
 }

@@ -13,7 +13,7 @@ import (
 
 // Mask is the parameters of systemd.mask.
 type Mask struct {
-	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that nothing may start any more."`
+	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that nothing may start any more." ja:"起動を禁止するユニット"`
 	Dependants []string     `json:"dependants" help:"Units that need it and go down with it, as for systemd.stop." default:"" example:"[orders-web.service]"`
 	Reboot     bool         `json:"until_reboot" help:"Whether the mask ends when the machine starts anew. A fence must outlive that." default:"false"`
 	Within     run.Duration `json:"within" help:"How long its stop may take." default:"2m"`
@@ -28,7 +28,7 @@ func (p Mask) masked(s State) bool {
 
 // Unmask is the parameters of systemd.unmask.
 type Unmask struct {
-	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that may be started again."`
+	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that may be started again." ja:"再び起動できるようにするユニット"`
 }
 
 func (p Unmask) target() Target { return p.Unit }

@@ -10,8 +10,8 @@ import (
 
 // Restart is the parameters of systemd.restart.
 type Restart struct {
-	Unit       Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to restart."`
-	Invocation string `json:"invocation" example:"9f1c7e5a3b2d4c6e8f0a1b2c3d4e5f60" help:"Which start of it is to be replaced, as an earlier systemd.status showed it (${{ steps.ID.invocation }}): whatever becomes of an answer, no other is ended."`
+	Unit       Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to restart." ja:"再起動するユニット"`
+	Invocation string `json:"invocation" example:"9f1c7e5a3b2d4c6e8f0a1b2c3d4e5f60" help:"Which start of it is to be replaced, as an earlier systemd.status showed it (${{ steps.ID.invocation }}): whatever becomes of an answer, no other is ended." ja:"置き換える起動の識別子。先の systemd.status の結果（${{ steps.ID.invocation }}）を書く。応答が失われても、ほかの起動は終了させない"`
 	Until
 }
 

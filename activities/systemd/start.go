@@ -19,7 +19,7 @@ type Until struct {
 
 // Start is the parameters of systemd.start.
 type Start struct {
-	Unit       Target   `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to start."`
+	Unit       Target   `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to start." ja:"起動するユニット"`
 	Dependants []string `json:"dependants" help:"Units that are started after it, by their full names. An undo of systemd.stop or systemd.mask starts what that took down, named or not." default:"" example:"[orders-web.service]"`
 	Until
 }

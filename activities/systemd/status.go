@@ -9,14 +9,14 @@ import (
 
 // Status is the parameters of systemd.status.
 type Status struct {
-	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to look at."`
+	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to look at." ja:"確認するユニット"`
 }
 
 func (p Status) target() Target { return p.Unit }
 
 // Wait is the parameters of systemd.wait_active.
 type Wait struct {
-	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to wait for."`
+	Unit Target `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to wait for." ja:"待つ対象のユニット"`
 	Until
 }
 

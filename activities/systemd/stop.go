@@ -14,7 +14,7 @@ import (
 
 // Stop is the parameters of systemd.stop.
 type Stop struct {
-	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to stop."`
+	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to stop." ja:"停止するユニット"`
 	BackBy     string       `json:"back_by" help:"What if an active socket, timer, path or unit would start it again: refuse, or keep that as it is. A unit that can come back is not fenced; stop those first, or use systemd.mask." enum:"refuse,keep" default:"refuse"`
 	Dependants []string     `json:"dependants" help:"Units that need it and go down with it (Requires=, BindsTo=, PartOf=, ...), by their full names: refused while one is active and not named. An undo starts those again that were." default:"" example:"[orders-web.service]"`
 	Steady     run.Duration `json:"steady" help:"How long it must then stay down." default:"1s"`

@@ -12,7 +12,7 @@ import (
 
 // Unit is a target of kind "unit".
 type Unit struct {
-	Unit    string `json:"unit" help:"The unit's full name." example:"orders.service"`
+	Unit    string `json:"unit" help:"The unit's full name." ja:"ユニットの完全な名前" example:"orders.service"`
 	Bus     string `json:"bus" help:"Whose systemd: system, user (that of the site worker's user), or the D-Bus address of another one, such as unix:path=/run/user/1001/bus." default:"system"`
 	Journal string `json:"journal" reach:"path" help:"Folder of its journal, where that is not this machine's own." default:"" example:"/var/log/journal"`
 }

@@ -17,7 +17,7 @@ func Actions() []activities.Action { return []activities.Action{check} }
 
 // Check is the parameters of tcp.check.
 type Check struct {
-	Address string       `json:"address" reach:"host" help:"Host and port, such as db.example.com:5432." example:"db.osaka.example.com:5432"`
+	Address string       `json:"address" reach:"host" help:"Host and port, such as db.example.com:5432." ja:"ホストとポート。db.example.com:5432 など" example:"db.osaka.example.com:5432"`
 	Expect  string       `json:"expect" help:"Whether something must accept connections there, or must have stopped to." default:"open" enum:"open,closed"`
 	Timeout run.Duration `json:"timeout" help:"How long to wait for an answer." default:"5s"`
 }

@@ -25,8 +25,8 @@ type Options struct {
 
 // Activity is the parameters of temporal.activity.
 type Activity struct {
-	Queue     string            `json:"task_queue" reach:"queue" help:"Task queue that its worker polls, in muster's own namespace of the engine." example:"orders-tools"`
-	Activity  string            `json:"activity" help:"Name under which the worker registers it." example:"switch_traffic"`
+	Queue     string            `json:"task_queue" reach:"queue" help:"Task queue that its worker polls, in muster's own namespace of the engine." ja:"ワーカーが受け取るタスクキュー（musterと同じ名前空間）" example:"orders-tools"`
+	Activity  string            `json:"activity" help:"Name under which the worker registers it." ja:"ワーカーが登録している名前" example:"switch_traffic"`
 	Input     any               `json:"input" help:"Its one argument, any value; null is an activity without argument." default:"null" example:"{to: osaka}"`
 	Effect    string            `json:"effect" help:"What it may do to the world, declared by who writes the step, since muster can't know: as it stands, no expression." default:"destroy" enum:"observe,isolated,disrupt,destroy" example:"disrupt"`
 	Look      string            `json:"look" help:"Activity at the same task queue that only looks, given the same argument: it returns true when the goal holds, false when it does not and nothing of it is under way, anything else when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"traffic_is_at"`

@@ -10,7 +10,7 @@ import (
 
 // For is the parameters of wait.duration.
 type For struct {
-	For run.Duration `json:"for" help:"How long to wait."`
+	For run.Duration `json:"for" help:"How long to wait." ja:"待つ時間"`
 }
 
 // passed is what a wait remembers for the worker that goes on with it.

@@ -24,7 +24,7 @@ type Waited struct {
 
 // ForTCP is the parameters of wait.for_tcp.
 type ForTCP struct {
-	Address  string       `json:"address" reach:"host" help:"Host and port, such as db.example.com:5432." example:"db.osaka.example.com:5432"`
+	Address  string       `json:"address" reach:"host" help:"Host and port, such as db.example.com:5432." ja:"ホストとポート。db.example.com:5432 など" example:"db.osaka.example.com:5432"`
 	Within   run.Duration `json:"within" help:"How long to wait at most." default:"1m"`
 	Interval run.Duration `json:"interval" help:"How often to ask." default:"250ms"`
 }
@@ -47,7 +47,7 @@ var forTCP = activities.Define("wait.for_tcp", activities.Doc{
 
 // ForHTTP is the parameters of wait.for_http.
 type ForHTTP struct {
-	URL      string       `json:"url" reach:"url" help:"Address to GET." example:"https://orders.example.com/health"`
+	URL      string       `json:"url" reach:"url" help:"Address to GET." ja:"GETするアドレス" example:"https://orders.example.com/health"`
 	Status   []int        `json:"status" help:"Statuses that end the wait." default:"[200]"`
 	Expect   string       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text that ends the wait." default:""`
 	CAFile   string       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`

@@ -364,7 +364,7 @@ func (s *Server) mistakes(ctx context.Context, err error) error {
 	p := problem(http.StatusUnprocessableEntity, CodeMistakes,
 		l.T("The plan files have mistakes; nothing was started.", "計画ファイルに誤りがあります。何も開始していません。"),
 		l.T("Correct them; `muster validate` checks them without starting anything", "修正してください。`muster validate` で開始せずに確認できます"))
-	p.Lines = strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	p.Lines = strings.Split(strings.TrimRight(plan.SaidBy(err).In(string(l)), "\n"), "\n")
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,9 +125,11 @@ func (a alarmRuns) Start(ctx context.Context, p alarm.Proposal, reason string) (
 		again = err == nil && len(sum) == 1 && sum[0].Kind == run.Drill && !sum[0].State.Ended()
 		text = plan.Say("run %s holds its systems", "対象のシステムを %s が保持している", refused.Holder)
 	case api.CodeMistakes:
-		first := ""
-		if len(refused.Lines) > 0 {
-			first = refused.Lines[0]
+		var first plan.Text
+		if len(refused.Lines) > 0 { // this client reads English; the place says where it is in any language
+			first.EN = refused.Lines[0]
+			place, _, _ := strings.Cut(first.EN, ": ")
+			first.JA = place + "（`muster validate --lang ja` で内容を確認できる）"
 		}
 		text = plan.Say("the plan files have mistakes, so nothing was started: %s", "計画ファイルに誤りがあり、開始していない：%s", first)
 	case api.CodeUnknownScenario:

@@ -103,7 +103,7 @@ func (b *Board) showSystems(v *visit) error {
 
 // filesProblem is a page for plan files that have mistakes, with all of them.
 func (v *visit) filesProblem(err error) error {
-	return &trouble{status: http.StatusUnprocessableEntity, title: v.t("The plan files have mistakes", "計画ファイルに誤りがあります"), lines: strings.Split(strings.TrimSpace(err.Error()), "\n"),
+	return &trouble{status: http.StatusUnprocessableEntity, title: v.t("The plan files have mistakes", "計画ファイルに誤りがあります"), lines: strings.Split(strings.TrimSpace(plan.SaidBy(err).In(string(v.lang))), "\n"),
 		detail: v.t("Nothing can be read from them until they are corrected.", "修正するまで内容を読み取れません。"), way: v.t("`muster validate` checks them without starting anything", "`muster validate` で開始せずに確認できます")}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/demo"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
 )
@@ -114,17 +115,17 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 		}
 		what := trouble.What
 		if trouble.Err != nil {
-			what += ": " + trouble.Err.Error()
+			what += ": " + c.said(trouble.Err)
 		}
 		return code, []string{what}, trouble.WayOut
 	case errors.As(err, &fail):
-		return fail.code, strings.Split(fail.err.Error(), "\n"), fail.wayOut
+		return fail.code, strings.Split(c.said(fail.err), "\n"), fail.wayOut
 	}
 	if m, ok := scenario.AsMistakes(err); ok {
-		for _, one := range m {
-			lines = append(lines, one.String())
-		}
-		return exitMistake, append(lines, c.t("%d mistake(s), nothing was started", "誤り %d 件。何も開始していません", len(m))), ""
+		return exitMistake, append(m.Lines(string(c.lang)), c.t("%d mistake(s), nothing was started", "誤り %d 件。何も開始していません", len(m))), ""
 	}
-	return exitFault, strings.Split(err.Error(), "\n"), ""
+	return exitFault, strings.Split(c.said(err), "\n"), ""
 }
+
+// said is an error in the reader's language, as far as it speaks it.
+func (c *command) said(err error) string { return plan.SaidBy(err).In(string(c.lang)) }

@@ -14,14 +14,14 @@ type (
 // File is an Estate as people write it.
 type File struct {
 	yamldoc.Place
-	Kind    text     `json:"kind" help:"Estate." enum:"Estate"`
-	Name    text     `json:"name" help:"Name of the estate." is:"name"`
+	Kind    text     `json:"kind" help:"Estate." ja:"Estate と書く" enum:"Estate"`
+	Name    text     `json:"name" help:"Name of the estate." ja:"構成台帳の名前" is:"name"`
 	Zone    text     `json:"zone" help:"Time zone of reports, as in Asia/Tokyo." default:"UTC"`
-	Control text     `json:"control" help:"Site at which the control plane runs: where recovery happens, not where the loss is." is:"name"`
-	Sites   []Site   `json:"sites" help:"Places that hold systems or people." item:"site"`
+	Control text     `json:"control" help:"Site at which the control plane runs: where recovery happens, not where the loss is." ja:"制御プレーンを動かす拠点。失われる拠点ではなく、復旧を行う側の拠点" is:"name"`
+	Sites   []Site   `json:"sites" help:"Places that hold systems or people." ja:"システムや要員のいる拠点" item:"site"`
 	Targets []Target `json:"targets" help:"Servers and endpoints that actions refer to by name." item:"target" default:""`
-	Systems []System `json:"systems" help:"What is recovered." item:"system"`
-	People  []Person `json:"people" help:"Who has which role." item:"person"`
+	Systems []System `json:"systems" help:"What is recovered." ja:"復旧の対象となるシステム" item:"system"`
+	People  []Person `json:"people" help:"Who has which role." ja:"要員とその役割" item:"person"`
 	Roles   []Role   `json:"roles" help:"The roles there are; without this list, those that people hold." item:"role" default:""`
 	Places  []Place  `json:"muster_places" help:"Where people muster." item:"muster place" default:""`
 	Muster  *Muster  `json:"muster" help:"When people come without being ordered to, where, and with what." default:""`
@@ -31,7 +31,7 @@ type File struct {
 // Site is a place that holds systems or people.
 type Site struct {
 	yamldoc.Place
-	Name   text         `json:"name" help:"Name of the site; its workers are started with it." is:"name"`
+	Name   text         `json:"name" help:"Name of the site; its workers are started with it." ja:"拠点の名前。ワーカーの起動時にも指定する" is:"name"`
 	Title  yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Owner  text         `json:"owner" help:"Role that answers for what is done there; it acknowledges steps at the site in a walkthrough, unless the step says otherwise." is:"name" default:""`
 	Region text         `json:"region" help:"What one event could strike as a whole: a city, a river's plain, a power grid. Copies in the region of the original are a finding, and so is an alternate site in that of the home." default:""`
@@ -41,25 +41,25 @@ type Site struct {
 // SiteCheck is an item of a site's checklist.
 type SiteCheck struct {
 	yamldoc.Place
-	Name  text         `json:"name" help:"Name of the item." is:"name"`
+	Name  text         `json:"name" help:"Name of the item." ja:"点検項目の名前" is:"name"`
 	Title yamldoc.Text `json:"title" help:"What to look at." default:""`
 }
 
 // Target is a server, endpoint or other thing that actions refer to.
 type Target struct {
 	yamldoc.Place
-	Name text                      `json:"name" help:"Name by which actions refer to it." is:"name"`
-	Kind text                      `json:"kind" help:"What it is, as in postgres; the kind says which other fields there are."`
-	Site text                      `json:"site" help:"Site at which it is." is:"name"`
+	Name text                      `json:"name" help:"Name by which actions refer to it." ja:"アクションから参照するときの名前" is:"name"`
+	Kind text                      `json:"kind" help:"What it is, as in postgres; the kind says which other fields there are." ja:"postgres などの種類。ほかに書ける項目も種類で決まる"`
+	Site text                      `json:"site" help:"Site at which it is." ja:"設置されている拠点" is:"name"`
 	Rest yamldoc.Dict[yamldoc.Raw] `json:"-" help:"The kind's own fields." rest:"true"`
 }
 
 // System is what is recovered.
 type System struct {
 	yamldoc.Place
-	Name         text         `json:"name" help:"Name of the system." is:"name"`
+	Name         text         `json:"name" help:"Name of the system." ja:"システムの名前" is:"name"`
 	Title        yamldoc.Text `json:"title" help:"As people call it." default:""`
-	Home         text         `json:"home" help:"Site at which it runs normally." is:"name"`
+	Home         text         `json:"home" help:"Site at which it runs normally." ja:"平常時に稼働する拠点" is:"name"`
 	Alternate    text         `json:"alternate" help:"Site at which it can run instead." is:"name" default:""`
 	Owner        text         `json:"owner" help:"Role that answers for it; it acknowledges the system's steps in a walkthrough, unless the step or its site says otherwise." is:"name" default:""`
 	DependsOn    []text       `json:"depends_on" help:"Systems that must be back before it." is:"name" default:""`
@@ -77,7 +77,7 @@ type System struct {
 // Component is a part of a system that people look at.
 type Component struct {
 	yamldoc.Place
-	Name     text         `json:"name" help:"Name of the component, as in muster assess SYSTEM NAME." is:"name"`
+	Name     text         `json:"name" help:"Name of the component, as in muster assess SYSTEM NAME." ja:"構成要素の名前。muster assess システム 名前 で使う" is:"name"`
 	Title    yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Kind     text         `json:"kind" help:"What it is: the operating structure, a facility (power, room), hardware, the system area (applications, settings), the data area, network, or a contractor's part." enum:"structure,facility,hardware,system_area,data_area,network,contractor" default:""`
 	Site     text         `json:"site" help:"Site at which it is; the system's home unless said." is:"name" default:""`
@@ -103,14 +103,14 @@ type Restore struct {
 // Stage is a level to be reached within a time.
 type Stage struct {
 	yamldoc.Place
-	Within duration `json:"within" help:"Time from the event, as in 3h."`
-	Level  number   `json:"level" help:"Percent of normal service." min:"1" max:"100"`
+	Within duration `json:"within" help:"Time from the event, as in 3h." ja:"事象からの時間。3h など"`
+	Level  number   `json:"level" help:"Percent of normal service." ja:"平常時に対する割合（%）" min:"1" max:"100"`
 }
 
 // Function is a part of what a system does.
 type Function struct {
 	yamldoc.Place
-	Name   text         `json:"name" help:"Name of the function." is:"name"`
+	Name   text         `json:"name" help:"Name of the function." ja:"機能の名前" is:"name"`
 	Title  yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Weight number       `json:"weight" help:"Its share of the level of service; a system's weights add up to 100. Left out everywhere, the shares are equal." min:"1" max:"100" default:""`
 	Probe  *Probe       `json:"probe" help:"How it is seen from outside." default:""`
@@ -120,22 +120,22 @@ type Function struct {
 // Statement says whose word counts for a function that no probe can see.
 type Statement struct {
 	yamldoc.Place
-	By       text                `json:"by" help:"Role whose holders state it." is:"name"`
+	By       text                `json:"by" help:"Role whose holders state it." ja:"申告する役割" is:"name"`
 	Accepted yamldoc.Value[bool] `json:"accepted" help:"Whether their word is enough to meet an objective; else what rests on it is not proven." default:"false"`
 }
 
 // LoadLimit bounds the load that probes may put on a system.
 type LoadLimit struct {
 	yamldoc.Place
-	Rate     number              `json:"rate" help:"Requests a second at most." min:"1" max:"100000"`
-	Duration duration            `json:"duration" help:"How long one load may last at most."`
+	Rate     number              `json:"rate" help:"Requests a second at most." ja:"毎秒のリクエスト数の上限" min:"1" max:"100000"`
+	Duration duration            `json:"duration" help:"How long one load may last at most." ja:"1回の負荷を続けてよい時間の上限"`
 	Real     yamldoc.Value[bool] `json:"real" help:"Whether a real response may load it too; else its probes only see there whether it serves." default:"false"`
 }
 
 // Probe looks at a function.
 type Probe struct {
 	yamldoc.Place
-	Uses     text        `json:"uses" help:"An action of the family probe."`
+	Uses     text        `json:"uses" help:"An action of the family probe." ja:"probe 系統のアクション"`
 	With     yamldoc.Raw `json:"with" help:"The action's parameters." default:""`
 	At       text        `json:"at" help:"Site from which it looks; the control site unless said." is:"name" default:""`
 	Interval duration    `json:"interval" help:"Time between samples." default:"250ms"`
@@ -153,7 +153,7 @@ type Runbooks struct {
 // Check is a step that only observes.
 type Check struct {
 	yamldoc.Place
-	Uses    text        `json:"uses" help:"An action with effect observe."`
+	Uses    text        `json:"uses" help:"An action with effect observe." ja:"影響区分が observe のアクション"`
 	With    yamldoc.Raw `json:"with" help:"The action's parameters." default:""`
 	At      text        `json:"at" help:"Site whose worker runs it; the control site unless said." is:"name" default:""`
 	Timeout duration    `json:"timeout" help:"How long it may take." default:"30s"`
@@ -162,9 +162,9 @@ type Check struct {
 // Person is somebody with roles.
 type Person struct {
 	yamldoc.Place
-	ID       text         `json:"id" help:"Short name of the person, as in check-ins." is:"name"`
-	Name     yamldoc.Text `json:"name" help:"The person's name."`
-	Roles    []text       `json:"roles" help:"Roles the person holds." is:"name"`
+	ID       text         `json:"id" help:"Short name of the person, as in check-ins." ja:"要員のID。安否報告などで使う" is:"name"`
+	Name     yamldoc.Text `json:"name" help:"The person's name." ja:"要員の氏名"`
+	Roles    []text       `json:"roles" help:"Roles the person holds." ja:"要員が担う役割" is:"name"`
 	Deputies []text       `json:"deputies" help:"Who is called, in this order, when the person is silent." is:"name" default:""`
 	Contact  text         `json:"contact" help:"How the person is reached; a telephone number in quotes." default:""`
 	Section  text         `json:"section" help:"Department, for totals." default:""`
@@ -178,7 +178,7 @@ type Person struct {
 // Role is what people are in a run.
 type Role struct {
 	yamldoc.Place
-	Name  text         `json:"name" help:"Its name." is:"name"`
+	Name  text         `json:"name" help:"Its name." ja:"名前" is:"name"`
 	Title yamldoc.Text `json:"title" help:"As people call it." default:""`
 	Only  text         `json:"only" help:"Kind of run in which the role counts: drill or real; both unless said." enum:"drill,real" default:""`
 	May   *May         `json:"may" help:"What its holders may do. Once one role has it, every role may do what its own list says and nothing else; an estate without any regulates nothing." default:""`
@@ -194,7 +194,7 @@ type May struct {
 // Place is a muster place.
 type Place struct {
 	yamldoc.Place
-	Name   text                `json:"name" help:"Name of the place." is:"name"`
+	Name   text                `json:"name" help:"Name of the place." ja:"場所の名前" is:"name"`
 	Title  yamldoc.Text        `json:"title" help:"As people call it." default:""`
 	Site   text                `json:"site" help:"Site it belongs to." is:"name" default:""`
 	Online yamldoc.Value[bool] `json:"online" help:"A meeting online." default:"false"`
@@ -222,7 +222,7 @@ type Criteria struct {
 // Party is somebody outside, or a department, who must be reachable (requirements A-CON-01 to 05).
 type Party struct {
 	yamldoc.Place
-	Name      text         `json:"name" help:"Name of the party." is:"name"`
+	Name      text         `json:"name" help:"Name of the party." ja:"連絡先の名前" is:"name"`
 	Title     yamldoc.Text `json:"title" help:"The department or company, as people call it." default:""`
 	Contact   text         `json:"contact" help:"How it is reached first; the emergency desk unless said." default:""`
 	Kind      text         `json:"kind" help:"Whether it is a department of one's own or a company." enum:"department,company" default:"company"`

@@ -192,7 +192,7 @@ func (s *Scope) CheckString(text string) (checked Checked, whole bool, err error
 		}
 		c, err := s.Check(p.Text)
 		if err != nil {
-			return Checked{}, false, &Error{Offset: p.Offset + Place(err), Text: said(err)}
+			return Checked{}, false, &Error{Offset: p.Offset + Place(err), Text: plan.SaidBy(err)}
 		}
 		if len(parts) == 1 {
 			return c, true, nil

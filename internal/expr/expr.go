@@ -258,14 +258,6 @@ func firstIssue(src string, issues *cel.Issues) issue {
 	return issue{&Error{Offset: offset(src, first.Location.Line(), first.Location.Column()), Text: plain(first.Message)}, first.Message}
 }
 
-// said is an error of Check in both languages.
-func said(err error) plan.Text {
-	if e := new(Error); errors.As(err, &e) {
-		return e.Text
-	}
-	return plan.Text{EN: err.Error()}
-}
-
 // offset turns CEL's place (lines from 1, columns in characters from 0) into bytes.
 func offset(src string, line, column int) int {
 	l, c := 1, 0

@@ -18,7 +18,7 @@ import (
 
 // Server is a target of kind "mysql" as the estate describes it.
 type Server struct {
-	Host         string            `json:"host" reach:"host" help:"Address of the server, as the site workers and its replicas reach it."`
+	Host         string            `json:"host" reach:"host" help:"Address of the server, as the site workers and its replicas reach it." ja:"拠点ワーカーとレプリカから見たサーバーのアドレス"`
 	Port         int               `json:"port" reach:"port" help:"Port of the server." default:"3306"`
 	User         string            `json:"user" help:"Account that muster connects as: it may administer the server, and write in spite of read_only." default:"root"`
 	Password     activities.Secret `json:"password" help:"The account's password; empty when the server asks for none." default:""`

@@ -16,7 +16,7 @@ import (
 
 // Server is a target of kind "postgres" as the estate describes it.
 type Server struct {
-	Host     string            `json:"host" reach:"host" help:"Address of the server, as the site workers reach it."`
+	Host     string            `json:"host" reach:"host" help:"Address of the server, as the site workers reach it." ja:"拠点ワーカーから見たサーバーのアドレス"`
 	Port     int               `json:"port" reach:"port" help:"Port of the server." default:"5432"`
 	Database string            `json:"database" help:"Database that muster connects to." default:"postgres"`
 	User     string            `json:"user" help:"Superuser that muster connects as; it may also replicate." default:"postgres"`

@@ -143,6 +143,22 @@ type wrong Text
 func (w wrong) Error() string { return w.EN }
 func (w wrong) Said() Text    { return Text(w) }
 
+// SaidBy is an error in both languages, as far as it speaks both. Several that were joined
+// are told one after the other.
+func SaidBy(err error) Text {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []Text
+		for _, one := range several.Unwrap() {
+			all = append(all, SaidBy(one))
+		}
+		return Joined(all...)
+	}
+	if said, ok := err.(interface{ Said() Text }); ok {
+		return said.Said()
+	}
+	return Apart(err.Error())
+}
+
 // Joined is several sentences as one.
 func Joined(all ...Text) Text {
 	var en, ja []string

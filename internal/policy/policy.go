@@ -21,7 +21,7 @@ type text = yamldoc.Value[string]
 // not take away; with it only what one of its rules covers. Deny always wins.
 type File struct {
 	yamldoc.Place
-	Kind  text   `json:"kind" help:"Policy." enum:"Policy"`
+	Kind  text   `json:"kind" help:"Policy." ja:"Policy と書く" enum:"Policy"`
 	Allow []Rule `json:"allow" help:"What the worker may do; left out, everything." item:"rule" default:""`
 	Deny  []Rule `json:"deny" help:"What it refuses even so." item:"rule" default:""`
 	// Secrets bounds the files behind secret://file/PATH apart from the paths of rules, which
@@ -32,7 +32,7 @@ type File struct {
 // Rule covers a call when everything that it names fits; what it leaves out fits anything.
 type Rule struct {
 	yamldoc.Place
-	Actions []text `json:"actions" help:"Actions, as postgres.promote or postgres.*."`
+	Actions []text `json:"actions" help:"Actions, as postgres.promote or postgres.*." ja:"アクション。postgres.promote や postgres.* など"`
 	Targets []text `json:"targets" help:"Targets: allow covers a call that touches these only, deny one that touches any of them." default:""`
 	Effects []text `json:"effects" help:"Effects." enum:"observe,isolated,disrupt,destroy" default:""`
 	Runs    []text `json:"runs" help:"Kinds of run." enum:"drill,response,check" default:""`

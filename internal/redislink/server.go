@@ -27,7 +27,7 @@ type Login struct {
 
 // Server is a target of kind "redis" as the estate describes it.
 type Server struct {
-	Host string `json:"host" reach:"host" help:"Address of the server, as the site workers and the other servers reach it." example:"10.0.1.10"`
+	Host string `json:"host" reach:"host" help:"Address of the server, as the site workers and the other servers reach it." ja:"拠点ワーカーとほかのサーバーから見たサーバーのアドレス" example:"10.0.1.10"`
 	Port int    `json:"port" reach:"port" help:"Port of the server; its TLS port with tls." default:"6379"`
 	Login
 	Machine string `json:"machine" help:"Hostname of the machine of a server with a config, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." default:""`
@@ -36,8 +36,8 @@ type Server struct {
 
 // Sentinel is a target of kind "sentinel": the sentinels that watch one master.
 type Sentinel struct {
-	Addresses []string `json:"addresses" reach:"host" help:"All sentinels, host:port." example:"[\"10.0.1.20:26379\", \"10.0.2.20:26379\", \"10.0.3.20:26379\"]"`
-	Master    string   `json:"master" help:"Name under which they watch the master." example:"orders"`
+	Addresses []string `json:"addresses" reach:"host" help:"All sentinels, host:port." ja:"すべてのSentinel（ホスト:ポート）" example:"[\"10.0.1.20:26379\", \"10.0.2.20:26379\", \"10.0.3.20:26379\"]"`
+	Master    string   `json:"master" help:"Name under which they watch the master." ja:"Sentinelがマスターを監視する名前" example:"orders"`
 	Login
 }
 

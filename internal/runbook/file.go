@@ -14,19 +14,19 @@ type (
 // File is a Runbook as people write it.
 type File struct {
 	yamldoc.Place
-	Kind   text         `json:"kind" help:"Runbook." enum:"Runbook"`
-	Name   text         `json:"name" help:"Name of the runbook." is:"name"`
+	Kind   text         `json:"kind" help:"Runbook." ja:"Runbook と書く" enum:"Runbook"`
+	Name   text         `json:"name" help:"Name of the runbook." ja:"手順書の名前" is:"name"`
 	Title  yamldoc.Text `json:"title" help:"As people call it." default:""`
-	System text         `json:"system" help:"System it moves or checks." is:"name"`
-	Steps  []Step       `json:"steps" help:"What is done. A step waits for the one before it, unless it says needs." item:"step"`
+	System text         `json:"system" help:"System it moves or checks." ja:"切り替えや確認の対象となるシステム" is:"name"`
+	Steps  []Step       `json:"steps" help:"What is done. A step waits for the one before it, unless it says needs." ja:"実行する内容。needs がなければ、直前のステップの完了を待つ" item:"step"`
 }
 
 // Step runs an action.
 type Step struct {
 	yamldoc.Place
-	ID      text         `json:"id" help:"Name of the step in this runbook." is:"name"`
+	ID      text         `json:"id" help:"Name of the step in this runbook." ja:"この手順書の中でのステップの名前" is:"name"`
 	Title   yamldoc.Text `json:"title" help:"As people call it." default:""`
-	Uses    text         `json:"uses" help:"The action, as in postgres.promote."`
+	Uses    text         `json:"uses" help:"The action, as in postgres.promote." ja:"使うアクション。postgres.promote など"`
 	At      text         `json:"at" help:"Site whose worker runs it; the control site unless said." is:"name" default:""`
 	As      text         `json:"as" help:"Role that does it, for steps of people." is:"name" default:""`
 	Owner   text         `json:"owner" help:"Role that answers for a machine's step and acknowledges it in a walkthrough; the owner of the site or the system unless said, else who decides." is:"name" default:""`
@@ -44,7 +44,7 @@ type Step struct {
 // Undo is an action that puts back what a step changed.
 type Undo struct {
 	yamldoc.Place
-	Uses    text        `json:"uses" help:"The action."`
+	Uses    text        `json:"uses" help:"The action." ja:"使うアクション"`
 	With    yamldoc.Raw `json:"with" help:"The action's parameters." default:""`
 	At      text        `json:"at" help:"Site whose worker runs it; that of the step unless said." is:"name" default:""`
 	Timeout duration    `json:"timeout" help:"How long it may take." default:"5m"`

@@ -311,7 +311,7 @@ func (l *loading) file(name string, data []byte) {
 	case kind.Value == "Scenario":
 		l.scenarios = append(l.scenarios, doc)
 	default:
-		l.log.Add(doc.dec.At(kind), "kind: %s is none of Estate, Runbook, Scenario%s", "kind: %s は Estate、Runbook、Scenario のいずれでもありません%s", yamldoc.Describe(kind), meantKind(kind.Value))
+		l.log.Add(doc.dec.At(kind), "kind: %s is none of Estate, Runbook, Scenario%s", "kind: %sは Estate、Runbook、Scenario のいずれでもありません%s", yamldoc.Describe(kind), meantKind(kind.Value))
 	}
 }
 

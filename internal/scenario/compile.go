@@ -123,7 +123,7 @@ func (c *compiling) systems() {
 // isolated, and the run is a drill that touches nothing else.
 func (c *compiling) restoreTest(name string, s plan.System, decl yamldoc.Place) {
 	if c.depth == run.Live || c.depth == run.Real {
-		c.log.Add(c.place(name), "a restore test never touches the live system: its depth is isolated (or walkthrough, tabletop), not %s", "復元試験は稼働中のシステムに触れません。深さは isolated（または walkthrough、tabletop）とし、%s は指定しないでください", c.depth)
+		c.log.Add(c.place(name), "a restore test never touches the live system: its depth is isolated (or walkthrough, tabletop), not %s", "復元試験は稼働中のシステムに触れないため、深さを %s にはできません。isolated（または walkthrough、tabletop）にしてください", c.depth)
 	}
 	if s.Restore == "" {
 		c.log.Add(c.place(name), "system %s has no runbook that restores it (%s); add runbooks: {restore: ...}", "システム %s に復元の手順書がありません（%s）。runbooks: {restore: ...} を追加してください", name, decl)

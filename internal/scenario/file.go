@@ -15,14 +15,14 @@ type (
 // File is a Scenario as people write it.
 type File struct {
 	yamldoc.Place
-	Kind       text                 `json:"kind" help:"Scenario." enum:"Scenario"`
-	Name       text                 `json:"name" help:"Name of the scenario." is:"name"`
+	Kind       text                 `json:"kind" help:"Scenario." ja:"Scenario と書く" enum:"Scenario"`
+	Name       text                 `json:"name" help:"Name of the scenario." ja:"シナリオの名前" is:"name"`
 	Title      yamldoc.Text         `json:"title" help:"As people call it." default:""`
-	Hazard     text                 `json:"hazard" help:"Class of event; it sets the phases." enum:"disaster,security-incident,pandemic,restore-test"`
-	Depth      text                 `json:"depth" help:"How far a drill goes: talked through, read step by step, in places made for it, or on the real systems. The real thing is started by muster activate, never by a file." enum:"tabletop,walkthrough,isolated,live"`
+	Hazard     text                 `json:"hazard" help:"Class of event; it sets the phases." ja:"事象の種類。段階の構成が決まる" enum:"disaster,security-incident,pandemic,restore-test"`
+	Depth      text                 `json:"depth" help:"How far a drill goes: talked through, read step by step, in places made for it, or on the real systems. The real thing is started by muster activate, never by a file." ja:"訓練の深さ。机上、手順の読み合わせ、専用の隔離環境、実システムのいずれか。本番はファイルではなく muster activate で開始する" enum:"tabletop,walkthrough,isolated,live"`
 	Trigger    text                 `json:"trigger" help:"What sets it off: damage, or a threat before anything has stopped. With a threat the RTO counts only the interruption that the recovery itself makes." enum:"damage,threat" default:"damage"`
 	SitesLost  []text               `json:"sites_lost" help:"Sites that the event takes away." is:"name" default:""`
-	Systems    []text               `json:"systems" help:"Systems to be recovered." is:"name"`
+	Systems    []text               `json:"systems" help:"Systems to be recovered." ja:"復旧するシステム" is:"name"`
 	Phases     []text               `json:"phases" help:"The phases, in order; without this list those of the hazard." enum:"activation,safety_check,muster,site_inspection,communications,damage_assessment,containment,recovery_decision,recovery,verification,completion,failback,closing" default:""`
 	Quorum     yamldoc.Dict[number] `json:"quorum" help:"How many people of which role must be there." min:"1" max:"1000" default:""`
 	MusterAt   text                 `json:"muster_place" help:"Where people muster; for a pandemic the first online place unless said, else the first place." is:"name" default:""`
@@ -53,8 +53,8 @@ type File struct {
 // Criterion is what must be true of a finished drill.
 type Criterion struct {
 	yamldoc.Place
-	ID     text         `json:"id" help:"Name of the criterion." is:"name"`
-	Text   yamldoc.Text `json:"text" help:"The criterion as a sentence."`
+	ID     text         `json:"id" help:"Name of the criterion." ja:"判定基準の名前" is:"name"`
+	Text   yamldoc.Text `json:"text" help:"The criterion as a sentence." ja:"判定基準の説明文"`
 	Expect text         `json:"expect" help:"CEL over the report's facts: run, systems, steps, injects, phases, people, decisions, findings and more; times are seconds from the run's start." default:""`
 	Cannot yamldoc.Text `json:"cannot" help:"Instead of expect: why a drill can't judge it. It is then never met." default:""`
 }
@@ -83,7 +83,7 @@ type Safety struct {
 // Draw is some people who are taken out of a drill.
 type Draw struct {
 	yamldoc.Place
-	Random number `json:"random" help:"How many are drawn." min:"1" max:"1000"`
+	Random number `json:"random" help:"How many are drawn." ja:"無作為に選ぶ人数" min:"1" max:"1000"`
 	Of     text   `json:"of" help:"Role whose holders are drawn from; everybody unless said." is:"name" default:""`
 	Seed   text   `json:"seed" help:"With the run's ID it decides who is drawn; the scenario's name unless said." default:""`
 }
@@ -105,8 +105,8 @@ type Draft struct {
 // Reports are the status reports to the reporting line.
 type Reports struct {
 	yamldoc.Place
-	Every duration `json:"every" help:"How often a numbered situation report goes out, while the recovery is not complete."`
-	To    []text   `json:"to" help:"Roles, people or parties who get it." is:"name"`
+	Every duration `json:"every" help:"How often a numbered situation report goes out, while the recovery is not complete." ja:"復旧が完了するまで、番号付きの状況報告を送る間隔"`
+	To    []text   `json:"to" help:"Roles, people or parties who get it." ja:"送付先の役割、要員または連絡先" is:"name"`
 }
 
 // Inject is something the drill does.
@@ -116,7 +116,7 @@ type Inject struct {
 	Title   yamldoc.Text   `json:"title" help:"As people call it." default:""`
 	At      duration       `json:"at" help:"When, counted from the end of the baseline." default:"0s"`
 	Site    text           `json:"site" help:"Site whose worker does it; that of its only target unless said, else the control site." is:"name" default:""`
-	Uses    text           `json:"uses" help:"The action, as in postgres.kill."`
+	Uses    text           `json:"uses" help:"The action, as in postgres.kill." ja:"使うアクション。postgres.kill など"`
 	With    yamldoc.Raw    `json:"with" help:"The action's parameters." default:""`
 	Timeout duration       `json:"timeout" help:"How long it may take." default:"1m"`
 	Queue   duration       `json:"queue_timeout" help:"How long to wait for a worker of the site." default:"30s"`
@@ -143,14 +143,14 @@ type Simulate struct {
 // Schedule says when a drill is due.
 type Schedule struct {
 	yamldoc.Place
-	Quarterly Quarterly `json:"quarterly" help:"Once a quarter."`
+	Quarterly Quarterly `json:"quarterly" help:"Once a quarter." ja:"四半期に1回の実施日"`
 }
 
 // Quarterly is one day in each quarter.
 type Quarterly struct {
-	Month   number `json:"month" help:"Month of the quarter." min:"1" max:"3"`
-	Weekday text   `json:"weekday" help:"Day of the week." enum:"monday,tuesday,wednesday,thursday,friday,saturday,sunday"`
-	Week    number `json:"week" help:"Which one of that weekday in the month." min:"1" max:"4"`
-	At      text   `json:"at" help:"Time of day in quotes, as in \"14:00\"."`
+	Month   number `json:"month" help:"Month of the quarter." ja:"四半期の何か月目か" min:"1" max:"3"`
+	Weekday text   `json:"weekday" help:"Day of the week." ja:"曜日" enum:"monday,tuesday,wednesday,thursday,friday,saturday,sunday"`
+	Week    number `json:"week" help:"Which one of that weekday in the month." ja:"その月の第何週の曜日か" min:"1" max:"4"`
+	At      text   `json:"at" help:"Time of day in quotes, as in \"14:00\"." ja:"引用符で囲んだ時刻。\"14:00\" など"`
 	Zone    text   `json:"zone" help:"Time zone; the estate's unless said." default:""`
 }

@@ -2,12 +2,12 @@ package scenario
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/params"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/runbook"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
@@ -32,7 +32,7 @@ func Schema(kind string, catalog Catalog) ([]byte, error) {
 		s.inject(root)
 		s.absent(root)
 	default:
-		return nil, fmt.Errorf("there is no kind %q; there are %s", kind, strings.Join(Kinds(), ", "))
+		return nil, plan.Wrong("there is no kind %q; there are %s", "%q という種類はありません。使えるもの: %s", kind, strings.Join(Kinds(), ", "))
 	}
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "muster " + kind

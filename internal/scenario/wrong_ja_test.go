@@ -36,8 +36,8 @@ func TestWrongFilesInJapanese(t *testing.T) {
 var (
 	// literal is what people copy into a file or a terminal.
 	literal = regexp.MustCompile("\"[^\"]*\"|`[^`]*`|\\{[^}]*\\}")
-	// english is a run of words that only a sentence has.
-	english = regexp.MustCompile(`[A-Za-z][a-z']*(,? [a-z][a-z']*){2,}`)
+	// english is a run of words that only a sentence has; names in a list have commas.
+	english = regexp.MustCompile(`[A-Za-z][a-z']*( [a-z][a-z']*){3,}`)
 )
 
 func japanese(r rune) bool { return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han) }

@@ -34,7 +34,7 @@ func checkCharacters(file string, data []byte, log *Log) bool {
 		why := forbidden(r)
 		switch {
 		case r == utf8.RuneError && n == 1:
-			why = plan.Say("byte 0x%02x, which is no UTF-8", "UTF-8として正しくないバイト 0x%02x ", data[i])
+			why = plan.Say("byte 0x%02x, which is no UTF-8", "UTF-8として正しくないバイト 0x%02x", data[i])
 		case r == '\r' && (i+1 == len(data) || data[i+1] != '\n'):
 			why = plan.Text{EN: "U+000D, a line end that editors count differently", JA: "U+000D（エディターによって行の数え方が変わる改行文字）"}
 		case r == 0xfeff && i == 0:
@@ -44,7 +44,7 @@ func checkCharacters(file string, data []byte, log *Log) bool {
 			why = plan.Say("U+%04X, %s", "U+%04X（%s）", r, why)
 		}
 		if why != (plan.Text{}) {
-			log.Add(Place{file, line, column}, "the file holds %s; remove it", "ファイルに%sが含まれています。削除してください", why)
+			log.Add(Place{file, line, column}, "the file holds %s; remove it", "ファイルに %s が含まれています。削除してください", why)
 			if found++; found == 5 {
 				return false
 			}

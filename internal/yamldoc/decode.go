@@ -86,6 +86,9 @@ func tagsOf(t reflect.Type) []tags {
 			panic(fmt.Sprintf("%s.%s has no help", t, f.Name))
 		}
 		g.def, g.optional = f.Tag.Lookup("default")
+		if g.ja == "" && !g.optional && !g.rest {
+			panic(fmt.Sprintf("%s.%s must be given and has no help in Japanese", t, f.Name))
+		}
 		if e := f.Tag.Get("enum"); e != "" {
 			g.enum = strings.Split(e, ",")
 		}

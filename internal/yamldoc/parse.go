@@ -197,7 +197,7 @@ func Describe(n *yaml.Node) plan.Text {
 	case "!!timestamp":
 		return plan.Say("%s, which is read as a date", "日付と解釈される %s ", n.Value)
 	}
-	return plan.Say("%q", " %q ", Short(n.Value))
+	return plan.Say("%q", "%q", Short(n.Value))
 }
 
 // Short cuts a text so that it can be quoted in a message.

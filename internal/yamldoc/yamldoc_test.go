@@ -11,7 +11,7 @@ import (
 
 type thing struct {
 	Place
-	Name  Value[string]       `json:"name" help:"Its name." is:"name"`
+	Name  Value[string]       `json:"name" help:"Its name." ja:"名前" is:"name"`
 	Count Value[int]          `json:"count" help:"How many." min:"1" max:"9" default:"3"`
 	Wait  Value[run.Duration] `json:"wait" help:"How long." default:"1m"`
 	On    Value[bool]         `json:"on" help:"Whether." default:"true"`
@@ -22,7 +22,7 @@ type thing struct {
 
 type part struct {
 	Place
-	ID   Value[string] `json:"id" help:"Its ID."`
+	ID   Value[string] `json:"id" help:"Its ID." ja:"ID"`
 	Rest Dict[Raw]     `json:"-" help:"Anything else." rest:"y"`
 }
 
