@@ -24,6 +24,7 @@ import (
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
@@ -54,11 +55,14 @@ type server struct {
 	handler  http.Handler
 	alarms   *alarm.Service
 	says     *speaking
+	keeper   *outcome.Keeper
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
-	s := &server{o: o, store: api.Watched(m.Counted(store)), client: c, metrics: m}
+	keeper := &outcome.Keeper{Log: o.Log}
+	s := &server{o: o, store: api.Watched(keeper.Watched(m.Counted(store))), client: c, metrics: m, keeper: keeper}
+	keeper.Store = s.store
 	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
 	people := &directory{dir: o.Config.Plans, catalog: actions}
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
@@ -119,6 +123,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	})
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
 	working.Go(func() { s.says.run(ctx) })
+	working.Go(func() { s.keeper.Run(ctx) })
 	working.Go(func() { s.tidyIdentity(ctx) })
 	if every := s.o.Config.CheckEvery; every > 0 {
 		working.Go(func() { s.checkEvery(ctx, every) })

@@ -68,6 +68,8 @@ func Rules() []Rule {
 			Why: "records outlive the engine: the store knows events and plans and nothing of what made them"},
 		{Packages: []string{"internal/report"}, Never: append([]string{"internal/journal", "workflows/...", "activities/...", "go.temporal.io/...", "internal/app", "internal/api"}, world[:5]...),
 			Why: "a report is a pure function of a journal and its plan: the same bytes on any copy, without asking anything"},
+		{Packages: []string{"internal/outcome"}, Only: []string{"internal/journal", "internal/report", "internal/plan", "internal/run"}, Never: []string{"net", "net/...", "os", "os/..."},
+			Why: "what a run came to is made from its record alone, so that it can be made again and comes out the same"},
 		{Packages: []string{"internal/book"}, Never: []string{"workflows/...", "go.temporal.io/...", "internal/journal", "internal/api", "internal/app", "net", "net/http", "database/..."},
 			Why: "what is used when all else is dark is made from the plan files alone, without a server or a record"},
 		{Packages: []string{"internal/alarm/jma"}, Only: []string{"internal/plan"}, Never: append([]string{"go.temporal.io/..."}, world...),

@@ -172,22 +172,26 @@ func (f *facts) aboutForms(l *findingList, r Report) {
 	for _, p := range r.Parties {
 		if p.ReachedAt == nil {
 			l.addBoth(run.FindingPeople, "", "", say("%s was not reached", "%s と連絡が取れなかった", p.Name), say("%d tries", "試行 %d 回", len(p.Tries)))
+			l.at("party", p.Name)
 		}
 	}
 	for _, o := range r.Orders {
 		if o.State == "" || o.State == run.OrderDeclined {
 			l.addBoth(run.FindingPeople, o.System, "", say("%[1]s to %[2]s was not accepted", "%[1]s（%[2]s 宛て）が受諾されなかった", o.ID, o.to()), plain(o.What))
+			l.at("order", f.id, o.ID)
 		}
 	}
 	for _, c := range r.Custody {
 		if c.ReceivedAt == nil {
 			l.addBoth(run.FindingRecord, "", "", say("nobody has received %s", "%s の受領が確認されていない", c.What), say("%[1]s, taken by %[2]s to %[3]s", "%[1]s：%[2]s が %[3]s へ搬送", c.ID, c.TakenBy, c.To))
+			l.at("custody", f.id, c.ID)
 		}
 	}
 	for _, d := range r.Damage {
 		if d.Conflict {
 			l.addBoth(run.FindingRecord, d.System, "", say("people and probes disagreed on %s until the decision", "%s の被害について、要員の報告と監視結果が食い違ったままだった", d.thing()),
 				say("reported: %[1]s, probes: %[2]s", "報告：%[1]s、監視：%[2]s", inWords(word(damages, d.Damage)), inWords(word(damages, d.Probes))))
+			l.at("conflict", d.System, d.Component)
 		}
 	}
 }

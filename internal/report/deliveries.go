@@ -70,6 +70,7 @@ func (f *facts) aboutDeliveries(l *findingList) {
 			detail = plan.Text{EN: detail.EN + "; " + r.EN + ": " + strings.Join(nowhere, ", "), JA: detail.JA + "；" + r.JA + "：" + strings.Join(nowhere, "、")}
 		}
 		l.addBoth(run.FindingPeople, "", "", say("%d could not be reached by any channel", "どの連絡手段でも届かなかった人が %d 名", len(nobody)), detail)
+		l.at("people", "reach")
 		l.named()
 	}
 	for _, c := range slices.Sorted(maps.Keys(by)) {
@@ -87,6 +88,7 @@ func (f *facts) aboutDeliveries(l *findingList) {
 		reasons := plan.Joined(why...)
 		l.addBoth(run.FindingPeople, "", "", say("%s did not deliver to %d", "%s で届かなかった宛先が %d 件", c, len(who)),
 			plan.Text{EN: strings.Join(who, ", ") + " (" + reasons.EN + ")", JA: strings.Join(whoJA, "、") + "（" + reasons.JA + "）"})
+		l.at("channel", c)
 		l.named()
 	}
 }

@@ -14,10 +14,12 @@ func (f *facts) aboutPlaces(l *findingList) {
 			if f.copiesIn(s.plan.Restore, region) {
 				l.add(run.FindingPlace, s.plan.Name, "", say("%[1]s: all copies that it was restored from lie in %[2]s, as the original does",
 					"%[1]s：復元に使用した媒体はすべて原本と同じ地域（%[2]s）にある", s.plan.Name, region), "")
+				l.at("region", s.plan.Name, "copies")
 			}
 		case f.region(s.plan.Alternate) == region:
 			l.add(run.FindingPlace, s.plan.Name, "", say("%[1]s: its alternate site %[3]s lies in %[2]s, as its home does",
 				"%[1]s：代替拠点 %[3]s は主拠点と同じ地域（%[2]s）にある", s.plan.Name, region, s.plan.Alternate), "")
+			l.at("region", s.plan.Name, "alternate")
 		}
 	}
 }

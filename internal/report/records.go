@@ -154,10 +154,12 @@ func (f *facts) aboutRecords(l *findingList, r Report) {
 				title = say("remark of %[1]s on %[2]s", "%[1]s の所見（%[2]s）", x.Person, inWords(about(m.About)))
 			}
 			l.addBoth(run.FindingRemark, "", step, title, plain(m.Text))
+			l.at(f.remarkKey(l)...)
 		}
 	}
 	if len(open) > 0 && !f.ended.IsZero() {
 		l.addBoth(run.FindingRecord, "", "", say("the record is not complete: %d did not hand in theirs", "記録が未完：%d 名が未提出", len(open)), plain(strings.Join(open, ", ")))
+		l.at("record", "handed-in")
 	}
 }
 

@@ -392,6 +392,7 @@ type Finding struct {
 	// where the title does.
 	names   bool
 	without plan.Text
+	places  []Place // see Places
 }
 
 // Assessment is one result of the damage assessment; a person's word and a probe's are

@@ -53,3 +53,24 @@ func TestAFailedRestoreSaysWhatIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// restored is a restore test whose data is verified at a second; it may take 60 s.
+func restored(t *testing.T, verified float64) *story {
+	p := aPlan()
+	p.Scenario.Hazard, p.Systems[0].Restore = run.RestoreTest, "orders-restore"
+	p.Systems[0].Objective.Restore = &plan.RestoreObjective{Within: within(60)}
+	p.Runbooks = append(p.Runbooks, plan.Runbook{Name: "orders-restore", System: "orders",
+		Steps: []plan.Step{{ID: "restore", Uses: "pgbackup.restore", Site: "osaka", Effect: run.Isolated}}})
+	s := newStory(t, p)
+	s.begin(0, run.Drill)
+	s.order(1, "orders", "orders-restore")
+	e := s.step("orders/restore", "orders-restore", "restore", 2, verified, run.Passed, run.ByResult)
+	var result run.StepResult
+	if err := json.Unmarshal(e.Data, &result); err != nil {
+		t.Fatal(err)
+	}
+	result.Output = json.RawMessage(`{"recovery_point": "2026-11-19T04:59:00Z", "behind_s": 3, "isolated_gone": true}`)
+	e.Data = run.Encode(result)
+	s.end(verified+5, run.Recovered)
+	return s
+}

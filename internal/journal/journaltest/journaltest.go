@@ -38,6 +38,8 @@ func Run(t *testing.T, open func(t *testing.T) journal.Store) {
 		"Documents":             testDocuments,
 		"DocumentsAtOnce":       testDocumentsAtOnce,
 		"AccessLog":             testAccessLog,
+		"Outcomes":              testOutcomes,
+		"OutcomesDue":           testOutcomesDue,
 		"Ping":                  testPing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

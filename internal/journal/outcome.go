@@ -1,0 +1,234 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Outcome is an ended run as package outcome makes it. The store keeps the body as it is, finds it by
+// the other fields, and knows nothing of what is in it.
+type Outcome struct {
+	Run      string
+	Version  int // of the shape of Body
+	Kind     run.Kind
+	Depth    run.Depth
+	Scenario string
+	Hazard   run.Hazard
+	State    run.State
+	Verdict  run.Verdict
+	// Times as the run's record has them; kept to the microsecond.
+	StartedAt, EndedAt time.Time
+	Systems            []SystemOutcome // of PutOutcome only: reading an outcome leaves it nil
+	Body               json.RawMessage
+}
+
+// SystemOutcome is what a run achieved for one system; a verdict of "" was not given.
+type SystemOutcome struct {
+	Run, System, Scenario             string
+	Kind                              run.Kind
+	Depth                             run.Depth
+	EndedAt                           time.Time
+	Verdict                           run.Verdict
+	RTO, RPO, RLO, Restored, Failback run.Verdict
+	Body                              json.RawMessage
+}
+
+// OutcomeFilter narrows lists of outcomes; zero fields do not.
+type OutcomeFilter struct {
+	Run      string
+	Scenario string
+	System   string // Outcomes: runs that recovered it
+	// Before and After bound the end: After is left out itself, Before too.
+	After, Before time.Time
+	Limit         int // the newest
+	OldestFirst   bool
+	Bare          bool // without bodies, for lists that the columns answer
+}
+
+// Outcomes keeps what ended runs came to. It is safe for concurrent use.
+type Outcomes interface {
+	// PutOutcome keeps an outcome in the place of an earlier one of the same run; all of it or nothing
+	// is on disk when it returns.
+	PutOutcome(ctx context.Context, o Outcome) error
+	// Outcomes lists outcomes by their end, newest first unless the filter says otherwise.
+	Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, error)
+	// SystemOutcomes lists those of systems, newest first.
+	SystemOutcomes(ctx context.Context, f OutcomeFilter) ([]SystemOutcome, error)
+	// LastMet is, for every system that ever met it, the newest outcome that met a property: rto, rpo,
+	// rlo, restored or failback; by name of the system.
+	LastMet(ctx context.Context, property string) ([]SystemOutcome, error)
+	// WithoutOutcome lists ended drills and responses that have none of this version, oldest first.
+	WithoutOutcome(ctx context.Context, version, limit int) ([]string, error)
+}
+
+func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
+	if o.Run == "" || o.Version < 1 || o.EndedAt.IsZero() || !json.Valid(o.Body) {
+		return fmt.Errorf("outcome of run %q: it needs a run, a version, an end and a body of JSON", o.Run)
+	}
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO outcomes (run, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, body)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (run) DO UPDATE SET version = excluded.version, kind = excluded.kind, depth = excluded.depth, scenario = excluded.scenario,
+				hazard = excluded.hazard, state = excluded.state, verdict = excluded.verdict, started_at = excluded.started_at,
+				ended_at = excluded.ended_at, body = excluded.body`,
+			o.Run, o.Version, string(o.Kind), string(o.Depth), o.Scenario, string(o.Hazard), string(o.State), string(o.Verdict),
+			moment(o.StartedAt).text(), moment(o.EndedAt).text(), string(o.Body)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM outcome_systems WHERE run = $1`, o.Run); err != nil {
+			return err
+		}
+		for _, one := range o.Systems {
+			if one.System == "" || !json.Valid(one.Body) {
+				return fmt.Errorf("outcome of run %s: system %q needs a name and a body of JSON", o.Run, one.System)
+			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO outcome_systems (run, system, scenario, kind, depth, ended_at, verdict, rto, rpo, rlo, restored, failback, body)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+				o.Run, one.System, o.Scenario, string(o.Kind), string(o.Depth), moment(o.EndedAt).text(), string(one.Verdict), string(one.RTO),
+				string(one.RPO), string(one.RLO), string(one.Restored), string(one.Failback), string(one.Body)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return s.explain("keep an outcome", err)
+}
+
+// body is the expression that reads bodies, or leaves them out.
+func (f OutcomeFilter) body() string {
+	if f.Bare {
+		return "'null'"
+	}
+	return "body"
+}
+
+// narrow adds the filter to a query whose table has the columns run, scenario and ended_at.
+func (f OutcomeFilter) narrow(query string, args []any) (string, []any) {
+	where := func(cond string, value any) {
+		args = append(args, value)
+		query += fmt.Sprintf(" AND "+cond, len(args))
+	}
+	if f.Run != "" {
+		where("run = $%d", f.Run)
+	}
+	if f.Scenario != "" {
+		where("scenario = $%d", f.Scenario)
+	}
+	if !f.After.IsZero() {
+		where("ended_at > $%d", moment(f.After).text())
+	}
+	if !f.Before.IsZero() {
+		where("ended_at < $%d", moment(f.Before).text())
+	}
+	return query, args
+}
+
+func (f OutcomeFilter) order(query string, args []any) (string, []any) {
+	if f.OldestFirst {
+		query += " ORDER BY ended_at, run"
+	} else {
+		query += " ORDER BY ended_at DESC, run DESC"
+	}
+	if f.Limit > 0 {
+		args = append(args, f.Limit)
+		query += fmt.Sprintf(" LIMIT $%d", len(args))
+	}
+	return query, args
+}
+
+func (s *database) Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, error) {
+	query, args := `SELECT run, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, `+f.body()+` FROM outcomes WHERE 1 = 1`, []any(nil)
+	if f.System != "" {
+		args = append(args, f.System)
+		query += " AND run IN (SELECT run FROM outcome_systems WHERE system = $1)"
+	}
+	query, args = f.order(f.narrow(query, args))
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.explain("list outcomes", err)
+	}
+	defer rows.Close()
+	var out []Outcome
+	for rows.Next() {
+		var o Outcome
+		if err := rows.Scan(&o.Run, &o.Version, &o.Kind, &o.Depth, &o.Scenario, &o.Hazard, &o.State, &o.Verdict,
+			(*moment)(&o.StartedAt), (*moment)(&o.EndedAt), (*jsonText)(&o.Body)); err != nil {
+			return nil, s.explain("list outcomes", err)
+		}
+		out = append(out, o)
+	}
+	return out, s.explain("list outcomes", rows.Err())
+}
+
+const systemColumns = `run, system, scenario, kind, depth, ended_at, verdict, rto, rpo, rlo, restored, failback, `
+
+func (s *database) SystemOutcomes(ctx context.Context, f OutcomeFilter) ([]SystemOutcome, error) {
+	query, args := `SELECT `+systemColumns+f.body()+` FROM outcome_systems WHERE 1 = 1`, []any(nil)
+	if f.System != "" {
+		args = append(args, f.System)
+		query += " AND system = $1"
+	}
+	query, args = f.order(f.narrow(query, args))
+	return s.systemOutcomes(ctx, query, args...)
+}
+
+// metColumns are the columns that LastMet may ask for.
+var metColumns = map[string]bool{"rto": true, "rpo": true, "rlo": true, "restored": true, "failback": true}
+
+func (s *database) LastMet(ctx context.Context, property string) ([]SystemOutcome, error) {
+	if !metColumns[property] {
+		return nil, fmt.Errorf("no outcome has a property %q; there are rto, rpo, rlo, restored and failback", property)
+	}
+	return s.systemOutcomes(ctx, `SELECT o.run, o.system, o.scenario, o.kind, o.depth, o.ended_at, o.verdict, o.rto, o.rpo, o.rlo, o.restored, o.failback, o.body
+		FROM (SELECT run, system, ROW_NUMBER() OVER (PARTITION BY system ORDER BY ended_at DESC, run DESC) AS nth
+			FROM outcome_systems WHERE `+property+` = $1) AS met
+		JOIN outcome_systems AS o ON o.run = met.run AND o.system = met.system
+		WHERE met.nth = 1 ORDER BY o.system`, string(run.Met))
+}
+
+func (s *database) systemOutcomes(ctx context.Context, query string, args ...any) ([]SystemOutcome, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.explain("list outcomes of systems", err)
+	}
+	defer rows.Close()
+	var out []SystemOutcome
+	for rows.Next() {
+		var o SystemOutcome
+		if err := rows.Scan(&o.Run, &o.System, &o.Scenario, &o.Kind, &o.Depth, (*moment)(&o.EndedAt), &o.Verdict, &o.RTO, &o.RPO, &o.RLO,
+			&o.Restored, &o.Failback, (*jsonText)(&o.Body)); err != nil {
+			return nil, s.explain("list outcomes of systems", err)
+		}
+		out = append(out, o)
+	}
+	return out, s.explain("list outcomes of systems", rows.Err())
+}
+
+func (s *database) WithoutOutcome(ctx context.Context, version, limit int) ([]string, error) {
+	query, args := `SELECT r.run FROM runs AS r WHERE r.ended = 1 AND r.kind IN ($1, $2)
+		AND NOT EXISTS (SELECT 1 FROM outcomes AS o WHERE o.run = r.run AND o.version = $3) ORDER BY r.position`,
+		[]any{string(run.Drill), string(run.Response), version}
+	if limit > 0 {
+		args = append(args, limit)
+		query += " LIMIT $4"
+	}
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.explain("list runs without an outcome", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, s.explain("list runs without an outcome", err)
+		}
+		out = append(out, id)
+	}
+	return out, s.explain("list runs without an outcome", rows.Err())
+}

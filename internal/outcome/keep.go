@@ -1,0 +1,243 @@
+package outcome
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Read makes the outcome of an ended run from its plan and journal, and keeps nothing.
+func Read(ctx context.Context, store journal.Store, runID string) (Outcome, error) {
+	list, err := store.Runs(ctx, journal.Filter{Run: runID, Limit: 1})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(list) == 0 {
+		return Outcome{}, fmt.Errorf("run %s: %w", runID, journal.ErrNotFound)
+	}
+	if list[0].EndedAt == nil {
+		return Outcome{}, fmt.Errorf("run %s: %w", runID, ErrOpen)
+	}
+	p, err := store.Plan(ctx, list[0].PlanHash)
+	if err != nil {
+		return Outcome{}, err
+	}
+	entries, err := store.Events(ctx, runID, 0, 0)
+	if err != nil {
+		return Outcome{}, err
+	}
+	events := make([]run.Event, len(entries))
+	for i, e := range entries {
+		events[i] = e.Event
+	}
+	r, err := report.Build(p, events)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Of(p, r)
+}
+
+// Keep makes the outcome of an ended run and keeps it; doing it again replaces it by the same.
+func Keep(ctx context.Context, store journal.Store, runID string) (Outcome, error) {
+	o, err := Read(ctx, store, runID)
+	if err != nil {
+		return o, err
+	}
+	return o, Put(ctx, store, o)
+}
+
+// Put keeps an outcome.
+func Put(ctx context.Context, store journal.Outcomes, o Outcome) error {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	row := journal.Outcome{Run: o.Run, Version: o.Version, Kind: o.Kind, Depth: o.Depth, Scenario: o.Scenario, Hazard: o.Hazard, State: o.State,
+		Verdict: o.Verdict, StartedAt: o.StartedAt, EndedAt: o.EndedAt, Body: body}
+	for _, s := range o.Systems {
+		one := journal.SystemOutcome{System: s.ID, Verdict: s.Verdict}
+		if o.Ran() {
+			one.RTO, one.RPO, one.RLO, one.Restored, one.Failback = s.Of(RTO), s.Of(RPO), s.Of(RLO), s.Of(Restore), s.Of(Failback)
+		}
+		if one.Body, err = json.Marshal(s); err != nil {
+			return err
+		}
+		row.Systems = append(row.Systems, one)
+	}
+	return store.PutOutcome(ctx, row)
+}
+
+// List reads outcomes, newest first unless the filter says otherwise.
+func List(ctx context.Context, store journal.Outcomes, f journal.OutcomeFilter) ([]Outcome, error) {
+	f.Bare = false
+	rows, err := store.Outcomes(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Outcome, len(rows))
+	for i, r := range rows {
+		if err := json.Unmarshal(r.Body, &out[i]); err != nil {
+			return nil, fmt.Errorf("outcome of run %s: %w", r.Run, err)
+		}
+	}
+	return out, nil
+}
+
+// SystemAt is what one run achieved for a system, and which run that was.
+type SystemAt struct {
+	Run      string    `json:"run"`
+	Kind     run.Kind  `json:"kind"`
+	Depth    run.Depth `json:"depth"`
+	Scenario string    `json:"scenario"`
+	EndedAt  time.Time `json:"ended_at"`
+	System
+}
+
+// OfSystem reads what runs achieved for systems, newest first.
+func OfSystem(ctx context.Context, store journal.Outcomes, f journal.OutcomeFilter) ([]SystemAt, error) {
+	f.Bare = false
+	rows, err := store.SystemOutcomes(ctx, f)
+	return systemsAt(rows, err)
+}
+
+// columns are the store's names of properties.
+var columns = map[Property]string{RTO: "rto", RPO: "rpo", RLO: "rlo", Restore: "restored", Failback: "failback"}
+
+// LastProven is the newest run that proved a property, for every system that one did.
+func LastProven(ctx context.Context, store journal.Outcomes, p Property) ([]SystemAt, error) {
+	rows, err := store.LastMet(ctx, columns[p])
+	return systemsAt(rows, err)
+}
+
+func systemsAt(rows []journal.SystemOutcome, err error) ([]SystemAt, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := make([]SystemAt, len(rows))
+	for i, r := range rows {
+		out[i] = SystemAt{Run: r.Run, Kind: r.Kind, Depth: r.Depth, Scenario: r.Scenario, EndedAt: r.EndedAt}
+		if err := json.Unmarshal(r.Body, &out[i].System); err != nil {
+			return nil, fmt.Errorf("outcome of system %s in run %s: %w", r.System, r.Run, err)
+		}
+	}
+	return out, nil
+}
+
+// Keeper keeps the outcome of every run that ends, and of those that ended while nobody looked or
+// that an older muster made. Several servers may do it at once: they write the same.
+type Keeper struct {
+	Store journal.Store
+	Log   *slog.Logger
+	// Then is called after outcomes were kept; nil is nothing.
+	Then func(ctx context.Context) error
+
+	mu     sync.Mutex
+	broken map[string]bool // runs whose record can't be read; told once
+	ended  chan struct{}
+}
+
+// keepEvery is how soon a run is seen that ended in another process.
+const keepEvery = time.Minute
+
+// Due keeps the outcomes that are missing and returns how many it kept.
+func (k *Keeper) Due(ctx context.Context) (kept int, err error) {
+	due, err := k.Store.WithoutOutcome(ctx, Version, 0)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range due {
+		if k.isBroken(id) {
+			continue
+		}
+		if _, err := Keep(ctx, k.Store, id); err != nil {
+			if ctx.Err() != nil {
+				return kept, ctx.Err()
+			}
+			k.markBroken(id)
+			k.Log.Warn("a run's record can't be read, so it is missing in findings and freshness", "run", id, "err", err)
+			continue
+		}
+		kept++
+	}
+	return kept, nil
+}
+
+func (k *Keeper) isBroken(id string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.broken[id]
+}
+
+func (k *Keeper) markBroken(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.broken == nil {
+		k.broken = map[string]bool{}
+	}
+	k.broken[id] = true
+}
+
+func (k *Keeper) signal() chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended == nil {
+		k.ended = make(chan struct{}, 1)
+	}
+	return k.ended
+}
+
+// Run keeps outcomes until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	ended, failing := k.signal(), false
+	for {
+		_, err := k.Due(ctx)
+		if err == nil && k.Then != nil {
+			err = k.Then(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing {
+			k.Log.Warn("what ended runs came to can't be kept; trying again", "err", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-ended:
+		case <-tick.C:
+		}
+	}
+}
+
+// Watched is a store whose keeper hears at once that a run ended in it.
+func (k *Keeper) Watched(s journal.Store) journal.Store { return &watched{s, k.signal()} }
+
+type watched struct {
+	journal.Store
+	ended chan struct{}
+}
+
+func (w *watched) Append(ctx context.Context, events []run.Event) error {
+	if err := w.Store.Append(ctx, events); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.Kind == run.RunEnded || e.Kind == run.RunRefused {
+			select {
+			case w.ended <- struct{}{}:
+			default: // it is told already
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package outcome_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+var noon = time.Date(2026, 11, 19, 3, 0, 0, 0, time.UTC)
+
+func newStore(t *testing.T) journal.Store {
+	t.Helper()
+	s, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// held writes a tabletop that ended into the store.
+func held(t *testing.T, s journal.Store, id string, ended bool) {
+	t.Helper()
+	p := plan.Plan{Format: plan.Format, Scenario: plan.Scenario{Name: "fire", Hazard: run.Disaster, Depth: run.Tabletop},
+		Systems: []plan.System{{Name: "orders", Priority: "S"}}}
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutPlan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	events := []run.Event{{Run: id, Writer: "run", Seq: 1, At: noon, Kind: run.RunStarted, By: "sato",
+		Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "fire", Hazard: run.Disaster, PlanHash: p.Hash})}}
+	if ended {
+		events = append(events, run.Event{Run: id, Writer: "run", Seq: 2, At: noon.Add(time.Hour), Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.TalkedThrough})})
+	}
+	if err := s.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run's outcome is there right after its end, whoever wrote it, and one that ended before
+// there were outcomes gets its own. What goes on has none; a damaged record keeps nobody else's out.
+func TestAKeeperKeepsWhatEndedRunsCameTo(t *testing.T) {
+	inner := newStore(t)
+	held(t, inner, "before", true)
+	held(t, inner, "open", false)
+	damaged := run.Event{Run: "damaged", Writer: "run", Seq: 1, At: noon, Kind: run.RunStarted, Data: run.Encode(run.Started{Kind: run.Drill, Scenario: "fire", PlanHash: "nowhere"})}
+	end := run.Event{Run: "damaged", Writer: "run", Seq: 2, At: noon, Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Recovered})}
+	if err := inner.Append(t.Context(), []run.Event{damaged, end}); err != nil {
+		t.Fatal(err)
+	}
+	kept := make(chan struct{}, 10)
+	k := &outcome.Keeper{Log: slog.New(slog.DiscardHandler), Then: func(context.Context) error { kept <- struct{}{}; return nil }}
+	store := k.Watched(inner)
+	k.Store = store
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { k.Run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+
+	wait := func(what string) {
+		t.Helper()
+		select {
+		case <-kept:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: nothing was kept within 10 s", what)
+		}
+	}
+	wait("at the start")
+	held(t, store, "now", true)
+	wait("after the end of a run")
+	list, err := outcome.List(t.Context(), inner, journal.OutcomeFilter{Scenario: "fire"})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, o := range list {
+		if o.Run != "before" && o.Run != "now" || o.State != run.TalkedThrough || o.Verdict != run.NotProven || !o.EndedAt.Equal(noon.Add(time.Hour)) {
+			t.Errorf("%+v", o)
+		}
+	}
+	if _, err := outcome.Read(t.Context(), inner, "open"); !errors.Is(err, outcome.ErrOpen) {
+		t.Errorf("a run that goes on: %v", err)
+	}
+	if _, err := outcome.Read(t.Context(), inner, "nobody"); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("a run that there is not: %v", err)
+	}
+}

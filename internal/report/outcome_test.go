@@ -1,0 +1,122 @@
+package report_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func outcomeOf(t *testing.T, s *story) outcome.Outcome {
+	t.Helper()
+	o, err := outcome.Of(s.plan, build(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// What a run found is at places that another run of the same files can be seen to pass, and no
+// place names a person.
+func TestAFindingHasThePlaceThatAnotherRunPasses(t *testing.T) {
+	good := outcomeOf(t, met(t))
+	slow := outcomeOf(t, missed(t))
+	places := map[string]bool{}
+	for _, f := range slow.Findings {
+		places[f.Place] = true
+		if got := slow.Shows(f.Place).Shown; got != outcome.Failed {
+			t.Errorf("%s: the run that found it shows %q", f.Place, got)
+		}
+		for _, p := range aPlan().Estate.People {
+			if strings.Contains(f.Place, p.ID) || strings.Contains(f.Title.EN, p.ID) && f.Kind == run.FindingPeople {
+				t.Errorf("%s (%s) names a person", f.Place, f.Title.EN)
+			}
+		}
+	}
+	for _, want := range []string{"objective/orders/rto", "objective/orders/rlo-60", "budget/orders/orders-failover/promote", "people/answer/operator"} {
+		if !places[want] {
+			t.Errorf("no finding at %s; there are %v", want, places)
+		}
+	}
+	for place, want := range map[string]outcome.Shown{
+		"objective/orders/rto": outcome.Passed, "objective/orders/rpo": outcome.Passed, "objective/orders/rlo-60": outcome.Passed,
+		"objective/orders/failback": outcome.Passed, "objective/orders/restore": outcome.Nothing, "objective/stock/rto": outcome.Nothing,
+		"budget/orders/orders-failover/promote": outcome.Passed, "budget/orders/orders-failover/fence": outcome.Nothing, // it has none
+		"step/orders/orders-failover/fence": outcome.Passed, "retry/orders/orders-failover/fence": outcome.Passed,
+		"hand/orders/orders-failover/announce": outcome.Passed, "step/orders/orders-restore/fence": outcome.Nothing,
+		"people/answer/operator": outcome.Passed, "people/answer/board": outcome.Nothing, "people/quorum/operator": outcome.Passed,
+		"people/deputy/operator": outcome.Nothing, "worker/osaka": outcome.Passed, "worker/sapporo": outcome.Nothing,
+		"cleanup/orders": outcome.Passed, "record/events": outcome.Passed, "record/probe/orders.write": outcome.Passed,
+		"remark/drl-20261119-1400/1": outcome.Nothing, "clock/site/osaka": outcome.Passed,
+	} {
+		if got := good.Shows(place).Shown; got != want {
+			t.Errorf("%s: a run that met everything shows %q, want %q", place, got, want)
+		}
+	}
+	if !good.Shows("people/answer/operator").Simulated || slow.Shows("people/answer/operator").Simulated {
+		t.Error("answers of simulated people are not told from those of real ones")
+	}
+}
+
+// What a run that was broken off did not get to is no finding against it: nobody has looked.
+func TestABrokenOffRunShowsNothingOfWhatItDidNotReach(t *testing.T) {
+	o := outcomeOf(t, aborted(t))
+	for place, want := range map[string]outcome.Shown{"objective/orders/rto": outcome.Nothing, "objective/orders/rpo": outcome.Nothing,
+		"step/orders/orders-failover/fence": outcome.Passed, "hand/orders/orders-failover/announce": outcome.Nothing} {
+		if got := o.Shows(place).Shown; got != want {
+			t.Errorf("%s: %q, want %q", place, got, want)
+		}
+	}
+}
+
+// At a tabletop nothing runs, so it shows nothing of any objective.
+func TestATabletopShowsNoObjective(t *testing.T) {
+	p := aPlan()
+	p.Scenario.Depth = run.Tabletop
+	s := newStory(t, p)
+	s.begin(0, run.Drill)
+	s.muster()
+	s.end(40, run.TalkedThrough)
+	o := outcomeOf(t, s)
+	if got := o.Shows("objective/orders/rto").Shown; got != outcome.Nothing || o.Ran() {
+		t.Errorf("rto: %q, ran %v", got, o.Ran())
+	}
+	if got := o.Shows("people/answer/operator").Shown; got != outcome.Passed {
+		t.Errorf("people answered, and it shows %q", got)
+	}
+}
+
+// A restore that took too long is a finding, as any objective that is missed.
+func TestASlowRestoreIsAFinding(t *testing.T) {
+	s := restored(t, 90)
+	o := outcomeOf(t, s)
+	i := slices.IndexFunc(o.Findings, func(f outcome.Finding) bool { return f.Place == "objective/orders/restore" })
+	if i < 0 || o.Findings[i].Verdict != run.Missed || !strings.Contains(o.Findings[i].Title.JA, "バックアップからの復元") {
+		t.Fatalf("findings: %+v", o.Findings)
+	}
+	if got := outcomeOf(t, restored(t, 20)).Shows("objective/orders/restore").Shown; got != outcome.Passed {
+		t.Errorf("a restore in time shows %q", got)
+	}
+}
+
+// The same record makes the same outcome, in whatever order its events come.
+func TestAnOutcomeIsTheSameFromAnyCopyOfTheRecord(t *testing.T) {
+	s := missed(t)
+	first := outcomeOf(t, s)
+	back := slices.Clone(s.journal())
+	slices.Reverse(back)
+	r, err := report.Build(s.plan, back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := outcome.Of(s.plan, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := run.Encode(first), run.Encode(again); string(a) != string(b) {
+		t.Errorf("%s\nand\n%s", a, b)
+	}
+}
