@@ -13,7 +13,9 @@ import (
 // Outcome is an ended run as package outcome makes it. The store keeps the body as it is, finds it by
 // the other fields, and knows nothing of what is in it.
 type Outcome struct {
-	Run      string
+	Run string
+	// Position grows with every outcome that is kept or changed; given by the store.
+	Position int64
 	Version  int // of the shape of Body
 	Kind     run.Kind
 	Depth    run.Depth
@@ -45,7 +47,8 @@ type OutcomeFilter struct {
 	System   string // Outcomes: runs that recovered it
 	// Before and After bound the end: After is left out itself, Before too.
 	After, Before time.Time
-	Limit         int // the newest
+	Since         int64 // Outcomes: kept or changed after this position
+	Limit         int   // the newest
 	OldestFirst   bool
 	Bare          bool // without bodies, for lists that the columns answer
 }
@@ -53,7 +56,7 @@ type OutcomeFilter struct {
 // Outcomes keeps what ended runs came to. It is safe for concurrent use.
 type Outcomes interface {
 	// PutOutcome keeps an outcome in the place of an earlier one of the same run; all of it or nothing
-	// is on disk when it returns.
+	// is on disk when it returns. The same outcome again changes nothing.
 	PutOutcome(ctx context.Context, o Outcome) error
 	// Outcomes lists outcomes by their end, newest first unless the filter says otherwise.
 	Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, error)
@@ -71,13 +74,18 @@ func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
 		return fmt.Errorf("outcome of run %q: it needs a run, a version, an end and a body of JSON", o.Run)
 	}
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO outcomes (run, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, body)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-			ON CONFLICT (run) DO UPDATE SET version = excluded.version, kind = excluded.kind, depth = excluded.depth, scenario = excluded.scenario,
-				hazard = excluded.hazard, state = excluded.state, verdict = excluded.verdict, started_at = excluded.started_at,
-				ended_at = excluded.ended_at, body = excluded.body`,
+		res, err := tx.ExecContext(ctx, `INSERT INTO outcomes (run, position, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, body)
+			SELECT $1, COALESCE(MAX(position), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM outcomes WHERE 1 = 1
+			ON CONFLICT (run) DO UPDATE SET position = excluded.position, version = excluded.version, kind = excluded.kind, depth = excluded.depth,
+				scenario = excluded.scenario, hazard = excluded.hazard, state = excluded.state, verdict = excluded.verdict,
+				started_at = excluded.started_at, ended_at = excluded.ended_at, body = excluded.body
+			WHERE outcomes.version <> excluded.version OR outcomes.body <> excluded.body`,
 			o.Run, o.Version, string(o.Kind), string(o.Depth), o.Scenario, string(o.Hazard), string(o.State), string(o.Verdict),
-			moment(o.StartedAt).text(), moment(o.EndedAt).text(), string(o.Body)); err != nil {
+			moment(o.StartedAt).text(), moment(o.EndedAt).text(), string(o.Body))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM outcome_systems WHERE run = $1`, o.Run); err != nil {
@@ -142,10 +150,14 @@ func (f OutcomeFilter) order(query string, args []any) (string, []any) {
 }
 
 func (s *database) Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, error) {
-	query, args := `SELECT run, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, `+f.body()+` FROM outcomes WHERE 1 = 1`, []any(nil)
+	query, args := `SELECT run, position, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, `+f.body()+` FROM outcomes WHERE 1 = 1`, []any(nil)
 	if f.System != "" {
 		args = append(args, f.System)
 		query += " AND run IN (SELECT run FROM outcome_systems WHERE system = $1)"
+	}
+	if f.Since > 0 {
+		args = append(args, f.Since)
+		query += fmt.Sprintf(" AND position > $%d", len(args))
 	}
 	query, args = f.order(f.narrow(query, args))
 	rows, err := s.read.QueryContext(ctx, query, args...)
@@ -156,7 +168,7 @@ func (s *database) Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, er
 	var out []Outcome
 	for rows.Next() {
 		var o Outcome
-		if err := rows.Scan(&o.Run, &o.Version, &o.Kind, &o.Depth, &o.Scenario, &o.Hazard, &o.State, &o.Verdict,
+		if err := rows.Scan(&o.Run, &o.Position, &o.Version, &o.Kind, &o.Depth, &o.Scenario, &o.Hazard, &o.State, &o.Verdict,
 			(*moment)(&o.StartedAt), (*moment)(&o.EndedAt), (*jsonText)(&o.Body)); err != nil {
 			return nil, s.explain("list outcomes", err)
 		}

@@ -15,7 +15,7 @@ import (
 // outcomeOf is that of a drill of orders, and of stock where that is named.
 func outcomeOf(id string, ended time.Time, rto run.Verdict, systems ...string) journal.Outcome {
 	o := journal.Outcome{Run: id, Version: 1, Kind: run.Drill, Depth: run.Live, Scenario: "fire", Hazard: run.Disaster, State: run.Recovered,
-		Verdict: rto, StartedAt: ended.Add(-time.Hour), EndedAt: ended, Body: json.RawMessage(`{"run":"` + id + `"}`)}
+		Verdict: rto, StartedAt: ended.Add(-time.Hour), EndedAt: ended, Body: json.RawMessage(fmt.Sprintf(`{"run":%q,"verdict":%q,"besides":%d}`, id, rto, len(systems)))}
 	for _, name := range append([]string{"orders"}, systems...) {
 		o.Systems = append(o.Systems, journal.SystemOutcome{System: name, Verdict: rto, RTO: rto, RPO: run.NotProven, Failback: run.NoObjective,
 			Body: json.RawMessage(`{"id":"` + name + `"}`)})
@@ -75,7 +75,7 @@ func testOutcomes(t *testing.T, s journal.Store) {
 		t.Fatal(one, err)
 	}
 	if o := one[0]; o.Kind != run.Drill || o.Depth != run.Live || o.Hazard != run.Disaster || o.State != run.Recovered || o.Verdict != run.Met ||
-		o.Version != 1 || !o.EndedAt.Equal(day(1)) || !o.StartedAt.Equal(day(1).Add(-time.Hour)) || string(o.Body) != `{"run":"r1"}` {
+		o.Version != 1 || !o.EndedAt.Equal(day(1)) || !o.StartedAt.Equal(day(1).Add(-time.Hour)) || string(o.Body) != `{"run":"r1","verdict":"met","besides":1}` {
 		t.Errorf("read back: %+v", o)
 	}
 	of, err := s.SystemOutcomes(ctx, journal.OutcomeFilter{System: "orders", Limit: 2})
@@ -96,6 +96,26 @@ func testOutcomes(t *testing.T, s journal.Store) {
 	put(outcomeOf("r1", day(1), run.Missed))
 	if met, err := s.LastMet(ctx, "rto"); err != nil || len(met) != 1 || met[0].Run != "r2" {
 		t.Errorf("after r1 was made anew: %+v, %v", met, err)
+	}
+	// Who has read up to a position catches up with what was kept or changed since, and with nothing else.
+	all, err := s.Outcomes(ctx, journal.OutcomeFilter{Bare: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var newest int64
+	for _, o := range all {
+		newest = max(newest, o.Position)
+		if string(o.Body) != "null" {
+			t.Errorf("a bare outcome has the body %s", o.Body)
+		}
+	}
+	put(outcomeOf("r1", day(1), run.Missed))
+	if got, err := s.Outcomes(ctx, journal.OutcomeFilter{Since: newest}); err != nil || len(got) != 0 {
+		t.Errorf("the same again is a change: %q, %v", runsOf(got), err)
+	}
+	put(outcomeOf("r1", day(1), run.NotProven))
+	if got, err := s.Outcomes(ctx, journal.OutcomeFilter{Since: newest}); err != nil || runsOf(got) != "r1" {
+		t.Errorf("changed since: %q, %v", runsOf(got), err)
 	}
 	bad := outcomeOf("r4", day(4), run.Met)
 	bad.Systems[0].Body = json.RawMessage(`{`)

@@ -3,6 +3,7 @@
 -- time. body is the whole; the other columns find it.
 CREATE TABLE outcomes (
     run        TEXT NOT NULL PRIMARY KEY,
+    position   BIGINT NOT NULL UNIQUE, -- grows with every change, so that readers can catch up
     version    INT  NOT NULL,
     kind       TEXT NOT NULL,
     depth      TEXT NOT NULL,
