@@ -1,0 +1,168 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Ledger is the findings of a record store. It reads what is new before it answers, so that several
+// servers on one store say the same. The zero value besides Store is ready.
+type Ledger struct {
+	Store journal.Store
+
+	mu    sync.Mutex
+	state *fold
+}
+
+// kindState is the document that keeps the fold, so that a server that starts need not read years.
+const kindState = "finding-state"
+
+// List returns every finding as it stands, the newest opened first.
+func (l *Ledger) List(ctx context.Context) ([]Finding, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return l.state.list(), nil
+}
+
+// Refresh reads what is new and keeps the state for the next start.
+func (l *Ledger) Refresh(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.catchUp(ctx); err != nil {
+		return err
+	}
+	return l.save(ctx)
+}
+
+// Rebuild makes the state anew from all outcomes and acts.
+func (l *Ledger) Rebuild(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state = newFold()
+	if _, err := l.read(ctx); err != nil {
+		return err
+	}
+	return l.save(ctx)
+}
+
+// Act keeps what somebody does about a finding. The event has a writer of its own; sent twice it
+// counts once.
+func (l *Ledger) Act(ctx context.Context, e run.Event) error {
+	e.Run, e.Seq = run.FindingsRecord, 1
+	err := l.Store.Append(ctx, []run.Event{e})
+	if errors.Is(err, journal.ErrTaken) {
+		return nil // the same request of a moment earlier
+	}
+	return err
+}
+
+// catchUp brings the state up to date.
+func (l *Ledger) catchUp(ctx context.Context) error {
+	if l.state == nil {
+		l.state = l.load(ctx)
+	}
+	late, err := l.read(ctx)
+	if err != nil || !late {
+		return err
+	}
+	l.state = newFold()
+	_, err = l.read(ctx)
+	return err
+}
+
+// piece is an outcome or an act, in the order of time.
+type piece struct {
+	at      time.Time
+	run     string
+	outcome *outcome.Outcome
+	act     *run.Event
+}
+
+// read folds what the store has since. It reports that something belongs before what was folded
+// already: then nothing was folded, and all has to be, from the beginning.
+func (l *Ledger) read(ctx context.Context) (late bool, err error) {
+	s := l.state
+	outcomes, err := l.Store.Outcomes(ctx, journal.OutcomeFilter{Since: s.Outcomes, OldestFirst: true})
+	if err != nil {
+		return false, err
+	}
+	acts, err := l.Store.Events(ctx, run.FindingsRecord, s.Acts, 0)
+	if err != nil {
+		return false, err
+	}
+	var all []piece
+	upto, actsUpto := s.Outcomes, s.Acts
+	for _, row := range outcomes {
+		o := new(outcome.Outcome)
+		if err := json.Unmarshal(row.Body, o); err != nil {
+			return false, err
+		}
+		all = append(all, piece{at: o.EndedAt, run: o.Run, outcome: o})
+		upto = max(upto, row.Position)
+		late = late || s.late(o.EndedAt, o.Run)
+	}
+	for _, a := range acts {
+		e := a.Event
+		all = append(all, piece{at: e.At, act: &e})
+		actsUpto = max(actsUpto, a.Position)
+		late = late || s.late(e.At, "")
+	}
+	if late && s.Outcomes+s.Acts > 0 {
+		return true, nil
+	}
+	slices.SortStableFunc(all, func(a, b piece) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.run, b.run)) })
+	for _, p := range all {
+		if p.outcome != nil {
+			s.outcome(*p.outcome)
+		} else {
+			s.act(*p.act)
+		}
+	}
+	s.Outcomes, s.Acts = upto, actsUpto
+	return false, nil
+}
+
+// load is the state as it was kept; one that can't be used is an empty one, which reads everything.
+func (l *Ledger) load(ctx context.Context) *fold {
+	d, err := l.Store.Document(ctx, kindState, "all")
+	s := newFold()
+	if err != nil || json.Unmarshal(d.Body, s) != nil || s.Version != foldVersion || s.Findings == nil {
+		return newFold()
+	}
+	s.index()
+	return s
+}
+
+// save keeps the state. Another server may have kept a newer one, which is as good.
+func (l *Ledger) save(ctx context.Context) error {
+	body, err := json.Marshal(l.state)
+	if err != nil {
+		return err
+	}
+	d, err := l.Store.Document(ctx, kindState, "all")
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		d = journal.Document{Kind: kindState, ID: "all"}
+	case err != nil:
+		return err
+	case string(d.Body) == string(body):
+		return nil
+	}
+	d.Body, d.ChangedAt = body, time.Time{}
+	if _, err = l.Store.PutDocument(ctx, d); errors.Is(err, journal.ErrChanged) {
+		return nil
+	}
+	return err
+}
