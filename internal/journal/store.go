@@ -43,6 +43,9 @@ type Store interface {
 	// token of that system before. The same run gets the same token again.
 	Token(ctx context.Context, system, runID string) (int64, error)
 
+	// RemoveRun takes out what an ended run left, but for its summary, which is marked.
+	RemoveRun(ctx context.Context, runID string, at time.Time) error
+
 	Documents
 	AccessLog
 	Outcomes
@@ -81,4 +84,6 @@ type Summary struct {
 	Aborting  bool       `json:"aborting,omitempty" doc:"An abort was asked for, and it has not ended yet."`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	// RemovedAt: its record was removed after its time; only this summary is left.
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
 }

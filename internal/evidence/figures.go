@@ -1,0 +1,185 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// report makes the report of the last part again from plan and events, and compares every
+// value with the sealed one.
+func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
+	name := Dir(m.Part) + FileReport
+	sealed, ok := v.files[name]
+	if !ok {
+		return
+	}
+	r, err := report.Build(p, events)
+	if err != nil {
+		v.found(Finding{Code: CodeReport, File: FileEvents}, "No report can be made from the plan and the events: %v.", "計画とイベントから報告書を作成できません: %v。", err)
+		return
+	}
+	var again bytes.Buffer
+	if err := report.Render(&again, r, report.JSON, ""); err != nil {
+		v.found(Finding{Code: CodeReport, File: name}, "The report can't be made: %v.", "報告書を作成できません: %v。", err)
+		return
+	}
+	for _, s := range r.Systems {
+		rlo := run.NoObjective
+		for _, st := range s.RLO.Stages {
+			rlo = run.Worst(rlo, st.Verdict)
+		}
+		v.Systems = append(v.Systems, System{ID: s.ID, RTO: string(s.RTO.Verdict), RPO: string(s.RPO.Verdict), RLO: string(rlo)})
+	}
+	was, err := values(sealed)
+	if err != nil {
+		v.found(Finding{Code: CodeFile, File: name}, "%s: it can't be read: %v.", "%s: 読み取れません: %v。", name, err)
+		return
+	}
+	is, err := values(again.Bytes())
+	if err != nil {
+		v.found(Finding{Code: CodeReport, File: name}, "The report can't be read: %v.", "報告書を読み取れません: %v。", err)
+		return
+	}
+	c := comparison{v: v, file: name, same: m.Muster == v.opts.Version}
+	c.compare("", "", was, is)
+	if c.differs && !c.same {
+		v.note("It was sealed by muster %s and checked with %s: a difference in the report may be one between versions; check with %[1]s to be sure.", "封印は muster %s、検証は %s によるものです。報告書の差異は版の違いの可能性があるため、%[1]s でも検証してください。", m.Muster, v.opts.Version)
+	}
+	v.page(m, r)
+}
+
+// page compares the sealed HTML with one made again, where the same version made it.
+func (v *verification) page(m *Manifest, r report.Report) {
+	name := Dir(m.Part) + FileHTML
+	sealed, ok := v.files[name]
+	if !ok || v.bad[name] {
+		return
+	}
+	if m.Muster != v.opts.Version {
+		v.note("%s was made by muster %s; it is as it was sealed, and was not made again by %s.", "%s は muster %s が作成したものです。封印時のままですが、%s での再作成による照合はしていません。", name, m.Muster, v.opts.Version)
+		return
+	}
+	var again bytes.Buffer
+	if err := report.Render(&again, r, report.HTML, ""); err != nil || !bytes.Equal(again.Bytes(), sealed) {
+		v.found(Finding{Code: CodeFigure, File: name}, "%s: it does not say what follows from plan and events.", "%s: 計画とイベントから作られる内容と異なります。", name)
+	}
+}
+
+func values(b []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var out any
+	err := d.Decode(&out)
+	return out, err
+}
+
+type comparison struct {
+	v       *verification
+	file    string
+	same    bool // version
+	differs bool
+}
+
+// figures are what must be in the report of whichever version.
+var figures = []string{"rto", "rpo", "rlo", "verdict", "actual_s", "objective_s", "lost_markers", "stages", "level", "within_s"}
+
+// compare walks both reports. What only the new one has is no difference when another version
+// made the sealed one, unless it is a figure.
+func (c *comparison) compare(system, path string, was, is any) {
+	switch w := was.(type) {
+	case map[string]any:
+		n, ok := is.(map[string]any)
+		if !ok {
+			break
+		}
+		for _, k := range slices.Sorted(maps.Keys(w)) {
+			if _, there := n[k]; !there {
+				c.tell(system, join(path, k), w[k], nil)
+				continue
+			}
+			c.compare(system, join(path, k), w[k], n[k])
+		}
+		for _, k := range slices.Sorted(maps.Keys(n)) {
+			if _, there := w[k]; !there && (c.same || system != "" && slices.Contains(figures, k)) {
+				c.tell(system, join(path, k), nil, n[k])
+			}
+		}
+		return
+	case []any:
+		n, ok := is.([]any)
+		if !ok || len(n) != len(w) {
+			break
+		}
+		for i := range w {
+			if path == "systems" {
+				id, at := named(n[i]), ""
+				if id == "" {
+					at = fmt.Sprintf("systems[%d]", i)
+				}
+				c.compare(id, at, w[i], n[i])
+				continue
+			}
+			c.compare(system, fmt.Sprintf("%s[%d]", path, i), w[i], n[i])
+		}
+		return
+	default:
+		if system != "" && isFigure(path) {
+			c.v.Figures++
+		}
+		if was == is {
+			return
+		}
+	}
+	c.tell(system, path, was, is)
+}
+
+// isFigure reports whether a path is part of an RTO, RPO or RLO.
+func isFigure(path string) bool {
+	return strings.HasPrefix(path, "rto.") || strings.HasPrefix(path, "rpo.") || strings.HasPrefix(path, "rlo.")
+}
+
+func named(v any) string {
+	m, _ := v.(map[string]any)
+	id, _ := m["id"].(string)
+	return id
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func (c *comparison) tell(system, path string, was, is any) {
+	c.differs = true
+	f := Finding{Code: CodeFigure, File: c.file, System: system, Figure: path, Sealed: shown(was), Found: shown(is)}
+	where, whereJA := path, path
+	if system != "" {
+		where, whereJA = path+" of "+system, system+" の "+path
+	}
+	c.v.found(f, "%[1]s: %[2]s says %[4]s; plan and events give %[5]s.", "%[1]s: %[3]s は %[4]s とありますが、計画とイベントからは %[5]s になります。", c.file, where, whereJA, f.Sealed, f.Found)
+}
+
+// shown is a value of a report in a sentence.
+func shown(v any) string {
+	if v == nil {
+		return "null"
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	if s := string(b); len(s) <= 80 {
+		return s
+	}
+	return string(b[:77]) + "..."
+}

@@ -1,0 +1,120 @@
+package evidence
+
+import (
+	"fmt"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Code names what is wrong with a bundle; a closed set for programs.
+type Code string
+
+const (
+	CodeContainer  Code = "container"       // the zip itself
+	CodeCheckpoint Code = "checkpoint"      // unreadable, or its signature is not of its text
+	CodeKey        Code = "key"             // signed with another key
+	CodeProof      Code = "proof"           // an entry is not in the log that was signed
+	CodeEntry      Code = "entry"           // an entry is of another run, or not what it should be
+	CodeManifest   Code = "manifest"        // not the one that was sealed
+	CodeFile       Code = "file"            // its content is not what was sealed
+	CodeMissing    Code = "file_missing"    //
+	CodeExtra      Code = "file_not_sealed" //
+	CodeEvent      Code = "event"           // altered
+	CodeNoEvent    Code = "event_missing"   //
+	CodeOrder      Code = "event_order"     //
+	CodeTwice      Code = "event_twice"     //
+	CodePlan       Code = "plan"            // not the one that the run used
+	CodeReport     Code = "report"          // can't be made from plan and events
+	CodeFigure     Code = "figure"          // a figure of the report does not follow from plan and events
+	CodePersonal   Code = "personal"        // personal data is not what was sealed
+	CodeSince      Code = "since"           // the log is no continuation of an older checkpoint
+)
+
+// Finding is one thing that is wrong, with its place.
+type Finding struct {
+	Code   Code   `json:"code"`
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`  // from 1
+	From   *int64 `json:"from,omitempty"`  // bytes From to To of the file, from 0
+	To     *int64 `json:"to,omitempty"`    //
+	Event  string `json:"event,omitempty"` // writer/number
+	System string `json:"system,omitempty"`
+	Figure string `json:"figure,omitempty"` // as in rto.actual_s
+	Sealed string `json:"sealed,omitempty"` // what the bundle says
+	Found  string `json:"found,omitempty"`  // what was computed
+	EN     string `json:"en"`
+	JA     string `json:"ja"`
+}
+
+// In is the finding as a sentence.
+func (f Finding) In(l i18n.Lang) string {
+	if l == i18n.JA {
+		return f.JA
+	}
+	return f.EN
+}
+
+// Result is what came of a verification.
+type Result struct {
+	Run      string     `json:"run,omitempty"`
+	Scenario string     `json:"scenario,omitempty"`
+	Title    *plan.Text `json:"title,omitempty"`
+	// Sound: nothing is wrong with the bundle. Whose it is, is proven only with KeyGiven.
+	Sound    bool `json:"sound"`
+	KeyGiven bool `json:"key_given"`
+
+	Log         string `json:"log,omitempty"`
+	LogSize     uint64 `json:"log_size"`
+	Key         string `json:"key,omitempty"` // that signed the checkpoint
+	Fingerprint string `json:"fingerprint,omitempty"`
+	SealedBy    string `json:"sealed_by,omitempty"` // version of muster
+	CheckedBy   string `json:"checked_by,omitempty"`
+
+	Parts    int       `json:"parts"`
+	Files    int       `json:"files"`
+	Events   int       `json:"events"`
+	Entries  int       `json:"entries"` // of the log, proven to be in it
+	Figures  int       `json:"figures"` // of the report, computed again
+	Systems  []System  `json:"systems"`
+	Findings []Finding `json:"findings"`
+	Notes    []Note    `json:"notes"`
+	Since    *uint64   `json:"since,omitempty"` // size of the older checkpoint that it continues
+}
+
+// System is what was computed again for one system.
+type System struct {
+	ID  string `json:"id"`
+	RTO string `json:"rto"` // verdicts
+	RPO string `json:"rpo"`
+	RLO string `json:"rlo"`
+}
+
+// Note is something to know that makes nothing wrong.
+type Note struct {
+	EN string `json:"en"`
+	JA string `json:"ja"`
+}
+
+// In is the note as a sentence.
+func (n Note) In(l i18n.Lang) string {
+	if l == i18n.JA {
+		return n.JA
+	}
+	return n.EN
+}
+
+// mostFindings bounds what one altered file can say.
+const mostFindings = 200
+
+func (v *verification) found(f Finding, en, ja string, args ...any) {
+	if len(v.Findings) >= mostFindings {
+		return
+	}
+	f.EN, f.JA = fmt.Sprintf(en, args...), fmt.Sprintf(ja, args...)
+	v.Findings = append(v.Findings, f)
+}
+
+func (v *verification) note(en, ja string, args ...any) {
+	v.Notes = append(v.Notes, Note{fmt.Sprintf(en, args...), fmt.Sprintf(ja, args...)})
+}

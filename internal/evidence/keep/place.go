@@ -1,0 +1,238 @@
+package keep
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/muster-dr/muster/internal/evidence"
+)
+
+// Place is somewhere else that bundles are brought to.
+type Place interface {
+	// Name is how the place is told from others, without a secret.
+	Name() string
+	// Put puts a bundle there under a name. One that is there already with the same bytes is
+	// put; another one in its place is ErrOther.
+	Put(ctx context.Context, name string, b []byte) error
+	// Get reads it back.
+	Get(ctx context.Context, name string) ([]byte, error)
+}
+
+// ErrOther: something else is at the place under that name.
+var ErrOther = errors.New("something else is there under this name")
+
+// Folder is a place in the file system: another disk, or a share of another machine.
+type Folder struct{ Dir string }
+
+// Name is the folder's.
+func (f Folder) Name() string { return "file:" + f.Dir }
+
+// Put writes the file whole, on disk when it returns. It makes no missing mount a folder on
+// the own disk: the folder has to be there.
+func (f Folder) Put(_ context.Context, name string, b []byte) error {
+	if info, err := os.Stat(f.Dir); err != nil {
+		return fmt.Errorf("%s: %w; is it mounted?", f.Dir, err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", f.Dir)
+	}
+	path := filepath.Join(f.Dir, name)
+	if old, err := os.ReadFile(path); err == nil {
+		if bytes.Equal(old, b) {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", path, ErrOther)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return plain(writeFile(path, b, 0o600))
+}
+
+// Get reads it back from the disk.
+func (f Folder) Get(_ context.Context, name string) ([]byte, error) {
+	r, err := os.Open(filepath.Join(f.Dir, name))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, evidence.MostPacked+1))
+}
+
+// PlaceStatus is how it stands with a place.
+type PlaceStatus struct {
+	Place   string     `json:"place"`
+	Waiting int        `json:"waiting"` // bundles that are not there yet
+	Arrived *time.Time `json:"arrived,omitempty"`
+	Trouble string     `json:"trouble,omitempty"`
+	Since   *time.Time `json:"since,omitempty"` // of the trouble
+	Next    *time.Time `json:"next,omitempty"`  // when it is tried again
+}
+
+type placeState struct {
+	place Place
+	PlaceStatus
+	pause time.Duration
+}
+
+func (p *placeState) status() PlaceStatus {
+	s := p.PlaceStatus
+	s.Place = p.place.Name()
+	return s
+}
+
+const (
+	firstPause = 10 * time.Second
+	longPause  = 15 * time.Minute
+	// putWithin bounds one bundle's way to a place.
+	putWithin = 2 * time.Minute
+)
+
+// parcel is a bundle that has to be brought somewhere.
+type parcel struct {
+	run  string
+	part int
+}
+
+// name of a bundle at a place.
+func (p parcel) name() string { return fmt.Sprintf("%s.part-%d.zip", safeName(p.run), p.part) }
+
+// deliver brings what is sealed to every other place, reads it back there, compares, and notes
+// the arrival in the log. A place that fails holds up no other.
+func (k *Keeper) deliver(ctx context.Context) {
+	for _, p := range k.places {
+		if next := p.Next; next != nil && k.o.Now().Before(*next) || ctx.Err() != nil {
+			continue
+		}
+		todo, err := k.parcels(ctx, p.place.Name())
+		for i, one := range todo {
+			k.tell(p, func(s *placeState) { s.Waiting = len(todo) - i })
+			if err = k.bring(ctx, p.place, one); err != nil {
+				break
+			}
+			at := k.now()
+			k.tell(p, func(s *placeState) { s.Arrived, s.Waiting = &at, len(todo)-i-1 })
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrElsewhere) {
+			return
+		}
+		k.tell(p, func(s *placeState) { s.went(k.now(), err) })
+		if err != nil && p.pause == firstPause {
+			k.o.Log.Error("evidence does not get to another place; it is tried again", "place", p.place.Name(), "waiting", p.Waiting, "err", err)
+		}
+	}
+	k.sweepOutbox()
+}
+
+func (k *Keeper) tell(p *placeState, change func(*placeState)) {
+	k.told.Lock()
+	defer k.told.Unlock()
+	change(p)
+}
+
+// went notes how it went and when to try again.
+func (p *placeState) went(now time.Time, err error) {
+	if err == nil {
+		p.Trouble, p.Since, p.Next, p.pause = "", nil, nil, 0
+		return
+	}
+	if p.Since == nil {
+		p.Since = &now
+	}
+	p.pause = min(max(2*p.pause, firstPause), longPause)
+	next := now.Add(p.pause)
+	p.Trouble, p.Next = err.Error(), &next
+}
+
+// parcels are what has not arrived at a place yet, oldest first.
+func (k *Keeper) parcels(ctx context.Context, place string) ([]parcel, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return nil, err
+	}
+	var out []parcel
+	for _, e := range k.log.all() {
+		if e.Kind != evidence.EntrySealed {
+			continue
+		}
+		if s := k.index.of(e.Run); !s.removed && !s.copied[copyKey(e.Part, place)] {
+			out = append(out, parcel{e.Run, e.Part})
+		}
+	}
+	return out, nil
+}
+
+// bring brings one bundle to one place.
+func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
+	ctx, cancel := context.WithTimeout(ctx, putWithin)
+	defer cancel()
+	b, err := k.outgoing(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := place.Put(ctx, p.name(), b); err != nil {
+		return err
+	}
+	back, err := place.Get(ctx, p.name())
+	if err != nil {
+		return fmt.Errorf("%s can't be read back: %w", p.name(), err)
+	}
+	if !bytes.Equal(back, b) {
+		return fmt.Errorf("%s: what was read back is not what was sent (%.12s, sent %.12s)", p.name(), evidence.Sum(back), evidence.Sum(b))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return err
+	}
+	if k.index.of(p.run).copied[copyKey(p.part, place.Name())] {
+		return nil
+	}
+	return k.append(ctx, evidence.Entry{Kind: evidence.EntryCopied, At: k.now(), Run: p.run, Part: p.part, Place: place.Name(), SHA256: evidence.Sum(b), Bytes: int64(len(b))})
+}
+
+// outgoing is the bundle as it is sent: made once, so that every try and every place has the
+// same bytes under the same name.
+func (k *Keeper) outgoing(ctx context.Context, p parcel) ([]byte, error) {
+	path := filepath.Join(k.o.Dir, dirOutbox, p.name())
+	b, err := os.ReadFile(path)
+	if err == nil {
+		return b, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if b, err = k.Bundle(ctx, p.run, BundleOptions{}); err != nil {
+		return nil, err
+	}
+	return b, plain(writeFile(path, b, 0o600))
+}
+
+// sweepOutbox drops bundles that have arrived everywhere.
+func (k *Keeper) sweepOutbox() {
+	waiting := map[string]bool{}
+	for _, p := range k.places {
+		todo, err := k.parcels(context.Background(), p.place.Name())
+		if err != nil {
+			return
+		}
+		for _, one := range todo {
+			waiting[one.name()] = true
+		}
+	}
+	list, err := os.ReadDir(filepath.Join(k.o.Dir, dirOutbox))
+	if err != nil {
+		return
+	}
+	for _, f := range list {
+		if !waiting[f.Name()] {
+			_ = os.Remove(filepath.Join(k.o.Dir, dirOutbox, f.Name()))
+		}
+	}
+}

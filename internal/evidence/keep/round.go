@@ -1,0 +1,154 @@
+package keep
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+)
+
+const (
+	// roundEvery bounds how often the newest runs are looked through.
+	roundEvery = 10 * time.Second
+	// allEvery is how often every run is: for what was said later of an old one.
+	allEvery = time.Hour
+	// newest is how many runs a quick look takes in.
+	newest = 50
+	// longest is how long after a run's end receipts keep it from being sealed.
+	longest = 10 * time.Minute
+	// slowest is the longest pause between two tries.
+	slowest = 5 * time.Minute
+)
+
+// Run seals, copies and keeps to the times of retention until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	defer k.Close()
+	pause, whole := roundEvery, time.Time{}
+	for ctx.Err() == nil {
+		var changed <-chan struct{}
+		if n, ok := k.o.Store.(journal.Notifier); ok {
+			changed = n.Changed()
+		}
+		all := k.o.Now().Sub(whole) >= allEvery
+		waiting, err := k.round(ctx, all)
+		if ctx.Err() != nil {
+			return
+		}
+		k.trouble(err)
+		switch {
+		case errors.Is(err, ErrElsewhere):
+			pause = slowest
+		case err != nil:
+			pause = min(2*pause, slowest)
+		default:
+			if all {
+				whole = k.o.Now()
+			}
+			pause = roundEvery
+		}
+		k.deliver(ctx)
+		if waiting || err != nil {
+			changed = nil // it is looked at again soon anyway
+		}
+		k.sleep(ctx, pause, changed)
+	}
+}
+
+// sleep waits for something to do: a change, but no sooner than roundEvery, or the pause.
+func (k *Keeper) sleep(ctx context.Context, pause time.Duration, changed <-chan struct{}) {
+	soon := time.NewTimer(min(pause, max(k.o.Settle, 20*time.Millisecond)))
+	defer soon.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-k.wake:
+		return
+	case <-soon.C:
+	}
+	late := time.NewTimer(pause)
+	defer late.Stop()
+	if changed == nil && pause == roundEvery {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-k.wake:
+	case <-changed:
+	case <-late.C:
+	}
+}
+
+// Wake makes the next round begin now.
+func (k *Keeper) Wake() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// round seals what has ended and was not sealed, of the newest runs or of all. It reports
+// whether something waits for its time.
+func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) {
+	f := journal.Filter{Limit: newest}
+	if all {
+		f.Limit = 0
+	}
+	runs, err := k.o.Store.Runs(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	var open []string
+	for _, sum := range runs {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if sum.EndedAt == nil || !sum.State.Ended() || sum.PlanHash == "" {
+			continue
+		}
+		due, left, serr := k.look(ctx, sum)
+		if left {
+			open = append(open, sum.Run)
+		}
+		err = errors.Join(err, serr)
+		waiting = waiting || left && !due
+		if serr != nil && (errors.Is(serr, ErrElsewhere) || len(open) > 3) {
+			break // the rest would say the same
+		}
+	}
+	if all && err == nil {
+		err = k.retain(ctx, runs)
+	}
+	k.told.Lock()
+	k.status.Waiting = append([]string{}, open...)
+	k.told.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return waiting, errors.Join(err, k.open(ctx))
+}
+
+// look seals one run when its time has come. left says that it is not sealed now.
+func (k *Keeper) look(ctx context.Context, sum journal.Summary) (due, left bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return true, true, err
+	}
+	s := k.index.of(sum.Run)
+	if s.removed {
+		return false, false, nil
+	}
+	added, err := k.o.Store.Events(ctx, sum.Run, s.through, 0)
+	if err != nil || len(added) == 0 {
+		return false, false, err
+	}
+	first, last := *sum.EndedAt, added[len(added)-1].Event.At
+	if s.through > 0 {
+		first = added[0].Event.At
+	}
+	if now := k.o.Now(); now.Sub(last) < k.o.Settle && now.Sub(first) < longest {
+		return false, true, nil
+	}
+	_, err = k.seal(ctx, sum)
+	return true, err != nil, err
+}
