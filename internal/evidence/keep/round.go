@@ -3,6 +3,7 @@ package keep
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -99,7 +100,7 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		return false, err
 	}
 	var open []string
-	for _, sum := range runs {
+	for _, sum := range slices.Backward(runs) { // oldest first
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
@@ -151,4 +152,12 @@ func (k *Keeper) look(ctx context.Context, sum journal.Summary) (due, left bool,
 	}
 	_, err = k.seal(ctx, sum)
 	return true, err != nil, err
+}
+
+// Round seals all that has ended and keeps to the times of retention once, whatever it said
+// before.
+func (k *Keeper) Round(ctx context.Context) error {
+	_, err := k.round(ctx, true)
+	k.trouble(err)
+	return err
 }
