@@ -2,10 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/alarm"
+	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -47,14 +51,14 @@ func (s *Server) Work(ctx context.Context, keep time.Duration) {
 	}
 }
 
-// EraseAnswers erases the private parts of answers of runs that ended longer ago than keep.
-// Those of a run that the record does not know count from when they were given.
-func (s *Server) EraseAnswers(ctx context.Context, keep time.Duration) (int, error) {
+// EraseAnswers erases the private parts of answers of runs that ended longer ago than that, and
+// are not held. Those of a run that the record does not know count from when they were given.
+func (s *Server) EraseAnswers(ctx context.Context, after time.Duration) (int, error) {
 	docs, err := s.Store.DocumentsOf(ctx, kindAnswer)
 	if err != nil {
 		return 0, err
 	}
-	limit, runs, erased := s.now().Add(-keep), map[string]*journal.Summary{}, 0
+	limit, due, runs, erased := s.now().Add(-after), map[string][]string{}, map[string]*journal.Summary{}, 0
 	for _, d := range docs {
 		runID, _, _ := strings.Cut(d.ID, "/"+run.PeopleWriter)
 		sum, known := runs[runID]
@@ -78,10 +82,36 @@ func (s *Server) EraseAnswers(ctx context.Context, keep time.Duration) (int, err
 		if served.After(limit) {
 			continue
 		}
-		if err := s.Store.DropDocument(ctx, kindAnswer, d.ID); err != nil {
-			return erased, err
-		}
-		erased++
+		due[runID] = append(due[runID], d.ID)
 	}
-	return erased, nil
+	var errs []error
+	for _, runID := range slices.Sorted(maps.Keys(due)) {
+		ids := due[runID]
+		if err := s.erasing(ctx, runID, ids); err != nil {
+			if held := new(keep.HeldError); !errors.As(err, &held) && !errors.Is(err, keep.ErrElsewhere) {
+				errs = append(errs, err)
+			}
+			continue
+		}
+		for _, id := range ids {
+			if err := s.Store.DropDocument(ctx, kindAnswer, id); err != nil {
+				return erased, err
+			}
+			erased++
+		}
+	}
+	return erased, errors.Join(errs...)
+}
+
+// erasing notes in the evidence log what is erased, before it is. What is held is not, nor is
+// anything where that can't be told.
+func (s *Server) erasing(ctx context.Context, runID string, ids []string) error {
+	if s.Evidence == nil {
+		return nil
+	}
+	var names []string
+	for _, id := range ids {
+		names = append(names, answerName(runID, id))
+	}
+	return s.Evidence.Erasing(ctx, runID, names, "they have served (people.keep)")
 }

@@ -93,6 +93,9 @@ type Health struct {
 	Store   string `json:"store,omitempty" doc:"ok, or what is wrong."`
 	// Channels are the ways to people: runs wait for none of them, so OK does not depend on them.
 	Channels map[string]string `json:"channels,omitempty" doc:"Each way to people: ok, or why its messages wait."`
+	// Evidence is what becomes of runs after their end: no run waits for it.
+	Evidence string            `json:"evidence,omitempty" doc:"ok, or why runs that ended are not sealed."`
+	Places   map[string]string `json:"places,omitempty" doc:"Each other place that evidence is copied to: ok, or why it does not get there."`
 }
 
 // Action describes an action as `muster actions` shows it.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"go.temporal.io/sdk/client"
 
+	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
@@ -124,7 +126,22 @@ func (s *Server) health(ctx context.Context) Health {
 	if s.Channels != nil {
 		h.Channels = s.Channels()
 	}
+	if s.Evidence != nil {
+		h.Evidence, h.Places = s.sealing()
+	}
 	return h
+}
+
+// sealing says how it stands with evidence, and with each place that copies go to.
+func (s *Server) sealing() (string, map[string]string) {
+	st, places := s.Evidence.Status(), map[string]string{}
+	for _, p := range st.Places {
+		places[p.Place] = cmp.Or(p.Trouble, "ok")
+	}
+	if st.Elsewhere != "" {
+		return "elsewhere", places
+	}
+	return cmp.Or(st.Trouble, "ok"), places
 }
 
 // engineAnswers tells an engine that is away from one that is slow: asked before every
@@ -141,6 +158,9 @@ func (s *Server) known(ctx context.Context, id string) (journal.Summary, plan.Pl
 	sum, err := s.summary(ctx, id)
 	if err != nil {
 		return journal.Summary{}, plan.Plan{}, err
+	}
+	if sum.RemovedAt != nil {
+		return journal.Summary{}, plan.Plan{}, s.evidenceProblem(ctx, id, keep.ErrRemoved)
 	}
 	p, ok := s.recent.get(sum.PlanHash)
 	if !ok {

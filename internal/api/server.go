@@ -18,6 +18,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/alarm"
+	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
@@ -60,6 +61,8 @@ type Server struct {
 	Channels func() map[string]string
 	// Alarms is what alarms come to; nil takes none.
 	Alarms Alarms
+	// Evidence seals runs that have ended; nil seals none.
+	Evidence *keep.Keeper
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
 
@@ -117,6 +120,7 @@ func (s *Server) Handler() http.Handler {
 	s.alarmRoutes(api)
 	s.activationRoutes(api)
 	s.identityRoutes(api)
+	s.evidenceRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
 			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),

@@ -58,6 +58,7 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	serves := e.server(ctx)
 	e.engine(ctx, serves)
 	e.store(ctx, serves)
+	e.evidence(serves)
 	e.plans()
 	e.clock()
 	e.postgres()

@@ -72,9 +72,9 @@ func workerOptions(onFatal func(error)) worker.Options {
 	}
 }
 
-// evidence keeps texts that are too long for a history, each under its content's
+// longOutputs keeps texts that are too long for a history, each under its content's
 // digest, so that keeping one twice is harmless.
-func evidence(dir string) func(ctx context.Context, name string, b []byte) (string, error) {
+func longOutputs(dir string) func(ctx context.Context, name string, b []byte) (string, error) {
 	return func(_ context.Context, _ string, b []byte) (string, error) {
 		sum := sha256.Sum256(b)
 		name := hex.EncodeToString(sum[:])

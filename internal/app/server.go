@@ -20,6 +20,7 @@ import (
 	"github.com/muster-dr/muster/internal/board"
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
@@ -54,15 +55,16 @@ type server struct {
 	identity *identity.Service
 	handler  http.Handler
 	alarms   *alarm.Service
+	evidence *keep.Keeper
 	says     *speaking
-	keeper   *outcome.Keeper
+	outcomes *outcome.Keeper
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
-	keeper := &outcome.Keeper{Log: o.Log}
-	s := &server{o: o, store: api.Watched(keeper.Watched(m.Counted(store))), client: c, metrics: m, keeper: keeper}
-	keeper.Store = s.store
+	outcomes := &outcome.Keeper{Log: o.Log}
+	s := &server{o: o, store: api.Watched(outcomes.Watched(m.Counted(store))), client: c, metrics: m, outcomes: outcomes}
+	outcomes.Store = s.store
 	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
 	people := &directory{dir: o.Config.Plans, catalog: actions}
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
@@ -71,8 +73,12 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		Store: s.store, Engine: c, Plans: files, Render: Render, RenderFor: RenderFor,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 	}
-	h := s.api.Handler()
 	var err error
+	if s.evidence, err = keeper(ctx, o, s.store); err != nil {
+		return nil, err
+	}
+	s.api.Evidence = s.evidence
+	h := s.api.Handler()
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,
 		People: s.identity,
@@ -123,12 +129,13 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	})
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
 	working.Go(func() { s.says.run(ctx) })
-	working.Go(func() { s.keeper.Run(ctx) })
+	working.Go(func() { s.outcomes.Run(ctx) })
 	working.Go(func() { s.tidyIdentity(ctx) })
 	if every := s.o.Config.CheckEvery; every > 0 {
 		working.Go(func() { s.checkEvery(ctx, every) })
 	}
 	working.Go(func() { _ = s.alarms.Run(ctx) })
+	working.Go(func() { s.evidence.Run(ctx) })
 	err := serve(ctx, ln, s.handler)
 	stop()
 	s.board.Close()

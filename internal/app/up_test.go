@@ -304,7 +304,7 @@ func TestExamineNamesWhatIsWrong(t *testing.T) {
 // What was too long for a history is kept once, under its content's digest.
 func TestEvidenceIsKeptByContent(t *testing.T) {
 	dir := t.TempDir()
-	keep := evidence(dir)
+	keep := longOutputs(dir)
 	first, err := keep(t.Context(), "output", []byte("long"))
 	if err != nil {
 		t.Fatal(err)

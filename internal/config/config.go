@@ -48,6 +48,7 @@ type Config struct {
 	Webhook  Webhook  `mapstructure:"webhook"`
 	Identity Identity `mapstructure:"identity"`
 	Metrics  Metrics  `mapstructure:"metrics"`
+	Evidence Evidence `mapstructure:"evidence"`
 }
 
 // People is what becomes of personal data.
@@ -159,6 +160,15 @@ func Keys() []Key {
 		{"font", "", "TrueType font for PDF, or the folder that holds BIZ UDPGothic; empty looks in the system's folders", "PDFに使うTrueTypeフォント、またはBIZ UDPゴシックのあるフォルダ。空ならシステムのフォルダから探す"},
 		{"check_every", "24h", "how often the server checks by itself whether every scenario could be carried out; 0s is never", "全シナリオの準備状況をサーバーが自動で点検する間隔。0sなら点検しない"},
 		{"people.keep", "720h", "how long after a run's end the private parts of safety answers (family, whereabouts, telephone, remark) are kept; then they are erased", "安否回答の非公開部分 (家族・所在・電話・備考) を実施終了後に保持する期間。経過後に消去する"},
+		{"evidence.keep_a", "0s", "how long after its end the record of a real response is kept (class A); 0s is for ever, otherwise a year at least", "本番対応の記録 (クラスA) を終了後に保存する期間。0sなら無期限。指定する場合は1年以上"},
+		{"evidence.keep_b", "0s", "the same for drills (class B)", "訓練の記録 (クラスB) を終了後に保存する期間。0sなら無期限。指定する場合は1年以上"},
+		{"evidence.keep_c", "0s", "the same for readiness checks (class C)", "準備状況の点検の記録 (クラスC) を保存する期間。0sなら無期限。指定する場合は1年以上"},
+		{"evidence.audit", "", "date of the next regular internal audit, as in 2027-03-31; nothing is removed before it", "次回の定期内部監査の日付 (例 2027-03-31)。その日までは何も削除しない"},
+		{"evidence.copy_to", "", "other places that what was sealed is copied to, comma-separated: folders such as /mnt/osaka/muster, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION", "封印した記録を複製する保管先 (カンマ区切り)。フォルダ (例 /mnt/osaka/muster) または s3://バケット/接頭辞?endpoint=https://ホスト&region=リージョン"},
+		{"evidence.s3_access_key", "", "access key of the S3 places, as secret://env/NAME or secret://file/PATH", "S3保管先のアクセスキー。secret://env/NAME か secret://file/PATH で書く"},
+		{"evidence.s3_secret_key", "", "secret key of the S3 places, as secret://env/NAME or secret://file/PATH", "S3保管先のシークレットキー。secret://env/NAME か secret://file/PATH で書く"},
+		{"evidence.s3_ca_file", "", "CA certificates of the S3 places, PEM; empty is the system's", "S3保管先のCA証明書 (PEM)。空ならシステムのもの"},
+		{"evidence.s3_lock", "0s", "for how long S3 places are asked to refuse change and removal of a copy (object lock, compliance mode); 0s asks nothing", "S3保管先に複製の変更・削除を禁止させる期間 (オブジェクトロック、コンプライアンスモード)。0sなら求めない"},
 		{"log.level", "info", "debug, info, warn or error", "debug, info, warn, error のいずれか"},
 		{"log.format", "text", "text or json", "text または json"},
 		{"temporal.address", "", "host:port of your own Temporal; empty runs the embedded engine", "自前のTemporalのhost:port。空なら内蔵エンジンを使う"},

@@ -236,6 +236,7 @@ func (c Config) check() Mistakes {
 	if c.People.Keep < 0 {
 		say("people.keep", "%s lies before the run's end; write a span such as 720h, or 0s to erase at the end", c.People.Keep)
 	}
+	c.checkEvidence(say)
 	c.checkChannels(say, oneOf)
 	c.checkIdentity(say)
 	c.checkDoor(say)

@@ -9,6 +9,9 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 )
 
+// Settle is how long a run is quiet before it is sealed, unless said.
+const Settle = 15 * time.Second
+
 const (
 	// roundEvery bounds how often the newest runs are looked through.
 	roundEvery = 10 * time.Second

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/secret"
+)
+
+// keeper is what seals runs after their end. Nobody waits for it: a server whose disk is full
+// leads a run all the same.
+func keeper(ctx context.Context, o Options, store journal.Store) (*keep.Keeper, error) {
+	places, err := evidencePlaces(ctx, o.Config)
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: err}
+	}
+	e := o.Config.Evidence
+	return keep.New(keep.Options{
+		Dir: o.Config.EvidenceDir(), Attachments: filepath.Join(o.Config.Data, "evidence"), Store: store, Version: o.Version, Log: o.Log.With("component", "evidence"),
+		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places,
+		Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {
+			return api.Personal(ctx, store, runID, events)
+		},
+	}), nil
+}
+
+// evidencePlaces are the other places that the settings name.
+func evidencePlaces(ctx context.Context, c config.Config) ([]keep.Place, error) {
+	e := c.Evidence
+	var out []keep.Place
+	for _, at := range e.CopyTo {
+		u, err := url.Parse(at)
+		if err != nil {
+			return nil, err
+		}
+		if u.Scheme != "s3" {
+			out = append(out, keep.Folder{Dir: filepath.Clean(u.Path)})
+			continue
+		}
+		var keys [2]string
+		for i, ref := range []string{e.AccessKey, e.SecretKey} {
+			if keys[i], err = (secret.Local{}).Resolve(ctx, ref); err != nil {
+				return nil, err
+			}
+		}
+		place, err := keep.NewS3(keep.S3Options{Endpoint: u.Query().Get("endpoint"), Region: u.Query().Get("region"), Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"),
+			AccessKey: keys[0], SecretKey: keys[1], CAFile: e.CAFile, LockFor: e.Lock})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, place)
+	}
+	return out, nil
+}

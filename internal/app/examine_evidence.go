@@ -1,0 +1,43 @@
+package app
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/evidence/keep"
+)
+
+// evidence says whether what ends is sealed, and whether it gets to the other places.
+func (e *examination) evidence(serves *api.Health) {
+	title := e.t("evidence", "証拠")
+	inUse, _, err := keep.PublicKey(e.c.EvidenceDir())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.add("evidence", title, Good, e.t("no log yet; the server begins one when it starts", "台帳はまだありません。サーバーの起動時に作成します"), "")
+	case errors.Is(err, os.ErrPermission), err != nil:
+		e.add("evidence", title, Odd, e.t("its public key can't be read: %v", "公開鍵を読めません: %v", err), "")
+	case serves == nil || serves.Evidence == "ok":
+		e.add("evidence", title, Good, e.t("key %s", "公開鍵 %s", evidence.Fingerprint(inUse)), "")
+	case serves.Evidence == "elsewhere":
+		e.add("evidence", title, Good, e.t("kept by another server of this record store", "同じ記録を使う別のサーバーが保管しています"), "")
+	default:
+		e.add("evidence", title, Bad, e.t("runs that ended can't be sealed: %s", "終了した実施を封印できません: %s", serves.Evidence),
+			e.t("Their outcome stands, and they are sealed by themselves as soon as it works again; `muster evidence list` says which wait", "実施の結果には影響しません。復旧次第、自動で封印されます。未封印の実施は `muster evidence list` で確認できます"))
+	}
+	if serves == nil {
+		return
+	}
+	for _, place := range slices.Sorted(maps.Keys(serves.Places)) {
+		title := e.t("copies of evidence at %s", "証拠の複製 (%s)", place)
+		if trouble := serves.Places[place]; trouble != "ok" {
+			e.add("evidence_copy", title, Bad, trouble, e.t("It is tried again by itself, at least every 15 minutes; nothing is removed before it has arrived", "15分以内の間隔で自動的に再試行します。届くまで元の記録は削除しません"))
+			continue
+		}
+		e.add("evidence_copy", title, Good, e.t("all has arrived and was read back", "すべて届き、読み戻して照合済み"), "")
+	}
+}

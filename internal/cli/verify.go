@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// verify needs no server, no settings and no network: only the bundle and the public key.
+func (c *command) verify() *cobra.Command {
+	var key, since string
+	cmd := &cobra.Command{
+		Use:   "verify BUNDLE",
+		Short: c.t("Make sure of a run's evidence, offline: signatures, events and every figure", "証拠バンドルをオフラインで検証する: 署名・イベント・全数値"),
+		Long: c.t(`Checks a bundle made by "muster evidence export": the signature of the log's checkpoint, that the run
+is in that log, that every file and event is as it was sealed; and computes every RTO, RPO and RLO again from
+plan and events. What differs is named. Nothing but the bundle and the public key is needed.
+
+Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --key nothing shows whose it is.`,
+			`「muster evidence export」で書き出したバンドルを検証します。台帳のチェックポイントの署名、実施が台帳に含まれること、
+全ファイル・全イベントが封印時のままであることを確認し、RTO・RPO・RLOを計画とイベントから再計算します。
+相違があればその箇所を示します。必要なものはバンドルと公開鍵だけです。
+
+終了コード 0: すべて封印時のとおり。3: 相違あり。4: 相違はないが、--key がないため誰のものか証明できない。`),
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := readBounded(args[0], evidence.MostPacked)
+			if err != nil {
+				return mistake(fmt.Errorf("%s", c.t("the bundle can't be read: %v", "バンドルを読めません: %v", err)), "")
+			}
+			o := evidence.Options{Version: Version()}
+			if key != "" {
+				text, err := readBounded(key, 1<<20)
+				if err == nil {
+					o.Keys, err = evidence.Keys(string(text))
+				}
+				if err != nil {
+					return mistake(fmt.Errorf("%s: %w", key, err), c.t("Give the file with what `muster evidence key` prints", "`muster evidence key` の出力を保存したファイルを指定してください"))
+				}
+			}
+			if since != "" {
+				if o.Since, err = readBounded(since, 1<<20); err != nil {
+					return mistake(fmt.Errorf("%s: %w", since, err), "")
+				}
+			}
+			r := evidence.Verify(b, o)
+			if c.json() {
+				if err := c.printJSON(r); err != nil {
+					return err
+				}
+			} else {
+				c.verified(r)
+			}
+			switch {
+			case !r.Sound:
+				c.code = exitMissed
+			case !r.KeyGiven:
+				c.code = exitNotProven
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&key, "key", "", c.t("file with the log's public key, given to you on another way than the bundle", "台帳の公開鍵のファイル (バンドルとは別経路で受け取ったもの)"))
+	cmd.Flags().StringVar(&since, "since", "", c.t("file with an older checkpoint of the log: make sure that the log continues it", "以前のチェックポイントのファイル。台帳がその続きであることも確認する"))
+	return cmd
+}
+
+// readBounded reads a file that is not longer than most.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("%s is longer than %d MB", path, most>>20)
+	}
+	return b, err
+}
+
+// verified tells of a verification.
+func (c *command) verified(r evidence.Result) {
+	for _, f := range r.Findings {
+		fmt.Fprintf(c.Out, "%s  %s\n", c.t("WRONG", "不一致"), f.In(c.lang))
+	}
+	if r.Run != "" {
+		title := ""
+		if r.Title != nil {
+			title = r.Title.In(string(c.lang))
+		}
+		rows := [][]string{
+			{c.t("run", "実施"), strings.TrimSpace(r.Run + "  " + title)},
+			{c.t("sealed", "封印"), c.t("by muster %s, in %d part(s): %d files, %d events", "muster %s、%d 部、ファイル %d 件、イベント %d 件", r.SealedBy, r.Parts, r.Files, r.Events)},
+			{c.t("log", "台帳"), c.t("%s, %d entries, %d of them proven", "%s、%d 件中 %d 件の所在を証明", r.Log, r.LogSize, r.Entries)},
+			{c.t("key", "公開鍵"), r.Fingerprint},
+			{c.t("computed again", "再計算"), c.t("%d figures of %d system(s)", "%[2]d システムの数値 %[1]d 件", r.Figures, len(r.Systems))},
+		}
+		for _, s := range r.Systems {
+			rows = append(rows, []string{"  " + s.ID, fmt.Sprintf("RTO %s, RPO %s, RLO %s", c.lang.Verdict(run.Verdict(s.RTO)), c.lang.Verdict(run.Verdict(s.RPO)), c.lang.Verdict(run.Verdict(s.RLO)))})
+		}
+		if r.Since != nil {
+			rows = append(rows, []string{c.t("continues", "連続性"), c.t("the log of %d entries that you had", "以前の台帳（%d 件）の続きであることを確認", *r.Since)})
+		}
+		table(c.Out, nil, rows)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(c.Out, "%s  %s\n", c.t("note", "注記"), n.In(c.lang))
+	}
+	switch {
+	case !r.Sound:
+		c.say("muster: REJECTED: %d thing(s) are not as they were sealed", "muster: 不合格: 封印時と異なる点が %d 件あります", len(r.Findings))
+	case !r.KeyGiven:
+		c.say("muster: all fits together, but nothing shows whose it is: compare the fingerprint, or give the public key with --key", "muster: 相違はありませんが、誰のものか証明できません。フィンガープリントを照合するか、--key で公開鍵を指定してください")
+	default:
+		c.say("muster: as it was sealed; every figure follows from plan and events", "muster: 封印時のとおりです。すべての数値が計画とイベントから導かれることを確認しました")
+	}
+}
