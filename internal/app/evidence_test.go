@@ -1,0 +1,111 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// bundleOf waits until a run is sealed and takes its bundle.
+func bundleOf(t *testing.T, m running, id string) []byte {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		b, err := m.Bundle(t.Context(), id, keep.BundleOptions{})
+		if err == nil {
+			return b
+		}
+		if p := new(api.Problem); !errors.As(err, &p) || time.Now().After(deadline) {
+			t.Fatalf("the bundle of %s did not come within a minute: %v", id, err)
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
+}
+
+// A real run of `muster up` is sealed by itself; its bundle verifies in a folder that has
+// nothing but it and the key, and a manipulated copy does not.
+func TestARunOfUpIsSealedAndVerifies(t *testing.T) {
+	other := filepath.Join(t.TempDir(), "osaka")
+	if err := os.Mkdir(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "scenario.yaml": tabletop}))
+	o.Config.Evidence.CopyTo = []string{other}
+	m := begin(t, o)
+	defer func() { _ = m.stop() }()
+	s, err := m.Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Drill, By: "sato"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Hold(t.Context(), s.Run, api.EvidenceAct{By: "sato", Reason: "an enquiry of the authority"}); err != nil {
+		t.Fatal(err)
+	}
+	untilEnded(t, m, s.Run)
+	b := bundleOf(t, m, s.Run)
+
+	public, _, err := keep.PublicKey(o.Config.EvidenceDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := evidence.Verify(b, evidence.Options{Keys: []string{public}, Version: "test"})
+	if !r.Sound || r.Run != s.Run || len(r.Systems) != 1 || r.Entries < 2 {
+		t.Fatalf("%+v", r)
+	}
+	if r := evidence.Verify(append([]byte{}, b[:len(b)-100]...), evidence.Options{Keys: []string{public}, Version: "test"}); r.Sound {
+		t.Error("a copy without its end was accepted")
+	}
+	copied := filepath.Join(other, s.Run+".part-1.zip")
+	arrives(t, "the copy at the other place", func() (bool, error) {
+		e, err := m.EvidenceList(t.Context(), s.Run)
+		if err != nil {
+			return false, err
+		}
+		for _, x := range e.Entries {
+			if x.Kind == evidence.EntryCopied {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	there, err := os.ReadFile(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := evidence.Verify(there, evidence.Options{Keys: []string{public}, Version: "test"}); !r.Sound {
+		t.Errorf("the copy: %+v", r.Findings)
+	}
+	if h, err := m.Health(t.Context()); err != nil || h.Evidence != "ok" || h.Places["file:"+other] != "ok" {
+		t.Errorf("health: %+v, %v", h, err)
+	}
+}
+
+// arrives waits for a condition with a deadline.
+func arrives(t *testing.T, what string, is func() (bool, error)) {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		ok, err := is()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s did not come within a minute: %v", what, err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
+}
