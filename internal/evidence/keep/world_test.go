@@ -123,3 +123,14 @@ func (w *world) kinds(id string) []evidence.EntryKind {
 	}
 	return out
 }
+
+// planOf is the hash of the plan that the runs of a store used.
+func planOf(k *Keeper) string {
+	list, err := k.o.Store.Runs(context.Background(), journal.Filter{Limit: 1})
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	return list[0].PlanHash
+}
+
+func exampleEvents(id string, p plan.Plan) []run.Event { return example.Events(id, run.Drill, p) }

@@ -1,0 +1,195 @@
+package keep
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// bucket is an S3-compatible server in this process.
+func bucket(t *testing.T) (S3Options, *s3mem.Backend) {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket("muster"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
+	t.Cleanup(server.Close)
+	return S3Options{Endpoint: server.URL, Region: "ap-northeast-3", Bucket: "muster", Prefix: "osaka/evidence", AccessKey: "AKIDEXAMPLE", SecretKey: "hunter2hunter2"}, backend
+}
+
+func s3(t *testing.T, o S3Options) *S3 {
+	t.Helper()
+	p, err := NewS3(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// What was sealed is brought to every place, read back there and noted in the log; it verifies
+// from there, and is brought once.
+func TestCopiesArriveAndAreProven(t *testing.T) {
+	o, _ := bucket(t)
+	folder, store := Folder{t.TempDir()}, s3(t, o)
+	w := newWorld(t, func(k *Options) { k.Places = []Place{folder, store} })
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	for range 2 {
+		w.k.deliver(t.Context())
+	}
+	arrived := map[string]int{}
+	list, err := w.k.Entries(t.Context(), "tokyo-loss-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if e.Kind == evidence.EntryCopied {
+			arrived[e.Place]++
+		}
+	}
+	for _, p := range []Place{folder, store} {
+		if arrived[p.Name()] != 1 {
+			t.Errorf("%s: %d receipts", p.Name(), arrived[p.Name()])
+		}
+		b, err := p.Get(t.Context(), "tokyo-loss-1.part-1.zip")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := w.verify(b); !r.Sound {
+			t.Errorf("%s: %+v", p.Name(), r.Findings)
+		}
+	}
+	for _, s := range w.k.Status().Places {
+		if s.Trouble != "" || s.Waiting != 0 || s.Arrived == nil {
+			t.Errorf("%+v", s)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(w.o.Dir, dirOutbox)); err != nil || len(left) != 0 {
+		t.Errorf("left in the outbox: %v, %v", left, err)
+	}
+}
+
+// place is one whose ways can be broken.
+type place struct {
+	Place
+	put func() error
+	get func(b []byte) []byte
+}
+
+func (p *place) Put(ctx context.Context, name string, b []byte) error {
+	if p.put != nil {
+		if err := p.put(); err != nil {
+			return err
+		}
+	}
+	return p.Place.Put(ctx, name, b)
+}
+
+func (p *place) Get(ctx context.Context, name string) ([]byte, error) {
+	b, err := p.Place.Get(ctx, name)
+	if p.get != nil {
+		b = p.get(b)
+	}
+	return b, err
+}
+
+// A place that fails is tried again later and later, holds up no other, and is told of; what
+// it gives back must be what was sent.
+func TestACopyThatFailsIsTriedAgain(t *testing.T) {
+	var broken error = errors.New("connection refused")
+	bad := &place{Place: Folder{t.TempDir()}}
+	bad.put = func() error { return broken }
+	good := Folder{t.TempDir()}
+	w := newWorld(t, func(o *Options) { o.Places = []Place{bad, good} })
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	w.k.deliver(t.Context())
+	st := w.k.Status().Places
+	if !strings.Contains(st[0].Trouble, "connection refused") || st[0].Waiting != 1 || st[0].Next == nil || st[1].Trouble != "" || st[1].Arrived == nil {
+		t.Fatalf("%+v", st)
+	}
+	first := st[0].Next.Sub(w.clock())
+	w.pass(time.Second)
+	broken = nil
+	w.k.deliver(t.Context())
+	if w.k.Status().Places[0].Arrived != nil {
+		t.Error("tried again before its time")
+	}
+	broken = errors.New("connection refused")
+	w.pass(time.Minute)
+	w.k.deliver(t.Context())
+	if again := w.k.Status().Places[0].Next.Sub(w.clock()); again <= first {
+		t.Errorf("the pause went from %s to %s", first, again)
+	}
+	// It takes everything and gives something else back.
+	broken = nil
+	bad.get = func(b []byte) []byte { return append([]byte("x"), b...) }
+	w.pass(time.Hour)
+	w.k.deliver(t.Context())
+	if s := w.k.Status().Places[0]; !strings.Contains(s.Trouble, "not what was sent") || s.Arrived != nil {
+		t.Errorf("%+v", s)
+	}
+	bad.get = nil
+	w.pass(time.Hour)
+	w.k.deliver(t.Context())
+	if s := w.k.Status().Places[0]; s.Trouble != "" || s.Arrived == nil || s.Waiting != 0 {
+		t.Errorf("mended: %+v", s)
+	}
+}
+
+// Something else under a bundle's name is never written over, and a folder whose mount is
+// missing is not made on the own disk.
+func TestWhatIsThereIsNotWrittenOver(t *testing.T) {
+	o, _ := bucket(t)
+	for name, p := range map[string]Place{"folder": Folder{t.TempDir()}, "s3": s3(t, o)} {
+		if err := p.Put(t.Context(), "a.zip", []byte("one")); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := p.Put(t.Context(), "a.zip", []byte("one")); err != nil {
+			t.Errorf("%s: the same again: %v", name, err)
+		}
+		if err := p.Put(t.Context(), "a.zip", []byte("two")); !errors.Is(err, ErrOther) {
+			t.Errorf("%s: another: %v", name, err)
+		}
+		if b, err := p.Get(t.Context(), "a.zip"); err != nil || string(b) != "one" {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
+	missing := filepath.Join(t.TempDir(), "not-mounted")
+	if err := (Folder{missing}).Put(t.Context(), "a.zip", []byte("one")); err == nil || !strings.Contains(err.Error(), "mounted") {
+		t.Errorf("a missing mount: %v", err)
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, os.ErrNotExist) {
+		t.Error("it was made")
+	}
+}
+
+// What a store refuses is said in plain words, and no key is in it.
+func TestAStoreThatRefusesIsToldInPlainWords(t *testing.T) {
+	o, _ := bucket(t)
+	none := o
+	none.Bucket = "elsewhere"
+	gone := o
+	gone.Endpoint = "http://127.0.0.1:1"
+	for word, opts := range map[string]S3Options{"no such bucket": none, "not reached": gone} {
+		err := s3(t, opts).Put(t.Context(), "a.zip", []byte("one"))
+		if err == nil || !strings.Contains(err.Error(), word) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "AKID") {
+			t.Errorf("%s: %v", word, err)
+		}
+	}
+	if _, err := NewS3(S3Options{Endpoint: "osaka"}); err == nil {
+		t.Error("an endpoint that is no URL was taken")
+	}
+}
