@@ -89,7 +89,7 @@ func (s *Server) readRoutes(api huma.API) {
 			}
 			return &answer[plan.Plan]{p}, nil
 		})
-	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 403, 404), s.getEvents)
+	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 403, 404, 429), s.getEvents)
 	huma.Register(api, route("run-report", http.MethodGet, "/runs/{run}/report", "The run's report; of an open run, so far. What individuals said is for who may see it.", 403, 404), s.getReport)
 
 	huma.Register(api, route("list-actions", http.MethodGet, "/actions", "What steps can do."),
@@ -257,6 +257,13 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 	again := time.NewTicker(recheck)
 	defer again.Stop()
 	waits := in.Wait > 0 && !sum.State.Ended()
+	if waits {
+		leave, err := s.waits.enter(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	for {
 		var arrived <-chan struct{}
 		if waits { // before reading: what arrives meanwhile is not missed

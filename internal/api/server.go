@@ -71,6 +71,7 @@ type Server struct {
 	nudges    nudges
 	proposals alarm.Proposals
 	pace      pace
+	waits     waits
 	decoding  sync.Mutex // one photo at a time
 	photos    chan struct{}
 }

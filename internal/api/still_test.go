@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -50,5 +51,51 @@ func TestAWaitingReaderIsShutOut(t *testing.T) {
 			t.Errorf("%s: %+v, want 401", name, p)
 		}
 	}
+	w.abort(id)
+}
+
+// One person's waiting requests are bounded, and nobody else is held up by them.
+func TestOnePersonWaitsSoManyTimesAtOnce(t *testing.T) {
+	w := newWorld(t)
+	id := w.start(drill("sato")).Run
+	w.until(id, run.DecisionAsked)
+	tanaka := w.as("tanaka")
+	all, err := tanaka.Events(t.Context(), id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	refused := make(chan *api.Problem, 100)
+	for range 70 {
+		go func() {
+			for ctx.Err() == nil {
+				_, err := tanaka.Events(ctx, id, all.Next, 25*time.Second)
+				if p := new(api.Problem); errors.As(err, &p) {
+					refused <- p
+					return
+				}
+			}
+		}()
+	}
+	for range 6 {
+		select {
+		case p := <-refused:
+			if p.Status != http.StatusTooManyRequests || p.WayOut == "" {
+				t.Errorf("one too many: %+v", p)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("more than 64 wait under one name")
+		}
+	}
+	if _, err := tanaka.Events(t.Context(), id, 0, 0); err != nil {
+		t.Errorf("without waiting: %v", err)
+	}
+	ask, end := context.WithTimeout(t.Context(), 5*time.Second)
+	defer end()
+	if _, err := w.as("suzuki").Events(ask, id, all.Next, time.Second); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	cancel()
 	w.abort(id)
 }

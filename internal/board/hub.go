@@ -45,7 +45,8 @@ type hub struct {
 	order   []string // of use, the latest last
 	openNow *topic
 	viewers int
-	revs    atomic.Int64 // over all topics: one that is followed anew does not begin again
+	of      map[string]int // viewers, by person
+	revs    atomic.Int64   // over all topics: one that is followed anew does not begin again
 }
 
 func newHub(store journal.Store, now func() time.Time, log *slog.Logger, langs map[i18n.Lang]*pages, files func() (Inventory, error)) *hub {

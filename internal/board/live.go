@@ -39,18 +39,36 @@ func (b *Board) liveRun(v *visit) error {
 	return b.stream(v, f.topic)
 }
 
-// enter counts a viewer in, up to the bound.
-func (h *hub) enter(most int) bool {
+// mostOfOne is how many pages of one person are kept current at once: one person's browser, or
+// a program under their name, takes nobody else's place.
+const mostOfOne = 32
+
+// enter counts a viewer in, up to the bounds of all and of one person.
+func (h *hub) enter(who string, most int) (in, tooMany bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.viewers >= most {
-		return false
+	switch {
+	case h.of[who] >= mostOfOne:
+		return false, true
+	case h.viewers >= most:
+		return false, false
+	}
+	if h.of == nil {
+		h.of = map[string]int{}
 	}
 	h.viewers++
-	return true
+	h.of[who]++
+	return true, false
 }
 
-func (h *hub) exit() { h.mu.Lock(); h.viewers--; h.mu.Unlock() }
+func (h *hub) exit(who string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.viewers--
+	if h.of[who]--; h.of[who] == 0 {
+		delete(h.of, who)
+	}
+}
 
 // stream sends what changes, as server-sent events: one for each fragment, under its
 // element's ID, then "beat" with the server's time. Above the bound of viewers it sends
@@ -58,9 +76,16 @@ func (h *hub) exit() { h.mu.Lock(); h.viewers--; h.mu.Unlock() }
 func (b *Board) stream(v *visit, t *topic) error {
 	// Before the picture that these revisions are of: a page that was drawn meanwhile
 	// gets it again.
-	full := !b.hub.enter(b.o.Viewers)
-	if !full {
-		defer b.hub.exit()
+	in, tooMany := b.hub.enter(v.actor.Person, b.o.Viewers)
+	if tooMany {
+		v.w.Header().Set("Retry-After", "10")
+		return &trouble{status: http.StatusTooManyRequests, title: v.t("Too many pages are open", "開いているページが多すぎます"),
+			detail: v.t("%d pages under your name are kept current already, which is the most.", "自動更新中のページが、お名前で上限の%dページに達しています。", mostOfOne),
+			way:    v.t("Close some of them; this page still shows where things stand when it is loaded again", "不要なページを閉じてください。このページも、再読み込みすれば最新の状況を表示します")}
+	}
+	full := !in
+	if in {
+		defer b.hub.exit(v.actor.Person)
 	}
 	t.join()
 	defer t.leave()

@@ -3,6 +3,7 @@ package board_test
 import (
 	"bufio"
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -133,5 +134,37 @@ func TestAStreamEndsWithTheSignIn(t *testing.T) {
 		if got := w.stream(t, b, "/live", "", 100); got["closed"] == "" {
 			t.Errorf("the stream goes on: %v", keys(got))
 		}
+	}
+}
+
+// One person's pages take nobody else's place, and the one too many says so.
+func TestOnePersonKeepsSoManyPagesCurrent(t *testing.T) {
+	w := recorded(t)
+	b := w.browser(personID(30))
+	open := func(b *browser) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/live", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Language", "ja")
+		res, err := b.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		return res
+	}
+	var last *http.Response
+	for n := range 33 {
+		if last = open(b); n < 32 && last.StatusCode != http.StatusOK {
+			t.Fatalf("page %d: %s", n+1, last.Status)
+		}
+	}
+	body, _ := io.ReadAll(last.Body)
+	if last.StatusCode != http.StatusTooManyRequests || last.Header.Get("Retry-After") == "" || !strings.Contains(string(body), "上限の32ページ") {
+		t.Errorf("page 33: %s\n%.400s", last.Status, body)
+	}
+	if res := open(w.browser(personID(31))); res.StatusCode != http.StatusOK {
+		t.Errorf("somebody else: %s", res.Status)
 	}
 }

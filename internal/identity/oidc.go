@@ -38,8 +38,16 @@ type OIDC struct {
 
 // provider is the provider as discovered, once it has answered.
 type provider struct {
-	mu   sync.Mutex
+	mu     sync.Mutex
+	made   *oidc.Provider
+	asking *discovery
+}
+
+// discovery is one question to the provider, for all who wait for its answer.
+type discovery struct {
+	done chan struct{}
 	made *oidc.Provider
+	err  error
 }
 
 // attempt is a sign-in under way. It lies in a signed cookie of the browser and not in the
@@ -62,17 +70,33 @@ func (s *Service) HasOIDC() bool { return s.o.OIDC.Issuer != "" }
 
 func (s *Service) providerNow(ctx context.Context) (*oidc.Provider, error) {
 	s.provider.mu.Lock()
-	defer s.provider.mu.Unlock()
-	if s.provider.made != nil {
-		return s.provider.made, nil
+	made, d := s.provider.made, s.provider.asking
+	if made == nil && d == nil {
+		d = &discovery{done: make(chan struct{})}
+		s.provider.asking = d
+		// What it makes keeps the context for fetching keys later, so it may not end.
+		go s.discover(s.reach(context.WithoutCancel(ctx)), d)
 	}
-	// What it makes keeps the context for fetching keys later, so it may not end.
-	p, err := oidc.NewProvider(s.reach(context.WithoutCancel(ctx)), s.o.OIDC.Issuer)
-	if err != nil {
-		return nil, err
+	s.provider.mu.Unlock()
+	if made != nil {
+		return made, nil
 	}
-	s.provider.made = p
-	return p, nil
+	// A provider that does not answer holds up who signs in, each as long as they wait, and
+	// nobody behind them.
+	select {
+	case <-d.done:
+		return d.made, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Service) discover(ctx context.Context, d *discovery) {
+	d.made, d.err = oidc.NewProvider(ctx, s.o.OIDC.Issuer)
+	s.provider.mu.Lock()
+	s.provider.made, s.provider.asking = d.made, nil
+	s.provider.mu.Unlock()
+	close(d.done)
 }
 
 func (s *Service) reach(ctx context.Context) context.Context {
