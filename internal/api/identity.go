@@ -236,6 +236,9 @@ func (s *Server) issueToken(ctx context.Context, in TokenRequest) (*answer[Issue
 	if err != nil {
 		return nil, s.identityProblem(ctx, err)
 	}
+	if s.TokenIssued != nil {
+		s.TokenIssued(ctx, t)
+	}
 	return &answer[IssuedToken]{IssuedToken{t, secret}}, nil
 }
 

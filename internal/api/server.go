@@ -63,6 +63,8 @@ type Server struct {
 	Alarms Alarms
 	// Evidence seals runs that have ended; nil seals none.
 	Evidence *keep.Keeper
+	// TokenIssued hears of each token, to tell its person; it holds up nobody. nil tells nobody.
+	TokenIssued func(ctx context.Context, t identity.Token)
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
 

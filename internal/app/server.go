@@ -78,6 +78,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		return nil, err
 	}
 	s.api.Evidence = s.evidence
+	s.api.TokenIssued = s.tokenIssued(people.estate)
 	h := s.api.Handler()
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,

@@ -28,6 +28,7 @@ const (
 	Approval Matter = "approval" // an approval is asked
 	Task     Matter = "task"     // a step waits for you
 	Test     Matter = "test"     // does this channel reach you
+	Account  Matter = "account"  // somebody can act under your name; of no run
 )
 
 // Matters lists them all.
