@@ -1,7 +1,6 @@
 package prometheus
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func kind(err error) string {
@@ -68,17 +68,14 @@ func start(t *testing.T) (url string, queue *atomic.Int64) {
 		}
 	})
 	url = "http://" + address
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for {
-		if _, err = query(ctx, Query{URL: url, Query: "orders_queue", Expect: "samples == 1", Wait: run.Duration(20 * time.Second)}); err == nil {
-			return url, queue
+	ctx := waittest.Context(t, 30*time.Second)
+	waittest.Eventually(t, 30*time.Second, func() string {
+		if _, err := query(ctx, Query{URL: url, Query: "orders_queue", Expect: "samples == 1", Wait: run.Duration(20 * time.Second)}); err != nil {
+			return fmt.Sprintf("prometheus does not answer: %v", err)
 		}
-		if ctx.Err() != nil {
-			t.Fatalf("prometheus does not answer: %v", err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		return ""
+	})
+	return url, queue
 }
 
 func TestAStepWaitsForWhatTheMonitoringSees(t *testing.T) {

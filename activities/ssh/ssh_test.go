@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sshtest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -181,17 +182,13 @@ func gone(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/stat")
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
+	pid := strings.TrimSpace(string(b))
+	waittest.Eventually(t, 10*time.Second, func() string {
+		if stat, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
+			return "process " + pid + " still runs"
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("process %s still runs", strings.TrimSpace(string(b)))
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return ""
+	})
 }
 
 func TestAFileArrivesWholeOrNotAtAll(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // User and Password are the account that muster and the servers use; it is a canary too, to
@@ -227,29 +228,8 @@ func Dir(t testing.TB) string {
 	return dir
 }
 
-// Context ends with the test, or after d.
-func Context(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// Eventually waits until ok returns "", and fails with what it last returned.
-func Eventually(t testing.TB, d time.Duration, ok func() string) {
-	t.Helper()
-	deadline := time.NewTimer(d)
-	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		why := ok()
-		if why == "" {
-			return
-		}
-		select {
-		case <-deadline.C:
-			t.Fatalf("after %v: %s", d, why)
-		case <-tick.C:
-		}
-	}
-}
+// Waiting as waittest does it, for those who have this package at hand.
+var (
+	Context    = waittest.Context
+	Eventually = waittest.Eventually
+)

@@ -21,6 +21,7 @@ import (
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // Server is one server of a pair, with what a test does to it.
@@ -108,32 +109,11 @@ func (p *Pair) server(i *pgcluster.Instance) *Server {
 		Data: i.Data, Config: i.Config, Bin: i.Bin, RunAs: i.RunAs, Stop: run.Duration(10 * time.Second)}}}
 }
 
-// Context ends with the test, or after d.
-func Context(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// Eventually waits until ok returns "", and fails with what it last returned.
-func Eventually(t testing.TB, d time.Duration, ok func() string) {
-	t.Helper()
-	deadline := time.NewTimer(d)
-	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		why := ok()
-		if why == "" {
-			return
-		}
-		select {
-		case <-deadline.C:
-			t.Fatalf("after %v: %s", d, why)
-		case <-tick.C:
-		}
-	}
-}
+// Waiting as waittest does it, for those who have this package at hand.
+var (
+	Context    = waittest.Context
+	Eventually = waittest.Eventually
+)
 
 // Freeze hangs the server: every process is stopped, its port still takes connections.
 func (s *Server) Freeze(t testing.TB) {

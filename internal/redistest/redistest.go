@@ -3,7 +3,6 @@
 package redistest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -19,6 +18,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/redislink"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // Password of every server and sentinel.
@@ -285,32 +285,11 @@ func Silent(t testing.TB) (port int) {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Context ends with the test, or after d.
-func Context(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// Eventually waits until ok returns "", and fails with what it last returned.
-func Eventually(t testing.TB, d time.Duration, ok func() string) {
-	t.Helper()
-	deadline := time.NewTimer(d)
-	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		why := ok()
-		if why == "" {
-			return
-		}
-		select {
-		case <-deadline.C:
-			t.Fatalf("after %v: %s", d, why)
-		case <-tick.C:
-		}
-	}
-}
+// Waiting as waittest does it, for those who have this package at hand.
+var (
+	Context    = waittest.Context
+	Eventually = waittest.Eventually
+)
 
 func freePort(t testing.TB) int {
 	t.Helper()
