@@ -130,14 +130,6 @@ func (s *system) requests() []string {
 	return nil
 }
 
-var choiceWords = map[run.Choice]plan.Text{
-	"":              {EN: "not decided yet", JA: "未決定"},
-	run.Alternate:   {EN: "switch to the alternate site", JA: "代替拠点へ切り替え"},
-	run.InPlace:     {EN: "recovery in place", JA: "被災拠点での復旧"},
-	run.StandDown:   {EN: "stand down", JA: "対応不要"},
-	run.NotPossible: {EN: "not possible now", JA: "現時点では復旧不可"},
-}
-
 // situationOf is a system's part of a report.
 func (r *response) situationOf(ctx workflow.Context, s *system) (run.SituationOfSystem, plan.Text) {
 	now := workflow.Now(ctx)
@@ -154,7 +146,11 @@ func (r *response) situationOf(ctx workflow.Context, s *system) (run.SituationOf
 		return x, plan.Say("%s: in service again, seen from outside.", "%s：復旧済み（外部から確認）。", title)
 	}
 	damage := plan.Text{EN: i18n.EN.Damage(x.Damage), JA: i18n.JA.Damage(x.Damage)}
-	text := plan.Say("%[1]s: damage %[2]s, %[3]s.", "%[1]s：被害 %[2]s、方針 %[3]s。", title, damage, choiceWords[s.choice])
+	chosen := plan.Text{EN: "not decided yet", JA: "未決定"}
+	if s.choice != "" {
+		chosen = plan.Text{EN: i18n.EN.Choice(s.choice), JA: i18n.JA.Choice(s.choice)}
+	}
+	text := plan.Say("%[1]s: damage %[2]s, %[3]s.", "%[1]s：被害 %[2]s、方針 %[3]s。", title, damage, chosen)
 	in := func(t time.Time) plan.Text { return spoken(t.Sub(now)) }
 	since := func(t time.Time) plan.Text { return spoken(now.Sub(t)) }
 	switch {

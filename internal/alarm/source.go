@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/muster-dr/muster/internal/expr"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Source is a source of alarms as the settings give it, with its secrets resolved.
@@ -147,13 +147,4 @@ func text(src string, body any) (string, error) {
 }
 
 // oneLine is what a stranger wrote as one line of bounded length, for people to read.
-func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
-	}), " ")
-	s = strings.TrimSpace(strings.ToValidUTF8(s, "�"))
-	if r := []rune(s); len(r) > 300 {
-		s = string(r[:299]) + "…"
-	}
-	return s
-}
+func oneLine(s string) string { return run.OneLine(s, 300) }

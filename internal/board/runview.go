@@ -219,19 +219,8 @@ func systemOf(l i18n.Lang, p plan.Plan, s progress.System, now time.Time, ended 
 		v.Word, v.Mark, v.Class = l.T("to the RTO", "RTOまで"), "▼", "run"
 	}
 	siteOf := func(name string) string { return siteTitle(l, p, name) }
-	switch s.Decision {
-	case run.Alternate:
-		v.Choice = l.T("to the alternate site: %s", "代替拠点（%s）へ切り替え", siteOf(ps.Alternate))
-	case run.InPlace:
-		v.Choice = l.T("recovery in place: %s", "被災拠点（%s）で復旧", siteOf(ps.Home))
-	case run.GoHome:
-		v.Choice = l.T("home to %s", "%sへ切戻し", siteOf(ps.Home))
-	case run.Stay:
-		v.Choice = l.T("stays at %s", "%sで継続", siteOf(ps.Alternate))
-	case run.StandDown:
-		v.Choice = l.T("stand down", "対応不要")
-	case run.NotPossible:
-		v.Choice = l.T("not possible now", "現時点では復旧不可")
+	if s.Decision != "" {
+		v.Choice = l.ChoiceAt(s.Decision, siteOf(ps.Home), siteOf(ps.Alternate))
 	}
 	for _, c := range s.Curve {
 		v.Rows = append(v.Rows, curveRow{c.AtS, c.Level})

@@ -1,6 +1,8 @@
 package board
 
 import (
+	"strings"
+
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -15,9 +17,6 @@ var (
 	siteStates = map[run.Usability]plan.Text{run.Usable: {EN: "Usable", JA: "使用可"}, run.Restricted: {EN: "Restricted", JA: "制限付きで使用可"}, run.Unusable: {EN: "Not safe", JA: "使用不可"}}
 	itemStates = map[run.Usability]plan.Text{run.NotLookedAt: {EN: "not looked at", JA: "未確認"}, run.ItemOK: {EN: "in order", JA: "異常なし"},
 		run.Restricted: {EN: "restricted", JA: "一部支障あり"}, run.Unusable: {EN: "unusable", JA: "使用不可"}}
-	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "Switch to the alternate site", JA: "代替拠点へ切り替える"}, run.InPlace: {EN: "Recover in place", JA: "被災拠点で復旧する"},
-		run.StandDown: {EN: "Stand down: nothing to recover", JA: "対応不要"}, run.NotPossible: {EN: "Not possible now", JA: "現時点では復旧できない"},
-		run.GoHome: {EN: "Return home", JA: "切り戻す"}, run.Stay: {EN: "Stay where it is", JA: "切り替え先で継続する"}}
 	consequences = map[run.Choice]plan.Text{
 		run.Alternate:   {EN: "The system is moved to %[2]s. What %[1]s had not copied may be lost; the way back is a failback.", JA: "%[2]sへ切り替えます。%[1]sから複製されていない更新は失われる可能性があり、復帰にはフェイルバックが必要です。"},
 		run.InPlace:     {EN: "The system is repaired at %[1]s and stays down until then. Nothing is moved.", JA: "%[1]sで復旧します。復旧するまで停止が続きます。切り替えは行いません。"},
@@ -55,11 +54,13 @@ var (
 
 func doneWords(l i18n.Lang, what string) string { return dones[what].In(string(l)) }
 
+// choiceWord is a decision as a label of its own.
 func choiceWord(l i18n.Lang, c run.Choice) string {
-	if t, ok := choices[c]; ok {
-		return t.In(string(l))
+	w := l.Choice(c)
+	if l == i18n.EN && w != "" {
+		return strings.ToUpper(w[:1]) + w[1:]
 	}
-	return string(c)
+	return w
 }
 
 func banner(l i18n.Lang, k run.Kind) string {

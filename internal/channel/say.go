@@ -45,7 +45,7 @@ func (p *picture) message(e run.Event, person string, c estate.Contact, server i
 	if m.Person != "" && m.Matter != Notice && p.kind != run.Response {
 		text += "\n" + l.T("This is a drill: nothing has really happened.", "これは訓練です。実際の災害ではありません。")
 	}
-	m.Subject, m.Text = run.Marked(p.kind, m.Mark(), oneLine(subject)), run.Marked(p.kind, m.Mark(), text)
+	m.Subject, m.Text = run.Marked(p.kind, m.Mark(), run.OneLine(subject, 120)), run.Marked(p.kind, m.Mark(), text)
 	if p.kind == run.Response { // the real thing says so as plainly as a drill does
 		real := l.T("[REAL] ", "【本番】")
 		m.Subject, m.Text = real+m.Subject, real+m.Text
@@ -204,7 +204,7 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 		if e.By == run.Engine {
 			by = l.T("the rule %s", "規則 %s", d.Rule)
 		}
-		text = why(l.T("%s: %s, decided by %s", "%s：%s（決定者：%s）", p.system(e.System, l), Choice(d.Answer, l), by))
+		text = why(l.T("%s: %s, decided by %s", "%s：%s（決定者：%s）", p.system(e.System, l), l.Choice(d.Answer), by))
 	case run.ApprovalGiven:
 		a := new(run.Approval)
 		_ = e.Decode(a)
@@ -254,11 +254,11 @@ func (p *picture) decision(e run.Event, a run.DecisionAsk, l i18n.Lang) []string
 	}
 	var names []string
 	for _, c := range a.Choices {
-		names = append(names, Choice(c, l))
+		names = append(names, l.Choice(c))
 	}
 	out := []string{question,
 		l.T("Choices: %s", "選択肢：%s", strings.Join(names, l.T(", ", "、"))),
-		l.T("Proposed: %s (%s)", "提案：%s（%s）", Choice(a.Proposed, l), both(a.Ground))}
+		l.T("Proposed: %s (%s)", "提案：%s（%s）", l.Choice(a.Proposed), both(a.Ground))}
 	if a.ObjectiveS != nil {
 		out = append(out, l.T("RTO: %s, used %s", "RTO：%s（経過 %s）", seconds(*a.ObjectiveS, l), seconds(a.UsedS, l)))
 	}
@@ -286,25 +286,6 @@ func waitWords(k run.WaitKind, l i18n.Lang) string {
 		return l.T("No worker of the site takes this step.", "拠点のワーカーが応答せず、ステップを実行できません。")
 	}
 	return ""
-}
-
-// Choice names a recovery decision.
-func Choice(c run.Choice, l i18n.Lang) string {
-	switch c {
-	case run.Alternate:
-		return l.T("alternate site", "代替拠点へ切り替え")
-	case run.InPlace:
-		return l.T("recover in place", "被災拠点で復旧")
-	case run.StandDown:
-		return l.T("stand down", "対応不要")
-	case run.NotPossible:
-		return l.T("not possible now", "現時点では復旧不可")
-	case run.GoHome:
-		return l.T("return home", "主拠点に戻す")
-	case run.Stay:
-		return l.T("stay", "代替拠点で継続")
-	}
-	return string(c)
 }
 
 // ActWord names what may be done with a step that waits.

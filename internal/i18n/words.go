@@ -123,6 +123,33 @@ func (l Lang) Banner(k run.Kind) string {
 	return run.MarkJA + "DRILL"
 }
 
+var choices = map[run.Choice][2]string{
+	run.Alternate:   {"switch to the alternate site", "代替拠点へ切り替え"},
+	run.InPlace:     {"recover in place", "被災拠点で復旧"},
+	run.StandDown:   {"stand down", "対応不要"},
+	run.NotPossible: {"not possible now", "現時点では復旧不可"},
+	run.GoHome:      {"return home", "切り戻し"},
+	run.Stay:        {"stay", "代替拠点で継続"},
+}
+
+// Choice names a recovery decision.
+func (l Lang) Choice(c run.Choice) string { return word(l, choices, c) }
+
+// ChoiceAt names one with the site that it is about.
+func (l Lang) ChoiceAt(c run.Choice, home, alternate string) string {
+	switch c {
+	case run.Alternate:
+		return l.T("to the alternate site %s", "代替拠点（%s）へ切り替え", alternate)
+	case run.InPlace:
+		return l.T("recovery in place at %s", "被災拠点（%s）で復旧", home)
+	case run.GoHome:
+		return l.T("home to %s", "本拠点（%s）へ切り戻し", home)
+	case run.Stay:
+		return l.T("stays at %s", "代替拠点（%s）で継続", alternate)
+	}
+	return l.Choice(c)
+}
+
 // word falls back on the name itself, so that a name added later still shows.
 func word[K ~string](l Lang, words map[K][2]string, k K) string {
 	w, ok := words[k]

@@ -136,14 +136,14 @@ func (d *document) policies() []table {
 		}
 		var not []plan.Text
 		for _, x := range p.Rejected {
-			c := word(choices, x.Choice)
+			c := chosen(x.Choice)
 			not = append(not, plan.Text{EN: c.EN + ": " + x.Reason, JA: c.JA + "：" + x.Reason})
 		}
 		rejected := plan.Text{}
 		if len(not) > 0 {
 			rejected = plan.Joined(not...)
 		}
-		t.Rows = append(t.Rows, append([]cell{timeCell(plain(d.clock(at))), tell(act), name(system), tell(actor(by)), tell(word(choices, choice)), name(p.Place), figureCell(level), name(p.Method), figureCell(order),
+		t.Rows = append(t.Rows, append([]cell{timeCell(plain(d.clock(at))), tell(act), name(system), tell(actor(by)), tell(chosen(choice)), name(p.Place), figureCell(level), name(p.Method), figureCell(order),
 			name(strings.Join(p.Requests, "; ")), tell(rejected), tell(plan.Apart(reason))}, rest...))
 	}
 	for _, x := range r.Drafts {
@@ -188,7 +188,7 @@ func (d *document) policies() []table {
 				at := d.clock(*x.AnsweredAt)
 				answered = say("kept, %s", "継続（%s）", at)
 			}
-			v.Rows = append(v.Rows, []cell{timeCell(plain(d.clock(x.AskedAt))), name(x.System), tell(word(choices, x.Choice)), figureCell(say("%s", "%s", span(round(x.UsedS)))), figureCell(say("%s", "%s", span(round(x.RemainingS)))),
+			v.Rows = append(v.Rows, []cell{timeCell(plain(d.clock(x.AskedAt))), name(x.System), tell(chosen(x.Choice)), figureCell(say("%s", "%s", span(round(x.UsedS)))), figureCell(say("%s", "%s", span(round(x.RemainingS)))),
 				figureCell(say("%s", "%s", span(x.ObjectiveS))), figureCell(say("%s", "%s", span(round(x.MissS)))), tell(answered), tell(actor(x.By)), tell(plan.Apart(x.Reason))})
 		}
 		out = append(out, v)

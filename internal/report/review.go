@@ -127,7 +127,7 @@ func (d *document) effect() []plan.Text {
 	var out []plan.Text
 	for _, s := range d.report.Systems {
 		if s.Choice != "" {
-			out = append(out, say("%s: decided %s", "%s：決定は%s", s.ID, inWords(word(choices, s.Choice))))
+			out = append(out, say("%s: decided %s", "%s：決定は%s", s.ID, inWords(chosen(s.Choice))))
 		}
 		if s.RTO.MachineS != nil {
 			out = append(out, say("from the order to restored service %s", "復旧指示から復旧まで %s", span(*s.RTO.MachineS)))

@@ -39,7 +39,7 @@ func (d *document) attainment() section {
 		} else if s.Failback.ActualS != nil {
 			home = say("%s", "%s", span(*s.Failback.ActualS))
 		}
-		add(say("failback", "フェイルバック"), word(choices, run.Choice(s.Failback.Policy)), home, s.Failback.Verdict, s.Failback.Why)
+		add(say("failback", "フェイルバック"), chosen(run.Choice(s.Failback.Policy)), home, s.Failback.Verdict, s.Failback.Why)
 	}
 	return section{ID: "attainment", Title: say("Attainment of recovery targets", "目標復旧水準の達成度合い"), Tables: []table{t}}
 }
@@ -426,9 +426,9 @@ func (d *document) decisions() section {
 		} else if x.Deputy {
 			by = plan.Text{EN: by.EN + ", deputy", JA: by.JA + "（代理）"}
 		}
-		answer := word(choices, x.Answer)
+		answer := chosen(x.Answer)
 		if x.Instead != "" {
-			before := word(choices, x.Instead)
+			before := chosen(x.Instead)
 			answer = plan.Text{EN: answer.EN + ", revised from " + before.EN, JA: answer.JA + "（" + before.JA + "から変更）"}
 		}
 		if x.AsDrafted {
@@ -444,7 +444,7 @@ func (d *document) decisions() section {
 		lines = append(lines, line{x.At, []cell{timeCell(plain(d.clock(x.At))), tell(word(questions, x.Question)), name(x.System), tell(answer), tell(by), figureCell(waited), tell(plan.Apart(x.Reason))}})
 		if k := x.Known; k != nil && x.AskedAt != nil {
 			aid.Rows = append(aid.Rows, []cell{timeCell(plain(d.clock(*x.AskedAt))), name(x.System), figureCell(say("%s", "%s", span(round(k.UsedS)))), figureCell(spanOr(k.ObjectiveS, dash)),
-				figureCell(forecast(k.AlternateS, k.AlternateP95S)), figureCell(forecast(k.InPlaceS, k.InPlaceP95S)), tell(word(choices, k.Proposed)), tell(plan.Apart(k.Ground)), tell(grounds(*k))})
+				figureCell(forecast(k.AlternateS, k.AlternateP95S)), figureCell(forecast(k.InPlaceS, k.InPlaceP95S)), tell(chosen(k.Proposed)), tell(plan.Apart(k.Ground)), tell(grounds(*k))})
 		}
 	}
 	for _, a := range d.report.Approvals {

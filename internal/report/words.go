@@ -238,8 +238,6 @@ var (
 
 	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
-	choices = map[run.Choice]plan.Text{run.Alternate: {EN: "switch to the alternate site", JA: "代替拠点へ切り替え"}, run.InPlace: {EN: "recover in place", JA: "被災拠点で復旧"},
-		run.StandDown: {EN: "stand down", JA: "対応不要"}, run.NotPossible: {EN: "not possible now", JA: "現時点では復旧不可"}, run.GoHome: {EN: "return", JA: "復帰"}, run.Stay: {EN: "stay", JA: "留まる"}}
 	hazards = map[run.Hazard]plan.Text{run.Disaster: {EN: "disaster", JA: "大規模災害"}, run.SecurityIncident: {EN: "security incident", JA: "情報セキュリティインシデント"}, run.Pandemic: {EN: "epidemic", JA: "感染症"},
 		run.RestoreTest: {EN: "restore test", JA: "復元試験"}}
 	purposes = map[string]plan.Text{"failover": {EN: "failover", JA: "フェイルオーバー"}, "in_place": {EN: "recovery in place", JA: "被災拠点での復旧"},
@@ -255,6 +253,9 @@ var (
 		run.FindingHand: {EN: "by hand", JA: "手動"}, run.FindingPeople: {EN: "people", JA: "要員"}, run.FindingCleanUp: {EN: "clean-up", JA: "後始末"}, run.FindingClock: {EN: "clock", JA: "時計"},
 		run.FindingRecord: {EN: "record", JA: "記録"}, run.FindingRemark: {EN: "remark", JA: "所見"}, run.FindingPlace: {EN: "place", JA: "立地"}}
 )
+
+// chosen names a recovery decision.
+func chosen(c run.Choice) plan.Text { return both(func(l i18n.Lang) string { return l.Choice(c) }) }
 
 // word looks a name up and falls back on the name, so that one added later still shows.
 func word[K ~string](words map[K]plan.Text, k K) plan.Text {

@@ -226,23 +226,10 @@ func (f Frame) curve(s progress.System) string {
 // way is where the system goes, and who said so.
 func (f Frame) way(s progress.System) string {
 	ps, _ := f.Plan.System(s.Name)
-	var to string
-	switch s.Decision {
-	case "":
+	if s.Decision == "" {
 		return ""
-	case run.Alternate:
-		to = f.t("to the alternate site %s", "代替拠点 %s へ切り替え", ps.Alternate)
-	case run.InPlace:
-		to = f.t("recovery in place at %s", "%s で現地復旧", ps.Home)
-	case run.GoHome:
-		to = f.t("home to %s", "%s へ切戻し", ps.Home)
-	case run.Stay:
-		to = f.t("stays at %s", "%s で継続", ps.Alternate)
-	case run.StandDown:
-		to = f.t("stand down: nothing to recover", "対応不要")
-	default:
-		to = f.t("not possible now", "現時点では復旧不可")
 	}
+	to := f.Lang.ChoiceAt(s.Decision, ps.Home, ps.Alternate)
 	return f.t("decided: %s (%s)", "決定: %s (%s)", to, f.name(s.DecidedBy))
 }
 

@@ -146,7 +146,7 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 		return l.T("You acknowledged this: %s", "%s に確認しました", clock), err
 	case "decide":
 		_, err = door.Decide(ctx, v.Run, workflows.Decide{System: v.System, By: p.id, Choice: v.Choice, Reason: a.reason})
-		return l.T("You decided at %s: %s", "%s に決定：%s", clock, channel.Choice(v.Choice, l)), err
+		return l.T("You decided at %s: %s", "%s に決定：%s", clock, l.Choice(v.Choice)), err
 	case "approve":
 		_, err = door.Approve(ctx, v.Run, workflows.Approve{By: p.id, Reason: a.reason, Asked: v.Asked})
 		return l.T("You approved at %s", "%s に承認しました", clock), err
@@ -313,7 +313,7 @@ func formOf(action string, v value, l i18n.Lang) *slackgo.ModalViewRequest {
 	case action == "checkin.more":
 		blocks = append(blocks, moreQuestions(v.Hazard, l)...)
 	case verb == "decide":
-		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.System, channel.Choice(v.Choice, l)))...)
+		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.System, l.Choice(v.Choice)))...)
 		blocks = append(blocks, textInput("reason", l.T("Reason", "理由"), 500))
 	case verb == "step" && (!v.Human || v.Act != run.ActDone):
 		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.Step, channel.ActWord(v.Act, l)))...)

@@ -162,8 +162,8 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 			if choice == ask.Proposed {
 				style = slackgo.StylePrimary
 			}
-			b := button("decide."+string(choice), channel.Choice(choice, l), v, style)
-			b.Confirm = sure(l, m.Kind, l.T("Decide: %s", "「%s」に決定します。", channel.Choice(choice, l)))
+			b := button("decide."+string(choice), l.Choice(choice), v, style)
+			b.Confirm = sure(l, m.Kind, l.T("Decide: %s", "「%s」に決定します。", l.Choice(choice)))
 			out = append(out, b)
 		}
 		return append(out, page()...)

@@ -265,7 +265,7 @@ func (s *showing) words(key string, m channel.Message) string {
 	case run.DecisionMade:
 		var d run.Decision
 		_ = e.Decode(&d)
-		return l.T("%s decided at %s: %s", "%[1]sが %[2]s に決定：%[3]s", who, at, channel.Choice(d.Answer, l))
+		return l.T("%s decided at %s: %s", "%[1]sが %[2]s に決定：%[3]s", who, at, l.Choice(d.Answer))
 	case run.StepActed:
 		var d run.StepAct
 		_ = e.Decode(&d)
