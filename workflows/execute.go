@@ -3,7 +3,6 @@ package workflows
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -84,16 +83,6 @@ type execution struct {
 	paused  bool
 	stop    workflow.CancelFunc
 	pace    pace
-}
-
-// asked is a step that waits for a person.
-type asked struct {
-	step plan.Step
-	wait run.Wait
-	act  *Step
-	by   string // actor, when simulated
-	// forced waits for a second person to confirm it.
-	forced *forced
 }
 
 // Execute runs a runbook's steps as their needs allow. When a step fails and nobody
@@ -278,101 +267,6 @@ func (x *execution) whenAbsent(s plan.Step) string {
 	return plan.AbsentAsk
 }
 
-func waitAfter(a attempted, role string) run.Wait {
-	w := run.Wait{Role: role, Text: a.reason}
-	switch a.ending {
-	case unclear:
-		w.Kind, w.Acts = run.WaitUnknown, []run.Act{run.ActDone, run.ActRetry, run.ActSkip}
-	case nobody:
-		w.Kind, w.Acts = run.WaitAbsent, []run.Act{run.ActRetry, run.ActDone, run.ActSkip}
-	default:
-		w.Kind, w.Acts = run.WaitFailed, []run.Act{run.ActRetry, run.ActSkip}
-	}
-	return w
-}
-
-// human waits for a person's step.
-func (x *execution) human(ctx workflow.Context, s plan.Step, w run.Wait) run.Outcome {
-	x.log.add(ctx, run.Event{Kind: run.StepStarted, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses, Site: s.Site, By: run.Engine, Generation: 1})
-	began := workflow.Now(ctx)
-	act := x.waitFor(ctx, s, w)
-	if act == nil {
-		a := attempted{ending: unclear, settled: run.ByResult, reason: both("nobody did it within %s", "%s 以内に実施されなかった", s.Timeout)}
-		if ctx.Err() != nil || x.failed != "" {
-			a = attempted{ending: aborted, reason: both("the runbook stopped first", "先に手順全体が停止した")}
-		} else {
-			x.fail(s, a)
-		}
-		return x.end(ctx, s, a, 1, run.Engine)
-	}
-	if act.act.Act == run.ActSkip {
-		return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)
-	}
-	a := attempted{ending: passed, settled: run.ByAcknowledge, reason: act.act.Reason}
-	a.result.StartedAt, a.result.EndedAt = began.UTC(), workflow.Now(ctx).UTC()
-	a.result.DurationS = a.result.EndedAt.Sub(a.result.StartedAt).Seconds()
-	return x.end(ctx, s, a, 1, act.by)
-}
-
-// waitFor asks people and waits. Nil means that nobody acted in time or that the run
-// was aborted. In a response a failed or unknown step waits as long as it takes: the
-// only thing worse than a stopped failover is one that undoes itself unasked.
-func (x *execution) waitFor(ctx workflow.Context, s plan.Step, w run.Wait) *asked {
-	q := &asked{step: s, wait: w}
-	x.waiting[s.ID] = q
-	defer delete(x.waiting, s.ID)
-	seq := x.log.add(ctx, run.Event{Kind: run.StepWaiting, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID,
-		Action: s.Uses, Site: s.Site, By: run.Engine, Reason: w.Text, Data: run.Encode(w)})
-	_ = x.log.reach(ctx, seq)
-	x.simulate(ctx, q)
-	forPerson := w.Kind == run.WaitHuman || w.Kind == run.WaitAck
-	limit := x.in.FailWait.Std()
-	if w.Kind == run.WaitHuman { // reading a machine's step takes longer than the machine may
-		limit = s.Timeout.Std()
-	}
-	// Nobody needs to do a person's step of a runbook that has stopped elsewhere.
-	acted := func() bool { return q.act != nil || forPerson && x.failed != "" }
-	if x.kind == run.Response || limit <= 0 {
-		_ = workflow.Await(ctx, acted)
-	} else {
-		_, _ = workflow.AwaitWithTimeout(ctx, limit, acted)
-	}
-	if q.act == nil {
-		return nil
-	}
-	return q
-}
-
-// simulate lets a simulated person do a human step. Failures are left to real people:
-// simulated ones give up at once, so that the drill can undo and end.
-func (x *execution) simulate(ctx workflow.Context, q *asked) {
-	if x.in.Simulate == nil || q.wait.Kind != run.WaitHuman && q.wait.Kind != run.WaitAck {
-		return
-	}
-	holders := x.estate.InRole(q.wait.Role)
-	holders = slices.DeleteFunc(holders, func(p plan.Person) bool { return slices.Contains(x.in.Simulate.Silent, p.ID) })
-	if len(holders) == 0 {
-		return
-	}
-	who := holders[0].ID
-	workflow.GoNamed(ctx, "simulated "+q.step.ID, func(ctx workflow.Context) {
-		if workflow.Sleep(ctx, delay(*x.in.Simulate, who, q.step.ID)) != nil || q.act != nil {
-			return
-		}
-		q.act, q.by = &Step{Step: q.step.ID, Act: run.ActDone}, run.Simulated(who)
-	})
-}
-
-// ask is waitFor for a step that could not even be tried.
-func (x *execution) ask(ctx workflow.Context, s plan.Step, a attempted, generation int) run.Outcome {
-	act := x.waitFor(ctx, s, run.Wait{Kind: run.WaitFailed, Role: x.in.Role, Text: a.reason, Acts: []run.Act{run.ActSkip}})
-	if act == nil {
-		x.fail(s, a)
-		return x.end(ctx, s, a, generation, run.Engine)
-	}
-	return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)
-}
-
 func (x *execution) fail(s plan.Step, a attempted) {
 	if x.failed == "" {
 		x.failed = both("step %s: %s", "ステップ %s：%s", s.ID, plan.Apart(a.reason))
@@ -416,87 +310,4 @@ func (x *execution) undoAll(ctx workflow.Context) string {
 		}
 	}
 	return plan.Joined(left...).Both()
-}
-
-// listen takes people's acts on waiting steps, and the run's pause.
-func (x *execution) listen(ctx workflow.Context) error {
-	workflow.GoNamed(ctx, "pause", func(ctx workflow.Context) {
-		for workflow.GetSignalChannel(ctx, signalPause).Receive(ctx, &x.paused) {
-		}
-	})
-	x.followRoles(ctx)
-	return hears(ctx, UpdateStep, x.onStep, x.mayStep)
-}
-
-func (x *execution) mayStep(a Step) error {
-	q, ok := x.waiting[a.Step]
-	if !ok || q.act != nil {
-		return refuse("step %s does not wait for anybody", "ステップ %s は誰の操作も待っていません", a.Step)
-	}
-	if !slices.Contains(q.wait.Acts, a.Act) {
-		acts := make([]string, len(q.wait.Acts))
-		for i, act := range q.wait.Acts {
-			acts[i] = string(act)
-		}
-		return refuse("step %s takes %s, not %q", "ステップ %s で選べる操作は %s です（%q は不可）", a.Step, strings.Join(acts, " or "), a.Act)
-	}
-	if _, ok := x.estate.Person(a.By); !ok && q.wait.Role == "" {
-		return refuse("nobody called %q is in the estate (--as PERSON)", "%q という人は構成台帳にいません（--as で指定する人を確認してください）", a.By)
-	}
-	if !mayFill(x.estate, a.By, q.wait.Role) {
-		return refuse("step %s is for the role %s, which %s does not hold (--as PERSON)", "ステップ %s は役割 %s が操作します。%s はその役割を担っていません（--as で指定する人を確認してください）", a.Step, q.wait.Role, a.By)
-	}
-	forPerson := q.wait.Kind == run.WaitHuman || q.wait.Kind == run.WaitAck
-	if err := x.mayOperate(a.By, forPerson); err != nil {
-		return err
-	}
-	if !byHand(q, a) {
-		if a.BreakGlass {
-			return refuse("break-glass is for what is skipped or marked by hand; this needs no second person", "ブレークグラスは省略と手動での完了扱いのためのもの。この操作に確認は必要ない")
-		}
-		return nil
-	}
-	if a.Reason == "" {
-		return refuse("a reason is needed: what is skipped or marked by hand makes objectives not proven, and the report says why", "理由を記入してください。ステップを省略または手動で完了扱いにすると目標が未立証となり、その理由が報告書に記載されます")
-	}
-	return x.mayForce(q, a)
-}
-
-// byHand reports whether an act forces a step: it is skipped, or a machine's is taken as done
-// on a person's word.
-func byHand(q *asked, a Step) bool {
-	forPerson := q.wait.Kind == run.WaitHuman || q.wait.Kind == run.WaitAck
-	return a.Act == run.ActSkip || a.Act == run.ActDone && !forPerson
-}
-
-func (x *execution) onStep(ctx workflow.Context, a Step) (Done, error) {
-	q := x.waiting[a.Step]
-	if stands, done, err := x.force(ctx, q, a); !stands {
-		return done, err
-	}
-	act := run.StepAct{Act: a.Act, BreakGlass: a.BreakGlass}
-	if q.forced != nil && byHand(q, a) && !a.BreakGlass {
-		act.AskedBy, act.Asked = q.forced.by, q.forced.reason
-		act.SameConsole = x.in.Kind == run.Response && isConsole(a.Via) && isConsole(q.forced.via)
-	}
-	q.act, q.by = &a, a.By
-	if a.BreakGlass && x.in.FourEyes || act.SameConsole {
-		x.tellRun(ctx, a)
-	}
-	return x.log.record(ctx, run.Event{Kind: run.StepActed, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
-		By: a.By, Via: a.Via, Reason: a.Reason, Data: run.Encode(act)})
-}
-
-// mayFill reports whether a person holds a role or is a deputy of somebody who does.
-// An empty role is anybody in the estate.
-func mayFill(e plan.Estate, person, role string) bool {
-	if role == "" {
-		return true
-	}
-	for _, p := range e.InRole(role) {
-		if p.ID == person || slices.Contains(p.Deputies, person) {
-			return true
-		}
-	}
-	return false
 }
