@@ -18,8 +18,8 @@ type sent struct {
 	run string
 	by  string // who acts
 	now time.Time
-	// picture is the photo that came with the form; nil is none.
-	picture []byte
+	// photos came with the form.
+	photos []photoSent
 }
 
 func (s sent) text(name string) string { return strings.TrimSpace(s.Get(name)) }
@@ -124,6 +124,19 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 	},
 	"receive": func(ctx context.Context, c *api.Client, s sent) error {
 		_, err := c.Receive(ctx, s.run, workflows.Receive{Custody: s.text("order"), By: s.by, ReceivedBy: s.text("received_by"), Note: s.text("note")})
+		return err
+	},
+	"priorities": func(ctx context.Context, c *api.Client, s sent) error {
+		in := workflows.Prioritize{By: s.by, Reason: s.text("reason")}
+		for _, name := range s.Values["place"] {
+			if name != "" {
+				in.Order = append(in.Order, name)
+			}
+		}
+		if len(in.Order) == 0 {
+			return errNotSaid
+		}
+		_, err := c.Prioritize(ctx, s.run, in)
 		return err
 	},
 	"relocate": func(ctx context.Context, c *api.Client, s sent) error {

@@ -40,6 +40,9 @@ func deedsFor(l i18n.Lang, p picture, me string) []deeds {
 	if reports {
 		people = append(people, deed{"strength", l.T("Report or confirm who is here", "参集人数の報告・確認")})
 		seen = append(seen, deed{"assess", l.T("Report damage", "被害状況を報告する")}, deed{"inspect", l.T("Report a site inspection", "安全点検の結果を報告する")})
+		if leads && slices.Contains(p.Plan.Scenario.Phases, run.DamageAssessment) && len(targets(l, p)) > 1 {
+			seen = append(seen, deed{"priorities", l.T("Set the order in which damage is looked at", "被害確認の優先順位を決める")})
+		}
 		outside = append(outside, deed{"order", l.T("Orders: ask, and say how far they are", "指示・依頼と進捗")}, deed{"custody", l.T("Custody: take and receive", "搬出・受領の記録")},
 			deed{"notice", l.T("Notice given or received", "通知・指示の記録")})
 		if r := p.Plan.Scenario.Reports; r != nil && len(r.To) > 0 {
@@ -53,6 +56,29 @@ func deedsFor(l i18n.Lang, p picture, me string) []deeds {
 		}
 	}
 	return out
+}
+
+// targets are what damage is looked at on, as whoever leads names it: systems and their parts,
+// in the order of looking.
+func targets(l i18n.Lang, p picture) (out []choice) {
+	for _, d := range p.Overview.Damage {
+		c := choice{d.System, systemTitle(l, p.Plan, d.System)}
+		if d.Component != "" {
+			c.Value += "/" + d.Component
+			c.Label += l.T(": ", "：") + either(d.Title.In(string(l)), d.Component)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// placesShown bounds the list of priorities: it is for what comes first.
+const placesShown = 8
+
+// priority is a place in the order, and what has it now.
+type priority struct {
+	N   int
+	Now string
 }
 
 // leadsWork reports whether somebody may order the work: who leads it, drafts the decision or
@@ -104,6 +130,8 @@ type doView struct {
 	Places, Held     []choice
 	Here             []choice // people who can take something over
 	Parties, Roles   []choice
+	Targets          []choice
+	Order            []priority
 	Open             []progress.Order
 	OnTheWay         []progress.Custody
 }
@@ -141,6 +169,16 @@ func (b *Board) showDo(v *visit) error {
 		}
 	}
 	view.Held = held(l, p, v.me)
+	if what == "priorities" {
+		view.Targets = targets(l, p)
+		for n := range min(len(view.Targets), placesShown) {
+			one := priority{N: n + 1}
+			if n < len(p.Overview.Priorities) {
+				one.Now = p.Overview.Priorities[n]
+			}
+			view.Order = append(view.Order, one)
+		}
+	}
 	for _, came := range []bool{true, false} { // who is here comes first
 		for _, x := range p.People {
 			if (x.ArrivedAt != nil) == came && x.Safety.Fit() && (came || x.Called && x.CanCome) && len(view.Here) < mostChoices {

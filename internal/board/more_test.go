@@ -103,6 +103,16 @@ func TestWhatNobodyWaitsFor(t *testing.T) {
 
 	// The rest of the way to the decision.
 	sato.ok(path+"inspect", "site", "osaka", "overall", "usable")
+	sato.ok(path+"priorities", "place", "orders/line", "place", "", "place", "orders/rack", "reason", "the carrier is quick")
+	if _, page := sato.get("/runs/" + id + "/damage"); !strings.Contains(page, "Looked at first: Order taking: Leased line, Order taking: Server rack") {
+		t.Errorf("the page of damage does not say what comes first:\n%s", page)
+	}
+	if _, page := sato.get("/runs/" + id + "/do/priorities"); !strings.Contains(page, `value="orders/line" selected`) {
+		t.Errorf("the form does not show the order as it is:\n%s", page)
+	}
+	if res, body := tanaka.post(path+"priorities", "place", "orders", "key", "p"); res.StatusCode < 400 {
+		t.Errorf("who does not lead sets the order: %s\n%s", res.Status, body)
+	}
 	sato.ok(path+"assess", "system", "orders", "damage", "stopped")
 	h.until(id, run.DecisionAsked)
 	sato.ok(path+"decide", "system", "orders", "choice", "in_place", "reason", "the rack can be mended")
@@ -191,6 +201,27 @@ func TestForcingAStepAloneTakesReasonAndTick(t *testing.T) {
 	}
 }
 
+// Whoever could confirm that a step is forced sees who asked for it and why, on a page that was
+// open before.
+func TestTheFirstWordOnAForcedStepIsShown(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	w.record(drill, run.Response)
+	b := open(t, w.url, "en")
+	b.signIn(w.token(personID(6)))
+	b.to("/runs/" + drill)
+	b.says("Outcome unknown: step Reconcile the queues")
+	w.append(run.Event{Run: drill, Writer: "orders/failover/forced", Seq: 1, At: begun.Add(17 * time.Minute), Kind: run.ForceAsked, System: "orders", Runbook: "orders-failover", Step: "reconcile", By: personID(7), Reason: "the queues are empty", Data: run.Encode(run.StepAct{Act: run.ActSkip})})
+	b.says("Nakamura Ken has asked for this")
+	b.says("Skip")
+	b.says("the queues are empty")
+	asker := w.browser(personID(7))
+	if _, page := asker.get("/tasks"); !strings.Contains(page, "You have asked for this; a second person confirms it") || strings.Contains(page, personID(7)+" asks for") {
+		t.Errorf("who asked:\n%s", page)
+	}
+	w.shoot(t, personID(6), map[string]string{"forced": "/tasks", "assess": "/runs/" + drill + "/do/assess?of=orders"})
+	w.shoot(t, personID(0), map[string]string{"priorities": "/runs/" + drill + "/do/priorities"})
+}
+
 // On a phone the panel is closed until somebody opens it, and its forms work by touch.
 func TestThePanelOnAPhone(t *testing.T) {
 	w := recorded(t)
@@ -201,7 +232,7 @@ func TestThePanelOnAPhone(t *testing.T) {
 	b.until(`!document.querySelector("details.more").open`)
 	b.press("details.more summary")
 	b.run(chromedp.WaitVisible(chromedp.CSS(`a[href$="/do/order"]`)))
-	for _, what := range []string{"relocate", "handover", "strength", "order", "custody", "notice", "assess?of=orders", "inspect?of=osaka"} {
+	for _, what := range []string{"relocate", "handover", "strength", "order", "custody", "notice", "assess?of=orders", "inspect?of=osaka", "priorities"} {
 		b.to("/runs/" + drill + "/do/" + what)
 		b.until(`!!document.querySelector("form[action*='/act/'] button.go")`)
 		if wide := value[int64](b, "document.documentElement.scrollWidth"); wide > 390 {

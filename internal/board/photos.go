@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +21,12 @@ import (
 	"github.com/muster-dr/muster/workflows"
 )
 
-// pictureWithin is how long a phone on a bad line may take to send a form with a photo.
-const pictureWithin = 2 * time.Minute
+const (
+	// pictureWithin is how long a phone on a bad line may take to send a form with photos.
+	pictureWithin = 5 * time.Minute
+	// mostPictures go with one report.
+	mostPictures = 5
+)
 
 // takesPicture reports whether the form may carry a photo: those that say what was seen.
 func (v *visit) takesPicture() bool {
@@ -29,9 +35,9 @@ func (v *visit) takesPicture() bool {
 	return kind == "multipart/form-data" && v.known && (act == "assess" || act == "inspect")
 }
 
-// readWithPicture reads a form with a photo, in memory: nothing of it is left on a disk.
+// readWithPicture reads a form with photos, in memory: nothing of it is left on a disk.
 func (v *visit) readWithPicture() error {
-	const limit = formLimit + photo.MaxSize
+	const limit = formLimit + mostPictures*photo.MaxSize
 	back := "/runs/" + url.PathEscape(v.r.PathValue("run"))
 	c := http.NewResponseController(v.w)
 	_ = c.SetReadDeadline(time.Now().Add(pictureWithin))
@@ -45,12 +51,23 @@ func (v *visit) readWithPicture() error {
 			text += len(name) + len(x)
 		}
 	}
+	var files []*multipart.FileHeader
+	if v.r.MultipartForm != nil {
+		files = v.r.MultipartForm.File["photo"]
+	}
 	long := new(http.MaxBytesError)
-	switch {
-	case errors.As(err, &long):
+	tooLarge := errors.As(err, &long)
+	if tooLarge {
 		drain(body)
+	}
+	switch {
+	case err == nil && len(files) > mostPictures:
+		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Too many photos", "写真が多すぎます"),
+			detail: v.t("%d photos were chosen; at most %d go with one report. Nothing was kept, and nothing was reported.", "写真が%d枚選ばれています。1件の報告に付けられるのは%d枚までです。写真も報告も保存していません。", len(files), mostPictures),
+			way:    v.t("Go back and choose fewer; the others go with a second report", "戻って枚数を減らしてください。残りは次の報告に付けられます"), back: back}
+	case tooLarge || slices.ContainsFunc(files, func(f *multipart.FileHeader) bool { return f.Size > photo.MaxSize }):
 		return &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("The photo is too large", "写真が大きすぎます"),
-			detail: v.t("A photo of at most %d MB is taken. Nothing was kept, and nothing was reported.", "写真は%d MBまでです。写真も報告も保存していません。", photo.MaxSize>>20),
+			detail: v.t("A photo of at most %d MB is taken. Nothing was kept, and nothing was reported.", "写真は1枚%d MBまでです。写真も報告も保存していません。", photo.MaxSize>>20),
 			way:    v.t("Go back and choose a smaller photo, or report without one", "戻って、小さい写真を選ぶか、写真なしで報告してください"), back: back}
 	case err == nil && text > formLimit:
 		return &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("Too long", "長すぎます"),
@@ -64,39 +81,56 @@ func (v *visit) readWithPicture() error {
 	return nil
 }
 
-// picked is the photo that came with the form; nil is none.
-func (v *visit) picked() []byte {
+// photoSent is a photo that came with a form, under the name that its sender knows it by.
+type photoSent struct {
+	name string
+	body []byte
+}
+
+// picked are the photos that came with the form.
+func (v *visit) picked() (out []photoSent) {
 	if v.r.MultipartForm == nil {
 		return nil
 	}
 	for _, f := range v.r.MultipartForm.File["photo"] {
-		if f.Size == 0 {
+		if f.Size == 0 { // the field of a form without one
 			continue
 		}
 		in, err := f.Open()
 		if err != nil {
-			return nil
+			continue // it is in memory
 		}
-		defer in.Close()
 		b, err := io.ReadAll(in)
-		if err != nil {
-			return nil
+		_ = in.Close()
+		if err == nil {
+			out = append(out, photoSent{f.Filename, b})
 		}
-		return b
 	}
-	return nil
+	return out
 }
 
-// keep sends the photo of a form, if it has one, and returns its name for the report.
-func (s sent) keep(ctx context.Context, c *api.Client) ([]string, error) {
-	if len(s.picture) == 0 {
-		return nil, nil
+// keep sends the photos of a form and returns their names for the report. All are looked at
+// before the first is sent: a report that is refused leaves none of them behind.
+func (s sent) keep(ctx context.Context, c *api.Client) (ids []string, err error) {
+	for i, one := range s.photos {
+		if _, err := photo.Clean(one.body); err != nil && len(s.photos) > 1 {
+			text := plan.Say("photo %d of %d (%s)", "写真%d／%d枚目（%s）", i+1, len(s.photos), one.name)
+			if no := new(photo.Refusal); errors.As(err, &no) {
+				text = plan.Say("%s: %s", "%s：%s", text, no.Text)
+			}
+			return nil, &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.CodeBadRequest, Detail: text.Both()}
+		}
 	}
-	p, err := c.AddPhoto(ctx, s.run, s.by, s.picture)
-	if err != nil {
-		return nil, err
+	for _, one := range s.photos {
+		p, err := c.AddPhoto(ctx, s.run, s.by, one.body)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(ids, p.ID) { // chosen twice
+			ids = append(ids, p.ID)
+		}
 	}
-	return []string{p.ID}, nil
+	return ids, nil
 }
 
 // assess reports damage, with its photo and how long the repair takes.
@@ -227,6 +261,20 @@ func (v runView) Reported() (out []damageLine) {
 		if d.Human != nil {
 			out = append(out, d)
 		}
+	}
+	return out
+}
+
+// First is what whoever leads wants looked at first, in order.
+func (v runView) First() (out []string) {
+	known := targets(v.L, v.picture)
+	for _, name := range v.O.Priorities {
+		at := slices.IndexFunc(known, func(c choice) bool { return c.Value == name })
+		if at < 0 {
+			out = append(out, systemTitle(v.L, v.Plan, name))
+			continue
+		}
+		out = append(out, known[at].Label)
 	}
 	return out
 }

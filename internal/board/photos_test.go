@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"image/png"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -38,6 +39,11 @@ func snapshot(t *testing.T) []byte {
 
 // upload sends a form with a photo, as a page of the board would.
 func (b *browser) upload(path string, photo []byte, pairs ...string) (*http.Response, string) {
+	return b.uploadAll(path, [][]byte{photo}, pairs...)
+}
+
+// uploadAll sends a form with several photos.
+func (b *browser) uploadAll(path string, photos [][]byte, pairs ...string) (*http.Response, string) {
 	b.w.t.Helper()
 	body := &bytes.Buffer{}
 	m := multipart.NewWriter(body)
@@ -46,11 +52,13 @@ func (b *browser) upload(path string, photo []byte, pairs ...string) (*http.Resp
 			b.w.t.Fatal(err)
 		}
 	}
-	part, err := m.CreateFormFile("photo", "IMG_0001.jpg")
-	if err != nil {
-		b.w.t.Fatal(err)
+	for i, photo := range photos {
+		part, err := m.CreateFormFile("photo", fmt.Sprintf("IMG_%04d.jpg", i+1))
+		if err != nil {
+			b.w.t.Fatal(err)
+		}
+		_, _ = part.Write(photo)
 	}
-	_, _ = part.Write(photo)
 	_ = m.Close()
 	req, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodPost, b.w.url+path, body)
 	if err != nil {
@@ -75,7 +83,7 @@ func TestWhatIsNoPhotoIsRefusedWithAWord(t *testing.T) {
 		en, ja string
 	}{
 		"ten megabytes":     {padded(10 << 20), nil, http.StatusRequestEntityTooLarge, "at most 5 MB", "5 MBまで"},
-		"a little too much": {padded(5 << 20), nil, http.StatusRequestEntityTooLarge, "at most 5 MB", "上限"},
+		"a little too much": {padded(5 << 20), nil, http.StatusRequestEntityTooLarge, "at most 5 MB", "5 MBまで"},
 		"a page":            {[]byte("<html><script>alert(1)</script></html>"), nil, http.StatusUnprocessableEntity, "JPEG", "JPEG"},
 		"cut off":           {whole[:len(whole)/2], nil, http.StatusUnprocessableEntity, "", ""},
 		"a long text":       {whole, []string{"note", strings.Repeat("x", 70<<10)}, http.StatusRequestEntityTooLarge, "more than 64 KB", "64 KBを超えている"},
@@ -90,6 +98,22 @@ func TestWhatIsNoPhotoIsRefusedWithAWord(t *testing.T) {
 				t.Errorf("%s in %s: %s, want %d and %q\n%s", name, lang, res.Status, c.status, words, body)
 			}
 		}
+	}
+	b.lang = "en"
+	for name, c := range map[string]struct {
+		photos [][]byte
+		words  string
+	}{
+		"six":                 {[][]byte{whole, whole, whole, whole, whole, whole}, "at most 5 go with one report"},
+		"the third is a page": {[][]byte{whole, whole, []byte("<html>")}, "photo 3 of 3 (IMG_0003.jpg)"},
+		"one is too large":    {[][]byte{whole, padded(6 << 20)}, "at most 5 MB"},
+	} {
+		if res, body := b.uploadAll("/runs/"+drill+"/act/assess", c.photos, "key", name, "system", "orders", "damage", "stopped"); res.StatusCode < 400 || !strings.Contains(body, c.words) {
+			t.Errorf("%s: %s, want %q\n%s", name, res.Status, c.words, body)
+		}
+	}
+	if docs, err := w.store.DocumentsOf(t.Context(), "photo"); err != nil || len(docs) > 0 {
+		t.Errorf("of reports that were refused %d photos are kept: %v", len(docs), err)
 	}
 	if w.events() != before {
 		t.Error("a form that was refused has changed the record")
@@ -204,6 +228,14 @@ func TestInspectionAndDamageWithPhotosByPhone(t *testing.T) {
 	if err := os.WriteFile(file, snapshot(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	second := filepath.Join(filepath.Dir(file), "IMG_0002.png")
+	var other bytes.Buffer
+	if err := png.Encode(&other, image.NewGray(image.Rect(0, 0, 32, 32))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(second, other.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	phone := open(t, h.url, "ja")
 	call(phone, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	phone.size(390, 844, true)
@@ -225,7 +257,7 @@ func TestInspectionAndDamageWithPhotosByPhone(t *testing.T) {
 	phone.press(assess + `input[name="damage"][value="destroyed"]`)
 	phone.press(assess + `summary`)
 	phone.run(chromedp.SetValue(chromedp.CSS(assess+`[name="component"]`), "line"), chromedp.SendKeys(chromedp.CSS(assess+`[name="note"]`), "回線断"), chromedp.SendKeys(chromedp.CSS(assess+`[name="repair"]`), "36"),
-		chromedp.SendKeys(chromedp.CSS(assess+`[name="ground"]`), "通信事業者の回答"), chromedp.SetUploadFiles(chromedp.CSS(assess+`[name="photo"]`), []string{file}))
+		chromedp.SendKeys(chromedp.CSS(assess+`[name="ground"]`), "通信事業者の回答"), chromedp.SetUploadFiles(chromedp.CSS(assess+`[name="photo"]`), []string{file, second}))
 	phone.press(assess + `button`)
 	phone.says2("被害状況を記録しました")
 
@@ -250,7 +282,7 @@ func TestInspectionAndDamageWithPhotosByPhone(t *testing.T) {
 	if seen.Overall != run.Restricted || len(seen.Items) != 6 || states["ceiling"] != run.Unusable || states["power"] != run.ItemOK || states["water"] != run.NotLookedAt || strings.Join(seen.Inspectors, " ") != "高橋 山本" || len(seen.Photos) != 1 {
 		t.Errorf("the inspection in the record: %+v", seen)
 	}
-	if found.Component != "line" || found.Damage != run.DamageDestroyed || found.Repair.Std() != 36*time.Hour || found.Ground != "通信事業者の回答" || len(found.Photos) != 1 {
+	if found.Component != "line" || found.Damage != run.DamageDestroyed || found.Repair.Std() != 36*time.Hour || found.Ground != "通信事業者の回答" || len(found.Photos) != 2 {
 		t.Errorf("the assessment in the record: %+v", found)
 	}
 	desk := h.as(t, "suzuki", "ja")

@@ -2,6 +2,7 @@ package board
 
 import (
 	"bytes"
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -87,8 +88,11 @@ func drawRun(p *pages, pictures []picture, now time.Time) ([]fragment, error) {
 func (v *visit) personal(page string) func([]picture, *string) []fragment {
 	me, l := v.me, v.lang
 	back := "/tasks"
-	if page == "now" {
+	switch page {
+	case "now":
 		return v.personalNow
+	case "people":
+		return v.personalPeople(v.r.URL.Query().Get("only"))
 	}
 	if page != "tasks" && page != "" {
 		back = "/runs/" + url.PathEscape(page)
@@ -98,10 +102,17 @@ func (v *visit) personal(page string) func([]picture, *string) []fragment {
 		keys := make([]string, len(tasks))
 		for i, t := range tasks {
 			keys[i] = t.Key + t.Text + strings.Join(t.Acts, ",")
+			if t.Forced != nil {
+				keys[i] += t.Forced.By + string(t.Forced.Act)
+			}
 		}
 		key := strings.Join(keys, "\n")
+		var panel []deeds
+		if page != "tasks" && page != "" && len(pictures) > 0 {
+			panel = deedsFor(l, pictures[0], me)
+		}
 		if len(pictures) > 0 {
-			key += "\n" + string(pictures[0].Overview.State)
+			key += "\n" + string(pictures[0].Overview.State) + fmt.Sprint(panel)
 		}
 		if key == *last {
 			return nil
@@ -112,6 +123,12 @@ func (v *visit) personal(page string) func([]picture, *string) []fragment {
 		if page != "" {
 			if text, err := p.draw("mine", mineView{tasks, me}); err == nil {
 				out = append(out, fragment{id: "mine", html: string(text)})
+			}
+		}
+		if page != "tasks" && page != "" && len(pictures) > 0 {
+			view := runPage{runView: runView{O: pictures[0].Overview}, Me: me, Deeds: panel}
+			if text, err := p.draw("more", view); err == nil {
+				out = append(out, fragment{id: "more", html: string(text)})
 			}
 		}
 		return out
@@ -270,12 +287,9 @@ func (v *visit) private(p picture) map[string]*api.PrivateAnswer {
 	return out
 }
 
-func (b *Board) showPeople(v *visit) error {
-	p, err := v.picture()
-	if err != nil {
-		return err
-	}
-	view := peopleView{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me, Only: v.r.URL.Query().Get("only"), Named: v.seesNames(p)}
+// peopleOf is who is safe and here, as this viewer may see it: all, a section, a role, or the silent.
+func (v *visit) peopleOf(p picture, only string) peopleView {
+	view := peopleView{runView: viewOf(v.lang, p, v.b.o.Now()), Me: v.me, Only: only, Named: v.seesNames(p)}
 	for _, one := range p.People {
 		view.Total.add(one)
 	}
@@ -313,12 +327,42 @@ func (b *Board) showPeople(v *visit) error {
 		view.Private = v.private(p)
 		slices.SortStableFunc(view.List, func(a, b personView) int { return urgency(a) - urgency(b) })
 	}
-	as := look{at: "run", kind: p.Overview.Kind}
-	if !p.Overview.State.Ended() { // clocks and totals; the tables below are of the page's own time
-		as.live, as.refresh = "/runs/"+url.PathEscape(p.Overview.Run)+"/live", true
+	return view
+}
+
+func (b *Board) showPeople(v *visit) error {
+	p, err := v.picture()
+	if err != nil {
+		return err
 	}
-	v.showAs(http.StatusOK, "people", v.t("People", "要員"), view, as)
+	only := v.r.URL.Query().Get("only")
+	as := look{at: "run", kind: p.Overview.Kind}
+	if !p.Overview.State.Ended() {
+		as.live, as.refresh = "/runs/"+url.PathEscape(p.Overview.Run)+"/live?own=people&only="+url.QueryEscape(only), true
+	}
+	v.showAs(http.StatusOK, "people", v.t("People", "要員"), v.peopleOf(p, only), as)
 	return nil
+}
+
+// tablesApart is the least time between two drawings of the tables of people for one viewer:
+// each reads what is private anew.
+const tablesApart = 2 * time.Second
+
+// personalPeople draws the tables of people again when they have changed.
+func (v *visit) personalPeople(only string) func([]picture, *string) []fragment {
+	var drawn time.Time
+	return func(pictures []picture, last *string) []fragment {
+		if len(pictures) == 0 || time.Since(drawn) < tablesApart {
+			return nil // the next beat draws it
+		}
+		drawn = time.Now()
+		text, err := v.b.langs[v.lang].draw("people-tables", v.peopleOf(pictures[0], only))
+		if err != nil || string(text) == *last {
+			return nil
+		}
+		*last = string(text)
+		return []fragment{{id: "tables", html: string(text)}}
+	}
 }
 
 // speaksForOthers reports whether the viewer may answer for somebody who can't.

@@ -39,6 +39,8 @@ type task struct {
 	Heard    []string // who was consulted, and what came of it
 	// Holds is what is decided, system by system: what an approval is a yes to.
 	Holds []string
+	// ForcedBy has asked to force the step, and waits for a second person.
+	ForcedBy string
 	// Decided is the choice that a revision takes the place of, DecidedBy who took it.
 	Decided, DecidedBy string
 	// Parts are the components of the system, Checklist what is looked at on the site.
@@ -299,6 +301,9 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Machine = w.Kind != run.WaitHuman && w.Kind != run.WaitAck
 		t.Urgent = t.Machine
 		t.Title = stepTitle(l, p.Plan, w)
+		if w.Forced != nil {
+			t.ForcedBy, t.Text = nameIn(l, p.Plan.Estate, w.Forced.By), plain(l, w.Forced.Asks)
+		}
 	default:
 		t.Title = string(w.For)
 	}

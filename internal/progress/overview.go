@@ -36,6 +36,9 @@ type Overview struct {
 	Waiting []Waiting `json:"waiting"`
 	Systems []System  `json:"systems"`
 	Damage  []Damage  `json:"damage"` // in the order of looking
+	// Priorities is that order as whoever leads has set it: systems by name, parts as
+	// SYSTEM/COMPONENT.
+	Priorities []string `json:"priorities,omitempty"`
 	// Inspections are the latest of each site that was inspected.
 	Inspections   []Inspection   `json:"inspections,omitempty"`
 	Parties       []Party        `json:"parties,omitempty"`
@@ -115,19 +118,32 @@ type Waiting struct {
 	// Message is what is to be acknowledged, as in Ack.Of.
 	Message string `json:"message,omitempty"`
 	// Component is the part of the system that is to be looked at.
-	Component string           `json:"component,omitempty"`
-	Step      string           `json:"step,omitempty"`
-	Kind      run.WaitKind     `json:"kind,omitempty"` // of a step
-	Text      string           `json:"text,omitempty"` // the question or the task
-	Acts      []string         `json:"acts,omitempty"` // what may be answered
-	Need      int              `json:"need,omitempty"` // approvals or people still needed
-	Since     time.Time        `json:"since"`
-	Aid       *run.DecisionAsk `json:"aid,omitempty"` // of a decision: what the asked should know
-	Review    *run.Review      `json:"review,omitempty"`
+	Component string       `json:"component,omitempty"`
+	Step      string       `json:"step,omitempty"`
+	Kind      run.WaitKind `json:"kind,omitempty"` // of a step
+	Text      string       `json:"text,omitempty"` // the question or the task
+	Acts      []string     `json:"acts,omitempty"` // what may be answered
+	// Forced is what one person has asked to force; a second one confirms it.
+	Forced *Forced          `json:"forced,omitempty"`
+	Need   int              `json:"need,omitempty"` // approvals or people still needed
+	Since  time.Time        `json:"since"`
+	Aid    *run.DecisionAsk `json:"aid,omitempty"` // of a decision: what the asked should know
+	Review *run.Review      `json:"review,omitempty"`
 	// Asked is the number of the event that asks for an approval: who answers with it approves
 	// what they saw, and is refused when something else is asked for by now.
 	Asked int64      `json:"asked,omitempty"`
 	Due   *time.Time `json:"due,omitempty"` // when the scenario's rule acts instead
+}
+
+// Forced is the first of the two words that it takes to skip a step, or to take a machine's as
+// done, in a real response.
+type Forced struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Act    run.Act   `json:"act"`
+	Reason string    `json:"reason,omitempty"`
+	// Asks is what the step asked before: Text says both.
+	Asks string `json:"-"`
 }
 
 // System is one system's clock and level. ObjectiveS and Level are nil when there is

@@ -172,7 +172,7 @@ func (t *Tracker) apply(e run.Event) {
 	case run.PrioritiesSet:
 		var p run.Priorities
 		_ = e.Decode(&p)
-		t.priorities = p.Order
+		t.priorities, v.Priorities = p.Order, p.Order
 	case run.DecisionAsked:
 		a := asked{at: e.At, phase: e.Phase, text: e.Reason}
 		_ = e.Decode(&a.ask)

@@ -104,6 +104,11 @@ func (t *Tracker) forceAsked(e run.Event) {
 	_ = e.Decode(&a)
 	for i := range t.waits {
 		if w := &t.waits[i]; w.Step == e.Step && w.System == e.System {
+			f := &Forced{By: e.By, At: e.At, Act: a.Act, Reason: e.Reason, Asks: w.Text}
+			if w.Forced != nil {
+				f.Asks = w.Forced.Asks
+			}
+			w.Forced = f
 			w.Text = plan.Joined(plan.Apart(w.Text), plan.Say("%s asks for %s (%s): another person has to confirm it", "%s が %s を要請（%s）：別の人の確認が必要", e.By, a.Act, e.Reason)).Both()
 		}
 	}
