@@ -24,7 +24,7 @@ func TestADrillBesideTheRealThing(t *testing.T) {
 	if strings.Index(page, "REAL</p>") > strings.Index(page, "DRILL</p>") {
 		t.Error("on the wall the drill comes first")
 	}
-	wants(t, "the wall", page, "A REAL response of the same system is open", "A drill of the same system is open too")
+	wants(t, "the wall", page, "and 3 more", "A REAL response of the same system is open", "A drill of the same system is open too")
 	_, page = b.get("/runs/drill-1")
 	wants(t, "the drill", page, "A REAL response of the same system is open", `href="/runs/real-1"`)
 	b.lang = "ja"

@@ -79,12 +79,14 @@ type Options struct {
 
 // Board answers the pages.
 type Board struct {
-	o       Options
-	langs   map[i18n.Lang]*pages
-	assets  map[string]asset
-	hub     *hub
-	proofs  proof.Systems
-	locks   locks
+	o      Options
+	langs  map[i18n.Lang]*pages
+	assets map[string]asset
+	hub    *hub
+	proofs proof.Systems
+	locks  locks
+	// uploads are places for forms with photos, which are held in memory.
+	uploads chan struct{}
 	handler http.Handler
 }
 
@@ -99,7 +101,7 @@ func New(o Options) (*Board, error) {
 	if o.Viewers == 0 {
 		o.Viewers = 500
 	}
-	b := &Board{o: o, langs: map[i18n.Lang]*pages{}}
+	b := &Board{o: o, langs: map[i18n.Lang]*pages{}, uploads: make(chan struct{}, mostUploads)}
 	var err error
 	if b.assets, err = loadAssets(); err != nil {
 		return nil, err
@@ -231,6 +233,14 @@ func (b *Board) page(f func(*visit) error, needsPerson bool) http.Handler {
 			w.Header().Set("Cache-Control", "no-store")
 		}
 		if r.Method == http.MethodPost {
+			if v.takesPicture() {
+				select {
+				case b.uploads <- struct{}{}:
+					defer func() { <-b.uploads }()
+				case <-r.Context().Done():
+					return
+				}
+			}
 			if err := v.readForm(); err != nil {
 				v.fail(err)
 				return

@@ -26,6 +26,8 @@ const (
 	pictureWithin = 5 * time.Minute
 	// mostPictures go with one report.
 	mostPictures = 5
+	// mostUploads are read at once, 25 MB each at most; the others wait for their turn.
+	mostUploads = 16
 )
 
 // takesPicture reports whether the form may carry a photo: those that say what was seen.

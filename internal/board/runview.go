@@ -101,7 +101,12 @@ func (v runView) Others() []systemView {
 }
 
 // Pressing is as much of what waits as a wall can hold.
-func (v runView) Pressing() []task { return v.Waiting[:min(len(v.Waiting), 4)] }
+func (v runView) Pressing() []task { return v.Waiting[:min(len(v.Waiting), wallHolds)] }
+
+// Further is how many wait besides those.
+func (v runView) Further() int { return max(0, len(v.Waiting)-wallHolds) }
+
+const wallHolds = 4
 
 // Underway are the phases and steps that go on, the newest phases first.
 func (v runView) Underway() (out []string) {
