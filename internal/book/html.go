@@ -21,6 +21,7 @@ var pages = template.Must(template.New("book").Funcs(template.FuncMap{
 		}
 		return en
 	},
+	"code": code,
 	"share": func(widths []float64, i int) float64 {
 		sum := 0.0
 		for _, w := range widths {
@@ -34,6 +35,22 @@ var pages = template.Must(template.New("book").Funcs(template.FuncMap{
 }).Parse(bookHTML))
 
 var cardPages = template.Must(template.New("cards").Parse(cardsHTML))
+
+// code is text with what stands in backticks as code.
+func code(text string) template.HTML {
+	parts := strings.Split(text, "`")
+	if len(parts)%2 == 0 { // one that is not closed is a letter
+		return template.HTML(template.HTMLEscapeString(text))
+	}
+	var b strings.Builder
+	for i, p := range parts {
+		if p = template.HTMLEscapeString(p); i%2 == 1 {
+			p = "<code>" + p + "</code>"
+		}
+		b.WriteString(p)
+	}
+	return template.HTML(b.String())
+}
 
 // StampCSS is the stamp as a string of CSS, for the margin of every page. Its letters are
 // escaped one by one, so it can't end the string.

@@ -1,0 +1,121 @@
+package book
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// target is what a command acts on, as the estate describes it.
+type target struct{ with map[string]any }
+
+// target is the one that a parameter names.
+func (h hand) target(param string) (target, bool) { return h.named(h.text(param)) }
+
+func (h hand) named(name string) (target, bool) {
+	at := slices.IndexFunc(h.e.Targets, func(t plan.Target) bool { return t.Name == name && name != "" })
+	if at < 0 {
+		return target{}, false
+	}
+	var t target
+	return t, json.Unmarshal(h.e.Targets[at].Spec, &t.with) == nil && t.with != nil
+}
+
+// only is the first of those parameters that the step has.
+func (h hand) only(params ...string) string {
+	for _, p := range params {
+		if h.text(p) != "" {
+			return p
+		}
+	}
+	return ""
+}
+
+func (h hand) text(name string) string   { return textOf(h.with[name]) }
+func (h hand) list(name string) []string { return listOf(h.with[name]) }
+
+// text is a field; a secret reads as nothing.
+func (t target) text(name string) string {
+	if t.secret(name) {
+		return ""
+	}
+	return textOf(t.with[name])
+}
+
+func (t target) list(name string) []string { return listOf(t.with[name]) }
+
+func (t target) secret(name string) bool {
+	switch v := t.with[name].(type) {
+	case string:
+		return strings.HasPrefix(v, "secret://")
+	case map[string]any: // one for drills, one for the real thing
+		return true
+	}
+	return false
+}
+
+// as runs a program of the server as the user whom it runs as.
+func (t target) as(argv ...string) string {
+	if bin := t.text("bin"); bin != "" {
+		argv[0] = strings.TrimSuffix(bin, "/") + "/" + argv[0]
+	}
+	return words(append([]string{"sudo", "-u", or(t.text("run_as"), "postgres")}, argv...))
+}
+
+func (t target) pgCtl(rest ...string) string {
+	argv := []string{"pg_ctl", "-D", t.text("data")}
+	if c := t.text("config"); c != "" {
+		argv = append(argv, "-o", "-c config_file="+c)
+	}
+	return t.as(append(argv, rest...)...)
+}
+
+func textOf(v any) string {
+	switch v := v.(type) {
+	case nil, map[string]any, []any:
+		return ""
+	case float64:
+		return fmt.Sprintf("%.0f", v)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+func listOf(v any) []string {
+	list, _ := v.([]any)
+	out := make([]string, 0, len(list))
+	for _, x := range list {
+		out = append(out, textOf(x))
+	}
+	return out
+}
+
+// sorted are the entries of a map of headers as curl takes them.
+func sorted(v any) []string {
+	m, _ := v.(map[string]any)
+	var out []string
+	for k, x := range m {
+		out = append(out, k+": "+textOf(x))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// words writes an argument list as a POSIX shell takes it.
+func words(argv []string) string {
+	out := make([]string, len(argv))
+	for i, a := range argv {
+		out[i] = quote(a)
+	}
+	return strings.Join(out, " ")
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
