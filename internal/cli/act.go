@@ -108,7 +108,7 @@ func (c *command) done(d workflows.Done, of string) error {
 	if d.ID != "" {
 		c.say("this is %s", "番号は %s です", d.ID)
 	}
-	c.say("recorded in the journal of %s (event %d)", "%s の記録に残しました (イベント %d)", of, d.Seq)
+	c.say("recorded in the journal of %s", "%s の記録に残しました", of)
 	if d.Unconfirmed {
 		c.say("it is not done yet: another person has to confirm it with the same command", "まだ実行されていません。別の人が同じコマンドで確認する必要があります")
 	}
@@ -170,7 +170,7 @@ func (c *command) approve() *cobra.Command {
 	var glass, activation bool
 	cmd := &cobra.Command{
 		Use:   "approve [RUN]",
-		Short: c.t("Approve what somebody else asked for: the activation, the recovery or the return home", "他の人が要求した発動・復旧・切り戻しを承認する"),
+		Short: c.t("Approve what somebody else asked for: the activation, the recovery or the return home", "他の人が要求した発動・復旧・切戻しを承認する"),
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if glass && reason == "" {

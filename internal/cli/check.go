@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,36 @@ Exit code 3 when something would keep a scenario from working.`,
 	return cmd
 }
 
+// cause is what is wrong, with all that it keeps from working: one thing to mend is one.
+type cause struct {
+	text string
+	of   []place
+}
+
+type place struct{ what, line string }
+
+// shownPlaces bounds what is listed of one cause.
+const shownPlaces = 5
+
+func (x cause) print(c *command) {
+	if len(x.of) == 1 {
+		fmt.Fprintf(c.Out, "  ✗ %s: %s\n", x.of[0].what, x.text)
+		if x.of[0].line != "" {
+			fmt.Fprintf(c.Out, "      %s\n", x.of[0].line)
+		}
+		return
+	}
+	fmt.Fprintf(c.Out, "  ✗ %s\n", x.text)
+	fmt.Fprintf(c.Out, "      %s\n", c.t("keeps %d things from working:", "%d項目に影響:", len(x.of)))
+	for i, p := range x.of {
+		if i == shownPlaces && len(x.of) > shownPlaces+1 {
+			fmt.Fprintf(c.Out, "        %s\n", c.t("… and %d more; all are in --output json", "… ほか %d 項目。すべては --output json で表示", len(x.of)-i))
+			return
+		}
+		fmt.Fprintf(c.Out, "        %s\n", strings.TrimSpace(p.what+"  "+p.line))
+	}
+}
+
 func (c *command) printReadiness(r api.Readiness, zone *time.Location) {
 	switch {
 	case r.Checked == nil:
@@ -100,6 +131,7 @@ func (c *command) printReadiness(r api.Readiness, zone *time.Location) {
 	if r.Stale {
 		fmt.Fprintf(c.Out, "  %s\n", c.t("the plan has changed since this check", "この点検の後に計画が変更されています"))
 	}
+	var causes []cause
 	if r.Checked != nil {
 		for _, i := range r.Checked.Items {
 			where := i.Where
@@ -114,15 +146,19 @@ func (c *command) printReadiness(r api.Readiness, zone *time.Location) {
 				if c.lang == i18n.JA {
 					text = p.JA
 				}
-				fmt.Fprintf(c.Out, "  ✗ %s %s: %s\n", i.What, where, text)
-				if i.Line != "" {
-					fmt.Fprintf(c.Out, "      %s\n", i.Line)
+				at := slices.IndexFunc(causes, func(x cause) bool { return x.text == text })
+				if at < 0 {
+					at, causes = len(causes), append(causes, cause{text: text})
 				}
+				causes[at].of = append(causes[at].of, place{i.What + " " + where, i.Line})
 			}
 			if i.Note != "" {
 				fmt.Fprintf(c.Out, "  · %s %s: %s\n", i.What, where, i.Note)
 			}
 		}
+	}
+	for _, x := range causes {
+		x.print(c)
 	}
 	if r.Proof.Proven {
 		fmt.Fprintf(c.Out, "  %s\n", c.t("proven by run %s", "実行 %s により実証済み", r.Proof.Run))

@@ -72,6 +72,15 @@ func (c *command) exportCards() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if o.Person != "" {
+			var ids []string
+			for _, p := range s.Estate.People {
+				ids = append(ids, p.ID)
+			}
+			if err := c.known(c.t("person", "人"), o.Person, ids); err != nil {
+				return err
+			}
+		}
 		cards, err := book.MakeCards(s, o, c.lang)
 		if err != nil {
 			return mistake(err, "")

@@ -57,3 +57,18 @@ func TestInitWritesAPlanToBeginWith(t *testing.T) {
 		t.Errorf("something was written all the same: %v, %v", left, err)
 	}
 }
+
+// A mistyped person is met with the one that was probably meant, before anything is written.
+func TestCardsOfAnUnknownPersonSuggestTheNearest(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if code, _, talk := muster(t, "init", "plans"); code != 0 {
+		t.Fatal(talk)
+	}
+	code, out, talk := muster(t, "export", "cards", "--plans", "plans", "--person", "cheif", "--format", "html", "--out", "out")
+	if code != 2 || out != "" || !strings.Contains(talk, `Did you mean "chief"?`) || !strings.Contains(talk, "chief, deputy, first, second") {
+		t.Errorf("exit %d, %q, %q", code, out, talk)
+	}
+	if _, err := os.Stat("out"); err == nil {
+		t.Error("a folder was made all the same")
+	}
+}

@@ -29,7 +29,7 @@ func verdicts(l i18n.Lang, r report.Report) string {
 		if s.Failback.SingleWriter == nil || !*s.Failback.SingleWriter {
 			home += l.T("; not proven that only one side takes writes", "、書き込み先が一つだけとは立証されていない")
 		}
-		row(s.Failback.Verdict, s.ID, l.T("failback: %s", "切り戻し: %s", s.Failback.Policy), home)
+		row(s.Failback.Verdict, s.ID, l.T("failback: %s", "切戻し: %s", s.Failback.Policy), home)
 	}
 	var width [3]int
 	for _, r := range rows {

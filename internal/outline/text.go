@@ -98,7 +98,7 @@ func (t *text) system(s System) {
 
 func (t *text) way(s System, w Way) {
 	purpose := map[string]string{
-		"failover": t.l.T("FAILOVER", "切り替え"), "in_place": t.l.T("RECOVERY IN PLACE", "現地復旧"), "failback": t.l.T("FAILBACK", "切り戻し"),
+		"failover": t.l.T("FAILOVER", "切り替え"), "in_place": t.l.T("RECOVERY IN PLACE", "現地復旧"), "failback": t.l.T("FAILBACK", "切戻し"),
 		"restore": t.l.T("RESTORE TEST", "復元試験"),
 	}[w.Purpose]
 	t.line("")

@@ -475,7 +475,7 @@ func (d *document) decisions() section {
 func (d *document) findings() section {
 	s := section{ID: "findings", Title: say("Findings and improvements", "改善点")}
 	if len(d.report.Findings) == 0 {
-		s.Lead = append(s.Lead, say("The record shows none.", "記録から検出された改善点はありません。"))
+		s.Lead = append(s.Lead, say("No findings: the record shows nothing to improve.", "記録から検出された改善点はありません。"))
 		return s
 	}
 	t := table{Brief: true, Head: []plan.Text{say("No.", "番号"), say("Kind", "種別"), say("Finding", "内容"), say("Seen", "根拠"), say("Owner", "担当"), say("Due", "期限")}}
