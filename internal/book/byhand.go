@@ -3,7 +3,6 @@ package book
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +67,7 @@ func (h hand) commands(uses string) []string {
 	case "http.check", "wait.for_http", "http.request":
 		return h.curl(uses)
 	case "tcp.check", "wait.for_tcp":
-		host, port, err := net.SplitHostPort(h.text("address"))
+		host, port, err := splitPort(h.text("address"))
 		if err != nil {
 			return nil
 		}
@@ -215,7 +214,7 @@ func (h hand) redis(verb string) []string {
 		if !ok || len(t.list("addresses")) == 0 {
 			return nil
 		}
-		host, port, err := net.SplitHostPort(t.list("addresses")[0])
+		host, port, err := splitPort(t.list("addresses")[0])
 		if err != nil {
 			return nil
 		}
@@ -292,7 +291,7 @@ func (h hand) dns(verb string) []string {
 		name = strings.TrimSuffix(n, "."+zone) + "." + zone
 	}
 	kind := or(h.text("type"), "A")
-	host, port, err := net.SplitHostPort(t.text("primary"))
+	host, port, err := splitPort(t.text("primary"))
 	if err != nil {
 		return nil
 	}

@@ -119,3 +119,12 @@ func or(a, b string) string {
 	}
 	return b
 }
+
+// splitPort takes host:port apart; package net has no place in what needs no network.
+func splitPort(address string) (host, port string, err error) {
+	at := strings.LastIndexByte(address, ':')
+	if at < 0 {
+		return "", "", fmt.Errorf("%q names no port", address)
+	}
+	return strings.Trim(address[:at], "[]"), address[at+1:], nil
+}
