@@ -2,7 +2,7 @@
 // interpreter beside a minimal scheduler and bash, the outage of a failover beside the
 // shortest script that does it, the check of a large bundle of plan files, what a site
 // worker needs when idle and when it probes 100 systems, a restore test of 1 GB, how fast an
-// alarm calls people, and 5,000 people who answer at once. It needs
+// alarm calls people, 5,000 people who answer at once, and the evidence of 5,000 steps. It needs
 // bin/muster, bin/muster-engine and bin/muster-witness (`make build`) and takes some
 // minutes. Times are this machine's, under the load it has now: use them as ratios.
 package main
@@ -41,7 +41,7 @@ func main() {
 		}
 		return
 	}
-	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore,alarm,people,board", "what to measure")
+	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore,alarm,people,board,evidence", "what to measure")
 	bin := flag.String("bin", "bin", "folder with muster, muster-engine and muster-witness")
 	runs := flag.Int("runs", 5, "how often an outage is measured")
 	largest := flag.Int("largest", 1000, "largest number of steps of the interpreter")
@@ -82,11 +82,11 @@ func measure(ctx context.Context, what []string, b bench) (err error) {
 	}
 	fmt.Printf("%s, %d cores, load %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), load())
 	parts := map[string]func(context.Context) error{"interpreter": b.interpreter, "outage": b.outage, "validate": b.validate,
-		"idle": b.idle, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people, "board": b.board}
+		"idle": b.idle, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people, "board": b.board, "evidence": b.evidence}
 	for _, w := range what {
 		part, ok := parts[w]
 		if !ok {
-			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore, alarm, people, board", w)
+			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore, alarm, people, board, evidence", w)
 		}
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("%s: %w", w, err)
