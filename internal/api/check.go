@@ -118,7 +118,10 @@ func (s *Server) Check(ctx context.Context, scenario string, in CheckRequest) (R
 // readiness reads the newest check of a plan's scenario from the record.
 func (s *Server) readiness(ctx context.Context, p plan.Plan) (Readiness, error) {
 	out := Readiness{Scenario: p.Scenario.Name}
-	proven, err := proof.Of(ctx, s.Store, p, s.now())
+	if err := s.keepEnded(ctx); err != nil {
+		return out, err
+	}
+	proven, err := proof.Of(ctx, s.Store, p, s.now(), s.proofAge(p.Scenario.Name))
 	if err != nil {
 		return out, s.storeProblem(ctx, err)
 	}

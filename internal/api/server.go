@@ -19,11 +19,14 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/tracker"
 )
 
 // bodyLimit bounds what a request may carry; the largest is a sentence and some IDs.
@@ -65,6 +68,11 @@ type Server struct {
 	Evidence *keep.Keeper
 	// TokenIssued hears of each token, to tell its person; it holds up nobody. nil tells nobody.
 	TokenIssued func(ctx context.Context, t identity.Token)
+	// Outcomes keeps what ended runs came to, and Ledger follows what they found; nil are ones of Store.
+	Outcomes *outcome.Keeper
+	Ledger   *finding.Ledger
+	// Tracker makes the addresses that open issues of findings; "" makes none.
+	Tracker tracker.Template
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
 
@@ -96,6 +104,12 @@ func (s *Server) Handler() http.Handler {
 	if s.Identity == nil {
 		s.Identity = identity.New(s.Store, identity.Options{Console: s.Token, Log: s.Log, Now: s.Now})
 	}
+	if s.Outcomes == nil {
+		s.Outcomes = &outcome.Keeper{Store: s.Store, Log: s.Log}
+	}
+	if s.Ledger == nil {
+		s.Ledger = &finding.Ledger{Store: s.Store}
+	}
 	s.photos = make(chan struct{}, photosAtOnce)
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("muster", s.Version)
@@ -124,6 +138,8 @@ func (s *Server) Handler() http.Handler {
 	s.activationRoutes(api)
 	s.identityRoutes(api)
 	s.evidenceRoutes(api)
+	s.findingRoutes(api)
+	s.freshnessRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
 			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),

@@ -1,10 +1,13 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
 )
@@ -22,6 +25,7 @@ type plans struct {
 var (
 	_ api.Plans      = plans{}
 	_ api.PartyLists = plans{}
+	_ api.ProofFiles = plans{}
 )
 
 func (p plans) load() (*scenario.Bundle, error) {
@@ -66,6 +70,29 @@ func (p plans) Parties() ([]api.Party, error) {
 		c := b.PartyContact(x.Name)
 		out = append(out, api.Party{Name: x.Name, Title: x.Title, Kind: c.Kind, Contact: x.Contact, Person: c.Person, Role: c.Role, Phone: c.Phone, Elsewhere: c.Elsewhere,
 			Mobile: c.Mobile, Mail: c.Mail, Desk: c.Desk, Deputy: c.Deputy, Confirmed: c.Confirmed, ConfirmedBy: c.ConfirmedBy})
+	}
+	return out, nil
+}
+
+// ProofFiles are the files as proofs rest on them, all of one reading.
+func (p plans) ProofFiles() (proof.Files, error) {
+	b, err := p.load()
+	if err != nil {
+		return proof.Files{}, err
+	}
+	out := proof.Files{Systems: b.Systems(), Zone: b.Estate().Zone, FreshFor: b.FreshFor(), ByScenario: map[string]time.Duration{}}
+	names := map[string]bool{}
+	for _, s := range b.Scenarios() {
+		names[s.Name] = true
+		if s.FreshFor > 0 {
+			out.ByScenario[s.Name] = s.FreshFor.Std()
+		}
+	}
+	out.Compile = func(name string, depth run.Depth) (plan.Plan, error) {
+		if !names[name] {
+			return plan.Plan{}, fmt.Errorf("%s: %w", name, proof.ErrNoScenario)
+		}
+		return b.Compile(name, depth)
 	}
 	return out, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
@@ -29,6 +30,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/tracker"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -72,6 +74,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
 		Store: s.store, Engine: c, Plans: files, Render: Render, RenderFor: RenderFor,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
+		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker),
 	}
 	var err error
 	if s.evidence, err = keeper(ctx, o, s.store); err != nil {
@@ -80,6 +83,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.api.Evidence = s.evidence
 	s.api.TokenIssued = s.tokenIssued(people.estate)
 	h := s.api.Handler()
+	m.Findings(s.api.Standing, s.api.Proven)
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,
 		People: s.identity,

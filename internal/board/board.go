@@ -17,7 +17,6 @@ import (
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -83,7 +82,6 @@ type Board struct {
 	langs  map[i18n.Lang]*pages
 	assets map[string]asset
 	hub    *hub
-	proofs proof.Systems
 	locks  locks
 	// uploads are places for forms with photos, which are held in memory.
 	uploads chan struct{}

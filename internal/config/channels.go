@@ -33,6 +33,8 @@ func (c Config) checkChannels(say func(key, format string, args ...any), oneOf f
 	web("public_url", c.PublicURL)
 	web("slack.api", c.Slack.API)
 	web("webhook.url", c.Webhook.URL)
+	web("findings.webhook", c.Findings.Webhook)
+	c.checkFindings(say)
 	if c.Webhook.Contacts && clear(c.Webhook.URL) {
 		say("webhook.url", "is http, and webhook.contacts sends names, telephone numbers and personal links there for anybody on the way to read; write https, or take webhook.contacts away")
 	}

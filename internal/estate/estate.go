@@ -45,6 +45,8 @@ type Estate struct {
 	PartyContacts map[string]PartyContact
 	// Owners are the roles that answer for sites and systems, by "site NAME" and "system NAME".
 	Owners map[string]string
+	// FreshFor is how long a proof counts; 0 is not said. No plan holds it: it changes nothing of a run.
+	FreshFor time.Duration
 
 	local  map[string]bool // kinds of target that only their own site's worker may act on
 	grants map[run.Kind][]plan.Grant
@@ -282,6 +284,7 @@ func once[T any](d *yamldoc.Decoder, what string, list []T, name func(T) yamldoc
 func (r *reading) places() {
 	f, out := r.file, r.out
 	out.Name, out.Zone, out.Control = f.Name.V, f.Zone.V, f.Control.V
+	out.FreshFor = f.Fresh.V.Std()
 	if f.Zone.Set {
 		if _, err := time.LoadLocation(f.Zone.V); err != nil || f.Zone.V == "Local" || f.Zone.V == "" {
 			r.Log.Add(f.Zone.Place, "zone: there is no time zone %q; write one such as Asia/Tokyo or UTC", "zone: %q というタイムゾーンはありません。Asia/Tokyo や UTC のように書いてください", yamldoc.Short(f.Zone.V))

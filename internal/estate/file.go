@@ -25,6 +25,7 @@ type File struct {
 	Roles   []Role   `json:"roles" help:"The roles there are; without this list, those that people hold." item:"role" default:""`
 	Places  []Place  `json:"muster_places" help:"Where people muster." item:"muster place" default:""`
 	Muster  *Muster  `json:"muster" help:"When people come without being ordered to, where, and with what." default:""`
+	Fresh   duration `json:"fresh_for" help:"How long a proof of an objective counts, as in 100d, which is usual; then it is overdue. A scenario's own goes before." default:""`
 	Parties []Party  `json:"parties" help:"Contractors and others who must be reached in communications." item:"party" default:""`
 }
 
@@ -187,8 +188,8 @@ type Role struct {
 // May is what holders of a role may do, apart for drills and the real thing.
 type May struct {
 	yamldoc.Place
-	Drill []text `json:"drill" help:"In drills." enum:"start,decide,approve,operate,control,report,proxy,people,admin,audit" default:""`
-	Real  []text `json:"real" help:"In real responses." enum:"start,decide,approve,operate,control,report,proxy,people,admin,audit" default:""`
+	Drill []text `json:"drill" help:"In drills." enum:"start,decide,approve,operate,control,report,proxy,people,admin,audit,findings,waive" default:""`
+	Real  []text `json:"real" help:"In real responses." enum:"start,decide,approve,operate,control,report,proxy,people,admin,audit,findings,waive" default:""`
 }
 
 // Place is a muster place.

@@ -161,3 +161,19 @@ func word[K ~string](l Lang, words map[K][2]string, k K) string {
 	}
 	return w[0]
 }
+
+var findings = map[run.FindingKind][2]string{
+	run.FindingObjective: {"objective", "目標"},
+	run.FindingBudget:    {"budget", "目安時間"},
+	run.FindingStep:      {"step", "ステップ"},
+	run.FindingHand:      {"by hand", "手作業"},
+	run.FindingPeople:    {"people", "要員"},
+	run.FindingCleanUp:   {"clean-up", "後始末"},
+	run.FindingClock:     {"clock", "時計"},
+	run.FindingRemark:    {"remark", "所見"},
+	run.FindingPlace:     {"place", "所在"},
+	run.FindingRecord:    {"record", "記録"},
+}
+
+// Finding names what a finding is about.
+func (l Lang) Finding(k run.FindingKind) string { return word(l, findings, k) }

@@ -16,11 +16,14 @@ const (
 	MayPeople  Permission = "people"  // see what people said of themselves
 	MayAdmin   Permission = "admin"   // tokens and links for others, disabling people; who has it may not approve
 	MayAudit   Permission = "audit"   // the access log
+	// MayFindings: add findings, name who owns them and until when, link them to a tracker.
+	MayFindings Permission = "findings"
+	MayWaive    Permission = "waive" // take it upon oneself that a finding stays, or say that a run shows it in order
 )
 
 // Permissions lists all.
 func Permissions() []Permission {
-	return []Permission{MayStart, MayDecide, MayApprove, MayOperate, MayControl, MayReport, MayProxy, MayPeople, MayAdmin, MayAudit}
+	return []Permission{MayStart, MayDecide, MayApprove, MayOperate, MayControl, MayReport, MayProxy, MayPeople, MayAdmin, MayAudit, MayFindings, MayWaive}
 }
 
 // Grant is what the holders of a role may do. An estate where nobody wrote `may` has none,

@@ -1,19 +1,20 @@
-// Package proof says whether a scenario, as its files are now, was proven by a run, or
-// needs proof again and why.
+// Package proof says what is proven, how long ago, and whether it still counts: of a scenario as its
+// files are now, and of every system, by property. It reads what ended runs came to, never their journals.
 package proof
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// MaxAge is how long a proof counts: a quarter and ten days of grace, so that a drill
-// held each quarter is never overdue by a holiday (requirements C.4, C.5).
+// MaxAge is how long a proof counts where the files don't say: a quarter and ten days of grace, so
+// that a drill held each quarter is never overdue by a holiday (requirements C.4, C.5).
 const MaxAge = 100 * 24 * time.Hour
 
 // Proof is what is known of a scenario.
@@ -26,46 +27,40 @@ type Proof struct {
 }
 
 // looksBack bounds how many ended runs of a scenario are looked through.
-const looksBack = 20
+const looksBack = 50
 
 // Of looks for the newest run that met all objectives of the scenario and compares what
 // it used with p, the plan compiled from the files as they are now. Only runs that
-// did something count: a tabletop or a walkthrough proves no objective.
-func Of(ctx context.Context, store journal.Store, p plan.Plan, now time.Time) (Proof, error) {
-	runs, err := store.Runs(ctx, journal.Filter{Scenario: p.Scenario.Name, Limit: looksBack})
+// did something count: a tabletop or a walkthrough proves no objective. maxAge is how long a
+// proof counts; 0 is MaxAge.
+func Of(ctx context.Context, store journal.Store, p plan.Plan, now time.Time, maxAge time.Duration) (Proof, error) {
+	if maxAge == 0 {
+		maxAge = MaxAge
+	}
+	ended, err := outcome.List(ctx, store, journal.OutcomeFilter{Scenario: p.Scenario.Name, Limit: looksBack})
 	if err != nil {
 		return Proof{}, err
 	}
 	var out Proof
-	for _, r := range runs {
-		if r.EndedAt == nil || r.Depth == run.Tabletop || r.Depth == run.Walkthrough {
+	for _, o := range ended {
+		if o.Verdict != run.Met || !o.Ran() {
 			continue
 		}
-		used, err := store.Plan(ctx, r.PlanHash)
-		if err != nil {
-			return Proof{}, err
+		at := o.EndedAt
+		out.Run, out.At = o.Run, &at
+		if o.PlanHash != p.Hash {
+			used, err := store.Plan(ctx, o.PlanHash)
+			if err != nil {
+				return Proof{}, err
+			}
+			if !sameButDepth(used, p) {
+				out.Reasons = append(out.Reasons, plan.Text{EN: "the plan has changed since run " + o.Run, JA: "実行 " + o.Run + " の後に計画が変更されています"})
+			}
 		}
-		entries, err := store.Events(ctx, r.Run, 0, 0)
-		if err != nil {
-			return Proof{}, err
-		}
-		events := make([]run.Event, len(entries))
-		for i, e := range entries {
-			events[i] = e.Event
-		}
-		built, err := report.Build(used, events)
-		if err != nil {
-			return Proof{}, err
-		}
-		if built.Run.Verdict != run.Met {
-			continue
-		}
-		out.Run, out.At = r.Run, r.EndedAt
-		if used.Hash != p.Hash && !sameButDepth(used, p) {
-			out.Reasons = append(out.Reasons, plan.Text{EN: "the plan has changed since run " + r.Run, JA: "実行 " + r.Run + " の後に計画が変更されています"})
-		}
-		if age := now.Sub(*r.EndedAt); age > MaxAge {
-			out.Reasons = append(out.Reasons, plan.Text{EN: "the proof of run " + r.Run + " is older than 100 days", JA: "実行 " + r.Run + " による実証から100日を超えています"})
+		if age := now.Sub(at); age > maxAge {
+			days := int(maxAge / (24 * time.Hour))
+			out.Reasons = append(out.Reasons, plan.Text{EN: fmt.Sprintf("the proof of run %s is older than %d days", o.Run, days),
+				JA: fmt.Sprintf("実行 %s による実証から%d日を超えています", o.Run, days)})
 		}
 		break
 	}

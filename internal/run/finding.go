@@ -27,3 +27,8 @@ type FindingAct struct {
 	Until string      `json:"until,omitempty"` // a date: the last day of a waiver
 	Proof string      `json:"proof,omitempty"` // the later run in which it was seen to be in order
 }
+
+// FindingKinds lists what findings may be about.
+func FindingKinds() []FindingKind {
+	return []FindingKind{FindingObjective, FindingCleanUp, FindingStep, FindingHand, FindingPeople, FindingPlace, FindingBudget, FindingClock, FindingRecord, FindingRemark}
+}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -50,14 +51,16 @@ type Bundle struct {
 
 // Info is a scenario as lists show it.
 type Info struct {
-	Name     string     `json:"name"`
-	Title    plan.Text  `json:"title"`
-	Hazard   run.Hazard `json:"hazard"`
-	Depth    run.Depth  `json:"depth"`
-	Systems  []string   `json:"systems"`
-	File     string     `json:"file"`
-	Schedule *Timetable `json:"schedule,omitempty"`
-	Wake     []WakeRule `json:"wake,omitempty"`
+	Name    string     `json:"name"`
+	Title   plan.Text  `json:"title"`
+	Hazard  run.Hazard `json:"hazard"`
+	Depth   run.Depth  `json:"depth"`
+	Systems []string   `json:"systems"`
+	File    string     `json:"file"`
+	// FreshFor is how long what a run of it proves counts; 0 is as the estate says.
+	FreshFor run.Duration `json:"fresh_for,omitempty"`
+	Schedule *Timetable   `json:"schedule,omitempty"`
+	Wake     []WakeRule   `json:"wake,omitempty"`
 }
 
 // Scenarios lists the scenarios by name.
@@ -86,6 +89,9 @@ func (b *Bundle) Contacts() map[string]estate.Contact { return b.estate.Contacts
 
 // Systems are all systems of the estate.
 func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
+
+// FreshFor is how long a proof counts where the scenario does not say; 0 is not said.
+func (b *Bundle) FreshFor() time.Duration { return b.estate.FreshFor }
 
 // Load reads all *.yaml and *.yml files in dir and below, except hidden ones, folders
 // named testdata and muster.yaml. With one mistake or more it returns no bundle.

@@ -47,6 +47,7 @@ type File struct {
 	Pass       []Criterion          `json:"pass" help:"What must be true of the finished drill; the report says of each whether it was met." item:"criterion" default:""`
 	Wake       []Wake               `json:"wake" help:"Alarms that propose or start the response." item:"wake" default:""`
 	RealAlarm  text                 `json:"real_alarm" help:"What a real alarm does to a running drill of it: abort, with undo, or continue." enum:"abort,continue" default:"abort"`
+	Fresh      duration             `json:"fresh_for" help:"How long what a run of it proves counts, as in 100d; the estate's unless said." default:""`
 	Schedule   *Schedule            `json:"schedule" help:"When the drill is due. It is checked and kept; starting by schedule is not part of this version." default:""`
 }
 

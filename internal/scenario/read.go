@@ -43,7 +43,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 	s := &declared{}
 	d.Decode("", doc.root, &s.file)
 	f := &s.file
-	s.info = Info{Name: f.Name.V, Title: f.Title.Text, Hazard: run.Hazard(f.Hazard.V), Depth: run.Depth(f.Depth.V), File: d.File}
+	s.info = Info{Name: f.Name.V, Title: f.Title.Text, Hazard: run.Hazard(f.Hazard.V), Depth: run.Depth(f.Depth.V), File: d.File, FreshFor: f.Fresh.V}
 	if s.info.Title == (plan.Text{}) {
 		s.info.Title.EN = f.Name.V
 	}

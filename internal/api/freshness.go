@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/muster-dr/muster/internal/finding"
+	"github.com/muster-dr/muster/internal/proof"
+)
+
+// ProofFiles is what Plans may do besides: the files as proofs rest on them, of one reading. Plans
+// that can't know of no system.
+type ProofFiles interface {
+	ProofFiles() (proof.Files, error)
+}
+
+// Freshness is how long ago each system's objectives were proven, and which have to be again.
+type Freshness struct {
+	At      time.Time      `json:"at"`
+	Systems []proof.System `json:"systems" doc:"Every system of the estate, in its order."`
+	Needed  int            `json:"needed" doc:"How many properties have to be proven, for the first time or again."`
+	Expired int            `json:"expired" doc:"How many of them are overdue: their proof is too old."`
+}
+
+func (s *Server) freshnessRoutes(api huma.API) {
+	huma.Register(api, route("freshness", http.MethodGet, "/freshness", "How long ago each system's RTO, RPO, RLO, restore and failback were proven, and whether that still counts.", 422, 503),
+		func(ctx context.Context, in *struct {
+			System string `query:"system" doc:"Only this system."`
+			Due    bool   `query:"due" doc:"Only what has to be proven."`
+		}) (*answer[Freshness], error) {
+			out, err := s.Freshness(ctx)
+			if err != nil {
+				return nil, err
+			}
+			l := lang(ctx)
+			if in.System != "" {
+				out.Systems = slices.DeleteFunc(out.Systems, func(x proof.System) bool { return x.System != in.System })
+				if len(out.Systems) == 0 {
+					return nil, problem(http.StatusNotFound, CodeNotFound, l.T("The estate has no system %q.", "estateに情報システム %q はありません。", in.System), l.T("`muster freshness` lists all", "`muster freshness` で一覧を表示できます"))
+				}
+			}
+			if in.Due {
+				for i := range out.Systems {
+					out.Systems[i].Properties = slices.DeleteFunc(out.Systems[i].Properties, func(p proof.Property) bool { return !p.State.Needs() })
+				}
+				out.Systems = slices.DeleteFunc(out.Systems, func(x proof.System) bool { return len(x.Properties) == 0 })
+			}
+			out.Needed, out.Expired = counted(out.Systems)
+			return &answer[Freshness]{out}, nil
+		})
+}
+
+func counted(systems []proof.System) (needed, expired int) {
+	for _, x := range systems {
+		for _, p := range x.Properties {
+			if p.State.Needs() {
+				needed++
+			}
+			if p.State == proof.Expired {
+				expired++
+			}
+		}
+	}
+	return needed, expired
+}
+
+// Freshness says of every system of the estate when it was last proven.
+func (s *Server) Freshness(ctx context.Context) (Freshness, error) {
+	out := Freshness{At: s.now().UTC(), Systems: []proof.System{}}
+	files, ok := s.Plans.(ProofFiles)
+	if !ok {
+		return out, nil
+	}
+	now, err := files.ProofFiles()
+	if err != nil {
+		return out, s.mistakes(ctx, err)
+	}
+	if err := s.keepEnded(ctx); err != nil {
+		return out, err
+	}
+	if out.Systems, err = proof.Systems(ctx, s.Store, now, s.now()); err != nil {
+		return out, s.storeProblem(ctx, err)
+	}
+	out.Needed, out.Expired = counted(out.Systems)
+	return out, nil
+}
+
+// proofAge is how long a proof by a run of a scenario counts; the usual time where the files can't say.
+func (s *Server) proofAge(scenario string) time.Duration {
+	if files, ok := s.Plans.(ProofFiles); ok {
+		if now, err := files.ProofFiles(); err == nil {
+			return now.MaxAge(scenario)
+		}
+	}
+	return proof.MaxAge
+}
+
+// Freshness reads how long ago systems were proven; system "" is all, due only what has to be proven.
+func (c *Client) Freshness(ctx context.Context, system string, due bool) (Freshness, error) {
+	q := url.Values{}
+	if system != "" {
+		q.Set("system", system)
+	}
+	if due {
+		q.Set("due", "true")
+	}
+	return get[Freshness](ctx, c, "/freshness", q)
+}
+
+// Proven is Freshness for metrics.
+func (s *Server) Proven(ctx context.Context) ([]proof.System, time.Time, error) {
+	out, err := s.Freshness(ctx)
+	return out.Systems, out.At, err
+}
+
+// Standing is Findings for metrics.
+func (s *Server) Standing(ctx context.Context) ([]finding.Finding, error) {
+	list, err := s.Findings(ctx)
+	out := make([]finding.Finding, len(list))
+	for i, f := range list {
+		out[i] = f.Finding
+	}
+	return out, err
+}
