@@ -131,8 +131,8 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithGoMigrations(
-		// 4: summaries say that a run is being aborted, which only an open one is.
-		goose.NewGoMigration(4, &goose.GoFunc{RunTx: resummarizeOpen}, nil)))
+		// 5: summaries say that a run is being aborted, which only an open one is.
+		goose.NewGoMigration(5, &goose.GoFunc{RunTx: resummarizeOpen}, nil)))
 	if err != nil {
 		return err
 	}

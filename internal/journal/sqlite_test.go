@@ -197,12 +197,15 @@ func TestSummariesOfAnEarlierSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sql3, err := fs.ReadFile(down, "00003_runs.sql")
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"00004_outcomes.sql", "00003_runs.sql"} {
+		b, err := fs.ReadFile(down, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, undo, _ := strings.Cut(string(b), "-- +goose Down")
+		exec(t, path, undo)
 	}
-	_, undo, _ := strings.Cut(string(sql3), "-- +goose Down")
-	exec(t, path, undo, "DELETE FROM goose_db_version WHERE version_id > 2", "UPDATE runs SET body = json_remove(body, '$.aborting')")
+	exec(t, path, "DELETE FROM goose_db_version WHERE version_id > 2", "UPDATE runs SET body = json_remove(body, '$.aborting')")
 	got, err := open(t, path).Runs(t.Context(), Filter{})
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("after the upgrade: %+v, %v, want %+v", got, err, want)
