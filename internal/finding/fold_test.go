@@ -1,0 +1,224 @@
+package finding
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+var noon = time.Date(2026, 11, 19, 3, 0, 0, 0, time.UTC)
+
+func day(n int) time.Time { return noon.AddDate(0, 0, n) }
+
+const promote = "budget/orders/failover/promote"
+
+// ran is a run of orders whose promote took too long, or not.
+func ran(n int, depth run.Depth, slow bool) outcome.Outcome {
+	budget, over := 30.0, 11.0
+	s := outcome.Step{System: "orders", Runbook: "failover", Step: "promote", Action: "postgres.promote", Outcome: run.Passed, Attempts: 1, SettledBy: run.ByResult, BudgetS: &budget}
+	o := outcome.Outcome{Version: outcome.Version, Run: fmt.Sprintf("r%02d", n), Kind: run.Drill, Depth: depth, State: run.Recovered, EndedAt: day(n),
+		Systems: []outcome.System{{ID: "orders"}}}
+	if slow {
+		s.OverS = &over
+		o.Findings = []outcome.Finding{{Place: promote, Kind: run.FindingBudget, System: "orders", Step: "promote", Title: plan.Text{EN: "slow", JA: "遅い"}, Owner: "sato", Due: "2026-12-19"}}
+	}
+	o.Steps = []outcome.Step{s}
+	return o
+}
+
+// judged is a run whose report judges the RTO of orders.
+func judgedRun(n int, depth run.Depth, v run.Verdict) outcome.Outcome {
+	o := ran(n, depth, false)
+	o.Steps = nil
+	o.Systems = []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: v}}}
+	if v != run.Met {
+		o.Findings = []outcome.Finding{{Place: "objective/orders/rto", Kind: run.FindingObjective, System: "orders", Title: plan.Text{EN: "RTO"}, Verdict: v}}
+	}
+	return o
+}
+
+func folded(all ...outcome.Outcome) *fold {
+	f := newFold()
+	for _, o := range all {
+		f.outcome(o)
+	}
+	return f
+}
+
+func states(f *fold, place string) []What {
+	var out []What
+	if e := f.Findings[place]; e != nil {
+		for _, c := range e.History {
+			out = append(out, c.What)
+		}
+	}
+	return out
+}
+
+func TestOnlyARunThatExercisesAPlaceAtItsDepthClosesIt(t *testing.T) {
+	other := ran(2, run.Live, false)
+	other.Systems, other.Steps = []outcome.System{{ID: "stock"}}, nil
+	already := ran(2, run.Live, false)
+	already.Steps[0].Already = true
+	byHand := ran(2, run.Live, false)
+	byHand.Steps[0].SettledBy = run.ByPerson
+	earlier := ran(0, run.Live, false)
+	noBudget := ran(2, run.Live, false)
+	noBudget.Steps[0].BudgetS = nil
+	for name, c := range map[string]struct {
+		next outcome.Outcome
+		want []What
+	}{
+		"passed":                     {ran(2, run.Live, false), []What{WasOpened, WasClosed}},
+		"the real thing":             {ran(2, run.Real, false), []What{WasOpened, WasClosed}},
+		"not as deep":                {ran(2, run.IsolatedRun, false), []What{WasOpened}},
+		"read only":                  {ran(2, run.Walkthrough, false), []What{WasOpened}},
+		"another system":             {other, []What{WasOpened}},
+		"it had nothing to do":       {already, []What{WasOpened}},
+		"somebody did it by hand":    {byHand, []What{WasOpened}},
+		"the budget was taken away":  {noBudget, []What{WasOpened}},
+		"seen again":                 {ran(2, run.Live, true), []What{WasOpened}},
+		"a run that ended before it": {earlier, []What{WasOpened}},
+	} {
+		if got := states(folded(ran(1, run.Live, true), c.next), promote); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestAFindingComesBack(t *testing.T) {
+	f := folded(ran(1, run.Live, true), ran(2, run.Live, false), ran(3, run.Live, true), ran(4, run.Live, true))
+	e := f.Findings[promote]
+	if want := []What{WasOpened, WasClosed, WasReopened}; !slices.Equal(states(f, promote), want) || e.Reopened != 1 || e.SeenIn != "r04" || e.OpenedAt != day(3) || e.ClosedAt != nil {
+		t.Errorf("%+v", e.Finding)
+	}
+}
+
+// A drill that can prove less than the one before takes nothing back by not proving it; what it sees
+// to be missed counts all the same.
+func TestAShallowerRunTakesNothingBackByNotProving(t *testing.T) {
+	met := []outcome.Outcome{judgedRun(1, run.Live, run.Missed), judgedRun(2, run.Live, run.Met)}
+	for _, c := range []struct {
+		next outcome.Outcome
+		want What
+	}{
+		{judgedRun(3, run.IsolatedRun, run.NotProven), WasClosed},
+		{judgedRun(3, run.Tabletop, run.NotProven), WasClosed},
+		{judgedRun(3, run.IsolatedRun, run.Missed), WasReopened},
+		{judgedRun(3, run.Live, run.NotProven), WasReopened},
+	} {
+		got := states(folded(append(slices.Clone(met), c.next)...), "objective/orders/rto")
+		if got[len(got)-1] != c.want {
+			t.Errorf("%s %s: %v, want %s at the end", c.next.Depth, c.next.Systems[0].RTO.Verdict, got, c.want)
+		}
+	}
+	if got := states(folded(judgedRun(1, run.Tabletop, run.NotProven)), "objective/orders/rto"); got != nil {
+		t.Errorf("a tabletop opened a finding that nothing was proven: %v", got)
+	}
+}
+
+// Answers that the engine gave prove nothing of people.
+func TestSimulatedPeopleCloseNothingOfRealOnes(t *testing.T) {
+	asked := func(n int, silent, simulated bool) outcome.Outcome {
+		o := ran(n, run.Tabletop, false)
+		o.People = outcome.People{Simulated: simulated, Roles: []outcome.Role{{Role: "operator", Called: 2, Answered: 2}}}
+		if silent {
+			o.People.Roles[0].Answered = 1
+			o.Findings = []outcome.Finding{{Place: "people/answer/operator", Kind: run.FindingPeople}}
+		}
+		return o
+	}
+	for _, c := range []struct {
+		first, next bool
+		want        []What
+	}{{false, true, []What{WasOpened}}, {false, false, []What{WasOpened, WasClosed}}, {true, true, []What{WasOpened, WasClosed}}, {true, false, []What{WasOpened, WasClosed}}} {
+		if got := states(folded(asked(1, true, c.first), asked(2, false, c.next)), "people/answer/operator"); !slices.Equal(got, c.want) {
+			t.Errorf("first simulated %v, then %v: %v, want %v", c.first, c.next, got, c.want)
+		}
+	}
+}
+
+func acted(n int, kind run.EventKind, d run.FindingAct) run.Event {
+	return run.Event{Run: run.FindingsRecord, Writer: fmt.Sprintf("people/%d", n), Seq: 1, At: day(n), Kind: kind, By: "sato", Reason: "the vendor delivers in May", Data: run.Encode(d)}
+}
+
+// A waiver holds until its last day, in the estate's zone, and for this time only: what comes back
+// after it was closed is open.
+func TestAWaiverEndsByItself(t *testing.T) {
+	tokyo := time.FixedZone("JST", 9*60*60)
+	id := IDOf(promote)
+	f := folded(ran(1, run.Live, true))
+	f.act(acted(2, run.FindingWaived, run.FindingAct{ID: id, Until: "2026-11-25"}))
+	for at, want := range map[time.Time]State{
+		time.Date(2026, 11, 25, 23, 59, 0, 0, tokyo): Waived,
+		time.Date(2026, 11, 26, 0, 0, 0, 0, tokyo):   Open,
+	} {
+		if got := f.Findings[promote].On(at, tokyo).State; got != want {
+			t.Errorf("at %v: %s, want %s", at, got, want)
+		}
+	}
+	f.outcome(ran(3, run.Live, false))
+	f.outcome(ran(4, run.Live, true))
+	if got := f.Findings[promote].On(day(4), tokyo); got.State != Open || got.Waiver == nil || got.Overdue {
+		t.Errorf("after it came back: %+v", got)
+	}
+	if got := f.Findings[promote].On(day(60), tokyo); !got.Overdue {
+		t.Error("its date has passed and it is not overdue")
+	}
+}
+
+// The state depends on nothing but what happened and when: a copy that was kept half-way and gone on
+// with is the same as one made anew.
+func TestTheFoldIsTheSameFromAnyStart(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 11))
+	for range 50 {
+		var all []piece
+		for n := 1; n <= 30; n++ {
+			if rng.IntN(4) == 0 {
+				e := acted(n, run.FindingWaived, run.FindingAct{ID: IDOf(promote), Until: "2026-12-01"})
+				all = append(all, piece{act: &e})
+				continue
+			}
+			o := ran(n, run.Depths()[2+rng.IntN(3)], rng.IntN(3) == 0)
+			all = append(all, piece{outcome: &o})
+		}
+		play := func(f *fold, pieces []piece) *fold {
+			for _, p := range pieces {
+				if p.outcome != nil {
+					f.outcome(*p.outcome)
+				} else {
+					f.act(*p.act)
+				}
+			}
+			return f
+		}
+		whole := run.Encode(play(newFold(), all))
+		cut := rng.IntN(len(all))
+		half := newFold()
+		if err := (run.Event{Data: run.Encode(play(newFold(), all[:cut]))}).Decode(half); err != nil {
+			t.Fatal(err)
+		}
+		half.index()
+		if again := run.Encode(play(half, all[cut:])); string(again) != string(whole) {
+			t.Fatalf("cut at %d:\n%s\nand\n%s", cut, again, whole)
+		}
+	}
+}
+
+func TestAnIDIsTheSameEverywhereAndTypedInShort(t *testing.T) {
+	id := IDOf(promote)
+	if id != IDOf(promote) || len(id) != 10 || id == IDOf("step/orders/failover/promote") {
+		t.Errorf("ID %s", id)
+	}
+	for typed, want := range map[string]bool{id: true, id[2:]: true, id[:6]: true, "": false, "F-": true, "x": false} {
+		if got := Named(id, typed); got != want {
+			t.Errorf("%q means %s: %v", typed, id, got)
+		}
+	}
+}
