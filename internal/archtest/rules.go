@@ -42,6 +42,10 @@ func Rules() []Rule {
 			Why: "the frozen plan lies in every history for ever: it is data, and may not drag code along"},
 		{Packages: []string{"internal/scheduler", "internal/objective"}, Only: []string{"internal/run", "internal/plan"}, Never: append([]string{"go.temporal.io/..."}, world...),
 			Why: "pure functions: what may start, and what was achieved, must come out the same from the same input anywhere"},
+		{Packages: []string{"internal/calendar"}, Only: []string{"internal/run", "internal/plan"}, Never: append([]string{"go.temporal.io/..."}, world...),
+			Why: "when something is due must come out the same from the same rule anywhere, on any day it is asked"},
+		{Packages: []string{"internal/programme"}, Never: append([]string{"workflows/...", "activities/...", "internal/journal", "internal/api", "internal/app", "internal/cli", "go.temporal.io/..."}, world[:5]...),
+			Why: "the yearly plan is read and computed with, here and in every copy; starting and asking is for others"},
 		{Packages: []string{"internal/expr"}, Only: []string{"internal/run", "internal/plan", "internal/nearest", "internal/i18n"}, Never: append([]string{"go.temporal.io/..."}, world[:5]...),
 			Why: "expressions are evaluated on site workers and under replay: no clock, no network, no engine"},
 

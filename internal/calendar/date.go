@@ -5,6 +5,8 @@ package calendar
 import (
 	"fmt"
 	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Date is a day by the calendar, in whatever zone it is read.
@@ -24,7 +26,7 @@ func DateOf(t time.Time) Date {
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return Date{}, fmt.Errorf("%q is not a day such as 2026-04-01", s)
+		return Date{}, plan.Wrong("%q is not a day such as \"2026-04-01\"", "%q は日付ではありません。\"2026-04-01\" のように書いてください", s)
 	}
 	return DateOf(t), nil
 }

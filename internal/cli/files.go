@@ -48,6 +48,11 @@ func (c *command) validate() *cobra.Command {
 				sites, people = sites+len(b.Estate().Sites), people+len(b.Estate().People)
 			}
 			said := c.t("no mistakes: %d scenario(s), %d system(s), %d site(s), %d person(s)", "誤りなし: scenario %d、system %d、拠点 %d、要員 %d", scenarios, systems, sites, people)
+			for _, b := range bundles {
+				if p := b.Programme(); p != nil {
+					said += c.t(", programme %s with %d row(s)", "、訓練計画 %s（%d 行）", p.Name, len(p.Rows))
+				}
+			}
 			if n := len(bundles); n > 1 {
 				said += c.t(", in %d estates", "（estate %d）", n)
 			}

@@ -12,12 +12,12 @@ import (
 
 func (c *command) schema() *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema {estate|runbook|scenario}",
+		Use:       "schema {estate|runbook|scenario|programme}",
 		Short:     c.t("JSON Schema of a kind of file, for editors", "ファイルの種類ごとのJSON Schemaを表示する"),
 		Args:      cobra.ExactArgs(1),
-		ValidArgs: []string{"estate", "runbook", "scenario"},
+		ValidArgs: []string{"estate", "runbook", "scenario", "programme"},
 		RunE: func(_ *cobra.Command, args []string) error {
-			kinds := []string{"Estate", "Runbook", "Scenario"}
+			kinds := scenario.Kinds()
 			kind := nearest.Word(args[0], kinds)
 			if !strings.EqualFold(kind, args[0]) {
 				way := strings.Join(kinds, ", ")

@@ -71,6 +71,9 @@ type Scenario struct {
 	// RealAlarm is AlarmContinue when a real alarm does not stop a drill of it; "" is abort.
 	RealAlarm string `json:"real_alarm,omitempty"`
 
+	// Blind withholds the scenario from those who take part; see Sees.
+	Blind bool `json:"blind,omitempty"`
+
 	// Requirements are the IDs of what a drill of this scenario proves; Pass is what must
 	// be true of its record for that.
 	Requirements []string    `json:"requirements,omitempty"`

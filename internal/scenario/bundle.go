@@ -16,8 +16,10 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/runbook"
 	"github.com/muster-dr/muster/internal/yamldoc"
@@ -47,6 +49,7 @@ type Bundle struct {
 	roots     []string            // folders, as prefixes of file names
 	owners    map[string][]string // systems by the targets they use
 	twice     map[string]bool     // names of runbooks and scenarios that two files claim
+	programme *programme.Programme
 }
 
 // Info is a scenario as lists show it.
@@ -58,9 +61,9 @@ type Info struct {
 	Systems []string   `json:"systems"`
 	File    string     `json:"file"`
 	// FreshFor is how long what a run of it proves counts; 0 is as the estate says.
-	FreshFor run.Duration `json:"fresh_for,omitempty"`
-	Schedule *Timetable   `json:"schedule,omitempty"`
-	Wake     []WakeRule   `json:"wake,omitempty"`
+	FreshFor run.Duration   `json:"fresh_for,omitempty"`
+	Schedule *calendar.Rule `json:"schedule,omitempty"`
+	Wake     []WakeRule     `json:"wake,omitempty"`
 }
 
 // Scenarios lists the scenarios by name.
@@ -71,6 +74,9 @@ func (b *Bundle) Scenarios() []Info {
 	}
 	return out
 }
+
+// Programme is the yearly plan; nil without one.
+func (b *Bundle) Programme() *programme.Programme { return b.programme }
 
 // Estate is the inventory that all scenarios share.
 func (b *Bundle) Estate() plan.Estate { return b.estate.Estate }
@@ -117,7 +123,7 @@ func LoadTree(catalog Catalog, dirs ...string) ([]*Bundle, Mistakes) {
 	var out []*Bundle
 	all := l.log.Mistakes()
 	below := l.split(true)
-	if len(below) == 0 || len(l.estates)+len(l.runbooks)+len(l.scenarios) > 0 {
+	if len(below) == 0 || len(l.estates)+len(l.runbooks)+len(l.scenarios)+len(l.programmes) > 0 {
 		below = append([]*loading{l}, below...)
 	}
 	for _, part := range below {
@@ -169,6 +175,7 @@ func (l *loading) split(beside bool) []*loading {
 			return taken
 		}
 		part.estates, part.runbooks, part.scenarios = take(&l.estates), take(&l.runbooks), take(&l.scenarios)
+		part.programmes = take(&l.programmes)
 		out = append(out, part)
 	}
 	slices.Reverse(out)
@@ -200,6 +207,8 @@ type loading struct {
 	estates   []document
 	runbooks  []document
 	scenarios []document
+
+	programmes []document
 }
 
 type document struct {
@@ -292,7 +301,7 @@ func plainError(err error) error {
 	return err
 }
 
-var kinds = []string{"Estate", "Runbook", "Scenario"}
+var kinds = []string{"Estate", "Runbook", "Scenario", "Programme"}
 
 // file sorts a file by its kind.
 func (l *loading) file(name string, data []byte) {
@@ -309,15 +318,17 @@ func (l *loading) file(name string, data []byte) {
 	}
 	switch {
 	case kind == nil:
-		l.log.Add(doc.dec.At(root), "kind is missing; write kind: Estate, Runbook or Scenario, or move the file out of the plan folder", "kind がありません。kind: に Estate、Runbook、Scenario のいずれかを書くか、このファイルを計画フォルダーの外に移してください")
+		l.log.Add(doc.dec.At(root), "kind is missing; write kind: Estate, Runbook, Scenario or Programme, or move the file out of the plan folder", "kind がありません。kind: に Estate、Runbook、Scenario、Programme のいずれかを書くか、このファイルを計画フォルダーの外に移してください")
 	case kind.Value == "Estate":
 		l.estates = append(l.estates, doc)
 	case kind.Value == "Runbook":
 		l.runbooks = append(l.runbooks, doc)
 	case kind.Value == "Scenario":
 		l.scenarios = append(l.scenarios, doc)
+	case kind.Value == "Programme":
+		l.programmes = append(l.programmes, doc)
 	default:
-		l.log.Add(doc.dec.At(kind), "kind: %s is none of Estate, Runbook, Scenario%s", "kind: %sは Estate、Runbook、Scenario のいずれでもありません%s", yamldoc.Describe(kind), meantKind(kind.Value))
+		l.log.Add(doc.dec.At(kind), "kind: %s is none of Estate, Runbook, Scenario, Programme%s", "kind: %sは Estate、Runbook、Scenario、Programme のいずれでもありません%s", yamldoc.Describe(kind), meantKind(kind.Value))
 	}
 }
 
@@ -354,6 +365,7 @@ func (l *loading) whole() (*Bundle, Mistakes) {
 	b.owners = owners(b)
 	l.readScenarios(b)
 	l.checkMuster(b)
+	l.readProgramme(b)
 	return b, l.log.Mistakes()
 }
 

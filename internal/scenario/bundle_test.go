@@ -327,7 +327,7 @@ func TestScenariosAreListed(t *testing.T) {
 	if len(i) != 1 || i[0].Name != "tokyo-loss" || i[0].Depth != run.Live || !slices.Equal(i[0].Systems, []string{"orders"}) {
 		t.Fatalf("scenarios = %+v", i)
 	}
-	if s := i[0].Schedule; s == nil || s.Month != 2 || s.Week != 3 || s.Weekday.String() != "Thursday" || s.At != "14:00" || s.Zone != "Asia/Tokyo" {
+	if s := i[0].Schedule; s == nil || s.Months[0] != 2 || len(s.Months) != 4 || s.Week != 3 || s.Weekday.String() != "Thursday" || s.Hour != 14 || s.Zone != "Asia/Tokyo" {
 		t.Errorf("schedule = %+v", i[0].Schedule)
 	}
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/runbook"
 	"github.com/muster-dr/muster/internal/yamldoc"
@@ -48,7 +49,8 @@ type File struct {
 	Wake       []Wake               `json:"wake" help:"Alarms that propose or start the response." item:"wake" default:""`
 	RealAlarm  text                 `json:"real_alarm" help:"What a real alarm does to a running drill of it: abort, with undo, or continue." enum:"abort,continue" default:"abort"`
 	Fresh      duration             `json:"fresh_for" help:"How long what a run of it proves counts, as in 100d; the estate's unless said." default:""`
-	Schedule   *Schedule            `json:"schedule" help:"When the drill is due. It is checked and kept; starting by schedule is not part of this version." default:""`
+	Schedule   *programme.Schedule  `json:"schedule" help:"When the drill is due. A row of the programme that names the scenario takes it over, unless it has its own; muster schedule apply puts it into effect." default:""`
+	Blind      yamldoc.Value[bool]  `json:"blind" help:"Whether the scenario is withheld from those who take part until it is over; only the planner, the requester and who may see people's answers read it before." default:"false"`
 }
 
 // Criterion is what must be true of a finished drill.
@@ -139,19 +141,4 @@ type Simulate struct {
 	Injured []text `json:"injured" help:"People who answer that they are injured, and do not come." is:"name" default:""`
 	Away    []text `json:"away" help:"People who are safe and can't come." is:"name" default:""`
 	Unsafe  []text `json:"unsafe" help:"Sites whose building is found unsafe when it is inspected." is:"name" default:""`
-}
-
-// Schedule says when a drill is due.
-type Schedule struct {
-	yamldoc.Place
-	Quarterly Quarterly `json:"quarterly" help:"Once a quarter." ja:"四半期に1回の実施日"`
-}
-
-// Quarterly is one day in each quarter.
-type Quarterly struct {
-	Month   number `json:"month" help:"Month of the quarter." ja:"四半期の何か月目か" min:"1" max:"3"`
-	Weekday text   `json:"weekday" help:"Day of the week." ja:"曜日" enum:"monday,tuesday,wednesday,thursday,friday,saturday,sunday"`
-	Week    number `json:"week" help:"Which one of that weekday in the month." ja:"その月の第何週の曜日か" min:"1" max:"4"`
-	At      text   `json:"at" help:"Time of day in quotes, as in \"14:00\"." ja:"引用符で囲んだ時刻。\"14:00\" など"`
-	Zone    text   `json:"zone" help:"Time zone; the estate's unless said." default:""`
 }

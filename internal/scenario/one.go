@@ -39,6 +39,9 @@ func (b *Bundle) concerned(l *loading, mistakes Mistakes, name string, depth run
 			spared = append(spared, doc.dec.File)
 		}
 	}
+	for _, doc := range l.programmes {
+		spared = append(spared, doc.dec.File)
+	}
 	if depth == run.Real || depth == "" && s.info.Depth == run.Real {
 		own := map[string]bool{}
 		for _, name := range s.info.Systems {

@@ -3,7 +3,6 @@ package scenario
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,20 +12,11 @@ import (
 	"github.com/muster-dr/muster/internal/expr"
 	"github.com/muster-dr/muster/internal/params"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/runbook"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
-
-// Timetable says when a drill is due: once a quarter, on the Week-th Weekday
-// of its Month-th month, at At (15:04) in Zone.
-type Timetable struct {
-	Month   int          `json:"month"`
-	Weekday time.Weekday `json:"weekday"` // 0 is Sunday
-	Week    int          `json:"week"`
-	At      string       `json:"at"`
-	Zone    string       `json:"zone"`
-}
 
 // declared is a scenario as its file says it, with what does not depend on the depth.
 type declared struct {
@@ -51,7 +41,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 		Name: s.info.Name, Title: s.info.Title, Hazard: s.info.Hazard,
 		Safety:    plan.SafetyRules{Hold: f.Safety.Hold.V, Within: f.Safety.Within.V, Muster: f.Safety.Muster.V, Task: f.Safety.Task.V},
 		Decision:  plan.DecisionRule{By: f.Decision.By.V, Within: f.Decision.Within.V, Rule: f.Decision.Rule.V},
-		Approvals: f.Approvals.V, FourEyes: f.FourEyes.V, Failback: f.Failback.V, Hold: f.Hold.V, Baseline: f.Baseline.V,
+		Approvals: f.Approvals.V, FourEyes: f.FourEyes.V, Blind: f.Blind.V, Failback: f.Failback.V, Hold: f.Hold.V, Baseline: f.Baseline.V,
 		WhenAbsent: f.Absent.V,
 		DetectWait: f.DetectWait.V, VerifyWait: f.VerifyWait.V, FailWait: f.FailWait.V,
 	}
@@ -392,28 +382,11 @@ func (r *reading) starts(where string, in Inject, step plan.Step) string {
 	return users[0]
 }
 
-var timeOfDay = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
-
+// schedule reads when the drill is due.
 func (r *reading) schedule() {
-	s := r.out.file.Schedule
-	if s == nil {
-		return
-	}
-	q := s.Quarterly
-	t := &Timetable{Month: q.Month.V, Week: q.Week.V, At: q.At.V, Zone: q.Zone.V}
-	for d := time.Sunday; d <= time.Saturday; d++ {
-		if strings.EqualFold(d.String(), q.Weekday.V) {
-			t.Weekday = d
+	if s := r.out.file.Schedule; s != nil {
+		if rule, ok := programme.ReadSchedule(r.Decoder, s, r.bundle.estate.Zone); ok {
+			r.out.info.Schedule = &rule
 		}
 	}
-	if q.At.Set && !timeOfDay.MatchString(q.At.V) {
-		r.Log.Add(q.At.Place, "schedule: quarterly: at: %q is not a time of day such as \"14:00\"", "schedule: quarterly: at: %q は時刻ではありません。\"14:00\" のように書いてください", yamldoc.Short(q.At.V))
-	}
-	if t.Zone == "" {
-		t.Zone = r.bundle.estate.Zone
-	}
-	if _, err := time.LoadLocation(t.Zone); q.Zone.Set && (err != nil || t.Zone == "Local") {
-		r.Log.Add(q.Zone.Place, "schedule: quarterly: zone: there is no time zone %q; write one such as Asia/Tokyo", "schedule: quarterly: zone: %q というタイムゾーンはありません。Asia/Tokyo のように書いてください", yamldoc.Short(q.Zone.V))
-	}
-	r.out.info.Schedule = t
 }

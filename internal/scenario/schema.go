@@ -2,18 +2,20 @@ package scenario
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/params"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/runbook"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
 // Kinds lists the kinds of plan files.
-func Kinds() []string { return []string{"Estate", "Runbook", "Scenario"} }
+func Kinds() []string { return slices.Clone(kinds) }
 
 // Schema is the JSON Schema (2020-12) of a kind of file, for editors: from the
 // declarations by which files are read, with the actions and targets of a catalog.
@@ -31,6 +33,10 @@ func Schema(kind string, catalog Catalog) ([]byte, error) {
 		root = yamldoc.Schema[File]()
 		s.inject(root)
 		s.absent(root)
+		schedule(field(root, "schedule"))
+	case "Programme":
+		root = yamldoc.Schema[programme.File]()
+		schedule(field(root, "rows", "[]", "schedule"))
 	default:
 		return nil, plan.Wrong("there is no kind %q; there are %s", "%q という種類はありません。使えるもの: %s", kind, strings.Join(Kinds(), ", "))
 	}
@@ -125,6 +131,19 @@ func (s *schema) uses(o object, expressions bool, fits func(activities.Action) b
 	}
 	field(o, "uses")["enum"] = ids
 	o["allOf"] = rules
+}
+
+// schedule says what week and day may be: a number, or last.
+func schedule(o object) {
+	nth := func(most int) object {
+		return object{"anyOf": []any{object{"type": "integer", "minimum": 1, "maximum": most}, object{"const": "last"}}}
+	}
+	for _, way := range []string{"yearly", "quarterly", "monthly"} {
+		for name, most := range map[string]int{"week": 4, "day": 31} {
+			at := field(o, way, name)
+			at["anyOf"] = nth(most)["anyOf"]
+		}
+	}
 }
 
 // absent describes who is taken out of a drill: people by ID, or a draw.

@@ -76,7 +76,7 @@ func TestSchemasRefuseWrongFiles(t *testing.T) {
 	for _, name := range []string{"estate_unknown_field", "estate_telephone", "estate_target_kind", "estate_target_field", "estate_target_enum",
 		"estate_secret_literal", "estate_probe_is_step", "estate_objectives", "estate_single_writer_acts", "estate_missing_fields", "estate_names",
 		"runbook_unknown_action", "runbook_parameters", "runbook_missing_parameter", "runbook_shell", "runbook_time_unquoted", "runbook_undo", "runbook_probe_as_step",
-		"scenario_hazard", "scenario_decision", "scenario_inject", "scenario_phases", "scenario_people", "scenario_waits", "scenario_schedule", "people", "estate_muster"} {
+		"scenario_hazard", "scenario_decision", "scenario_inject", "scenario_phases", "scenario_people", "scenario_waits", "scenario_schedule", "programme", "people", "estate_muster"} {
 		data, err := os.ReadFile("testdata/wrong/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ func Parse(file string, data []byte, log *Log) *yaml.Node {
 	var doc yaml.Node
 	switch err := loader.Load(&doc); {
 	case errors.Is(err, io.EOF):
-		log.Add(top, "the file is empty; begin with kind: Estate, Runbook or Scenario", "ファイルが空です。kind: Estate、Runbook、Scenario のいずれかから書き始めてください")
+		log.Add(top, "the file is empty; begin with kind: Estate, Runbook, Scenario or Programme", "ファイルが空です。kind: Estate、Runbook、Scenario、Programme のいずれかから書き始めてください")
 		return nil
 	case err != nil:
 		syntax(file, err, log)
