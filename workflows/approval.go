@@ -77,7 +77,7 @@ func (r *response) askFor() run.Ask {
 	}
 	ask := run.Ask{Need: r.needed()}
 	switch {
-	case !run.IsAlarm(r.in.Requester):
+	case !run.NoPerson(r.in.Requester):
 		ask.Not = []string{r.in.Requester}
 		if r.fourEyes {
 			ask.Decided = r.decided()
@@ -144,12 +144,12 @@ func (r *response) mayApprove(a Approve) error {
 	if a.By == r.in.Requester && r.phase != run.Failback {
 		return refuse("who asked for the recovery can't approve it; another person must, or --break-glass with a reason", "復旧を要請した本人は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
 	}
-	if run.IsAlarm(r.in.Requester) && r.phase != run.Failback && slices.Contains(r.ask.Not, a.By) {
+	if run.NoPerson(r.in.Requester) && r.phase != run.Failback && slices.Contains(r.ask.Not, a.By) {
 		if !r.decidedBy(a.By) {
-			return refuse("an alarm started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
-				"警報による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", a.By)
+			return refuse("an alarm or a schedule started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
+				"警報または予定による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", a.By)
 		}
-		return refuse("an alarm started this run, so who decided can't approve; another person must, or --break-glass with a reason", "警報により開始された実施のため、決定者は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
+		return refuse("an alarm or a schedule started this run, so who decided can't approve; another person must, or --break-glass with a reason", "警報または予定により開始された実施のため、決定者は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
 	}
 	if r.fourEyes && r.decidedBy(a.By) && (r.othersCould() || r.phase == run.Failback) {
 		return refuse("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By)

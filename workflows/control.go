@@ -168,9 +168,9 @@ func (r *response) knows(person string) error {
 }
 
 // asks refuses who may not ask for a run: a person of the estate may, and so may a source of
-// alarms by a rule of the plan files, which the server makes sure of.
+// alarms or a schedule by a rule of the plan files, which the server makes sure of.
 func (r *response) asks(actor string) error {
-	if run.IsAlarm(actor) {
+	if run.NoPerson(actor) {
 		return nil
 	}
 	return r.knows(actor)

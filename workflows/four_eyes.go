@@ -29,7 +29,7 @@ func (r *response) askConfirmation(ctx workflow.Context) {
 	}
 	r.fourEyes = true
 	ask := run.Ask{Need: 1}
-	if !run.IsAlarm(r.in.Requester) {
+	if !run.NoPerson(r.in.Requester) {
 		ask.Not = []string{r.in.Requester}
 	}
 	r.activationSeq = r.log.add(ctx, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine, Data: run.Encode(ask),

@@ -169,6 +169,48 @@ func guarding(ctx workflow.Context) workflow.Context {
 	})
 }
 
+// arranging: when an occasion is due, and the draw of a blind one. They rest on the record
+// store alone, and are repeated until they work: an occasion never ends without a record.
+func arranging(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.ControlQueue,
+		StartToCloseTimeout: 20 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+	})
+}
+
+// asking: what holds a drill up, which includes a readiness check, and its start, which is
+// the same start however often it is asked for.
+func asking(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.ControlQueue,
+		StartToCloseTimeout: 2 * time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+	})
+}
+
+// lurking: a drawn start is waited for in the server, so that no timer in the engine tells
+// it. A server that is gone is replaced by the next one within the heartbeat.
+func lurking(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.ControlQueue,
+		StartToCloseTimeout: 120 * 24 * time.Hour,
+		HeartbeatTimeout:    15 * time.Second,
+		WaitForCancellation: true,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+	})
+}
+
+// telling: the planner hears of it by whatever way works within some hours; it is in the
+// record anyway.
+func telling(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           plan.ControlQueue,
+		StartToCloseTimeout: 2 * time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 5 * time.Second, BackoffCoefficient: 3, MaximumInterval: time.Hour, MaximumAttempts: 8},
+	})
+}
+
 // Changes of what open runs would do, by the names under which histories know them.
 const (
 	// changeUntoldOutage: an outage too short to be told of breaks the hold.

@@ -13,5 +13,6 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(Execute, workflow.RegisterOptions{Name: TypeExecute})
 	w.RegisterWorkflowWithOptions(Switch, workflow.RegisterOptions{Name: TypeSwitch})
 	w.RegisterWorkflowWithOptions(Activity, workflow.RegisterOptions{Name: plan.TypeActivity})
+	w.RegisterWorkflowWithOptions(Occasion, workflow.RegisterOptions{Name: plan.TypeOccasion})
 	w.RegisterWorkflowWithOptions(Check, workflow.RegisterOptions{Name: TypeCheck})
 }

@@ -28,6 +28,9 @@ type ProposalRequest struct {
 
 // ofAlarm makes sure that who acts as a source of alarms is one: no person and no token is.
 func ofAlarm(ctx context.Context, by string) error {
+	if run.IsSchedule(by) {
+		return ofSchedule(ctx, by)
+	}
 	source := strings.TrimPrefix(by, run.Alarm(""))
 	if a, ok := identity.From(ctx); ok && a.IsAlarm(source) {
 		return nil

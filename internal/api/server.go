@@ -135,6 +135,8 @@ func (s *Server) Handler() http.Handler {
 	s.checkRoutes(api)
 	s.proposalRoutes(api)
 	s.alarmRoutes(api)
+	s.programmeRoutes(api)
+	s.scheduleRoutes(api)
 	s.activationRoutes(api)
 	s.identityRoutes(api)
 	s.evidenceRoutes(api)

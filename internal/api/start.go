@@ -64,6 +64,8 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 		return problem(http.StatusUnprocessableEntity, CodeBadRequest, detail, way)
 	}
 	switch {
+	case in.Kind != run.Drill && run.IsSchedule(in.By):
+		return Started{}, bad(l.T("A schedule starts drills only.", "予定から開始できるのは訓練だけです。"), l.T("`muster activate` starts the real thing", "本番対応は `muster activate` で開始します"))
 	case in.Kind == run.Response && in.Depth != "" && in.Depth != run.Real:
 		return Started{}, bad(l.T("A response is real; depth %q is a drill's.", "本番対応の深さは本番（real）です。%q は訓練のものです。", in.Depth),
 			l.T("Start a drill at that depth, or leave the depth out", "その深さで訓練を開始するか、深さの指定を外してください"))
@@ -94,7 +96,7 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 		return Started{}, bad(l.T("Scenario %s is written for depth real; a drill of it needs another depth.", "scenario %s の深さは本番（real）です。訓練には別の深さが必要です。", in.Scenario),
 			l.T("Give --depth live, isolated, walkthrough or tabletop", "--depth live、isolated、walkthrough、tabletopのいずれかを指定してください"))
 	}
-	if run.IsAlarm(in.By) {
+	if run.NoPerson(in.By) {
 		err = ofAlarm(ctx, in.By)
 	} else {
 		err = knownPerson(ctx, p, in.By)
@@ -106,7 +108,7 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 		return Started{}, problem(http.StatusConflict, CodeRefused, l.T("The plan files have changed since you looked: the plan is %s now.", "確認した後に計画ファイルが変更されています。現在の計画は %s です。", p.Hash[:min(len(p.Hash), 12)]),
 			l.T("Look at it again, then start it", "内容を確認し直してから開始してください"))
 	}
-	if err := mayIn(ctx, p.Estate, in.By, plan.MayStart); err != nil && !run.IsAlarm(in.By) {
+	if err := mayIn(ctx, p.Estate, in.By, plan.MayStart); err != nil && !run.NoPerson(in.By) {
 		return Started{}, err
 	}
 	if err := s.Store.PutPlan(ctx, p); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
@@ -26,6 +27,7 @@ var (
 	_ api.Plans      = plans{}
 	_ api.PartyLists = plans{}
 	_ api.ProofFiles = plans{}
+	_ api.Programmes = plans{}
 )
 
 func (p plans) load() (*scenario.Bundle, error) {
@@ -57,6 +59,11 @@ func (p plans) Compile(name string, depth run.Depth) (plan.Plan, error) {
 		p.compiled(out)
 	}
 	return out, nil
+}
+
+// Programme is the yearly plan as the files have it now; nil without one.
+func (p plans) Programme() (*programme.Programme, error) {
+	return scenario.Programme(p.dir, p.catalog)
 }
 
 // Parties are the contact lists of the estate as it is now.

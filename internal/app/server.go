@@ -60,6 +60,8 @@ type server struct {
 	evidence *keep.Keeper
 	says     *speaking
 	outcomes *outcome.Keeper
+
+	occasions api.Occasions
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
@@ -102,6 +104,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: err}
 	}
 	s.alarms, s.api.Alarms = woken, woken
+	s.occasions = api.Occasions{Server: s.api, Door: api.InProcess(h, "en"), Tell: told.occasion}
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = api.Shielded(api.Called(mux, names(o.Config), alarm.Path, "/slack/"), o.Config.PublicURL)
 	if s.says, err = s.speak(store, people.estate, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
@@ -129,6 +132,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 			w := worker.New(s.client, plan.ControlQueue, workerOptions(onFatal))
 			workflows.Register(w)
 			record.Register(w, record.Deps{Store: s.store, Client: s.client, Log: s.o.Log})
+			s.occasions.Register(w)
 			return w
 		}, ready)
 	})
@@ -141,6 +145,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	}
 	working.Go(func() { _ = s.alarms.Run(ctx) })
 	working.Go(func() { s.evidence.Run(ctx) })
+	working.Go(func() { s.noteAssigned(ctx) })
 	err := serve(ctx, ln, s.handler)
 	stop()
 	s.board.Close()

@@ -44,7 +44,7 @@ func (c Calendar) Off(d Date) (plan.Text, bool) {
 	}
 	for _, s := range c.Closed {
 		if s.Holds(d) {
-			return plan.Say("%s: %s", "%s：%s", d, called(s)), true
+			return plan.Say("%s: %s", "%s：%s", d, s.Called()), true
 		}
 	}
 	if c.Holidays == HolidaysJapan {
@@ -58,7 +58,8 @@ func (c Calendar) Off(d Date) (plan.Text, bool) {
 	return plan.Text{}, false
 }
 
-func called(s Span) plan.Text {
+// Called is what people call it.
+func (s Span) Called() plan.Text {
 	if s.Title != (plan.Text{}) {
 		return s.Title
 	}
@@ -92,7 +93,7 @@ func (c Calendar) Settle(t time.Time, working bool, freezes []Span, systems []st
 		to, why, moved := d, plan.Text{}, false
 		for _, f := range freezes {
 			if f.Holds(d) && f.Touches(systems) {
-				to, why, moved = f.To.Plus(1), plan.Say("frozen until %s: %s", "%s まで凍結期間：%s", f.To, called(f)), true
+				to, why, moved = f.To.Plus(1), plan.Say("frozen until %s: %s", "%s まで凍結期間：%s", f.To, f.Called()), true
 				break
 			}
 		}

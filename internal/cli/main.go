@@ -108,6 +108,7 @@ func (c *command) root() *cobra.Command {
 		}
 	}
 	add("act", c.drill(), c.activate(), c.proposal(), c.alarm(), c.check(), c.report(), c.evidence(), c.verify(), c.photos(), c.findings(), c.freshness())
+	add("act", c.schedule(), c.coverage())
 	add("people", c.checkin(), c.arrive(), c.ack(), c.relocate(), c.handover(), c.strength(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.reach(), c.order(), c.followUp(), c.custody(),
 		c.draft(), c.consult(), c.decide(), c.approve(), c.confirm(), c.notice(), c.situation(), c.remark(), c.step())
 	add("files", c.initial(), c.validate(), c.plan(), c.export(), c.actions(), c.schema())

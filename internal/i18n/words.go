@@ -35,6 +35,8 @@ var states = map[run.State][2]string{
 	run.PartlyWalkedThrough:  {"walked through in part, nothing was run", "手順の一部のみ読み合わせ（実行なし）"},
 	run.Ready:                {"ready", "準備完了"},
 	run.NotReady:             {"NOT READY", "要対処"},
+	run.Held:                 {"held", "実施済み"},
+	run.NotHeld:              {"NOT HELD", "未実施"},
 	run.CleanUpIncomplete:    {"CLEAN-UP INCOMPLETE", "後始末が未完了"},
 }
 
@@ -89,6 +91,7 @@ func (l Lang) Verdict(v run.Verdict) string { return word(l, verdicts, v) }
 var kinds = map[run.Kind][2]string{
 	run.Drill:    {"drill", "訓練"},
 	run.Response: {"response", "本番対応"},
+	run.Occasion: {"occasion", "訓練予定"},
 }
 
 // Kind names a run's kind.

@@ -49,6 +49,8 @@ const (
 	// ForAlarm is of no link: a source of alarms, whose sender the server has made sure of,
 	// starts and stops what a rule of the plan files says. Actor.Person is "" then.
 	ForAlarm Purpose = "alarm"
+	// ForSchedule is of no link either: a schedule of the programme starts its drill.
+	ForSchedule Purpose = "schedule"
 )
 
 // OfAlarm is the actor of a source of alarms.
@@ -59,6 +61,16 @@ func OfAlarm(source string) Actor {
 // IsAlarm reports whether the actor is that source of alarms.
 func (a Actor) IsAlarm(source string) bool {
 	return a.Person == "" && !a.Console && a.Limit != nil && a.Limit.Purpose == ForAlarm && a.Via == "alarm "+source
+}
+
+// OfSchedule is the actor of a schedule of the programme.
+func OfSchedule(name string) Actor {
+	return Actor{Via: "schedule " + name, Limit: &Limit{Purpose: ForSchedule}}
+}
+
+// IsSchedule reports whether the actor is that schedule.
+func (a Actor) IsSchedule(name string) bool {
+	return a.Person == "" && !a.Console && a.Limit != nil && a.Limit.Purpose == ForSchedule && a.Via == "schedule "+name
 }
 
 type actorKey struct{}

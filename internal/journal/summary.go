@@ -146,7 +146,7 @@ func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
 	case f.Kind != "":
 		where("kind", string(f.Kind))
 	case f.Run == "": // every day's checks would hide the runs
-		query += " AND kind <> '" + string(run.Readiness) + "'"
+		query += " AND kind NOT IN ('" + string(run.Readiness) + "', '" + string(run.Occasion) + "')"
 	}
 	if f.Open {
 		query += " AND ended = 0" // as the index of open runs says it

@@ -270,7 +270,7 @@ func actor(by string) plan.Text {
 	switch {
 	case by == run.Engine:
 		return say("muster", "muster")
-	case run.IsAlarm(by):
+	case run.NoPerson(by):
 		return say("%s, by a rule", "%s（規則による自動）", by)
 	case run.IsSimulated(by):
 		return say("%s (simulated)", "%s（模擬）", run.Person(by))

@@ -1,0 +1,340 @@
+package programme
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-dr/muster/internal/calendar"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Status is where a planned drill stands.
+type Status string
+
+const (
+	Planned   Status = "planned"   // its time has not come
+	Waiting   Status = "postponed" // its time has come, and something holds it up
+	UnderWay  Status = "under_way" // its run is in progress
+	HeldThen  Status = "held"
+	Overdue   Status = "overdue" // its time is over, and it was not held
+	Arriving  Status = "due"     // somebody has come who needs it, and its time is not over
+	cancelled        = run.Cancelled
+)
+
+// Item is one planned drill of a year and what became of it.
+type Item struct {
+	Row      string      `json:"row"`
+	Number   string      `json:"number,omitempty"`
+	Title    plan.Text   `json:"title"`
+	Kind     string      `json:"kind"`
+	Scenario string      `json:"scenario,omitempty"`
+	Planner  string      `json:"planner"`
+	Blind    bool        `json:"blind,omitempty"`
+	From     time.Time   `json:"from" doc:"When it is due: the day of its schedule, or the beginning of its month or part of the year."`
+	To       time.Time   `json:"to,omitzero" doc:"Until when it may be held without being overdue."`
+	Status   Status      `json:"status" enum:"planned,due,postponed,under_way,held,overdue"`
+	HeldOn   time.Time   `json:"held_on,omitzero"`
+	Run      string      `json:"run,omitempty"`
+	By       string      `json:"by,omitempty" doc:"Who started it, or recorded it."`
+	Until    time.Time   `json:"until,omitzero" doc:"When a postponed one is tried again; not told of a blind one."`
+	Why      []plan.Text `json:"why,omitempty" doc:"What moved it, held it up or kept it from being held."`
+	Occasion string      `json:"occasion,omitempty"`
+	Person   string      `json:"person,omitempty" doc:"Whom it is for, where it is due because somebody came."`
+}
+
+// Record is an occasion as its journal tells it.
+type Record struct {
+	ID        string          `json:"id"`
+	Due       run.Due         `json:"due"`
+	State     run.State       `json:"state"`
+	Postponed []run.Postponed `json:"postponed,omitempty"`
+	Draws     []DrawnStart    `json:"draws,omitempty"`
+	Run       run.OccasionRun `json:"run,omitzero"`
+	HeldAt    time.Time       `json:"held_at,omitzero"`
+	By        string          `json:"by,omitempty"`
+	Missed    []run.Problem   `json:"missed,omitempty"`
+}
+
+// DrawnStart is a commitment, and what it was made for once that is open.
+type DrawnStart struct {
+	run.Commitment
+	Opened *run.Opened `json:"opened,omitempty"`
+}
+
+// ReadRecord makes an occasion from its events.
+func ReadRecord(id string, events []run.Event) (Record, error) {
+	r := Record{ID: id, State: run.Running}
+	for _, e := range events {
+		var err error
+		switch e.Kind {
+		case run.OccasionDue:
+			err = e.Decode(&r.Due)
+		case run.OccasionPostponed:
+			var p run.Postponed
+			err = e.Decode(&p)
+			r.Postponed = append(r.Postponed, p)
+		case run.OccasionCommitted:
+			var d DrawnStart
+			err = e.Decode(&d.Commitment)
+			r.Draws = append(r.Draws, d)
+		case run.OccasionOpened:
+			var o run.Opened
+			err = e.Decode(&o)
+			for i := range r.Draws {
+				if r.Draws[i].Draw == o.Draw {
+					r.Draws[i].Opened = &o
+				}
+			}
+		case run.OccasionHeld:
+			r.HeldAt, r.By = e.At, e.By
+			err = e.Decode(&r.Run)
+		case run.OccasionMissed:
+			var m run.OccasionMiss
+			err = e.Decode(&m)
+			r.Missed = m.Why
+		case run.RunEnded:
+			var end run.Ended
+			err = e.Decode(&end)
+			r.State = end.State
+		}
+		if err != nil {
+			return r, fmt.Errorf("occasion %s, event %s/%d: %w", id, e.Writer, e.Seq, err)
+		}
+	}
+	return r, nil
+}
+
+// Ran is a run, as far as the plan is concerned.
+type Ran struct {
+	Run       string
+	Scenario  string
+	Kind      run.Kind
+	State     run.State
+	By        string
+	StartedAt time.Time
+}
+
+// counts reports whether a run is a drill that was held, or is being held.
+func (r Ran) counts() bool {
+	return r.Kind == run.Drill && r.State != run.Refused && r.State != cancelled
+}
+
+// Arrived is somebody who is newly in the estate, or has a new role.
+type Arrived struct {
+	Person string    `json:"person"`
+	Role   string    `json:"role,omitempty"` // "" is the person itself
+	Since  time.Time `json:"since"`
+}
+
+// Facts is what the record holds of a year.
+type Facts struct {
+	Records  []Record
+	Runs     []Ran
+	Arrivals []Arrived
+}
+
+// Coverage holds the year's plan against what was held. It is a pure function: of the same
+// plan and record it says the same anywhere.
+func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
+	c := &covering{p: p, from: from, until: until, now: now, facts: facts, used: map[string]bool{}}
+	for _, r := range facts.Records { // what an occasion has started is nobody else's
+		if r.Run.Run != "" {
+			c.used[r.Run.Run] = true
+		}
+	}
+	slices.SortFunc(c.facts.Runs, func(a, b Ran) int { return a.StartedAt.Compare(b.StartedAt) })
+	var out []Item
+	for _, row := range p.Rows {
+		out = append(out, c.row(row)...)
+	}
+	slices.SortStableFunc(out, func(a, b Item) int { return a.From.Compare(b.From) })
+	return out
+}
+
+type covering struct {
+	p                *Programme
+	from, until, now time.Time
+	facts            Facts
+	used             map[string]bool // runs and records that count for an item
+}
+
+func (c *covering) row(row Row) []Item {
+	items := c.planned(row)
+	for i := range items {
+		it := &items[i]
+		end := c.until // what is held late counts until the next one is due
+		if i+1 < len(items) {
+			end = items[i+1].From
+		}
+		begin := it.From
+		if row.Spec != nil { // a drill of its month, started by hand before its day
+			zone := row.Spec.Rule.Location()
+			local := it.From.In(zone)
+			begin, _ = calendar.At(calendar.Date{Year: local.Year(), Month: local.Month(), Day: 1}, 0, 0, zone)
+			c.byOccasion(row, it)
+		}
+		if it.Status != HeldThen && it.Status != UnderWay {
+			c.byHand(row, it, begin, end)
+		}
+	}
+	return append(items, c.arrivals(row)...)
+}
+
+// planned lists when a row is due in the year.
+func (c *covering) planned(row Row) []Item {
+	base := Item{Row: row.ID, Number: row.Number, Title: row.Title, Kind: row.Kind, Scenario: row.Scenario, Planner: row.Planner}
+	var out []Item
+	add := func(from, to time.Time) {
+		it := base
+		it.From, it.To, it.Status = from, to, Planned
+		if c.now.After(to) {
+			it.Status = Overdue
+		}
+		out = append(out, it)
+	}
+	zone := calendar.Rule{Zone: c.p.Zone}.Location()
+	switch {
+	case row.Spec != nil:
+		base.Blind = row.Spec.Blind != nil
+		for _, t := range row.Spec.Rule.Between(c.from, c.until) {
+			st := row.Spec.Begins(t)
+			to := maxTime(st.At, st.Until).Add(row.Spec.Late.Std())
+			if row.ByHand { // people have until the end of its month
+				local := st.At.In(zone)
+				to, _ = calendar.At(calendar.Date{Year: local.Year(), Month: local.Month() + 1, Day: 1}, 0, 0, zone)
+			}
+			add(t, to)
+			for _, m := range st.Shifts {
+				out[len(out)-1].Why = append(out[len(out)-1].Why, m.Why)
+			}
+		}
+	case row.Times > 0:
+		part := c.until.Sub(c.from) / time.Duration(row.Times)
+		for i := range row.Times {
+			add(c.from.Add(part*time.Duration(i)), c.from.Add(part*time.Duration(i+1)))
+		}
+	default:
+		first := calendar.DateOf(c.from.In(zone))
+		for i := range 12 {
+			m := (int(first.Month)-1+i)%12 + 1
+			if slices.Contains(row.Months, m) {
+				year := first.Year + (int(first.Month)-1+i)/12
+				from, _ := calendar.At(calendar.Date{Year: year, Month: time.Month(m), Day: 1}, 0, 0, zone)
+				to, _ := calendar.At(calendar.Date{Year: year, Month: time.Month(m) + 1, Day: 1}, 0, 0, zone)
+				add(from, to)
+			}
+		}
+	}
+	return out
+}
+
+// byOccasion says what the occasion of a due day came to.
+func (c *covering) byOccasion(row Row, it *Item) {
+	at := slices.IndexFunc(c.facts.Records, func(r Record) bool {
+		return r.Due.Schedule == row.ID && r.Due.Nominal.Equal(it.From)
+	})
+	if at < 0 {
+		if it.Status == Overdue && !row.ByHand {
+			it.Why = append(it.Why, plan.Text{EN: "the record has nothing of it: the schedule was not in effect, or nothing ran for too long", JA: "記録がない（予定が適用されていない、または muster が長期間停止していた）"})
+		}
+		return
+	}
+	r := c.facts.Records[at]
+	it.Occasion = r.ID
+	it.Why = nil
+	for _, m := range r.Due.Shifts {
+		it.Why = append(it.Why, plan.Text{EN: m.Why.EN, JA: m.Why.JA})
+	}
+	if n := len(r.Postponed); n > 0 {
+		it.Why = append(it.Why, texts(r.Postponed[n-1].Why)...)
+	}
+	switch {
+	case r.Run.Run != "":
+		c.ran(it, r.Run.Run, r.HeldAt, r.By)
+	case r.State == run.NotHeld:
+		it.Status, it.Why = Overdue, append(it.Why, texts(r.Missed)...)
+	case len(r.Postponed) > 0:
+		it.Status, it.Until = Waiting, r.Postponed[len(r.Postponed)-1].Until
+	default:
+		it.Status = Planned // it waits for its time
+	}
+}
+
+func texts(list []run.Problem) []plan.Text {
+	var out []plan.Text
+	for _, p := range list {
+		out = append(out, plan.Text{EN: p.EN, JA: p.JA})
+	}
+	return out
+}
+
+// ran counts a run, which may have been aborted since.
+func (c *covering) ran(it *Item, id string, at time.Time, by string) {
+	it.Run, it.By, it.HeldOn, it.Status = id, by, at, HeldThen
+	i := slices.IndexFunc(c.facts.Runs, func(r Ran) bool { return r.Run == id })
+	switch {
+	case i < 0: // its record is elsewhere, and the occasion's says that it was
+	case !c.facts.Runs[i].counts():
+		it.Status, it.HeldOn = Overdue, time.Time{}
+		it.Why = append(it.Why, plan.Say("run %s was aborted, or refused", "%s は中止または拒否された", id))
+	case !c.facts.Runs[i].State.Ended():
+		it.Status, it.HeldOn = UnderWay, time.Time{}
+	}
+}
+
+// byHand looks for what people held: a run of the scenario, or their word.
+func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
+	for _, r := range c.facts.Records {
+		if r.Due.Schedule != row.ID || r.Due.Person != "" || r.State != run.Held || r.Run.Run != "" || c.used[r.ID] {
+			continue
+		}
+		if r.Due.At.Before(begin) || !r.Due.At.Before(end) {
+			continue
+		}
+		c.used[r.ID] = true
+		it.Status, it.HeldOn, it.By, it.Occasion = HeldThen, r.Due.At, r.By, cmp.Or(it.Occasion, r.ID)
+		return
+	}
+	if row.Scenario == "" {
+		return
+	}
+	for _, r := range c.facts.Runs {
+		if r.Scenario != row.Scenario || !r.counts() || c.used[r.Run] || r.StartedAt.Before(begin) || !r.StartedAt.Before(end) {
+			continue
+		}
+		c.used[r.Run] = true
+		c.ran(it, r.Run, r.StartedAt, r.By)
+		return
+	}
+}
+
+// arrivals lists who needs a row because they came, or have a new role.
+func (c *covering) arrivals(row Row) []Item {
+	if row.Arrivals == nil {
+		return nil
+	}
+	var out []Item
+	seen := map[string]bool{}
+	for _, a := range c.facts.Arrivals {
+		wanted := len(row.Arrivals.Roles) == 0 && a.Role == "" || a.Role != "" && slices.Contains(row.Arrivals.Roles, a.Role)
+		if !wanted || seen[a.Person] || a.Since.Before(c.from) || !a.Since.Before(c.until) {
+			continue
+		}
+		seen[a.Person] = true
+		it := Item{Row: row.ID, Number: row.Number, Title: row.Title, Kind: row.Kind, Scenario: row.Scenario, Planner: row.Planner,
+			From: a.Since, To: a.Since.Add(row.Arrivals.Within.Std()), Status: Arriving, Person: a.Person}
+		if c.now.After(it.To) {
+			it.Status = Overdue
+		}
+		for _, r := range c.facts.Records {
+			if r.Due.Schedule == row.ID && r.Due.Person == a.Person && r.State == run.Held && !r.Due.At.Before(a.Since.Add(-24*time.Hour)) {
+				it.Status, it.HeldOn, it.By, it.Occasion = HeldThen, r.Due.At, r.By, r.ID
+			}
+		}
+		out = append(out, it)
+	}
+	return out
+}
