@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +48,7 @@ func (c *command) evidenceList() *cobra.Command {
 			}
 			var rows [][]string
 			for _, x := range e.Entries {
-				rows = append(rows, []string{strconv.FormatUint(x.Index, 10), x.At.Local().Format(time.DateTime), x.Run, c.entry(x.Entry)})
+				rows = append(rows, []string{strconv.FormatUint(x.Index, 10), x.At.Local().Format("2006-01-02 15:04:05 MST"), x.Run, c.entry(x.Entry)})
 			}
 			table(c.Out, []string{c.t("ENTRY", "番号"), c.t("AT", "日時"), c.t("RUN", "実施"), c.t("WHAT", "内容")}, rows)
 			c.standing(e)

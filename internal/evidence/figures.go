@@ -48,12 +48,25 @@ func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
 		v.found(Finding{Code: CodeReport, File: name}, "The report can't be read: %v.", "報告書を読み取れません: %v。", err)
 		return
 	}
-	c := comparison{v: v, file: name, same: m.Muster == v.opts.Version}
+	c := comparison{v: v, file: name, same: m.Muster == v.opts.Version, follows: !v.bad[name] && v.eventsWrong()}
 	c.compare("", "", was, is)
+	if c.others > 0 {
+		v.note("%s is as it was sealed; %d more of its values do not follow from the events as they are in the bundle.", "%s は封印時のままですが、バンドル内のイベントから導かれない値がほかに %d 件あります。", name, c.others)
+	}
 	if c.differs && !c.same {
 		v.note("It was sealed by muster %s and checked with %s: a difference in the report may be one between versions; check with %[1]s to be sure.", "封印は muster %s、検証は %s によるものです。報告書の差異は版の違いの可能性があるため、%[1]s でも検証してください。", m.Muster, v.opts.Version)
 	}
-	v.page(m, r)
+	if !c.follows {
+		v.page(m, r)
+	}
+}
+
+// eventsWrong reports whether events were found to be altered: what the report says then
+// differs of itself.
+func (v *verification) eventsWrong() bool {
+	return slices.ContainsFunc(v.Findings, func(f Finding) bool {
+		return slices.Contains([]Code{CodeEvent, CodeNoEvent, CodeOrder, CodeTwice}, f.Code)
+	})
 }
 
 // page compares the sealed HTML with one made again, where the same version made it.
@@ -86,6 +99,10 @@ type comparison struct {
 	file    string
 	same    bool // version
 	differs bool
+	// follows: the events are altered and the report is not, so that its differences only say
+	// so again. Those of figures are told, the others counted.
+	follows bool
+	others  int
 }
 
 // figures are what must be in the report of whichever version.
@@ -161,6 +178,10 @@ func join(path, key string) string {
 
 func (c *comparison) tell(system, path string, was, is any) {
 	c.differs = true
+	if c.follows && (system == "" || !isFigure(path)) {
+		c.others++
+		return
+	}
 	f := Finding{Code: CodeFigure, File: c.file, System: system, Figure: path, Sealed: shown(was), Found: shown(is)}
 	where, whereJA := path, path
 	if system != "" {

@@ -223,7 +223,8 @@ func (s *database) systemOutcomes(ctx context.Context, query string, args ...any
 
 func (s *database) WithoutOutcome(ctx context.Context, version, limit int) ([]string, error) {
 	query, args := `SELECT r.run FROM runs AS r WHERE r.ended = 1 AND r.kind IN ($1, $2)
-		AND NOT EXISTS (SELECT 1 FROM outcomes AS o WHERE o.run = r.run AND o.version = $3) ORDER BY r.position`,
+		AND NOT EXISTS (SELECT 1 FROM outcomes AS o WHERE o.run = r.run AND o.version = $3)
+		AND EXISTS (SELECT 1 FROM events WHERE events.run = r.run) ORDER BY r.position`, // one whose record was removed has none
 		[]any{string(run.Drill), string(run.Response), version}
 	if limit > 0 {
 		args = append(args, limit)

@@ -10,8 +10,9 @@ import (
 )
 
 // RemoveRun takes out what an ended run left: its events, its documents and, where no other run
-// has it, its plan. The run stays in the list, marked: its number is never given again. Whether
-// that may be is not the store's to judge.
+// has it, its plan. The run stays in the list, marked, since its number is never given again, and
+// so does its outcome: what it achieved and found. Whether it may be removed is not the store's to
+// judge.
 func (s *database) RemoveRun(ctx context.Context, runID string, at time.Time) error {
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		var body string

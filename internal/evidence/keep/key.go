@@ -63,13 +63,13 @@ func loadKey(dir string) (key, error) {
 		return key{}, fmt.Errorf("%s: this is no key of an evidence log: %w", path, err)
 	}
 	public, err := os.ReadFile(filepath.Join(dir, filePublic))
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return key{}, err
 	}
 	k := key{signer, strings.TrimSpace(string(public))}
 	v, err := note.NewVerifier(k.public)
-	if err == nil && (v.Name() != signer.Name() || v.KeyHash() != signer.KeyHash()) {
-		// A rotation was cut off between the two files: the list of all has the right one.
+	if err != nil || v.Name() != signer.Name() || v.KeyHash() != signer.KeyHash() {
+		// Whoever wrote the two files was killed in between: the list of all has the right one.
 		k.public, err = publicOf(dir, signer)
 	}
 	if err != nil {

@@ -38,7 +38,7 @@ func (f Folder) Name() string { return "file:" + f.Dir }
 // the own disk: the folder has to be there.
 func (f Folder) Put(_ context.Context, name string, b []byte) error {
 	if info, err := os.Stat(f.Dir); err != nil {
-		return fmt.Errorf("%s: %w; is it mounted?", f.Dir, err)
+		return fmt.Errorf("%w; is it mounted?", err)
 	} else if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder", f.Dir)
 	}

@@ -3,12 +3,15 @@ package keep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Shortest is how long any record is kept at least (requirement P-RETAIN, O-10).
@@ -45,6 +48,14 @@ func (k *Keeper) retain(ctx context.Context, runs []journal.Summary) error {
 	if k.o.Retain.A == 0 && k.o.Retain.B == 0 && k.o.Retain.C == 0 {
 		return nil
 	}
+	if k.o.Retain.C > 0 {
+		// Readiness checks are in no list of runs, and are not sealed: nothing rests on them.
+		checks, err := k.o.Store.Runs(ctx, journal.Filter{Kind: run.Readiness})
+		if err != nil {
+			return err
+		}
+		runs = slices.Concat(runs, checks)
+	}
 	var errs []error
 	for _, sum := range runs {
 		class := evidence.ClassOf(sum.Kind)
@@ -63,7 +74,7 @@ func (k *Keeper) remove(ctx context.Context, sum journal.Summary, class evidence
 		return err
 	}
 	s := k.index.of(sum.Run)
-	if s.held != nil || len(s.parts) == 0 {
+	if s.held != nil || len(s.parts) == 0 && sum.Kind != run.Readiness {
 		return nil
 	}
 	for part := 1; part <= len(s.parts) && !s.removed; part++ {
@@ -75,7 +86,7 @@ func (k *Keeper) remove(ctx context.Context, sum journal.Summary, class evidence
 	}
 	if !s.removed {
 		err := k.append(ctx, evidence.Entry{Kind: evidence.EntryRemoved, At: k.now(), Run: sum.Run, Class: class,
-			Reason: "kept for " + k.o.Retain.of(class).String() + " after its end " + sum.EndedAt.UTC().Format(time.RFC3339)})
+			Reason: fmt.Sprintf("kept for %d days after its end %s", int(max(k.o.Retain.of(class), Shortest).Hours()/24), sum.EndedAt.UTC().Format(time.RFC3339))})
 		if err != nil {
 			return err
 		}

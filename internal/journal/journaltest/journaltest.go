@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) journal.Store) {
 		"AccessLog":             testAccessLog,
 		"Outcomes":              testOutcomes,
 		"OutcomesDue":           testOutcomesDue,
+		"RemoveRun":             testRemoveRun,
 		"Ping":                  testPing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
