@@ -2,7 +2,10 @@ package keep
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +74,83 @@ func TestAdditionsAreSealedInTurn(t *testing.T) {
 	r := w.verify(w.bundle("tokyo-loss-1", BundleOptions{}))
 	if !r.Sound || r.Parts != 2 || r.Events != len(events)+1 {
 		t.Fatalf("%+v", r)
+	}
+}
+
+// A first start that was killed while it made the key leaves nothing that keeps the next one
+// from beginning; a key that is gone, or that others may read, is told of.
+func TestTheKeyOfAFirstStart(t *testing.T) {
+	w := newWorld(t, nil)
+	w.round()
+	public := w.key()
+	again := func() error {
+		w.k.Close()
+		w.k = New(w.o)
+		return w.k.Round(t.Context())
+	}
+	if err := os.Remove(filepath.Join(w.o.Dir, filePublic)); err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil || w.key() != public {
+		t.Errorf("killed before its public half: %v", err)
+	}
+	path := filepath.Join(w.o.Dir, fileKey)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err == nil || !strings.Contains(err.Error(), "others may read this key") {
+		t.Errorf("a key that others may read: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err == nil || !strings.Contains(err.Error(), "is gone") {
+		t.Errorf("a key that is gone: %v", err)
+	}
+}
+
+// A log that was altered on disk is found when it is opened, and nothing more is sealed in it.
+func TestAnAlteredLogIsFound(t *testing.T) {
+	w := newWorld(t, nil)
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	path := filepath.Join(w.o.Dir, dirLog, "tile", "entries", "000.p", "2")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(b, []byte("tokyo-loss-1"), []byte("tokyo-loss-9"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.k.Close()
+	w.k = New(w.o)
+	if err := w.k.Round(t.Context()); err == nil || !strings.Contains(err.Error(), "not what the checkpoint signs") {
+		t.Errorf("an altered log was opened: %v", err)
+	}
+}
+
+// What was sealed and altered on this server's disk is not exported.
+func TestAnAlteredArchiveIsNotExported(t *testing.T) {
+	w := newWorld(t, nil)
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	path := w.k.archive("tokyo-loss-1", 1)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _, err := evidence.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files[evidence.FileManifest] = bytes.Replace(files[evidence.FileManifest], []byte("tokyo-loss-1"), []byte("tokyo-loss-2"), 1)
+	if b, err = evidence.Write(files); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.k.Bundle(t.Context(), "tokyo-loss-1", BundleOptions{}); err == nil || !strings.Contains(err.Error(), "not what the log says") {
+		t.Errorf("it was exported: %v", err)
 	}
 }
