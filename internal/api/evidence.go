@@ -147,10 +147,17 @@ func (s *Server) getBundle(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	if _, err := s.summary(ctx, in.Run); err != nil {
+	sum, err := s.summary(ctx, in.Run)
+	if err != nil {
 		return nil, err
 	}
-	b, err := s.Evidence.Bundle(ctx, in.Run, keep.BundleOptions{Since: in.Since, Personal: in.Personal})
+	o := keep.BundleOptions{Since: in.Since, Personal: in.Personal}
+	b, err := s.Evidence.Bundle(ctx, in.Run, o)
+	if errors.Is(err, keep.ErrNotSealed) {
+		if err = s.Evidence.Seal(ctx, sum); err == nil {
+			b, err = s.Evidence.Bundle(ctx, in.Run, o)
+		}
+	}
 	if err != nil {
 		return nil, s.evidenceProblem(ctx, in.Run, err)
 	}
@@ -179,7 +186,7 @@ func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) e
 			l.T("The log says when; copies may be at other places: `muster evidence list %s`", "削除日時と複製の保管先は `muster evidence list %s` で確認できます", runID))
 	case errors.Is(err, keep.ErrNotSealed):
 		return problem(http.StatusConflict, CodeRefused, l.T("Run %s is not sealed yet.", "%s はまだ封印されていません。", runID),
-			l.T("That comes by itself soon after a run has ended; `muster doctor` says what keeps it from being done", "実施の終了後まもなく自動で封印されます。封印されない原因は `muster doctor` で確認できます"))
+			l.T("That comes when it has ended; `muster doctor` says what keeps it from being done", "実施が終了すると封印されます。封印されない原因は `muster doctor` で確認できます"))
 	case errors.Is(err, keep.ErrElsewhere):
 		return problem(http.StatusConflict, CodeRefused, l.T("Another server keeps the evidence: %s.", "証拠は別のサーバーが保管しています: %s。", err.Error()),
 			l.T("Ask that one. When it is lost: `muster evidence adopt --reason ...` on this one", "そのサーバーに接続してください。失われた場合は、このサーバーで `muster evidence adopt --reason ...` を実行してください"))

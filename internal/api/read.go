@@ -141,6 +141,9 @@ func (s *Server) sealing() (string, map[string]string) {
 	if st.Elsewhere != "" {
 		return "elsewhere", places
 	}
+	if len(st.Damaged) > 0 && st.Trouble == "" {
+		return "altered or damaged: " + strings.Join(st.Damaged, ", "), places
+	}
 	return cmp.Or(st.Trouble, "ok"), places
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/evidence"
@@ -25,6 +26,9 @@ func (e *examination) evidence(serves *api.Health) {
 		e.add("evidence", title, Good, e.t("key %s", "公開鍵 %s", evidence.Fingerprint(inUse)), "")
 	case serves.Evidence == "elsewhere":
 		e.add("evidence", title, Good, e.t("kept by another server of this record store", "同じ記録を使う別のサーバーが保管しています"), "")
+	case strings.HasPrefix(serves.Evidence, "altered or damaged: "):
+		e.add("evidence", title, Bad, e.t("%s is not what was sealed", "%s の記録が封印時と異なります", strings.TrimPrefix(serves.Evidence, "altered or damaged: ")),
+			e.t("Keep a copy of the data directory before anything else; the server's log says what differs. Bundles at other places are whole: `muster verify` them", "まずデータディレクトリの写しを保全してください。相違の内容はサーバーのログにあります。別の保管先のバンドルは `muster verify` で検証できます"))
 	default:
 		e.add("evidence", title, Bad, e.t("runs that ended can't be sealed: %s", "終了した実施を封印できません: %s", serves.Evidence),
 			e.t("Their outcome stands, and they are sealed by themselves as soon as it works again; `muster evidence list` says which wait", "実施の結果には影響しません。復旧次第、自動で封印されます。未封印の実施は `muster evidence list` で確認できます"))

@@ -37,6 +37,8 @@ const (
 	WitnessCheck   = "witness.json" // what the witness found, beside the report's figures
 	ServerLog      = "muster.log"
 	WitnessLog     = "witness.log"
+	Bundle         = "evidence.zip" // of the run, and the key that it is verified with
+	BundleKey      = "evidence.pub"
 	Settings       = "muster.yaml" // for the commands: MUSTER_CONFIG=<folder>/muster.yaml
 )
 
@@ -155,8 +157,12 @@ func (d *demo) drill(ctx context.Context) error {
 	if err := found.write(d.path(WitnessCheck)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(d.Out, "\n%s\n%s\n\n%s\n", verdicts(d.Lang, rep), found.describe(d.Lang), d.Lang.T(
-		"report: %s (beside it report.txt, report.json, report.md and client.csv)", "報告書: %s（同じ場所に report.txt、report.json、report.md、client.csv）", d.path(ReportHTML)))
+	if err := d.writeEvidence(ctx, started.Run); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(d.Out, "\n%s\n%s\n\n%s\n%s\n", verdicts(d.Lang, rep), found.describe(d.Lang), d.Lang.T(
+		"report: %s (beside it report.txt, report.json, report.md and client.csv)", "報告書: %s（同じ場所に report.txt、report.json、report.md、client.csv）", d.path(ReportHTML)),
+		d.Lang.T("evidence, which verifies anywhere without a server: muster verify %[1]s --key %[2]s", "証拠（サーバーなしでどこでも検証可能）: muster verify %[1]s --key %[2]s", d.path(Bundle), d.path(BundleKey)))
 	if err != nil {
 		return err
 	}

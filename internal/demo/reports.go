@@ -3,9 +3,12 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
+	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/report"
 )
 
@@ -29,4 +32,18 @@ func (d *demo) writeReports(ctx context.Context, id string) (report.Report, erro
 		}
 	}
 	return rep, nil
+}
+
+// writeEvidence writes the run's bundle and the public key. They lie side by side here; an
+// auditor is given the key on another way.
+func (d *demo) writeEvidence(ctx context.Context, id string) error {
+	b, err := d.client.Bundle(ctx, id, keep.BundleOptions{})
+	if err != nil {
+		return explain(ctx, "take the evidence", err)
+	}
+	public, _, err := keep.PublicKey(filepath.Join(d.dir, "seal"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(d.path(Bundle), b, 0o644), os.WriteFile(d.path(BundleKey), []byte(public+"\n"), 0o644))
 }

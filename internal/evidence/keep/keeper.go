@@ -55,6 +55,8 @@ type Keeper struct {
 	index index
 	lock  *os.File
 
+	checked time.Time // of the round's goroutine
+
 	// told has a lock of its own: health is answered while something is being sealed.
 	told   sync.Mutex
 	status Status
@@ -73,6 +75,8 @@ type Status struct {
 	Trouble     string        `json:"trouble,omitempty"` // why nothing is sealed now
 	Since       *time.Time    `json:"since,omitempty"`   // of the trouble
 	Elsewhere   string        `json:"elsewhere,omitempty"`
+	CheckedAt   *time.Time    `json:"checked_at,omitempty"` // when all that is sealed was last looked through
+	Damaged     []string      `json:"damaged,omitempty"`    // runs whose sealed files, or whose record, are not what was sealed
 	Places      []PlaceStatus `json:"places"`
 }
 

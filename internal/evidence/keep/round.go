@@ -17,6 +17,8 @@ const (
 	roundEvery = 10 * time.Second
 	// allEvery is how often every run is: for what was said later of an old one.
 	allEvery = time.Hour
+	// checkEvery is how often all that is sealed is looked through.
+	checkEvery = 24 * time.Hour
 	// newest is how many runs a quick look takes in.
 	newest = 50
 	// longest is how long after a run's end receipts keep it from being sealed.
@@ -122,6 +124,10 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 	}
 	if all && err == nil {
 		err = k.retain(ctx, runs)
+		if now := k.o.Now(); err == nil && now.Sub(k.checked) >= checkEvery {
+			k.checked = now
+			k.check(ctx, runs)
+		}
 	}
 	k.told.Lock()
 	k.status.Waiting = append([]string{}, open...)

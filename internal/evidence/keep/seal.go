@@ -201,3 +201,18 @@ func (k *Keeper) attach(m *evidence.Manifest, files map[string][]byte, lines []b
 
 // safeName is a run's ID as a file's name.
 func safeName(runID string) string { return url.PathEscape(runID) }
+
+// Seal seals what of an ended run is not sealed yet, without waiting for it to be quiet:
+// somebody wants to have it now.
+func (k *Keeper) Seal(ctx context.Context, sum journal.Summary) error {
+	if sum.EndedAt == nil || !sum.State.Ended() || sum.PlanHash == "" {
+		return ErrNotSealed
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return err
+	}
+	_, err := k.seal(ctx, sum)
+	return err
+}

@@ -2,6 +2,7 @@ package keep
 
 import (
 	"bytes"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"slices"
@@ -152,5 +153,56 @@ func TestAnAlteredArchiveIsNotExported(t *testing.T) {
 	}
 	if _, err := w.k.Bundle(t.Context(), "tokyo-loss-1", BundleOptions{}); err == nil || !strings.Contains(err.Error(), "not what the log says") {
 		t.Errorf("it was exported: %v", err)
+	}
+}
+
+// Once a day all that is sealed is looked through: a record that was altered since, or sealed
+// files that were, are named until it is mended.
+func TestWhatWasAlteredSinceIsFoundWithinADay(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, id := range []string{"tokyo-loss-1", "tokyo-loss-2", "tokyo-loss-3"} {
+		w.ended(id, run.Drill)
+	}
+	w.round()
+	if s := w.k.Status(); s.CheckedAt == nil || len(s.Damaged) > 0 {
+		t.Fatalf("nothing was altered: %+v", s)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(filepath.Dir(w.o.Dir), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `UPDATE events SET body = replace(body, 'quarterly', 'monthly') WHERE run = 'tokyo-loss-2' AND seq = 1`); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(w.k.archive("tokyo-loss-3", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := bytes.Clone(b)
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(w.k.archive("tokyo-loss-3", 1), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(23 * time.Hour)
+	w.round()
+	if s := w.k.Status(); len(s.Damaged) > 0 {
+		t.Fatalf("looked before its time: %+v", s)
+	}
+	w.pass(2 * time.Hour)
+	w.round()
+	if got := w.k.Status().Damaged; !slices.Equal(got, []string{"tokyo-loss-3", "tokyo-loss-2"}) {
+		t.Errorf("altered: %v", got)
+	}
+	if _, err := db.ExecContext(t.Context(), `UPDATE events SET body = replace(body, 'monthly', 'quarterly') WHERE run = 'tokyo-loss-2' AND seq = 1`); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.k.archive("tokyo-loss-3", 1), whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(25 * time.Hour)
+	w.round()
+	if got := w.k.Status().Damaged; len(got) != 0 {
+		t.Errorf("mended: %v", got)
 	}
 }

@@ -1,0 +1,73 @@
+package keep
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// check looks, once a day, whether what was sealed is still on disk as the log says, and whether
+// the record store still says what was sealed (requirements P-TAMPER, F-N2-07). It changes
+// nothing: what was found stands in the status until it is mended.
+func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
+	var damaged []string
+	for _, sum := range runs {
+		if ctx.Err() != nil {
+			return
+		}
+		if err := k.checkRun(ctx, sum); err != nil && ctx.Err() == nil {
+			damaged = append(damaged, sum.Run)
+			k.o.Log.Error("evidence was altered or damaged", "run", sum.Run, "err", err)
+		}
+	}
+	at := k.now()
+	k.told.Lock()
+	defer k.told.Unlock()
+	k.status.CheckedAt, k.status.Damaged = &at, damaged
+}
+
+func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return nil // that is told apart
+	}
+	s, known := k.index.runs[sum.Run]
+	if !known || s.removed || len(s.parts) == 0 {
+		return nil
+	}
+	var sealed []byte
+	for part, manifest := range s.parts {
+		files, err := k.sealed(sum.Run, part+1, manifest)
+		if err != nil {
+			return err
+		}
+		if err := evidence.Whole(files); err != nil {
+			return fmt.Errorf("%s: %w", k.archive(sum.Run, part+1), err)
+		}
+		sealed = append(sealed, files[evidence.FileEvents]...)
+	}
+	entries, err := k.o.Store.Events(ctx, sum.Run, 0, 0)
+	if err != nil {
+		return nil // a store that can't be read is told apart
+	}
+	var events []run.Event
+	for _, e := range entries {
+		if e.Position <= s.through {
+			events = append(events, e.Event)
+		}
+	}
+	lines, _, err := evidence.Lines(events)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(lines, sealed) {
+		return errors.New("the record store does not say what was sealed any more: `muster evidence export` has the sealed events, and a copy of the store what it was")
+	}
+	return nil
+}
