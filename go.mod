@@ -53,6 +53,11 @@ require (
 )
 
 require (
+	github.com/carlos7ags/folio v0.11.0 // indirect
+	golang.org/x/image v0.47.0 // indirect
+)
+
+require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/coreos/go-semver v0.3.1 // indirect

@@ -3,10 +3,11 @@ package book
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/signintech/gopdf"
+
+	"github.com/muster-dr/muster/internal/pdf"
 )
 
 // mm is a millimetre in points.
@@ -111,20 +112,7 @@ func (s *sheet) rule(x1, y1, x2, y2, width float64) {
 
 // lines breaks text in the font that is in use.
 func (s *sheet) lines(text string, width float64) []string {
-	return wrap(clean(text), width, s.width)
-}
-
-// clean takes out what can't be drawn: control letters, and marks that turn text around.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r < ' ' && r != '\n', r == 0x7f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff, r == 0x200b:
-			return -1
-		}
-		return r
-	}, s)
+	return pdf.Wrap(pdf.Clean(text), width, s.width)
 }
 
 // text draws text and moves down.

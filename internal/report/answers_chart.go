@@ -19,19 +19,19 @@ func (d *document) answersChart() *drawing {
 	c := &drawing{ID: "answers", W: chartWidth, H: 172,
 		Title: say("Share of those called who had answered, over the time since the call; the figures stand below", "安否回答率の推移（召集からの経過時間）。数値は下に記載")}
 	end := p.Curve[len(p.Curve)-1].AtS
-	x := scale{from: 0, to: max(end*1.04, 1), x: left, w: right - left}
+	x := scale{From: 0, To: max(end*1.04, 1), X: left, W: right - left}
 	y := func(share float64) float64 { return bottom - (bottom-top)*share }
-	c.axis(x, top, bottom, after)
+	c.Axis(x, top, bottom, after)
 	for _, percent := range []int{0, 25, 50, 75, 100} {
-		c.line("grid", left, y(float64(percent)/100), right, y(float64(percent)/100))
-		c.text("tick", "end", left-6, y(float64(percent)/100)+4, plain(fmt.Sprintf("%d%%", percent)))
+		c.Line("grid", left, y(float64(percent)/100), right, y(float64(percent)/100))
+		c.Text("tick", "end", left-6, y(float64(percent)/100)+4, plain(fmt.Sprintf("%d%%", percent)))
 	}
 	var line strings.Builder
 	fmt.Fprintf(&line, "M%s %s", num(left), num(bottom))
 	for _, at := range p.Curve {
-		fmt.Fprintf(&line, "H%sV%s", num(x.at(at.AtS)), num(y(float64(at.Answered)/float64(p.Called))))
+		fmt.Fprintf(&line, "H%sV%s", num(x.At(at.AtS)), num(y(float64(at.Answered)/float64(p.Called))))
 	}
 	fmt.Fprintf(&line, "H%s", num(right))
-	c.path("level", line.String())
+	c.Path("level", line.String())
 	return c
 }

@@ -20,13 +20,13 @@ func (d *document) curveChart(s System) *drawing {
 	c := &drawing{ID: "curve-" + s.ID, W: chartWidth, H: 236,
 		Title: say("Level of service of %s over the time since the event; the table below has the figures", "%s のサービスレベルの推移。数値は下の表を参照", s.ID)}
 	end := s.RLO.Curve[len(s.RLO.Curve)-1].AtS
-	x := scale{from: 0, to: d.reach(s, end), x: left, w: right - left}
+	x := scale{From: 0, To: d.reach(s, end), X: left, W: right - left}
 	y := func(level int) float64 { return bottom - (bottom-top-8)*float64(level)/100 }
 
-	c.axis(x, top, bottom, after)
+	c.Axis(x, top, bottom, after)
 	for _, level := range []int{0, 50, 100} {
-		c.line("grid", left, y(level), right, y(level))
-		c.text("tick", "end", left-6, y(level)+4, plain(fmt.Sprintf("%d%%", level)))
+		c.Line("grid", left, y(level), right, y(level))
+		c.Text("tick", "end", left-6, y(level)+4, plain(fmt.Sprintf("%d%%", level)))
 	}
 	d.drawCurve(c, x, y, s)
 
@@ -35,26 +35,26 @@ func (d *document) curveChart(s System) *drawing {
 	var need strings.Builder
 	asked := 0
 	for _, st := range s.RLO.Stages {
-		if st.WithinS > x.to {
+		if st.WithinS > x.To {
 			break
 		}
 		if need.Len() == 0 {
-			fmt.Fprintf(&need, "M%s %s", num(x.at(st.WithinS)), num(y(0)))
+			fmt.Fprintf(&need, "M%s %s", num(x.At(st.WithinS)), num(y(0)))
 		}
-		fmt.Fprintf(&need, "H%sV%s", num(x.at(st.WithinS)), num(y(st.Level)))
+		fmt.Fprintf(&need, "H%sV%s", num(x.At(st.WithinS)), num(y(st.Level)))
 		asked = st.Level
 	}
 	if asked > 0 {
 		fmt.Fprintf(&need, "H%s", num(right))
-		c.path("need", need.String())
+		c.Path("need", need.String())
 	}
-	f := &flags{d: c, ends: make([]float64, 4), top: 12, edge: right + 12}
+	f := &flags{D: c, Ends: make([]float64, 4), Top: 12, Edge: right + 12}
 	mark := func(class string, at *time.Time, t plan.Text) {
 		if at == nil || s.RTO.EventAt == nil {
 			return
 		}
-		if v := at.Sub(*s.RTO.EventAt).Seconds(); v >= 0 && v <= x.to {
-			f.add(class, x.at(v), bottom, t)
+		if v := at.Sub(*s.RTO.EventAt).Seconds(); v >= 0 && v <= x.To {
+			f.Add(class, x.At(v), bottom, t)
 		}
 	}
 	mark("event", s.RTO.EventAt, say("▼ event", "▼ 発生"))
@@ -72,25 +72,25 @@ func (d *document) curveChart(s System) *drawing {
 	}
 	for _, st := range s.RLO.Stages {
 		label := say("RLO %d%%: %s", "RLO %d%%：%s", st.Level, span(st.WithinS))
-		at := x.at(st.WithinS) + 4
+		at := x.At(st.WithinS) + 4
 		switch {
-		case st.WithinS > x.to:
+		case st.WithinS > x.To:
 			past(label)
 		case at+wide(label) < c.W:
-			c.text("need-text", "start", at, y(st.Level)+13, label)
+			c.Text("need-text", "start", at, y(st.Level)+13, label)
 		default:
-			c.text("need-text", "end", at-8, y(st.Level)+13, label)
+			c.Text("need-text", "end", at-8, y(st.Level)+13, label)
 		}
 	}
 	if o := s.RTO.ObjectiveS; o != nil {
-		if label := say("RTO %s", "RTO %s", span(*o)); *o > x.to {
+		if label := say("RTO %s", "RTO %s", span(*o)); *o > x.To {
 			past(label)
 		} else {
-			f.add("limit", x.at(*o), bottom, plan.Text{EN: "▮ " + label.EN, JA: "▮ " + label.JA})
+			f.Add("limit", x.At(*o), bottom, plan.Text{EN: "▮ " + label.EN, JA: "▮ " + label.JA})
 		}
 	}
 	if beyond != (plan.Text{}) {
-		c.text("flag-text limit", "end", right, bottom-6, plan.Text{EN: beyond.EN + " →", JA: beyond.JA + " →"})
+		c.Text("flag-text limit", "end", right, bottom-6, plan.Text{EN: beyond.EN + " →", JA: beyond.JA + " →"})
 	}
 	return c
 }
@@ -125,11 +125,11 @@ func (d *document) drawCurve(c *drawing, x scale, y func(int) float64, s System)
 	var pieces []piece
 	for i, p := range s.RLO.Curve[:len(s.RLO.Curve)-1] { // the last point only ends the curve
 		to := s.RLO.Curve[i+1].AtS
-		if p.AtS > x.to || to <= p.AtS {
+		if p.AtS > x.To || to <= p.AtS {
 			continue
 		}
 		n := len(pieces)
-		narrow := x.at(to)-x.at(p.AtS) < 0.7 && n > 0 && x.at(pieces[n-1].to)-x.at(pieces[n-1].from) < 0.7
+		narrow := x.At(to)-x.At(p.AtS) < 0.7 && n > 0 && x.At(pieces[n-1].to)-x.At(pieces[n-1].from) < 0.7
 		if narrow && pieces[n-1].level != nil && p.level() <= *pieces[n-1].level {
 			pieces[n-1].to, pieces[n-1].level = to, p.Level
 			continue
@@ -142,11 +142,11 @@ func (d *document) drawCurve(c *drawing, x scale, y func(int) float64, s System)
 	var line, area strings.Builder
 	open := false
 	for _, p := range pieces {
-		x1, x2 := x.at(p.from), x.at(min(p.to, x.to))
+		x1, x2 := x.At(p.from), x.At(min(p.to, x.To))
 		if p.level == nil {
-			c.rect("unseen", x1, y(100), x2-x1, y(0)-y(100))
+			c.Rect("unseen", x1, y(100), x2-x1, y(0)-y(100))
 			if x2-x1 > 60 {
-				c.text("tick", "middle", (x1+x2)/2, (y(0)+y(100))/2, say("not seen", "未観測"))
+				c.Text("tick", "middle", (x1+x2)/2, (y(0)+y(100))/2, say("not seen", "未観測"))
 			}
 			open = false
 			continue
@@ -159,14 +159,14 @@ func (d *document) drawCurve(c *drawing, x scale, y func(int) float64, s System)
 		}
 		open = true
 		if *p.level > 0 && *p.level < 100 && x2-x1 > 44 {
-			c.text("tick", "end", x2-4, y(*p.level)-5, plain(fmt.Sprintf("%d%%", *p.level)))
+			c.Text("tick", "end", x2-4, y(*p.level)-5, plain(fmt.Sprintf("%d%%", *p.level)))
 		}
 		if *p.level > 0 {
 			fmt.Fprintf(&area, "M%s %sV%sH%sV%sZ", num(x1), num(y(0)), v, num(x2), num(y(0)))
 		}
 	}
-	c.path("area", area.String())
-	c.path("level", line.String())
+	c.Path("area", area.String())
+	c.Path("level", line.String())
 }
 
 func (p Point) level() int {
@@ -193,8 +193,8 @@ func (d *document) waterfall(s System) *drawing {
 	bottom := top + row*float64(len(parts)+1)
 	c := &drawing{ID: "time-" + s.ID, W: chartWidth, H: bottom + 24,
 		Title: say("Where the %s between event and restored service of %s went", "%[2]s：発生から復旧までの %[1]s の内訳", span(actual), s.ID)}
-	x := scale{from: 0, to: to * 1.06, x: left, w: right - left}
-	c.axis(x, top-4, bottom, after)
+	x := scale{From: 0, To: to * 1.06, X: left, W: right - left}
+	c.Axis(x, top-4, bottom, after)
 	longest := slices.MaxFunc(parts, func(a, b part) int {
 		if a.seconds < b.seconds {
 			return -1
@@ -216,24 +216,24 @@ func (d *document) waterfall(s System) *drawing {
 			class = "part simulated"
 			value = say("%s (simulated)", "%s（模擬）", span(p.seconds))
 		}
-		c.text("label"+label, "end", left-8, y+15, p.title)
-		c.rect(class, x.at(at), y+3, max(x.at(at+p.seconds)-x.at(at), 1.5), row-8)
+		c.Text("label"+label, "end", left-8, y+15, p.title)
+		c.Rect(class, x.At(at), y+3, max(x.At(at+p.seconds)-x.At(at), 1.5), row-8)
 		if i+1 < len(parts) {
-			c.line("joint", x.at(at+p.seconds), y+row-5, x.at(at+p.seconds), y+row+3)
+			c.Line("joint", x.At(at+p.seconds), y+row-5, x.At(at+p.seconds), y+row+3)
 		}
-		d.value(c, label, x.at(at), x.at(at+p.seconds), y+15, value)
+		d.value(c, label, x.At(at), x.At(at+p.seconds), y+15, value)
 		at += p.seconds
 	}
 	y := top + row*float64(len(parts))
-	c.text("label strong", "end", left-8, y+15, say("total", "合計"))
-	c.rect("total", x.at(0), y+3, x.at(actual)-x.at(0), row-8)
-	d.value(c, " strong", x.at(0), x.at(actual), y+15, say("RTO %s", "RTO 実績 %s", span(actual)))
+	c.Text("label strong", "end", left-8, y+15, say("total", "合計"))
+	c.Rect("total", x.At(0), y+3, x.At(actual)-x.At(0), row-8)
+	d.value(c, " strong", x.At(0), x.At(actual), y+15, say("RTO %s", "RTO 実績 %s", span(actual)))
 	if limit != nil {
-		if *limit <= x.to {
-			c.line("flag limit", x.at(*limit), top-6, x.at(*limit), bottom)
-			c.text("flag-text limit", "end", x.at(*limit)-4, top+4, say("target %s", "目標 %s", span(*limit)))
+		if *limit <= x.To {
+			c.Line("flag limit", x.At(*limit), top-6, x.At(*limit), bottom)
+			c.Text("flag-text limit", "end", x.At(*limit)-4, top+4, say("target %s", "目標 %s", span(*limit)))
 		} else {
-			c.text("flag-text limit", "end", right, top+4, say("target %s →", "目標 %s →", span(*limit)))
+			c.Text("flag-text limit", "end", right, top+4, say("target %s →", "目標 %s →", span(*limit)))
 		}
 	}
 	return c
@@ -243,11 +243,11 @@ func (d *document) waterfall(s System) *drawing {
 func (d *document) value(c *drawing, class string, from, to, y float64, t plan.Text) {
 	w := wide(t)
 	if to+6+w <= c.W {
-		c.text("value"+class, "start", to+6, y, t)
+		c.Text("value"+class, "start", to+6, y, t)
 	} else if from-6-w > 132 {
-		c.text("value"+class, "end", from-6, y, t)
+		c.Text("value"+class, "end", from-6, y, t)
 	} else {
-		c.text("value inside"+class, "end", to-6, y, t)
+		c.Text("value inside"+class, "end", to-6, y, t)
 	}
 }
 
@@ -276,17 +276,17 @@ func (d *document) gantt() *drawing {
 		return nil
 	}
 	const row, left, right, top = 17.0, 190.0, 706.0, 34.0
-	x := scale{from: 0, to: end.Sub(begin).Seconds() * 1.01, x: left, w: right - left}
-	since := func(t time.Time) float64 { return x.at(t.Sub(begin).Seconds()) }
+	x := scale{From: 0, To: end.Sub(begin).Seconds() * 1.01, X: left, W: right - left}
+	since := func(t time.Time) float64 { return x.At(t.Sub(begin).Seconds()) }
 	c := &drawing{ID: "gantt", W: chartWidth, Title: say("Phases and steps over the time of the run; the tables below have the figures", "実行中の段階とステップの経過。数値は下の表を参照")}
 	y := top
 	bar := func(class string, label plan.Text, from, to *time.Time, mark string) {
 		if y > top+ganttRows*row {
 			return
 		}
-		c.text("label", "end", left-8, y+12, label)
+		c.Text("label", "end", left-8, y+12, label)
 		if from == nil {
-			c.text("value", "start", since(begin)+4, y+12, plain(mark))
+			c.Text("value", "start", since(begin)+4, y+12, plain(mark))
 		} else {
 			last := end
 			if to != nil {
@@ -294,17 +294,17 @@ func (d *document) gantt() *drawing {
 			}
 			x1, x2 := since(*from), since(last)
 			w := max(x2-x1, 2.5)
-			c.rect("bar "+class, x1, y+3, w, row-6)
+			c.Rect("bar "+class, x1, y+3, w, row-6)
 			took := say("%s %s", "%s %s", mark, span(round(last.Sub(*from).Seconds())))
 			switch {
 			case x1+w+4+wide(took) < c.W:
-				c.text("value", "start", x1+w+4, y+12, took)
+				c.Text("value", "start", x1+w+4, y+12, took)
 			case x1-4-wide(took) > left:
-				c.text("value", "end", x1-4, y+12, took)
+				c.Text("value", "end", x1-4, y+12, took)
 			case class == "step passed": // a bar over the whole time; white on blue
-				c.text("value inside", "end", x1+w-4, y+12, took)
+				c.Text("value inside", "end", x1+w-4, y+12, took)
 			default:
-				c.text("value", "end", x1+w-4, y+12, took)
+				c.Text("value", "end", x1+w-4, y+12, took)
 			}
 		}
 		y += row
@@ -314,8 +314,8 @@ func (d *document) gantt() *drawing {
 			return
 		}
 		y += 3
-		c.text("lane", "start", 0, y+12, t)
-		c.line("lane-line", 0, y+16, right, y+16)
+		c.Text("lane", "start", 0, y+12, t)
+		c.Line("lane-line", 0, y+16, right, y+16)
 		y += row
 	}
 	lane(say("Phases", "段階"))
@@ -340,12 +340,12 @@ func (d *document) gantt() *drawing {
 		}
 	}
 	if y > top+ganttRows*row {
-		c.text("tick", "start", 0, y+14, say("The chart shows the first %d lines; the report in JSON has all.", "図は先頭の %d 行のみ。全件は JSON の報告に記載。", ganttRows))
+		c.Text("tick", "start", 0, y+14, say("The chart shows the first %d lines; the report in JSON has all.", "図は先頭の %d 行のみ。全件は JSON の報告に記載。", ganttRows))
 		y += row
 	}
 	bottom := y + 4
 	c.H = bottom + 22
-	f := &flags{d: c, ends: make([]float64, 2), top: 12, edge: right + 12}
+	f := &flags{D: c, Ends: make([]float64, 2), Top: 12, Edge: right + 12}
 	for i, s := range r.Systems {
 		id := ""
 		if len(r.Systems) > 1 {
@@ -355,20 +355,20 @@ func (d *document) gantt() *drawing {
 			break
 		}
 		if s.RTO.EventAt != nil && i == 0 {
-			f.add("event", since(*s.RTO.EventAt), bottom, say("▼ event", "▼ 発生"))
+			f.Add("event", since(*s.RTO.EventAt), bottom, say("▼ event", "▼ 発生"))
 		}
 		if s.RTO.RestoredAt != nil {
-			f.add("restored", since(*s.RTO.RestoredAt), bottom, say("● restored%s", "● 復旧%s", id))
+			f.Add("restored", since(*s.RTO.RestoredAt), bottom, say("● restored%s", "● 復旧%s", id))
 		}
 		if s.RTO.EventAt != nil && s.RTO.ObjectiveS != nil {
 			if at := s.RTO.EventAt.Add(time.Duration(*s.RTO.ObjectiveS * float64(time.Second))); at.Before(end) {
-				f.add("limit", since(at), bottom, say("▮ RTO%s", "▮ RTO%s", id))
+				f.Add("limit", since(at), bottom, say("▮ RTO%s", "▮ RTO%s", id))
 			}
 		}
 	}
-	c.axis(x, top-4, bottom, func(v float64) plan.Text {
+	c.Axis(x, top-4, bottom, func(v float64) plan.Text {
 		at := begin.Add(time.Duration(v * float64(time.Second)))
-		if x.to < 36*3600 {
+		if x.To < 36*3600 {
 			return plain(d.clock(at))
 		}
 		return plain(at.In(d.zone).Format("01-02 15:04"))

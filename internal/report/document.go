@@ -10,58 +10,15 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
 )
 
 // document is a report as people read it, in both languages at once. Text, Markdown and
 // HTML are three ways to set it; none of them says anything of its own.
 type document struct {
-	report   Report
-	zone     *time.Location
-	Mark     plan.Text // what every page of a drill begins with
-	Title    plan.Text
-	Facts    []plan.Text // one line each: run, depth, times
-	Sentence plan.Text   // the verdict with its figures
-	Remarks  []plan.Text // what must be known beside the sentence
-	Sections []section
-}
-
-// section is a part of the report under a heading.
-type section struct {
-	ID     string
-	Title  plan.Text
-	Lead   []plan.Text
-	Tables []table
-}
-
-// table is a table with a caption. Brief tables also stand in the terminal's report.
-type table struct {
-	Caption plan.Text
-	Head    []plan.Text
-	Rows    [][]cell
-	Brief   bool
-}
-
-// cell is one field. Class is a verdict, an outcome, "number", "time", or "blank" for what
-// people have yet to write. A row of one cell of class "group" is a line across the table.
-type cell struct {
-	Text  plan.Text
-	Class string
-}
-
-func tell(t plan.Text) cell {
-	if cells(t.EN) > 24 || cells(t.JA) > 24 || strings.Contains(t.EN, " ") {
-		return cell{Text: t}
-	}
-	return cell{Text: t, Class: "word"} // a column of these is not broken
-}
-
-func name(s string) cell          { return tell(plain(s)) }
-func timeCell(t plan.Text) cell   { return cell{Text: t, Class: "time"} }
-func figureCell(t plan.Text) cell { return cell{Text: t, Class: "number"} }
-
-func verdictCell(v run.Verdict) cell {
-	w := verdictWord(v)
-	return cell{Text: plan.Text{EN: mark(v) + " " + w.EN, JA: mark(v) + " " + w.JA}, Class: string(v)}
+	report Report
+	zone   *time.Location
+	sheet.Sheet
 }
 
 func outcomeCell(o run.Outcome) cell {
@@ -69,12 +26,10 @@ func outcomeCell(o run.Outcome) cell {
 	return cell{Text: plan.Text{EN: outcomeMark(o) + " " + w.EN, JA: outcomeMark(o) + " " + w.JA}, Class: "outcome-" + string(o)}
 }
 
-// dash stands where there is no figure.
-var dash = plain("–")
-
 // newDocument sets a report in words.
 func newDocument(r Report) *document {
-	d := &document{report: r, zone: zoneOf(r.Run.Zone), Mark: both(func(l i18n.Lang) string { return l.Banner(r.Run.Kind) })}
+	d := &document{report: r, zone: zoneOf(r.Run.Zone)}
+	d.Mark = both(func(l i18n.Lang) string { return l.Banner(r.Run.Kind) })
 	d.Title = r.Run.Title
 	if d.Title == (plan.Text{}) {
 		d.Title = plain(r.Run.Scenario)
@@ -89,42 +44,14 @@ func newDocument(r Report) *document {
 	if d.restoreTest() { // nobody looked from outside, and nobody was meant to
 		d.Sections = slices.DeleteFunc(d.Sections, func(s section) bool { return s.ID == "curve" })
 	}
+	d.pictures()
+	d.firstPage()
 	for _, s := range d.Sections {
 		for i := range s.Tables {
-			s.Tables[i] = s.Tables[i].compact()
+			s.Tables[i] = s.Tables[i].Compact()
 		}
 	}
 	return d
-}
-
-func across(r []cell) bool { return len(r) == 1 && r[0].Class == "group" }
-
-// compact leaves out columns that are empty in every row.
-func (t table) compact() table {
-	var keep []int
-	for c := range t.Head {
-		if slices.ContainsFunc(t.Rows, func(r []cell) bool { return !across(r) && c < len(r) && r[c].Text != (plan.Text{}) }) {
-			keep = append(keep, c)
-		}
-	}
-	out := table{Caption: t.Caption, Brief: t.Brief}
-	for _, c := range keep {
-		out.Head = append(out.Head, t.Head[c])
-	}
-	for _, r := range t.Rows {
-		if across(r) {
-			out.Rows = append(out.Rows, r)
-			continue
-		}
-		var row []cell
-		for _, c := range keep {
-			if c < len(r) {
-				row = append(row, r[c])
-			}
-		}
-		out.Rows = append(out.Rows, row)
-	}
-	return out
 }
 
 // clock is a time of day in the estate's zone, with the date when it is not that of the
@@ -177,12 +104,12 @@ func (d *document) facts() []plan.Text {
 // inWords lets a Text be an argument of say.
 type inWords plan.Text
 
-func (w inWords) in(l i18n.Lang) string { return plan.Text(w).In(string(l)) }
+func (w inWords) Word(l i18n.Lang) string { return plan.Text(w).In(string(l)) }
 
 // inBoth lets a word of i18n be an argument of say.
 type inBoth func(l i18n.Lang) string
 
-func (w inBoth) in(l i18n.Lang) string { return w(l) }
+func (w inBoth) Word(l i18n.Lang) string { return w(l) }
 
 // tally counts the judged objectives of all systems.
 func (d *document) tally() (all, met, missed, open int) {
@@ -373,13 +300,4 @@ func (p Parts) list() []part {
 		{"recover_s", say("recover", "復旧作業"), p.RecoverS},
 		{"verify_s", say("verify", "復旧確認"), p.VerifyS},
 	}
-}
-
-// section finds a section by its ID.
-func (d *document) section(id string) section {
-	i := slices.IndexFunc(d.Sections, func(s section) bool { return s.ID == id })
-	if i < 0 {
-		return section{}
-	}
-	return d.Sections[i]
 }

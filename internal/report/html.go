@@ -2,19 +2,15 @@ package report
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"html/template"
 	"io"
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
 )
-
-//go:embed report.css
-var style string
 
 //go:embed report.html.tmpl
 var page string
@@ -22,32 +18,11 @@ var page string
 // view is what the page's template sees.
 type view struct {
 	*document
-	Langs   []i18n.Lang
-	Style   template.CSS
-	Policy  string // content security policy
-	Curves  []*drawing
-	Parts   []*drawing
-	Gantt   *drawing
-	Answers *drawing // nil for a few people
-	Tiles   []tiles
-	Top     []Finding
-	Verdict run.Verdict
+	Langs  []i18n.Lang
+	Style  template.CSS
+	Policy string // content security policy
 	// PageTitle is what a browser shows; it begins with the drill's mark.
 	PageTitle *plan.Text
-}
-
-// tiles are the three figures of a system.
-type tiles struct {
-	System plan.Text
-	Tiles  []tile
-}
-
-type tile struct {
-	Name     plan.Text
-	Term     plan.Text
-	Measured plan.Text
-	Target   plan.Text
-	Verdict  run.Verdict
 }
 
 // topFindings is how many findings the first page names.
@@ -56,43 +31,11 @@ const topFindings = 3
 // writeHTML sets the report as one file that fetches nothing: its policy allows its own
 // style sheet, by hash, and no script, image, font or connection.
 func writeHTML(w io.Writer, d *document, langs []i18n.Lang) error {
-	sum := sha256.Sum256([]byte(style))
-	v := view{document: d, Langs: langs, Style: template.CSS(style), Verdict: d.report.Run.Verdict,
-		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"}
-	for _, s := range d.report.Systems {
-		sum := d.tilesOf(s)
-		v.Tiles = append(v.Tiles, sum)
-		var title *plan.Text
-		if len(d.report.Systems) > 1 {
-			title = &sum.System
-		}
-		if c := d.curveChart(s); c != nil {
-			c.System = title
-			v.Curves = append(v.Curves, c)
-		}
-		if c := d.waterfall(s); c != nil {
-			c.System = title
-			v.Parts = append(v.Parts, c)
-		}
-	}
+	v := view{document: d, Langs: langs, Style: sheet.Style(), Policy: sheet.Policy()}
 	v.PageTitle = &plan.Text{EN: d.Mark.EN + " " + d.Title.In("en") + " " + d.report.Run.ID, JA: d.Mark.JA + " " + d.Title.In("ja") + " " + d.report.Run.ID}
-	v.Answers = d.answersChart()
-	v.Gantt = d.gantt()
-	v.Top = d.report.Findings[:min(topFindings, len(d.report.Findings))]
-	t, err := template.New("report").Funcs(template.FuncMap{
-		"t":       func(x plan.Text) template.HTML { return inLanguages(x, langs) },
-		"heading": func(x plan.Text) template.HTML { return heading(x, langs) },
-		"langs":   func() []i18n.Lang { return langs },
-		"textOf":  func(x *plan.Text) plan.Text { return *x },
-		"in":      func(x *plan.Text, l i18n.Lang) string { return x.In(string(l)) },
-		"same":    func(x *plan.Text) bool { return x.EN == x.JA || len(langs) == 1 },
-		"across":  across,
-		"mark":    mark,
-		"verdict": verdictWord,
-		"say":     func(en, ja string) plan.Text { return say(en, ja) },
-		"finding": func(f Finding) plan.Text { return plan.Text{EN: f.Title, JA: f.TitleJA} },
-		"of":      func(id string) section { return d.section(id) },
-	}).Parse(page)
+	t, err := sheet.Template(langs, template.FuncMap{
+		"of": func(id string) section { return d.Section(id) },
+	}, page)
 	if err != nil {
 		return err
 	}
@@ -104,33 +47,9 @@ func writeHTML(w io.Writer, d *document, langs []i18n.Lang) error {
 	return err
 }
 
-// inLanguages sets a text in the languages asked for; the style sheet shows the chosen one.
-func inLanguages(x plan.Text, langs []i18n.Lang) template.HTML {
-	if x.EN == x.JA || len(langs) == 1 {
-		return template.HTML(template.HTMLEscapeString(x.In(string(langs[0]))))
-	}
-	var b bytes.Buffer
-	for _, l := range langs {
-		b.WriteString(`<span lang="` + string(l) + `">` + template.HTMLEscapeString(x.In(string(l))) + `</span>`)
-	}
-	return template.HTML(b.String())
-}
-
-// heading sets a heading with the other language's term beside it (requirement H).
-func heading(x plan.Text, langs []i18n.Lang) template.HTML {
-	var b bytes.Buffer
-	for _, l := range langs {
-		other := i18n.EN
-		if l == i18n.EN {
-			other = i18n.JA
-		}
-		b.WriteString(`<span lang="` + string(l) + `">` + template.HTMLEscapeString(x.In(string(l))))
-		if x.EN != x.JA {
-			b.WriteString(` <small>` + template.HTMLEscapeString(x.In(string(other))) + `</small>`)
-		}
-		b.WriteString(`</span>`)
-	}
-	return template.HTML(b.String())
+// top are the findings that the first page names.
+func (d *document) top() []Finding {
+	return d.report.Findings[:min(topFindings, len(d.report.Findings))]
 }
 
 // tilesOf sums a system up in three figures.
@@ -147,7 +66,7 @@ func (d *document) tilesOf(s System) tiles {
 		if r.IsolatedGone {
 			gone.Measured, gone.Verdict = say("gone", "削除済み"), run.Met
 		}
-		return tiles{System: s.heading(), Tiles: []tile{
+		return tiles{Title: s.heading(), Tiles: []tile{
 			{Name: say("Restore", "復元"), Term: say("time to verified data", "検証完了までの時間"), Measured: spanOr(r.ActualS, say("not known", "不明")), Target: target(r.ObjectiveS), Verdict: r.Verdict},
 			{Name: say("Recovery point", "復旧時点"), Term: say("age of the newest row", "最新行の古さ"), Measured: spanOr(r.BehindS, say("not known", "不明")), Target: target(r.PointObjectiveS), Verdict: r.PointVerdict},
 			gone,
@@ -185,7 +104,7 @@ func (d *document) tilesOf(s System) tiles {
 			rlo.Target = say("target %[1]d%% in %[2]s · stages %[3]d/%[4]d", "目標 %[2]sで%[1]d%%・段階 %[3]d/%[4]d", last.Level, span(last.WithinS), met, n)
 		}
 	}
-	return tiles{System: s.heading(), Tiles: []tile{rto, rpo, rlo}}
+	return tiles{Title: s.heading(), Tiles: []tile{rto, rpo, rlo}}
 }
 
 // heading is a system with its name, ID and band.

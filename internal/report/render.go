@@ -2,10 +2,12 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/pdf"
 )
 
 // Format is a way to set a report.
@@ -16,10 +18,12 @@ const (
 	JSON     Format = "json"     // complete; the only one that programs should read
 	Markdown Format = "markdown" // for wikis and issues
 	HTML     Format = "html"     // one self-contained file for screen and A4
+	CSV      Format = "csv"      // a zip file with one file for every table
+	PDF      Format = "pdf"      // tagged, for paper and archives; see WritePDF
 )
 
 // Formats lists all formats.
-func Formats() []Format { return []Format{Text, JSON, Markdown, HTML} }
+func Formats() []Format { return []Format{Text, JSON, Markdown, HTML, CSV, PDF} }
 
 // Render writes the report. Lang is "ja", "en" or "" for both; with both, HTML holds the
 // two languages with a switch that needs no script, and text and Markdown have one after
@@ -42,14 +46,17 @@ func Render(w io.Writer, r Report, f Format, lang string) error {
 		return enc.Encode(r)
 	case HTML:
 		return writeHTML(w, newDocument(r), langs)
+	case CSV:
+		return newDocument(r).CSV(w, langs[0])
+	case PDF:
+		return errors.New("a PDF needs fonts")
 	case Text, Markdown:
 		d := newDocument(r)
 		for i, l := range langs {
-			out := writeText
-			if f == Markdown {
-				out = writeMarkdown
+			s := d.Markdown(l)
+			if f == Text {
+				s = writeText(d, l)
 			}
-			s := out(d, l)
 			if i > 0 {
 				s = "\n" + s
 			}
@@ -60,4 +67,10 @@ func Render(w io.Writer, r Report, f Format, lang string) error {
 		return nil
 	}
 	return fmt.Errorf("format %q: a report is one of %v", f, Formats())
+}
+
+// WritePDF sets the report as tagged PDF in one language. It names the letters that the fonts lack,
+// which stand as 〓.
+func WritePDF(w io.Writer, r Report, l i18n.Lang, fonts pdf.Fonts) (missing []rune, err error) {
+	return newDocument(r).PDF(w, l, fonts)
 }

@@ -157,8 +157,8 @@ func (d *document) gaps() []plan.Text {
 			if slices.Contains(s.RTO.SimulatedParts, p.key) {
 				mark = say(" (simulated)", "（模擬）")
 			}
-			en = append(en, p.title.EN+" "+span(p.seconds).in(i18n.EN)+mark.EN)
-			ja = append(ja, p.title.JA+span(p.seconds).in(i18n.JA)+mark.JA)
+			en = append(en, p.title.EN+" "+span(p.seconds).Word(i18n.EN)+mark.EN)
+			ja = append(ja, p.title.JA+span(p.seconds).Word(i18n.JA)+mark.JA)
 		}
 		out = append(out, plan.Text{EN: s.ID + ": " + strings.Join(en, ", "), JA: s.ID + "：" + strings.Join(ja, "、")})
 	}

@@ -49,11 +49,11 @@ type maybe struct{ s *float64 }
 
 func orDash(s *float64) maybe { return maybe{s} }
 
-func (m maybe) in(l i18n.Lang) string {
+func (m maybe) Word(l i18n.Lang) string {
 	if m.s == nil {
 		return dash.EN
 	}
-	return span(*m.s).in(l)
+	return span(*m.s).Word(l)
 }
 
 // levels is the recovery curve in figures.
@@ -403,7 +403,7 @@ func grounds(k run.DecisionAsk) plan.Text {
 		out = plan.Text{EN: out.EN + g.way.EN + ": " + g.ground.EN, JA: out.JA + g.way.JA + "：" + g.ground.JA}
 	}
 	if k.MissS != nil {
-		out = plan.Text{EN: out.EN + "; the RTO is expected to be missed by " + span(*k.MissS).in(i18n.EN), JA: out.JA + "、目標復旧時間の超過見込み " + span(*k.MissS).in(i18n.JA)}
+		out = plan.Text{EN: out.EN + "; the RTO is expected to be missed by " + span(*k.MissS).Word(i18n.EN), JA: out.JA + "、目標復旧時間の超過見込み " + span(*k.MissS).Word(i18n.JA)}
 	}
 	return out
 }

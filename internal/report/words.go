@@ -1,94 +1,12 @@
 package report
 
 import (
-	"fmt"
-	"math"
 	"strings"
-	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
-
-// say makes a sentence in both languages. Both formats take the same arguments; one that
-// reads differently in each language is an inLanguage.
-func say(en, ja string, args ...any) plan.Text {
-	with := func(l i18n.Lang) []any {
-		out := make([]any, len(args))
-		for i, a := range args {
-			if w, ok := a.(inLanguage); ok {
-				a = w.in(l)
-			}
-			out[i] = a
-		}
-		return out
-	}
-	if len(args) == 0 {
-		return plan.Text{EN: en, JA: ja}
-	}
-	return plan.Text{EN: fill(en, with(i18n.EN)), JA: fill(ja, with(i18n.JA))}
-}
-
-// fill is Sprintf for formats that need not use every argument.
-func fill(format string, args []any) string {
-	s := fmt.Sprintf(format, args...)
-	if i := strings.Index(s, "%!(EXTRA"); i >= 0 {
-		s = s[:i]
-	}
-	return s
-}
-
-type inLanguage interface{ in(l i18n.Lang) string }
-
-// span is a duration in seconds as people read it: 0.41 s, 12.4 s, 24 min 12 s,
-// 3 h 05 min, 2 d 3 h.
-type span float64
-
-func (s span) in(l i18n.Lang) string {
-	v := math.Abs(float64(s))
-	d := time.Duration(math.Round(v*1000)) * time.Millisecond
-	whole := func(u time.Duration) int64 { return int64(d / u) }
-	unit := func(n int64, en, ja string) string { return fmt.Sprintf("%d%s", n, l.T(" "+en, ja)) }
-	sep := l.T(" ", "")
-	switch {
-	case d == 0:
-		return l.T("0 s", "0秒")
-	case d < 10*time.Second && d%time.Second != 0:
-		return fmt.Sprintf("%.2f%s", d.Seconds(), l.T(" s", "秒"))
-	case d < 59950*time.Millisecond && d%time.Second != 0:
-		return fmt.Sprintf("%.1f%s", d.Seconds(), l.T(" s", "秒"))
-	}
-	switch d = d.Round(time.Second); {
-	case d < time.Minute:
-		return unit(whole(time.Second), "s", "秒")
-	case d < time.Hour:
-		out := unit(whole(time.Minute), "min", "分")
-		if r := int64(d/time.Second) % 60; r != 0 {
-			out += sep + unit(r, "s", "秒")
-		}
-		return out
-	case d < 48*time.Hour:
-		out := unit(whole(time.Hour), "h", "時間")
-		if r := int64(d/time.Minute) % 60; r != 0 {
-			out += sep + fmt.Sprintf("%02d%s", r, l.T(" min", "分"))
-		}
-		return out
-	}
-	out := unit(whole(24*time.Hour), "d", "日")
-	if r := int64(d/time.Hour) % 24; r != 0 {
-		out += sep + unit(r, "h", "時間")
-	}
-	return out
-}
-
-// spanOr is a span that may be unknown.
-func spanOr(s *float64, otherwise plan.Text) plan.Text {
-	if s == nil {
-		return otherwise
-	}
-	return say("%s", "%s", span(*s))
-}
 
 // against sets a figure beside its objective, as the tail of a finding's title.
 func against(actual, objective *float64) plan.Text {
@@ -185,28 +103,6 @@ func both(word func(l i18n.Lang) string) plan.Text {
 	return plan.Text{EN: word(i18n.EN), JA: word(i18n.JA)}
 }
 
-func verdictWord(v run.Verdict) plan.Text {
-	if v == run.NoObjective {
-		return say("not set", "目標未設定")
-	}
-	return both(func(l i18n.Lang) string { return l.Verdict(v) })
-}
-
-// mark is a verdict's sign, so that no meaning hangs on colour.
-func mark(v run.Verdict) string {
-	switch v {
-	case run.Met:
-		return "✓"
-	case run.Missed:
-		return "✕"
-	case run.NotProven:
-		return "?"
-	case run.NoObjective:
-		return "–"
-	}
-	return ""
-}
-
 // outcomeMark is an outcome's sign.
 func outcomeMark(o run.Outcome) string {
 	switch o {
@@ -277,6 +173,3 @@ func actor(by string) plan.Text {
 	}
 	return plan.Text{EN: by, JA: by}
 }
-
-// plain is the same in both languages.
-func plain(s string) plan.Text { return plan.Text{EN: s, JA: s} }

@@ -1,4 +1,4 @@
-package report
+package sheet
 
 import (
 	"fmt"
@@ -8,26 +8,26 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 )
 
-// writeMarkdown sets the whole report but the charts.
-func writeMarkdown(d *document, l i18n.Lang) string {
+// Markdown sets the whole sheet but the charts.
+func (d Sheet) Markdown(l i18n.Lang) string {
 	var b strings.Builder
 	lang := string(l)
-	fmt.Fprintf(&b, "# %s %s\n\n", d.Mark.In(lang), escape(d.Title.In(lang)))
+	fmt.Fprintf(&b, "# %s %s\n\n", d.Mark.In(lang), Escape(d.Title.In(lang)))
 	for _, f := range d.Facts {
-		b.WriteString("- " + escape(f.In(lang)) + "\n")
+		b.WriteString("- " + Escape(f.In(lang)) + "\n")
 	}
-	fmt.Fprintf(&b, "\n**%s**\n", escape(d.Sentence.In(lang)))
+	fmt.Fprintf(&b, "\n**%s**\n", Escape(d.Sentence.In(lang)))
 	for _, p := range d.Remarks {
-		b.WriteString("\n" + escape(p.In(lang)) + "\n")
+		b.WriteString("\n" + Escape(p.In(lang)) + "\n")
 	}
 	for _, s := range d.Sections {
-		fmt.Fprintf(&b, "\n## %s\n", escape(headingIn(s.Title, l)))
+		fmt.Fprintf(&b, "\n## %s\n", Escape(headingIn(s.Title, l)))
 		for _, p := range s.Lead {
-			b.WriteString("\n" + escape(p.In(lang)) + "\n")
+			b.WriteString("\n" + Escape(p.In(lang)) + "\n")
 		}
 		for _, t := range s.Tables {
 			if c := t.Caption.In(lang); c != "" {
-				fmt.Fprintf(&b, "\n### %s\n", escape(c))
+				fmt.Fprintf(&b, "\n### %s\n", Escape(c))
 			}
 			b.WriteString("\n" + t.markdown(lang))
 		}
@@ -43,21 +43,21 @@ func headingIn(t plan.Text, l i18n.Lang) string {
 	return l.T(t.EN+" ["+t.JA+"]", t.JA+" ["+t.EN+"]")
 }
 
-func (t table) markdown(lang string) string {
+func (t Table) markdown(lang string) string {
 	var b strings.Builder
 	for _, h := range t.Head {
-		b.WriteString("| " + escape(h.In(lang)) + " ")
+		b.WriteString("| " + Escape(h.In(lang)) + " ")
 	}
 	b.WriteString("|\n" + strings.Repeat("| --- ", len(t.Head)) + "|\n")
 	for _, r := range t.Rows {
 		for i := range t.Head {
 			text := ""
-			if across(r) && i == 0 {
-				b.WriteString("| **" + escape(r[0].Text.In(lang)) + "** ")
+			if Across(r) && i == 0 {
+				b.WriteString("| **" + Escape(r[0].Text.In(lang)) + "** ")
 				continue
 			}
 			if i < len(r) {
-				text = escape(r[i].Text.In(lang))
+				text = Escape(r[i].Text.In(lang))
 			}
 			b.WriteString("| " + text + " ")
 		}
@@ -69,4 +69,5 @@ func (t table) markdown(lang string) string {
 // markup are the characters that Markdown or the HTML inside it would act upon.
 var markup = strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", ">", "&gt;", "*", "\\*", "_", "\\_", "`", "\\`", "[", "\\[", "]", "\\]", "#", "\\#", "\r", " ", "\n", " ")
 
-func escape(s string) string { return markup.Replace(s) }
+// Escape takes from a text what Markdown would act upon.
+func Escape(s string) string { return markup.Replace(s) }

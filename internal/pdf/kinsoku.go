@@ -1,4 +1,6 @@
-package book
+// Package pdf sets pages in Japanese and English as tagged PDF: what is a heading, a table cell with its
+// column or a picture with its description is so for a screen reader too. Lines are broken by kinsoku.
+package pdf
 
 import "strings"
 
@@ -8,19 +10,19 @@ const (
 	notLast  = "（［｛〔〈《「『【〝‘“〘〖￥＄£([{¥$"
 )
 
-// wrap breaks text into lines no wider than width, as far as that can be done: Japanese
+// Wrap breaks text into lines no wider than width, as far as that can be done: Japanese
 // between any two letters that may stand so, words of other scripts at their blanks.
-func wrap(text string, width float64, measure func(string) float64) []string {
+func Wrap(text string, width float64, measure func(string) float64) []string {
 	var lines []string
 	for _, para := range strings.Split(text, "\n") {
-		lines = append(lines, wrapLine(atoms(para), width, measure)...)
+		lines = append(lines, wrapLine(Atoms(para), width, measure)...)
 	}
 	return lines
 }
 
-// atoms are the pieces between which a line may end, as far as the pieces go: a word with
+// Atoms are the pieces between which a line may end, as far as the pieces go: a word with
 // the blanks behind it, or one letter of Japanese.
-func atoms(s string) []string {
+func Atoms(s string) []string {
 	var out []string
 	word := ""
 	flush := func() {
@@ -124,4 +126,17 @@ func cut(word string, width float64, measure func(string) float64) (head, rest s
 		}
 	}
 	return word, ""
+}
+
+// Clean takes out what can't be drawn: control letters, and marks that turn text around.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r < ' ' && r != '\n', r == 0x7f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff, r == 0x200b:
+			return -1
+		}
+		return r
+	}, s)
 }
