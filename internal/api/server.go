@@ -77,6 +77,7 @@ type Server struct {
 	Now func() time.Time
 
 	recent    recentPlans
+	forecasts forecasts
 	following following
 	nudges    nudges
 	proposals alarm.Proposals
@@ -133,6 +134,7 @@ func (s *Server) Handler() http.Handler {
 	s.partyRoutes(api)
 	s.lockRoutes(api)
 	s.checkRoutes(api)
+	s.forecastRoutes(api)
 	s.proposalRoutes(api)
 	s.alarmRoutes(api)
 	s.programmeRoutes(api)

@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/forecast"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/outline"
 	"github.com/muster-dr/muster/internal/plan"
@@ -20,12 +25,15 @@ func (c *command) plan() *cobra.Command {
 		Use:   "plan SCENARIO",
 		Short: c.t("What a run would do: steps, effects, people, critical path, forecast against the RTO", "実施内容を表示する (ステップ、影響、要員、所要時間の見込み)"),
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := c.compile(args[0], run.Depth(depth))
 			if err != nil {
 				return err
 			}
 			o := outline.Of(p)
+			past, why := c.past(cmd.Context(), args[0])
+			chances := forecast.Of(p, past)
+			o.Chances, o.NoPast = &chances, why
 			if c.json() {
 				return c.printJSON(o)
 			}
@@ -34,6 +42,33 @@ func (c *command) plan() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&depth, "depth", "", c.t("tabletop, walkthrough, isolated, live or real (default: the scenario's)", "深さ (既定はscenarioの指定)"))
 	return cmd
+}
+
+// pastWithin bounds the asking for past runs: a plan is looked at without a server too.
+const pastWithin = 5 * time.Second
+
+// past reads past runs of a scenario from the server, or says why the forecast does without.
+func (c *command) past(ctx context.Context, name string) (forecast.Past, *plan.Text) {
+	without := func(err error) *plan.Text {
+		if away := new(api.Unreachable); errors.As(err, &away) {
+			said := plan.Say("past runs are not counted, since no server answers at %s", "過去の実績は含みません（サーバー %s に接続できないため）", c.config.ServerURL())
+			return &said
+		}
+		said := plan.Say("past runs are not counted, since the server at %s did not give them: %v", "過去の実績は含みません。サーバー（%s）から取得できませんでした: %v", c.config.ServerURL(), err)
+		return &said
+	}
+	client, err := c.client()
+	if err != nil {
+		return forecast.Past{}, without(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, pastWithin)
+	defer cancel()
+	past, err := client.Past(ctx, name)
+	if err != nil {
+		return forecast.Past{}, without(err)
+	}
+	return past, nil
 }
 
 // compile makes a plan from the files here, without a server.

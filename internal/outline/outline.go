@@ -6,6 +6,7 @@ package outline
 import (
 	"slices"
 
+	"github.com/muster-dr/muster/internal/forecast"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -29,6 +30,10 @@ type Outline struct {
 	Systems   []System         `json:"systems"`
 	Sites     []string         `json:"sites"`   // whose workers are needed
 	Targets   []Target         `json:"targets"` // what may be touched or looked at
+	// Chances is how likely the objectives are met; nil was not asked for. NoPast says why it does not
+	// rest on past runs, when they could not be read.
+	Chances *forecast.Forecast `json:"chances,omitempty"`
+	NoPast  *plan.Text         `json:"no_past,omitempty"`
 }
 
 // System is what would be done for one system.

@@ -19,6 +19,7 @@ func Text(w io.Writer, o Outline, l i18n.Lang) error {
 	for _, s := range o.Systems {
 		t.system(s)
 	}
+	t.chances(o)
 	t.touched(o)
 	_, err := io.WriteString(w, t.b.String())
 	return err

@@ -141,3 +141,20 @@ func longest[N int64 | float64 | run.Duration](steps []Step, takes func(Step) N)
 	}
 	return most
 }
+
+// Within is how likely a time drawn from a distribution, given by its percentiles from 0 to 100, is at
+// most so many seconds.
+func Within(percent []float64, s float64) float64 {
+	n := len(percent) - 1
+	switch {
+	case n < 1 || s < percent[0]:
+		return 0
+	case s >= percent[n]:
+		return 1
+	}
+	i := 0
+	for percent[i+1] <= s {
+		i++
+	}
+	return (float64(i) + (s-percent[i])/(percent[i+1]-percent[i])) / float64(n)
+}
