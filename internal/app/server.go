@@ -83,6 +83,9 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		return nil, err
 	}
 	s.api.Evidence = s.evidence
+	if outcomes.Then, err = followUp(o.Lang, o.Config, s.api.Ledger, s.store, people.Estate); err != nil {
+		return nil, err
+	}
 	s.api.TokenIssued = s.tokenIssued(people.estate)
 	h := s.api.Handler()
 	m.Findings(s.api.Standing, s.api.Proven)

@@ -219,7 +219,8 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// Watched is a store whose keeper hears at once that a run ended in it.
+// Watched is a store whose keeper hears at once that a run ended in it, or that somebody did something
+// about a finding.
 func (k *Keeper) Watched(s journal.Store) journal.Store { return &watched{s, k.signal()} }
 
 type watched struct {
@@ -232,7 +233,7 @@ func (w *watched) Append(ctx context.Context, events []run.Event) error {
 		return err
 	}
 	for _, e := range events {
-		if e.Kind == run.RunEnded || e.Kind == run.RunRefused {
+		if e.Kind == run.RunEnded || e.Kind == run.RunRefused || e.Run == run.FindingsRecord {
 			select {
 			case w.ended <- struct{}{}:
 			default: // it is told already

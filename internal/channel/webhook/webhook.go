@@ -192,6 +192,11 @@ func (c *Channel) Works(ctx context.Context) error {
 	return c.post(ctx, "", map[string]any{"ping": true, "at": c.o.Clock.Time().UTC()})
 }
 
+// Post sends something that is no message, signed as messages are; key is the same at every attempt.
+func (c *Channel) Post(ctx context.Context, key string, body any) error {
+	return c.post(ctx, key, body)
+}
+
 func (c *Channel) post(ctx context.Context, key string, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {

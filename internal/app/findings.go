@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-dr/muster/internal/channel/webhook"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/finding"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/secret"
+)
+
+// followUp is what the server does once the outcomes of ended runs are kept: the findings are brought up
+// to date, and whoever is to be told of them is.
+func followUp(l i18n.Lang, c config.Config, ledger *finding.Ledger, store journal.Documents, estate func(context.Context) (plan.Estate, error)) (func(context.Context) error, error) {
+	if c.Findings.Webhook == "" {
+		return ledger.Refresh, nil
+	}
+	w := c.Webhook
+	to, err := webhook.New(webhook.Options{URL: c.Findings.Webhook, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, CAFile: w.CAFile, Secrets: secret.Local{}})
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: l.T("findings.webhook is not in order", "findings.webhook の設定に誤りがあります"), Err: err}
+	}
+	t := &finding.Teller{Ledger: ledger, Store: store, Now: time.Now,
+		Send: func(ctx context.Context, key string, what finding.Told) error { return to.Post(ctx, key, what) },
+		Zone: func(ctx context.Context) *time.Location {
+			if e, err := estate(ctx); err == nil {
+				if zone, err := time.LoadLocation(e.Zone); err == nil {
+					return zone
+				}
+			}
+			return time.UTC
+		}}
+	return func(ctx context.Context) error {
+		if err := ledger.Refresh(ctx); err != nil {
+			return err
+		}
+		return t.Tell(ctx)
+	}, nil
+}
