@@ -25,7 +25,7 @@ type fold struct {
 	Findings map[string]*entry `json:"findings"`
 
 	byID map[string]string            // place by ID
-	open map[string]map[string]*entry // by system and place; "" is of none
+	open map[string]map[string]*entry // what a run may close, by system and place; "" is of none
 }
 
 // entry is a finding with what the fold needs besides.
@@ -53,6 +53,9 @@ func (f *fold) index() {
 }
 
 func (f *fold) opened(e *entry) {
+	if !e.Judged {
+		return // no run closes it
+	}
 	_, scope := split(e.Place)
 	if f.open[scope] == nil {
 		f.open[scope] = map[string]*entry{}

@@ -1,0 +1,167 @@
+package proof_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proof"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+var now = time.Date(2026, 11, 19, 3, 0, 0, 0, time.UTC)
+
+// aPlan moves orders by a runbook and restores it by another.
+func aPlan() plan.Plan {
+	rto, within := run.Duration(time.Hour), run.Duration(2*time.Hour)
+	return plan.Plan{Format: plan.Format,
+		Scenario: plan.Scenario{Name: "loss", Depth: run.Live, Decision: plan.DecisionRule{By: "commander"}},
+		Estate: plan.Estate{Name: "house", Targets: []plan.Target{{Name: "db", Kind: "postgres", Site: "osaka", Spec: []byte(`{"host":"db1"}`)}, {Name: "vault", Kind: "pgbackup", Site: "osaka", Spec: []byte(`{"dir":"/b"}`)}},
+			People: []plan.Person{{ID: "sato", Roles: []string{"commander"}, Deputies: []string{"suzuki"}}, {ID: "suzuki", Roles: []string{"operator"}}, {ID: "ito", Roles: []string{"staff"}}}},
+		Systems: []plan.System{{Name: "orders", Priority: "A", Failover: "move", Failback: "back", Restore: "restore",
+			Objective: plan.Objective{RTO: &rto, Restore: &plan.RestoreObjective{Within: &within}}}},
+		Runbooks: []plan.Runbook{{Name: "back", System: "orders", Steps: []plan.Step{{ID: "home", Uses: "postgres.switchover", Targets: []string{"db"}}}},
+			{Name: "move", System: "orders", Steps: []plan.Step{{ID: "promote", Uses: "postgres.promote", Targets: []string{"db"}, Line: "r.yaml:5"}}},
+			{Name: "restore", System: "orders", Steps: []plan.Step{{ID: "fetch", Uses: "pgbackup.restore", With: []byte(`{"keep":7}`), Targets: []string{"vault"}}}}}}
+}
+
+type shelf struct {
+	t     *testing.T
+	store journal.Store
+}
+
+func newShelf(t *testing.T) shelf {
+	t.Helper()
+	s, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return shelf{t, s}
+}
+
+// proved keeps a run of the plan as it is, of so many days ago.
+func (s shelf) proved(id string, days int, depth run.Depth, rto, restore run.Verdict) {
+	s.t.Helper()
+	p := aPlan()
+	o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Drill, Depth: depth, Scenario: "loss", State: run.Recovered, EndedAt: now.AddDate(0, 0, -days),
+		Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: rto}, Fingerprints: outcome.FingerprintsOf(p, p.Systems[0])}}}
+	if restore != "" {
+		o.Systems[0].Restore, o.Systems[0].RestorePoint = &outcome.Figure{Verdict: restore}, &outcome.Figure{Verdict: run.NoObjective}
+	}
+	if err := outcome.Put(s.t.Context(), s.store, o); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s shelf) fresh(files proof.Files) map[outcome.Property]proof.Property {
+	s.t.Helper()
+	list, err := proof.Systems(s.t.Context(), s.store, files, now)
+	if err != nil || len(list) != 1 {
+		s.t.Fatalf("%+v, %v", list, err)
+	}
+	out := map[outcome.Property]proof.Property{}
+	for _, p := range list[0].Properties {
+		out[p.Property] = p
+	}
+	return out
+}
+
+func filesOf(p plan.Plan) proof.Files {
+	return proof.Files{Systems: p.Systems, Compile: func(scenario string, depth run.Depth) (plan.Plan, error) {
+		if scenario != p.Scenario.Name {
+			return plan.Plan{}, proof.ErrNoScenario
+		}
+		return p, nil
+	}}
+}
+
+// The newest run that proved something counts, whatever came after it without proving it; a
+// tabletop proves nothing.
+func TestTheNewestProofCounts(t *testing.T) {
+	s := newShelf(t)
+	s.proved("r1", 90, run.Live, run.Met, run.Met)
+	s.proved("r2", 30, run.Live, run.Met, "")
+	s.proved("r3", 10, run.Live, run.Missed, run.NotProven)
+	s.proved("r4", 1, run.Tabletop, run.Met, "")
+	got := s.fresh(filesOf(aPlan()))
+	if p := got[outcome.RTO]; p.State != proof.Fresh || p.Run != "r2" || *p.Days != 30 || !p.Until.Equal(now.AddDate(0, 0, 70)) {
+		t.Errorf("RTO: %+v", p)
+	}
+	if p := got[outcome.Restore]; p.State != proof.Fresh || p.Run != "r1" || *p.Days != 90 {
+		t.Errorf("restore: %+v", p)
+	}
+	if got[outcome.RPO].State != proof.NotSet || got[outcome.Failback].State != proof.Never {
+		t.Errorf("RPO and failback: %+v, %+v", got[outcome.RPO], got[outcome.Failback])
+	}
+}
+
+func TestAProofExpiresByAge(t *testing.T) {
+	s := newShelf(t)
+	s.proved("r1", 100, run.Live, run.Met, "")
+	files := filesOf(aPlan())
+	if p := s.fresh(files)[outcome.RTO]; p.State != proof.Fresh {
+		t.Errorf("after 100 days: %+v", p)
+	}
+	files.FreshFor = 99 * 24 * time.Hour
+	if p := s.fresh(files)[outcome.RTO]; p.State != proof.Expired {
+		t.Errorf("after 100 days of 99: %+v", p)
+	}
+	files.ByScenario = map[string]time.Duration{"loss": 400 * 24 * time.Hour}
+	if p := s.fresh(files)[outcome.RTO]; p.State != proof.Fresh {
+		t.Errorf("after 100 days of the scenario's 400: %+v", p)
+	}
+}
+
+// What changed decides what has to be proven again: a restore rests on the backup's settings, the way
+// over on the rest; words, lines, budgets and people without a part in it are no change.
+func TestAProofExpiresByChange(t *testing.T) {
+	type states struct{ rto, restore proof.State }
+	for name, c := range map[string]struct {
+		change func(p *plan.Plan)
+		want   states
+		what   []outcome.Change
+	}{
+		"nothing": {func(*plan.Plan) {}, states{proof.Fresh, proof.Fresh}, nil},
+		"words and lines": {func(p *plan.Plan) {
+			p.Runbooks[1].Steps[0].Line = "r.yaml:9"
+			p.Systems[0].Title = plan.Text{EN: "Orders"}
+		}, states{proof.Fresh, proof.Fresh}, nil},
+		"a budget":              {func(p *plan.Plan) { p.Runbooks[1].Steps[0].Budget = run.Duration(time.Minute) }, states{proof.Fresh, proof.Fresh}, nil},
+		"somebody without part": {func(p *plan.Plan) { p.Estate.People = p.Estate.People[:2] }, states{proof.Fresh, proof.Fresh}, nil},
+		"a step":                {func(p *plan.Plan) { p.Runbooks[1].Steps[0].Uses = "postgres.failover" }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedPlan}},
+		"an objective":          {func(p *plan.Plan) { d := run.Duration(time.Minute); p.Systems[0].Objective.RTO = &d }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedPlan}},
+		"a server":              {func(p *plan.Plan) { p.Estate.Targets[0].Spec = []byte(`{"host":"db2"}`) }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedTargets}},
+		"a deputy":              {func(p *plan.Plan) { p.Estate.People[0].Deputies = nil }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedRoster}},
+		"the backup":            {func(p *plan.Plan) { p.Runbooks[2].Steps[0].With = []byte(`{"keep":14}`) }, states{proof.Fresh, proof.Changed}, nil},
+		"its place":             {func(p *plan.Plan) { p.Estate.Targets[1].Spec = []byte(`{"dir":"/c"}`) }, states{proof.Fresh, proof.Changed}, nil},
+		"the scenario":          {func(p *plan.Plan) { p.Scenario.Name = "fire" }, states{proof.Changed, proof.Changed}, []outcome.Change{proof.ChangedScenario}},
+	} {
+		s := newShelf(t)
+		s.proved("r1", 10, run.Live, run.Met, run.Met)
+		p := aPlan()
+		c.change(&p)
+		got := s.fresh(filesOf(p))
+		if is := (states{got[outcome.RTO].State, got[outcome.Restore].State}); is != c.want || c.what != nil && !slices.Equal(got[outcome.RTO].Changed, c.what) {
+			t.Errorf("%s: %+v (%v), want %+v (%v)", name, is, got[outcome.RTO].Changed, c.want, c.what)
+		}
+	}
+}
+
+// Files that can't be compiled are no proof that something has changed.
+func TestFilesThatCantBeReadAreAnError(t *testing.T) {
+	s := newShelf(t)
+	s.proved("r1", 10, run.Live, run.Met, "")
+	files := filesOf(aPlan())
+	broken := errors.New("estate.yaml:3: a mistake")
+	files.Compile = func(string, run.Depth) (plan.Plan, error) { return plan.Plan{}, broken }
+	if _, err := proof.Systems(context.Background(), s.store, files, now); !errors.Is(err, broken) {
+		t.Errorf("err = %v", err)
+	}
+}
