@@ -136,7 +136,7 @@ func (v *visit) proven(name, goal string, known *proof.Property, mistaken bool, 
 	case proof.Expired:
 		p.Class, p.Mark, p.Word = "bad", "!", v.t("%s: overdue", "%s（期限超過）", when)
 	case proof.Changed:
-		p.Word = v.t("%s: changed since (%s)", "%s（その後に変更あり：%s）", when, proof.ChangesText(known.Changed).In(string(v.lang)))
+		p.Word = v.t("%s; since changed: %s", "%s（その後の変更：%s）", when, proof.ChangesText(known.Changed).In(string(v.lang)))
 	case proof.Never, proof.NotSet:
 	}
 	return p

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/finding"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -42,7 +43,7 @@ func (c *command) findingsList() *cobra.Command {
 			if c.json() {
 				err = c.printJSON(list)
 			} else {
-				c.printFindings(list)
+				c.printFindings(list, c.zone(cmd.Context(), client))
 			}
 			if err != nil || !check {
 				return err
@@ -73,10 +74,10 @@ func (c *command) findingsList() *cobra.Command {
 	return cmd
 }
 
-func (c *command) findingState(f api.Finding) string {
+func (c *command) findingState(f api.Finding, zone *time.Location) string {
 	switch {
 	case f.State == finding.Closed:
-		return c.t("closed %s", "解消 %s", f.ClosedAt.Local().Format(time.DateOnly))
+		return c.t("closed %s", "解消 %s", f.ClosedAt.In(zone).Format(time.DateOnly))
 	case f.State == finding.Waived:
 		return c.t("waived until %s", "容認（%s まで）", f.Waiver.Until)
 	case f.Overdue:
@@ -87,14 +88,14 @@ func (c *command) findingState(f api.Finding) string {
 	return c.t("open", "未解消")
 }
 
-func (c *command) printFindings(list []api.Finding) {
+func (c *command) printFindings(list []api.Finding, zone *time.Location) {
 	if len(list) == 0 {
 		c.say("no findings", "該当する指摘事項はありません")
 		return
 	}
 	var rows [][]string
 	for _, f := range list {
-		rows = append(rows, []string{f.ID, c.findingState(f), c.lang.Finding(f.Kind), f.System, orDash(f.Owner), orDash(f.Due), f.OpenedAt.Local().Format(time.DateOnly), f.Title.In(string(c.lang))})
+		rows = append(rows, []string{f.ID, c.findingState(f, zone), c.lang.Finding(f.Kind), f.System, orDash(f.Owner), orDash(f.Due), f.OpenedAt.In(zone).Format(time.DateOnly), f.Title.In(string(c.lang))})
 	}
 	table(c.Out, []string{"ID", c.t("STATE", "状態"), c.t("KIND", "種類"), c.t("SYSTEM", "情報システム"), c.t("OWNER", "担当"), c.t("DUE", "期限"), c.t("OPENED", "検出"), c.t("WHAT", "内容")}, rows)
 }
@@ -119,12 +120,12 @@ func (c *command) findingsShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.printFinding(f)
+			return c.printFinding(f, c.zone(cmd.Context(), client))
 		},
 	}
 }
 
-func (c *command) printFinding(f api.Finding) error {
+func (c *command) printFinding(f api.Finding, zone *time.Location) error {
 	if c.json() {
 		return c.printJSON(f)
 	}
@@ -138,7 +139,7 @@ func (c *command) printFinding(f api.Finding) error {
 			fmt.Fprintf(c.Out, "  %s: %s\n", name, value)
 		}
 	}
-	line(c.t("state", "状態"), c.findingState(f))
+	line(c.t("state", "状態"), c.findingState(f, zone))
 	line(c.t("kind", "種類"), c.lang.Finding(f.Kind))
 	line(c.t("owner", "担当"), orDash(f.Owner))
 	line(c.t("due", "期限"), orDash(f.Due))
@@ -156,7 +157,7 @@ func (c *command) printFinding(f api.Finding) error {
 	}
 	var rows [][]string
 	for _, h := range f.History {
-		rows = append(rows, []string{"  " + h.At.Local().Format("2006-01-02 15:04"), c.findingWhat(h.What), orDash(h.Run), orDash(h.By), strings.TrimSpace(h.Detail + " " + h.Reason)})
+		rows = append(rows, []string{"  " + i18n.Moment(h.At, zone), c.findingWhat(h.What), orDash(h.Run), orDash(h.By), strings.TrimSpace(h.Detail + " " + h.Reason)})
 	}
 	table(c.Out, nil, rows)
 	return nil
@@ -197,7 +198,7 @@ func (c *command) onFinding(ctx context.Context, do func(client *api.Client, by 
 	if err != nil {
 		return err
 	}
-	return c.printFinding(f)
+	return c.printFinding(f, c.zone(ctx, client))
 }
 
 func (c *command) findingsAdd() *cobra.Command {

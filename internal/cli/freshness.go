@@ -38,7 +38,7 @@ Exit code 3 when a proof is overdue, 4 when something else has to be proven.`,
 					return err
 				}
 			} else {
-				c.printFreshness(f.Systems)
+				c.printFreshness(f.Systems, c.zone(cmd.Context(), client))
 			}
 			switch {
 			case f.Expired > 0:
@@ -53,7 +53,7 @@ Exit code 3 when a proof is overdue, 4 when something else has to be proven.`,
 	return cmd
 }
 
-func (c *command) printFreshness(systems []proof.System) {
+func (c *command) printFreshness(systems []proof.System, zone *time.Location) {
 	var rows [][]string
 	for _, s := range systems {
 		for _, p := range s.Properties {
@@ -62,7 +62,7 @@ func (c *command) printFreshness(systems []proof.System) {
 			}
 			at, by := "-", "-"
 			if p.At != nil {
-				at, by = p.At.Local().Format(time.DateOnly), p.Run
+				at, by = p.At.In(zone).Format(time.DateOnly), p.Run
 			}
 			rows = append(rows, []string{s.System, orDash(s.Priority), c.property(p.Property), c.freshnessState(p), at, by})
 		}
@@ -102,7 +102,7 @@ func (c *command) freshnessState(p proof.Property) string {
 	case proof.Expired:
 		return c.t("%s: OVERDUE", "%s：期限超過", when)
 	case proof.Changed:
-		return c.t("%s: changed since (%s)", "%s：その後に変更あり（%s）", when, proof.ChangesText(p.Changed).In(string(c.lang)))
+		return c.t("%s; since changed: %s", "%s（その後の変更：%s）", when, proof.ChangesText(p.Changed).In(string(c.lang)))
 	case proof.Fresh, proof.Never, proof.NotSet:
 	}
 	return when

@@ -185,11 +185,11 @@ func changed(now *plan.Plan, system string, last outcome.SystemAt, p outcome.Pro
 var ErrNoScenario = errors.New("there is no such scenario any more")
 
 var changes = map[outcome.Change]plan.Text{
-	outcome.ChangedPlan:    {EN: "the system or its runbooks", JA: "情報システムの定義または手順書"},
-	outcome.ChangedTargets: {EN: "its servers", JA: "操作対象"},
-	outcome.ChangedRoster:  {EN: "who holds the roles", JA: "要員の体制"},
-	outcome.ChangedBackup:  {EN: "the backup's settings", JA: "バックアップの設定"},
-	ChangedScenario:        {EN: "the scenario is gone", JA: "シナリオの廃止"},
+	outcome.ChangedPlan:    {EN: "plan", JA: "計画"},
+	outcome.ChangedTargets: {EN: "servers", JA: "操作対象"},
+	outcome.ChangedRoster:  {EN: "roster", JA: "体制"},
+	outcome.ChangedBackup:  {EN: "backup settings", JA: "バックアップの設定"},
+	ChangedScenario:        {EN: "scenario gone", JA: "シナリオの廃止"},
 }
 
 // ChangesText says in words what is not as it was.
