@@ -86,15 +86,19 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 type piece struct {
 	at      time.Time
 	run     string
-	outcome *outcome.Outcome
+	outcome *outcome.Outcome // nil until it is read
 	act     *run.Event
 }
+
+// page is how many outcomes are read at once: the whole of ten years would be much to hold.
+const page = 500
 
 // read folds what the store has since. It reports that something belongs before what was folded
 // already: then nothing was folded, and all has to be, from the beginning.
 func (l *Ledger) read(ctx context.Context) (late bool, err error) {
 	s := l.state
-	outcomes, err := l.Store.Outcomes(ctx, journal.OutcomeFilter{Since: s.Outcomes, OldestFirst: true})
+	// Which there are, without what is in them.
+	outcomes, err := l.Store.Outcomes(ctx, journal.OutcomeFilter{Since: s.Outcomes, Bare: true})
 	if err != nil {
 		return false, err
 	}
@@ -103,15 +107,11 @@ func (l *Ledger) read(ctx context.Context) (late bool, err error) {
 		return false, err
 	}
 	var all []piece
-	upto, actsUpto := s.Outcomes, s.Acts
+	upto, actsUpto, since := s.Outcomes, s.Acts, s.Outcomes
 	for _, row := range outcomes {
-		o := new(outcome.Outcome)
-		if err := json.Unmarshal(row.Body, o); err != nil {
-			return false, err
-		}
-		all = append(all, piece{at: o.EndedAt, run: o.Run, outcome: o})
+		all = append(all, piece{at: row.EndedAt, run: row.Run})
 		upto = max(upto, row.Position)
-		late = late || s.late(o.EndedAt, o.Run)
+		late = late || s.late(row.EndedAt, row.Run)
 	}
 	for _, a := range acts {
 		e := a.Event
@@ -123,15 +123,46 @@ func (l *Ledger) read(ctx context.Context) (late bool, err error) {
 		return true, nil
 	}
 	slices.SortStableFunc(all, func(a, b piece) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.run, b.run)) })
-	for _, p := range all {
-		if p.outcome != nil {
-			s.outcome(*p.outcome)
-		} else {
-			s.act(*p.act)
+	// What was folded of a page that could not be read to its end is lost with the state: all of it
+	// is folded anew at the next time.
+	l.state = nil
+	for part := range slices.Chunk(all, page) {
+		if err := l.bodies(ctx, part, since); err != nil {
+			return false, err
+		}
+		for i := range part {
+			switch p := part[i]; {
+			case p.act != nil:
+				s.act(*p.act)
+			case p.outcome != nil:
+				s.outcome(*p.outcome)
+				part[i].outcome = nil
+			}
 		}
 	}
 	s.Outcomes, s.Acts = upto, actsUpto
+	l.state = s
 	return false, nil
+}
+
+// bodies reads the outcomes of some pieces, which are in the order of time. One that was changed between
+// the two readings is late at the next time, and one that is new is not among the pieces.
+func (l *Ledger) bodies(ctx context.Context, part []piece, since int64) error {
+	f := journal.OutcomeFilter{Since: since, After: part[0].at.Add(-time.Microsecond), Before: part[len(part)-1].at.Add(2 * time.Microsecond)}
+	list, err := outcome.List(ctx, l.Store, f)
+	if err != nil {
+		return err
+	}
+	by := map[string]*outcome.Outcome{}
+	for i := range list {
+		by[list[i].Run] = &list[i]
+	}
+	for i := range part {
+		if part[i].act == nil {
+			part[i].outcome = by[part[i].run]
+		}
+	}
+	return nil
 }
 
 // load is the state as it was kept; one that can't be used is an empty one, which reads everything.
