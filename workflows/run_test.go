@@ -584,6 +584,65 @@ func TestAHoldThatNobodyLookedAtIsNotSteady(t *testing.T) {
 	}
 }
 
+// Half a service seen for long is not the whole one seen to hold; and a word that was
+// overtaken says nothing of what was seen.
+func TestTheHoldIsOfTheLevelThatIsNeeded(t *testing.T) {
+	for name, words := range map[string]func(at time.Time, hold time.Duration) []plan.Observed{
+		"a part of it was seen for long": func(at time.Time, hold time.Duration) []plan.Observed {
+			return []plan.Observed{
+				{Up: true, Level: 40, At: at, Since: at, Until: at.Add(2 * hold)},
+				{Up: true, At: at.Add(2 * hold), Since: at, Until: at.Add(2 * hold)},
+			}
+		},
+		"an overtaken word": func(at time.Time, _ time.Duration) []plan.Observed {
+			return []plan.Observed{
+				{Up: true, At: at, Since: at, Until: at},
+				{At: at.Add(-time.Second)},
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			in := drill(t, func(p *plan.Plan) { p.Scenario.Failback = string(run.Stay) })
+			w.deaf, w.quiet = "world.promote", true
+			w.atEvent(run.StepEnded, "promote", func() {
+				for i, o := range words(time.Now(), in.Plan.Scenario.Hold.Std()) {
+					o.Probe = "orders/take-orders"
+					w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(plan.SignalObserved, o) }, time.Duration(i+1)*time.Millisecond)
+				}
+			})
+			w.run(in)
+			for _, e := range w.find(run.PhaseEnded) {
+				if e.Phase == run.Verification && e.Outcome == run.Passed {
+					t.Error("verification passed")
+				}
+			}
+		})
+	}
+}
+
+// A probe that samples every few minutes is not taken for a dead one, and is waited for.
+func TestASlowProbeIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	in := drill(t, func(p *plan.Plan) { p.Systems[0].Probes[0].Interval = run.Duration(5 * time.Minute) })
+	w.deaf, w.quiet = "world.promote", true
+	hold := in.Plan.Scenario.Hold.Std()
+	w.atEvent(run.StepEnded, "promote", func() {
+		at := time.Now()
+		for _, span := range []time.Duration{0, 5 * time.Minute} {
+			w.env.RegisterDelayedCallback(func() {
+				w.env.SignalWorkflow(plan.SignalObserved, plan.Observed{Probe: "orders/take-orders", Up: true, At: at, Since: at, Until: at.Add(span)})
+			}, span+time.Millisecond)
+		}
+	})
+	w.run(in)
+	for _, e := range w.find(run.PhaseEnded) {
+		if e.Phase == run.Verification && (e.Outcome != run.Passed || w.looked != 1) {
+			t.Errorf("hold %v: verification %s (%s), the probe was started %d times", hold, e.Outcome, e.Reason, w.looked)
+		}
+	}
+}
+
 // What the event did to simulated people and buildings is what they report: the injured
 // and those who can't come are no strength, and the muster leaves an unsafe site for one
 // that the event has not taken.

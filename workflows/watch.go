@@ -24,6 +24,7 @@ type watch struct {
 	// The span in which the probe saw its target up without a gap, by its own clock; zero
 	// from probes that don't say.
 	upSince, until time.Time
+	enoughSince    time.Time // the probe's clock: its word that brought its system to what is needed
 }
 
 // down is a failure that a probe told of.
@@ -68,7 +69,7 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	w := r.watches[i]
 	w.words++
 	w.spokeAt = workflow.Now(ctx)
-	if !o.Up || o.At.After(w.state.At) || o.Until.After(w.until) {
+	if stale := w.heard && o.At.Before(w.state.At); !stale && (!o.Up || o.At.After(w.state.At) || o.Until.After(w.until)) {
 		w.upSince, w.until = o.Since, o.Until
 	}
 	same := w.heard && o.Up == w.state.Up && o.Level == w.state.Level
@@ -91,6 +92,9 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 			r.noteLevel(ctx, s)
 			_, after := r.since(s, needed(s))
 			fell = fell || before && !after // less than what is needed is an outage too
+			if !before && after {
+				w.enoughSince = o.At
+			}
 		}
 	}
 	if fell {
@@ -120,7 +124,16 @@ func (r *response) look(ctx workflow.Context, w *watch) {
 // last word alone does not tell: the timer of a run goes on while nobody looks, as when
 // a machine with engine and worker on it starts anew. Probes that don't say are believed.
 func (w *watch) sawHold(hold time.Duration) bool {
-	return w.upSince.IsZero() || w.until.Sub(w.upSince) >= hold
+	from := w.upSince
+	if w.enoughSince.After(from) {
+		from = w.enoughSince
+	}
+	return w.upSince.IsZero() || w.until.Sub(from) >= hold
+}
+
+// pace is within what time a probe that goes on says the next thing, besides what it waits for.
+func (w *watch) pace() time.Duration {
+	return probeSilence + 2*w.probe.Interval.Std() + w.probe.Timeout.Std()
 }
 
 // lookAgain starts a probe anew that has said nothing for too long while its word is
@@ -130,8 +143,8 @@ func (r *response) lookAgain(ctx workflow.Context, systems []*system, hold time.
 	for _, w := range r.watches {
 		waited := slices.ContainsFunc(systems, func(s *system) bool { return s.plan.Name == w.probe.System })
 		patience := probeSilence
-		if w.heard && w.state.Up {
-			patience += hold // it has nothing to say before
+		if w.heard && w.state.Up && !w.upSince.IsZero() {
+			patience = w.pace() + hold // it has nothing to say before
 		}
 		if !waited || w.heard && w.state.Up && w.sawHold(hold) || workflow.Now(ctx).Sub(w.spokeAt) < patience {
 			continue
@@ -204,8 +217,9 @@ func needed(s *system) int { return s.plan.Objective.Needed() }
 // returns the names of those that have not, in order. Systems without a probe are
 // left out: nothing can be waited for, and nothing is proven.
 func (r *response) untilSteady(ctx workflow.Context, systems []*system, wanted func(*system) int, hold, limit time.Duration) []string {
-	deadline := workflow.Now(ctx).Add(limit)
+	began := workflow.Now(ctx)
 	for {
+		deadline := began.Add(limit + r.slowness(systems))
 		var open []string
 		down := false
 		next := hold
@@ -238,6 +252,17 @@ func (r *response) untilSteady(ctx workflow.Context, systems []*system, wanted f
 		}
 		_, _ = workflow.AwaitWithTimeout(ctx, wait, func() bool { return r.heardSoFar() != heard })
 	}
+}
+
+// slowness is what the slowest probe that tells of spans adds to a wait: two of its samples.
+func (r *response) slowness(systems []*system) time.Duration {
+	var most time.Duration
+	for _, w := range r.watches {
+		if !w.upSince.IsZero() && slices.ContainsFunc(systems, func(s *system) bool { return s.plan.Name == w.probe.System }) {
+			most = max(most, 2*w.probe.Interval.Std()+w.probe.Timeout.Std())
+		}
+	}
+	return most
 }
 
 // sawHold reports whether every probe of a system that sees it up saw so for the span.

@@ -58,7 +58,7 @@ func (w *watch) loop(ctx context.Context) {
 		}
 		change := w.tally.add(s) || first
 		state := w.tally.word()
-		held := w.tally.held(w.Holds)
+		held := w.tally.held()
 		recovered := w.survivors != nil && w.tally.recovered(s.Ended, hold)
 		w.mu.Unlock()
 		first = false

@@ -43,12 +43,17 @@ type tally struct {
 	// seenUpSince is from when on the target was up and looked at without a gap; zero
 	// while it is down.
 	seenUpSince time.Time
+	silence     time.Duration // longer between two samples, nobody looked; 0 is never
+	holds       []run.Duration
 	seq         int64 // last marker planted
 	acked       []run.Loss
 	wasDown     bool // it has been down since the markers were counted
 }
 
 func (t *tally) add(s sample) (change bool) {
+	if t.silence > 0 && !t.lastEnd.IsZero() && s.Began.Sub(t.lastEnd) > t.silence {
+		t.gap(t.lastEnd, s.Began) // the worker or its machine stood still
+	}
 	up := s.Fate == ok
 	t.obs.Samples++
 	t.lastEnd, t.obs.EndedAt = s.Ended, s.Ended
@@ -118,7 +123,7 @@ func differ(a, b int) bool {
 
 // gap notes a span in which nobody looked.
 func (t *tally) gap(from, to time.Time) {
-	t.seenUpSince = time.Time{}
+	t.seenUpSince, t.lastEnd = time.Time{}, to
 	if to.After(from) {
 		t.obs.Gaps = append(t.obs.Gaps, run.Span{From: from, To: to})
 	}
@@ -127,17 +132,22 @@ func (t *tally) gap(from, to time.Time) {
 // word is the state as the run is told it.
 func (t *tally) word() plan.Observed {
 	o := t.changed
-	if !t.seenUpSince.IsZero() {
+	if len(t.holds) > 0 && !t.seenUpSince.IsZero() {
 		o.Since, o.Until = t.seenUpSince, t.lastEnd
 	}
 	return o
 }
 
-// held is how many of the spans the target was seen up for without a break.
-func (t *tally) held(spans []run.Duration) int {
+// held is how many of the spans that the run waits for the target was seen up for, at the
+// same level, without a break.
+func (t *tally) held() int {
+	from := t.seenUpSince
+	if t.changed.At.After(from) {
+		from = t.changed.At
+	}
 	n := 0
-	for _, s := range spans {
-		if !t.seenUpSince.IsZero() && t.lastEnd.Sub(t.seenUpSince) >= s.Std() {
+	for _, s := range t.holds {
+		if !t.seenUpSince.IsZero() && t.lastEnd.Sub(from) >= s.Std() {
 			n++
 		}
 	}

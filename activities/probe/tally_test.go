@@ -37,6 +37,21 @@ func TestTransitionsCarryTheContractsTimes(t *testing.T) {
 	}
 }
 
+// A worker that is stopped, or whose machine stands still, looks at nothing meanwhile: the
+// span is a gap, and service is not said to have been seen through it.
+func TestAStandstillIsAGap(t *testing.T) {
+	tl := &tally{silence: 750 * time.Millisecond, holds: []run.Duration{run.Duration(time.Second)}}
+	for _, ms := range []int{0, 250, 500, 5500, 5750} {
+		tl.add(sample{Began: at(ms), Ended: at(ms + 5), Fate: ok})
+	}
+	if len(tl.obs.Gaps) != 1 || tl.obs.Gaps[0] != (run.Span{From: at(505), To: at(5500)}) {
+		t.Errorf("gaps = %+v", tl.obs.Gaps)
+	}
+	if w := tl.word(); w.Since != at(5505) || w.Until != at(5755) || tl.held() != 0 {
+		t.Errorf("word = %+v, held %d", w, tl.held())
+	}
+}
+
 func TestTransitionsPastTheCapAreCounted(t *testing.T) {
 	var y tally
 	for n := range maxTransitions + 5 {

@@ -226,6 +226,8 @@ func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch
 	t := &one.tally
 	t.obs = run.Observations{Probe: w.Probe.Name, System: w.Probe.System, Function: w.Probe.Function, Weight: w.Probe.Weight,
 		Vantage: w.Probe.Vantage, Interval: one.Probe.Interval}
+	t.holds = w.Holds
+	t.silence = max(3*one.Probe.Interval.Std(), one.Probe.Interval.Std()+one.Probe.Timeout.Std())
 	if look.survivors != nil {
 		t.obs.Markers = &run.Markers{}
 	}

@@ -175,15 +175,15 @@ func recordHistories(ctx context.Context, t *testing.T, d *demo, runs map[string
 			name + "-failback": workflows.ExecuteID(id, "orders", workflows.ForFailback),
 		} {
 			if h := historyOf(ctx, t, c, workflow); h != nil {
-				keep(t, file, h)
+				keepHistory(t, file, h)
 			}
 		}
 	}
-	keep(t, "switch", historyOf(ctx, t, c, workflows.SwitchID("orders")))
+	keepHistory(t, "switch", historyOf(ctx, t, c, workflows.SwitchID("orders")))
 }
 
-// keep writes a history for TestReplay, without the name of the machine it is from.
-func keep(t *testing.T, file string, h *history.History) {
+// keepHistory writes a history for TestReplay, without the name of the machine it is from.
+func keepHistory(t *testing.T, file string, h *history.History) {
 	t.Helper()
 	out, err := protojson.Marshal(h)
 	if err != nil {
