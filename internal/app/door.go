@@ -77,7 +77,7 @@ func (s *server) figures(next http.Handler) http.Handler {
 			"他のマシンから指標を読むにはトークンが必要です。トークンを指定する（Prometheusではauthorizationのcredentials_file）か、metrics.open: true を設定してください"), http.StatusUnauthorized)
 	}})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if fromHere(r) {
+		if fromHere(r) && r.Header.Get("Authorization") == "" { // who says a token has to have one
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -85,6 +85,7 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 		says       string
 	}{
 		"figures, from here":                      {"/metrics", "", none, 200, "muster_"},
+		"figures, from here, with a wrong token":  {"/metrics", "", http.Header{"Authorization": {"Bearer x"}}, 401, "token"},
 		"figures, through a proxy":                {"/metrics", "", proxied, 401, "metrics.open: true"},
 		"figures, through a proxy, with a token":  {"/metrics", "", http.Header{"X-Forwarded-For": {"203.0.113.9"}, "Authorization": {"Bearer " + token}}, 200, "muster_"},
 		"figures, with a wrong token, by a proxy": {"/metrics", "", http.Header{"X-Forwarded-For": {"203.0.113.9"}, "Authorization": {"Bearer x"}}, 401, "token"},

@@ -60,7 +60,7 @@ func (h *hub) besides(ctx context.Context, p *picture) error {
 		}
 		f, err := h.follow(ctx, r.Run)
 		if err != nil {
-			return err
+			continue // a warning; another run that can't be read does not take this one's page away
 		}
 		p.putBeside(r.Run, r.Kind, f.plan)
 	}

@@ -213,6 +213,30 @@ func TestSummariesOfAnEarlierSchema(t *testing.T) {
 }
 
 // What another process appends is seen too, by looking.
+// Lists are read along an index: none sorts ten years of runs to show the newest.
+func TestListsAreReadAlongAnIndex(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "journal.db"))
+	for _, f := range []Filter{{Limit: 20}, {Open: true}, {Kind: run.Drill, Limit: 20}, {Scenario: "quarterly", Kind: run.Drill, Limit: 20}} {
+		query, args := listing(f)
+		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var how []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			how = append(how, detail)
+		}
+		if plan := strings.Join(how, "; "); strings.Contains(plan, "TEMP B-TREE") || !strings.Contains(plan, "USING INDEX") {
+			t.Errorf("%+v: %s", f, plan)
+		}
+	}
+}
+
 func TestWaitSeesAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
 	reader, writer := open(t, path), open(t, path)

@@ -131,7 +131,13 @@ func resummarize(ctx context.Context, tx *sql.Tx, runID string) error {
 }
 
 func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
-	query, args := `SELECT body FROM runs WHERE 1 = 1`, []any(nil)
+	query, args := listing(f)
+	out, err := summaries(ctx, s.read, query, args...)
+	return out, s.explain("list runs", err)
+}
+
+func listing(f Filter) (query string, args []any) {
+	query = `SELECT body FROM runs WHERE 1 = 1`
 	where := func(column string, value any) {
 		args = append(args, value)
 		query += fmt.Sprintf(" AND %s = $%d", column, len(args))
@@ -146,7 +152,8 @@ func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
 	case f.Kind != "":
 		where("kind", string(f.Kind))
 	case f.Run == "": // every day's checks would hide the runs
-		query += " AND kind NOT IN ('" + string(run.Readiness) + "', '" + string(run.Occasion) + "')"
+		// In the words of the index, which is of no use for NOT IN.
+		query += " AND kind <> '" + string(run.Readiness) + "' AND kind <> '" + string(run.Occasion) + "'"
 	}
 	if f.Open {
 		query += " AND ended = 0" // as the index of open runs says it
@@ -156,8 +163,7 @@ func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
 		args = append(args, f.Limit)
 		query += fmt.Sprintf(" LIMIT $%d", len(args))
 	}
-	out, err := summaries(ctx, s.read, query, args...)
-	return out, s.explain("list runs", err)
+	return query, args
 }
 
 func summaries(ctx context.Context, q querier, query string, args ...any) ([]Summary, error) {
