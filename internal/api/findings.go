@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,6 +56,7 @@ func (s *Server) findingRoutes(api huma.API) {
 			Owner   string          `query:"owner" doc:"An ID of the estate; - is nobody."`
 			Run     string          `query:"run" doc:"Only what this run opened, saw, or closed."`
 			Overdue bool            `query:"overdue" doc:"Only those whose date has passed."`
+			Limit   int             `query:"limit" minimum:"0" doc:"At most so many; 0 is all."`
 		}) (*answer[[]Finding], error) {
 			list, err := s.Findings(ctx)
 			if err != nil {
@@ -66,7 +68,9 @@ func (s *Server) findingRoutes(api huma.API) {
 					in.Owner != "" && cmp.Or(f.Owner, "-") != in.Owner || in.Overdue && !f.Overdue || in.Run != "" && !f.concerns(in.Run) {
 					continue
 				}
-				out = append(out, f)
+				if out = append(out, f); len(out) == in.Limit {
+					break
+				}
 			}
 			return &answer[[]Finding]{out}, nil
 		})
@@ -105,7 +109,7 @@ func (f Finding) concerns(runID string) bool {
 // keepEnded keeps the outcomes of runs that have ended, so that what is asked right after a run's end
 // knows of it.
 func (s *Server) keepEnded(ctx context.Context) error {
-	if _, err := s.Outcomes.Due(ctx); err != nil {
+	if err := s.Outcomes.Soon(ctx); err != nil {
 		return s.storeProblem(ctx, err)
 	}
 	return nil
@@ -401,6 +405,7 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 type FindingsFilter struct {
 	State, System, Kind, Owner, Run string
 	Overdue                         bool
+	Limit                           int
 }
 
 // Findings lists findings.
@@ -413,6 +418,9 @@ func (c *Client) Findings(ctx context.Context, f FindingsFilter) ([]Finding, err
 	}
 	if f.Overdue {
 		q.Set("overdue", "true")
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
 	}
 	return get[[]Finding](ctx, c, "/findings", q)
 }

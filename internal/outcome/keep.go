@@ -152,6 +152,10 @@ func (k *Keeper) Due(ctx context.Context) (kept int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	return k.keep(ctx, due)
+}
+
+func (k *Keeper) keep(ctx context.Context, due []string) (kept int, err error) {
 	for _, id := range due {
 		if k.isBroken(id) {
 			continue
@@ -167,6 +171,23 @@ func (k *Keeper) Due(ctx context.Context) (kept int, err error) {
 		kept++
 	}
 	return kept, nil
+}
+
+// fewAtOnce is for how many runs somebody who asks is kept waiting.
+const fewAtOnce = 20
+
+// Soon keeps what is missing when that is little, so that whoever asks right after a run's end is told of
+// it. After an upgrade, when years have to be made anew, that is Run's to do and nobody waits for it.
+func (k *Keeper) Soon(ctx context.Context) error {
+	k.mu.Lock()
+	known := len(k.broken)
+	k.mu.Unlock()
+	due, err := k.Store.WithoutOutcome(ctx, Version, known+fewAtOnce+1)
+	if err != nil || len(due) > known+fewAtOnce {
+		return err
+	}
+	_, err = k.keep(ctx, due)
+	return err
 }
 
 func (k *Keeper) isBroken(id string) bool {

@@ -3,6 +3,7 @@ package outcome_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -92,5 +93,36 @@ func TestAKeeperKeepsWhatEndedRunsCameTo(t *testing.T) {
 	}
 	if _, err := outcome.Read(t.Context(), inner, "nobody"); !errors.Is(err, journal.ErrNotFound) {
 		t.Errorf("a run that there is not: %v", err)
+	}
+}
+
+// Whoever asks right after a run's end waits for it, and for no more than a few: years that have to be
+// made anew are done beside.
+func TestWhoeverAsksWaitsForFew(t *testing.T) {
+	store := newStore(t)
+	k := &outcome.Keeper{Store: store, Log: slog.New(slog.DiscardHandler)}
+	count := func() int {
+		t.Helper()
+		if err := k.Soon(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list, err := store.Outcomes(t.Context(), journal.OutcomeFilter{Bare: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	held(t, store, "first", true)
+	if n := count(); n != 1 {
+		t.Errorf("after the first there are %d", n)
+	}
+	for n := range 30 {
+		held(t, store, fmt.Sprintf("later-%02d", n), true)
+	}
+	if n := count(); n != 1 {
+		t.Errorf("somebody waited for %d", n-1)
+	}
+	if n, err := k.Due(t.Context()); err != nil || n != 30 {
+		t.Errorf("%d were kept, %v", n, err)
 	}
 }
