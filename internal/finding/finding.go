@@ -129,13 +129,34 @@ func split(place string) (about, scope string) {
 // anyDepth are places that a tabletop puts to the test as well as a live drill: people and the ways to
 // reach them.
 func anyDepth(about string) bool {
-	return slices.Contains([]string{"people", "party", "channel", "remark", "glass", "order", "custody", "own", "record"}, about)
+	return slices.Contains([]string{"people", "party", "channel", "remark", "glass", "order", "custody", "own", "record", "region"}, about)
 }
 
-// judged reports whether figures of a later run can tell that a place is in order.
+// judged reports whether figures of a later run can tell that a place is in order: places of a form that
+// outcome.Shows knows. Of all others only a person can tell.
 func judged(place string) bool {
-	about, _ := split(place)
-	return !slices.Contains([]string{"remark", "glass", "order", "custody", "own"}, about)
+	part := strings.Split(place, "/")
+	second := ""
+	if len(part) > 1 {
+		second = part[1]
+	}
+	switch part[0] {
+	case "objective", "region", "conflict":
+		return len(part) == 3
+	case "step", "retry", "hand", "budget", "undo":
+		return len(part) == 4
+	case "worker", "channel", "party":
+		return len(part) == 2
+	case "cleanup":
+		return true
+	case "people":
+		return len(part) == 3 && slices.Contains([]string{"quorum", "answer", "deputy", "decision"}, second) || len(part) == 2 && (second == "reach" || second == "hurt")
+	case "record":
+		return len(part) == 2 && (second == "events" || second == "handed-in") || len(part) == 3 && second == "probe"
+	case "clock":
+		return len(part) == 2 && second == "engine" || len(part) == 3 && (second == "site" || second == "event")
+	}
+	return false
 }
 
 // On is the finding as it stands at a moment, in a zone.

@@ -222,3 +222,18 @@ func TestAnIDIsTheSameEverywhereAndTypedInShort(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a report opens, some way leads out of it: a run that passes it, or a person who names one.
+func TestEveryPlaceHasAWayOut(t *testing.T) {
+	for place, byRun := range map[string]bool{
+		"objective/orders/rto": true, "step/orders/failover/promote": true, "undo/orders/failover/promote": true, "worker/osaka": true, "cleanup/-": true, "cleanup/orders": true,
+		"people/answer/operator": true, "people/quorum/-": true, "people/reach": true, "people/decision/orders": true, "channel/mail": true, "party/carrier": true,
+		"record/events": true, "record/probe/orders.page": true, "clock/engine": true, "clock/site/osaka": true, "region/orders/copies": true, "conflict/orders/-": true,
+		"remark/r1/1": false, "glass/r1/approval": false, "own/12ab": false, "order/r1/order-1": false, "custody/r1/custody-1": false,
+		"people/-/-": false, "step/orders/promote": false, "hand/orders/promote": false, "record/-/-": false, "what/ever": false,
+	} {
+		if got := judged(place); got != byRun {
+			t.Errorf("%s: closed by a run: %v, want %v", place, got, byRun)
+		}
+	}
+}

@@ -120,3 +120,18 @@ func TestAnOutcomeIsTheSameFromAnyCopyOfTheRecord(t *testing.T) {
 		t.Errorf("%s\nand\n%s", a, b)
 	}
 }
+
+// Several roles that were silent are a place each, each said in a line of its own.
+func TestSilentRolesAreAPlaceEach(t *testing.T) {
+	p := aPlan()
+	s := newStory(t, p)
+	s.opening("sato", "suzuki")
+	s.end(60, run.NotResumable)
+	got := map[string]string{}
+	for _, f := range outcomeOf(t, s).Findings {
+		got[f.Place] = f.Title.EN
+	}
+	if a, b := got["people/answer/commander"], got["people/answer/operator"]; !strings.HasSuffix(a, ": commander") || !strings.HasSuffix(b, ": operator") {
+		t.Errorf("places: %v", got)
+	}
+}

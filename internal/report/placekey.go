@@ -64,8 +64,12 @@ func (l *findingList) atStep(about string, s Step) {
 
 // atRoles is at for each role that people hold; no place names the people themselves.
 func (l *findingList) atRoles(about string, roles []string) {
+	f := &l.all[len(l.all)-1]
 	for _, r := range roles {
 		l.at("people", about, r)
+		if len(roles) > 1 {
+			f.places[len(f.places)-1].Title = say("%[2]s: %[1]s", "%[3]s：%[1]s", r, f.Title, f.TitleJA)
+		}
 	}
 }
 
