@@ -3,8 +3,10 @@ package outcome
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,7 +141,7 @@ type Keeper struct {
 	Then func(ctx context.Context) error
 
 	mu     sync.Mutex
-	broken map[string]bool // runs whose record can't be read; told once
+	failed map[string]bool // runs whose outcome can't be made; told once, tried again by Run
 	ended  chan struct{}
 }
 
@@ -155,20 +157,20 @@ func (k *Keeper) Due(ctx context.Context) (kept int, err error) {
 	return k.keep(ctx, due)
 }
 
+// keep keeps the outcomes of some runs. One that can't be made keeps the others from nothing.
 func (k *Keeper) keep(ctx context.Context, due []string) (kept int, err error) {
 	for _, id := range due {
-		if k.isBroken(id) {
-			continue
+		_, err := Keep(ctx, k.Store, id)
+		switch {
+		case err == nil:
+			kept++
+			k.fails(id, false)
+		case ctx.Err() != nil:
+			return kept, ctx.Err()
+		case errors.Is(err, ErrOpen): // its last event is on its way
+		case k.fails(id, true):
+			k.Log.Warn("what a run came to can't be made from its record, so it is missing in findings and freshness", "run", id, "err", err)
 		}
-		if _, err := Keep(ctx, k.Store, id); err != nil {
-			if ctx.Err() != nil {
-				return kept, ctx.Err()
-			}
-			k.markBroken(id)
-			k.Log.Warn("a run's record can't be read, so it is missing in findings and freshness", "run", id, "err", err)
-			continue
-		}
-		kept++
 	}
 	return kept, nil
 }
@@ -180,29 +182,33 @@ const fewAtOnce = 20
 // it. After an upgrade, when years have to be made anew, that is Run's to do and nobody waits for it.
 func (k *Keeper) Soon(ctx context.Context) error {
 	k.mu.Lock()
-	known := len(k.broken)
+	known := len(k.failed)
 	k.mu.Unlock()
 	due, err := k.Store.WithoutOutcome(ctx, Version, known+fewAtOnce+1)
 	if err != nil || len(due) > known+fewAtOnce {
 		return err
 	}
+	k.mu.Lock()
+	due = slices.DeleteFunc(due, func(id string) bool { return k.failed[id] })
+	k.mu.Unlock()
 	_, err = k.keep(ctx, due)
 	return err
 }
 
-func (k *Keeper) isBroken(id string) bool {
+// fails notes whether a run's outcome can't be made, and reports whether that is news.
+func (k *Keeper) fails(id string, does bool) (news bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.broken[id]
-}
-
-func (k *Keeper) markBroken(id string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.broken == nil {
-		k.broken = map[string]bool{}
+	news = does && !k.failed[id]
+	switch {
+	case news && k.failed == nil:
+		k.failed = map[string]bool{id: true}
+	case does:
+		k.failed[id] = true
+	default:
+		delete(k.failed, id)
 	}
-	k.broken[id] = true
+	return news
 }
 
 func (k *Keeper) signal() chan struct{} {
@@ -221,6 +227,9 @@ func (k *Keeper) Run(ctx context.Context) {
 	ended, failing := k.signal(), false
 	for {
 		_, err := k.Due(ctx)
+		if err == nil {
+			err = k.again(ctx)
+		}
 		if err == nil && k.Then != nil {
 			err = k.Then(ctx)
 		}
@@ -238,6 +247,24 @@ func (k *Keeper) Run(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// settlesIn is for how long after a run's end its record may grow: what became of its last messages.
+const settlesIn = 15 * time.Minute
+
+// again makes the outcomes of runs anew that have just ended, since receipts of their last messages come
+// after the end. What is the same is not written.
+func (k *Keeper) again(ctx context.Context) error {
+	list, err := k.Store.Outcomes(ctx, journal.OutcomeFilter{After: time.Now().Add(-settlesIn), Bare: true})
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if _, err := Keep(ctx, k.Store, o.Run); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Watched is a store whose keeper hears at once that a run ended in it, or that somebody did something

@@ -96,6 +96,45 @@ func TestAKeeperKeepsWhatEndedRunsCameTo(t *testing.T) {
 	}
 }
 
+// What became of a run's last messages comes after its end, and is in its outcome all the same.
+func TestReceiptsThatComeAfterTheEndCount(t *testing.T) {
+	store := newStore(t)
+	held(t, store, "now", true)
+	at := time.Now().UTC()
+	p, err := store.Runs(t.Context(), journal.Filter{Run: "now"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := "just-now"
+	if err := store.Append(t.Context(), []run.Event{
+		{Run: id, Writer: "run", Seq: 1, At: at, Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "fire", Hazard: run.Disaster, PlanHash: p[0].PlanHash})},
+		{Run: id, Writer: "run", Seq: 2, At: at, Kind: run.PersonCalled, Person: "ito", Data: run.Encode(run.Call{Channel: "mail", Roles: []string{"operator"}})},
+		{Run: id, Writer: "run", Seq: 3, At: at, Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.TalkedThrough})}}); err != nil {
+		t.Fatal(err)
+	}
+	rounds := make(chan struct{}, 10)
+	k := &outcome.Keeper{Store: store, Log: slog.New(slog.DiscardHandler), Then: func(context.Context) error { rounds <- struct{}{}; return nil }}
+	watched := k.Watched(store)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { k.Run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	<-rounds
+	receipt := run.Event{Run: id, Writer: "channel/mail", Seq: 1, At: at, Kind: run.MessageFailed, Person: "ito", Outcome: run.Failed, Reason: "no such mailbox", Data: run.Encode(run.Delivery{Channel: "mail"})}
+	if err := store.Append(t.Context(), []run.Event{receipt}); err != nil {
+		t.Fatal(err)
+	}
+	// The next round is at the end of another run, or a minute later.
+	if err := watched.Append(t.Context(), []run.Event{{Run: "other", Writer: "run", Seq: 1, At: at, Kind: run.RunRefused}}); err != nil {
+		t.Fatal(err)
+	}
+	<-rounds
+	list, err := outcome.List(t.Context(), store, journal.OutcomeFilter{Run: id})
+	if err != nil || len(list) != 1 || len(list[0].Channels) != 1 || list[0].Channels[0].Failed != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // Whoever asks right after a run's end waits for it, and for no more than a few: years that have to be
 // made anew are done beside.
 func TestWhoeverAsksWaitsForFew(t *testing.T) {
