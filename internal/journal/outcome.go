@@ -75,7 +75,7 @@ func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
 	}
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO outcomes (run, position, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, body)
-			SELECT $1, COALESCE(MAX(position), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM outcomes WHERE 1 = 1
+			SELECT $1, COALESCE(MAX(position), 0) + 1, CAST($2 AS INT), $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM outcomes WHERE 1 = 1
 			ON CONFLICT (run) DO UPDATE SET position = excluded.position, version = excluded.version, kind = excluded.kind, depth = excluded.depth,
 				scenario = excluded.scenario, hazard = excluded.hazard, state = excluded.state, verdict = excluded.verdict,
 				started_at = excluded.started_at, ended_at = excluded.ended_at, body = excluded.body

@@ -259,12 +259,12 @@ func (k *Keeper) again(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range list {
-		if _, err := Keep(ctx, k.Store, o.Run); err != nil {
-			return err
-		}
+	ids := make([]string, len(list))
+	for i, o := range list {
+		ids[i] = o.Run
 	}
-	return nil
+	_, err = k.keep(ctx, ids)
+	return err
 }
 
 // Watched is a store whose keeper hears at once that a run ended in it, or that somebody did something
