@@ -65,7 +65,8 @@ type Outcomes interface {
 	// LastMet is, for every system that ever met it, the newest outcome that met a property: rto, rpo,
 	// rlo, restored or failback; by name of the system.
 	LastMet(ctx context.Context, property string) ([]SystemOutcome, error)
-	// WithoutOutcome lists ended drills and responses that have none of this version, oldest first.
+	// WithoutOutcome lists ended drills and responses that have none of this version, oldest first. Those
+	// whose record was removed are not: what they came to stays as it was made.
 	WithoutOutcome(ctx context.Context, version, limit int) ([]string, error)
 }
 
@@ -223,7 +224,7 @@ func (s *database) systemOutcomes(ctx context.Context, query string, args ...any
 
 func (s *database) WithoutOutcome(ctx context.Context, version, limit int) ([]string, error) {
 	query, args := `SELECT r.run FROM runs AS r WHERE r.ended = 1 AND r.kind IN ($1, $2)
-		AND NOT EXISTS (SELECT 1 FROM outcomes AS o WHERE o.run = r.run AND o.version = $3)
+		AND r.body NOT LIKE '%"removed_at":%' AND NOT EXISTS (SELECT 1 FROM outcomes AS o WHERE o.run = r.run AND o.version = $3)
 		AND EXISTS (SELECT 1 FROM events WHERE events.run = r.run) ORDER BY r.position`, // one whose record was removed has none
 		[]any{string(run.Drill), string(run.Response), version}
 	if limit > 0 {

@@ -4,6 +4,7 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,10 +51,10 @@ func Of(ctx context.Context, store journal.Store, p plan.Plan, now time.Time, ma
 		out.Run, out.At = o.Run, &at
 		if o.PlanHash != p.Hash {
 			used, err := store.Plan(ctx, o.PlanHash)
-			if err != nil {
+			if err != nil && !errors.Is(err, journal.ErrNotFound) { // its record may have been removed since
 				return Proof{}, err
 			}
-			if !sameButDepth(used, p) {
+			if err != nil || !sameButDepth(used, p) {
 				out.Reasons = append(out.Reasons, plan.Text{EN: "the plan has changed since run " + o.Run, JA: "実行 " + o.Run + " の後に計画が変更されています"})
 			}
 		}

@@ -159,4 +159,13 @@ func testOutcomesDue(t *testing.T, s journal.Store) {
 	if got := due(2); !slices.Equal(got, []string{"r0", "r1"}) {
 		t.Errorf("due for the next version: %v", got)
 	}
+	if err := s.RemoveRun(ctx, "r0", noon); err != nil {
+		t.Fatal(err)
+	}
+	if got := due(2); !slices.Equal(got, []string{"r1"}) {
+		t.Errorf("due once the record of r0 was removed: %v", got)
+	}
+	if got, err := s.Outcomes(ctx, journal.OutcomeFilter{Run: "r0"}); err != nil || len(got) != 1 {
+		t.Errorf("what r0 came to, once its record was removed: %v, %v", got, err)
+	}
 }
