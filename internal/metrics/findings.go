@@ -17,11 +17,12 @@ var (
 	lateFindingsDesc = prometheus.NewDesc("muster_findings_overdue", "Open findings whose date has passed, by kind.", []string{"kind"}, nil)
 	proofAgeDesc     = prometheus.NewDesc("muster_proof_age_seconds", "Time since a property of a system was last proven; there is none for what was never proven.", []string{"system", "property"}, nil)
 	proofNeededDesc  = prometheus.NewDesc("muster_proof_needed", "1 where a property with an objective has to be proven, for the first time or again; else 0.", []string{"system", "property"}, nil)
+	proofsKnownDesc  = prometheus.NewDesc("muster_proofs_known", "1 while the state of proofs can be told; 0 while the plan files have mistakes, and then there are no other series of proofs.", nil, nil)
 	proofsDesc       = prometheus.NewDesc("muster_proofs", "Properties with an objective by the state of their proof; expired is overdue.", []string{"state"}, nil)
 )
 
 // Findings adds what runs taught and what is proven. What is read for one scrape serves those of the
-// next half minute too.
+// next minute too.
 func (m *Metrics) Findings(list func(context.Context) ([]finding.Finding, error), fresh func(context.Context) ([]proof.System, time.Time, error)) {
 	m.registry.MustRegister(&learned{list: list, fresh: fresh})
 }
@@ -35,10 +36,10 @@ type learned struct {
 	kept []prometheus.Metric
 }
 
-const keptFor = 30 * time.Second
+const keptFor = time.Minute
 
 func (c *learned) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openFindingsDesc, lateFindingsDesc, proofAgeDesc, proofNeededDesc, proofsDesc} {
+	for _, d := range []*prometheus.Desc{openFindingsDesc, lateFindingsDesc, proofAgeDesc, proofNeededDesc, proofsDesc, proofsKnownDesc} {
 		ch <- d
 	}
 }
@@ -83,9 +84,11 @@ func (c *learned) read() (out []prometheus.Metric) {
 		}
 	}
 	systems, now, err := c.fresh(ctx)
-	if err != nil {
-		return append(out, prometheus.NewInvalidMetric(proofAgeDesc, err))
+	if err != nil { // a mistake in a file must not take the other figures away
+		gauge(proofsKnownDesc, 0)
+		return out
 	}
+	gauge(proofsKnownDesc, 1)
 	states := map[proof.State]int{}
 	for _, s := range systems {
 		for _, p := range s.Properties {

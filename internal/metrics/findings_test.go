@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestFindingsAndFreshness(t *testing.T) {
 	for _, want := range []string{
 		`muster_findings_open{kind="objective",state="open"} 1`, `muster_findings_open{kind="objective",state="waived"} 1`, `muster_findings_open{kind="budget",state="open"} 0`,
 		`muster_findings_overdue{kind="objective"} 1`, `muster_proof_age_seconds{property="rto",system="orders"} 1.0368e+07`,
-		`muster_proof_needed{property="rto",system="orders"} 1`, `muster_proof_needed{property="rpo",system="orders"} 1`, `muster_proofs{state="expired"} 1`, `muster_proofs{state="fresh"} 0`,
+		`muster_proof_needed{property="rto",system="orders"} 1`, `muster_proof_needed{property="rpo",system="orders"} 1`, `muster_proofs{state="expired"} 1`, `muster_proofs{state="fresh"} 0`, `muster_proofs_known 1`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no line %s in\n%s", want, grep(text, "muster_finding", "muster_proof"))
@@ -39,6 +40,17 @@ func TestFindingsAndFreshness(t *testing.T) {
 		if strings.Contains(text, not) {
 			t.Errorf("%s is in the metrics", not)
 		}
+	}
+}
+
+// Plan files with a mistake take no other figure away.
+func TestAMistakeInAFileLeavesTheMetrics(t *testing.T) {
+	m := New("test")
+	m.Findings(func(context.Context) ([]finding.Finding, error) { return nil, nil },
+		func(context.Context) ([]proof.System, time.Time, error) { return nil, time.Time{}, errors.New("estate.yaml:3: a mistake") })
+	text := scrape(t, m)
+	if !strings.Contains(text, "muster_proofs_known 0\n") || !strings.Contains(text, `muster_findings_open{kind="step",state="open"} 0`) || strings.Contains(text, "muster_proof_") {
+		t.Errorf("%s", grep(text, "muster_finding", "muster_proof"))
 	}
 }
 

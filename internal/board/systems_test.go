@@ -1,0 +1,49 @@
+package board_test
+
+import (
+	"testing"
+
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/proof"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// ProofFiles are the files as proofs rest on them.
+func (f files) ProofFiles() (proof.Files, error) {
+	b, err := f.load()
+	if err != nil {
+		return proof.Files{}, err
+	}
+	return proof.Files{Systems: b.Systems(), Zone: b.Estate().Zone, Compile: b.Compile}, nil
+}
+
+// Systems says of each objective when it was proven, that the proof is too old, and that what it rests on
+// has changed since.
+func TestSystemsSayWhatIsProven(t *testing.T) {
+	w := newWorld(t, begun)
+	orders, _ := w.plan.System("orders")
+	proved := func(id string, days int, prints outcome.Fingerprints) {
+		t.Helper()
+		o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", State: run.Recovered, EndedAt: begun.AddDate(0, 0, -days),
+			Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: run.Met}, Fingerprints: prints}}}
+		if err := outcome.Put(t.Context(), w.store, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := w.browser(personID(0))
+	_, page := b.get("/systems")
+	wants(t, "nothing proven", page, "not proven yet", "<th>restore</th>", "<th>failback</th>")
+	proved("tokyo-loss-1", 120, outcome.FingerprintsOf(w.plan, orders))
+	_, page = b.get("/systems")
+	wants(t, "too old", page, "120 days ago: overdue", `href="/runs/tokyo-loss-1/report"`)
+	proved("tokyo-loss-2", 20, outcome.Fingerprints{Plan: "another"})
+	_, page = b.get("/systems")
+	wants(t, "changed", page, "20 days ago; since changed: plan", `href="/runs/tokyo-loss-2/report"`)
+	proved("tokyo-loss-3", 3, outcome.FingerprintsOf(w.plan, orders))
+	_, page = b.get("/systems")
+	wants(t, "fresh", page, "✓</span> 3 days ago")
+	b.lang = "ja"
+	_, page = b.get("/systems")
+	wants(t, "fresh", page, "3日前", "<th>復元</th>", "<th>切戻し</th>")
+	w.shoot(t, personID(0), map[string]string{"systems-proven": "/systems"})
+}
