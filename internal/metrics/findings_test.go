@@ -47,7 +47,9 @@ func TestFindingsAndFreshness(t *testing.T) {
 func TestAMistakeInAFileLeavesTheMetrics(t *testing.T) {
 	m := New("test")
 	m.Findings(func(context.Context) ([]finding.Finding, error) { return nil, nil },
-		func(context.Context) ([]proof.System, time.Time, error) { return nil, time.Time{}, errors.New("estate.yaml:3: a mistake") })
+		func(context.Context) ([]proof.System, time.Time, error) {
+			return nil, time.Time{}, errors.New("estate.yaml:3: a mistake")
+		})
 	text := scrape(t, m)
 	if !strings.Contains(text, "muster_proofs_known 0\n") || !strings.Contains(text, `muster_findings_open{kind="step",state="open"} 0`) || strings.Contains(text, "muster_proof_") {
 		t.Errorf("%s", grep(text, "muster_finding", "muster_proof"))

@@ -37,7 +37,8 @@ type Files struct {
 	// FreshFor is how long a proof counts by the estate, 0 is MaxAge; ByScenario where a scenario says.
 	FreshFor   time.Duration
 	ByScenario map[string]time.Duration
-	// Compile makes the plan of a scenario as the files are now; ErrNoScenario when there is none.
+	// Compile makes the plan of a scenario as the files are now; ErrNoScenario when there is none. One
+	// that can't be made any more, since a system may not be drilled at that depth now, is a change.
 	Compile func(scenario string, depth run.Depth) (plan.Plan, error)
 }
 
@@ -98,17 +99,13 @@ func Systems(ctx context.Context, store journal.Outcomes, files Files, now time.
 			last[p][one.ID] = one
 		}
 	}
-	current := currents{files: files, plans: map[compiled]*plan.Plan{}}
+	today := currents{files: files, plans: map[compiled]current{}}
 	out := make([]System, 0, len(files.Systems))
 	for _, s := range files.Systems {
 		one := System{System: s.Name, Title: s.Title, Priority: s.Priority}
 		for _, p := range outcome.Properties() {
 			at, proven := last[p][s.Name]
-			prop, err := current.property(s, p, at, proven, now)
-			if err != nil {
-				return nil, err
-			}
-			one.Properties = append(one.Properties, prop)
+			one.Properties = append(one.Properties, today.property(s, p, at, proven, now))
 		}
 		out = append(out, one)
 	}
@@ -120,45 +117,39 @@ type compiled struct {
 	depth    run.Depth
 }
 
-// currents are the plans of the files as they are now; nil is a scenario that is gone.
+// currents are the plans of the files as they are now.
 type currents struct {
 	files Files
-	plans map[compiled]*plan.Plan
+	plans map[compiled]current
 }
 
-func (c *currents) of(key compiled) (*plan.Plan, error) {
-	if p, ok := c.plans[key]; ok {
-		return p, nil
-	}
-	p, err := c.files.Compile(key.scenario, key.depth)
-	switch {
-	case err == nil:
-		c.plans[key] = &p
-	case errors.Is(err, ErrNoScenario):
-		c.plans[key] = nil
-	default:
-		return nil, err
-	}
-	return c.plans[key], nil
+type current struct {
+	plan plan.Plan
+	err  error // it can't be compiled as it was run
 }
 
-func (c *currents) property(s plan.System, p outcome.Property, last outcome.SystemAt, proven bool, now time.Time) (Property, error) {
+func (c *currents) of(key compiled) current {
+	p, ok := c.plans[key]
+	if !ok {
+		p.plan, p.err = c.files.Compile(key.scenario, key.depth)
+		c.plans[key] = p
+	}
+	return p
+}
+
+func (c *currents) property(s plan.System, p outcome.Property, last outcome.SystemAt, proven bool, now time.Time) Property {
 	out := Property{Property: p, State: Never}
 	if !Set(s, p) {
 		out.State = NotSet
-		return out, nil
+		return out
 	}
 	if !proven {
-		return out, nil
+		return out
 	}
 	at, days := last.EndedAt, int(now.Sub(last.EndedAt).Hours()/24)
 	until := at.Add(c.files.MaxAge(last.Scenario))
 	out.Run, out.Scenario, out.Depth, out.At, out.Days, out.Until = last.Run, last.Scenario, last.Depth, &at, &days, &until
-	current, err := c.of(compiled{last.Scenario, last.Depth})
-	if err != nil {
-		return out, err
-	}
-	out.Changed = changed(current, s.Name, last, p)
+	out.Changed = changed(c.of(compiled{last.Scenario, last.Depth}), s.Name, last, p)
 	switch {
 	case now.After(until):
 		out.State = Expired
@@ -167,18 +158,21 @@ func (c *currents) property(s plan.System, p outcome.Property, last outcome.Syst
 	default:
 		out.State = Fresh
 	}
-	return out, nil
+	return out
 }
 
-func changed(now *plan.Plan, system string, last outcome.SystemAt, p outcome.Property) []outcome.Change {
-	if now == nil {
+func changed(now current, system string, last outcome.SystemAt, p outcome.Property) []outcome.Change {
+	switch {
+	case errors.Is(now.err, ErrNoScenario):
 		return []outcome.Change{ChangedScenario}
+	case now.err != nil: // at the depth at which it was proven it can't be carried out any more
+		return []outcome.Change{outcome.ChangedPlan}
 	}
-	s, ok := now.System(system)
+	s, ok := now.plan.System(system)
 	if !ok { // the scenario does not recover it any more
 		return []outcome.Change{ChangedScenario}
 	}
-	return last.Fingerprints.Changed(outcome.FingerprintsOf(*now, s), p)
+	return last.Fingerprints.Changed(outcome.FingerprintsOf(now.plan, s), p)
 }
 
 // ErrNoScenario: the files hold no scenario of that name.

@@ -1,7 +1,6 @@
 package proof_test
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -154,14 +153,15 @@ func TestAProofExpiresByChange(t *testing.T) {
 	}
 }
 
-// Files that can't be compiled are no proof that something has changed.
-func TestFilesThatCantBeReadAreAnError(t *testing.T) {
+// What can't be carried out any more as it was is to be proven again, and hides nothing else.
+func TestAPlanThatCantBeMadeAnyMoreIsAChange(t *testing.T) {
 	s := newShelf(t)
 	s.proved("r1", 10, run.Live, run.Met, "")
 	files := filesOf(aPlan())
-	broken := errors.New("estate.yaml:3: a mistake")
-	files.Compile = func(string, run.Depth) (plan.Plan, error) { return plan.Plan{}, broken }
-	if _, err := proof.Systems(context.Background(), s.store, files, now); !errors.Is(err, broken) {
-		t.Errorf("err = %v", err)
+	files.Compile = func(string, run.Depth) (plan.Plan, error) {
+		return plan.Plan{}, errors.New("orders may not be drilled live")
+	}
+	if p := s.fresh(files)[outcome.RTO]; p.State != proof.Changed || !slices.Equal(p.Changed, []outcome.Change{outcome.ChangedPlan}) || p.Run != "r1" {
+		t.Errorf("%+v", p)
 	}
 }
