@@ -21,7 +21,13 @@ type Ledger struct {
 
 	mu    sync.Mutex
 	state *fold
+	kept  upTo // what was kept last; nothing is marshalled while nothing happens
 }
+
+// upTo is how far a fold has come.
+type upTo struct{ outcomes, acts int64 }
+
+func (f *fold) upTo() upTo { return upTo{f.Outcomes, f.Acts} }
 
 // kindState is the document that keeps the fold, so that a server that starts need not read years.
 const kindState = "finding-state"
@@ -173,11 +179,15 @@ func (l *Ledger) load(ctx context.Context) *fold {
 		return newFold()
 	}
 	s.index()
+	l.kept = s.upTo()
 	return s
 }
 
 // save keeps the state. Another server may have kept a newer one, which is as good.
 func (l *Ledger) save(ctx context.Context) error {
+	if l.kept == l.state.upTo() {
+		return nil
+	}
 	body, err := json.Marshal(l.state)
 	if err != nil {
 		return err
@@ -189,10 +199,12 @@ func (l *Ledger) save(ctx context.Context) error {
 	case err != nil:
 		return err
 	case string(d.Body) == string(body):
+		l.kept = l.state.upTo()
 		return nil
 	}
 	d.Body, d.ChangedAt = body, time.Time{}
-	if _, err = l.Store.PutDocument(ctx, d); errors.Is(err, journal.ErrChanged) {
+	if _, err = l.Store.PutDocument(ctx, d); err == nil || errors.Is(err, journal.ErrChanged) {
+		l.kept = l.state.upTo()
 		return nil
 	}
 	return err
