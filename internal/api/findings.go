@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -374,7 +373,7 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 	}
 	l := lang(ctx)
 	if strings.TrimSpace(in.Body.Reason) == "" {
-		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Say what the run showed.", "実施で確認できたことを理由に記してください。"), l.T("--reason", "--reason"))
+		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Say what the run showed.", "実施で確認できたことを理由に記してください。"), l.T("Write it with --reason", "--reason で示してください"))
 	}
 	f, err := s.finding(ctx, in.ID)
 	if err == nil {
@@ -399,43 +398,4 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 			l.T("Name a later run that went to its end", "検出より後に最後まで行われた実施を指定してください"))
 	}
 	return s.actOnFinding(ctx, in.Key, "confirm", f.ID, in.Body, run.FindingConfirmed, run.Event{}, run.FindingAct{Proof: in.Body.Run})
-}
-
-// FindingsFilter narrows a list of findings; zero fields do not, but State "" is open.
-type FindingsFilter struct {
-	State, System, Kind, Owner, Run string
-	Overdue                         bool
-	Limit                           int
-}
-
-// Findings lists findings.
-func (c *Client) Findings(ctx context.Context, f FindingsFilter) ([]Finding, error) {
-	q := url.Values{}
-	for name, v := range map[string]string{"state": f.State, "system": f.System, "kind": f.Kind, "owner": f.Owner, "run": f.Run} {
-		if v != "" {
-			q.Set(name, v)
-		}
-	}
-	if f.Overdue {
-		q.Set("overdue", "true")
-	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	return get[[]Finding](ctx, c, "/findings", q)
-}
-
-// Finding reads one.
-func (c *Client) Finding(ctx context.Context, id string) (Finding, error) {
-	return get[Finding](ctx, c, "/findings/"+url.PathEscape(id), nil)
-}
-
-// AddFinding adds one.
-func (c *Client) AddFinding(ctx context.Context, in FindingRequest) (Finding, error) {
-	return act[Finding](ctx, c, "/findings", NewRequestID(), in)
-}
-
-// OnFinding does something about one: assign, link, waive or confirm.
-func (c *Client) OnFinding(ctx context.Context, id, do string, in FindingRequest) (Finding, error) {
-	return act[Finding](ctx, c, "/findings/"+url.PathEscape(id)+"/"+do, NewRequestID(), in)
 }
