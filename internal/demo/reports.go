@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/muster-dr/muster/internal/evidence/keep"
+	proof "github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/report"
 )
 
@@ -37,11 +37,11 @@ func (d *demo) writeReports(ctx context.Context, id string) (report.Report, erro
 // writeEvidence writes the run's bundle and the public key. They lie side by side here; an
 // auditor is given the key on another way.
 func (d *demo) writeEvidence(ctx context.Context, id string) error {
-	b, err := d.client.Bundle(ctx, id, keep.BundleOptions{})
+	b, err := d.client.Bundle(ctx, id, proof.BundleOptions{})
 	if err != nil {
 		return explain(ctx, "take the evidence", err)
 	}
-	public, _, err := keep.PublicKey(filepath.Join(d.dir, "seal"))
+	public, _, err := proof.PublicKey(filepath.Join(d.dir, "seal"))
 	if err != nil {
 		return err
 	}
