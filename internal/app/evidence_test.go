@@ -2,8 +2,11 @@ package app
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +87,24 @@ func TestARunOfUpIsSealedAndVerifies(t *testing.T) {
 	}
 	if r := evidence.Verify(there, evidence.Options{Keys: []string{public}, Version: "test"}); !r.Sound {
 		t.Errorf("the copy: %+v", r.Findings)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.at+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	figures, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`muster_evidence_runs{state="sealed"} 1`, `muster_evidence_runs{state="damaged"} 0`, `muster_evidence_copies_waiting{place="1"} 0`} {
+		if !strings.Contains(string(figures), want) {
+			t.Errorf("the metrics do not say %s", want)
+		}
 	}
 	if h, err := m.Health(t.Context()); err != nil || h.Evidence != "ok" || h.Places["file:"+other] != "ok" {
 		t.Errorf("health: %+v, %v", h, err)

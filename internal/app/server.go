@@ -83,6 +83,14 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		return nil, err
 	}
 	s.api.Evidence = s.evidence
+	m.Evidence(func() metrics.Evidence {
+		st := s.evidence.Status()
+		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.Damaged)}
+		for _, p := range st.Places {
+			out.Copies = append(out.Copies, p.Waiting)
+		}
+		return out
+	})
 	if outcomes.Then, err = followUp(o.Lang, o.Config, s.api.Ledger, s.store, people.Estate); err != nil {
 		return nil, err
 	}

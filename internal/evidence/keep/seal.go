@@ -76,6 +76,7 @@ func (k *Keeper) seal(ctx context.Context, sum journal.Summary) (bool, error) {
 	}
 	k.told.Lock()
 	k.status.SealedAt = &m.SealedAt
+	k.status.Waiting = slices.DeleteFunc(slices.Clone(k.status.Waiting), func(id string) bool { return id == sum.Run })
 	k.told.Unlock()
 	k.o.Log.Info("sealed", "run", sum.Run, "part", m.Part, "events", m.Events, "entry", k.log.size-1)
 	return true, nil
