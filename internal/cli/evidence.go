@@ -241,8 +241,10 @@ func (c *command) evidenceCheckpoint() *cobra.Command {
 func (c *command) evidenceAct(cmd *cobra.Command, do func(cmd *cobra.Command, client *api.Client, args []string, in api.EvidenceAct) error) *cobra.Command {
 	var reason string
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the log for ever", "理由 (台帳に恒久的に残ります)"))
-	_ = cmd.MarkFlagRequired("reason")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if strings.TrimSpace(reason) == "" {
+			return mistake(fmt.Errorf("%s", c.t("Why? It stands in the log.", "理由が必要です。台帳に残ります。")), c.t("Say it with --reason", "--reason で指定してください"))
+		}
 		by, err := c.person()
 		if err != nil {
 			return err

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/muster-dr/muster/internal/evidence/example"
+	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// sealed puts a run's bundle, its key and some others into a folder: sealed DIR.
+func sealed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sealed DIR")
+	}
+	ts.Check(func() error {
+		dir, elsewhere := ts.MkAbs(args[0]), ts.MkAbs("server")
+		ctx := context.Background()
+		store, err := journal.Open(ctx, "sqlite:"+elsewhere+"/journal.db")
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		p, err := example.Plan(3)
+		if err != nil {
+			return err
+		}
+		k := keep.New(keep.Options{Dir: elsewhere + "/seal", Attachments: elsewhere, Store: store, Version: Version()})
+		defer k.Close()
+		if err := errors.Join(store.PutPlan(ctx, p), store.Append(ctx, example.Events("tokyo-loss-1", run.Drill, p)), k.Round(ctx)); err != nil {
+			return err
+		}
+		b, err := k.Bundle(ctx, "tokyo-loss-1", keep.BundleOptions{})
+		if err != nil {
+			return err
+		}
+		public, _, err := keep.PublicKey(elsewhere + "/seal")
+		if err != nil {
+			return err
+		}
+		_, foreign, err := note.GenerateKey(rand.Reader, "muster-evidence-0000beef")
+		if err != nil {
+			return err
+		}
+		for name, content := range map[string][]byte{"run.zip": b, "cut.zip": b[:len(b)/2], "key.pub": []byte(public + "\n"), "foreign.pub": []byte(foreign + "\n")} {
+			if err := os.WriteFile(dir+"/"+name, content, 0o600); err != nil {
+				return err
+			}
+		}
+		return os.RemoveAll(elsewhere)
+	}())
+}
