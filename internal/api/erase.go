@@ -113,5 +113,5 @@ func (s *Server) erasing(ctx context.Context, runID string, ids []string) error 
 	for _, id := range ids {
 		names = append(names, answerName(runID, id))
 	}
-	return s.Evidence.Erasing(ctx, runID, names, "they have served (people.keep)")
+	return s.Evidence.Erasing(ctx, runID, names, "", "", "they have served (people.keep)")
 }

@@ -85,6 +85,10 @@ func (s *Server) evidenceRoutes(api huma.API) {
 	act("release-run", "/runs/{run}/hold/release", "End a run's hold.", plan.MayAudit, func(ctx context.Context, id string, in EvidenceAct, via string) (any, error) {
 		return struct{}{}, s.Evidence.Release(ctx, id, in.By, via, in.Reason)
 	})
+	act("erase-run", "/runs/{run}/erase", "Erase what is personal of a run that has ended: photos and private parts of answers. What was sealed still verifies.", plan.MayAdmin,
+		func(ctx context.Context, id string, in EvidenceAct, via string) (any, error) {
+			return s.eraseRun(ctx, id, in, via)
+		})
 	around := func(id, path, summary string, do func(ctx context.Context, in EvidenceAct, via string) (any, error)) {
 		huma.Register(api, route(id, http.MethodPost, path, summary, 403, 409, 422, 503), func(ctx context.Context, in *struct{ Body EvidenceAct }) (*answer[any], error) {
 			out, err := s.evidenceAct(ctx, "", in.Body, plan.MayAdmin, func(ctx context.Context, _ string, in EvidenceAct, via string) (any, error) { return do(ctx, in, via) })
@@ -174,8 +178,10 @@ func (s *Server) getBundle(ctx context.Context, in *struct {
 
 func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) error {
 	l := lang(ctx)
-	held := new(keep.HeldError)
+	held, said := new(keep.HeldError), new(Problem)
 	switch {
+	case errors.As(err, &said):
+		return said
 	case errors.As(err, &held):
 		return problem(http.StatusConflict, CodeRefused, l.T("Run %s is held by %s: %s.", "%s は %s により保全されています: %s。", held.Run, held.By, held.Reason),
 			l.T("Release it first: `muster evidence release %s --reason ...`", "先に `muster evidence release %s --reason ...` で保全を解除してください", held.Run))
@@ -192,6 +198,48 @@ func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) e
 			l.T("Ask that one. When it is lost: `muster evidence adopt --reason ...` on this one", "そのサーバーに接続してください。失われた場合は、このサーバーで `muster evidence adopt --reason ...` を実行してください"))
 	}
 	return s.storeProblem(ctx, err)
+}
+
+// Erased says what was erased.
+type Erased struct {
+	Erased int `json:"erased" doc:"Photos and private parts of answers."`
+}
+
+// eraseRun erases what is personal of a run because somebody asked for it.
+func (s *Server) eraseRun(ctx context.Context, runID string, in EvidenceAct, via string) (Erased, error) {
+	sum, err := s.summary(ctx, runID)
+	if err != nil {
+		return Erased{}, err
+	}
+	if !sum.State.Ended() {
+		return Erased{}, problem(http.StatusConflict, CodeRefused, lang(ctx).T("Run %s goes on: what people said is still needed.", "%s は実施中です。回答内容はまだ必要です。", runID), lang(ctx).T("Erase it when it has ended", "終了後に消去してください"))
+	}
+	entries, err := s.Store.Events(ctx, runID, 0, 0)
+	if err != nil {
+		return Erased{}, err
+	}
+	events := make([]run.Event, 0, len(entries))
+	for _, e := range entries {
+		events = append(events, e.Event)
+	}
+	items, err := Personal(ctx, s.Store, runID, events)
+	if err != nil {
+		return Erased{}, err
+	}
+	var names []string
+	for _, it := range items {
+		names = append(names, it.Name)
+	}
+	if err := s.Evidence.Erasing(ctx, runID, names, in.By, via, in.Reason); err != nil {
+		return Erased{}, err
+	}
+	for _, it := range items {
+		if err := s.Store.DropDocument(ctx, it.Kind, it.ID); err != nil {
+			return Erased{}, err
+		}
+	}
+	// The list last: a picture without its line could not be found any more.
+	return Erased{len(items)}, s.Store.DropDocument(ctx, kindPhotos, runID)
 }
 
 // Personal lists what is personal of a run, of those events: pictures, and private parts of
@@ -273,6 +321,12 @@ func (c *Client) Hold(ctx context.Context, runID string, in EvidenceAct) error {
 // ReleaseHold ends a hold.
 func (c *Client) ReleaseHold(ctx context.Context, runID string, in EvidenceAct) error {
 	return c.do(ctx, http.MethodPost, runPath(runID, "hold", "release"), nil, "", in, nil)
+}
+
+// EraseRun erases what is personal of a run that has ended.
+func (c *Client) EraseRun(ctx context.Context, runID string, in EvidenceAct) (out Erased, err error) {
+	err = c.do(ctx, http.MethodPost, runPath(runID, "erase"), nil, "", in, &out)
+	return out, err
 }
 
 // RotateKey gives the log a new key.

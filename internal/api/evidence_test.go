@@ -118,6 +118,9 @@ func TestEvidenceByTheAPI(t *testing.T) {
 	if r, files := verified(true); holds(files) != 0 || r.Entries != 4 {
 		t.Errorf("after erasing: %d entries are proven, %d files hold it", r.Entries, holds(files))
 	}
+	if _, err := door.EraseRun(as("sato"), id, act); !refused(err, http.StatusForbidden, "admin") {
+		t.Errorf("sato erases: %v", err)
+	}
 	list, err := door.EvidenceList(as("sato"), id)
 	if err != nil {
 		t.Fatal(err)
@@ -138,4 +141,69 @@ func TestEvidenceByTheAPI(t *testing.T) {
 func refused(err error, status int, word string) bool {
 	p := new(api.Problem)
 	return errors.As(err, &p) && p.Status == status && strings.Contains(p.Detail+p.WayOut, word)
+}
+
+// Somebody asks for their data to be erased: it is gone at once, with who and why in the log, but
+// not while the run goes on and not while it is held.
+func TestPersonalDataIsErasedOnRequest(t *testing.T) {
+	w, c, id := gathered(t, nil)
+	dir := filepath.Join(t.TempDir(), "seal")
+	k := keep.New(keep.Options{Dir: dir, Store: w.store, Version: "test", Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {
+		return api.Personal(ctx, w.store, runID, events)
+	}})
+	defer k.Close()
+	h := (&api.Server{Store: w.store, Engine: c, Plans: gathering{}, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler), Evidence: k}).Handler()
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	console := api.Connect(srv.URL, token, "en")
+	defer console.Close()
+	act := api.EvidenceAct{By: "sato", Reason: "suzuki asked for it"}
+
+	w.answers(workflows.CheckIn{Person: "suzuki", Safety: run.Safe, CanCome: true, Note: secretly})
+	if _, err := console.AddPhoto(t.Context(), id, "suzuki", picture(t, 40, 9)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := console.EraseRun(t.Context(), id, act); !refused(err, http.StatusConflict, "goes on") {
+		t.Errorf("of an open run: %v", err)
+	}
+	w.abort(id)
+	if _, err := console.Bundle(t.Context(), id, keep.BundleOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := console.Hold(t.Context(), id, act); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := console.EraseRun(t.Context(), id, act); !refused(err, http.StatusConflict, "is held by sato") {
+		t.Errorf("of a held run: %v", err)
+	}
+	if err := console.ReleaseHold(t.Context(), id, act); err != nil {
+		t.Fatal(err)
+	}
+	out, err := console.EraseRun(t.Context(), id, act)
+	if err != nil || out.Erased != 2 {
+		t.Fatalf("%+v, %v, want 2 erased", out, err)
+	}
+	if list, err := console.Photos(t.Context(), id); err != nil || len(list) != 0 {
+		t.Errorf("photos: %v, %v", list, err)
+	}
+	b, err := console.Bundle(t.Context(), id, keep.BundleOptions{Personal: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, _, err := keep.PublicKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := evidence.Verify(b, evidence.Options{Keys: []string{public}, Version: "test"}); !r.Sound || r.Entries != 4 {
+		t.Errorf("%+v", r)
+	}
+	files, _, err := evidence.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if strings.HasPrefix(name, evidence.DirPrivate) || strings.Contains(string(content), secretly) {
+			t.Errorf("%s is still there", name)
+		}
+	}
 }

@@ -22,7 +22,7 @@ func (c *command) evidence() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.evidenceList(), c.evidenceExport(), c.evidenceKey(), c.evidenceCheckpoint(), c.evidenceHold(), c.evidenceRelease(), c.evidenceRotate(), c.evidenceAdopt())
+	cmd.AddCommand(c.evidenceList(), c.evidenceExport(), c.evidenceKey(), c.evidenceCheckpoint(), c.evidenceHold(), c.evidenceRelease(), c.evidenceErase(), c.evidenceRotate(), c.evidenceAdopt())
 	return cmd
 }
 
@@ -277,6 +277,18 @@ func (c *command) evidenceRelease() *cobra.Command {
 				return err
 			}
 			c.say("%s is released; it is erased when its time is over", "%s の保全を解除しました。保存期間の満了後に消去されます", args[0])
+			return nil
+		})
+}
+
+func (c *command) evidenceErase() *cobra.Command {
+	return c.evidenceAct(&cobra.Command{Use: "erase RUN", Short: c.t("Erase personal data of an ended run now: photos and private parts of answers", "終了した実施の個人情報（写真、回答の非公開部分）を今すぐ消去する"), Args: cobra.ExactArgs(1)},
+		func(cmd *cobra.Command, client *api.Client, args []string, in api.EvidenceAct) error {
+			out, err := client.EraseRun(cmd.Context(), args[0], in)
+			if err != nil {
+				return err
+			}
+			c.say("%d piece(s) of personal data of %s were erased; what was sealed verifies as before", "%[2]s の個人情報 %[1]d 件を消去しました。封印済みの記録はこれまでどおり検証できます", out.Erased, args[0])
 			return nil
 		})
 }

@@ -60,8 +60,8 @@ const mostNamed = 20
 
 // Erasing notes that personal data of a run is erased now, before it is: what then goes on to
 // erase may be killed, and does it again. It refuses where the run is held, and where that
-// can't be told. names are those in the manifest.
-func (k *Keeper) Erasing(ctx context.Context, runID string, names []string, reason string) error {
+// can't be told. names are those in the manifest; by is who asked for it, "" is its time.
+func (k *Keeper) Erasing(ctx context.Context, runID string, names []string, by, via, reason string) error {
 	if len(names) == 0 {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (k *Keeper) Erasing(ctx context.Context, runID string, names []string, reas
 	names = slices.Sorted(slices.Values(names))
 	sum := evidence.Sum([]byte(strings.Join(names, "\n")))
 	if !s.erased[sum] {
-		err := k.append(ctx, evidence.Entry{Kind: evidence.EntryErased, At: k.now(), Run: runID, Class: evidence.ClassA, Reason: reason,
+		err := k.append(ctx, evidence.Entry{Kind: evidence.EntryErased, At: k.now(), Run: runID, Class: evidence.ClassA, By: by, Via: via, Reason: reason,
 			Items: names[:min(mostNamed, len(names))], Count: len(names), SHA256: sum})
 		if err != nil {
 			return err

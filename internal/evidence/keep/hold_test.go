@@ -93,7 +93,7 @@ func TestErasureBreaksNothing(t *testing.T) {
 
 	names := []string{"answers/a.json", "answers/b.json"}
 	for range 2 { // killed in between, it is done again
-		if err := w.k.Erasing(t.Context(), "tokyo-loss-1", names, "they have served"); err != nil {
+		if err := w.k.Erasing(t.Context(), "tokyo-loss-1", names, "", "", "they have served"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestHeldRunsAreNeverErased(t *testing.T) {
 	}
 	w.pass(3 * 365 * 24 * time.Hour)
 	held := new(HeldError)
-	if err := w.k.Erasing(t.Context(), "tokyo-loss-1", []string{"answers/a.json"}, "x"); !errors.As(err, &held) || held.By != "sato" {
+	if err := w.k.Erasing(t.Context(), "tokyo-loss-1", []string{"answers/a.json"}, "", "", "x"); !errors.As(err, &held) || held.By != "sato" {
 		t.Errorf("erasing: %v", err)
 	}
 	w.round()
