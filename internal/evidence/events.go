@@ -23,13 +23,17 @@ func (v *verification) events(m *Manifest) []run.Event {
 	for i, s := range sums {
 		place[s.event] = i
 	}
+	lines := bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
+	events, wrong, there := make([]run.Event, len(lines)), make([]error, len(lines)), map[string]bool{}
+	for n, line := range lines {
+		wrong[n] = json.Unmarshal(line, &events[n])
+		there[idOf(events[n])] = true
+	}
 	var out []run.Event
 	seen, next, moved := map[string]bool{}, 0, false
-	for n, line := range bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n")) {
-		var e run.Event
-		err := json.Unmarshal(line, &e)
-		id := fmt.Sprintf("%s/%d", e.Writer, e.Seq)
-		if err != nil {
+	for n, line := range lines {
+		e, id := events[n], idOf(events[n])
+		if err := wrong[n]; err != nil {
 			id = ""
 			if trusted && n < len(sums) {
 				id = sums[n].event
@@ -49,7 +53,7 @@ func (v *verification) events(m *Manifest) []run.Event {
 			v.found(Finding{Code: CodeTwice, File: name, Line: n + 1, Event: id}, "%s, line %d: event %s is there twice.", "%s %d行目: イベント %s が重複しています。", name, n+1, id)
 			continue
 		case !trusted:
-		case !sealed && n < len(sums) && !strings.Contains(string(b), idOf(sums[n].event)):
+		case !sealed && n < len(sums) && !there[sums[n].event]:
 			v.found(Finding{Code: CodeEvent, File: name, Line: n + 1, Event: sums[n].event}, "%s, line %d: event %s was altered: it calls itself %s.", "%s %d行目: イベント %s が改変されています（%s と名乗っています）。", name, n+1, sums[n].event, id)
 			seen[sums[n].event] = true
 		case !sealed:
@@ -79,20 +83,8 @@ func (v *verification) events(m *Manifest) []run.Event {
 	return out
 }
 
-// idOf is how an event's writer and number stand in its line.
-func idOf(event string) string {
-	writer, seq, _ := cutLast(event)
-	w, _ := json.Marshal(writer)
-	return fmt.Sprintf(`"writer":%s,"seq":%s,`, w, seq)
-}
-
-func cutLast(s string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, '/')
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
-}
+// idOf names an event.
+func idOf(e run.Event) string { return fmt.Sprintf("%s/%d", e.Writer, e.Seq) }
 
 // told reports whether something was found in a file already.
 func (v *verification) told(file string) bool {
