@@ -21,14 +21,9 @@ func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
 	if !ok {
 		return
 	}
-	r, err := report.Build(p, events)
+	r, again, err := made(p, events)
 	if err != nil {
 		v.found(Finding{Code: CodeReport, File: FileEvents}, "No report can be made from the plan and the events: %v.", "計画とイベントから報告書を作成できません: %v。", err)
-		return
-	}
-	var again bytes.Buffer
-	if err := report.Render(&again, r, report.JSON, ""); err != nil {
-		v.found(Finding{Code: CodeReport, File: name}, "The report can't be made: %v.", "報告書を作成できません: %v。", err)
 		return
 	}
 	for _, s := range r.Systems {
@@ -43,7 +38,7 @@ func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
 		v.found(Finding{Code: CodeFile, File: name}, "%s: it can't be read: %v.", "%s: 読み取れません: %v。", name, err)
 		return
 	}
-	is, err := values(again.Bytes())
+	is, err := values(again)
 	if err != nil {
 		v.found(Finding{Code: CodeReport, File: name}, "The report can't be read: %v.", "報告書を読み取れません: %v。", err)
 		return
@@ -59,6 +54,22 @@ func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
 	if !c.follows {
 		v.page(m, r)
 	}
+}
+
+// made makes the report. The bundle comes from anywhere: whatever its events do to the report's
+// arithmetic is a finding and no crash.
+func made(p plan.Plan, events []run.Event) (r report.Report, b []byte, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("what the events say can't be (%v)", x)
+		}
+	}()
+	if r, err = report.Build(p, events); err != nil {
+		return r, nil, err
+	}
+	var out bytes.Buffer
+	err = report.Render(&out, r, report.JSON, "")
+	return r, out.Bytes(), err
 }
 
 // eventsWrong reports whether events were found to be altered: what the report says then

@@ -300,7 +300,7 @@ func differs(b []byte, f File) (from, to int64) {
 			return int64(at), int64(min(len(b), at+BlockSize)) - 1
 		}
 	}
-	return min(f.Bytes, int64(len(b))), max(f.Bytes, int64(len(b))) - 1
+	return min(max(f.Bytes, 0), int64(len(b))), max(f.Bytes, int64(len(b))) - 1
 }
 
 // personal checks personal data that goes along against its salted digests.

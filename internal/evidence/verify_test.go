@@ -33,7 +33,7 @@ type sealed struct {
 
 const attachment = "0ad2c7a55c9cbff0c2f3c1cc7a5b5a8a0e6bd5ea1fbcd75ce4fd2a1ab1f2a7d1"
 
-func seal(t *testing.T) sealed {
+func seal(t testing.TB) sealed {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(dir, "journal.db"))
@@ -423,4 +423,37 @@ func raw(w *zip.Writer, name string, size uint64) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// Whatever stands in any file of a bundle, verifying it ends with a result.
+func FuzzVerify(f *testing.F) {
+	s := seal(f)
+	files, _, err := evidence.Read(s.bundle)
+	if err != nil {
+		f.Fatal(err)
+	}
+	names := slices.Sorted(maps.Keys(files))
+	for i, name := range names {
+		f.Add(uint8(i), files[name][:min(len(files[name]), 20_000)])
+	}
+	f.Add(uint8(slices.Index(names, evidence.FileManifest)), []byte(`{"format":"muster-evidence/1","run":"tokyo-loss-1","part":1,"files":[{"path":"plan.json","bytes":-5},{"path":"events.jsonl","blocks":["x"]}]}`))
+	f.Add(uint8(slices.Index(names, evidence.FileProofs)), []byte(`{"entries":[{"index":18446744073709551615,"entry":"{}"}],"since":{"size":0}}`))
+	f.Add(uint8(slices.Index(names, evidence.FileEvents)), []byte("{\"run\":\"tokyo-loss-1\",\"writer\":\"run\",\"seq\":9223372036854775807}\n{}\nnull\n[]\n"))
+	f.Fuzz(func(t *testing.T, which uint8, content []byte) {
+		name := names[int(which)%len(names)]
+		changed := maps.Clone(files)
+		changed[name] = content
+		b, err := evidence.Write(changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := evidence.Verify(b, evidence.Options{Keys: []string{s.key}, Version: "test"})
+		// Proofs, key and checkpoint prove themselves, however they are set.
+		free := name == evidence.FileProofs || name == evidence.FileKey || name == evidence.FileCheckpoint
+		if !bytes.Equal(content, files[name]) && r.Sound && !free {
+			t.Fatalf("an altered %s was accepted", name)
+		}
+		_ = evidence.Verify(s.bundle, evidence.Options{Keys: []string{s.key}, Version: "test", Since: content})
+		_ = evidence.Verify(content, evidence.Options{Version: "test"})
+	})
 }
