@@ -33,10 +33,20 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 		return run.Passed, ""
 	}
 	within := r.plan.Scenario.Decision.Within
-	if ok, _ := workflow.AwaitWithTimeout(ctx, within.Std(), approved); !ok {
-		return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
+	for {
+		if ok, _ := workflow.AwaitWithTimeout(ctx, within.Std(), approved); ok {
+			return run.Passed, ""
+		}
+		// Silence lets a drill go on; what somebody has refused waits, as in a response, for a
+		// yes, a revised decision (which has its time anew) or an abort.
+		held := func() bool { return r.standing(r.askedSeq) != nil && !approved() }
+		if ctx.Err() != nil || !held() {
+			return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
+		}
+		if err := workflow.Await(ctx, func() bool { return !held() }); err != nil {
+			return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
+		}
 	}
-	return run.Passed, ""
 }
 
 // needed is how many approvals a recovery takes. Four eyes are at least one besides.
@@ -108,7 +118,7 @@ func (r *response) simulateApproval(ctx workflow.Context, m *member) {
 		return
 	}
 	workflow.GoNamed(ctx, "simulated approval", func(ctx workflow.Context) {
-		if workflow.Sleep(ctx, delay(*s, m.plan.ID, "approve")) == nil && len(r.approvals) < r.ask.Need && !r.ended {
+		if workflow.Sleep(ctx, delay(*s, m.plan.ID, "approve")) == nil && len(r.approvals) < r.ask.Need && !r.ended && r.standing(r.askedSeq) == nil {
 			_, _ = r.approve(ctx, Approve{By: m.plan.ID}, run.Simulated(m.plan.ID))
 		}
 	})
@@ -123,43 +133,69 @@ func (r *response) mayApprove(a Approve) error {
 	if r.forActivation(a) {
 		return r.mayConfirmActivation(a)
 	}
-	if !r.approvalAsked {
-		return refuse("no approval is being asked for; `muster drill show` says what the run waits for", "現在、承認は求められていません。何を待っているかは `muster drill show` で確認できます")
-	}
-	if err := sameQuestion(a, r.askedSeq); err != nil {
-		return err
-	}
-	if slices.Contains(r.approvals, a.By) {
+	if slices.Contains(r.approvals, a.By) && r.approvalAsked && (a.Asked == 0 || a.Asked == r.askedSeq) {
 		return refuse("%s has approved already", "%s はすでに承認しています", a.By)
 	}
-	if r.approved() {
-		return refuse("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", "))
+	if err := r.toApprove(a); err != nil {
+		return err
+	}
+	// A yes to the recovery confirms the activation too: not over somebody's no to that.
+	if n := r.standing(r.activationSeq); n != nil && r.unconfirmed() {
+		return refuse("%s refused the activation itself: %s. It is confirmed first: --activation", "%s が発動自体を却下している（理由：%s）。先に --activation で発動を確認する", r.named(n.by), n.reason)
 	}
 	if a.BreakGlass {
 		return r.mayBreakGlass(a, r.handsBefore())
 	}
-	if err := r.mayBeSecond(a.By); err != nil {
+	if err := r.mayApproveFor(a.By); err != nil {
 		return err
-	}
-	if a.By == r.in.Requester && r.phase != run.Failback {
-		return refuse("who asked for the recovery can't approve it; another person must, or --break-glass with a reason", "復旧を要請した本人は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
-	}
-	if run.NoPerson(r.in.Requester) && r.phase != run.Failback && slices.Contains(r.ask.Not, a.By) {
-		if !r.decidedBy(a.By) {
-			return refuse("an alarm or a schedule started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
-				"警報または予定による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", a.By)
-		}
-		return refuse("an alarm or a schedule started this run, so who decided can't approve; another person must, or --break-glass with a reason", "警報または予定により開始された実施のため、決定者は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
-	}
-	if r.fourEyes && r.decidedBy(a.By) && (r.othersCould() || r.phase == run.Failback) {
-		return refuse("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", a.By)
 	}
 	return r.oneHand(hand{a.By, a.Issuers}, r.handsBefore())
 }
 
+// toApprove refuses an answer to what does not wait for one.
+func (r *response) toApprove(a Approve) error {
+	if n := r.refusedAs(a.Asked); n != nil {
+		return r.gone(n)
+	}
+	if !r.approvalAsked {
+		return refuse("no approval is being asked for; `muster drill show` says what the run waits for", "現在、承認は求められていません。何を待っているかは `muster drill show` で確認できます")
+	}
+	if err := r.sameQuestion(a, r.askedSeq); err != nil {
+		return err
+	}
+	if r.approved() {
+		return refuse("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", "))
+	}
+	return nil
+}
+
+// mayApproveFor refuses people whose yes, or no, does not count here.
+func (r *response) mayApproveFor(person string) error {
+	if err := r.mayBeSecond(person); err != nil {
+		return err
+	}
+	if person == r.in.Requester && r.phase != run.Failback {
+		return refuse("who asked for the recovery can't approve it; another person must, or --break-glass with a reason", "復旧を要請した本人は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
+	}
+	if run.NoPerson(r.in.Requester) && r.phase != run.Failback && slices.Contains(r.ask.Not, person) {
+		if !r.decidedBy(person) {
+			return refuse("an alarm or a schedule started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
+				"警報または予定による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", person)
+		}
+		return refuse("an alarm or a schedule started this run, so who decided can't approve; another person must, or --break-glass with a reason", "警報または予定により開始された実施のため、決定者は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
+	}
+	if r.fourEyes && r.decidedBy(person) && (r.othersCould() || r.phase == run.Failback) {
+		return refuse("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", person)
+	}
+	return nil
+}
+
 // sameQuestion refuses a yes to something else than what is asked for now: a page that was
 // open, or a button, from before the decision was revised.
-func sameQuestion(a Approve, now int64) error {
+func (r *response) sameQuestion(a Approve, now int64) error {
+	if err := r.knowing(a, now); err != nil {
+		return err
+	}
 	if a.Asked == 0 || a.Asked == now {
 		return nil
 	}

@@ -26,6 +26,7 @@ func (r *response) listen(ctx workflow.Context) error {
 		hears(ctx, UpdateAssess, r.onAssess, r.mayAssess),
 		hears(ctx, UpdateDecide, r.onDecide, r.mayDecide),
 		hears(ctx, UpdateApprove, r.onApprove, r.mayApprove),
+		hears(ctx, UpdateRefuse, r.onRefuse, r.mayRefuse),
 		hears(ctx, UpdateConfirm, r.onConfirm, r.mayConfirm),
 		hears(ctx, UpdateRelocate, r.onRelocate, r.mayRelocate),
 		hears(ctx, UpdateHandover, r.onHandover, r.mayHandOver),

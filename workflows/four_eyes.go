@@ -28,12 +28,7 @@ func (r *response) askConfirmation(ctx workflow.Context) {
 		return
 	}
 	r.fourEyes = true
-	ask := run.Ask{Need: 1}
-	if !run.NoPerson(r.in.Requester) {
-		ask.Not = []string{r.in.Requester}
-	}
-	r.activationSeq = r.log.add(ctx, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine, Data: run.Encode(ask),
-		Reason: both("somebody other than %s, who started it, confirms the activation", "開始者 %s 以外の人による発動の確認", r.in.Requester)})
+	r.askActivation(ctx, both("somebody other than %s, who started it, confirms the activation", "開始者 %s 以外の人による発動の確認", r.in.Requester))
 	r.listenForGlass(ctx)
 	for _, m := range r.people {
 		if r.in.Kind == run.Drill && r.plan.Scenario.Simulate != nil && r.mayConfirmActivation(Approve{By: m.plan.ID}) == nil {
@@ -43,9 +38,17 @@ func (r *response) askConfirmation(ctx workflow.Context) {
 	}
 }
 
+func (r *response) askActivation(ctx workflow.Context, reason string) {
+	ask := run.Ask{Need: 1}
+	if !run.NoPerson(r.in.Requester) {
+		ask.Not = []string{r.in.Requester}
+	}
+	r.activationSeq = r.log.add(ctx, run.Event{Kind: run.ActivationAsked, Phase: run.Activation, By: run.Engine, Data: run.Encode(ask), Reason: reason})
+}
+
 func (r *response) simulateConfirmation(ctx workflow.Context, m *member) {
 	workflow.GoNamed(ctx, "simulated confirmation", func(ctx workflow.Context) {
-		if workflow.Sleep(ctx, delay(*r.plan.Scenario.Simulate, m.plan.ID, "confirm")) == nil && r.confirmedBy == "" && !r.ended {
+		if workflow.Sleep(ctx, delay(*r.plan.Scenario.Simulate, m.plan.ID, "confirm")) == nil && r.confirmedBy == "" && !r.ended && r.standing(r.activationSeq) == nil {
 			_, _ = r.confirmActivation(ctx, Approve{By: m.plan.ID}, run.Simulated(m.plan.ID))
 		}
 	})
@@ -59,25 +62,38 @@ func (r *response) mayConfirmActivation(a Approve) error {
 	if err := r.running(a.By); err != nil {
 		return err
 	}
+	if err := r.toConfirm(a); err != nil {
+		return err
+	}
+	if a.BreakGlass {
+		return r.mayBreakGlass(a, r.handsOfStart())
+	}
+	if err := r.mayConfirmFor(a.By); err != nil {
+		return err
+	}
+	return r.oneHand(hand{a.By, a.Issuers}, r.handsOfStart())
+}
+
+// toConfirm refuses an answer when no confirmation waits.
+func (r *response) toConfirm(a Approve) error {
 	switch {
 	case !r.fourEyes:
 		return refuse("this run's activation needs no confirmation", "この実施の発動に確認は必要ない")
 	case r.confirmedBy != "":
 		return refuse("the activation is confirmed already, by %s", "発動は %s が確認済み", r.confirmedBy)
 	}
-	if err := sameQuestion(a, r.activationSeq); err != nil {
+	return r.sameQuestion(a, r.activationSeq)
+}
+
+// mayConfirmFor refuses people whose yes, or no, to the activation does not count.
+func (r *response) mayConfirmFor(person string) error {
+	if err := r.mayBeSecond(person); err != nil {
 		return err
 	}
-	if a.BreakGlass {
-		return r.mayBreakGlass(a, r.handsOfStart())
-	}
-	if err := r.mayBeSecond(a.By); err != nil {
-		return err
-	}
-	if a.By == r.in.Requester {
+	if person == r.in.Requester {
 		return refuse("who started the response can't confirm it; another person must, or --break-glass with a reason", "開始者本人は発動を確認できない。別の人が確認するか、理由を付けて --break-glass を使う")
 	}
-	return r.oneHand(hand{a.By, a.Issuers}, r.handsOfStart())
+	return nil
 }
 
 func (r *response) confirmActivation(ctx workflow.Context, a Approve, by string) (Done, error) {
@@ -287,6 +303,7 @@ type forced struct {
 	issuers []string
 	act     run.Act
 	reason  string
+	seq     int64 // of the event that asked
 }
 
 // mayForce: one person asks, another confirms. Whoever asked can't confirm, and whoever
@@ -314,10 +331,10 @@ func (x *execution) force(ctx workflow.Context, q *asked, a Step) (stands bool, 
 		return true, Done{}, nil
 	}
 	q.forced = &forced{by: a.By, via: a.Via, issuers: a.Issuers, act: a.Act, reason: a.Reason}
-	done, err = x.log.record(ctx, run.Event{Kind: run.ForceAsked, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
+	q.forced.seq = x.log.add(ctx, run.Event{Kind: run.ForceAsked, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: a.Step,
 		By: a.By, Via: a.Via, Reason: a.Reason, Data: run.Encode(run.StepAct{Act: a.Act})})
-	done.Unconfirmed = true
-	return false, done, err
+	done = Done{Seq: q.forced.seq, Unconfirmed: true}
+	return false, done, x.log.reach(ctx, done.Seq)
 }
 
 // tellRun has the run tell everybody that a step was forced by one person alone.

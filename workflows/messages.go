@@ -65,6 +65,7 @@ const (
 	UpdateAssess  = "assess"  // Assess
 	UpdateDecide  = "decide"  // Decide
 	UpdateApprove = "approve" // Approve
+	UpdateRefuse  = "refuse"  // Refuse
 	UpdateConfirm = "confirm" // Confirm
 	UpdateAbort   = "abort"   // Control
 	UpdatePause   = "pause"   // Control
@@ -302,4 +303,6 @@ type Step struct {
 	Reason  string   `json:"reason,omitempty"` // required for skip, and for done on a machine's step
 	// BreakGlass forces a step alone where a second person would have to confirm it.
 	BreakGlass bool `json:"break_glass,omitempty"`
+	// Asked is the number of the ForceAsked that is confirmed or refused; 0 is whatever is asked.
+	Asked int64 `json:"asked,omitempty"`
 }

@@ -68,6 +68,7 @@ type response struct {
 	homeOpen      bool            // whether to return may still be decided otherwise
 	gaveUp        map[string]bool // who handed a role of theirs on
 	brokenGlass   bool
+	noes          []no     // see Refuse
 	deputies      []string // who may decide instead, since who should has not
 	consulting    []string // consultations that have begun and not ended
 	past          []plan.Timing

@@ -18,6 +18,7 @@ type asked struct {
 	by   string // actor, when simulated
 	// forced waits for a second person to confirm it.
 	forced *forced
+	noes   []refusedForce
 }
 
 func waitAfter(a attempted, role string) run.Wait {
@@ -130,7 +131,10 @@ func (x *execution) mayStep(a Step) error {
 	if !ok || q.act != nil {
 		return refuse("step %s does not wait for anybody", "ステップ %s は誰の操作も待っていません", a.Step)
 	}
-	if !slices.Contains(q.wait.Acts, a.Act) {
+	if err := x.forceGone(q, a); err != nil {
+		return err
+	}
+	if a.Act != run.ActRefuse && !slices.Contains(q.wait.Acts, a.Act) {
 		acts := make([]string, len(q.wait.Acts))
 		for i, act := range q.wait.Acts {
 			acts[i] = string(act)
@@ -146,6 +150,9 @@ func (x *execution) mayStep(a Step) error {
 	forPerson := q.wait.Kind == run.WaitHuman || q.wait.Kind == run.WaitAck
 	if err := x.mayOperate(a.By, forPerson); err != nil {
 		return err
+	}
+	if a.Act == run.ActRefuse {
+		return x.mayRefuseForce(q, a)
 	}
 	if !byHand(q, a) {
 		if a.BreakGlass {
@@ -168,6 +175,9 @@ func byHand(q *asked, a Step) bool {
 
 func (x *execution) onStep(ctx workflow.Context, a Step) (Done, error) {
 	q := x.waiting[a.Step]
+	if a.Act == run.ActRefuse {
+		return x.refuseForce(ctx, q, a)
+	}
 	if stands, done, err := x.force(ctx, q, a); !stands {
 		return done, err
 	}

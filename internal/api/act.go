@@ -34,6 +34,7 @@ func (s *Server) actRoutes(api huma.API) {
 	s.formRoutes(api)
 	update[workflows.Decide](s, api, workflows.UpdateDecide, "Take the recovery decision.")
 	update[workflows.Approve](s, api, workflows.UpdateApprove, "Approve the recovery.")
+	update[workflows.Refuse](s, api, workflows.UpdateRefuse, "Refuse what waits for an approval: it is asked anew, and who asked is told why.")
 	update[workflows.Confirm](s, api, workflows.UpdateConfirm, "End a phase that people carry out.")
 	update[workflows.Control](s, api, workflows.UpdateAbort, "Stop before the next effect; undo follows.")
 	update[workflows.Control](s, api, workflows.UpdatePause, "Hold before the next step.")
@@ -90,6 +91,8 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 	var by string
 	switch b := body.(type) {
 	case workflows.Approve:
+		by = b.By
+	case workflows.Refuse:
 		by = b.By
 	case workflows.Decide:
 		by = b.By
@@ -239,7 +242,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		if writer != "run" {
 			id += "/" + writer
 		}
-		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass})
+		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass, Asked: in.Body.Asked})
 		if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
 			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
 		}

@@ -144,7 +144,7 @@ type paces struct {
 
 // steering are the acts that no number of others may keep a person from.
 var steering = map[string]bool{workflows.UpdateAbort: true, workflows.UpdatePause: true, workflows.UpdateResume: true, workflows.UpdateDecide: true,
-	workflows.UpdateApprove: true, workflows.UpdateConfirm: true, workflows.UpdateStep: true, workflows.UpdateCallOut: true}
+	workflows.UpdateApprove: true, workflows.UpdateRefuse: true, workflows.UpdateConfirm: true, workflows.UpdateStep: true, workflows.UpdateCallOut: true}
 
 func class(act string) int {
 	if steering[act] {

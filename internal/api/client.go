@@ -321,6 +321,11 @@ func (c *Client) Approve(ctx context.Context, id string, in workflows.Approve) (
 	return c.update(ctx, id, workflows.UpdateApprove, in)
 }
 
+// Refuse refuses what waits for an approval.
+func (c *Client) Refuse(ctx context.Context, id string, in workflows.Refuse) (workflows.Done, error) {
+	return c.update(ctx, id, workflows.UpdateRefuse, in)
+}
+
 // Confirm ends a phase that people carry out.
 func (c *Client) Confirm(ctx context.Context, id string, in workflows.Confirm) (workflows.Done, error) {
 	return c.update(ctx, id, workflows.UpdateConfirm, in)

@@ -65,12 +65,14 @@ type Events struct {
 
 // StepRequest is a person's act on a step that waits.
 type StepRequest struct {
-	Act    run.Act `json:"act" enum:"done,retry,skip"`
+	Act    run.Act `json:"act" enum:"done,retry,skip,refuse" doc:"refuse is a second person's no to what somebody asked to force; the step waits on."`
 	By     string  `json:"by,omitempty" doc:"Who: an ID of the estate; whoever asks when left out."`
 	Reason string  `json:"reason,omitempty" doc:"Required to skip, and to mark a machine's step as done."`
 	System string  `json:"system,omitempty" doc:"Needed when several systems have such a step."`
 	// BreakGlass forces it alone where a second person would have to confirm it.
 	BreakGlass bool `json:"break_glass,omitempty" doc:"Force it without a second person: everybody is told, and it is reviewed."`
+	// Asked is the request to force it that is confirmed or refused.
+	Asked int64 `json:"asked,omitempty" doc:"Number of the request that is confirmed or refused, as in forced of what the run waits for."`
 }
 
 // System is who holds a system.

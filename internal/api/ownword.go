@@ -30,10 +30,10 @@ func (s *Server) ownWord(ctx context.Context, runID string, body any) error {
 	refused := handed(ctx)
 	counts := false
 	switch b := body.(type) {
-	case workflows.Approve, workflows.Decide, workflows.Draft, workflows.Strength:
+	case workflows.Approve, workflows.Refuse, workflows.Decide, workflows.Draft, workflows.Strength:
 		counts = true
 	case StepRequest:
-		counts = b.BreakGlass || b.Act == run.ActSkip
+		counts = b.BreakGlass || b.Act == run.ActSkip || b.Act == run.ActRefuse
 	}
 	if refused == nil || !counts {
 		return nil

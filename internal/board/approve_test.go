@@ -67,3 +67,60 @@ func TestAnOutdatedPageApprovesNothing(t *testing.T) {
 	done("approve", "asked", now, "key", "6")
 	h.until(id, run.RecoveryOrdered)
 }
+
+// Whoever may approve can refuse, with a reason; the page of before the no approves nothing,
+// and says who refused.
+func TestARefusalOnTheBoard(t *testing.T) {
+	files := smallFiles(t)
+	files["scenario.yaml"] = strings.Replace(files["scenario.yaml"], "approvals: 0", "approvals: 1", 1)
+	h := newHouse(t, files)
+	w := &world{t: t, url: h.url, ids: h.ids}
+	sato, tanaka := w.browser("sato"), w.browser("tanaka")
+	if res, body := tanaka.post("/start", "kind", "drill", "scenario", "small", "key", "start-1"); res.StatusCode != http.StatusSeeOther {
+		t.Fatalf("start: %s\n%s", res.Status, body)
+	}
+	id := "small-1"
+	path := "/runs/" + id + "/act/"
+	h.until(id, run.PersonCalled)
+	done := func(act string, pairs ...string) {
+		t.Helper()
+		if res, body := sato.post(path+act, pairs...); res.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%s: %s\n%s", act, res.Status, body)
+		}
+	}
+	done("checkin", "safety", "safe", "key", "1")
+	done("arrive", "key", "2")
+	h.until(id, run.DecisionAsked)
+	done("decide", "system", "orders", "choice", "alternate", "reason", "the standby is whole", "key", "3")
+	h.until(id, run.ApprovalAsked)
+	asked := func(act string) string {
+		t.Helper()
+		_, page := sato.get("/runs/" + id)
+		m := regexp.MustCompile(`(?s)/act/` + act + `".*?name="asked" value="(\d+)"`).FindStringSubmatch(page)
+		if m == nil {
+			t.Fatalf("the page has no form to %s:\n%s", act, page)
+		}
+		return m[1]
+	}
+	old := asked("refuse")
+	if res, body := sato.post(path+"refuse", "asked", old, "key", "4"); res.StatusCode < 400 || !strings.Contains(body, "a reason is needed") {
+		t.Errorf("without a reason: %s\n%s", res.Status, body)
+	}
+	done("refuse", "asked", old, "reason", "Osaka is flooded", "key", "5")
+	h.until(id, run.ApprovalRefused)
+	for act, says := range map[string]string{"approve": "Sato Misaki refused this meanwhile: Osaka is flooded", "refuse": "Sato Misaki refused this meanwhile: Osaka is flooded"} {
+		if res, body := sato.post(path+act, "asked", old, "reason", "again", "key", "old-"+act); res.StatusCode < 400 || !strings.Contains(body, says) {
+			t.Errorf("%s of before the no: %s without %q\n%s", act, res.Status, says, body)
+		}
+	}
+	now := asked("approve")
+	if now == old {
+		t.Fatal("what was refused is asked for under the old number")
+	}
+	_, page := sato.get("/runs/" + id)
+	if !strings.Contains(page, "again: Sato Misaki refused it: Osaka is flooded") {
+		t.Errorf("the page does not say who refused, and why:\n%s", page)
+	}
+	done("approve", "asked", now, "key", "6")
+	h.until(id, run.RecoveryOrdered)
+}

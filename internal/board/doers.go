@@ -84,6 +84,14 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		_, err = c.Approve(ctx, s.run, workflows.Approve{For: s.text("for"), Asked: asked, By: s.by, Reason: s.text("reason"), BreakGlass: s.text("break_glass") == "yes"})
 		return err
 	},
+	"refuse": func(ctx context.Context, c *api.Client, s sent) error {
+		asked, err := strconv.ParseInt(either(s.text("asked"), "0"), 10, 64)
+		if err != nil {
+			return errNotSaid
+		}
+		_, err = c.Refuse(ctx, s.run, workflows.Refuse{For: s.text("for"), Asked: asked, By: s.by, Reason: s.text("reason")})
+		return err
+	},
 	"confirm": func(ctx context.Context, c *api.Client, s sent) error {
 		in := workflows.Confirm{Phase: run.Phase(s.text("phase")), By: s.by, Note: s.text("note")}
 		for line := range strings.Lines(s.text("restrictions")) {
@@ -104,7 +112,11 @@ var doers = map[string]func(context.Context, *api.Client, sent) error{
 		return err
 	},
 	"step": func(ctx context.Context, c *api.Client, s sent) error {
-		_, err := c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system"), BreakGlass: s.text("break_glass") == "yes"})
+		asked, err := strconv.ParseInt(either(s.text("asked"), "0"), 10, 64)
+		if err != nil {
+			return errNotSaid
+		}
+		_, err = c.Step(ctx, s.run, s.text("step"), api.StepRequest{Act: run.Act(s.text("act")), By: s.by, Reason: s.text("reason"), System: s.text("system"), BreakGlass: s.text("break_glass") == "yes", Asked: asked})
 		return err
 	},
 	"callout": func(ctx context.Context, c *api.Client, s sent) error {

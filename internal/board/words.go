@@ -30,13 +30,13 @@ var (
 	families = map[run.Family]plan.Text{run.FamilySafe: {EN: "all safe", JA: "全員無事"}, run.FamilyHurt: {EN: "somebody is hurt", JA: "負傷者あり"}, run.FamilyUnknown: {EN: "not reached yet", JA: "未確認"}, run.FamilyNone: {EN: "no family here", JA: "同居家族なし"}}
 	contacts = map[string]plan.Text{"reached": {EN: "Reached", JA: "連絡がついた"}, "left_message": {EN: "Left a message", JA: "伝言を残した"}, "no_answer": {EN: "No answer", JA: "応答なし"}, "line_dead": {EN: "The line is dead", JA: "回線不通"}}
 	orders   = map[string]plan.Text{"accepted": {EN: "Accepted", JA: "受諾"}, "declined": {EN: "Declined", JA: "辞退"}, "arrived": {EN: "Arrived", JA: "到着"}, "done": {EN: "Done", JA: "完了"}, "withdrawn": {EN: "Withdrawn", JA: "取り下げ"}}
-	acts     = map[string]plan.Text{"done": {EN: "Done", JA: "完了"}, "retry": {EN: "Try again", JA: "再試行"}, "skip": {EN: "Skip", JA: "省略"}}
+	acts     = map[string]plan.Text{"done": {EN: "Done", JA: "完了"}, "retry": {EN: "Try again", JA: "再試行"}, "skip": {EN: "Skip", JA: "省略"}, "refuse": {EN: "Refuse", JA: "却下"}}
 	// dones are what a page says after an act.
 	dones = map[string]plan.Text{
 		"checkin": {EN: "Your answer is recorded.", JA: "安否の回答を記録しました。"}, "arrive": {EN: "The arrival is recorded.", JA: "参集を記録しました。"},
 		"inspect": {EN: "The inspection is recorded.", JA: "安全点検の結果を記録しました。"}, "attest": {EN: "The statement is recorded.", JA: "申告を記録しました。"},
 		"assess": {EN: "The assessment is recorded.", JA: "被害状況を記録しました。"}, "decide": {EN: "The decision is recorded.", JA: "判断を記録しました。"},
-		"approve": {EN: "The approval is recorded.", JA: "承認を記録しました。"}, "confirm": {EN: "It is recorded.", JA: "報告を記録しました。"},
+		"approve": {EN: "The approval is recorded.", JA: "承認を記録しました。"}, "refuse": {EN: "Your refusal is recorded; who asked is told why.", JA: "却下を記録しました。要請者に理由が伝えられます。"}, "confirm": {EN: "It is recorded.", JA: "報告を記録しました。"},
 		"step": {EN: "Your word on the step is recorded.", JA: "ステップへの操作を記録しました。"}, "abort": {EN: "The run is being aborted; undo follows.", JA: "中止を受け付けました。取り消し処理に移ります。"},
 		"pause": {EN: "The run is paused before its next step.", JA: "次のステップの前で一時停止しました。"}, "resume": {EN: "The run goes on.", JA: "再開しました。"},
 		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},

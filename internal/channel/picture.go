@@ -83,8 +83,12 @@ func (p *picture) settles(e run.Event) []string {
 		if a := new(run.Approval); e.Decode(a) == nil && a.BreakGlass || p.roster.enough() {
 			return []string{"approval"}
 		}
-	case run.ActivationConfirmed:
+	case run.ActivationConfirmed, run.ActivationRefused:
 		return []string{"activation"}
+	case run.ApprovalRefused:
+		return []string{"approval"}
+	case run.ForceRefused:
+		return []string{"force " + e.Writer + " " + e.Step}
 	case run.StepActed, run.StepEnded, run.StepStarted:
 		return []string{"step " + e.Writer + " " + e.Step, "force " + e.Writer + " " + e.Step}
 	}
@@ -192,6 +196,10 @@ func (p *picture) receivers(e run.Event) []string {
 		return append(room, people(p.roster.approvers(e, p.by)...)...)
 	case run.ForceAsked:
 		return append(room, people(p.roster.forcers(e)...)...)
+	case run.ApprovalRefused, run.ActivationRefused, run.ForceRefused:
+		var o run.Objection
+		_ = e.Decode(&o)
+		return append(room, people(o.To...)...)
 	case run.StepWaiting:
 		var w run.Wait
 		_ = e.Decode(&w)

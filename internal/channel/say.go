@@ -212,6 +212,19 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 		if a.BreakGlass {
 			text = why(l.T("%s used break-glass", "%sが緊急権限（ブレークグラス）を行使しました", who))
 		}
+	case run.ApprovalRefused:
+		text = why(l.T("%s refused to approve the recovery of %s; nothing is moved, and it is asked anew", "%sが「%s」の復旧の承認を却下しました。切り替えは行わず、改めて承認を求めます", who, title))
+		if e.Phase == run.Failback {
+			text = why(l.T("%s refused to approve the return home; nothing is moved, and it is asked anew", "%sが切戻しの承認を却下しました。切戻しは行わず、改めて承認を求めます", who))
+		}
+		text += "\n" + l.T("Who decides may revise it (muster decide), another person may approve it after all, or the run is aborted.", "決定者による判断の変更（muster decide）、別の人による承認、または実施の中止のいずれかを行ってください。")
+	case run.ActivationRefused:
+		text = why(l.T("%s refused to confirm the activation of %s; no system is changed", "%sが「%s」の発動の確認を却下しました。システムの変更は行いません", who, title)) +
+			"\n" + l.T("Another person may confirm it after all, or the run is aborted.", "別の人による確認、または実施の中止のいずれかを行ってください。")
+	case run.ForceRefused:
+		var o run.Objection
+		_ = e.Decode(&o)
+		text = why(l.T("%s refused your request on step %s: %s", "%sがステップ %s の要請（%s）を却下しました", who, e.Step, ActWord(o.Act, l))) + "\n" + l.T("The step waits as before.", "ステップは引き続き待機中です。")
 	case run.CallHeld:
 		var h run.CallHold
 		_ = e.Decode(&h)
@@ -297,6 +310,8 @@ func ActWord(a run.Act, l i18n.Lang) string {
 		return l.T("retry", "再試行")
 	case run.ActSkip:
 		return l.T("skip", "省略")
+	case run.ActRefuse:
+		return l.T("refuse", "却下")
 	}
 	return string(a)
 }

@@ -166,18 +166,32 @@ func (c *command) attest() *cobra.Command {
 }
 
 func (c *command) approve() *cobra.Command {
-	var reason string
+	var reason, no string
 	var glass, activation bool
+	var asked int64
 	cmd := &cobra.Command{
 		Use:   "approve [RUN]",
 		Short: c.t("Approve what somebody else asked for: the activation, the recovery or the return home", "他の人が要求した発動・復旧・切戻しを承認する"),
-		Args:  cobra.MaximumNArgs(1),
+		Long: c.t(`Approve what somebody else asked for: the activation, the recovery or the return home.
+With --refuse REASON it is refused: nothing is moved, who asked is told why, and it is asked anew.`,
+			`他の人が要求した発動・復旧・切戻しを承認します。
+--refuse 理由 で却下します。切り替えは行われず、要請者に理由が伝えられ、改めて承認が求められます。`),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if glass && reason == "" {
 				return c.needs("--reason")
 			}
+			if cmd.Flags().Changed("refuse") {
+				return c.act(cmd.Context(), args, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+					a := workflows.Refuse{By: by, Reason: no, Asked: asked}
+					if activation {
+						a.For = workflows.ApproveActivation
+					}
+					return client.Refuse(ctx, id, a)
+				})
+			}
 			return c.act(cmd.Context(), args, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				a := workflows.Approve{By: by, Reason: reason, BreakGlass: glass}
+				a := workflows.Approve{By: by, Reason: reason, BreakGlass: glass, Asked: asked}
 				if activation {
 					a.For = workflows.ApproveActivation
 				}
@@ -188,6 +202,10 @@ func (c *command) approve() *cobra.Command {
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("a remark; needed with --break-glass", "備考 (--break-glass では必須)"))
 	cmd.Flags().BoolVar(&activation, "activation", false, c.t("confirm the activation (default: what waits, the recovery first)", "発動を確認する (既定は待機中のもの。復旧を優先)"))
 	cmd.Flags().BoolVar(&glass, "break-glass", false, c.t("approve your own request: everybody is told, and it is reviewed after", "自分の要求を自ら承認する (全員に通知され、事後に審査される)"))
+	cmd.Flags().StringVar(&no, "refuse", "", c.t("refuse it, for this reason", "この理由で却下する"))
+	cmd.Flags().Int64Var(&asked, "asked", 0, c.t("number of the question that is answered, as drill show has it; needed to approve what somebody refused", "回答する承認依頼の番号 (drill show に表示。却下されたものを承認する場合は必須)"))
+	cmd.MarkFlagsMutuallyExclusive("refuse", "break-glass")
+	cmd.MarkFlagsMutuallyExclusive("refuse", "reason")
 	return cmd
 }
 
@@ -228,13 +246,14 @@ func (c *command) step() *cobra.Command {
 		{run.ActDone, c.t("It is done: a task of yours, or a machine's step that you saw to be done (give the reason)", "完了した (機械のステップは確認した根拠を理由に書く)")},
 		{run.ActRetry, c.t("Try it again", "再試行する")},
 		{run.ActSkip, c.t("Go on without it; what rests on it is then not proven", "省略して進む (それに依存する目標は未立証になる)")},
+		{run.ActRefuse, c.t("Refuse what somebody asked to force; the step waits on", "他の人による強制操作の要請を却下する (ステップは引き続き待機)")},
 	} {
 		var reason, system string
 		var glass bool
 		sub := &cobra.Command{
 			Use: string(a.act) + " [RUN] STEP", Short: a.short, Args: cobra.RangeArgs(1, 2),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				if a.act == run.ActSkip && reason == "" {
+				if (a.act == run.ActSkip || a.act == run.ActRefuse) && reason == "" {
 					return c.needs("--reason")
 				}
 				step := args[len(args)-1]
@@ -244,7 +263,7 @@ func (c *command) step() *cobra.Command {
 			},
 		}
 		sub.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
-		if a.act != run.ActRetry {
+		if a.act != run.ActRetry && a.act != run.ActRefuse {
 			sub.Flags().BoolVar(&glass, "break-glass", false, c.t("force it alone where a second person has to confirm it: everybody is told, and it is reviewed after", "他の人の確認が必要な強制操作を単独で行う (全員に通知され、事後に審査される)"))
 		}
 		sub.Flags().StringVar(&system, "system", "", c.t("the system, when several have such a step", "対象システム (複数にある場合)"))

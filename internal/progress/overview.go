@@ -131,8 +131,10 @@ type Waiting struct {
 	Review *run.Review      `json:"review,omitempty"`
 	// Asked is the number of the event that asks for an approval: who answers with it approves
 	// what they saw, and is refused when something else is asked for by now.
-	Asked int64      `json:"asked,omitempty"`
-	Due   *time.Time `json:"due,omitempty"` // when the scenario's rule acts instead
+	Asked int64 `json:"asked,omitempty"`
+	// RefusedBy refused it, and it is asked anew: a yes has to say Asked.
+	RefusedBy string     `json:"refused_by,omitempty"`
+	Due       *time.Time `json:"due,omitempty"` // when the scenario's rule acts instead
 }
 
 // Forced is the first of the two words that it takes to skip a step, or to take a machine's as
@@ -142,6 +144,8 @@ type Forced struct {
 	At     time.Time `json:"at"`
 	Act    run.Act   `json:"act"`
 	Reason string    `json:"reason,omitempty"`
+	// Asked is the number of the event that asked, for whoever confirms or refuses it.
+	Asked int64 `json:"asked,omitempty"`
 	// Asks is what the step asked before: Text says both.
 	Asks string `json:"-"`
 }

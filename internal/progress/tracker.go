@@ -22,6 +22,7 @@ func Of(p plan.Plan, entries []journal.Entry, now time.Time) Overview {
 
 // Tracker follows one run's journal.
 type Tracker struct {
+	no   run.Event // the newest refusal of what waits
 	plan plan.Plan
 	view Overview
 
@@ -60,6 +61,7 @@ type asked struct {
 	phase  run.Phase
 	at     time.Time
 	text   string
+	no     string // who refused it before; it is asked anew
 }
 
 // system is what is known about a system's service.
@@ -180,14 +182,18 @@ func (t *Tracker) apply(e run.Event) {
 	case run.DecisionMade:
 		t.decided(e)
 	case run.ActivationAsked:
-		t.unconfirmed = &asked{seq: e.Seq, at: e.At, phase: e.Phase, text: e.Reason}
+		t.unconfirmed = &asked{seq: e.Seq, at: e.At, phase: e.Phase, text: e.Reason, no: t.refusedBy(e.Writer, e.Seq)}
 		_ = e.Decode(&t.unconfirmed.second)
 	case run.ActivationConfirmed:
 		t.unconfirmed = nil
+	case run.ApprovalRefused, run.ActivationRefused:
+		t.no = e
 	case run.ForceAsked:
 		t.forceAsked(e)
+	case run.ForceRefused:
+		t.forceRefused(e)
 	case run.ApprovalAsked:
-		t.approval = &asked{seq: e.Seq, at: e.At, phase: e.Phase, text: e.Reason}
+		t.approval = &asked{seq: e.Seq, at: e.At, phase: e.Phase, text: e.Reason, no: t.refusedBy(e.Writer, e.Seq)}
 		_ = e.Decode(&t.approval.second)
 		t.approved = map[string]bool{} // asked again after a revision, everybody is
 	case run.ApprovalGiven:

@@ -88,11 +88,11 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 			need = n
 		}
 		if need -= len(t.approved); need > 0 {
-			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(t.approval), Asked: t.approval.seq, Text: t.approval.text, Since: t.approval.at, Need: need})
+			out = append(out, Waiting{For: AwaitApproval, Phase: t.approval.phase, People: t.approvers(t.approval), Asked: t.approval.seq, RefusedBy: t.approval.no, Text: t.approval.text, Since: t.approval.at, Need: need})
 		}
 	}
 	if t.unconfirmed != nil {
-		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(t.unconfirmed), Asked: t.unconfirmed.seq, Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
+		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(t.unconfirmed), Asked: t.unconfirmed.seq, RefusedBy: t.unconfirmed.no, Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
 	}
 	return slices.Concat(out, t.waits, t.openOrders(), t.toTell, t.toAcknowledge())
 }
@@ -104,14 +104,46 @@ func (t *Tracker) forceAsked(e run.Event) {
 	_ = e.Decode(&a)
 	for i := range t.waits {
 		if w := &t.waits[i]; w.Step == e.Step && w.System == e.System {
-			f := &Forced{By: e.By, At: e.At, Act: a.Act, Reason: e.Reason, Asks: w.Text}
+			f := &Forced{By: e.By, At: e.At, Asked: e.Seq, Act: a.Act, Reason: e.Reason, Asks: w.Text}
 			if w.Forced != nil {
 				f.Asks = w.Forced.Asks
 			}
 			w.Forced = f
-			w.Text = plan.Joined(plan.Apart(w.Text), plan.Say("%s asks for %s (%s): another person has to confirm it", "%s が %s を要請（%s）：別の人の確認が必要", e.By, a.Act, e.Reason)).Both()
+			w.Text = plan.Joined(plan.Apart(w.Text), plan.Say("%s asks for %s (%s): another person has to confirm it", "%s が %s を要請（%s）：別の人の確認が必要", t.named(e.By), a.Act, e.Reason)).Both()
 		}
 	}
+}
+
+// forceRefused puts back what the step asks, with who refused that it be forced.
+func (t *Tracker) forceRefused(e run.Event) {
+	for i := range t.waits {
+		if w := &t.waits[i]; w.Step == e.Step && w.System == e.System && w.Forced != nil {
+			w.Text = plan.Joined(plan.Apart(w.Forced.Asks), plan.Say("%s refused that %s asks for %s (%s)", "%[1]s が %[2]s の要請（%[3]s）を却下（%[4]s）",
+				t.named(e.By), t.named(w.Forced.By), w.Forced.Act, e.Reason)).Both()
+			w.Forced = nil
+		}
+	}
+}
+
+// refusedBy is who refused a question that is asked anew: the two stand next to each other.
+func (t *Tracker) refusedBy(writer string, seq int64) string {
+	if t.no.Writer == writer && t.no.Seq == seq-1 {
+		return t.no.By
+	}
+	return ""
+}
+
+// named is a person as people call them.
+func (t *Tracker) named(id string) plan.Text {
+	p, _ := t.plan.Estate.Person(id)
+	said := plan.Text{EN: p.Name.In("en"), JA: p.Name.In("ja")}
+	if said.EN == "" {
+		said.EN = id
+	}
+	if said.JA == "" {
+		said.JA = id
+	}
+	return said
 }
 
 func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []Waiting {

@@ -101,9 +101,11 @@ const (
 	DecisionMade    EventKind = "decision.made"    // System, By, Reason; Decision
 	ApprovalAsked   EventKind = "approval.asked"   // Reason: what is to be approved
 	ApprovalGiven   EventKind = "approval.given"   // By, Reason; Approval
+	ApprovalRefused EventKind = "approval.refused" // By, Reason; Objection: it is asked anew
 	// A real response is confirmed by somebody other than who started it.
 	ActivationAsked     EventKind = "activation.asked"     // Reason: who may
 	ActivationConfirmed EventKind = "activation.confirmed" // By, Reason; Approval
+	ActivationRefused   EventKind = "activation.refused"   // By, Reason; Objection: it is asked anew
 	RecoveryOrdered     EventKind = "recovery.ordered"     // System, Runbook, By
 	CompletionReport    EventKind = "completion.reported"  // By, Reason; Completed
 	RemarkMade          EventKind = "remark.made"          // By, Reason: what was hard
@@ -115,6 +117,7 @@ const (
 	StepWaiting  EventKind = "step.waiting"  // Wait: somebody has to act
 	StepActed    EventKind = "step.acted"    // By, Reason; StepAct: a person settled it
 	ForceAsked   EventKind = "force.asked"   // By, Reason; StepAct: a second person has to confirm it
+	ForceRefused EventKind = "force.refused" // By, Reason; Objection: the step waits as before
 	StepEnded    EventKind = "step.ended"    // Outcome, Reason; StepResult
 	UndoStarted  EventKind = "undo.started"  // Step; Action is the undo's
 	UndoEnded    EventKind = "undo.ended"    // Outcome, Reason; StepResult
@@ -306,6 +309,13 @@ type Approval struct {
 	WithRecovery bool `json:"with_recovery,omitempty"`
 }
 
+// Objection is a second person's no.
+type Objection struct {
+	Asked int64    `json:"asked"`         // number of the question that it answers
+	Act   Act      `json:"act,omitempty"` // of a step: what was to be forced
+	To    []string `json:"to,omitempty"`  // who asked for it, and is told
+}
+
 // Intent is written, and on disk, before an effect is tried.
 type Intent struct {
 	EffectKey string `json:"effect_key"`
@@ -339,6 +349,8 @@ const (
 	ActDone  Act = "done"
 	ActRetry Act = "retry"
 	ActSkip  Act = "skip"
+	// ActRefuse is a second person's no to what somebody asked to force; the step waits on.
+	ActRefuse Act = "refuse"
 )
 
 // StepAct is a person's act on a waiting step.

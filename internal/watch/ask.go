@@ -56,10 +56,10 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 		how = fmt.Sprintf("muster decide %s --system %s --reason WHY --run %s", choice, w.System, runID)
 	case progress.AwaitApproval:
 		what = l.T("APPROVAL by %d more: %s", "承認 あと %d 名: %s", w.Need, text)
-		how = "muster approve " + runID
+		how = "muster approve " + runID + knowing(w)
 	case progress.AwaitActivation:
 		what = l.T("CONFIRMATION of the activation by a second person: %s", "発動の確認（開始者以外の人）: %s", text)
-		how = "muster approve --activation " + runID
+		how = "muster approve --activation " + runID + knowing(w)
 	case progress.AwaitConfirm:
 		what = l.T("to confirm %s", "%s の完了報告", l.Phase(w.Phase))
 		how = fmt.Sprintf("muster confirm %s --run %s", w.Phase, runID)
@@ -119,4 +119,12 @@ func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) 
 		how = fmt.Sprintf("muster step %s %s %s", act, runID, w.Step)
 	}
 	return who, what, how
+}
+
+// knowing is what a yes says to a question that somebody has refused before.
+func knowing(w progress.Waiting) string {
+	if w.RefusedBy == "" {
+		return ""
+	}
+	return fmt.Sprintf(" --asked %d", w.Asked)
 }

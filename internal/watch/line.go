@@ -167,6 +167,14 @@ func Line(l i18n.Lang, e run.Event) string {
 			return l.T("BREAK-GLASS%s%s", "緊急権限を行使%s%s", by, why)
 		}
 		return l.T("approved%s%s", "承認%s%s", by, why)
+	case run.ApprovalRefused:
+		return l.T("REFUSED%s%s; it is asked anew", "却下%s%s。改めて承認を求める", by, why)
+	case run.ActivationRefused:
+		return l.T("activation REFUSED%s%s; it is asked anew", "発動を却下%s%s。改めて確認を求める", by, why)
+	case run.ForceRefused:
+		var a run.Objection
+		_ = e.Decode(&a)
+		return l.T("step %s: %s REFUSED%s%s; it waits as before", "ステップ %s: %s の要請を却下%s%s。引き続き待機", what, a.Act, by, why)
 	case run.ActivationAsked:
 		return l.T("CONFIRMATION of the activation asked%s", "発動の確認待ち%s", why)
 	case run.ActivationConfirmed:

@@ -68,7 +68,7 @@ func (c *Channel) click(ctx context.Context, cb slackgo.InteractionCallback, a *
 // mayHere refuses what must not be done by Slack alone: it leads to the board.
 func (c *Channel) mayHere(ctx context.Context, action string, v value, l i18n.Lang) error {
 	verb, _, _ := strings.Cut(action, ".")
-	moves := verb == "decide" || verb == "approve" || verb == "activation" || verb == "step" && !v.Human
+	moves := verb == "decide" || verb == "approve" || verb == "activation" || verb == "refuse" || verb == "step" && !v.Human
 	if c.o.ApproveReal || !moves {
 		return nil
 	}
@@ -153,8 +153,15 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 	case "activation":
 		_, err = door.Approve(ctx, v.Run, workflows.Approve{For: workflows.ApproveActivation, By: p.id, Reason: a.reason, Asked: v.Asked})
 		return l.T("You confirmed the activation at %s", "%s に発動を確認しました", clock), err
+	case "refuse":
+		no := workflows.Refuse{By: p.id, Reason: a.reason, Asked: v.Asked}
+		if action == "refuse.activation" {
+			no.For = workflows.ApproveActivation
+		}
+		_, err = door.Refuse(ctx, v.Run, no)
+		return l.T("You refused at %s; who asked is told why", "%s に却下しました。要請者に理由が伝えられます", clock), err
 	case "step":
-		_, err = door.Step(ctx, v.Run, v.Step, api.StepRequest{Act: v.Act, By: p.id, Reason: a.reason, System: v.System})
+		_, err = door.Step(ctx, v.Run, v.Step, api.StepRequest{Act: v.Act, By: p.id, Reason: a.reason, System: v.System, Asked: v.Asked})
 		return l.T("At %s: %s, %s", "%s に対応：%s（%s）", clock, v.Step, channel.ActWord(v.Act, l)), err
 	case "start", "activate":
 		return c.begin(ctx, p, v, a)
@@ -297,7 +304,7 @@ func mistakes(cb slackgo.InteractionCallback, v value, l i18n.Lang) map[string]s
 
 func needsReason(action string) bool {
 	verb, _, _ := strings.Cut(action, ".")
-	return verb == "decide" || verb == "step" || verb == "activate"
+	return verb == "decide" || verb == "refuse" || verb == "step" || verb == "activate"
 }
 
 // formOf is the form that an act needs; nil when a click is enough.
@@ -314,6 +321,9 @@ func formOf(action string, v value, l i18n.Lang) *slackgo.ModalViewRequest {
 		blocks = append(blocks, moreQuestions(v.Hazard, l)...)
 	case verb == "decide":
 		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.System, l.Choice(v.Choice)))...)
+		blocks = append(blocks, textInput("reason", l.T("Reason", "理由"), 500))
+	case verb == "refuse":
+		blocks = append(blocks, paragraphs(mark+": "+l.T("refuse what waits for an approval", "承認・確認を却下する"))...)
 		blocks = append(blocks, textInput("reason", l.T("Reason", "理由"), 500))
 	case verb == "step" && (!v.Human || v.Act != run.ActDone):
 		blocks = append(blocks, paragraphs(fmt.Sprintf("%s: %s → %s", mark, v.Step, channel.ActWord(v.Act, l)))...)

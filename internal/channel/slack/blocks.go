@@ -178,7 +178,12 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 			b = button("activation", l.T("Confirm the activation", "発動を確認する"), v, slackgo.StylePrimary)
 			b.Confirm = sure(l, m.Kind, l.T("Systems may then be changed.", "確認すると、システムの変更が可能になります。"))
 		}
-		return append([]slackgo.BlockElement{b}, page()...)
+		no := button("refuse", l.T("Refuse", "却下する"), v, slackgo.StyleDanger)
+		if e.Kind == run.ActivationAsked {
+			no = button("refuse.activation", l.T("Refuse", "却下する"), v, slackgo.StyleDanger)
+		}
+		no.Confirm = sure(l, m.Kind, l.T("Nothing is moved, and who asked is told why: the reason is asked next.", "切り替えは行われません。次の画面で理由を入力すると、要請者に伝えられます。"))
+		return append([]slackgo.BlockElement{b, no}, page()...)
 	case channel.Task:
 		var w run.Wait
 		_ = e.Decode(&w)
@@ -187,7 +192,7 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 		if e.Kind == run.ForceAsked {
 			var a run.StepAct
 			_ = e.Decode(&a)
-			w.Acts = []run.Act{a.Act} // the same act by another person
+			w.Acts, v.Asked = []run.Act{a.Act, run.ActRefuse}, e.Seq // the same act by another person, or a no
 		}
 		if aside && !v.Human {
 			return page()
@@ -197,7 +202,7 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 			v.Act = act
 			style := slackgo.Style("")
 			switch {
-			case act == run.ActSkip:
+			case act == run.ActSkip, act == run.ActRefuse:
 				style = slackgo.StyleDanger
 			case act == run.ActDone && v.Human:
 				style = slackgo.StylePrimary

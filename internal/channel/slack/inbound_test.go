@@ -86,7 +86,7 @@ func (o *office) card(t *testing.T, n int, kind run.Kind, e run.Event) slacktest
 	t.Helper()
 	m := channeltest.Message(n, estate.Contact{Slack: member(n)})
 	m.Event, m.Kind, m.Hazard = e, kind, run.Disaster
-	m.Matter = map[run.EventKind]channel.Matter{run.PersonCalled: channel.Call, run.DecisionAsked: channel.Decision, run.ApprovalAsked: channel.Approval, run.StepWaiting: channel.Task}[e.Kind]
+	m.Matter = map[run.EventKind]channel.Matter{run.PersonCalled: channel.Call, run.DecisionAsked: channel.Decision, run.ApprovalAsked: channel.Approval, run.ActivationAsked: channel.Approval, run.StepWaiting: channel.Task, run.ForceAsked: channel.Task}[e.Kind]
 	if kind == run.Response {
 		m.Subject, m.Text = "件名", "本文"
 	}

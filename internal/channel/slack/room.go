@@ -274,6 +274,8 @@ func (s *showing) words(key string, m channel.Message) string {
 		return l.T("Ended at %s: %s", "%s に終了：%s", at, l.Outcome(e.Outcome))
 	case run.RecoveryOrdered, run.ApprovalGiven:
 		return l.T("Approved at %s", "%s に承認済み", at)
+	case run.ApprovalRefused, run.ActivationRefused, run.ForceRefused:
+		return l.T("%s refused at %s: %s", "%[1]sが %[2]s に却下：%[3]s", who, at, e.Reason)
 	case run.ActivationConfirmed:
 		return l.T("%s confirmed at %s", "%[1]sが %[2]s に確認", who, at)
 	case run.DecisionAsked, run.ApprovalAsked, run.StepWaiting, run.ForceAsked:
