@@ -93,7 +93,7 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 	case errors.As(err, &verdict):
 		return verdictCode(verdict.Verdict), []string{c.t("the verdict is: %s", "判定: %s", c.lang.Verdict(verdict.Verdict))}, ""
 	case errors.As(err, &settings):
-		lines = append(lines, settings...)
+		lines = append(lines, settings.Lines(string(c.lang))...)
 		return exitMistake, append(lines, c.t("%d wrong setting(s), nothing was started", "設定の誤り %d 件。何も開始していません", len(settings))), ""
 	case errors.As(err, &problem):
 		switch {

@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // alarmsKey is the one setting that is a list.
@@ -62,17 +62,18 @@ var alarmName = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 
 // readAlarms reads the list, with the place of every mistake.
 func readAlarms(file string, list *yaml.Node, bad *Mistakes) []Alarm {
-	at := func(n *yaml.Node, format string, args ...any) {
-		*bad = append(*bad, fmt.Sprintf("%s:%d:%d: %s: %s", file, n.Line, n.Column, alarmsKey, fmt.Sprintf(format, args...)))
+	at := func(n *yaml.Node, en, ja string, args ...any) {
+		bad.add("%s:%d:%d: %s: %s", "%s:%d:%d: %s: %s", file, n.Line, n.Column, alarmsKey, plan.Say(en, ja, args...))
 	}
 	if list.Kind != yaml.SequenceNode {
-		at(list, "is a list, an entry for each source, as in - {name: jma, kind: jma, secret: secret://env/JMA_SECRET}")
+		at(list, "is a list, an entry for each source, as in - {name: jma, kind: jma, secret: secret://env/JMA_SECRET}",
+			"警報の発信元ごとに1件ずつ並べたリストで書いてください。例: - {name: jma, kind: jma, secret: secret://env/JMA_SECRET}")
 		return nil
 	}
 	var out []Alarm
 	for _, entry := range list.Content {
 		if entry.Kind != yaml.MappingNode {
-			at(entry, "an entry is written as {name: ..., kind: ...}")
+			at(entry, "an entry is written as {name: ..., kind: ...}", "各項目は {name: ..., kind: ...} の形で書いてください")
 			continue
 		}
 		a := Alarm{Place: fmt.Sprintf("%s:%d", file, entry.Line)}
@@ -87,7 +88,7 @@ func readAlarms(file string, list *yaml.Node, bad *Mistakes) []Alarm {
 					a.Secrets = append(a.Secrets, v.Value)
 				}
 			case value.Kind != yaml.ScalarNode:
-				at(value, "%s is one value", key.Value)
+				at(value, "%s is one value", "%s に書けるのは値ひとつです", key.Value)
 			case key.Value == "secret":
 				a.Secrets = []string{value.Value}
 			case texts[key.Value] != nil:
@@ -95,7 +96,7 @@ func readAlarms(file string, list *yaml.Node, bad *Mistakes) []Alarm {
 			case spans[key.Value] != nil:
 				d, err := time.ParseDuration(value.Value)
 				if err != nil || d < 0 {
-					at(value, "%s: %q is no span such as 5m", key.Value, value.Value)
+					at(value, "%s: %q is no span such as 5m", "%s: %q は 5m のような期間ではありません", key.Value, value.Value)
 				}
 				*spans[key.Value] = d
 			default:
@@ -103,45 +104,39 @@ func readAlarms(file string, list *yaml.Node, bad *Mistakes) []Alarm {
 				for _, k := range AlarmKeys() {
 					names = append(names, k.Name)
 				}
-				text := "unknown field " + fmt.Sprintf("%q", key.Value)
-				if near := nearest.Word(key.Value, names); near != "" {
-					text += fmt.Sprintf("; did you mean %q?", near)
-				} else {
-					text += "; known here: " + strings.Join(names, ", ")
-				}
-				at(key, "%s", text)
+				at(key, "unknown field %q%s", "不明な項目 %q%s", key.Value, meant(key.Value, names))
 			}
 		}
-		a.check(func(format string, args ...any) { at(entry, format, args...) })
+		a.check(func(en, ja string, args ...any) { at(entry, en, ja, args...) })
 		out = append(out, a)
 	}
 	return out
 }
 
-func (a Alarm) check(say func(format string, args ...any)) {
+func (a Alarm) check(say func(en, ja string, args ...any)) {
 	if !alarmName.MatchString(a.Name) {
-		say("name: %q is no name; write small letters, figures and -", a.Name)
+		say("name: %q is no name; write small letters, figures and -", "name: %q は名前に使えません。英小文字、数字、- で書いてください", a.Name)
 	}
 	if !slices.Contains([]string{"jma", "alertmanager", "pagerduty", "webhook"}, a.Kind) {
-		say("%s: kind: %q is none of jma, alertmanager, pagerduty, webhook", a.Name, a.Kind)
+		say("%s: kind: %q is none of jma, alertmanager, pagerduty, webhook", "%s: kind: %q は使えません。使えるもの: jma, alertmanager, pagerduty, webhook", a.Name, a.Kind)
 	}
 	if !slices.Contains([]string{"", "bearer", "signature", "hub", "pagerduty"}, a.Verify) {
-		say("%s: verify: %q is none of bearer, signature, hub, pagerduty", a.Name, a.Verify)
+		say("%s: verify: %q is none of bearer, signature, hub, pagerduty", "%s: verify: %q は使えません。使えるもの: bearer, signature, hub, pagerduty", a.Name, a.Verify)
 	}
 	for _, s := range a.Secrets {
 		if !strings.HasPrefix(s, "secret://") {
-			say("%s: secret: is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings", a.Name)
+			say("%s: secret: is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings", "%s: secret: secret://env/NAME か secret://file/PATH の参照で書いてください（設定ファイルに秘密情報を残さないため）", a.Name)
 		}
 	}
 	if a.Feed != "" {
 		if u, err := url.Parse(a.Feed); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
-			say("%s: feed: is no address such as https://www.data.jma.go.jp/developer/xml/feed/eqvol.xml", a.Name)
+			say("%s: feed: is no address such as https://www.data.jma.go.jp/developer/xml/feed/eqvol.xml", "%s: feed: https://www.data.jma.go.jp/developer/xml/feed/eqvol.xml のようなアドレスではありません", a.Name)
 		}
 		if clear(a.Feed) {
-			say("%s: feed: is http, so that anybody on the way can write telegrams of their own; write https", a.Name)
+			say("%s: feed: is http, so that anybody on the way can write telegrams of their own; write https", "%s: feed: httpのため、経路上で電文を偽造されるおそれがあります。httpsで書いてください", a.Name)
 		}
 		if a.Every != 0 && a.Every < time.Minute {
-			say("%s: every: %s is too often for whoever publishes the feed; write 1m or more", a.Name, a.Every)
+			say("%s: every: %s is too often for whoever publishes the feed; write 1m or more", "%s: every: %s は配信元に対して間隔が短すぎます。1m 以上にしてください", a.Name, a.Every)
 		}
 	}
 }

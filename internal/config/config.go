@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Config is the settings of one process. Paths are relative to the working directory.
@@ -250,12 +253,33 @@ func (c Config) GatewayNames() []string {
 func (c Config) SiteDir(site string) string { return filepath.Join(c.Data, "sites", site) }
 
 // Mistakes are wrong settings, each with its place and the way out.
-type Mistakes []string
+type Mistakes []plan.Text
 
 func (m Mistakes) Error() string {
-	s := ""
-	for _, line := range m {
-		s += line + "\n"
+	return strings.Join(append(m.Lines("en"), fmt.Sprintf("%d wrong setting(s), nothing was started", len(m))), "\n")
+}
+
+// Lines are the mistakes in a language, a line each.
+func (m Mistakes) Lines(lang string) []string {
+	var out []string
+	for _, text := range m {
+		out = append(out, text.In(lang))
 	}
-	return s + fmt.Sprintf("%d wrong setting(s), nothing was started", len(m))
+	return out
+}
+
+// add notes a mistake in both languages; the arguments are those of plan.Say.
+func (m *Mistakes) add(en, ja string, args ...any) { *m = append(*m, plan.Say(en, ja, args...)) }
+
+func one(en, ja string, args ...any) Mistakes { return Mistakes{plan.Say(en, ja, args...)} }
+
+// wrong says what is wrong with a key.
+type wrong func(key, en, ja string, args ...any)
+
+// meant is what was probably meant by a word, or what there is.
+func meant(word string, known []string) plan.Text {
+	if near := nearest.Word(word, known); near != "" {
+		return plan.Say("; did you mean %q?", "。%q の間違いではありませんか", near)
+	}
+	return plan.Say("; known here: %s", "。使えるもの: %s", strings.Join(known, ", "))
 }

@@ -50,10 +50,10 @@ func (c Config) Names() []string {
 }
 
 // checkDoor judges who is let to the door.
-func (c Config) checkDoor(say func(key, format string, args ...any)) {
+func (c Config) checkDoor(say wrong) {
 	for _, h := range c.Hosts {
 		if h = strings.TrimSpace(h); h == "" || strings.ContainsAny(h, "/:*@ ") {
-			say("hosts", "%q is not a host name such as muster.example.jp, without scheme and port", h)
+			say("hosts", "%q is not a host name such as muster.example.jp, without scheme and port", "%q はホスト名ではありません。muster.example.jp のように、スキームとポートを付けずに書いてください", h)
 		}
 	}
 }

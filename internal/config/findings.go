@@ -1,6 +1,9 @@
 package config
 
-import "github.com/muster-dr/muster/internal/tracker"
+import (
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/tracker"
+)
 
 // Findings is where findings are followed besides muster.
 type Findings struct {
@@ -18,11 +21,11 @@ func findingKeys() []Key {
 }
 
 // checkFindings judges where findings are followed.
-func (c Config) checkFindings(say func(key, format string, args ...any)) {
+func (c Config) checkFindings(say wrong) {
 	if err := tracker.Template(c.Findings.Tracker).Check(); err != nil {
-		say("findings.tracker", "%s", err)
+		say("findings.tracker", "%s", "%s", plan.SaidBy(err))
 	}
 	if c.Findings.Webhook != "" && c.Webhook.Secret == "" {
-		say("webhook.secret", "is needed with findings.webhook: the other side can't tell who sent it without a signature")
+		say("webhook.secret", "is needed with findings.webhook: the other side can't tell who sent it without a signature", "findings.webhook を使う場合は必須です。署名がないと、受信側が送信元を確認できません")
 	}
 }

@@ -43,35 +43,36 @@ func identityKeys() []Key {
 }
 
 // checkIdentity judges how people are known.
-func (c Config) checkIdentity(say func(key, format string, args ...any)) {
+func (c Config) checkIdentity(say wrong) {
 	i := c.Identity
 	if i.Idle < time.Minute || i.Longest < i.Idle {
-		say("identity.idle", "%s: write a minute or more, and no longer than identity.longest (%s)", i.Idle, i.Longest)
+		say("identity.idle", "%s: write a minute or more, and no longer than identity.longest (%s)", "%s は使えません。1分以上、identity.longest（%s）以下にしてください", i.Idle, i.Longest)
 	}
 	if i.Longest > 30*24*time.Hour {
-		say("identity.longest", "%s is too long; write 720h or less", i.Longest)
+		say("identity.longest", "%s is too long; write 720h or less", "%s は長すぎます。720h 以下にしてください", i.Longest)
 	}
 	if i.LogKept < 365*24*time.Hour {
-		say("identity.log_kept", "%s is too short: the access log is kept for a year at least; write 8760h or more", i.LogKept)
+		say("identity.log_kept", "%s is too short: the access log is kept for a year at least; write 8760h or more", "%s は短すぎます。アクセス記録の保存期間は最短1年です。8760h 以上にしてください", i.LogKept)
 	}
 	o := i.OIDC
 	if o.Issuer == "" {
 		if o.ClientID != "" || o.Secret != "" || o.ByMail {
-			say("identity.oidc.issuer", "is empty, so nobody can sign in that way; name the provider, or take the other identity.oidc settings away")
+			say("identity.oidc.issuer", "is empty, so nobody can sign in that way; name the provider, or take the other identity.oidc settings away",
+				"空のため、この方法ではサインインできません。プロバイダーを指定するか、ほかのidentity.oidcの設定を外してください")
 		}
 		return
 	}
 	if u, err := url.Parse(o.Issuer); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
-		say("identity.oidc.issuer", "%q is not an https URL such as https://login.example.jp", o.Issuer)
+		say("identity.oidc.issuer", "%q is not an https URL such as https://login.example.jp", "%q は https://login.example.jp のようなhttpsのURLではありません", o.Issuer)
 	}
 	if o.ClientID == "" {
-		say("identity.oidc.client_id", "is empty; write what the provider knows muster as")
+		say("identity.oidc.client_id", "is empty; write what the provider knows muster as", "空です。プロバイダーに登録したクライアントIDを書いてください")
 	}
 	if o.Secret != "" && !strings.HasPrefix(o.Secret, "secret://") {
-		say("identity.oidc.client_secret", "is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings")
+		say("identity.oidc.client_secret", "is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings", "secret://env/NAME か secret://file/PATH の参照で書いてください（設定ファイルに秘密情報を残さないため）")
 	}
 	if u, err := url.Parse(c.PublicURL); c.PublicURL == "" || err != nil || u.Scheme != "https" && !loopback(u.Hostname()) {
-		say("public_url", "is needed with identity.oidc.issuer, and is https: the provider sends browsers back to it")
+		say("public_url", "is needed with identity.oidc.issuer, and is https: the provider sends browsers back to it", "identity.oidc.issuer を使う場合は必須で、httpsにする必要があります（プロバイダーがブラウザーをこのURLへ戻します）")
 	}
 }
 

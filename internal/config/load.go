@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // DefaultFile is read from the working directory when it is there.
@@ -56,7 +56,7 @@ func Load(src Source) (Config, error) {
 		alarms = list
 		mistakes = append(mistakes, bad...)
 		if err := v.MergeConfigMap(values); err != nil {
-			mistakes = append(mistakes, fmt.Sprintf("%s: %v", file, err))
+			mistakes.add("%s: %v", "%s: %v", file, err)
 		}
 	}
 	if src.Flags != nil {
@@ -69,7 +69,7 @@ func Load(src Source) (Config, error) {
 
 	c := Config{File: file}
 	if err := v.Unmarshal(&c); err != nil {
-		mistakes = append(mistakes, fmt.Sprintf("%s: %v", place(file), err))
+		mistakes.add("%s: %v", "%s: %v", place(file), err)
 	}
 	c.Alarms = alarms
 	mistakes = append(mistakes, c.check()...)
@@ -91,18 +91,18 @@ func place(file string) string {
 func readFile(file string) (map[string]any, []Alarm, Mistakes) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, nil, Mistakes{fmt.Sprintf("%s: can't be read: %v; correct --config or create it", file, err)}
+		return nil, nil, one("%s: can't be read: %v; correct --config or create it", "%s: 読み込めません（%v）。--config を直すか、ファイルを作成してください", file, err)
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(b, &root); err != nil {
-		return nil, nil, Mistakes{fmt.Sprintf("%s: %v", file, err)}
+		return nil, nil, one("%s: is no YAML: %v", "%s: YAMLとして読み取れません（%v）", file, err)
 	}
 	if len(root.Content) == 0 {
 		return nil, nil, nil
 	}
 	top := root.Content[0]
 	if top.Kind != yaml.MappingNode {
-		return nil, nil, Mistakes{fmt.Sprintf("%s:%d:%d: settings are written as `key: value`", file, top.Line, top.Column)}
+		return nil, nil, one("%s:%d:%d: settings are written as `key: value`", "%s:%d:%d: 設定は `key: value` の形で書いてください", file, top.Line, top.Column)
 	}
 	var bad Mistakes
 	var alarms []Alarm
@@ -126,19 +126,13 @@ func readMap(file, prefix string, node *yaml.Node, bad *Mistakes) map[string]any
 		section := hasPrefix(name + ".")
 		switch {
 		case !section && !isKey(name):
-			text := fmt.Sprintf("%s: unknown setting %q", at, name)
-			if near := nearest.Word(key.Value, siblings(prefix)); near != "" {
-				text += fmt.Sprintf("; did you mean %q?", near)
-			} else {
-				text += "; known here: " + strings.Join(siblings(prefix), ", ")
-			}
-			*bad = append(*bad, text)
+			bad.add("%s: unknown setting %q%s", "%s: 不明な設定 %q%s", at, name, meant(key.Value, siblings(prefix)))
 		case section && value.Kind == yaml.MappingNode:
 			values[key.Value] = readMap(file, name+".", value, bad)
 		case section:
-			*bad = append(*bad, fmt.Sprintf("%s: %s holds settings of its own: %s", at, name, strings.Join(siblings(name+"."), ", ")))
+			bad.add("%s: %s holds settings of its own: %s", "%s: %s の下には次の設定を書きます: %s", at, name, strings.Join(siblings(name+"."), ", "))
 		case value.Kind != yaml.ScalarNode:
-			*bad = append(*bad, fmt.Sprintf("%s: %s is one value", at, name))
+			bad.add("%s: %s is one value", "%s: %s に書けるのは値ひとつです", at, name)
 		default:
 			values[key.Value] = value.Value
 		}
@@ -187,8 +181,8 @@ func siblings(prefix string) []string {
 // check judges the values.
 func (c Config) check() Mistakes {
 	var bad Mistakes
-	say := func(key, format string, args ...any) {
-		bad = append(bad, fmt.Sprintf("%s: %s: %s", place(c.File), key, fmt.Sprintf(format, args...)))
+	say := func(key, en, ja string, args ...any) {
+		bad.add("%s: %s: %s", "%s: %s: %s", place(c.File), key, plan.Say(en, ja, args...))
 	}
 	oneOf := func(key, value string, allowed ...string) {
 		for _, a := range allowed {
@@ -196,45 +190,46 @@ func (c Config) check() Mistakes {
 				return
 			}
 		}
-		say(key, "%q is none of %s", value, strings.Join(allowed, ", "))
+		say(key, "%q is none of %s", "%q は使えません。使えるもの: %s", value, strings.TrimPrefix(strings.Join(allowed, ", "), ", "))
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		say("listen", "%q is not host:port, such as 127.0.0.1:7700", c.Listen)
+		say("listen", "%q is not host:port, such as 127.0.0.1:7700", "%q は host:port の形ではありません。127.0.0.1:7700 のように書いてください", c.Listen)
 	}
 	if c.Server != "" {
 		if u, err := url.Parse(c.Server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			say("server", "%q is not a URL such as http://127.0.0.1:7700", c.Server)
+			say("server", "%q is not a URL such as http://127.0.0.1:7700", "%q は http://127.0.0.1:7700 のようなURLではありません", c.Server)
 		}
 	}
 	if c.Temporal.Address != "" {
 		if _, _, err := net.SplitHostPort(c.Temporal.Address); err != nil {
-			say("temporal.address", "%q is not host:port, such as temporal.example.com:7233", c.Temporal.Address)
+			say("temporal.address", "%q is not host:port, such as temporal.example.com:7233", "%q は host:port の形ではありません。temporal.example.com:7233 のように書いてください", c.Temporal.Address)
 		}
 	}
 	if c.Temporal.APIKey != "" && !strings.HasPrefix(c.Temporal.APIKey, "secret://") {
-		say("temporal.api_key", "is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings")
+		say("temporal.api_key", "is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings", "secret://env/NAME か secret://file/PATH の参照で書いてください（設定ファイルに秘密情報を残さないため）")
 	}
 	if (c.Temporal.TLS.CertFile == "") != (c.Temporal.TLS.KeyFile == "") {
-		say("temporal.tls", "cert_file (%q) and key_file (%q) are given together or not at all", c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile)
+		say("temporal.tls", "cert_file (%q) and key_file (%q) are given together or not at all", "cert_file（%q）と key_file（%q）は、両方書くか、どちらも書かないでください", c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile)
 	}
 	if c.Gateway.Listen != "" {
 		if _, _, err := net.SplitHostPort(c.Gateway.Listen); err != nil {
-			say("gateway.listen", "%q is not host:port, such as 0.0.0.0:7701", c.Gateway.Listen)
+			say("gateway.listen", "%q is not host:port, such as 0.0.0.0:7701", "%q は host:port の形ではありません。0.0.0.0:7701 のように書いてください", c.Gateway.Listen)
 		}
 		if !c.Embedded() {
-			say("gateway.listen", "the gateway leads to the embedded engine, and temporal.address names another; let workers reach that one themselves")
+			say("gateway.listen", "the gateway leads to the embedded engine, and temporal.address names another; let workers reach that one themselves",
+				"ゲートウェイは組み込みエンジンにつながりますが、temporal.address は別のエンジンを指しています。ワーカーからそのエンジンへ直接接続してください")
 		}
 	} else if len(c.Gateway.Names) > 0 {
-		say("gateway.names", "without gateway.listen no worker is let in; add it, such as 0.0.0.0:7701")
+		say("gateway.names", "without gateway.listen no worker is let in; add it, such as 0.0.0.0:7701", "gateway.listen がないと、ワーカーは接続できません。0.0.0.0:7701 のように追加してください")
 	}
 	if c.Data == "" {
-		say("data", "is empty; name a directory")
+		say("data", "is empty; name a directory", "空です。ディレクトリーを指定してください")
 	}
 	if c.CheckEvery < 0 || c.CheckEvery > 0 && c.CheckEvery < time.Minute {
-		say("check_every", "%s is too often; write a minute or more, such as 24h, or 0s for never", c.CheckEvery)
+		say("check_every", "%s is too often; write a minute or more, such as 24h, or 0s for never", "%s は間隔が短すぎます。24h のように1分以上にするか、行わないなら 0s にしてください", c.CheckEvery)
 	}
 	if c.People.Keep < 0 {
-		say("people.keep", "%s lies before the run's end; write a span such as 720h, or 0s to erase at the end", c.People.Keep)
+		say("people.keep", "%s lies before the run's end; write a span such as 720h, or 0s to erase at the end", "%s は実施の終了より前になります。720h のような期間か、終了時に消去するなら 0s にしてください", c.People.Keep)
 	}
 	c.checkEvidence(say)
 	c.checkChannels(say, oneOf)
