@@ -80,7 +80,7 @@ func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 func (r *response) bringHome(ctx workflow.Context, s *system) string {
 	runbook, ok := r.plan.Runbook(s.plan.Failback)
 	if !ok {
-		return both("%s has no failback runbook", "%s の切り戻し手順がない", s.plan.Name)
+		return both("%s has no failback runbook", "%s の切戻し手順がない", s.plan.Name)
 	}
 	done := r.execute(ctx, s, runbook, ForFailback, run.Failback, runInFlight)
 	s.home = &done
@@ -100,7 +100,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 		_ = workflow.Sleep(ctx, hearing)
 	}
 	if not := r.untilSteady(ctx, []*system{s}, needed, r.plan.Scenario.Hold.Std(), r.plan.Scenario.VerifyWait.Std()); len(not) > 0 {
-		return both("%s did not hold full service for %s after failback", "切り戻し後、%s の完全稼働が %s 継続しなかった", s.plan.Name, r.plan.Scenario.Hold)
+		return both("%s did not hold full service for %s after failback", "切戻し後、%s の完全稼働が %s 継続しなかった", s.plan.Name, r.plan.Scenario.Hold)
 	}
 	return r.checkSingleWriter(ctx, s, run.Failback)
 }

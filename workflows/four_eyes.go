@@ -229,7 +229,7 @@ func (r *response) approveHome(ctx workflow.Context, away []*system) {
 	}
 	r.approvalAsked = true
 	defer func() { r.approvalAsked = false }()
-	r.askApproval(ctx, both("the return home, by somebody other than who decided it", "切り戻しの承認（決定者以外の人）"))
+	r.askApproval(ctx, both("the return home, by somebody other than who decided it", "切戻しの承認（決定者以外の人）"))
 	before := r.abort // one that came earlier is why they return
 	_ = workflow.Await(ctx, func() bool { return r.approved() || !r.moving() || r.abort != before })
 	if r.abort == before || r.approved() {
@@ -239,7 +239,7 @@ func (r *response) approveHome(ctx workflow.Context, away []*system) {
 		if s.homeAsked && s.homeChoice == run.GoHome {
 			s.homeChoice = run.Stay
 			r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.Failback, System: s.plan.Name, By: r.abort.By, Via: r.abort.Via,
-				Reason: both("aborted before the return was approved: %s", "切り戻しの承認前に中止：%s", plan.Apart(r.abort.Reason)),
+				Reason: both("aborted before the return was approved: %s", "切戻しの承認前に中止：%s", plan.Apart(r.abort.Reason)),
 				Data:   run.Encode(run.Decision{Question: questionFailback, Answer: run.Stay, Instead: run.GoHome})})
 		}
 	}

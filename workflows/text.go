@@ -16,7 +16,7 @@ func both(en, ja string, args ...any) string { return plan.Say(en, ja, args...).
 // Sentences that several phases say.
 const (
 	textAborted = "aborted / 中止"
-	textPolicy  = "the scenario's failback policy / シナリオの切り戻し方針"
+	textPolicy  = "the scenario's failback policy / シナリオの切戻し方針"
 )
 
 // refuse is why somebody's act is refused, in both languages: what is wrong and the way out.

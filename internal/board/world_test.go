@@ -355,7 +355,7 @@ steps:
 `, s)
 		files[s+"-failback.yaml"] = fmt.Sprintf(`kind: Runbook
 name: %[1]s-failback
-title: {en: Bring %[1]s home, ja: %[1]s の切り戻し}
+title: {en: Bring %[1]s home, ja: %[1]s の切戻し}
 system: %[1]s
 steps:
   - {id: home, title: {en: Promote Tokyo again, ja: 東京側の再昇格}, uses: sim.step, at: tokyo, with: {dir: /tmp/%[1]s}}

@@ -131,7 +131,7 @@ var choices = map[run.Choice][2]string{
 	run.InPlace:     {"recover in place", "被災拠点で復旧"},
 	run.StandDown:   {"stand down", "対応不要"},
 	run.NotPossible: {"not possible now", "現時点では復旧不可"},
-	run.GoHome:      {"return home", "切り戻し"},
+	run.GoHome:      {"return home", "切戻し"},
 	run.Stay:        {"stay", "代替拠点で継続"},
 }
 
@@ -146,7 +146,7 @@ func (l Lang) ChoiceAt(c run.Choice, home, alternate string) string {
 	case run.InPlace:
 		return l.T("recovery in place at %s", "被災拠点（%s）で復旧", home)
 	case run.GoHome:
-		return l.T("home to %s", "本拠点（%s）へ切り戻し", home)
+		return l.T("home to %s", "本拠点（%s）へ切戻し", home)
 	case run.Stay:
 		return l.T("stays at %s", "代替拠点（%s）で継続", alternate)
 	}

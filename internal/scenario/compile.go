@@ -101,7 +101,7 @@ func (c *compiling) systems() {
 			c.log.Add(c.place(name), "system %s has no runbook that recovers it (%s); add runbooks: {failover: ...} or {in_place: ...}", "システム %s に復旧の手順書がありません（%s）。runbooks: {failover: ...} または {in_place: ...} を追加してください", name, decl.Place)
 		}
 		if s.Failover != "" && s.Failback == "" && c.out.Scenario.Failback == run.PolicyReturn {
-			c.log.Add(c.place(name), "system %s has a failover runbook and no way home (%s); add runbooks: {failback: ...}, or write failback: stay in the scenario", "システム %s には切り替えの手順書がありますが、切り戻しの手順書がありません（%s）。runbooks: {failback: ...} を追加するか、シナリオに failback: stay と書いてください",
+			c.log.Add(c.place(name), "system %s has a failover runbook and no way home (%s); add runbooks: {failback: ...}, or write failback: stay in the scenario", "システム %s には切り替えの手順書がありますが、切戻しの手順書がありません（%s）。runbooks: {failback: ...} を追加するか、シナリオに failback: stay と書いてください",
 				name, decl.Runbooks.Failover.Place)
 		}
 		c.out.Systems = append(c.out.Systems, *s)
