@@ -19,7 +19,7 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 	}
 	r.approvalAsked = true
 	defer func() { r.approvalAsked = false }()
-	who := r.in.Requester
+	who := r.named(r.in.Requester)
 	r.askApproval(ctx, both("%d besides %s, who asked for it", "%d 名（要請者 %s を除く）", r.askFor().Need, who))
 	for _, m := range r.people {
 		if !m.answeredAt.IsZero() && r.mayApprove(Approve{By: m.plan.ID}) == nil {

@@ -28,7 +28,7 @@ func (r *response) askConfirmation(ctx workflow.Context) {
 		return
 	}
 	r.fourEyes = true
-	r.askActivation(ctx, both("somebody other than %s, who started it, confirms the activation", "開始者 %s 以外の人による発動の確認", r.in.Requester))
+	r.askActivation(ctx, both("somebody other than %s, who started it, confirms the activation", "開始者 %s 以外の人による発動の確認", r.named(r.in.Requester)))
 	r.listenForGlass(ctx)
 	for _, m := range r.people {
 		if r.in.Kind == run.Drill && r.plan.Scenario.Simulate != nil && r.mayConfirmActivation(Approve{By: m.plan.ID}) == nil {

@@ -97,7 +97,7 @@ func (c *command) askTable(o progress.Overview) {
 				drafted = string(d.Choice) + " (" + d.By + ")"
 			}
 		}
-		_, what, how := watch.Ask(c.lang, o.Run, w)
+		_, what, how := watch.Ask(c.lang, plan.Plan{}, o.Run, w)
 		proposed := ""
 		if w.Aid != nil {
 			proposed = string(w.Aid.Proposed) + ": " + plan.Apart(w.Aid.Ground).In(string(c.lang))

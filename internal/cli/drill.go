@@ -109,12 +109,16 @@ func (c *command) beside(kind run.Kind, begun api.Started) {
 func (c *command) joined(ctx context.Context, client *api.Client, asked api.StartRequest, begun api.Started) {
 	open, err := client.Runs(ctx, journal.Filter{Scenario: asked.Scenario, Open: true})
 	at := slices.IndexFunc(open, func(r journal.Summary) bool { return r.Run == begun.Run })
+	by := begun.StartedBy
+	if p, err := client.RunPlan(ctx, begun.Run); err == nil {
+		by = watch.Name(c.lang, p, by)
+	}
 	if err != nil || at < 0 {
-		c.say("you joined run %s, started by %s", "%[2]s が開始した %[1]s に合流しました", begun.Run, begun.StartedBy)
+		c.say("you joined run %s, started by %s", "%[2]s が開始した %[1]s に合流しました", begun.Run, by)
 		return
 	}
 	depth := open[at].Depth
-	c.say("you joined run %s, started by %s: depth %s", "%[2]s が開始した %[1]s（深さ %[3]s）に合流しました", begun.Run, begun.StartedBy, c.lang.Depth(depth))
+	c.say("you joined run %s, started by %s: depth %s", "%[2]s が開始した %[1]s（深さ %[3]s）に合流しました", begun.Run, by, c.lang.Depth(depth))
 	if asked.Depth != "" && asked.Depth != depth {
 		c.say("NOT the depth %s that you asked for; start again when it has ended, or after `muster drill abort %s`",
 			"指定した深さ %s ではありません。終了後、または `muster drill abort %s` の後に開始し直してください", c.lang.Depth(asked.Depth), begun.Run)

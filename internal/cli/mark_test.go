@@ -125,7 +125,7 @@ func pages(t *testing.T, kind run.Kind, depth run.Depth) (out []said) {
 		if err := outline.Text(&b, outline.Of(p), lang); err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, said{"muster plan", b.String()}, said{"the first line of muster drill watch", watch.Line(lang, events[0])})
+		out = append(out, said{"muster plan", b.String()}, said{"the first line of muster drill watch", watch.Line(lang, p, events[0])})
 		o := progress.Overview{Run: "loss-1", Kind: kind, Depth: depth, State: run.Running, At: at, StartedAt: at}
 		out = append(out, said{"the picture of muster drill show", strings.Join(watch.Frame{Style: watch.Style{Width: 100}, Lang: lang, Plan: p}.Lines(o), "\n")})
 		for _, f := range report.Formats() {

@@ -69,7 +69,7 @@ func (d *demo) play(ctx context.Context) error {
 // tell says what is waited for and was not told of yet, for each person once.
 func (d *demo) tell(r api.Run, of plan.Plan, told map[string]bool) {
 	for _, w := range r.Overview.Waiting {
-		who, what, how := watch.Ask(d.Lang, r.Summary.Run, w)
+		who, what, how := watch.Ask(d.Lang, of, r.Summary.Run, w)
 		var news []string
 		for person, command := range commands(how, w, of) {
 			key := fmt.Sprint(w.For, w.Phase, w.System, w.Site, w.Step, w.Kind, person)

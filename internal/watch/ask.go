@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // Ask says in words who is waited for, for what, and with which command they act.
-func Ask(l i18n.Lang, runID string, w progress.Waiting) (who, what, how string) {
-	who = strings.Join(w.People, ", ")
+func Ask(l i18n.Lang, of plan.Plan, runID string, w progress.Waiting) (who, what, how string) {
+	who = names(l, of, w.People)
 	if w.Role != "" {
 		if who != "" {
 			who = w.Role + " (" + who + ")"

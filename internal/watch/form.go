@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // formLine tells of what people handed in; "" of any other event.
-func formLine(l i18n.Lang, e run.Event, by, why string) string {
+func formLine(l i18n.Lang, of plan.Plan, e run.Event, by, why string) string {
 	switch e.Kind {
 	case run.PrioritiesSet:
 		var p run.Priorities
@@ -21,7 +22,7 @@ func formLine(l i18n.Lang, e run.Event, by, why string) string {
 	case run.OrderGiven:
 		var o run.Order
 		_ = e.Decode(&o)
-		return l.T("%s to %s: %s%s", "%s %s 宛て: %s%s", o.ID, clean(o.Party+o.Person+o.Role), clean(o.What), by)
+		return l.T("%s to %s: %s%s", "%s %s 宛て: %s%s", o.ID, clean(o.Party+Name(l, of, o.Person)+o.Role), clean(o.What), by)
 	case run.OrderFollowed:
 		var s run.OrderState
 		_ = e.Decode(&s)
@@ -33,7 +34,7 @@ func formLine(l i18n.Lang, e run.Event, by, why string) string {
 	case run.CustodyReceived:
 		var c run.CustodyReceipt
 		_ = e.Decode(&c)
-		return l.T("%s received by %s", "%s を %s が受領", c.ID, clean(c.ReceivedBy))
+		return l.T("%s received by %s", "%s を %s が受領", c.ID, clean(Name(l, of, c.ReceivedBy)))
 	case run.DraftMade:
 		var d run.Draft
 		_ = e.Decode(&d)
@@ -51,7 +52,7 @@ func formLine(l i18n.Lang, e run.Event, by, why string) string {
 	case run.DeputiesAsked:
 		var d run.Deputies
 		_ = e.Decode(&d)
-		return l.T("NOBODY HAS DECIDED: deputies may now: %s", "判断なし: 代行者による決定が可能: %s", strings.Join(d.People, ", "))
+		return l.T("NOBODY HAS DECIDED: deputies may now: %s", "判断なし: 代行者による決定が可能: %s", names(l, of, d.People))
 	case run.ReviewAsked:
 		var v run.Review
 		_ = e.Decode(&v)

@@ -333,7 +333,7 @@ func (f Frame) waiting(o progress.Overview) []string {
 			lines = append(lines, "   "+f.t("… and %d more", "… ほか %d 件", len(o.Waiting)-i))
 			break
 		}
-		who, what, how := Ask(f.Lang, o.Run, w)
+		who, what, how := Ask(f.Lang, f.Plan, o.Run, w)
 		since := short(o.At.Sub(w.Since).Seconds())
 		if w.Due != nil {
 			if left := w.Due.Sub(o.At).Seconds(); left > 0 {

@@ -10,12 +10,13 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Line tells an event in one line, or "" when it is not worth one. Times are in the zone of
-// the event's own.
-func Line(l i18n.Lang, e run.Event) string {
+// Line tells an event of a run of the plan in one line, or "" when it is not worth one. Times
+// are in the zone of the event's own.
+func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
+	e.Person = Name(l, of, e.Person)
 	by := ""
 	if e.By != "" && e.By != run.Engine {
-		by = " (" + e.By + ")"
+		by = " (" + actor(l, of, e.By) + ")"
 	}
 	what := strings.TrimSpace(e.System + " " + e.Step)
 	why := ""
@@ -91,7 +92,7 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.PersonArrived:
 		var a run.Arrival
 		_ = e.Decode(&a)
-		return l.T("%s arrived at %s", "%s 参集 (%s)", e.Person, a.Place)
+		return l.T("%s arrived at %s", "%s 参集 (%s)", e.Person, place(l, of, a.Place))
 	case run.QuorumReached:
 		return l.T("quorum reached", "参集必要人数に到達")
 	case run.QuorumMissed:
@@ -101,7 +102,7 @@ func Line(l i18n.Lang, e run.Event) string {
 	case run.PersonStandsIn:
 		var s run.StandIn
 		_ = e.Decode(&s)
-		return l.T("%s stands in for %s (%s)", "%s が %s を代行 (%s)", e.Person, s.For, s.Why)
+		return l.T("%s stands in for %s (%s)", "%s が %s を代行 (%s)", e.Person, Name(l, of, s.For), s.Why)
 	case run.CallHeld:
 		return l.T("call-out HELD: `muster drill callout send` or `cancel`", "召集を保留中: `muster drill callout send` または `cancel`")
 	case run.CallReleased:
@@ -240,7 +241,7 @@ func Line(l i18n.Lang, e run.Event) string {
 		_ = e.Decode(&d)
 		return l.T("finding: %s %s", "指摘: %s %s", d.Kind, clean(d.Detail))
 	}
-	return formLine(l, e, by, why)
+	return formLine(l, of, e, by, why)
 }
 
 // stamped puts the time of day and the time since the start before a line.

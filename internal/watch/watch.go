@@ -155,7 +155,7 @@ func (w *watcher) tell(entries []api.Entry) error {
 			continue
 		}
 		e.Event.At = e.Event.At.In(w.zone)
-		if line := Line(w.options.Lang, e.Event); line != "" {
+		if line := Line(w.options.Lang, w.plan, e.Event); line != "" {
 			if _, err := fmt.Fprintln(w.options.Out, stamped(w.zone, started, e.Event, line)); err != nil {
 				return err
 			}
