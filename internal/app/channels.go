@@ -187,7 +187,13 @@ func (e *examination) channels(ctx context.Context) {
 			if why := errors.Unwrap(err); why != nil {
 				found += ": " + why.Error()
 			}
-			e.add("channel "+c.Name(), name, Bad, found, e.t("Correct its settings; runs go on without it, and other channels say the same", "設定を確認してください。実施は止まらず、他の通知手段は動作します"))
+			way := e.t("Correct its settings; runs go on without it, and other channels say the same", "設定を確認してください。実施は止まらず、他の通知手段は動作します")
+			if knows, ok := c.(interface{ WayOut(error) plan.Text }); ok {
+				if set := knows.WayOut(err); set != (plan.Text{}) {
+					way = set.In(string(e.l)) + "\n" + e.t("Until then runs go on without it, and other channels say the same", "それまでも実施は止まらず、他の通知手段は動作します")
+				}
+			}
+			e.add("channel "+c.Name(), name, Bad, found, way)
 			continue
 		}
 		e.add("channel "+c.Name(), name, Good, e.t("works; `muster channel test %s --to PERSON` tries it out", "動作しています。`muster channel test %s --to PERSON` で試せます", c.Name()), "")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func (c *command) doctor() *cobra.Command {
 
 func (c *command) printChecks(checks []app.Check) {
 	bad, odd := 0, 0
-	for _, k := range checks {
+	for _, k := range grouped(checks) {
 		word := "ok  "
 		switch k.Result {
 		case app.Bad:
@@ -66,4 +67,22 @@ func (c *command) printChecks(checks []app.Check) {
 	default:
 		c.say("muster: all is well", "muster: すべて正常です")
 	}
+}
+
+// grouped tells what several checks found in the same words once, with all that it concerns:
+// one thing to mend is one. What is well stands for itself.
+func grouped(checks []app.Check) []app.Check {
+	var out []app.Check
+	for _, k := range checks {
+		at := slices.IndexFunc(out, func(x app.Check) bool { return k.Result != app.Good && x.Result == k.Result && x.Found == k.Found })
+		if at < 0 {
+			out = append(out, k)
+			continue
+		}
+		out[at].Title += ", " + k.Title
+		if !strings.Contains(out[at].WayOut, k.WayOut) {
+			out[at].WayOut += "\n" + k.WayOut
+		}
+	}
+	return out
 }

@@ -225,6 +225,8 @@ func (c *Channel) down(err error) *channel.Failure {
 		text = channel.Says("the mail server refuses the user or the password", "メールサーバーの認証に失敗した")
 	case errors.As(err, &answer):
 		text = channel.Says("the mail server turns us away (%d)", "メールサーバーに拒否された（%d）", answer.Code)
+	case noStartTLS(err):
+		text = channel.Says("the mail server offers no STARTTLS", "メールサーバーがSTARTTLSに対応していない")
 	case errors.As(err, &certificate):
 		text = channel.Says("the mail server's certificate is not valid for its name", "メールサーバーの証明書を検証できない")
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -192,6 +193,41 @@ func TestSecuredConnections(t *testing.T) {
 			t.Errorf("err = %v, %d letters", err, len(f.Letters()))
 		}
 	})
+}
+
+// What to set is said when the line to the server can't be secured as the settings want it.
+func TestTheWayOutOfTLS(t *testing.T) {
+	conf, ca := certificate(t)
+	for _, x := range []struct {
+		name    string
+		office  mailtest.OfficeOptions
+		o       Options
+		en, ja  string
+		without string // in what is found
+	}{
+		{"no STARTTLS", mailtest.OfficeOptions{}, Options{}, "set mail.tls: tls", "mail.tls: none", "offers no STARTTLS"},
+		{"nobody vouches for it", mailtest.OfficeOptions{TLS: conf}, Options{}, "Set mail.ca_file", "mail.ca_file に指定", "certificate"},
+		{"no TLS from the first byte", mailtest.OfficeOptions{TLS: conf}, Options{TLS: ImplicitTLS, CAFile: ca}, "set mail.tls: starttls", "mail.tls: starttls", "can't be reached"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			f := mailtest.OpenOffice(t, x.office)
+			host, port, _ := net.SplitHostPort(f.Address)
+			x.o.Host, x.o.From = host, "muster@example.jp"
+			x.o.Port, _ = strconv.Atoi(port)
+			c, err := New(x.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			err = c.Works(t.Context())
+			if err == nil || !strings.Contains(err.Error(), x.without) {
+				t.Fatalf("found %v, want %q", err, x.without)
+			}
+			if way := c.WayOut(err); !strings.Contains(way.EN, x.en) || !strings.Contains(way.JA, x.ja) {
+				t.Errorf("the way out: %+v, want %q and %q (%v)", way, x.en, x.ja, errors.Unwrap(err))
+			}
+		})
+	}
 }
 
 func certificate(t *testing.T) (*tls.Config, string) {
