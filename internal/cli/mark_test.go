@@ -145,9 +145,9 @@ func pages(t *testing.T, kind run.Kind, depth run.Depth) (out []said) {
 // Only the functions that mark may make messages: who writes another one finds this test.
 func TestMessagesAreMadeWhereTheyAreMarked(t *testing.T) {
 	makers := map[string][]string{
-		"run.MessageSent": {"workflows/people.go"},
-		"run.WaitHuman":   {"workflows/execute.go"},
-		"run.WaitAck":     {"workflows/execute.go", "workflows/walkthrough.go"},
+		"Kind: run.MessageSent": {"workflows/people.go"},
+		"Kind: run.WaitHuman":   {"workflows/execute.go"},
+		"Kind: run.WaitAck":     {"workflows/execute.go", "workflows/walkthrough.go"},
 	}
 	files, err := filepath.Glob("../../workflows/*.go")
 	if err != nil || len(files) < 20 {
