@@ -80,27 +80,35 @@ func (r *response) inject(ctx workflow.Context) string {
 		return ""
 	}
 	began := workflow.Now(ctx)
-	for _, s := range r.plan.Scenario.Injects {
+	for _, s := range r.timed() {
 		if wait := s.After.Std() - workflow.Now(ctx).Sub(began); wait > 0 {
 			if workflow.Sleep(ctx, wait) != nil {
 				return ""
 			}
 		}
-		h := r.handsFor(s.Starts)
-		a := h.try(ctx, run.Activation, s, 1)
-		r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: run.Activation, System: s.Starts, Step: s.ID, Action: s.Uses, Site: s.Site,
-			Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
-		if s.Effect.Once() {
-			w := workedStep{step: s}
-			w.note(a)
-			r.injected = append(r.injected, w)
+		if why := r.doInject(ctx, s); why != "" {
+			return why
 		}
-		if a.ending != passed {
-			return fmt.Sprintf("inject %s: %s", s.ID, a.reason)
-		}
-		if s.Starts != "" {
-			r.occur(ctx, s.Starts, happenedAt(a.result, workflow.Now(ctx)), "inject")
-		}
+	}
+	return ""
+}
+
+// doInject does one inject now. It returns why it could not, or "".
+func (r *response) doInject(ctx workflow.Context, s plan.Step) string {
+	phase := r.phase
+	a := r.handsFor(s.Starts).try(ctx, phase, s, 1)
+	r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: phase, System: s.Starts, Step: s.ID, Action: s.Uses, Site: s.Site,
+		Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
+	if s.Effect.Once() {
+		w := workedStep{step: s}
+		w.note(a)
+		r.injected = append(r.injected, w)
+	}
+	if a.ending != passed {
+		return fmt.Sprintf("inject %s: %s", s.ID, a.reason)
+	}
+	if s.Starts != "" {
+		r.occur(ctx, s.Starts, happenedAt(a.result, workflow.Now(ctx)), "inject")
 	}
 	return ""
 }
@@ -142,7 +150,7 @@ func (r *response) detect(ctx workflow.Context) {
 	if since, err := time.Parse(time.RFC3339Nano, r.in.Since); err == nil {
 		reported = since
 	}
-	if r.in.Kind == run.Drill && len(r.watches) > 0 && len(r.plan.Scenario.Injects) > 0 {
+	if r.in.Kind == run.Drill && len(r.watches) > 0 && len(r.timed()) > 0 {
 		_, _ = workflow.AwaitWithTimeout(ctx, r.plan.Scenario.DetectWait.Std(), func() bool { return r.firstDown() != nil })
 	}
 	detection := run.Detection{At: workflow.Now(ctx).UTC(), Source: "reported"}

@@ -29,7 +29,11 @@ type journal struct {
 	stopped bool
 	// acted are those who did something besides answering and arriving.
 	acted map[string]bool
+	heard []func(run.Event) // told of each event that is added
 }
+
+// listen has f told of each event that is added from now on.
+func (j *journal) listen(f func(run.Event)) { j.heard = append(j.heard, f) }
 
 // batch and batchBytes bound one write: most events are a few hundred bytes, but a
 // step's output may be 64 KiB, and the engine refuses payloads above 2 MB for ever.
@@ -147,6 +151,9 @@ func (j *journal) add(ctx workflow.Context, e run.Event) int64 {
 	}
 	e.Run, e.Writer, e.Seq, e.At = j.run, j.writer, j.seq, workflow.Now(ctx).UTC()
 	j.pending = append(j.pending, e)
+	for _, f := range j.heard {
+		f(e)
+	}
 	return j.seq
 }
 

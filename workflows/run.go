@@ -79,6 +79,8 @@ type response struct {
 	systems       []*system
 	forecast      workflow.Future // []plan.Timing of past runs
 	injected      []workedStep    // injects with an undo that were begun
+	injecting     int             // injects that were released and go on
+	allReleased   bool            // no more injects are released
 	watches       []*watch
 	probing       workflow.Context // of the probes
 	watching      workflow.CancelFunc
@@ -184,10 +186,12 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	r.hearForecasts(ctx)
 	r.askForecast(ctx)
 	r.reportOnCadence()
+	r.awaitReleases(r.work)
 	r.respond(r.work)
 	if ctx.Err() != nil && r.abort == nil {
 		r.giveUp(tidy, both("cancelled in the engine, past muster's own command", "muster のコマンドを介さず、エンジン側で取り消された"))
 	}
+	r.endReleases(tidy)
 	r.comeHome(tidy)
 	return r.close(tidy)
 }

@@ -51,6 +51,11 @@ func (s *Server) checkRoutes(api huma.API) {
 					return nil, err
 				}
 			}
+			if p, err := s.compile(ctx, in.Name, ""); err == nil {
+				if err := s.withheld(ctx, p, false); err != nil {
+					return nil, err
+				}
+			}
 			out, err := s.Check(ctx, in.Name, in.Body)
 			if err != nil {
 				return nil, err
@@ -62,6 +67,9 @@ func (s *Server) checkRoutes(api huma.API) {
 			Name string `path:"name"`
 		}) (*answer[Readiness], error) {
 			p, err := s.compile(ctx, in.Name, "")
+			if err == nil {
+				err = s.withheld(ctx, p, false)
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -44,6 +44,9 @@ type Scenario struct {
 	Hazard  run.Hazard `json:"hazard"`
 	Depth   run.Depth  `json:"depth"`
 	Systems []string   `json:"systems"`
+	Blind   bool       `json:"blind,omitempty" doc:"Its content is withheld from those who take part."`
+	// Facilitators may read a blind one; who they are is nobody else's business.
+	Facilitators []string `json:"-"`
 }
 
 // Run is a run with where it stands.

@@ -70,7 +70,7 @@ func (s *Server) programmeRoutes(api huma.API) {
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
 			}
-			return &answer[[]programme.Record]{list}, nil
+			return &answer[[]programme.Record]{s.recordsFor(ctx, list)}, nil
 		})
 	huma.Register(api, route("row-held", http.MethodPost, "/programme/rows/{row}/held", "Record that people held a row of the plan without a run.", 403, 404, 409, 422), s.rowHeld)
 }
@@ -109,6 +109,7 @@ func (s *Server) coverage(ctx context.Context, year int) (YearCoverage, error) {
 	if err != nil {
 		return YearCoverage{}, s.storeProblem(ctx, err)
 	}
+	facts.Records = s.recordsFor(ctx, facts.Records)
 	items := programme.Coverage(p, from, until, now, facts)
 	if items == nil {
 		items = []programme.Item{}

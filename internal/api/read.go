@@ -45,6 +45,9 @@ func (s *Server) readRoutes(api huma.API) {
 			if err != nil {
 				return nil, s.mistakes(ctx, err)
 			}
+			for i := range list {
+				list[i] = listed(ctx, list[i])
+			}
 			return &answer[[]Scenario]{list}, nil
 		})
 
@@ -53,9 +56,19 @@ func (s *Server) readRoutes(api huma.API) {
 			Name  string    `path:"name"`
 			Depth run.Depth `query:"depth" enum:"tabletop,walkthrough,isolated,live,real" doc:"The scenario's own when left out."`
 		}) (*answer[plan.Plan], error) {
+			drill, err := s.compile(ctx, in.Name, "")
+			if err == nil && in.Depth != run.Real { // the real thing is never held up by it
+				err = s.withheld(ctx, drill, false)
+			}
+			if err != nil {
+				return nil, err
+			}
 			p, err := s.compile(ctx, in.Name, in.Depth)
 			if err != nil {
 				return nil, err
+			}
+			if !drill.Scenario.MaySee(reader(ctx), false) {
+				p = p.Withheld()
 			}
 			return &answer[plan.Plan]{p}, nil
 		})
@@ -63,7 +76,7 @@ func (s *Server) readRoutes(api huma.API) {
 	huma.Register(api, route("list-runs", http.MethodGet, "/runs", "Runs, newest first."),
 		func(ctx context.Context, in *struct {
 			Scenario string   `query:"scenario"`
-			Kind     run.Kind `query:"kind" enum:"drill,response,check" doc:"Drills and responses when left out."`
+			Kind     run.Kind `query:"kind" enum:"drill,response,check,occasion" doc:"Drills and responses when left out."`
 			Open     bool     `query:"open" doc:"Only runs that have not ended."`
 			Limit    int      `query:"limit" minimum:"0" maximum:"1000" default:"100"`
 		}) (*answer[[]journal.Summary], error) {
@@ -80,14 +93,14 @@ func (s *Server) readRoutes(api huma.API) {
 	huma.Register(api, route("get-run", http.MethodGet, "/runs/{run}", "A run and where it stands.", 404), s.getRun)
 	huma.Register(api, route("run-plan", http.MethodGet, "/runs/{run}/plan", "The frozen plan that the run uses.", 403, 404),
 		func(ctx context.Context, in *OfRun) (*answer[plan.Plan], error) {
-			_, p, err := s.known(ctx, in.Run)
+			sum, p, err := s.known(ctx, in.Run)
 			if err == nil {
 				err = s.mayRead(ctx, in.Run)
 			}
 			if err != nil {
 				return nil, err
 			}
-			return &answer[plan.Plan]{p}, nil
+			return &answer[plan.Plan]{planFor(ctx, p, sum.State)}, nil
 		})
 	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 403, 404, 429), s.getEvents)
 	huma.Register(api, route("run-report", http.MethodGet, "/runs/{run}/report", "The run's report; of an open run, so far. What individuals said is for who may see it.", 403, 404), s.getReport)
@@ -184,6 +197,11 @@ func (s *Server) summary(ctx context.Context, id string) (journal.Summary, error
 	if len(list) == 0 {
 		return journal.Summary{}, s.unknownRun(ctx, id)
 	}
+	if list[0].Kind == run.Occasion {
+		l := lang(ctx)
+		return journal.Summary{}, problem(http.StatusNotFound, CodeUnknownRun, l.T("%s is an occasion of a schedule, and no run.", "%s は訓練予定の記録で、実施（run）ではありません。", id),
+			l.T("`muster coverage` shows what came of it", "`muster coverage` で経過を確認できます"))
+	}
 	return list[0], nil
 }
 
@@ -237,7 +255,9 @@ func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Run]{Run{Summary: sum, Overview: t.Overview(s.now())}}, nil
+	o := t.Overview(s.now())
+	o.Title = planFor(ctx, p, sum.State).Scenario.Title
+	return &answer[Run]{Run{Summary: sum, Overview: o}}, nil
 }
 
 func (s *Server) getEvents(ctx context.Context, in *struct {
@@ -337,6 +357,9 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 	p, err := s.Store.Plan(ctx, sum.PlanHash) // as it is in the store now: a report rests on it
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
+	}
+	if err := s.withheld(ctx, p, sum.State.Ended()); err != nil {
+		return nil, err
 	}
 	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
 	if err != nil {

@@ -468,3 +468,104 @@ func TestDrawnStartIsToldToThePlannerAlone(t *testing.T) {
 		t.Errorf("only %d events were looked through", events)
 	}
 }
+
+// blindFiles are the scenarios of files, of which tokyo-loss is blind.
+type blindFiles struct{ files }
+
+func (b blindFiles) Scenarios() ([]api.Scenario, error) {
+	return []api.Scenario{{Name: "tokyo-loss", Title: plan.Text{EN: "Loss of Tokyo"}, Systems: []string{"orders"}, Blind: true, Facilitators: []string{"tanaka"}}, {Name: "tokyo-fire", Title: plan.Text{EN: "Fire"}}}, nil
+}
+
+func (b blindFiles) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	p, err := b.files.Compile(name, depth)
+	if name == "tokyo-loss" && depth != run.Real {
+		p.Scenario.Blind, p.Scenario.Facilitators = true, []string{"tanaka"}
+		p.Scenario.SitesLost = []string{"tokyo"}
+		err = p.Seal()
+	}
+	return p, err
+}
+
+// Who takes part reads nothing of a blind drill before it is over: not its text, not its plan,
+// not its report. Its facilitator does, and so does everybody afterwards.
+func TestBlindScenarioIsWithheldUntilItIsOver(t *testing.T) {
+	c, _ := temporaltest.Start(t).NewClient(t)
+	w := worldWith(t, c, blindFiles{})
+	me := w.inProcess()
+	tanaka := identity.With(t.Context(), identity.Actor{Person: "tanaka", Via: "token 1"})
+	others := map[string]context.Context{
+		"a participant": identity.With(t.Context(), identity.Actor{Person: "sato", Via: "token 2"}),
+		"the console":   identity.With(t.Context(), identity.Actor{Console: true, Via: "console"}),
+	}
+	started, err := me.Start(tanaka, drill("tanaka"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sees := func(ctx context.Context) (seen []string) {
+		list, err := me.Scenarios(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list[0].Title.EN == "Loss of Tokyo" || len(list[0].Systems) > 0 {
+			seen = append(seen, "list")
+		}
+		if list[1].Title.EN != "Fire" {
+			t.Errorf("another scenario is withheld: %+v", list[1])
+		}
+		if _, err := me.Plan(ctx, "tokyo-loss", ""); err == nil {
+			seen = append(seen, "scenario's plan")
+		}
+		if _, err := me.Readiness(ctx, "tokyo-loss"); err == nil {
+			seen = append(seen, "readiness")
+		}
+		p, err := me.RunPlan(ctx, started.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Scenario.Title.EN == "Loss of Tokyo" || len(p.Scenario.SitesLost) > 0 {
+			seen = append(seen, "run's plan")
+		}
+		if len(p.Systems) != 1 || len(p.Runbooks) != 1 {
+			t.Errorf("the systems to work with are withheld as well: %+v", p)
+		}
+		r, err := me.Run(ctx, started.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Overview.Title.EN == "Loss of Tokyo" {
+			seen = append(seen, "overview")
+		}
+		if _, err := me.Report(ctx, started.Run, "text", "en"); err == nil {
+			seen = append(seen, "report")
+		}
+		return seen
+	}
+	if got := sees(tanaka); len(got) != 6 {
+		t.Errorf("the facilitator sees only %v", got)
+	}
+	for who, ctx := range others {
+		if got := sees(ctx); len(got) > 0 {
+			t.Errorf("%s sees %v", who, got)
+		}
+		if p, err := me.Plan(ctx, "tokyo-loss", run.Real); err != nil || p.Scenario.Title.EN == "Loss of Tokyo" {
+			t.Errorf("%s: the real thing: %+v %v", who, p.Scenario.Title, err)
+		}
+	}
+	if _, err := me.Abort(tanaka, started.Run, workflows.Control{Reason: "over"}); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for ended := false; !ended; {
+		r, err := me.Run(tanaka, started.Run)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("the run has not ended: %v", err)
+		}
+		ended = r.Summary.State.Ended()
+	}
+	for who, ctx := range others {
+		got := sees(ctx)
+		if !slices.Contains(got, "run's plan") || !slices.Contains(got, "overview") || !slices.Contains(got, "report") || slices.Contains(got, "list") {
+			t.Errorf("after it was over %s sees %v", who, got)
+		}
+	}
+}

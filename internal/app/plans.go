@@ -42,7 +42,7 @@ func (p plans) Scenarios() ([]api.Scenario, error) {
 	}
 	out := []api.Scenario{}
 	for _, s := range b.Scenarios() {
-		out = append(out, api.Scenario{Name: s.Name, Title: s.Title, Hazard: s.Hazard, Depth: s.Depth, Systems: s.Systems})
+		out = append(out, api.Scenario{Name: s.Name, Title: s.Title, Hazard: s.Hazard, Depth: s.Depth, Systems: s.Systems, Blind: s.Blind, Facilitators: s.Facilitators})
 	}
 	return out, nil
 }

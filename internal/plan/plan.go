@@ -71,8 +71,10 @@ type Scenario struct {
 	// RealAlarm is AlarmContinue when a real alarm does not stop a drill of it; "" is abort.
 	RealAlarm string `json:"real_alarm,omitempty"`
 
-	// Blind withholds the scenario from those who take part; see Sees.
-	Blind bool `json:"blind,omitempty"`
+	// Blind withholds the scenario from those who take part, but not from its facilitators; see
+	// MaySee.
+	Blind        bool     `json:"blind,omitempty"`
+	Facilitators []string `json:"facilitators,omitempty"`
 
 	// Requirements are the IDs of what a drill of this scenario proves; Pass is what must
 	// be true of its record for that.
@@ -435,6 +437,7 @@ type Step struct {
 	WhenAbsent string       `json:"when_absent,omitempty"`
 	Undo       []Undo       `json:"undo,omitempty"`    // run in order
 	After      run.Duration `json:"after,omitempty"`   // injects only: offset from the end of the baseline
+	Release    *Release     `json:"release,omitempty"` // injects only: by what it is released; nil is by time
 	Human      *Human       `json:"human,omitempty"`   // set for human steps
 	Starts     string       `json:"starts,omitempty"`  // injects only: the system whose RTO clock this starts
 	Targets    []string     `json:"targets,omitempty"` // names in Estate.Targets that With refers to

@@ -22,7 +22,9 @@ type Scenario struct {
 	Depth   run.Depth
 	Systems []string
 	Blind   bool
-	Rule    *calendar.Rule // its own schedule
+	// Facilitators may read a blind one.
+	Facilitators []string
+	Rule         *calendar.Rule // its own schedule
 }
 
 // Read checks a Programme against the estate and the scenarios. Mistakes are in the decoder's
@@ -210,6 +212,9 @@ func (r *reading) row(f FileRow) Row {
 	slices.Sort(out.Months)
 	sc := r.scenario(where, f)
 	out.Systems = sc.Systems
+	if sc.Blind && !slices.Contains(sc.Facilitators, out.Planner) {
+		r.Log.Add(f.Scenario.Place, "%s: %s plans it and may not read the blind scenario %s; add them to its facilitators, or name a planner who is one", "%s: 企画者 %s は非提示型のシナリオ %s を読めません。シナリオの facilitators に加えるか、facilitators の人を planner に指定してください", where, out.Planner, sc.Name)
+	}
 	r.goals(where, f, &out)
 	r.contractors(where, f, &out)
 	if a := f.Arrivals; a != nil {

@@ -193,7 +193,7 @@ func (f *facts) read(e run.Event) error {
 		}
 	case run.SituationReported, run.NoticeKept, run.CompletionReport, run.RecordsAsked, run.RecordHandedIn, run.RemarkMade:
 		return f.recorded(e)
-	case run.PartyReached, run.ContainmentDone, run.ActRefused, run.AlarmNoted:
+	case run.PartyReached, run.ContainmentDone, run.ActRefused, run.AlarmNoted, run.InjectReleased:
 		f.note(e)
 	case run.StepIntended, run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded:
 		return f.step(e)

@@ -144,7 +144,7 @@ var (
 	notes = map[run.EventKind]plan.Text{run.RunPaused: {EN: "paused", JA: "一時停止"}, run.RunResumed: {EN: "resumed", JA: "再開"}, run.RunAbortRequested: {EN: "abort", JA: "中止"},
 		run.RunRefused: {EN: "refused", JA: "開始拒否"}, run.PartyReached: {EN: "communications established", JA: "情報共有手段を確立"}, run.ContainmentDone: {EN: "containment done", JA: "被害拡大の防止措置"},
 		run.CompletionReport: {EN: "completion report", JA: "復旧完了報告"}, run.RemarkMade: {EN: "remark", JA: "所見"}, run.ActRefused: {EN: "refused: decision or approval", JA: "判断・承認の拒否"},
-		run.AlarmNoted: {EN: "alarm: more was said", JA: "警報の続報"}}
+		run.AlarmNoted: {EN: "alarm: more was said", JA: "警報の続報"}, run.InjectReleased: {EN: "inject released", JA: "状況を付与"}}
 	kinds = map[run.FindingKind]plan.Text{run.FindingObjective: {EN: "objective", JA: "目標"}, run.FindingBudget: {EN: "budget", JA: "目安時間"}, run.FindingStep: {EN: "step", JA: "ステップ"},
 		run.FindingHand: {EN: "by hand", JA: "手動"}, run.FindingPeople: {EN: "people", JA: "要員"}, run.FindingCleanUp: {EN: "clean-up", JA: "後始末"}, run.FindingClock: {EN: "clock", JA: "時計"},
 		run.FindingRecord: {EN: "record", JA: "記録"}, run.FindingRemark: {EN: "remark", JA: "所見"}, run.FindingPlace: {EN: "place", JA: "立地"}}

@@ -73,6 +73,8 @@ const (
 	PhaseStarted EventKind = "phase.started"
 	PhaseEnded   EventKind = "phase.ended" // Outcome; Reason when it did not pass
 
+	InjectReleased EventKind = "inject.released" // Step, Action; Released
+
 	EventOccurred EventKind = "event.occurred" // Occurrence: the RTO clock of System starts
 	EventDetected EventKind = "event.detected" // Detection: the first time we could know
 

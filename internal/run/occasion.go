@@ -95,3 +95,10 @@ func NoPerson(actor string) bool { return IsAlarm(actor) || IsSchedule(actor) }
 
 // Drawn reports whether anything was drawn.
 func (o Opened) Drawn() bool { return o.Nonce != "" }
+
+// Released is by what an inject was released.
+type Released struct {
+	Kind  EventKind `json:"kind"`
+	Phase Phase     `json:"phase,omitempty"`
+	By    string    `json:"by,omitempty"`
+}

@@ -64,6 +64,9 @@ type Info struct {
 	FreshFor run.Duration   `json:"fresh_for,omitempty"`
 	Schedule *calendar.Rule `json:"schedule,omitempty"`
 	Wake     []WakeRule     `json:"wake,omitempty"`
+	// Blind: only its facilitators read it before it is over.
+	Blind        bool     `json:"blind,omitempty"`
+	Facilitators []string `json:"facilitators,omitempty"`
 }
 
 // Scenarios lists the scenarios by name.

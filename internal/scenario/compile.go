@@ -67,6 +67,7 @@ func (b *Bundle) compile(log *yamldoc.Log, s *declared, depth run.Depth) plan.Pl
 	if depth == run.Real {
 		c.out.Scenario.Injects, c.out.Scenario.Simulate, c.out.Scenario.Absent = nil, nil, nil
 		c.out.Scenario.Approvals = max(1, c.out.Scenario.Approvals)
+		c.out.Scenario.Blind, c.out.Scenario.Facilitators = false, nil
 		c.out.Scenario.Requirements, c.out.Scenario.Pass = nil, nil // the real thing is judged by its objectives
 	}
 	c.systems()

@@ -16,41 +16,42 @@ type (
 // File is a Scenario as people write it.
 type File struct {
 	yamldoc.Place
-	Kind       text                 `json:"kind" help:"Scenario." ja:"Scenario と書く" enum:"Scenario"`
-	Name       text                 `json:"name" help:"Name of the scenario." ja:"シナリオの名前" is:"name"`
-	Title      yamldoc.Text         `json:"title" help:"As people call it." default:""`
-	Hazard     text                 `json:"hazard" help:"Class of event; it sets the phases." ja:"事象の種類。段階の構成が決まる" enum:"disaster,security-incident,pandemic,restore-test"`
-	Depth      text                 `json:"depth" help:"How far a drill goes: talked through, read step by step, in places made for it, or on the real systems. The real thing is started by muster activate, never by a file." ja:"訓練の深さ。机上、手順の読み合わせ、専用の隔離環境、実システムのいずれか。本番はファイルではなく muster activate で開始する" enum:"tabletop,walkthrough,isolated,live"`
-	Trigger    text                 `json:"trigger" help:"What sets it off: damage, or a threat before anything has stopped. With a threat the RTO counts only the interruption that the recovery itself makes." enum:"damage,threat" default:"damage"`
-	SitesLost  []text               `json:"sites_lost" help:"Sites that the event takes away." is:"name" default:""`
-	Systems    []text               `json:"systems" help:"Systems to be recovered." ja:"復旧するシステム" is:"name"`
-	Phases     []text               `json:"phases" help:"The phases, in order; without this list those of the hazard." enum:"activation,safety_check,muster,site_inspection,communications,damage_assessment,containment,recovery_decision,recovery,verification,completion,failback,closing" default:""`
-	Quorum     yamldoc.Dict[number] `json:"quorum" help:"How many people of which role must be there." min:"1" max:"1000" default:""`
-	MusterAt   text                 `json:"muster_place" help:"Where people muster; for a pandemic the first online place unless said, else the first place." is:"name" default:""`
-	Daytime    yamldoc.Value[bool]  `json:"daytime" help:"It strikes while people are at work on site: they gather for a roll-call instead of travelling." default:"false"`
-	Missing    []yamldoc.Raw        `json:"absent" help:"Who is taken out of the drill: people by ID, or some who are drawn, as in {random: 2, of: operator}. Their acts are refused and their deputies step in. Nobody is in a real response." single:"true" default:""`
-	Lead       text                 `json:"lead" help:"Role that leads the work and may name another muster place at any time; who decides unless said." is:"name" default:""`
-	Safety     Safety               `json:"safety" help:"How long people are waited for. Nobody's silence blocks a run." default:""`
-	Decision   Decision             `json:"decision" help:"Who decides on the recovery." default:""`
-	Reports    *Reports             `json:"reports" help:"Status reports on a cadence; they go out at once when the forecast passes a target." default:""`
-	Approvals  number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." min:"0" max:"10" default:"1"`
-	FourEyes   yamldoc.Value[bool]  `json:"four_eyes" help:"Whether a drill too has the start confirmed, the decision approved and what is forced confirmed by a second person; the real thing always does." default:"false"`
-	Injects    []Inject             `json:"injects" help:"What the drill does to make it happen. The real thing has none: they are left out then." item:"inject" default:""`
-	Failback   text                 `json:"failback" help:"Whether the systems go home in the same run." enum:"return,stay" default:"return"`
-	Hold       duration             `json:"hold" help:"How long service must hold to count as restored." default:"30s"`
-	Baseline   duration             `json:"baseline" help:"How long service must be seen before the first inject." default:"5s"`
-	DetectWait duration             `json:"detect_wait" help:"How long to wait for a probe to see the event." default:"2m"`
-	VerifyWait duration             `json:"verify_wait" help:"How long service may take to come back after the last step." default:"5m"`
-	FailWait   duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person." default:"30m"`
-	Absent     text                 `json:"when_absent" help:"When no worker of a step's site takes it in time: ask a person, fail, or the name of a site that does it instead. A step's own when_absent goes before." default:"ask"`
-	People     People               `json:"people" help:"Who answers for the people." default:""`
-	Requires   []text               `json:"requirements" help:"IDs of the requirements that a drill of it proves, as in E-C01." default:""`
-	Pass       []Criterion          `json:"pass" help:"What must be true of the finished drill; the report says of each whether it was met." item:"criterion" default:""`
-	Wake       []Wake               `json:"wake" help:"Alarms that propose or start the response." item:"wake" default:""`
-	RealAlarm  text                 `json:"real_alarm" help:"What a real alarm does to a running drill of it: abort, with undo, or continue." enum:"abort,continue" default:"abort"`
-	Fresh      duration             `json:"fresh_for" help:"How long what a run of it proves counts, as in 100d; the estate's unless said." default:""`
-	Schedule   *programme.Schedule  `json:"schedule" help:"When the drill is due. A row of the programme that names the scenario takes it over, unless it has its own; muster schedule apply puts it into effect." default:""`
-	Blind      yamldoc.Value[bool]  `json:"blind" help:"Whether the scenario is withheld from those who take part until it is over; only the planner, the requester and who may see people's answers read it before." default:"false"`
+	Kind         text                 `json:"kind" help:"Scenario." ja:"Scenario と書く" enum:"Scenario"`
+	Name         text                 `json:"name" help:"Name of the scenario." ja:"シナリオの名前" is:"name"`
+	Title        yamldoc.Text         `json:"title" help:"As people call it." default:""`
+	Hazard       text                 `json:"hazard" help:"Class of event; it sets the phases." ja:"事象の種類。段階の構成が決まる" enum:"disaster,security-incident,pandemic,restore-test"`
+	Depth        text                 `json:"depth" help:"How far a drill goes: talked through, read step by step, in places made for it, or on the real systems. The real thing is started by muster activate, never by a file." ja:"訓練の深さ。机上、手順の読み合わせ、専用の隔離環境、実システムのいずれか。本番はファイルではなく muster activate で開始する" enum:"tabletop,walkthrough,isolated,live"`
+	Trigger      text                 `json:"trigger" help:"What sets it off: damage, or a threat before anything has stopped. With a threat the RTO counts only the interruption that the recovery itself makes." enum:"damage,threat" default:"damage"`
+	SitesLost    []text               `json:"sites_lost" help:"Sites that the event takes away." is:"name" default:""`
+	Systems      []text               `json:"systems" help:"Systems to be recovered." ja:"復旧するシステム" is:"name"`
+	Phases       []text               `json:"phases" help:"The phases, in order; without this list those of the hazard." enum:"activation,safety_check,muster,site_inspection,communications,damage_assessment,containment,recovery_decision,recovery,verification,completion,failback,closing" default:""`
+	Quorum       yamldoc.Dict[number] `json:"quorum" help:"How many people of which role must be there." min:"1" max:"1000" default:""`
+	MusterAt     text                 `json:"muster_place" help:"Where people muster; for a pandemic the first online place unless said, else the first place." is:"name" default:""`
+	Daytime      yamldoc.Value[bool]  `json:"daytime" help:"It strikes while people are at work on site: they gather for a roll-call instead of travelling." default:"false"`
+	Missing      []yamldoc.Raw        `json:"absent" help:"Who is taken out of the drill: people by ID, or some who are drawn, as in {random: 2, of: operator}. Their acts are refused and their deputies step in. Nobody is in a real response." single:"true" default:""`
+	Lead         text                 `json:"lead" help:"Role that leads the work and may name another muster place at any time; who decides unless said." is:"name" default:""`
+	Safety       Safety               `json:"safety" help:"How long people are waited for. Nobody's silence blocks a run." default:""`
+	Decision     Decision             `json:"decision" help:"Who decides on the recovery." default:""`
+	Reports      *Reports             `json:"reports" help:"Status reports on a cadence; they go out at once when the forecast passes a target." default:""`
+	Approvals    number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." min:"0" max:"10" default:"1"`
+	FourEyes     yamldoc.Value[bool]  `json:"four_eyes" help:"Whether a drill too has the start confirmed, the decision approved and what is forced confirmed by a second person; the real thing always does." default:"false"`
+	Injects      []Inject             `json:"injects" help:"What the drill does to make it happen. The real thing has none: they are left out then." item:"inject" default:""`
+	Failback     text                 `json:"failback" help:"Whether the systems go home in the same run." enum:"return,stay" default:"return"`
+	Hold         duration             `json:"hold" help:"How long service must hold to count as restored." default:"30s"`
+	Baseline     duration             `json:"baseline" help:"How long service must be seen before the first inject." default:"5s"`
+	DetectWait   duration             `json:"detect_wait" help:"How long to wait for a probe to see the event." default:"2m"`
+	VerifyWait   duration             `json:"verify_wait" help:"How long service may take to come back after the last step." default:"5m"`
+	FailWait     duration             `json:"fail_wait" help:"How long a failed or unknown step waits for a person." default:"30m"`
+	Absent       text                 `json:"when_absent" help:"When no worker of a step's site takes it in time: ask a person, fail, or the name of a site that does it instead. A step's own when_absent goes before." default:"ask"`
+	People       People               `json:"people" help:"Who answers for the people." default:""`
+	Requires     []text               `json:"requirements" help:"IDs of the requirements that a drill of it proves, as in E-C01." default:""`
+	Pass         []Criterion          `json:"pass" help:"What must be true of the finished drill; the report says of each whether it was met." item:"criterion" default:""`
+	Wake         []Wake               `json:"wake" help:"Alarms that propose or start the response." item:"wake" default:""`
+	RealAlarm    text                 `json:"real_alarm" help:"What a real alarm does to a running drill of it: abort, with undo, or continue." enum:"abort,continue" default:"abort"`
+	Fresh        duration             `json:"fresh_for" help:"How long what a run of it proves counts, as in 100d; the estate's unless said." default:""`
+	Schedule     *programme.Schedule  `json:"schedule" help:"When the drill is due. A row of the programme that names the scenario takes it over, unless it has its own; muster schedule apply puts it into effect." default:""`
+	Blind        yamldoc.Value[bool]  `json:"blind" help:"Whether the scenario is withheld from those who take part until it is over; its facilitators alone read it before." default:"false"`
+	Facilitators []text               `json:"facilitators" help:"People who plan and lead a blind drill, and may read the scenario beforehand." is:"name" default:""`
 }
 
 // Criterion is what must be true of a finished drill.
@@ -118,6 +119,7 @@ type Inject struct {
 	ID      text           `json:"id" help:"Name of the inject; inject-1 and so on unless said." is:"name" default:""`
 	Title   yamldoc.Text   `json:"title" help:"As people call it." default:""`
 	At      duration       `json:"at" help:"When, counted from the end of the baseline." default:"0s"`
+	After   *Release       `json:"after" help:"What releases it, in place of the end of the baseline; at counts from then." default:""`
 	Site    text           `json:"site" help:"Site whose worker does it; that of its only target unless said, else the control site." is:"name" default:""`
 	Uses    text           `json:"uses" help:"The action, as in postgres.kill." ja:"使うアクション。postgres.kill など"`
 	With    yamldoc.Raw    `json:"with" help:"The action's parameters." default:""`
@@ -125,6 +127,13 @@ type Inject struct {
 	Queue   duration       `json:"queue_timeout" help:"How long to wait for a worker of the site." default:"30s"`
 	Undo    []runbook.Undo `json:"undo" help:"What puts it back: one action, or several run in order." single:"true" item:"undo" default:""`
 	Starts  text           `json:"starts" help:"System whose RTO clock it starts, or none; unless said, the one system of the scenario whose targets it hits." is:"name" default:""`
+}
+
+// Release says what releases an inject.
+type Release struct {
+	yamldoc.Place
+	Phase text `json:"phase" help:"The beginning of a phase." enum:"activation,safety_check,muster,site_inspection,communications,damage_assessment,containment,recovery_decision,recovery,verification,completion" default:""`
+	Act   text `json:"act" help:"Something that those who take part do, the first time they do." enum:"quorum,inspection,contact,assessment,containment,decision,approval" default:""`
 }
 
 // People says who answers for the people.

@@ -13,7 +13,7 @@ func (l *loading) readProgramme(b *Bundle) {
 	var known []programme.Scenario
 	for _, s := range b.scenarios {
 		known = append(known, programme.Scenario{Name: s.info.Name, Title: s.info.Title, Hazard: s.info.Hazard, Depth: s.info.Depth,
-			Systems: s.info.Systems, Blind: s.plan.Blind, Rule: s.info.Schedule})
+			Systems: s.info.Systems, Blind: s.plan.Blind, Facilitators: s.plan.Facilitators, Rule: s.info.Schedule})
 	}
 	for i, doc := range l.programmes {
 		if i > 0 {

@@ -58,6 +58,7 @@ func (b *Bundle) read(doc document, catalog Catalog) *declared {
 	r.schedule()
 	r.pass()
 	r.wake()
+	r.blind()
 	return s
 }
 
@@ -288,6 +289,7 @@ func (r *reading) injects() {
 	for i, in := range f.Injects {
 		step := plan.Step{ID: in.ID.V, Title: in.Title.Text, Uses: in.Uses.V, Site: in.Site.V, After: in.At.V,
 			Timeout: in.Timeout.V, Queue: in.Queue.V, Line: estate.Line(in.Place)}
+		step.Release = r.release("inject "+cmp.Or(in.ID.V, strconv.Itoa(i+1)), in)
 		if step.ID == "" {
 			step.ID = fmt.Sprintf("inject-%d", i+1)
 		}
@@ -380,6 +382,38 @@ func (r *reading) starts(where string, in Inject, step plan.Step) string {
 		return ""
 	}
 	return users[0]
+}
+
+// blind reads from whom the scenario is withheld.
+func (r *reading) blind() {
+	f := &r.out.file
+	for _, p := range f.Facilitators {
+		estate.Known(r.Decoder, "facilitators", estate.APerson, p, r.bundle.estate.PersonIDs())
+		r.out.plan.Facilitators = append(r.out.plan.Facilitators, p.V)
+	}
+	slices.Sort(r.out.plan.Facilitators)
+	r.out.info.Blind, r.out.info.Facilitators = f.Blind.V, r.out.plan.Facilitators
+	switch {
+	case f.Blind.V && len(f.Facilitators) == 0:
+		r.Log.Add(f.Blind.Place, "blind: nobody could read the scenario, not even who planned it; add facilitators: [PERSON]", "blind: 企画した人も含めて誰もシナリオを読めません。facilitators: [PERSON] を書いてください")
+	case !f.Blind.V && len(f.Facilitators) > 0:
+		r.Log.Add(f.Facilitators[0].Place, "facilitators: the scenario is not blind, so that everybody may read it; add blind: true, or leave facilitators out", "facilitators: 非提示型ではないシナリオは誰でも読めます。blind: true を書くか、facilitators を外してください")
+	}
+}
+
+// release reads by what an inject is released.
+func (r *reading) release(where string, in Inject) *plan.Release {
+	a := in.After
+	if a == nil {
+		return nil
+	}
+	switch {
+	case a.Phase.Set == a.Act.Set:
+		r.Log.Add(a.Place, "%s: after: write phase or act, one of the two", "%s: after: phase か act のどちらか一方を書いてください", where)
+	case a.Phase.Set && !slices.Contains(r.out.plan.Phases, run.Phase(a.Phase.V)):
+		r.Log.Add(a.Phase.Place, "%s: after: the scenario has no phase %s, so that it would never be released; add the phase, or name another", "%s: after: このシナリオに段階 %s はなく、付与されません。段階を追加するか、別の段階を指定してください", where, a.Phase.V)
+	}
+	return &plan.Release{Phase: run.Phase(a.Phase.V), Act: a.Act.V}
 }
 
 // schedule reads when the drill is due.

@@ -137,6 +137,8 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 		var s run.Stated
 		_ = e.Decode(&s)
 		return l.T("%s of %s stated at %d %%%s%s", "%[2]s の %[1]s: %[3]d %% との申告%[4]s%[5]s", s.Function, e.System, s.Level, by, why)
+	case run.InjectReleased:
+		return l.T("inject %s released%s", "状況付与 %s を開始%s", e.Step, why)
 	case run.AlarmNoted:
 		return l.T("alarm%s%s", "警報の続報%s%s", by, why)
 	case run.ActRefused:
