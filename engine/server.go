@@ -46,6 +46,8 @@ type Options struct {
 	Log          slog.Handler
 	// LogLevel is the lowest level at which the server itself is heard.
 	LogLevel slog.Level
+	// TimeSkipping lets workflows be told to skip the time that they wait: for simulations.
+	TimeSkipping bool
 }
 
 // Engine is a running server.
@@ -90,7 +92,7 @@ func Start(ctx context.Context, o Options) (_ *Engine, err error) {
 	if err := prepare(ctx, o.Dir); err != nil {
 		return nil, err
 	}
-	if e.server, err = newServer(o.Dir, p, e.Endpoint.Token, e.log); err != nil {
+	if e.server, err = newServer(o, p, e.Endpoint.Token, e.log); err != nil {
 		return nil, err
 	}
 	if err := e.server.Start(); err != nil {
@@ -122,7 +124,8 @@ func (e *Engine) Discard() error {
 	return nil
 }
 
-func newServer(dir string, p ports, token string, log logger) (temporal.Server, error) {
+func newServer(o Options, p ports, token string, log logger) (temporal.Server, error) {
+	dir := o.Dir
 	tls, err := newInner()
 	if err != nil {
 		return nil, err
@@ -148,7 +151,7 @@ func newServer(dir string, p ports, token string, log logger) (temporal.Server, 
 		temporal.WithAuthorizer(authorization.NewDefaultAuthorizer()),
 		temporal.WithClaimMapper(claimMapper(token)),
 		temporal.WithTLSConfigFactory(tls),
-		temporal.WithDynamicConfigClient(tuning()),
+		temporal.WithDynamicConfigClient(tuning(o.TimeSkipping)),
 	)
 }
 

@@ -10,8 +10,9 @@ import (
 // server's defaults are for a shared cluster: they put 50 ms on every hop, a second on
 // every short timer, and stalls of 3 s and more on busy moments (measured, with the
 // effect of each of these).
-func tuning() dynamicconfig.StaticClient {
+func tuning(skipping bool) dynamicconfig.StaticClient {
 	return dynamicconfig.StaticClient{
+		dynamicconfig.WorkflowTimeSkippingEnabled.Key(): skipping,
 		// How often a shard may read its queues: a step takes 7 ms in place of 50.
 		dynamicconfig.TransferProcessorMaxPollRPS.Key():   1000,
 		dynamicconfig.TimerProcessorMaxPollRPS.Key():      1000,

@@ -20,6 +20,7 @@ import (
 	"github.com/muster-dr/muster/activities/record"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/calendar"
+	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
@@ -34,6 +35,17 @@ type planned struct {
 	files
 	mu sync.Mutex
 	p  programme.Programme
+	// simulated: drills end by themselves.
+	simulated bool
+}
+
+func (p *planned) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	out, err := p.files.Compile(name, depth)
+	if err == nil && p.simulated && depth != run.Real {
+		out.Scenario.Simulate = &plan.Simulate{}
+		err = out.Seal()
+	}
+	return out, err
 }
 
 func (p *planned) Programme() (*programme.Programme, error) {
@@ -53,18 +65,34 @@ func (p *planned) set(rows ...programme.Row) {
 // year is a server with a programme on a real engine.
 type year struct {
 	*api.Client
-	t       *testing.T
-	plans   *planned
-	store   journal.Store
-	engine  client.Client
-	handler *api.Client // in process
-	told    chan plan.OccasionTold
-	clock   atomic.Int64 // what the server's clock is ahead
+	t         *testing.T
+	plans     *planned
+	store     journal.Store
+	engine    client.Client
+	handler   *api.Client // in process
+	told      chan plan.OccasionTold
+	namespace string
+	clock     atomic.Int64 // what the server's clock is ahead
 }
 
 func newYear(t *testing.T) *year {
 	t.Helper()
 	c, _ := temporaltest.Start(t).NewClient(t)
+	return newYearWith(t, c)
+}
+
+func newYearOn(t *testing.T, to engine.Connection) *year {
+	t.Helper()
+	c, err := engine.Dial(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return newYearWith(t, c)
+}
+
+func newYearWith(t *testing.T, c client.Client) *year {
+	t.Helper()
 	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,9 @@ func launch(ctx context.Context, o Options) (*child, Endpoint, error) {
 	if o.Discard {
 		args = append(args, "--discard")
 	}
+	if o.TimeSkipping {
+		args = append(args, "--time-skipping")
+	}
 	c := &child{cmd: exec.Command(o.Binary, args...), done: make(chan struct{})}
 	c.cmd.Env = environment()
 	// In a group of its own, so that Ctrl-C at a terminal reaches the engine only

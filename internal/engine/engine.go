@@ -39,6 +39,8 @@ type Options struct {
 	OnClockStep func(by time.Duration)
 	// Discard removes the data at Stop: for tests.
 	Discard bool
+	// TimeSkipping lets workflows be told to skip the time that they wait: for simulations.
+	TimeSkipping bool
 }
 
 // Endpoint is how to reach the engine. It holds for the life of the Engine, restarts

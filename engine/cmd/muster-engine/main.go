@@ -45,6 +45,7 @@ func run(args []string) error {
 	flags.IntVar(&o.Port, "port", 0, "port for clients, on loopback; 0 is the last one or any free one")
 	flags.IntVar(&o.UIPort, "ui-port", 0, "port of the web UI, on loopback; 0 is the last one or any free one")
 	throwAway := flags.Bool("discard", false, "remove the data when stdin closes (for tests)")
+	flags.BoolVar(&o.TimeSkipping, "time-skipping", false, "let workflows be told to skip the time that they wait (for simulations)")
 	flags.TextVar(&o.LogLevel, "log-level", slog.LevelWarn, "lowest level at which Temporal is heard: debug, info, warn, error")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp
