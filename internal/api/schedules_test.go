@@ -72,7 +72,9 @@ type year struct {
 	handler   *api.Client // in process
 	told      chan plan.OccasionTold
 	namespace string
-	clock     atomic.Int64 // what the server's clock is ahead
+	// stop ends the server's worker, and again starts another one.
+	stop, again func()
+	clock       atomic.Int64 // what the server's clock is ahead
 }
 
 func newYear(t *testing.T) *year {
@@ -117,6 +119,17 @@ func newYearWith(t *testing.T, c client.Client) *year {
 	}}.Register(w)
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
+	}
+	y.stop = w.Stop
+	y.again = func() {
+		next := worker.New(c, plan.ControlQueue, worker.Options{WorkerStopTimeout: time.Second})
+		workflows.Register(next)
+		record.Register(next, record.Deps{Store: store, Client: c})
+		api.Occasions{Server: s, Door: y.handler, Pause: 20 * time.Millisecond}.Register(next)
+		if err := next.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(next.Stop)
 	}
 	srv := httptest.NewServer(h)
 	y.Client = api.Connect(srv.URL, token, "en")
@@ -344,6 +357,23 @@ func TestDueDrillStartsUnderTheSchedulesName(t *testing.T) {
 	}
 	if _, err := y.handler.Scenarios(as); err == nil {
 		t.Error("a schedule reads")
+	}
+}
+
+// A server that was away at the due time starts the drill when it is back, and two servers
+// start one.
+func TestServersThatWereAwayStartOneRun(t *testing.T) {
+	y := newYear(t)
+	at := ago(10 * time.Minute)
+	y.plans.set(row("quarterly", at))
+	y.apply()
+	y.stop()
+	y.fire("quarterly", at)
+	y.again()
+	y.again()
+	r := y.record("held", func(r programme.Record) bool { return r.State == run.Held })
+	if list, err := y.Runs(t.Context(), journal.Filter{}); err != nil || len(list) != 1 || list[0].Run != r.Run.Run {
+		t.Errorf("%+v %v", list, err)
 	}
 }
 

@@ -145,6 +145,7 @@ func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
 			c.used[r.Run.Run] = true
 		}
 	}
+	c.facts.Runs = slices.Clone(c.facts.Runs)
 	slices.SortFunc(c.facts.Runs, func(a, b Ran) int { return a.StartedAt.Compare(b.StartedAt) })
 	var out []Item
 	for _, row := range p.Rows {
@@ -178,6 +179,9 @@ func (c *covering) row(row Row) []Item {
 		}
 		if it.Status != HeldThen && it.Status != UnderWay {
 			c.byHand(row, it, begin, end)
+		}
+		if it.Status == Overdue && len(it.Why) == 0 {
+			it.Why = []plan.Text{{EN: "no run of it, and nobody recorded that it was held", JA: "実施の記録がない"}}
 		}
 	}
 	return append(items, c.arrivals(row)...)

@@ -43,7 +43,7 @@ func Differ(a, b Spec) []plan.Text {
 	var out []plan.Text
 	add := func(en, ja string, x, y any) {
 		if fmt.Sprint(x) != fmt.Sprint(y) {
-			out = append(out, plan.Say(en+": %s → %s", ja+"：%s → %s", x, y))
+			out = append(out, plan.Say(en+": %s → %s", ja+"：%s → %s", shown(x), shown(y)))
 		}
 	}
 	if x, y := When(a.Rule), When(b.Rule); x != y {
@@ -70,6 +70,18 @@ func Differ(a, b Spec) []plan.Text {
 		out = append(out, plan.Text{EN: "title", JA: "名称"})
 	}
 	return out
+}
+
+// shown is a value in words.
+func shown(v any) plan.Text {
+	switch v {
+	case true:
+		return plan.Text{EN: "yes", JA: "する"}
+	case false:
+		return plan.Text{EN: "no", JA: "しない"}
+	}
+	s := fmt.Sprint(v)
+	return plan.Text{EN: s, JA: s}
 }
 
 func window(w *Window) string {

@@ -1,0 +1,136 @@
+package programme_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/muster-dr/muster/internal/calendar"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+func year(t testing.TB) *programme.Programme {
+	spec := monthly(t)
+	spec.Schedule, spec.Rule.Months = "recovery", []time.Month{6, 9}
+	return &programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{
+		{ID: "recovery", Title: plan.Text{EN: "recovery"}, Scenario: "tokyo-loss", Spec: &spec, Planner: "sato"},
+		{ID: "review", Title: plan.Text{EN: "review"}, Months: []int{4}, ByHand: true},
+		{ID: "safety", Title: plan.Text{EN: "safety"}, Times: 4, Scenario: "safety-report", ByHand: true},
+		{ID: "arrivals", Title: plan.Text{EN: "arrivals"}, Arrivals: &programme.Arrival{Within: 30 * 24 * hour}, ByHand: true},
+	}}
+}
+
+func lines(items []programme.Item) string {
+	var out []string
+	for _, i := range items {
+		line := i.From.Format(time.DateOnly) + " " + i.Row + " " + string(i.Status)
+		if i.Person != "" {
+			line += " for " + i.Person
+		}
+		if i.Run != "" {
+			line += " by " + i.Run
+		}
+		if !i.HeldOn.IsZero() {
+			line += " on " + i.HeldOn.Format(time.DateOnly)
+		}
+		for _, w := range i.Why {
+			line += " | " + w.EN
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestCoverageSaysWhatBecameOfEachRow(t *testing.T) {
+	p := year(t)
+	now := at(t, "2026-12-01T00:00:00+09:00")
+	from, until := p.Year(now)
+	nominal := p.Rows[0].Spec.Rule.Between(from, until) // 8 June and 14 September, at 14:00
+	facts := programme.Facts{
+		Records: []programme.Record{
+			{ID: "o1", Due: run.Due{Schedule: "recovery", Nominal: nominal[0], At: nominal[0]}, State: run.Held, Run: run.OccasionRun{Run: "tokyo-loss-1"}, HeldAt: nominal[0].Add(time.Hour),
+				Postponed: []run.Postponed{{Why: []run.Problem{{EN: "run x is at the same systems"}}}}},
+			{ID: "o2", Due: run.Due{Schedule: "recovery", Nominal: nominal[1], At: nominal[1]}, State: run.NotHeld, Missed: []run.Problem{{EN: "a real response is under way: r"}}},
+			{ID: "h1", Due: run.Due{Schedule: "review", At: at(t, "2026-04-20T12:00:00+09:00")}, State: run.Held},
+			{ID: "h2", Due: run.Due{Schedule: "arrivals", At: at(t, "2026-07-10T12:00:00+09:00"), Person: "ito"}, State: run.Held},
+		},
+		Runs: []programme.Ran{
+			{Run: "tokyo-loss-1", Scenario: "tokyo-loss", Kind: run.Drill, State: run.Recovered, StartedAt: nominal[0].Add(time.Hour)},
+			{Run: "safety-report-1", Scenario: "safety-report", Kind: run.Drill, State: run.TalkedThrough, StartedAt: at(t, "2026-05-01T10:00:00+09:00")},
+			{Run: "safety-report-2", Scenario: "safety-report", Kind: run.Drill, State: run.Cancelled, StartedAt: at(t, "2026-08-01T10:00:00+09:00")},
+			{Run: "safety-report-3", Scenario: "safety-report", Kind: run.Drill, State: run.Running, StartedAt: at(t, "2026-11-30T10:00:00+09:00")},
+			{Run: "safety-report-real-1", Scenario: "safety-report", Kind: run.Response, State: run.Recovered, StartedAt: at(t, "2026-08-02T10:00:00+09:00")},
+		},
+		Arrivals: []programme.Arrived{{Person: "ito", Since: at(t, "2026-07-01T09:00:00+09:00")}, {Person: "mori", Since: at(t, "2026-11-20T09:00:00+09:00")}, {Person: "abe", Since: at(t, "2026-09-01T09:00:00+09:00")}},
+	}
+	want := `2026-04-01 review held on 2026-04-20
+2026-04-01 safety held by safety-report-1 on 2026-05-01
+2026-06-08 recovery held by tokyo-loss-1 on 2026-06-08 | run x is at the same systems
+2026-07-01 safety overdue | no run of it, and nobody recorded that it was held
+2026-07-01 arrivals held for ito on 2026-07-10
+2026-09-01 arrivals overdue for abe
+2026-09-14 recovery overdue | a real response is under way: r
+2026-09-30 safety under_way by safety-report-3
+2026-11-20 arrivals due for mori
+2026-12-30 safety planned`
+	if got := lines(programme.Coverage(p, from, until, now, facts)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	// Held late, by hand, it counts, with the reason why it was late.
+	facts.Runs = append(facts.Runs, programme.Ran{Run: "tokyo-loss-2", Scenario: "tokyo-loss", Kind: run.Drill, State: run.Recovered, StartedAt: at(t, "2026-10-05T10:00:00+09:00")})
+	if got := lines(programme.Coverage(p, from, until, now, facts)); !strings.Contains(got, "2026-09-14 recovery held by tokyo-loss-2 on 2026-10-05 | a real response is under way: r") {
+		t.Errorf("held late:\n%s", got)
+	}
+	// A run that an occasion started and that was aborted was not held.
+	facts.Runs[0].State = run.Cancelled
+	if got := lines(programme.Coverage(p, from, until, now, facts)); !strings.Contains(got, "2026-06-08 recovery overdue by tokyo-loss-1 | run x is at the same systems | run tokyo-loss-1 was aborted, or refused") {
+		t.Errorf("aborted:\n%s", got)
+	}
+}
+
+// No planned drill is ever left out, none is held twice by one run, and none is held by what
+// is no drill; whatever the record holds, in whatever order.
+func TestCoverageHolds(t *testing.T) {
+	p := year(t)
+	rapid.Check(t, func(r *rapid.T) {
+		from, until := p.Year(at(t, "2026-12-01T00:00:00+09:00"))
+		now := from.Add(time.Duration(rapid.Int64Range(0, int64(until.Sub(from))).Draw(r, "now")))
+		var facts programme.Facts
+		for i := range rapid.IntRange(0, 20).Draw(r, "runs") {
+			facts.Runs = append(facts.Runs, programme.Ran{Run: "r" + calendar.Date{Day: i}.String(), Scenario: rapid.SampledFrom([]string{"tokyo-loss", "safety-report", "other"}).Draw(r, "scenario"),
+				Kind:  rapid.SampledFrom([]run.Kind{run.Drill, run.Response}).Draw(r, "kind"),
+				State: rapid.SampledFrom([]run.State{run.Recovered, run.Cancelled, run.Refused, run.Running}).Draw(r, "state"), StartedAt: from.Add(time.Duration(rapid.Int64Range(0, int64(until.Sub(from))).Draw(r, "at")))})
+		}
+		items := programme.Coverage(p, from, until, now, facts)
+		if len(items) != 2+1+4 {
+			r.Fatalf("%d items", len(items))
+		}
+		used := map[string]bool{}
+		for _, i := range items {
+			if i.Run == "" {
+				continue
+			}
+			if used[i.Run] {
+				r.Fatalf("%s counts twice", i.Run)
+			}
+			used[i.Run] = true
+			for _, x := range facts.Runs {
+				if x.Run == i.Run && (x.Kind != run.Drill || x.State == run.Cancelled || x.State == run.Refused || x.Scenario != i.Scenario) {
+					r.Fatalf("%+v counts for %+v", x, i)
+				}
+			}
+			if i.Status != programme.HeldThen && i.Status != programme.UnderWay {
+				r.Fatalf("%+v has a run", i)
+			}
+		}
+		for _, i := range items {
+			if i.Status == programme.Planned && now.After(i.To) || i.Status == programme.Overdue && !now.After(i.To) {
+				r.Fatalf("%s at %s, until %s", i.Status, now, i.To)
+			}
+		}
+	})
+}
