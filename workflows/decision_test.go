@@ -69,6 +69,46 @@ func TestTheForecastSaysWhatItRestsOn(t *testing.T) {
 	}
 }
 
+// How likely a way meets the RTO counts what is used of it already; without past runs nothing is said.
+func TestTheDecisionKnowsItsChances(t *testing.T) {
+	even := make([]float64, 101) // any time up to 100 minutes is as likely as another
+	for i := range even {
+		even[i] = 60 * float64(i)
+	}
+	rto := d(50 * time.Minute)
+	for _, c := range []struct {
+		name    string
+		chances []plan.Chance
+		want    float64 // -1 is none
+	}{
+		{"drawn", []plan.Chance{{System: "orders", Runbook: "orders-failover", PercentS: even, AtBest: true}}, 0.5},
+		{"another runbook", []plan.Chance{{System: "orders", Runbook: "orders-in-place", PercentS: even}}, -1},
+		{"no ground", nil, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.chances = c.chances
+			w.run(drill(t, func(p *plan.Plan) {
+				step(p, "orders-failover", "fence").Budget = d(5 * time.Second)
+				p.Systems[0].Objective.RTO = &rto
+			}))
+			ask := asked(t, w)
+			switch {
+			case c.want < 0 && ask.AlternateMet != nil:
+				t.Errorf("met in %v, want nothing said", *ask.AlternateMet)
+			case c.want < 0:
+			case ask.AlternateMet == nil || !ask.AlternateAtBest:
+				t.Errorf("met in %v, at best %v", ask.AlternateMet, ask.AlternateAtBest)
+			default:
+				left := (*ask.ObjectiveS - ask.UsedS) / 6000
+				if got := *ask.AlternateMet; got < left-0.001 || got > left+0.001 || got > c.want {
+					t.Errorf("met in %v with %v s used of %v, want %v", got, ask.UsedS, *ask.ObjectiveS, left)
+				}
+			}
+		})
+	}
+}
+
 // When neither way meets the RTO the faster is proposed, and everybody is told of the
 // miss at once (requirement B-DEC-03).
 func TestAnExpectedMissIsToldAtOnce(t *testing.T) {

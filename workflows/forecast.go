@@ -20,6 +20,31 @@ func (r *response) askForecast(ctx workflow.Context) {
 		in.Runbooks = append(in.Runbooks, b.Name)
 	}
 	r.forecast = workflow.ExecuteActivity(forecasting(ctx), plan.ActivityForecast, in)
+	if workflow.GetVersion(ctx, changeChances, workflow.DefaultVersion, 1) == 1 {
+		r.chances = workflow.ExecuteActivity(forecasting(ctx), plan.ActivityChances, plan.ChancesRequest{Run: r.in.RunID, Plan: r.plan.Hash})
+	}
+}
+
+// changeChances: runs begun before it ask for no chances.
+const changeChances = "chances"
+
+// chanceOf is how likely a way meets what is left of the RTO if it is begun now. A question doesn't
+// wait for it: without it, the estimates stand alone.
+func (r *response) chanceOf(ctx workflow.Context, s *system, runbook string, left float64) (met *float64, atBest bool) {
+	if r.chances == nil || !r.chances.IsReady() {
+		return nil, false
+	}
+	var all []plan.Chance
+	if r.chances.Get(ctx, &all) != nil {
+		return nil, false
+	}
+	for _, c := range all {
+		if c.System == s.plan.Name && c.Runbook == runbook && len(c.PercentS) > 0 {
+			within := plan.Within(c.PercentS, left)
+			return &within, c.AtBest
+		}
+	}
+	return nil, false
 }
 
 // pastTimings are those of past runs; none when they could not be read in time.

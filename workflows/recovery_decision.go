@@ -103,6 +103,15 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	if s.plan.Objective.RTO != nil {
 		ask.ObjectiveS = seconds(s.plan.Objective.RTO.Seconds())
 	}
+	if ask.ObjectiveS != nil {
+		left := *ask.ObjectiveS - ask.UsedS
+		if ask.AlternateS != nil {
+			ask.AlternateMet, ask.AlternateAtBest = r.chanceOf(ctx, s, s.plan.Failover, left)
+		}
+		if ask.InPlaceS != nil && s.repair == 0 { // past runs know nothing of this damage
+			ask.InPlaceMet, ask.InPlaceAtBest = r.chanceOf(ctx, s, s.plan.InPlace, left)
+		}
+	}
 	canAlternate, canInPlace := slices.Contains(ask.Choices, run.Alternate), slices.Contains(ask.Choices, run.InPlace)
 	// Rule B-DEC-01: in place if that meets the RTO, else the alternate site. When neither
 	// does, the faster of the two (B-DEC-03).

@@ -78,6 +78,7 @@ type response struct {
 	weighsIntact  bool            // a system that is whole is told apart in decisions
 	systems       []*system
 	forecast      workflow.Future // []plan.Timing of past runs
+	chances       workflow.Future // []plan.Chance; nil: not asked for
 	injected      []workedStep    // injects with an undo that were begun
 	injecting     int             // injects that were released and go on
 	allReleased   bool            // no more injects are released

@@ -45,6 +45,7 @@ type world struct {
 	blind      map[string]bool    // actions whose look can't tell
 	lookGone   map[string]bool    // actions whose look no worker takes
 	past       []plan.Timing
+	chances    []plan.Chance
 	said       []plan.Said    // by people, past the engine
 	keys       map[string]int // effect keys applied, to be at most one each
 	spared     []run.Depth    // of the newest call
@@ -105,6 +106,7 @@ func newWorld(t *testing.T) *world {
 	})
 	register(plan.ActivityHolder, func(context.Context, string) (workflows.Holder, error) { return w.holder, nil })
 	register(plan.ActivityForecast, func(context.Context, plan.ForecastRequest) ([]plan.Timing, error) { return w.past, nil })
+	register(plan.ActivityChances, func(context.Context, plan.ChancesRequest) ([]plan.Chance, error) { return w.chances, nil })
 	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) { return g.Expr == "true", nil })
 	register(plan.ActivityHeard, func(_ context.Context, q plan.HeardRequest) (plan.Heard, error) {
 		w.mu.Lock()

@@ -43,6 +43,7 @@ func Register(w worker.ActivityRegistry, d Deps) {
 	w.RegisterActivityWithOptions(d.Tokens, name(plan.ActivityTokens))
 	w.RegisterActivityWithOptions(d.Holder, name(plan.ActivityHolder))
 	w.RegisterActivityWithOptions(d.Forecast, name(plan.ActivityForecast))
+	w.RegisterActivityWithOptions(d.Chances, name(plan.ActivityChances))
 	w.RegisterActivityWithOptions(d.Evaluate, name(plan.ActivityEvaluate))
 	w.RegisterActivityWithOptions(d.Heard, name(plan.ActivityHeard))
 	w.RegisterActivityWithOptions(d.Taker, name(plan.ActivityTaker))

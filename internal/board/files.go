@@ -191,6 +191,8 @@ type scenarioView struct {
 	// Problems are what the newest check found in the way, made At.
 	Problems []string
 	At       string
+	// Chances is how likely the objectives are met; nil could not be made.
+	Chances *chancesView
 }
 
 // Role is a role as people call it.
@@ -236,6 +238,10 @@ func (b *Board) showScenario(v *visit) error {
 	}
 	for _, rb := range inOrder(p) {
 		view.Books = append(view.Books, bookOf(v.lang, p, rb, e.Roles))
+	}
+	if f, err := v.client("").Forecast(v.ctx(), name, depth); err == nil && len(f.Ways) > 0 {
+		c := chancesOf(v.lang, p, f)
+		view.Chances = &c
 	}
 	if r, err := v.client("").Readiness(v.ctx(), name); err == nil {
 		view.Readiness = &r

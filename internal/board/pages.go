@@ -31,6 +31,7 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"said":      func(s string) string { return plain(l, s) },
 		"asset":     func(name string) string { return assets[name].url },
 		"clock":     func(s any) string { return clock(seconds(s)) },
+		"chance":    func(p *float64, atBest bool) string { return l.Chance(*p, atBest) },
 		"span":      func(s any) string { return span(l, seconds(s)) },
 		"phase":     l.Phase,
 		"state":     l.State,

@@ -22,6 +22,7 @@ func TestAScenarioAsItsReadersReadIt(t *testing.T) {
 	_, page := b.get("/scenarios/tokyo-loss")
 	wants(t, "en", page, "Order taking · Osaka data centre · promote: the folder can&#39;t be written; give muster the right to", "the plan has changed since that check", "muster check tokyo-loss",
 		"<dd>Commander</dd>", "<dd>Operator 6</dd>", "☺ Service desk", "<td>Osaka data centre</td>", "<td>Point clients to Osaka, Reconcile the queues</td>")
+	wants(t, "en", page, "Chances of meeting the objectives", "a forecast, never a measurement")
 	last := -1
 	for _, title := range []string{"Switch orders to Osaka", "Restart orders at Tokyo", "Bring orders home", "Switch payments to Osaka", "Restart payments at Tokyo", "Bring payments home"} {
 		if i := strings.Index(page, title); i <= last {
@@ -32,7 +33,7 @@ func TestAScenarioAsItsReadersReadIt(t *testing.T) {
 	}
 	b.lang = "ja"
 	_, page = b.get("/scenarios/tokyo-loss")
-	wants(t, "ja", page, "受注システム · 大阪データセンター · promote：フォルダーに書き込めません", "<dd>統括責任者</dd>", "☺ サービスデスク")
+	wants(t, "ja", page, "目標達成の見込み", "受注システム · 大阪データセンター · promote：フォルダーに書き込めません", "<dd>統括責任者</dd>", "☺ サービスデスク")
 	for _, english := range []string{"Commander", "service-desk", "commander", ">orders<", "site osaka"} {
 		if strings.Contains(page, english) {
 			t.Errorf("the Japanese page says %q", english)

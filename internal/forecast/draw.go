@@ -29,6 +29,7 @@ type source struct {
 	widen   float64   // for what so few runs don't tell about the middle
 	wobble  *[64]float64
 	kernel  float64
+	times   []float32
 	skipped float64 // share of runs in which its condition was false
 }
 
@@ -119,7 +120,7 @@ func (sh shapes) source(s seen) source {
 	n := len(s.took)
 	y, mean, ss, shift := logs(s)
 	src := source{basis: BasisPast, past: n, shift: shift, middle: mean, scale: scaleOf(sh.spread, ss, n),
-		widen: math.Sqrt(1 + (0.75+0.75*sh.together)/float64(n)), skipped: float64(s.skipped) / float64(n+s.skipped)}
+		widen: math.Sqrt(1 + (0.75+1.5*sh.together)/float64(n)), skipped: float64(s.skipped) / float64(n+s.skipped)}
 	if n >= 3 {
 		fix := 1 / (src.scale * math.Sqrt(1-1/float64(n)))
 		for _, v := range y {
@@ -151,8 +152,36 @@ func wobbles(f float64) *[64]float64 {
 	return &out
 }
 
+// entries is how finely a source's times are kept: sorted, each as likely as the next.
+const entries = 1024
+
+// fill draws the source's own times once, so that drawing whole runs is looking them up.
+func (s *source) fill(d *rand.Rand, sh *shapes) {
+	if s.basis == BasisLimit || s.basis == BasisNone {
+		return
+	}
+	s.times = make([]float32, entries)
+	norm := 1 / math.Sqrt(1+s.kernel*s.kernel)
+	for i := int(math.Round(s.skipped * entries)); i < entries; i++ { // those before stay zero
+		bits, r := d.Uint64(), d.NormFloat64()
+		list := sh.pooled
+		if s.own != nil && float64(bits&0xffff)/65536 < s.ownPart {
+			list = s.own
+		}
+		if s.basis == BasisPast && len(list) > 0 {
+			r = (list[i*len(list)/entries] + s.kernel*r) * norm
+		}
+		if s.wobble != nil {
+			r *= s.wobble[bits>>16&63]
+		}
+		s.times[i] = float32(math.Min(math.Max(0, math.Exp(s.middle+s.widen*s.scale*r)-s.shift), math.MaxFloat32))
+	}
+	slices.Sort(s.times)
+}
+
 // dice are the random numbers of one forecast.
 type dice struct {
+	*rand.PCG
 	*rand.Rand
 	common float64 // this draw's share of luck for all steps
 	rho    float64
@@ -160,7 +189,8 @@ type dice struct {
 }
 
 func newDice(seed [2]uint64, rho float64) *dice {
-	return &dice{Rand: rand.New(rand.NewPCG(seed[0], seed[1])), rho: rho, a: math.Sqrt(rho), b: math.Sqrt(1 - rho)}
+	p := rand.NewPCG(seed[0], seed[1])
+	return &dice{PCG: p, Rand: rand.New(p), rho: rho, a: math.Sqrt(rho), b: math.Sqrt(1 - rho)}
 }
 
 // next begins a draw of a whole run.
@@ -170,42 +200,20 @@ func (d *dice) next() {
 	}
 }
 
-// draw is one time in seconds. Fate in [0, 1) decides which residual it is; a negative one is drawn.
-func (s *source) draw(d *dice, sh *shapes, fate float64) float64 {
-	if s.basis == BasisLimit || s.basis == BasisNone {
+// fate says in [0, 1) how a step goes in this run: with the run's own luck as far as steps go together.
+func (d *dice) fate() float64 {
+	if d.rho > 0 {
+		return 0.5 * math.Erfc(-(d.a*d.common+d.b*d.NormFloat64())/math.Sqrt2)
+	}
+	return float64(d.PCG.Uint64()>>11) / (1 << 53)
+}
+
+// draw is one time in seconds.
+func (s *source) draw(fate float64) float64 {
+	if s.times == nil {
 		return s.fixed
 	}
-	if s.skipped > 0 && d.Float64() < s.skipped {
-		return 0
-	}
-	bits := d.Uint64()
-	e := d.NormFloat64()
-	if d.rho > 0 {
-		e = d.a*d.common + d.b*e
-	}
-	var r float64
-	list := sh.pooled
-	if s.own != nil && float64(bits&0xffff)/65536 < s.ownPart {
-		list = s.own
-	}
-	switch {
-	case s.basis == BasisBudget || len(list) == 0:
-		r = e
-	default:
-		if fate < 0 {
-			if d.rho > 0 {
-				fate = 0.5 * math.Erfc(-(d.a*d.common+d.b*d.NormFloat64())/math.Sqrt2)
-			} else {
-				fate = float64(bits>>32) / (1 << 32)
-			}
-		}
-		r = list[min(int(fate*float64(len(list))), len(list)-1)]
-		r = (r + s.kernel*e) / math.Sqrt(1+s.kernel*s.kernel+2*s.kernel*d.rho)
-	}
-	if s.wobble != nil {
-		r *= s.wobble[bits>>16&63]
-	}
-	return math.Max(0, math.Exp(s.middle+s.widen*s.scale*r)-s.shift)
+	return float64(s.times[min(int(fate*entries), entries-1)])
 }
 
 // median and p90 are figures for people to read, of the source alone.

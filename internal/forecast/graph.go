@@ -152,6 +152,7 @@ func (g *graph) newPass() *pass {
 
 // walk computes when every node ends, from what each takes.
 func (g *graph) walk(p *pass) {
+	end := p.end
 	for w := range g.ways {
 		wy := &g.ways[w]
 		pw := passWay{last: -1, waited: -1}
@@ -165,12 +166,12 @@ func (g *graph) walk(p *pass) {
 			n := &g.nodes[i]
 			t, prev := pw.start, int32(-1)
 			for _, need := range g.needs[n.from:n.upto] {
-				if e := p.end[need]; e > t {
+				if e := end[need]; e > t {
 					t, prev = e, need
 				}
 			}
 			t += p.took[i]
-			p.end[i], p.prev[i] = t, prev
+			end[i], p.prev[i] = t, prev
 			if t > pw.end {
 				pw.end, pw.last = t, int32(i)
 			}

@@ -31,13 +31,21 @@ func of(p plan.Plan, past Past, draws int) Forecast {
 	f.Together = round(sh.together, 2)
 	s := newSample(g, draws)
 	d := newDice(seed, sh.together)
+	for i := range g.steps {
+		g.steps[i].fill(d.Rand, &sh)
+	}
+	for w := range g.ways {
+		for n := range g.ways[w].parts {
+			g.ways[w].parts[n].fill(d.Rand, &sh)
+		}
+	}
 	one := g.newPass()
 	for i := range draws {
-		g.fill(one, d, &sh)
+		g.fill(one, d)
 		g.walk(one)
 		s.take(g, one, i)
 	}
-	levers := g.levers(s, seed, &sh)
+	levers := g.levers(s, seed, sh.together)
 	for w := range g.ways {
 		f.Ways = append(f.Ways, g.told(s, w, levers))
 	}
@@ -174,15 +182,16 @@ func limitsOf(p plan.Plan) [4]float64 {
 
 // fill draws all times of one run. The phases before recovery are the whole run's, so all systems have
 // the same luck with them.
-func (g *graph) fill(p *pass, d *dice, sh *shapes) {
+func (g *graph) fill(p *pass, d *dice) {
 	d.next()
 	for i := range g.steps {
-		p.took[i] = g.steps[i].draw(d, sh, -1)
+		p.took[i] = g.steps[i].draw(d.fate())
 	}
-	fate := [4]float64{d.Float64(), d.Float64(), d.Float64(), -1}
+	fate := [4]float64{d.Float64(), d.Float64(), d.Float64()}
 	for w := range g.ways {
+		fate[3] = d.fate() // each is verified on its own
 		for n := range g.ways[w].parts {
-			p.part[w][n] = g.ways[w].parts[n].draw(d, sh, fate[n])
+			p.part[w][n] = g.ways[w].parts[n].draw(fate[n])
 		}
 	}
 }

@@ -70,7 +70,7 @@ type gain struct {
 
 // levers draws runs again and asks of each of the heaviest steps what it would buy to be faster, on
 // the same luck.
-func (g *graph) levers(s *sample, seed [2]uint64, sh *shapes) []gain {
+func (g *graph) levers(s *sample, seed [2]uint64, together float64) []gain {
 	var heavy []int32
 	for i, v := range s.slow {
 		if b := g.steps[i].basis; v > 0 && (b == BasisPast || b == BasisBudget) {
@@ -97,10 +97,10 @@ func (g *graph) levers(s *sample, seed [2]uint64, sh *shapes) []gain {
 			after[c][w] = make([]float64, draws)
 		}
 	}
-	d, p, q := newDice([2]uint64{seed[1], seed[0]}, sh.together), g.newPass(), g.newPass()
+	d, p, q := newDice([2]uint64{seed[1], seed[0]}, together), g.newPass(), g.newPass()
 	on := make([]int, len(g.nodes)) // the draw in which a node was last on somebody's chain
 	for i := range draws {
-		g.fill(p, d, sh)
+		g.fill(p, d)
 		g.walk(p)
 		for w := range g.ways {
 			before[w][i] = p.total(w)

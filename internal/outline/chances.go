@@ -1,7 +1,6 @@
 package outline
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -25,7 +24,7 @@ func (t *text) chances(o Outline) {
 		t.chance(w)
 	}
 	if f.Lever != nil && len(f.Ways) > 1 {
-		t.line("  %s", t.l.T("over all systems: %s", "全システムを通じて: %s", Lever(t.l, *f.Lever, true)))
+		t.line("  %s", t.l.T("over all systems: %s", "全システムを通じて: %s", Lever(t.l, f.Lever.Runbook+"/"+f.Lever.Step, *f.Lever, true)))
 	}
 }
 
@@ -43,7 +42,7 @@ func (t *text) chance(w forecast.Way) {
 		t.line("    %s", s)
 	}
 	if w.Lever != nil {
-		t.line("    %s", Lever(t.l, *w.Lever, w.Met != nil))
+		t.line("    %s", Lever(t.l, w.Lever.Runbook+"/"+w.Lever.Step, *w.Lever, w.Met != nil))
 	}
 }
 
@@ -55,24 +54,13 @@ func Chance(l i18n.Lang, w forecast.Way) string {
 	case w.Met == nil:
 		return l.T("no objective to compare with", "比較する目標が未設定です")
 	case w.AtBest && w.AtLimits:
-		return l.T("met in %s within the objective of %s, if people take all the time they may and what has no data takes none", "目標 %[2]s に収まる見込み %[1]s（要員は上限まで、データのないものは 0 として計算した場合）", Percent(*w.Met), whole(*w.ObjectiveS))
+		return l.T("met in %s within the objective of %s, if people take all the time they may and what has no data takes none", "目標 %[2]s に収まる見込み %[1]s（要員は上限まで、データのないものは 0 として計算した場合）", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
 	case w.AtLimits:
-		return l.T("met in at least %s within the objective of %s: people count with all the time they may take", "目標 %[2]s に収まる見込みは低くても %[1]s（要員は上限までかかるものとして計算）", Percent(*w.Met), whole(*w.ObjectiveS))
+		return l.T("met in at least %s within the objective of %s: people count with all the time they may take", "目標 %[2]s に収まる見込みは低くても %[1]s（要員は上限までかかるものとして計算）", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
 	case w.AtBest:
-		return l.T("met in at most %s within the objective of %s: what has no data counts nothing", "目標 %[2]s に収まる見込みは高くても %[1]s（データのないものは 0 として計算）", Percent(*w.Met), whole(*w.ObjectiveS))
+		return l.T("met in at most %s within the objective of %s: what has no data counts nothing", "目標 %[2]s に収まる見込みは高くても %[1]s（データのないものは 0 として計算）", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
 	}
-	return l.T("met in %s within the objective of %s", "目標 %[2]s に収まる見込み %[1]s", Percent(*w.Met), whole(*w.ObjectiveS))
-}
-
-// Percent never calls certain what ten thousand draws can't.
-func Percent(p float64) string {
-	switch {
-	case p >= 0.995:
-		return "> 99 %"
-	case p < 0.005:
-		return "< 1 %"
-	}
-	return fmt.Sprintf("%.0f %%", 100*p)
+	return l.T("met in %s within the objective of %s", "目標 %[2]s に収まる見込み %[1]s", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
 }
 
 // Ground is what a way's forecast rests on.
@@ -135,12 +123,12 @@ func Parts(l i18n.Lang) map[string]string {
 }
 
 // Lever says what a faster step would buy.
-func Lever(l i18n.Lang, v forecast.Lever, judged bool) string {
-	out := l.T("speeding up %s/%s buys most: a fifth faster", "短縮効果が最大のステップ: %s/%s。2割短縮すると", v.Runbook, v.Step)
+func Lever(l i18n.Lang, step string, v forecast.Lever, judged bool) string {
+	out := l.T("speeding up %s buys most: a fifth faster", "短縮効果が最大のステップ: %s。2割短縮すると", step)
 	if judged && v.MetGain >= 0.005 {
 		out += l.T(", the objective is met %.0f points more often", "達成見込みが %.0f ポイント上がり", 100*v.MetGain)
 	}
-	return out + l.T(", the 80 %% figure falls by %s; it decides the time in %s of the draws", "、80％値が %s 短くなる（所要時間を左右する割合 %s）", short(v.P80GainS), Percent(v.Critical))
+	return out + l.T(", the 80 %% figure falls by %s; it decides the time in %s of the draws", "、80％値が %s 短くなる（所要時間を左右する割合 %s）", short(v.P80GainS), i18n.Percent(v.Critical))
 }
 
 // bars is the distribution in one line, with the objective where it falls.

@@ -208,6 +208,7 @@ const (
 	ActivityTokens   = "record.tokens"   // TokensRequest → []int64: their fencing tokens, in the same order
 	ActivityHolder   = "record.holder"   // system name → who holds its switch lock, as the lock answers
 	ActivityForecast = "record.forecast" // ForecastRequest → []Timing
+	ActivityChances  = "record.chances"  // ChancesRequest → []Chance
 	ActivityEvaluate = "record.evaluate" // Guard → bool: a step's if:
 	ActivityHeard    = "record.heard"    // HeardRequest → Heard: what people said
 	ActivityTaker    = "record.taker"    // Attempt → WorkerIdentity of who took it; "" when nobody did

@@ -11,6 +11,23 @@ type ForecastRequest struct {
 	Runbooks []string `json:"runbooks"`
 }
 
+// ChancesRequest asks how long the ways of a plan would take, drawn from past runs of its scenario.
+type ChancesRequest struct {
+	Run  string `json:"run"` // the run that asks, which is no past one
+	Plan string `json:"plan"`
+}
+
+// Chance is how long a runbook of a system takes, with what it waits for and its verification, as
+// percentiles from 0 to 100. None is no ground.
+type Chance struct {
+	System   string    `json:"system"`
+	Runbook  string    `json:"runbook"`
+	PercentS []float64 `json:"percent_s"`
+	// AtBest: steps without data count nothing.
+	AtBest bool `json:"at_best,omitempty"`
+	Runs   int  `json:"runs"` // past ones that it rests on
+}
+
 // Timing is how long a step took in past runs: those in which it was done and its
 // action itself saw that it was, not by hand and not by simulated people.
 type Timing struct {

@@ -266,6 +266,12 @@ type DecisionAsk struct {
 	// P95 are the same by the 95th percentiles of past steps; nil without past.
 	AlternateP95S *float64 `json:"alternate_p95_s,omitempty"`
 	InPlaceP95S   *float64 `json:"in_place_p95_s,omitempty"`
+	// Met is how likely the way meets the RTO if it is begun now, drawn from past runs; nil without
+	// ground. AtBest: steps without data count nothing, so it is too good.
+	AlternateMet    *float64 `json:"alternate_met,omitempty"`
+	InPlaceMet      *float64 `json:"in_place_met,omitempty"`
+	AlternateAtBest bool     `json:"alternate_at_best,omitempty"`
+	InPlaceAtBest   bool     `json:"in_place_at_best,omitempty"`
 	// What the estimates rest on; "" when there is none.
 	AlternateGround string `json:"alternate_ground,omitempty"`
 	InPlaceGround   string `json:"in_place_ground,omitempty"`

@@ -258,10 +258,12 @@ func forecasts(l i18n.Lang, a run.DecisionAsk) string {
 		way      string
 		expected *float64
 		p95      *float64
+		met      *float64
+		atBest   bool
 		ground   string
 	}{
-		{l.T("alternate", "代替拠点"), a.AlternateS, a.AlternateP95S, a.AlternateGround},
-		{l.T("in place", "被災拠点"), a.InPlaceS, a.InPlaceP95S, a.InPlaceGround},
+		{l.T("alternate", "代替拠点"), a.AlternateS, a.AlternateP95S, a.AlternateMet, a.AlternateAtBest, a.AlternateGround},
+		{l.T("in place", "被災拠点"), a.InPlaceS, a.InPlaceP95S, a.InPlaceMet, a.InPlaceAtBest, a.InPlaceGround},
 	} {
 		if f.expected == nil {
 			continue
@@ -269,6 +271,9 @@ func forecasts(l i18n.Lang, a run.DecisionAsk) string {
 		out += l.T("; %s takes %s", "、%s 所要 %s", f.way, span(*f.expected))
 		if f.p95 != nil {
 			out += l.T(" (p95 %s)", " (95%%値 %s)", span(*f.p95))
+		}
+		if f.met != nil {
+			out += l.T(", meets the RTO with %s", "、RTO達成見込み %s", l.Chance(*f.met, f.atBest))
 		}
 		if g := plan.Apart(f.ground).In(string(l)); g != "" {
 			out += " [" + g + "]"
