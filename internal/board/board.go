@@ -83,6 +83,7 @@ type Board struct {
 	assets map[string]asset
 	hub    *hub
 	locks  locks
+	ahead  ahead
 	// uploads are places for forms with photos, which are held in memory.
 	uploads chan struct{}
 	handler http.Handler
@@ -145,6 +146,13 @@ func (b *Board) routes() (http.Handler, error) {
 	signedIn("GET /scenarios", b.showScenarios)
 	signedIn("GET /scenarios/{name}", b.showScenario)
 	signedIn("GET /people", b.showRoster)
+	signedIn("GET /programme", b.showProgramme)
+	signedIn("POST /programme/held", b.rowHeld)
+	signedIn("POST /schedules/{schedule}/{act}", b.pauseSchedule)
+	signedIn("GET /findings", b.showFindings)
+	signedIn("POST /findings", b.addFinding)
+	signedIn("GET /findings/{id}", b.showFinding)
+	signedIn("POST /findings/{id}/{act}", b.onFinding)
 	signedIn("GET /activate", b.showActivate)
 	signedIn("POST /start", b.start)
 	signedIn("POST /proposals/{id}/{act}", b.settleProposal)

@@ -29,6 +29,7 @@ type nowView struct {
 	Locks []lockView
 	// Proposals are what alarms propose, and nobody has answered.
 	Proposals []proposalView
+	Ahead     aheadView
 	Me        string
 }
 
@@ -150,6 +151,12 @@ type mineView struct {
 	Me    string
 }
 
+// tasksView is what waits for somebody: now, and until a day.
+type tasksView struct {
+	mineView
+	Findings []findingView
+}
+
 func tasksIn(l i18n.Lang, pictures []picture, v *visit, back string) []task {
 	var out []task
 	for _, p := range pictures {
@@ -169,6 +176,9 @@ func (b *Board) showNow(v *visit) error {
 	}
 	view.Me, view.Locks = v.me, v.lockViews()
 	view.Tasks, view.Wall = len(tasksIn(v.lang, pictures, v, "")), v.r.URL.Query().Has("wall")
+	if !view.Wall {
+		view.Ahead = v.aheadView()
+	}
 	name, title, live := "now", v.t("Now", "現在の状況"), "/live?own=now"
 	kind := run.Kind("")
 	for _, r := range view.Runs {
@@ -188,7 +198,10 @@ func (b *Board) showTasks(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := mineView{tasksIn(v.lang, pictures, v, "/tasks"), v.me}
+	view := tasksView{mineView: mineView{tasksIn(v.lang, pictures, v, "/tasks"), v.me}}
+	if !slices.ContainsFunc(pictures, func(p picture) bool { return p.Overview.Kind == run.Response }) { // in an emergency nothing else
+		view.Findings = v.myFindings()
+	}
 	v.showAs(http.StatusOK, "tasks", v.t("My tasks", "自分のタスク"), view, look{at: "tasks", live: "/live?own=tasks"})
 	return nil
 }

@@ -43,6 +43,7 @@ type world struct {
 	api   http.Handler
 	// engine runs what is on the control queue only when a test starts a worker.
 	engine client.Client
+	grants []plan.Grant // rights by role that the files grant from now on
 }
 
 // counted is a record store that counts how often a run is read from its beginning.
@@ -111,6 +112,15 @@ func (f files) estate() (board.Inventory, error) {
 	return board.Inventory{Estate: b.Estate(), Systems: b.Systems(), Roles: b.RoleTitles(), Numbers: b.Numbers()}, nil
 }
 
+// estate is what the files say, with the rights that this test grants.
+func (w *world) estate(f files) (board.Inventory, error) {
+	e, err := f.estate()
+	if w.grants != nil {
+		e.Grants = w.grants
+	}
+	return e, err
+}
+
 // newWorld is a board at a moment of a recorded drill with 60 people.
 func newWorld(t *testing.T, now time.Time) *world {
 	t.Helper()
@@ -137,6 +147,7 @@ func newWorld(t *testing.T, now time.Time) *world {
 	}
 	engine, _ := temporaltest.Start(t).NewClient(t)
 	server := &api.Server{Store: store, Engine: engine, Plans: f, Token: consoleToken, Version: "test", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
+		Estate: func(context.Context) (plan.Estate, error) { e, err := w.estate(f); return e.Estate, err },
 		Render: func(out io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
 			r, err := report.Build(p, events)
 			if err != nil {
@@ -152,7 +163,7 @@ func newWorld(t *testing.T, now time.Time) *world {
 			return report.Render(out, report.WithoutIndividuals(r, reader), report.Format(format), lang)
 		}}
 	w.api, w.engine = server.Handler(), engine
-	b, err := board.New(board.Options{Store: store, API: w.api, Plans: f, Estate: remembering(f.estate), People: w.ids, Now: func() time.Time { return w.now }})
+	b, err := board.New(board.Options{Store: store, API: w.api, Plans: f, Estate: remembering(func() (board.Inventory, error) { return w.estate(f) }), People: w.ids, Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +350,7 @@ systems: [portal]
 failback: stay
 muster_place: video
 decision: {by: commander, within: 10m, rule: wait}
-`}
+`, "programme.yaml": programmeFile(), "blind.yaml": blindScenario}
 	for _, s := range []string{"orders", "payments", "portal"} {
 		files[s+".yaml"] = fmt.Sprintf(`kind: Runbook
 name: %[1]s-failover
