@@ -119,6 +119,14 @@ func (b *bench) history(ctx context.Context) (err error) {
 			f, err := client.Freshness(as, "", false)
 			return len(f.Systems), err
 		}},
+		{"history page: a system's runs that missed", func() (int, error) {
+			h, err := client.History(as, api.HistoryFilter{System: "system-017", Verdict: run.Missed, Page: 1, Size: 50})
+			return h.Total, err
+		}},
+		{"history page: all runs, the last page", func() (int, error) {
+			h, err := client.History(as, api.HistoryFilter{Page: 1 << 20, Size: 50})
+			return h.Total, err
+		}},
 		{"list of all runs", func() (int, error) {
 			list, err := store.Runs(ctx, journal.Filter{})
 			return len(list), err

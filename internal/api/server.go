@@ -144,6 +144,7 @@ func (s *Server) Handler() http.Handler {
 	s.evidenceRoutes(api)
 	s.findingRoutes(api)
 	s.freshnessRoutes(api)
+	s.historyRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
 			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),

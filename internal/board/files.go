@@ -1,146 +1,15 @@
 package board
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
-	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 )
-
-// proven is one objective of a system beside when it was last proven.
-type proven struct {
-	Name  string
-	Goal  string // "" is not set
-	Run   string
-	At    string
-	Days  int
-	Class string
-	Mark  string
-	Word  string
-}
-
-type systemRow struct {
-	Name, Label, Priority string
-	Home, Alternate       string
-	Proven                []proven
-	Drillable             []run.Depth
-}
-
-type systemsView struct {
-	Rows  []systemRow
-	Locks []lockView
-}
-
-func (b *Board) showSystems(v *visit) error {
-	e, err := b.o.Estate()
-	if err != nil {
-		return v.filesProblem(err)
-	}
-	fresh, err := v.client("").Freshness(v.ctx(), "", false)
-	wrong := new(api.Problem)
-	if err != nil && !(errors.As(err, &wrong) && wrong.Code == api.CodeMistakes) { // with mistakes in the files, the rest is shown all the same
-		return err
-	}
-	zone := zoneOf(plan.Plan{Estate: e.Estate})
-	site := func(name string) string {
-		if s, ok := e.Site(name); ok && s.Title.In(string(v.lang)) != "" {
-			return s.Title.In(string(v.lang))
-		}
-		return name
-	}
-	var rows []systemRow
-	for _, s := range e.Systems {
-		row := systemRow{Name: s.Name, Label: s.Title.In(string(v.lang)), Priority: s.Priority, Home: site(s.Home), Alternate: site(s.Alternate), Drillable: s.Drillable}
-		if row.Label == "" {
-			row.Label = s.Name
-		}
-		rlo := ""
-		for _, st := range s.Objective.RLO {
-			if rlo != "" {
-				rlo += v.t(", ", "、")
-			}
-			rlo += v.t("%d %% in %s", "%[2]s以内に%[1]d%%", st.Level, span(v.lang, st.Within.Seconds()))
-		}
-		one := func(name, goal string, of outcome.Property) {
-			row.Proven = append(row.Proven, v.proven(name, goal, propertyOf(fresh.Systems, s.Name, of), wrong.Code != "", zone))
-		}
-		goal := func(d *run.Duration) string {
-			if d == nil {
-				return ""
-			}
-			return span(v.lang, d.Seconds())
-		}
-		one("RTO", goal(s.Objective.RTO), outcome.RTO)
-		one("RPO", goal(s.Objective.RPO), outcome.RPO)
-		one("RLO", rlo, outcome.RLO)
-		restore, back := "", ""
-		if o := s.Objective.Restore; o != nil {
-			restore = goal(o.Within)
-			if o.Within == nil && o.Point != nil {
-				restore = v.t("age of the data %s", "データの古さ %s", goal(o.Point))
-			}
-		}
-		if s.Failback != "" {
-			back = v.t("come home", "本拠点に戻る")
-		}
-		one(v.t("restore", "復元"), restore, outcome.Restore)
-		one(v.t("failback", "切戻し"), back, outcome.Failback)
-		rows = append(rows, row)
-	}
-	v.showAs(http.StatusOK, "systems", v.t("Systems", "情報システム"), systemsView{rows, v.lockViews()}, look{at: "systems"})
-	return nil
-}
-
-// propertyOf is what is known of a property of a system; nil is nothing.
-func propertyOf(all []proof.System, system string, of outcome.Property) *proof.Property {
-	for _, s := range all {
-		for i, p := range s.Properties {
-			if s.System == system && p.Property == of {
-				return &s.Properties[i]
-			}
-		}
-	}
-	return nil
-}
-
-// proven says of a property when it was proven and whether that counts; mistaken are files that can't be
-// compared with.
-func (v *visit) proven(name, goal string, known *proof.Property, mistaken bool, zone *time.Location) proven {
-	p := proven{Name: name, Goal: goal, Class: "warn", Mark: "?", Word: v.t("not proven yet", "未立証")}
-	switch {
-	case goal == "":
-		p.Class, p.Mark, p.Word = "idle", "–", v.t("not set", "目標未設定")
-		return p
-	case mistaken:
-		p.Word = v.t("can't be told: the plan files have mistakes", "計画ファイルに誤りがあるため判定できません")
-		return p
-	case known == nil || known.At == nil:
-		return p
-	}
-	p.Run, p.At, p.Days = known.Run, known.At.In(zone).Format(time.DateOnly), *known.Days
-	when := v.t("%d days ago", "%d日前", p.Days)
-	if p.Days == 0 {
-		when = v.t("today", "24時間以内")
-	}
-	switch known.State {
-	case proof.Fresh:
-		p.Class, p.Mark, p.Word = "ok", "✓", when
-	case proof.Expired:
-		p.Class, p.Mark, p.Word = "bad", "!", v.t("%s: overdue", "%s（期限超過）", when)
-	case proof.Changed:
-		p.Word = v.t("%s; since changed: %s", "%s（その後の変更：%s）", when, proof.ChangesText(known.Changed).In(string(v.lang)))
-	case proof.Never, proof.NotSet:
-	}
-	return p
-}
 
 // filesProblem is a page for plan files that have mistakes, with all of them.
 func (v *visit) filesProblem(err error) error {

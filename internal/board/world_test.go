@@ -43,6 +43,7 @@ type world struct {
 	api   http.Handler
 	// engine runs what is on the control queue only when a test starts a worker.
 	engine client.Client
+	dir    string       // of the plan files
 	grants []plan.Grant // rights by role that the files grant from now on
 }
 
@@ -121,6 +122,25 @@ func (w *world) estate(f files) (board.Inventory, error) {
 	return e, err
 }
 
+// change changes a word of the plan files everywhere.
+func (w *world) change(from, to string) {
+	w.t.Helper()
+	list, err := os.ReadDir(w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range list {
+		name := filepath.Join(w.dir, e.Name())
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(name, []byte(strings.ReplaceAll(string(text), from, to)), 0o600)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // newWorld is a board at a moment of a recorded drill with 60 people.
 func newWorld(t *testing.T, now time.Time) *world {
 	t.Helper()
@@ -138,7 +158,7 @@ func newWorld(t *testing.T, now time.Time) *world {
 	read := &counted{Store: watched, Notifier: watched.(journal.Notifier)}
 	store = read
 	f := files{dir}
-	w := &world{t: t, store: store, read: read, now: now, ids: identity.New(store, identity.Options{Console: consoleToken, Pause: func(context.Context, time.Duration) {}})}
+	w := &world{t: t, dir: dir, store: store, read: read, now: now, ids: identity.New(store, identity.Options{Console: consoleToken, Pause: func(context.Context, time.Duration) {}})}
 	if w.plan, err = f.Compile("tokyo-loss", ""); err != nil {
 		t.Fatal(err)
 	}

@@ -271,3 +271,56 @@ func TestProgrammePage(t *testing.T) {
 	wants(t, "now", page, `href="/programme"`, "Blind drill of the structure")
 	w.shoot(t, planner(), map[string]string{"programme": "/programme", "now-ahead": "/"})
 }
+
+// Each system tells how old its proofs are, which are too old or rest on what has changed since,
+// and what has to be proven first.
+func TestSystemsPageTellsAges(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	w.ended("tokyo-loss-d", begun.AddDate(0, 0, -31), false)
+	b := w.browser(personID(0))
+	_, page := b.get("/systems")
+	wants(t, "fresh", page, "31 days ago", `class="age"`, "What has to be proven", "come home")
+	if strings.Contains(page, ": overdue") || strings.Contains(page, "changed since</span>") {
+		t.Error("what is fresh is said to be overdue or changed")
+	}
+	w.shoot(t, personID(0), map[string]string{"systems-fresh": "/systems"})
+	w.now = begun.AddDate(0, 0, 80)
+	_, page = b.get("/systems")
+	wants(t, "too old", page, "111 days ago: overdue", "too old since 2027-01-27")
+	w.now = begun.Add(18 * time.Minute)
+	w.change("roles: [service-desk]", "roles: [service-desk, staff]")
+	w.change("dir: /tmp/orders", "dir: /tmp/new")
+	_, page = b.get("/systems")
+	wants(t, "changed", page, "31 days ago: changed since", "changed: plan, roster", "changed: roster")
+	w.shoot(t, personID(0), map[string]string{"systems-changed": "/systems"})
+}
+
+// A long history comes by pages, with verdicts, and can be narrowed; all of it quickly, whatever is
+// in the runs.
+func TestHistoryIsPagedAndNarrowed(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	for n := 119; n >= 0; n-- {
+		w.ended(fmt.Sprintf("tokyo-loss-%03d", n), begun.AddDate(0, -n, 0), n%4 == 0)
+	}
+	w.record(drill, run.Drill)
+	b := w.browser(personID(0))
+	_, page := b.get("/history")
+	wants(t, "the first page", page, "121 runs", "page 1 of 3", drill, "tokyo-loss-000", "missed", `rel="next" href="/history?page=2"`)
+	if strings.Contains(page, "tokyo-loss-060") || strings.Contains(page, `rel="prev"`) {
+		t.Error("the first page has what is on the second")
+	}
+	_, page = b.get("/history?page=3&verdict=")
+	wants(t, "the last page", page, "page 3 of 3", "tokyo-loss-119", `rel="prev"`)
+	_, page = b.get("/history?page=99999999999999999999")
+	wants(t, "a page that there is not", page, "page 3 of 3")
+	for query, want := range map[string]string{"year=2020": "12 runs", "verdict=missed": "30 runs", "verdict=none": "1 runs", "system=portal&year=2026&verdict=met": "8 runs", "scenario=ransomware": "0 runs", "system=nothing": "No run fits."} {
+		if _, page = b.get("/history?" + query); !strings.Contains(page, want) {
+			t.Errorf("%s: not %q", query, want)
+		}
+	}
+	_, page = b.get("/history?verdict=missed&page=1")
+	if strings.Contains(page, "tokyo-loss-001<") || !strings.Contains(page, "tokyo-loss-004<") {
+		t.Error("the filter is not on the page")
+	}
+	w.shoot(t, personID(0), map[string]string{"history": "/history"})
+}
