@@ -238,7 +238,7 @@ func (c *Client) Events(ctx context.Context, id string, after int64, wait time.D
 	return get[Events](ctx, c, runPath(id, "events"), q)
 }
 
-// Report renders a run's report: format text, json, markdown or html.
+// Report renders a run's report: format text, json, markdown, html, csv (a zip file), pdf or record.
 func (c *Client) Report(ctx context.Context, id, format, lang string) ([]byte, error) {
 	return get[[]byte](ctx, c, runPath(id, "report"), url.Values{"format": {format}, "lang": {lang}})
 }

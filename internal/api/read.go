@@ -347,7 +347,7 @@ type reportOutput struct {
 
 func (s *Server) getReport(ctx context.Context, in *struct {
 	OfRun
-	Format string `query:"format" enum:"text,json,markdown,html" default:"json"`
+	Format string `query:"format" enum:"text,json,markdown,html,csv,pdf" default:"json"`
 	Lang   string `query:"lang" enum:"en,ja" doc:"The language of the request when left out."`
 }) (*reportOutput, error) {
 	sum, err := s.summary(ctx, in.Run)
@@ -377,11 +377,19 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 		if p := new(Problem); errors.As(err, &p) {
 			return nil, err
 		}
-		return nil, problem(http.StatusInternalServerError, CodeInternal, err.Error(), "")
+		way := ""
+		if out, ok := errors.AsType[interface {
+			error
+			WayOut() string
+		}](err); ok {
+			way = out.WayOut()
+		}
+		return nil, problem(http.StatusInternalServerError, CodeInternal, err.Error(), way)
 	}
 	s.Identity.ReadRecord(ctx, in.Run)
 	types := map[string]string{"text": "text/plain; charset=utf-8", "json": "application/json",
-		"markdown": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
+		"markdown": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8",
+		"csv": "application/zip", "pdf": "application/pdf"}
 	return &reportOutput{ContentType: types[in.Format], Policy: policyOf(b.Bytes()), Body: b.Bytes()}, nil
 }
 

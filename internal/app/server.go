@@ -28,8 +28,6 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/report"
-	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/tracker"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -74,7 +72,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
-		Store: s.store, Engine: c, Plans: files, Render: Render, RenderFor: RenderFor,
+		Store: s.store, Engine: c, Plans: files, Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker),
 	}
@@ -122,15 +120,6 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}
 	return s, err
-}
-
-// Render writes a run's report.
-func Render(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
-	r, err := report.Build(p, events)
-	if err != nil {
-		return err
-	}
-	return report.Render(w, r, report.Format(format), lang)
 }
 
 // run answers requests and works on the control queue until ctx ends.
@@ -202,13 +191,4 @@ func openStore(ctx context.Context, l i18n.Lang, c config.Config) (journal.Store
 		return nil, &Trouble{What: l.T("the record store %s can't be opened", "記録の保存先 %s を開けません", c.StoreURL()), Err: err}
 	}
 	return store, nil
-}
-
-// RenderFor writes it for a reader who may not see what each of the others said.
-func RenderFor(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
-	r, err := report.Build(p, events)
-	if err != nil {
-		return err
-	}
-	return report.Render(w, report.WithoutIndividuals(r, reader), report.Format(format), lang)
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/pdf"
 )
 
 // Fonts are the TrueType files that a PDF is set in. Bold and Mono fall back on Regular.
-type Fonts struct{ Regular, Bold, Mono []byte }
+type Fonts = pdf.Fonts
 
 // The family is BIZ UDPGothic (SIL Open Font License): TrueType outlines, as gopdf needs,
 // letters that are told apart in bad light, and the name forms that people have (髙 﨑 齋).
@@ -57,7 +58,7 @@ func FindFonts(at string, l i18n.Lang) (Fonts, error) {
 		if err != nil {
 			return Fonts{}, &MissingFont{l, at, err}
 		}
-		return Fonts{b, b, b}, nil
+		return Fonts{Regular: b, Bold: b, Mono: b}, nil
 	}
 	for _, root := range fontFolders() {
 		found := ""

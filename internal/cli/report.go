@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +16,7 @@ import (
 )
 
 func (c *command) report() *cobra.Command {
-	var store, format string
+	var store, format, out string
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: c.t("What a run achieved: verdicts, times, steps, findings", "実施の報告書を表示する"),
@@ -27,11 +29,11 @@ the same record gives the same bytes. Without RUN it is the run in progress, els
 			if c.json() && !cmd.Flags().Changed("format") {
 				format = "json"
 			}
-			if _, err := oneOf(c, "--format", format, "text", "json", "markdown", "html"); err != nil {
+			if _, err := oneOf(c, "--format", format, reportFormats...); err != nil {
 				return err
 			}
 			if store != "" {
-				return c.reportFromStore(cmd.Context(), store, args, format)
+				return c.reportFromStore(cmd.Context(), store, args, format, out)
 			}
 			client, id, err := c.clientAndLastRun(cmd.Context(), args)
 			if err != nil {
@@ -42,18 +44,34 @@ the same record gives the same bytes. Without RUN it is the run in progress, els
 			if err != nil {
 				return err
 			}
-			_, err = c.Out.Write(b)
-			return err
+			return c.deliver(b, format, out)
 		},
 	}
 	cmd.Flags().StringVar(&store, "store", "", c.t("read this record store (a file, or sqlite:FILE) and no server", "サーバーではなくこの記録ファイルから作成する"))
-	cmd.Flags().StringVar(&format, "format", "text", "text, json, markdown, html")
+	cmd.Flags().StringVar(&format, "format", "text", strings.Join(reportFormats, ", "))
+	cmd.Flags().StringVarP(&out, "out", "o", "", c.t("write to this file", "このファイルに書き出す"))
 	return cmd
+}
+
+// reportFormats are the ways to set a report.
+var reportFormats = []string{"text", "json", "markdown", "html", "csv", "pdf"}
+
+// deliver writes a document to a file that only its owner may read, or to the output. What is no text
+// is not written to a terminal.
+func (c *command) deliver(b []byte, format, file string) error {
+	if file != "" {
+		return os.WriteFile(file, b, 0o600)
+	}
+	if (format == "pdf" || format == "csv") && isTerminal(c.Out) {
+		return mistake(fmt.Errorf("%s", c.t("%s is nothing for a terminal", "%s は端末に表示できません", format)), c.t("Name a file: --out FILE", "ファイルを指定してください: --out FILE"))
+	}
+	_, err := c.Out.Write(b)
+	return err
 }
 
 // reportFromStore makes the report of a run without a server. It reads a copy of the
 // file, so that looking changes nothing, not even the file's time.
-func (c *command) reportFromStore(ctx context.Context, store string, args []string, format string) error {
+func (c *command) reportFromStore(ctx context.Context, store string, args []string, format, out string) error {
 	s, closing, err := c.openCopy(ctx, store)
 	if err != nil {
 		return err
@@ -93,11 +111,10 @@ func (c *command) reportFromStore(ctx context.Context, store string, args []stri
 			events = append(events, e.Event)
 		}
 		var b bytes.Buffer
-		if err := app.Render(&b, p, events, format, string(c.lang)); err != nil {
+		if err := app.Render(&b, p, events, format, string(c.lang), c.config.Font); err != nil {
 			return err
 		}
-		_, err = c.Out.Write(b.Bytes())
-		return err
+		return c.deliver(b.Bytes(), format, out)
 	}
 	way := c.t("It holds: %v", "あるもの: %v", names[:min(20, len(names))])
 	if near := nearest.Word(id, names); near != "" {

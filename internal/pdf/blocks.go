@@ -1,14 +1,15 @@
 package pdf
 
-// Heading sets a heading with a note in small letters behind it. It stays with what follows.
-func (d *Doc) Heading(level int, text, note string) {
+// Heading sets a heading with a note in small letters behind it. It stays with as much of what
+// follows as keep says.
+func (d *Doc) Heading(level int, text, note string, keep float64) {
 	sizes := []float64{0, 17, 12, 10}
 	size := sizes[min(level, 3)]
 	if level > 1 {
 		d.Gap(size * 0.9)
 	}
 	lines := d.lines(Bold, size, Width, text)
-	d.Room(size*leading*float64(len(lines)) + 50)
+	d.Room(size*leading*float64(len(lines)) + max(50, min(keep, (pageH-top-bottom)*0.9)))
 	d.marks = append(d.marks, bookmark{title: text, level: level, page: len(d.pages) - 1, y: d.y})
 	n := d.parent.child([]string{"", "H1", "H2", "H3"}[min(level, 3)])
 	for i, line := range lines {

@@ -3,6 +3,7 @@ package pdf
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -236,11 +237,12 @@ func (d *Doc) Write(w io.Writer) (missing []rune, err error) {
 	if err := f.write(w, d.o); err != nil {
 		return nil, err
 	}
-	for r := range d.missing {
-		missing = append(missing, r)
-	}
-	slices.Sort(missing)
-	return missing, nil
+	return d.Missing(), nil
+}
+
+// Missing are the letters so far that the fonts lack.
+func (d *Doc) Missing() []rune {
+	return slices.Sorted(maps.Keys(d.missing))
 }
 
 // furniture is what stands on every page and belongs to none of the text.

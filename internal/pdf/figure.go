@@ -75,12 +75,17 @@ func lookOf(class string) look {
 	return out
 }
 
-// Figure sets a chart at the width of the page.
+// scale is how large it is set: at the width of the page, unless it is too tall for one.
+func (f Figure) scale() float64 {
+	return min(Width/f.W, (pageH-top-bottom-60)/f.H)
+}
+
+// Height is how tall it is set.
+func (f Figure) Height() float64 { return f.H*f.scale() + 25 }
+
+// Figure sets a chart.
 func (d *Doc) Figure(f Figure) {
-	scale := Width / f.W
-	if tallest := pageH - top - bottom - 40; f.H*scale > tallest {
-		scale = tallest / f.H
-	}
+	scale := f.scale()
 	h := f.H * scale
 	d.Gap(3)
 	d.Room(h + 16)

@@ -1,6 +1,9 @@
 package pdf
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Table is a table. A row of one cell goes across.
 type Table struct {
@@ -22,7 +25,7 @@ type Cell struct {
 
 const (
 	cellSize = 8.0
-	cellPad  = 3.2
+	cellPad  = 2.6
 	blankH   = 34.0
 )
 
@@ -146,7 +149,7 @@ func (g *grid) head(again bool) {
 	})
 	draw := func(i int, x float64) {
 		for n, line := range lines[i] {
-			d.put(x+cellPad, d.y+cellPad+float64(n)*cellSize*leading, Bold, cellSize, black, line)
+			d.put(x+cellPad, d.y+cellPad+cellSize*(leading-1)/2+float64(n)*cellSize*leading, Bold, cellSize, black, line)
 		}
 	}
 	x := left
@@ -237,6 +240,10 @@ func (g *grid) part(r []Cell, lines [][]string, nodes []*node, widths []float64,
 	})
 	x := left
 	for i, w := range widths {
+		if strings.TrimSpace(strings.Join(lines[i], "")) == "" {
+			x += w
+			continue
+		}
 		d.mark(nodes[i], func() {
 			for n := from; n < min(upto, len(lines[i])); n++ {
 				at, size := x+cellPad, r[i].size()
@@ -247,7 +254,7 @@ func (g *grid) part(r []Cell, lines [][]string, nodes []*node, widths []float64,
 				if r[i].Blank {
 					c = soft
 				}
-				d.put(at, d.y+cellPad+float64(n-from)*cellSize*leading, r[i].face(), size, c, lines[i][n])
+				d.put(at, d.y+cellPad+cellSize*(leading-1)/2+float64(n-from)*cellSize*leading, r[i].face(), size, c, lines[i][n])
 			}
 		})
 		x += w

@@ -97,7 +97,7 @@ func (f *file) element(n *node, parent *core.PdfIndirectReference, pages []*core
 	kids := core.NewPdfArray()
 	for _, k := range n.kids {
 		if k.node != nil {
-			if len(k.node.kids) > 0 {
+			if len(k.node.kids) > 0 || k.node.tag == "TD" { // an empty cell is one too
 				kids.Add(f.element(k.node, ref, pages, refs))
 			}
 			continue

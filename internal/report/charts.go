@@ -255,7 +255,7 @@ func (d *document) value(c *drawing, class string, from, to, y float64, t plan.T
 const ganttRows = 64
 
 // gantt draws phases and steps over the run's time, a lane for each.
-func (d *document) gantt() *drawing {
+func (d *document) gantt(withSteps bool) *drawing {
 	r := d.report
 	begin, end := r.Run.StartedAt, r.Run.StartedAt
 	grow := func(t *time.Time) {
@@ -323,6 +323,9 @@ func (d *document) gantt() *drawing {
 		bar("phase "+string(p.Outcome), phaseWord(p.ID), &p.StartedAt, p.EndedAt, outcomeMark(p.Outcome))
 	}
 	for _, g := range lanesOf(r) {
+		if !withSteps {
+			break
+		}
 		lane(g.title)
 		for _, s := range g.steps {
 			label := plain(s.ID)

@@ -29,7 +29,7 @@ func (d *document) pictures() {
 			at("time", c)
 		}
 	}
-	at("timeline", d.gantt())
+	at("timeline", d.gantt(true))
 	at("people", d.answersChart())
 }
 
@@ -65,8 +65,27 @@ func (d *document) firstPage() {
 	}
 	d.Brief = append(d.Brief, say("Evidence: journal %s (%d events), plan %s. To verify offline: muster evidence export %s, then muster verify on the bundle.",
 		"証拠：記録 %s（%d 件）、計画 %s。オフラインでの検証：muster evidence export %s で書き出し、muster verify で検証。", short(r.Evidence.JournalDigest), r.Evidence.Events, short(r.Evidence.PlanHash), r.Run.ID))
+	if s := d.focus(); s != nil {
+		if c := d.waterfall(*s); c != nil {
+			c.System = titled(say("Where the time of %s went", "%s：所要時間の内訳", inWords(s.heading())))
+			d.Front = append(d.Front, c)
+		}
+	}
+	whole := len(r.Phases)+len(r.Steps)+len(r.Undone) <= frontRows
+	if c := d.gantt(whole); c != nil {
+		if !whole {
+			c.ID = "phases"
+		}
+		c.System = titled(say("Timeline", "経過"))
+		d.Front = append(d.Front, c)
+	}
 	d.Foot = say("Computed by muster from the journal alone. %s", "本報告は muster が記録のみから算出したもの。%s", inWords(sheet.Legend))
 }
+
+// frontRows is how many bars the first page has room for.
+const frontRows = 18
+
+func titled(t plan.Text) *plan.Text { return &t }
 
 // standIns counts those who acted for somebody else.
 func (d *document) standIns() int {

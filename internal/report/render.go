@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -22,8 +21,8 @@ const (
 	PDF      Format = "pdf"      // tagged, for paper and archives; see WritePDF
 )
 
-// Formats lists all formats.
-func Formats() []Format { return []Format{Text, JSON, Markdown, HTML, CSV, PDF} }
+// Formats lists the formats that are text.
+func Formats() []Format { return []Format{Text, JSON, Markdown, HTML} }
 
 // Render writes the report. Lang is "ja", "en" or "" for both; with both, HTML holds the
 // two languages with a switch that needs no script, and text and Markdown have one after
@@ -48,8 +47,6 @@ func Render(w io.Writer, r Report, f Format, lang string) error {
 		return writeHTML(w, newDocument(r), langs)
 	case CSV:
 		return newDocument(r).CSV(w, langs[0])
-	case PDF:
-		return errors.New("a PDF needs fonts")
 	case Text, Markdown:
 		d := newDocument(r)
 		for i, l := range langs {

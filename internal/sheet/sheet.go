@@ -22,6 +22,7 @@ type Sheet struct {
 	Remarks  []plan.Text // what must be known beside the sentence
 	Tiles    []Tiles
 	Brief    []plan.Text // what the first page says in short
+	Front    []*Drawing  // pictures of the first page on paper
 	Sections []Section
 	Foot     plan.Text
 	At       time.Time // as of when, for the file's own record
@@ -49,7 +50,6 @@ type Section struct {
 	Lead    []plan.Text
 	Figures []*Drawing // above the tables that say the same in figures
 	Tables  []Table
-	NewPage bool // begins a page on paper
 }
 
 // Table is a table with a caption. Brief tables also stand in the terminal's report.

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/muster-dr/muster/internal/book"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// paper writes reports; it is where the fonts of PDFs are, "" for the system's folders.
+type paper string
+
+// Render writes a run's report.
+func Render(w io.Writer, p plan.Plan, events []run.Event, format, lang, font string) error {
+	return paper(font).Render(w, p, events, format, lang)
+}
+
+// Render writes a run's report.
+func (at paper) Render(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
+	r, err := report.Build(p, events)
+	if err != nil {
+		return err
+	}
+	return at.write(w, p, r, format, lang)
+}
+
+// RenderFor writes it for a reader who may not see what each of the others said.
+func (at paper) RenderFor(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
+	r, err := report.Build(p, events)
+	if err != nil {
+		return err
+	}
+	return at.write(w, p, report.WithoutIndividuals(r, reader), format, lang)
+}
+
+func (at paper) write(w io.Writer, p plan.Plan, r report.Report, format, lang string) error {
+	if report.Format(format) != report.PDF {
+		return report.Render(w, r, report.Format(format), lang)
+	}
+	l := i18n.Parse(lang)
+	fonts, err := book.FindFonts(string(at), l)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer // all or nothing
+	if _, err := report.WritePDF(&b, r, l, fonts); err != nil {
+		return err
+	}
+	_, err = b.WriteTo(w)
+	return err
+}
