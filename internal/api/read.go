@@ -377,20 +377,10 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 		if p := new(Problem); errors.As(err, &p) {
 			return nil, err
 		}
-		way := ""
-		if out, ok := errors.AsType[interface {
-			error
-			WayOut() string
-		}](err); ok {
-			way = out.WayOut()
-		}
-		return nil, problem(http.StatusInternalServerError, CodeInternal, err.Error(), way)
+		return nil, unset(err)
 	}
 	s.Identity.ReadRecord(ctx, in.Run)
-	types := map[string]string{"text": "text/plain; charset=utf-8", "json": "application/json",
-		"markdown": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8",
-		"csv": "application/zip", "pdf": "application/pdf"}
-	return &reportOutput{ContentType: types[in.Format], Policy: policyOf(b.Bytes()), Body: b.Bytes()}, nil
+	return &reportOutput{ContentType: reportTypes[in.Format], Policy: policyOf(b.Bytes()), Body: b.Bytes()}, nil
 }
 
 // compile makes the plan of a scenario from the files as they are now.

@@ -26,6 +26,7 @@ import (
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
 	"github.com/muster-dr/muster/internal/tracker"
 )
 
@@ -42,7 +43,9 @@ type Server struct {
 	// RenderFor is Render for a reader who may not see what each of the others said; nil refuses
 	// them the report.
 	RenderFor func(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error
-	Actions   []activities.Action
+	// SetSheet writes a page over many runs.
+	SetSheet func(w io.Writer, d sheet.Sheet, format string, l i18n.Lang) error
+	Actions  []activities.Action
 	// Token is the server's own: whoever holds it is the console, see identity.Actor.
 	Token string
 	// Identity makes sure of who asks; nil is one that knows personal tokens and Token.
@@ -145,6 +148,7 @@ func (s *Server) Handler() http.Handler {
 	s.findingRoutes(api)
 	s.freshnessRoutes(api)
 	s.historyRoutes(api)
+	s.reportRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
 			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),

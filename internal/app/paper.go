@@ -9,6 +9,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
 )
 
 // paper writes reports; it is where the fonts of PDFs are, "" for the system's folders.
@@ -51,5 +52,31 @@ func (at paper) write(w io.Writer, p plan.Plan, r report.Report, format, lang st
 		return err
 	}
 	_, err = b.WriteTo(w)
+	return err
+}
+
+// Sheet writes a page over many runs.
+func (at paper) Sheet(w io.Writer, d sheet.Sheet, format string, l i18n.Lang) error {
+	switch format {
+	case "html":
+		return d.HTML(w, []i18n.Lang{l})
+	case "csv":
+		return d.CSV(w, l)
+	case "markdown":
+		_, err := io.WriteString(w, d.Markdown(l))
+		return err
+	case "pdf":
+		fonts, err := book.FindFonts(string(at), l)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		if _, err := d.PDF(&b, l, fonts); err != nil {
+			return err
+		}
+		_, err = b.WriteTo(w)
+		return err
+	}
+	_, err := io.WriteString(w, d.Terminal(l))
 	return err
 }

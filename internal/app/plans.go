@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	inventory "github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/proof"
@@ -24,10 +25,11 @@ type plans struct {
 }
 
 var (
-	_ api.Plans      = plans{}
-	_ api.PartyLists = plans{}
-	_ api.ProofFiles = plans{}
-	_ api.Programmes = plans{}
+	_ api.Plans       = plans{}
+	_ api.PartyLists  = plans{}
+	_ api.ProofFiles  = plans{}
+	_ api.Programmes  = plans{}
+	_ api.EstateFiles = plans{}
 )
 
 func (p plans) load() (*scenario.Bundle, error) {
@@ -102,4 +104,13 @@ func (p plans) ProofFiles() (proof.Files, error) {
 		return b.Compile(name, depth)
 	}
 	return out, nil
+}
+
+// EstateFile is the estate with everything that its file says.
+func (p plans) EstateFile() (*inventory.Estate, error) {
+	b, err := p.load()
+	if err != nil {
+		return nil, err
+	}
+	return b.Inventory(), nil
 }

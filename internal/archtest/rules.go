@@ -86,6 +86,8 @@ func Rules() []Rule {
 			Why: "pages are set from what they are given, in fonts that they are given: the same bytes anywhere"},
 		{Packages: []string{"internal/sheet"}, Only: []string{"internal/i18n", "internal/plan", "internal/run", "internal/pdf"}, Never: append([]string{"go.temporal.io/..."}, world[:5]...),
 			Why: "how a document is set may not depend on what it says"},
+		{Packages: []string{"internal/overview"}, Never: append([]string{"internal/journal", "workflows/...", "go.temporal.io/...", "internal/api", "internal/app", "internal/cli"}, world[:5]...),
+			Why: "pages over many runs are pure functions of what the runs came to: the same wherever they are made"},
 		{Packages: []string{"internal/book"}, Never: []string{"workflows/...", "go.temporal.io/...", "internal/journal", "internal/api", "internal/app", "net", "net/http", "database/..."},
 			Why: "what is used when all else is dark is made from the plan files alone, without a server or a record"},
 		{Packages: []string{"internal/alarm/jma"}, Only: []string{"internal/plan"}, Never: append([]string{"go.temporal.io/..."}, world...),

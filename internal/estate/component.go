@@ -19,6 +19,7 @@ func (r *reading) components(where string, s System) []plan.Component {
 		where := where + ": component " + c.Name.V
 		r.out.Site(r.Decoder, where, c.Site)
 		Known(r.Decoder, where, plan.Text{EN: "probed function of the system", JA: "このシステムのプローブで監視する機能"}, c.Function, functions)
+		r.levels(where, c)
 		out = append(out, plan.Component{Name: c.Name.V, Title: titled(c.Title, c.Name.V), Kind: c.Kind.V, Site: c.Site.V, Place: c.At.V, Function: c.Function.V})
 	}
 	return out

@@ -73,6 +73,26 @@ type System struct {
 	SingleWriter *Check       `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." default:""`
 	Estimate     duration     `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." default:""`
 	Ground       yamldoc.Text `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." default:""`
+	Measures     []Measure    `json:"measures" help:"What is planned to raise the levels of its components, step by step." item:"measure" default:""`
+}
+
+// Measure is something planned so that a disaster does less harm, or recovery goes better.
+type Measure struct {
+	yamldoc.Place
+	Name       text         `json:"name" help:"Name of the measure." ja:"対策の名前" is:"name"`
+	Title      yamldoc.Text `json:"title" help:"What is done, as people call it." ja:"実施内容"`
+	Components []text       `json:"components" help:"Components whose level it raises; one that serves several is entered once." item:"component" is:"name" default:""`
+	Level      number       `json:"level" help:"Level that they reach by it." min:"1" max:"4" default:""`
+	Step       number       `json:"step" help:"Step of the plan that it belongs to, from 1." min:"1" max:"20" default:""`
+	From       number       `json:"from" help:"Fiscal year in which it begins, as 2026." min:"2000" max:"2100" default:""`
+	To         number       `json:"to" help:"Fiscal year in which it is finished." min:"2000" max:"2100" default:""`
+	Budget     number       `json:"budget" help:"Budget needed, in thousand yen." min:"0" default:""`
+	Owner      text         `json:"owner" help:"Role or person who carries it out." is:"name" default:""`
+	Effect     yamldoc.Text `json:"effect" help:"What is expected of it." default:""`
+	Residual   yamldoc.Text `json:"residual" help:"Risk that remains after it; it stands in every report of the system." default:""`
+	Decided    text         `json:"decided" help:"Who proposed and who decided it." default:""`
+	Finding    text         `json:"finding" help:"The finding it came from, as F-..." default:""`
+	Done       text         `json:"done" help:"Day on which it was finished, as 2027-03-31." default:""`
 }
 
 // Component is a part of a system that people look at.
@@ -84,6 +104,9 @@ type Component struct {
 	Site     text         `json:"site" help:"Site at which it is; the system's home unless said." is:"name" default:""`
 	At       text         `json:"place" help:"Where at the site, as in room 3, rack 12." default:""`
 	Function text         `json:"function" help:"Function in whose probe its damage would show; what people say of it is then held against the probe." is:"name" default:""`
+	Current  number       `json:"current_level" help:"Level of its measures as they are now: 0 nothing, 1 recover in place, 2 cold, 3 warm, 4 hot (of a contractor: 1 contacts known, 2 ability known, 3 agreed in the contract)." min:"0" max:"4" default:""`
+	Target   number       `json:"target_level" help:"Level that it should have." min:"0" max:"4" default:""`
+	Risk     yamldoc.Text `json:"risk" help:"What can happen at the level of now, in words." default:""`
 }
 
 // Objectives are what recovery of a system must reach.

@@ -85,6 +85,7 @@ func (r *reading) system(s System) plan.System {
 	slices.Sort(out.DependsOn)
 	out.Probes, out.Statements = r.functions(where, s)
 	out.Components = r.components(where, s)
+	r.measures(where, s)
 	if s.SingleWriter != nil {
 		out.SingleWriter = r.singleWriter(where, *s.SingleWriter)
 	}

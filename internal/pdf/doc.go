@@ -171,7 +171,6 @@ var (
 	soft  = hex(0x595959)
 	grey  = hex(0xc9ced6)
 	pale  = hex(0xf4f6f8)
-	white = hex(0xffffff)
 )
 
 // put draws a line of text with its top left corner at a place.

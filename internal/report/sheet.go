@@ -23,9 +23,7 @@ var (
 	figureCell  = sheet.Number
 	verdictCell = sheet.VerdictCell
 	verdictWord = sheet.VerdictWord
-	mark        = sheet.Mark
 	spanOr      = sheet.SpanOr
-	across      = sheet.Across
 	after       = sheet.After
 	num         = sheet.Num
 	wide        = sheet.Wide

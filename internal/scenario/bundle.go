@@ -96,6 +96,9 @@ func (b *Bundle) PartyContact(name string) estate.PartyContact { return b.estate
 // Contacts are how people are reached, by person; they stand in no plan.
 func (b *Bundle) Contacts() map[string]estate.Contact { return b.estate.Contacts }
 
+// Inventory is the whole estate, with what no plan holds.
+func (b *Bundle) Inventory() *estate.Estate { return b.estate }
+
 // Systems are all systems of the estate.
 func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
 

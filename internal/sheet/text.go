@@ -5,10 +5,46 @@ import (
 	"strings"
 
 	"golang.org/x/text/width"
+
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Columns is the width of a terminal's report.
 const Columns = 100
+
+// Terminal sets the sheet for a terminal, without charts: the tables that are brief.
+func (d Sheet) Terminal(l i18n.Lang) string {
+	var b strings.Builder
+	lang := string(l)
+	b.WriteString(strings.TrimSpace(d.Mark.In(lang)+"  "+d.Title.In(lang)) + "\n")
+	for _, f := range d.Facts {
+		b.WriteString(f.In(lang) + "\n")
+	}
+	para := func(t plan.Text) { b.WriteString(strings.Join(Wrap(t.In(lang), Columns), "\n") + "\n") }
+	b.WriteString("\n")
+	para(d.Sentence)
+	for _, r := range slices.Concat(d.Remarks, d.Brief) {
+		para(r)
+	}
+	for _, s := range d.Sections {
+		head := s.Title.In(lang)
+		b.WriteString("\n" + head + "\n" + strings.Repeat("-", min(Columns, Cells(head))) + "\n")
+		for _, p := range s.Lead {
+			para(p)
+		}
+		for _, t := range s.Tables {
+			if !t.Brief {
+				continue
+			}
+			if c := t.Caption.In(lang); c != "" {
+				b.WriteString(c + "\n")
+			}
+			b.WriteString(t.Terminal(lang))
+		}
+	}
+	return b.String()
+}
 
 // Terminal sets a table in columns; the widest give way until it fits.
 func (t Table) Terminal(lang string) string {

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-dr/muster/internal/api"
+)
+
+// reportPages are the reports over many runs.
+func (c *command) reportPages() []*cobra.Command {
+	var list []*cobra.Command
+	add := func(use, short, long string, args cobra.PositionalArgs, flags func(cmd *cobra.Command, of *api.ReportOf)) {
+		var of api.ReportOf
+		var format, out string
+		page, _, _ := strings.Cut(use, " ")
+		cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+			if c.json() && !cmd.Flags().Changed("format") {
+				format = "json"
+			}
+			if _, err := oneOf(c, "--format", format, pageFormats...); err != nil {
+				return err
+			}
+			if page == "compare" {
+				of.Before, of.After = args[0], args[1]
+			}
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			b, err := client.Overview(cmd.Context(), page, of, format, string(c.lang))
+			if err != nil {
+				return err
+			}
+			return c.deliver(b, format, out)
+		}}
+		cmd.Flags().StringVar(&format, "format", "text", strings.Join(pageFormats, ", "))
+		cmd.Flags().StringVarP(&out, "out", "o", "", c.t("write to this file", "このファイルに書き出す"))
+		if flags != nil {
+			flags(cmd, &of)
+		}
+		list = append(list, cmd)
+	}
+	fiscal := func(cmd *cobra.Command, of *api.ReportOf) {
+		cmd.Flags().IntVar(&of.Fiscal, "fiscal", 0, c.t("fiscal year, by the calendar year in which it begins; this one when left out", "年度（開始した年の西暦）。省略すると今年度"))
+	}
+	add("trend", c.t("How runs of a system or a scenario went over the quarters", "情報システム・シナリオの実績の推移を表示する"),
+		c.t("RTO, decision and participation by run and quarter, and the times of each step (p50, p95).\nBlind and announced drills stand apart.", "実施・四半期ごとのRTO・決定・参加率と、ステップの所要時間（p50・p95）を表示します。\n非提示型訓練は分けて集計します。"), cobra.NoArgs, func(cmd *cobra.Command, of *api.ReportOf) {
+			cmd.Flags().StringVar(&of.System, "system", "", c.t("only this system", "この情報システムだけ"))
+			cmd.Flags().StringVar(&of.Scenario, "scenario", "", c.t("only runs of this scenario", "このシナリオの実施だけ"))
+		})
+	add("compare RUN RUN", c.t("One run beside another: objectives, times, people, findings", "二つの実施を比較する（目標・時間・要員・指摘事項）"), "", cobra.ExactArgs(2), nil)
+	add("year", c.t("The yearly report: planned and held, proven and overdue, findings, attainment", "年次報告を作成する（計画と実施・立証状況・指摘事項・達成状況）"), "", cobra.NoArgs, fiscal)
+	add("review", c.t("The yearly review's 14 questions, with what the record already answers", "計画の定期見直し14項目を、記録から分かる回答とともに表示する"), "", cobra.NoArgs, fiscal)
+	add("gaps", c.t("Levels of measures now and as they should be, and the measures planned", "現状対策レベルと目標対策レベルの差、事前対策計画を表示する"), "", cobra.NoArgs, nil)
+	return list
+}
+
+// pageFormats are the ways to set a report over many runs.
+var pageFormats = []string{"text", "json", "markdown", "html", "csv", "pdf"}

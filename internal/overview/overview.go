@@ -1,0 +1,184 @@
+// Package overview makes the pages that look over many runs: trends, one run beside another, the year,
+// what the yearly review asks, and how far each system is from where it should be. They read what ended
+// runs came to, never their journals, and are pure functions of what they are given.
+package overview
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
+)
+
+// Frame is what every page says of itself.
+type Frame struct {
+	Organisation string         `json:"organisation,omitempty"`
+	At           time.Time      `json:"at"`
+	Zone         *time.Location `json:"-"`
+}
+
+func (f Frame) day(t time.Time) string { return t.In(f.zone()).Format(time.DateOnly) }
+
+func (f Frame) zone() *time.Location {
+	if f.Zone == nil {
+		return time.UTC
+	}
+	return f.Zone
+}
+
+// quarter is a quarter of the calendar, as 2026-Q4.
+func (f Frame) quarter(t time.Time) string {
+	t = t.In(f.zone())
+	return fmt.Sprintf("%d-Q%d", t.Year(), (int(t.Month())+2)/3)
+}
+
+func (f Frame) sheet(name string, title plan.Text) sheet.Sheet {
+	d := sheet.Sheet{Name: "muster-" + name, Title: title, At: f.At}
+	if f.Organisation != "" {
+		d.Facts = append(d.Facts, sheet.Plain(f.Organisation))
+	}
+	d.Facts = append(d.Facts, sheet.Say("as of %s", "%s 現在", f.At.In(f.zone()).Format("2006-01-02 15:04 MST")))
+	d.Foot = sheet.Say("Computed by muster from what ended runs came to. %s", "本ページは muster が終了した実施の結果から算出したもの。%s", both(sheet.Legend))
+	return d
+}
+
+// both lets a Text be an argument of Say.
+type both plan.Text
+
+// Word is the text in one language.
+func (b both) Word(l lang) string { return plan.Text(b).In(string(l)) }
+
+// quantile is the nearest rank of sorted figures: one that was really measured.
+func quantile(sorted []float64, q float64) *float64 {
+	if len(sorted) == 0 {
+		return nil
+	}
+	v := sorted[min(len(sorted)-1, max(0, int(math.Ceil(q*float64(len(sorted))))-1))]
+	return &v
+}
+
+func p50p95(list []float64) (p50, p95 *float64) {
+	slices.Sort(list)
+	return quantile(list, 0.5), quantile(list, 0.95)
+}
+
+func mean(list []float64) *float64 {
+	if len(list) == 0 {
+		return nil
+	}
+	sum := 0.0
+	for _, v := range list {
+		sum += v
+	}
+	sum /= float64(len(list))
+	return &sum
+}
+
+// span and share are cells with a figure, or a dash.
+func span(s *float64) sheet.Cell { return sheet.Number(sheet.SpanOr(s, sheet.Dash)) }
+
+func share(s *float64) sheet.Cell {
+	if s == nil {
+		return sheet.Number(sheet.Dash)
+	}
+	return sheet.Number(sheet.Plain(fmt.Sprintf("%.0f%%", *s*100)))
+}
+
+func count(n int) sheet.Cell { return sheet.Number(sheet.Plain(fmt.Sprint(n))) }
+
+func word(s string) sheet.Cell { return sheet.Tell(sheet.Plain(s)) }
+
+// decided is how long the decision phase took.
+func decided(o outcome.Outcome) *float64 {
+	for _, p := range o.Phases {
+		if p.ID == run.RecoveryDecision {
+			return p.DurationS
+		}
+	}
+	return nil
+}
+
+func titleOf(t plan.Text, id string) plan.Text {
+	if t == (plan.Text{}) {
+		return sheet.Plain(id)
+	}
+	return t
+}
+
+// point is one measurement of a chart.
+type point struct {
+	label   string
+	v       *float64
+	verdict run.Verdict
+}
+
+// series draws measurements in their order as dots by verdict, with the target as a line; the shape of
+// a dot says what its colour does.
+func series(id string, title plan.Text, points []point, target *float64, label func(float64) plan.Text) *sheet.Drawing {
+	top := 0.0
+	for _, p := range points {
+		if p.v != nil {
+			top = max(top, *p.v)
+		}
+	}
+	if len(points) < 2 || top == 0 {
+		return nil
+	}
+	beyond := target != nil && *target > top*6
+	if target != nil && !beyond {
+		top = max(top, *target)
+	}
+	const left, right, upper, bottom = 70.0, 700.0, 18.0, 150.0
+	d := &sheet.Drawing{ID: id, W: 720, H: 176, Title: title}
+	d.System = &title
+	y := func(v float64) float64 { return bottom - (bottom-upper)*v/(top*1.1) }
+	x := func(i int) float64 { return left + 16 + (right-left-32)*float64(i)/float64(len(points)-1) }
+	for _, part := range []float64{0, 0.5, 1} {
+		d.Line("grid", left, y(top*part), right, y(top*part))
+		d.Text("tick", "end", left-6, y(top*part)+4, label(top*part))
+	}
+	d.Line("axis", left, bottom, right, bottom)
+	every := (len(points) + 7) / 8
+	line, open := "", false
+	for i, p := range points {
+		if i%every == 0 {
+			d.Text("tick", "middle", x(i), bottom+16, sheet.Plain(p.label))
+		}
+		if p.v == nil {
+			open = false
+			continue
+		}
+		op := "M"
+		if open {
+			op = "L"
+		}
+		line += op + sheet.Num(x(i)) + " " + sheet.Num(y(*p.v))
+		open = true
+	}
+	d.Path("level", line)
+	if target != nil && !beyond {
+		d.Line("target", left, y(*target), right, y(*target))
+		d.Text("flag-text limit", "end", right, y(*target)-4, sheet.Say("target %s", "目標 %s", both(label(*target))))
+	} else if beyond {
+		d.Text("flag-text limit", "end", right, upper-4, sheet.Say("target %s ↑", "目標 %s ↑", both(label(*target))))
+	}
+	for i, p := range points {
+		if p.v == nil {
+			d.Text("tick", "middle", x(i), bottom-4, sheet.Plain("?"))
+			continue
+		}
+		d.Rect("dot "+string(p.verdict), x(i)-3.5, y(*p.v)-3.5, 7, 7)
+		if len(points) <= 12 {
+			d.Text("tick", "middle", x(i), y(*p.v)-8, label(*p.v))
+		}
+	}
+	return d
+}
+
+func spanLabel(v float64) plan.Text  { return sheet.Say("%s", "%s", sheet.Span(math.Round(v))) }
+func shareLabel(v float64) plan.Text { return sheet.Plain(fmt.Sprintf("%.0f%%", v*100)) }
