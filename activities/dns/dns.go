@@ -15,6 +15,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/dnsname"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -85,17 +86,7 @@ type Updated struct {
 	Silent      []string  `json:"silent" help:"Authoritative servers that answered nothing, and may come back with old values."`
 }
 
-func (r Record) name() string {
-	zone := dns.Fqdn(strings.ToLower(r.Zone.Spec.Zone))
-	name := strings.ToLower(r.Name)
-	switch {
-	case name == "@" || name == "":
-		return zone
-	case dns.IsSubDomain(zone, dns.Fqdn(name)):
-		return dns.Fqdn(name)
-	}
-	return name + "." + zone
-}
+func (r Record) name() string { return dnsname.Full(r.Zone.Spec.Zone, r.Name) }
 
 // set makes the records, which checks the values.
 func (r Record) set(ttl time.Duration) ([]dns.RR, error) {

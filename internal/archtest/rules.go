@@ -90,6 +90,8 @@ func Rules() []Rule {
 			Why: "pages over many runs are pure functions of what the runs came to: the same wherever they are made"},
 		{Packages: []string{"internal/book"}, Never: []string{"workflows/...", "go.temporal.io/...", "internal/journal", "internal/api", "internal/app", "net", "net/http", "database/..."},
 			Why: "what is used when all else is dark is made from the plan files alone, without a server or a record"},
+		{Packages: []string{"internal/dnsname"}, Only: []string{}, Never: world,
+			Why: "the name that an action updates is the one that the book prints, made without asking anybody"},
 		{Packages: []string{"internal/alarm/jma"}, Only: []string{"internal/plan"}, Never: append([]string{"go.temporal.io/..."}, world...),
 			Why: "a telegram is read without reaching anything: what it means for whom is a rule's"},
 		{Packages: []string{"internal/alarm"}, Never: []string{"workflows/...", "activities/...", "go.temporal.io/...", "internal/api", "internal/app", "internal/cli"},

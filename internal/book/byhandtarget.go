@@ -4,28 +4,43 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/plan"
 )
 
 // target is what a command acts on, as the estate describes it.
-type target struct{ with map[string]any }
+type target struct {
+	name, site string
+	with       map[string]any
+}
 
 // target is the one that a parameter names.
-func (h hand) target(param string) (target, bool) { return h.named(h.text(param)) }
+func (h *hand) target(param string) (target, bool) { return h.named(h.text(param)) }
 
-func (h hand) named(name string) (target, bool) {
+func (h *hand) named(name string) (target, bool) {
 	at := slices.IndexFunc(h.e.Targets, func(t plan.Target) bool { return t.Name == name && name != "" })
 	if at < 0 {
 		return target{}, false
 	}
-	var t target
+	t := target{name: name, site: h.e.Targets[at].Site}
 	return t, json.Unmarshal(h.e.Targets[at].Spec, &t.with) == nil && t.with != nil
 }
 
+// targets are those that a parameter names, as far as the estate has them.
+func (h *hand) targets(param string) []target {
+	var out []target
+	for _, name := range h.list(param) {
+		if t, ok := h.named(name); ok {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // only is the first of those parameters that the step has.
-func (h hand) only(params ...string) string {
+func (h *hand) only(params ...string) string {
 	for _, p := range params {
 		if h.text(p) != "" {
 			return p
@@ -34,8 +49,8 @@ func (h hand) only(params ...string) string {
 	return ""
 }
 
-func (h hand) text(name string) string   { return textOf(h.with[name]) }
-func (h hand) list(name string) []string { return listOf(h.with[name]) }
+func (h *hand) text(name string) string   { return textOf(h.with[name]) }
+func (h *hand) list(name string) []string { return listOf(h.with[name]) }
 
 // text is a field; a secret reads as nothing.
 func (t target) text(name string) string {
@@ -57,28 +72,12 @@ func (t target) secret(name string) bool {
 	return false
 }
 
-// as runs a program of the server as the user whom it runs as.
-func (t target) as(argv ...string) string {
-	if bin := t.text("bin"); bin != "" {
-		argv[0] = strings.TrimSuffix(bin, "/") + "/" + argv[0]
-	}
-	return words(append([]string{"sudo", "-u", or(t.text("run_as"), "postgres")}, argv...))
-}
-
-func (t target) pgCtl(rest ...string) string {
-	argv := []string{"pg_ctl", "-D", t.text("data")}
-	if c := t.text("config"); c != "" {
-		argv = append(argv, "-o", "-c config_file="+c)
-	}
-	return t.as(append(argv, rest...)...)
-}
-
 func textOf(v any) string {
 	switch v := v.(type) {
 	case nil, map[string]any, []any:
 		return ""
 	case float64:
-		return fmt.Sprintf("%.0f", v)
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	default:
 		return fmt.Sprint(v)
 	}
@@ -90,17 +89,6 @@ func listOf(v any) []string {
 	for _, x := range list {
 		out = append(out, textOf(x))
 	}
-	return out
-}
-
-// sorted are the entries of a map of headers as curl takes them.
-func sorted(v any) []string {
-	m, _ := v.(map[string]any)
-	var out []string
-	for k, x := range m {
-		out = append(out, k+": "+textOf(x))
-	}
-	slices.Sort(out)
 	return out
 }
 
