@@ -47,7 +47,8 @@ func (h *hand) mysqlOf(verb string, t target) []string {
 			return h.unnamed("config (" + t.name + ")")
 		}
 		return block(h.on(t), h.say("look: 1 is read-only", "確認：1 は読み取り専用"), mysqlClient(t, "SELECT @@global.read_only"),
-			h.goOn("it is 1", "1"), t.keepsReadOnly(true), h.goOn("it is 0, and %s shall take writes after a restart too", "0 であり、再起動後も %s に書き込みを受け付けさせる", t.name), t.keepsReadOnly(false))
+			h.goOn("that is what it shall be after a restart too; of these two only the one that fits does something", "再起動後もその役割でよい（次の二つのうち、該当する方だけが働く）"),
+			chain(isReadOnly(t, "1"), t.keepsReadOnly(true)), chain(isReadOnly(t, "0"), t.keepsReadOnly(false)))
 	case "rejoin":
 		f, there := h.target("follow")
 		if !there {
@@ -104,7 +105,11 @@ func (h *hand) keeps(t target, readOnly bool) []string {
 	if t.text("config") == "" {
 		return []string{h.say("MySQL keeps that over a restart; MariaDB only with read_only in its last option file on %s (%s): look there", "MySQLは再起動後も保持する。MariaDBは %s（%s）で最後に読まれるオプションファイルの read_only に従うため、確認して修正する", t.name, h.place(t.site))}
 	}
-	return block(h.on(t), h.say("so that it holds after a restart too (MariaDB)", "再起動後も保つため（MariaDB）"), t.keepsReadOnly(readOnly))
+	lines := []string{t.keepsReadOnly(true)}
+	if !readOnly { // never of one that was not promoted: its restart would be one as a second primary
+		lines = chain(isReadOnly(t, "0"), t.keepsReadOnly(false))
+	}
+	return block(h.on(t), h.say("so that it holds after a restart too (MariaDB)", "再起動後も保つため（MariaDB）"), lines)
 }
 
 func (h *hand) mysqlFence(t target) []string {
@@ -125,24 +130,19 @@ func (h *hand) mysqlUnfence(t target) []string {
 	var guards, looks []string
 	for _, o := range h.targets("others") {
 		looks = append(looks, mysqlClient(o, "SELECT @@global.read_only"))
-		guards = append(guards, `test "$(`+mysqlAsks(o, "SELECT @@global.read_only")+`)" = 1`)
+		guards = append(guards, isReadOnly(o, "1"))
 	}
 	guards = append(guards, `test -z "$(`+mysqlClient(t, `SHOW REPLICA STATUS\G`)+`)"`)
-	config := ""
+	where, forget, last := h.anywhere(append(h.targets("others"), t)...), "", h.keeps(t, false)
 	if c := t.text("config"); c != "" {
-		config = words([]string{"sudo", "rm", "-f", c + ".fence.json"})
+		where, forget, last = h.on(t), t.keepsReadOnly(false)+" && "+words([]string{"sudo", "rm", "-f", c + ".fence.json"}), nil
 	}
-	lines := block(h.anywhere(append(h.targets("others"), t)...),
+	return block(where,
 		h.say("look: each other copy must answer 1 (with none named here, you must know), and %s show no replica's status: a replica stays one", "確認：他のすべてのサーバーが 1 と答え（ここに記載がなければ自分で確かめる）、%s にレプリカの状態が表示されないこと（レプリカはそのままにする）", t.name),
 		looks, mysqlClient(t, `SELECT @@global.read_only; SHOW REPLICA STATUS\G`),
 		h.goOn("that is so. One that does not answer: only when it was seen to be down; leave its line out below", "そのとおり。応答しないサーバーは停止を確認できた場合に限り、下のその行を除いて進む"),
-		chain(append(guards, mysqlClient(t, readOnlyOff+"; SELECT @@global.read_only"))...),
-		h.goOn("it answered 0", "0 と答えた"))
-	if config == "" {
-		return append(lines, h.keeps(t, false)...)
-	}
-	return block(lines, h.on(t), h.say("so that it holds after a restart too (MariaDB), and muster's note of the fence goes", "再起動後も保ち（MariaDB）、musterのフェンスの印を除くため"), chain(t.keepsReadOnly(false), config),
-		h.say("scheduled events run again with: SET GLOBAL event_scheduler = ON", "スケジュールイベントを再開するには：SET GLOBAL event_scheduler = ON"))
+		chain(append(guards, mysqlClient(t, readOnlyOff+"; SELECT @@global.read_only"), forget)...), last,
+		h.say("done when it answers 0. Scheduled events run again with: SET GLOBAL event_scheduler = ON", "0 と答えれば完了。スケジュールイベントを再開するには：SET GLOBAL event_scheduler = ON"))
 }
 
 // mysqlRejoin is no command: it takes a judgement and a password.
@@ -164,6 +164,11 @@ func (h *hand) mysqlSwitchover(from, to target) []string {
 		chain(`test "$(`+mysqlAsks(from, position)+`)" = "$(`+mysqlAsks(to, position)+`)"`, mysqlClient(to, "STOP REPLICA IO_THREAD")),
 		h.applies(to),
 		h.anywhere(from, to), h.mysqlRejoin(from, to))
+}
+
+// isReadOnly is true when the server answers so: 1 or 0.
+func isReadOnly(t target, want string) string {
+	return `test "$(` + mysqlAsks(t, "SELECT @@global.read_only") + `)" = ` + want
 }
 
 func mysqlClient(t target, statement string) string {
