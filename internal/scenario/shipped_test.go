@@ -2,9 +2,11 @@ package scenario
 
 import (
 	"io/fs"
+	"slices"
 	"testing"
 
 	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/runbooks"
 	"github.com/muster-dr/muster/scenarios"
@@ -49,8 +51,14 @@ func TestShippedFiles(t *testing.T) {
 			if !p.Intact() {
 				t.Errorf("%s at %s: the plan is not what its hash names", s.Name, depth)
 			}
+			if e := p.Estate; !e.May("sato", plan.MayDecide, false) || len(p.Approvers(plan.Eyes{Not: []string{"sato"}, Away: func(string) bool { return false }, Out: func(string) bool { return false }})) == 0 {
+				t.Errorf("%s at %s: nobody but the commander may approve what the commander decides", s.Name, depth)
+			}
 			for _, r := range p.Runbooks {
 				for _, step := range r.Steps {
+					if h := step.Human; h != nil && !slices.Contains(p.Estate.Granted(plan.MayOperate), h.Role) {
+						t.Errorf("%s at %s: step %s is for the role %s, which may not operate", s.Name, depth, step.ID, h.Role)
+					}
 					if step.Title.EN == "" || step.Title.JA == "" {
 						t.Errorf("%s: step %s of %s has no title in both languages", s.Name, step.ID, r.Name)
 					}
