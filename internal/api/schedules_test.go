@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/muster-dr/muster/activities/record"
+	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/engine"
@@ -35,11 +36,15 @@ type planned struct {
 	files
 	mu sync.Mutex
 	p  programme.Programme
-	// simulated: drills end by themselves.
+	// simulated: drills end by themselves; depth is that of drills, tabletop unless said.
 	simulated bool
+	depth     run.Depth
 }
 
 func (p *planned) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	if depth == "" {
+		depth = p.depth
+	}
 	out, err := p.files.Compile(name, depth)
 	if err == nil && p.simulated && depth != run.Real {
 		out.Scenario.Simulate = &plan.Simulate{}
@@ -437,6 +442,47 @@ func TestWhatHoldsADrillUpIsToldAndItIsHeldAfterwards(t *testing.T) {
 	y.record("ended", func(o programme.Record) bool {
 		return o.ID == r.ID && o.State == run.NotHeld && reasons(o.Missed) == "the schedule was taken out of the programme"
 	})
+}
+
+// An alarm that nobody has decided on, a readiness check that finds something, a pause and a
+// freeze hold a drill up, each with its reason.
+func TestAlarmsReadinessPausesAndFreezesHoldDrillsUp(t *testing.T) {
+	y := newYear(t)
+	at := ago(10 * time.Minute)
+	frozen := row("frozen", at)
+	today := calendar.DateOf(time.Now().In(frozen.Spec.Rule.Location()))
+	y.plans.depth = run.IsolatedRun
+	y.plans.set(row("unready", at), row("alarm", at), row("paused", at))
+	y.apply()
+	held := func(schedule, want string) {
+		t.Helper()
+		y.fire(schedule, at)
+		r := y.record(schedule+" postponed", func(r programme.Record) bool { return r.Due.Schedule == schedule && len(r.Postponed) > 0 })
+		if got := reasons(r.Postponed[0].Why); !strings.Contains(got, want) {
+			t.Errorf("%s: held up by %q, want %q", schedule, got, want)
+		}
+	}
+	held("unready", "problem(s), the first: person sato: no contact is known")
+	if _, err := y.PauseSchedule(t.Context(), "paused", true, api.ScheduleRequest{By: "tanaka", Note: "the room is rebuilt"}); err != nil {
+		t.Fatal(err)
+	}
+	held("paused", "the schedule is paused: tanaka: the room is rebuilt")
+	if _, err := alarm.Change(t.Context(), y.store, "a1", func(p *alarm.Proposal) error {
+		*p = alarm.Proposal{ID: "a1", State: alarm.Open, Kind: run.Response, Scenario: "tokyo-loss", Source: "jma", Summary: plan.Text{EN: "Intensity 6-lower in Tokyo", JA: "東京で震度6弱"}, Expires: time.Now().Add(time.Hour)}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	held("alarm", "an alarm of jma waits for a decision: Intensity 6-lower in Tokyo")
+	// A freeze of today moves it from the beginning.
+	frozen.Spec.Freezes = []calendar.Span{{Name: "stocktaking", From: today.Plus(-1), To: today.Plus(1)}}
+	y.plans.set(frozen)
+	y.apply()
+	y.fire("frozen", at)
+	r := y.record("frozen", func(r programme.Record) bool { return r.Due.Schedule == "frozen" })
+	if len(r.Due.Shifts) != 1 || !strings.HasPrefix(r.Due.Shifts[0].Why.EN, "frozen until ") || !r.Due.At.After(time.Now()) {
+		t.Errorf("%+v", r.Due)
+	}
 }
 
 func TestDrillThatIsTooLateIsMissedOrPostponedByRule(t *testing.T) {
