@@ -130,6 +130,29 @@ func (s *Server) updateSchedule(ctx context.Context, spec programme.Spec) error 
 		}})
 }
 
+// pausedBy begins the note of a schedule that is paused. Paused in the engine itself it would
+// not fire, and what was due meanwhile would have no record; so it goes on firing, and its
+// occasions find it paused.
+const pausedBy = "paused by "
+
+// noteOn puts a note on a schedule, and ends a pause that was made in the engine itself.
+func (s *Server) noteOn(ctx context.Context, spec programme.Spec, note string) error {
+	a, err := action(spec)
+	if err != nil {
+		return err
+	}
+	return s.Engine.ScheduleClient().GetHandle(ctx, schedulePrefix+spec.Schedule).Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			to := in.Description.Schedule
+			to.Action = a
+			if to.State == nil {
+				to.State = &client.ScheduleState{}
+			}
+			to.State.Note, to.State.Paused = note, false
+			return &client.ScheduleUpdate{Schedule: &to}, nil
+		}})
+}
+
 func (s *Server) deleteSchedule(ctx context.Context, name string) error {
 	err := s.Engine.ScheduleClient().GetHandle(ctx, schedulePrefix+name).Delete(ctx)
 	if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
@@ -146,7 +169,11 @@ func (s *Server) scheduleState(ctx context.Context, name string) (applied, error
 	}
 	var out applied
 	if st := d.Schedule.State; st != nil {
-		out.Paused, out.Note = st.Paused, st.Note
+		by, ours := strings.CutPrefix(st.Note, pausedBy)
+		out.Paused, out.Note = st.Paused || ours, st.Note
+		if ours {
+			out.Note = by
+		}
 	}
 	a, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction)
 	if !ok || len(a.Args) != 1 {

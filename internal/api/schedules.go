@@ -12,7 +12,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/client"
 
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
@@ -334,14 +333,12 @@ func (s *Server) pauseSchedule(ctx context.Context, in *OfSchedule, pause bool) 
 	if err := s.maySchedule(ctx, p, a.Spec.Planner, in.Body.By); err != nil {
 		return nil, err
 	}
-	h := s.Engine.ScheduleClient().GetHandle(ctx, schedulePrefix+in.Schedule)
-	note := strings.TrimSpace(in.Body.By + ": " + in.Body.Note)
+	note := strings.TrimSuffix(in.Body.By+": "+strings.TrimSpace(in.Body.Note), ": ")
+	kept := "resumed by " + note
 	if pause {
-		err = h.Pause(ctx, client.SchedulePauseOptions{Note: note})
-	} else {
-		err = h.Unpause(ctx, client.ScheduleUnpauseOptions{Note: note})
+		kept = pausedBy + note
 	}
-	if err != nil {
+	if err := s.noteOn(ctx, a.Spec, kept); err != nil {
 		return nil, s.scheduleProblem(ctx, err)
 	}
 	act := "resume schedule"
