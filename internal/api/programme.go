@@ -117,6 +117,15 @@ func (s *Server) coverage(ctx context.Context, year int) (YearCoverage, error) {
 	return YearCoverage{Programme: p.Name, From: from, Until: until, Now: now, Items: items}, nil
 }
 
+// Planned is the present year's coverage, for metrics; nil without a programme.
+func (s *Server) Planned(ctx context.Context) ([]programme.Item, error) {
+	if p, err := s.optionalProgramme(ctx); err != nil || p == nil {
+		return nil, err
+	}
+	c, err := s.coverage(ctx, 0)
+	return c.Items, err
+}
+
 // facts is what the record holds of what was held.
 func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
 	if f.Records, err = s.occasions(ctx, false); err != nil {

@@ -95,6 +95,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.api.TokenIssued = s.tokenIssued(people.estate)
 	h := s.api.Handler()
 	m.Findings(s.api.Standing, s.api.Proven)
+	m.Programme(s.api.Planned)
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,
 		People: s.identity,

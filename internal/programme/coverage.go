@@ -15,14 +15,16 @@ import (
 type Status string
 
 const (
-	Planned   Status = "planned"   // its time has not come
-	Waiting   Status = "postponed" // its time has come, and something holds it up
-	UnderWay  Status = "under_way" // its run is in progress
-	HeldThen  Status = "held"
-	Overdue   Status = "overdue" // its time is over, and it was not held
-	Arriving  Status = "due"     // somebody has come who needs it, and its time is not over
-	cancelled        = run.Cancelled
+	Planned  Status = "planned"   // its time has not come
+	Waiting  Status = "postponed" // its time has come, and something holds it up
+	UnderWay Status = "under_way" // its run is in progress
+	HeldThen Status = "held"
+	Overdue  Status = "overdue" // its time is over, and it was not held
+	Arriving Status = "due"     // somebody has come who needs it, and its time is not over
 )
+
+// Statuses lists them.
+func Statuses() []Status { return []Status{Planned, Arriving, Waiting, UnderWay, HeldThen, Overdue} }
 
 // Item is one planned drill of a year and what became of it.
 type Item struct {
@@ -119,7 +121,7 @@ type Ran struct {
 
 // counts reports whether a run is a drill that was held, or is being held.
 func (r Ran) counts() bool {
-	return r.Kind == run.Drill && r.State != run.Refused && r.State != cancelled
+	return r.Kind == run.Drill && r.State != run.Refused && r.State != run.Cancelled
 }
 
 // Arrived is somebody who is newly in the estate, or has a new role.
