@@ -88,7 +88,9 @@ type year struct {
 	namespace string
 	// stop ends the server's worker, and again starts another one.
 	stop, again func()
-	clock       atomic.Int64 // what the server's clock is ahead
+	server      *api.Server
+	people      atomic.Pointer[[]plan.Person] // those of the estate; nil is those of files
+	clock       atomic.Int64                  // what the server's clock is ahead
 }
 
 func newYear(t *testing.T) *year {
@@ -119,6 +121,9 @@ func newYearWith(t *testing.T, c client.Client) *year {
 	s := &api.Server{Now: func() time.Time { return time.Now().Add(time.Duration(y.clock.Load())) }, Store: store, Identity: identity.New(store, identity.Options{Console: token}), Engine: c, Plans: y.plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
 		Estate: func(context.Context) (plan.Estate, error) {
 			p, err := files{}.Compile("tokyo-loss", "")
+			if now := y.people.Load(); now != nil {
+				p.Estate.People = *now
+			}
 			return p.Estate, err
 		},
 		Render: func(io.Writer, plan.Plan, []run.Event, string, string) error { return nil }}
@@ -134,7 +139,7 @@ func newYearWith(t *testing.T, c client.Client) *year {
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
-	y.stop = w.Stop
+	y.server, y.stop = s, w.Stop
 	y.again = func() {
 		next := worker.New(c, plan.ControlQueue, worker.Options{WorkerStopTimeout: time.Second})
 		workflows.Register(next)
@@ -502,6 +507,61 @@ func TestAlarmsReadinessPausesAndFreezesHoldDrillsUp(t *testing.T) {
 	if len(r.Due.Shifts) != 1 || !strings.HasPrefix(r.Due.Shifts[0].Why.EN, "frozen until ") || !r.Due.At.After(time.Now()) {
 		t.Errorf("%+v", r.Due)
 	}
+}
+
+// Who was there from the beginning needs nothing; who comes, or gets a new role, is due until
+// somebody records it (requirement C-DRL-7).
+func TestEducationIsDueWhenSomebodyComes(t *testing.T) {
+	y := newYear(t)
+	thirty := d(30 * 24 * time.Hour)
+	y.plans.p.Begins = int(time.Now().AddDate(0, 0, -2).Month()) // far from the next year
+	y.plans.set(
+		programme.Row{ID: "arrivals", Planner: "tanaka", ByHand: true, Arrivals: &programme.Arrival{Within: thirty}},
+		programme.Row{ID: "commanders", Planner: "tanaka", ByHand: true, Arrivals: &programme.Arrival{Within: thirty, Roles: []string{"commander"}}})
+	e, err := files{}.Compile("tokyo-loss", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(want ...string) {
+		t.Helper()
+		for range 2 { // looking twice is as looking once
+			if err := y.server.NoteAssigned(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cov, err := y.Coverage(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{}
+		for _, i := range cov.Items {
+			got = append(got, i.Row+" "+i.Person+" "+string(i.Status))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("due: %q, want %q", got, want)
+		}
+	}
+	look()
+	now := append(slices.Clone(e.Estate.People), plan.Person{ID: "mori", Roles: []string{"operator"}})
+	now[1].Roles = []string{"operator", "commander"} // tanaka
+	y.people.Store(&now)
+	look("arrivals mori due", "commanders tanaka due")
+	if _, err := y.RowHeld(t.Context(), "arrivals", api.HeldRequest{By: "tanaka", For: "mroi", Reason: "briefed"}); err == nil || !strings.Contains(err.Error(), `Did you mean "mori"?`) {
+		t.Errorf("for nobody: %v", err)
+	}
+	if _, err := y.RowHeld(t.Context(), "arrivals", api.HeldRequest{By: "tanaka", For: "mori", Reason: "briefed, card handed out"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := y.RowHeld(t.Context(), "arrivals", api.HeldRequest{By: "tanaka", For: "mori", Reason: "again"}); err == nil || !strings.Contains(err.Error(), "in the record already") {
+		t.Errorf("twice: %v", err)
+	}
+	if _, err := y.RowHeld(t.Context(), "arrivals", api.HeldRequest{By: "tanaka", On: time.Now().AddDate(0, 0, 2).Format(time.DateOnly), Reason: "x"}); err == nil || !strings.Contains(err.Error(), "future") {
+		t.Errorf("in the future: %v", err)
+	}
+	look("arrivals mori held", "commanders tanaka due")
+	y.clock.Store(int64(31 * 24 * time.Hour))
+	look("arrivals mori held", "commanders tanaka overdue")
 }
 
 func TestDrillThatIsTooLateIsMissedOrPostponedByRule(t *testing.T) {
