@@ -365,6 +365,16 @@ func TestDueDrillStartsUnderTheSchedulesName(t *testing.T) {
 	if i < 0 || cov.Items[i].Status != programme.UnderWay || cov.Items[i].Run != "tokyo-loss-1" {
 		t.Errorf("coverage: %+v", cov.Items)
 	}
+	// What the row was to show is judged from the run's record.
+	y.plans.mu.Lock()
+	y.plans.p.Rows[0].Goals = []programme.Goal{{ID: "by-schedule", Expect: `run.started_by == "schedule:quarterly"`}, {ID: "manners", Judge: "commander"}}
+	y.plans.mu.Unlock()
+	if goals, err := y.Goals(t.Context(), "quarterly", r.Run.Run); err != nil || len(goals) != 2 || goals[0].Verdict != run.NotProven || goals[0].Why.EN != "the run goes on" || goals[1].Why.EN != "the role commander judges it" {
+		t.Errorf("%+v %v", goals, err)
+	}
+	if _, err := y.Goals(t.Context(), "quartery", r.Run.Run); err == nil || !strings.Contains(err.Error(), `Did you mean "quarterly"?`) {
+		t.Errorf("goals of no row: %v", err)
+	}
 	for _, name := range []string{"quarterly", "other"} {
 		if _, err := y.Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Drill, By: "schedule:" + name}); err == nil || !strings.Contains(err.Error(), "Nobody may act as schedule:"+name) {
 			t.Errorf("the console acts as a schedule: %v", err)

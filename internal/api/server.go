@@ -142,6 +142,7 @@ func (s *Server) Handler() http.Handler {
 	s.alarmRoutes(api)
 	s.programmeRoutes(api)
 	s.scheduleRoutes(api)
+	s.goalRoutes(api)
 	s.activationRoutes(api)
 	s.identityRoutes(api)
 	s.evidenceRoutes(api)

@@ -247,7 +247,7 @@ func (c *command) coverage() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&year, "year", 0, c.t("year in which the programme's year begins (default: the present one)", "年度の開始年 (既定は今年度)"))
-	cmd.AddCommand(c.coverageHeld())
+	cmd.AddCommand(c.coverageHeld(), c.coverageGoals())
 	return cmd
 }
 
@@ -296,6 +296,36 @@ func (c *command) became(i programme.Item) string {
 		out = append(out, w.In(string(c.lang)))
 	}
 	return strings.Join(out, c.t("; ", "；"))
+}
+
+func (c *command) coverageGoals() *cobra.Command {
+	return &cobra.Command{
+		Use: "goals ROW RUN", Short: c.t("Whether a run met the goals that its row had set beforehand", "行にあらかじめ定めた目標を実施が達成したか表示する"), Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			list, err := client.Goals(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			if c.json() {
+				return c.printJSON(list)
+			}
+			if len(list) == 0 {
+				c.say("row %s has no goals", "行 %s に目標はありません", args[0])
+				return nil
+			}
+			var rows [][]string
+			for _, g := range list {
+				rows = append(rows, []string{g.ID, c.lang.Verdict(g.Verdict), strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + g.Why.In(string(c.lang)))})
+			}
+			table(c.Out, []string{c.t("GOAL", "目標"), c.t("VERDICT", "判定"), c.t("WHAT", "内容")}, rows)
+			return nil
+		},
+	}
 }
 
 func (c *command) coverageHeld() *cobra.Command {
