@@ -25,8 +25,8 @@ func (r *response) holdCall(ctx workflow.Context) bool {
 			told = append(told, m.plan.ID)
 		}
 	}
-	r.tell(ctx, told, fmt.Sprintf("%s: everybody is called in %s. Call it off if it is a false alarm.", r.plan.Scenario.Title.In("en"), r.plan.Scenario.Safety.Hold),
-		fmt.Sprintf("%s：%s 後に全員へ召集を送信します。誤報の場合は取り消してください。", r.plan.Scenario.Title.In("ja"), r.plan.Scenario.Safety.Hold))
+	r.tell(ctx, told, fmt.Sprintf("%s: everybody is called in %s. Call it off if it is a false alarm.", r.plan.Scenario.Told().In("en"), r.plan.Scenario.Safety.Hold),
+		fmt.Sprintf("%s：%s 後に全員へ召集を送信します。誤報の場合は取り消してください。", r.plan.Scenario.Told().In("ja"), r.plan.Scenario.Safety.Hold))
 	_, err := workflow.AwaitWithTimeout(ctx, hold, func() bool { return r.callNow != nil })
 	r.holding = false
 	if r.callNow == nil && err == nil {
@@ -67,7 +67,7 @@ func (r *response) onCallOut(ctx workflow.Context, c CallOut) (Done, error) {
 // callText is what everybody is told. It asks only what the hazard asks, and names where to
 // come and with what.
 func (r *response) callText() (en, ja string) {
-	s, title := r.plan.Scenario, r.plan.Scenario.Title
+	s, title := r.plan.Scenario, r.plan.Scenario.Told()
 	asked, p := run.QuestionsOf(s.Hazard), r.placeOf(r.mustered)
 	en, ja = title.In("en")+": the response is activated.", title.In("ja")+"：緊急時対応を発動しました。"
 	where := titleOf(p)

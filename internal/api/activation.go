@@ -84,6 +84,10 @@ func (s *Server) activation(ctx context.Context, name string) (Activation, error
 	if err != nil {
 		return Activation{}, err
 	}
+	// The real thing is never held up by it; what a blind drill would bring is not told all the same.
+	if drill, err := s.compile(ctx, name, ""); err == nil && !drill.Scenario.MaySee(reader(ctx), false) {
+		p = p.Withheld()
+	}
 	out := summarise(p)
 	// The files of other scenarios may have mistakes; what they would leave alone is a courtesy.
 	if list, err := s.Plans.Scenarios(); err == nil {

@@ -189,7 +189,7 @@ func (s *Server) me(ctx context.Context) (*answer[Me], error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Link = &Link{Run: a.Limit.Run, Purpose: a.Limit.Purpose, Kind: sum.Kind, Title: p.Scenario.Title, Hazard: p.Scenario.Hazard, Ended: sum.State.Ended()}
+		out.Link = &Link{Run: a.Limit.Run, Purpose: a.Limit.Purpose, Kind: sum.Kind, Title: p.Scenario.Told(), Hazard: p.Scenario.Hazard, Ended: sum.State.Ended()}
 		if person, ok := p.Estate.Person(a.Person); ok {
 			out.Name = person.Name
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -256,7 +257,9 @@ func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {
 		return nil, err
 	}
 	o := t.Overview(s.now())
-	o.Title = planFor(ctx, p, sum.State).Scenario.Title
+	if !p.Scenario.MaySee(reader(ctx), sum.State.Ended()) {
+		o = o.Withheld(p)
+	}
 	return &answer[Run]{Run{Summary: sum, Overview: o}}, nil
 }
 
@@ -274,6 +277,10 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 		return nil, err
 	}
 	s.Identity.ReadRecord(ctx, in.Run)
+	hidden, err := s.hiddenIn(ctx, sum)
+	if err != nil {
+		return nil, err
+	}
 	out := Events{Entries: []journal.Entry{}, Next: in.After}
 	until := time.NewTimer(min(time.Duration(in.Wait)*time.Second, maxWait))
 	defer until.Stop()
@@ -325,6 +332,7 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 		out.Ended = endsRun(out.Entries)
 	}
 	out.Ended = out.Ended || sum.State.Ended() && len(out.Entries) < in.Limit
+	out.Entries = slices.DeleteFunc(out.Entries, func(e journal.Entry) bool { return hidden(e.Event) })
 	out.Now = s.Now().UTC()
 	return &answer[Events]{out}, nil
 }

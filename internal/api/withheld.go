@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
@@ -37,6 +38,20 @@ func planFor(ctx context.Context, p plan.Plan, state run.State) plan.Plan {
 		return p
 	}
 	return p.Withheld()
+}
+
+// hiddenIn tells which events of a run whoever asks may not read: what a blind drill does to make
+// things happen, before it is over.
+func (s *Server) hiddenIn(ctx context.Context, sum journal.Summary) (func(run.Event) bool, error) {
+	if sum.Kind != run.Drill || sum.State.Ended() {
+		return func(run.Event) bool { return false }, nil
+	}
+	_, p, err := s.known(ctx, sum.Run)
+	if err != nil {
+		return nil, err
+	}
+	hides := !p.Scenario.MaySee(reader(ctx), false)
+	return func(e run.Event) bool { return hides && (e.Kind == run.InjectReleased || p.Injects(e.Runbook, e.Step)) }, nil
 }
 
 // listed is a scenario as whoever asks may see it.

@@ -264,7 +264,7 @@ func (v *visit) openLink() (*follower, picture, error) {
 		return nil, picture{}, err
 	}
 	p, err := f.look(v.r.Context())
-	return f, p, err
+	return f, p.seenBy(""), err
 }
 
 func (v *visit) linkView(p picture) linkView {

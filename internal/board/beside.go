@@ -34,7 +34,7 @@ func (p *picture) putBeside(id string, kind run.Kind, of plan.Plan) {
 	if p.Overview.State.Ended() || mine == kind || mine != run.Response && kind != run.Response || mine != run.Drill && kind != run.Drill {
 		return
 	}
-	b := beside{Run: id, Kind: kind, Title: of.Scenario.Title}
+	b := beside{Run: id, Kind: kind, Title: of.Scenario.Told()}
 	for _, s := range of.Systems {
 		if _, ok := p.Plan.System(s.Name); ok {
 			b.Systems = append(b.Systems, s.Name)

@@ -62,7 +62,8 @@ func (h *hub) close() { h.stop(); h.all.Wait() }
 type follower struct {
 	hub   *hub
 	id    string
-	topic *topic
+	topic *topic // as everybody may see it
+	whole *topic // as those see it who plan and lead a blind drill; the same of others
 
 	mu      sync.Mutex
 	plan    plan.Plan
@@ -108,13 +109,11 @@ func (h *hub) follow(ctx context.Context, id string) (*follower, error) {
 		return f, nil
 	}
 	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p)}
-	f.topic = &topic{hub: h, name: id, read: func(ctx context.Context) ([]picture, error) {
-		one, err := f.look(ctx)
-		if err == nil {
-			err = h.besides(ctx, &one)
-		}
-		return []picture{one}, err
-	}, draw: drawRun}
+	f.topic = &topic{hub: h, name: id, read: f.read(""), draw: drawRun}
+	f.whole = f.topic
+	if s := p.Scenario; s.Blind && len(s.Facilitators) > 0 {
+		f.whole = &topic{hub: h, name: id, read: f.read(s.Facilitators[0]), draw: drawRun}
+	}
 	h.runs[id] = f
 	h.order = append(h.order, id)
 	h.forget()
@@ -137,7 +136,7 @@ func (h *hub) used(id string) {
 func (h *hub) forget() {
 	for i := 0; len(h.order) > kept && i < len(h.order); {
 		id := h.order[i]
-		if h.runs[id].topic.watched() {
+		if h.runs[id].topic.watched() || h.runs[id].whole.watched() {
 			i++
 			continue
 		}
@@ -166,7 +165,7 @@ func (f *follower) look(ctx context.Context) (picture, error) {
 	return picture{Plan: p, Overview: o, People: rollOf(f.tracker.Roll()), Titles: files.Roles}, nil
 }
 
-// readNow is all runs that have not ended.
+// readNow is all runs that have not ended, as everybody may see them.
 func (h *hub) readNow(ctx context.Context) ([]picture, error) {
 	list, err := h.store.Runs(ctx, journal.Filter{Open: true, Limit: shown})
 	if err != nil {
@@ -182,7 +181,7 @@ func (h *hub) readNow(ctx context.Context) ([]picture, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, p)
+		out = append(out, p.seenBy(""))
 	}
 	for i := range out {
 		for _, other := range out {

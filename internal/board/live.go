@@ -36,7 +36,11 @@ func (b *Board) liveRun(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return b.stream(v, f.topic)
+	who := v.reader()
+	if v.r.URL.Query().Has("wall") {
+		who = ""
+	}
+	return b.stream(v, f.sees(who))
 }
 
 // mostOfOne is how many pages of one person are kept current at once: one person's browser, or

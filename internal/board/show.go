@@ -232,13 +232,16 @@ func (v *visit) picture() (picture, error) {
 	if err == nil {
 		err = v.b.hub.besides(v.r.Context(), &p)
 	}
-	return p, err
+	return p.seenBy(v.reader()), err
 }
 
 func (b *Board) showRun(v *visit) error {
 	p, err := v.picture()
 	if err != nil {
 		return err
+	}
+	if v.r.URL.Query().Has("wall") {
+		p = p.seenBy("")
 	}
 	id := p.Overview.Run
 	view := runPage{runView: viewOf(v.lang, p, b.o.Now()), Me: v.me}

@@ -95,7 +95,7 @@ func (f files) Scenarios() ([]api.Scenario, error) {
 	}
 	var out []api.Scenario
 	for _, s := range b.Scenarios() {
-		out = append(out, api.Scenario{Name: s.Name, Title: s.Title, Hazard: s.Hazard, Depth: s.Depth, Systems: s.Systems})
+		out = append(out, api.Scenario{Name: s.Name, Title: s.Title, Hazard: s.Hazard, Depth: s.Depth, Systems: s.Systems, Blind: s.Blind, Facilitators: s.Facilitators})
 	}
 	return out, nil
 }
@@ -370,7 +370,7 @@ systems: [portal]
 failback: stay
 muster_place: video
 decision: {by: commander, within: 10m, rule: wait}
-`, "programme.yaml": programmeFile(), "blind.yaml": blindScenario}
+`, "programme.yaml": programmeFile(), "blind.yaml": blindScenario()}
 	for _, s := range []string{"orders", "payments", "portal"} {
 		files[s+".yaml"] = fmt.Sprintf(`kind: Runbook
 name: %[1]s-failover

@@ -28,6 +28,7 @@ type picture struct {
 }
 
 func newPicture(p plan.Plan) *picture {
+	p = p.Public() // a blind drill is told to nobody, not by its messages either
 	pic := &picture{plan: p, isCalled: map[string]bool{}, closed: map[string]int64{}, lost: map[string]bool{}, index: make(map[string]int, len(p.Estate.People)), roster: newRoster(p)}
 	for i, who := range p.Estate.People {
 		pic.index[who.ID] = i

@@ -44,6 +44,28 @@ func WithheldTitle() Text {
 	return Text{EN: "Blind drill", JA: "非提示型訓練"}
 }
 
+// Told is what the scenario is called before everybody: in messages, in chat and on the wall.
+// It stays so when the drill is over, since what was sent can't be told from what is.
+func (s Scenario) Told() Text {
+	if s.Blind {
+		return WithheldTitle()
+	}
+	return s.Title
+}
+
+// Public is the plan as it may be told to everybody.
+func (p Plan) Public() Plan {
+	if p.Scenario.Blind {
+		return p.Withheld()
+	}
+	return p
+}
+
+// Injects reports whether an event or a step is an inject's: those have no runbook.
+func (p Plan) Injects(runbook, step string) bool {
+	return runbook == "" && slices.ContainsFunc(p.Scenario.Injects, func(s Step) bool { return s.ID == step })
+}
+
 // Withheld is the plan as those have it who may not see the scenario: with the systems and the
 // runbooks that they work with, without what the drill will do and how it is judged. Its hash
 // is that of the whole plan.

@@ -212,6 +212,9 @@ func (s *showing) show(ctx context.Context) error {
 		return err
 	}
 	o := s.tracker.Overview(s.c.o.Clock.Time())
+	if s.f.Plan.Scenario.Blind { // a room tells everybody
+		o = o.Withheld(s.f.Plan)
+	}
 	if o.Run == "" {
 		return nil
 	}
