@@ -377,6 +377,11 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 	for _, e := range entries {
 		events = append(events, e.Event)
 	}
+	written, err := s.writtenEvents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	events = append(events, written...)
 	if in.Lang == "" {
 		in.Lang = string(lang(ctx))
 	}

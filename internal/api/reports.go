@@ -121,7 +121,11 @@ func (s *Server) overview(ctx context.Context, page string, of ReportOf) (paged,
 		return nil, err
 	}
 	if page == "review" {
-		return overview.MakeReview(f, nil), nil
+		written, err := s.reviewed(ctx, f.From.In(f.Zone).Year(), f.Zone)
+		if err != nil {
+			return nil, err
+		}
+		return overview.MakeReview(f, written), nil
 	}
 	return overview.MakeYear(f), nil
 }

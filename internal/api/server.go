@@ -150,6 +150,7 @@ func (s *Server) Handler() http.Handler {
 	s.freshnessRoutes(api)
 	s.historyRoutes(api)
 	s.reportRoutes(api)
+	s.writtenRoutes(api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, CodeNotFound,
 			lang(r.Context()).T("There is nothing at %s.", "%s には何もありません。", r.URL.Path),

@@ -22,7 +22,7 @@ func Render(w io.Writer, p plan.Plan, events []run.Event, format, lang, font str
 
 // Render writes a run's report.
 func (at paper) Render(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
-	r, err := report.Build(p, events)
+	r, err := build(p, events)
 	if err != nil {
 		return err
 	}
@@ -31,11 +31,29 @@ func (at paper) Render(w io.Writer, p plan.Plan, events []run.Event, format, lan
 
 // RenderFor writes it for a reader who may not see what each of the others said.
 func (at paper) RenderFor(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
-	r, err := report.Build(p, events)
+	r, err := build(p, events)
 	if err != nil {
 		return err
 	}
 	return at.write(w, p, report.WithoutIndividuals(r, reader), format, lang)
+}
+
+// build makes the report of a run's events, with what people wrote into it afterwards where that is among
+// them.
+func build(p plan.Plan, events []run.Event) (report.Report, error) {
+	var own, written []run.Event
+	for _, e := range events {
+		if e.Run == run.WrittenRecord {
+			written = append(written, e)
+		} else {
+			own = append(own, e)
+		}
+	}
+	r, err := report.Build(p, own)
+	if err != nil {
+		return r, err
+	}
+	return report.WithWritten(r, written)
 }
 
 func (at paper) write(w io.Writer, p plan.Plan, r report.Report, format, lang string) error {

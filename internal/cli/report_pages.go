@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,47 @@ func (c *command) reportPages() []*cobra.Command {
 	add("review", c.t("The yearly review's 14 questions, with what the record already answers", "計画の定期見直し14項目を、記録から分かる回答とともに表示する"), "", cobra.NoArgs, fiscal)
 	add("gaps", c.t("Levels of measures now and as they should be, and the measures planned", "現状対策レベルと目標対策レベルの差、事前対策計画を表示する"), "", cobra.NoArgs, nil)
 	return list
+}
+
+// reportWrite is what people add to a report.
+func (c *command) reportWrite() *cobra.Command {
+	var in api.WriteRequest
+	cmd := &cobra.Command{
+		Use:   "write RUN|year-2026 TEXT",
+		Short: c.t("Write an item of a report or of the yearly review, or close the report", "報告書・定期見直しの項目を記入する、報告書を確定する"),
+		Long: c.t(`Items of a run's report: 1.1 nature, 1.2 cause, 2.1 those with roles, 2.2 staff in general, 3.2 effectiveness,
+4.1 causes of gaps, 4.2 other points; correction adds a note later, close makes the report final once all are
+written. Of a yearly review (year-2026): REV-01 to REV-14. "Nothing to say" is an entry.`,
+			`報告書の項目: 1.1 事象の性質、1.2 原因、2.1 役割を持つ者の対応、2.2 職員一般の対応、3.2 対応の有効性、
+4.1 目標との差の原因、4.2 その他。correction は後日の注記、close は全項目の記入後の確定です。
+定期見直し（year-2026）の項目は REV-01〜REV-14 です。「特になし」も記入とみなします。`),
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			in.About, in.Text = args[0], args[1]
+			w, err := client.Write(cmd.Context(), in)
+			if err != nil {
+				return err
+			}
+			if c.json() {
+				return c.printJSON(w)
+			}
+			if strings.HasPrefix(in.About, "year-") || len(w.Open) == 0 {
+				fmt.Fprintln(c.Out, c.t("written", "記入しました"))
+				return nil
+			}
+			fmt.Fprintln(c.Out, c.t("written; still empty: %s", "記入しました。未記入: %s", strings.Join(w.Open, ", ")))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&in.Item, "item", "", c.t("the item", "項目"))
+	cmd.Flags().StringVar(&in.By, "as", "", c.t("your ID in the estate", "構成台帳での本人のID"))
+	_ = cmd.MarkFlagRequired("item")
+	return cmd
 }
 
 // pageFormats are the ways to set a report over many runs.

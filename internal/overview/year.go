@@ -157,18 +157,18 @@ func MakeYear(f Facts) Year {
 	slices.SortStableFunc(y.Findings, func(a, b Standing) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(cmp.Or(a.Due, "9"), cmp.Or(b.Due, "9")))
 	})
+	var from []string
 	if f.Estate != nil {
-		var from []string
 		for _, m := range measuresOf(f.Estate) {
 			from = append(from, m.Finding)
 			if m.Residual != (plan.Text{}) {
 				y.Residual = append(y.Residual, m)
 			}
 		}
-		for _, s := range y.Findings {
-			if s.State == finding.Open && !slices.Contains(from, s.ID) {
-				y.Candidates = append(y.Candidates, s)
-			}
+	}
+	for _, s := range y.Findings {
+		if s.State == finding.Open && !slices.Contains(from, s.ID) {
+			y.Candidates = append(y.Candidates, s)
 		}
 	}
 	return y

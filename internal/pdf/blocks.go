@@ -9,7 +9,7 @@ func (d *Doc) Heading(level int, text, note string, keep float64) {
 		d.Gap(size * 0.9)
 	}
 	lines := d.lines(Bold, size, Width, text)
-	d.Room(size*leading*float64(len(lines)) + max(50, min(keep, (pageH-top-bottom)*0.9)))
+	d.Room(size*leading*float64(len(lines)) + max(90, min(keep, (pageH-top-bottom)*0.9)))
 	d.marks = append(d.marks, bookmark{title: text, level: level, page: len(d.pages) - 1, y: d.y})
 	n := d.parent.child([]string{"", "H1", "H2", "H3"}[min(level, 3)])
 	for i, line := range lines {

@@ -30,9 +30,11 @@ type Report struct {
 	Assessments []Assessment `json:"assessments"`
 	Inspections []Inspection `json:"inspections"`
 	Forms
-	Notes    []Note   `json:"notes"` // what people reported and remarked
-	Probes   []Probe  `json:"probes"`
-	Basis    Basis    `json:"basis"`
+	Notes  []Note  `json:"notes"` // what people reported and remarked
+	Probes []Probe `json:"probes"`
+	Basis  Basis   `json:"basis"`
+	// Written is what people wrote into it afterwards; a report that was sealed has none.
+	Written  []Entry  `json:"written,omitempty"`
 	Evidence Evidence `json:"evidence"`
 
 	// titles are what people call things of the plan, by kind and name.

@@ -18,7 +18,7 @@ func (d *document) review() section {
 		Lead: []plan.Text{say("Facts are filled in from the record. Fields marked ✎ are to be written by people, with a name; \"nothing to say\" is an entry.",
 			"事実は記録から記入済み。✎ の欄は人が氏名とともに記入する。「特になし」も記入とみなす。")}}
 	t := table{Head: []plan.Text{say("Item", "項目"), say("From the record", "記録からの事実"), say("Written by people", "人が記入")}}
-	item := func(title plan.Text, facts []plan.Text, ask plan.Text) {
+	item := func(id string, title plan.Text, facts []plan.Text, ask plan.Text) {
 		var en, ja []string
 		for _, f := range facts {
 			if f != (plan.Text{}) {
@@ -28,21 +28,21 @@ func (d *document) review() section {
 		if len(en) == 0 {
 			en, ja = []string{"nothing in the record"}, []string{"記録なし"}
 		}
-		blank := cell{Text: plan.Text{EN: "✎ " + ask.EN, JA: "✎ " + ask.JA}, Class: "blank"}
-		if ask == (plan.Text{}) {
-			blank = tell(dash)
-		}
-		t.Rows = append(t.Rows, []cell{tell(title), tell(plan.Text{EN: strings.Join(en, " · "), JA: strings.Join(ja, "・")}), blank})
+		t.Rows = append(t.Rows, []cell{tell(title), tell(plan.Text{EN: strings.Join(en, " · "), JA: strings.Join(ja, "・")}), d.written(id, ask)})
 	}
-	item(say("1 Analysis of the event: 1) its nature", "1 事象の分析 1) 事象の性質"), d.nature(), say("description", "事象の説明"))
-	item(say("1 Analysis of the event: 2) its cause", "1 事象の分析 2) 原因"), d.detection(), say("cause, analysis", "原因・分析"))
-	item(say("2 Evaluation of the response: 1) those with assigned roles", "2 対応の評価 1) 役割を持つ者の対応"), d.roles(), say("judgement for each role", "役割ごとの評価"))
-	item(say("2 Evaluation of the response: 2) staff in general", "2 対応の評価 2) 職員一般の対応"), d.staff(), say("judgement", "評価"))
-	item(say("3 Attainment of RTO and RLO: 1) actual time and level", "3 目標の達成度合い 1) 実際の復旧時間とレベル"), d.achieved(), plan.Text{})
-	item(say("3 Attainment of RTO and RLO: 2) effectiveness of the response", "3 目標の達成度合い 2) 対応の有効性"), d.effect(), say("judgement", "評価"))
-	item(say("4 Improvements: 1) causes of the gap to the targets", "4 改善点 1) 目標との差の原因"), d.gaps(), say("cause of each gap", "差ごとの原因"))
-	item(say("4 Improvements: 2) other points", "4 改善点 2) その他"), d.others(), say("proposals, owner, due date", "提案・担当・期限"))
+	item("1.1", say("1 Analysis of the event: 1) its nature", "1 事象の分析 1) 事象の性質"), d.nature(), say("description", "事象の説明"))
+	item("1.2", say("1 Analysis of the event: 2) its cause", "1 事象の分析 2) 原因"), d.detection(), say("cause, analysis", "原因・分析"))
+	item("2.1", say("2 Evaluation of the response: 1) those with assigned roles", "2 対応の評価 1) 役割を持つ者の対応"), d.roles(), say("judgement for each role", "役割ごとの評価"))
+	item("2.2", say("2 Evaluation of the response: 2) staff in general", "2 対応の評価 2) 職員一般の対応"), d.staff(), say("judgement", "評価"))
+	item("3.1", say("3 Attainment of RTO and RLO: 1) actual time and level", "3 目標の達成度合い 1) 実際の復旧時間とレベル"), d.achieved(), plan.Text{})
+	item("3.2", say("3 Attainment of RTO and RLO: 2) effectiveness of the response", "3 目標の達成度合い 2) 対応の有効性"), d.effect(), say("judgement", "評価"))
+	item("4.1", say("4 Improvements: 1) causes of the gap to the targets", "4 改善点 1) 目標との差の原因"), d.gaps(), say("cause of each gap", "差ごとの原因"))
+	item("4.2", say("4 Improvements: 2) other points", "4 改善点 2) その他"), d.others(), say("proposals, owner, due date", "提案・担当・期限"))
+	s.Lead = append(s.Lead, d.reportState()...)
 	s.Tables = []table{t}
+	if c := d.corrections(); c != nil {
+		s.Tables = append(s.Tables, *c)
+	}
 	return s
 }
 

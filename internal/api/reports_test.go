@@ -1,0 +1,104 @@
+package api_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/overview"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
+)
+
+// recorded puts a run into the journal that began, and ended unless open.
+func (l *lessons) recorded(id string, at time.Time, open bool) {
+	l.t.Helper()
+	events := []run.Event{{Run: id, Writer: "run", Seq: 1, Kind: run.RunStarted, At: at, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Scenario: "tokyo-loss"})}}
+	if !open {
+		events = append(events, run.Event{Run: id, Writer: "run", Seq: 2, Kind: run.RunEnded, At: at.Add(time.Hour), By: run.Engine, Data: run.Encode(run.Ended{State: run.Recovered})})
+	}
+	if err := l.store.Append(l.t.Context(), events); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// refused is the way out of a refusal, or a failure.
+func refusal(t *testing.T, err error, want string) {
+	t.Helper()
+	p := new(api.Problem)
+	if !errors.As(err, &p) || !strings.Contains(p.Error(), want) {
+		t.Errorf("got %v, want a refusal that says %q", err, want)
+	}
+}
+
+func TestAReportIsClosedWhenEveryItemIsWritten(t *testing.T) {
+	l := newLessons(t)
+	l.recorded("drl-1", l.now.Add(-3*time.Hour), false)
+	l.recorded("drl-2", l.now.Add(-time.Hour), true)
+	write := func(about, item, text string) (api.Written, error) {
+		return l.client.Write(l.as("sato"), api.WriteRequest{About: about, Item: item, Text: text})
+	}
+	_, err := write("drl-2", "1.1", "x")
+	refusal(t, err, "has not ended")
+	_, err = write("drl-1", "3.1", "x")
+	refusal(t, err, `no item "3.1"`)
+	_, err = write("drl-1", "1.1", "  ")
+	refusal(t, err, "empty")
+	for i, item := range run.ReportItems() {
+		_, err = write("drl-1", run.WrittenClose, "approved")
+		refusal(t, err, item)
+		w, err := write("drl-1", item, "特になし")
+		if err != nil || len(w.Entries) != i+1 || w.Entries[i].By != "sato" {
+			t.Fatalf("%v, %+v", err, w)
+		}
+	}
+	if _, err := write("drl-1", run.WrittenClose, "approved"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = write("drl-1", "1.1", "another thought")
+	refusal(t, err, "closed")
+	if w, err := write("drl-1", run.WrittenCorrection, "the clock of osaka was late"); err != nil || len(w.Open) != 0 {
+		t.Errorf("a later correction: %v, %+v", err, w)
+	}
+}
+
+func TestPagesOverManyRuns(t *testing.T) {
+	l := newLessons(t)
+	l.server.SetSheet = func(w io.Writer, d sheet.Sheet, format string, lang i18n.Lang) error {
+		_, err := io.WriteString(w, d.Terminal(lang))
+		return err
+	}
+	l.ended("drl-1", l.now.AddDate(0, -3, 0), true)
+	l.ended("drl-2", l.now.AddDate(0, 0, -1), false)
+	var y overview.Year
+	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{}, "json", "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &y); err != nil {
+		t.Fatal(err)
+	}
+	if y.Fiscal != 2026 || y.Counts.Runs != 2 || y.Counts.FindingsOpened != 2 || y.Counts.FindingsClosed != 1 {
+		t.Errorf("the year %d: %+v", y.Fiscal, y.Counts)
+	}
+	b, err = l.client.Overview(l.as("sato"), "compare", api.ReportOf{Before: "drl-1", After: "drl-2"}, "text", "ja")
+	if err != nil || !strings.Contains(string(b), "promote が遅い") || !strings.Contains(string(b), "解消") {
+		t.Errorf("%v: what is gone is not said:\n%s", err, b)
+	}
+	_, err = l.client.Overview(l.as("sato"), "compare", api.ReportOf{Before: "drl-1", After: "drl-9"}, "text", "en")
+	refusal(t, err, `no ended run "drl-9"`)
+	_, err = l.client.Overview(l.as("sato"), "trend", api.ReportOf{System: "nothing"}, "text", "en")
+	refusal(t, err, `"nothing"`)
+	if _, err := l.client.Write(l.as("sato"), api.WriteRequest{About: "year-2026", Item: "REV-05", Text: "総務部と確認"}); err != nil {
+		t.Fatal(err)
+	}
+	b, err = l.client.Overview(l.as("sato"), "review", api.ReportOf{}, "text", "ja")
+	if err != nil || !strings.Contains(string(b), "総務部と確認") {
+		t.Errorf("%v: what was written into the review is missing:\n%s", err, b)
+	}
+}

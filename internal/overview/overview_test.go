@@ -1,0 +1,172 @@
+package overview
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/book"
+	"github.com/muster-dr/muster/internal/finding"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/proof"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
+)
+
+var tokyo = time.FixedZone("JST", 9*3600)
+
+func frame() Frame {
+	return Frame{Organisation: "髙﨑商事㈱", At: time.Date(2027, 1, 15, 10, 0, 0, 0, tokyo), Zone: tokyo}
+}
+
+func s(v float64) *float64 { return &v }
+
+// drill is a run of one system with an RTO of ten minutes.
+func drill(id string, day string, rto *float64, v run.Verdict) outcome.Outcome {
+	at, err := time.ParseInLocation(time.DateOnly, day, tokyo)
+	if err != nil {
+		panic(err)
+	}
+	return outcome.Outcome{Run: id, Kind: run.Drill, Depth: run.Live, Scenario: "loss", Title: plan.Text{EN: "Tokyo is lost", JA: "東京拠点の被災"}, PlanHash: "aaaaaaaa", StartedAt: at, EndedAt: at.Add(time.Hour), State: run.Recovered, Verdict: v,
+		Systems: []outcome.System{{ID: "orders", Title: plan.Text{EN: "Orders", JA: "受注"}, Priority: "S", Verdict: v, RTO: outcome.Figure{ObjectiveS: s(600), ActualS: rto, Verdict: v}, RPO: outcome.Figure{Verdict: run.NoObjective}, Failback: outcome.Figure{Verdict: run.NoObjective}}},
+		Steps:   []outcome.Step{{System: "orders", Runbook: "failover", Step: "promote", Purpose: "failover", ElapsedS: rto, BudgetS: s(300), Outcome: run.Passed}},
+		Phases:  []outcome.Phase{{ID: run.RecoveryDecision, DurationS: s(60)}}, People: outcome.People{Called: 10, Answered: 9, Participation: s(0.9)}}
+}
+
+func TestTrendKeepsBlindApart(t *testing.T) {
+	list := []outcome.Outcome{drill("b", "2026-05-10", s(900), run.Missed), drill("a", "2026-05-01", s(300), run.Met), drill("c", "2026-08-01", s(500), run.Met), drill("blind", "2026-05-20", s(9000), run.Missed)}
+	list[2].PlanHash = "bbbbbbbb"
+	simulated := drill("sim", "2026-05-25", s(100), run.Met)
+	simulated.People.Simulated, simulated.People.Participation = true, s(0.1)
+	talk := drill("talk", "2026-05-26", s(1), run.Met)
+	talk.Depth = run.Tabletop
+	x := MakeTrend(frame(), "orders", "", append(list, simulated, talk), map[string]bool{"blind": true})
+	if len(x.Runs) != 5 || x.Runs[0].Run != "a" {
+		t.Fatalf("runs %+v: want the five that did something, oldest first", x.Runs)
+	}
+	q := x.Quarters[0]
+	if q.Quarter != "2026-Q2" || q.Blind || q.Runs != 3 || *q.RTOP50S != 300 || *q.RTOP95S != 900 {
+		t.Errorf("announced drills of the quarter: %+v", q)
+	}
+	if *q.Participation != 0.9 {
+		t.Errorf("participation %v: what the engine answered for people is not theirs", *q.Participation)
+	}
+	if b := x.Quarters[1]; !b.Blind || b.Runs != 1 || *b.RTOP50S != 9000 {
+		t.Errorf("blind drills of the quarter: %+v", b)
+	}
+	for _, st := range x.Steps {
+		if st.Step == "promote" && !st.Blind && (st.Times != 4 || *st.P50S != 300) {
+			t.Errorf("step %+v", st)
+		}
+	}
+	d := x.Sheet()
+	for _, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+		if got := d.Terminal(l); !strings.Contains(got, "bbbbbbbb") || !strings.Contains(got, l.T("blind", "非提示型")) {
+			t.Errorf("the page says neither which plan nor which drill was blind:\n%s", got)
+		}
+	}
+}
+
+func TestCompareNamesWhatChanged(t *testing.T) {
+	a, b := drill("a", "2026-05-01", s(900), run.Missed), drill("b", "2026-08-01", s(500), run.Met)
+	a.Findings = []outcome.Finding{{Place: "objective/orders/rto", Title: plan.Text{EN: "RTO missed", JA: "RTO未達"}}, {Place: "people/silent", Title: plan.Text{EN: "silent", JA: "応答なし"}}}
+	b.Findings = []outcome.Finding{{Place: "people/silent", Title: plan.Text{EN: "silent", JA: "応答なし"}}, {Place: "retry/orders", Title: plan.Text{EN: "retried", JA: "再試行"}}}
+	c := Compare(frame(), a, b)
+	if len(c.Gone) != 1 || len(c.New) != 1 || len(c.Again) != 1 || c.Gone[0].Place != "objective/orders/rto" {
+		t.Errorf("gone %v, new %v, again %v", c.Gone, c.New, c.Again)
+	}
+	if got := c.Sheet().Terminal(i18n.EN); !strings.Contains(got, "6 min 40 s faster") {
+		t.Errorf("how much faster is not said:\n%s", got)
+	}
+}
+
+func facts() Facts {
+	f := Facts{Frame: frame(), From: time.Date(2026, 4, 1, 0, 0, 0, 0, tokyo), Until: time.Date(2027, 4, 1, 0, 0, 0, 0, tokyo), Programme: "acme"}
+	f.Outcomes = []outcome.Outcome{drill("a", "2026-05-01", s(900), run.Missed), drill("b", "2026-08-01", s(500), run.Met), drill("c", "2026-11-01", s(400), run.Met)}
+	f.Planned = []programme.Item{
+		{Row: "switch", Number: "6", Title: plan.Text{EN: "Switchover", JA: "システム切り替え訓練"}, From: f.From.AddDate(0, 6, 0), Status: programme.HeldThen, HeldOn: f.From.AddDate(0, 7, 0), Run: "c"},
+		{Row: "restore", Number: "5", Title: plan.Text{EN: "Restore", JA: "システムリカバリ訓練"}, From: f.From.AddDate(0, 5, 0), Status: programme.Overdue},
+	}
+	opened := f.From.AddDate(0, 1, 0)
+	closed := f.From.AddDate(0, 4, 0)
+	f.Findings = []finding.Finding{
+		{ID: "F-1", Title: plan.Text{EN: "RTO missed", JA: "RTO未達"}, System: "orders", State: finding.Closed, OpenedAt: opened, ClosedAt: &closed, History: []finding.Change{{What: finding.WasOpened, At: opened}, {What: finding.WasClosed, At: closed}}},
+		{ID: "F-2", Title: plan.Text{EN: "silent deputy", JA: "代行者が未応答"}, State: finding.Open, Due: "2026-10-01", Overdue: true, OpenedAt: opened, History: []finding.Change{{What: finding.WasOpened, At: opened}}},
+	}
+	at := f.Outcomes[2].EndedAt
+	f.Proven = []proof.System{{System: "orders", Title: plan.Text{EN: "Orders", JA: "受注"}, Priority: "S", Properties: []proof.Property{{Property: outcome.RTO, State: proof.Fresh, At: &at, Run: "c"}, {Property: outcome.Restore, State: proof.Never}}},
+		{System: "portal", Properties: []proof.Property{{Property: outcome.RTO, State: proof.NotSet}}}}
+	return f
+}
+
+func TestYearSaysWhatWasPlannedProvenAndFound(t *testing.T) {
+	y := MakeYear(facts())
+	want := Counts{Planned: 2, Held: 1, Overdue: 1, Runs: 3, Met: 2, Missed: 1, Systems: 2, SystemsProven: 1, NeedProof: 1, FindingsOpened: 2, FindingsClosed: 1, FindingsOpen: 1, FindingsLate: 1}
+	if y.Counts != want {
+		t.Errorf("got  %+v\nwant %+v", y.Counts, want)
+	}
+	if y.verdict() != run.Missed {
+		t.Error("a year with an overdue drill is not in order")
+	}
+	if y.Findings[0].ID != "F-2" {
+		t.Error("what is overdue stands first")
+	}
+	if y.Systems[0].System != "orders" || *y.Systems[0].P50S != 500 || *y.Systems[0].LastS != 400 || *y.Systems[0].WorstS != 900 {
+		t.Errorf("orders: %+v", y.Systems[0])
+	}
+}
+
+func TestReviewAnswersWhatTheRecordKnows(t *testing.T) {
+	r := MakeReview(facts(), []Entry{{Item: "REV-05", By: "sato", Day: "2027-01-10", Text: "総務部と確認"}})
+	if len(r.Questions) != 14 {
+		t.Fatalf("%d questions, want 14", len(r.Questions))
+	}
+	for id, want := range map[string]run.Verdict{"REV-09": run.Missed, "REV-13": run.Missed, "REV-05": run.NotProven, "REV-08": run.Missed} {
+		for _, q := range r.Questions {
+			if q.ID == id && q.Answered != want {
+				t.Errorf("%s %s: answered %s, want %s", q.ID, q.Question.EN, q.Answered, want)
+			}
+		}
+	}
+	text := r.Sheet().Terminal(i18n.JA)
+	if !strings.Contains(text, "総務部と確認") || !strings.Contains(text, "portal") {
+		t.Errorf("what was written, or which system has no RTO, is missing:\n%s", text)
+	}
+}
+
+// TestEveryPageInEveryFormat: no letter is lost, in both languages.
+func TestEveryPageInEveryFormat(t *testing.T) {
+	fonts, err := book.FindFonts("", i18n.EN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := facts()
+	pages := map[string]sheet.Sheet{"trend": MakeTrend(f.Frame, "orders", "", f.Outcomes, nil).Sheet(), "compare": Compare(f.Frame, f.Outcomes[0], f.Outcomes[1]).Sheet(), "year": MakeYear(f).Sheet(), "review": MakeReview(f, nil).Sheet()}
+	for name, d := range pages {
+		for _, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+			var b bytes.Buffer
+			if missing, err := d.PDF(&b, l, fonts); err != nil || len(missing) > 0 {
+				t.Errorf("%s in %s: %v, letters missing %q", name, l, err, missing)
+			}
+			if dir := os.Getenv("PAGES"); dir != "" {
+				_ = os.WriteFile(dir+"/"+name+"."+string(l)+".pdf", b.Bytes(), 0o600)
+			}
+			b.Reset()
+			if err := d.HTML(&b, []i18n.Lang{l}); err != nil || !strings.Contains(b.String(), "髙﨑商事㈱") {
+				t.Errorf("%s as HTML: %v", name, err)
+			}
+			b.Reset()
+			if err := d.CSV(&b, l); err != nil {
+				t.Errorf("%s as CSV: %v", name, err)
+			}
+			if !strings.Contains(d.Markdown(l), "髙﨑商事㈱") {
+				t.Errorf("%s as Markdown lost a name", name)
+			}
+		}
+	}
+}
