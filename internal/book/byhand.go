@@ -95,7 +95,7 @@ func (h *hand) say(en, ja string, args ...any) string { return "# " + h.l.T(en, 
 
 // goOn stands between what looks and what acts.
 func (h *hand) goOn(en, ja string, args ...any) string {
-	return h.say("== go on only when "+en, "== "+ja+"の場合だけ先へ進む", args...)
+	return h.say("== go on only when "+en, "== 次の場合だけ先へ進む："+ja, args...)
 }
 
 // on says that what follows is typed at a target's own host.
@@ -114,7 +114,7 @@ func (h *hand) anywhere(ts ...target) string {
 	for _, t := range ts {
 		names = append(names, h.l.T("%s (%s)", "%s（%s）", t.name, h.place(t.site)))
 	}
-	return h.say("on any machine that reaches %s", "%s に接続できるマシンで実行", strings.Join(names, h.l.T(", ", "、")))
+	return h.say("on any machine that reaches %s", "%sに接続できるマシンで実行", strings.Join(names, h.l.T(", ", "、")))
 }
 
 func (h *hand) place(site string) string {

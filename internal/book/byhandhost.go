@@ -137,7 +137,7 @@ func (h *hand) process(verb string) []string {
 		guards = append(guards, `ps -o args= -p "$PID" | grep -qF -e `+quote(w))
 	}
 	return block(here, h.say("look: the number in its pid file must be that of %s, and not a stranger's", "確認：PID ファイルの番号が別のプロセスではなく %s のものであること", exe), show,
-		h.goOn("that is so (it is made sure of once more)", "そのとおり（実行時にもう一度確かめる）"), chain(append(guards, kill+` "$PID"`)...), end, show)
+		h.goOn("that is so (it is made sure of once more)", "上のとおりである（実行時にもう一度確かめる）"), chain(append(guards, kill+` "$PID"`)...), end, show)
 }
 
 func (h *hand) processStart(t target, state, marker string, here []string, show string) []string {

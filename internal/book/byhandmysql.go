@@ -13,7 +13,7 @@ const (
 
 func (h *hand) mysql(verb string) []string {
 	if verb == "single_writer" {
-		lines := []string{h.say("look: exactly one may answer 0", "確認：0 と答えるサーバーが一つだけであること")}
+		lines := []string{h.anywhere(h.targets("servers")...), h.say("look: exactly one may answer 0", "確認：0 と答えるサーバーが一つだけであること")}
 		for _, t := range h.targets("servers") {
 			lines = append(lines, mysqlClient(t, "SELECT @@global.read_only"))
 		}
@@ -92,11 +92,11 @@ func (h *hand) mysqlPromote(t target) []string {
 }
 
 // applies promotes a replica whose receiver was stopped.
-func (h *hand) applies(t target) []string {
+func (h *hand) applies(t target, guards ...string) []string {
 	return block(h.anywhere(t),
 		h.say("%s is promoted only when all that it received is applied. When no 0 is shown, it still applies: paste this block again. Never force it: RESET REPLICA ALL throws away what is not applied", "%s は、受信済みの変更をすべて適用した場合に限り昇格される。0 が表示されなければ適用中のため、このブロックを再実行する。強行しない（RESET REPLICA ALL は未適用の変更を破棄する）", t.name),
-		chain(mysqlClient(t, `SHOW REPLICA STATUS\G`)+" | "+applied,
-			mysqlClient(t, "STOP REPLICA; "+readOnlyOff+"; RESET REPLICA ALL; SELECT @@global.read_only")),
+		chain(append(guards, mysqlClient(t, `SHOW REPLICA STATUS\G`)+" | "+applied,
+			mysqlClient(t, "STOP REPLICA; "+readOnlyOff+"; RESET REPLICA ALL; SELECT @@global.read_only"))...),
 		h.goOn("it answered 0", "0 と答えた"), h.keeps(t, false))
 }
 
@@ -140,7 +140,7 @@ func (h *hand) mysqlUnfence(t target) []string {
 	return block(where,
 		h.say("look: each other copy must answer 1 (with none named here, you must know), and %s show no replica's status: a replica stays one", "確認：他のすべてのサーバーが 1 と答え（ここに記載がなければ自分で確かめる）、%s にレプリカの状態が表示されないこと（レプリカはそのままにする）", t.name),
 		looks, mysqlClient(t, `SELECT @@global.read_only; SHOW REPLICA STATUS\G`),
-		h.goOn("that is so. One that does not answer: only when it was seen to be down; leave its line out below", "そのとおり。応答しないサーバーは停止を確認できた場合に限り、下のその行を除いて進む"),
+		h.goOn("that is so. One that does not answer: only when it was seen to be down; leave its line out below", "上のとおりである。応答しないサーバーは停止を確認できた場合に限り、下のその行を除いて進む"),
 		chain(append(guards, mysqlClient(t, readOnlyOff+"; SELECT @@global.read_only"), forget)...), last,
 		h.say("done when it answers 0. Scheduled events run again with: SET GLOBAL event_scheduler = ON", "0 と答えれば完了。スケジュールイベントを再開するには：SET GLOBAL event_scheduler = ON"))
 }
@@ -152,17 +152,19 @@ func (h *hand) mysqlRejoin(t, follow target) []string {
 }
 
 func (h *hand) mysqlSwitchover(from, to target) []string {
+	// Made sure of in each chain that acts: that the one can't write, and the other has it all.
+	halted, same := isReadOnly(from, "1"), `test "$(`+mysqlAsks(from, position)+`)" = "$(`+mysqlAsks(to, position)+`)"`
 	return block(h.anywhere(from, to),
 		h.say("look: %s must answer 0, %s 1 and follow it without an error", "確認：%s が 0、%s が 1 と答え、エラーなく追従していること", from.name, to.name),
 		chain(mysqlClient(from, "SELECT @@global.read_only"), mysqlClient(to, `SELECT @@global.read_only; SHOW REPLICA STATUS\G`)),
-		h.goOn("that is so; from here on nobody can write", "そのとおり（ここから書き込みが止まる）"),
+		h.goOn("that is so; from here on nobody can write", "上のとおりである（ここから書き込みが止まる）"),
 		h.mysqlFence(from),
 		h.say("look: both positions must be the same. To go back: take the fence off %s", "確認：両サーバーの位置が同じであること。元に戻すには %s のフェンスを外す", from.name),
 		h.anywhere(from, to),
 		chain(mysqlClient(from, position), mysqlClient(to, position)),
-		h.goOn("they are the same", "同じ"),
-		chain(`test "$(`+mysqlAsks(from, position)+`)" = "$(`+mysqlAsks(to, position)+`)"`, mysqlClient(to, "STOP REPLICA IO_THREAD")),
-		h.applies(to),
+		h.goOn("they are the same", "両方が同じである"),
+		chain(halted, same, mysqlClient(to, "STOP REPLICA IO_THREAD")),
+		h.applies(to, halted, same),
 		h.anywhere(from, to), h.mysqlRejoin(from, to))
 }
 

@@ -139,3 +139,20 @@ func TestMySQLSwitchesOverByHandWithoutLoss(t *testing.T) {
 		t.Fatalf("%d of 20 rows", n)
 	}
 }
+
+// Who lacks something is not switched to.
+func TestMySQLIsNotSwitchedToOneThatLacksSomething(t *testing.T) {
+	p := mysqltest.StartPair(t)
+	o := mysqlHand(t, p.Tokyo, p.Osaka)
+	p.Tokyo.AwaitReplica(t, p.Osaka)
+	p.Osaka.Exec(t, "STOP REPLICA IO_THREAD")
+	p.Tokyo.Exec(t, "CREATE TABLE shop.behind (n INT PRIMARY KEY)")
+	o.paste(t, "mysql.switchover", map[string]any{"from": "tokyo", "to": "osaka"})
+	if mysqltest.Value[int](t, p.Osaka, "SELECT @@global.read_only") != 1 {
+		t.Fatal("osaka was promoted without what tokyo wrote")
+	}
+	o.paste(t, "mysql.unfence", map[string]any{"server": "tokyo", "others": []string{"osaka"}}) // the way back
+	if err := p.Tokyo.TryWrite(t); err != nil {
+		t.Fatal(err)
+	}
+}

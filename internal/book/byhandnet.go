@@ -123,7 +123,7 @@ func (h *hand) dns(verb string) []string {
 	}
 	return block(h.anywhere(t), key, h.say("look, and write down what it answers now: that is the way back", "確認：今の応答を控える。元に戻すときの値になる"), ask(own[:1]),
 		h.goOn("the new place serves already", "新しい側がすでに稼働している"),
-		script, "send", "END", ask(own[:1]), h.say("look: each must answer the new values only (a secondary may take a while)", "確認：すべてが新しい値だけを答えること（セカンダリは遅れることがある）"), ask(own))
+		script, "send", "END", ask(own), h.say("done when each answers the new values only (a secondary may take a while)", "すべてが新しい値だけを答えれば完了（セカンダリは遅れることがある）"))
 }
 
 func (h *hand) curl(uses string) []string {

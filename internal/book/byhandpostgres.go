@@ -12,7 +12,7 @@ const inRecovery = "SELECT pg_is_in_recovery()"
 func (h *hand) postgres(verb string) []string {
 	t, ok := h.target(or(h.only("server", "standby", "from", "to"), "server"))
 	if verb == "single_writer" {
-		lines := []string{h.say("look: exactly one may answer f", "確認：f と答えるサーバーが一つだけであること")}
+		lines := []string{h.anywhere(h.targets("servers")...), h.say("look: exactly one may answer f", "確認：f と答えるサーバーが一つだけであること")}
 		for _, t := range h.targets("servers") {
 			lines = append(lines, psql(t, inRecovery))
 		}
@@ -78,7 +78,7 @@ func (h *hand) postgresUnfence(t target) []string {
 		}
 	}
 	return block(h.on(t), t.programs(h), look,
-		h.goOn("that is so. One that does not answer: only when it was seen to be down; leave its line out below", "そのとおり。応答しないサーバーは停止を確認できた場合に限り、下のその行を除いて進む"),
+		h.goOn("that is so. One that does not answer: only when it was seen to be down; leave its line out below", "上のとおりである。応答しないサーバーは停止を確認できた場合に限り、下のその行を除いて進む"),
 		chain(append(guards, t.stopsIfRunning(), t.as("rm", "-f", t.signal()), t.starts(), answers(t, inRecovery, "f"), t.as("rm", "-f", t.marker()))...))
 }
 
@@ -128,7 +128,7 @@ func (h *hand) postgresSwitchover(from, to target) []string {
 	return block(h.on(from), from.programs(h),
 		h.say("look: %s must answer f, %s t and streaming", "確認：%s が f、%s が t と streaming を返すこと", from.name, to.name),
 		chain(psql(from, inRecovery), psql(to, "SELECT pg_is_in_recovery(), status FROM pg_stat_wal_receiver")),
-		h.goOn("that is so; from here on nobody can write", "そのとおり（ここから書き込みが止まる）"),
+		h.goOn("that is so; from here on nobody can write", "上のとおりである（ここから書き込みが止まる）"),
 		h.on(from),
 		chain(answers(from, inRecovery, "f"), answers(to, inRecovery, "t"), psql(from, "CHECKPOINT"), from.as("touch", from.signal()), from.pgCtl("-m", "fast", "-w", "stop"), control+" | grep 'cluster state:  *shut down$'"),
 		h.goOn("it ended with \"shut down\". To go back: %s && %s", "shut down と表示された。元に戻すには：%s && %s", from.as("rm", "-f", from.signal()), from.starts()),

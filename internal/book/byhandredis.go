@@ -7,7 +7,7 @@ func (h *hand) redis(verb string) []string {
 		return redisCLI(t, t.text("host"), or(t.text("port"), "6379"), command...)
 	}
 	if verb == "single_writer" {
-		lines := block(h.keyfile(h.targets("servers")...), h.say("look: exactly one may answer master", "確認：master と答えるサーバーが一つだけであること"))
+		lines := block(h.keyfile(h.targets("servers")...), h.anywhere(h.targets("servers")...), h.say("look: exactly one may answer master", "確認：master と答えるサーバーが一つだけであること"))
 		for _, t := range h.targets("servers") {
 			lines = append(lines, cli(t, "ROLE"))
 		}
@@ -51,7 +51,7 @@ func (h *hand) redis(verb string) []string {
 		return block(h.keyfile(t, f), h.anywhere(t, f),
 			h.say("look: %s must answer master, and hold data; %s is wiped and filled with them", "確認：%s が master と答え、データを持つこと。%s のデータは消え、その内容に置き換わる", f.name, t.name),
 			cli(f, "ROLE"), cli(f, "DBSIZE"), cli(t, "ROLE"), cli(t, "DBSIZE"), cli(t, "CONFIG", "GET", "min-replicas-*"),
-			h.goOn("that is so, %s takes no writes (fenced, or a replica), and nobody needs what it has beyond %s", "そのとおりで、%s が書き込みを受け付けず（フェンス済みかレプリカ）、%s にないデータを破棄してよい", t.name, f.name),
+			h.goOn("that is so, %s takes no writes (fenced, or a replica), and nobody needs what it has beyond %s", "上のとおりで、%s が書き込みを受け付けず（フェンス済みかレプリカ）、%s にないデータを破棄してよい", t.name, f.name),
 			chain(cli(t, "REPLICAOF", f.text("host"), or(f.text("port"), "6379")), cli(t, "CONFIG", "SET", "replica-read-only", "yes"), cli(t, "CONFIG", "REWRITE"), cli(t, "INFO", "replication")), kept,
 			h.say("done when it says master_link_status:up. Then take off its fence, if it has one:", "master_link_status:up と表示されれば完了。フェンスがあれば続けて外す："), h.lowers(t, cli, ""))
 	case "switchover":
@@ -62,7 +62,7 @@ func (h *hand) redis(verb string) []string {
 		return block(h.keyfile(t, to), h.anywhere(t, to),
 			h.say("look: %s is the master, %s its replica with state=online, at the address that the master shows for it", "確認：%s がマスター、%s がそのレプリカで state=online であり、マスターが示すアドレスが下のものと同じであること", t.name, to.name),
 			cli(t, "INFO", "replication"), cli(to, "CONFIG", "GET", "min-replicas-*"),
-			h.goOn("that is so, and min-replicas-to-write of %s is below 1000000000 (no fence)", "そのとおりで、%s の min-replicas-to-write が 1000000000 未満（フェンスなし）", to.name),
+			h.goOn("that is so, and min-replicas-to-write of %s is below 1000000000 (no fence)", "上のとおりで、%s の min-replicas-to-write が 1000000000 未満（フェンスなし）", to.name),
 			cli(t, "FAILOVER", "TO", to.text("host"), or(to.text("port"), "6379"), "TIMEOUT", "60000"),
 			h.say("look: again until it has handed over", "確認：引き渡しが終わるまで繰り返す"), cli(t, "ROLE"), cli(to, "ROLE"),
 			h.goOn("%s answers slave and %s master", "%s が slave、%s が master と答えた", t.name, to.name),
@@ -113,7 +113,7 @@ func (h *hand) sentinel(verb string) []string {
 	}
 	return block(h.keyfile(t, from, to), h.anywhere(t, from, to), h.say("look: %s is the master, and %s follows it with master_link_status:up", "確認：%s がマスターで、%s が master_link_status:up で追従していること", from.name, to.name),
 		looks, cli(from, "INFO", "replication"), cli(to, "INFO", "replication"),
-		h.goOn("that is so. Writes are held back for 60 seconds, so that none is lost; look that slave_repl_offset of %s reaches master_repl_offset of %s", "そのとおり。失わないよう書き込みを60秒止める。%s の slave_repl_offset が %s の master_repl_offset に達したことを確認する", to.name, from.name),
+		h.goOn("that is so. Writes are held back for 60 seconds, so that none is lost; look that slave_repl_offset of %s reaches master_repl_offset of %s", "上のとおりである。失わないよう書き込みを60秒止める。%s の slave_repl_offset が %s の master_repl_offset に達したことを確認する", to.name, from.name),
 		chain(cli(from, "CLIENT", "PAUSE", "60000", "WRITE"), cli(from, "INFO", "replication"), cli(to, "INFO", "replication")),
 		h.goOn("both offsets are the same, and the 60 seconds are not over", "両方のオフセットが同じで、60秒以内"), first,
 		h.say("look: they must name %s", "確認：%s を答えること", to.name), looks)
