@@ -15,11 +15,14 @@ import (
 
 func (s *Server) forecastRoutes(api huma.API) {
 	huma.Register(api, route("scenario-forecast", http.MethodGet, "/scenarios/{name}/forecast",
-		"How likely a run of the scenario would meet its objectives, by what its steps took before. A forecast, never a measurement.", 404, 422),
+		"How likely a run of the scenario would meet its objectives, by what its steps took before. A forecast, never a measurement.", 403, 404, 422),
 		func(ctx context.Context, in *struct {
 			Name  string    `path:"name"`
 			Depth run.Depth `query:"depth" enum:"tabletop,walkthrough,isolated,live,real" doc:"The scenario's own when left out."`
 		}) (*answer[forecast.Forecast], error) {
+			if err := s.mayForesee(ctx, in.Name); err != nil {
+				return nil, err
+			}
 			p, err := s.compile(ctx, in.Name, in.Depth)
 			if err != nil {
 				return nil, err
@@ -31,16 +34,29 @@ func (s *Server) forecastRoutes(api huma.API) {
 			return &answer[forecast.Forecast]{s.forecasts.of(p, past)}, nil
 		})
 	huma.Register(api, route("scenario-past", http.MethodGet, "/scenarios/{name}/past",
-		"What the steps and parts of past runs of the scenario took: what a forecast rests on."),
+		"What the steps and parts of past runs of the scenario took: what a forecast rests on.", 403, 404, 422),
 		func(ctx context.Context, in *struct {
 			Name string `path:"name"`
 		}) (*answer[forecast.Past], error) {
+			if err := s.mayForesee(ctx, in.Name); err != nil {
+				return nil, err
+			}
 			past, err := forecast.Read(ctx, s.Store, in.Name, "")
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
 			}
 			return &answer[forecast.Past]{past}, nil
 		})
+}
+
+// mayForesee refuses those from whom a blind drill is withheld: what it is expected to take names
+// its systems and steps.
+func (s *Server) mayForesee(ctx context.Context, scenario string) error {
+	p, err := s.compile(ctx, scenario, "")
+	if err != nil {
+		return err
+	}
+	return s.withheld(ctx, p, false)
 }
 
 // forecasts keeps the newest ones: a page that is looked at again, or by many, is drawn once.

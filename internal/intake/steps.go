@@ -127,7 +127,8 @@ func names(sheets []Sheet) []string {
 	return out
 }
 
-func lineAt(n int) string { return fmt.Sprintf("line %d", n) }
+// lineAt is a line of a text, the same in every language.
+func lineAt(n int) string { return fmt.Sprintf("L%d", n) }
 
 // items reads the rows below the heads.
 func (s Sheet) items(l layout) (out []item, gaps []Gap) {
