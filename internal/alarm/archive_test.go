@@ -124,6 +124,26 @@ func TestArchivingIsCutOff(t *testing.T) {
 	}
 }
 
+// Who decides about a proposal that is gone begins none: only what an alarm says does.
+func TestWhatIsGoneIsNotBegunAnewByAChange(t *testing.T) {
+	h := newHouse(t, given{})
+	h.send("any", incident("gone", "fire"))
+	id := h.only().ID
+	h.dismiss(id)
+	h.clock = h.clock.Add(archiveAfter + time.Hour)
+	if n := h.archive(); n != 1 {
+		t.Fatalf("%d were archived", n)
+	}
+	for _, id := range []string{id, "never"} {
+		if _, err := Change(t.Context(), h.store, id, func(p *Proposal) error { p.Told = "x"; return nil }); !errors.Is(err, journal.ErrNotFound) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if docs, err := h.store.DocumentsOf(t.Context(), docKind); err != nil || len(docs) != 0 {
+		t.Errorf("documents: %+v, %v", docs, err)
+	}
+}
+
 type droppingNothing struct {
 	journal.Documents
 	err error

@@ -151,11 +151,17 @@ func get(ctx context.Context, docs journal.Documents, kind, id string) (Proposal
 const changeTries = 50
 
 // Change reads a proposal, lets f decide on it, and keeps it; when another has changed it
-// meanwhile, f decides again. f's error leaves it as it is and is returned.
+// meanwhile, f decides again. f's error leaves it as it is and is returned. journal.ErrNotFound
+// when there is none, or none any more.
 func Change(ctx context.Context, docs journal.Documents, id string, f func(*Proposal) error) (Proposal, error) {
+	return change(ctx, docs, id, false, f)
+}
+
+// change is Change, which may also begin a proposal: only propose does.
+func change(ctx context.Context, docs journal.Documents, id string, begin bool, f func(*Proposal) error) (Proposal, error) {
 	for range changeTries {
 		p, version, err := get(ctx, docs, docKind, id)
-		if err != nil && !errors.Is(err, journal.ErrNotFound) {
+		if err != nil && !(begin && errors.Is(err, journal.ErrNotFound)) {
 			return Proposal{}, err
 		}
 		if p.Filed {

@@ -335,7 +335,7 @@ func (s *Service) propose(ctx context.Context, a Alarm, m match, known []Proposa
 	}
 	var what Outcome
 	var graver bool
-	p, err := Change(ctx, s.store, id, func(p *Proposal) error {
+	p, err := change(ctx, s.store, id, true, func(p *Proposal) error {
 		what = Noted
 		now := s.now().UTC()
 		fresh := p.State == ""

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/alarm"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -19,10 +21,11 @@ func TestTimesAreTheOrganisations(t *testing.T) {
 		t.Fatal(err)
 	}
 	raised := time.Date(2026, 11, 19, 15, 30, 0, 0, time.UTC)
-	if _, err := alarm.Change(t.Context(), store, "12ab", func(p *alarm.Proposal) error {
-		*p = alarm.Proposal{ID: "12ab", State: alarm.Open, Kind: run.Response, Scenario: "tokyo-loss", Source: "quakes", RaisedAt: raised, Expires: raised.Add(time.Hour)}
-		return nil
-	}); err != nil {
+	body, err := json.Marshal(alarm.Proposal{ID: "12ab", State: alarm.Open, Kind: run.Response, Scenario: "tokyo-loss", Source: "quakes", RaisedAt: raised, Expires: raised.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.PutDocument(t.Context(), journal.Document{Kind: "proposal", ID: "12ab", Body: body}); err != nil {
 		t.Fatal(err)
 	}
 	if code, out, talk := muster(t, "drill", "list"); code != 0 || !strings.Contains(out, "2026-11-19 14:00:00 JST") {
