@@ -132,10 +132,7 @@ func (s *Server) addPhoto(ctx context.Context, runID, by string, body []byte) (P
 		return Photo{}, problem(http.StatusConflict, CodeRefused, l.T("Nobody called %q is in the estate of this run.", "%q はこの実施の estate にいません。", by),
 			l.T("Say who sends it: ?by=PERSON", "送信者を ?by=PERSON で指定してください"))
 	}
-	// One picture is decoded at a time: each takes memory that others need as well.
-	s.decoding.Lock()
 	pic, err := photo.Clean(body)
-	s.decoding.Unlock()
 	if r := new(photo.Refusal); errors.As(err, &r) {
 		status := http.StatusUnprocessableEntity
 		if len(body) > photo.MaxSize {

@@ -9,7 +9,6 @@ import (
 	"path"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -86,7 +85,6 @@ type Server struct {
 	proposals alarm.Proposals
 	pace      pace
 	waits     waits
-	decoding  sync.Mutex // one photo at a time
 	photos    chan struct{}
 }
 

@@ -11,6 +11,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"sync"
 
 	"github.com/muster-dr/muster/internal/plan"
 )
@@ -43,11 +44,18 @@ func (r *Refusal) Error() string { return r.Both() }
 
 func refuse(en, ja string, args ...any) error { return &Refusal{plan.Say(en, ja, args...)} }
 
-// Clean checks a picture and takes out what is beside it. The error is a *Refusal.
+// decoding lets one picture of the process be decoded at a time: each takes memory that others
+// need as well.
+var decoding sync.Mutex
+
+// Clean checks a picture and takes out what is beside it. The error is a *Refusal. Whoever calls
+// it waits until the pictures of others are done.
 func Clean(b []byte) (Picture, error) {
 	if len(b) > MaxSize {
 		return Picture{}, TooLarge(int64(len(b)))
 	}
+	decoding.Lock()
+	defer decoding.Unlock()
 	var p Picture
 	var err error
 	switch {

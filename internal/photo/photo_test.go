@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -171,6 +172,36 @@ func TestHeavyPicturesAreRefusedByTheirHead(t *testing.T) {
 		_, err := Clean(c.b)
 		if err == nil || strings.Contains(err.Error(), "more than 16 million") != c.heavy {
 			t.Errorf("%s: %v, refused as heavy should be %v", c.name, err, c.heavy)
+		}
+	}
+}
+
+// Each takes memory that others need: while one picture is decoded, another one waits, whoever
+// asks for it.
+func TestOnePictureIsDecodedAtATime(t *testing.T) {
+	b := shot(t, 1)
+	decoding.Lock()
+	done := make(chan error, 1)
+	go func() {
+		_, err := Clean(b)
+		done <- err
+	}()
+	for stacks := make([]byte, 1<<20); ; runtime.Gosched() {
+		select {
+		case <-done:
+			decoding.Unlock()
+			t.Fatal("it did not wait")
+		default:
+		}
+		// The goroutine of Clean stands at the lock.
+		for one := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			if strings.Contains(one, "photo.Clean(") && strings.Contains(one, "sync.(*Mutex).Lock") {
+				decoding.Unlock()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				return
+			}
 		}
 	}
 }
