@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/alarm/jma"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -202,34 +203,7 @@ func (s *Service) made(ctx context.Context, src *source, in Test) ([]byte, error
 	now := s.now().UTC()
 	switch src.Kind {
 	case JMA:
-		level, area := in.Intensity, in.Area
-		s.mu.Lock()
-		s.refresh(ctx)
-		for _, r := range s.read { // the first rule for telegrams says what is worth asking
-			if r.Intensity == 0 || r.Source != "" && r.Source != src.Name {
-				continue
-			}
-			if level == "" {
-				level = r.Intensity.String()
-			}
-			if area == "" && len(r.Areas) > 0 {
-				area = r.Areas[0]
-			}
-			break
-		}
-		s.mu.Unlock()
-		if level == "" {
-			level = "6-lower"
-		}
-		if area == "" {
-			area = "宮城県南部"
-		}
-		short := strings.NewReplacer("-lower", "-", "-upper", "+").Replace(level)
-		area = html.EscapeString(area)
-		return []byte(`<?xml version="1.0" encoding="UTF-8"?>
-<Report xmlns="http://xml.kishou.go.jp/jmaxml1/"><Control><Title>震度速報</Title><DateTime>` + now.Format(time.RFC3339) + `</DateTime><Status>訓練</Status><EditorialOffice>muster</EditorialOffice><PublishingOffice>muster</PublishingOffice></Control>
-<Head xmlns="http://xml.kishou.go.jp/jmaxml1/informationBasis1/"><Title>震度速報</Title><ReportDateTime>` + now.Format(time.RFC3339) + `</ReportDateTime><TargetDateTime>` + now.Format(time.RFC3339) + `</TargetDateTime><EventID>` + now.Format("20060102150405") + `</EventID><InfoType>発表</InfoType><Serial></Serial><InfoKind>震度速報</InfoKind><InfoKindVersion>1.0_1</InfoKindVersion><Headline><Text>訓練</Text></Headline></Head>
-<Body xmlns="http://xml.kishou.go.jp/jmaxml1/body/seismology1/"><Intensity><Observation><MaxInt>` + html.EscapeString(short) + `</MaxInt><Pref><Name>` + area + `</Name><Code>` + area + `</Code><MaxInt>` + html.EscapeString(short) + `</MaxInt><Area><Name>` + area + `</Name><Code>` + area + `</Code><MaxInt>` + html.EscapeString(short) + `</MaxInt></Area></Pref></Observation></Intensity></Body></Report>`), nil
+		return s.telegram(ctx, src, in, now), nil
 	case Alertmanager:
 		labels := map[string]string{"alertname": "MusterAlarmTest"}
 		for k, v := range in.Labels {
@@ -240,6 +214,56 @@ func (s *Service) made(ctx context.Context, src *source, in Test) ([]byte, error
 			"alerts":            []any{map[string]any{"status": "firing", "labels": labels, "startsAt": now.Format(time.RFC3339)}}})
 	}
 	return nil, ErrNeedsMessage
+}
+
+// telegram is a training of the source's first rule for telegrams: of its tsunami where it asks
+// for one and no intensity was said, else of its intensity.
+func (s *Service) telegram(ctx context.Context, src *source, in Test, now time.Time) []byte {
+	level, area, grade := in.Intensity, in.Area, jma.Grade(0)
+	s.mu.Lock()
+	s.refresh(ctx)
+	for _, r := range s.read {
+		shakes := r.Intensity > 0
+		if r.Source != "" && r.Source != src.Name || !shakes && (r.Tsunami == 0 || level != "") {
+			continue
+		}
+		if shakes && level == "" {
+			level = r.Intensity.String()
+		}
+		if !shakes {
+			grade = r.Tsunami
+		}
+		if area == "" && len(r.Areas) > 0 {
+			area = r.Areas[0]
+		}
+		break
+	}
+	s.mu.Unlock()
+	if grade > 0 {
+		if area == "" {
+			area = "宮城県"
+		}
+		area = html.EscapeString(area)
+		return training("津波警報・注意報・予報a", "津波警報・注意報・予報", now, `<Tsunami><Forecast><Item><Area><Name>`+area+`</Name><Code>`+area+`</Code></Area><Category><Kind><Name>`+grade.Text().JA+`</Name></Kind></Category></Item></Forecast></Tsunami>`)
+	}
+	if level == "" {
+		level = "6-lower"
+	}
+	if area == "" {
+		area = "宮城県南部"
+	}
+	short := html.EscapeString(strings.NewReplacer("-lower", "-", "-upper", "+").Replace(level))
+	area = html.EscapeString(area)
+	return training("震度速報", "震度速報", now, `<Intensity><Observation><MaxInt>`+short+`</MaxInt><Pref><Name>`+area+`</Name><Code>`+area+`</Code><MaxInt>`+short+`</MaxInt><Area><Name>`+area+`</Name><Code>`+area+`</Code><MaxInt>`+short+`</MaxInt></Area></Pref></Observation></Intensity>`)
+}
+
+// training is a telegram of a training that has this to say.
+func training(title, kind string, now time.Time, says string) []byte {
+	at := now.Format(time.RFC3339)
+	return []byte(`<?xml version="1.0" encoding="UTF-8"?>
+<Report xmlns="http://xml.kishou.go.jp/jmaxml1/"><Control><Title>` + title + `</Title><DateTime>` + at + `</DateTime><Status>訓練</Status><EditorialOffice>muster</EditorialOffice><PublishingOffice>muster</PublishingOffice></Control>
+<Head xmlns="http://xml.kishou.go.jp/jmaxml1/informationBasis1/"><Title>` + title + `</Title><ReportDateTime>` + at + `</ReportDateTime><TargetDateTime>` + at + `</TargetDateTime><EventID>` + now.Format("20060102150405") + `</EventID><InfoType>発表</InfoType><Serial></Serial><InfoKind>` + kind + `</InfoKind><InfoKindVersion>1.0_1</InfoKindVersion><Headline><Text>訓練</Text></Headline></Head>
+<Body xmlns="http://xml.kishou.go.jp/jmaxml1/body/seismology1/">` + says + `</Body></Report>`)
 }
 
 // ErrNeedsMessage: of a source of this kind nobody but its sender knows what a message holds.

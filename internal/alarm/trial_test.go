@@ -67,6 +67,27 @@ func TestATestSaysWhatWouldHappen(t *testing.T) {
 	}
 }
 
+// Where the rules for telegrams are of tsunamis, one is made for the test: else everything would be
+// ignored, and the rules be none the wiser.
+func TestATestOfATsunamiRule(t *testing.T) {
+	wave := miyagi()[2]
+	wave.Training = ProposeDrill
+	for name, rules := range map[string][]Rule{"alone": {wave}, "after one of another source": {{Scenario: "x", Source: "relay", Intensity: jma.Int6Lower, Place: "x"}, wave}} {
+		h := newHouse(t, given{rules: rules})
+		out, err := h.s.Try(t.Context(), Test{Source: "quakes"}, "en")
+		if err != nil || !out.Door || out.Outcome != Proposed || !out.Training || !strings.Contains(out.Summary.JA, "津波注意報") {
+			t.Errorf("%s: %+v, %v", name, out, err)
+		}
+		if out, err := h.s.Try(t.Context(), Test{Source: "quakes", Intensity: "7"}, "en"); err != nil || out.Outcome != Ignored {
+			t.Errorf("%s, an earthquake: %+v, %v", name, out, err)
+		}
+	}
+	h := newHouse(t, given{rules: miyagi()})
+	if out, err := h.s.Try(t.Context(), Test{Source: "quakes"}, "en"); err != nil || strings.Contains(out.Summary.JA, "津波") {
+		t.Errorf("of both, the first rule: %+v, %v", out, err)
+	}
+}
+
 // Why a message was ignored is told to its sender, in the list and in the access log.
 func TestIgnoredMessagesSayWhy(t *testing.T) {
 	h := newHouse(t, given{rules: miyagi()})
