@@ -131,7 +131,7 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	}
 	switch {
 	case r.plan.Scenario.Trigger == plan.TriggerThreat && ask.Intact && canAlternate:
-		ask.Proposed, ask.Ground = run.Alternate, both("a precaution: the home site is intact, and can still be left in order", "予防的な切り替え：主拠点は健全であり、今なら秩序立てて移行できる")
+		ask.Proposed, ask.Ground = run.Alternate, both("a precaution: the home site is intact, and can still be left in order", "予防的な切り替え：本拠点は健全であり、今なら秩序立てて移行できる")
 	case faster:
 		ask.Proposed, ask.Ground = run.InPlace, both("neither way is forecast to meet the RTO; in place is the faster", "いずれの方法でも目標復旧時間に間に合わない見込みで、被災拠点での復旧のほうが早い")
 	case canInPlace && inTime && !lost:
@@ -139,7 +139,7 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	case canAlternate:
 		ask.Proposed, ask.Ground = run.Alternate, both("recovery in place is not forecast to meet the RTO", "被災拠点での復旧では目標復旧時間に間に合わない見込み")
 		if lost {
-			ask.Ground = both("the home site %s is lost", "主拠点 %s が使用不能", s.plan.Home)
+			ask.Ground = both("the home site %s is lost", "本拠点 %s が使用不能", s.plan.Home)
 		}
 	case canInPlace:
 		ask.Proposed, ask.Ground = run.InPlace, both("the plan has no runbook for an alternate site", "代替拠点への切り替え手順が計画にない")

@@ -22,7 +22,7 @@ var (
 		run.InPlace:     {EN: "The system is repaired at %[1]s and stays down until then. Nothing is moved.", JA: "%[1]sで復旧します。復旧するまで停止が続きます。切り替えは行いません。"},
 		run.StandDown:   {EN: "Nothing is moved or repaired. The run goes on to its end without recovery.", JA: "切り替えも復旧作業も行わず、このまま終了へ進みます。"},
 		run.NotPossible: {EN: "It is recorded that the system can't be recovered now. The run ends as not resumable.", JA: "現時点で復旧できないことを記録し、「復旧できず」として終了します。"},
-		run.GoHome:      {EN: "The system is moved back to %[1]s. Service is interrupted for a moment.", JA: "%[1]sへ切り戻します。短時間の停止を伴います。"},
+		run.GoHome:      {EN: "The system is moved back to %[1]s. Service is interrupted for a moment.", JA: "%[1]sへ切戻します。短時間の停止を伴います。"},
 		run.Stay:        {EN: "The system stays at %[2]s. The record says who decided so.", JA: "%[2]sでの稼働を継続し、その判断を記録します。"},
 	}
 	safeties = map[run.Safety]plan.Text{run.Safe: {EN: "Safe", JA: "無事"}, run.LightlyHurt: {EN: "Lightly hurt", JA: "軽傷"}, run.BadlyHurt: {EN: "Badly hurt", JA: "重傷"}, run.Injured: {EN: "Hurt", JA: "負傷"},

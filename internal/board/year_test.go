@@ -57,7 +57,7 @@ rows:
     number: "3"
     kind: system-switchover
     title: {en: Switch to Osaka and back, ja: システム切り替え訓練}
-    content: {en: Three systems move and return, ja: 3システムを切り替え、切り戻す}
+    content: {en: Three systems move and return, ja: 3システムを切り替え、切戻す}
     method: in-house
     audience: emergency-structure
     scenario: tokyo-loss

@@ -263,7 +263,7 @@ func (p *picture) decision(e run.Event, a run.DecisionAsk, l i18n.Lang) []string
 	}
 	question := l.T("Where is %s recovered?", "%sをどこで復旧しますか。", p.system(e.System, l))
 	if len(a.Choices) > 0 && a.Choices[0] == run.GoHome {
-		question = l.T("Does %s return to its home site?", "%sを主拠点に戻しますか。", p.system(e.System, l))
+		question = l.T("Does %s return to its home site?", "%sを本拠点に戻しますか。", p.system(e.System, l))
 	}
 	var names []string
 	for _, c := range a.Choices {

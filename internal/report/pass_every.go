@@ -27,7 +27,7 @@ func (f *passFacts) everyPass() []Pass {
 	if f.report.Run.Hazard != run.RestoreTest {
 		add("every-recovery-decided", say("Each recovery was decided before its first step", "復旧の判断は最初の復旧作業より前に記録された"), f.undecided())
 		add("every-objective-honest", say("What has no target is not called met", "目標のないものを達成としていない"), f.flattered())
-		add("every-system-home", say("What moved went home, or stays by the plan", "移動したシステムは切り戻されたか、計画に基づき継続している"), f.stranded())
+		add("every-system-home", say("What moved went home, or stays by the plan", "移動したシステムは切戻されたか、計画に基づき継続している"), f.stranded())
 	}
 	if f.started.Simulated {
 		add("every-simulation-marked", say("Whatever the engine answered for people is marked", "人に代わるエンジンの応答はすべて模擬と示されている"), f.unmarked())
@@ -76,7 +76,7 @@ func (f *passFacts) stranded() plan.Text {
 	for _, s := range f.report.Systems {
 		stays := slices.ContainsFunc(f.report.Decisions, func(d Decision) bool { return d.System == s.ID && d.Answer == run.Stay })
 		if s.Moved && f.plan.Scenario.Failback == run.PolicyReturn && s.Failback.EndedAt == nil && !stays {
-			return say("%s moved and did not come home", "%s は切り戻されていない", s.ID)
+			return say("%s moved and did not come home", "%s は切戻されていない", s.ID)
 		}
 	}
 	return plan.Text{}

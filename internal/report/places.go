@@ -18,7 +18,7 @@ func (f *facts) aboutPlaces(l *findingList) {
 			}
 		case f.region(s.plan.Alternate) == region:
 			l.add(run.FindingPlace, s.plan.Name, "", say("%[1]s: its alternate site %[3]s lies in %[2]s, as its home does",
-				"%[1]s：代替拠点 %[3]s は主拠点と同じ地域（%[2]s）にある", s.plan.Name, region, s.plan.Alternate), "")
+				"%[1]s：代替拠点 %[3]s は本拠点と同じ地域（%[2]s）にある", s.plan.Name, region, s.plan.Alternate), "")
 			l.at("region", s.plan.Name, "alternate")
 		}
 	}

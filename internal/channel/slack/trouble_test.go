@@ -270,7 +270,7 @@ func TestAskedAgain(t *testing.T) {
 	w.add(run.Event{Kind: run.DecisionAsked, Phase: run.Failback, System: "orders", By: run.Engine,
 		Data: run.Encode(run.DecisionAsk{Question: "failback", Role: "commander", Choices: []run.Choice{run.GoHome, run.Stay}, Proposed: run.GoHome})})
 	for _, at := range []string{slacktest.Direct(member(0)), "C00000042"} {
-		w.until("the second question", func() bool { return w.has(at, "主拠点に戻しますか") == 1 })
+		w.until("the second question", func() bool { return w.has(at, "本拠点に戻しますか") == 1 })
 		if w.has(at, "どこで復旧しますか") != 1 || w.has(at, "代替拠点へ切り替え") < 1 {
 			t.Errorf("%s: the first question was written over", at)
 		}

@@ -1,0 +1,72 @@
+package archtest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// notSaid are words for which docs/glossary.md has another one: two words for one thing make
+// people at three in the morning look for the difference.
+var notSaid = map[string]string{"主拠点": "本拠点", "切り戻": "切戻"}
+
+// othersWords are where the words of others are read, or what was recorded or made elsewhere lies.
+var othersWords = []string{"internal/intake/", "internal/archtest/", "docs/cases.", "/testdata/"}
+
+func TestOneWordForOneThing(t *testing.T) {
+	root, seen := filepath.Join("..", ".."), 0
+	for _, dir := range []string{"activities", "docs", "internal", "scenarios", "workflows"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !slices.Contains([]string{".go", ".html", ".js", ".json", ".md", ".tmpl", ".yaml"}, filepath.Ext(path)) {
+				return err
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			name = filepath.ToSlash(name)
+			if slices.ContainsFunc(othersWords, func(part string) bool { return strings.Contains(name, part) }) {
+				return nil
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if strings.Contains(string(b), "本拠点") {
+				seen++
+			}
+			for _, wrong := range unsaid(string(b)) {
+				t.Errorf("%s says %s; the glossary's word is %s", name, wrong, notSaid[wrong])
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen < 5 {
+		t.Errorf("the glossary's word was found in %d files only: the check looks in the wrong place", seen)
+	}
+}
+
+// unsaid lists the words of a text that the glossary has others for.
+func unsaid(text string) (out []string) {
+	for wrong := range notSaid {
+		if strings.Contains(text, wrong) {
+			out = append(out, wrong)
+		}
+	}
+	return out
+}
+
+// The check would notice.
+func TestAnotherWordIsNoticed(t *testing.T) {
+	for text, want := range map[string]int{"本拠点へ切戻します": 0, "主拠点は健全": 1, "本拠点へ切り戻します": 1} {
+		if got := unsaid(text); len(got) != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
