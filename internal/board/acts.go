@@ -34,7 +34,7 @@ func (b *Board) act(v *visit) error {
 }
 
 func (v *visit) do(name string, do func(context.Context, *api.Client, sent) error, runID, back string) error {
-	s := sent{Values: v.r.PostForm, run: runID, by: v.me, now: v.b.o.Now(), photos: v.picked()}
+	s := sent{Values: v.r.PostForm, run: runID, by: v.me, now: v.b.o.Now(), photos: v.photos}
 	// What can't be taken back asks for a tick beside the button: a slip of the thumb is
 	// no order.
 	if name == "abort" && s.text("sure") != "yes" {

@@ -195,6 +195,9 @@ type visit struct {
 	known bool // somebody is signed in
 	// me is the person who acts: the actor's, or whom the console has named; "" is nobody.
 	me string
+	// photos came with the form, which holds a place among the uploads for them.
+	photos []photoSent
+	holds  bool
 }
 
 func (v *visit) t(en, ja string, args ...any) string { return v.lang.T(en, ja, args...) }
@@ -239,14 +242,7 @@ func (b *Board) page(f func(*visit) error, needsPerson bool) http.Handler {
 			w.Header().Set("Cache-Control", "no-store")
 		}
 		if r.Method == http.MethodPost {
-			if v.takesPicture() {
-				select {
-				case b.uploads <- struct{}{}:
-					defer func() { <-b.uploads }()
-				case <-r.Context().Done():
-					return
-				}
-			}
+			defer v.leavePlace()
 			if err := v.readForm(); err != nil {
 				v.fail(err)
 				return

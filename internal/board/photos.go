@@ -1,6 +1,7 @@
 package board
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -26,8 +27,10 @@ const (
 	pictureWithin = 5 * time.Minute
 	// mostPictures go with one report.
 	mostPictures = 5
-	// mostUploads are read at once, 25 MB each at most; the others wait for their turn.
+	// mostUploads are read at once, 25 MB each at most; the others wait for their turn, for
+	// placeWithin.
 	mostUploads = 16
+	placeWithin = 10 * time.Second
 )
 
 // takesPicture reports whether the form may carry a photo: those that say what was seen.
@@ -37,78 +40,138 @@ func (v *visit) takesPicture() bool {
 	return kind == "multipart/form-data" && v.known && (act == "assess" || act == "inspect")
 }
 
-// readWithPicture reads a form with photos, in memory: nothing of it is left on a disk.
+// readWithPicture reads a form with photos, in memory: nothing of it is left on a disk. It takes
+// a place only once a photo begins: a report without one waits for nobody's upload.
 func (v *visit) readWithPicture() error {
 	const limit = formLimit + mostPictures*photo.MaxSize
-	back := "/runs/" + url.PathEscape(v.r.PathValue("run"))
 	c := http.NewResponseController(v.w)
 	_ = c.SetReadDeadline(time.Now().Add(pictureWithin))
 	_ = c.SetWriteDeadline(time.Now().Add(pictureWithin + 30*time.Second))
 	body := v.r.Body
 	v.r.Body = http.MaxBytesReader(v.w, body, limit)
-	err := v.r.ParseMultipartForm(limit)
-	text := 0
-	for name, values := range v.r.PostForm {
-		for _, x := range values {
-			text += len(name) + len(x)
+	form, err := v.r.MultipartReader()
+	if err != nil {
+		return v.notWhole()
+	}
+	v.r.PostForm = url.Values{}
+	text, photos := 0, 0
+	for {
+		part, err := form.NextPart()
+		if err == io.EOF {
+			break
 		}
+		if err == nil && part.FileName() != "" && part.FormName() == "photo" {
+			photos++
+			err = v.readPicture(part, photos)
+		} else if err == nil {
+			var b []byte
+			b, err = io.ReadAll(io.LimitReader(part, formLimit+1))
+			if text += len(part.FormName()) + len(b); text > formLimit {
+				err = &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("Too long", "長すぎます"),
+					detail: v.t("The form holds more than %d KB, so nothing was done.", "入力が%d KBを超えているため、何も行いませんでした。", formLimit>>10),
+					way:    v.t("Go back and shorten it", "戻って、短くしてから送信してください")}
+			} else if part.FileName() == "" {
+				v.r.PostForm.Add(part.FormName(), string(b))
+			}
+		}
+		if err == nil {
+			continue
+		}
+		no, long := new(trouble), new(http.MaxBytesError)
+		switch {
+		case errors.As(err, &no):
+		case errors.As(err, &long):
+			no = v.tooLarge()
+		default:
+			return v.notWhole()
+		}
+		drain(body) // a browser that is cut off shows no answer
+		no.back = v.backToRun()
+		return no
 	}
-	var files []*multipart.FileHeader
-	if v.r.MultipartForm != nil {
-		files = v.r.MultipartForm.File["photo"]
-	}
-	long := new(http.MaxBytesError)
-	tooLarge := errors.As(err, &long)
-	if tooLarge {
-		drain(body)
-	}
-	switch {
-	case err == nil && len(files) > mostPictures:
+	v.r.Form = v.r.PostForm
+	if photos > mostPictures {
 		return &trouble{status: http.StatusUnprocessableEntity, title: v.t("Too many photos", "写真が多すぎます"),
-			detail: v.t("%d photos were chosen; at most %d go with one report. Nothing was kept, and nothing was reported.", "写真が%d枚選ばれています。1件の報告に付けられるのは%d枚までです。写真も報告も保存していません。", len(files), mostPictures),
-			way:    v.t("Go back and choose fewer; the others go with a second report", "戻って枚数を減らしてください。残りは次の報告に付けられます"), back: back}
-	case tooLarge || slices.ContainsFunc(files, func(f *multipart.FileHeader) bool { return f.Size > photo.MaxSize }):
-		return &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("The photo is too large", "写真が大きすぎます"),
-			detail: v.t("A photo of at most %d MB is taken. Nothing was kept, and nothing was reported.", "写真は1枚%d MBまでです。写真も報告も保存していません。", photo.MaxSize>>20),
-			way:    v.t("Go back and choose a smaller photo, or report without one", "戻って、小さい写真を選ぶか、写真なしで報告してください"), back: back}
-	case err == nil && text > formLimit:
-		return &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("Too long", "長すぎます"),
-			detail: v.t("The form holds more than %d KB, so nothing was done.", "入力が%d KBを超えているため、何も行いませんでした。", formLimit>>10),
-			way:    v.t("Go back and shorten it", "戻って、短くしてから送信してください"), back: back}
-	case err != nil:
-		return &trouble{status: http.StatusBadRequest, title: v.t("Not understood", "読み取れません"),
-			detail: v.t("The form did not arrive whole, so nothing was done.", "送信が途中で切れたため、何も行いませんでした。"),
-			way:    v.t("Go back and send it again; on a bad line, report without the photo", "戻って、もう一度送信してください。回線が不安定な場合は、写真なしで報告してください"), back: back}
+			detail: v.t("%d photos were chosen; at most %d go with one report. Nothing was kept, and nothing was reported.", "写真が%d枚選ばれています。1件の報告に付けられるのは%d枚までです。写真も報告も保存していません。", photos, mostPictures),
+			way:    v.t("Go back and choose fewer; the others go with a second report", "戻って枚数を減らしてください。残りは次の報告に付けられます"), back: v.backToRun()}
 	}
 	return nil
+}
+
+// readPicture reads the n-th photo of a form.
+func (v *visit) readPicture(part *multipart.Part, n int) error {
+	in := io.Reader(part)
+	if !v.holds {
+		first := make([]byte, 1)
+		if _, err := io.ReadFull(part, first); err == io.EOF {
+			return nil // an empty file
+		} else if err != nil {
+			return err
+		}
+		if err := v.takePlace(); err != nil {
+			return err
+		}
+		in = io.MultiReader(bytes.NewReader(first), part)
+	}
+	if n > mostPictures { // counted, for the refusal
+		_, err := io.Copy(io.Discard, in)
+		return err
+	}
+	b, err := io.ReadAll(io.LimitReader(in, photo.MaxSize+1))
+	switch {
+	case err != nil:
+		return err
+	case len(b) > photo.MaxSize:
+		return v.tooLarge()
+	case len(b) > 0:
+		v.photos = append(v.photos, photoSent{part.FileName(), b})
+	}
+	return nil
+}
+
+// takePlace waits a little for a place among those who send photos. leavePlace gives it back.
+func (v *visit) takePlace() error {
+	wait := time.NewTimer(placeWithin)
+	defer wait.Stop()
+	select {
+	case v.b.uploads <- struct{}{}:
+		v.holds = true
+		return nil
+	case <-v.r.Context().Done():
+		return v.r.Context().Err()
+	case <-wait.C:
+		v.w.Header().Set("Retry-After", "30")
+		return &trouble{status: http.StatusServiceUnavailable, title: v.t("Many photos come in at once", "写真の送信が集中しています"),
+			detail: v.t("%d others are sending photos this moment. Nothing was kept, and nothing was reported.", "ほかの%d件の写真を受信しています。写真も報告も保存していません。", mostUploads),
+			way:    v.t("Go back and report without the photo, which waits for nobody; or send it again in a minute", "戻って、写真なしで報告してください（待たずに受け付けます）。写真付きの場合は、1分ほど待って再送してください")}
+	}
+}
+
+func (v *visit) leavePlace() {
+	if v.holds {
+		v.holds, v.photos = false, nil
+		<-v.b.uploads
+	}
+}
+
+func (v *visit) backToRun() string { return "/runs/" + url.PathEscape(v.r.PathValue("run")) }
+
+func (v *visit) tooLarge() *trouble {
+	return &trouble{status: http.StatusRequestEntityTooLarge, title: v.t("The photo is too large", "写真が大きすぎます"),
+		detail: v.t("A photo of at most %d MB is taken. Nothing was kept, and nothing was reported.", "写真は1枚%d MBまでです。写真も報告も保存していません。", photo.MaxSize>>20),
+		way:    v.t("Go back and choose a smaller photo, or report without one", "戻って、小さい写真を選ぶか、写真なしで報告してください")}
+}
+
+func (v *visit) notWhole() error {
+	return &trouble{status: http.StatusBadRequest, title: v.t("Not understood", "読み取れません"),
+		detail: v.t("The form did not arrive whole, so nothing was done.", "送信が途中で切れたため、何も行いませんでした。"),
+		way:    v.t("Go back and send it again; on a bad line, report without the photo", "戻って、もう一度送信してください。回線が不安定な場合は、写真なしで報告してください"), back: v.backToRun()}
 }
 
 // photoSent is a photo that came with a form, under the name that its sender knows it by.
 type photoSent struct {
 	name string
 	body []byte
-}
-
-// picked are the photos that came with the form.
-func (v *visit) picked() (out []photoSent) {
-	if v.r.MultipartForm == nil {
-		return nil
-	}
-	for _, f := range v.r.MultipartForm.File["photo"] {
-		if f.Size == 0 { // the field of a form without one
-			continue
-		}
-		in, err := f.Open()
-		if err != nil {
-			continue // it is in memory
-		}
-		b, err := io.ReadAll(in)
-		_ = in.Close()
-		if err == nil {
-			out = append(out, photoSent{f.Filename, b})
-		}
-	}
-	return out
 }
 
 // keep sends the photos of a form and returns their names for the report. All are looked at

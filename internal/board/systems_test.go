@@ -4,18 +4,8 @@ import (
 	"testing"
 
 	"github.com/muster-dr/muster/internal/outcome"
-	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 )
-
-// ProofFiles are the files as proofs rest on them.
-func (f files) ProofFiles() (proof.Files, error) {
-	b, err := f.load()
-	if err != nil {
-		return proof.Files{}, err
-	}
-	return proof.Files{Systems: b.Systems(), Zone: b.Estate().Zone, Compile: b.Compile}, nil
-}
 
 // Systems says of each objective when it was proven, that the proof is too old, and that what it rests on
 // has changed since.
