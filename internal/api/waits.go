@@ -21,9 +21,10 @@ type waits struct {
 // enter counts a waiting request in; leave is called once it does not wait any more.
 func (w *waits) enter(ctx context.Context) (leave func(), err error) {
 	a, _ := identity.From(ctx)
+	who := a.Behind()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.of[a.Person] >= mostWaits {
+	if w.of[who] >= mostWaits {
 		l := lang(ctx)
 		return nil, problem(http.StatusTooManyRequests, CodeRefused,
 			l.T("%d requests under this name wait for the next event already, which is the most.", "この名前で次のイベントを待つ要求が、上限の %d 件に達しています。", mostWaits),
@@ -32,12 +33,12 @@ func (w *waits) enter(ctx context.Context) (leave func(), err error) {
 	if w.of == nil {
 		w.of = map[string]int{}
 	}
-	w.of[a.Person]++
+	w.of[who]++
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.of[a.Person]--; w.of[a.Person] == 0 {
-			delete(w.of, a.Person)
+		if w.of[who]--; w.of[who] == 0 {
+			delete(w.of, who)
 		}
 	}, nil
 }

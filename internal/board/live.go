@@ -80,7 +80,8 @@ func (h *hub) exit(who string) {
 func (b *Board) stream(v *visit, t *topic) error {
 	// Before the picture that these revisions are of: a page that was drawn meanwhile
 	// gets it again.
-	in, tooMany := b.hub.enter(v.actor.Person, b.o.Viewers)
+	who := v.actor.Behind()
+	in, tooMany := b.hub.enter(who, b.o.Viewers)
 	if tooMany {
 		v.w.Header().Set("Retry-After", "10")
 		return &trouble{status: http.StatusTooManyRequests, title: v.t("Too many pages are open", "開いているページが多すぎます"),
@@ -89,7 +90,7 @@ func (b *Board) stream(v *visit, t *topic) error {
 	}
 	full := !in
 	if in {
-		defer b.hub.exit(v.actor.Person)
+		defer b.hub.exit(who)
 	}
 	t.join()
 	defer t.leave()

@@ -167,4 +167,16 @@ func TestOnePersonKeepsSoManyPagesCurrent(t *testing.T) {
 	if res := open(w.browser(personID(31))); res.StatusCode != http.StatusOK {
 		t.Errorf("somebody else: %s", res.Status)
 	}
+	// The console is nobody's name: each session there is counted by itself.
+	for range 2 {
+		console := w.browser("")
+		if res, body := console.post("/login", "token", consoleToken); res.StatusCode != http.StatusSeeOther {
+			t.Fatalf("the console: %s\n%s", res.Status, body)
+		}
+		for n := range 32 {
+			if res := open(console); res.StatusCode != http.StatusOK {
+				t.Fatalf("page %d at a console: %s", n+1, res.Status)
+			}
+		}
+	}
 }

@@ -33,6 +33,18 @@ type Actor struct {
 	Limit *Limit
 }
 
+// Behind tells apart who is behind an actor where people are counted: the console is nobody's
+// name, so there it is as whom they act, or their session.
+func (a Actor) Behind() string {
+	switch {
+	case a.Person != "":
+		return a.Person
+	case a.Acting != "":
+		return "console as " + a.Acting
+	}
+	return a.Via
+}
+
 // Limit is what a signed link is good for.
 type Limit struct {
 	Run     string
