@@ -355,7 +355,7 @@ type reportOutput struct {
 
 func (s *Server) getReport(ctx context.Context, in *struct {
 	OfRun
-	Format string `query:"format" enum:"text,json,markdown,html,csv,pdf" default:"json"`
+	Format string `query:"format" enum:"text,json,markdown,html,csv,pdf,record" default:"json"`
 	Lang   string `query:"lang" enum:"en,ja" doc:"The language of the request when left out."`
 }) (*reportOutput, error) {
 	sum, err := s.summary(ctx, in.Run)

@@ -57,6 +57,9 @@ func build(p plan.Plan, events []run.Event) (report.Report, error) {
 }
 
 func (at paper) write(w io.Writer, p plan.Plan, r report.Report, format, lang string) error {
+	if format == "record" {
+		return report.WriteRecord(w, p, r)
+	}
 	if report.Format(format) != report.PDF {
 		return report.Render(w, r, report.Format(format), lang)
 	}

@@ -55,7 +55,7 @@ the same record gives the same bytes. Without RUN it is the run in progress, els
 }
 
 // reportFormats are the ways to set a report.
-var reportFormats = []string{"text", "json", "markdown", "html", "csv", "pdf"}
+var reportFormats = []string{"text", "json", "markdown", "html", "csv", "pdf", "record"}
 
 // deliver writes a document to a file that only its owner may read, or to the output. What is no text
 // is not written to a terminal.

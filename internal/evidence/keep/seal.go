@@ -136,6 +136,11 @@ func (k *Keeper) gather(ctx context.Context, sum journal.Summary, part int, all,
 			}
 			files[name] = b.Bytes()
 		}
+		var b bytes.Buffer
+		if err := report.WriteRecord(&b, p, r); err != nil {
+			return m, nil, nil, err
+		}
+		files[evidence.FileRecord] = b.Bytes()
 	}
 	if err := k.attach(&m, files, lines); err != nil {
 		return m, nil, nil, err
