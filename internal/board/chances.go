@@ -19,6 +19,7 @@ type chancesView struct {
 }
 
 type chanceView struct {
+	Open    bool // the only one is; of several each is opened by who wants it
 	Label   string
 	Chance  string
 	Class   string
@@ -33,7 +34,7 @@ func chancesOf(l i18n.Lang, p plan.Plan, f forecast.Forecast) chancesView {
 	v := chancesView{Ground: l.T("From %d drills and %d real recoveries; a forecast, never a measurement.", "過去の訓練 %d 回・本番 %d 回に基づく試算です。実測ではありません。", f.Drills, f.Real)}
 	purposes := map[string]string{"failover": l.T("failover", "フェイルオーバー"), "in_place": l.T("recovery in place", "被災拠点での復旧"), "restore": l.T("restore test", "復元試験")}
 	for _, w := range f.Ways {
-		one := chanceView{Label: systemTitle(l, p, w.System) + l.T(": ", "：") + purposes[w.Purpose], Chance: outline.Chance(l, w), Class: "idle", Drawing: chanceSVG(l, w), Rests: outline.Ground(l, w)}
+		one := chanceView{Open: len(f.Ways) == 1, Label: systemTitle(l, p, w.System) + l.T(": ", "：") + purposes[w.Purpose], Chance: outline.Chance(l, w), Class: "idle", Drawing: chanceSVG(l, w), Rests: outline.Ground(l, w)}
 		if w.Met != nil {
 			one.Class = map[bool]string{true: "ok", false: "warn"}[*w.Met >= 0.8]
 			if *w.Met < 0.5 {
