@@ -274,7 +274,7 @@ func ordered(steps []plan.Step) []plan.Step {
 }
 
 func (s Source) step(n int, st plan.Step, l i18n.Lang) Block {
-	b := Block{Kind: Step, No: fmt.Sprint(n), Text: st.Title.In(string(l)), Code: append(exactly(st, s.Estate), byHand(st, s.Estate, l)...)}
+	b := Block{Kind: Step, No: fmt.Sprint(n), Text: st.Title.In(string(l)), Code: append(exactly(st, s.Estate), fold(byHand(st, s.Estate, l))...)}
 	switch {
 	case st.Human != nil:
 		b.Text, b.Who = cmp.Or(st.Human.Text.In(string(l)), b.Text), s.role(st.Human.Role, l)

@@ -44,7 +44,7 @@ func byHand(st plan.Step, e plan.Estate, l i18n.Lang) []string {
 	if strings.Contains(strings.Join(lines, "\n"), "${{") {
 		head += l.T(" (put in first what ${{ ... }} stands for)", "（${{ ... }} の箇所は値に書き換えてから）")
 	}
-	return append([]string{head}, lines...)
+	return append([]string{head}, strings.Split(strings.Join(lines, "\n"), "\n")...)
 }
 
 func (h *hand) commands(uses string) []string {

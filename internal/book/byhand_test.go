@@ -85,6 +85,11 @@ func TestCommandsByHandAreWhole(t *testing.T) {
 			t.Errorf("%s tells where a secret lies:\n%s", c.uses, text)
 		}
 		shell(t, c.uses, text)
+		folded := fold(strings.Split(text, "\n"))
+		shell(t, c.uses+", folded", strings.Join(folded, "\n"))
+		if again := strings.ReplaceAll(strings.ReplaceAll(strings.Join(folded, "\n"), " \\\n  ", " "), "\n#   ", " "); again != text {
+			t.Errorf("%s: folded it says something else:\n%s\nand not\n%s", c.uses, again, text)
+		}
 	}
 }
 
@@ -117,7 +122,7 @@ func TestEveryStepOfTheBookIsDoneByHand(t *testing.T) {
 					if len(lines) > 1 {
 						given++
 					}
-					shell(t, dir+" "+st.ID, strings.Join(lines, "\n"))
+					shell(t, dir+" "+st.ID, strings.Join(fold(lines), "\n"))
 				}
 			}
 		}

@@ -8,7 +8,13 @@ const (
 	position    = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('gtid_current_pos', 'gtid_executed')"
 	// applied is true when all that a replica has received is applied, whatever the flavour
 	// calls its columns.
-	applied = `awk '/ (Slave|Replica)_SQL_Running: Yes/{y=1} / (Master|Source)_Log_File:/{f=$2} / Read_(Master|Source)_Log_Pos:/{p=$2} / Relay_(Master|Source)_Log_File:/{g=$2} / Exec_(Master|Source)_Log_Pos:/{e=$2} END{exit !(y && f != "" && f == g && p == e)}'`
+	applied = `awk '
+$1 ~ /^(Slave|Replica)_SQL_Running:$/ { run = $2 }
+$1 ~ /^(Master|Source)_Log_File:$/ { file = $2 }
+$1 ~ /^Read_(Master|Source)_Log_Pos:$/ { pos = $2 }
+$1 ~ /^Relay_(Master|Source)_Log_File:$/ { done = $2 }
+$1 ~ /^Exec_(Master|Source)_Log_Pos:$/ { at = $2 }
+END { exit !(run == "Yes" && file != "" && file == done && pos == at) }'`
 )
 
 func (h *hand) mysql(verb string) []string {

@@ -41,7 +41,7 @@ func newOperator(t *testing.T, password string, targets ...plan.Target) *operato
 
 func (o *operator) lines(uses string, with map[string]any) []string {
 	b, _ := json.Marshal(with)
-	return byHand(plan.Step{Uses: uses, With: b, Site: "tokyo"}, o.e, i18n.EN)
+	return fold(byHand(plan.Step{Uses: uses, With: b, Site: "tokyo"}, o.e, i18n.EN)) // as it is printed
 }
 
 // paste hands everything to a shell, as somebody does who reads no "go on only when".
