@@ -9,12 +9,13 @@ const (
 	// applied is true when all that a replica has received is applied, whatever the flavour
 	// calls its columns.
 	applied = `awk '
-$1 ~ /^(Slave|Replica)_SQL_Running:$/ { run = $2 }
-$1 ~ /^(Master|Source)_Log_File:$/ { file = $2 }
-$1 ~ /^Read_(Master|Source)_Log_Pos:$/ { pos = $2 }
-$1 ~ /^Relay_(Master|Source)_Log_File:$/ { done = $2 }
-$1 ~ /^Exec_(Master|Source)_Log_Pos:$/ { at = $2 }
-END { exit !(run == "Yes" && file != "" && file == done && pos == at) }'`
+/^ *(Slave|Replica)_SQL_Running:/ { run = $2 }
+/^ *(Master|Source)_Log_File:/ { file = $2 }
+/^ *Read_(Master|Source)_Log_Pos:/ { pos = $2 }
+/^ *Relay_(Master|Source)_Log_File:/ { done = $2 }
+/^ *Exec_(Master|Source)_Log_Pos:/ { at = $2 }
+END { exit !(run == "Yes" && file != "" &&
+  file == done && pos == at) }'`
 )
 
 func (h *hand) mysql(verb string) []string {
