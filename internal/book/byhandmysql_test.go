@@ -156,3 +156,35 @@ func TestMySQLIsNotSwitchedToOneThatLacksSomething(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// MySQL calls the columns of a replica's status otherwise than MariaDB does.
+func TestBothFlavoursSayWhatIsApplied(t *testing.T) {
+	const status = `*************************** 1. row ***************************
+             Replica_IO_State:
+              Source_Log_File: binlog.000004
+          Read_Source_Log_Pos: 900
+               Relay_Log_File: relay.000002
+        Relay_Source_Log_File: binlog.000004
+           Replica_IO_Running: No
+          Replica_SQL_Running: Yes
+          Exec_Source_Log_Pos: 900
+    Replica_SQL_Running_State: Replica has read all relay log; waiting for more updates
+`
+	o := newOperator(t, "")
+	for _, c := range []struct {
+		from, to string
+		applied  bool
+	}{
+		{"", "", true},
+		{"Source_", "Master_", true},
+		{"Exec_Source_Log_Pos: 900", "Exec_Source_Log_Pos: 800", false},
+		{"Relay_Source_Log_File: binlog.000004", "Relay_Source_Log_File: binlog.000003", false},
+		{"Replica_SQL_Running: Yes", "Replica_SQL_Running: No", false},
+		{status, "", false},
+	} {
+		out := o.run(t, "printf %s "+quote(strings.Replace(status, c.from, c.to, map[bool]int{true: -1, false: 1}[c.from == "Source_"]))+" | "+applied+" && echo all")
+		if strings.Contains(out, "all") != c.applied {
+			t.Errorf("%q for %q: %s", c.to, c.from, out)
+		}
+	}
+}
