@@ -26,7 +26,7 @@ func recorded(t *testing.T) *world {
 
 // allPages are what somebody who has signed in can open.
 func allPages() []string {
-	return []string{"/", "/?wall", "/tasks", "/systems", "/scenarios", "/scenarios/tokyo-loss", "/scenarios/tokyo-loss?depth=tabletop", "/history", "/people", "/activate", "/activate?scenario=tokyo-loss",
+	return []string{"/", "/?wall", "/tasks", "/systems", "/scenarios", "/scenarios/tokyo-loss", "/scenarios/tokyo-loss?depth=tabletop", "/history", "/programme", "/findings?state=all", "/people", "/activate", "/activate?scenario=tokyo-loss",
 		"/runs/" + drill + "/damage", "/runs/" + drill + "/do/relocate", "/runs/" + drill + "/do/handover", "/runs/" + drill + "/do/strength", "/runs/" + drill + "/do/order", "/runs/" + drill + "/do/custody", "/runs/" + drill + "/do/notice",
 		"/runs/" + drill + "/do/assess", "/runs/" + drill + "/do/assess?of=orders", "/runs/" + drill + "/do/inspect?of=tokyo", "/runs/" + drill + "/do/situation",
 		"/runs/" + drill, "/runs/" + drill + "?wall", "/runs/" + drill + "/people", "/runs/" + drill + "/people?only=silent", "/runs/" + drill + "/control", "/runs/" + drill + "/report", "/nowhere", "/runs/no-such-run"}

@@ -28,7 +28,7 @@ func TestSystemsSayWhatIsProven(t *testing.T) {
 	wants(t, "too old", page, "120 days ago: overdue", `href="/runs/tokyo-loss-1/report"`)
 	proved("tokyo-loss-2", 20, outcome.Fingerprints{Plan: "another"})
 	_, page = b.get("/systems")
-	wants(t, "changed", page, "20 days ago; since changed: plan", `href="/runs/tokyo-loss-2/report"`)
+	wants(t, "changed", page, "20 days ago: changed since", "changed: plan", `href="/runs/tokyo-loss-2/report"`)
 	proved("tokyo-loss-3", 3, outcome.FingerprintsOf(w.plan, orders))
 	_, page = b.get("/systems")
 	wants(t, "fresh", page, "✓</span> 3 days ago")

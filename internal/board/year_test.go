@@ -2,22 +2,18 @@ package board_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
-	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
-	"github.com/muster-dr/muster/internal/scenario"
 )
 
 // planner plans the year's drills.
@@ -71,20 +67,6 @@ func (f files) Programme() (*programme.Programme, error) {
 		return nil, err
 	}
 	return b.Programme(), nil
-}
-
-func (f files) ProofFiles() (proof.Files, error) {
-	b, err := f.load()
-	if err != nil {
-		return proof.Files{}, err
-	}
-	return proof.Files{Systems: b.Systems(), Zone: b.Estate().Zone, Compile: func(name string, depth run.Depth) (plan.Plan, error) {
-		p, _, err := scenario.CompileOne(f.dir, all.Registry(all.Options{}), name, depth)
-		if err != nil {
-			return p, errors.Join(proof.ErrNoScenario, err)
-		}
-		return p, nil
-	}}, nil
 }
 
 // client is the API in this process, and as is who asks it.

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/channel"
-	"github.com/muster-dr/muster/internal/slacktest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/slacktest"
 )
 
 // Slack's room and its direct messages tell nothing of what a blind drill is.
