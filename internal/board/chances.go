@@ -111,6 +111,7 @@ func chanceSVG(l i18n.Lang, w forecast.Way) template.HTML {
 		tall := (height - top - bottom) * bin.Share / most
 		fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, x(bin.FromS)+0.5, height-bottom-tall, max(0.5, x(bin.ToS)-x(bin.FromS)-1), tall)
 	}
+	b.WriteString(`<g>`) // apart from the bars: what is written stands on the card
 	step := niceStep(to - from)
 	for at := step * float64(int(from/step)+1); at <= to; at += step {
 		fmt.Fprintf(&b, `<text class="tick-text" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x(at), height-6, span(l, at))
@@ -123,6 +124,6 @@ func chanceSVG(l i18n.Lang, w forecast.Way) template.HTML {
 		fmt.Fprintf(&b, `<line class="limit" x1="%.1f" x2="%.1f" y1="4" y2="%.1f"/><text class="limit-text" x="%.1f" y="15" text-anchor="%s">%s %s</text>`,
 			x(*o), x(*o), height-bottom, x(*o)+shift, anchor, l.T("objective", "目標"), span(l, *o))
 	}
-	b.WriteString(`</svg>`)
+	b.WriteString(`</g></svg>`)
 	return template.HTML(b.String()) //nolint:gosec // numbers and our own words
 }
