@@ -176,15 +176,15 @@ func (b *Board) showNow(v *visit) error {
 	}
 	view.Me, view.Locks = v.me, v.lockViews()
 	view.Tasks, view.Wall = len(tasksIn(v.lang, pictures, v, "")), v.r.URL.Query().Has("wall")
-	if !view.Wall {
-		view.Ahead = v.aheadView()
-	}
 	name, title, live := "now", v.t("Now", "現在の状況"), "/live?own=now"
 	kind := run.Kind("")
 	for _, r := range view.Runs {
 		if kind != run.Response {
 			kind = r.O.Kind
 		}
+	}
+	if !view.Wall && kind != run.Response { // in an emergency nobody reads the calendar
+		view.Ahead = v.aheadView()
 	}
 	if view.Wall {
 		name, live = "now-wall-page", "/live"
