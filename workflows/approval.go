@@ -223,7 +223,7 @@ func (r *response) approve(ctx workflow.Context, a Approve, by string) (Done, er
 		r.brokenGlass = true
 		r.tellOfGlass(ctx, r.alone(a.By, a.Issuers), both("approved alone", "単独で承認"), a.Reason)
 	}
-	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.askedSeq, SameConsole: !a.BreakGlass && r.oneConsole(a.Via, r.viasOfDecision()...)}
+	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.askedSeq, SameConsole: !a.BreakGlass && r.oneConsole(ctx, a.Via, r.viasOfDecision()...)}
 	phase := run.RecoveryDecision
 	if r.phase == run.Failback {
 		phase = run.Failback

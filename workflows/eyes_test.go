@@ -248,10 +248,14 @@ func TestWhoIsHurtIsNotWaitedForToApprove(t *testing.T) {
 // One holder of the server's own token can be any number of persons: where both yeses came by
 // it, everybody is told and the record says so.
 func TestTheConsoleIsOnePairOfEyes(t *testing.T) {
-	for via, want := range map[string]bool{"console": true, "token ab": false} {
+	for via, want := range map[string]bool{"console": true, "token ab": false, "token ab issued by console": true, "session 12 issued by console": true,
+		"token ab issued by mori": false, "token ab issued by mori, its line issued from the console": true} {
 		w := newWorld(t)
 		in := real(t, w, nil)
 		in.Via = "console"
+		if via != "console" { // nobody needs to come with the server's own
+			in.Via = "token cd issued by console"
+		}
 		w.on(run.ApprovalAsked, run.RecoveryDecision, func(run.Event) {
 			w.update(theRun, workflows.UpdateApprove, workflows.Approve{By: "yamada", Via: via}, nil)
 		})

@@ -101,7 +101,7 @@ func (r *response) confirmActivation(ctx workflow.Context, a Approve, by string)
 	if a.BreakGlass {
 		r.tellOfGlass(ctx, r.alone(a.By, a.Issuers), both("confirmed the activation alone", "発動を単独で確認"), a.Reason)
 	}
-	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.activationSeq, SameConsole: !a.BreakGlass && r.oneConsole(a.Via, r.in.Via)}
+	yes := run.Approval{BreakGlass: a.BreakGlass, Asked: r.activationSeq, SameConsole: !a.BreakGlass && r.oneConsole(ctx, a.Via, r.in.Via)}
 	if yes.SameConsole {
 		r.tellOfConsole(ctx, a.By)
 	}
@@ -191,13 +191,26 @@ func (r *response) unfit(id string) bool {
 }
 
 // oneConsole reports whether an act of a second person in a response came by the server's own
-// token, as one of those before it did: whoever holds it can be both. It is told to
-// everybody and reviewed, as break-glass is.
-func (r *response) oneConsole(via string, before ...string) bool {
-	return r.in.Kind == run.Response && r.fourEyes && isConsole(via) && slices.ContainsFunc(before, isConsole)
+// token or by one that was issued with it, as one of those before it did: whoever holds it can
+// be both. It is told to everybody and reviewed, as break-glass is.
+func (r *response) oneConsole(ctx workflow.Context, via string, before ...string) bool {
+	return r.in.Kind == run.Response && r.fourEyes && oneConsole(ctx, via, before...)
+}
+
+func oneConsole(ctx workflow.Context, via string, before ...string) bool {
+	if isConsole(via) && slices.ContainsFunc(before, isConsole) {
+		return true
+	}
+	return fromConsole(via) && slices.ContainsFunc(before, fromConsole) && workflow.GetVersion(ctx, "console-tokens", workflow.DefaultVersion, 1) == 1
 }
 
 func isConsole(via string) bool { return via == "console" || strings.HasPrefix(via, "console ") }
+
+// fromConsole is isConsole also of tokens, and sessions with them, whose line begins at the
+// console: their vias end so, see identity.Token.
+func fromConsole(via string) bool {
+	return isConsole(via) || strings.HasSuffix(via, " issued by console") || strings.HasSuffix(via, " issued from the console")
+}
 
 // viasOfDecision is how those were known whose yes comes before an approval.
 func (r *response) viasOfDecision() []string {
@@ -216,8 +229,8 @@ func (r *response) viasOfDecision() []string {
 }
 
 func (r *response) tellOfConsole(ctx workflow.Context, by string) {
-	r.tell(ctx, r.everybody(), fmt.Sprintf("The yes of %s and that before it both came by the server's own token: nothing shows that they are two persons. It will be reviewed.", by),
-		fmt.Sprintf("%sの確認・承認は、その前の操作と同じくサーバー本体のトークンによるものです。別人であることを示す記録がないため、事後確認の対象とします。", by))
+	r.tell(ctx, r.everybody(), fmt.Sprintf("The yes of %s and that before it both came by the server's own token, or by tokens issued with it: nothing shows that they are two persons. It will be reviewed.", by),
+		fmt.Sprintf("%sの確認・承認は、その前の操作と同じく、サーバー本体のトークン（またはそれで発行したトークン）によるものです。別人であることを示す記録がないため、事後確認の対象とします。", by))
 }
 
 // approveHome has the return home approved by somebody other than who decided it: it moves

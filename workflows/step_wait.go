@@ -184,7 +184,7 @@ func (x *execution) onStep(ctx workflow.Context, a Step) (Done, error) {
 	act := run.StepAct{Act: a.Act, BreakGlass: a.BreakGlass}
 	if q.forced != nil && byHand(q, a) && !a.BreakGlass {
 		act.AskedBy, act.Asked = q.forced.by, q.forced.reason
-		act.SameConsole = x.in.Kind == run.Response && isConsole(a.Via) && isConsole(q.forced.via)
+		act.SameConsole = x.in.Kind == run.Response && oneConsole(ctx, a.Via, q.forced.via)
 	}
 	q.act, q.by = &a, a.By
 	if a.BreakGlass && x.in.FourEyes || act.SameConsole {

@@ -139,7 +139,7 @@ func (s *Service) session(ctx context.Context, r *http.Request) (Actor, error) {
 		if a.Acting, err = s.acting(ctx, r, c.Value); err != nil {
 			return Actor{}, err
 		}
-	} else if a.Issuers, err = s.stillGood(ctx, k, via); err != nil {
+	} else if err = s.stillGood(ctx, k, via, &a); err != nil {
 		return Actor{}, err
 	}
 	if now.Sub(k.SeenAt) >= s.o.Idle/idleSteps {
@@ -157,28 +157,28 @@ func (s *Service) session(ctx context.Context, r *http.Request) (Actor, error) {
 	return a, nil
 }
 
-// stillGood looks at the person behind a session, and at the token it began with; it gives who
+// stillGood looks at the person behind a session, and at the token it began with; it enters who
 // else had a secret of that.
-func (s *Service) stillGood(ctx context.Context, k session, via string) (issuers []string, err error) {
+func (s *Service) stillGood(ctx context.Context, k session, via string, a *Actor) error {
 	if k.Token != "" {
 		var t keptToken
 		found, err := s.document(ctx, kindToken, k.Token, &t)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !found || !t.RevokedAt.IsZero() || !s.o.Now().Before(t.ExpiresAt) {
-			return nil, &Refusal{Reason: Revoked, Person: k.Person, Via: via}
+			return &Refusal{Reason: Revoked, Person: k.Person, Via: via}
 		}
 		line, gone, err := s.above(ctx, t.Token)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if gone {
-			return nil, &Refusal{Reason: Revoked, Person: k.Person, Via: via}
+			return &Refusal{Reason: Revoked, Person: k.Person, Via: via}
 		}
-		issuers = t.issuers(line)
+		a.Issuers, a.Via = t.issuers(line), t.fromConsole(a.Via, line)
 	}
-	return issuers, s.standing(ctx, k.Person, via, k.CreatedAt)
+	return s.standing(ctx, k.Person, via, k.CreatedAt)
 }
 
 // SignOut ends the session of a browser and takes its cookie away.

@@ -71,6 +71,15 @@ func (t Token) via(way string) string {
 	return way
 }
 
+// fromConsole adds to a via, for four eyes and the record, that the line of a token begins at the
+// console although somebody else issued this one.
+func (t Token) fromConsole(via string, line []Token) string {
+	if t.issuer() != Console && slices.ContainsFunc(append([]Token{t}, line...), func(one Token) bool { return one.By == Console || one.issuer() == Console }) {
+		return via + ", its line issued from the console"
+	}
+	return via
+}
+
 // line is the tokens that a token was issued with, the nearest first. ErrNoToken when one of
 // them is gone.
 func (s *Service) line(ctx context.Context, id string) ([]Token, error) {
@@ -248,6 +257,7 @@ func (s *Service) Bearer(ctx context.Context, secret string) (Actor, error) {
 	}
 	a := k.actor()
 	a.Issuers = k.issuers(line)
+	a.Via = k.fromConsole(a.Via, line)
 	return a, nil
 }
 

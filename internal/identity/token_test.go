@@ -3,6 +3,8 @@ package identity_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -278,6 +280,24 @@ func TestTokensOfATokenFallWithIt(t *testing.T) {
 	}
 	if console, _, err := s.Issue(t.Context(), "suzuki", "", identity.Console, 0); err != nil || come(console).Handed || len(come(console).Issuers) > 0 || come(console).Issuer != identity.Console {
 		t.Errorf("of the console: %+v, %v", come(console), err)
+	}
+	// Whoever holds the server's own token had this one's line first, whoever issued it since.
+	mine, _, err := s.Issue(t.Context(), "suzuki", "", identity.Console, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed, _, err := s.Issue(identity.With(t.Context(), come(mine)), "tanaka", "", "suzuki", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := w.signIn(s, come(passed))
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.AddCookie(signed)
+	bySession, ok := s.Session(t.Context(), req)
+	for _, a := range []identity.Actor{come(passed), bySession} {
+		if !ok || !strings.Contains(a.Via, " issued by suzuki") || !strings.HasSuffix(a.Via, " issued from the console") {
+			t.Errorf("a line from the console: %+v", a)
+		}
 	}
 	line := come(own)
 	for err == nil {

@@ -227,7 +227,7 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 	}
 	for _, b := range r.BreakGlass {
 		if b.SameConsole {
-			l.add(run.FindingHand, b.System, b.Step, say("%s by the server's own token, as the person before: nothing shows that they were two; to be reviewed", "%s がサーバー本体のトークンで実施。先の操作も同じトークンのため、別人である記録がない：事後確認が必要", run.Person(b.By)), b.Reason)
+			l.add(run.FindingHand, b.System, b.Step, say("%s by the server's own token or one issued with it, as the person before: nothing shows that they were two; to be reviewed", "%s がサーバー本体のトークン（またはそれで発行したトークン）で実施。先の操作も同様のため、別人である記録がない：事後確認が必要", run.Person(b.By)), b.Reason)
 			l.at("glass", f.id, b.What, b.System, b.Step)
 			continue
 		}
