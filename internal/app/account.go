@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/channel"
@@ -11,31 +14,96 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// tokenIssued tells somebody that a token was issued for them, by every channel that reaches
-// them: who did not ask for it knows that another one may act under their name. It holds up
-// nobody, and what is not delivered is in the log.
-func (s *server) tokenIssued(estate func() (*inventory.Estate, error)) func(context.Context, identity.Token) {
-	return func(ctx context.Context, t identity.Token) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		go func() {
-			defer cancel()
+const (
+	// tellWithin is how long each channel has for one message about a token.
+	tellWithin = time.Minute
+	// mostUntold wait to be told: tokens are issued by people, one at a time.
+	mostUntold = 100
+)
+
+// accounts tells people that a token was issued for them, by every channel that reaches them: who
+// did not ask for it knows that another one may act under their name. It holds up nobody, no
+// channel waits for another one, and what is not delivered is in the log.
+type accounts struct {
+	log      *slog.Logger
+	channels func() []channel.Channel
+	about    func(identity.Token) (channel.Message, error)
+	within   time.Duration
+	waiting  chan identity.Token
+}
+
+func (s *server) tellsAccounts(estate func() (*inventory.Estate, error)) *accounts {
+	return &accounts{log: s.o.Log, channels: func() []channel.Channel { return s.says.channels }, within: tellWithin, waiting: make(chan identity.Token, mostUntold),
+		about: func(t identity.Token) (channel.Message, error) {
 			e, err := estate()
 			if e == nil {
-				s.o.Log.Warn("nobody was told that a token was issued for them", "person", t.Person, "token", t.ID, "err", err)
-				return
+				return channel.Message{}, err
 			}
 			who, _ := e.Person(t.Person)
-			m := aboutToken(t, who.Name.In, e.Contacts[t.Person], s.o.Lang, i18n.Zone(e.Zone))
-			for _, c := range s.says.channels {
-				if !c.Reaches(m) {
-					continue
-				}
-				if err := c.Send(ctx, m, false); err != nil {
-					s.o.Log.Warn("nobody was told that a token was issued for them", "person", t.Person, "token", t.ID, "channel", c.Name(), "err", err)
+			return aboutToken(t, who.Name.In, e.Contacts[t.Person], s.o.Lang, i18n.Zone(e.Zone)), nil
+		}}
+}
+
+// issued has somebody told of a token.
+func (a *accounts) issued(_ context.Context, t identity.Token) {
+	select {
+	case a.waiting <- t:
+	default:
+		a.nobody(t, errors.New("too many tokens were issued at once"))
+	}
+}
+
+// run tells until ctx ends. It returns when nothing is being told any more.
+func (a *accounts) run(ctx context.Context) {
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	for {
+		select {
+		case t := <-a.waiting:
+			telling.Go(func() { a.tell(ctx, t) })
+		case <-ctx.Done():
+			for {
+				select {
+				case t := <-a.waiting:
+					a.nobody(t, context.Cause(ctx))
+				default:
+					return
 				}
 			}
-		}()
+		}
 	}
+}
+
+// tell tells one person by every channel that reaches them, each in its own time.
+func (a *accounts) tell(ctx context.Context, t identity.Token) {
+	m, err := a.about(t)
+	if err != nil {
+		a.nobody(t, err)
+		return
+	}
+	reached := false
+	var telling sync.WaitGroup
+	for _, c := range a.channels() {
+		if !c.Reaches(m) {
+			continue
+		}
+		reached = true
+		telling.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, a.within)
+			defer cancel()
+			if err := c.Send(ctx, m, false); err != nil {
+				a.log.Warn("that a token was issued for somebody was not told by "+c.Name(), "person", t.Person, "token", t.ID, "channel", c.Name(), "err", err)
+			}
+		})
+	}
+	telling.Wait()
+	if !reached {
+		a.nobody(t, errors.New("no channel reaches them"))
+	}
+}
+
+func (a *accounts) nobody(t identity.Token, err error) {
+	a.log.Warn("nobody was told that a token was issued for them", "person", t.Person, "token", t.ID, "err", err)
 }
 
 func aboutToken(t identity.Token, name func(lang string) string, contact inventory.Contact, server i18n.Lang, zone *time.Location) channel.Message {

@@ -60,6 +60,7 @@ type server struct {
 	outcomes *outcome.Keeper
 
 	occasions api.Occasions
+	accounts  *accounts
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
@@ -92,7 +93,8 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	if outcomes.Then, err = followUp(o.Lang, o.Config, s.api.Ledger, s.store, people.Estate); err != nil {
 		return nil, err
 	}
-	s.api.TokenIssued = s.tokenIssued(people.estate)
+	s.accounts = s.tellsAccounts(people.estate)
+	s.api.TokenIssued = s.accounts.issued
 	h := s.api.Handler()
 	m.Findings(s.api.Standing, s.api.Proven)
 	m.Programme(s.api.Planned)
@@ -139,6 +141,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	})
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
 	working.Go(func() { s.says.run(ctx) })
+	working.Go(func() { s.accounts.run(ctx) })
 	working.Go(func() { s.outcomes.Run(ctx) })
 	working.Go(func() { s.tidyIdentity(ctx) })
 	if every := s.o.Config.CheckEvery; every > 0 {
