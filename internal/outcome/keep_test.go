@@ -30,7 +30,12 @@ func newStore(t *testing.T) journal.Store {
 // held writes a tabletop that ended into the store.
 func held(t *testing.T, s journal.Store, id string, ended bool) {
 	t.Helper()
-	p := plan.Plan{Format: plan.Format, Scenario: plan.Scenario{Name: "fire", Hazard: run.Disaster, Depth: run.Tabletop},
+	heldOf(t, s, id, ended, plan.Scenario{Name: "fire", Hazard: run.Disaster, Depth: run.Tabletop})
+}
+
+func heldOf(t *testing.T, s journal.Store, id string, ended bool, of plan.Scenario) {
+	t.Helper()
+	p := plan.Plan{Format: plan.Format, Scenario: of,
 		Systems: []plan.System{{Name: "orders", Priority: "S"}}}
 	if err := p.Seal(); err != nil {
 		t.Fatal(err)
@@ -163,5 +168,34 @@ func TestWhoeverAsksWaitsForFew(t *testing.T) {
 	}
 	if n, err := k.Due(t.Context()); err != nil || n != 30 {
 		t.Errorf("%d were kept, %v", n, err)
+	}
+}
+
+// Whether a run was blind is in its outcome, also of those that an older muster made.
+func TestABlindRunIsKnownByItsOutcome(t *testing.T) {
+	s := newStore(t)
+	blind := plan.Scenario{Name: "fire", Hazard: run.Disaster, Depth: run.Tabletop, Blind: true, Facilitators: []string{"sato"}}
+	heldOf(t, s, "blind", true, blind)
+	held(t, s, "announced", true)
+	old, err := outcome.Read(t.Context(), s, "blind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Version, old.Blind = 1, false
+	if err := outcome.Put(t.Context(), s, old); err != nil {
+		t.Fatal(err)
+	}
+	k := &outcome.Keeper{Store: s, Log: slog.New(slog.DiscardHandler)}
+	if n, err := k.Due(t.Context()); n != 2 || err != nil {
+		t.Fatalf("%d were made, %v", n, err)
+	}
+	list, err := outcome.List(t.Context(), s, journal.OutcomeFilter{})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, o := range list {
+		if o.Blind != (o.Run == "blind") {
+			t.Errorf("%s: blind %t", o.Run, o.Blind)
+		}
 	}
 }

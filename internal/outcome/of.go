@@ -20,7 +20,7 @@ func Of(p plan.Plan, r report.Report) (Outcome, error) {
 		return Outcome{}, ErrOpen
 	}
 	o := Outcome{Version: Version, Run: r.Run.ID, Kind: r.Run.Kind, Depth: r.Run.Depth, Scenario: r.Run.Scenario, Title: r.Run.Title,
-		Estate: r.Run.Estate, Zone: r.Run.Zone, Hazard: r.Run.Hazard, PlanHash: r.Run.PlanHash, StartedAt: r.Run.StartedAt.UTC(),
+		Estate: r.Run.Estate, Zone: r.Run.Zone, Hazard: r.Run.Hazard, PlanHash: r.Run.PlanHash, Blind: p.Scenario.Blind, StartedAt: r.Run.StartedAt.UTC(),
 		EndedAt: r.Run.EndedAt.UTC(), State: r.Run.State, Verdict: r.Run.Verdict, Why: r.Run.Why, Journal: r.Evidence.JournalDigest,
 		Systems: []System{}, Steps: steps(r.Steps), Undone: steps(r.Undone), Phases: []Phase{}, Findings: []Finding{}}
 	for _, s := range r.Systems {

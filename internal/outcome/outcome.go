@@ -13,21 +13,24 @@ import (
 )
 
 // Version counts the shapes of Outcome. What an older one made is made anew from the journal.
-const Version = 1
+const Version = 2
 
 // Outcome is an ended run. Names are stable and are only added to; durations are seconds. It names
 // people only as owners of findings.
 type Outcome struct {
-	Version   int         `json:"version"`
-	Run       string      `json:"run"`
-	Kind      run.Kind    `json:"kind"`
-	Depth     run.Depth   `json:"depth"`
-	Scenario  string      `json:"scenario"`
-	Title     plan.Text   `json:"title,omitzero"`
-	Estate    string      `json:"estate,omitempty"`
-	Zone      string      `json:"zone,omitempty"`
-	Hazard    run.Hazard  `json:"hazard"`
-	PlanHash  string      `json:"plan_hash"`
+	Version  int        `json:"version"`
+	Run      string     `json:"run"`
+	Kind     run.Kind   `json:"kind"`
+	Depth    run.Depth  `json:"depth"`
+	Scenario string     `json:"scenario"`
+	Title    plan.Text  `json:"title,omitzero"`
+	Estate   string     `json:"estate,omitempty"`
+	Zone     string     `json:"zone,omitempty"`
+	Hazard   run.Hazard `json:"hazard"`
+	PlanHash string     `json:"plan_hash"`
+	// Blind: the scenario was withheld from those who took part, so that their times are never
+	// averaged together with those of announced runs (requirement C-BLD-05).
+	Blind     bool        `json:"blind,omitempty"`
 	StartedAt time.Time   `json:"started_at"`
 	EndedAt   time.Time   `json:"ended_at"`
 	State     run.State   `json:"state"`

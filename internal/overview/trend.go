@@ -79,8 +79,9 @@ type StepTimes struct {
 	Failed    int      `json:"failed"`
 }
 
-// MakeTrend makes it of outcomes in any order; blind are the runs of blind drills. Runs that did
-// nothing but talk have no times and stay out.
+// MakeTrend makes it of outcomes in any order; blind are the runs whose start nobody was told,
+// besides those whose outcome says that their scenario was withheld. Runs that did nothing but talk
+// have no times and stay out.
 func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind map[string]bool) Trend {
 	t := Trend{Frame: f, System: system, Scenario: scenario, Runs: []TrendRun{}, Quarters: []Quarter{}, Steps: []StepTimes{}}
 	list := slices.Clone(all)
@@ -95,6 +96,7 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 		if !o.Ran() || !o.Whole() {
 			continue
 		}
+		isBlind := o.Blind || blind[o.Run]
 		for _, s := range o.Systems {
 			if system != "" && s.ID != system {
 				continue
@@ -104,7 +106,7 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 			} else if scenario != "" {
 				t.Title = o.Title
 			}
-			one := TrendRun{Run: o.Run, At: o.EndedAt, Kind: o.Kind, Depth: o.Depth, Blind: blind[o.Run], Simulated: o.People.Simulated, PlanHash: o.PlanHash,
+			one := TrendRun{Run: o.Run, At: o.EndedAt, Kind: o.Kind, Depth: o.Depth, Blind: isBlind, Simulated: o.People.Simulated, PlanHash: o.PlanHash,
 				System: s.ID, Verdict: s.Verdict, RTOS: s.RTO.ActualS, RTOObjectiveS: s.RTO.ObjectiveS, RTOVerdict: s.RTO.Verdict, RPOS: s.RPO.ActualS,
 				RPOVerdict: s.RPO.Verdict, RLOVerdict: s.Of(outcome.RLO), DecisionS: decided(o), Participation: o.People.Participation,
 				Answered50S: o.People.Answered50S, QuorumS: o.People.QuorumS}
@@ -117,7 +119,7 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 			if system != "" && s.System != system {
 				continue
 			}
-			k := key{s.System, s.Runbook, s.Step, blind[o.Run], s.Simulated}
+			k := key{s.System, s.Runbook, s.Step, isBlind, s.Simulated}
 			at := steps[k]
 			if at == nil {
 				at = &StepTimes{System: s.System, Runbook: s.Runbook, Step: s.Step, Blind: k.blind, Simulated: s.Simulated}
