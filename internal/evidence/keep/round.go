@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Settle is how long a run is quiet before it is sealed, unless said.
@@ -104,12 +105,16 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 	if err != nil {
 		return false, err
 	}
+	records, err := k.records(ctx, all)
+	if err != nil {
+		return false, err
+	}
 	var open []string
-	for _, sum := range slices.Backward(runs) { // oldest first
+	for _, sum := range slices.Backward(slices.Concat(records, runs)) { // oldest first
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if sum.EndedAt == nil || !sum.State.Ended() || sum.PlanHash == "" {
+		if !sealable(sum) {
 			continue
 		}
 		due, left, serr := k.look(ctx, sum)
@@ -126,7 +131,7 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		err = k.retain(ctx, runs)
 		if now := k.o.Now(); err == nil && now.Sub(k.checked) >= checkEvery {
 			k.checked = now
-			k.check(ctx, runs)
+			k.check(ctx, slices.Concat(runs, records))
 		}
 	}
 	k.told.Lock()
@@ -152,12 +157,8 @@ func (k *Keeper) look(ctx context.Context, sum journal.Summary) (due, left bool,
 	if err != nil || len(added) == 0 {
 		return false, false, err
 	}
-	first, last := *sum.EndedAt, added[len(added)-1].Event.At
-	if s.through > 0 {
-		first = added[0].Event.At
-	}
-	if now := k.o.Now(); now.Sub(last) < k.o.Settle && now.Sub(first) < longest {
-		return false, true, nil
+	if k.early(sum, added) {
+		return false, sum.Run != run.FindingsRecord, nil // that one grows at any time: nobody waits for it
 	}
 	_, err = k.seal(ctx, sum)
 	return true, err != nil, err

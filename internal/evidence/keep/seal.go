@@ -106,35 +106,19 @@ func (k *Keeper) putSalts(runID string, part int, salts evidence.Salts) error {
 // where it is.
 func (k *Keeper) gather(ctx context.Context, sum journal.Summary, part int, all, added []run.Event) (evidence.Manifest, map[string][]byte, evidence.Salts, error) {
 	m := evidence.Manifest{Format: evidence.Format, Run: sum.Run, Part: part, Kind: sum.Kind, Scenario: sum.Scenario, PlanHash: sum.PlanHash,
-		Class: evidence.ClassOf(sum.Kind), Muster: k.o.Version, SealedAt: k.now(), Events: len(added), Gaps: evidence.Gaps(all)}
+		Class: classOf(sum), Muster: k.o.Version, SealedAt: k.now(), Events: len(added), Gaps: evidence.Gaps(all)}
 	files := map[string][]byte{}
 	lines, sums, err := evidence.Lines(added)
 	if err != nil {
 		return m, nil, nil, err
 	}
 	files[evidence.FileEvents], files[evidence.FileSums] = lines, sums
-	p, err := k.o.Store.Plan(ctx, sum.PlanHash)
-	if err != nil {
-		return m, nil, nil, err
-	}
-	m.Title = p.Scenario.Title
 	if part == 1 {
-		if files[evidence.FilePlan], err = json.Marshal(p); err != nil {
-			return m, nil, nil, err
-		}
 		files[evidence.FileReadme] = []byte(evidence.Readme)
 	}
-	r, err := report.Build(p, all)
-	if err != nil {
-		// What can't be reported on is sealed all the more: as it is.
-		k.o.Log.Warn("no report could be made of a run that is sealed", "run", sum.Run, "err", err)
-	} else {
-		for name, format := range map[string]report.Format{evidence.FileReport: report.JSON, evidence.FileHTML: report.HTML} {
-			var b bytes.Buffer
-			if err := report.Render(&b, r, format, ""); err != nil {
-				return m, nil, nil, err
-			}
-			files[name] = b.Bytes()
+	if !planless(sum) {
+		if err := k.tellOf(ctx, &m, files, all); err != nil {
+			return m, nil, nil, err
 		}
 		var b bytes.Buffer
 		if err := report.WriteRecord(&b, p, r); err != nil {
@@ -170,6 +154,34 @@ func (k *Keeper) gather(ctx context.Context, sum journal.Summary, part int, all,
 		slices.SortFunc(m.Apart, func(a, b evidence.Apart) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return m, files, salts, nil
+}
+
+// tellOf adds the plan of a run and its report.
+func (k *Keeper) tellOf(ctx context.Context, m *evidence.Manifest, files map[string][]byte, all []run.Event) error {
+	p, err := k.o.Store.Plan(ctx, m.PlanHash)
+	if err != nil {
+		return err
+	}
+	m.Title = p.Scenario.Title
+	if m.Part == 1 {
+		if files[evidence.FilePlan], err = json.Marshal(p); err != nil {
+			return err
+		}
+	}
+	r, err := report.Build(p, all)
+	if err != nil {
+		// What can't be reported on is sealed all the more: as it is.
+		k.o.Log.Warn("no report could be made of a run that is sealed", "run", m.Run, "err", err)
+		return nil
+	}
+	for name, format := range map[string]report.Format{evidence.FileReport: report.JSON, evidence.FileHTML: report.HTML} {
+		var b bytes.Buffer
+		if err := report.Render(&b, r, format, ""); err != nil {
+			return err
+		}
+		files[name] = b.Bytes()
+	}
+	return nil
 }
 
 var attached = regexp.MustCompile(`"evidence:([0-9a-f]{64})"`)
@@ -211,7 +223,7 @@ func safeName(runID string) string { return url.PathEscape(runID) }
 // Seal seals what of an ended run is not sealed yet, without waiting for it to be quiet:
 // somebody wants to have it now.
 func (k *Keeper) Seal(ctx context.Context, sum journal.Summary) error {
-	if sum.EndedAt == nil || !sum.State.Ended() || sum.PlanHash == "" {
+	if !sealable(sum) {
 		return ErrNotSealed
 	}
 	k.mu.Lock()

@@ -1,0 +1,64 @@
+package keep
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Two records of the store are no runs, have no plan and no report, and are sealed all the same:
+// what people do about findings, which has no end, and each due day of a schedule. Neither is
+// removed: a finding outlives the run it came from, and a due day is small.
+
+const (
+	// recordEvery bounds into how many parts a record without an end is sealed.
+	recordEvery = time.Hour
+	// mostUnsealed are sealed at once, however soon they came.
+	mostUnsealed = 500
+)
+
+// records are those that are in no list of runs, the newest or all of them.
+func (k *Keeper) records(ctx context.Context, all bool) ([]journal.Summary, error) {
+	f := journal.Filter{Kind: run.Occasion, Limit: newest}
+	if all {
+		f.Limit = 0
+	}
+	out, err := k.o.Store.Runs(ctx, f)
+	return append(out, journal.Summary{Run: run.FindingsRecord}), err
+}
+
+// planless reports whether a record has no plan, and is sealed without.
+func planless(sum journal.Summary) bool {
+	return sum.Run == run.FindingsRecord || sum.Kind == run.Occasion
+}
+
+// sealable reports whether a record is one that is sealed by now.
+func sealable(sum journal.Summary) bool {
+	if sum.Run == run.FindingsRecord {
+		return true
+	}
+	return sum.EndedAt != nil && sum.State.Ended() && (sum.PlanHash != "" || planless(sum))
+}
+
+// classOf is the class of a record. Findings are of drills and of responses.
+func classOf(sum journal.Summary) evidence.Class {
+	if sum.Run == run.FindingsRecord {
+		return evidence.ClassA
+	}
+	return evidence.ClassOf(sum.Kind)
+}
+
+// early reports whether what was added to a record waits for more.
+func (k *Keeper) early(sum journal.Summary, added []journal.Entry) bool {
+	now, first, last := k.o.Now(), added[0].Event.At, added[len(added)-1].Event.At
+	if sum.Run == run.FindingsRecord {
+		return len(added) < mostUnsealed && now.Sub(first) < recordEvery
+	}
+	if k.index.of(sum.Run).through == 0 {
+		first = *sum.EndedAt
+	}
+	return now.Sub(last) < k.o.Settle && now.Sub(first) < longest
+}
