@@ -138,6 +138,18 @@ func (s *Server) evidenceAct(ctx context.Context, runID string, in EvidenceAct, 
 	return out, nil
 }
 
+// sealedRecord is the summary of what is sealed: a run, a due day of a schedule, or what people do
+// about findings, which has none.
+func (s *Server) sealedRecord(ctx context.Context, id string) (journal.Summary, error) {
+	if id == run.FindingsRecord {
+		return journal.Summary{Run: id}, nil
+	}
+	if list, err := s.Store.Runs(ctx, journal.Filter{Run: id, Kind: run.Occasion, Limit: 1}); err == nil && len(list) == 1 {
+		return list[0], nil
+	}
+	return s.summary(ctx, id)
+}
+
 func (s *Server) getBundle(ctx context.Context, in *struct {
 	OfRun
 	Since    uint64 `query:"since" doc:"Size of an older checkpoint; a proof that the log continues it goes along."`
@@ -151,9 +163,14 @@ func (s *Server) getBundle(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	sum, err := s.summary(ctx, in.Run)
+	sum, err := s.sealedRecord(ctx, in.Run)
 	if err != nil {
 		return nil, err
+	}
+	if in.Run == run.FindingsRecord { // it has no end: with what was done up to now
+		if err := s.Evidence.Seal(ctx, sum); err != nil {
+			return nil, s.evidenceProblem(ctx, in.Run, err)
+		}
 	}
 	o := keep.BundleOptions{Since: in.Since, Personal: in.Personal}
 	b, err := s.Evidence.Bundle(ctx, in.Run, o)

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -87,6 +88,24 @@ func TestEvidenceByTheAPI(t *testing.T) {
 	}
 	if _, files := verified(true); holds(files) != 1 {
 		t.Error("asked for, and not there")
+	}
+
+	// What people do about findings is no run, and is exported up to this moment all the same.
+	if _, err := console.Bundle(t.Context(), run.FindingsRecord, keep.BundleOptions{}); !refused(err, http.StatusConflict, "not sealed yet") {
+		t.Errorf("nothing was done about findings: %v", err)
+	}
+	for n := range 2 {
+		e := run.Event{Run: run.FindingsRecord, Writer: fmt.Sprintf("act-%d", n), Seq: 1, At: now, Kind: run.FindingAdded, By: "sato", Data: run.Encode(run.FindingAct{ID: "f1", Title: "the list was old"})}
+		if err := w.store.Append(t.Context(), []run.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+		b, err := console.Bundle(t.Context(), run.FindingsRecord, keep.BundleOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := evidence.Verify(b, evidence.Options{Keys: []string{public}, Version: "test"}); !r.Sound || r.Events != n+1 {
+			t.Errorf("findings: %+v", r)
+		}
 	}
 
 	act := api.EvidenceAct{Reason: "an enquiry of the authority"}
