@@ -120,11 +120,6 @@ func (k *Keeper) gather(ctx context.Context, sum journal.Summary, part int, all,
 		if err := k.tellOf(ctx, &m, files, all); err != nil {
 			return m, nil, nil, err
 		}
-		var b bytes.Buffer
-		if err := report.WriteRecord(&b, p, r); err != nil {
-			return m, nil, nil, err
-		}
-		files[evidence.FileRecord] = b.Bytes()
 	}
 	if err := k.attach(&m, files, lines); err != nil {
 		return m, nil, nil, err
@@ -181,6 +176,11 @@ func (k *Keeper) tellOf(ctx context.Context, m *evidence.Manifest, files map[str
 		}
 		files[name] = b.Bytes()
 	}
+	var b bytes.Buffer
+	if err := report.WriteRecord(&b, p, r); err != nil {
+		return err
+	}
+	files[evidence.FileRecord] = b.Bytes()
 	return nil
 }
 
