@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -306,3 +307,14 @@ func TestHistoryIsPagedAndNarrowed(t *testing.T) {
 	}
 	w.shoot(t, personID(0), map[string]string{"history": "/history"})
 }
+
+// ProofFiles are the files as proofs rest on them.
+func (f files) ProofFiles() (proof.Files, error) {
+	b, err := f.load()
+	if err != nil {
+		return proof.Files{}, err
+	}
+	return proof.Files{Systems: b.Systems(), Zone: b.Estate().Zone, Compile: b.Compile}, nil
+}
+
+var _ api.ProofFiles = files{}
