@@ -147,6 +147,7 @@ func (b *Board) routes() (http.Handler, error) {
 	signedIn("GET /scenarios/{name}", b.showScenario)
 	signedIn("GET /people", b.showRoster)
 	signedIn("GET /programme", b.showProgramme)
+	signedIn("GET /reports/{page}", b.showOverview)
 	signedIn("POST /programme/held", b.rowHeld)
 	signedIn("POST /schedules/{schedule}/{act}", b.pauseSchedule)
 	signedIn("GET /findings", b.showFindings)

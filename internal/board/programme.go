@@ -22,6 +22,7 @@ const nextShown = 10
 type programmeView struct {
 	Title          string
 	Year           string // the span of the year
+	Fiscal         int    // its first calendar year, as reports name it
 	Before, After  int    // the years beside it
 	Counts         []countView
 	Months         []monthView
@@ -140,6 +141,7 @@ func (b *Board) showProgramme(v *visit) error {
 	e, _ := b.o.Estate() // without it, IDs stand for names
 	from, until := cover.From.In(zone), cover.Until.In(zone)
 	view.Title = either(p.Title.In(string(v.lang)), p.Name)
+	view.Fiscal = from.Year()
 	view.Year = from.Format("2006-01") + v.t(" to ", "〜") + until.AddDate(0, 0, -1).Format("2006-01")
 	view.Before, view.After = from.Year()-1, from.Year()+1
 	view.Today = cover.Now.In(zone).Format(time.DateOnly)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -419,24 +420,50 @@ var ownPolicy = regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" c
 // showReport is the run's report as everybody gets it from the API: one file that fetches
 // nothing, under the policy that it carries.
 func (b *Board) showReport(v *visit) error {
+	id := v.r.PathValue("run")
+	return v.document(id, func(format string) ([]byte, error) {
+		return v.client("").Report(v.ctx(), id, format, string(v.lang))
+	})
+}
+
+// showOverview is a page over many runs.
+func (b *Board) showOverview(v *visit) error {
+	page, q := v.r.PathValue("page"), v.r.URL.Query()
+	of := api.ReportOf{System: q.Get("system"), Scenario: q.Get("scenario"), Before: q.Get("before"), After: q.Get("after")}
+	of.Fiscal, _ = strconv.Atoi(q.Get("fiscal")) // what is no year is this year
+	return v.document(page, func(format string) ([]byte, error) {
+		return v.client("").Overview(v.ctx(), page, of, format, string(v.lang))
+	})
+}
+
+// formats are the media type and the ending of what documents are saved as; what has no
+// ending is shown.
+var formats = map[string]struct{ media, ending string }{
+	"html": {"text/html; charset=utf-8", ""}, "text": {"text/plain; charset=utf-8", ""}, "markdown": {"text/markdown; charset=utf-8", ".md"},
+	"json": {"application/json", ".json"}, "record": {"application/json", ".record.json"}, "csv": {"application/zip", ".csv.zip"},
+	"pdf": {"application/pdf", ".pdf"},
+}
+
+// document answers with a report in the format that is asked for.
+func (v *visit) document(name string, set func(format string) ([]byte, error)) error {
 	format := v.r.URL.Query().Get("format")
 	if format == "" {
 		format = "html"
 	}
-	body, err := v.client("").Report(v.ctx(), v.r.PathValue("run"), format, string(v.lang))
+	body, err := set(format)
 	if err != nil {
 		return err
 	}
-	kinds := map[string]string{"html": "text/html; charset=utf-8", "json": "application/json", "markdown": "text/markdown; charset=utf-8", "text": "text/plain; charset=utf-8"}
-	h := v.w.Header()
-	h.Set("Content-Type", kinds[format])
+	h, f := v.w.Header(), formats[format]
+	h.Set("Content-Type", f.media)
 	if format == "html" {
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		if m := ownPolicy.FindSubmatch(body[:min(len(body), 4096)]); m != nil {
 			h.Set("Content-Security-Policy", html.UnescapeString(string(m[1]))+"; frame-ancestors 'none'")
 		}
-	} else if format != "text" {
-		h.Set("Content-Disposition", `attachment; filename="`+safeName(v.r.PathValue("run"))+map[string]string{"json": ".json", "markdown": ".md"}[format]+`"`)
+	}
+	if f.ending != "" {
+		h.Set("Content-Disposition", `attachment; filename="`+safeName(name)+f.ending+`"`)
 	}
 	_, err = bytes.NewReader(body).WriteTo(v.w)
 	return err

@@ -20,12 +20,14 @@ import (
 	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/board"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/internal/sheet"
 	"github.com/muster-dr/muster/internal/temporaltest"
 )
 
@@ -168,6 +170,13 @@ func newWorld(t *testing.T, now time.Time) *world {
 	engine, _ := temporaltest.Start(t).NewClient(t)
 	server := &api.Server{Store: store, Engine: engine, Plans: f, Token: consoleToken, Version: "test", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 		Estate: func(context.Context) (plan.Estate, error) { e, err := w.estate(f); return e.Estate, err },
+		SetSheet: func(out io.Writer, d sheet.Sheet, format string, l i18n.Lang) error {
+			if format != "html" {
+				_, err := io.WriteString(out, d.Markdown(l))
+				return err
+			}
+			return d.HTML(out, []i18n.Lang{l})
+		},
 		Render: func(out io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
 			r, err := report.Build(p, events)
 			if err != nil {

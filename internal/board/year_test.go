@@ -308,6 +308,31 @@ func TestHistoryIsPagedAndNarrowed(t *testing.T) {
 	w.shoot(t, personID(0), map[string]string{"history": "/history"})
 }
 
+// What years of runs came to is read on the board too, and saved for those who print.
+func TestReportsOverManyRunsAreReadOnTheBoard(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	for n := 3; n >= 0; n-- {
+		w.ended(fmt.Sprintf("tokyo-loss-%03d", n), begun.AddDate(0, -3*n, 0), n == 2)
+	}
+	b := w.browser(personID(0))
+	for path, want := range map[string]string{
+		"/reports/trend": "Trend", "/reports/year?fiscal=2026": "2026", "/reports/review": "questions", "/reports/gaps": "target",
+		"/reports/compare?before=tokyo-loss-002&after=tokyo-loss-001": "tokyo-loss-002",
+	} {
+		res, page := b.get(path)
+		if res.StatusCode != http.StatusOK || !strings.Contains(page, want) || !strings.Contains(res.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %s, policy %q, no %q", path, res.Status, res.Header.Get("Content-Security-Policy"), want)
+		}
+	}
+	res, _ := b.get("/reports/trend?format=markdown")
+	if got := res.Header.Get("Content-Disposition"); got != `attachment; filename="trend.md"` {
+		t.Errorf("saved as %q", got)
+	}
+	if res, _ = b.get("/reports/nothing"); res.StatusCode == http.StatusOK {
+		t.Error("a page that there is not")
+	}
+}
+
 // ProofFiles are the files as proofs rest on them.
 func (f files) ProofFiles() (proof.Files, error) {
 	b, err := f.load()
