@@ -9,7 +9,7 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// A no of a second person (decision 56). Whoever's yes would count can refuse, with a reason:
+// A no of a second person (decision 59). Whoever's yes would count can refuse, with a reason:
 // the yeses so far lapse, who asked and who decided are told, and it is asked anew under a new
 // number, so that no page or button from before the no says yes to it. It is no veto for ever:
 // somebody who knows of the no may approve, the decision may be revised, and the run aborted.
