@@ -36,7 +36,7 @@ type ReportOf struct {
 	Scenario string `query:"scenario" doc:"trend: only runs of this scenario."`
 	Before   string `query:"before" doc:"compare: the earlier run."`
 	After    string `query:"after" doc:"compare: the later run."`
-	Fiscal   int    `query:"fiscal" minimum:"0" maximum:"2100" doc:"year and review: the fiscal year by its first calendar year; the one of today when left out."`
+	Fiscal   int    `query:"fiscal" doc:"year and review: the fiscal year by its first calendar year; the one of today when left out."`
 }
 
 func (s *Server) reportRoutes(api huma.API) {
@@ -204,6 +204,11 @@ func (s *Server) compare(ctx context.Context, of ReportOf) (paged, error) {
 // yearFacts is what the pages of a fiscal year are made of; year 0 is that of today.
 func (s *Server) yearFacts(ctx context.Context, year int) (overview.Facts, error) {
 	f := overview.Facts{Frame: s.frame(ctx)}
+	if year != 0 && (year < 2000 || year > 2100) {
+		l := lang(ctx)
+		return f, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("%d is no fiscal year.", "%d は年度ではありません。", year),
+			l.T("Name it by the calendar year in which it begins, such as 2026", "開始した年の西暦で指定してください（例：2026）"))
+	}
 	begins := time.April
 	if files, ok := s.Plans.(Programmes); ok {
 		p, err := files.Programme()

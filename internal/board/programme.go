@@ -3,6 +3,7 @@ package board
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -229,7 +230,7 @@ func (view *programmeView) lay(v *visit, p programme.Programme, from, now time.T
 	}
 	for m := range 12 {
 		at := from.AddDate(0, m, 0)
-		view.Months = append(view.Months, monthView{v.t("%s", "%[2]d月", at.Format("Jan"), int(at.Month())), m == column(now)})
+		view.Months = append(view.Months, monthView{v.t(at.Format("Jan"), fmt.Sprintf("%d月", int(at.Month()))), m == column(now)})
 	}
 	for _, r := range p.Rows {
 		row := gridRow{Title: either(r.Title.In(string(v.lang)), r.ID), Cells: make([]gridCell, 12)}

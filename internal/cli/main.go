@@ -155,7 +155,8 @@ func (c *command) settings(f *pflag.FlagSet, names ...string) {
 			if k.Name != name && !(strings.HasSuffix(name, ".") && strings.HasPrefix(k.Name, name)) {
 				continue
 			}
-			f.String(k.Flag(), k.Default, c.t(k.Help, k.HelpJA))
+			// Back quotes in a flag's help would name its value.
+			f.String(k.Flag(), k.Default, strings.ReplaceAll(c.t(k.Help, k.HelpJA), "`", "\""))
 		}
 	}
 }

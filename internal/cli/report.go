@@ -50,7 +50,7 @@ the same record gives the same bytes. Without RUN it is the run in progress, els
 	cmd.AddCommand(append(c.reportPages(), c.reportWrite())...)
 	cmd.Flags().StringVar(&store, "store", "", c.t("read this record store (a file, or sqlite:FILE) and no server", "サーバーではなくこの記録ファイルから作成する"))
 	cmd.Flags().StringVar(&format, "format", "text", strings.Join(reportFormats, ", "))
-	cmd.Flags().StringVarP(&out, "out", "o", "", c.t("write to this file", "このファイルに書き出す"))
+	cmd.Flags().StringVar(&out, "out", "", c.t("write to this file", "このファイルに書き出す"))
 	return cmd
 }
 

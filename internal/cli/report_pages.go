@@ -38,7 +38,7 @@ func (c *command) reportPages() []*cobra.Command {
 			return c.deliver(b, format, out)
 		}}
 		cmd.Flags().StringVar(&format, "format", "text", strings.Join(pageFormats, ", "))
-		cmd.Flags().StringVarP(&out, "out", "o", "", c.t("write to this file", "このファイルに書き出す"))
+		cmd.Flags().StringVar(&out, "out", "", c.t("write to this file", "このファイルに書き出す"))
 		if flags != nil {
 			flags(cmd, &of)
 		}
@@ -79,6 +79,9 @@ written. Of a yearly review (year-2026): REV-01 to REV-14. "Nothing to say" is a
 			}
 			defer client.Close()
 			in.About, in.Text = args[0], args[1]
+			if in.By, err = c.person(); err != nil {
+				return err
+			}
 			w, err := client.Write(cmd.Context(), in)
 			if err != nil {
 				return err
@@ -95,7 +98,6 @@ written. Of a yearly review (year-2026): REV-01 to REV-14. "Nothing to say" is a
 		},
 	}
 	cmd.Flags().StringVar(&in.Item, "item", "", c.t("the item", "項目"))
-	cmd.Flags().StringVar(&in.By, "as", "", c.t("your ID in the estate", "構成台帳での本人のID"))
 	_ = cmd.MarkFlagRequired("item")
 	return cmd
 }
