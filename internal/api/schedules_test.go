@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -501,10 +502,11 @@ func TestAlarmsReadinessPausesAndFreezesHoldDrillsUp(t *testing.T) {
 		t.Errorf("%+v %v", v, err)
 	}
 	y.record("held", func(r programme.Record) bool { return r.Due.Schedule == "paused" && r.State == run.Held })
-	if _, err := alarm.Change(t.Context(), y.store, "a1", func(p *alarm.Proposal) error {
-		*p = alarm.Proposal{ID: "a1", State: alarm.Open, Kind: run.Response, Scenario: "tokyo-loss", Source: "jma", Summary: plan.Text{EN: "Intensity 6-lower in Tokyo", JA: "東京で震度6弱"}, Expires: time.Now().Add(time.Hour)}
-		return nil
-	}); err != nil {
+	waits, err := json.Marshal(alarm.Proposal{ID: "a1", State: alarm.Open, Kind: run.Response, Scenario: "tokyo-loss", Source: "jma", Summary: plan.Text{EN: "Intensity 6-lower in Tokyo", JA: "東京で震度6弱"}, Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := y.store.PutDocument(t.Context(), journal.Document{Kind: "proposal", ID: "a1", Body: waits}); err != nil {
 		t.Fatal(err)
 	}
 	held("alarm", "an alarm of jma waits for a decision: Intensity 6-lower in Tokyo")
