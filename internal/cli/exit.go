@@ -23,6 +23,7 @@ const (
 	exitMissed      = 3   // the run ended and something was missed
 	exitNotProven   = 4   // the run ended and something is not proven
 	exitRefused     = 5   // a guard refused; nothing was changed
+	exitNotComputed = 6   // a bundle is as it was sealed, and its figures could not be computed again
 	exitInterrupted = 130 // by a person
 )
 

@@ -22,12 +22,14 @@ func (c *command) verify() *cobra.Command {
 is in that log, that every file and event is as it was sealed; and computes every RTO, RPO and RLO again from
 plan and events. What differs is named. Nothing but the bundle and the public key is needed.
 
-Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --key nothing shows whose it is.`,
+Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --key nothing shows whose it is.
+6: all fits, but no report could be made of the run when it was sealed, so that no figure was computed again.`,
 			`「muster evidence export」で書き出したバンドルを検証します。台帳のチェックポイントの署名、実施が台帳に含まれること、
 全ファイル・全イベントが封印時のままであることを確認し、RTO・RPO・RLOを計画とイベントから再計算します。
 相違があればその箇所を示します。必要なものはバンドルと公開鍵だけです。
 
-終了コード 0: すべて封印時のとおり。3: 相違あり。4: 相違はないが、--key がないため誰のものか証明できない。`),
+終了コード 0: すべて封印時のとおり。3: 相違あり。4: 相違はないが、--key がないため誰のものか証明できない。
+6: 相違はないが、封印時に報告書を作成できなかったため、数値を再計算していない。`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := readBounded(args[0], evidence.MostPacked)
@@ -58,8 +60,10 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 				c.verified(r)
 			}
 			switch {
-			case !r.Sound:
+			case len(r.Findings) > 0:
 				c.code = exitMissed
+			case !r.Sound:
+				c.code = exitNotComputed
 			case !r.KeyGiven:
 				c.code = exitNotProven
 			}
@@ -100,7 +104,7 @@ func (c *command) verified(r evidence.Result) {
 			{c.t("sealed", "封印"), c.t("by muster %s, in %d part(s): %d files, %d events", "muster %s、%d 部、ファイル %d 件、イベント %d 件", r.SealedBy, r.Parts, r.Files, r.Events)},
 			{c.t("log", "台帳"), c.t("%s, %d entries, %d of them proven", "%s、%d 件中 %d 件の所在を証明", r.Log, r.LogSize, r.Entries)},
 			{c.t("key", "公開鍵"), r.Fingerprint},
-			{c.t("computed again", "再計算"), c.t("%d figures of %d system(s)", "%[2]d システムの数値 %[1]d 件", r.Figures, len(r.Systems))},
+			{c.t("computed again", "再計算"), c.computed(r)},
 		}
 		for _, s := range r.Systems {
 			rows = append(rows, []string{"  " + s.ID, fmt.Sprintf("RTO %s, RPO %s, RLO %s", c.lang.Verdict(run.Verdict(s.RTO)), c.lang.Verdict(run.Verdict(s.RPO)), c.lang.Verdict(run.Verdict(s.RLO)))})
@@ -114,11 +118,26 @@ func (c *command) verified(r evidence.Result) {
 		fmt.Fprintf(c.Out, "%s  %s\n", c.t("note", "注記"), n.In(c.lang))
 	}
 	switch {
+	case len(r.Findings) == 0 && !r.Sound:
+		c.say("muster: NOT COMPUTED AGAIN: log, files and events are as they were sealed, and no report could be made of them then: what the run came to is not shown", "muster: 再計算できません: 台帳・ファイル・イベントは封印時のとおりですが、封印時に報告書を作成できなかったため、実施の結果は証明されていません")
 	case !r.Sound:
 		c.say("muster: REJECTED: %d thing(s) are not as they were sealed", "muster: 不合格: 封印時と異なる点が %d 件あります", len(r.Findings))
 	case !r.KeyGiven:
 		c.say("muster: all fits together, but nothing shows whose it is: compare the fingerprint, or give the public key with --key", "muster: 相違はありませんが、誰のものか証明できません。フィンガープリントを照合するか、--key で公開鍵を指定してください")
+	case r.Computed == evidence.ComputedNone:
+		c.say("muster: log, files and events are as they were sealed; this record has no plan and no figures", "muster: 台帳・ファイル・イベントは封印時のとおりです。この記録には計画も数値もありません")
 	default:
 		c.say("muster: as it was sealed; every figure follows from plan and events", "muster: 封印時のとおりです。すべての数値が計画とイベントから導かれることを確認しました")
 	}
+}
+
+// computed says what of a bundle was computed again.
+func (c *command) computed(r evidence.Result) string {
+	switch {
+	case r.Computed == evidence.ComputedNone:
+		return c.t("nothing: this record has no plan and no report; log, files and events were checked", "対象なし（計画と報告書のない記録。台帳・ファイル・イベントを照合）")
+	case r.Computed == evidence.ComputedNot:
+		return c.t("nothing: no report could be made when it was sealed", "なし（封印時に報告書を作成できず）")
+	}
+	return c.t("%d figures of %d system(s), report and record of each part", "%[2]d システムの数値 %[1]d 件、各部の報告書と記録", r.Figures, len(r.Systems))
 }

@@ -73,6 +73,8 @@ type Manifest struct {
 	// Gaps are the events, as writer/number, that were not in the record when it was sealed.
 	Gaps  []string `json:"gaps,omitempty"`
 	Files []File   `json:"files"`
+	// NoReport is why no report could be made of the run when it was sealed; "" where there is one.
+	NoReport string `json:"no_report,omitempty"`
 	// Elsewhere are long outputs that lay on another machine or were too large.
 	Elsewhere []string `json:"elsewhere,omitempty"`
 	// Apart is personal data: it may be erased without breaking anything that is sealed.

@@ -13,17 +13,32 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// report makes the report of the last part again from plan and events, and compares every
-// value with the sealed one.
-func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
-	name := Dir(m.Part) + FileReport
-	sealed, ok := v.files[name]
-	if !ok {
+// report makes the report of a part again from plan and the events up to it, and compares every
+// value of what was sealed of it. Without a plan (p is nil) there must be none.
+func (v *verification) report(p *plan.Plan, events []run.Event, m *Manifest) {
+	v.Figures, v.Systems = 0, []System{} // of the newest part
+	has := map[string]bool{}
+	for _, f := range m.Files {
+		has[f.Path] = true
+	}
+	reported := has[FileReport] || has[FileHTML] || has[FileRecord]
+	if p == nil {
+		if v.Computed == ComputedNone && (reported || has[FilePlan]) {
+			v.found(Finding{Code: CodeReport, File: Dir(m.Part) + FileManifest}, "%s: this record has no plan, and a plan or report was sealed with it all the same.", "%s: 計画のない記録に、計画または報告書が封印されています。", Dir(m.Part)+FileManifest)
+		}
 		return
 	}
-	r, again, err := made(p, events)
-	if err != nil {
-		v.found(Finding{Code: CodeReport, File: FileEvents}, "No report can be made from the plan and the events: %v.", "計画とイベントから報告書を作成できません: %v。", err)
+	r, again, err := made(*p, events)
+	switch {
+	case !reported && m.NoReport != "" && err == nil && m.Muster == v.opts.Version:
+		v.found(Finding{Code: CodeReport, File: Dir(m.Part) + FileManifest}, "%s: it says that no report could be made (%s); one can be made from plan and events.", "%s: 報告書を作成できなかったとありますが（%s）、計画とイベントから作成できます。", Dir(m.Part)+FileManifest, m.NoReport)
+		return
+	case !reported && m.NoReport != "":
+		v.Computed = ComputedNot
+		v.note("Part %d was sealed without a report, because none could be made of it: %s. Its figures were not computed again.", "第 %d 部は報告書を作成できないまま封印されました（%s）。数値の再計算はしていません。", m.Part, m.NoReport)
+		return
+	case err != nil:
+		v.found(Finding{Code: CodeReport, File: Dir(m.Part) + FileEvents}, "No report can be made from the plan and the events: %v.", "計画とイベントから報告書を作成できません: %v。", err)
 		return
 	}
 	for _, s := range r.Systems {
@@ -33,17 +48,44 @@ func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
 		}
 		v.Systems = append(v.Systems, System{ID: s.ID, RTO: string(s.RTO.Verdict), RPO: string(s.RPO.Verdict), RLO: string(rlo)})
 	}
+	for _, f := range []string{FileReport, FileHTML, FileRecord} {
+		// What another version made of a run may be less, but never no report.
+		if name := Dir(m.Part) + f; !has[f] && (f != FileRecord || m.Muster == v.opts.Version) {
+			v.found(Finding{Code: CodeMissing, File: name}, "%s was not sealed: nothing of it can be held against plan and events.", "%s が封印されていません。計画とイベントとの照合ができません。", name)
+		}
+	}
+	c := v.values(FileReport, again, m, true)
+	if c == nil {
+		return
+	}
+	var record bytes.Buffer
+	if err := report.WriteRecord(&record, *p, r); err == nil {
+		v.values(FileRecord, record.Bytes(), m, false)
+	}
+	if !c.follows {
+		v.page(m, r)
+	}
+}
+
+// values compares a sealed file's values with those that were made again. count: its figures are
+// those that are told of.
+func (v *verification) values(file string, again []byte, m *Manifest, count bool) *comparison {
+	name := Dir(m.Part) + file
+	sealed, ok := v.files[name]
+	if !ok {
+		return nil
+	}
 	was, err := values(sealed)
 	if err != nil {
 		v.found(Finding{Code: CodeFile, File: name}, "%s: it can't be read: %v.", "%s: 読み取れません: %v。", name, err)
-		return
+		return nil
 	}
 	is, err := values(again)
 	if err != nil {
 		v.found(Finding{Code: CodeReport, File: name}, "The report can't be read: %v.", "報告書を読み取れません: %v。", err)
-		return
+		return nil
 	}
-	c := comparison{v: v, file: name, same: m.Muster == v.opts.Version, follows: !v.bad[name] && v.eventsWrong()}
+	c := &comparison{v: v, file: name, same: m.Muster == v.opts.Version, follows: !v.bad[name] && v.eventsWrong(), count: count}
 	c.compare("", "", was, is)
 	if c.others > 0 {
 		v.note("%s is as it was sealed; %d more of its values do not follow from the events as they are in the bundle.", "%s は封印時のままですが、バンドル内のイベントから導かれない値がほかに %d 件あります。", name, c.others)
@@ -51,9 +93,7 @@ func (v *verification) report(p plan.Plan, events []run.Event, m *Manifest) {
 	if c.differs && !c.same {
 		v.note("It was sealed by muster %s and checked with %s: a difference in the report may be one between versions; check with %[1]s to be sure.", "封印は muster %s、検証は %s によるものです。報告書の差異は版の違いの可能性があるため、%[1]s でも検証してください。", m.Muster, v.opts.Version)
 	}
-	if !c.follows {
-		v.page(m, r)
-	}
+	return c
 }
 
 // made makes the report. The bundle comes from anywhere: whatever its events do to the report's
@@ -114,6 +154,7 @@ type comparison struct {
 	// so again. Those of figures are told, the others counted.
 	follows bool
 	others  int
+	count   bool
 }
 
 // figures are what must be in the report of whichever version.
@@ -159,7 +200,7 @@ func (c *comparison) compare(system, path string, was, is any) {
 		}
 		return
 	default:
-		if system != "" && isFigure(path) {
+		if c.count && system != "" && isFigure(path) {
 			c.v.Figures++
 		}
 		if was == is {

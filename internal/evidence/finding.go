@@ -60,9 +60,11 @@ type Result struct {
 	Run      string     `json:"run,omitempty"`
 	Scenario string     `json:"scenario,omitempty"`
 	Title    *plan.Text `json:"title,omitempty"`
-	// Sound: nothing is wrong with the bundle. Whose it is, is proven only with KeyGiven.
-	Sound    bool `json:"sound"`
-	KeyGiven bool `json:"key_given"`
+	// Sound: nothing is wrong with the bundle, and all that follows from its events was computed
+	// again. Whose it is, is proven only with KeyGiven.
+	Sound    bool     `json:"sound"`
+	KeyGiven bool     `json:"key_given"`
+	Computed Computed `json:"computed,omitempty"`
 
 	Log         string `json:"log,omitempty"`
 	LogSize     uint64 `json:"log_size"`
@@ -81,6 +83,15 @@ type Result struct {
 	Notes    []Note    `json:"notes"`
 	Since    *uint64   `json:"since,omitempty"` // size of the older checkpoint that it continues
 }
+
+// Computed says what was computed again; a closed set for programs.
+type Computed string
+
+const (
+	ComputedFigures Computed = "figures"             // report, record and page of every part
+	ComputedNone    Computed = "no_report_by_design" // the record has no plan and no report by design: log, files and events were checked
+	ComputedNot     Computed = "not_computed"        // a part was sealed without a report, since none could be made; never Sound
+)
 
 // System is what was computed again for one system.
 type System struct {

@@ -44,7 +44,7 @@ func Verify(bundle []byte, o Options) Result {
 	v.KeyGiven, v.CheckedBy = len(o.Keys) > 0, o.Version
 	v.Findings, v.Notes, v.Systems = []Finding{}, []Note{}, []System{}
 	v.verify(bundle)
-	v.Sound = len(v.Findings) == 0
+	v.Sound = len(v.Findings) == 0 && v.Computed != ComputedNot
 	return v.Result
 }
 
@@ -70,6 +70,9 @@ func (v *verification) verify(bundle []byte) {
 	var events []run.Event
 	var last *Manifest
 	gaps := map[string]bool{}
+	var p *plan.Plan
+	var parts []*Manifest
+	var upTo []int // events up to each part
 	for part := 1; ; part++ {
 		m := v.manifest(part, entries, last)
 		if m == nil {
@@ -88,16 +91,19 @@ func (v *verification) verify(bundle []byte) {
 			v.Run, v.Scenario, v.SealedBy = m.Run, m.Scenario, m.Muster
 			title := m.Title
 			v.Title = &title
+			v.planned(m, events)
+			p = v.plan(m)
 		}
+		parts, upTo = append(parts, m), append(upTo, len(events))
 	}
 	if last == nil {
 		return
 	}
 	v.Events = len(events)
 	v.sequence(events, gaps)
-	p, ok := v.plan(last)
-	if ok {
-		v.report(p, events, last)
+	// Each part is held against the events up to it: whoever opens a bundle reads the first.
+	for i, m := range parts {
+		v.report(p, events[:upTo[i]], m)
 	}
 	v.extras()
 }
@@ -333,22 +339,60 @@ func (v *verification) personal(m *Manifest) {
 	}
 }
 
+// planned finds out whether the record is one that has a plan. Its events say so, not only its
+// manifest: who seals could leave out the plan, and with it all that is computed again.
+func (v *verification) planned(m *Manifest, events []run.Event) {
+	v.Computed = ComputedFigures
+	if m.Run == run.FindingsRecord {
+		if !slices.ContainsFunc(events, func(e run.Event) bool { return e.Kind == run.RunStarted }) {
+			v.Computed = ComputedNone
+		}
+		return
+	}
+	for _, e := range events {
+		if e.Kind != run.RunStarted {
+			continue
+		}
+		var s run.Started
+		if err := e.Decode(&s); err != nil {
+			return
+		}
+		if s.Kind != m.Kind {
+			v.found(Finding{Code: CodeManifest, File: FileManifest, Sealed: string(m.Kind), Found: string(s.Kind)}, "%s: it calls the run a %s; its events say that it is a %s.", "%s: 実施の種類が %s と書かれていますが、イベントでは %s です。", FileManifest, m.Kind, s.Kind)
+		}
+		if s.PlanHash != m.PlanHash {
+			v.found(Finding{Code: CodePlan, File: FileManifest, Sealed: m.PlanHash, Found: s.PlanHash}, "%s: it names the plan %.12s; the events say that the run used %.12s.", "%s: 計画 %.12s と書かれていますが、イベントでは %.12s が使われています。", FileManifest, m.PlanHash, s.PlanHash)
+		}
+		if s.Kind == run.Occasion {
+			v.Computed = ComputedNone
+		}
+		return
+	}
+}
+
 // plan reads the frozen plan and makes sure that it is the one that the run used.
-func (v *verification) plan(m *Manifest) (plan.Plan, bool) {
-	var p plan.Plan
+func (v *verification) plan(m *Manifest) *plan.Plan {
+	if v.Computed == ComputedNone {
+		return nil
+	}
+	if !slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == FilePlan }) {
+		v.found(Finding{Code: CodeMissing, File: FilePlan}, "%s was not sealed: without the plan nothing of the report can be computed again.", "%s が封印されていません。計画がないため、報告書を再計算できません。", FilePlan)
+		return nil
+	}
 	b, ok := v.files[FilePlan]
 	if !ok {
-		return p, false
+		return nil // said already
 	}
-	if err := json.Unmarshal(b, &p); err != nil {
+	p := new(plan.Plan)
+	if err := json.Unmarshal(b, p); err != nil {
 		v.found(Finding{Code: CodePlan, File: FilePlan}, "%s: it can't be read: %v.", "%s: 読み取れません: %v。", FilePlan, err)
-		return p, false
+		return nil
 	}
 	if !p.Intact() || p.Hash != m.PlanHash {
 		v.found(Finding{Code: CodePlan, File: FilePlan, Sealed: m.PlanHash, Found: p.Hash}, "%s: it is not the plan that the run used: its content does not match the hash %.12s.", "%s: 実施に使われた計画ではありません。内容がハッシュ %.12s と一致しません。", FilePlan, m.PlanHash)
-		return p, false
+		return nil
 	}
-	return p, true
+	return p
 }
 
 // extras are files that nothing speaks of: they could be taken for sealed ones.

@@ -41,7 +41,7 @@ func TestFindingsAreSealedAsTheyGrow(t *testing.T) {
 	act(mostUnsealed)
 	sealed(2)
 	r := w.verify(w.bundle(run.FindingsRecord, BundleOptions{}))
-	if !r.Sound || r.Parts != 2 || r.Events != mostUnsealed+2 {
+	if !r.Sound || r.Computed != evidence.ComputedNone || r.Parts != 2 || r.Events != mostUnsealed+2 {
 		t.Fatalf("%+v", r)
 	}
 	w.k.Close()
@@ -77,7 +77,7 @@ func TestADueDayIsSealed(t *testing.T) {
 	if got := w.kinds(id); !slices.Equal(got, []evidence.EntryKind{evidence.EntrySealed}) {
 		t.Fatalf("entries: %v", got)
 	}
-	if r := w.verify(w.bundle(id, BundleOptions{})); !r.Sound || r.Events != 3 {
+	if r := w.verify(w.bundle(id, BundleOptions{})); !r.Sound || r.Computed != evidence.ComputedNone || r.Events != 3 {
 		t.Errorf("%+v", r)
 	}
 }

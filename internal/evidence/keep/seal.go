@@ -165,7 +165,8 @@ func (k *Keeper) tellOf(ctx context.Context, m *evidence.Manifest, files map[str
 	}
 	r, err := report.Build(p, all)
 	if err != nil {
-		// What can't be reported on is sealed all the more: as it is.
+		// What can't be reported on is sealed all the more: as it is, and it says so.
+		m.NoReport = err.Error()
 		k.o.Log.Warn("no report could be made of a run that is sealed", "run", m.Run, "err", err)
 		return nil
 	}
