@@ -22,11 +22,15 @@ func (c *command) verify() *cobra.Command {
 is in that log, that every file and event is as it was sealed; and computes every RTO, RPO and RLO again from
 plan and events. What differs is named. Nothing but the bundle and the public key is needed.
 
+It shows the parts that are in it. Whether more of the run was sealed later, "muster evidence list RUN" says at the server.
+
 Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --key nothing shows whose it is.
 6: all fits, but no report could be made of the run when it was sealed, so that no figure was computed again.`,
 			`「muster evidence export」で書き出したバンドルを検証します。台帳のチェックポイントの署名、実施が台帳に含まれること、
 全ファイル・全イベントが封印時のままであることを確認し、RTO・RPO・RLOを計画とイベントから再計算します。
 相違があればその箇所を示します。必要なものはバンドルと公開鍵だけです。
+
+示されるのはバンドルに含まれる部だけです。後から封印された部の有無は、サーバー側の「muster evidence list RUN」で確認できます。
 
 終了コード 0: すべて封印時のとおり。3: 相違あり。4: 相違はないが、--key がないため誰のものか証明できない。
 6: 相違はないが、封印時に報告書を作成できなかったため、数値を再計算していない。`),
@@ -127,7 +131,7 @@ func (c *command) verified(r evidence.Result) {
 	case r.Computed == evidence.ComputedNone:
 		c.say("muster: log, files and events are as they were sealed; this record has no plan and no figures", "muster: 台帳・ファイル・イベントは封印時のとおりです。この記録には計画も数値もありません")
 	default:
-		c.say("muster: as it was sealed; every figure follows from plan and events", "muster: 封印時のとおりです。すべての数値が計画とイベントから導かれることを確認しました")
+		c.say("muster: parts 1 to %d are as they were sealed; every figure follows from plan and events", "muster: 第 1〜%d 部は封印時のとおりです。すべての数値が計画とイベントから導かれることを確認しました", r.Parts)
 	}
 }
 

@@ -73,7 +73,10 @@ type Result struct {
 	SealedBy    string `json:"sealed_by,omitempty"` // version of muster
 	CheckedBy   string `json:"checked_by,omitempty"`
 
-	Parts    int       `json:"parts"`
+	Parts int `json:"parts"`
+	// LaterParts is what the bundle shows of parts that were sealed after those it holds.
+	LaterParts Later `json:"later_parts,omitempty"`
+
 	Files    int       `json:"files"`
 	Events   int       `json:"events"`
 	Entries  int       `json:"entries"` // of the log, proven to be in it
@@ -91,6 +94,14 @@ const (
 	ComputedFigures Computed = "figures"             // report, record and page of every part
 	ComputedNone    Computed = "no_report_by_design" // the record has no plan and no report by design: log, files and events were checked
 	ComputedNot     Computed = "not_computed"        // a part was sealed without a report, since none could be made; never Sound
+)
+
+// Later says what a bundle shows of later parts; a closed set for programs.
+type Later string
+
+const (
+	LaterNotShown Later = "not_shown" // whether there are any: `muster evidence list RUN` says
+	LaterMissing  Later = "missing"   // an entry speaks of one that is not in it; a finding
 )
 
 // System is what was computed again for one system.

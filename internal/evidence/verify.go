@@ -14,7 +14,6 @@ import (
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -70,7 +69,6 @@ func (v *verification) verify(bundle []byte) {
 	var events []run.Event
 	var last *Manifest
 	gaps := map[string]bool{}
-	var p *plan.Plan
 	var parts []*Manifest
 	var upTo []int // events up to each part
 	for part := 1; ; part++ {
@@ -92,7 +90,6 @@ func (v *verification) verify(bundle []byte) {
 			title := m.Title
 			v.Title = &title
 			v.planned(m, events)
-			p = v.plan(m)
 		}
 		parts, upTo = append(parts, m), append(upTo, len(events))
 	}
@@ -100,7 +97,9 @@ func (v *verification) verify(bundle []byte) {
 		return
 	}
 	v.Events = len(events)
+	v.later(entries)
 	v.sequence(events, gaps)
+	p := v.plan(parts[0])
 	// Each part is held against the events up to it: whoever opens a bundle reads the first.
 	for i, m := range parts {
 		v.report(p, events[:upTo[i]], m)
@@ -205,13 +204,7 @@ func (v *verification) manifest(part int, entries map[uint64]Entry, before *Mani
 			v.take(name)
 			return nil
 		}
-		for _, i := range slices.Sorted(maps.Keys(entries)) {
-			if e := entries[i]; e.Kind == EntrySealed && e.Run == before.Run && e.Part == part {
-				v.take(name)
-				return nil
-			}
-		}
-		return nil
+		return nil // what follows from that is later's to say
 	}
 	v.used[name] = true
 	var m Manifest
@@ -337,62 +330,6 @@ func (v *verification) personal(m *Manifest) {
 	if without > 0 {
 		v.note("%d of %d pieces of personal data are not in the bundle: they were erased or left out.", "個人情報 %[2]d 件のうち %[1]d 件はバンドルに含まれていません（消去済み、または対象外）。", without, len(m.Apart))
 	}
-}
-
-// planned finds out whether the record is one that has a plan. Its events say so, not only its
-// manifest: who seals could leave out the plan, and with it all that is computed again.
-func (v *verification) planned(m *Manifest, events []run.Event) {
-	v.Computed = ComputedFigures
-	if m.Run == run.FindingsRecord {
-		if !slices.ContainsFunc(events, func(e run.Event) bool { return e.Kind == run.RunStarted }) {
-			v.Computed = ComputedNone
-		}
-		return
-	}
-	for _, e := range events {
-		if e.Kind != run.RunStarted {
-			continue
-		}
-		var s run.Started
-		if err := e.Decode(&s); err != nil {
-			return
-		}
-		if s.Kind != m.Kind {
-			v.found(Finding{Code: CodeManifest, File: FileManifest, Sealed: string(m.Kind), Found: string(s.Kind)}, "%s: it calls the run a %s; its events say that it is a %s.", "%s: 実施の種類が %s と書かれていますが、イベントでは %s です。", FileManifest, m.Kind, s.Kind)
-		}
-		if s.PlanHash != m.PlanHash {
-			v.found(Finding{Code: CodePlan, File: FileManifest, Sealed: m.PlanHash, Found: s.PlanHash}, "%s: it names the plan %.12s; the events say that the run used %.12s.", "%s: 計画 %.12s と書かれていますが、イベントでは %.12s が使われています。", FileManifest, m.PlanHash, s.PlanHash)
-		}
-		if s.Kind == run.Occasion {
-			v.Computed = ComputedNone
-		}
-		return
-	}
-}
-
-// plan reads the frozen plan and makes sure that it is the one that the run used.
-func (v *verification) plan(m *Manifest) *plan.Plan {
-	if v.Computed == ComputedNone {
-		return nil
-	}
-	if !slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == FilePlan }) {
-		v.found(Finding{Code: CodeMissing, File: FilePlan}, "%s was not sealed: without the plan nothing of the report can be computed again.", "%s が封印されていません。計画がないため、報告書を再計算できません。", FilePlan)
-		return nil
-	}
-	b, ok := v.files[FilePlan]
-	if !ok {
-		return nil // said already
-	}
-	p := new(plan.Plan)
-	if err := json.Unmarshal(b, p); err != nil {
-		v.found(Finding{Code: CodePlan, File: FilePlan}, "%s: it can't be read: %v.", "%s: 読み取れません: %v。", FilePlan, err)
-		return nil
-	}
-	if !p.Intact() || p.Hash != m.PlanHash {
-		v.found(Finding{Code: CodePlan, File: FilePlan, Sealed: m.PlanHash, Found: p.Hash}, "%s: it is not the plan that the run used: its content does not match the hash %.12s.", "%s: 実施に使われた計画ではありません。内容がハッシュ %.12s と一致しません。", FilePlan, m.PlanHash)
-		return nil
-	}
-	return p
 }
 
 // extras are files that nothing speaks of: they could be taken for sealed ones.

@@ -2,6 +2,7 @@ package keep
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -137,6 +138,58 @@ func TestWhatHasNoReportIsNotCalledSound(t *testing.T) {
 	w.round()
 	r := w.verify(w.bundle("tokyo-loss-1", BundleOptions{}))
 	if r.Sound || r.Computed != evidence.ComputedNot || len(r.Findings) > 0 || len(r.Notes) == 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A bundle can't show that its newest part was taken out with all that speaks of it: so it says
+// which parts it shows. Where an entry still speaks of a later part, it is missing.
+func TestALaterPartThatWasTakenOut(t *testing.T) {
+	folder := Folder{t.TempDir()}
+	w := newWorld(t, func(o *Options) { o.Places = []Place{folder} })
+	events := w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	w.remark("tokyo-loss-1", events)
+	w.k.deliver(t.Context())
+	whole := w.bundle("tokyo-loss-1", BundleOptions{})
+	if r := w.verify(whole); !r.Sound || r.Parts != 2 || r.LaterParts != evidence.LaterNotShown {
+		t.Fatalf("%+v", r)
+	}
+	without := func(gone func(evidence.Entry) bool) evidence.Result {
+		files, _, err := evidence.Read(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.DeleteFunc(files, func(n string, _ []byte) bool { return strings.HasPrefix(n, evidence.Dir(2)) })
+		var p evidence.Proofs
+		if err := json.Unmarshal(files[evidence.FileProofs], &p); err != nil {
+			t.Fatal(err)
+		}
+		p.Entries = slices.DeleteFunc(p.Entries, func(x evidence.Proof) bool {
+			e, err := evidence.ParseEntry([]byte(x.Entry))
+			return err != nil || gone(e)
+		})
+		if files[evidence.FileProofs], err = json.Marshal(p); err != nil {
+			t.Fatal(err)
+		}
+		b, err := evidence.Write(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.verify(b)
+	}
+	for name, gone := range map[string]func(evidence.Entry) bool{
+		"the entries stand":     func(evidence.Entry) bool { return false },
+		"only a receipt stands": func(e evidence.Entry) bool { return e.Part == 2 && e.Kind == evidence.EntrySealed },
+	} {
+		if r := without(gone); !rejected(r, evidence.CodeMissing, evidence.Dir(2)+evidence.FileManifest) || r.LaterParts != evidence.LaterMissing {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	r := without(func(e evidence.Entry) bool { return e.Part == 2 })
+	if r.Parts != 1 || r.LaterParts != evidence.LaterNotShown || !slices.ContainsFunc(r.Notes, func(n evidence.Note) bool {
+		return strings.Contains(n.EN, "parts 1 to 1 of tokyo-loss-1") && strings.Contains(n.JA, "第 1〜1 部")
+	}) {
 		t.Errorf("%+v", r)
 	}
 }
