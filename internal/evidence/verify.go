@@ -83,7 +83,6 @@ func (v *verification) verify(bundle []byte) {
 		for _, g := range m.Gaps {
 			gaps[g] = true
 		}
-		v.personal(m)
 		v.Parts, last = part, m
 		if part == 1 {
 			v.Run, v.Scenario, v.SealedBy = m.Run, m.Scenario, m.Muster
@@ -98,6 +97,7 @@ func (v *verification) verify(bundle []byte) {
 	}
 	v.Events = len(events)
 	v.later(entries)
+	v.personal(parts)
 	v.sequence(events, gaps)
 	p := v.plan(parts[0])
 	// Each part is held against the events up to it: whoever opens a bundle reads the first.
@@ -300,36 +300,6 @@ func differs(b []byte, f File) (from, to int64) {
 		}
 	}
 	return min(max(f.Bytes, 0), int64(len(b))), max(f.Bytes, int64(len(b))) - 1
-}
-
-// personal checks personal data that goes along against its salted digests.
-func (v *verification) personal(m *Manifest) {
-	if len(m.Apart) == 0 {
-		return
-	}
-	var salts Salts
-	if b, ok := v.files[FileSalts]; ok {
-		v.used[FileSalts] = true
-		if err := json.Unmarshal(b, &salts); err != nil {
-			v.found(Finding{Code: CodePersonal, File: FileSalts}, "%s: it can't be read: %v.", "%s: 読み取れません: %v。", FileSalts, err)
-		}
-	}
-	without := 0
-	for _, a := range m.Apart {
-		name := DirPrivate + a.Name
-		b, ok := v.files[name]
-		v.used[name] = true
-		if !ok {
-			without++
-			continue
-		}
-		if SaltedSum(salts[a.Name], b) != a.Salted {
-			v.found(Finding{Code: CodePersonal, File: name}, "%s: it is not what was sealed.", "%s: 封印時の内容と異なります。", name)
-		}
-	}
-	if without > 0 {
-		v.note("%d of %d pieces of personal data are not in the bundle: they were erased or left out.", "個人情報 %[2]d 件のうち %[1]d 件はバンドルに含まれていません（消去済み、または対象外）。", without, len(m.Apart))
-	}
 }
 
 // extras are files that nothing speaks of: they could be taken for sealed ones.

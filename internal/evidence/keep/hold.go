@@ -62,9 +62,6 @@ const mostNamed = 20
 // erase may be killed, and does it again. It refuses where the run is held, and where that
 // can't be told. names are those in the manifest; by is who asked for it, "" is its time.
 func (k *Keeper) Erasing(ctx context.Context, runID string, names []string, by, via, reason string) error {
-	if len(names) == 0 {
-		return nil
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.open(ctx); err != nil {
@@ -73,6 +70,9 @@ func (k *Keeper) Erasing(ctx context.Context, runID string, names []string, by, 
 	s := k.index.of(runID)
 	if s.held != nil {
 		return &HeldError{Run: runID, By: s.held.By, Reason: s.held.Reason}
+	}
+	if len(names) == 0 {
+		return nil // no piece to name; what else the caller drops is not of a held run
 	}
 	names = slices.Sorted(slices.Values(names))
 	sum := evidence.Sum([]byte(strings.Join(names, "\n")))

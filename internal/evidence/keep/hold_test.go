@@ -296,3 +296,51 @@ func TestOneServerKeepsTheEvidence(t *testing.T) {
 		t.Errorf("%+v", r.Findings)
 	}
 }
+
+// What an earlier part has sealed is not salted again by a later one: both parts verify with the
+// personal data beside them. What changed in between is held against what was sealed last.
+func TestPersonalDataOfTwoPartsVerifies(t *testing.T) {
+	w := withAnswers(t)
+	w.answer("tokyo-loss-1")
+	events := w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	w.remark("tokyo-loss-1", events)
+	b := w.bundle("tokyo-loss-1", BundleOptions{Personal: true})
+	if r := w.verify(b); !r.Sound || r.Parts != 2 || slices.ContainsFunc(r.Notes, func(n evidence.Note) bool { return strings.Contains(n.EN, "sealed again") }) {
+		t.Fatalf("%+v", r)
+	}
+	files, _, err := evidence.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(files["private/answers/a.json"]) == "" || strings.Contains(string(files[evidence.Dir(2)+evidence.FileManifest]), "answers/a.json") {
+		t.Errorf("part 2 seals it again: %s", files[evidence.Dir(2)+evidence.FileManifest])
+	}
+	d, err := w.store.Document(t.Context(), "answer", "tokyo-loss-1/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Body = []byte(`{"whereabouts":"at the office"}`)
+	if _, err := w.store.PutDocument(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	w.remark("tokyo-loss-1", append(events, run.Event{Writer: "run", Seq: events[len(events)-1].Seq + 1}))
+	if r := w.verify(w.bundle("tokyo-loss-1", BundleOptions{Personal: true})); !r.Sound || r.Parts != 3 {
+		t.Errorf("%+v", r)
+	}
+	files["private/answers/a.json"] = []byte(`{"whereabouts":"abroad"}`)
+	forged, err := evidence.Write(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := w.verify(forged); !rejected(r, evidence.CodePersonal, "private/answers/a.json") {
+		t.Errorf("altered: %+v", r)
+	}
+	// Nothing to erase is no way around a hold.
+	if err := w.k.Hold(t.Context(), "tokyo-loss-1", "sato", "", "an enquiry"); err != nil {
+		t.Fatal(err)
+	}
+	if held := new(HeldError); !errors.As(w.k.Erasing(t.Context(), "tokyo-loss-1", nil, "", "", "x"), &held) {
+		t.Error("a run that is held was let be erased")
+	}
+}

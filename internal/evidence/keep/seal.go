@@ -138,7 +138,11 @@ func (k *Keeper) gather(ctx context.Context, sum journal.Summary, part int, all,
 		if err != nil {
 			return m, nil, nil, err
 		}
+		sealed := k.sealedApart(sum.Run, items)
 		for _, it := range items {
+			if sealed[it.Name] {
+				continue
+			}
 			salt := make([]byte, 32)
 			if _, err := rand.Read(salt); err != nil {
 				return m, nil, nil, err
@@ -149,6 +153,38 @@ func (k *Keeper) gather(ctx context.Context, sum journal.Summary, part int, all,
 		slices.SortFunc(m.Apart, func(a, b evidence.Apart) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return m, files, salts, nil
+}
+
+// sealedApart are those items that an earlier part has sealed as they are: once is enough, and a
+// second salt would take the place of the first. What can't be read is sealed again.
+func (k *Keeper) sealedApart(runID string, items []Item) map[string]bool {
+	out := map[string]bool{}
+	if len(items) == 0 {
+		return out
+	}
+	of := map[string]string{}
+	salts := evidence.Salts{}
+	for i, sum := range k.index.of(runID).parts {
+		files, err := k.sealed(runID, i+1, sum)
+		if err != nil {
+			return nil
+		}
+		var m evidence.Manifest
+		if err := json.Unmarshal(files[evidence.FileManifest], &m); err != nil {
+			return nil
+		}
+		with, err := k.readSalts(runID, i+1)
+		if err != nil {
+			return nil
+		}
+		for _, a := range m.Apart {
+			of[a.Name], salts[a.Name] = a.Salted, with[a.Name]
+		}
+	}
+	for _, it := range items {
+		out[it.Name] = len(salts[it.Name]) > 0 && evidence.SaltedSum(salts[it.Name], it.Bytes) == of[it.Name]
+	}
+	return out
 }
 
 // tellOf adds the plan of a run and its report.
