@@ -68,7 +68,7 @@ func TestARunOfUpIsSealedAndVerifies(t *testing.T) {
 	if r := evidence.Verify(append([]byte{}, b[:len(b)-100]...), evidence.Options{Keys: []string{public}, Version: "test"}); r.Sound {
 		t.Error("a copy without its end was accepted")
 	}
-	copied := filepath.Join(other, s.Run+".part-1.zip")
+	copied := filepath.Join(other, r.Log, s.Run+".part-1.zip")
 	arrives(t, "the copy at the other place", func() (bool, error) {
 		e, err := m.EvidenceList(t.Context(), s.Run)
 		if err != nil {

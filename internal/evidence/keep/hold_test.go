@@ -200,7 +200,7 @@ func TestRetentionGoesByClass(t *testing.T) {
 	if _, err := w.store.Plan(t.Context(), w.plan.Hash); err != nil {
 		t.Errorf("the plan that the response used: %v", err)
 	}
-	b, err := os.ReadFile(filepath.Join(other, "tokyo-loss-1.part-1.zip"))
+	b, err := os.ReadFile(filepath.Join(other, w.k.Status().Log, "tokyo-loss-1.part-1.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}

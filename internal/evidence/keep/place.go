@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/evidence"
@@ -42,7 +44,10 @@ func (f Folder) Put(_ context.Context, name string, b []byte) error {
 	} else if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder", f.Dir)
 	}
-	path := filepath.Join(f.Dir, name)
+	path := filepath.Join(f.Dir, filepath.FromSlash(name))
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return plain(err)
+	}
 	if old, err := os.ReadFile(path); err == nil {
 		if bytes.Equal(old, b) {
 			return nil
@@ -51,12 +56,15 @@ func (f Folder) Put(_ context.Context, name string, b []byte) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return plain(writeFile(path, b, 0o600))
+	if err := writeFile(path, b, 0o600); err != nil {
+		return plain(err)
+	}
+	return plain(syncDir(f.Dir)) // the log's folder in it may be new
 }
 
 // Get reads it back from the disk.
 func (f Folder) Get(_ context.Context, name string) ([]byte, error) {
-	r, err := os.Open(filepath.Join(f.Dir, name))
+	r, err := os.Open(filepath.Join(f.Dir, filepath.FromSlash(name)))
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +86,7 @@ type placeState struct {
 	place Place
 	PlaceStatus
 	pause time.Duration
+	last  map[parcel]bool // what failed: it is tried after all else
 }
 
 func (p *placeState) status() PlaceStatus {
@@ -91,33 +100,38 @@ const (
 	longPause  = 15 * time.Minute
 	// putWithin bounds one bundle's way to a place.
 	putWithin = 2 * time.Minute
+	// mostTroubles of single bundles are told of at once.
+	mostTroubles = 3
 )
 
 // parcel is a bundle that has to be brought somewhere.
 type parcel struct {
-	run  string
-	part int
+	log, run string
+	part     int
 }
 
-// name of a bundle at a place.
-func (p parcel) name() string { return fmt.Sprintf("%s.part-%d.zip", safeName(p.run), p.part) }
+// name of a bundle at a place. Each log has a folder there: one that takes the place of a lost
+// server's seals the same runs again, and what that one brought is never written over.
+func (p parcel) name() string { return p.log + "/" + p.file() }
+
+// file is the bundle's name where only one log's are. Before logs had folders at the places, it
+// was the name there too; what arrived under it has its receipt and is not brought again.
+func (p parcel) file() string { return fmt.Sprintf("%s.part-%d.zip", safeName(p.run), p.part) }
+
+// parcelError is one bundle's trouble, and not the place's: the others are brought all the same.
+type parcelError struct{ err error }
+
+func (e *parcelError) Error() string { return e.err.Error() }
+func (e *parcelError) Unwrap() error { return e.err }
 
 // deliver brings what is sealed to every other place, reads it back there, compares, and notes
-// the arrival in the log. A place that fails holds up no other.
+// the arrival in the log. A place that fails holds up no other, a bundle no other bundle.
 func (k *Keeper) deliver(ctx context.Context) {
 	for _, p := range k.places {
 		if next := p.Next; next != nil && k.o.Now().Before(*next) || ctx.Err() != nil {
 			continue
 		}
-		todo, err := k.parcels(ctx, p.place.Name())
-		for i, one := range todo {
-			k.tell(p, func(s *placeState) { s.Waiting = len(todo) - i })
-			if err = k.bring(ctx, p.place, one); err != nil {
-				break
-			}
-			at := k.now()
-			k.tell(p, func(s *placeState) { s.Arrived, s.Waiting = &at, len(todo)-i-1 })
-		}
+		err := k.deliverTo(ctx, p)
 		if ctx.Err() != nil || errors.Is(err, ErrElsewhere) {
 			return
 		}
@@ -127,6 +141,43 @@ func (k *Keeper) deliver(ctx context.Context) {
 		}
 	}
 	k.sweepOutbox()
+}
+
+// deliverTo brings one place all that can be brought there now.
+func (k *Keeper) deliverTo(ctx context.Context, p *placeState) error {
+	todo, err := k.parcels(ctx, p.place.Name())
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(todo, func(a, b parcel) int {
+		switch {
+		case p.last[a] == p.last[b]:
+			return 0
+		case p.last[a]:
+			return 1
+		}
+		return -1
+	})
+	k.tell(p, func(s *placeState) { s.Waiting = len(todo) })
+	failed, errs := map[parcel]bool{}, []error{}
+	for _, one := range todo {
+		err := k.bring(ctx, p.place, one)
+		if err != nil {
+			failed[one] = true
+			errs = append(errs, err)
+			if its := new(parcelError); errors.As(err, &its) && ctx.Err() == nil {
+				continue
+			}
+			break
+		}
+		at := k.now()
+		k.tell(p, func(s *placeState) { s.Arrived, s.Waiting = &at, s.Waiting-1 })
+	}
+	p.last = failed
+	if n := len(errs); n > mostTroubles {
+		errs = append(errs[:mostTroubles:mostTroubles], fmt.Errorf("and %d more", n-mostTroubles))
+	}
+	return errors.Join(errs...)
 }
 
 func (k *Keeper) tell(p *placeState, change func(*placeState)) {
@@ -146,7 +197,7 @@ func (p *placeState) went(now time.Time, err error) {
 	}
 	p.pause = min(max(2*p.pause, firstPause), longPause)
 	next := now.Add(p.pause)
-	p.Trouble, p.Next = err.Error(), &next
+	p.Trouble, p.Next = strings.ReplaceAll(err.Error(), "\n", "; "), &next
 }
 
 // parcels are what has not arrived at a place yet, oldest first.
@@ -162,7 +213,7 @@ func (k *Keeper) parcels(ctx context.Context, place string) ([]parcel, error) {
 			continue
 		}
 		if s := k.index.of(e.Run); !s.removed && !s.copied[copyKey(e.Part, place)] {
-			out = append(out, parcel{e.Run, e.Part})
+			out = append(out, parcel{k.log.key.signer.Name(), e.Run, e.Part})
 		}
 	}
 	return out, nil
@@ -176,7 +227,9 @@ func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
 	if err != nil {
 		return err
 	}
-	if err := place.Put(ctx, p.name(), b); err != nil {
+	if err := place.Put(ctx, p.name(), b); errors.Is(err, ErrOther) {
+		return &parcelError{err}
+	} else if err != nil {
 		return err
 	}
 	back, err := place.Get(ctx, p.name())
@@ -184,7 +237,7 @@ func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
 		return fmt.Errorf("%s can't be read back: %w", p.name(), err)
 	}
 	if !bytes.Equal(back, b) {
-		return fmt.Errorf("%s: what was read back is not what was sent (%.12s, sent %.12s)", p.name(), evidence.Sum(back), evidence.Sum(b))
+		return &parcelError{fmt.Errorf("%s: what was read back is not what was sent (%.12s, sent %.12s)", p.name(), evidence.Sum(back), evidence.Sum(b))}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -200,7 +253,7 @@ func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
 // outgoing is the bundle as it is sent: made once, so that every try and every place has the
 // same bytes under the same name.
 func (k *Keeper) outgoing(ctx context.Context, p parcel) ([]byte, error) {
-	path := filepath.Join(k.o.Dir, dirOutbox, p.name())
+	path := filepath.Join(k.o.Dir, dirOutbox, p.file())
 	b, err := os.ReadFile(path)
 	if err == nil {
 		return b, nil
@@ -209,7 +262,10 @@ func (k *Keeper) outgoing(ctx context.Context, p parcel) ([]byte, error) {
 		return nil, err
 	}
 	if b, err = k.Bundle(ctx, p.run, BundleOptions{}); err != nil {
-		return nil, err
+		if errors.Is(err, ErrElsewhere) {
+			return nil, err
+		}
+		return nil, &parcelError{err}
 	}
 	return b, plain(writeFile(path, b, 0o600))
 }
@@ -223,7 +279,7 @@ func (k *Keeper) sweepOutbox() {
 			return
 		}
 		for _, one := range todo {
-			waiting[one.name()] = true
+			waiting[one.file()] = true
 		}
 	}
 	list, err := os.ReadDir(filepath.Join(k.o.Dir, dirOutbox))

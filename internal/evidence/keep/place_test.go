@@ -63,7 +63,7 @@ func TestCopiesArriveAndAreProven(t *testing.T) {
 		if arrived[p.Name()] != 1 {
 			t.Errorf("%s: %d receipts", p.Name(), arrived[p.Name()])
 		}
-		b, err := p.Get(t.Context(), "tokyo-loss-1.part-1.zip")
+		b, err := p.Get(t.Context(), w.k.Status().Log+"/tokyo-loss-1.part-1.zip")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,13 +84,19 @@ func TestCopiesArriveAndAreProven(t *testing.T) {
 // place is one whose ways can be broken.
 type place struct {
 	Place
-	put func() error
-	get func(b []byte) []byte
+	put    func() error
+	refuse func(name string) error
+	get    func(b []byte) []byte
 }
 
 func (p *place) Put(ctx context.Context, name string, b []byte) error {
 	if p.put != nil {
 		if err := p.put(); err != nil {
+			return err
+		}
+	}
+	if p.refuse != nil {
+		if err := p.refuse(name); err != nil {
 			return err
 		}
 	}
@@ -191,5 +197,93 @@ func TestAStoreThatRefusesIsToldInPlainWords(t *testing.T) {
 	}
 	if _, err := NewS3(S3Options{Endpoint: "osaka"}); err == nil {
 		t.Error("an endpoint that is no URL was taken")
+	}
+}
+
+// A log that takes the place of a lost server's brings its bundles beside those that this one
+// brought, under names of its own, and none of them is written over.
+func TestAnAdoptedLogsCopiesArriveBesideTheOldOnes(t *testing.T) {
+	o, _ := bucket(t)
+	folder, store := Folder{t.TempDir()}, s3(t, o)
+	w := newWorld(t, func(k *Options) { k.Places = []Place{folder, store} })
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	w.k.deliver(t.Context())
+	first, firstKey := w.k.Status().Log, w.key()
+	w.o.Dir = filepath.Join(t.TempDir(), "seal")
+	w.k = New(w.o)
+	if err := w.k.Round(t.Context()); !errors.Is(err, ErrElsewhere) {
+		t.Fatal(err)
+	}
+	if err := w.k.Adopt(t.Context(), "sato", "", "the first server was lost"); err != nil {
+		t.Fatal(err)
+	}
+	w.ended("tokyo-loss-2", run.Drill)
+	w.pass(time.Hour)
+	if err := w.k.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.k.deliver(t.Context())
+	for _, s := range w.k.Status().Places {
+		if s.Trouble != "" || s.Waiting != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+	second := w.k.Status().Log
+	for _, p := range []Place{folder, store} {
+		for name, key := range map[string]string{first + "/tokyo-loss-1.part-1.zip": firstKey, second + "/tokyo-loss-1.part-1.zip": w.key(), second + "/tokyo-loss-2.part-1.zip": w.key()} {
+			b, err := p.Get(t.Context(), name)
+			if err != nil {
+				t.Errorf("%s: %v", p.Name(), err)
+				continue
+			}
+			if r := evidence.Verify(b, evidence.Options{Keys: []string{key}, Version: "test"}); !r.Sound {
+				t.Errorf("%s: %s: %+v", p.Name(), name, r.Findings)
+			}
+		}
+	}
+}
+
+// One bundle that can't be brought, for what lies at the place, for damage here, or because the
+// place never takes it, keeps none of the others back, and is told of.
+func TestOneBadBundleHoldsUpNoOther(t *testing.T) {
+	for name, spoil := range map[string]func(w *world, p *place){
+		"something else is there": func(w *world, p *place) {
+			if err := p.Place.Put(w.t.Context(), w.k.Status().Log+"/tokyo-loss-1.part-1.zip", []byte("x")); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+		"it was altered": func(w *world, _ *place) {
+			if err := os.WriteFile(w.k.archive("tokyo-loss-1", 1), []byte("x"), 0o600); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+		"deadline exceeded": func(_ *world, p *place) {
+			p.refuse = func(name string) error {
+				if strings.Contains(name, "tokyo-loss-1") {
+					return context.DeadlineExceeded
+				}
+				return nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &place{Place: Folder{t.TempDir()}}
+			w := newWorld(t, func(o *Options) { o.Places = []Place{p} })
+			w.ended("tokyo-loss-1", run.Drill)
+			w.ended("tokyo-loss-2", run.Drill)
+			w.round()
+			spoil(w, p)
+			for range 2 {
+				w.k.deliver(t.Context())
+				w.pass(time.Hour)
+			}
+			if _, err := p.Get(t.Context(), w.k.Status().Log+"/tokyo-loss-2.part-1.zip"); err != nil {
+				t.Error(err)
+			}
+			if s := w.k.Status().Places[0]; !strings.Contains(s.Trouble, name) || s.Waiting != 1 || s.Arrived == nil {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 }
