@@ -11,7 +11,7 @@ import (
 )
 
 // foldVersion counts the shapes of fold; a kept one of another version is made anew.
-const foldVersion = 1
+const foldVersion = 2
 
 // fold is the state of all findings after some outcomes and acts.
 type fold struct {

@@ -144,6 +144,60 @@ func TestSimulatedPeopleCloseNothingOfRealOnes(t *testing.T) {
 	}
 }
 
+// Nor does an objective that was met because the engine answered for people, or since nothing was really
+// done: it closes what was found so, and nothing of the real thing.
+func TestASimulatedRunClosesNoObjectiveOfARealOne(t *testing.T) {
+	simulated := func(n int, v run.Verdict, parts []string, action string) outcome.Outcome {
+		o := judgedRun(n, run.Live, v)
+		o.Systems[0].SimulatedParts = parts
+		o.Systems[0].RPO = outcome.Figure{Verdict: v}
+		if v != run.Met {
+			o.Findings = append(o.Findings, outcome.Finding{Place: "objective/orders/rpo", Kind: run.FindingObjective, System: "orders", Verdict: v})
+		}
+		o.Steps = []outcome.Step{{System: "orders", Runbook: "failover", Purpose: "failover", Step: "promote", Action: action, Simulated: action == "sim.step", Outcome: run.Passed}}
+		return o
+	}
+	real := simulated(1, run.Missed, nil, "postgres.promote")
+	opened, closed := []What{WasOpened}, []What{WasOpened, WasClosed}
+	for name, c := range map[string]struct {
+		first, next outcome.Outcome
+		rto, rpo    []What
+	}{
+		"by people who were simulated":   {real, simulated(2, run.Met, []string{"people_s", "decide_s"}, "postgres.promote"), opened, closed},
+		"by a step that was simulated":   {real, simulated(2, run.Met, nil, "sim.step"), opened, opened},
+		"by the real thing":              {real, simulated(2, run.Met, nil, "postgres.promote"), closed, closed},
+		"what was found so is closed so": {simulated(1, run.Missed, []string{"people_s"}, "sim.step"), simulated(2, run.Met, []string{"people_s"}, "sim.step"), closed, closed},
+	} {
+		f := folded(c.first, c.next)
+		if rto, rpo := states(f, "objective/orders/rto"), states(f, "objective/orders/rpo"); !slices.Equal(rto, c.rto) || !slices.Equal(rpo, c.rpo) {
+			t.Errorf("%s: RTO %v, RPO %v, want %v and %v", name, rto, rpo, c.rto, c.rpo)
+		}
+	}
+}
+
+// A step that was only simulated to be undone, a channel and a party that nobody used, show nothing either.
+func TestWhatNobodyReallyDidClosesNothing(t *testing.T) {
+	used := func(n int, found, simulated bool) outcome.Outcome {
+		o := ran(n, run.Live, false)
+		o.People.Simulated, o.Passed = simulated, []string{"party/carrier"}
+		o.Channels = []outcome.Channel{{Name: "mail", Delivered: 2}}
+		o.Undone = []outcome.Step{{System: "orders", Runbook: "failover", Step: "promote", Simulated: simulated, Outcome: run.Passed}}
+		if found {
+			o.Passed, o.Channels, o.Undone = nil, nil, nil
+			o.Findings = []outcome.Finding{{Place: "party/carrier"}, {Place: "channel/mail"}, {Place: "undo/orders/failover/promote", System: "orders"}}
+		}
+		return o
+	}
+	for _, place := range []string{"party/carrier", "channel/mail", "undo/orders/failover/promote"} {
+		if got := states(folded(used(1, true, false), used(2, false, true)), place); !slices.Equal(got, []What{WasOpened}) {
+			t.Errorf("%s: %v", place, got)
+		}
+		if got := states(folded(used(1, true, false), used(2, false, false)), place); !slices.Equal(got, []What{WasOpened, WasClosed}) {
+			t.Errorf("%s, really: %v", place, got)
+		}
+	}
+}
+
 func acted(n int, kind run.EventKind, d run.FindingAct) run.Event {
 	return run.Event{Run: run.FindingsRecord, Writer: fmt.Sprintf("people/%d", n), Seq: 1, At: day(n), Kind: kind, By: "sato", Reason: "the vendor delivers in May", Data: run.Encode(d)}
 }

@@ -186,16 +186,64 @@ func (o Outcome) role(about, name string) Shown {
 
 // simulated says whether what a run shows of a place rests on simulated people or steps.
 func (o Outcome) simulated(place string) bool {
-	about, _, _ := strings.Cut(place, "/")
-	switch about {
-	case "people":
+	part := strings.Split(place, "/")
+	switch about := part[0]; about {
+	case "people", "channel", "party": // nobody real was told, answered or spoke with them
 		return o.People.Simulated
 	case "step", "retry", "hand", "budget":
-		return slices.ContainsFunc(o.Steps, func(s Step) bool {
-			return s.Simulated && report.StepKey(about, report.Step{ID: s.Step, System: s.System, Runbook: s.Runbook, Purpose: s.Purpose}) == place
-		})
+		return simulatedStep(about, o.Steps, place)
+	case "undo":
+		return simulatedStep(about, o.Undone, place)
+	case "objective":
+		for _, s := range o.Systems {
+			if len(part) == 3 && s.ID == part[1] {
+				of := propertyAt(part[2])
+				return of.withPeople() && len(s.SimulatedParts) > 0 || o.simulatedSteps(s.ID, of)
+			}
+		}
 	}
 	return false
+}
+
+func simulatedStep(about string, list []Step, place string) bool {
+	return slices.ContainsFunc(list, func(s Step) bool {
+		return s.Simulated && report.StepKey(about, report.Step{ID: s.Step, System: s.System, Runbook: s.Runbook, Purpose: s.Purpose}) == place
+	})
+}
+
+// propertyAt is the property that an objective's place belongs to.
+func propertyAt(name string) Property {
+	switch {
+	case name == "restore-point":
+		return Restore
+	case name == "relapse":
+		return RTO
+	case strings.HasPrefix(name, "rlo-"):
+		return RLO
+	}
+	return Property(name)
+}
+
+// withPeople reports whether how long people took is in a property. How much data is lost is not, and
+// at a restore nobody is asked.
+func (p Property) withPeople() bool { return p != RPO && p != Restore }
+
+// simulatedSteps says whether one of the steps that a property of a system rests on was simulated.
+func (o Outcome) simulatedSteps(system string, p Property) bool {
+	return slices.ContainsFunc(o.Steps, func(s Step) bool {
+		if !s.Simulated || s.System != system {
+			return false
+		}
+		switch s.Purpose {
+		case "failback":
+			return p == Failback
+		case "restore":
+			return p == Restore
+		case "inject", "check":
+			return false
+		}
+		return p != Failback && p != Restore
+	})
 }
 
 // passed lists the places that only the whole report can tell to be in order.
