@@ -14,8 +14,8 @@ import (
 
 type lang = i18n.Lang
 
-// Trend is how runs of one system or scenario went, over the quarters (requirement D-ATT-05). Blind and
-// announced drills are never averaged together (C-BLD-05).
+// Trend is how runs of one system or scenario went, over the quarters (requirement D-ATT-05). Only runs
+// of one class, and times of one system, are averaged together.
 type Trend struct {
 	Frame
 	System   string      `json:"system,omitempty"`
@@ -24,19 +24,62 @@ type Trend struct {
 	Runs     []TrendRun  `json:"runs"` // oldest first
 	Quarters []Quarter   `json:"quarters"`
 	Steps    []StepTimes `json:"steps"`
+	// Met of Count runs met: each counts once, however many systems it recovered. Of a system, by its
+	// own verdict; else by that of the run.
+	Met       int `json:"met"`
+	Count     int `json:"count"`
+	Simulated int `json:"simulated"` // of Count, those in which the engine answered for people
+}
+
+// Class is what runs have to have in common before their times can be averaged. Those of blind and
+// announced drills never are (requirement C-BLD-05).
+type Class struct {
+	Kind      run.Kind  `json:"kind"`
+	Depth     run.Depth `json:"depth"`
+	Blind     bool      `json:"blind"`
+	Simulated bool      `json:"simulated"` // the engine answered for people
+}
+
+func classOf(o outcome.Outcome, blind map[string]bool) Class {
+	return Class{Kind: o.Kind, Depth: o.Depth, Blind: o.Blind || blind[o.Run], Simulated: o.People.Simulated}
+}
+
+// text names it.
+func (c Class) text() plan.Text {
+	t := sheet.Both(func(l lang) string { return l.Kind(c.Kind) })
+	if c.Kind == run.Drill { // in Japanese each depth is a kind of drill by its name
+		t = sheet.Say("%s drill", "%s", both(sheet.Both(func(l lang) string { return l.Depth(c.Depth) })))
+	}
+	if c.Blind {
+		t = sheet.Say("%s, blind", "%s・非提示型", both(t))
+	}
+	if c.Simulated {
+		t = sheet.Say("%s, people simulated", "%s・人は模擬", both(t))
+	}
+	return t
+}
+
+// id is its name in identifiers of drawings.
+func (c Class) id() string {
+	id := string(c.Kind) + "-" + string(c.Depth)
+	if c.Blind {
+		id += "-blind"
+	}
+	if c.Simulated {
+		id += "-simulated"
+	}
+	return id
 }
 
 // TrendRun is one run's figures for one system.
 type TrendRun struct {
-	Run           string      `json:"run"`
-	At            time.Time   `json:"at"`
-	Kind          run.Kind    `json:"kind"`
-	Depth         run.Depth   `json:"depth"`
-	Blind         bool        `json:"blind"`
-	Simulated     bool        `json:"simulated"` // the engine answered for people
+	Run string    `json:"run"`
+	At  time.Time `json:"at"`
+	Class
 	PlanHash      string      `json:"plan_hash"`
 	System        string      `json:"system"`
-	Verdict       run.Verdict `json:"verdict"`
+	Verdict       run.Verdict `json:"verdict"`     // of the system
+	RunVerdict    run.Verdict `json:"run_verdict"` // of the whole run
 	RTOS          *float64    `json:"rto_s"`
 	RTOObjectiveS *float64    `json:"rto_objective_s"`
 	RTOVerdict    run.Verdict `json:"rto_verdict"`
@@ -50,33 +93,40 @@ type TrendRun struct {
 	QuorumS       *float64    `json:"quorum_s"`
 }
 
-// Quarter is the figures of one quarter; of blind drills apart.
+// Quarter is the figures of the runs of one class in one quarter.
 type Quarter struct {
-	Quarter       string   `json:"quarter"`
-	Blind         bool     `json:"blind"`
-	Runs          int      `json:"runs"`
-	Met           int      `json:"met"`
-	RTOP50S       *float64 `json:"rto_p50_s"`
-	RTOP95S       *float64 `json:"rto_p95_s"`
-	DecisionP50S  *float64 `json:"decision_p50_s"` // people's, not the engine's
-	Participation *float64 `json:"participation_mean"`
+	Quarter string `json:"quarter"`
+	Class
+	Runs          int             `json:"runs"`
+	Met           int             `json:"met"`
+	Systems       []QuarterSystem `json:"systems"`
+	DecisionP50S  *float64        `json:"decision_p50_s"` // people's, not the engine's
+	Participation *float64        `json:"participation_mean"`
+}
+
+// QuarterSystem is how long one system took then.
+type QuarterSystem struct {
+	System  string   `json:"system"`
+	Runs    int      `json:"runs"`
+	Met     int      `json:"met"`
+	RTOP50S *float64 `json:"rto_p50_s"`
+	RTOP95S *float64 `json:"rto_p95_s"`
 }
 
 // StepTimes is how long a step took where it did its work.
 type StepTimes struct {
-	System    string   `json:"system,omitempty"`
-	Runbook   string   `json:"runbook,omitempty"`
-	Step      string   `json:"step"`
-	Blind     bool     `json:"blind"`
-	Simulated bool     `json:"simulated"`
-	Times     int      `json:"times"`
-	P50S      *float64 `json:"p50_s"`
-	P95S      *float64 `json:"p95_s"`
-	LastS     *float64 `json:"last_s"`
-	BudgetS   *float64 `json:"budget_s"`
-	Over      int      `json:"over_budget"` // times
-	ByHand    int      `json:"by_hand"`
-	Failed    int      `json:"failed"`
+	System  string   `json:"system,omitempty"`
+	Runbook string   `json:"runbook,omitempty"`
+	Step    string   `json:"step"`
+	Class            // Simulated: the step itself was
+	Times   int      `json:"times"`
+	P50S    *float64 `json:"p50_s"`
+	P95S    *float64 `json:"p95_s"`
+	LastS   *float64 `json:"last_s"`
+	BudgetS *float64 `json:"budget_s"`
+	Over    int      `json:"over_budget"` // times
+	ByHand  int      `json:"by_hand"`
+	Failed  int      `json:"failed"`
 }
 
 // MakeTrend makes it of outcomes in any order; blind are the runs whose start nobody was told,
@@ -88,7 +138,7 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 	slices.SortFunc(list, func(a, b outcome.Outcome) int { return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.Run, b.Run)) })
 	type key struct {
 		system, runbook, step string
-		blind, simulated      bool
+		Class
 	}
 	steps, took := map[key]*StepTimes{}, map[key][]float64{}
 	var order []key
@@ -96,7 +146,7 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 		if !o.Ran() || !o.Whole() {
 			continue
 		}
-		isBlind := o.Blind || blind[o.Run]
+		class := classOf(o, blind)
 		for _, s := range o.Systems {
 			if system != "" && s.ID != system {
 				continue
@@ -106,8 +156,8 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 			} else if scenario != "" {
 				t.Title = o.Title
 			}
-			one := TrendRun{Run: o.Run, At: o.EndedAt, Kind: o.Kind, Depth: o.Depth, Blind: isBlind, Simulated: o.People.Simulated, PlanHash: o.PlanHash,
-				System: s.ID, Verdict: s.Verdict, RTOS: s.RTO.ActualS, RTOObjectiveS: s.RTO.ObjectiveS, RTOVerdict: s.RTO.Verdict, RPOS: s.RPO.ActualS,
+			one := TrendRun{Run: o.Run, At: o.EndedAt, Class: class, PlanHash: o.PlanHash,
+				System: s.ID, Verdict: s.Verdict, RunVerdict: o.Verdict, RTOS: s.RTO.ActualS, RTOObjectiveS: s.RTO.ObjectiveS, RTOVerdict: s.RTO.Verdict, RPOS: s.RPO.ActualS,
 				RPOVerdict: s.RPO.Verdict, RLOVerdict: s.Of(outcome.RLO), DecisionS: decided(o), Participation: o.People.Participation,
 				Answered50S: o.People.Answered50S, QuorumS: o.People.QuorumS}
 			if s.Restore != nil {
@@ -119,10 +169,11 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 			if system != "" && s.System != system {
 				continue
 			}
-			k := key{s.System, s.Runbook, s.Step, isBlind, s.Simulated}
+			k := key{s.System, s.Runbook, s.Step, class}
+			k.Simulated = s.Simulated
 			at := steps[k]
 			if at == nil {
-				at = &StepTimes{System: s.System, Runbook: s.Runbook, Step: s.Step, Blind: k.blind, Simulated: s.Simulated}
+				at = &StepTimes{System: s.System, Runbook: s.Runbook, Step: s.Step, Class: k.Class}
 				steps[k], order = at, append(order, k)
 			}
 			at.BudgetS = s.BudgetS
@@ -146,8 +197,22 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 		t.Steps = append(t.Steps, *steps[k])
 	}
 	slices.SortStableFunc(t.Steps, func(a, b StepTimes) int { return cmp.Compare(or0(b.P95S), or0(a.P95S)) })
-	t.Quarters = quarters(f, t.Runs)
+	t.Quarters = quarters(t)
+	for _, q := range t.Quarters {
+		t.Met, t.Count = t.Met+q.Met, t.Count+q.Runs
+		if q.Simulated {
+			t.Simulated += q.Runs
+		}
+	}
 	return t
+}
+
+// verdict is what a run is counted by.
+func (t Trend) verdict(r TrendRun) run.Verdict {
+	if t.System != "" {
+		return r.Verdict
+	}
+	return r.RunVerdict
 }
 
 func or0(v *float64) float64 {
@@ -157,37 +222,49 @@ func or0(v *float64) float64 {
 	return *v
 }
 
-// quarters sums runs up by quarter, blind ones apart.
-func quarters(f Frame, runs []TrendRun) []Quarter {
+// quarters sums runs up by quarter and class.
+func quarters(t Trend) []Quarter {
 	type key struct {
-		q     string
-		blind bool
+		q string
+		Class
 	}
 	type figures struct {
-		rto, decision, part []float64
-		seen                map[string]bool
-		at                  Quarter
+		rto            map[string][]float64
+		decision, part []float64
+		seen           map[string]bool
+		at             Quarter
 	}
 	by := map[key]*figures{}
 	var order []key
-	for _, r := range runs {
-		k := key{f.quarter(r.At), r.Blind}
+	for _, r := range t.Runs {
+		k := key{t.quarter(r.At), r.Class}
 		q := by[k]
 		if q == nil {
-			q = &figures{seen: map[string]bool{}, at: Quarter{Quarter: k.q, Blind: k.blind}}
+			q = &figures{rto: map[string][]float64{}, seen: map[string]bool{}, at: Quarter{Quarter: k.q, Class: r.Class, Systems: []QuarterSystem{}}}
 			by[k], order = q, append(order, k)
 		}
-		q.at.Runs++
+		i := slices.IndexFunc(q.at.Systems, func(s QuarterSystem) bool { return s.System == r.System })
+		if i < 0 {
+			i, q.at.Systems = len(q.at.Systems), append(q.at.Systems, QuarterSystem{System: r.System})
+		}
+		q.at.Systems[i].Runs++
 		if r.Verdict == run.Met {
-			q.at.Met++
+			q.at.Systems[i].Met++
 		}
 		if r.RTOS != nil {
-			q.rto = append(q.rto, *r.RTOS)
+			q.rto[r.System] = append(q.rto[r.System], *r.RTOS)
 		}
-		if q.seen[r.Run] || r.Simulated { // people count once a run, and only people
+		if q.seen[r.Run] { // the rest is of the run, not of each of its systems
 			continue
 		}
 		q.seen[r.Run] = true
+		q.at.Runs++
+		if t.verdict(r) == run.Met {
+			q.at.Met++
+		}
+		if r.Simulated {
+			continue
+		}
 		if r.DecisionS != nil {
 			q.decision = append(q.decision, *r.DecisionS)
 		}
@@ -198,7 +275,9 @@ func quarters(f Frame, runs []TrendRun) []Quarter {
 	out := []Quarter{}
 	for _, k := range order {
 		q := by[k]
-		q.at.RTOP50S, q.at.RTOP95S = p50p95(q.rto)
+		for i, s := range q.at.Systems {
+			q.at.Systems[i].RTOP50S, q.at.Systems[i].RTOP95S = p50p95(q.rto[s.System])
+		}
 		q.at.DecisionP50S, _ = p50p95(q.decision)
 		q.at.Participation = mean(q.part)
 		out = append(out, q.at)
@@ -220,15 +299,15 @@ func (t Trend) Sheet() sheet.Sheet {
 		d.Sentence = sheet.Say("No run has done anything here yet, so there is nothing to compare.", "まだ実施がないため、推移を示せません。")
 		return d
 	}
-	met := 0
-	for _, r := range t.Runs {
-		if r.Verdict == run.Met {
-			met++
-		}
-	}
 	last := t.Runs[len(t.Runs)-1]
-	d.Sentence = sheet.Say("%d of %d runs met their objectives; the newest, of %s: RTO %s against %s.", "%[2]d件中%[1]d件で目標を達成。最新（%[3]s）のRTOは%[4]s、目標%[5]s。",
-		met, len(t.Runs), t.day(last.At), both(sheet.SpanOr(last.RTOS, sheet.Say("not measured", "未測定"))), both(sheet.SpanOr(last.RTOObjectiveS, sheet.Say("none", "未設定"))))
+	d.Sentence = sheet.Say("%d of %d runs met their objectives.", "実施%[2]d件中%[1]d件で目標を達成。", t.Met, t.Count)
+	if t.System != "" {
+		d.Sentence = sheet.Say("It met its objectives in %d of %d runs; in the newest, of %s: RTO %s against %s.", "実施%[2]d件中%[1]d件で目標を達成。最新（%[3]s）のRTOは%[4]s、目標%[5]s。",
+			t.Met, t.Count, t.day(last.At), both(sheet.SpanOr(last.RTOS, sheet.Say("not measured", "未測定"))), both(sheet.SpanOr(last.RTOObjectiveS, sheet.Say("none", "未設定"))))
+	}
+	if t.Simulated > 0 {
+		d.Remarks = append(d.Remarks, sheet.Say("In %d of these %d runs people were simulated: they prove nothing of people.", "%[2]d件のうち%[1]d件は人の応答が模擬であり、要員の対応は立証していません。", t.Simulated, t.Count))
+	}
 	first, same := t.Runs[0], true
 	for _, r := range t.Runs {
 		same = same && r.PlanHash == first.PlanHash
@@ -244,19 +323,16 @@ func (t Trend) Sheet() sheet.Sheet {
 	}
 	figures := sheet.Section{ID: "runs", Title: sheet.Say("Runs", "実施ごとの実績")}
 	for _, s := range systems[:min(chartsOfSystems, len(systems))] {
-		for _, blind := range []bool{false, true} {
+		for _, class := range classes(t.Quarters) {
 			var points []point
 			var target *float64
 			for _, r := range t.Runs {
-				if r.System == s && r.Blind == blind && (r.RTOS != nil || r.RTOObjectiveS != nil) {
+				if r.System == s && r.Class == class && (r.RTOS != nil || r.RTOObjectiveS != nil) {
 					points, target = append(points, point{t.day(r.At)[2:], r.RTOS, r.RTOVerdict}), r.RTOObjectiveS
 				}
 			}
-			title := sheet.Say("RTO of %s, announced drills and real events", "%s：RTO（予告あり・実対応）", s)
-			if blind {
-				title = sheet.Say("RTO of %s, blind drills", "%s：RTO（非提示型訓練）", s)
-			}
-			if c := series("rto-"+s+map[bool]string{true: "-blind"}[blind], title, points, target, spanLabel); c != nil {
+			title := sheet.Say("RTO of %s: %s", "%s：RTO（%s）", s, both(class.text()))
+			if c := series("rto-"+s+"-"+class.id(), title, points, target, spanLabel); c != nil {
 				figures.Figures = append(figures.Figures, c)
 			}
 		}
@@ -264,18 +340,11 @@ func (t Trend) Sheet() sheet.Sheet {
 	runs := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("Ended", "終了日"), sheet.Say("Run", "実施"), sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), plan.Text{EN: "RTO", JA: "RTO"}, sheet.Say("Target", "目標"), sheet.Say("Loss", "損失"),
 		sheet.Say("Decision", "決定"), sheet.Say("Took part", "参加"), sheet.Say("Plan", "計画"), sheet.Say("Verdict", "判定")}}
 	for _, r := range slices.Backward(t.Runs) {
-		kind := sheet.Both(func(l lang) string { return l.Kind(r.Kind) })
-		if r.Blind {
-			kind = sheet.Say("%s, blind", "%s・非提示型", both(kind))
-		}
-		if r.Simulated {
-			kind = sheet.Say("%s, people simulated", "%s・人は模擬", both(kind))
-		}
 		time := r.RTOS
 		if r.RestoreS != nil {
 			time = r.RestoreS
 		}
-		runs.Rows = append(runs.Rows, []sheet.Cell{sheet.Time(sheet.Plain(t.day(r.At))), word(r.Run), word(r.System), {Text: kind}, span(time), span(r.RTOObjectiveS), span(r.RPOS),
+		runs.Rows = append(runs.Rows, []sheet.Cell{sheet.Time(sheet.Plain(t.day(r.At))), word(r.Run), word(r.System), {Text: r.text()}, span(time), span(r.RTOObjectiveS), span(r.RPOS),
 			span(r.DecisionS), share(r.Participation), word(r.PlanHash[:min(8, len(r.PlanHash))]), sheet.VerdictCell(r.Verdict)})
 	}
 	figures.Tables = []sheet.Table{runs}
@@ -283,43 +352,55 @@ func (t Trend) Sheet() sheet.Sheet {
 	return d
 }
 
+// classes are those of some quarters, in their order.
+func classes(list []Quarter) (out []Class) {
+	for _, q := range list {
+		if !slices.Contains(out, q.Class) {
+			out = append(out, q.Class)
+		}
+	}
+	return out
+}
+
 func (t Trend) quarterSection() sheet.Section {
 	s := sheet.Section{ID: "quarters", Title: sheet.Say("By quarter", "四半期ごとの推移"),
-		Lead: []plan.Text{sheet.Say("p50: half were as quick or quicker; p95: 19 of 20 were. Each is a time that was measured. Blind drills stand apart, and where people were simulated theirs are left out.",
-			"p50は半数がその値以下、p95は20件中19件がその値以下（いずれも実測値）。非提示型訓練は分けて集計し、人の応答が模擬の実施は人の欄から除いています。")}}
-	table := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("Quarter", "四半期"), sheet.Say("Drills", "訓練"), sheet.Say("Runs", "件数"), sheet.Say("Met", "達成"), sheet.Plain("RTO p50"), sheet.Plain("RTO p95"), sheet.Say("Decision p50", "決定 p50"), sheet.Say("Took part", "参加率")}}
-	var part []point
+		Lead: []plan.Text{sheet.Say("A run counts once. Only runs of the same kind and depth are averaged, blind ones and those with simulated people apart, and times only of one system. p50: half were as quick or quicker; p95: 19 of 20 were. Each is a time that was measured. The engine's answers for people are left out.",
+			"実施は1件を1回と数えます。平均は種別・実施範囲が同じものに限り、非提示型訓練と人が模擬の実施は分けます。所要時間はシステムごとです。p50は半数がその値以下、p95は20件中19件がその値以下（いずれも実測値）。人の応答が模擬の実施は人の欄から除いています。")}}
+	table := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("Quarter", "四半期"), sheet.Say("Kind", "種別"), sheet.Say("Runs", "件数"), sheet.Say("Met", "達成"), sheet.Say("Decision p50", "決定 p50"), sheet.Say("Took part", "参加率")}}
+	times := sheet.Table{Brief: true, Caption: sheet.Say("RTO by system", "システム別のRTO"), Head: []plan.Text{sheet.Say("Quarter", "四半期"), sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), sheet.Say("Runs", "件数"), sheet.Say("Met", "達成"), sheet.Plain("RTO p50"), sheet.Plain("RTO p95")}}
 	for _, q := range t.Quarters {
-		kind := sheet.Say("announced, real", "予告あり・実対応")
-		if q.Blind {
-			kind = sheet.Say("blind", "非提示型")
-		} else {
-			part = append(part, point{q.Quarter, q.Participation, run.Met})
+		table.Rows = append(table.Rows, []sheet.Cell{word(q.Quarter), {Text: q.text()}, count(q.Runs), count(q.Met), span(q.DecisionP50S), share(q.Participation)})
+		for _, x := range q.Systems {
+			times.Rows = append(times.Rows, []sheet.Cell{word(q.Quarter), word(x.System), {Text: q.text()}, count(x.Runs), count(x.Met), span(x.RTOP50S), span(x.RTOP95S)})
 		}
-		table.Rows = append(table.Rows, []sheet.Cell{word(q.Quarter), {Text: kind}, count(q.Runs), count(q.Met), span(q.RTOP50S), span(q.RTOP95S), span(q.DecisionP50S), share(q.Participation)})
 	}
-	if c := series("participation", sheet.Say("Share of those called who took part", "参加率（呼び出した人のうち応答・参集した割合）"), part, nil, shareLabel); c != nil {
-		s.Figures = append(s.Figures, c)
+	for _, class := range classes(t.Quarters) {
+		var part []point
+		for _, q := range t.Quarters {
+			if q.Class == class && !class.Simulated {
+				part = append(part, point{q.Quarter, q.Participation, run.Met})
+			}
+		}
+		if c := series("participation-"+class.id(), sheet.Say("Share of those called who took part: %s", "参加率（呼び出した人のうち応答・参集した割合）：%s", both(class.text())), part, nil, shareLabel); c != nil {
+			s.Figures = append(s.Figures, c)
+		}
 	}
-	s.Tables = []sheet.Table{table}
+	s.Tables = []sheet.Table{table, times}
 	return s
 }
 
 func (t Trend) stepSection() sheet.Section {
 	s := sheet.Section{ID: "steps", Title: sheet.Say("Steps, the slowest first", "ステップの所要時間（長い順）")}
 	table := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("System", "システム"), sheet.Say("Runbook", "手順書"), sheet.Say("Step", "ステップ"), sheet.Say("Times", "回数"), sheet.Plain("p50"), sheet.Plain("p95"), sheet.Say("Last", "最新"), sheet.Say("Should", "目安"),
-		sheet.Say("Over", "超過"), sheet.Say("By hand", "手動"), sheet.Say("Failed", "失敗"), sheet.Say("Note", "備考")}}
+		sheet.Say("Over", "超過"), sheet.Say("By hand", "手動"), sheet.Say("Failed", "失敗"), sheet.Say("Kind", "種別")}}
 	for _, x := range t.Steps {
-		note := plan.Text{}
-		switch {
-		case x.Simulated && x.Blind:
-			note = sheet.Say("simulated, blind", "模擬・非提示型")
-		case x.Simulated:
-			note = sheet.Say("simulated", "模擬")
-		case x.Blind:
-			note = sheet.Say("blind", "非提示型")
+		note := sheet.Tell(x.text())
+		if x.Simulated { // a step without people can be simulated too
+			c := x.Class
+			c.Simulated = false
+			note = sheet.Tell(sheet.Say("%s, simulated", "%s・模擬", both(c.text())))
 		}
-		table.Rows = append(table.Rows, []sheet.Cell{word(x.System), word(x.Runbook), word(x.Step), count(x.Times), span(x.P50S), span(x.P95S), span(x.LastS), span(x.BudgetS), count(x.Over), count(x.ByHand), count(x.Failed), {Text: note}})
+		table.Rows = append(table.Rows, []sheet.Cell{word(x.System), word(x.Runbook), word(x.Step), count(x.Times), span(x.P50S), span(x.P95S), span(x.LastS), span(x.BudgetS), count(x.Over), count(x.ByHand), count(x.Failed), note})
 	}
 	s.Tables = []sheet.Table{table.Compact()}
 	return s

@@ -29,13 +29,55 @@ func TestBlindRunsStandApart(t *testing.T) {
 		t.Fatalf("quarters %+v, steps %+v", got.Quarters, got.Steps)
 	}
 	for _, q := range got.Quarters {
-		if q.RTOP50S == nil || *q.RTOP50S != want[q.Blind] || *q.RTOP95S != want[q.Blind] {
+		if len(q.Systems) != 1 || *q.Systems[0].RTOP50S != want[q.Blind] || *q.Systems[0].RTOP95S != want[q.Blind] {
 			t.Errorf("%+v", q)
 		}
 	}
 	for _, s := range got.Steps {
 		if s.P50S == nil || *s.P50S != want[s.Blind] {
 			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// A run counts once and by its own verdict, however many systems it recovered; times are averaged of one
+// system and of runs of one class only.
+func TestARunCountsOnce(t *testing.T) {
+	quick, slow := 60.0, 6000.0
+	of := func(id string, v run.Verdict, took *float64) outcome.System {
+		return outcome.System{ID: id, Verdict: v, RTO: outcome.Figure{ActualS: took, ObjectiveS: &quick, Verdict: v}}
+	}
+	at := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	missed := outcome.Outcome{Run: "r1", Kind: run.Drill, Depth: run.Live, State: run.Recovered, Verdict: run.Missed, EndedAt: at,
+		Systems: []outcome.System{of("a", run.Met, &quick), of("b", run.Met, &quick), of("c", run.Missed, &slow)},
+		Steps:   []outcome.Step{{System: "a", Runbook: "over", Step: "promote", ElapsedS: &slow, Outcome: run.Passed}}}
+	all := MakeTrend(Frame{At: at, Zone: time.UTC}, "", "", []outcome.Outcome{missed}, nil)
+	if got, want := all.Sheet().Sentence.EN, "0 of 1 runs met their objectives."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if q := all.Quarters[0]; q.Runs != 1 || q.Met != 0 || len(q.Systems) != 3 || *q.Systems[0].RTOP50S != quick || *q.Systems[2].RTOP50S != slow {
+		t.Errorf("%+v", q)
+	}
+	list := []outcome.Outcome{missed}
+	for id, change := range map[string]func(o *outcome.Outcome){"simulated": func(o *outcome.Outcome) { o.People.Simulated = true }, "isolated": func(o *outcome.Outcome) { o.Depth = run.IsolatedRun },
+		"real": func(o *outcome.Outcome) { o.Kind, o.Depth = run.Response, run.Real }} {
+		o := missed
+		o.Run, o.Verdict, o.Systems = id, run.Met, []outcome.System{of("a", run.Met, &slow)}
+		change(&o)
+		list = append(list, o)
+	}
+	of1 := MakeTrend(Frame{At: at, Zone: time.UTC}, "a", "", list, nil)
+	if of1.Count != 4 || of1.Met != 4 || of1.Simulated != 1 || len(of1.Quarters) != 4 {
+		t.Fatalf("%+v", of1)
+	}
+	for _, q := range of1.Quarters {
+		if q.Runs != 1 {
+			t.Errorf("%+v", q)
+		}
+	}
+	for _, x := range of1.Steps { // what machines do takes as long whoever answers
+		if want := map[run.Depth]int{run.Live: 2, run.IsolatedRun: 1, run.Real: 1}[x.Depth]; x.Times != want {
+			t.Errorf("%+v", x)
 		}
 	}
 }

@@ -89,10 +89,18 @@ type YearSystem struct {
 	Missed   int              `json:"missed"`
 	Open     int              `json:"not_proven"`
 	RTOS     *float64         `json:"rto_objective_s"`
-	P50S     *float64         `json:"rto_p50_s"` // of announced drills and real events
-	WorstS   *float64         `json:"rto_worst_s"`
-	LastS    *float64         `json:"rto_last_s"`
+	Times    []YearTimes      `json:"times"`
 	Proofs   []proof.Property `json:"proofs"`
+}
+
+// YearTimes is how long a system took in the runs of one class.
+type YearTimes struct {
+	Class
+	Times  int      `json:"count"`
+	P50S   *float64 `json:"rto_p50_s"`
+	WorstS *float64 `json:"rto_worst_s"`
+	LastS  *float64 `json:"rto_last_s"`
+	took   []float64
 }
 
 // Standing is a finding as it stands.
@@ -188,11 +196,10 @@ func rank(s Standing) int {
 
 func (y *Year) systems(f Facts, runs []TrendRun) {
 	at := map[string]*YearSystem{}
-	times := map[string][]float64{}
 	of := func(id string) *YearSystem {
 		if at[id] == nil {
 			y.Systems = append(y.Systems, YearSystem{})
-			at[id] = &YearSystem{System: id, Proofs: []proof.Property{}}
+			at[id] = &YearSystem{System: id, Times: []YearTimes{}, Proofs: []proof.Property{}}
 		}
 		return at[id]
 	}
@@ -228,17 +235,22 @@ func (y *Year) systems(f Facts, runs []TrendRun) {
 		}
 		s.RTOS = cmp.Or(r.RTOObjectiveS, s.RTOS)
 		if r.RTOS != nil {
-			s.LastS = r.RTOS
-			if s.WorstS == nil || *r.RTOS > *s.WorstS {
-				s.WorstS = r.RTOS
+			i := slices.IndexFunc(s.Times, func(t YearTimes) bool { return t.Class == r.Class })
+			if i < 0 {
+				i, s.Times = len(s.Times), append(s.Times, YearTimes{Class: r.Class})
 			}
-			if !r.Blind {
-				times[r.System] = append(times[r.System], *r.RTOS)
+			x := &s.Times[i]
+			x.Times, x.LastS, x.took = x.Times+1, r.RTOS, append(x.took, *r.RTOS)
+			if x.WorstS == nil || *r.RTOS > *x.WorstS {
+				x.WorstS = r.RTOS
 			}
 		}
 	}
 	for i, id := range order {
-		at[id].P50S, _ = p50p95(times[id])
+		for n := range at[id].Times {
+			x := &at[id].Times[n]
+			x.P50S, _ = p50p95(x.took)
+		}
 		y.Systems[i] = *at[id]
 	}
 }
@@ -330,16 +342,7 @@ func (y Year) Sheet() sheet.Sheet {
 			d.Brief = append(d.Brief, plan.Text{EN: s.ID + " " + s.Title.EN + " — " + cmp.Or(s.Owner, "no owner") + ", " + cmp.Or(s.Due, "no date"), JA: s.ID + " " + s.Title.JA + "（" + cmp.Or(s.Owner, "担当未定") + "・" + cmp.Or(s.Due, "期限未定") + "）"})
 		}
 	}
-	var rto []point
-	for _, q := range y.Quarters {
-		if !q.Blind {
-			rto = append(rto, point{q.Quarter, q.RTOP50S, run.Met})
-		}
-	}
 	quarter := Trend{Frame: y.Frame, Quarters: y.Quarters}.quarterSection()
-	if chart := series("rto", sheet.Say("Median RTO by quarter, announced drills and real events", "RTO中央値の推移（予告あり・実対応）"), rto, nil, spanLabel); chart != nil {
-		quarter.Figures = slices.Insert(quarter.Figures, 0, chart)
-	}
 	d.Sections = []sheet.Section{y.plannedSection(), y.systemSection(), quarter, y.findingSection(), y.residualSection(), triggers(y)}
 	return d
 }
@@ -367,11 +370,15 @@ func (y Year) plannedSection() sheet.Section {
 }
 
 func (y Year) systemSection() sheet.Section {
-	t := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("System", "システム"), sheet.Say("Band", "優先度"), sheet.Say("Runs", "実施"), sheet.Say("Met", "達成"), sheet.Say("Missed", "未達"), sheet.Say("Not proven", "未立証"), sheet.Say("RTO target", "RTO目標"),
+	t := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("System", "システム"), sheet.Say("Band", "優先度"), sheet.Say("Runs", "実施"), sheet.Say("Met", "達成"), sheet.Say("Missed", "未達"), sheet.Say("Not proven", "未立証"), sheet.Say("RTO target", "RTO目標")}}
+	times := sheet.Table{Brief: true, Caption: sheet.Say("RTO: only runs of the same kind together", "RTOの実績（種別ごと）"), Head: []plan.Text{sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), sheet.Say("Times", "回数"), sheet.Say("RTO target", "RTO目標"),
 		sheet.Plain("p50"), sheet.Say("Worst", "最長"), sheet.Say("Last", "最新")}}
 	p := sheet.Table{Caption: sheet.Say("What is proven, and what has to be again", "立証の状況"), Head: []plan.Text{sheet.Say("System", "システム"), sheet.Plain("RTO"), sheet.Plain("RPO"), sheet.Plain("RLO"), sheet.Say("Restore", "復元"), sheet.Say("Failback", "切戻し")}}
 	for _, s := range y.Systems {
-		t.Rows = append(t.Rows, []sheet.Cell{{Text: titleOf(s.Title, s.System)}, word(s.Priority), count(s.Runs), count(s.Met), count(s.Missed), count(s.Open), span(s.RTOS), span(s.P50S), span(s.WorstS), span(s.LastS)})
+		t.Rows = append(t.Rows, []sheet.Cell{{Text: titleOf(s.Title, s.System)}, word(s.Priority), count(s.Runs), count(s.Met), count(s.Missed), count(s.Open), span(s.RTOS)})
+		for _, x := range s.Times {
+			times.Rows = append(times.Rows, []sheet.Cell{{Text: titleOf(s.Title, s.System)}, {Text: x.text()}, count(x.Times), span(s.RTOS), span(x.P50S), span(x.WorstS), span(x.LastS)})
+		}
 		row := []sheet.Cell{{Text: titleOf(s.Title, s.System)}}
 		for _, want := range outcome.Properties() {
 			c := sheet.Cell{Text: sheet.Dash}
@@ -387,7 +394,7 @@ func (y Year) systemSection() sheet.Section {
 		}
 		p.Rows = append(p.Rows, row)
 	}
-	return sheet.Section{ID: "systems", Title: sheet.Say("Attainment per system", "システム別の達成状況"), Tables: []sheet.Table{t, p}}
+	return sheet.Section{ID: "systems", Title: sheet.Say("Attainment per system", "システム別の達成状況"), Tables: []sheet.Table{t, times, p}}
 }
 
 func stateVerdict(s proof.State) run.Verdict {
