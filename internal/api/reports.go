@@ -152,7 +152,8 @@ func (s *Server) estateFile(ctx context.Context) (*estate.Estate, error) {
 	return e, nil
 }
 
-// blind are the runs that blind drills started.
+// blind are the runs that blind drills of the programme started. An outcome says so itself; those whose
+// record was removed before outcomes knew it can't be made anew.
 func (s *Server) blind(ctx context.Context) (map[string]bool, error) {
 	out := map[string]bool{}
 	records, err := s.occasions(ctx, false)
@@ -185,6 +186,10 @@ func (s *Server) trend(ctx context.Context, of ReportOf) (paged, error) {
 }
 
 func (s *Server) compare(ctx context.Context, of ReportOf) (paged, error) {
+	blind, err := s.blind(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var both [2]outcome.Outcome
 	for i, id := range []string{of.Before, of.After} {
 		list, err := outcome.List(ctx, s.Store, journal.OutcomeFilter{Run: id, Limit: 1})
@@ -197,6 +202,7 @@ func (s *Server) compare(ctx context.Context, of ReportOf) (paged, error) {
 				l.T("`muster drill list` shows the runs; one that goes on can be compared when it has ended", "`muster drill list` で一覧を表示できます。実施中のものは終了後に比較できます"))
 		}
 		both[i] = list[0]
+		both[i].Blind = both[i].Blind || blind[id]
 	}
 	return overview.Compare(s.frame(ctx), both[0], both[1]), nil
 }

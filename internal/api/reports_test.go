@@ -10,6 +10,8 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/overview"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sheet"
@@ -100,5 +102,31 @@ func TestPagesOverManyRuns(t *testing.T) {
 	b, err = l.client.Overview(l.as("sato"), "review", api.ReportOf{}, "text", "ja")
 	if err != nil || !strings.Contains(string(b), "総務部と確認") {
 		t.Errorf("%v: what was written into the review is missing:\n%s", err, b)
+	}
+}
+
+// A blind scenario that somebody started by hand is blind in every page over runs, not only one that
+// the programme drew.
+func TestABlindRunByHandStandsApart(t *testing.T) {
+	l := newLessons(t)
+	l.server.SetSheet = func(w io.Writer, d sheet.Sheet, format string, lang i18n.Lang) error {
+		_, err := io.WriteString(w, d.Terminal(lang))
+		return err
+	}
+	l.ended("drl-1", l.now.AddDate(0, 0, -3), true)
+	l.ended("drl-2", l.now.AddDate(0, 0, -2), false)
+	list, err := outcome.List(t.Context(), l.store, journal.OutcomeFilter{Run: "drl-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list[0].Blind = true
+	if err := outcome.Put(t.Context(), l.store, list[0]); err != nil {
+		t.Fatal(err)
+	}
+	for page, want := range map[string]string{"trend": "live drill, blind", "year": "live drill, blind", "compare": "now live drill, blind"} {
+		b, err := l.client.Overview(l.as("sato"), page, api.ReportOf{Before: "drl-1", After: "drl-2"}, "text", "en")
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(string(b)), " "), want) {
+			t.Errorf("%s does not say that the run was blind: %v\n%s", page, err, b)
+		}
 	}
 }

@@ -27,12 +27,11 @@ type Comparison struct {
 
 // Compared is one of the two.
 type Compared struct {
-	Run      string      `json:"run"`
-	Scenario string      `json:"scenario"`
-	Title    plan.Text   `json:"title,omitzero"`
-	Day      string      `json:"day"`
-	Kind     run.Kind    `json:"kind"`
-	Depth    run.Depth   `json:"depth"`
+	Run      string    `json:"run"`
+	Scenario string    `json:"scenario"`
+	Title    plan.Text `json:"title,omitzero"`
+	Day      string    `json:"day"`
+	Class
 	PlanHash string      `json:"plan_hash"`
 	Verdict  run.Verdict `json:"verdict"`
 	Met      int         `json:"met"`
@@ -75,7 +74,7 @@ type FindingText struct {
 // Compare holds a run against an earlier one.
 func Compare(f Frame, a, b outcome.Outcome) Comparison {
 	one := func(o outcome.Outcome) Compared {
-		return Compared{Run: o.Run, Scenario: o.Scenario, Title: o.Title, Day: f.day(o.EndedAt), Kind: o.Kind, Depth: o.Depth, PlanHash: o.PlanHash, Verdict: o.Verdict, Met: o.Met, Judged: o.Judged}
+		return Compared{Run: o.Run, Scenario: o.Scenario, Title: o.Title, Day: f.day(o.EndedAt), Class: classOf(o, nil), PlanHash: o.PlanHash, Verdict: o.Verdict, Met: o.Met, Judged: o.Judged}
 	}
 	c := Comparison{Frame: f, Before: one(a), After: one(b), SamePlan: a.PlanHash == b.PlanHash}
 	for _, s := range b.Systems {
@@ -223,6 +222,19 @@ func (c Comparison) Sheet() sheet.Sheet {
 	if !c.SamePlan {
 		d.Remarks = append(d.Remarks, sheet.Say("The two ran different plans: differences may come from that.", "計画が異なるため、差は計画の変更による可能性があります。"))
 	}
+	if c.Before.Class != c.After.Class {
+		d.Remarks = append(d.Remarks, sheet.Say("They are not of one kind: before %s, now %s.", "種別が異なります。前回：%s、今回：%s。", both(c.Before.text()), both(c.After.text())))
+	} else {
+		d.Facts = append(d.Facts, sheet.Say("both: %s", "両方とも%s", both(c.After.text())))
+	}
+	if c.Before.Blind != c.After.Blind {
+		d.Remarks = append(d.Remarks, sheet.Say("Only one of the two was blind: times of people are not comparable.", "一方のみが非提示型訓練のため、要員に関する時間は比較できません。"))
+	}
+	if c.Before.Simulated != c.After.Simulated {
+		d.Remarks = append(d.Remarks, sheet.Say("In only one of the two people were simulated: its times of people are the engine's.", "一方のみ人の応答が模擬のため、要員に関する時間は比較できません。"))
+	} else if c.Before.Simulated {
+		d.Remarks = append(d.Remarks, sheet.Say("People were simulated in both: the times of people are the engine's.", "両方とも人の応答が模擬のため、要員に関する時間は実際の人のものではありません。"))
+	}
 	if c.Before.Scenario != c.After.Scenario || c.Before.Kind != c.After.Kind || c.Before.Depth != c.After.Depth {
 		d.Remarks = append(d.Remarks, sheet.Say("Scenario, kind or depth differ: the times can be set side by side, but not everything that they contain.", "シナリオ・種別・実施範囲のいずれかが異なるため、所要時間は単純には比較できません。"))
 	}
@@ -242,12 +254,17 @@ func (c Comparison) Sheet() sheet.Sheet {
 		}
 	}
 	people := sheet.Table{Brief: true, Head: head[1:5]}
+	comparable := c.Before.Blind == c.After.Blind && !c.Before.Simulated && !c.After.Simulated
 	for _, f := range c.People {
 		if f.share {
 			people.Rows = append(people.Rows, []sheet.Cell{{Text: f.Name}, share(f.Before), share(f.After), {}})
 			continue
 		}
-		people.Rows = append(people.Rows, []sheet.Cell{{Text: f.Name}, span(f.Before), span(f.After), change(f.Before, f.After)})
+		changed := sheet.Number(sheet.Dash)
+		if comparable {
+			changed = change(f.Before, f.After)
+		}
+		people.Rows = append(people.Rows, []sheet.Cell{{Text: f.Name}, span(f.Before), span(f.After), changed})
 	}
 	steps := sheet.Table{Brief: true, Head: []plan.Text{head[0], sheet.Say("Runbook", "手順書"), sheet.Say("Step", "ステップ"), head[2], head[3], head[4], sheet.Say("Before", "前回"), sheet.Say("Now", "今回")}}
 	for _, s := range c.Steps {

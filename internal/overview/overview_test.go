@@ -85,6 +85,38 @@ func TestCompareNamesWhatChanged(t *testing.T) {
 	}
 }
 
+// What the two have not in common is said, and no difference is reckoned between people's times that
+// can't be compared.
+func TestCompareSaysWhichWasBlindOrSimulated(t *testing.T) {
+	of := func(change func(o *outcome.Outcome)) (outcome.Outcome, outcome.Outcome) {
+		a, b := drill("a", "2026-05-01", s(900), run.Missed), drill("b", "2026-08-01", s(500), run.Met)
+		a.People.QuorumS, b.People.QuorumS = s(4000), s(100)
+		change(&b)
+		return a, b
+	}
+	for _, x := range []struct {
+		what   string
+		change func(o *outcome.Outcome)
+		en, ja string
+		faster bool
+	}{
+		{"announced", func(*outcome.Outcome) {}, "both: live drill", "両方ともシステム切り替え訓練", true},
+		{"blind", func(o *outcome.Outcome) { o.Blind = true }, "now live drill, blind", "今回：システム切り替え訓練・非提示型", false},
+		{"simulated", func(o *outcome.Outcome) { o.People.Simulated = true }, "now live drill, people simulated", "今回：システム切り替え訓練・人は模擬", false},
+	} {
+		a, b := of(x.change)
+		d := Compare(frame(), a, b).Sheet()
+		for l, want := range map[i18n.Lang]string{i18n.EN: x.en, i18n.JA: x.ja} {
+			if got := strings.Join(strings.Fields(d.Terminal(l)), " "); !strings.Contains(got, want) {
+				t.Errorf("%s: %q is not said:\n%s", x.what, want, got)
+			}
+		}
+		if got := strings.Contains(d.Terminal(i18n.EN), "1 h 05 min faster"); got != x.faster {
+			t.Errorf("%s: that people were faster is said: %t\n%s", x.what, got, d.Terminal(i18n.EN))
+		}
+	}
+}
+
 func facts() Facts {
 	f := Facts{Frame: frame(), From: time.Date(2026, 4, 1, 0, 0, 0, 0, tokyo), Until: time.Date(2027, 4, 1, 0, 0, 0, 0, tokyo), Programme: "acme"}
 	f.Outcomes = []outcome.Outcome{drill("a", "2026-05-01", s(900), run.Missed), drill("b", "2026-08-01", s(500), run.Met), drill("c", "2026-11-01", s(400), run.Met)}
