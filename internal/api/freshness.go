@@ -90,6 +90,23 @@ func (s *Server) Freshness(ctx context.Context) (Freshness, error) {
 	return out, nil
 }
 
+// provenAt says of every system when it had last been proven at an earlier moment.
+func (s *Server) provenAt(ctx context.Context, moment time.Time) ([]proof.System, error) {
+	files, ok := s.Plans.(ProofFiles)
+	if !ok {
+		return nil, nil
+	}
+	now, err := files.ProofFiles()
+	if err != nil {
+		return nil, s.mistakes(ctx, err)
+	}
+	out, err := proof.SystemsAt(ctx, s.Store, now, moment)
+	if err != nil {
+		return nil, s.storeProblem(ctx, err)
+	}
+	return out, nil
+}
+
 // proofAge is how long a proof by a run of a scenario counts; the usual time where the files can't say.
 func (s *Server) proofAge(scenario string) time.Duration {
 	if files, ok := s.Plans.(ProofFiles); ok {

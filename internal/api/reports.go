@@ -246,19 +246,31 @@ func (s *Server) yearFacts(ctx context.Context, year int) (overview.Facts, error
 	if f.Outcomes, err = outcome.List(ctx, s.Store, journal.OutcomeFilter{After: f.From.Add(-time.Nanosecond), Before: f.Until}); err != nil {
 		return f, s.storeProblem(ctx, err)
 	}
-	list, err := s.Ledger.List(ctx)
+	at, over := f.At, !f.At.Before(f.Until)
+	var list []finding.Finding
+	if over {
+		at = f.Until.Add(-time.Second)
+		list, err = s.Ledger.ListBefore(ctx, f.Until)
+	} else {
+		list, err = s.Ledger.List(ctx)
+	}
 	if err != nil {
 		return f, s.storeProblem(ctx, err)
 	}
 	f.Findings = make([]finding.Finding, len(list))
 	for i, x := range list {
-		f.Findings[i] = x.On(s.now(), f.Zone)
+		f.Findings[i] = x.On(at, f.Zone)
 	}
-	fresh, err := s.Freshness(ctx)
+	if over {
+		f.Proven, err = s.provenAt(ctx, f.Until)
+	} else {
+		var fresh Freshness
+		fresh, err = s.Freshness(ctx)
+		f.Proven = fresh.Systems
+	}
 	if err != nil {
 		return f, err
 	}
-	f.Proven = fresh.Systems
 	f.Blind, err = s.blind(ctx)
 	return f, err
 }

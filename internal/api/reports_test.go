@@ -130,3 +130,50 @@ func TestABlindRunByHandStandsApart(t *testing.T) {
 		}
 	}
 }
+
+// The report of a year that is over says how findings stood at its end, not what became of them since,
+// and which of it is as of today.
+func TestAPastYearIsAsItWas(t *testing.T) {
+	l := newLessons(t)
+	at := func(day string) time.Time {
+		x, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	l.ended("drl-1", at("2026-02-01"), true)  // opens a step that took too long and a remark
+	l.ended("drl-2", at("2026-05-01"), false) // closes the step
+	l.ended("drl-3", at("2026-06-01"), true)  // opens it again, with another remark
+	read := func(page string, of api.ReportOf, into any) {
+		t.Helper()
+		b, err := l.client.Overview(l.as("sato"), page, of, "json", "en")
+		if err == nil {
+			err = json.Unmarshal(b, into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var past, present overview.Year
+	read("year", api.ReportOf{Fiscal: 2025}, &past)
+	read("year", api.ReportOf{}, &present)
+	if c := past.Counts; c.Runs != 1 || c.FindingsOpened != 2 || c.FindingsOpen != 2 || c.FindingsClosed != 0 || c.FindingsLate != 0 || len(past.Findings) != 2 {
+		t.Errorf("fiscal 2025, of which drl-1 is all: %+v, %d listed", c, len(past.Findings))
+	}
+	for _, f := range past.Findings {
+		if f.Again != 0 || f.Opened != "2026-02-01" {
+			t.Errorf("fiscal 2025 knows what came later: %+v", f)
+		}
+	}
+	if c := present.Counts; c.FindingsOpened != 2 || c.FindingsClosed != 1 || c.FindingsOpen != 3 || c.FindingsLate != 1 {
+		t.Errorf("fiscal 2026: %+v", c)
+	}
+	if !past.Over || len(past.Remarks) != 1 || !strings.Contains(past.Remarks[0].EN, "As of today are") || present.Over || len(present.Remarks) != 0 {
+		t.Errorf("what is as of today: %+v, %+v", past.Remarks, present.Remarks)
+	}
+	var review overview.Review
+	if read("review", api.ReportOf{Fiscal: 2025}, &review); len(review.Remarks) != 1 {
+		t.Errorf("the review of 2025: %+v", review.Remarks)
+	}
+}

@@ -22,6 +22,8 @@ type Ledger struct {
 	mu    sync.Mutex
 	state *fold
 	kept  upTo // what was kept last; nothing is marshalled while nothing happens
+
+	before time.Time // zero: everything; else only what ended or was done before it
 }
 
 // upTo is how far a fold has come.
@@ -40,6 +42,16 @@ func (l *Ledger) List(ctx context.Context) ([]Finding, error) {
 		return nil, err
 	}
 	return l.state.list(), nil
+}
+
+// ListBefore returns every finding as it stood at a moment: what ended, or was done about it, at that
+// moment or later is left out. It is folded anew from the record.
+func (l *Ledger) ListBefore(ctx context.Context, moment time.Time) ([]Finding, error) {
+	past := &Ledger{Store: l.Store, state: newFold(), before: moment}
+	if _, err := past.read(ctx); err != nil {
+		return nil, err
+	}
+	return past.state.list(), nil
 }
 
 // Refresh reads what is new and keeps the state for the next start.
@@ -104,7 +116,7 @@ const page = 500
 func (l *Ledger) read(ctx context.Context) (late bool, err error) {
 	s := l.state
 	// Which there are, without what is in them.
-	outcomes, err := l.Store.Outcomes(ctx, journal.OutcomeFilter{Since: s.Outcomes, Bare: true})
+	outcomes, err := l.Store.Outcomes(ctx, journal.OutcomeFilter{Since: s.Outcomes, Before: l.before, Bare: true})
 	if err != nil {
 		return false, err
 	}
@@ -121,6 +133,9 @@ func (l *Ledger) read(ctx context.Context) (late bool, err error) {
 	}
 	for _, a := range acts {
 		e := a.Event
+		if !l.before.IsZero() && !e.At.Before(l.before) {
+			continue
+		}
 		all = append(all, piece{at: e.At, act: &e})
 		actsUpto = max(actsUpto, a.Position)
 		late = late || s.late(e.At, "")

@@ -18,6 +18,8 @@ type Review struct {
 	Fiscal    int        `json:"fiscal"`
 	Questions []Question `json:"questions"`
 	Written   []Entry    `json:"written"` // by people, oldest first
+	// Remarks say what is as of today though the year is over.
+	Remarks []plan.Text `json:"remarks,omitempty"`
 }
 
 // Question is one of the 14.
@@ -40,7 +42,7 @@ type Entry struct {
 // MakeReview answers what can be answered.
 func MakeReview(f Facts, written []Entry) Review {
 	y := MakeYear(f)
-	r := Review{Frame: f.Frame, Fiscal: y.Fiscal, Written: written}
+	r := Review{Frame: f.Frame, Fiscal: y.Fiscal, Written: written, Remarks: y.Remarks}
 	say := sheet.Say
 	measures, response, drills, grounds := say("Pre-measures plan", "事前対策計画"), say("Response plan", "危機的事象発生時の対応計画"), say("Drill plan", "教育訓練計画"), say("Grounds", "計画の前提")
 	add := func(area, question plan.Text, answered run.Verdict, facts ...plan.Text) {
@@ -59,7 +61,7 @@ func MakeReview(f Facts, written []Entry) Review {
 		for _, m := range measuresOf(f.Estate) {
 			if m.To != 0 && m.To <= y.Fiscal {
 				due++
-				if m.Done == "" {
+				if m.Done == "" || m.Done > y.To {
 					late++
 				}
 			}
@@ -119,7 +121,11 @@ func MakeReview(f Facts, written []Entry) Review {
 			}
 		}
 	}
-	add(response, say("Were procedures revised for finished measures?", "実施済みの対策に応じて手順を改訂したか"), people, say("measures done: %d; properties whose plan changed since their proof: %d", "完了した対策 %d件。立証後に計画が変わった項目 %d件", done, changed))
+	revised := say("measures done: %d; properties whose plan changed since their proof: %d", "完了した対策 %d件。立証後に計画が変わった項目 %d件", done, changed)
+	if y.Over {
+		revised = say("measures done: %d; which plans had changed then was not kept", "完了した対策 %d件。当時の計画変更の有無は記録なし", done)
+	}
+	add(response, say("Were procedures revised for finished measures?", "実施済みの対策に応じて手順を改訂したか"), people, revised)
 	add(response, say("Was it reviewed on the results of training?", "訓練の結果を踏まえて見直したか"), yes(y.Counts.FindingsLate == 0 && y.Counts.FindingsOpen == 0), say("findings open: %d, of them overdue: %d", "未了の指摘事項 %d件、うち期限超過 %d件", y.Counts.FindingsOpen, y.Counts.FindingsLate))
 	verdict = people
 	fact := say("there is no programme to hold it against", "対比する訓練計画がない")
@@ -165,6 +171,7 @@ func orNone(list []string) both {
 // Sheet sets it in words.
 func (r Review) Sheet() sheet.Sheet {
 	d := r.sheet(fmt.Sprintf("review-%d", r.Fiscal), sheet.Say("Yearly review, fiscal %d: 14 questions", "%d年度 計画の定期見直し（14項目）", r.Fiscal))
+	d.Remarks = append(d.Remarks, r.Remarks...)
 	answered, no := 0, 0
 	written := map[string]int{}
 	for _, e := range r.Written {

@@ -22,11 +22,23 @@ type Facts struct {
 	From, Until time.Time // the fiscal year; Until is left out itself
 	Estate      *estate.Estate
 	Outcomes    []outcome.Outcome // that ended in it
-	Findings    []finding.Finding // all, as they stand
+	Findings    []finding.Finding // all, as they stand; of a year that is over, as they stood at its end
 	Planned     []programme.Item  // of the year's plan
 	Programme   string            // "" where there is none
-	Proven      []proof.System    // as of now
+	Proven      []proof.System    // as of now; of a year that is over, as of its end and by age alone
 	Blind       map[string]bool   // runs of blind drills
+}
+
+// past reports whether the year is over.
+func (f Facts) past() bool { return !f.At.Before(f.Until) }
+
+// ofToday says what of a page about a year that is over is not of that year.
+func (f Facts) ofToday() []plan.Text {
+	if !f.past() {
+		return nil
+	}
+	return []plan.Text{sheet.Say("The year is over. Runs, findings and the age of proofs are as of %s. As of today are: the rows of the plan, systems, targets, measures and residual risks; whether anything had changed since a proof was not kept, so proofs are judged by their age alone.",
+		"終了した年度です。実施・指摘事項・立証の経過日数は%s時点です。訓練計画の項目、システム、目標、対策、残存リスクは本日現在の内容です。立証後の変更の有無は当時の記録がないため、立証は経過日数のみで判定しています。", f.day(f.Until.Add(-time.Second)))}
 }
 
 func (f Facts) within(t time.Time) bool { return !t.Before(f.From) && t.Before(f.Until) }
@@ -45,6 +57,8 @@ type Year struct {
 	Findings   []Standing   `json:"findings"` // open at the end, and what changed in the year
 	Residual   []Measure    `json:"residual_risks"`
 	Candidates []Standing   `json:"candidate_measures"` // findings without a measure (requirement D-PRE-07)
+	Over       bool         `json:"over"`               // the year: Remarks say what is nevertheless as of today
+	Remarks    []plan.Text  `json:"remarks,omitempty"`
 }
 
 // Counts are the year in figures.
@@ -120,7 +134,7 @@ type Standing struct {
 // MakeYear makes the yearly report.
 func MakeYear(f Facts) Year {
 	y := Year{Frame: f.Frame, From: f.day(f.From), To: f.day(f.Until.Add(-time.Second)), Fiscal: f.From.In(f.zone()).Year(), Programme: f.Programme,
-		Planned: []Planned{}, Systems: []YearSystem{}, Quarters: []Quarter{}, Findings: []Standing{}, Residual: []Measure{}, Candidates: []Standing{}}
+		Planned: []Planned{}, Systems: []YearSystem{}, Quarters: []Quarter{}, Findings: []Standing{}, Residual: []Measure{}, Candidates: []Standing{}, Over: f.past(), Remarks: f.ofToday()}
 	for _, i := range f.Planned {
 		one := Planned{Row: i.Row, Number: i.Number, Title: i.Title, Due: f.day(i.From), Status: i.Status, Run: i.Run, Why: i.Why}
 		if !i.HeldOn.IsZero() {
@@ -256,6 +270,9 @@ func (y *Year) systems(f Facts, runs []TrendRun) {
 }
 
 func (y *Year) finding(f Facts, x finding.Finding) {
+	if len(x.History) > 0 && !x.History[0].At.Before(f.Until) {
+		return // nobody knew of it then
+	}
 	opened, closed := 0, 0
 	for _, h := range x.History {
 		if !f.within(h.At) {
@@ -315,6 +332,7 @@ func (y Year) Sheet() sheet.Sheet {
 	d := y.sheet(fmt.Sprintf("year-%d", y.Fiscal), sheet.Say("Yearly report, fiscal %d", "%d年度 年次報告", y.Fiscal))
 	d.Facts = append(d.Facts, sheet.Say("%s to %s", "%s 〜 %s", y.From, y.To))
 	d.Verdict = y.verdict()
+	d.Remarks = append(d.Remarks, y.Remarks...)
 	d.Sentence = sheet.Say("%d of %d planned drills were held, %d are overdue; the RTO of %d of %d systems is proven; %d findings were closed, %d are open.",
 		"計画した訓練%[2]d件のうち%[1]d件を実施（期限超過%[3]d件）。RTOは%[5]dシステム中%[4]dシステムで立証済み。指摘事項は%[6]d件を解消、%[7]d件が未了。", c.Held, c.Planned, c.Overdue, c.SystemsProven, c.Systems, c.FindingsClosed, c.FindingsOpen)
 	if y.Programme == "" {

@@ -99,17 +99,44 @@ func Systems(ctx context.Context, store journal.Outcomes, files Files, now time.
 			last[p][one.ID] = one
 		}
 	}
-	today := currents{files: files, plans: map[compiled]current{}}
+	today := &currents{files: files, plans: map[compiled]current{}}
+	return systems(files, last, today, now), nil
+}
+
+// SystemsAt is what Systems would have said at an earlier moment, as far as the record can tell: by
+// runs that had ended then, and by their age. Which systems and objectives there are is as of today, and
+// whether something had changed since a proof is not known, so nothing is Changed.
+func SystemsAt(ctx context.Context, store journal.Outcomes, files Files, moment time.Time) ([]System, error) {
+	rows, err := store.SystemOutcomes(ctx, journal.OutcomeFilter{Before: moment})
+	if err != nil {
+		return nil, err
+	}
+	last := map[outcome.Property]map[string]outcome.SystemAt{}
+	for _, p := range outcome.Properties() {
+		last[p] = map[string]outcome.SystemAt{}
+	}
+	for _, r := range rows { // newest first
+		for p, v := range map[outcome.Property]run.Verdict{outcome.RTO: r.RTO, outcome.RPO: r.RPO, outcome.RLO: r.RLO, outcome.Restore: r.Restored, outcome.Failback: r.Failback} {
+			if _, newer := last[p][r.System]; v == run.Met && !newer {
+				last[p][r.System] = outcome.SystemAt{Run: r.Run, Kind: r.Kind, Depth: r.Depth, Scenario: r.Scenario, EndedAt: r.EndedAt}
+			}
+		}
+	}
+	return systems(files, last, nil, moment), nil
+}
+
+// systems judges the newest proofs; without the plans of today only by their age.
+func systems(files Files, last map[outcome.Property]map[string]outcome.SystemAt, today *currents, now time.Time) []System {
 	out := make([]System, 0, len(files.Systems))
 	for _, s := range files.Systems {
 		one := System{System: s.Name, Title: s.Title, Priority: s.Priority}
 		for _, p := range outcome.Properties() {
 			at, proven := last[p][s.Name]
-			one.Properties = append(one.Properties, today.property(s, p, at, proven, now))
+			one.Properties = append(one.Properties, property(files, today, s, p, at, proven, now))
 		}
 		out = append(out, one)
 	}
-	return out, nil
+	return out
 }
 
 type compiled struct {
@@ -137,7 +164,7 @@ func (c *currents) of(key compiled) current {
 	return p
 }
 
-func (c *currents) property(s plan.System, p outcome.Property, last outcome.SystemAt, proven bool, now time.Time) Property {
+func property(files Files, today *currents, s plan.System, p outcome.Property, last outcome.SystemAt, proven bool, now time.Time) Property {
 	out := Property{Property: p, State: Never}
 	if !Set(s, p) {
 		out.State = NotSet
@@ -147,9 +174,11 @@ func (c *currents) property(s plan.System, p outcome.Property, last outcome.Syst
 		return out
 	}
 	at, days := last.EndedAt, int(now.Sub(last.EndedAt).Hours()/24)
-	until := at.Add(c.files.MaxAge(last.Scenario))
+	until := at.Add(files.MaxAge(last.Scenario))
 	out.Run, out.Scenario, out.Depth, out.At, out.Days, out.Until = last.Run, last.Scenario, last.Depth, &at, &days, &until
-	out.Changed = changed(c.of(compiled{last.Scenario, last.Depth}), s.Name, last, p)
+	if today != nil {
+		out.Changed = changed(today.of(compiled{last.Scenario, last.Depth}), s.Name, last, p)
+	}
 	switch {
 	case now.After(until):
 		out.State = Expired

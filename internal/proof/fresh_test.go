@@ -165,3 +165,32 @@ func TestAPlanThatCantBeMadeAnyMoreIsAChange(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// What had been proven at an earlier moment is judged by the runs that had ended then and by their age;
+// files of today change nothing in it.
+func TestFreshnessOfAnEarlierMoment(t *testing.T) {
+	s := newShelf(t)
+	s.proved("r1", 300, run.Live, run.Met, run.Met)
+	s.proved("r2", 30, run.Live, run.Met, "")
+	p := aPlan()
+	p.Runbooks[1].Steps[0].Uses = "postgres.failover" // changed since
+	for days, want := range map[int][2]proof.State{290: {proof.Fresh, proof.Fresh}, 100: {proof.Expired, proof.Expired}, 20: {proof.Fresh, proof.Expired}, 400: {proof.Never, proof.Never}} {
+		list, err := proof.SystemsAt(t.Context(), s.store, filesOf(p), now.AddDate(0, 0, -days))
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		for _, x := range list[0].Properties {
+			got, is := x.State, want[0]
+			switch x.Property {
+			case outcome.RTO:
+			case outcome.Restore:
+				is = want[1]
+			default:
+				continue
+			}
+			if got != is {
+				t.Errorf("%d days ago: %s was %s, want %s (%s)", days, x.Property, got, is, x.Run)
+			}
+		}
+	}
+}
