@@ -3,6 +3,7 @@ package overview
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +169,26 @@ func TestReviewAnswersWhatTheRecordKnows(t *testing.T) {
 	text := r.Sheet().Terminal(i18n.JA)
 	if !strings.Contains(text, "総務部と確認") || !strings.Contains(text, "portal") {
 		t.Errorf("what was written, or which system has no RTO, is missing:\n%s", text)
+	}
+}
+
+// A year in which nothing ran, or of which the lists are empty, answers nothing by itself.
+func TestReviewAnswersNothingOutOfNothing(t *testing.T) {
+	f := facts()
+	f.Outcomes, f.Findings, f.Planned, f.Proven = nil, nil, nil, nil
+	open := facts()
+	open.Outcomes = nil // findings of years before, and no run in this one
+	quiet := facts()
+	quiet.Findings = nil // runs, and nothing found
+	for name, x := range map[string]struct {
+		facts Facts
+		ids   []string
+	}{"nothing at all": {f, nil}, "no run": {open, []string{"REV-04", "REV-08"}}, "no finding": {quiet, []string{"REV-04", "REV-08"}}} {
+		for _, q := range MakeReview(x.facts, nil).Questions {
+			if (x.ids == nil || slices.Contains(x.ids, q.ID)) && q.Answered != run.NotProven {
+				t.Errorf("%s: %s %s: answered %s, which is for people to say", name, q.ID, q.Question.EN, q.Answered)
+			}
+		}
 	}
 }
 

@@ -92,14 +92,21 @@ func MakeReview(f Facts, written []Entry) Review {
 		say("done in the year: %d; components with both levels in the estate: %d", "本年度に完了 %d件。現状・目標レベルが記入された構成要素 %d件", done, levels))
 	add(measures, say("Were next year's budget items considered from the plan, and budget for measures without a date?", "次年度の予算要求事項と、時期未定の対策の予算を検討したか"), people,
 		say("open measures without a budget: %d, without a date: %d", "予算未定の対策 %d件、時期未定の対策 %d件", unpaid, undated))
+	// Without a run that did something there were no results, and without a finding the record says nothing
+	// of whether anybody looked at them: both are for people to answer.
+	trained := len(y.Quarters) > 0 && len(y.Findings) > 0
 	verdict = people
-	if len(y.Findings) > 0 {
+	if trained {
 		verdict = yes(len(y.Candidates) == 0)
 	}
 	add(measures, say("Was the plan reviewed on drill results?", "訓練の結果を踏まえて見直したか"), verdict,
 		say("findings: %d opened, %d closed, %d open, %d waived; open without a measure: %d", "指摘事項：発生%d・解消%d・未了%d・容認%d。対策が未登録の未了 %d件", y.Counts.FindingsOpened, y.Counts.FindingsClosed, y.Counts.FindingsOpen, y.Counts.FindingsWaived, len(y.Candidates)))
 	add(measures, say("Was consistency with the BCP checked together with the business departments and the BCP secretariat?", "BCPとの整合を業務部門・BCP事務局とともに確認したか"), people)
 
+	ran := 0
+	for _, q := range y.Quarters {
+		ran += q.Runs
+	}
 	silent, unreached := map[string]bool{}, 0
 	for _, o := range f.Outcomes {
 		for _, c := range o.Channels {
@@ -126,11 +133,18 @@ func MakeReview(f Facts, written []Entry) Review {
 		revised = say("measures done: %d; which plans had changed then was not kept", "完了した対策 %d件。当時の計画変更の有無は記録なし", done)
 	}
 	add(response, say("Were procedures revised for finished measures?", "実施済みの対策に応じて手順を改訂したか"), people, revised)
-	add(response, say("Was it reviewed on the results of training?", "訓練の結果を踏まえて見直したか"), yes(y.Counts.FindingsLate == 0 && y.Counts.FindingsOpen == 0), say("findings open: %d, of them overdue: %d", "未了の指摘事項 %d件、うち期限超過 %d件", y.Counts.FindingsOpen, y.Counts.FindingsLate))
+	verdict = people
+	if trained {
+		verdict = yes(y.Counts.FindingsLate == 0 && y.Counts.FindingsOpen == 0)
+	}
+	add(response, say("Was it reviewed on the results of training?", "訓練の結果を踏まえて見直したか"), verdict, say("runs that did something: %d", "実際に作業した実施 %d件", ran), say("findings open: %d, of them overdue: %d", "未了の指摘事項 %d件、うち期限超過 %d件", y.Counts.FindingsOpen, y.Counts.FindingsLate))
 	verdict = people
 	fact := say("there is no programme to hold it against", "対比する訓練計画がない")
 	if y.Programme != "" {
-		verdict, fact = yes(y.Counts.Overdue == 0), say("planned %d, held %d, overdue %d", "計画%d件・実施%d件・期限超過%d件", y.Counts.Planned, y.Counts.Held, y.Counts.Overdue)
+		fact = say("planned %d, held %d, overdue %d", "計画%d件・実施%d件・期限超過%d件", y.Counts.Planned, y.Counts.Held, y.Counts.Overdue)
+		if y.Counts.Planned > 0 { // an empty plan says nothing
+			verdict = yes(y.Counts.Overdue == 0)
+		}
 	}
 	add(drills, say("Were drills carried out as planned?", "訓練は計画どおり実施されたか"), verdict, fact)
 	var moved []string
