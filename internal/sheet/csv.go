@@ -5,7 +5,10 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/muster-dr/muster/internal/i18n"
 )
@@ -56,9 +59,18 @@ func (d Sheet) CSV(w io.Writer, l i18n.Lang) error {
 	return z.Close()
 }
 
-// PlainCell keeps a spreadsheet from taking a cell for a formula: what people wrote could be one.
+// number is a plain number, which a spreadsheet may take for what it is.
+var number = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?%?$`)
+
+// PlainCell keeps a spreadsheet from taking a cell for a formula: what people wrote could be one. Some
+// trim a cell first, and in a Japanese one the full-width signs begin a formula too. What begins with a
+// line break or a tab is quoted whatever follows.
 func PlainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
+	if number.MatchString(s) {
+		return s
+	}
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || r == 0 }))
+	if strings.ContainsRune("=+-@＝＋－＠−", first) || s != "" && strings.ContainsRune("\t\r\n", rune(s[0])) {
 		return "'" + s
 	}
 	return s
