@@ -52,7 +52,7 @@ func (s *Server) checkRoutes(api huma.API) {
 				}
 			}
 			if p, err := s.compile(ctx, in.Name, ""); err == nil {
-				if err := s.withheld(ctx, p, false); err != nil {
+				if err := s.withheld(ctx, p); err != nil {
 					return nil, err
 				}
 			}
@@ -68,7 +68,7 @@ func (s *Server) checkRoutes(api huma.API) {
 		}) (*answer[Readiness], error) {
 			p, err := s.compile(ctx, in.Name, "")
 			if err == nil {
-				err = s.withheld(ctx, p, false)
+				err = s.withheld(ctx, p)
 			}
 			if err != nil {
 				return nil, err

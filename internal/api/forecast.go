@@ -56,7 +56,7 @@ func (s *Server) mayForesee(ctx context.Context, scenario string) error {
 	if err != nil {
 		return err
 	}
-	return s.withheld(ctx, p, false)
+	return s.withheld(ctx, p)
 }
 
 // forecasts keeps the newest ones: a page that is looked at again, or by many, is drawn once.

@@ -59,7 +59,7 @@ func (s *Server) readRoutes(api huma.API) {
 		}) (*answer[plan.Plan], error) {
 			drill, err := s.compile(ctx, in.Name, "")
 			if err == nil && in.Depth != run.Real { // the real thing is never held up by it
-				err = s.withheld(ctx, drill, false)
+				err = s.withheld(ctx, drill)
 			}
 			if err != nil {
 				return nil, err
@@ -81,7 +81,14 @@ func (s *Server) readRoutes(api huma.API) {
 			Open     bool     `query:"open" doc:"Only runs that have not ended."`
 			Limit    int      `query:"limit" minimum:"0" maximum:"1000" default:"100"`
 		}) (*answer[[]journal.Summary], error) {
-			list, err := s.Store.Runs(ctx, journal.Filter{Scenario: in.Scenario, Kind: in.Kind, Open: in.Open, Limit: in.Limit})
+			f := journal.Filter{Scenario: in.Scenario, Kind: in.Kind, Open: in.Open, Limit: in.Limit}
+			if in.Kind == run.Readiness {
+				f.Limit = 0 // some of them are left out
+			}
+			list, err := s.Store.Runs(ctx, f)
+			if err == nil && in.Kind == run.Readiness {
+				list, err = s.checksFor(ctx, list, in.Limit)
+			}
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
 			}
@@ -101,7 +108,10 @@ func (s *Server) readRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return &answer[plan.Plan]{planFor(ctx, p, sum.State)}, nil
+			if !s.sees(ctx, sum, p) {
+				p = p.Withheld()
+			}
+			return &answer[plan.Plan]{p}, nil
 		})
 	huma.Register(api, route("run-events", http.MethodGet, "/runs/{run}/events", "The run's journal after a position; waits for the next event when asked to.", 403, 404, 429), s.getEvents)
 	huma.Register(api, route("run-report", http.MethodGet, "/runs/{run}/report", "The run's report; of an open run, so far. What individuals said is for who may see it.", 403, 404), s.getReport)
@@ -257,7 +267,7 @@ func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {
 		return nil, err
 	}
 	o := t.Overview(s.now())
-	if !p.Scenario.MaySee(reader(ctx), sum.State.Ended()) {
+	if !s.sees(ctx, sum, p) {
 		o = o.Withheld(p)
 	}
 	return &answer[Run]{Run{Summary: sum, Overview: o}}, nil
@@ -366,8 +376,8 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
 	}
-	if err := s.withheld(ctx, p, sum.State.Ended()); err != nil {
-		return nil, err
+	if !s.sees(ctx, sum, p) {
+		return nil, isWithheld(ctx, p)
 	}
 	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
 	if err != nil {

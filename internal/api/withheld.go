@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
@@ -23,35 +25,78 @@ func reader(ctx context.Context) string {
 }
 
 // withheld is the problem of reading what a blind drill will bring; nil for who may.
-func (s *Server) withheld(ctx context.Context, p plan.Plan, over bool) error {
-	if p.Scenario.MaySee(reader(ctx), over) {
+func (s *Server) withheld(ctx context.Context, p plan.Plan) error {
+	if p.Scenario.MaySee(reader(ctx), false) {
 		return nil
 	}
+	return isWithheld(ctx, p)
+}
+
+func isWithheld(ctx context.Context, p plan.Plan) error {
 	l := lang(ctx)
 	return problem(http.StatusForbidden, CodeRefused, l.T("%s is a blind drill: it is withheld until it is over.", "%s は非提示型訓練のため、終了まで内容を閲覧できません。", p.Scenario.Name),
 		l.T("Its facilitators may read it, with a personal token", "facilitators に指定された人は、個人トークンで閲覧できます"))
 }
 
-// planFor is a run's plan as whoever asks may see it.
-func planFor(ctx context.Context, p plan.Plan, state run.State) plan.Plan {
-	if p.Scenario.MaySee(reader(ctx), state.Ended()) {
-		return p
+// over reports whether what a blind drill brings need not be withheld any more. A check ends long
+// before the drill whose plan it looks at.
+func over(sum journal.Summary) bool { return sum.Kind != run.Readiness && sum.State.Ended() }
+
+// sees reports whether whoever asks may read the whole of a run: its plan and what it does.
+func (s *Server) sees(ctx context.Context, sum journal.Summary, p plan.Plan) bool {
+	if !p.Scenario.MaySee(reader(ctx), over(sum)) {
+		return false
 	}
-	return p.Withheld()
+	// A check for the real thing has a plan that is not blind, of a scenario that may be.
+	return sum.Kind != run.Readiness || p.Scenario.Depth != run.Real || s.seesNow(ctx, sum.Scenario)
+}
+
+// seesNow is sees for a scenario as the files have it now; while they can't be read nobody does.
+func (s *Server) seesNow(ctx context.Context, name string) bool {
+	list, err := s.Plans.Scenarios()
+	return err == nil && !slices.ContainsFunc(list, func(sc Scenario) bool {
+		return sc.Name == name && !(plan.Scenario{Blind: sc.Blind, Facilitators: sc.Facilitators}).MaySee(reader(ctx), false)
+	})
+}
+
+// checksFor leaves out of a list the checks of scenarios that whoever asks may not see.
+func (s *Server) checksFor(ctx context.Context, list []journal.Summary, limit int) ([]journal.Summary, error) {
+	seen := map[string]bool{}
+	out := []journal.Summary{}
+	for _, sum := range list {
+		may, known := seen[sum.PlanHash]
+		if !known {
+			p, err := s.Store.Plan(ctx, sum.PlanHash)
+			if err != nil && !errors.Is(err, journal.ErrNotFound) {
+				return nil, err
+			}
+			may = err == nil && s.sees(ctx, sum, p)
+			seen[sum.PlanHash] = may
+		}
+		if may {
+			out = append(out, sum)
+		}
+		if limit > 0 && len(out) == limit {
+			break
+		}
+	}
+	return out, nil
 }
 
 // hiddenIn tells which events of a run whoever asks may not read: what a blind drill does to make
 // things happen, before it is over.
 func (s *Server) hiddenIn(ctx context.Context, sum journal.Summary) (func(run.Event) bool, error) {
-	if sum.Kind != run.Drill || sum.State.Ended() {
+	if sum.Kind == run.Response || over(sum) {
 		return func(run.Event) bool { return false }, nil
 	}
 	_, p, err := s.known(ctx, sum.Run)
 	if err != nil {
 		return nil, err
 	}
-	hides := !p.Scenario.MaySee(reader(ctx), false)
-	return func(e run.Event) bool { return hides && (e.Kind == run.InjectReleased || p.Injects(e.Runbook, e.Step)) }, nil
+	hides := !s.sees(ctx, sum, p)
+	return func(e run.Event) bool {
+		return hides && (e.Kind == run.InjectReleased || e.Kind == run.ReadinessChecked || p.Injects(e.Runbook, e.Step))
+	}, nil
 }
 
 // listed is a scenario as whoever asks may see it.

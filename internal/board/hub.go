@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 const (
@@ -96,7 +97,7 @@ func (h *hub) follow(ctx context.Context, id string) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
+	if len(list) == 0 || list[0].Kind == run.Readiness { // which has no page, and ends before what it looks at
 		return nil, journal.ErrNotFound
 	}
 	p, err := h.store.Plan(ctx, list[0].PlanHash)
