@@ -50,7 +50,7 @@ func (s *Server) programmeRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return &answer[programme.Programme]{*p}, nil
+			return &answer[programme.Programme]{s.programmeFor(ctx, *p)}, nil
 		})
 	huma.Register(api, route("get-coverage", http.MethodGet, "/coverage", "What became of each planned drill of a year.", 404, 422),
 		func(ctx context.Context, in *struct {
@@ -110,7 +110,8 @@ func (s *Server) coverage(ctx context.Context, year int) (YearCoverage, error) {
 		return YearCoverage{}, s.storeProblem(ctx, err)
 	}
 	facts.Records = s.recordsFor(ctx, facts.Records)
-	items := programme.Coverage(p, from, until, now, facts)
+	seen := s.programmeFor(ctx, *p)
+	items := programme.Coverage(&seen, from, until, now, facts)
 	if items == nil {
 		items = []programme.Item{}
 	}

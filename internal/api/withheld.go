@@ -107,6 +107,35 @@ func listed(ctx context.Context, sc Scenario) Scenario {
 	return sc
 }
 
+// programmeFor is the yearly plan as whoever asks may see it: of a row whose drill is blind, when it
+// is due and who takes part, not what it will bring. Its planner and its facilitators read all of it.
+func (s *Server) programmeFor(ctx context.Context, p programme.Programme) programme.Programme {
+	who := reader(ctx)
+	list, err := s.Plans.Scenarios()
+	p.Rows = slices.Clone(p.Rows)
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		sc := plan.Scenario{Blind: r.Spec != nil && r.Spec.Blind != nil || err != nil && r.Scenario != ""}
+		if at := slices.IndexFunc(list, func(x Scenario) bool { return x.Name == r.Scenario }); at >= 0 {
+			sc.Blind, sc.Facilitators = sc.Blind || list[at].Blind, list[at].Facilitators
+		}
+		if who != "" && who == r.Planner || sc.MaySee(who, false) {
+			continue
+		}
+		if r.Title == r.Content { // a row without a title is called by its content
+			r.Title = plan.WithheldTitle()
+		}
+		r.Content, r.Remarks = plan.WithheldTitle(), plan.Text{}
+		r.Systems, r.Goals, r.Assumptions = nil, nil, nil
+		if r.Spec != nil {
+			spec := *r.Spec
+			spec.Title, spec.Systems = r.Title, nil
+			r.Spec = &spec
+		}
+	}
+	return p
+}
+
 // recordsFor are records of occasions as whoever asks may see them. That a blind drill was due
 // today and is held up tells that it is near: its planner alone hears of that before it is over.
 func (s *Server) recordsFor(ctx context.Context, list []programme.Record) []programme.Record {

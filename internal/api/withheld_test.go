@@ -2,11 +2,17 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
 )
@@ -73,5 +79,56 @@ func TestCheckOfABlindScenarioTellsNothingOfIt(t *testing.T) {
 		if got := sees(tanaka, x.Run); len(got) != 4 {
 			t.Errorf("the facilitator sees only %v of %s", got, x.Run)
 		}
+	}
+}
+
+// The yearly plan is everybody's to read. Of a blind row it tells when and with whom, and to its
+// planner alone what it will bring; a row without a title is called by its content.
+func TestProgrammeTellsNothingOfBlindRows(t *testing.T) {
+	y := newYear(t)
+	surprise, plain := row("surprise", ago(0)), row("plain", ago(0))
+	surprise.Spec.Blind = &programme.Window{Days: 3, From: "00:00", To: "23:59", By: "sato"}
+	for _, r := range []*programme.Row{&surprise, &plain} {
+		r.Content = plan.Text{EN: "Tokyo loses power at noon", JA: "正午に東京が停電"}
+		r.Title, r.Spec.Title, r.Remarks = r.Content, r.Content, plan.Text{EN: "the commander is out", JA: "指揮者は不在"}
+		r.Goals = []programme.Goal{{ID: "g", Expect: `report.systems[0].rto.actual_s < 600.0`}}
+		r.Assumptions = []string{"no power in Tokyo"}
+	}
+	y.plans.set(surprise, plain)
+	told := func(a identity.Actor) (rows, items string) {
+		ctx := identity.With(t.Context(), a)
+		p, err := y.handler.Programme(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := y.handler.Coverage(ctx, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row, _ := p.Row("plain"); len(row.Systems) == 0 || len(row.Goals) == 0 || row.Content.EN != plain.Content.EN {
+			t.Errorf("a row that is not blind is withheld: %+v", row)
+		}
+		c.Items = slices.DeleteFunc(c.Items, func(it programme.Item) bool { return it.Row != "surprise" })
+		if len(c.Items) == 0 {
+			t.Fatal("the coverage has nothing of the row")
+		}
+		row, _ := p.Row("surprise")
+		a1, err1 := json.Marshal(row)
+		a2, err2 := json.Marshal(c.Items)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		return string(a1), string(a2)
+	}
+	for who, a := range map[string]identity.Actor{"a participant": {Person: "sato", Via: "token 2"}, "the console": {Console: true, Via: "console"}} {
+		rows, items := told(a)
+		for _, word := range []string{"orders", "power", "noon", "out", "report.systems", "停電", "不在"} {
+			if strings.Contains(rows, word) || strings.Contains(items, word) {
+				t.Errorf("%s reads %q:\n%s\n%s", who, word, rows, items)
+			}
+		}
+	}
+	if rows, items := told(identity.Actor{Person: "tanaka", Via: "token 1"}); !strings.Contains(rows, "orders") || !strings.Contains(rows, "report.systems") || !strings.Contains(items, "noon") {
+		t.Errorf("the planner reads only %s\n%s", rows, items)
 	}
 }

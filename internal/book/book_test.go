@@ -266,3 +266,33 @@ func TestAMissingLetterIsNamed(t *testing.T) {
 		t.Errorf("%v, missing %q", err, string(missing))
 	}
 }
+
+// The book is in everybody's hands: what a blind scenario is called would tell what its drill brings.
+func TestBlindScenariosAreCalledByTheirNames(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/plans")); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "tokyo-loss.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(text, "\nblind: true\nfacilitators: [takahashi]\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+		var b bytes.Buffer
+		if err := Make(sample(t, dir), l).WriteHTML(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, title := range []string{"Loss of Tokyo", "東京データセンターの喪失"} {
+			if strings.Contains(b.String(), title) {
+				t.Errorf("the book in %s calls it %s", l, title)
+			}
+		}
+		if !strings.Contains(b.String(), "tokyo-loss") {
+			t.Errorf("the book in %s does not name it", l)
+		}
+	}
+}
