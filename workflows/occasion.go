@@ -48,7 +48,8 @@ func Occasion(ctx workflow.Context, of plan.Occasion) error {
 	for _, f := range o.told {
 		_ = f.Get(ctx, nil) // whom no channel reaches sees it in the record
 	}
-	o.log.close(ctx)
+	free, _ := workflow.NewDisconnectedContext(ctx) // its end is in the record though it was cancelled
+	o.log.close(free)
 	return ctx.Err()
 }
 

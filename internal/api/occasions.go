@@ -118,11 +118,18 @@ func (o Occasions) due(ctx context.Context, q plan.OccasionAsk) (plan.OccasionDu
 	return out, nil
 }
 
-// openBefore is another occasion of a schedule that has not ended.
+// openBefore is another occasion of a schedule that goes on.
 func (o Occasions) openBefore(ctx context.Context, schedule, not string) (string, error) {
 	list, err := o.Server.occasions(ctx, true)
 	for _, x := range list {
-		if x.Due.Schedule == schedule && x.ID != not {
+		if x.Due.Schedule != schedule || x.ID == not {
+			continue
+		}
+		over, err := o.gone(ctx, x.ID)
+		if err != nil || !over {
+			return x.ID, err
+		}
+		if err := o.end(ctx, x); err != nil {
 			return x.ID, err
 		}
 	}

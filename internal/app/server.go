@@ -150,6 +150,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	working.Go(func() { _ = s.alarms.Run(ctx) })
 	working.Go(func() { s.evidence.Run(ctx) })
 	working.Go(func() { s.noteAssigned(ctx) })
+	working.Go(func() { s.settleOccasions(ctx) })
 	err := serve(ctx, ln, s.handler)
 	stop()
 	s.board.Close()
@@ -184,6 +185,24 @@ func (s *server) checkEvery(ctx context.Context, every time.Duration) {
 			case r.Checked != nil && !r.Checked.Ready:
 				s.o.Log.Warn("a scenario is not ready: muster check --last "+name, "scenario", name)
 			}
+		}
+	}
+}
+
+// settleOccasions ends what the engine works on no more, as soon as the engine answers.
+func (s *server) settleOccasions(ctx context.Context) {
+	again := time.NewTicker(time.Minute)
+	defer again.Stop()
+	for {
+		err := s.occasions.SettleGone(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.o.Log.Warn("which due days nobody works on any more can't be told yet", "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
 		}
 	}
 }

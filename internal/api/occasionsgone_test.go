@@ -1,0 +1,101 @@
+package api_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Somebody at the engine may end an occasion there. Its record ends as not held, so that the next due
+// day of its schedule is held and not told for ever that the one before it is still open.
+func TestOccasionEndedInTheEngineKeepsNothingFromBeingHeld(t *testing.T) {
+	held := func(y *year) programme.Record { // the first of two due days, while the schedule is paused
+		y.plans.simulated = true
+		at := ago(time.Minute)
+		x := row("weekly", at)
+		x.Spec.Rule.Anchor = x.Spec.Rule.Anchor.Plus(-14)
+		x.Spec.Late = d(30 * 24 * time.Hour)
+		x.Spec.Every, x.Spec.For, x.Spec.GiveUp = d(time.Hour), d(30*24*time.Hour), d(60*24*time.Hour)
+		y.plans.set(x)
+		y.apply()
+		if _, err := y.PauseSchedule(t.Context(), "weekly", true, api.ScheduleRequest{By: "tanaka", Note: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		y.fire("weekly", at.Add(-7*24*time.Hour))
+		r := y.record("postponed", func(r programme.Record) bool { return len(r.Postponed) > 0 })
+		if _, err := y.PauseSchedule(t.Context(), "weekly", false, api.ScheduleRequest{By: "tanaka", Note: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	missed := func(y *year, id string) {
+		r := y.record("ended as not held", func(r programme.Record) bool { return r.ID == id && r.State.Ended() })
+		if r.State != run.NotHeld || len(r.Missed) != 1 {
+			t.Errorf("the one that was ended in the engine: %s, because %q", r.State, reasons(r.Missed))
+		}
+	}
+	end := func(y *year, how func(ctx context.Context, id string) error, id string) {
+		if err := how(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := func(y *year, id string) {
+		y.fire("weekly", ago(time.Minute))
+		n := y.record("the next", func(r programme.Record) bool { return r.ID != id && r.State.Ended() })
+		if n.State != run.Held {
+			t.Errorf("the next due day: %s, because %q", n.State, reasons(n.Missed))
+		}
+	}
+	t.Run("cancelled", func(t *testing.T) {
+		y := newYear(t)
+		r := held(y)
+		end(y, func(ctx context.Context, id string) error { return y.engine.CancelWorkflow(ctx, id, "") }, r.ID)
+		missed(y, r.ID) // by its own workflow, before anybody looks
+		next(y, r.ID)
+	})
+	terminated := func(ctx context.Context, y *year, id string) error {
+		return y.engine.TerminateWorkflow(ctx, id, "", "by an operator")
+	}
+	t.Run("terminated", func(t *testing.T) {
+		y := newYear(t)
+		r := held(y)
+		end(y, func(ctx context.Context, id string) error { return terminated(ctx, y, id) }, r.ID)
+		next(y, r.ID)
+		missed(y, r.ID)
+	})
+	t.Run("terminated while no server ran", func(t *testing.T) {
+		y := newYear(t)
+		r := held(y)
+		end(y, func(ctx context.Context, id string) error { return terminated(ctx, y, id) }, r.ID)
+		var told []string
+		o := api.Occasions{Server: y.server, Tell: func(_ context.Context, s programme.Spec, x plan.OccasionTold) error {
+			told = append(told, s.Planner+" "+string(x.Event.Kind)+" "+x.Event.Reason)
+			return nil
+		}}
+		for range 2 { // again changes nothing
+			if err := o.SettleGone(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		missed(y, r.ID)
+		if len(told) != 1 || !strings.HasPrefix(told[0], "tanaka "+string(run.OccasionMissed)) || !strings.Contains(told[0], "エンジン") {
+			t.Errorf("told: %q", told)
+		}
+	})
+	t.Run("one that goes on is left alone", func(t *testing.T) {
+		y := newYear(t)
+		r := held(y)
+		if err := (api.Occasions{Server: y.server}).SettleGone(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := y.Occasions(t.Context(), true); err != nil || len(list) != 1 || list[0].ID != r.ID {
+			t.Errorf("open: %+v %v", list, err)
+		}
+	})
+}
