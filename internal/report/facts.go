@@ -37,6 +37,7 @@ type facts struct {
 	opened    []run.Event // findings written during the run
 	steppedBy time.Duration
 	aborted   *run.Event
+	lastAt    time.Time // the newest event
 	forms     formFacts
 	crowd     peopleFacts
 	report    Report // the lists that need no judging
@@ -96,6 +97,9 @@ func gather(p plan.Plan, events []run.Event) (*facts, error) {
 		}
 		f.steppedBy = max(f.steppedBy, p.at.Sub(e.At))
 		e.At = p.at
+		if e.At.After(f.lastAt) {
+			f.lastAt = e.At
+		}
 		for _, s := range f.systems {
 			if s.homeward.IsZero() && e.Writer == s.plan.Name+"/failback" {
 				s.homeward = e.At

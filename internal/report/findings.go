@@ -189,6 +189,7 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 	var silent, injured []string
 	for _, p := range r.People.List {
 		switch {
+		case p.AnsweredAt == nil && !f.timeToAnswerPassed(): // nobody is silent who had time left
 		case p.AnsweredAt == nil:
 			silent = append(silent, p.ID)
 		case p.Safety.Hurt():
@@ -198,6 +199,21 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 	if len(silent) > 0 {
 		l.add(run.FindingPeople, "", "", say("%d of %d called did not answer the safety check", "安否確認に未回答 %d 名（対象 %d 名）", len(silent), r.People.Called), strings.Join(silent, ", "))
 		l.atRoles("answer", f.rolesOf(silent))
+		places := l.all[len(l.all)-1].places
+		if roles := f.rolesOf(silent); len(roles) > 1 {
+			for i, role := range roles { // each role's own number
+				called, quiet := 0, 0
+				for _, p := range r.People.List {
+					if FirstRole(p.Roles) == role {
+						called++
+						if p.AnsweredAt == nil {
+							quiet++
+						}
+					}
+				}
+				places[i].Title = say("%d of %d called did not answer the safety check: %s", "%[3]s：安否確認に未回答 %[1]d 名（対象 %[2]d 名）", quiet, called, role)
+			}
+		}
 		l.named()
 	}
 	for _, a := range r.People.Absent {

@@ -135,3 +135,40 @@ func TestSilentRolesAreAPlaceEach(t *testing.T) {
 		t.Errorf("places: %v", got)
 	}
 }
+
+// A drill that is aborted before the time to answer is over finds nobody silent; one that is aborted
+// after it finds those who were, and counts each role by itself.
+func TestWhoHadTimeLeftIsNotSilent(t *testing.T) {
+	short := func(abort float64) *story {
+		s := newStory(t, aPlan())
+		s.begin(0, run.Drill)
+		for _, p := range s.plan.Estate.People {
+			s.run(1, run.Event{Kind: run.PersonCalled, Phase: run.Activation, Person: p.ID}, run.Call{Channel: "journal"})
+		}
+		s.run(1, run.Event{Kind: run.PhaseStarted, Phase: run.SafetyCheck}, nil)
+		s.on(2, "people/takahashi", run.Event{Kind: run.PersonAnswered, Phase: run.SafetyCheck, Person: "takahashi", By: "takahashi"}, run.Answer{Safety: run.Safe})
+		s.run(abort, run.Event{Kind: run.RunAbortRequested, By: "sato", Reason: "a test"}, nil)
+		s.run(abort, run.Event{Kind: run.PhaseEnded, Phase: run.SafetyCheck, Outcome: run.Failed, Reason: "3 of those called did not answer"}, nil)
+		s.end(abort+80, run.Cancelled)
+		return s
+	}
+	said := func(s *story) []string {
+		var out []string
+		for _, f := range outcomeOf(t, s).Findings {
+			if strings.HasPrefix(f.Place, "people/answer/") {
+				out = append(out, f.Title.EN)
+			}
+		}
+		return out
+	}
+	if got := said(short(3)); len(got) > 0 {
+		t.Errorf("aborted 2 s after the check began: %q", got)
+	}
+	if p := build(t, short(3)).People; p.Silent != 0 || p.NotDue != 3 {
+		t.Errorf("silent %d, with time left %d", p.Silent, p.NotDue)
+	}
+	want := []string{"1 of 1 called did not answer the safety check: commander", "2 of 3 called did not answer the safety check: operator"}
+	if got := said(short(70)); !slices.Equal(got, want) {
+		t.Errorf("aborted after the deadline: %q, want %q", got, want)
+	}
+}

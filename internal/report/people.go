@@ -117,12 +117,13 @@ func (f *facts) peopleReport() People {
 		if firstCall.IsZero() || p.CalledAt.Before(firstCall) {
 			firstCall = p.CalledAt
 		}
-		out.count(*p)
+		late := f.timeToAnswerPassed()
+		out.count(*p, late)
 		if p.Section != "" {
 			if sections[p.Section] == nil {
 				sections[p.Section] = &SectionCount{Section: p.Section}
 			}
-			sections[p.Section].count(*p)
+			sections[p.Section].count(*p, late)
 		}
 		if p.AnsweredAt != nil {
 			p.AnswerS = seconds(max(0, p.AnsweredAt.Sub(p.CalledAt)))
@@ -168,10 +169,30 @@ func rounded(s *float64) *float64 {
 	return &r
 }
 
-// count adds a person.
-func (out *People) count(p PersonRecord) {
+// timeToAnswerPassed reports whether who has not answered is silent: the safety check ended by its
+// own deadline, or that deadline had passed when the run was aborted, ended, or was last heard of.
+func (f *facts) timeToAnswerPassed() bool {
+	until := f.lastAt
+	switch {
+	case f.aborted != nil:
+		until = f.aborted.At
+	case !f.ended.IsZero():
+		until = f.ended
+	}
+	for _, p := range f.phases {
+		if p.ID == run.SafetyCheck {
+			return p.EndedAt != nil && (p.EndedAt.Before(until) || f.aborted == nil) || !until.Before(p.StartedAt.Add(f.plan.Scenario.Safety.Within.Std()))
+		}
+	}
+	return f.aborted == nil && !f.ended.IsZero() // a record of before the check was a phase
+}
+
+// count adds a person; late says that the time to answer was over.
+func (out *People) count(p PersonRecord, late bool) {
 	out.Called++
 	switch {
+	case p.AnsweredAt == nil && !late:
+		out.NotDue++
 	case p.AnsweredAt == nil:
 		out.Silent++
 	case p.Safety.Fine():
@@ -198,9 +219,10 @@ func (out *People) count(p PersonRecord) {
 	}
 }
 
-func (s *SectionCount) count(p PersonRecord) {
+func (s *SectionCount) count(p PersonRecord, late bool) {
 	s.Called++
 	switch {
+	case p.AnsweredAt == nil && !late:
 	case p.AnsweredAt == nil:
 		s.Silent++
 	case p.Safety.Fine():

@@ -227,7 +227,8 @@ type People struct {
 	Called       int      `json:"called"`
 	Safe         int      `json:"safe"`
 	Injured      int      `json:"injured"`
-	Silent       int      `json:"silent"`
+	Silent       int      `json:"silent"`            // called, and their time to answer passed without an answer
+	NotDue       int      `json:"not_due,omitempty"` // called, and the run ended before their time to answer was over
 	Mustered     int      `json:"mustered"`
 	FirstAnswerS *float64 `json:"first_answer_s"`
 	QuorumS      *float64 `json:"quorum_s"` // null: no quorum asked, or not reached

@@ -105,7 +105,7 @@ func (d *document) staff() []plan.Text {
 	if p.Called == 0 {
 		return nil
 	}
-	out := []plan.Text{say("%d of %d answered, the first after %s", "%[2]d名中%[1]d名が回答、最初の回答まで%[3]s", p.Called-p.Silent, p.Called, orDash(p.FirstAnswerS))}
+	out := []plan.Text{say("%d of %d answered, the first after %s", "%[2]d名中%[1]d名が回答、最初の回答まで%[3]s", p.Answered, p.Called, orDash(p.FirstAnswerS))}
 	if p.Simulated {
 		out = append(out, say("simulated", "模擬"))
 	}

@@ -299,6 +299,9 @@ func (d *document) peopleSection() section {
 	s.Lead = append(s.Lead, say("Called %d · safe %d · injured %d · no answer %d · mustered %d · first answer after %s · quorum after %s",
 		"対象 %d名・無事 %d名・負傷 %d名・未回答 %d名・参集 %d名・最初の回答まで %s・必要人数の充足まで %s",
 		p.Called, p.Safe, p.Injured, p.Silent, p.Mustered, orDash(p.FirstAnswerS), orDash(p.QuorumS)))
+	if p.NotDue > 0 {
+		s.Lead = append(s.Lead, say("%d of those called had time left to answer when the run ended; they do not count as silent.", "実施の終了時に回答期限前であった %d名は、未回答に数えていません。", p.NotDue))
+	}
 	s.Lead = append(s.Lead, d.answering(p)...)
 	if p.Simulated {
 		s.Lead = append(s.Lead, say("The engine answered for these people; their times are simulated.", "これらの応答はエンジンによる模擬であり、時間は実測ではありません。"))
