@@ -25,6 +25,7 @@ type Freshness struct {
 	Systems []proof.System `json:"systems" doc:"Every system of the estate, in its order."`
 	Needed  int            `json:"needed" doc:"How many properties have to be proven, for the first time or again."`
 	Expired int            `json:"expired" doc:"How many of them are overdue: their proof is too old."`
+	Missed  int            `json:"missed" doc:"How many of them the newest run that judged them missed."`
 }
 
 func (s *Server) freshnessRoutes(api huma.API) {
@@ -50,23 +51,27 @@ func (s *Server) freshnessRoutes(api huma.API) {
 				}
 				out.Systems = slices.DeleteFunc(out.Systems, func(x proof.System) bool { return len(x.Properties) == 0 })
 			}
-			out.Needed, out.Expired = counted(out.Systems)
+			out.count()
 			return &answer[Freshness]{out}, nil
 		})
 }
 
-func counted(systems []proof.System) (needed, expired int) {
-	for _, x := range systems {
+func (f *Freshness) count() {
+	f.Needed, f.Expired, f.Missed = 0, 0, 0
+	for _, x := range f.Systems {
 		for _, p := range x.Properties {
 			if p.State.Needs() {
-				needed++
+				f.Needed++
 			}
-			if p.State == proof.Expired {
-				expired++
+			switch p.State {
+			case proof.Expired:
+				f.Expired++
+			case proof.Missed:
+				f.Missed++
+			case proof.Fresh, proof.Changed, proof.Never, proof.NotSet:
 			}
 		}
 	}
-	return needed, expired
 }
 
 // Freshness says of every system of the estate when it was last proven.
@@ -86,7 +91,7 @@ func (s *Server) Freshness(ctx context.Context) (Freshness, error) {
 	if out.Systems, err = proof.Systems(ctx, s.Store, now, s.now()); err != nil {
 		return out, s.storeProblem(ctx, err)
 	}
-	out.Needed, out.Expired = counted(out.Systems)
+	out.count()
 	return out, nil
 }
 

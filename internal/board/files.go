@@ -8,6 +8,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -44,6 +45,7 @@ type scenarioRow struct {
 // scenarioView is what a run of a scenario would use: what would run, by whom, and what
 // has to be approved.
 type scenarioView struct {
+	Simulated string // what was simulated in the run that proved it; "" is nothing
 	Plan      plan.Plan
 	Title     string
 	Depth     run.Depth
@@ -114,6 +116,7 @@ func (b *Board) showScenario(v *visit) error {
 	}
 	if r, err := v.client("").Readiness(v.ctx(), name); err == nil {
 		view.Readiness = &r
+		view.Simulated = proof.SimulatedText(r.Proof.Simulated).In(string(v.lang))
 		for _, why := range r.Proof.Reasons {
 			view.Reasons = append(view.Reasons, why.In(string(v.lang)))
 		}

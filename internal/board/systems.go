@@ -53,6 +53,8 @@ type systemsView struct {
 	Needs          []need
 	Fresh, Expired int
 	Changed, Never int
+	Missed         int
+	Simulated      int // of Fresh, those that rest on what was simulated
 }
 
 func (b *Board) showSystems(v *visit) error {
@@ -131,7 +133,13 @@ func (view *systemsView) count(system, label string, p proven, known *proof.Prop
 	switch known.State {
 	case proof.Fresh:
 		view.Fresh++
+		if !known.Real() {
+			view.Simulated++
+		}
 		return
+	case proof.Missed:
+		view.Missed++
+		n.rank = -1
 	case proof.Expired:
 		view.Expired++
 	case proof.Changed:
@@ -181,6 +189,10 @@ func (v *visit) proven(name, goal string, known *proof.Property, mistaken bool, 
 	case mistaken:
 		p.Word = v.t("can't be told: the plan files have mistakes", "計画ファイルに誤りがあるため判定できません")
 		return p
+	case known != nil && known.State == proof.Missed && known.At == nil:
+		p.Class, p.Mark, p.Word = "bad", "✕", v.t("not proven: missed", "未立証（未達）")
+		p.Why = v.t("missed on %s, run %s", "%s の実施 %s で未達", known.MissedAt.In(zone).Format(time.DateOnly), known.MissedIn)
+		return p
 	case known == nil || known.At == nil:
 		return p
 	}
@@ -193,12 +205,21 @@ func (v *visit) proven(name, goal string, known *proof.Property, mistaken bool, 
 	switch known.State {
 	case proof.Fresh:
 		p.Class, p.Mark, p.Word = "ok", "✓", when
+		if !known.Real() { // it counts, and is no green mark
+			p.Class, p.Mark = "warn", "≈"
+		}
+	case proof.Missed:
+		p.Class, p.Mark, p.Word = "bad", "✕", v.t("%s: missed since", "%s（その後に未達）", when)
+		p.Why = v.t("missed on %s, run %s", "%s の実施 %s で未達", known.MissedAt.In(zone).Format(time.DateOnly), known.MissedIn)
 	case proof.Expired:
 		p.Class, p.Mark, p.Word = "bad", "!", v.t("%s: overdue", "%s（期限超過）", when)
 		p.Why = v.t("too old since %s", "%s に期限切れ", p.Until)
 	case proof.Changed:
 		p.Mark, p.Word = "≠", v.t("%s: changed since", "%s（変更あり）", when)
 	case proof.Never, proof.NotSet:
+	}
+	if len(known.Simulated) > 0 {
+		p.Word = v.t("%s, %s", "%s・%s", p.Word, proof.SimulatedText(known.Simulated).In(string(v.lang)))
 	}
 	if len(known.Changed) > 0 {
 		if p.Why != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -161,10 +162,14 @@ func (c *command) printReadiness(r api.Readiness, zone *time.Location) {
 		x.print(c)
 	}
 	if r.Proof.Proven {
-		fmt.Fprintf(c.Out, "  %s\n", c.t("proven by run %s", "実行 %s により実証済み", r.Proof.Run))
+		proven := c.t("proven by run %s", "実施 %s により立証済み", r.Proof.Run)
+		if len(r.Proof.Simulated) > 0 {
+			proven = c.t("%s (%s)", "%s（%s）", proven, proof.SimulatedText(r.Proof.Simulated).In(string(c.lang)))
+		}
+		fmt.Fprintf(c.Out, "  %s\n", proven)
 		return
 	}
 	for _, why := range r.Proof.Reasons {
-		fmt.Fprintf(c.Out, "  %s: %s\n", c.t("needs proof", "実証が必要"), why.In(string(c.lang)))
+		fmt.Fprintf(c.Out, "  %s: %s\n", c.t("needs proof", "立証が必要"), why.In(string(c.lang)))
 	}
 }

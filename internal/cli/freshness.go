@@ -16,12 +16,13 @@ func (c *command) freshness() *cobra.Command {
 		Short: c.t("How long ago each system was proven, and what is due again", "情報システムごとに、目標を最後に立証した時期と再立証の要否を表示する"),
 		Long: c.t(`Shows for every system when a run last proved its RTO, RPO, RLO, restore and failback. A proof
 is overdue when it is older than fresh_for in the files (100d unless said), and counts no more when the
-plan, the servers, the roster or the backup's settings have changed since.
-Exit code 3 when a proof is overdue, 4 when something else has to be proven.`,
+plan, the servers, the roster, the scenario or the backup's settings have changed since, or when a
+newer run missed it. Where people or steps were simulated, that is said.
+Exit code 3 when a proof is overdue or was missed since, 4 when something else has to be proven.`,
 			`情報システムごとに、RTO・RPO・RLO・復元・切戻しを最後に立証した実施を表示します。
-ファイルの fresh_for（既定100d）より古い立証は期限超過です。立証後に計画・操作対象・体制・バックアップの設定が
-変更された場合も、再立証が必要です。
-期限超過があれば終了コード3、それ以外に立証が必要なものがあれば4で終わります。`),
+ファイルの fresh_for（既定100d）より古い立証は期限超過です。立証後に計画・操作対象・体制・シナリオ・バックアップの設定が
+変更された場合や、その後の実施で未達となった場合も、再立証が必要です。要員やステップが模擬だった場合はその旨を示します。
+期限超過または未達があれば終了コード3、それ以外に立証が必要なものがあれば4で終わります。`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := c.client()
@@ -41,7 +42,7 @@ Exit code 3 when a proof is overdue, 4 when something else has to be proven.`,
 				c.printFreshness(f.Systems, c.zone(cmd.Context(), client))
 			}
 			switch {
-			case f.Expired > 0:
+			case f.Expired > 0 || f.Missed > 0:
 				return shown(exitMissed)
 			case f.Needed > 0:
 				return shown(exitNotProven)
@@ -91,6 +92,9 @@ func (c *command) property(p outcome.Property) string {
 }
 
 func (c *command) freshnessState(p proof.Property) string {
+	if p.Days == nil && p.State == proof.Missed {
+		return c.t("never proven; MISSED in run %s", "未立証（実施 %s で未達）", p.MissedIn)
+	}
 	if p.Days == nil {
 		return c.t("never proven", "未立証")
 	}
@@ -98,7 +102,12 @@ func (c *command) freshnessState(p proof.Property) string {
 	if *p.Days == 0 {
 		when = c.t("today", "24時間以内")
 	}
+	if len(p.Simulated) > 0 {
+		when = c.t("%s (%s)", "%s（%s）", when, proof.SimulatedText(p.Simulated).In(string(c.lang)))
+	}
 	switch p.State {
+	case proof.Missed:
+		return c.t("%s: MISSED since, in run %s", "%s：その後の実施 %s で未達", when, p.MissedIn)
 	case proof.Expired:
 		return c.t("%s: OVERDUE", "%s：期限超過", when)
 	case proof.Changed:

@@ -46,10 +46,11 @@ func TestFreshness(t *testing.T) {
 			t.Errorf("muster freshness %s: exit %d, want %d with %q\n%s%s", strings.Join(args, " "), got, code, wants, out, talk)
 		}
 	}
+	verdict, parts := run.Met, []string(nil)
 	proved := func(id string, days int, prints outcome.Fingerprints) {
 		t.Helper()
 		o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Drill, Depth: run.Live, Scenario: "loss", State: run.Recovered, EndedAt: time.Now().UTC().AddDate(0, 0, -days),
-			Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: run.Met}, Fingerprints: prints}}}
+			Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: verdict}, SimulatedParts: parts, Fingerprints: prints}}}
 		if err := outcome.Put(t.Context(), store, o); err != nil {
 			t.Fatal(err)
 		}
@@ -64,5 +65,12 @@ func TestFreshness(t *testing.T) {
 	proved("loss-3", 3, outcome.FingerprintsOf(f.p, f.p.Systems[0]))
 	says(exitMet, "loss-3", "--lang", "en")
 	says(exitMet, `"state": "fresh"`, "-o", "json")
+	verdict = run.Missed
+	proved("loss-4", 2, outcome.FingerprintsOf(f.p, f.p.Systems[0]))
+	says(exitMissed, "3 days ago: MISSED since, in run loss-4", "--lang", "en")
+	says(exitMissed, "3日前：その後の実施 loss-4 で未達", "--due", "--lang", "ja")
+	verdict, parts = run.Met, []string{"people_s"}
+	proved("loss-5", 1, outcome.FingerprintsOf(f.p, f.p.Systems[0]))
+	says(exitMissed, "1 days ago (people simulated): MISSED since, in run loss-4", "--lang", "en")
 	says(exitMistake, `no system "stock"`, "stock", "--lang", "en")
 }

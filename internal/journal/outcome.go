@@ -62,9 +62,9 @@ type Outcomes interface {
 	Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, error)
 	// SystemOutcomes lists those of systems, newest first.
 	SystemOutcomes(ctx context.Context, f OutcomeFilter) ([]SystemOutcome, error)
-	// LastMet is, for every system that ever met it, the newest outcome that met a property: rto, rpo,
-	// rlo, restored or failback; by name of the system.
-	LastMet(ctx context.Context, property string) ([]SystemOutcome, error)
+	// LastJudged is, for every system that ever had it, the newest outcome with a verdict on a property:
+	// rto, rpo, rlo, restored or failback; by name of the system.
+	LastJudged(ctx context.Context, property string, v run.Verdict) ([]SystemOutcome, error)
 	// WithoutOutcome lists ended drills and responses that have none of this version, oldest first. Those
 	// whose record was removed are not: what they came to stays as it was made.
 	WithoutOutcome(ctx context.Context, version, limit int) ([]string, error)
@@ -190,18 +190,18 @@ func (s *database) SystemOutcomes(ctx context.Context, f OutcomeFilter) ([]Syste
 	return s.systemOutcomes(ctx, query, args...)
 }
 
-// metColumns are the columns that LastMet may ask for.
-var metColumns = map[string]bool{"rto": true, "rpo": true, "rlo": true, "restored": true, "failback": true}
+// judgedColumns are the columns that LastJudged may ask for.
+var judgedColumns = map[string]bool{"rto": true, "rpo": true, "rlo": true, "restored": true, "failback": true}
 
-func (s *database) LastMet(ctx context.Context, property string) ([]SystemOutcome, error) {
-	if !metColumns[property] {
+func (s *database) LastJudged(ctx context.Context, property string, v run.Verdict) ([]SystemOutcome, error) {
+	if !judgedColumns[property] {
 		return nil, fmt.Errorf("no outcome has a property %q; there are rto, rpo, rlo, restored and failback", property)
 	}
 	return s.systemOutcomes(ctx, `SELECT o.run, o.system, o.scenario, o.kind, o.depth, o.ended_at, o.verdict, o.rto, o.rpo, o.rlo, o.restored, o.failback, o.body
 		FROM (SELECT run, system, ROW_NUMBER() OVER (PARTITION BY system ORDER BY ended_at DESC, run DESC) AS nth
-			FROM outcome_systems WHERE `+property+` = $1) AS met
-		JOIN outcome_systems AS o ON o.run = met.run AND o.system = met.system
-		WHERE met.nth = 1 ORDER BY o.system`, string(run.Met))
+			FROM outcome_systems WHERE `+property+` = $1) AS judged
+		JOIN outcome_systems AS o ON o.run = judged.run AND o.system = judged.system
+		WHERE judged.nth = 1 ORDER BY o.system`, string(v))
 }
 
 func (s *database) systemOutcomes(ctx context.Context, query string, args ...any) ([]SystemOutcome, error) {

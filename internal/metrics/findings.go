@@ -18,7 +18,8 @@ var (
 	proofAgeDesc     = prometheus.NewDesc("muster_proof_age_seconds", "Time since a property of a system was last proven; there is none for what was never proven.", []string{"system", "property"}, nil)
 	proofNeededDesc  = prometheus.NewDesc("muster_proof_needed", "1 where a property with an objective has to be proven, for the first time or again; else 0.", []string{"system", "property"}, nil)
 	proofsKnownDesc  = prometheus.NewDesc("muster_proofs_known", "1 while the state of proofs can be told; 0 while the plan files have mistakes, and then there are no other series of proofs.", nil, nil)
-	proofsDesc       = prometheus.NewDesc("muster_proofs", "Properties with an objective by the state of their proof; expired is overdue.", []string{"state"}, nil)
+	proofSimDesc     = prometheus.NewDesc("muster_proof_simulated", "1 where the proof of a property rests on simulated people or steps; else 0.", []string{"system", "property"}, nil)
+	proofsDesc       = prometheus.NewDesc("muster_proofs", "Properties with an objective by the state of their proof; expired is overdue, missed is that the newest run that judged it missed it.", []string{"state"}, nil)
 )
 
 // Findings adds what runs taught and what is proven. What is read for one scrape serves those of the
@@ -39,7 +40,7 @@ type learned struct {
 const keptFor = time.Minute
 
 func (c *learned) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openFindingsDesc, lateFindingsDesc, proofAgeDesc, proofNeededDesc, proofsDesc, proofsKnownDesc} {
+	for _, d := range []*prometheus.Desc{openFindingsDesc, lateFindingsDesc, proofAgeDesc, proofNeededDesc, proofSimDesc, proofsDesc, proofsKnownDesc} {
 		ch <- d
 	}
 }
@@ -102,11 +103,16 @@ func (c *learned) read() (out []prometheus.Metric) {
 			}
 			gauge(proofNeededDesc, needed, s.System, string(p.Property))
 			if p.At != nil {
+				simulated := 0.0
+				if len(p.Simulated) > 0 {
+					simulated = 1
+				}
+				gauge(proofSimDesc, simulated, s.System, string(p.Property))
 				gauge(proofAgeDesc, now.Sub(*p.At).Seconds(), s.System, string(p.Property))
 			}
 		}
 	}
-	for _, s := range []proof.State{proof.Fresh, proof.Expired, proof.Changed, proof.Never} {
+	for _, s := range []proof.State{proof.Fresh, proof.Missed, proof.Expired, proof.Changed, proof.Never} {
 		gauge(proofsDesc, float64(states[s]), string(s))
 	}
 	return out

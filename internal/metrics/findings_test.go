@@ -24,13 +24,13 @@ func TestFindingsAndFreshness(t *testing.T) {
 			{ID: "F-2", Kind: run.FindingObjective, State: finding.Waived}, {ID: "F-3", Kind: run.FindingObjective, State: finding.Closed}}, nil
 	}, func(context.Context) ([]proof.System, time.Time, error) {
 		return []proof.System{{System: "orders", Properties: []proof.Property{
-			{Property: outcome.RTO, State: proof.Expired, Run: "loss-7", At: &proven, Days: &days}, {Property: outcome.RPO, State: proof.Never}, {Property: outcome.RLO, State: proof.NotSet}}}}, now, nil
+			{Property: outcome.RTO, State: proof.Expired, Run: "loss-7", At: &proven, Days: &days, Simulated: []outcome.Simulated{outcome.SimulatedPeople}}, {Property: outcome.RPO, State: proof.Never}, {Property: outcome.Failback, State: proof.Missed}, {Property: outcome.RLO, State: proof.NotSet}}}}, now, nil
 	})
 	text := scrape(t, m)
 	for _, want := range []string{
 		`muster_findings_open{kind="objective",state="open"} 1`, `muster_findings_open{kind="objective",state="waived"} 1`, `muster_findings_open{kind="budget",state="open"} 0`,
 		`muster_findings_overdue{kind="objective"} 1`, `muster_proof_age_seconds{property="rto",system="orders"} 1.0368e+07`,
-		`muster_proof_needed{property="rto",system="orders"} 1`, `muster_proof_needed{property="rpo",system="orders"} 1`, `muster_proofs{state="expired"} 1`, `muster_proofs{state="fresh"} 0`, `muster_proofs_known 1`,
+		`muster_proof_needed{property="rto",system="orders"} 1`, `muster_proof_needed{property="rpo",system="orders"} 1`, `muster_proofs{state="expired"} 1`, `muster_proofs{state="fresh"} 0`, `muster_proofs{state="missed"} 1`, `muster_proof_needed{property="failback",system="orders"} 1`, `muster_proof_simulated{property="rto",system="orders"} 1`, `muster_proofs_known 1`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no line %s in\n%s", want, grep(text, "muster_finding", "muster_proof"))

@@ -21,6 +21,9 @@ type Fingerprints struct {
 	Roster string `json:"roster"`
 	// Backup is the restore runbook with the targets it restores from and to; "" without one.
 	Backup string `json:"backup,omitempty"`
+	// Scenario is under what it was proven: what was lost and broken, how long service had to hold, where
+	// the sites lie, and the systems that it depends on.
+	Scenario string `json:"scenario,omitempty"`
 }
 
 // FingerprintsOf are those of a system of a plan.
@@ -41,6 +44,9 @@ func FingerprintsOf(p plan.Plan, s plan.System) Fingerprints {
 	for _, probe := range s.Probes {
 		used = append(used, probe.Targets...)
 	}
+	broken := bare(plan.Runbook{Steps: p.Scenario.Injects})
+	out.Scenario = hash(s.DependsOn, conditions(p.Scenario), broken.Steps, sites(p, s))
+	used = append(used, targetsOf(broken)...)
 	out.Targets = hash(targets(p, used))
 	books := moving
 	if book, ok := p.Runbook(backup); ok {
@@ -68,6 +74,7 @@ func (f Fingerprints) Changed(now Fingerprints, prop Property) []Change {
 	add(f.Plan, now.Plan, ChangedPlan)
 	add(f.Targets, now.Targets, ChangedTargets)
 	add(f.Roster, now.Roster, ChangedRoster)
+	add(f.Scenario, now.Scenario, ChangedScenario)
 	return out
 }
 
@@ -79,7 +86,34 @@ const (
 	ChangedTargets Change = "targets"
 	ChangedRoster  Change = "roster"
 	ChangedBackup  Change = "backup"
+	// ChangedScenario: something else is lost or broken, or it lasts otherwise.
+	ChangedScenario Change = "scenario"
 )
+
+// conditions are what of a scenario makes a proof easier or harder.
+func conditions(s plan.Scenario) any {
+	return struct {
+		Hazard             run.Hazard
+		Trigger            string
+		SitesLost          []string
+		Phases             []run.Phase
+		Failback           string
+		Hold, Baseline     run.Duration
+		Detect, VerifyWait run.Duration
+		Absent             *plan.Absence
+	}{s.Hazard, s.Trigger, s.SitesLost, s.Phases, s.Failback, s.Hold, s.Baseline, s.DetectWait, s.VerifyWait, s.Absent}
+}
+
+// sites are where a system's own sites and the lost ones lie.
+func sites(p plan.Plan, s plan.System) [][2]string {
+	var out [][2]string
+	for _, one := range p.Estate.Sites {
+		if one.Name == s.Home || one.Name == s.Alternate || slices.Contains(p.Scenario.SitesLost, one.Name) {
+			out = append(out, [2]string{one.Name, one.Region})
+		}
+	}
+	return out
+}
 
 func hash(parts ...any) string {
 	h := sha256.New()

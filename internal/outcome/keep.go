@@ -114,7 +114,13 @@ var columns = map[Property]string{RTO: "rto", RPO: "rpo", RLO: "rlo", Restore: "
 
 // LastProven is the newest run that proved a property, for every system that one did.
 func LastProven(ctx context.Context, store journal.Outcomes, p Property) ([]SystemAt, error) {
-	rows, err := store.LastMet(ctx, columns[p])
+	rows, err := store.LastJudged(ctx, columns[p], run.Met)
+	return systemsAt(rows, err)
+}
+
+// LastMissed is the newest run that missed a property, for every system that one did.
+func LastMissed(ctx context.Context, store journal.Outcomes, p Property) ([]SystemAt, error) {
+	rows, err := store.LastJudged(ctx, columns[p], run.Missed)
 	return systemsAt(rows, err)
 }
 

@@ -30,6 +30,13 @@ func Of(p plan.Plan, r report.Report) (Outcome, error) {
 		}
 		o.Systems = append(o.Systems, one)
 	}
+	for i, s := range o.Systems {
+		for _, p := range Properties() {
+			if o.simulatedSteps(s.ID, p) {
+				o.Systems[i].SimulatedSteps = append(o.Systems[i].SimulatedSteps, p)
+			}
+		}
+	}
 	o.count()
 	for _, ph := range r.Phases {
 		one := Phase{ID: ph.ID, Outcome: ph.Outcome}

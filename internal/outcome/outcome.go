@@ -5,6 +5,7 @@
 package outcome
 
 import (
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -13,7 +14,7 @@ import (
 )
 
 // Version counts the shapes of Outcome. What an older one made is made anew from the journal.
-const Version = 2
+const Version = 3
 
 // Outcome is an ended run. Names are stable and are only added to; durations are seconds. It names
 // people only as owners of findings.
@@ -73,7 +74,9 @@ type System struct {
 	Parts        *report.Parts        `json:"parts,omitempty"` // where the time of the RTO went
 	RestoreParts *report.RestoreParts `json:"restore_parts,omitempty"`
 	// SimulatedParts are those in which the engine answered for people.
-	SimulatedParts []string     `json:"simulated_parts,omitempty"`
+	SimulatedParts []string `json:"simulated_parts,omitempty"`
+	// SimulatedSteps are the properties that rest on steps which only simulated what they do.
+	SimulatedSteps []Property   `json:"simulated_steps,omitempty"`
 	MachineS       *float64     `json:"machine_s,omitempty"`
 	OutageS        *float64     `json:"failback_outage_s,omitempty"`
 	CapacityLostS  *float64     `json:"capacity_lost_s,omitempty"`
@@ -134,6 +137,26 @@ func (s System) Of(p Property) run.Verdict {
 		return s.Failback.Verdict
 	}
 	return ""
+}
+
+// Simulated is what of a run was not the real thing.
+type Simulated string
+
+const (
+	SimulatedPeople Simulated = "people" // the engine answered for them
+	SimulatedSteps  Simulated = "steps"
+)
+
+// Simulations lists what a verdict on a property rests on that was simulated.
+func (s System) Simulations(p Property) []Simulated {
+	var out []Simulated
+	if p.withPeople() && len(s.SimulatedParts) > 0 {
+		out = append(out, SimulatedPeople)
+	}
+	if slices.Contains(s.SimulatedSteps, p) {
+		out = append(out, SimulatedSteps)
+	}
+	return out
 }
 
 // Step is what one step of a runbook came to.

@@ -228,6 +228,18 @@ func propertyAt(name string) Property {
 // at a restore nobody is asked.
 func (p Property) withPeople() bool { return p != RPO && p != Restore }
 
+// Simulations lists what of the whole run was simulated.
+func (o Outcome) Simulations() []Simulated {
+	var out []Simulated
+	if o.People.Simulated {
+		out = append(out, SimulatedPeople)
+	}
+	if slices.ContainsFunc(o.Steps, func(s Step) bool { return s.Simulated && s.Purpose != "inject" && s.Purpose != "check" }) {
+		out = append(out, SimulatedSteps)
+	}
+	return out
+}
+
 // simulatedSteps says whether one of the steps that a property of a system rests on was simulated.
 func (o Outcome) simulatedSteps(system string, p Property) bool {
 	return slices.ContainsFunc(o.Steps, func(s Step) bool {

@@ -45,6 +45,9 @@ type Tested struct {
 	State    proof.State      `json:"state"`
 	Run      string           `json:"run,omitempty"`
 	Day      string           `json:"day,omitempty"`
+	// Simulated is what was simulated in that run; MissedIn a newer one that missed it.
+	Simulated []outcome.Simulated `json:"simulated,omitempty"`
+	MissedIn  string              `json:"missed_in,omitempty"`
 }
 
 // Measure is a line of the step plan.
@@ -126,7 +129,7 @@ func (g Gaps) tested(proven []proof.System, system string, p outcome.Property) *
 	for _, s := range proven {
 		for _, x := range s.Properties {
 			if s.System == system && x.Property == p {
-				t := &Tested{Property: p, State: x.State, Run: x.Run}
+				t := &Tested{Property: p, State: x.State, Run: x.Run, Simulated: x.Simulated, MissedIn: x.MissedIn}
 				if x.At != nil {
 					t.Day = g.day(*x.At)
 				}
@@ -164,7 +167,7 @@ var kinds = map[string]plan.Text{
 }
 
 var states = map[proof.State]plan.Text{
-	proof.Fresh: sheet.Say("proven", "立証済み"), proof.Expired: sheet.Say("overdue", "期限超過"), proof.Changed: sheet.Say("changed since", "その後に変更"), proof.Never: sheet.Say("never proven", "未立証"), proof.NotSet: sheet.Say("no objective", "目標なし"),
+	proof.Fresh: sheet.Say("proven", "立証済み"), proof.Expired: sheet.Say("overdue", "期限超過"), proof.Changed: sheet.Say("changed since", "その後に変更"), proof.Missed: sheet.Say("missed since", "その後に未達"), proof.Never: sheet.Say("never proven", "未立証"), proof.NotSet: sheet.Say("no objective", "目標なし"),
 }
 
 // fiscal names years.
@@ -213,6 +216,12 @@ func (g Gaps) Sheet() sheet.Sheet {
 			tested = states[x.Tested.State]
 			if x.Tested.Run != "" {
 				tested = sheet.Say("%s: %s, %s", "%s：%s・%s", both(tested), x.Tested.Day, x.Tested.Run)
+			}
+			if x.Tested.MissedIn != "" {
+				tested = sheet.Say("%s; missed in %s", "%s（未達：%s）", both(tested), x.Tested.MissedIn)
+			}
+			if len(x.Tested.Simulated) > 0 {
+				tested = sheet.Say("%s (%s)", "%s（%s）", both(tested), both(proof.SimulatedText(x.Tested.Simulated)))
 			}
 		}
 		t.Rows = append(t.Rows, []sheet.Cell{word(x.System), word(x.Priority), word(x.Owner), {Text: titleOf(x.Named, x.Component)}, {Text: kinds[x.Kind]}, level(x.Current, plan.Text{}), level(x.Target, from),

@@ -154,6 +154,24 @@ func TestYearSaysWhatWasPlannedProvenAndFound(t *testing.T) {
 	}
 }
 
+// What was only proven in simulation is counted apart, and what was missed since needs proof.
+func TestAYearCountsNoSimulatedProof(t *testing.T) {
+	f := facts()
+	f.Proven[0].Properties[0].Simulated = []outcome.Simulated{outcome.SimulatedPeople}
+	y := MakeYear(f)
+	if c := y.Counts; c.SystemsProven != 0 || c.SystemsSimulated != 1 || c.NeedProof != 1 {
+		t.Errorf("simulated: %+v", c)
+	}
+	if text := y.Sheet().Markdown(i18n.EN); !strings.Contains(text, "Of 1 more systems") || !strings.Contains(text, "people simulated") {
+		t.Errorf("the year does not say that people were simulated:\n%s", text)
+	}
+	missed := f.Outcomes[0].EndedAt
+	f.Proven[0].Properties[0].State, f.Proven[0].Properties[0].MissedAt = proof.Missed, &missed
+	if c := MakeYear(f).Counts; c.SystemsProven != 0 || c.SystemsSimulated != 0 || c.NeedProof != 2 {
+		t.Errorf("missed since: %+v", c)
+	}
+}
+
 func TestReviewAnswersWhatTheRecordKnows(t *testing.T) {
 	r := MakeReview(facts(), []Entry{{Item: "REV-05", By: "sato", Day: "2027-01-10", Text: "総務部と確認"}})
 	if len(r.Questions) != 14 {

@@ -63,22 +63,24 @@ type Year struct {
 
 // Counts are the year in figures.
 type Counts struct {
-	Planned        int `json:"planned"`
-	Held           int `json:"held"`
-	Overdue        int `json:"overdue"`
-	Runs           int `json:"runs"`
-	Real           int `json:"real_events"`
-	Met            int `json:"met"`
-	Missed         int `json:"missed"`
-	NotProven      int `json:"not_proven"`
-	Systems        int `json:"systems"`
-	SystemsProven  int `json:"systems_rto_proven"`
-	NeedProof      int `json:"need_proof"`
-	FindingsOpened int `json:"findings_opened"`
-	FindingsClosed int `json:"findings_closed"`
-	FindingsOpen   int `json:"findings_open"`
-	FindingsLate   int `json:"findings_overdue"`
-	FindingsWaived int `json:"findings_waived"`
+	Planned       int `json:"planned"`
+	Held          int `json:"held"`
+	Overdue       int `json:"overdue"`
+	Runs          int `json:"runs"`
+	Real          int `json:"real_events"`
+	Met           int `json:"met"`
+	Missed        int `json:"missed"`
+	NotProven     int `json:"not_proven"`
+	Systems       int `json:"systems"`
+	SystemsProven int `json:"systems_rto_proven"`
+	// SystemsSimulated are those whose RTO is proven with simulated people or steps only: no real ones.
+	SystemsSimulated int `json:"systems_rto_simulated,omitempty"`
+	NeedProof        int `json:"need_proof"`
+	FindingsOpened   int `json:"findings_opened"`
+	FindingsClosed   int `json:"findings_closed"`
+	FindingsOpen     int `json:"findings_open"`
+	FindingsLate     int `json:"findings_overdue"`
+	FindingsWaived   int `json:"findings_waived"`
 }
 
 // Planned is a drill of the plan.
@@ -227,8 +229,10 @@ func (y *Year) systems(f Facts, runs []TrendRun) {
 			if x.State.Needs() {
 				y.Counts.NeedProof++
 			}
-			if x.Property == outcome.RTO && x.State == proof.Fresh {
+			if x.Property == outcome.RTO && x.Real() {
 				y.Counts.SystemsProven++
+			} else if x.Property == outcome.RTO && x.State == proof.Fresh {
+				y.Counts.SystemsSimulated++
 			}
 		}
 	}
@@ -320,7 +324,7 @@ func (y Year) verdict() run.Verdict {
 	switch {
 	case c.Overdue > 0 || c.Missed > 0 || c.FindingsLate > 0:
 		return run.Missed
-	case c.NeedProof > 0 || c.Planned == 0 || c.Held < c.Planned || c.NotProven > 0:
+	case c.NeedProof > 0 || c.SystemsSimulated > 0 || c.Planned == 0 || c.Held < c.Planned || c.NotProven > 0:
 		return run.NotProven
 	}
 	return run.Met
@@ -335,6 +339,9 @@ func (y Year) Sheet() sheet.Sheet {
 	d.Remarks = append(d.Remarks, y.Remarks...)
 	d.Sentence = sheet.Say("%d of %d planned drills were held, %d are overdue; the RTO of %d of %d systems is proven; %d findings were closed, %d are open.",
 		"計画した訓練%[2]d件のうち%[1]d件を実施（期限超過%[3]d件）。RTOは%[5]dシステム中%[4]dシステムで立証済み。指摘事項は%[6]d件を解消、%[7]d件が未了。", c.Held, c.Planned, c.Overdue, c.SystemsProven, c.Systems, c.FindingsClosed, c.FindingsOpen)
+	if c.SystemsSimulated > 0 {
+		d.Remarks = append(d.Remarks, sheet.Say("Of %d more systems the RTO was met with simulated people or steps only; they are not counted as proven.", "ほかに%dシステムは要員またはステップが模擬の訓練でのみRTOを達成しており、立証済みに数えていません。", c.SystemsSimulated))
+	}
 	if y.Programme == "" {
 		d.Remarks = append(d.Remarks, sheet.Say("There is no programme (kind: Programme), so nothing says what should have been held.", "訓練計画（kind: Programme）がないため、実施予定との対比はできません。"))
 	}
@@ -352,7 +359,7 @@ func (y Year) Sheet() sheet.Sheet {
 	}
 	d.Tiles = []sheet.Tiles{{Tiles: []sheet.Tile{
 		{Name: sheet.Say("Drills", "訓練"), Term: sheet.Say("held of planned", "実施／計画"), Measured: sheet.Plain(fmt.Sprintf("%d / %d", c.Held, c.Planned)), Target: sheet.Say("overdue %d", "期限超過 %d件", c.Overdue), Verdict: verdict(c.Overdue > 0, c.Held < c.Planned || c.Planned == 0)},
-		{Name: sheet.Say("Systems", "システム"), Term: sheet.Say("RTO proven", "RTO立証済み"), Measured: sheet.Plain(fmt.Sprintf("%d / %d", c.SystemsProven, c.Systems)), Target: sheet.Say("runs met %d, missed %d, not proven %d", "実施の判定：達成%d・未達%d・未立証%d", c.Met, c.Missed, c.NotProven), Verdict: verdict(c.Missed > 0, c.NeedProof > 0)},
+		{Name: sheet.Say("Systems", "システム"), Term: sheet.Say("RTO proven", "RTO立証済み"), Measured: provenOf(c), Target: sheet.Say("runs met %d, missed %d, not proven %d", "実施の判定：達成%d・未達%d・未立証%d", c.Met, c.Missed, c.NotProven), Verdict: verdict(c.Missed > 0, c.NeedProof > 0 || c.SystemsSimulated > 0)},
 		{Name: sheet.Say("Findings", "指摘事項"), Term: sheet.Say("open", "未了"), Measured: sheet.Plain(fmt.Sprint(c.FindingsOpen)), Target: sheet.Say("opened %d, closed %d, overdue %d, waived %d", "発生%d・解消%d・期限超過%d・容認%d", c.FindingsOpened, c.FindingsClosed, c.FindingsLate, c.FindingsWaived), Verdict: verdict(c.FindingsLate > 0, c.FindingsOpen > 0)},
 	}}}
 	for _, s := range y.Findings[:min(3, len(y.Findings))] {
@@ -404,7 +411,16 @@ func (y Year) systemSection() sheet.Section {
 				if x.Property == want {
 					c = sheet.Cell{Text: states[x.State], Class: string(stateVerdict(x.State))}
 					if x.At != nil {
-						c.Text = sheet.Say("%s %s", "%s %s", both(states[x.State]), y.day(*x.At))
+						c.Text = sheet.Say("%s %s", "%s %s", both(c.Text), y.day(*x.At))
+					}
+					if x.MissedAt != nil {
+						c.Text = sheet.Say("missed %s", "未達 %s", y.day(*x.MissedAt))
+					}
+					if len(x.Simulated) > 0 {
+						c.Text = sheet.Say("%s (%s)", "%s（%s）", both(c.Text), both(proof.SimulatedText(x.Simulated)))
+						if x.State == proof.Fresh { // counted in no figure of what is proven
+							c.Class = string(run.NotProven)
+						}
 					}
 				}
 			}
@@ -415,11 +431,19 @@ func (y Year) systemSection() sheet.Section {
 	return sheet.Section{ID: "systems", Title: sheet.Say("Attainment per system", "システム別の達成状況"), Tables: []sheet.Table{t, times, p}}
 }
 
+// provenOf says of how many systems the RTO is proven; what was only simulated stands beside it.
+func provenOf(c Counts) plan.Text {
+	if c.SystemsSimulated > 0 {
+		return sheet.Say("%d / %d (simulated: %d)", "%d / %d（模擬：%d）", c.SystemsProven, c.Systems, c.SystemsSimulated)
+	}
+	return sheet.Plain(fmt.Sprintf("%d / %d", c.SystemsProven, c.Systems))
+}
+
 func stateVerdict(s proof.State) run.Verdict {
 	switch s {
 	case proof.Fresh:
 		return run.Met
-	case proof.Expired:
+	case proof.Expired, proof.Missed:
 		return run.Missed
 	case proof.NotSet:
 		return run.NoObjective

@@ -20,15 +20,16 @@ const (
 	Fresh   State = "fresh"
 	Expired State = "expired" // it is too old
 	Changed State = "changed" // what it was proven with is not the same any more
+	Missed  State = "missed"  // the newest run that judged it missed it
 	Never   State = "never"   // no run has proven it
 	NotSet  State = "not_set" // the files set no objective
 )
 
 // Needs reports whether it has to be proven (again).
-func (s State) Needs() bool { return s == Expired || s == Changed || s == Never }
+func (s State) Needs() bool { return s == Missed || s == Expired || s == Changed || s == Never }
 
-// ChangedScenario: the scenario that proved it is not in the files any more.
-const ChangedScenario outcome.Change = "scenario"
+// ScenarioGone: the scenario that proved it is not in the files any more.
+const ScenarioGone outcome.Change = "scenario_gone"
 
 // Files are the plan files as they are now, as far as proofs rest on them.
 type Files struct {
@@ -58,15 +59,22 @@ type System struct {
 // Property is one thing that a system can be proven to have.
 type Property struct {
 	Property outcome.Property `json:"property" enum:"rto,rpo,rlo,restore,failback"`
-	State    State            `json:"state" enum:"fresh,expired,changed,never,not_set"`
+	State    State            `json:"state" enum:"fresh,missed,expired,changed,never,not_set"`
 	Run      string           `json:"run,omitempty" doc:"The newest run that proved it."`
 	Scenario string           `json:"scenario,omitempty"`
 	Depth    run.Depth        `json:"depth,omitempty"`
 	At       *time.Time       `json:"at,omitempty" doc:"When that run ended."`
 	Days     *int             `json:"days,omitempty" doc:"Whole days since."`
 	Until    *time.Time       `json:"until,omitempty" doc:"When it is too old."`
-	Changed  []outcome.Change `json:"changed,omitempty" doc:"What is not as it was when it was proven: plan, targets, roster, backup, scenario."`
+	Changed  []outcome.Change `json:"changed,omitempty" doc:"What is not as it was when it was proven: plan, targets, roster, backup, scenario, scenario_gone."`
+	// Simulated is what the proof rests on that was not the real thing; Real says that none was.
+	Simulated []outcome.Simulated `json:"simulated,omitempty" doc:"What was simulated in the run that proved it: people, steps."`
+	MissedIn  string              `json:"missed_in,omitempty" doc:"The run that missed it, when that is newer than what proved it."`
+	MissedAt  *time.Time          `json:"missed_at,omitempty" doc:"When that run ended."`
 }
+
+// Real reports whether it is proven, and by the real thing.
+func (p Property) Real() bool { return p.State == Fresh && len(p.Simulated) == 0 }
 
 // Set reports whether the files set an objective for a property.
 func Set(s plan.System, p outcome.Property) bool {
@@ -88,53 +96,85 @@ func Set(s plan.System, p outcome.Property) bool {
 // Systems says of every system of the files, in their order, when each property was last proven and
 // whether that still counts. It asks for the plan of each scenario once.
 func Systems(ctx context.Context, store journal.Outcomes, files Files, now time.Time) ([]System, error) {
-	last := map[outcome.Property]map[string]outcome.SystemAt{}
+	last, missed := map[outcome.Property]map[string]outcome.SystemAt{}, map[outcome.Property]map[string]outcome.SystemAt{}
 	for _, p := range outcome.Properties() {
-		list, err := outcome.LastProven(ctx, store, p)
+		met, err := outcome.LastProven(ctx, store, p)
 		if err != nil {
 			return nil, err
 		}
-		last[p] = map[string]outcome.SystemAt{}
-		for _, one := range list {
-			last[p][one.ID] = one
+		not, err := outcome.LastMissed(ctx, store, p)
+		if err != nil {
+			return nil, err
 		}
+		last[p], missed[p] = bySystem(met), bySystem(not)
 	}
-	today := &currents{files: files, plans: map[compiled]current{}}
-	return systems(files, last, today, now), nil
+	runs := func(system string) ([]outcome.SystemAt, error) {
+		return outcome.OfSystem(ctx, store, journal.OutcomeFilter{System: system, Limit: looksBackFor})
+	}
+	return systems(&currents{files: files, plans: map[compiled]current{}}, last, missed, runs, now)
 }
 
 // SystemsAt is what Systems would have said at an earlier moment, as far as the record can tell: by
 // runs that had ended then, and by their age. Which systems and objectives there are is as of today, and
 // whether something had changed since a proof is not known, so nothing is Changed.
 func SystemsAt(ctx context.Context, store journal.Outcomes, files Files, moment time.Time) ([]System, error) {
-	rows, err := store.SystemOutcomes(ctx, journal.OutcomeFilter{Before: moment})
+	list, err := outcome.OfSystem(ctx, store, journal.OutcomeFilter{Before: moment})
 	if err != nil {
 		return nil, err
 	}
-	last := map[outcome.Property]map[string]outcome.SystemAt{}
+	of := map[string][]outcome.SystemAt{} // newest first
+	last, missed := map[outcome.Property]map[string]outcome.SystemAt{}, map[outcome.Property]map[string]outcome.SystemAt{}
 	for _, p := range outcome.Properties() {
-		last[p] = map[string]outcome.SystemAt{}
+		last[p], missed[p] = map[string]outcome.SystemAt{}, map[string]outcome.SystemAt{}
 	}
-	for _, r := range rows { // newest first
-		for p, v := range map[outcome.Property]run.Verdict{outcome.RTO: r.RTO, outcome.RPO: r.RPO, outcome.RLO: r.RLO, outcome.Restore: r.Restored, outcome.Failback: r.Failback} {
-			if _, newer := last[p][r.System]; v == run.Met && !newer {
-				last[p][r.System] = outcome.SystemAt{Run: r.Run, Kind: r.Kind, Depth: r.Depth, Scenario: r.Scenario, EndedAt: r.EndedAt}
+	for _, one := range list {
+		of[one.ID] = append(of[one.ID], one)
+		if !one.Depth.Allows(run.Observe) {
+			continue
+		}
+		for _, p := range outcome.Properties() {
+			into := map[run.Verdict]map[string]outcome.SystemAt{run.Met: last[p], run.Missed: missed[p]}[one.Of(p)]
+			if _, newer := into[one.ID]; into != nil && !newer {
+				into[one.ID] = one
 			}
 		}
 	}
-	return systems(files, last, nil, moment), nil
+	runs := func(system string) ([]outcome.SystemAt, error) { return of[system], nil }
+	return systems(&currents{files: files, past: true}, last, missed, runs, moment)
 }
 
-// systems judges the newest proofs; without the plans of today only by their age.
-func systems(files Files, last map[outcome.Property]map[string]outcome.SystemAt, today *currents, now time.Time) []System {
-	out := make([]System, 0, len(files.Systems))
-	for _, s := range files.Systems {
+// systems judges the newest proofs and the newest misses.
+func systems(c *currents, last, missed map[outcome.Property]map[string]outcome.SystemAt, runs func(system string) ([]outcome.SystemAt, error), now time.Time) ([]System, error) {
+	out := make([]System, 0, len(c.files.Systems))
+	for _, s := range c.files.Systems {
 		one := System{System: s.Name, Title: s.Title, Priority: s.Priority}
+		var before []outcome.SystemAt
 		for _, p := range outcome.Properties() {
 			at, proven := last[p][s.Name]
-			one.Properties = append(one.Properties, property(files, today, s, p, at, proven, now))
+			known := c.property(s, p, at, proven, now)
+			if len(known.Simulated) > 0 {
+				if before == nil {
+					var err error
+					if before, err = runs(s.Name); err != nil {
+						return nil, err
+					}
+				}
+				known = c.really(s, p, known, before, now)
+			}
+			if not, ok := missed[p][s.Name]; ok && known.State != NotSet && (!proven || !not.EndedAt.Before(at.EndedAt)) {
+				known.missed(not)
+			}
+			one.Properties = append(one.Properties, known)
 		}
 		out = append(out, one)
+	}
+	return out, nil
+}
+
+func bySystem(list []outcome.SystemAt) map[string]outcome.SystemAt {
+	out := map[string]outcome.SystemAt{}
+	for _, one := range list {
+		out[one.ID] = one
 	}
 	return out
 }
@@ -148,6 +188,7 @@ type compiled struct {
 type currents struct {
 	files Files
 	plans map[compiled]current
+	past  bool // an earlier moment is judged, and the plans of then are not known
 }
 
 type current struct {
@@ -164,7 +205,7 @@ func (c *currents) of(key compiled) current {
 	return p
 }
 
-func property(files Files, today *currents, s plan.System, p outcome.Property, last outcome.SystemAt, proven bool, now time.Time) Property {
+func (c *currents) property(s plan.System, p outcome.Property, last outcome.SystemAt, proven bool, now time.Time) Property {
 	out := Property{Property: p, State: Never}
 	if !Set(s, p) {
 		out.State = NotSet
@@ -174,10 +215,11 @@ func property(files Files, today *currents, s plan.System, p outcome.Property, l
 		return out
 	}
 	at, days := last.EndedAt, int(now.Sub(last.EndedAt).Hours()/24)
-	until := at.Add(files.MaxAge(last.Scenario))
+	until := at.Add(c.files.MaxAge(last.Scenario))
 	out.Run, out.Scenario, out.Depth, out.At, out.Days, out.Until = last.Run, last.Scenario, last.Depth, &at, &days, &until
-	if today != nil {
-		out.Changed = changed(today.of(compiled{last.Scenario, last.Depth}), s.Name, last, p)
+	out.Simulated = last.Simulations(p)
+	if !c.past {
+		out.Changed = changed(c.of(compiled{last.Scenario, last.Depth}), s.Name, last, p)
 	}
 	switch {
 	case now.After(until):
@@ -190,16 +232,46 @@ func property(files Files, today *currents, s plan.System, p outcome.Property, l
 	return out
 }
 
+// looksBackFor bounds how many runs are looked through for one that was the real thing.
+const looksBackFor = 200
+
+// really puts what the newest run of the real thing showed in the place of a proof that rests on what was
+// simulated: one more simulated drill takes nothing from a proof that counts, and makes no miss good.
+func (c *currents) really(s plan.System, p outcome.Property, simulated Property, runs []outcome.SystemAt, now time.Time) Property {
+	for _, one := range runs {
+		if !one.Depth.Allows(run.Observe) || len(one.Simulations(p)) > 0 {
+			continue
+		}
+		switch one.Of(p) {
+		case run.Missed:
+			simulated.missed(one)
+			return simulated
+		case run.Met:
+			if real := c.property(s, p, one, true, now); real.State == Fresh {
+				return real
+			}
+			return simulated
+		case run.NotProven, run.NoObjective:
+		}
+	}
+	return simulated
+}
+
+func (p *Property) missed(in outcome.SystemAt) {
+	at := in.EndedAt
+	p.State, p.MissedIn, p.MissedAt = Missed, in.Run, &at
+}
+
 func changed(now current, system string, last outcome.SystemAt, p outcome.Property) []outcome.Change {
 	switch {
 	case errors.Is(now.err, ErrNoScenario):
-		return []outcome.Change{ChangedScenario}
+		return []outcome.Change{ScenarioGone}
 	case now.err != nil: // at the depth at which it was proven it can't be carried out any more
 		return []outcome.Change{outcome.ChangedPlan}
 	}
 	s, ok := now.plan.System(system)
 	if !ok { // the scenario does not recover it any more
-		return []outcome.Change{ChangedScenario}
+		return []outcome.Change{ScenarioGone}
 	}
 	return last.Fingerprints.Changed(outcome.FingerprintsOf(now.plan, s), p)
 }
@@ -208,11 +280,26 @@ func changed(now current, system string, last outcome.SystemAt, p outcome.Proper
 var ErrNoScenario = errors.New("there is no such scenario any more")
 
 var changes = map[outcome.Change]plan.Text{
-	outcome.ChangedPlan:    {EN: "plan", JA: "計画"},
-	outcome.ChangedTargets: {EN: "servers", JA: "操作対象"},
-	outcome.ChangedRoster:  {EN: "roster", JA: "体制"},
-	outcome.ChangedBackup:  {EN: "backup settings", JA: "バックアップの設定"},
-	ChangedScenario:        {EN: "scenario gone", JA: "シナリオの廃止"},
+	outcome.ChangedPlan:     {EN: "plan", JA: "計画"},
+	outcome.ChangedTargets:  {EN: "servers", JA: "操作対象"},
+	outcome.ChangedRoster:   {EN: "roster", JA: "体制"},
+	outcome.ChangedBackup:   {EN: "backup settings", JA: "バックアップの設定"},
+	outcome.ChangedScenario: {EN: "scenario", JA: "シナリオ"},
+	ScenarioGone:            {EN: "scenario gone", JA: "シナリオの廃止"},
+}
+
+var simulations = map[outcome.Simulated]plan.Text{
+	outcome.SimulatedPeople: {EN: "people simulated", JA: "要員は模擬"},
+	outcome.SimulatedSteps:  {EN: "steps simulated", JA: "ステップは模擬"},
+}
+
+// SimulatedText says in words what was simulated.
+func SimulatedText(list []outcome.Simulated) plan.Text {
+	var en, ja []string
+	for _, s := range list {
+		en, ja = append(en, simulations[s].EN), append(ja, simulations[s].JA)
+	}
+	return plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "、")}
 }
 
 // ChangesText says in words what is not as it was.

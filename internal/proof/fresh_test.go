@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -20,10 +21,11 @@ var now = time.Date(2026, 11, 19, 3, 0, 0, 0, time.UTC)
 func aPlan() plan.Plan {
 	rto, within := run.Duration(time.Hour), run.Duration(2*time.Hour)
 	return plan.Plan{Format: plan.Format,
-		Scenario: plan.Scenario{Name: "loss", Depth: run.Live, Decision: plan.DecisionRule{By: "commander"}},
-		Estate: plan.Estate{Name: "house", Targets: []plan.Target{{Name: "db", Kind: "postgres", Site: "osaka", Spec: []byte(`{"host":"db1"}`)}, {Name: "vault", Kind: "pgbackup", Site: "osaka", Spec: []byte(`{"dir":"/b"}`)}},
+		Scenario: plan.Scenario{Name: "loss", Depth: run.Live, Decision: plan.DecisionRule{By: "commander"}, SitesLost: []string{"tokyo"},
+			Hold: run.Duration(time.Minute), Baseline: run.Duration(time.Minute), Injects: []plan.Step{{ID: "lose", Uses: "sim.break", Targets: []string{"db"}}}},
+		Estate: plan.Estate{Name: "house", Sites: []plan.Site{{Name: "tokyo", Region: "kanto"}, {Name: "osaka", Region: "kansai"}}, Targets: []plan.Target{{Name: "db", Kind: "postgres", Site: "osaka", Spec: []byte(`{"host":"db1"}`)}, {Name: "vault", Kind: "pgbackup", Site: "osaka", Spec: []byte(`{"dir":"/b"}`)}},
 			People: []plan.Person{{ID: "sato", Roles: []string{"commander"}, Deputies: []string{"suzuki"}}, {ID: "suzuki", Roles: []string{"operator"}}, {ID: "ito", Roles: []string{"staff"}}}},
-		Systems: []plan.System{{Name: "orders", Priority: "A", Failover: "move", Failback: "back", Restore: "restore",
+		Systems: []plan.System{{Name: "orders", Priority: "A", Home: "tokyo", Alternate: "osaka", Failover: "move", Failback: "back", Restore: "restore",
 			Objective: plan.Objective{RTO: &rto, Restore: &plan.RestoreObjective{Within: &within}}}},
 		Runbooks: []plan.Runbook{{Name: "back", System: "orders", Steps: []plan.Step{{ID: "home", Uses: "postgres.switchover", Targets: []string{"db"}}}},
 			{Name: "move", System: "orders", Steps: []plan.Step{{ID: "promote", Uses: "postgres.promote", Targets: []string{"db"}, Line: "r.yaml:5"}}},
@@ -46,11 +48,12 @@ func newShelf(t *testing.T) shelf {
 }
 
 // proved keeps a run of the plan as it is, of so many days ago.
-func (s shelf) proved(id string, days int, depth run.Depth, rto, restore run.Verdict) {
+func (s shelf) proved(id string, days int, depth run.Depth, rto, restore run.Verdict, simulated ...string) {
 	s.t.Helper()
 	p := aPlan()
 	o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Drill, Depth: depth, Scenario: "loss", State: run.Recovered, EndedAt: now.AddDate(0, 0, -days),
 		Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: rto}, Fingerprints: outcome.FingerprintsOf(p, p.Systems[0])}}}
+	o.Systems[0].SimulatedParts, o.People.Simulated, o.Verdict = simulated, len(simulated) > 0, rto
 	if restore != "" {
 		o.Systems[0].Restore, o.Systems[0].RestorePoint = &outcome.Figure{Verdict: restore}, &outcome.Figure{Verdict: run.NoObjective}
 	}
@@ -81,13 +84,13 @@ func filesOf(p plan.Plan) proof.Files {
 	}}
 }
 
-// The newest run that proved something counts, whatever came after it without proving it; a
+// The newest run that proved something counts, whatever came after it without judging it; a
 // tabletop proves nothing.
 func TestTheNewestProofCounts(t *testing.T) {
 	s := newShelf(t)
 	s.proved("r1", 90, run.Live, run.Met, run.Met)
 	s.proved("r2", 30, run.Live, run.Met, "")
-	s.proved("r3", 10, run.Live, run.Missed, run.NotProven)
+	s.proved("r3", 10, run.Live, run.NotProven, run.NotProven)
 	s.proved("r4", 1, run.Tabletop, run.Met, "")
 	got := s.fresh(filesOf(aPlan()))
 	if p := got[outcome.RTO]; p.State != proof.Fresh || p.Run != "r2" || *p.Days != 30 || !p.Until.Equal(now.AddDate(0, 0, 70)) {
@@ -98,6 +101,65 @@ func TestTheNewestProofCounts(t *testing.T) {
 	}
 	if got[outcome.RPO].State != proof.NotSet || got[outcome.Failback].State != proof.Never {
 		t.Errorf("RPO and failback: %+v, %+v", got[outcome.RPO], got[outcome.Failback])
+	}
+}
+
+// A miss takes a proof away until the real thing proves it again; what was only simulated is said so,
+// makes no miss of the real thing good, and takes nothing from a proof by the real thing.
+func TestANewerMissTakesAProofAway(t *testing.T) {
+	type one struct {
+		verdict   run.Verdict
+		simulated bool
+	}
+	real, sim, miss, simMiss := one{run.Met, false}, one{run.Met, true}, one{run.Missed, false}, one{run.Missed, true}
+	people := []outcome.Simulated{outcome.SimulatedPeople}
+	for name, c := range map[string]struct {
+		runs      []one // r0 is the oldest
+		state     proof.State
+		run       string
+		missedIn  string
+		simulated []outcome.Simulated
+	}{
+		"missed since":                             {[]one{real, miss}, proof.Missed, "r0", "r1", nil},
+		"simulated, then missed":                   {[]one{sim, miss}, proof.Missed, "r0", "r1", people},
+		"never met":                                {[]one{miss}, proof.Missed, "", "r0", nil},
+		"met again":                                {[]one{real, miss, real}, proof.Fresh, "r2", "", nil},
+		"met again by simulated people":            {[]one{real, miss, sim}, proof.Missed, "r2", "r1", people},
+		"and missed by them between":               {[]one{miss, simMiss, sim}, proof.Missed, "r2", "r0", people},
+		"missed by simulated people":               {[]one{real, simMiss}, proof.Missed, "r0", "r1", nil},
+		"missed and met by simulated people":       {[]one{simMiss, sim}, proof.Fresh, "r1", "", people},
+		"proven, missed and met by simulated ones": {[]one{real, simMiss, sim}, proof.Fresh, "r0", "", nil},
+		"by simulated people only":                 {[]one{sim}, proof.Fresh, "r0", "", people},
+		"by simulated people after real ones":      {[]one{real, sim}, proof.Fresh, "r0", "", nil},
+	} {
+		s := newShelf(t)
+		for i, r := range c.runs {
+			var parts []string
+			if r.simulated {
+				parts = []string{"people_s"}
+			}
+			s.proved(fmt.Sprintf("r%d", i), 20-i, run.Live, r.verdict, "", parts...)
+		}
+		p := s.fresh(filesOf(aPlan()))[outcome.RTO]
+		if p.State != c.state || p.Run != c.run || p.MissedIn != c.missedIn || (p.MissedAt != nil) != (c.missedIn != "") || !slices.Equal(p.Simulated, c.simulated) ||
+			p.Real() != (c.state == proof.Fresh && c.simulated == nil) || p.State.Needs() != (c.state != proof.Fresh) {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
+// Simulated steps are told of the properties that rest on them.
+func TestAProofTellsThatStepsWereSimulated(t *testing.T) {
+	s, p := newShelf(t), aPlan()
+	o := outcome.Outcome{Version: outcome.Version, Run: "r1", Kind: run.Drill, Depth: run.Live, Scenario: "loss", State: run.Recovered, EndedAt: now.AddDate(0, 0, -1),
+		Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: run.Met}, Failback: outcome.Figure{Verdict: run.Met}, SimulatedSteps: []outcome.Property{outcome.RTO},
+			Fingerprints: outcome.FingerprintsOf(p, p.Systems[0])}}}
+	if err := outcome.Put(t.Context(), s.store, o); err != nil {
+		t.Fatal(err)
+	}
+	got := s.fresh(filesOf(p))
+	if !slices.Equal(got[outcome.RTO].Simulated, []outcome.Simulated{outcome.SimulatedSteps}) || got[outcome.RTO].Real() || !got[outcome.Failback].Real() {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -138,9 +200,18 @@ func TestAProofExpiresByChange(t *testing.T) {
 		"an objective":          {func(p *plan.Plan) { d := run.Duration(time.Minute); p.Systems[0].Objective.RTO = &d }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedPlan}},
 		"a server":              {func(p *plan.Plan) { p.Estate.Targets[0].Spec = []byte(`{"host":"db2"}`) }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedTargets}},
 		"a deputy":              {func(p *plan.Plan) { p.Estate.People[0].Deputies = nil }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedRoster}},
-		"the backup":            {func(p *plan.Plan) { p.Runbooks[2].Steps[0].With = []byte(`{"keep":14}`) }, states{proof.Fresh, proof.Changed}, nil},
-		"its place":             {func(p *plan.Plan) { p.Estate.Targets[1].Spec = []byte(`{"dir":"/c"}`) }, states{proof.Fresh, proof.Changed}, nil},
-		"the scenario":          {func(p *plan.Plan) { p.Scenario.Name = "fire" }, states{proof.Changed, proof.Changed}, []outcome.Change{proof.ChangedScenario}},
+		"what it depends on":    {func(p *plan.Plan) { p.Systems[0].DependsOn = []string{"stock"} }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedScenario}},
+		"where a site lies":     {func(p *plan.Plan) { p.Estate.Sites[0].Region = "kansai" }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedScenario}},
+		"what is lost":          {func(p *plan.Plan) { p.Scenario.SitesLost = nil }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedScenario}},
+		"what is broken":        {func(p *plan.Plan) { p.Scenario.Injects[0].Uses = "sim.slow" }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedScenario}},
+		"how long it holds":     {func(p *plan.Plan) { p.Scenario.Hold = 0 }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedScenario}},
+		"the baseline":          {func(p *plan.Plan) { p.Scenario.Baseline = 0 }, states{proof.Changed, proof.Fresh}, []outcome.Change{outcome.ChangedScenario}},
+		"an inject's words": {func(p *plan.Plan) {
+			p.Scenario.Injects[0].Title, p.Scenario.Injects[0].Line = plan.Text{EN: "Lost"}, "s.yaml:3"
+		}, states{proof.Fresh, proof.Fresh}, nil},
+		"the backup":   {func(p *plan.Plan) { p.Runbooks[2].Steps[0].With = []byte(`{"keep":14}`) }, states{proof.Fresh, proof.Changed}, nil},
+		"its place":    {func(p *plan.Plan) { p.Estate.Targets[1].Spec = []byte(`{"dir":"/c"}`) }, states{proof.Fresh, proof.Changed}, nil},
+		"the scenario": {func(p *plan.Plan) { p.Scenario.Name = "fire" }, states{proof.Changed, proof.Changed}, []outcome.Change{proof.ScenarioGone}},
 	} {
 		s := newShelf(t)
 		s.proved("r1", 10, run.Live, run.Met, run.Met)

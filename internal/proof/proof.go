@@ -23,6 +23,9 @@ type Proof struct {
 	Proven bool       `json:"proven"`
 	Run    string     `json:"run,omitempty"` // the newest run whose verdict is met
 	At     *time.Time `json:"at,omitempty"`  // its end
+	// Simulated is what was not the real thing in it.
+	Simulated []outcome.Simulated `json:"simulated,omitempty"`
+	MissedIn  string              `json:"missed_in,omitempty"` // a newer run that missed an objective
 	// Reasons say why proof is needed; empty when it is proven.
 	Reasons []plan.Text `json:"needs_proof,omitempty"`
 }
@@ -32,7 +35,8 @@ const looksBack = 50
 
 // Of looks for the newest run that met all objectives of the scenario and compares what
 // it used with p, the plan compiled from the files as they are now. Only runs that
-// did something count: a tabletop or a walkthrough proves no objective. maxAge is how long a
+// did something count: a tabletop or a walkthrough proves no objective. A newer run that missed one
+// takes the proof away. maxAge is how long a
 // proof counts; 0 is MaxAge.
 func Of(ctx context.Context, store journal.Store, p plan.Plan, now time.Time, maxAge time.Duration) (Proof, error) {
 	if maxAge == 0 {
@@ -42,33 +46,57 @@ func Of(ctx context.Context, store journal.Store, p plan.Plan, now time.Time, ma
 	if err != nil {
 		return Proof{}, err
 	}
-	var out Proof
+	out, found := Proof{}, false
 	for _, o := range ended {
-		if o.Verdict != run.Met || !o.Ran() {
+		real := len(o.Simulations()) == 0
+		switch {
+		case !o.Ran():
 			continue
-		}
-		at := o.EndedAt
-		out.Run, out.At = o.Run, &at
-		if o.PlanHash != p.Hash {
-			used, err := store.Plan(ctx, o.PlanHash)
-			if err != nil && !errors.Is(err, journal.ErrNotFound) { // its record may have been removed since
+		case o.Verdict == run.Missed && out.MissedIn == "" && (real || !found): // no simulated run makes a real miss good
+			out.MissedIn = o.Run
+			out.Reasons = append(out.Reasons, plan.Text{EN: "run " + o.Run + " has missed an objective", JA: "実施 " + o.Run + " で目標が未達でした"})
+		case o.Verdict == run.Met && (real || !found):
+			one, err := by(ctx, store, o, p, now, maxAge)
+			if err != nil {
 				return Proof{}, err
 			}
-			if err != nil || !sameButDepth(used, p) {
-				out.Reasons = append(out.Reasons, plan.Text{EN: "the plan has changed since run " + o.Run, JA: "実行 " + o.Run + " の後に計画が変更されています"})
+			switch {
+			case !found:
+				one.MissedIn, one.Reasons = out.MissedIn, append(out.Reasons, one.Reasons...)
+				out, found = one, true
+			case len(one.Reasons) == 0: // what the real thing shows is worth more, as long as it counts
+				out = one
 			}
 		}
-		if age := now.Sub(at); age > maxAge {
-			days := int(maxAge / (24 * time.Hour))
-			out.Reasons = append(out.Reasons, plan.Text{EN: fmt.Sprintf("the proof of run %s is older than %d days", o.Run, days),
-				JA: fmt.Sprintf("実行 %s による実証から%d日を超えています", o.Run, days)})
+		if found && (len(out.Simulated) == 0 || real || out.MissedIn != "") {
+			break
 		}
-		break
 	}
 	if out.Run == "" {
-		out.Reasons = append(out.Reasons, plan.Text{EN: "no run has met its objectives yet", JA: "目標をすべて達成した実行がまだありません"})
+		out.Reasons = append(out.Reasons, plan.Text{EN: "no run has met its objectives yet", JA: "目標をすべて達成した実施がまだありません"})
 	}
 	out.Proven = len(out.Reasons) == 0
+	return out, nil
+}
+
+// by is what a run that met everything proves of p.
+func by(ctx context.Context, store journal.Store, o outcome.Outcome, p plan.Plan, now time.Time, maxAge time.Duration) (Proof, error) {
+	at := o.EndedAt
+	out := Proof{Run: o.Run, At: &at, Simulated: o.Simulations()}
+	if o.PlanHash != p.Hash {
+		used, err := store.Plan(ctx, o.PlanHash)
+		if err != nil && !errors.Is(err, journal.ErrNotFound) { // its record may have been removed since
+			return Proof{}, err
+		}
+		if err != nil || !sameButDepth(used, p) {
+			out.Reasons = append(out.Reasons, plan.Text{EN: "the plan has changed since run " + o.Run, JA: "実施 " + o.Run + " の後に計画が変更されています"})
+		}
+	}
+	if now.Sub(at) > maxAge {
+		days := int(maxAge / (24 * time.Hour))
+		out.Reasons = append(out.Reasons, plan.Text{EN: fmt.Sprintf("the proof of run %s is older than %d days", o.Run, days),
+			JA: fmt.Sprintf("実施 %s による立証から%d日を超えています", o.Run, days)})
+	}
 	return out, nil
 }
 

@@ -23,7 +23,7 @@ func TestAScenarioIsProven(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := p
-	other.Scenario.Hold = run.Duration(time.Minute)
+	other.Scenario.Hold = run.Duration(time.Hour)
 	if err := other.Seal(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +53,48 @@ func TestAScenarioIsProven(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := proof.Of(t.Context(), s.store, p, now, 0)
+		if c.verdict == run.Missed && got.MissedIn != "r1" {
+			t.Errorf("%s: %+v", name, got)
+		}
 		if err != nil || got.Proven != c.proven || len(got.Reasons) == 0 != c.proven {
 			t.Errorf("%s: %+v, %v, want %v", name, got, err, c.proven)
 		}
+	}
+}
+
+// A scenario that a newer run missed is not proven by an older one.
+func TestAScenarioThatWasMissedSinceIsNotProven(t *testing.T) {
+	p := aPlan()
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	s := newShelf(t)
+	put := func(id string, days int, v run.Verdict, simulated bool) proof.Proof {
+		t.Helper()
+		o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Drill, Depth: run.Live, Scenario: "loss", PlanHash: p.Hash, State: run.Recovered, Verdict: v, EndedAt: now.AddDate(0, 0, -days),
+			People: outcome.People{Simulated: simulated}}
+		if err := outcome.Put(t.Context(), s.store, o); err != nil {
+			t.Fatal(err)
+		}
+		got, err := proof.Of(t.Context(), s.store, p, now, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := put("r1", 9, run.Met, true); !got.Proven || len(got.Simulated) != 1 {
+		t.Errorf("by simulated people: %+v", got)
+	}
+	if got := put("r2", 8, run.Missed, false); got.Proven || got.Run != "r1" || got.MissedIn != "r2" || len(got.Reasons) != 1 {
+		t.Errorf("missed since: %+v", got)
+	}
+	if got := put("r3", 7, run.Met, true); got.Proven || got.MissedIn != "r2" {
+		t.Errorf("met again by simulated people: %+v", got)
+	}
+	if got := put("r4", 6, run.Met, false); !got.Proven || got.Run != "r4" || got.Simulated != nil || got.MissedIn != "" {
+		t.Errorf("met again: %+v", got)
+	}
+	if got := put("r5", 5, run.Met, true); !got.Proven || got.Run != "r4" || got.Simulated != nil {
+		t.Errorf("and by simulated people after it: %+v", got)
 	}
 }

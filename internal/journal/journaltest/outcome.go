@@ -82,19 +82,23 @@ func testOutcomes(t *testing.T, s journal.Store) {
 	if err != nil || len(of) != 2 || of[0].Run != "r3" || of[0].RTO != run.Missed || of[1].Run != "r2" || of[1].Scenario != "flood" || string(of[1].Body) != `{"id":"orders"}` {
 		t.Errorf("of orders: %+v, %v", of, err)
 	}
-	met, err := s.LastMet(ctx, "rto")
+	met, err := s.LastJudged(ctx, "rto", run.Met)
 	if err != nil || len(met) != 2 || met[0].System != "orders" || met[0].Run != "r2" || met[1].System != "stock" || met[1].Run != "r1" || !met[1].EndedAt.Equal(day(1)) {
 		t.Errorf("last met: %+v, %v", met, err)
 	}
-	if met, err := s.LastMet(ctx, "rpo"); err != nil || len(met) != 0 {
+	missed, err := s.LastJudged(ctx, "rto", run.Missed)
+	if err != nil || len(missed) == 0 || missed[0].System != "orders" || missed[0].Run != "r3" {
+		t.Errorf("last missed: %+v, %v", missed, err)
+	}
+	if met, err := s.LastJudged(ctx, "rpo", run.Met); err != nil || len(met) != 0 {
 		t.Errorf("nothing met an RPO: %+v, %v", met, err)
 	}
-	if _, err := s.LastMet(ctx, "run = run OR rto"); err == nil {
+	if _, err := s.LastJudged(ctx, "run = run OR rto", run.Met); err == nil {
 		t.Error("a property that there is not was looked for")
 	}
 	// Made anew: a system that the run did not recover after all is gone from it.
 	put(outcomeOf("r1", day(1), run.Missed))
-	if met, err := s.LastMet(ctx, "rto"); err != nil || len(met) != 1 || met[0].Run != "r2" {
+	if met, err := s.LastJudged(ctx, "rto", run.Met); err != nil || len(met) != 1 || met[0].Run != "r2" {
 		t.Errorf("after r1 was made anew: %+v, %v", met, err)
 	}
 	// Who has read up to a position catches up with what was kept or changed since, and with nothing else.
