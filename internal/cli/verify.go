@@ -130,8 +130,10 @@ func (c *command) verified(r evidence.Result) {
 		c.say("muster: all fits together, but nothing shows whose it is: compare the fingerprint, or give the public key with --key", "muster: 相違はありませんが、誰のものか証明できません。フィンガープリントを照合するか、--key で公開鍵を指定してください")
 	case r.Computed == evidence.ComputedNone:
 		c.say("muster: log, files and events are as they were sealed; this record has no plan and no figures", "muster: 台帳・ファイル・イベントは封印時のとおりです。この記録には計画も数値もありません")
+	case r.SealedBy != r.CheckedBy:
+		c.say("muster: %d part(s) are as they were sealed; every figure of report.json follows from plan and events; report.html was not compared: read report.json, or check with muster %s", "muster: 封印時のとおりで（%d 部）、report.json のすべての数値が計画とイベントから導かれることを確認しました。report.html は照合していません。report.json を参照するか、muster %s で検証してください", r.Parts, r.SealedBy)
 	default:
-		c.say("muster: parts 1 to %d are as they were sealed; every figure follows from plan and events", "muster: 第 1〜%d 部は封印時のとおりです。すべての数値が計画とイベントから導かれることを確認しました", r.Parts)
+		c.say("muster: %d part(s) are as they were sealed; every figure follows from plan and events", "muster: 封印時のとおりで（%d 部）す。すべての数値が計画とイベントから導かれることを確認しました", r.Parts)
 	}
 }
 

@@ -123,7 +123,7 @@ func (v *verification) sequence(events []run.Event, known map[string]bool) {
 		}
 	}
 	if absent > 0 {
-		v.note("%d event(s) were missing in the record already when it was sealed; the report says so.", "イベント %d 件は封印時点で既に欠けていました（報告書に記載済み）。", absent)
+		v.note("%d event(s) were missing in the record already when it was sealed.", "イベント %d 件は封印時点で既に欠けていました。", absent)
 	}
 }
 

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -26,7 +27,11 @@ func (v *verification) later(entries map[uint64]Entry) {
 		v.LaterParts = LaterMissing
 		return
 	}
-	v.note("It shows parts 1 to %d of %s. Whether more was sealed later, and is not in it, this bundle does not show: where it came from, `muster evidence list %[2]s` says it.", "このバンドルが示すのは %[2]s の第 1〜%[1]d 部です。後から封印され、ここに含まれない部の有無は、このバンドルからは分かりません。書き出し元の `muster evidence list %[2]s` で確認してください。", v.Parts, v.Run)
+	parts, ja := "part 1", "第 1 部"
+	if v.Parts > 1 {
+		parts, ja = fmt.Sprintf("parts 1 to %d", v.Parts), fmt.Sprintf("第 1〜%d 部", v.Parts)
+	}
+	v.note("It shows %[1]s of %[3]s. Whether more was sealed later, and is not in it, this bundle does not show: where it came from, `muster evidence list %[3]s` says it.", "このバンドルが示すのは %[3]s の%[2]sです。後から封印され、ここに含まれない部の有無は、このバンドルからは分かりません。書き出し元の `muster evidence list %[3]s` で確認してください。", parts, ja, v.Run)
 }
 
 // planned finds out whether the record is one that has a plan. Its events say so, not only its
