@@ -133,7 +133,7 @@ func (c *command) verified(r evidence.Result) {
 	case r.SealedBy != r.CheckedBy:
 		c.say("muster: %d part(s) are as they were sealed; every figure of report.json follows from plan and events; report.html was not compared: read report.json, or check with muster %s", "muster: 封印時のとおりで（%d 部）、report.json のすべての数値が計画とイベントから導かれることを確認しました。report.html は照合していません。report.json を参照するか、muster %s で検証してください", r.Parts, r.SealedBy)
 	default:
-		c.say("muster: %d part(s) are as they were sealed; every figure follows from plan and events", "muster: 封印時のとおりで（%d 部）す。すべての数値が計画とイベントから導かれることを確認しました", r.Parts)
+		c.say("muster: %d part(s) are as they were sealed; every figure follows from plan and events", "muster: 封印時のとおりです（%d 部）。すべての数値が計画とイベントから導かれることを確認しました", r.Parts)
 	}
 }
 
