@@ -178,7 +178,7 @@ func (s *Server) mayOnFinding(ctx context.Context, body *FindingRequest, p plan.
 	}
 	if s.Estate == nil {
 		l := lang(ctx)
-		return plan.Estate{}, problem(http.StatusForbidden, CodeRefused, l.T("This server has no estate, so nobody is known to it.", "このサーバーにはestateがないため、操作者を確認できません。"),
+		return plan.Estate{}, problem(http.StatusForbidden, CodeRefused, l.T("This server has no estate, so nobody is known to it.", "このサーバーには構成台帳がないため、操作者を確認できません。"),
 			l.T("Start it with the plan files: --plans", "--plans で計画ファイルを指定して起動してください"))
 	}
 	e, err := s.Estate(ctx)
@@ -258,7 +258,7 @@ func (s *Server) knownSystem(ctx context.Context, name string) error {
 	}
 	if !slices.ContainsFunc(now.Systems, func(x plan.System) bool { return x.Name == name }) {
 		l := lang(ctx)
-		return problem(http.StatusNotFound, CodeNotFound, l.T("The estate has no system %q.", "estateに情報システム %q はありません。", name), l.T("`muster freshness` lists all", "`muster freshness` で一覧を表示できます"))
+		return problem(http.StatusNotFound, CodeNotFound, l.T("The estate has no system %q.", "構成台帳に情報システム %q はありません。", name), l.T("`muster freshness` lists all", "`muster freshness` で一覧を表示できます"))
 	}
 	return nil
 }
@@ -271,7 +271,7 @@ func (s *Server) ownerAndDue(ctx context.Context, e plan.Estate, in FindingReque
 		}
 		if p, _ := e.Person(in.Owner); len(p.Roles) == 0 {
 			l := lang(ctx)
-			return problem(http.StatusUnprocessableEntity, CodeRefused, l.T("%s holds no role in the estate, so nothing can be theirs to see to.", "%s はestateで役割を担っていないため、担当にできません。", in.Owner), l.T("Name somebody with a role", "役割のある人を指定してください"))
+			return problem(http.StatusUnprocessableEntity, CodeRefused, l.T("%s holds no role in the estate, so nothing can be theirs to see to.", "%s は構成台帳で役割を担っていないため、担当にできません。", in.Owner), l.T("Name somebody with a role", "役割のある人を指定してください"))
 		}
 	}
 	if in.Due != "" {
@@ -364,7 +364,7 @@ func (s *Server) stillOpen(ctx context.Context, f Finding) error {
 		return nil
 	}
 	l := lang(ctx)
-	return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: run %s passed its place.", "%s は解消済みです（実行 %s で合格）。", f.ID, f.ClosedIn), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
+	return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: run %s passed its place.", "%s は解消済みです（実施 %s で合格）。", f.ID, f.ClosedIn), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
 }
 
 func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Finding], error) {

@@ -129,7 +129,7 @@ func (s *Server) addPhoto(ctx context.Context, runID, by string, body []byte) (P
 		by = a.Person // who is known says nothing else about themselves
 	}
 	if _, there := p.Estate.Person(by); !there {
-		return Photo{}, problem(http.StatusConflict, CodeRefused, l.T("Nobody called %q is in the estate of this run.", "%q はこの実施の estate にいません。", by),
+		return Photo{}, problem(http.StatusConflict, CodeRefused, l.T("Nobody called %q is in the estate of this run.", "%q はこの実施の構成台帳にいません。", by),
 			l.T("Say who sends it: ?by=PERSON", "送信者を ?by=PERSON で指定してください"))
 	}
 	pic, err := photo.Clean(body)

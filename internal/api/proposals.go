@@ -37,7 +37,7 @@ func ofAlarm(ctx context.Context, by string) error {
 	}
 	l := lang(ctx)
 	return problem(http.StatusForbidden, CodeRefused, l.T("Nobody may act as %s but that source of alarms itself.", "%s として行動できるのは、その警報の発信元だけです。", by),
-		l.T("Give the ID of a person of the estate", "estateに載っている人のIDを指定してください"))
+		l.T("Give the ID of a person of the estate", "構成台帳に載っている人のIDを指定してください"))
 }
 
 func (s *Server) proposalRoutes(api huma.API) {
@@ -83,7 +83,7 @@ func (s *Server) settled(ctx context.Context, p Proposal) error {
 	out := problem(http.StatusConflict, CodeRefused, "", "")
 	switch p.State {
 	case alarm.Started:
-		out.Detail, out.Holder = l.T("Proposal %s was started already, by %s: run %s.", "提案 %s は %s により開始済みです（実行 %s）。", p.ID, p.By, p.Run), p.Run
+		out.Detail, out.Holder = l.T("Proposal %s was started already, by %s: run %s.", "提案 %s は %s により開始済みです（実施 %s）。", p.ID, p.By, p.Run), p.Run
 		out.WayOut = l.T("`muster drill show %s` shows it", "`muster drill show %s` で確認できます", p.Run)
 	case alarm.Expired:
 		out.Detail = l.T("Proposal %s has run out.", "提案 %s は期限切れです。", p.ID)

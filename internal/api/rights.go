@@ -18,7 +18,7 @@ func mayIn(ctx context.Context, e plan.Estate, person string, p plan.Permission)
 	l, roles := lang(ctx), strings.Join(e.Granted(p), ", ")
 	way := l.T("These roles may: %s", "権限を持つ役割: %s", roles)
 	if roles == "" {
-		way = l.T("No role may; see roles: may: in the estate", "この権限を持つ役割がありません。estateの roles: may: を確認してください")
+		way = l.T("No role may; see roles: may: in the estate", "この権限を持つ役割がありません。構成台帳の roles: may: を確認してください")
 	}
 	return problem(http.StatusForbidden, CodeRefused, l.T("%s may not do this: it takes the permission %q.", "%s にはこの操作の権限（%s）がありません。", person, p), way)
 }
@@ -44,5 +44,5 @@ func (s *Server) mayAround(ctx context.Context, p plan.Permission) error {
 		}
 	}
 	return problem(http.StatusForbidden, CodeRefused, l.T("This takes the permission %q.", "この操作には権限（%s）が必要です。", p),
-		l.T("Give it to a role of yours in the estate (roles: may:), or use the server's own token", "estateの roles: may: で役割に権限を与えるか、サーバーのトークンを使ってください"))
+		l.T("Give it to a role of yours in the estate (roles: may:), or use the server's own token", "構成台帳の roles: may: で役割に権限を与えるか、サーバーのトークンを使ってください"))
 }

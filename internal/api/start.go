@@ -135,13 +135,13 @@ func knownPerson(ctx context.Context, p plan.Plan, id string) error {
 	l := lang(ctx)
 	if slices.Contains(p.Estate.Barred, id) {
 		return problem(http.StatusConflict, CodeRefused, l.T("%s may not act in this kind of run.", "%s はこの種別の実行では行動できません。", id),
-			l.T("The estate limits the person (only: drill or real)", "estateで対象が限定されています（only: drill または real）"))
+			l.T("The estate limits the person (only: drill or real)", "構成台帳で対象が限定されています（only: drill または real）"))
 	}
-	way := l.T("People of the estate: %s", "estateに載っている人: %s", strings.Join(ids, ", "))
+	way := l.T("People of the estate: %s", "構成台帳に載っている人: %s", strings.Join(ids, ", "))
 	if near := nearest.Word(id, ids); near != "" {
 		way = l.T("Did you mean %q?", "%q の間違いではありませんか。", near)
 	}
-	return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("The estate knows no person %q.", "estateに %q という人はいません。", id), way)
+	return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("The estate knows no person %q.", "構成台帳に %q という人はいません。", id), way)
 }
 
 // begin starts or joins. The run's number is one above the scenario's newest ended run,

@@ -71,7 +71,7 @@ func (s *Server) write(ctx context.Context, in *struct {
 		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("The text is empty.", "本文がありません。"), l.T("Where there is nothing to say, write so", "特に記載がない場合は「特になし」と記入してください"))
 	}
 	if s.Estate == nil {
-		return nil, problem(http.StatusForbidden, CodeRefused, l.T("This server has no estate, so nobody is known to it.", "このサーバーにはestateがないため、操作者を確認できません。"), l.T("Start it with the plan files: --plans", "--plans で計画ファイルを指定して起動してください"))
+		return nil, problem(http.StatusForbidden, CodeRefused, l.T("This server has no estate, so nobody is known to it.", "このサーバーには構成台帳がないため、操作者を確認できません。"), l.T("Start it with the plan files: --plans", "--plans で計画ファイルを指定して起動してください"))
 	}
 	estate, err := s.Estate(ctx)
 	if err != nil {

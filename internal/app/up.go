@@ -90,7 +90,7 @@ func employ(o Options, registry scenario.Catalog, workers *sites) error {
 	var errs []error
 	for _, name := range o.Config.Sites {
 		if _, ok := bundle.Estate().Site(name); !ok {
-			return &Trouble{Mistake: true, What: o.Lang.T("sites: the estate has no site %q", "sites: 拠点 %q はestateにありません", name)}
+			return &Trouble{Mistake: true, What: o.Lang.T("sites: the estate has no site %q", "sites: 拠点 %q は構成台帳にありません", name)}
 		}
 	}
 	for _, site := range ownSites(o.Config, bundle.Estate()) {

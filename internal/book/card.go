@@ -66,7 +66,7 @@ func MakeCards(s Source, o CardOptions, l i18n.Lang) (Cards, error) {
 		}
 	}
 	if len(out.Cards) == 0 {
-		return out, fmt.Errorf("%s", l.T("the estate has no person %q; there are %s", "estateに %q という人はいません。載っている人: %s", o.Person, strings.Join(ids[:min(len(ids), 20)], ", ")))
+		return out, fmt.Errorf("%s", l.T("the estate has no person %q; there are %s", "構成台帳に %q という人はいません。載っている人: %s", o.Person, strings.Join(ids[:min(len(ids), 20)], ", ")))
 	}
 	return out, nil
 }

@@ -64,7 +64,7 @@ name; where nobody can type, --confirm NAME takes its place.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&reason, "reason", "", c.t("why; needed, and it stands in the report", "理由 (必須。報告書に記載される)"))
-	f.StringVar(&since, "since", "", c.t("when the event happened: 14:03 in the estate's zone, an RFC 3339 time, or 10m for ten minutes ago", "事象の発生時刻: 14:03 (estateのタイムゾーン)、RFC 3339、または 10m (10分前)"))
+	f.StringVar(&since, "since", "", c.t("when the event happened: 14:03 in the estate's zone, an RFC 3339 time, or 10m for ten minutes ago", "事象の発生時刻: 14:03 (構成台帳のタイムゾーン)、RFC 3339、または 10m (10分前)"))
 	f.StringVar(&request, "request-id", "", c.t("unique per request: asking again with the same one never starts twice", "要求ごとの一意な値。同じ値で再実行しても二重に開始しない"))
 	f.StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するscenario名"))
 	f.BoolVar(&yes, "yes", false, c.t("don't ask to type the scenario's name", "scenario名の入力による確認を省く"))
@@ -147,7 +147,7 @@ func (c *command) activation(a api.Activation) []string {
 				add("  LOCKED by run %s, which has ended: the start will be refused. Put %[2]s right, then: muster drill release %[2]s --reason ...",
 					"  終了した run %s がロックしたままです。開始は拒否されます。%[2]s を正常な状態に戻してから解除してください: muster drill release %[2]s --reason ...", s.HeldBy, s.Name)
 			} else {
-				add("  HELD by run %s: the start will be refused until it lets go", "  実行 %s が保持中です。解放されるまで開始は拒否されます", s.HeldBy)
+				add("  HELD by run %s: the start will be refused until it lets go", "  実施 %s が保持中です。解放されるまで開始は拒否されます", s.HeldBy)
 			}
 		}
 		if s.Unproven {

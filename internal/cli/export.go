@@ -65,7 +65,7 @@ func (c *command) exportCards() *cobra.Command {
 		Use: "cards", Short: c.t("Cards to cut out and fold, for the purse", "切り取って折りたたむ携行カード"), Args: cobra.NoArgs,
 	}
 	e := c.exportFlags(cmd)
-	cmd.Flags().StringVar(&o.Person, "person", "", c.t("only this person's: an ID of the estate; everybody with a role when left out", "この人のみ (estateのID)。省略時は役割のある全員"))
+	cmd.Flags().StringVar(&o.Person, "person", "", c.t("only this person's: an ID of the estate; everybody with a role when left out", "この人のみ (構成台帳のID)。省略時は役割のある全員"))
 	cmd.Flags().StringVar(&o.Report, "report-to", "", c.t("address at which people report that they are safe", "安否の報告先"))
 	cmd.RunE = func(*cobra.Command, []string) error {
 		s, err := c.source()

@@ -237,7 +237,7 @@ func (c *command) findingsAssign() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&in.Owner, "owner", "", c.t("an ID of the estate", "担当者 (estateのID)"))
+	f.StringVar(&in.Owner, "owner", "", c.t("an ID of the estate", "担当者 (構成台帳のID)"))
 	f.StringVar(&in.Due, "due", "", c.t("a date, as 2027-03-31", "期限 (例 2027-03-31)"))
 	f.StringVar(&in.Reason, "reason", "", c.t("why; it is kept", "理由 (記録される)"))
 	return cmd

@@ -19,7 +19,7 @@ import (
 
 // at adds --at, for what was done earlier than it is entered.
 func (c *command) atFlag(cmd *cobra.Command, to *string) {
-	cmd.Flags().StringVar(to, "at", "", c.t("when it was, as 14:05 in the estate's zone or RFC 3339 (default: now)", "発生・実施の時刻。14:05 (estateのタイムゾーン) または RFC 3339 (既定は現在)"))
+	cmd.Flags().StringVar(to, "at", "", c.t("when it was, as 14:05 in the estate's zone or RFC 3339 (default: now)", "発生・実施の時刻。14:05 (構成台帳のタイムゾーン) または RFC 3339 (既定は現在)"))
 }
 
 // when reads --at, in the zone of the run's estate.
@@ -55,7 +55,7 @@ func (c *command) moment(flag, text string, read func(string, time.Time) (time.T
 	shown := at.Format("2006-01-02 15:04 MST")
 	if errors.As(err, &long) {
 		return at, mistake(fmt.Errorf("%s", c.t("%s %s would be %s, more than 12 h ago: is that meant?", "%s %s は %s となり、12時間以上前です。この時刻で正しいですか", flag, text, shown)),
-			c.t("If so, write %[1]s; times without a zone are read in the estate's, where it is %[2]s", "正しい場合は %[1]s と指定してください。時差の指定がない時刻はestateのタイムゾーンで読みます（現在 %[2]s）", at.Format(time.RFC3339), now.Format("15:04 MST")))
+			c.t("If so, write %[1]s; times without a zone are read in the estate's, where it is %[2]s", "正しい場合は %[1]s と指定してください。時差の指定がない時刻は構成台帳のタイムゾーンで読みます（現在 %[2]s）", at.Format(time.RFC3339), now.Format("15:04 MST")))
 	}
 	if err != nil {
 		return at, err

@@ -30,7 +30,7 @@ const starterScenario = "main-site-lost"
 func (c *command) initial() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [FOLDER]",
-		Short: c.t("Write a small plan to begin with: an estate, a runbook, a scenario", "最初の計画ファイル (estate、手順書、シナリオ) を作成する"),
+		Short: c.t("Write a small plan to begin with: an estate, a runbook, a scenario", "最初の計画ファイル (構成台帳、手順書、シナリオ) を作成する"),
 		Long: c.t(`Write plan files to begin with into FOLDER (default: this one), with comments that say what to
 change. They are valid as they are: a table-top drill of them can be started at once. Nothing is
 overwritten, and a folder that has plan files already is left alone.`,

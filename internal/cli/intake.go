@@ -35,7 +35,7 @@ directory must hold an estate; the written file passes "muster validate". Nothin
 			`手順書を読み取り、人が行うステップからなるrunbookを書き出します。列の意味は日本語・英語の見出しから
 推定し、判断できないときは質問します (端末がない場合は --column で指定)。手順書に書かれていない点
 (担当、所要時間、確認方法、戻し方、順序) を一覧にし、各ステップのコメントにも残します。計画フォルダに
-estateが必要です。書き出したファイルは muster validate を通ります。既存のファイルは上書きしません。`),
+構成台帳が必要です。書き出したファイルは muster validate を通ります。既存のファイルは上書きしません。`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var err error
@@ -58,7 +58,7 @@ estateが必要です。書き出したファイルは muster validate を通り
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&ask.System, "system", "", c.t("system that the runbook is for (default: the estate's only one)", "対象システム (既定はestateに1つだけある場合のそれ)"))
+	f.StringVar(&ask.System, "system", "", c.t("system that the runbook is for (default: the estate's only one)", "対象システム (既定は構成台帳に1つだけある場合のそれ)"))
 	f.StringVar(&ask.Name, "name", "", c.t("name of the runbook (default: from the file's name)", "runbookの名前 (既定はファイル名から)"))
 	f.StringVar(&ask.Title, "title", "", c.t("what people call it (default: the file's name)", "表示名 (既定はファイル名)"))
 	f.StringVar(&ask.Sheet, "sheet", "", c.t("the sheet or table that is the procedure", "手順書のシート名"))
@@ -154,7 +154,7 @@ func (c *command) complete(file string, ask *intake.Ask, b *scenario.Bundle) err
 	case ask.System == "":
 		return mistake(fmt.Errorf("%s", c.t("for which system is it?", "どのシステムの手順書か指定してください")), c.t("--system says it: %s", "--system で指定します: %s", strings.Join(systems, ", ")))
 	case !slices.Contains(systems, ask.System):
-		way := c.t("The estate has: %s", "estateにあるもの: %s", strings.Join(systems, ", "))
+		way := c.t("The estate has: %s", "構成台帳にあるもの: %s", strings.Join(systems, ", "))
 		if near := nearest.Word(ask.System, systems); near != "" {
 			way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
 		}
@@ -186,7 +186,7 @@ func (c *command) complete(file string, ask *intake.Ask, b *scenario.Bundle) err
 	}
 	slices.Sort(known)
 	if len(known) == 0 {
-		return mistake(fmt.Errorf("%s", c.t("the estate has no roles, and each step needs one", "estateに役割がありません。各ステップには役割が必要です")), c.t("Write the roles into the estate first", "先にestateへ役割を定義してください"))
+		return mistake(fmt.Errorf("%s", c.t("the estate has no roles, and each step needs one", "構成台帳に役割がありません。各ステップには役割が必要です")), c.t("Write the roles into the estate first", "先に構成台帳へ役割を定義してください"))
 	}
 	wanted := slices.Collect(func(yield func(string) bool) {
 		for _, r := range ask.RoleFor {
@@ -200,7 +200,7 @@ func (c *command) complete(file string, ask *intake.Ask, b *scenario.Bundle) err
 	}
 	for _, r := range wanted {
 		if !slices.Contains(known, r) {
-			way := c.t("The estate has: %s", "estateにあるもの: %s", strings.Join(known, ", "))
+			way := c.t("The estate has: %s", "構成台帳にあるもの: %s", strings.Join(known, ", "))
 			if near := nearest.Word(r, known); near != "" {
 				way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
 			}
@@ -297,5 +297,5 @@ func (c *command) printDraft(out string, doc intake.Document, d intake.Draft) {
 			fmt.Fprintf(c.Out, "  %s\n", c.t("and %d more, in the file", "ほか %d 件（ファイル内のコメント参照）", more))
 		}
 	}
-	fmt.Fprintln(c.Out, c.t("Next: settle the gaps in the file, name the runbook in the estate's system, and rehearse it as a walkthrough (docs/intake.md)", "次に: ファイル内の要確認事項を解決し、estateのsystemからこのrunbookを参照し、手順書確認訓練で確かめてください (docs/intake.md)"))
+	fmt.Fprintln(c.Out, c.t("Next: settle the gaps in the file, name the runbook in the estate's system, and rehearse it as a walkthrough (docs/intake.md)", "次に: ファイル内の要確認事項を解決し、構成台帳のsystemからこのrunbookを参照し、手順書確認訓練で確かめてください (docs/intake.md)"))
 }

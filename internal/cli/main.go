@@ -198,7 +198,7 @@ func (c *command) person() (string, error) {
 			return "", nil // the server knows whose it is
 		}
 		return "", mistake(fmt.Errorf("%s", c.t("Who are you? Every act has a person.", "操作者が指定されていません。操作には必ず実施者が必要です。")),
-			c.t("Say it with --as PERSON, MUSTER_PERSON, or person: in muster.yaml; PERSON is an ID of the estate. With a personal token it is not needed: muster people token", "--as PERSON、MUSTER_PERSON、muster.yamlのpersonのいずれかで指定してください。PERSONはestateのIDです。個人トークンを使えば指定は不要です: muster people token"))
+			c.t("Say it with --as PERSON, MUSTER_PERSON, or person: in muster.yaml; PERSON is an ID of the estate. With a personal token it is not needed: muster people token", "--as PERSON、MUSTER_PERSON、muster.yamlのpersonのいずれかで指定してください。PERSONは構成台帳のIDです。個人トークンを使えば指定は不要です: muster people token"))
 	}
 	return c.config.Person, nil
 }

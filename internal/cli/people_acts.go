@@ -48,7 +48,7 @@ func (c *command) checkin() *cobra.Command {
 	f.BoolVar(&can, "can-come", false, c.t("can come to the muster though hurt", "負傷していても参集できる"))
 	f.BoolVar(&cannot, "cannot-come", false, c.t("can't come to the muster", "参集できない"))
 	f.BoolVar(&online, "online", false, c.t("can take part online", "オンラインで参加できる"))
-	f.StringVar(&comes, "comes", "", c.t("when you expect to be there: 2h, 14:30 in the estate's zone, or an RFC 3339 time", "到着見込み: 2h、14:30 (estateのタイムゾーン)、またはRFC 3339の時刻"))
+	f.StringVar(&comes, "comes", "", c.t("when you expect to be there: 2h, 14:30 in the estate's zone, or an RFC 3339 time", "到着見込み: 2h、14:30 (構成台帳のタイムゾーン)、またはRFC 3339の時刻"))
 	f.StringVar(&family, "family", "", c.t("safe, hurt, unknown or none; private", "家族の状況: safe (無事), hurt (負傷), unknown (未確認), none (なし)。非公開"))
 	f.StringVar(&where, "where", "", c.t("where you are; private", "現在地 (非公開)"))
 	f.StringVar(&phone, "phone", "", c.t("where you can be reached now; private", "現在の連絡先 (非公開)"))

@@ -16,7 +16,7 @@ func (c *command) up() *cobra.Command {
 		Short: c.t("Run everything on this machine: engine, server and a worker for every site", "エンジン、サーバー、全拠点のワーカーをこのマシンで起動する"),
 		Long: c.t(`Run everything on this machine until Ctrl-C: the embedded engine, the server with its
 API, and a worker for every site of the estate. All data is in one directory.`,
-			`Ctrl-Cで終了するまで、内蔵エンジン、APIサーバー、estateの全拠点のワーカーをこのマシンで動かします。
+			`Ctrl-Cで終了するまで、内蔵エンジン、APIサーバー、構成台帳の全拠点のワーカーをこのマシンで動かします。
 データは一つのディレクトリに置かれます。`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -48,11 +48,11 @@ certificate is worth nothing from then on. To shut a site out, remove DATA/gatew
 				known = append(known, s.Name)
 			}
 			if _, ok := b.Estate().Site(name); !ok {
-				way := c.t("Its sites: %v", "estateの拠点: %v", known)
+				way := c.t("Its sites: %v", "構成台帳の拠点: %v", known)
 				if near := nearest.Word(name, known); near != "" {
 					way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
 				}
-				return mistake(fmt.Errorf("%s", c.t("the estate has no site %q", "拠点 %q はestateにありません", name)), way)
+				return mistake(fmt.Errorf("%s", c.t("the estate has no site %q", "拠点 %q は構成台帳にありません", name)), way)
 			}
 			if days < 1 {
 				return mistake(fmt.Errorf("%s", c.t("--days %d: a certificate counts for a day at least", "--days %d: 有効期間は1日以上にしてください", days)), "")

@@ -80,8 +80,8 @@ func (r *Refusal) In(l i18n.Lang) (what, way string) {
 		return l.T("%s is disabled and may not come in.", "%s は利用停止中のため、利用できません。", r.Person),
 			l.T("An administrator can let them in again: muster people enable %s", "管理者が再開できます: muster people enable %s", r.Person)
 	case Gone:
-		return l.T("The estate has no person %s any more.", "%s は現在のestateに載っていません。", r.Person),
-			l.T("Add them to the estate again, or use the token of somebody who is there", "estateに追加するか、載っている人のトークンを使ってください")
+		return l.T("The estate has no person %s any more.", "%s は現在の構成台帳に載っていません。", r.Person),
+			l.T("Add them to the estate again, or use the token of somebody who is there", "構成台帳に追加するか、載っている人のトークンを使ってください")
 	case Forged:
 		return l.T("This link was not made by this server, or was changed on its way.", "このリンクは、このサーバーが発行したものではないか、途中で書き換えられています。"),
 			l.T("Open it exactly as it was sent, the whole line; or ask for a new one", "届いたリンクを改変せず、全体を開いてください。開けない場合は再発行を依頼してください")
@@ -97,8 +97,8 @@ func (r *Refusal) In(l i18n.Lang) (what, way string) {
 		return l.T("The sign-in provider's answer was not accepted.", "認証プロバイダーからの応答を受け付けられませんでした。"),
 			l.T("Begin the sign-in again, in the same browser; if it happens again, sign in with a personal token and tell the administrator", "同じブラウザーでサインインをやり直してください。繰り返す場合は個人トークンでサインインし、管理者に連絡してください")
 	case Stranger:
-		return l.T("The sign-in provider knows you, and the estate does not.", "認証は成功しましたが、estateに該当する人が載っていません。"),
-			l.T("Have your subject entered in the estate: people: - {id: ..., subject: ...}", "estateに subject を登録してもらってください（people: - {id: ..., subject: ...}）")
+		return l.T("The sign-in provider knows you, and the estate does not.", "認証は成功しましたが、構成台帳に該当する人が載っていません。"),
+			l.T("Have your subject entered in the estate: people: - {id: ..., subject: ...}", "構成台帳に subject を登録してもらってください（people: - {id: ..., subject: ...}）")
 	}
 	return l.T("You are not let in.", "利用できません。"), ""
 }

@@ -169,7 +169,7 @@ func cannotProve(p plan.Plan, s plan.System) []plan.Text {
 	if moves && s.SingleWriter == nil && p.Scenario.Depth.Allows(run.Disrupt) {
 		out = append(out, plan.Text{
 			EN: "that exactly one side takes writes, at home or where it stays: give the system a single_writer step in the estate",
-			JA: "書き込みを受け付ける側が一つであること（切戻し後も、切り替え先に留まる場合も）。estateでこのシステムにsingle_writerを定めてください",
+			JA: "書き込みを受け付ける側が一つであること（切戻し後も、切り替え先に留まる場合も）。構成台帳でこのシステムにsingle_writerを定めてください",
 		})
 	}
 	return out
