@@ -27,7 +27,8 @@ type EstateFiles interface {
 	EstateFile() (*estate.Estate, error)
 }
 
-// mostRuns bounds what one page of a trend reads: ten years of a system's quarters are forty.
+// mostRuns bounds what one page of a trend reads: ten years of a system's quarters are forty. A page
+// that reads less than there is says so.
 const mostRuns = 2000
 
 // ReportOf chooses a page over many runs.
@@ -169,9 +170,20 @@ func (s *Server) blind(ctx context.Context) (map[string]bool, error) {
 }
 
 func (s *Server) trend(ctx context.Context, of ReportOf) (paged, error) {
-	list, err := outcome.List(ctx, s.Store, journal.OutcomeFilter{System: of.System, Scenario: of.Scenario, Limit: mostRuns})
+	which := journal.OutcomeFilter{System: of.System, Scenario: of.Scenario, Limit: mostRuns + 1}
+	list, err := outcome.List(ctx, s.Store, which)
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
+	}
+	var cut *overview.Cut
+	if len(list) > mostRuns {
+		which.Limit, which.Bare = 0, true
+		all, err := s.Store.Outcomes(ctx, which)
+		if err != nil {
+			return nil, s.storeProblem(ctx, err)
+		}
+		list = list[:mostRuns]
+		cut = &overview.Cut{Ended: len(all), Read: mostRuns, Since: list[mostRuns-1].EndedAt}
 	}
 	if len(list) == 0 && (of.System != "" || of.Scenario != "") {
 		l := lang(ctx)
@@ -182,7 +194,9 @@ func (s *Server) trend(ctx context.Context, of ReportOf) (paged, error) {
 	if err != nil {
 		return nil, err
 	}
-	return overview.MakeTrend(s.frame(ctx), of.System, of.Scenario, list, blind), nil
+	t := overview.MakeTrend(s.frame(ctx), of.System, of.Scenario, list, blind)
+	t.Cut = cut
+	return t, nil
 }
 
 func (s *Server) compare(ctx context.Context, of ReportOf) (paged, error) {

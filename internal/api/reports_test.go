@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -175,5 +176,38 @@ func TestAPastYearIsAsItWas(t *testing.T) {
 	var review overview.Review
 	if read("review", api.ReportOf{Fiscal: 2025}, &review); len(review.Remarks) != 1 {
 		t.Errorf("the review of 2025: %+v", review.Remarks)
+	}
+}
+
+// A trend over more runs than a page reads says so, and since when.
+func TestATrendThatIsCutSaysSo(t *testing.T) {
+	l := newLessons(t)
+	l.server.SetSheet = func(w io.Writer, d sheet.Sheet, format string, lang i18n.Lang) error {
+		_, err := io.WriteString(w, d.Sentence.In(string(lang)))
+		return err
+	}
+	says := func(lang string) string {
+		b, err := l.client.Overview(l.as("sato"), "trend", api.ReportOf{}, "text", lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	const most = 2000
+	first := l.now.Add(-3 * most * time.Hour)
+	for n := range most + 5 {
+		if n == most {
+			if got := says("en"); got != "2000 of 2000 runs met their objectives." {
+				t.Errorf("nothing is left out yet: %s", got)
+			}
+		}
+		l.ended(fmt.Sprintf("drl-%04d", n), first.Add(time.Duration(n)*time.Hour), false)
+	}
+	since := first.Add(5 * time.Hour).Format(time.DateOnly)
+	if got, want := says("en"), "2000 of 2000 runs met their objectives. This is of the newest 2000 of 2005 ended runs only, since "+since+"."; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got, want := says("ja"), "実施2000件中2000件で目標を達成。終了した実施2005件のうち、新しい2000件（"+since+"以降）のみの集計です。"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

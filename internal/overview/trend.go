@@ -29,6 +29,15 @@ type Trend struct {
 	Met       int `json:"met"`
 	Count     int `json:"count"`
 	Simulated int `json:"simulated"` // of Count, those in which the engine answered for people
+	// Cut: there are older ended runs than those that were read. Nil is none.
+	Cut *Cut `json:"cut,omitempty"`
+}
+
+// Cut is how many ended runs there are, and how many of them, the newest, were read.
+type Cut struct {
+	Ended int       `json:"ended"`
+	Read  int       `json:"read"`
+	Since time.Time `json:"since"` // the end of the oldest that was read
 }
 
 // Class is what runs have to have in common before their times can be averaged. Those of blind and
@@ -304,6 +313,10 @@ func (t Trend) Sheet() sheet.Sheet {
 	if t.System != "" {
 		d.Sentence = sheet.Say("It met its objectives in %d of %d runs; in the newest, of %s: RTO %s against %s.", "実施%[2]d件中%[1]d件で目標を達成。最新（%[3]s）のRTOは%[4]s、目標%[5]s。",
 			t.Met, t.Count, t.day(last.At), both(sheet.SpanOr(last.RTOS, sheet.Say("not measured", "未測定"))), both(sheet.SpanOr(last.RTOObjectiveS, sheet.Say("none", "未設定"))))
+	}
+	if c := t.Cut; c != nil {
+		d.Sentence = sheet.Say("%s This is of the newest %d of %d ended runs only, since %s.", "%s終了した実施%[3]d件のうち、新しい%[2]d件（%[4]s以降）のみの集計です。",
+			both(d.Sentence), c.Read, c.Ended, t.day(c.Since))
 	}
 	if t.Simulated > 0 {
 		d.Remarks = append(d.Remarks, sheet.Say("In %d of these %d runs people were simulated: they prove nothing of people.", "%[2]d件のうち%[1]d件は人の応答が模擬であり、要員の対応は立証していません。", t.Simulated, t.Count))
