@@ -137,7 +137,7 @@ func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
 		return f, err
 	}
 	for _, r := range runs {
-		f.Runs = append(f.Runs, programme.Ran{Run: r.Run, Scenario: r.Scenario, Kind: r.Kind, State: r.State, By: r.By, StartedAt: r.StartedAt})
+		f.Runs = append(f.Runs, programme.Ran{Run: r.Run, Scenario: r.Scenario, Kind: r.Kind, State: r.State, Depth: r.Depth, By: r.By, StartedAt: r.StartedAt})
 	}
 	f.Arrivals, err = s.arrived(ctx)
 	return f, err

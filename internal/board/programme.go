@@ -182,6 +182,9 @@ func dayOr(t time.Time) string {
 
 func (v *visit) itemView(e Inventory, it programme.Item, zone *time.Location) itemView {
 	out := itemView{Item: it, sign: v.status(it.Status), Label: either(it.Title.In(string(v.lang)), it.Row), Holder: nameIn(v.lang, e.Estate, it.Planner), When: dayOr(it.From.In(zone))}
+	if it.Late {
+		out.sign = v.heldLate()
+	}
 	if it.Blind { // its hour is drawn
 		out.When = it.From.In(zone).Format(time.DateOnly)
 	}
@@ -209,11 +212,23 @@ func (v *visit) itemView(e Inventory, it programme.Item, zone *time.Location) it
 	return out
 }
 
+// heldLate is held, but after its time was over.
+func (v *visit) heldLate() sign { return sign{"warn", "✓", v.t("held late", "遅れて実施")} }
+
 func (view *programmeView) count(v *visit) {
+	late := 0
+	for _, it := range view.Items {
+		if it.Late {
+			late++
+		}
+	}
+	if late > 0 {
+		defer func() { view.Counts = append(view.Counts, countView{v.heldLate(), late}) }()
+	}
 	for _, s := range statuses {
 		n := 0
 		for _, it := range view.Items {
-			if it.Status == s.is {
+			if it.Status == s.is && !it.Late {
 				n++
 			}
 		}

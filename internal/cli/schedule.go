@@ -234,15 +234,21 @@ func (c *command) coverage() *cobra.Command {
 				return c.printJSON(cov)
 			}
 			var rows [][]string
-			counts := map[programme.Status]int{}
+			counts, late := map[programme.Status]int{}, 0
 			for _, i := range cov.Items {
 				counts[i.Status]++
+				if i.Late {
+					late++
+				}
 				rows = append(rows, []string{i.From.In(c.in).Format(time.DateOnly), i.Row, c.status(i), c.became(i)})
 			}
 			table(c.Out, []string{c.t("DUE", "予定日"), c.t("ROW", "行"), c.t("STATE", "状態"), c.t("WHAT CAME OF IT", "経過")}, rows)
 			c.say("%s to %s: %d held, %d overdue, %d postponed, %d to come", "%s〜%s：実施済み %d、期限超過 %d、延期中 %d、今後 %d",
 				cov.From.In(c.in).Format(time.DateOnly), cov.Until.In(c.in).AddDate(0, 0, -1).Format(time.DateOnly), counts[programme.HeldThen], counts[programme.Overdue], counts[programme.Waiting],
 				counts[programme.Planned]+counts[programme.UnderWay]+counts[programme.Arriving])
+			if late > 0 {
+				c.say("%d of those held were held after their time was over", "実施済みのうち %d 件は期限を過ぎてからの実施", late)
+			}
 			return nil
 		},
 	}
@@ -254,6 +260,9 @@ func (c *command) coverage() *cobra.Command {
 func (c *command) status(i programme.Item) string {
 	switch i.Status {
 	case programme.HeldThen:
+		if i.Late {
+			return c.t("HELD LATE", "遅れて実施")
+		}
 		return c.t("held", "実施済み")
 	case programme.Overdue:
 		return c.t("OVERDUE", "期限超過")

@@ -2,6 +2,7 @@ package overview
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"slices"
 	"strings"
@@ -239,5 +240,18 @@ func TestEveryPageInEveryFormat(t *testing.T) {
 				t.Errorf("%s as Markdown lost a name", name)
 			}
 		}
+	}
+}
+
+func TestDrillsHeldLateAreCountedAndShown(t *testing.T) {
+	f := facts()
+	f.Planned[0].Late = true
+	y := MakeYear(f)
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(y.Sheet()); err != nil {
+		t.Fatal(err)
+	}
+	if y.Counts.Held != 1 || y.Counts.HeldLate != 1 || !strings.Contains(b.String(), "held late") || !strings.Contains(b.String(), "遅れて実施") {
+		t.Errorf("%+v\n%s", y.Counts, b.String())
 	}
 }

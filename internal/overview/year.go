@@ -65,6 +65,7 @@ type Year struct {
 type Counts struct {
 	Planned       int `json:"planned"`
 	Held          int `json:"held"`
+	HeldLate      int `json:"held_late"` // of those held
 	Overdue       int `json:"overdue"`
 	Runs          int `json:"runs"`
 	Real          int `json:"real_events"`
@@ -91,6 +92,7 @@ type Planned struct {
 	Due    string           `json:"due"`
 	Status programme.Status `json:"status"`
 	HeldOn string           `json:"held_on,omitempty"`
+	Late   bool             `json:"late,omitempty"`
 	Run    string           `json:"run,omitempty"`
 	Why    []plan.Text      `json:"why,omitempty"`
 }
@@ -138,7 +140,7 @@ func MakeYear(f Facts) Year {
 	y := Year{Frame: f.Frame, From: f.day(f.From), To: f.day(f.Until.Add(-time.Second)), Fiscal: f.From.In(f.zone()).Year(), Programme: f.Programme,
 		Planned: []Planned{}, Systems: []YearSystem{}, Quarters: []Quarter{}, Findings: []Standing{}, Residual: []Measure{}, Candidates: []Standing{}, Over: f.past(), Remarks: f.ofToday()}
 	for _, i := range f.Planned {
-		one := Planned{Row: i.Row, Number: i.Number, Title: i.Title, Due: f.day(i.From), Status: i.Status, Run: i.Run, Why: i.Why}
+		one := Planned{Row: i.Row, Number: i.Number, Title: i.Title, Due: f.day(i.From), Status: i.Status, Run: i.Run, Late: i.Late, Why: i.Why}
 		if !i.HeldOn.IsZero() {
 			one.HeldOn = f.day(i.HeldOn)
 		}
@@ -147,6 +149,9 @@ func MakeYear(f Facts) Year {
 		switch i.Status {
 		case programme.HeldThen:
 			y.Counts.Held++
+			if i.Late {
+				y.Counts.HeldLate++
+			}
 		case programme.Overdue:
 			y.Counts.Overdue++
 		}
@@ -388,6 +393,10 @@ func (y Year) plannedSection() sheet.Section {
 			status.Class = string(run.Missed)
 		case programme.HeldThen:
 			status.Class = string(run.Met)
+			if p.Late {
+				status = sheet.Tell(sheet.Say("held late", "遅れて実施"))
+				status.Class = string(run.NotProven)
+			}
 		}
 		t.Rows = append(t.Rows, []sheet.Cell{word(p.Number), {Text: titleOf(p.Title, p.Row)}, sheet.Time(sheet.Plain(p.Due)), status, sheet.Time(sheet.Plain(p.HeldOn)), word(p.Run), {Text: why}})
 	}

@@ -39,6 +39,7 @@ type Item struct {
 	To       time.Time   `json:"to,omitzero" doc:"Until when it may be held without being overdue."`
 	Status   Status      `json:"status" enum:"planned,due,postponed,under_way,held,overdue"`
 	HeldOn   time.Time   `json:"held_on,omitzero"`
+	Late     bool        `json:"late,omitempty" doc:"It was held after its time was over."`
 	Run      string      `json:"run,omitempty"`
 	By       string      `json:"by,omitempty" doc:"Who started it, or recorded it."`
 	Until    time.Time   `json:"until,omitzero" doc:"When a postponed one is tried again; not told of a blind one."`
@@ -115,6 +116,7 @@ type Ran struct {
 	Scenario  string
 	Kind      run.Kind
 	State     run.State
+	Depth     run.Depth
 	By        string
 	StartedAt time.Time
 }
@@ -122,6 +124,11 @@ type Ran struct {
 // counts reports whether a run is a drill that was held, or is being held.
 func (r Ran) counts() bool {
 	return r.Kind == run.Drill && r.State != run.Refused && r.State != run.Cancelled
+}
+
+// shallower reports whether a run was made less deep than a drill must be.
+func (r Ran) shallower(than run.Depth) bool {
+	return than != "" && r.Depth != "" && slices.Index(run.Depths(), r.Depth) < slices.Index(run.Depths(), than)
 }
 
 // Arrived is somebody who is newly in the estate, or has a new role.
@@ -185,6 +192,7 @@ func (c *covering) row(row Row) []Item {
 		if it.Status == Overdue && len(it.Why) == 0 {
 			it.Why = []plan.Text{{EN: "no run of it, and nobody recorded that it was held", JA: "実施の記録がない"}}
 		}
+		it.Late = it.tardy()
 	}
 	return append(items, c.arrivals(row)...)
 }
@@ -269,6 +277,11 @@ func (c *covering) byOccasion(row Row, it *Item) {
 	}
 }
 
+// tardy reports whether it was held after its time was over.
+func (it Item) tardy() bool {
+	return it.Status == HeldThen && !it.To.IsZero() && it.HeldOn.After(it.To)
+}
+
 func texts(list []run.Problem) []plan.Text {
 	var out []plan.Text
 	for _, p := range list {
@@ -307,14 +320,20 @@ func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
 	if row.Scenario == "" {
 		return
 	}
+	var shallow []plan.Text
 	for _, r := range c.facts.Runs {
 		if r.Scenario != row.Scenario || !r.counts() || c.used[r.Run] || r.StartedAt.Before(begin) || !r.StartedAt.Before(end) {
+			continue
+		}
+		if r.shallower(row.Depth) {
+			shallow = append(shallow, plan.Say("run %s does not hold it: it was at depth %s, and the scenario is of depth %s", "%s は深度 %s の実施で、シナリオの深度 %s より浅いため、実施とみなさない", r.Run, string(r.Depth), string(row.Depth)))
 			continue
 		}
 		c.used[r.Run] = true
 		c.ran(it, r.Run, r.StartedAt, r.By)
 		return
 	}
+	it.Why = append(it.Why, shallow...)
 }
 
 // arrivals lists who needs a row because they came, or have a new role.
@@ -340,6 +359,7 @@ func (c *covering) arrivals(row Row) []Item {
 				it.Status, it.HeldOn, it.By, it.Occasion = HeldThen, r.Due.At, r.By, r.ID
 			}
 		}
+		it.Late = it.tardy()
 		out = append(out, it)
 	}
 	return out

@@ -134,3 +134,28 @@ func TestCoverageHolds(t *testing.T) {
 		}
 	})
 }
+
+// A run that is shallower than the scenario, or months late, is not what the plan asked for.
+func TestShallowRunsHoldNothingAndLateOnesAreMarked(t *testing.T) {
+	p := &programme.Programme{Name: "x", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{{ID: "switch", Kind: "switchover", Title: plan.Text{EN: "switch"}, Scenario: "live-loss", Depth: run.Live, Months: []int{5}, ByHand: true}}}
+	now := at(t, "2026-12-01T00:00:00+09:00")
+	from, until := p.Year(now)
+	tabletop := programme.Ran{Run: "live-loss-1", Scenario: "live-loss", Kind: run.Drill, State: run.TalkedThrough, Depth: run.Tabletop, StartedAt: at(t, "2026-05-20T00:00:00+09:00")}
+	live := programme.Ran{Run: "live-loss-2", Scenario: "live-loss", Kind: run.Drill, State: run.Recovered, Depth: run.Live, StartedAt: at(t, "2026-05-21T00:00:00+09:00")}
+	late := live
+	late.StartedAt = at(t, "2026-11-20T00:00:00+09:00")
+	for name, c := range map[string]struct {
+		runs []programme.Ran
+		want string
+		late bool
+	}{
+		"a tabletop":     {[]programme.Ran{tabletop}, "2026-05-01 switch overdue | run live-loss-1 does not hold it: it was at depth tabletop, and the scenario is of depth live", false},
+		"the live one":   {[]programme.Ran{tabletop, live}, "2026-05-01 switch held by live-loss-2 on 2026-05-21", false},
+		"half a year on": {[]programme.Ran{tabletop, late}, "2026-05-01 switch held by live-loss-2 on 2026-11-20", true},
+	} {
+		items := programme.Coverage(p, from, until, now, programme.Facts{Runs: c.runs})
+		if got := lines(items); got != c.want || len(items) != 1 || items[0].Late != c.late {
+			t.Errorf("%s: %s, late: %+v", name, got, items)
+		}
+	}
+}

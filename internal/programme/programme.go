@@ -42,6 +42,7 @@ type Row struct {
 	Remarks     plan.Text    `json:"remarks,omitzero"`
 	Scenario    string       `json:"scenario,omitempty"`
 	Systems     []string     `json:"systems,omitempty"`
+	Depth       run.Depth    `json:"depth,omitempty" doc:"The scenario's own: a shallower run does not hold the row."`
 	ByHand      bool         `json:"by_hand,omitempty" doc:"People start it, or hold it without a scenario."`
 	Goals       []Goal       `json:"goals,omitempty"`
 	Assumptions []string     `json:"assumptions,omitempty"`

@@ -211,7 +211,7 @@ func (r *reading) row(f FileRow) Row {
 	}
 	slices.Sort(out.Months)
 	sc := r.scenario(where, f)
-	out.Systems = sc.Systems
+	out.Systems, out.Depth = sc.Systems, sc.Depth
 	if sc.Blind && !slices.Contains(sc.Facilitators, out.Planner) {
 		r.Log.Add(f.Scenario.Place, "%s: %s plans it and may not read the blind scenario %s; add them to its facilitators, or name a planner who is one", "%s: 企画者 %s は非提示型のシナリオ %s を読めません。シナリオの facilitators に加えるか、facilitators の人を planner に指定してください", where, out.Planner, sc.Name)
 	}
