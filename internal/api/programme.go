@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -149,8 +150,12 @@ func (s *Server) occasions(ctx context.Context, open bool) ([]programme.Record, 
 	if err != nil {
 		return nil, err
 	}
-	out := []programme.Record{}
+	out := make([]programme.Record, 0, len(list))
 	for _, r := range list {
+		if kept, ok := s.endedDays.get(r); ok {
+			out = append(out, kept)
+			continue
+		}
 		entries, err := s.Store.Events(ctx, r.Run, 0, 0)
 		if err != nil {
 			return nil, err
@@ -163,9 +168,36 @@ func (s *Server) occasions(ctx context.Context, open bool) ([]programme.Record, 
 		if err != nil {
 			return nil, err
 		}
+		s.endedDays.put(r, o)
 		out = append(out, o)
 	}
 	return out, nil
+}
+
+// endedDays are the records of occasions that have ended: nothing is added to them, and each page of
+// the programme needs those of all years.
+type endedDays struct {
+	mu   sync.Mutex
+	days map[string]programme.Record
+}
+
+func (e *endedDays) get(sum journal.Summary) (programme.Record, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, ok := e.days[sum.Run]
+	return r, ok && sum.RemovedAt == nil
+}
+
+func (e *endedDays) put(sum journal.Summary, r programme.Record) {
+	if !sum.State.Ended() || !r.State.Ended() || sum.RemovedAt != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.days == nil {
+		e.days = map[string]programme.Record{}
+	}
+	e.days[sum.Run] = r
 }
 
 // openAlarms are those that wait for people, of the real thing.

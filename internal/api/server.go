@@ -79,6 +79,7 @@ type Server struct {
 	Now func() time.Time
 
 	recent    recentPlans
+	endedDays endedDays
 	forecasts forecasts
 	following following
 	nudges    nudges
