@@ -195,7 +195,11 @@ func (s *server) settleOccasions(ctx context.Context) {
 	defer again.Stop()
 	for {
 		err := s.occasions.SettleGone(ctx)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
+			_, _ = s.api.Planned(ctx) // reads the due days of all years, before somebody waits for them
+			return
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		s.o.Log.Warn("which due days nobody works on any more can't be told yet", "err", err)
