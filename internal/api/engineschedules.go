@@ -28,6 +28,7 @@ const schedulePrefix = "muster-schedule-"
 type applied struct {
 	Spec   programme.Spec
 	Paused bool
+	Since  time.Time // of the pause; zero for one of an earlier version, or made in the engine itself
 	Note   string
 }
 
@@ -173,6 +174,11 @@ func (s *Server) scheduleState(ctx context.Context, name string) (applied, error
 		out.Paused, out.Note = st.Paused || ours, st.Note
 		if ours {
 			out.Note = by
+			if at, rest, _ := strings.Cut(by, " "); rest != "" {
+				if since, err := time.Parse(time.RFC3339, at); err == nil {
+					out.Since, out.Note = since, rest
+				}
+			}
 		}
 	}
 	a, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction)

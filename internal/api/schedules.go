@@ -40,7 +40,8 @@ type ScheduleView struct {
 	Scenario string           `json:"scenario"`
 	When     plan.Text        `json:"when"`
 	State    string           `json:"state" enum:"in_effect,paused,not_applied,differs,not_in_file"`
-	Note     string           `json:"note,omitempty" doc:"Why it is paused."`
+	Note     string           `json:"note,omitempty" doc:"Who paused it, and why."`
+	Since    time.Time        `json:"paused_at,omitzero" doc:"When it was paused."`
 	Blind    bool             `json:"blind,omitempty"`
 	Planner  string           `json:"planner"`
 	Next     *programme.Start `json:"next,omitempty" doc:"Of one that is in effect."`
@@ -172,7 +173,7 @@ func (s *Server) view(ctx context.Context, spec programme.Spec, a applied, in bo
 	}
 	v.State, v.Note = "in_effect", a.Note
 	if a.Paused {
-		v.State = "paused"
+		v.State, v.Since = "paused", a.Since
 	}
 	if next := a.Spec.Next(s.now(), 1); len(next) > 0 {
 		v.Next = &next[0]
@@ -336,7 +337,7 @@ func (s *Server) pauseSchedule(ctx context.Context, in *OfSchedule, pause bool) 
 	note := strings.TrimSuffix(in.Body.By+": "+strings.TrimSpace(in.Body.Note), ": ")
 	kept := "resumed by " + note
 	if pause {
-		kept = pausedBy + note
+		kept = pausedBy + s.now().UTC().Format(time.RFC3339) + " " + note
 	}
 	if err := s.noteOn(ctx, a.Spec, kept); err != nil {
 		return nil, s.scheduleProblem(ctx, err)
@@ -346,7 +347,10 @@ func (s *Server) pauseSchedule(ctx context.Context, in *OfSchedule, pause bool) 
 		act = "pause schedule"
 	}
 	s.noteSchedule(ctx, in.Body.By, act, in.Schedule)
-	a.Paused, a.Note = pause, note
+	a.Paused, a.Note, a.Since = pause, note, time.Time{}
+	if pause {
+		a.Since = s.now().UTC()
+	}
 	return &answer[ScheduleView]{s.view(ctx, a.Spec, a, true)}, nil
 }
 

@@ -264,7 +264,7 @@ func TestSchedulesAreWhatTheFileSays(t *testing.T) {
 	if c := changes[0]; c.What != "change" || !c.Paused || len(c.Differs) != 2 || !strings.HasPrefix(c.Differs[0].EN, "when: ") || c.Differs[1].EN != "late at most: 1h → 2h" {
 		t.Errorf("changed: %+v", c)
 	}
-	if list, err := y.Schedules(ctx); err != nil || list[0].State != "paused" {
+	if list, err := y.Schedules(ctx); err != nil || list[0].State != "paused" || list[0].Note != "tanaka: the room is rebuilt" || list[0].Since.IsZero() {
 		t.Errorf("a change let a paused schedule go: %+v %v", list, err)
 	}
 	// What the file does not name any more goes; what is not muster's stays.

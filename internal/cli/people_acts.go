@@ -22,6 +22,13 @@ func (c *command) checkin() *cobra.Command {
 		Short: c.t("Answer the safety check, for yourself or for PERSON", "安否を回答する (自分またはPERSONについて)"),
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && !cmd.Flags().Changed("safety") { // nobody is safe because a word was left out
+				if by, err := c.person(); err != nil {
+					return err
+				} else if args[0] != by {
+					return c.needs("--safety")
+				}
+			}
 			s, err := oneOf(c, "--safety", strings.ReplaceAll(safety, "-", "_"), run.Safe, run.LightlyHurt, run.BadlyHurt, run.Injured, run.Well, run.InIsolation, run.Unwell)
 			if err != nil {
 				return err
@@ -37,14 +44,20 @@ func (c *command) checkin() *cobra.Command {
 				return err
 			}
 			fit := (can || online || s.Comes()) && !cannot
-			return c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
-				return client.CheckIn(ctx, id, workflows.CheckIn{Person: first(args, by), By: by, Safety: s, CanCome: fit, Online: online, ComesAt: at,
+			var of string
+			err = c.act(cmd.Context(), []string{id}, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
+				of = first(args, by)
+				return client.CheckIn(ctx, id, workflows.CheckIn{Person: of, By: by, Safety: s, CanCome: fit, Online: online, ComesAt: at,
 					Family: f, Whereabouts: where, Phone: phone, Note: note})
 			})
+			if err == nil && !c.json() {
+				c.saidToBe(of, s, fit)
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&safety, "safety", string(run.Safe), c.t("safe, lightly-hurt or badly-hurt; in a pandemic well, isolated or unwell", "safe (無事), lightly-hurt (軽傷), badly-hurt (重傷)。感染症では well (体調良好), isolated (自宅待機), unwell (体調不良)"))
+	f.StringVar(&safety, "safety", string(run.Safe), c.t("safe, lightly-hurt or badly-hurt; in a pandemic well, isolated or unwell; needed for somebody else", "safe (無事), lightly-hurt (軽傷), badly-hurt (重傷)。感染症では well (体調良好), isolated (自宅待機), unwell (体調不良)。本人以外については必須"))
 	f.BoolVar(&can, "can-come", false, c.t("can come to the muster though hurt", "負傷していても参集できる"))
 	f.BoolVar(&cannot, "cannot-come", false, c.t("can't come to the muster", "参集できない"))
 	f.BoolVar(&online, "online", false, c.t("can take part online", "オンラインで参加できる"))
@@ -55,6 +68,15 @@ func (c *command) checkin() *cobra.Command {
 	f.StringVar(&note, "note", "", c.t("a remark; private", "備考 (非公開)"))
 	c.runFlag(cmd, &id)
 	return cmd
+}
+
+// saidToBe tells what a check-in recorded, so that a word that was left out is seen.
+func (c *command) saidToBe(person string, s run.Safety, comes bool) {
+	come := c.t("can't come", "参集できない")
+	if comes {
+		come = c.t("can come", "参集できる")
+	}
+	c.say("recorded of %s: %s, %s; `muster checkin --safety ...` again corrects it", "%s の安否：%s、%s。訂正するには `muster checkin --safety ...` をもう一度実行します", person, c.lang.Safety(s), come)
 }
 
 // expected reads when somebody comes: a span from now, a time of day to come, or a time.

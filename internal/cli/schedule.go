@@ -155,6 +155,14 @@ func (c *command) scheduleNext() *cobra.Command {
 				return c.printJSON(list)
 			}
 			if len(list) == 0 {
+				all, err := client.Schedules(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if paused := c.pausedSchedules(all); len(paused) > 0 {
+					c.say("nothing starts by itself:\n%s", "自動で開始する予定はありません。\n%s", strings.Join(paused, "\n"))
+					return nil
+				}
 				c.say("no schedule is in effect; `muster schedule apply` puts those of the programme into effect", "適用中の予定はありません。`muster schedule apply` で適用できます")
 				return nil
 			}
@@ -175,6 +183,22 @@ func (c *command) scheduleNext() *cobra.Command {
 	}
 	cmd.Flags().IntVarP(&n, "count", "n", 10, c.t("how many", "件数"))
 	return cmd
+}
+
+// pausedSchedules says of each schedule that is paused since when, by whom and why, and what ends it.
+func (c *command) pausedSchedules(list []api.ScheduleView) []string {
+	var out []string
+	for _, v := range list {
+		if v.State != "paused" {
+			continue
+		}
+		since := ""
+		if !v.Since.IsZero() {
+			since = c.t(" since %s", "（%sから）", v.Since.In(c.in).Format("2006-01-02 15:04 MST"))
+		}
+		out = append(out, c.t("%[1]s is paused%[2]s (%[3]s); `muster schedule resume %[1]s` lets it go on", "%[1]s は一時停止中%[2]s（%[3]s）。`muster schedule resume %[1]s` で再開できます", v.Schedule, since, v.Note))
+	}
+	return out
 }
 
 func (c *command) schedulePause(pause bool) *cobra.Command {

@@ -174,6 +174,22 @@ func TestWhoIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A remark is asked of everybody, the closing of the records of who leads.
+func TestWhoMayCloseTheRecords(t *testing.T) {
+	events := []run.Event{started(), {At: at(1), Kind: run.PersonCalled, Person: "sato"}, {At: at(1), Kind: run.PersonCalled, Person: "tanaka"},
+		{At: at(2), Kind: run.PhaseStarted, Phase: run.Closing},
+		{At: at(2), Kind: run.RecordsAsked, Phase: run.Closing, Data: run.Encode(run.Asked{People: []string{"sato", "tanaka"}})}}
+	p := testPlan()
+	p.Scenario.Decision.By = "commander"
+	var got []string
+	for _, w := range Of(p, story(events...), at(10)).Waiting {
+		got = append(got, fmt.Sprint(w.For, w.People, w.Role))
+	}
+	if want := []string{"remark[sato tanaka]", "confirm[sato]commander"}; !slices.Equal(got, want) {
+		t.Errorf("waiting for %q, want %q", got, want)
+	}
+}
+
 func TestStepsKeepTheirTries(t *testing.T) {
 	x := func(k run.EventKind, s float64, gen int, o run.Outcome) run.Event {
 		return run.Event{At: at(s), Writer: "orders/failover", Kind: k, System: "orders", Runbook: "orders-failover", Step: "promote", Generation: gen, Outcome: o}

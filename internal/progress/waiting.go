@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"time"
@@ -213,9 +214,28 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 		if ph == run.Communications && t.plan.Scenario.Simulate == nil {
 			return append(t.toReach(since, confirm.Due), confirm)
 		}
-		return append(t.toSign(ph, confirm), confirm)
+		remarks := t.toSign(ph, confirm)
+		if ph == run.Closing {
+			confirm.Role, confirm.People = t.closers()
+		}
+		return append(remarks, confirm)
 	}
 	return nil
+}
+
+// closers are those who may close the record: the role that leads, and who holds it, drafts the
+// decision or takes it. A remark of one's own is for everybody.
+func (t *Tracker) closers() (role string, people []string) {
+	d := t.plan.Scenario.Decision
+	role = cmp.Or(t.plan.Scenario.Lead, d.By)
+	for _, r := range []string{role, d.By, d.Draft} {
+		for _, p := range t.plan.Estate.InRole(r) {
+			if r != "" && !slices.Contains(people, p.ID) {
+				people = append(people, p.ID)
+			}
+		}
+	}
+	return role, people
 }
 
 // approvers are those whose yes would count now; see plan.Approvers. A record of before

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
+)
+
+// Where nothing starts because all is paused, who asks is told who paused it and how it goes on.
+func TestPausedSchedulesSayHowTheyGoOn(t *testing.T) {
+	list := []api.ScheduleView{{Schedule: "monthly", State: "in_effect"},
+		{Schedule: "weekly", State: "paused", Note: "tanaka: the room is rebuilt", Since: time.Date(2026, 11, 1, 0, 30, 0, 0, time.UTC)}}
+	for lang, all := range map[i18n.Lang][]string{i18n.EN: {"weekly is paused since 2026-11-01 00:30 UTC (tanaka: the room is rebuilt)"}, i18n.JA: {"weekly は一時停止中（2026-11-01 00:30 UTCから）"}} {
+		c := &command{lang: lang, in: time.UTC}
+		got := c.pausedSchedules(list)
+		if len(got) != 1 {
+			t.Fatalf("%s: %q", lang, got)
+		}
+		for _, want := range append(all, "muster schedule resume weekly") {
+			if !strings.Contains(got[0], want) {
+				t.Errorf("%s: %q does not say %q", lang, got[0], want)
+			}
+		}
+	}
+}
