@@ -212,6 +212,8 @@ func systemOf(l i18n.Lang, p plan.Plan, s progress.System, now time.Time, ended 
 		v.Word, v.Mark, v.Class = l.T("restored, over the RTO", "復旧（RTO超過）"), "✕", "bad"
 	case s.RestoredAt != nil:
 		v.Word, v.Mark, v.Class = l.T("restored", "復旧"), "✓", "ok"
+	case ended && p.Scenario.Depth.Unseen():
+		v.Word, v.Mark, v.Class = l.T("not observed at this depth", "観測なし（この深さでは実行しない）"), "–", "idle"
 	case ended:
 		v.Word, v.Mark, v.Class = l.T("not restored", "復旧せず"), "✕", "bad"
 	case v.OverS > 0:
@@ -227,7 +229,10 @@ func systemOf(l i18n.Lang, p plan.Plan, s progress.System, now time.Time, ended 
 	if s.Decision != "" {
 		v.Choice = l.ChoiceAt(s.Decision, siteOf(ps.Home), siteOf(ps.Alternate))
 	}
-	for _, c := range s.Curve {
+	if p.Scenario.Depth.Unseen() { // nothing runs, so no level is of this run
+		v.Curve, v.Floor, v.LostS = nil, nil, nil
+	}
+	for _, c := range v.Curve {
 		v.Rows = append(v.Rows, curveRow{c.AtS, c.Level})
 	}
 	v.Chart = curveSVG(l, v)

@@ -80,6 +80,18 @@ func TestATabletopShowsNoObjective(t *testing.T) {
 	s.begin(0, run.Drill)
 	s.muster()
 	s.end(40, run.TalkedThrough)
+	// What probes happen to see of the service that goes on beside it is not of the drill.
+	s.event("orders")
+	s.watch("orders/write", 39, 6.2)
+	r := build(t, s)
+	if l := r.Systems[0].RLO; len(l.Curve) > 0 || l.Floor != nil || l.Level != nil || l.CapacityLostS != nil {
+		t.Errorf("a level that nobody saw: %+v", l)
+	}
+	for lang, want := range map[string]string{"en": "Not observed at this depth", "ja": "観測なし"} {
+		if text := render(t, r, report.Markdown, lang); !strings.Contains(text, want) {
+			t.Errorf("%s: the report does not say %q", lang, want)
+		}
+	}
 	o := outcomeOf(t, s)
 	if got := o.Shows("objective/orders/rto").Shown; got != outcome.Nothing || o.Ran() {
 		t.Errorf("rto: %q, ran %v", got, o.Ran())

@@ -93,7 +93,10 @@ func (d *document) levels() section {
 			}
 		}
 	}
-	if len(s.Tables) == 0 {
+	switch {
+	case d.report.Run.Depth.Unseen():
+		s.Lead = append(s.Lead, say("Not observed at this depth: nothing ran, so there is no level of service and no curve.", "観測なし：この深さでは何も実行しないため、サービスレベルも曲線もありません。"))
+	case len(s.Tables) == 0:
 		s.Lead = append(s.Lead, say("Nobody looked from outside, so there is no curve.", "外部からの観測がないため、曲線はありません。"))
 	}
 	return s

@@ -134,6 +134,9 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 		}
 		rlo.Stages = append(rlo.Stages, stage)
 	}
+	if f.started.Depth.Unseen() {
+		return rto, rlo // nobody saw a level: nothing ran
+	}
 	if !event.At.IsZero() {
 		for _, p := range curve.Points(rec.StartedAt) {
 			rlo.Curve = append(rlo.Curve, Point{AtS: *seconds(p.At.Sub(rec.StartedAt)), Level: p.Level})

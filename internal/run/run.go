@@ -157,6 +157,10 @@ func (d Depth) Allows(e Effect) bool {
 	return false
 }
 
+// Unseen reports whether nothing runs at depth d, so that nobody sees from outside what service
+// there would be: no level, no curve and no restoration of such a run is an observation.
+func (d Depth) Unseen() bool { return d == Tabletop || d == Walkthrough }
+
 // State is where a run stands, or how it ended (requirement B-FLW-08).
 type State string
 
