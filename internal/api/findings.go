@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -145,6 +146,9 @@ func (s *Server) zone(ctx context.Context) *time.Location {
 	return time.UTC
 }
 
+// inReport is how a report numbers what it found.
+var inReport = regexp.MustCompile(`^[Ff]-[0-9]{3}$`)
+
 // finding is the one that somebody means.
 func (s *Server) finding(ctx context.Context, typed string) (Finding, error) {
 	list, err := s.Findings(ctx)
@@ -162,6 +166,11 @@ func (s *Server) finding(ctx context.Context, typed string) (Finding, error) {
 	case 1:
 		return meant[0], nil
 	case 0:
+		if inReport.MatchString(typed) {
+			return Finding{}, problem(http.StatusNotFound, CodeNotFound,
+				l.T("%s is a number within the report of one run, not the ID of a finding that is followed up.", "%s は一つの報告書の中の番号であり、継続管理する指摘事項のIDではありません。", typed),
+				l.T("`muster findings list --state all --run RUN` shows the IDs of what that run found; objectives that a tabletop or walkthrough did not prove are not followed up", "`muster findings list --state all --run RUN` でその実施の指摘事項のIDを表示できます。机上・読み合わせの訓練で未立証の目標は継続管理の対象外です"))
+		}
 		return Finding{}, problem(http.StatusNotFound, CodeNotFound, l.T("There is no finding %q.", "指摘事項 %q はありません。", typed), l.T("`muster findings list --state all` shows all", "`muster findings list --state all` で一覧を表示できます"))
 	}
 	var ids []string

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,6 +204,10 @@ func TestWhoMayLookAfterFindings(t *testing.T) {
 		if p := problem(t, err); p.Status != c.status {
 			t.Errorf("%s: %+v, want %d", name, p, c.status)
 		}
+	}
+	// The number within a report is told from an ID, with the way to the ID.
+	if p := problem(t, fails(l.client.OnFinding(l.as("sato"), "F-001", "waive", waiver))); p.Status != http.StatusNotFound || !strings.Contains(p.WayOut, "--run RUN") {
+		t.Errorf("the number of a report: %+v", p)
 	}
 	if p := problem(t, fails(l.client.OnFinding(l.as("sato"), "F-NOWHERE", "waive", waiver))); p.Status != http.StatusNotFound {
 		t.Errorf("a finding that there is not: %+v", p)

@@ -148,6 +148,9 @@ Personal data (photos, private parts of answers) stays out unless --personal is 
 				out = args[0] + ".zip"
 			}
 			if out == "-" {
+				if onTerminal(c.Out) {
+					return mistake(fmt.Errorf("%s", c.t("a zip is nothing for a terminal", "zipは端末に表示できません")), c.t("Name a file with -o, or leave -o out", "-o でファイルを指定するか、-o を省略してください"))
+				}
 				_, err := c.Out.Write(b)
 				return err
 			}

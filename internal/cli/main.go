@@ -242,6 +242,13 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
 }
 
+// onTerminal reports whether w is a terminal at all: what is no text is not written to one, also where
+// it can't be drawn on.
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
 // screen is the size of the terminal that w is, or nil.
 func screen(w io.Writer) func() (int, int) {
 	if !isTerminal(w) {

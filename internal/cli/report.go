@@ -49,7 +49,7 @@ the same record gives the same bytes. Without RUN it is the run in progress, els
 	}
 	cmd.AddCommand(append(c.reportPages(), c.reportWrite())...)
 	cmd.Flags().StringVar(&store, "store", "", c.t("read this record store (a file, or sqlite:FILE) and no server", "サーバーではなくこの記録ファイルから作成する"))
-	cmd.Flags().StringVar(&format, "format", "text", strings.Join(reportFormats, ", "))
+	cmd.Flags().StringVar(&format, "format", "text", c.formats(reportFormats))
 	cmd.Flags().StringVar(&out, "out", "", c.t("write to this file", "このファイルに書き出す"))
 	return cmd
 }
@@ -57,13 +57,18 @@ the same record gives the same bytes. Without RUN it is the run in progress, els
 // reportFormats are the ways to set a report.
 var reportFormats = []string{"text", "json", "markdown", "html", "csv", "pdf", "record"}
 
+// formats says which there are, and that csv is several tables in one file.
+func (c *command) formats(list []string) string {
+	return strings.ReplaceAll(strings.Join(list, ", "), "csv", c.t("csv (a zip with a file for each table)", "csv (表ごとのファイルのzip)"))
+}
+
 // deliver writes a document to a file that only its owner may read, or to the output. What is no text
 // is not written to a terminal.
 func (c *command) deliver(b []byte, format, file string) error {
 	if file != "" {
 		return os.WriteFile(file, b, 0o600)
 	}
-	if (format == "pdf" || format == "csv") && isTerminal(c.Out) {
+	if (format == "pdf" || format == "csv") && onTerminal(c.Out) {
 		return mistake(fmt.Errorf("%s", c.t("%s is nothing for a terminal", "%s は端末に表示できません", format)), c.t("Name a file: --out FILE", "ファイルを指定してください: --out FILE"))
 	}
 	_, err := c.Out.Write(b)

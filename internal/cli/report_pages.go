@@ -37,7 +37,7 @@ func (c *command) reportPages() []*cobra.Command {
 			}
 			return c.deliver(b, format, out)
 		}}
-		cmd.Flags().StringVar(&format, "format", "text", strings.Join(pageFormats, ", "))
+		cmd.Flags().StringVar(&format, "format", "text", c.formats(pageFormats))
 		cmd.Flags().StringVar(&out, "out", "", c.t("write to this file", "このファイルに書き出す"))
 		if flags != nil {
 			flags(cmd, &of)
