@@ -95,9 +95,24 @@ func (c *command) printFindings(list []api.Finding, zone *time.Location) {
 	}
 	var rows [][]string
 	for _, f := range list {
-		rows = append(rows, []string{f.ID, c.findingState(f, zone), c.lang.Finding(f.Kind), f.System, orDash(f.Owner), orDash(f.Due), f.OpenedAt.In(zone).Format(time.DateOnly), f.Title.In(string(c.lang))})
+		rows = append(rows, []string{f.ID, c.findingState(f, zone), c.lang.Finding(f.Kind), f.System, orDash(f.Owner), orDash(f.Due), f.OpenedAt.In(zone).Format(time.DateOnly), c.findingTitle(f)})
 	}
 	table(c.Out, []string{"ID", c.t("STATE", "状態"), c.t("KIND", "種類"), c.t("SYSTEM", "情報システム"), c.t("OWNER", "担当"), c.t("DUE", "期限"), c.t("OPENED", "検出"), c.t("WHAT", "内容")}, rows)
+}
+
+// remarkWords is how much of a remark a list shows.
+const remarkWords = 40
+
+// findingTitle is what a finding is about; of a remark also its first words.
+func (c *command) findingTitle(f api.Finding) string {
+	title, said := f.Title.In(string(c.lang)), strings.Join(strings.Fields(f.Detail.In(string(c.lang))), " ")
+	if f.Kind != run.FindingRemark || said == "" {
+		return title
+	}
+	if r := []rune(said); len(r) > remarkWords {
+		said = string(r[:remarkWords]) + "…"
+	}
+	return title + c.t(": ", "：") + said
 }
 
 func orDash(s string) string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Where nothing starts because all is paused, who asks is told who paused it and how it goes on.
@@ -24,5 +25,14 @@ func TestPausedSchedulesSayHowTheyGoOn(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", lang, got[0], want)
 			}
 		}
+	}
+}
+
+// In a list a remark shows what was said, cut short.
+func TestARemarkShowsItsFirstWords(t *testing.T) {
+	var f api.Finding
+	f.Kind, f.Title.EN, f.Detail.EN = run.FindingRemark, "remark of sato", "the phone tree\nwas old, "+strings.Repeat("x", 100)
+	if got := (&command{lang: i18n.EN}).findingTitle(f); !strings.HasPrefix(got, "remark of sato: the phone tree was old, xx") || !strings.HasSuffix(got, "…") || len(got) > 70 {
+		t.Errorf("%q", got)
 	}
 }
