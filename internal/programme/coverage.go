@@ -314,6 +314,7 @@ func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
 			continue
 		}
 		c.used[r.ID] = true
+		it.recorded()
 		it.Status, it.HeldOn, it.By, it.Occasion = HeldThen, r.Due.At, r.By, cmp.Or(it.Occasion, r.ID)
 		return
 	}
@@ -330,10 +331,18 @@ func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
 			continue
 		}
 		c.used[r.Run] = true
+		it.recorded()
 		c.ran(it, r.Run, r.StartedAt, r.By)
 		return
 	}
 	it.Why = append(it.Why, shallow...)
+}
+
+// recorded takes back that the record has nothing of a drill which has no due day in it.
+func (it *Item) recorded() {
+	if it.Occasion == "" {
+		it.Why = nil
+	}
 }
 
 // arrivals lists who needs a row because they came, or have a new role.

@@ -94,6 +94,21 @@ func TestCoverageSaysWhatBecameOfEachRow(t *testing.T) {
 
 // No planned drill is ever left out, none is held twice by one run, and none is held by what
 // is no drill; whatever the record holds, in whatever order.
+// What somebody held by hand in the place of a schedule that was not in effect is in the record:
+// nothing says beside it that the record has nothing.
+func TestADrillByHandIsInTheRecord(t *testing.T) {
+	p := year(t)
+	p.Rows = p.Rows[:1]
+	now := at(t, "2026-12-01T00:00:00+09:00")
+	from, until := p.Year(now)
+	nominal := p.Rows[0].Spec.Rule.Between(from, until)
+	got := lines(programme.Coverage(p, from, until, now, programme.Facts{Runs: []programme.Ran{
+		{Run: "tokyo-loss-1", Scenario: "tokyo-loss", Kind: run.Drill, State: run.Recovered, StartedAt: nominal[0].Add(time.Hour)}}}))
+	if held, missed, _ := strings.Cut(got, "\n"); !strings.Contains(held, "held by tokyo-loss-1") || strings.Contains(held, "nothing of it") || !strings.Contains(missed, "nothing of it") {
+		t.Error(got)
+	}
+}
+
 func TestCoverageHolds(t *testing.T) {
 	p := year(t)
 	rapid.Check(t, func(r *rapid.T) {
