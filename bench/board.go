@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -16,6 +17,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/board"
@@ -182,7 +188,7 @@ func serveBoard(ctx context.Context, dir string) error {
 	if err := errors.Join(p.Seal(), store.PutPlan(ctx, p)); err != nil {
 		return err
 	}
-	s := &api.Server{Store: store, Token: boardToken}
+	s := &api.Server{Store: store, Token: boardToken, Engine: idleEngine{}, Log: slog.New(slog.DiscardHandler)}
 	b, err := board.New(board.Options{Store: store, API: s.Handler(), People: identity.New(store, identity.Options{Console: boardToken}),
 		Estate: func() (board.Inventory, error) { return board.Inventory{Estate: p.Estate, Systems: p.Systems}, nil }})
 	if err != nil {
@@ -229,6 +235,21 @@ func serveBoard(ctx context.Context, dir string) error {
 			return err
 		}
 	}
+}
+
+// idleEngine is well and runs nothing: what the board asks of an engine is who holds a system.
+type idleEngine struct{ client.Client }
+
+func (idleEngine) CheckHealth(context.Context, *client.CheckHealthRequest) (*client.CheckHealthResponse, error) {
+	return &client.CheckHealthResponse{}, nil
+}
+
+func (idleEngine) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return nil, serviceerror.NewNotFound("nothing runs")
+}
+
+func (idleEngine) QueryWorkflow(context.Context, string, string, string, ...any) (converter.EncodedValue, error) {
+	return nil, serviceerror.NewNotFound("nothing runs")
 }
 
 // boardChange is what happens next: answers, arrivals, steps, probes and words in turn.
