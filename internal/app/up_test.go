@@ -242,7 +242,7 @@ func TestWhatStandsInTheWayIsNamed(t *testing.T) {
 			t.Cleanup(func() { ln.Close() })
 			o.Config.Listen = ln.Addr().String()
 		}, "is taken by another program", "--listen"},
-		"no address of ours": {func(_ *testing.T, o *Options) { o.Config.Listen = "192.0.2.1:7700" }, "can't listen on 192.0.2.1:7700", "--listen"},
+		"no address of ours": {func(_ *testing.T, o *Options) { o.Config.Listen, o.Config.InsecureHTTP = "192.0.2.1:7700", true }, "can't listen on 192.0.2.1:7700", "--listen"},
 		"no engine":          {func(_ *testing.T, o *Options) { o.Config.Engine = "/nowhere/muster-engine" }, "the engine did not start", "make build"},
 		"a file where the directory should be": {func(t *testing.T, o *Options) {
 			o.Config.Data = filepath.Join(t.TempDir(), "file")
