@@ -293,11 +293,7 @@ func (c *command) drillRelease() *cobra.Command {
 			if reason == "" {
 				return c.needs("--reason")
 			}
-			by, err := c.person()
-			if err != nil {
-				return err
-			}
-			client, err := c.client()
+			client, by, err := c.clientAs()
 			if err != nil {
 				return err
 			}

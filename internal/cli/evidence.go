@@ -248,11 +248,7 @@ func (c *command) evidenceAct(cmd *cobra.Command, do func(cmd *cobra.Command, cl
 		if strings.TrimSpace(reason) == "" {
 			return mistake(fmt.Errorf("%s", c.t("Why? It stands in the log.", "理由が必要です。台帳に残ります。")), c.t("Say it with --reason", "--reason で指定してください"))
 		}
-		by, err := c.person()
-		if err != nil {
-			return err
-		}
-		client, err := c.client()
+		client, by, err := c.clientAs()
 		if err != nil {
 			return err
 		}

@@ -200,11 +200,7 @@ func (c *command) findingWhat(w finding.What) string {
 
 // onFinding does something about a finding and shows it as it is then.
 func (c *command) onFinding(ctx context.Context, do func(client *api.Client, by string) (api.Finding, error)) error {
-	by, err := c.person()
-	if err != nil {
-		return err
-	}
-	client, err := c.client()
+	client, by, err := c.clientAs()
 	if err != nil {
 		return err
 	}

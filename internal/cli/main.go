@@ -218,6 +218,15 @@ func (c *command) client() (*api.Client, error) {
 	return api.Connect(c.config.ServerURL(), token, string(c.lang)), nil
 }
 
+// clientAs is client for what is done under a person's name.
+func (c *command) clientAs() (client *api.Client, by string, err error) {
+	if by, err = c.person(); err != nil {
+		return nil, "", err
+	}
+	client, err = c.client()
+	return client, by, err
+}
+
 // token is what the settings say to come with; "" is none.
 func (c *command) token() (string, error) {
 	if c.config.Token != "" {

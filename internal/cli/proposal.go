@@ -86,11 +86,7 @@ func (c *command) proposalStart() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "start ID", Short: c.t("Start what an alarm proposes; the real thing asks for its name", "提案された対応を開始する (本番は名前の入力で確認)"), Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			by, err := c.person()
-			if err != nil {
-				return err
-			}
-			client, err := c.client()
+			client, by, err := c.clientAs()
 			if err != nil {
 				return err
 			}
@@ -138,11 +134,7 @@ func (c *command) proposalDismiss() *cobra.Command {
 			if strings.TrimSpace(reason) == "" {
 				return c.needs("--reason")
 			}
-			by, err := c.person()
-			if err != nil {
-				return err
-			}
-			client, err := c.client()
+			client, by, err := c.clientAs()
 			if err != nil {
 				return err
 			}

@@ -27,11 +27,7 @@ func (c *command) scheduleApply() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apply", Short: c.t("Put the schedules of the programme into effect; says what changes", "訓練計画の予定を適用し、変更点を表示する"), Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			by, err := c.person()
-			if err != nil {
-				return err
-			}
-			client, err := c.client()
+			client, by, err := c.clientAs()
 			if err != nil {
 				return err
 			}
@@ -211,11 +207,7 @@ func (c *command) schedulePause(pause bool) *cobra.Command {
 		if pause && strings.TrimSpace(note) == "" {
 			return c.needs("--note")
 		}
-		by, err := c.person()
-		if err != nil {
-			return err
-		}
-		client, err := c.client()
+		client, by, err := c.clientAs()
 		if err != nil {
 			return err
 		}
@@ -369,11 +361,7 @@ func (c *command) coverageHeld() *cobra.Command {
 			if strings.TrimSpace(in.Reason) == "" {
 				return c.needs("--reason")
 			}
-			by, err := c.person()
-			if err != nil {
-				return err
-			}
-			client, err := c.client()
+			client, by, err := c.clientAs()
 			if err != nil {
 				return err
 			}
