@@ -8,10 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -98,91 +96,6 @@ type Criterion struct {
 	Cannot Text   `json:"cannot,omitzero"`  // why it can't be judged; then it is never met
 }
 
-// Text is a sentence people read, in both languages. An empty one falls back on the other.
-type Text struct {
-	EN string `json:"en,omitempty"`
-	JA string `json:"ja,omitempty"`
-}
-
-// In returns the text in lang ("ja" or "en"), or in the other language if empty.
-func (t Text) In(lang string) string {
-	if lang == "ja" && t.JA != "" || t.EN == "" {
-		return t.JA
-	}
-	return t.EN
-}
-
-// Both returns the text in both languages, for messages whose reader is not known.
-func (t Text) Both() string {
-	if t.EN == "" || t.JA == "" || t.EN == t.JA {
-		return t.In("en")
-	}
-	return t.EN + " / " + t.JA
-}
-
-// Say is a sentence in both languages; the arguments are the same for both, except those
-// that are themselves a Text or an error that speaks both (Wrong).
-func Say(en, ja string, args ...any) Text {
-	in := func(lang string) []any {
-		out := make([]any, len(args))
-		for i, a := range args {
-			switch t := a.(type) {
-			case Text:
-				a = t.In(lang)
-			case interface{ Said() Text }:
-				a = t.Said().In(lang)
-			}
-			out[i] = a
-		}
-		return out
-	}
-	return Text{EN: fmt.Sprintf(en, in("en")...), JA: fmt.Sprintf(ja, in("ja")...)}
-}
-
-// Wrong is an error in both languages; the arguments are those of Say. As an error it is
-// English; Said gives both to those who pass it on to people.
-func Wrong(en, ja string, args ...any) error { return wrong(Say(en, ja, args...)) }
-
-type wrong Text
-
-func (w wrong) Error() string { return w.EN }
-func (w wrong) Said() Text    { return Text(w) }
-
-// SaidBy is an error in both languages, as far as it speaks both. Several that were joined
-// are told one after the other.
-func SaidBy(err error) Text {
-	if several, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []Text
-		for _, one := range several.Unwrap() {
-			all = append(all, SaidBy(one))
-		}
-		return Joined(all...)
-	}
-	if said, ok := err.(interface{ Said() Text }); ok {
-		return said.Said()
-	}
-	return Apart(err.Error())
-}
-
-// Joined is several sentences as one.
-func Joined(all ...Text) Text {
-	var en, ja []string
-	for _, t := range all {
-		en, ja = append(en, t.In("en")), append(ja, t.In("ja"))
-	}
-	return Text{EN: strings.Join(en, "; "), JA: strings.Join(ja, "；")}
-}
-
-// Apart is the inverse of Both, as far as a text can be taken apart for certain; any
-// other text stands for both languages.
-func Apart(text string) Text {
-	en, ja, two := strings.Cut(text, " / ")
-	if !two || strings.Contains(ja, " / ") || !strings.ContainsFunc(ja, func(r rune) bool { return r >= 0x3040 }) {
-		return Text{EN: text, JA: text}
-	}
-	return Text{EN: en, JA: ja}
-}
-
 // RoleCount is how many people of a role must be present.
 type RoleCount struct {
 	Role  string `json:"role"`
@@ -238,66 +151,6 @@ type Simulate struct {
 	Injured []string `json:"injured,omitempty"`
 	Away    []string `json:"away,omitempty"`
 	Unsafe  []string `json:"unsafe,omitempty"`
-}
-
-// Estate is the part of the inventory that the plan uses.
-type Estate struct {
-	Name    string   `json:"name"`
-	Zone    string   `json:"zone"`    // IANA name, for reports
-	Control string   `json:"control"` // the site the control plane runs at; steps without a site run there
-	Sites   []Site   `json:"sites"`
-	Targets []Target `json:"targets,omitempty"`
-	People  []Person `json:"people"` // who may act in a run of the plan's kind
-	// Barred are people of the estate who may not.
-	Barred  []string `json:"barred,omitempty"`
-	Grants  []Grant  `json:"grants,omitempty"` // in runs of the plan's kind; none: not regulated
-	Places  []Place  `json:"muster_places,omitempty"`
-	Parties []Party  `json:"parties,omitempty"` // contractors and others to be reached in communications
-	Muster  *Muster  `json:"muster,omitempty"`  // nil: people come when they are called
-}
-
-// Site is a place that holds systems or people.
-type Site struct {
-	Name  string `json:"name"`
-	Title Text   `json:"title"`
-	// Region is what one event can strike as a whole; "" is not known.
-	Region string `json:"region,omitempty"`
-	// Checks are what is looked at in a safety inspection; see Checklist.
-	Checks []SiteCheck `json:"checks,omitempty"`
-}
-
-// Target is a server, endpoint or other thing that actions refer to by name. Spec is
-// the family's own struct as JSON (for postgres: activities/postgres.Server) with
-// secrets as references.
-type Target struct {
-	Name string          `json:"name"`
-	Kind string          `json:"kind"` // the family: "postgres", ...
-	Site string          `json:"site"`
-	Spec json.RawMessage `json:"spec"`
-	// Spared are the depths at which no drill may change it, since a system outside of the
-	// plan that uses it is not drillable there. A site worker refuses by it, whatever else the plan says.
-	Spared []run.Depth `json:"spared,omitempty"`
-}
-
-// Person is somebody with roles.
-type Person struct {
-	ID       string   `json:"id"`
-	Name     Text     `json:"name"`
-	Roles    []string `json:"roles"`
-	Deputies []string `json:"deputies,omitempty"` // called, in order, when the person is silent
-	Section  string   `json:"section,omitempty"`  // department
-	// Reachable: the estate says how. The addresses themselves stay out of plans, which are
-	// read by all and kept for ever (requirement P-PII). Contact is in plans of before.
-	Reachable bool   `json:"reachable,omitempty"`
-	Contact   string `json:"contact,omitempty"`
-}
-
-// Place is a muster place.
-type Place struct {
-	Name   string `json:"name"`
-	Title  Text   `json:"title"`
-	Site   string `json:"site,omitempty"`
-	Online bool   `json:"online,omitempty"`
 }
 
 // System is what is recovered.
@@ -516,89 +369,4 @@ func (p *Plan) System(name string) (System, bool) {
 		}
 	}
 	return System{}, false
-}
-
-// TargetsNamed returns the targets with these names, in the estate's order.
-func (e Estate) TargetsNamed(names []string) []Target {
-	var out []Target
-	for _, t := range e.Targets {
-		for _, n := range names {
-			if t.Name == n {
-				out = append(out, t)
-				break
-			}
-		}
-	}
-	return out
-}
-
-// Person returns the person with that ID, or false.
-func (e Estate) Person(id string) (Person, bool) {
-	for _, p := range e.People {
-		if p.ID == id {
-			return p, true
-		}
-	}
-	return Person{}, false
-}
-
-// Site returns the site of that name, or false.
-func (e Estate) Site(name string) (Site, bool) {
-	for _, s := range e.Sites {
-		if s.Name == name {
-			return s, true
-		}
-	}
-	return Site{}, false
-}
-
-// For is what of the estate a runbook needs: its targets, the holders of the roles that
-// its steps or a failure ask for, and their deputies. The whole of it, for each system
-// that is recovered, would be more than an engine takes.
-func (e Estate) For(book Runbook, role string) Estate {
-	roles, targets := map[string]bool{role: true}, map[string]bool{}
-	for _, s := range book.Steps {
-		if s.Human != nil {
-			roles[s.Human.Role] = true
-		}
-		if s.Owner != "" {
-			roles[s.Owner] = true
-		}
-		for _, t := range s.Targets {
-			targets[t] = true
-		}
-		for _, u := range s.Undo {
-			for _, t := range u.Targets {
-				targets[t] = true
-			}
-		}
-	}
-	people := map[string]bool{}
-	for _, p := range e.People {
-		if roles[""] || slices.ContainsFunc(p.Roles, func(r string) bool { return roles[r] }) {
-			people[p.ID] = true
-			for _, d := range p.Deputies {
-				people[d] = true
-			}
-		}
-	}
-	out := e
-	out.Sites, out.Places, out.Parties = nil, nil, nil
-	out.People = slices.DeleteFunc(slices.Clone(e.People), func(p Person) bool { return !people[p.ID] })
-	out.Targets = slices.DeleteFunc(slices.Clone(e.Targets), func(t Target) bool { return !targets[t.Name] })
-	return out
-}
-
-// InRole lists the people who hold a role, in the estate's order.
-func (e Estate) InRole(role string) []Person {
-	var out []Person
-	for _, p := range e.People {
-		for _, r := range p.Roles {
-			if r == role {
-				out = append(out, p)
-				break
-			}
-		}
-	}
-	return out
 }

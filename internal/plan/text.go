@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Text is a sentence people read, in both languages. An empty one falls back on the other.
+type Text struct {
+	EN string `json:"en,omitempty"`
+	JA string `json:"ja,omitempty"`
+}
+
+// In returns the text in lang ("ja" or "en"), or in the other language if empty.
+func (t Text) In(lang string) string {
+	if lang == "ja" && t.JA != "" || t.EN == "" {
+		return t.JA
+	}
+	return t.EN
+}
+
+// Both returns the text in both languages, for messages whose reader is not known.
+func (t Text) Both() string {
+	if t.EN == "" || t.JA == "" || t.EN == t.JA {
+		return t.In("en")
+	}
+	return t.EN + " / " + t.JA
+}
+
+// Say is a sentence in both languages; the arguments are the same for both, except those
+// that are themselves a Text or an error that speaks both (Wrong).
+func Say(en, ja string, args ...any) Text {
+	in := func(lang string) []any {
+		out := make([]any, len(args))
+		for i, a := range args {
+			switch t := a.(type) {
+			case Text:
+				a = t.In(lang)
+			case interface{ Said() Text }:
+				a = t.Said().In(lang)
+			}
+			out[i] = a
+		}
+		return out
+	}
+	return Text{EN: fmt.Sprintf(en, in("en")...), JA: fmt.Sprintf(ja, in("ja")...)}
+}
+
+// Wrong is an error in both languages; the arguments are those of Say. As an error it is
+// English; Said gives both to those who pass it on to people.
+func Wrong(en, ja string, args ...any) error { return wrong(Say(en, ja, args...)) }
+
+type wrong Text
+
+func (w wrong) Error() string { return w.EN }
+
+func (w wrong) Said() Text { return Text(w) }
+
+// SaidBy is an error in both languages, as far as it speaks both. Several that were joined
+// are told one after the other.
+func SaidBy(err error) Text {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []Text
+		for _, one := range several.Unwrap() {
+			all = append(all, SaidBy(one))
+		}
+		return Joined(all...)
+	}
+	if said, ok := err.(interface{ Said() Text }); ok {
+		return said.Said()
+	}
+	return Apart(err.Error())
+}
+
+// Joined is several sentences as one.
+func Joined(all ...Text) Text {
+	var en, ja []string
+	for _, t := range all {
+		en, ja = append(en, t.In("en")), append(ja, t.In("ja"))
+	}
+	return Text{EN: strings.Join(en, "; "), JA: strings.Join(ja, "；")}
+}
+
+// Apart is the inverse of Both, as far as a text can be taken apart for certain; any
+// other text stands for both languages.
+func Apart(text string) Text {
+	en, ja, two := strings.Cut(text, " / ")
+	if !two || strings.Contains(ja, " / ") || !strings.ContainsFunc(ja, func(r rune) bool { return r >= 0x3040 }) {
+		return Text{EN: text, JA: text}
+	}
+	return Text{EN: en, JA: ja}
+}
