@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/execresult"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/program"
 )
 
 // Actions lists the family.
@@ -48,7 +48,7 @@ type Command struct {
 }
 
 // Outcome is how a program ended.
-type Outcome = program.Outcome
+type Outcome = execresult.Outcome
 
 // Reach is the program and its folder; what the program does is its own affair.
 func (c Command) Reach() activities.Reach {
@@ -74,7 +74,7 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 	}
 	cmd := osexec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environment(ctx), strings.NewReader(c.Stdin)
-	var stdout, stderr program.Capture
+	var stdout, stderr execresult.Capture
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -102,7 +102,7 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 
 // judge reads the output and says what of it falls short.
 func (c Command) judge(out Outcome) (Outcome, error) {
-	return program.Judge(c.Argv[0], out, c.Expect, c.Parse, c.Results)
+	return execresult.Judge(c.Argv[0], out, c.Expect, c.Parse, c.Results)
 }
 
 func (c Command) environment(ctx context.Context) []string {

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/execresult"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/program"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -67,7 +67,7 @@ type Command struct {
 }
 
 // Outcome is how a program ended.
-type Outcome = program.Outcome
+type Outcome = execresult.Outcome
 
 // Check is the parameters of ssh.check.
 type Check struct {
@@ -84,7 +84,7 @@ func check(ctx context.Context, p Check) (Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	return program.Judge(p.Argv[0], out, p.Expect, p.Parse, p.Results)
+	return execresult.Judge(p.Argv[0], out, p.Expect, p.Parse, p.Results)
 }
 
 // Run is the parameters of ssh.run.
@@ -102,7 +102,7 @@ func execute(ctx context.Context, p Run) (Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	if out, err = program.Judge(p.Argv[0], out, p.Expect, p.Parse, p.Results); err != nil || len(p.Look) == 0 {
+	if out, err = execresult.Judge(p.Argv[0], out, p.Expect, p.Parse, p.Results); err != nil || len(p.Look) == 0 {
 		return out, err
 	}
 	seen, err := look(ctx, p)
@@ -197,7 +197,7 @@ func shell(ctx context.Context, t Target, line, stdin, mark string) (Outcome, er
 		return Outcome{}, notBegun(fmt.Errorf("host %s: %w", t.Name, err))
 	}
 	defer s.Close()
-	var stdout, stderr program.Capture
+	var stdout, stderr execresult.Capture
 	s.Stdin, s.Stdout, s.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	if err := s.Start(line); err != nil {
 		return Outcome{}, fmt.Errorf("host %s: %w", t.Name, err)

@@ -1,6 +1,6 @@
-// Package program is what a program that was run came to, wherever it ran: its exit code
+// Package execresult is what a program that was run came to, wherever it ran: its exit code
 // and output, bounded, and how they are held against what a step expects.
-package program
+package execresult
 
 import (
 	"bytes"
