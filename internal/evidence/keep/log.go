@@ -58,10 +58,12 @@ func openLedger(ctx context.Context, dir string, k key) (*ledger, error) {
 // with opens the log for writing as long as do takes, and returns when a signed checkpoint
 // covers everything that is in.
 func (l *ledger) with(ctx context.Context, do func(context.Context, *tessera.Appender) error) (err error) {
-	if err := l.writable(); err != nil {
+	if err := errors.Join(ctx.Err(), l.writable()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishWithin)
+	// What has begun is brought to its end, also when the server ends: the library's worker stops
+	// with its context, and what it was asked for is then never answered.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishWithin)
 	defer cancel()
 	driver, err := posix.New(ctx, posix.Config{Path: l.dir})
 	if err != nil {
@@ -204,7 +206,7 @@ func (l *ledger) append(ctx context.Context, entries ...evidence.Entry) error {
 			waiting = append(waiting, a.Add(ctx, tessera.NewEntry(b)))
 		}
 		for _, w := range waiting {
-			if _, err := w(); err != nil {
+			if err := answer(ctx, w); err != nil {
 				return err
 			}
 		}
@@ -221,6 +223,22 @@ func (l *ledger) append(ctx context.Context, entries ...evidence.Entry) error {
 		l.tidy()
 	}
 	return nil
+}
+
+// answer waits for an entry to be in, no longer than ctx lasts: the library does not answer at
+// all when it gave up.
+func answer(ctx context.Context, in tessera.IndexFuture) error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := in()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // tidy drops partial tiles whose full one is there: nobody reads them any more.
