@@ -288,7 +288,7 @@ func TestInspectionAndDamageWithPhotosByPhone(t *testing.T) {
 	desk := h.as(t, "suzuki", "ja")
 	desk.to("/runs/" + id + "/damage")
 	desk.until(`[...document.querySelectorAll(".photos img")].length == 3`)
-	desk.until(`[...document.querySelectorAll(".photos img")].every(e => { e.loading = "eager"; return e.naturalWidth == 64; })`)
+	desk.until(`[...document.querySelectorAll(".photos img")].map(e => { e.loading = "eager"; return e.naturalWidth; }).sort().join(" ") == "32 64 64"`)
 	desk.says("専用線")
 	desk.says("天井の一部が落下")
 }

@@ -55,7 +55,6 @@ func TestRedisFailsOverByHand(t *testing.T) {
 	p := redistest.StartPair(t)
 	o := redisHand(t, p)
 	p.Tokyo.Do(t, "SET", "kept", "1")
-	p.Osaka.AwaitRole(t, "slave")
 	o.paste(t, "redis.switchover", map[string]any{"from": "tokyo", "to": "osaka"})
 	p.Osaka.AwaitRole(t, "master")
 	p.Tokyo.AwaitRole(t, "slave")

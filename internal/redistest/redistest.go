@@ -212,12 +212,19 @@ func planned(name, kind string, spec map[string]any) plan.Target {
 // Pair is a master (tokyo) and its replica (osaka).
 type Pair struct{ Tokyo, Osaka *Server }
 
-// StartPair starts a pair and waits until it replicates. Both get the settings.
+// StartPair starts a pair and waits until it replicates, and the master says so too: it hands
+// over to nobody before. Both get the settings.
 func StartPair(t testing.TB, settings ...string) *Pair {
 	t.Helper()
 	p := &Pair{Tokyo: Start(t, "tokyo", settings...)}
 	p.Osaka = Start(t, "osaka", append([]string{fmt.Sprintf("replicaof 127.0.0.1 %d", p.Tokyo.Port)}, settings...)...)
 	p.Osaka.AwaitRole(t, "slave")
+	Eventually(t, time.Minute, func() string {
+		if at := p.Tokyo.Info(t, "slave0"); !strings.Contains(at, "state=online") {
+			return "the master says of its replica: " + at
+		}
+		return ""
+	})
 	return p
 }
 
