@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -203,6 +204,21 @@ func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(p
 // ports are those an engine listens on. Only the first and the last are for others.
 type ports struct{ frontend, internal, history, matching, worker, uiBehind, ui int }
 
+// The engine listens a moment after its ports were chosen. Meanwhile the kernel must not
+// give one to a connection that somebody opens, so its own are taken below the range from
+// which kernels do that (Linux 32768, others 49152).
+const lowestInner, innerPorts = 20000, 12000
+
+// listenInner holds a free port of the engine's own.
+func listenInner() (l net.Listener, err error) {
+	for range 50 {
+		if l, err = net.Listen("tcp", address(lowestInner+mathrand.IntN(innerPorts))); err == nil {
+			return l, nil
+		}
+	}
+	return net.Listen("tcp", address(0))
+}
+
 // choosePorts takes free ports by holding them all at once and letting them go together.
 func choosePorts(o Options, last Endpoint) (p ports, err error) {
 	var held []net.Listener
@@ -215,9 +231,13 @@ func choosePorts(o Options, last Endpoint) (p ports, err error) {
 		if err != nil {
 			return
 		}
-		l, e := net.Listen("tcp", address(wanted))
-		if e != nil && wanted != 0 && !must {
-			l, e = net.Listen("tcp", address(0))
+		var l net.Listener
+		e := errors.ErrUnsupported
+		if wanted != 0 {
+			l, e = net.Listen("tcp", address(wanted))
+		}
+		if e != nil && !must {
+			l, e = listenInner()
 		}
 		if e != nil {
 			err = fmt.Errorf("port of %s: %w", what, e)

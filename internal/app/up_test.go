@@ -130,7 +130,7 @@ func begin(t *testing.T, o Options) running {
 		t.Cleanup(c.Close)
 		return running{c, stop, at}
 	case err := <-ended:
-		cancel()
+		ended <- err
 		t.Fatalf("up ended before it had started: %v", err)
 	case <-time.After(60 * time.Second):
 		t.Fatal("up did not start within 60 s")

@@ -34,8 +34,21 @@ type child struct {
 	last []string // its last words that were no log lines
 }
 
-// launch starts a process and returns when it says that it answers.
-func launch(ctx context.Context, o Options) (*child, Endpoint, error) {
+// errPortLost says that another program took a port between the engine's choice and its use.
+var errPortLost = errors.New("another program took a port that the engine had found free")
+
+// launch starts a process and returns when it says that it answers. One that lost a port it
+// had chosen is started again, with others.
+func launch(ctx context.Context, o Options) (c *child, e Endpoint, err error) {
+	for range 3 {
+		if c, e, err = launchOnce(ctx, o); !errors.Is(err, errPortLost) {
+			break
+		}
+	}
+	return c, e, err
+}
+
+func launchOnce(ctx context.Context, o Options) (*child, Endpoint, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("it did not answer within %v", startWithin))
 	defer cancel()
 	args := []string{"--dir", o.Dir, "--port", strconv.Itoa(o.Port), "--ui-port", strconv.Itoa(o.UIPort)}
@@ -170,8 +183,10 @@ func (c *child) failure(what string) error {
 			return fmt.Errorf("%s: %s", what, why)
 		}
 	}
-	if len(c.last) > 0 {
-		return fmt.Errorf("%s: %w: %s", what, c.end(), strings.Join(c.last, "\n"))
+	if said := strings.Join(c.last, "\n"); strings.Contains(said, syscall.EADDRINUSE.Error()) {
+		return fmt.Errorf("%s: %w: %s", what, errPortLost, said)
+	} else if said != "" {
+		return fmt.Errorf("%s: %w: %s", what, c.end(), said)
 	}
 	return fmt.Errorf("%s: %w", what, c.end())
 }

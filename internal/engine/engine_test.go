@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -43,7 +44,9 @@ func start(t *testing.T, o engine.Options) *engine.Engine {
 	if o.Dir == "" {
 		o.Dir, o.Discard = t.TempDir(), true // which stops at once
 	}
-	o.Binary = temporaltest.Binary(t)
+	if o.Binary == "" {
+		o.Binary = temporaltest.Binary(t)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
 	e, err := engine.Start(ctx, o)
@@ -192,6 +195,25 @@ func TestGoesOnAfterKill(t *testing.T) {
 	wantCount(t, run, 6)
 	if e.Endpoint() != before {
 		t.Errorf("the endpoint changed from %+v to %+v", before, e.Endpoint())
+	}
+}
+
+// Another program may take a port between the engine's choice and its use.
+func TestStartsAgainWhenAPortWasLost(t *testing.T) {
+	dir := t.TempDir()
+	binary, lost := filepath.Join(dir, "muster-engine"), filepath.Join(dir, "lost")
+	script := fmt.Sprintf(`#!/bin/sh
+[ -e %[1]s ] && exec %[2]s "$@"
+touch %[1]s
+echo '{"time":"2026-11-29T02:14:01Z","level":"ERROR","msg":"Failed to start gRPC listener","error":"listen tcp 127.0.0.1:43831: bind: address already in use"}' >&2
+exit 1
+`, lost, temporaltest.Binary(t))
+	if err := os.WriteFile(binary, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	start(t, engine.Options{Binary: binary})
+	if _, err := os.Stat(lost); err != nil {
+		t.Fatalf("the first start lost no port: %v", err)
 	}
 }
 
