@@ -17,8 +17,9 @@ export GOFLAGS
 
 GO ?= go
 FUZZTIME ?= 20s
+VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build engine faults postgresql servers tools test test-kubernetes race check check-selftest lint generate generated \
+.PHONY: help build engine faults postgresql servers tools test test-kubernetes race coverage check check-selftest licences vulnerabilities lint generate generated \
 	demo demo-interactive lab bench fuzz clean
 
 help: ## list the targets
@@ -65,7 +66,10 @@ test-kubernetes: ## the kubernetes actions on a cluster of yours: make test-kube
 race: servers faults tools ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/test -race
 
-check: build tools lint generated check-selftest ## everything a change must pass besides the tests
+coverage: servers faults tools ## the tests, and how much of the code they run (.cache/coverage-*.out)
+	COVERAGE=1 scripts/test
+
+check: build tools lint generated check-selftest licences ## everything a change must pass besides the tests
 	$(GO) test ./internal/archtest
 	bin/muster validate scenarios runbooks
 	bin/muster validate deploy/lab/plans
@@ -81,6 +85,14 @@ lint: tools ## formatting, vet, staticcheck and workflowcheck
 	bin/tools/staticcheck ./...
 	cd engine && ../bin/tools/staticcheck ./...
 	bin/tools/workflowcheck -config workflows/.workflowcheck.yaml ./workflows/...
+
+licences: tools ## every linked module's licence is one that we allow
+	scripts/licences check
+
+# Not part of check: what the database says changes without a change of ours. VULNDB may be a copy (file://...).
+vulnerabilities: tools ## known vulnerabilities that our code reaches
+	bin/tools/govulncheck -db $(VULNDB) ./...
+	cd engine && ../bin/tools/govulncheck -db $(VULNDB) ./...
 
 check-selftest: tools
 	scripts/check-planted-clock
