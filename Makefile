@@ -17,9 +17,11 @@ export GOFLAGS
 
 GO ?= go
 FUZZTIME ?= 20s
+# The release before this one. The newest tag but one, once there are tags.
+PREVIOUS ?= 5fef22b
 VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build engine faults postgresql servers tools test test-kubernetes race coverage check check-selftest licences vulnerabilities lint generate generated \
+.PHONY: help build engine faults postgresql servers tools test test-kubernetes race coverage upgraded check check-selftest licences vulnerabilities lint generate generated \
 	demo demo-interactive lab bench fuzz clean
 
 help: ## list the targets
@@ -65,6 +67,10 @@ test-kubernetes: ## the kubernetes actions on a cluster of yours: make test-kube
 
 race: servers faults tools ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/test -race
+
+upgraded: build ## a run that began on the previous release's programs ends on these (PREVIOUS=revision; needs git's history)
+	scripts/previous-release $(PREVIOUS) .cache/previous
+	MUSTER_PREVIOUS="$(CURDIR)/.cache/previous" $(GO) test -count 1 -tags previous -run TestARunOfThePreviousRelease -v ./internal/app
 
 coverage: servers faults tools ## the tests, and how much of the code they run (.cache/coverage-*.out)
 	COVERAGE=1 scripts/test

@@ -132,13 +132,20 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	var working sync.WaitGroup
 	working.Go(func() {
 		keepWorking(ctx, s.o.Log.With("queue", plan.ControlQueue), func(onFatal func(error)) worker.Worker {
-			w := worker.New(s.client, plan.ControlQueue, workerOptions(onFatal))
+			options := workerOptions(onFatal)
+			if s.o.Config.Temporal.PinRuns {
+				options = pinned(options, s.o.Version)
+			}
+			w := worker.New(s.client, plan.ControlQueue, options)
 			workflows.Register(w)
 			record.Register(w, record.Deps{Store: s.store, Client: s.client, Log: s.o.Log})
 			s.occasions.Register(w)
 			return w
 		}, ready)
 	})
+	if s.o.Config.Temporal.PinRuns {
+		working.Go(func() { takeOver(ctx, s.client, s.o.Version, s.o.Log) })
+	}
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
 	working.Go(func() { s.says.run(ctx) })
 	working.Go(func() { s.accounts.run(ctx) })

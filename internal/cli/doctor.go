@@ -17,27 +17,43 @@ func (c *command) doctor() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks := app.Examine(cmd.Context(), c.lang, c.config)
-			failed := 0
-			for _, k := range checks {
-				if k.Result == app.Bad {
-					failed++
-				}
-			}
-			if c.json() {
-				if err := c.printJSON(map[string]any{"ok": failed == 0, "checks": checks}); err != nil {
-					return err
-				}
-			} else {
-				c.printChecks(checks)
-			}
-			if failed > 0 {
-				return shown(exitFault)
-			}
-			return nil
+			return c.checked(checks, exitFault)
 		},
 	}
 	c.settings(cmd.Flags(), "listen", "store", "engine", "temporal.")
 	return cmd
+}
+
+// upgradeCheck is run by the new program while the old one is still up.
+func (c *command) upgradeCheck() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "upgrade-check",
+		Short: c.t("Check, with the new program, that it can take over what the old one runs", "新しいプログラムが現在の環境を引き継げるか点検する"),
+		Long: c.t("Run it with the new program while the old one is still up. It changes nothing. The history of every run under way is replayed with\nthe new program: one that would stand still is named, and the exit code is 5.",
+			"旧版が稼働している間に、新しいプログラムで実行してください。何も変更しません。進行中の訓練・対応の履歴を新しい\nプログラムで再生し、進まなくなるものがあればその名前を示し、終了コード5で終わります。"),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.checked(app.ExamineUpgrade(cmd.Context(), c.lang, c.config, Version()), exitRefused)
+		},
+	}
+	c.settings(cmd.Flags(), "listen", "store", "engine", "temporal.")
+	return cmd
+}
+
+// checked prints what was found; what is bad ends with code.
+func (c *command) checked(checks []app.Check, code int) error {
+	bad := slices.ContainsFunc(checks, func(k app.Check) bool { return k.Result == app.Bad })
+	if c.json() {
+		if err := c.printJSON(map[string]any{"ok": !bad, "checks": checks}); err != nil {
+			return err
+		}
+	} else {
+		c.printChecks(checks)
+	}
+	if bad {
+		return shown(code)
+	}
+	return nil
 }
 
 func (c *command) printChecks(checks []app.Check) {

@@ -113,6 +113,8 @@ type Temporal struct {
 	Namespace string `mapstructure:"namespace"`
 	APIKey    string `mapstructure:"api_key"`
 	TLS       TLS    `mapstructure:"tls"`
+	// PinRuns keeps a run on the version of muster that it began with.
+	PinRuns bool `mapstructure:"pin_runs"`
 }
 
 // TLS is how the connection to an engine of one's own is secured. An API key switches
@@ -178,6 +180,7 @@ func Keys() []Key {
 		{"temporal.address", "", "host:port of your own Temporal; empty runs the embedded engine", "自前のTemporalのhost:port。空なら内蔵エンジンを使う"},
 		{"temporal.namespace", "default", "namespace in Temporal", "Temporalの名前空間"},
 		{"temporal.api_key", "", "API key of Temporal Cloud, as secret://env/NAME or secret://file/PATH", "Temporal CloudのAPIキー。secret://env/NAME か secret://file/PATH で書く"},
+		{"temporal.pin_runs", "false", "true keeps a run on the version of muster that it began with, as long as a server of it is up; needs Temporal 1.29 or newer, and a server of each version until its runs have ended", "trueにすると、訓練・対応は開始時の版のmusterで最後まで進む。Temporal 1.29以降と、終わるまで旧版のサーバーを並行稼働させることが必要"},
 		{"temporal.tls.enabled", "false", "connect to Temporal over TLS", "TemporalへTLSで接続する"},
 		{"temporal.tls.ca_file", "", "CA certificates, PEM; empty is the system's", "CA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.cert_file", "", "client certificate, PEM", "クライアント証明書 (PEM)"},

@@ -208,6 +208,10 @@ func (c Config) check() Mistakes {
 	if c.Temporal.APIKey != "" && !strings.HasPrefix(c.Temporal.APIKey, "secret://") {
 		say("temporal.api_key", "is written as a reference, secret://env/NAME or secret://file/PATH, so that no secret stands in a file of settings", "secret://env/NAME か secret://file/PATH の参照で書いてください（設定ファイルに秘密情報を残さないため）")
 	}
+	if c.Temporal.PinRuns && c.Embedded() {
+		say("temporal.pin_runs", "is for an engine of your own, beside which servers of two versions can be up; name it as temporal.address, or leave pin_runs out: the embedded engine's runs go on by replay, which `muster upgrade-check` tries before",
+			"自前のTemporal向けの設定です（新旧2つの版のサーバーを並行稼働させるため）。temporal.address を指定するか、pin_runs を外してください。内蔵エンジンでは履歴の再生で新しい版に引き継がれ、`muster upgrade-check` で事前に確認できます")
+	}
 	if (c.Temporal.TLS.CertFile == "") != (c.Temporal.TLS.KeyFile == "") {
 		say("temporal.tls", "cert_file (%q) and key_file (%q) are given together or not at all", "cert_file（%q）と key_file（%q）は、両方書くか、どちらも書かないでください", c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile)
 	}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// ExamineUpgrade says whether this program, of version, can take over what another version runs
+// here: its data, its record store, its plan files, and every run that is under way, whose
+// history is replayed with this program's workflows. It changes nothing.
+func ExamineUpgrade(ctx context.Context, l i18n.Lang, c config.Config, version string) []Check {
+	e := &examination{l: l, c: c}
+	e.add("version", e.t("this program", "このプログラム"), Good, "muster "+version, "")
+	e.data()
+	e.space()
+	e.server(ctx)
+	e.plans()
+	e.openRuns(ctx)
+	return e.checks
+}
+
+// openRuns replays the history of everything under way.
+func (e *examination) openRuns(ctx context.Context) {
+	title := e.t("runs under way", "進行中の訓練・対応")
+	c, err := e.reach(ctx)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.add("runs", title, Good, e.t("none: no engine has run here", "なし (ここではエンジンが動いたことがありません)"), "")
+		return
+	case err != nil:
+		e.add("runs", title, Odd, e.t("the engine does not answer, so nobody can tell: %v", "エンジンが応答しないため確認できません: %v", err),
+			e.t("Run this while the old version is still up", "旧版が稼働している間に実行してください"))
+		return
+	}
+	defer c.Close()
+	open, err := underWay(ctx, c)
+	if err != nil {
+		e.add("runs", title, Bad, e.t("can't be listed: %v", "一覧を取得できません: %v", err), "")
+		return
+	}
+	if len(open) == 0 {
+		e.add("runs", title, Good, e.t("none", "なし"), "")
+		return
+	}
+	replayer := worker.NewWorkflowReplayer()
+	workflows.Register(replayer)
+	var safe []string
+	for _, w := range open {
+		id := w.GetExecution().GetWorkflowId()
+		err := replay(ctx, c, replayer, w)
+		if err == nil {
+			safe = append(safe, id)
+			continue
+		}
+		e.add("run "+id, id, Bad, e.t("would stand still on this version: %.300v", "この版では進まなくなります: %.300v", err),
+			e.t("Let it end on the version it runs on, or abort it, and upgrade then", "現在の版で終了させるか中止してから、更新してください"))
+	}
+	if len(safe) > 0 {
+		e.add("runs", title, Good, e.t("%d go on on this version: %s", "%d 件はこの版で継続できます: %s", len(safe), strings.Join(safe, ", ")), "")
+	}
+}
+
+// reach connects to the engine that the installation uses. fs.ErrNotExist: there never was one.
+func (e *examination) reach(ctx context.Context) (client.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
+	defer cancel()
+	if e.c.Embedded() {
+		at, err := engine.Running(filepath.Join(e.c.Data, "engine"))
+		if err != nil {
+			return nil, err
+		}
+		return engine.Dial(ctx, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token})
+	}
+	conn, err := Connection(ctx, e.l, e.c)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Dial(ctx, conn)
+}
+
+// underWay is every open workflow of the kinds that muster has.
+func underWay(ctx context.Context, c client.Client) ([]*workflowpb.WorkflowExecutionInfo, error) {
+	var out []*workflowpb.WorkflowExecutionInfo
+	for next := []byte(nil); ; {
+		page, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'", PageSize: 200, NextPageToken: next})
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range page.GetExecutions() {
+			if workflows.IsOurs(w.GetType().GetName()) {
+				out = append(out, w)
+			}
+		}
+		if next = page.GetNextPageToken(); len(next) == 0 {
+			return out, nil
+		}
+	}
+}
+
+func replay(ctx context.Context, c client.Client, r worker.WorkflowReplayer, w *workflowpb.WorkflowExecutionInfo) error {
+	h := new(history.History)
+	events := c.GetWorkflowHistory(ctx, w.GetExecution().GetWorkflowId(), w.GetExecution().GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		ev, err := events.Next()
+		if err != nil {
+			return fmt.Errorf("its history can't be read: %w", err)
+		}
+		h.Events = append(h.Events, ev)
+	}
+	return r.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h)
+}

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// Before an upgrade the new program replays what is under way: a run of its own kind goes on, one
+// whose history is another program's is named, and nothing is changed.
+func TestAnUpgradeIsTriedBeforeIt(t *testing.T) {
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
+	found := func(id string) Check {
+		t.Helper()
+		checks := ExamineUpgrade(t.Context(), o.Lang, o.Config, "next")
+		for _, k := range checks {
+			if k.ID == id {
+				return k
+			}
+		}
+		t.Fatalf("no check %q in %+v", id, checks)
+		return Check{}
+	}
+	if k := found("runs"); k.Result != Good {
+		t.Errorf("before the first start: %+v", k)
+	}
+
+	up := begin(t, o)
+	o.Config.Listen = strings.TrimPrefix(up.at, "http://")
+	if k := found("runs"); k.Result != Good || k.Found != "none" {
+		t.Errorf("without runs: %+v", k)
+	}
+	begun, err := up.Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Drill, By: "sato"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := found("runs"); k.Result != Good || !strings.Contains(k.Found, begun.Run) {
+		t.Errorf("with a run under way: %+v", k)
+	}
+
+	// A run as a program had it whose commands were others.
+	at, err := engine.Running(filepath.Join(o.Config.Data, "engine"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := engine.Dial(t.Context(), engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w := worker.New(c, "foreign", worker.Options{})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ any) error { return workflow.Sleep(ctx, time.Hour) }, workflow.RegisterOptions{Name: workflows.TypeRun})
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	if _, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "foreign-1", TaskQueue: "foreign"}, workflows.TypeRun, map[string]any{"run": "foreign-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.QueryWorkflow(t.Context(), "foreign-1", "", client.QueryTypeStackTrace); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, "the foreign run is listed", func() bool {
+		for _, k := range ExamineUpgrade(t.Context(), o.Lang, o.Config, "next") {
+			if k.ID == "run foreign-1" {
+				return k.Result == Bad && strings.Contains(k.WayOut, "abort")
+			}
+		}
+		return false
+	})
+	if k := found("runs"); k.Result != Good || !strings.Contains(k.Found, begun.Run) {
+		t.Errorf("beside a foreign run: %+v", k)
+	}
+
+	if err := up.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if k := found("runs"); k.Result != Odd || !strings.Contains(k.WayOut, "still up") {
+		t.Errorf("with the engine down: %+v", k)
+	}
+}
