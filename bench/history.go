@@ -198,11 +198,13 @@ func (b *bench) history(ctx context.Context) (err error) {
 		if strings.HasPrefix(p.name, "yearly report") || strings.HasSuffix(p.name, "a server's start") {
 			limit = mostYearTime
 		}
-		if failed != nil {
-			return fmt.Errorf("%s: %w", p.name, failed)
+		if failed == nil && n == 0 {
+			failed = errors.New("nothing came, so nothing was measured")
 		}
-		if n == 0 {
-			return fmt.Errorf("%s: nothing came, so nothing was measured", p.name)
+		if failed != nil { // the other figures are wanted all the same
+			fmt.Printf("%-52s %10s %7d ms  FAILED: %v\n", p.name, "", limit.Milliseconds(), failed)
+			err = errors.Join(err, fmt.Errorf("%s: %w", p.name, failed))
+			continue
 		}
 		fmt.Printf("%-52s %7d ms %7d ms  %s, %d lines\n", p.name, took.Milliseconds(), limit.Milliseconds(), held(took < limit), n)
 		if took >= limit {
@@ -212,7 +214,8 @@ func (b *bench) history(ctx context.Context) (err error) {
 	var mem runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&mem)
-	fmt.Printf("memory that is kept afterwards %d MB\n", mem.HeapAlloc>>20)
+	fmt.Printf("memory that the server keeps afterwards %d MB\n", mem.HeapAlloc>>20)
+	runtime.KeepAlive(handler)
 	return err
 }
 
@@ -374,7 +377,7 @@ func historyRun(p plan.Plan, id string, at time.Time, n int) []run.Event {
 	}
 	phase(18*min, t, run.Recovery)
 	back := t + 20*time.Second
-	if n%50 == 0 {
+	if (n%historySystems+n/historySystems*11)%50 == 28 { // another quarter for each system; system-017's is the second
 		back = 3 * time.Hour
 	}
 	phase(t, back+min, run.Verification)

@@ -20,6 +20,7 @@ const (
 type source struct {
 	basis   string
 	past    int
+	other   int     // of past, those of runs that are not alike
 	fixed   float64 // BasisLimit and BasisNone
 	shift   float64 // added before the logarithm, so that zero has one
 	middle  float64
@@ -35,9 +36,10 @@ type source struct {
 
 // seen are the times of one step or part, and the runs they are of.
 type seen struct {
-	took    []float64
-	runs    []int
-	skipped int
+	took  []float64
+	runs  []int
+	skips []int // runs in which its condition was false
+	other int   // of runs that are not alike; see of
 }
 
 // shapes are what all sources share.
@@ -120,7 +122,7 @@ func (sh shapes) source(s seen) source {
 	n := len(s.took)
 	y, mean, ss, shift := logs(s)
 	src := source{basis: BasisPast, past: n, shift: shift, middle: mean, scale: scaleOf(sh.spread, ss, n),
-		widen: math.Sqrt(1 + (0.75+1.5*sh.together)/float64(n)), skipped: float64(s.skipped) / float64(n+s.skipped)}
+		widen: math.Sqrt(1 + (0.75+1.5*sh.together)/float64(n)), skipped: float64(len(s.skips)) / float64(n+len(s.skips))}
 	if n >= 3 {
 		fix := 1 / (src.scale * math.Sqrt(1-1/float64(n)))
 		for _, v := range y {

@@ -35,6 +35,9 @@ type Forecast struct {
 	Draws    int       `json:"draws"`
 	Drills   int       `json:"drills"` // past runs that it rests on
 	Real     int       `json:"real"`
+	// Surprise: the run would be blind or real, so that people's times are those of such runs; else they
+	// are those of announced drills.
+	Surprise bool `json:"surprise,omitempty"`
 	// Together is how much the steps of one run are slow or fast together, 0 to 1, as seen in the past.
 	Together float64 `json:"together"`
 	Ways     []Way   `json:"ways"`
@@ -97,6 +100,9 @@ type Part struct {
 	Basis   string  `json:"basis"`
 	Past    int     `json:"past"`
 	MedianS float64 `json:"median_s"`
+	// Other of Past are of runs of which people knew otherwise than they would of this one: there were
+	// too few of its kind.
+	Other int `json:"other,omitempty"`
 }
 
 // Step is what a step is taken to need, and how often it was on the chain that decided the time.
@@ -107,6 +113,8 @@ type Step struct {
 	MedianS  *float64 `json:"median_s,omitempty"` // nil: no data
 	P90S     *float64 `json:"p90_s,omitempty"`
 	Critical float64  `json:"critical"` // share of the draws
+	// Other is as of Part, of a step that people do.
+	Other int `json:"other,omitempty"`
 }
 
 // Lever is what it would buy to do one step in four fifths of its time.

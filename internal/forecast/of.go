@@ -18,7 +18,7 @@ func Of(p plan.Plan, past Past) Forecast { return of(p, past, Draws) }
 
 func of(p plan.Plan, past Past, draws int) Forecast {
 	seed, name := seedOf(p, past)
-	f := Forecast{Scenario: p.Scenario.Name, PlanHash: p.Hash, Depth: p.Scenario.Depth, Seed: name, Draws: draws, Ways: []Way{}}
+	f := Forecast{Scenario: p.Scenario.Name, PlanHash: p.Hash, Depth: p.Scenario.Depth, Surprise: surprise(p), Seed: name, Draws: draws, Ways: []Way{}}
 	for _, r := range past.Runs {
 		if r.Kind == run.Response {
 			f.Real++
@@ -93,7 +93,7 @@ func (g *graph) sources(p plan.Plan, past Past) shapes {
 			}
 			switch {
 			case s.Skipped:
-				times[k].skipped++
+				times[k].skips = append(times[k].skips, i)
 			case s.TookS > 0 && !math.IsInf(s.TookS, 1):
 				times[k].took, times[k].runs = append(times[k].took, s.TookS), append(times[k].runs, i)
 			}
@@ -111,13 +111,25 @@ func (g *graph) sources(p plan.Plan, past Past) shapes {
 			}
 		}
 	}
+	alike := make([]bool, len(past.Runs))
+	for i, r := range past.Runs {
+		alike[i] = r.Surprised() == surprise(p)
+	}
+	for k, s := range parts {
+		if partNames[k.part] != PartVerify { // which nobody does
+			parts[k] = s.of(alike)
+		}
+	}
 	of := func(w *way, i int) *seen {
 		s := times[key{w.system.Name, w.book.Name, w.book.Steps[i].ID, w.book.Steps[i].Uses}]
 		if s == nil || len(s.took) == 0 {
 			return nil
 		}
+		if w.book.Steps[i].Human != nil {
+			s = s.of(alike)
+		}
 		if w.book.Steps[i].If == "" {
-			s.skipped = 0 // by a person, or by a plan of before
+			s.skips = nil // by a person, or by a plan of before
 		}
 		return s
 	}
@@ -138,6 +150,7 @@ func (g *graph) sources(p plan.Plan, past Past) shapes {
 			switch s := of(wy, i); {
 			case s != nil:
 				g.steps[at] = sh.source(*s)
+				g.steps[at].other = s.other
 			case st.Budget > 0:
 				g.steps[at] = declared(st.Budget.Seconds())
 			default:
@@ -148,6 +161,7 @@ func (g *graph) sources(p plan.Plan, past Past) shapes {
 			switch s := parts[partKey{wy.system.Name, n}]; {
 			case s != nil:
 				wy.parts[n] = sh.source(*s)
+				wy.parts[n].other = s.other
 			case limits[n] > 0:
 				wy.parts[n] = fixed(BasisLimit, limits[n])
 			default:
@@ -156,6 +170,33 @@ func (g *graph) sources(p plan.Plan, past Past) shapes {
 		}
 	}
 	return sh
+}
+
+// surprise reports whether people would know nothing of the run before it begins.
+func surprise(p plan.Plan) bool { return p.Scenario.Blind || p.Scenario.Depth == run.Real }
+
+// alikeLeast is how many runs of its own kind a time of people has to be of: as many as give it a shape
+// of its own.
+const alikeLeast = 3
+
+// of keeps the times of runs that are alike, or all of them where those are too few, and counts the
+// others then.
+func (s *seen) of(alike []bool) *seen {
+	out := seen{}
+	for i, at := range s.runs {
+		if alike[at] {
+			out.took, out.runs = append(out.took, s.took[i]), append(out.runs, at)
+		}
+	}
+	if len(out.took) < min(alikeLeast, len(s.took)) {
+		return &seen{took: s.took, runs: s.runs, skips: s.skips, other: len(s.took) - len(out.took)}
+	}
+	for _, at := range s.skips {
+		if alike[at] {
+			out.skips = append(out.skips, at)
+		}
+	}
+	return &out
 }
 
 // limitsOf is how long the scenario lets people take: what stands for them as long as nobody has

@@ -22,6 +22,7 @@ type Past struct {
 type PastRun struct {
 	Run     string       `json:"run"`
 	Kind    run.Kind     `json:"kind"`
+	Blind   bool         `json:"blind,omitempty"` // those who took part did not know the scenario before
 	Steps   []PastStep   `json:"steps"`
 	Systems []PastSystem `json:"systems"`
 }
@@ -57,6 +58,11 @@ func Read(ctx context.Context, store journal.Outcomes, scenario, without string)
 	return PastOf(list[:min(len(list), PastRuns)]), nil
 }
 
+// Surprised reports whether those who took part knew nothing of it before: in a blind drill, and when it
+// was real. People's times in such a run and in an announced one are not of the same kind (requirement
+// C-BLD-05).
+func (r PastRun) Surprised() bool { return r.Blind || r.Kind == run.Response }
+
 // PastOf takes from what runs came to the times that a forecast may rest on: of steps whose action
 // itself saw its goal, and that really acted; not by hand, not of simulated people, and not from
 // runs in which nothing ran.
@@ -66,7 +72,7 @@ func PastOf(outcomes []outcome.Outcome) Past {
 		if !o.Ran() || o.Kind != run.Drill && o.Kind != run.Response {
 			continue
 		}
-		r := PastRun{Run: o.Run, Kind: o.Kind, Steps: []PastStep{}, Systems: []PastSystem{}}
+		r := PastRun{Run: o.Run, Kind: o.Kind, Blind: o.Blind, Steps: []PastStep{}, Systems: []PastSystem{}}
 		seen := map[[3]string]bool{} // one that was run twice in a run counts once
 		for _, s := range o.Steps {
 			key := [3]string{s.System, s.Runbook, s.Step}

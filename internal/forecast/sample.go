@@ -177,7 +177,7 @@ func (g *graph) told(s *sample, w int, levers []gain) Way {
 	out := Way{System: wy.system.Name, Purpose: wy.purpose, Runbook: wy.book.Name, Main: wy.main, Steps: make([]Step, len(wy.order)), NoData: []string{}, Grounded: g.grounded(w)}
 	for n, i := range wy.order {
 		src := &g.steps[wy.from+n]
-		one := Step{Step: wy.book.Steps[i].ID, Basis: src.basis, Past: src.past, Critical: round(float64(s.critical[wy.from+n])/float64(s.draws), 3)}
+		one := Step{Step: wy.book.Steps[i].ID, Basis: src.basis, Past: src.past, Other: src.other, Critical: round(float64(s.critical[wy.from+n])/float64(s.draws), 3)}
 		if src.basis == BasisNone {
 			out.AtBest = true
 		} else {
@@ -194,7 +194,7 @@ func (g *graph) told(s *sample, w int, levers []gain) Way {
 	if wy.purpose != "restore" {
 		for n := range wy.parts {
 			src := &wy.parts[n]
-			out.Parts = append(out.Parts, Part{partNames[n], src.basis, src.past, round(src.median(), 1)})
+			out.Parts = append(out.Parts, Part{Part: partNames[n], Basis: src.basis, Past: src.past, MedianS: round(src.median(), 1), Other: src.other})
 			out.AtLimits = out.AtLimits || src.basis == BasisLimit
 			if src.basis == BasisNone && (partNames[n] == PartVerify || partNames[n] == PartDetect && !g.threat) {
 				out.AtBest = true // it takes time, and nobody knows how much

@@ -1,6 +1,7 @@
 package outline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -111,8 +112,28 @@ func Doubts(l i18n.Lang, w forecast.Way) []string {
 	if len(limits) > 0 {
 		out = append(out, l.T("never measured with real people, so their limits count in full: %s", "実在の要員による実績がなく、上限をそのまま算入: %s", strings.Join(limits, ", ")))
 	}
+	if other := otherKind(w, words); len(other) > 0 {
+		out = append(out, l.T("too few past runs of which people knew as much before as of this one, so announced drills count together with blind and real ones: %s",
+			"事前告知の条件が同じ実績が少ないため、告知ありの訓練と非提示型・本番の実績を合わせて算入: %s", strings.Join(other, ", ")))
+	}
 	if len(none) > 0 {
 		out = append(out, l.T("no data: %s", "データなし: %s", strings.Join(none, ", ")))
+	}
+	return out
+}
+
+// otherKind are the parts and steps of people that rest on runs of the other kind too.
+func otherKind(w forecast.Way, words map[string]string) []string {
+	var out []string
+	for _, p := range w.Parts {
+		if p.Other > 0 {
+			out = append(out, fmt.Sprintf("%s (%d/%d)", words[p.Part], p.Other, p.Past))
+		}
+	}
+	for _, s := range w.Steps {
+		if s.Other > 0 {
+			out = append(out, fmt.Sprintf("%s (%d/%d)", s.Step, s.Other, s.Past))
+		}
 	}
 	return out
 }

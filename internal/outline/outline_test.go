@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/forecast"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/outline"
 	"github.com/muster-dr/muster/internal/plan"
@@ -104,6 +105,18 @@ func TestTextSaysThatItIsAForecast(t *testing.T) {
 			if !strings.Contains(b.String(), w) {
 				t.Errorf("%s: no %q in\n%s", l, w, b.String())
 			}
+		}
+	}
+}
+
+// A forecast whose people's times are of runs of another kind says so, and of how many.
+func TestPeoplesTimesOfAnotherKindAreSaid(t *testing.T) {
+	w := forecast.Way{Parts: []forecast.Part{{Part: forecast.PartPeople, Basis: forecast.BasisPast, Past: 8, Other: 6}, {Part: forecast.PartDecide, Basis: forecast.BasisPast, Past: 8}},
+		Steps: []forecast.Step{{Step: "call-vendor", Basis: forecast.BasisPast, Past: 4, Other: 3}}}
+	for l, want := range map[i18n.Lang]string{i18n.EN: "announced drills count together with blind and real ones: people (6/8), call-vendor (3/4)",
+		i18n.JA: "告知ありの訓練と非提示型・本番の実績を合わせて算入: 要員 (6/8), call-vendor (3/4)"} {
+		if got := strings.Join(outline.Doubts(l, w), "\n"); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %q, want it to end in %q", l, got, want)
 		}
 	}
 }
