@@ -18,6 +18,7 @@ import (
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -392,11 +393,15 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 		return nil, err
 	}
 	events = append(events, written...)
+	earlier, err := outcome.Earlier(ctx, s.Store, sum.Scenario, cmp.Or(sum.EndedAt, &sum.StartedAt))
+	if err != nil {
+		return nil, s.storeProblem(ctx, err)
+	}
 	if in.Lang == "" {
 		in.Lang = string(lang(ctx))
 	}
 	var b bytes.Buffer
-	if err := s.render(ctx, &b, in.Run, p, events, in.Format, in.Lang); err != nil {
+	if err := s.render(ctx, &b, in.Run, p, events, earlier, in.Format, in.Lang); err != nil {
 		if p := new(Problem); errors.As(err, &p) {
 			return nil, err
 		}

@@ -10,12 +10,13 @@ import (
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // render writes the report as whoever asks may see it: what each person said is for those who
 // see the list of people, and for auditors.
-func (s *Server) render(ctx context.Context, w io.Writer, runID string, p plan.Plan, events []run.Event, format, lang string) error {
+func (s *Server) render(ctx context.Context, w io.Writer, runID string, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang string) error {
 	a, _ := identity.From(ctx)
 	t, err := s.follow(ctx, runID, p)
 	if err != nil {
@@ -24,12 +25,12 @@ func (s *Server) render(ctx context.Context, w io.Writer, runID string, p plan.P
 	now := p
 	now.Estate = t.Estate()
 	if s.seesList(ctx, t, now, a.Person) || s.audits(ctx, p, a.Person) {
-		return s.Render(w, p, events, format, lang)
+		return s.Render(w, p, events, earlier, format, lang)
 	}
 	if s.RenderFor == nil {
 		return mayIn(ctx, p.Estate, a.Person, plan.MayPeople)
 	}
-	return s.RenderFor(w, p, events, format, lang, a.Person)
+	return s.RenderFor(w, p, events, earlier, format, lang, a.Person)
 }
 
 // audits reports whether somebody may audit: by the run's plan, or by the estate as it is now,

@@ -36,10 +36,10 @@ func withRights(t *testing.T) (*world, string) {
 	}
 	// A second server on the same records, with the reports of the product.
 	s := &api.Server{Store: w.store, Identity: w.identity, Engine: c, Plans: gathering{}, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
-		Render: func(out io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
+		Render: func(out io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang string) error {
 			return build(out, p, events, format, lang, func(r report.Report) report.Report { return r })
 		},
-		RenderFor: func(out io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
+		RenderFor: func(out io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang, reader string) error {
 			return build(out, p, events, format, lang, func(r report.Report) report.Report { return report.WithoutIndividuals(r, reader) })
 		}}
 	srv := httptest.NewServer(s.Handler())

@@ -27,6 +27,7 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
 	"github.com/muster-dr/muster/workflows"
@@ -127,7 +128,7 @@ func newYearWith(t *testing.T, c client.Client) *year {
 			}
 			return p.Estate, err
 		},
-		Render: func(io.Writer, plan.Plan, []run.Event, string, string) error { return nil }}
+		Render: func(io.Writer, plan.Plan, []run.Event, []report.Earlier, string, string) error { return nil }}
 	h := s.Handler()
 	y.handler = api.InProcess(h, "en")
 	w := worker.New(c, plan.ControlQueue, worker.Options{WorkerStopTimeout: time.Second})

@@ -24,6 +24,7 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sheet"
 	"github.com/muster-dr/muster/internal/tracker"
@@ -41,7 +42,7 @@ type Server struct {
 	Render Render
 	// RenderFor is Render for a reader who may not see what each of the others said; nil refuses
 	// them the report.
-	RenderFor func(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error
+	RenderFor func(w io.Writer, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang, reader string) error
 	// SetSheet writes a page over many runs.
 	SetSheet func(w io.Writer, d sheet.Sheet, format string, l i18n.Lang) error
 	Actions  []activities.Action
@@ -96,8 +97,9 @@ type Plans interface {
 	Compile(scenario string, depth run.Depth) (plan.Plan, error)
 }
 
-// Render writes the report of a run in format text, json, markdown or html.
-type Render func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error
+// Render writes the report of a run in format text, json, markdown or html; earlier are the runs of its
+// scenario that ended before it.
+type Render func(w io.Writer, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang string) error
 
 // Handler returns the API with its guards: token, cross-origin protection, body limit.
 func (s *Server) Handler() http.Handler {

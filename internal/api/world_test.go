@@ -23,6 +23,7 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
 	"github.com/muster-dr/muster/workflows"
@@ -71,7 +72,7 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 	people := identity.New(store, identity.Options{Console: token})
 	handler := (&api.Server{
 		Store: store, Identity: people, Engine: c, Plans: plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
-		Render: func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
+		Render: func(w io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang string) error {
 			_, err := fmt.Fprintf(w, "%s %s %s %d", p.Scenario.Name, format, lang, len(events))
 			return err
 		},

@@ -16,13 +16,13 @@ import (
 type paper string
 
 // Render writes a run's report.
-func Render(w io.Writer, p plan.Plan, events []run.Event, format, lang, font string) error {
-	return paper(font).Render(w, p, events, format, lang)
+func Render(w io.Writer, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang, font string) error {
+	return paper(font).Render(w, p, events, earlier, format, lang)
 }
 
 // Render writes a run's report.
-func (at paper) Render(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
-	r, err := build(p, events)
+func (at paper) Render(w io.Writer, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang string) error {
+	r, err := build(p, events, earlier)
 	if err != nil {
 		return err
 	}
@@ -30,17 +30,17 @@ func (at paper) Render(w io.Writer, p plan.Plan, events []run.Event, format, lan
 }
 
 // RenderFor writes it for a reader who may not see what each of the others said.
-func (at paper) RenderFor(w io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
-	r, err := build(p, events)
+func (at paper) RenderFor(w io.Writer, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang, reader string) error {
+	r, err := build(p, events, earlier)
 	if err != nil {
 		return err
 	}
 	return at.write(w, p, report.WithoutIndividuals(r, reader), format, lang)
 }
 
-// build makes the report of a run's events, with what people wrote into it afterwards where that is among
-// them.
-func build(p plan.Plan, events []run.Event) (report.Report, error) {
+// build makes the report of a run's events, beside earlier runs, with what people wrote into it afterwards
+// where that is among them.
+func build(p plan.Plan, events []run.Event, earlier []report.Earlier) (report.Report, error) {
 	var own, written []run.Event
 	for _, e := range events {
 		if e.Run == run.WrittenRecord {
@@ -53,7 +53,7 @@ func build(p plan.Plan, events []run.Event) (report.Report, error) {
 	if err != nil {
 		return r, err
 	}
-	return report.WithWritten(r, written)
+	return report.WithWritten(report.WithTrend(p, r, earlier), written)
 }
 
 func (at paper) write(w io.Writer, p plan.Plan, r report.Report, format, lang string) error {

@@ -177,14 +177,14 @@ func newWorld(t *testing.T, now time.Time) *world {
 			}
 			return d.HTML(out, []i18n.Lang{l})
 		},
-		Render: func(out io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
+		Render: func(out io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang string) error {
 			r, err := report.Build(p, events)
 			if err != nil {
 				return err
 			}
 			return report.Render(out, r, report.Format(format), lang)
 		},
-		RenderFor: func(out io.Writer, p plan.Plan, events []run.Event, format, lang, reader string) error {
+		RenderFor: func(out io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang, reader string) error {
 			r, err := report.Build(p, events)
 			if err != nil {
 				return err

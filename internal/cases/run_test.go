@@ -327,7 +327,7 @@ func start(t *testing.T, p api.Plans, sites []string) *api.Client {
 		}
 	}
 	srv := httptest.NewServer((&api.Server{Store: store, Engine: c, Plans: p, Token: token, Version: "test", Log: quiet,
-		Render: func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
+		Render: func(w io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang string) error {
 			r, err := report.Build(p, events)
 			if err != nil {
 				return err

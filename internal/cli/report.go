@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -116,8 +118,12 @@ func (c *command) reportFromStore(ctx context.Context, store string, args []stri
 		for _, e := range entries {
 			events = append(events, e.Event)
 		}
+		earlier, err := outcome.Earlier(ctx, s, r.Scenario, cmp.Or(r.EndedAt, &r.StartedAt))
+		if err != nil {
+			return err
+		}
 		var b bytes.Buffer
-		if err := app.Render(&b, p, events, format, string(c.lang), c.config.Font); err != nil {
+		if err := app.Render(&b, p, events, earlier, format, string(c.lang), c.config.Font); err != nil {
 			return err
 		}
 		return c.deliver(b.Bytes(), format, out)

@@ -114,13 +114,13 @@ func (t Trend) quarterSection() sheet.Section {
 		}
 	}
 	for _, class := range classes(t.Quarters) {
-		var part []point
+		var part []sheet.Point
 		for _, q := range t.Quarters {
 			if q.Class == class && !class.Simulated {
-				part = append(part, point{q.Quarter, q.Participation, run.Met})
+				part = append(part, sheet.Point{Label: q.Quarter, V: q.Participation, Verdict: run.Met})
 			}
 		}
-		if c := series("participation-"+class.id(), sheet.Say("Share of those called who took part: %s", "参加率（呼び出した人のうち応答・参集した割合）：%s", both(class.text())), part, nil, shareLabel); c != nil {
+		if c := sheet.Series("participation-"+class.id(), sheet.Say("Share of those called who took part: %s", "参加率（呼び出した人のうち応答・参集した割合）：%s", both(class.text())), part, nil, shareLabel); c != nil {
 			s.Figures = append(s.Figures, c)
 		}
 	}

@@ -254,15 +254,15 @@ func (t Trend) Sheet() sheet.Sheet {
 	figures := sheet.Section{ID: "runs", Title: sheet.Say("Runs", "実施ごとの実績")}
 	for _, s := range systems[:min(chartsOfSystems, len(systems))] {
 		for _, class := range classes(t.Quarters) {
-			var points []point
+			var points []sheet.Point
 			var target *float64
 			for _, r := range t.Runs {
 				if r.System == s && r.Class == class && (r.RTOS != nil || r.RTOObjectiveS != nil) {
-					points, target = append(points, point{t.day(r.At)[2:], r.RTOS, r.RTOVerdict}), r.RTOObjectiveS
+					points, target = append(points, sheet.Point{Label: t.day(r.At)[2:], V: r.RTOS, Verdict: r.RTOVerdict}), r.RTOObjectiveS
 				}
 			}
 			title := sheet.Say("RTO of %s: %s", "%s：RTO（%s）", s, both(class.text()))
-			if c := series("rto-"+s+"-"+class.id(), title, points, target, spanLabel); c != nil {
+			if c := sheet.Series("rto-"+s+"-"+class.id(), title, points, target, sheet.SpanLabel); c != nil {
 				figures.Figures = append(figures.Figures, c)
 			}
 		}

@@ -37,7 +37,7 @@ func newDocument(r Report) *document {
 	d.Facts = d.facts()
 	d.Sentence, d.Remarks = d.sentence(), d.remarks()
 	d.Sections = []section{
-		d.attainment(), d.passSection(), d.levels(), d.timeSplit(), d.timeline(), d.peopleSection(), d.situation(), d.communications(), d.decisions(), d.glass(), d.reporting(),
+		d.attainment(), d.trendSection(), d.passSection(), d.levels(), d.timeSplit(), d.timeline(), d.peopleSection(), d.situation(), d.communications(), d.decisions(), d.glass(), d.reporting(),
 		d.findings(), d.review(), d.basis(), d.evidence(), crosswalkSection(),
 	}
 	d.Sections = slices.DeleteFunc(d.Sections, func(s section) bool { return s.ID == "" })

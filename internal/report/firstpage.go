@@ -31,6 +31,7 @@ func (d *document) pictures() {
 	}
 	at("timeline", d.gantt(true))
 	at("people", d.answersChart())
+	at("trend", d.trendChart())
 }
 
 // firstPage is what an executive reads in one minute, besides the sentence.
@@ -45,6 +46,9 @@ func (d *document) firstPage() {
 	}
 	if lead := d.Section("people").Lead; len(lead) > 0 {
 		d.Brief = append(d.Brief, lead[0])
+	}
+	if t := r.Trend; t != nil {
+		d.Brief = append(d.Brief, d.trendWords(t))
 	}
 	if n := d.standIns(); n > 0 {
 		d.Brief = append(d.Brief, say("roles filled by stand-ins: %d", "代行者が務めた役割：%d", n))
@@ -70,6 +74,9 @@ func (d *document) firstPage() {
 			c.System = titled(say("Where the time of %s went", "%s：所要時間の内訳", inWords(s.heading())))
 			d.Front = append(d.Front, c)
 		}
+	}
+	if c := d.trendChart(); c != nil {
+		d.Front = append(d.Front, c)
 	}
 	whole := len(r.Phases)+len(r.Steps)+len(r.Undone) <= frontRows
 	if c := d.gantt(whole); c != nil {

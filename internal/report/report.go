@@ -33,6 +33,8 @@ type Report struct {
 	Notes  []Note  `json:"notes"` // what people reported and remarked
 	Probes []Probe `json:"probes"`
 	Basis  Basis   `json:"basis"`
+	// Trend is how the newest runs of the scenario went; a report that was sealed has none.
+	Trend *Trend `json:"trend,omitempty"`
 	// Written is what people wrote into it afterwards; a report that was sealed has none.
 	Written  []Entry  `json:"written,omitempty"`
 	Evidence Evidence `json:"evidence"`
