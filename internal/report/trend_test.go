@@ -3,6 +3,7 @@ package report_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -120,5 +121,36 @@ func TestTheTrendIsInEveryFormat(t *testing.T) {
 	}
 	if n := len(back.Trend.Runs); n != 8 || back.Trend.Runs[7].Run != r.Run.ID || back.Trend.Runs[0].Systems[0].ActualS == nil || back.Trend.Runs[0].Systems[0].ObjectiveS == nil {
 		t.Errorf("%+v", back.Trend)
+	}
+}
+
+// What the style sheet doesn't know is drawn black, or not at all.
+func TestEveryShapeHasALook(t *testing.T) {
+	shapes := regexp.MustCompile(`<(?:rect|path|text)[^>]* class="([a-z-]+)`)
+	for name, s := range map[string]*story{"met": met(t), "missed": missed(t), "two systems": twoSystems(t), "gap": gap(t), "aborted": aborted(t)} {
+		r := build(t, s)
+		if r.Systems[0].RTO.ActualS != nil {
+			r = report.WithTrend(s.plan, r, earlier(r, 3))
+		}
+		page := render(t, r, report.HTML, "")
+		style := page[strings.Index(page, "<style>"):strings.Index(page, "</style>")]
+		for _, m := range shapes.FindAllStringSubmatch(page, -1) {
+			if !regexp.MustCompile(`\.` + m[1] + `\b`).MatchString(style) {
+				t.Errorf("%s: no look for %s", name, m[1])
+			}
+		}
+	}
+}
+
+// The line of a flag goes through every lane, and nothing that is written lies under it.
+func TestWordsLieAboveTheLinesOfFlags(t *testing.T) {
+	page := render(t, build(t, missed(t)), report.HTML, "ja")
+	for _, id := range []string{"gantt", "curve-orders"} {
+		chart := page[strings.Index(page, `<svg id="`+id+`"`):]
+		chart = chart[:strings.Index(chart, "</svg>")]
+		word := strings.Index(chart, "<text")
+		if line := strings.LastIndex(chart, `<path class="flag `); line < 0 || word < line {
+			t.Errorf("%s: the last flag's line is drawn at %d, the first word at %d", id, line, word)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package sheet
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/i18n"
@@ -45,6 +46,20 @@ func (d *Drawing) Path(class, path string) {
 
 func (d *Drawing) Text(class, anchor string, x, y float64, t plan.Text) {
 	d.Shapes = append(d.Shapes, Shape{Class: class, X: Cut(x), Y: Cut(y), Text: &t, Anchor: anchor})
+}
+
+// TextsLast puts what is written above all lines: a flag's line crosses whole lanes, and would strike
+// through the words in its way.
+func (d *Drawing) TextsLast() {
+	slices.SortStableFunc(d.Shapes, func(a, b Shape) int {
+		switch {
+		case a.Text == nil && b.Text != nil:
+			return -1
+		case a.Text != nil && b.Text == nil:
+			return 1
+		}
+		return 0
+	})
 }
 
 // Cut keeps a tenth of a unit: less than a pixel, and the same on every machine.
