@@ -153,22 +153,6 @@ func (s *Server) estateFile(ctx context.Context) (*estate.Estate, error) {
 	return e, nil
 }
 
-// blind are the runs that blind drills of the programme started. An outcome says so itself; those whose
-// record was removed before outcomes knew it can't be made anew.
-func (s *Server) blind(ctx context.Context) (map[string]bool, error) {
-	out := map[string]bool{}
-	records, err := s.occasions(ctx, false)
-	if err != nil {
-		return nil, s.storeProblem(ctx, err)
-	}
-	for _, r := range records {
-		if r.Due.Blind && r.Run.Run != "" {
-			out[r.Run.Run] = true
-		}
-	}
-	return out, nil
-}
-
 func (s *Server) trend(ctx context.Context, of ReportOf) (paged, error) {
 	which := journal.OutcomeFilter{System: of.System, Scenario: of.Scenario, Limit: mostRuns + 1}
 	list, err := outcome.List(ctx, s.Store, which)
@@ -190,20 +174,12 @@ func (s *Server) trend(ctx context.Context, of ReportOf) (paged, error) {
 		return nil, problem(http.StatusNotFound, CodeNotFound, l.T("No ended run of system %q, scenario %q.", "システム %q・シナリオ %q の終了した実施はありません。", of.System, of.Scenario),
 			l.T("`muster drill list` shows the runs", "`muster drill list` で実施の一覧を表示できます"))
 	}
-	blind, err := s.blind(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t := overview.MakeTrend(s.frame(ctx), of.System, of.Scenario, list, blind)
+	t := overview.MakeTrend(s.frame(ctx), of.System, of.Scenario, list)
 	t.Cut = cut
 	return t, nil
 }
 
 func (s *Server) compare(ctx context.Context, of ReportOf) (paged, error) {
-	blind, err := s.blind(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var both [2]outcome.Outcome
 	for i, id := range []string{of.Before, of.After} {
 		list, err := outcome.List(ctx, s.Store, journal.OutcomeFilter{Run: id, Limit: 1})
@@ -216,7 +192,6 @@ func (s *Server) compare(ctx context.Context, of ReportOf) (paged, error) {
 				l.T("`muster drill list` shows the runs; one that goes on can be compared when it has ended", "`muster drill list` で一覧を表示できます。実施中のものは終了後に比較できます"))
 		}
 		both[i] = list[0]
-		both[i].Blind = both[i].Blind || blind[id]
 	}
 	return overview.Compare(s.frame(ctx), both[0], both[1]), nil
 }
@@ -282,10 +257,6 @@ func (s *Server) yearFacts(ctx context.Context, year int) (overview.Facts, error
 		fresh, err = s.Freshness(ctx)
 		f.Proven = fresh.Systems
 	}
-	if err != nil {
-		return f, err
-	}
-	f.Blind, err = s.blind(ctx)
 	return f, err
 }
 

@@ -24,7 +24,13 @@ type Ledger struct {
 	kept  upTo // what was kept last; nothing is marshalled while nothing happens
 
 	before time.Time // zero: everything; else only what ended or was done before it
+
+	pastMu sync.Mutex
+	past   []*Ledger // the newest moments that were asked for, oldest asked first
 }
+
+// pastKept is how many earlier moments are kept: each is the fold of all years before it.
+const pastKept = 4
 
 // upTo is how far a fold has come.
 type upTo struct{ outcomes, acts int64 }
@@ -45,13 +51,35 @@ func (l *Ledger) List(ctx context.Context) ([]Finding, error) {
 }
 
 // ListBefore returns every finding as it stood at a moment: what ended, or was done about it, at that
-// moment or later is left out. It is folded anew from the record.
+// moment or later is left out. The first time it is folded from the record; then it is kept, and only
+// what belongs there and came since is read.
 func (l *Ledger) ListBefore(ctx context.Context, moment time.Time) ([]Finding, error) {
-	past := &Ledger{Store: l.Store, state: newFold(), before: moment}
-	if _, err := past.read(ctx); err != nil {
+	past := l.pastOf(moment)
+	past.mu.Lock()
+	defer past.mu.Unlock()
+	if past.state == nil {
+		past.state = newFold() // nothing of an earlier moment is kept in the store
+	}
+	if err := past.catchUp(ctx); err != nil {
 		return nil, err
 	}
 	return past.state.list(), nil
+}
+
+// pastOf is the ledger of an earlier moment.
+func (l *Ledger) pastOf(moment time.Time) *Ledger {
+	l.pastMu.Lock()
+	defer l.pastMu.Unlock()
+	i := slices.IndexFunc(l.past, func(p *Ledger) bool { return p.before.Equal(moment) })
+	past := &Ledger{Store: l.Store, before: moment}
+	if i >= 0 {
+		past = l.past[i]
+		l.past = slices.Delete(l.past, i, i+1)
+	}
+	if l.past = append(l.past, past); len(l.past) > pastKept {
+		l.past = slices.Delete(l.past, 0, 1)
+	}
+	return past
 }
 
 // Refresh reads what is new and keeps the state for the next start.

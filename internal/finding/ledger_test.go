@@ -1,9 +1,11 @@
 package finding
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
@@ -66,5 +68,75 @@ func TestALedgerSaysTheSameFromAnyStart(t *testing.T) {
 	}
 	if a, b := says(follows), says(&Ledger{Store: store}); a != b {
 		t.Errorf("followed:\n%s\na server that was started anew:\n%s", a, b)
+	}
+}
+
+// counting counts the outcomes that are read whole.
+type counting struct {
+	journal.Store
+	bodies int
+}
+
+func (c *counting) Outcomes(ctx context.Context, f journal.OutcomeFilter) ([]journal.Outcome, error) {
+	list, err := c.Store.Outcomes(ctx, f)
+	if !f.Bare {
+		c.bodies += len(list)
+	}
+	return list, err
+}
+
+// How findings stood at an earlier moment is folded once; what comes in afterwards and belongs before it
+// counts all the same, and what comes after it does not.
+func TestAnEarlierMomentIsFoldedOnce(t *testing.T) {
+	opened, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = opened.Close() })
+	store := &counting{Store: opened}
+	keep := func(n int, slow bool) outcome.Outcome {
+		t.Helper()
+		o := ran(n, run.Live, slow)
+		if err := outcome.Put(t.Context(), store, o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	for n := 10; n < 30; n += 2 {
+		keep(n, true)
+	}
+	moment := keep(30, false).EndedAt
+	l := &Ledger{Store: store}
+	at := func() Finding {
+		t.Helper()
+		list, err := l.ListBefore(t.Context(), moment)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		return list[0].On(moment, time.UTC)
+	}
+	if f := at(); f.State != Open {
+		t.Fatalf("it is %s, and the run that passed ended at the moment itself", f.State)
+	}
+	store.bodies = 0
+	keep(40, false) // closes it, later
+	if f := at(); f.State != Open || store.bodies != 0 {
+		t.Errorf("asked again it is %s, and %d outcomes were read", f.State, store.bodies)
+	}
+	keep(29, false) // belongs before the moment
+	if f := at(); f.State != Closed {
+		t.Errorf("it is %s: what came in later and belongs there is not seen", f.State)
+	}
+	keep(9, true) // before all
+	if f := at(); f.History[0].Run != ran(9, run.Live, true).Run {
+		t.Errorf("the first is %+v", f.History[0])
+	}
+	for d := range 2 * pastKept {
+		if _, err := l.ListBefore(t.Context(), moment.AddDate(0, 0, d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(l.past) != pastKept {
+		t.Errorf("%d moments are kept", len(l.past))
 	}
 }

@@ -74,7 +74,7 @@ type FindingText struct {
 // Compare holds a run against an earlier one.
 func Compare(f Frame, a, b outcome.Outcome) Comparison {
 	one := func(o outcome.Outcome) Compared {
-		return Compared{Run: o.Run, Scenario: o.Scenario, Title: o.Title, Day: f.day(o.EndedAt), Class: classOf(o, nil), PlanHash: o.PlanHash, Verdict: o.Verdict, Met: o.Met, Judged: o.Judged}
+		return Compared{Run: o.Run, Scenario: o.Scenario, Title: o.Title, Day: f.day(o.EndedAt), Class: classOf(o), PlanHash: o.PlanHash, Verdict: o.Verdict, Met: o.Met, Judged: o.Judged}
 	}
 	c := Comparison{Frame: f, Before: one(a), After: one(b), SamePlan: a.PlanHash == b.PlanHash}
 	for _, s := range b.Systems {

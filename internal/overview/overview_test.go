@@ -42,12 +42,12 @@ func drill(id string, day string, rto *float64, v run.Verdict) outcome.Outcome {
 
 func TestTrendKeepsBlindApart(t *testing.T) {
 	list := []outcome.Outcome{drill("b", "2026-05-10", s(900), run.Missed), drill("a", "2026-05-01", s(300), run.Met), drill("c", "2026-08-01", s(500), run.Met), drill("blind", "2026-05-20", s(9000), run.Missed)}
-	list[2].PlanHash = "bbbbbbbb"
+	list[2].PlanHash, list[3].Blind = "bbbbbbbb", true
 	simulated := drill("sim", "2026-05-25", s(100), run.Met)
 	simulated.People.Simulated, simulated.People.Participation = true, s(0.1)
 	talk := drill("talk", "2026-05-26", s(1), run.Met)
 	talk.Depth = run.Tabletop
-	x := MakeTrend(frame(), "orders", "", append(list, simulated, talk), map[string]bool{"blind": true})
+	x := MakeTrend(frame(), "orders", "", append(list, simulated, talk))
 	if len(x.Runs) != 5 || x.Runs[0].Run != "a" {
 		t.Fatalf("runs %+v: want the five that did something, oldest first", x.Runs)
 	}
@@ -218,7 +218,7 @@ func TestEveryPageInEveryFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := facts()
-	pages := map[string]sheet.Sheet{"trend": MakeTrend(f.Frame, "orders", "", f.Outcomes, nil).Sheet(), "compare": Compare(f.Frame, f.Outcomes[0], f.Outcomes[1]).Sheet(), "year": MakeYear(f).Sheet(), "review": MakeReview(f, nil).Sheet()}
+	pages := map[string]sheet.Sheet{"trend": MakeTrend(f.Frame, "orders", "", f.Outcomes).Sheet(), "compare": Compare(f.Frame, f.Outcomes[0], f.Outcomes[1]).Sheet(), "year": MakeYear(f).Sheet(), "review": MakeReview(f, nil).Sheet()}
 	for name, d := range pages {
 		for _, l := range []i18n.Lang{i18n.EN, i18n.JA} {
 			var b bytes.Buffer

@@ -49,8 +49,8 @@ type Class struct {
 	Simulated bool      `json:"simulated"` // the engine answered for people
 }
 
-func classOf(o outcome.Outcome, blind map[string]bool) Class {
-	return Class{Kind: o.Kind, Depth: o.Depth, Blind: o.Blind || blind[o.Run], Simulated: o.People.Simulated}
+func classOf(o outcome.Outcome) Class {
+	return Class{Kind: o.Kind, Depth: o.Depth, Blind: o.Blind, Simulated: o.People.Simulated}
 }
 
 // text names it.
@@ -118,10 +118,8 @@ type StepTimes struct {
 	Failed  int      `json:"failed"`
 }
 
-// MakeTrend makes it of outcomes in any order; blind are the runs whose start nobody was told,
-// besides those whose outcome says that their scenario was withheld. Runs that did nothing but talk
-// have no times and stay out.
-func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind map[string]bool) Trend {
+// MakeTrend makes it of outcomes in any order. Runs that did nothing but talk have no times and stay out.
+func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome) Trend {
 	t := Trend{Frame: f, System: system, Scenario: scenario, Runs: []TrendRun{}, Quarters: []Quarter{}, Steps: []StepTimes{}}
 	list := slices.Clone(all)
 	slices.SortFunc(list, func(a, b outcome.Outcome) int { return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.Run, b.Run)) })
@@ -135,7 +133,7 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome, blind ma
 		if !o.Ran() || !o.Whole() {
 			continue
 		}
-		class := classOf(o, blind)
+		class := classOf(o)
 		for _, s := range o.Systems {
 			if system != "" && s.ID != system {
 				continue
