@@ -2,12 +2,17 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/muster-dr/muster/internal/overview"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -61,12 +66,98 @@ func (s *Server) goals(ctx context.Context, id, runID string) ([]report.Pass, er
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
 	}
-	events := make([]run.Event, len(entries))
-	for i, e := range entries {
-		events[i] = e.Event
+	list, err := report.Goals(pl, eventsOf(entries), criteria)
+	if err != nil {
+		return nil, err
 	}
-	return report.Goals(pl, events, criteria)
+	written, err := s.writtenAbout(ctx, runID)
+	if err != nil {
+		return nil, err
+	}
+	return report.WithJudged(list, row.ID, written), nil
 }
+
+// goalsOf are the goals of the rows that were held by runs, as they stand. Hidden counts the rows whose runs
+// whoever asks may not read.
+func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []overview.RowGoals, hidden int, err error) {
+	if len(items) == 0 {
+		return nil, 0, nil
+	}
+	p, err := s.programme(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, i := range items {
+		row, _ := p.Row(i.Row)
+		if i.Status != programme.HeldThen || len(row.Goals) == 0 {
+			continue
+		}
+		one := overview.RowGoals{Row: i.Row, Title: i.Title, Run: i.Run}
+		if i.Run == "" { // held without a run: nothing can be read of it
+			for _, g := range row.Goals {
+				one.Goals = append(one.Goals, report.Pass{ID: g.ID, Text: g.Text, Expect: g.Expect, Verdict: run.NotProven, Why: plan.Say("it was held without a run", "実施（run）によらず行われた"), Simulated: []string{}})
+			}
+			out = append(out, one)
+			continue
+		}
+		refused := new(Problem)
+		switch one.Goals, err = s.goals(ctx, i.Row, i.Run); {
+		case errors.As(err, &refused) && refused.Status == http.StatusForbidden:
+			hidden++
+		case errors.As(err, &refused) && (refused.Status == http.StatusNotFound || refused.Status == http.StatusUnprocessableEntity): // its record is gone, or the row runs another scenario today
+			one.Goals = nil
+			for _, g := range row.Goals {
+				one.Goals = append(one.Goals, report.Pass{ID: g.ID, Text: g.Text, Expect: g.Expect, Verdict: run.NotProven, Why: plan.Text{EN: refused.Error(), JA: refused.Error()}, Simulated: []string{}})
+			}
+			out = append(out, one)
+		case err != nil:
+			return nil, 0, err
+		default:
+			out = append(out, one)
+		}
+	}
+	return out, hidden, nil
+}
+
+// mayJudge refuses a judgement of a goal that is none, that the record itself judges, or that another role
+// does; and of a run that did not hold the row.
+func (s *Server) mayJudge(ctx context.Context, e plan.Estate, b *WriteRequest) error {
+	l := lang(ctx)
+	row, id, _ := strings.Cut(strings.TrimPrefix(b.Item, goalItems), "/")
+	list, err := s.goals(ctx, row, b.About)
+	if err != nil {
+		return err
+	}
+	p, err := s.programme(ctx)
+	if err != nil {
+		return err
+	}
+	r, _ := p.Row(row)
+	i := slices.IndexFunc(r.Goals, func(g programme.Goal) bool { return g.ID == id })
+	if i < 0 {
+		var ids []string
+		for _, g := range list {
+			ids = append(ids, g.ID)
+		}
+		return problem(http.StatusNotFound, CodeNotFound, l.T("Row %s has no goal %q.", "行 %s に目標 %q はありません。", row, id), l.T("There are: %s", "ある目標: %s", strings.Join(ids, ", ")))
+	}
+	g := r.Goals[i]
+	if g.Expect != "" {
+		return problem(http.StatusConflict, CodeRefused, l.T("Goal %s is judged by the record: %s", "目標 %s は記録から判定されます: %s", id, g.Expect),
+			l.T("`muster coverage goals %s %s` shows it", "`muster coverage goals %s %s` で確認できます", row, b.About))
+	}
+	if who, _ := e.Person(b.By); !slices.Contains(who.Roles, g.Judge) {
+		return problem(http.StatusForbidden, CodeRefused, l.T("%s does not have the role %s, which judges goal %s.", "%s は、目標 %[3]s を判定する役割 %[2]s を持っていません。", b.By, g.Judge, id),
+			l.T("Have somebody with that role judge it", "その役割を持つ人が判定してください"))
+	}
+	if b.Verdict != run.Met && b.Verdict != run.Missed {
+		return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("A goal is judged as met or missed.", "目標の判定は met（達成）か missed（未達）です。"), l.T("Name one: verdict", "verdict で指定してください"))
+	}
+	return nil
+}
+
+// goalItems is what items of goals begin with.
+const goalItems = "goal/"
 
 // Goals reads whether a run met the goals of its row.
 func (c *Client) Goals(ctx context.Context, row, runID string) ([]report.Pass, error) {

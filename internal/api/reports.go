@@ -128,6 +128,9 @@ func (s *Server) overview(ctx context.Context, page string, of ReportOf) (paged,
 		}
 		return overview.MakeReview(f, written), nil
 	}
+	if f.Goals, f.GoalsHidden, err = s.goalsOf(ctx, f.Planned); err != nil {
+		return nil, err
+	}
 	return overview.MakeYear(f), nil
 }
 

@@ -23,8 +23,10 @@ import (
 type WriteRequest struct {
 	By    string `json:"by,omitempty" doc:"Who: an ID of the estate; whoever asks when left out."`
 	About string `json:"about" doc:"A run, or year-2026 for the review of a fiscal year."`
-	Item  string `json:"item" doc:"1.1, 1.2, 2.1, 2.2, 3.2, 4.1, 4.2, correction or close; of a review REV-01 to REV-14."`
-	Text  string `json:"text" maxLength:"4000" doc:"In their words; that there is nothing to say is an entry."`
+	Item  string `json:"item" doc:"1.1, 1.2, 2.1, 2.2, 3.2, 4.1, 4.2, correction or close; of a review REV-01 to REV-14; goal/ROW/GOAL judges a goal of the plan."`
+	// Verdict is of goals alone.
+	Verdict run.Verdict `json:"verdict,omitempty" doc:"met or missed: of an item goal/ROW/GOAL, which whoever has the goal's role judges."`
+	Text    string      `json:"text" maxLength:"4000" doc:"In their words; that there is nothing to say is an entry."`
 }
 
 // Written is what has been written about a run or a year, oldest first.
@@ -64,7 +66,8 @@ func (s *Server) write(ctx context.Context, in *struct {
 				l.T("Until then: `muster remark`", "それまでは `muster remark` を利用してください"))
 		}
 	}
-	if !slices.Contains(items, b.Item) {
+	goal := strings.HasPrefix(b.Item, goalItems) && !yearName.MatchString(b.About)
+	if !goal && !slices.Contains(items, b.Item) {
 		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("There is no item %q; they are %s.", "項目 %q はありません。指定できるのは %s です。", b.Item, strings.Join(items, ", ")), "")
 	}
 	if b.Text = strings.TrimSpace(b.Text); b.Text == "" {
@@ -80,7 +83,14 @@ func (s *Server) write(ctx context.Context, in *struct {
 	if err := knownPerson(ctx, plan.Plan{Estate: estate}, b.By); err != nil {
 		return nil, err
 	}
-	if err := mayIn(ctx, estate, b.By, plan.MayReport); err != nil {
+	if goal {
+		err = s.mayJudge(ctx, estate, b)
+	} else if b.Verdict != "" {
+		err = problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Only a goal has a verdict, and %s is none.", "判定を付けられるのは目標だけです。%s は目標ではありません。", b.Item), l.T("Leave verdict out", "verdict を外してください"))
+	} else {
+		err = mayIn(ctx, estate, b.By, plan.MayReport)
+	}
+	if err != nil {
 		return nil, err
 	}
 	entries, err := s.writtenAbout(ctx, b.About)
@@ -89,12 +99,12 @@ func (s *Server) write(ctx context.Context, in *struct {
 	}
 	closed := slices.ContainsFunc(entries, func(e report.Entry) bool { return e.Item == run.WrittenClose })
 	switch open := report.Unwritten(entries); {
-	case closed && b.Item != run.WrittenCorrection:
+	case closed && b.Item != run.WrittenCorrection && !goal: // a goal is the plan's, not the report's
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("The report of %s is closed.", "%s の報告書は確定済みです。", b.About), l.T("Add what was found later as a correction: --item correction", "後日判明した内容は --item correction で注記してください"))
 	case b.Item == run.WrittenClose && len(open) > 0:
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("The report can't be closed: nobody has written %s.", "報告書を確定できません。未記入の項目: %s", strings.Join(open, ", ")), l.T("Write them; \"nothing to say\" is an entry", "記入してください。「特になし」も記入とみなします"))
 	}
-	e := run.Event{Run: run.WrittenRecord, Seq: 1, Kind: run.ReportWritten, By: b.By, Via: via(ctx), Reason: b.Text, At: s.now().UTC(), Data: run.Encode(run.Written{About: b.About, Item: b.Item})}
+	e := run.Event{Run: run.WrittenRecord, Seq: 1, Kind: run.ReportWritten, By: b.By, Via: via(ctx), Reason: b.Text, At: s.now().UTC(), Data: run.Encode(run.Written{About: b.About, Item: b.Item, Verdict: b.Verdict})}
 	e.Writer = writerOf(&in.Key, "write "+b.About+" "+b.Item, *b)
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
 		return nil, s.storeProblem(ctx, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 func (c *command) schedule() *cobra.Command {
@@ -269,7 +270,7 @@ func (c *command) coverage() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&year, "year", 0, c.t("year in which the programme's year begins (default: the present one)", "年度の開始年 (既定は今年度)"))
-	cmd.AddCommand(c.coverageHeld(), c.coverageGoals())
+	cmd.AddCommand(c.coverageHeld(), c.coverageGoals(), c.coverageJudge())
 	return cmd
 }
 
@@ -345,12 +346,44 @@ func (c *command) coverageGoals() *cobra.Command {
 			}
 			var rows [][]string
 			for _, g := range list {
-				rows = append(rows, []string{g.ID, c.lang.Verdict(g.Verdict), strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + g.Why.In(string(c.lang)))})
+				what := strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + g.Why.In(string(c.lang)))
+				if j := g.Judged; j != nil {
+					what = strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + c.t("judged by %s on %s: %s", "%s が %s に判定: %s", j.By, j.At.Local().Format(time.DateOnly), j.Text))
+				}
+				rows = append(rows, []string{g.ID, c.lang.Verdict(g.Verdict), what})
 			}
 			table(c.Out, []string{c.t("GOAL", "目標"), c.t("VERDICT", "判定"), c.t("WHAT", "内容")}, rows)
 			return nil
 		},
 	}
+}
+
+func (c *command) coverageJudge() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "judge ROW RUN GOAL met|missed", Short: c.t("Judge a goal of a row that no record can: for who has the role in its judged_by", "記録から判定できない目標を判定する（judged_by の役割を持つ人が行う）"), Args: cobra.ExactArgs(4),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(reason) == "" {
+				return c.needs("--reason")
+			}
+			client, by, err := c.clientAs()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			w, err := client.Write(cmd.Context(), api.WriteRequest{By: by, About: args[1], Item: run.GoalItem(args[0], args[2]), Verdict: run.Verdict(args[3]), Text: reason})
+			if err != nil {
+				return err
+			}
+			if c.json() {
+				return c.printJSON(w)
+			}
+			c.say("judged: %s", "判定しました: %s", c.lang.Verdict(run.Verdict(args[3])))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", c.t("what the judgement rests on", "判定の根拠"))
+	return cmd
 }
 
 func (c *command) coverageHeld() *cobra.Command {

@@ -16,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/proof"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sheet"
 )
@@ -152,6 +153,29 @@ func TestYearSaysWhatWasPlannedProvenAndFound(t *testing.T) {
 	}
 	if y.Systems[0].System != "orders" || len(y.Systems[0].Times) != 1 || *y.Systems[0].Times[0].P50S != 500 || *y.Systems[0].Times[0].LastS != 400 || *y.Systems[0].Times[0].WorstS != 900 {
 		t.Errorf("orders: %+v", y.Systems[0])
+	}
+}
+
+// The yearly report says of each goal that a held drill had set what became of it, and who judged it.
+func TestAYearShowsItsGoals(t *testing.T) {
+	f := facts()
+	if s := MakeYear(f).Sheet(); s.Section("goals").ID != "" {
+		t.Errorf("a year without goals has a section of them: %+v", s.Section("goals"))
+	}
+	f.Goals = []RowGoals{{Row: "switch", Title: plan.Text{EN: "Switchover", JA: "システム切り替え訓練"}, Run: "c", Goals: []report.Pass{
+		{ID: "in-time", Text: plan.Text{EN: "in time", JA: "時間内に復旧"}, Expect: `run.verdict == "met"`, Verdict: run.Met, Simulated: []string{}},
+		{ID: "calm", Text: plan.Text{EN: "calm", JA: "落ち着いた対応"}, Verdict: run.Missed, Simulated: []string{}, Judged: &report.Entry{By: "sato", At: f.From, Text: "二人が怒鳴った", Verdict: run.Missed}}}}}
+	f.GoalsHidden = 2
+	for l, want := range map[i18n.Lang][]string{
+		i18n.EN: {"1 of 2 goals of the drills that were held were met", "judged by sato, 2026-04-01", "Goals of 2 drills are left out"},
+		i18n.JA: {"目標2件のうち1件を達成", "判定：sato・2026-04-01", "訓練2件の目標は"},
+	} {
+		got := MakeYear(f).Sheet().Markdown(l)
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: no %q in\n%s", l, w, got)
+			}
+		}
 	}
 }
 

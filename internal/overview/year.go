@@ -25,6 +25,8 @@ type Facts struct {
 	Findings    []finding.Finding // all, as they stand; of a year that is over, as they stood at its end
 	Planned     []programme.Item  // of the year's plan
 	Programme   string            // "" where there is none
+	Goals       []RowGoals        // of rows that were held
+	GoalsHidden int               // rows whose runs the reader may not read
 	Proven      []proof.System    // as of now; of a year that is over, as of its end and by age alone
 }
 
@@ -51,6 +53,7 @@ type Year struct {
 	Programme  string       `json:"programme,omitempty"`
 	Planned    []Planned    `json:"planned"`
 	Counts     Counts       `json:"counts"`
+	Goals      []RowGoals   `json:"goals,omitempty"` // of the rows that were held
 	Systems    []YearSystem `json:"systems"`
 	Quarters   []Quarter    `json:"quarters"`
 	Findings   []Standing   `json:"findings"` // open at the end, and what changed in the year
@@ -86,7 +89,10 @@ type Counts struct {
 // MakeYear makes the yearly report.
 func MakeYear(f Facts) Year {
 	y := Year{Frame: f.Frame, From: f.day(f.From), To: f.day(f.Until.Add(-time.Second)), Fiscal: f.From.In(f.zone()).Year(), Programme: f.Programme,
-		Planned: []Planned{}, Systems: []YearSystem{}, Quarters: []Quarter{}, Findings: []Standing{}, Residual: []Measure{}, Candidates: []Standing{}, Over: f.past(), Remarks: f.ofToday()}
+		Planned: []Planned{}, Systems: []YearSystem{}, Quarters: []Quarter{}, Findings: []Standing{}, Residual: []Measure{}, Candidates: []Standing{}, Goals: f.Goals, Over: f.past(), Remarks: f.ofToday()}
+	if f.GoalsHidden > 0 {
+		y.Remarks = append(y.Remarks, sheet.Say("Goals of %d drills are left out: whoever asked for this page may not read their runs.", "訓練%d件の目標は、このページを開いた人に実施の閲覧権限がないため示していません。", f.GoalsHidden))
+	}
 	for _, i := range f.Planned {
 		one := Planned{Row: i.Row, Number: i.Number, Title: i.Title, Due: f.day(i.From), Status: i.Status, Run: i.Run, Late: i.Late, Why: i.Why}
 		if !i.HeldOn.IsZero() {
@@ -201,6 +207,7 @@ func (y Year) Sheet() sheet.Sheet {
 		}
 	}
 	quarter := Trend{Frame: y.Frame, Quarters: y.Quarters}.quarterSection()
-	d.Sections = []sheet.Section{y.plannedSection(), y.systemSection(), quarter, y.findingSection(), y.residualSection(), triggers(y)}
+	d.Sections = []sheet.Section{y.plannedSection(), y.goalSection(), y.systemSection(), quarter, y.findingSection(), y.residualSection(), triggers(y)}
+	d.Sections = slices.DeleteFunc(d.Sections, func(s sheet.Section) bool { return s.ID == "" })
 	return d
 }

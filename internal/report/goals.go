@@ -15,3 +15,20 @@ func Goals(p plan.Plan, events []run.Event, goals []plan.Criterion) ([]Pass, err
 	}
 	return r.Case.Pass, nil
 }
+
+// WithJudged adds what people judged of the goals of a row that no record can judge, from what was written
+// about the run. The last word on a goal counts.
+func WithJudged(list []Pass, row string, written []Entry) []Pass {
+	for i := range list {
+		for _, e := range written {
+			if list[i].Expect != "" || e.Item != run.GoalItem(row, list[i].ID) || e.Verdict == "" {
+				continue
+			}
+			list[i].Verdict, list[i].Why, list[i].Judged = e.Verdict, plan.Text{}, &e
+			if e.Verdict != run.Met {
+				list[i].Why = plan.Text{EN: e.Text, JA: e.Text}
+			}
+		}
+	}
+	return list
+}

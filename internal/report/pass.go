@@ -28,6 +28,8 @@ type Pass struct {
 	Expect  string      `json:"expect,omitempty"`
 	Verdict run.Verdict `json:"verdict"`
 	Why     plan.Text   `json:"why,omitzero"` // "" when it was met
+	// Judged is who judged it, where the record can't.
+	Judged *Entry `json:"judged,omitempty"`
 	// Simulated names what the criterion rests on that was not real.
 	Simulated []string `json:"simulated"`
 }

@@ -11,10 +11,12 @@ import (
 
 // Entry is what somebody wrote into the report after the run.
 type Entry struct {
-	Item string    `json:"item"` // 1.1 to 4.2, correction, or close
+	Item string    `json:"item"` // 1.1 to 4.2, correction, close, or goal/ROW/GOAL
 	By   string    `json:"by"`
 	At   time.Time `json:"at"`
 	Text string    `json:"text"`
+	// Verdict is of a goal that a role judges.
+	Verdict run.Verdict `json:"verdict,omitempty"`
 }
 
 // WithWritten adds what people wrote about the run, from events of run.WrittenRecord in any order. The facts
@@ -26,7 +28,7 @@ func WithWritten(r Report, events []run.Event) (Report, error) {
 			return r, err
 		}
 		if w.About == r.Run.ID {
-			r.Written = append(r.Written, Entry{Item: w.Item, By: e.By, At: e.At, Text: e.Reason})
+			r.Written = append(r.Written, Entry{Item: w.Item, By: e.By, At: e.At, Text: e.Reason, Verdict: w.Verdict})
 		}
 	}
 	slices.SortStableFunc(r.Written, func(a, b Entry) int { return a.At.Compare(b.At) })

@@ -13,7 +13,12 @@ type Written struct {
 	About string `json:"about"`
 	// Item is one of the report's items that people write, a question of the review, Correction or Close.
 	Item string `json:"item"`
+	// Verdict is what somebody judged of a goal of the plan: met or missed.
+	Verdict Verdict `json:"verdict,omitempty"`
 }
+
+// GoalItem is where the judgement of a goal is written that a row of the yearly plan had set.
+func GoalItem(row, goal string) string { return "goal/" + row + "/" + goal }
 
 // Items besides those of the report and the review.
 const (
