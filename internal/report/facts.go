@@ -197,8 +197,11 @@ func (f *facts) read(e run.Event) error {
 		}
 	case run.SituationReported, run.NoticeKept, run.CompletionReport, run.RecordsAsked, run.RecordHandedIn, run.RemarkMade:
 		return f.recorded(e)
-	case run.PartyReached, run.ContainmentDone, run.ActRefused, run.AlarmNoted, run.InjectReleased:
+	case run.PartyReached, run.ContainmentDone, run.AlarmNoted, run.InjectReleased:
 		f.note(e)
+	case run.ActRefused:
+		f.note(e)
+		return f.refused(e)
 	case run.StepIntended, run.StepStarted, run.StepWaiting, run.StepActed, run.StepEnded:
 		return f.step(e)
 	case run.UndoStarted, run.UndoEnded:

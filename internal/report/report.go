@@ -26,7 +26,8 @@ type Report struct {
 
 	Approvals   []Approval   `json:"approvals"`
 	BreakGlass  []BreakGlass `json:"break_glass"`
-	Undone      []Step       `json:"undone"` // what put back a step: its ID, the undo's action
+	Refusals    []Refusal    `json:"refusals,omitempty"` // notes tell them too
+	Undone      []Step       `json:"undone"`             // what put back a step: its ID, the undo's action
 	Assessments []Assessment `json:"assessments"`
 	Inspections []Inspection `json:"inspections"`
 	Forms

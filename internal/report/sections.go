@@ -450,7 +450,7 @@ func (d *document) decisions() section {
 		lines = append(lines, line{x.At, []cell{timeCell(plain(d.clock(x.At))), tell(word(questions, x.Question)), name(x.System), tell(answer), tell(by), figureCell(waited), tell(plan.Apart(x.Reason))}})
 		if k := x.Known; k != nil && x.AskedAt != nil {
 			aid.Rows = append(aid.Rows, []cell{timeCell(plain(d.clock(*x.AskedAt))), name(x.System), figureCell(say("%s", "%s", span(round(k.UsedS)))), figureCell(spanOr(k.ObjectiveS, dash)),
-				figureCell(forecast(k.AlternateS, k.AlternateP95S)), figureCell(forecast(k.InPlaceS, k.InPlaceP95S)), tell(chosen(k.Proposed)), tell(plan.Apart(k.Ground)), tell(grounds(*k))})
+				figureCell(chance(forecast(k.AlternateS, k.AlternateP95S), k.AlternateMet, k.AlternateAtBest)), figureCell(chance(forecast(k.InPlaceS, k.InPlaceP95S), k.InPlaceMet, k.InPlaceAtBest)), tell(chosen(k.Proposed)), tell(plan.Apart(k.Ground)), tell(grounds(*k))})
 		}
 	}
 	for _, a := range d.report.Approvals {
@@ -464,7 +464,7 @@ func (d *document) decisions() section {
 	for _, l := range lines {
 		t.Rows = append(t.Rows, l.row)
 	}
-	policies := d.policies()
+	policies := append(d.policies(), d.refusals()...)
 	if len(t.Rows) == 0 {
 		s.Lead = append(s.Lead, say("Nothing was decided.", "決定はありませんでした。"))
 		s.Tables = policies
