@@ -183,7 +183,6 @@ func serveBoard(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	store = api.Watched(store)
 	p := boardPlan()
 	if err := errors.Join(p.Seal(), store.PutPlan(ctx, p)); err != nil {
 		return err

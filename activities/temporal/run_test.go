@@ -126,7 +126,6 @@ func (b *bench) serve(t *testing.T, bundle *scenario.Bundle) *api.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	store = api.Watched(store)
 	record.Register(b.control, record.Deps{Store: store, Client: b.client})
 	led, err := ledger.Open(filepath.Join(t.TempDir(), "ledger.db"))
 	if err != nil {

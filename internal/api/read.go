@@ -23,6 +23,10 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
+// recheck is how often a waiting reader looks again, for events that another server wrote and that
+// nothing told of.
+const recheck = 2 * time.Second
+
 // maxWait bounds a long poll.
 const maxWait = 25 * time.Second
 
@@ -308,7 +312,7 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 	for {
 		var arrived <-chan struct{}
 		if waits { // before reading: what arrives meanwhile is not missed
-			arrived = arrival(s.Store, in.Run)
+			arrived = s.Store.Arrived(in.Run)
 		}
 		list, err := s.Store.Events(ctx, in.Run, in.After, in.Limit)
 		if err != nil {

@@ -117,7 +117,6 @@ func newYearWith(t *testing.T, c client.Client) *year {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store = api.Watched(store)
 	y := &year{t: t, store: store, engine: c, told: make(chan plan.OccasionTold, 100),
 		plans: &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Chief: "commander", Manager: "commander", Planner: "tanaka"}}}
 	s := &api.Server{Now: func() time.Time { return time.Now().Add(time.Duration(y.clock.Load())) }, Store: store, Identity: identity.New(store, identity.Options{Console: token}), Engine: c, Plans: y.plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),

@@ -62,7 +62,6 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store = api.Watched(store)
 	w := worker.New(c, plan.ControlQueue, worker.Options{WorkerStopTimeout: time.Second})
 	workflows.Register(w)
 	record.Register(w, record.Deps{Store: store, Client: c})

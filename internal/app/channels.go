@@ -73,7 +73,7 @@ type speaking struct {
 }
 
 // speak sets up the channels. Nobody waits for them: a server without one works as well.
-func (s *server) speak(raw journal.Store, estate func() (*inventory.Estate, error), m *metrics.Metrics, door http.Handler, links channel.Links, disabled func(context.Context, string) (bool, error)) (*speaking, error) {
+func (s *server) speak(estate func() (*inventory.Estate, error), m *metrics.Metrics, door http.Handler, links channel.Links, disabled func(context.Context, string) (bool, error)) (*speaking, error) {
 	o := s.o
 	channels, err := Channels(o, ChannelDeps{Store: s.store, Door: door, Links: links, Estate: estate, Disabled: disabled, Unsigned: s.unsigned})
 	out := &speaking{channels: channels, run: func(context.Context) {}}
@@ -96,9 +96,7 @@ func (s *server) speak(raw journal.Store, estate func() (*inventory.Estate, erro
 		Lang: o.Lang, Log: o.Log.With("component", "channels"), Metrics: m.Channels(names...),
 	}
 	s.api.Channels = d.State
-	if n, ok := raw.(journal.Notifier); ok {
-		d.Changed = n.Changed
-	}
+	d.Changed = s.store.Changed
 	out.run = func(ctx context.Context) {
 		var g sync.WaitGroup
 		g.Go(func() { d.Run(ctx) })

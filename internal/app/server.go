@@ -66,7 +66,7 @@ type server struct {
 func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
 	outcomes := &outcome.Keeper{Log: o.Log}
-	s := &server{o: o, store: api.Watched(outcomes.Watched(m.Counted(store))), client: c, metrics: m, outcomes: outcomes}
+	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), client: c, metrics: m, outcomes: outcomes}
 	outcomes.Store = s.store
 	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
 	people := &directory{dir: o.Config.Plans, catalog: actions}
@@ -119,7 +119,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c client.Cli
 	s.occasions = api.Occasions{Server: s.api, Door: api.InProcess(h, "en"), Tell: told.occasion}
 	mux.Handle(alarm.Path, s.alarms.Handler())
 	s.handler = api.Shielded(api.Called(mux, names(o.Config), alarm.Path, "/slack/"), o.Config.PublicURL)
-	if s.says, err = s.speak(store, people.estate, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
+	if s.says, err = s.speak(people.estate, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}
 	return s, err

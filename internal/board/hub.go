@@ -248,30 +248,19 @@ func (t *topic) pump(ctx context.Context) {
 	defer rest.Stop()
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
-	n, _ := t.hub.store.(journal.Notifier)
-	var again <-chan time.Time // another server's events are not announced
-	if n == nil {
-		poll := time.NewTicker(apart)
-		defer poll.Stop()
-		again = poll.C
-	}
 	for {
 		select {
 		case <-rest.C:
 		case <-ctx.Done():
 			return
 		}
-		var changed <-chan struct{}
-		if n != nil {
-			changed = n.Changed() // before looking: what comes meanwhile is not missed
-		}
+		changed := t.hub.store.Changed() // before looking: what comes meanwhile is not missed
 		begun := time.Now()
 		if err := t.refresh(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			t.hub.log.Warn("the board can't read the record", "of", t.name, "err", err)
 		}
 		select {
 		case <-changed:
-		case <-again:
 		case <-tick.C:
 		case <-ctx.Done():
 			return

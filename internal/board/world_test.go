@@ -52,7 +52,6 @@ type world struct {
 // counted is a record store that counts how often a run is read from its beginning.
 type counted struct {
 	journal.Store
-	journal.Notifier
 	whole atomic.Int64
 }
 
@@ -156,8 +155,7 @@ func newWorld(t *testing.T, now time.Time) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	watched := api.Watched(store)
-	read := &counted{Store: watched, Notifier: watched.(journal.Notifier)}
+	read := &counted{Store: store}
 	store = read
 	f := files{dir}
 	w := &world{t: t, dir: dir, store: store, read: read, now: now, ids: identity.New(store, identity.Options{Console: consoleToken, Pause: func(context.Context, time.Duration) {}})}

@@ -303,7 +303,6 @@ func start(t *testing.T, p api.Plans, sites []string) *api.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store = api.Watched(store)
 	var workers []worker.Worker
 	control := worker.New(c, plan.ControlQueue, worker.Options{WorkerStopTimeout: time.Second})
 	workflows.Register(control)

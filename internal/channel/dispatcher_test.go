@@ -177,9 +177,7 @@ func (w *world) dispatch(t *testing.T, change func(*channel.Dispatcher), channel
 	t.Helper()
 	d := &channel.Dispatcher{Store: w.store, Channels: channels, Estate: func() (*estate.Estate, error) { return w.estate, nil }, Lang: i18n.JA, Log: slog.New(slog.DiscardHandler),
 		Lease: 300 * time.Millisecond, FirstPause: 5 * time.Millisecond, LastPause: 50 * time.Millisecond}
-	if n, ok := w.store.(journal.Notifier); ok {
-		d.Changed = n.Changed
-	}
+	d.Changed = w.store.Changed
 	if change != nil {
 		change(d)
 	}

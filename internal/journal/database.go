@@ -6,10 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -17,13 +16,11 @@ import (
 
 // database is a Store in SQL that SQLite and PostgreSQL both speak.
 type database struct {
-	path  string
-	file  os.FileInfo // as it was opened
-	write *sql.DB     // one connection: SQLite has one writer at a time
+	dialect
+	where string  // the file or the servers, as people are told it
+	write *sql.DB // SQLite: one connection, since it has one writer at a time
 	read  *sql.DB
-
-	mu      sync.Mutex
-	changed chan struct{} // closed at the next Append that kept something
+	arrivals
 }
 
 func (s *database) PutPlan(ctx context.Context, p plan.Plan) error {
@@ -34,13 +31,14 @@ func (s *database) PutPlan(ctx context.Context, p plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.write.ExecContext(ctx, `INSERT INTO plans (hash, body) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, p.Hash, string(body))
-	return s.explain("keep the plan", err)
+	_, err = s.exec(ctx, `INSERT INTO plans (hash, body) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, p.Hash, text(body))
+	return s.explain(plan.Text{EN: "keep the plan", JA: "計画の保存"}, err)
 }
 
 func (s *database) Plan(ctx context.Context, hash string) (plan.Plan, error) {
-	var body string
-	err := s.read.QueryRowContext(ctx, `SELECT body FROM plans WHERE hash = $1`, hash).Scan(&body)
+	body, err := again(ctx, s, func(ctx context.Context) (body string, err error) {
+		return body, s.read.QueryRowContext(ctx, `SELECT body FROM plans WHERE hash = $1`, hash).Scan(&body)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return plan.Plan{}, fmt.Errorf("plan %.12s: %w", hash, ErrNotFound)
 	}
@@ -52,7 +50,7 @@ func (s *database) Plan(ctx context.Context, hash string) (plan.Plan, error) {
 		err = errors.New("it was altered in the store; put back a back-up, no report can rest on it")
 	}
 	if err != nil {
-		return plan.Plan{}, s.explain(fmt.Sprintf("read plan %.12s", hash), err)
+		return plan.Plan{}, s.explain(plan.Say("read plan %.12s", "計画 %.12s の読み取り", hash), err)
 	}
 	return p, nil
 }
@@ -64,23 +62,27 @@ func (s *database) Append(ctx context.Context, events []run.Event) error {
 				e.Kind, e.Run, e.Writer, e.Seq)
 		}
 	}
-	kept := false
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		kept = false
+	var changed []string
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		changed = nil
+		if err := s.lock(ctx, tx, runLocks(events)...); err != nil {
+			return err
+		}
+		isNew, err := s.insert(ctx, tx, events)
+		if err != nil {
+			return err
+		}
 		stale := map[string]bool{}
-		for _, e := range events {
-			isNew, err := insert(ctx, tx, e)
-			if err != nil {
-				return err
+		for i, e := range events {
+			if !isNew[i] {
+				continue
 			}
-			if isNew {
-				kept = true
-				// What people say changes no summary, and thousands may say it at once.
-				first := e.Seq == 1 && !strings.HasPrefix(e.Writer, run.PeopleWriter)
-				stale[e.Run] = stale[e.Run] || first || summarized(e.Kind)
-			}
+			// What people say changes no summary, and thousands may say it at once.
+			first := e.Seq == 1 && !strings.HasPrefix(e.Writer, run.PeopleWriter)
+			stale[e.Run] = stale[e.Run] || first || summarized(e.Kind)
 		}
 		for id, is := range stale {
+			changed = append(changed, id)
 			if !is {
 				continue
 			}
@@ -91,39 +93,88 @@ func (s *database) Append(ctx context.Context, events []run.Event) error {
 		return nil
 	})
 	if err != nil {
-		return s.explain("keep events", err)
+		return s.explain(plan.Text{EN: "keep events", JA: "イベントの記録"}, err)
 	}
-	if kept {
-		s.announce()
+	if len(changed) > 0 {
+		s.announce(changed...)
+		s.told(changed)
 	}
 	return nil
 }
 
-// insert reports whether the event was not there before.
-func insert(ctx context.Context, tx *sql.Tx, e run.Event) (bool, error) {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return false, fmt.Errorf("event %s/%d of run %s: %w", e.Writer, e.Seq, e.Run, err)
+// runLocks names what keeps others from writing the runs of these events.
+func runLocks(events []run.Event) []string {
+	var out []string
+	for _, e := range events {
+		if name := "run/" + e.Run; !slices.Contains(out, name) {
+			out = append(out, name)
+		}
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO events (run, writer, seq, kind, body) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (run, writer, seq) DO NOTHING`, e.Run, e.Writer, e.Seq, string(e.Kind), string(body))
-	if err != nil {
-		return false, err
+	return out
+}
+
+// atOnce is how many events go to the database in one statement.
+const atOnce = 200
+
+type eventKey struct {
+	run, writer string
+	seq         int64
+}
+
+// insert reports which of the events were not there before.
+func (s *database) insert(ctx context.Context, tx *sql.Tx, all []run.Event) ([]bool, error) {
+	isNew := make([]bool, 0, len(all))
+	for events := range slices.Chunk(all, atOnce) {
+		bodies, fresh := make([]string, len(events)), map[eventKey]bool{}
+		var rows []string
+		var args []any
+		for i, e := range events {
+			body, err := json.Marshal(e)
+			if err != nil {
+				return nil, fmt.Errorf("event %s/%d of run %s: %w", e.Writer, e.Seq, e.Run, err)
+			}
+			bodies[i] = text(body)
+			n := len(args)
+			rows = append(rows, fmt.Sprintf("($%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5))
+			args = append(args, e.Run, e.Writer, e.Seq, string(e.Kind), bodies[i])
+		}
+		err := s.list(ctx, tx, `INSERT INTO events (run, writer, seq, kind, body) VALUES `+strings.Join(rows, ", ")+`
+			ON CONFLICT (run, writer, seq) DO NOTHING RETURNING run, writer, seq`, args, func(scan func(...any) error) error {
+			var k eventKey
+			err := scan(&k.run, &k.writer, &k.seq)
+			fresh[k] = true
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, e := range events {
+			k := eventKey{e.Run, e.Writer, e.Seq}
+			isNew = append(isNew, fresh[k])
+			if fresh[k] {
+				delete(fresh, k) // a second one in the same batch is held against it
+				continue
+			}
+			if err := s.compare(ctx, tx, e, bodies[i]); err != nil {
+				return nil, err
+			}
+		}
 	}
-	n, err := res.RowsAffected()
-	if err != nil || n > 0 {
-		return n > 0, err
-	}
+	return isNew, nil
+}
+
+// compare refuses an event in whose place another one is.
+func (s *database) compare(ctx context.Context, tx *sql.Tx, e run.Event, body string) error {
 	var kept string
-	if err := tx.QueryRowContext(ctx, `SELECT body FROM events WHERE run = $1 AND writer = $2 AND seq = $3`, e.Run, e.Writer, e.Seq).Scan(&kept); err != nil {
-		return false, err
+	if err := tx.QueryRowContext(ctx, `SELECT body FROM events WHERE run = $1 AND writer = $2 AND seq = $3`+s.settled(), e.Run, e.Writer, e.Seq).Scan(&kept); err != nil {
+		return err
 	}
-	if kept != string(body) && !sameJSON(kept, string(body)) {
-		return false, fmt.Errorf("event %s/%d of run %s (%s): %w: the record or the engine's history was put back or altered. "+
+	if kept != body && !sameJSON(kept, body) {
+		return fmt.Errorf("event %s/%d of run %s (%s): %w: the record or the engine's history was put back or altered. "+
 			"The run stands still, and an abort waits for the record too: keep copies of both, end the run's workflow in the engine, "+
 			"see to its systems by hand, and release each with `muster drill release SYSTEM --reason ...`", e.Writer, e.Seq, e.Run, e.Kind, ErrTaken)
 	}
-	return false, nil
+	return nil
 }
 
 // sameJSON reports whether two documents say the same, as another version of muster may
@@ -145,8 +196,8 @@ func (s *database) Events(ctx context.Context, runID string, after int64, limit 
 	if limit > 0 {
 		query, args = query+` LIMIT $3`, append(args, limit)
 	}
-	entries, err := events(ctx, s.read, query, args...)
-	return entries, s.explain("read events", err)
+	entries, err := again(ctx, s, func(ctx context.Context) ([]Entry, error) { return events(ctx, s.read, query, args...) })
+	return entries, s.explain(plan.Text{EN: "read events", JA: "イベントの読み取り"}, err)
 }
 
 // querier is a database or a transaction of it.
@@ -180,54 +231,44 @@ func (s *database) Token(ctx context.Context, system, runID string) (int64, erro
 		return 0, fmt.Errorf("fencing token: a system and a run are needed, not %q and %q", system, runID)
 	}
 	var token int64
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.lock(ctx, tx, "system/"+system); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO tokens (system, run, token)
 			SELECT $1, $2, COALESCE(MAX(token), 0) + 1 FROM tokens WHERE system = $1
 			ON CONFLICT (system, run) DO NOTHING`, system, runID); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT token FROM tokens WHERE system = $1 AND run = $2`, system, runID).Scan(&token)
+		return tx.QueryRowContext(ctx, `SELECT token FROM tokens WHERE system = $1 AND run = $2`+s.settled(), system, runID).Scan(&token)
 	})
-	return token, s.explain("take a fencing token", err)
+	return token, s.explain(plan.Text{EN: "take a fencing token", JA: "フェンシングトークンの取得"}, err)
 }
 
-// Ping writes: a full disk and a read-only one answer reads for long. A file that
-// was deleted or replaced goes on taking writes too, and loses them all.
+// Ping writes: a full disk and a read-only one answer reads for long. It tries once: what is
+// asked is how it is now.
 func (s *database) Ping(ctx context.Context) error {
-	now, err := os.Stat(s.path)
-	if err == nil && !os.SameFile(now, s.file) {
-		err = errors.New("another file was put in its place")
+	if err := s.alive(); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("record store %s: the file that muster works on is gone: %w; what is recorded now would be lost: "+
-			"stop muster, put the file back and start again", s.path, err)
-	}
-	var n int64
-	if err := s.read.QueryRowContext(ctx, `SELECT n FROM pings WHERE id = 1`).Scan(&n); err != nil {
-		return s.explain("read", err)
-	}
-	_, err = s.write.ExecContext(ctx, `UPDATE pings SET n = n + 1 WHERE id = 1`)
-	return s.explain("write", err)
+	_, _, err := once(ctx, s.patience(), func(ctx context.Context) (none struct{}, err error) {
+		var n int64
+		if err := s.read.QueryRowContext(ctx, `SELECT n FROM pings WHERE id = 1`).Scan(&n); err != nil {
+			return none, s.explain(plan.Text{EN: "read", JA: "読み取り"}, err)
+		}
+		_, err = s.write.ExecContext(ctx, `UPDATE pings SET n = n + 1 WHERE id = 1`)
+		return none, s.explain(plan.Text{EN: "write", JA: "書き込み"}, err)
+	})
+	return err
 }
 
 // Close ends all waiting and folds SQLite's side files into the main one.
 func (s *database) Close() error {
-	var errs []error
+	errs := []error{s.dialect.close()}
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (s *database) inTx(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // ErrChanged: somebody else has changed the document since it was read.
@@ -67,13 +69,11 @@ type AccessLog interface {
 const AccessKept = 365 * 24 * time.Hour
 
 func (s *database) Document(ctx context.Context, kind, id string) (Document, error) {
-	d := Document{Kind: kind, ID: id}
-	err := s.read.QueryRowContext(ctx, `SELECT version, changed_at, body FROM documents WHERE kind = $1 AND id = $2`, kind, id).
-		Scan(&d.Version, (*moment)(&d.ChangedAt), (*jsonText)(&d.Body))
+	d, err := again(ctx, s, func(ctx context.Context) (Document, error) { return documentOf(ctx, s.read.QueryRowContext, kind, id) })
 	if errors.Is(err, sql.ErrNoRows) {
 		return Document{}, fmt.Errorf("%s %s: %w", kind, id, ErrNotFound)
 	}
-	return d, s.explain("read a document", err)
+	return d, s.explain(plan.Text{EN: "read a document", JA: "文書の読み取り"}, err)
 }
 
 func (s *database) DocumentsOf(ctx context.Context, kind string) ([]Document, error) {
@@ -85,20 +85,22 @@ func (s *database) DocumentVersions(ctx context.Context, kind string) ([]Documen
 }
 
 func (s *database) documents(ctx context.Context, kind, body string) ([]Document, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, version, changed_at, `+body+` FROM documents WHERE kind = $1 ORDER BY id`, kind)
-	if err != nil {
-		return nil, s.explain("read documents", err)
-	}
-	defer rows.Close()
-	var out []Document
-	for rows.Next() {
-		d := Document{Kind: kind}
-		if err := rows.Scan(&d.ID, &d.Version, (*moment)(&d.ChangedAt), (*jsonText)(&d.Body)); err != nil {
-			return nil, s.explain("read documents", err)
-		}
-		out = append(out, d)
-	}
-	return out, s.explain("read documents", rows.Err())
+	out, err := again(ctx, s, func(ctx context.Context) (out []Document, err error) {
+		return out, s.list(ctx, s.read, `SELECT id, version, changed_at, `+body+` FROM documents WHERE kind = $1 ORDER BY id`, []any{kind}, func(scan func(...any) error) error {
+			d := Document{Kind: kind}
+			err := scan(&d.ID, &d.Version, (*moment)(&d.ChangedAt), (*jsonText)(&d.Body))
+			out = append(out, d)
+			return err
+		})
+	})
+	return out, s.explain(plan.Text{EN: "read documents", JA: "文書の読み取り"}, err)
+}
+
+func documentOf(ctx context.Context, row func(context.Context, string, ...any) *sql.Row, kind, id string) (Document, error) {
+	d := Document{Kind: kind, ID: id}
+	err := row(ctx, `SELECT version, changed_at, body FROM documents WHERE kind = $1 AND id = $2`, kind, id).
+		Scan(&d.Version, (*moment)(&d.ChangedAt), (*jsonText)(&d.Body))
+	return d, err
 }
 
 func (s *database) PutDocument(ctx context.Context, d Document) (Document, error) {
@@ -109,37 +111,64 @@ func (s *database) PutDocument(ctx context.Context, d Document) (Document, error
 		d.ChangedAt = time.Now()
 	}
 	d.ChangedAt = d.ChangedAt.UTC().Truncate(time.Microsecond)
-	var res sql.Result
-	var err error
-	if d.Version == 0 {
-		res, err = s.write.ExecContext(ctx, `INSERT INTO documents (kind, id, version, changed_at, body) VALUES ($1, $2, 1, $3, $4)
-			ON CONFLICT (kind, id) DO NOTHING`, d.Kind, d.ID, moment(d.ChangedAt).text(), string(d.Body))
-	} else {
-		res, err = s.write.ExecContext(ctx, `UPDATE documents SET version = version + 1, changed_at = $4, body = $5
-			WHERE kind = $1 AND id = $2 AND version = $3`, d.Kind, d.ID, d.Version, moment(d.ChangedAt).text(), string(d.Body))
-	}
-	if err != nil {
-		return Document{}, s.explain("keep a document", err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return Document{}, errors.Join(fmt.Errorf("%s %s: %w", d.Kind, d.ID, ErrChanged), err)
+	body, tries := text(d.Body), 0
+	var kept bool
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		tries++
+		query := `UPDATE documents SET version = version + 1, changed_at = $4, body = $5 WHERE kind = $1 AND id = $2 AND version = $3`
+		args := []any{d.Kind, d.ID, d.Version, moment(d.ChangedAt).text(), body}
+		if d.Version == 0 {
+			query = `INSERT INTO documents (kind, id, version, changed_at, body) VALUES ($1, $2, $3 + 1, $4, $5) ON CONFLICT (kind, id) DO NOTHING`
+		}
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if kept = n > 0; err != nil || kept || tries == 1 {
+			return err
+		}
+		// An earlier try may have been kept and its answer lost. A change that is the same to the
+		// microsecond and the letter is that one.
+		var now Document
+		row := func(ctx context.Context, query string, args ...any) *sql.Row {
+			return tx.QueryRowContext(ctx, query+s.settled(), args...)
+		}
+		if now, err = documentOf(ctx, row, d.Kind, d.ID); errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		kept = err == nil && now.Version == d.Version+1 && now.ChangedAt.Equal(d.ChangedAt) && string(now.Body) == body
+		return err
+	})
+	switch {
+	case err != nil:
+		return Document{}, s.explain(plan.Text{EN: "keep a document", JA: "文書の保存"}, err)
+	case !kept:
+		return Document{}, fmt.Errorf("%s %s: %w", d.Kind, d.ID, ErrChanged)
 	}
 	d.Version++
 	return d, nil
 }
 
 func (s *database) DropDocument(ctx context.Context, kind, id string) error {
-	_, err := s.write.ExecContext(ctx, `DELETE FROM documents WHERE kind = $1 AND id = $2`, kind, id)
-	return s.explain("erase a document", err)
+	_, err := s.exec(ctx, `DELETE FROM documents WHERE kind = $1 AND id = $2`, kind, id)
+	return s.explain(plan.Text{EN: "erase a document", JA: "文書の消去"}, err)
 }
 
 func (s *database) Note(ctx context.Context, a Access) error {
 	if a.Act == "" || a.Outcome == "" || a.At.IsZero() {
 		return fmt.Errorf("access log: an entry needs a time, an act and an outcome, not %+v", a)
 	}
-	_, err := s.write.ExecContext(ctx, `INSERT INTO accesses (at, person, via, act, object, outcome, origin) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		moment(a.At).text(), a.Person, a.Via, a.Act, a.Object, a.Outcome, a.From)
-	return s.explain("keep the access log", err)
+	// Where an answer was lost an entry may be in the log twice: better than not at all.
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.lock(ctx, tx, "accesses"); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO accesses (at, person, via, act, object, outcome, origin) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			moment(a.At).text(), plain(a.Person), plain(a.Via), plain(a.Act), plain(a.Object), plain(a.Outcome), plain(a.From))
+		return err
+	})
+	return s.explain(plan.Text{EN: "keep the access log", JA: "アクセス記録の保存"}, err)
 }
 
 func (s *database) Accesses(ctx context.Context, after int64, limit int) ([]Access, error) {
@@ -147,28 +176,23 @@ func (s *database) Accesses(ctx context.Context, after int64, limit int) ([]Acce
 	if limit > 0 {
 		query, args = query+` LIMIT $2`, append(args, limit)
 	}
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.explain("read the access log", err)
-	}
-	defer rows.Close()
-	var out []Access
-	for rows.Next() {
-		var a Access
-		if err := rows.Scan(&a.Position, (*moment)(&a.At), &a.Person, &a.Via, &a.Act, &a.Object, &a.Outcome, &a.From); err != nil {
-			return nil, s.explain("read the access log", err)
-		}
-		out = append(out, a)
-	}
-	return out, s.explain("read the access log", rows.Err())
+	out, err := again(ctx, s, func(ctx context.Context) (out []Access, err error) {
+		return out, s.list(ctx, s.read, query, args, func(scan func(...any) error) error {
+			var a Access
+			err := scan(&a.Position, (*moment)(&a.At), &a.Person, &a.Via, &a.Act, &a.Object, &a.Outcome, &a.From)
+			out = append(out, a)
+			return err
+		})
+	})
+	return out, s.explain(plan.Text{EN: "read the access log", JA: "アクセス記録の読み取り"}, err)
 }
 
 func (s *database) DropAccesses(ctx context.Context, before, now time.Time) error {
 	if before.After(now.Add(-AccessKept)) {
 		return fmt.Errorf("access log: entries are kept for %d days at least; %s is too late a limit", int(AccessKept.Hours()/24), before.Format(time.DateOnly))
 	}
-	_, err := s.write.ExecContext(ctx, `DELETE FROM accesses WHERE at < $1`, moment(before).text())
-	return s.explain("erase old entries of the access log", err)
+	_, err := s.exec(ctx, `DELETE FROM accesses WHERE at < $1`, moment(before).text())
+	return s.explain(plan.Text{EN: "erase old entries of the access log", JA: "古いアクセス記録の消去"}, err)
 }
 
 // moment is a time as the store keeps it: UTC text of one length, so that it sorts, and

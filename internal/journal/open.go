@@ -5,14 +5,56 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
+// Option is something about opening a store.
+type Option func(*options)
+
+type options struct {
+	password func(ctx context.Context) (string, error)
+	notice   func(plan.Text)
+	asIs     bool
+}
+
+func (o options) tell(t plan.Text) {
+	if o.notice != nil {
+		o.notice(t)
+	}
+}
+
+// Password is how the password of a PostgreSQL store is found. It is asked for every connection,
+// so that a changed one needs no restart.
+func Password(find func(ctx context.Context) (string, error)) Option {
+	return func(o *options) { o.password = find }
+}
+
+// Notices hears what should be known about a store and keeps nobody from using it.
+func Notices(hear func(plan.Text)) Option { return func(o *options) { o.notice = hear } }
+
+// AsItIs opens a store without bringing its schema up to date: an older one is ErrOlder.
+func AsItIs() Option { return func(o *options) { o.asIs = true } }
+
 // Open opens the record store that url names and brings its schema up to date; it
-// makes what is not there. The one form is "sqlite:PATH", the path of a file.
+// makes what is not there. The forms are "sqlite:PATH", the path of a file, and
+// "postgres://USER@HOST:PORT,HOST:PORT/DATABASE".
 //
-// It refuses a file that is not a muster record store and one that a newer muster
-// wrote, and changes neither.
-func Open(ctx context.Context, url string) (Store, error) {
+// It refuses a file or a database that is not a muster record store and one that a newer
+// muster wrote, and changes neither.
+func Open(ctx context.Context, url string, more ...Option) (Store, error) {
+	s, err := openURL(ctx, url, more...)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func openURL(ctx context.Context, url string, more ...Option) (*database, error) {
+	var o options
+	for _, set := range more {
+		set(&o)
+	}
 	kind, rest, found := strings.Cut(url, ":")
 	switch {
 	case url == "":
@@ -20,10 +62,12 @@ func Open(ctx context.Context, url string) (Store, error) {
 	case kind == "sqlite" && strings.Trim(rest, "/") == "":
 		return nil, fmt.Errorf("record store %q: no file named; write sqlite:PATH, such as sqlite:/var/lib/muster/journal.db", url)
 	case kind == "sqlite":
-		return openSQLite(ctx, rest)
+		return openSQLite(ctx, rest, o)
+	case kind == "postgres" || kind == "postgresql":
+		return openPostgres(ctx, url, o)
 	case found:
 		// Only the kind is told: the rest of such an address may hold a password.
-		return nil, fmt.Errorf("record store: %q is not a kind of store this muster has; write sqlite:PATH", kind)
+		return nil, fmt.Errorf("record store: %q is not a kind of store this muster has; write sqlite:PATH or postgres://USER@HOST/DATABASE", kind)
 	}
 	return nil, fmt.Errorf("record store %q: the kind is missing; write sqlite:%s", url, url)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -74,7 +75,10 @@ func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
 	if o.Run == "" || o.Version < 1 || o.EndedAt.IsZero() || !json.Valid(o.Body) {
 		return fmt.Errorf("outcome of run %q: it needs a run, a version, an end and a body of JSON", o.Run)
 	}
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.lock(ctx, tx, "outcomes"); err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO outcomes (run, position, version, kind, depth, scenario, hazard, state, verdict, started_at, ended_at, body)
 			SELECT $1, COALESCE(MAX(position), 0) + 1, CAST($2 AS INT), $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM outcomes WHERE 1 = 1
 			ON CONFLICT (run) DO UPDATE SET position = excluded.position, version = excluded.version, kind = excluded.kind, depth = excluded.depth,
@@ -82,7 +86,7 @@ func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
 				started_at = excluded.started_at, ended_at = excluded.ended_at, body = excluded.body
 			WHERE outcomes.version <> excluded.version OR outcomes.body <> excluded.body`,
 			o.Run, o.Version, string(o.Kind), string(o.Depth), o.Scenario, string(o.Hazard), string(o.State), string(o.Verdict),
-			moment(o.StartedAt).text(), moment(o.EndedAt).text(), string(o.Body))
+			moment(o.StartedAt).text(), moment(o.EndedAt).text(), text(o.Body))
 		if err != nil {
 			return err
 		}
@@ -99,13 +103,13 @@ func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO outcome_systems (run, system, scenario, kind, depth, ended_at, verdict, rto, rpo, rlo, restored, failback, body)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 				o.Run, one.System, o.Scenario, string(o.Kind), string(o.Depth), moment(o.EndedAt).text(), string(one.Verdict), string(one.RTO),
-				string(one.RPO), string(one.RLO), string(one.Restored), string(one.Failback), string(one.Body)); err != nil {
+				string(one.RPO), string(one.RLO), string(one.Restored), string(one.Failback), text(one.Body)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return s.explain("keep an outcome", err)
+	return s.explain(plan.Text{EN: "keep an outcome", JA: "結果の保存"}, err)
 }
 
 // body is the expression that reads bodies, or leaves them out.
@@ -161,21 +165,16 @@ func (s *database) Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, er
 		query += fmt.Sprintf(" AND position > $%d", len(args))
 	}
 	query, args = f.order(f.narrow(query, args))
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.explain("list outcomes", err)
-	}
-	defer rows.Close()
-	var out []Outcome
-	for rows.Next() {
-		var o Outcome
-		if err := rows.Scan(&o.Run, &o.Position, &o.Version, &o.Kind, &o.Depth, &o.Scenario, &o.Hazard, &o.State, &o.Verdict,
-			(*moment)(&o.StartedAt), (*moment)(&o.EndedAt), (*jsonText)(&o.Body)); err != nil {
-			return nil, s.explain("list outcomes", err)
-		}
-		out = append(out, o)
-	}
-	return out, s.explain("list outcomes", rows.Err())
+	out, err := again(ctx, s, func(ctx context.Context) (out []Outcome, err error) {
+		return out, s.list(ctx, s.read, query, args, func(scan func(...any) error) error {
+			var o Outcome
+			err := scan(&o.Run, &o.Position, &o.Version, &o.Kind, &o.Depth, &o.Scenario, &o.Hazard, &o.State, &o.Verdict,
+				(*moment)(&o.StartedAt), (*moment)(&o.EndedAt), (*jsonText)(&o.Body))
+			out = append(out, o)
+			return err
+		})
+	})
+	return out, s.explain(plan.Text{EN: "list outcomes", JA: "結果の一覧"}, err)
 }
 
 const systemColumns = `run, system, scenario, kind, depth, ended_at, verdict, rto, rpo, rlo, restored, failback, `
@@ -205,21 +204,16 @@ func (s *database) LastJudged(ctx context.Context, property string, v run.Verdic
 }
 
 func (s *database) systemOutcomes(ctx context.Context, query string, args ...any) ([]SystemOutcome, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.explain("list outcomes of systems", err)
-	}
-	defer rows.Close()
-	var out []SystemOutcome
-	for rows.Next() {
-		var o SystemOutcome
-		if err := rows.Scan(&o.Run, &o.System, &o.Scenario, &o.Kind, &o.Depth, (*moment)(&o.EndedAt), &o.Verdict, &o.RTO, &o.RPO, &o.RLO,
-			&o.Restored, &o.Failback, (*jsonText)(&o.Body)); err != nil {
-			return nil, s.explain("list outcomes of systems", err)
-		}
-		out = append(out, o)
-	}
-	return out, s.explain("list outcomes of systems", rows.Err())
+	out, err := again(ctx, s, func(ctx context.Context) (out []SystemOutcome, err error) {
+		return out, s.list(ctx, s.read, query, args, func(scan func(...any) error) error {
+			var o SystemOutcome
+			err := scan(&o.Run, &o.System, &o.Scenario, &o.Kind, &o.Depth, (*moment)(&o.EndedAt), &o.Verdict, &o.RTO, &o.RPO, &o.RLO,
+				&o.Restored, &o.Failback, (*jsonText)(&o.Body))
+			out = append(out, o)
+			return err
+		})
+	})
+	return out, s.explain(plan.Text{EN: "list outcomes of systems", JA: "システム別結果の一覧"}, err)
 }
 
 func (s *database) WithoutOutcome(ctx context.Context, version, limit int) ([]string, error) {
@@ -231,18 +225,13 @@ func (s *database) WithoutOutcome(ctx context.Context, version, limit int) ([]st
 		args = append(args, limit)
 		query += " LIMIT $4"
 	}
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.explain("list runs without an outcome", err)
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, s.explain("list runs without an outcome", err)
-		}
-		out = append(out, id)
-	}
-	return out, s.explain("list runs without an outcome", rows.Err())
+	out, err := again(ctx, s, func(ctx context.Context) (out []string, err error) {
+		return out, s.list(ctx, s.read, query, args, func(scan func(...any) error) error {
+			var o string
+			err := scan(&o)
+			out = append(out, o)
+			return err
+		})
+	})
+	return out, s.explain(plan.Text{EN: "list runs without an outcome", JA: "結果のない実施の一覧"}, err)
 }

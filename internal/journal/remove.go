@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // RemoveRun takes out what an ended run left: its events, its documents and, where no other run
@@ -14,7 +16,10 @@ import (
 // so does its outcome: what it achieved and found. Whether it may be removed is not the store's to
 // judge.
 func (s *database) RemoveRun(ctx context.Context, runID string, at time.Time) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.lock(ctx, tx, "run/"+runID); err != nil {
+			return err
+		}
 		var body string
 		if err := tx.QueryRowContext(ctx, `SELECT body FROM runs WHERE run = $1`, runID).Scan(&body); err != nil {
 			if errors.Is(err, sql.ErrNoRows) {
@@ -54,7 +59,8 @@ func (s *database) RemoveRun(ctx context.Context, runID string, at time.Time) er
 		return nil
 	})
 	if err == nil {
-		s.announce()
+		s.announce(runID)
+		s.told([]string{runID})
 	}
-	return s.explain("remove a run's record", err)
+	return s.explain(plan.Text{EN: "remove a run's record", JA: "実施記録の削除"}, err)
 }

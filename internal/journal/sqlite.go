@@ -3,29 +3,27 @@ package journal
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/pressly/goose/v3"
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // applicationID marks a SQLite file as ours: "MSTR".
 const applicationID = 0x4d535452
 
-//go:embed migrations/sqlite/*.sql
-var sqliteMigrations embed.FS
-
 // openSQLite opens or makes the file. It is kept in WAL mode with synchronous=full:
 // what Append acknowledged survives a power failure.
-func openSQLite(ctx context.Context, path string) (_ Store, err error) {
+func openSQLite(ctx context.Context, path string, o options) (_ *database, err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("record store: %w", err)
@@ -33,10 +31,11 @@ func openSQLite(ctx context.Context, path string) (_ Store, err error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
-	s := &database{path: path}
+	own := &sqliteFile{path: path}
+	s := &database{dialect: own, where: path}
 	defer func() {
 		if err != nil {
-			err = errors.Join(s.explain("open", err), s.Close())
+			err = errors.Join(s.explain(plan.Text{EN: "open", JA: "開く"}, err), s.Close())
 		}
 	}()
 	release, err := lockDir(filepath.Dir(path))
@@ -52,14 +51,14 @@ func openSQLite(ctx context.Context, path string) (_ Store, err error) {
 		return nil, err
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, s.write); err != nil {
+	if err := migrate(ctx, s.write, sqliteSchema, o, own.backUp); err != nil {
 		return nil, err
 	}
 	if s.read, err = sql.Open("sqlite", dsn(path, "busy_timeout(10000)", "query_only(1)")); err != nil {
 		return nil, err
 	}
 	s.read.SetMaxOpenConns(4)
-	if s.file, err = os.Stat(path); err != nil {
+	if own.file, err = os.Stat(path); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -118,38 +117,10 @@ func claim(ctx context.Context, path string) error {
 	case id == applicationID:
 		return nil
 	case id != 0 || tables != 0:
-		return errors.New("this is another program's SQLite file; it was left as it is; name a new file")
+		return plan.Wrong("this is another program's SQLite file; it was left as it is; name a new file", "別のプログラムのSQLiteファイルです。変更はしていません。新しいファイル名を指定してください")
 	}
 	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d", applicationID))
 	return err
-}
-
-// migrate brings the schema up to date.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithGoMigrations(
-		// 5: summaries say that a run is being aborted, which only an open one is.
-		goose.NewGoMigration(5, &goose.GoFunc{RunTx: resummarizeOpen}, nil)))
-	if err != nil {
-		return err
-	}
-	sources := p.ListSources()
-	known := sources[len(sources)-1].Version
-	has, err := p.GetDBVersion(ctx)
-	if err == nil && has > known {
-		return fmt.Errorf("a newer muster wrote it (schema %d; this one knows %d); "+
-			"start that version again, or name another file. It was left as it is", has, known)
-	}
-	if err == nil && has < known {
-		_, err = p.Up(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("bring the schema up to date: %w", err)
-	}
-	return nil
 }
 
 // lockDir holds a directory until release, so that of processes which open the same
@@ -171,35 +142,60 @@ func lockDir(path string) (release func(), err error) {
 	}
 }
 
-// explain says what went wrong with the store and the way out. What it wraps can
-// still be inspected.
-func (s *database) explain(doing string, err error) error {
-	if err == nil || errors.Is(err, ErrNotFound) {
-		return err
+// sqliteFile is the dialect of SQLite.
+type sqliteFile struct {
+	path string
+	file os.FileInfo // as it was opened
+}
+
+// A transaction has the write lock from its beginning.
+func (*sqliteFile) lock(context.Context, *sql.Tx, ...string) error { return nil }
+
+func (*sqliteFile) settled() string { return "" }
+
+// What SQLite refuses stays refused.
+func (*sqliteFile) passes(error) bool { return false }
+
+// It waits 10 s for other processes by itself.
+func (*sqliteFile) patience() time.Duration { return 0 }
+
+func (*sqliteFile) told([]string) {}
+
+func (*sqliteFile) close() error { return nil }
+
+// A file that was deleted or replaced goes on taking writes, and loses them all.
+func (f *sqliteFile) alive() error {
+	now, err := os.Stat(f.path)
+	if err == nil && !os.SameFile(now, f.file) {
+		err = plan.Wrong("another file was put in its place", "別のファイルに置き換えられています")
 	}
-	where := fmt.Sprintf("record store %s: %s", s.path, doing)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: it does not take it in time; another process may hold it, or its disk hangs: %w", where, err)
+	if err == nil {
+		return nil
 	}
+	return &trouble{text: plan.Say("record store %s: the file that muster works on is gone: %s; what is recorded now would be lost: stop muster, put the file back and start again",
+		"記録の保存先 %s: musterが使用中のファイルがなくなりました（%s）。このままでは記録が失われます。musterを止め、ファイルを戻して起動し直してください", f.path, saidOf(err)), placed: true}
+}
+
+func (*sqliteFile) because(err error) plan.Text {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		return fmt.Errorf("%s: %w", where, err)
+		return plan.Text{}
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%s: the disk is full; free space on it, nothing was lost and it then goes on: %w", where, err)
+		return plan.Say("the disk is full; free space on it, nothing was lost and it then goes on", "ディスクが満杯です。空き容量を確保すれば自動で続行します。失われた記録はありません")
 	case sqlite3.SQLITE_READONLY:
-		return fmt.Errorf("%s: it can't be written to; make the file and its directory writable for this user: %w", where, err)
+		return plan.Say("it can't be written to; make the file and its directory writable for this user", "書き込めません。ファイルとそのディレクトリに、このユーザーの書き込み権限を与えてください")
 	case sqlite3.SQLITE_CANTOPEN:
-		return fmt.Errorf("%s: it can't be opened; see that its directory is there and writable for this user: %w", where, err)
+		return plan.Say("it can't be opened; see that its directory is there and writable for this user", "開けません。ディレクトリの有無と、このユーザーの書き込み権限を確認してください")
 	case sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%s: this is not a SQLite file; it was left as it is; name a new file: %w", where, err)
+		return plan.Say("this is not a SQLite file; it was left as it is; name a new file", "SQLiteのファイルではありません。変更はしていません。新しいファイル名を指定してください")
 	case sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("%s: the file is damaged; stop muster, keep a copy of it and put back a back-up: %w", where, err)
+		return plan.Say("the file is damaged; stop muster, keep a copy of it and put back a back-up", "ファイルが破損しています。musterを止め、ファイルのコピーを保管してから、バックアップを戻してください")
 	case sqlite3.SQLITE_BUSY:
-		return fmt.Errorf("%s: another process held it for over 10 s; end that one, or try again: %w", where, err)
+		return plan.Say("another process held it for over 10 s; end that one, or try again", "別のプロセスが10秒以上使用しています。そのプロセスを終了するか、もう一度試してください")
 	case sqlite3.SQLITE_IOERR:
-		return fmt.Errorf("%s: the disk answers with an error; look at the system's log: %w", where, err)
+		return plan.Say("the disk answers with an error; look at the system's log", "ディスクがエラーを返しています。システムのログを確認してください")
 	}
-	return fmt.Errorf("%s: %w", where, err)
+	return plan.Text{}
 }

@@ -68,8 +68,10 @@ func TestOpenRefusesAddresses(t *testing.T) {
 		"sqlite:":                           "no file named",
 		"/var/lib/muster/journal.db":        "write sqlite:/var/lib/muster/journal.db",
 		"mysql://host":                      `"mysql" is not a kind of store`,
-		"postgres://muster:hunter2@db/drrc": "sqlite:PATH",
-		"sqlite:" + t.TempDir():             "this is not a file",
+		"postgres://muster:hunter2@db/drrc": "store_password",
+		"postgres://muster@db/drrc?password=hunter2": "store_password",
+		"postgres://muster@db:hunter2/drrc":          "postgres://USER@HOST",
+		"sqlite:" + t.TempDir():                      "this is not a file",
 	} {
 		_, err := Open(t.Context(), url)
 		wants(t, err, word)
@@ -193,7 +195,7 @@ func TestSummariesOfAnEarlierSchema(t *testing.T) {
 		t.Fatalf("runs %+v, %v", want, err)
 	}
 	s.Close()
-	down, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
+	down, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +274,7 @@ func TestDiskFull(t *testing.T) {
 	limit(pages)
 	big := started("r1")
 	big[0].Reason = strings.Repeat("x", 100_000)
-	wants(t, s.Append(t.Context(), big), s.path, "the disk is full", "free space")
+	wants(t, s.Append(t.Context(), big), s.where, "the disk is full", "free space")
 	if got, err := s.Events(t.Context(), "r0", 0, 0); err != nil || len(got) != 1 {
 		t.Errorf("what was recorded before: %v, %v", got, err)
 	}
@@ -287,17 +289,17 @@ func TestReadOnly(t *testing.T) {
 	if _, err := s.write.Exec("PRAGMA query_only=1"); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, s.Append(t.Context(), started("r1")), s.path, "can't be written to", "writable")
+	wants(t, s.Append(t.Context(), started("r1")), s.where, "can't be written to", "writable")
 	wants(t, s.Ping(t.Context()), "can't be written to")
 }
 
 func TestPingSeesThatTheFileIsGone(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "journal.db"))
-	if err := os.Rename(s.path, s.path+".moved"); err != nil {
+	if err := os.Rename(s.where, s.where+".moved"); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, s.Ping(t.Context()), s.path, "is gone", "put the file back")
-	if err := os.WriteFile(s.path, nil, 0o600); err != nil {
+	wants(t, s.Ping(t.Context()), s.where, "is gone", "put the file back")
+	if err := os.WriteFile(s.where, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	wants(t, s.Ping(t.Context()), "another file")

@@ -49,6 +49,7 @@ type Store interface {
 	Documents
 	AccessLog
 	Outcomes
+	Notifier
 
 	// Ping reports whether the store can be read and written, with a way out.
 	Ping(ctx context.Context) error

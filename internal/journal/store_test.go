@@ -6,19 +6,33 @@ import (
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/journal/journaltest"
+	"github.com/muster-dr/muster/internal/pgtest"
 )
 
 func TestSQLite(t *testing.T) {
 	journaltest.Run(t, func(t *testing.T) journal.Store {
-		s, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
-		return s
+		return opened(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	})
+}
+
+func TestPostgreSQL(t *testing.T) {
+	pair := pgtest.StartPair(t)
+	journaltest.Run(t, func(t *testing.T) journal.Store {
+		address, password := pair.NewDatabase(t)
+		return opened(t, address, journal.Password(password))
+	})
+}
+
+func opened(t *testing.T, address string, more ...journal.Option) journal.Store {
+	t.Helper()
+	s, err := journal.Open(t.Context(), address, more...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
 }

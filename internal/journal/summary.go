@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -132,8 +133,8 @@ func resummarize(ctx context.Context, tx *sql.Tx, runID string) error {
 
 func (s *database) Runs(ctx context.Context, f Filter) ([]Summary, error) {
 	query, args := listing(f)
-	out, err := summaries(ctx, s.read, query, args...)
-	return out, s.explain("list runs", err)
+	out, err := again(ctx, s, func(ctx context.Context) ([]Summary, error) { return summaries(ctx, s.read, query, args...) })
+	return out, s.explain(plan.Text{EN: "list runs", JA: "実施の一覧"}, err)
 }
 
 func listing(f Filter) (query string, args []any) {

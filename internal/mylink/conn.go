@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/muster-dr/muster/internal/deadpeer"
 	"github.com/muster-dr/muster/internal/mycluster"
 	"github.com/muster-dr/muster/internal/plan"
 )
@@ -42,7 +43,7 @@ func Connect(ctx context.Context, t Target, database string, statement time.Dura
 		return nil, fmt.Errorf("connect to %s: %w", t.Name, err)
 	}
 	c := &Conn{}
-	dialer := &net.Dialer{KeepAlive: 5 * time.Second, Control: userTimeout}
+	dialer := &net.Dialer{KeepAlive: 5 * time.Second, Control: deadpeer.Control}
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if c.wire != nil {
 			return nil, errors.New("one connection only")

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/muster-dr/muster/internal/deadpeer"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -49,7 +50,7 @@ func Connect(ctx context.Context, t Target, database string, statement time.Dura
 	}
 	c := &Conn{}
 	var established atomic.Bool
-	dialer := &net.Dialer{KeepAlive: 5 * time.Second, Control: userTimeout}
+	dialer := &net.Dialer{KeepAlive: 5 * time.Second, Control: deadpeer.Control}
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if established.Load() {
 			return nil, errSingle

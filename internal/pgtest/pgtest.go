@@ -4,6 +4,7 @@ package pgtest
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -258,4 +259,14 @@ func (s *Server) await(t testing.TB, standby *Server, and string) {
 		}
 		return ""
 	})
+}
+
+// NewDatabase makes an empty database and returns the address under which a record store opens it on
+// any of the servers, and how its password is found.
+func (p *Pair) NewDatabase(t testing.TB) (address string, password func(context.Context) (string, error)) {
+	t.Helper()
+	name := "db_" + strings.ToLower(rand.Text())
+	p.Tokyo.Exec(t, "CREATE DATABASE "+name)
+	return fmt.Sprintf("postgres://%s@%s:%d,%s:%d/%s", p.User, p.Tokyo.Host, p.Tokyo.Port, p.Osaka.Host, p.Osaka.Port, name),
+		func(context.Context) (string, error) { return p.Password, nil }
 }

@@ -183,7 +183,7 @@ func serve(t *testing.T) *served {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	s := &served{store: api.Watched(store)}
+	s := &served{store: store}
 	p := testPlan(t)
 	if err := s.store.PutPlan(t.Context(), p); err != nil {
 		t.Fatal(err)

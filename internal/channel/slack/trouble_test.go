@@ -13,7 +13,6 @@ import (
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/i18n"
-	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/slacktest"
@@ -93,9 +92,7 @@ func (w *told) end() {
 func (w *told) dispatch(c channel.Clock) (stop func()) {
 	d := &channel.Dispatcher{Store: w.c.o.Store, Channels: []channel.Channel{w.c}, Estate: func() (*estate.Estate, error) { return w.estate, nil }, Lang: i18n.JA, Log: slog.New(slog.DiscardHandler),
 		Lease: time.Hour, Clock: c, FirstPause: 10 * time.Millisecond, LastPause: time.Minute}
-	if n, ok := w.c.o.Store.(journal.Notifier); ok {
-		d.Changed = n.Changed
-	}
+	d.Changed = w.c.o.Store.Changed
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.Run(ctx) }()

@@ -33,10 +33,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer k.Close()
 	pause, whole := roundEvery, time.Time{}
 	for ctx.Err() == nil {
-		var changed <-chan struct{}
-		if n, ok := k.o.Store.(journal.Notifier); ok {
-			changed = n.Changed()
-		}
+		changed := k.o.Store.Changed()
 		all := k.o.Now().Sub(whole) >= allEvery
 		waiting, err := k.round(ctx, all)
 		if ctx.Err() != nil {
