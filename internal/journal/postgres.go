@@ -39,6 +39,9 @@ func openPostgres(ctx context.Context, address string, o options) (_ *database, 
 			err = errors.Join(s.explain(plan.Text{EN: "open", JA: "開く"}, err), s.Close())
 		}
 	}()
+	if err := own.choose(survey(ctx, config, o), o); err != nil {
+		return nil, err
+	}
 	// Those who write wait for each other, and may not keep others from reading.
 	s.write, s.read = own.pool(o), own.pool(o)
 	if _, err := again(ctx, s, func(ctx context.Context) (none struct{}, err error) { return none, own.claim(ctx, s.write, o) }); err != nil {

@@ -3,11 +3,12 @@ package journal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -48,23 +49,105 @@ func (p *postgres) accepting(config *pgx.ConnConfig) *pgx.ConnConfig {
 				return err
 			}
 		}
-		results, err := c.Exec(ctx, `SELECT pg_is_in_recovery(), (SELECT system_identifier FROM pg_control_system()),
-				CASE WHEN pg_is_in_recovery() THEN '0' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END;
-			SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')`).ReadAll()
+		is, err := look(ctx, c)
 		if err != nil {
 			return err
 		}
-		row := results[0].Rows[0]
-		if string(row[0]) == "t" {
+		if is.Standby {
 			return errors.New("it is a standby")
 		}
-		line, err := strconv.ParseUint(string(row[2]), 16, 64)
-		if err != nil {
-			return fmt.Errorf("its timeline %q: %w", row[2], err)
+		if err := p.seen.accept(c.Conn().RemoteAddr().String(), is.system, is.line); err != nil {
+			return err
 		}
-		return p.seen.accept(c.Conn().RemoteAddr().String(), string(row[1]), line)
+		return c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')`).Close()
 	}
 	return config
+}
+
+// Server is one server of a PostgreSQL store.
+type Server struct {
+	Address string
+	Standby bool
+	// Err is why it does not answer; nothing else is known then.
+	Err    error
+	system string
+	line   uint64
+}
+
+// look asks a server who it is. A standby's timeline is at least the one told.
+func look(ctx context.Context, c *pgconn.PgConn) (Server, error) {
+	results, err := c.Exec(ctx, `SELECT pg_is_in_recovery(), (SELECT system_identifier FROM pg_control_system()),
+		CASE WHEN pg_is_in_recovery() THEN (SELECT to_hex(timeline_id) FROM pg_control_checkpoint()) ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`).ReadAll()
+	if err != nil {
+		return Server{}, err
+	}
+	row := results[0].Rows[0]
+	is := Server{Standby: string(row[0]) == "t", system: string(row[1])}
+	is.line, err = strconv.ParseUint(string(row[2]), 16, 64)
+	return is, err
+}
+
+// survey asks every server that the address names, so that the newest primary is known before the
+// first that answers is believed.
+func survey(ctx context.Context, config *pgx.ConnConfig, o options) []Server {
+	configs := map[string]*pgx.ConnConfig{}
+	var order []string
+	for _, f := range append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+		at := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port)))
+		if one, ok := configs[at]; ok { // the same once more, without TLS or with
+			one.Fallbacks = append(one.Fallbacks, f)
+			continue
+		}
+		one := config.Copy()
+		one.Host, one.Port, one.TLSConfig, one.Fallbacks, one.ValidateConnect = f.Host, f.Port, f.TLSConfig, nil, nil
+		configs[at], order = one, append(order, at)
+	}
+	out := make([]Server, len(order))
+	var asking sync.WaitGroup
+	for i, at := range order {
+		asking.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			err := withPassword(ctx, configs[at], o)
+			var c *pgconn.PgConn
+			if err == nil {
+				c, err = pgconn.ConnectConfig(ctx, &configs[at].Config)
+			}
+			if err == nil {
+				out[i], err = look(ctx, c)
+				_ = c.Close(ctx)
+			}
+			out[i].Address, out[i].Err = at, err
+		})
+	}
+	asking.Wait()
+	return out
+}
+
+// choose takes the newest primary for the one to work with, and tells of others. Of two of which
+// neither took over from the other none is.
+func (p *postgres) choose(servers []Server, o options) error {
+	var newest Server
+	for _, s := range servers {
+		if s.Err == nil && s.line > newest.line {
+			newest = s
+		}
+	}
+	for _, s := range servers {
+		switch {
+		case s.Err != nil || s.Standby || s.Address == newest.Address:
+		case s.system != newest.system || s.line == newest.line && !newest.Standby:
+			return plan.Wrong("%s and %s both take writes, and neither took over from the other; which of them has the records? Name that one alone",
+				"%s と %s の両方が書き込みを受け付けており、どちらが引き継いだものか判断できません。記録を持つサーバーだけをアドレスに書いてください", s.Address, newest.Address)
+		case s.line < newest.line:
+			o.tell(plan.Say("record store: %s takes writes, but %s took over from it; it is not used: end it, and make it a standby again with pg_rewind",
+				"記録の保存先: %s は書き込みを受け付けていますが、すでに %s が引き継いでいます。使用しません。停止し、pg_rewindでスタンバイに戻してください", s.Address, newest.Address))
+		}
+	}
+	p.seen.mu.Lock()
+	defer p.seen.mu.Unlock()
+	p.seen.system, p.seen.newest = newest.system, newest.line
+	return nil
 }
 
 // broken reports whether a connection ended under a statement.
