@@ -19,7 +19,6 @@ import (
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
-	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/scenario"
 )
 
@@ -252,37 +251,6 @@ func (e *examination) engine(ctx context.Context, serves *api.Health) {
 		}
 		e.add("engine", title, Good, e.t("%s, namespace %s", "%s、名前空間 %s", conn.Address, conn.Namespace), "")
 	}
-}
-
-func (e *examination) store(ctx context.Context, serves *api.Health) {
-	title := e.t("record store", "記録の保存先")
-	at := e.c.StoreURL()
-	if serves != nil {
-		if serves.Store == "" {
-			return
-		}
-		if serves.Store == "ok" {
-			e.add("store", title, Good, e.t("the server reads and writes it", "サーバーが読み書き可能"), "")
-		} else {
-			e.add("store", title, Bad, serves.Store, "")
-		}
-		return
-	}
-	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			e.add("store", title, Good, e.t("%s is not there yet; the server makes it", "%s はまだありません。サーバーが作成します", path), "")
-			return
-		}
-	}
-	s, err := journal.Open(ctx, at)
-	if err == nil {
-		err = errors.Join(s.Ping(ctx), s.Close())
-	}
-	if err != nil {
-		e.add("store", title, Bad, err.Error(), "")
-		return
-	}
-	e.add("store", title, Good, at, "")
 }
 
 func (e *examination) plans() {

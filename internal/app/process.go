@@ -61,7 +61,7 @@ func Server(ctx context.Context, o Options) error {
 		return err
 	}
 	defer ln.Close()
-	store, err := openStore(ctx, l, o.Config)
+	store, err := openStore(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 		return err
 	}
 	defer door.Close()
-	store, err := openStore(ctx, l, o.Config)
+	store, err := openStore(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -217,12 +217,3 @@ func (s *server) settleOccasions(ctx context.Context) {
 		}
 	}
 }
-
-// openStore opens the record store, with the way out when it can't be.
-func openStore(ctx context.Context, l i18n.Lang, c config.Config) (journal.Store, error) {
-	store, err := journal.Open(ctx, c.StoreURL())
-	if err != nil {
-		return nil, &Trouble{What: l.T("the record store %s can't be opened", "記録の保存先 %s を開けません", c.StoreURL()), Err: err}
-	}
-	return store, nil
-}

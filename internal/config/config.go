@@ -17,11 +17,13 @@ import (
 type Config struct {
 	File string `mapstructure:"-"` // the muster.yaml that was read; "" when there is none
 
-	Data   string `mapstructure:"data"`
-	Plans  string `mapstructure:"plans"`
-	Store  string `mapstructure:"store"`
-	Listen string `mapstructure:"listen"`
-	Server string `mapstructure:"server"`
+	Data  string `mapstructure:"data"`
+	Plans string `mapstructure:"plans"`
+	Store string `mapstructure:"store"`
+	// StorePassword is a reference to the password of the store's user.
+	StorePassword string `mapstructure:"store_password"`
+	Listen        string `mapstructure:"listen"`
+	Server        string `mapstructure:"server"`
 	// PublicURL is where browsers find the board and links lead to; "" is http://Listen.
 	PublicURL string `mapstructure:"public_url"`
 	// InsecureHTTP allows what InClear reports, Hosts are further names of the server.
@@ -149,7 +151,7 @@ func Keys() []Key {
 	return append([]Key{
 		{"data", ".muster", "directory that holds everything muster keeps", "musterのデータを置くディレクトリ"},
 		{"plans", ".", "directory with the estate, runbooks and scenarios", "estate・runbook・scenarioのYAMLを置くディレクトリ"},
-		{"store", "", "record store; empty is sqlite:DATA/journal.db", "記録の保存先。空なら sqlite:DATA/journal.db"},
+		{"store", "", "record store, sqlite:PATH or postgres://USER@HOST:PORT,HOST:PORT/DATABASE; empty is sqlite:DATA/journal.db", "記録の保存先。sqlite:パス または postgres://ユーザー@ホスト:ポート,ホスト:ポート/データベース。空なら sqlite:DATA/journal.db"},
 		{"listen", "127.0.0.1:7700", "address the API listens on", "APIの待ち受けアドレス"},
 		{"public_url", "", "URL at which people reach the board, as in the links of messages; empty is http://LISTEN, and messages then have no links", "利用者がボードを開くURL（通知内のリンクにも使用）。空なら http://LISTEN とし、通知にリンクを付けない"},
 		{"server", "", "URL of the server the commands talk to; empty is http://LISTEN", "コマンドの接続先サーバーのURL。空なら http://LISTEN"},
@@ -207,7 +209,7 @@ func Keys() []Key {
 		{"webhook.contacts", "false", "also send what is said to each person, with their telephone number and their own links, to a gateway that calls or writes to them; else only what is said to all", "電話・SMSゲートウェイ向けに、各人への通知も電話番号と本人用リンクを付けて送る。falseなら全体への通知のみ送る"},
 		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
-	}, append(append(identityKeys(), doorKeys()...), findingKeys()...)...)
+	}, append(append(append(identityKeys(), doorKeys()...), findingKeys()...), storeKeys()...)...)
 }
 
 // Embedded reports whether the engine is the one that `muster up` runs.

@@ -235,6 +235,7 @@ func (c Config) check() Mistakes {
 	if c.People.Keep < 0 {
 		say("people.keep", "%s lies before the run's end; write a span such as 720h, or 0s to erase at the end", "%s は実施の終了より前になります。720h のような期間か、終了時に消去するなら 0s にしてください", c.People.Keep)
 	}
+	c.checkStore(say)
 	c.checkEvidence(say)
 	c.checkChannels(say, oneOf)
 	c.checkIdentity(say)

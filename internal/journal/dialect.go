@@ -29,6 +29,9 @@ type dialect interface {
 	alive() error
 	// patience bounds a try, so that a server that hangs gives way to the one that took over; 0 is none.
 	patience() time.Duration
+	// schemaTable keeps the number of the schema.
+	schemaTable() string
+	facts(ctx context.Context, db *sql.DB, out *Facts) error
 	// told hears what was kept.
 	told(runs []string)
 	close() error

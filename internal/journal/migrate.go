@@ -61,6 +61,9 @@ var ErrNewer = errors.New("the record store is of a newer muster")
 // ErrOlder: the store has to be brought up to date first.
 var ErrOlder = errors.New("the record store is of an older muster")
 
+// ErrEmpty: there is no record store yet.
+var ErrEmpty = errors.New("there is no record store yet")
+
 // migrate brings the schema up to date, each step in a transaction of its own. What is there
 // already is saved first, by before, which says where to.
 func migrate(ctx context.Context, db *sql.DB, sc schema, o options, before func(ctx context.Context, db *sql.DB, has, known int64) (plan.Text, error)) error {

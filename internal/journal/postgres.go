@@ -39,7 +39,8 @@ func openPostgres(ctx context.Context, address string, o options) (_ *database, 
 			err = errors.Join(s.explain(plan.Text{EN: "open", JA: "開く"}, err), s.Close())
 		}
 	}()
-	if err := own.choose(survey(ctx, config, o), o); err != nil {
+	own.servers = survey(ctx, config, o)
+	if err := own.choose(own.servers, o); err != nil {
 		return nil, err
 	}
 	// Those who write wait for each other, and may not keep others from reading.
@@ -128,6 +129,7 @@ func local(host string) bool {
 type postgres struct {
 	where    string
 	config   *pgx.ConnConfig
+	servers  []Server // as they were when it was opened
 	pools    []*sql.DB
 	seen     timeline
 	announce func(runs ...string)
@@ -177,6 +179,9 @@ func (p *postgres) claim(ctx context.Context, db *sql.DB, o options) error {
 		return plan.Wrong("the user has no schema there; run CREATE SCHEMA, or name one with ?search_path=NAME", "このユーザーが使えるスキーマがありません。CREATE SCHEMA を実行するか、?search_path=名前 で指定してください")
 	case !ours && tables:
 		return plan.Wrong("schema %q holds another program's tables; it was left as it is; make a database for muster alone", "スキーマ %q には別のプログラムの表があります。変更はしていません。muster専用のデータベースを作成してください", schema)
+	}
+	if !ours && o.asIs {
+		return &trouble{text: plan.Say("there are no records yet; the server makes the tables when it starts", "まだ記録がありません。サーバーの起動時に表を作成します"), err: ErrEmpty, silent: true}
 	}
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock(hashtextextended($1, 0))`, "muster/migrate/"+schema); err != nil {
 		return err

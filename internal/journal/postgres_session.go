@@ -87,6 +87,23 @@ func look(ctx context.Context, c *pgconn.PgConn) (Server, error) {
 	return is, err
 }
 
+// shortly is an error of connecting without what the driver repeats of address, user and database.
+func shortly(err error) error {
+	for {
+		more := errors.Unwrap(err)
+		if more == nil {
+			return err
+		}
+		if _, said := err.(interface{ Said() plan.Text }); said {
+			return err
+		}
+		if _, said := err.(*pgconn.PgError); said {
+			return err
+		}
+		err = more
+	}
+}
+
 // survey asks every server that the address names, so that the newest primary is known before the
 // first that answers is believed.
 func survey(ctx context.Context, config *pgx.ConnConfig, o options) []Server {

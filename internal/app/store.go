@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/secret"
+)
+
+// StoreOptions are how the settings say that the record store is opened. Its password is read for
+// every connection, so that a new one needs no restart.
+func StoreOptions(c config.Config, hear func(plan.Text)) []journal.Option {
+	out := []journal.Option{journal.Notices(hear)}
+	if ref := c.StorePassword; ref != "" {
+		out = append(out, journal.Password(func(ctx context.Context) (string, error) { return secret.Local{}.Resolve(ctx, ref) }))
+	}
+	return out
+}
+
+// openStore opens the record store, with the way out when it can't be.
+func openStore(ctx context.Context, o Options) (journal.Store, error) {
+	store, err := journal.Open(ctx, o.Config.StoreURL(), StoreOptions(o.Config, func(t plan.Text) { o.Log.Warn(t.In(string(o.Lang))) })...)
+	if err != nil {
+		return nil, StoreTrouble(o.Lang, err)
+	}
+	return store, nil
+}
+
+// StoreTrouble is why a record store can't be used, in the reader's language.
+func StoreTrouble(l i18n.Lang, err error) error {
+	return &Trouble{What: l.T("the record store can't be used", "記録の保存先を利用できません"), Err: spoken{l, err}}
+}
+
+// spoken is an error in the reader's language where it has one.
+type spoken struct {
+	lang i18n.Lang
+	err  error
+}
+
+func (s spoken) Error() string {
+	var both interface{ Said() plan.Text }
+	if errors.As(s.err, &both) {
+		return both.Said().In(string(s.lang))
+	}
+	return s.err.Error()
+}
+
+func (s spoken) Unwrap() error { return s.err }
+
+// store looks at the record store itself, and asks the server when one runs.
+func (e *examination) store(ctx context.Context, serves *api.Health) {
+	title := e.t("record store", "記録の保存先")
+	at := e.c.StoreURL()
+	if serves != nil && serves.Store != "" && serves.Store != "ok" {
+		e.add("store", title, Bad, serves.Store, "")
+		return
+	}
+	if serves != nil && e.c.Server != "" { // it may be on another machine, with settings of its own
+		e.served(title, serves)
+		return
+	}
+	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			e.add("store", title, Good, e.t("%s is not there yet; the server makes it", "%s はまだありません。サーバーが作成します", path), "")
+			return
+		}
+	}
+	ask, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	var notes []plan.Text
+	facts, err := journal.Inspect(ask, at, StoreOptions(e.c, func(t plan.Text) { notes = append(notes, t) })...)
+	switch {
+	case err != nil && serves != nil && serves.Store == "ok":
+		e.served(title, serves) // which reaches it, from where it runs
+		return
+	case errors.Is(err, journal.ErrEmpty), errors.Is(err, journal.ErrOlder): // the next start sees to it
+		e.add("store", title, Odd, spoken{e.l, err}.Error(), "")
+		return
+	case err != nil:
+		e.add("store", title, Bad, spoken{e.l, err}.Error(), "")
+		return
+	}
+	found, lang := facts.Text().In(string(e.l)), string(e.l)
+	notes = append(notes, facts.Notes...)
+	if len(notes) == 0 {
+		e.add("store", title, Good, found, "")
+		return
+	}
+	var out []string
+	for _, n := range notes {
+		out = append(out, n.In(lang))
+	}
+	result := Odd
+	if facts.Bad {
+		result = Bad
+	}
+	e.add("store", title, result, found, strings.Join(out, "\n"))
+}
+
+func (e *examination) served(title string, serves *api.Health) {
+	if serves.Store == "ok" {
+		e.add("store", title, Good, e.t("the server reads and writes it", "サーバーが読み書き可能"), "")
+	}
+}
