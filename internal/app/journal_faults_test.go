@@ -15,12 +15,8 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// While another process holds the journal a run stands still, begins nothing, and the log
-// says once why; then it goes on by itself, and nothing is missing.
-func TestAJournalThatIsHeldHoldsTheRun(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
+// heldPlan is a live drill whose first step waits for the file goOn.
+func heldPlan(begun, goOn, second, third string) map[string]string {
 	files := map[string]string{"estate.yaml": strings.Replace(estate, "runbooks: {failover: orders-failover}", "runbooks: {failover: held}", 1)}
 	files["estate.yaml"] = strings.Replace(files["estate.yaml"], "    functions:\n      - {name: port, title: Port, probe: {uses: probe.tcp, at: osaka, with: {address: \"127.0.0.1:1\"}}}\n", "", 1)
 	files["runbook.yaml"] = fmt.Sprintf(`kind: Runbook
@@ -30,11 +26,29 @@ steps:
   - {id: first, uses: exec.run, with: {argv: [sh, -c, "touch %[1]s; until [ -e %[2]s ]; do sleep 0.05; done"]}}
   - {id: second, uses: exec.run, with: {argv: [touch, %[3]s]}}
   - {id: third, uses: exec.run, with: {argv: [touch, %[4]s]}}
-`, at("begun"), at("go"), at("second"), at("third"))
+`, begun, goOn, second, third)
 	files["scenario.yaml"] = strings.Replace(strings.Replace(tabletop, "tabletop", "live", 1), "hazard: disaster", "hazard: disaster\nphases: [activation, recovery_decision, recovery, verification, closing]\napprovals: 0\nverify_wait: 1s\nhold: 500ms", 1)
 	files["scenario.yaml"] = strings.Replace(files["scenario.yaml"], "rule: wait", "rule: alternate-site-when-rto-at-risk", 1)
 	files["scenario.yaml"] = strings.Replace(files["scenario.yaml"], "within: 1m", "within: 1s", 1)
-	o, _ := options(t, plansDir(t, files))
+	return files
+}
+
+func there(path string) func() string {
+	return func() string {
+		if _, err := os.Stat(path); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+}
+
+// While another process holds the journal a run stands still, begins nothing, and the log
+// says once why; then it goes on by itself, and nothing is missing.
+func TestAJournalThatIsHeldHoldsTheRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	o, _ := options(t, plansDir(t, heldPlan(at("begun"), at("go"), at("second"), at("third"))))
 	said := &talk{}
 	o.Log = slog.New(slog.NewTextHandler(said, nil))
 	o.Config.Store = "sqlite:" + at("journal.db")
@@ -43,15 +57,7 @@ steps:
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := func(name string) func() string {
-		return func() string {
-			if _, err := os.Stat(at(name)); err != nil {
-				return err.Error()
-			}
-			return ""
-		}
-	}
-	pgtest.Eventually(t, 30*time.Second, there("begun"))
+	pgtest.Eventually(t, 30*time.Second, there(at("begun")))
 	other, err := sql.Open("sqlite", at("journal.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +77,7 @@ steps:
 		}
 		return ""
 	})
-	if there("third")() == "" {
+	if there(at("third"))() == "" {
 		t.Error("a step was begun while its forerunners were not in the journal")
 	}
 	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {

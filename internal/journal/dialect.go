@@ -32,6 +32,12 @@ type dialect interface {
 	// schemaTable keeps the number of the schema.
 	schemaTable() string
 	facts(ctx context.Context, db *sql.DB, out *Facts) error
+	// whole and only are how a transaction sees all of a store, and nobody else writes to it.
+	whole() *sql.TxOptions
+	only(ctx context.Context, tx *sql.Tx) error
+	// highest is the last position that was given in a table: none is given twice, in a copy either.
+	highest(ctx context.Context, tx *sql.Tx, table string) (int64, error)
+	setHighest(ctx context.Context, tx *sql.Tx, table string, n int64) error
 	// told hears what was kept.
 	told(runs []string)
 	close() error

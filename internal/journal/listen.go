@@ -47,6 +47,9 @@ func (p *postgres) close() error {
 func (p *postgres) channel() string { return "muster_" + p.schema }
 
 func (p *postgres) told(runs []string) {
+	if p.wake == nil {
+		return
+	}
 	p.mu.Lock()
 	for _, id := range runs {
 		p.pending[id] = true
@@ -122,6 +125,9 @@ func (p *postgres) hearUntilCut(ctx context.Context, o options) (heard bool) {
 		_ = conn.Close(end)
 	}()
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{p.channel()}.Sanitize()); err != nil {
+		return false
+	}
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock_shared(hashtextextended($1, 0))`, p.useLock()); err != nil {
 		return false
 	}
 	p.announce() // what came while nobody listened

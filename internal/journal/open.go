@@ -16,6 +16,7 @@ type options struct {
 	password func(ctx context.Context) (string, error)
 	notice   func(plan.Text)
 	asIs     bool
+	alone    bool
 }
 
 func (o options) tell(t plan.Text) {

@@ -48,7 +48,9 @@ func openPostgres(ctx context.Context, address string, o options) (_ *database, 
 	if _, err := again(ctx, s, func(ctx context.Context) (none struct{}, err error) { return none, own.claim(ctx, s.write, o) }); err != nil {
 		return nil, err
 	}
-	own.listen(o)
+	if !o.asIs && !o.alone { // nobody waits with it
+		own.listen(o)
+	}
 	return s, nil
 }
 
