@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -312,4 +314,24 @@ func TestPlanAlteredInTheStore(t *testing.T) {
 	}
 	_, err := s.Plan(t.Context(), "aa")
 	wants(t, err, "altered in the store")
+}
+
+// A disk that has no room for the backup keeps the schema from being changed.
+func TestNoBackupNoUpgrade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	s := open(t, path)
+	s.Close()
+	exec(t, path, "DELETE FROM goose_db_version WHERE version_id > 4")
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	full := errors.New("no room")
+	err = migrate(t.Context(), db, sqliteSchema, options{}, func(context.Context, *sql.DB, int64, int64) (plan.Text, error) { return plan.Text{}, full })
+	wants(t, err, "could not be saved before", "nothing was changed")
+	var has int64
+	if qerr := db.QueryRow("SELECT MAX(version_id) FROM goose_db_version").Scan(&has); qerr != nil || has != 4 || !errors.Is(err, full) {
+		t.Errorf("schema %d, %v, want 4 as before; %v", has, qerr, err)
+	}
 }

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"testing"
 
@@ -35,4 +36,16 @@ func opened(t *testing.T, address string, more ...journal.Option) journal.Store 
 		}
 	})
 	return s
+}
+
+func sqliteExec(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
 }

@@ -1,0 +1,182 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// told collects what an opened store says.
+type told struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (n *told) hear(t plan.Text) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.said = append(n.said, t.EN, t.JA)
+}
+
+func (n *told) says(words ...string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := strings.Join(n.said, "\n")
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(all, w) })
+}
+
+// bilingual fails unless an error is said in both languages with these words.
+func bilingual(t *testing.T, err error, en, ja string) {
+	t.Helper()
+	var both interface{ Said() plan.Text }
+	if !errors.As(err, &both) {
+		t.Errorf("%v is not said in both languages", err)
+		return
+	}
+	if said := both.Said(); !strings.Contains(said.EN, en) || !strings.Contains(said.JA, ja) {
+		t.Errorf("said %q and %q, want %q and %q", said.EN, said.JA, en, ja)
+	}
+}
+
+// A newer schema in PostgreSQL is refused and left as it is, as in a file; an older one is only
+// looked at where somebody only looks.
+func TestPostgreSQLSchemas(t *testing.T) {
+	pair := pgtest.StartPair(t)
+	address, password := pair.NewDatabase(t)
+	at := databaseOf(pair.Tokyo, address)
+	if _, err := journal.Inspect(t.Context(), address, journal.Password(password)); !errors.Is(err, journal.ErrEmpty) {
+		t.Errorf("look where there is none yet: %v, want ErrEmpty", err)
+	}
+	if n := pgtest.Value[int](t, at, "SELECT count(*) FROM pg_class WHERE relname IN ('events', 'muster_schema')"); n != 0 {
+		t.Error("looking made tables")
+	}
+
+	// Several servers start at once on an empty database.
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			s, err := journal.Open(context.Background(), address, journal.Password(password))
+			if err == nil {
+				err = errors.Join(s.Append(context.Background(), []run.Event{remark("r1", "w", 1)}), s.Close())
+			}
+			done <- err
+		}()
+	}
+	for range 4 {
+		if err := <-done; err != nil {
+			t.Errorf("open at once: %v", err)
+		}
+	}
+	if n := pgtest.Value[int64](t, at, "SELECT max(version_id) FROM muster_schema"); n != journal.Schema() {
+		t.Errorf("schema %d, want %d", n, journal.Schema())
+	}
+
+	// An older one is brought up to date, which is told with the way to save it before.
+	at.Exec(t, "DELETE FROM muster_schema WHERE version_id > 4")
+	if _, err := journal.Inspect(t.Context(), address, journal.Password(password)); !errors.Is(err, journal.ErrOlder) {
+		t.Errorf("look at an older one: %v, want ErrOlder", err)
+	}
+	var notes told
+	s := opened(t, address, journal.Password(password), journal.Notices(notes.hear))
+	if !notes.says("from schema 4 to", "pg_dump", "更新しました") {
+		t.Errorf("the upgrade says %q", notes.said)
+	}
+	if list, err := s.Events(t.Context(), "r1", 0, 0); err != nil || len(list) != 1 {
+		t.Errorf("events after the upgrade: %v, %v", list, err)
+	}
+
+	at.Exec(t, "INSERT INTO muster_schema (version_id, is_applied) VALUES (999, true)")
+	_, err := journal.Open(t.Context(), address, journal.Password(password))
+	if !errors.Is(err, journal.ErrNewer) {
+		t.Errorf("open a newer one: %v, want ErrNewer", err)
+	}
+	bilingual(t, err, "schema 999", "より新しいmuster")
+
+	foreign, _ := pair.NewDatabase(t)
+	databaseOf(pair.Tokyo, foreign).Exec(t, "CREATE TABLE stamps (id int)")
+	_, err = journal.Open(t.Context(), foreign, journal.Password(password))
+	bilingual(t, err, "another program's tables", "別のプログラムの表")
+
+	_, err = journal.Open(t.Context(), address, journal.Password(func(context.Context) (string, error) { return "wrong", nil }))
+	bilingual(t, err, "does not let this user in", "ログインを拒否")
+	if err != nil && strings.Contains(err.Error(), pair.Password) {
+		t.Error("the error tells the password")
+	}
+}
+
+// A database whose names could not all be written is refused.
+func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
+	pair := pgtest.StartPair(t)
+	address, password := pair.NewDatabase(t)
+	pair.Tokyo.Exec(t, "CREATE DATABASE japanese ENCODING 'EUC_JP' TEMPLATE template0")
+	_, err := journal.Open(t.Context(), address[:strings.LastIndex(address, "/")+1]+"japanese", journal.Password(password))
+	bilingual(t, err, "EUC_JP", "ENCODING 'UTF8'")
+}
+
+// Beyond this machine the server has to prove who it is, unless somebody says otherwise, and is told.
+func TestAServerBeyondThisMachineProvesItself(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nobody is asked
+	for address, weak := range map[string]bool{
+		"postgres://muster@db1.example.jp,127.0.0.1/muster":                    false,
+		"postgres://muster@db1.example.jp/muster?sslmode=verify-full":          false,
+		"postgres://muster@db1.example.jp/muster?sslmode=require":              true,
+		"postgres://muster@127.0.0.1,localhost,[::1]:5/muster?sslmode=disable": false,
+		"postgres://muster@/muster?host=/run/postgresql":                       false,
+	} {
+		var notes told
+		if _, err := journal.Open(ctx, address, journal.Notices(notes.hear)); err == nil {
+			t.Fatalf("%s was opened", address)
+		}
+		if notes.says("verify-full") != weak {
+			t.Errorf("%s: told %q, want weak %v", address, notes.said, weak)
+		}
+	}
+}
+
+// Before the schema of a file is changed it is copied beside itself; where that can't be, it is left.
+func TestAFileIsSavedBeforeItsSchemaChanges(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "journal.db")
+	s := opened(t, "sqlite:"+path)
+	if err := s.Append(t.Context(), []run.Event{remark("r1", "w", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	older := func() { sqliteExec(t, path, "DELETE FROM goose_db_version WHERE version_id > 4") }
+	older()
+	var notes told
+	again := opened(t, "sqlite:"+path, journal.Notices(notes.hear))
+	saved := path + ".schema-4"
+	if !notes.says("from schema 4 to", saved, "更新前の内容は") {
+		t.Errorf("the upgrade says %q", notes.said)
+	}
+	if info, err := os.Stat(saved); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the backup: %v, %v", info, err)
+	}
+	if err := again.Append(t.Context(), []run.Event{remark("r1", "w", 2)}); err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	// The way back: the older muster works on the copy, which has what was there before.
+	was := opened(t, "sqlite:"+saved)
+	if list, err := was.Events(t.Context(), "r1", 0, 0); err != nil || len(list) != 1 {
+		t.Errorf("the backup has %v, %v, want the one event from before", list, err)
+	}
+	// A second upgrade from there leaves the first backup alone.
+	older()
+	opened(t, "sqlite:"+path)
+	if _, err := os.Stat(saved + ".1"); err != nil {
+		t.Errorf("the second backup: %v", err)
+	}
+}
