@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -110,4 +111,45 @@ func (e *examination) served(title string, serves *api.Health) {
 	if serves.Store == "ok" {
 		e.add("store", title, Good, e.t("the server reads and writes it", "サーバーが読み書き可能"), "")
 	}
+}
+
+// MigrateStore brings the record store that the settings name up to date, and says what it is then.
+func MigrateStore(ctx context.Context, l i18n.Lang, c config.Config, hear func(plan.Text)) (journal.Facts, error) {
+	store, err := journal.Open(ctx, c.StoreURL(), StoreOptions(c, hear)...)
+	if err == nil {
+		err = store.Close()
+	}
+	var facts journal.Facts
+	if err == nil {
+		facts, err = journal.Inspect(ctx, c.StoreURL(), StoreOptions(c, nil)...)
+	}
+	if err != nil {
+		return facts, StoreTrouble(l, err)
+	}
+	return facts, nil
+}
+
+// CopyStore copies a whole record store to an empty one. A file in a data directory is held as long,
+// so that no muster begins to work with it.
+func CopyStore(ctx context.Context, l i18n.Lang, c config.Config, from, to string, hear func(plan.Text)) ([]journal.Copied, error) {
+	for _, side := range []string{from, to} {
+		path, ok := strings.CutPrefix(side, "sqlite:")
+		dir := filepath.Dir(path)
+		if !ok {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {
+			continue // no data directory
+		}
+		data, err := openData(l, dir, alone)
+		if err != nil {
+			return nil, err
+		}
+		defer data.Close()
+	}
+	out, err := journal.Copy(ctx, from, to, StoreOptions(c, hear)...)
+	if err != nil {
+		return nil, StoreTrouble(l, err)
+	}
+	return out, nil
 }

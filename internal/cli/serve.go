@@ -27,7 +27,7 @@ API, and a worker for every site of the estate. All data is in one directory.`,
 			return app.Up(cmd.Context(), c.process(), nil)
 		},
 	}
-	c.settings(cmd.Flags(), "listen", "store", "engine", "check_every", "people.", "sites", "gateway.", "policy", "log.")
+	c.settings(cmd.Flags(), "listen", "store", "store_password", "engine", "check_every", "people.", "sites", "gateway.", "policy", "log.")
 	return cmd
 }
 
@@ -38,7 +38,7 @@ func (c *command) server() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.Server(cmd.Context(), c.process()) },
 	}
-	c.settings(cmd.Flags(), "listen", "store", "check_every", "people.", "log.", "temporal.")
+	c.settings(cmd.Flags(), "listen", "store", "store_password", "check_every", "people.", "log.", "temporal.")
 	return cmd
 }
 
