@@ -2,8 +2,8 @@
 // interpreter beside a minimal scheduler and bash, the outage of a failover beside the
 // shortest script that does it, the check of a large bundle of plan files, what a site
 // worker needs when idle and when it probes 100 systems, a restore test of 1 GB, how fast an
-// alarm calls people, 5,000 people who answer at once, the evidence of 5,000 steps, and
-// pages over a history of ten years. It needs
+// alarm calls people, 5,000 people who answer at once, the evidence of 5,000 steps,
+// how soon an event is acknowledged in each kind of record store, and pages over a history of ten years. It needs
 // bin/muster, bin/muster-engine and bin/muster-witness (`make build`) and takes some
 // minutes. Times are this machine's, under the load it has now: use them as ratios.
 package main
@@ -43,7 +43,7 @@ func main() {
 		}
 		return
 	}
-	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore,alarm,people,board,evidence,history", "what to measure")
+	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore,alarm,people,board,evidence,store,history", "what to measure")
 	bin := flag.String("bin", "bin", "folder with muster, muster-engine and muster-witness")
 	runs := flag.Int("runs", 5, "how often an outage is measured")
 	largest := flag.Int("largest", 1000, "largest number of steps of the interpreter")
@@ -85,11 +85,11 @@ func measure(ctx context.Context, what []string, b bench) (err error) {
 	}
 	fmt.Printf("%s, %d cores, load %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), load())
 	parts := map[string]func(context.Context) error{"interpreter": b.interpreter, "outage": b.outage, "validate": b.validate,
-		"idle": b.idle, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people, "board": b.board, "evidence": b.evidence, "history": b.history}
+		"idle": b.idle, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people, "board": b.board, "evidence": b.evidence, "store": b.store, "history": b.history}
 	for _, w := range what {
 		part, ok := parts[w]
 		if !ok {
-			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore, alarm, people, board, evidence, history", w)
+			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore, alarm, people, board, evidence, store, history", w)
 		}
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("%s: %w", w, err)
