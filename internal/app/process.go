@@ -75,6 +75,9 @@ func Server(ctx context.Context, o Options) error {
 	}
 	defer c.Close()
 
+	if err := claimStore(ctx, o, store, c, conn.Address, conn.Namespace); err != nil {
+		return ended(ctx, err)
+	}
 	s, err := newServer(ctx, o, store, c, m, all.Registry(all.Options{}), token, nil)
 	if err != nil {
 		return err
@@ -198,6 +201,9 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	}
 	defer c.Close()
 
+	if err := claimStore(ctx, o, store, c, at.Address, at.Namespace); err != nil {
+		return ended(ctx, err)
+	}
 	return ended(ctx, up(ctx, o, e, store, c, m, token, ln, door, started))
 }
 

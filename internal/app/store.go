@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -34,6 +37,27 @@ func openStore(ctx context.Context, o Options) (journal.Store, error) {
 		return nil, StoreTrouble(o.Lang, err)
 	}
 	return store, nil
+}
+
+// leaveWithin is how long a start waits for another control plane to let go of the store: the part of
+// a machine that is gone ends after some 20 s.
+const leaveWithin = 30 * time.Second
+
+// claimStore takes part in the work on a store that several machines reach, and refuses where
+// servers on another engine have it.
+func claimStore(ctx context.Context, o Options, store journal.Store, c client.Client, address, namespace string) error {
+	of, ok := store.(journal.Claimer)
+	if !ok {
+		return nil
+	}
+	name := address + "/" + namespace
+	if d, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace}); err == nil {
+		name = namespace + " " + d.GetNamespaceInfo().GetId() // the same by whatever address it is reached
+	}
+	if err := of.Claim(ctx, name, leaveWithin); err != nil {
+		return StoreTrouble(o.Lang, err)
+	}
+	return nil
 }
 
 // StoreTrouble is why a record store can't be used, in the reader's language.

@@ -2,16 +2,25 @@ package app
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/workflows"
 )
 
 // onPostgres keeps the records of o in a database of a real pair.
@@ -94,4 +103,95 @@ func lookedAt(t *testing.T, o Options, id string) Check {
 	}
 	t.Fatalf("doctor does not look at %s", id)
 	return Check{}
+}
+
+// Two servers on one store and one engine show each other's runs at once; a server on an engine of
+// its own is not let in beside them.
+func TestTwoServersOnOneStore(t *testing.T) {
+	t.Parallel()
+	own := temporaltest.Start(t)
+	_, namespace := own.NewClient(t)
+	one, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "scenario.yaml": tabletop}))
+	onPostgres(t, &one)
+	two := one
+	two.Config.Data = filepath.Join(t.TempDir(), "data")
+	first, second := serves(t, one, own, namespace), serves(t, two, own, namespace)
+	started, err := first.Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Drill, By: "sato"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Who waits at the second server for what comes next gets what is said at the first one.
+	seen, err := second.Events(t.Context(), started.Run, 0, 20*time.Second)
+	if err != nil || len(seen.Entries) == 0 {
+		t.Fatalf("the other server has %+v, %v", seen, err)
+	}
+	if _, err := first.Remark(t.Context(), started.Run, workflows.Remark{By: "sato", Text: "seen from there too"}); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Eventually(t, 30*time.Second, func() string {
+		for _, e := range seen.Entries {
+			if strings.Contains(e.Event.Reason+string(e.Event.Data), "seen from there too") {
+				return ""
+			}
+		}
+		if seen, err = second.Events(t.Context(), started.Run, seen.Next, 20*time.Second); err != nil {
+			return err.Error()
+		}
+		return "the remark did not come"
+	})
+	other := one
+	other.Config.Data = filepath.Join(t.TempDir(), "data")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := Up(ctx, other, nil); !errors.Is(err, journal.ErrTwoEngines) || !strings.Contains(err.Error(), "engine of its own") {
+		t.Errorf("muster up on an engine of its own beside them: %v, want ErrTwoEngines", err)
+	}
+}
+
+// serves is a server on an engine that it shares with others.
+func serves(t *testing.T, o Options, on *temporaltest.Engine, namespace string) *api.Client {
+	t.Helper()
+	data, err := openData(o.Lang, o.Config.Data, shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(data.Close)
+	token, err := serverToken(o.Lang, o.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := openStore(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	c, err := engine.Dial(t.Context(), on.Connection(namespace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if err := claimStore(t.Context(), o, store, c, on.Address, namespace); err != nil {
+		t.Fatal(err)
+	}
+	s, err := newServer(t.Context(), o, store, c, metrics.New("test"), all.Registry(all.Options{}), token, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended, ready := make(chan error, 1), make(chan struct{})
+	go func() { ended <- s.run(ctx, ln, sync.OnceFunc(func() { close(ready) })) }()
+	t.Cleanup(func() { stop(); <-ended })
+	select {
+	case <-ready:
+	case err := <-ended:
+		ended <- err
+		t.Fatal(err)
+	}
+	client := api.Connect("http://"+ln.Addr().String(), token, "en")
+	t.Cleanup(client.Close)
+	return client
 }

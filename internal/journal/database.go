@@ -251,6 +251,9 @@ func (s *database) Ping(ctx context.Context) error {
 	if err := s.alive(); err != nil {
 		return err
 	}
+	if err := s.barred(); err != nil {
+		return s.explain(plan.Text{EN: "write", JA: "書き込み"}, err)
+	}
 	_, _, err := once(ctx, s.patience(), func(ctx context.Context) (none struct{}, err error) {
 		var n int64
 		if err := s.read.QueryRowContext(ctx, `SELECT n FROM pings WHERE id = 1`).Scan(&n); err != nil {

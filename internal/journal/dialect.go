@@ -38,6 +38,8 @@ type dialect interface {
 	// highest is the last position that was given in a table: none is given twice, in a copy either.
 	highest(ctx context.Context, tx *sql.Tx, table string) (int64, error)
 	setHighest(ctx context.Context, tx *sql.Tx, table string, n int64) error
+	// barred is why nothing may be written, which reading may.
+	barred() error
 	// told hears what was kept.
 	told(runs []string)
 	close() error
@@ -135,12 +137,20 @@ func plain(s string) string {
 
 // exec is one statement that may be done twice.
 func (s *database) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return again(ctx, s, func(ctx context.Context) (sql.Result, error) { return s.write.ExecContext(ctx, query, args...) })
+	return again(ctx, s, func(ctx context.Context) (sql.Result, error) {
+		if err := s.barred(); err != nil {
+			return nil, err
+		}
+		return s.write.ExecContext(ctx, query, args...)
+	})
 }
 
 // inTx does what may be done twice in one transaction.
 func (s *database) inTx(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	_, err := again(ctx, s, func(ctx context.Context) (none struct{}, err error) {
+		if err := s.barred(); err != nil {
+			return none, err
+		}
 		tx, err := s.write.BeginTx(ctx, nil)
 		if err != nil {
 			return none, err

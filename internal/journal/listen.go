@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +16,9 @@ type listener struct {
 	schema string
 
 	mu      sync.Mutex
-	pending map[string]bool // runs that others are yet to be told of
+	life    context.Context
+	bar     atomic.Pointer[error] // why nothing may be written
+	pending map[string]bool       // runs that others are yet to be told of
 	wake    chan struct{}
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -31,7 +34,7 @@ const (
 // listen works until close. The connection it listens on is none of a pool's.
 func (p *postgres) listen(o options) {
 	ctx, stop := context.WithCancel(context.Background())
-	p.stop, p.wake, p.pending = stop, make(chan struct{}, 1), map[string]bool{}
+	p.life, p.stop, p.wake, p.pending = ctx, stop, make(chan struct{}, 1), map[string]bool{}
 	p.working.Go(func() { p.hear(ctx, o) })
 	p.working.Go(func() { p.speak(ctx) })
 }

@@ -30,7 +30,7 @@ func openPostgres(ctx context.Context, address string, o options) (_ *database, 
 	if err != nil {
 		return nil, err
 	}
-	own := &postgres{where: where}
+	own := &postgres{where: where, opened: o}
 	own.config = own.accepting(config)
 	s := &database{dialect: own, where: where}
 	own.announce = s.announce
@@ -131,6 +131,7 @@ func local(host string) bool {
 type postgres struct {
 	where    string
 	config   *pgx.ConnConfig
+	opened   options
 	servers  []Server // as they were when it was opened
 	pools    []*sql.DB
 	seen     timeline
