@@ -17,6 +17,8 @@ func Activity(ctx workflow.Context, in plan.Foreign) (converter.RawValue, error)
 		args = append(args, in.Input)
 	}
 	var out converter.RawValue
+	// Its worker has none of muster's keys: what it is given and returns is in clear.
+	ctx = workflow.WithDataConverter(ctx, converter.GetDefaultDataConverter())
 	err := workflow.ExecuteActivity(foreign(ctx, in), in.Activity, args...).Get(ctx, &out)
 	return out, err
 }

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 
@@ -28,13 +29,17 @@ import (
 type Deps struct {
 	Store  journal.Store
 	Client client.Client
-	Log    *slog.Logger // nil discards
+	Data   converter.DataConverter // that of Client; nil is the SDK's default
+	Log    *slog.Logger            // nil discards
 }
 
 // Register registers the activities on the control plane's worker.
 func Register(w worker.ActivityRegistry, d Deps) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Data == nil {
+		d.Data = converter.GetDefaultDataConverter()
 	}
 	k := &keeper{Deps: d}
 	name := func(n string) activity.RegisterOptions { return activity.RegisterOptions{Name: n} }

@@ -21,6 +21,7 @@ func (d Deps) Taker(ctx context.Context, a plan.Attempt) (string, error) {
 	info := activity.GetInfo(ctx)
 	ask := &workflowservice.GetWorkflowExecutionHistoryReverseRequest{Namespace: info.Namespace, MaximumPageSize: 200,
 		Execution: &common.WorkflowExecution{WorkflowId: info.WorkflowExecution.ID, RunId: info.WorkflowExecution.RunID}}
+	data := converter.WithDataConverterSerializationContext(d.Data, converter.ActivitySerializationContext{Namespace: info.Namespace, WorkflowID: info.WorkflowExecution.ID})
 	taken := map[int64]string{} // by the number of the order
 	for {                       // the order is among the newest events
 		page, err := d.Client.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, ask)
@@ -38,7 +39,7 @@ func (d Deps) Taker(ctx context.Context, a plan.Attempt) (string, error) {
 					continue
 				}
 				var c plan.Call
-				if err := converter.GetDefaultDataConverter().FromPayloads(order.GetInput(), &c); err != nil {
+				if err := data.FromPayloads(order.GetInput(), &c); err != nil {
 					return "", fmt.Errorf("read the order of %s: %w", a.Uses, err)
 				}
 				if c.EffectKey == a.EffectKey {

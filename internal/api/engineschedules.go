@@ -13,7 +13,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/plan"
@@ -190,7 +189,7 @@ func (s *Server) scheduleState(ctx context.Context, name string) (applied, error
 		return out, fmt.Errorf("schedule %s in the engine has no input that can be read", name)
 	}
 	var of plan.Occasion
-	if err := converter.GetDefaultDataConverter().FromPayload(payload, &of); err != nil {
+	if err := s.Data.FromPayload(payload, &of); err != nil {
 		return out, fmt.Errorf("schedule %s in the engine: %w", name, err)
 	}
 	if err := json.Unmarshal(of.Spec, &out.Spec); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/alarm"
@@ -38,6 +39,8 @@ const bodyLimit = 64 << 10
 type Server struct {
 	Store  journal.Store
 	Engine client.Client
+	// Data is the converter of Engine; nil is the SDK's default.
+	Data   converter.DataConverter
 	Plans  Plans
 	Render Render
 	// RenderFor is Render for a reader who may not see what each of the others said; nil refuses
@@ -105,6 +108,9 @@ type Render func(w io.Writer, p plan.Plan, events []run.Event, earlier []report.
 func (s *Server) Handler() http.Handler {
 	if s.Now == nil {
 		s.Now = time.Now
+	}
+	if s.Data == nil {
+		s.Data = converter.GetDefaultDataConverter()
 	}
 	if s.Identity == nil {
 		s.Identity = identity.New(s.Store, identity.Options{Console: s.Token, Log: s.Log, Now: s.Now})

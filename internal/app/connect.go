@@ -17,19 +17,24 @@ import (
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/secret"
 )
 
 // Connection reads how to reach the engine that the settings name.
-func Connection(ctx context.Context, l i18n.Lang, c config.Config) (engine.Connection, error) {
+func Connection(ctx context.Context, l i18n.Lang, c config.Config, log *slog.Logger) (engine.Connection, error) {
 	t := c.Temporal
 	if c.Embedded() {
 		return engine.Connection{}, &Trouble{Mistake: true,
 			What:   l.T("No engine is named.", "エンジンの指定がありません。"),
 			WayOut: l.T("Give the address of your Temporal as temporal.address (--temporal-address), or run `muster up`, which has an engine of its own", "temporal.address (--temporal-address) でTemporalのアドレスを指定するか、エンジン内蔵の `muster up` を使ってください")}
 	}
-	out := engine.Connection{Address: t.Address, Namespace: t.Namespace}
+	codec, err := payloads(ctx, l, c, log)
+	if err != nil {
+		return engine.Connection{}, err
+	}
+	out := engine.Connection{Address: t.Address, Namespace: t.Namespace, Codec: codec}
 	if t.APIKey != "" {
 		key, err := secret.Local{}.Resolve(ctx, t.APIKey)
 		if err != nil {
@@ -69,9 +74,21 @@ func Connection(ctx context.Context, l i18n.Lang, c config.Config) (engine.Conne
 	return out, nil
 }
 
+// link is a process's connection to the engine.
+type link struct {
+	client client.Client // for everything but workers of workflows
+	flows  client.Client // for those, see engine.ForWorkflows
+	codec  *keyring.Codec
+}
+
+func (k *link) Close() {
+	k.flows.Close()
+	k.client.Close()
+}
+
 // dial connects to the engine and goes on trying as long as none answers: a site's
 // worker must be there when its engine is. What will not mend by waiting ends it.
-func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logger, m *metrics.Metrics) (client.Client, error) {
+func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logger, m *metrics.Metrics) (*link, error) {
 	c.Log = quiet(log)
 	if m != nil {
 		c.Metrics = m.SDK()
@@ -79,13 +96,13 @@ func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logge
 	silent := false
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
-		cl, err := engine.Dial(try, c)
+		k, err := connect(try, c)
 		cancel()
 		if err == nil {
 			if silent {
 				log.Info("engine reached", "address", c.Address)
 			}
-			return cl, nil
+			return k, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -107,6 +124,19 @@ func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logge
 			return nil, ctx.Err()
 		}
 	}
+}
+
+func connect(ctx context.Context, c engine.Connection) (*link, error) {
+	cl, err := engine.Dial(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	flows, err := engine.ForWorkflows(ctx, cl, c)
+	if err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return &link{client: cl, flows: flows, codec: c.Codec}, nil
 }
 
 // quiet lets the SDK say only what somebody should look at; its "started worker" and

@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
@@ -49,7 +50,7 @@ func (s *crowdServer) start() {
 	s.at = ln.Addr().String()
 	const token = "a-token-for-tests-only"
 	ctx, cancel := context.WithCancel(context.Background())
-	srv, err := newServer(ctx, s.o, store, s.c, metrics.New("test"), all.Registry(all.Options{}), token, nil)
+	srv, err := newServer(ctx, s.o, store, &link{client: s.c, flows: s.c, codec: keyring.NewCodec(nil, "")}, metrics.New("test"), all.Registry(all.Options{}), token, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}

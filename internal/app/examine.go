@@ -54,6 +54,7 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	e.space()
 	e.token()
 	e.door()
+	e.keys(ctx)
 	serves := e.server(ctx)
 	e.engine(ctx, serves)
 	e.store(ctx, serves)
@@ -236,7 +237,7 @@ func (e *examination) engine(ctx context.Context, serves *api.Health) {
 		}
 		e.add("engine", title, Good, e.t("embedded, %s; not running", "内蔵 %s (停止中)", path), "")
 	default:
-		conn, err := Connection(ctx, e.l, e.c)
+		conn, err := Connection(ctx, e.l, e.c, nil)
 		if err == nil {
 			ask, cancel := context.WithTimeout(ctx, 8*time.Second)
 			defer cancel()

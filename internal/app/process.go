@@ -40,7 +40,7 @@ func actor(ctx context.Context, f func(context.Context) error) (execute func() e
 func Server(ctx context.Context, o Options) error {
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
-	conn, err := Connection(ctx, l, o.Config)
+	conn, err := Connection(ctx, l, o.Config, o.Log)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func Server(ctx context.Context, o Options) error {
 	}
 	defer c.Close()
 
-	if err := claimStore(ctx, o, store, c, conn.Address, conn.Namespace); err != nil {
+	if err := claimStore(ctx, o, store, c.client, conn.Address, conn.Namespace); err != nil {
 		return ended(ctx, err)
 	}
 	s, err := newServer(ctx, o, store, c, m, all.Registry(all.Options{}), token, nil)
@@ -106,7 +106,7 @@ func Worker(ctx context.Context, o Options) error {
 	if err := ownCertificate(l, o.Config, time.Now()); err != nil {
 		return err
 	}
-	conn, err := Connection(ctx, l, o.Config)
+	conn, err := Connection(ctx, l, o.Config, o.Log)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func Worker(ctx context.Context, o Options) error {
 	var g group.Group
 	g.Add(untilSignal(ctx))
 	g.Add(actor(ctx, func(ctx context.Context) error {
-		s := newSites(ctx, o, c)
+		s := newSites(ctx, o, c.client)
 		if err := s.ensure(o.Config.Site); err != nil {
 			return err
 		}
@@ -159,6 +159,10 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 		return err
 	}
 	if err := inClear(o); err != nil {
+		return err
+	}
+	codec, err := payloads(ctx, l, o.Config, o.Log)
+	if err != nil {
 		return err
 	}
 	ln, err := listen(ctx, l, o.Config.Listen)
@@ -195,13 +199,13 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	}()
 	at := e.Endpoint()
 	m := metrics.New(o.Version)
-	c, err := dial(ctx, l, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token}, o.Log, m)
+	c, err := dial(ctx, l, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token, Codec: codec}, o.Log, m)
 	if err != nil {
 		return ended(ctx, err)
 	}
 	defer c.Close()
 
-	if err := claimStore(ctx, o, store, c, at.Address, at.Namespace); err != nil {
+	if err := claimStore(ctx, o, store, c.client, at.Address, at.Namespace); err != nil {
 		return ended(ctx, err)
 	}
 	return ended(ctx, up(ctx, o, e, store, c, m, token, ln, door, started))

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/muster-dr/muster/activities"
@@ -48,7 +47,7 @@ type Options struct {
 type server struct {
 	o        Options
 	store    journal.Store
-	client   client.Client
+	link     *link
 	metrics  *metrics.Metrics
 	api      *api.Server
 	board    *board.Board
@@ -63,17 +62,17 @@ type server struct {
 	accounts  *accounts
 }
 
-func newServer(ctx context.Context, o Options, store journal.Store, c client.Client, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
+func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
 	outcomes := &outcome.Keeper{Log: o.Log}
-	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), client: c, metrics: m, outcomes: outcomes}
+	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), link: c, metrics: m, outcomes: outcomes}
 	outcomes.Store = s.store
 	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
 	people := &directory{dir: o.Config.Plans, catalog: actions}
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
-		Store: s.store, Engine: c, Plans: files, Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
+		Store: s.store, Engine: c.client, Data: c.codec.Data(), Plans: files, Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker),
 	}
@@ -136,15 +135,15 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 			if s.o.Config.Temporal.PinRuns {
 				options = pinned(options, s.o.Version)
 			}
-			w := worker.New(s.client, plan.ControlQueue, options)
+			w := worker.New(s.link.flows, plan.ControlQueue, options)
 			workflows.Register(w)
-			record.Register(w, record.Deps{Store: s.store, Client: s.client, Log: s.o.Log})
+			record.Register(w, record.Deps{Store: s.store, Client: s.link.client, Data: s.link.codec.Data(), Log: s.o.Log})
 			s.occasions.Register(w)
 			return w
 		}, ready)
 	})
 	if s.o.Config.Temporal.PinRuns {
-		working.Go(func() { takeOver(ctx, s.client, s.o.Version, s.o.Log) })
+		working.Go(func() { takeOver(ctx, s.link.client, s.o.Version, s.o.Log) })
 	}
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
 	working.Go(func() { s.says.run(ctx) })

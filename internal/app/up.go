@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	group "github.com/oklog/run"
-	"go.temporal.io/sdk/client"
 
 	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/config"
@@ -20,11 +19,11 @@ import (
 )
 
 // up runs the parts of `muster up` as one group: what ends ends them all.
-func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c client.Client, m *metrics.Metrics, token string, ln net.Listener, door *gatewayDoor, started func(api, temporalUI string)) error {
+func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c *link, m *metrics.Metrics, token string, ln net.Listener, door *gatewayDoor, started func(api, temporalUI string)) error {
 	registry := all.Registry(all.Options{})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	workers := newSites(ctx, o, c)
+	workers := newSites(ctx, o, c.client)
 	// A plan may name a site that was added to the estate since the start.
 	s, err := newServer(ctx, o, store, c, m, registry, token, func(p plan.Plan) {
 		for _, site := range ownSites(o.Config, p.Estate) {
@@ -54,7 +53,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 		})
 	}))
 	if door != nil {
-		g.Add(actor(ctx, func(ctx context.Context) error { return door.serve(ctx, c, e.Endpoint().Namespace) }))
+		g.Add(actor(ctx, func(ctx context.Context) error { return door.serve(ctx, c.client, e.Endpoint().Namespace) }))
 	}
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		select {

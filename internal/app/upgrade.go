@@ -17,10 +17,12 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -41,7 +43,7 @@ func ExamineUpgrade(ctx context.Context, l i18n.Lang, c config.Config, version s
 // openRuns replays the history of everything under way.
 func (e *examination) openRuns(ctx context.Context) {
 	title := e.t("runs under way", "進行中の訓練・対応")
-	c, err := e.reach(ctx)
+	c, codec, err := e.reach(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.add("runs", title, Good, e.t("none: no engine has run here", "なし (ここではエンジンが動いたことがありません)"), "")
@@ -61,7 +63,11 @@ func (e *examination) openRuns(ctx context.Context) {
 		e.add("runs", title, Good, e.t("none", "なし"), "")
 		return
 	}
-	replayer := worker.NewWorkflowReplayer()
+	replayer, err := replayer(codec)
+	if err != nil {
+		e.trouble("runs", title, err)
+		return
+	}
 	workflows.Register(replayer)
 	var safe []string
 	for _, w := range open {
@@ -80,21 +86,33 @@ func (e *examination) openRuns(ctx context.Context) {
 }
 
 // reach connects to the engine that the installation uses. fs.ErrNotExist: there never was one.
-func (e *examination) reach(ctx context.Context) (client.Client, error) {
+func (e *examination) reach(ctx context.Context) (client.Client, *keyring.Codec, error) {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
 	defer cancel()
 	if e.c.Embedded() {
 		at, err := engine.Running(filepath.Join(e.c.Data, "engine"))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return engine.Dial(ctx, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token})
+		codec, err := payloads(ctx, e.l, e.c, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := engine.Dial(ctx, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token, Codec: codec})
+		return c, codec, err
 	}
-	conn, err := Connection(ctx, e.l, e.c)
+	conn, err := Connection(ctx, e.l, e.c, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return engine.Dial(ctx, conn)
+	c, err := engine.Dial(ctx, conn)
+	return c, conn.Codec, err
+}
+
+// replayer reads histories with this installation's keys.
+func replayer(codec *keyring.Codec) (worker.WorkflowReplayer, error) {
+	data, failures := codec.Strictly().Converters()
+	return worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: data, FailureConverter: failures})
 }
 
 // underWay is every open workflow of the kinds that muster has.
@@ -126,5 +144,6 @@ func replay(ctx context.Context, c client.Client, r worker.WorkflowReplayer, w *
 		}
 		h.Events = append(h.Events, ev)
 	}
-	return r.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h)
+	return r.ReplayWorkflowHistoryWithOptions(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: w.GetExecution().GetWorkflowId(), RunID: w.GetExecution().GetRunId()}}) // what is encrypted is bound to it
 }

@@ -102,6 +102,8 @@ func Rules() []Rule {
 			Why: "an alarm acts through the door that everybody uses, which is given to it; it knows no engine"},
 		{Packages: []string{"internal/engine"}, Never: []string{"workflows/...", "activities/...", "internal/journal", "internal/cli", "internal/app"},
 			Why: "the engine is a child process to be run and watched; it need not know what runs on it"},
+		{Packages: []string{"internal/keyring"}, Only: []string{"internal/plan"}, Never: []string{"os", "os/...", "net", "net/...", "go.temporal.io/sdk/client"},
+			Why: "what encrypts is given its keys and what it encrypts; where they are kept and who asks is for others"},
 		{Packages: []string{"internal/watch"}, Never: []string{"go.temporal.io/...", "activities/..."},
 			Why: "what a person sees comes from the server's API, as everybody else gets it"},
 

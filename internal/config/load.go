@@ -240,6 +240,7 @@ func (c Config) check() Mistakes {
 	c.checkChannels(say, oneOf)
 	c.checkIdentity(say)
 	c.checkDoor(say)
+	c.checkEncryption(say)
 	oneOf("lang", c.Lang, "", "en", "ja")
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")

@@ -9,10 +9,13 @@ import (
 	"net"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+
+	"github.com/muster-dr/muster/internal/keyring"
 )
 
 // Connection says how to reach an engine: the embedded one (Endpoint gives Address,
@@ -27,6 +30,9 @@ type Connection struct {
 	TLS     *tls.Config
 	Log     *slog.Logger          // nil is silence
 	Metrics client.MetricsHandler // nil is none
+	// Codec encrypts what is given to the engine; nil encrypts nothing, and refuses in words
+	// what somebody else encrypted.
+	Codec *keyring.Codec
 }
 
 // Dial connects to an engine and returns when it has answered. ctx limits the dialling
@@ -41,7 +47,38 @@ func Dial(ctx context.Context, c Connection) (client.Client, error) {
 		return nil, fmt.Errorf("engine at %s, namespace %s: %w; is it running, and are address, namespace and credentials right?",
 			c.Address, o.Namespace, err)
 	}
+	if c.Codec != nil {
+		c.Codec.InNamespace(trueNamespace(ctx, cl, o.Namespace))
+	}
 	return cl, nil
+}
+
+// trueNamespace is the engine's own name of a namespace. Behind a gateway it is another than
+// the worker's, and both sides have to encrypt for the same. Who may not ask goes by their own.
+func trueNamespace(ctx context.Context, cl client.Client, name string) string {
+	d, err := cl.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
+	if is := d.GetNamespaceInfo().GetName(); err == nil && is != "" {
+		return is
+	}
+	return name
+}
+
+// ForWorkflows is a client for workers of workflows on the connection of one that Dial
+// made for c. What it can't decrypt holds a workflow up and never fails it.
+func ForWorkflows(ctx context.Context, cl client.Client, c Connection) (client.Client, error) {
+	o, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	o.DataConverter, o.FailureConverter = c.codec().Strictly().Converters()
+	return client.NewClientFromExistingWithContext(ctx, cl, o)
+}
+
+func (c Connection) codec() *keyring.Codec {
+	if c.Codec == nil {
+		return keyring.NewCodec(nil, "")
+	}
+	return c.Codec
 }
 
 // lazyClient connects at its first call.
@@ -67,6 +104,7 @@ func (c Connection) options() (client.Options, error) {
 	if err != nil {
 		return o, fmt.Errorf("engine address %q: %w; write host:port, such as temporal.example.com:7233", c.Address, err)
 	}
+	o.DataConverter, o.FailureConverter = c.codec().Converters()
 	o.ConnectionOptions.TLS = c.TLS
 	switch {
 	case c.Token != "" && c.APIKey != "":

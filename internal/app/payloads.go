@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/keyring"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/secret"
+)
+
+// payloads is what encrypts and decrypts what this process gives to the engine and takes
+// from it. Every client is made with it, keys or none.
+func payloads(ctx context.Context, l i18n.Lang, c config.Config, log *slog.Logger) (*keyring.Codec, error) {
+	ref := c.Encryption.Keyring
+	if ref == "" {
+		return keyring.NewCodec(nil, c.Temporal.Namespace), nil
+	}
+	held, err := keyring.Open(ctx, ref, func(ctx context.Context) (string, error) { return secret.Local{}.Resolve(ctx, ref) }, log)
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: "encryption.keyring: " + plan.SaidBy(err).In(string(l)),
+			WayOut: l.T("Put the keyring that the other processes use there; for a first one: muster key new --keyring FILE", "他のプロセスと同じ鍵束を置いてください。最初の鍵束は muster key new --keyring FILE で作成できます")}
+	}
+	return keyring.NewCodec(held, c.Temporal.Namespace), nil
+}
+
+// keys looks whether this process could read what the others encrypt.
+func (e *examination) keys(ctx context.Context) {
+	title := e.t("encryption of histories", "履歴の暗号化")
+	switch {
+	case e.c.Encryption.Keyring != "":
+	case e.c.Embedded():
+		e.add("keys", title, Good, e.t("off; the engine's files are open to this user alone", "無効。エンジンのファイルを読めるのはこのユーザーだけです"), "")
+		return
+	default:
+		e.add("keys", title, Odd, e.t("off: whoever reads the engine's database or its UI reads what was done and said in every run", "無効です。エンジンのデータベースやUIを読める人は、すべての実施内容を読めます"),
+			e.t("muster key new --keyring FILE, and set encryption.keyring in every process; runs in progress go on", "muster key new --keyring FILE で鍵を作成し、全プロセスで encryption.keyring を設定してください。実行中のrunはそのまま続きます"))
+		return
+	}
+	codec, err := payloads(ctx, e.l, e.c, nil)
+	if err != nil {
+		e.trouble("keys", title, err)
+		return
+	}
+	ring := codec.Keys()
+	e.add("keys", title, Good, e.t("key %s encrypts; this process decrypts with %s", "鍵 %s で暗号化。このプロセスが復号に使える鍵: %s", ring.Active, strings.Join(ring.IDs(), ", ")), "")
+}
