@@ -79,6 +79,7 @@ type link struct {
 	client client.Client // for everything but workers of workflows
 	flows  client.Client // for those, see engine.ForWorkflows
 	codec  *keyring.Codec
+	ui     string // origin of the web UI of an engine of our own; "" is none
 }
 
 func (k *link) Close() {

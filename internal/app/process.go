@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -207,6 +208,9 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 
 	if err := claimStore(ctx, o, store, c.client, at.Address, at.Namespace); err != nil {
 		return ended(ctx, err)
+	}
+	if u, err := url.Parse(at.UIAddress); err == nil {
+		c.ui = u.Scheme + "://" + u.Host
 	}
 	return ended(ctx, up(ctx, o, e, store, c, m, token, ln, door, started))
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -108,6 +109,11 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *
 	mux := http.NewServeMux()
 	mux.Handle("/", s.board)
 	mux.Handle("/api/", h)
+	origins := o.Config.Encryption.UIOrigins
+	if c.ui != "" {
+		origins = append(slices.Clone(origins), c.ui)
+	}
+	mux.Handle(api.CodecPath, s.api.Codec(c.codec, origins))
 	mux.Handle("GET /metrics", s.figures(m.Handler()))
 	told := &summon{estate: people.estate, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
 	woken, err := alarms(ctx, o.Config, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, m, o.Log)
