@@ -114,6 +114,11 @@ func TestKeysChangeDuringADrill(t *testing.T) {
 		}
 		<-time.After(time.Second) // a person has sixty acts a minute
 	}
+	for _, c := range ExamineUpgrade(t.Context(), o.Lang, o.Config, "next") { // replays what is under way
+		if c.Result == Bad || c.ID == "runs" && !strings.Contains(c.Found, started.Run) {
+			t.Errorf("before an upgrade, %s: %s", c.ID, c.Found)
+		}
+	}
 	save(t, gate, "open")
 	var why string
 	until(ctx, t, u, started.Run, func(e run.Event) bool {
