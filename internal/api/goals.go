@@ -45,7 +45,7 @@ func (s *Server) goals(ctx context.Context, id, runID string) ([]report.Pass, er
 		err = s.mayRead(ctx, runID)
 	}
 	if err == nil && !s.sees(ctx, sum, pl) {
-		err = isWithheld(ctx, pl)
+		err = isWithheld(ctx, runID)
 	}
 	if err != nil {
 		return nil, err

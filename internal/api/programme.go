@@ -51,7 +51,7 @@ func (s *Server) programmeRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return &answer[programme.Programme]{s.programmeFor(ctx, *p)}, nil
+			return &answer[programme.Programme]{nameless(s.programmeFor(ctx, *p))}, nil
 		})
 	huma.Register(api, route("get-coverage", http.MethodGet, "/coverage", "What became of each planned drill of a year.", 404, 422),
 		func(ctx context.Context, in *struct {
@@ -68,10 +68,13 @@ func (s *Server) programmeRoutes(api huma.API) {
 			Open bool `query:"open" doc:"Only those that have not ended."`
 		}) (*answer[[]programme.Record], error) {
 			list, err := s.occasions(ctx, in.Open)
+			if err == nil {
+				list, err = s.recordsFor(ctx, list)
+			}
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
 			}
-			return &answer[[]programme.Record]{s.recordsFor(ctx, list)}, nil
+			return &answer[[]programme.Record]{list}, nil
 		})
 	huma.Register(api, route("row-held", http.MethodPost, "/programme/rows/{row}/held", "Record that people held a row of the plan without a run.", 403, 404, 409, 422), s.rowHeld)
 }
@@ -107,14 +110,21 @@ func (s *Server) coverage(ctx context.Context, year int) (YearCoverage, error) {
 		from, until = p.Year(at)
 	}
 	facts, err := s.facts(ctx)
+	if err == nil {
+		facts.Records, err = s.recordsFor(ctx, facts.Records)
+	}
 	if err != nil {
 		return YearCoverage{}, s.storeProblem(ctx, err)
 	}
-	facts.Records = s.recordsFor(ctx, facts.Records)
-	seen := s.programmeFor(ctx, *p)
+	seen, withheld := s.programmeFor(ctx, *p)
 	items := programme.Coverage(&seen, from, until, now, facts)
 	if items == nil {
 		items = []programme.Item{}
+	}
+	for i := range items {
+		if slices.Contains(withheld, items[i].Row) {
+			items[i].Scenario = ""
+		}
 	}
 	return YearCoverage{Programme: p.Name, From: from, Until: until, Now: now, Items: items}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -97,10 +96,13 @@ func (s *Server) readRoutes(api huma.API) {
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
 			}
-			if list == nil {
-				list = []journal.Summary{}
+			shown := []journal.Summary{}
+			for _, sum := range list {
+				if sum = s.scenarioless(ctx, sum); in.Scenario == "" || sum.Scenario == in.Scenario {
+					shown = append(shown, sum)
+				}
 			}
-			return &answer[[]journal.Summary]{list}, nil
+			return &answer[[]journal.Summary]{shown}, nil
 		})
 
 	huma.Register(api, route("get-run", http.MethodGet, "/runs/{run}", "A run and where it stands.", 404), s.getRun)
@@ -114,7 +116,7 @@ func (s *Server) readRoutes(api huma.API) {
 				return nil, err
 			}
 			if !s.sees(ctx, sum, p) {
-				p = p.Withheld()
+				p = p.OfBlindRun()
 			}
 			return &answer[plan.Plan]{p}, nil
 		})
@@ -273,7 +275,7 @@ func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {
 	}
 	o := t.Overview(s.now())
 	if !s.sees(ctx, sum, p) {
-		o = o.Withheld(p)
+		o, sum.Scenario = o.Withheld(p), ""
 	}
 	return &answer[Run]{Run{Summary: sum, Overview: o}}, nil
 }
@@ -292,7 +294,7 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 		return nil, err
 	}
 	s.Identity.ReadRecord(ctx, in.Run)
-	hidden, err := s.hiddenIn(ctx, sum)
+	told, err := s.tellable(ctx, sum)
 	if err != nil {
 		return nil, err
 	}
@@ -347,7 +349,7 @@ func (s *Server) getEvents(ctx context.Context, in *struct {
 		out.Ended = endsRun(out.Entries)
 	}
 	out.Ended = out.Ended || sum.State.Ended() && len(out.Entries) < in.Limit
-	out.Entries = slices.DeleteFunc(out.Entries, func(e journal.Entry) bool { return hidden(e.Event) })
+	out.Entries = told(out.Entries)
 	out.Now = s.Now().UTC()
 	return &answer[Events]{out}, nil
 }
@@ -382,7 +384,7 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 		return nil, s.storeProblem(ctx, err)
 	}
 	if !s.sees(ctx, sum, p) {
-		return nil, isWithheld(ctx, p)
+		return nil, isWithheld(ctx, in.Run)
 	}
 	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
 	if err != nil {

@@ -168,6 +168,9 @@ func (s *Server) schedules(ctx context.Context) ([]ScheduleView, error) {
 
 func (s *Server) view(ctx context.Context, spec programme.Spec, a applied, in bool) ScheduleView {
 	v := ScheduleView{Schedule: spec.Schedule, Scenario: spec.Scenario, When: programme.When(spec.Rule), State: "not_applied", Blind: spec.Blind != nil, Planner: spec.Planner}
+	if v.Blind && spec.Planner != reader(ctx) && !s.seesNow(ctx, spec.Scenario) {
+		v.Scenario = ""
+	}
 	if !in {
 		return v
 	}

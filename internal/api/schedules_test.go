@@ -696,6 +696,12 @@ func TestBlindScenarioIsWithheldUntilItIsOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.Contains(started.Run, "tokyo") {
+		t.Errorf("the run's ID tells its scenario: %s", started.Run)
+	}
+	if again, err := me.Start(others["a participant"], drill("sato")); err != nil || again.Run != started.Run || !again.Attached {
+		t.Errorf("started again: %+v %v, want to be attached to %s", again, err, started.Run)
+	}
 	sees := func(ctx context.Context) (seen []string) {
 		list, err := me.Scenarios(ctx)
 		if err != nil {
@@ -732,10 +738,33 @@ func TestBlindScenarioIsWithheldUntilItIsOver(t *testing.T) {
 		}
 		if _, err := me.Report(ctx, started.Run, "text", "en"); err == nil {
 			seen = append(seen, "report")
+		} else if strings.Contains(err.Error(), "tokyo-loss") {
+			seen = append(seen, "the name in the report's refusal")
+		}
+		events, err := me.Events(ctx, started.Run, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open, err := me.Runs(ctx, journal.Filter{})
+		if err != nil || len(open) != 1 {
+			t.Fatalf("runs: %+v %v", open, err)
+		}
+		asked, err := me.Runs(ctx, journal.Filter{Scenario: "tokyo-loss"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for where, x := range map[string]any{"the name in the run": r, "the name in its plan": p.Scenario, "the name in its events": events, "the name in the list": open, "the name by asking for it": asked} {
+			text, err := json.Marshal(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "tokyo-loss") {
+				seen = append(seen, where)
+			}
 		}
 		return seen
 	}
-	if got := sees(tanaka); len(got) != 6 {
+	if got := sees(tanaka); len(got) != 11 {
 		t.Errorf("the facilitator sees only %v", got)
 	}
 	for who, ctx := range others {

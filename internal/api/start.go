@@ -156,12 +156,21 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 	if ended > 0 {
 		// The answer to this very request may have been lost and its run have ended
 		// since: then that answer is given, and nothing starts again.
-		if begun, ok := answered[workflows.Begun](ctx, s, runID(in.Scenario, in.Kind, ended), updateID); ok {
+		id, err := s.runID(ctx, p.Scenario, in.Kind, ended)
+		if err != nil {
+			return Started{}, s.storeProblem(ctx, err)
+		}
+		if begun, ok := answered[workflows.Begun](ctx, s, id, updateID); ok {
 			return s.begun(ctx, p, in.Kind, begun)
 		}
 	}
+	var tried []string
 	for n := ended + 1; n <= ended+startTries; n++ {
-		id := runID(in.Scenario, in.Kind, n)
+		id, err := s.runID(ctx, p.Scenario, in.Kind, n)
+		if err != nil {
+			return Started{}, s.storeProblem(ctx, err)
+		}
+		tried = append(tried, id)
 		start := s.Engine.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
 			ID: id, TaskQueue: plan.ControlQueue,
 			WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
@@ -197,15 +206,21 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 	}
 	l := lang(ctx)
 	return Started{}, problem(http.StatusConflict, CodeRefused,
-		l.T("The engine has used the IDs %s to %s, of which the record store knows nothing.", "エンジンは記録にないID %s から %s までを使用済みです。", runID(in.Scenario, in.Kind, ended+1), runID(in.Scenario, in.Kind, ended+startTries)),
+		l.T("The engine has used the IDs %s to %s, of which the record store knows nothing.", "エンジンは記録にないID %s から %s までを使用済みです。", tried[0], tried[len(tried)-1]),
 		l.T("Is this the record store that belongs to the engine? See store and data in the settings", "エンジンに対応する記録の保存先か、設定のstoreとdataを確認してください"))
 }
 
-func runID(scenario string, kind run.Kind, n int) string {
-	if kind == run.Response {
-		return fmt.Sprintf("%s-real-%d", scenario, n)
+// runID is what the n-th run of a scenario is called. A blind one's is drawn: its ID is in every
+// message and address, and must tell nothing of what it is of.
+func (s *Server) runID(ctx context.Context, of plan.Scenario, kind run.Kind, n int) (string, error) {
+	id := fmt.Sprintf("%s-%d", of.Name, n)
+	switch {
+	case kind == run.Response:
+		return fmt.Sprintf("%s-real-%d", of.Name, n), nil
+	case of.Blind:
+		return s.drawnID(ctx, id)
 	}
-	return fmt.Sprintf("%s-%d", scenario, n)
+	return id, nil
 }
 
 // endedRuns is the number of the newest ended run of a scenario and kind.

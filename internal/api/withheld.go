@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
@@ -29,13 +32,60 @@ func (s *Server) withheld(ctx context.Context, p plan.Plan) error {
 	if p.Scenario.MaySee(reader(ctx), false) {
 		return nil
 	}
-	return isWithheld(ctx, p)
+	return isWithheld(ctx, p.Scenario.Name)
 }
 
-func isWithheld(ctx context.Context, p plan.Plan) error {
+func isWithheld(ctx context.Context, what string) error {
 	l := lang(ctx)
-	return problem(http.StatusForbidden, CodeRefused, l.T("%s is a blind drill: it is withheld until it is over.", "%s は非提示型訓練のため、終了まで内容を閲覧できません。", p.Scenario.Name),
+	return problem(http.StatusForbidden, CodeRefused, l.T("%s is a blind drill: it is withheld until it is over.", "%s は非提示型訓練のため、終了まで内容を閲覧できません。", what),
 		l.T("Its facilitators may read it, with a personal token", "facilitators に指定された人は、個人トークンで閲覧できます"))
+}
+
+// kindBlindID is a document that holds what a run of a blind scenario is called.
+const kindBlindID = "blind-id"
+
+// drawnID is what the run is called in place of an ID that names its scenario: drawn once and kept,
+// so that everybody who starts the same run names the same one. Nothing can be counted from it,
+// not even which blind drills are of one scenario.
+func (s *Server) drawnID(ctx context.Context, id string) (string, error) {
+	for {
+		var drawn struct {
+			Run string `json:"run"`
+		}
+		d, err := s.Store.Document(ctx, kindBlindID, id)
+		if errors.Is(err, journal.ErrNotFound) {
+			drawn.Run = "blind-" + strings.ToLower(rand.Text()[:10])
+			d, err = s.Store.PutDocument(ctx, journal.Document{Kind: kindBlindID, ID: id, Body: run.Encode(drawn)})
+		}
+		if errors.Is(err, journal.ErrChanged) {
+			continue // drawn by somebody else this very moment
+		}
+		if err == nil {
+			err = json.Unmarshal(d.Body, &drawn)
+		}
+		return drawn.Run, err
+	}
+}
+
+// scenarioless is a run's summary as whoever asks may read it: of a blind drill that is withheld from
+// them without the scenario's name. A run whose plan can't be read is withheld.
+func (s *Server) scenarioless(ctx context.Context, sum journal.Summary) journal.Summary {
+	if sum.Kind != run.Drill || over(sum) {
+		return sum
+	}
+	p, ok := s.recent.get(sum.PlanHash)
+	if !ok {
+		var err error
+		if p, err = s.Store.Plan(ctx, sum.PlanHash); err != nil {
+			sum.Scenario = ""
+			return sum
+		}
+		s.recent.put(p)
+	}
+	if !s.sees(ctx, sum, p) {
+		sum.Scenario = ""
+	}
+	return sum
 }
 
 // over reports whether what a blind drill brings need not be withheld any more. A check ends long
@@ -83,19 +133,38 @@ func (s *Server) checksFor(ctx context.Context, list []journal.Summary, limit in
 	return out, nil
 }
 
-// hiddenIn tells which events of a run whoever asks may not read: what a blind drill does to make
-// things happen, before it is over.
-func (s *Server) hiddenIn(ctx context.Context, sum journal.Summary) (func(run.Event) bool, error) {
+// tellable is what whoever asks may read of a run's events: before it is over, of a blind drill neither
+// what it does to make things happen nor which scenario it is of.
+func (s *Server) tellable(ctx context.Context, sum journal.Summary) (func([]journal.Entry) []journal.Entry, error) {
+	all := func(list []journal.Entry) []journal.Entry { return list }
 	if sum.Kind == run.Response || over(sum) {
-		return func(run.Event) bool { return false }, nil
+		return all, nil
 	}
 	_, p, err := s.known(ctx, sum.Run)
 	if err != nil {
 		return nil, err
 	}
-	hides := !s.sees(ctx, sum, p)
-	return func(e run.Event) bool {
-		return hides && (e.Kind == run.InjectReleased || e.Kind == run.ReadinessChecked || p.Injects(e.Runbook, e.Step))
+	if s.sees(ctx, sum, p) {
+		return all, nil
+	}
+	return func(list []journal.Entry) []journal.Entry {
+		out := []journal.Entry{}
+		for _, x := range list {
+			e := &x.Event
+			if e.Kind == run.InjectReleased || e.Kind == run.ReadinessChecked || p.Injects(e.Runbook, e.Step) {
+				continue
+			}
+			if e.Kind == run.RunStarted {
+				var d run.Started
+				if json.Unmarshal(e.Data, &d) != nil {
+					continue
+				}
+				d.Scenario = ""
+				e.Data = run.Encode(d)
+			}
+			out = append(out, x)
+		}
+		return out
 	}, nil
 }
 
@@ -109,7 +178,8 @@ func listed(ctx context.Context, sc Scenario) Scenario {
 
 // programmeFor is the yearly plan as whoever asks may see it: of a row whose drill is blind, when it
 // is due and who takes part, not what it will bring. Its planner and its facilitators read all of it.
-func (s *Server) programmeFor(ctx context.Context, p programme.Programme) programme.Programme {
+// withheld names the rows of which it tells that; their scenarios are still named (see nameless).
+func (s *Server) programmeFor(ctx context.Context, p programme.Programme) (_ programme.Programme, withheld []string) {
 	who := reader(ctx)
 	list, err := s.Plans.Scenarios()
 	p.Rows = slices.Clone(p.Rows)
@@ -127,10 +197,24 @@ func (s *Server) programmeFor(ctx context.Context, p programme.Programme) progra
 		}
 		r.Content, r.Remarks = plan.WithheldTitle(), plan.Text{}
 		r.Systems, r.Goals, r.Assumptions = nil, nil, nil
+		withheld = append(withheld, r.ID)
 		if r.Spec != nil {
 			spec := *r.Spec
 			spec.Title, spec.Systems = r.Title, nil
 			r.Spec = &spec
+		}
+	}
+	return p, withheld
+}
+
+// nameless is the plan without the scenarios of rows that are withheld.
+func nameless(p programme.Programme, withheld []string) programme.Programme {
+	for i := range p.Rows { // programmeFor has made them its own
+		if r := &p.Rows[i]; slices.Contains(withheld, r.ID) {
+			r.Scenario = ""
+			if r.Spec != nil {
+				r.Spec.Scenario = ""
+			}
 		}
 	}
 	return p
@@ -138,10 +222,17 @@ func (s *Server) programmeFor(ctx context.Context, p programme.Programme) progra
 
 // recordsFor are records of occasions as whoever asks may see them. That a blind drill was due
 // today and is held up tells that it is near: its planner alone hears of that before it is over.
-func (s *Server) recordsFor(ctx context.Context, list []programme.Record) []programme.Record {
+func (s *Server) recordsFor(ctx context.Context, list []programme.Record) ([]programme.Record, error) {
+	open, err := s.Store.Runs(ctx, journal.Filter{Open: true})
+	if err != nil {
+		return nil, err
+	}
+	under := func(id string) bool {
+		return slices.ContainsFunc(open, func(r journal.Summary) bool { return r.Run == id })
+	}
 	who := reader(ctx)
 	for i, r := range list {
-		if !r.Due.Blind || r.State.Ended() {
+		if !r.Due.Blind || r.State.Ended() && !under(r.Run.Run) {
 			continue
 		}
 		if p, err := s.programme(ctx); err == nil && who != "" {
@@ -149,10 +240,14 @@ func (s *Server) recordsFor(ctx context.Context, list []programme.Record) []prog
 				continue
 			}
 		}
+		list[i].Due.Scenario = ""
+		if r.State.Ended() { // its start is no secret any more
+			continue
+		}
 		list[i].Postponed = nil
 		if n := len(r.Draws); n > 1 { // how often it was drawn tells the same
 			list[i].Draws = r.Draws[:1]
 		}
 	}
-	return list
+	return list, nil
 }

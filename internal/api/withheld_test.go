@@ -122,7 +122,7 @@ func TestProgrammeTellsNothingOfBlindRows(t *testing.T) {
 	}
 	for who, a := range map[string]identity.Actor{"a participant": {Person: "sato", Via: "token 2"}, "the console": {Console: true, Via: "console"}} {
 		rows, items := told(a)
-		for _, word := range []string{"orders", "power", "noon", "out", "report.systems", "停電", "不在"} {
+		for _, word := range []string{"orders", "tokyo-loss", "power", "noon", "out", "report.systems", "停電", "不在"} {
 			if strings.Contains(rows, word) || strings.Contains(items, word) {
 				t.Errorf("%s reads %q:\n%s\n%s", who, word, rows, items)
 			}

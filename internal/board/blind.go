@@ -19,7 +19,7 @@ func (p picture) seenBy(person string) picture {
 	if p.Plan.Scenario.MaySee(person, p.Overview.State.Ended()) {
 		return p
 	}
-	p.Overview, p.Plan = p.Overview.Withheld(p.Plan), p.Plan.Withheld()
+	p.Overview, p.Plan = p.Overview.Withheld(p.Plan), p.Plan.OfBlindRun()
 	return p
 }
 

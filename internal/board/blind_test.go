@@ -37,7 +37,7 @@ decision: {by: commander, within: 10m, rule: wait}
 
 var planted = []string{"quokka", "wombat", "クオッカ", "ウォンバット"}
 
-const blind = "night-shift-1"
+const blind = "blind-k3j9x2mq4z" // as the API draws them
 
 // recordBlind writes a blind drill in which its inject has struck and people are called.
 func (w *world) recordBlind() {
@@ -115,7 +115,11 @@ func TestBlindDrillsAreWithheldOnEveryPage(t *testing.T) {
 		b := w.browser(person)
 		b.lang = lang
 		look := func(path, text string) {
-			for _, word := range planted {
+			words := planted
+			if (strings.Contains(path, blind) || path == "/" || strings.HasPrefix(path, "/live") || path == "/tasks" || path == "api: run" || path == "api: events") && person != planner() {
+				words = append([]string{"night-shift"}, planted...) // which scenario it is of is withheld as well
+			}
+			for _, word := range words {
 				if strings.Contains(strings.ToLower(text), word) {
 					where = append(where, path)
 					return

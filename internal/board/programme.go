@@ -153,7 +153,7 @@ func (b *Board) showProgramme(v *visit) error {
 	view.lay(v, p, from, cover.Now.In(zone))
 	view.MayPlan = v.plans(e, p, p.Planner)
 	for _, r := range p.Rows {
-		if v.plans(e, p, r.Planner) && (r.ByHand || r.Scenario == "") {
+		if v.plans(e, p, r.Planner) && r.ByHand {
 			view.Records = append(view.Records, choice{r.ID, either(r.Title.In(string(v.lang)), r.ID)})
 		}
 	}

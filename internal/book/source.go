@@ -55,8 +55,8 @@ func Gather(b *scenario.Bundle, summaries func(string) plan.Text, at time.Time) 
 			return s, fmt.Errorf("scenario %s: %w", i.Name, err)
 		}
 		sum.Write([]byte(p.Hash))
-		if i.Blind { // the book is in everybody's hands; names are told to all
-			p.Scenario.Title = plan.Text{EN: i.Name, JA: i.Name}
+		if i.Blind { // the book is in everybody's hands; the hash tells whoever has the file which it is
+			p.Scenario.Title, p.Scenario.Name = plan.WithheldTitle(), ""
 		}
 		if depth == run.Real {
 			s.Plans = append(s.Plans, p)

@@ -56,8 +56,15 @@ func (s Scenario) Told() Text {
 // Public is the plan as it may be told to everybody.
 func (p Plan) Public() Plan {
 	if p.Scenario.Blind {
-		return p.Withheld()
+		return p.OfBlindRun()
 	}
+	return p
+}
+
+// OfBlindRun is Withheld for those who see a run of it: which scenario it is of is withheld as well.
+func (p Plan) OfBlindRun() Plan {
+	p = p.Withheld()
+	p.Scenario.Name = ""
 	return p
 }
 
