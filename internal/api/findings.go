@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -265,11 +266,24 @@ func (s *Server) knownSystem(ctx context.Context, name string) error {
 	if err != nil {
 		return s.mistakes(ctx, err)
 	}
-	if !slices.ContainsFunc(now.Systems, func(x plan.System) bool { return x.Name == name }) {
-		l := lang(ctx)
-		return problem(http.StatusNotFound, CodeNotFound, l.T("The estate has no system %q.", "構成台帳に情報システム %q はありません。", name), l.T("`muster freshness` lists all", "`muster freshness` で一覧を表示できます"))
+	var names []string
+	for _, x := range now.Systems {
+		names = append(names, x.Name)
+	}
+	if !slices.Contains(names, name) {
+		return noSystem(ctx, name, names)
 	}
 	return nil
+}
+
+// noSystem is the problem of a system that the estate does not have.
+func noSystem(ctx context.Context, name string, known []string) error {
+	l := lang(ctx)
+	way := l.T("`muster freshness` lists all", "`muster freshness` で一覧を表示できます")
+	if near := nearest.Word(name, known); near != "" {
+		way = l.T("Did you mean %q?", "%q の間違いではありませんか。", near)
+	}
+	return problem(http.StatusNotFound, CodeNotFound, l.T("The estate has no system %q.", "構成台帳に情報システム %q はありません。", name), way)
 }
 
 // ownerAndDue refuses an owner whom the estate does not know and a date that is none.

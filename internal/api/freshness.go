@@ -38,11 +38,14 @@ func (s *Server) freshnessRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			l := lang(ctx)
 			if in.System != "" {
+				var names []string
+				for _, x := range out.Systems {
+					names = append(names, x.System)
+				}
 				out.Systems = slices.DeleteFunc(out.Systems, func(x proof.System) bool { return x.System != in.System })
 				if len(out.Systems) == 0 {
-					return nil, problem(http.StatusNotFound, CodeNotFound, l.T("The estate has no system %q.", "構成台帳に情報システム %q はありません。", in.System), l.T("`muster freshness` lists all", "`muster freshness` で一覧を表示できます"))
+					return nil, noSystem(ctx, in.System, names)
 				}
 			}
 			if in.Due {

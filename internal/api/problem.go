@@ -3,11 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
@@ -77,36 +74,6 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the caller may be gone
-}
-
-// huma makes its own errors (validation, body limits, unknown media types) through
-// this variable; it is the one place to give them our shape.
-func init() {
-	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		code := CodeBadRequest
-		if status == http.StatusRequestEntityTooLarge { // the caller's language is not known here
-			msg = "The request is too large; nothing was kept. Send a smaller photo, or a shorter text. / 送信内容が大きすぎるため、何も保存していません。写真を小さくするか、文章を短くしてください。"
-		}
-		switch {
-		case status == http.StatusNotFound:
-			code = CodeNotFound
-		case status >= 500:
-			code = CodeInternal
-		}
-		p := problem(status, code, msg, "")
-		for _, err := range errs {
-			if d, ok := err.(huma.ErrorDetailer); ok {
-				e := d.ErrorDetail()
-				p.Lines = append(p.Lines, fmt.Sprintf("%s: %s", e.Location, e.Message))
-			} else if err != nil {
-				p.Lines = append(p.Lines, err.Error())
-			}
-		}
-		if code == CodeBadRequest {
-			p.WayOut = "The API is described at /api/openapi.json"
-		}
-		return p
-	}
 }
 
 type langKey struct{}

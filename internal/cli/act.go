@@ -178,6 +178,9 @@ With --refuse REASON it is refused: nothing is moved, who asked is told why, and
 --refuse 理由 で却下します。切り替えは行われず、要請者に理由が伝えられ、改めて承認が求められます。`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if refuses := cmd.Flags().Changed("refuse"); refuses && (glass || reason != "") {
+				return mistake(fmt.Errorf("%s", c.t("--refuse goes neither with --break-glass nor with --reason", "--refuse は --break-glass や --reason と同時に指定できません")), c.t("Its own text is the reason: --refuse REASON", "理由は --refuse 理由 の形で指定してください"))
+			}
 			if glass && reason == "" {
 				return c.needs("--reason")
 			}
@@ -204,8 +207,6 @@ With --refuse REASON it is refused: nothing is moved, who asked is told why, and
 	cmd.Flags().BoolVar(&glass, "break-glass", false, c.t("approve your own request: everybody is told, and it is reviewed after", "自分の要求を自ら承認する (全員に通知され、事後に審査される)"))
 	cmd.Flags().StringVar(&no, "refuse", "", c.t("refuse it, for this reason", "この理由で却下する"))
 	cmd.Flags().Int64Var(&asked, "asked", 0, c.t("number of the question that is answered, as drill show has it; needed to approve what somebody refused", "回答する承認依頼の番号 (drill show に表示。却下されたものを承認する場合は必須)"))
-	cmd.MarkFlagsMutuallyExclusive("refuse", "break-glass")
-	cmd.MarkFlagsMutuallyExclusive("refuse", "reason")
 	return cmd
 }
 

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/demo"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
@@ -129,4 +132,30 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 }
 
 // said is an error in the reader's language, as far as it speaks it.
-func (c *command) said(err error) string { return plan.SaidBy(err).In(string(c.lang)) }
+func (c *command) said(err error) string {
+	text := plan.SaidBy(err).In(string(c.lang))
+	var of *fs.PathError
+	if !errors.As(err, &of) {
+		return text
+	}
+	// Which system call it was helps nobody.
+	return strings.Replace(text, of.Error(), of.Path+": "+c.errno(of.Err), 1)
+}
+
+// errno is why a file can't be used, in the reader's language.
+func (c *command) errno(err error) string {
+	if c.lang == i18n.JA {
+		for _, known := range []struct {
+			err error
+			ja  string
+		}{
+			{fs.ErrNotExist, "ファイルまたはフォルダーが存在しません"}, {fs.ErrPermission, "アクセス権がありません"}, {fs.ErrExist, "すでに存在します"}, {syscall.EISDIR, "ファイルではなくフォルダーです"},
+			{syscall.ENOTDIR, "フォルダーではありません"}, {syscall.ENOSPC, "ディスクの空き容量がありません"}, {syscall.EROFS, "書き込みが禁止されたファイルシステムです"},
+		} {
+			if errors.Is(err, known.err) {
+				return known.ja
+			}
+		}
+	}
+	return err.Error()
+}

@@ -47,15 +47,28 @@ func Main(args []string, stdio Stdio) int {
 
 // langIn finds the language before the commands are made, since their help is in it.
 func langIn(args []string) string {
+	if v := flagIn(args, "--lang"); v != "" {
+		return v
+	}
+	if v := os.Getenv("MUSTER_LANG"); v != "" {
+		return v
+	}
+	return config.Lang(flagIn(args, "--config"))
+}
+
+// flagIn is what a flag is given; "" is nothing. The last one counts, as with the flags themselves.
+func flagIn(args []string, flag string) (value string) {
 	for i, a := range args {
-		if v, ok := strings.CutPrefix(a, "--lang="); ok {
-			return v
+		if a == "--" {
+			break
 		}
-		if a == "--lang" && i+1 < len(args) {
-			return args[i+1]
+		if v, ok := strings.CutPrefix(a, flag+"="); ok {
+			value = v
+		} else if a == flag && i+1 < len(args) {
+			value = args[i+1]
 		}
 	}
-	return os.Getenv("MUSTER_LANG")
+	return value
 }
 
 // command is what all commands share.
@@ -93,7 +106,7 @@ func (c *command) root() *cobra.Command {
 	f.StringVar(&c.file, "config", "", c.t("settings file (default muster.yaml, when there is one)", "設定ファイル (既定はmuster.yaml)"))
 	f.StringVarP(&c.output, "output", "o", "text", c.t("text or json", "text または json"))
 	c.settings(f, "data", "plans", "server", "token_file", "person", "lang")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return mistake(err, "") })
+	root.SetFlagErrorFunc(c.wrongFlag)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddGroup(
 		&cobra.Group{ID: "act", Title: c.t("Drills and responses:", "訓練と本番対応:")},
@@ -118,6 +131,7 @@ func (c *command) root() *cobra.Command {
 	root.SetVersionTemplate("muster {{.Version}}\n")
 	root.Flags().Bool("version", false, c.t("print the version", "版を表示する"))
 	c.countArgs(root)
+	c.heads(root)
 	return root
 }
 

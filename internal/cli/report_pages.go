@@ -79,6 +79,9 @@ written. Of a yearly review (year-2026): REV-01 to REV-14. "Nothing to say" is a
 			}
 			defer client.Close()
 			in.About, in.Text = args[0], args[1]
+			if in.Item == "" {
+				return c.needs("--item")
+			}
 			if in.By, err = c.person(); err != nil {
 				return err
 			}
@@ -98,7 +101,6 @@ written. Of a yearly review (year-2026): REV-01 to REV-14. "Nothing to say" is a
 		},
 	}
 	cmd.Flags().StringVar(&in.Item, "item", "", c.t("the item", "項目"))
-	_ = cmd.MarkFlagRequired("item")
 	return cmd
 }
 

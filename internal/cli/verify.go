@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -38,7 +39,7 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := readBounded(args[0], evidence.MostPacked)
 			if err != nil {
-				return mistake(fmt.Errorf("%s", c.t("the bundle can't be read: %v", "バンドルを読めません: %v", err)), "")
+				return mistake(fmt.Errorf("%s", c.t("the bundle can't be read: %v", "バンドルを読み取れません: %v", c.said(err))), "")
 			}
 			o := evidence.Options{Version: Version()}
 			if key != "" {
@@ -88,7 +89,7 @@ func readBounded(path string, most int64) ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("%s is longer than %d MB", path, most>>20)
+		err = plan.Wrong("%s is longer than %d MB", "%s は %d MB を超えています", path, most>>20)
 	}
 	return b, err
 }

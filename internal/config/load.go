@@ -40,15 +40,7 @@ func Load(src Source) (Config, error) {
 		v.SetDefault(k.Name, k.Default)
 	}
 
-	file := src.File
-	if file == "" {
-		file = os.Getenv("MUSTER_CONFIG")
-	}
-	if file == "" {
-		if _, err := os.Stat(DefaultFile); err == nil {
-			file = DefaultFile
-		}
-	}
+	file := found(src.File)
 	var mistakes Mistakes
 	var alarms []Alarm
 	if file != "" {
@@ -84,6 +76,35 @@ func place(file string) string {
 		return "settings"
 	}
 	return file
+}
+
+// found is the settings file that counts; "" is none.
+func found(file string) string {
+	if file == "" {
+		file = os.Getenv("MUSTER_CONFIG")
+	}
+	if file == "" {
+		if _, err := os.Stat(DefaultFile); err == nil {
+			file = DefaultFile
+		}
+	}
+	return file
+}
+
+// Lang is the language that the settings file names, for what is said before the settings are read or
+// when they are wrong; "" where it names none.
+func Lang(file string) string {
+	b, err := os.ReadFile(found(file))
+	if err != nil {
+		return "" // Load says so
+	}
+	var only struct {
+		Lang yaml.Node `yaml:"lang"`
+	}
+	if yaml.Unmarshal(b, &only) != nil {
+		return ""
+	}
+	return only.Lang.Value
 }
 
 // readFile reads the settings file as a tree and refuses keys that do not exist, with
