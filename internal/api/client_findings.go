@@ -35,6 +35,11 @@ func (c *Client) Finding(ctx context.Context, id string) (Finding, error) {
 	return get[Finding](ctx, c, "/findings/"+url.PathEscape(id), nil)
 }
 
+// FindingOf is the finding that has a number, as F-001, in the report of a run.
+func (c *Client) FindingOf(ctx context.Context, runID, number string) (Finding, error) {
+	return get[Finding](ctx, c, "/findings/"+url.PathEscape(number), url.Values{"run": {runID}})
+}
+
 // AddFinding adds one.
 func (c *Client) AddFinding(ctx context.Context, in FindingRequest) (Finding, error) {
 	return act[Finding](ctx, c, "/findings", NewRequestID(), in)

@@ -17,6 +17,7 @@ import (
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -77,8 +78,13 @@ func (s *Server) findingRoutes(api huma.API) {
 		})
 	huma.Register(api, route("get-finding", http.MethodGet, "/findings/{id}", "One finding with its history; the beginning of its ID is enough.", 404, 409, 503),
 		func(ctx context.Context, in *struct {
-			ID string `path:"id"`
+			ID  string `path:"id"`
+			Run string `query:"run" doc:"Of a number within a report, as F-001: the run whose report it stands in."`
 		}) (*answer[Finding], error) {
+			if in.Run != "" && inReport.MatchString(in.ID) {
+				f, err := s.findingOf(ctx, in.Run, strings.ToUpper(in.ID))
+				return &answer[Finding]{f}, err
+			}
 			f, err := s.finding(ctx, in.ID)
 			return &answer[Finding]{f}, err
 		})
@@ -170,7 +176,7 @@ func (s *Server) finding(ctx context.Context, typed string) (Finding, error) {
 		if inReport.MatchString(typed) {
 			return Finding{}, problem(http.StatusNotFound, CodeNotFound,
 				l.T("%s is a number within the report of one run, not the ID of a finding that is followed up.", "%s は一つの報告書の中の番号であり、継続管理する指摘事項のIDではありません。", typed),
-				l.T("`muster findings list --state all --run RUN` shows the IDs of what that run found; objectives that a tabletop or walkthrough did not prove are not followed up", "`muster findings list --state all --run RUN` でその実施の指摘事項のIDを表示できます。机上・読み合わせの訓練で未立証の目標は継続管理の対象外です"))
+				l.T("`muster findings show %s --run RUN` shows which it is; objectives that a tabletop or walkthrough did not prove are not followed up", "`muster findings show %s --run RUN` で該当する指摘事項を表示できます。机上・読み合わせの訓練で未立証の目標は継続管理の対象外です", strings.ToUpper(typed)))
 		}
 		return Finding{}, problem(http.StatusNotFound, CodeNotFound, l.T("There is no finding %q.", "指摘事項 %q はありません。", typed), l.T("`muster findings list --state all` shows all", "`muster findings list --state all` で一覧を表示できます"))
 	}
@@ -179,6 +185,52 @@ func (s *Server) finding(ctx context.Context, typed string) (Finding, error) {
 		ids = append(ids, f.ID)
 	}
 	return Finding{}, problem(http.StatusConflict, CodeBadRequest, l.T("%q may mean any of %s.", "%q に当てはまる指摘事項が複数あります（%s）。", typed, strings.Join(ids, ", ")), l.T("Type more of its ID", "IDをもう少し長く指定してください"))
+}
+
+// findingOf is the finding that has a number in the report of a run.
+func (s *Server) findingOf(ctx context.Context, runID, number string) (Finding, error) {
+	sum, p, err := s.known(ctx, runID)
+	if err == nil && !s.sees(ctx, sum, p) {
+		err = isWithheld(ctx, runID)
+	}
+	if err != nil {
+		return Finding{}, err
+	}
+	events, err := s.reported(ctx, runID)
+	if err != nil {
+		return Finding{}, err
+	}
+	r, err := report.Build(p, events)
+	if err != nil {
+		return Finding{}, s.storeProblem(ctx, err)
+	}
+	l := lang(ctx)
+	at := slices.IndexFunc(r.Findings, func(f report.Finding) bool { return f.ID == number })
+	if at < 0 {
+		return Finding{}, problem(http.StatusNotFound, CodeNotFound, l.T("The report of %s has no finding %s; it has %d.", "%s の報告書に %s はありません（指摘事項は %d 件です）。", runID, number, len(r.Findings)), l.T("`muster report %s` lists them", "`muster report %s` で一覧を表示できます", runID))
+	}
+	list, err := s.Findings(ctx)
+	if err != nil {
+		return Finding{}, err
+	}
+	var first *Finding // one number may be about several places
+	var ids []string
+	for _, place := range r.Findings[at].Places() {
+		if i := slices.IndexFunc(list, func(f Finding) bool { return f.ID == finding.IDOf(place.Key) }); i >= 0 {
+			if first == nil {
+				first = &list[i]
+			}
+			ids = append(ids, list[i].ID)
+		}
+	}
+	switch {
+	case first == nil:
+		return Finding{}, problem(http.StatusNotFound, CodeNotFound, l.T("%s of %s is not followed up: a tabletop, a walkthrough and a run under way open no findings about objectives.", "%[2]s の %[1]s は継続管理の対象ではありません。机上・読み合わせの訓練で未立証の目標や、進行中の実施の指摘事項は対象外です。", number, runID),
+			l.T("`muster findings list --state all --run %s` shows what is", "`muster findings list --state all --run %s` で対象の一覧を表示できます", runID))
+	case len(ids) > 1:
+		return Finding{}, problem(http.StatusConflict, CodeBadRequest, l.T("%s of %s is about several places, each followed up by itself: %s.", "%[2]s の %[1]s は複数の箇所にわたり、それぞれ個別に管理されています（%[3]s）。", number, runID, strings.Join(ids, ", ")), l.T("Show one of these: `muster findings show %s`", "いずれかを指定してください: `muster findings show %s`", ids[0]))
+	}
+	return *first, nil
 }
 
 // mayOnFinding makes sure that whoever asks may do something about findings, by the estate as it is now.

@@ -15,6 +15,7 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/tracker"
 )
@@ -243,5 +244,53 @@ func TestAnActOnAFindingCountsOnce(t *testing.T) {
 	l.ended("r0", l.now.AddDate(0, 0, -60), true)
 	if got := l.find(f.Place); len(got.History) != 2 || got.History[0].Run != "r0" || got.Owner != "tanaka" {
 		t.Errorf("after an earlier run was kept: %+v", got)
+	}
+}
+
+// The number that a report gives is found with its run, as the report's own words say.
+func TestANumberOfAReportIsFoundWithItsRun(t *testing.T) {
+	l := newLessons(t)
+	p, err := files{}.Compile("tokyo-loss", run.Live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.store.PutPlan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	begun := l.now.Add(-2 * time.Hour)
+	events := []run.Event{
+		{Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: p.Hash})},
+		{Kind: run.RemarkMade, Person: "tanaka", By: "tanaka", Reason: "the list was old"},
+		{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.Recovered})},
+	}
+	for i := range events {
+		events[i].Run, events[i].Writer, events[i].Seq, events[i].At = "tokyo-loss-1", "run", int64(i+1), begun.Add(time.Duration(i)*time.Minute)
+	}
+	if err := l.store.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	r, err := report.Build(p, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, x := range r.Findings {
+		f, err := l.client.FindingOf(l.as("sato"), "tokyo-loss-1", strings.ToLower(x.ID))
+		switch places := x.Places(); {
+		case len(places) > 1:
+			if p := problem(t, err); p.Status != http.StatusConflict || !strings.Contains(p.Detail, finding.IDOf(places[0].Key)) {
+				t.Errorf("%s of several places: %+v", x.ID, p)
+			}
+		case err != nil || f.Place != places[0].Key:
+			t.Errorf("%s is %+v, %v, want the one at %s", x.ID, f, err, places[0].Key)
+		default:
+			found++
+		}
+	}
+	if found == 0 {
+		t.Fatalf("the report has no finding of one place: %+v", r.Findings)
+	}
+	if p := problem(t, fails(l.client.FindingOf(l.as("sato"), "tokyo-loss-1", "F-900"))); p.Status != http.StatusNotFound || !strings.Contains(p.Detail, "has no finding F-900") {
+		t.Errorf("a number that there is not: %+v", p)
 	}
 }

@@ -363,6 +363,23 @@ func endsRun(entries []journal.Entry) bool {
 	return false
 }
 
+// reported are the events that a run's report is made of: its own, and what people wrote after it.
+func (s *Server) reported(ctx context.Context, runID string) ([]run.Event, error) {
+	entries, err := s.Store.Events(ctx, runID, 0, 0)
+	if err != nil {
+		return nil, s.storeProblem(ctx, err)
+	}
+	events := make([]run.Event, 0, len(entries))
+	for _, e := range entries {
+		events = append(events, e.Event)
+	}
+	written, err := s.writtenEvents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(events, written...), nil
+}
+
 // reportOutput is a body of whatever type the format has.
 type reportOutput struct {
 	ContentType string `header:"Content-Type"`
@@ -386,19 +403,10 @@ func (s *Server) getReport(ctx context.Context, in *struct {
 	if !s.sees(ctx, sum, p) {
 		return nil, isWithheld(ctx, in.Run)
 	}
-	entries, err := s.Store.Events(ctx, in.Run, 0, 0)
-	if err != nil {
-		return nil, s.storeProblem(ctx, err)
-	}
-	events := make([]run.Event, 0, len(entries))
-	for _, e := range entries {
-		events = append(events, e.Event)
-	}
-	written, err := s.writtenEvents(ctx)
+	events, err := s.reported(ctx, in.Run)
 	if err != nil {
 		return nil, err
 	}
-	events = append(events, written...)
 	earlier, err := outcome.Earlier(ctx, s.Store, sum.Scenario, cmp.Or(sum.EndedAt, &sum.StartedAt))
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)

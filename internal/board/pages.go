@@ -37,7 +37,7 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"state":       l.State,
 		"depth":       l.Depth,
 		"kind":        l.Kind,
-		"hazard":      func(h run.Hazard) string { return hazards[h].In(string(l)) },
+		"hazard":      l.Hazard,
 		"effect":      func(e any) string { return l.Effect(run.Effect(fmt.Sprint(e))) },
 		"outcome":     l.Outcome,
 		"banner":      func(k any) string { return banner(l, run.Kind(fmt.Sprint(k))) },

@@ -9,8 +9,6 @@ import (
 )
 
 var (
-	hazards = map[run.Hazard]plan.Text{run.Disaster: {EN: "disaster", JA: "大規模災害"}, run.SecurityIncident: {EN: "security incident", JA: "情報セキュリティインシデント"},
-		run.Pandemic: {EN: "epidemic", JA: "感染症"}, run.RestoreTest: {EN: "restore test", JA: "復元試験"}}
 	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
 	// How a site as a whole, and an item of its checklist, was found.

@@ -123,7 +123,8 @@ func orDash(s string) string {
 }
 
 func (c *command) findingsShow() *cobra.Command {
-	return &cobra.Command{
+	var of string
+	cmd := &cobra.Command{
 		Use: "show ID", Short: c.t("One finding and what became of it", "指摘事項の詳細と経緯を表示する"), Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := c.client()
@@ -131,13 +132,19 @@ func (c *command) findingsShow() *cobra.Command {
 				return err
 			}
 			defer client.Close()
-			f, err := client.Finding(cmd.Context(), args[0])
+			show := client.Finding
+			if of != "" {
+				show = func(ctx context.Context, id string) (api.Finding, error) { return client.FindingOf(ctx, of, id) }
+			}
+			f, err := show(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			return c.printFinding(f, c.zone(cmd.Context(), client))
 		},
 	}
+	cmd.Flags().StringVar(&of, "run", "", c.t("ID is a number within the report of this run, as F-001", "IDをこの実施の報告書の中の番号（F-001 など）とみなす"))
+	return cmd
 }
 
 func (c *command) printFinding(f api.Finding, zone *time.Location) error {

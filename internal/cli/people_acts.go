@@ -206,11 +206,18 @@ func (c *command) drillCallOut() *cobra.Command {
 
 func (c *command) drillPeople() *cobra.Command {
 	var f api.PeopleFilter
+	var runID string
 	cmd := &cobra.Command{
 		Use:   "people [RUN]",
 		Short: c.t("Show who was called, how they are and who is there", "召集対象者の安否と参集の状況を表示する"),
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if runID != "" {
+				if len(args) > 0 && args[0] != runID {
+					return mistake(fmt.Errorf("%s", c.t("RUN and --run name two runs", "RUN と --run の指定が異なります")), c.t("Leave one out", "どちらか一方を指定してください"))
+				}
+				args = []string{runID}
+			}
 			client, id, err := c.clientAndLastRun(cmd.Context(), args)
 			if err != nil {
 				return err
@@ -229,6 +236,7 @@ func (c *command) drillPeople() *cobra.Command {
 			return nil
 		},
 	}
+	c.runFlag(cmd, &runID)
 	cmd.Flags().StringVar(&f.Section, "section", "", c.t("only this department", "この部署のみ"))
 	cmd.Flags().StringVar(&f.Role, "role", "", c.t("only holders of this role", "この役割の人のみ"))
 	cmd.Flags().StringVar(&f.State, "state", "", c.t("only who is silent, answered, arrived, absent, not_called, hurt or cannot_come", "状態: silent (未回答), answered (回答済), arrived (参集), absent (不在設定), not_called (対象外), hurt (負傷), cannot_come (参集不可)"))

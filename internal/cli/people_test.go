@@ -187,6 +187,12 @@ func TestPeopleWhomNoChannelReaches(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "silent; could not be reached by any channel") || strings.Count(out, "could not be reached") != 1 {
 		t.Errorf("exit %d:\n%s%s", code, out, talk)
 	}
+	if code, flagged, talk := muster(t, "drill", "people", "--run", "x-1"); code != 0 || flagged != out {
+		t.Errorf("--run: exit %d:\n%s%s", code, flagged, talk)
+	}
+	if code, _, talk := muster(t, "drill", "people", "x-1", "--run", "x-2"); code != exitMistake || !strings.Contains(talk, "two runs") {
+		t.Errorf("two runs: exit %d: %s", code, talk)
+	}
 	t.Setenv("MUSTER_LANG", "ja")
 	if _, out, _ := muster(t, "drill", "people", "x-1"); !strings.Contains(out, "未回答・どの連絡手段でも届いていない") {
 		t.Errorf("in Japanese:\n%s", out)

@@ -135,6 +135,16 @@ var choices = map[run.Choice][2]string{
 	run.Stay:        {"stay", "代替拠点で継続"},
 }
 
+var hazards = map[run.Hazard][2]string{
+	run.Disaster:         {"disaster", "大規模災害"},
+	run.SecurityIncident: {"security incident", "情報セキュリティインシデント"},
+	run.Pandemic:         {"epidemic", "感染症"},
+	run.RestoreTest:      {"restore test", "復元試験"},
+}
+
+// Hazard names what a scenario is about.
+func (l Lang) Hazard(h run.Hazard) string { return word(l, hazards, h) }
+
 // Choice names a recovery decision.
 func (l Lang) Choice(c run.Choice) string { return word(l, choices, c) }
 

@@ -33,13 +33,24 @@ type text struct {
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n", args...) }
 
+// failback is what the scenario says about the way home, in words.
+func (t *text) failback(policy string) string {
+	switch policy {
+	case run.PolicyReturn:
+		return t.l.T("yes, before the run ends", "あり（終了前に切戻し）")
+	case run.PolicyStay:
+		return t.l.T("no, systems stay where they are", "なし（切り替え先で継続）")
+	}
+	return policy
+}
+
 func (t *text) head(o Outline) {
 	kind := run.Drill
 	if o.Depth == run.Real {
 		kind = run.Response
 	}
 	t.line("%s  %s  %s", t.l.Banner(kind), o.Scenario, o.Title.In(t.lang))
-	t.line("  %s", t.l.T("depth %s · hazard %s · plan %.12s", "深さ %s・事象 %s・計画 %.12s", t.l.Depth(o.Depth), o.Hazard, o.PlanHash))
+	t.line("  %s", t.l.T("depth %s · hazard %s · plan %.12s", "深さ %s・想定 %s・計画 %.12s", t.l.Depth(o.Depth), t.l.Hazard(o.Hazard), o.PlanHash))
 	if o.Threat {
 		t.line("  %s", t.l.T("A threat sets it off: nothing has stopped, and the RTO counts only the interruption that is made.", "契機は脅威です。停止はまだなく、RTOは対応に伴う停止時間のみを計測します。"))
 	}
@@ -60,7 +71,7 @@ func (t *text) head(o Outline) {
 	if len(quorum) > 0 {
 		t.line("  %s: %s", t.l.T("must be there", "必要な要員"), strings.Join(quorum, ", "))
 	}
-	t.line("  %s", t.l.T("decides: %s; approvals besides the requester: %d; failback: %s", "判断: %s、要求者以外の承認: %d 名、フェイルバック: %s", o.DecidedBy, o.Approvals, o.Failback))
+	t.line("  %s", t.l.T("decides: %s; approvals besides the requester: %d; failback: %s", "判断: %s、要求者以外の承認: %d 名、フェイルバック: %s", o.DecidedBy, o.Approvals, t.failback(o.Failback)))
 	if len(o.Injects) > 0 {
 		t.line("")
 		t.line("%s", t.l.T("INJECTS: what the drill breaks", "状況付与（訓練で起こすこと）"))

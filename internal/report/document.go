@@ -93,7 +93,7 @@ func (d *document) facts() []plan.Text {
 		{EN: fmt.Sprintf("%s – %s %s (%s)", when, until.EN, zone, r.Zone), JA: fmt.Sprintf("%s – %s %s（%s）", when, until.JA, zone, r.Zone)},
 		say("%s, depth %s, %s · ended as: %s", "%s・実施範囲：%s・%s・結果：%s",
 			inBoth(func(l i18n.Lang) string { return l.Kind(r.Kind) }), inBoth(func(l i18n.Lang) string { return l.Depth(r.Depth) }),
-			inWords(word(hazards, r.Hazard)), inBoth(func(l i18n.Lang) string { return l.State(r.State) })),
+			inBoth(func(l i18n.Lang) string { return l.Hazard(r.Hazard) }), inBoth(func(l i18n.Lang) string { return l.State(r.State) })),
 	}
 	if r.Reason != "" {
 		return append(out, say("started by %s: %s", "開始：%s（%s）", r.StartedBy, r.Reason))

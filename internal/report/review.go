@@ -48,7 +48,7 @@ func (d *document) review() section {
 
 func (d *document) nature() []plan.Text {
 	r := d.report
-	out := []plan.Text{word(hazards, r.Run.Hazard), d.Title}
+	out := []plan.Text{both(func(l i18n.Lang) string { return l.Hazard(r.Run.Hazard) }), d.Title}
 	if len(r.Basis.SitesLost) > 0 {
 		out = append(out, say("sites lost: %s", "被災拠点：%s", strings.Join(r.Basis.SitesLost, ", ")))
 	}

@@ -134,8 +134,6 @@ var (
 
 	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
-	hazards = map[run.Hazard]plan.Text{run.Disaster: {EN: "disaster", JA: "大規模災害"}, run.SecurityIncident: {EN: "security incident", JA: "情報セキュリティインシデント"}, run.Pandemic: {EN: "epidemic", JA: "感染症"},
-		run.RestoreTest: {EN: "restore test", JA: "復元試験"}}
 	purposes = map[string]plan.Text{"failover": {EN: "failover", JA: "フェイルオーバー"}, "in_place": {EN: "recovery in place", JA: "被災拠点での復旧"},
 		"failback": {EN: "failback", JA: "フェイルバック"}, "inject": {EN: "event", JA: "状況付与"}, "check": {EN: "check", JA: "確認"}}
 	questions = map[string]plan.Text{"recovery": {EN: "recovery decision", JA: "復旧方針の決定"}, "failback": {EN: "failback", JA: "フェイルバック"}}

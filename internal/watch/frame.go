@@ -262,6 +262,9 @@ func (f Frame) rto(s progress.System, wide bool) string {
 	default:
 		word = f.t("not restored", "復旧せず")
 	}
+	if f.Plan.Scenario.Depth.Unseen() && s.RestoredAt == nil && !s.Ticking { // people talked it through; the clock measured that
+		word, color = f.t("not observed at this depth", "観測なし（この深さでは実行しない）"), dim
+	}
 	return "RTO  " + f.Style.paint(bold, clock(s.UsedS)) + " / " + clock(*s.ObjectiveS) + "  " +
 		f.Style.paint(color, bar(s.UsedS / *s.ObjectiveS, size)) + "  " + f.Style.paint(color, word)
 }

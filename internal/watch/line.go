@@ -21,7 +21,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	what := strings.TrimSpace(e.System + " " + e.Step)
 	why := ""
 	if e.Reason != "" {
-		why = ": " + clean(e.Reason)
+		why = ": " + clean(plan.Apart(e.Reason).In(string(l))) // the engine's reasons are in both languages
 	}
 	switch e.Kind {
 	case run.RunStarted:
@@ -156,7 +156,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.DecisionAsked:
 		var a run.DecisionAsk
 		_ = e.Decode(&a)
-		return l.T("DECISION asked of %s on %s: %s proposed%s", "%s に判断を依頼 (%s): 提案 %s%s", a.Role, e.System, a.Proposed, why) + forecasts(l, a)
+		return l.T("DECISION asked of %s on %s: %s proposed%s", "%s に判断を依頼 (%s): 提案 %s%s", a.Role, e.System, l.Choice(a.Proposed), why) + forecasts(l, a)
 	case run.DecisionMade:
 		var d run.Decision
 		_ = e.Decode(&d)
