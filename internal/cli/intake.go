@@ -276,6 +276,12 @@ func (c *command) printDraft(out string, doc intake.Document, d intake.Draft) {
 	if doc.Encoding != "" && doc.Encoding != "UTF-8" {
 		fmt.Fprintln(c.Out, "  "+c.t("read as %s", "文字コード: %s", doc.Encoding))
 	}
+	if len(d.Kept) > 0 {
+		fmt.Fprintln(c.Out, c.t("Columns not understood, kept in the steps' texts (%d); --column WHAT=LETTER says what one is: %s", "内容を判別できず、各ステップの本文に残した列 (%d)。--column 種類=列記号 で指定できます: %s", len(d.Kept), strings.Join(intake.Columns(), ", ")))
+		for _, k := range d.Kept {
+			fmt.Fprintf(c.Out, "  %s\n", strings.TrimSpace(k.Sheet+"  "+k.Column+"  "+k.Head))
+		}
+	}
 	heads := map[string]string{
 		intake.GapRole: c.t("Who does it", "担当"), intake.GapDuration: c.t("How long it takes", "所要時間"), intake.GapVerify: c.t("How one sees that it is done", "確認方法"),
 		intake.GapUndo: c.t("How it is undone", "戻し方"), intake.GapOrder: c.t("In which order", "順序"), intake.GapNeeds: c.t("What it waits for", "前提"),

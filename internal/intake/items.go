@@ -2,13 +2,14 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/plan"
 )
 
 // items are the document's steps, from its list or the sheet that holds a procedure.
-func (d Document) items(ask Ask) ([]item, []Gap, error) {
+func (d Document) items(ask Ask) (out []item, gaps []Gap, kept []Kept, err error) {
 	var procedures []Sheet
 	for _, s := range d.Sheets {
 		if _, ok := s.headerRow(); ok && ask.Sheet == "" || ask.Sheet == s.Name {
@@ -18,9 +19,9 @@ func (d Document) items(ask Ask) ([]item, []Gap, error) {
 	list := Candidate{Value: "list", Label: fmt.Sprintf("%d", len(d.List))}
 	switch {
 	case ask.Sheet == list.Value && len(d.List) > 0, ask.Sheet == "" && len(procedures) == 0 && len(d.List) > 0:
-		return d.List, nil, nil
+		return d.List, nil, nil, nil
 	case ask.Sheet != "" && len(procedures) == 0:
-		return nil, nil, plan.Wrong("%s has no sheet %q with anything in it; it has: %s", "%s に、内容のあるシート %q がありません。あるもの: %s", d.File, ask.Sheet, strings.Join(names(d.Sheets), ", "))
+		return nil, nil, nil, plan.Wrong("%s has no sheet %q with anything in it; it has: %s", "%s に、内容のあるシート %q がありません。あるもの: %s", d.File, ask.Sheet, strings.Join(names(d.Sheets), ", "))
 	case len(procedures) == 0 && len(d.Sheets) == 1:
 		procedures = d.Sheets
 	case len(procedures) > 1 && ask.Sheet == "", len(procedures) == 0, len(d.List) > 3 && len(procedures) > 0 && ask.Sheet == "":
@@ -35,19 +36,42 @@ func (d Document) items(ask Ask) ([]item, []Gap, error) {
 		if len(d.List) > 0 {
 			u.Candidates = append(u.Candidates, list)
 		}
-		return nil, nil, u
+		return nil, nil, nil, u
 	}
-	var out []item
-	var gaps []Gap
 	for _, s := range procedures {
 		l, err := lay(s, ask.Columns)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		more, g := s.items(l)
-		out, gaps = append(out, more...), append(gaps, g...)
+		out, gaps, kept = append(out, more...), append(gaps, g...), append(kept, s.kept(l)...)
 	}
-	return out, gaps, nil
+	return out, gaps, kept, nil
+}
+
+// Kept is a column whose head says nothing that is known: what stands in it is kept in the steps' texts.
+type Kept struct {
+	Sheet  string `json:"sheet,omitempty"`
+	Column string `json:"column"` // its letter, as --column takes it
+	Head   string `json:"head"`
+}
+
+// kept are the columns of a sheet that hold something below a head that says nothing known.
+func (s Sheet) kept(l layout) (out []Kept) {
+	if l.header < 0 {
+		return nil
+	}
+	used := map[int]bool{}
+	for _, c := range l.at {
+		used[c] = true
+	}
+	for c, head := range s.Rows[l.header] {
+		holds := slices.ContainsFunc(s.Rows[l.header+1:], func(r []Cell) bool { return c < len(r) && r[c].Text != "" && !r[c].Covered })
+		if holds && !used[c] && head.Text != "" && !head.Covered && !ticked(head.Text) {
+			out = append(out, Kept{Sheet: s.Name, Column: Letter(c), Head: strings.ReplaceAll(head.Text, "\n", " ")})
+		}
+	}
+	return out
 }
 
 func names(sheets []Sheet) []string {

@@ -34,6 +34,7 @@ type Draft struct {
 	From   string `json:"from"`
 	Steps  []Step `json:"steps"`
 	Gaps   []Gap  `json:"gaps"`
+	Kept   []Kept `json:"kept,omitempty"` // columns that were not understood
 }
 
 // Ask is what is known besides the file.
@@ -52,11 +53,11 @@ type Ask struct {
 // Make makes a draft of a document; an *Unsure asks.
 func Make(d Document, ask Ask) (Draft, error) {
 	out := Draft{Name: ask.Name, Title: ask.Title, System: ask.System, From: d.File}
-	list, gaps, err := d.items(ask)
+	list, gaps, kept, err := d.items(ask)
 	if err != nil {
 		return out, err
 	}
-	out.Gaps = gaps
+	out.Gaps, out.Kept = gaps, kept
 	if len(list) == 0 {
 		return out, plan.Wrong("%s: no step was found below the heads", "%s: 見出しの下に手順が見つかりません", d.File)
 	}
