@@ -149,17 +149,17 @@ func guard(a Action, call plan.Call, effect run.Effect) error {
 	case call.Kind != run.Drill && call.Kind != run.Response:
 		return RefusedBoth("the call does not say whether this is a drill or a response", "訓練か本番対応かが呼び出しに示されていない")
 	case (call.Kind == run.Response) != (call.Depth == run.Real):
-		return RefusedBoth("a %s can't run at depth %s: real is for responses, and only for them", "%s は深度 %s では実行できない：real は本番対応専用", call.Kind, call.Depth)
+		return RefusedBoth("a %s can't run at depth %s: real is for responses, and only for them", "%s は深さ %s では実行できない：real は本番対応専用", call.Kind, call.Depth)
 	case !call.Depth.Allows(effect):
-		return RefusedBoth("%s has effect %s, which a run at depth %s may not have", "%s の作用は %s であり、深度 %s の実行では許されない", a.ID, effect, call.Depth)
+		return RefusedBoth("%s has effect %s, which a run at depth %s may not have", "%s の作用は %s であり、深さ %s の実施では許されない", a.ID, effect, call.Depth)
 	case effect.Once() && call.EffectKey == "":
 		return RefusedBoth("an effect needs a key, and the call has none", "変更を伴うステップには実行キーが必要だが、呼び出しにない")
 	case effect.Once() && slices.Contains(call.Spared, call.Depth):
-		return RefusedBoth("no drill of depth %s may change system %s (drillable)", "深度 %s の訓練ではシステム %s を変更できない（drillable）", call.Depth, call.System)
+		return RefusedBoth("no drill of depth %s may change system %s (drillable)", "深さ %s の訓練ではシステム %s を変更できない（drillable）", call.Depth, call.System)
 	}
 	for _, t := range call.Targets {
 		if effect.Once() && slices.Contains(t.Spared, call.Depth) {
-			return RefusedBoth("no drill of depth %s may change target %s: a system that uses it is not drillable there", "深度 %s の訓練では操作対象 %s を変更できない：これを使うシステムがその深度の訓練を許可していない", call.Depth, t.Name)
+			return RefusedBoth("no drill of depth %s may change target %s: a system that uses it is not drillable there", "深さ %s の訓練では操作対象 %s を変更できない：これを使うシステムがその深さの訓練を許可していない", call.Depth, t.Name)
 		}
 	}
 	return nil

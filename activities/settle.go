@@ -85,7 +85,7 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 			seen.Detail = said(err).Both()
 		}
 		return Seen{Sight: plan.CannotTell, Detail: Lacking("it was taken by another worker of %[1]s, process %[2]s, whose ledger is not this worker's, so that asking again tells no more: see that this process is gone or done with it, do the step by hand where it is not done, and mark it done (seen from here: %[3]s)",
-			"この実行は拠点 %[1]s の別のワーカー（プロセス %[2]s）が受け取っており、その実行台帳はこのワーカーのものではないため、再確認しても判明しない。そのプロセスが終了済みか実行済みであることを確認し、未実施なら手作業で行って完了とする（こちらからの確認結果：%[3]s）", s.Name, who, plan.Apart(seen.Detail)).Both()}, nil
+			"このステップは拠点 %[1]s の別のワーカー（プロセス %[2]s）が受け取っており、その実行台帳はこのワーカーのものではないため、再確認しても判明しない。そのプロセスが終了済みか実行済みであることを確認し、未実施なら手作業で行って完了とする（こちらからの確認結果：%[3]s）", s.Name, who, plan.Apart(seen.Detail)).Both()}, nil
 	}
 	entry, err := s.Ledger.Void(call.EffectKey)
 	if err != nil {

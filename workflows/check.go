@@ -165,7 +165,7 @@ func peopleReady(p plan.Plan, now time.Time) []run.Item {
 		if !person.Reachable && person.Contact == "" {
 			item.Problems = append(item.Problems, run.Problem{
 				EN: "no contact is known; give contact:, mail: or slack: in the estate",
-				JA: "連絡先が登録されていません。estateのcontact、mail、slackのいずれかに記入してください"})
+				JA: "連絡先が登録されていません。構成台帳のcontact、mail、slackのいずれかに記入してください"})
 		}
 		items = append(items, item)
 	}
@@ -182,7 +182,7 @@ func peopleReady(p plan.Plan, now time.Time) []run.Item {
 		if party.Contact == "" {
 			item.Problems = append(item.Problems, run.Problem{
 				EN: "no contact is known; give contact:, mail: or slack: in the estate",
-				JA: "連絡先が登録されていません。estateのcontact、mail、slackのいずれかに記入してください"})
+				JA: "連絡先が登録されていません。構成台帳のcontact、mail、slackのいずれかに記入してください"})
 		}
 		item.Note = doubt(party, now)
 		items = append(items, item)

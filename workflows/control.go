@@ -66,7 +66,7 @@ func (r *response) onBegin(ctx workflow.Context, b Begin) (Begun, error) {
 	begun := r.begun
 	if b.RequestID != r.in.RequestID {
 		if r.abort != nil || r.ended {
-			begun.Why = plan.Say("run %s is being aborted, or has just ended: start again when it is over", "実行 %s は中止処理中、または終了直後です。終了後に改めて開始してください", r.in.RunID)
+			begun.Why = plan.Say("run %s is being aborted, or has just ended: start again when it is over", "実施 %s は中止処理中、または終了直後です。終了後に改めて開始してください", r.in.RunID)
 			begun.Refused = begun.Why.Both()
 			begun.Holder = r.in.RunID
 			return begun, nil
@@ -156,7 +156,7 @@ func (r *response) knows(person string) error {
 		return refuse("say who you are (--as PERSON): every act has a person", "操作する人を --as で指定してください（操作はすべて個人名で記録されます）")
 	}
 	if slices.Contains(r.plan.Estate.Barred, person) {
-		return refuse("%s may not act in a %s (only: in the estate)", "%s はこの種別（%s）では行動できない（estate の only）", person, r.in.Kind)
+		return refuse("%s may not act in a %s (only: in the estate)", "%s はこの種別（%s）では行動できない（構成台帳の only）", person, r.in.Kind)
 	}
 	if _, ok := r.plan.Estate.Person(person); !ok {
 		ids := make([]string, 0, len(r.plan.Estate.People))

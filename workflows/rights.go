@@ -33,7 +33,7 @@ func permitStart(e plan.Estate, person string) error {
 func forbidden(person string, p plan.Permission, roles []string) error {
 	who := strings.Join(roles, ", ")
 	if who == "" {
-		return refuse("no role may do this here (%s), so %s may not either; see roles: may: in the estate", "この権限（%s）を持つ役割がないため、%s は操作できない。estate の roles: may: を参照", p, person)
+		return refuse("no role may do this here (%s), so %s may not either; see roles: may: in the estate", "この権限（%s）を持つ役割がないため、%s は操作できない。構成台帳の roles: may: を参照", p, person)
 	}
 	return refuse("%s may not do this: it takes the permission %s, which these roles have: %s", "%s にはこの操作の権限（%s）がない。権限を持つ役割：%s", person, p, who)
 }

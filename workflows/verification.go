@@ -23,7 +23,7 @@ func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
 		return run.Failed, both("nothing was recovered", "復旧したシステムがない")
 	}
 	if !r.movesThings() {
-		return run.Unknown, both("nothing runs at this depth, so nothing was proven", "この訓練深度では実行を伴わないため、立証されたものはない")
+		return run.Unknown, both("nothing runs at this depth, so nothing was proven", "この訓練の深さでは実行を伴わないため、立証されたものはない")
 	}
 	scenario := r.plan.Scenario
 	not := r.untilSteady(ctx, recovered, needed, scenario.Hold.Std(), scenario.VerifyWait.Std())

@@ -79,12 +79,12 @@ var restore = activities.Define("file.restore", activities.Doc{
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s was begun and never finished", "%s は途中で終わっている", p.Into).Both()}, nil
 	}
 	if now := activities.CallFrom(ctx).Run; m.Run != now { // else a test would pass by last quarter's restore
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s was restored by another run, %s", "%s は別の実行（%s）がリストアした", p.Into, m.Run).Both()}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s was restored by another run, %s", "%s は別の実施（%s）がリストアした", p.Into, m.Run).Both()}, nil
 	}
 	if p.Digest != "" && !strings.EqualFold(p.Digest, m.Digest) {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is the restore of another archive", "%s は別のアーカイブのリストアである", p.Into).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was restored by run %s", "%s は実行 %s がリストアした", p.Into, m.Run).Both(), Output: m.Restored}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was restored by run %s", "%s は実施 %s がリストアした", p.Into, m.Run).Both(), Output: m.Restored}, nil
 }), activities.Ready(func(_ context.Context, p Restore) ([]plan.Text, error) {
 	into, err := openPlace(p.Into)
 	if err != nil {

@@ -402,7 +402,7 @@ func (a api) putBack(ctx context.Context, p PutBack) (Back, error) {
 		}
 		for _, f := range asked {
 			if now := valueAt(u, f.Path); !same(now, f.Set) && !same(now, f.Was) {
-				return nil, activities.RefusedBoth("%s: %s is %s; this run found %s and made it %s, so somebody else changed it since: decide by hand, then remove the annotation %s", "%s：%s は %s。この実行は %s を %s に変更したため、その後に他者が変更している：人が判断し、その後アノテーション %s を削除する",
+				return nil, activities.RefusedBoth("%s: %s is %s; this run found %s and made it %s, so somebody else changed it since: decide by hand, then remove the annotation %s", "%s：%s は %s。この実施は %s を %s に変更したため、その後に他者が変更している：人が判断し、その後アノテーション %s を削除する",
 					o, f, text(now), text(f.Was), text(f.Set), noteKey)
 			}
 			back = append(back, field{Path: f.Path, Set: f.Was})
@@ -432,9 +432,9 @@ func (a api) lookPutBack(ctx context.Context, p PutBack) (activities.Seen, error
 		return activities.Seen{}, err
 	}
 	if asked, _ := p.split(ctx, noteOf(u)); len(asked) > 0 {
-		return seen(plan.HoldsNot, activities.Lacking("%s: this run changed %s", "%s：この実行が %s を変更した", o, asked[0]).Both()), nil
+		return seen(plan.HoldsNot, activities.Lacking("%s: this run changed %s", "%s：この実施が %s を変更した", o, asked[0]).Both()), nil
 	}
-	s := seen(plan.Holds, activities.Lacking("%s bears no change of this run", "%s にこの実行による変更はない", o).Both())
+	s := seen(plan.Holds, activities.Lacking("%s bears no change of this run", "%s にこの実施による変更はない", o).Both())
 	s.Output = Back{Restored: map[string]string{}}
 	return s, nil
 }

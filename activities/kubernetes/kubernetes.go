@@ -99,7 +99,7 @@ func Actions() []activities.Action {
 		}, through(api.patch), activities.Look(through(api.lookPatched)), activities.Ready(through(api.readyPatch))),
 		activities.Define("kubernetes.put_back", activities.Doc{
 			Summary:   "Put back what this run changed in an object by scale, label, cordon or uncordon.",
-			SummaryJA: "この実行がscale・label・cordon・uncordonで変えた値を元に戻す。",
+			SummaryJA: "この実施がscale・label・cordon・uncordonで変えた値を元に戻す。",
 			Effect:    run.Disrupt, Settle: settle,
 		}, through(api.putBack), activities.Look(through(api.lookPutBack)), activities.Ready(through(api.readyPutBack))),
 	}

@@ -45,7 +45,7 @@ func notFenced(t Target) error {
 		return err
 	}
 	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run first (mysql.unfence), or bring it back as a replica (mysql.rejoin)",
-		"サーバー %s は実行 %s により %s にフェンスされており、書き込みを再開させられない。先にその実行で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして復帰させる", t.Name, f.Run, f.At.Format(time.RFC3339))
+		"サーバー %s は実施 %s により %s にフェンスされており、書き込みを再開させられない。先にその実施で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして復帰させる", t.Name, f.Run, f.At.Format(time.RFC3339))
 }
 
 // closed is a server that runs, answers, and does not let muster in.
@@ -153,7 +153,7 @@ func raise(ctx context.Context, i *mycluster.Instance, to string) (*fenceNote, e
 	}
 	if old != nil && old.Token > call.Token {
 		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
-			"サーバー %s はより新しいトークン（%d、実行 %s）でフェンスされている。この実行のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
+			"サーバー %s はより新しいトークン（%d、実施 %s）でフェンスされている。この実施のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
 	}
 	if err := note(i, fenceFile, f); err != nil {
 		return nil, err
@@ -268,7 +268,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	}
 	call := activities.CallFrom(ctx)
 	if f == nil || f.Run != call.Run {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not fenced by this run", "%s はこの実行によってフェンスされていない", p.Server.Name)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is not fenced by this run", "%s はこの実施によってフェンスされていない", p.Server.Name)}, nil
 	}
 	gtid, err := fenceHolds(ctx, i, p.Server)
 	if err != nil {
@@ -283,7 +283,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	if f.Result != nil {
 		out = *f.Result
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: told("%s is fenced by this run", "%s はこの実行によってフェンスされている", p.Server.Name), Output: out}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: told("%s is fenced by this run", "%s はこの実施によってフェンスされている", p.Server.Name), Output: out}, nil
 }
 
 // Unfence is the parameters of mysql.unfence.

@@ -63,7 +63,7 @@ func Actions() []activities.Action {
 		}, fence, activities.Look(lookFenced), activities.Ready(readyFence)),
 		activities.Define("mysql.unfence", activities.Doc{
 			Summary:   "Take this run's fence off a server and let it take writes again; a replica stays one.",
-			SummaryJA: "この実行がかけたフェンスを外し、サーバーの書き込みを再開させる（レプリカはレプリカのままにする）。",
+			SummaryJA: "この実施がかけたフェンスを外し、サーバーの書き込みを再開させる（レプリカはレプリカのままにする）。",
 			Effect:    run.Disrupt, Undo: "mysql.fence", Settle: settle,
 		}, unfence, activities.Look(lookUnfenced), activities.Ready(func(ctx context.Context, p Unfence) ([]plan.Text, error) { return readyPower(ctx, p.Server) })),
 		activities.Define("mysql.promote", activities.Doc{

@@ -171,7 +171,7 @@ func start(ctx context.Context, p Start) (Started, error) {
 	}
 	if f != nil {
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s at %s; rejoin it as a replica (mysql.rejoin) or take the fence off (mysql.unfence)",
-			"サーバー %s は実行 %s により %s にフェンスされている。レプリカとして復帰させる（mysql.rejoin）か、フェンスを外す（mysql.unfence）",
+			"サーバー %s は実施 %s により %s にフェンスされている。レプリカとして復帰させる（mysql.rejoin）か、フェンスを外す（mysql.unfence）",
 			p.Server.Name, f.Run, f.At.Format(time.RFC3339))
 	}
 	return startAndSee(ctx, i, p.Server, p.Wait.Std())

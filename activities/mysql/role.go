@@ -172,7 +172,7 @@ func keep(ctx context.Context, p Keep) (KeptRole, error) {
 	unmoved := f != nil && f.For != "" && f.Run == activities.CallFrom(ctx).Run && v.role() == rolePrimary
 	if f != nil && !v.ReadOnly && !unmoved {
 		return KeptRole{}, activities.FindingBoth("server %s takes writes in spite of the fence of run %s",
-			"サーバー %s は実行 %s によりフェンスされているのに書き込みを受け付けている", p.Server.Name, f.Run)
+			"サーバー %s は実施 %s によりフェンスされているのに書き込みを受け付けている", p.Server.Name, f.Run)
 	}
 	statements := d.readWrite
 	if v.ReadOnly {

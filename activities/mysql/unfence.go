@@ -26,7 +26,7 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 			"サーバー %s に muster のフェンスはない。起動する（mysql.start）か昇格する（mysql.promote）", p.Server.Name)
 	case f.Run != run:
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first",
-			"サーバー %s は実行 %s がフェンスしたもので、この実行 %s のものではない。先にその実行の後始末を終える", p.Server.Name, f.Run, run)
+			"サーバー %s は実施 %s がフェンスしたもので、この実施 %s のものではない。先にその実施の後始末を終える", p.Server.Name, f.Run, run)
 	}
 	// A replica comes back as what it is, read-only: nobody is in its way.
 	if v, err := visit(ctx, p.Server); err == nil && v.role() == roleReplica {
@@ -95,7 +95,7 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if f != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("the fence of run %s is there", "実行 %s のフェンスがある", f.Run)}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("the fence of run %s is there", "実施 %s のフェンスがある", f.Run)}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	switch {

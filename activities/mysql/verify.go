@@ -49,7 +49,7 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 	done, err := result(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Verified{}, activities.RefusedBoth("nothing is restored in %s: mysql.restore_dump must come before, in the same run and system",
-			"%s に復元されたものがない。同じ実行・システムで先に mysql.restore_dump を行う", dir)
+			"%s に復元されたものがない。同じ実施・システムで先に mysql.restore_dump を行う", dir)
 	}
 	if err != nil {
 		return Verified{}, err

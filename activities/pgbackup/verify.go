@@ -50,7 +50,7 @@ func verify(ctx context.Context, p Verify) (Verified, error) {
 	done, err := result(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Verified{}, activities.RefusedBoth("nothing is restored in %s: pgbackup.restore must come before, in the same run and system",
-			"%s に復元されたものがない。同じ実行・システムで先に pgbackup.restore を行う", dir)
+			"%s に復元されたものがない。同じ実施・システムで先に pgbackup.restore を行う", dir)
 	}
 	if err != nil {
 		return Verified{}, err

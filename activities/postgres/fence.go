@@ -93,7 +93,7 @@ func raise(ctx context.Context, i *pgcluster.Instance, to string) (*fenceNote, e
 	}
 	if old != nil && old.Token > call.Token {
 		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
-			"サーバー %s はより新しいトークン（%d、実行 %s）でフェンスされている。この実行のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
+			"サーバー %s はより新しいトークン（%d、実施 %s）でフェンスされている。この実施のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
 	}
 	if err := keep(i, fenceFile, f); err != nil {
 		return nil, err
@@ -214,7 +214,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	}
 	call := activities.CallFrom(ctx)
 	if f == nil || f.Run != call.Run {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not fenced by this run", "%s はこの実行によってフェンスされていない", p.Server.Name).Both()}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is not fenced by this run", "%s はこの実施によってフェンスされていない", p.Server.Name).Both()}, nil
 	}
 	if err := fenceHolds(ctx, i, p.Server); err != nil {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: text(err)}, nil //nolint:nilerr // fencing again is safe and is what helps
@@ -223,7 +223,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 	if f.Result != nil {
 		out = *f.Result
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is fenced by this run", "%s はこの実行によってフェンスされている", p.Server.Name).Both(), Output: out}, nil
+	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is fenced by this run", "%s はこの実施によってフェンスされている", p.Server.Name).Both(), Output: out}, nil
 }
 
 // Unfence is the parameters of postgres.unfence.
@@ -249,7 +249,7 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 			"サーバー %s に muster のフェンスはない。起動する（postgres.start）か昇格する（postgres.promote）", p.Server.Name)
 	case f.Run != run:
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first",
-			"サーバー %s は実行 %s がフェンスしたもので、この実行 %s のものではない。先にその実行の後始末を終える", p.Server.Name, f.Run, run)
+			"サーバー %s は実施 %s がフェンスしたもので、この実施 %s のものではない。先にその実施の後始末を終える", p.Server.Name, f.Run, run)
 	}
 	for _, o := range p.Others {
 		v, err := visit(ctx, o)
@@ -296,7 +296,7 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	if f != nil {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("the fence of run %s is there", "実行 %s のフェンスがある", f.Run).Both()}, nil
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("the fence of run %s is there", "実施 %s のフェンスがある", f.Run).Both()}, nil
 	}
 	v, err := visit(ctx, p.Server)
 	switch {

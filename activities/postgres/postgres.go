@@ -57,7 +57,7 @@ func Actions() []activities.Action {
 		}, fence, activities.Look(lookFenced), activities.Ready(func(ctx context.Context, p Fence) ([]plan.Text, error) { return readyPower(ctx, p.Server) })),
 		activities.Define("postgres.unfence", activities.Doc{
 			Summary:   "Take this run's fence off a server and start it as a primary again.",
-			SummaryJA: "この実行がかけたフェンスを外し、サーバーをプライマリとして起動し直す。",
+			SummaryJA: "この実施がかけたフェンスを外し、サーバーをプライマリとして起動し直す。",
 			Effect:    run.Disrupt, Undo: "postgres.fence", Settle: settle,
 		}, unfence, activities.Look(lookUnfenced), activities.Ready(func(ctx context.Context, p Unfence) ([]plan.Text, error) { return readyPower(ctx, p.Server) })),
 		activities.Define("postgres.promote", activities.Doc{

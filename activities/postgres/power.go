@@ -172,7 +172,7 @@ func start(ctx context.Context, p Start) (Started, error) {
 	}
 	if f != nil {
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s at %s; rejoin it as a standby (postgres.rejoin) or take the fence off (postgres.unfence)",
-			"サーバー %s は実行 %s により %s にフェンスされている。スタンバイとして復帰させる（postgres.rejoin）か、フェンスを外す（postgres.unfence）",
+			"サーバー %s は実施 %s により %s にフェンスされている。スタンバイとして復帰させる（postgres.rejoin）か、フェンスを外す（postgres.unfence）",
 			p.Server.Name, f.Run, f.At.Format(time.RFC3339))
 	}
 	return startAndSee(ctx, i, p.Server, p.Wait.Std())

@@ -469,5 +469,5 @@ func (s *Server) storeProblem(ctx context.Context, err error) error {
 	return problem(http.StatusServiceUnavailable, CodeStore,
 		l.T("The record store can't be used: %v", "記録の保存先を利用できません: %v", err),
 		l.T("`muster doctor` on the server's machine says more; runs in progress wait and go on by themselves once it is back",
-			"サーバー上で `muster doctor` を実行してください。実行中のrunは待機し、復帰後に自動で続行します"))
+			"サーバー上で `muster doctor` を実行してください。進行中の実施は待機し、復帰後に自動で続行します"))
 }

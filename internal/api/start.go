@@ -134,7 +134,7 @@ func knownPerson(ctx context.Context, p plan.Plan, id string) error {
 	}
 	l := lang(ctx)
 	if slices.Contains(p.Estate.Barred, id) {
-		return problem(http.StatusConflict, CodeRefused, l.T("%s may not act in this kind of run.", "%s はこの種別の実行では行動できません。", id),
+		return problem(http.StatusConflict, CodeRefused, l.T("%s may not act in this kind of run.", "%s はこの種別の実施では行動できません。", id),
 			l.T("The estate limits the person (only: drill or real)", "構成台帳で対象が限定されています（only: drill または real）"))
 	}
 	way := l.T("People of the estate: %s", "構成台帳に載っている人: %s", strings.Join(ids, ", "))

@@ -37,7 +37,7 @@ func fileTrouble(l i18n.Lang, path string, err error) error {
 	t := &Trouble{What: l.T("%s can't be used", "%s を利用できません", path), Err: err}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		t.WayOut = l.T("The disk is full: free some space. Runs in progress go on by themselves after that", "ディスクの空きがありません。空き容量を確保してください。実行中のrunはその後自動で続行します")
+		t.WayOut = l.T("The disk is full: free some space. Runs in progress go on by themselves after that", "ディスクの空きがありません。空き容量を確保してください。進行中の実施はその後自動で続行します")
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		t.WayOut = l.T("Give this user the right to write there, or name another directory with --data", "書き込み権限を与えるか、--data で別のディレクトリを指定してください")
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):

@@ -38,7 +38,7 @@ func identityKeys() []Key {
 		{"identity.oidc.client_id", "", "what the provider knows muster as", "プロバイダーに登録したクライアントID"},
 		{"identity.oidc.client_secret", "", "the client's secret, as secret://env/NAME or secret://file/PATH; empty for a public client", "クライアントシークレット。secret://env/NAME か secret://file/PATH で書く。公開クライアントなら空"},
 		{"identity.oidc.scopes", "", "scopes besides openid, comma-separated", "openid以外のスコープ (カンマ区切り)"},
-		{"identity.oidc.by_mail", "false", "let people in by a mail address that the provider has verified, when the estate has no subject of theirs", "estateにsubjectがない人を、プロバイダーが確認済みのメールアドレスで認める"},
+		{"identity.oidc.by_mail", "false", "let people in by a mail address that the provider has verified, when the estate has no subject of theirs", "構成台帳にsubjectがない人を、プロバイダーが確認済みのメールアドレスで認める"},
 	}
 }
 

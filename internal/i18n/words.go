@@ -22,7 +22,7 @@ var phases = map[run.Phase][2]string{
 func (l Lang) Phase(p run.Phase) string { return word(l, phases, p) }
 
 var states = map[run.State][2]string{
-	run.Running:              {"running", "実行中"},
+	run.Running:              {"running", "実施中"},
 	run.Paused:               {"paused", "一時停止中"},
 	run.Refused:              {"refused", "開始を拒否"},
 	run.Recovered:            {"recovered", "復旧"},

@@ -327,7 +327,7 @@ func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
 			continue
 		}
 		if r.shallower(row.Depth) {
-			shallow = append(shallow, plan.Say("run %s does not hold it: it was at depth %s, and the scenario is of depth %s", "%s は深度 %s の実施で、シナリオの深度 %s より浅いため、実施とみなさない", r.Run, string(r.Depth), string(row.Depth)))
+			shallow = append(shallow, plan.Say("run %s does not hold it: it was at depth %s, and the scenario is of depth %s", "%s は深さ %s の実施で、シナリオの深さ %s より浅いため、実施とみなさない", r.Run, string(r.Depth), string(row.Depth)))
 			continue
 		}
 		c.used[r.Run] = true

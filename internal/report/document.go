@@ -84,12 +84,12 @@ func (d *document) facts() []plan.Text {
 	began := r.StartedAt.In(d.zone)
 	zone, _ := began.Zone()
 	when := began.Format("2006-01-02 15:04:05")
-	until := say("still running", "実行中")
+	until := say("still running", "実施中")
 	if r.EndedAt != nil {
 		until = plain(d.clock(*r.EndedAt))
 	}
 	out := []plan.Text{
-		say("Run %[1]s · %[2]s · scenario %[3]s", "実行 %[1]s・%[4]s・シナリオ %[3]s", r.ID, r.Estate, r.Scenario, r.Estate),
+		say("Run %[1]s · %[2]s · scenario %[3]s", "実施 %[1]s・%[4]s・シナリオ %[3]s", r.ID, r.Estate, r.Scenario, r.Estate),
 		{EN: fmt.Sprintf("%s – %s %s (%s)", when, until.EN, zone, r.Zone), JA: fmt.Sprintf("%s – %s %s（%s）", when, until.JA, zone, r.Zone)},
 		say("%s, depth %s, %s · ended as: %s", "%s・実施範囲：%s・%s・結果：%s",
 			inBoth(func(l i18n.Lang) string { return l.Kind(r.Kind) }), inBoth(func(l i18n.Lang) string { return l.Depth(r.Depth) }),
@@ -161,7 +161,7 @@ func (d *document) focus() *System {
 func (d *document) sentence() plan.Text {
 	r := d.report
 	if r.Run.EndedAt == nil {
-		return say("Still running: nothing is proven yet.", "実行中です。まだ何も立証されていません。")
+		return say("Still running: nothing is proven yet.", "実施中です。まだ何も立証されていません。")
 	}
 	var parts []plan.Text
 	head := verdictWord(r.Run.Verdict)

@@ -126,7 +126,7 @@ func (f *facts) aboutCleanUp(l *findingList, r Report) {
 		}
 	}
 	for _, e := range f.kept {
-		l.add(run.FindingCleanUp, e.System, "", say("%s: clean-up is incomplete; the next run on it is blocked", "%s：後始末が未完了。次の実行はできない", e.System), e.Reason)
+		l.add(run.FindingCleanUp, e.System, "", say("%s: clean-up is incomplete; the next run on it is blocked", "%s：後始末が未完了。次の実施はできない", e.System), e.Reason)
 		l.at("cleanup", e.System)
 	}
 	if f.state == run.CleanUpIncomplete && len(f.kept) == 0 {
@@ -262,7 +262,7 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 
 func (f *facts) aboutRecord(l *findingList, r Report) {
 	if f.steppedBy >= clockStep {
-		l.add(run.FindingClock, "", "", say("the engine's clock was set back by %s during the run", "実行中にエンジンの時計が %s 戻った", span(f.steppedBy.Seconds())), "")
+		l.add(run.FindingClock, "", "", say("the engine's clock was set back by %s during the run", "実施中にエンジンの時計が %s 戻った", span(f.steppedBy.Seconds())), "")
 		l.at("clock", "engine")
 	}
 	for _, s := range f.steps {

@@ -34,7 +34,7 @@ func (d *document) gantt(withSteps bool) *drawing {
 	const row, left, right, top = 17.0, 190.0, 706.0, 34.0
 	x := scale{From: 0, To: end.Sub(begin).Seconds() * 1.01, X: left, W: right - left}
 	since := func(t time.Time) float64 { return x.At(t.Sub(begin).Seconds()) }
-	c := &drawing{ID: "gantt", W: chartWidth, Title: say("Phases and steps over the time of the run; the tables below have the figures", "実行中の段階とステップの経過。数値は下の表を参照")}
+	c := &drawing{ID: "gantt", W: chartWidth, Title: say("Phases and steps over the time of the run; the tables below have the figures", "実施中の段階とステップの経過。数値は下の表を参照")}
 	y := top
 	marks := d.ganttMarks(end)
 	crossed := func(from, to float64) bool { // by a flag's line

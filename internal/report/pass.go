@@ -312,7 +312,7 @@ func (f *facts) judge(x plan.Criterion, vars map[string]any) (run.Verdict, plan.
 	case x.Expect == "":
 		return run.NotProven, x.Cannot
 	case f.ended.IsZero():
-		return run.NotProven, say("the run goes on", "実行中")
+		return run.NotProven, say("the run goes on", "実施中")
 	}
 	switch ok, err := expr.Bool(x.Expect, vars); {
 	case err != nil:

@@ -17,7 +17,7 @@ func (f *passFacts) everyPass() []Pass {
 		p := Pass{ID: id, Text: text, Verdict: run.Met, Simulated: []string{}}
 		switch {
 		case f.ended.IsZero():
-			p.Verdict, p.Why = run.NotProven, say("the run goes on", "実行中")
+			p.Verdict, p.Why = run.NotProven, say("the run goes on", "実施中")
 		case miss != plan.Text{}:
 			p.Verdict, p.Why = run.Missed, miss
 		}

@@ -217,7 +217,7 @@ func (d *document) timeline() section {
 	}
 	head := []plan.Text{say("Step", "ステップ"), say("Action", "アクション"), say("Site", "拠点"), say("Start", "開始"),
 		say("Took", "所要"), say("Tries", "試行"), say("Outcome", "結果"), say("By", "実施者"), say("Remark", "備考")}
-	steps := table{Brief: true, Caption: say("Steps of each execution", "実行ごとのステップ"), Head: head}
+	steps := table{Brief: true, Caption: say("Steps of each execution", "手順書ごとのステップ"), Head: head}
 	shown := 0
 	for _, g := range lanesOf(d.report) {
 		if shown == stepRows {

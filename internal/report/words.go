@@ -31,7 +31,7 @@ var reasons = map[string]plan.Text{
 	"restore_failed":  {EN: "the restore failed at step", JA: "復元が失敗したステップ"},
 	"not_verified":    {EN: "what was restored was not verified", JA: "復元結果が検証されていない"},
 	"given_up":        {EN: "the run ended without a recovery", JA: "復旧しないまま終了した"},
-	"still_running":   {EN: "the run has not ended", JA: "実行が終了していない"},
+	"still_running":   {EN: "the run has not ended", JA: "実施が終了していない"},
 
 	"no_marker_probe":  {EN: "no probe plants markers in this system", JA: "マーカーを書き込むプローブがない"},
 	"no_marker":        {EN: "no marker was read back after the restoration, so the loss is unknown", JA: "復旧後にマーカーを読み戻しておらず、損失は不明"},
@@ -62,7 +62,7 @@ var reasons = map[string]plan.Text{
 	"ended_refused":               {EN: "the start was refused", JA: "開始が拒否された"},
 	"ended_partly_recovered":      {EN: "only some systems were recovered", JA: "一部のシステムのみ復旧"},
 	"ended_not_resumable":         {EN: "no system was recovered", JA: "復旧したシステムがない"},
-	"ended_cancelled":             {EN: "the run was aborted", JA: "実行が中止された"},
+	"ended_cancelled":             {EN: "the run was aborted", JA: "実施が中止された"},
 	"ended_talked_through":        {EN: "it was talked through, nothing was run", JA: "机上での検討のみで、実行していない"},
 	"ended_walked_through":        {EN: "the steps were read by their owners, nothing was run", JA: "担当者による手順の読み合わせのみで、実行していない"},
 	"ended_partly_walked_through": {EN: "only some of the steps were acknowledged, nothing was run", JA: "手順の一部しか確認されておらず、実行もしていない"},

@@ -17,7 +17,7 @@ func (l *loading) readProgramme(b *Bundle) {
 	}
 	for i, doc := range l.programmes {
 		if i > 0 {
-			l.log.Add(doc.dec.At(doc.root), "a second programme; the first is %s: keep one, with all rows, or move this one with its estate into a folder below", "訓練計画（Programme）が2つあります。1つ目は %s です。すべての行を1つにまとめるか、estateとともに下位フォルダーに移してください", l.programmes[0].dec.File)
+			l.log.Add(doc.dec.At(doc.root), "a second programme; the first is %s: keep one, with all rows, or move this one with its estate into a folder below", "訓練計画（Programme）が2つあります。1つ目は %s です。すべての行を1つにまとめるか、構成台帳とともに下位フォルダーに移してください", l.programmes[0].dec.File)
 			continue
 		}
 		b.programme = programme.Read(doc.dec, doc.root, b.estate, known, b.goal)
