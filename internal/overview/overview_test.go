@@ -3,13 +3,16 @@ package overview
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/book"
+	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/outcome"
@@ -153,6 +156,37 @@ func TestYearSaysWhatWasPlannedProvenAndFound(t *testing.T) {
 	}
 	if y.Systems[0].System != "orders" || len(y.Systems[0].Times) != 1 || *y.Systems[0].Times[0].P50S != 500 || *y.Systems[0].Times[0].LastS != 400 || *y.Systems[0].Times[0].WorstS != 900 {
 		t.Errorf("orders: %+v", y.Systems[0])
+	}
+}
+
+// Attainment is against the targets that the runs' own plans had: one that was changed or dropped since
+// keeps its figures, and is told from those that are held today.
+func TestAYearCountsTargetsOfThen(t *testing.T) {
+	f := facts()
+	old := drill("d", "2026-06-01", s(1500), run.Met)
+	before := 1800.0
+	old.Systems[0].RTO.ObjectiveS = &before
+	gone := drill("e", "2026-06-02", s(100), run.Met)
+	gone.Systems[0].ID = "legacy"
+	f.Outcomes = append(f.Outcomes, old, gone)
+	today := run.Duration(time.Duration(*f.Outcomes[0].Systems[0].RTO.ObjectiveS) * time.Second)
+	f.Estate = &estate.Estate{Systems: []plan.System{{Name: "orders", Objective: plan.Objective{RTO: &today}}}, Declared: make([]estate.System, 1)}
+	got := map[string]string{}
+	for _, x := range targetsOf(f) {
+		if x.Target == "rto" {
+			got[fmt.Sprintf("%s %.0f", x.System, *x.ObjectiveS)] = fmt.Sprintf("met %d missed %d best %.0f worst %.0f gone %t", x.Met, x.Missed, *x.BestS, *x.WorstS, *x.Gone)
+		}
+	}
+	want := map[string]string{"orders 600": "met 2 missed 1 best 400 worst 900 gone false", "orders 1800": "met 1 missed 0 best 1500 worst 1500 gone true", "legacy 600": "met 1 missed 0 best 100 worst 100 gone true"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	said := MakeYear(f).Sheet().Section("targets")
+	if len(said.Lead) != 2 || !strings.HasPrefix(said.Lead[1].EN, "2 of these targets") {
+		t.Errorf("%+v", said.Lead)
+	}
+	if x := targetsOf(facts()); len(x) == 0 || x[0].Gone != nil {
+		t.Errorf("without an estate nobody knows: %+v", x)
 	}
 }
 

@@ -55,6 +55,7 @@ type Year struct {
 	Counts     Counts       `json:"counts"`
 	Goals      []RowGoals   `json:"goals,omitempty"` // of the rows that were held
 	Systems    []YearSystem `json:"systems"`
+	Targets    []YearTarget `json:"targets"` // each that a run was judged against
 	Quarters   []Quarter    `json:"quarters"`
 	Findings   []Standing   `json:"findings"` // open at the end, and what changed in the year
 	Residual   []Measure    `json:"residual_risks"`
@@ -134,6 +135,7 @@ func MakeYear(f Facts) Year {
 	t := MakeTrend(f.Frame, "", "", f.Outcomes)
 	y.Quarters = t.Quarters
 	y.systems(f, t.Runs)
+	y.Targets = targetsOf(f)
 	for _, x := range f.Findings {
 		y.finding(f, x)
 	}
@@ -207,7 +209,7 @@ func (y Year) Sheet() sheet.Sheet {
 		}
 	}
 	quarter := Trend{Frame: y.Frame, Quarters: y.Quarters}.quarterSection()
-	d.Sections = []sheet.Section{y.plannedSection(), y.goalSection(), y.systemSection(), quarter, y.findingSection(), y.residualSection(), triggers(y)}
+	d.Sections = []sheet.Section{y.plannedSection(), y.goalSection(), y.systemSection(), y.targetSection(), quarter, y.findingSection(), y.residualSection(), triggers(y)}
 	d.Sections = slices.DeleteFunc(d.Sections, func(s sheet.Section) bool { return s.ID == "" })
 	return d
 }
