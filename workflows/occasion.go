@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -75,14 +76,14 @@ func (o *occasion) hold(ctx workflow.Context, due plan.OccasionDue) run.State {
 		if o.due.Blind {
 			var err error
 			if drawn, err = o.draw(ctx, at); err != nil {
-				return o.missed(ctx, failure(err))
+				return o.missed(ctx, inTheEnd(err))
 			}
 			if t, err := time.Parse(time.RFC3339Nano, drawn.Time); err == nil {
 				at = t
 			}
 		}
-		if workflow.Sleep(ctx, at.Sub(workflow.Now(ctx))) != nil {
-			return o.missed(ctx, failure(ctx.Err()))
+		if err := o.sleep(ctx, at); err != nil {
+			return o.missed(ctx, inTheEnd(err))
 		}
 		o.tries++
 		ask := o.ask(ctx, o.due.Nominal)
@@ -113,6 +114,54 @@ func (o *occasion) hold(ctx workflow.Context, due plan.OccasionDue) run.State {
 	}
 }
 
+// takenOut is why it is not waited for any more: its schedule is not in the programme.
+type takenOut struct{ why []run.Problem }
+
+func (*takenOut) Error() string { return "its schedule was taken out" }
+
+// inTheEnd is why an occasion that was waited for is over.
+func inTheEnd(err error) []run.Problem {
+	if out := new(takenOut); errors.As(err, &out) {
+		return out.why
+	}
+	return failure(err)
+}
+
+func (o *occasion) sleep(ctx workflow.Context, until time.Time) error {
+	return o.through(ctx, func(ctx workflow.Context) workflow.Future {
+		return workflow.NewTimer(ctx, until.Sub(workflow.Now(ctx)))
+	}, nil)
+}
+
+// through waits for what begin begins. Told meanwhile that its schedule was taken out, it looks whether
+// that is so, and goes on waiting when it is not.
+func (o *occasion) through(ctx workflow.Context, begin func(workflow.Context) workflow.Future, value any) error {
+	for {
+		within, cancel := workflow.WithCancel(ctx)
+		f, told := begin(within), false
+		workflow.NewSelector(ctx).AddFuture(f, func(workflow.Future) {}).
+			AddReceive(workflow.GetSignalChannel(ctx, plan.SignalOccasionOut), func(c workflow.ReceiveChannel, _ bool) {
+				c.Receive(ctx, nil)
+				told = true
+			}).Select(ctx)
+		if !told {
+			err := f.Get(ctx, value)
+			cancel()
+			return err
+		}
+		cancel()
+		ask := o.ask(ctx, o.due.Nominal)
+		ask.First = workflow.Now(ctx)
+		var look plan.OccasionLook
+		if err := workflow.ExecuteActivity(asking(ctx), plan.ActivityOccasionLook, ask).Get(ctx, &look); err != nil {
+			return err
+		}
+		if look.Over {
+			return &takenOut{look.Blocks}
+		}
+	}
+}
+
 // laterDay reports whether it is tried again on another day.
 func (o *occasion) laterDay(ctx workflow.Context, look plan.OccasionLook) bool {
 	return look.Until.Sub(workflow.Now(ctx)) >= 12*time.Hour || o.due.Blind
@@ -137,12 +186,14 @@ func (o *occasion) draw(ctx workflow.Context, from time.Time) (run.Opened, error
 		return run.Opened{}, err
 	}
 	if wait := drawn.From.Sub(workflow.Now(ctx)); wait > 0 { // that much everybody may know
-		if err := workflow.Sleep(ctx, wait); err != nil {
+		if err := o.sleep(ctx, drawn.From); err != nil {
 			return run.Opened{}, err
 		}
 	}
 	var opened run.Opened
-	err := workflow.ExecuteActivity(lurking(ctx), plan.ActivityOccasionAwait, ask).Get(ctx, &opened)
+	err := o.through(ctx, func(ctx workflow.Context) workflow.Future {
+		return workflow.ExecuteActivity(lurking(ctx), plan.ActivityOccasionAwait, ask)
+	}, &opened)
 	return opened, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type applied struct {
 	Paused bool
 	Since  time.Time // of the pause; zero for one of an earlier version, or made in the engine itself
 	Note   string
+	From   time.Time // since when its rule is in effect
 }
 
 // engineSpec says to the engine when a rule is due. What it can't say, the occasion sees to:
@@ -94,19 +96,19 @@ func engineSpec(s programme.Spec) client.ScheduleSpec {
 // then becomes of them is for the occasion, by the schedule's rules.
 func missedFor(s programme.Spec) time.Duration { return max(s.GiveUp.Std(), 24*time.Hour) }
 
-func action(s programme.Spec) (*client.ScheduleWorkflowAction, error) {
+func action(s programme.Spec, since time.Time) (*client.ScheduleWorkflowAction, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
 	return &client.ScheduleWorkflowAction{ID: "occasion-" + s.Schedule, Workflow: plan.TypeOccasion, TaskQueue: plan.ControlQueue,
-		Args: []any{plan.Occasion{Schedule: s.Schedule, Programme: s.Programme, Scenario: s.Scenario, Blind: s.Blind != nil, Spec: raw}}}, nil
+		Args: []any{plan.Occasion{Schedule: s.Schedule, Programme: s.Programme, Scenario: s.Scenario, Blind: s.Blind != nil, Spec: raw, Since: since.UTC()}}}, nil
 }
 
 // createSchedule puts a schedule into the engine. Occasions that are open are no reason to
 // leave one out: the next one ends by itself and says so in the record.
 func (s *Server) createSchedule(ctx context.Context, spec programme.Spec) error {
-	a, err := action(spec)
+	a, err := action(spec, s.now())
 	if err != nil {
 		return err
 	}
@@ -115,8 +117,12 @@ func (s *Server) createSchedule(ctx context.Context, spec programme.Spec) error 
 	return err
 }
 
-func (s *Server) updateSchedule(ctx context.Context, spec programme.Spec) error {
-	a, err := action(spec)
+func (s *Server) updateSchedule(ctx context.Context, was applied, spec programme.Spec) error {
+	since := s.now()
+	if reflect.DeepEqual(was.Spec.Rule, spec.Rule) {
+		since = was.From
+	}
+	a, err := action(spec, since)
 	if err != nil {
 		return err
 	}
@@ -136,12 +142,12 @@ func (s *Server) updateSchedule(ctx context.Context, spec programme.Spec) error 
 const pausedBy = "paused by "
 
 // noteOn puts a note on a schedule, and ends a pause that was made in the engine itself.
-func (s *Server) noteOn(ctx context.Context, spec programme.Spec, note string) error {
-	a, err := action(spec)
+func (s *Server) noteOn(ctx context.Context, was applied, note string) error {
+	a, err := action(was.Spec, was.From)
 	if err != nil {
 		return err
 	}
-	return s.Engine.ScheduleClient().GetHandle(ctx, schedulePrefix+spec.Schedule).Update(ctx, client.ScheduleUpdateOptions{
+	return s.Engine.ScheduleClient().GetHandle(ctx, schedulePrefix+was.Spec.Schedule).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			to := in.Description.Schedule
 			to.Action = a
@@ -194,6 +200,11 @@ func (s *Server) scheduleState(ctx context.Context, name string) (applied, error
 	}
 	if err := json.Unmarshal(of.Spec, &out.Spec); err != nil {
 		return out, fmt.Errorf("schedule %s in the engine: %w", name, err)
+	}
+	if out.From = of.Since; out.From.IsZero() {
+		if out.From = d.Info.CreatedAt; d.Info.LastUpdateAt.After(out.From) {
+			out.From = d.Info.LastUpdateAt
+		}
 	}
 	return out, nil
 }

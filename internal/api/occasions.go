@@ -129,7 +129,7 @@ func (o Occasions) openBefore(ctx context.Context, schedule, not string) (string
 		if err != nil || !over {
 			return x.ID, err
 		}
-		if err := o.end(ctx, x); err != nil {
+		if err := o.end(ctx, x, false); err != nil {
 			return x.ID, err
 		}
 	}

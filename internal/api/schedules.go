@@ -271,7 +271,7 @@ func (s *Server) applySchedules(ctx context.Context, in ScheduleRequest) ([]Sche
 		case "add":
 			err = s.createSchedule(ctx, spec)
 		case "change":
-			err = s.updateSchedule(ctx, spec)
+			err = s.updateSchedule(ctx, a, spec)
 		default:
 			err = nil
 		}
@@ -279,6 +279,7 @@ func (s *Server) applySchedules(ctx context.Context, in ScheduleRequest) ([]Sche
 			return nil, s.scheduleProblem(ctx, err)
 		}
 	}
+	var gone []string
 	for name, a := range have {
 		if want[name] {
 			continue
@@ -288,9 +289,15 @@ func (s *Server) applySchedules(ctx context.Context, in ScheduleRequest) ([]Sche
 			if err := s.deleteSchedule(ctx, name); err != nil {
 				return nil, s.scheduleProblem(ctx, err)
 			}
+			gone = append(gone, name)
 		}
 	}
 	slices.SortFunc(out, func(a, b ScheduleChange) int { return strings.Compare(a.Schedule, b.Schedule) })
+	if len(gone) > 0 {
+		if err := s.takenOut(ctx, gone); err != nil { // each finds it out by itself at its next try
+			s.Log.Warn("the open due days of schedules that were taken out can't be told yet", "schedules", gone, "err", err)
+		}
+	}
 	if !in.DryRun {
 		for _, c := range out {
 			if c.What != "keep" {
@@ -342,7 +349,7 @@ func (s *Server) pauseSchedule(ctx context.Context, in *OfSchedule, pause bool) 
 	if pause {
 		kept = pausedBy + s.now().UTC().Format(time.RFC3339) + " " + note
 	}
-	if err := s.noteOn(ctx, a.Spec, kept); err != nil {
+	if err := s.noteOn(ctx, a, kept); err != nil {
 		return nil, s.scheduleProblem(ctx, err)
 	}
 	act := "resume schedule"

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -201,20 +202,24 @@ func (s *server) checkEvery(ctx context.Context, every time.Duration) {
 	}
 }
 
-// settleOccasions ends what the engine works on no more, as soon as the engine answers.
+// settleOccasions ends what the engine works on no more and enters what it never began, as soon as the
+// engine answers and then every some minutes: it may have been away while this server was not.
 func (s *server) settleOccasions(ctx context.Context) {
 	again := time.NewTicker(time.Minute)
 	defer again.Stop()
-	for {
-		err := s.occasions.SettleGone(ctx)
-		if err == nil {
-			_, _ = s.api.Planned(ctx) // reads the due days of all years, before somebody waits for them
-			return
+	for first, rounds := true, 0; ; rounds++ {
+		if first || rounds%settleRounds == 0 {
+			err := errors.Join(s.occasions.SettleGone(ctx), s.occasions.SettleAway(ctx))
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err != nil:
+				s.o.Log.Warn("which due days nobody works on can't be told or settled yet", "err", err)
+			case first:
+				first = false
+				_, _ = s.api.Planned(ctx) // reads the due days of all years, before somebody waits for them
+			}
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		s.o.Log.Warn("which due days nobody works on any more can't be told yet", "err", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -222,3 +227,6 @@ func (s *server) settleOccasions(ctx context.Context) {
 		}
 	}
 }
+
+// settleRounds is how many minutes lie between two looks at due days that nobody works on.
+const settleRounds = 10

@@ -18,7 +18,13 @@ type Occasion struct {
 	Scenario  string          `json:"scenario"`
 	Blind     bool            `json:"blind,omitempty"`
 	Spec      json.RawMessage `json:"spec"`
+	// Since is from when its rule is in effect; zero for one that an earlier version applied.
+	Since time.Time `json:"since,omitzero"`
 }
+
+// SignalOccasionOut is the signal by which the server tells an occasion that its schedule was taken
+// out of the programme: it looks at once, and not when its time has come.
+const SignalOccasionOut = "out"
 
 // The control plane's activities for it. Each is asked with an OccasionAsk.
 const (

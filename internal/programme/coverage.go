@@ -268,7 +268,7 @@ func (c *covering) byOccasion(row Row, it *Item) {
 	switch {
 	case r.Run.Run != "":
 		c.ran(it, r.Run.Run, r.HeldAt, r.By)
-	case r.State == run.NotHeld:
+	case r.State == run.NotHeld, len(r.Missed) > 0:
 		it.Status, it.Why = Overdue, append(it.Why, texts(r.Missed)...)
 	case len(r.Postponed) > 0:
 		it.Status, it.Until = Waiting, r.Postponed[len(r.Postponed)-1].Until
