@@ -166,6 +166,21 @@ func (s *Server) schedules(ctx context.Context) ([]ScheduleView, error) {
 	return out, nil
 }
 
+// ScheduleStates are the states of a ScheduleView.
+func ScheduleStates() []string {
+	return []string{"in_effect", "paused", "not_applied", "differs", "not_in_file"}
+}
+
+// SchedulesByState counts them, for metrics.
+func (s *Server) SchedulesByState(ctx context.Context) (map[string]int, error) {
+	list, err := s.schedules(ctx)
+	n := map[string]int{}
+	for _, v := range list {
+		n[v.State]++
+	}
+	return n, err
+}
+
 func (s *Server) view(ctx context.Context, spec programme.Spec, a applied, in bool) ScheduleView {
 	v := ScheduleView{Schedule: spec.Schedule, Scenario: spec.Scenario, When: programme.When(spec.Rule), State: "not_applied", Blind: spec.Blind != nil, Planner: spec.Planner}
 	if v.Blind && spec.Planner != reader(ctx) && !s.seesNow(ctx, spec.Scenario) {

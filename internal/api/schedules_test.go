@@ -257,6 +257,9 @@ func TestSchedulesAreWhatTheFileSays(t *testing.T) {
 	first.Spec.Rule.Hour = (first.Spec.Rule.Hour + 1) % 24
 	first.Spec.Late = d(2 * time.Hour)
 	y.plans.set(first, second)
+	if n, err := y.server.SchedulesByState(ctx); err != nil || n["differs"] != 1 || n["in_effect"] != 1 || len(n) != 2 {
+		t.Errorf("by state: %v %v", n, err)
+	}
 	if list, err := y.Schedules(ctx); err != nil || list[0].State != "differs" {
 		t.Errorf("the file was changed: %+v %v", list, err)
 	}

@@ -48,7 +48,7 @@ const (
 
 // Examine looks at all that muster needs on this machine and changes nothing.
 func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
-	e := &examination{l: l, c: c}
+	e := &examination{l: l, c: c, zone: time.Local}
 	e.settings()
 	e.data()
 	e.space()
@@ -67,6 +67,7 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 }
 
 type examination struct {
+	zone   *time.Location // of the organisation, where the plan files can be read
 	l      i18n.Lang
 	c      config.Config
 	checks []Check
@@ -263,6 +264,7 @@ func (e *examination) plans() {
 	case len(b.Scenarios()) == 0:
 		e.add("plans", title, Odd, e.t("%s holds no scenario", "%s にscenarioがありません", e.c.Plans), e.t("Name the directory with --plans, MUSTER_PLANS or plans in muster.yaml", "--plans、MUSTER_PLANS、muster.yamlのplansで指定してください"))
 	default:
+		e.zone = i18n.Zone(b.Estate().Zone)
 		e.add("plans", title, Good, e.t("%d scenario(s) in %s", "%[2]s にscenario %[1]d 件", len(b.Scenarios()), e.c.Plans), "")
 	}
 }
@@ -273,7 +275,7 @@ func (e *examination) clock() {
 	title := e.t("clock", "時計")
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)
-	now := time.Now().Format("2006-01-02 15:04:05 MST")
+	now := time.Now().In(e.zone).Format("2006-01-02 15:04:05 MST")
 	switch {
 	case err != nil:
 		e.add("clock", title, Odd, e.t("%s; the kernel does not say whether it is synchronised (%v)", "%s (同期状態は不明: %v)", now, err), "")

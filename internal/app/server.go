@@ -99,6 +99,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *
 	h := s.api.Handler()
 	m.Findings(s.api.Standing, s.api.Proven)
 	m.Programme(s.api.Planned)
+	m.Schedules(api.ScheduleStates(), s.api.SchedulesByState)
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,
 		People: s.identity,

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -24,5 +27,25 @@ func TestDoctorTellsOneCauseOnce(t *testing.T) {
 		if n := strings.Count(said, want); n != times {
 			t.Errorf("%q is told %d times, want %d:\n%s", want, n, times, said)
 		}
+	}
+}
+
+// A time that people read is the organisation's, wherever this machine is.
+func TestDoctorTellsTheOrganisationsTime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "plans")
+	if code, _, talk := muster(t, "init", dir); code != 0 {
+		t.Fatalf("init: exit %d: %s", code, talk)
+	}
+	file := filepath.Join(dir, "estate.yaml")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, regexp.MustCompile(`(?m)^zone: \S+`).ReplaceAll(b, []byte("zone: Asia/Tokyo")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, talk := muster(t, "doctor", "--plans", dir, "--data", t.TempDir())
+	if !regexp.MustCompile(`clock: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d JST`).MatchString(out) {
+		t.Errorf("the clock is not told in the estate's zone:\n%s%s", out, talk)
 	}
 }

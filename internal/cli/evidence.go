@@ -46,9 +46,10 @@ func (c *command) evidenceList() *cobra.Command {
 			if c.json() {
 				return c.printJSON(e)
 			}
+			zone := c.zone(cmd.Context(), client)
 			var rows [][]string
 			for _, x := range e.Entries {
-				rows = append(rows, []string{strconv.FormatUint(x.Index, 10), x.At.Local().Format("2006-01-02 15:04:05 MST"), x.Run, c.entry(x.Entry)})
+				rows = append(rows, []string{strconv.FormatUint(x.Index, 10), x.At.In(zone).Format("2006-01-02 15:04:05 MST"), x.Run, c.entry(x.Entry)})
 			}
 			table(c.Out, []string{c.t("ENTRY", "番号"), c.t("AT", "日時"), c.t("RUN", "実施"), c.t("WHAT", "内容")}, rows)
 			c.standing(e)

@@ -28,6 +28,10 @@ func (c *command) scheduleApply() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apply", Short: c.t("Put the schedules of the programme into effect; says what changes", "訓練計画の予定を適用し、変更点を表示する"), Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("plans") {
+				return mistake(fmt.Errorf("%s", c.t("schedule apply takes no --plans: the server puts the programme of its own plan files into effect", "schedule apply では --plans を指定できません。サーバー自身の計画ファイルにある訓練計画が適用されます")),
+					c.t("Leave it out, after the files are where the server reads them; `muster validate DIR` checks others", "サーバーの計画フォルダーにファイルを置いたうえで、--plans なしで実行してください。別のファイルの検査は `muster validate DIR` でできます"))
+			}
 			client, by, err := c.clientAs()
 			if err != nil {
 				return err

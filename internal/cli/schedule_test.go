@@ -36,3 +36,11 @@ func TestARemarkShowsItsFirstWords(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// The server applies its own files: others that are named here would be taken for applied.
+func TestApplyRefusesOtherPlanFiles(t *testing.T) {
+	code, _, talk := muster(t, "schedule", "apply", "--plans", t.TempDir())
+	if code != 2 || !strings.Contains(talk, "takes no --plans") || !strings.Contains(talk, "muster validate") {
+		t.Errorf("exit %d: %s", code, talk)
+	}
+}

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/mod/sumdb/note"
@@ -41,7 +43,26 @@ func sealed(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil {
 			return err
 		}
+		// One that no report can be made of, and one that another version has sealed.
+		broken := run.Event{Run: "tokyo-loss-2", Writer: "orders/failover", Seq: 100, At: time.Now().UTC(), Kind: run.StepEnded, By: run.Engine, Data: json.RawMessage(`"broken"`)}
+		if err := errors.Join(store.Append(ctx, append(example.Events("tokyo-loss-2", run.Drill, p), broken)), k.Round(ctx)); err != nil {
+			return err
+		}
+		unreported, err := k.Bundle(ctx, "tokyo-loss-2", keep.BundleOptions{})
+		if err != nil {
+			return err
+		}
 		public, _, err := keep.PublicKey(elsewhere + "/seal")
+		if err != nil {
+			return err
+		}
+		k.Close()
+		older := keep.New(keep.Options{Dir: elsewhere + "/seal", Attachments: elsewhere, Store: store, Version: "0.0.1"})
+		defer older.Close()
+		if err := errors.Join(store.Append(ctx, example.Events("tokyo-loss-3", run.Drill, p)), older.Round(ctx)); err != nil {
+			return err
+		}
+		old, err := older.Bundle(ctx, "tokyo-loss-3", keep.BundleOptions{})
 		if err != nil {
 			return err
 		}
@@ -49,7 +70,7 @@ func sealed(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil {
 			return err
 		}
-		for name, content := range map[string][]byte{"run.zip": b, "cut.zip": b[:len(b)/2], "key.pub": []byte(public + "\n"), "foreign.pub": []byte(foreign + "\n")} {
+		for name, content := range map[string][]byte{"run.zip": b, "cut.zip": b[:len(b)/2], "unreported.zip": unreported, "old.zip": old, "key.pub": []byte(public + "\n"), "foreign.pub": []byte(foreign + "\n")} {
 			if err := os.WriteFile(dir+"/"+name, content, 0o600); err != nil {
 				return err
 			}

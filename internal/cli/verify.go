@@ -111,6 +111,9 @@ func (c *command) verified(r evidence.Result) {
 			{c.t("key", "公開鍵"), r.Fingerprint},
 			{c.t("computed again", "再計算"), c.computed(r)},
 		}
+		if r.Page == evidence.PageNotCompared {
+			rows = append(rows, []string{"report.html", c.t("NOT COMPARED: made by muster %s; read report.json, whose figures were computed again", "照合なし（muster %s が作成）。数値を再計算した report.json を参照のこと", r.SealedBy)})
+		}
 		for _, s := range r.Systems {
 			rows = append(rows, []string{"  " + s.ID, fmt.Sprintf("RTO %s, RPO %s, RLO %s", c.lang.Verdict(run.Verdict(s.RTO)), c.lang.Verdict(run.Verdict(s.RPO)), c.lang.Verdict(run.Verdict(s.RLO)))})
 		}
@@ -131,7 +134,7 @@ func (c *command) verified(r evidence.Result) {
 		c.say("muster: all fits together, but nothing shows whose it is: compare the fingerprint, or give the public key with --key", "muster: 相違はありませんが、誰のものか証明できません。フィンガープリントを照合するか、--key で公開鍵を指定してください")
 	case r.Computed == evidence.ComputedNone:
 		c.say("muster: log, files and events are as they were sealed; this record has no plan and no figures", "muster: 台帳・ファイル・イベントは封印時のとおりです。この記録には計画も数値もありません")
-	case r.SealedBy != r.CheckedBy:
+	case r.Page == evidence.PageNotCompared:
 		c.say("muster: %d part(s) are as they were sealed; every figure of report.json follows from plan and events; report.html was not compared: read report.json, or check with muster %s", "muster: 封印時のとおりで（%d 部）、report.json のすべての数値が計画とイベントから導かれることを確認しました。report.html は照合していません。report.json を参照するか、muster %s で検証してください", r.Parts, r.SealedBy)
 	default:
 		c.say("muster: %d part(s) are as they were sealed; every figure follows from plan and events", "muster: 封印時のとおりです（%d 部）。すべての数値が計画とイベントから導かれることを確認しました", r.Parts)

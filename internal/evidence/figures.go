@@ -128,8 +128,12 @@ func (v *verification) page(m *Manifest, r report.Report) {
 		return
 	}
 	if m.Muster != v.opts.Version {
+		v.Page = PageNotCompared
 		v.note("%s was made by muster %s; it is as it was sealed, and was not made again by %s.", "%s は muster %s が作成したものです。封印時のままですが、%s での再作成による照合はしていません。", name, m.Muster, v.opts.Version)
 		return
+	}
+	if v.Page == "" { // one part that was not compared is not made good by another
+		v.Page = PageCompared
 	}
 	var again bytes.Buffer
 	if err := report.Render(&again, r, report.HTML, ""); err != nil || !bytes.Equal(again.Bytes(), sealed) {

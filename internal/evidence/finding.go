@@ -66,6 +66,9 @@ type Result struct {
 	KeyGiven bool     `json:"key_given"`
 	Computed Computed `json:"computed,omitempty"`
 
+	// Page says whether what people read, report.html of every part, was made again and compared.
+	Page Page `json:"page,omitempty"`
+
 	Log         string `json:"log,omitempty"`
 	LogSize     uint64 `json:"log_size"`
 	Key         string `json:"key,omitempty"` // that signed the checkpoint
@@ -94,6 +97,14 @@ const (
 	ComputedFigures Computed = "figures"             // report, record and page of every part
 	ComputedNone    Computed = "no_report_by_design" // the record has no plan and no report by design: log, files and events were checked
 	ComputedNot     Computed = "not_computed"        // a part was sealed without a report, since none could be made; never Sound
+)
+
+// Page is a closed set for programs.
+type Page string
+
+const (
+	PageCompared    Page = "compared"
+	PageNotCompared Page = "not_compared" // another version of muster made it: it is as it was sealed, no more
 )
 
 // Later says what a bundle shows of later parts; a closed set for programs.
