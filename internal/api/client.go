@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +66,15 @@ func Connect(base, token, lang string) *Client {
 		Timeout:   60 * time.Second,
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
 	}}
+}
+
+// Trusting is the same client that knows the server by these CA certificates; nil is the
+// system's.
+func (c *Client) Trusting(roots *x509.CertPool) *Client {
+	trusting, transport := *c, c.http.Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	trusting.http = &http.Client{Timeout: c.http.Timeout, Transport: transport}
+	return &trusting
 }
 
 // Close gives idle connections back.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -85,6 +86,23 @@ type link struct {
 func (k *link) Close() {
 	k.flows.Close()
 	k.client.Close()
+}
+
+// Reach is a client of the server that the settings name.
+func Reach(l i18n.Lang, c config.Config, token string) (*api.Client, error) {
+	client := api.Connect(c.ServerURL(), token, string(l))
+	if c.ServerCAFile == "" {
+		return client, nil
+	}
+	text, err := os.ReadFile(c.ServerCAFile)
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: "server_ca_file", Err: err}
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, &Trouble{Mistake: true, What: l.T("server_ca_file: %s holds no PEM certificate", "server_ca_file: %s にPEM証明書がありません", c.ServerCAFile)}
+	}
+	return client.Trusting(roots), nil
 }
 
 // dial connects to the engine and goes on trying as long as none answers: a site's

@@ -186,7 +186,11 @@ func (e *examination) server(ctx context.Context) *api.Health {
 	if token == "" { // without one the server says only whether it is well
 		token, _ = ReadToken(e.l, e.c.TokenPath())
 	}
-	client := api.Connect(base, token, string(e.l))
+	client, err := Reach(e.l, e.c, token)
+	if err != nil {
+		e.trouble("server", title, err)
+		return nil
+	}
 	defer client.Close()
 	h, err := client.Health(ask)
 	switch {

@@ -11,7 +11,7 @@ import (
 // identityOptions is how the settings have people known.
 func identityOptions(o Options, token string, people identity.Directory) identity.Options {
 	c := o.Config.Identity
-	out := identity.Options{Console: token, PublicURL: o.Config.PublicURL, Idle: c.Idle, Longest: c.Longest, People: people, Log: o.Log}
+	out := identity.Options{Console: token, PublicURL: o.Config.PublicURL, Secure: o.Config.Encrypted(), Idle: c.Idle, Longest: c.Longest, People: people, Log: o.Log}
 	if c.Console != nil && !*c.Console {
 		out.Console = ""
 	}

@@ -2,13 +2,17 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
 )
 
@@ -41,6 +45,28 @@ func listen(ctx context.Context, l i18n.Lang, address string) (net.Listener, err
 	return nil, t
 }
 
+// ownTLS is the server's side of HTTPS; nil is HTTP. The files are read for every
+// connection, so that a new certificate needs no restart; one that is half written leaves the
+// last good one in use.
+func ownTLS(l i18n.Lang, c config.Config) (*tls.Config, error) {
+	if !c.Encrypted() {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: l.T("tls: the server's certificate can't be used", "tls: サーバー証明書を使用できません"), Err: err,
+			WayOut: l.T("tls.cert_file and tls.key_file name two PEM files that belong together and that muster's user may read", "tls.cert_file と tls.key_file には、対になるPEMファイルを、musterの実行ユーザーが読めるように指定してください")}
+	}
+	var last atomic.Pointer[tls.Certificate]
+	last.Store(&pair)
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if fresh, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile); err == nil {
+			last.Store(&fresh)
+		}
+		return last.Load(), nil
+	}}, nil
+}
+
 func bareNet(err error) error {
 	if op := new(net.OpError); errors.As(err, &op) {
 		return op.Err
@@ -49,11 +75,12 @@ func bareNet(err error) error {
 }
 
 // serve answers requests until ctx ends, then lets those in progress finish for a moment.
-func serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+func serve(ctx context.Context, ln net.Listener, h http.Handler, secured *tls.Config, log *slog.Logger) error {
 	base, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	srv := &http.Server{
 		Handler:           h,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // strangers that speak no TLS, and so on
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      60 * time.Second, // a long poll takes up to 25 s
@@ -62,7 +89,14 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		BaseContext:       func(net.Listener) context.Context { return base },
 	}
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ln) }()
+	go func() {
+		if secured == nil {
+			done <- srv.Serve(ln)
+			return
+		}
+		srv.TLSConfig = secured
+		done <- srv.ServeTLS(ln, "", "")
+	}()
 	select {
 	case err := <-done:
 		return err

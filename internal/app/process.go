@@ -88,7 +88,7 @@ func Server(ctx context.Context, o Options) error {
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		return s.run(ctx, ln, func() {
 			fmt.Fprint(o.Talk, summary(l, "muster server "+o.Version, [][2]string{
-				{"API", "http://" + ln.Addr().String()}, {l.T("board", "ボード"), boardURL(o, ln.Addr().String())}, {l.T("engine", "エンジン"), conn.Address},
+				{"API", o.Config.Scheme() + ln.Addr().String()}, {l.T("board", "ボード"), boardURL(o, ln.Addr().String())}, {l.T("engine", "エンジン"), conn.Address},
 				{l.T("records", "記録"), o.Config.StoreURL()}, {l.T("token", "トークン"), o.Config.TokenPath()}, {l.T("plans", "計画"), plansLine(o)},
 			}))
 		})
@@ -228,7 +228,7 @@ func boardURL(o Options, address string) string {
 	if o.Config.PublicURL != "" {
 		return o.Config.PublicURL
 	}
-	return "http://" + address + "/"
+	return o.Config.Scheme() + address + "/"
 }
 
 func plansLine(o Options) string {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -55,6 +56,7 @@ type server struct {
 	board    *board.Board
 	identity *identity.Service
 	handler  http.Handler
+	secured  *tls.Config // nil is HTTP
 	alarms   *alarm.Service
 	evidence *keep.Keeper
 	says     *speaking
@@ -79,6 +81,9 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *
 		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker),
 	}
 	var err error
+	if s.secured, err = ownTLS(o.Lang, o.Config); err != nil {
+		return nil, err
+	}
 	if s.evidence, err = keeper(ctx, o, s.store); err != nil {
 		return nil, err
 	}
@@ -165,7 +170,7 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	working.Go(func() { s.evidence.Run(ctx) })
 	working.Go(func() { s.noteAssigned(ctx) })
 	working.Go(func() { s.settleOccasions(ctx) })
-	err := serve(ctx, ln, s.handler)
+	err := serve(ctx, ln, s.handler, s.secured, s.o.Log.With("component", "https"))
 	stop()
 	s.board.Close()
 	working.Wait()

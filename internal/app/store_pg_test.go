@@ -16,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/run"
@@ -173,7 +174,7 @@ func serves(t *testing.T, o Options, on *temporaltest.Engine, namespace string) 
 	if err := claimStore(t.Context(), o, store, c, on.Address, namespace); err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(t.Context(), o, store, c, metrics.New("test"), all.Registry(all.Options{}), token, nil)
+	s, err := newServer(t.Context(), o, store, &link{client: c, flows: c, codec: keyring.NewCodec(nil, "")}, metrics.New("test"), all.Registry(all.Options{}), token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 		if ctx.Err() != nil {
 			return nil
 		}
-		api := "http://" + ln.Addr().String()
+		api := o.Config.Scheme() + ln.Addr().String()
 		fmt.Fprint(o.Talk, upSummary(o, api, e.Endpoint().UIAddress, workers.list()))
 		if started != nil {
 			started(api, e.Endpoint().UIAddress)
@@ -121,7 +121,7 @@ func upSummary(o Options, api, ui string, sites []string) string {
 	}
 	rows := [][2]string{
 		{"API", api},
-		{l.T("board", "ボード"), boardURL(o, strings.TrimPrefix(api, "http://"))},
+		{l.T("board", "ボード"), boardURL(o, strings.TrimPrefix(api, o.Config.Scheme()))},
 		{"Temporal UI", ui},
 		{l.T("data", "データ"), o.Config.Data},
 		{l.T("token", "トークン"), o.Config.TokenPath()},

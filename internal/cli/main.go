@@ -229,7 +229,7 @@ func (c *command) client() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.Connect(c.config.ServerURL(), token, string(c.lang)), nil
+	return app.Reach(c.lang, c.config, token)
 }
 
 // clientAs is client for what is done under a person's name.

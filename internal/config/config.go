@@ -28,7 +28,11 @@ type Config struct {
 	// PublicURL is where browsers find the board and links lead to; "" is http://Listen.
 	PublicURL string `mapstructure:"public_url"`
 	// InsecureHTTP allows what InClear reports, Hosts are further names of the server.
-	InsecureHTTP bool     `mapstructure:"insecure_http"`
+	InsecureHTTP bool `mapstructure:"insecure_http"`
+	// TLS is the server's own; without it the server speaks HTTP.
+	TLS HTTPS `mapstructure:"tls"`
+	// ServerCAFile is whom the commands believe who the server is.
+	ServerCAFile string   `mapstructure:"server_ca_file"`
 	Hosts        []string `mapstructure:"hosts"`
 	Token        string   `mapstructure:"token"`
 	TokenFile    string   `mapstructure:"token_file"`
@@ -157,7 +161,7 @@ func Keys() []Key {
 		{"store", "", "record store, sqlite:PATH or postgres://USER@HOST:PORT,HOST:PORT/DATABASE; empty is sqlite:DATA/journal.db", "記録の保存先。sqlite:パス または postgres://ユーザー@ホスト:ポート,ホスト:ポート/データベース。空なら sqlite:DATA/journal.db"},
 		{"listen", "127.0.0.1:7700", "address the API listens on", "APIの待ち受けアドレス"},
 		{"public_url", "", "URL at which people reach the board, as in the links of messages; empty is http://LISTEN, and messages then have no links", "利用者がボードを開くURL（通知内のリンクにも使用）。空なら http://LISTEN とし、通知にリンクを付けない"},
-		{"server", "", "URL of the server the commands talk to; empty is http://LISTEN", "コマンドの接続先サーバーのURL。空なら http://LISTEN"},
+		{"server", "", "URL of the server the commands talk to; empty is http://LISTEN, or https://LISTEN with tls.cert_file", "コマンドの接続先サーバーのURL。空なら http://LISTEN（tls.cert_fileがあれば https://LISTEN）"},
 		{"token", "", "token of the API; rather use token_file", "APIのトークン。token_fileの利用を推奨"},
 		{"token_file", "", "file with the token of the API; empty is DATA/token", "APIのトークンのファイル。空なら DATA/token"},
 		{"person", "", "who you are: the ID in the estate under which your acts are recorded", "操作者。構成台帳に載っている人のID"},
@@ -239,7 +243,7 @@ func (c Config) ServerURL() string {
 	if c.Server != "" {
 		return c.Server
 	}
-	return "http://" + c.Listen
+	return c.Scheme() + c.Listen
 }
 
 // EngineDir is where the embedded engine keeps its files.

@@ -64,6 +64,7 @@ type Options struct {
 	Console string
 	// PublicURL is how browsers reach the server; https makes the cookies Secure.
 	PublicURL string
+	Secure    bool          // the server itself speaks HTTPS
 	Idle      time.Duration // 0 is SessionIdle
 	Longest   time.Duration // 0 is SessionLongest
 	// People is the estate; nil knows everybody a token was issued for, and no subject.
@@ -105,7 +106,7 @@ func New(store Store, o Options) *Service {
 		o.Pause = pause
 	}
 	u, _ := url.Parse(o.PublicURL)
-	return &Service{store: store, o: o, console: sha256.Sum256([]byte(o.Console)), secure: u != nil && u.Scheme == "https"}
+	return &Service{store: store, o: o, console: sha256.Sum256([]byte(o.Console)), secure: o.Secure || u != nil && u.Scheme == "https"}
 }
 
 // document reads one through the cache.
