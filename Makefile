@@ -46,6 +46,16 @@ faults: build
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/faults/muster ./cmd/muster
 	@ln -sf ../muster-engine ../muster-witness bin/faults/
 
+.PHONY: temporal production
+# A Temporal server and the tool for its schema, from Temporal's own module: what production runs.
+temporal:
+	@mkdir -p bin/reference
+	cd deploy/temporal && CGO_ENABLED=0 $(GO) build -trimpath -o ../../bin/reference/temporal-server go.temporal.io/server/cmd/server
+	cd deploy/temporal && CGO_ENABLED=0 $(GO) build -trimpath -o ../../bin/reference/temporal-sql-tool go.temporal.io/server/cmd/tools/sql
+
+production: servers build temporal ## an installation as in production on this machine, without containers, and a drill through it
+	$(GO) run ./deploy/production
+
 postgresql:
 	@scripts/need-postgresql
 
@@ -59,13 +69,13 @@ bin/tools/.current: tools/go.mod tools/go.sum
 	$(GO) build -modfile=tools/go.mod -o bin/tools/ tool
 	@touch $@
 
-test: servers faults tools ## run every test of both modules; a skipped test fails
+test: servers faults temporal tools ## run every test of both modules; a skipped test fails
 	scripts/test
 
 test-kubernetes: ## the kubernetes actions on a cluster of yours: make test-kubernetes KUBECONFIG=FILE
 	MUSTER_TEST_KUBECONFIG="$(KUBECONFIG)" $(GO) test -tags cluster -run TestOnACluster -v ./activities/kubernetes
 
-race: servers faults tools ## the same under the race detector (needs a C compiler)
+race: servers faults temporal tools ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/test -race
 
 upgraded: build ## a run that began on the previous release's programs ends on these (PREVIOUS=revision; needs git's history)
@@ -81,6 +91,7 @@ check: build tools lint generated check-selftest licences ## everything a change
 	bin/muster validate deploy/lab/plans
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
+	cd deploy/temporal && $(GO) mod tidy -diff
 	$(GO) mod verify
 
 lint: tools ## formatting, vet, staticcheck and workflowcheck

@@ -70,7 +70,12 @@ func (p Pair) Load() (tls.Certificate, error) { return tls.LoadX509KeyPair(p.Cer
 // is replaced, the key first: whoever reads between the two finds that they don't belong
 // together and keeps the last pair.
 func (a *Authority) Issue(dir, name string, hosts ...string) (Pair, error) {
-	p := Pair{Cert: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+"-key.pem")}
+	return a.IssueAs(dir, name, name, hosts...)
+}
+
+// IssueAs is Issue into files of another name.
+func (a *Authority) IssueAs(dir, file, name string, hosts ...string) (Pair, error) {
+	p := Pair{Cert: filepath.Join(dir, file+".pem"), Key: filepath.Join(dir, file+"-key.pem")}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return p, err

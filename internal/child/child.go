@@ -34,15 +34,26 @@ type Process struct {
 // Start starts a program whose output goes to the end of the log file. Its stdin stays
 // open until it is ended.
 func Start(name, log, binary string, env []string, args ...string) (*Process, error) {
+	return StartIn(Place{}, name, log, binary, env, args...)
+}
+
+// Place is where a program works, and as whom.
+type Place struct {
+	Dir string              // "" is this process's
+	As  *syscall.Credential // nil is as this process
+}
+
+// StartIn is Start at another place.
+func StartIn(in Place, name, log, binary string, env []string, args ...string) (*Process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = out.Close() }() // the child has its own
 	cmd := exec.Command(binary, args...)
-	cmd.Env = env
+	cmd.Env, cmd.Dir = env, in.Dir
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: in.As}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

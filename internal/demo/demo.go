@@ -52,6 +52,11 @@ type Options struct {
 	// Screen gives the size of the terminal behind Talk; nil when it is none.
 	Screen func() (width, height int)
 	Color  bool
+	// Install is how muster is installed; nil is `muster up`. What it started it ends itself when
+	// it returns an error.
+	Install func(context.Context, Place) (Installation, error)
+	// Meanwhile is done while the drill runs; its error is the demo's. nil is nothing.
+	Meanwhile func(ctx context.Context, c *api.Client, run string) error
 	// Binary is muster itself, "" the program that runs now. The witness and the engine
 	// lie beside it.
 	Binary string
@@ -68,9 +73,11 @@ type demo struct {
 	layout
 	cluster cluster
 	up      *server
+	muster  Installation // the one that Install made
 	witness *child.Process
 	client  *api.Client
 	person  string // who starts the drill
+	reader  string // who may act in nothing
 }
 
 // Run makes everything, runs the drill and puts it all away again: no process is left,
@@ -120,11 +127,9 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if d.person, err = d.writePlans(); err != nil {
 		return err
 	}
-	d.say("starting muster: engine, server and a worker for each site", "muster（エンジン、サーバー、各拠点のワーカー）を起動しています")
-	if d.up, err = d.startServer(ctx); err != nil {
+	if err := d.startMuster(ctx); err != nil {
 		return err
 	}
-	d.client = d.up.client(d.Lang)
 	d.say("starting the witness, who writes to the database every 50 ms and logs it", "立会い用の書き込みクライアント（50ミリ秒ごとに書き込み、記録）を起動しています")
 	d.witness, err = d.startWitness(ctx)
 	return err
@@ -133,14 +138,25 @@ func (d *demo) start(ctx context.Context) (err error) {
 // drill starts the scenario, shows it, writes the reports and compares them with what
 // the witness saw.
 func (d *demo) drill(ctx context.Context) error {
-	ctx, done := d.up.whileUp(ctx)
+	ctx, done := d.whileUp(ctx)
 	defer done()
 	started, err := d.client.Start(ctx, api.StartRequest{Scenario: Scenario, Kind: run.Drill, By: d.person, Reason: "demonstration"})
 	if err != nil {
 		return explain(ctx, "start the drill", err)
 	}
+	meanwhile := make(chan error, 1)
+	go func() {
+		if d.Meanwhile == nil {
+			meanwhile <- nil
+			return
+		}
+		meanwhile <- d.Meanwhile(ctx, d.client, started.Run)
+	}()
 	if _, err := watch.Run(ctx, d.client, started.Run, watch.Options{Out: d.Talk, Lang: d.Lang, Screen: d.Screen, Color: d.Color}); err != nil {
 		return explain(ctx, "watch the drill", err)
+	}
+	if err := <-meanwhile; err != nil {
+		return err
 	}
 	rep, err := d.writeReports(ctx, started.Run)
 	if err != nil {
@@ -166,6 +182,15 @@ func (d *demo) drill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if d.muster != nil {
+		lines, err := d.muster.Judge(ctx)
+		for _, line := range lines {
+			_, _ = fmt.Fprintln(d.Out, line)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	switch {
 	case rep.Run.Verdict != run.Met:
 		return &VerdictError{rep.Run.Verdict}
@@ -188,6 +213,9 @@ func (d *demo) stop(ctx context.Context) error {
 	}
 	if d.up != nil {
 		errs = append(errs, d.up.stop(ctx))
+	}
+	if d.muster != nil {
+		errs = append(errs, d.muster.Stop(ctx))
 	}
 	if d.cluster.pair != nil {
 		errs = append(errs, d.cluster.pair.Stop(ctx))

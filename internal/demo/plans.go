@@ -18,6 +18,9 @@ import (
 // starter is a role whose holders may start the demo: not the one that decides.
 const starter = "operator"
 
+// reader is a role that answers and does nothing else.
+const reader = "service-desk"
+
 // writePlans writes the shipped plan files as this machine needs them: the servers'
 // addresses and folders go into the estate and, for people who play the roles
 // themselves, nobody is simulated and the waiting is as long as it is by default.
@@ -67,7 +70,7 @@ func (d *demo) adapt(b []byte) (out []byte, person string, err error) {
 	root := doc.Content[0]
 	switch kind, name := text(root, "kind"), text(root, "name"); {
 	case kind == "Estate":
-		person = holder(root, starter)
+		person, d.reader = holder(root, starter), holder(root, reader)
 		if err := d.place(root); err != nil {
 			return nil, "", err
 		}

@@ -17,7 +17,7 @@ import (
 // play leaves everything up until ctx ends, and tells whoever plays the roles what to
 // type, each time something new is waited for.
 func (d *demo) play(ctx context.Context) error {
-	up, done := d.up.whileUp(ctx)
+	up, done := d.whileUp(ctx)
 	defer done()
 	d.say("\nEverything is up. In another terminal:\n\n    export MUSTER_CONFIG=%[1]s\n    alias muster=%[2]s\n    muster drill start %[3]s\n\n"+
 		"What people have to do then is told here, with the command. `muster drill watch` shows the whole; `muster report` the report.\nCtrl-C ends it all.\n",

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	proof "github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/report"
@@ -41,7 +40,7 @@ func (d *demo) writeEvidence(ctx context.Context, id string) error {
 	if err != nil {
 		return explain(ctx, "take the evidence", err)
 	}
-	public, _, err := proof.PublicKey(filepath.Join(d.dir, "seal"))
+	public, _, err := proof.PublicKey(d.seal())
 	if err != nil {
 		return err
 	}

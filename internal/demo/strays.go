@@ -16,7 +16,7 @@ import (
 )
 
 // programs are those that a demo starts, directly or not.
-var programs = []string{"muster", "muster-engine", "muster-witness", "postgres"}
+var programs = []string{"muster", "muster-engine", "muster-witness", "postgres", "temporal-server", "prometheus"}
 
 // stray is a process that works on a demo's folder.
 type stray struct {

@@ -31,6 +31,8 @@ type Options struct {
 	WALSegmentMB int    // 0 is the server's default, 16
 	// Settings are more server settings, or other values for the pair's own.
 	Settings map[string]string
+	// Rules are the lines of pg_hba.conf; "" lets everybody with a password in, from this host.
+	Rules string
 }
 
 // Pair is a primary and its streaming standby, on loopback addresses.
@@ -140,46 +142,7 @@ func freePort() (int, error) {
 }
 
 func (p *Pair) create(ctx context.Context, o Options) error {
-	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
-		return err
-	}
-	if err := p.Primary.Own(p.Dir); err != nil {
-		return err
-	}
-	if err := p.Primary.reachable(p.Dir); err != nil {
-		return err
-	}
-	for _, i := range []*Instance{p.Primary, p.Standby} {
-		l, err := net.Listen("tcp", net.JoinHostPort(i.Host, fmt.Sprint(i.Port)))
-		if err != nil {
-			return fmt.Errorf("port %d, meant for %s, can't be had (%w); name another one", i.Port, i.Name, err)
-		}
-		l.Close()
-	}
-	if err := p.Primary.write(p.PasswordFile, p.Password+"\n"); err != nil {
-		return err
-	}
-	for _, i := range []*Instance{p.Primary, p.Standby} {
-		home := filepath.Dir(i.Config)
-		if err := os.Mkdir(home, 0o700); err != nil {
-			return err
-		}
-		if err := i.Own(home); err != nil {
-			return err
-		}
-		if err := i.configure(o.Settings); err != nil {
-			return err
-		}
-	}
-	args := []string{"-D", p.Primary.Data, "-U", p.User, "--pwfile", p.PasswordFile, "--auth", "scram-sha-256",
-		"--encoding", "UTF8", "--locale", "C", "--data-checksums", "--no-sync", "--no-instructions"}
-	if o.WALSegmentMB > 0 {
-		args = append(args, fmt.Sprintf("--wal-segsize=%d", o.WALSegmentMB))
-	}
-	if _, err := p.Primary.Run(ctx, nil, "initdb", args...); err != nil {
-		return err
-	}
-	if err := p.Primary.Start(ctx); err != nil {
+	if err := p.initialise(ctx, o, p.Primary, p.Standby); err != nil {
 		return err
 	}
 	env := []string{"PGPASSWORD=" + p.Password}
@@ -194,8 +157,52 @@ func (p *Pair) create(ctx context.Context, o Options) error {
 	return p.Standby.Start(ctx)
 }
 
+// initialise configures servers and starts the primary.
+func (p *Pair) initialise(ctx context.Context, o Options, servers ...*Instance) error {
+	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+		return err
+	}
+	if err := p.Primary.Own(p.Dir); err != nil {
+		return err
+	}
+	if err := p.Primary.reachable(p.Dir); err != nil {
+		return err
+	}
+	for _, i := range servers {
+		l, err := net.Listen("tcp", net.JoinHostPort(i.Host, fmt.Sprint(i.Port)))
+		if err != nil {
+			return fmt.Errorf("port %d, meant for %s, can't be had (%w); name another one", i.Port, i.Name, err)
+		}
+		l.Close()
+	}
+	if err := p.Primary.write(p.PasswordFile, p.Password+"\n"); err != nil {
+		return err
+	}
+	for _, i := range servers {
+		home := filepath.Dir(i.Config)
+		if err := os.Mkdir(home, 0o700); err != nil {
+			return err
+		}
+		if err := i.Own(home); err != nil {
+			return err
+		}
+		if err := i.configure(o.Settings, o.Rules); err != nil {
+			return err
+		}
+	}
+	args := []string{"-D", p.Primary.Data, "-U", p.User, "--pwfile", p.PasswordFile, "--auth", "scram-sha-256",
+		"--encoding", "UTF8", "--locale", "C", "--data-checksums", "--no-sync", "--no-instructions"}
+	if o.WALSegmentMB > 0 {
+		args = append(args, fmt.Sprintf("--wal-segsize=%d", o.WALSegmentMB))
+	}
+	if _, err := p.Primary.Run(ctx, nil, "initdb", args...); err != nil {
+		return err
+	}
+	return p.Primary.Start(ctx)
+}
+
 // configure writes the server's configuration files.
-func (i *Instance) configure(more map[string]string) error {
+func (i *Instance) configure(more map[string]string, rules string) error {
 	home := filepath.Dir(i.Config)
 	hba := filepath.Join(home, "pg_hba.conf")
 	settings := [][2]string{
@@ -222,7 +229,9 @@ func (i *Instance) configure(more map[string]string) error {
 	if err := i.write(i.Config, b.String()); err != nil {
 		return err
 	}
-	rules := "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n"
+	if rules == "" {
+		rules = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n"
+	}
 	if err := i.write(hba, rules); err != nil {
 		return err
 	}
