@@ -6,5 +6,5 @@ import "embed"
 
 // Files are the settings, as they are installed.
 //
-//go:embed muster.yaml temporal.yaml dynamic.yaml prometheus.yml prometheus-web.yml pg_hba.conf databases.sql
+//go:embed muster.yaml up.yaml temporal.yaml dynamic.yaml prometheus.yml prometheus-web.yml pg_hba.conf databases.sql
 var Files embed.FS

@@ -87,6 +87,7 @@ func Server(ctx context.Context, o Options) error {
 	g.Add(untilSignal(ctx))
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		return s.run(ctx, ln, func() {
+			s.up()
 			fmt.Fprint(o.Talk, summary(l, "muster server "+o.Version, [][2]string{
 				{"API", o.Config.Scheme() + ln.Addr().String()}, {l.T("board", "ボード"), boardURL(o, ln.Addr().String())}, {l.T("engine", "エンジン"), conn.Address},
 				{l.T("records", "記録"), o.Config.StoreURL()}, {l.T("token", "トークン"), o.Config.TokenPath()}, {l.T("plans", "計画"), plansLine(o)},
@@ -137,6 +138,7 @@ func Worker(ctx context.Context, o Options) error {
 				{l.T("site", "拠点"), o.Config.Site}, {l.T("queue", "キュー"), plan.SiteQueue(o.Config.Site)},
 				{l.T("engine", "エンジン"), conn.Address}, {l.T("data", "データ"), o.Config.SiteDir(o.Config.Site)},
 			}))
+			go o.alive(ctx, func(context.Context) error { return nil }) // what it works on may take long, or wait for its engine
 		}
 		s.working.Wait()
 		return nil

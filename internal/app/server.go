@@ -62,6 +62,8 @@ type server struct {
 	says     *speaking
 	outcomes *outcome.Keeper
 
+	told      chan struct{} // closed when the server is up
+	up        func()
 	occasions api.Occasions
 	accounts  *accounts
 }
@@ -69,7 +71,8 @@ type server struct {
 func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
 	outcomes := &outcome.Keeper{Log: o.Log}
-	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), link: c, metrics: m, outcomes: outcomes}
+	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), link: c, metrics: m, outcomes: outcomes, told: make(chan struct{})}
+	s.up = sync.OnceFunc(func() { close(s.told) })
 	outcomes.Store = s.store
 	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
 	people := &directory{dir: o.Config.Plans, catalog: actions}
@@ -170,10 +173,26 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	working.Go(func() { s.evidence.Run(ctx) })
 	working.Go(func() { s.noteAssigned(ctx) })
 	working.Go(func() { s.settleOccasions(ctx) })
+	working.Go(func() {
+		select {
+		case <-s.told:
+			s.o.alive(ctx, s.answers)
+		case <-ctx.Done():
+		}
+	})
 	err := serve(ctx, ln, s.handler, s.secured, s.o.Log.With("component", "https"))
 	stop()
 	s.board.Close()
 	working.Wait()
+	return err
+}
+
+// answers reports whether the server still answers requests, whatever it says.
+func (s *server) answers(ctx context.Context) error {
+	_, err := api.InProcess(s.handler, "en").Health(ctx)
+	if said := new(api.Problem); errors.As(err, &said) {
+		return nil
+	}
 	return err
 }
 

@@ -66,6 +66,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 			return nil
 		}
 		api := o.Config.Scheme() + ln.Addr().String()
+		s.up()
 		fmt.Fprint(o.Talk, upSummary(o, api, e.Endpoint().UIAddress, workers.list()))
 		if started != nil {
 			started(api, e.Endpoint().UIAddress)

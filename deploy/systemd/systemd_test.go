@@ -1,0 +1,210 @@
+// Package systemd_test looks at the units with systemd's own tools, and runs one under a real systemd.
+package systemd_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/systemdtest"
+	"github.com/muster-dr/muster/internal/waittest"
+)
+
+var units = []string{"muster-server.service", "muster-worker@.service", "muster.service"}
+
+// most is the exposure that a unit may have, in tenths, as `systemd-analyze security` counts: a service
+// without any protection has 96.
+const most = "15"
+
+// stubs are the units that every machine has.
+var stubs = []string{"sysinit.target", "basic.target", "shutdown.target", "network-online.target", "multi-user.target", "umount.target", "system.slice", "-.slice"}
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	etc := filepath.Join(dir, "etc", "systemd", "system")
+	for _, d := range []string{etc, filepath.Join(dir, "usr", "bin")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(dir, "usr", "bin", "muster"), "#!/bin/sh\n", 0o755)
+	for _, s := range stubs {
+		write(t, filepath.Join(etc, s), "[Unit]\nDefaultDependencies=no\n", 0o644)
+	}
+	for _, u := range units {
+		write(t, filepath.Join(etc, u), read(t, u), 0o644)
+	}
+	return dir
+}
+
+func TestSystemdUnderstandsTheUnits(t *testing.T) {
+	dir := root(t)
+	for _, u := range units {
+		if out := analyze(t, "verify", "--man=no", "--root="+dir, u); out != "" {
+			t.Errorf("%s:\n%s", u, out)
+		}
+	}
+	dropin := filepath.Join(dir, "etc", "systemd", "system", "muster-worker@.service.d")
+	if err := os.Mkdir(dropin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dropin, "postgresql.conf"), read(t, "examples/worker-beside-postgresql.conf"), 0o644)
+	if out := analyze(t, "verify", "--man=no", "--root="+dir, "muster-worker@.service"); out != "" {
+		t.Errorf("with the example beside it:\n%s", out)
+	}
+	// It would say what is wrong.
+	write(t, filepath.Join(dir, "etc", "systemd", "system", "muster.service"), read(t, "muster.service")+"\n[Service]\nProtectSytem=strict\n", 0o644)
+	if out := analyze(t, "verify", "--man=no", "--root="+dir, "muster.service"); !strings.Contains(out, "ProtectSytem") {
+		t.Errorf("a misspelt setting is said nothing about: %q", out)
+	}
+}
+
+func TestTheUnitsAreHardened(t *testing.T) {
+	dir := root(t)
+	file := func(u string) string { return filepath.Join(dir, "etc", "systemd", "system", u) }
+	for _, u := range units {
+		if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+most, file(u)).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", u, err, out)
+		}
+	}
+	weak := strings.NewReplacer("User=muster\n", "", "ProtectSystem=strict\n", "", "SystemCallFilter=~@privileged @resources\n", "").Replace(read(t, units[0]))
+	write(t, file(units[0]), weak, 0o644)
+	if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+most, file(units[0])).CombinedOutput(); err == nil {
+		t.Errorf("a unit with less protection passes too:\n%s", out)
+	}
+}
+
+// beyond are settings that only the machine's own systemd can give a service: the test's is
+// a user's.
+var beyond = regexp.MustCompile(`^(User|Group|StateDirectory|StateDirectoryMode|LoadCredential|CapabilityBoundingSet|AmbientCapabilities|Protect\w+|Private\w+|RemoveIPC|Environment|EnvironmentFile|WorkingDirectory|ExecStart|Restrict(Namespaces|SUIDSGID)|LimitNOFILE)=`)
+
+// muster, with its engine, works under the unit's filter of system calls, says when it is up, and is started
+// again when it hangs.
+func TestMusterRunsUnderItsUnit(t *testing.T) {
+	repo, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, data := t.TempDir(), t.TempDir()
+	port := freePort(t)
+	var text strings.Builder
+	for line := range strings.Lines(read(t, "muster.service")) {
+		switch {
+		case strings.HasPrefix(line, "WatchdogSec="):
+			text.WriteString("WatchdogSec=3s\n")
+		case strings.HasPrefix(line, "[Unit]"):
+			text.WriteString(line + "DefaultDependencies=no\n")
+		case strings.HasPrefix(line, "[Install]"), strings.HasPrefix(line, "WantedBy="), strings.HasPrefix(line, "Wants="), strings.HasPrefix(line, "After="):
+		case strings.HasPrefix(line, "[Service]"):
+			text.WriteString(line + "ExecStart=" + filepath.Join(repo, "bin", "muster") + " up\nWorkingDirectory=" + dir + "\n" +
+				"Environment=MUSTER_DATA=" + data + " MUSTER_PLANS=" + filepath.Join(repo, "scenarios", "cases") + " MUSTER_LISTEN=127.0.0.1:" + port + " HOME=" + data + "\n")
+		case beyond.MatchString(line):
+		default:
+			text.WriteString(line)
+		}
+	}
+	for _, kept := range []string{"SystemCallFilter=@system-service", "NoNewPrivileges=yes", "MemoryDenyWriteExecute=yes", "RestrictAddressFamilies=", "Type=notify", "Restart=always"} {
+		if !strings.Contains(text.String(), kept) {
+			t.Fatalf("%s is not in what is tested:\n%s", kept, text.String())
+		}
+	}
+	m := systemdtest.Start(t)
+	m.Unit(t, "muster.service", text.String())
+	m.Run(t, "muster.service") // Type=notify: returns when muster has said that it is up
+	healthy := func() string {
+		res, err := http.Get("http://127.0.0.1:" + port + "/api/v1/health")
+		if err != nil {
+			return err.Error()
+		}
+		_ = res.Body.Close()
+		return map[bool]string{false: res.Status}[res.StatusCode == http.StatusOK]
+	}
+	if not := healthy(); not != "" {
+		t.Errorf("systemd says that it is up: %s", not)
+	}
+	pid := process(t, "muster", "MUSTER_DATA="+data)
+	status := read(t, "/proc/"+strconv.Itoa(pid)+"/status")
+	for _, want := range []string{"NoNewPrivs:\t1", "Seccomp:\t2"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("the process has not %q:\n%s", want, status)
+		}
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waittest.Eventually(t, time.Minute, func() string {
+		if m.Starts(t, "muster.service") < 2 {
+			return "it hangs, and is not started again"
+		}
+		return healthy()
+	})
+}
+
+// process is the one that runs a program with a setting. systemd knows it by another number: it
+// has a process table of its own.
+func process(t *testing.T, program, setting string) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		exe, _ := os.Readlink(p + "/exe")
+		env, _ := os.ReadFile(p + "/environ")
+		if filepath.Base(exe) == program && strings.Contains("\x00"+string(env), "\x00"+setting+"\x00") {
+			n, err := strconv.Atoi(filepath.Base(p))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("no process runs %s with %s", program, setting)
+	return 0
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// analyze returns what systemd-analyze has to say, "" is nothing.
+func analyze(t *testing.T, argv ...string) string {
+	t.Helper()
+	out, err := exec.Command("systemd-analyze", argv...).CombinedOutput()
+	if err != nil && len(out) == 0 {
+		t.Fatalf("systemd-analyze (package systemd): %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func write(t *testing.T, file, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
