@@ -71,7 +71,8 @@ type server struct {
 func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
 	m.Runs(store)
 	outcomes := &outcome.Keeper{Log: o.Log}
-	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), link: c, metrics: m, outcomes: outcomes, told: make(chan struct{})}
+	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), link: c, metrics: m, outcomes: outcomes}
+	s.told = make(chan struct{})
 	s.up = sync.OnceFunc(func() { close(s.told) })
 	outcomes.Store = s.store
 	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
