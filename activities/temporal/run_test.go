@@ -136,7 +136,7 @@ func (b *bench) serve(t *testing.T, bundle *scenario.Bundle) *api.Client {
 	all.Registry(all.Options{Temporal: temporal.Options{Client: b.client}}).Register(site, activities.Site{Name: "osaka", Ledger: led, Log: quiet})
 	begin(t, site)
 	srv := httptest.NewServer((&api.Server{Store: store, Engine: b.client, Plans: plans{bundle}, Token: token, Version: "test", Log: quiet,
-		Render: func(w io.Writer, p plan.Plan, events []run.Event, format, lang string) error {
+		Render: func(w io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang string) error {
 			r, err := report.Build(p, events)
 			if err != nil {
 				return err

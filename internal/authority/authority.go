@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"net"
 	"os"
@@ -45,6 +46,47 @@ func New(name string, valid time.Duration) (*Authority, error) {
 	}
 	cert, err := x509.ParseCertificate(der)
 	return &Authority{cert: cert, key: key, valid: valid}, err
+}
+
+// keptFor is how long an authority that is kept lasts itself.
+const keptFor = 10 * 365 * 24 * time.Hour
+
+// Open reads the authority that lies in a folder as FILE.pem and FILE-key.pem, and makes it the first
+// time. Its certificates end after valid, it itself after ten years.
+func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
+	p := Pair{Cert: filepath.Join(dir, file+".pem"), Key: filepath.Join(dir, file+"-key.pem")}
+	pair, err := p.Load()
+	if errors.Is(err, fs.ErrNotExist) {
+		made, err := New(name, keptFor)
+		if err != nil {
+			return nil, err
+		}
+		made.valid = valid
+		key, err := x509.MarshalPKCS8PrivateKey(made.key)
+		if err != nil {
+			return nil, err
+		}
+		// The certificate goes last: it says that the authority is complete.
+		return made, errors.Join(replace(p.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600), replace(p.Cert, made.PEM(), 0o644))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the authority in %s: %w", dir, err)
+	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok || !pair.Leaf.IsCA {
+		return nil, fmt.Errorf("%s is no authority of muster's", p.Cert)
+	}
+	return &Authority{cert: pair.Leaf, key: key, valid: valid}, nil
+}
+
+// Fresh reports whether a pair is this authority's and has more than half of its time left.
+func (a *Authority) Fresh(p Pair, now time.Time) bool {
+	pair, err := p.Load()
+	if err != nil || pair.Leaf.CheckSignatureFrom(a.cert) != nil {
+		return false
+	}
+	half := pair.Leaf.NotBefore.Add(pair.Leaf.NotAfter.Sub(pair.Leaf.NotBefore) / 2)
+	return now.Before(half)
 }
 
 // PEM is the authority's own certificate.

@@ -1,0 +1,83 @@
+package authority_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/authority"
+)
+
+// A set opens what it is for and nothing else, is left alone while it is fresh, and is renewed by the same authority
+// when half of its time is over.
+func TestASetIsMadeOnceAndRenewedInTime(t *testing.T) {
+	dir := t.TempDir()
+	set := authority.Set{Dir: dir, Sites: []string{"tokyo"}, Lasts: 90 * 24 * time.Hour, Hosts: map[string][]string{"server": {"muster.example.jp"}}}
+	now := time.Now()
+	made, err := set.Write(now)
+	if err != nil || len(made) != 8 {
+		t.Fatalf("made %v, %v", made, err)
+	}
+	leaf := func(name string) *x509.Certificate {
+		t.Helper()
+		p, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".pem"), filepath.Join(dir, name+"-key.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Leaf
+	}
+	pool := func(name string) *x509.CertPool {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		p := x509.NewCertPool()
+		if err != nil || !p.AppendCertsFromPEM(b) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return p
+	}
+	verify := func(name, ca, host string, usage x509.ExtKeyUsage) error {
+		_, err := leaf(name).Verify(x509.VerifyOptions{Roots: pool(ca), DNSName: host, KeyUsages: []x509.ExtKeyUsage{usage}})
+		return err
+	}
+	for _, good := range [][3]string{{"server/server", "tokyo/ca.pem", "muster.example.jp"}, {"temporal/temporal", "tokyo/engine-ca.pem", "temporal"}, {"postgres/postgres", "server/ca.pem", "postgres"}} {
+		if err := verify(good[0], good[1], good[2], x509.ExtKeyUsageServerAuth); err != nil {
+			t.Errorf("%v: %v", good, err)
+		}
+	}
+	if err := verify("tokyo/engine", "temporal/engine-ca.pem", "", x509.ExtKeyUsageClientAuth); err != nil {
+		t.Errorf("a site's worker does not get into the engine: %v", err)
+	}
+	for _, bad := range []string{"server/server", "server/database", "postgres/postgres", "prometheus/prometheus"} {
+		if verify(bad, "temporal/engine-ca.pem", "", x509.ExtKeyUsageClientAuth) == nil {
+			t.Errorf("%s opens the engine", bad)
+		}
+	}
+	if verify("tokyo/engine", "tokyo/engine-ca.pem", "temporal", x509.ExtKeyUsageServerAuth) == nil {
+		t.Error("a site's worker can pass for the engine")
+	}
+	if db := leaf("server/database"); db.Subject.CommonName != "muster" {
+		t.Errorf("the server is the database user %q", db.Subject.CommonName)
+	}
+	for _, key := range []string{"authority/ca-key.pem", "server/engine-key.pem"} {
+		if st, err := os.Stat(filepath.Join(dir, key)); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", key, st.Mode(), err)
+		}
+	}
+	before := leaf("tokyo/engine").SerialNumber
+	if made, err := set.Write(now.Add(44 * 24 * time.Hour)); err != nil || len(made) != 0 {
+		t.Errorf("before half of the time: %v, %v", made, err)
+	}
+	set.Sites = []string{"tokyo", "osaka"}
+	if made, err := set.Write(now); err != nil || len(made) != 1 {
+		t.Errorf("one site more: %v, %v", made, err)
+	}
+	if made, err := set.Write(now.Add(46 * 24 * time.Hour)); err != nil || len(made) != 9 {
+		t.Errorf("after half of the time: %v, %v", made, err)
+	}
+	if err := verify("tokyo/engine", "temporal/engine-ca.pem", "", x509.ExtKeyUsageClientAuth); err != nil || leaf("tokyo/engine").SerialNumber.Cmp(before) == 0 {
+		t.Errorf("renewed: %v", err)
+	}
+}
