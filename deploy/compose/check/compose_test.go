@@ -1,0 +1,104 @@
+// Package check_test reads compose.yaml with the library that Docker Compose itself reads it with: its schema, its
+// rules, and what `docker compose config` would make of it.
+package check_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+func load(t *testing.T, file string) (*types.Project, error) {
+	t.Helper()
+	o, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.LoadProject(t.Context())
+}
+
+func TestComposeUnderstandsTheFile(t *testing.T) {
+	file, err := filepath.Abs("../compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := load(t, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"certificates", "grafana", "muster", "namespace", "osaka", "postgres", "prometheus", "schema", "temporal", "tokyo"}
+	if got := p.ServiceNames(); !slices.Equal(slices.Sorted(slices.Values(got)), want) {
+		t.Errorf("services %v, want %v", got, want)
+	}
+	for name, s := range p.Services {
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.Privileged {
+			t.Errorf("%s is not hardened", name)
+		}
+		if s.User == "" || name != "certificates" && strings.HasPrefix(s.User, "0") {
+			t.Errorf("%s runs as %q", name, s.User)
+		}
+		if !strings.Contains(s.Image, ":") || strings.HasSuffix(s.Image, ":latest") && !strings.HasPrefix(s.Image, "muster") {
+			t.Errorf("%s: the image %s names no version", name, s.Image)
+		}
+		for _, v := range s.Volumes {
+			rel, err := filepath.Rel(filepath.Dir(file), v.Source)
+			made := strings.HasPrefix(rel, "certificates") || rel == "plans" || // before the first start
+				strings.HasPrefix(rel, "../prometheus") || strings.HasPrefix(rel, "../grafana") // alerts and dashboards
+			if v.Type != "bind" || err != nil || made {
+				continue
+			}
+			if _, err := os.Stat(v.Source); err != nil {
+				t.Errorf("%s mounts what is not there: %v", name, err)
+			}
+			if !v.ReadOnly {
+				t.Errorf("%s may write %s", name, rel)
+			}
+		}
+		for _, port := range s.Ports {
+			if name != "muster" && port.HostIP != "127.0.0.1" {
+				t.Errorf("%s publishes %s beyond this machine", name, port.Published)
+			}
+		}
+	}
+	for _, n := range []string{"engine", "figures"} {
+		if !p.Networks[n].Internal {
+			t.Errorf("the network %s has a way out", n)
+		}
+	}
+	// No way past the doors: the store and the engine are where people are not.
+	for _, name := range []string{"postgres", "temporal"} {
+		if _, open := p.Services[name].Networks["people"]; open || len(p.Services[name].Ports) > 0 {
+			t.Errorf("%s is reached from outside", name)
+		}
+	}
+}
+
+func TestAMistakeIsFound(t *testing.T) {
+	text, err := os.ReadFile("../compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string][2]string{
+		"an unknown field":      {"    stop_grace_period: 60s\n", "    stop_grace_perod: 60s\n"},
+		"a service of nobody":   {"depends_on: [prometheus]", "depends_on: [prometheous]"},
+		"a network of nobody":   {"networks: [figures, people]", "networks: [figure, people]"},
+		"a secret of nobody":    {"secrets: [grafana-password]", "secrets: [grafana-pasword]"},
+		"a value of wrong kind": {"read_only: true", "read_only: [yes]"},
+	} {
+		if !strings.Contains(string(text), change[0]) {
+			t.Fatalf("%s: %q is not in the file", what, change[0])
+		}
+		file := filepath.Join(t.TempDir(), "compose.yaml")
+		if err := os.WriteFile(file, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := load(t, file); err == nil {
+			t.Errorf("%s is no mistake", what)
+		}
+	}
+}
