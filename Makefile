@@ -92,6 +92,7 @@ check: build tools lint generated check-selftest licences ## everything a change
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
 	cd deploy/temporal && $(GO) mod tidy -diff
+	cd deploy/kubernetes/check && $(GO) test ./... && $(GO) mod tidy -diff
 	cd deploy/compose/check && $(GO) test ./... && $(GO) mod tidy -diff
 	$(GO) mod verify
 

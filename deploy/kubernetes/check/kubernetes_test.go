@@ -1,0 +1,228 @@
+// Package check_test builds the examples with kustomize's own library and judges what comes out as an API server
+// does: its strict decoding, its defaults, its validation and its pod security levels, from Kubernetes' own
+// packages. No cluster is needed.
+package check_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/apis/apps"
+	_ "k8s.io/kubernetes/pkg/apis/apps/install"
+	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
+	"k8s.io/kubernetes/pkg/apis/core"
+	_ "k8s.io/kubernetes/pkg/apis/core/install"
+	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
+	"k8s.io/kubernetes/pkg/apis/networking"
+	_ "k8s.io/kubernetes/pkg/apis/networking/install"
+	networkvalidation "k8s.io/kubernetes/pkg/apis/networking/validation"
+	"k8s.io/kubernetes/pkg/apis/policy"
+	_ "k8s.io/kubernetes/pkg/apis/policy/install"
+	policyvalidation "k8s.io/kubernetes/pkg/apis/policy/validation"
+	security "k8s.io/pod-security-admission/api"
+	levels "k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// elsewhere are kinds that an operator brings: they are not Kubernetes' own, and their form is not judged here.
+var elsewhere = []string{"ServiceMonitor"}
+
+// object is one of a build, as the API server knows it (internal, with its defaults) and as it was written.
+type object struct {
+	name     string
+	internal runtime.Object
+	written  runtime.Object
+}
+
+func build(t *testing.T, fs filesys.FileSystem, dir string) (string, error) {
+	t.Helper()
+	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(fs, dir)
+	if err != nil {
+		return "", err
+	}
+	b, err := m.AsYaml()
+	return string(b), err
+}
+
+// judge says everything that an API server would refuse.
+func judge(t *testing.T, text string) (objects []object, refused []string) {
+	t.Helper()
+	codecs := serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict)
+	for _, doc := range strings.Split(text, "\n---\n") {
+		if slices.ContainsFunc(elsewhere, func(k string) bool { return strings.Contains(doc, "\nkind: "+k+"\n") }) {
+			continue
+		}
+		internal, _, err := codecs.UniversalDecoder().Decode([]byte(doc), nil, nil)
+		if err != nil {
+			refused = append(refused, err.Error())
+			continue
+		}
+		written, _, err := codecs.UniversalDeserializer().Decode([]byte(doc), nil, nil)
+		if err != nil {
+			refused = append(refused, err.Error())
+			continue
+		}
+		var errs field.ErrorList
+		name := ""
+		switch o := internal.(type) {
+		case *apps.StatefulSet:
+			name, errs = o.Name, appsvalidation.ValidateStatefulSet(o, appsvalidation.StatefulSetValidationOptions{}, corevalidation.PodValidationOptions{})
+		case *core.Service:
+			// What the API server fills in by itself, before it validates.
+			o.Spec.IPFamilies, o.Spec.ClusterIPs, o.Spec.ClusterIP = []core.IPFamily{core.IPv4Protocol}, []string{"10.0.0.1"}, "10.0.0.1"
+			single := core.IPFamilyPolicySingleStack
+			o.Spec.IPFamilyPolicy = &single
+			name, errs = o.Name, corevalidation.ValidateServiceCreate(o)
+		case *core.ConfigMap:
+			name, errs = o.Name, corevalidation.ValidateConfigMap(o)
+		case *core.Namespace:
+			name, errs = o.Name, corevalidation.ValidateNamespace(o)
+		case *core.ServiceAccount:
+			name, errs = o.Name, corevalidation.ValidateServiceAccount(o)
+		case *networking.NetworkPolicy:
+			name, errs = o.Name, networkvalidation.ValidateNetworkPolicy(o, networkvalidation.NetworkPolicyValidationOptions{})
+		case *policy.PodDisruptionBudget:
+			name, errs = o.Name, policyvalidation.ValidatePodDisruptionBudget(o, policyvalidation.PodDisruptionBudgetValidationOptions{})
+		default:
+			t.Fatalf("%T is judged by nobody here", o)
+		}
+		for _, e := range errs {
+			refused = append(refused, name+": "+e.Error())
+		}
+		if s, ok := written.(*appsv1.StatefulSet); ok {
+			evaluator, err := levels.NewEvaluator(levels.DefaultChecks(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range evaluator.EvaluatePod(security.LevelVersion{Level: security.LevelRestricted, Version: security.LatestVersion()}, &s.Spec.Template.ObjectMeta, &s.Spec.Template.Spec) {
+				if !r.Allowed {
+					refused = append(refused, s.Name+": restricted: "+r.ForbiddenReason+": "+r.ForbiddenDetail)
+				}
+			}
+		}
+		objects = append(objects, object{name, internal, written})
+	}
+	return objects, refused
+}
+
+func TestAnAPIServerWouldTakeTheExamples(t *testing.T) {
+	for site, want := range map[string]int{"osaka": 15, "tokyo": 8} {
+		text, err := build(t, filesys.MakeFsOnDisk(), filepath.Join("..", "example", site))
+		if err != nil {
+			t.Fatalf("%s: %v", site, err)
+		}
+		objects, refused := judge(t, text)
+		for _, r := range refused {
+			t.Errorf("%s: %s", site, r)
+		}
+		if len(objects) != want {
+			t.Errorf("%s has %d objects, want %d", site, len(objects), want)
+		}
+		hold(t, site, objects)
+	}
+}
+
+// hold looks at what no schema says: that things which name each other exist, and how careful they are.
+func hold(t *testing.T, site string, objects []object) {
+	t.Helper()
+	maps := map[string]bool{}
+	var sets []*appsv1.StatefulSet
+	for _, o := range objects {
+		switch x := o.written.(type) {
+		case *corev1.ConfigMap:
+			maps[x.Name] = true
+		case *corev1.Secret:
+			t.Errorf("%s: the secret %s is in the files", site, x.Name)
+		case *appsv1.StatefulSet:
+			sets = append(sets, x)
+		}
+	}
+	for _, s := range sets {
+		spec := s.Spec.Template.Spec
+		at := site + " " + s.Name
+		for _, v := range spec.Volumes {
+			if v.ConfigMap != nil && !maps[v.ConfigMap.Name] {
+				t.Errorf("%s mounts the ConfigMap %s, which is not there", at, v.ConfigMap.Name)
+			}
+		}
+		for _, c := range spec.Containers {
+			for _, e := range c.EnvFrom {
+				if e.ConfigMapRef != nil && !maps[e.ConfigMapRef.Name] {
+					t.Errorf("%s reads the ConfigMap %s, which is not there", at, e.ConfigMapRef.Name)
+				}
+			}
+			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
+				t.Errorf("%s has no resources", at)
+			}
+			if c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem {
+				t.Errorf("%s may write its image", at)
+			}
+			if s.Name == "muster-server" && (c.LivenessProbe == nil || c.ReadinessProbe == nil || c.StartupProbe == nil) {
+				t.Errorf("%s has no probes", at)
+			}
+			if strings.HasSuffix(c.Image, ":latest") || !strings.Contains(c.Image, ":") {
+				t.Errorf("%s: the image %s names no version", at, c.Image)
+			}
+		}
+		if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
+			t.Errorf("%s is given a token of the cluster", at)
+		}
+		pods := labels.Set(s.Spec.Template.Labels)
+		closed := false
+		for _, o := range objects {
+			switch x := o.internal.(type) {
+			case *networking.NetworkPolicy:
+				closed = closed || len(x.Spec.PodSelector.MatchLabels) == 0 && len(x.Spec.Ingress) == 0 && len(x.Spec.Egress) == 0 && len(x.Spec.PolicyTypes) == 2
+			case *core.Service:
+				if x.Name == s.Name && !labels.SelectorFromSet(x.Spec.Selector).Matches(pods) {
+					t.Errorf("%s: the service leads to other pods", at)
+				}
+			case *policy.PodDisruptionBudget:
+				if x.Name == s.Name && (!labels.SelectorFromSet(x.Spec.Selector.MatchLabels).Matches(pods) || x.Spec.MinAvailable.IntVal >= *s.Spec.Replicas) {
+					t.Errorf("%s: the disruption budget fits other pods, or lets nothing be moved", at)
+				}
+			}
+		}
+		if !closed {
+			t.Errorf("%s: what no policy names may come in and go out", at)
+		}
+	}
+}
+
+// What an API server refuses is refused here too.
+func TestAMistakeIsFound(t *testing.T) {
+	text, err := build(t, filesys.MakeFsOnDisk(), filepath.Join("..", "example", "osaka"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string][2]string{
+		"an unknown field":             {"terminationGracePeriodSeconds:", "terminationGracePeriod:"},
+		"a port that is none":          {"            port: https\n            scheme", "            port: 70000\n            scheme"},
+		"a mount of no volume":         {"/plans\n          name: plans\n", "/plans\n          name: plan\n"},
+		"root":                         {"runAsNonRoot: true", "runAsNonRoot: false"},
+		"a writable escalation":        {"allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true"},
+		"a selector of other pods":     {"      app.kubernetes.io/name: muster-worker\n  serviceName", "      app.kubernetes.io/name: other\n  serviceName"},
+		"a label that is none":         {"enforce: restricted", "enforce: rest ricted"},
+		"a quantity that is none":      {"storage: 10Gi", "storage: lots"},
+		"a policy of an unknown block": {"cidr: 10.2.0.0/16", "cidr: 10.2.0.0/99"},
+	} {
+		changed := strings.Replace(text, change[0], change[1], 1)
+		if changed == text {
+			t.Errorf("%s: %q is not in what is built", what, change[0])
+			continue
+		}
+		if _, refused := judge(t, changed); len(refused) == 0 {
+			t.Errorf("%s is no mistake", what)
+		}
+	}
+}
