@@ -46,6 +46,12 @@ faults: build
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/faults/muster ./cmd/muster
 	@ln -sf ../muster-engine ../muster-witness bin/faults/
 
+# What is released. VERSION=1.2.0; MINISIGN_KEY and MINISIGN_PASSWORD_FILE sign it (docs/releasing.md).
+VERSION ?= 0.0.0-dev
+.PHONY: dist
+dist: ## archives, deb and rpm for amd64 and arm64 in dist/, with bills of materials, checksums and their signature
+	cd deploy/dist && $(GO) run . -root ../.. -out ../../dist -version "$(VERSION)" -time "$$(git log -1 --format=%ct)"
+
 .PHONY: temporal production
 # A Temporal server and the tool for its schema, from Temporal's own module: what production runs.
 temporal:
@@ -93,6 +99,7 @@ check: build tools lint generated check-selftest licences ## everything a change
 	cd engine && $(GO) mod tidy -diff
 	cd deploy/temporal && $(GO) mod tidy -diff
 	cd deploy/kubernetes/check && $(GO) test ./... && $(GO) mod tidy -diff
+	cd deploy/dist && $(GO) test ./... && $(GO) mod tidy -diff
 	cd deploy/compose/check && $(GO) test ./... && $(GO) mod tidy -diff
 	$(GO) mod verify
 

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"io/fs"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// item is a file of a package: where it comes from, where it goes, and how.
+type item struct {
+	from, to string
+	mode     fs.FileMode
+	setting  bool // its owner may have changed it: an upgrade leaves it
+}
+
+// programs are what is built, and from which module.
+var programs = []struct{ name, module, pkg string }{
+	{"muster", ".", "./cmd/muster"},
+	{"muster-engine", "engine", "./cmd/muster-engine"},
+	{"muster-witness", ".", "./cmd/muster-witness"},
+}
+
+// contents are the files of every package of one architecture, in order.
+func contents(root, bin, boms string) []item {
+	at := func(name string) string { return filepath.Join(root, filepath.FromSlash(name)) }
+	var out []item
+	for _, p := range programs {
+		out = append(out, item{from: filepath.Join(bin, p.name), to: "/usr/bin/" + p.name, mode: 0o755},
+			item{from: filepath.Join(boms, p.name+".cdx.json"), to: "/usr/share/doc/muster/" + p.name + ".cdx.json", mode: 0o644})
+	}
+	for _, u := range []string{"muster.service", "muster-server.service", "muster-worker@.service"} {
+		out = append(out, item{from: at("deploy/systemd/" + u), to: "/usr/lib/systemd/system/" + u, mode: 0o644})
+	}
+	out = append(out,
+		item{from: at("deploy/systemd/muster.sysusers"), to: "/usr/lib/sysusers.d/muster.conf", mode: 0o644},
+		item{from: at("deploy/systemd/muster.tmpfiles"), to: "/usr/lib/tmpfiles.d/muster.conf", mode: 0o644},
+		item{from: at("deploy/systemd/examples/worker-beside-postgresql.conf"), to: "/usr/share/doc/muster/examples/worker-beside-postgresql.conf", mode: 0o644},
+		item{from: at("deploy/config/muster.yaml"), to: "/etc/muster/muster.yaml", mode: 0o644, setting: true},
+		item{from: at("deploy/config/up.yaml"), to: "/etc/muster/up.yaml", mode: 0o644, setting: true},
+		item{from: at("LICENSE"), to: "/usr/share/doc/muster/copyright", mode: 0o644},
+		item{from: at("CHANGELOG.md"), to: "/usr/share/doc/muster/CHANGELOG.md", mode: 0o644},
+	)
+	for _, f := range []string{"temporal.yaml", "dynamic.yaml", "pg_hba.conf", "databases.sql", "prometheus.yml", "prometheus-web.yml"} {
+		out = append(out, item{from: at("deploy/config/" + f), to: "/usr/share/muster/config/" + f, mode: 0o644})
+	}
+	for _, f := range []string{"deployment.md", "how-to.md", "security.md", "architecture.md"} {
+		out = append(out, item{from: at("docs/" + f), to: "/usr/share/doc/muster/" + f, mode: 0o644})
+	}
+	sort.Slice(out, func(a, b int) bool { return strings.Compare(out[a].to, out[b].to) < 0 })
+	return out
+}
+
+// after makes the user and the folders. Nothing is started: which of the three units runs here is the
+// operator's to say. A running process goes on with the program that it has, so that an upgrade ends no
+// drill; `systemctl restart` takes the new one, and runs go on where they were.
+const after = `#!/bin/sh
+set -e
+if command -v systemd-sysusers >/dev/null; then systemd-sysusers muster.conf; fi
+if command -v systemd-tmpfiles >/dev/null; then systemd-tmpfiles --create muster.conf; fi
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+`
+
+// before ends what runs, when the package goes for good: dpkg says "remove", rpm 0.
+const before = `#!/bin/sh
+set -e
+if [ "$1" = remove ] || [ "$1" = 0 ]; then
+	if [ -d /run/systemd/system ]; then systemctl disable --now muster.service muster-server.service 'muster-worker@*.service' || true; fi
+fi
+`

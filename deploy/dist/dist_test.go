@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"aead.dev/minisign"
+)
+
+// programsIn copies the programs that `make build` made, with something beside each that stands for its bill of
+// materials. Of those that are not to be run the beginning is enough: packing 250 MB takes minutes.
+func programsIn(t *testing.T, whole ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, p := range programs {
+		b, err := os.ReadFile(filepath.Join("../../bin", p.name))
+		if err != nil {
+			t.Fatalf("%v: make build", err)
+		}
+		if !slices.Contains(whole, p.name) {
+			b = b[:1<<20]
+		}
+		if err := os.WriteFile(filepath.Join(dir, p.name), b, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, p.name+".cdx.json"), []byte("{}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func make1(t *testing.T, bin string) release {
+	t.Helper()
+	r := release{version: "1.2.3", at: time.Unix(1764300000, 0).UTC(), out: t.TempDir()}
+	if err := r.pack("amd64", contents("../..", bin, bin)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sum(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// The same sources make the same bytes, whenever and wherever files were written.
+func TestTheSameReleaseIsTheSameBytes(t *testing.T) {
+	bin := programsIn(t)
+	first := make1(t, bin)
+	again := t.TempDir() // other times, other modes, another folder
+	for _, p := range programs {
+		for _, name := range []string{p.name, p.name + ".cdx.json"} {
+			b, err := os.ReadFile(filepath.Join(bin, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(again, name), b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(filepath.Join(again, name), time.Time{}, time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	second := make1(t, again)
+	entries, err := os.ReadDir(first.out)
+	if err != nil || len(entries) != 4 {
+		t.Fatalf("%v, %v; want an archive, a deb, an rpm and the checksums", entries, err)
+	}
+	for _, e := range entries {
+		a, err := os.ReadFile(filepath.Join(first.out, e.Name()))
+		b, err2 := os.ReadFile(filepath.Join(second.out, e.Name()))
+		if err != nil || err2 != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s is another one the second time (%v, %v)", e.Name(), err, err2)
+		}
+	}
+}
+
+// What dpkg unpacks works: the program starts, the units and settings are where systemd and muster look.
+func TestTheDebianPackageInstalls(t *testing.T) {
+	bin := programsIn(t, "muster")
+	r := release{version: "1.2.3", at: time.Unix(1764300000, 0).UTC(), out: t.TempDir()}
+	if err := r.system("deb", "amd64", contents("../..", bin, bin)); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	if out, err := exec.Command("dpkg-deb", "-x", filepath.Join(r.out, "muster_1.2.3-1_amd64.deb"), to).CombinedOutput(); err != nil {
+		t.Fatalf("dpkg-deb (package dpkg): %v\n%s", err, out)
+	}
+	if out, err := exec.Command(filepath.Join(to, "usr/bin/muster"), "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "muster ") {
+		t.Errorf("muster version: %v\n%s", err, out)
+	}
+	for _, f := range []string{"usr/lib/systemd/system/muster-server.service", "usr/lib/systemd/system/muster-worker@.service", "etc/muster/muster.yaml",
+		"usr/lib/sysusers.d/muster.conf", "usr/share/doc/muster/copyright", "usr/share/doc/muster/muster.cdx.json"} {
+		if st, err := os.Stat(filepath.Join(to, f)); err != nil || st.Mode().Perm() != 0o644 || st.Size() == 0 {
+			t.Errorf("%s: %v, %v", f, st, err)
+		}
+	}
+	control := t.TempDir()
+	if out, err := exec.Command("dpkg-deb", "-e", filepath.Join(r.out, "muster_1.2.3-1_amd64.deb"), control).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if b, err := os.ReadFile(filepath.Join(control, "conffiles")); err != nil || !strings.Contains(string(b), "/etc/muster/muster.yaml") {
+		t.Errorf("an upgrade overwrites the settings: %s, %v", b, err)
+	}
+	// Installed in a root of its own, by dpkg itself, twice, and taken away again.
+	root := t.TempDir()
+	for _, d := range []string{"var/lib/dpkg/updates", "var/lib/dpkg/info"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []string{"status", "available"} {
+		if err := os.WriteFile(filepath.Join(root, "var/lib/dpkg", f), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, argv := range [][]string{{"--unpack", filepath.Join(r.out, "muster_1.2.3-1_amd64.deb")}, {"--unpack", filepath.Join(r.out, "muster_1.2.3-1_amd64.deb")}} {
+		if out, err := exec.Command("dpkg", append([]string{"--root=" + root, "--force-not-root", "--force-script-chrootless", "--log=/dev/null"}, argv...)...).CombinedOutput(); err != nil {
+			t.Fatalf("dpkg %v: %v\n%s", argv, err, out)
+		}
+	}
+	for name, script := range map[string]string{"after": after, "before": before} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("sh", "-n", file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// A program says itself what it is made of.
+func TestABillOfMaterialsNamesTheModules(t *testing.T) {
+	bin := programsIn(t, "muster-witness")
+	if err := bill(filepath.Join(bin, "muster-witness"), "1.2.3"); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(bin, "muster-witness.cdx.json"))
+	if err != nil || !strings.Contains(string(b), `"CycloneDX"`) || !strings.Contains(string(b), "pkg:golang/github.com/lib/pq@v") || strings.Contains(string(b), "timestamp") {
+		t.Errorf("%.2000s, %v", b, err)
+	}
+}
+
+// Whoever has the releaser's public key finds a byte that was changed.
+func TestAReleaseIsSigned(t *testing.T) {
+	r := release{version: "1.2.3", at: time.Unix(1764300000, 0), out: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(r.out, "muster.tar.gz"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sum(); err != nil {
+		t.Fatal(err)
+	}
+	public, private, err := minisign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := minisign.EncryptKey("secret of the test", private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sign(file, "another"); err == nil {
+		t.Error("a wrong password opens the key")
+	}
+	if err := r.sign(file, "secret of the test"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(r.out, sums))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := os.ReadFile(filepath.Join(r.out, sums+".minisig"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(b []byte) bool {
+		m := minisign.NewReader(bytes.NewReader(b))
+		var sink bytes.Buffer
+		if _, err := sink.ReadFrom(m); err != nil {
+			t.Fatal(err)
+		}
+		return m.Verify(public, signature)
+	}
+	if !verify(text) || verify(append([]byte("0"), text...)) {
+		t.Errorf("verified %v, altered %v; want true and false", verify(text), verify(append([]byte("0"), text...)))
+	}
+	cmd := exec.Command("sha256sum", "-c", sums)
+	cmd.Dir = r.out
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("sha256sum: %v\n%s", err, out)
+	}
+}
