@@ -123,13 +123,13 @@ vulnerabilities: tools ## known vulnerabilities that our code reaches
 check-selftest: tools
 	scripts/check-planted-clock
 
-generate: build ## write again what is made from the code: docs/actions.md, docs/cases.md and the schemas
+generate: build ## write again what is made from the code: docs/actions.md, docs/cases.md, docs/metrics.md and the schemas
 	scripts/generate docs
 
 generated: build
 	@scripts/generate .cache/generated
 	@diff -u docs/actions.md .cache/generated/actions.md && diff -ru docs/schema .cache/generated/schema && \
-		diff -u docs/cases.md .cache/generated/cases.md \
+		diff -u docs/cases.md .cache/generated/cases.md && diff -u docs/metrics.md .cache/generated/metrics.md \
 		|| { echo "generated files are not current: make generate"; exit 1; }
 
 demo: postgresql build ## a whole drill on two real PostgreSQL servers, with simulated people

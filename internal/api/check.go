@@ -142,18 +142,8 @@ func (s *Server) readiness(ctx context.Context, p plan.Plan) (Readiness, error) 
 		if c.EndedAt == nil {
 			continue
 		}
-		entries, err := s.Store.Events(ctx, c.Run, 0, 0)
-		if err != nil {
+		if out.Checked, err = s.checked(ctx, c.Run); err != nil {
 			return out, s.storeProblem(ctx, err)
-		}
-		for _, e := range entries {
-			if e.Event.Kind != run.ReadinessChecked {
-				continue
-			}
-			out.Checked = new(run.Checked)
-			if err := e.Event.Decode(out.Checked); err != nil {
-				return out, err
-			}
 		}
 		out.Run, out.At, out.Stale = c.Run, c.EndedAt, c.PlanHash != p.Hash
 		break

@@ -40,9 +40,11 @@ type Server struct {
 	Store  journal.Store
 	Engine client.Client
 	// Data is the converter of Engine; nil is the SDK's default.
-	Data   converter.DataConverter
-	Plans  Plans
-	Render Render
+	Data converter.DataConverter
+	// Namespace is the engine's; "" is default.
+	Namespace string
+	Plans     Plans
+	Render    Render
 	// RenderFor is Render for a reader who may not see what each of the others said; nil refuses
 	// them the report.
 	RenderFor func(w io.Writer, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang, reader string) error
@@ -91,6 +93,7 @@ type Server struct {
 	pace      pace
 	waits     waits
 	photos    chan struct{}
+	lastSeen  lastSeen
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has

@@ -97,6 +97,7 @@ func (s *server) speak(estate func() (*inventory.Estate, error), m *metrics.Metr
 	}
 	s.api.Channels = d.State
 	d.Changed = s.store.Changed
+	m.ChannelStates(d.State)
 	out.run = func(ctx context.Context) {
 		var g sync.WaitGroup
 		g.Go(func() { d.Run(ctx) })

@@ -50,7 +50,7 @@ func (s *crowdServer) start() {
 	s.at = ln.Addr().String()
 	const token = "a-token-for-tests-only"
 	ctx, cancel := context.WithCancel(context.Background())
-	srv, err := newServer(ctx, s.o, store, &link{client: s.c, flows: s.c, codec: keyring.NewCodec(nil, "")}, metrics.New("test"), all.Registry(all.Options{}), token, nil)
+	srv, err := newServer(ctx, s.o, store, &link{client: s.c, flows: s.c, codec: keyring.NewCodec(nil, "")}, reached{}, metrics.New("test"), all.Registry(all.Options{}), token, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}

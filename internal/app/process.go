@@ -79,7 +79,7 @@ func Server(ctx context.Context, o Options) error {
 	if err := claimStore(ctx, o, store, c.client, conn.Address, conn.Namespace); err != nil {
 		return ended(ctx, err)
 	}
-	s, err := newServer(ctx, o, store, c, m, all.Registry(all.Options{}), token, nil)
+	s, err := newServer(ctx, o, store, c, reached{namespace: conn.Namespace}, m, all.Registry(all.Options{}), token, nil)
 	if err != nil {
 		return err
 	}

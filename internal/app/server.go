@@ -68,10 +68,11 @@ type server struct {
 	accounts  *accounts
 }
 
-func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
-	m.Runs(store)
+func newServer(ctx context.Context, o Options, store journal.Store, c *link, at reached, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
+	asked := m.Timed(store)
+	m.Runs(asked)
 	outcomes := &outcome.Keeper{Log: o.Log}
-	s := &server{o: o, store: outcomes.Watched(m.Counted(store)), link: c, metrics: m, outcomes: outcomes}
+	s := &server{o: o, store: outcomes.Watched(m.Counted(asked)), link: c, metrics: m, outcomes: outcomes}
 	s.told = make(chan struct{})
 	s.up = sync.OnceFunc(func() { close(s.told) })
 	outcomes.Store = s.store
@@ -80,7 +81,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
-		Store: s.store, Engine: c.client, Data: c.codec.Data(), Plans: files, Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
+		Store: s.store, Engine: c.client, Namespace: at.namespace, Data: c.codec.Data(), Plans: files, Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker),
 	}
@@ -95,6 +96,9 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *
 	m.Evidence(func() metrics.Evidence {
 		st := s.evidence.Status()
 		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.Damaged)}
+		if st.OldestEnded != nil {
+			out.OldestWaiting = *st.OldestEnded
+		}
 		for _, p := range st.Places {
 			out.Copies = append(out.Copies, p.Waiting)
 		}
@@ -109,6 +113,10 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, m *
 	m.Findings(s.api.Standing, s.api.Proven)
 	m.Programme(s.api.Planned)
 	m.Schedules(api.ScheduleStates(), s.api.SchedulesByState)
+	m.Attained(s.api.Attained)
+	m.Open(s.api.OpenNow)
+	m.Plant(metrics.Plant{Sites: s.api.SiteWorkers, Engine: s.engineNow(at.canary), Left: s.api.LeftToPeople, Ready: s.api.Checked,
+		Certificates: func() []metrics.Certificate { return certificates(o.Config) }})
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,
 		People: s.identity,

@@ -25,7 +25,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 	defer stop()
 	workers := newSites(ctx, o, c.client)
 	// A plan may name a site that was added to the estate since the start.
-	s, err := newServer(ctx, o, store, c, m, registry, token, func(p plan.Plan) {
+	s, err := newServer(ctx, o, store, c, reached{namespace: e.Endpoint().Namespace, canary: e.Canary}, m, registry, token, func(p plan.Plan) {
 		for _, site := range ownSites(o.Config, p.Estate) {
 			if err := workers.ensure(site); err != nil {
 				o.Log.Error("no worker for the site", "site", site, "err", err)

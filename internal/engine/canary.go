@@ -25,6 +25,36 @@ const (
 	probeFailures = 3
 )
 
+// Canary is how the last probes went, and how often the engine was started again for one.
+type Canary struct {
+	Err      error     // of the last one; nil when it got through, and before the first
+	LastOK   time.Time // zero: none has got through yet
+	Took     time.Duration
+	Restarts int
+}
+
+// Canary tells how the probes of whether work moves on went.
+func (e *Engine) Canary() Canary {
+	e.told.Lock()
+	defer e.told.Unlock()
+	return e.canary
+}
+
+// try probes once and notes how it went.
+func (e *Engine) try(ctx context.Context) error {
+	began := time.Now()
+	err := e.probe(ctx)
+	if ctx.Err() != nil { // nobody asks any more
+		return err
+	}
+	e.told.Lock()
+	defer e.told.Unlock()
+	if e.canary.Err = err; err == nil {
+		e.canary.LastOK, e.canary.Took = time.Now(), time.Since(began)
+	}
+	return err
+}
+
 // canary starts a workflow, takes its first task as a worker would, and completes it.
 // An engine can answer every call and yet move no work on; this shows the difference.
 // The start is put off a little, so that the task comes by way of a timer: after a step

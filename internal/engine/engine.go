@@ -61,8 +61,10 @@ type Engine struct {
 	probe    func(context.Context) error // says whether work moves on
 	every    time.Duration               // between probes
 
-	mu    sync.Mutex // guards child; held while one replaces another
-	child *child     // nil once stopped
+	told   sync.Mutex
+	canary Canary
+	mu     sync.Mutex // guards child; held while one replaces another
+	child  *child     // nil once stopped
 }
 
 // Start starts the engine and returns when it answers, which takes about a second.

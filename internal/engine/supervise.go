@@ -95,14 +95,14 @@ func (e *Engine) watchProgress(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		err := e.probe(ctx)
+		err := e.try(ctx)
 		for n := 1; err != nil && n < probeFailures; n++ {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-time.After(time.Second): // a call may fail at once
 			}
-			err = e.probe(ctx)
+			err = e.try(ctx)
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:
@@ -137,6 +137,9 @@ func (e *Engine) restart(ctx context.Context) bool {
 		}
 		if err == nil {
 			e.child = c
+			e.told.Lock()
+			e.canary.Restarts++
+			e.told.Unlock()
 			return true
 		}
 		if ctx.Err() == nil {

@@ -243,3 +243,10 @@ func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	}
 	return encode("PRIVATE KEY", der), nil
 }
+
+// Files are an authority's own certificate and those of the sites that it lets in, in a folder where
+// there may be none.
+func Files(dir string) (ca string, sites []string) {
+	sites, _ = filepath.Glob(filepath.Join(dir, sitesFolder, "*.pem"))
+	return filepath.Join(dir, caFile), sites
+}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,17 @@ type Channels struct {
 	took     *prometheus.HistogramVec
 }
 
+var channelUpDesc = desc("muster_channel_up", "1 while a way to people works, 0 while its messages wait for it.", "channel")
+
+// ChannelStates adds whether channels work; anything but "ok" is that they do not.
+func (m *Metrics) ChannelStates(state func() map[string]string) {
+	m.registry.MustRegister(&cached{descs: []*prometheus.Desc{channelUpDesc}, read: func(_ context.Context, put putter) {
+		for name, is := range state() {
+			put(channelUpDesc, truth(is == "ok"), name)
+		}
+	}})
+}
+
 // Channels adds the figures of these channels. Every series exists at once.
 func (m *Metrics) Channels(names ...string) *Channels {
 	c := &Channels{
@@ -28,10 +40,10 @@ func (m *Metrics) Channels(names ...string) *Channels {
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "muster_channel_waiting", Help: "Messages that this server has still to deliver.",
 		}, []string{"channel"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		took: prometheus.NewHistogramVec(nativeToo(prometheus.HistogramOpts{
 			Name: "muster_channel_delivery_duration_seconds", Help: "Time from the first attempt to the outcome of a message.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
-		}, []string{"channel"}),
+		}), []string{"channel"}),
 	}
 	for _, name := range names {
 		for _, matter := range channel.Matters() {

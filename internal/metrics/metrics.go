@@ -26,6 +26,8 @@ type Metrics struct {
 	steps    *prometheus.CounterVec
 	took     *prometheus.HistogramVec
 	glass    *prometheus.CounterVec
+	spans    spans
+	store    storeFigures
 	sdk      *sdk
 }
 
@@ -44,13 +46,14 @@ func New(version string) *Metrics {
 		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_steps_total", Help: "Ended steps. At depth tabletop and walkthrough none was run: passed is then read by its owner.",
 		}, []string{"action", "outcome", "depth"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		took: prometheus.NewHistogramVec(nativeToo(prometheus.HistogramOpts{
 			Name: "muster_step_duration_seconds", Help: "How long steps took that were run, by the worker's monotonic clock.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
-		}, []string{"action"}),
+		}), []string{"action"}),
 		glass: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_break_glass_total", Help: "Uses of break-glass, by what one person did alone: confirm the activation, approve the recovery or force a step.",
 		}, []string{"for", "depth"}),
+		spans: newSpans(), store: newStoreFigures(),
 		sdk: newSDK(r),
 	}
 	for _, what := range []string{"activation", "recovery", "step"} {
@@ -60,7 +63,7 @@ func New(version string) *Metrics {
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "muster_build_info", Help: "1; the version is a label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	r.MustRegister(m.requests, m.seconds, m.steps, m.took, m.glass, build, collectors.NewGoCollector(),
+	r.MustRegister(m.requests, m.seconds, m.steps, m.took, m.glass, m.spans.phases, m.spans.people, m.store.errors, m.store.took, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,7 +89,7 @@ func known(method string) string {
 // Counted counts the steps that end in what is appended to a store. Events that are
 // delivered a second time count again: the journal has the exact figures.
 func (m *Metrics) Counted(s journal.Store) journal.Store {
-	return &counted{Store: s, m: m, depths: map[string]run.Depth{}}
+	return &counted{Store: s, m: m, depths: map[string]run.Depth{}, begun: map[string]begun{}}
 }
 
 type counted struct {
@@ -95,6 +98,9 @@ type counted struct {
 
 	mu     sync.Mutex
 	depths map[string]run.Depth // of runs in progress
+
+	spanned sync.Mutex
+	begun   map[string]begun // by run in progress
 }
 
 func (c *counted) Append(ctx context.Context, events []run.Event) error {
@@ -102,8 +108,9 @@ func (c *counted) Append(ctx context.Context, events []run.Event) error {
 		return err
 	}
 	for _, e := range events {
+		c.measure(ctx, e)
 		switch e.Kind {
-		case run.RunEnded:
+		case run.RunEnded, run.RunRefused:
 			c.forget(e.Run)
 			continue
 		case run.ActivationConfirmed, run.ApprovalGiven, run.StepActed:
@@ -158,15 +165,22 @@ func (c *counted) forget(runID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.depths, runID)
+	c.spanned.Lock()
+	defer c.spanned.Unlock()
+	delete(c.begun, runID)
 }
 
 // Runs adds the record store's runs by kind and state, read at each scrape.
 func (m *Metrics) Runs(store journal.Store) { m.registry.MustRegister(&runs{store: store}) }
 
-// Handler serves the set.
+// Handler serves the set. What can't be read now takes nothing else away: the figures that tell why
+// are among the others.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second, ErrorHandling: promhttp.ContinueOnError})
 }
+
+// Gatherer is the set for who documents or judges it.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
 var (
 	endedDesc = prometheus.NewDesc("muster_runs_total", "Ended runs in the record store, by kind and by how they ended.", []string{"kind", "state"}, nil)

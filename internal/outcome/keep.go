@@ -124,6 +124,12 @@ func LastMissed(ctx context.Context, store journal.Outcomes, p Property) ([]Syst
 	return systemsAt(rows, err)
 }
 
+// LastJudgedAs is the newest run with that verdict on a property, for every system that has one.
+func LastJudgedAs(ctx context.Context, store journal.Outcomes, p Property, v run.Verdict) ([]SystemAt, error) {
+	rows, err := store.LastJudged(ctx, columns[p], v)
+	return systemsAt(rows, err)
+}
+
 func systemsAt(rows []journal.SystemOutcome, err error) ([]SystemAt, error) {
 	if err != nil {
 		return nil, err

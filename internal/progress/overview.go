@@ -105,6 +105,12 @@ const (
 	AwaitActivation Awaited = "activation"
 )
 
+// AllAwaited lists what people can be waited for to do.
+func AllAwaited() []Awaited {
+	return []Awaited{AwaitSafety, AwaitCallOut, AwaitArrival, AwaitInspect, AwaitStatement, AwaitAssess, AwaitDecision, AwaitApproval,
+		AwaitConfirm, AwaitStep, AwaitReach, AwaitOrder, AwaitReview, AwaitRemark, AwaitAck, AwaitReceipt, AwaitTell, AwaitActivation}
+}
+
 // Waiting is one thing the run waits for people to do.
 type Waiting struct {
 	For    Awaited   `json:"for"`

@@ -60,17 +60,20 @@ type Keeper struct {
 	// told has a lock of its own: health is answered while something is being sealed.
 	told   sync.Mutex
 	status Status
+	ended  map[string]time.Time // of those that wait
 	places []*placeState
 }
 
 // Status is how it stands, for health and doctor.
 type Status struct {
-	Log         string        `json:"log,omitempty"`
-	Fingerprint string        `json:"fingerprint,omitempty"`
-	Size        uint64        `json:"size"`
-	Sealed      int           `json:"sealed"` // runs
-	Held        int           `json:"held"`
-	Waiting     []string      `json:"waiting"` // runs that ended and are not sealed yet
+	Log         string   `json:"log,omitempty"`
+	Fingerprint string   `json:"fingerprint,omitempty"`
+	Size        uint64   `json:"size"`
+	Sealed      int      `json:"sealed"` // runs
+	Held        int      `json:"held"`
+	Waiting     []string `json:"waiting"` // runs that ended and are not sealed yet
+	// OldestEnded is when the one of them ended that has waited longest.
+	OldestEnded *time.Time    `json:"oldest_ended,omitempty"`
 	SealedAt    *time.Time    `json:"sealed_at,omitempty"`
 	Trouble     string        `json:"trouble,omitempty"` // why nothing is sealed now
 	Since       *time.Time    `json:"since,omitempty"`   // of the trouble
@@ -266,6 +269,11 @@ func (k *Keeper) Status() Status {
 	defer k.told.Unlock()
 	s := k.status
 	s.Waiting, s.Places = append([]string{}, s.Waiting...), []PlaceStatus{}
+	for _, id := range s.Waiting {
+		if at, ok := k.ended[id]; ok && (s.OldestEnded == nil || at.Before(*s.OldestEnded)) {
+			s.OldestEnded = &at
+		}
+	}
 	for _, p := range k.places {
 		s.Places = append(s.Places, p.status())
 	}

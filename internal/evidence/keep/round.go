@@ -107,6 +107,7 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		return false, err
 	}
 	var open []string
+	ended := map[string]time.Time{}
 	for _, sum := range slices.Backward(slices.Concat(records, runs)) { // oldest first
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -117,6 +118,9 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		due, left, serr := k.look(ctx, sum)
 		if left {
 			open = append(open, sum.Run)
+			if sum.EndedAt != nil {
+				ended[sum.Run] = *sum.EndedAt
+			}
 		}
 		err = errors.Join(err, serr)
 		waiting = waiting || left && !due
@@ -132,7 +136,7 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		}
 	}
 	k.told.Lock()
-	k.status.Waiting = append([]string{}, open...)
+	k.status.Waiting, k.ended = append([]string{}, open...), ended
 	k.told.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()

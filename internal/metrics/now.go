@@ -1,0 +1,59 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-dr/muster/internal/progress"
+)
+
+// Open is what open runs wait for and see now.
+type Open struct {
+	Waits     []Wait
+	Functions []Function
+}
+
+// Wait is one thing that a run waits for people to do.
+type Wait struct {
+	For   progress.Awaited
+	Since time.Time
+}
+
+// Function is what the probe of a system's function sees.
+type Function struct {
+	System, Function string
+	Up               bool
+	Level            int // per cent
+}
+
+var (
+	waitsDesc      = desc("muster_person_waits", "What open runs wait for people to do, by what that is.", "for")
+	oldestDesc     = desc("muster_person_wait_oldest_seconds", "How long the oldest of those has waited; 0 when there is none.", "for")
+	functionUpDesc = desc("muster_function_up", "1 while the probe of a system's function finds it up, 0 while it does not. There is one only while an open run watches it and has heard of it.", "system", "function")
+	levelDesc      = desc("muster_function_level_ratio", "The level of service that the probe sees, from 0 to 1. There is one only while an open run watches it and has heard of it.", "system", "function")
+)
+
+// Open adds what open runs wait for and what their probes see.
+func (m *Metrics) Open(now func(context.Context) (Open, time.Time, error)) {
+	m.registry.MustRegister(&cached{keep: 10 * time.Second, descs: []*prometheus.Desc{waitsDesc, oldestDesc, functionUpDesc, levelDesc}, read: func(ctx context.Context, put putter) {
+		o, at, err := now(ctx)
+		if err != nil {
+			return
+		}
+		n, oldest := map[progress.Awaited]int{}, map[progress.Awaited]time.Duration{}
+		for _, w := range o.Waits {
+			n[w.For]++
+			oldest[w.For] = max(oldest[w.For], at.Sub(w.Since))
+		}
+		for _, k := range progress.AllAwaited() {
+			put(waitsDesc, float64(n[k]), string(k))
+			put(oldestDesc, oldest[k].Seconds(), string(k))
+		}
+		for _, f := range o.Functions {
+			put(functionUpDesc, truth(f.Up), f.System, f.Function)
+			put(levelDesc, float64(f.Level)/100, f.System, f.Function)
+		}
+	}})
+}
