@@ -21,7 +21,7 @@ FUZZTIME ?= 20s
 PREVIOUS ?= 5fef22b
 VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build engine faults postgresql servers tools test test-kubernetes race coverage upgraded check check-selftest licences vulnerabilities lint generate generated \
+.PHONY: help build engine faults postgresql servers tools test test-kubernetes race coverage upgraded check check-selftest licences vulnerabilities lint alerts generate generated \
 	demo demo-interactive lab bench fuzz clean
 
 help: ## list the targets
@@ -91,7 +91,7 @@ upgraded: build ## a run that began on the previous release's programs ends on t
 coverage: servers faults tools ## the tests, and how much of the code they run (.cache/coverage-*.out)
 	COVERAGE=1 scripts/test
 
-check: build tools lint generated check-selftest licences ## everything a change must pass besides the tests
+check: build tools lint generated check-selftest licences alerts ## everything a change must pass besides the tests
 	$(GO) test ./internal/archtest
 	bin/muster validate scenarios runbooks
 	bin/muster validate deploy/lab/plans
@@ -120,16 +120,21 @@ vulnerabilities: tools ## known vulnerabilities that our code reaches
 	bin/tools/govulncheck -db $(VULNDB) ./...
 	cd engine && ../bin/tools/govulncheck -db $(VULNDB) ./...
 
+alerts: servers ## the alert rules, firing and not, with promtool
+	promtool check rules deploy/prometheus/alerts.yaml
+	promtool test rules deploy/prometheus/alerts_test.yaml
+
 check-selftest: tools
 	scripts/check-planted-clock
 
-generate: build ## write again what is made from the code: docs/actions.md, docs/cases.md, docs/metrics.md and the schemas
-	scripts/generate docs
+generate: build ## write again what is made from the code: docs/actions.md, docs/cases.md, docs/metrics.md, the dashboards and the schemas
+	scripts/generate docs deploy/grafana
 
 generated: build
 	@scripts/generate .cache/generated
 	@diff -u docs/actions.md .cache/generated/actions.md && diff -ru docs/schema .cache/generated/schema && \
-		diff -u docs/cases.md .cache/generated/cases.md && diff -u docs/metrics.md .cache/generated/metrics.md \
+		diff -u docs/cases.md .cache/generated/cases.md && diff -u docs/metrics.md .cache/generated/metrics.md && \
+		diff -u deploy/grafana/muster.json .cache/generated/muster.json && diff -u deploy/grafana/muster.ja.json .cache/generated/muster.ja.json \
 		|| { echo "generated files are not current: make generate"; exit 1; }
 
 demo: postgresql build ## a whole drill on two real PostgreSQL servers, with simulated people

@@ -24,8 +24,10 @@ type spans struct {
 	people *prometheus.HistogramVec
 }
 
+// newSpans makes them with every series: of one that began with its first observation Prometheus could
+// not tell that there was one.
 func newSpans() spans {
-	return spans{
+	s := spans{
 		phases: prometheus.NewHistogramVec(nativeToo(prometheus.HistogramOpts{
 			Name: "muster_phase_duration_seconds", Help: "How long phases of runs took, by the engine's clock. Runs that only talked or walked through are not counted.",
 			Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400},
@@ -35,6 +37,15 @@ func newSpans() spans {
 			Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400},
 		}), []string{"for"}),
 	}
+	for _, p := range run.Phases("") {
+		for _, k := range []run.Kind{run.Drill, run.Response} {
+			s.phases.WithLabelValues(string(p), string(k))
+		}
+	}
+	for _, a := range []progress.Awaited{progress.AwaitSafety, progress.AwaitDecision, progress.AwaitApproval, progress.AwaitActivation, progress.AwaitStep} {
+		s.people.WithLabelValues(string(a))
+	}
+	return s
 }
 
 // mark is the place of an event in a span; "" is none.

@@ -1,0 +1,100 @@
+package main
+
+// Languages are places in a said.
+const (
+	en = iota
+	ja
+)
+
+type said [2]string
+
+type query struct {
+	expr   string
+	legend said
+}
+
+type panel struct {
+	kind    string // stat, bargauge, timeseries
+	w       int    // of 24
+	title   said
+	says    said
+	unit    string
+	steps   []object
+	queries []query
+}
+
+type row struct {
+	title  said
+	panels []panel
+}
+
+func step(color string, from any) object { return object{"color": color, "value": from} }
+
+// badAbove is green up to n, which is good, and red from there.
+func badAbove(n float64) []object { return []object{step("green", nil), step("red", n)} }
+
+func badBelow(n float64) []object { return []object{step("red", nil), step("green", n)} }
+
+func one(expr, legendEN, legendJA string) []query { return []query{{expr, said{legendEN, legendJA}}} }
+
+func same(legend string) said { return said{legend, legend} }
+
+// Several servers on one record store show the same figures: max and min make one of them.
+var rows = []row{
+	{said{"At a glance", "一覧"}, []panel{
+		{kind: "stat", w: 3, title: said{"Overdue drills", "期限超過の訓練"}, says: said{"Rows of the yearly programme that were due and not held.", "期日を過ぎても実施されていない、年間計画の訓練"}, unit: "none", steps: badAbove(1),
+			queries: one("sum(max by (row) (muster_planned_drill_overdue))", "", "")},
+		{kind: "stat", w: 3, title: said{"To be proven", "立証が必要"}, says: said{"Properties with an objective that no proof counts for now.", "有効な立証がない目標の数"}, unit: "none", steps: badAbove(1),
+			queries: one("sum(max by (system, property) (muster_proof_needed))", "", "")},
+		{kind: "stat", w: 3, title: said{"Objectives missed", "未達の目標"}, says: said{"By the newest run that judged each.", "各目標を直近に判定した訓練・対応の結果"}, unit: "none", steps: badAbove(1),
+			queries: one(`sum(max by (system, property) (muster_objective_verdict{verdict="missed"}))`, "", "")},
+		{kind: "stat", w: 3, title: said{"Open runs", "進行中の訓練・対応"}, says: said{"Drills and responses in progress.", "進行中の件数"}, unit: "none", steps: []object{step("blue", nil)},
+			queries: []query{{`max(muster_runs_open{kind="drill"})`, said{"drills", "訓練"}}, {`max(muster_runs_open{kind="response"})`, said{"responses", "対応"}}}},
+		{kind: "stat", w: 3, title: said{"Waits for people", "人の操作待ち"}, says: said{"What open runs wait for people to do.", "進行中の訓練・対応で、人の操作を待っている件数"}, unit: "none", steps: []object{step("green", nil), step("orange", 1)},
+			queries: one("sum(max by (for) (muster_person_waits))", "", "")},
+		{kind: "stat", w: 3, title: said{"Engine", "エンジン"}, says: said{"1 while it answers.", "応答していれば1"}, unit: "none", steps: badBelow(1), queries: one("min(muster_engine_up)", "", "")},
+		{kind: "stat", w: 3, title: said{"Sites without a worker", "ワーカー不在の拠点"}, says: said{"No step and no probe can be carried out there.", "ステップも監視も実行できない拠点の数"}, unit: "none", steps: badAbove(1),
+			queries: one("count(max by (site) (muster_site_workers) == 0) or vector(0)", "", "")},
+		{kind: "stat", w: 3, title: said{"Next certificate to end", "最も近い証明書の期限"}, says: said{"Of those that this server reads or has issued.", "サーバーが読み込む、または発行した証明書のうち"}, unit: "s", steps: []object{step("red", nil), step("orange", 604800), step("green", 2592000)},
+			queries: one("min(muster_certificate_not_after_timestamp_seconds) - time()", "", "")},
+	}},
+	{said{"Achieved and asked for", "実績と目標"}, []panel{
+		{kind: "timeseries", w: 12, title: said{"RTO: achieved and objective", "RTO: 実績と目標"}, says: said{"Of the newest run that met or missed it.", "達成または未達と判定された直近の訓練・対応の値"}, unit: "s",
+			queries: []query{{"max by (system) (muster_achieved_rto_seconds)", said{"{{system}} achieved", "{{system}} 実績"}}, {"max by (system) (muster_objective_rto_seconds)", said{"{{system}} objective", "{{system}} 目標"}}}},
+		{kind: "timeseries", w: 12, title: said{"RPO: achieved and objective", "RPO: 実績と目標"}, says: said{"Of the newest run that met or missed it.", "達成または未達と判定された直近の訓練・対応の値"}, unit: "s",
+			queries: []query{{"max by (system) (muster_achieved_rpo_seconds)", said{"{{system}} achieved", "{{system}} 実績"}}, {"max by (system) (muster_objective_rpo_seconds)", said{"{{system}} objective", "{{system}} 目標"}}}},
+		{kind: "bargauge", w: 12, title: said{"Share of the RTO that was used", "RTOの消費率"}, says: said{"Achieved through objective: above 100 % it was missed.", "実績÷目標。100 %を超えると未達"}, unit: "percentunit", steps: []object{step("green", nil), step("orange", 0.8), step("red", 1)},
+			queries: one("max by (system) (muster_achieved_rto_seconds) / max by (system) (muster_objective_rto_seconds)", "{{system}}", "{{system}}")},
+		{kind: "bargauge", w: 12, title: said{"Age of proofs", "立証からの経過"}, says: said{"Since each property was last proven.", "最後に立証されてからの時間"}, unit: "s",
+			queries: one("max by (system, property) (muster_proof_age_seconds)", "{{system}} {{property}}", "{{system}} {{property}}")},
+		{kind: "timeseries", w: 12, title: said{"RLO: achieved and objective", "RLO: 実績と目標"}, says: said{"How long until each level of service was reached.", "各サービスレベルに達するまでの時間"}, unit: "s",
+			queries: []query{{"max by (system, level) (muster_achieved_rlo_seconds)", said{"{{system}} {{level}} % achieved", "{{system}} {{level}} % 実績"}}, {"max by (system, level) (muster_objective_rlo_seconds)", said{"{{system}} {{level}} % objective", "{{system}} {{level}} % 目標"}}}},
+		{kind: "timeseries", w: 12, title: said{"Findings", "指摘事項"}, says: said{"Open, and past their date.", "未対応と期限超過"}, unit: "none",
+			queries: []query{{`sum(max by (kind) (muster_findings_open{state="open"}))`, said{"open", "未対応"}}, {"sum(max by (kind) (muster_findings_overdue))", said{"overdue", "期限超過"}}}},
+	}},
+	{said{"Runs", "訓練・対応"}, []panel{
+		{kind: "timeseries", w: 12, title: said{"Oldest wait for people", "最も長い操作待ち"}, says: said{"By what they are asked to do.", "求めている操作ごと"}, unit: "s",
+			queries: one("max by (for) (muster_person_wait_oldest_seconds) > 0 or max by (for) (muster_person_wait_oldest_seconds{for=\"decision\"})", "{{for}}", "{{for}}")},
+		{kind: "timeseries", w: 12, title: said{"Service as the probes see it", "監視から見たサービスレベル"}, says: said{"While an open run watches.", "訓練・対応の進行中のみ"}, unit: "percentunit",
+			queries: one("min by (system, function) (muster_function_level_ratio)", "{{system}} {{function}}", "{{system}} {{function}}")},
+		{kind: "timeseries", w: 12, title: said{"Phases: half take longer", "フェーズの所要時間（中央値）"}, says: said{"In the time that is shown.", "表示期間内"}, unit: "s",
+			queries: one("histogram_quantile(0.5, sum by (phase, le) (increase(muster_phase_duration_seconds_bucket[$__range])))", "{{phase}}", "{{phase}}")},
+		{kind: "timeseries", w: 12, title: said{"People's answers: half take longer", "人の回答までの時間（中央値）"}, says: said{"In the time that is shown, without simulated people.", "表示期間内（模擬の要員を除く）"}, unit: "s",
+			queries: one("histogram_quantile(0.5, sum by (for, le) (increase(muster_person_answer_duration_seconds_bucket[$__range])))", "{{for}}", "{{for}}")},
+	}},
+	{said{"Sites and channels", "拠点と通知手段"}, []panel{
+		{kind: "timeseries", w: 8, title: said{"Workers", "ワーカー"}, says: said{"That ask for work, by site.", "拠点ごとの稼働数"}, unit: "none", queries: one("max by (site) (muster_site_workers)", "{{site}}", "{{site}}")},
+		{kind: "timeseries", w: 8, title: said{"Messages", "メッセージ"}, says: said{"By channel and what became of them.", "通知手段と結果ごと"}, unit: "none",
+			queries: one("sum by (channel, outcome) (increase(muster_channel_messages_total[5m]))", "{{channel}} {{outcome}}", "{{channel}} {{outcome}}")},
+		{kind: "timeseries", w: 8, title: said{"Waiting to be delivered", "配信待ち"}, says: said{"Messages that this server has still to deliver; 0 and 1 of up is whether the channel works.", "未配信のメッセージ。upの0/1は通知手段の可否"}, unit: "none",
+			queries: []query{{"sum by (channel) (muster_channel_waiting)", same("{{channel}}")}, {"min by (channel) (muster_channel_up)", same("{{channel}} up")}}},
+	}},
+	{said{"muster itself", "muster本体"}, []panel{
+		{kind: "timeseries", w: 8, title: said{"Engine", "エンジン"}, says: said{"How long it takes to answer, and the canary to get through.", "応答時間と、カナリアの所要時間"}, unit: "s",
+			queries: []query{{"max(muster_engine_answer_duration_seconds)", said{"answer", "応答"}}, {"max(muster_engine_canary_duration_seconds)", said{"canary", "カナリア"}}}},
+		{kind: "timeseries", w: 8, title: said{"Record store", "記録の保存先"}, says: said{"99 of 100 calls are faster; failed calls.", "99パーセンタイルの所要時間と失敗数"}, unit: "none",
+			queries: []query{{"histogram_quantile(0.99, sum by (le) (rate(muster_store_duration_seconds_bucket[5m])))", said{"seconds", "秒"}}, {"sum(increase(muster_store_errors_total[5m]))", said{"failed", "失敗"}}}},
+		{kind: "timeseries", w: 8, title: said{"Evidence not sealed yet", "未封印の証拠"}, says: said{"How long the oldest has waited.", "最も古いものの待ち時間"}, unit: "s",
+			queries: one("max(muster_evidence_oldest_waiting_seconds)", "oldest", "最古")},
+	}},
+}

@@ -1,0 +1,102 @@
+package prometheus_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"go.yaml.in/yaml/v4"
+)
+
+type rule struct {
+	Alert       string
+	Expr        string
+	Labels      map[string]string
+	Annotations map[string]string
+}
+
+func rules(t *testing.T) []rule {
+	t.Helper()
+	var file struct{ Groups []struct{ Rules []rule } }
+	if err := yaml.Unmarshal([]byte(read(t, "alerts.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	var out []rule
+	for _, g := range file.Groups {
+		out = append(out, g.Rules...)
+	}
+	if len(out) == 0 {
+		t.Fatal("alerts.yaml has no rule")
+	}
+	return out
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+var ours = regexp.MustCompile(`muster_[a-z0-9_]+`)
+
+// Whoever is woken reads what is wrong in their language and where to read on, and the figures that
+// a rule asks for are there.
+func TestAlertsSayWhatIsWrong(t *testing.T) {
+	docs, figures := read(t, "../../docs/alerts.md"), read(t, "../../docs/metrics.md")
+	for _, r := range rules(t) {
+		if s := r.Labels["severity"]; s != "critical" && s != "warning" {
+			t.Errorf("%s: severity %q", r.Alert, s)
+		}
+		if r.Annotations["summary"] == "" || !strings.ContainsFunc(r.Annotations["summary_ja"], func(c rune) bool { return unicode.In(c, unicode.Hiragana) }) {
+			t.Errorf("%s: no summary in both languages", r.Alert)
+		}
+		at, anchor, _ := strings.Cut(r.Annotations["runbook_url"], "#")
+		if !strings.HasSuffix(at, "/docs/alerts.md") || anchor != strings.ToLower(r.Alert) || !strings.Contains(docs, "\n## "+r.Alert+"\n") {
+			t.Errorf("%s: its runbook_url %s leads to no section of docs/alerts.md", r.Alert, r.Annotations["runbook_url"])
+		}
+		for _, name := range ours.FindAllString(r.Expr, -1) {
+			if !strings.Contains(figures, "| `"+name+"` |") {
+				t.Errorf("%s asks for %s, which docs/metrics.md does not know", r.Alert, name)
+			}
+		}
+	}
+	for _, section := range regexp.MustCompile(`(?m)^## (\S+)$`).FindAllStringSubmatch(docs, -1) {
+		if !strings.Contains(read(t, "alerts.yaml"), "alert: "+section[1]+"\n") {
+			t.Errorf("docs/alerts.md describes %s, which is no alert", section[1])
+		}
+	}
+}
+
+// promtool runs the tests of the rules; each rule has one in which it fires and one in which it does not.
+func TestAlertsFireAndAreSilent(t *testing.T) {
+	tests := read(t, "alerts_test.yaml")
+	for _, r := range rules(t) {
+		for _, kind := range []string{"fires", "is silent"} {
+			if !strings.Contains(tests, "- name: "+r.Alert+" "+kind+"\n") {
+				t.Errorf("alerts_test.yaml has no test that %s %s", r.Alert, kind)
+			}
+		}
+	}
+	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
+		out, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput()
+		if err != nil {
+			t.Errorf("promtool %s: %v (it is in the package prometheus)\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	// And the tests are able to fail: with a rule that never fires, promtool says so.
+	broken := t.TempDir()
+	for name, text := range map[string]string{"alerts.yaml": strings.Replace(read(t, "alerts.yaml"), "muster_planned_drill_overdue) > 0", "muster_planned_drill_overdue) > 9", 1), "alerts_test.yaml": tests} {
+		if err := os.WriteFile(broken+"/"+name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), "promtool", "test", "rules", broken+"/alerts_test.yaml").CombinedOutput(); err == nil || !strings.Contains(string(out), "MusterDrillOverdue") {
+		t.Errorf("a rule that never fires goes unnoticed: %v\n%s", err, out)
+	}
+}
