@@ -66,6 +66,8 @@ type Server struct {
 	Metrics interface {
 		Request(route, method string, status int, took time.Duration)
 	}
+	// Trace begins the span of a request, and returns what ends it; nil makes none.
+	Trace func(ctx context.Context, method string) (context.Context, func(route string, status int))
 	// Sees says who else may see the private part of somebody's answer; nil is nobody.
 	Sees func(ctx context.Context, p plan.Plan, reader, about string) bool
 	// Channels says how the ways to people are: ok, or why messages wait; nil is none.
@@ -233,8 +235,13 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun, route := time.Now(), ""
 		ctx := context.WithValue(r.Context(), langKey{}, i18n.Parse(r.Header.Get("Accept-Language")))
-		r = r.WithContext(context.WithValue(ctx, routeKey{}, &route))
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		if s.Trace != nil {
+			var end func(string, int)
+			ctx, end = s.Trace(ctx, r.Method)
+			defer func() { end(route, rec.status) }()
+		}
+		r = r.WithContext(context.WithValue(ctx, routeKey{}, &route))
 		next.ServeHTTP(rec, r)
 		if s.Metrics != nil {
 			s.Metrics.Request(route, r.Method, rec.status, time.Since(begun))

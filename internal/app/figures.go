@@ -12,12 +12,14 @@ import (
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/gateway"
 	"github.com/muster-dr/muster/internal/metrics"
+	"github.com/muster-dr/muster/internal/tracing"
 )
 
 // reached is the engine that a server has reached.
 type reached struct {
 	namespace string
 	canary    func() engine.Canary // nil with an engine of one's own
+	traces    *tracing.Tracing
 }
 
 // engineNow asks the engine how it is.

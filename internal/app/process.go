@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/internal/tracing"
 )
 
 // stopWithin is how long a process takes to stop at most.
@@ -70,6 +71,11 @@ func Server(ctx context.Context, o Options) error {
 	m := metrics.New(o.Version)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	traces, err := o.traced(ctx, &conn, "muster-server")
+	if err != nil {
+		return err
+	}
+	defer traces.Stop()
 	c, err := dial(ctx, l, conn, o.Log, m)
 	if err != nil {
 		return ended(ctx, err)
@@ -79,7 +85,7 @@ func Server(ctx context.Context, o Options) error {
 	if err := claimStore(ctx, o, store, c.client, conn.Address, conn.Namespace); err != nil {
 		return ended(ctx, err)
 	}
-	s, err := newServer(ctx, o, store, c, reached{namespace: conn.Namespace}, m, all.Registry(all.Options{}), token, nil)
+	s, err := newServer(ctx, o, store, c, reached{namespace: conn.Namespace, traces: traces}, m, all.Registry(all.Options{}), token, nil)
 	if err != nil {
 		return err
 	}
@@ -119,6 +125,11 @@ func Worker(ctx context.Context, o Options) error {
 	defer data.Close()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	traces, err := o.traced(ctx, &conn, "muster-worker")
+	if err != nil {
+		return err
+	}
+	defer traces.Stop()
 	c, err := dial(ctx, l, conn, o.Log, nil)
 	if err != nil {
 		return ended(ctx, err)
@@ -202,7 +213,13 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	}()
 	at := e.Endpoint()
 	m := metrics.New(o.Version)
-	c, err := dial(ctx, l, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token, Codec: codec}, o.Log, m)
+	conn := engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token, Codec: codec}
+	traces, err := o.traced(ctx, &conn, "muster")
+	if err != nil {
+		return err
+	}
+	defer traces.Stop()
+	c, err := dial(ctx, l, conn, o.Log, m)
 	if err != nil {
 		return ended(ctx, err)
 	}
@@ -214,7 +231,20 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	if u, err := url.Parse(at.UIAddress); err == nil {
 		c.ui = u.Scheme + "://" + u.Host
 	}
-	return ended(ctx, up(ctx, o, e, store, c, m, token, ln, door, started))
+	return ended(ctx, up(ctx, o, e, store, c, m, traces, token, ln, door, started))
+}
+
+// traced begins tracing where the environment asks for it, on a connection that is about to be made.
+func (o Options) traced(ctx context.Context, conn *engine.Connection, service string) (*tracing.Tracing, error) {
+	t, err := tracing.Start(context.WithoutCancel(ctx), service, o.Version, o.Log)
+	if err == nil {
+		conn.Interceptors, err = t.Interceptors()
+	}
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("traces can't be sent as the environment asks", "環境変数の指定ではトレースを送信できません"), Err: err,
+			WayOut: o.Lang.T("Correct the OTEL_* variable, or unset OTEL_EXPORTER_OTLP_ENDPOINT to send none", "OTEL_* 環境変数を修正するか、送信しない場合は OTEL_EXPORTER_OTLP_ENDPOINT を削除してください")}
+	}
+	return t, nil
 }
 
 // ended drops the error of a process that was asked to end.

@@ -85,6 +85,9 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker),
 	}
+	if at.traces != nil {
+		s.api.Trace = at.traces.Request
+	}
 	var err error
 	if s.secured, err = ownTLS(o.Lang, o.Config); err != nil {
 		return nil, err

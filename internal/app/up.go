@@ -16,16 +16,17 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/internal/tracing"
 )
 
 // up runs the parts of `muster up` as one group: what ends ends them all.
-func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c *link, m *metrics.Metrics, token string, ln net.Listener, door *gatewayDoor, started func(api, temporalUI string)) error {
+func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c *link, m *metrics.Metrics, traces *tracing.Tracing, token string, ln net.Listener, door *gatewayDoor, started func(api, temporalUI string)) error {
 	registry := all.Registry(all.Options{})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	workers := newSites(ctx, o, c.client)
 	// A plan may name a site that was added to the estate since the start.
-	s, err := newServer(ctx, o, store, c, reached{namespace: e.Endpoint().Namespace, canary: e.Canary}, m, registry, token, func(p plan.Plan) {
+	s, err := newServer(ctx, o, store, c, reached{namespace: e.Endpoint().Namespace, canary: e.Canary, traces: traces}, m, registry, token, func(p plan.Plan) {
 		for _, site := range ownSites(o.Config, p.Estate) {
 			if err := workers.ensure(site); err != nil {
 				o.Log.Error("no worker for the site", "site", site, "err", err)

@@ -11,6 +11,7 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -33,6 +34,8 @@ type Connection struct {
 	// Codec encrypts what is given to the engine; nil encrypts nothing, and refuses in words
 	// what somebody else encrypted.
 	Codec *keyring.Codec
+	// Interceptors see every call, and every task of workers on this connection.
+	Interceptors []interceptor.ClientInterceptor
 }
 
 // Dial connects to an engine and returns when it has answered. ctx limits the dialling
@@ -91,7 +94,7 @@ func lazyClient(c Connection) (client.Client, error) {
 }
 
 func (c Connection) options() (client.Options, error) {
-	o := client.Options{HostPort: c.Address, Namespace: c.Namespace, MetricsHandler: c.Metrics}
+	o := client.Options{HostPort: c.Address, Namespace: c.Namespace, MetricsHandler: c.Metrics, Interceptors: c.Interceptors}
 	if o.Namespace == "" {
 		o.Namespace = client.DefaultNamespace
 	}
