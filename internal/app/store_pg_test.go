@@ -174,7 +174,7 @@ func serves(t *testing.T, o Options, on *temporaltest.Engine, namespace string) 
 	if err := claimStore(t.Context(), o, store, c, on.Address, namespace); err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(t.Context(), o, store, &link{client: c, flows: c, codec: keyring.NewCodec(nil, "")}, metrics.New("test"), all.Registry(all.Options{}), token, nil)
+	s, err := newServer(t.Context(), o, store, &link{client: c, flows: c, codec: keyring.NewCodec(nil, "")}, reached{}, metrics.New("test"), all.Registry(all.Options{}), token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
