@@ -160,6 +160,7 @@ func (s *Server) Handler() http.Handler {
 	s.evidenceRoutes(api)
 	s.findingRoutes(api)
 	s.freshnessRoutes(api)
+	s.deploymentRoutes(api)
 	s.historyRoutes(api)
 	s.reportRoutes(api)
 	s.writtenRoutes(api)

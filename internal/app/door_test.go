@@ -95,6 +95,9 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 		"the API, by another name, with a token":  {"/api/v1/runs", "evil.example", http.Header{"Authorization": {"Bearer " + token}}, 200, ""},
 		"by a name that the settings give":        {"/login", "MUSTER.internal:7700", none, 200, ""},
 		"by the machine's name":                   {"/login", own, none, 200, ""},
+		"alive, to a stranger of any name":        {"/healthz", "lb", proxied, 200, "ok\n"},
+		"ready, to a stranger of any name":        {"/readyz", "lb", proxied, 200, "ok\n"},
+		"ready, with a wrong token":               {"/readyz", "lb", http.Header{"Authorization": {"Bearer x"}}, 200, "ok\n"},
 		"health, whatever it is called":           {"/api/v1/health", "lb", none, 200, `{"ok":true}`},
 		"health, known":                           {"/api/v1/health", "", http.Header{"Authorization": {"Bearer " + token}}, 200, `"engine":"ok"`},
 	} {

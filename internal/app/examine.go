@@ -57,6 +57,8 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	e.keys(ctx)
 	serves := e.server(ctx)
 	e.engine(ctx, serves)
+	e.line()
+	e.certificates(time.Now())
 	e.store(ctx, serves)
 	e.evidence(serves)
 	e.plans()
@@ -196,6 +198,7 @@ func (e *examination) server(ctx context.Context) *api.Health {
 	switch {
 	case err != nil:
 	case h.Version != "":
+		defer e.deployment(ctx, client)
 		e.add("server", title, Good, e.t("muster %s answers at %s", "muster %s が %s で応答", h.Version, base), "")
 		return &h
 	case h.OK:
