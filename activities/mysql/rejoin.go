@@ -168,7 +168,7 @@ func (j *joining) join(ctx context.Context) error {
 			"サーバー %s は %s に追従できない：%s。このサーバーだけにあるデータは、どの方法で戻しても失われる。必要なら先に退避し、rebuild: true で再実行するか、%[2]s の物理バックアップから %[1]s を復元する",
 			j.Server.Name, j.Follow.Name, why)
 	}
-	activities.Log(ctx).Warn("the server is rebuilt from its primary", "server", j.Server.Name, "why", why.EN)
+	activities.Log(ctx).Warn("the server is rebuilt from its primary", "server", j.Server.Name, "reason", why.EN)
 	if err := j.rebuild(ctx); err != nil {
 		return fmt.Errorf("rebuild %s: %w", j.Server.Name, err)
 	}

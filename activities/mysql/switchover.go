@@ -273,7 +273,7 @@ func (s *switching) backOut(ctx context.Context, why plan.Text) error {
 	if to, err := see(ctx, s.to); err != nil || !to.ReadOnly { // the last look before it takes writes again
 		return err
 	}
-	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "why", why.EN)
+	activities.Log(ctx).Warn("the switch begins anew", "server", s.From.Name, "reason", why.EN)
 	_, err := reopen(ctx, s.i, s.From, s.Wait.Std())
 	return err
 }

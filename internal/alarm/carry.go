@@ -200,7 +200,7 @@ func (s *Service) hold(ctx context.Context, p Proposal, due bool, why plan.Text)
 		return nil
 	}
 	if err == nil {
-		s.log.Warn("what an alarm's rule asks for can't start", "proposal", p.ID, "scenario", p.Scenario, "why", why.EN, "goes on by itself", due)
+		s.log.Warn("what an alarm's rule asks for can't start", "proposal", p.ID, "scenario", p.Scenario, "reason", why.EN, "until", due)
 		s.tidings()
 	}
 	return err

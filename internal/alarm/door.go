@@ -70,7 +70,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	unverified := func(err error) {
 		outcome := map[error]string{errUnsigned: "unsigned", errWrong: "wrong signature", errStale: "replayed"}[err]
 		if src.banned.Allow() {
-			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "why", err, "from", identity.Origin(r))
+			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "reason", err, "from", identity.Origin(r))
 			s.access(r, name, outcome)
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="muster alarms"`)

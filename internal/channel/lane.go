@@ -127,7 +127,7 @@ func (g *gate) shut(d *Dispatcher, name string, f *Failure) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.fails == 0 {
-		d.Log.Warn("channel does not work; its messages wait", "channel", name, "why", f.Text, "err", f.Err)
+		d.Log.Warn("channel does not work; its messages wait", "channel", name, "reason", f.Text, "err", f.Err)
 	}
 	if until := d.Clock.Time().Add(max(f.After, pause(d.FirstPause, d.LastPause, g.fails))); until.After(g.until) {
 		g.until = until

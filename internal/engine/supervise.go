@@ -39,7 +39,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		if e.PID() == 0 {
 			continue // stopped
 		}
-		e.log.Warn("engine is restarted", "cause", cause.Error())
+		e.log.Warn("engine is restarted", "reason", cause.Error())
 		if began := time.Now(); e.restart(ctx) {
 			e.log.Info("engine is back", "pid", e.PID(), "after", time.Since(began).Round(time.Millisecond))
 		}

@@ -44,7 +44,7 @@ func (c *Channel) signed(next http.HandlerFunc) http.HandlerFunc {
 		}
 		if err := c.verify(r, body); err != nil {
 			if c.o.Unsigned == nil || c.o.Unsigned(r) {
-				c.o.Log.Warn("slack: a request was refused", "why", err)
+				c.o.Log.Warn("slack: a request was refused", "reason", err)
 			}
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return

@@ -287,7 +287,7 @@ func (k *Keeper) trouble(err error) {
 	switch s := &k.status; {
 	case errors.Is(err, ErrElsewhere):
 		if s.Elsewhere == "" {
-			k.o.Log.Info("evidence is kept by another server", "why", err.Error())
+			k.o.Log.Info("evidence is kept by another server", "reason", err.Error())
 		}
 		s.Elsewhere, s.Trouble, s.Since = err.Error(), "", nil
 	case err != nil:

@@ -1,0 +1,83 @@
+package archtest
+
+// LogKeys are the keys of what is logged, each with what it holds: whoever searches the logs of a bad night
+// finds the same thing under the same name everywhere. A new one is entered here and in docs/logs.md.
+var LogKeys = map[string]string{
+	// What it is about.
+	"run":       "ID of a run",
+	"scenario":  "name of a scenario",
+	"schedule":  "row of the programme",
+	"occasion":  "ID of a due day",
+	"system":    "name of a system of the estate",
+	"site":      "name of a site of the estate",
+	"step":      "ID of a step",
+	"action":    "ID of an action, as in postgres.promote",
+	"effect":    "effect key of a step",
+	"probe":     "name of a probe",
+	"workflow":  "ID of a workflow at the engine",
+	"alarm":     "name of a source of alarms",
+	"proposal":  "ID of what an alarm's rule proposes",
+	"rule":      "name of a rule of an alarm",
+	"channel":   "name of a way to people",
+	"page":      "path of a page of the board",
+	"place":     "where evidence is copied to",
+	"part":      "number of a part of a run's evidence",
+	"entry":     "number of an entry of the evidence log",
+	"class":     "class of a record: A, B or C",
+	"token":     "public ID of a token, never the token",
+	"key":       "public ID of a key, never the key",
+	"keyring":   "file of keys",
+	"process":   "name of a program that a step started",
+	"component": "part of muster that speaks",
+
+	// Who.
+	"person": "ID of the person whom it concerns",
+	"by":     "ID of the person who did it",
+	"act":    "what somebody did, as the access log has it",
+	"from":   "network address that something came from",
+
+	// Where.
+	"address":    "host:port of an engine",
+	"server":     "name of a target of the estate",
+	"host":       "host name",
+	"listen":     "address that is listened on",
+	"public_url": "as in the settings",
+	"store":      "record store, without its password",
+	"engine":     "ok, or what is wrong with the engine",
+	"queue":      "task queue",
+	"dir":        "folder",
+	"path":       "path of a request or a file",
+	"method":     "HTTP method",
+	"status":     "HTTP status",
+	"source":     "sender of an alarm",
+	"call":       "method of the engine that a site asked for",
+	"pid":        "process ID",
+	"field":      "field of a result",
+
+	// What and how much.
+	"err":       "error, with what was being done",
+	"reason":    "why, in words",
+	"outcome":   "what became of it",
+	"what":      "what a message says, in English",
+	"text":      "a drill's message that a log is the only receiver of",
+	"version":   "version of a program or a format",
+	"events":    "number of events",
+	"waiting":   "number of those that wait",
+	"proposals": "number of proposals",
+	"mistakes":  "number of mistakes in the plan files",
+	"first":     "the first of them",
+	"tries":     "number of tries",
+	"bytes":     "size",
+	"answers":   "number of answers",
+	"to":        "whom a message was for",
+	"of":        "what a thing belongs to",
+
+	// When.
+	"at":       "position in a feed",
+	"since":    "time from which on",
+	"until":    "time up to which",
+	"ends":     "when a certificate ends",
+	"after":    "how long something took, or was waited for",
+	"again_in": "how long until the next try",
+	"before":   "time or version before",
+}
