@@ -21,7 +21,8 @@ FUZZTIME ?= 20s
 PREVIOUS ?= 5fef22b
 VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build engine faults postgresql servers tools test test-kubernetes race coverage upgraded check check-selftest licences vulnerabilities lint alerts generate generated \
+.PHONY: help build engine faults faults-quick faults-planted faulty-binary postgresql servers tools test test-kubernetes race coverage upgraded \
+	check check-selftest licences vulnerabilities lint alerts generate generated \
 	demo demo-interactive lab bench fuzz clean
 
 help: ## list the targets
@@ -40,8 +41,17 @@ engine:
 lab: build servers ## two sites in network namespaces; the line between them is cut in a drill (root)
 	$(if $(filter-out 0,$(shell id -u)),sudo) deploy/lab/lab run
 
+faults: servers faulty-binary ## the fault matrix (docs/faults.md) as one table; at most 30 minutes
+	$(GO) run ./internal/matrix/faults
+
+faults-quick: servers faulty-binary ## the same without what takes its time
+	$(GO) run ./internal/matrix/faults -part quick
+
+faults-planted: servers faulty-binary ## plant a defect for each row into a copy, and see its test fail
+	$(GO) run ./internal/matrix/faults -planted -within 2h
+
 # muster with failpoints, for the tests that kill it; the others lie beside it.
-faults: build
+faulty-binary: build
 	@mkdir -p bin/faults
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/faults/muster ./cmd/muster
 	@ln -sf ../muster-engine ../muster-witness bin/faults/
@@ -75,20 +85,20 @@ bin/tools/.current: tools/go.mod tools/go.sum
 	$(GO) build -modfile=tools/go.mod -o bin/tools/ tool
 	@touch $@
 
-test: servers faults temporal tools ## run every test of both modules; a skipped test fails
+test: servers faulty-binary temporal tools ## run every test of both modules; a skipped test fails
 	scripts/test
 
 test-kubernetes: ## the kubernetes actions on a cluster of yours: make test-kubernetes KUBECONFIG=FILE
 	MUSTER_TEST_KUBECONFIG="$(KUBECONFIG)" $(GO) test -tags cluster -run TestOnACluster -v ./activities/kubernetes
 
-race: servers faults temporal tools ## the same under the race detector (needs a C compiler)
+race: servers faulty-binary temporal tools ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/test -race
 
 upgraded: build ## a run that began on the previous release's programs ends on these (PREVIOUS=revision; needs git's history)
 	scripts/previous-release $(PREVIOUS) .cache/previous
 	MUSTER_PREVIOUS="$(CURDIR)/.cache/previous" $(GO) test -count 1 -tags previous -run TestARunOfThePreviousRelease -v ./internal/app
 
-coverage: servers faults tools ## the tests, and how much of the code they run (.cache/coverage-*.out)
+coverage: servers faulty-binary tools ## the tests, and how much of the code they run (.cache/coverage-*.out)
 	COVERAGE=1 scripts/test
 
 check: build tools lint generated check-selftest licences alerts ## everything a change must pass besides the tests
@@ -127,13 +137,13 @@ alerts: servers ## the alert rules, firing and not, with promtool
 check-selftest: tools
 	scripts/check-planted-clock
 
-generate: build ## write again what is made from the code: docs/actions.md, docs/cases.md, docs/metrics.md, the dashboards and the schemas
+generate: build ## write again what is made from the code: the references and schemas in docs/, and the dashboards
 	scripts/generate docs deploy/grafana
 
 generated: build
 	@scripts/generate .cache/generated
 	@diff -u docs/actions.md .cache/generated/actions.md && diff -ru docs/schema .cache/generated/schema && \
-		diff -u docs/cases.md .cache/generated/cases.md && diff -u docs/metrics.md .cache/generated/metrics.md && \
+		diff -u docs/cases.md .cache/generated/cases.md && diff -u docs/metrics.md .cache/generated/metrics.md && diff -u docs/faults.md .cache/generated/faults.md && \
 		diff -u deploy/grafana/muster.json .cache/generated/muster.json && diff -u deploy/grafana/muster.ja.json .cache/generated/muster.ja.json \
 		|| { echo "generated files are not current: make generate"; exit 1; }
 

@@ -32,7 +32,7 @@ func TestAKilledSiteWorkerDoesNothingTwice(t *testing.T) {
 	}
 	binary := filepath.Join(filepath.Dir(temporaltest.Binary(t)), "faults", "muster")
 	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("%v; make faults", err)
+		t.Fatalf("%v; make faulty-binary", err)
 	}
 	estate := &strings.Builder{}
 	sites, systems, files := "{name: osaka}", &strings.Builder{}, map[string]string{}

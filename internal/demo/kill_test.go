@@ -252,7 +252,7 @@ func faultyBinary(t *testing.T) string {
 	}
 	b := filepath.Join(dir, "bin", "faults", "muster")
 	if _, err := os.Stat(b); err != nil {
-		t.Fatalf("%v; make faults", err)
+		t.Fatalf("%v; make faulty-binary", err)
 	}
 	return b
 }
