@@ -555,3 +555,27 @@ func TestATargetOfAnotherSitesMachineIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A panic in an action is a failure with its cause and its place, entered in the ledger as
+// any other, and the worker goes on; the effect it may have had is not begun again.
+func TestAPanicIsAFailureWithItsCause(t *testing.T) {
+	s := siteFor(t)
+	a := Define("test.see", Doc{Summary: "Sees.", SummaryJA: "見る。", Effect: run.Disrupt}, func(context.Context, map1) (map1, error) {
+		panic("osaka broke")
+	}, Look(func(context.Context, map1) (Seen, error) { return Seen{Sight: plan.HoldsNot}, nil }))
+	call := observing(`{}`)
+	call.Effect, call.EffectKey = run.Disrupt, "r/run/s/1"
+	_, err := s.act(context.Background(), a, call)
+	if typeOf(err) != errPanic || !strings.Contains(err.Error(), "osaka broke") || !strings.Contains(err.Error(), "execute_test.go") {
+		t.Errorf("%v (%s), want a panic with its cause and place", err, typeOf(err))
+	}
+	if app := new(temporal.ApplicationError); !errors.As(err, &app) || !app.NonRetryable() {
+		t.Error("the engine would try it again")
+	}
+	if e, err := s.Ledger.Status(call.EffectKey); err != nil || e.State != ledger.Ended || e.Outcome != errPanic {
+		t.Errorf("the ledger says %+v, %v", e, err)
+	}
+	if _, err := s.act(context.Background(), a, call); typeOf(err) != plan.ErrBegun {
+		t.Errorf("the same key again: %v, want it begun already", err)
+	}
+}

@@ -35,6 +35,15 @@ func (c *steppedClock) step(by time.Duration) {
 
 func TestClockStepRestarts(t *testing.T) {
 	t.Parallel()
+	clockStepRestarts(t, -10*time.Minute, "clock was set by -")
+}
+
+func TestClockStepForwardsRestarts(t *testing.T) {
+	t.Parallel()
+	clockStepRestarts(t, time.Hour, "clock was set by 1h")
+}
+
+func clockStepRestarts(t *testing.T, step time.Duration, said string) {
 	log, logger := newRecord()
 	told := make(chan time.Duration, 10)
 	e := start(t, engine.Options{Log: logger, OnClockStep: func(by time.Duration) { told <- by }})
@@ -46,18 +55,18 @@ func TestClockStepRestarts(t *testing.T) {
 	pid := e.PID()
 	// Set it again and again: the watchdog may not have taken its first look yet.
 	eventually(t, "the step is told", func() bool {
-		clock.step(-10 * time.Minute)
+		clock.step(step)
 		select {
 		case by := <-told:
-			if by > -9*time.Minute {
-				t.Errorf("told a step of %v, want -10m or a multiple", by)
+			if n := (by + step/10) / step; n < 1 || (by-n*step).Abs() > time.Minute {
+				t.Errorf("told a step of %v, want %v or a multiple", by, step)
 			}
 			return true
 		case <-time.After(1100 * time.Millisecond):
 			return false
 		}
 	})
-	log.wants(t, "engine is restarted", "clock was set by -")
+	log.wants(t, "engine is restarted", said)
 	log.wants(t, "engine is back")
 	if e.PID() == pid {
 		t.Error("the same process runs on")
