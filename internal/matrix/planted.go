@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -38,29 +39,30 @@ func Shown() map[int]Showing {
 	return out
 }
 
-// Record adds what was noticed to the record, and takes out what went unnoticed.
-func Record(root string, rows []Row, noticed map[int]bool, now time.Time) error {
-	all := Shown()
-	for _, r := range rows {
-		ok, tried := noticed[r.N]
-		if !tried {
-			continue
-		}
-		delete(all, r.N)
-		if ok {
-			all[r.N] = Showing{Plant: r.Plant.Digest(), By: r.Plant.By.String(), On: now.UTC().Format(time.DateOnly)}
-		}
+// Record keeps that a row's planted defect was noticed, or takes out that it ever was.
+func Record(root string, r Row, noticed bool, now time.Time) error {
+	all := map[int]Showing{}
+	b, err := os.ReadFile(filepath.Join(root, RecordFile))
+	if err == nil {
+		err = json.Unmarshal(b, &all)
 	}
-	b, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
+		return err
+	}
+	delete(all, r.N)
+	if noticed {
+		all[r.N] = Showing{Plant: r.Plant.Digest(), By: r.Plant.By.String(), On: now.UTC().Format(time.DateOnly)}
+	}
+	if b, err = json.MarshalIndent(all, "", "  "); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(root, RecordFile), append(b, '\n'), 0o644)
 }
 
 // PlantAll plants the defects of the rows, one at a time, into a copy of the tree, and runs
-// the proof that must notice. The answer has the rows that were tried.
-func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration, w io.Writer) (map[int]bool, error) {
+// the proof that must notice. The answer has the rows that were tried; what could not be
+// planted is in the error. tried hears of each as it ends.
+func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration, w io.Writer, tried func(Row, bool) error) (map[int]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	tree, err := os.MkdirTemp("", "muster-planted-")
@@ -75,6 +77,7 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 		return nil, err
 	}
 	noticed := map[int]bool{}
+	var broken []error
 	stale := false // the copy's programs hold an earlier defect
 	for _, r := range rows {
 		if r.Plant == nil {
@@ -94,11 +97,16 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 		}
 		began := time.Now()
 		v, err := plantOne(ctx, tree, *r.Plant)
-		if err != nil {
-			return nil, fmt.Errorf("row %d: %w", r.N, err)
-		}
 		stale = r.Plant.Binary
+		if err != nil {
+			fmt.Fprintf(w, "%3d  not planted: %v\n", r.N, err)
+			broken = append(broken, fmt.Errorf("row %d: %w", r.N, err))
+			continue
+		}
 		noticed[r.N] = v.Outcome == Failed || v.Outcome == Unended && ctx.Err() == nil
+		if err := tried(r, noticed[r.N]); err != nil {
+			return noticed, err
+		}
 		word := "noticed"
 		if !noticed[r.N] {
 			word = "UNNOTICED (" + string(v.Outcome) + ")"
@@ -110,7 +118,7 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 			fmt.Fprintln(w, indent(firstLines(v.Said, 3)))
 		}
 	}
-	return noticed, nil
+	return noticed, errors.Join(broken...)
 }
 
 // plantOne changes the file, runs the proof and puts the file back.

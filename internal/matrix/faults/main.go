@@ -96,19 +96,16 @@ func chosen(only string) ([]matrix.Row, error) {
 
 func plant(ctx context.Context, rows []matrix.Row, within time.Duration, record bool) error {
 	var unnoticed []error
-	noticed, err := matrix.PlantAll(ctx, ".", rows, within, os.Stdout)
-	if err != nil {
-		return err
-	}
+	noticed, err := matrix.PlantAll(ctx, ".", rows, within, os.Stdout, func(r matrix.Row, ok bool) error {
+		if !record {
+			return nil
+		}
+		return matrix.Record(".", r, ok, time.Now())
+	})
 	for _, r := range rows {
 		if ok, tried := noticed[r.N]; tried && !ok {
 			unnoticed = append(unnoticed, fmt.Errorf("row %d: %s did not notice: %s", r.N, r.Plant.By, r.Plant.Breaks))
 		}
 	}
-	if record {
-		if err := matrix.Record(".", rows, noticed, time.Now()); err != nil {
-			return err
-		}
-	}
-	return errors.Join(unnoticed...)
+	return errors.Join(append(unnoticed, err)...)
 }
