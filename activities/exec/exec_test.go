@@ -164,7 +164,7 @@ func TestCancelEndsTheGroup(t *testing.T) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := exec.Command{Argv: sh(`sleep 1000 & echo $$ $! > ` + fifo + `; wait`), Expect: []int{0}}.Run(ctx)
+		_, err := exec.Command{Argv: sh(`sh -c 'trap "" TERM; echo $PPID $$ > ` + fifo + `; exec sleep 1000' & wait`), Expect: []int{0}}.Run(ctx)
 		ended <- err
 	}()
 	b, err := os.ReadFile(fifo)

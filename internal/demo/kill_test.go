@@ -28,11 +28,17 @@ type death struct {
 	fault string
 	event run.EventKind
 	phase run.Phase
+	// frozen, unless zero, is for how long the whole stands still instead of being killed,
+	// as a virtual machine that is suspended does.
+	frozen time.Duration
 }
 
 func (d death) String() string {
 	if d.fault != "" {
 		return d.fault
+	}
+	if d.frozen > 0 {
+		return fmt.Sprint("a standstill at ", d.event, " ", d.phase)
 	}
 	return fmt.Sprint(d.event, " ", d.phase)
 }
@@ -58,6 +64,16 @@ func TestKilledAtTheWorstMoments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { survive(t, deaths) })
 	}
+}
+
+// The whole of `muster up`, engine included, stands still in the middle, for longer than any
+// worker may be silent, and goes on: what was under way is done once, and the time is inside
+// the figures.
+func TestAMachineStandsStill(t *testing.T) {
+	survive(t, []death{
+		{event: run.PhaseStarted, phase: run.Recovery, frozen: 20 * time.Second},
+		{event: run.PhaseStarted, phase: run.Failback, frozen: 20 * time.Second},
+	})
 }
 
 func survive(t *testing.T, deaths []death) {
@@ -94,22 +110,22 @@ func survive(t *testing.T, deaths []death) {
 	}
 
 	id, after := "", int64(0)
-	var downFor time.Duration
 	for i := 0; i <= len(deaths); i++ {
-		d.up.env = nil
-		if i < len(deaths) && deaths[i].fault != "" {
-			d.up.env = []string{"MUSTER_FAULT=" + deaths[i].fault}
-		}
-		began := time.Now()
-		if d.up.process, err = d.up.launch(); err != nil {
-			t.Fatal(err)
-		}
-		if err := d.up.await(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if i > 0 {
-			t.Logf("back %v after the kill at %s", time.Since(began).Round(time.Millisecond), deaths[i-1])
-			downFor += time.Since(began)
+		if i == 0 || deaths[i-1].frozen == 0 {
+			d.up.env = nil
+			if i < len(deaths) && deaths[i].fault != "" {
+				d.up.env = []string{"MUSTER_FAULT=" + deaths[i].fault}
+			}
+			began := time.Now()
+			if d.up.process, err = d.up.launch(); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.up.await(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if i > 0 {
+				t.Logf("back %v after the kill at %s", time.Since(began).Round(time.Millisecond), deaths[i-1])
+			}
 		}
 		c := d.up.client(d.Lang)
 		if id == "" {
@@ -133,8 +149,15 @@ func survive(t *testing.T, deaths []death) {
 			}
 		} else {
 			follow(ctx, t, d, c, id, &after, func(e run.Event) bool { return e.Kind == at.event && e.Phase == at.phase })
-			killWhole(t, d.up.process.Cmd.Process.Pid)
-			<-d.up.process.Done
+			pid := d.up.process.Cmd.Process.Pid
+			if at.frozen > 0 {
+				signalWhole(t, pid, syscall.SIGSTOP)
+				<-time.After(at.frozen) // the fault itself
+				signalWhole(t, pid, syscall.SIGCONT)
+			} else {
+				signalWhole(t, pid, syscall.SIGKILL)
+				<-d.up.process.Done
+			}
 		}
 		c.Close()
 	}
@@ -214,9 +237,9 @@ func tell(ctx context.Context, t *testing.T, c *api.Client, id string) {
 	}
 }
 
-// killWhole kills muster and its engine with SIGKILL, muster last, so that nothing
-// tidies up. The database servers, which its workers may have started, live on.
-func killWhole(t *testing.T, pid int) {
+// signalWhole kills or stops muster and its engine, muster last, so that nothing tidies up.
+// The database servers, which its workers may have started, live on.
+func signalWhole(t *testing.T, pid int, signal syscall.Signal) {
 	t.Helper()
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil || len(tasks) == 0 {
@@ -230,11 +253,11 @@ func killWhole(t *testing.T, pid int) {
 				continue
 			}
 			if exe, _ := os.Readlink("/proc/" + c + "/exe"); strings.Contains(exe, "muster-engine") {
-				_ = syscall.Kill(n, syscall.SIGKILL)
+				_ = syscall.Kill(n, signal)
 			}
 		}
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(pid, signal); err != nil {
 		t.Fatal(err)
 	}
 }

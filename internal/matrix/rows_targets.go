@@ -47,17 +47,17 @@ func changes() []Row {
 			Proofs: tests("workflows", "TestReplay"),
 			Lacks:  "two binaries of one run: there is no release before this one yet"},
 		{N: 67, Group: "I", Fault: "workflow code that is not deterministic",
-			Holds:  "replay and workflowcheck find it (make check plants a clock); in production the run is parked and not lost",
-			Proofs: tests("workflows", "TestReplay")},
+			Holds:  "replay and workflowcheck find it (make check plants a clock); in production the run is parked and not lost, and the old binary ends it",
+			Proofs: all(tests("workflows", "TestReplay"), long(tests("internal/app", "TestABinaryThatCannotGoOnParksTheRun")))},
 		{N: 68, Group: "I", Fault: "plan files are edited while a run goes on",
 			Holds:  "the run goes on with the plan that it began with; the change is seen where a proof rests on the files",
-			Proofs: tests("internal/proof", "TestAProofExpiresByChange", "TestAPlanThatCantBeMadeAnyMoreIsAChange")},
+			Proofs: all(tests("internal/app", "TestFilesAndSecretsAreChangedInTheMiddle"), tests("internal/proof", "TestAProofExpiresByChange", "TestAPlanThatCantBeMadeAnyMoreIsAChange"))},
 		{N: 69, Group: "I", Fault: "the previous release on a newer database",
 			Holds:  "refused by name; nothing half",
 			Proofs: all(tests("internal/journal", "TestRefusesNewerSchema"), tests("internal/engine", "TestRefusesOtherData"), tests("engine", "TestMigrateRefuses", "TestMigrateIsAllOrNothing"))},
 		{N: 70, Group: "I", Fault: "a secret is changed in the middle of a run, or is not there",
 			Holds:  "resolved at the site for each step; what is missing is named before anything is begun",
-			Proofs: all(tests("activities", "TestReadinessChecksBothSecrets"), long(tests("internal/app", "TestFaultsOfTargets/no-secret")))},
+			Proofs: all(tests("internal/app", "TestFilesAndSecretsAreChangedInTheMiddle"), tests("activities", "TestReadinessChecksBothSecrets"), long(tests("internal/app", "TestFaultsOfTargets/no-secret")))},
 	}
 }
 
