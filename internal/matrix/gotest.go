@@ -94,8 +94,8 @@ func judge(r io.Reader, proofs []Proof) (map[Proof]Verdict, error) {
 
 func tail(s string) string { return s[max(0, len(s)-maxSaid):] }
 
-// runPackage runs the proofs of one package, in the tree at root.
-func runPackage(ctx context.Context, root, pkg string, proofs []Proof, within time.Duration) (map[Proof]Verdict, error) {
+// runPackage runs the proofs of one package, in the tree at root; more are flags of go test.
+func runPackage(ctx context.Context, root, pkg string, proofs []Proof, within time.Duration, more ...string) (map[Proof]Verdict, error) {
 	var names []string
 	for _, p := range proofs {
 		if n := regexp.QuoteMeta(p.top()); !slices.Contains(names, n) {
@@ -106,7 +106,8 @@ func runPackage(ctx context.Context, root, pkg string, proofs []Proof, within ti
 	if pkg == "engine" || strings.HasPrefix(pkg, "engine/") { // a module of its own
 		dir, path = filepath.Join(root, "engine"), "./"+strings.TrimPrefix(strings.TrimPrefix(pkg, "engine"), "/")
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-timeout", within.String(), "-run", "^("+strings.Join(names, "|")+")$", path)
+	args := slices.Concat([]string{"test", "-json", "-count=1", "-timeout", within.String(), "-run", "^(" + strings.Join(names, "|") + ")$"}, more, []string{path})
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // go test ends what it started
 	cmd.WaitDelay = 30 * time.Second
