@@ -204,6 +204,11 @@ func TestEndlessOutput(t *testing.T) {
 	if err != nil || len(out.Stdout) > 64<<10 || !strings.HasPrefix(out.Stdout, "HEAD\n") || !strings.HasSuffix(out.Stdout, "TAIL\n") {
 		t.Fatalf("%d bytes, %.20q … %v", len(out.Stdout), out.Stdout, err)
 	}
+	// Nor does it fill the worker, before any of it is cut for the record.
+	kept, err := exec.Command{Argv: sh("head -c 64000000 /dev/zero | tr '\\0' x")}.Run(activities.WithCall(t.Context(), plan.Call{Kind: run.Drill}))
+	if err != nil || len(kept.Stdout) > 10<<20 {
+		t.Errorf("%d bytes were kept of 64 MB: %v", len(kept.Stdout), err)
+	}
 }
 
 // The program that looks runs in the step's folder, and is judged there.
