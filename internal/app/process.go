@@ -197,7 +197,9 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	e, err := engine.Start(ctx, engine.Options{Binary: o.Config.Engine, Dir: o.Config.EngineDir(), Log: o.Log})
+	e, err := engine.Start(ctx, engine.Options{Binary: o.Config.Engine, Dir: o.Config.EngineDir(), Log: o.Log,
+		// The watchdog has an engine to restart, and does not wait for the store.
+		OnClockStep: func(by time.Duration) { go enterClockStep(ctx, store, o.Log, by, time.Now()) }})
 	if err != nil {
 		if ctx.Err() != nil {
 			return ended(ctx, err)
