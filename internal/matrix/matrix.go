@@ -49,8 +49,7 @@ type Plant struct {
 	File   string // below the module's root
 	Old    string // is in the file once
 	New    string
-	By     Proof // the proof that must notice
-	Binary bool  // the programs that the proof starts are built anew
+	By     Proof // the proof that must notice, in its own process
 }
 
 // Digest names a plant's content, so that a record of it does not speak of another.

@@ -78,7 +78,6 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 	}
 	noticed := map[int]bool{}
 	var broken []error
-	stale := false // the copy's programs hold an earlier defect
 	for _, r := range rows {
 		if r.Plant == nil {
 			continue
@@ -87,23 +86,18 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 			fmt.Fprintf(w, "%3d  not tried within %s\n", r.N, within)
 			continue
 		}
-		if stale && r.Plant.Binary {
-			stale = false // built anew all the same
-		} else if stale {
-			if err := build(ctx, tree); err != nil {
-				return nil, err
-			}
-			stale = false
-		}
 		began := time.Now()
 		v, err := plantOne(ctx, tree, *r.Plant)
-		stale = r.Plant.Binary
+		if ctx.Err() != nil { // a test that was broken off shows nothing
+			fmt.Fprintf(w, "%3d  not ended within %s\n", r.N, within)
+			continue
+		}
 		if err != nil {
 			fmt.Fprintf(w, "%3d  not planted: %v\n", r.N, err)
 			broken = append(broken, fmt.Errorf("row %d: %w", r.N, err))
 			continue
 		}
-		noticed[r.N] = v.Outcome == Failed || v.Outcome == Unended && ctx.Err() == nil
+		noticed[r.N] = v.Outcome == Failed || v.Outcome == Unended
 		if err := tried(r, noticed[r.N]); err != nil {
 			return noticed, err
 		}
@@ -141,27 +135,12 @@ func plantOne(ctx context.Context, tree string, p Plant) (Verdict, error) {
 	if out, err := vet.CombinedOutput(); err != nil {
 		return Verdict{}, fmt.Errorf("the planted defect does not compile: %w\n%s", err, out)
 	}
-	if p.Binary {
-		if err := build(ctx, tree); err != nil {
-			return Verdict{}, err
-		}
-	}
 	verdicts, err := runPackage(ctx, tree, p.By.Package, []Proof{p.By}, 6*time.Minute, "-vet=off")
 	return verdicts[p.By], err
 }
 
-// build makes the program that tests start and kill; the engine is that of the tree itself.
-func build(ctx context.Context, tree string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "faults", "-o", "bin/faults/muster", "./cmd/muster")
-	cmd.Dir = tree
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// copyTree copies what the tests need: all but what git and the caches keep. Of the
-// programs, that which defects are planted into is copied, the others are linked.
+// copyTree copies what the tests need: all but what git and the caches keep. Programs are
+// linked: those that a test starts are the tree's own, without the defect.
 func copyTree(from, to string) error {
 	from, err := filepath.Abs(from)
 	if err != nil {
@@ -181,12 +160,13 @@ func copyTree(from, to string) error {
 				return filepath.SkipDir
 			}
 			return nil
-		case rel == "bin/tools" && d.IsDir():
+		case rel == "bin":
+			if err := os.Symlink(path, filepath.Join(to, rel)); err != nil {
+				return err
+			}
 			return filepath.SkipDir
 		case d.IsDir():
 			return os.Mkdir(filepath.Join(to, rel), 0o755)
-		case strings.HasPrefix(rel, "bin/") && rel != "bin/faults/muster":
-			return os.Symlink(path, filepath.Join(to, rel))
 		}
 		info, err := d.Info()
 		if err != nil {
