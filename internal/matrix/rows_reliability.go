@@ -86,7 +86,7 @@ func clocks() []Row {
 		{N: 21, Group: "C", Fault: "the clock is set forward",
 			Holds:  "it is noticed within seconds and stands in the report; the engine is restarted; no figure flatters by it",
 			Proofs: all(tests("internal/engine", "TestClockStep", "TestClockStepOnlyWhenSet", "TestClockStepForwardsRestarts"), tests("internal/report", "TestASkewedClockDoesNotTurnAnOutageIntoMet", "TestASkewedClockDoesNotTurnAStageIntoMet"), tests("internal/app", "TestAClockThatIsSetIsInTheReport")),
-			Lacks:  "the clock that is stepped is the watchdog's: the machine's own is shared, and an engine with a clock of its own takes minutes to build."},
+			Lacks:  "the clock that is stepped is the watchdog's: the machine's own is shared, and an engine with a clock of its own takes minutes to build"},
 		{N: 22, Group: "C", Fault: "the clock is set back; the engine stands still",
 			Holds:  "it is noticed within seconds; the engine is restarted by the watchdog, and what was open goes on",
 			Proofs: all(tests("internal/engine", "TestClockStepRestarts", "TestStallRestarts"), long(tests("internal/engine", "TestFrozenEngineIsReplaced")), tests("internal/report", "TestAClockThatIsSetBackIsFoundAndHarmless")),
