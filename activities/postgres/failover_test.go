@@ -260,6 +260,10 @@ func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
 	away.Spec.Data, away.Spec.Config = "/nowhere/data", "/nowhere/postgresql.conf"
 	_, err := fence(as(t, "r"), Fence{Server: away})
 	wantKind(t, err, plan.ErrFinding) // it takes writes
+	reads := p.Osaka.Target
+	reads.Spec.Data, reads.Spec.Config = "/nowhere/data", "/nowhere/postgresql.conf"
+	_, err = fence(as(t, "r"), Fence{Server: reads})
+	wantKind(t, err, plan.ErrFinding) // it is read-only, and nothing keeps it so
 	p.Tokyo.Kill9(t)
 	_, err = fence(as(t, "r"), Fence{Server: away})
 	wantKind(t, err, "plain") // refused connections prove nothing about tomorrow
