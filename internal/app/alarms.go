@@ -19,7 +19,6 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
-	"github.com/muster-dr/muster/internal/secret"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -31,7 +30,7 @@ func alarms(ctx context.Context, c config.Config, store journal.Store, client *a
 		src := alarm.Source{Name: a.Name, Kind: alarm.Kind(a.Kind), Place: a.Place, Verify: alarm.Verify(a.Verify), Feed: a.Feed, Every: a.Every, MaxAge: a.MaxAge,
 			When: a.When, Summary: a.Summary, Dedup: a.Dedup, Scenario: a.Scenario, Exercise: a.Exercise, Over: a.Over}
 		for _, ref := range a.Secrets {
-			value, err := secret.Local{}.Resolve(ctx, ref)
+			value, err := secrets(c).Resolve(ctx, ref)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: alarm source %s: %w", a.Place, a.Name, err))
 				continue

@@ -20,7 +20,6 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/scenario"
-	"github.com/muster-dr/muster/internal/secret"
 )
 
 // ChannelDeps are what channels need of the server that they speak for. All may be left out
@@ -44,7 +43,7 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 		return &Trouble{Mistake: true, What: l.T("settings: %s", "設定: %s", key), Err: err}
 	}
 	if m := c.Mail; m.Host != "" {
-		ch, err := mail.New(mail.Options{Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, Password: m.Password, From: m.From, CAFile: m.CAFile, Secrets: secret.Local{}})
+		ch, err := mail.New(mail.Options{Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, Password: m.Password, From: m.From, CAFile: m.CAFile, Secrets: secrets(c)})
 		if err != nil {
 			return nil, wrong("mail", err)
 		}
@@ -52,11 +51,11 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 	}
 	if s := c.Slack; s.Token != "" {
 		out = append(out, slack.New(slack.Options{Token: s.Token, AppToken: s.AppToken, SigningSecret: s.SigningSecret, HTTP: s.Mode == "http", Channel: s.Channel, PerRun: s.PerRunChannel,
-			ApproveReal: s.Approve, API: s.API, Secrets: secret.Local{}, Lang: l, Store: d.Store, Addresses: channel.Addresses{Base: c.PublicURL, Links: d.Links},
+			ApproveReal: s.Approve, API: s.API, Secrets: secrets(c), Lang: l, Store: d.Store, Addresses: channel.Addresses{Base: c.PublicURL, Links: d.Links},
 			Log: o.Log.With("component", "slack"), Estate: d.Estate, Door: d.Door, Disabled: d.Disabled, Unsigned: d.Unsigned}))
 	}
 	if w := c.Webhook; w.URL != "" {
-		ch, err := webhook.New(webhook.Options{URL: w.URL, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, Contacts: w.Contacts, CAFile: w.CAFile, Secrets: secret.Local{}})
+		ch, err := webhook.New(webhook.Options{URL: w.URL, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, Contacts: w.Contacts, CAFile: w.CAFile, Secrets: secrets(c)})
 		if err != nil {
 			return nil, wrong("webhook", err)
 		}

@@ -20,7 +20,6 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/metrics"
-	"github.com/muster-dr/muster/internal/secret"
 )
 
 // Connection reads how to reach the engine that the settings name.
@@ -37,7 +36,7 @@ func Connection(ctx context.Context, l i18n.Lang, c config.Config, log *slog.Log
 	}
 	out := engine.Connection{Address: t.Address, Namespace: t.Namespace, Codec: codec}
 	if t.APIKey != "" {
-		key, err := secret.Local{}.Resolve(ctx, t.APIKey)
+		key, err := secrets(c).Resolve(ctx, t.APIKey)
 		if err != nil {
 			return out, &Trouble{Mistake: true, What: "temporal.api_key", Err: err}
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
-	"github.com/muster-dr/muster/internal/secret"
 )
 
 // keeper is what seals runs after their end. Nobody waits for it: a server whose disk is full
@@ -46,7 +45,7 @@ func evidencePlaces(ctx context.Context, c config.Config) ([]keep.Place, error) 
 		}
 		var keys [2]string
 		for i, ref := range []string{e.AccessKey, e.SecretKey} {
-			if keys[i], err = (secret.Local{}).Resolve(ctx, ref); err != nil {
+			if keys[i], err = secrets(c).Resolve(ctx, ref); err != nil {
 				return nil, err
 			}
 		}

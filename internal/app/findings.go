@@ -10,7 +10,6 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/secret"
 )
 
 // followUp is what the server does once the outcomes of ended runs are kept: the findings are brought up
@@ -20,7 +19,7 @@ func followUp(l i18n.Lang, c config.Config, ledger *finding.Ledger, store journa
 		return ledger.Refresh, nil
 	}
 	w := c.Webhook
-	to, err := webhook.New(webhook.Options{URL: c.Findings.Webhook, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, CAFile: w.CAFile, Secrets: secret.Local{}})
+	to, err := webhook.New(webhook.Options{URL: c.Findings.Webhook, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, CAFile: w.CAFile, Secrets: secrets(c)})
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: l.T("findings.webhook is not in order", "findings.webhook の設定に誤りがあります"), Err: err}
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/identity"
-	"github.com/muster-dr/muster/internal/secret"
 )
 
 // identityOptions is how the settings have people known.
@@ -21,7 +20,7 @@ func identityOptions(o Options, token string, people identity.Directory) identit
 			out.OIDC.Secret = func() (string, error) {
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 				defer cancel()
-				return secret.Local{}.Resolve(ctx, ref)
+				return secrets(o.Config).Resolve(ctx, ref)
 			}
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/secret"
 )
 
 // payloads is what encrypts and decrypts what this process gives to the engine and takes
@@ -19,7 +18,7 @@ func payloads(ctx context.Context, l i18n.Lang, c config.Config, log *slog.Logge
 	if ref == "" {
 		return keyring.NewCodec(nil, c.Temporal.Namespace), nil
 	}
-	held, err := keyring.Open(ctx, ref, func(ctx context.Context) (string, error) { return secret.Local{}.Resolve(ctx, ref) }, log)
+	held, err := keyring.Open(ctx, ref, func(ctx context.Context) (string, error) { return secrets(c).Resolve(ctx, ref) }, log)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: "encryption.keyring: " + plan.SaidBy(err).In(string(l)),
 			WayOut: l.T("Put the keyring that the other processes use there; for a first one: muster key new --keyring FILE", "他のプロセスと同じ鍵束を置いてください。最初の鍵束は muster key new --keyring FILE で作成できます")}

@@ -262,6 +262,7 @@ func (c Config) check() Mistakes {
 	c.checkIdentity(say)
 	c.checkDoor(say)
 	c.checkEncryption(say)
+	c.checkVault(say, oneOf)
 	oneOf("lang", c.Lang, "", "en", "ja")
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")

@@ -42,7 +42,7 @@ func TestLocal(t *testing.T) {
 		{"secret://env/MUSTER_TEST_GONE", "", "has no MUSTER_TEST_GONE"},
 		{"secret://env/MUSTER_TEST_SHORT", "", "choose a longer one"},
 		{"secret://env/", "", "names nothing"},
-		{"secret://vault/x", "", `no secret store "vault"`},
+		{"secret://box/x", "", `no secret store "box"`},
 		{"kanariya-42", "", "given by reference"},
 	} {
 		got, err := Local{}.Resolve(context.Background(), c.ref)
