@@ -43,7 +43,7 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 		return &Trouble{Mistake: true, What: l.T("settings: %s", "設定: %s", key), Err: err}
 	}
 	if m := c.Mail; m.Host != "" {
-		ch, err := mail.New(mail.Options{Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, Password: m.Password, From: m.From, CAFile: m.CAFile, Secrets: secrets(c)})
+		ch, err := mail.New(mail.Options{Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, Password: m.Password, From: m.From, CAFile: m.CAFile, Secrets: o.secrets()})
 		if err != nil {
 			return nil, wrong("mail", err)
 		}
@@ -51,11 +51,11 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 	}
 	if s := c.Slack; s.Token != "" {
 		out = append(out, slack.New(slack.Options{Token: s.Token, AppToken: s.AppToken, SigningSecret: s.SigningSecret, HTTP: s.Mode == "http", Channel: s.Channel, PerRun: s.PerRunChannel,
-			ApproveReal: s.Approve, API: s.API, Secrets: secrets(c), Lang: l, Store: d.Store, Addresses: channel.Addresses{Base: c.PublicURL, Links: d.Links},
+			ApproveReal: s.Approve, API: s.API, Secrets: o.secrets(), Lang: l, Store: d.Store, Addresses: channel.Addresses{Base: c.PublicURL, Links: d.Links},
 			Log: o.Log.With("component", "slack"), Estate: d.Estate, Door: d.Door, Disabled: d.Disabled, Unsigned: d.Unsigned}))
 	}
 	if w := c.Webhook; w.URL != "" {
-		ch, err := webhook.New(webhook.Options{URL: w.URL, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, Contacts: w.Contacts, CAFile: w.CAFile, Secrets: secrets(c)})
+		ch, err := webhook.New(webhook.Options{URL: w.URL, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, Contacts: w.Contacts, CAFile: w.CAFile, Secrets: o.secrets()})
 		if err != nil {
 			return nil, wrong("webhook", err)
 		}
@@ -115,6 +115,7 @@ func (s *server) speak(estate func() (*inventory.Estate, error), m *metrics.Metr
 
 // TestChannel sends somebody a test message by one channel, now and once.
 func TestChannel(ctx context.Context, o Options, name, person string) error {
+	o = o.guarded()
 	l := o.Lang
 	channels, err := Channels(o, ChannelDeps{})
 	if err != nil {
@@ -152,7 +153,7 @@ func TestChannel(ctx context.Context, o Options, name, person string) error {
 		return &Trouble{Mistake: true, What: l.T("%s has no way to %s.", "%s で %s に届ける宛先がありません。", name, person), WayOut: l.T("The estate's person needs mail, slack or contact for it; the webhook also webhook.contacts", "構成台帳のその人に mail、slack、contact のいずれかが必要です。Webhookは webhook.contacts も必要です")}
 	}
 	if err := way.Send(ctx, m, false); err != nil {
-		return &Trouble{What: l.T("it was not delivered: %s", "届けられませんでした: %s", plan.Apart(err.Error()).In(string(l))), Err: errors.Unwrap(err)}
+		return &Trouble{What: l.T("it was not delivered: %s", "届けられませんでした: %s", plan.Apart(o.seen.Text(err.Error())).In(string(l))), Err: o.clean(errors.Unwrap(err))}
 	}
 	return nil
 }
@@ -160,7 +161,9 @@ func TestChannel(ctx context.Context, o Options, name, person string) error {
 // channels asks each way to people whether it works.
 func (e *examination) channels(ctx context.Context) {
 	title := e.t("channels", "通知手段")
-	channels, err := Channels(Options{Config: e.c, Lang: e.l, Log: slog.New(slog.DiscardHandler)}, ChannelDeps{})
+	o := Options{Config: e.c, Lang: e.l, Log: slog.New(slog.DiscardHandler)}.guarded()
+	e.seen = o.seen // a far end may tell what it was told
+	channels, err := Channels(o, ChannelDeps{})
 	if err != nil {
 		e.trouble("channels", title, err)
 		return

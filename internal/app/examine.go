@@ -20,6 +20,7 @@ import (
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/scenario"
+	"github.com/muster-dr/muster/internal/secret"
 )
 
 // Result says how a check came out.
@@ -73,11 +74,15 @@ type examination struct {
 	l      i18n.Lang
 	c      config.Config
 	checks []Check
+	seen   *secret.Redactor // secrets that were read on the way; nil is none
 }
 
 func (e *examination) t(en, ja string, args ...any) string { return e.l.T(en, ja, args...) }
 
 func (e *examination) add(id, title string, r Result, found, wayOut string) {
+	if e.seen != nil {
+		found, wayOut = e.seen.Text(found), e.seen.Text(wayOut)
+	}
 	e.checks = append(e.checks, Check{ID: id, Title: title, Result: r, Found: found, WayOut: wayOut})
 }
 

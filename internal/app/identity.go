@@ -20,7 +20,7 @@ func identityOptions(o Options, token string, people identity.Directory) identit
 			out.OIDC.Secret = func() (string, error) {
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 				defer cancel()
-				return secrets(o.Config).Resolve(ctx, ref)
+				return o.secrets().Resolve(ctx, ref)
 			}
 		}
 	}

@@ -40,6 +40,7 @@ func actor(ctx context.Context, f func(context.Context) error) (execute func() e
 // Server runs the API and the control plane's worker on an engine of one's own, until a
 // signal or the end of ctx.
 func Server(ctx context.Context, o Options) error {
+	o = o.guarded()
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
 	conn, err := Connection(ctx, l, o.Config, o.Log)
@@ -105,6 +106,7 @@ func Server(ctx context.Context, o Options) error {
 
 // Worker works for one site on an engine of one's own, until a signal or the end of ctx.
 func Worker(ctx context.Context, o Options) error {
+	o = o.guarded()
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
 	if o.Config.Site == "" {
@@ -161,6 +163,7 @@ func Worker(ctx context.Context, o Options) error {
 // every site of the estate, until a signal or the end of ctx. started, when not nil, is
 // called once all of it answers.
 func Up(ctx context.Context, o Options, started func(api, temporalUI string)) error {
+	o = o.guarded()
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
 	data, err := openData(l, o.Config.Data, alone)

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync"
 
 	"github.com/muster-dr/muster/internal/config"
@@ -34,3 +36,28 @@ func secrets(c config.Config) secret.Resolver {
 type broken struct{ err error }
 
 func (b broken) Resolve(context.Context, string) (string, error) { return "", b.err }
+
+// guarded are options whose log holds none of the secrets that this process has read.
+func (o Options) guarded() Options {
+	if o.seen == nil {
+		o.seen = &secret.Redactor{}
+		o.Log = slog.New(secret.LogHandler(o.Log.Handler(), o.seen))
+	}
+	return o
+}
+
+// secrets is as the function, and has what was read taken out of what is written down.
+func (o Options) secrets() secret.Resolver {
+	if o.seen == nil {
+		return secrets(o.Config)
+	}
+	return secret.Teaching{Resolver: secrets(o.Config), Redactor: o.seen}
+}
+
+// clean is an error as it may be shown.
+func (o Options) clean(err error) error {
+	if err == nil || o.seen == nil || o.seen.Text(err.Error()) == err.Error() {
+		return err
+	}
+	return errors.New(o.seen.Text(err.Error()))
+}

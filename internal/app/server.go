@@ -30,6 +30,7 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/secret"
 	"github.com/muster-dr/muster/internal/tracker"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -44,6 +45,8 @@ type Options struct {
 	// nothing that opens a door is written to it.
 	Terminal bool
 	Log      *slog.Logger
+
+	seen *secret.Redactor // knows the secrets that were read; nil outside a process of ours
 }
 
 // server is the API and the control plane's worker on one record store.

@@ -69,7 +69,7 @@ func (s *sites) ensure(name string) error {
 		}
 		rules = p
 	}
-	site := activities.Site{Name: name, Policy: rules, Ledger: led, Secrets: secrets(s.o.Config), Redactor: &secret.Redactor{},
+	site := activities.Site{Name: name, Policy: rules, Ledger: led, Secrets: s.o.secrets(), Redactor: &secret.Redactor{},
 		Evidence: longOutputs(filepath.Join(s.o.Config.Data, "evidence")), Log: log, Ready: certificateReady(s.o.Config, time.Now)}
 	host, err := os.Hostname()
 	if err != nil {

@@ -7,9 +7,11 @@ import (
 	"html"
 	"net/url"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -21,13 +23,13 @@ const Mark = "***"
 const minTrace = 4
 
 // Redactor removes values from what is written down, as they are and in the encodings
-// that programs print them in: JSON, URL, hexadecimal and base64, alone or inside a
-// longer text, wrapped over lines or not. It is safe for concurrent use.
+// that programs print them in: JSON, URL, HTML, shells' quotes, hexadecimal and base64, all of
+// these also of UTF-16, alone or inside a longer text, wrapped over lines or not. It is safe for concurrent use.
 type Redactor struct {
 	mu     sync.RWMutex
 	known  map[string]bool
-	traces map[string]bool // texts by which a value shows
-	bare   map[string]bool // the same without white space, for text that was wrapped
+	traces set // texts by which a value shows
+	bare   set // the same without white space, for text that was wrapped
 }
 
 // Add makes the redactor know a value. Values shorter than what Local hands out are
@@ -42,15 +44,21 @@ func (r *Redactor) Add(value string) {
 		return
 	}
 	if r.known == nil {
-		r.known, r.traces, r.bare = map[string]bool{}, map[string]bool{}, map[string]bool{}
+		r.known, r.traces, r.bare = map[string]bool{}, set{}, set{}
 	}
 	r.known[value] = true
 	for _, t := range traces(value) {
-		r.traces[t] = true
+		r.traces.add(t)
 		if b, _ := unwrap(t); len(b) > minTrace {
-			r.bare[b] = true
+			r.bare.add(b)
 		}
 	}
+}
+
+func (r *Redactor) knows() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.traces) > 0
 }
 
 // Text returns s with Mark in place of every known value.
@@ -84,18 +92,28 @@ func (r *Redactor) Text(s string) string {
 
 type span struct{ from, to int }
 
+// set is texts to be found, by their first minTrace bytes.
+type set map[[minTrace]byte][]string
+
+func (t set) add(text string) {
+	if len(text) < minTrace {
+		return
+	}
+	if key := [minTrace]byte([]byte(text[:minTrace])); !slices.Contains(t[key], text) {
+		t[key] = append(t[key], text)
+	}
+}
+
 // spans finds all traces in s. at gives, for a position in s, the position in the
 // text that s was made from; nil when it is that text.
-func spans(traces map[string]bool, s string, at []int) []span {
+func spans(traces set, s string, at []int) []span {
 	var out []span
-	for t := range traces {
-		for from := 0; ; {
-			i := strings.Index(s[from:], t)
-			if i < 0 {
-				break
+	for i := 0; i+minTrace <= len(s); i++ {
+		for _, t := range traces[[minTrace]byte([]byte(s[i:i+minTrace]))] {
+			if !strings.HasPrefix(s[i:], t) {
+				continue
 			}
-			h := span{from + i, from + i + len(t)}
-			from = h.to
+			h := span{i, i + len(t)}
 			if at != nil {
 				h = span{at[h.from], at[h.to-1] + 1}
 			}
@@ -182,14 +200,63 @@ func traces(value string) []string {
 			add(percent.ReplaceAllStringFunc(escaped, strings.ToLower))
 		}
 		add(html.EscapeString(s))
-		add(hex.EncodeToString([]byte(s)))
-		add(strings.ToUpper(hex.EncodeToString([]byte(s))))
-		for offset := range 3 {
-			add(inBase64(base64.RawStdEncoding, s, offset))
-			add(inBase64(base64.RawURLEncoding, s, offset))
+		for _, quoted := range shellQuoted(s) {
+			add(quoted)
+		}
+		little, big := wide(s)
+		add(little)
+		add(big)
+		for _, raw := range []string{s, little, big} {
+			for _, digits := range []string{hex.EncodeToString([]byte(raw)), strings.ToUpper(hex.EncodeToString([]byte(raw)))} {
+				add(digits)
+				for _, between := range []string{" ", ":", `\x`, ", 0x"} {
+					add(apart(digits, between))
+				}
+			}
+			for offset := range 3 {
+				add(inBase64(base64.RawStdEncoding, raw, offset))
+				add(inBase64(base64.RawURLEncoding, raw, offset))
+			}
 		}
 	}
 	return out
+}
+
+// shellQuoted is s as shells and their tools print it: in single quotes, or escaped character by
+// character.
+func shellQuoted(s string) []string {
+	var escaped strings.Builder
+	for _, c := range s {
+		if c < utf8.RuneSelf && c != '_' && !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+			escaped.WriteByte('\\')
+		}
+		escaped.WriteRune(c)
+	}
+	tame := strings.NewReplacer("\\/", "/", "\\.", ".", "\\-", "-", "\\+", "+", "\\=", "=", "\\%", "%", "\\:", ":", "\\@", "@", "\\,", ",")
+	return []string{strings.ReplaceAll(s, "'", `'\''`), strings.ReplaceAll(s, "'", `'"'"'`), escaped.String(),
+		tame.Replace(escaped.String()), // bash's %q leaves these
+		strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(s)}
+}
+
+// wide is s in UTF-16, as Windows' tools print it and PowerShell takes its commands.
+func wide(s string) (little, big string) {
+	var l, b []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		l, b = append(l, byte(u), byte(u>>8)), append(b, byte(u>>8), byte(u))
+	}
+	return string(l), string(b)
+}
+
+// apart puts something between the bytes of a text in hexadecimal.
+func apart(digits, between string) string {
+	var b strings.Builder
+	for i := 0; i+1 < len(digits); i += 2 {
+		if i > 0 {
+			b.WriteString(between)
+		}
+		b.WriteString(digits[i : i+2])
+	}
+	return b.String()
 }
 
 var percent = regexp.MustCompile(`%[0-9A-F]{2}`)

@@ -1,17 +1,22 @@
 package secret
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"html"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"pgregory.net/rapid"
 )
@@ -87,7 +92,67 @@ func leaks(v string) map[string]string {
 		"HEX":               strings.ToUpper(hex.EncodeToString([]byte(v))),
 		"wrapped":           wrapped(v),
 		"wrapped base64":    wrapped(base64.StdEncoding.EncodeToString([]byte("some text before " + v))),
+		"shell quoted":      "'" + strings.ReplaceAll(v, "'", `'\''`) + "'",
+		"HTML":              html.EscapeString(v),
+		"UTF-16 in base64":  base64.StdEncoding.EncodeToString(utf16LE("x" + v)),
+		"UTF-16 in hex":     hex.EncodeToString(utf16LE(v)),
+		"hex spaced":        spaced(v, " "),
+		"hex with colons":   strings.ToUpper(spaced(v, ":")),
+		"hex escaped":       `\x` + spaced(v, `\x`),
 		"wrapped with CRLF": strings.ReplaceAll(wrapped(v), "\n", "\r\n"),
+	}
+}
+
+func utf16LE(v string) []byte {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(v)) {
+		b = append(b, byte(u), byte(u>>8))
+	}
+	return b
+}
+
+func spaced(v, between string) string {
+	var parts []string
+	for _, c := range []byte(v) {
+		parts = append(parts, fmt.Sprintf("%02x", c))
+	}
+	return strings.Join(parts, between)
+}
+
+// What is logged has no known secret: in messages, values, errors, groups, and what loggers
+// carry along. The rest is as it was.
+func TestLogsAreRedacted(t *testing.T) {
+	var r Redactor
+	var out bytes.Buffer
+	log := slog.New(LogHandler(slog.NewTextHandler(&out, nil), &r))
+	log.Info("before kanariya-42 is known")
+	if !strings.Contains(out.String(), "kanariya-42") {
+		t.Fatal(out.String())
+	}
+	out.Reset()
+	if _, err := (Teaching{Local{}, &r}).Resolve(t.Context(), "secret://env/MUSTER_TEST_CANARY"); err == nil {
+		t.Fatal("resolved what is not there")
+	}
+	t.Setenv("MUSTER_TEST_CANARY", "kanariya-42")
+	if got, err := (Teaching{Local{}, &r}).Resolve(t.Context(), "secret://env/MUSTER_TEST_CANARY"); err != nil || got != "kanariya-42" {
+		t.Fatal(got, err)
+	}
+	log.With("with", "kanariya-42").WithGroup("g").Error("said kanariya-42", "text", "token=kanariya-42", "err", fmt.Errorf("refused: %w", errors.New("kanariya-42")),
+		slog.Group("in", "list", []string{"kanariya-42"}), "n", 7, "base64", base64.StdEncoding.EncodeToString([]byte("x:kanariya-42")))
+	if got := out.String(); strings.Contains(got, "kanariya") || strings.Contains(got, "rYW5hcml5YS") || !strings.Contains(got, "g.n=7") || strings.Count(got, Mark) < 6 {
+		t.Error(got)
+	}
+}
+
+func BenchmarkRedactor(b *testing.B) {
+	var r Redactor
+	for i := range 10 {
+		r.Add(fmt.Sprintf("kanariya-%d-in-the-mine", i))
+	}
+	text := strings.Repeat("promoted osaka, timeline 7; nothing secret in here\n", 20000) // 1 MB
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		_ = r.Text(text)
 	}
 }
 

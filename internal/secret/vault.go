@@ -74,7 +74,7 @@ func NewVault(o VaultOptions) (*Vault, error) {
 	if o.CAFile != "" {
 		pem, err := os.ReadFile(o.CAFile)
 		if err != nil {
-			return nil, plan.Wrong("vault.ca_file: %v", "vault.ca_file: %v", err)
+			return nil, plan.Wrong("vault.ca_file can't be read: %v", "vault.ca_file を読み込めません: %v", err)
 		}
 		conf.RootCAs = x509.NewCertPool()
 		if !conf.RootCAs.AppendCertsFromPEM(pem) {
@@ -207,7 +207,7 @@ func (v *Vault) fresh(ctx context.Context) (token string, until time.Time, err e
 	case "kubernetes":
 		jwt, err := os.ReadFile(v.o.JWTFile) // renewed in its file by the kubelet
 		if err != nil {
-			return "", until, plan.Wrong("vault.jwt_file: %v", "vault.jwt_file: %v", err)
+			return "", until, plan.Wrong("vault.jwt_file can't be read: %v", "vault.jwt_file を読み込めません: %v", err)
 		}
 		said["role"], said["jwt"] = v.o.Role, strings.TrimSpace(string(jwt))
 	default:
