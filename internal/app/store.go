@@ -17,7 +17,6 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/secret"
 )
 
 // StoreOptions are how the settings say that the record store is opened. Its password is read for
@@ -25,7 +24,7 @@ import (
 func StoreOptions(c config.Config, hear func(plan.Text)) []journal.Option {
 	out := []journal.Option{journal.Notices(hear)}
 	if ref := c.StorePassword; ref != "" {
-		out = append(out, journal.Password(func(ctx context.Context) (string, error) { return secret.Local{}.Resolve(ctx, ref) }))
+		out = append(out, journal.Password(func(ctx context.Context) (string, error) { return secrets(c).Resolve(ctx, ref) }))
 	}
 	return out
 }
