@@ -36,7 +36,7 @@ func (e *examination) keys(ctx context.Context) {
 		return
 	default:
 		e.add("keys", title, Odd, e.t("off: whoever reads the engine's database or its UI reads what was done and said in every run", "無効です。エンジンのデータベースやUIを読める人は、すべての実施内容を読めます"),
-			e.t("muster key new --keyring FILE, and set encryption.keyring in every process; runs in progress go on", "muster key new --keyring FILE で鍵を作成し、全プロセスで encryption.keyring を設定してください。進行中の実施はそのまま続きます"))
+			e.t("muster key new --keyring FILE, and set encryption.keyring in every process; runs in progress go on", "muster key new --keyring FILE で鍵を作成し、全プロセスで encryption.keyring を設定してください。実施中の訓練・対応はそのまま続きます"))
 		return
 	}
 	codec, err := payloads(ctx, e.l, e.c, nil)
