@@ -103,11 +103,11 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 	var notes []plan.Text
 	facts, err := journal.Inspect(ask, at, StoreOptions(e.c, func(t plan.Text) { notes = append(notes, t) })...)
 	switch {
-	case err != nil && serves != nil && serves.Store == "ok":
-		e.served(title, serves) // which reaches it, from where it runs
-		return
 	case errors.Is(err, journal.ErrEmpty), errors.Is(err, journal.ErrOlder): // the next start sees to it
 		e.add("store", title, Odd, spoken{e.l, err}.Error(), "")
+		return
+	case err != nil && serves != nil && serves.Store == "ok" && !errors.Is(err, journal.ErrNewer):
+		e.served(title, serves) // which reaches it, from where it runs
 		return
 	case err != nil:
 		e.add("store", title, Bad, spoken{e.l, err}.Error(), "")

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"net"
 	"path/filepath"
@@ -97,12 +98,17 @@ func TestTheStoresPrimaryIsLostDuringADrill(t *testing.T) {
 
 func lookedAt(t *testing.T, o Options, id string) Check {
 	t.Helper()
-	for _, c := range Examine(t.Context(), i18n.EN, o.Config) {
+	return checked(t, Examine(t.Context(), i18n.EN, o.Config), id)
+}
+
+func checked(t *testing.T, checks []Check, id string) Check {
+	t.Helper()
+	for _, c := range checks {
 		if c.ID == id {
 			return c
 		}
 	}
-	t.Fatalf("doctor does not look at %s", id)
+	t.Fatalf("nobody looks at %s", id)
 	return Check{}
 }
 
@@ -195,4 +201,36 @@ func serves(t *testing.T, o Options, on *temporaltest.Engine, namespace string) 
 	client := api.Connect("http://"+ln.Addr().String(), token, "en")
 	t.Cleanup(client.Close)
 	return client
+}
+
+// What an upgrade would do to the store is told before it, and a store of a newer muster too.
+func TestAnUpgradeLooksAtTheStore(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "scenario.yaml": tabletop}))
+	path := filepath.Join(t.TempDir(), "journal.db")
+	o.Config.Store = "sqlite:" + path
+	if _, err := MigrateStore(t.Context(), o.Lang, o.Config, nil); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, c := range []struct {
+		change string
+		result Result
+		found  string
+	}{
+		{"SELECT 1", Good, "schema 5"},
+		{"DELETE FROM goose_db_version WHERE version_id = 5", Odd, "an older muster wrote it (schema 4"},
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)", Bad, "a newer muster wrote it (schema 999"},
+	} {
+		if _, err := db.ExecContext(t.Context(), c.change); err != nil {
+			t.Fatal(err)
+		}
+		if k := checked(t, ExamineUpgrade(t.Context(), o.Lang, o.Config, "test"), "store"); k.Result != c.result || !strings.Contains(k.Found, c.found) {
+			t.Errorf("after %s: %+v, want %s", c.change, k, c.found)
+		}
+	}
 }

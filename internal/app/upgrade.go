@@ -34,7 +34,7 @@ func ExamineUpgrade(ctx context.Context, l i18n.Lang, c config.Config, version s
 	e.add("version", e.t("this program", "このプログラム"), Good, "muster "+version, "")
 	e.data()
 	e.space()
-	e.server(ctx)
+	e.store(ctx, e.server(ctx))
 	e.plans()
 	e.openRuns(ctx)
 	return e.checks
