@@ -140,7 +140,7 @@ func (p *postgres) holdPart(conn *pgx.Conn, engine string) {
 				wait, cancel := context.WithTimeout(p.life, silence)
 				_, err := conn.WaitForNotification(wait)
 				cancel()
-				if p.life.Err() != nil || conn.IsClosed() || err != nil && wait.Err() == nil || !alive(p, conn) {
+				if p.life.Err() != nil || conn.IsClosed() || err != nil && wait.Err() == nil || p.seen.replaced(conn.PgConn()) || !alive(p, conn) {
 					break
 				}
 			}

@@ -40,6 +40,8 @@ type dialect interface {
 	setHighest(ctx context.Context, tx *sql.Tx, table string, n int64) error
 	// barred is why nothing may be written, which reading may.
 	barred() error
+	// letGo closes connections that nobody uses: their server may hang.
+	letGo()
 	// told hears what was kept.
 	told(runs []string)
 	close() error
@@ -97,7 +99,7 @@ func (s *database) explain(doing plan.Text, err error) error {
 
 // tryFor is how long a store that is away is tried again before somebody is told: a standby that
 // takes over by itself has done so by then.
-const tryFor = 20 * time.Second
+const tryFor = 25 * time.Second
 
 // again does what may be done twice, until it is settled or the trouble does not pass.
 func again[T any](ctx context.Context, s *database, do func(ctx context.Context) (T, error)) (T, error) {
@@ -106,6 +108,9 @@ func again[T any](ctx context.Context, s *database, do func(ctx context.Context)
 		out, hung, err := once(ctx, s.patience(), do)
 		if err == nil || ctx.Err() != nil || !hung && !s.passes(err) || time.Since(began) > tryFor {
 			return out, err
+		}
+		if hung {
+			s.letGo()
 		}
 		select {
 		case <-time.After(pause):

@@ -37,6 +37,7 @@ func (p *postgres) listen(o options) {
 	p.life, p.stop, p.wake, p.pending = ctx, stop, make(chan struct{}, 1), map[string]bool{}
 	p.working.Go(func() { p.hear(ctx, o) })
 	p.working.Go(func() { p.speak(ctx) })
+	p.working.Go(func() { p.lookAround(ctx, o) })
 }
 
 func (p *postgres) close() error {
@@ -144,6 +145,8 @@ func (p *postgres) hearUntilCut(ctx context.Context, o options) (heard bool) {
 		case err == nil:
 			p.announce(strings.Split(n.Payload, "\n")...)
 		case ctx.Err() != nil || wait.Err() == nil || conn.IsClosed():
+			return true
+		case p.seen.replaced(conn.PgConn()):
 			return true
 		default:
 			try, cancel := context.WithTimeout(ctx, p.patience())

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -74,7 +75,7 @@ func postgresConfig(address string, o options) (_ *pgx.ConnConfig, where string,
 			query.Set("sslmode", mode)
 		}
 	}
-	for name, value := range map[string]string{"target_session_attrs": "read-write", "connect_timeout": "4", "application_name": "muster"} {
+	for name, value := range map[string]string{"target_session_attrs": "read-write", "connect_timeout": "3", "application_name": "muster"} {
 		if !query.Has(name) {
 			query.Set(name, value)
 		}
@@ -140,7 +141,13 @@ type postgres struct {
 }
 
 func (p *postgres) pool(o options) *sql.DB {
-	db := stdlib.OpenDB(*p.config, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error { return withPassword(ctx, c, o) }))
+	db := stdlib.OpenDB(*p.config, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error { return withPassword(ctx, c, o) }),
+		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
+			if p.seen.replaced(c.PgConn()) { // it was opened before another server took over
+				return driver.ErrBadConn
+			}
+			return nil
+		}))
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(4)
 	db.SetConnMaxIdleTime(5 * time.Minute)

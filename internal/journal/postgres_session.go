@@ -39,6 +39,49 @@ func (t *timeline) accept(server, system string, line uint64) error {
 	return nil
 }
 
+// replaced reports whether a newer timeline was seen than that of a connection.
+func (t *timeline) replaced(c *pgconn.PgConn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	line, ok := c.CustomData()[lineKey].(uint64)
+	return ok && line < t.newest
+}
+
+// lineKey is where a connection keeps its server's timeline.
+const lineKey = "muster timeline"
+
+// lookAround asks all servers from time to time whether one took over while the one that is worked
+// with goes on and does not know, as when a standby was promoted by mistake. Connections to it are
+// then used no more.
+func (p *postgres) lookAround(ctx context.Context, o options) {
+	if len(p.servers) < 2 {
+		return
+	}
+	tick := time.NewTicker(silence)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		servers := survey(ctx, p.config, o)
+		p.seen.mu.Lock()
+		before := p.seen.newest
+		for _, s := range servers {
+			if s.Err == nil && s.system == p.seen.system && s.line > p.seen.newest {
+				p.seen.newest = s.line
+			}
+		}
+		now := p.seen.newest
+		p.seen.mu.Unlock()
+		if now > before {
+			o.tell(plan.Say("record store %s: another server took over (timeline %d, %d before); muster goes over to it", "記録の保存先 %s: 別のサーバーに引き継がれました（タイムライン %d、以前は %d）。musterも切り替えます", p.where, now, before))
+			p.letGo()
+		}
+	}
+}
+
 // accepting lets only servers through that take writes and are the newest that was seen, and sees to
 // it that an acknowledged commit is on disk there, and at the standby that it waits for.
 func (p *postgres) accepting(config *pgx.ConnConfig) *pgx.ConnConfig {
@@ -59,6 +102,7 @@ func (p *postgres) accepting(config *pgx.ConnConfig) *pgx.ConnConfig {
 		if err := p.seen.accept(c.Conn().RemoteAddr().String(), is.system, is.line); err != nil {
 			return err
 		}
+		c.CustomData()[lineKey] = is.line
 		return c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')`).Close()
 	}
 	return config

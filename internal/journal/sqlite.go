@@ -159,6 +159,8 @@ func (*sqliteFile) passes(error) bool { return false }
 // It waits 10 s for other processes by itself.
 func (*sqliteFile) patience() time.Duration { return 0 }
 
+func (*sqliteFile) letGo() {}
+
 func (*sqliteFile) told([]string) {}
 
 func (*sqliteFile) close() error { return nil }
