@@ -146,7 +146,7 @@ func (s *Server) health(ctx context.Context) Health {
 		h.OK, h.Engine = false, err.Error()
 	}
 	if err := s.Store.Ping(ctx); err != nil {
-		h.OK, h.Store = false, err.Error()
+		h.OK, h.Store = false, spoken(ctx, err)
 	}
 	if a, known := identity.From(ctx); !known || a.Limit != nil {
 		if !h.OK {
@@ -161,6 +161,15 @@ func (s *Server) health(ctx context.Context) Health {
 		h.Evidence, h.Places = s.sealing()
 	}
 	return h
+}
+
+// spoken is an error in the reader's language where it has one.
+func spoken(ctx context.Context, err error) string {
+	var both interface{ Said() plan.Text }
+	if errors.As(err, &both) {
+		return both.Said().In(string(lang(ctx)))
+	}
+	return err.Error()
 }
 
 // sealing says how it stands with evidence, and with each place that copies go to.

@@ -12,12 +12,21 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/journal"
 )
 
 // openCopy opens a copy of a record store's file, so that reading it changes nothing:
-// not the file, nor what lies beside it. A store that is in use gives its state now.
+// not the file, nor what lies beside it. A store that is in use gives its state now. One in
+// PostgreSQL is read where it is.
 func (c *command) openCopy(ctx context.Context, store string) (journal.Store, func(), error) {
+	if strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://") {
+		s, err := journal.Open(ctx, store, append(app.StoreOptions(c.config, c.noted), journal.AsItIs())...)
+		if err != nil {
+			return nil, nil, app.StoreTrouble(c.lang, err)
+		}
+		return s, func() { _ = s.Close() }, nil
+	}
 	path := strings.TrimPrefix(store, "sqlite:")
 	if _, err := os.Stat(path); err != nil {
 		return nil, nil, mistake(fmt.Errorf("%s", c.t("the record store %s can't be read: %v", "記録 %s を読めません: %v", path, bare(err))),

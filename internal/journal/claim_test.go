@@ -71,8 +71,7 @@ func errText(err error) string {
 }
 
 // Who lost its part to another engine's server writes no more, until it has it again.
-func TestWhoLostTheStoreWritesNoMore(t *testing.T) {
-	pair := pgtest.StartPair(t)
+func testWhoLostTheStoreWritesNoMore(t *testing.T, pair *pgtest.Pair) {
 	address, password := pair.NewDatabase(t)
 	first, other := opened(t, address, journal.Password(password)), opened(t, address, journal.Password(password))
 	if err := claim(t, first, "tokyo", 0); err != nil {

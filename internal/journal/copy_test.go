@@ -50,8 +50,7 @@ func fill(t *testing.T, s journal.Store) {
 }
 
 // An installation moves from one kind of store to the other and back, and nothing of it changes.
-func TestAWholeStoreMoves(t *testing.T) {
-	pair := pgtest.StartPair(t)
+func testAWholeStoreMoves(t *testing.T, pair *pgtest.Pair) {
 	first := "sqlite:" + filepath.Join(t.TempDir(), "journal.db")
 	s := opened(t, first)
 	fill(t, s)
@@ -104,8 +103,7 @@ func TestAWholeStoreMoves(t *testing.T) {
 }
 
 // While a muster works with a store, no copy is made that would miss what comes after.
-func TestNoCopyIsMadeBesideAMuster(t *testing.T) {
-	pair := pgtest.StartPair(t)
+func testNoCopyIsMadeBesideAMuster(t *testing.T, pair *pgtest.Pair) {
 	address, password := pair.NewDatabase(t)
 	s := opened(t, address, journal.Password(password))
 	if err := s.Append(t.Context(), []run.Event{remark("r1", "w", 1)}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (t *trouble) Error() string {
 	if t.err == nil || t.silent {
 		return t.text.EN
 	}
-	return t.text.EN + ": " + t.err.Error()
+	return t.text.EN + ": " + saidOf(t.err).EN
 }
 
 // Said is the trouble in both languages.
@@ -77,7 +78,15 @@ func saidOf(err error) plan.Text {
 	if s, ok := err.(interface{ Said() plan.Text }); ok {
 		return s.Said()
 	}
-	return plan.Text{EN: err.Error(), JA: err.Error()}
+	// A driver says the same of every try, on lines of their own.
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	one := strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")
+	return plan.Text{EN: one, JA: one}
 }
 
 // explain says what went wrong with the store and the way out.

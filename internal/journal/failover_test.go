@@ -173,8 +173,7 @@ func databaseOf(s *pgtest.Server, address string) *pgtest.Server {
 }
 
 // The answer to a commit is lost: what was asked is done once, and its sender hears that it is done.
-func TestTheAnswerToACommitIsLost(t *testing.T) {
-	p := pgtest.StartPair(t)
+func testTheAnswerToACommitIsLost(t *testing.T, p *pgtest.Pair) {
 	address, password := p.NewDatabase(t)
 	cut := newCutter(t, net.JoinHostPort(p.Tokyo.Host, fmt.Sprint(p.Tokyo.Port)))
 	address = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", p.User, cut.address, address[strings.LastIndex(address, "/")+1:])

@@ -50,8 +50,7 @@ func bilingual(t *testing.T, err error, en, ja string) {
 
 // A newer schema in PostgreSQL is refused and left as it is, as in a file; an older one is only
 // looked at where somebody only looks.
-func TestPostgreSQLSchemas(t *testing.T) {
-	pair := pgtest.StartPair(t)
+func testPostgreSQLSchemas(t *testing.T, pair *pgtest.Pair) {
 	address, password := pair.NewDatabase(t)
 	at := databaseOf(pair.Tokyo, address)
 	if _, err := journal.Inspect(t.Context(), address, journal.Password(password)); !errors.Is(err, journal.ErrEmpty) {
@@ -115,8 +114,7 @@ func TestPostgreSQLSchemas(t *testing.T) {
 }
 
 // A database whose names could not all be written is refused.
-func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
-	pair := pgtest.StartPair(t)
+func testADatabaseOfAnotherEncodingIsRefused(t *testing.T, pair *pgtest.Pair) {
 	address, password := pair.NewDatabase(t)
 	pair.Tokyo.Exec(t, "CREATE DATABASE japanese ENCODING 'EUC_JP' TEMPLATE template0")
 	_, err := journal.Open(t.Context(), address[:strings.LastIndex(address, "/")+1]+"japanese", journal.Password(password))

@@ -16,12 +16,26 @@ func TestSQLite(t *testing.T) {
 	})
 }
 
+// What does not hurt the servers shares a pair of them.
 func TestPostgreSQL(t *testing.T) {
 	pair := pgtest.StartPair(t)
-	journaltest.Run(t, func(t *testing.T) journal.Store {
-		address, password := pair.NewDatabase(t)
-		return opened(t, address, journal.Password(password))
+	t.Run("Suite", func(t *testing.T) {
+		journaltest.Run(t, func(t *testing.T) journal.Store {
+			address, password := pair.NewDatabase(t)
+			return opened(t, address, journal.Password(password))
+		})
 	})
+	for name, test := range map[string]func(*testing.T, *pgtest.Pair){
+		"AWholeStoreMoves":                    testAWholeStoreMoves,
+		"NoCopyIsMadeBesideAMuster":           testNoCopyIsMadeBesideAMuster,
+		"Schemas":                             testPostgreSQLSchemas,
+		"ADatabaseOfAnotherEncodingIsRefused": testADatabaseOfAnotherEncodingIsRefused,
+		"WhoLostTheStoreWritesNoMore":         testWhoLostTheStoreWritesNoMore,
+		"TheAnswerToACommitIsLost":            testTheAnswerToACommitIsLost,
+		"TheServerProvesWhoItIs":              testTheServerProvesWhoItIs,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, pair) })
+	}
 }
 
 func opened(t *testing.T, address string, more ...journal.Option) journal.Store {

@@ -1,0 +1,100 @@
+package journal_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/pgtest"
+)
+
+// A server that does not prove who it is gets no password: with a certificate of the named CA and for its
+// name it is taken, with another CA's it is not.
+func testTheServerProvesWhoItIs(t *testing.T, pair *pgtest.Pair) {
+	dir := pgtest.Dir(t)
+	own, other := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "other.pem")
+	certificate(t, own, filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"))
+	certificate(t, other, filepath.Join(dir, "x.pem"), filepath.Join(dir, "x.key"))
+	for _, name := range []string{"server.pem", "server.key"} {
+		if err := pair.Tokyo.Own(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		pair.Tokyo.Exec(t, "ALTER SYSTEM SET "+map[string]string{"server.pem": "ssl_cert_file", "server.key": "ssl_key_file"}[name]+" = '"+filepath.Join(dir, name)+"'")
+	}
+	pair.Tokyo.Exec(t, "ALTER SYSTEM SET ssl = on")
+	pair.Tokyo.Exec(t, "SELECT pg_reload_conf()")
+	address, password := pair.NewDatabase(t)
+	at, err := url.Parse(address[:len("postgres://")] + pair.User + "@" + net.JoinHostPort(pair.Tokyo.Host, port(pair.Tokyo.Port)) + address[lastSlash(address):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(ca string) string {
+		at.RawQuery = url.Values{"sslmode": {"verify-full"}, "sslrootcert": {ca}}.Encode()
+		return at.String()
+	}
+	pgtest.Eventually(t, 20*time.Second, func() string { // until the setting counts
+		s, err := journal.Open(t.Context(), with(own), journal.Password(password))
+		if err != nil {
+			return err.Error()
+		}
+		return errTextOrNothing(s.Close())
+	})
+	unknown := new(x509.UnknownAuthorityError)
+	if _, err := journal.Open(t.Context(), with(other), journal.Password(password)); !errors.As(err, unknown) {
+		t.Errorf("a server of another CA: %v, want x509.UnknownAuthorityError", err)
+	}
+}
+
+func port(n int) string { return big.NewInt(int64(n)).String() }
+
+func lastSlash(s string) int {
+	i := len(s) - 1
+	for s[i] != '/' {
+		i--
+	}
+	return i
+}
+
+// certificate makes a CA and a server's certificate for loopback.
+func certificate(t *testing.T, ca, cert, key string) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	newKey := func() *ecdsa.PrivateKey {
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		must(err)
+		return k
+	}
+	write := func(name, kind string, der []byte) {
+		must(os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+	}
+	caKey, serverKey := newKey(), newKey()
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: ca}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, root, root, caKey.Public(), caKey)
+	must(err)
+	write(ca, "CERTIFICATE", der)
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "server"}, NotBefore: root.NotBefore, NotAfter: root.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err = x509.CreateCertificate(rand.Reader, leaf, root, serverKey.Public(), caKey)
+	must(err)
+	write(cert, "CERTIFICATE", der)
+	der, err = x509.MarshalECPrivateKey(serverKey)
+	must(err)
+	write(key, "EC PRIVATE KEY", der)
+}
