@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -97,7 +98,9 @@ func postgresConfig(address string, o options) (_ *pgx.ConnConfig, where string,
 	config.DialFunc = (&net.Dialer{KeepAlive: 5 * time.Second, Control: deadpeer.Control}).DialContext
 	// Locks are taken by the first statement of a transaction; the next must see what others wrote meanwhile.
 	config.RuntimeParams["default_transaction_isolation"] = "read committed"
-	config.RuntimeParams["idle_in_transaction_session_timeout"] = "60000"
+	if !o.alone { // who copies a whole store reads one side while the other waits
+		config.RuntimeParams["idle_in_transaction_session_timeout"] = "60000"
+	}
 	return config, fmt.Sprintf("postgres://%s/%s", strings.Join(hosts, ","), config.Database), nil
 }
 
@@ -277,6 +280,9 @@ func (p *postgres) because(err error) plan.Text {
 	}
 	if errors.As(err, new(interface{ Said() plan.Text })) {
 		return plan.Text{}
+	}
+	if errors.As(err, new(*tls.CertificateVerificationError)) {
+		return plan.Say("the server does not prove that it is the one that was named; sslrootcert names a CA of your own", "接続先が指定したサーバーであることを確認できません。自前のCAは sslrootcert で指定してください")
 	}
 	if p.passes(err) || errors.Is(err, context.DeadlineExceeded) {
 		return plan.Say("no server that takes writes answers; what was acknowledged is kept, and muster goes on by itself once one does", "書き込みを受け付けるサーバーから応答がありません。記録済みの内容は保持されており、応答があれば自動で続行します")

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -189,10 +190,17 @@ func survey(ctx context.Context, config *pgx.ConnConfig, o options) []Server {
 // neither took over from the other none is.
 func (p *postgres) choose(servers []Server, o options) error {
 	var newest Server
+	var unproven error
 	for _, s := range servers {
-		if s.Err == nil && s.line > newest.line {
+		switch {
+		case s.Err == nil && s.line > newest.line:
 			newest = s
+		case errors.As(s.Err, new(*tls.CertificateVerificationError)):
+			unproven = s.Err
 		}
+	}
+	if newest.line == 0 && unproven != nil { // waiting does not mend it
+		return unproven
 	}
 	for _, s := range servers {
 		switch {

@@ -52,9 +52,11 @@ func testTheServerProvesWhoItIs(t *testing.T, pair *pgtest.Pair) {
 		return errTextOrNothing(s.Close())
 	})
 	unknown := new(x509.UnknownAuthorityError)
-	if _, err := journal.Open(t.Context(), with(other), journal.Password(password)); !errors.As(err, unknown) {
+	_, err = journal.Open(t.Context(), with(other), journal.Password(password))
+	if !errors.As(err, unknown) {
 		t.Errorf("a server of another CA: %v, want x509.UnknownAuthorityError", err)
 	}
+	bilingual(t, err, "does not prove", "確認できません")
 }
 
 func port(n int) string { return big.NewInt(int64(n)).String() }
