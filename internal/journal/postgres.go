@@ -228,6 +228,7 @@ func (*postgres) patience() time.Duration { return 10 * time.Second }
 
 func (p *postgres) passes(err error) bool {
 	var refused *pgconn.PgError
+	var connecting *pgconn.ConnectError
 	switch {
 	case errors.As(err, &refused):
 		switch class := refused.Code[:2]; {
@@ -238,13 +239,14 @@ func (p *postgres) passes(err error) bool {
 			return true
 		}
 		return false
+	case errors.As(err, &connecting): // also where one server was refused as the older one: the other may come
+		return true
 	case errors.Is(err, context.Canceled), errors.Is(err, sql.ErrNoRows), errors.As(err, new(*trouble)), errors.As(err, new(interface{ Said() plan.Text })):
 		return false
 	}
 	// What no server said came from the network.
-	var connecting *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connecting) || errors.As(err, &network) || pgconn.SafeToRetry(err) || pgconn.Timeout(err) || broken(err)
+	return errors.As(err, &network) || pgconn.SafeToRetry(err) || pgconn.Timeout(err) || broken(err)
 }
 
 // letGo closes the connections that nobody uses.
