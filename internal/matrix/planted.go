@@ -135,7 +135,7 @@ func plantOne(ctx context.Context, tree string, p Plant) (Verdict, error) {
 	if out, err := vet.CombinedOutput(); err != nil {
 		return Verdict{}, fmt.Errorf("the planted defect does not compile: %w\n%s", err, out)
 	}
-	verdicts, err := runPackage(ctx, tree, p.By.Package, []Proof{p.By}, 6*time.Minute, "-vet=off")
+	verdicts, err := runPackage(ctx, tree, p.By.Package, []Proof{p.By}, 4*time.Minute, "-vet=off")
 	return verdicts[p.By], err
 }
 
