@@ -50,6 +50,9 @@ func certificates(c config.Config) []metrics.Certificate {
 	for _, file := range sites {
 		add("site", strings.TrimSuffix(filepath.Base(file), ".pem"), file)
 	}
+	if c.Encrypted() {
+		add("server", "", c.TLS.CertFile)
+	}
 	if t := c.Temporal.TLS; t.CertFile != "" {
 		add("engine_client", "", t.CertFile)
 	}

@@ -7,6 +7,7 @@ var LogKeys = map[string]string{
 	"run":       "ID of a run",
 	"scenario":  "name of a scenario",
 	"schedule":  "row of the programme",
+	"schedules": "rows of the programme",
 	"occasion":  "ID of a due day",
 	"system":    "name of a system of the estate",
 	"site":      "name of a site of the estate",

@@ -14,7 +14,7 @@ import (
 // values would have no bound.
 var labels = map[string]string{
 	"action":      "the actions that are compiled in",
-	"certificate": "`gateway_ca`, `site`, `engine_client`, `engine_ca`",
+	"certificate": "`server`, `gateway_ca`, `site`, `engine_client`, `engine_ca`",
 	"channel":     "the channels of the settings",
 	"depth":       "the depths of runs; `none` where a run's is not known",
 	"for":         "what people are asked to do (`decision`, `approval`, `step` and so on); of break-glass `activation`, `recovery`, `step`",
@@ -31,10 +31,9 @@ var labels = map[string]string{
 	"route":       "the routes of the API; `none`",
 	"row":         "rows of the programme",
 	"scenario":    "the scenarios of the plans directory",
-	"schedule":    "the schedules of the plans directory",
 	"site":        "the estate's sites",
 	"source":      "the alarm sources of the settings",
-	"state":       "states of runs, findings, proofs or evidence",
+	"state":       "states of runs, findings, proofs, evidence or schedules",
 	"status":      "HTTP statuses; of planned drills what became of them",
 	"system":      "the estate's systems",
 	"verdict":     "`met`, `missed`, `not_proven`",

@@ -50,6 +50,7 @@ func sample() *metrics.Metrics {
 		return []proof.System{{System: "orders", Properties: []proof.Property{{Property: outcome.RTO, State: proof.Fresh, At: &at}}}}, at, nil
 	})
 	m.Programme(func(context.Context) ([]programme.Item, error) { return []programme.Item{{Row: "autumn"}}, nil })
+	m.Schedules([]string{"in_effect", "paused"}, func(context.Context) (map[string]int, error) { return map[string]int{"in_effect": 1}, nil })
 	s := 60.0
 	var figures []metrics.Figure
 	for _, kind := range []string{"rto", "rpo", "rlo", "restore", "restore_point", "failback_outage"} {
