@@ -45,7 +45,9 @@ type Certificate struct {
 }
 
 // CertificateKinds are the values of the label certificate.
-func CertificateKinds() []string { return []string{"server", "gateway_ca", "site", "engine_client", "engine_ca"} }
+func CertificateKinds() []string {
+	return []string{"server", "gateway_ca", "site", "engine_client", "engine_ca"}
+}
 
 // Plant is where the parts of an installation are asked how they are.
 type Plant struct {
