@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -20,6 +21,10 @@ func (i *Installation) startMuster(ctx context.Context) error {
 	binary, err := i.install(i.Binary, "muster")
 	if err != nil {
 		return err
+	}
+	// What the engine keeps of runs is encrypted with keys that it never sees.
+	if out, err := exec.CommandContext(ctx, binary, "key", "new", "--keyring", filepath.Join(i.home, "keyring")).CombinedOutput(); err != nil {
+		return fmt.Errorf("make the keys of the histories: %w: %s", err, last(string(out), 5))
 	}
 	if err := i.startServer(ctx, binary); err != nil {
 		return err
@@ -43,6 +48,13 @@ func (i *Installation) member(p Part) (engine authority.Pair, err error) {
 	if err := os.Symlink(i.Plans, filepath.Join(i.folder(p), "plans")); err != nil {
 		return engine, err
 	}
+	keys, err := os.ReadFile(filepath.Join(i.home, "keyring"))
+	if err != nil {
+		return engine, err
+	}
+	if err := i.secret(p, "keyring", string(keys)); err != nil {
+		return engine, err
+	}
 	return i.engineCA.IssueAs(filepath.Join(i.folder(p), "tls"), "engine", string(p))
 }
 
@@ -63,7 +75,7 @@ func (i *Installation) startServer(ctx context.Context, binary string) error {
 	}
 	return i.begin(ctx, &part{name: Server,
 		launch: func() (*child.Process, error) {
-			return i.process(Server, binary, []string{"MUSTER_CONFIG=muster.yaml", "MUSTER_LANG=" + string(i.Lang), "MUSTER_STORE=" + i.records(),
+			return i.process(Server, binary, []string{"MUSTER_CONFIG=muster.yaml", i.keyring(Server), "MUSTER_LANG=" + string(i.Lang), "MUSTER_STORE=" + i.records(),
 				fmt.Sprintf("MUSTER_LISTEN=127.0.0.1:%d", i.ports["muster"]), "MUSTER_PUBLIC_URL=" + i.URL(), "MUSTER_TEMPORAL_ADDRESS=" + i.EngineAddress()}, "server")
 		},
 		answers: func(ctx context.Context) error {
@@ -85,14 +97,13 @@ func (i *Installation) startServer(ctx context.Context, binary string) error {
 	})
 }
 
-// recordsOnPostgreSQL says that this muster keeps records in PostgreSQL.
-const recordsOnPostgreSQL = false
+// keyring is the setting by which a part finds the keys of the histories.
+func (i *Installation) keyring(p Part) string {
+	return "MUSTER_ENCRYPTION_KEYRING=secret://file" + filepath.Join(i.folder(p), "keyring")
+}
 
 // records is the address of the record store.
 func (i *Installation) records() string {
-	if !recordsOnPostgreSQL {
-		return "sqlite:data/journal.db"
-	}
 	return fmt.Sprintf("postgres://muster@127.0.0.1:%d/muster?sslmode=verify-full&sslrootcert=tls/ca.pem&sslcert=tls/database.pem&sslkey=tls/database-key.pem", i.ports["postgres"])
 }
 
@@ -105,7 +116,7 @@ func (i *Installation) startWorker(ctx context.Context, binary string, site Part
 		return err
 	}
 	p := &part{name: site, launch: func() (*child.Process, error) {
-		return i.process(site, binary, []string{"MUSTER_CONFIG=muster.yaml", "MUSTER_LANG=" + string(i.Lang), "MUSTER_SITE=" + string(site),
+		return i.process(site, binary, []string{"MUSTER_CONFIG=muster.yaml", i.keyring(site), "MUSTER_LANG=" + string(i.Lang), "MUSTER_SITE=" + string(site),
 			"MUSTER_TEMPORAL_ADDRESS=" + i.EngineAddress()}, "worker")
 	}}
 	p.answers = func(ctx context.Context) error {

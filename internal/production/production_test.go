@@ -51,6 +51,7 @@ func TestADrillGoesThroughProductionWhoseEngineServerAndStoreAreKilled(t *testin
 	var installed *production.Installation
 	var said talk
 	killed := map[production.Part]time.Duration{}
+	var rows, inClear int
 	err = demo.Run(ctx, demo.Options{Dir: dir, Lang: i18n.EN, Out: &said, Talk: &said, Binary: there(t, filepath.Join(bin, "muster"), "make build"),
 		Install: func(ctx context.Context, p demo.Place) (demo.Installation, error) {
 			i, err := production.Start(ctx, p, programs)
@@ -65,6 +66,11 @@ func TestADrillGoesThroughProductionWhoseEngineServerAndStoreAreKilled(t *testin
 				return err
 			}
 			return phases(ctx, c, id, func(phase run.Phase) error {
+				if phase == run.Closing {
+					var err error
+					rows, inClear, err = histories(ctx, installed, dir, "Ito Sakura")
+					return err
+				}
 				part, ok := blows[phase]
 				if !ok {
 					return nil
@@ -107,6 +113,13 @@ func TestADrillGoesThroughProductionWhoseEngineServerAndStoreAreKilled(t *testin
 	if rep.Run.Verdict != run.Met || rep.Run.State != run.Recovered || s.RTO.ActualS == nil || s.RPO.LostMarkers == nil || *s.RPO.LostMarkers != 0 ||
 		s.Failback.SingleWriter == nil || !*s.Failback.SingleWriter || s.Failback.Writer != "tokyo" {
 		t.Errorf("verdict %s, %s, %+v", rep.Run.Verdict, rep.Run.State, s)
+	}
+	// The records were in PostgreSQL, and nothing of them in the engine's database can be read.
+	if _, err := os.Stat(filepath.Join(dir, "installation", "server", "data", "journal.db")); err == nil {
+		t.Error("the server keeps records in a file")
+	}
+	if inClear != 0 || rows == 0 {
+		t.Errorf("%d of %d rows of the engine's histories can be read: they name a person of the plan", inClear, rows)
 	}
 	acted := map[string]int{}
 	for _, x := range rep.Steps {
@@ -156,6 +169,18 @@ func strangers(ctx context.Context, i *production.Installation, dir string) erro
 		return errors.New("the server answered in clear")
 	}
 	return nil
+}
+
+// histories counts the rows of the engine's histories, and those in which a word stands in clear.
+func histories(ctx context.Context, i *production.Installation, dir, word string) (rows, inClear int, err error) {
+	certs := filepath.Join(dir, "installation", "temporal", "tls")
+	c, err := pgx.Connect(ctx, "postgres://temporal@"+i.StoreAddress()+"/temporal?sslmode=verify-ca&sslrootcert="+certs+"/ca.pem&sslcert="+certs+"/database.pem&sslkey="+certs+"/database-key.pem")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = c.Close(ctx) }()
+	err = c.QueryRow(ctx, "SELECT count(*), count(*) FILTER (WHERE position(convert_to($1, 'UTF8') in data) > 0) FROM history_node", word).Scan(&rows, &inClear)
+	return rows, inClear, err
 }
 
 // phases calls at as soon as each phase of a run has begun, and returns when the run has ended.
