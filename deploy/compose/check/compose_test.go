@@ -59,6 +59,9 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 				t.Errorf("%s may write %s", name, rel)
 			}
 		}
+		if slices.Contains(s.Command, "worker") && s.Hostname != name {
+			t.Errorf("%s: the ledger takes the next container for another machine: hostname is %q", name, s.Hostname)
+		}
 		for _, port := range s.Ports {
 			if name != "muster" && port.HostIP != "127.0.0.1" {
 				t.Errorf("%s publishes %s beyond this machine", name, port.Published)
