@@ -63,7 +63,8 @@ func start(o demo.Options, bin string) error {
 
 // Programs finds what is not muster's own.
 func Programs(bin string) (production.Binaries, error) {
-	p := production.Binaries{Temporal: filepath.Join(bin, "reference", "temporal-server"), SchemaTool: filepath.Join(bin, "reference", "temporal-sql-tool")}
+	p := production.Binaries{Temporal: filepath.Join(bin, "reference", "temporal-server"), SchemaTool: filepath.Join(bin, "reference", "temporal-sql-tool"),
+		Alerts: filepath.Join(bin, "..", "deploy", "prometheus", "alerts.yaml")}
 	for _, f := range []string{p.Temporal, p.SchemaTool} {
 		if _, err := os.Stat(f); err != nil {
 			return p, fmt.Errorf("%s is not there: make temporal", f)

@@ -26,6 +26,7 @@ type Binaries struct {
 	Temporal   string // temporal-server
 	SchemaTool string // temporal-sql-tool
 	Prometheus string
+	Alerts     string // file of alert rules for it, deploy/prometheus/alerts.yaml
 }
 
 // certificatesLast is how long certificates are good: they are made anew with every set-up.

@@ -42,7 +42,7 @@ func TestADrillGoesThroughProductionWhoseEngineServerAndStoreAreKilled(t *testin
 	defer cancel()
 	bin := binaries(t)
 	programs := production.Binaries{Temporal: there(t, filepath.Join(bin, "reference", "temporal-server"), "make temporal"),
-		SchemaTool: there(t, filepath.Join(bin, "reference", "temporal-sql-tool"), "make temporal")}
+		SchemaTool: there(t, filepath.Join(bin, "reference", "temporal-sql-tool"), "make temporal"), Alerts: filepath.Join(bin, "..", "deploy", "prometheus", "alerts.yaml")}
 	var err error
 	if programs.Prometheus, err = exec.LookPath("prometheus"); err != nil {
 		t.Fatalf("%v: install the package prometheus", err)

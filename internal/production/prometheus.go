@@ -28,6 +28,13 @@ func (i *Installation) startPrometheus(ctx context.Context) error {
 			return err
 		}
 	}
+	alerts, err := os.ReadFile(i.programs.Alerts)
+	if err != nil {
+		return err
+	}
+	if err := i.write(Prometheus, "rules/alerts.yaml", alerts); err != nil {
+		return err
+	}
 	if err := i.trust(Prometheus); err != nil {
 		return err
 	}

@@ -47,8 +47,7 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 		}
 		for _, v := range s.Volumes {
 			rel, err := filepath.Rel(filepath.Dir(file), v.Source)
-			made := strings.HasPrefix(rel, "certificates") || rel == "plans" || // before the first start
-				strings.HasPrefix(rel, "../prometheus") || strings.HasPrefix(rel, "../grafana") // alerts and dashboards
+			made := strings.HasPrefix(rel, "certificates") || rel == "plans" // before the first start
 			if v.Type != "bind" || err != nil || made {
 				continue
 			}
