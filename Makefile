@@ -108,9 +108,9 @@ check: build tools lint generated check-selftest licences alerts ## everything a
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
 	cd deploy/temporal && $(GO) mod tidy -diff
-	cd deploy/kubernetes/check && $(GO) test ./... && $(GO) mod tidy -diff
-	cd deploy/dist && $(GO) test ./... && $(GO) mod tidy -diff
-	cd deploy/compose/check && $(GO) test ./... && $(GO) mod tidy -diff
+	cd deploy/kubernetes/check && $(GO) test -count=1 ./... && $(GO) mod tidy -diff
+	cd deploy/dist && $(GO) test -count=1 ./... && $(GO) mod tidy -diff
+	cd deploy/compose/check && $(GO) test -count=1 ./... && $(GO) mod tidy -diff
 	$(GO) mod verify
 
 lint: tools ## formatting, vet, staticcheck and workflowcheck

@@ -65,6 +65,11 @@ if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 const before = `#!/bin/sh
 set -e
 if [ "$1" = remove ] || [ "$1" = 0 ]; then
-	if [ -d /run/systemd/system ]; then systemctl disable --now muster.service muster-server.service 'muster-worker@*.service' || true; fi
+	if [ -d /run/systemd/system ]; then systemctl disable --now muster.service muster-server.service || true; fi
+	# An instance is disabled by its own name only.
+	if [ -d /run/systemd/system ]; then systemctl stop 'muster-worker@*.service' || true; fi
+	for unit in /etc/systemd/system/*.wants/muster-worker@*.service; do
+		if [ -L "$unit" ]; then rm -f "$unit"; fi
+	done
 fi
 `

@@ -23,6 +23,7 @@ import (
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/keyring"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -49,8 +50,8 @@ func (e *examination) openRuns(ctx context.Context) {
 		e.add("runs", title, Good, e.t("none: no engine has run here", "なし (ここではエンジンが動いたことがありません)"), "")
 		return
 	case err != nil:
-		e.add("runs", title, Odd, e.t("the engine does not answer, so nobody can tell: %v", "エンジンが応答しないため確認できません: %v", err),
-			e.t("Run this while the old version is still up", "旧版が稼働している間に実行してください"))
+		e.add("runs", title, Bad, e.t("nobody can tell, for the engine can't be asked: %v", "エンジンに問い合わせできないため確認できません: %v", err),
+			e.t("Run this while the old version is still up, with the settings that it has", "旧版が稼働している間に、同じ設定で実行してください"))
 		return
 	}
 	defer c.Close()
@@ -72,7 +73,10 @@ func (e *examination) openRuns(ctx context.Context) {
 	var safe []string
 	for _, w := range open {
 		id := w.GetExecution().GetWorkflowId()
-		err := replay(ctx, c, replayer, w)
+		err := fmt.Errorf("%s", e.t("this version has no workflow %q", "この版にはワークフロー %q がありません", w.GetType().GetName()))
+		if workflows.IsOurs(w.GetType().GetName()) {
+			err = replay(ctx, c, replayer, w)
+		}
 		if err == nil {
 			safe = append(safe, id)
 			continue
@@ -115,7 +119,8 @@ func replayer(codec *keyring.Codec) (worker.WorkflowReplayer, error) {
 	return worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: data, FailureConverter: failures})
 }
 
-// underWay is every open workflow of the kinds that muster has.
+// underWay is every open workflow of the kinds that muster has, and whatever else servers work on: a
+// kind that this program lacks stands still on it.
 func underWay(ctx context.Context, c client.Client) ([]*workflowpb.WorkflowExecutionInfo, error) {
 	var out []*workflowpb.WorkflowExecutionInfo
 	for next := []byte(nil); ; {
@@ -124,7 +129,7 @@ func underWay(ctx context.Context, c client.Client) ([]*workflowpb.WorkflowExecu
 			return nil, err
 		}
 		for _, w := range page.GetExecutions() {
-			if workflows.IsOurs(w.GetType().GetName()) {
+			if workflows.IsOurs(w.GetType().GetName()) || w.GetTaskQueue() == plan.ControlQueue {
 				out = append(out, w)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -67,6 +68,18 @@ func TestAnUpgradeIsTriedBeforeIt(t *testing.T) {
 	if _, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "foreign-1", TaskQueue: "foreign"}, workflows.TypeRun, map[string]any{"run": "foreign-1"}); err != nil {
 		t.Fatal(err)
 	}
+	// One of a kind that this program lacks, for the servers to work on.
+	if _, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "newer-1", TaskQueue: plan.ControlQueue}, "Newer"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, "the run of a newer kind is named", func() bool {
+		for _, k := range ExamineUpgrade(t.Context(), o.Lang, o.Config, "next") {
+			if k.ID == "run newer-1" {
+				return k.Result == Bad
+			}
+		}
+		return false
+	})
 	if _, err := c.QueryWorkflow(t.Context(), "foreign-1", "", client.QueryTypeStackTrace); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +98,7 @@ func TestAnUpgradeIsTriedBeforeIt(t *testing.T) {
 	if err := up.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if k := found("runs"); k.Result != Odd || !strings.Contains(k.WayOut, "still up") {
+	if k := found("runs"); k.Result != Bad || !strings.Contains(k.WayOut, "still up") {
 		t.Errorf("with the engine down: %+v", k)
 	}
 }

@@ -57,6 +57,12 @@ func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 	p := Pair{Cert: filepath.Join(dir, file+".pem"), Key: filepath.Join(dir, file+"-key.pem")}
 	pair, err := p.Load()
 	if errors.Is(err, fs.ErrNotExist) {
+		// A new authority shuts every door that trusts the old one, so half of one is not made whole.
+		for file, other := range map[string]string{p.Cert: p.Key, p.Key: p.Cert} {
+			if _, err := os.Stat(file); err == nil {
+				return nil, fmt.Errorf("%s is there and %s is not: bring the authority's folder back from where it is kept; or, to begin anew everywhere, remove both and every certificate made by it", file, other)
+			}
+		}
 		made, err := New(name, keptFor)
 		if err != nil {
 			return nil, err

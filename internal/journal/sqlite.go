@@ -46,6 +46,9 @@ func openSQLite(ctx context.Context, path string, o options) (_ *database, err e
 	if err := claim(ctx, path); err != nil {
 		return nil, err
 	}
+	if err := closeToOthers(path); err != nil { // not before it is known to be ours
+		return nil, err
+	}
 	pragmas := []string{"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)"}
 	if s.write, err = sql.Open("sqlite", dsn(path, pragmas...)); err != nil {
 		return nil, err
@@ -71,8 +74,8 @@ func dsn(path string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }
 
-// makePrivate sees to a file that only its owner can read; it holds names, contacts
-// and decisions. SQLite gives its side files the mode of the main one.
+// makePrivate makes the file if it is missing, such that only its owner can read it; it holds
+// names, contacts and decisions. SQLite gives its side files the mode of the main one.
 func makePrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("record store %s: make its directory: %w", path, err)
@@ -91,10 +94,18 @@ func makePrivate(path string) error {
 		return fmt.Errorf("record store %s: %w", path, statErr)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("record store %s: this is not a file; name a file such as %s", path, filepath.Join(path, "journal.db"))
-	case info.Mode().Perm()&0o077 != 0:
-		if err := os.Chmod(path, 0o600); err != nil {
-			return fmt.Errorf("record store %s: others can read it and its mode can't be changed: %w", path, err)
-		}
+	}
+	return nil
+}
+
+// closeToOthers takes the rights of others from a file that is ours.
+func closeToOthers(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return fmt.Errorf("others can read it and its mode can't be changed: %w", err)
 	}
 	return nil
 }

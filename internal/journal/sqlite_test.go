@@ -144,6 +144,9 @@ func TestRefusesForeignFiles(t *testing.T) {
 	foreign := filepath.Join(dir, "foreign.db")
 	exec(t, foreign, "CREATE TABLE stamps (id INT)")
 	for path, word := range map[string]string{text: "not a SQLite file", foreign: "another program's SQLite file"} {
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
 		before, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -152,6 +155,9 @@ func TestRefusesForeignFiles(t *testing.T) {
 		wants(t, err, word, path, "name a new file")
 		if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 			t.Errorf("%s was changed (%v)", path, err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s has another mode: %v, %v", path, info.Mode(), err)
 		}
 	}
 }
