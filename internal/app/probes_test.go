@@ -73,3 +73,22 @@ func TestReadinessIsAskedOnceForAll(t *testing.T) {
 		t.Errorf("alive: %d", w.Code)
 	}
 }
+
+// The service manager's watchdog ends a server that takes no requests, and none whose store or engine hangs.
+func TestTheWatchdogAsksTheDoorAndNotTheStore(t *testing.T) {
+	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	s := httptest.NewUnstartedServer(probed(http.NotFoundHandler(), hangs))
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	plain := httptest.NewServer(probed(http.NotFoundHandler(), hangs))
+	t.Cleanup(plain.Close)
+	for _, ask := range []func(context.Context) error{doorAnswers(s.Listener, true), doorAnswers(plain.Listener, false)} {
+		if err := ask(t.Context()); err != nil {
+			t.Errorf("a store that hangs: %v", err)
+		}
+	}
+	plain.Close()
+	if doorAnswers(plain.Listener, false)(t.Context()) == nil {
+		t.Error("a door that is shut answers")
+	}
+}
