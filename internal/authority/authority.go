@@ -85,11 +85,16 @@ func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 	return &Authority{cert: pair.Leaf, key: key, valid: valid}, nil
 }
 
-// Fresh reports whether a pair is this authority's and has more than half of its time left.
-func (a *Authority) Fresh(p Pair, now time.Time) bool {
+// Fresh reports whether a pair is this authority's, names all hosts, and has more than half of its time left.
+func (a *Authority) Fresh(p Pair, now time.Time, hosts ...string) bool {
 	pair, err := p.Load()
 	if err != nil || pair.Leaf.CheckSignatureFrom(a.cert) != nil {
 		return false
+	}
+	for _, h := range hosts {
+		if pair.Leaf.VerifyHostname(h) != nil {
+			return false
+		}
 	}
 	half := pair.Leaf.NotBefore.Add(pair.Leaf.NotAfter.Sub(pair.Leaf.NotBefore) / 2)
 	return now.Before(half)

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +80,31 @@ func TestASetIsMadeOnceAndRenewedInTime(t *testing.T) {
 	}
 	if err := verify("tokyo/engine", "temporal/engine-ca.pem", "", x509.ExtKeyUsageClientAuth); err != nil || leaf("tokyo/engine").SerialNumber.Cmp(before) == 0 {
 		t.Errorf("renewed: %v", err)
+	}
+}
+
+// A name that is new is in the next certificate; half an authority is not replaced by another.
+func TestNewNamesAndAHalfAuthority(t *testing.T) {
+	set := authority.Set{Dir: t.TempDir(), Lasts: 90 * 24 * time.Hour}
+	if _, err := set.Write(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	set.Hosts = map[string][]string{"server": {"muster.example.jp"}}
+	made, err := set.Write(time.Now())
+	if want := filepath.Join(set.Dir, "server", "server.pem"); err != nil || len(made) != 1 || made[0] != want {
+		t.Errorf("made %v, %v, want %s", made, err, want)
+	}
+	before, err := os.ReadFile(filepath.Join(set.Dir, "server", "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(set.Dir, "authority", "ca-key.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.Write(time.Now()); err == nil || !strings.Contains(err.Error(), "bring the authority's folder back") {
+		t.Errorf("with half an authority: %v", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(set.Dir, "server", "ca.pem")); err != nil || string(after) != string(before) {
+		t.Errorf("the authority that others trust was replaced (%v)", err)
 	}
 }

@@ -66,7 +66,7 @@ func (s Set) Write(now time.Time) (made []string, err error) {
 		if err := errors.Join(replace(filepath.Join(dir, "ca.pem"), ca.PEM(), 0o644), replace(filepath.Join(dir, "engine-ca.pem"), engine.PEM(), 0o644)); err != nil {
 			return made, err
 		}
-		if !w.by.Fresh(Pair{Cert: filepath.Join(dir, w.file+".pem"), Key: filepath.Join(dir, w.file+"-key.pem")}, now) {
+		if !w.by.Fresh(Pair{Cert: filepath.Join(dir, w.file+".pem"), Key: filepath.Join(dir, w.file+"-key.pem")}, now, w.hosts...) {
 			if _, err := w.by.IssueAs(dir, w.file, w.name, w.hosts...); err != nil {
 				return made, err
 			}

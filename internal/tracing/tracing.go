@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -45,6 +46,11 @@ func Start(ctx context.Context, service, version string, log *slog.Logger) (*Tra
 	if !asked(os.Getenv) {
 		return nil, nil
 	}
+	// The library would write a header that it can't read, token and all, on stderr.
+	otel.SetLogger(logr.Discard())
+	if err := headers(os.Getenv); err != nil {
+		return nil, err
+	}
 	exporter, err := exporter(ctx)
 	if err != nil {
 		return nil, err
@@ -57,6 +63,18 @@ func Start(ctx context.Context, service, version string, log *slog.Logger) (*Tra
 	}
 	otel.SetErrorHandler(&seldom{log: log.With("component", "tracing")})
 	return New(sdktrace.WithBatcher(modest{exporter}), sdktrace.WithResource(about)), nil
+}
+
+// headers refuses what the library would leave out with a word: a collector then turns every span away.
+func headers(env func(string) string) error {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"} {
+		for n, part := range strings.Split(env(name), ",") {
+			if key, _, ok := strings.Cut(part, "="); strings.TrimSpace(part) != "" && (!ok || strings.ContainsAny(strings.TrimSpace(key), ": ")) {
+				return fmt.Errorf("%s: part %d is not NAME=VALUE; write it so, such as authorization=Bearer%%20TOKEN", name, n+1)
+			}
+		}
+	}
+	return nil
 }
 
 // New makes spans as told.

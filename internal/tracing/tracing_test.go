@@ -99,3 +99,16 @@ func TestHistoriesReplayWithTraces(t *testing.T) {
 		}
 	}
 }
+
+// A header that the library can't read is refused by its variable's name, and its content is in no error.
+func TestAHeaderThatCannotBeReadIsNotRepeated(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+	for text, good := range map[string]bool{"Authorization: Bearer SECRETTOKEN123": false, "a=b,Authorization: Bearer SECRETTOKEN123==": false, "authorization=Bearer%20SECRETTOKEN123,x=y": true, "": true} {
+		t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", text)
+		tr, err := Start(t.Context(), "server", "test", slog.New(slog.DiscardHandler))
+		tr.Stop()
+		if (err == nil) != good || err != nil && (!strings.Contains(err.Error(), "OTEL_EXPORTER_OTLP_HEADERS") || strings.Contains(err.Error(), "SECRET")) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
