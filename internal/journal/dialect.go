@@ -21,6 +21,8 @@ type dialect interface {
 	// settled is added to a SELECT of what an earlier transaction wrote, whose answer may have been
 	// lost: the commit then waits for that one to be as safe as its own.
 	settled() string
+	// settle is settled for a transaction that finds nothing left to change, and no row to read either.
+	settle(ctx context.Context, tx *sql.Tx) error
 	// passes reports whether a trouble may be over at the next try, as while a standby takes over,
 	// and so is worth one. Everything that is tried again may be done twice.
 	passes(err error) bool
@@ -178,6 +180,20 @@ func (s *database) inTx(ctx context.Context, do func(ctx context.Context, tx *sq
 		return none, tx.Commit()
 	})
 	return err
+}
+
+// erase is one DELETE that may be done twice.
+func (s *database) erase(ctx context.Context, query string, args ...any) error {
+	return s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		return s.settle(ctx, tx)
+	})
 }
 
 // list reads rows; each of them is told to row.

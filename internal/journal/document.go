@@ -151,7 +151,7 @@ func (s *database) PutDocument(ctx context.Context, d Document) (Document, error
 }
 
 func (s *database) DropDocument(ctx context.Context, kind, id string) error {
-	_, err := s.exec(ctx, `DELETE FROM documents WHERE kind = $1 AND id = $2`, kind, id)
+	err := s.erase(ctx, `DELETE FROM documents WHERE kind = $1 AND id = $2`, kind, id)
 	return s.explain(plan.Text{EN: "erase a document", JA: "文書の消去"}, err)
 }
 
@@ -191,7 +191,7 @@ func (s *database) DropAccesses(ctx context.Context, before, now time.Time) erro
 	if before.After(now.Add(-AccessKept)) {
 		return fmt.Errorf("access log: entries are kept for %d days at least; %s is too late a limit", int(AccessKept.Hours()/24), before.Format(time.DateOnly))
 	}
-	_, err := s.exec(ctx, `DELETE FROM accesses WHERE at < $1`, moment(before).text())
+	err := s.erase(ctx, `DELETE FROM accesses WHERE at < $1`, moment(before).text())
 	return s.explain(plan.Text{EN: "erase old entries of the access log", JA: "古いアクセス記録の消去"}, err)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -148,7 +149,40 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	if err := s.Append(t.Context(), []run.Event{remark("r1", "w", 1)}); err != nil {
 		t.Fatal(err)
 	}
+	sealed := plan.Plan{Format: plan.Format, Scenario: plan.Scenario{Name: "quarterly"}}
+	if err := sealed.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(t.Context(), []run.Event{
+		{Run: "r0", Writer: "run", Seq: 1, At: time.Unix(0, 0).UTC(), Kind: run.RunStarted, Data: run.Encode(run.Started{Kind: run.Drill, Scenario: "quarterly"})},
+		{Run: "r0", Writer: "run", Seq: 2, At: time.Unix(1, 0).UTC(), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Recovered})},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutDocument(t.Context(), journal.Document{Kind: "answer", ID: "r1/people/1", Body: json.RawMessage(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	ended := journal.Outcome{Run: "r0", Version: 1, Kind: run.Drill, Scenario: "quarterly", State: run.Recovered, EndedAt: time.Unix(1, 0), Body: json.RawMessage(`{}`)}
+	changes := map[string]func(ctx context.Context) error{
+		"plan":     func(ctx context.Context) error { return s.PutPlan(ctx, sealed) },
+		"document": func(ctx context.Context) error { return s.DropDocument(ctx, "answer", "r1/people/1") },
+		"run":      func(ctx context.Context) error { return s.RemoveRun(ctx, "r0", time.Unix(2, 0)) },
+		"outcome":  func(ctx context.Context) error { return s.PutOutcome(ctx, ended) },
+	}
 	p.Osaka.Freeze(t)
+	for name, change := range changes {
+		for try := range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if err := change(ctx); err == nil {
+				t.Errorf("%s, try %d: acknowledged what the standby has not", name, try+1)
+			}
+			cancel()
+		}
+	}
+	if got := pgtest.Value[string](t, databaseOf(p.Tokyo, address), `SELECT concat_ws(' ', (SELECT count(*) FROM plans), (SELECT count(*) FROM documents WHERE kind = 'answer'),
+		(SELECT count(*) FROM runs WHERE body LIKE '%removed_at%'), (SELECT count(*) FROM outcomes))`); got != "1 0 1 1" {
+		t.Errorf("plans, documents, removed runs and outcomes on the primary are %s: this test shows nothing", got)
+	}
 	for range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		if err := s.Append(ctx, []run.Event{remark("r1", "w", 2)}); err == nil {
@@ -162,6 +196,11 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	p.Osaka.Thaw(t)
 	if err := s.Append(pgtest.Context(t, 20*time.Second), []run.Event{remark("r1", "w", 2)}); err != nil {
 		t.Errorf("once the standby is back: %v", err)
+	}
+	for name, change := range changes {
+		if err := change(pgtest.Context(t, 20*time.Second)); err != nil {
+			t.Errorf("%s, once the standby is back: %v", name, err)
+		}
 	}
 }
 

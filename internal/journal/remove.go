@@ -32,7 +32,7 @@ func (s *database) RemoveRun(ctx context.Context, runID string, at time.Time) er
 			return err
 		}
 		if sum.RemovedAt != nil {
-			return nil
+			return s.settle(ctx, tx)
 		}
 		if !sum.State.Ended() {
 			return fmt.Errorf("run %s has not ended", runID)

@@ -164,6 +164,8 @@ func (*sqliteFile) lock(context.Context, *sql.Tx, ...string) error { return nil 
 
 func (*sqliteFile) settled() string { return "" }
 
+func (*sqliteFile) settle(context.Context, *sql.Tx) error { return nil }
+
 // What SQLite refuses stays refused.
 func (*sqliteFile) passes(error) bool { return false }
 
