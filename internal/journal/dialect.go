@@ -114,9 +114,14 @@ const tryFor = 25 * time.Second
 
 // again does what may be done twice, until it is settled or the trouble does not pass.
 func again[T any](ctx context.Context, s *database, do func(ctx context.Context) (T, error)) (T, error) {
+	return againWithin(ctx, s, s.patience(), do)
+}
+
+// againWithin is again with another bound of a try; 0 is none.
+func againWithin[T any](ctx context.Context, s *database, patience time.Duration, do func(ctx context.Context) (T, error)) (T, error) {
 	began := time.Now()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		out, hung, err := once(ctx, s.patience(), do)
+		out, hung, err := once(ctx, patience, do)
 		if err == nil || ctx.Err() != nil || !hung && !s.passes(err) || time.Since(began) > tryFor {
 			return out, err
 		}

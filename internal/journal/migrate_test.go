@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/pgtest"
@@ -110,6 +111,67 @@ func testPostgreSQLSchemas(t *testing.T, pair *pgtest.Pair) {
 	bilingual(t, err, "does not let this user in", "ログインを拒否")
 	if err != nil && strings.Contains(err.Error(), pair.Password) {
 		t.Error("the error tells the password")
+	}
+}
+
+// Bringing the schema up to date takes longer than a server may take for an answer, and so does
+// waiting for another one that does it.
+func testASchemaMayTakeItsTime(t *testing.T, pair *pgtest.Pair) {
+	const patience = 300 * time.Millisecond
+	address, password := pair.NewDatabase(t)
+	at := databaseOf(pair.Tokyo, address)
+	var notes told
+	type answer struct {
+		s   journal.Store
+		err error
+	}
+	open := func(ctx context.Context) chan answer {
+		done := make(chan answer, 1)
+		go func() {
+			s, err := journal.Open(ctx, address, journal.Password(password), journal.Notices(notes.hear), journal.Patience(patience))
+			done <- answer{s, err}
+		}()
+		return done
+	}
+	other := at.Connect(t)
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := other.Exec(pgtest.Context(t, 10*time.Second), sql, args...); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	const lock = "hashtextextended('muster/migrate/public', 0)"
+	exec("SELECT pg_advisory_lock(" + lock + ")")
+	ctx, cancel := context.WithCancel(t.Context())
+	first, given := open(t.Context()), open(ctx)
+	pgtest.Eventually(t, 20*time.Second, func() string {
+		if !notes.says("another server brings its schema up to date", "別のサーバーがスキーマを更新中") {
+			return "nobody is told why it waits"
+		}
+		return ""
+	})
+	cancel()
+	if got := <-given; got.err == nil {
+		t.Error("opened while another server brings the schema up to date")
+		got.s.Close()
+	}
+	// Its first step waits for a table of the same name, of which nobody knows yet whether it will be there.
+	exec("BEGIN")
+	exec("CREATE TABLE events (x int)")
+	exec("SELECT pg_advisory_unlock(" + lock + ")")
+	pgtest.Eventually(t, 20*time.Second, func() string {
+		if !pgtest.Value[bool](t, at, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND now() - query_start > $1::interval)", (4 * patience).String()) {
+			return "no step takes longer than a try may"
+		}
+		return ""
+	})
+	exec("ROLLBACK")
+	got := <-first
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	if err := errors.Join(got.s.Append(t.Context(), []run.Event{remark("r1", "w", 1)}), got.s.Close()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
 )
@@ -17,6 +18,7 @@ type options struct {
 	notice   func(plan.Text)
 	asIs     bool
 	alone    bool
+	patience time.Duration // of a try; 0 is the usual one
 }
 
 func (o options) tell(t plan.Text) {

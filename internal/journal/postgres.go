@@ -50,6 +50,10 @@ func openPostgres(ctx context.Context, address string, o options) (_ *database, 
 	if _, err := again(ctx, s, func(ctx context.Context) (none struct{}, err error) { return none, own.claim(ctx, s.write, o) }); err != nil {
 		return nil, err
 	}
+	// A large record takes its time: only who asked for it ends that.
+	if _, err := againWithin(ctx, s, 0, func(ctx context.Context) (none struct{}, err error) { return none, own.update(ctx, o) }); err != nil {
+		return nil, err
+	}
 	if !o.asIs && !o.alone { // nobody waits with it
 		own.listen(o)
 	}
@@ -144,7 +148,13 @@ type postgres struct {
 }
 
 func (p *postgres) pool(o options) *sql.DB {
-	db := stdlib.OpenDB(*p.config, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error { return withPassword(ctx, c, o) }),
+	db := p.connections(p.config, o)
+	p.pools = append(p.pools, db)
+	return db
+}
+
+func (p *postgres) connections(config *pgx.ConnConfig, o options) *sql.DB {
+	db := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error { return withPassword(ctx, c, o) }),
 		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
 			if p.seen.replaced(c.PgConn()) { // it was opened before another server took over
 				return driver.ErrBadConn
@@ -154,7 +164,6 @@ func (p *postgres) pool(o options) *sql.DB {
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(4)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	p.pools = append(p.pools, db)
 	return db
 }
 
@@ -171,8 +180,7 @@ func withPassword(ctx context.Context, c *pgx.ConnConfig, o options) error {
 	return nil
 }
 
-// claim refuses a schema that is somebody else's, and brings its own up to date. Of servers that
-// start at once one does so and the others find it done.
+// claim refuses a schema that is somebody else's.
 func (p *postgres) claim(ctx context.Context, db *sql.DB, o options) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -196,18 +204,61 @@ func (p *postgres) claim(ctx context.Context, db *sql.DB, o options) error {
 	if !ours && o.asIs {
 		return &trouble{text: plan.Say("there are no records yet; the server makes the tables when it starts", "まだ記録がありません。サーバーの起動時に表を作成します"), err: ErrEmpty, silent: true}
 	}
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock(hashtextextended($1, 0))`, "muster/migrate/"+schema); err != nil {
+	p.schema = schema
+	return nil
+}
+
+// update brings the schema up to date. Of servers that start at once one does so, and the others
+// wait for it and find it done.
+func (p *postgres) update(ctx context.Context, o options) error {
+	config := p.config.Copy()
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
+	db := p.connections(config, o)
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// It says nothing while another one works.
+	if _, err := conn.ExecContext(ctx, `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'`); err != nil {
+		return err
+	}
+	lock := "muster/migrate/" + p.schema
+	if err := p.awaitLock(ctx, conn, lock, o); err != nil {
 		return err
 	}
 	defer func() { // with the connection it ends by itself
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(hashtextextended($1, 0))`, "muster/migrate/"+schema)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.patience())
+		defer cancel()
+		_, _ = conn.ExecContext(end, `SELECT pg_advisory_unlock(hashtextextended($1, 0))`, lock)
 	}()
-	p.schema = schema
 	return migrate(ctx, db, postgresSchema, o, func(_ context.Context, _ *sql.DB, has, known int64) (plan.Text, error) {
 		o.tell(plan.Say("the record store %s goes from schema %d to %d, each step in a transaction of its own. There is no way back but a copy from before: pg_dump makes one",
 			"記録の保存先 %s のスキーマを %d から %d に更新します（段階ごとに1トランザクション）。元に戻すには更新前のコピー（pg_dumpで取得）が必要です", p.where, has, known))
 		return plan.Text{}, nil
 	})
+}
+
+// awaitLock asks for a lock until it is free. No statement waits, so that no limit of the server's
+// ends the wait and a server that is gone is found.
+func (p *postgres) awaitLock(ctx context.Context, conn *sql.Conn, name string, o options) error {
+	began, said := time.Now(), false
+	for {
+		var got bool
+		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 0))`, name).Scan(&got); err != nil || got {
+			return err
+		}
+		if !said && time.Since(began) > time.Second { // one that finds it done has it for a moment only
+			said = true
+			o.tell(plan.Say("record store %s: another server brings its schema up to date; this one waits until it is done", "記録の保存先 %s: 別のサーバーがスキーマを更新中です。完了を待ちます", p.where))
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return &trouble{text: plan.Say("another server still brings its schema up to date; start again once it is done", "別のサーバーがまだスキーマを更新中です。完了後に起動し直してください"), err: ctx.Err()}
+		}
+	}
 }
 
 func (*postgres) lock(ctx context.Context, tx *sql.Tx, of ...string) error {
@@ -229,7 +280,12 @@ func (*postgres) settle(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-func (*postgres) patience() time.Duration { return 10 * time.Second }
+func (p *postgres) patience() time.Duration {
+	if p.opened.patience > 0 {
+		return p.opened.patience
+	}
+	return 10 * time.Second
+}
 
 func (p *postgres) passes(err error) bool {
 	var refused *pgconn.PgError

@@ -29,6 +29,7 @@ func TestPostgreSQL(t *testing.T) {
 		"AWholeStoreMoves":                    testAWholeStoreMoves,
 		"NoCopyIsMadeBesideAMuster":           testNoCopyIsMadeBesideAMuster,
 		"Schemas":                             testPostgreSQLSchemas,
+		"ASchemaMayTakeItsTime":               testASchemaMayTakeItsTime,
 		"ADatabaseOfAnotherEncodingIsRefused": testADatabaseOfAnotherEncodingIsRefused,
 		"WhoLostTheStoreWritesNoMore":         testWhoLostTheStoreWritesNoMore,
 		"TheAnswerToACommitIsLost":            testTheAnswerToACommitIsLost,
