@@ -78,7 +78,7 @@ func (p *postgres) takePart(ctx context.Context, engine string) (_ *pgx.Conn, ot
 	for k, v := range shortLived {
 		config.RuntimeParams[k] = v
 	}
-	if err := withPassword(try, config, p.opened); err != nil {
+	if err := withSecrets(try, config, p.opened); err != nil {
 		return nil, "", err
 	}
 	conn, err := pgx.ConnectConfig(try, config)

@@ -116,7 +116,7 @@ const silence = 10 * time.Second
 
 func (p *postgres) hearUntilCut(ctx context.Context, o options) (heard bool) {
 	config := p.config.Copy()
-	if withPassword(ctx, config, o) != nil {
+	if withSecrets(ctx, config, o) != nil {
 		return false
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)

@@ -14,11 +14,12 @@ import (
 type Option func(*options)
 
 type options struct {
-	password func(ctx context.Context) (string, error)
-	notice   func(plan.Text)
-	asIs     bool
-	alone    bool
-	patience time.Duration // of a try; 0 is the usual one
+	password     func(ctx context.Context) (string, error)
+	notice       func(plan.Text)
+	asIs         bool
+	alone        bool
+	certificates *certificates
+	patience     time.Duration // of a try; 0 is the usual one
 }
 
 func (o options) tell(t plan.Text) {

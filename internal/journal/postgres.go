@@ -32,6 +32,7 @@ func openPostgres(ctx context.Context, address string, o options) (_ *database, 
 	if err != nil {
 		return nil, err
 	}
+	o.certificates = &certificates{address: address}
 	own := &postgres{where: where, opened: o}
 	own.config = own.accepting(config)
 	s := &database{dialect: own, where: where}
@@ -154,7 +155,7 @@ func (p *postgres) pool(o options) *sql.DB {
 }
 
 func (p *postgres) connections(config *pgx.ConnConfig, o options) *sql.DB {
-	db := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error { return withPassword(ctx, c, o) }),
+	db := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error { return withSecrets(ctx, c, o) }),
 		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
 			if p.seen.replaced(c.PgConn()) { // it was opened before another server took over
 				return driver.ErrBadConn
@@ -167,8 +168,9 @@ func (p *postgres) connections(config *pgx.ConnConfig, o options) *sql.DB {
 	return db
 }
 
-// withPassword sets the password that is found now.
-func withPassword(ctx context.Context, c *pgx.ConnConfig, o options) error {
+// withSecrets sets the certificates and the password that are found now.
+func withSecrets(ctx context.Context, c *pgx.ConnConfig, o options) error {
+	o.certificates.renew(c, o)
 	if o.password == nil {
 		return nil
 	}

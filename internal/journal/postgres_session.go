@@ -170,7 +170,7 @@ func survey(ctx context.Context, config *pgx.ConnConfig, o options) []Server {
 		asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 			defer cancel()
-			err := withPassword(ctx, configs[at], o)
+			err := withSecrets(ctx, configs[at], o)
 			var c *pgconn.PgConn
 			if err == nil {
 				c, err = pgconn.ConnectConfig(ctx, &configs[at].Config)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // A server that does not prove who it is gets no password: with a certificate of the named CA and for its
@@ -57,6 +58,65 @@ func testTheServerProvesWhoItIs(t *testing.T, pair *pgtest.Pair) {
 		t.Errorf("a server of another CA: %v, want x509.UnknownAuthorityError", err)
 	}
 	bilingual(t, err, "does not prove", "確認できません")
+
+	// A client's certificate is renewed by writing its files, the key first: no restart.
+	issuers := [2]string{filepath.Join(dir, "first.pem"), filepath.Join(dir, "second.pem")}
+	var authorities, certs, keys [2][]byte
+	for i, ca := range issuers {
+		certificate(t, ca, filepath.Join(dir, "c.pem"), filepath.Join(dir, "c.key"))
+		authorities[i], certs[i], keys[i] = readFile(t, ca), readFile(t, filepath.Join(dir, "c.pem")), readFile(t, filepath.Join(dir, "c.key"))
+	}
+	both, cert, key := filepath.Join(dir, "clients.pem"), filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key")
+	writeFile(t, both, append(authorities[0], authorities[1]...))
+	writeFile(t, cert, certs[0])
+	writeFile(t, key, keys[0])
+	if err := pair.Tokyo.Own(both); err != nil {
+		t.Fatal(err)
+	}
+	pair.Tokyo.Exec(t, "ALTER SYSTEM SET ssl_ca_file = '"+both+"'")
+	pair.Tokyo.Exec(t, "SELECT pg_reload_conf()")
+	at.RawQuery = url.Values{"sslmode": {"verify-full"}, "sslrootcert": {own}, "sslcert": {cert}, "sslkey": {key}}.Encode()
+	var notes told
+	s := opened(t, at.String(), journal.Password(password), journal.Notices(notes.hear))
+	on := databaseOf(pair.Tokyo, address)
+	connectedBy := func(ca string) {
+		t.Helper()
+		pgtest.Eventually(t, 20*time.Second, func() string {
+			on.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+			if err := s.Append(t.Context(), []run.Event{remark("r1", "w", 1)}); err != nil {
+				return err.Error()
+			}
+			got := pgtest.Value[string](t, on, "SELECT coalesce(string_agg(DISTINCT issuer_dn, ' '), '') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = current_database()")
+			if got != "/CN="+ca {
+				return "connected with certificates of " + got + ", want " + ca
+			}
+			return ""
+		})
+	}
+	connectedBy(issuers[0])
+	writeFile(t, key, keys[1])
+	connectedBy(issuers[0])
+	if !notes.says("were read last go on", "前回読み込んだ証明書") {
+		t.Errorf("told %q of a key that is not the certificate's", notes.said)
+	}
+	writeFile(t, cert, certs[1])
+	connectedBy(issuers[1])
+}
+
+func readFile(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func writeFile(t *testing.T, name string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func port(n int) string { return big.NewInt(int64(n)).String() }
