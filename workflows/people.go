@@ -120,7 +120,7 @@ func (r *response) mayConfirm(c Confirm) error {
 		return err
 	}
 	if c.Phase == run.Closing && c.Note == "" {
-		return refuse("say in the note what was hard, or that nothing was", "難しかった点を備考に記入してください（なければ「特になし」）")
+		return refuse("say in the note (`--note`) what was hard, or \"nothing\" if nothing was", "難しかった点を備考（`--note`）に記入してください（なければ「特になし」）")
 	}
 	if c.Phase == run.Closing {
 		// It ends everybody's time for records, so it is for those who lead. A remark of

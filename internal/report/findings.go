@@ -46,7 +46,10 @@ func (f *facts) findings(r Report) []Finding {
 	return append([]Finding{}, list.all...)
 }
 
-type findingList struct{ all []Finding }
+type findingList struct {
+	all     []Finding
+	nothing int // remarks that say that there is nothing: no findings, and the others keep their numbers
+}
 
 func (l *findingList) add(kind run.FindingKind, system, step string, title plan.Text, detail string) {
 	l.addBoth(kind, system, step, title, plan.Apart(detail))
@@ -253,6 +256,10 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 		}
 	}
 	for _, n := range r.Notes {
+		if n.Kind == run.RemarkMade && run.SaysNothing(n.Text) {
+			l.nothing++
+			continue
+		}
 		if n.Kind == run.RemarkMade && n.Text != "" {
 			l.add(run.FindingRemark, "", "", say("remark of %s", "%s の所見", run.Person(n.By)), n.Text)
 			l.at(f.remarkKey(l)...)

@@ -145,6 +145,31 @@ func TestDraftDecisionAndReviewAreShownApart(t *testing.T) {
 	holds(t, text, "suzuki の案どおり", "協議すべき対策本部なし", "復旧方針の見直し")
 }
 
+// Who writes that there is nothing, as the instructions say, has opened no finding; the findings of other
+// remarks keep their places.
+func TestARemarkThatSaysNothingIsNoFinding(t *testing.T) {
+	s := newStory(t, aPlan())
+	s.opening()
+	s.run(51, run.Event{Kind: run.RecordsAsked}, run.Asked{People: []string{"sato", "suzuki", "tanaka"}})
+	s.run(52, run.Event{Kind: run.RecordHandedIn, Person: "tanaka", By: "tanaka", Reason: "None."}, run.Record{Final: true})
+	s.run(53, run.Event{Kind: run.RecordHandedIn, Person: "sato", By: "sato", Reason: "the phone tree was old"}, run.Record{Final: true})
+	s.run(54, run.Event{Kind: run.RemarkMade, Phase: run.Closing, By: "suzuki", Reason: "特になし。"}, nil)
+	s.end(60, run.Recovered)
+	r, text := built(t, s, "en")
+	var remarks []report.Finding
+	for _, f := range r.Findings {
+		if f.Kind == run.FindingRemark {
+			remarks = append(remarks, f)
+		}
+	}
+	if len(remarks) != 1 || remarks[0].Detail != "the phone tree was old" || !strings.HasSuffix(remarks[0].Places()[0].Key, "/2") {
+		t.Errorf("findings of remarks: %+v, want that of sato only, in its old place", remarks)
+	}
+	if n := strings.Count(text, "nothing was hard"); n != 2 {
+		t.Errorf("%d say that nothing was hard, want tanaka and suzuki in\n%s", n, text)
+	}
+}
+
 func TestReportsCompletionAndRecordsAreShown(t *testing.T) {
 	s := newStory(t, aPlan())
 	s.opening()

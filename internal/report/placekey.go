@@ -105,7 +105,7 @@ func notProven(system string, name plan.Text) plan.Text {
 
 // remarkKey keeps what people said in a run apart from what they say in the next.
 func (f *facts) remarkKey(l *findingList) []string {
-	n := 0
+	n := l.nothing
 	for _, o := range l.all {
 		if o.Kind == run.FindingRemark {
 			n++

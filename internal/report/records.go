@@ -145,6 +145,10 @@ func (f *facts) aboutRecords(l *findingList, r Report) {
 			if m.Text == "" || noted {
 				continue
 			}
+			if run.SaysNothing(m.Text) {
+				l.nothing++
+				continue
+			}
 			step := ""
 			if !slices.Contains(run.Phases(run.Disaster), run.Phase(m.About)) {
 				step = m.About
@@ -275,7 +279,7 @@ func (d *document) reporting() section {
 					who, handed = name(""), name("")
 				}
 				text := name(m.Text)
-				if m.Text == "" {
+				if m.Text == "" || run.SaysNothing(m.Text) {
 					text = tell(say("nothing was hard", "特になし"))
 				}
 				t.Rows = append(t.Rows, []cell{who, handed, tell(about(m.About)), text})

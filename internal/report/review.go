@@ -173,7 +173,7 @@ func (d *document) gaps() []plan.Text {
 func (d *document) others() []plan.Text {
 	out := []plan.Text{say("findings: %d", "改善点：%d 件", len(d.report.Findings))}
 	for _, n := range d.report.Notes {
-		if n.Kind == run.RemarkMade && n.Text != "" {
+		if n.Kind == run.RemarkMade && n.Text != "" && !run.SaysNothing(n.Text) {
 			out = append(out, plan.Text{EN: fmt.Sprintf("%q (%s)", n.Text, actor(n.By).EN), JA: "「" + n.Text + "」（" + actor(n.By).JA + "）"})
 		}
 	}
