@@ -69,6 +69,19 @@ func TestTheForecastSaysWhatItRestsOn(t *testing.T) {
 	}
 }
 
+// A ground of the plan in both languages stays apart: each reader has it in their own.
+func TestTheGroundOfThePlanStaysApart(t *testing.T) {
+	w := newWorld(t)
+	w.run(drill(t, func(p *plan.Plan) {
+		inPlace(p, 4*time.Hour)
+		p.Systems[0].InPlaceGround = plan.Text{EN: "the maintenance contract (no. 7)", JA: "保守契約（7号）"}.Both()
+	}))
+	want := plan.Text{EN: "the plan: the maintenance contract (no. 7)", JA: "計画の見積もり：保守契約（7号）"}
+	if got := plan.Apart(asked(t, w).InPlaceGround); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 // How likely a way meets the RTO counts what is used of it already; without past runs nothing is said.
 func TestTheDecisionKnowsItsChances(t *testing.T) {
 	even := make([]float64, 101) // any time up to 100 minutes is as likely as another

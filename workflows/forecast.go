@@ -85,7 +85,7 @@ func (r *response) estimateOf(past []plan.Timing, runbook string, instead run.Du
 			"過去の訓練 最大 %d 回・本番 最大 %d 回の中央値（%d ステップ）、目安時間（%d ステップ）、根拠なし（%d ステップ）", f.Drills, f.Real, f.Measured, f.Declared, f.Unknown)}
 	case instead > 0:
 		s := instead.Seconds()
-		return estimate{expected: &s, ground: both("the plan: %s", "計画の見積もり：%s", ground)}
+		return estimate{expected: &s, ground: both("the plan: %s", "計画の見積もり：%s", plan.Apart(ground))}
 	case f.ExpectedS != nil:
 		return estimate{expected: f.ExpectedS, ground: both("the steps' budgets; it has not been run before", "各ステップの目安時間（実施実績なし）")}
 	}

@@ -92,7 +92,7 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 		ask.Choices = append(ask.Choices, run.InPlace)
 		e := r.estimateOf(past, s.plan.InPlace, s.plan.InPlaceEstimate, s.plan.InPlaceGround)
 		if s.repair > 0 { // who has looked knows better than the plan
-			e = estimate{expected: seconds(s.repair.Seconds()), ground: both("reported: %s", "報告：%s", s.repairWhy)}
+			e = estimate{expected: seconds(s.repair.Seconds()), ground: both("reported: %s", "報告：%s", plan.Apart(s.repairWhy))}
 		}
 		ask.InPlaceS, ask.InPlaceP95S, ask.InPlaceGround = e.expected, e.p95, e.ground
 	}
