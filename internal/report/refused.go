@@ -8,7 +8,7 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Refusal is a decision or an approval that somebody tried and may not make.
+// Refusal is a decision or an approval that somebody tried and could not make.
 type Refusal struct {
 	At   time.Time `json:"at"`
 	By   string    `json:"by"`
@@ -25,14 +25,14 @@ func (f *facts) refused(e run.Event) error {
 	return nil
 }
 
-// refusals are a table beside the decisions: who reached for what was not theirs, or the roles of the plan
-// that did not fit the day.
+// refusals are a table beside the decisions: who reached for what was not theirs or not asked for
+// then, or the roles of the plan that did not fit the day.
 func (d *document) refusals() []table {
 	if len(d.report.Refusals) == 0 {
 		return nil
 	}
 	acts := map[string]plan.Text{"approve": say("approve", "承認"), "decide": say("decide", "決定")}
-	t := table{Brief: true, Caption: say("Refused: these had no right to it", "拒否された操作（権限なし）"), Head: []plan.Text{say("At", "時刻"), say("By", "操作者"), say("Act", "操作"), say("Told", "拒否の理由")}}
+	t := table{Brief: true, Caption: say("Refused decisions and approvals: not theirs to make, or not asked for then", "拒否された決定・承認（権限がない、またはその時点で求められていない操作）"), Head: []plan.Text{say("At", "時刻"), say("By", "操作者"), say("Act", "操作"), say("Told", "拒否の理由")}}
 	for _, x := range d.report.Refusals {
 		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(x.At))), tell(actor(x.By)), tell(word(acts, x.Act)), tell(plan.Apart(x.Told))})
 	}
