@@ -220,7 +220,8 @@ func (t Trend) Sheet() sheet.Sheet {
 		d.Title = sheet.Say("Trend of all systems", "全システムの推移")
 	}
 	if len(t.Runs) == 0 {
-		d.Sentence = sheet.Say("No run has done anything here yet, so there is nothing to compare.", "まだ実施がないため、推移を示せません。")
+		d.Sentence = sheet.Say("No run has done real work here yet, so there is nothing to compare. Tabletops and walkthroughs do none, and runs that were refused or cancelled are left out.",
+			"実際に操作を行った実施がまだないため、推移を示せません（机上訓練・手順書確認訓練、および開始を拒否・中止された実施は対象外です）。")
 		return d
 	}
 	last := t.Runs[len(t.Runs)-1]

@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -78,5 +79,15 @@ func TestARunCountsOnce(t *testing.T) {
 		if want := map[run.Depth]int{run.Live: 2, run.IsolatedRun: 1, run.Real: 1}[x.Depth]; x.Times != want {
 			t.Errorf("%+v", x)
 		}
+	}
+}
+
+// After a tabletop alone there have been runs, but none to compare: the sentence doesn't deny them.
+func TestATabletopAloneHasNoTrend(t *testing.T) {
+	talk := outcome.Outcome{Run: "talk", Kind: run.Drill, Depth: run.Tabletop, State: run.TalkedThrough, EndedAt: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC),
+		Systems: []outcome.System{{ID: "orders"}}}
+	got := MakeTrend(Frame{Zone: time.UTC}, "", "", []outcome.Outcome{talk}).Sheet().Sentence
+	if !strings.Contains(got.EN, "real work") || !strings.Contains(got.EN, "Tabletops") || !strings.Contains(got.JA, "机上訓練") || !strings.Contains(got.JA, "対象外") {
+		t.Errorf("%+v, want that a tabletop does not count", got)
 	}
 }
