@@ -196,11 +196,11 @@ func (s *Server) findingOf(ctx context.Context, runID, number string) (Finding, 
 	if err != nil {
 		return Finding{}, err
 	}
-	events, err := s.reported(ctx, runID)
+	entries, err := s.Store.Events(ctx, runID, 0, 0) // what people have written since is of no run
 	if err != nil {
-		return Finding{}, err
+		return Finding{}, s.storeProblem(ctx, err)
 	}
-	r, err := report.Build(p, events)
+	r, err := report.Build(p, eventsOf(entries))
 	if err != nil {
 		return Finding{}, s.storeProblem(ctx, err)
 	}

@@ -273,6 +273,10 @@ func TestANumberOfAReportIsFoundWithItsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What people have written into the report of another run is none of this one's.
+	if err := l.store.Append(t.Context(), []run.Event{{Run: run.WrittenRecord, Writer: "write/1", Seq: 1, Kind: run.ReportWritten, At: l.now.Add(-time.Hour), By: "sato", Reason: "nothing to say", Data: run.Encode(run.Written{About: "tokyo-loss-0", Item: "1.1"})}}); err != nil {
+		t.Fatal(err)
+	}
 	found := 0
 	for _, x := range r.Findings {
 		f, err := l.client.FindingOf(l.as("sato"), "tokyo-loss-1", strings.ToLower(x.ID))
