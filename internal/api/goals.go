@@ -93,27 +93,35 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			continue
 		}
 		one := overview.RowGoals{Row: i.Row, Title: i.Title, Run: i.Run}
-		if i.Run == "" { // held without a run: nothing can be read of it
+		unproven := func(why plan.Text) {
 			for _, g := range row.Goals {
-				one.Goals = append(one.Goals, report.Pass{ID: g.ID, Text: g.Text, Expect: g.Expect, Verdict: run.NotProven, Why: plan.Say("it was held without a run", "実施（run）によらず行われた"), Simulated: []string{}})
+				one.Goals = append(one.Goals, report.Pass{ID: g.ID, Text: g.Text, Expect: g.Expect, Verdict: run.NotProven, Why: why, Simulated: []string{}})
 			}
 			out = append(out, one)
+		}
+		if i.Run == "" { // held without a run: nothing can be read of it
+			unproven(plan.Say("it was held without a run", "実施（run）によらず行われた"))
 			continue
 		}
+		list, err := s.goals(ctx, i.Row, i.Run)
 		refused := new(Problem)
-		switch one.Goals, err = s.goals(ctx, i.Row, i.Run); {
-		case errors.As(err, &refused) && refused.Status == http.StatusForbidden:
-			hidden++
-		case errors.As(err, &refused) && (refused.Status == http.StatusNotFound || refused.Status == http.StatusUnprocessableEntity): // its record is gone, or the row runs another scenario today
-			one.Goals = nil
-			for _, g := range row.Goals {
-				one.Goals = append(one.Goals, report.Pass{ID: g.ID, Text: g.Text, Expect: g.Expect, Verdict: run.NotProven, Why: plan.Text{EN: refused.Error(), JA: refused.Error()}, Simulated: []string{}})
-			}
+		switch said := errors.As(err, &refused); {
+		case err == nil:
+			one.Goals = list
 			out = append(out, one)
-		case err != nil:
+		case ctx.Err() != nil:
 			return nil, 0, err
-		default:
-			out = append(out, one)
+		case said && refused.Status == http.StatusForbidden:
+			hidden++
+		case said && refused.Code == CodeEnded:
+			unproven(plan.Say("the run's record was removed after its time", "実施の記録が保存期間の満了により削除されている"))
+		case said && refused.Status == http.StatusNotFound:
+			unproven(plan.Say("the run is not in the record store", "実施の記録が保存先にない"))
+		case said && refused.Status == http.StatusUnprocessableEntity:
+			unproven(plan.Say("the row runs another scenario today", "行のシナリオが実施後に変更されている"))
+		default: // one record that can't be read does not keep the year's from being shown
+			s.Log.Warn("the goals of a row can't be judged", "row", i.Row, "run", i.Run, "err", err)
+			unproven(plan.Say("the run's record or its plan can't be read", "実施の記録または計画を読み取れない"))
 		}
 	}
 	return out, hidden, nil

@@ -1,10 +1,13 @@
 package api_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/overview"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -71,5 +74,57 @@ func TestAGoalIsJudgedByItsRole(t *testing.T) {
 	}
 	if v, by := goal(); v != run.Met || by != "sato: they had to, there was a siren" {
 		t.Errorf("%s by %q", v, by)
+	}
+}
+
+// A year is shown whatever became of the records of its runs: where one was removed after its time, or can't
+// be read, the goals of its row are not proven, and the page says why in the reader's language.
+func TestAYearIsShownWhenARecordIsGone(t *testing.T) {
+	l := newLessons(t)
+	row := func(id string, month int) programme.Row {
+		return programme.Row{ID: id, Scenario: "tokyo-loss", Months: []int{month}, Goals: []programme.Goal{{ID: "recorded", Expect: `run.started_by == "sato"`}}}
+	}
+	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{row("autumn", 10), row("winter", 11), row("spring", 12)}}}
+	p, err := files{}.Compile("tokyo-loss", run.Tabletop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.store.PutPlan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	for i, hash := range []string{p.Hash, "a plan that is nowhere", p.Hash} {
+		at := time.Date(2026, time.Month(10+i), 10, 3, 0, 0, 0, time.UTC)
+		id := []string{"drl-1", "drl-2", "drl-3"}[i]
+		if err := l.store.Append(t.Context(), []run.Event{
+			{Run: id, Writer: "run", Seq: 1, Kind: run.RunStarted, At: at, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: hash})},
+			{Run: id, Writer: "run", Seq: 2, Kind: run.RunEnded, At: at.Add(time.Hour), By: run.Engine, Data: run.Encode(run.Ended{State: run.TalkedThrough})}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.store.RemoveRun(t.Context(), "drl-1", l.now); err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{}, "json", "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var y overview.Year
+	if err := json.Unmarshal(b, &y); err != nil {
+		t.Fatal(err)
+	}
+	if len(y.Goals) != 3 {
+		t.Fatalf("goals of %d rows, want of 3: %+v", len(y.Goals), y.Goals)
+	}
+	for i, want := range []struct {
+		verdict run.Verdict
+		why     plan.Text
+	}{
+		{run.NotProven, plan.Text{EN: "the run's record was removed after its time", JA: "実施の記録が保存期間の満了により削除されている"}},
+		{run.NotProven, plan.Text{EN: "the run's record or its plan can't be read", JA: "実施の記録または計画を読み取れない"}},
+		{run.Met, plan.Text{}},
+	} {
+		if g := y.Goals[i].Goals; len(g) != 1 || g[0].Verdict != want.verdict || g[0].Why != want.why {
+			t.Errorf("row %s: %+v, want %s because %q", y.Goals[i].Row, g, want.verdict, want.why)
+		}
 	}
 }
