@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -145,30 +146,33 @@ func knownPerson(ctx context.Context, p plan.Plan, id string) error {
 }
 
 // begin starts or joins. The run's number is one above the scenario's newest ended run,
-// so everybody who starts while a run is open names that run, and the engine lets only
-// one of them start it.
+// so everybody who starts at once names the same run, and the engine lets only one of them
+// start it. A run that the record has as open is joined by its own ID.
 func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Started, error) {
-	ended, err := s.endedRuns(ctx, in.Scenario, in.Kind)
+	ended, last, open, err := s.runsOf(ctx, in.Scenario, in.Kind)
 	if err != nil {
 		return Started{}, s.storeProblem(ctx, err)
 	}
 	updateID := "begin-" + digest(in.RequestID)
-	if ended > 0 {
+	if last != "" {
 		// The answer to this very request may have been lost and its run have ended
 		// since: then that answer is given, and nothing starts again.
-		id, err := s.runID(ctx, p.Scenario, in.Kind, ended)
-		if err != nil {
-			return Started{}, s.storeProblem(ctx, err)
-		}
-		if begun, ok := answered[workflows.Begun](ctx, s, id, updateID); ok {
+		if begun, ok := answered[workflows.Begun](ctx, s, last, updateID); ok {
 			return s.begun(ctx, p, in.Kind, begun)
 		}
 	}
 	var tried []string
-	for n := ended + 1; n <= ended+startTries; n++ {
-		id, err := s.runID(ctx, p.Scenario, in.Kind, n)
-		if err != nil {
-			return Started{}, s.storeProblem(ctx, err)
+	for n := ended; n <= ended+startTries; n++ {
+		// An open one is joined by the ID that it has: its scenario may have been blind when it
+		// began and not be now, or the other way round, and then a new one would be called otherwise.
+		id := open
+		if n > ended {
+			if id, err = s.runID(ctx, p.Scenario, in.Kind, n); err != nil {
+				return Started{}, s.storeProblem(ctx, err)
+			}
+		}
+		if id == "" || slices.Contains(tried, id) {
+			continue
 		}
 		tried = append(tried, id)
 		start := s.Engine.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
@@ -223,19 +227,21 @@ func (s *Server) runID(ctx context.Context, of plan.Scenario, kind run.Kind, n i
 	return id, nil
 }
 
-// endedRuns is the number of the newest ended run of a scenario and kind.
-func (s *Server) endedRuns(ctx context.Context, scenario string, kind run.Kind) (int, error) {
+// runsOf says of a scenario and kind how many runs have ended, the newest of them, and the newest open one.
+func (s *Server) runsOf(ctx context.Context, scenario string, kind run.Kind) (ended int, last, open string, err error) {
 	list, err := s.Store.Runs(ctx, journal.Filter{Scenario: scenario, Kind: kind})
 	if err != nil {
-		return 0, err
+		return 0, "", "", err
 	}
-	n := 0
-	for _, r := range list {
+	for _, r := range list { // newest first
 		if r.State.Ended() {
-			n++
+			ended++
+			last = cmp.Or(last, r.Run)
+		} else {
+			open = cmp.Or(open, r.Run)
 		}
 	}
-	return n, nil
+	return ended, last, open, nil
 }
 
 // answered is the answer an earlier request got, when the engine still has it.

@@ -3,12 +3,15 @@ package api_test
 import (
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/temporaltest"
 )
 
 // faults.md row 34: the same trigger many times at once.
@@ -60,6 +63,47 @@ func TestAskingAgainNeverStartsTwice(t *testing.T) {
 	}
 	if next := w.start(drill("sato")); next.Run != "tokyo-loss-2" || next.Attached {
 		t.Errorf("a new request answered %+v, want the new run tokyo-loss-2", next)
+	}
+}
+
+// turning are files in which somebody makes tokyo-loss blind, or takes that back.
+type turning struct {
+	files
+	blind *atomic.Bool
+}
+
+func (f turning) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	if f.blind.Load() {
+		return blindFiles{f.files}.Compile(name, depth)
+	}
+	return f.files.Compile(name, depth)
+}
+
+// What a run is called depends on whether its scenario is blind. An open one is joined all the same when
+// that has been changed since it began, and whoever asks again after its end is given its answer.
+func TestARunIsJoinedWhateverItsScenarioIsNow(t *testing.T) {
+	c, _ := temporaltest.Start(t).NewClient(t)
+	files := turning{blind: new(atomic.Bool)}
+	w := worldWith(t, c, files)
+	for _, blind := range []bool{false, true} {
+		files.blind.Store(blind)
+		request := drill("sato")
+		request.RequestID = "began " + map[bool]string{false: "open", true: "blind"}[blind]
+		began := w.start(request)
+		if began.Attached || strings.HasPrefix(began.Run, "blind-") != blind {
+			t.Fatalf("blind is %t, and it began %+v", blind, began)
+		}
+		files.blind.Store(!blind)
+		if joined := w.start(drill("tanaka")); joined.Run != began.Run || !joined.Attached || joined.StartedBy != "sato" {
+			t.Errorf("blind was %t: started again it is %+v, want to be attached to %s", blind, joined, began.Run)
+		}
+		if open, err := w.Runs(t.Context(), journal.Filter{Open: true}); err != nil || len(open) != 1 {
+			t.Errorf("open runs: %+v, %v, want one", open, err)
+		}
+		w.abort(began.Run)
+		if again := w.start(request); again.Run != began.Run {
+			t.Errorf("asked again after the end, it started %s", again.Run)
+		}
 	}
 }
 
