@@ -284,7 +284,7 @@ func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {
 	}
 	o := t.Overview(s.now())
 	if !s.sees(ctx, sum, p) {
-		o, sum.Scenario = o.Withheld(p), ""
+		o, sum.Scenario, sum.PlanHash = o.Withheld(p), "", ""
 	}
 	return &answer[Run]{Run{Summary: sum, Overview: o}}, nil
 }

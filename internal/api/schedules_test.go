@@ -705,6 +705,11 @@ func TestBlindScenarioIsWithheldUntilItIsOver(t *testing.T) {
 	if again, err := me.Start(others["a participant"], drill("sato")); err != nil || again.Run != started.Run || !again.Attached {
 		t.Errorf("started again: %+v %v, want to be attached to %s", again, err, started.Run)
 	}
+	whole, err := me.RunPlan(tanaka, started.Run)
+	if err != nil || len(whole.Hash) != 64 {
+		t.Fatalf("the facilitator's plan: %q %v", whole.Hash, err)
+	}
+	hash := whole.Hash // an earlier run of the same plan shows it beside the scenario
 	sees := func(ctx context.Context) (seen []string) {
 		list, err := me.Scenarios(ctx)
 		if err != nil {
@@ -756,7 +761,7 @@ func TestBlindScenarioIsWithheldUntilItIsOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for where, x := range map[string]any{"the name in the run": r, "the name in its plan": p.Scenario, "the name in its events": events, "the name in the list": open, "the name by asking for it": asked} {
+		for where, x := range map[string]any{"the name in the run": r, "the name in its plan": p, "the name in its events": events, "the name in the list": open, "the name by asking for it": asked} {
 			text, err := json.Marshal(x)
 			if err != nil {
 				t.Fatal(err)
@@ -764,10 +769,13 @@ func TestBlindScenarioIsWithheldUntilItIsOver(t *testing.T) {
 			if strings.Contains(string(text), "tokyo-loss") {
 				seen = append(seen, where)
 			}
+			if strings.Contains(string(text), hash) {
+				seen = append(seen, "the plan's hash: "+where)
+			}
 		}
 		return seen
 	}
-	if got := sees(tanaka); len(got) != 11 {
+	if got := sees(tanaka); len(got) != 16 {
 		t.Errorf("the facilitator sees only %v", got)
 	}
 	for who, ctx := range others {

@@ -68,7 +68,7 @@ func (s *Server) drawnID(ctx context.Context, id string) (string, error) {
 }
 
 // scenarioless is a run's summary as whoever asks may read it: of a blind drill that is withheld from
-// them without the scenario's name. A run whose plan can't be read is withheld.
+// them without the scenario's name and without the plan's hash, which an earlier run may share. A run whose plan can't be read is withheld.
 func (s *Server) scenarioless(ctx context.Context, sum journal.Summary) journal.Summary {
 	if sum.Kind != run.Drill || over(sum) {
 		return sum
@@ -77,13 +77,13 @@ func (s *Server) scenarioless(ctx context.Context, sum journal.Summary) journal.
 	if !ok {
 		var err error
 		if p, err = s.Store.Plan(ctx, sum.PlanHash); err != nil {
-			sum.Scenario = ""
+			sum.Scenario, sum.PlanHash = "", ""
 			return sum
 		}
 		s.recent.put(p)
 	}
 	if !s.sees(ctx, sum, p) {
-		sum.Scenario = ""
+		sum.Scenario, sum.PlanHash = "", ""
 	}
 	return sum
 }
@@ -159,7 +159,7 @@ func (s *Server) tellable(ctx context.Context, sum journal.Summary) (func([]jour
 				if json.Unmarshal(e.Data, &d) != nil {
 					continue
 				}
-				d.Scenario = ""
+				d.Scenario, d.PlanHash = "", ""
 				e.Data = run.Encode(d)
 			}
 			out = append(out, x)

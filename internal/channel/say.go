@@ -122,10 +122,14 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 		_ = e.Decode(&a)
 		return l.T("Decision needed: %s", "判断が必要です：%s", p.system(e.System, l)), lines(p.decision(e, a, l)...)
 	case run.ApprovalAsked:
+		used := ""
+		if p.plan.Hash != "" { // withheld of a blind drill
+			used = l.T("Plan %s", "計画 %s", short(p.plan.Hash))
+		}
 		return l.T("Approval needed: %s", "承認が必要です：%s", title),
 			lines(l.T("The recovery waits for approval: %s", "復旧作業が承認を待っています：%s", both(e.Reason)),
 				l.T("Asked for by %s; who asked can't approve.", "要請者：%s（要請者自身は承認できません）", p.name(p.by, l)),
-				l.T("Plan %s", "計画 %s", short(p.plan.Hash)))
+				used)
 	case run.ActivationAsked:
 		return l.T("Confirmation needed: %s", "発動の確認が必要です：%s", title),
 			lines(l.T("Nothing is changed until a second person confirms that this is to be.", "別の人が発動を確認するまで、システムの変更は行いません。"),

@@ -61,10 +61,11 @@ func (p Plan) Public() Plan {
 	return p
 }
 
-// OfBlindRun is Withheld for those who see a run of it: which scenario it is of is withheld as well.
+// OfBlindRun is Withheld for those who see a run of it: which scenario it is of is withheld as well,
+// and so is the hash: an earlier run of the same plan, long over, shows it beside its scenario.
 func (p Plan) OfBlindRun() Plan {
 	p = p.Withheld()
-	p.Scenario.Name = ""
+	p.Scenario.Name, p.Hash = "", ""
 	return p
 }
 

@@ -9,7 +9,7 @@ import (
 // Withheld is where a blind drill stands for those who may not see its scenario: without what it
 // is called, which it is, and what it did to make things happen. p is the whole plan, with its injects.
 func (o Overview) Withheld(p plan.Plan) Overview {
-	o.Title, o.Scenario = plan.WithheldTitle(), ""
+	o.Title, o.Scenario, o.PlanHash = plan.WithheldTitle(), "", ""
 	o.Steps = slices.DeleteFunc(slices.Clone(o.Steps), func(s Step) bool { return p.Injects(s.Runbook, s.ID) })
 	o.Waiting = slices.DeleteFunc(slices.Clone(o.Waiting), func(w Waiting) bool {
 		return w.Step != "" && w.For == AwaitStep && p.Injects("", w.Step) && !inRunbook(p, w.Step)

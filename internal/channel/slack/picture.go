@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"fmt"
 	"strings"
 
 	slackgo "github.com/slack-go/slack"
@@ -67,7 +66,11 @@ func (s *showing) runBlocks(o progress.Overview) []slackgo.Block {
 	if at := s.c.o.Addresses.Run(o.Run); at != "" {
 		out = append(out, slackgo.NewActionBlock("run", link("open.run", l.T("Open the run", "実施状況を開く"), at)))
 	}
-	return append(out, footer(fmt.Sprintf("%s · %s", o.Run, l.T("plan %s", "計画 %s", o.PlanHash[:min(8, len(o.PlanHash))]))))
+	at := o.Run
+	if o.PlanHash != "" { // withheld of a blind drill
+		at += " · " + l.T("plan %s", "計画 %s", o.PlanHash[:min(8, len(o.PlanHash))])
+	}
+	return append(out, footer(at))
 }
 
 func systemName(s progress.System, l i18n.Lang) string {
