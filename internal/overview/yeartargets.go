@@ -23,8 +23,9 @@ type YearTarget struct {
 	Missed     int       `json:"missed"`
 	NotProven  int       `json:"not_proven"`
 	Simulated  int       `json:"simulated"` // of all, those in which the engine answered for people
-	BestS      *float64  `json:"best_s"`
-	WorstS     *float64  `json:"worst_s"`
+	// Best and worst are of what was measured and proven, with people answering for themselves.
+	BestS  *float64 `json:"best_s"`
+	WorstS *float64 `json:"worst_s"`
 	// Gone: the estate holds no such target any more, as of today. Null is without an estate.
 	Gone *bool `json:"gone,omitempty"`
 }
@@ -55,13 +56,13 @@ func targetsOf(f Facts) []YearTarget {
 			t.Met++
 		case run.Missed:
 			t.Missed++
-		case run.NotProven, run.NoObjective:
+		case run.NotProven:
 			t.NotProven++
 		}
 		if o.People.Simulated {
 			t.Simulated++
 		}
-		if v := x.ActualS; v != nil {
+		if v := x.ActualS; v != nil && !x.AtMost && x.Verdict != run.NotProven && !o.People.Simulated {
 			if t.BestS == nil || *v < *t.BestS {
 				t.BestS = v
 			}
@@ -156,7 +157,7 @@ func (y Year) targetSection() sheet.Section {
 		t.Rows = append(t.Rows, []sheet.Cell{{Text: titleOf(x.Title, x.System)}, {Text: x.name()}, span(x.ObjectiveS), count(x.Met), count(x.Missed), count(x.NotProven), count(x.Simulated), span(x.BestS), span(x.WorstS), {Text: today}})
 	}
 	s := sheet.Section{ID: "targets", Title: sheet.Say("Attainment by target", "目標別の達成状況"), Tables: []sheet.Table{t.Compact()},
-		Lead: []plan.Text{sheet.Say("Each run is counted against the targets that its own plan had. “Simulated” are those in which the engine answered for people.", "各実施は、その時点の計画の目標に対して数えています。「うち模擬」は人の応答が模擬の実施です。")}}
+		Lead: []plan.Text{sheet.Say("Each run is counted against the targets that its own plan had. “Simulated” are those in which the engine answered for people. Best and worst are of times that were measured and proven, without those.", "各実施は、その時点の計画の目標に対して数えています。「うち模擬」は人の応答が模擬の実施です。最短・最長は、実測され立証された値のみ（模擬を除く）です。")}}
 	if gone > 0 {
 		s.Lead = append(s.Lead, sheet.Say("%d of these targets are in no plan of today: they were changed or dropped, or their system is gone.", "うち%d件は、変更・廃止またはシステムの廃止により現行の計画にない目標です。", gone))
 	}
