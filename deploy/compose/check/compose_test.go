@@ -15,7 +15,7 @@ import (
 
 func load(t *testing.T, file string) (*types.Project, error) {
 	t.Helper()
-	o, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)), cli.WithEnv([]string{"MUSTER_VERSION=1.4.0"}))
+	o, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)), cli.WithEnv([]string{"IMAGE_VERSION=1.4.0"}))
 	if err != nil {
 		t.Fatal(err)
 	}
