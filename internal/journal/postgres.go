@@ -248,7 +248,7 @@ func (p *postgres) awaitLock(ctx context.Context, conn *sql.Conn, name string, o
 	began, said := time.Now(), false
 	for {
 		var got bool
-		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 0))`, name).Scan(&got); err != nil || got {
+		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 0))`, name).Scan(&got); ctx.Err() == nil && (err != nil || got) {
 			return err
 		}
 		if !said && time.Since(began) > time.Second { // one that finds it done has it for a moment only
