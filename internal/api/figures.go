@@ -18,6 +18,7 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -106,6 +107,16 @@ func figures(s outcome.SystemAt, p outcome.Property) []metrics.Figure {
 	return out
 }
 
+// waitOf is what the metrics say of a wait. Who closes the records has the plan's time for it: until that
+// is over it is one of their remarks, which nobody is woken for.
+func waitOf(kind run.Kind, w progress.Waiting, now time.Time) metrics.Wait {
+	out := metrics.Wait{Kind: kind, For: w.For, Since: w.Since}
+	if w.For == progress.AwaitConfirm && w.Phase == run.Closing && (w.Due == nil || now.Before(*w.Due)) {
+		out.For = progress.AwaitRemark
+	}
+	return out
+}
+
 // OpenNow is what open runs wait for people to do, and what their probes see.
 func (s *Server) OpenNow(ctx context.Context) (metrics.Open, time.Time, error) {
 	now := s.now()
@@ -125,7 +136,7 @@ func (s *Server) OpenNow(ctx context.Context) (metrics.Open, time.Time, error) {
 		}
 		o := t.Overview(now)
 		for _, w := range o.Waiting {
-			out.Waits = append(out.Waits, metrics.Wait{For: w.For, Since: w.Since})
+			out.Waits = append(out.Waits, waitOf(sum.Kind, w, now))
 		}
 		if p.Scenario.Blind && !over(sum) { // which systems it takes is nobody's to know
 			continue

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Open is what open runs wait for and see now.
@@ -17,6 +18,7 @@ type Open struct {
 
 // Wait is one thing that a run waits for people to do.
 type Wait struct {
+	Kind  run.Kind
 	For   progress.Awaited
 	Since time.Time
 }
@@ -29,8 +31,8 @@ type Function struct {
 }
 
 var (
-	waitsDesc      = desc("muster_person_waits", "What open runs wait for people to do, by what that is.", "for")
-	oldestDesc     = desc("muster_person_wait_oldest_seconds", "How long the oldest of those has waited; 0 when there is none.", "for")
+	waitsDesc      = desc("muster_person_waits", "What open runs wait for people to do, by what that is. To close the records is one of remark until the plan's time for them is over.", "for")
+	oldestDesc     = desc("muster_person_wait_oldest_seconds", "How long the oldest of those has waited, by the kind of its run (drill or response); 0 when there is none.", "for", "kind")
 	functionUpDesc = desc("muster_function_up", "1 while the probe of a system's function finds it up, 0 while it does not. There is one only while an open run watches it and has heard of it.", "system", "function")
 	levelDesc      = desc("muster_function_level_ratio", "The level of service that the probe sees, from 0 to 1. There is one only while an open run watches it and has heard of it.", "system", "function")
 )
@@ -42,14 +44,21 @@ func (m *Metrics) Open(now func(context.Context) (Open, time.Time, error)) {
 		if err != nil {
 			return
 		}
-		n, oldest := map[progress.Awaited]int{}, map[progress.Awaited]time.Duration{}
+		type key struct {
+			awaited progress.Awaited
+			kind    run.Kind
+		}
+		n, oldest := map[progress.Awaited]int{}, map[key]time.Duration{}
 		for _, w := range o.Waits {
 			n[w.For]++
-			oldest[w.For] = max(oldest[w.For], at.Sub(w.Since))
+			of := key{w.For, w.Kind}
+			oldest[of] = max(oldest[of], at.Sub(w.Since))
 		}
 		for _, k := range progress.AllAwaited() {
 			put(waitsDesc, float64(n[k]), string(k))
-			put(oldestDesc, oldest[k].Seconds(), string(k))
+			for _, kind := range []run.Kind{run.Drill, run.Response} {
+				put(oldestDesc, oldest[key{k, kind}].Seconds(), string(k), string(kind))
+			}
 		}
 		for _, f := range o.Functions {
 			put(functionUpDesc, truth(f.Up), f.System, f.Function)

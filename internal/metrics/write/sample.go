@@ -60,7 +60,7 @@ func sample() *metrics.Metrics {
 		return []metrics.Attained{{System: "orders", Property: outcome.RTO, Verdict: run.Met, Figures: figures}}, nil
 	})
 	m.Open(func(context.Context) (metrics.Open, time.Time, error) {
-		return metrics.Open{Waits: []metrics.Wait{{For: progress.AwaitDecision, Since: at}}, Functions: []metrics.Function{{System: "orders", Function: "read"}}}, at, nil
+		return metrics.Open{Waits: []metrics.Wait{{Kind: run.Drill, For: progress.AwaitDecision, Since: at}}, Functions: []metrics.Function{{System: "orders", Function: "read"}}}, at, nil
 	})
 	m.Plant(metrics.Plant{
 		Sites:  func(context.Context) ([]metrics.Site, error) { return []metrics.Site{{Site: "osaka"}}, nil },
