@@ -86,18 +86,25 @@ func (s *Server) readRoutes(api huma.API) {
 			Limit    int      `query:"limit" minimum:"0" maximum:"1000" default:"100"`
 		}) (*answer[[]journal.Summary], error) {
 			f := journal.Filter{Scenario: in.Scenario, Kind: in.Kind, Open: in.Open, Limit: in.Limit}
-			if in.Kind == run.Readiness {
+			if in.Kind == run.Readiness || in.Scenario != "" {
 				f.Limit = 0 // some of them are left out
 			}
 			list, err := s.Store.Runs(ctx, f)
-			if err == nil && in.Kind == run.Readiness {
+			switch {
+			case err != nil:
+			case in.Kind == run.Readiness:
 				list, err = s.checksFor(ctx, list, in.Limit)
+			case in.Kind == run.Occasion:
+				list, err = s.dueFor(ctx, list)
 			}
 			if err != nil {
 				return nil, s.storeProblem(ctx, err)
 			}
 			shown := []journal.Summary{}
 			for _, sum := range list {
+				if in.Limit > 0 && len(shown) == in.Limit {
+					break
+				}
 				if sum = s.scenarioless(ctx, sum); in.Scenario == "" || sum.Scenario == in.Scenario {
 					shown = append(shown, sum)
 				}

@@ -67,6 +67,37 @@ func (s *Server) drawnID(ctx context.Context, id string) (string, error) {
 	}
 }
 
+// dueFor are occasions in a list of runs as whoever asks may read them: without the scenario before the
+// drill is over, where that is withheld from them (see recordsFor).
+func (s *Server) dueFor(ctx context.Context, list []journal.Summary) ([]journal.Summary, error) {
+	records, err := s.occasions(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	running, err := s.Store.Runs(ctx, journal.Filter{Open: true})
+	if err != nil {
+		return nil, err
+	}
+	told := map[string]bool{} // whose scenario is no secret any more, or never was
+	for _, r := range records {
+		over := r.State.Ended() && !slices.ContainsFunc(running, func(x journal.Summary) bool { return x.Run == r.Run.Run })
+		told[r.ID] = over || !r.Due.Blind && s.seesNow(ctx, r.Due.Scenario)
+	}
+	if records, err = s.recordsFor(ctx, records); err != nil {
+		return nil, err
+	}
+	for _, r := range records { // its planner reads all of a blind one
+		told[r.ID] = told[r.ID] || r.Due.Blind && r.Due.Scenario != ""
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		if !told[list[i].Run] {
+			list[i].Scenario = ""
+		}
+	}
+	return list, nil
+}
+
 // scenarioless is a run's summary as whoever asks may read it: of a blind drill that is withheld from
 // them without the scenario's name and without the plan's hash, which an earlier run may share. A run whose plan can't be read is withheld.
 func (s *Server) scenarioless(ctx context.Context, sum journal.Summary) journal.Summary {

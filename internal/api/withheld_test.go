@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
@@ -130,5 +131,79 @@ func TestProgrammeTellsNothingOfBlindRows(t *testing.T) {
 	}
 	if rows, items := told(identity.Actor{Person: "tanaka", Via: "token 1"}); !strings.Contains(rows, "orders") || !strings.Contains(rows, "report.systems") || !strings.Contains(items, "noon") {
 		t.Errorf("the planner reads only %s\n%s", rows, items)
+	}
+}
+
+// blindPlanned is a yearly plan beside scenarios of which tokyo-loss is blind.
+type blindPlanned struct{ *planned }
+
+func (blindPlanned) Scenarios() ([]api.Scenario, error) { return blindFiles{}.Scenarios() }
+
+// The list of due days names the scenario of a blind drill to nobody but who may read it, neither in words
+// nor by what asking for it finds, before the drill is over.
+func TestDueDaysTellNoBlindScenario(t *testing.T) {
+	l := newLessons(t)
+	l.server.Plans = blindPlanned{&planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{
+		{ID: "surprise", Scenario: "tokyo-loss", Planner: "sato"}}}}}
+	at := l.now.Add(-24 * time.Hour)
+	put := func(id string, kind run.Kind, more ...run.Event) {
+		t.Helper()
+		events := append([]run.Event{{Kind: run.RunStarted, By: "sato", Data: run.Encode(run.Started{Kind: kind, Scenario: "tokyo-loss"})}}, more...)
+		for i := range events {
+			events[i].Run, events[i].Writer, events[i].Seq, events[i].At = id, "run", int64(i+1), at
+		}
+		if err := l.store.Append(t.Context(), events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due := func(row string, blind bool) run.Event {
+		return run.Event{Kind: run.OccasionDue, Data: run.Encode(run.Due{Schedule: row, Programme: "test", Scenario: "tokyo-loss", Nominal: at, At: at, Blind: blind})}
+	}
+	held := func(id string) []run.Event {
+		return []run.Event{due("surprise", true), {Kind: run.OccasionHeld, Data: run.Encode(run.OccasionRun{Run: id})}, {Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Held})}}
+	}
+	put("over", run.Occasion, held("drl-1")...)
+	put("drl-1", run.Drill, run.Event{Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.TalkedThrough})})
+	put("begun", run.Occasion, held("drl-2")...)
+	put("drl-2", run.Drill)
+	put("near", run.Occasion, due("surprise", true))
+	put("undrawn", run.Occasion, due("surprise", false)) // of a blind scenario, on a day that is no secret
+	for who, want := range map[string]struct {
+		actor identity.Actor
+		named []string // newest first
+	}{
+		"a participant":   {identity.Actor{Person: "suzuki", Via: "token 1"}, []string{"over"}},
+		"the console":     {identity.Actor{Console: true, Via: "console"}, []string{"over"}},
+		"the facilitator": {identity.Actor{Person: "tanaka", Via: "token 2"}, []string{"undrawn", "over"}},
+		"the planner":     {identity.Actor{Person: "sato", Via: "token 3"}, []string{"near", "begun", "over"}},
+	} {
+		ctx := identity.With(t.Context(), want.actor)
+		all, err := l.client.Runs(ctx, journal.Filter{Kind: run.Occasion})
+		if err != nil || len(all) != 4 {
+			t.Fatalf("%s: %+v, %v", who, all, err)
+		}
+		asked, err := l.client.Runs(ctx, journal.Filter{Kind: run.Occasion, Scenario: "tokyo-loss"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := l.client.Runs(ctx, journal.Filter{Kind: run.Occasion, Scenario: "tokyo-loss", Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var named, found []string
+		for _, x := range all {
+			if x.Scenario != "" {
+				named = append(named, x.Run)
+			}
+		}
+		for _, x := range asked {
+			found = append(found, x.Run)
+		}
+		if !slices.Equal(named, want.named) || !slices.Equal(found, want.named) {
+			t.Errorf("%s is named the scenario of %v and finds %v by it, want %v", who, named, found, want.named)
+		}
+		if len(one) != 1 || one[0].Run != want.named[0] {
+			t.Errorf("%s, asking for one, finds %+v, want %s", who, one, want.named[0])
+		}
 	}
 }
