@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -161,7 +162,38 @@ func (s *Server) mayJudge(ctx context.Context, e plan.Estate, b *WriteRequest) e
 	if b.Verdict != run.Met && b.Verdict != run.Missed {
 		return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("A goal is judged as met or missed.", "目標の判定は met（達成）か missed（未達）です。"), l.T("Name one: verdict", "verdict で指定してください"))
 	}
+	held, err := s.heldBy(ctx, p, row, b.About)
+	if err != nil {
+		return err
+	}
+	if !held {
+		return problem(http.StatusConflict, CodeRefused, l.T("Run %s did not hold row %s.", "%s は行 %s の実施に当たりません。", b.About, row),
+			l.T("`muster coverage` says which run held it", "`muster coverage` でどの実施に当たるか確認できます"))
+	}
 	return nil
+}
+
+// heldBy reports whether it was this run that held a row: in the year in which the run began or, of a drill
+// that began late, in the one before.
+func (s *Server) heldBy(ctx context.Context, p *programme.Programme, row, runID string) (bool, error) {
+	sum, err := s.summary(ctx, runID)
+	if err != nil {
+		return false, err
+	}
+	facts, err := s.facts(ctx)
+	if err != nil {
+		return false, s.storeProblem(ctx, err)
+	}
+	from, until := p.Year(sum.StartedAt)
+	before, _ := p.Year(from.Add(-time.Second))
+	for _, year := range [][2]time.Time{{from, until}, {before, from}} {
+		if slices.ContainsFunc(programme.Coverage(p, year[0], year[1], s.now(), facts), func(i programme.Item) bool {
+			return i.Row == row && i.Run == runID && i.Status == programme.HeldThen
+		}) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // goalItems is what items of goals begin with.

@@ -16,7 +16,7 @@ import (
 // What the record judges, and what is no goal, nobody judges.
 func TestAGoalIsJudgedByItsRole(t *testing.T) {
 	l := newLessons(t)
-	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{{ID: "spring", Scenario: "tokyo-loss", Goals: []programme.Goal{
+	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{{ID: "spring", Scenario: "tokyo-loss", Months: []int{1}, Goals: []programme.Goal{
 		{ID: "recorded", Expect: `run.started_by == "sato"`}, {ID: "manners", Judge: "commander"}}}}}}
 	p, err := files{}.Compile("tokyo-loss", run.Tabletop)
 	if err != nil {
@@ -26,7 +26,14 @@ func TestAGoalIsJudgedByItsRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := l.now.AddDate(0, 0, -2)
-	for id, ended := range map[string]bool{"drl-1": true, "drl-2": false} {
+	for id, ended := range map[string]bool{"drl-1": true, "drl-2": false, "drl-3": true, "drl-0": true} {
+		at := at
+		switch id {
+		case "drl-0": // before the month of its row
+			at = at.AddDate(0, -1, 0)
+		case "drl-2", "drl-3": // after the one that held it
+			at = at.Add(2 * time.Hour)
+		}
 		events := []run.Event{{Run: id, Writer: "run", Seq: 1, Kind: run.RunStarted, At: at, By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Tabletop, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: p.Hash})}}
 		if ended {
 			events = append(events, run.Event{Run: id, Writer: "run", Seq: 2, Kind: run.RunEnded, At: at.Add(time.Hour), By: run.Engine, Data: run.Encode(run.Ended{State: run.TalkedThrough})})
@@ -45,6 +52,8 @@ func TestAGoalIsJudgedByItsRole(t *testing.T) {
 	refusal(t, judge("sato", "drl-1", "grace", run.Met, "polite"), `no goal "grace"`)
 	refusal(t, judge("sato", "drl-1", "manners", run.NotProven, "polite"), "met or missed")
 	refusal(t, judge("sato", "drl-1", "manners", run.Met, " "), "empty")
+	refusal(t, judge("sato", "drl-0", "manners", run.Met, "polite"), "drl-0 did not hold row spring")
+	refusal(t, judge("sato", "drl-3", "manners", run.Met, "polite"), "drl-3 did not hold row spring")
 	_, err = l.client.Write(l.as("sato"), api.WriteRequest{About: "drl-1", Item: "1.1", Verdict: run.Met, Text: "fine"})
 	refusal(t, err, "Only a goal has a verdict")
 
