@@ -348,11 +348,12 @@ func (c *command) coverageGoals() *cobra.Command {
 				c.say("row %s has no goals", "行 %s に目標はありません", args[0])
 				return nil
 			}
+			zone := c.zone(cmd.Context(), client)
 			var rows [][]string
 			for _, g := range list {
 				what := strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + g.Why.In(string(c.lang)))
 				if j := g.Judged; j != nil {
-					what = strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + c.t("judged by %s on %s: %s", "%s が %s に判定: %s", j.By, j.At.Local().Format(time.DateOnly), j.Text))
+					what = strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + c.t("judged by %s on %s: %s", "%s が %s に判定: %s", j.By, j.At.In(zone).Format(time.DateOnly), j.Text))
 				}
 				rows = append(rows, []string{g.ID, c.lang.Verdict(g.Verdict), what})
 			}

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -42,5 +45,26 @@ func TestApplyRefusesOtherPlanFiles(t *testing.T) {
 	code, _, talk := muster(t, "schedule", "apply", "--plans", t.TempDir())
 	if code != 2 || !strings.Contains(talk, "takes no --plans") || !strings.Contains(talk, "muster validate") {
 		t.Errorf("exit %d: %s", code, talk)
+	}
+}
+
+// The day on which a goal was judged is the organisation's, not that of the machine that shows it.
+func TestTheDayOfAJudgementIsTheOrganisations(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		var body any = map[string]string{"via": "token", "zone": "Pacific/Kiritimati"} // the 16th, where hardly any machine has it
+		if strings.HasSuffix(r.URL.Path, "/goals") {
+			body = []report.Pass{{ID: "manners", Verdict: run.Met, Judged: &report.Entry{By: "sato", At: time.Date(2027, 1, 15, 10, 30, 0, 0, time.UTC), Text: "polite"}}}
+		}
+		_, _ = w.Write(run.Encode(body))
+	}))
+	t.Cleanup(srv.Close)
+	t.Chdir(t.TempDir())
+	t.Setenv("MUSTER_SERVER", srv.URL)
+	t.Setenv("MUSTER_TOKEN", "the-token-of-the-test")
+	for lang, want := range map[string]string{"en": "judged by sato on 2027-01-16: polite", "ja": "sato が 2027-01-16 に判定: polite"} {
+		if code, out, talk := muster(t, "coverage", "goals", "spring", "drl-1", "--lang", lang); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, want %q in\n%s%s", code, want, out, talk)
+		}
 	}
 }
