@@ -196,6 +196,22 @@ func (s *Server) heldBy(ctx context.Context, p *programme.Programme, row, runID 
 	return false, nil
 }
 
+// goalText is what the goal of an item says now.
+func (s *Server) goalText(ctx context.Context, item string) (string, error) {
+	p, err := s.programme(ctx)
+	if err != nil {
+		return "", err
+	}
+	row, id, _ := strings.Cut(strings.TrimPrefix(item, goalItems), "/")
+	r, _ := p.Row(row)
+	for _, g := range r.Goals {
+		if g.ID == id {
+			return g.Text.Both(), nil
+		}
+	}
+	return "", nil
+}
+
 // goalItems is what items of goals begin with.
 const goalItems = "goal/"
 

@@ -16,8 +16,9 @@ import (
 // What the record judges, and what is no goal, nobody judges.
 func TestAGoalIsJudgedByItsRole(t *testing.T) {
 	l := newLessons(t)
-	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{{ID: "spring", Scenario: "tokyo-loss", Months: []int{1}, Goals: []programme.Goal{
-		{ID: "recorded", Expect: `run.started_by == "sato"`}, {ID: "manners", Judge: "commander"}}}}}}
+	year := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{{ID: "spring", Scenario: "tokyo-loss", Months: []int{1}, Goals: []programme.Goal{
+		{ID: "recorded", Expect: `run.started_by == "sato"`}, {ID: "manners", Text: plan.Text{EN: "Nobody shouts", JA: "誰も怒鳴らない"}, Judge: "commander"}}}}}}
+	l.server.Plans = year
 	p, err := files{}.Compile("tokyo-loss", run.Tabletop)
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +84,25 @@ func TestAGoalIsJudgedByItsRole(t *testing.T) {
 	}
 	if v, by := goal(); v != run.Met || by != "sato: they had to, there was a siren" {
 		t.Errorf("%s by %q", v, by)
+	}
+	// What was judged is what the goal said then: of what it says now nobody has judged anything yet.
+	manners := &year.p.Rows[0].Goals[1]
+	before := manners.Text
+	manners.Text = plan.Text{EN: "Everybody shouts", JA: "全員が怒鳴る"}
+	list, err := l.client.Goals(l.as("sato"), "spring", "drl-1")
+	if err != nil || list[1].Verdict != run.NotProven || list[1].Judged != nil || list[1].Why != (plan.Text{EN: "judged before the goal was changed", JA: "目標の変更前に判定された"}) {
+		t.Errorf("after the goal was changed: %+v, %v", list[1], err)
+	}
+	l.now = l.now.Add(time.Hour)
+	if err := judge("sato", "drl-1", "manners", run.Missed, "one whispered"); err != nil {
+		t.Fatal(err)
+	}
+	if v, by := goal(); v != run.Missed || by != "sato: one whispered" {
+		t.Errorf("judged anew: %s by %q", v, by)
+	}
+	manners.Text = before
+	if v, by := goal(); v != run.Met || by != "sato: they had to, there was a siren" {
+		t.Errorf("as it was before: %s by %q", v, by)
 	}
 }
 

@@ -83,8 +83,11 @@ func (s *Server) write(ctx context.Context, in *struct {
 	if err := knownPerson(ctx, plan.Plan{Estate: estate}, b.By); err != nil {
 		return nil, err
 	}
+	said := ""
 	if goal {
-		err = s.mayJudge(ctx, estate, b)
+		if err = s.mayJudge(ctx, estate, b); err == nil {
+			said, err = s.goalText(ctx, b.Item)
+		}
 	} else if b.Verdict != "" {
 		err = problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Only a goal has a verdict, and %s is none.", "判定を付けられるのは目標だけです。%s は目標ではありません。", b.Item), l.T("Leave verdict out", "verdict を外してください"))
 	} else {
@@ -104,7 +107,7 @@ func (s *Server) write(ctx context.Context, in *struct {
 	case b.Item == run.WrittenClose && len(open) > 0:
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("The report can't be closed: nobody has written %s.", "報告書を確定できません。未記入の項目: %s", strings.Join(open, ", ")), l.T("Write them; \"nothing to say\" is an entry", "記入してください。「特になし」も記入とみなします"))
 	}
-	e := run.Event{Run: run.WrittenRecord, Seq: 1, Kind: run.ReportWritten, By: b.By, Via: via(ctx), Reason: b.Text, At: s.now().UTC(), Data: run.Encode(run.Written{About: b.About, Item: b.Item, Verdict: b.Verdict})}
+	e := run.Event{Run: run.WrittenRecord, Seq: 1, Kind: run.ReportWritten, By: b.By, Via: via(ctx), Reason: b.Text, At: s.now().UTC(), Data: run.Encode(run.Written{About: b.About, Item: b.Item, Verdict: b.Verdict, Goal: said})}
 	e.Writer = writerOf(&in.Key, "write "+b.About+" "+b.Item, *b)
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
 		return nil, s.storeProblem(ctx, err)

@@ -17,11 +17,18 @@ func Goals(p plan.Plan, events []run.Event, goals []plan.Criterion) ([]Pass, err
 }
 
 // WithJudged adds what people judged of the goals of a row that no record can judge, from what was written
-// about the run. The last word on a goal counts.
+// about the run. The last word on a goal counts; a judgement of
+// what the goal said before it was changed is none of what it says now.
 func WithJudged(list []Pass, row string, written []Entry) []Pass {
 	for i := range list {
 		for _, e := range written {
 			if list[i].Expect != "" || e.Item != run.GoalItem(row, list[i].ID) || e.Verdict == "" {
+				continue
+			}
+			if e.Goal != "" && e.Goal != list[i].Text.Both() {
+				if list[i].Judged == nil {
+					list[i].Verdict, list[i].Why = run.NotProven, plan.Say("judged before the goal was changed", "目標の変更前に判定された")
+				}
 				continue
 			}
 			list[i].Verdict, list[i].Why, list[i].Judged = e.Verdict, plan.Text{}, &e

@@ -17,6 +17,7 @@ type Entry struct {
 	Text string    `json:"text"`
 	// Verdict is of a goal that a role judges.
 	Verdict run.Verdict `json:"verdict,omitempty"`
+	Goal    string      `json:"goal,omitempty"` // what that goal said when it was judged
 }
 
 // WithWritten adds what people wrote about the run, from events of run.WrittenRecord in any order. The facts
@@ -28,7 +29,7 @@ func WithWritten(r Report, events []run.Event) (Report, error) {
 			return r, err
 		}
 		if w.About == r.Run.ID {
-			r.Written = append(r.Written, Entry{Item: w.Item, By: e.By, At: e.At, Text: e.Reason, Verdict: w.Verdict})
+			r.Written = append(r.Written, Entry{Item: w.Item, By: e.By, At: e.At, Text: e.Reason, Verdict: w.Verdict, Goal: w.Goal})
 		}
 	}
 	slices.SortStableFunc(r.Written, func(a, b Entry) int { return a.At.Compare(b.At) })

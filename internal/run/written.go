@@ -15,6 +15,8 @@ type Written struct {
 	Item string `json:"item"`
 	// Verdict is what somebody judged of a goal of the plan: met or missed.
 	Verdict Verdict `json:"verdict,omitempty"`
+	// Goal is what that goal said then, in both languages. Judgements that were written before it was kept have none.
+	Goal string `json:"goal,omitempty"`
 }
 
 // GoalItem is where the judgement of a goal is written that a row of the yearly plan had set.
