@@ -121,7 +121,7 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 		case said && refused.Status == http.StatusUnprocessableEntity:
 			unproven(plan.Say("the row runs another scenario today", "行のシナリオが実施後に変更されている"))
 		default: // one record that can't be read does not keep the year's from being shown
-			s.Log.Warn("the goals of a row can't be judged", "row", i.Row, "run", i.Run, "err", err)
+			s.Log.Warn("the goals of a row can't be judged", "schedule", i.Row, "run", i.Run, "err", err)
 			unproven(plan.Say("the run's record or its plan can't be read", "実施の記録または計画を読み取れない"))
 		}
 	}
