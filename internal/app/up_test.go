@@ -264,7 +264,7 @@ func TestWhatStandsInTheWayIsNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "Others may read the token", "chmod 600"},
-		"a store of another kind": {func(_ *testing.T, o *Options) { o.Config.Store = "mysql:db" }, "can't be opened", "sqlite:PATH"},
+		"a store of another kind": {func(_ *testing.T, o *Options) { o.Config.Store = "mysql:db" }, "can't be used", "sqlite:PATH"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, _ := options(t, plans)
