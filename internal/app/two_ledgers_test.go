@@ -21,40 +21,7 @@ import (
 func TestAWorkerWithAnotherLedgerDoesNotVouchForTheFirst(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "begun")
-	o, _ := options(t, plansDir(t, map[string]string{
-		"estate.yaml": `kind: Estate
-name: test
-zone: Asia/Tokyo
-control: osaka
-sites: [{name: osaka}, {name: tokyo}]
-systems:
-  - {name: orders, home: osaka, alternate: tokyo, drillable: [live], runbooks: {failover: orders}}
-people:
-  - {id: sato, name: Sato, roles: [commander]}
-muster_places: [{name: online, title: Online, online: true}]
-`,
-		"runbook.yaml": fmt.Sprintf(`kind: Runbook
-name: orders
-system: orders
-steps:
-  - {id: once, at: tokyo, retry: 2, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo begun >> %[1]s; sleep 30; echo done > %[1]s.done"], look: [test, -s, %[1]s.done]}}
-`, file),
-		"scenario.yaml": `kind: Scenario
-name: two-ledgers
-title: Two workers of one site
-hazard: disaster
-depth: live
-phases: [activation, recovery_decision, recovery, verification, closing]
-systems: [orders]
-failback: stay
-muster_place: online
-approvals: 0
-people: {simulate: {after: 100ms, spread: 100ms}}
-decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
-fail_wait: 2s
-`}))
-	o.Config.Sites = []string{"osaka"}
-	gateway := openGate(t, &o)
+	o, gateway := aSiteOfItsOwn(t, "two-ledgers", fmt.Sprintf(`{id: once, at: tokyo, retry: 2, timeout: 1m, uses: exec.run, with: {argv: [sh, -c, "echo begun >> %[1]s; sleep 30; echo done > %[1]s.done"], look: [test, -s, %[1]s.done]}}`, file))
 	u := begin(t, o)
 	first := employSite(t, o, "tokyo", gateway)
 	started, err := u.Start(t.Context(), api.StartRequest{Scenario: "two-ledgers", Kind: run.Drill, By: "sato"})
