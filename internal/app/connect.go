@@ -47,14 +47,11 @@ func Connection(ctx context.Context, l i18n.Lang, c config.Config, log *slog.Log
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.TLS.ServerName}
 	if t.TLS.CAFile != "" {
-		pem, err := os.ReadFile(t.TLS.CAFile)
+		roots, err := authorities(l, "temporal.tls.ca_file", t.TLS.CAFile)
 		if err != nil {
-			return out, &Trouble{Mistake: true, What: "temporal.tls.ca_file", Err: err}
+			return out, err
 		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return out, &Trouble{Mistake: true, What: l.T("temporal.tls.ca_file: %s holds no PEM certificate", "temporal.tls.ca_file: %s にPEM証明書がありません", t.TLS.CAFile)}
-		}
+		conf.RootCAs = roots
 	}
 	if t.TLS.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(t.TLS.CertFile, t.TLS.KeyFile)
@@ -93,15 +90,24 @@ func Reach(l i18n.Lang, c config.Config, token string) (*api.Client, error) {
 	if c.ServerCAFile == "" {
 		return client, nil
 	}
-	text, err := os.ReadFile(c.ServerCAFile)
+	roots, err := authorities(l, "server_ca_file", c.ServerCAFile)
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: "server_ca_file", Err: err}
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, &Trouble{Mistake: true, What: l.T("server_ca_file: %s holds no PEM certificate", "server_ca_file: %s にPEM証明書がありません", c.ServerCAFile)}
+		return nil, err
 	}
 	return client.Trusting(roots), nil
+}
+
+// authorities reads the PEM file that a setting names.
+func authorities(l i18n.Lang, setting, path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &Trouble{Mistake: true, What: setting, Err: err}
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, &Trouble{Mistake: true, What: l.T("%s: %s holds no PEM certificate", "%s: %s にPEM証明書がありません", setting, path)}
+	}
+	return roots, nil
 }
 
 // dial connects to the engine and goes on trying as long as none answers: a site's
