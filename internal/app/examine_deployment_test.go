@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // The doctor judges the parts together: a site without a worker, versions, the engine's memory, clocks,
@@ -31,7 +32,13 @@ func TestTheDoctorJudgesTheDeployment(t *testing.T) {
 		}
 		return out
 	}
-	found := seen(func(*Options) {})
+	var found map[string]Check
+	waittest.Eventually(t, readyFor, func() string { // the engine lists a worker once it has asked
+		if found = seen(func(*Options) {}); found["site tokyo"].Result != Good {
+			return found["site tokyo"].Found
+		}
+		return ""
+	})
 	for id, want := range map[string]struct {
 		result Result
 		says   string

@@ -17,19 +17,7 @@ import (
 // and a restart, which would have to write, is not tried. Once space is freed it goes on
 // by itself, with all that it had taken.
 func TestAFullDiskHoldsTheEngine(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "disk")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := rooted("mount", "-t", "tmpfs", "-o", "size=48m,mode=0777", "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Fatalf("mount: %v: %s", err, out)
-	}
-	t.Cleanup(func() { // after the engine has stopped
-		if out, err := rooted("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-			_ = rooted("umount", "-l", dir).Run()
-		}
-	})
+	dir := smallDisk(t)
 	log, logger := newRecord()
 	e := start(t, engine.Options{Dir: filepath.Join(dir, "engine"), Log: logger})
 	e.SetProbeEvery(time.Second)
@@ -74,6 +62,61 @@ func TestAFullDiskHoldsTheEngine(t *testing.T) {
 	if e.PID() != pid {
 		t.Error("it did not go on by itself")
 	}
+}
+
+// A disk that is freed while the watchdog tries the engine: what failed before it was freed
+// is no reason to restart.
+func TestADiskFreedBetweenTwoTriesIsNoReasonToRestart(t *testing.T) {
+	dir := smallDisk(t)
+	log, logger := newRecord()
+	e := start(t, engine.Options{Dir: filepath.Join(dir, "engine"), Log: logger})
+	pid, ballast := e.PID(), filepath.Join(dir, "ballast")
+	fill(t, ballast)
+	well := make(chan struct{})
+	tries := 0
+	e.SetProbe(10*time.Millisecond, func(context.Context) error {
+		switch tries++; tries {
+		case 1, 2:
+			return syscall.ENOSPC
+		case 3: // the last of a row
+			if err := os.Remove(ballast); err != nil {
+				t.Error(err)
+			}
+			return syscall.ENOSPC
+		case 4:
+			close(well)
+		}
+		return nil
+	})
+	supervise(t, e)
+	select {
+	case <-well:
+	case <-time.After(deadline):
+		t.Fatal("it was not tried again")
+	}
+	log.wants(t, "the engine's disk is full")
+	if e.PID() != pid {
+		t.Error("it was restarted")
+	}
+}
+
+// smallDisk is a mounted directory of 48 MiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "disk")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := rooted("mount", "-t", "tmpfs", "-o", "size=48m,mode=0777", "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v: %s", err, out)
+	}
+	t.Cleanup(func() { // after the engine has stopped
+		if out, err := rooted("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+			_ = rooted("umount", "-l", dir).Run()
+		}
+	})
+	return dir
 }
 
 // fill writes a file until its disk has no room.

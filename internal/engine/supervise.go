@@ -95,6 +95,7 @@ func (e *Engine) watchProgress(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
+		full := diskFull(e.opts.Dir)
 		err := e.try(ctx)
 		for n := 1; err != nil && n < probeFailures; n++ {
 			select {
@@ -102,11 +103,12 @@ func (e *Engine) watchProgress(ctx context.Context) error {
 				return ctx.Err()
 			case <-time.After(time.Second): // a call may fail at once
 			}
+			full = full || diskFull(e.opts.Dir)
 			err = e.try(ctx)
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:
-		case diskFull(e.opts.Dir):
+		case full || diskFull(e.opts.Dir): // also one that was freed while we tried: it has yet to go on
 			e.log.Error("the engine's disk is full; free space on it and the engine goes on", "dir", e.opts.Dir, "err", err)
 		default:
 			return fmt.Errorf("it stands still: %w", err)
