@@ -48,7 +48,7 @@ func TargetKinds() []activities.TargetKind {
 
 // Actions lists the family.
 func Actions() []activities.Action {
-	return []activities.Action{start, restart, stop, mask, unmask, status, waitActive}
+	return []activities.Action{start, restart, stop, mask, unmask, kill, status, waitActive}
 }
 
 var unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]{1,240}\.(service|socket|target|timer|mount|automount|path|slice|scope|swap|device)$`)
