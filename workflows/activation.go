@@ -162,7 +162,11 @@ func (r *response) detect(ctx workflow.Context) {
 		e.Reason = both("no probe saw it within %s; going on", "%s 以内に監視で検知されなかったため、そのまま続行", r.plan.Scenario.DetectWait)
 	}
 	r.log.add(ctx, e)
+	later := r.struckLater(ctx)
 	for _, s := range r.systems {
+		if slices.Contains(later, s) {
+			continue
+		}
 		at, source := reported, "reported"
 		for _, w := range r.watches {
 			if w.probe.System == s.plan.Name && len(w.downs) > 0 && w.downs[0].At.Before(at) && r.in.Since == "" {
@@ -171,6 +175,29 @@ func (r *response) detect(ctx workflow.Context) {
 		}
 		r.occur(ctx, s.plan.Name, at, source)
 	}
+}
+
+// struckLater are the systems of a drill to which nothing has happened yet: an inject that something
+// still has to release starts their clocks.
+func (r *response) struckLater(ctx workflow.Context) []*system {
+	if r.in.Kind != run.Drill || !r.movesThings() {
+		return nil
+	}
+	var out []*system
+	for _, s := range r.systems {
+		comes := slices.ContainsFunc(r.plan.Scenario.Injects, func(i plan.Step) bool { return i.Release != nil && i.Starts == s.plan.Name })
+		down := slices.ContainsFunc(r.watches, func(w *watch) bool { return w.probe.System == s.plan.Name && len(w.downs) > 0 })
+		if comes && !down && s.occurred.IsZero() {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 || workflow.GetVersion(ctx, changeStruckLater, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	for _, s := range out {
+		s.awaited = true
+	}
+	return out
 }
 
 // threaten records that the run begins with a threat: there is nothing to wait for.

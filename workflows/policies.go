@@ -225,6 +225,10 @@ const (
 	changeDeputies = "deputy-decides"
 	// changeRecords: everybody who took part is asked for a record.
 	changeRecords = "records-asked"
+	// changeStruckLater: a system that a released inject strikes has its clock started by that.
+	changeStruckLater = "struck-later"
+	// changeStandsDown: what is whole and has no runbook is proposed to be left as it is.
+	changeStandsDown = "whole-stands-down"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -20,6 +20,9 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 	r.past = past
 	// What is proposed may be what is carried out: simulated people and silence follow it.
 	r.weighsIntact = workflow.GetVersion(ctx, "weighs-intact", workflow.DefaultVersion, 1) == 1
+	if slices.ContainsFunc(r.systems, func(s *system) bool { return s.plan.Failover == "" && s.plan.InPlace == "" }) {
+		r.standsDown = workflow.GetVersion(ctx, changeStandsDown, workflow.DefaultVersion, 1) == 1
+	}
 	asked, missed := workflow.Now(ctx), false
 	for _, s := range r.systems {
 		s.asked, s.askedAt = true, asked
@@ -143,6 +146,8 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 		}
 	case canInPlace:
 		ask.Proposed, ask.Ground = run.InPlace, both("the plan has no runbook for an alternate site", "代替拠点への切り替え手順が計画にない")
+	case ask.Intact && r.standsDown:
+		ask.Proposed, ask.Ground = run.StandDown, both("service is whole, and the plan has no runbook for this system", "サービスは正常稼働中であり、計画にこのシステムの復旧手順はない")
 	default:
 		ask.Proposed, ask.Ground = run.NotPossible, both("the plan has no runbook for this system", "このシステムの復旧手順が計画にない")
 	}
@@ -156,6 +161,9 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 // damage is found.
 func (r *response) used(ctx workflow.Context, s *system) float64 {
 	began := s.occurred
+	if began.IsZero() && s.awaited {
+		return 0
+	}
 	if s.threatened {
 		if r.intact(s) {
 			return 0

@@ -71,3 +71,39 @@ func TestNoInjectIsReleasedOnTheWayHome(t *testing.T) {
 		t.Errorf("released on the way home: %+v", list)
 	}
 }
+
+// The clock of a system that a released inject strikes starts with that and not with the event
+// of the others; what is whole when it is decided on is left as it is.
+func TestTheClockOfWhatIsStruckLaterStartsThen(t *testing.T) {
+	w := newWorld(t)
+	w.atEvent(run.ProbeStarted, "tool/answers", func() {
+		w.env.SignalWorkflow(plan.SignalObserved, plan.Observed{Probe: "tool/answers", Up: true, At: time.Now()})
+	})
+	w.run(drill(t, func(p *plan.Plan) {
+		rto := d(5 * time.Minute)
+		p.Systems = append(p.Systems, plan.System{Name: "tool", Home: "osaka", Objective: plan.Objective{RTO: &rto}, Drillable: []run.Depth{run.Live},
+			Probes: []plan.Probe{{Name: "tool/answers", System: "tool", Function: "answers", Weight: 100, Uses: "probe.world", Vantage: "osaka"}}})
+		strike := undoBy(effect("strike", "world.kill"), "world.start")
+		strike.Release, strike.After, strike.Starts = &plan.Release{Phase: run.Verification}, d(2*time.Second), "tool"
+		p.Scenario.Injects = append(p.Scenario.Injects, strike)
+	}))
+	var clocks []run.Event
+	for _, e := range w.find(run.EventOccurred) {
+		if e.System == "tool" {
+			clocks = append(clocks, e)
+		}
+	}
+	struck := w.step("strike")
+	if len(clocks) != 1 || clocks[0].At.Before(struck.At) {
+		t.Errorf("the clock started %+v; it was struck at %s", clocks, struck.At)
+	}
+	for _, e := range w.find(run.DecisionAsked) {
+		var ask run.DecisionAsk
+		if err := e.Decode(&ask); err != nil {
+			t.Fatal(err)
+		}
+		if e.System == "tool" && (ask.Proposed != run.StandDown || ask.UsedS != 0 || !ask.Intact) {
+			t.Errorf("asked of what is whole: %+v", ask)
+		}
+	}
+}

@@ -76,6 +76,7 @@ type response struct {
 	toSign        []string        // who is asked for a record
 	signed        map[string]bool // who has nothing more to add
 	weighsIntact  bool            // a system that is whole is told apart in decisions
+	standsDown    bool            // see changeStandsDown
 	systems       []*system
 	forecast      workflow.Future // []plan.Timing of past runs
 	chances       workflow.Future // []plan.Chance; nil: not asked for
@@ -97,6 +98,8 @@ type system struct {
 	unclean string // what is left half-way; "" when nothing is
 	// occurred is when its RTO clock started; zero until it has.
 	occurred time.Time
+	// awaited: an inject that is still to come strikes it, and none of its RTO is used before.
+	awaited bool
 	// threatened: nothing had stopped then.
 	threatened     bool
 	assessed       bool
