@@ -116,7 +116,16 @@ func TestAHalfDeadHostIsGivenUp(t *testing.T) {
 	defer l.Close()
 	h := host(&sshtest.Server{Port: l.Addr().(*net.TCPAddr).Port, User: "x", HostKey: sshtest.Start(t).HostKey, Key: sshtest.Start(t).Key})
 	h.Spec.Within = run.Duration(100 * time.Millisecond)
-	_, err = execute(t.Context(), Run{Argv: []string{"true"}, Command: Command{Host: h}})
+	given := make(chan error, 1)
+	go func() {
+		_, err := execute(t.Context(), Run{Argv: []string{"true"}, Command: Command{Host: h}})
+		given <- err
+	}()
+	select {
+	case err = <-given:
+	case <-time.After(time.Minute):
+		t.Fatal("a silent host, which is given 100 ms, is still waited for after a minute")
+	}
 	if kind(err) != plan.ErrRefused || !strings.Contains(err.Error(), "nothing was done") || !strings.Contains(err.Error(), "does not let us in within 100ms") {
 		t.Errorf("a silent host: %v", err)
 	}

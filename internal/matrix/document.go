@@ -17,7 +17,8 @@ What is done to muster, what must hold then, and the tests that do it to the rea
 time. Each is part of ` + "`make test`" + `. (L) is long, (R) needs root or sudo without a password.
 
 A test that can't fail shows nothing. A **planted defect** is one change to the code that breaks what a row promises;
-` + "`make faults-planted`" + ` makes it in a copy of the tree and expects the row's test to fail. A date is when that was last seen.
+` + "`make faults-planted`" + ` makes it in a copy of the tree and expects the row's test to fail: to end and say
+what is wrong, having held in the same copy without the defect. A date is when that was last seen.
 `)
 	group := ""
 	var not, lacking, unshown []int
@@ -85,7 +86,7 @@ func proofsOf(r Row) string {
 
 // wasShown reports whether the row's plant, as it is now, was noticed.
 func wasShown(r Row, shown map[int]Showing) bool {
-	return r.Plant != nil && shown[r.N].Plant == r.Plant.Digest()
+	return r.Plant != nil && shown[r.N].Plant == r.Plant.Digest() && shown[r.N].Said != ""
 }
 
 func plantOf(r Row, shown map[int]Showing) string {

@@ -29,7 +29,7 @@ const (
 	Unended Outcome = "not ended"
 )
 
-// Verdict is a proof's outcome, with what its test said when it did not hold.
+// Verdict is a proof's outcome, with what its test said.
 type Verdict struct {
 	Outcome Outcome
 	Seconds float64
@@ -75,10 +75,10 @@ func judge(r io.Reader, proofs []Proof) (map[Proof]Verdict, error) {
 	for _, p := range proofs {
 		v, ok := ended[p.Test]
 		switch {
-		case ok && v.Outcome != Held:
+		case ok:
 			v.Said = said[p.Test]
 			for name, text := range said {
-				if strings.HasPrefix(name, p.Test+"/") && ended[name].Outcome == Failed {
+				if strings.HasPrefix(name, p.Test+"/") && ended[name].Outcome == v.Outcome {
 					v.Said = tail(v.Said + text)
 				}
 			}

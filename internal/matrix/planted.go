@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,8 @@ var recorded []byte
 type Showing struct {
 	Plant string `json:"plant"` // its digest
 	By    string `json:"by"`
-	On    string `json:"on"` // day
+	On    string `json:"on"`             // day
+	Said  string `json:"said,omitempty"` // by the test, which held in the same tree without the defect
 }
 
 // Shown is what was recorded, by row. What is of another plant than the row has now does
@@ -40,7 +42,7 @@ func Shown() map[int]Showing {
 }
 
 // Record keeps that a row's planted defect was noticed, or takes out that it ever was.
-func Record(root string, r Row, noticed bool, now time.Time) error {
+func Record(root string, r Row, t Trial, now time.Time) error {
 	all := map[int]Showing{}
 	b, err := os.ReadFile(filepath.Join(root, RecordFile))
 	if err == nil {
@@ -50,8 +52,8 @@ func Record(root string, r Row, noticed bool, now time.Time) error {
 		return err
 	}
 	delete(all, r.N)
-	if noticed {
-		all[r.N] = Showing{Plant: r.Plant.Digest(), By: r.Plant.By.String(), On: now.UTC().Format(time.DateOnly)}
+	if t.Noticed {
+		all[r.N] = Showing{Plant: r.Plant.Digest(), By: r.Plant.By.String(), On: now.UTC().Format(time.DateOnly), Said: t.Said}
 	}
 	if b, err = json.MarshalIndent(all, "", "  "); err != nil {
 		return err
@@ -59,10 +61,17 @@ func Record(root string, r Row, noticed bool, now time.Time) error {
 	return os.WriteFile(filepath.Join(root, RecordFile), append(b, '\n'), 0o644)
 }
 
+// Trial is what became of a planted defect.
+type Trial struct {
+	Noticed bool
+	Said    string // the test's first words on it
+}
+
 // PlantAll plants the defects of the rows, one at a time, into a copy of the tree, and runs
-// the proof that must notice. The answer has the rows that were tried; what could not be
-// planted is in the error. tried hears of each as it ends.
-func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration, w io.Writer, tried func(Row, bool) error) (map[int]bool, error) {
+// the proof that must notice. Before that all of those proofs run in the copy as it is: one
+// that does not hold there would tell nothing, and its rows are not tried. The answer has the
+// rows that were tried; what could not be tried is in the error. tried hears of each as it ends.
+func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration, w io.Writer, tried func(Row, Trial) error) (map[int]Trial, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	tree, err := os.MkdirTemp("", "muster-planted-")
@@ -76,43 +85,96 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 	if err := copyTree(root, tree); err != nil {
 		return nil, err
 	}
-	noticed := map[int]bool{}
+	without, err := withoutDefects(ctx, tree, rows, w)
+	if err != nil {
+		return nil, err
+	}
+	trials := map[int]Trial{}
 	var broken []error
+	cannot := func(n int, err error) {
+		fmt.Fprintf(w, "%3d  %v\n", n, err)
+		broken = append(broken, fmt.Errorf("row %d: %w", n, err))
+	}
 	for _, r := range rows {
 		if r.Plant == nil {
 			continue
 		}
 		if ctx.Err() != nil {
-			fmt.Fprintf(w, "%3d  not tried within %s\n", r.N, within)
+			cannot(r.N, fmt.Errorf("not tried within %s", within))
+			continue
+		}
+		if v := without[r.Plant.By]; v.Outcome != Held {
+			cannot(r.N, fmt.Errorf("not tried: %s, without any defect: %s", r.Plant.By, v.Outcome))
+			fmt.Fprintln(w, indent(v.Said))
 			continue
 		}
 		began := time.Now()
 		v, err := plantOne(ctx, tree, *r.Plant)
-		if ctx.Err() != nil { // a test that was broken off shows nothing
-			fmt.Fprintf(w, "%3d  not ended within %s\n", r.N, within)
+		switch {
+		case ctx.Err() != nil: // a test that was broken off shows nothing
+			cannot(r.N, fmt.Errorf("not ended within %s", within))
+			continue
+		case err != nil:
+			cannot(r.N, fmt.Errorf("not planted: %w", err))
 			continue
 		}
-		if err != nil {
-			fmt.Fprintf(w, "%3d  not planted: %v\n", r.N, err)
-			broken = append(broken, fmt.Errorf("row %d: %w", r.N, err))
+		trial := Trial{Said: newWords(v.Said, without[r.Plant.By].Said)}
+		trial.Noticed = trial.Said != "" && v.Outcome == Failed && !died.MatchString(v.Said)
+		trials[r.N] = trial
+		if err := tried(r, trial); err != nil {
+			return trials, err
+		}
+		if !trial.Noticed {
+			fmt.Fprintf(w, "%3d  UNNOTICED (%s) by %s, %.0f s: %s\n%s\n", r.N, v.Outcome, r.Plant.By, time.Since(began).Seconds(), r.Plant.Breaks, indent(v.Said))
 			continue
 		}
-		noticed[r.N] = v.Outcome == Failed || v.Outcome == Unended
-		if err := tried(r, noticed[r.N]); err != nil {
-			return noticed, err
-		}
-		word := "noticed"
-		if !noticed[r.N] {
-			word = "UNNOTICED (" + string(v.Outcome) + ")"
-		}
-		fmt.Fprintf(w, "%3d  %s by %s, %.0f s: %s\n", r.N, word, r.Plant.By, time.Since(began).Seconds(), r.Plant.Breaks)
-		if !noticed[r.N] {
-			fmt.Fprintln(w, indent(v.Said))
-		} else {
-			fmt.Fprintln(w, indent(firstLines(v.Said, 3)))
+		fmt.Fprintf(w, "%3d  noticed by %s, %.0f s: %s\n%s\n", r.N, r.Plant.By, time.Since(began).Seconds(), r.Plant.Breaks, indent(trial.Said))
+	}
+	return trials, errors.Join(broken...)
+}
+
+// withoutDefects runs what is to notice the rows' defects where there is none.
+func withoutDefects(ctx context.Context, tree string, rows []Row, w io.Writer) (map[Proof]Verdict, error) {
+	var sound []Row
+	for _, r := range rows {
+		if r.Plant != nil {
+			sound = append(sound, Row{N: r.N, Proofs: []Proof{r.Plant.By}})
 		}
 	}
-	return noticed, errors.Join(broken...)
+	verdicts, err := Run(ctx, tree, sound, All, 30*time.Minute, w)
+	if err != nil {
+		return nil, fmt.Errorf("without a defect: %w", err)
+	}
+	return verdicts, nil
+}
+
+var (
+	words = regexp.MustCompile(`(?m)^\s+(\w+\.go:\d+): (.*\S.*)$`) // as testing prints them
+	// A test that hangs, dies or can't be built tells nothing of what the defect breaks.
+	died = regexp.MustCompile(`(?m)^(panic: |fatal error: |signal: |SIG[A-Z]+: )`)
+)
+
+// maxWords bounds what is recorded of a test's words, in bytes.
+const maxWords = 200
+
+// newWords are the first that a test says at a place where it said nothing when all was well:
+// there it may have logged what it measured. On one line.
+func newWords(said, well string) string {
+	known := map[string]bool{}
+	for _, m := range words.FindAllStringSubmatch(well, -1) {
+		known[m[1]] = true
+	}
+	for _, m := range words.FindAllStringSubmatch(said, -1) {
+		if known[m[1]] {
+			continue
+		}
+		line := m[1] + ": " + strings.Join(strings.Fields(m[2]), " ")
+		if len(line) > maxWords {
+			line = strings.ToValidUTF8(line[:maxWords], "") + "…"
+		}
+		return line
+	}
+	return ""
 }
 
 // plantOne changes the file, runs the proof and puts the file back.
@@ -178,17 +240,6 @@ func copyTree(from, to string) error {
 		}
 		return os.WriteFile(filepath.Join(to, rel), b, info.Mode().Perm())
 	})
-}
-
-func firstLines(s string, n int) string {
-	var out []string
-	for line := range strings.Lines(s) {
-		// What says where and why; the frame around it says nothing.
-		if strings.Contains(line, "_test.go:") && len(out) < n {
-			out = append(out, strings.TrimRight(line, "\n"))
-		}
-	}
-	return strings.Join(out, "\n")
 }
 
 func indent(s string) string {

@@ -3,7 +3,7 @@
 // does, when a test that a row names does not exist, or when one was skipped.
 //
 // With -planted it plants the defect of each row into a copy of the tree and expects the
-// row's test to fail; -record keeps which did. With -write it writes docs/faults.md into a
+// row's test, which holds there without it, to fail; -record keeps which did. With -write it writes docs/faults.md into a
 // folder and runs nothing.
 package main
 
@@ -96,14 +96,14 @@ func chosen(only string) ([]matrix.Row, error) {
 
 func plant(ctx context.Context, rows []matrix.Row, within time.Duration, record bool) error {
 	var unnoticed []error
-	noticed, err := matrix.PlantAll(ctx, ".", rows, within, os.Stdout, func(r matrix.Row, ok bool) error {
+	trials, err := matrix.PlantAll(ctx, ".", rows, within, os.Stdout, func(r matrix.Row, t matrix.Trial) error {
 		if !record {
 			return nil
 		}
-		return matrix.Record(".", r, ok, time.Now())
+		return matrix.Record(".", r, t, time.Now())
 	})
 	for _, r := range rows {
-		if ok, tried := noticed[r.N]; tried && !ok {
+		if t, tried := trials[r.N]; tried && !t.Noticed {
 			unnoticed = append(unnoticed, fmt.Errorf("row %d: %s did not notice: %s", r.N, r.Plant.By, r.Plant.Breaks))
 		}
 	}
