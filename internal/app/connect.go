@@ -111,19 +111,22 @@ func authorities(l i18n.Lang, setting, path string) (*x509.CertPool, error) {
 }
 
 // dial connects to the engine and goes on trying as long as none answers: a site's
-// worker must be there when its engine is. What will not mend by waiting ends it.
-func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logger, m *metrics.Metrics) (*link, error) {
+// worker must be there when its engine is. What will not mend by waiting ends it. starting,
+// when there is one, says meanwhile what is waited for.
+func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logger, m *metrics.Metrics, starting *api.Starting) (*link, error) {
 	c.Log = quiet(log)
 	if m != nil {
 		c.Metrics = m.SDK()
 	}
-	silent := false
-	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+	var told reminder
+	var wait time.Duration
+	for {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
 		k, err := connect(try, c)
 		cancel()
+		starting.EngineIs(err)
 		if err == nil {
-			if silent {
+			if told.said() {
 				log.Info("engine reached", "address", c.Address)
 			}
 			return k, nil
@@ -138,14 +141,11 @@ func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logge
 		if away := turnedAway(l, c.Address, err); away != nil {
 			return nil, away
 		}
-		if !silent {
+		if told.due() {
 			log.Warn("no engine answers; trying again", "address", c.Address, "err", err)
-			silent = true
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := pause(ctx, &wait); err != nil {
+			return nil, err
 		}
 	}
 }

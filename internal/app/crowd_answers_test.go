@@ -1,10 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -43,12 +43,13 @@ func (s *crowdServer) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", s.at)
+	const token = "a-token-for-tests-only"
+	s.o.Config.Listen = cmp.Or(s.at, s.o.Config.Listen)
+	door, err := openFront(s.t.Context(), s.o, token)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.at = ln.Addr().String()
-	const token = "a-token-for-tests-only"
+	s.at = door.ln.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := newServer(ctx, s.o, store, &link{client: s.c, flows: s.c, codec: keyring.NewCodec(nil, "")}, reached{}, metrics.New("test"), all.Registry(all.Options{}), token, nil)
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *crowdServer) start() {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = srv.run(ctx, ln, func() {})
+		_ = srv.run(ctx, door, func() {})
 	}()
 	if s.me == nil {
 		s.me = api.Connect("http://"+s.at, token, "en")

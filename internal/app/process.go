@@ -59,25 +59,25 @@ func Server(ctx context.Context, o Options) error {
 	if err := inClear(o); err != nil {
 		return err
 	}
-	ln, err := listen(ctx, l, o.Config.Listen)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	door, err := openFront(ctx, o, token)
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
-	store, err := openStore(ctx, o)
+	defer door.close()
+	store, err := openStore(ctx, o, door.starting)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	defer store.Close()
 	m := metrics.New(o.Version)
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	traces, err := o.traced(ctx, &conn, "muster-server")
 	if err != nil {
 		return err
 	}
 	defer traces.Stop()
-	c, err := dial(ctx, l, conn, o.Log, m)
+	c, err := dial(ctx, l, conn, o.Log, m, door.starting)
 	if err != nil {
 		return ended(ctx, err)
 	}
@@ -93,10 +93,10 @@ func Server(ctx context.Context, o Options) error {
 	var g group.Group
 	g.Add(untilSignal(ctx))
 	g.Add(actor(ctx, func(ctx context.Context) error {
-		return s.run(ctx, ln, func() {
+		return s.run(ctx, door, func() {
 			s.up()
 			fmt.Fprint(o.Talk, summary(l, "muster server "+o.Version, [][2]string{
-				{"API", o.Config.Scheme() + ln.Addr().String()}, {l.T("board", "ボード"), boardURL(o, ln.Addr().String())}, {l.T("engine", "エンジン"), conn.Address},
+				{"API", o.Config.Scheme() + door.ln.Addr().String()}, {l.T("board", "ボード"), boardURL(o, door.ln.Addr().String())}, {l.T("engine", "エンジン"), conn.Address},
 				{l.T("records", "記録"), o.Config.StoreURL()}, {l.T("token", "トークン"), o.Config.TokenPath()}, {l.T("plans", "計画"), plansLine(o)},
 			}))
 		})
@@ -132,7 +132,7 @@ func Worker(ctx context.Context, o Options) error {
 		return err
 	}
 	defer traces.Stop()
-	c, err := dial(ctx, l, conn, o.Log, nil)
+	c, err := dial(ctx, l, conn, o.Log, nil, nil)
 	if err != nil {
 		return ended(ctx, err)
 	}
@@ -182,23 +182,23 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	if err != nil {
 		return err
 	}
-	ln, err := listen(ctx, l, o.Config.Listen)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	at, err := openFront(ctx, o, token)
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
+	defer at.close()
 	door, err := openGateway(ctx, l, o)
 	if err != nil {
 		return err
 	}
 	defer door.Close()
-	store, err := openStore(ctx, o)
+	store, err := openStore(ctx, o, at.starting)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	defer store.Close()
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 
 	e, err := engine.Start(ctx, engine.Options{Binary: o.Config.Engine, Dir: o.Config.EngineDir(), Log: o.Log,
 		// The watchdog has an engine to restart, and does not wait for the store.
@@ -216,27 +216,27 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 			o.Log.Warn("engine did not stop cleanly; nothing is lost", "err", err)
 		}
 	}()
-	at := e.Endpoint()
+	reach := e.Endpoint()
 	m := metrics.New(o.Version)
-	conn := engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token, Codec: codec}
+	conn := engine.Connection{Address: reach.Address, Namespace: reach.Namespace, Token: reach.Token, Codec: codec}
 	traces, err := o.traced(ctx, &conn, "muster")
 	if err != nil {
 		return err
 	}
 	defer traces.Stop()
-	c, err := dial(ctx, l, conn, o.Log, m)
+	c, err := dial(ctx, l, conn, o.Log, m, at.starting)
 	if err != nil {
 		return ended(ctx, err)
 	}
 	defer c.Close()
 
-	if err := claimStore(ctx, o, store, c.client, at.Address, at.Namespace); err != nil {
+	if err := claimStore(ctx, o, store, c.client, reach.Address, reach.Namespace); err != nil {
 		return ended(ctx, err)
 	}
-	if u, err := url.Parse(at.UIAddress); err == nil {
+	if u, err := url.Parse(reach.UIAddress); err == nil {
 		c.ui = u.Scheme + "://" + u.Host
 	}
-	return ended(ctx, up(ctx, o, e, store, c, m, traces, token, ln, door, started))
+	return ended(ctx, up(ctx, o, e, store, c, m, traces, token, at, door, started))
 }
 
 // traced begins tracing where the environment asks for it, on a connection that is about to be made.

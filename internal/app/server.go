@@ -59,7 +59,6 @@ type server struct {
 	board    *board.Board
 	identity *identity.Service
 	handler  http.Handler
-	secured  *tls.Config // nil is HTTP
 	alarms   *alarm.Service
 	evidence *keep.Keeper
 	says     *speaking
@@ -92,9 +91,6 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		s.api.Trace = at.traces.Request
 	}
 	var err error
-	if s.secured, err = ownTLS(o.Lang, o.Config); err != nil {
-		return nil, err
-	}
 	if s.evidence, err = keeper(ctx, o, s.store); err != nil {
 		return nil, err
 	}
@@ -156,7 +152,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 }
 
 // run answers requests and works on the control queue until ctx ends.
-func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
+func (s *server) run(ctx context.Context, door *front, ready func()) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var working sync.WaitGroup
@@ -191,11 +187,12 @@ func (s *server) run(ctx context.Context, ln net.Listener, ready func()) error {
 	working.Go(func() {
 		select {
 		case <-s.told:
-			s.o.alive(ctx, doorAnswers(ln, s.secured != nil))
+			s.o.alive(ctx, doorAnswers(door.ln, door.secured))
 		case <-ctx.Done():
 		}
 	})
-	err := serve(ctx, ln, s.handler, s.secured, s.o.Log.With("component", "https"))
+	door.hand(s.handler)
+	err := door.until(ctx)
 	stop()
 	s.board.Close()
 	working.Wait()

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
@@ -29,13 +29,33 @@ func StoreOptions(c config.Config, hear func(plan.Text)) []journal.Option {
 	return out
 }
 
-// openStore opens the record store, with the way out when it can't be.
-func openStore(ctx context.Context, o Options) (journal.Store, error) {
-	store, err := journal.Open(ctx, o.Config.StoreURL(), StoreOptions(o.Config, func(t plan.Text) { o.Log.Warn(t.In(string(o.Lang))) })...)
-	if err != nil {
-		return nil, StoreTrouble(o.Lang, err)
+// openStore opens the record store, with the way out when it can't be. One that is away is waited for: after a power
+// failure everything starts at once, and a server that ended over it would not be started again for ever.
+func openStore(ctx context.Context, o Options, starting *api.Starting) (journal.Store, error) {
+	hear := func(t plan.Text) { o.Log.Warn(t.In(string(o.Lang))) }
+	var told reminder
+	var wait time.Duration
+	for {
+		store, err := journal.Open(ctx, o.Config.StoreURL(), append(StoreOptions(o.Config, hear), journal.TriedAgain())...)
+		starting.StoreIs(err)
+		switch {
+		case err == nil:
+			if told.said() {
+				o.Log.Info("record store reached")
+			}
+			return store, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !journal.Away(err):
+			return nil, StoreTrouble(o.Lang, err)
+		}
+		if told.due() {
+			o.Log.Warn("the record store does not answer; trying again", "err", err)
+		}
+		if err := pause(ctx, &wait); err != nil {
+			return nil, err
+		}
 	}
-	return store, nil
 }
 
 // leaveWithin is how long a start waits for another control plane to let go of the store: the part of
@@ -43,20 +63,41 @@ func openStore(ctx context.Context, o Options) (journal.Store, error) {
 const leaveWithin = 30 * time.Second
 
 // claimStore takes part in the work on a store that several machines reach, and refuses where
-// servers on another engine have it.
+// servers on another engine have it. A store or an engine that is away by now is waited for.
 func claimStore(ctx context.Context, o Options, store journal.Store, c client.Client, address, namespace string) error {
 	of, ok := store.(journal.Claimer)
 	if !ok {
 		return nil
 	}
+	var told reminder
+	var wait time.Duration
+	for {
+		err := claim(ctx, of, c, address, namespace)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return errors.Join(err, ctx.Err())
+		case !journal.Away(err) && !errors.As(err, new(*engine.Unnamed)):
+			return StoreTrouble(o.Lang, err)
+		}
+		if told.due() {
+			o.Log.Warn("whose the record store is can't be told yet; trying again", "err", err)
+		}
+		if err := pause(ctx, &wait); err != nil {
+			return err
+		}
+	}
+}
+
+func claim(ctx context.Context, of journal.Claimer, c client.Client, address, namespace string) error {
 	name := address + "/" + namespace
-	if d, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace}); err == nil {
-		name = namespace + " " + d.GetNamespaceInfo().GetId() // the same by whatever address it is reached
+	info, err := engine.Namespace(ctx, c, namespace)
+	if err != nil {
+		return err
 	}
-	if err := of.Claim(ctx, name, leaveWithin); err != nil {
-		return StoreTrouble(o.Lang, err)
+	if id := info.GetId(); id != "" {
+		name = namespace + " " + id // the same by whatever address it is reached
 	}
-	return nil
+	return of.Claim(ctx, name, leaveWithin)
 }
 
 // StoreTrouble is why a record store can't be used, in the reader's language.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -167,7 +166,7 @@ func serves(t *testing.T, o Options, on *temporaltest.Engine, namespace string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := openStore(t.Context(), o)
+	store, err := openStore(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,13 +183,14 @@ func serves(t *testing.T, o Options, on *temporaltest.Engine, namespace string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	door, err := openFront(t.Context(), o, token)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(door.close)
 	ctx, stop := context.WithCancel(context.Background())
 	ended, ready := make(chan error, 1), make(chan struct{})
-	go func() { ended <- s.run(ctx, ln, sync.OnceFunc(func() { close(ready) })) }()
+	go func() { ended <- s.run(ctx, door, sync.OnceFunc(func() { close(ready) })) }()
 	t.Cleanup(func() { stop(); <-ended })
 	select {
 	case <-ready:
@@ -198,7 +198,7 @@ func serves(t *testing.T, o Options, on *temporaltest.Engine, namespace string) 
 		ended <- err
 		t.Fatal(err)
 	}
-	client := api.Connect("http://"+ln.Addr().String(), token, "en")
+	client := api.Connect("http://"+door.ln.Addr().String(), token, "en")
 	t.Cleanup(client.Close)
 	return client
 }

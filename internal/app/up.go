@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
 	group "github.com/oklog/run"
@@ -20,7 +19,7 @@ import (
 )
 
 // up runs the parts of `muster up` as one group: what ends ends them all.
-func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c *link, m *metrics.Metrics, traces *tracing.Tracing, token string, ln net.Listener, door *gatewayDoor, started func(api, temporalUI string)) error {
+func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c *link, m *metrics.Metrics, traces *tracing.Tracing, token string, at *front, door *gatewayDoor, started func(api, temporalUI string)) error {
 	registry := all.Registry(all.Options{})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -46,7 +45,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 	g.Add(actor(ctx, e.Run))
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		first := true
-		return s.run(ctx, ln, func() {
+		return s.run(ctx, at, func() {
 			if first {
 				first = false
 				close(serving)
@@ -66,7 +65,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 		if ctx.Err() != nil {
 			return nil
 		}
-		api := o.Config.Scheme() + ln.Addr().String()
+		api := o.Config.Scheme() + at.ln.Addr().String()
 		s.up()
 		fmt.Fprint(o.Talk, upSummary(o, api, e.Endpoint().UIAddress, workers.list()))
 		if started != nil {

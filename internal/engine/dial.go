@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,14 +10,18 @@ import (
 	"net"
 	"time"
 
+	"go.temporal.io/api/namespace/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 
 	"github.com/muster-dr/muster/internal/keyring"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Connection says how to reach an engine: the embedded one (Endpoint gives Address,
@@ -51,20 +56,45 @@ func Dial(ctx context.Context, c Connection) (client.Client, error) {
 			c.Address, o.Namespace, err)
 	}
 	if c.Codec != nil {
-		c.Codec.InNamespace(trueNamespace(ctx, cl, o.Namespace))
+		is, err := Namespace(ctx, cl, o.Namespace)
+		if err != nil {
+			cl.Close()
+			return nil, fmt.Errorf("engine at %s: %w", c.Address, err)
+		}
+		c.Codec.InNamespace(cmp.Or(is.GetName(), o.Namespace))
 	}
 	return cl, nil
 }
 
-// trueNamespace is the engine's own name of a namespace. Behind a gateway it is another than
-// the worker's, and both sides have to encrypt for the same. Who may not ask goes by their own.
-func trueNamespace(ctx context.Context, cl client.Client, name string) string {
+// Namespace is what the engine itself says of a namespace: behind a gateway its name is another than the worker's, and
+// both sides have to encrypt for the same. Nothing is what an engine says that has no such namespace, does not know the
+// question or does not answer it to us: who asks goes by their own name then. Every other error says nothing of
+// which name it is, and is Unnamed.
+func Namespace(ctx context.Context, cl client.Client, name string) (*namespace.NamespaceInfo, error) {
 	d, err := cl.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
-	if is := d.GetNamespaceInfo().GetName(); err == nil && is != "" {
-		return is
+	switch serviceerror.ToStatus(err).Code() {
+	case codes.OK:
+		return d.GetNamespaceInfo(), nil
+	case codes.NotFound, codes.PermissionDenied, codes.Unimplemented:
+		return nil, nil
 	}
-	return name
+	return nil, &Unnamed{Namespace: name, Err: err}
 }
+
+// Unnamed is an engine that did not say what it calls a namespace. Asking again mends it.
+type Unnamed struct {
+	Namespace string
+	Err       error
+}
+
+func (u *Unnamed) Error() string { return u.Said().EN }
+
+// Said is the error in both languages.
+func (u *Unnamed) Said() plan.Text {
+	return plan.Say("it does not say what it calls the namespace %s: %v", "名前空間 %s の本来の名前を確認できません: %v", u.Namespace, u.Err)
+}
+
+func (u *Unnamed) Unwrap() error { return u.Err }
 
 // ForWorkflows is a client for workers of workflows on the connection of one that Dial
 // made for c. What it can't decrypt holds a workflow up and never fails it.

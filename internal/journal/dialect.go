@@ -56,6 +56,7 @@ type trouble struct {
 	err    error
 	silent bool // err is for programs: text says it
 	placed bool // text says of which store
+	away   bool // none of its servers answers
 }
 
 func (t *trouble) Error() string {
@@ -98,12 +99,14 @@ func (s *database) explain(doing plan.Text, err error) error {
 		return err
 	}
 	where := plan.Say("record store %s: %s", "記録の保存先 %s（%s）", s.where, doing)
+	_, remote := s.dialect.(*postgres)
+	away := remote && (s.passes(err) || errors.Is(err, context.DeadlineExceeded))
 	if cause := s.because(err); cause.EN != "" {
-		return &trouble{text: plan.Say("%s: %s", "%s: %s", where, cause), err: err, placed: true}
+		return &trouble{text: plan.Say("%s: %s", "%s: %s", where, cause), err: err, placed: true, away: away}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &trouble{text: plan.Say("%s: it does not take it in time; another process may hold it, or its disk hangs",
-			"%s: 時間内に応答がありません。別のプロセスが使用中か、ディスクが応答していない可能性があります", where), err: err, placed: true}
+			"%s: 時間内に応答がありません。別のプロセスが使用中か、ディスクが応答していない可能性があります", where), err: err, placed: true, away: away}
 	}
 	return &trouble{text: where, err: err, placed: true}
 }
@@ -114,11 +117,11 @@ const tryFor = 25 * time.Second
 
 // again does what may be done twice, until it is settled or the trouble does not pass.
 func again[T any](ctx context.Context, s *database, do func(ctx context.Context) (T, error)) (T, error) {
-	return againWithin(ctx, s, s.patience(), do)
+	return againWithin(ctx, s, s.patience(), tryFor, do)
 }
 
-// againWithin is again with another bound of a try; 0 is none.
-func againWithin[T any](ctx context.Context, s *database, patience time.Duration, do func(ctx context.Context) (T, error)) (T, error) {
+// againWithin is again with other bounds: of a try, 0 is none, and of all.
+func againWithin[T any](ctx context.Context, s *database, patience, tryFor time.Duration, do func(ctx context.Context) (T, error)) (T, error) {
 	began := time.Now()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		out, hung, err := once(ctx, patience, do)

@@ -20,6 +20,7 @@ type options struct {
 	alone        bool
 	certificates *certificates
 	patience     time.Duration // of a try; 0 is the usual one
+	once         bool          // a server that is away is not tried again
 }
 
 func (o options) tell(t plan.Text) {
@@ -39,6 +40,16 @@ func Notices(hear func(plan.Text)) Option { return func(o *options) { o.notice =
 
 // AsItIs opens a store without bringing its schema up to date: an older one is ErrOlder.
 func AsItIs() Option { return func(o *options) { o.asIs = true } }
+
+// TriedAgain is for who tries again as long as the store is Away, and wants to tell of it soon.
+func TriedAgain() Option { return func(o *options) { o.once = true } }
+
+// Away reports whether a store could not be used since none of its servers answers, which may mend by
+// waiting. What a server refused, and what is wrong with an address, does not.
+func Away(err error) bool {
+	var t *trouble
+	return errors.As(err, &t) && t.away
+}
 
 // Open opens the record store that url names and brings its schema up to date; it
 // makes what is not there. The forms are "sqlite:PATH", the path of a file, and

@@ -48,11 +48,15 @@ func openPostgres(ctx context.Context, address string, o options) (_ *database, 
 	}
 	// Those who write wait for each other, and may not keep others from reading.
 	s.write, s.read = own.pool(o), own.pool(o)
-	if _, err := again(ctx, s, func(ctx context.Context) (none struct{}, err error) { return none, own.claim(ctx, s.write, o) }); err != nil {
+	tries := tryFor
+	if o.once {
+		tries = 0
+	}
+	if _, err := againWithin(ctx, s, s.patience(), tries, func(ctx context.Context) (none struct{}, err error) { return none, own.claim(ctx, s.write, o) }); err != nil {
 		return nil, err
 	}
 	// A large record takes its time: only who asked for it ends that.
-	if _, err := againWithin(ctx, s, 0, func(ctx context.Context) (none struct{}, err error) { return none, own.update(ctx, o) }); err != nil {
+	if _, err := againWithin(ctx, s, 0, tries, func(ctx context.Context) (none struct{}, err error) { return none, own.update(ctx, o) }); err != nil {
 		return nil, err
 	}
 	if !o.asIs && !o.alone { // nobody waits with it

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/pgtest"
+)
+
+// After a power failure everything starts at once. A server whose record store is not there yet waits for it, says so
+// in its log, is alive to whoever would start it again and ready to nobody, and is up once the store is.
+func TestAStoreThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
+	p := onPostgres(t, &o)
+	p.Osaka.StopServer(t)
+	p.Tokyo.StopServer(t)
+	told := &talk{}
+	o.Log = slog.New(slog.NewTextHandler(told, nil))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Config.Listen = ln.Addr().String()
+	_ = ln.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	up, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- Up(ctx, o, func(at, _ string) { up <- at }) }()
+	t.Cleanup(func() { cancel(); <-ended })
+
+	get := func(path string, header ...string) string {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+o.Config.Listen+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err.Error()
+		}
+		defer res.Body.Close()
+		b, _ := io.ReadAll(res.Body)
+		return res.Status + " " + string(b)
+	}
+	pgtest.Eventually(t, 60*time.Second, func() string {
+		if said := told.String(); !strings.Contains(said, "the record store does not answer; trying again") {
+			return "the log says " + said
+		}
+		return ""
+	})
+	for path, want := range map[string]string{"/healthz": "200 OK ok\n", "/readyz": "503 Service Unavailable not ready\n"} {
+		if got := get(path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	if got := get("/api/v1/health"); got != "200 OK {\"ok\":false}\n" {
+		t.Errorf("health to a stranger: %q", got)
+	}
+	if got := get("/api/v1/runs", "Accept-Language", "ja"); !strings.Contains(got, "503") || !strings.Contains(got, "記録の保存先を待っています") {
+		t.Errorf("the API: %q", got)
+	}
+	if got := get("/", "Accept", "text/html"); !strings.Contains(got, "503") || !strings.Contains(got, "waits for its record store") {
+		t.Errorf("the board: %q", got)
+	}
+	o.Config.Server = "http://" + o.Config.Listen
+	if c := lookedAt(t, o, "store"); c.Result != Bad || !strings.Contains(c.Found, "no server that takes writes answers") {
+		t.Errorf("doctor says %+v", c)
+	}
+
+	p.Tokyo.StartServer(t)
+	select {
+	case at := <-up:
+		if !strings.HasSuffix(at, o.Config.Listen) {
+			t.Errorf("it is up at %s, and was at %s before", at, o.Config.Listen)
+		}
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("it ended: %v", err)
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the store is back for two minutes, and muster is not up")
+	}
+	token, err := ReadToken(o.Lang, o.Config.TokenPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := api.Connect("http://"+o.Config.Listen, token, "en")
+	t.Cleanup(c.Close)
+	if h, err := c.Health(t.Context()); err != nil || !h.OK {
+		t.Errorf("health: %+v, %v", h, err)
+	}
+	if said := told.String(); !strings.Contains(said, "record store reached") || strings.Count(said, "does not answer") != 1 {
+		t.Errorf("the log says %s", said)
+	}
+}
+
+// What waiting does not mend ends the start at once.
+func TestAStoreThatRefusesUsIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate}))
+	p := pgtest.StartPair(t)
+	o.Config.Store, _ = p.NewDatabase(t)
+	wrong := t.TempDir() + "/word"
+	save(t, wrong, "not-the-word\n")
+	o.Config.StorePassword = "secret://file" + wrong
+	if _, err := openStore(t.Context(), o, nil); err == nil || !strings.Contains(err.Error(), "does not let this user in") {
+		t.Errorf("with a wrong password: %v", err)
+	}
+	o.Config.StorePassword = ""
+	o.Config.Store = strings.Replace(o.Config.Store, "/db_", "/no_", 1)
+	if _, err := openStore(t.Context(), o, nil); err == nil {
+		t.Error("a database that is not there is waited for")
+	}
+}
