@@ -148,18 +148,17 @@ type OfRun struct {
 // health is whether the server can do its work; a stranger is told that alone, since versions
 // and causes help who looks for a way in.
 func (s *Server) health(ctx context.Context) Health {
-	h := Health{OK: true, Version: s.Version, Engine: "ok", Store: "ok"}
-	if err := s.engineAnswers(ctx); err != nil {
-		h.OK, h.Engine = false, err.Error()
-	}
-	if err := s.Store.Ping(ctx); err != nil {
-		h.OK, h.Store = false, spoken(ctx, err)
-	}
 	if a, known := identity.From(ctx); !known || a.Limit != nil {
-		if !h.OK {
-			s.Log.Warn("not healthy", "engine", h.Engine, "store", h.Store)
-		}
-		return Health{OK: h.OK}
+		engine, store := s.Well(ctx)
+		return Health{OK: engine == nil && store == nil}
+	}
+	h := Health{OK: true, Version: s.Version, Engine: "ok", Store: "ok"}
+	engine, store := s.well(ctx, 0)
+	if engine != nil {
+		h.OK, h.Engine = false, engine.Error()
+	}
+	if store != nil {
+		h.OK, h.Store = false, spoken(ctx, store)
 	}
 	if s.Channels != nil {
 		h.Channels = s.Channels()

@@ -87,6 +87,7 @@ type Server struct {
 	Now func() time.Time
 
 	recent    recentPlans
+	wellness  wellness
 	endedDays endedDays
 	forecasts forecasts
 	following following

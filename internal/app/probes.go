@@ -64,27 +64,13 @@ func (r *readiness) now(ctx context.Context) error {
 }
 
 // ready is why the server can't do its work now: the store or the engine does not answer, or the embedded
-// engine's canary does not get through. It says so once a change.
+// engine's canary does not get through.
 func (s *server) ready(at reached) func(context.Context) error {
-	var mu sync.Mutex
-	var before error
 	return func(ctx context.Context) error {
-		err := s.store.Ping(ctx)
-		if _, away := s.api.EngineAnswers(ctx); away != nil {
-			err = errors.Join(err, away)
-		}
+		err := errors.Join(s.api.Well(ctx))
 		if at.canary != nil {
 			err = errors.Join(err, at.canary().Err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err != nil && before == nil:
-			s.o.Log.Warn("not ready", "err", err)
-		case err == nil && before != nil:
-			s.o.Log.Info("ready again")
-		}
-		before = err
 		return err
 	}
 }
