@@ -62,10 +62,13 @@ func engineSpec(s programme.Spec) client.ScheduleSpec {
 		}
 	}
 	out := client.ScheduleSpec{TimeZoneName: r.Zone, Jitter: s.Jitter.Std()}
+	first := r.From
 	switch {
 	case r.Weeks > 0:
 		out.Calendars = append(out.Calendars, at(all, 1, 31, nil))
-		out.StartAt, _ = calendar.At(r.Anchor, 0, 0, r.Location())
+		if first.Before(r.Anchor) {
+			first = r.Anchor
+		}
 	case r.Day > 0:
 		out.Calendars = append(out.Calendars, at(all, r.Day, r.Day, nil))
 	case r.Week > 0:
@@ -88,6 +91,9 @@ func engineSpec(s programme.Spec) client.ScheduleSpec {
 		add(30, nil, 4, 6, 9, 11)
 		add(29, leap, 2)
 		add(28, plain, 2)
+	}
+	if !first.IsZero() {
+		out.StartAt, _ = calendar.At(first, 0, 0, r.Location())
 	}
 	return out
 }

@@ -150,7 +150,10 @@ func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
 	for _, r := range runs {
 		f.Runs = append(f.Runs, programme.Ran{Run: r.Run, Scenario: r.Scenario, Kind: r.Kind, State: r.State, Depth: r.Depth, By: r.By, StartedAt: r.StartedAt})
 	}
-	f.Arrivals, err = s.arrived(ctx)
+	if f.Arrivals, err = s.arrived(ctx); err != nil {
+		return f, err
+	}
+	f.Since, err = s.programmeSince(ctx)
 	return f, err
 }
 

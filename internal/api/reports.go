@@ -135,13 +135,24 @@ func (s *Server) overview(ctx context.Context, page string, of ReportOf) (paged,
 }
 
 func (s *Server) frame(ctx context.Context) overview.Frame {
-	f := overview.Frame{At: s.now(), Zone: s.zone(ctx)}
+	f := overview.Frame{At: s.now(), Zone: s.zone(ctx), Begins: s.yearBegins()}
 	if s.Estate != nil {
 		if e, err := s.Estate(ctx); err == nil {
 			f.Organisation = e.Name
 		}
 	}
 	return f
+}
+
+// yearBegins is the month with which the fiscal year begins: the programme's, and April without one. A
+// mistake in its file is told by whoever needs more of it.
+func (s *Server) yearBegins() time.Month {
+	if files, ok := s.Plans.(Programmes); ok {
+		if p, err := files.Programme(); err == nil && p != nil {
+			return time.Month(p.Begins)
+		}
+	}
+	return time.April
 }
 
 func (s *Server) estateFile(ctx context.Context) (*estate.Estate, error) {
@@ -207,7 +218,7 @@ func (s *Server) yearFacts(ctx context.Context, year int) (overview.Facts, error
 		return f, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("%d is no fiscal year.", "%d は年度ではありません。", year),
 			l.T("Name it by the calendar year in which it begins, such as 2026", "開始した年の西暦で指定してください（例：2026）"))
 	}
-	begins := time.April
+	begins := s.yearBegins()
 	if files, ok := s.Plans.(Programmes); ok {
 		p, err := files.Programme()
 		if err != nil {

@@ -118,6 +118,9 @@ func (s *server) noteAssigned(ctx context.Context) {
 		if err := s.api.NoteAssigned(ctx); err != nil && ctx.Err() == nil {
 			s.o.Log.Warn("who is newly in the estate can't be told", "err", err)
 		}
+		if err := s.api.NoteProgramme(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.Warn("since when there is a programme can't be noted", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return

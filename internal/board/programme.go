@@ -106,6 +106,7 @@ var statuses = []struct {
 	{programme.Waiting, sign{"warn", "‖", ""}, plan.Text{EN: "postponed", JA: "延期"}},
 	{programme.Arriving, sign{"warn", "◆", ""}, plan.Text{EN: "due", JA: "対象者あり"}},
 	{programme.Planned, sign{"idle", "○", ""}, plan.Text{EN: "planned", JA: "予定"}},
+	{programme.NotOwed, sign{"idle", "–", ""}, plan.Text{EN: "not owed", JA: "適用前"}},
 }
 
 func (v *visit) status(s programme.Status) sign {

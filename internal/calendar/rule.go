@@ -20,6 +20,7 @@ type Rule struct {
 	Hour    int          `json:"hour"`
 	Minute  int          `json:"minute"`
 	Zone    string       `json:"zone"`
+	From    Date         `json:"from,omitzero"` // never due before that day
 }
 
 // Location is the rule's zone; UTC where the host does not know it, which the check of the
@@ -72,6 +73,9 @@ const farAhead = 12 * 30
 
 // Each calls f with the days on which it is due, from a day on, until f says enough.
 func (r Rule) Each(from Date, f func(Date) bool) {
+	if from.Before(r.From) {
+		from = r.From
+	}
 	year, month := from.Year, from.Month
 	for range farAhead {
 		for _, d := range r.in(year, month) {

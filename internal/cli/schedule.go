@@ -267,6 +267,9 @@ func (c *command) coverage() *cobra.Command {
 			c.say("%s to %s: %d held, %d overdue, %d postponed, %d to come", "%s〜%s：実施済み %d、期限超過 %d、延期中 %d、今後 %d",
 				cov.From.In(c.in).Format(time.DateOnly), cov.Until.In(c.in).AddDate(0, 0, -1).Format(time.DateOnly), counts[programme.HeldThen], counts[programme.Overdue], counts[programme.Waiting],
 				counts[programme.Planned]+counts[programme.UnderWay]+counts[programme.Arriving])
+			if n := counts[programme.NotOwed]; n > 0 {
+				c.say("%d were due before the programme was in force, and are not owed", "%d 件は訓練計画の適用開始前の予定で、対象外", n)
+			}
 			if late > 0 {
 				c.say("%d of those held were held after their time was over", "実施済みのうち %d 件は期限を過ぎてからの実施", late)
 			}
@@ -293,6 +296,8 @@ func (c *command) status(i programme.Item) string {
 		return c.t("under way", "実施中")
 	case programme.Arriving:
 		return c.t("due", "要実施")
+	case programme.NotOwed:
+		return c.t("not owed", "適用前")
 	}
 	return c.t("planned", "予定")
 }

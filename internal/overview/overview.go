@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/outcome"
@@ -20,6 +21,8 @@ type Frame struct {
 	Organisation string         `json:"organisation,omitempty"`
 	At           time.Time      `json:"at"`
 	Zone         *time.Location `json:"-"`
+	// Begins is the month with which the fiscal year begins; none is that of the calendar.
+	Begins time.Month `json:"-"`
 }
 
 func (f Frame) day(t time.Time) string { return t.In(f.zone()).Format(time.DateOnly) }
@@ -31,10 +34,37 @@ func (f Frame) zone() *time.Location {
 	return f.Zone
 }
 
-// quarter is a quarter of the calendar, as 2026-Q4.
+// quarter is the quarter of the fiscal year, as FY2026-Q3, which is named by the calendar year in which it
+// begins; where that year is the calendar's, as 2026-Q4.
 func (f Frame) quarter(t time.Time) string {
 	t = t.In(f.zone())
-	return fmt.Sprintf("%d-Q%d", t.Year(), (int(t.Month())+2)/3)
+	begins := max(f.Begins, time.January)
+	year, month := t.Year(), int(t.Month()-begins)
+	if month < 0 {
+		year, month = year-1, month+12
+	}
+	if begins == time.January {
+		return fmt.Sprintf("%d-Q%d", year, month/3+1)
+	}
+	return fmt.Sprintf("FY%d-Q%d", year, month/3+1)
+}
+
+// quarterText is a quarter as people say it.
+func quarterText(q string) plan.Text {
+	year, n, _ := strings.Cut(q, "-Q")
+	if fiscal, ok := strings.CutPrefix(year, "FY"); ok {
+		return sheet.Say("Q%[2]s FY%[1]s", "%s年度 第%s四半期", fiscal, n)
+	}
+	return sheet.Say("Q%[2]s %[1]s", "%s年 第%s四半期", year, n)
+}
+
+// quarterTick is that in short, for an axis.
+func quarterTick(q string) plan.Text {
+	year, n, _ := strings.Cut(q, "-Q")
+	if fiscal, ok := strings.CutPrefix(year, "FY"); ok {
+		return sheet.Say("Q%[2]s FY%[1]s", "%s年度 %sQ", fiscal, n)
+	}
+	return sheet.Say("Q%[2]s %[1]s", "%s年 %sQ", year, n)
 }
 
 func (f Frame) sheet(name string, title plan.Text) sheet.Sheet {

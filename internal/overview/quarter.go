@@ -10,7 +10,7 @@ import (
 
 // Quarter is the figures of the runs of one class in one quarter.
 type Quarter struct {
-	Quarter string `json:"quarter"`
+	Quarter string `json:"quarter"` // FY2026-Q3 of a fiscal year, 2026-Q4 of the calendar's
 	Class
 	Runs          int             `json:"runs"`
 	Met           int             `json:"met"`
@@ -108,16 +108,16 @@ func (t Trend) quarterSection() sheet.Section {
 	table := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("Quarter", "四半期"), sheet.Say("Kind", "種別"), sheet.Say("Runs", "件数"), sheet.Say("Met", "達成"), sheet.Say("Decision p50", "決定 p50"), sheet.Say("Took part", "参加率")}}
 	times := sheet.Table{Brief: true, Caption: sheet.Say("RTO by system", "システム別のRTO"), Head: []plan.Text{sheet.Say("Quarter", "四半期"), sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), sheet.Say("Runs", "件数"), sheet.Say("Met", "達成"), sheet.Plain("RTO p50"), sheet.Plain("RTO p95")}}
 	for _, q := range t.Quarters {
-		table.Rows = append(table.Rows, []sheet.Cell{word(q.Quarter), {Text: q.text()}, count(q.Runs), count(q.Met), span(q.DecisionP50S), share(q.Participation)})
+		table.Rows = append(table.Rows, []sheet.Cell{{Text: quarterText(q.Quarter), Class: "word"}, {Text: q.text()}, count(q.Runs), count(q.Met), span(q.DecisionP50S), share(q.Participation)})
 		for _, x := range q.Systems {
-			times.Rows = append(times.Rows, []sheet.Cell{word(q.Quarter), word(x.System), {Text: q.text()}, count(x.Runs), count(x.Met), span(x.RTOP50S), span(x.RTOP95S)})
+			times.Rows = append(times.Rows, []sheet.Cell{{Text: quarterText(q.Quarter), Class: "word"}, word(x.System), {Text: q.text()}, count(x.Runs), count(x.Met), span(x.RTOP50S), span(x.RTOP95S)})
 		}
 	}
 	for _, class := range classes(t.Quarters) {
 		var part []sheet.Point
 		for _, q := range t.Quarters {
 			if q.Class == class && !class.Simulated {
-				part = append(part, sheet.Point{Label: q.Quarter, V: q.Participation, Verdict: run.Met})
+				part = append(part, sheet.Point{Said: quarterTick(q.Quarter), V: q.Participation, Verdict: run.Met})
 			}
 		}
 		if c := sheet.Series("participation-"+class.id(), sheet.Say("Share of those called who took part: %s", "参加率（呼び出した人のうち応答・参集した割合）：%s", both(class.text())), part, nil, shareLabel); c != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -89,5 +90,33 @@ func TestATabletopAloneHasNoTrend(t *testing.T) {
 	got := MakeTrend(Frame{Zone: time.UTC}, "", "", []outcome.Outcome{talk}).Sheet().Sentence
 	if !strings.Contains(got.EN, "real work") || !strings.Contains(got.EN, "Tabletops") || !strings.Contains(got.JA, "机上訓練") || !strings.Contains(got.JA, "対象外") {
 		t.Errorf("%+v, want that a tabletop does not count", got)
+	}
+}
+
+// Quarters are those of the fiscal year: where it begins in April, the first is April to June and January belongs to the year before.
+func TestQuartersAreOfTheFiscalYear(t *testing.T) {
+	for _, c := range []struct {
+		begins       time.Month
+		day          string
+		code, en, ja string
+	}{
+		{time.April, "2026-04-01", "FY2026-Q1", "Q1 FY2026", "2026年度 第1四半期"},
+		{time.April, "2026-12-31", "FY2026-Q3", "Q3 FY2026", "2026年度 第3四半期"},
+		{time.April, "2027-03-31", "FY2026-Q4", "Q4 FY2026", "2026年度 第4四半期"},
+		{time.October, "2026-09-30", "FY2025-Q4", "Q4 FY2025", "2025年度 第4四半期"},
+		{time.January, "2026-12-31", "2026-Q4", "Q4 2026", "2026年 第4四半期"},
+		{0, "2026-03-31", "2026-Q1", "Q1 2026", "2026年 第1四半期"},
+	} {
+		f := frame()
+		f.Begins = c.begins
+		x := MakeTrend(f, "orders", "", []outcome.Outcome{drill("a", c.day, s(300), run.Met)})
+		if got := x.Quarters[0].Quarter; got != c.code {
+			t.Errorf("%s of a year that begins in %s is in %s, want %s", c.day, c.begins, got, c.code)
+		}
+		for lang, want := range map[i18n.Lang]string{i18n.EN: c.en, i18n.JA: c.ja} {
+			if shown := x.Sheet().Markdown(lang); !strings.Contains(shown, want) {
+				t.Errorf("%s: %q is not in\n%s", lang, want, shown)
+			}
+		}
 	}
 }

@@ -70,6 +70,7 @@ type Counts struct {
 	Held          int `json:"held"`
 	HeldLate      int `json:"held_late"` // of those held
 	Overdue       int `json:"overdue"`
+	NotOwed       int `json:"not_owed,omitempty"` // due before the programme was in force; not among the planned
 	Runs          int `json:"runs"`
 	Real          int `json:"real_events"`
 	Met           int `json:"met"`
@@ -100,6 +101,10 @@ func MakeYear(f Facts) Year {
 			one.HeldOn = f.day(i.HeldOn)
 		}
 		y.Planned = append(y.Planned, one)
+		if i.Status == programme.NotOwed {
+			y.Counts.NotOwed++
+			continue
+		}
 		y.Counts.Planned++
 		switch i.Status {
 		case programme.HeldThen:

@@ -19,12 +19,15 @@ const (
 	Waiting  Status = "postponed" // its time has come, and something holds it up
 	UnderWay Status = "under_way" // its run is in progress
 	HeldThen Status = "held"
-	Overdue  Status = "overdue" // its time is over, and it was not held
-	Arriving Status = "due"     // somebody has come who needs it, and its time is not over
+	Overdue  Status = "overdue"  // its time is over, and it was not held
+	Arriving Status = "due"      // somebody has come who needs it, and its time is not over
+	NotOwed  Status = "not_owed" // its time was over before the programme was in force
 )
 
 // Statuses lists them.
-func Statuses() []Status { return []Status{Planned, Arriving, Waiting, UnderWay, HeldThen, Overdue} }
+func Statuses() []Status {
+	return []Status{Planned, Arriving, Waiting, UnderWay, HeldThen, Overdue, NotOwed}
+}
 
 // Item is one planned drill of a year and what became of it.
 type Item struct {
@@ -37,7 +40,7 @@ type Item struct {
 	Blind    bool        `json:"blind,omitempty"`
 	From     time.Time   `json:"from" doc:"When it is due: the day of its schedule, or the beginning of its month or part of the year."`
 	To       time.Time   `json:"to,omitzero" doc:"Until when it may be held without being overdue."`
-	Status   Status      `json:"status" enum:"planned,due,postponed,under_way,held,overdue"`
+	Status   Status      `json:"status" enum:"planned,due,postponed,under_way,held,overdue,not_owed"`
 	HeldOn   time.Time   `json:"held_on,omitzero"`
 	Late     bool        `json:"late,omitempty" doc:"It was held after its time was over."`
 	Run      string      `json:"run,omitempty"`
@@ -143,6 +146,7 @@ type Facts struct {
 	Records  []Record
 	Runs     []Ran
 	Arrivals []Arrived
+	Since    time.Time // when muster first had a programme; zero is from the beginning
 }
 
 // Coverage holds the year's plan against what was held. It is a pure function: of the same
@@ -173,11 +177,15 @@ type covering struct {
 
 func (c *covering) row(row Row) []Item {
 	items := c.planned(row)
+	force := c.inForce(row)
 	for i := range items {
 		it := &items[i]
 		end := c.until // what is held late counts until the next one is due
 		if i+1 < len(items) {
 			end = items[i+1].From
+		}
+		if it.Status == NotOwed && force.Before(end) { // what comes later is for what is owed
+			end = force
 		}
 		begin := it.From
 		if row.Spec != nil { // a drill of its month, started by hand before its day
@@ -204,16 +212,16 @@ func (c *covering) planned(row Row) []Item {
 	add := func(from, to time.Time) {
 		it := base
 		it.From, it.To, it.Status = from, to, Planned
-		if c.now.After(to) {
-			it.Status = Overdue
-		}
+		c.over(row, &it)
 		out = append(out, it)
 	}
 	zone := calendar.Rule{Zone: c.p.Zone}.Location()
 	switch {
 	case row.Spec != nil:
 		base.Blind = row.Spec.Blind != nil
-		for _, t := range row.Spec.Rule.Between(c.from, c.until) {
+		rule := row.Spec.Rule
+		rule.From = calendar.Date{} // what was due before is shown, and not owed
+		for _, t := range rule.Between(c.from, c.until) {
 			st := row.Spec.Begins(t)
 			to := maxTime(st.At, st.Until).Add(row.Spec.Late.Std())
 			if row.ByHand { // people have until the end of its month
@@ -222,6 +230,9 @@ func (c *covering) planned(row Row) []Item {
 			}
 			add(t, to)
 			for _, m := range st.Shifts {
+				if out[len(out)-1].Status == NotOwed {
+					break
+				}
 				out[len(out)-1].Why = append(out[len(out)-1].Why, m.Why)
 			}
 		}
@@ -243,6 +254,36 @@ func (c *covering) planned(row Row) []Item {
 		}
 	}
 	return out
+}
+
+// inForce is since when a row is owed.
+func (c *covering) inForce(row Row) time.Time {
+	day := c.p.From
+	if !row.From.IsZero() {
+		day = row.From
+	}
+	if day.IsZero() {
+		return c.facts.Since
+	}
+	at, _ := calendar.At(day, 0, 0, calendar.Rule{Zone: c.p.Zone}.Location())
+	return at
+}
+
+// over says what one is whose time is over, unless it was held.
+func (c *covering) over(row Row, it *Item) {
+	force := c.inForce(row)
+	switch {
+	case !it.To.After(force):
+		it.Status = NotOwed
+		day := calendar.DateOf(force.In(calendar.Rule{Zone: c.p.Zone}.Location()))
+		if row.From.IsZero() && c.p.From.IsZero() {
+			it.Why = []plan.Text{plan.Say("muster has had a programme since %s; if it was in force before, write the day as `from` in the programme", "muster が訓練計画を読み込んだのは %s。それ以前から適用していた場合は、訓練計画の from に日付を書くこと", day)}
+			return
+		}
+		it.Why = []plan.Text{plan.Say("in force from %s on", "適用開始日（%s）より前", day)}
+	case c.now.After(it.To):
+		it.Status = Overdue
+	}
 }
 
 // byOccasion says what the occasion of a due day came to.
@@ -340,7 +381,7 @@ func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
 
 // recorded takes back that the record has nothing of a drill which has no due day in it.
 func (it *Item) recorded() {
-	if it.Occasion == "" {
+	if it.Occasion == "" || it.Status == NotOwed {
 		it.Why = nil
 	}
 }
@@ -360,12 +401,10 @@ func (c *covering) arrivals(row Row) []Item {
 		seen[a.Person] = true
 		it := Item{Row: row.ID, Number: row.Number, Title: row.Title, Kind: row.Kind, Scenario: row.Scenario, Planner: row.Planner,
 			From: a.Since, To: a.Since.Add(row.Arrivals.Within.Std()), Status: Arriving, Person: a.Person}
-		if c.now.After(it.To) {
-			it.Status = Overdue
-		}
+		c.over(row, &it)
 		for _, r := range c.facts.Records {
 			if r.Due.Schedule == row.ID && r.Due.Person == a.Person && r.State == run.Held && !r.Due.At.Before(a.Since.Add(-24*time.Hour)) {
-				it.Status, it.HeldOn, it.By, it.Occasion = HeldThen, r.Due.At, r.By, r.ID
+				it.Status, it.HeldOn, it.By, it.Occasion, it.Why = HeldThen, r.Due.At, r.By, r.ID, nil
 			}
 		}
 		it.Late = it.tardy()

@@ -174,3 +174,69 @@ func TestShallowRunsHoldNothingAndLateOnesAreMarked(t *testing.T) {
 		}
 	}
 }
+
+// A programme that begins in the course of a year owes nothing of what was due before: not from the day
+// that it names, and without one not from the day on which muster first had it.
+func TestWhatWasDueBeforeItIsInForceIsNotOwed(t *testing.T) {
+	now := at(t, "2026-12-01T00:00:00+09:00")
+	held := programme.Facts{Runs: []programme.Ran{{Run: "safety-report-1", Scenario: "safety-report", Kind: run.Drill, State: run.TalkedThrough, StartedAt: at(t, "2026-05-01T10:00:00+09:00")}}}
+	for name, c := range map[string]struct {
+		from, row string
+		since     string
+		want      string
+	}{
+		"named": {"2026-09-01", "", "", `2026-04-01 review not_owed | in force from 2026-09-01 on
+2026-04-01 safety held by safety-report-1 on 2026-05-01
+2026-06-08 recovery not_owed | in force from 2026-09-01 on
+2026-07-01 safety overdue | no run of it, and nobody recorded that it was held
+2026-09-14 recovery overdue | the record has nothing of it: the schedule was not in effect, or nothing ran for too long
+2026-09-30 safety planned
+2026-12-30 safety planned`},
+		"remembered": {"", "", "2026-11-20T15:00:00+09:00", `2026-04-01 review not_owed | muster has had a programme since 2026-11-20; if it was in force before, write the day as ` + "`from`" + ` in the programme
+2026-04-01 safety held by safety-report-1 on 2026-05-01
+2026-06-08 recovery not_owed | muster has had a programme since 2026-11-20; if it was in force before, write the day as ` + "`from`" + ` in the programme
+2026-07-01 safety not_owed | muster has had a programme since 2026-11-20; if it was in force before, write the day as ` + "`from`" + ` in the programme
+2026-09-14 recovery not_owed | muster has had a programme since 2026-11-20; if it was in force before, write the day as ` + "`from`" + ` in the programme
+2026-09-30 safety planned
+2026-12-30 safety planned`},
+		"named, and older than muster's": {"2026-04-01", "", "2026-11-20T15:00:00+09:00", `2026-04-01 review overdue | no run of it, and nobody recorded that it was held
+2026-04-01 safety held by safety-report-1 on 2026-05-01
+2026-06-08 recovery overdue | the record has nothing of it: the schedule was not in effect, or nothing ran for too long
+2026-07-01 safety overdue | no run of it, and nobody recorded that it was held
+2026-09-14 recovery overdue | the record has nothing of it: the schedule was not in effect, or nothing ran for too long
+2026-09-30 safety planned
+2026-12-30 safety planned`},
+		"of one row": {"2026-04-01", "2026-10-01", "", `2026-04-01 review not_owed | in force from 2026-10-01 on
+2026-04-01 safety held by safety-report-1 on 2026-05-01
+2026-06-08 recovery overdue | the record has nothing of it: the schedule was not in effect, or nothing ran for too long
+2026-07-01 safety overdue | no run of it, and nobody recorded that it was held
+2026-09-14 recovery overdue | the record has nothing of it: the schedule was not in effect, or nothing ran for too long
+2026-09-30 safety planned
+2026-12-30 safety planned`},
+	} {
+		p := year(t)
+		if c.from != "" {
+			p.From = date(t, c.from)
+		}
+		if c.row != "" {
+			p.Rows[1].From = date(t, c.row)
+		}
+		facts := held
+		if c.since != "" {
+			facts.Since = at(t, c.since)
+		}
+		from, until := p.Year(now)
+		if got := lines(programme.Coverage(p, from, until, now, facts)); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
+		}
+	}
+	// A due day whose record says that it was not held stays overdue: a later day in the file takes nothing back.
+	p := year(t)
+	p.From = date(t, "2026-11-01")
+	from, until := p.Year(now)
+	nominal := p.Rows[0].Spec.Rule.Between(from, until)[1]
+	got := lines(programme.Coverage(p, from, until, now, programme.Facts{Records: []programme.Record{{ID: "o2", Due: run.Due{Schedule: "recovery", Nominal: nominal, At: nominal}, State: run.NotHeld, Missed: []run.Problem{{EN: "a real response is under way: r"}}}}}))
+	if !strings.Contains(got, "2026-09-14 recovery overdue | a real response is under way: r") {
+		t.Error(got)
+	}
+}

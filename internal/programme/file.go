@@ -17,8 +17,9 @@ type File struct {
 	Kind     text         `json:"kind" help:"Programme." ja:"Programme" enum:"Programme"`
 	Name     text         `json:"name" help:"Name of the programme." ja:"訓練計画の名前" is:"name"`
 	Title    yamldoc.Text `json:"title" help:"As people call it." default:""`
-	Begins   number       `json:"begins" help:"Month with which the year of the plan begins." min:"1" max:"12" default:"4"`
+	Begins   number       `json:"begins" help:"Month with which the fiscal year begins: that of the plan, of the yearly report and of its quarters." min:"1" max:"12" default:"4"`
 	Zone     text         `json:"zone" help:"Time zone; the estate's unless said." default:""`
+	From     text         `json:"from" help:"Day from which the programme is in force, as \"2026-10-01\": what was due before is not owed. Unless said, the day on which muster first had a programme." default:""`
 	Chief    text         `json:"chief" help:"Role of the chief continuity officer, who approves the plan and the windows of blind drills." ja:"計画と非提示型訓練の期間を承認する最高責任者の役割" is:"name"`
 	Manager  text         `json:"manager" help:"Role of the continuity manager, who supervises that drills are held; the chief's unless said." is:"name" default:""`
 	Planner  text         `json:"planner" help:"Person who plans the drills and is told of what is postponed, unless the row names another." ja:"訓練を企画し、延期などの連絡を受ける人" is:"name"`
@@ -79,6 +80,7 @@ type FileRow struct {
 	Audience    []text           `json:"audience" help:"For whom: those named in the emergency structure, general staff." ja:"対象者（emergency-structure は対応体制の要員、general-staff は一般職員）" enum:"emergency-structure,general-staff" single:"true"`
 	Months      []number         `json:"months" help:"Months of it; those of the schedule unless said." min:"1" max:"12" default:""`
 	Times       number           `json:"times" help:"How often a year, for a cadence without set months: the year is cut into as many equal parts, and each needs one." min:"1" max:"52" default:""`
+	From        text             `json:"from" help:"Day from which the row is in force, for one that was added in the course of a year; the programme's unless said." default:""`
 	Planner     text             `json:"planner" help:"Person who plans it; the programme's unless said." is:"name" default:""`
 	Remarks     yamldoc.Text     `json:"remarks" help:"What else there is to say." default:""`
 	Scenario    text             `json:"scenario" help:"Scenario that is run. Without it people hold it, and record that they did." is:"name" default:""`

@@ -13,15 +13,17 @@ import (
 
 // Programme is a checked programme.
 type Programme struct {
-	Name    string    `json:"name"`
-	Title   plan.Text `json:"title"`
-	Begins  int       `json:"begins" doc:"Month with which its year begins."`
-	Zone    string    `json:"zone"`
-	Chief   string    `json:"chief" doc:"Role."`
-	Manager string    `json:"manager" doc:"Role."`
-	Planner string    `json:"planner" doc:"Person."`
-	File    string    `json:"file"`
-	Rows    []Row     `json:"rows"`
+	Name   string    `json:"name"`
+	Title  plan.Text `json:"title"`
+	Begins int       `json:"begins" doc:"Month with which its year begins."`
+	Zone   string    `json:"zone"`
+	// From is the day from which it is in force; none is the day on which muster first had a programme.
+	From    calendar.Date `json:"from,omitzero" doc:"Day from which it is in force; none is the day on which muster first had a programme."`
+	Chief   string        `json:"chief" doc:"Role."`
+	Manager string        `json:"manager" doc:"Role."`
+	Planner string        `json:"planner" doc:"Person."`
+	File    string        `json:"file"`
+	Rows    []Row         `json:"rows"`
 
 	Calendar calendar.Calendar `json:"calendar"`
 	Freezes  []calendar.Span   `json:"freezes,omitempty"`
@@ -29,27 +31,28 @@ type Programme struct {
 
 // Row is a row of the yearly plan.
 type Row struct {
-	ID          string       `json:"id"`
-	Number      string       `json:"number,omitempty"`
-	Kind        string       `json:"kind"`
-	Title       plan.Text    `json:"title"`
-	Content     plan.Text    `json:"content"`
-	Method      []string     `json:"method"`
-	Audience    []string     `json:"audience"`
-	Months      []int        `json:"months,omitempty"`
-	Times       int          `json:"times,omitempty" doc:"How often a year, without set months."`
-	Planner     string       `json:"planner"`
-	Remarks     plan.Text    `json:"remarks,omitzero"`
-	Scenario    string       `json:"scenario,omitempty"`
-	Systems     []string     `json:"systems,omitempty"`
-	Depth       run.Depth    `json:"depth,omitempty" doc:"The scenario's own: a shallower run does not hold the row."`
-	ByHand      bool         `json:"by_hand,omitempty" doc:"People start it, or hold it without a scenario."`
-	Goals       []Goal       `json:"goals,omitempty"`
-	Assumptions []string     `json:"assumptions,omitempty"`
-	Contractors []Contractor `json:"contractors,omitempty"`
-	Arrivals    *Arrival     `json:"arrivals,omitempty"`
-	Spec        *Spec        `json:"schedule,omitempty" doc:"When it is due, and by which rules it begins; none is without set days."`
-	Line        string       `json:"line" doc:"Where it stands, as file:line."`
+	ID          string        `json:"id"`
+	Number      string        `json:"number,omitempty"`
+	Kind        string        `json:"kind"`
+	Title       plan.Text     `json:"title"`
+	Content     plan.Text     `json:"content"`
+	Method      []string      `json:"method"`
+	Audience    []string      `json:"audience"`
+	Months      []int         `json:"months,omitempty"`
+	Times       int           `json:"times,omitempty" doc:"How often a year, without set months."`
+	From        calendar.Date `json:"from,omitzero" doc:"Day from which the row is in force, where it is not the programme's."`
+	Planner     string        `json:"planner"`
+	Remarks     plan.Text     `json:"remarks,omitzero"`
+	Scenario    string        `json:"scenario,omitempty"`
+	Systems     []string      `json:"systems,omitempty"`
+	Depth       run.Depth     `json:"depth,omitempty" doc:"The scenario's own: a shallower run does not hold the row."`
+	ByHand      bool          `json:"by_hand,omitempty" doc:"People start it, or hold it without a scenario."`
+	Goals       []Goal        `json:"goals,omitempty"`
+	Assumptions []string      `json:"assumptions,omitempty"`
+	Contractors []Contractor  `json:"contractors,omitempty"`
+	Arrivals    *Arrival      `json:"arrivals,omitempty"`
+	Spec        *Spec         `json:"schedule,omitempty" doc:"When it is due, and by which rules it begins; none is without set days."`
+	Line        string        `json:"line" doc:"Where it stands, as file:line."`
 }
 
 // Goal is what a drill must show.

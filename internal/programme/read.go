@@ -43,6 +43,7 @@ func Read(d *yamldoc.Decoder, root *yaml.Node, e *estate.Estate, scenarios []Sce
 			d.Log.Add(f.Zone.Place, "zone: there is no time zone %q; write one such as Asia/Tokyo", "zone: %q というタイムゾーンはありません。Asia/Tokyo のように書いてください", yamldoc.Short(f.Zone.V))
 		}
 	}
+	r.out.From, _ = readDate(d, "from", f.From)
 	r.people()
 	r.calendar()
 	r.freezes()
@@ -200,6 +201,7 @@ func (r *reading) row(f FileRow) Row {
 	if out.Title == (plan.Text{}) {
 		out.Title = out.Content
 	}
+	out.From, _ = readDate(r.Decoder, where+": from", f.From)
 	r.person(where+": planner", f.Planner)
 	if out.Planner == "" {
 		out.Planner = r.out.Planner
@@ -324,6 +326,9 @@ func (r *reading) spec(where string, f FileRow, sc Scenario, out *Row) *Spec {
 		return nil
 	default:
 		rule = *sc.Rule
+	}
+	if rule.From = r.out.From; !out.From.IsZero() {
+		rule.From = out.From
 	}
 	rules := r.file.Rules
 	if f.Rules != nil {

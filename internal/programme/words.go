@@ -14,6 +14,11 @@ var ordinals = map[int]plan.Text{1: {EN: "1st", JA: "第1"}, 2: {EN: "2nd", JA: 
 
 // When is a rule in words.
 func When(r calendar.Rule) plan.Text {
+	if !r.From.IsZero() {
+		day := r.From
+		r.From = calendar.Date{}
+		return plan.Say("%s, from %s on", "%s（%s以降）", When(r), day)
+	}
 	at := fmt.Sprintf("%02d:%02d", r.Hour, r.Minute)
 	if r.Weeks > 0 {
 		if r.Weeks == 1 {

@@ -11,6 +11,7 @@ import (
 // Point is one measurement of a chart; nil is none.
 type Point struct {
 	Label   string
+	Said    plan.Text // in the place of a label that is not the same in every language
 	V       *float64
 	Verdict run.Verdict
 }
@@ -45,7 +46,7 @@ func Series(id string, title plan.Text, points []Point, target *float64, label f
 	line, open := "", false
 	for i, p := range points {
 		if i%every == 0 {
-			d.Text("tick", "middle", x(i), bottom+16, Plain(p.Label))
+			d.Text("tick", "middle", x(i), bottom+16, said(p))
 		}
 		if p.V == nil {
 			open = false
@@ -86,3 +87,10 @@ type both plan.Text
 
 // Word is the text in one language.
 func (b both) Word(l i18n.Lang) string { return plan.Text(b).In(string(l)) }
+
+func said(p Point) plan.Text {
+	if p.Said != (plan.Text{}) {
+		return p.Said
+	}
+	return Plain(p.Label)
+}

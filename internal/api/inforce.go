@@ -1,0 +1,66 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// docProgramme is the kind of document that says when muster first had a programme. There is one,
+// whatever the programme is called: under a new name nothing that is overdue becomes not owed.
+const docProgramme = "programme"
+
+type firstProgramme struct {
+	Since time.Time `json:"since"`
+}
+
+// programmeSince is when muster first had a programme: a plan begun in the course of a year does not
+// owe what was due before. It notes the moment when nothing has: of a store that is older than the note,
+// that of the first due day which was entered.
+func (s *Server) programmeSince(ctx context.Context) (time.Time, error) {
+	doc, err := s.Store.Document(ctx, docProgramme, docAssignedAll)
+	if errors.Is(err, journal.ErrNotFound) {
+		first := firstProgramme{Since: s.now().UTC()}
+		days, err := s.Store.Runs(ctx, journal.Filter{Kind: run.Occasion})
+		if err != nil {
+			return time.Time{}, err
+		}
+		for _, d := range days {
+			if d.StartedAt.Before(first.Since) {
+				first.Since = d.StartedAt
+			}
+		}
+		body, err := json.Marshal(first)
+		if err != nil {
+			return time.Time{}, err
+		}
+		_, err = s.Store.PutDocument(ctx, journal.Document{Kind: docProgramme, ID: docAssignedAll, Body: body})
+		if err == nil {
+			return first.Since, nil
+		}
+		if !errors.Is(err, journal.ErrChanged) {
+			return time.Time{}, err
+		}
+		if doc, err = s.Store.Document(ctx, docProgramme, docAssignedAll); err != nil {
+			return time.Time{}, err
+		}
+	} else if err != nil {
+		return time.Time{}, err
+	}
+	var first firstProgramme
+	err = json.Unmarshal(doc.Body, &first)
+	return first.Since, err
+}
+
+// NoteProgramme notes when muster first had a programme, though nobody asks for its coverage.
+func (s *Server) NoteProgramme(ctx context.Context) error {
+	if p, err := s.optionalProgramme(ctx); err != nil || p == nil {
+		return err
+	}
+	_, err := s.programmeSince(ctx)
+	return err
+}

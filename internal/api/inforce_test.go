@@ -1,0 +1,60 @@
+package api_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/calendar"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// A programme that muster is given in December owes nothing of April; what comes after is owed, and stays
+// so when the file gets another name. A store that has due days from before owes from the first of them.
+func TestAProgrammeOwesNothingFromBeforeItCame(t *testing.T) {
+	for name, older := range map[string]bool{"a new store": false, "one with due days": true} {
+		t.Run(name, func(t *testing.T) {
+			l := newLessons(t)
+			zone, _ := time.LoadLocation("Asia/Tokyo")
+			l.now = time.Date(2026, 12, 10, 9, 0, 0, 0, zone)
+			row := func(id string, month int) programme.Row {
+				return programme.Row{ID: id, Kind: "review", Title: plan.Text{EN: id}, Months: []int{month}, ByHand: true}
+			}
+			year := &planned{p: programme.Programme{Name: "first", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{row("april", 4), row("december", 12)}}}
+			l.server.Plans = year
+			want := map[string]programme.Status{"april": programme.NotOwed, "december": programme.Overdue}
+			if older {
+				was := time.Date(2026, 4, 20, 9, 0, 0, 0, zone)
+				events := []run.Event{{Run: "occasion-april-1", Writer: "run", Seq: 1, At: was.UTC(), Kind: run.RunStarted, By: run.Schedule("other"), Data: run.Encode(run.Started{Kind: run.Occasion})}}
+				if err := l.store.Append(t.Context(), events); err != nil {
+					t.Fatal(err)
+				}
+				want["april"] = programme.Overdue
+			}
+			status := func() map[string]programme.Status {
+				t.Helper()
+				c, err := l.client.Coverage(l.as("sato"), 2026)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := map[string]programme.Status{}
+				for _, i := range c.Items {
+					got[i.Row] = i.Status
+				}
+				return got
+			}
+			if got := status(); got["april"] != want["april"] || got["december"] != programme.Planned {
+				t.Errorf("on the day on which it comes: %v", got)
+			}
+			year.p.Name, l.now = "second", time.Date(2027, 2, 10, 9, 0, 0, 0, zone)
+			if got := status(); got["april"] != want["april"] || got["december"] != want["december"] {
+				t.Errorf("two months later, under another name: %v, want %v", got, want)
+			}
+			year.p.From = calendar.Date{Year: 2026, Month: 4, Day: 1}
+			if got := status(); got["april"] != programme.Overdue {
+				t.Errorf("the file names an earlier day: %v", got)
+			}
+		})
+	}
+}
