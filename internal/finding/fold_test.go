@@ -154,7 +154,7 @@ func TestASimulatedRunClosesNoObjectiveOfARealOne(t *testing.T) {
 		if v != run.Met {
 			o.Findings = append(o.Findings, outcome.Finding{Place: "objective/orders/rpo", Kind: run.FindingObjective, System: "orders", Verdict: v})
 		}
-		o.Steps = []outcome.Step{{System: "orders", Runbook: "failover", Purpose: "failover", Step: "promote", Action: action, Simulated: action == "sim.step", Outcome: run.Passed}}
+		o.Steps = []outcome.Step{{System: "orders", Runbook: "failover", Purpose: "failover", Step: "promote", Action: action, Human: action == "human.task", Simulated: action != "postgres.promote", Outcome: run.Passed}}
 		return o
 	}
 	real := simulated(1, run.Missed, nil, "postgres.promote")
@@ -165,6 +165,7 @@ func TestASimulatedRunClosesNoObjectiveOfARealOne(t *testing.T) {
 	}{
 		"by people who were simulated":   {real, simulated(2, run.Met, []string{"people_s", "decide_s"}, "postgres.promote"), opened, closed},
 		"by a step that was simulated":   {real, simulated(2, run.Met, nil, "sim.step"), opened, opened},
+		"by a task that nobody did":      {real, simulated(2, run.Met, []string{"recover_s"}, "human.task"), opened, closed},
 		"by the real thing":              {real, simulated(2, run.Met, nil, "postgres.promote"), closed, closed},
 		"what was found so is closed so": {simulated(1, run.Missed, []string{"people_s"}, "sim.step"), simulated(2, run.Met, []string{"people_s"}, "sim.step"), closed, closed},
 	} {

@@ -32,8 +32,11 @@ func Of(p plan.Plan, r report.Report) (Outcome, error) {
 	}
 	for i, s := range o.Systems {
 		for _, p := range Properties() {
-			if o.simulatedSteps(s.ID, p) {
+			if o.simulatedSteps(s.ID, p, false) {
 				o.Systems[i].SimulatedSteps = append(o.Systems[i].SimulatedSteps, p)
+			}
+			if o.simulatedSteps(s.ID, p, true) {
+				o.Systems[i].SimulatedTasks = append(o.Systems[i].SimulatedTasks, p)
 			}
 		}
 	}

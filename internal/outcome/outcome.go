@@ -14,7 +14,7 @@ import (
 )
 
 // Version counts the shapes of Outcome. What an older one made is made anew from the journal.
-const Version = 3
+const Version = 4
 
 // Outcome is an ended run. Names are stable and are only added to; durations are seconds. It names
 // people only as owners of findings.
@@ -76,7 +76,9 @@ type System struct {
 	// SimulatedParts are those in which the engine answered for people.
 	SimulatedParts []string `json:"simulated_parts,omitempty"`
 	// SimulatedSteps are the properties that rest on steps which only simulated what they do.
-	SimulatedSteps []Property   `json:"simulated_steps,omitempty"`
+	SimulatedSteps []Property `json:"simulated_steps,omitempty"`
+	// SimulatedTasks are those that rest on a task of people which the engine ticked off in their place.
+	SimulatedTasks []Property   `json:"simulated_tasks,omitempty"`
 	MachineS       *float64     `json:"machine_s,omitempty"`
 	OutageS        *float64     `json:"failback_outage_s,omitempty"`
 	CapacityLostS  *float64     `json:"capacity_lost_s,omitempty"`
@@ -150,7 +152,7 @@ const (
 // Simulations lists what a verdict on a property rests on that was simulated.
 func (s System) Simulations(p Property) []Simulated {
 	var out []Simulated
-	if p.withPeople() && len(s.SimulatedParts) > 0 {
+	if p.withPeople() && len(s.SimulatedParts) > 0 || slices.Contains(s.SimulatedTasks, p) {
 		out = append(out, SimulatedPeople)
 	}
 	if slices.Contains(s.SimulatedSteps, p) {

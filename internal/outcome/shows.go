@@ -198,7 +198,7 @@ func (o Outcome) simulated(place string) bool {
 		for _, s := range o.Systems {
 			if len(part) == 3 && s.ID == part[1] {
 				of := propertyAt(part[2])
-				return of.withPeople() && len(s.SimulatedParts) > 0 || o.simulatedSteps(s.ID, of)
+				return of.withPeople() && len(s.SimulatedParts) > 0 || o.simulatedSteps(s.ID, of, false) || o.simulatedSteps(s.ID, of, true)
 			}
 		}
 	}
@@ -234,16 +234,19 @@ func (o Outcome) Simulations() []Simulated {
 	if o.People.Simulated {
 		out = append(out, SimulatedPeople)
 	}
-	if slices.ContainsFunc(o.Steps, func(s Step) bool { return s.Simulated && s.Purpose != "inject" && s.Purpose != "check" }) {
+	if slices.ContainsFunc(o.Steps, func(s Step) bool { return s.Simulated && !s.Human && s.Purpose != "inject" && s.Purpose != "check" }) {
 		out = append(out, SimulatedSteps)
 	}
 	return out
 }
 
-// simulatedSteps says whether one of the steps that a property of a system rests on was simulated.
-func (o Outcome) simulatedSteps(system string, p Property) bool {
+// simulatedSteps says whether one of the steps that a property of a system rests on was simulated: of those
+// of people, whether the engine ticked one off in their place. That made no data up: an RPO is what was
+// found of it, and whether the RTO's part of people is made up the report knows, which leaves out what was
+// done after service was back.
+func (o Outcome) simulatedSteps(system string, p Property, human bool) bool {
 	return slices.ContainsFunc(o.Steps, func(s Step) bool {
-		if !s.Simulated || s.System != system {
+		if !s.Simulated || s.Human != human || s.System != system {
 			return false
 		}
 		switch s.Purpose {
@@ -254,7 +257,7 @@ func (o Outcome) simulatedSteps(system string, p Property) bool {
 		case "inject", "check":
 			return false
 		}
-		return p != Failback && p != Restore
+		return p == RLO || !human && (p == RTO || p == RPO)
 	})
 }
 
