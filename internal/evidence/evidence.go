@@ -141,6 +141,10 @@ const (
 	EntryRemoved  EntryKind = "run.removed" // Run, Class, Reason: its record, after its time
 	EntryCopied   EntryKind = "run.copied"  // Run, Part, Place, SHA256, Bytes: read back and compared
 	EntryKey      EntryKind = "key.changed" // By, Key: checkpoints from here on are signed with Key
+	// A break-glass bundle was made (By, Bundle, Key of the log that is begun with it, SHA256 of its manifest), and what came back from
+	// it was merged (By, Reason, Bundle, Key, Items, SHA256 of the file).
+	EntryBundle EntryKind = "bundle.made"
+	EntryMerged EntryKind = "bundle.merged"
 )
 
 // Entry is one entry of the log.
@@ -162,6 +166,8 @@ type Entry struct {
 	SHA256   string    `json:"sha256,omitempty"`
 	Bytes    int64     `json:"bytes,omitempty"`
 	Key      string    `json:"key,omitempty"`
+	// Bundle is the break-glass bundle that the entry is about; in a log's first entry, the one it was begun with.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // ParseEntry reads an entry's bytes.

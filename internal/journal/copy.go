@@ -108,6 +108,53 @@ func Copy(ctx context.Context, from, to string, more ...Option) (_ []Copied, err
 	return out, target.explain(doing, write.Commit())
 }
 
+// Snapshot copies a store as it is at one moment to a new file, while others go on working with it, and reads the copy again.
+func Snapshot(ctx context.Context, from, path string, more ...Option) (_ []Copied, err error) {
+	if file, ok := strings.CutPrefix(from, "sqlite:"); ok {
+		if _, err := os.Stat(file); err != nil {
+			return nil, plan.Wrong("record store %s: it can't be read: %v", "記録の保存先 %s: 読み取れません（%v）", from, err)
+		}
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil, plan.Wrong("%s is there already; a copy goes to a new file", "%s はすでに存在します。コピー先には新しいファイルを指定してください", path)
+	}
+	source, err := openURL(ctx, from, append(more, AsItIs())...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	target, err := openURL(ctx, "sqlite:"+path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	doing := plan.Text{EN: "copy", JA: "コピー"}
+	// What is only read holds up nobody who writes.
+	how := sql.TxOptions{ReadOnly: true}
+	if w := source.whole(); w != nil {
+		how.Isolation = w.Isolation
+	}
+	read, err := source.read.BeginTx(ctx, &how)
+	if err != nil {
+		return nil, source.explain(doing, err)
+	}
+	defer func() { _ = read.Rollback() }()
+	write, err := target.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, target.explain(doing, err)
+	}
+	defer func() { _ = write.Rollback() }() // no harm once it is committed
+	var out []Copied
+	for _, tab := range tables {
+		c, err := tab.copy(ctx, source, target, read, write)
+		if err != nil {
+			return nil, target.explain(plan.Say("copy %s", "%s のコピー", tab.name), err)
+		}
+		out = append(out, c)
+	}
+	return out, target.explain(doing, write.Commit())
+}
+
 // alone opens a store for one who works with nobody else on it.
 func alone(o *options) { o.alone = true }
 

@@ -130,3 +130,35 @@ func testNoCopyIsMadeBesideAMuster(t *testing.T, pair *pgtest.Pair) {
 		t.Errorf("after it ended: %v", err)
 	}
 }
+
+// A copy of one moment is made while others work with the store, and nothing that comes later is in it.
+func testASnapshotIsOfOneMoment(t *testing.T, pair *pgtest.Pair) {
+	address, password := pair.NewDatabase(t)
+	for _, from := range []string{"sqlite:" + filepath.Join(t.TempDir(), "journal.db"), address} {
+		var more []journal.Option
+		if from == address {
+			more = append(more, journal.Password(password))
+		}
+		s := opened(t, from, more...)
+		fill(t, s)
+		to := filepath.Join(t.TempDir(), "snapshot.db")
+		got, err := journal.Snapshot(t.Context(), from, to, more...)
+		if err != nil || len(got) < 8 {
+			t.Fatalf("%s: %+v, %v", from, got, err)
+		}
+		if err := s.Append(t.Context(), []run.Event{remark("later", "w", 1)}); err != nil {
+			t.Fatalf("%s: the store it was taken of: %v", from, err)
+		}
+		copied := opened(t, "sqlite:"+to)
+		list, err := copied.Events(t.Context(), "r1", 0, 0)
+		if err != nil || len(list) != 252 {
+			t.Errorf("%s: %d events, %v", from, len(list), err)
+		}
+		if list, err := copied.Events(t.Context(), "later", 0, 0); err != nil || len(list) != 0 {
+			t.Errorf("%s: %+v, %v", from, list, err)
+		}
+		if _, err := journal.Snapshot(t.Context(), from, to, more...); err == nil || !strings.Contains(err.Error(), "there already") {
+			t.Errorf("%s: over a file: %v", from, err)
+		}
+	}
+}

@@ -246,6 +246,21 @@ func (s *database) Token(ctx context.Context, system, runID string) (int64, erro
 	return token, s.explain(plan.Text{EN: "take a fencing token", JA: "フェンシングトークンの取得"}, err)
 }
 
+// RaiseToken enters one that was given elsewhere; the same again changes nothing.
+func (s *database) RaiseToken(ctx context.Context, system, runID string, token int64) error {
+	if system == "" || runID == "" || token < 1 {
+		return fmt.Errorf("fencing token: a system, a run and a number are needed, not %q, %q and %d", system, runID, token)
+	}
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.lock(ctx, tx, "system/"+system); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO tokens (system, run, token) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, system, runID, token)
+		return err
+	})
+	return s.explain(plan.Text{EN: "enter a fencing token", JA: "フェンシングトークンの登録"}, err)
+}
+
 // Ping writes: a full disk and a read-only one answer reads for long. It tries once: what is
 // asked is how it is now.
 func (s *database) Ping(ctx context.Context) error {

@@ -28,6 +28,7 @@ func TestPostgreSQL(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *pgtest.Pair){
 		"AWholeStoreMoves":                    testAWholeStoreMoves,
 		"NoCopyIsMadeBesideAMuster":           testNoCopyIsMadeBesideAMuster,
+		"ASnapshotIsOfOneMoment":              testASnapshotIsOfOneMoment,
 		"Schemas":                             testPostgreSQLSchemas,
 		"ASchemaMayTakeItsTime":               testASchemaMayTakeItsTime,
 		"ADatabaseOfAnotherEncodingIsRefused": testADatabaseOfAnotherEncodingIsRefused,

@@ -43,6 +43,10 @@ type Options struct {
 	Settle time.Duration
 	Retain Retention
 	Places []Place
+	// Begin, unless nil, is how this log begins: it was made for a break-glass bundle, and takes the place of whatever log the
+	// copied record store names. Only are the runs that it seals then: the others are their own installation's.
+	Begin *evidence.Entry
+	Only  func(runID string) bool
 }
 
 // Keeper seals what ended. It is safe for concurrent use.
@@ -128,7 +132,7 @@ func (k *Keeper) open(ctx context.Context) error {
 	if err != nil {
 		return plain(err)
 	}
-	if err := k.own(ctx, key, false); err != nil {
+	if err := k.own(ctx, key, k.o.Begin != nil); err != nil {
 		return err
 	}
 	log, err := openLedger(ctx, k.o.Dir, key)
@@ -136,7 +140,12 @@ func (k *Keeper) open(ctx context.Context) error {
 		return plain(err)
 	}
 	if log.size == 0 {
-		if err := log.append(ctx, evidence.Entry{Kind: evidence.EntryBegun, At: k.now(), Key: key.public}); err != nil {
+		first := evidence.Entry{At: k.now()}
+		if k.o.Begin != nil {
+			first = *k.o.Begin
+		}
+		first.Kind, first.Key = evidence.EntryBegun, key.public
+		if err := log.append(ctx, first); err != nil {
 			return plain(err)
 		}
 	}

@@ -36,7 +36,10 @@ func planless(sum journal.Summary) bool {
 }
 
 // sealable reports whether a record is one that is sealed by now.
-func sealable(sum journal.Summary) bool {
+func (k *Keeper) sealable(sum journal.Summary) bool {
+	if k.o.Only != nil && !k.o.Only(sum.Run) {
+		return false
+	}
 	if sum.Run == run.FindingsRecord {
 		return true
 	}

@@ -112,7 +112,7 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if !sealable(sum) {
+		if !k.sealable(sum) {
 			continue
 		}
 		due, left, serr := k.look(ctx, sum)

@@ -260,7 +260,7 @@ func safeName(runID string) string { return url.PathEscape(runID) }
 // Seal seals what of an ended run is not sealed yet, without waiting for it to be quiet:
 // somebody wants to have it now.
 func (k *Keeper) Seal(ctx context.Context, sum journal.Summary) error {
-	if !sealable(sum) {
+	if !k.sealable(sum) {
 		return ErrNotSealed
 	}
 	k.mu.Lock()

@@ -334,6 +334,21 @@ func testToken(t *testing.T, s journal.Store) {
 	if _, err := s.Token(t.Context(), "", "r1"); err == nil {
 		t.Error("a token without a system was given")
 	}
+	// One that was given elsewhere is above all that follow, once or twice entered.
+	for range 2 {
+		if err := s.RaiseToken(t.Context(), "orders", "elsewhere", 5000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := token("orders", "r4"); n != 5001 {
+		t.Errorf("token %d after one of 5000 from elsewhere", n)
+	}
+	if n := token("orders", "elsewhere"); n != 5000 {
+		t.Errorf("the one from elsewhere is %d", n)
+	}
+	if err := s.RaiseToken(t.Context(), "orders", "late", first); err != nil {
+		t.Errorf("one that stands already: %v", err)
+	}
 }
 
 func testConcurrent(t *testing.T, s journal.Store) {
