@@ -2,12 +2,15 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -148,6 +151,7 @@ type HTTP struct {
 	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." default:""`
 	Expect   string            `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer, such as json.stock > 0; empty is none." default:"" example:"json.orders_open == true"`
 	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
+	CAFile   string            `json:"ca_file" reach:"path" help:"CA certificates by which an https address is known, PEM, on the site worker's machine; empty is the system's." default:"" example:"/etc/muster/tls/ca.pem"`
 	Resolver string            `json:"resolver" reach:"host" help:"Name server that looks the address up, host:port: what its users see, its cache included. Each sample is then a new client. Empty is the worker's own." default:"" example:"192.0.2.53:53"`
 }
 
@@ -163,6 +167,11 @@ func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.IdleConnTimeout = 10 * time.Second // then the name is looked up again, as a new client does
 	transport.Proxy = nil
+	if p.CAFile != "" {
+		if transport.TLSClientConfig, err = trusting(p.CAFile); err != nil {
+			return looker{}, err
+		}
+	}
 	if p.Resolver != "" {
 		if _, _, err := net.SplitHostPort(p.Resolver); err != nil {
 			return looker{}, activities.RefusedBoth("resolver %q is not host:port, such as 192.0.2.53:53", "resolver %q はホスト:ポート（192.0.2.53:53 など）の形ではない", p.Resolver)
@@ -186,6 +195,19 @@ func lookHTTP(w plan.Watch, p HTTP) (looker, error) {
 		},
 		close: transport.CloseIdleConnections,
 	}, nil
+}
+
+// trusting knows a server by the certificates of a file.
+func trusting(file string) (*tls.Config, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, activities.RefusedBoth("ca_file can't be read: %v", "ca_file を読み取れない：%v", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, activities.RefusedBoth("ca_file %s holds no PEM certificate", "ca_file %s に PEM 形式の証明書がない", file)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, nil
 }
 
 func get(ctx context.Context, client *http.Client, p HTTP, holds func(map[string]any) error) error {

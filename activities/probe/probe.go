@@ -50,6 +50,10 @@ func Actions(o Options) []activities.Action {
 			Summary:   "Open a TCP connection, and check the greeting if one is expected.",
 			SummaryJA: "TCP で接続し、必要なら最初の応答を確かめる。",
 		}, serving(d, lookTCP), readyBySample(lookTCP)),
+		activities.DefineProbe("probe.engine", activities.Doc{
+			Summary:   "Ask muster's own engine, over the site worker's connection to it, whether it serves.",
+			SummaryJA: "muster 自身のエンジンが応答するかを、拠点ワーカーからの接続で確かめる。",
+		}, serving(d, o.lookEngine), readyBySample(o.lookEngine)),
 		activities.DefineProbe("probe.sim", activities.Doc{
 			Summary:   "Look whether a simulated service is up and has what it needs.",
 			SummaryJA: "模擬サービスが稼働し、必要なものが揃っているかを見る。",

@@ -22,6 +22,8 @@ type Options struct {
 	// far as its last heartbeat.
 	Dir string
 	Log *slog.Logger // nil discards
+	// Engine asks the engine whether it serves; nil can't be asked.
+	Engine func(context.Context) error
 
 	tell   func(context.Context) signal // nil is the engine's client
 	linger time.Duration                // 0 is two minutes

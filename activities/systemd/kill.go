@@ -199,7 +199,7 @@ func rescue(ctx context.Context, units []unit, b blow, within time.Duration, out
 			if _, err := ask(ctx, u.m, activities.Lacking("the start of %s", "%s の起動", u.id), func(ctx context.Context) (int, error) {
 				return u.m.conn.StartUnitContext(ctx, u.id, "fail", nil)
 			}); err != nil {
-				activities.Log(ctx).Warn("what was killed does not come back, and can't be started", "target", u.id, "err", err)
+				activities.Log(ctx).Warn("what was killed does not come back, and can't be started", "server", u.m.t.Name, "err", err)
 				continue
 			}
 			out.Rescued = append(out.Rescued, u.id)

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	group "github.com/oklog/run"
 )
 
 // Paths that a service manager or Kubernetes asks, without a token. They say one word, and
@@ -22,7 +26,11 @@ const readyFor = 2 * time.Second
 
 // probed answers the two paths, under any name that the server is called by, and passes on the rest.
 func probed(next http.Handler, ready func(context.Context) error) http.Handler {
-	r := &readiness{ask: ready}
+	return answering(next, (&readiness{ask: ready}).now)
+}
+
+// answering is probed, and asks each time.
+func answering(next http.Handler, ready func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path != alivePath && req.URL.Path != readyPath {
 			next.ServeHTTP(w, req)
@@ -35,7 +43,7 @@ func probed(next http.Handler, ready func(context.Context) error) http.Handler {
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		if req.URL.Path == readyPath && r.now(req.Context()) != nil {
+		if req.URL.Path == readyPath && ready(req.Context()) != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = io.WriteString(w, "not ready\n")
 			return
@@ -74,3 +82,35 @@ func (s *server) ready(at reached) func(context.Context) error {
 		return err
 	}
 }
+
+// answerProbes has a site worker answer the two paths where its settings say. It is ready as soon as it has
+// asked the engine for work for the first time: works tells that. An engine that goes away later is no fault of
+// the worker's, and a new start of it would bring none back.
+func (o Options) answerProbes(ctx context.Context, g *group.Group) (works func(), err error) {
+	at := o.Config.HealthListen
+	if at == "" {
+		return func() {}, nil
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
+	if err != nil {
+		return nil, &Trouble{What: o.Lang.T("the worker can't answer probes at %s", "ワーカーが %s でプローブに応答できません", at), Err: bareNet(err),
+			WayOut: o.Lang.T("End what listens there, or choose another address as health_listen", "そのアドレスを使っているプロセスを終了するか、health_listen に別のアドレスを指定してください")}
+	}
+	var working atomic.Bool
+	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 8 << 10, Handler: answering(http.NotFoundHandler(), func(context.Context) error {
+			if !working.Load() {
+				return errNotAsked
+			}
+			return nil
+		})}
+	g.Add(func() error {
+		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}, func(error) { _ = s.Close() })
+	return func() { working.Store(true) }, nil
+}
+
+var errNotAsked = errors.New("the engine was not asked for work yet")

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	group "github.com/oklog/run"
 
 	"github.com/muster-dr/muster/internal/waittest"
 )
@@ -91,4 +94,52 @@ func TestTheWatchdogAsksTheDoorAndNotTheStore(t *testing.T) {
 	if doorAnswers(plain.Listener, false)(t.Context()) == nil {
 		t.Error("a door that is shut answers")
 	}
+}
+
+// A site worker that is told where answers there, and is ready once it has asked for work.
+func TestAWorkerAnswersProbes(t *testing.T) {
+	o, _ := options(t, t.TempDir())
+	var g group.Group
+	ctx, stop := context.WithCancel(t.Context())
+	g.Add(actor(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil }))
+	o.Config.HealthListen = freeAddress(t)
+	works, err := o.answerProbes(ctx, &g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run() }()
+	get := func(path string) string {
+		res, err := http.Get("http://" + o.Config.HealthListen + path)
+		if err != nil {
+			return err.Error()
+		}
+		_ = res.Body.Close()
+		return res.Status
+	}
+	if alive, ready := get("/healthz"), get("/readyz"); alive != "200 OK" || ready != "503 Service Unavailable" {
+		t.Errorf("before it works: alive %s, ready %s", alive, ready)
+	}
+	works()
+	if ready, other := get("/readyz"), get("/api/v1/health"); ready != "200 OK" || other != "404 Not Found" {
+		t.Errorf("it works: ready %s, anything else %s", ready, other)
+	}
+	var taken *Trouble
+	if _, err := o.answerProbes(ctx, &g); !errors.As(err, &taken) || !strings.Contains(taken.WayOut, "health_listen") {
+		t.Errorf("an address that is taken: %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
 }

@@ -140,6 +140,10 @@ func Worker(ctx context.Context, o Options) error {
 
 	var g group.Group
 	g.Add(untilSignal(ctx))
+	works, err := o.answerProbes(ctx, &g)
+	if err != nil {
+		return err
+	}
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		s := newSites(ctx, o, c.client)
 		if err := s.ensure(o.Config.Site); err != nil {
@@ -147,6 +151,7 @@ func Worker(ctx context.Context, o Options) error {
 		}
 		s.ready.Wait()
 		if ctx.Err() == nil {
+			works()
 			fmt.Fprint(o.Talk, summary(l, "muster worker "+o.Version, [][2]string{
 				{l.T("site", "拠点"), o.Config.Site}, {l.T("queue", "キュー"), plan.SiteQueue(o.Config.Site)},
 				{l.T("engine", "エンジン"), conn.Address}, {l.T("data", "データ"), o.Config.SiteDir(o.Config.Site)},

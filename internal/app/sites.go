@@ -56,7 +56,7 @@ func (s *sites) ensure(name string) error {
 	s.names = append(s.names, name)
 	slices.Sort(s.names)
 	log := s.o.Log.With("site", name)
-	registry := all.Registry(all.Options{Probe: probe.Options{Dir: filepath.Join(dir, "probes"), Log: log}, Temporal: temporal.Options{Client: s.client}})
+	registry := all.Registry(all.Options{Probe: probe.Options{Dir: filepath.Join(dir, "probes"), Log: log, Engine: health(s.client)}, Temporal: temporal.Options{Client: s.client}})
 	var rules activities.Policy
 	if file := s.o.Config.Policy; file != "" {
 		var ids []string
@@ -97,4 +97,12 @@ func (s *sites) list() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.names)
+}
+
+// health asks the engine whether it serves, for a probe.
+func health(c client.Client) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := c.CheckHealth(ctx, nil)
+		return err
+	}
 }

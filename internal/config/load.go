@@ -236,6 +236,11 @@ func (c Config) check() Mistakes {
 	if (c.Temporal.TLS.CertFile == "") != (c.Temporal.TLS.KeyFile == "") {
 		say("temporal.tls", "cert_file (%q) and key_file (%q) are given together or not at all", "cert_file（%q）と key_file（%q）は、両方書くか、どちらも書かないでください", c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile)
 	}
+	if c.HealthListen != "" {
+		if _, _, err := net.SplitHostPort(c.HealthListen); err != nil {
+			say("health_listen", "%q is not host:port, such as 127.0.0.1:7702", "%q は host:port の形ではありません。127.0.0.1:7702 のように書いてください", c.HealthListen)
+		}
+	}
 	if c.Gateway.Listen != "" {
 		if _, _, err := net.SplitHostPort(c.Gateway.Listen); err != nil {
 			say("gateway.listen", "%q is not host:port, such as 0.0.0.0:7701", "%q は host:port の形ではありません。0.0.0.0:7701 のように書いてください", c.Gateway.Listen)
