@@ -28,7 +28,7 @@ func enterClockStep(ctx context.Context, store journal.Store, log *slog.Logger, 
 	}
 	said := plan.Say("the clock of the engine's machine was set forward by %s during the run: a figure across that moment is too long by as much", "訓練または対応の途中で、エンジンのマシンの時計が %s 進められた：この時点をまたぐ時間は、その分だけ長く出る", by.Abs().Round(time.Millisecond))
 	if by < 0 {
-		said = plan.Say("the clock of the engine's machine was set back by %s during the run: a figure across that moment is too short by as much", "訓練または対応の途中で、エンジンのマシンの時計が %s 戻された：この時点をまたぐ時間は、その分だけ短く出る", by.Abs().Round(time.Millisecond))
+		said = plan.Say("the clock of the engine's machine was set back by %s during the run: a figure across that moment is too short by as much, and what waited for a time waits longer by as much; where the clock is wrong now, set it right", "訓練または対応の途中で、エンジンのマシンの時計が %s 戻された：この時点をまたぐ時間は、その分だけ短く出る。時刻を待っていた処理もその分だけ遅れる。現在の時計が誤っている場合は、正しい時刻に合わせる", by.Abs().Round(time.Millisecond))
 	}
 	for _, r := range open {
 		e := run.Event{Run: r.Run, Writer: fmt.Sprintf("clock/%d", now.UnixNano()), Seq: 1, At: now.UTC(), Kind: run.FindingOpened, By: run.Engine, Reason: said.Both(),

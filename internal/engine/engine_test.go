@@ -133,10 +133,12 @@ func count(ctx workflow.Context) (int, error) {
 	}
 }
 
-func startCounting(t *testing.T, c client.Client) (client.WorkflowRun, func(string)) {
+func startCounting(t *testing.T, c client.Client, also ...any) (client.WorkflowRun, func(string)) {
 	t.Helper()
 	w := worker.New(c, "count", worker.Options{})
-	w.RegisterWorkflow(count)
+	for _, code := range append(also, count) {
+		w.RegisterWorkflow(code)
+	}
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

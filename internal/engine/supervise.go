@@ -75,7 +75,11 @@ func (e *Engine) watch(ctx context.Context) error {
 			return err
 		case <-second.C:
 			if by := clocks.step(); by != 0 {
-				e.log.Warn("the machine's clock was set", "by", by.String())
+				if by < 0 { // a timer is a time on the clock, and the engine has no other
+					e.log.Warn("the machine's clock was set back; what has waited for a time since before waits longer by as much; where the clock is wrong now, set the clock right and it goes on", "by", by.String())
+				} else {
+					e.log.Warn("the machine's clock was set", "by", by.String())
+				}
 				if e.opts.OnClockStep != nil {
 					e.opts.OnClockStep(by)
 				}
