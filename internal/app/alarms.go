@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/alarm/jma"
 	"github.com/muster-dr/muster/internal/api"
-	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
@@ -23,14 +21,14 @@ import (
 )
 
 // alarms makes the service of what wakes muster.
-func alarms(ctx context.Context, c config.Config, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, m *metrics.Metrics, log *slog.Logger) (*alarm.Service, error) {
+func alarms(ctx context.Context, o Options, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, m *metrics.Metrics) (*alarm.Service, error) {
 	var sources []alarm.Source
 	var errs []error
-	for _, a := range c.Alarms {
+	for _, a := range o.Config.Alarms {
 		src := alarm.Source{Name: a.Name, Kind: alarm.Kind(a.Kind), Place: a.Place, Verify: alarm.Verify(a.Verify), Feed: a.Feed, Every: a.Every, MaxAge: a.MaxAge,
 			When: a.When, Summary: a.Summary, Dedup: a.Dedup, Scenario: a.Scenario, Exercise: a.Exercise, Over: a.Over}
 		for _, ref := range a.Secrets {
-			value, err := secrets(c).Resolve(ctx, ref)
+			value, err := o.secrets().Resolve(ctx, ref)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: alarm source %s: %w", a.Place, a.Name, err))
 				continue
@@ -49,7 +47,7 @@ func alarms(ctx context.Context, c config.Config, store journal.Store, client *a
 			feeds = append(feeds, a.Name)
 		}
 	}
-	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store, new(drillPlans)}, Sources: sources, Tell: tell, Log: log})
+	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store, new(drillPlans)}, Sources: sources, Tell: tell, Log: o.Log})
 }
 
 // wakeRules reads the rules of the plan files anew each time.

@@ -345,7 +345,7 @@ func histories(t *testing.T, o Options) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codec, err := payloads(t.Context(), o.Lang, o.Config, nil)
+	codec, err := payloads(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

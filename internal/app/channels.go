@@ -161,8 +161,8 @@ func TestChannel(ctx context.Context, o Options, name, person string) error {
 // channels asks each way to people whether it works.
 func (e *examination) channels(ctx context.Context) {
 	title := e.t("channels", "通知手段")
-	o := Options{Config: e.c, Lang: e.l, Log: slog.New(slog.DiscardHandler)}.guarded()
-	e.seen = o.seen // a far end may tell what it was told
+	o := e.options() // a far end may tell what it was told
+	o.Log = slog.New(slog.DiscardHandler)
 	channels, err := Channels(o, ChannelDeps{})
 	if err != nil {
 		e.trouble("channels", title, err)

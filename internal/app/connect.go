@@ -23,20 +23,21 @@ import (
 )
 
 // Connection reads how to reach the engine that the settings name.
-func Connection(ctx context.Context, l i18n.Lang, c config.Config, log *slog.Logger) (engine.Connection, error) {
+func Connection(ctx context.Context, o Options) (engine.Connection, error) {
+	l, c := o.Lang, o.Config
 	t := c.Temporal
 	if c.Embedded() {
 		return engine.Connection{}, &Trouble{Mistake: true,
 			What:   l.T("No engine is named.", "エンジンの指定がありません。"),
 			WayOut: l.T("Give the address of your Temporal as temporal.address (--temporal-address), or run `muster up`, which has an engine of its own", "temporal.address (--temporal-address) でTemporalのアドレスを指定するか、エンジン内蔵の `muster up` を使ってください")}
 	}
-	codec, err := payloads(ctx, l, c, log)
+	codec, err := payloads(ctx, o)
 	if err != nil {
 		return engine.Connection{}, err
 	}
 	out := engine.Connection{Address: t.Address, Namespace: t.Namespace, Codec: codec}
 	if t.APIKey != "" {
-		key, err := secrets(c).Resolve(ctx, t.APIKey)
+		key, err := o.secrets().Resolve(ctx, t.APIKey)
 		if err != nil {
 			return out, &Trouble{Mistake: true, What: "temporal.api_key", Err: err}
 		}

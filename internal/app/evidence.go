@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/internal/api"
-	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
@@ -16,7 +15,7 @@ import (
 // keeper is what seals runs after their end. Nobody waits for it: a server whose disk is full
 // leads a run all the same.
 func keeper(ctx context.Context, o Options, store journal.Store) (*keep.Keeper, error) {
-	places, err := evidencePlaces(ctx, o.Config)
+	places, err := evidencePlaces(ctx, o)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: err}
 	}
@@ -31,8 +30,8 @@ func keeper(ctx context.Context, o Options, store journal.Store) (*keep.Keeper, 
 }
 
 // evidencePlaces are the other places that the settings name.
-func evidencePlaces(ctx context.Context, c config.Config) ([]keep.Place, error) {
-	e := c.Evidence
+func evidencePlaces(ctx context.Context, o Options) ([]keep.Place, error) {
+	e := o.Config.Evidence
 	var out []keep.Place
 	for _, at := range e.CopyTo {
 		u, err := url.Parse(at)
@@ -45,7 +44,7 @@ func evidencePlaces(ctx context.Context, c config.Config) ([]keep.Place, error) 
 		}
 		var keys [2]string
 		for i, ref := range []string{e.AccessKey, e.SecretKey} {
-			if keys[i], err = secrets(c).Resolve(ctx, ref); err != nil {
+			if keys[i], err = o.secrets().Resolve(ctx, ref); err != nil {
 				return nil, err
 			}
 		}

@@ -49,7 +49,7 @@ const (
 
 // Examine looks at all that muster needs on this machine and changes nothing.
 func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
-	e := &examination{l: l, c: c, zone: time.Local}
+	e := &examination{l: l, c: c, zone: time.Local, seen: &secret.Redactor{}}
 	e.settings()
 	e.data()
 	e.space()
@@ -74,8 +74,11 @@ type examination struct {
 	l      i18n.Lang
 	c      config.Config
 	checks []Check
-	seen   *secret.Redactor // secrets that were read on the way; nil is none
+	seen   *secret.Redactor // secrets that were read on the way
 }
+
+// options are those of a process that looks as the server would.
+func (e *examination) options() Options { return Options{Config: e.c, Lang: e.l, seen: e.seen} }
 
 func (e *examination) t(en, ja string, args ...any) string { return e.l.T(en, ja, args...) }
 
@@ -250,7 +253,7 @@ func (e *examination) engine(ctx context.Context, serves *api.Health) {
 		}
 		e.add("engine", title, Good, e.t("embedded, %s; not running", "内蔵 %s (停止中)", path), "")
 	default:
-		conn, err := Connection(ctx, e.l, e.c, nil)
+		conn, err := Connection(ctx, e.options())
 		if err == nil {
 			ask, cancel := context.WithTimeout(ctx, 8*time.Second)
 			defer cancel()

@@ -5,21 +5,20 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/channel/webhook"
-	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/finding"
-	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
 // followUp is what the server does once the outcomes of ended runs are kept: the findings are brought up
 // to date, and whoever is to be told of them is.
-func followUp(l i18n.Lang, c config.Config, ledger *finding.Ledger, store journal.Documents, estate func(context.Context) (plan.Estate, error)) (func(context.Context) error, error) {
+func followUp(o Options, ledger *finding.Ledger, store journal.Documents, estate func(context.Context) (plan.Estate, error)) (func(context.Context) error, error) {
+	l, c := o.Lang, o.Config
 	if c.Findings.Webhook == "" {
 		return ledger.Refresh, nil
 	}
 	w := c.Webhook
-	to, err := webhook.New(webhook.Options{URL: c.Findings.Webhook, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, CAFile: w.CAFile, Secrets: secrets(c)})
+	to, err := webhook.New(webhook.Options{URL: c.Findings.Webhook, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, CAFile: w.CAFile, Secrets: o.secrets()})
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: l.T("findings.webhook is not in order", "findings.webhook の設定に誤りがあります"), Err: err}
 	}

@@ -2,28 +2,42 @@ package app
 
 import (
 	"context"
-	"log/slog"
+	"encoding/base64"
 	"strings"
 
-	"github.com/muster-dr/muster/internal/config"
-	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
 // payloads is what encrypts and decrypts what this process gives to the engine and takes
 // from it. Every client is made with it, keys or none.
-func payloads(ctx context.Context, l i18n.Lang, c config.Config, log *slog.Logger) (*keyring.Codec, error) {
+func payloads(ctx context.Context, o Options) (*keyring.Codec, error) {
+	l, c := o.Lang, o.Config
 	ref := c.Encryption.Keyring
 	if ref == "" {
 		return keyring.NewCodec(nil, c.Temporal.Namespace), nil
 	}
-	held, err := keyring.Open(ctx, ref, func(ctx context.Context) (string, error) { return secrets(c).Resolve(ctx, ref) }, log)
+	held, err := keyring.Open(ctx, ref, func(ctx context.Context) (string, error) { return o.keyring(ctx, ref) }, o.Log)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: "encryption.keyring: " + plan.SaidBy(err).In(string(l)),
 			WayOut: l.T("Put the keyring that the other processes use there; for a first one: muster key new --keyring FILE", "他のプロセスと同じ鍵束を置いてください。最初の鍵束は muster key new --keyring FILE で作成できます")}
 	}
 	return keyring.NewCodec(held, c.Temporal.Namespace), nil
+}
+
+// keyring reads a keyring. Each of its keys is a secret of its own.
+func (o Options) keyring(ctx context.Context, ref string) (string, error) {
+	text, err := o.secrets().Resolve(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	for _, word := range strings.Fields(text) {
+		if raw, err := base64.StdEncoding.DecodeString(word); err == nil && len(raw) >= 16 {
+			o.learn(word)
+			o.learn(string(raw))
+		}
+	}
+	return text, nil
 }
 
 // keys looks whether this process could read what the others encrypt.
@@ -39,7 +53,7 @@ func (e *examination) keys(ctx context.Context) {
 			e.t("muster key new --keyring FILE, and set encryption.keyring in every process; runs in progress go on", "muster key new --keyring FILE で鍵を作成し、全プロセスで encryption.keyring を設定してください。実施中の訓練・対応はそのまま続きます"))
 		return
 	}
-	codec, err := payloads(ctx, e.l, e.c, nil)
+	codec, err := payloads(ctx, e.options())
 	if err != nil {
 		e.trouble("keys", title, err)
 		return

@@ -43,7 +43,7 @@ func Server(ctx context.Context, o Options) error {
 	o = o.guarded()
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
-	conn, err := Connection(ctx, l, o.Config, o.Log)
+	conn, err := Connection(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -56,6 +56,7 @@ func Server(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	o.learn(token)
 	if err := inClear(o); err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func Worker(ctx context.Context, o Options) error {
 	if err := ownCertificate(l, o.Config, time.Now()); err != nil {
 		return err
 	}
-	conn, err := Connection(ctx, l, o.Config, o.Log)
+	conn, err := Connection(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -180,10 +181,11 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	if err != nil {
 		return err
 	}
+	o.learn(token)
 	if err := inClear(o); err != nil {
 		return err
 	}
-	codec, err := payloads(ctx, l, o.Config, o.Log)
+	codec, err := payloads(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -222,6 +224,7 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 		}
 	}()
 	reach := e.Endpoint()
+	o.learn(reach.Token)
 	m := metrics.New(o.Version)
 	conn := engine.Connection{Address: reach.Address, Namespace: reach.Namespace, Token: reach.Token, Codec: codec}
 	traces, err := o.traced(ctx, &conn, "muster")

@@ -14,8 +14,8 @@ import (
 // token of it.
 var vaults sync.Map
 
-// secrets resolves the references that the settings and the plans of this installation hold.
-func secrets(c config.Config) secret.Resolver {
+// stores are where the settings say that secrets are kept. Whoever needs one asks Options.secrets.
+func stores(c config.Config) secret.Resolver {
 	if c.Vault.Address == "" {
 		return secret.Stores{}
 	}
@@ -42,16 +42,34 @@ func (o Options) guarded() Options {
 	if o.seen == nil {
 		o.seen = &secret.Redactor{}
 		o.Log = slog.New(secret.LogHandler(o.Log.Handler(), o.seen))
+		for _, ref := range []string{o.Config.Vault.Token, o.Config.Vault.RoleID, o.Config.Vault.SecretID} { // which the vault's client reads for itself
+			if ref != "" {
+				_, _ = o.local().Resolve(context.Background(), ref) // it says what is wrong when it needs it
+			}
+		}
 	}
 	return o
 }
 
-// secrets is as the function, and has what was read taken out of what is written down.
-func (o Options) secrets() secret.Resolver {
+// secrets resolves the references that the settings and the plans of this installation hold, and has
+// what was read taken out of what is written down.
+func (o Options) secrets() secret.Resolver { return o.teaching(stores(o.Config)) }
+
+// local is secrets for what needs no vault.
+func (o Options) local() secret.Resolver { return o.teaching(secret.Local{}) }
+
+func (o Options) teaching(from secret.Resolver) secret.Resolver {
 	if o.seen == nil {
-		return secrets(o.Config)
+		return from
 	}
-	return secret.Teaching{Resolver: secrets(o.Config), Redactor: o.seen}
+	return secret.Teaching{Resolver: from, Redactor: o.seen}
+}
+
+// learn has a secret that stands in no setting taken out of what is written down.
+func (o Options) learn(value string) {
+	if o.seen != nil {
+		o.seen.Add(value)
+	}
 }
 
 // clean is an error as it may be shown.

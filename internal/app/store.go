@@ -22,9 +22,13 @@ import (
 // StoreOptions are how the settings say that the record store is opened. Its password is read for
 // every connection, so that a new one needs no restart.
 func StoreOptions(c config.Config, hear func(plan.Text)) []journal.Option {
+	return Options{Config: c}.store(hear)
+}
+
+func (o Options) store(hear func(plan.Text)) []journal.Option {
 	out := []journal.Option{journal.Notices(hear)}
-	if ref := c.StorePassword; ref != "" {
-		out = append(out, journal.Password(func(ctx context.Context) (string, error) { return secrets(c).Resolve(ctx, ref) }))
+	if ref := o.Config.StorePassword; ref != "" {
+		out = append(out, journal.Password(func(ctx context.Context) (string, error) { return o.secrets().Resolve(ctx, ref) }))
 	}
 	return out
 }
@@ -36,7 +40,7 @@ func openStore(ctx context.Context, o Options, starting *api.Starting) (journal.
 	var told reminder
 	var wait time.Duration
 	for {
-		store, err := journal.Open(ctx, o.Config.StoreURL(), append(StoreOptions(o.Config, hear), journal.TriedAgain())...)
+		store, err := journal.Open(ctx, o.Config.StoreURL(), append(o.store(hear), journal.TriedAgain())...)
 		starting.StoreIs(err)
 		switch {
 		case err == nil:
@@ -142,7 +146,7 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 	ask, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	var notes []plan.Text
-	facts, err := journal.Inspect(ask, at, StoreOptions(e.c, func(t plan.Text) { notes = append(notes, t) })...)
+	facts, err := journal.Inspect(ask, at, e.options().store(func(t plan.Text) { notes = append(notes, t) })...)
 	switch {
 	case errors.Is(err, journal.ErrEmpty), errors.Is(err, journal.ErrOlder): // the next start sees to it
 		e.add("store", title, Odd, spoken{e.l, err}.Error(), "")

@@ -98,14 +98,14 @@ func (e *examination) reach(ctx context.Context) (client.Client, *keyring.Codec,
 		if err != nil {
 			return nil, nil, err
 		}
-		codec, err := payloads(ctx, e.l, e.c, nil)
+		codec, err := payloads(ctx, e.options())
 		if err != nil {
 			return nil, nil, err
 		}
 		c, err := engine.Dial(ctx, engine.Connection{Address: at.Address, Namespace: at.Namespace, Token: at.Token, Codec: codec})
 		return c, codec, err
 	}
-	conn, err := Connection(ctx, e.l, e.c, nil)
+	conn, err := Connection(ctx, e.options())
 	if err != nil {
 		return nil, nil, err
 	}
