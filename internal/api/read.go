@@ -187,8 +187,8 @@ func (s *Server) sealing() (string, map[string]string) {
 	if st.Elsewhere != "" {
 		return "elsewhere", places
 	}
-	if len(st.Damaged) > 0 && st.Trouble == "" {
-		return "altered or damaged: " + strings.Join(st.Damaged, ", "), places
+	if wrong := st.NotAsSealed(); len(wrong) > 0 && st.Trouble == "" {
+		return "altered or damaged: " + strings.Join(wrong, ", "), places
 	}
 	return cmp.Or(st.Trouble, "ok"), places
 }

@@ -97,7 +97,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	s.api.Evidence = s.evidence
 	m.Evidence(func() metrics.Evidence {
 		st := s.evidence.Status()
-		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.Damaged)}
+		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.NotAsSealed())}
 		if st.OldestEnded != nil {
 			out.OldestWaiting = *st.OldestEnded
 		}

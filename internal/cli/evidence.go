@@ -98,8 +98,8 @@ func (c *command) standing(e api.Evidence) {
 	if len(e.Waiting) > 0 {
 		c.say("muster: not sealed yet: %s", "muster: 未封印: %s", strings.Join(e.Waiting, ", "))
 	}
-	if len(e.Damaged) > 0 {
-		c.say("muster: altered or damaged since it was sealed: %s", "muster: 封印後に改変または破損: %s", strings.Join(e.Damaged, ", "))
+	if wrong := e.NotAsSealed(); len(wrong) > 0 {
+		c.say("muster: altered or damaged since it was sealed: %s", "muster: 封印後に改変または破損: %s", strings.Join(wrong, ", "))
 	}
 	if e.Trouble != "" {
 		c.say("muster: nothing can be sealed now: %s", "muster: 現在封印できません: %s", e.Trouble)

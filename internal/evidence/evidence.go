@@ -143,8 +143,9 @@ const (
 	EntryKey      EntryKind = "key.changed" // By, Key: checkpoints from here on are signed with Key
 	// A break-glass bundle was made (By, Bundle, Key of the log that is begun with it, SHA256 of its manifest), and what came back from
 	// it was merged (By, Reason, Bundle, Key, Items, SHA256 of the file).
-	EntryBundle EntryKind = "bundle.made"
-	EntryMerged EntryKind = "bundle.merged"
+	EntryBundle  EntryKind = "bundle.made"
+	EntryMerged  EntryKind = "bundle.merged"
+	EntryStamped EntryKind = "log.stamped" // Size, Place (the authority), SHA256 of its answer: the first Size entries have a time stamp
 )
 
 // Entry is one entry of the log.
@@ -168,6 +169,7 @@ type Entry struct {
 	Key      string    `json:"key,omitempty"`
 	// Bundle is the break-glass bundle that the entry is about; in a log's first entry, the one it was begun with.
 	Bundle string `json:"bundle,omitempty"`
+	Size   uint64 `json:"size,omitempty"`
 }
 
 // ParseEntry reads an entry's bytes.
@@ -194,6 +196,10 @@ type Proofs struct {
 	Entries []Proof `json:"entries"`
 	// Since shows that the log of an older checkpoint is the beginning of this one.
 	Since *Since `json:"since,omitempty"`
+	// Stamps show that each checkpoint that was stamped is the beginning of this log.
+	Stamps []Since `json:"stamps,omitempty"`
+	// From is what a file of the log's newest part begins after.
+	From *Since `json:"from,omitempty"`
 }
 
 // Since is a proof of consistency.

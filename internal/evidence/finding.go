@@ -29,6 +29,9 @@ const (
 	CodeFigure     Code = "figure"          // a figure of the report does not follow from plan and events
 	CodePersonal   Code = "personal"        // personal data is not what was sealed
 	CodeSince      Code = "since"           // the log is no continuation of an older checkpoint
+	CodeLater      Code = "later"           // a later state of the log is no continuation of this one
+	CodeLog        Code = "log"             // entries are not what the checkpoint signs
+	CodeStamp      Code = "stamp"           // a time stamp does not count
 )
 
 // Finding is one thing that is wrong, with its place.
@@ -88,6 +91,12 @@ type Result struct {
 	Findings []Finding `json:"findings"`
 	Notes    []Note    `json:"notes"`
 	Since    *uint64   `json:"since,omitempty"` // size of the older checkpoint that it continues
+
+	// Whole: it is a file of the log itself and not of one run.
+	Whole     bool       `json:"whole_log,omitempty"`
+	Continued *Continued `json:"continued,omitempty"` // by the later file that was given
+	Stamps    []Stamped  `json:"stamps,omitempty"`
+	Unstamped []int      `json:"unstamped,omitempty"` // parts that no time stamp covers
 }
 
 // Computed says what was computed again; a closed set for programs.

@@ -9,10 +9,10 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// later says what the bundle shows of parts that it does not hold. An entry that speaks of one
+// laterParts says what the bundle shows of parts that it does not hold. An entry that speaks of one
 // shows that it was taken out. Without any, nothing shows whether there is one: an entry can be
 // left out like a part, and the log's other entries are other runs' affairs.
-func (v *verification) later(entries map[uint64]Entry) {
+func (v *verification) laterParts(entries map[uint64]Entry) {
 	last := 0
 	for _, e := range entries {
 		if e.Run == v.Run {

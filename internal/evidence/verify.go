@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -24,6 +26,13 @@ type Options struct {
 	Keys []string
 	// Since is an older checkpoint of the same log; nil is none.
 	Since []byte
+	// Later is a later state of the same log: a bundle, a file of the log, or a checkpoint; nil is none.
+	Later []byte
+	// Authorities are those whose time stamps count. Without any, the result says that nothing
+	// shows whose the time stamps are.
+	Authorities []*x509.Certificate
+	// Now is for saying which certificates have ended since; zero says nothing of it.
+	Now time.Time
 	// Version is that of the muster that checks.
 	Version string
 }
@@ -34,6 +43,8 @@ type verification struct {
 	bad   map[string]bool // files whose content is known to be altered
 	used  map[string]bool // files that something speaks of
 	opts  Options
+
+	signedLog
 }
 
 // Verify checks a bundle. It reaches nothing but what it is given. Whatever is in the
@@ -66,6 +77,16 @@ func (v *verification) verify(bundle []byte) {
 	if entries == nil {
 		return
 	}
+	if _, there := files[FileLog]; there {
+		v.whole()
+		v.stamps(files, v.signedLog, v.take)
+		v.later(entries)
+		v.covered(nil, entries)
+		v.extras()
+		return
+	}
+	v.stamps(files, v.signedLog, v.take)
+	v.later(entries)
 	var events []run.Event
 	var last *Manifest
 	gaps := map[string]bool{}
@@ -96,7 +117,8 @@ func (v *verification) verify(bundle []byte) {
 		return
 	}
 	v.Events = len(events)
-	v.later(entries)
+	v.covered(parts, entries)
+	v.laterParts(entries)
 	v.personal(parts)
 	v.sequence(events, gaps)
 	p := v.plan(parts[0])
@@ -157,7 +179,7 @@ func (v *verification) log() map[uint64]Entry {
 		}
 		entries[p.Index] = e
 	}
-	v.Entries = len(entries)
+	v.Entries, v.cp, v.proofs = len(entries), cp, proofs
 	v.since(cp, proofs.Since)
 	return entries
 }

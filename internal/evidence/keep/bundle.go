@@ -54,6 +54,9 @@ func (k *Keeper) Bundle(ctx context.Context, runID string, o BundleOptions) ([]b
 	if err != nil {
 		return nil, err
 	}
+	if proofs.Stamps, err = k.stampsOver(ctx, s, files); err != nil {
+		return nil, err
+	}
 	if files[evidence.FileProofs], err = json.Marshal(proofs); err != nil {
 		return nil, err
 	}
@@ -64,6 +67,35 @@ func (k *Keeper) Bundle(ctx context.Context, runID string, o BundleOptions) ([]b
 		}
 	}
 	return evidence.Write(files)
+}
+
+// stampsOver adds the earliest time stamp over the seal of each part, where there is one by now.
+func (k *Keeper) stampsOver(ctx context.Context, s *standing, files map[string][]byte) ([]evidence.Since, error) {
+	var out []evidence.Since
+	done := map[uint64]bool{}
+	all := k.log.all()
+	for _, i := range s.entries {
+		if all[i].Kind != evidence.EntrySealed {
+			continue
+		}
+		e := k.index.stampOver(i)
+		if e == nil || done[e.Size] {
+			continue
+		}
+		done[e.Size] = true
+		stamp, err := k.readStamp(*e)
+		if err != nil {
+			k.o.Log.Error("a time stamp stays out of a bundle", "run", all[i].Run, "err", err)
+			continue
+		}
+		proof, err := k.log.since(ctx, e.Size)
+		if err != nil {
+			return nil, err
+		}
+		stamp.Put(files)
+		out = append(out, proof)
+	}
+	return out, nil
 }
 
 // sealed reads a part and makes sure that it is what the log says.

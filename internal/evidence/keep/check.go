@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/journal"
@@ -25,10 +26,50 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 			k.o.Log.Error("evidence was altered or damaged", "run", sum.Run, "err", err)
 		}
 	}
+	inLog := ""
+	if err := k.checkLog(ctx); err != nil && ctx.Err() == nil {
+		inLog = err.Error()
+		k.o.Log.Error("the evidence log was altered or damaged", "err", err)
+	}
 	at := k.now()
 	k.told.Lock()
 	defer k.told.Unlock()
-	k.status.CheckedAt, k.status.Damaged = &at, damaged
+	k.status.CheckedAt, k.status.Damaged, k.status.LogDamaged = &at, damaged, inLog
+}
+
+// checkLog reads the log anew from the disk: that every entry is what the checkpoint signs and what this
+// server read when it opened it, that each can be proven with the hashes beside it, and that each
+// time stamp is the one that an entry names and still holds.
+func (k *Keeper) checkLog(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return nil // that is told apart
+	}
+	fresh := &ledger{dir: k.log.dir, key: k.log.key}
+	if err := fresh.read(ctx); err != nil {
+		return err
+	}
+	if fresh.size != k.log.size || !bytes.Equal(fresh.root, k.log.root) {
+		return fmt.Errorf("evidence log %s: it is another one than this server opened (%d entries, and %d now): put it back from a copy", fresh.dir, k.log.size, fresh.size)
+	}
+	if err := fresh.provable(ctx); err != nil {
+		return err
+	}
+	for _, e := range k.index.stamps {
+		if _, err := k.readStamp(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NotAsSealed names what was altered or damaged: runs, and what of the log itself.
+func (s Status) NotAsSealed() []string {
+	if s.LogDamaged == "" {
+		return s.Damaged
+	}
+	return append(slices.Clone(s.Damaged), s.LogDamaged)
 }
 
 func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {

@@ -19,21 +19,30 @@ type standing struct {
 
 func copyKey(part int, place string) string { return fmt.Sprintf("%d %s", part, place) }
 
+func sentKey(size uint64, place string) string { return fmt.Sprintf("%d %s", size, place) }
+
 // index is the log folded by run. The log is the only truth about what is sealed, held, erased
 // and copied: a process that is killed anywhere finds it there again.
 type index struct {
 	runs   map[string]*standing
+	stamps []evidence.Entry // of the log
+	sent   map[string]bool  // files of the log that arrived, by size and place
 	folded int
 }
 
 // take folds what the log has gained.
 func (x *index) take(entries []evidence.Entry) {
 	if x.runs == nil {
-		x.runs = map[string]*standing{}
+		x.runs, x.sent = map[string]*standing{}, map[string]bool{}
 	}
 	for ; x.folded < len(entries); x.folded++ {
-		if e := entries[x.folded]; e.Run != "" {
+		switch e := entries[x.folded]; {
+		case e.Run != "":
 			x.of(e.Run).fold(uint64(x.folded), e)
+		case e.Kind == evidence.EntryStamped:
+			x.stamps = append(x.stamps, e)
+		case e.Kind == evidence.EntryCopied:
+			x.sent[sentKey(e.Size, e.Place)] = true
 		}
 	}
 }

@@ -47,6 +47,8 @@ type Options struct {
 	// copied record store names. Only are the runs that it seals then: the others are their own installation's.
 	Begin *evidence.Entry
 	Only  func(runID string) bool
+	// Stamps is who stamps the log's checkpoints; nil is nobody.
+	Stamps *Authority
 }
 
 // Keeper seals what ended. It is safe for concurrent use.
@@ -66,6 +68,8 @@ type Keeper struct {
 	status Status
 	ended  map[string]time.Time // of those that wait
 	places []*placeState
+
+	stamping stamping // changed by the goroutine that asks for stamps alone
 }
 
 // Status is how it stands, for health and doctor.
@@ -82,8 +86,10 @@ type Status struct {
 	Trouble     string        `json:"trouble,omitempty"` // why nothing is sealed now
 	Since       *time.Time    `json:"since,omitempty"`   // of the trouble
 	Elsewhere   string        `json:"elsewhere,omitempty"`
-	CheckedAt   *time.Time    `json:"checked_at,omitempty"` // when all that is sealed was last looked through
-	Damaged     []string      `json:"damaged,omitempty"`    // runs whose sealed files, or whose record, are not what was sealed
+	CheckedAt   *time.Time    `json:"checked_at,omitempty"`  // when all that is sealed was last looked through
+	Damaged     []string      `json:"damaged,omitempty"`     // runs whose sealed files, or whose record, are not what was sealed
+	LogDamaged  string        `json:"log_damaged,omitempty"` // what of the log on disk, or its time stamps, is not what it was
+	Stamps      *StampStatus  `json:"stamps,omitempty"`      // nil: no authority is set up
 	Places      []PlaceStatus `json:"places"`
 }
 
@@ -120,7 +126,7 @@ func (k *Keeper) open(ctx context.Context) error {
 	if k.log != nil {
 		return nil
 	}
-	for _, d := range []string{"", dirSealed, dirSalts, dirOutbox} {
+	for _, d := range []string{"", dirSealed, dirSalts, dirOutbox, dirStamps} {
 		if err := os.MkdirAll(filepath.Join(k.o.Dir, d), 0o700); err != nil {
 			return plain(err)
 		}
@@ -285,6 +291,10 @@ func (k *Keeper) Status() Status {
 	}
 	for _, p := range k.places {
 		s.Places = append(s.Places, p.status())
+	}
+	if k.o.Stamps != nil {
+		stamps := k.stamping.StampStatus
+		s.Stamps = &stamps
 	}
 	return s
 }

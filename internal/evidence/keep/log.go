@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/transparency-dev/tessera"
 	"github.com/transparency-dev/tessera/api/layout"
@@ -259,6 +260,40 @@ func (l *ledger) all() []evidence.Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.entries[:len(l.entries):len(l.entries)]
+}
+
+// bytes are those of every entry, as they were hashed, and the checkpoint over them.
+func (l *ledger) bytes() (leaves [][]byte, checkpoint []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leaves[:len(l.leaves):len(l.leaves)], l.cp
+}
+
+// provable makes sure that the hashes on disk prove each entry.
+func (l *ledger) provable(ctx context.Context) error {
+	b, err := client.NewProofBuilder(ctx, l.size, client.FileFetcher{Root: l.dir}.ReadTile)
+	if err != nil {
+		return fmt.Errorf("evidence log %s: %w", l.dir, err)
+	}
+	for i, leaf := range l.leaves {
+		path, err := b.InclusionProof(ctx, uint64(i))
+		if err == nil {
+			err = proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(i), l.size, rfc6962.DefaultHasher.HashLeaf(leaf), path, l.root)
+		}
+		if err != nil {
+			return fmt.Errorf("evidence log %s: its hashes do not prove entry %d: %w; put the log back from a copy", l.dir, i, err)
+		}
+	}
+	return nil
+}
+
+// since proves that the log of an older size is the beginning of this one.
+func (l *ledger) since(ctx context.Context, size uint64) (evidence.Since, error) {
+	out, _, err := l.proofs(ctx, nil, size)
+	if err != nil {
+		return evidence.Since{}, err
+	}
+	return *out.Since, nil
 }
 
 // proofs are those of some entries under the checkpoint as it is now. since, when not 0, is

@@ -108,6 +108,9 @@ const (
 type parcel struct {
 	log, run string
 	part     int
+	// size, where there is no run: the file of the log with the time stamp over its first entries.
+	// Bundles arrive before their stamp; this brings it after them.
+	size, from uint64
 }
 
 // name of a bundle at a place. Each log has a folder there: one that takes the place of a lost
@@ -116,7 +119,12 @@ func (p parcel) name() string { return p.log + "/" + p.file() }
 
 // file is the bundle's name where only one log's are. Before logs had folders at the places, it
 // was the name there too; what arrived under it has its receipt and is not brought again.
-func (p parcel) file() string { return fmt.Sprintf("%s.part-%d.zip", safeName(p.run), p.part) }
+func (p parcel) file() string {
+	if p.run == "" {
+		return fmt.Sprintf("log-%d.zip", p.size)
+	}
+	return fmt.Sprintf("%s.part-%d.zip", safeName(p.run), p.part)
+}
 
 // parcelError is one bundle's trouble, and not the place's: the others are brought all the same.
 type parcelError struct{ err error }
@@ -208,12 +216,19 @@ func (k *Keeper) parcels(ctx context.Context, place string) ([]parcel, error) {
 		return nil, err
 	}
 	var out []parcel
+	from := uint64(0)
 	for _, e := range k.log.all() {
+		if e.Kind == evidence.EntryStamped {
+			if !k.index.sent[sentKey(e.Size, place)] {
+				out = append(out, parcel{log: k.log.key.signer.Name(), size: e.Size, from: from})
+			}
+			from = e.Size
+		}
 		if e.Kind != evidence.EntrySealed {
 			continue
 		}
 		if s := k.index.of(e.Run); !s.removed && !s.copied[copyKey(e.Part, place)] {
-			out = append(out, parcel{k.log.key.signer.Name(), e.Run, e.Part})
+			out = append(out, parcel{log: k.log.key.signer.Name(), run: e.Run, part: e.Part})
 		}
 	}
 	return out, nil
@@ -244,6 +259,12 @@ func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
 	if err := k.open(ctx); err != nil {
 		return err
 	}
+	if p.run == "" {
+		if k.index.sent[sentKey(p.size, place.Name())] {
+			return nil
+		}
+		return k.append(ctx, evidence.Entry{Kind: evidence.EntryCopied, At: k.now(), Size: p.size, Place: place.Name(), SHA256: evidence.Sum(b), Bytes: int64(len(b))})
+	}
 	if k.index.of(p.run).copied[copyKey(p.part, place.Name())] {
 		return nil
 	}
@@ -261,7 +282,12 @@ func (k *Keeper) outgoing(ctx context.Context, p parcel) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if b, err = k.Bundle(ctx, p.run, BundleOptions{}); err != nil {
+	if p.run == "" {
+		b, err = k.Log(ctx, p.from)
+	} else {
+		b, err = k.Bundle(ctx, p.run, BundleOptions{})
+	}
+	if err != nil {
 		if errors.Is(err, ErrElsewhere) {
 			return nil, err
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -31,6 +33,9 @@ const (
 // Run seals, copies and keeps to the times of retention until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	defer k.Close()
+	var apart sync.WaitGroup
+	defer apart.Wait()
+	var asking atomic.Bool
 	pause, whole := roundEvery, time.Time{}
 	for ctx.Err() == nil {
 		changed := k.o.Store.Changed()
@@ -50,6 +55,15 @@ func (k *Keeper) Run(ctx context.Context) {
 				whole = k.o.Now()
 			}
 			pause = roundEvery
+		}
+		// An authority that does not answer holds up neither seals nor copies.
+		if asking.CompareAndSwap(false, true) {
+			apart.Go(func() {
+				if k.stamp(ctx) {
+					k.Wake() // it goes to the other places
+				}
+				asking.Store(false)
+			})
 		}
 		k.deliver(ctx)
 		if waiting || err != nil {
@@ -165,10 +179,11 @@ func (k *Keeper) look(ctx context.Context, sum journal.Summary) (due, left bool,
 	return true, err != nil, err
 }
 
-// Round seals all that has ended and keeps to the times of retention once, whatever it said
-// before.
+// Round seals all that has ended, keeps to the times of retention and has the log stamped if that is
+// due, once, whatever it said before.
 func (k *Keeper) Round(ctx context.Context) error {
 	_, err := k.round(ctx, true)
 	k.trouble(err)
+	k.stamp(ctx)
 	return err
 }

@@ -2,6 +2,7 @@ package keep
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -134,3 +135,12 @@ func planOf(k *Keeper) string {
 }
 
 func exampleEvents(id string, p plan.Plan) []run.Event { return example.Events(id, run.Drill, p) }
+
+func encode(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

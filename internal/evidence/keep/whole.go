@@ -1,0 +1,54 @@
+package keep
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/muster-dr/muster/internal/evidence"
+)
+
+// Log makes a file of the log itself: every entry of it from one on, its checkpoint and its time stamps.
+// Whoever has any earlier bundle or file of the log finds out with it whether anything was
+// removed or rewritten since.
+func (k *Keeper) Log(ctx context.Context, from uint64) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return nil, err
+	}
+	leaves, cp := k.log.bytes()
+	if from > uint64(len(leaves)) {
+		return nil, fmt.Errorf("the log has %d entries, so none from %d on", len(leaves), from)
+	}
+	proofs := evidence.Proofs{Entries: []evidence.Proof{}}
+	if from > 0 {
+		var err error
+		if proofs.From, err = evidence.Frontier(leaves[:from]); err != nil {
+			return nil, err
+		}
+	}
+	files := map[string][]byte{evidence.FileKey: []byte(k.log.key.public + "\n"), evidence.FileCheckpoint: cp, evidence.FileReadme: []byte(evidence.Readme),
+		evidence.FileLog: append(bytes.Join(leaves[from:], []byte("\n")), '\n')}
+	if from == uint64(len(leaves)) {
+		files[evidence.FileLog] = []byte{}
+	}
+	for _, e := range k.index.stamps {
+		if e.Size <= from {
+			continue
+		}
+		s, err := k.readStamp(e)
+		if err != nil {
+			k.o.Log.Error("a time stamp stays out of a file of the log", "err", err)
+			continue
+		}
+		s.Put(files)
+	}
+	b, err := json.Marshal(proofs)
+	if err != nil {
+		return nil, err
+	}
+	files[evidence.FileProofs] = b
+	return evidence.Write(files)
+}
