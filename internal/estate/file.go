@@ -58,22 +58,23 @@ type Target struct {
 // System is what is recovered.
 type System struct {
 	yamldoc.Place
-	Name         text         `json:"name" help:"Name of the system." ja:"システムの名前" is:"name"`
-	Title        yamldoc.Text `json:"title" help:"As people call it." default:""`
-	Home         text         `json:"home" help:"Site at which it runs normally." ja:"平常時に稼働する拠点" is:"name"`
-	Alternate    text         `json:"alternate" help:"Site at which it can run instead." is:"name" default:""`
-	Owner        text         `json:"owner" help:"Role that answers for it; it acknowledges the system's steps in a walkthrough, unless the step or its site says otherwise." is:"name" default:""`
-	DependsOn    []text       `json:"depends_on" help:"Systems that must be back before it." is:"name" default:""`
-	Objectives   Objectives   `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." default:""`
-	Drillable    []text       `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." enum:"tabletop,walkthrough,isolated,live" default:""`
-	Functions    []Function   `json:"functions" help:"What it does for its users, each seen by a probe from outside or stated by a person." item:"function" default:""`
-	Components   []Component  `json:"components" help:"Its parts as people look at them when damage is assessed, in the order of looking." item:"component" default:""`
-	LoadLimit    *LoadLimit   `json:"load_limit" help:"How much load probes of its capacity may put on it; without it, none." default:""`
-	Runbooks     Runbooks     `json:"runbooks" help:"Names of the runbooks that move it." default:""`
-	SingleWriter *Check       `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." default:""`
-	Estimate     duration     `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." default:""`
-	Ground       yamldoc.Text `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." default:""`
-	Measures     []Measure    `json:"measures" help:"What is planned to raise the levels of its components, step by step." item:"measure" default:""`
+	Name         text                `json:"name" help:"Name of the system." ja:"システムの名前" is:"name"`
+	Title        yamldoc.Text        `json:"title" help:"As people call it." default:""`
+	Home         text                `json:"home" help:"Site at which it runs normally." ja:"平常時に稼働する拠点" is:"name"`
+	Alternate    text                `json:"alternate" help:"Site at which it can run instead." is:"name" default:""`
+	Owner        text                `json:"owner" help:"Role that answers for it; it acknowledges the system's steps in a walkthrough, unless the step or its site says otherwise." is:"name" default:""`
+	DependsOn    []text              `json:"depends_on" help:"Systems that must be back before it." is:"name" default:""`
+	Objectives   Objectives          `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." default:""`
+	Drillable    []text              `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." enum:"tabletop,walkthrough,isolated,live" default:""`
+	Own          yamldoc.Value[bool] `json:"own" help:"Whether it is a part of this very muster: its server, engine, record store or a site's worker. A drill that strikes one begins while nothing else is under way, and gives way to a real response; it needs no runbook, since it has to come back by itself." default:"false"`
+	Functions    []Function          `json:"functions" help:"What it does for its users, each seen by a probe from outside or stated by a person." item:"function" default:""`
+	Components   []Component         `json:"components" help:"Its parts as people look at them when damage is assessed, in the order of looking." item:"component" default:""`
+	LoadLimit    *LoadLimit          `json:"load_limit" help:"How much load probes of its capacity may put on it; without it, none." default:""`
+	Runbooks     Runbooks            `json:"runbooks" help:"Names of the runbooks that move it." default:""`
+	SingleWriter *Check              `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." default:""`
+	Estimate     duration            `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." default:""`
+	Ground       yamldoc.Text        `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." default:""`
+	Measures     []Measure           `json:"measures" help:"What is planned to raise the levels of its components, step by step." item:"measure" default:""`
 }
 
 // Measure is something planned so that a disaster does less harm, or recovery goes better.

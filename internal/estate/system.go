@@ -83,6 +83,7 @@ func (r *reading) system(s System) plan.System {
 		out.DependsOn = append(out.DependsOn, name.V)
 	}
 	slices.Sort(out.DependsOn)
+	out.Own = s.Own.V
 	out.Probes, out.Statements = r.functions(where, s)
 	out.Components = r.components(where, s)
 	r.measures(where, s)

@@ -155,14 +155,16 @@ type Simulate struct {
 
 // System is what is recovered.
 type System struct {
-	Name            string       `json:"name"`
-	Title           Text         `json:"title"`
-	Priority        string       `json:"priority"` // band S, A, B, C, D or E, from the RTO (requirement A-RTO-05)
-	Home            string       `json:"home"`
-	Alternate       string       `json:"alternate,omitempty"`
-	DependsOn       []string     `json:"depends_on,omitempty"`
-	Objective       Objective    `json:"objective"`
-	Drillable       []run.Depth  `json:"drillable"` // depths at which drills may touch it
+	Name      string      `json:"name"`
+	Title     Text        `json:"title"`
+	Priority  string      `json:"priority"` // band S, A, B, C, D or E, from the RTO (requirement A-RTO-05)
+	Home      string      `json:"home"`
+	Alternate string      `json:"alternate,omitempty"`
+	DependsOn []string    `json:"depends_on,omitempty"`
+	Objective Objective   `json:"objective"`
+	Drillable []run.Depth `json:"drillable"` // depths at which drills may touch it
+	// Own is set for a part of muster itself: its server, its engine, its record store, a site's worker.
+	Own             bool         `json:"own,omitempty"`
 	Probes          []Probe      `json:"probes"`
 	Statements      []Statement  `json:"statements,omitempty"`
 	Components      []Component  `json:"components,omitempty"` // in the file's order, in which they are looked at

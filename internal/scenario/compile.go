@@ -98,7 +98,7 @@ func (c *compiling) systems() {
 			c.out.Systems = append(c.out.Systems, kept)
 			continue
 		}
-		if s.Failover == "" && s.InPlace == "" && (c.effective() || c.depth == run.Real) {
+		if s.Failover == "" && s.InPlace == "" && !s.Own && (c.effective() || c.depth == run.Real) {
 			c.log.Add(c.place(name), "system %s has no runbook that recovers it (%s); add runbooks: {failover: ...} or {in_place: ...}", "システム %s に復旧の手順書がありません（%s）。runbooks: {failover: ...} または {in_place: ...} を追加してください", name, decl.Place)
 		}
 		if s.Failover != "" && s.Failback == "" && c.out.Scenario.Failback == run.PolicyReturn {
