@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -300,6 +301,16 @@ func (w *world) state() run.State {
 }
 
 func (w *world) run(in workflows.Input) {
+	w.t.Helper()
+	defer func() { // the environment panics when nothing moves any more
+		switch p := recover(); {
+		case p == nil:
+		case strings.HasPrefix(fmt.Sprint(p), "test timeout"):
+			w.t.Fatalf("the run stands still; last events: %+v", w.events[max(0, len(w.events)-5):])
+		default:
+			panic(p)
+		}
+	}()
 	w.env.ExecuteWorkflow(workflows.TypeRun, in)
 	if !w.env.IsWorkflowCompleted() {
 		w.t.Fatalf("the run did not end; last events: %+v", w.events[max(0, len(w.events)-5):])

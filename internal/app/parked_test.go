@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -78,6 +80,12 @@ func parked(t *testing.T, o Options, id, name string, code func(workflow.Context
 	defer c.Close()
 	w := worker.New(c, plan.ControlQueue, workerOptions(func(err error) { t.Errorf("%s: the worker ended: %v", name, err) }))
 	w.RegisterWorkflowWithOptions(code, workflow.RegisterOptions{Name: workflows.TypeRun})
+	store, err := journal.Open(ctx, o.Config.StoreURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	server := &api.Server{Store: store, Engine: c}
 	tries := func() (int32, enums.WorkflowExecutionStatus) {
 		d, err := c.DescribeWorkflowExecution(ctx, id, "")
 		if err != nil {
@@ -86,6 +94,9 @@ func parked(t *testing.T, o Options, id, name string, code func(workflow.Context
 		return d.GetPendingWorkflowTask().GetAttempt(), d.GetWorkflowExecutionInfo().GetStatus()
 	}
 	before, _ := tries()
+	if why := parkedRuns(ctx, server, 0); before < 3 && why != "" {
+		t.Errorf("before %s: %s", name, why)
+	}
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +109,14 @@ func parked(t *testing.T, o Options, id, name string, code func(workflow.Context
 		if n < max(2, before+1) { // a try that failed is followed by the next
 			return name + ": nothing has failed yet"
 		}
-		return ""
+		return parkedRuns(ctx, server, 1)
 	})
+}
+
+// parkedRuns says how many drills count as parked, unless it is as many as that.
+func parkedRuns(ctx context.Context, s *api.Server, want int) string {
+	if got, err := s.Parked(ctx); err != nil || got[run.Drill] != want || got[run.Response] != 0 {
+		return fmt.Sprintf("parked: %v, %v; want drill:%d", got, err, want)
+	}
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/clocktest"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -31,6 +34,9 @@ type death struct {
 	// frozen, unless zero, is for how long the whole stands still instead of being killed,
 	// as a virtual machine that is suspended does.
 	frozen time.Duration
+	// ahead is by how much the wall clock is ahead of the monotonic one when it goes on: a
+	// suspended machine's stands still with it.
+	ahead time.Duration
 }
 
 func (d death) String() string {
@@ -38,7 +44,7 @@ func (d death) String() string {
 		return d.fault
 	}
 	if d.frozen > 0 {
-		return fmt.Sprint("a standstill at ", d.event, " ", d.phase)
+		return fmt.Sprintf("a standstill at %s %s, the clock %v ahead", d.event, d.phase, d.ahead)
 	}
 	return fmt.Sprint(d.event, " ", d.phase)
 }
@@ -68,11 +74,11 @@ func TestKilledAtTheWorstMoments(t *testing.T) {
 
 // The whole of `muster up`, engine included, stands still in the middle, for longer than any
 // worker may be silent, and goes on: what was under way is done once, and the time is inside
-// the figures.
+// the figures. So it is when its machine was suspended for five minutes, which is told.
 func TestAMachineStandsStill(t *testing.T) {
 	survive(t, []death{
 		{event: run.PhaseStarted, phase: run.Recovery, frozen: 20 * time.Second},
-		{event: run.PhaseStarted, phase: run.Failback, frozen: 20 * time.Second},
+		{event: run.PhaseStarted, phase: run.Failback, frozen: time.Second, ahead: 5 * time.Minute},
 	})
 }
 
@@ -85,7 +91,9 @@ func survive(t *testing.T, deaths []death) {
 			t.Logf("the server's log:\n%s", tail(filepath.Join(dir, ServerLog)))
 		}
 	})
-	d := &demo{Options: Options{Dir: dir, Binary: faultyBinary(t), Out: io.Discard, Talk: t.Output()}}
+	machine, binary := clocktest.New(t), faultyBinary(t)
+	engine := "MUSTER_ENGINE=" + machine.Program(t, filepath.Join(filepath.Dir(binary), "muster-engine"))
+	d := &demo{Options: Options{Dir: dir, Binary: machine.Program(t, binary), Out: io.Discard, Talk: t.Output()}}
 	unlock, err := d.prepare(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -112,9 +120,9 @@ func survive(t *testing.T, deaths []death) {
 	id, after := "", int64(0)
 	for i := 0; i <= len(deaths); i++ {
 		if i == 0 || deaths[i-1].frozen == 0 {
-			d.up.env = nil
+			d.up.env = []string{engine}
 			if i < len(deaths) && deaths[i].fault != "" {
-				d.up.env = []string{"MUSTER_FAULT=" + deaths[i].fault}
+				d.up.env = append(d.up.env, "MUSTER_FAULT="+deaths[i].fault)
 			}
 			began := time.Now()
 			if d.up.process, err = d.up.launch(); err != nil {
@@ -137,7 +145,7 @@ func survive(t *testing.T, deaths []death) {
 		}
 		if i == len(deaths) {
 			follow(ctx, t, d, c, id, &after, func(e run.Event) bool { return e.Kind == run.RunEnded })
-			judge(ctx, t, d, c, id)
+			judge(ctx, t, d, c, id, slices.ContainsFunc(deaths, func(d death) bool { return d.ahead > 0 }))
 			c.Close()
 			break
 		}
@@ -153,6 +161,12 @@ func survive(t *testing.T, deaths []death) {
 			if at.frozen > 0 {
 				signalWhole(t, pid, syscall.SIGSTOP)
 				<-time.After(at.frozen) // the fault itself
+				if at.ahead > 0 {
+					if n := len(machine.Running(t)); n != 2 {
+						t.Fatalf("%d processes go by the clock, want muster and its engine", n)
+					}
+					machine.Set(t, at.ahead)
+				}
 				signalWhole(t, pid, syscall.SIGCONT)
 			} else {
 				signalWhole(t, pid, syscall.SIGKILL)
@@ -181,7 +195,7 @@ func follow(ctx context.Context, t *testing.T, d *demo, c *api.Client, id string
 }
 
 // judge checks what the operator finds at the end.
-func judge(ctx context.Context, t *testing.T, d *demo, c *api.Client, id string) {
+func judge(ctx context.Context, t *testing.T, d *demo, c *api.Client, id string, clockSet bool) {
 	t.Helper()
 	d.client = c
 	rep, err := d.writeReports(ctx, id)
@@ -191,6 +205,9 @@ func judge(ctx context.Context, t *testing.T, d *demo, c *api.Client, id string)
 	if rep.Run.State != run.Recovered {
 		t.Errorf("state = %s, want recovered", rep.Run.State)
 		tell(ctx, t, c, id)
+	}
+	if told := slices.ContainsFunc(rep.Findings, func(f report.Finding) bool { return f.Kind == run.FindingClock }); told != clockSet {
+		t.Errorf("the report tells of a clock that was set: %v, want %v", told, clockSet)
 	}
 	s := rep.Systems[0]
 	if s.RPO.LostMarkers == nil || *s.RPO.LostMarkers != 0 {

@@ -36,9 +36,8 @@ func processes() []Row {
 			Holds:  "the step is given up after its tries, with its name; the run ends by itself",
 			Proofs: long(tests("internal/app", "TestAPoisonousStepIsGivenUp"))},
 		{N: 10, Group: "A", Fault: "panic in an action; panic in workflow code",
-			Holds:  "the step fails with its cause, and is not begun again; the run is parked, and a binary that does not panic ends it",
-			Proofs: all(tests("activities", "TestAPanicIsAFailureWithItsCause", "TestBlindEffectIsNotBegun"), long(tests("internal/app", "TestABinaryThatCannotGoOnParksTheRun"))),
-			Lacks:  "a parked run is in the log; nothing alarms of it"},
+			Holds:  "the step fails with its cause, and is not begun again; the run is parked, which is alarmed of, and a binary that does not panic ends it",
+			Proofs: all(tests("activities", "TestAPanicIsAFailureWithItsCause", "TestBlindEffectIsNotBegun"), long(tests("internal/app", "TestABinaryThatCannotGoOnParksTheRun")), long(tests("deploy/prometheus", "TestAlertsFireAndAreSilent")))},
 	}
 }
 
@@ -102,7 +101,7 @@ func clocks() []Row {
 		{N: 26, Group: "C", Fault: "a machine stands still and goes on",
 			Holds:  "what nobody looked at is a gap and proves nothing; the run goes on, and nothing is done twice",
 			Proofs: all(long(tests("internal/demo", "TestAMachineStandsStill")), tests("activities/probe", "TestAStandstillIsAGap", "TestASpanNobodyLookedAtIsNotSaidToHaveBeenSeen"), tests("workflows", "TestAHoldThatNobodyLookedAtIsNotSteady"), long(tests("internal/engine", "TestFrozenEngineIsReplaced"))),
-			Lacks:  "a drill does not ask before it goes on; the whole of muster is frozen, the clock of the machine is not"},
+			Lacks:  "a drill does not ask before it goes on"},
 	}
 }
 

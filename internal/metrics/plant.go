@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Site is what the engine knows of a site's workers.
@@ -53,7 +55,8 @@ func CertificateKinds() []string {
 type Plant struct {
 	Sites        func(context.Context) ([]Site, error)
 	Engine       func(context.Context) Engine
-	Left         func(context.Context) (map[string]bool, error) // systems, and whether a run left its clean-up to people
+	Parked       func(context.Context) (map[run.Kind]int, error) // open runs that this program can't carry on
+	Left         func(context.Context) (map[string]bool, error)  // systems, and whether a run left its clean-up to people
 	Ready        func(context.Context) ([]Ready, error)
 	Certificates func() []Certificate
 }
@@ -69,6 +72,7 @@ var (
 	canaryTookDesc = desc("muster_engine_canary_duration_seconds", "How long the canary took the last time it got through.")
 	restartsDesc   = desc("muster_engine_restarts", "How often this server has started its embedded engine again.")
 
+	parkedDesc     = desc("muster_runs_parked", "Open runs that stand still because this version of muster can't carry them on, by kind. They go on with one that can.", "kind")
 	leftDesc       = desc("muster_cleanup_incomplete", "1 where a run ended and left the clean-up of a system to people: it is held until somebody releases it.", "system")
 	readyDesc      = desc("muster_scenario_ready", "1 where the newest readiness check of a scenario found nothing wrong, else 0. Blind scenarios, and those never checked, have none.", "scenario")
 	readyAtDesc    = desc("muster_scenario_check_timestamp_seconds", "When that check ended.", "scenario")
@@ -97,6 +101,15 @@ func (m *Metrics) Plant(p Plant) {
 			for _, s := range sites {
 				put(siteWorkersDesc, float64(s.Workers), s.Site)
 				put(siteSeenDesc, seconds(s.LastSeen), s.Site)
+			}
+		}},
+		&cached{keep: 15 * time.Second, descs: []*prometheus.Desc{parkedDesc}, read: func(ctx context.Context, put putter) {
+			parked, err := p.Parked(ctx)
+			if err != nil { // as with workers
+				return
+			}
+			for _, kind := range []run.Kind{run.Drill, run.Response, run.Readiness} {
+				put(parkedDesc, float64(parked[kind]), string(kind))
 			}
 		}},
 		&cached{keep: time.Minute, descs: []*prometheus.Desc{leftDesc}, read: func(ctx context.Context, put putter) {

@@ -65,6 +65,7 @@ func sample() *metrics.Metrics {
 	m.Plant(metrics.Plant{
 		Sites:  func(context.Context) ([]metrics.Site, error) { return []metrics.Site{{Site: "osaka"}}, nil },
 		Engine: func(context.Context) metrics.Engine { return metrics.Engine{Canary: &metrics.Canary{}} },
+		Parked: func(context.Context) (map[run.Kind]int, error) { return nil, nil },
 		Left:   func(context.Context) (map[string]bool, error) { return map[string]bool{"orders": false}, nil },
 		Ready:  func(context.Context) ([]metrics.Ready, error) { return []metrics.Ready{{Scenario: "tokyo-loss"}}, nil },
 		Certificates: func() []metrics.Certificate {
