@@ -41,8 +41,9 @@ engine:
 lab: build servers ## two sites in network namespaces; the line between them is cut in a drill (root)
 	$(if $(filter-out 0,$(shell id -u)),sudo) deploy/lab/lab run
 
-faults: servers faulty-binary ## the fault matrix (docs/faults.md) as one table; at most 30 minutes
-	$(GO) run ./internal/matrix/faults
+faults: servers faulty-binary ## the fault matrix (docs/faults.md) as one table; at most 30 minutes (needs git's history)
+	scripts/previous-release $(PREVIOUS) .cache/previous
+	MUSTER_PREVIOUS="$(CURDIR)/.cache/previous" $(GO) run ./internal/matrix/faults
 
 faults-quick: servers faulty-binary ## the same without what takes its time
 	$(GO) run ./internal/matrix/faults -part quick

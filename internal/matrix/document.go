@@ -14,7 +14,8 @@ func Document(rows []Row, shown map[int]Showing) string {
 
 What is done to muster, what must hold then, and the tests that do it to the real thing and judge what came of it.
 ` + "`make faults`" + ` runs all of them, for at most 30 minutes, and prints a table; ` + "`make faults-quick`" + ` leaves out those that take their
-time. Each is part of ` + "`make test`" + `. (L) is long, (R) needs root or sudo without a password.
+time. Each is part of ` + "`make test`" + `, but for (P), which needs the previous release and git's history to build it. (L) is long, (R) needs
+root or sudo without a password.
 
 A test that can't fail shows nothing. A **planted defect** is one change to the code that breaks what a row promises;
 ` + "`make faults-planted`" + ` makes it in a copy of the tree and expects the row's test to fail: to end and say
@@ -74,6 +75,9 @@ func proofsOf(r Row) string {
 		}
 		if p.Root {
 			name += " (R)"
+		}
+		if p.Previous {
+			name += " (P)"
 		}
 		if p.Package != last {
 			name = "`" + p.Package + "` " + name

@@ -95,6 +95,7 @@ func judge(r io.Reader, proofs []Proof) (map[Proof]Verdict, error) {
 func tail(s string) string { return s[max(0, len(s)-maxSaid):] }
 
 // runPackage runs the proofs of one package, in the tree at root; more are flags of go test.
+// Those that need the previous release are not mixed with others.
 func runPackage(ctx context.Context, root, pkg string, proofs []Proof, within time.Duration, more ...string) (map[Proof]Verdict, error) {
 	var names []string
 	for _, p := range proofs {
@@ -105,6 +106,9 @@ func runPackage(ctx context.Context, root, pkg string, proofs []Proof, within ti
 	dir, path := root, "./"+pkg
 	if pkg == "engine" || strings.HasPrefix(pkg, "engine/") { // a module of its own
 		dir, path = filepath.Join(root, "engine"), "./"+strings.TrimPrefix(strings.TrimPrefix(pkg, "engine"), "/")
+	}
+	if proofs[0].Previous {
+		more = append(more, "-tags", "previous")
 	}
 	args := slices.Concat([]string{"test", "-json", "-count=1", "-timeout", within.String(), "-run", "^(" + strings.Join(names, "|") + ")$"}, more, []string{path})
 	cmd := exec.CommandContext(ctx, "go", args...)

@@ -33,6 +33,9 @@ type Proof struct {
 	Test    string
 	Long    bool // not for those who wait
 	Root    bool // needs rights that only root has, or sudo without a password
+	// Previous: needs the previous release's programs, in the folder MUSTER_PREVIOUS, and the
+	// build tag of that name.
+	Previous bool
 }
 
 // top is the function that go test is told to run.
@@ -104,6 +107,14 @@ func long(proofs []Proof) []Proof {
 func root(proofs []Proof) []Proof {
 	for i := range proofs {
 		proofs[i].Root = true
+	}
+	return proofs
+}
+
+// previous marks proofs that need the previous release.
+func previous(proofs []Proof) []Proof {
+	for i := range proofs {
+		proofs[i].Previous = true
 	}
 	return proofs
 }

@@ -26,29 +26,34 @@ func (p Part) has(proof Proof) bool { return p == All || (p == Long) == proof.Lo
 func Run(ctx context.Context, root string, rows []Row, part Part, within time.Duration, talk io.Writer) (map[Proof]Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	byPackage := map[string][]Proof{}
-	var packages []string
+	type group struct {
+		Package  string
+		Previous bool
+	}
+	byPackage := map[group][]Proof{}
+	var packages []group
 	for _, r := range rows {
 		for _, p := range r.Proofs {
-			if !part.has(p) || slices.Contains(byPackage[p.Package], p) {
+			of := group{p.Package, p.Previous}
+			if !part.has(p) || slices.Contains(byPackage[of], p) {
 				continue
 			}
-			if byPackage[p.Package] == nil {
-				packages = append(packages, p.Package)
+			if byPackage[of] == nil {
+				packages = append(packages, of)
 			}
-			byPackage[p.Package] = append(byPackage[p.Package], p)
+			byPackage[of] = append(byPackage[of], p)
 		}
 	}
 	verdicts := map[Proof]Verdict{}
-	for i, pkg := range packages {
+	for i, of := range packages {
 		if ctx.Err() != nil {
-			for _, p := range byPackage[pkg] {
+			for _, p := range byPackage[of] {
 				verdicts[p] = Verdict{Outcome: Unended, Said: fmt.Sprintf("not begun within %s\n", within)}
 			}
 			continue
 		}
 		began := time.Now()
-		got, err := runPackage(ctx, root, pkg, byPackage[pkg], within)
+		got, err := runPackage(ctx, root, of.Package, byPackage[of], within)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +64,7 @@ func Run(ctx context.Context, root string, rows []Row, part Part, within time.Du
 				bad++
 			}
 		}
-		fmt.Fprintf(talk, "%3d/%d %s: %d of %d hold, %.0f s\n", i+1, len(packages), pkg, len(got)-bad, len(got), time.Since(began).Seconds())
+		fmt.Fprintf(talk, "%3d/%d %s: %d of %d hold, %.0f s\n", i+1, len(packages), of.Package, len(got)-bad, len(got), time.Since(began).Seconds())
 	}
 	return verdicts, nil
 }
