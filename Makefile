@@ -22,8 +22,8 @@ PREVIOUS ?= 5fef22b
 VULNDB ?= https://vuln.go.dev
 
 .PHONY: help build engine faults faults-quick faults-planted faulty-binary postgresql servers tools test test-kubernetes race coverage upgraded \
-	check check-selftest licences vulnerabilities lint alerts generate generated \
-	demo demo-interactive lab bench fuzz clean
+	check check-modules check-selftest licences vulnerabilities lint alerts generate generated \
+	demo demo-interactive lab bench soak fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -102,10 +102,15 @@ upgraded: build ## a run that began on the previous release's programs ends on t
 coverage: servers faulty-binary tools ## the tests, and how much of the code they run (.cache/coverage-*.out)
 	COVERAGE=1 scripts/test
 
-check: build tools lint generated check-selftest licences alerts ## everything a change must pass besides the tests
+# Side by side, one for each core: most of it is reading and compiling.
+check: build tools ## everything a change must pass besides the tests
+	$(MAKE) --no-print-directory --output-sync=target -j $$(nproc) licences lint check-modules generated alerts check-selftest
 	$(GO) test ./internal/archtest
 	bin/muster validate scenarios runbooks
 	bin/muster validate deploy/lab/plans
+
+# The modules beside this one, and that every module is what its files say.
+check-modules:
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
 	cd deploy/temporal && $(GO) mod tidy -diff
@@ -156,6 +161,9 @@ demo-interactive: postgresql build ## the same, left up for you to play all role
 
 bench: postgresql build ## measure the goals of docs/performance.md on this machine
 	$(GO) run ./bench
+
+soak: build ## 20 minutes at a hundred times a normal day's events: nothing grows
+	$(GO) run ./bench -only soak
 
 fuzz: ## fuzz every parser for $(FUZZTIME) each
 	@for spec in $$(grep -rEno 'func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's|^\./||; s|/[^/]*_test.go:[0-9]+:func |:|'); do \

@@ -12,6 +12,7 @@ import (
 )
 
 func TestFailoverByKillAndTheWayHome(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
 	ctx := as(t, "run-1")
@@ -97,6 +98,7 @@ func TestFailoverByKillAndTheWayHome(t *testing.T) {
 }
 
 func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
 	ctx := as(t, "run-1")
@@ -149,6 +151,7 @@ func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {
 // A fence catches a primary in the middle of its work: what was under way is ended, and
 // what had a session has to come back and is refused.
 func TestPromoteIsRefused(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	_, err := promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute})

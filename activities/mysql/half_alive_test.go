@@ -38,6 +38,7 @@ func halfAlive(t *testing.T, says []byte) Target {
 // Whatever asks a server that is half alive comes back in time, tells nothing that it does
 // not know, and says no secret.
 func TestAHalfAliveServerHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	const soon = run.Duration(time.Second)
 	for name, says := range map[string][]byte{
 		"silent":  nil,
@@ -45,6 +46,7 @@ func TestAHalfAliveServerHoldsNobodyUp(t *testing.T) {
 		"half":    {0x4a, 0, 0, 0, 10, '1', '0', '.'}, // the beginning of a greeting
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			half := halfAlive(t, says)
 			ctx, cancel := context.WithTimeout(as(t, "r"), 40*time.Second)
 			defer cancel()
@@ -75,9 +77,10 @@ func TestAHalfAliveServerHoldsNobodyUp(t *testing.T) {
 
 // A server says that it takes writes, and a write fails: no writer, and told as what it is.
 func TestALyingServerIsNoWriter(t *testing.T) {
+	t.Parallel()
 	s := mysqltest.StartOne(t)
 	ctx := as(t, "r")
-	all := SingleWriter{Servers: []Target{s.Target}, Wait: run.Duration(time.Second)}
+	all := SingleWriter{Servers: []Target{s.Target}, Wait: run.Duration(5 * time.Second)}
 	must[Writers](t)(singleWriter(ctx, all))
 	if err := s.Stop(ctx); err != nil {
 		t.Fatal(err)

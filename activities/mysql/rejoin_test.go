@@ -29,6 +29,7 @@ func diverge(t *testing.T, p *mysqltest.Pair, writes int) {
 }
 
 func TestADivergedServerIsFoundAndRebuiltOnlyWhenThatIsAllowed(t *testing.T) {
+	t.Parallel()
 	for name, writes := range map[string]int{
 		"it is ahead in number":        0,
 		"the numbers are the same":     1,
@@ -74,6 +75,7 @@ func TestADivergedServerIsFoundAndRebuiltOnlyWhenThatIsAllowed(t *testing.T) {
 
 // What a rebuild leaves that was cut off anywhere is never taken for a replica's data.
 func TestARebuildThatWasCutOff(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	diverge(t, p, 5)
 	ctx := as(t, "run-1")
@@ -100,6 +102,7 @@ func TestARebuildThatWasCutOff(t *testing.T) {
 }
 
 func TestRejoinRefuses(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
@@ -124,6 +127,7 @@ func TestRejoinRefuses(t *testing.T) {
 // without the password. Its data are sound, so they are left alone even where a rebuild is
 // allowed.
 func TestRejoinWithAWrongPassword(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	tokyo := p.Tokyo.Target
@@ -145,6 +149,7 @@ func TestRejoinWithAWrongPassword(t *testing.T) {
 
 // What the replica lacks is not in the primary's log any more: that is proof.
 func TestAServerThatWasAwayForTooLongIsRebuilt(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	p.Osaka.Exec(t, "STOP SLAVE")

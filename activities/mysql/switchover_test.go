@@ -64,6 +64,7 @@ func wantNumbers(t *testing.T, s *mysqltest.Server, acked []int) {
 }
 
 func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	stop := writer(t, p)
@@ -86,6 +87,7 @@ func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
 
 // A switchover that was cut off anywhere goes on where it stands, and loses nothing.
 func TestSwitchoverGoesOnAfterEveryInterruption(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	stop := writer(t, p)
@@ -173,6 +175,7 @@ func TestSwitchoverGoesOnAfterEveryInterruption(t *testing.T) {
 }
 
 func TestSwitchoverRefusesWhatIsNoSwitchover(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	sw := Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 100, Wait: minute}
@@ -201,6 +204,7 @@ func TestSwitchoverRefusesWhatIsNoSwitchover(t *testing.T) {
 
 // The replica can't get the rest: the old primary takes writes again, nothing is lost.
 func TestSwitchoverBacksOut(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	sw := Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 100, Wait: minute}

@@ -276,7 +276,7 @@ func TestRejoinByBaseBackup(t *testing.T) {
 	ctx := as(t, "run-1")
 	p.Tokyo.Kill9(t)
 	must[Promoted](t)(promote(ctx, Promote{Server: osaka, Wait: minute}))
-	_, err := rejoin(ctx, Rejoin{Server: osaka, Follow: tokyo, Method: "auto", Wait: minute})
+	_, err := rejoin(ctx, Rejoin{Server: osaka, Follow: tokyo, Method: "auto", Wait: run.Duration(3 * time.Second)})
 	if err == nil {
 		t.Error("the only primary rejoined a dead one")
 	}

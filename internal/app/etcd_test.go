@@ -15,6 +15,7 @@ import (
 // The shipped plan of an etcd cluster, on a real one: its leader is killed, the others go
 // on, the member comes home and leads again; then what was saved is restored beside it.
 func TestAnEtcdClusterLosesItsLeaderAndItsSnapshotComesBack(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	c := etcdtest.Start(t, etcdtest.Options{Members: 3, Env: func(name string) []string {
 		return []string{"MUSTER_PROCESS=" + filepath.Join(state, "etcd-"+name)} // as process.start starts it

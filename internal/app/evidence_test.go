@@ -39,6 +39,7 @@ func bundleOf(t *testing.T, m running, id string) []byte {
 // A real run of `muster up` is sealed by itself; its bundle verifies in a folder that has
 // nothing but it and the key, and a manipulated copy does not.
 func TestARunOfUpIsSealedAndVerifies(t *testing.T) {
+	t.Parallel()
 	other := filepath.Join(t.TempDir(), "osaka")
 	if err := os.Mkdir(other, 0o700); err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ import (
 // moments, between what it wrote down and what it did, and comes back: each run ends by
 // itself, and each effect was had once.
 func TestAKilledSiteWorkerDoesNothingTwice(t *testing.T) {
+	t.Parallel()
 	for _, a := range all.Registry(all.Options{}).Actions() {
 		name, _, _ := strings.Cut(a.ID, ".")
 		if _, ok := killable[name]; !ok && a.Doc.Effect.Once() && name != "postgres" && name != "temporal" {

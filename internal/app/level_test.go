@@ -181,6 +181,7 @@ func untilEnded(t *testing.T, u running, id string) {
 // What no probe sees is stated by who can tell; it counts in the curve, and what rests on
 // it alone is not proven.
 func TestAStatementCountsAndIsNotProof(t *testing.T) {
+	t.Parallel()
 	s := newShop(t, 100)
 	o, _ := options(t, levels(t, s))
 	u := begin(t, o)

@@ -69,6 +69,7 @@ func shopOn(t *testing.T, p *mysqltest.Pair) string {
 // The shipped shop, from the loss of its primary to its return, and its dumps restored, on
 // real servers.
 func TestTheShopOnMariaDBIsLedThroughItsDrills(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	p.Tokyo.Exec(t, "CREATE TABLE shop.orders (n int PRIMARY KEY AUTO_INCREMENT, taken_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE = InnoDB")
 	p.Tokyo.Exec(t, "INSERT INTO shop.orders () VALUES ()")

@@ -16,6 +16,7 @@ import (
 // A run stays on the version that it began with; the next one begins on the newer version, also
 // after the older one was started again.
 func TestRunsStayOnTheVersionTheyBeganWith(t *testing.T) {
+	t.Parallel()
 	c, _ := temporaltest.Start(t).NewClient(t)
 	work := func(version string) (stop func()) {
 		t.Helper()

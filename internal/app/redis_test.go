@@ -15,6 +15,7 @@ import (
 // The shipped drills with Redis, on real servers and sentinels: the master is killed, the
 // other site serves, the role comes home, and the probe counts what was lost.
 func TestRedisDrills(t *testing.T) {
+	t.Parallel()
 	carts := redistest.StartPair(t, "appendonly yes")
 	sessions := redistest.StartWatched(t, 2*time.Second, "appendonly yes")
 	password := redistest.PasswordFile(t)

@@ -140,6 +140,7 @@ func begin(t *testing.T, o Options) running {
 
 // A drill begun before a stop goes on after the next start, and ends by itself.
 func TestUpGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	o, said := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
 	up := begin(t, o)
 	if h, err := up.Health(t.Context()); err != nil || !h.OK {
@@ -203,6 +204,7 @@ func TestUpGoesOnWhereItWas(t *testing.T) {
 // Files with mistakes keep no server from starting; a start of them is refused with all
 // mistakes, and one that is corrected starts, with a worker for a site that is new.
 func TestUpWithMistakesInTheFiles(t *testing.T) {
+	t.Parallel()
 	dir := plansDir(t, map[string]string{"estate.yaml": strings.Replace(estate, "zone:", "zoen:", 1), "runbook.yaml": runbook, "tokyo.yaml": tabletop})
 	o, said := options(t, dir)
 	up := begin(t, o)
@@ -228,6 +230,7 @@ func TestUpWithMistakesInTheFiles(t *testing.T) {
 }
 
 func TestWhatStandsInTheWayIsNamed(t *testing.T) {
+	t.Parallel()
 	plans := plansDir(t, nil)
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, o *Options)

@@ -20,6 +20,7 @@ import (
 // Before an upgrade the new program replays what is under way: a run of its own kind goes on, one
 // whose history is another program's is named, and nothing is changed.
 func TestAnUpgradeIsTriedBeforeIt(t *testing.T) {
+	t.Parallel()
 	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
 	found := func(id string) Check {
 		t.Helper()

@@ -101,6 +101,7 @@ func (l learning) ProofFiles() (proof.Files, error) {
 // A finding that a planted slow promote opens is closed by the next drill without it, and opened again
 // when it returns, each with its date and run; the drills are real ones on a real engine.
 func TestAFindingIsClosedByProofAndReopenedByItsReturn(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	files := learning{t.TempDir()}

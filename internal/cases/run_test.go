@@ -129,6 +129,7 @@ func (p *plans) Compile(name string, depth run.Depth) (plan.Plan, error) {
 // Every case runs from its event to its closing on one engine, several at once, and is
 // judged by its own criteria. What comes out is what docs/cases.md shows.
 func TestCases(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	every, err := cases.Cases(shipped)

@@ -52,6 +52,7 @@ func (d death) String() string {
 // After every kill the run goes on by itself, nothing is done twice, and what the tool
 // lost in time is inside the RTO (design.md: it survives what it is for).
 func TestKilledAtTheWorstMoments(t *testing.T) {
+	t.Parallel()
 	for name, deaths := range map[string][]death{
 		"before PostgreSQL acted": {
 			{event: run.PhaseStarted, phase: run.SafetyCheck},
@@ -68,7 +69,10 @@ func TestKilledAtTheWorstMoments(t *testing.T) {
 			{event: run.PhaseStarted, phase: run.Closing},
 		},
 	} {
-		t.Run(name, func(t *testing.T) { survive(t, deaths) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			survive(t, deaths)
+		})
 	}
 }
 
@@ -76,6 +80,7 @@ func TestKilledAtTheWorstMoments(t *testing.T) {
 // worker may be silent, and goes on: what was under way is done once, and the time is inside
 // the figures. So it is when its machine was suspended for five minutes, which is told.
 func TestAMachineStandsStill(t *testing.T) {
+	t.Parallel()
 	survive(t, []death{
 		{event: run.PhaseStarted, phase: run.Recovery, frozen: 20 * time.Second},
 		{event: run.PhaseStarted, phase: run.Failback, frozen: time.Second, ahead: 5 * time.Minute},

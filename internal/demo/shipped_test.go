@@ -29,6 +29,7 @@ var record = flag.Bool("record", false, "write the histories of the shipped scen
 // Every shipped scenario runs to its end on a real engine, the live one on real servers,
 // side by side. With -record their histories become those that TestReplay replays.
 func TestShippedScenariosRun(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	d := &demo{Options: Options{Dir: t.TempDir(), Binary: faultyBinary(t), Out: io.Discard, Talk: t.Output()}}
