@@ -159,7 +159,7 @@ demo: postgresql build ## a whole drill on two real PostgreSQL servers, with sim
 demo-interactive: postgresql build ## the same, left up for you to play all roles
 	bin/muster demo --interactive
 
-bench: postgresql build ## measure the goals of docs/performance.md on this machine
+bench: postgresql build temporal ## measure the goals of docs/performance.md on this machine
 	$(GO) run ./bench
 
 soak: build ## 20 minutes at a hundred times a normal day's events: nothing grows

@@ -103,7 +103,7 @@ func (b *bench) watchBoard(ctx context.Context, viewers int) (f figures, seen, b
 		path := []string{"/runs/" + boardRun + "/live", "/live"}[n%2]
 		lang := []string{"ja", "en"}[n/2%2]
 		looking.Go(func() {
-			if err := view(ctx, at, path, lang, &pictures, &read); err != nil && ctx.Err() == nil {
+			if err := view(ctx, at, boardToken, path, lang, &pictures, &read); err != nil && ctx.Err() == nil {
 				failed <- err
 			}
 		})
@@ -142,13 +142,13 @@ func answers(ctx context.Context, at string, server *child.Process) error {
 }
 
 // view is one viewer: it signs in and reads the stream for ever.
-func view(ctx context.Context, at, path, lang string, pictures, read *atomic.Int64) error {
+func view(ctx context.Context, at, token, path, lang string, pictures, read *atomic.Int64) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return err
 	}
 	c := &http.Client{Jar: jar}
-	res, err := c.PostForm(at+"/login", url.Values{"token": {boardToken}})
+	res, err := c.PostForm(at+"/login", url.Values{"token": {token}})
 	if err != nil {
 		return err
 	}

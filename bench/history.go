@@ -50,25 +50,10 @@ func (b *bench) history(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	files, began, events := newHistoryFiles(), time.Now(), 0
-	runs := b.years * historyQuarters * historySystems
-	first := time.Now().UTC().Truncate(time.Hour).AddDate(-b.years, 0, 0)
-	for n := range runs {
-		quarter, system := n/historySystems, n%historySystems
-		p := files.of(system)
-		if quarter == 0 {
-			if err := store.PutPlan(ctx, p); err != nil {
-				return err
-			}
-		}
-		all := historyRun(p, fmt.Sprintf("drl-%05d", n), first.AddDate(0, 3*quarter, 0).Add(time.Duration(system)*10*time.Minute), n)
-		events += len(all)
-		if err := store.Append(ctx, all); err != nil {
-			return err
-		}
-		if err := store.Append(ctx, historyDay(all[0])); err != nil {
-			return err
-		}
+	files, began, first := newHistoryFiles(), time.Now(), historyBegins(b.years)
+	runs, events, err := writeHistory(ctx, store, files, b.years)
+	if err != nil {
+		return err
 	}
 	wrote := time.Since(began)
 	keeper := &outcome.Keeper{Store: store, Log: slog.New(slog.DiscardHandler)}
@@ -223,6 +208,31 @@ const (
 	historySteps  = 15
 	historyPeople = 12
 )
+
+func historyBegins(years int) time.Time {
+	return time.Now().UTC().Truncate(time.Hour).AddDate(-years, 0, 0)
+}
+
+// writeHistory writes so many years' runs, each with its whole journal and its due day.
+func writeHistory(ctx context.Context, store journal.Store, files *historyFiles, years int) (runs, events int, err error) {
+	runs = years * historyQuarters * historySystems
+	first := historyBegins(years)
+	for n := range runs {
+		quarter, system := n/historySystems, n%historySystems
+		p := files.of(system)
+		if quarter == 0 {
+			if err := store.PutPlan(ctx, p); err != nil {
+				return 0, 0, err
+			}
+		}
+		all := historyRun(p, fmt.Sprintf("drl-%05d", n), first.AddDate(0, 3*quarter, 0).Add(time.Duration(system)*10*time.Minute), n)
+		events += len(all)
+		if err := errors.Join(store.Append(ctx, all), store.Append(ctx, historyDay(all[0]))); err != nil {
+			return 0, 0, err
+		}
+	}
+	return runs, events, nil
+}
 
 // historyDay is the due day that began a run.
 func historyDay(began run.Event) []run.Event {

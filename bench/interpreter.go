@@ -151,11 +151,4 @@ func (u *up) processes() []int {
 }
 
 // engineRSS is the engine's resident memory in MB.
-func (u *up) engineRSS() float64 {
-	for _, pid := range u.processes() {
-		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && strings.TrimSpace(string(b)) == "muster-engine" {
-			return resident(pid)
-		}
-	}
-	return 0
-}
+func (u *up) engineRSS() float64 { return resident(u.enginePID()) }

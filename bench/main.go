@@ -1,9 +1,10 @@
 // Command bench measures the goals of docs/performance.md on this machine: the step
 // interpreter beside a minimal scheduler and bash, the outage of a failover beside the
-// shortest script that does it, the check of a large bundle of plan files, what a site
-// worker needs when idle and when it probes 100 systems, a restore test of 1 GB, how fast an
+// shortest script that does it, the check of a large bundle of plan files, what a server and a site
+// worker need when idle and when it probes 100 systems, a restore test of 1 GB, how fast an
 // alarm calls people, 5,000 people who answer at once, the evidence of 5,000 steps,
-// how soon an event is acknowledged in each kind of record store, and pages over a history of ten years. It needs
+// how soon an event is acknowledged in each kind of record store, and pages over a history of ten years;
+// and, asked for by name, whether anything grows in 20 minutes at a hundred times a normal day's rate. It needs
 // bin/muster, bin/muster-engine and bin/muster-witness (`make build`) and takes some
 // minutes. Times are this machine's, under the load it has now: use them as ratios.
 package main
@@ -33,6 +34,8 @@ type bench struct {
 	crowd    int           // people who answer
 	answers  time.Duration // within which they do
 	years    int           // of a history
+	soaking  time.Duration // of a soak
+	samples  string        // file for what a soak saw
 }
 
 func main() {
@@ -43,7 +46,7 @@ func main() {
 		}
 		return
 	}
-	only := flag.String("only", "interpreter,outage,validate,idle,probes,restore,alarm,people,board,evidence,store,history", "what to measure")
+	only := flag.String("only", "interpreter,outage,validate,idle,server,probes,restore,alarm,people,board,evidence,store,history", "what to measure")
 	bin := flag.String("bin", "bin", "folder with muster, muster-engine and muster-witness")
 	runs := flag.Int("runs", 5, "how often an outage is measured")
 	largest := flag.Int("largest", 1000, "largest number of steps of the interpreter")
@@ -53,6 +56,8 @@ func main() {
 	crowd := flag.Int("people", 5000, "how many people answer the safety check")
 	answers := flag.Duration("answers", time.Minute, "the time within which they answer")
 	years := flag.Int("years", 10, "how long a history is")
+	soaking := flag.Duration("soak", 20*time.Minute, "how long the soak lasts, its warm-up included")
+	samples := flag.String("samples", "", "file for every figure that the soak takes, as CSV")
 	bound := flag.Duration("within", 40*time.Minute, "give up after this long")
 	flag.Parse()
 
@@ -60,7 +65,7 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *bound)
 	defer cancel()
-	if err := measure(ctx, strings.Split(*only, ","), bench{bin: *bin, runs: *runs, largest: *largest, named: *named, restored: *restored, window: *window, crowd: *crowd, answers: *answers, years: *years}); err != nil {
+	if err := measure(ctx, strings.Split(*only, ","), bench{bin: *bin, runs: *runs, largest: *largest, named: *named, restored: *restored, window: *window, crowd: *crowd, answers: *answers, years: *years, soaking: *soaking, samples: *samples}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -85,11 +90,11 @@ func measure(ctx context.Context, what []string, b bench) (err error) {
 	}
 	fmt.Printf("%s, %d cores, load %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), load())
 	parts := map[string]func(context.Context) error{"interpreter": b.interpreter, "outage": b.outage, "validate": b.validate,
-		"idle": b.idle, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people, "board": b.board, "evidence": b.evidence, "store": b.store, "history": b.history}
+		"idle": b.idle, "server": b.server, "probes": b.probes, "restore": b.restore, "alarm": b.alarm, "people": b.people, "board": b.board, "evidence": b.evidence, "store": b.store, "history": b.history, "soak": b.soak}
 	for _, w := range what {
 		part, ok := parts[w]
 		if !ok {
-			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, probes, restore, alarm, people, board, evidence, store, history", w)
+			return fmt.Errorf("-only %s is none of interpreter, outage, validate, idle, server, probes, restore, alarm, people, board, evidence, store, history, soak", w)
 		}
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("%s: %w", w, err)

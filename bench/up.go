@@ -20,11 +20,17 @@ type up struct {
 	process *child.Process
 	client  *api.Client
 	at      string // URL
+	token   string
 }
 
 // startUp starts `muster up` on dir, whose plans lie in dir/plans. More are further lines of
 // its settings.
 func (b *bench) startUp(ctx context.Context, dir string, more ...string) (*up, error) {
+	return b.startAs(ctx, "up", dir, more...)
+}
+
+// startAs is startUp for `muster server` too, which needs an engine in its settings.
+func (b *bench) startAs(ctx context.Context, command, dir string, more ...string) (*up, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -36,12 +42,12 @@ func (b *bench) startUp(ctx context.Context, dir string, more ...string) (*up, e
 	if err := os.WriteFile(settings, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
-	p, err := child.Start("muster up", filepath.Join(dir, "muster.log"), filepath.Join(b.bin, "muster"),
-		append(os.Environ(), "MUSTER_CONFIG="+settings), "up")
+	p, err := child.Start("muster "+command, filepath.Join(dir, "muster.log"), filepath.Join(b.bin, "muster"),
+		append(os.Environ(), "MUSTER_CONFIG="+settings), command)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -51,13 +57,15 @@ func (b *bench) startUp(ctx context.Context, dir string, more ...string) (*up, e
 			if err != nil {
 				return nil, errors.Join(err, p.End(ctx))
 			}
-			return &up{process: p, client: api.Connect("http://"+address, strings.TrimSpace(string(token)), "en"), at: "http://" + address}, nil
+			u := &up{process: p, at: "http://" + address, token: strings.TrimSpace(string(token))}
+			u.client = api.Connect(u.at, u.token, "en")
+			return u, nil
 		}
 		select {
 		case <-p.Done:
 			return nil, p.Failure()
 		case <-ctx.Done():
-			return nil, errors.Join(errors.New("muster up did not answer within a minute"), p.End(context.WithoutCancel(ctx)))
+			return nil, errors.Join(fmt.Errorf("muster %s did not answer within two minutes", command), p.End(context.WithoutCancel(ctx)))
 		case <-tick.C:
 		}
 	}
