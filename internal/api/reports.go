@@ -121,15 +121,15 @@ func (s *Server) overview(ctx context.Context, page string, of ReportOf) (paged,
 	if err != nil {
 		return nil, err
 	}
+	if f.Goals, f.GoalsHidden, err = s.goalsOf(ctx, f.Planned); err != nil {
+		return nil, err
+	}
 	if page == "review" {
 		written, err := s.reviewed(ctx, f.From.In(f.Zone).Year(), f.Zone)
 		if err != nil {
 			return nil, err
 		}
 		return overview.MakeReview(f, written), nil
-	}
-	if f.Goals, f.GoalsHidden, err = s.goalsOf(ctx, f.Planned); err != nil {
-		return nil, err
 	}
 	return overview.MakeYear(f), nil
 }

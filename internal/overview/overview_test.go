@@ -270,6 +270,37 @@ func TestReviewAnswersWhatTheRecordKnows(t *testing.T) {
 	}
 }
 
+// What the record can't know is never answered with yes: that no system lacks an RTO says nothing of new ones,
+// and that a review was held nothing of what came of it. What it knows to be missing is a no.
+func TestReviewIsNotKinderThanTheRecord(t *testing.T) {
+	answers := func(f Facts) map[string]Question {
+		out := map[string]Question{}
+		for _, q := range MakeReview(f, nil).Questions {
+			out[q.ID] = q
+		}
+		return out
+	}
+	f := facts()
+	f.Proven = f.Proven[:1] // the one with an RTO
+	f.Planned = []programme.Item{{Row: "review", Kind: programme.KindReview, Status: programme.HeldThen, From: f.From, HeldOn: f.From.AddDate(0, 0, 9)},
+		{Row: "autumn", Kind: "other", Status: programme.Planned, From: f.From.AddDate(0, 11, 0)}}
+	got := answers(f)
+	for id, fact := range map[string]string{"REV-09": "planned 2, held 1", "REV-10": "2026-04-10 ✓", "REV-13": "systems without an RTO: none"} {
+		if got[id].Answered != run.NotProven || !strings.Contains(fmt.Sprint(got[id].Facts), fact) {
+			t.Errorf("%s is answered %s by %v, want that people say, beside %q", id, got[id].Answered, got[id].Facts, fact)
+		}
+	}
+	f.Planned[0].Status, f.Planned[0].HeldOn = programme.Overdue, time.Time{}
+	f.Goals = []RowGoals{{Row: "autumn", Goals: []report.Pass{{ID: "calm", Verdict: run.Missed}}}}
+	f.Estate = &estate.Estate{Declared: []estate.System{{}}}
+	got = answers(f)
+	for id, fact := range map[string]string{"REV-10": "goals missed: 1", "REV-14": "components with a target level: 0 of 0"} {
+		if got[id].Answered != run.Missed || !strings.Contains(fmt.Sprint(got[id].Facts), fact) {
+			t.Errorf("%s is answered %s by %v, want no, beside %q", id, got[id].Answered, got[id].Facts, fact)
+		}
+	}
+}
+
 // A year in which nothing ran, or of which the lists are empty, answers nothing by itself.
 func TestReviewAnswersNothingOutOfNothing(t *testing.T) {
 	f := facts()

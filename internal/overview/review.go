@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sheet"
@@ -56,7 +57,7 @@ func MakeReview(f Facts, written []Entry) Review {
 	}
 	people := run.NotProven
 
-	var due, done, late, unpaid, undated, levels int
+	var due, done, late, unpaid, undated, levels, components, targets int
 	if f.Estate != nil {
 		for _, m := range measuresOf(f.Estate) {
 			if m.To != 0 && m.To <= y.Fiscal {
@@ -77,6 +78,10 @@ func MakeReview(f Facts, written []Entry) Review {
 		}
 		for _, s := range f.Estate.Declared {
 			for _, c := range s.Components {
+				components++
+				if c.Target.Set {
+					targets++
+				}
 				if c.Current.Set && c.Target.Set {
 					levels++
 				}
@@ -143,32 +148,68 @@ func MakeReview(f Facts, written []Entry) Review {
 	if y.Programme != "" {
 		fact = say("planned %d, held %d, overdue %d", "計画%d件・実施%d件・期限超過%d件", y.Counts.Planned, y.Counts.Held, y.Counts.Overdue)
 		if y.Counts.Planned > 0 { // an empty plan says nothing
-			verdict = yes(y.Counts.Overdue == 0)
+			switch {
+			case y.Counts.Overdue > 0:
+				verdict = run.Missed
+			case y.Counts.Held == y.Counts.Planned: // while some are to come, nobody can say
+				verdict = run.Met
+			}
 		}
 	}
 	add(drills, say("Were drills carried out as planned?", "訓練は計画どおり実施されたか"), verdict, fact)
-	var moved []string
-	for _, p := range y.Planned {
-		if len(p.Why) > 0 {
+	// That a review was held says that it was, not what came of it; that it was not held is an answer.
+	var moved, missing, reviews []string
+	verdict = people
+	for _, p := range f.Planned {
+		switch {
+		case p.Status == programme.Overdue && !slices.Contains(missing, p.Row):
+			missing = append(missing, p.Row)
+		case p.Status != programme.Overdue && p.Status != programme.NotOwed && (len(p.Why) > 0 || p.Late) && !slices.Contains(moved, p.Row):
 			moved = append(moved, p.Row)
 		}
+		switch {
+		case p.Kind == programme.KindReview && p.Status == programme.Overdue:
+			verdict = run.Missed
+			reviews = append(reviews, f.day(p.From))
+		case p.Kind == programme.KindReview && p.Status == programme.HeldThen:
+			reviews = append(reviews, f.day(p.HeldOn)+" ✓")
+		}
 	}
-	add(drills, say("Was the drill plan itself reviewed on the results?", "訓練の結果を踏まえて訓練計画自体を見直したか"), people, say("rows that were moved or held up: %s", "延期・変更のあった訓練：%s", orNone(moved)))
+	goals := 0
+	for _, r := range y.Goals {
+		for _, g := range r.Goals {
+			if g.Verdict == run.Missed {
+				goals++
+			}
+		}
+	}
+	add(drills, say("Was the drill plan itself reviewed on the results?", "訓練の結果を踏まえて訓練計画自体を見直したか"), verdict,
+		say("reviews in the plan (✓ held): %s", "計画にある見直し（✓は実施済み）：%s", orNone(reviews)), say("rows moved, held up or held late: %s", "延期・変更・遅れて実施した訓練：%s", orNone(moved)),
+		say("rows not held in time: %s", "期限までに実施されていない訓練：%s", orNone(missing)), say("goals missed: %d", "未達の目標：%d件", goals))
 
 	add(grounds, say("Was widening of the scope considered?", "対象範囲の拡大を検討したか"), people, say("systems in the estate: %d", "構成台帳のシステム数：%d", len(f.Proven)))
 	add(grounds, say("Is revision needed from outside changes or higher expectations of society?", "外部環境の変化や社会的要請の高まりによる見直しは必要か"), people)
-	var bare []string
+	// Which systems are new, and whether anybody thought of them, no record says: what lacks is an answer, that nothing lacks is none.
+	var bare, undrilled []string
 	for _, s := range f.Proven {
-		if !slices.ContainsFunc(s.Properties, func(p proof.Property) bool { return p.Property == outcome.RTO && p.State != "not_set" }) {
+		if !slices.ContainsFunc(s.Properties, func(p proof.Property) bool { return p.Property == outcome.RTO && p.State != proof.NotSet }) {
 			bare = append(bare, s.System)
+		}
+		if !slices.ContainsFunc(s.Properties, func(p proof.Property) bool { return p.State != proof.NotSet && p.State != proof.Never }) {
+			undrilled = append(undrilled, s.System)
 		}
 	}
 	verdict = people
-	if len(f.Proven) > 0 {
-		verdict = yes(len(bare) == 0)
+	if len(bare) > 0 {
+		verdict = run.Missed
 	}
-	add(grounds, say("For new systems: were priority, measures, response and drills considered?", "新規システムの優先度・対策・対応・訓練を検討したか"), verdict, say("systems without an RTO: %s", "RTOのないシステム：%s", orNone(bare)))
-	add(grounds, say("Were target levels reviewed against current technology?", "目標対策レベルを最新の技術に照らして見直したか"), people, say("components with a target level: %d", "目標対策レベルのある構成要素：%d件", levels))
+	add(grounds, say("For new systems: were priority, measures, response and drills considered?", "新規システムの優先度・対策・対応・訓練を検討したか"), verdict, say("systems without an RTO: %s", "RTOのないシステム：%s", orNone(bare)),
+		say("of which no drill has proven anything: %s", "訓練で何も立証されていないシステム：%s", orNone(undrilled)))
+	verdict = people
+	if f.Estate != nil && len(f.Estate.Declared) > 0 && targets == 0 {
+		verdict = run.Missed // there is none that could have been reviewed
+	}
+	add(grounds, say("Were target levels reviewed against current technology?", "目標対策レベルを最新の技術に照らして見直したか"), verdict, say("components with a target level: %d of %d", "目標対策レベルのある構成要素：%d件（全%d件）", targets, components))
 	return r
 }
 

@@ -29,6 +29,9 @@ type Programme struct {
 	Freezes  []calendar.Span   `json:"freezes,omitempty"`
 }
 
+// KindReview is the kind of a row in which the plans themselves are reviewed.
+const KindReview = "review"
+
 // Row is a row of the yearly plan.
 type Row struct {
 	ID          string        `json:"id"`
