@@ -148,7 +148,7 @@ generate: build ## write again what is made from the code: the references and sc
 
 generated: build
 	@scripts/generate .cache/generated
-	@diff -u docs/actions.md .cache/generated/actions.md && diff -ru docs/schema .cache/generated/schema && \
+	@diff -u docs/actions.md .cache/generated/actions.md && diff -u docs/actions.ja.md .cache/generated/actions.ja.md && diff -ru docs/schema .cache/generated/schema && \
 		diff -u docs/cases.md .cache/generated/cases.md && diff -u docs/metrics.md .cache/generated/metrics.md && diff -u docs/faults.md .cache/generated/faults.md && \
 		diff -u deploy/grafana/muster.json .cache/generated/muster.json && diff -u deploy/grafana/muster.ja.json .cache/generated/muster.ja.json \
 		|| { echo "generated files are not current: make generate"; exit 1; }

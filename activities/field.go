@@ -32,8 +32,7 @@ const (
 // Field is one parameter or output.
 type Field struct {
 	Name     string
-	Help     string
-	HelpJA   string // of a field that must be given: what a mistake says when it is missing
+	Help     plan.Text // tags help and ja
 	Type     Type
 	Required bool   // parameters: has no default
 	Default  string // as written in YAML, lists and maps as JSON; "" may mean an empty value
@@ -102,7 +101,7 @@ func (t *Target[S]) found(site, worker string) { t.Site, t.worker = site, worker
 // the estate.
 type TargetKind struct {
 	Kind    string
-	Summary string
+	Summary plan.Text
 	Fields  []Field
 	// Local kinds live on the machine of their own site's worker, and nowhere else: no
 	// other site's worker may act on them.
@@ -113,7 +112,7 @@ type TargetKind struct {
 }
 
 // DefineTarget declares a kind of target from the struct of its entry.
-func DefineTarget[S any](kind, summary string) TargetKind {
+func DefineTarget[S any](kind string, summary plan.Text) TargetKind {
 	k := TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
 	if _, ok := any(*new(S)).(interface{ Mistake() plan.Text }); ok {
 		k.Mistake = func(spec json.RawMessage) plan.Text {
@@ -160,8 +159,8 @@ func structFields(owner string, t reflect.Type, params bool) []Field {
 		if name == "" || name == "-" {
 			panic(fmt.Sprintf("%s: field %s has no json name", owner, sf.Name))
 		}
-		f := Field{Name: name, Help: sf.Tag.Get("help"), HelpJA: sf.Tag.Get("ja"), Example: sf.Tag.Get("example")}
-		if f.Help == "" {
+		f := Field{Name: name, Help: plan.Text{EN: sf.Tag.Get("help"), JA: sf.Tag.Get("ja")}, Example: sf.Tag.Get("example")}
+		if f.Help.EN == "" {
 			panic(fmt.Sprintf("%s: field %s has no help", owner, sf.Name))
 		}
 		if params {

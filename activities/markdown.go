@@ -5,63 +5,90 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Markdown is docs/actions.md: every action and target kind of r, from what they
-// declare.
-func Markdown(r *Registry) []byte {
-	var b bytes.Buffer
-	fmt.Fprint(&b, `# Actions
+// intro stands at the head of docs/actions.md and docs/actions.ja.md. Japanese stands
+// unbroken: Markdown makes a space of a line's end.
+var intro = plan.Text{EN: `# Actions
+
+[日本語](actions.ja.md)
 
 Every kind of step that a runbook, an inject or an undo may use. This file is made from the program
-(`+"`make generate`"+`); `+"`muster actions`"+` prints the same, and `+"`muster schema`"+` gives the JSON Schemas for editors.
+(` + "`make generate`" + `); ` + "`muster actions`" + ` prints the same, and ` + "`muster schema`" + ` gives the JSON Schemas for editors.
 
-- **Effect** is what an action may do to the world: `+"`observe`"+` looks only; `+"`isolated`"+` changes things only in places made for
-  the drill; `+"`disrupt`"+` interrupts or moves service and can be undone; `+"`destroy`"+` loses data or cannot be undone. A drill at depth
-  `+"`isolated`"+` runs the first two, `+"`live`"+` and `+"`real`"+` run all, `+"`tabletop`"+` and `+"`walkthrough`"+` run none.
+- **Effect** is what an action may do to the world: ` + "`observe`" + ` looks only; ` + "`isolated`" + ` changes things only in places made for
+  the drill; ` + "`disrupt`" + ` interrupts or moves service and can be undone; ` + "`destroy`" + ` loses data or cannot be undone. A drill at depth
+  ` + "`isolated`" + ` runs the first two, ` + "`live`" + ` and ` + "`real`" + ` run all, ` + "`tabletop`" + ` and ` + "`walkthrough`" + ` run none.
 - **Look**: an action with a look sees by itself whether its goal holds already. It looks before it acts, and a look settles an
   attempt whose answer was lost. Without one, a person has to say what happened.
 - **Repeated**: the engine repeats an attempt that could not tell. An action that changes something is tried once under one
   effect key, whatever happens; only a proven "not done" opens the next try.
-- Durations are written `+"`30s`, `5m`, `2h30m`, `1d`"+`, sizes `+"`16MB`"+`, secrets `+"`secret://env/NAME`"+` or `+"`secret://file/path`"+`, or one for
-  drills and one for the real thing, `+"`{drill: secret://..., real: secret://...}`"+`. Any other value
-  may be an expression such as `+"`${{ steps.promote.timeline }}`"+`.
+- Durations are written ` + "`30s`, `5m`, `2h30m`, `1d`" + `, sizes ` + "`16MB`" + `, secrets ` + "`secret://env/NAME`" + ` or ` + "`secret://file/path`" + `, or one for
+  drills and one for the real thing, ` + "`{drill: secret://..., real: secret://...}`" + `. Any other value
+  may be an expression such as ` + "`${{ steps.promote.timeline }}`" + `.
 
-`)
+`, JA: `# アクション
+
+[English](actions.md)
+
+手順書のステップ、状況付与、取り消しで使えるアクションの一覧です。このファイルはプログラムから生成されます（` + "`make generate`" + `）。` + "`muster actions --lang ja`" + ` でも同じ内容を表示でき、` + "`muster schema --lang ja`" + ` でエディター用のJSON Schemaを出力できます。
+
+- **影響**: アクションが対象に及ぼしうる影響。` + "`observe`" + `（参照）は確認するだけ、` + "`isolated`" + `（隔離）は訓練用の場所だけを変更、` + "`disrupt`" + `（中断）はサービスの中断や移動を伴うが元に戻せる、` + "`destroy`" + `（破壊）はデータを失うか元に戻せないものです。深さ ` + "`isolated`" + ` の訓練では前の2つ、` + "`live`" + ` と ` + "`real`" + ` ではすべてを実行し、` + "`tabletop`" + ` と ` + "`walkthrough`" + ` では何も実行しません。
+- **実行前の確認**: 目標の状態になっているかをアクション自身が確かめます。実行の前に確かめるほか、応答が失われた試行の決着にも使います。確認のないアクションでは、何が起きたかを人が判断します。
+- **再試行**: 結果が判断できなかった試行をエンジンが繰り返します。変更を伴うアクションは、何があっても1つの作用キーにつき1回しか試行しません。「行われていない」と立証された場合にだけ、次の試行に進みます。
+- 時間は ` + "`30s`、`5m`、`2h30m`、`1d`" + `、大きさは ` + "`16MB`" + ` のように書きます。秘密情報は ` + "`secret://env/名前`" + ` か ` + "`secret://file/パス`" + `、または訓練用と本番用を分けて ` + "`{drill: secret://..., real: secret://...}`" + ` と書きます。そのほかの値には ` + "`${{ steps.promote.timeline }}`" + ` のような式も書けます。
+
+`}
+
+// Markdown is docs/actions.md, and in Japanese docs/actions.ja.md: every action and target
+// kind of r, from what they declare.
+func Markdown(r *Registry, lang string) []byte {
+	d := &document{lang: lang}
+	d.WriteString(intro.In(lang))
 	family := ""
 	for _, a := range r.Actions() {
 		if f := Family(a.ID); f != family {
 			family = f
-			fmt.Fprintf(&b, "- **%s**:", f)
+			fmt.Fprintf(d, "- **%s**:", f)
 		} else {
-			b.WriteString(" ·")
+			d.WriteString(" ·")
 		}
-		fmt.Fprintf(&b, " [%s](#%s)", a.ID, anchor(a.ID))
+		fmt.Fprintf(d, " [%s](#%s)", a.ID, anchor(a.ID))
 		if next := after(r, a.ID); Family(next) != family {
-			b.WriteString("\n")
+			d.WriteString("\n")
 		}
 	}
-	if kinds := r.TargetKinds(); len(kinds) > 0 {
-		b.WriteString("- [Targets](#targets)\n")
+	kinds, targets := r.TargetKinds(), d.t("Targets", "操作対象")
+	if len(kinds) > 0 {
+		fmt.Fprintf(d, "- [%s](#%s)\n", targets, strings.ToLower(targets))
 	}
 	family = ""
 	for _, a := range r.Actions() {
 		if f := Family(a.ID); f != family {
 			family = f
-			fmt.Fprintf(&b, "\n## %s\n", f)
+			fmt.Fprintf(d, "\n## %s\n", f)
 		}
-		describe(&b, a)
+		d.describe(a)
 	}
-	if kinds := r.TargetKinds(); len(kinds) > 0 {
-		b.WriteString("\n## Targets\n\nWhat actions act on, as the estate describes it under `targets`.\n")
+	if len(kinds) > 0 {
+		fmt.Fprintf(d, "\n## %s\n\n%s\n", targets, d.t("What actions act on, as the estate describes it under `targets`.", "アクションの操作対象。構成台帳の `targets` に書きます。"))
 		for _, k := range kinds {
-			fmt.Fprintf(&b, "\n### Target kind %s\n\n%s\n\n", k.Kind, k.Summary)
-			table(&b, "Field", k.Fields, true)
+			fmt.Fprintf(d, "\n### %s\n\n%s\n\n", d.t("Target kind %s", "操作対象の種類 %s", k.Kind), k.Summary.In(lang))
+			d.table(d.t("Field", "項目"), k.Fields, true)
 		}
 	}
-	return b.Bytes()
+	return d.Bytes()
 }
+
+// document is written in lang.
+type document struct {
+	bytes.Buffer
+	lang string
+}
+
+func (d *document) t(en, ja string, args ...any) string { return plan.Say(en, ja, args...).In(d.lang) }
 
 func after(r *Registry, id string) string {
 	actions := r.Actions()
@@ -75,111 +102,123 @@ func after(r *Registry, id string) string {
 
 func anchor(id string) string { return strings.ReplaceAll(id, ".", "") }
 
-func describe(b *bytes.Buffer, a Action) {
-	fmt.Fprintf(b, "\n### %s\n\n%s\n\n%s\n\n%s\n", a.ID, a.Doc.Summary, a.Doc.SummaryJA, strings.Join(traits(a), " · "))
+func (d *document) describe(a Action) {
+	fmt.Fprintf(d, "\n### %s\n\n%s\n\n%s\n", a.ID, plan.Text{EN: a.Doc.Summary, JA: a.Doc.SummaryJA}.In(d.lang), strings.Join(d.traits(a), " · "))
 	if len(a.Fields) > 0 {
-		b.WriteString("\n")
-		table(b, "Parameter", a.Fields, true)
+		d.WriteString("\n")
+		d.table(d.t("Parameter", "パラメーター"), a.Fields, true)
 	}
 	if len(a.Output) > 0 {
-		b.WriteString("\n")
-		table(b, "Output", a.Output, false)
+		d.WriteString("\n")
+		d.table(d.t("Output", "戻り値"), a.Output, false)
 	}
 	if !a.Doc.Probe {
-		fmt.Fprintf(b, "\n```yaml\n%s```\n", example(a))
+		fmt.Fprintf(d, "\n```yaml\n%s```\n", example(a))
 	}
 }
 
-func traits(a Action) []string {
+func (d *document) traits(a Action) []string {
 	switch {
 	case a.Doc.Human:
-		return []string{"Done by a person; `as` names the role"}
+		return []string{d.t("Done by a person; `as` names the role", "人が行う。役割は `as` に書く")}
 	case a.Doc.Probe:
-		return []string{"A probe: it stands under a system's functions and looks for as long as the run lasts"}
+		return []string{d.t("A probe: it stands under a system's functions and looks for as long as the run lasts", "プローブ。システムの機能に書き、実施の間ずっと確かめ続ける")}
 	}
-	out := []string{fmt.Sprintf("Effect: `%s`", a.Doc.Effect)}
+	out := []string{d.t("Effect: `%s`", "影響: `%s`", a.Doc.Effect)}
 	if a.Doc.Declares != "" {
-		out[0] += fmt.Sprintf(", unless the step's `%s` says otherwise", a.Doc.Declares)
+		out[0] += d.t(", unless the step's `%s` says otherwise", "（ステップの `%s` に指定があればそれに従う）", a.Doc.Declares)
 	}
+	repeated, look := d.t("Repeated", "再試行"), d.t("Look", "実行前の確認")
+	yes, no := d.t("yes", "あり"), d.t("no", "なし")
 	switch {
 	case a.Doc.Repeatable:
-		out = append(out, "Repeated: yes")
+		out = append(out, repeated+": "+yes)
 	case a.Doc.Effect == run.Observe:
-		out = append(out, "Repeated: no")
+		out = append(out, repeated+": "+no)
 	case a.CanLook():
-		out = append(out, "Look: yes")
+		out = append(out, look+": "+yes)
 	default:
-		out = append(out, "Look: no")
+		out = append(out, look+": "+no)
 	}
 	if a.Doc.After != "" {
-		out = append(out, fmt.Sprintf("Only after: [%s](#%s) of another target", a.Doc.After, anchor(a.Doc.After)))
+		out = append(out, d.t("Only after: [%s](#%s) of another target", "先行アクション: 別の操作対象に対する [%s](#%s)", a.Doc.After, anchor(a.Doc.After)))
 	}
 	if a.Doc.Undo != "" {
-		out = append(out, fmt.Sprintf("Usual undo: [%s](#%s)", a.Doc.Undo, anchor(a.Doc.Undo)))
+		out = append(out, d.t("Usual undo: [%s](#%s)", "通常の取り消し: [%s](#%s)", a.Doc.Undo, anchor(a.Doc.Undo)))
 	}
 	return out
 }
 
-func table(b *bytes.Buffer, title string, fields []Field, params bool) {
+func (d *document) table(title string, fields []Field, params bool) {
 	if params {
-		fmt.Fprintf(b, "| %s | Type | Default | Meaning |\n|---|---|---|---|\n", title)
+		fmt.Fprintf(d, "| %s | %s | %s | %s |\n|---|---|---|---|\n", title, d.t("Type", "型"), d.t("Default", "既定値"), d.t("Meaning", "内容"))
 	} else {
-		fmt.Fprintf(b, "| %s | Type | Meaning |\n|---|---|---|\n", title)
+		fmt.Fprintf(d, "| %s | %s | %s |\n|---|---|---|\n", title, d.t("Type", "型"), d.t("Meaning", "内容"))
 	}
-	rows(b, "", fields, params)
+	d.rows("", fields, params)
 }
 
-func rows(b *bytes.Buffer, prefix string, fields []Field, params bool) {
+func (d *document) rows(prefix string, fields []Field, params bool) {
 	for _, f := range fields {
-		fmt.Fprintf(b, "| `%s%s` | %s |", prefix, f.Name, typeName(f))
+		fmt.Fprintf(d, "| `%s%s` | %s |", prefix, f.Name, d.typeName(f))
 		if params {
 			switch {
 			case f.Required:
-				b.WriteString(" **required** |")
+				d.WriteString(d.t(" **required** |", " **必須** |"))
 			case f.Default == "":
-				b.WriteString(" |")
+				d.WriteString(" |")
 			default:
-				fmt.Fprintf(b, " `%s` |", cell(f.Default))
+				fmt.Fprintf(d, " `%s` |", cell(f.Default))
 			}
 		}
-		fmt.Fprintf(b, " %s |\n", cell(f.Help))
+		fmt.Fprintf(d, " %s |\n", cell(f.Help.In(d.lang)))
 		inner := f
 		for inner.Elem != nil {
 			inner = *inner.Elem
 		}
 		if len(inner.Fields) > 0 {
-			rows(b, prefix+f.Name+".", inner.Fields, params)
+			d.rows(prefix+f.Name+".", inner.Fields, params)
 		}
 	}
 }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-func typeName(f Field) string {
+func (d *document) typeName(f Field) string {
 	switch f.Type {
 	case List:
-		return "list of " + typeName(*f.Elem)
+		return d.t("list of %s", "%sのリスト", d.typeName(*f.Elem))
 	case Map:
 		if f.Gives != nil {
-			return "map to expression"
+			return d.t("map to expression", "名前と式の組")
 		}
-		return "map to " + typeName(*f.Elem)
+		return d.t("map to %s", "名前と%sの組", d.typeName(*f.Elem))
 	case TargetOf:
 		if f.Kind == "" {
-			return "target"
+			return d.t("target", "操作対象")
 		}
-		return f.Kind + " target"
+		return d.t("%s target", "操作対象（%s）", f.Kind)
 	case Any:
-		return "any value"
+		return d.t("any value", "任意の値")
 	case Int:
-		return "whole number"
+		return d.t("whole number", "整数")
 	case Bool:
-		return "true or false"
+		return d.t("true or false", "真偽値")
 	case String:
 		if len(f.Enum) > 0 {
-			return "one of `" + strings.Join(f.Enum, "`, `") + "`"
+			return d.t("one of `%s`", "`%s` のいずれか", strings.Join(f.Enum, d.t("`, `", "`、`")))
 		}
-		return "text"
+		return d.t("text", "文字列")
+	case Duration:
+		return d.t("duration", "時間")
+	case Size:
+		return d.t("size", "大きさ")
+	case Number:
+		return d.t("number", "数値")
+	case SecretOf:
+		return d.t("secret", "秘密情報")
+	case Object:
+		return d.t("object", "オブジェクト")
 	}
 	return string(f.Type)
 }

@@ -24,10 +24,10 @@ import (
 type Zone struct {
 	Zone      string            `json:"zone" help:"Name of the zone." ja:"ゾーンの名前" example:"example.com"`
 	Primary   string            `json:"primary" reach:"host" help:"Server that takes updates, host:port." ja:"更新を受け付けるサーバー（ホスト:ポート）" example:"ns1.example.com:53"`
-	Servers   []string          `json:"servers" reach:"host" help:"The other authoritative servers, host:port each." default:"[]"`
-	Key       string            `json:"key" help:"Name of the TSIG key; empty sends updates unsigned." default:""`
-	Secret    activities.Secret `json:"secret" help:"The key's secret, base64." default:""`
-	Algorithm string            `json:"algorithm" help:"The key's algorithm." default:"hmac-sha256" enum:"hmac-sha256,hmac-sha512,hmac-sha1"`
+	Servers   []string          `json:"servers" reach:"host" help:"The other authoritative servers, host:port each." ja:"ほかの権威サーバー。それぞれ ホスト:ポート" default:"[]"`
+	Key       string            `json:"key" help:"Name of the TSIG key; empty sends updates unsigned." ja:"TSIG鍵の名前。空なら署名せずに更新を送る" default:""`
+	Secret    activities.Secret `json:"secret" help:"The key's secret, base64." ja:"鍵の秘密値（base64）" default:""`
+	Algorithm string            `json:"algorithm" help:"The key's algorithm." ja:"鍵のアルゴリズム" default:"hmac-sha256" enum:"hmac-sha256,hmac-sha512,hmac-sha1"`
 }
 
 // Target is a parameter that names one.
@@ -35,7 +35,7 @@ type Target = activities.Target[Zone]
 
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Zone]("dns_zone", "A DNS zone that takes dynamic updates.")}
+	return []activities.TargetKind{activities.DefineTarget[Zone]("dns_zone", plan.Text{EN: "A DNS zone that takes dynamic updates.", JA: "動的更新を受け付けるDNSゾーン。"})}
 }
 
 // Actions lists the family's actions.
@@ -65,25 +65,25 @@ const (
 type Record struct {
 	Zone   Target   `json:"zone" kind:"dns_zone" example:"orders-zone" help:"Zone that holds it." ja:"登録先のゾーン"`
 	Name   string   `json:"name" help:"Name within the zone; @ is the zone itself." ja:"ゾーン内の名前。@ はゾーン自身" example:"www"`
-	Type   string   `json:"type" help:"Type of the record." default:"A" enum:"A,AAAA,CNAME,MX,TXT"`
+	Type   string   `json:"type" help:"Type of the record." ja:"レコードの種類" default:"A" enum:"A,AAAA,CNAME,MX,TXT"`
 	Values []string `json:"values" help:"All values that it shall have; of an MX the preference and the server, as in 10 mx1.example.com." ja:"設定する値のすべて。MXは優先度とサーバー（10 mx1.example.com など）" example:"[\"192.0.2.10\"]"`
 }
 
 // Update is the parameters of dns.update.
 type Update struct {
 	Record
-	TTL  run.Duration `json:"ttl" help:"How long others may keep the new values." default:"60s"`
-	Wait run.Duration `json:"wait" help:"How long the servers may take." default:"2m"`
+	TTL  run.Duration `json:"ttl" help:"How long others may keep the new values." ja:"新しい値をキャッシュしてよい時間" default:"60s"`
+	Wait run.Duration `json:"wait" help:"How long the servers may take." ja:"全サーバーへの反映を待つ時間" default:"2m"`
 }
 
 // Updated is its result.
 type Updated struct {
-	Name        string    `json:"name" help:"Full name of the record."`
-	OldValues   []string  `json:"old_values" help:"What it was before; empty when it was not there. An undo sets these."`
-	OldTTLS     float64   `json:"old_ttl_s" help:"Seconds for which others may have kept the old values."`
-	CachedUntil time.Time `json:"cached_until" help:"Until then resolvers may answer the old values."`
-	Answering   []string  `json:"answering" help:"Servers that answer the new values."`
-	Silent      []string  `json:"silent" help:"Authoritative servers that answered nothing, and may come back with old values."`
+	Name        string    `json:"name" help:"Full name of the record." ja:"レコードの完全な名前"`
+	OldValues   []string  `json:"old_values" help:"What it was before; empty when it was not there. An undo sets these." ja:"変更前の値。なかった場合は空。取り消しではこの値に戻す"`
+	OldTTLS     float64   `json:"old_ttl_s" help:"Seconds for which others may have kept the old values." ja:"古い値がキャッシュされうる秒数"`
+	CachedUntil time.Time `json:"cached_until" help:"Until then resolvers may answer the old values." ja:"この時刻まではリゾルバーが古い値を返すことがある"`
+	Answering   []string  `json:"answering" help:"Servers that answer the new values." ja:"新しい値を返すサーバー"`
+	Silent      []string  `json:"silent" help:"Authoritative servers that answered nothing, and may come back with old values." ja:"応答がなく、古い値のまま復帰するおそれのある権威サーバー"`
 }
 
 func (r Record) name() string { return dnsname.Full(r.Zone.Spec.Zone, r.Name) }
@@ -378,15 +378,15 @@ func ready(ctx context.Context, p Update) ([]plan.Text, error) {
 // Wait is the parameters of dns.wait.
 type Wait struct {
 	Record
-	Resolvers []string     `json:"resolvers" reach:"host" help:"Servers to ask, host:port each; empty asks the zone's own." default:"[]"`
-	Wait      run.Duration `json:"wait" help:"How long it may take; at least the time for which the old values may be kept." default:"5m"`
+	Resolvers []string     `json:"resolvers" reach:"host" help:"Servers to ask, host:port each; empty asks the zone's own." ja:"問い合わせるサーバー（ホスト:ポート）。空ならゾーンの権威サーバー" default:"[]"`
+	Wait      run.Duration `json:"wait" help:"How long it may take; at least the time for which the old values may be kept." ja:"待つ時間。古い値がキャッシュされうる時間以上にする" default:"5m"`
 }
 
 // Waited is its result.
 type Waited struct {
-	Answering []string `json:"answering" help:"Servers that answer the values."`
-	Silent    []string `json:"silent" help:"Servers that answered nothing."`
-	TookS     float64  `json:"took_s" help:"Seconds until all that answer had them."`
+	Answering []string `json:"answering" help:"Servers that answer the values." ja:"その値を返すサーバー"`
+	Silent    []string `json:"silent" help:"Servers that answered nothing." ja:"応答がなかったサーバー"`
+	TookS     float64  `json:"took_s" help:"Seconds until all that answer had them." ja:"応答のある全サーバーに反映されるまでの秒数"`
 }
 
 func await(ctx context.Context, p Wait) (out Waited, err error) {

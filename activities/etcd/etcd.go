@@ -17,11 +17,11 @@ import (
 // Cluster is a target of kind "etcd".
 type Cluster struct {
 	Endpoints []string          `json:"endpoints" help:"Client URLs of its members, one for each: what none of them reaches counts as not answering." ja:"各メンバーのクライアントURL。どれからも届かないメンバーは応答なしとみなす" example:"[\"https://10.0.1.5:2379\", \"https://10.0.2.5:2379\"]"`
-	CA        string            `json:"ca" reach:"path" help:"File on the site worker's host with the certificates that sign the members'; empty is the system's own." default:"" example:"/etc/muster/etcd-ca.pem"`
-	Cert      string            `json:"cert" reach:"path" help:"File with the client certificate, where members ask for one." default:"" example:"/etc/muster/etcd-client.pem"`
-	Key       activities.Secret `json:"key" help:"Its private key, PEM." default:"" example:"secret://file/etc/muster/etcd-client.key"`
-	User      string            `json:"user" help:"User, where authentication is on; snapshots and leadership need one with the role root." default:"" example:"root"`
-	Password  activities.Secret `json:"password" help:"Its password." default:"" example:"secret://env/ETCD_PASSWORD"`
+	CA        string            `json:"ca" reach:"path" help:"File on the site worker's host with the certificates that sign the members'; empty is the system's own." ja:"メンバーの証明書に署名した認証局の証明書（拠点ワーカーのホスト上のファイル）。空ならシステムの認証局" default:"" example:"/etc/muster/etcd-ca.pem"`
+	Cert      string            `json:"cert" reach:"path" help:"File with the client certificate, where members ask for one." ja:"クライアント証明書のファイル。メンバーが求める場合に指定する" default:"" example:"/etc/muster/etcd-client.pem"`
+	Key       activities.Secret `json:"key" help:"Its private key, PEM." ja:"その秘密鍵（PEM）" default:"" example:"secret://file/etc/muster/etcd-client.key"`
+	User      string            `json:"user" help:"User, where authentication is on; snapshots and leadership need one with the role root." ja:"認証が有効な場合のユーザー。スナップショットとリーダーの移動には root ロールが必要" default:"" example:"root"`
+	Password  activities.Secret `json:"password" help:"Its password." ja:"そのパスワード" default:"" example:"secret://env/ETCD_PASSWORD"`
 }
 
 // Reach is the members' addresses, which may be those of sockets.
@@ -52,9 +52,9 @@ type Target = activities.Target[Cluster]
 type Store struct {
 	Folder   string            `json:"folder" reach:"path" help:"Folder of snapshots, each a file NAME.db as etcdctl or etcdutl saves it; those of etcd.snapshot have a list NAME.json beside them." ja:"スナップショットのフォルダー。etcdctl や etcdutl が保存した NAME.db を置く。etcd.snapshot によるものは一覧 NAME.json を伴う" example:"/var/backups/etcd"`
 	Area     string            `json:"area" reach:"path" help:"Folder for isolated clusters: empty but for what muster puts there, on a disk with room for one." ja:"隔離クラスター用のフォルダー。muster専用とし、1つ分の空きがあるディスクに置く" example:"/var/tmp/muster-restore"`
-	Bin      string            `json:"bin" reach:"path" help:"Directory of etcd, etcdutl and etcdctl; empty finds them by PATH." default:""`
-	User     string            `json:"user" help:"User with the role root in what is restored, where authentication is on." default:""`
-	Password activities.Secret `json:"password" help:"Its password." default:""`
+	Bin      string            `json:"bin" reach:"path" help:"Directory of etcd, etcdutl and etcdctl; empty finds them by PATH." ja:"etcd、etcdutl、etcdctl のディレクトリ。空ならPATHから探す" default:""`
+	User     string            `json:"user" help:"User with the role root in what is restored, where authentication is on." ja:"認証が有効な場合、復元したデータ内で root ロールを持つユーザー" default:""`
+	Password activities.Secret `json:"password" help:"Its password." ja:"そのパスワード" default:""`
 }
 
 // Snapshots is a parameter that names one.
@@ -63,8 +63,8 @@ type Snapshots = activities.Target[Store]
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
 	return []activities.TargetKind{
-		activities.DefineTarget[Cluster]("etcd", "A running etcd cluster."),
-		activities.DefineTarget[Store]("etcd_snapshots", "Snapshots of an etcd cluster, as files on the site worker's host, and the folder in which restores are tried."),
+		activities.DefineTarget[Cluster]("etcd", plan.Text{EN: "A running etcd cluster.", JA: "稼働中のetcdクラスター。"}),
+		activities.DefineTarget[Store]("etcd_snapshots", plan.Text{EN: "Snapshots of an etcd cluster, as files on the site worker's host, and the folder in which restores are tried.", JA: "etcdクラスターのスナップショット（拠点ワーカーのホスト上のファイル）と、復元を試すフォルダー。"}),
 	}
 }
 

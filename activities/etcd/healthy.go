@@ -15,15 +15,15 @@ import (
 // Wait is the parameters of etcd.wait_healthy.
 type Wait struct {
 	Cluster Target       `json:"cluster" kind:"etcd" example:"config" help:"Which cluster." ja:"対象のクラスター"`
-	Need    string       `json:"need" help:"Who must be well: a majority of the voters, or all members, learners included." default:"all" enum:"majority,all"`
-	Behind  int          `json:"max_behind" help:"Raft entries that a member may have left to apply." default:"100"`
-	Within  run.Duration `json:"wait" help:"How long it may take." default:"1m"`
+	Need    string       `json:"need" help:"Who must be well: a majority of the voters, or all members, learners included." ja:"正常であるべき範囲。投票メンバーの過半数（majority）、またはラーナーを含む全メンバー（all）" default:"all" enum:"majority,all"`
+	Behind  int          `json:"max_behind" help:"Raft entries that a member may have left to apply." ja:"未適用のまま許容するRaftエントリーの数" default:"100"`
+	Within  run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"1m"`
 }
 
 // Healthy is its result.
 type Healthy struct {
 	State
-	WaitedS float64 `json:"waited_s" help:"Seconds until then."`
+	WaitedS float64 `json:"waited_s" help:"Seconds until then." ja:"条件を満たすまでの秒数"`
 }
 
 func waitHealthy(ctx context.Context, p Wait) (Healthy, error) {

@@ -64,7 +64,7 @@ func guardArea(t Snapshots) error {
 	for d := area; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, "member", "snap")); err == nil {
 			return activities.RefusedBoth("the restore area %s lies in a member's data directory (%s): name a folder of its own",
-				"復元領域 %s がメンバーのデータディレクトリー（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
+				"復元領域 %s がメンバーのデータディレクトリ（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
 		}
 		if d == filepath.Dir(d) {
 			break

@@ -16,16 +16,16 @@ import (
 // Move is the parameters of etcd.move_leader.
 type Move struct {
 	Cluster Target       `json:"cluster" kind:"etcd" example:"config" help:"Which cluster." ja:"対象のクラスター"`
-	To      string       `json:"to" help:"Name of the member that is to lead. Only an undo may leave it out: the one that led before its step then leads again." default:"" example:"tokyo"`
-	Behind  int          `json:"max_behind" help:"Refuse when it has more Raft entries left to apply." default:"100"`
-	Within  run.Duration `json:"wait" help:"How long it may take until every member agrees." default:"15s"`
+	To      string       `json:"to" help:"Name of the member that is to lead. Only an undo may leave it out: the one that led before its step then leads again." ja:"リーダーにするメンバーの名前。省略できるのは取り消しだけで、そのステップの前のリーダーに戻す" default:"" example:"tokyo"`
+	Behind  int          `json:"max_behind" help:"Refuse when it has more Raft entries left to apply." ja:"未適用のRaftエントリーがこれより多ければ拒否する" default:"100"`
+	Within  run.Duration `json:"wait" help:"How long it may take until every member agrees." ja:"全メンバーが一致するまで待つ時間" default:"15s"`
 }
 
 // Moved is its result.
 type Moved struct {
-	Before string `json:"before" help:"The member that led; an undo moves leadership back there."`
-	Leader string `json:"leader" help:"The member that leads now, as every voter says."`
-	Term   int64  `json:"term" help:"The term in which it does."`
+	Before string `json:"before" help:"The member that led; an undo moves leadership back there." ja:"変更前のリーダー。取り消しではこのメンバーに戻す"`
+	Leader string `json:"leader" help:"The member that leads now, as every voter says." ja:"全投票メンバーが一致して答えた現在のリーダー"`
+	Term   int64  `json:"term" help:"The term in which it does." ja:"現在のリーダーの任期（term）"`
 }
 
 // back has an undo that names no member go back to the one that led before.

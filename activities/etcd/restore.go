@@ -19,38 +19,38 @@ import (
 // Restore is the parameters of etcd.restore.
 type Restore struct {
 	Snapshots Snapshots    `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Which snapshots, and where the isolated cluster is made." ja:"使うスナップショットと、隔離クラスターを作る場所"`
-	Snapshot  string       `json:"snapshot" help:"Name of the snapshot, its file's without .db; empty is the newest." default:""`
-	MaxAge    run.Duration `json:"max_age" help:"An older snapshot is a finding; 0s is any age." default:"0s"`
-	Newest    string       `json:"newest" help:"Key whose value is the time of the newest work, RFC 3339 or seconds since 1970: the recovery point. Empty takes the moment that the snapshot's list tells, before which everything acknowledged is in it." default:"" example:"/orders/last-taken-at"`
-	Prefixes  []Prefix     `json:"prefixes" help:"Keys that must have come back." default:"[]"`
+	Snapshot  string       `json:"snapshot" help:"Name of the snapshot, its file's without .db; empty is the newest." ja:"スナップショットの名前（ファイル名から .db を除いたもの）。空なら最新" default:""`
+	MaxAge    run.Duration `json:"max_age" help:"An older snapshot is a finding; 0s is any age." ja:"これより古いスナップショットは指摘事項とする。0s なら古さを問わない" default:"0s"`
+	Newest    string       `json:"newest" help:"Key whose value is the time of the newest work, RFC 3339 or seconds since 1970: the recovery point. Empty takes the moment that the snapshot's list tells, before which everything acknowledged is in it." ja:"最新の業務データの時刻を値に持つキー（RFC 3339、または1970年からの秒数）。これを復旧時点とする。空なら、スナップショットの一覧にある時刻（それより前に確定した書き込みはすべて含まれる）とする" default:"" example:"/orders/last-taken-at"`
+	Prefixes  []Prefix     `json:"prefixes" help:"Keys that must have come back." ja:"復元されているべきキー" default:"[]"`
 }
 
 // Prefix is a range of keys.
 type Prefix struct {
 	Prefix  string `json:"prefix" help:"What the keys begin with." ja:"キーの先頭の文字列" example:"/orders/"`
-	AtLeast int    `json:"at_least" help:"How many of them there must be at least." default:"1"`
+	AtLeast int    `json:"at_least" help:"How many of them there must be at least." ja:"最低限必要な件数" default:"1"`
 }
 
 // Restored is its result. Parts of the time are the worker's, monotonic.
 type Restored struct {
-	Backup        string           `json:"backup" help:"The snapshot that was used."`
-	TakenAt       time.Time        `json:"taken_at" help:"When that was taken."`
-	BegunAt       time.Time        `json:"begun_at" help:"When the restore began, by the worker's clock."`
-	SizeBytes     int64            `json:"size_bytes" help:"Size of the snapshot."`
-	Revision      int64            `json:"revision" help:"Revision up to which it came back."`
-	HashKV        uint32           `json:"hash_kv" help:"etcd's own hash of all keys up to that revision."`
-	Hash          string           `json:"hash" help:"same as when the snapshot was taken, or not known then."`
-	Keys          int64            `json:"keys" help:"All keys at that revision."`
-	Counts        map[string]int64 `json:"counts" help:"Keys at that revision by prefix."`
-	ClusterID     string           `json:"cluster_id" help:"ID of the isolated cluster, which is not the live one's."`
-	Endpoint      string           `json:"endpoint" help:"Socket of the isolated cluster, for programs of later steps on the same host."`
-	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest work that came back."`
-	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the restore's begin."`
-	FetchS        float64          `json:"fetch_s" help:"Seconds to find the snapshot and hold it against its own checksum."`
-	RestoreS      float64          `json:"restore_s" help:"Seconds to make the isolated cluster's data of it."`
-	ReplayS       float64          `json:"replay_s" help:"Seconds until the isolated cluster answered."`
-	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took."`
-	Folder        string           `json:"folder" help:"Where the isolated cluster is."`
+	Backup        string           `json:"backup" help:"The snapshot that was used." ja:"使ったスナップショット"`
+	TakenAt       time.Time        `json:"taken_at" help:"When that was taken." ja:"その取得時刻"`
+	BegunAt       time.Time        `json:"begun_at" help:"When the restore began, by the worker's clock." ja:"復元の開始時刻（ワーカーの時計）"`
+	SizeBytes     int64            `json:"size_bytes" help:"Size of the snapshot." ja:"スナップショットの大きさ"`
+	Revision      int64            `json:"revision" help:"Revision up to which it came back." ja:"復元されたリビジョン"`
+	HashKV        uint32           `json:"hash_kv" help:"etcd's own hash of all keys up to that revision." ja:"そのリビジョンまでの全キーに対する、etcd自身のハッシュ値"`
+	Hash          string           `json:"hash" help:"same as when the snapshot was taken, or not known then." ja:"スナップショット取得時と同じか。取得時の値がなければ不明"`
+	Keys          int64            `json:"keys" help:"All keys at that revision." ja:"そのリビジョンの全キー数"`
+	Counts        map[string]int64 `json:"counts" help:"Keys at that revision by prefix." ja:"そのリビジョンの接頭辞ごとのキー数"`
+	ClusterID     string           `json:"cluster_id" help:"ID of the isolated cluster, which is not the live one's." ja:"隔離クラスターのID。稼働中のクラスターとは異なる"`
+	Endpoint      string           `json:"endpoint" help:"Socket of the isolated cluster, for programs of later steps on the same host." ja:"隔離クラスターのソケット。同じホストで後続のステップのプログラムが使う"`
+	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest work that came back." ja:"復元された最新の業務データの時刻"`
+	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the restore's begin." ja:"失われた長さ。復旧時点から復元開始まで"`
+	FetchS        float64          `json:"fetch_s" help:"Seconds to find the snapshot and hold it against its own checksum." ja:"スナップショットを探し、そのチェックサムと照合した秒数"`
+	RestoreS      float64          `json:"restore_s" help:"Seconds to make the isolated cluster's data of it." ja:"隔離クラスターのデータを作った秒数"`
+	ReplayS       float64          `json:"replay_s" help:"Seconds until the isolated cluster answered." ja:"隔離クラスターが応答するまでの秒数"`
+	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took." ja:"検証にかかった秒数"`
+	Folder        string           `json:"folder" help:"Where the isolated cluster is." ja:"隔離クラスターの場所"`
 }
 
 func restore(ctx context.Context, p Restore) (Restored, error) {
@@ -198,13 +198,13 @@ func readyRestore(ctx context.Context, p Restore) ([]plan.Text, error) {
 
 // Discard is the parameters of etcd.discard.
 type Discard struct {
-	Snapshots Snapshots `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Whose isolated cluster is taken away." ja:"片付ける隔離クラスターの持ち主"`
+	Snapshots Snapshots `json:"snapshots" kind:"etcd_snapshots" example:"config-snapshots" help:"Whose isolated cluster is taken away." ja:"隔離クラスターを片付ける操作対象"`
 }
 
 // Discarded is its result.
 type Discarded struct {
-	Folder string `json:"folder" help:"The folder that is gone."`
-	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left."`
+	Folder string `json:"folder" help:"The folder that is gone." ja:"削除したフォルダー"`
+	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left." ja:"true。プロセスもファイルも残っていない"`
 }
 
 func discard(ctx context.Context, p Discard) (Discarded, error) {

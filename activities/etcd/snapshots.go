@@ -24,17 +24,17 @@ import (
 
 // Snapshot is one snapshot. What etcd.snapshot knew of it stands in the list beside it.
 type Snapshot struct {
-	Backup    string    `json:"backup" help:"Its name: its file's, without .db."`
-	TakenAt   time.Time `json:"taken_at" help:"What was acknowledged before this moment is in it, by the clock of the worker that took it; of a snapshot without list, when its file was written."`
-	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock."`
-	SizeBytes int64     `json:"size_bytes" help:"Size of its file."`
-	SHA256    string    `json:"sha256" help:"SHA-256 of the database in it, which its last 32 bytes are too; empty when it has no list."`
-	Listed    bool      `json:"listed" help:"Whether it has a list, which etcd.snapshot writes."`
-	Member    string    `json:"member" help:"The member that gave it."`
-	ClusterID string    `json:"cluster_id" help:"The cluster that it is of."`
-	Revision  int64     `json:"revision" help:"Highest revision in it; 0 when it has no list."`
-	HashKV    uint32    `json:"hash_kv" help:"etcd's own hash of all keys up to that revision, on the member that gave it; 0 when it could not be had."`
-	Compacted int64     `json:"compacted" help:"Revision up to which that member's history was compacted, on which the hash depends."`
+	Backup    string    `json:"backup" help:"Its name: its file's, without .db." ja:"名前（ファイル名から .db を除いたもの）"`
+	TakenAt   time.Time `json:"taken_at" help:"What was acknowledged before this moment is in it, by the clock of the worker that took it; of a snapshot without list, when its file was written." ja:"この時刻（取得したワーカーの時計）より前に確定した書き込みは含まれる。一覧のないスナップショットでは、ファイルの書き込み時刻"`
+	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock." ja:"それからの秒数（ワーカーの時計）"`
+	SizeBytes int64     `json:"size_bytes" help:"Size of its file." ja:"ファイルの大きさ"`
+	SHA256    string    `json:"sha256" help:"SHA-256 of the database in it, which its last 32 bytes are too; empty when it has no list." ja:"内容のSHA-256。データベースの末尾32バイトと同じ。一覧がなければ空"`
+	Listed    bool      `json:"listed" help:"Whether it has a list, which etcd.snapshot writes." ja:"etcd.snapshot が書いた一覧があるか"`
+	Member    string    `json:"member" help:"The member that gave it." ja:"取得元のメンバー"`
+	ClusterID string    `json:"cluster_id" help:"The cluster that it is of." ja:"取得元のクラスター"`
+	Revision  int64     `json:"revision" help:"Highest revision in it; 0 when it has no list." ja:"含まれる最大のリビジョン。一覧がなければ0"`
+	HashKV    uint32    `json:"hash_kv" help:"etcd's own hash of all keys up to that revision, on the member that gave it; 0 when it could not be had." ja:"そのリビジョンまでの全キーに対する、取得元メンバーでのetcd自身のハッシュ値。得られなければ0"`
+	Compacted int64     `json:"compacted" help:"Revision up to which that member's history was compacted, on which the hash depends." ja:"取得元メンバーで履歴が圧縮されていたリビジョン。ハッシュ値はこれに左右される"`
 }
 
 const (

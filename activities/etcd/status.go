@@ -19,34 +19,34 @@ type Status struct {
 
 // Member is one member as the cluster lists it and as it answers for itself.
 type Member struct {
-	Name     string   `json:"name" help:"Its name; its ID where it has none yet."`
-	ID       string   `json:"id" help:"Its ID."`
-	Endpoint string   `json:"endpoint" help:"The estate's endpoint that reaches it; empty when none does."`
-	Answers  bool     `json:"answers" help:"Whether it answered."`
-	Leader   bool     `json:"leader" help:"Whether it leads."`
-	Learner  bool     `json:"learner" help:"Whether it only learns and has no vote."`
-	Version  string   `json:"version" help:"Version that it runs."`
-	Follows  string   `json:"follows" help:"The member that it takes for the leader; empty for none."`
-	Term     int64    `json:"term" help:"Raft term that it is in."`
-	Behind   int64    `json:"behind" help:"Raft entries that the most advanced member has applied and it has not."`
-	DBBytes  int64    `json:"db_bytes" help:"Size of its database file."`
-	InUse    int64    `json:"db_in_use_bytes" help:"How much of that is in use; the rest a defragmentation gives back."`
-	Alarms   []string `json:"alarms" help:"What it complains of: NOSPACE, CORRUPT, no leader."`
+	Name     string   `json:"name" help:"Its name; its ID where it has none yet." ja:"名前。まだなければID"`
+	ID       string   `json:"id" help:"Its ID." ja:"メンバーのID"`
+	Endpoint string   `json:"endpoint" help:"The estate's endpoint that reaches it; empty when none does." ja:"このメンバーに届く、構成台帳のエンドポイント。なければ空"`
+	Answers  bool     `json:"answers" help:"Whether it answered." ja:"応答したか"`
+	Leader   bool     `json:"leader" help:"Whether it leads." ja:"リーダーか"`
+	Learner  bool     `json:"learner" help:"Whether it only learns and has no vote." ja:"投票権のないラーナーか"`
+	Version  string   `json:"version" help:"Version that it runs." ja:"稼働中のバージョン"`
+	Follows  string   `json:"follows" help:"The member that it takes for the leader; empty for none." ja:"リーダーとみなしているメンバー。なければ空"`
+	Term     int64    `json:"term" help:"Raft term that it is in." ja:"現在のRaftの任期（term）"`
+	Behind   int64    `json:"behind" help:"Raft entries that the most advanced member has applied and it has not." ja:"最も進んだメンバーが適用済みで、このメンバーが未適用のRaftエントリー数"`
+	DBBytes  int64    `json:"db_bytes" help:"Size of its database file." ja:"データベースファイルの大きさ"`
+	InUse    int64    `json:"db_in_use_bytes" help:"How much of that is in use; the rest a defragmentation gives back." ja:"そのうち使用中の大きさ。残りはデフラグで解放できる"`
+	Alarms   []string `json:"alarms" help:"What it complains of: NOSPACE, CORRUPT, no leader." ja:"発生中のアラーム。NOSPACE、CORRUPT、リーダー不在など"`
 }
 
 // State is a cluster as its members show it.
 type State struct {
-	ClusterID string   `json:"cluster_id" help:"The cluster's ID."`
-	Leader    string   `json:"leader" help:"The member that a majority follows in the newest term; empty when there is none."`
-	Term      int64    `json:"term" help:"That term."`
-	Revision  int64    `json:"revision" help:"Highest revision that any member holds."`
-	Members   []Member `json:"members" help:"All members, by name."`
-	Voters    int      `json:"voters" help:"Members with a vote."`
-	Answering int      `json:"answering" help:"How many of those answered."`
-	Agreeing  int      `json:"agreeing" help:"How many of those follow the leader in its term."`
-	Learners  int      `json:"learners" help:"Members without a vote."`
-	DBBytes   int64    `json:"db_bytes" help:"Size of the largest database file."`
-	Alarms    []string `json:"alarms" help:"What any member complains of."`
+	ClusterID string   `json:"cluster_id" help:"The cluster's ID." ja:"クラスターのID"`
+	Leader    string   `json:"leader" help:"The member that a majority follows in the newest term; empty when there is none." ja:"最新の任期で過半数が従うメンバー。なければ空"`
+	Term      int64    `json:"term" help:"That term." ja:"その任期（term）"`
+	Revision  int64    `json:"revision" help:"Highest revision that any member holds." ja:"いずれかのメンバーが持つ最大のリビジョン"`
+	Members   []Member `json:"members" help:"All members, by name." ja:"全メンバー（名前ごと）"`
+	Voters    int      `json:"voters" help:"Members with a vote." ja:"投票権のあるメンバーの数"`
+	Answering int      `json:"answering" help:"How many of those answered." ja:"そのうち応答した数"`
+	Agreeing  int      `json:"agreeing" help:"How many of those follow the leader in its term." ja:"そのうち、同じ任期でリーダーに従う数"`
+	Learners  int      `json:"learners" help:"Members without a vote." ja:"投票権のないメンバーの数"`
+	DBBytes   int64    `json:"db_bytes" help:"Size of the largest database file." ja:"最大のデータベースファイルの大きさ"`
+	Alarms    []string `json:"alarms" help:"What any member complains of." ja:"いずれかのメンバーで発生中のアラーム"`
 }
 
 func status(ctx context.Context, p Status) (State, error) {

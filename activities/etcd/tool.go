@@ -32,7 +32,7 @@ func tool(t Snapshots) (string, error) {
 		}
 	}
 	return "", activities.RefusedBoth("neither etcdutl nor etcdctl is here to read snapshots of %s: install etcd-client (its name in Debian and Ubuntu), or name their directory in the estate (bin)",
-		"%s のスナップショットを読む etcdutl も etcdctl もない。etcd-client（Debian・Ubuntu のパッケージ名）を導入するか、構成台帳の bin にディレクトリーを指定する", t.Name)
+		"%s のスナップショットを読む etcdutl も etcdctl もない。etcd-client（Debian・Ubuntu のパッケージ名）を導入するか、構成台帳の bin にディレクトリを指定する", t.Name)
 }
 
 // server is the program that an isolated cluster runs.
@@ -40,7 +40,7 @@ func server(t Snapshots) (string, error) {
 	at, err := program(t, "etcd")
 	if err != nil {
 		return "", activities.RefusedBoth("etcd is not here to run what is restored of %s: install etcd-server (its name in Debian and Ubuntu), or name its directory in the estate (bin)",
-			"%s から復元したものを動かす etcd がない。etcd-server（Debian・Ubuntu のパッケージ名）を導入するか、構成台帳の bin にディレクトリーを指定する", t.Name)
+			"%s から復元したものを動かす etcd がない。etcd-server（Debian・Ubuntu のパッケージ名）を導入するか、構成台帳の bin にディレクトリを指定する", t.Name)
 	}
 	return at, nil
 }

@@ -38,13 +38,13 @@ const effectVar = "MUSTER_EFFECT_KEY"
 // Command is what both actions start.
 type Command struct {
 	Argv      []string                     `json:"argv" help:"Program and its arguments, one item each; no shell reads them." ja:"プログラムと引数。1項目ずつ書く（シェルは介さない）" example:"[/opt/orders/bin/traffic, --to, osaka]"`
-	Env       map[string]string            `json:"env" reach:"env" help:"Environment variables, besides PATH, HOME, LANG and their like and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
-	SecretEnv map[string]activities.Secret `json:"secret_env" reach:"env" help:"Environment variables whose values are secrets." default:""`
-	Dir       string                       `json:"dir" help:"Working directory; empty is the worker's own." default:""`
-	Stdin     string                       `json:"stdin" help:"Text on the program's standard input." default:""`
-	Expect    []int                        `json:"expect" help:"Exit codes that mean success." default:"[0]"`
-	Parse     string                       `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
-	Results   map[string]string            `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." default:"" example:"{status: exit_code}"`
+	Env       map[string]string            `json:"env" reach:"env" help:"Environment variables, besides PATH, HOME, LANG and their like and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." ja:"環境変数。ほかに PATH、HOME、LANG など、および MUSTER_RUN、MUSTER_KIND、MUSTER_DEPTH、MUSTER_STEP、MUSTER_EFFECT_KEY を渡す" default:""`
+	SecretEnv map[string]activities.Secret `json:"secret_env" reach:"env" help:"Environment variables whose values are secrets." ja:"秘密情報を値とする環境変数" default:""`
+	Dir       string                       `json:"dir" help:"Working directory; empty is the worker's own." ja:"作業ディレクトリ。空ならワーカーと同じ" default:""`
+	Stdin     string                       `json:"stdin" help:"Text on the program's standard input." ja:"プログラムの標準入力に渡す文字列" default:""`
+	Expect    []int                        `json:"expect" help:"Exit codes that mean success." ja:"成功とみなす終了コード" default:"[0]"`
+	Parse     string                       `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." ja:"標準出力の読み方。json は出力 json に、lines は出力 lines に入れる" default:"none" enum:"none,json,lines"`
+	Results   map[string]string            `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." ja:"名前を付けた結果。json、lines、stdout、stderr、exit_code を使う式で書く。int()、double()、string()、bool() で付けた型は計画ファイルの検査で確かめる" default:"" example:"{status: exit_code}"`
 }
 
 // Outcome is how a program ended.
@@ -137,7 +137,7 @@ func (c Command) ready() []plan.Text {
 	}
 	if c.Dir != "" {
 		if st, err := os.Stat(c.Dir); err != nil || !st.IsDir() {
-			out = append(out, activities.Lacking("the working directory %s is not there: make it, or correct dir", "作業ディレクトリー %s がありません。作成するか、dir を修正してください", c.Dir))
+			out = append(out, activities.Lacking("the working directory %s is not there: make it, or correct dir", "作業ディレクトリ %s がありません。作成するか、dir を修正してください", c.Dir))
 		}
 	}
 	return out

@@ -13,7 +13,7 @@ import (
 // Run is the parameters of exec.run.
 type Run struct {
 	Command
-	Look []string `json:"look" help:"Program that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
+	Look []string `json:"look" help:"Program that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." ja:"確認だけを行うプログラムと引数。目標の状態なら終了コード0、そうでなければ1、判断できなければそれ以外を返す。なければ、応答が失われたときに人が判断する" default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
 }
 
 // Reach is that of the program and of the one that looks, which runs in the same folder.

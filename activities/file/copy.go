@@ -23,10 +23,10 @@ type Copy struct {
 
 // Copied is its result.
 type Copied struct {
-	Path      string  `json:"path" help:"The copy."`
-	Files     int     `json:"files" help:"How many files it has."`
-	Bytes     int64   `json:"bytes" help:"Their size together."`
-	DurationS float64 `json:"duration_s" help:"Seconds that it took, the reading back included."`
+	Path      string  `json:"path" help:"The copy." ja:"コピー先"`
+	Files     int     `json:"files" help:"How many files it has." ja:"ファイル数"`
+	Bytes     int64   `json:"bytes" help:"Their size together." ja:"合計の大きさ"`
+	DurationS float64 `json:"duration_s" help:"Seconds that it took, the reading back included." ja:"読み戻しを含む所要秒数"`
 }
 
 var duplicate = activities.Define("file.copy", activities.Doc{

@@ -28,33 +28,33 @@ import (
 type Manifest struct {
 	Tree   string `json:"tree" reach:"path" help:"Folder whose files are listed: the root of a backup medium, say." ja:"ファイルの一覧を作るフォルダー。バックアップ媒体のルートなど" example:"/mnt/vault/orders"`
 	To     string `json:"to" reach:"path" help:"Manifest to write, outside the tree; one that is there is not replaced." ja:"書き出すマニフェスト。対象フォルダーの外に置く。既存のものは置き換えない" example:"/var/lib/muster/custody/orders-0042.sha256"`
-	Medium string `json:"medium" help:"Label or number of the medium." default:"" example:"LTO-0042"`
-	Holder string `json:"holder" help:"Who has it in custody, and where." default:"" example:"vault of the Osaka branch"`
+	Medium string `json:"medium" help:"Label or number of the medium." ja:"媒体のラベルまたは番号" default:"" example:"LTO-0042"`
+	Holder string `json:"holder" help:"Who has it in custody, and where." ja:"媒体の保管者と保管場所" default:"" example:"vault of the Osaka branch"`
 }
 
 // Listed is what is known of a manifest.
 type Listed struct {
-	Manifest string `json:"manifest" help:"The manifest's file."`
-	Digest   string `json:"digest" help:"SHA-256 of the manifest itself: who keeps it can prove later that the list is the same."`
-	Files    int    `json:"files" help:"How many files it lists."`
-	Bytes    int64  `json:"bytes" help:"Their size together."`
-	Medium   string `json:"medium" help:"Label or number of the medium."`
-	Holder   string `json:"holder" help:"Who had it in custody when the manifest was made."`
-	MadeAt   string `json:"made_at" help:"When that was, RFC 3339."`
+	Manifest string `json:"manifest" help:"The manifest's file." ja:"マニフェストのファイル"`
+	Digest   string `json:"digest" help:"SHA-256 of the manifest itself: who keeps it can prove later that the list is the same." ja:"マニフェスト自身のSHA-256。控えておけば、一覧が変わっていないことを後で示せる"`
+	Files    int    `json:"files" help:"How many files it lists." ja:"一覧にあるファイル数"`
+	Bytes    int64  `json:"bytes" help:"Their size together." ja:"合計の大きさ"`
+	Medium   string `json:"medium" help:"Label or number of the medium." ja:"媒体のラベルまたは番号"`
+	Holder   string `json:"holder" help:"Who had it in custody when the manifest was made." ja:"マニフェスト作成時の保管者"`
+	MadeAt   string `json:"made_at" help:"When that was, RFC 3339." ja:"その時刻（RFC 3339）"`
 }
 
 // Verify is the parameters of file.verify.
 type Verify struct {
 	Tree     string `json:"tree" reach:"path" help:"Folder to hold against the manifest." ja:"マニフェストと照合するフォルダー" example:"/mnt/vault/orders"`
 	Manifest string `json:"manifest" reach:"path" help:"File that sha256sum or file.manifest wrote." ja:"sha256sum または file.manifest が書いたファイル" example:"/var/lib/muster/custody/orders-0042.sha256"`
-	Digest   string `json:"digest" help:"SHA-256 that the manifest itself must have; empty takes it as it is." default:""`
-	Extra    string `json:"extra" help:"What files are that the manifest does not list: a finding, or nothing to mind." default:"finding" enum:"finding,ignore"`
+	Digest   string `json:"digest" help:"SHA-256 that the manifest itself must have; empty takes it as it is." ja:"マニフェスト自身のSHA-256。空なら照合しない" default:""`
+	Extra    string `json:"extra" help:"What files are that the manifest does not list: a finding, or nothing to mind." ja:"マニフェストにないファイルの扱い。指摘事項とするか、問題としないか" default:"finding" enum:"finding,ignore"`
 }
 
 // Verified is its result.
 type Verified struct {
 	Listed
-	Extra int `json:"extra" help:"How many files there were that it does not list."`
+	Extra int `json:"extra" help:"How many files there were that it does not list." ja:"マニフェストにないファイルの数"`
 }
 
 var manifest = activities.Define("file.manifest", activities.Doc{

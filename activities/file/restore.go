@@ -21,18 +21,18 @@ import (
 type Restore struct {
 	Archive  string `json:"archive" reach:"path" help:"Archive to restore: tar, plain or compressed with gzip or zstd." ja:"復元するアーカイブ。tar（無圧縮、gzip、zstd）" example:"/mnt/vault/orders/documents.tar.zst"`
 	Into     string `json:"into" reach:"path" help:"Folder to restore it to; it must be empty or not be there, and the folder around it must be." ja:"復元先のフォルダー。空であるか存在せず、親フォルダーが存在している必要がある" example:"/var/tmp/muster-restore/documents"`
-	Digest   string `json:"digest" help:"SHA-256 that the archive must have; empty takes it as it is." default:""`
-	Manifest string `json:"manifest" reach:"path" help:"Manifest that the restored files must meet before they appear; empty holds them against the archive alone." default:"" example:"/var/lib/muster/custody/documents.sha256"`
+	Digest   string `json:"digest" help:"SHA-256 that the archive must have; empty takes it as it is." ja:"アーカイブのSHA-256。空なら照合しない" default:""`
+	Manifest string `json:"manifest" reach:"path" help:"Manifest that the restored files must meet before they appear; empty holds them against the archive alone." ja:"復元したファイルを公開する前に照合するマニフェスト。空ならアーカイブとだけ照合する" default:"" example:"/var/lib/muster/custody/documents.sha256"`
 }
 
 // Restored is its result. Parts of the time are the worker's, monotonic.
 type Restored struct {
-	Folder   string  `json:"folder" help:"Where the files are."`
-	Digest   string  `json:"digest" help:"SHA-256 of the archive."`
-	Files    int     `json:"files" help:"How many files were restored."`
-	Bytes    int64   `json:"bytes" help:"Their size together."`
-	FetchS   float64 `json:"fetch_s" help:"Seconds to read the archive through and see that it is sound and fits."`
-	RestoreS float64 `json:"restore_s" help:"Seconds to write the files and hold them against the manifest."`
+	Folder   string  `json:"folder" help:"Where the files are." ja:"ファイルの場所"`
+	Digest   string  `json:"digest" help:"SHA-256 of the archive." ja:"アーカイブのSHA-256"`
+	Files    int     `json:"files" help:"How many files were restored." ja:"復元したファイル数"`
+	Bytes    int64   `json:"bytes" help:"Their size together." ja:"合計の大きさ"`
+	FetchS   float64 `json:"fetch_s" help:"Seconds to read the archive through and see that it is sound and fits." ja:"アーカイブを最後まで読み、破損がなく展開先に収まることを確かめた秒数"`
+	RestoreS float64 `json:"restore_s" help:"Seconds to write the files and hold them against the manifest." ja:"ファイルを書き、マニフェストと照合した秒数"`
 }
 
 // Discard is the parameters of file.discard.
@@ -42,7 +42,7 @@ type Discard struct {
 
 // Discarded is its result.
 type Discarded struct {
-	Folder string `json:"folder" help:"The folder that is gone."`
+	Folder string `json:"folder" help:"The folder that is gone." ja:"削除したフォルダー"`
 }
 
 // markSuffix is beside a restored folder: what is in it, and that a restore made it.

@@ -30,7 +30,7 @@ type Target = activities.Target[Balancer]
 
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Balancer]("haproxy", "A running HAProxy whose runtime API the site worker reaches.")}
+	return []activities.TargetKind{activities.DefineTarget[Balancer]("haproxy", plan.Text{EN: "A running HAProxy whose runtime API the site worker reaches.", JA: "稼働中で、拠点ワーカーからランタイムAPIに接続できるHAProxy。"})}
 }
 
 // Actions lists the family's actions.
@@ -71,23 +71,23 @@ type Server struct {
 
 // State is a server as the balancer shows it.
 type State struct {
-	Admin    string `json:"admin" help:"ready, drain or maint: what it was set to."`
-	Status   string `json:"status" help:"The balancer's word for it: UP, DOWN, MAINT, DRAIN, no check, ..."`
-	Sessions int    `json:"sessions" help:"Sessions that it serves now."`
+	Admin    string `json:"admin" help:"ready, drain or maint: what it was set to." ja:"ready、drain、maint のいずれか。設定された状態"`
+	Status   string `json:"status" help:"The balancer's word for it: UP, DOWN, MAINT, DRAIN, no check, ..." ja:"ロードバランサーの表示。UP、DOWN、MAINT、DRAIN、no check など"`
+	Sessions int    `json:"sessions" help:"Sessions that it serves now." ja:"処理中のセッション数"`
 }
 
 // Set is the parameters of haproxy.set_state.
 type Set struct {
 	Server
 	State  string       `json:"state" help:"ready serves, drain only keeps its sessions, maint serves nobody." ja:"ready は受け付け、drain は既存セッションのみ、maint は停止" enum:"ready,drain,maint"`
-	Drain  run.Duration `json:"empty_within" help:"With drain or maint: how long its last sessions may take to end; 0s does not wait for them." default:"0s"`
-	Within run.Duration `json:"wait" help:"How long the balancer may take to show the state." default:"10s"`
+	Drain  run.Duration `json:"empty_within" help:"With drain or maint: how long its last sessions may take to end; 0s does not wait for them." ja:"drain または maint のとき、残るセッションの終了を待つ時間。0s なら待たない" default:"0s"`
+	Within run.Duration `json:"wait" help:"How long the balancer may take to show the state." ja:"その状態になるまで待つ時間" default:"10s"`
 }
 
 // Done is its result.
 type Done struct {
-	Before State `json:"before" help:"What it was; an undo sets its admin state."`
-	After  State `json:"after" help:"What the balancer shows now."`
+	Before State `json:"before" help:"What it was; an undo sets its admin state." ja:"変更前の状態。取り消しではこの設定に戻す"`
+	After  State `json:"after" help:"What the balancer shows now." ja:"現在のロードバランサーの表示"`
 }
 
 var name = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
@@ -130,7 +130,7 @@ func look(ctx context.Context, p Set) (activities.Seen, error) {
 // Wait is the parameters of haproxy.wait_up.
 type Wait struct {
 	Server
-	Within run.Duration `json:"wait" help:"How long it may take." default:"1m"`
+	Within run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"1m"`
 }
 
 func waitUp(ctx context.Context, p Wait) (State, error) {

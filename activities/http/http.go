@@ -17,12 +17,12 @@ func Actions() []activities.Action { return []activities.Action{check, request} 
 // Get is a question and the answer that is expected.
 type Get struct {
 	URL           string                       `json:"url" reach:"url" help:"Address to GET." ja:"GETするアドレス" example:"https://orders.example.com/health"`
-	Headers       map[string]string            `json:"headers" help:"Headers to send." default:""`
-	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
-	Status        []int                        `json:"status" help:"Statuses that are as they should be." default:"[200]"`
-	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text, such as json.role == 'primary'." default:"" example:"json.role == 'primary'"`
-	CAFile        string                       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
-	Timeout       run.Duration                 `json:"timeout" help:"How long one answer may take." default:"10s"`
+	Headers       map[string]string            `json:"headers" help:"Headers to send." ja:"送るヘッダー" default:""`
+	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." ja:"秘密情報を値とするヘッダー" default:""`
+	Status        []int                        `json:"status" help:"Statuses that are as they should be." ja:"正常とみなすステータス" default:"[200]"`
+	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text, such as json.role == 'primary'." ja:"status、headers、json、text に対する条件。json.role == 'primary' など" default:"" example:"json.role == 'primary'"`
+	CAFile        string                       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." ja:"システムの認証局に代えて信頼する証明書のファイル" default:""`
+	Timeout       run.Duration                 `json:"timeout" help:"How long one answer may take." ja:"1回の応答を待つ時間" default:"10s"`
 }
 
 func (g Get) request() fetch.Request {

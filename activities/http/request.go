@@ -13,15 +13,15 @@ import (
 // Request is the parameters of http.request.
 type Request struct {
 	URL           string                       `json:"url" reach:"url" help:"Address to send the request to." ja:"リクエストの送信先アドレス" example:"https://lb.example.com/pools/orders"`
-	Method        string                       `json:"method" help:"Method." default:"POST" enum:"POST,PUT,PATCH,DELETE"`
-	Headers       map[string]string            `json:"headers" help:"Headers to send, besides Muster-Run, Muster-Kind (drill or response) and Muster-Depth; Idempotency-Key is the step's effect key unless it is given here." default:""`
-	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." default:""`
-	Body          string                       `json:"body" help:"Body to send. What people will read begins with ${{ run.mark }}, which is empty in a response." default:"" example:"'{\"active\": \"osaka\"}'"`
-	Status        []int                        `json:"status" help:"Statuses that mean success." default:"[200, 201, 202, 204]"`
-	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer." default:""`
-	CAFile        string                       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
-	Timeout       run.Duration                 `json:"timeout" help:"How long the answer may take." default:"30s"`
-	Look          *Get                         `json:"look" help:"A GET whose expected answer shows that the goal holds; without it a lost answer has to be settled by a person." default:"" example:"{url: 'https://lb.example.com/pools/orders', expect: json.active == 'osaka'}"`
+	Method        string                       `json:"method" help:"Method." ja:"メソッド" default:"POST" enum:"POST,PUT,PATCH,DELETE"`
+	Headers       map[string]string            `json:"headers" help:"Headers to send, besides Muster-Run, Muster-Kind (drill or response) and Muster-Depth; Idempotency-Key is the step's effect key unless it is given here." ja:"送るヘッダー。ほかに Muster-Run、Muster-Kind（drill または response）、Muster-Depth を送る。Idempotency-Key は、ここで指定しなければステップの作用キー" default:""`
+	SecretHeaders map[string]activities.Secret `json:"secret_headers" help:"Headers whose values are secrets." ja:"秘密情報を値とするヘッダー" default:""`
+	Body          string                       `json:"body" help:"Body to send. What people will read begins with ${{ run.mark }}, which is empty in a response." ja:"送る本文。人が読むものは先頭に ${{ run.mark }} を置く（本番対応では空）" default:"" example:"'{\"active\": \"osaka\"}'"`
+	Status        []int                        `json:"status" help:"Statuses that mean success." ja:"成功とみなすステータス" default:"[200, 201, 202, 204]"`
+	Expect        string                       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer." ja:"応答の status、headers、json、text に対する条件" default:""`
+	CAFile        string                       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." ja:"システムの認証局に代えて信頼する証明書のファイル" default:""`
+	Timeout       run.Duration                 `json:"timeout" help:"How long the answer may take." ja:"応答を待つ時間" default:"30s"`
+	Look          *Get                         `json:"look" help:"A GET whose expected answer shows that the goal holds; without it a lost answer has to be settled by a person." ja:"期待どおりの応答なら目標の状態とわかるGET。なければ、応答が失われたときに人が判断する" default:"" example:"{url: 'https://lb.example.com/pools/orders', expect: json.active == 'osaka'}"`
 }
 
 var request = activities.Define("http.request", activities.Doc{

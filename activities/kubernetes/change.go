@@ -213,10 +213,10 @@ func (a api) settled(ctx context.Context, o object, want []field) error {
 // Object names any object of the cluster.
 type Object struct {
 	Cluster   Target `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
-	API       string `json:"api" help:"Group and version, as in the object's apiVersion." default:"apps/v1"`
+	API       string `json:"api" help:"Group and version, as in the object's apiVersion." ja:"グループとバージョン。オブジェクトの apiVersion と同じ" default:"apps/v1"`
 	Resource  string `json:"resource" help:"Its kind as in addresses: lower case, plural." ja:"APIのアドレスで使う種類の名前（小文字の複数形）" example:"deployments"`
-	Namespace string `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
-	Scope     string `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." default:"namespaced" enum:"namespaced,cluster"`
+	Namespace string `json:"namespace" help:"Empty is the cluster's in the estate." ja:"空なら構成台帳のクラスターの名前空間" default:""`
+	Scope     string `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." ja:"ノードなど、名前空間に属さない種類は cluster" default:"namespaced" enum:"namespaced,cluster"`
 	Name      string `json:"name" help:"The object's name." ja:"オブジェクトの名前" example:"orders"`
 }
 
@@ -241,14 +241,14 @@ func (a api) object(p Object) object {
 // Label is the parameters of kubernetes.label.
 type Label struct {
 	Object
-	Set       map[string]string `json:"set" help:"Labels to set." default:"{}" example:"{active-site: osaka}"`
-	Remove    []string          `json:"remove" help:"Labels to remove." default:"[]"`
-	Overwrite bool              `json:"overwrite" help:"Whether a label that has another value may be changed." default:"false"`
+	Set       map[string]string `json:"set" help:"Labels to set." ja:"設定するラベル" default:"{}" example:"{active-site: osaka}"`
+	Remove    []string          `json:"remove" help:"Labels to remove." ja:"削除するラベル" default:"[]"`
+	Overwrite bool              `json:"overwrite" help:"Whether a label that has another value may be changed." ja:"別の値を持つラベルを変更してよいか" default:"false"`
 }
 
 // Changed is what a change of fields gives.
 type Changed struct {
-	Was map[string]string `json:"was" help:"What was changed, with the values before; \"not set\" was none."`
+	Was map[string]string `json:"was" help:"What was changed, with the values before; \"not set\" was none." ja:"変更したものと変更前の値。\"not set\" は値なし"`
 }
 
 func (p Label) fields() (want []field, err error) {
@@ -366,8 +366,8 @@ func (a api) readyNode(ctx context.Context, p Node) ([]plan.Text, error) {
 // PutBack is the parameters of kubernetes.put_back.
 type PutBack struct {
 	Object
-	What   string       `json:"what" help:"Which of the changes." default:"all" enum:"all,replicas,labels,unschedulable"`
-	Within run.Duration `json:"wait" help:"How long a workload's pods may take to be as before." default:"5m"`
+	What   string       `json:"what" help:"Which of the changes." ja:"どの変更を戻すか" default:"all" enum:"all,replicas,labels,unschedulable"`
+	Within run.Duration `json:"wait" help:"How long a workload's pods may take to be as before." ja:"ワークロードのPodが元どおりになるまで待つ時間" default:"5m"`
 }
 
 // split parts the note of this run into what is asked for and what stays.
@@ -387,7 +387,7 @@ func (p PutBack) split(ctx context.Context, n note) (asked, rest []field) {
 
 // Back is its result.
 type Back struct {
-	Restored map[string]string `json:"restored" help:"What was put back, with the values it has again; \"not set\" is none."`
+	Restored map[string]string `json:"restored" help:"What was put back, with the values it has again; \"not set\" is none." ja:"元に戻したものと現在の値。\"not set\" は値なし"`
 }
 
 // putBack never flattens what somebody else changed since.

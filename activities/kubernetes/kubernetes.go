@@ -17,9 +17,9 @@ import (
 
 // Cluster is a target of kind "kubernetes".
 type Cluster struct {
-	Kubeconfig activities.Secret `json:"kubeconfig" help:"Text of a kubeconfig; empty is the service account of the pod that the worker runs in." default:"" example:"secret://file/etc/muster/osaka.kubeconfig"`
-	Context    string            `json:"context" help:"Context of the kubeconfig; empty is its current one." default:""`
-	Namespace  string            `json:"namespace" help:"Namespace of steps that name none." default:"default"`
+	Kubeconfig activities.Secret `json:"kubeconfig" help:"Text of a kubeconfig; empty is the service account of the pod that the worker runs in." ja:"kubeconfigの内容。空ならワーカーのPodのサービスアカウント" default:"" example:"secret://file/etc/muster/osaka.kubeconfig"`
+	Context    string            `json:"context" help:"Context of the kubeconfig; empty is its current one." ja:"kubeconfigのコンテキスト。空なら現在のコンテキスト" default:""`
+	Namespace  string            `json:"namespace" help:"Namespace of steps that name none." ja:"名前空間の指定がないステップで使う名前空間" default:"default"`
 }
 
 // Reach is the API's address and the files that the kubeconfig names.
@@ -50,7 +50,7 @@ type Target = activities.Target[Cluster]
 
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Cluster]("kubernetes", "A Kubernetes cluster whose API the site worker reaches.")}
+	return []activities.TargetKind{activities.DefineTarget[Cluster]("kubernetes", plan.Text{EN: "A Kubernetes cluster whose API the site worker reaches.", JA: "拠点ワーカーからAPIに接続できるKubernetesクラスター。"})}
 }
 
 // settle is how long a patch that was sent may take to show: an API server ends requests

@@ -22,18 +22,18 @@ import (
 // Patch is the parameters of kubernetes.patch.
 type Patch struct {
 	Object
-	Type    string          `json:"type" help:"How the patch is meant: merge (RFC 7386), strategic (Kubernetes' own, which merges lists), json (RFC 6902)." default:"merge" enum:"merge,strategic,json"`
+	Type    string          `json:"type" help:"How the patch is meant: merge (RFC 7386), strategic (Kubernetes' own, which merges lists), json (RFC 6902)." ja:"パッチの種類。merge（RFC 7386）、strategic（リストを併合するKubernetes独自の方式）、json（RFC 6902）" default:"merge" enum:"merge,strategic,json"`
 	Patch   json.RawMessage `json:"patch" help:"The patch: an object, or for json a list of operations." ja:"パッチ。オブジェクト、または json の場合は操作のリスト" example:"{spec: {suspend: false}}"`
 	Expect  string          `json:"expect" over:"object" help:"Condition over object that says that the goal holds: nothing is sent when it does, and it is waited for." ja:"目標の状態であることを示す、object に対する条件。成り立っていれば何も送らず、成り立つまで待つ" example:"object.spec.suspend == false"`
-	Version string          `json:"version" help:"The resourceVersion that it must have, from an earlier kubernetes.check: whatever changed it since wins. Empty is the one that is found." default:""`
-	Within  run.Duration    `json:"wait" help:"How long the condition may take to hold." default:"1m"`
+	Version string          `json:"version" help:"The resourceVersion that it must have, from an earlier kubernetes.check: whatever changed it since wins. Empty is the one that is found." ja:"必須とする resourceVersion。先の kubernetes.check で得たもの。その後に変更があればパッチを当てない。空ならその時点のもの" default:""`
+	Within  run.Duration    `json:"wait" help:"How long the condition may take to hold." ja:"条件を満たすまで待つ時間" default:"1m"`
 }
 
 // Patched is its result.
 type Patched struct {
-	Before  string  `json:"before" help:"The resourceVersion before."`
-	Version string  `json:"version" help:"The resourceVersion with which the condition held."`
-	TookS   float64 `json:"took_s" help:"Seconds until it held."`
+	Before  string  `json:"before" help:"The resourceVersion before." ja:"変更前の resourceVersion"`
+	Version string  `json:"version" help:"The resourceVersion with which the condition held." ja:"条件を満たしたときの resourceVersion"`
+	TookS   float64 `json:"took_s" help:"Seconds until it held." ja:"条件を満たすまでの秒数"`
 }
 
 // holds judges a condition over the object. One that can't be judged does not hold, since
@@ -165,24 +165,24 @@ func (a api) readyPatch(ctx context.Context, p Patch) ([]plan.Text, error) {
 // Check is the parameters of kubernetes.check.
 type Check struct {
 	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
-	API       string       `json:"api" help:"Group and version, as in the object's apiVersion." default:"apps/v1"`
+	API       string       `json:"api" help:"Group and version, as in the object's apiVersion." ja:"グループとバージョン。オブジェクトの apiVersion と同じ" default:"apps/v1"`
 	Resource  string       `json:"resource" help:"Its kind as in addresses: lower case, plural." ja:"APIのアドレスで使う種類の名前（小文字の複数形）" example:"deployments"`
-	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
-	Scope     string       `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." default:"namespaced" enum:"namespaced,cluster"`
-	Name      string       `json:"name" help:"The object's name; empty takes all that the selector finds." default:"" example:"orders"`
-	Selector  string       `json:"selector" help:"Label selector, when no name is given; empty finds all." default:""`
-	Expect    string       `json:"expect" over:"object,exists,objects,count" help:"Condition over object and exists (of the name), objects and count." default:"count > 0" example:"object.status.readyReplicas >= 2"`
-	Within    run.Duration `json:"wait" help:"How long the condition may take to hold; 0s looks once." default:"0s"`
+	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." ja:"空なら構成台帳のクラスターの名前空間" default:""`
+	Scope     string       `json:"scope" help:"cluster for kinds that are in no namespace, such as nodes." ja:"ノードなど、名前空間に属さない種類は cluster" default:"namespaced" enum:"namespaced,cluster"`
+	Name      string       `json:"name" help:"The object's name; empty takes all that the selector finds." ja:"オブジェクトの名前。空ならセレクターに合うものすべて" default:"" example:"orders"`
+	Selector  string       `json:"selector" help:"Label selector, when no name is given; empty finds all." ja:"名前を指定しない場合のラベルセレクター。空ならすべて" default:""`
+	Expect    string       `json:"expect" over:"object,exists,objects,count" help:"Condition over object and exists (of the name), objects and count." ja:"object と exists（名前を指定した場合）、objects と count に対する条件" default:"count > 0" example:"object.status.readyReplicas >= 2"`
+	Within    run.Duration `json:"wait" help:"How long the condition may take to hold; 0s looks once." ja:"条件を満たすまで待つ時間。0s なら一度だけ確認する" default:"0s"`
 }
 
 func (p Check) cluster() Target { return p.Cluster }
 
 // Found is its result. What objects hold is not in it: it could be a secret.
 type Found struct {
-	Count   int      `json:"count" help:"How many objects were found."`
-	Names   []string `json:"names" help:"Names of the first 20."`
-	Version string   `json:"version" help:"The object's resourceVersion, for kubernetes.patch; of a list, the list's."`
-	TookS   float64  `json:"took_s" help:"Seconds until the condition held."`
+	Count   int      `json:"count" help:"How many objects were found." ja:"見つかったオブジェクトの数"`
+	Names   []string `json:"names" help:"Names of the first 20." ja:"先頭20件の名前"`
+	Version string   `json:"version" help:"The object's resourceVersion, for kubernetes.patch; of a list, the list's." ja:"kubernetes.patch に渡すオブジェクトの resourceVersion。一覧の場合は一覧のもの"`
+	TookS   float64  `json:"took_s" help:"Seconds until the condition held." ja:"条件を満たすまでの秒数"`
 }
 
 func (a api) check(ctx context.Context, p Check) (out Found, err error) {

@@ -20,11 +20,11 @@ import (
 // Scale is the parameters of kubernetes.scale.
 type Scale struct {
 	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
-	Kind      string       `json:"kind" help:"Kind of the workload." default:"deployment" enum:"deployment,statefulset"`
-	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
+	Kind      string       `json:"kind" help:"Kind of the workload." ja:"ワークロードの種類" default:"deployment" enum:"deployment,statefulset"`
+	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." ja:"空なら構成台帳のクラスターの名前空間" default:""`
 	Name      string       `json:"name" help:"The workload's name." ja:"ワークロードの名前" example:"orders"`
 	Replicas  int          `json:"replicas" help:"How many pods it shall have." ja:"Podの数" example:"3"`
-	Within    run.Duration `json:"wait" help:"How long the pods may take." default:"5m"`
+	Within    run.Duration `json:"wait" help:"How long the pods may take." ja:"Podを待つ時間" default:"5m"`
 }
 
 func (p Scale) cluster() Target { return p.Cluster }
@@ -32,27 +32,27 @@ func (p Scale) cluster() Target { return p.Cluster }
 // Rollout is the parameters of kubernetes.rollout_wait.
 type Rollout struct {
 	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
-	Kind      string       `json:"kind" help:"Kind of the workload." default:"deployment" enum:"deployment,statefulset,daemonset"`
-	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." default:""`
+	Kind      string       `json:"kind" help:"Kind of the workload." ja:"ワークロードの種類" default:"deployment" enum:"deployment,statefulset,daemonset"`
+	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." ja:"空なら構成台帳のクラスターの名前空間" default:""`
 	Name      string       `json:"name" help:"The workload's name." ja:"ワークロードの名前" example:"orders"`
-	Within    run.Duration `json:"wait" help:"How long it may take." default:"5m"`
+	Within    run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"5m"`
 }
 
 func (p Rollout) cluster() Target { return p.Cluster }
 
 // Pods is a workload as the cluster counts it.
 type Pods struct {
-	Wanted    int64   `json:"wanted" help:"Pods that it shall have."`
-	Updated   int64   `json:"updated" help:"Pods of its newest version."`
-	Ready     int64   `json:"ready" help:"Pods that are ready."`
-	Available int64   `json:"available" help:"Pods that have been ready long enough."`
-	Existing  int     `json:"existing" help:"Pods that are there, those being ended included."`
-	TookS     float64 `json:"took_s" help:"Seconds until it was so."`
+	Wanted    int64   `json:"wanted" help:"Pods that it shall have." ja:"あるべきPodの数"`
+	Updated   int64   `json:"updated" help:"Pods of its newest version." ja:"最新版のPodの数"`
+	Ready     int64   `json:"ready" help:"Pods that are ready." ja:"準備完了（Ready）のPodの数"`
+	Available int64   `json:"available" help:"Pods that have been ready long enough." ja:"準備完了が十分に続いている（Available）Podの数"`
+	Existing  int     `json:"existing" help:"Pods that are there, those being ended included." ja:"存在するPodの数。終了中のものを含む"`
+	TookS     float64 `json:"took_s" help:"Seconds until it was so." ja:"そうなるまでの秒数"`
 }
 
 // Scaled is the result of kubernetes.scale.
 type Scaled struct {
-	Before int64 `json:"before" help:"How many it was to have before."`
+	Before int64 `json:"before" help:"How many it was to have before." ja:"変更前に指定されていた数"`
 	Pods
 }
 

@@ -13,16 +13,16 @@ import (
 // CaughtUp is the parameters of mysql.wait_caught_up.
 type CaughtUp struct {
 	Server Target       `json:"server" kind:"mysql" help:"Replica." ja:"レプリカ" example:"shop-osaka"`
-	Follow Target       `json:"follow" kind:"mysql" help:"Primary that it follows." ja:"追随しているプライマリー" example:"shop-tokyo"`
-	Limit  run.Duration `json:"limit" help:"How long the replica may take to have what the primary had a moment ago." default:"1s"`
-	Wait   run.Duration `json:"wait" help:"How long to wait for that." default:"10m"`
+	Follow Target       `json:"follow" kind:"mysql" help:"Primary that it follows." ja:"追随しているプライマリ" example:"shop-tokyo"`
+	Limit  run.Duration `json:"limit" help:"How long the replica may take to have what the primary had a moment ago." ja:"ある時点でプライマリにあったものすべてに、レプリカが追いつくまでの時間の上限" default:"1s"`
+	Wait   run.Duration `json:"wait" help:"How long to wait for that." ja:"それを待つ時間" default:"10m"`
 }
 
 // Lag is its result.
 type Lag struct {
-	Server string  `json:"server" help:"The replica."`
-	LagS   float64 `json:"lag_s" help:"Seconds that it took to have all that the primary had at one moment, by the worker's clock."`
-	GTID   string  `json:"gtid" help:"What the primary had at that moment."`
+	Server string  `json:"server" help:"The replica." ja:"レプリカ"`
+	LagS   float64 `json:"lag_s" help:"Seconds that it took to have all that the primary had at one moment, by the worker's clock." ja:"ある時点でプライマリにあったものすべてに追いつくまでの秒数（ワーカーの時計）"`
+	GTID   string  `json:"gtid" help:"What the primary had at that moment." ja:"その時点のプライマリの位置"`
 }
 
 // caughtUp measures the lag instead of believing what the replica says of it: that figure

@@ -22,8 +22,8 @@ import (
 type Store struct {
 	Dumps string `json:"dumps" reach:"path" help:"Folder of dumps, each a file NAME.sql.zst with its description NAME.json." ja:"ダンプのフォルダー。NAME.sql.zst と説明の NAME.json が1組" example:"/var/backups/orders"`
 	Area  string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." ja:"隔離サーバー用のフォルダー。muster専用とし、1つ分の空きがあるディスクに置く" example:"/var/tmp/muster-restore"`
-	Bin   string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." default:""`
-	RunAs string `json:"run_as" help:"Service user of isolated servers; empty is mysql when the worker is root, else the worker's user." default:""`
+	Bin   string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." ja:"サーバーのプログラムのディレクトリ。空なら探す" default:""`
+	RunAs string `json:"run_as" help:"Service user of isolated servers; empty is mysql when the worker is root, else the worker's user." ja:"隔離サーバーの実行ユーザー。空の場合、ワーカーがrootなら mysql、それ以外はワーカーのユーザー" default:""`
 }
 
 // StoreTarget is a parameter that names one.
@@ -66,24 +66,24 @@ func dumpActions() []activities.Action {
 
 // Dumped is a dump as its description says it.
 type Dumped struct {
-	Backup    string    `json:"backup" help:"Name of the dump."`
-	Server    string    `json:"server" help:"The server that was dumped."`
-	Address   string    `json:"address" help:"Where it was reached."`
-	Flavour   string    `json:"flavour" help:"mariadb or mysql."`
-	Version   string    `json:"version" help:"Its version."`
-	TakenAt   time.Time `json:"taken_at" help:"When it was begun, by the worker's clock."`
-	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock."`
-	GTID      string    `json:"gtid" help:"Position of the dump."`
-	Databases []string  `json:"databases" help:"What is in it."`
-	SizeBytes int64     `json:"size_bytes" help:"Size of its file."`
-	SQLBytes  int64     `json:"sql_bytes" help:"Size of what is packed in it."`
-	SHA256    string    `json:"sha256" help:"Checksum of its file."`
+	Backup    string    `json:"backup" help:"Name of the dump." ja:"ダンプの名前"`
+	Server    string    `json:"server" help:"The server that was dumped." ja:"ダンプしたサーバー"`
+	Address   string    `json:"address" help:"Where it was reached." ja:"接続先のアドレス"`
+	Flavour   string    `json:"flavour" help:"mariadb or mysql." ja:"mariadb または mysql"`
+	Version   string    `json:"version" help:"Its version." ja:"バージョン"`
+	TakenAt   time.Time `json:"taken_at" help:"When it was begun, by the worker's clock." ja:"開始時刻（ワーカーの時計）"`
+	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock." ja:"それからの秒数（ワーカーの時計）"`
+	GTID      string    `json:"gtid" help:"Position of the dump." ja:"ダンプの位置"`
+	Databases []string  `json:"databases" help:"What is in it." ja:"含まれるデータベース"`
+	SizeBytes int64     `json:"size_bytes" help:"Size of its file." ja:"ファイルの大きさ"`
+	SQLBytes  int64     `json:"sql_bytes" help:"Size of what is packed in it." ja:"圧縮前のSQLの大きさ"`
+	SHA256    string    `json:"sha256" help:"Checksum of its file." ja:"ファイルのチェックサム"`
 }
 
 // FindDump is the parameters of mysql.find_dump.
 type FindDump struct {
 	Dumps  StoreTarget  `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where to look." ja:"確認する場所"`
-	MaxAge run.Duration `json:"max_age" help:"An older dump is a finding; 0s is any age." default:"0s"`
+	MaxAge run.Duration `json:"max_age" help:"An older dump is a finding; 0s is any age." ja:"これより古いダンプは指摘事項とする。0s なら古さを問わない" default:"0s"`
 }
 
 func findDump(_ context.Context, p FindDump) (Dumped, error) {
@@ -164,7 +164,7 @@ func namedDump(t StoreTarget, name string) (Dumped, error) {
 type Take struct {
 	Server    Target      `json:"server" kind:"mysql" help:"Server that is dumped; it goes on working. A replica will do." ja:"ダンプするサーバー。稼働したままでよく、レプリカでもよい" example:"shop-osaka"`
 	Dumps     StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Where the dump is put." ja:"ダンプの保存先"`
-	Databases []string    `json:"databases" help:"What is dumped; empty is every database of users." default:"[]"`
+	Databases []string    `json:"databases" help:"What is dumped; empty is every database of users." ja:"ダンプするデータベース。空ならシステム用を除くすべて" default:"[]"`
 }
 
 // isOf reports whether the dump was taken of that very server: installations that share a

@@ -15,16 +15,16 @@ import (
 // Fence is the parameters of mysql.fence.
 type Fence struct {
 	Server Target `json:"server" kind:"mysql" help:"Server that must take no more writes." ja:"書き込みを止めるサーバー" example:"shop-tokyo"`
-	Stop   bool   `json:"stop" help:"Stop it as well, which needs no account on it. MariaDB's read_only does not bind accounts with READ_ONLY ADMIN; who has applications that use one asks for this." default:"false"`
+	Stop   bool   `json:"stop" help:"Stop it as well, which needs no account on it. MariaDB's read_only does not bind accounts with READ_ONLY ADMIN; who has applications that use one asks for this." ja:"サーバーも停止する（サーバー上のアカウントは不要）。MariaDBの read_only は READ_ONLY ADMIN を持つアカウントには効かないため、アプリケーションがそれを使う場合に指定する" default:"false"`
 }
 
 // Fenced is its result.
 type Fenced struct {
-	Server string    `json:"server" help:"The server that is fenced."`
-	Was    string    `json:"was" help:"What it was found as: primary, replica, read-only, closed (it does not let muster in), frozen, hung or down."`
-	Method string    `json:"method" help:"How its writes were ended: read-only, stopped, killed or none."`
-	GTID   string    `json:"gtid" help:"Position at which it stands; empty when it does not run."`
-	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
+	Server string    `json:"server" help:"The server that is fenced." ja:"フェンスしたサーバー"`
+	Was    string    `json:"was" help:"What it was found as: primary, replica, read-only, closed (it does not let muster in), frozen, hung or down." ja:"発見時の状態。primary、replica、read-only、closed（musterが接続できない）、frozen、hung、down"`
+	Method string    `json:"method" help:"How its writes were ended: read-only, stopped, killed or none." ja:"書き込みの止め方。read-only、stopped、killed、none"`
+	GTID   string    `json:"gtid" help:"Position at which it stands; empty when it does not run." ja:"止まった位置。稼働していなければ空"`
+	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock." ja:"書き込みがないことを確認した時刻（ワーカーの時計）"`
 }
 
 // fencedHere is the fence of a server whose files are on this host; nil when it has none,
@@ -290,5 +290,5 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 type Unfence struct {
 	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー" example:"shop-tokyo"`
 	Others []Target     `json:"others" kind:"mysql" help:"All other copies of the database: refused when one of them takes writes or can't say. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データベースのほかの全コピー。書き込みを受け付けているか、確認できないものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []" example:"[shop-osaka]"`
-	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
+	Wait   run.Duration `json:"wait" help:"How long the start may take." ja:"起動を待つ時間" default:"1m"`
 }

@@ -28,9 +28,9 @@ type Target = activities.Target[Server]
 func TargetKinds() []activities.TargetKind {
 	return []activities.TargetKind{
 		activities.DefineTarget[Server]("mysql",
-			"A MariaDB server, 10.5 or later, or a MySQL server, 8.0.23 or later, that replicates by GTID. For a managed one, data and config name its files on the site worker's host."),
+			plan.Text{EN: "A MariaDB server, 10.5 or later, or a MySQL server, 8.0.23 or later, that replicates by GTID. For a managed one, data and config name its files on the site worker's host.", JA: "GTIDで複製するMariaDB（10.5以降）またはMySQL（8.0.23以降）のサーバー。管理対象にする場合は、拠点ワーカーのホスト上のファイルを data と config に書く。"}),
 		activities.DefineTarget[Store]("mysqldumps",
-			"Dumps of MariaDB or MySQL servers, as files in a folder on the site worker's host, and the folder in which restores are tried."),
+			plan.Text{EN: "Dumps of MariaDB or MySQL servers, as files in a folder on the site worker's host, and the folder in which restores are tried.", JA: "MariaDBまたはMySQLのダンプ（拠点ワーカーのホスト上のフォルダー）と、復元を試すフォルダー。"}),
 	}
 }
 

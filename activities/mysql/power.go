@@ -20,8 +20,8 @@ type Kill struct {
 
 // Killed is its result.
 type Killed struct {
-	Server string    `json:"server" help:"The server that was killed."`
-	At     time.Time `json:"at" help:"When its process was killed, on the worker's clock."`
+	Server string    `json:"server" help:"The server that was killed." ja:"強制停止したサーバー"`
+	At     time.Time `json:"at" help:"When its process was killed, on the worker's clock." ja:"プロセスを強制停止した時刻（ワーカーの時計）"`
 }
 
 // killNote stays beside the server's option file, so that a look after this worker's death
@@ -94,13 +94,13 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 // Stop is the parameters of mysql.stop.
 type Stop struct {
 	Server Target       `json:"server" kind:"mysql" help:"Server to stop." ja:"停止するサーバー" example:"shop-osaka"`
-	Wait   run.Duration `json:"wait" help:"How long it may take." default:"2m"`
+	Wait   run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"2m"`
 }
 
 // Stopped is its result.
 type Stopped struct {
-	Server string    `json:"server" help:"The server that was stopped."`
-	At     time.Time `json:"at" help:"When it was told to stop, on the worker's clock."`
+	Server string    `json:"server" help:"The server that was stopped." ja:"停止したサーバー"`
+	At     time.Time `json:"at" help:"When it was told to stop, on the worker's clock." ja:"停止を指示した時刻（ワーカーの時計）"`
 }
 
 func stop(ctx context.Context, p Stop) (Stopped, error) {
@@ -150,14 +150,14 @@ func lookStopped(ctx context.Context, p Stop) (activities.Seen, error) {
 // Start is the parameters of mysql.start.
 type Start struct {
 	Server Target       `json:"server" kind:"mysql" help:"Server to start." ja:"起動するサーバー" example:"shop-osaka"`
-	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections, recovery after a crash included." default:"2m"`
+	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections, recovery after a crash included." ja:"クラッシュリカバリーを含め、接続を受け付けるまで待つ時間" default:"2m"`
 }
 
 // Started is its result.
 type Started struct {
-	Server string `json:"server" help:"The server that was started."`
-	Role   string `json:"role" help:"primary, replica or read-only."`
-	GTID   string `json:"gtid" help:"Position that it has."`
+	Server string `json:"server" help:"The server that was started." ja:"起動したサーバー"`
+	Role   string `json:"role" help:"primary, replica or read-only." ja:"primary、replica、read-only のいずれか"`
+	GTID   string `json:"gtid" help:"Position that it has." ja:"現在の位置"`
 }
 
 func start(ctx context.Context, p Start) (Started, error) {

@@ -14,20 +14,20 @@ import (
 
 // Promote is the parameters of mysql.promote.
 type Promote struct {
-	Server Target       `json:"server" kind:"mysql" help:"Replica that becomes primary." ja:"プライマリーにするレプリカ" example:"shop-osaka"`
-	MaxLag int          `json:"max_lag" help:"Refuse when it is known to lack more than this many transactions of the old primary." default:"0"`
-	Wait   run.Duration `json:"wait" help:"How long each may take: to receive the rest from a fenced primary that still sends, and to apply what was received." default:"60s"`
+	Server Target       `json:"server" kind:"mysql" help:"Replica that becomes primary." ja:"プライマリにするレプリカ" example:"shop-osaka"`
+	MaxLag int          `json:"max_lag" help:"Refuse when it is known to lack more than this many transactions of the old primary." ja:"旧プライマリのトランザクションのうち、受信していないとわかっているものがこの数を超えれば拒否する" default:"0"`
+	Wait   run.Duration `json:"wait" help:"How long each may take: to receive the rest from a fenced primary that still sends, and to apply what was received." ja:"次のそれぞれを待つ時間。フェンス後も送信できる旧プライマリからの残りの受信と、受信済みの適用" default:"60s"`
 }
 
 // Promoted is its result.
 type Promoted struct {
-	Server   string `json:"server" help:"The new primary."`
-	GTID     string `json:"gtid" help:"Position at which it took over."`
-	Lag      int64  `json:"lag" help:"Transactions of the old primary that it had not received."`
-	LagKnown bool   `json:"lag_known" help:"Whether the old primary itself could still say what it has."`
-	Applied  int64  `json:"applied" help:"Transactions that were received and had still to be applied."`
-	Kept     bool   `json:"kept" help:"Whether it takes writes after a restart too. When not, mysql.keep_role on its own host does that."`
-	Events   int    `json:"events_disabled" help:"Scheduled events that are disabled on it because they came by replication: enable those that the primary is to run."`
+	Server   string `json:"server" help:"The new primary." ja:"新しいプライマリ"`
+	GTID     string `json:"gtid" help:"Position at which it took over." ja:"引き継いだ位置"`
+	Lag      int64  `json:"lag" help:"Transactions of the old primary that it had not received." ja:"旧プライマリから受信していなかったトランザクション数"`
+	LagKnown bool   `json:"lag_known" help:"Whether the old primary itself could still say what it has." ja:"旧プライマリ自身が現在の位置を答えられたか"`
+	Applied  int64  `json:"applied" help:"Transactions that were received and had still to be applied." ja:"受信済みで未適用だったトランザクション数"`
+	Kept     bool   `json:"kept" help:"Whether it takes writes after a restart too. When not, mysql.keep_role on its own host does that." ja:"再起動後も書き込みを受け付けるか。受け付けない場合は、そのホストで mysql.keep_role を使う"`
+	Events   int    `json:"events_disabled" help:"Scheduled events that are disabled on it because they came by replication: enable those that the primary is to run." ja:"複製で届いたため無効になっているイベント。プライマリで動かすものは有効にする"`
 }
 
 func promote(ctx context.Context, p Promote) (Promoted, error) {

@@ -17,20 +17,20 @@ import (
 // Rejoin is the parameters of mysql.rejoin.
 type Rejoin struct {
 	Server  Target       `json:"server" kind:"mysql" help:"Server that becomes a replica; where it is managed, it may be dead, frozen, stopped or running." ja:"レプリカにするサーバー。管理対象であれば、稼働状態は問わない" example:"shop-tokyo"`
-	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow." ja:"追随先となるプライマリー" example:"shop-osaka"`
-	Rebuild bool         `json:"rebuild" help:"When it is proven to have transactions that the primary lacks, or to lack some that the primary's log does not have any more: throw away its databases and load the primary's, from a dump that is taken over the network. Its accounts stay." default:"false"`
-	Wait    run.Duration `json:"wait" help:"How long it may take until it replicates." default:"10m"`
+	Follow  Target       `json:"follow" kind:"mysql" help:"Primary that it will follow." ja:"追随先となるプライマリ" example:"shop-osaka"`
+	Rebuild bool         `json:"rebuild" help:"When it is proven to have transactions that the primary lacks, or to lack some that the primary's log does not have any more: throw away its databases and load the primary's, from a dump that is taken over the network. Its accounts stay." ja:"プライマリにないトランザクションがある、または不足分がプライマリのログに残っていないと確認された場合、データベースを破棄し、ネットワーク経由で取るダンプからプライマリの内容を読み込む。アカウントは残る" default:"false"`
+	Wait    run.Duration `json:"wait" help:"How long it may take until it replicates." ja:"複製が始まるまで待つ時間" default:"10m"`
 }
 
 // Rejoined is its result.
 type Rejoined struct {
-	Server    string  `json:"server" help:"The new replica."`
-	Follow    string  `json:"follow" help:"The primary it follows."`
-	Method    string  `json:"method" help:"follow (its data fitted) or rebuild."`
-	Bytes     int64   `json:"bytes" help:"How much was loaded by a rebuild."`
-	DurationS float64 `json:"duration_s" help:"Until it replicated, in seconds."`
-	GTID      string  `json:"gtid" help:"Position that it had then: at least one transaction that was made on the primary after it began."`
-	Kept      bool    `json:"kept" help:"Whether it stays read-only over a restart, as far as that is seen from here."`
+	Server    string  `json:"server" help:"The new replica." ja:"新しいレプリカ"`
+	Follow    string  `json:"follow" help:"The primary it follows." ja:"追随先のプライマリ"`
+	Method    string  `json:"method" help:"follow (its data fitted) or rebuild." ja:"follow（データがそのまま使えた）または rebuild"`
+	Bytes     int64   `json:"bytes" help:"How much was loaded by a rebuild." ja:"再構築で読み込んだ大きさ"`
+	DurationS float64 `json:"duration_s" help:"Until it replicated, in seconds." ja:"複製が始まるまでの秒数"`
+	GTID      string  `json:"gtid" help:"Position that it had then: at least one transaction that was made on the primary after it began." ja:"そのときの位置。開始後にプライマリで作られたトランザクションを1つ以上含む"`
+	Kept      bool    `json:"kept" help:"Whether it stays read-only over a restart, as far as that is seen from here." ja:"再起動後も読み取り専用のままか（接続元からわかる範囲）"`
 }
 
 const (

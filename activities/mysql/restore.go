@@ -25,19 +25,19 @@ import (
 // Restore is the parameters of mysql.restore_dump.
 type Restore struct {
 	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Which dumps, and where the isolated server is made." ja:"使うダンプと、隔離サーバーを作る場所"`
-	Dump  string      `json:"dump" help:"Name of the dump; empty is the newest." default:""`
+	Dump  string      `json:"dump" help:"Name of the dump; empty is the newest." ja:"ダンプの名前。空なら最新" default:""`
 }
 
 // Restored is its result. Parts of the time are the worker's, monotonic.
 type Restored struct {
-	Backup    string    `json:"backup" help:"The dump that was used."`
-	TakenAt   time.Time `json:"taken_at" help:"When that was begun."`
-	BegunAt   time.Time `json:"begun_at" help:"When the restore began, by the worker's clock."`
-	SizeBytes int64     `json:"size_bytes" help:"Size of the dump's file."`
-	GTID      string    `json:"gtid" help:"Position of the dump."`
-	FetchS    float64   `json:"fetch_s" help:"Seconds to find the dump and hold it against its checksum."`
-	RestoreS  float64   `json:"restore_s" help:"Seconds to make the isolated server and load the dump into it."`
-	Folder    string    `json:"folder" help:"Where the isolated server is."`
+	Backup    string    `json:"backup" help:"The dump that was used." ja:"使ったダンプ"`
+	TakenAt   time.Time `json:"taken_at" help:"When that was begun." ja:"その開始時刻"`
+	BegunAt   time.Time `json:"begun_at" help:"When the restore began, by the worker's clock." ja:"復元の開始時刻（ワーカーの時計）"`
+	SizeBytes int64     `json:"size_bytes" help:"Size of the dump's file." ja:"ダンプのファイルの大きさ"`
+	GTID      string    `json:"gtid" help:"Position of the dump." ja:"ダンプの位置"`
+	FetchS    float64   `json:"fetch_s" help:"Seconds to find the dump and hold it against its checksum." ja:"ダンプを探し、チェックサムと照合した秒数"`
+	RestoreS  float64   `json:"restore_s" help:"Seconds to make the isolated server and load the dump into it." ja:"隔離サーバーを作り、ダンプを読み込んだ秒数"`
+	Folder    string    `json:"folder" help:"Where the isolated server is." ja:"隔離サーバーの場所"`
 }
 
 // Files of an isolated server's folder.
@@ -89,7 +89,7 @@ func guardArea(t StoreTarget) error {
 	for d := area; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, "ibdata1")); err == nil {
 			return activities.RefusedBoth("the restore area %s lies in a server's data directory (%s): name a folder of its own",
-				"復元領域 %s がサーバーのデータディレクトリー（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
+				"復元領域 %s がサーバーのデータディレクトリ（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
 		}
 		if d == filepath.Dir(d) {
 			break

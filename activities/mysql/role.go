@@ -145,8 +145,8 @@ type Keep struct {
 
 // KeptRole is its result.
 type KeptRole struct {
-	Server string `json:"server" help:"The server."`
-	Role   string `json:"role" help:"primary, replica or read-only: what it is now, and after a restart."`
+	Server string `json:"server" help:"The server." ja:"サーバー"`
+	Role   string `json:"role" help:"primary, replica or read-only: what it is now, and after a restart." ja:"primary、replica、read-only のいずれか。現在と再起動後の役割"`
 }
 
 func keep(ctx context.Context, p Keep) (KeptRole, error) {

@@ -13,20 +13,20 @@ type Inspect struct {
 
 // Status is its result.
 type Status struct {
-	Server    string `json:"server" help:"The server."`
-	Flavour   string `json:"flavour" help:"mariadb or mysql; empty when it is down."`
-	Version   string `json:"version" help:"Its version, as it says it."`
-	Role      string `json:"role" help:"primary, replica, read-only (follows nobody and takes no writes) or down."`
-	ReadOnly  bool   `json:"read_only" help:"Whether ordinary accounts can't write."`
-	Kept      bool   `json:"kept" help:"Whether the role outlasts a restart, as far as that is seen from here."`
-	GTID      string `json:"gtid" help:"Position: the transactions it has."`
-	Fenced    string `json:"fenced" help:"Run that fenced it; empty when it is not fenced or not managed here."`
-	Follows   string `json:"follows" help:"On a replica: address of the server it follows."`
-	Receives  string `json:"receives" help:"On a replica: whether it receives: Yes, No, Connecting."`
-	Applies   string `json:"applies" help:"On a replica: whether it applies what it received."`
-	Error     string `json:"error" help:"On a replica: the error that stops either."`
-	Unapplied int64  `json:"unapplied" help:"On a replica: transactions that it received and has not applied."`
-	BehindS   *int   `json:"behind_s" help:"On a replica: seconds behind, by its own word; null when it can't say."`
+	Server    string `json:"server" help:"The server." ja:"サーバー"`
+	Flavour   string `json:"flavour" help:"mariadb or mysql; empty when it is down." ja:"mariadb または mysql。停止中は空"`
+	Version   string `json:"version" help:"Its version, as it says it." ja:"サーバーが答えるバージョン"`
+	Role      string `json:"role" help:"primary, replica, read-only (follows nobody and takes no writes) or down." ja:"primary、replica、read-only（追随先がなく、書き込みを受け付けない）、down のいずれか"`
+	ReadOnly  bool   `json:"read_only" help:"Whether ordinary accounts can't write." ja:"通常のアカウントで書き込めない状態か"`
+	Kept      bool   `json:"kept" help:"Whether the role outlasts a restart, as far as that is seen from here." ja:"再起動後も役割が変わらないか（接続元からわかる範囲）"`
+	GTID      string `json:"gtid" help:"Position: the transactions it has." ja:"位置。適用済みのトランザクション"`
+	Fenced    string `json:"fenced" help:"Run that fenced it; empty when it is not fenced or not managed here." ja:"フェンスした実施。フェンスされていない、またはここで管理していない場合は空"`
+	Follows   string `json:"follows" help:"On a replica: address of the server it follows." ja:"レプリカの場合、追随先のサーバーのアドレス"`
+	Receives  string `json:"receives" help:"On a replica: whether it receives: Yes, No, Connecting." ja:"レプリカの場合、受信しているか。Yes、No、Connecting"`
+	Applies   string `json:"applies" help:"On a replica: whether it applies what it received." ja:"レプリカの場合、受信したものを適用しているか"`
+	Error     string `json:"error" help:"On a replica: the error that stops either." ja:"レプリカの場合、受信または適用を止めているエラー"`
+	Unapplied int64  `json:"unapplied" help:"On a replica: transactions that it received and has not applied." ja:"レプリカの場合、受信済みで未適用のトランザクション数"`
+	BehindS   *int   `json:"behind_s" help:"On a replica: seconds behind, by its own word; null when it can't say." ja:"レプリカの場合、サーバーが答える遅れの秒数。答えられなければ null"`
 }
 
 func status(ctx context.Context, p Inspect) (Status, error) {

@@ -14,19 +14,19 @@ import (
 
 // Switchover is the parameters of mysql.switchover.
 type Switchover struct {
-	From   Target       `json:"from" kind:"mysql" help:"Primary now; runs on the worker of its host." ja:"現在のプライマリー。そのホストのワーカーで実行する" example:"shop-tokyo"`
-	To     Target       `json:"to" kind:"mysql" help:"Replica that follows it and becomes primary. mysql.keep_role on its own host then keeps it one over a restart." ja:"追随しており、プライマリーにするレプリカ。再起動後も保つには、そのホストで mysql.keep_role を使う" example:"shop-osaka"`
-	MaxLag int          `json:"max_lag" help:"Wait until the replica lacks at most this many transactions before writes are stopped." default:"100"`
-	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping writes, promoting and rejoining may take." default:"2m"`
+	From   Target       `json:"from" kind:"mysql" help:"Primary now; runs on the worker of its host." ja:"現在のプライマリ。そのホストのワーカーで実行する" example:"shop-tokyo"`
+	To     Target       `json:"to" kind:"mysql" help:"Replica that follows it and becomes primary. mysql.keep_role on its own host then keeps it one over a restart." ja:"追随しており、プライマリにするレプリカ。再起動後も保つには、そのホストで mysql.keep_role を使う" example:"shop-osaka"`
+	MaxLag int          `json:"max_lag" help:"Wait until the replica lacks at most this many transactions before writes are stopped." ja:"レプリカの不足がこのトランザクション数以下になるのを待ってから書き込みを止める" default:"100"`
+	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping writes, promoting and rejoining may take." ja:"追いつき、書き込みの停止、昇格、再参加のそれぞれを待つ時間" default:"2m"`
 }
 
 // Switched is its result.
 type Switched struct {
-	From      string  `json:"from" help:"The replica now."`
-	To        string  `json:"to" help:"The primary now."`
-	GTID      string  `json:"gtid" help:"Where the old primary stopped, all of which the new one had."`
-	BlockedS  float64 `json:"blocked_s" help:"From stopping the old primary's writes to the new one taking them, in seconds; 0 when an earlier attempt did part of it."`
-	DurationS float64 `json:"duration_s" help:"The whole, until the old primary replicates."`
+	From      string  `json:"from" help:"The replica now." ja:"新しいレプリカ"`
+	To        string  `json:"to" help:"The primary now." ja:"新しいプライマリ"`
+	GTID      string  `json:"gtid" help:"Where the old primary stopped, all of which the new one had." ja:"旧プライマリが止まった位置。新しいプライマリもすべて持っている"`
+	BlockedS  float64 `json:"blocked_s" help:"From stopping the old primary's writes to the new one taking them, in seconds; 0 when an earlier attempt did part of it." ja:"旧プライマリの書き込み停止から新しいプライマリの書き込み開始までの秒数。前の試行で一部が済んでいた場合は0"`
+	DurationS float64 `json:"duration_s" help:"The whole, until the old primary replicates." ja:"旧プライマリが複製を始めるまでの全体の秒数"`
 }
 
 // The stages that two servers can be seen in between "from is primary" and "to is primary

@@ -18,10 +18,10 @@ import (
 
 // Verify is the parameters of mysql.verify_restore.
 type Verify struct {
-	Dumps  StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is verified." ja:"検証する復元済みサーバーの持ち主"`
+	Dumps  StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is verified." ja:"復元したサーバーを検証する操作対象"`
 	Newest string      `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point. The isolated server's time zone is UTC: a DATETIME that holds local time has to be converted." ja:"最新の行の時刻（復旧時点）を返す問い合わせ。隔離サーバーのタイムゾーンはUTCのため、現地時刻のDATETIMEは変換する" example:"SELECT MAX(taken_at) FROM shop.orders"`
-	Checks []Check     `json:"checks" help:"Questions with the answers they must give." default:"[]"`
-	Check  bool        `json:"check_tables" help:"Check the structure of every table and index (CHECK TABLE)." default:"true"`
+	Checks []Check     `json:"checks" help:"Questions with the answers they must give." ja:"問い合わせと期待する応答" default:"[]"`
+	Check  bool        `json:"check_tables" help:"Check the structure of every table and index (CHECK TABLE)." ja:"すべてのテーブルと索引の構造を検査する（CHECK TABLE）" default:"true"`
 }
 
 // Check is a question of one value.
@@ -32,12 +32,12 @@ type Check struct {
 
 // Verified is its result.
 type Verified struct {
-	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest row that came back."`
-	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the restore's begin."`
-	Rows          map[string]int64 `json:"rows" help:"Rows of each table, all of them read."`
-	Checks        int              `json:"checks" help:"Questions that were answered as expected."`
-	CheckTables   string           `json:"check_tables" help:"passed, or not asked for."`
-	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took."`
+	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest row that came back." ja:"復元された最新の行の時刻"`
+	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the restore's begin." ja:"失われた長さ。復旧時点から復元開始まで"`
+	Rows          map[string]int64 `json:"rows" help:"Rows of each table, all of them read." ja:"テーブルごとの行数。全行を読み取る"`
+	Checks        int              `json:"checks" help:"Questions that were answered as expected." ja:"期待どおりの応答を得た問い合わせ"`
+	CheckTables   string           `json:"check_tables" help:"passed, or not asked for." ja:"passed、または未指定（not asked for）"`
+	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took." ja:"検証にかかった秒数"`
 }
 
 func verify(ctx context.Context, p Verify) (Verified, error) {
@@ -139,13 +139,13 @@ func readTables(ctx context.Context, c *mylink.Conn, check bool, into map[string
 
 // Discard is the parameters of mysql.discard_restore.
 type Discard struct {
-	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is taken away." ja:"片付ける復元済みサーバーの持ち主"`
+	Dumps StoreTarget `json:"dumps" kind:"mysqldumps" example:"shop-dumps" help:"Whose restored server is taken away." ja:"復元したサーバーを片付ける操作対象"`
 }
 
 // Discarded is its result.
 type Discarded struct {
-	Folder string `json:"folder" help:"The folder that is gone."`
-	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left."`
+	Folder string `json:"folder" help:"The folder that is gone." ja:"削除したフォルダー"`
+	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left." ja:"true。プロセスもファイルも残っていない"`
 }
 
 func discard(ctx context.Context, p Discard) (Discarded, error) {

@@ -15,20 +15,20 @@ import (
 // SingleWriter is the parameters of mysql.single_writer.
 type SingleWriter struct {
 	Servers []Target     `json:"servers" kind:"mysql" help:"All copies of the database." ja:"データベースの全コピー" example:"[shop-tokyo, shop-osaka]"`
-	Expect  string       `json:"expect" help:"Name of the server that should be the writer; empty is any of them." default:""`
-	Wait    run.Duration `json:"wait" help:"How long to go on asking a server that gives no clear answer." default:"10s"`
+	Expect  string       `json:"expect" help:"Name of the server that should be the writer; empty is any of them." ja:"書き込みを受け付けるべきサーバーの名前。空ならいずれでもよい" default:""`
+	Wait    run.Duration `json:"wait" help:"How long to go on asking a server that gives no clear answer." ja:"明確な応答のないサーバーに問い合わせ続ける時間" default:"10s"`
 }
 
 // Writers is its result.
 type Writers struct {
-	Writer  string   `json:"writer" help:"The one server that takes writes."`
-	Servers []Writes `json:"servers" help:"What each server does with a write."`
+	Writer  string   `json:"writer" help:"The one server that takes writes." ja:"書き込みを受け付ける唯一のサーバー"`
+	Servers []Writes `json:"servers" help:"What each server does with a write." ja:"書き込みに対する各サーバーの応答"`
 }
 
 // Writes is what a server does with a write.
 type Writes struct {
-	Server string `json:"server" help:"The server."`
-	State  string `json:"state" help:"writes, read-only, or down."`
+	Server string `json:"server" help:"The server." ja:"サーバー"`
+	State  string `json:"state" help:"writes, read-only, or down." ja:"writes、read-only、down のいずれか"`
 }
 
 const takesWrites = "writes"

@@ -21,11 +21,11 @@ type Send struct {
 
 // Sent is what was said.
 type Sent struct {
-	To      []string `json:"to" help:"Who was told."`
-	Channel string   `json:"channel" help:"How: the run's journal and the site worker's log."`
-	TextEN  string   `json:"text_en,omitempty" help:"The English text with its mark, when one was given."`
-	TextJA  string   `json:"text_ja,omitempty" help:"The Japanese text with its mark, when one was given."`
-	Text    string   `json:"text" help:"The text as it was sent: both languages when both were given."`
+	To      []string `json:"to" help:"Who was told." ja:"知らせた相手"`
+	Channel string   `json:"channel" help:"How: the run's journal and the site worker's log." ja:"手段。実施の記録と拠点ワーカーのログ"`
+	TextEN  string   `json:"text_en,omitempty" help:"The English text with its mark, when one was given." ja:"表示を付けた英語の文。指定された場合のみ"`
+	TextJA  string   `json:"text_ja,omitempty" help:"The Japanese text with its mark, when one was given." ja:"表示を付けた日本語の文。指定された場合のみ"`
+	Text    string   `json:"text" help:"The text as it was sent: both languages when both were given." ja:"送った文。両方が指定された場合は両言語"`
 }
 
 var send = activities.Define("notify.send", activities.Doc{

@@ -23,17 +23,17 @@ import (
 
 // Backup is a base backup as its own files describe it.
 type Backup struct {
-	Backup    string    `json:"backup" help:"Name of its folder, or pgBackRest's label."`
-	Type      string    `json:"type" help:"plain or tar for folders; full, diff or incr for pgBackRest."`
-	TakenAt   time.Time `json:"taken_at" help:"When it was begun, by the server's clock."`
-	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock."`
-	SizeBytes int64     `json:"size_bytes" help:"What its files need."`
+	Backup    string    `json:"backup" help:"Name of its folder, or pgBackRest's label." ja:"フォルダーの名前、またはpgBackRestのラベル"`
+	Type      string    `json:"type" help:"plain or tar for folders; full, diff or incr for pgBackRest." ja:"フォルダーなら plain または tar、pgBackRestなら full、diff、incr"`
+	TakenAt   time.Time `json:"taken_at" help:"When it was begun, by the server's clock." ja:"開始時刻（サーバーの時計）"`
+	AgeS      float64   `json:"age_s" help:"Seconds since then, by the worker's clock." ja:"それからの秒数（ワーカーの時計）"`
+	SizeBytes int64     `json:"size_bytes" help:"What its files need." ja:"ファイルの合計の大きさ"`
 }
 
 // Find is the parameters of pgbackup.find.
 type Find struct {
 	Backups Target       `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Where to look." ja:"確認する場所"`
-	MaxAge  run.Duration `json:"max_age" help:"An older backup is a finding; 0s is any age." default:"0s"`
+	MaxAge  run.Duration `json:"max_age" help:"An older backup is a finding; 0s is any age." ja:"これより古いバックアップは指摘事項とする。0s なら古さを問わない" default:"0s"`
 }
 
 func find(ctx context.Context, p Find) (Backup, error) {

@@ -22,7 +22,7 @@ func pgbackrest(i *pgcluster.Instance) (*pgcluster.Instance, error) {
 	at, err := exec.LookPath("pgbackrest")
 	if err != nil {
 		return nil, activities.RefusedBoth("pgbackrest is not installed on this host: install it (package pgbackrest), of the version that keeps the repository or newer",
-			"このホストに pgbackrest がインストールされていない。リポジトリーを管理しているものと同じかより新しいバージョンを導入する（パッケージ pgbackrest）")
+			"このホストに pgbackrest がインストールされていない。リポジトリを管理しているものと同じかより新しいバージョンを導入する（パッケージ pgbackrest）")
 	}
 	return &pgcluster.Instance{Name: "pgBackRest", Bin: filepath.Dir(at), RunAs: i.RunAs}, nil
 }

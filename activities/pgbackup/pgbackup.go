@@ -16,15 +16,15 @@ import (
 // Store is a target of kind "pgbackups": where backups are, and where they may be
 // restored to.
 type Store struct {
-	Backups  string `json:"backups" reach:"path" help:"Folder of base backups, each a folder as pg_basebackup makes it, plain or tar (packed with gzip or zstd or not), with its manifest. Empty with a stanza." default:"" example:"/var/backups/orders/base"`
-	WAL      string `json:"wal" reach:"path" help:"Folder to which the server archives its write-ahead log. Empty with a stanza." default:"" example:"/var/backups/orders/wal"`
-	Stanza   string `json:"stanza" help:"pgBackRest's name of the server, when pgBackRest keeps the backups." default:"" example:"orders"`
-	Config   string `json:"config" reach:"path" help:"pgBackRest's configuration on this host, which names the repository; empty is pgBackRest's own place for it." default:"" example:"/etc/pgbackrest/pgbackrest.conf"`
+	Backups  string `json:"backups" reach:"path" help:"Folder of base backups, each a folder as pg_basebackup makes it, plain or tar (packed with gzip or zstd or not), with its manifest. Empty with a stanza." ja:"ベースバックアップのフォルダー。pg_basebackup が作るフォルダー（plain、またはtar。gzip・zstd圧縮も可）をマニフェストとともに置く。stanza を使う場合は空" default:"" example:"/var/backups/orders/base"`
+	WAL      string `json:"wal" reach:"path" help:"Folder to which the server archives its write-ahead log. Empty with a stanza." ja:"サーバーがWALをアーカイブするフォルダー。stanza を使う場合は空" default:"" example:"/var/backups/orders/wal"`
+	Stanza   string `json:"stanza" help:"pgBackRest's name of the server, when pgBackRest keeps the backups." ja:"pgBackRestで管理している場合の、サーバーの名前（stanza）" default:"" example:"orders"`
+	Config   string `json:"config" reach:"path" help:"pgBackRest's configuration on this host, which names the repository; empty is pgBackRest's own place for it." ja:"リポジトリを指定した、このホストのpgBackRest設定ファイル。空ならpgBackRestの既定の場所" default:"" example:"/etc/pgbackrest/pgbackrest.conf"`
 	Area     string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." ja:"隔離サーバー用のフォルダー。muster専用とし、1つ分の空きがあるディスクに置く" example:"/var/tmp/muster-restore"`
-	Database string `json:"database" help:"Database that is verified." default:"postgres"`
-	User     string `json:"user" help:"Superuser in the restored server." default:"postgres"`
-	Bin      string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." default:""`
-	RunAs    string `json:"run_as" help:"Service user; empty is postgres when the worker is root, else the worker's user." default:""`
+	Database string `json:"database" help:"Database that is verified." ja:"検証するデータベース" default:"postgres"`
+	User     string `json:"user" help:"Superuser in the restored server." ja:"復元したサーバーのスーパーユーザー" default:"postgres"`
+	Bin      string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." ja:"サーバーのプログラムのディレクトリ。空なら導入済みの最新版" default:""`
+	RunAs    string `json:"run_as" help:"Service user; empty is postgres when the worker is root, else the worker's user." ja:"実行ユーザー。空の場合、ワーカーがrootなら postgres、それ以外はワーカーのユーザー" default:""`
 }
 
 // Target is a parameter that names one.
@@ -33,7 +33,7 @@ type Target = activities.Target[Store]
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
 	return []activities.TargetKind{activities.DefineTarget[Store]("pgbackups",
-		"Base backups and archived log of a PostgreSQL server, as folders on the site worker's host or in a pgBackRest repository, and the folder in which restores are tried.")}
+		plan.Text{EN: "Base backups and archived log of a PostgreSQL server, as folders on the site worker's host or in a pgBackRest repository, and the folder in which restores are tried.", JA: "PostgreSQLサーバーのベースバックアップとアーカイブ済みログ（拠点ワーカーのホスト上のフォルダー、またはpgBackRestのリポジトリ）と、復元を試すフォルダー。"})}
 }
 
 // Actions lists the family's actions.

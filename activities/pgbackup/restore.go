@@ -24,21 +24,21 @@ import (
 // Restore is the parameters of pgbackup.restore.
 type Restore struct {
 	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Which backups, and where the isolated server is made." ja:"使うバックアップと、隔離サーバーを作る場所"`
-	Backup  string `json:"backup" help:"Folder or label of the base backup; empty is the newest that was begun before the point in time." default:""`
-	To      string `json:"to" help:"Point in time, RFC 3339; empty is the end of the archived log." default:"" example:"\"2026-11-24T09:30:00+09:00\""`
+	Backup  string `json:"backup" help:"Folder or label of the base backup; empty is the newest that was begun before the point in time." ja:"ベースバックアップのフォルダーまたはラベル。空なら、指定時点より前に開始した最新のもの" default:""`
+	To      string `json:"to" help:"Point in time, RFC 3339; empty is the end of the archived log." ja:"復元する時点（RFC 3339）。空ならアーカイブ済みログの終わり" default:"" example:"\"2026-11-24T09:30:00+09:00\""`
 }
 
 // Restored is its result. Parts of the time are the worker's, monotonic.
 type Restored struct {
-	Backup    string    `json:"backup" help:"The base backup that was used."`
-	TakenAt   time.Time `json:"taken_at" help:"When that was begun."`
-	To        string    `json:"to" help:"Point in time that was asked for; empty is the end of the log."`
-	BegunAt   time.Time `json:"begun_at" help:"When the restore began, by the worker's clock."`
-	SizeBytes int64     `json:"size_bytes" help:"Size of the backup."`
-	FetchS    float64   `json:"fetch_s" help:"Seconds to find the backup and hold it against its own checksums, where that can be done before it is unpacked."`
-	RestoreS  float64   `json:"restore_s" help:"Seconds to bring it to its isolated place; checksums of packed backups and of pgBackRest are held there."`
-	ReplayS   float64   `json:"replay_s" help:"Seconds to replay the log up to the point and open the server."`
-	Folder    string    `json:"folder" help:"Where the isolated server is."`
+	Backup    string    `json:"backup" help:"The base backup that was used." ja:"使ったベースバックアップ"`
+	TakenAt   time.Time `json:"taken_at" help:"When that was begun." ja:"その開始時刻"`
+	To        string    `json:"to" help:"Point in time that was asked for; empty is the end of the log." ja:"指定された時点。空ならログの終わり"`
+	BegunAt   time.Time `json:"begun_at" help:"When the restore began, by the worker's clock." ja:"復元の開始時刻（ワーカーの時計）"`
+	SizeBytes int64     `json:"size_bytes" help:"Size of the backup." ja:"バックアップの大きさ"`
+	FetchS    float64   `json:"fetch_s" help:"Seconds to find the backup and hold it against its own checksums, where that can be done before it is unpacked." ja:"バックアップを探し、展開前に可能な範囲でチェックサムと照合した秒数"`
+	RestoreS  float64   `json:"restore_s" help:"Seconds to bring it to its isolated place; checksums of packed backups and of pgBackRest are held there." ja:"隔離した場所に展開した秒数。圧縮されたバックアップとpgBackRestのチェックサムはここで照合する"`
+	ReplayS   float64   `json:"replay_s" help:"Seconds to replay the log up to the point and open the server." ja:"指定時点までログを適用し、サーバーを開くまでの秒数"`
+	Folder    string    `json:"folder" help:"Where the isolated server is." ja:"隔離サーバーの場所"`
 }
 
 // Files of an isolated server's folder.
@@ -76,7 +76,7 @@ func guardArea(t Target) error {
 	for d := area; ; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, "PG_VERSION")); err == nil {
 			return activities.RefusedBoth("the restore area %s lies in a server's data directory (%s): name a folder of its own",
-				"復元領域 %s がサーバーのデータディレクトリー（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
+				"復元領域 %s がサーバーのデータディレクトリ（%s）の中にある。専用のフォルダーを指定する", t.Spec.Area, d)
 		}
 		if d == filepath.Dir(d) {
 			break

@@ -19,10 +19,10 @@ import (
 
 // Verify is the parameters of pgbackup.verify.
 type Verify struct {
-	Backups Target  `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is verified." ja:"検証する復元済みサーバーの持ち主"`
+	Backups Target  `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is verified." ja:"復元したサーバーを検証する操作対象"`
 	Newest  string  `json:"newest" help:"Question whose answer is the time of the newest row: the recovery point." ja:"最新の行の時刻（復旧時点）を返す問い合わせ" example:"SELECT max(taken_at) FROM orders"`
-	Checks  []Check `json:"checks" help:"Questions with the answers they must give." default:"[]"`
-	AmCheck bool    `json:"amcheck" help:"Check the structure of every table and index (pg_amcheck)." default:"true"`
+	Checks  []Check `json:"checks" help:"Questions with the answers they must give." ja:"問い合わせと期待する応答" default:"[]"`
+	AmCheck bool    `json:"amcheck" help:"Check the structure of every table and index (pg_amcheck)." ja:"すべてのテーブルと索引の構造を検査する（pg_amcheck）" default:"true"`
 }
 
 // Check is a question of one value.
@@ -33,12 +33,12 @@ type Check struct {
 
 // Verified is its result.
 type Verified struct {
-	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest row that came back."`
-	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the point in time that was asked for, or to the restore's begin."`
-	Rows          map[string]int64 `json:"rows" help:"Rows of each table, all of them read."`
-	Checks        int              `json:"checks" help:"Questions that were answered as expected."`
-	AmCheck       string           `json:"amcheck" help:"passed, or not asked for."`
-	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took."`
+	RecoveryPoint time.Time        `json:"recovery_point" help:"Time of the newest row that came back." ja:"復元された最新の行の時刻"`
+	BehindS       float64          `json:"behind_s" help:"How much is lost: from the recovery point to the point in time that was asked for, or to the restore's begin." ja:"失われた長さ。復旧時点から、指定された時点または復元開始まで"`
+	Rows          map[string]int64 `json:"rows" help:"Rows of each table, all of them read." ja:"テーブルごとの行数。全行を読み取る"`
+	Checks        int              `json:"checks" help:"Questions that were answered as expected." ja:"期待どおりの応答を得た問い合わせ"`
+	AmCheck       string           `json:"amcheck" help:"passed, or not asked for." ja:"passed、または未指定（not asked for）"`
+	VerifyS       float64          `json:"verify_s" help:"Seconds that the verification took." ja:"検証にかかった秒数"`
 }
 
 func verify(ctx context.Context, p Verify) (Verified, error) {
@@ -148,13 +148,13 @@ func connect(ctx context.Context, i *pgcluster.Instance, t Target) (*pgx.Conn, e
 
 // Discard is the parameters of pgbackup.discard.
 type Discard struct {
-	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is taken away." ja:"片付ける復元済みサーバーの持ち主"`
+	Backups Target `json:"backups" kind:"pgbackups" example:"orders-backups" help:"Whose restored server is taken away." ja:"復元したサーバーを片付ける操作対象"`
 }
 
 // Discarded is its result.
 type Discarded struct {
-	Folder string `json:"folder" help:"The folder that is gone."`
-	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left."`
+	Folder string `json:"folder" help:"The folder that is gone." ja:"削除したフォルダー"`
+	Gone   bool   `json:"isolated_gone" help:"True: neither a process nor a file of it is left." ja:"true。プロセスもファイルも残っていない"`
 }
 
 func discard(ctx context.Context, p Discard) (Discarded, error) {

@@ -12,15 +12,15 @@ import (
 // CaughtUp is the parameters of postgres.caught_up.
 type CaughtUp struct {
 	Server Target       `json:"server" kind:"postgres" help:"Standby." ja:"スタンバイ"`
-	Follow Target       `json:"follow" kind:"postgres" help:"Primary that it streams from." ja:"複製元のプライマリー"`
-	Limit  run.Bytes    `json:"limit" help:"Lag that is small enough. Under writes 0B may never be seen." default:"1MB"`
-	Wait   run.Duration `json:"wait" help:"How long it may take." default:"10m"`
+	Follow Target       `json:"follow" kind:"postgres" help:"Primary that it streams from." ja:"複製元のプライマリ"`
+	Limit  run.Bytes    `json:"limit" help:"Lag that is small enough. Under writes 0B may never be seen." ja:"十分に小さいとみなす遅れ。書き込みが続く間は 0B にならないことがある" default:"1MB"`
+	Wait   run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"10m"`
 }
 
 // Lag is its result.
 type Lag struct {
-	Server   string `json:"server" help:"The standby."`
-	LagBytes int64  `json:"lag_bytes" help:"What it had not replayed when the limit was met."`
+	Server   string `json:"server" help:"The standby." ja:"スタンバイ"`
+	LagBytes int64  `json:"lag_bytes" help:"What it had not replayed when the limit was met." ja:"条件を満たしたときに未適用だった量"`
 }
 
 func caughtUp(ctx context.Context, p CaughtUp) (Lag, error) {

@@ -29,7 +29,7 @@ func managed(t Target) (*pgcluster.Instance, error) {
 	if !ok {
 		if t.Spec.Data == "" {
 			return nil, activities.RefusedBoth("server %s is not managed: the estate names no data directory for it; give data and config of the target, or do this step by hand",
-				"サーバー %s は管理対象ではない（構成台帳にデータディレクトリーがない）。操作対象に data と config を指定するか、このステップを手作業で行う", t.Name)
+				"サーバー %s は管理対象ではない（構成台帳にデータディレクトリがない）。操作対象に data と config を指定するか、このステップを手作業で行う", t.Name)
 		}
 		_, why := pglink.Place(t).Here()
 		return nil, activities.Refused("%s", why.Both())

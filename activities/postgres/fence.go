@@ -19,10 +19,10 @@ type Fence struct {
 
 // Fenced is its result.
 type Fenced struct {
-	Server string    `json:"server" help:"The server that is fenced."`
-	Was    string    `json:"was" help:"What it was found as: primary, standby, frozen, hung or down."`
-	Method string    `json:"method" help:"How it was ended: stopped, killed or none."`
-	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
+	Server string    `json:"server" help:"The server that is fenced." ja:"フェンスしたサーバー"`
+	Was    string    `json:"was" help:"What it was found as: primary, standby, frozen, hung or down." ja:"発見時の状態。primary、standby、frozen、hung、down"`
+	Method string    `json:"method" help:"How it was ended: stopped, killed or none." ja:"止め方。stopped、killed、none"`
+	At     time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock." ja:"書き込みがないことを確認した時刻（ワーカーの時計）"`
 }
 
 // fenceNote is the marker of a fence. Beside it, standby.signal in the data directory
@@ -229,8 +229,8 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 // Unfence is the parameters of postgres.unfence.
 type Unfence struct {
 	Server Target       `json:"server" kind:"postgres" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー"`
-	Others []Target     `json:"others" kind:"postgres" help:"Servers of the same database; refused when one of them takes writes or can't say." default:""`
-	Wait   run.Duration `json:"wait" help:"How long the start may take." default:"1m"`
+	Others []Target     `json:"others" kind:"postgres" help:"Servers of the same database; refused when one of them takes writes or can't say." ja:"同じデータベースのほかのサーバー。書き込みを受け付けているか、確認できないものがあれば拒否する" default:""`
+	Wait   run.Duration `json:"wait" help:"How long the start may take." ja:"起動を待つ時間" default:"1m"`
 }
 
 func unfence(ctx context.Context, p Unfence) (Started, error) {

@@ -25,7 +25,7 @@ type Target = activities.Target[Server]
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
 	return []activities.TargetKind{activities.DefineTarget[Server]("postgres",
-		"A PostgreSQL server, 13 or later. For a managed one, data and config name its files on the site worker's host.")}
+		plan.Text{EN: "A PostgreSQL server, 13 or later. For a managed one, data and config name its files on the site worker's host.", JA: "PostgreSQLサーバー（13以降）。管理対象にする場合は、拠点ワーカーのホスト上のファイルを data と config に書く。"})}
 }
 
 // settle is how long a look must see "not yet" before that is proof: a promotion's

@@ -20,9 +20,9 @@ type Kill struct {
 
 // Killed is its result.
 type Killed struct {
-	Server    string    `json:"server" help:"The server that was killed."`
-	At        time.Time `json:"at" help:"When the first process was killed, on the worker's clock."`
-	Processes int       `json:"processes" help:"How many processes ran before."`
+	Server    string    `json:"server" help:"The server that was killed." ja:"強制停止したサーバー"`
+	At        time.Time `json:"at" help:"When the first process was killed, on the worker's clock." ja:"最初のプロセスを強制停止した時刻（ワーカーの時計）"`
+	Processes int       `json:"processes" help:"How many processes ran before." ja:"直前に動いていたプロセスの数"`
 }
 
 // killNote stays beside the server, so that a look after this worker's death still
@@ -94,14 +94,14 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 // Stop is the parameters of postgres.stop.
 type Stop struct {
 	Server Target       `json:"server" kind:"postgres" help:"Server to stop." ja:"停止するサーバー"`
-	Mode   string       `json:"mode" help:"fast ends sessions and ships all WAL first; immediate ends at once and recovers at the next start." default:"fast" enum:"fast,immediate"`
-	Wait   run.Duration `json:"wait" help:"How long it may take." default:"1m"`
+	Mode   string       `json:"mode" help:"fast ends sessions and ships all WAL first; immediate ends at once and recovers at the next start." ja:"fast はセッションを終了させ、先に全WALを送る。immediate は直ちに終了し、次の起動時にリカバリーする" default:"fast" enum:"fast,immediate"`
+	Wait   run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"1m"`
 }
 
 // Stopped is its result.
 type Stopped struct {
-	Server string    `json:"server" help:"The server that was stopped."`
-	At     time.Time `json:"at" help:"When it was told to stop, on the worker's clock."`
+	Server string    `json:"server" help:"The server that was stopped." ja:"停止したサーバー"`
+	At     time.Time `json:"at" help:"When it was told to stop, on the worker's clock." ja:"停止を指示した時刻（ワーカーの時計）"`
 }
 
 func stop(ctx context.Context, p Stop) (Stopped, error) {
@@ -151,14 +151,14 @@ func lookStopped(_ context.Context, p Stop) (activities.Seen, error) {
 // Start is the parameters of postgres.start.
 type Start struct {
 	Server Target       `json:"server" kind:"postgres" help:"Server to start." ja:"起動するサーバー"`
-	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections." default:"1m"`
+	Wait   run.Duration `json:"wait" help:"How long it may take until it accepts connections." ja:"接続を受け付けるまで待つ時間" default:"1m"`
 }
 
 // Started is its result.
 type Started struct {
-	Server   string `json:"server" help:"The server that was started."`
-	Role     string `json:"role" help:"primary or standby."`
-	Timeline int    `json:"timeline" help:"Timeline it is on."`
+	Server   string `json:"server" help:"The server that was started." ja:"起動したサーバー"`
+	Role     string `json:"role" help:"primary or standby." ja:"primary または standby"`
+	Timeline int    `json:"timeline" help:"Timeline it is on." ja:"現在のタイムライン"`
 }
 
 func start(ctx context.Context, p Start) (Started, error) {

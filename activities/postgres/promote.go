@@ -16,19 +16,19 @@ import (
 
 // Promote is the parameters of postgres.promote.
 type Promote struct {
-	Server Target       `json:"server" kind:"postgres" help:"Standby that becomes primary." ja:"プライマリーにするスタンバイ"`
-	MaxLag run.Bytes    `json:"max_lag" help:"Refuse when it is known to have received less than this of what the old primary wrote." default:"0B"`
-	Wait   run.Duration `json:"wait" help:"How long the promotion may take." default:"60s"`
+	Server Target       `json:"server" kind:"postgres" help:"Standby that becomes primary." ja:"プライマリにするスタンバイ"`
+	MaxLag run.Bytes    `json:"max_lag" help:"Refuse when it is known to have received less than this of what the old primary wrote." ja:"旧プライマリの書き込みのうち、受信していないとわかっている量がこれを超えれば拒否する" default:"0B"`
+	Wait   run.Duration `json:"wait" help:"How long the promotion may take." ja:"昇格を待つ時間" default:"60s"`
 }
 
 // Promoted is its result.
 type Promoted struct {
-	Server         string `json:"server" help:"The new primary."`
-	TimelineBefore int    `json:"timeline_before" help:"Timeline it followed; 0 when it was primary already."`
-	Timeline       int    `json:"timeline" help:"Timeline it writes now."`
-	LSN            string `json:"lsn" help:"Position in the write-ahead log after the promotion."`
-	LagBytes       int64  `json:"lag_bytes" help:"What it had not received of the old primary's log; at least this much when lag_known is false."`
-	LagKnown       bool   `json:"lag_known" help:"Whether the old primary itself could still say how far it had written."`
+	Server         string `json:"server" help:"The new primary." ja:"新しいプライマリ"`
+	TimelineBefore int    `json:"timeline_before" help:"Timeline it followed; 0 when it was primary already." ja:"それまで追随していたタイムライン。すでにプライマリだった場合は0"`
+	Timeline       int    `json:"timeline" help:"Timeline it writes now." ja:"現在書き込んでいるタイムライン"`
+	LSN            string `json:"lsn" help:"Position in the write-ahead log after the promotion." ja:"昇格後のWALの位置"`
+	LagBytes       int64  `json:"lag_bytes" help:"What it had not received of the old primary's log; at least this much when lag_known is false." ja:"旧プライマリのログのうち受信していなかった量。lag_known が false の場合は少なくともこの量"`
+	LagKnown       bool   `json:"lag_known" help:"Whether the old primary itself could still say how far it had written." ja:"旧プライマリ自身が書き込み済みの位置を答えられたか"`
 }
 
 func promote(ctx context.Context, p Promote) (Promoted, error) {

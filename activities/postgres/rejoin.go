@@ -18,21 +18,21 @@ import (
 // Rejoin is the parameters of postgres.rejoin.
 type Rejoin struct {
 	Server  Target       `json:"server" kind:"postgres" help:"Server that becomes a standby; it may be dead, frozen, stopped or running." ja:"スタンバイにするサーバー。稼働状態は問わない"`
-	Follow  Target       `json:"follow" kind:"postgres" help:"Primary that it will stream from." ja:"複製元となるプライマリー"`
-	Method  string       `json:"method" help:"auto rewinds and, when that fails, rebuilds; rewind and basebackup do only that." default:"auto" enum:"auto,rewind,basebackup"`
-	Discard bool         `json:"discard" help:"Allow throwing away a newer timeline than the one it will follow, with all that was written on it." default:"false"`
-	Wait    run.Duration `json:"wait" help:"How long it may take until it streams." default:"10m"`
+	Follow  Target       `json:"follow" kind:"postgres" help:"Primary that it will stream from." ja:"複製元となるプライマリ"`
+	Method  string       `json:"method" help:"auto rewinds and, when that fails, rebuilds; rewind and basebackup do only that." ja:"auto は巻き戻し（rewind）を試み、できなければ作り直す。rewind と basebackup はそれだけを行う" default:"auto" enum:"auto,rewind,basebackup"`
+	Discard bool         `json:"discard" help:"Allow throwing away a newer timeline than the one it will follow, with all that was written on it." ja:"追随先より新しいタイムラインと、そこに書かれたすべてを破棄してよい" default:"false"`
+	Wait    run.Duration `json:"wait" help:"How long it may take until it streams." ja:"複製が始まるまで待つ時間" default:"10m"`
 }
 
 // Rejoined is its result.
 type Rejoined struct {
-	Server    string  `json:"server" help:"The new standby."`
-	Follow    string  `json:"follow" help:"The primary it streams from."`
-	Method    string  `json:"method" help:"follow (its data fitted), rewind or basebackup."`
-	Bytes     int64   `json:"bytes" help:"How much was copied."`
-	DurationS float64 `json:"duration_s" help:"From taking it down to streaming, in seconds."`
-	Slot      string  `json:"slot" help:"Slot that it uses on the primary."`
-	Timeline  int     `json:"timeline" help:"Timeline that both are on."`
+	Server    string  `json:"server" help:"The new standby." ja:"新しいスタンバイ"`
+	Follow    string  `json:"follow" help:"The primary it streams from." ja:"複製元のプライマリ"`
+	Method    string  `json:"method" help:"follow (its data fitted), rewind or basebackup." ja:"follow（データがそのまま使えた）、rewind、basebackup のいずれか"`
+	Bytes     int64   `json:"bytes" help:"How much was copied." ja:"コピーした大きさ"`
+	DurationS float64 `json:"duration_s" help:"From taking it down to streaming, in seconds." ja:"停止から複製開始までの秒数"`
+	Slot      string  `json:"slot" help:"Slot that it uses on the primary." ja:"プライマリで使うスロット"`
+	Timeline  int     `json:"timeline" help:"Timeline that both are on." ja:"両者のタイムライン"`
 }
 
 const (

@@ -85,7 +85,7 @@ func copied(out string) int64 {
 func (j *joining) rebuild(ctx context.Context) (int64, error) {
 	if spaces, err := os.ReadDir(filepath.Join(j.i.Data, "pg_tblspc")); err == nil && len(spaces) > 0 {
 		return 0, activities.FindingBoth("server %s has tablespaces outside its data directory; rebuild it by hand",
-			"サーバー %s にはデータディレクトリー外のテーブル空間がある。手動で再構築する", j.Server.Name)
+			"サーバー %s にはデータディレクトリ外のテーブル空間がある。手動で再構築する", j.Server.Name)
 	}
 	fresh := j.i.Data + ".muster-new"
 	if err := os.RemoveAll(fresh); err != nil { // left by an attempt that was cut off
@@ -113,7 +113,7 @@ func (j *joining) rebuild(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if err := os.Rename(j.i.Data, old); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, activities.Saying(err, "rebuild %s: %v (a data directory that is a mount point can't be replaced; put it one level below)", "%s の再構築：%v（マウントポイントであるデータディレクトリーは置き換えられない。1階層下に置く）", j.Server.Name, err)
+		return 0, activities.Saying(err, "rebuild %s: %v (a data directory that is a mount point can't be replaced; put it one level below)", "%s の再構築：%v（マウントポイントであるデータディレクトリは置き換えられない。1階層下に置く）", j.Server.Name, err)
 	}
 	if err := os.Rename(fresh, j.i.Data); err != nil {
 		return 0, fmt.Errorf("rebuild %s: %w (its old data are in %s)", j.Server.Name, err, old)

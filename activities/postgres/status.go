@@ -16,31 +16,31 @@ type Inspect struct {
 
 // Status is its result.
 type Status struct {
-	Server    string    `json:"server" help:"The server."`
-	Role      string    `json:"role" help:"primary, standby or down."`
-	Timeline  int       `json:"timeline" help:"Timeline it is on."`
-	SystemID  string    `json:"system_id" help:"Identifier that all copies of one database share."`
-	LSN       string    `json:"lsn" help:"Position written, or received on a standby."`
-	Replayed  string    `json:"replayed" help:"Position replayed on a standby."`
-	Fenced    string    `json:"fenced" help:"Run that fenced it; empty when it is not fenced or not managed here."`
-	Streaming bool      `json:"streaming" help:"On a standby: whether it receives from its primary now."`
-	Standbys  []Standby `json:"standbys" help:"On a primary: who streams from it."`
-	Slots     []Slot    `json:"slots" help:"Replication slots on it."`
+	Server    string    `json:"server" help:"The server." ja:"サーバー"`
+	Role      string    `json:"role" help:"primary, standby or down." ja:"primary、standby、down のいずれか"`
+	Timeline  int       `json:"timeline" help:"Timeline it is on." ja:"現在のタイムライン"`
+	SystemID  string    `json:"system_id" help:"Identifier that all copies of one database share." ja:"同じデータベースの全コピーに共通の識別子"`
+	LSN       string    `json:"lsn" help:"Position written, or received on a standby." ja:"書き込み済みの位置。スタンバイでは受信済みの位置"`
+	Replayed  string    `json:"replayed" help:"Position replayed on a standby." ja:"スタンバイの場合、適用済みの位置"`
+	Fenced    string    `json:"fenced" help:"Run that fenced it; empty when it is not fenced or not managed here." ja:"フェンスした実施。フェンスされていない、またはここで管理していない場合は空"`
+	Streaming bool      `json:"streaming" help:"On a standby: whether it receives from its primary now." ja:"スタンバイの場合、プライマリから受信中か"`
+	Standbys  []Standby `json:"standbys" help:"On a primary: who streams from it." ja:"プライマリの場合、複製先のスタンバイ"`
+	Slots     []Slot    `json:"slots" help:"Replication slots on it." ja:"レプリケーションスロット"`
 }
 
 // Standby is a server that streams from another.
 type Standby struct {
-	Name     string `json:"name" help:"Its name for itself."`
-	State    string `json:"state" help:"streaming, catchup, ..."`
-	Sync     string `json:"sync" help:"async, sync or quorum."`
-	LagBytes int64  `json:"lag_bytes" help:"What it has not replayed yet."`
+	Name     string `json:"name" help:"Its name for itself." ja:"スタンバイ自身が名乗る名前"`
+	State    string `json:"state" help:"streaming, catchup, ..." ja:"streaming、catchup など"`
+	Sync     string `json:"sync" help:"async, sync or quorum." ja:"async、sync、quorum のいずれか"`
+	LagBytes int64  `json:"lag_bytes" help:"What it has not replayed yet." ja:"未適用の量"`
 }
 
 // Slot is a physical or logical replication slot.
 type Slot struct {
-	Name      string `json:"name" help:"Its name."`
-	Active    bool   `json:"active" help:"Whether somebody uses it now."`
-	HeldBytes int64  `json:"held_bytes" help:"How much log it holds back from removal."`
+	Name      string `json:"name" help:"Its name." ja:"名前"`
+	Active    bool   `json:"active" help:"Whether somebody uses it now." ja:"使用中か"`
+	HeldBytes int64  `json:"held_bytes" help:"How much log it holds back from removal." ja:"削除されずに保持しているログの量"`
 }
 
 func status(ctx context.Context, p Inspect) (Status, error) {

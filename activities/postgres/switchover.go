@@ -15,21 +15,21 @@ import (
 
 // Switchover is the parameters of postgres.switchover.
 type Switchover struct {
-	From   Target       `json:"from" kind:"postgres" help:"Primary now; runs on the worker of its host." ja:"現在のプライマリー。そのホストのワーカーで実行する"`
-	To     Target       `json:"to" kind:"postgres" help:"Standby that streams from it and becomes primary." ja:"複製しており、プライマリーにするスタンバイ"`
-	MaxLag run.Bytes    `json:"max_lag" help:"Wait until the standby is at most this far behind before writes are stopped." default:"1MB"`
-	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping, promoting and rejoining may take." default:"2m"`
+	From   Target       `json:"from" kind:"postgres" help:"Primary now; runs on the worker of its host." ja:"現在のプライマリ。そのホストのワーカーで実行する"`
+	To     Target       `json:"to" kind:"postgres" help:"Standby that streams from it and becomes primary." ja:"複製しており、プライマリにするスタンバイ"`
+	MaxLag run.Bytes    `json:"max_lag" help:"Wait until the standby is at most this far behind before writes are stopped." ja:"スタンバイの遅れがこの量以下になるのを待ってから書き込みを止める" default:"1MB"`
+	Wait   run.Duration `json:"wait" help:"How long each of catching up, stopping, promoting and rejoining may take." ja:"追いつき、停止、昇格、再参加のそれぞれを待つ時間" default:"2m"`
 }
 
 // Switched is its result.
 type Switched struct {
-	From      string  `json:"from" help:"The standby now."`
-	To        string  `json:"to" help:"The primary now."`
-	Timeline  int     `json:"timeline" help:"Timeline that both are on."`
-	LSN       string  `json:"lsn" help:"End of the old primary's log, which the new one had in full."`
-	BlockedS  float64 `json:"blocked_s" help:"From stopping the old primary to the new one being out of recovery, in seconds; 0 when an earlier attempt did part of it."`
-	DurationS float64 `json:"duration_s" help:"The whole, until the old primary streams as a standby."`
-	Method    string  `json:"method" help:"How the old primary rejoined."`
+	From      string  `json:"from" help:"The standby now." ja:"新しいスタンバイ"`
+	To        string  `json:"to" help:"The primary now." ja:"新しいプライマリ"`
+	Timeline  int     `json:"timeline" help:"Timeline that both are on." ja:"両者のタイムライン"`
+	LSN       string  `json:"lsn" help:"End of the old primary's log, which the new one had in full." ja:"旧プライマリのログの終わり。新しいプライマリもすべて持っている"`
+	BlockedS  float64 `json:"blocked_s" help:"From stopping the old primary to the new one being out of recovery, in seconds; 0 when an earlier attempt did part of it." ja:"旧プライマリの停止から、新しいプライマリがリカバリーを終えるまでの秒数。前の試行で一部が済んでいた場合は0"`
+	DurationS float64 `json:"duration_s" help:"The whole, until the old primary streams as a standby." ja:"旧プライマリがスタンバイとして複製を始めるまでの全体の秒数"`
+	Method    string  `json:"method" help:"How the old primary rejoined." ja:"旧プライマリの再参加の方法"`
 }
 
 // The stages that two servers can be seen in between "from is primary" and "to is

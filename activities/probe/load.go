@@ -20,12 +20,12 @@ import (
 type HTTPLoad struct {
 	URL      string            `json:"url" reach:"url" help:"Address to get; a redirect is not followed, so that the load stays where it belongs." ja:"取得するアドレス。負荷が別の場所に及ばないよう、リダイレクトには従わない"`
 	Rate     int               `json:"rate" help:"Requests a second that are offered. Offer what full service can just serve, or a little more: less can't show it." ja:"毎秒のリクエスト数。完全稼働でちょうど処理できる数か、少し多めにする" example:"120"`
-	Duration run.Duration      `json:"duration" help:"How long one load lasts." default:"1s"`
-	Every    run.Duration      `json:"every" help:"Time from one load to the next while service holds. In between, single requests at the probe's interval tell whether there is service, and the last load's level holds; after an outage the first answer is followed by a load at once." default:"10s"`
-	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
-	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
-	Margin   int               `json:"margin" help:"Percent by which two measurements of full service may differ: a rate that falls short of the baseline by no more is level 100." default:"3"`
-	Baseline *StoredBaseline   `json:"baseline" help:"Capacity in normal operation, as it was measured. Without it the probe takes one before the first inject, and shows no level where it could not." default:"" example:"{rate: 100, at: '2026-11-01', ground: measured}"`
+	Duration run.Duration      `json:"duration" help:"How long one load lasts." ja:"1回の負荷を続ける時間" default:"1s"`
+	Every    run.Duration      `json:"every" help:"Time from one load to the next while service holds. In between, single requests at the probe's interval tell whether there is service, and the last load's level holds; after an outage the first answer is followed by a load at once." ja:"サービスが続いている間の、次の負荷までの間隔。その間は interval ごとに1件ずつ要求してサービスの有無を確かめ、レベルは直近の負荷の値とする。停止後は、最初の応答の直後に負荷をかける" default:"10s"`
+	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." ja:"提供中とみなすステータス。0 なら 200〜299 のすべて" default:"0"`
+	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." ja:"送るBearerトークン。空なら送らない" default:""`
+	Margin   int               `json:"margin" help:"Percent by which two measurements of full service may differ: a rate that falls short of the baseline by no more is level 100." ja:"完全稼働の測定どうしの差として許容する割合（%）。基準からの不足がこれ以内ならレベル100とする" default:"3"`
+	Baseline *StoredBaseline   `json:"baseline" help:"Capacity in normal operation, as it was measured. Without it the probe takes one before the first inject, and shows no level where it could not." ja:"平常時に計測した処理能力。なければ最初の状況付与の前にプローブが計測する。計測できなければレベルを示さない" default:"" example:"{rate: 100, at: '2026-11-01', ground: measured}"`
 }
 
 // StoredBaseline is a baseline that the estate keeps.

@@ -29,16 +29,16 @@ import (
 // Mail is the parameters of probe.mail.
 type Mail struct {
 	To       string            `json:"to" form:"mail" help:"Address that gets the messages: a mailbox of the probe's own, which it fills." ja:"メッセージの宛先。プローブ専用のメールボックス（受信がたまる）" example:"muster-probe@example.com"`
-	From     string            `json:"from" form:"mail" help:"Sender." default:"muster-probe@localhost"`
-	Server   string            `json:"server" reach:"host" help:"Server that takes them by SMTP, host:port; empty asks for the MX of the address, as any sender outside does." default:"" example:"relay.example.com:25"`
-	Port     int               `json:"port" help:"Port at which the MX listens." default:"25"`
+	From     string            `json:"from" form:"mail" help:"Sender." ja:"差出人" default:"muster-probe@localhost"`
+	Server   string            `json:"server" reach:"host" help:"Server that takes them by SMTP, host:port; empty asks for the MX of the address, as any sender outside does." ja:"SMTPで送るサーバー（ホスト:ポート）。空なら、外部の送信者と同じく宛先のMXを調べる" default:"" example:"relay.example.com:25"`
+	Port     int               `json:"port" help:"Port at which the MX listens." ja:"MXのポート" default:"25"`
 	Mailbox  string            `json:"mailbox" reach:"host" help:"Server at which the messages must then be found by IMAP, host:port." ja:"メッセージの到着をIMAPで確認するサーバー（ホスト:ポート）" example:"imap.example.com:993"`
 	User     string            `json:"user" help:"User of the mailbox." ja:"メールボックスのユーザー"`
 	Password activities.Secret `json:"password" help:"The user's password." ja:"ユーザーのパスワード"`
-	Folder   string            `json:"folder" help:"Folder that they arrive in." default:"INBOX"`
-	Resolver string            `json:"resolver" reach:"host" help:"Name server that looks names up, host:port, its cache included; empty is the worker's own." default:"" example:"192.0.2.53:53"`
-	TLS      bool              `json:"tls" help:"SMTP must offer STARTTLS and IMAP begin with TLS; false only for a network that nobody else is on." default:"true"`
-	CAFile   string            `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
+	Folder   string            `json:"folder" help:"Folder that they arrive in." ja:"受信先のフォルダー" default:"INBOX"`
+	Resolver string            `json:"resolver" reach:"host" help:"Name server that looks names up, host:port, its cache included; empty is the worker's own." ja:"名前を調べるネームサーバー（ホスト:ポート）。キャッシュも含めて確かめる。空ならワーカーと同じ" default:"" example:"192.0.2.53:53"`
+	TLS      bool              `json:"tls" help:"SMTP must offer STARTTLS and IMAP begin with TLS; false only for a network that nobody else is on." ja:"SMTPはSTARTTLS、IMAPは接続時からのTLSを必須とする。false にするのは、ほかに誰も使わないネットワークだけにする" default:"true"`
+	CAFile   string            `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." ja:"システムの認証局に代えて信頼する証明書のファイル" default:""`
 }
 
 // post is the way of one probe's messages.

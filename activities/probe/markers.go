@@ -16,7 +16,7 @@ import (
 // Markers is the parameters of probe.postgres_markers.
 type Markers struct {
 	Servers  Servers `json:"servers" kind:"postgres" help:"All copies of the database; markers go to the one that takes writes." ja:"データベースの全コピー。マーカーは書き込みを受け付ける側に書く"`
-	Database string  `json:"database" help:"Database in which the table muster_markers is made, and kept; empty is the target's." default:""`
+	Database string  `json:"database" help:"Database in which the table muster_markers is made, and kept; empty is the target's." ja:"表 muster_markers を作り、残しておくデータベース。空なら操作対象のデータベース" default:""`
 }
 
 // lookMarkers plants a numbered row a sample and later reads back which survived.

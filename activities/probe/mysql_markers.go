@@ -18,7 +18,7 @@ import (
 // MySQLMarkers is the parameters of probe.mysql_markers.
 type MySQLMarkers struct {
 	Servers  []activities.Target[mylink.Server] `json:"servers" kind:"mysql" help:"All copies of the database; markers go to the one that takes writes." ja:"データベースの全コピー。マーカーは書き込みを受け付ける側に書く"`
-	Database string                             `json:"database" help:"Database in which the table muster_markers is made, and kept; it is made too where it is missing." default:"muster"`
+	Database string                             `json:"database" help:"Database in which the table muster_markers is made, and kept; it is made too where it is missing." ja:"表 muster_markers を作り、残しておくデータベース。なければデータベースも作る" default:"muster"`
 }
 
 // lookMySQLMarkers plants a numbered row a sample and later reads back which survived.

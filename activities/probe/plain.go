@@ -24,11 +24,11 @@ import (
 // SQL is the parameters of probe.sql.
 type SQL struct {
 	Servers   Servers `json:"servers" kind:"postgres" help:"Hosts that a client would be given." ja:"クライアントに渡されるホスト"`
-	Database  string  `json:"database" help:"Database to ask; empty is the target's." default:""`
-	Query     string  `json:"query" help:"A question of one row and one column, which changes nothing." default:"SELECT 1"`
-	Expect    string  `json:"expect" help:"The answer as text; empty is any." default:""`
-	Condition string  `json:"condition" over:"value" help:"Condition over value, the answer as text, such as int(value) > 0; empty is none." default:"" example:"int(value) > 0"`
-	Writable  bool    `json:"writable" help:"Only a host that takes writes will do." default:"false"`
+	Database  string  `json:"database" help:"Database to ask; empty is the target's." ja:"問い合わせるデータベース。空なら操作対象のデータベース" default:""`
+	Query     string  `json:"query" help:"A question of one row and one column, which changes nothing." ja:"1行1列の結果を返す、何も変更しない問い合わせ" default:"SELECT 1"`
+	Expect    string  `json:"expect" help:"The answer as text; empty is any." ja:"期待する応答の文字列。空なら何でもよい" default:""`
+	Condition string  `json:"condition" over:"value" help:"Condition over value, the answer as text, such as int(value) > 0; empty is none." ja:"value（応答の文字列）に対する条件。int(value) > 0 など。空なら条件なし" default:"" example:"int(value) > 0"`
+	Writable  bool    `json:"writable" help:"Only a host that takes writes will do." ja:"書き込みを受け付けるホストに限る" default:"false"`
 }
 
 func lookSQL(w plan.Watch, p SQL) (looker, error) {
@@ -107,7 +107,7 @@ func within(w plan.Watch) time.Duration {
 // TCP is the parameters of probe.tcp.
 type TCP struct {
 	Address string `json:"address" reach:"host" help:"host:port that must take a connection." ja:"接続を受け付けるべき ホスト:ポート"`
-	Expect  string `json:"expect" help:"What the first bytes it says must begin with; empty is nothing." default:""`
+	Expect  string `json:"expect" help:"What the first bytes it says must begin with; empty is nothing." ja:"最初に受信するデータの先頭。空なら確かめない" default:""`
 }
 
 func lookTCP(w plan.Watch, p TCP) (looker, error) {
@@ -147,12 +147,12 @@ func greet(ctx context.Context, p TCP) error {
 // HTTP is the parameters of probe.http.
 type HTTP struct {
 	URL      string            `json:"url" reach:"url" help:"Address to get; redirects are followed." ja:"取得するアドレス。リダイレクトに従う"`
-	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." default:"0"`
-	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." default:""`
-	Expect   string            `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer, such as json.stock > 0; empty is none." default:"" example:"json.orders_open == true"`
-	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." default:""`
-	CAFile   string            `json:"ca_file" reach:"path" help:"CA certificates by which an https address is known, PEM, on the site worker's machine; empty is the system's." default:"" example:"/etc/muster/tls/ca.pem"`
-	Resolver string            `json:"resolver" reach:"host" help:"Name server that looks the address up, host:port: what its users see, its cache included. Each sample is then a new client. Empty is the worker's own." default:"" example:"192.0.2.53:53"`
+	Status   int               `json:"status" help:"Status that means served; 0 is any from 200 to 299." ja:"提供中とみなすステータス。0 なら 200〜299 のすべて" default:"0"`
+	Contains string            `json:"contains" help:"Text that the first 64 KiB of the answer must contain; empty is any answer." ja:"応答の先頭64KiBに含まれるべき文字列。空なら何でもよい" default:""`
+	Expect   string            `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text of the answer, such as json.stock > 0; empty is none." ja:"応答の status、headers、json、text に対する条件。json.stock > 0 など。空なら条件なし" default:"" example:"json.orders_open == true"`
+	Token    activities.Secret `json:"token" help:"Bearer token to send; empty is none." ja:"送るBearerトークン。空なら送らない" default:""`
+	CAFile   string            `json:"ca_file" reach:"path" help:"CA certificates by which an https address is known, PEM, on the site worker's machine; empty is the system's." ja:"httpsのアドレスを確かめるCA証明書（PEM）。拠点ワーカーのマシン上のパス。空ならシステムのもの" default:"" example:"/etc/muster/tls/ca.pem"`
+	Resolver string            `json:"resolver" reach:"host" help:"Name server that looks the address up, host:port: what its users see, its cache included. Each sample is then a new client. Empty is the worker's own." ja:"名前を調べるネームサーバー（ホスト:ポート）。キャッシュも含め、利用者と同じ見え方になる。指定すると、計測ごとに新しいクライアントとして接続する。空ならワーカーと同じ" default:"" example:"192.0.2.53:53"`
 }
 
 func lookHTTP(w plan.Watch, p HTTP) (looker, error) {

@@ -18,7 +18,7 @@ import (
 // RedisMarkers is the parameters of probe.redis_markers.
 type RedisMarkers struct {
 	Servers  []redislink.Target       `json:"servers" kind:"redis" help:"All copies of the data; markers go to the one that takes writes, into a sorted set muster:markers:RUN:PROBE that is gone a week after the last." ja:"データの全コピー。マーカーは書き込みを受け付ける側のソート済みセット muster:markers:RUN:PROBE に書き、最後の書き込みの1週間後に消える"`
-	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" help:"Sentinels that are asked where the master is, as clients do; empty tries the servers themselves." default:""`
+	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" help:"Sentinels that are asked where the master is, as clients do; empty tries the servers themselves." ja:"クライアントと同じようにマスターの所在を尋ねるSentinel。空ならサーバーに直接接続する" default:""`
 }
 
 // redisClient is a client as users have it: it keeps to one server, and looks for the

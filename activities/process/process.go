@@ -31,19 +31,19 @@ func Actions() []activities.Action {
 
 // TargetKinds lists the kinds of target that the family acts on.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Program]("process", "a program that runs on the machine of its site's worker").OnTheMachine()}
+	return []activities.TargetKind{activities.DefineTarget[Program]("process", plan.Text{EN: "A program that runs on the machine of its site's worker.", JA: "拠点ワーカーのマシンで動くプログラム。"}).OnTheMachine()}
 }
 
 // Program is a target of kind "process".
 type Program struct {
-	Argv       []string                     `json:"argv" reach:"program" help:"The program's absolute path and its arguments, as it is started; no shell reads them. Empty for a program that is only watched or ended." default:"" example:"[/opt/orders/bin/orders, --listen, \"127.0.0.1:8080\"]"`
-	Dir        string                       `json:"dir" reach:"path" help:"Its working directory; empty is /." default:""`
-	Env        map[string]string            `json:"env" reach:"env" help:"Its environment variables, besides PATH, HOME and LANG." default:""`
-	SecretEnv  map[string]activities.Secret `json:"secret_env" reach:"env" help:"Environment variables whose values are secrets." default:""`
-	PIDFile    string                       `json:"pid_file" reach:"path" help:"Pid file that the program writes itself; without one, muster notes in state which process it started." default:"" example:"/run/orders.pid"`
-	Executable string                       `json:"executable" reach:"path" help:"File that the process must be running, of a script the interpreter's; needed with a pid_file, else what was seen at its start counts." default:"" example:"/opt/orders/bin/orders"`
-	Words      []string                     `json:"words" help:"What its command line must hold besides, to tell scripts of one interpreter apart." default:"" example:"[orders.py]"`
-	State      string                       `json:"state" reach:"path" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints." default:"/var/lib/muster/processes"`
+	Argv       []string                     `json:"argv" reach:"program" help:"The program's absolute path and its arguments, as it is started; no shell reads them. Empty for a program that is only watched or ended." ja:"起動するプログラムの絶対パスと引数（シェルは介さない）。監視または終了だけを行う場合は空" default:"" example:"[/opt/orders/bin/orders, --listen, \"127.0.0.1:8080\"]"`
+	Dir        string                       `json:"dir" reach:"path" help:"Its working directory; empty is /." ja:"作業ディレクトリ。空なら /" default:""`
+	Env        map[string]string            `json:"env" reach:"env" help:"Its environment variables, besides PATH, HOME and LANG." ja:"環境変数。ほかに PATH、HOME、LANG を渡す" default:""`
+	SecretEnv  map[string]activities.Secret `json:"secret_env" reach:"env" help:"Environment variables whose values are secrets." ja:"秘密情報を値とする環境変数" default:""`
+	PIDFile    string                       `json:"pid_file" reach:"path" help:"Pid file that the program writes itself; without one, muster notes in state which process it started." ja:"プログラム自身が書くPIDファイル。なければ、起動したプロセスをmusterが state に記録する" default:"" example:"/run/orders.pid"`
+	Executable string                       `json:"executable" reach:"path" help:"File that the process must be running, of a script the interpreter's; needed with a pid_file, else what was seen at its start counts." ja:"プロセスが実行しているべきファイル。スクリプトの場合はインタープリター。pid_file を使う場合は必須。それ以外は、起動時に確認したものとする" default:"" example:"/opt/orders/bin/orders"`
+	Words      []string                     `json:"words" help:"What its command line must hold besides, to tell scripts of one interpreter apart." ja:"さらにコマンドラインに含まれるべき語。同じインタープリターのスクリプトを見分ける" default:"" example:"[orders.py]"`
+	State      string                       `json:"state" reach:"path" help:"Folder, of the worker's user alone, for what muster notes of the process and for what it prints." ja:"musterによるプロセスの記録と、プログラムの出力を置くフォルダー。ワーカーのユーザー専用とする" default:"/var/lib/muster/processes"`
 }
 
 // Mistake is a pid file alone, which proves nothing: its number may be anybody's by now.

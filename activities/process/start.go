@@ -23,17 +23,17 @@ import (
 // Start is the parameters of process.start.
 type Start struct {
 	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to start." ja:"起動するプログラム"`
-	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must then accept connections; empty asks only that it lives." default:"" example:"127.0.0.1:8080"`
-	Steady  run.Duration `json:"steady" help:"How long it must live without a break before it counts as started." default:"1s"`
-	Within  run.Duration `json:"within" help:"How long that may take together." default:"30s"`
+	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must then accept connections; empty asks only that it lives." ja:"起動後に接続を受け付けるべきTCPアドレス。空なら、動いていることだけを確かめる" default:"" example:"127.0.0.1:8080"`
+	Steady  run.Duration `json:"steady" help:"How long it must live without a break before it counts as started." ja:"起動したとみなすまでに、途切れず動き続けるべき時間" default:"1s"`
+	Within  run.Duration `json:"within" help:"How long that may take together." ja:"全体で待つ時間" default:"30s"`
 }
 
 // Started is its result.
 type Started struct {
-	PID        int       `json:"pid" help:"Process number."`
-	StartedAt  time.Time `json:"started_at" help:"When it was started, by the kernel's count."`
-	Executable string    `json:"executable" help:"File that it runs."`
-	Log        string    `json:"log" help:"File on the site worker's machine with what it prints; empty for a program that was not started by muster."`
+	PID        int       `json:"pid" help:"Process number." ja:"プロセス番号"`
+	StartedAt  time.Time `json:"started_at" help:"When it was started, by the kernel's count." ja:"起動時刻（カーネルの記録による）"`
+	Executable string    `json:"executable" help:"File that it runs." ja:"実行しているファイル"`
+	Log        string    `json:"log" help:"File on the site worker's machine with what it prints; empty for a program that was not started by muster." ja:"出力を書いた、拠点ワーカーのマシン上のファイル。musterが起動していないプログラムでは空"`
 }
 
 func started(t Target, p *found) Started {

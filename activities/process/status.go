@@ -18,19 +18,19 @@ type Status struct {
 type Await struct {
 	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to wait for." ja:"待つ対象のプログラム"`
 	State   string       `json:"state" help:"What is waited for." ja:"待つ条件" enum:"running,ended" example:"running"`
-	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must accept connections to count as running; empty asks only that it lives." default:"" example:"127.0.0.1:8080"`
-	Within  run.Duration `json:"within" help:"How long that may take." default:"30s"`
+	Listen  string       `json:"listen" reach:"host" help:"TCP address on which it must accept connections to count as running; empty asks only that it lives." ja:"稼働中とみなすために接続を受け付けるべきTCPアドレス。空なら、動いていることだけを確かめる" default:"" example:"127.0.0.1:8080"`
+	Within  run.Duration `json:"within" help:"How long that may take." ja:"待つ時間" default:"30s"`
 }
 
 // Shown is what can be seen of a process.
 type Shown struct {
-	Running    bool      `json:"running" help:"Whether the program runs; one that a signal has stopped does not."`
-	Frozen     bool      `json:"frozen" help:"Whether a signal has stopped it."`
-	PID        int       `json:"pid" help:"Process number; 0 when it is not there."`
-	StartedAt  time.Time `json:"started_at,omitzero" help:"When it was started, by the kernel's count."`
-	AgeS       float64   `json:"age_s" help:"Seconds since then."`
-	Executable string    `json:"executable" help:"File that it runs."`
-	Detail     string    `json:"detail" help:"What was seen instead, when it is not there."`
+	Running    bool      `json:"running" help:"Whether the program runs; one that a signal has stopped does not." ja:"稼働しているか。シグナルで停止中のものは含まない"`
+	Frozen     bool      `json:"frozen" help:"Whether a signal has stopped it." ja:"シグナルで停止中か"`
+	PID        int       `json:"pid" help:"Process number; 0 when it is not there." ja:"プロセス番号。なければ0"`
+	StartedAt  time.Time `json:"started_at,omitzero" help:"When it was started, by the kernel's count." ja:"起動時刻（カーネルの記録による）"`
+	AgeS       float64   `json:"age_s" help:"Seconds since then." ja:"それからの秒数"`
+	Executable string    `json:"executable" help:"File that it runs." ja:"実行しているファイル"`
+	Detail     string    `json:"detail" help:"What was seen instead, when it is not there." ja:"稼働していない場合に、代わりに確認したもの"`
 }
 
 var status = activities.Define("process.status", activities.Doc{

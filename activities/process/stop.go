@@ -15,8 +15,8 @@ import (
 // Stop is the parameters of process.stop.
 type Stop struct {
 	Process Target       `json:"process" kind:"process" example:"orders-app" help:"Program to end, with what it started." ja:"終了させるプログラム（起動した子プロセスを含む）"`
-	Grace   run.Duration `json:"grace" help:"How long it has to end by itself after it was told to (SIGTERM)." default:"10s"`
-	Force   bool         `json:"force" help:"Whether what has not ended after the grace is killed; else that is a finding." default:"true"`
+	Grace   run.Duration `json:"grace" help:"How long it has to end by itself after it was told to (SIGTERM)." ja:"終了の指示（SIGTERM）のあと、自ら終了するのを待つ時間" default:"10s"`
+	Force   bool         `json:"force" help:"Whether what has not ended after the grace is killed; else that is a finding." ja:"待っても終了しないものを強制終了するか。しない場合は指摘事項とする" default:"true"`
 }
 
 // Kill is the parameters of process.kill.
@@ -26,10 +26,10 @@ type Kill struct {
 
 // Ended is the result of both.
 type Ended struct {
-	PID       int     `json:"pid" help:"Number that the process had; 0 when it did not run."`
-	Processes int     `json:"processes" help:"How many were ended with it, itself included."`
-	Forced    bool    `json:"forced" help:"Whether any had to be killed."`
-	DurationS float64 `json:"duration_s" help:"Seconds until the last was gone."`
+	PID       int     `json:"pid" help:"Number that the process had; 0 when it did not run." ja:"プロセスの番号。動いていなかった場合は0"`
+	Processes int     `json:"processes" help:"How many were ended with it, itself included." ja:"自身を含め、終了させたプロセスの数"`
+	Forced    bool    `json:"forced" help:"Whether any had to be killed." ja:"強制終了したものがあるか"`
+	DurationS float64 `json:"duration_s" help:"Seconds until the last was gone." ja:"最後のプロセスがなくなるまでの秒数"`
 }
 
 var stop = activities.Define("process.stop", activities.Doc{

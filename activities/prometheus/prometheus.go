@@ -36,18 +36,18 @@ func Actions() []activities.Action {
 type Query struct {
 	URL    string            `json:"url" reach:"url" help:"Address of the Prometheus server." ja:"Prometheusサーバーのアドレス" example:"http://prometheus.example.com:9090"`
 	Query  string            `json:"query" help:"PromQL expression that gives an instant vector or a scalar." ja:"インスタントベクトルかスカラーを返すPromQL式" example:"sum(orders_queue_length)"`
-	Expect string            `json:"expect" over:"value,values,samples" help:"Condition over value (the first sample's), values (all) and samples (how many)." default:"samples > 0" example:"value == 0.0"`
-	Bearer activities.Secret `json:"bearer" help:"Token that the server asks for." default:""`
-	MaxAge run.Duration      `json:"max_age" help:"An older sample is a finding, since what scrapes it may be dead; of a bare selector only, a computation has no age." default:"2m"`
-	Wait   run.Duration      `json:"wait" help:"How long the condition may take to hold; 0s looks once." default:"0s"`
+	Expect string            `json:"expect" over:"value,values,samples" help:"Condition over value (the first sample's), values (all) and samples (how many)." ja:"value（最初のサンプルの値）、values（すべて）、samples（件数）に対する条件" default:"samples > 0" example:"value == 0.0"`
+	Bearer activities.Secret `json:"bearer" help:"Token that the server asks for." ja:"サーバーが求めるトークン" default:""`
+	MaxAge run.Duration      `json:"max_age" help:"An older sample is a finding, since what scrapes it may be dead; of a bare selector only, a computation has no age." ja:"収集が止まっているおそれがあるため、これより古いサンプルは指摘事項とする。単純なセレクターの場合のみ（計算結果には時刻がない）" default:"2m"`
+	Wait   run.Duration      `json:"wait" help:"How long the condition may take to hold; 0s looks once." ja:"条件を満たすまで待つ時間。0s なら一度だけ確認する" default:"0s"`
 }
 
 // Answer is its result.
 type Answer struct {
-	Value   float64   `json:"value" help:"The first sample's value; 0 without one."`
-	Values  []float64 `json:"values" help:"Every sample's value."`
-	Samples int       `json:"samples" help:"How many samples the answer has."`
-	TookS   float64   `json:"took_s" help:"Seconds until the condition held."`
+	Value   float64   `json:"value" help:"The first sample's value; 0 without one." ja:"最初のサンプルの値。なければ0"`
+	Values  []float64 `json:"values" help:"Every sample's value." ja:"すべてのサンプルの値"`
+	Samples int       `json:"samples" help:"How many samples the answer has." ja:"応答に含まれるサンプルの数"`
+	TookS   float64   `json:"took_s" help:"Seconds until the condition held." ja:"条件を満たすまでの秒数"`
 }
 
 const (

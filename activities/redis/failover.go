@@ -19,18 +19,18 @@ type Failover struct {
 	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that carry the failover out." ja:"切り替えを実行するSentinel"`
 	From     Target                   `json:"from" kind:"redis" example:"redis-osaka" help:"Master now, which is there and hands over." ja:"現在のマスター。稼働しており、役割を引き渡す側"`
 	To       Target                   `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that becomes master. The sentinels choose by replica-priority, so it has to be the only one that they can choose, or the best." ja:"マスターにするレプリカ。Sentinelは replica-priority で選ぶため、選べる唯一のものか、最優先のものとする"`
-	Others   []Target                 `json:"others" kind:"redis" help:"All other copies of the data." default:""`
-	MaxLag   run.Bytes                `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
-	Wait     run.Duration             `json:"wait" help:"How long the sentinels may take." default:"1m"`
+	Others   []Target                 `json:"others" kind:"redis" help:"All other copies of the data." ja:"データのほかの全コピー" default:""`
+	MaxLag   run.Bytes                `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." ja:"レプリカの遅れがこれを超えれば拒否する。書き込みを待たせる時間が長くなるため" default:"1MB"`
+	Wait     run.Duration             `json:"wait" help:"How long the sentinels may take." ja:"Sentinelを待つ時間" default:"1m"`
 }
 
 // FailedOver is its result.
 type FailedOver struct {
-	From      string  `json:"from" help:"The replica now."`
-	To        string  `json:"to" help:"The master now."`
-	Epoch     int64   `json:"epoch" help:"Of the sentinels' configuration that all of them have now."`
-	BlockedS  float64 `json:"blocked_s" help:"For how many seconds writes were held back, until the new master took them; 0 when it was so already."`
-	DurationS float64 `json:"duration_s" help:"The whole, until sentinels and servers agreed."`
+	From      string  `json:"from" help:"The replica now." ja:"新しいレプリカ"`
+	To        string  `json:"to" help:"The master now." ja:"新しいマスター"`
+	Epoch     int64   `json:"epoch" help:"Of the sentinels' configuration that all of them have now." ja:"全Sentinelが現在持つ設定のエポック"`
+	BlockedS  float64 `json:"blocked_s" help:"For how many seconds writes were held back, until the new master took them; 0 when it was so already." ja:"新しいマスターが書き込みを受け付けるまで、書き込みを待たせた秒数。すでに切り替わっていた場合は0"`
+	DurationS float64 `json:"duration_s" help:"The whole, until sentinels and servers agreed." ja:"Sentinelとサーバーの全体が一致するまでの秒数"`
 }
 
 const (
@@ -283,15 +283,15 @@ type WaitFailover struct {
 	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" example:"sentinels" help:"Sentinels that fail over by themselves." ja:"自動で切り替えを行うSentinel"`
 	From     Target                   `json:"from" kind:"redis" example:"redis-tokyo" help:"Master that was lost; it may be gone." ja:"失われたマスター。存在しなくてもよい"`
 	Servers  []Target                 `json:"servers" kind:"redis" example:"[redis-osaka]" help:"The other copies of the data, one of which becomes master." ja:"データのほかのコピー。いずれかをマスターにする"`
-	Wait     run.Duration             `json:"wait" help:"How long it may take, from now." default:"3m"`
+	Wait     run.Duration             `json:"wait" help:"How long it may take, from now." ja:"これから待つ時間" default:"3m"`
 }
 
 // WaitedFailover is its result.
 type WaitedFailover struct {
-	To      string   `json:"to" help:"The master now."`
-	Epoch   int64    `json:"epoch" help:"Of the sentinels' configuration that a majority has now."`
-	WaitedS float64  `json:"waited_s" help:"Seconds until it was over."`
-	Unheard []string `json:"unheard" help:"Servers that did not answer. One that hangs takes writes again when it wakes, until the sentinels see it: fence it."`
+	To      string   `json:"to" help:"The master now." ja:"新しいマスター"`
+	Epoch   int64    `json:"epoch" help:"Of the sentinels' configuration that a majority has now." ja:"過半数のSentinelが現在持つ設定のエポック"`
+	WaitedS float64  `json:"waited_s" help:"Seconds until it was over." ja:"切り替えが終わるまでの秒数"`
+	Unheard []string `json:"unheard" help:"Servers that did not answer. One that hangs takes writes again when it wakes, until the sentinels see it: fence it." ja:"応答しなかったサーバー。ハング中のものは、動き出すとSentinelが気付くまで書き込みを受け付けるため、フェンスする"`
 }
 
 func waitFailover(ctx context.Context, p WaitFailover) (WaitedFailover, error) {

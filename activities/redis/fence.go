@@ -14,18 +14,18 @@ import (
 // Fence is the parameters of redis.fence.
 type Fence struct {
 	Server  Target `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that must take no more writes." ja:"書き込みを止めるサーバー"`
-	Restart bool   `json:"restart" help:"Whether the fence has to hold after a restart with the same configuration file too; without one that the server may rewrite, that is a finding. What a restart's command line says wins over the file." default:"true"`
+	Restart bool   `json:"restart" help:"Whether the fence has to hold after a restart with the same configuration file too; without one that the server may rewrite, that is a finding. What a restart's command line says wins over the file." ja:"同じ設定ファイルでの再起動後もフェンスを保つ必要があるか。サーバーが書き換えられる設定ファイルがなければ指摘事項とする。起動時のコマンドラインの指定は設定ファイルより優先される" default:"true"`
 }
 
 // Fenced is its result.
 type Fenced struct {
-	Server  string    `json:"server" help:"The server that is fenced."`
-	Was     string    `json:"was" help:"What it was found as: master, replica, hung or down."`
-	Method  string    `json:"method" help:"How it was fenced: refusing (it runs and refuses every write), killed (it hung) or file (it was down)."`
-	Kept    bool      `json:"kept" help:"Whether its configuration file has the fence, so that a restart does too."`
-	History string    `json:"history" help:"Identifier of its history of writes; empty when it could not say."`
-	Offset  int64     `json:"offset" help:"Bytes of it that it has written, and no more; 0 when it could not say."`
-	At      time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock."`
+	Server  string    `json:"server" help:"The server that is fenced." ja:"フェンスしたサーバー"`
+	Was     string    `json:"was" help:"What it was found as: master, replica, hung or down." ja:"発見時の状態。master、replica、hung、down"`
+	Method  string    `json:"method" help:"How it was fenced: refusing (it runs and refuses every write), killed (it hung) or file (it was down)." ja:"フェンスの方法。refusing（稼働したまま全書き込みを拒否）、killed（ハングしていた）、file（停止していた）"`
+	Kept    bool      `json:"kept" help:"Whether its configuration file has the fence, so that a restart does too." ja:"フェンスが設定ファイルにも書かれ、再起動後も保たれるか"`
+	History string    `json:"history" help:"Identifier of its history of writes; empty when it could not say." ja:"書き込み履歴の識別子。確認できなければ空"`
+	Offset  int64     `json:"offset" help:"Bytes of it that it has written, and no more; 0 when it could not say." ja:"その履歴に書き込んだバイト数。これ以上は書き込まない。確認できなければ0"`
+	At      time.Time `json:"at" help:"From when it provably took no writes, on the worker's clock." ja:"書き込みがないことを確認した時刻（ワーカーの時計）"`
 }
 
 func fence(ctx context.Context, p Fence) (Fenced, error) {
@@ -203,15 +203,15 @@ func lookFencedHere(ctx context.Context, p Fence) (activities.Seen, error) {
 // Unfence is the parameters of redis.unfence.
 type Unfence struct {
 	Server Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー"`
-	Others []Target     `json:"others" kind:"redis" help:"Servers of the same data; refused when one of them takes writes or can't say." default:""`
-	Wait   run.Duration `json:"wait" help:"How long the server may take to answer, when it was just started." default:"1m"`
+	Others []Target     `json:"others" kind:"redis" help:"Servers of the same data; refused when one of them takes writes or can't say." ja:"同じデータのほかのサーバー。書き込みを受け付けているか、確認できないものがあれば拒否する" default:""`
+	Wait   run.Duration `json:"wait" help:"How long the server may take to answer, when it was just started." ja:"起動直後の場合に、サーバーの応答を待つ時間" default:"1m"`
 }
 
 // Unfenced is its result.
 type Unfenced struct {
-	Server      string `json:"server" help:"The server without a fence."`
-	Role        string `json:"role" help:"master or replica."`
-	MinReplicas int64  `json:"min_replicas" help:"How many replicas it needs to take a write, as before the fence."`
+	Server      string `json:"server" help:"The server without a fence." ja:"フェンスを外したサーバー"`
+	Role        string `json:"role" help:"master or replica." ja:"master または replica"`
+	MinReplicas int64  `json:"min_replicas" help:"How many replicas it needs to take a write, as before the fence." ja:"書き込みを受け付けるために必要なレプリカ数。フェンス前と同じ"`
 }
 
 func unfence(ctx context.Context, p Unfence) (Unfenced, error) {

@@ -15,20 +15,20 @@ import (
 // Promote is the parameters of redis.promote.
 type Promote struct {
 	Server      Target       `json:"server" kind:"redis" example:"redis-osaka" help:"Replica that becomes master." ja:"マスターにするレプリカ"`
-	MaxLag      run.Bytes    `json:"max_lag" help:"Refuse when it is known to have applied less than this of what the old master wrote." default:"0B"`
-	MaxLinkDown run.Duration `json:"max_link_down" help:"Refuse when its link to the old master has been down for longer and the old master can't say any more how far it had written: nobody knows then what is missing. Leave room for the time that people take." default:"30m"`
-	Wait        run.Duration `json:"wait" help:"How long the promotion may take." default:"30s"`
+	MaxLag      run.Bytes    `json:"max_lag" help:"Refuse when it is known to have applied less than this of what the old master wrote." ja:"旧マスターの書き込みのうち、未適用とわかっている量がこれを超えれば拒否する" default:"0B"`
+	MaxLinkDown run.Duration `json:"max_link_down" help:"Refuse when its link to the old master has been down for longer and the old master can't say any more how far it had written: nobody knows then what is missing. Leave room for the time that people take." ja:"旧マスターとの接続がこれより長く切れており、旧マスターが書き込み済みの量を答えられない場合に拒否する（不足分が誰にもわからないため）。人の対応にかかる時間を見込む" default:"30m"`
+	Wait        run.Duration `json:"wait" help:"How long the promotion may take." ja:"昇格を待つ時間" default:"30s"`
 }
 
 // Promoted is its result.
 type Promoted struct {
-	Server    string  `json:"server" help:"The new master."`
-	History   string  `json:"history" help:"Identifier of the history of writes that it begins."`
-	Offset    int64   `json:"offset" help:"Bytes of it written."`
-	LagBytes  int64   `json:"lag_bytes" help:"What it had not applied of the old master's writes; 0 too when lag_known is false."`
-	LagKnown  bool    `json:"lag_known" help:"Whether the old master itself could still say how far it had written."`
-	LinkDownS float64 `json:"link_down_s" help:"For how many seconds its link to the old master had been down."`
-	Kept      bool    `json:"kept" help:"Whether its configuration file has the change; without, a restart may make it a replica again."`
+	Server    string  `json:"server" help:"The new master." ja:"新しいマスター"`
+	History   string  `json:"history" help:"Identifier of the history of writes that it begins." ja:"新たに始まる書き込み履歴の識別子"`
+	Offset    int64   `json:"offset" help:"Bytes of it written." ja:"その履歴に書き込んだバイト数"`
+	LagBytes  int64   `json:"lag_bytes" help:"What it had not applied of the old master's writes; 0 too when lag_known is false." ja:"旧マスターの書き込みのうち未適用だった量。lag_known が false の場合も0"`
+	LagKnown  bool    `json:"lag_known" help:"Whether the old master itself could still say how far it had written." ja:"旧マスター自身が書き込み済みの量を答えられたか"`
+	LinkDownS float64 `json:"link_down_s" help:"For how many seconds its link to the old master had been down." ja:"旧マスターとの接続が切れていた秒数"`
+	Kept      bool    `json:"kept" help:"Whether its configuration file has the change; without, a restart may make it a replica again." ja:"変更が設定ファイルにも書かれているか。なければ、再起動でレプリカに戻ることがある"`
 }
 
 func promote(ctx context.Context, p Promote) (Promoted, error) {
@@ -209,14 +209,14 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 type CaughtUp struct {
 	Server Target       `json:"server" kind:"redis" example:"redis-osaka" help:"Replica." ja:"レプリカ"`
 	Follow Target       `json:"follow" kind:"redis" example:"redis-tokyo" help:"Master that it follows." ja:"追随しているマスター"`
-	Limit  run.Bytes    `json:"limit" help:"Lag that is small enough. Under writes 0B may never be seen." default:"1MB"`
-	Wait   run.Duration `json:"wait" help:"How long it may take." default:"10m"`
+	Limit  run.Bytes    `json:"limit" help:"Lag that is small enough. Under writes 0B may never be seen." ja:"十分に小さいとみなす遅れ。書き込みが続く間は 0B にならないことがある" default:"1MB"`
+	Wait   run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"10m"`
 }
 
 // Lag is its result.
 type Lag struct {
-	Server   string `json:"server" help:"The replica."`
-	LagBytes int64  `json:"lag_bytes" help:"What it had not applied when the limit was met."`
+	Server   string `json:"server" help:"The replica." ja:"レプリカ"`
+	LagBytes int64  `json:"lag_bytes" help:"What it had not applied when the limit was met." ja:"条件を満たしたときに未適用だった量"`
 }
 
 func waitCaughtUp(ctx context.Context, p CaughtUp) (Lag, error) {

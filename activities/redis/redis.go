@@ -18,8 +18,8 @@ import (
 func TargetKinds() []activities.TargetKind {
 	return []activities.TargetKind{
 		activities.DefineTarget[redislink.Server]("redis",
-			"A Redis or Valkey server, 6.2 or later, that replicates or is alone. Its user may run INFO, CONFIG, CLIENT, REPLICAOF and SETRANGE on muster:*."),
-		activities.DefineTarget[redislink.Sentinel]("sentinel", "The sentinels that watch one master."),
+			plan.Text{EN: "A Redis or Valkey server, 6.2 or later, that replicates or is alone. Its user may run INFO, CONFIG, CLIENT, REPLICAOF and SETRANGE on muster:*.", JA: "RedisまたはValkeyのサーバー（6.2以降。レプリケーション構成でも単独でもよい）。ユーザーには INFO、CONFIG、CLIENT、REPLICAOF と、muster:* への SETRANGE を許可する。"}),
+		activities.DefineTarget[redislink.Sentinel]("sentinel", plan.Text{EN: "The sentinels that watch one master.", JA: "1つのマスターを監視するSentinel。"}),
 	}
 }
 

@@ -16,19 +16,19 @@ import (
 type Rejoin struct {
 	Server  Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server that becomes a replica. It runs, fenced or not; one that was fenced while it was down is started first." ja:"レプリカにするサーバー。稼働している必要がある（フェンスの有無は問わない）。停止中にフェンスされたものは先に起動する"`
 	Follow  Target       `json:"follow" kind:"redis" example:"redis-osaka" help:"Master that it will follow, at the address in the estate." ja:"追随先となるマスター（構成台帳のアドレス）"`
-	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written, and what the server holds when the master to follow holds nothing." default:"false"`
-	Restart bool         `json:"restart" help:"Whether it has to follow after a restart with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." default:"true"`
-	Wait    run.Duration `json:"wait" help:"How long it may take until it follows." default:"10m"`
+	Discard bool         `json:"discard" help:"Allow throwing away what a master that takes writes has written, and what the server holds when the master to follow holds nothing." ja:"書き込みを受け付けているマスターが書いたものと、追随先のマスターが空の場合にこのサーバーが持つデータを破棄してよい" default:"false"`
+	Restart bool         `json:"restart" help:"Whether it has to follow after a restart with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." ja:"同じ設定ファイルでの再起動後も追随する必要があるか。設定ファイルのないサーバーは拒否し、書き換えられない場合は指摘事項とする" default:"true"`
+	Wait    run.Duration `json:"wait" help:"How long it may take until it follows." ja:"追随が始まるまで待つ時間" default:"10m"`
 }
 
 // Rejoined is its result.
 type Rejoined struct {
-	Server    string  `json:"server" help:"The new replica."`
-	Follow    string  `json:"follow" help:"The master it follows."`
-	Method    string  `json:"method" help:"partial (its data fitted), full (it was sent a whole copy) or none (it followed already)."`
-	DurationS float64 `json:"duration_s" help:"Seconds until its link was up."`
-	Fenced    bool    `json:"fenced" help:"Whether a fence was taken off; a replica refuses writes without."`
-	Kept      bool    `json:"kept" help:"Whether its configuration file says so too; without, a restart may make it a second master."`
+	Server    string  `json:"server" help:"The new replica." ja:"新しいレプリカ"`
+	Follow    string  `json:"follow" help:"The master it follows." ja:"追随先のマスター"`
+	Method    string  `json:"method" help:"partial (its data fitted), full (it was sent a whole copy) or none (it followed already)." ja:"partial（データがそのまま使えた）、full（全体のコピーを受け取った）、none（すでに追随していた）のいずれか"`
+	DurationS float64 `json:"duration_s" help:"Seconds until its link was up." ja:"接続が確立するまでの秒数"`
+	Fenced    bool    `json:"fenced" help:"Whether a fence was taken off; a replica refuses writes without." ja:"フェンスを外したか。レプリカはフェンスがなくても書き込みを拒否する"`
+	Kept      bool    `json:"kept" help:"Whether its configuration file says so too; without, a restart may make it a second master." ja:"設定ファイルにも書かれているか。なければ、再起動で2台目のマスターになることがある"`
 }
 
 func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {

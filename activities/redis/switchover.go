@@ -15,18 +15,18 @@ import (
 type Switchover struct {
 	From    Target       `json:"from" kind:"redis" example:"redis-osaka" help:"Master now." ja:"現在のマスター"`
 	To      Target       `json:"to" kind:"redis" example:"redis-tokyo" help:"Replica that follows it and becomes master." ja:"追随しており、マスターにするレプリカ"`
-	MaxLag  run.Bytes    `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." default:"1MB"`
-	Restart bool         `json:"restart" help:"Whether it has to hold after a restart of the old master with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." default:"true"`
-	Wait    run.Duration `json:"wait" help:"How long it may take." default:"30s"`
+	MaxLag  run.Bytes    `json:"max_lag" help:"Refuse when the replica is further behind: writes would be held back for longer." ja:"レプリカの遅れがこれを超えれば拒否する。書き込みを待たせる時間が長くなるため" default:"1MB"`
+	Restart bool         `json:"restart" help:"Whether it has to hold after a restart of the old master with the same configuration file too; a server without one is refused, and one that it may not rewrite is a finding." ja:"旧マスターが同じ設定ファイルで再起動しても保つ必要があるか。設定ファイルのないサーバーは拒否し、書き換えられない場合は指摘事項とする" default:"true"`
+	Wait    run.Duration `json:"wait" help:"How long it may take." ja:"待つ時間" default:"30s"`
 }
 
 // Switched is its result.
 type Switched struct {
-	From      string  `json:"from" help:"The replica now."`
-	To        string  `json:"to" help:"The master now."`
-	BlockedS  float64 `json:"blocked_s" help:"Seconds from the order until the new master took writes; 0 when it was so already."`
-	DurationS float64 `json:"duration_s" help:"The whole, until the old master follows the new one."`
-	Kept      bool    `json:"kept" help:"Whether both configuration files have the change."`
+	From      string  `json:"from" help:"The replica now." ja:"新しいレプリカ"`
+	To        string  `json:"to" help:"The master now." ja:"新しいマスター"`
+	BlockedS  float64 `json:"blocked_s" help:"Seconds from the order until the new master took writes; 0 when it was so already." ja:"指示から、新しいマスターが書き込みを受け付けるまでの秒数。すでに切り替わっていた場合は0"`
+	DurationS float64 `json:"duration_s" help:"The whole, until the old master follows the new one." ja:"旧マスターが新しいマスターに追随するまでの全体の秒数"`
+	Kept      bool    `json:"kept" help:"Whether both configuration files have the change." ja:"変更が両方の設定ファイルに書かれているか"`
 }
 
 // switchover has the master hand over: it holds writes back until the replica has them

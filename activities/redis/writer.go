@@ -15,21 +15,21 @@ import (
 // SingleWriter is the parameters of redis.single_writer.
 type SingleWriter struct {
 	Servers  []Target                 `json:"servers" kind:"redis" example:"[redis-tokyo, redis-osaka]" help:"All copies of the data." ja:"データの全コピー"`
-	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" help:"Sentinels that have to name that server too; empty asks none." default:""`
-	Expect   string                   `json:"expect" help:"Name of the server that should be the writer; empty is any of them." default:""`
-	Wait     run.Duration             `json:"wait" help:"How long to go on asking while there is no clear answer." default:"10s"`
+	Sentinel redislink.SentinelTarget `json:"sentinel" kind:"sentinel" help:"Sentinels that have to name that server too; empty asks none." ja:"同じサーバーをマスターとして答えるべきSentinel。空なら尋ねない" default:""`
+	Expect   string                   `json:"expect" help:"Name of the server that should be the writer; empty is any of them." ja:"書き込みを受け付けるべきサーバーの名前。空ならいずれでもよい" default:""`
+	Wait     run.Duration             `json:"wait" help:"How long to go on asking while there is no clear answer." ja:"明確な応答がない間、問い合わせ続ける時間" default:"10s"`
 }
 
 // Writers is its result.
 type Writers struct {
-	Writer  string   `json:"writer" help:"The one server that takes writes."`
-	Servers []Writes `json:"servers" help:"What each server did with a write."`
+	Writer  string   `json:"writer" help:"The one server that takes writes." ja:"書き込みを受け付ける唯一のサーバー"`
+	Servers []Writes `json:"servers" help:"What each server did with a write." ja:"書き込みに対する各サーバーの応答"`
 }
 
 // Writes is what a server did with a write.
 type Writes struct {
-	Server string `json:"server" help:"The server."`
-	State  string `json:"state" help:"writes, read-only, fenced, no-replicas (refuses until a replica connects), refuses (for a reason of its own) or down."`
+	Server string `json:"server" help:"The server." ja:"サーバー"`
+	State  string `json:"state" help:"writes, read-only, fenced, no-replicas (refuses until a replica connects), refuses (for a reason of its own) or down." ja:"writes、read-only、fenced、no-replicas（レプリカが接続するまで拒否）、refuses（サーバー側の理由で拒否）、down のいずれか"`
 }
 
 // singleWriter attempts a write on every server. A server that doesn't answer is never

@@ -17,7 +17,7 @@ func Actions() []activities.Action { return []activities.Action{step, breakIt, r
 
 // TargetKinds lists the family's kind of target.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[simworld.Service]("sim", "A simulated service: up or down, as files say.")}
+	return []activities.TargetKind{activities.DefineTarget[simworld.Service]("sim", plan.Text{EN: "A simulated service: up or down, as files say.", JA: "模擬サービス。稼働か停止かはファイルで決まる。"})}
 }
 
 type service = activities.Target[simworld.Service]
@@ -30,12 +30,12 @@ type OfService struct {
 // Status is the parameters of sim.status.
 type Status struct {
 	Service service `json:"service" kind:"sim" help:"Simulated service." ja:"模擬サービス" example:"web"`
-	Expect  string  `json:"expect" help:"State that it must be in." default:"any" enum:"any,up,down"`
+	Expect  string  `json:"expect" help:"State that it must be in." ja:"あるべき状態" default:"any" enum:"any,up,down"`
 }
 
 // State is what a service's files say.
 type State struct {
-	State string `json:"state" help:"up or down."`
+	State string `json:"state" help:"up or down." ja:"up または down"`
 }
 
 var breakIt = activities.Define("sim.break", activities.Doc{

@@ -18,22 +18,22 @@ import (
 // Step is the parameters of sim.step. Its effect is a file named after the run and the
 // step; effects.log in the same folder gets a line for each time it was done.
 type Step struct {
-	Dir          string       `json:"dir" reach:"path" help:"Folder on the site worker's machine that holds the effects; it is made when it is missing. Empty: no effect is left, and nothing can be looked at." default:"" example:"/var/lib/muster/sim"`
-	BlockFor     run.Duration `json:"block_for" help:"How long it takes before its effect." default:"0s"`
-	BlockAfter   run.Duration `json:"block_after" help:"How long it takes between its effect and its answer." default:"0s"`
-	FailWith     string       `json:"fail_with" help:"How it fails, before its effect." default:"none" enum:"none,finding,refused,error,panic"`
-	FailAttempts int          `json:"fail_attempts" help:"How many attempts fail before one works; 0 fails every one. It is counted in dir." default:"0"`
-	LoseAck      bool         `json:"lose_ack" help:"Have the effect and then fail, as if the answer had been lost." default:"false"`
-	Hide         bool         `json:"hide" help:"Once an attempt was made, its look can't tell whether the goal holds." default:"false"`
-	StandsFor    run.Duration `json:"stands_for" help:"How long the real thing would take, for drills whose time is compressed. It is returned, so that pass criteria can count it, and is never measured." default:"0s"`
-	Output       any          `json:"output" help:"What it returns as value." default:""`
+	Dir          string       `json:"dir" reach:"path" help:"Folder on the site worker's machine that holds the effects; it is made when it is missing. Empty: no effect is left, and nothing can be looked at." ja:"作用の跡を残す、拠点ワーカーのマシン上のフォルダー。なければ作成する。空なら跡を残さず、事後の確認もできない" default:"" example:"/var/lib/muster/sim"`
+	BlockFor     run.Duration `json:"block_for" help:"How long it takes before its effect." ja:"作用の前にかかる時間" default:"0s"`
+	BlockAfter   run.Duration `json:"block_after" help:"How long it takes between its effect and its answer." ja:"作用から応答までにかかる時間" default:"0s"`
+	FailWith     string       `json:"fail_with" help:"How it fails, before its effect." ja:"作用の前に起こす失敗の種類" default:"none" enum:"none,finding,refused,error,panic"`
+	FailAttempts int          `json:"fail_attempts" help:"How many attempts fail before one works; 0 fails every one. It is counted in dir." ja:"成功するまでに失敗する試行の回数。0 なら毎回失敗する。dir で数える" default:"0"`
+	LoseAck      bool         `json:"lose_ack" help:"Have the effect and then fail, as if the answer had been lost." ja:"作用を及ぼしたあと、応答が失われたように失敗する" default:"false"`
+	Hide         bool         `json:"hide" help:"Once an attempt was made, its look can't tell whether the goal holds." ja:"試行のあとは、確認しても目標の状態かどうか判断できないようにする" default:"false"`
+	StandsFor    run.Duration `json:"stands_for" help:"How long the real thing would take, for drills whose time is compressed. It is returned, so that pass criteria can count it, and is never measured." ja:"実際の作業にかかる時間。時間を圧縮した訓練で使う。合格基準で数えられるよう戻り値に含めるが、計測値とはしない" default:"0s"`
+	Output       any          `json:"output" help:"What it returns as value." ja:"value として返す値" default:""`
 }
 
 // Stepped is what sim.step returns.
 type Stepped struct {
-	Value      any     `json:"value" help:"What the parameter output said."`
-	Times      int     `json:"times" help:"How often the effect was had, by this run and step."`
-	StandsForS float64 `json:"stands_for_s" help:"What the parameter stands_for said, in seconds: simulated, not measured."`
+	Value      any     `json:"value" help:"What the parameter output said." ja:"パラメーター output の値"`
+	Times      int     `json:"times" help:"How often the effect was had, by this run and step." ja:"この実施のこのステップが作用を及ぼした回数"`
+	StandsForS float64 `json:"stands_for_s" help:"What the parameter stands_for said, in seconds: simulated, not measured." ja:"パラメーター stands_for の値（秒）。模擬であり、計測値ではない"`
 }
 
 var step = activities.Define("sim.step", activities.Doc{

@@ -17,16 +17,16 @@ import (
 // Exec is the parameters of sql.exec.
 type Exec struct {
 	Server    pglink.Target `json:"server" kind:"postgres" help:"Server to change." ja:"変更するサーバー"`
-	Database  string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
+	Database  string        `json:"database" help:"Database; empty is the server's own choice in the estate." ja:"データベース。空なら構成台帳のサーバーの指定" default:""`
 	Statement string        `json:"statement" help:"One statement; $1, $2 stand for args." ja:"文1つ。$1、$2 は args の値" example:"UPDATE settings SET read_only = false"`
-	Args      []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
-	Look      string        `json:"look_sql" help:"Query whose first column of its one row is true when the goal holds; without it a lost answer has to be settled by a person." default:"" example:"SELECT NOT read_only FROM settings"`
+	Args      []any         `json:"args" help:"Values for $1, $2 and so on." ja:"$1、$2 などの値" default:""`
+	Look      string        `json:"look_sql" help:"Query whose first column of its one row is true when the goal holds; without it a lost answer has to be settled by a person." ja:"目標の状態なら1行目の1列目が真となる問い合わせ（結果は1行）。なければ、応答が失われたときに人が判断する" default:"" example:"SELECT NOT read_only FROM settings"`
 }
 
 // Executed is what sql.exec did.
 type Executed struct {
-	RowsAffected int64  `json:"rows_affected" help:"Rows that the statement changed."`
-	Command      string `json:"command" help:"What the server calls it, such as UPDATE 3."`
+	RowsAffected int64  `json:"rows_affected" help:"Rows that the statement changed." ja:"文が変更した行数"`
+	Command      string `json:"command" help:"What the server calls it, such as UPDATE 3." ja:"サーバーが返すコマンドの表示。UPDATE 3 など"`
 }
 
 var execute = activities.Define("sql.exec", activities.Doc{

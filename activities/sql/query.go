@@ -14,18 +14,18 @@ import (
 // Query is the parameters of sql.query.
 type Query struct {
 	Server   pglink.Target `json:"server" kind:"postgres" help:"Server to ask." ja:"問い合わせるサーバー"`
-	Database string        `json:"database" help:"Database; empty is the server's own choice in the estate." default:""`
+	Database string        `json:"database" help:"Database; empty is the server's own choice in the estate." ja:"データベース。空なら構成台帳のサーバーの指定" default:""`
 	Query    string        `json:"query" help:"One statement that reads; $1, $2 stand for args." ja:"参照のみの文1つ。$1、$2 は args の値" example:"SELECT count(*) AS n FROM orders"`
-	Args     []any         `json:"args" help:"Values for $1, $2 and so on." default:""`
-	Expect   string        `json:"expect" over:"rows,count" help:"Condition over rows and count, such as rows[0].n > 0." default:"" example:"rows[0].n > 0"`
-	MaxRows  int           `json:"max_rows" help:"How many rows are read at most." default:"1000"`
+	Args     []any         `json:"args" help:"Values for $1, $2 and so on." ja:"$1、$2 などの値" default:""`
+	Expect   string        `json:"expect" over:"rows,count" help:"Condition over rows and count, such as rows[0].n > 0." ja:"rows と count に対する条件。rows[0].n > 0 など" default:"" example:"rows[0].n > 0"`
+	MaxRows  int           `json:"max_rows" help:"How many rows are read at most." ja:"読み取る行数の上限" default:"1000"`
 }
 
 // Rows is what a query returned.
 type Rows struct {
-	Rows  []map[string]any `json:"rows" help:"Rows, each a map of column to value; numbers, truth values and JSON keep their type, all else is text."`
-	Count int              `json:"count" help:"How many rows are in rows."`
-	More  bool             `json:"more" help:"Whether there were more than max_rows."`
+	Rows  []map[string]any `json:"rows" help:"Rows, each a map of column to value; numbers, truth values and JSON keep their type, all else is text." ja:"行。それぞれ列名から値への対応。数値・真偽値・JSONは型を保ち、それ以外は文字列"`
+	Count int              `json:"count" help:"How many rows are in rows." ja:"rows の行数"`
+	More  bool             `json:"more" help:"Whether there were more than max_rows." ja:"max_rows を超える行があったか"`
 }
 
 var query = activities.Define("sql.query", activities.Doc{

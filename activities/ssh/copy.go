@@ -22,17 +22,17 @@ import (
 // Copy is the parameters of ssh.copy.
 type Copy struct {
 	Host Target `json:"host" kind:"ssh" example:"app1" help:"Host that gets the file." ja:"ファイルの送信先ホスト"`
-	From string `json:"from" reach:"path" help:"File on the site worker's machine; empty takes text." default:"" example:"/srv/releases/orders.conf"`
-	Text string `json:"text" help:"The file's content, when from is empty." default:""`
+	From string `json:"from" reach:"path" help:"File on the site worker's machine; empty takes text." ja:"拠点ワーカーのマシン上のファイル。空なら text を使う" default:"" example:"/srv/releases/orders.conf"`
+	Text string `json:"text" help:"The file's content, when from is empty." ja:"from が空の場合のファイルの内容" default:""`
 	To   string `json:"to" help:"Absolute path on the host; its folder must be there." ja:"ホスト上の絶対パス。親フォルダーは存在している必要がある" example:"/etc/orders/orders.conf"`
-	Mode string `json:"mode" help:"Permissions, octal, in quotes." default:"0644" example:"\"0644\""`
+	Mode string `json:"mode" help:"Permissions, octal, in quotes." ja:"パーミッション（8進数。引用符で囲む）" default:"0644" example:"\"0644\""`
 }
 
 // Copied is its result.
 type Copied struct {
-	Path   string `json:"path" help:"The file on the host."`
-	Bytes  int64  `json:"bytes" help:"Its size."`
-	SHA256 string `json:"sha256" help:"Digest of its content, read back."`
+	Path   string `json:"path" help:"The file on the host." ja:"ホスト上のファイル"`
+	Bytes  int64  `json:"bytes" help:"Its size." ja:"大きさ"`
+	SHA256 string `json:"sha256" help:"Digest of its content, read back." ja:"読み戻した内容のダイジェスト"`
 }
 
 // source is what is to be copied; its digest is what the goal is held against.

@@ -20,12 +20,12 @@ import (
 // Host is a target of kind "ssh".
 type Host struct {
 	Host       string            `json:"host" reach:"host" help:"Address of the host, as the site workers reach it." ja:"拠点ワーカーから見たホストのアドレス"`
-	Port       int               `json:"port" reach:"port" help:"Port of its SSH server." default:"22"`
+	Port       int               `json:"port" reach:"port" help:"Port of its SSH server." ja:"SSHサーバーのポート" default:"22"`
 	User       string            `json:"user" help:"User to log in as." ja:"ログインするユーザー"`
 	HostKey    string            `json:"host_key" help:"The host's public key, as in ssh_host_ed25519_key.pub; any other is refused." ja:"ホストの公開鍵（ssh_host_ed25519_key.pub など）。ほかの鍵は拒否する" example:"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA..."`
-	Key        activities.Secret `json:"key" help:"Private key of the user; empty asks the agent at SSH_AUTH_SOCK." default:""`
-	Passphrase activities.Secret `json:"passphrase" help:"Passphrase of the key, when it has one." default:""`
-	Within     run.Duration      `json:"connect_timeout" help:"How long connecting and logging in may take together." default:"10s"`
+	Key        activities.Secret `json:"key" help:"Private key of the user; empty asks the agent at SSH_AUTH_SOCK." ja:"ユーザーの秘密鍵。空なら SSH_AUTH_SOCK のエージェントを使う" default:""`
+	Passphrase activities.Secret `json:"passphrase" help:"Passphrase of the key, when it has one." ja:"秘密鍵のパスフレーズ。ある場合に指定する" default:""`
+	Within     run.Duration      `json:"connect_timeout" help:"How long connecting and logging in may take together." ja:"接続とログインを合わせて待つ時間" default:"10s"`
 }
 
 // Target is a parameter that names one.

@@ -23,7 +23,7 @@ import (
 
 // TargetKinds declares what the estate may hold for this family.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Host]("ssh", "A host that is reached over SSH.")}
+	return []activities.TargetKind{activities.DefineTarget[Host]("ssh", plan.Text{EN: "A host that is reached over SSH.", JA: "SSHで接続するホスト。"})}
 }
 
 // Actions lists the family's actions.
@@ -59,11 +59,11 @@ func ready(ctx context.Context, t Target) ([]plan.Text, error) {
 // Command is what is run on a host.
 type Command struct {
 	Host    Target            `json:"host" kind:"ssh" example:"app1" help:"Where it runs." ja:"実行する場所"`
-	Env     map[string]string `json:"env" help:"Environment variables, besides the user's own and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." default:""`
-	Stdin   string            `json:"stdin" help:"Text on the program's standard input." default:""`
-	Expect  []int             `json:"expect" help:"Exit codes that mean success." default:"[0]"`
-	Parse   string            `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." default:"none" enum:"none,json,lines"`
-	Results map[string]string `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." default:"" example:"{status: exit_code}"`
+	Env     map[string]string `json:"env" help:"Environment variables, besides the user's own and MUSTER_RUN, MUSTER_KIND, MUSTER_DEPTH, MUSTER_STEP and MUSTER_EFFECT_KEY." ja:"環境変数。ほかにユーザー自身のものと MUSTER_RUN、MUSTER_KIND、MUSTER_DEPTH、MUSTER_STEP、MUSTER_EFFECT_KEY を渡す" default:""`
+	Stdin   string            `json:"stdin" help:"Text on the program's standard input." ja:"プログラムの標準入力に渡す文字列" default:""`
+	Expect  []int             `json:"expect" help:"Exit codes that mean success." ja:"成功とみなす終了コード" default:"[0]"`
+	Parse   string            `json:"parse" help:"How standard output is read: json fills the output json, lines the output lines." ja:"標準出力の読み方。json は出力 json に、lines は出力 lines に入れる" default:"none" enum:"none,json,lines"`
+	Results map[string]string `json:"results" gives:"json,lines,stdout,stderr,exit_code" help:"Named results, each an expression over json, lines, stdout, stderr and exit_code; int(), double(), string() and bool() give them a type that is checked with the files." ja:"名前を付けた結果。json、lines、stdout、stderr、exit_code を使う式で書く。int()、double()、string()、bool() で付けた型は計画ファイルの検査で確かめる" default:"" example:"{status: exit_code}"`
 }
 
 // Outcome is how a program ended.
@@ -71,7 +71,7 @@ type Outcome = execresult.Outcome
 
 // Check is the parameters of ssh.check.
 type Check struct {
-	Argv []string `json:"argv" help:"Program and its arguments, one item each; empty only logs in." default:"[]" example:"[systemctl, is-active, orders]"`
+	Argv []string `json:"argv" help:"Program and its arguments, one item each; empty only logs in." ja:"プログラムと引数。1項目ずつ書く。空ならログインだけを確かめる" default:"[]" example:"[systemctl, is-active, orders]"`
 	Command
 }
 
@@ -91,7 +91,7 @@ func check(ctx context.Context, p Check) (Outcome, error) {
 type Run struct {
 	Argv []string `json:"argv" help:"Program and its arguments, one item each." ja:"プログラムと引数。1項目ずつ書く" example:"[/opt/orders/bin/traffic, --to, osaka]"`
 	Command
-	Look []string `json:"look" help:"Program on the host that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
+	Look []string `json:"look" help:"Program on the host that only looks, with its arguments: exit code 0 when the goal holds, 1 when it does not, any other when it can't tell. Without it a lost answer has to be settled by a person." ja:"ホスト上で確認だけを行うプログラムと引数。目標の状態なら終了コード0、そうでなければ1、判断できなければそれ以外を返す。なければ、応答が失われたときに人が判断する" default:"" example:"[/opt/orders/bin/traffic, --is, osaka]"`
 }
 
 func execute(ctx context.Context, p Run) (Outcome, error) {

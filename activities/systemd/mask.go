@@ -14,9 +14,9 @@ import (
 // Mask is the parameters of systemd.mask.
 type Mask struct {
 	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit that nothing may start any more." ja:"起動を禁止するユニット"`
-	Dependants []string     `json:"dependants" help:"Units that need it and go down with it, as for systemd.stop." default:"" example:"[orders-web.service]"`
-	Reboot     bool         `json:"until_reboot" help:"Whether the mask ends when the machine starts anew. A fence must outlive that." default:"false"`
-	Within     run.Duration `json:"within" help:"How long its stop may take." default:"2m"`
+	Dependants []string     `json:"dependants" help:"Units that need it and go down with it, as for systemd.stop." ja:"このユニットを必要とし、ともに停止するユニット。systemd.stop と同じ" default:"" example:"[orders-web.service]"`
+	Reboot     bool         `json:"until_reboot" help:"Whether the mask ends when the machine starts anew. A fence must outlive that." ja:"マシンの再起動でマスクが解けるようにするか。フェンスは再起動後も残る必要がある" default:"false"`
+	Within     run.Duration `json:"within" help:"How long its stop may take." ja:"停止を待つ時間" default:"2m"`
 }
 
 func (p Mask) target() Target { return p.Unit }

@@ -19,7 +19,7 @@ func (p Restart) target() Target { return p.Unit }
 
 // Restarted is its result.
 type Restarted struct {
-	Before string `json:"before" help:"The invocation that was replaced."`
+	Before string `json:"before" help:"The invocation that was replaced." ja:"置き換えた起動の識別子"`
 	State
 }
 

@@ -12,15 +12,15 @@ import (
 
 // Until is what a unit must have been seen to do before it counts as active.
 type Until struct {
-	Steady run.Duration `json:"steady" help:"How long it must stay active without a break, as one and the same start of it." default:"2s"`
-	Within run.Duration `json:"within" help:"How long that may take together." default:"2m"`
-	Exited bool         `json:"exited" help:"Whether a service counts that is active without a process (active, exited), as those do that only set something up." default:"false"`
+	Steady run.Duration `json:"steady" help:"How long it must stay active without a break, as one and the same start of it." ja:"同じ1回の起動のまま、途切れず稼働し続けるべき時間" default:"2s"`
+	Within run.Duration `json:"within" help:"How long that may take together." ja:"全体で待つ時間" default:"2m"`
+	Exited bool         `json:"exited" help:"Whether a service counts that is active without a process (active, exited), as those do that only set something up." ja:"プロセスのない稼働状態（active, exited）を認めるか。設定だけを行うサービスが該当する" default:"false"`
 }
 
 // Start is the parameters of systemd.start.
 type Start struct {
 	Unit       Target   `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to start." ja:"起動するユニット"`
-	Dependants []string `json:"dependants" help:"Units that are started after it, by their full names. An undo of systemd.stop or systemd.mask starts what that took down, named or not." default:"" example:"[orders-web.service]"`
+	Dependants []string `json:"dependants" help:"Units that are started after it, by their full names. An undo of systemd.stop or systemd.mask starts what that took down, named or not." ja:"続けて起動するユニット（完全な名前）。systemd.stop や systemd.mask の取り消しでは、ここになくても、そのとき停止したものを起動する" default:"" example:"[orders-web.service]"`
 	Until
 }
 

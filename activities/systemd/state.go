@@ -15,17 +15,17 @@ import (
 
 // State is a unit as systemd shows it.
 type State struct {
-	Load       string    `json:"load_state" help:"loaded, masked, not-found, bad-setting or error."`
-	Active     string    `json:"active_state" help:"active, inactive, failed, activating, deactivating, reloading."`
-	Sub        string    `json:"sub_state" help:"The finer state of its kind: running, exited, listening, auto-restart, ..."`
-	Result     string    `json:"result" help:"How it last ended: success, exit-code, signal, timeout, start-limit-hit, ...; empty where its kind has none."`
-	Invocation string    `json:"invocation" help:"systemd's ID of this one start of it; empty before the first."`
-	Since      time.Time `json:"active_since,omitzero" help:"When it last became active."`
-	MainPID    int       `json:"main_pid" help:"Number of its main process; 0 when there is none."`
-	ExitStatus int       `json:"exit_status" help:"Exit status or signal of its last main process that ended."`
-	Restarts   int       `json:"restarts" help:"How often Restart= has started it again since it was last started by hand."`
-	File       string    `json:"unit_file_state" help:"enabled, disabled, static, masked, masked-runtime, ...: whether it comes back when the machine starts."`
-	BackBy     []string  `json:"back_by" help:"Active sockets, timers, paths and units that would start it again when it is stopped."`
+	Load       string    `json:"load_state" help:"loaded, masked, not-found, bad-setting or error." ja:"loaded、masked、not-found、bad-setting、error のいずれか"`
+	Active     string    `json:"active_state" help:"active, inactive, failed, activating, deactivating, reloading." ja:"active、inactive、failed、activating、deactivating、reloading のいずれか"`
+	Sub        string    `json:"sub_state" help:"The finer state of its kind: running, exited, listening, auto-restart, ..." ja:"種類ごとの詳しい状態。running、exited、listening、auto-restart など"`
+	Result     string    `json:"result" help:"How it last ended: success, exit-code, signal, timeout, start-limit-hit, ...; empty where its kind has none." ja:"前回の終わり方。success、exit-code、signal、timeout、start-limit-hit など。該当しない種類では空"`
+	Invocation string    `json:"invocation" help:"systemd's ID of this one start of it; empty before the first." ja:"この1回の起動に対するsystemdのID。一度も起動していなければ空"`
+	Since      time.Time `json:"active_since,omitzero" help:"When it last became active." ja:"最後に稼働状態になった時刻"`
+	MainPID    int       `json:"main_pid" help:"Number of its main process; 0 when there is none." ja:"メインプロセスの番号。なければ0"`
+	ExitStatus int       `json:"exit_status" help:"Exit status or signal of its last main process that ended." ja:"最後に終了したメインプロセスの終了コードまたはシグナル"`
+	Restarts   int       `json:"restarts" help:"How often Restart= has started it again since it was last started by hand." ja:"最後に人が起動してから、Restart= により再起動した回数"`
+	File       string    `json:"unit_file_state" help:"enabled, disabled, static, masked, masked-runtime, ...: whether it comes back when the machine starts." ja:"enabled、disabled、static、masked、masked-runtime など。マシンの起動時に起動するか"`
+	BackBy     []string  `json:"back_by" help:"Active sockets, timers, paths and units that would start it again when it is stopped." ja:"停止しても再び起動させる、稼働中のソケット・タイマー・パス・ユニット"`
 
 	id           string // its name; the target may use another of its names
 	job          uint32 // 0 when there is none

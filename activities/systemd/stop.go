@@ -15,23 +15,23 @@ import (
 // Stop is the parameters of systemd.stop.
 type Stop struct {
 	Unit       Target       `json:"unit" kind:"unit" example:"orders-unit" help:"Unit to stop." ja:"停止するユニット"`
-	BackBy     string       `json:"back_by" help:"What if an active socket, timer, path or unit would start it again: refuse, or keep that as it is. A unit that can come back is not fenced; stop those first, or use systemd.mask." enum:"refuse,keep" default:"refuse"`
-	Dependants []string     `json:"dependants" help:"Units that need it and go down with it (Requires=, BindsTo=, PartOf=, ...), by their full names: refused while one is active and not named. An undo starts those again that were." default:"" example:"[orders-web.service]"`
-	Steady     run.Duration `json:"steady" help:"How long it must then stay down." default:"1s"`
-	Within     run.Duration `json:"within" help:"How long that may take together; systemd itself kills what does not end by the unit's TimeoutStopSec." default:"2m"`
+	BackBy     string       `json:"back_by" help:"What if an active socket, timer, path or unit would start it again: refuse, or keep that as it is. A unit that can come back is not fenced; stop those first, or use systemd.mask." ja:"稼働中のソケット・タイマー・パス・ユニットが再び起動させる場合の扱い。拒否するか、そのままにする。再び起動しうるユニットはフェンスされたことにならない。それらを先に停止するか、systemd.mask を使う" enum:"refuse,keep" default:"refuse"`
+	Dependants []string     `json:"dependants" help:"Units that need it and go down with it (Requires=, BindsTo=, PartOf=, ...), by their full names: refused while one is active and not named. An undo starts those again that were." ja:"このユニットを必要とし、ともに停止するユニット（Requires=、BindsTo=、PartOf= など。完全な名前）。稼働中でここにないものがあれば拒否する。取り消しでは、稼働していたものを再び起動する" default:"" example:"[orders-web.service]"`
+	Steady     run.Duration `json:"steady" help:"How long it must then stay down." ja:"停止し続けるべき時間" default:"1s"`
+	Within     run.Duration `json:"within" help:"How long that may take together; systemd itself kills what does not end by the unit's TimeoutStopSec." ja:"全体で待つ時間。ユニットの TimeoutStopSec までに終了しないものは、systemd自身が強制終了する" default:"2m"`
 }
 
 func (p Stop) target() Target { return p.Unit }
 
 // Stopped is the result of systemd.stop and systemd.mask.
 type Stopped struct {
-	Active    string   `json:"active_state" help:"inactive, or failed when it did not end as it should."`
-	Result    string   `json:"result" help:"How it ended: success, exit-code, signal, timeout, ..."`
-	Before    string   `json:"before" help:"The invocation that was ended; empty when it was never started."`
-	File      string   `json:"unit_file_state" help:"Whether it comes back when the machine starts: enabled, disabled, masked, ..."`
-	BackBy    []string `json:"back_by" help:"Active sockets, timers, paths and units that can start it again all the same."`
-	Took      []string `json:"took" help:"Active units that went down with it because they need it; what an undo by systemd.start at the same site starts again."`
-	DurationS float64  `json:"duration_s" help:"Seconds until it was seen down."`
+	Active    string   `json:"active_state" help:"inactive, or failed when it did not end as it should." ja:"inactive。正常に終了しなかった場合は failed"`
+	Result    string   `json:"result" help:"How it ended: success, exit-code, signal, timeout, ..." ja:"終わり方。success、exit-code、signal、timeout など"`
+	Before    string   `json:"before" help:"The invocation that was ended; empty when it was never started." ja:"終了させた起動の識別子。一度も起動していなければ空"`
+	File      string   `json:"unit_file_state" help:"Whether it comes back when the machine starts: enabled, disabled, masked, ..." ja:"マシンの起動時に起動するか。enabled、disabled、masked など"`
+	BackBy    []string `json:"back_by" help:"Active sockets, timers, paths and units that can start it again all the same." ja:"それでも再び起動させうる、稼働中のソケット・タイマー・パス・ユニット"`
+	Took      []string `json:"took" help:"Active units that went down with it because they need it; what an undo by systemd.start at the same site starts again." ja:"このユニットを必要とするため、ともに停止したユニット。同じ拠点での systemd.start による取り消しで再び起動する"`
+	DurationS float64  `json:"duration_s" help:"Seconds until it was seen down." ja:"停止を確認するまでの秒数"`
 }
 
 var stop = activities.Define("systemd.stop", activities.Doc{

@@ -13,8 +13,8 @@ import (
 // Unit is a target of kind "unit".
 type Unit struct {
 	Unit    string `json:"unit" help:"The unit's full name." ja:"ユニットの完全な名前" example:"orders.service"`
-	Bus     string `json:"bus" help:"Whose systemd: system, user (that of the site worker's user), or the D-Bus address of another one, such as unix:path=/run/user/1001/bus." default:"system"`
-	Journal string `json:"journal" reach:"path" help:"Folder of its journal, where that is not this machine's own." default:"" example:"/var/log/journal"`
+	Bus     string `json:"bus" help:"Whose systemd: system, user (that of the site worker's user), or the D-Bus address of another one, such as unix:path=/run/user/1001/bus." ja:"対象のsystemd。system、user（拠点ワーカーのユーザー）、または別のsystemdのD-Busアドレス（unix:path=/run/user/1001/bus など）" default:"system"`
+	Journal string `json:"journal" reach:"path" help:"Folder of its journal, where that is not this machine's own." ja:"ジャーナルのフォルダー。このマシン自身のものでない場合に指定する" default:"" example:"/var/log/journal"`
 }
 
 // Mistake is a name without its ending: orders may be a service, a socket or a timer.
@@ -43,7 +43,7 @@ type Target = activities.Target[Unit]
 
 // TargetKinds lists the kinds of target that the family acts on.
 func TargetKinds() []activities.TargetKind {
-	return []activities.TargetKind{activities.DefineTarget[Unit]("unit", "A unit of systemd on the machine of its site's worker: a service, a socket, a timer, ...").OnTheMachine()}
+	return []activities.TargetKind{activities.DefineTarget[Unit]("unit", plan.Text{EN: "A unit of systemd on the machine of its site's worker: a service, a socket, a timer, ...", JA: "拠点ワーカーのマシンにあるsystemdのユニット。サービス、ソケット、タイマーなど。"}).OnTheMachine()}
 }
 
 // Actions lists the family.

@@ -18,14 +18,14 @@ func Actions() []activities.Action { return []activities.Action{check} }
 // Check is the parameters of tcp.check.
 type Check struct {
 	Address string       `json:"address" reach:"host" help:"Host and port, such as db.example.com:5432." ja:"ホストとポート。db.example.com:5432 など" example:"db.osaka.example.com:5432"`
-	Expect  string       `json:"expect" help:"Whether something must accept connections there, or must have stopped to." default:"open" enum:"open,closed"`
-	Timeout run.Duration `json:"timeout" help:"How long to wait for an answer." default:"5s"`
+	Expect  string       `json:"expect" help:"Whether something must accept connections there, or must have stopped to." ja:"接続を受け付けるべきか、受け付けなくなっているべきか" default:"open" enum:"open,closed"`
+	Timeout run.Duration `json:"timeout" help:"How long to wait for an answer." ja:"応答を待つ時間" default:"5s"`
 }
 
 // Checked is what tcp.check found.
 type Checked struct {
-	Open     bool    `json:"open" help:"Whether the port accepted a connection."`
-	LatencyS float64 `json:"latency_s" help:"Seconds until it answered."`
+	Open     bool    `json:"open" help:"Whether the port accepted a connection." ja:"ポートが接続を受け付けたか"`
+	LatencyS float64 `json:"latency_s" help:"Seconds until it answered." ja:"応答までの秒数"`
 }
 
 var check = activities.Define("tcp.check", activities.Doc{

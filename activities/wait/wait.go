@@ -19,14 +19,14 @@ func Actions() []activities.Action { return []activities.Action{duration, forTCP
 
 // Waited is how long a wait took.
 type Waited struct {
-	WaitedS float64 `json:"waited_s" help:"Seconds that passed."`
+	WaitedS float64 `json:"waited_s" help:"Seconds that passed." ja:"経過した秒数"`
 }
 
 // ForTCP is the parameters of wait.for_tcp.
 type ForTCP struct {
 	Address  string       `json:"address" reach:"host" help:"Host and port, such as db.example.com:5432." ja:"ホストとポート。db.example.com:5432 など" example:"db.osaka.example.com:5432"`
-	Within   run.Duration `json:"within" help:"How long to wait at most." default:"1m"`
-	Interval run.Duration `json:"interval" help:"How often to ask." default:"250ms"`
+	Within   run.Duration `json:"within" help:"How long to wait at most." ja:"待つ時間の上限" default:"1m"`
+	Interval run.Duration `json:"interval" help:"How often to ask." ja:"問い合わせの間隔" default:"250ms"`
 }
 
 var forTCP = activities.Define("wait.for_tcp", activities.Doc{
@@ -48,11 +48,11 @@ var forTCP = activities.Define("wait.for_tcp", activities.Doc{
 // ForHTTP is the parameters of wait.for_http.
 type ForHTTP struct {
 	URL      string       `json:"url" reach:"url" help:"Address to GET." ja:"GETするアドレス" example:"https://orders.example.com/health"`
-	Status   []int        `json:"status" help:"Statuses that end the wait." default:"[200]"`
-	Expect   string       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text that ends the wait." default:""`
-	CAFile   string       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." default:""`
-	Within   run.Duration `json:"within" help:"How long to wait at most." default:"1m"`
-	Interval run.Duration `json:"interval" help:"How often to ask." default:"500ms"`
+	Status   []int        `json:"status" help:"Statuses that end the wait." ja:"待つのを終えるステータス" default:"[200]"`
+	Expect   string       `json:"expect" over:"status,headers,json,text" help:"Condition over status, headers, json and text that ends the wait." ja:"待つのを終える、status、headers、json、text に対する条件" default:""`
+	CAFile   string       `json:"ca_file" reach:"path" help:"File with the certificates to trust instead of the system's." ja:"システムの認証局に代えて信頼する証明書のファイル" default:""`
+	Within   run.Duration `json:"within" help:"How long to wait at most." ja:"待つ時間の上限" default:"1m"`
+	Interval run.Duration `json:"interval" help:"How often to ask." ja:"問い合わせの間隔" default:"500ms"`
 }
 
 var forHTTP = activities.Define("wait.for_http", activities.Doc{

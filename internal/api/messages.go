@@ -124,6 +124,7 @@ type Field struct {
 	Name     string   `json:"name"`
 	Type     string   `json:"type"`
 	Help     string   `json:"help,omitempty"`
+	HelpJA   string   `json:"help_ja,omitempty" doc:"The same in Japanese."`
 	Required bool     `json:"required,omitempty"`
 	Default  string   `json:"default,omitempty"`
 	Enum     []string `json:"enum,omitempty"`
@@ -152,7 +153,7 @@ func describeFields(fields []activities.Field) []Field {
 }
 
 func describeField(f activities.Field) Field {
-	d := Field{Name: f.Name, Type: string(f.Type), Help: f.Help, Required: f.Required, Default: f.Default,
+	d := Field{Name: f.Name, Type: string(f.Type), Help: f.Help.EN, HelpJA: f.Help.JA, Required: f.Required, Default: f.Default,
 		Enum: f.Enum, Kind: f.Kind}
 	if f.Elem != nil {
 		of := describeField(*f.Elem)

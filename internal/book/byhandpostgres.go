@@ -85,7 +85,7 @@ func (h *hand) postgresUnfence(t target) []string {
 // postgresRejoin makes a server on its own host a standby of another.
 func (h *hand) postgresRejoin(t, follow target) []string {
 	if h.text("method") == "basebackup" {
-		return h.none("building %s anew replaces its data: look whether anybody still needs %s, move it aside, and copy %s there with pg_basebackup -R into an empty directory", "%s の再構築はデータの置き換えになる。%s が不要か確認して退避し、%s から空のディレクトリーへ pg_basebackup -R で複製する", t.name, t.text("data"), follow.name)
+		return h.none("building %s anew replaces its data: look whether anybody still needs %s, move it aside, and copy %s there with pg_basebackup -R into an empty directory", "%s の再構築はデータの置き換えになる。%s が不要か確認して退避し、%s から空のディレクトリへ pg_basebackup -R で複製する", t.name, t.text("data"), follow.name)
 	}
 	return block(h.on(t), t.programs(h),
 		h.say("look: %s must answer f", "確認：%s が f と答えること", follow.name), psql(follow, inRecovery),
@@ -225,7 +225,7 @@ func (t target) programs(h *hand) string {
 	if t.text("bin") != "" {
 		return ""
 	}
-	return h.say("where pg_ctl is not found, write it with its directory (Debian, Ubuntu: /usr/lib/postgresql/VERSION/bin)", "pg_ctl が見つからない場合はディレクトリーを付ける（Debian・Ubuntu：/usr/lib/postgresql/VERSION/bin）")
+	return h.say("where pg_ctl is not found, write it with its directory (Debian, Ubuntu: /usr/lib/postgresql/VERSION/bin)", "pg_ctl が見つからない場合はディレクトリを付ける（Debian・Ubuntu：/usr/lib/postgresql/VERSION/bin）")
 }
 
 func (t target) pgCtl(rest ...string) string {

@@ -40,7 +40,7 @@ func (m *MissingFont) Error() string {
 // WayOut is what to do about it.
 func (m *MissingFont) WayOut() string {
 	return m.Lang.T("Install it (Debian, Ubuntu: apt-get install fonts-morisawa-bizud-gothic), or name a TrueType font or its folder with --font or font: in muster.yaml; --format html needs none",
-		"導入するか（Debian・Ubuntu: apt-get install fonts-morisawa-bizud-gothic）、--font または muster.yaml の font で TrueType フォントかそのフォルダを指定してください。--format html ならフォントは不要です")
+		"導入するか（Debian・Ubuntu: apt-get install fonts-morisawa-bizud-gothic）、--font または muster.yaml の font で TrueType フォントかそのフォルダーを指定してください。--format html ならフォントは不要です")
 }
 
 // FindFonts reads the fonts: those of a folder, one TrueType file for everything, or with ""

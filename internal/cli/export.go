@@ -38,7 +38,7 @@ func (c *command) exportFlags(cmd *cobra.Command) *exporting {
 	e := &exporting{}
 	f := cmd.Flags()
 	f.StringVar(&e.format, "format", "pdf", c.t("html or pdf", "html または pdf"))
-	f.StringVar(&e.out, "out", ".", c.t("folder that the file is written to; readable for you alone", "出力先フォルダ (本人のみ読み取り可で作成)"))
+	f.StringVar(&e.out, "out", ".", c.t("folder that the file is written to; readable for you alone", "出力先フォルダー (本人のみ読み取り可で作成)"))
 	c.settings(f, "font")
 	return e
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/scenario"
 )
 
@@ -47,14 +49,14 @@ func (c *command) validate() *cobra.Command {
 				scenarios, systems = scenarios+len(b.Scenarios()), systems+len(b.Systems())
 				sites, people = sites+len(b.Estate().Sites), people+len(b.Estate().People)
 			}
-			said := c.t("no mistakes: %d scenario(s), %d system(s), %d site(s), %d person(s)", "誤りなし: scenario %d、system %d、拠点 %d、要員 %d", scenarios, systems, sites, people)
+			said := c.t("no mistakes: %d scenario(s), %d system(s), %d site(s), %d person(s)", "誤りなし: シナリオ %d、情報システム %d、拠点 %d、要員 %d", scenarios, systems, sites, people)
 			for _, b := range bundles {
 				if p := b.Programme(); p != nil {
 					said += c.t(", programme %s with %d row(s)", "、訓練計画 %s（%d 行）", p.Name, len(p.Rows))
 				}
 			}
 			if n := len(bundles); n > 1 {
-				said += c.t(", in %d estates", "（estate %d）", n)
+				said += c.t(", in %d estates", "（構成台帳 %d）", n)
 			}
 			_, err := fmt.Fprintln(c.Out, said)
 			return err
@@ -70,7 +72,7 @@ func (c *command) actions() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			r := registry()
 			if c.output == "markdown" {
-				_, err := c.Out.Write(activities.Markdown(r))
+				_, err := c.Out.Write(activities.Markdown(r, string(c.lang)))
 				return err
 			}
 			list := []api.Action{}
@@ -129,7 +131,7 @@ func (c *command) describe(a api.Action) {
 			[]string{c.t("repeated by the engine", "エンジンによる再試行"), yes(a.Repeatable)})
 	}
 	if a.After != "" {
-		rows = append(rows, []string{c.t("only after", "先行アクション"), c.t("%s of another target", "別のtargetに対する %s", a.After)})
+		rows = append(rows, []string{c.t("only after", "先行アクション"), c.t("%s of another target", "別の操作対象に対する %s", a.After)})
 	}
 	if a.Undo != "" {
 		rows = append(rows, []string{c.t("usual undo", "通常の取り消し"), a.Undo})
@@ -144,18 +146,12 @@ func (c *command) fields(title string, fields []api.Field) {
 		return
 	}
 	fmt.Fprintf(c.Out, "\n%s\n", title)
-	var rows [][]string
+	table(c.Out, nil, c.fieldRows("  ", fields))
+}
+
+// fieldRows has a row for every field and for those within it.
+func (c *command) fieldRows(prefix string, fields []api.Field) (rows [][]string) {
 	for _, f := range fields {
-		typ := f.Type
-		if f.Kind != "" {
-			typ += " " + f.Kind
-		}
-		if f.Of != nil {
-			typ += " of " + f.Of.Type
-		}
-		if len(f.Enum) > 0 {
-			typ = strings.Join(f.Enum, "|")
-		}
 		need := ""
 		switch {
 		case f.Required:
@@ -163,7 +159,36 @@ func (c *command) fields(title string, fields []api.Field) {
 		case f.Default != "":
 			need = c.t("default %s", "既定 %s", f.Default)
 		}
-		rows = append(rows, []string{"  " + f.Name, typ, need, f.Help})
+		rows = append(rows, []string{prefix + f.Name, c.typeOf(f), need, plan.Text{EN: f.Help, JA: f.HelpJA}.In(string(c.lang))})
+		inner := f
+		for inner.Of != nil {
+			inner = *inner.Of
+		}
+		rows = append(rows, c.fieldRows(prefix+f.Name+".", inner.Fields)...)
 	}
-	table(c.Out, nil, rows)
+	return rows
+}
+
+// typeOf is what a field holds, in a word or two.
+func (c *command) typeOf(f api.Field) string {
+	switch {
+	case len(f.Enum) > 0:
+		return strings.Join(f.Enum, "|")
+	case f.Of != nil && f.Type == string(activities.List):
+		return c.t("list of %s", "%sのリスト", c.typeOf(*f.Of))
+	case f.Of != nil:
+		return c.t("map of %s", "名前と%sの組", c.typeOf(*f.Of))
+	case f.Kind != "":
+		return c.t("target %s", "操作対象（%s）", f.Kind)
+	}
+	if ja, ok := typesJA[activities.Type(f.Type)]; ok && c.lang == i18n.JA {
+		return ja
+	}
+	return f.Type
+}
+
+var typesJA = map[activities.Type]string{
+	activities.String: "文字列", activities.Int: "整数", activities.Number: "数値", activities.Bool: "真偽値",
+	activities.Duration: "時間", activities.Size: "大きさ", activities.Object: "オブジェクト",
+	activities.TargetOf: "操作対象", activities.SecretOf: "秘密情報", activities.Any: "任意の値",
 }

@@ -34,9 +34,9 @@ func (c *command) initial() *cobra.Command {
 		Long: c.t(`Write plan files to begin with into FOLDER (default: this one), with comments that say what to
 change. They are valid as they are: a table-top drill of them can be started at once. Nothing is
 overwritten, and a folder that has plan files already is left alone.`,
-			`FOLDER (既定は現在のフォルダ) に最初の計画ファイルを作成します。書き換える箇所をコメントで示しています。
+			`FOLDER (既定は現在のフォルダー) に最初の計画ファイルを作成します。書き換える箇所をコメントで示しています。
 そのままで検証を通り、すぐに机上訓練を始められます。既存のファイルは上書きせず、計画ファイルがすでに
-あるフォルダには何も書きません。`),
+あるフォルダーには何も書きません。`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return c.writeStarter(first(args, ".")) },
 	}
@@ -47,7 +47,7 @@ func (c *command) writeStarter(dir string) error {
 		return err
 	} else if has != "" {
 		return mistake(fmt.Errorf("%s", c.t("%s holds a plan file already: %s; nothing was written", "%s にはすでに計画ファイルがあります: %s。何も書いていません", dir, has)),
-			c.t("Name a new folder: muster init FOLDER. `muster validate %s` checks what is there", "新しいフォルダを指定してください: muster init FOLDER。既存のファイルは `muster validate %s` で検証できます", dir))
+			c.t("Name a new folder: muster init FOLDER. `muster validate %s` checks what is there", "新しいフォルダーを指定してください: muster init FOLDER。既存のファイルは `muster validate %s` で検証できます", dir))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

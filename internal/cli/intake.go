@@ -34,7 +34,7 @@ durations, verification, undo, order) is listed, and stands as comments at the s
 directory must hold an estate; the written file passes "muster validate". Nothing is overwritten.`,
 			`手順書を読み取り、人が行うステップからなるrunbookを書き出します。列の意味は日本語・英語の見出しから
 推定し、判断できないときは質問します (端末がない場合は --column で指定)。手順書に書かれていない点
-(担当、所要時間、確認方法、戻し方、順序) を一覧にし、各ステップのコメントにも残します。計画フォルダに
+(担当、所要時間、確認方法、戻し方、順序) を一覧にし、各ステップのコメントにも残します。計画フォルダーに
 構成台帳が必要です。書き出したファイルは muster validate を通ります。既存のファイルは上書きしません。`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -65,7 +65,7 @@ directory must hold an estate; the written file passes "muster validate". Nothin
 	f.StringArrayVar(&columns, "column", nil, c.t("what a column is, as in step=B or role=担当部署; role=- is none", "列の指定。step=B、role=担当部署 など。なければ role=-"))
 	f.StringArrayVar(&roles, "role", nil, c.t("which role of the estate a name in the file is, as in 'Ops team=operator'", "手順書の担当名と役割の対応。'運用班=operator' など"))
 	f.StringVar(&ask.As, "default-role", "", c.t("role of steps that name none (default: the one most people hold)", "担当の記載がないステップの役割 (既定は該当者が最も多い役割)"))
-	f.StringVar(&out, "out", "", c.t("file to write (default: NAME.yaml in the plans directory)", "書き出すファイル (既定は計画フォルダの 名前.yaml)"))
+	f.StringVar(&out, "out", "", c.t("file to write (default: NAME.yaml in the plans directory)", "書き出すファイル (既定は計画フォルダーの 名前.yaml)"))
 	return cmd
 }
 

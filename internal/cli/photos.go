@@ -55,7 +55,7 @@ func (c *command) photos() *cobra.Command {
 			return c.showPhotos(ctx, list, save, func(ctx context.Context, photo string) ([]byte, error) { return client.Picture(ctx, id, photo) })
 		},
 	}
-	cmd.Flags().StringVar(&save, "save", "", c.t("folder to write them to", "書き出し先のフォルダ"))
+	cmd.Flags().StringVar(&save, "save", "", c.t("folder to write them to", "書き出し先のフォルダー"))
 	cmd.Flags().StringVar(&store, "store", "", c.t("read them from a copy of the record store instead", "記録のコピーから読む"))
 	return cmd
 }

@@ -33,7 +33,7 @@ func (c *command) schema() *cobra.Command {
 				}
 				return mistake(fmt.Errorf("%s", c.t("there is no kind of file %q", "ファイルの種類 %q はありません", args[0])), way)
 			}
-			b, err := scenario.Schema(kind, registry())
+			b, err := scenario.Schema(kind, registry(), string(c.lang))
 			if err != nil {
 				return err
 			}

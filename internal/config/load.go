@@ -253,7 +253,7 @@ func (c Config) check() Mistakes {
 		say("gateway.names", "without gateway.listen no worker is let in; add it, such as 0.0.0.0:7701", "gateway.listen がないと、ワーカーは接続できません。0.0.0.0:7701 のように追加してください")
 	}
 	if c.Data == "" {
-		say("data", "is empty; name a directory", "空です。ディレクトリーを指定してください")
+		say("data", "is empty; name a directory", "空です。ディレクトリを指定してください")
 	}
 	if c.CheckEvery < 0 || c.CheckEvery > 0 && c.CheckEvery < time.Minute {
 		say("check_every", "%s is too often; write a minute or more, such as 24h, or 0s for never", "%s は間隔が短すぎます。24h のように1分以上にするか、行わないなら 0s にしてください", c.CheckEvery)

@@ -36,7 +36,7 @@ func vaultKeys() []Key {
 		{"vault.secret_id", "", "AppRole's secret ID, as a reference that needs no vault", "AppRoleのシークレットID。Vaultを使わない参照で書く"},
 		{"vault.role", "", "role of the pod's service account, for kubernetes", "kubernetesで使う、Podのサービスアカウントのロール"},
 		{"vault.jwt_file", "", "file of the service account's token; empty is where Kubernetes puts it", "サービスアカウントのトークンのファイル。空ならKubernetesの既定の場所"},
-		{"vault.cache", "0s", "how long a secret is kept in memory after it was read, 5m at most; 0s reads it at each use", "読み取ったシークレットをメモリーに保持する時間 (最長5m)。0sなら使うたびに読む"},
+		{"vault.cache", "0s", "how long a secret is kept in memory after it was read, 5m at most; 0s reads it at each use", "読み取ったシークレットをメモリに保持する時間 (最長5m)。0sなら使うたびに読む"},
 	}
 }
 

@@ -15,13 +15,13 @@ import (
 
 // Outcome is how a program ended.
 type Outcome struct {
-	ExitCode int      `json:"exit_code" help:"Exit code."`
-	Stdout   string   `json:"stdout" help:"Standard output."`
-	Stderr   string   `json:"stderr" help:"Standard error."`
-	JSON     any      `json:"json,omitempty" help:"Standard output as a value, with parse json."`
-	Lines    []string `json:"lines,omitempty" help:"Standard output's lines, with parse lines."`
+	ExitCode int      `json:"exit_code" help:"Exit code." ja:"終了コード"`
+	Stdout   string   `json:"stdout" help:"Standard output." ja:"標準出力"`
+	Stderr   string   `json:"stderr" help:"Standard error." ja:"標準エラー出力"`
+	JSON     any      `json:"json,omitempty" help:"Standard output as a value, with parse json." ja:"標準出力を読み取った値。parse が json の場合"`
+	Lines    []string `json:"lines,omitempty" help:"Standard output's lines, with parse lines." ja:"標準出力の各行。parse が lines の場合"`
 	// Results are what the step's own expressions make of the above.
-	Results map[string]any `json:"results,omitempty" help:"What results asked for, by name."`
+	Results map[string]any `json:"results,omitempty" help:"What results asked for, by name." ja:"results で求めた値（名前ごと）"`
 }
 
 // Judge reads the output of a program as parse says (none, json or lines), and returns a

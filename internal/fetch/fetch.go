@@ -56,11 +56,11 @@ type Request struct {
 
 // Answer is what came back.
 type Answer struct {
-	Status   int               `json:"status" help:"HTTP status."`
-	Headers  map[string]string `json:"headers" help:"Headers, names in lower case; several values of one are joined by a comma."`
-	Text     string            `json:"text" help:"Body as text."`
-	JSON     any               `json:"json" help:"Body as a value, when it is JSON."`
-	LatencyS float64           `json:"latency_s" help:"Seconds until the whole answer was there."`
+	Status   int               `json:"status" help:"HTTP status." ja:"HTTPステータス"`
+	Headers  map[string]string `json:"headers" help:"Headers, names in lower case; several values of one are joined by a comma." ja:"ヘッダー。名前は小文字。同名のものはコンマでつなぐ"`
+	Text     string            `json:"text" help:"Body as text." ja:"本文の文字列"`
+	JSON     any               `json:"json" help:"Body as a value, when it is JSON." ja:"本文を読み取った値。JSONの場合"`
+	LatencyS float64           `json:"latency_s" help:"Seconds until the whole answer was there." ja:"応答全体を受け取るまでの秒数"`
 }
 
 // Expectation is what an answer must be: one of the statuses, and an expression that is

@@ -50,7 +50,7 @@ func (f Facts) Text() plan.Text {
 		add("; %d MB free beside it", "、空き %d MB", f.Free/mega)
 	}
 	if f.Primary != "" {
-		add("; primary %s", "、プライマリー %s", f.Primary)
+		add("; primary %s", "、プライマリ %s", f.Primary)
 	}
 	for _, s := range f.Standbys {
 		if s.State == "" {

@@ -333,7 +333,7 @@ func (p *postgres) because(err error) plan.Text {
 		case "53100":
 			return plan.Say("the server's disk is full; free space on it, nothing was lost and it then goes on", "サーバーのディスクが満杯です。空き容量を確保すれば自動で続行します。失われた記録はありません")
 		case "25006":
-			return plan.Say("the server is a standby and takes no writes; promote one, or name the primary too in the address", "接続先はスタンバイで、書き込めません。昇格させるか、アドレスにプライマリーも書いてください")
+			return plan.Say("the server is a standby and takes no writes; promote one, or name the primary too in the address", "接続先はスタンバイで、書き込めません。昇格させるか、アドレスにプライマリも書いてください")
 		case "28P01", "28000":
 			return plan.Say("the server does not let this user in; see store_password and its pg_hba.conf", "サーバーにログインを拒否されました。store_password とサーバーのpg_hba.confを確認してください")
 		case "3D000":

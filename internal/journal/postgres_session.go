@@ -34,7 +34,7 @@ func (t *timeline) accept(server, system string, line uint64) error {
 		return plan.Wrong("%s is a server of another cluster; it has none of these records: correct the address", "%s は別のクラスターのサーバーで、この記録を持っていません。アドレスを直してください", server)
 	case line < t.newest:
 		return plan.Wrong("%s takes writes, but another server took over from it (timeline %d, now %d); it was not used: end it, and make it a standby of the other with pg_rewind",
-			"%s は書き込みを受け付けていますが、すでに別のサーバーに引き継がれています（タイムライン %d、現在 %d）。使用していません。停止し、pg_rewindで新しいプライマリーのスタンバイにしてください", server, line, t.newest)
+			"%s は書き込みを受け付けていますが、すでに別のサーバーに引き継がれています（タイムライン %d、現在 %d）。使用していません。停止し、pg_rewindで新しいプライマリのスタンバイにしてください", server, line, t.newest)
 	}
 	t.system, t.newest = system, line
 	return nil

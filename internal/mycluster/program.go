@@ -46,7 +46,7 @@ func (i *Instance) Find(names []string) (string, error) {
 			"%[2]s に %[1]s がない。サーバーのプログラムを導入するか、bin を修正する", names[0], i.Bin))
 	}
 	return "", missing(plan.Say("%s is not on this host: install the server's programs (Debian/Ubuntu: apt-get install mariadb-server) or name their directory",
-		"このホストに %s がない。サーバーのプログラムを導入する（Debian・Ubuntu では apt-get install mariadb-server）か、ディレクトリーを指定する", names[0]))
+		"このホストに %s がない。サーバーのプログラムを導入する（Debian・Ubuntu では apt-get install mariadb-server）か、ディレクトリを指定する", names[0]))
 }
 
 // missing is a program that is not there, with the way out.

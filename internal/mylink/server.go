@@ -19,21 +19,21 @@ import (
 // Server is a target of kind "mysql" as the estate describes it.
 type Server struct {
 	Host         string            `json:"host" reach:"host" help:"Address of the server, as the site workers and its replicas reach it." ja:"拠点ワーカーとレプリカから見たサーバーのアドレス"`
-	Port         int               `json:"port" reach:"port" help:"Port of the server." default:"3306"`
-	User         string            `json:"user" help:"Account that muster connects as: it may administer the server, and write in spite of read_only." default:"root"`
-	Password     activities.Secret `json:"password" help:"The account's password; empty when the server asks for none." default:""`
-	Replicate    string            `json:"replication_user" help:"Account that replicas of this server connect as; empty is user." default:""`
-	ReplicatePwd activities.Secret `json:"replication_password" help:"That account's password; empty with an empty replication_user." default:""`
-	TLS          string            `json:"tls" help:"How connections are encrypted, replication's too; verify-full also holds the certificate against the host's name." default:"prefer" enum:"disable,prefer,require,verify-full"`
-	Data         string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
-	Machine      string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." default:""`
-	Config       string            `json:"config" reach:"path" help:"Option file that is muster's own and that a managed server reads last; read_only is kept there over a restart." default:"" example:"/etc/mysql/mariadb.conf.d/zz-muster.cnf"`
-	Defaults     string            `json:"defaults" reach:"path" help:"Main option file of a managed server, which includes config; empty is the server's own place for it." default:""`
-	Bin          string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." default:""`
-	RunAs        string            `json:"run_as" help:"Service user of a managed server; empty is mysql when the worker is root, else the worker's user." default:""`
-	Start        []string          `json:"start" reach:"program" help:"Command that starts a managed server, such as [systemctl, start, mariadb]; empty starts its program." default:"[]"`
-	Stop         []string          `json:"stop" reach:"program" help:"Command that stops it; empty asks its process to end." default:"[]"`
-	StopTimeout  run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." default:"30s"`
+	Port         int               `json:"port" reach:"port" help:"Port of the server." ja:"サーバーのポート" default:"3306"`
+	User         string            `json:"user" help:"Account that muster connects as: it may administer the server, and write in spite of read_only." ja:"musterが接続するアカウント。サーバーを管理でき、read_only の間も書き込める必要がある" default:"root"`
+	Password     activities.Secret `json:"password" help:"The account's password; empty when the server asks for none." ja:"アカウントのパスワード。不要なら空" default:""`
+	Replicate    string            `json:"replication_user" help:"Account that replicas of this server connect as; empty is user." ja:"このサーバーのレプリカが接続するアカウント。空なら user" default:""`
+	ReplicatePwd activities.Secret `json:"replication_password" help:"That account's password; empty with an empty replication_user." ja:"そのアカウントのパスワード。replication_user が空なら空" default:""`
+	TLS          string            `json:"tls" help:"How connections are encrypted, replication's too; verify-full also holds the certificate against the host's name." ja:"レプリケーションを含む接続の暗号化。verify-full は証明書をホスト名とも照合する" default:"prefer" enum:"disable,prefer,require,verify-full"`
+	Data         string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." ja:"拠点ワーカーが自ホストのサーバーを管理する場合のデータディレクトリ。接続だけの場合は空" default:""`
+	Machine      string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." ja:"管理対象サーバーのマシンのホスト名。host がそのマシンのアドレスでない場合（NATの内側、コンテナ内）に指定する。空なら host のアドレスで判断する" default:""`
+	Config       string            `json:"config" reach:"path" help:"Option file that is muster's own and that a managed server reads last; read_only is kept there over a restart." ja:"muster専用のオプションファイル。管理対象サーバーが最後に読み込む。read_only を再起動後も保つために使う" default:"" example:"/etc/mysql/mariadb.conf.d/zz-muster.cnf"`
+	Defaults     string            `json:"defaults" reach:"path" help:"Main option file of a managed server, which includes config; empty is the server's own place for it." ja:"config を読み込む、管理対象サーバーの主オプションファイル。空ならサーバーの既定の場所" default:""`
+	Bin          string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds them." ja:"サーバーのプログラムのディレクトリ。空なら探す" default:""`
+	RunAs        string            `json:"run_as" help:"Service user of a managed server; empty is mysql when the worker is root, else the worker's user." ja:"管理対象サーバーの実行ユーザー。空の場合、ワーカーがrootなら mysql、それ以外はワーカーのユーザー" default:""`
+	Start        []string          `json:"start" reach:"program" help:"Command that starts a managed server, such as [systemctl, start, mariadb]; empty starts its program." ja:"管理対象サーバーを起動するコマンド。[systemctl, start, mariadb] など。空ならプログラムを直接起動する" default:"[]"`
+	Stop         []string          `json:"stop" reach:"program" help:"Command that stops it; empty asks its process to end." ja:"停止するコマンド。空ならプロセスに終了を求める" default:"[]"`
+	StopTimeout  run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." ja:"正常な停止を待つ時間。過ぎるとハングとみなす" default:"30s"`
 }
 
 // Reach is the folder of the option file, in which muster keeps files of its own.

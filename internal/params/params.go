@@ -102,7 +102,7 @@ func (r *reader) object(b *bytes.Buffer, where string, n *yaml.Node, at yamldoc.
 		preset := presetOf(f)
 		if !ok && preset == nil {
 			if f.Required {
-				r.Log.Add(at, "%s: %s is missing: %s", "%s: %s がありません（%s）", where, f.Name, plan.Text{EN: strings.TrimSuffix(lower(f.Help), "."), JA: f.HelpJA})
+				r.Log.Add(at, "%s: %s is missing: %s", "%s: %s がありません（%s）", where, f.Name, plan.Text{EN: strings.TrimSuffix(lower(f.Help.EN), "."), JA: f.Help.JA})
 			}
 			continue
 		}
@@ -206,8 +206,8 @@ func (r *reader) scalar(n *yaml.Node, f activities.Field) (any, error) {
 // ofKinds are the two references of a secret that is another in drills than in the real
 // thing.
 var ofKinds = []activities.Field{
-	{Name: "drill", Help: "Reference for drills.", HelpJA: "訓練用の参照", Type: activities.SecretOf, Required: true},
-	{Name: "real", Help: "Reference for the real thing.", HelpJA: "本番用の参照", Type: activities.SecretOf, Required: true},
+	{Name: "drill", Help: plan.Text{EN: "Reference for drills.", JA: "訓練用の参照"}, Type: activities.SecretOf, Required: true},
+	{Name: "real", Help: plan.Text{EN: "Reference for the real thing.", JA: "本番用の参照"}, Type: activities.SecretOf, Required: true},
 }
 
 // secrets writes such a secret.

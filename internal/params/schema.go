@@ -4,18 +4,19 @@ import (
 	"encoding/json"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/yamldoc"
 )
 
-// Schema describes fields as a JSON Schema of an object. Where expressions may stand,
-// a text with ${{ ... }} is allowed for every value that is no target or secret.
-func Schema(fields []activities.Field, expressions bool) map[string]any {
+// Schema describes fields as a JSON Schema of an object, in lang. Where expressions may
+// stand, a text with ${{ ... }} is allowed for every value that is no target or secret.
+func Schema(fields []activities.Field, expressions bool, lang string) map[string]any {
 	props := map[string]any{}
 	required := []string{}
 	for _, f := range fields {
-		s := fieldSchema(f, expressions)
-		if f.Help != "" {
-			s["description"] = f.Help
+		s := fieldSchema(f, expressions, lang)
+		if help := f.Help.In(lang); help != "" {
+			s["description"] = help
 		}
 		if p := presetOf(f); p != nil {
 			var v any
@@ -35,7 +36,7 @@ func Schema(fields []activities.Field, expressions bool) map[string]any {
 	return out
 }
 
-func fieldSchema(f activities.Field, expressions bool) map[string]any {
+func fieldSchema(f activities.Field, expressions bool, lang string) map[string]any {
 	s := map[string]any{}
 	switch f.Type {
 	case activities.String:
@@ -56,7 +57,7 @@ func fieldSchema(f activities.Field, expressions bool) map[string]any {
 	case activities.TargetOf:
 		s["type"] = "string"
 		if f.Kind != "" {
-			s["title"] = "a target of kind " + f.Kind
+			s["title"] = plan.Say("a target of kind %s", "種類 %s の操作対象", f.Kind).In(lang)
 		}
 		return s
 	case activities.SecretOf:
@@ -64,11 +65,11 @@ func fieldSchema(f activities.Field, expressions bool) map[string]any {
 		return map[string]any{"anyOf": []any{ref, map[string]any{"type": "object", "additionalProperties": false, "required": []string{"drill", "real"},
 			"properties": map[string]any{"drill": ref, "real": ref}}}}
 	case activities.List:
-		s["type"], s["items"] = "array", fieldSchema(*f.Elem, expressions)
+		s["type"], s["items"] = "array", fieldSchema(*f.Elem, expressions, lang)
 	case activities.Map:
-		s["type"], s["additionalProperties"] = "object", fieldSchema(*f.Elem, expressions)
+		s["type"], s["additionalProperties"] = "object", fieldSchema(*f.Elem, expressions, lang)
 	case activities.Object:
-		s = Schema(f.Fields, expressions)
+		s = Schema(f.Fields, expressions, lang)
 	}
 	if !expressions || f.Type == activities.Any || f.Type == activities.String && len(f.Enum) == 0 {
 		return s

@@ -17,18 +17,18 @@ import (
 // Server is a target of kind "postgres" as the estate describes it.
 type Server struct {
 	Host     string            `json:"host" reach:"host" help:"Address of the server, as the site workers reach it." ja:"拠点ワーカーから見たサーバーのアドレス"`
-	Port     int               `json:"port" reach:"port" help:"Port of the server." default:"5432"`
-	Database string            `json:"database" help:"Database that muster connects to." default:"postgres"`
-	User     string            `json:"user" help:"Superuser that muster connects as; it may also replicate." default:"postgres"`
-	Password activities.Secret `json:"password" help:"The user's password; empty when the server asks for none." default:""`
-	SSLMode  string            `json:"sslmode" help:"How the connection is encrypted." default:"prefer" enum:"disable,prefer,require,verify-ca,verify-full"`
-	Data     string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." default:""`
-	Machine  string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." default:""`
-	Config   string            `json:"config" reach:"path" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." default:""`
-	Bin      string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." default:""`
-	RunAs    string            `json:"run_as" help:"Service user of a managed server; empty is postgres when the worker is root, else the worker's user." default:""`
-	Slot     string            `json:"slot" help:"Replication slot that this server uses on the server it follows; empty is muster_ and the target's name." default:""`
-	Stop     run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." default:"10s"`
+	Port     int               `json:"port" reach:"port" help:"Port of the server." ja:"サーバーのポート" default:"5432"`
+	Database string            `json:"database" help:"Database that muster connects to." ja:"musterが接続するデータベース" default:"postgres"`
+	User     string            `json:"user" help:"Superuser that muster connects as; it may also replicate." ja:"musterが接続するスーパーユーザー。レプリケーションも行えるもの" default:"postgres"`
+	Password activities.Secret `json:"password" help:"The user's password; empty when the server asks for none." ja:"ユーザーのパスワード。不要なら空" default:""`
+	SSLMode  string            `json:"sslmode" help:"How the connection is encrypted." ja:"接続の暗号化" default:"prefer" enum:"disable,prefer,require,verify-ca,verify-full"`
+	Data     string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." ja:"拠点ワーカーが自ホストのサーバーを管理する場合のデータディレクトリ。接続だけの場合は空" default:""`
+	Machine  string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." ja:"管理対象サーバーのマシンのホスト名。host がそのマシンのアドレスでない場合（NATの内側、コンテナ内）に指定する。空なら host のアドレスで判断する" default:""`
+	Config   string            `json:"config" reach:"path" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." ja:"管理対象サーバーの主設定ファイル。データディレクトリの外に置く。同じ場所に muster.conf を作る" default:""`
+	Bin      string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." ja:"サーバーのプログラムのディレクトリ。空なら導入済みの最新版" default:""`
+	RunAs    string            `json:"run_as" help:"Service user of a managed server; empty is postgres when the worker is root, else the worker's user." ja:"管理対象サーバーの実行ユーザー。空の場合、ワーカーがrootなら postgres、それ以外はワーカーのユーザー" default:""`
+	Slot     string            `json:"slot" help:"Replication slot that this server uses on the server it follows; empty is muster_ and the target's name." ja:"追随先のサーバーで使うレプリケーションスロット。空なら muster_ と操作対象の名前" default:""`
+	Stop     run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." ja:"正常な停止を待つ時間。過ぎるとハングとみなす" default:"10s"`
 }
 
 // Target is a server with its name in the estate.

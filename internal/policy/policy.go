@@ -22,24 +22,24 @@ type text = yamldoc.Value[string]
 type File struct {
 	yamldoc.Place
 	Kind  text   `json:"kind" help:"Policy." ja:"Policy と書く" enum:"Policy"`
-	Allow []Rule `json:"allow" help:"What the worker may do; left out, everything." item:"rule" default:""`
-	Deny  []Rule `json:"deny" help:"What it refuses even so." item:"rule" default:""`
+	Allow []Rule `json:"allow" help:"What the worker may do; left out, everything." ja:"ワーカーが行ってよいこと。なければすべて" item:"rule" default:""`
+	Deny  []Rule `json:"deny" help:"What it refuses even so." ja:"それでも拒否すること" item:"rule" default:""`
 	// Secrets bounds the files behind secret://file/PATH apart from the paths of rules, which
 	// are often writable or run.
-	Secrets []text `json:"secrets" help:"Folders of this machine that secret files (secret://file/PATH) may come from; left out, a secret file is one of the paths that a call reads." default:""`
+	Secrets []text `json:"secrets" help:"Folders of this machine that secret files (secret://file/PATH) may come from; left out, a secret file is one of the paths that a call reads." ja:"秘密情報のファイル（secret://file/PATH）を置いてよい、このマシンのフォルダー。なければ、秘密情報のファイルは呼び出しが読み取るパスの1つとして扱う" default:""`
 }
 
 // Rule covers a call when everything that it names fits; what it leaves out fits anything.
 type Rule struct {
 	yamldoc.Place
 	Actions []text `json:"actions" help:"Actions, as postgres.promote or postgres.*." ja:"アクション。postgres.promote や postgres.* など"`
-	Targets []text `json:"targets" help:"Targets: allow covers a call that touches these only, deny one that touches any of them." default:""`
-	Effects []text `json:"effects" help:"Effects." enum:"observe,isolated,disrupt,destroy" default:""`
-	Runs    []text `json:"runs" help:"Kinds of run." enum:"drill,response,check" default:""`
-	Hosts   []text `json:"hosts" help:"Hosts that the call reaches, as a name, *.example.com, an address or a network, each with :port or for all ports: allow covers a call that reaches these only, deny one that reaches any of them." default:""`
-	Paths   []text `json:"paths" help:"Files and folders with what is below, of this machine, that the call reads, writes or runs: allow and deny as for hosts." default:""`
-	Env     []text `json:"env" help:"Environment variables that the call gives to a program on this machine, as ORDERS_*; an allow rule with paths covers no others, since variables make programs load what no path names." default:""`
-	Queues  []text `json:"queues" help:"Task queues of the engine, as orders-*: allow and deny as for hosts." default:""`
+	Targets []text `json:"targets" help:"Targets: allow covers a call that touches these only, deny one that touches any of them." ja:"操作対象。allow はこれらだけに触れる呼び出しを認め、deny は1つでも触れる呼び出しを拒否する" default:""`
+	Effects []text `json:"effects" help:"Effects." ja:"影響の区分" enum:"observe,isolated,disrupt,destroy" default:""`
+	Runs    []text `json:"runs" help:"Kinds of run." ja:"実施の種別" enum:"drill,response,check" default:""`
+	Hosts   []text `json:"hosts" help:"Hosts that the call reaches, as a name, *.example.com, an address or a network, each with :port or for all ports: allow covers a call that reaches these only, deny one that reaches any of them." ja:"呼び出しの接続先ホスト。名前、*.example.com、アドレス、ネットワークのいずれかで、ポート指定（:ポート）がなければ全ポート。allow はこれらだけに接続する呼び出しを認め、deny は1つでも接続する呼び出しを拒否する" default:""`
+	Paths   []text `json:"paths" help:"Files and folders with what is below, of this machine, that the call reads, writes or runs: allow and deny as for hosts." ja:"呼び出しが読み取り・書き込み・実行する、このマシンのファイルとフォルダー（配下を含む）。allow と deny の意味は hosts と同じ" default:""`
+	Env     []text `json:"env" help:"Environment variables that the call gives to a program on this machine, as ORDERS_*; an allow rule with paths covers no others, since variables make programs load what no path names." ja:"呼び出しがこのマシンのプログラムに渡す環境変数。ORDERS_* など。paths のある allow では、ここにない変数は認めない（変数によって、パスに現れないものが読み込まれるため）" default:""`
+	Queues  []text `json:"queues" help:"Task queues of the engine, as orders-*: allow and deny as for hosts." ja:"エンジンのタスクキュー。orders-* など。allow と deny の意味は hosts と同じ" default:""`
 }
 
 // Policy decides calls. The zero Policy allows everything.

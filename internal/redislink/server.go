@@ -16,22 +16,22 @@ import (
 
 // Login is how muster comes in, and over what.
 type Login struct {
-	User     string            `json:"user" help:"ACL user that muster connects as; empty is default." default:""`
-	Password activities.Secret `json:"password" help:"The user's password; empty when none is asked for." default:""`
-	TLS      bool              `json:"tls" help:"Whether the connection is encrypted, and the server's certificate held against ca and its name." default:"false"`
-	CA       string            `json:"ca" reach:"path" help:"File of the authorities that may have signed the server's certificate; empty is the system's." default:"" example:"/etc/muster/redis-ca.pem"`
-	Name     string            `json:"server_name" help:"Name that the server's certificate must hold; empty is the address's." default:""`
-	Cert     string            `json:"cert" reach:"path" help:"File of muster's own certificate, for servers that ask for one." default:"" example:"/etc/muster/redis-client.pem"`
-	Key      activities.Secret `json:"key" help:"Private key of that certificate, as PEM." default:"" example:"secret://file/etc/muster/redis-client.key"`
+	User     string            `json:"user" help:"ACL user that muster connects as; empty is default." ja:"musterが接続するACLユーザー。空なら default" default:""`
+	Password activities.Secret `json:"password" help:"The user's password; empty when none is asked for." ja:"ユーザーのパスワード。不要なら空" default:""`
+	TLS      bool              `json:"tls" help:"Whether the connection is encrypted, and the server's certificate held against ca and its name." ja:"接続を暗号化し、サーバーの証明書を ca とサーバー名で検証するか" default:"false"`
+	CA       string            `json:"ca" reach:"path" help:"File of the authorities that may have signed the server's certificate; empty is the system's." ja:"サーバーの証明書に署名した認証局のファイル。空ならシステムの認証局" default:"" example:"/etc/muster/redis-ca.pem"`
+	Name     string            `json:"server_name" help:"Name that the server's certificate must hold; empty is the address's." ja:"サーバーの証明書に含まれるべき名前。空ならアドレスの名前" default:""`
+	Cert     string            `json:"cert" reach:"path" help:"File of muster's own certificate, for servers that ask for one." ja:"muster自身の証明書のファイル。サーバーが求める場合に指定する" default:"" example:"/etc/muster/redis-client.pem"`
+	Key      activities.Secret `json:"key" help:"Private key of that certificate, as PEM." ja:"その証明書の秘密鍵（PEM）" default:"" example:"secret://file/etc/muster/redis-client.key"`
 }
 
 // Server is a target of kind "redis" as the estate describes it.
 type Server struct {
 	Host string `json:"host" reach:"host" help:"Address of the server, as the site workers and the other servers reach it." ja:"拠点ワーカーとほかのサーバーから見たサーバーのアドレス" example:"10.0.1.10"`
-	Port int    `json:"port" reach:"port" help:"Port of the server; its TLS port with tls." default:"6379"`
+	Port int    `json:"port" reach:"port" help:"Port of the server; its TLS port with tls." ja:"サーバーのポート。tls の場合はTLSのポート" default:"6379"`
 	Login
-	Machine string `json:"machine" help:"Hostname of the machine of a server with a config, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." default:""`
-	Config  string `json:"config" reach:"path" help:"The server's configuration file, when it runs on the site worker's own host: it can then be fenced while it is down or frozen. Empty when muster only connects." default:"" example:"/etc/redis/redis.conf"`
+	Machine string `json:"machine" help:"Hostname of the machine of a server with a config, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." ja:"config のあるサーバーのマシンのホスト名。host がそのマシンのアドレスでない場合（NATの内側、コンテナ内）に指定する。空なら host のアドレスで判断する" default:""`
+	Config  string `json:"config" reach:"path" help:"The server's configuration file, when it runs on the site worker's own host: it can then be fenced while it is down or frozen. Empty when muster only connects." ja:"サーバーが拠点ワーカー自身のホストで動く場合の設定ファイル。停止中や応答停止中でもフェンスできるようになる。接続だけの場合は空" default:"" example:"/etc/redis/redis.conf"`
 }
 
 // Sentinel is a target of kind "sentinel": the sentinels that watch one master.

@@ -12,7 +12,7 @@ import (
 // against the real one.
 func catalog() *activities.Registry {
 	r := activities.NewRegistry()
-	r.AddTargets(activities.DefineTarget[server]("db", "A database server."), activities.DefineTarget[site]("web", "A web site.").OnTheMachine())
+	r.AddTargets(activities.DefineTarget[server]("db", plan.Text{EN: "A database server."}), activities.DefineTarget[site]("web", plan.Text{EN: "A web site."}).OnTheMachine())
 	doc := func(effect run.Effect) activities.Doc {
 		return activities.Doc{Summary: "For tests.", SummaryJA: "試験用。", Effect: effect}
 	}

@@ -18,24 +18,25 @@ import (
 func Kinds() []string { return slices.Clone(kinds) }
 
 // Schema is the JSON Schema (2020-12) of a kind of file, for editors: from the
-// declarations by which files are read, with the actions and targets of a catalog.
-func Schema(kind string, catalog Catalog) ([]byte, error) {
-	s := &schema{catalog: catalog, defs: object{}}
+// declarations by which files are read, with the actions and targets of a catalog. What
+// they mean is told in lang.
+func Schema(kind string, catalog Catalog, lang string) ([]byte, error) {
+	s := &schema{catalog: catalog, defs: object{}, lang: lang}
 	var root object
 	switch kind {
 	case "Estate":
-		root = yamldoc.Schema[estate.File]()
+		root = yamldoc.Schema[estate.File](lang)
 		s.estate(root)
 	case "Runbook":
-		root = yamldoc.Schema[runbook.File]()
+		root = yamldoc.Schema[runbook.File](lang)
 		s.runbook(root)
 	case "Scenario":
-		root = yamldoc.Schema[File]()
+		root = yamldoc.Schema[File](lang)
 		s.inject(root)
 		s.absent(root)
 		schedule(field(root, "schedule"))
 	case "Programme":
-		root = yamldoc.Schema[programme.File]()
+		root = yamldoc.Schema[programme.File](lang)
 		schedule(field(root, "rows", "[]", "schedule"))
 	default:
 		return nil, plan.Wrong("there is no kind %q; there are %s", "%q という種類はありません。使えるもの: %s", kind, strings.Join(Kinds(), ", "))
@@ -52,6 +53,7 @@ type object = map[string]any
 type schema struct {
 	catalog Catalog
 	defs    object
+	lang    string
 }
 
 // field goes down to a field of an object, or to the entries of a list.
@@ -76,7 +78,7 @@ func (s *schema) estate(root object) {
 	var rules []any
 	for _, k := range s.catalog.TargetKinds() {
 		kinds = append(kinds, k.Kind)
-		then := params.Schema(k.Fields, false)
+		then := params.Schema(k.Fields, false, s.lang)
 		delete(then, "additionalProperties") // the fields of every target stand beside them
 		rules = append(rules, object{"if": object{"properties": object{"kind": object{"const": k.Kind}}, "required": []string{"kind"}}, "then": then})
 	}
@@ -117,8 +119,8 @@ func (s *schema) uses(o object, expressions bool, fits func(activities.Action) b
 		}
 		ids = append(ids, a.ID)
 		if _, ok := s.defs[a.ID]; !ok {
-			def := params.Schema(a.Fields, expressions)
-			def["title"], def["description"] = a.ID, a.Doc.Summary
+			def := params.Schema(a.Fields, expressions, s.lang)
+			def["title"], def["description"] = a.ID, plan.Text{EN: a.Doc.Summary, JA: a.Doc.SummaryJA}.In(s.lang)
 			s.defs[a.ID] = def
 		}
 		then := object{"properties": object{"with": object{"$ref": "#/$defs/" + a.ID}}}
@@ -148,7 +150,7 @@ func schedule(o object) {
 
 // absent describes who is taken out of a drill: people by ID, or a draw.
 func (s *schema) absent(root object) {
-	draw := yamldoc.Schema[Draw]()
+	draw := yamldoc.Schema[Draw](s.lang)
 	item := object{"anyOf": []any{object{"type": "string"}, draw}}
 	at := field(root, "absent")
 	at["anyOf"] = []any{item, object{"type": "array", "items": item}}

@@ -18,7 +18,7 @@ func compiledSchemas(t *testing.T, r *activities.Registry) map[string]*jsonschem
 	t.Helper()
 	out := map[string]*jsonschema.Schema{}
 	for _, kind := range Kinds() {
-		b, err := Schema(kind, r)
+		b, err := Schema(kind, r, "en")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestSchemasRefuseWrongFiles(t *testing.T) {
 			t.Errorf("%s: %v", lines, err)
 		}
 	}
-	if _, err := Schema("Runbok", catalog()); err == nil {
+	if _, err := Schema("Runbok", catalog(), "en"); err == nil {
 		t.Error("a schema of an unknown kind")
 	}
 }

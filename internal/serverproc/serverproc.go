@@ -100,7 +100,7 @@ func (d Directory) is(p Process, path string) (bool, error) {
 	st, err := os.Stat(path)
 	if errors.Is(err, os.ErrPermission) && d.mayBeRunBy(p) && !p.gone() {
 		return false, denied(plan.Say("the worker may not see in which directory process %d (%s) works, so whether the server runs can't be told: run the worker as root or as the server's user",
-			"プロセス %d（%s）の作業ディレクトリーをワーカーの権限では確認できず、サーバーが稼働しているか判断できません。ワーカーを root かサーバーの実行ユーザーで動かしてください", p.PID, p.Program))
+			"プロセス %d（%s）の作業ディレクトリをワーカーの権限では確認できず、サーバーが稼働しているか判断できません。ワーカーを root かサーバーの実行ユーザーで動かしてください", p.PID, p.Program))
 	}
 	return err == nil && of(st) == d, nil
 }

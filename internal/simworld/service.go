@@ -14,14 +14,14 @@ import (
 // Service is a simulated service as the estate describes it.
 type Service struct {
 	Dir   string `json:"dir" reach:"path" help:"Folder on the site worker's machine that holds the state; it is made when it is missing." ja:"状態を保存する、拠点ワーカーのマシン上のフォルダー。なければ作成する"`
-	Needs []Need `json:"needs" help:"What it lives on; without it the service is down however it is switched." default:"[]"`
+	Needs []Need `json:"needs" help:"What it lives on; without it the service is down however it is switched." ja:"稼働に必要なもの。なければ、切り替えの状態によらず停止とする" default:"[]"`
 }
 
 // Need is a group of services of the same folder of which enough must be switched on: two
 // feeds of which one will do, four cooling units of which three must run.
 type Need struct {
 	Of      []string `json:"of" help:"Simulated services of the same folder, by name." ja:"同じフォルダーの模擬サービスの名前"`
-	AtLeast int      `json:"at_least" help:"How many of them must be switched on." default:"1"`
+	AtLeast int      `json:"at_least" help:"How many of them must be switched on." ja:"稼働していなければならない数" default:"1"`
 }
 
 // On reports whether a service is switched on; one that nobody has touched is.

@@ -3,6 +3,7 @@ package yamldoc
 import (
 	"reflect"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -12,10 +13,10 @@ const (
 	SizePattern     = `^[0-9]+(B|kB|KB|MB|GB|TB)$`
 )
 
-// Schema describes T as JSON Schema (2020-12) from the tags by which it is read.
-func Schema[T any]() map[string]any { return objectSchema(reflect.TypeFor[T]()) }
+// Schema describes T as JSON Schema (2020-12), in lang, from the tags by which it is read.
+func Schema[T any](lang string) map[string]any { return objectSchema(reflect.TypeFor[T](), lang) }
 
-func objectSchema(t reflect.Type) map[string]any {
+func objectSchema(t reflect.Type, lang string) map[string]any {
 	props := map[string]any{}
 	required := []string{}
 	closed := true
@@ -24,8 +25,8 @@ func objectSchema(t reflect.Type) map[string]any {
 			closed = false
 			continue
 		}
-		s := typeSchema(t.Field(f.index).Type, f)
-		s["description"] = f.help
+		s := typeSchema(t.Field(f.index).Type, f, lang)
+		s["description"] = plan.Text{EN: f.help, JA: f.ja}.In(lang)
 		if !f.optional {
 			required = append(required, f.name)
 		}
@@ -41,30 +42,30 @@ func objectSchema(t reflect.Type) map[string]any {
 	return out
 }
 
-func typeSchema(t reflect.Type, g tags) map[string]any {
+func typeSchema(t reflect.Type, g tags, lang string) map[string]any {
 	if l, ok := reflect.New(t).Interface().(leaf); ok {
-		return l.schema(g)
+		return l.schema(g, lang)
 	}
 	elem := tags{name: g.name, help: g.help, enum: g.enum, is: g.is, min: g.min, max: g.max}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return typeSchema(t.Elem(), g)
+		return typeSchema(t.Elem(), g, lang)
 	case reflect.Slice:
 		if isDict(t) {
 			elem.is = ""
-			return map[string]any{"type": "object", "additionalProperties": typeSchema(t.Elem().Field(1).Type, elem),
+			return map[string]any{"type": "object", "additionalProperties": typeSchema(t.Elem().Field(1).Type, elem, lang),
 				"propertyNames": map[string]any{"pattern": nameForm.String()}}
 		}
-		list := map[string]any{"type": "array", "items": typeSchema(t.Elem(), elem)}
+		list := map[string]any{"type": "array", "items": typeSchema(t.Elem(), elem, lang)}
 		if g.single {
-			return map[string]any{"anyOf": []any{typeSchema(t.Elem(), elem), list}}
+			return map[string]any{"anyOf": []any{typeSchema(t.Elem(), elem, lang), list}}
 		}
 		return list
 	}
-	return objectSchema(t)
+	return objectSchema(t, lang)
 }
 
-func (v *Value[T]) schema(t tags) map[string]any {
+func (v *Value[T]) schema(t tags, _ string) map[string]any {
 	out := map[string]any{}
 	switch any(v.V).(type) {
 	case string:
@@ -96,14 +97,14 @@ func (v *Value[T]) schema(t tags) map[string]any {
 	return out
 }
 
-func (*Text) schema(tags) map[string]any {
+func (*Text) schema(_ tags, lang string) map[string]any {
 	return map[string]any{"anyOf": []any{
 		map[string]any{"type": "string"},
 		map[string]any{"type": "object", "additionalProperties": false, "properties": map[string]any{
-			"en": map[string]any{"type": "string", "description": "In English."},
-			"ja": map[string]any{"type": "string", "description": "In Japanese."},
+			"en": map[string]any{"type": "string", "description": plan.Text{EN: "In English.", JA: "英語の文"}.In(lang)},
+			"ja": map[string]any{"type": "string", "description": plan.Text{EN: "In Japanese.", JA: "日本語の文"}.In(lang)},
 		}},
 	}}
 }
 
-func (*Raw) schema(tags) map[string]any { return map[string]any{} }
+func (*Raw) schema(tags, string) map[string]any { return map[string]any{} }

@@ -48,7 +48,7 @@ type Dict[T any] []Entry[T]
 type leaf interface {
 	read(d *Decoder, where string, n *yaml.Node, t tags)
 	preset(t tags)
-	schema(t tags) map[string]any
+	schema(t tags, lang string) map[string]any
 }
 
 func (v *Value[T]) read(d *Decoder, where string, n *yaml.Node, t tags) {
@@ -112,8 +112,8 @@ func ReadText(d *Decoder, where string, n *yaml.Node) plan.Text {
 		return plan.Text{EN: s}
 	}
 	var both struct {
-		EN Value[string] `json:"en" help:"In English." default:""`
-		JA Value[string] `json:"ja" help:"In Japanese." default:""`
+		EN Value[string] `json:"en" help:"In English." ja:"英語" default:""`
+		JA Value[string] `json:"ja" help:"In Japanese." ja:"日本語" default:""`
 	}
 	d.Decode(where, n, &both)
 	return plan.Text{EN: both.EN.V, JA: both.JA.V}
