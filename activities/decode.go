@@ -80,6 +80,9 @@ func (c *checking) add(en, ja string, args ...any) {
 
 func (c *checking) object(path string, fields []Field, given any) map[string]any {
 	in, ok := given.(map[string]any)
+	if given == nil { // an action or a probe that needs none
+		in, ok = map[string]any{}, true
+	}
 	if !ok {
 		c.add("%s is %s, not a list of names and values", "%s は%sであり、名前と値の組ではない", path, kindOf(given))
 		return nil

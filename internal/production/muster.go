@@ -116,7 +116,7 @@ func (i *Installation) startWorker(ctx context.Context, binary string, site Part
 		return err
 	}
 	p := &part{name: site, launch: func() (*child.Process, error) {
-		return i.process(site, binary, []string{"MUSTER_CONFIG=muster.yaml", i.keyring(site), "MUSTER_LANG=" + string(i.Lang), "MUSTER_SITE=" + string(site),
+		return i.process(site, binary, []string{"MUSTER_CONFIG=muster.yaml", i.keyring(site), "MUSTER_LANG=" + string(i.Lang), "MUSTER_SITE=" + string(site), "MUSTER_HEALTH_LISTEN=" + i.HealthAddress(site),
 			"MUSTER_TEMPORAL_ADDRESS=" + i.EngineAddress()}, "worker")
 	}}
 	p.answers = func(ctx context.Context) error {
@@ -127,7 +127,7 @@ func (i *Installation) startWorker(ctx context.Context, binary string, site Part
 
 // settings lets the commands reach the server: MUSTER_CONFIG=DIR/muster.yaml muster drill list.
 func (i *Installation) settings() error {
-	ca := filepath.Join(i.home, "ca.pem")
+	ca := i.CAFile()
 	text := fmt.Sprintf("# For the commands: MUSTER_CONFIG=%s muster drill list\nserver: %q\nserver_ca_file: %q\ntoken_file: %q\nperson: %q\nlang: %q\nplans: %q\n",
 		filepath.Join(i.Dir, "muster.yaml"), i.URL(), ca, filepath.Join(i.folder(Server), "data", "token"), i.Person, i.Lang, i.Plans)
 	return errors.Join(os.WriteFile(ca, i.ca.PEM(), 0o644), os.WriteFile(filepath.Join(i.Dir, "muster.yaml"), []byte(text), 0o644))

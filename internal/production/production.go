@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/authority"
 	"github.com/muster-dr/muster/internal/demo"
+	"github.com/muster-dr/muster/internal/pgcluster"
 )
 
 // Binaries are the programs that are not muster's own.
@@ -29,8 +30,9 @@ type Binaries struct {
 	Alerts     string // file of alert rules for it, deploy/prometheus/alerts.yaml
 }
 
-// certificatesLast is how long certificates are good: they are made anew with every set-up.
-const certificatesLast = 24 * time.Hour
+// certificatesLast is how long certificates are good: they are made anew with every set-up. A readiness
+// check finds those in the way that end within days.
+const certificatesLast = 60 * 24 * time.Hour
 
 // Namespace and retention of the engine; records are kept elsewhere, in the record store.
 const (
@@ -48,6 +50,7 @@ type Installation struct {
 	ports    map[string]int
 	client   *api.Client
 	reading  *http.Client // of Prometheus
+	store    *pgcluster.Single
 
 	mu    sync.Mutex
 	parts []*part // in the order of their start
@@ -80,7 +83,7 @@ func Start(ctx context.Context, p demo.Place, programs Binaries) (_ *Installatio
 		}
 	}()
 	if i.ports, err = ports("muster", "postgres", "frontend", "frontend-membership", "matching", "matching-membership",
-		"history", "history-membership", "worker", "worker-membership", "engine-metrics", "prometheus"); err != nil {
+		"history", "history-membership", "worker", "worker-membership", "engine-metrics", "prometheus", healthOf(Tokyo), healthOf(Osaka)); err != nil {
 		return nil, err
 	}
 	if i.ca, err = authority.New("muster reference installation", certificatesLast); err != nil {
@@ -122,6 +125,22 @@ func (i *Installation) EngineAddress() string {
 
 // StoreAddress is that of PostgreSQL.
 func (i *Installation) StoreAddress() string { return fmt.Sprintf("127.0.0.1:%d", i.ports["postgres"]) }
+
+// healthOf names the port at which a site's worker says how it is.
+func healthOf(site Part) string { return "health-" + string(site) }
+
+// HealthAddress is where a site's worker answers /healthz and /readyz.
+func (i *Installation) HealthAddress(site Part) string {
+	return fmt.Sprintf("127.0.0.1:%d", i.ports[healthOf(site)])
+}
+
+// StoreUser is somebody who may ask the store from this machine, and the file that holds the password.
+func (i *Installation) StoreUser() (user, passwordFile string) {
+	return i.store.User, i.store.PasswordFile
+}
+
+// CAFile is the authority by which the server is known.
+func (i *Installation) CAFile() string { return filepath.Join(i.home, "ca.pem") }
 
 // PrometheusURL is that of Prometheus.
 func (i *Installation) PrometheusURL() string {

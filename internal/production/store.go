@@ -47,6 +47,7 @@ func (i *Installation) startStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	i.store = db
 	err = i.createDatabases(ctx, db, ca)
 	if stop := db.Stop(ctx, pgcluster.Fast); err == nil {
 		err = stop
