@@ -93,6 +93,9 @@ func (r *response) mayAbort(c Control) error {
 	if run.IsAlarm(c.By) && r.in.Kind == run.Drill && !r.ended && c.Reason != "" {
 		return nil // a real alarm stops a drill; a response is stopped by people
 	}
+	if c.By == run.Engine && r.in.Kind == run.Drill && r.plan.StrikesItself() && !r.ended && c.Reason != "" {
+		return nil // the server found that something real is under way
+	}
 	return r.mayControl(c)
 }
 

@@ -112,6 +112,15 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 	if err := mayIn(ctx, p.Estate, in.By, plan.MayStart); err != nil && !run.NoPerson(in.By) {
 		return Started{}, err
 	}
+	why, other, err := s.besideSelf(ctx, p, in.Kind)
+	if err != nil {
+		return Started{}, s.storeProblem(ctx, err)
+	}
+	if why != (plan.Text{}) {
+		held := refusal(l, CodeRefused, why)
+		held.WayOut = l.T("See it with `muster drill show %s`", "`muster drill show %s` で状況を確認できます", other)
+		return Started{}, held
+	}
 	if err := s.Store.PutPlan(ctx, p); err != nil {
 		return Started{}, s.storeProblem(ctx, err)
 	}
@@ -257,6 +266,11 @@ func answered[T any](ctx context.Context, s *Server, id, updateID string) (T, bo
 func (s *Server) begun(ctx context.Context, of plan.Plan, kind run.Kind, b workflows.Begun) (Started, error) {
 	if b.Refused == "" {
 		out := Started{Run: b.Run, Attached: b.Attached, StartedBy: b.StartedBy}
+		if kind == run.Response || of.StrikesItself() { // whichever of the two was first
+			if err := s.giveWay(ctx); err != nil {
+				s.Log.Warn("a drill of muster itself could not be stopped yet; it is tried again", "run", b.Run, "err", err)
+			}
+		}
 		var err error
 		if out.Beside, err = s.beside(ctx, of, kind); err != nil { // it has begun all the same
 			s.Log.Warn("what else runs on the same systems is not known", "run", b.Run, "err", err)

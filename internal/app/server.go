@@ -173,6 +173,7 @@ func (s *server) run(ctx context.Context, door *front, ready func()) error {
 		working.Go(func() { takeOver(ctx, s.link.client, s.o.Version, s.o.Log) })
 	}
 	working.Go(func() { s.api.Work(ctx, s.o.Config.People.Keep) })
+	working.Go(func() { s.api.GiveWay(ctx) })
 	working.Go(func() { s.says.run(ctx) })
 	working.Go(func() { s.accounts.run(ctx) })
 	working.Go(func() { s.outcomes.Run(ctx) })

@@ -179,6 +179,11 @@ type System struct {
 	SingleWriter *Step `json:"single_writer,omitempty"`
 }
 
+// StrikesItself reports whether a drill of the plan is of parts of muster itself and changes them.
+func (p *Plan) StrikesItself() bool {
+	return p.Scenario.Depth.Allows(run.Disrupt) && slices.ContainsFunc(p.Systems, func(s System) bool { return s.Own })
+}
+
 // Spared are the depths at which drills could change the system and may not.
 func (s System) Spared() []run.Depth {
 	var out []run.Depth
