@@ -36,6 +36,7 @@ func contents(root, bin, boms string) []item {
 		item{from: at("deploy/systemd/muster.sysusers"), to: "/usr/lib/sysusers.d/muster.conf", mode: 0o644},
 		item{from: at("deploy/systemd/muster.tmpfiles"), to: "/usr/lib/tmpfiles.d/muster.conf", mode: 0o644},
 		item{from: at("deploy/systemd/examples/worker-beside-postgresql.conf"), to: "/usr/share/doc/muster/examples/worker-beside-postgresql.conf", mode: 0o644},
+		item{from: at("deploy/systemd/examples/muster-self-drill.rules"), to: "/usr/share/doc/muster/examples/muster-self-drill.rules", mode: 0o644},
 		item{from: at("deploy/config/muster.yaml"), to: "/etc/muster/muster.yaml", mode: 0o644, setting: true},
 		item{from: at("deploy/config/up.yaml"), to: "/etc/muster/up.yaml", mode: 0o644, setting: true},
 		item{from: at("LICENSE"), to: "/usr/share/doc/muster/copyright", mode: 0o644},

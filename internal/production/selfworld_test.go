@@ -1,0 +1,317 @@
+package production_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/demo"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/production"
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/systemdtest"
+	"github.com/muster-dr/muster/internal/waittest"
+)
+
+// unitOf are the units by which the shipped plan knows the parts.
+var unitOf = map[production.Part]string{
+	production.Store: "postgresql@16-main.service", production.Engine: "temporal.service", production.Server: "muster-server.service",
+	production.Osaka: "muster-worker@osaka.service", production.Tokyo: "muster-worker@tokyo.service",
+}
+
+// selfDrilled is an installation that systemd keeps running, with the shipped plan of drills of muster itself.
+type selfDrilled struct {
+	*production.Installation
+	m     *systemdtest.Manager
+	dir   string
+	plans string
+	units map[production.Part]string // as systemd has them
+}
+
+// beyond are settings that only the machine's own systemd can give a service: the test's is a user's.
+var beyond = regexp.MustCompile(`^(User|Group|StateDirectory|StateDirectoryMode|LoadCredential|CapabilityBoundingSet|AmbientCapabilities|Protect\w+|Private\w+|RemoveIPC|Environment|EnvironmentFile|WorkingDirectory|ExecStart|Restrict(Namespaces|SUIDSGID)|LimitNOFILE|Wants|After|WantedBy)=`)
+
+// unit is the shipped unit of a part of muster, or what an administrator writes for the others.
+func (s *selfDrilled) unit(t *testing.T, x production.Service) string {
+	t.Helper()
+	shipped := map[production.Part]string{production.Server: "muster-server.service", production.Osaka: "muster-worker@.service", production.Tokyo: "muster-worker@.service"}[x.Part]
+	text := "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=1s\n"
+	if shipped != "" {
+		b, err := os.ReadFile(filepath.Join("..", "..", "deploy", "systemd", shipped))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = ""
+		for line := range strings.Lines(string(b)) {
+			if !beyond.MatchString(line) && !strings.HasPrefix(line, "[Install]") {
+				text += line
+			}
+		}
+		if !strings.Contains(text, "Restart=always") || !strings.Contains(text, "SystemCallFilter=@system-service") {
+			t.Fatalf("what is tested is not the shipped unit:\n%s", text)
+		}
+	}
+	argv := x.Argv
+	if x.As != nil && x.Part == production.Store { // PostgreSQL refuses root, and muster's parts need its bus
+		argv = append([]string{"/usr/bin/setpriv", "--reuid", fmt.Sprint(x.As.Uid), "--regid", fmt.Sprint(x.As.Gid), "--clear-groups", "--"}, argv...)
+	}
+	more := "[Unit]\nDefaultDependencies=no\n[Service]\nWorkingDirectory=" + x.Dir + "\nExecStart=" + strings.Join(argv, " ") + "\n"
+	for _, e := range x.Env {
+		more += "Environment=" + strconv.Quote(e) + "\n"
+	}
+	return text + more
+}
+
+func startSelfDrilled(t *testing.T) *selfDrilled {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	bin := binaries(t)
+	programs := production.Binaries{Temporal: there(t, filepath.Join(bin, "reference", "temporal-server"), "make temporal"),
+		SchemaTool: there(t, filepath.Join(bin, "reference", "temporal-sql-tool"), "make temporal"), Alerts: filepath.Join(bin, "..", "deploy", "prometheus", "alerts.yaml")}
+	var err error
+	if programs.Prometheus, err = exec.LookPath("prometheus"); err != nil {
+		t.Fatalf("%v: install the package prometheus", err)
+	}
+	s := &selfDrilled{m: systemdtest.Start(t), dir: folder(t), units: map[production.Part]string{}}
+	s.plans = filepath.Join(s.dir, "plans")
+	if err := os.MkdirAll(s.plans, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(s.plans, os.DirFS(filepath.Join("..", "..", "scenarios", "self"))); err != nil {
+		t.Fatal(err)
+	}
+	runAs := ""
+	if os.Geteuid() == 0 {
+		runAs = "postgres"
+	}
+	s.Installation, err = production.Start(ctx, demo.Place{Dir: s.dir, Plans: s.plans, Binary: there(t, filepath.Join(bin, "muster"), "make build"),
+		Person: "tanaka", Reader: "suzuki", RunAs: runAs, Lang: i18n.EN, Say: func(en, _ string, args ...any) { t.Logf(en, args...) }}, programs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		if err := s.Stop(last); err != nil {
+			t.Error(err)
+		}
+	})
+	s.fill(t)
+	if err := s.HandOver(ctx, func(_ context.Context, x production.Service) error {
+		s.units[x.Part] = s.unit(t, x)
+		s.m.Unit(t, unitOf[x.Part], s.units[x.Part])
+		s.m.Run(t, unitOf[x.Part])
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	waittest.Eventually(t, time.Minute, func() string {
+		if h, err := s.Client().Health(t.Context()); err != nil || !h.OK {
+			return fmt.Sprintf("the installation is not well under systemd: %+v %v", h, err)
+		}
+		return ""
+	})
+	return s
+}
+
+// fill puts this installation's addresses into the shipped plan, as its operator does.
+func (s *selfDrilled) fill(t *testing.T) {
+	t.Helper()
+	user, password := s.StoreUser()
+	host, port, _ := strings.Cut(s.StoreAddress(), ":")
+	edits := []string{
+		`.service}`, fmt.Sprintf(`.service, bus: %q}`, s.m.Address),
+		"host: db.osaka.example.com", "host: " + host + "\n    port: " + port,
+		"user: muster_probe", "user: " + user,
+		"secret://file/etc/muster/credentials/probe", "secret://file" + password,
+		"https://muster.example.com", s.URL(),
+		"/etc/muster/tls/ca.pem", s.CAFile(),
+		"worker.osaka.example.com:7702", s.HealthAddress(production.Osaka),
+		"worker.tokyo.example.com:7702", s.HealthAddress(production.Tokyo),
+		"/var/lib/muster/osaka/rehearsal", filepath.Join(s.dir, "rehearsal", "osaka"),
+		"/var/lib/muster/tokyo/rehearsal", filepath.Join(s.dir, "rehearsal", "tokyo"),
+	}
+	// And in half the time, for the test's.
+	edits = append(edits, ": 7s}", ": 4s}", "at: 9s", "at: 6s", "at: 19s", "at: 12s", "at: 34s", "at: 20s", "at: 46s", "at: 26s", "baseline: 5s", "baseline: 2s", "hold: 5s", "hold: 3s")
+	for n := 0; n < len(edits); n += 2 {
+		s.edit(t, edits[n], edits[n+1])
+	}
+}
+
+// edit replaces a text in all plan files, in one at least.
+func (s *selfDrilled) edit(t *testing.T, old, now string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.plans, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), old) {
+			found = true
+			if err := os.WriteFile(f, []byte(strings.ReplaceAll(string(b), old, now)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !found {
+		t.Fatalf("%q is not in the shipped plan", old)
+	}
+}
+
+// schedule has a scenario fall due at the next minute, and says when that is.
+func (s *selfDrilled) schedule(t *testing.T, ctx context.Context, scenario string) time.Time {
+	t.Helper()
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := time.Now().In(tokyo).Add(5 * time.Second).Truncate(time.Minute).Add(time.Minute)
+	s.edit(t, "    scenario: "+scenario+"\n", fmt.Sprintf("    scenario: %s\n    shift: none\n    schedule: {yearly: {month: %d, day: %d, at: %q}}\n", scenario, due.Month(), due.Day(), due.Format("15:04")))
+	cmd := exec.CommandContext(ctx, filepath.Join(binaries(t), "muster"), "schedule", "apply")
+	cmd.Env = append(os.Environ(), "MUSTER_CONFIG="+filepath.Join(s.dir, "muster.yaml"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("muster schedule apply: %v\n%s", err, out)
+	}
+	return due
+}
+
+// ended waits for a run that somebody or something else starts, and returns its report.
+func (s *selfDrilled) ended(t *testing.T, ctx context.Context, id string) report.Report {
+	t.Helper()
+	for {
+		err := phases(ctx, s.Client(), id, func(run.Phase) error { return nil })
+		if err == nil {
+			break
+		}
+		if p := new(api.Problem); !errors.As(err, &p) || p.Status != 404 {
+			t.Fatalf("%s: %v", id, err)
+		}
+		select {
+		case <-ctx.Done():
+			cover, _ := s.Client().Coverage(context.WithoutCancel(ctx), 0)
+			t.Fatalf("%s has not begun: %+v", id, cover)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	var rep report.Report
+	b, err := s.Client().Report(ctx, id, "json", "en")
+	if err == nil {
+		err = json.Unmarshal(b, &rep)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if to := os.Getenv("MUSTER_TEST_REPORTS"); to != "" { // to be looked at
+		for _, lang := range []string{"en", "ja"} {
+			html, err := s.Client().Report(ctx, id, "html", lang)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(to, id+"."+lang+".html"), html, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, x := range rep.Systems {
+		actual := "-"
+		if x.RTO.ActualS != nil {
+			actual = fmt.Sprintf("%.1f s", *x.RTO.ActualS)
+		}
+		t.Logf("%s: %s, RTO %s (%s) %v", id, x.ID, actual, x.RTO.Verdict, x.RTO.Why)
+	}
+	return rep
+}
+
+// effects counts what the steps of a run have done, by what they themselves left.
+func (s *selfDrilled) effects(t *testing.T, id string) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	for _, site := range []string{"osaka", "tokyo"} {
+		b, err := os.ReadFile(filepath.Join(s.dir, "rehearsal", site, "effects.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			if strings.HasPrefix(line, id+".") {
+				out[strings.TrimSpace(line)]++
+			}
+		}
+	}
+	return out
+}
+
+// twice are those that were had more than once.
+func twice(effects map[string]int) []string {
+	var out []string
+	for name, n := range effects {
+		if n != 1 {
+			out = append(out, fmt.Sprintf("%s: %d times", name, n))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// judged is the verdict of a pass criterion.
+func judged(rep report.Report, id string) run.Verdict {
+	if rep.Case != nil {
+		for _, p := range rep.Case.Pass {
+			if p.ID == id {
+				return p.Verdict
+			}
+		}
+	}
+	return ""
+}
+
+// onlyServer makes a scenario of the shipped one in which the server alone is killed, has ten seconds,
+// and is started after fifteen.
+func (s *selfDrilled) onlyServer(t *testing.T) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.plans, "self-drill.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	before, rest, _ := strings.Cut(text, "  - id: kill-")
+	_, server, _ := strings.Cut(rest, "  - id: kill-server")
+	server, _, _ = strings.Cut(server, "  - id: kill-")
+	_, tail, found := strings.Cut(text, "failback:")
+	if !found {
+		t.Fatalf("the shipped scenario is not as expected:\n%s", text)
+	}
+	tail, _, _ = strings.Cut(tail, "schedule:")
+	text = before + "  - id: kill-server" + server + "failback:" + tail
+	for _, e := range [][2]string{
+		{"name: self-drill", "name: self-server"}, {"muster-server, muster-engine, muster-store, muster-worker-osaka, muster-worker-tokyo]", "muster-server]"},
+		{"rescue: 2m", "rescue: 15s"}, {"at: 20s", "at: 6s"}, {"injects.`kill-worker-tokyo`, injects.`kill-store`, injects.`kill-engine`, injects.`kill-server`, injects.`kill-worker-osaka`", "injects.`kill-server`"},
+	} {
+		if !strings.Contains(text, e[0]) {
+			t.Fatalf("%q is not in the scenario:\n%s", e[0], text)
+		}
+		text = strings.ReplaceAll(text, e[0], e[1])
+	}
+	if err := os.WriteFile(filepath.Join(s.plans, "self-server.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.edit(t, "ja: muster サーバー}\n    home: osaka\n    own: true\n    objectives: {rto: 30s}", "ja: muster サーバー}\n    home: osaka\n    own: true\n    objectives: {rto: 10s}")
+}
