@@ -17,16 +17,16 @@ import (
 // Kill is the parameters of systemd.kill.
 type Kill struct {
 	Units  []Target     `json:"units" kind:"unit" example:"[orders-unit]" help:"Units whose processes are killed, all at the same moment; several of one site are a power failure. One may be the site worker's own." ja:"プロセスを強制終了するユニット。同じ拠点の複数を指定すると停電のように同時に終了させる。拠点のワーカー自身のユニットも指定できる"`
-	Rescue run.Duration `json:"rescue" help:"How long systemd has to bring them back (Restart=): what is not active again by then is started instead, and the result says so. Longer than the RTO, or it would be met by this; 0s waits for nothing and starts nothing. The site worker's own unit can't be rescued from here." ja:"systemdによる自動復帰（Restart=）を待つ時間。それまでに稼働状態に戻らないものは代わりに起動し、結果にその旨を記す。RTOより長くする（短いと、この起動によって達成したことになってしまう）。0s は何も待たず、何も起動しない。拠点のワーカー自身のユニットは、ここからは起動できない" default:"0s" example:"5m"`
+	Rescue run.Duration `json:"rescue" help:"How long systemd has to bring them back (Restart=): what is not active again by then is started instead, and the result says so. Longer than the RTO, or it would be met by this; 0s waits for nothing and starts nothing. The site worker's own unit can't be rescued from here." ja:"systemd による復帰（Restart=）を待つ時間。過ぎても active でないものは代わりに起動し、結果に残す。RTO より長くする（短いと、これで達成になってしまう）。0s なら待たず、起動もしない。拠点ワーカー自身のユニットは対象外" default:"0s" example:"5m"`
 }
 
 // Killed is its result.
 type Killed struct {
-	At      time.Time `json:"at" help:"When it struck, by the site worker's clock." ja:"強制終了した時刻（拠点のワーカーの時計）"`
+	At      time.Time `json:"at" help:"When it struck, by the site worker's clock." ja:"強制終了した時刻（拠点ワーカーの時計）"`
 	Units   []string  `json:"units" help:"The units whose processes were killed." ja:"プロセスを強制終了したユニット"`
-	Rescued []string  `json:"rescued" help:"Units that systemd had not brought back in time, and that were started instead." ja:"systemdが時間内に復帰させず、代わりに起動したユニット"`
-	Down    []string  `json:"down" help:"Units that were not active again at the end of the wait, though they were started; empty where nothing was waited for." ja:"起動したにもかかわらず、待ち終えた時点で稼働状態に戻っていないユニット。何も待たなかった場合は空"`
-	BackS   float64   `json:"back_s" help:"Seconds until the last of them was active again; 0 when that was not waited for, or not seen." ja:"最後の1つが稼働状態に戻るまでの秒数。待たなかった場合、確認できなかった場合は 0"`
+	Rescued []string  `json:"rescued" help:"Units that systemd had not brought back in time, and that were started instead." ja:"systemd が時間内に復帰させず、代わりに起動したユニット"`
+	Down    []string  `json:"down" help:"Units that were not active again at the end of the wait, though they were started; empty where nothing was waited for." ja:"起動しても、待ち時間の終わりに active でなかったユニット。待たなかった場合は空"`
+	BackS   float64   `json:"back_s" help:"Seconds until the last of them was active again; 0 when that was not waited for, or not seen." ja:"最後の1つが再び active になるまでの秒数。待たなかったか、確認できなかった場合は 0"`
 }
 
 var kill = activities.Define("systemd.kill", activities.Doc{
