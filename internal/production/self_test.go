@@ -46,8 +46,8 @@ func TestTheDrillOfMusterItselfIsHeldOnSchedule(t *testing.T) {
 		}
 	}
 	had := s.effects(t, "self-drill-1")
-	if wrong := twice(had); len(had) != 16 || len(wrong) > 0 {
-		t.Errorf("%d effects of steps, want 16; not once: %v", len(had), wrong)
+	if wrong := twice(had); len(had) != 20 || len(wrong) > 0 {
+		t.Errorf("%d effects of steps, want 20; not once: %v", len(had), wrong)
 	}
 }
 
@@ -75,8 +75,8 @@ func TestASiteOfMustersIsLostAndWhatStaysAwayIsMissed(t *testing.T) {
 			t.Errorf("%s: RTO %+v", x.ID, x.RTO)
 		}
 	}
-	if had := s.effects(t, "self-site-loss-1"); len(had) != 16 || len(twice(had)) > 0 {
-		t.Errorf("%d effects of steps, want 16; not once: %v", len(had), twice(had))
+	if had := s.effects(t, "self-site-loss-1"); len(had) != 20 || len(twice(had)) > 0 {
+		t.Errorf("%d effects of steps, want 20; not once: %v", len(had), twice(had))
 	}
 
 	// The server's unit has no Restart=, and one step was done twice.

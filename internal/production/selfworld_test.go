@@ -144,8 +144,8 @@ func (s *selfDrilled) fill(t *testing.T) {
 		"/var/lib/muster/osaka/rehearsal", filepath.Join(s.dir, "rehearsal", "osaka"),
 		"/var/lib/muster/tokyo/rehearsal", filepath.Join(s.dir, "rehearsal", "tokyo"),
 	}
-	// And in half the time, for the test's.
-	edits = append(edits, ": 7s}", ": 4s}", "at: 9s", "at: 6s", "at: 19s", "at: 12s", "at: 34s", "at: 20s", "at: 46s", "at: 26s", "baseline: 5s", "baseline: 2s", "hold: 5s", "hold: 3s")
+	// And in less time, for the test's.
+	edits = append(edits, ": 7s}", ": 5s}", "at: 14s", "at: 12s", "at: 28s", "at: 22s", "at: 40s", "at: 32s", "at: 65s", "at: 54s", "baseline: 5s", "baseline: 2s", "hold: 5s", "hold: 3s")
 	for n := 0; n < len(edits); n += 2 {
 		s.edit(t, edits[n], edits[n+1])
 	}
@@ -303,7 +303,7 @@ func (s *selfDrilled) onlyServer(t *testing.T) {
 	text = before + "  - id: kill-server" + server + "failback:" + tail
 	for _, e := range [][2]string{
 		{"name: self-drill", "name: self-server"}, {"muster-server, muster-engine, muster-store, muster-worker-osaka, muster-worker-tokyo]", "muster-server]"},
-		{"rescue: 2m", "rescue: 15s"}, {"at: 20s", "at: 6s"}, {"injects.`kill-worker-tokyo`, injects.`kill-store`, injects.`kill-engine`, injects.`kill-server`, injects.`kill-worker-osaka`", "injects.`kill-server`"},
+		{"rescue: 2m", "rescue: 15s"}, {"at: 22s", "at: 6s"}, {"injects.`kill-store`, injects.`kill-engine`, injects.`kill-server`, injects.`kill-worker-osaka`, injects.`kill-worker-tokyo`", "injects.`kill-server`"},
 	} {
 		if !strings.Contains(text, e[0]) {
 			t.Fatalf("%q is not in the scenario:\n%s", e[0], text)
