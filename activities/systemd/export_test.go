@@ -14,3 +14,6 @@ var (
 	BeginStart = on(begin)
 	BeginStop  = on(halt)
 )
+
+// Strike kills, as systemd.kill does after its look.
+var Strike = strike

@@ -2,12 +2,14 @@ package systemd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
@@ -97,6 +99,8 @@ func (p Kill) reach(ctx context.Context) (units []unit, done func(), err error) 
 type blow struct {
 	At     time.Time         `json:"at"`
 	Starts map[string]string `json:"starts"` // invocations by unit
+	// Rescued are those that were started in the end.
+	Rescued []string `json:"rescued,omitempty"`
 }
 
 func (b blow) killed() Killed {
@@ -105,6 +109,7 @@ func (b blow) killed() Killed {
 		out.Units = append(out.Units, id)
 	}
 	slices.Sort(out.Units)
+	out.Rescued = append(out.Rescued, b.Rescued...)
 	return out
 }
 
@@ -131,12 +136,16 @@ func strike(ctx context.Context, p Kill) (Killed, error) {
 	if err := activities.Keep(ctx, b); err != nil {
 		return Killed{}, err
 	}
+	back, giveUp := p.watchOver(ctx, b)
 	for _, u := range units {
 		if _, err := ask(ctx, u.m, activities.Lacking("the kill of %s", "%s の強制終了", u.id), func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, u.m.conn.KillUnitWithTarget(ctx, u.id, dbus.All, sigkill)
 		}); err != nil {
 			if u.id != units[0].id {
-				err = late(err)
+				return Killed{}, late(err)
+			}
+			if isRefusal(err) {
+				giveUp() // nothing was killed
 			}
 			return Killed{}, err
 		}
@@ -144,11 +153,18 @@ func strike(ctx context.Context, p Kill) (Killed, error) {
 	if err := gone(ctx, units, b); err != nil {
 		return Killed{}, err
 	}
-	out := b.killed()
-	if p.Rescue > 0 {
-		return rescue(ctx, units, b, p.Rescue.Std(), out)
+	select {
+	case out := <-back:
+		return out, nil
+	case <-ctx.Done():
+		return Killed{}, ctx.Err()
 	}
-	return out, nil
+}
+
+// isRefusal reports whether nothing was begun.
+func isRefusal(err error) bool {
+	app := new(temporal.ApplicationError)
+	return errors.As(err, &app) && app.Type() == plan.ErrRefused
 }
 
 const sigkill = 9
@@ -189,9 +205,34 @@ func gone(ctx context.Context, units []unit, b blow) error {
 	return late(err)
 }
 
-// rescue waits for systemd to bring the units back, and starts what it does not.
-func rescue(ctx context.Context, units []unit, b blow, within time.Duration, out Killed) (Killed, error) {
-	if out.Down = awaitBack(ctx, units, b, within); len(out.Down) > 0 {
+// watchOver waits for systemd to bring the units back, and starts what it does not. It goes on when the order
+// is cut off: what was killed may be what carries the order. giveUp ends it, where nothing was killed.
+func (p Kill) watchOver(ctx context.Context, b blow) (back <-chan Killed, giveUp func()) {
+	done := make(chan Killed, 1)
+	if p.Rescue <= 0 {
+		done <- b.killed()
+		return done, func() {}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Rescue.Std()+rescued+dying)
+	go func() {
+		defer cancel()
+		units, end, err := p.reach(ctx)
+		defer end()
+		if err != nil {
+			activities.Log(ctx).Warn("whether what was killed comes back can't be watched", "err", err)
+			out := b.killed()
+			out.Down = out.Units
+			done <- out
+			return
+		}
+		done <- rescue(ctx, units, b, p.Rescue.Std())
+	}()
+	return done, cancel
+}
+
+func rescue(ctx context.Context, units []unit, b blow, within time.Duration) Killed {
+	out := b.killed()
+	if out.Down = awaitBack(ctx, units, b, within); len(out.Down) > 0 && ctx.Err() == nil {
 		for _, u := range units {
 			if !slices.Contains(out.Down, u.id) {
 				continue
@@ -204,15 +245,16 @@ func rescue(ctx context.Context, units []unit, b blow, within time.Duration, out
 			}
 			out.Rescued = append(out.Rescued, u.id)
 		}
+		b.Rescued = out.Rescued
+		if err := activities.Keep(ctx, b); err != nil { // for a look that settles the order
+			activities.Log(ctx).Warn("what was started in the end is not kept", "err", err)
+		}
 		out.Down = awaitBack(ctx, units, b, rescued)
-	}
-	if ctx.Err() != nil {
-		return out, ctx.Err()
 	}
 	if len(out.Down) == 0 {
 		out.BackS = time.Since(b.At).Seconds()
 	}
-	return out, nil
+	return out
 }
 
 // rescued is how long one that was started has to become active.
@@ -252,14 +294,17 @@ func struck(ctx context.Context, p Kill) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	var left []string
+	out := b.killed()
 	for _, u := range units {
 		if !b.over(u.State) {
 			left = append(left, u.id)
+		} else if p.Rescue > 0 && u.Active != "active" {
+			out.Down = append(out.Down, u.id)
 		}
 	}
 	if len(left) > 0 {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: len(left) < len(units), Detail: activities.Lacking("still run as before: %s", "以前のまま動作中：%s", strings.Join(left, ", ")).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Output: b.killed(),
+	return activities.Seen{Sight: plan.Holds, Output: out,
 		Detail: activities.Lacking("the starts of before are over since about %s", "以前の起動は %s 頃に終了している", b.At.Format(time.RFC3339)).Both()}, nil
 }

@@ -1,13 +1,17 @@
 package systemd_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/systemd"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sitetest"
 	"github.com/muster-dr/muster/internal/systemdtest"
 )
@@ -67,7 +71,7 @@ func TestKill(t *testing.T) {
 func TestKillRescues(t *testing.T) {
 	m := systemdtest.Start(t)
 	s := twoServices(t, m, "no")
-	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "1s"})
+	step := s.Step("systemd.kill", with{"units": []string{"app", "web"}, "rescue": "5s"})
 	r := s.Ready(step)
 	if len(r.Problems) != 1 {
 		t.Fatalf("ready: %v", r.Problems)
@@ -76,7 +80,7 @@ func TestKillRescues(t *testing.T) {
 		t.Errorf("ready: %+v", p)
 	}
 	var out systemd.Killed
-	if _, err := s.Act(step, &out); err != nil || !slices.Equal(out.Rescued, []string{"orders.service"}) || len(out.Down) > 0 || out.BackS < 1 {
+	if _, err := s.Act(step, &out); err != nil || !slices.Equal(out.Rescued, []string{"orders.service"}) || len(out.Down) > 0 || out.BackS < 5 {
 		t.Fatalf("%+v %v", out, err)
 	}
 	if at := status(t, s); at.Active != "active" {
@@ -125,4 +129,30 @@ func TestKillIsSettledByWhoComesAfter(t *testing.T) {
 	if n := m.Starts(t, "orders.service"); n != 2 {
 		t.Errorf("orders.service was started %d times", n)
 	}
+}
+
+// What was killed may be what carries the order: that it is started in the end does not rest on the order
+// going on, and who settles it hears of it.
+func TestARescueOutlivesItsOrder(t *testing.T) {
+	m := systemdtest.Start(t)
+	s := twoServices(t, m, "no")
+	ctx, cancel := context.WithCancel(t.Context())
+	step := s.Step("systemd.kill", with{"units": []string{"app"}, "rescue": "2s"})
+	go func() {
+		for status(t, s).Active == "active" {
+		}
+		cancel()
+	}()
+	target := systemd.Target{Name: "app", Spec: systemd.Unit{Unit: "orders.service", Bus: m.Address}}
+	own := activities.WithLedger(activities.WithCall(ctx, step), s.Ledger)
+	if _, err := systemd.Strike(own, systemd.Kill{Units: []systemd.Target{target}, Rescue: run.Duration(2 * time.Second)}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("cut off, and it says %v", err)
+	}
+	if seen := s.Look(step); seen.Sight != plan.Holds || !strings.Contains(string(seen.Output), `"down":["orders.service"]`) {
+		t.Errorf("killed, and not back yet: %+v %s", seen, seen.Output)
+	}
+	soon(t, "it was started", func() bool { return status(t, s).Active == "active" })
+	soon(t, "the record says so", func() bool {
+		return strings.Contains(string(s.Look(step).Output), `"rescued":["orders.service"],"down":[]`)
+	})
 }
