@@ -44,6 +44,25 @@ func TestClockStep(t *testing.T) {
 	}
 }
 
+// A clock that drifts for a day by as much as NTP corrects, either way, is 43 s off in the end and
+// was never set.
+func TestADayOfDriftIsNoStep(t *testing.T) {
+	for _, drift := range []time.Duration{500 * time.Microsecond, -500 * time.Microsecond} {
+		f := &fakeClock{wall: time.Unix(1_800_000_000, 0)}
+		w := newClockWatch(f.read)
+		for range 24 * 60 * 60 {
+			f.pass(time.Second)
+			f.wall = f.wall.Add(drift)
+			if by := w.step(); by != 0 {
+				t.Fatalf("%v a second: a step of %v after %v", drift, by, f.mono)
+			}
+		}
+		if off := f.wall.Sub(time.Unix(1_800_000_000, 0)) - f.mono; off.Round(time.Second).Abs() != 43*time.Second {
+			t.Errorf("%v a second: %v off in the end", drift, off)
+		}
+	}
+}
+
 // A watchdog that sleeps for long, as on a machine without time for it, sees no step.
 func TestClockStepOnlyWhenSet(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

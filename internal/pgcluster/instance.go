@@ -98,15 +98,11 @@ func (i *Instance) launch() (<-chan error, error) {
 func (i *Instance) awaitReady(ctx context.Context, ended <-chan error) error {
 	missing := time.Time{}
 	for {
-		lines, err := i.pidFile()
+		_, state, alive, err := i.postmaster()
 		if err != nil {
 			return err
 		}
-		_, alive, err := i.Postmaster()
-		if err != nil {
-			return err
-		}
-		if alive && len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready" {
+		if alive && state == "ready" {
 			return nil
 		}
 		select {

@@ -92,23 +92,34 @@ func (i *Instance) realData() (string, error) {
 
 // Postmaster returns the server's main process. ok is false when none is alive.
 func (i *Instance) Postmaster() (p Process, ok bool, err error) {
+	p, _, ok, err = i.postmaster()
+	return p, ok, err
+}
+
+// postmaster is Postmaster with what it says of itself in its pid file; "" when none is alive.
+// Both come from one reading of the file: that of a server that was killed lies there until the
+// next one has put its own in place, and says "ready".
+func (i *Instance) postmaster() (p Process, state string, ok bool, err error) {
 	line, err := i.pidFile()
+	if err != nil || len(line) == 0 {
+		return p, "", false, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line[0]))
+	if err != nil || pid <= 1 {
+		return p, "", false, nil
+	}
+	data, err := i.data()
 	if err != nil {
-		return p, false, err
+		return p, "", false, err
 	}
-	if len(line) > 0 {
-		if pid, err := strconv.Atoi(strings.TrimSpace(line[0])); err == nil && pid > 1 {
-			data, err := i.data()
-			if err != nil {
-				return p, false, err
-			}
-			if p, ok := serverproc.Find(pid); ok {
-				ours, err := isServer(p, data)
-				return p, ours, err
-			}
-		}
+	p, ok = serverproc.Find(pid)
+	if !ok {
+		return p, "", false, nil
 	}
-	return p, false, nil
+	if ok, err = isServer(p, data); ok && len(line) > 7 {
+		state = strings.TrimSpace(line[7])
+	}
+	return p, state, ok, err
 }
 
 // pidFile is postmaster.pid by lines; none when it does not exist.
@@ -150,10 +161,6 @@ func (i *Instance) doing(what string, err error) error {
 
 // Stopping reports whether the server is on its way down by its own word.
 func (i *Instance) Stopping() bool {
-	lines, err := i.pidFile()
-	if err != nil || len(lines) < 8 {
-		return false
-	}
-	_, alive, err := i.Postmaster()
-	return err == nil && alive && strings.TrimSpace(lines[7]) == "stopping"
+	_, state, alive, err := i.postmaster()
+	return err == nil && alive && state == "stopping"
 }
