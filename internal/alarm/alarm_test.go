@@ -61,6 +61,7 @@ type runsKept struct {
 	runs   map[string]string // by request ID
 	starts []Proposal
 	drills []Drill
+	ended  []Response
 	aborts []string
 	notes  []string
 	fail   error
@@ -86,6 +87,12 @@ func (r *runsKept) Drills(context.Context) ([]Drill, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.drills), nil
+}
+
+func (r *runsKept) Responses(_ context.Context, since time.Time) ([]Response, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(r.ended), func(e Response) bool { return e.Ended.Before(since) }), nil
 }
 
 func (r *runsKept) Abort(_ context.Context, id, source, reason string) error {
@@ -451,6 +458,42 @@ func TestADrillsOwnAlarmsDoNotStartTheRealThing(t *testing.T) {
 	h.carry()
 	if p := h.only(); p.State != Open || p.Due || len(h.runs.starts)+len(h.runs.aborts) != 0 || !strings.Contains(p.Trouble.EN, "a person decides") {
 		t.Errorf("%+v, starts %v, aborts %v", p, h.runs.starts, h.runs.aborts)
+	}
+}
+
+// A target that comes and goes: for an hour after a response no rule starts the next one for its
+// systems by what monitoring says, and people are asked. Other systems, and what nature does, are not held up.
+func TestATargetThatComesAndGoesStartsOneResponse(t *testing.T) {
+	now := time.Date(2026, 11, 22, 17, 37, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		ended  Response
+		quake  bool
+		starts bool
+	}{
+		"the same system":           {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock", "orders"}, Ended: now.Add(-59 * time.Minute)}},
+		"an hour later":             {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-61 * time.Minute)}, starts: true},
+		"another system":            {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock"}, Ended: now.Add(-time.Minute)}, starts: true},
+		"the earthquake after that": {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, quake: true, starts: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, given{rules: miyagi()})
+			h.runs.ended = []Response{c.ended}
+			if c.quake {
+				h.runs.ended[0].Ended = h.clock.Add(-time.Minute)
+				h.send("quakes", telegram(t, quick))
+			} else {
+				h.clock = now
+				h.send("pager", pagerDuty("01A", "incident.triggered", "Q1", h.clock))
+			}
+			h.carry()
+			p := h.only()
+			if c.starts != (p.State == Started) || c.starts != (len(h.runs.starts) == 1) {
+				t.Fatalf("%+v, started %v, want that it starts: %v", p, h.runs.starts, c.starts)
+			}
+			if !c.starts && (p.State != Open || p.Due || !strings.Contains(p.Trouble.EN, "sendai-loss-response-1 was for orders") || !strings.Contains(p.Trouble.JA, "人の判断が必要")) {
+				t.Errorf("what keeps it is not said to people: %+v", p)
+			}
+		})
 	}
 }
 

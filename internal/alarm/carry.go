@@ -18,6 +18,8 @@ type Runs interface {
 	Start(ctx context.Context, p Proposal, reason string) (runID string, err error)
 	// Drills are the drills that have not ended.
 	Drills(ctx context.Context) ([]Drill, error)
+	// Responses are the real responses that have ended since then, the newest first.
+	Responses(ctx context.Context, since time.Time) ([]Response, error)
 	// Abort stops a drill.
 	Abort(ctx context.Context, runID, source, reason string) error
 	// Note enters what an alarm said in a run's record.
@@ -32,6 +34,17 @@ type Drill struct {
 	GoesOn   bool
 	Stopping bool
 }
+
+// Response is a real response that has ended.
+type Response struct {
+	Run     string
+	Systems []string
+	Ended   time.Time
+}
+
+// settling is for how long after a response no rule starts the next one for its systems by what
+// monitoring says: of a target that comes and goes a person decides whether it is another event.
+const settling = time.Hour
 
 // Obstacle is an error of Start that tells what to do about it.
 type Obstacle struct {
@@ -159,6 +172,12 @@ func (s *Service) start(ctx context.Context, p Proposal) (waits bool, err error)
 			return true, s.hold(ctx, p, true, plan.Say("waiting until drill %s has put back what it changed", "訓練 %s の原状回復を待っている", d.Run))
 		}
 	}
+	if why, err := s.unsettled(ctx, p); err != nil || why != (plan.Text{}) {
+		if err != nil {
+			return true, err
+		}
+		return false, s.hold(ctx, p, false, why)
+	}
 	reason := plan.Text{EN: p.Summary.EN + " (by rule " + p.Rule + ")", JA: p.Summary.JA + "（規則 " + p.Rule + "）"}
 	id, err := s.runs.Start(ctx, p, reason.Both())
 	if obstacle := new(Obstacle); errors.As(err, &obstacle) {
@@ -182,6 +201,28 @@ func (s *Service) start(ctx context.Context, p Proposal) (waits bool, err error)
 		s.tidings()
 	}
 	return false, err
+}
+
+// unsettled names the response of a moment ago that keeps a rule from starting the next one. What
+// nature does is another event each time, in which people have to be called.
+func (s *Service) unsettled(ctx context.Context, p Proposal) (plan.Text, error) {
+	if p.Kind != run.Response || p.Natural {
+		return plan.Text{}, nil
+	}
+	ended, err := s.runs.Responses(ctx, s.now().Add(-settling))
+	if err != nil {
+		return plan.Text{}, err
+	}
+	for _, r := range ended {
+		for _, system := range p.Systems {
+			if slices.Contains(r.Systems, system) {
+				return plan.Say("response %s was for %s and ended at %s, less than %s ago: it may be the same event again, a person decides",
+					"対応 %s（%s）が %s に終了してから %s 経過しておらず、同じ事象の再発の可能性がある。人の判断が必要",
+					r.Run, system, r.Ended.UTC().Format("2006-01-02 15:04 UTC"), run.Duration(settling)), nil
+			}
+		}
+	}
+	return plan.Text{}, nil
 }
 
 // hold says what keeps a proposal from starting; without due, a person has to act.

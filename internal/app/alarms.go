@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +48,7 @@ func alarms(ctx context.Context, o Options, store journal.Store, client *api.Cli
 			feeds = append(feeds, a.Name)
 		}
 	}
-	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store, new(drillPlans)}, Sources: sources, Tell: tell, Log: o.Log})
+	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store, new(drillPlans), new(drillPlans)}, Sources: sources, Tell: tell, Log: o.Log})
 }
 
 // wakeRules reads the rules of the plan files anew each time.
@@ -72,6 +73,7 @@ type alarmRuns struct {
 	client *api.Client
 	store  journal.Store
 	plans  *drillPlans
+	before *drillPlans // of responses that have ended
 }
 
 // drillPlans keeps what an alarm needs of the plans of open drills: while one waits, it is asked
@@ -149,6 +151,28 @@ func (a alarmRuns) Drills(ctx context.Context) ([]alarm.Drill, error) {
 		d := plans[r.PlanHash]
 		d.Run, d.Stopping = r.Run, r.Aborting
 		out = append(out, d)
+	}
+	return out, nil
+}
+
+// lastResponses bounds how many responses of before are looked at; in an hour there are fewer.
+const lastResponses = 20
+
+func (a alarmRuns) Responses(ctx context.Context, since time.Time) ([]alarm.Response, error) {
+	list, err := a.store.Runs(ctx, journal.Filter{Kind: run.Response, Limit: lastResponses})
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(r journal.Summary) bool {
+		return r.EndedAt == nil || r.EndedAt.Before(since) || r.RemovedAt != nil
+	})
+	plans, err := a.before.of(ctx, a.store, list)
+	if err != nil {
+		return nil, err
+	}
+	var out []alarm.Response
+	for _, r := range list {
+		out = append(out, alarm.Response{Run: r.Run, Systems: plans[r.PlanHash].Systems, Ended: *r.EndedAt})
 	}
 	return out, nil
 }

@@ -34,9 +34,8 @@ func targets() []Row {
 			Holds:  "bounded in time and bytes; its whole group is ended",
 			Proofs: all(tests("activities/exec", "TestEndlessOutput", "TestCancelEndsTheGroup"), tests("activities/process", "TestStopTakesAllOfIt", "TestFrozen"), tests("activities/ssh", "TestACancelledStepEndsTheProgram"), long(tests("internal/app", "TestFaultsOfTargets/verbose")))},
 		{N: 55, Group: "F", Fault: "a target comes and goes",
-			Holds:  "nothing that does not hold is called restored; a system is in one run at a time",
-			Proofs: all(tests("workflows", "TestAnOutageTooShortToBeToldBreaksTheHold"), tests("activities/redis", "TestAFlappingLink"), tests("internal/api", "TestSecondScenarioOfASystemIsRefusedByName"), tests("internal/alarm", "TestAFloodIsBounded"), long(tests("internal/app", "TestFaultsOfTargets/flapping"))),
-			Lacks:  "there is no period after a recovery in which another one is held back"},
+			Holds:  "nothing that does not hold is called restored; a system is in one run at a time, and no rule starts the next response within an hour",
+			Proofs: all(tests("workflows", "TestAnOutageTooShortToBeToldBreaksTheHold"), tests("activities/redis", "TestAFlappingLink"), tests("internal/api", "TestSecondScenarioOfASystemIsRefusedByName"), tests("internal/alarm", "TestAFloodIsBounded", "TestATargetThatComesAndGoesStartsOneResponse"), tests("internal/app", "TestWhatHasJustRecovered"), long(tests("internal/app", "TestFaultsOfTargets/flapping")))},
 	}
 }
 
