@@ -55,6 +55,9 @@ const keptFor = 10 * 365 * 24 * time.Hour
 // time. Its certificates end after valid, it itself after ten years.
 func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 	p := Pair{Cert: filepath.Join(dir, file+".pem"), Key: filepath.Join(dir, file+"-key.pem")}
+	if err := p.complete(); err != nil {
+		return nil, err
+	}
 	pair, err := p.Load()
 	if errors.Is(err, fs.ErrNotExist) {
 		// A new authority shuts every door that trusts the old one, so half of one is not made whole.
@@ -72,8 +75,7 @@ func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The certificate goes last: it says that the authority is complete.
-		return made, errors.Join(replace(p.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600), replace(p.Cert, made.PEM(), 0o644))
+		return made, p.keep(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), made.PEM())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the authority in %s: %w", dir, err)
@@ -157,21 +159,78 @@ func (a *Authority) IssueAs(dir, file, name string, hosts ...string) (Pair, erro
 	if err != nil {
 		return p, err
 	}
-	err = errors.Join(
-		replace(p.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600),
-		replace(p.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	err = p.keep(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	if err != nil {
 		return p, fmt.Errorf("the certificate of %s: %w", name, err)
 	}
 	return p, nil
 }
 
-// replace writes a file whole or not at all.
-func replace(path string, b []byte, mode os.FileMode) error {
-	if err := os.WriteFile(path+".new", b, mode); err != nil {
+// keep puts a pair in the place of a former one. Both files are on disk before either takes its
+// place, so that a full disk leaves the former pair as it was. The certificate goes last: it says
+// that the pair is complete.
+func (p Pair) keep(key, cert []byte) error {
+	if err := errors.Join(prepare(p.Key, key, 0o600), prepare(p.Cert, cert, 0o644)); err != nil {
+		return errors.Join(err, discard(p.Key), discard(p.Cert))
+	}
+	if err := os.Rename(p.Key+prepared, p.Key); err != nil {
 		return err
 	}
-	return os.Rename(path+".new", path)
+	if err := os.Rename(p.Cert+prepared, p.Cert); err != nil {
+		return err
+	}
+	return onDisk(filepath.Dir(p.Cert))
+}
+
+// complete puts the certificate in its place of a pair whose writer was killed between the two.
+func (p Pair) complete() error {
+	if _, err := os.Stat(p.Cert); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	half := Pair{Cert: p.Cert + prepared, Key: p.Key}
+	if _, err := half.Load(); err != nil { // there is none, or it belongs to another key
+		return nil
+	}
+	return os.Rename(half.Cert, p.Cert)
+}
+
+// prepared ends the name of a file that has yet to take its place.
+const prepared = ".new"
+
+// replace writes a file whole or not at all.
+func replace(path string, b []byte, mode os.FileMode) error {
+	if err := prepare(path, b, mode); err != nil {
+		return errors.Join(err, discard(path))
+	}
+	return os.Rename(path+prepared, path)
+}
+
+// prepare writes what is to take a file's place, and has it on disk.
+func prepare(path string, b []byte, mode os.FileMode) error {
+	if err := discard(path); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path+prepared, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func discard(path string) error {
+	if err := os.Remove(path + prepared); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func onDisk(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // template begins a minute ago: clocks of one installation differ a little.

@@ -1,11 +1,14 @@
 package authority_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,5 +109,96 @@ func TestNewNamesAndAHalfAuthority(t *testing.T) {
 	}
 	if after, err := os.ReadFile(filepath.Join(set.Dir, "server", "ca.pem")); err != nil || string(after) != string(before) {
 		t.Errorf("the authority that others trust was replaced (%v)", err)
+	}
+}
+
+// A disk that is full at the wrong moment: a pair stays as it was, and both belong together.
+func TestAPairIsReplacedWholeOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	a, err := authority.Open(dir, "ca", "test", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := a.Issue(dir, "osaka")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := p.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]string{"the certificate": p.Cert, "the key": p.Key} {
+		in := filepath.Join(file+".new", "way")
+		if err := os.MkdirAll(in, 0o755); err != nil { // nothing can be written there
+			t.Fatal(err)
+		}
+		if _, err := a.Issue(dir, "osaka"); err == nil {
+			t.Fatalf("%s can't be written, and it is not said", name)
+		}
+		after, err := p.Load()
+		if err != nil || !after.Leaf.Equal(before.Leaf) {
+			t.Errorf("%s can't be written, and the pair is another: %v", name, err)
+		}
+		if err := os.RemoveAll(file + ".new"); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) > 0 {
+			t.Errorf("%s: %v are left", name, left)
+		}
+	}
+	if _, err := a.Issue(dir, "osaka"); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := p.Load(); err != nil || after.Leaf.Equal(before.Leaf) {
+		t.Errorf("afterwards it is not replaced: %v", err)
+	}
+}
+
+// Killed between its key and its certificate an authority is completed by the next who opens it; a
+// certificate of another key is not.
+func TestAnAuthorityThatWasBegunIsCompleted(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	for _, d := range []string{dir, other} {
+		if _, err := authority.Open(d, "ca", "test", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.pem.new")); err != nil {
+		t.Fatal(err)
+	}
+	a, err := authority.Open(dir, "ca", "test", time.Hour)
+	if err != nil || !bytes.Equal(a.PEM(), made) {
+		t.Fatalf("begun and not completed: %v", err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "ca.pem")), os.Rename(filepath.Join(other, "ca.pem"), filepath.Join(dir, "ca.pem.new"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := authority.Open(dir, "ca", "test", time.Hour); err == nil || !strings.Contains(err.Error(), "bring the authority's folder back") {
+		t.Errorf("with the certificate of another: %v", err)
+	}
+}
+
+// Two who make an installation's certificates at once make one authority.
+func TestTwoMakeOneSet(t *testing.T) {
+	dir := t.TempDir()
+	var both sync.WaitGroup
+	for range 4 {
+		both.Go(func() {
+			if _, err := (authority.Set{Dir: dir, Sites: []string{"osaka"}, Lasts: time.Hour}).Write(time.Now()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	ca, err := authority.Open(filepath.Join(dir, "authority"), "engine-ca", "", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := (authority.Pair{Cert: filepath.Join(dir, "osaka", "engine.pem"), Key: filepath.Join(dir, "osaka", "engine-key.pem")}); !ca.Fresh(p, time.Now()) {
+		t.Error("the site's certificate is not the authority's")
 	}
 }

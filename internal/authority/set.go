@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Set is what an installation needs in certificates: a folder for each machine or process.
@@ -29,6 +31,14 @@ func (s Set) Write(now time.Time) (made []string, err error) {
 	home := filepath.Join(s.Dir, "authority")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, err
+	}
+	lock, err := os.Open(home)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil { // of two at once each would make an authority
+		return nil, fmt.Errorf("lock %s: %w", home, err)
 	}
 	ca, err := Open(home, "ca", "muster installation", s.Lasts)
 	if err != nil {

@@ -44,8 +44,11 @@ type event struct {
 	Elapsed float64
 }
 
-// maxSaid bounds what is kept of a test's output, in bytes; its end says most.
-const maxSaid = 8 << 10
+// maxSaid bounds what is kept of a test's output, in bytes: what it says first may be a long line.
+const maxSaid = 256 << 10
+
+// End is the end of what a test said, which says most.
+func (v Verdict) End() string { return v.Said[max(0, len(v.Said)-8<<10):] }
 
 // judge reads what go test -json says of one package, and gives the verdict of each proof.
 func judge(r io.Reader, proofs []Proof) (map[Proof]Verdict, error) {

@@ -105,7 +105,7 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 		}
 		if v := without[r.Plant.By]; v.Outcome != Held {
 			cannot(r.N, fmt.Errorf("not tried: %s, without any defect: %s", r.Plant.By, v.Outcome))
-			fmt.Fprintln(w, indent(v.Said))
+			fmt.Fprintln(w, indent(v.End()))
 			continue
 		}
 		began := time.Now()
@@ -125,7 +125,7 @@ func PlantAll(ctx context.Context, root string, rows []Row, within time.Duration
 			return trials, err
 		}
 		if !trial.Noticed {
-			fmt.Fprintf(w, "%3d  UNNOTICED (%s) by %s, %.0f s: %s\n%s\n", r.N, v.Outcome, r.Plant.By, time.Since(began).Seconds(), r.Plant.Breaks, indent(v.Said))
+			fmt.Fprintf(w, "%3d  UNNOTICED (%s) by %s, %.0f s: %s\n%s\n", r.N, v.Outcome, r.Plant.By, time.Since(began).Seconds(), r.Plant.Breaks, indent(v.End()))
 			continue
 		}
 		fmt.Fprintf(w, "%3d  noticed by %s, %.0f s: %s\n%s\n", r.N, r.Plant.By, time.Since(began).Seconds(), r.Plant.Breaks, indent(trial.Said))

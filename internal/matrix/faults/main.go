@@ -67,7 +67,7 @@ func do(ctx context.Context) error {
 	results, failed := matrix.Results(rows, p, verdicts)
 	for proof, v := range verdicts {
 		if v.Outcome != matrix.Held {
-			fmt.Fprintf(os.Stderr, "\n== %s: %s\n%s", proof, v.Outcome, v.Said)
+			fmt.Fprintf(os.Stderr, "\n== %s: %s\n%s", proof, v.Outcome, v.End())
 		}
 	}
 	matrix.Table(os.Stdout, results)
