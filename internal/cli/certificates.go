@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/authority"
 )
 
@@ -60,6 +63,10 @@ Prometheusに必要な証明書をフォルダーごとに作成します。再�
 				}
 			}
 			made, err := set.Write(time.Now())
+			if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+				return &app.Trouble{What: c.t("the certificates can't be written", "証明書を書き込めません"), Err: err,
+					WayOut: c.t("The disk is full: free some space and run it again. No pair was replaced by half", "ディスクの空きがありません。空き容量を確保して再度実行してください。鍵と証明書の組が片方だけ置き換わることはありません")}
+			}
 			if err != nil {
 				return err
 			}

@@ -41,9 +41,9 @@ what is wrong, having held in the same copy without the defect. A date is when t
 	}
 	b.WriteString("\n## What is not shown\n\n")
 	if len(not) > 0 {
-		fmt.Fprintf(&b, "Not run at all: %s. Shown in part: %s. Not yet seen to fail: %s.\n\n", numbers(not), orNone(lacking), orNone(unshown))
+		fmt.Fprintf(&b, "Not run at all: %s. Shown in part: %s. Not yet seen to fail where they held without the defect: %s.\n\n", numbers(not), orNone(lacking), orNone(unshown))
 	} else {
-		fmt.Fprintf(&b, "Shown in part: %s. Not yet seen to fail: %s.\n\n", orNone(lacking), orNone(unshown))
+		fmt.Fprintf(&b, "Shown in part: %s. Not yet seen to fail where they held without the defect: %s.\n\n", orNone(lacking), orNone(unshown))
 	}
 	for _, r := range rows {
 		if r.Lacks != "" {
@@ -99,6 +99,8 @@ func plantOf(r Row, shown map[int]Showing) string {
 		return "-"
 	case wasShown(r, shown):
 		return fmt.Sprintf("%s: noticed %s", cell(r.Plant.Breaks), shown[r.N].On)
+	case shown[r.N].Plant == r.Plant.Digest():
+		return fmt.Sprintf("%s: failed %s, not yet beside a run without it", cell(r.Plant.Breaks), shown[r.N].On)
 	}
 	return cell(r.Plant.Breaks) + ": not seen yet"
 }
