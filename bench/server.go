@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/muster-dr/muster/internal/child"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/pgcluster"
@@ -97,6 +97,16 @@ func (b *bench) idleServer(ctx context.Context, dir, kind, engine string) (err e
 			_, _ = s.goroutines()
 		}
 	}()
+	// The history was written past the server: what it has to seal comes once, and is not idle.
+	began := time.Now()
+	if err := until(ctx, func() (bool, error) {
+		waiting, err := s.metric(`muster_evidence_runs{state="waiting"}`)
+		sealed, err2 := s.metric(`muster_evidence_runs{state="sealed"}`)
+		return waiting == 0 && sealed >= historyQuarters*historySystems, errors.Join(err, err2)
+	}); err != nil {
+		return err
+	}
+	fmt.Printf("%-12s sealed the history's runs within %s of its start\n", kind, time.Since(began).Round(time.Second))
 	if err := pause(ctx, 3*settling); err != nil {
 		return err
 	}
@@ -125,7 +135,7 @@ func (b *bench) temporal(ctx context.Context, dir string) (address string, p *ch
 	if _, err := os.Stat(binary); err != nil {
 		return "", nil, fmt.Errorf("%w: make temporal", err)
 	}
-	ports, err := free(8)
+	ports, err := freeport.Several(8)
 	if err != nil {
 		return "", nil, err
 	}
@@ -162,19 +172,6 @@ clusterMetadata:
 		return "", nil, errors.Join(err, p.End(context.WithoutCancel(ctx)))
 	}
 	return address, p, nil
-}
-
-// free are ports that nobody has.
-func free(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 func makeNamespaces(ctx context.Context, p *child.Process, address string) error {

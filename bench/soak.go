@@ -57,7 +57,14 @@ func (b *bench) soak(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.end(ctx)) }()
+	defer func() {
+		if err != nil {
+			if log, unread := os.ReadFile(filepath.Join(dir, "muster.log")); unread == nil {
+				fmt.Printf("the end of muster's log:\n%s\n", tail(log))
+			}
+		}
+		err = errors.Join(err, s.end(ctx))
+	}()
 	engine := s.up.enginePID()
 	if engine == 0 {
 		return errors.New("the engine's process is not among those of muster up")
@@ -166,7 +173,7 @@ func sampled(ctx context.Context, s *site, within time.Duration, figures []*figu
 		for _, f := range figures {
 			v, err := f.read()
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", f.name, err)
+				return nil, fmt.Errorf("%s can't be read, %d drills and %s after the beginning: %w", f.name, l.drills.Load(), at.Round(time.Second), err)
 			}
 			f.of = append(f.of, sample{at, v})
 			line += fmt.Sprintf(",%.3f", v)

@@ -2,7 +2,6 @@
 package systemd_test
 
 import (
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/systemdtest"
 	"github.com/muster-dr/muster/internal/waittest"
 )
@@ -95,7 +95,11 @@ func TestMusterRunsUnderItsUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir, data := t.TempDir(), t.TempDir()
-	port := freePort(t)
+	free, err := freeport.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(free)
 	var text strings.Builder
 	for line := range strings.Lines(read(t, "muster.service")) {
 		switch {
@@ -170,17 +174,6 @@ func process(t *testing.T, program, setting string) int {
 	}
 	t.Fatalf("no process runs %s with %s", program, setting)
 	return 0
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // analyze returns what systemd-analyze has to say, "" is nothing.

@@ -3,7 +3,6 @@ package cases_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -93,12 +93,11 @@ func webServers(t *testing.T, port int, services []string) (socket string) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // replaceIn is replace in one runbook.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/child"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/i18n"
 )
 
@@ -51,7 +51,7 @@ func (d *demo) startServer(ctx context.Context) (*server, error) {
 
 // configure writes the server's settings; every launch then finds it at one address.
 func (d *demo) configure() (*server, error) {
-	port, err := freePort()
+	port, err := freeport.Get()
 	if err != nil {
 		return nil, err
 	}
@@ -155,14 +155,4 @@ func (s *server) stop(ctx context.Context) error {
 		<-s.watched
 	}
 	return err
-}
-
-// freePort is a loopback port nobody listens on now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

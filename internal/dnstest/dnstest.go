@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/muster-dr/muster/internal/freeport"
 )
 
 // Zone, key and secret of every pair.
@@ -119,13 +121,11 @@ func (s *Server) Thaw() { _ = syscall.Kill(s.pid, syscall.SIGCONT) }
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 20 { // free for both protocols
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := freeport.Get()
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := l.Addr().(*net.TCPAddr).Port
 		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		_ = l.Close()
 		if err == nil {
 			_ = u.Close()
 			return port

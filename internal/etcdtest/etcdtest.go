@@ -5,7 +5,6 @@ package etcdtest
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/muster-dr/muster/internal/proc"
+
+	"github.com/muster-dr/muster/internal/freeport"
 )
 
 // Options of a cluster; the zero value is one member without TLS.
@@ -58,7 +59,10 @@ func Start(t testing.TB, o Options) *Cluster {
 		t.Fatalf("%v: install etcd-server", err)
 	}
 	c := &Cluster{}
-	ports := freePorts(t, 2*max(o.Members, 1))
+	ports, err := freeport.Several(2 * max(o.Members, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
 	scheme, own := "http", []string{}
 	if o.CA != "" {
 		scheme, own = "https", []string{"--trusted-ca-file=" + o.CA, "--cert-file=" + o.Cert, "--key-file=" + o.Key, "--client-cert-auth"}
@@ -189,18 +193,4 @@ func (c *Cluster) Leader(t testing.TB) *Member {
 	}
 	t.Fatal("no member leads within 30s")
 	return nil
-}
-
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	var out []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
-	}
-	return out
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/mycluster"
 	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/plan"
@@ -103,7 +103,7 @@ func install(t testing.TB, parent string) string {
 // start makes a server and starts it; nil when that failed, which it has told.
 func start(t testing.TB, parent, empty, name string, id int) *Server {
 	dir := filepath.Join(parent, name)
-	port, err := freePort()
+	port, err := freeport.Get()
 	if err != nil {
 		t.Error(err)
 		return nil
@@ -187,15 +187,6 @@ func ping(ctx context.Context, t mylink.Target) error {
 	c, err := mylink.Connect(ctx, t, "", 0)
 	c.Close()
 	return err
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Plan is the server as a plan's target names it, its password a reference to file.

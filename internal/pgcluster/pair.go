@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/internal/serviceuser"
+
+	"github.com/muster-dr/muster/internal/freeport"
 )
 
 // Options of a pair. The zero value of a field means what its comment says.
@@ -101,7 +103,7 @@ func Locate(o Options) (*Pair, error) {
 	}
 	for _, port := range []*int{&o.PrimaryPort, &o.StandbyPort} {
 		if *port == 0 {
-			if *port, err = freePort(); err != nil {
+			if *port, err = freeport.Get(); err != nil {
 				return nil, err
 			}
 		}
@@ -129,16 +131,6 @@ func or(s, otherwise string) string {
 		return otherwise
 	}
 	return s
-}
-
-// freePort is a loopback port nobody listens on now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 func (p *Pair) create(ctx context.Context, o Options) error {

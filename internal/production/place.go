@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/muster-dr/muster/internal/child"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/serviceuser"
 )
 
@@ -100,37 +98,15 @@ func passable(dir string) error {
 	return nil
 }
 
-// ports are free ones on loopback, below those that the kernel gives to whoever connects: a part that is
-// down for a moment finds its own again.
+// ports are free ones for the parts, by name.
 func ports(names ...string) (map[string]int, error) {
-	lowest := 32768
-	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
-		if n, err := fmt.Sscan(strings.Fields(string(b))[0], &lowest); n != 1 || err != nil {
-			return nil, fmt.Errorf("ip_local_port_range: %q: %w", b, err)
-		}
-	}
-	const first = 12000
-	if lowest < first+1000 {
-		return nil, fmt.Errorf("the kernel gives away ports from %d on; the installation needs %d below them", lowest, len(names))
+	free, err := freeport.Several(len(names))
+	if err != nil {
+		return nil, err
 	}
 	out := map[string]int{}
-	for tries := 0; len(out) < len(names); tries++ {
-		if tries > 50*len(names) {
-			return nil, fmt.Errorf("no %d free ports between %d and %d", len(names), first, lowest)
-		}
-		n := first + rand.IntN(lowest-first)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n))
-		if err != nil {
-			continue
-		}
-		_ = l.Close()
-		taken := false
-		for _, had := range out {
-			taken = taken || had == n
-		}
-		if !taken {
-			out[names[len(out)]] = n
-		}
+	for n, name := range names {
+		out[name] = free[n]
 	}
 	return out, nil
 }

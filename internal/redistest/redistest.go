@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/redislink"
 	"github.com/muster-dr/muster/internal/waittest"
@@ -60,7 +61,11 @@ func StartBare(t testing.TB, name string) *Server {
 
 func prepare(t testing.TB, name string) *Server {
 	t.Helper()
-	s := &Server{Name: name, Port: freePort(t), dir: t.TempDir()}
+	port, err := freeport.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Name: name, Port: port, dir: t.TempDir()}
 	s.Config = filepath.Join(s.dir, "redis.conf")
 	s.PID = filepath.Join(s.dir, "pid")
 	s.Target = redislink.Target{Name: name, Site: name, Spec: redislink.Server{Host: "127.0.0.1", Port: s.Port,
@@ -297,16 +302,6 @@ var (
 	Context    = waittest.Context
 	Eventually = waittest.Eventually
 )
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 // Unwritable keeps the server from rewriting its configuration file, whoever it runs as:
 // its folder is moved away.
