@@ -3,7 +3,6 @@ package etcd
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +17,8 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/muster-dr/muster/activities"
+
+	"github.com/muster-dr/muster/internal/certpool"
 )
 
 const (
@@ -78,14 +79,11 @@ func encryption(t Target) (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if spec.CA != "" {
-		pem, err := os.ReadFile(spec.CA)
+		roots, err := certpool.Read(spec.CA)
 		if err != nil {
 			return nil, activities.RefusedBoth("%s: %v", "%s：%v", t.Name, err)
 		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, activities.RefusedBoth("%s: %s holds no certificate", "%s：%s に証明書がない", t.Name, spec.CA)
-		}
+		config.RootCAs = roots
 	}
 	if spec.Cert != "" {
 		pem, err := os.ReadFile(spec.Cert)

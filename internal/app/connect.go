@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
-	"os"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/certpool"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -48,7 +48,7 @@ func Connection(ctx context.Context, o Options) (engine.Connection, error) {
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.TLS.ServerName}
 	if t.TLS.CAFile != "" {
-		roots, err := authorities(l, "temporal.tls.ca_file", t.TLS.CAFile)
+		roots, err := authorities("temporal.tls.ca_file", t.TLS.CAFile)
 		if err != nil {
 			return out, err
 		}
@@ -91,7 +91,7 @@ func Reach(l i18n.Lang, c config.Config, token string) (*api.Client, error) {
 	if c.ServerCAFile == "" {
 		return client, nil
 	}
-	roots, err := authorities(l, "server_ca_file", c.ServerCAFile)
+	roots, err := authorities("server_ca_file", c.ServerCAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +99,10 @@ func Reach(l i18n.Lang, c config.Config, token string) (*api.Client, error) {
 }
 
 // authorities reads the PEM file that a setting names.
-func authorities(l i18n.Lang, setting, path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
+func authorities(setting, path string) (*x509.CertPool, error) {
+	roots, err := certpool.Read(path)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: setting, Err: err}
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, &Trouble{Mistake: true, What: l.T("%s: %s holds no PEM certificate", "%s: %s にPEM証明書がありません", setting, path)}
 	}
 	return roots, nil
 }

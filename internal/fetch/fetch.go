@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,12 +15,12 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/muster-dr/muster/internal/certpool"
 	"github.com/muster-dr/muster/internal/expr"
 	"github.com/muster-dr/muster/internal/plan"
 )
@@ -160,13 +159,9 @@ func transportFor(caFile string) (*http.Transport, error) {
 	if caFile == "" {
 		return t, nil
 	}
-	pem, err := os.ReadFile(caFile)
+	pool, err := certpool.Read(caFile)
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("certificates: %s holds none in PEM form", caFile)
 	}
 	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	return t, nil

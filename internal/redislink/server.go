@@ -4,13 +4,13 @@ package redislink
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/certpool"
 	"github.com/muster-dr/muster/internal/machine"
 )
 
@@ -79,14 +79,11 @@ func (l Login) tls(address string) (*tls.Config, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	if l.CA != "" {
-		pem, err := os.ReadFile(l.CA)
+		roots, err := certpool.Read(l.CA)
 		if err != nil {
 			return nil, err
 		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", l.CA)
-		}
+		c.RootCAs = roots
 	}
 	if l.Cert != "" {
 		pem, err := os.ReadFile(l.Cert)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
+
+	"github.com/muster-dr/muster/internal/certpool"
 )
 
 const (
@@ -72,14 +73,11 @@ func NewVault(o VaultOptions) (*Vault, error) {
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		roots, err := certpool.Read(o.CAFile)
 		if err != nil {
 			return nil, plan.Wrong("vault.ca_file can't be read: %v", "vault.ca_file を読み込めません: %v", err)
 		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, plan.Wrong("vault.ca_file: %s holds no PEM certificate", "vault.ca_file: %s にPEM証明書がありません", o.CAFile)
-		}
+		conf.RootCAs = roots
 	}
 	o.Address, o.Cache = strings.TrimRight(o.Address, "/"), min(o.Cache, longestCache)
 	if o.Mount == "" {

@@ -7,19 +7,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/textproto"
-	"os"
 	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
 
+	"github.com/muster-dr/muster/internal/certpool"
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/secret"
 )
@@ -177,14 +176,11 @@ func (c *Channel) giveBack(cn *conn, good bool) {
 func (c *Channel) client(ctx context.Context) (*gomail.Client, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.o.Host}
 	if c.o.CAFile != "" {
-		pem, err := os.ReadFile(c.o.CAFile)
+		roots, err := certpool.Read(c.o.CAFile)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("mail.ca_file: %w", err)
 		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mail.ca_file: %s holds no certificate in PEM form", c.o.CAFile)
-		}
+		conf.RootCAs = roots
 	}
 	options := []gomail.Option{gomail.WithPort(c.o.Port), gomail.WithTimeout(answerWithin), gomail.WithTLSConfig(conf), gomail.WithHELO(c.domain), gomail.WithoutNoop()}
 	switch c.o.TLS {

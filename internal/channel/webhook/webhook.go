@@ -8,7 +8,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -18,7 +17,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,6 +24,7 @@ import (
 
 	"code.dny.dev/ssrf"
 
+	"github.com/muster-dr/muster/internal/certpool"
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/secret"
@@ -74,14 +73,11 @@ func New(o Options) (*Channel, error) {
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		roots, err := certpool.Read(o.CAFile)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("webhook.ca_file: %w", err)
 		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("webhook.ca_file: %s holds no certificate in PEM form", o.CAFile)
-		}
+		conf.RootCAs = roots
 	}
 	return &Channel{o: o, client: &http.Client{
 		Timeout: answerWithin,
