@@ -99,12 +99,17 @@ func (b *bench) idleServer(ctx context.Context, dir, kind, engine string) (err e
 	}()
 	// The history was written past the server: what it has to seal comes once, and is not idle.
 	began := time.Now()
-	if err := until(ctx, func() (bool, error) {
-		waiting, err := s.metric(`muster_evidence_runs{state="waiting"}`)
-		sealed, err2 := s.metric(`muster_evidence_runs{state="sealed"}`)
-		return waiting == 0 && sealed >= historyQuarters*historySystems, errors.Join(err, err2)
-	}); err != nil {
-		return err
+	for {
+		sealed, err := s.metric(`muster_evidence_runs{state="sealed"}`)
+		if err == nil && sealed >= historyQuarters*historySystems {
+			break
+		}
+		if pause(ctx, 5*time.Second) != nil {
+			return fmt.Errorf("%.0f runs of the history were sealed: %w", sealed, errors.Join(err, context.Cause(ctx)))
+		}
+		if s.process.Ended() {
+			return s.process.Failure()
+		}
 	}
 	fmt.Printf("%-12s sealed the history's runs within %s of its start\n", kind, time.Since(began).Round(time.Second))
 	if err := pause(ctx, 3*settling); err != nil {
