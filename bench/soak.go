@@ -183,7 +183,7 @@ func sampled(ctx context.Context, s *site, within time.Duration, figures []*figu
 		}
 		if time.Since(told) > within/10 {
 			told = time.Now()
-			fmt.Printf("  %5.1f min: %d events in %d drills, server %.0f MB, %.0f goroutines; load %s\n", at.Minutes(), l.events.Load(), l.drills.Load(), figures[0].of[len(events)-1].value, figureNamed(figures, "server, goroutines"), load())
+			fmt.Printf("  %5.1f min: %d events, %d drills ended and %d under way, server %.0f MB, %.0f goroutines; load %s\n", at.Minutes(), l.events.Load(), l.drills.Load(), l.begunDrills.Load()-l.drills.Load(), figures[0].of[len(events)-1].value, figureNamed(figures, "server, goroutines"), load())
 		}
 	}
 	return events, nil
@@ -240,12 +240,13 @@ func judged(figures []*figure, events []sample, within time.Duration, l *soaked)
 		fmt.Printf("%-34s %7.2f %-2s %+9.2f, at most %.2f %+9.2f, at most %.2f %10s\n", f.name, g.level, f.unit, g.byDay, limit.day, g.byHour, limit.hours, held)
 	}
 	switch {
+	case speed < 0.95*times: // what waits for a machine that does not keep up grows by that alone
+		return fmt.Errorf("this machine took %.0f times a normal day's events only, %d were to be: nothing is shown by it (%d drills under way at the end; not held: %s)",
+			speed, times, l.begunDrills.Load()-l.drills.Load(), strings.Join(wrong, "; "))
 	case len(wrong) > 0:
 		return fmt.Errorf("grows: %s", strings.Join(wrong, "; "))
 	case len(untold) > 0:
 		return fmt.Errorf("it was too short to tell of: %s", strings.Join(untold, "; "))
-	case speed < 0.95*times:
-		return fmt.Errorf("the load was %.0f times a normal day's only, %d were to be: nothing is shown by it", speed, times)
 	case 100*l.failed.Load() > l.reads.Load():
 		return fmt.Errorf("%d answers did not come of %d", l.failed.Load(), l.failed.Load()+l.reads.Load())
 	case l.bad.Load() > 0:

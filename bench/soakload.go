@@ -32,6 +32,7 @@ const rate = float64(normalDay) * times / (24 * 60 * 60)
 // soaked is what the load has come to so far.
 type soaked struct {
 	events, drills, bad, reads, pictures, bytes atomic.Int64
+	begunDrills                                 atomic.Int64
 	failed                                      atomic.Int64 // answers of the API that did not come
 	promised                                    atomic.Int64 // events that have come or will, of drills under way
 	each                                        atomic.Int64 // events of a drill, as of the last one
@@ -61,6 +62,7 @@ func (l *soaked) drill(ctx context.Context, c *api.Client, lane int) error {
 			continue
 		}
 		l.newest.Store(s.Run)
+		l.begunDrills.Add(1)
 		came := int64(0)
 		for after := int64(0); ; {
 			got, err := c.Events(ctx, s.Run, after, 20*time.Second)

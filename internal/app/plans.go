@@ -14,11 +14,12 @@ import (
 	"github.com/muster-dr/muster/internal/scenario"
 )
 
-// plans reads the plans directory anew at every question, so that a run starts from the
-// files as they are.
+// plans answers every question from the plans directory's files as they are, and reads them anew
+// for each plan that a run starts from.
 type plans struct {
 	dir     string
 	catalog scenario.Catalog
+	kept    *keptPlans
 	// compiled is told of each plan that was made; nil is nobody.
 	compiled func(plan.Plan)
 	log      *slog.Logger
@@ -33,8 +34,7 @@ var (
 )
 
 func (p plans) load() (*scenario.Bundle, error) {
-	b, mistakes := scenario.Load(p.dir, p.catalog)
-	return b, mistakes.Err()
+	return p.kept.load(p.dir, p.catalog)
 }
 
 func (p plans) Scenarios() ([]api.Scenario, error) {
@@ -65,7 +65,11 @@ func (p plans) Compile(name string, depth run.Depth) (plan.Plan, error) {
 
 // Programme is the yearly plan as the files have it now; nil without one.
 func (p plans) Programme() (*programme.Programme, error) {
-	return scenario.Programme(p.dir, p.catalog)
+	b, err := p.load()
+	if b == nil {
+		return nil, err
+	}
+	return b.Programme(), err
 }
 
 // Parties are the contact lists of the estate as it is now.

@@ -78,7 +78,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	s.told = make(chan struct{})
 	s.up = sync.OnceFunc(func() { close(s.told) })
 	outcomes.Store = s.store
-	files := plans{dir: o.Config.Plans, catalog: actions, compiled: compiled, log: o.Log}
+	files := plans{dir: o.Config.Plans, catalog: actions, kept: &keptPlans{}, compiled: compiled, log: o.Log}
 	people := &directory{dir: o.Config.Plans, catalog: actions}
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
