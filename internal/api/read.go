@@ -155,7 +155,7 @@ func (s *Server) health(ctx context.Context) Health {
 	h := Health{OK: true, Version: s.Version, Engine: "ok", Store: "ok"}
 	engine, store := s.well(ctx, 0)
 	if engine != nil {
-		h.OK, h.Engine = false, engine.Error()
+		h.OK, h.Engine = false, spoken(ctx, engine)
 	}
 	if store != nil {
 		h.OK, h.Store = false, spoken(ctx, store)

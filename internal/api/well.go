@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // wellFor is how long an answer about engine and store serves strangers: however many ask, and however often, the engine
@@ -33,7 +35,11 @@ func (s *Server) well(ctx context.Context, age time.Duration) (engine, store err
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // the others wait for it too
 	defer cancel()
 	var both sync.WaitGroup
-	both.Go(func() { w.engine = s.engineAnswers(ctx) })
+	both.Go(func() {
+		if w.engine = s.engineAnswers(ctx); w.engine != nil {
+			w.engine = plan.Caused(w.engine, "it does not answer", "応答がありません")
+		}
+	})
 	both.Go(func() { w.store = s.Store.Ping(ctx) })
 	both.Wait()
 	w.at = time.Now()

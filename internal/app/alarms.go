@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +30,7 @@ func alarms(ctx context.Context, o Options, store journal.Store, client *api.Cli
 		for _, ref := range a.Secrets {
 			value, err := o.secrets().Resolve(ctx, ref)
 			if err != nil {
-				errs = append(errs, fmt.Errorf("%s: alarm source %s: %w", a.Place, a.Name, err))
+				errs = append(errs, plan.Caused(err, "%s: alarm source %s", "%s: 警報の送信元 %s", a.Place, a.Name))
 				continue
 			}
 			src.Secrets = append(src.Secrets, value)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/gateway"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // SiteCertificate is what SiteCertificate wrote.
@@ -24,18 +25,18 @@ func CertifySite(o Options, site, to string, valid time.Duration) (SiteCertifica
 	l := o.Lang
 	a, err := gateway.OpenAuthority(o.Config.GatewayDir())
 	if err != nil {
-		return SiteCertificate{}, &Trouble{What: l.T("no certificate was made", "証明書を作成できませんでした"), Err: err}
+		return SiteCertificate{}, &Trouble{What: l.T("no certificate was made", "証明書を作成できませんでした"), Err: spoken{l, err}}
 	}
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return SiteCertificate{}, fileTrouble(l, to, err)
 	}
 	issued, err := a.Issue(site, valid)
 	if err != nil {
-		return SiteCertificate{}, &Trouble{What: l.T("no certificate was made", "証明書を作成できませんでした"), Err: err}
+		return SiteCertificate{}, &Trouble{What: l.T("no certificate was made", "証明書を作成できませんでした"), Err: spoken{l, err}}
 	}
 	out := SiteCertificate{Site: site, CA: filepath.Join(to, "gateway-ca.pem"), Cert: filepath.Join(to, site+".pem"), Key: filepath.Join(to, site+"-key.pem"), NotAfter: issued.NotAfter}
 	for file, text := range map[string][]byte{out.CA: issued.CA, out.Cert: issued.Certificate, out.Key: issued.Key} {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
+		if err := wholefile.Write(file, text, 0o600); err != nil {
 			return SiteCertificate{}, fileTrouble(l, file, err)
 		}
 	}

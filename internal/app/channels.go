@@ -40,7 +40,7 @@ func Channels(o Options, d ChannelDeps) ([]channel.Channel, error) {
 	var out []channel.Channel
 	l, c := o.Lang, o.Config
 	wrong := func(key string, err error) error {
-		return &Trouble{Mistake: true, What: l.T("settings: %s", "設定: %s", key), Err: err}
+		return &Trouble{Mistake: true, What: l.T("settings: %s", "設定: %s", key), Err: spoken{l, err}}
 	}
 	if m := c.Mail; m.Host != "" {
 		ch, err := mail.New(mail.Options{Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, Password: m.Password, From: m.From, CAFile: m.CAFile, Secrets: o.secrets()})
@@ -140,7 +140,7 @@ func TestChannel(ctx context.Context, o Options, name, person string) error {
 	}
 	e, err := scenario.Inventory(o.Config.Plans, all.Registry(all.Options{}))
 	if err != nil || e == nil {
-		return &Trouble{Mistake: true, What: l.T("the estate can't be read", "構成台帳を読み取れません"), Err: err, WayOut: l.T("`muster validate` names the mistakes", "`muster validate` で誤りを確認できます")}
+		return &Trouble{Mistake: true, What: l.T("the estate can't be read", "構成台帳を読み取れません"), Err: spoken{l, err}, WayOut: l.T("`muster validate` names the mistakes", "`muster validate` で誤りを確認できます")}
 	}
 	who, ok := e.Person(person)
 	if !ok {

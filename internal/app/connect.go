@@ -39,7 +39,7 @@ func Connection(ctx context.Context, o Options) (engine.Connection, error) {
 	if t.APIKey != "" {
 		key, err := o.secrets().Resolve(ctx, t.APIKey)
 		if err != nil {
-			return out, &Trouble{Mistake: true, What: "temporal.api_key", Err: err}
+			return out, &Trouble{Mistake: true, What: "temporal.api_key", Err: spoken{l, err}}
 		}
 		out.APIKey = key
 	}
@@ -48,7 +48,7 @@ func Connection(ctx context.Context, o Options) (engine.Connection, error) {
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.TLS.ServerName}
 	if t.TLS.CAFile != "" {
-		roots, err := authorities("temporal.tls.ca_file", t.TLS.CAFile)
+		roots, err := authorities(l, "temporal.tls.ca_file", t.TLS.CAFile)
 		if err != nil {
 			return out, err
 		}
@@ -57,7 +57,7 @@ func Connection(ctx context.Context, o Options) (engine.Connection, error) {
 	if t.TLS.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(t.TLS.CertFile, t.TLS.KeyFile)
 		if err != nil {
-			return out, &Trouble{Mistake: true, What: "temporal.tls", Err: err}
+			return out, &Trouble{Mistake: true, What: "temporal.tls", Err: spoken{l, err}}
 		}
 		// Read again for every connection: a new certificate needs no restart.
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -91,7 +91,7 @@ func Reach(l i18n.Lang, c config.Config, token string) (*api.Client, error) {
 	if c.ServerCAFile == "" {
 		return client, nil
 	}
-	roots, err := authorities("server_ca_file", c.ServerCAFile)
+	roots, err := authorities(l, "server_ca_file", c.ServerCAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +99,10 @@ func Reach(l i18n.Lang, c config.Config, token string) (*api.Client, error) {
 }
 
 // authorities reads the PEM file that a setting names.
-func authorities(setting, path string) (*x509.CertPool, error) {
+func authorities(l i18n.Lang, setting, path string) (*x509.CertPool, error) {
 	roots, err := certpool.Read(path)
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: setting, Err: err}
+		return nil, &Trouble{Mistake: true, What: setting, Err: spoken{l, err}}
 	}
 	return roots, nil
 }
@@ -133,7 +133,7 @@ func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logge
 		}
 		denied, gone := new(serviceerror.PermissionDenied), new(serviceerror.NamespaceNotFound)
 		if errors.As(err, &denied) || errors.As(err, &gone) || status.Code(err) == codes.Unauthenticated {
-			return nil, &Trouble{Mistake: true, What: l.T("the engine turned us away", "エンジンに接続を拒否されました"), Err: err}
+			return nil, &Trouble{Mistake: true, What: l.T("the engine turned us away", "エンジンに接続を拒否されました"), Err: spoken{l, err}}
 		}
 		if away := turnedAway(l, c.Address, err); away != nil {
 			return nil, away

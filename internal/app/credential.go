@@ -28,7 +28,7 @@ func ownCertificate(l i18n.Lang, c config.Config, now time.Time) error {
 	}
 	pair, err := tls.LoadX509KeyPair(file, c.Temporal.TLS.KeyFile)
 	if err != nil {
-		return &Trouble{Mistake: true, What: "temporal.tls", Err: err}
+		return &Trouble{Mistake: true, What: "temporal.tls", Err: spoken{l, err}}
 	}
 	renew := l.T("Make a new one on the machine of `muster up`: muster site certificate %s", "`muster up` のマシンで新しい証明書を作成してください: muster site certificate %s", c.Site)
 	switch site, ok := gateway.Site(pair.Leaf); {

@@ -17,7 +17,7 @@ import (
 func keeper(ctx context.Context, o Options, store journal.Store) (*keep.Keeper, error) {
 	places, err := evidencePlaces(ctx, o)
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: err}
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: spoken{o.Lang, err}}
 	}
 	e := o.Config.Evidence
 	return keep.New(keep.Options{

@@ -94,12 +94,12 @@ func (e *examination) trouble(id, title string, err error) {
 	if t := new(Trouble); errors.As(err, &t) {
 		found := t.What
 		if t.Err != nil {
-			found += ": " + t.Err.Error()
+			found += ": " + spoken{e.l, t.Err}.Error()
 		}
 		e.add(id, title, Bad, found, t.WayOut)
 		return
 	}
-	e.add(id, title, Bad, err.Error(), "")
+	e.add(id, title, Bad, spoken{e.l, err}.Error(), "")
 }
 
 func (e *examination) settings() {
@@ -248,7 +248,7 @@ func (e *examination) engine(ctx context.Context, serves *api.Health) {
 	case e.c.Embedded():
 		path, err := engine.FindBinary(e.c.Engine)
 		if err != nil {
-			e.add("engine", title, Bad, err.Error(), e.t("`make build` makes it beside muster; engine in the settings names another place", "`make build` でmusterの隣に作成されます。別の場所は設定のengineで指定できます"))
+			e.add("engine", title, Bad, spoken{e.l, err}.Error(), e.t("`make build` makes it beside muster; engine in the settings names another place", "`make build` でmusterの隣に作成されます。別の場所は設定のengineで指定できます"))
 			return
 		}
 		e.add("engine", title, Good, e.t("embedded, %s; not running", "内蔵 %s (停止中)", path), "")

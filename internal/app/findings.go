@@ -20,7 +20,7 @@ func followUp(o Options, ledger *finding.Ledger, store journal.Documents, estate
 	w := c.Webhook
 	to, err := webhook.New(webhook.Options{URL: c.Findings.Webhook, Secret: w.Secret, SecretNext: w.SecretNext, Allow: w.Allow, CAFile: w.CAFile, Secrets: o.secrets()})
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: l.T("findings.webhook is not in order", "findings.webhook の設定に誤りがあります"), Err: err}
+		return nil, &Trouble{Mistake: true, What: l.T("findings.webhook is not in order", "findings.webhook の設定に誤りがあります"), Err: spoken{l, err}}
 	}
 	t := &finding.Teller{Ledger: ledger, Store: store, Now: time.Now,
 		Send: func(ctx context.Context, key string, what finding.Told) error { return to.Post(ctx, key, what) },

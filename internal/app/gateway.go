@@ -24,11 +24,11 @@ func openGateway(ctx context.Context, l i18n.Lang, o Options) (*gatewayDoor, err
 	}
 	a, err := gateway.OpenAuthority(o.Config.GatewayDir())
 	if err != nil {
-		return nil, &Trouble{What: l.T("the gateway can't be opened", "ゲートウェイを開けません"), Err: err}
+		return nil, &Trouble{What: l.T("the gateway can't be opened", "ゲートウェイを開けません"), Err: spoken{l, err}}
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Config.Gateway.Listen)
 	if err != nil {
-		return nil, &Trouble{What: l.T("the gateway can't listen at %s", "ゲートウェイが %s で待ち受けできません", o.Config.Gateway.Listen), Err: err,
+		return nil, &Trouble{What: l.T("the gateway can't listen at %s", "ゲートウェイが %s で待ち受けできません", o.Config.Gateway.Listen), Err: spoken{l, err},
 			WayOut: l.T("End what listens there, or choose another address as gateway.listen", "そのアドレスを使っているプロセスを終了するか、gateway.listenに別のアドレスを指定してください")}
 	}
 	log := o.Log.With("component", "gateway")

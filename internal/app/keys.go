@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // ListedKey is a key as it may be shown.
@@ -81,7 +82,7 @@ func readKeys(l i18n.Lang, path string) (keyring.Ring, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			way = l.T("Make the first key with `muster key new --keyring %s`", "`muster key new --keyring %s` で最初の鍵を作成してください", path)
 		}
-		return keyring.Ring{}, &Trouble{Mistake: true, What: l.T("the keyring can't be read", "鍵束を読み込めません"), Err: err, WayOut: way}
+		return keyring.Ring{}, &Trouble{Mistake: true, What: l.T("the keyring can't be read", "鍵束を読み込めません"), Err: spoken{l, err}, WayOut: way}
 	}
 	r, err := keyring.Parse(string(b))
 	if err != nil {
@@ -110,19 +111,15 @@ func changeKeys(l i18n.Lang, path string, create bool, change func(*keyring.Ring
 	if err := change(&r); err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
-	if err := writeSynced(path, r.Text()); err != nil {
-		return fileTrouble(l, path, err)
-	}
-	if err == nil { // a group that reads it goes on reading it
+	mode, owner := fs.FileMode(0o600), []wholefile.Owner(nil)
+	if info, err := os.Stat(path); err == nil { // a group that reads it goes on reading it
+		mode = info.Mode().Perm() & 0o640
 		if was, ok := info.Sys().(*syscall.Stat_t); ok {
-			if err := os.Chown(path, int(was.Uid), int(was.Gid)); err != nil {
-				return fileTrouble(l, path, err)
-			}
+			owner = append(owner, wholefile.Owner{UID: int(was.Uid), GID: int(was.Gid)})
 		}
-		if err := os.Chmod(path, info.Mode().Perm()&0o640); err != nil {
-			return fileTrouble(l, path, err)
-		}
+	}
+	if err := wholefile.Write(path, []byte(r.Text()), mode, owner...); err != nil {
+		return fileTrouble(l, path, err)
 	}
 	return nil
 }

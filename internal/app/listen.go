@@ -54,7 +54,7 @@ func ownTLS(l i18n.Lang, c config.Config) (*tls.Config, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: l.T("tls: the server's certificate can't be used", "tls: サーバー証明書を使用できません"), Err: err,
+		return nil, &Trouble{Mistake: true, What: l.T("tls: the server's certificate can't be used", "tls: サーバー証明書を使用できません"), Err: spoken{l, err},
 			WayOut: l.T("tls.cert_file and tls.key_file name two PEM files that belong together and that muster's user may read", "tls.cert_file と tls.key_file には、対になるPEMファイルを、musterの実行ユーザーが読めるように指定してください")}
 	}
 	var last atomic.Pointer[tls.Certificate]

@@ -214,7 +214,7 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 		if ctx.Err() != nil {
 			return ended(ctx, err)
 		}
-		return &Trouble{What: l.T("the engine did not start", "エンジンを起動できませんでした"), Err: err}
+		return &Trouble{What: l.T("the engine did not start", "エンジンを起動できませんでした"), Err: spoken{l, err}}
 	}
 	defer func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin-2*time.Second)
@@ -254,7 +254,7 @@ func (o Options) traced(ctx context.Context, conn *engine.Connection, service st
 		conn.Interceptors, err = t.Interceptors()
 	}
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: o.Lang.T("traces can't be sent as the environment asks", "環境変数の指定ではトレースを送信できません"), Err: err,
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("traces can't be sent as the environment asks", "環境変数の指定ではトレースを送信できません"), Err: spoken{o.Lang, err},
 			WayOut: o.Lang.T("Correct the OTEL_* variable, or unset OTEL_EXPORTER_OTLP_ENDPOINT to send none", "OTEL_* 環境変数を修正するか、送信しない場合は OTEL_EXPORTER_OTLP_ENDPOINT を削除してください")}
 	}
 	return t, nil

@@ -97,3 +97,19 @@ func TestTheLogKnowsEverySecretOfTheSettings(t *testing.T) {
 		}
 	}
 }
+
+// A secret that can't be read is told in the reader's language, with where and the way out.
+func TestASecretThatCantBeReadIsToldInJapanese(t *testing.T) {
+	open := filepath.Join(t.TempDir(), "key")
+	save(t, open, "everybody-reads-this")
+	if err := os.Chmod(open, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[string]string{"secret://env/MUSTER_NO_SUCH": "環境変数に MUSTER_NO_SUCH がありません", "secret://file" + open: "chmod o-rwx " + open, "secret://file/no/such": "を読み取れません"} {
+		o := Options{Lang: i18n.JA, Config: config.Config{Temporal: config.Temporal{Address: "engine.example.jp:7233", APIKey: ref}}}
+		_, err := Connection(t.Context(), o)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "temporal.api_key") {
+			t.Errorf("%s: %v, want %q", ref, err, want)
+		}
+	}
+}

@@ -124,7 +124,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		People: s.identity,
 	})
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: o.Lang.T("the board can't be shown", "ボードを表示できません"), Err: err,
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("the board can't be shown", "ボードを表示できません"), Err: spoken{o.Lang, err},
 			WayOut: o.Lang.T("public_url is where people find the board, such as https://muster.example.org", "public_url には、ボードのURLを指定してください。例: https://muster.example.org")}
 	}
 	mux := http.NewServeMux()
@@ -139,7 +139,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	told := &summon{estate: people.estate, files: files, lang: o.Lang, url: o.Config.PublicURL, channels: func() []channel.Channel { return s.says.channels }}
 	woken, err := alarms(ctx, o, s.store, api.InProcess(h, string(o.Lang)), files, told.tell, m)
 	if err != nil {
-		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: err}
+		return nil, &Trouble{Mistake: true, What: o.Lang.T("the alarm sources are not in order", "警報の送信元の設定に誤りがあります"), Err: spoken{o.Lang, err}}
 	}
 	s.alarms, s.api.Alarms = woken, woken
 	s.occasions = api.Occasions{Server: s.api, Door: api.InProcess(h, "en"), Tell: told.occasion}

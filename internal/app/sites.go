@@ -51,7 +51,7 @@ func (s *sites) ensure(name string) error {
 	}
 	led, err := ledger.Open(filepath.Join(dir, "ledger.db"))
 	if err != nil {
-		return &Trouble{What: s.o.Lang.T("the effect ledger of site %s can't be opened", "拠点 %s の実行台帳を開けません", name), Err: err}
+		return &Trouble{What: s.o.Lang.T("the effect ledger of site %s can't be opened", "拠点 %s の実行台帳を開けません", name), Err: spoken{s.o.Lang, err}}
 	}
 	s.names = append(s.names, name)
 	slices.Sort(s.names)
@@ -65,7 +65,7 @@ func (s *sites) ensure(name string) error {
 		}
 		p, err := policy.Load(file, ids)
 		if err != nil {
-			return errors.Join(&Trouble{What: s.o.Lang.T("no worker is started on a policy with mistakes, %s", "ポリシー %s に誤りがあるためワーカーを起動しません", file), Err: err}, led.Close())
+			return errors.Join(&Trouble{What: s.o.Lang.T("no worker is started on a policy with mistakes, %s", "ポリシー %s に誤りがあるためワーカーを起動しません", file), Err: spoken{s.o.Lang, err}}, led.Close())
 		}
 		rules = p
 	}

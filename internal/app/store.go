@@ -116,6 +116,9 @@ type spoken struct {
 }
 
 func (s spoken) Error() string {
+	if _, several := s.err.(interface{ Unwrap() []error }); several {
+		return plan.SaidBy(s.err).In(string(s.lang))
+	}
 	var both interface{ Said() plan.Text }
 	if errors.As(s.err, &both) {
 		return both.Said().In(string(s.lang))

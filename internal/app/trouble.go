@@ -34,7 +34,7 @@ func (t *Trouble) Unwrap() error { return t.Err }
 
 // fileTrouble explains why a place on disk can't be used.
 func fileTrouble(l i18n.Lang, path string, err error) error {
-	t := &Trouble{What: l.T("%s can't be used", "%s を利用できません", path), Err: err}
+	t := &Trouble{What: l.T("%s can't be used", "%s を利用できません", path), Err: spoken{l, err}}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		t.WayOut = l.T("The disk is full: free some space. Runs in progress go on by themselves after that", "ディスクの空きがありません。空き容量を確保してください。進行中の実施はその後自動で続行します")

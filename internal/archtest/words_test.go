@@ -17,14 +17,15 @@ import (
 
 // said names the calls that say a sentence in both languages, with the place of the English
 // format among their arguments; the Japanese one follows it, then what both are filled with.
-var said = map[string]int{"refuse": 0, "Wrong": 0, "Say": 0, "both": 0, "T": 0, "t": 0, "Lacking": 0, "FindingBoth": 0, "RefusedBoth": 0, "Saying": 1}
+var said = map[string]int{"refuse": 0, "Wrong": 0, "Say": 0, "both": 0, "T": 0, "t": 0, "Lacking": 0, "FindingBoth": 0, "RefusedBoth": 0, "Saying": 1, "Caused": 1}
 
 // mustSpeak are those of said by which mistakes and refusals reach people: they take no
 // sentence that is put together elsewhere, and none that is the same in both languages.
-var mustSpeak = []string{"Add", "refuse", "Wrong"}
+var mustSpeak = []string{"Add", "refuse", "Wrong", "Caused"}
 
 // onlyBoth are the packages whose every error is a mistake or a refusal that somebody reads.
-var onlyBoth = []string{"workflows", "internal/yamldoc", "internal/params", "internal/estate", "internal/runbook", "internal/scenario"}
+var onlyBoth = []string{"workflows", "internal/yamldoc", "internal/params", "internal/estate", "internal/runbook", "internal/scenario",
+	"internal/secret", "internal/authority", "internal/tracing", "internal/wholefile"}
 
 // Somebody reads Japanese only, at three in the morning: a mistake or a refusal without it, or
 // one that leaves out what the English says, is found here and not there.
@@ -79,6 +80,8 @@ func TestOneLanguageIsNoticed(t *testing.T) {
 		`plan.Wrong("%s: %v", "%s: %v", where, err)`:                             "",
 		`errors.New("the run has ended")`:                                        "English alone",
 		`fmt.Errorf("%s is paused", run)`:                                        "English alone",
+		`plan.Caused(err, "%s can't be read", "%s を読めません", path)`:                "",
+		`plan.Caused(err, "%s can't be read", "%s can't be read", path)`:         "no Japanese",
 		`v.t("%d runs", "実施 %s 件", n)`:                                           "other arguments",
 		`errs.Add(1)`:                                                            "",
 	} {
@@ -107,6 +110,8 @@ func judge(call *ast.CallExpr, pkg string) (wrong string, sentence bool) {
 		at, ok = 1, true
 	case name == "Wrong":
 		ok = of == "plan"
+	case name == "Caused":
+		at, ok = 1, of == "plan"
 	case name == "refuse":
 		ok = of == "" && pkg == "workflows"
 	}

@@ -12,13 +12,15 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // Authority signs certificates.
@@ -63,7 +65,8 @@ func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 		// A new authority shuts every door that trusts the old one, so half of one is not made whole.
 		for file, other := range map[string]string{p.Cert: p.Key, p.Key: p.Cert} {
 			if _, err := os.Stat(file); err == nil {
-				return nil, fmt.Errorf("%s is there and %s is not: bring the authority's folder back from where it is kept; or, to begin anew everywhere, remove both and every certificate made by it", file, other)
+				return nil, plan.Wrong("%s is there and %s is not: bring the authority's folder back from where it is kept; or, to begin anew everywhere, remove both and every certificate made by it",
+					"%s はありますが %s がありません。認証局のフォルダーを保管先から戻してください。すべてを作り直す場合は、両方とそこから発行した証明書をすべて削除してください", file, other)
 			}
 		}
 		made, err := New(name, keptFor)
@@ -78,11 +81,11 @@ func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 		return made, p.keep(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), made.PEM())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the authority in %s: %w", dir, err)
+		return nil, plan.Caused(err, "the authority in %s can't be used", "%s の認証局を使用できません", dir)
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok || !pair.Leaf.IsCA {
-		return nil, fmt.Errorf("%s is no authority of muster's", p.Cert)
+		return nil, plan.Wrong("%s is no authority of muster's", "%s はmusterの認証局ではありません", p.Cert)
 	}
 	return &Authority{cert: pair.Leaf, key: key, valid: valid}, nil
 }
@@ -161,7 +164,7 @@ func (a *Authority) IssueAs(dir, file, name string, hosts ...string) (Pair, erro
 	}
 	err = p.keep(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	if err != nil {
-		return p, fmt.Errorf("the certificate of %s: %w", name, err)
+		return p, plan.Caused(err, "the certificate of %s was not made", "%s の証明書を作成できませんでした", name)
 	}
 	return p, nil
 }
@@ -197,17 +200,9 @@ func (p Pair) complete() error {
 // prepared ends the name of a file that has yet to take its place.
 const prepared = ".new"
 
-// replace writes a file whole or not at all.
-func replace(path string, b []byte, mode os.FileMode) error {
-	if err := prepare(path, b, mode); err != nil {
-		return errors.Join(err, discard(path))
-	}
-	return os.Rename(path+prepared, path)
-}
-
 // prepare writes what is to take a file's place, and has it on disk.
 func prepare(path string, b []byte, mode os.FileMode) error {
-	if err := discard(path); err != nil {
+	if err := errors.Join(wholefile.Place(path), discard(path)); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path+prepared, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)

@@ -202,3 +202,39 @@ func TestTwoMakeOneSet(t *testing.T) {
 		t.Error("the site's certificate is not the authority's")
 	}
 }
+
+// Whoever owns a folder can lead root, who renews the certificates in it, to no other file.
+func TestALinkInTheFolderLeadsNowhere(t *testing.T) {
+	set := authority.Set{Dir: t.TempDir(), Lasts: 90 * 24 * time.Hour}
+	if _, err := set.Write(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "shadow")
+	if err := os.WriteFile(other, []byte("of the system"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	whole := func() {
+		t.Helper()
+		if b, err := os.ReadFile(other); err != nil || string(b) != "of the system" {
+			t.Errorf("another file was written: %q, %v", b, err)
+		}
+	}
+	key := filepath.Join(set.Dir, "server", "server-key.pem")
+	if err := os.Symlink(other, key+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.Write(time.Now().Add(60 * 24 * time.Hour)); err != nil {
+		t.Error(err)
+	}
+	whole()
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(other, key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.Write(time.Now()); err == nil || !strings.Contains(err.Error(), key) {
+		t.Errorf("a link in the key's place: %v", err)
+	}
+	whole()
+}

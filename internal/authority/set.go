@@ -2,12 +2,14 @@ package authority
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // Set is what an installation needs in certificates: a folder for each machine or process.
@@ -38,7 +40,7 @@ func (s Set) Write(now time.Time) (made []string, err error) {
 	}
 	defer lock.Close()
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil { // of two at once each would make an authority
-		return nil, fmt.Errorf("lock %s: %w", home, err)
+		return nil, plan.Caused(err, "%s can't be locked", "%s をロックできません", home)
 	}
 	ca, err := Open(home, "ca", "muster installation", s.Lasts)
 	if err != nil {
@@ -73,7 +75,7 @@ func (s Set) Write(now time.Time) (made []string, err error) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return made, err
 		}
-		if err := errors.Join(replace(filepath.Join(dir, "ca.pem"), ca.PEM(), 0o644), replace(filepath.Join(dir, "engine-ca.pem"), engine.PEM(), 0o644)); err != nil {
+		if err := errors.Join(wholefile.Write(filepath.Join(dir, "ca.pem"), ca.PEM(), 0o644), wholefile.Write(filepath.Join(dir, "engine-ca.pem"), engine.PEM(), 0o644)); err != nil {
 			return made, err
 		}
 		if !w.by.Fresh(Pair{Cert: filepath.Join(dir, w.file+".pem"), Key: filepath.Join(dir, w.file+"-key.pem")}, now, w.hosts...) {
@@ -94,7 +96,7 @@ func (s Set) own() error {
 		}
 		for _, f := range append(files, filepath.Join(s.Dir, folder)) {
 			if err := os.Lchown(f, to[0], to[1]); err != nil {
-				return fmt.Errorf("give %s to user %d: %w", f, to[0], err)
+				return plan.Caused(err, "%s can't be given to user %d", "%s の所有者をユーザー %d に変更できません", f, to[0])
 			}
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -52,14 +50,14 @@ func Dial(ctx context.Context, c Connection) (client.Client, error) {
 	}
 	cl, err := client.DialContext(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("engine at %s, namespace %s: %w; is it running, and are address, namespace and credentials right?",
-			c.Address, o.Namespace, err)
+		return nil, plan.Caused(err, "the engine at %s, namespace %s, can't be reached (is it running, and are address, namespace and credentials right?)",
+			"エンジン（%s、名前空間 %s）に接続できません（起動しているか、アドレス・名前空間・認証情報が正しいか確認してください）", c.Address, o.Namespace)
 	}
 	if c.Codec != nil {
 		is, err := Namespace(ctx, cl, o.Namespace)
 		if err != nil {
 			cl.Close()
-			return nil, fmt.Errorf("engine at %s: %w", c.Address, err)
+			return nil, plan.Caused(err, "engine at %s", "エンジン（%s）", c.Address)
 		}
 		c.Codec.InNamespace(cmp.Or(is.GetName(), o.Namespace))
 	}
@@ -135,20 +133,20 @@ func (c Connection) options() (client.Options, error) {
 	o.Logger = sdklog.NewStructuredLogger(log)
 	host, _, err := net.SplitHostPort(c.Address)
 	if err != nil {
-		return o, fmt.Errorf("engine address %q: %w; write host:port, such as temporal.example.com:7233", c.Address, err)
+		return o, plan.Caused(err, "engine address %q is not written as host:port, such as temporal.example.com:7233", "エンジンのアドレス %q は、temporal.example.com:7233 のように ホスト:ポート の形で書いてください", c.Address)
 	}
 	o.DataConverter, o.FailureConverter = c.codec().Converters()
 	o.ConnectionOptions.TLS = c.TLS
 	switch {
 	case c.Token != "" && c.APIKey != "":
-		return o, errors.New("engine: both a token and an API key are given; give the one that this engine asks for")
+		return o, plan.Wrong("engine: both a token and an API key are given; give the one that this engine asks for", "エンジン: トークンとAPIキーの両方が指定されています。このエンジンが求める方だけを指定してください")
 	case c.APIKey != "":
 		o.Credentials = client.NewAPIKeyStaticCredentials(c.APIKey)
 		if c.TLS == nil {
 			o.ConnectionOptions.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
 	case c.Token != "" && c.TLS == nil && !isLoopback(host):
-		return o, fmt.Errorf("engine at %s: its token would cross the network in clear text; turn TLS on", c.Address)
+		return o, plan.Wrong("engine at %s: its token would cross the network in clear text; turn TLS on", "エンジン（%s）: トークンが平文でネットワークを流れます。TLSを有効にしてください", c.Address)
 	case c.Token != "":
 		o.HeadersProvider = bearer(c.Token)
 	}

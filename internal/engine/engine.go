@@ -11,13 +11,14 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // BinaryName is the file that Start looks for.
@@ -128,7 +129,7 @@ func findBinary(given string) (string, error) {
 	if given != "" {
 		path, err := exec.LookPath(given)
 		if err != nil {
-			return "", fmt.Errorf("engine: %w; build it with `make build`", err)
+			return "", plan.Caused(err, "the engine is not there; build it with `make build`", "エンジンのプログラムがありません。`make build` で作成してください")
 		}
 		return filepath.Abs(path)
 	}
@@ -144,8 +145,8 @@ func findBinary(given string) (string, error) {
 	}
 	path, err := exec.LookPath(BinaryName)
 	if err != nil {
-		return "", fmt.Errorf("engine: %s is neither in %s nor in PATH; build it with `make build`, or connect to a Temporal cluster instead",
-			BinaryName, beside)
+		return "", plan.Wrong("engine: %s is neither in %s nor in PATH; build it with `make build`, or connect to a Temporal cluster instead",
+			"エンジン: %s が %s にもPATHにもありません。`make build` で作成するか、Temporalクラスターに接続してください", BinaryName, beside)
 	}
 	return filepath.Abs(path)
 }

@@ -2,9 +2,10 @@ package engine
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // FindBinary returns the path of muster-engine as Start would find it; given is
@@ -21,7 +22,7 @@ func Running(dir string) (Endpoint, error) {
 		return e, err
 	}
 	if err := json.Unmarshal(b, &e); err != nil || e.Address == "" {
-		return e, fmt.Errorf("%s is not what an engine wrote; start it again and it writes it anew", filepath.Join(dir, "engine.json"))
+		return e, plan.Wrong("%s is not what an engine wrote; start it again and it writes it anew", "%s はエンジンが書いたものではありません。エンジンを起動し直すと書き直されます", filepath.Join(dir, "engine.json"))
 	}
 	return e, nil
 }

@@ -3,11 +3,11 @@ package evidence
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Fingerprint is how people compare public keys, on the telephone too.
@@ -25,15 +25,15 @@ func Keys(text string) ([]string, error) {
 			continue
 		}
 		if strings.HasPrefix(line, "PRIVATE+KEY+") {
-			return nil, fmt.Errorf("line %d is a private key, which nobody but the server should have: make a new one with `muster evidence rotate`", n+1)
+			return nil, plan.Wrong("line %d is a private key, which nobody but the server should have: make a new one with `muster evidence rotate`", "%d行目は秘密鍵です。サーバー以外に渡してはいけません。`muster evidence rotate` で鍵を作り直してください", n+1)
 		}
 		if _, err := note.NewVerifier(line); err != nil {
-			return nil, fmt.Errorf("line %d is no public key of an evidence log: %w", n+1, err)
+			return nil, plan.Caused(err, "line %d is no public key of an evidence log", "%d行目は証拠ログの公開鍵ではありません", n+1)
 		}
 		out = append(out, line)
 	}
 	if len(out) == 0 {
-		return nil, errors.New("it holds no public key")
+		return nil, plan.Wrong("it holds no public key", "公開鍵がありません")
 	}
 	return out, nil
 }

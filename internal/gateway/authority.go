@@ -20,6 +20,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // Authority signs the certificates of one gateway and of the sites that it lets in. It
@@ -103,7 +105,7 @@ func (a *Authority) create() error {
 		name string
 		text []byte
 	}{{tokenFile, sealing}, {caKeyFile, keyPEM}, {caFile, encode("CERTIFICATE", der)}} {
-		if err := os.WriteFile(filepath.Join(a.dir, f.name), f.text, 0o600); err != nil {
+		if err := wholefile.Write(filepath.Join(a.dir, f.name), f.text, 0o600); err != nil {
 			return err
 		}
 	}
@@ -135,10 +137,7 @@ func (a *Authority) Issue(site string, valid time.Duration) (Issued, error) {
 		return Issued{}, err
 	}
 	file := a.siteFile(site)
-	if err := os.WriteFile(file+".new", out.Certificate, 0o600); err != nil {
-		return Issued{}, err
-	}
-	return out, os.Rename(file+".new", file)
+	return out, wholefile.Write(file, out.Certificate, 0o600)
 }
 
 func (a *Authority) siteFile(site string) string {

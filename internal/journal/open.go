@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -73,16 +72,16 @@ func openURL(ctx context.Context, url string, more ...Option) (*database, error)
 	kind, rest, found := strings.Cut(url, ":")
 	switch {
 	case url == "":
-		return nil, errors.New("record store: no address given; write sqlite:PATH, such as sqlite:/var/lib/muster/journal.db")
+		return nil, plan.Wrong("record store: no address given; write sqlite:PATH, such as sqlite:/var/lib/muster/journal.db", "記録の保存先: アドレスがありません。sqlite:/var/lib/muster/journal.db のように sqlite:パス の形で書いてください")
 	case kind == "sqlite" && strings.Trim(rest, "/") == "":
-		return nil, fmt.Errorf("record store %q: no file named; write sqlite:PATH, such as sqlite:/var/lib/muster/journal.db", url)
+		return nil, plan.Wrong("record store %q: no file named; write sqlite:PATH, such as sqlite:/var/lib/muster/journal.db", "記録の保存先 %q: ファイルの指定がありません。sqlite:/var/lib/muster/journal.db のように sqlite:パス の形で書いてください", url)
 	case kind == "sqlite":
 		return openSQLite(ctx, rest, o)
 	case kind == "postgres" || kind == "postgresql":
 		return openPostgres(ctx, url, o)
 	case found:
 		// Only the kind is told: the rest of such an address may hold a password.
-		return nil, fmt.Errorf("record store: %q is not a kind of store this muster has; write sqlite:PATH or postgres://USER@HOST/DATABASE", kind)
+		return nil, plan.Wrong("record store: %q is not a kind of store this muster has; write sqlite:PATH or postgres://USER@HOST/DATABASE", "記録の保存先: %q という種類には対応していません。sqlite:パス か postgres://USER@HOST/DATABASE の形で書いてください", kind)
 	}
-	return nil, fmt.Errorf("record store %q: the kind is missing; write sqlite:%s", url, url)
+	return nil, plan.Wrong("record store %q: the kind is missing; write sqlite:%s", "記録の保存先 %q: 種類がありません。sqlite:%s と書いてください", url, url)
 }

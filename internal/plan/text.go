@@ -50,6 +50,20 @@ func Say(en, ja string, args ...any) Text {
 // English; Said gives both to those who pass it on to people.
 func Wrong(en, ja string, args ...any) error { return wrong(Say(en, ja, args...)) }
 
+// Caused is Wrong with the error behind it, which is said after it and can be inspected.
+func Caused(by error, en, ja string, args ...any) error { return caused{Say(en, ja, args...), by} }
+
+type caused struct {
+	text Text
+	by   error
+}
+
+func (c caused) Error() string { return c.Said().EN }
+
+func (c caused) Said() Text { return Say("%s: %s", "%s: %s", c.text, SaidBy(c.by)) }
+
+func (c caused) Unwrap() error { return c.by }
+
 type wrong Text
 
 func (w wrong) Error() string { return w.EN }

@@ -6,7 +6,6 @@ package secret
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -69,11 +68,12 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 	rest, ok := strings.CutPrefix(ref, Scheme)
 	if !ok {
 		// The value itself may stand here by mistake, so it is not repeated.
-		return "", errors.New("a secret is given by reference: secret://env/NAME, secret://file/path, secret://systemd/NAME or secret://vault/MOUNT/PATH#FIELD")
+		return "", plan.Wrong("a secret is given by reference: secret://env/NAME, secret://file/path, secret://systemd/NAME or secret://vault/MOUNT/PATH#FIELD",
+			"シークレットは参照で書いてください: secret://env/NAME、secret://file/path、secret://systemd/NAME、secret://vault/MOUNT/PATH#FIELD")
 	}
 	store, name, _ := strings.Cut(rest, "/")
 	if name == "" {
-		return "", fmt.Errorf("%s names nothing; write secret://env/NAME or secret://file/path", ref)
+		return "", plan.Wrong("%s names nothing; write secret://env/NAME or secret://file/path", "%s は何も指していません。secret://env/NAME か secret://file/path の形で書いてください", ref)
 	}
 	var value string
 	var err error
@@ -81,7 +81,7 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 	case "env":
 		value, ok = os.LookupEnv(name)
 		if !ok {
-			err = fmt.Errorf("%s: the site worker's environment has no %s", ref, name)
+			err = plan.Wrong("%s: the environment of this process has no %s", "%s: このプロセスの環境変数に %s がありません", ref, name)
 		}
 	case "file":
 		file, _ := FileOf(ref)
@@ -89,7 +89,7 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 	case "systemd":
 		value, err = credential(ref, name)
 	default:
-		err = fmt.Errorf("%s: there is no secret store %q; there are env, file, systemd and vault", ref, store)
+		err = plan.Wrong("%s: there is no secret store %q; there are env, file, systemd and vault", "%s: シークレットの保管先 %q はありません。env、file、systemd、vault から選んでください", ref, store)
 	}
 	if err != nil {
 		return "", err
@@ -102,13 +102,13 @@ func credential(ref, name string) (string, error) {
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
 	switch {
 	case strings.ContainsAny(name, "/\\") || name == "..":
-		return "", fmt.Errorf("%s: a credential's name has no slash", ref)
+		return "", plan.Wrong("%s: a credential's name has no slash", "%s: クレデンシャルの名前にスラッシュは使えません", ref)
 	case dir == "":
-		return "", fmt.Errorf("%s: systemd gave this process no credentials; add LoadCredential=%s:/path to its unit", ref, name)
+		return "", plan.Wrong("%s: systemd gave this process no credentials; add LoadCredential=%s:/path to its unit", "%s: systemdからクレデンシャルを渡されていません。ユニットに LoadCredential=%s:/path を追加してください", ref, name)
 	}
 	value, err := readFile(ref, filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s: systemd gave this process no credential %s; add LoadCredential=%s:/path to its unit", ref, name, name)
+		return "", plan.Wrong("%s: systemd gave this process no credential %s; add LoadCredential=%s:/path to its unit", "%s: systemdからクレデンシャル %s を渡されていません。ユニットに LoadCredential=%s:/path を追加してください", ref, name, name)
 	}
 	return value, err
 }
@@ -117,9 +117,9 @@ func credential(ref, name string) (string, error) {
 func bounded(ref, value string) (string, error) {
 	switch {
 	case len(value) < minLength:
-		return "", fmt.Errorf("%s holds fewer than %d characters; so short a secret can't be kept out of outputs: choose a longer one", ref, minLength)
+		return "", plan.Wrong("%s holds fewer than %d characters; so short a secret can't be kept out of outputs: choose a longer one", "%s は%d文字未満です。短いシークレットは出力から取り除けません。より長いものにしてください", ref, minLength)
 	case len(value) > maxLength:
-		return "", fmt.Errorf("%s holds more than %d bytes; that is no secret", ref, maxLength)
+		return "", plan.Wrong("%s holds more than %d bytes; that is no secret", "%s は%dバイトを超えています。シークレットではありません", ref, maxLength)
 	}
 	return value, nil
 }
@@ -127,22 +127,22 @@ func bounded(ref, value string) (string, error) {
 func readFile(ref, path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", ref, err)
+		return "", plan.Caused(err, "%s can't be read", "%s を読み取れません", ref)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", ref, err)
+		return "", plan.Caused(err, "%s can't be read", "%s を読み取れません", ref)
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s: %s is no regular file", ref, path)
+		return "", plan.Wrong("%s: %s is no regular file", "%s: %s は通常のファイルではありません", ref, path)
 	}
 	if info.Mode().Perm()&0o004 != 0 {
-		return "", fmt.Errorf("%s: everybody on this machine may read %s; run: chmod o-rwx %s", ref, path, path)
+		return "", plan.Wrong("%s: everybody on this machine may read %s; run: chmod o-rwx %s", "%s: %s はこのマシンの全員が読めます。次を実行してください: chmod o-rwx %s", ref, path, path)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxLength+2))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", ref, err)
+		return "", plan.Caused(err, "%s can't be read", "%s を読み取れません", ref)
 	}
 	value := strings.TrimSuffix(string(b), "\n")
 	return strings.TrimSuffix(value, "\r"), nil

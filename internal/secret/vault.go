@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -277,10 +276,10 @@ func (v *Vault) ask(ctx context.Context, method, path, token string, in, out any
 	}
 	b, err := io.ReadAll(io.LimitReader(answer.Body, vaultAnswer))
 	if err == nil && json.Unmarshal(b, out) != nil {
-		err = fmt.Errorf("it is no JSON of %d bytes", len(b))
+		err = plan.Wrong("it is no JSON of %d bytes", "%dバイトのJSONとして読めません", len(b))
 	}
 	if err != nil {
-		return 0, plan.Wrong("the vault's answer can't be read: %s", "Vaultの応答を読み取れません: %s", err.Error())
+		return 0, plan.Caused(err, "the vault's answer can't be read", "Vaultの応答を読み取れません")
 	}
 	return answer.StatusCode, nil
 }

@@ -9,7 +9,6 @@ package tracing
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -29,6 +28,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/interceptor"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Tracing makes spans and sends them. A nil one makes none.
@@ -59,7 +60,7 @@ func Start(ctx context.Context, service, version string, log *slog.Logger) (*Tra
 		resource.WithAttributes(attribute.String("service.name", service), attribute.String("service.version", version)),
 		resource.WithFromEnv()) // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES; nothing is found out about this machine
 	if err != nil {
-		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
+		return nil, plan.Caused(err, "OTEL_RESOURCE_ATTRIBUTES is not in order", "OTEL_RESOURCE_ATTRIBUTES に誤りがあります")
 	}
 	otel.SetErrorHandler(&seldom{log: log.With("component", "tracing")})
 	return New(sdktrace.WithBatcher(modest{exporter}), sdktrace.WithResource(about)), nil
@@ -70,7 +71,7 @@ func headers(env func(string) string) error {
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"} {
 		for n, part := range strings.Split(env(name), ",") {
 			if key, _, ok := strings.Cut(part, "="); strings.TrimSpace(part) != "" && (!ok || strings.ContainsAny(strings.TrimSpace(key), ": ")) {
-				return fmt.Errorf("%s: part %d is not NAME=VALUE; write it so, such as authorization=Bearer%%20TOKEN", name, n+1)
+				return plan.Wrong("%s: part %d is not NAME=VALUE; write it so, such as authorization=Bearer%%20TOKEN", "%s: %d番目が NAME=VALUE の形ではありません。authorization=Bearer%%20TOKEN のように書いてください", name, n+1)
 			}
 		}
 	}
@@ -153,7 +154,7 @@ func exporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	case "grpc":
 		return otlptracegrpc.New(ctx)
 	default:
-		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; there are http/protobuf and grpc", p)
+		return nil, plan.Wrong("OTEL_EXPORTER_OTLP_PROTOCOL is %q; there are http/protobuf and grpc", "OTEL_EXPORTER_OTLP_PROTOCOL が %q です。http/protobuf か grpc を指定してください", p)
 	}
 }
 
