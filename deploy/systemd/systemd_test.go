@@ -68,6 +68,17 @@ func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	}
 }
 
+// What the engine's database holds of runs is encrypted unless somebody says otherwise.
+func TestTheUnitsEncryptHistories(t *testing.T) {
+	for _, u := range []string{"muster-server.service", "muster-worker@.service"} {
+		text := read(t, u)
+		at, over := strings.Index(text, "Environment=MUSTER_ENCRYPTION_KEYRING=secret://systemd/secret_keyring\n"), strings.Index(text, "EnvironmentFile=")
+		if at < 0 || over < at || !strings.Contains(text, "LoadCredential=secret:/etc/muster/credentials\n") {
+			t.Errorf("%s has no keyring that its environment file may replace", u)
+		}
+	}
+}
+
 func TestTheUnitsAreHardened(t *testing.T) {
 	dir := root(t)
 	file := func(u string) string { return filepath.Join(dir, "etc", "systemd", "system", u) }

@@ -47,7 +47,7 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 		}
 		for _, v := range s.Volumes {
 			rel, err := filepath.Rel(filepath.Dir(file), v.Source)
-			made := strings.HasPrefix(rel, "certificates") || rel == "plans" // before the first start
+			made := strings.HasPrefix(rel, "certificates") || rel == "plans" || rel == "keys" // before the first start
 			if v.Type != "bind" || err != nil || made {
 				continue
 			}
@@ -66,6 +66,31 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 				t.Errorf("%s publishes %s beyond this machine", name, port.Published)
 			}
 		}
+	}
+	// Histories are encrypted, by all who write and read them.
+	for _, name := range []string{"muster", "tokyo", "osaka"} {
+		s := p.Services[name]
+		ref := s.Environment["MUSTER_ENCRYPTION_KEYRING"]
+		if ref == nil || *ref != "secret://file/run/keys/keyring" || !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool {
+			return v.Target == "/run/keys" && v.ReadOnly && filepath.Base(v.Source) == "keys"
+		}) {
+			t.Errorf("%s leaves histories in clear", name)
+		}
+	}
+	// Compose hands a secret on with the owner that it has on this machine: the documented steps give each to the user who reads it.
+	steps, err := os.ReadFile("../../../docs/deployment.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range p.Services {
+		for _, secret := range s.Secrets {
+			if own := "chown " + s.User + " secrets/" + secret.Source; !strings.Contains(string(steps), own) {
+				t.Errorf("%s reads %s as %s; docs/deployment.md does not say: %s", name, secret.Source, s.User, own)
+			}
+		}
+	}
+	if own := "chown -R " + p.Services["muster"].User + " keys"; !strings.Contains(string(steps), own) {
+		t.Errorf("docs/deployment.md does not say: %s", own)
 	}
 	for _, n := range []string{"engine", "figures"} {
 		if !p.Networks[n].Internal {

@@ -161,6 +161,15 @@ func hold(t *testing.T, site string, objects []object) {
 					t.Errorf("%s reads the ConfigMap %s, which is not there", at, e.ConfigMapRef.Name)
 				}
 			}
+			encrypts := slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool {
+				return e.Name == "MUSTER_ENCRYPTION_KEYRING" && e.Value == "secret://file/var/lib/muster/secrets/keyring"
+			})
+			mounted := slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
+				return m.Name == "secrets" && m.MountPath == "/var/lib/muster/secrets" && m.ReadOnly
+			})
+			if !encrypts || !mounted {
+				t.Errorf("%s leaves histories in clear", at)
+			}
 			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
 				t.Errorf("%s has no resources", at)
 			}
