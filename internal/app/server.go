@@ -118,6 +118,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	m.Attained(s.api.Attained)
 	m.Open(s.api.OpenNow)
 	m.Plant(metrics.Plant{Sites: s.api.SiteWorkers, Engine: s.engineNow(at.canary), Parked: s.api.Parked, Left: s.api.LeftToPeople, Ready: s.api.Checked,
+		Tokens:       s.identity.Relied,
 		Certificates: func() []metrics.Certificate { return certificates(o.Config) }})
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,

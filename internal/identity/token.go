@@ -177,6 +177,33 @@ func (s *Service) Issue(ctx context.Context, person, name, by string, ttl time.D
 	return secret, k.Token, nil
 }
 
+const (
+	reliedOn  = 30 * 24 * time.Hour // who has not used a token for so long does not rely on it
+	mournedOf = 7 * 24 * time.Hour  // how long after its end it is still told of
+)
+
+// Relied are the ends of the tokens that somebody relies on, by their IDs: they were used lately, count or did
+// until lately, and no successor of the same person and name has taken their place.
+func (s *Service) Relied(ctx context.Context) (map[string]time.Time, error) {
+	all, err := s.Tokens(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	now, out, next := s.o.Now(), map[string]time.Time{}, map[[2]string]time.Time{}
+	for _, t := range all { // the newest first
+		if !t.RevokedAt.IsZero() || now.Sub(t.ExpiresAt) > mournedOf {
+			continue
+		}
+		of := [2]string{t.Person, t.Name}
+		successor, has := next[of]
+		if !t.UsedAt.IsZero() && now.Sub(t.UsedAt) < reliedOn && (!has || t.UsedAt.After(successor.Add(usedEvery))) {
+			out[t.ID] = t.ExpiresAt
+		}
+		next[of] = t.CreatedAt
+	}
+	return out, nil
+}
+
 // Tokens lists a person's tokens, or everybody's for "", newest first.
 func (s *Service) Tokens(ctx context.Context, person string) ([]Token, error) {
 	docs, err := s.store.DocumentsOf(ctx, kindToken)

@@ -318,3 +318,50 @@ func TestTokensOfATokenFallWithIt(t *testing.T) {
 		refused(t, err, identity.Revoked)
 	}
 }
+
+// A token that somebody works with is told of before it ends; one that lies in a drawer, was revoked or has been
+// replaced is not.
+func TestTheEndsOfTokensThatAreReliedOn(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	used, first := w.issue(s, "sato")
+	_, idle := w.issue(s, "tanaka")
+	gone, revoked := w.issue(s, "ito")
+	use := func(secret string) {
+		t.Helper()
+		if _, err := s.Bearer(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	relied := func() map[string]time.Time {
+		t.Helper()
+		out, err := s.Relied(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	use(used)
+	use(gone)
+	if _, err := s.Revoke(t.Context(), revoked.ID, "ito"); err != nil {
+		t.Fatal(err)
+	}
+	if got := relied(); len(got) != 1 || !got[first.ID].Equal(first.ExpiresAt) {
+		t.Errorf("relied on: %v, want %s alone (idle %s, revoked %s)", got, first.ID, idle.ID, revoked.ID)
+	}
+	w.later(3 * time.Hour)
+	next, second := w.issue(s, "sato")
+	use(next)
+	if got := relied(); len(got) != 1 || got[second.ID].IsZero() {
+		t.Errorf("after the successor: %v, want %s", got, second.ID)
+	}
+	w.later(2 * time.Hour)
+	use(used) // somewhere the old one is still at work
+	if got := relied(); len(got) != 2 {
+		t.Errorf("with the old one at work beside it: %v", got)
+	}
+	w.later(31 * 24 * time.Hour)
+	if got := relied(); len(got) != 0 {
+		t.Errorf("unused for a month: %v", got)
+	}
+}

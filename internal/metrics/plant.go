@@ -59,6 +59,7 @@ type Plant struct {
 	Left         func(context.Context) (map[string]bool, error)  // systems, and whether a run left its clean-up to people
 	Ready        func(context.Context) ([]Ready, error)
 	Certificates func() []Certificate
+	Tokens       func(context.Context) (map[string]time.Time, error) // by their public IDs, those that somebody relies on, and when they end
 }
 
 var (
@@ -76,6 +77,7 @@ var (
 	leftDesc       = desc("muster_cleanup_incomplete", "1 where a run ended and left the clean-up of a system to people: it is held until somebody releases it.", "system")
 	readyDesc      = desc("muster_scenario_ready", "1 where the newest readiness check of a scenario found nothing wrong, else 0. Blind scenarios, and those never checked, have none.", "scenario")
 	readyAtDesc    = desc("muster_scenario_check_timestamp_seconds", "When that check ended.", "scenario")
+	tokenEnd       = desc("muster_token_expires_timestamp_seconds", "When a personal token ends, by its public ID: one that was used within the last 30 days, was not revoked and in whose place no newer one of the same name is. It is told for a week after its end.", "token")
 	certificateEnd = desc("muster_certificate_not_after_timestamp_seconds", "When a certificate ends that this server reads or has issued; the label site is empty unless it is a site's.", "certificate", "site")
 )
 
@@ -129,6 +131,15 @@ func (m *Metrics) Plant(p Plant) {
 			for _, r := range list {
 				put(readyDesc, truth(r.Ready), r.Scenario)
 				put(readyAtDesc, seconds(r.At), r.Scenario)
+			}
+		}},
+		&cached{keep: time.Minute, descs: []*prometheus.Desc{tokenEnd}, read: func(ctx context.Context, put putter) {
+			ends, err := p.Tokens(ctx)
+			if err != nil { // muster_store_errors_total says it
+				return
+			}
+			for token, at := range ends {
+				put(tokenEnd, seconds(at), token)
 			}
 		}},
 		&cached{keep: time.Minute, descs: []*prometheus.Desc{certificateEnd}, read: func(_ context.Context, put putter) {

@@ -14,6 +14,7 @@ import (
 // values would have no bound.
 var labels = map[string]string{
 	"action":      "the actions that are compiled in",
+	"token":       "public IDs of tokens in use, never who or what they open",
 	"certificate": "`server`, `gateway_ca`, `site`, `engine_client`, `engine_ca`",
 	"channel":     "the channels of the settings",
 	"depth":       "the depths of runs; `none` where a run's is not known",

@@ -63,6 +63,9 @@ func sample() *metrics.Metrics {
 		return metrics.Open{Waits: []metrics.Wait{{Kind: run.Drill, For: progress.AwaitDecision, Since: at}}, Functions: []metrics.Function{{System: "orders", Function: "read"}}}, at, nil
 	})
 	m.Plant(metrics.Plant{
+		Tokens: func(context.Context) (map[string]time.Time, error) {
+			return map[string]time.Time{"k3v9xq2m": at.AddDate(0, 2, 0)}, nil
+		},
 		Sites:  func(context.Context) ([]metrics.Site, error) { return []metrics.Site{{Site: "osaka"}}, nil },
 		Engine: func(context.Context) metrics.Engine { return metrics.Engine{Canary: &metrics.Canary{}} },
 		Parked: func(context.Context) (map[run.Kind]int, error) { return nil, nil },
