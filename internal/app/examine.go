@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/policy"
 	"github.com/muster-dr/muster/internal/scenario"
 	"github.com/muster-dr/muster/internal/secret"
 )
@@ -41,6 +42,46 @@ type Check struct {
 	WayOut string `json:"way_out,omitempty"`
 }
 
+// worker looks at what a site's worker needs: its way to the engine, and what it shows there.
+func (e *examination) worker(ctx context.Context) {
+	title := e.t("site", "拠点")
+	if err := ownCertificate(e.l, e.c, time.Now()); err != nil {
+		e.trouble("site", title, err)
+	} else {
+		e.add("site", title, Good, e.t("%s, a worker", "%s（ワーカー）", e.c.Site), "")
+	}
+	e.policy()
+	e.keys(ctx)
+	e.engine(ctx, nil)
+	e.line()
+	e.certificates(time.Now())
+	e.clock()
+	e.postgres()
+}
+
+// policy looks at what the worker refuses whatever a plan says.
+func (e *examination) policy() {
+	title := e.t("policy", "ポリシー")
+	file := e.c.Policy
+	if file == "" {
+		e.add("policy", title, Good, e.t("none: the worker does what plans say", "なし。計画の内容をそのまま実行します"), "")
+		return
+	}
+	if _, err := policy.Load(file, actionIDs()); err != nil {
+		e.add("policy", title, Bad, file+": "+spoken{e.l, err}.Error(), e.t("No worker starts on a policy with mistakes: correct it", "誤りのあるポリシーではワーカーを起動しません。修正してください"))
+		return
+	}
+	e.add("policy", title, Good, file, "")
+}
+
+func actionIDs() []string {
+	var ids []string
+	for _, a := range all.Registry(all.Options{}).Actions() {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
 // Free space below which runs are at risk, and below which it should be known.
 const (
 	spaceBad = 100 << 20
@@ -53,6 +94,10 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	e.settings()
 	e.data()
 	e.space()
+	if c.Site != "" { // a worker has no door, no records and no plans
+		e.worker(ctx)
+		return e.checks
+	}
 	e.token()
 	e.door()
 	e.keys(ctx)
@@ -134,7 +179,7 @@ func (e *examination) data() {
 		return
 	}
 	found := e.t("%s, version %d", "%s、版 %d", e.c.Data, version)
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&0o066 != 0 { // to pass through shows nobody what is in it
 		e.add("data", title, Odd, found+e.t(", mode %04o", "、モード %04o", info.Mode().Perm()), e.t("Others may look into it: chmod 700 %s", "他のユーザーが参照できます: chmod 700 %s", e.c.Data))
 		return
 	}
@@ -245,7 +290,7 @@ func (e *examination) engine(ctx context.Context, serves *api.Health) {
 		e.add("engine", title, Good, e.t("reached by the server", "サーバーから接続済み"), "")
 	case serves != nil:
 		e.add("engine", title, Bad, serves.Engine, e.t("`muster up` restarts its own by itself; for an engine of your own see temporal.address", "`muster up` の内蔵エンジンは自動で再起動します。自前の場合はtemporal.addressを確認してください"))
-	case e.c.Embedded():
+	case e.c.Embedded() && e.c.Site == "":
 		path, err := engine.FindBinary(e.c.Engine)
 		if err != nil {
 			e.add("engine", title, Bad, spoken{e.l, err}.Error(), e.t("`make build` makes it beside muster; engine in the settings names another place", "`make build` でmusterの隣に作成されます。別の場所は設定のengineで指定できます"))

@@ -1,11 +1,15 @@
 package app
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	certs "github.com/muster-dr/muster/internal/authority"
+	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/waittest"
 )
@@ -67,5 +71,61 @@ func TestTheDoctorJudgesTheDeployment(t *testing.T) {
 	}
 	if c := found["certificate ca.pem"]; c.Result != Bad || c.WayOut == "" {
 		t.Errorf("a CA file that is not there: %+v", c)
+	}
+}
+
+// A site's worker has no server's certificate, no records and no plans: the doctor beside it looks at what it has.
+func TestTheDoctorJudgesAWorkerAsAWorker(t *testing.T) {
+	ca, err := certs.New("test", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	pair, err := ca.Issue(dir, "engine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, filepath.Join(dir, "engine-ca.pem"), string(ca.PEM()))
+	c := config.Config{Site: "tokyo", Data: filepath.Join(dir, "data"), Plans: filepath.Join(dir, "plans"), Listen: "127.0.0.1:7700", ServerCAFile: filepath.Join(dir, "ca.pem")}
+	c.TLS.CertFile, c.TLS.KeyFile = filepath.Join(dir, "server.pem"), filepath.Join(dir, "server-key.pem")
+	c.Temporal.Address, c.Temporal.Namespace = "127.0.0.1:1", "muster"
+	c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile, c.Temporal.TLS.CAFile = pair.Cert, pair.Key, filepath.Join(dir, "engine-ca.pem")
+	found := map[string]Check{}
+	for _, k := range Examine(t.Context(), i18n.EN, c) {
+		found[k.ID] = k
+	}
+	for _, id := range []string{"server", "plans", "token", "store", "evidence", "channels", "door"} {
+		if k, looked := found[id]; looked {
+			t.Errorf("a worker has nothing of %s: %+v", id, k)
+		}
+	}
+	for id, want := range map[string]Result{"data": Good, "site": Good, "policy": Good, "engine_tls": Good, "keys": Odd, "engine": Bad} {
+		if k := found[id]; k.Result != want {
+			t.Errorf("%s: %+v, want %s", id, k, want)
+		}
+	}
+	c.Policy = filepath.Join(dir, "gone.yaml")
+	c.Temporal = config.Temporal{}
+	found = map[string]Check{}
+	for _, k := range Examine(t.Context(), i18n.JA, c) {
+		found[k.ID] = k
+	}
+	if found["policy"].Result != Bad || found["engine"].Result != Bad || !strings.Contains(found["engine"].WayOut, "temporal.address") {
+		t.Errorf("without an engine and with a policy that is not there: %+v, %+v", found["policy"], found["engine"])
+	}
+}
+
+// Whoever may only pass through the data directory, as in the demo, looks at nothing in it.
+func TestADirectoryToPassThroughIsNoReasonForAdvice(t *testing.T) {
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate}))
+	for mode, want := range map[os.FileMode]Result{0o700: Good, 0o711: Good, 0o755: Odd, 0o770: Odd} {
+		if err := errors.Join(os.MkdirAll(o.Config.Data, 0o700), os.Chmod(o.Config.Data, mode)); err != nil {
+			t.Fatal(err)
+		}
+		e := &examination{l: i18n.EN, c: o.Config}
+		e.data()
+		if c := checked(t, e.checks, "data"); c.Result != want {
+			t.Errorf("mode %04o: %+v, want %s", mode, c, want)
+		}
 	}
 }

@@ -45,7 +45,7 @@ func (e *examination) keys(ctx context.Context) {
 	title := e.t("encryption of histories", "履歴の暗号化")
 	switch {
 	case e.c.Encryption.Keyring != "":
-	case e.c.Embedded():
+	case e.c.Embedded() && e.c.Site == "":
 		e.add("keys", title, Good, e.t("off; the engine's files are open to this user alone", "無効。エンジンのファイルを読めるのはこのユーザーだけです"), "")
 		return
 	default:

@@ -20,7 +20,7 @@ func (c *command) doctor() *cobra.Command {
 			return c.checked(checks, exitFault)
 		},
 	}
-	c.settings(cmd.Flags(), "listen", "store", "store_password", "engine", "temporal.")
+	c.settings(cmd.Flags(), "site", "listen", "store", "store_password", "engine", "temporal.")
 	return cmd
 }
 
