@@ -60,8 +60,9 @@ faulty-binary: build
 # What is released. VERSION=1.2.0; MINISIGN_KEY and MINISIGN_PASSWORD_FILE sign it (docs/releasing.md).
 VERSION ?= 0.0.0-dev
 .PHONY: dist
-dist: ## archives, deb and rpm for amd64 and arm64 in dist/, with bills of materials, checksums and their signature
-	cd deploy/dist && $(GO) run . -root ../.. -out ../../dist -version "$(VERSION)" -time "$$(git log -1 --format=%ct)"
+dist: tools ## archives, deb and rpm for amd64 and arm64 in dist/, with bills of materials, checksums and their signature
+	rm -rf bin/licences && scripts/licences save bin/licences
+	cd deploy/dist && GOWORK=off GOFLAGS= $(GO) run . -root ../.. -out ../../dist -version "$(VERSION)" -time "$$(git log -1 --format=%ct)" -licences ../../bin/licences
 
 .PHONY: temporal production
 # A Temporal server and the tool for its schema, from Temporal's own module: what production runs.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"sort"
@@ -45,11 +46,38 @@ func contents(root, bin, boms string) []item {
 	for _, f := range []string{"temporal.yaml", "dynamic.yaml", "pg_hba.conf", "databases.sql", "prometheus.yml", "prometheus-web.yml"} {
 		out = append(out, item{from: at("deploy/config/" + f), to: "/usr/share/muster/config/" + f, mode: 0o644})
 	}
-	for _, f := range []string{"deployment.md", "how-to.md", "security.md", "architecture.md"} {
+	out = append(out, item{from: at("deploy/prometheus/alerts.yaml"), to: "/usr/share/muster/prometheus/alerts.yaml", mode: 0o644})
+	for _, f := range []string{"muster.json", "muster.ja.json"} {
+		out = append(out, item{from: at("deploy/grafana/" + f), to: "/usr/share/muster/grafana/" + f, mode: 0o644})
+	}
+	for _, f := range []string{"deployment.md", "how-to.md", "security.md", "architecture.md", "upgrading.md", "alerts.md", "metrics.md", "logs.md", "exit-codes.md"} {
 		out = append(out, item{from: at("docs/" + f), to: "/usr/share/doc/muster/" + f, mode: 0o644})
 	}
+	return inOrder(out)
+}
+
+func inOrder(out []item) []item {
 	sort.Slice(out, func(a, b int) bool { return strings.Compare(out[a].to, out[b].to) < 0 })
 	return out
+}
+
+// texts are the licences of what the programs link, as scripts/licences saved them.
+func texts(dir string) (out []item, err error) {
+	if dir == "" {
+		return nil, nil
+	}
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		out = append(out, item{from: path, to: "/usr/share/doc/muster/licences/" + filepath.ToSlash(rel), mode: 0o644})
+		return err
+	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("%s holds no licence; make it with scripts/licences save", dir)
+	}
+	return out, err
 }
 
 // after makes the user and the folders. Nothing is started: which of the three units runs here is the

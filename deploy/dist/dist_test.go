@@ -200,3 +200,39 @@ func TestAReleaseIsSigned(t *testing.T) {
 		t.Errorf("sha256sum: %v\n%s", err, out)
 	}
 }
+
+// A release is made of what a commit has; files that are in none are named.
+func TestWhatIsInNoCommitIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.jp"}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	file := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(file, []byte("package main"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := uncommitted(dir); err != nil || len(changed) != 1 || !strings.Contains(changed[0], "main.go") {
+		t.Errorf("a new file: %q, %v", changed, err)
+	}
+	git("add", ".")
+	git("commit", "-qm", "first")
+	if changed, err := uncommitted(dir); err != nil || len(changed) != 0 {
+		t.Errorf("all is committed: %q, %v", changed, err)
+	}
+	if _, err := uncommitted(t.TempDir()); err == nil {
+		t.Error("outside git everything is committed")
+	}
+	if more, err := texts(dir); err != nil || len(more) == 0 || !strings.HasPrefix(more[0].to, "/usr/share/doc/muster/licences/") {
+		t.Errorf("licences: %v, %v", more, err)
+	}
+	if _, err := texts(t.TempDir()); err == nil {
+		t.Error("an empty folder of licences is none")
+	}
+	if v, err := compiler("../.."); err != nil || !strings.HasPrefix(v, "1.") && !strings.HasPrefix(v, "go1.") {
+		t.Errorf("go.mod names %q, %v", v, err)
+	}
+}

@@ -19,14 +19,33 @@ func main() {
 	version := flag.String("version", "", "such as 1.2.0")
 	unix := flag.Int64("time", 0, "time of the sources, in seconds: the one time in everything")
 	archs := flag.String("arch", "amd64,arm64", "architectures")
+	licences := flag.String("licences", "", "folder with the licences of what is linked, as scripts/licences saves it; \"\" ships none")
+	dirty := flag.Bool("dirty", false, "take sources that are in no commit, and say so in the version")
 	flag.Parse()
-	if err := dist(*root, *out, *version, *unix, strings.Split(*archs, ",")); err != nil {
+	changed, err := uncommitted(*root)
+	switch {
+	case err != nil:
+	case len(changed) > 0 && !*dirty:
+		err = fmt.Errorf("what is in no commit can't be made again from one; commit it, or give -dirty, which marks the version:\n%s", strings.Join(changed, "\n"))
+	case len(changed) > 0:
+		*version += "-dirty"
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "dist:", err)
+		os.Exit(1)
+	}
+	more, err := texts(*licences)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "dist:", err)
+		os.Exit(1)
+	}
+	if err := dist(*root, *out, *version, *unix, strings.Split(*archs, ","), more...); err != nil {
 		fmt.Fprintln(os.Stderr, "dist:", err)
 		os.Exit(1)
 	}
 }
 
-func dist(root, out, version string, unix int64, archs []string) error {
+func dist(root, out, version string, unix int64, archs []string, more ...item) error {
 	if out == "" || version == "" || unix == 0 {
 		return errors.New("give -out, -version and -time; make dist does")
 	}
@@ -56,7 +75,7 @@ func dist(root, out, version string, unix int64, archs []string) error {
 				return err
 			}
 		}
-		if err := r.pack(arch, contents(root, bin, bin)); err != nil {
+		if err := r.pack(arch, inOrder(append(contents(root, bin, bin), more...))); err != nil {
 			return err
 		}
 	}
@@ -81,11 +100,15 @@ func dist(root, out, version string, unix int64, archs []string) error {
 
 // build compiles the programs. Nothing of this machine gets into them: no paths, no state of git, no build ID.
 func build(root, bin, arch, version string) error {
+	toolchain, err := compiler(root)
+	if err != nil {
+		return err
+	}
 	for _, p := range programs {
 		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-buildid= -s -w -X github.com/muster-dr/muster/internal/cli.number="+version,
 			"-o", filepath.Join(bin, p.name), p.pkg)
 		cmd.Dir = filepath.Join(root, p.module)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=", "GOTOOLCHAIN=go"+strings.TrimPrefix(toolchain, "go"))
 		cmd.Stderr = os.Stderr
 		fmt.Fprintln(os.Stderr, "dist: building", p.name, "for", arch)
 		if err := cmd.Run(); err != nil {
@@ -93,6 +116,34 @@ func build(root, bin, arch, version string) error {
 		}
 	}
 	return nil
+}
+
+// compiler is the version of Go that go.mod names, whichever the environment prefers.
+func compiler(root string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for line := range strings.Lines(string(b)) {
+		switch f := strings.Fields(line); {
+		case len(f) == 2 && (f[0] == "toolchain" || f[0] == "go" && found == ""):
+			found = f[1]
+		}
+	}
+	if found == "" {
+		return "", errors.New("go.mod names no version of Go")
+	}
+	return found, nil
+}
+
+// uncommitted are the files of the sources that no commit has as they are. Outside git it can't be told.
+func uncommitted(root string) ([]string, error) {
+	out, err := exec.Command("git", "-C", root, "status", "--porcelain").Output()
+	if err != nil {
+		return nil, fmt.Errorf("what is committed can't be told: %w", err)
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' }), nil
 }
 
 // bill writes a program's bill of materials (CycloneDX) beside it, from what the program itself says it is
