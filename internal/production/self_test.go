@@ -2,6 +2,7 @@ package production_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,14 +21,20 @@ func TestTheDrillOfMusterItselfIsHeldOnSchedule(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	s := startSelfDrilled(t)
-	starts := map[production.Part]int{}
-	for part, unit := range unitOf {
-		starts[part] = s.m.Starts(t, unit)
-	}
+	starts := s.starts(t)
 	due := s.schedule(t, ctx, "self-drill")
 	rep := s.ended(t, ctx, "self-drill-1")
 	if rep.Run.StartedBy != run.Schedule("self-drill") || rep.Run.StartedAt.Before(due) {
 		t.Errorf("started by %s at %s, want by its schedule, not before %s", rep.Run.StartedBy, rep.Run.StartedAt, due)
+	}
+	id := "self-drill-1"
+	for n := 2; n <= 3 && unseen(rep); n++ { // a machine too busy to look proves nothing: it is held again, as by its operator
+		starts = s.starts(t)
+		if _, err := s.Client().Start(ctx, api.StartRequest{Scenario: "self-drill", Kind: run.Drill, By: "tanaka", Reason: "not proven"}); err != nil {
+			t.Fatal(err)
+		}
+		id = fmt.Sprintf("self-drill-%d", n)
+		rep = s.ended(t, ctx, id)
 	}
 	if rep.Run.Verdict != run.Met || rep.Run.State != run.Recovered || judged(rep, "once") != run.Met || judged(rep, "by-itself") != run.Met {
 		t.Errorf("verdict %s, %s, case %+v", rep.Run.Verdict, rep.Run.State, rep.Case)
@@ -45,7 +52,7 @@ func TestTheDrillOfMusterItselfIsHeldOnSchedule(t *testing.T) {
 			t.Errorf("%s was started %d times by systemd during the drill, want once", unit, n)
 		}
 	}
-	had := s.effects(t, "self-drill-1")
+	had := s.effects(t, id)
 	if wrong := twice(had); len(had) != 20 || len(wrong) > 0 {
 		t.Errorf("%d effects of steps, want 20; not once: %v", len(had), wrong)
 	}

@@ -315,3 +315,25 @@ func (s *selfDrilled) onlyServer(t *testing.T) {
 	}
 	s.edit(t, "ja: muster サーバー}\n    home: osaka\n    own: true\n    objectives: {rto: 30s}", "ja: muster サーバー}\n    home: osaka\n    own: true\n    objectives: {rto: 10s}")
 }
+
+// starts is how often systemd has started each part.
+func (s *selfDrilled) starts(t *testing.T) map[production.Part]int {
+	t.Helper()
+	out := map[production.Part]int{}
+	for part, unit := range unitOf {
+		out[part] = s.m.Starts(t, unit)
+	}
+	return out
+}
+
+// unseen reports whether nothing was missed, and something is not proven only because nobody looked at the moment.
+func unseen(rep report.Report) bool {
+	for _, x := range rep.Systems {
+		for _, why := range x.RTO.Why {
+			if x.RTO.Verdict == run.NotProven && why.Code != "start_unseen" && why.Code != "restore_unseen" {
+				return false
+			}
+		}
+	}
+	return rep.Run.Verdict == run.NotProven
+}
