@@ -101,7 +101,7 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			out = append(out, one)
 		}
 		if i.Run == "" { // held without a run: nothing can be read of it
-			unproven(plan.Say("it was held without a run", "実施（run）によらず行われた"))
+			unproven(plan.Say("it was held without a run", "muster の訓練によらず行われた"))
 			continue
 		}
 		list, err := s.goals(ctx, i.Row, i.Run)

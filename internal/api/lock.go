@@ -53,7 +53,7 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		in.Key = NewRequestID()
 	}
 	updateID := updateID(workflows.UpdateRelease, in.Key, content)
-	free := problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持しているrunはありません。", in.Name), "")
+	free := problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持している訓練・対応はありません。", in.Name), "")
 
 	h, err := s.holder(ctx, in.Name)
 	if err != nil {

@@ -109,7 +109,7 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 		return nil, err
 	}
 	if p.Scenario == "" {
-		return nil, problem(http.StatusConflict, CodeRefused, l.T("The proposal names no scenario: %s.", "この提案にはscenarioがありません（%s）。", p.Trouble.In(string(l))),
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("The proposal names no scenario: %s.", "この提案にはシナリオの指定がありません（%s）。", p.Trouble.In(string(l))),
 			l.T("Choose one and start it with `muster activate SCENARIO`, then dismiss this", "scenarioを選んで `muster activate SCENARIO` で発動し、この提案は却下してください"))
 	}
 	reason := p.Summary.Both()

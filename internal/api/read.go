@@ -462,7 +462,7 @@ func (s *Server) compile(ctx context.Context, name string, depth run.Depth) (pla
 	if near := nearest.Word(name, names); near != "" {
 		way = l.T("Did you mean %q?", "%q の間違いではありませんか。", near)
 	} else if len(names) == 0 {
-		way = l.T("The plans directory holds no scenario; start the server with --plans DIR", "plansディレクトリにscenarioがありません。サーバーの --plans DIR を確認してください")
+		way = l.T("The plans directory holds no scenario; start the server with --plans DIR", "計画フォルダーにシナリオがありません。サーバーの --plans DIR を確認してください")
 	}
 	return plan.Plan{}, problem(http.StatusNotFound, CodeUnknownScenario, l.T("There is no scenario %q.", "scenario %q はありません。", name), way)
 }

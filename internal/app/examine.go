@@ -322,10 +322,10 @@ func (e *examination) plans() {
 	case len(mistakes) > 0:
 		e.add("plans", title, Bad, e.t("%d mistake(s) in %s", "%[2]s に誤り %[1]d 件", len(mistakes), e.c.Plans), e.t("`muster validate %s` lists them with the way out of each", "`muster validate %s` で一覧と対処を表示できます", e.c.Plans))
 	case len(b.Scenarios()) == 0:
-		e.add("plans", title, Odd, e.t("%s holds no scenario", "%s にscenarioがありません", e.c.Plans), e.t("Name the directory with --plans, MUSTER_PLANS or plans in muster.yaml", "--plans、MUSTER_PLANS、muster.yamlのplansで指定してください"))
+		e.add("plans", title, Odd, e.t("%s holds no scenario", "%s にシナリオがありません", e.c.Plans), e.t("Name the directory with --plans, MUSTER_PLANS or plans in muster.yaml", "--plans、MUSTER_PLANS、muster.yamlのplansで指定してください"))
 	default:
 		e.zone = i18n.Zone(b.Estate().Zone)
-		e.add("plans", title, Good, e.t("%d scenario(s) in %s", "%[2]s にscenario %[1]d 件", len(b.Scenarios()), e.c.Plans), "")
+		e.add("plans", title, Good, e.t("%d scenario(s) in %s", "%[2]s にシナリオ %[1]d 件", len(b.Scenarios()), e.c.Plans), "")
 	}
 }
 

@@ -84,7 +84,7 @@ func employ(o Options, registry scenario.Catalog, workers *sites) error {
 	bundle, mistakes := scenario.Load(o.Config.Plans, registry)
 	if len(mistakes) > 0 {
 		fmt.Fprintln(o.Talk, mistakes.Said().In(string(o.Lang)))
-		fmt.Fprintln(o.Talk, o.Lang.T("muster: %d mistake(s) in %s; no run can be started until they are corrected", "muster: %[2]s に誤りが %[1]d 件あります。修正するまでrunを開始できません", len(mistakes), o.Config.Plans))
+		fmt.Fprintln(o.Talk, o.Lang.T("muster: %d mistake(s) in %s; no run can be started until they are corrected", "muster: %[2]s に誤りが %[1]d 件あります。修正するまで訓練・対応を開始できません", len(mistakes), o.Config.Plans))
 		return nil
 	}
 	var errs []error

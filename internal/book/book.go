@@ -8,7 +8,6 @@ import (
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/run"
 )
 
 // Make writes the book in a language.
@@ -167,7 +166,7 @@ func (s Source) decision(l i18n.Lang) Part {
 			rto = sys.Objective.RTO.String()
 		}
 		if _, f, ok := s.runbook(sys.Failover); ok && f.S != nil && *f.S > 0 {
-			took = l.T("%s (forecast)", "%s（予測）", run.Duration(*f.S*1e9))
+			took = l.T("%s (forecast)", "%s（予測）", l.Span(*f.S))
 		}
 		if sys.InPlaceEstimate > 0 {
 			in = sys.InPlaceEstimate.String()
@@ -239,7 +238,7 @@ func (s Source) system(sys plan.System, l i18n.Lang) Part {
 		}
 		p.Blocks = append(p.Blocks, heading(w.title+l.T(": runbook %s", "：手順書 %s", w.name)))
 		if forecast.S != nil && *forecast.S > 0 {
-			p.Blocks = append(p.Blocks, para(l.T("Forecast by the budgets: %s. This is no measurement.", "目安時間による予測：%s（実測ではない）", run.Duration(*forecast.S*1e9))))
+			p.Blocks = append(p.Blocks, para(l.T("Forecast by the budgets: %s. This is no measurement.", "目安時間による予測：%s（実測ではない）", l.Span(*forecast.S))))
 		}
 		for i, st := range ordered(book.Steps) {
 			p.Blocks = append(p.Blocks, s.step(i+1, st, l))
@@ -300,9 +299,9 @@ func (s Source) step(n int, st plan.Step, l i18n.Lang) Block {
 		b.Meta = append(b.Meta, l.T("only if %s", "条件：%s", st.If))
 	}
 	if st.Budget > 0 {
-		b.Meta = append(b.Meta, l.T("should take %s", "目安 %s", st.Budget))
+		b.Meta = append(b.Meta, l.T("should take %s", "目安 %s", l.Span(st.Budget.Seconds())))
 	}
-	b.Meta = append(b.Meta, l.T("at most %s", "上限 %s", st.Timeout))
+	b.Meta = append(b.Meta, l.T("at most %s", "上限 %s", l.Span(st.Timeout.Seconds())))
 	if st.Human == nil && st.Effect.Once() {
 		b.Meta = append(b.Meta, l.T("effect: %s", "作用：%s", l.Effect(st.Effect)))
 	}

@@ -89,7 +89,7 @@ func TestTheBookSaysEverything(t *testing.T) {
 		"ja": {"髙橋 裕子", "山﨑 健", "齋藤 芽衣", "情報システム部①課", "㈱受注ソフト 緊急窓口", "0120-555-010", "渡邉 太郎", "保守責任者", "06-5550-0199", "070-5550-0188", "desk@maker.example.jp", "髙田 070-5550-0177", "2026-04-01", "総務部", "渡邊 花", "（個人のみ。窓口なし）", "090-5550-0102", "saito@example.jp", // contacts
 			"指示を待たず参集：震度6弱以上（東京都２３区）", "神戸支店 応接室", "それを優先する", // muster
 			"171をダイヤルし、録音は1、再生は2", "web171.jp", "発生時刻＋RTO−切り替えに要する時間", "保守契約（3時間以内に技術者到着）", "最高責任者（10m以内）、承認者 1名", // the paper way
-			"東京のアプリケーションを止める", "実施場所：東京データセンター", "先行：tell", "目安 30s", "上限 2m", "unit=orders.service", "復旧責任者", "https://orders.example.jp/health",
+			"東京のアプリケーションを止める", "実施場所：東京データセンター", "先行：tell", "目安 30秒", "上限 2分", "unit=orders.service", "復旧責任者", "https://orders.example.jp/health",
 			"$ /opt/orders/bin/take-over --from tokyo --note '受注 切替' '--until=5 minutes'", "tokyo-loss"},
 		"en": {"Takahashi Yuko", "Chief continuity officer", "Without an order: seismic intensity 6-lower or more", "take precedence", "dial 171", "Stop the application in Tokyo", "should take 30s",
 			"$ /opt/orders/bin/take-over --from tokyo --note '受注 切替' '--until=5 minutes'", "Class A"},

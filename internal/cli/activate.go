@@ -66,7 +66,7 @@ name; where nobody can type, --confirm NAME takes its place.`,
 	f.StringVar(&reason, "reason", "", c.t("why; needed, and it stands in the report", "理由 (必須。報告書に記載される)"))
 	f.StringVar(&since, "since", "", c.t("when the event happened: 14:03 in the estate's zone, an RFC 3339 time, or 10m for ten minutes ago", "事象の発生時刻: 14:03 (構成台帳のタイムゾーン)、RFC 3339、または 10m (10分前)"))
 	f.StringVar(&request, "request-id", "", c.t("unique per request: asking again with the same one never starts twice", "要求ごとの一意な値。同じ値で再実行しても二重に開始しない"))
-	f.StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するscenario名"))
+	f.StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するシナリオ名"))
 	f.BoolVar(&yes, "yes", false, c.t("don't ask to type the scenario's name", "scenario名の入力による確認を省く"))
 	_ = f.MarkDeprecated("yes", c.t("write --confirm NAME, which can't hit the wrong scenario", "--confirm 名前 を使用してください。対象の取り違えを防げます"))
 	f.BoolVar(&wait, "wait", false, c.t("watch until the end and exit by the verdict", "終了まで監視し、判定に応じた終了コードで終わる"))
@@ -79,7 +79,7 @@ func (c *command) mayConfirm(scenario, confirm string) error {
 		if confirm == scenario {
 			return nil
 		}
-		return &failure{exitRefused, fmt.Errorf("%s", c.t("--confirm %s does not name the scenario %s; nothing was started", "--confirm %s が scenario %s と一致しません。何も開始していません", confirm, scenario)), ""}
+		return &failure{exitRefused, fmt.Errorf("%s", c.t("--confirm %s does not name the scenario %s; nothing was started", "--confirm %s がシナリオ名 %s と一致しません。何も開始していません", confirm, scenario)), ""}
 	}
 	if f, ok := c.In.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		return mistake(fmt.Errorf("%s", c.t("this starts the REAL response, and nobody is there to confirm it", "本番の発動には確認が必要ですが、端末がありません")),
@@ -169,7 +169,7 @@ func (c *command) activation(a api.Activation) []string {
 }
 
 func (c *command) typed(scenario string) error {
-	fmt.Fprint(c.Err, c.t("This is REAL, not a drill. Type the scenario's name (%s) to start: ", "これは訓練ではなく本番です。発動するにはscenario名 (%s) を入力してください: ", scenario))
+	fmt.Fprint(c.Err, c.t("This is REAL, not a drill. Type the scenario's name (%s) to start: ", "これは訓練ではなく本番です。発動するにはシナリオ名 (%s) を入力してください: ", scenario))
 	line, err := bufio.NewReader(c.In).ReadString('\n')
 	if err != nil && line == "" {
 		fmt.Fprintln(c.Err)

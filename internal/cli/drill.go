@@ -48,7 +48,7 @@ func (c *command) drillStart() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&depth, "depth", "", c.t("tabletop, walkthrough, isolated or live (default: the scenario's)", "深さ: tabletop, walkthrough, isolated, live (既定はscenarioの指定)"))
+	f.StringVar(&depth, "depth", "", c.t("tabletop, walkthrough, isolated or live (default: the scenario's)", "深さ: tabletop, walkthrough, isolated, live (既定はシナリオの指定)"))
 	f.StringVar(&reason, "reason", "", c.t("why", "理由"))
 	f.StringVar(&request, "request-id", "", c.t("unique per request: asking again with the same one never starts twice", "要求ごとの一意な値。同じ値で再実行しても二重に開始しない"))
 	f.BoolVar(&wait, "wait", false, c.t("watch until the end and exit by the verdict", "終了まで監視し、判定に応じた終了コードで終わる"))
@@ -170,7 +170,7 @@ func (c *command) drillList() *cobra.Command {
 					phase = c.lang.Phase(r.Phase)
 				}
 				rows = append(rows, []string{r.Run, c.lang.Kind(r.Kind), c.lang.Depth(r.Depth), c.lang.State(r.State), phase,
-					i18n.Moment(r.StartedAt, zone), run.Duration(took.Truncate(time.Second)).String(), r.By})
+					i18n.Moment(r.StartedAt, zone), c.lang.Span(took.Truncate(time.Second).Seconds()), r.By})
 			}
 			table(c.Out, []string{c.t("RUN", "実施"), c.t("KIND", "種別"), c.t("DEPTH", "深さ"), c.t("STATE", "状態"), c.t("PHASE", "段階"),
 				c.t("STARTED", "開始"), c.t("TOOK", "所要"), c.t("BY", "開始者")}, rows)
@@ -178,7 +178,7 @@ func (c *command) drillList() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, c.t("only runs in progress", "実施中のもののみ"))
-	cmd.Flags().StringVar(&scenario, "scenario", "", c.t("only runs of this scenario", "このscenarioのもののみ"))
+	cmd.Flags().StringVar(&scenario, "scenario", "", c.t("only runs of this scenario", "このシナリオのもののみ"))
 	cmd.Flags().IntVar(&limit, "limit", 100, c.t("at most so many", "最大件数"))
 	return cmd
 }

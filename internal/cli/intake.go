@@ -26,7 +26,7 @@ func (c *command) intake() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: c.t("Turn a procedure (Markdown, CSV, XLSX) into a runbook of people's steps, with what is missing", "手順書 (Markdown・CSV・XLSX) を、人が行うステップのrunbookに変換する"),
+		Short: c.t("Turn a procedure (Markdown, CSV, XLSX) into a runbook of people's steps, with what is missing", "手順書 (Markdown・CSV・XLSX) を、人が行うステップの手順書ファイル（runbook）に変換する"),
 		Long: c.t(`Reads a procedure and writes a runbook whose steps people do, each with what the procedure says of
 it. What columns mean is guessed from their heads, in English and Japanese, and asked for when it
 can't be told; without a terminal, --column says it. What the procedure leaves open (roles,
@@ -303,5 +303,5 @@ func (c *command) printDraft(out string, doc intake.Document, d intake.Draft) {
 			fmt.Fprintf(c.Out, "  %s\n", c.t("and %d more, in the file", "ほか %d 件（ファイル内のコメント参照）", more))
 		}
 	}
-	fmt.Fprintln(c.Out, c.t("Next: settle the gaps in the file, name the runbook in the estate's system, and rehearse it as a walkthrough (docs/intake.md)", "次に: ファイル内の要確認事項を解決し、構成台帳のsystemからこのrunbookを参照し、手順書確認訓練で確かめてください (docs/intake.md)"))
+	fmt.Fprintln(c.Out, c.t("Next: settle the gaps in the file, name the runbook in the estate's system, and rehearse it as a walkthrough (docs/intake.md)", "次に: ファイル内の要確認事項を解決し、構成台帳のシステムからこの手順書を参照し、手順書確認訓練で確かめてください (docs/intake.md)"))
 }

@@ -40,7 +40,7 @@ func (c *command) plan() *cobra.Command {
 			return outline.Text(c.Out, o, c.lang)
 		},
 	}
-	cmd.Flags().StringVar(&depth, "depth", "", c.t("tabletop, walkthrough, isolated, live or real (default: the scenario's)", "深さ (既定はscenarioの指定)"))
+	cmd.Flags().StringVar(&depth, "depth", "", c.t("tabletop, walkthrough, isolated, live or real (default: the scenario's)", "深さ (既定はシナリオの指定)"))
 	return cmd
 }
 
@@ -89,7 +89,7 @@ func (c *command) compile(name string, depth run.Depth) (plan.Plan, error) {
 		if near := nearest.Word(name, names); near != "" {
 			way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
 		} else if len(names) == 0 {
-			way = c.t("%s holds no scenario; name the directory with --plans", "%s にscenarioがありません。--plans で指定してください", c.config.Plans)
+			way = c.t("%s holds no scenario; name the directory with --plans", "%s にシナリオがありません。--plans で指定してください", c.config.Plans)
 		}
 		return plan.Plan{}, mistake(fmt.Errorf("%s", c.t("there is no scenario %q", "scenario %q はありません", name)), way)
 	}

@@ -122,7 +122,7 @@ func (c *command) proposalStart() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("why, beside what the alarm says", "理由 (警報の内容に加えて記録される)"))
-	cmd.Flags().StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するscenario名"))
+	cmd.Flags().StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するシナリオ名"))
 	return cmd
 }
 

@@ -52,7 +52,7 @@ func AlarmKeys() []AlarmKey {
 		{"when", "CEL over body: whether a message is an alarm at all", "bodyに対するCEL。警報として扱う条件"},
 		{"summary", "CEL over body: the sentence people read", "bodyに対するCEL。人が読む要約"},
 		{"dedup", "CEL over body: what makes two messages one event", "bodyに対するCEL。同一事象とみなす値"},
-		{"scenario", "CEL over body: name of the scenario to propose", "bodyに対するCEL。提案するscenarioの名前"},
+		{"scenario", "CEL over body: name of the scenario to propose", "bodyに対するCEL。提案するシナリオの名前"},
 		{"exercise", "CEL over body: whether it is the sender's drill", "bodyに対するCEL。送信元の訓練かどうか"},
 		{"over", "CEL over body: whether it says that the event is over", "bodyに対するCEL。事象の解消を伝えるものかどうか"},
 	}

@@ -35,8 +35,8 @@ func (t *text) chance(w forecast.Way) {
 	t.line("    %s", Chance(t.l, w))
 	if w.Total != nil {
 		t.line("    %s", t.l.T("80 in 100 take %s to %s; half take at most %s, 80 %% %s, 95 %% %s", "80％は %s から %s の間。中央値 %s、80％値 %s、95％値 %s",
-			whole(w.Total.P10), whole(w.Total.P90), whole(w.Total.P50), whole(w.Total.P80), whole(w.Total.P95)))
-		t.line("    %s", bars(w))
+			whole(t.l, w.Total.P10), whole(t.l, w.Total.P90), whole(t.l, w.Total.P50), whole(t.l, w.Total.P80), whole(t.l, w.Total.P95)))
+		t.line("    %s", bars(t.l, w))
 	}
 	t.line("    %s", Ground(t.l, w))
 	for _, s := range Doubts(t.l, w) {
@@ -55,13 +55,13 @@ func Chance(l i18n.Lang, w forecast.Way) string {
 	case w.Met == nil:
 		return l.T("no objective to compare with", "比較する目標が未設定です")
 	case w.AtBest && w.AtLimits:
-		return l.T("met in %s within the objective of %s, if people take all the time they may and what has no data takes none", "目標 %[2]s に収まる見込み %[1]s（要員は上限まで、データのないものは 0 として計算した場合）", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
+		return l.T("met in %s within the objective of %s, if people take all the time they may and what has no data takes none", "目標 %[2]s に収まる見込み %[1]s（要員は上限まで、データのないものは 0 として計算した場合）", i18n.Percent(*w.Met), whole(l, *w.ObjectiveS))
 	case w.AtLimits:
-		return l.T("met in at least %s within the objective of %s: people count with all the time they may take", "目標 %[2]s に収まる見込みは低くても %[1]s（要員は上限までかかるものとして計算）", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
+		return l.T("met in at least %s within the objective of %s: people count with all the time they may take", "目標 %[2]s に収まる見込みは低くても %[1]s（要員は上限までかかるものとして計算）", i18n.Percent(*w.Met), whole(l, *w.ObjectiveS))
 	case w.AtBest:
-		return l.T("met in at most %s within the objective of %s: what has no data counts nothing", "目標 %[2]s に収まる見込みは高くても %[1]s（データのないものは 0 として計算）", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
+		return l.T("met in at most %s within the objective of %s: what has no data counts nothing", "目標 %[2]s に収まる見込みは高くても %[1]s（データのないものは 0 として計算）", i18n.Percent(*w.Met), whole(l, *w.ObjectiveS))
 	}
-	return l.T("met in %s within the objective of %s", "目標 %[2]s に収まる見込み %[1]s", i18n.Percent(*w.Met), whole(*w.ObjectiveS))
+	return l.T("met in %s within the objective of %s", "目標 %[2]s に収まる見込み %[1]s", i18n.Percent(*w.Met), whole(l, *w.ObjectiveS))
 }
 
 // Ground is what a way's forecast rests on.
@@ -104,7 +104,7 @@ func Doubts(l i18n.Lang, w forecast.Way) []string {
 	for _, p := range w.Parts {
 		switch {
 		case p.Basis == forecast.BasisLimit:
-			limits = append(limits, words[p.Part]+" "+whole(p.MedianS))
+			limits = append(limits, words[p.Part]+" "+whole(l, p.MedianS))
 		case p.Basis == forecast.BasisNone && (p.Part == forecast.PartDetect || p.Part == forecast.PartVerify):
 			none = append(none, words[p.Part])
 		}
@@ -149,11 +149,11 @@ func Lever(l i18n.Lang, step string, v forecast.Lever, judged bool) string {
 	if judged && v.MetGain >= 0.005 {
 		out += l.T(", the objective is met %.0f points more often", "達成見込みが %.0f ポイント上がり", 100*v.MetGain)
 	}
-	return out + l.T(", the 80 %% figure falls by %s; it decides the time in %s of the draws", "、80％値が %s 短くなる（所要時間を左右する割合 %s）", short(v.P80GainS), i18n.Percent(v.Critical))
+	return out + l.T(", the 80 %% figure falls by %s; it decides the time in %s of the draws", "、80％値が %s 短くなる（所要時間を左右する割合 %s）", short(l, v.P80GainS), i18n.Percent(v.Critical))
 }
 
 // bars is the distribution in one line, with the objective where it falls.
-func bars(w forecast.Way) string {
+func bars(l i18n.Lang, w forecast.Way) string {
 	signs := []rune("▁▂▃▄▅▆▇█")
 	most := slices.MaxFunc(w.Histogram, func(a, b forecast.Bin) int {
 		switch {
@@ -177,19 +177,19 @@ func bars(w forecast.Way) string {
 		}
 		b.WriteRune(signs[min(len(signs)-1, int(x.Share/most*float64(len(signs))))])
 	}
-	out := whole(w.Histogram[0].FromS) + " " + b.String() + " " + whole(w.Histogram[len(w.Histogram)-1].ToS)
+	out := whole(l, w.Histogram[0].FromS) + " " + b.String() + " " + whole(l, w.Histogram[len(w.Histogram)-1].ToS)
 	if w.ObjectiveS != nil && !strings.Contains(b.String(), "|") {
-		return out + "  | " + whole(*w.ObjectiveS)
+		return out + "  | " + whole(l, *w.ObjectiveS)
 	}
 	return out
 }
 
 // whole is a time to the second, or finer when it is short.
-func whole(s float64) string {
+func whole(l i18n.Lang, s float64) string {
 	if s >= 10 {
-		return span(float64(int(s + 0.5)))
+		return l.Span(float64(int(s + 0.5)))
 	}
-	return short(s)
+	return short(l, s)
 }
 
-func short(s float64) string { return span(float64(int(s*10+0.5)) / 10) }
+func short(l i18n.Lang, s float64) string { return l.Span(float64(int(s*10+0.5)) / 10) }

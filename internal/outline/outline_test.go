@@ -93,9 +93,9 @@ func TestWhatCannotBeProvenIsSaidBefore(t *testing.T) {
 
 func TestTextSaysThatItIsAForecast(t *testing.T) {
 	for l, want := range map[i18n.Lang][]string{
-		i18n.EN: {"forecast (not measured): machines need 30s; of the RTO of 2m that leaves 1m30s", "people may take up to 2m10s: AT RISK",
+		i18n.EN: {"forecast (not measured): machines need 30 s; of the RTO of 2 min that leaves 1 min 30 s", "people may take up to 2 min 10 s: AT RISK",
 			"forecast: no data; no budget for home", "* fence", "@desk", "DISRUPT", "seen  db  osaka  looked at", "hazard disaster", "failback: yes, before the run ends"},
-		i18n.JA: {"見込み（実測ではありません）", "データなし", "目標時間と制限時間", "参照のみ", "想定 大規模災害", "フェイルバック: あり（終了前に切戻し）"},
+		i18n.JA: {"見込み（実測ではありません）", "データなし", "目安時間と制限時間", "参照のみ", "想定 大規模災害", "フェイルバック: あり（終了前に切戻し）"},
 	} {
 		var b strings.Builder
 		if err := outline.Text(&b, outline.Of(sample()), l); err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/run"
@@ -80,7 +79,7 @@ func (t *text) head(o Outline) {
 			if s.Starts != "" {
 				note = append(note, t.l.T("starts the clock of %s", "%s の計時を開始", s.Starts))
 			}
-			return []string{"+" + span(s.AfterS), s.ID, s.Action, s.Site, strings.Join(note, "; ")}
+			return []string{"+" + t.l.Span(s.AfterS), s.ID, s.Action, s.Site, strings.Join(note, "; ")}
 		})
 	}
 }
@@ -93,7 +92,7 @@ func (t *text) system(s System) {
 	}
 	rto := t.l.T("RTO not set", "RTO 未設定")
 	if s.RTOS != nil {
-		rto = t.l.T("RTO %s, band %s", "RTO %s、優先度 %s", span(*s.RTOS), s.Priority)
+		rto = t.l.T("RTO %s, band %s", "RTO %s、優先度 %s", t.l.Span(*s.RTOS), s.Priority)
 	}
 	t.line("%s  %s  (%s; %s)", s.Name, s.Title.In(t.lang), where, rto)
 	restores := slices.ContainsFunc(s.Ways, func(w Way) bool { return w.Purpose == "restore" })
@@ -126,11 +125,11 @@ func (t *text) way(s System, w Way) {
 		}
 		budget := "-"
 		if st.BudgetS != nil {
-			budget = span(*st.BudgetS)
+			budget = t.l.Span(*st.BudgetS)
 		}
-		return []string{mark + " " + st.ID, st.Action, who, budget + "/" + span(st.TimeoutS), strings.Join(t.note(st), "; ")}
+		return []string{mark + " " + st.ID, st.Action, who, budget + " / " + t.l.Span(st.TimeoutS), strings.Join(t.note(st), "; ")}
 	})
-	t.line("  %s", t.l.T("* longest path, %s by %s: %s", "* 最長の経路 %s（%s による）: %s", span(w.Path.S), t.basis(w.Path.Basis), strings.Join(w.Path.Steps, " → ")))
+	t.line("  %s", t.l.T("* longest path, %s by %s: %s", "* 最長の経路 %s（%sによる）: %s", t.l.Span(w.Path.S), t.basis(w.Path.Basis), strings.Join(w.Path.Steps, " → ")))
 	t.line("  %s", t.forecast(s, w))
 }
 
@@ -138,24 +137,24 @@ func (t *text) basis(b string) string {
 	if t.l != i18n.JA {
 		return b
 	}
-	return strings.NewReplacer("budget", "目標時間", "timeout", "制限時間", " and ", "と").Replace(b)
+	return strings.NewReplacer("budget", "目安時間", "timeout", "制限時間", " and ", "と").Replace(b)
 }
 
 // forecast never passes for a measurement, and says what it leaves out.
 func (t *text) forecast(s System, w Way) string {
 	if w.Forecast.S == nil {
-		return t.l.T("forecast: no data; no budget for %s", "見込み: データなし。目標時間のないステップ: %s", strings.Join(w.Forecast.Missing, ", "))
+		return t.l.T("forecast: no data; no budget for %s", "見込み: データなし。目安時間のないステップ: %s", strings.Join(w.Forecast.Missing, ", "))
 	}
-	out := t.l.T("forecast (not measured): machines need %s", "見込み（実測ではありません）: 機械の作業 %s", span(*w.Forecast.S))
+	out := t.l.T("forecast (not measured): machines need %s", "見込み（実測ではありません）: 機械の作業 %s", t.l.Span(*w.Forecast.S))
 	switch {
 	case w.Forecast.Fits == nil:
 	case !*w.Forecast.Fits:
-		out += t.l.T("; that DOES NOT FIT into the RTO of %s", "。RTO %s に収まりません", span(*s.RTOS))
+		out += t.l.T("; that DOES NOT FIT into the RTO of %s", "。RTO %s に収まりません", t.l.Span(*s.RTOS))
 	default:
 		left := *s.RTOS - *w.Forecast.S
-		out += t.l.T("; of the RTO of %s that leaves %s for detection, people and proof", "。RTO %s のうち、検知・人の作業・確認に %s が残ります", span(*s.RTOS), span(left))
+		out += t.l.T("; of the RTO of %s that leaves %s for detection, people and proof", "。RTO %s のうち、検知・人の作業・確認に %s が残ります", t.l.Span(*s.RTOS), t.l.Span(left))
 		if s.PeopleS > left {
-			out += t.l.T("; people may take up to %s: AT RISK", "。人の作業は最長 %s かかり得るため、危険です", span(s.PeopleS))
+			out += t.l.T("; people may take up to %s: AT RISK", "。人の作業は最長 %s かかり得るため、危険です", t.l.Span(s.PeopleS))
 		}
 	}
 	return out
@@ -186,7 +185,11 @@ func (t *text) note(s Step) []string {
 
 func (t *text) touched(o Outline) {
 	t.line("")
-	t.line("%s: %s", t.l.T("site workers needed", "必要な拠点ワーカー"), strings.Join(o.Sites, ", "))
+	sites := strings.Join(o.Sites, t.l.T(", ", "、"))
+	if sites == "" {
+		sites = t.l.T("none: nothing is carried out by a machine", "なし（機械が実行するステップはありません）")
+	}
+	t.line("%s: %s", t.l.T("site workers needed", "必要な拠点ワーカー"), sites)
 	for _, x := range o.Targets {
 		how := t.l.T("looked at", "参照のみ")
 		if x.Changed {
@@ -203,5 +206,3 @@ func (t *text) table(steps []Step, row func(Step) []string) {
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 }
-
-func span(s float64) string { return run.Duration(s * float64(time.Second)).String() }

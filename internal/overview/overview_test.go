@@ -234,6 +234,26 @@ func TestAYearShowsItsGoals(t *testing.T) {
 	}
 }
 
+// A year in which nothing was planned, run or found says so under each heading, in words and not by tables without rows.
+func TestAnEmptyYearHasNoEmptySections(t *testing.T) {
+	f := facts()
+	f.Outcomes, f.Findings, f.Planned, f.Proven = nil, nil, nil, nil
+	for _, s := range MakeYear(f).Sheet().Sections {
+		if len(s.Lead) == 0 && len(s.Tables) == 0 {
+			t.Errorf("%s is a heading with nothing under it", s.ID)
+		}
+		for _, x := range s.Tables {
+			if len(x.Rows) == 0 {
+				t.Errorf("%s has a table without rows: %v", s.ID, x.Head)
+			}
+		}
+	}
+	got := MakeYear(f).Sheet().Terminal(i18n.JA)
+	if !strings.Contains(got, "本年度の該当はありません") || strings.Contains(got, "p50は半数") {
+		t.Errorf("a year without runs explains figures that are not there:\n%s", got)
+	}
+}
+
 // What was only proven in simulation is counted apart, and what was missed since needs proof.
 func TestAYearCountsNoSimulatedProof(t *testing.T) {
 	f := facts()

@@ -278,6 +278,9 @@ func (t Trend) Sheet() sheet.Sheet {
 	}
 	figures.Tables = []sheet.Table{runs}
 	d.Sections = append(d.Sections, t.quarterSection(), figures, t.stepSection())
+	for i, s := range d.Sections {
+		d.Sections[i] = s.OrNone(sheet.Say("There is nothing of it yet.", "該当する実績はまだありません。"))
+	}
 	return d
 }
 

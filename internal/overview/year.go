@@ -216,5 +216,8 @@ func (y Year) Sheet() sheet.Sheet {
 	quarter := Trend{Frame: y.Frame, Quarters: y.Quarters}.quarterSection()
 	d.Sections = []sheet.Section{y.plannedSection(), y.goalSection(), y.systemSection(), y.targetSection(), quarter, y.findingSection(), y.residualSection(), triggers(y)}
 	d.Sections = slices.DeleteFunc(d.Sections, func(s sheet.Section) bool { return s.ID == "" })
+	for i, s := range d.Sections {
+		d.Sections[i] = s.OrNone(sheet.Say("Nothing in this year.", "本年度の該当はありません。"))
+	}
 	return d
 }

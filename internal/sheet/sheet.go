@@ -125,6 +125,17 @@ func (t Table) Compact() Table {
 	return out
 }
 
+// OrNone leaves out tables without a row; of a section of which nothing is left it says so, in the place of
+// explaining figures that are not there.
+func (s Section) OrNone(none plan.Text) Section {
+	had := len(s.Tables) > 0
+	s.Tables = slices.DeleteFunc(slices.Clone(s.Tables), func(t Table) bool { return len(t.Rows) == 0 })
+	if len(s.Tables) == 0 && len(s.Figures) == 0 && (had || len(s.Lead) == 0) {
+		s.Lead = []plan.Text{none}
+	}
+	return s
+}
+
 // Section finds a section by its ID.
 func (d Sheet) Section(id string) Section {
 	i := slices.IndexFunc(d.Sections, func(s Section) bool { return s.ID == id })

@@ -2,9 +2,7 @@ package sheet
 
 import (
 	"fmt"
-	"math"
 	"strings"
-	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
@@ -46,42 +44,7 @@ type InLanguage interface{ Word(l i18n.Lang) string }
 // 3 h 05 min, 2 d 3 h.
 type Span float64
 
-func (s Span) Word(l i18n.Lang) string {
-	v := math.Abs(float64(s))
-	d := time.Duration(math.Round(v*1000)) * time.Millisecond
-	whole := func(u time.Duration) int64 { return int64(d / u) }
-	unit := func(n int64, en, ja string) string { return fmt.Sprintf("%d%s", n, l.T(" "+en, ja)) }
-	sep := l.T(" ", "")
-	switch {
-	case d == 0:
-		return l.T("0 s", "0秒")
-	case d < 10*time.Second && d%time.Second != 0:
-		return fmt.Sprintf("%.2f%s", d.Seconds(), l.T(" s", "秒"))
-	case d < 59950*time.Millisecond && d%time.Second != 0:
-		return fmt.Sprintf("%.1f%s", d.Seconds(), l.T(" s", "秒"))
-	}
-	switch d = d.Round(time.Second); {
-	case d < time.Minute:
-		return unit(whole(time.Second), "s", "秒")
-	case d < time.Hour:
-		out := unit(whole(time.Minute), "min", "分")
-		if r := int64(d/time.Second) % 60; r != 0 {
-			out += sep + unit(r, "s", "秒")
-		}
-		return out
-	case d < 48*time.Hour:
-		out := unit(whole(time.Hour), "h", "時間")
-		if r := int64(d/time.Minute) % 60; r != 0 {
-			out += sep + fmt.Sprintf("%02d%s", r, l.T(" min", "分"))
-		}
-		return out
-	}
-	out := unit(whole(24*time.Hour), "d", "日")
-	if r := int64(d/time.Hour) % 24; r != 0 {
-		out += sep + unit(r, "h", "時間")
-	}
-	return out
-}
+func (s Span) Word(l i18n.Lang) string { return l.Span(float64(s)) }
 
 // SpanOr is a span that may be unknown.
 func SpanOr(s *float64, otherwise plan.Text) plan.Text {

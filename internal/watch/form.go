@@ -56,7 +56,7 @@ func formLine(l i18n.Lang, of plan.Plan, e run.Event, by, why string) string {
 	case run.ReviewAsked:
 		var v run.Review
 		_ = e.Decode(&v)
-		return l.T("REVIEW of the decision on %s: RTO EXPECTED TO BE MISSED by %s", "復旧方針の見直し %s: RTO超過見込み %s", e.System, span(v.MissS))
+		return l.T("REVIEW of the decision on %s: RTO EXPECTED TO BE MISSED by %s", "復旧方針の見直し %s: RTO超過見込み %s", e.System, span(l, v.MissS))
 	case run.ReviewMade:
 		return l.T("review of %s: the decision is kept%s%s", "%s の見直し: 方針を継続%s%s", e.System, by, why)
 	case run.SituationReported:

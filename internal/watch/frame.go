@@ -116,7 +116,7 @@ func (f Frame) head(o progress.Overview) []string {
 		lines = append(lines, "   "+cut(who+clean(o.StateWhy), f.Style.Width-4))
 	}
 	if f.Stale > 0 {
-		lines = append(lines, " "+f.Style.paint(onYellow, f.t(" STALE: no word from the server for %s; trying again ", " 情報が古くなっています: %s 前からサーバーの応答なし。再接続中 ", span(f.Stale.Seconds()))))
+		lines = append(lines, " "+f.Style.paint(onYellow, f.t(" STALE: no word from the server for %s; trying again ", " 情報が古くなっています: %s前からサーバーの応答なし。再接続中 ", span(f.Lang, f.Stale.Seconds()))))
 	}
 	for _, site := range o.Absent {
 		lines = append(lines, " "+f.Style.paint(yellow, f.t("! no worker took a step at %s in time", "! 拠点 %s のワーカーが時間内に応答しませんでした", site)))
@@ -205,9 +205,9 @@ func (f Frame) curve(s progress.System) string {
 		return "" // a low screen has other needs
 	}
 	const blocks = "▁▂▃▄▅▆▇█"
-	n, words := 20, f.t("floor %d %% · lost %s", "最低 %d %% · 損失 %s", *s.Floor, span(*s.LostS))
+	n, words := 20, f.t("floor %d %% · lost %s", "最低 %d %% · 損失 %s", *s.Floor, span(f.Lang, *s.LostS))
 	if f.Style.Width >= 90 {
-		n, words = 30, f.t("floor %d %% · lost %s of full service", "最低 %d %% · 損失 %s (完全稼働換算)", *s.Floor, span(*s.LostS))
+		n, words = 30, f.t("floor %d %% · lost %s of full service", "最低 %d %% · 損失 %s (完全稼働換算)", *s.Floor, span(f.Lang, *s.LostS))
 	}
 	line := make([]rune, n)
 	for i := range line {
@@ -251,7 +251,7 @@ func (f Frame) rto(s progress.System, wide bool) string {
 	case s.ObjectiveS == nil:
 		return "RTO  " + f.Style.paint(bold, clock(s.UsedS)) + " " + f.t("· no objective is set", "· 目標の設定なし")
 	case s.UsedS > *s.ObjectiveS:
-		word, color = f.t("OVER by %s", "超過 %s", span(s.UsedS-*s.ObjectiveS)), red
+		word, color = f.t("OVER by %s", "超過 %s", span(f.Lang, s.UsedS-*s.ObjectiveS)), red
 	case s.RestoredAt != nil:
 		word, color = f.t("✓ restored", "✓ 復旧"), green
 	case s.Ticking:

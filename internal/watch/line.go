@@ -215,7 +215,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 		if e.Outcome == run.Passed {
 			why = ""
 		}
-		return l.T("step %s %s, %s%s", "ステップ %s %s、%s%s", what, strings.ToUpper(l.Outcome(e.Outcome)), span(r.DurationS), why)
+		return l.T("step %s %s, %s%s", "ステップ %s %s、%s%s", what, strings.ToUpper(l.Outcome(e.Outcome)), span(l, r.DurationS), why)
 	case run.UndoStarted:
 		return l.T("undo of %s: %s", "%s の取り消し: %s", what, e.Action)
 	case run.UndoEnded:
@@ -268,9 +268,9 @@ func forecasts(l i18n.Lang, a run.DecisionAsk) string {
 		if f.expected == nil {
 			continue
 		}
-		out += l.T("; %s takes %s", "、%s 所要 %s", f.way, span(*f.expected))
+		out += l.T("; %s takes %s", "、%s 所要 %s", f.way, span(l, *f.expected))
 		if f.p95 != nil {
-			out += l.T(" (p95 %s)", " (95%%値 %s)", span(*f.p95))
+			out += l.T(" (p95 %s)", " (95%%値 %s)", span(l, *f.p95))
 		}
 		if f.met != nil {
 			out += l.T(", meets the RTO with %s", "、RTO達成見込み %s", l.Chance(*f.met, f.atBest))
@@ -280,7 +280,7 @@ func forecasts(l i18n.Lang, a run.DecisionAsk) string {
 		}
 	}
 	if a.MissS != nil {
-		out += l.T("; RTO EXPECTED TO BE MISSED by %s", "、RTO超過見込み %s", span(*a.MissS))
+		out += l.T("; RTO EXPECTED TO BE MISSED by %s", "、RTO超過見込み %s", span(l, *a.MissS))
 	}
 	return out
 }

@@ -86,9 +86,9 @@ func (f Frame) step(s progress.Step, nameWidth int) string {
 			symbol, color = "-", dim
 		}
 	}
-	used := span(s.UsedS)
+	used := span(f.Lang, s.UsedS)
 	if s.BudgetS != nil {
-		used += " / " + span(*s.BudgetS)
+		used += " / " + span(f.Lang, *s.BudgetS)
 	}
 	used = pad(used, 14)
 	if s.BudgetS != nil && s.UsedS > *s.BudgetS {

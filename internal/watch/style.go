@@ -2,10 +2,13 @@ package watch
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"golang.org/x/text/width"
+
+	"github.com/muster-dr/muster/internal/i18n"
 )
 
 // Style is how a terminal is written to.
@@ -146,19 +149,6 @@ func clock(seconds float64) string {
 	return sign + text
 }
 
-// span is a short span: 0.4 s, 12 s, 3 m 05 s.
-func span(seconds float64) string {
-	switch {
-	case seconds < 10:
-		return fmt.Sprintf("%.1f s", seconds)
-	case seconds < 60:
-		return fmt.Sprintf("%.0f s", seconds)
-	case seconds < 3600:
-		return fmt.Sprintf("%d m %02d s", int(seconds)/60, int(seconds)%60)
-	}
-	return fmt.Sprintf("%d h %02d m", int(seconds)/3600, int(seconds)/60%60)
-}
-
 // short is a span as minutes and seconds, with hours when there are: 0:07, 1:02:07.
 func short(seconds float64) string {
 	n := int(max(0, seconds))
@@ -176,4 +166,12 @@ func bar(share float64, n int) string {
 	}
 	full = max(0, min(n, full))
 	return strings.Repeat("█", full) + strings.Repeat("░", n-full)
+}
+
+// span is a span that is followed live: to the second, and finer while it is short.
+func span(l i18n.Lang, seconds float64) string {
+	if seconds < 10 {
+		return l.Span(math.Round(seconds*10) / 10)
+	}
+	return l.Span(math.Round(seconds))
 }

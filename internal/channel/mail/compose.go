@@ -57,7 +57,7 @@ func plain(m channel.Message) string {
 
 // foot says what this mail is, and that its links are one's own.
 func foot(m channel.Message) string {
-	s := m.Lang.T("Sent by muster for run %s. Nobody reads answers to this mail.", "musterによる自動送信です（run %s）。このメールには返信できません。", m.Run)
+	s := m.Lang.T("Sent by muster for run %s. Nobody reads answers to this mail.", "musterによる自動送信です（%s）。このメールには返信できません。", m.Run)
 	if m.Matter == channel.Account {
 		s = m.Lang.T("Sent by muster. Nobody reads answers to this mail.", "musterによる自動送信です。このメールには返信できません。")
 	}

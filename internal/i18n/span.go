@@ -1,0 +1,46 @@
+package i18n
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Span is a duration in seconds as people read it: 0.41 s, 12.4 s, 24 min 12 s, 3 h 05 min, 2 d 3 h;
+// 0.41秒、24分12秒、3時間05分. Whoever shows people a span uses it; Go's own form is for files.
+func (l Lang) Span(seconds float64) string {
+	v := math.Abs(seconds)
+	d := time.Duration(math.Round(v*1000)) * time.Millisecond
+	whole := func(u time.Duration) int64 { return int64(d / u) }
+	unit := func(n int64, en, ja string) string { return fmt.Sprintf("%d%s", n, l.T(" "+en, ja)) }
+	sep := l.T(" ", "")
+	switch {
+	case d == 0:
+		return l.T("0 s", "0秒")
+	case d < 10*time.Second && d%time.Second != 0:
+		return fmt.Sprintf("%.2f%s", d.Seconds(), l.T(" s", "秒"))
+	case d < 59950*time.Millisecond && d%time.Second != 0:
+		return fmt.Sprintf("%.1f%s", d.Seconds(), l.T(" s", "秒"))
+	}
+	switch d = d.Round(time.Second); {
+	case d < time.Minute:
+		return unit(whole(time.Second), "s", "秒")
+	case d < time.Hour:
+		out := unit(whole(time.Minute), "min", "分")
+		if r := int64(d/time.Second) % 60; r != 0 {
+			out += sep + unit(r, "s", "秒")
+		}
+		return out
+	case d < 48*time.Hour:
+		out := unit(whole(time.Hour), "h", "時間")
+		if r := int64(d/time.Minute) % 60; r != 0 {
+			out += sep + fmt.Sprintf("%02d%s", r, l.T(" min", "分"))
+		}
+		return out
+	}
+	out := unit(whole(24*time.Hour), "d", "日")
+	if r := int64(d/time.Hour) % 24; r != 0 {
+		out += sep + unit(r, "h", "時間")
+	}
+	return out
+}
