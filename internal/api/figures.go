@@ -117,6 +117,16 @@ func waitOf(kind run.Kind, w progress.Waiting, now time.Time) metrics.Wait {
 	return out
 }
 
+// followed is an open run as far as its journal goes.
+func (s *Server) followed(ctx context.Context, id string) (seen, plan.Plan, error) {
+	_, p, err := s.known(ctx, id)
+	if err != nil {
+		return seen{}, p, err
+	}
+	t, err := s.follow(ctx, id, p)
+	return t, p, err
+}
+
 // OpenNow is what open runs wait for people to do, and what their probes see.
 func (s *Server) OpenNow(ctx context.Context) (metrics.Open, time.Time, error) {
 	now := s.now()
@@ -126,14 +136,18 @@ func (s *Server) OpenNow(ctx context.Context) (metrics.Open, time.Time, error) {
 	}
 	var out metrics.Open
 	for _, sum := range list {
-		_, p, err := s.known(ctx, sum.Run)
-		if err != nil {
-			return out, now, err
+		t, p, err := s.followed(ctx, sum.Run)
+		if ctx.Err() != nil {
+			return out, now, ctx.Err()
 		}
-		t, err := s.follow(ctx, sum.Run, p)
-		if err != nil {
-			return out, now, err
+		if err != nil { // one that can't be read must not hide what the others wait for
+			out.Unreadable++
+			if _, said := s.unreadable.LoadOrStore(sum.Run, true); !said {
+				s.Log.Warn("an open run can't be read, and is missing in the metrics", "run", sum.Run, "err", err)
+			}
+			continue
 		}
+		s.unreadable.Delete(sum.Run)
 		o := t.Overview(now)
 		for _, w := range o.Waiting {
 			out.Waits = append(out.Waits, waitOf(sum.Kind, w, now))

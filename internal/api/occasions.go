@@ -384,8 +384,8 @@ func obstacle(err error, scenario string) []run.Problem {
 
 func (o Occasions) tell(ctx context.Context, t plan.OccasionTold) error {
 	s, err := specOf(t.Of)
-	if err != nil || o.Tell == nil {
+	if err != nil {
 		return err
 	}
-	return o.Tell(ctx, s, t)
+	return o.tellOnce(ctx, s, t)
 }

@@ -139,5 +139,5 @@ func (o Occasions) tellMissed(ctx context.Context, x programme.Record, missed ru
 	if err != nil {
 		return err
 	}
-	return o.Tell(ctx, state.Spec, plan.OccasionTold{OccasionAsk: plan.OccasionAsk{ID: x.ID, Nominal: x.Due.Nominal, Now: o.Server.now().UTC()}, Event: missed})
+	return o.tellOnce(ctx, state.Spec, plan.OccasionTold{OccasionAsk: plan.OccasionAsk{ID: x.ID, Nominal: x.Due.Nominal, Now: o.Server.now().UTC()}, Event: missed})
 }

@@ -100,3 +100,47 @@ func TestOccasionEndedInTheEngineKeepsNothingFromBeingHeld(t *testing.T) {
 		}
 	})
 }
+
+// The planner is told once that a due day was not held, whoever finds out: two servers at the same moment,
+// one that dies before it has closed the record, and the workflow before them.
+func TestThePlannerIsToldOnceOfADayNotHeld(t *testing.T) {
+	y := newYear(t)
+	at := ago(time.Minute)
+	x := row("weekly", at)
+	y.plans.set(x)
+	y.apply()
+	missed := run.Event{Kind: run.OccasionMissed, By: run.Engine, Data: run.Encode(run.OccasionMiss{Why: []run.Problem{{EN: "x", JA: "x"}}})}
+	events := []run.Event{
+		{Kind: run.RunStarted, By: run.Schedule("weekly"), Data: run.Encode(run.Started{Kind: run.Occasion, Scenario: "tokyo-loss"})},
+		{Kind: run.OccasionDue, By: run.Schedule("weekly"), Data: run.Encode(run.Due{Schedule: "weekly", Programme: "test", Scenario: "tokyo-loss", Nominal: at, At: at})},
+		missed} // its workflow was ended right after this
+	for i := range events {
+		events[i].Run, events[i].Writer, events[i].Seq, events[i].At = "occasion-weekly-gone", "run", int64(i)+1, at
+	}
+	if err := y.store.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	told, other := 0, api.Occasions{Server: y.server, Tell: func(context.Context, programme.Spec, plan.OccasionTold) error {
+		t.Error("a second server told it too")
+		return nil
+	}}
+	dies, die := context.WithCancel(t.Context())
+	o := api.Occasions{Server: y.server, Tell: func(context.Context, programme.Spec, plan.OccasionTold) error {
+		told++
+		if err := other.SettleGone(t.Context()); err == nil {
+			t.Error("the other server takes it for done while the first is at it")
+		}
+		die() // told, and gone before it is written down
+		return nil
+	}}
+	if err := o.SettleGone(dies); err == nil {
+		t.Error("the server that died has closed the record")
+	}
+	if err := other.SettleGone(t.Context()); err != nil {
+		t.Error(err)
+	}
+	r := y.record("closed", func(r programme.Record) bool { return r.ID == "occasion-weekly-gone" && r.State.Ended() })
+	if told != 1 || r.State != run.NotHeld {
+		t.Errorf("told %d times, %s", told, r.State)
+	}
+}

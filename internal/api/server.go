@@ -9,6 +9,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -86,17 +87,18 @@ type Server struct {
 	// Now is the clock that overviews are computed for; nil is time.Now.
 	Now func() time.Time
 
-	recent    recentPlans
-	wellness  wellness
-	endedDays endedDays
-	forecasts forecasts
-	following following
-	nudges    nudges
-	proposals alarm.Proposals
-	pace      pace
-	waits     waits
-	photos    chan struct{}
-	lastSeen  lastSeen
+	recent     recentPlans
+	wellness   wellness
+	unreadable sync.Map // open runs that could not be read, so that each is told once
+	endedDays  endedDays
+	forecasts  forecasts
+	following  following
+	nudges     nudges
+	proposals  alarm.Proposals
+	pace       pace
+	waits      waits
+	photos     chan struct{}
+	lastSeen   lastSeen
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has

@@ -206,4 +206,16 @@ func TestDueDaysTellNoBlindScenario(t *testing.T) {
 			t.Errorf("%s, asking for one, finds %+v, want %s", who, one, want.named[0])
 		}
 	}
+	put("by-hand", run.Occasion, due("surprise", false), run.Event{Kind: run.OccasionHeld, Data: run.Encode(run.OccasionRun{On: "2027-01-14"})}, run.Event{Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Held})})
+	for who, actor := range map[string]identity.Actor{"a participant": {Person: "suzuki", Via: "token 1"}, "the console": {Console: true, Via: "console"}, "the facilitator": {Person: "tanaka", Via: "token 2"}} {
+		list, err := l.client.Occasions(identity.With(t.Context(), actor), false)
+		if err != nil || len(list) != 5 {
+			t.Fatalf("%s: %+v, %v", who, list, err)
+		}
+		for _, r := range list {
+			if may := r.ID == "over" || actor.Person == "tanaka" && !r.Due.Blind; (r.Due.Scenario != "") != may {
+				t.Errorf("%s reads of %s the scenario %q", who, r.ID, r.Due.Scenario)
+			}
+		}
+	}
 }
