@@ -53,7 +53,8 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		in.Key = NewRequestID()
 	}
 	updateID := updateID(workflows.UpdateRelease, in.Key, content)
-	free := problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持している訓練・対応はありません。", in.Name), "")
+	free := problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持している訓練・対応はありません。", in.Name),
+		l.T("There is nothing to release: a drill of it can be started. `muster drill list` shows what is under way", "解放は不要で、訓練を開始できます。進行中のものは `muster drill list` で確認できます"))
 
 	h, err := s.holder(ctx, in.Name)
 	if err != nil {
@@ -63,6 +64,9 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		// Perhaps this very request freed it, and its answer was lost.
 		if done, ok := answered[workflows.Done](ctx, s, id, updateID); ok {
 			return &answer[workflows.Done]{done}, nil
+		}
+		if err := s.noSuchSystem(ctx, in.Name); err != nil {
+			return nil, err
 		}
 		return nil, free
 	}
@@ -85,7 +89,7 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 			return nil, s.updateProblem(ctx, h.Run, err)
 		}
 		if !body.Orphaned {
-			held := problem(http.StatusConflict, CodeHeld, l.T("Run %s is moving %s now.", "run %s が %s を切り替え中です。", h.Run, in.Name),
+			held := problem(http.StatusConflict, CodeHeld, l.T("Run %s is moving %s now.", "%s が %s を切り替え中です。", h.Run, in.Name),
 				l.T("Wait for its end, or abort it: `muster drill abort %s`", "終了を待つか、`muster drill abort %s` で中止してください", h.Run))
 			held.Holder = h.Run
 			return nil, held

@@ -184,9 +184,7 @@ func (s *Server) trend(ctx context.Context, of ReportOf) (paged, error) {
 		cut = &overview.Cut{Ended: len(all), Read: mostRuns, Since: list[mostRuns-1].EndedAt}
 	}
 	if len(list) == 0 && (of.System != "" || of.Scenario != "") {
-		l := lang(ctx)
-		return nil, problem(http.StatusNotFound, CodeNotFound, l.T("No ended run of system %q, scenario %q.", "システム %q・シナリオ %q の終了した実施はありません。", of.System, of.Scenario),
-			l.T("`muster drill list` shows the runs", "`muster drill list` で実施の一覧を表示できます"))
+		return nil, s.nothingOf(ctx, of)
 	}
 	t := overview.MakeTrend(s.frame(ctx), of.System, of.Scenario, list)
 	t.Cut = cut

@@ -50,7 +50,7 @@ func openData(l i18n.Lang, path string, how use) (*dataDir, error) {
 		}
 		holder, _ := os.ReadFile(lock.Name())
 		return nil, &Trouble{What: l.T("%s is in use by another muster (process %s)", "%s は別のmuster (プロセス %s) が使用中です", path, strings.TrimSpace(string(holder))),
-			WayOut: l.T("Use that one, end it, or name another directory with --data", "そちらを使うか、終了させるか、--data で別のディレクトリを指定してください")}
+			WayOut: l.T("Use that one, end it, or name another directory with --data", "そちらを使うか、終了させるか、--data で別のディレクトリを指定してください"), inUse: true}
 	}
 	if err := d.check(l); err != nil {
 		d.Close()

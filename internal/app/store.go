@@ -203,6 +203,9 @@ func MigrateStore(ctx context.Context, l i18n.Lang, c config.Config, hear func(p
 // CopyStore copies a whole record store to an empty one. A file in a data directory is held as long,
 // so that no muster begins to work with it.
 func CopyStore(ctx context.Context, l i18n.Lang, c config.Config, from, to string, hear func(plan.Text)) ([]journal.Copied, error) {
+	if wrong := copyCall(l, from, to); wrong != nil {
+		return nil, wrong
+	}
 	for _, side := range []string{from, to} {
 		path, ok := strings.CutPrefix(side, "sqlite:")
 		dir := filepath.Dir(path)
@@ -213,6 +216,11 @@ func CopyStore(ctx context.Context, l i18n.Lang, c config.Config, from, to strin
 			continue // no data directory
 		}
 		data, err := openData(l, dir, alone)
+		if used := new(Trouble); errors.As(err, &used) && used.inUse { // another --data would change nothing here
+			used.WayOut = l.T("End it, copy, and start it again with the new store in its settings: both stores must be at rest", "それを終了してからコピーし、設定に新しい保存先を書いて起動し直してください。コピー中はどちらの保存先も使用できません")
+			used.Mistake = true
+			return nil, used
+		}
 		if err != nil {
 			return nil, err
 		}

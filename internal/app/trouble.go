@@ -17,6 +17,7 @@ type Trouble struct {
 	Err    error
 	// Mistake marks what the caller has set wrong, as against what the machine lacks.
 	Mistake bool
+	inUse   bool // another muster has the data directory
 }
 
 func (t *Trouble) Error() string {

@@ -310,5 +310,5 @@ func (c *command) drillRelease() *cobra.Command {
 }
 
 func (c *command) needs(flag string) error {
-	return mistake(fmt.Errorf("%s", c.t("%s is needed", "%s が必要です", flag)), c.t("It stands in the report", "報告書に記載されます"))
+	return mistake(fmt.Errorf("%s", c.t("%s is needed", "%s が必要です", flag)), c.t("Say why with %s TEXT; it stands in the report", "%s に続けて記入してください。報告書に記載されます", flag))
 }

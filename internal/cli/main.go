@@ -248,6 +248,10 @@ func (c *command) token() (string, error) {
 		return c.config.Token, nil
 	}
 	token, err := app.ReadToken(c.lang, c.config.TokenPath())
+	if os.IsNotExist(err) && c.config.TokenFile != "" {
+		return "", mistake(fmt.Errorf("%s", c.t("there is no token file %s", "トークンファイル %s がありません", c.config.TokenFile)),
+			c.t("Correct --token-file (MUSTER_TOKEN_FILE, token_file in the settings), or leave it out for DATA/token; `muster people token` makes a personal token", "--token-file（MUSTER_TOKEN_FILE、設定の token_file）を直すか、省略して DATA/token を使ってください。個人トークンは `muster people token` で発行できます"))
+	}
 	if err != nil && !os.IsNotExist(err) {
 		return "", err
 	}
