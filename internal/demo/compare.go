@@ -93,7 +93,7 @@ func (c comparison) describe(l i18n.Lang) string {
 		lines = append(lines, l.T("  machine's part, from the recovery order: %.2f s, in the report %.2f s", "  復旧指示からの機械部分 %.2f 秒、報告書では %.2f 秒", *c.WitnessMachine, *c.ReportMachine))
 	}
 	if c.WitnessFailback != nil && c.ReportFailback != nil {
-		lines = append(lines, l.T("  outage of the way home %.2f s, in the report %.2f s; writes go to %s", "  切戻し時の停止 %.2f 秒、報告書では %.2f 秒。現在の書き込み先は %s", *c.WitnessFailback, *c.ReportFailback, c.Writer))
+		lines = append(lines, l.T("  outage of the way home %.2f s between two writes of the witness, in the report %.2f s between two successes of its probe (each to within how often it looks); writes go to %s", "  切戻し時の停止：立会い記録では書き込み成功の間隔で %.2f 秒、報告書ではプローブ成功の間隔で %.2f 秒（それぞれ観測間隔だけの差を含む）。現在の書き込み先は %s", *c.WitnessFailback, *c.ReportFailback, c.Writer))
 	}
 	if len(c.Disagreements) > 0 {
 		lines = append(lines, l.T("  THEY DISAGREE: %s", "  不一致: %s", strings.Join(c.Disagreements, "; ")))
