@@ -346,7 +346,7 @@ func (s *Service) propose(ctx context.Context, a Alarm, m match, known []Proposa
 			case m.rule.Scenario == "" && m.rule.Place == "":
 				p.Trouble = plan.Text{EN: "the plan files can't be read; `muster validate` names the mistakes", JA: "計画ファイルを読み取れない。`muster validate` で誤りを確認のこと"}
 			case m.rule.Scenario == "":
-				p.Trouble = plan.Text{EN: "the criteria name no scenario; choose one and start it with `muster activate`", JA: "基準に scenario の指定がない。選んで `muster activate` で発動のこと"}
+				p.Trouble = plan.Text{EN: "the criteria name no scenario; choose one and start it with `muster activate`", JA: "基準にシナリオの指定がない。シナリオを選んで `muster activate` で発動のこと"}
 			}
 			what = Proposed
 		}

@@ -234,7 +234,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		for name := range writers {
 			names = append(names, name)
 		}
-		return nil, problem(http.StatusConflict, CodeBadRequest, l.T("Step %s waits on several systems.", "複数のsystemで %s が待機中です。", in.Step),
+		return nil, problem(http.StatusConflict, CodeBadRequest, l.T("Step %s waits on several systems.", "ステップ %s は複数の情報システムで待機中です。", in.Step),
 			l.T("Say which with --system: %s", "--system で指定してください: %s", strings.Join(slices.Sorted(slices.Values(names)), ", ")))
 	}
 	for _, writer := range writers {

@@ -109,8 +109,8 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 		return nil, err
 	}
 	if p.Scenario == "" {
-		return nil, problem(http.StatusConflict, CodeRefused, l.T("The proposal names no scenario: %s.", "この提案にはシナリオの指定がありません（%s）。", p.Trouble.In(string(l))),
-			l.T("Choose one and start it with `muster activate SCENARIO`, then dismiss this", "scenarioを選んで `muster activate SCENARIO` で発動し、この提案は却下してください"))
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("The proposal names no scenario: %s.", "この提案にはシナリオがありません（%s）。", p.Trouble.In(string(l))),
+			l.T("Choose one and start it with `muster activate SCENARIO`, then dismiss this", "シナリオを選んで `muster activate SCENARIO` で発動し、この提案は却下してください"))
 	}
 	reason := p.Summary.Both()
 	if in.Body.Reason != "" {

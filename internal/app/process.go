@@ -111,7 +111,7 @@ func Worker(ctx context.Context, o Options) error {
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
 	if o.Config.Site == "" {
-		return &Trouble{Mistake: true, What: l.T("Which site does this worker work for?", "この拠点ワーカーが受け持つ拠点が指定されていません。"),
+		return &Trouble{Mistake: true, What: l.T("Which site does this worker work for?", "このワーカーが受け持つ拠点が指定されていません。"),
 			WayOut: l.T("Name it with --site, as the estate does", "構成台帳に書かれた拠点名を --site で指定してください")}
 	}
 	if err := ownCertificate(l, o.Config, time.Now()); err != nil {

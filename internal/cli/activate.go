@@ -26,7 +26,7 @@ func (c *command) activate() *cobra.Command {
 somebody besides you has approved it. Shows what will happen and asks to type the scenario's
 name; where nobody can type, --confirm NAME takes its place.`,
 			`本番の対応を発動します。要員を招集し、決定と (あなた以外の) 承認を経てシステムを切り替えます。
-実施内容を表示し、確認のためscenario名の入力を求めます。入力できない環境では --confirm 名前 で確認します。`),
+実施内容を表示し、確認のためシナリオ名の入力を求めます。入力できない環境では --confirm 名前 で確認します。`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
@@ -67,7 +67,7 @@ name; where nobody can type, --confirm NAME takes its place.`,
 	f.StringVar(&since, "since", "", c.t("when the event happened: 14:03 in the estate's zone, an RFC 3339 time, or 10m for ten minutes ago", "事象の発生時刻: 14:03 (構成台帳のタイムゾーン)、RFC 3339、または 10m (10分前)"))
 	f.StringVar(&request, "request-id", "", c.t("unique per request: asking again with the same one never starts twice", "要求ごとの一意な値。同じ値で再実行しても二重に開始しない"))
 	f.StringVar(&confirm, "confirm", "", c.t("the scenario's name, in place of typing it", "入力による確認の代わりに指定するシナリオ名"))
-	f.BoolVar(&yes, "yes", false, c.t("don't ask to type the scenario's name", "scenario名の入力による確認を省く"))
+	f.BoolVar(&yes, "yes", false, c.t("don't ask to type the scenario's name", "シナリオ名の入力による確認を省く"))
 	_ = f.MarkDeprecated("yes", c.t("write --confirm NAME, which can't hit the wrong scenario", "--confirm 名前 を使用してください。対象の取り違えを防げます"))
 	f.BoolVar(&wait, "wait", false, c.t("watch until the end and exit by the verdict", "終了まで監視し、判定に応じた終了コードで終わる"))
 	return cmd
@@ -79,7 +79,7 @@ func (c *command) mayConfirm(scenario, confirm string) error {
 		if confirm == scenario {
 			return nil
 		}
-		return &failure{exitRefused, fmt.Errorf("%s", c.t("--confirm %s does not name the scenario %s; nothing was started", "--confirm %s がシナリオ名 %s と一致しません。何も開始していません", confirm, scenario)), ""}
+		return &failure{exitRefused, fmt.Errorf("%s", c.t("--confirm %s does not name the scenario %s; nothing was started", "--confirm %s がシナリオ %s と一致しません。何も開始していません", confirm, scenario)), ""}
 	}
 	if f, ok := c.In.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		return mistake(fmt.Errorf("%s", c.t("this starts the REAL response, and nobody is there to confirm it", "本番の発動には確認が必要ですが、端末がありません")),

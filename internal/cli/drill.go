@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -178,7 +180,7 @@ func (c *command) drillList() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, c.t("only runs in progress", "実施中のもののみ"))
-	cmd.Flags().StringVar(&scenario, "scenario", "", c.t("only runs of this scenario", "このシナリオのもののみ"))
+	cmd.Flags().StringVar(&scenario, "scenario", "", c.t("only runs of this scenario", "このシナリオのものだけ"))
 	cmd.Flags().IntVar(&limit, "limit", 100, c.t("at most so many", "最大件数"))
 	return cmd
 }
@@ -309,6 +311,14 @@ func (c *command) drillRelease() *cobra.Command {
 	return cmd
 }
 
+// needs is the mistake of a flag that was not given: its way out is what the flag's help says.
 func (c *command) needs(flag string) error {
-	return mistake(fmt.Errorf("%s", c.t("%s is needed", "%s が必要です", flag)), c.t("Say why with %s TEXT; it stands in the report", "%s に続けて記入してください。報告書に記載されます", flag))
+	way := ""
+	if c.running != nil {
+		if f := c.running.Flags().Lookup(strings.TrimPrefix(flag, "--")); f != nil {
+			_, use := pflag.UnquoteUsage(f)
+			way = flag + ": " + use
+		}
+	}
+	return mistake(fmt.Errorf("%s", c.t("%s is needed", "%s が必要です", flag)), way)
 }

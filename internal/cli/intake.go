@@ -26,13 +26,13 @@ func (c *command) intake() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: c.t("Turn a procedure (Markdown, CSV, XLSX) into a runbook of people's steps, with what is missing", "手順書 (Markdown・CSV・XLSX) を、人が行うステップの手順書ファイル（runbook）に変換する"),
+		Short: c.t("Turn a procedure (Markdown, CSV, XLSX) into a runbook of people's steps, with what is missing", "手順書 (Markdown・CSV・XLSX) を、人が行うステップの手順書 (runbook) に変換する"),
 		Long: c.t(`Reads a procedure and writes a runbook whose steps people do, each with what the procedure says of
 it. What columns mean is guessed from their heads, in English and Japanese, and asked for when it
 can't be told; without a terminal, --column says it. What the procedure leaves open (roles,
 durations, verification, undo, order) is listed, and stands as comments at the steps. The plan
 directory must hold an estate; the written file passes "muster validate". Nothing is overwritten.`,
-			`手順書を読み取り、人が行うステップからなるrunbookを書き出します。列の意味は日本語・英語の見出しから
+			`手順書を読み取り、人が行うステップからなる手順書 (runbook) を書き出します。列の意味は日本語・英語の見出しから
 推定し、判断できないときは質問します (端末がない場合は --column で指定)。手順書に書かれていない点
 (担当、所要時間、確認方法、戻し方、順序) を一覧にし、各ステップのコメントにも残します。計画フォルダーに
 構成台帳が必要です。書き出したファイルは muster validate を通ります。既存のファイルは上書きしません。`),
@@ -59,7 +59,7 @@ directory must hold an estate; the written file passes "muster validate". Nothin
 	}
 	f := cmd.Flags()
 	f.StringVar(&ask.System, "system", "", c.t("system that the runbook is for (default: the estate's only one)", "対象システム (既定は構成台帳に1つだけある場合のそれ)"))
-	f.StringVar(&ask.Name, "name", "", c.t("name of the runbook (default: from the file's name)", "runbookの名前 (既定はファイル名から)"))
+	f.StringVar(&ask.Name, "name", "", c.t("name of the runbook (default: from the file's name)", "作成する手順書 (runbook) の名前 (既定はファイル名から)"))
 	f.StringVar(&ask.Title, "title", "", c.t("what people call it (default: the file's name)", "表示名 (既定はファイル名)"))
 	f.StringVar(&ask.Sheet, "sheet", "", c.t("the sheet or table that is the procedure", "手順書のシート名"))
 	f.StringArrayVar(&columns, "column", nil, c.t("what a column is, as in step=B or role=担当部署; role=- is none", "列の指定。step=B、role=担当部署 など。なければ role=-"))
@@ -303,5 +303,5 @@ func (c *command) printDraft(out string, doc intake.Document, d intake.Draft) {
 			fmt.Fprintf(c.Out, "  %s\n", c.t("and %d more, in the file", "ほか %d 件（ファイル内のコメント参照）", more))
 		}
 	}
-	fmt.Fprintln(c.Out, c.t("Next: settle the gaps in the file, name the runbook in the estate's system, and rehearse it as a walkthrough (docs/intake.md)", "次に: ファイル内の要確認事項を解決し、構成台帳のシステムからこの手順書を参照し、手順書確認訓練で確かめてください (docs/intake.md)"))
+	fmt.Fprintln(c.Out, c.t("Next: settle the gaps in the file, name the runbook in the estate's system, and rehearse it as a walkthrough (docs/intake.md)", "次に: ファイル内の要確認事項を解決し、構成台帳のシステムの runbooks にこの手順書を書き、手順書確認訓練で確かめてください (docs/intake.md)"))
 }

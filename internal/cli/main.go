@@ -80,6 +80,8 @@ type command struct {
 	output string         // --output
 	code   int            // of a command that ended well with something to tell
 	in     *time.Location // times are shown in it; nil before the server was asked
+
+	running *cobra.Command // nil before flags and arguments were read
 }
 
 // t is a sentence in the reader's language.
@@ -99,6 +101,7 @@ func (c *command) root() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			c.running = cmd
 			return c.load(cmd)
 		},
 	}

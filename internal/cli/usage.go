@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,9 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/nearest"
 )
+
+// preset is what pflag appends to a flag's help.
+var preset = regexp.MustCompile(`(?m) \(default (.*)\)$`)
 
 // heads puts what cobra writes around our own help into the reader's language.
 func (c *command) heads(root *cobra.Command) {
@@ -25,10 +29,22 @@ func (c *command) heads(root *cobra.Command) {
 		switch {
 		case cmd.Parent() == root && cmd.Name() == "help":
 			cmd.Short = c.t("Help about any command", "コマンドのヘルプを表示する")
+			if c.lang == i18n.JA {
+				cmd.Long = "コマンドのヘルプを表示します。`muster help コマンド` のように指定してください。"
+			}
 		case cmd.Parent() == root && cmd.Name() == "completion":
 			cmd.Short = c.t("The autocompletion script for a shell", "シェルの補完スクリプトを出力する")
+			if c.lang == i18n.JA {
+				cmd.Long = "指定したシェルの補完スクリプトを出力します。読み込み方は各コマンドのヘルプに書かれています。"
+			}
 		case cmd.Parent() != nil && cmd.Parent().Parent() == root && cmd.Parent().Name() == "completion":
 			cmd.Short = c.t("The autocompletion script for %s", "%s 用の補完スクリプトを出力する", cmd.Name())
+			if c.lang == i18n.JA {
+				cmd.Long = completionsJA[cmd.Name()]
+				if f := cmd.Flags().Lookup("no-descriptions"); f != nil {
+					f.Usage = "候補の説明を付けない"
+				}
+			}
 		}
 		for _, sub := range cmd.Commands() {
 			each(sub)
@@ -38,7 +54,9 @@ func (c *command) heads(root *cobra.Command) {
 	if c.lang != i18n.JA {
 		return
 	}
+	cobra.AddTemplateFunc("presetJA", func(s string) string { return preset.ReplaceAllString(s, " (既定 $1)") })
 	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages | trimTrailingWhitespaces", ".FlagUsages | presetJA | trimTrailingWhitespaces",
 		"Usage:", "使い方:", "Aliases:", "別名:", "Examples:", "例:", "Available Commands:", "コマンド:", "Additional Commands:", "その他のコマンド:",
 		"Global Flags:", "共通のフラグ:", "Flags:", "フラグ:", "Additional help topics:", "その他のヘルプ:",
 		`Use "{{.CommandPath}} [command] --help" for more information about a command.`, "各コマンドの詳細は `{{.CommandPath}} [command] --help` で確認できます。",
@@ -91,4 +109,50 @@ func (c *command) flagKind(of string) string {
 		return c.t("a duration such as 90s, 15m or 2h", "時間（90s、15m、2h など）")
 	}
 	return c.t("a value it takes", "指定できる値")
+}
+
+// completionsJA is what cobra's help of each shell says, for our Japanese one.
+var completionsJA = map[string]string{
+	"bash": `bash用の補完スクリプトを出力します。bash-completion パッケージが必要です。
+
+今のシェルで使う:
+
+	source <(muster completion bash)
+
+次回以降のシェルで使う (Linux。一度だけ実行):
+
+	muster completion bash > /etc/bash_completion.d/muster
+
+反映するには、シェルを開き直してください。`,
+	"fish": `fish用の補完スクリプトを出力します。
+
+今のシェルで使う:
+
+	muster completion fish | source
+
+次回以降のシェルで使う (一度だけ実行):
+
+	muster completion fish > ~/.config/fish/completions/muster.fish
+
+反映するには、シェルを開き直してください。`,
+	"zsh": `zsh用の補完スクリプトを出力します。補完が無効の場合は、先に一度だけ次を実行してください:
+
+	echo "autoload -U compinit; compinit" >> ~/.zshrc
+
+今のシェルで使う:
+
+	source <(muster completion zsh)
+
+次回以降のシェルで使う (Linux。一度だけ実行):
+
+	muster completion zsh > "${fpath[1]}/_muster"
+
+反映するには、シェルを開き直してください。`,
+	"powershell": `PowerShell用の補完スクリプトを出力します。
+
+今のシェルで使う:
+
+	muster completion powershell | Out-String | Invoke-Expression
+
+次回以降も使うには、出力をPowerShellのプロファイルに追加してください。`,
 }
