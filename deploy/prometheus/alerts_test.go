@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -43,12 +44,18 @@ func read(t *testing.T, file string) string {
 	return string(b)
 }
 
-var ours = regexp.MustCompile(`muster_[a-z0-9_]+`)
+var (
+	ours    = regexp.MustCompile(`muster_[a-z0-9_]+`)
+	command = regexp.MustCompile("`(muster|systemctl) [^`]+`")
+)
 
 // Whoever is woken reads what is wrong in their language and where to read on, and the figures that
 // a rule asks for are there.
 func TestAlertsSayWhatIsWrong(t *testing.T) {
-	docs, figures := read(t, "../../docs/alerts.md"), read(t, "../../docs/metrics.md")
+	docs, figures := map[string]string{}, read(t, "../../docs/metrics.md")
+	for _, page := range []string{"alerts.md", "alerts.ja.md"} {
+		docs[page] = read(t, "../../docs/"+page)
+	}
 	for _, r := range rules(t) {
 		if s := r.Labels["severity"]; s != "critical" && s != "warning" {
 			t.Errorf("%s: severity %q", r.Alert, s)
@@ -56,9 +63,22 @@ func TestAlertsSayWhatIsWrong(t *testing.T) {
 		if r.Annotations["summary"] == "" || !strings.ContainsFunc(r.Annotations["summary_ja"], func(c rune) bool { return unicode.In(c, unicode.Hiragana) }) {
 			t.Errorf("%s: no summary in both languages", r.Alert)
 		}
-		at, anchor, _ := strings.Cut(r.Annotations["runbook_url"], "#")
-		if !strings.HasSuffix(at, "/docs/alerts.md") || anchor != strings.ToLower(r.Alert) || !strings.Contains(docs, "\n## "+r.Alert+"\n") {
-			t.Errorf("%s: its runbook_url %s leads to no section of docs/alerts.md", r.Alert, r.Annotations["runbook_url"])
+		said := map[string][]string{} // by page: the commands of the alert's section
+		for url, page := range map[string]string{"runbook_url": "alerts.md", "runbook_url_ja": "alerts.ja.md"} {
+			at, anchor, _ := strings.Cut(r.Annotations[url], "#")
+			_, section, found := strings.Cut(docs[page], "\n## "+r.Alert+"\n")
+			section, _, _ = strings.Cut(section, "\n## ")
+			if !strings.HasSuffix(at, "/docs/"+page) || anchor != strings.ToLower(r.Alert) || !found {
+				t.Errorf("%s: its %s %s leads to no section of docs/%s", r.Alert, url, r.Annotations[url], page)
+			}
+			if !strings.HasPrefix(section, "\n*"+r.Labels["severity"]+"* · ") {
+				t.Errorf("%s: docs/%s says another severity than %s", r.Alert, page, r.Labels["severity"])
+			}
+			said[page] = command.FindAllString(section, -1)
+			slices.Sort(said[page])
+		}
+		if !slices.Equal(said["alerts.md"], said["alerts.ja.md"]) {
+			t.Errorf("%s: the English page names %q, the Japanese one %q", r.Alert, said["alerts.md"], said["alerts.ja.md"])
 		}
 		for _, name := range ours.FindAllString(r.Expr, -1) {
 			if !strings.Contains(figures, "| `"+name+"` |") {
@@ -66,9 +86,11 @@ func TestAlertsSayWhatIsWrong(t *testing.T) {
 			}
 		}
 	}
-	for _, section := range regexp.MustCompile(`(?m)^## (\S+)$`).FindAllStringSubmatch(docs, -1) {
-		if !strings.Contains(read(t, "alerts.yaml"), "alert: "+section[1]+"\n") {
-			t.Errorf("docs/alerts.md describes %s, which is no alert", section[1])
+	for page, text := range docs {
+		for _, section := range regexp.MustCompile(`(?m)^## (\S+)$`).FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(read(t, "alerts.yaml"), "alert: "+section[1]+"\n") {
+				t.Errorf("docs/%s describes %s, which is no alert", page, section[1])
+			}
 		}
 	}
 }

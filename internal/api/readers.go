@@ -74,5 +74,5 @@ func (s *Server) mayRead(ctx context.Context, runID string) error {
 	if roles := strings.Join(p.Estate.Granted(plan.MayAudit), ", "); roles != "" {
 		way = l.T("%s; these roles may audit: %s", "%s。監査の権限を持つ役割: %s", way, roles)
 	}
-	return problem(http.StatusForbidden, CodeRefused, l.T("%s was not called in run %s and holds no role in it.", "%s は %s の招集対象ではなく、役割もありません。", a.Person, runID), way)
+	return problem(http.StatusForbidden, CodeRefused, l.T("%s was not called in run %s and holds no role in it.", "%s は %s の召集対象ではなく、役割もありません。", a.Person, runID), way)
 }

@@ -36,7 +36,7 @@ func TestFiveThousandPeopleAreCalled(t *testing.T) {
 	files["estate.yaml"] = estate.String()
 	files["scenario.yaml"] = fmt.Sprintf(`kind: Scenario
 name: crowd
-title: {en: Everybody is called, ja: 全職員の招集}
+title: {en: Everybody is called, ja: 全職員の召集}
 hazard: disaster
 depth: live
 phases: [activation, safety_check, muster, recovery_decision, recovery, verification, closing]

@@ -13,7 +13,7 @@ import (
 // notSaid are words for which docs/glossary.md has another one: two words for one thing make
 // people at three in the morning look for the difference.
 var notSaid = map[string]string{"主拠点": "本拠点", "切り戻": "切戻", "実証": "立証", "深度": "深さ",
-	"プライマリー": "プライマリ", "ディレクトリー": "ディレクトリ", "リポジトリー": "リポジトリ", "メモリー": "メモリ", "フォルダ": "フォルダー"}
+	"招集": "召集", "プライマリー": "プライマリ", "ディレクトリー": "ディレクトリ", "リポジトリー": "リポジトリ", "メモリー": "メモリ", "フォルダ": "フォルダー"}
 
 // othersWords are where the words of others are read, or what was recorded or made elsewhere lies.
 var othersWords = []string{"internal/intake/", "internal/archtest/", "docs/cases.", "/testdata/"}

@@ -227,7 +227,7 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Title = l.T("Safety check", "安否の回答")
 		t.Ask = askOf(l, p.Plan)
 	case progress.AwaitCallOut:
-		t.Title, t.Urgent = l.T("A call-out is held: send it or call it off", "招集の送信を保留中：送信または取りやめ"), true
+		t.Title, t.Urgent = l.T("A call-out is held: send it or call it off", "召集の送信を保留中：送信または取りやめ"), true
 	case progress.AwaitReach:
 		party := w.Party
 		if x, ok := p.Plan.Estate.Party(w.Party); ok && x.Title.In(string(l)) != "" {

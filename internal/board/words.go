@@ -38,7 +38,7 @@ var (
 		"step": {EN: "Your word on the step is recorded.", JA: "ステップへの操作を記録しました。"}, "abort": {EN: "The run is being aborted; undo follows.", JA: "中止を受け付けました。取り消し処理に移ります。"},
 		"pause": {EN: "The run is paused before its next step.", JA: "次のステップの前で一時停止しました。"}, "resume": {EN: "The run goes on.", JA: "再開しました。"},
 		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},
-		"callout": {EN: "It is recorded.", JA: "招集の扱いを記録しました。"}, "reach": {EN: "The contact is recorded.", JA: "連絡結果を記録しました。"}, "follow-up": {EN: "The order's state is recorded.", JA: "指示の状況を記録しました。"}, "receive": {EN: "The receipt is recorded.", JA: "受領を記録しました。"},
+		"callout": {EN: "It is recorded.", JA: "召集の扱いを記録しました。"}, "reach": {EN: "The contact is recorded.", JA: "連絡結果を記録しました。"}, "follow-up": {EN: "The order's state is recorded.", JA: "指示の状況を記録しました。"}, "receive": {EN: "The receipt is recorded.", JA: "受領を記録しました。"},
 		"release": {EN: "The lock is released.", JA: "ロックを解除しました。"},
 		"dismiss": {EN: "The proposal is closed.", JA: "提案を却下しました。"},
 		"draft":   {EN: "The draft is with whoever decides.", JA: "案を決定者に提出しました。"}, "consult": {EN: "The consultation is recorded.", JA: "協議を記録しました。"},

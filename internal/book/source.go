@@ -163,7 +163,7 @@ func (s Source) ranks(roles []string) []string {
 func (s Source) criteria(l i18n.Lang) []string {
 	m := s.Estate.Muster
 	if m == nil || !m.Automatic.Set() && !m.Propose.Set() {
-		return []string{l.T("When you are called.", "招集の連絡を受けたとき")}
+		return []string{l.T("When you are called.", "召集の連絡を受けたとき")}
 	}
 	var out []string
 	if m.Automatic.Set() {

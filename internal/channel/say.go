@@ -109,7 +109,7 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 		_ = e.Decode(&c)
 		deputy := ""
 		if c.Deputy != "" {
-			deputy = l.T("You are called as the deputy of %s, who has not answered.", "%sさんから回答がないため、代行者として招集します。", p.name(c.Deputy, l))
+			deputy = l.T("You are called as the deputy of %s, who has not answered.", "%sさんから回答がないため、代行者として召集します。", p.name(c.Deputy, l))
 		}
 		return l.T("Safety check: %s", "安否確認：%s", title),
 			lines(p.callWords(l, title), deputy)

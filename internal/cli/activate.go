@@ -25,7 +25,7 @@ func (c *command) activate() *cobra.Command {
 		Long: c.t(`Start the REAL response: people are called, and systems are moved once it is decided and
 somebody besides you has approved it. Shows what will happen and asks to type the scenario's
 name; where nobody can type, --confirm NAME takes its place.`,
-			`本番の対応を発動します。要員を招集し、決定と (あなた以外の) 承認を経てシステムを切り替えます。
+			`本番の対応を発動します。要員を召集し、決定と (あなた以外の) 承認を経てシステムを切り替えます。
 実施内容を表示し、確認のためシナリオ名の入力を求めます。入力できない環境では --confirm 名前 で確認します。`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -121,7 +121,7 @@ func (c *command) activation(a api.Activation) []string {
 		}
 		roles = append(roles, text)
 	}
-	add("Called at once: %d people: %s", "直ちに招集する要員: %d 名（%s）", a.Called, strings.Join(roles, ", "))
+	add("Called at once: %d people: %s", "直ちに召集する要員: %d 名（%s）", a.Called, strings.Join(roles, ", "))
 	if place := a.Place.In(lang); place != "" {
 		add("Muster place: %s", "参集場所: %s", place)
 	}

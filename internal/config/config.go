@@ -210,7 +210,7 @@ func Keys() []Key {
 		{"slack.app_token", "", "app-level token for socket mode, as secret://env/NAME or secret://file/PATH", "Socket Mode用のアプリレベルトークン。secret://env/NAME か secret://file/PATH で書く"},
 		{"slack.signing_secret", "", "signing secret for http mode, as secret://env/NAME or secret://file/PATH", "HTTP方式の署名シークレット。secret://env/NAME か secret://file/PATH で書く"},
 		{"slack.channel", "", "ID of the Slack channel in which runs are shown, as in C024BE91L; empty shows none", "実施状況を表示するSlackチャンネルのID (例 C024BE91L)。空なら表示しない"},
-		{"slack.per_run_channel", "false", "make a Slack channel for each run and invite those who are called", "実施ごとにSlackチャンネルを作成し、招集した人を招待する"},
+		{"slack.per_run_channel", "false", "make a Slack channel for each run and invite those who are called", "実施ごとにSlackチャンネルを作成し、召集した人を招待する"},
 		{"slack.approve_real", "false", "let decisions and approvals of a real response be given in Slack alone; else Slack leads to the board", "本番対応の決定と承認をSlackだけで行えるようにする。falseならボードに誘導する"},
 		{"slack.api", "", "URL of Slack's API; empty is https://slack.com/api/", "SlackのAPIのURL。空なら https://slack.com/api/"},
 		{"webhook.url", "", "URL that gets everything muster says, as JSON; empty is none", "musterの通知をJSONで送るURL。空なら送らない"},

@@ -276,11 +276,11 @@ func proposal(pl plan.Plan, kind run.Kind, l i18n.Lang) *slackgo.ModalViewReques
 	warn := l.T("A drill of depth %s. People are told that it is one.", "深さ：%s。通知には訓練であることが表示されます。", l.Depth(pl.Scenario.Depth))
 	if kind == run.Response {
 		title, action, submit = l.T("THE REAL THING", "【本番】発動"), "activate", l.T("Activate", "発動する")
-		warn = l.T("This is REAL, not a drill. People are called at once; systems move after a decision and another person's approval.", "これは訓練ではなく本番です。要員を直ちに招集します。システムの切り替えは、決定と別の人の承認を経て行います。")
+		warn = l.T("This is REAL, not a drill. People are called at once; systems move after a decision and another person's approval.", "これは訓練ではなく本番です。要員を直ちに召集します。システムの切り替えは、決定と別の人の承認を経て行います。")
 	}
 	text := strings.Join([]string{pl.Scenario.Title.In(string(l)), warn,
 		l.T("Systems: %s", "対象システム：%s", strings.Join(systems, l.T(", ", "、"))),
-		l.T("People called: %d; steps in runbooks: %d; plan %s", "招集 %d 名、手順 %d ステップ、計画 %s", len(pl.Estate.People), steps, pl.Hash[:8])}, "\n")
+		l.T("People called: %d; steps in runbooks: %d; plan %s", "召集 %d 名、手順 %d ステップ、計画 %s", len(pl.Estate.People), steps, pl.Hash[:8])}, "\n")
 	form := &slackgo.ModalViewRequest{Type: slackgo.VTModal, CallbackID: action, PrivateMetadata: v.text(), Title: plainText(title, 24), Submit: plainText(submit, 24), Close: plainText(l.T("Cancel", "キャンセル"), 24)}
 	blocks := paragraphs(text)
 	if kind == run.Response {
