@@ -94,7 +94,7 @@ func (s *Server) start(ctx context.Context, in StartRequest) (Started, error) {
 		return Started{}, err
 	}
 	if in.Kind == run.Drill && p.Scenario.Depth == run.Real {
-		return Started{}, bad(l.T("Scenario %s is written for depth real; a drill of it needs another depth.", "scenario %s の深さは本番（real）です。訓練には別の深さが必要です。", in.Scenario),
+		return Started{}, bad(l.T("Scenario %s is written for depth real; a drill of it needs another depth.", "シナリオ %s の深さは本番（real）です。訓練には別の深さが必要です。", in.Scenario),
 			l.T("Give --depth live, isolated, walkthrough or tabletop", "--depth live、isolated、walkthrough、tabletopのいずれかを指定してください"))
 	}
 	if run.NoPerson(in.By) {

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,10 +159,22 @@ func (c *command) stamp(t time.Time) string {
 	return i18n.Moment(t, c.in)
 }
 
+// columnsJA are the columns of lists that are for spreadsheets too, which keep the English names.
+var columnsJA = map[string]string{
+	"id": "ID", "person": "要員", "name": "名前", "created": "発行", "expires": "期限", "used": "最終使用", "revoked": "失効", "by": "操作者",
+	"at": "日時", "reason": "理由", "position": "番号", "via": "経路", "act": "操作", "object": "対象", "outcome": "結果", "from": "接続元",
+}
+
 // list prints rows as a table, or with --output csv for a spreadsheet.
 func (c *command) list(head []string, rows [][]string) error {
 	if c.output != "csv" {
-		table(c.Out, head, rows)
+		shown := slices.Clone(head)
+		for i, h := range shown {
+			if ja := columnsJA[h]; ja != "" && c.lang == i18n.JA {
+				shown[i] = ja
+			}
+		}
+		table(c.Out, shown, rows)
 		return nil
 	}
 	w := csv.NewWriter(c.Out)

@@ -50,7 +50,7 @@ func (c *command) proposalList() *cobra.Command {
 			for _, p := range list {
 				rows = append(rows, []string{p.ID, c.proposalState(p), c.lang.Kind(p.Kind), p.Scenario, i18n.Moment(p.RaisedAt, zone), p.Source, c.proposalText(p)})
 			}
-			table(c.Out, []string{"ID", c.t("STATE", "状態"), c.t("KIND", "種別"), "SCENARIO", c.t("RAISED", "発生"), c.t("SOURCE", "発信元"), c.t("WHAT", "内容")}, rows)
+			table(c.Out, []string{"ID", c.t("STATE", "状態"), c.t("KIND", "種別"), c.t("SCENARIO", "シナリオ"), c.t("RAISED", "発生"), c.t("SOURCE", "発信元"), c.t("WHAT", "内容")}, rows)
 			return nil
 		},
 	}

@@ -96,7 +96,7 @@ func (c *command) scheduleList() *cobra.Command {
 			for _, v := range list {
 				rows = append(rows, []string{v.Schedule, c.scheduleState(v), c.startAt(v.Next), v.Scenario, v.When.In(string(c.lang))})
 			}
-			table(c.Out, []string{c.t("SCHEDULE", "予定"), c.t("STATE", "状態"), c.t("NEXT", "次回"), "SCENARIO", c.t("WHEN", "時期")}, rows)
+			table(c.Out, []string{c.t("SCHEDULE", "予定"), c.t("STATE", "状態"), c.t("NEXT", "次回"), c.t("SCENARIO", "シナリオ"), c.t("WHEN", "時期")}, rows)
 			for _, v := range list {
 				if !v.Drawn.IsZero() {
 					c.say("%s: the drawn start is %s; nobody else is told", "%s：抽選された開始時刻は %s です。あなた以外には表示されません", v.Schedule, v.Drawn.In(c.in).Format("2006-01-02 15:04:05 MST"))

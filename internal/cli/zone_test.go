@@ -41,6 +41,9 @@ func TestTimesAreTheOrganisations(t *testing.T) {
 	if _, out, _ := muster(t, "people", "tokens"); strings.Count(out, " JST") != 2 {
 		t.Errorf("people tokens:\n%s", out)
 	}
+	if _, out, _ := muster(t, "people", "tokens", "--lang", "ja"); !strings.HasPrefix(out, "ID") || !strings.Contains(out, "最終使用") || strings.Contains(out, "revoked") {
+		t.Errorf("people tokens in Japanese:\n%s", out)
+	}
 	if _, out, _ := muster(t, "people", "tokens", "-o", "csv"); strings.Contains(out, "JST") || !regexp.MustCompile(`,\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,`).MatchString(out) {
 		t.Errorf("people tokens for a spreadsheet:\n%s", out)
 	}
