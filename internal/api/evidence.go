@@ -69,6 +69,22 @@ func (s *Server) evidenceRoutes(api huma.API) {
 			}
 			return &bundleOutput{ContentType: "text/plain; charset=utf-8", Body: b}, nil
 		})
+	huma.Register(api, route("evidence-log", http.MethodGet, "/evidence/log", "A file of the log itself, with its time stamps: whoever has an earlier bundle or file finds out with it whether anything was removed or rewritten since.", 403, 409, 503),
+		func(ctx context.Context, in *struct {
+			From uint64 `query:"from" doc:"Only entries from this one on; earlier bundles of fewer entries can't be held against it then."`
+		}) (*bundleOutput, error) {
+			if err := s.mayKeep(ctx, plan.MayAudit); err != nil {
+				return nil, err
+			}
+			b, err := s.Evidence.Log(ctx, in.From)
+			if err != nil {
+				return nil, s.evidenceProblem(ctx, "", err)
+			}
+			if err := s.noteExport(ctx, "evidence log"); err != nil {
+				return nil, err
+			}
+			return &bundleOutput{ContentType: "application/zip", Disposition: `attachment; filename="evidence-log.zip"`, Body: b}, nil
+		})
 	huma.Register(api, route("run-evidence", http.MethodGet, "/runs/{run}/evidence", "A run's bundle: one zip file that is verified offline with the public key.", 403, 404, 409, 503), s.getBundle)
 	act := func(id, path, summary string, p plan.Permission, do func(ctx context.Context, runID string, in EvidenceAct, via string) (any, error)) {
 		huma.Register(api, route(id, http.MethodPost, path, summary, 403, 404, 409, 422, 503), func(ctx context.Context, in *struct {
@@ -182,15 +198,23 @@ func (s *Server) getBundle(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.evidenceProblem(ctx, in.Run, err)
 	}
-	a, _ := identity.From(ctx)
 	object := in.Run
 	if in.Personal {
 		object += " with personal data"
 	}
-	if err := s.Store.Note(ctx, journal.Access{At: s.now(), Person: a.Person, Via: a.Via, Act: "export evidence", Object: object, Outcome: "ok"}); err != nil {
-		return nil, s.storeProblem(ctx, err)
+	if err := s.noteExport(ctx, object); err != nil {
+		return nil, err
 	}
 	return &bundleOutput{ContentType: "application/zip", Disposition: `attachment; filename="` + url.PathEscape(in.Run) + `.zip"`, Body: b}, nil
+}
+
+// noteExport enters in the access log who took evidence away.
+func (s *Server) noteExport(ctx context.Context, object string) error {
+	a, _ := identity.From(ctx)
+	if err := s.Store.Note(ctx, journal.Access{At: s.now(), Person: a.Person, Via: a.Via, Act: "export evidence", Object: object, Outcome: "ok"}); err != nil {
+		return s.storeProblem(ctx, err)
+	}
+	return nil
 }
 
 func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) error {
@@ -210,6 +234,8 @@ func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) e
 	case errors.Is(err, keep.ErrNotSealed):
 		return problem(http.StatusConflict, CodeRefused, l.T("Run %s is not sealed yet.", "%s はまだ封印されていません。", runID),
 			l.T("That comes when it has ended; `muster doctor` says what keeps it from being done", "実施が終了すると封印されます。封印されない原因は `muster doctor` で確認できます"))
+	case errors.Is(err, keep.ErrShorter):
+		return problem(http.StatusConflict, CodeRefused, l.T("The log is shorter than that: %s.", "台帳の件数を超えています: %s。", err.Error()), "")
 	case errors.Is(err, keep.ErrElsewhere):
 		return problem(http.StatusConflict, CodeRefused, l.T("Another server keeps the evidence: %s.", "証拠は別のサーバーが保管しています: %s。", err.Error()),
 			l.T("Ask that one. When it is lost: `muster evidence adopt --reason ...` on this one", "そのサーバーに接続してください。失われた場合は、このサーバーで `muster evidence adopt --reason ...` を実行してください"))
@@ -316,6 +342,15 @@ func (c *Client) EvidenceList(ctx context.Context, runID string) (Evidence, erro
 // Checkpoint is the log's newest signed checkpoint.
 func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 	return get[[]byte](ctx, c, "/evidence/checkpoint", nil)
+}
+
+// EvidenceLog is a file of the log itself, from an entry on.
+func (c *Client) EvidenceLog(ctx context.Context, from uint64) ([]byte, error) {
+	q := url.Values{}
+	if from > 0 {
+		q.Set("from", strconv.FormatUint(from, 10))
+	}
+	return get[[]byte](ctx, c, "/evidence/log", q)
 }
 
 // Bundle is a run's bundle.

@@ -99,8 +99,10 @@ type Health struct {
 	// Channels are the ways to people: runs wait for none of them, so OK does not depend on them.
 	Channels map[string]string `json:"channels,omitempty" doc:"Each way to people: ok, or why its messages wait."`
 	// Evidence is what becomes of runs after their end: no run waits for it.
-	Evidence string            `json:"evidence,omitempty" doc:"ok, or why runs that ended are not sealed."`
-	Places   map[string]string `json:"places,omitempty" doc:"Each other place that evidence is copied to: ok, or why it does not get there."`
+	Evidence string `json:"evidence,omitempty" doc:"ok, or why runs that ended are not sealed."`
+	// Timestamps says whether the outside authority answers, where one is set up.
+	Timestamps string            `json:"timestamps,omitempty" doc:"ok, or why the evidence log gets no time stamp."`
+	Places     map[string]string `json:"places,omitempty" doc:"Each other place that evidence is copied to: ok, or why it does not get there."`
 }
 
 // Action describes an action as `muster actions` shows it.

@@ -165,6 +165,7 @@ func (s *Server) health(ctx context.Context) Health {
 	}
 	if s.Evidence != nil {
 		h.Evidence, h.Places = s.sealing()
+		h.Timestamps = s.stamping(ctx)
 	}
 	return h
 }
@@ -191,6 +192,18 @@ func (s *Server) sealing() (string, map[string]string) {
 		return "altered or damaged: " + strings.Join(wrong, ", "), places
 	}
 	return cmp.Or(st.Trouble, "ok"), places
+}
+
+// stamping says whether what is sealed gets its time stamps; "" where nobody is asked for any.
+func (s *Server) stamping(ctx context.Context) string {
+	st := s.Evidence.Status()
+	switch {
+	case st.Stamps == nil || st.Elsewhere != "":
+		return ""
+	case st.Stamps.Trouble != nil:
+		return st.Stamps.Trouble.In(string(lang(ctx)))
+	}
+	return "ok"
 }
 
 // engineAnswers tells an engine that is away from one that is slow: asked before every

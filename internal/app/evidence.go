@@ -2,11 +2,15 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
@@ -19,14 +23,47 @@ func keeper(ctx context.Context, o Options, store journal.Store) (*keep.Keeper, 
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: spoken{o.Lang, err}}
 	}
+	stamps, err := timestamps(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	e := o.Config.Evidence
 	return keep.New(keep.Options{
 		Dir: o.Config.EvidenceDir(), Attachments: filepath.Join(o.Config.Data, "evidence"), Store: store, Version: o.Version, Log: o.Log.With("component", "evidence"),
-		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places,
+		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places, Stamps: stamps,
 		Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {
 			return api.Personal(ctx, store, runID, events)
 		},
 	}), nil
+}
+
+// timestamps is who stamps what was sealed; nil is nobody.
+func timestamps(ctx context.Context, o Options) (*keep.Authority, error) {
+	e := o.Config.Evidence
+	if len(e.Timestamps) == 0 {
+		return nil, nil
+	}
+	mistake := func(setting string, err error) error {
+		return &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", setting), Err: err}
+	}
+	pem, err := os.ReadFile(e.TimestampsCAFile)
+	if err != nil {
+		return nil, mistake("evidence.timestamps_ca_file", err)
+	}
+	with := keep.AuthorityOptions{URLs: e.Timestamps, User: e.TimestampsUser, Policy: e.TimestampsPolicy, Every: e.TimestampsEvery}
+	if with.Certificates, err = evidence.Certificates(pem); err != nil {
+		return nil, mistake("evidence.timestamps_ca_file", fmt.Errorf("%s: %w", e.TimestampsCAFile, err))
+	}
+	if e.TimestampsPassword != "" {
+		if with.Password, err = o.secrets().Resolve(ctx, e.TimestampsPassword); err != nil {
+			return nil, mistake("evidence.timestamps_password", err)
+		}
+	}
+	out, err := keep.NewAuthority(with)
+	if err != nil {
+		return nil, mistake("evidence.timestamps_policy", err)
+	}
+	return out, nil
 }
 
 // evidencePlaces are the other places that the settings name.
@@ -56,4 +93,12 @@ func evidencePlaces(ctx context.Context, o Options) ([]keep.Place, error) {
 		out = append(out, place)
 	}
 	return out, nil
+}
+
+// when is a time that may not be there as one that is zero then.
+func when(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/tsatest"
 )
 
 // bundleOf waits until a run is sealed and takes its bundle.
@@ -89,21 +90,9 @@ func TestARunOfUpIsSealedAndVerifies(t *testing.T) {
 	if r := evidence.Verify(there, evidence.Options{Keys: []string{public}, Version: "test"}); !r.Sound {
 		t.Errorf("the copy: %+v", r.Findings)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.at+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	figures, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	figures := metricsOf(t, m)
 	for _, want := range []string{`muster_evidence_runs{state="sealed"} 1`, `muster_evidence_runs{state="damaged"} 0`, `muster_evidence_copies_waiting{place="1"} 0`} {
-		if !strings.Contains(string(figures), want) {
+		if !strings.Contains(figures, want) {
 			t.Errorf("the metrics do not say %s", want)
 		}
 	}
@@ -130,4 +119,75 @@ func arrives(t *testing.T, what string, is func() (bool, error)) {
 			t.Fatal(t.Context().Err())
 		}
 	}
+}
+
+// `muster up` has what it seals stamped by a real authority; one that is away is told of in health, in
+// doctor's words and as a metric, and holds up no run.
+func TestWhatUpSealsIsStamped(t *testing.T) {
+	a := tsatest.Start(t, tsatest.Options{User: "muster", Password: "s3cret-of-the-tsa"})
+	a.Lies(tsatest.Away)
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "scenario.yaml": tabletop}))
+	ca := filepath.Join(t.TempDir(), "tsa.pem")
+	if err := os.WriteFile(ca, a.CA, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MUSTER_TEST_TSA", "s3cret-of-the-tsa")
+	o.Config.Evidence.Timestamps, o.Config.Evidence.TimestampsCAFile, o.Config.Evidence.TimestampsEvery = []string{a.URL}, ca, time.Minute
+	o.Config.Evidence.TimestampsUser, o.Config.Evidence.TimestampsPassword = "muster", "secret://env/MUSTER_TEST_TSA"
+	m := begin(t, o)
+	defer func() { _ = m.stop() }()
+	s, err := m.Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Drill, By: "sato"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	untilEnded(t, m, s.Run)
+	if r := evidence.Verify(bundleOf(t, m, s.Run), evidence.Options{Version: "test"}); !r.Sound || len(r.Stamps) != 0 {
+		t.Fatalf("while the authority is away: %+v", r.Findings)
+	}
+	arrives(t, "the trouble of the authority", func() (bool, error) {
+		h, err := m.Health(t.Context())
+		return strings.Contains(h.Timestamps, "HTTP 503") && h.Evidence == "ok", err
+	})
+	a.Lies(tsatest.Honest)
+	var b []byte
+	arrives(t, "a time stamp", func() (bool, error) {
+		var err error
+		b, err = m.Bundle(t.Context(), s.Run, keep.BundleOptions{})
+		return len(evidence.Verify(b, evidence.Options{Version: "test"}).Stamps) > 0, err
+	})
+	r := evidence.Verify(b, evidence.Options{Version: "test", Authorities: a.Certificates()})
+	if !r.Sound || !r.Stamps[0].Trusted || len(r.Unstamped) > 0 {
+		t.Errorf("%+v %v", r.Stamps, r.Findings)
+	}
+	log, err := m.EvidenceLog(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := evidence.Verify(b, evidence.Options{Version: "test", Later: log, Authorities: a.Certificates()}); !r.Sound || r.Continued == nil {
+		t.Errorf("against the log: %+v", r.Findings)
+	}
+	if h, err := m.Health(t.Context()); err != nil || h.Timestamps != "ok" {
+		t.Errorf("health: %+v, %v", h, err)
+	}
+	if got := metricsOf(t, m); !strings.Contains(got, "muster_evidence_stamped_timestamp_seconds 1.") || !strings.Contains(got, "muster_evidence_stamp_overdue_seconds 0") {
+		t.Error("the metrics do not say that the log has a stamp")
+	}
+}
+
+func metricsOf(t *testing.T, m running) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.at+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -36,6 +36,11 @@ func (e *examination) evidence(serves *api.Health) {
 	if serves == nil {
 		return
 	}
+	if title := e.t("time stamps of evidence", "証拠のタイムスタンプ"); serves.Timestamps == "ok" {
+		e.add("evidence_timestamps", title, Good, e.t("the authority answers", "時刻認証局から取得できています"), "")
+	} else if serves.Timestamps != "" {
+		e.add("evidence_timestamps", title, Bad, serves.Timestamps, e.t("Runs are sealed all the same. It is asked again by itself, at least every 15 minutes, and the stamp shows how late it came; `muster evidence list` says since when it waits", "封印は通常どおり行われます。15分以内の間隔で自動的に再試行し、遅れはタイムスタンプに表示されます。待機の開始時刻は `muster evidence list` で確認できます"))
+	}
 	for _, place := range slices.Sorted(maps.Keys(serves.Places)) {
 		title := e.t("copies of evidence at %s", "証拠の複製 (%s)", place)
 		if trouble := serves.Places[place]; trouble != "ok" {

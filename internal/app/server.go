@@ -97,9 +97,12 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	s.api.Evidence = s.evidence
 	m.Evidence(func() metrics.Evidence {
 		st := s.evidence.Status()
-		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.NotAsSealed())}
+		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.NotAsSealed()), Checked: when(st.CheckedAt)}
 		if st.OldestEnded != nil {
 			out.OldestWaiting = *st.OldestEnded
+		}
+		if t := st.Stamps; t != nil {
+			out.Stamped, out.StampDue = when(t.At), when(t.Due)
 		}
 		for _, p := range st.Places {
 			out.Copies = append(out.Copies, p.Waiting)

@@ -1,10 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 
@@ -22,7 +21,7 @@ func (c *command) evidence() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.evidenceList(), c.evidenceExport(), c.evidenceKey(), c.evidenceCheckpoint(), c.evidenceHold(), c.evidenceRelease(), c.evidenceErase(), c.evidenceRotate(), c.evidenceAdopt())
+	cmd.AddCommand(c.evidenceList(), c.evidenceExport(), c.evidenceLog(), c.evidenceKey(), c.evidenceCheckpoint(), c.evidenceHold(), c.evidenceRelease(), c.evidenceErase(), c.evidenceRotate(), c.evidenceAdopt())
 	return cmd
 }
 
@@ -81,7 +80,12 @@ func (c *command) entry(e evidence.Entry) string {
 	case evidence.EntryRemoved:
 		return c.t("record removed, class %s", "記録を削除、クラス%s", e.Class) + why
 	case evidence.EntryCopied:
+		if e.Run == "" {
+			return c.t("the time stamp of the first %d entries arrived at %s, %d bytes, %.12s", "先頭 %d 件のタイムスタンプが %s に到着、%d バイト、%.12s", e.Size, e.Place, e.Bytes, e.SHA256)
+		}
 		return c.t("part %d arrived at %s, %d bytes, %.12s", "第 %d 部が %s に到着、%d バイト、%.12s", e.Part, e.Place, e.Bytes, e.SHA256)
+	case evidence.EntryStamped:
+		return c.t("the first %d entries have a time stamp of %s", "先頭 %d 件にタイムスタンプを取得（%s）", e.Size, e.Place)
 	case evidence.EntryKey:
 		return c.t("key changed to %s", "鍵を %s に変更", evidence.Fingerprint(e.Key)) + why
 	}
@@ -104,6 +108,7 @@ func (c *command) standing(e api.Evidence) {
 	if e.Trouble != "" {
 		c.say("muster: nothing can be sealed now: %s", "muster: 現在封印できません: %s", e.Trouble)
 	}
+	c.stamps(e.Stamps)
 	for _, p := range e.Places {
 		switch {
 		case p.Trouble != "":
@@ -128,12 +133,12 @@ Personal data (photos, private parts of answers) stays out unless --personal is 
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o := keep.BundleOptions{Personal: personal}
 			if since != "" {
-				b, err := readBounded(since, 1<<20)
+				b, err := readBounded(since, evidence.MostPacked)
 				if err == nil {
 					o.Since, err = checkpointSize(b)
 				}
 				if err != nil {
-					return mistake(fmt.Errorf("%s: %w", since, err), c.t("Give the file of an older checkpoint, or its number of entries", "以前のチェックポイントのファイルを指定してください"))
+					return mistake(fmt.Errorf("%s: %w", since, err), c.t("Give the file of an older checkpoint, or an older bundle", "以前のチェックポイントのファイルか、以前のバンドルを指定してください"))
 				}
 			}
 			client, err := c.client()
@@ -148,39 +153,25 @@ Personal data (photos, private parts of answers) stays out unless --personal is 
 			if out == "" {
 				out = args[0] + ".zip"
 			}
-			if out == "-" {
-				if onTerminal(c.Out) {
-					return mistake(fmt.Errorf("%s", c.t("a zip is nothing for a terminal", "zipは端末に表示できません")), c.t("Name a file with -o, or leave -o out", "-o でファイルを指定するか、-o を省略してください"))
-				}
-				_, err := c.Out.Write(b)
-				return err
-			}
-			// Never over another file: it may be the older evidence.
-			f, err := os.OpenFile(out, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
-			if errors.Is(err, fs.ErrExist) {
-				return mistake(fmt.Errorf("%s", c.t("%s is there already and was left as it is", "%s は既に存在するため、書き換えていません", out)), c.t("Name another file with -o", "-o で別のファイルを指定してください"))
-			}
-			if err != nil {
-				return err
-			}
-			_, err = f.Write(b)
-			if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-				_ = os.Remove(out)
-				return err
-			}
-			fmt.Fprintln(c.Out, out)
-			return nil
+			return c.putZip(out, b)
 		},
 	}
 	// It shadows --output, which a file has no use for.
 	cmd.Flags().StringVarP(&out, "output", "o", "", c.t("file to write; RUN.zip when left out, - for stdout", "出力先のファイル。省略時は RUN.zip、- なら標準出力"))
-	cmd.Flags().StringVar(&since, "since", "", c.t("file with an older checkpoint: a proof that the log continues it goes along", "以前のチェックポイントのファイル。台帳がその続きである証明を含める"))
+	cmd.Flags().StringVar(&since, "since", "", c.t("older checkpoint, or older bundle: a proof that the log continues it goes along", "以前のチェックポイントまたはバンドル。台帳がその続きである証明を含める"))
 	cmd.Flags().BoolVar(&personal, "personal", false, c.t("put personal data in, what there still is of it", "消去されていない個人情報を含める"))
 	return cmd
 }
 
 // checkpointSize reads the size of a checkpoint; its signature is looked at by who verifies.
 func checkpointSize(b []byte) (uint64, error) {
+	if bytes.HasPrefix(b, []byte("PK")) {
+		files, _, err := evidence.Read(b)
+		if err != nil {
+			return 0, err
+		}
+		b = files[evidence.FileCheckpoint]
+	}
 	lines := strings.SplitN(string(b), "\n", 3)
 	if len(lines) < 3 {
 		return 0, errors.New("this is no checkpoint")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,7 @@ import (
 
 // verify needs no server, no settings and no network: only the bundle and the public key.
 func (c *command) verify() *cobra.Command {
-	var key, since string
+	var key, since, later, tsa string
 	cmd := &cobra.Command{
 		Use:   "verify BUNDLE",
 		Short: c.t("Make sure of a run's evidence, offline: signatures, events and every figure", "証拠バンドルをオフラインで検証する: 署名・イベント・全数値"),
@@ -23,17 +24,27 @@ func (c *command) verify() *cobra.Command {
 is in that log, that every file and event is as it was sealed; and computes every RTO, RPO and RLO again from
 plan and events. What differs is named. Nothing but the bundle and the public key is needed.
 
+With --later and a bundle or file of the log ("muster evidence log") from another time, it proves that nothing of the
+log was removed or rewritten in between. With --tsa-ca it makes sure of the time stamps: that what was sealed was
+there at that time, by the clock of an authority that is not whoever sealed it.
+
 It shows the parts that are in it. Whether more of the run was sealed later, "muster evidence list RUN" says at the server.
 
-Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --key nothing shows whose it is.
+Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --key nothing shows whose it is, or
+--tsa-ca was given and no time stamp of that authority covers a part.
 6: all fits, but no report could be made of the run when it was sealed, so that no figure was computed again.`,
 			`「muster evidence export」で書き出したバンドルを検証します。台帳のチェックポイントの署名、実施が台帳に含まれること、
 全ファイル・全イベントが封印時のままであることを確認し、RTO・RPO・RLOを計画とイベントから再計算します。
 相違があればその箇所を示します。必要なものはバンドルと公開鍵だけです。
 
+--later に別の時点のバンドルや台帳のファイル（「muster evidence log」）を指定すると、その間に台帳から何も削除・改変
+されていないことを証明します。--tsa-ca を指定すると、封印した記録がその時刻に存在したことを、封印した者とは別の
+時刻認証局のタイムスタンプで確認します。
+
 示されるのはバンドルに含まれる部だけです。後から封印された部の有無は、サーバー側の「muster evidence list RUN」で確認できます。
 
-終了コード 0: すべて封印時のとおり。3: 相違あり。4: 相違はないが、--key がないため誰のものか証明できない。
+終了コード 0: すべて封印時のとおり。3: 相違あり。4: 相違はないが、--key がないため誰のものか証明できない、
+または --tsa-ca を指定したが、その時刻認証局のタイムスタンプの対象でない部がある。
 6: 相違はないが、封印時に報告書を作成できなかったため、数値を再計算していない。`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -41,7 +52,7 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 			if err != nil {
 				return mistake(fmt.Errorf("%s", c.t("the bundle can't be read: %v", "バンドルを読み取れません: %v", c.said(err))), "")
 			}
-			o := evidence.Options{Version: Version()}
+			o := evidence.Options{Version: Version(), Now: time.Now()}
 			if key != "" {
 				text, err := readBounded(key, 1<<20)
 				if err == nil {
@@ -54,6 +65,20 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 			if since != "" {
 				if o.Since, err = readBounded(since, 1<<20); err != nil {
 					return mistake(fmt.Errorf("%s: %w", since, err), "")
+				}
+			}
+			if later != "" {
+				if o.Later, err = readBounded(later, evidence.MostPacked); err != nil {
+					return mistake(fmt.Errorf("%s: %w", later, err), "")
+				}
+			}
+			if tsa != "" {
+				pem, err := readBounded(tsa, 1<<20)
+				if err == nil {
+					o.Authorities, err = evidence.Certificates(pem)
+				}
+				if err != nil {
+					return mistake(fmt.Errorf("%s: %w", tsa, err), c.t("Give the certificate of the time-stamping authority, PEM", "時刻認証局の証明書 (PEM) を指定してください"))
 				}
 			}
 			r := evidence.Verify(b, o)
@@ -69,7 +94,7 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 				c.code = exitMissed
 			case !r.Sound:
 				c.code = exitNotComputed
-			case !r.KeyGiven:
+			case !r.KeyGiven, len(o.Authorities) > 0 && (len(r.Unstamped) > 0 || len(r.Stamps) == 0):
 				c.code = exitNotProven
 			}
 			return nil
@@ -77,6 +102,8 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 	}
 	cmd.Flags().StringVar(&key, "key", "", c.t("file with the log's public key, given to you on another way than the bundle", "台帳の公開鍵のファイル (バンドルとは別経路で受け取ったもの)"))
 	cmd.Flags().StringVar(&since, "since", "", c.t("file with an older checkpoint of the log: make sure that the log continues it", "以前のチェックポイントのファイル。台帳がその続きであることも確認する"))
+	cmd.Flags().StringVar(&later, "later", "", c.t("later bundle, or file of the log: make sure that nothing was removed or rewritten in between", "後の時点のバンドルまたは台帳のファイル。その間に削除・改変がないことも確認する"))
+	cmd.Flags().StringVar(&tsa, "tsa-ca", "", c.t("file with the certificate of the time-stamping authority, PEM: make sure of the time stamps", "時刻認証局の証明書のファイル (PEM)。タイムスタンプも確認する"))
 	return cmd
 }
 
@@ -99,6 +126,12 @@ func (c *command) verified(r evidence.Result) {
 	for _, f := range r.Findings {
 		fmt.Fprintf(c.Out, "%s  %s\n", c.t("WRONG", "不一致"), f.In(c.lang))
 	}
+	if r.Whole {
+		table(c.Out, nil, append([][]string{
+			{c.t("log", "台帳"), c.t("%s, %d entries, %d of them here", "%s、%d 件（うちこのファイルに %d 件）", r.Log, r.LogSize, r.Entries)},
+			{c.t("key", "公開鍵"), r.Fingerprint},
+		}, c.proven(r)...))
+	}
 	if r.Run != "" {
 		title := ""
 		if r.Title != nil {
@@ -117,10 +150,7 @@ func (c *command) verified(r evidence.Result) {
 		for _, s := range r.Systems {
 			rows = append(rows, []string{"  " + s.ID, fmt.Sprintf("RTO %s, RPO %s, RLO %s", c.lang.Verdict(run.Verdict(s.RTO)), c.lang.Verdict(run.Verdict(s.RPO)), c.lang.Verdict(run.Verdict(s.RLO)))})
 		}
-		if r.Since != nil {
-			rows = append(rows, []string{c.t("continues", "連続性"), c.t("the log of %d entries that you had", "以前の台帳（%d 件）の続きであることを確認", *r.Since)})
-		}
-		table(c.Out, nil, rows)
+		table(c.Out, nil, append(rows, c.proven(r)...))
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(c.Out, "%s  %s\n", c.t("note", "注記"), n.In(c.lang))
@@ -132,6 +162,8 @@ func (c *command) verified(r evidence.Result) {
 		c.say("muster: REJECTED: %d thing(s) are not as they were sealed", "muster: 不合格: 封印時と異なる点が %d 件あります", len(r.Findings))
 	case !r.KeyGiven:
 		c.say("muster: all fits together, but nothing shows whose it is: compare the fingerprint, or give the public key with --key", "muster: 相違はありませんが、誰のものか証明できません。フィンガープリントを照合するか、--key で公開鍵を指定してください")
+	case r.Whole:
+		c.say("muster: all entries of this file are what the log's checkpoint signs", "muster: このファイルの全エントリーが、台帳の署名されたチェックポイントと一致しています")
 	case r.Computed == evidence.ComputedNone:
 		c.say("muster: log, files and events are as they were sealed; this record has no plan and no figures", "muster: 台帳・ファイル・イベントは封印時のとおりです。この記録には計画も数値もありません")
 	case r.Page == evidence.PageNotCompared:
@@ -139,6 +171,43 @@ func (c *command) verified(r evidence.Result) {
 	default:
 		c.say("muster: %d part(s) are as they were sealed; every figure follows from plan and events", "muster: 封印時のとおりです（%d 部）。すべての数値が計画とイベントから導かれることを確認しました", r.Parts)
 	}
+}
+
+// proven says what the log shows over time: against other states of it, and by outside clocks.
+func (c *command) proven(r evidence.Result) [][]string {
+	var rows [][]string
+	if r.Since != nil {
+		rows = append(rows, []string{c.t("continues", "連続性"), c.t("the log of %d entries that you had", "以前の台帳（%d 件）の続きであることを確認", *r.Since)})
+	}
+	if r.Continued != nil {
+		rows = append(rows, []string{c.t("continued", "後の台帳"), c.t("by the later log of %d entries: of these %d, none was removed or rewritten", "後の台帳（%d 件）と一致。この %d 件に削除・改変はない", r.Continued.Size, r.LogSize)})
+	}
+	for _, s := range r.Stamps {
+		within := c.t("accuracy not stated", "精度の記載なし")
+		if s.AccuracyS != nil {
+			within = fmt.Sprintf("± %g s", *s.AccuracyS)
+		}
+		who := s.Authority
+		if !s.Trusted {
+			who = c.t("%s (not made sure of)", "%s（未確認）", s.Authority)
+		}
+		what := c.t("%s (%s) by %s: the first %d entries were there; policy %s, serial %s", "%s（%s）%s: 先頭 %d 件がこの時刻に存在。ポリシー %s、シリアル番号 %s", s.At.Format("2006-01-02 15:04:05 MST"), within, who, s.Size, s.Policy, s.Serial)
+		if len(s.Parts) > 0 {
+			parts := strings.Trim(fmt.Sprint(s.Parts), "[]")
+			what += c.t("; part %s, %s after it was sealed", "。第 %s 部、封印から %s 後", parts, span(s.GapS))
+		}
+		rows = append(rows, []string{c.t("time stamp", "タイムスタンプ"), what})
+	}
+	return rows
+}
+
+// span is seconds as people read them; a stamp's gap is of minutes to days.
+func span(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	if d < time.Minute {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
 }
 
 // computed says what of a bundle was computed again.

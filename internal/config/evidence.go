@@ -18,6 +18,13 @@ type Evidence struct {
 	SecretKey string        `mapstructure:"s3_secret_key"`
 	CAFile    string        `mapstructure:"s3_ca_file"`
 	Lock      time.Duration `mapstructure:"s3_lock"`
+
+	Timestamps         []string      `mapstructure:"timestamps"` // addresses of authorities
+	TimestampsEvery    time.Duration `mapstructure:"timestamps_every"`
+	TimestampsCAFile   string        `mapstructure:"timestamps_ca_file"`
+	TimestampsUser     string        `mapstructure:"timestamps_user"`
+	TimestampsPassword string        `mapstructure:"timestamps_password"`
+	TimestampsPolicy   string        `mapstructure:"timestamps_policy"`
 }
 
 // NextAudit is when the next regular internal audit is over: the end of its day. Zero is none.
@@ -48,6 +55,7 @@ func (c *Config) checkEvidence(say wrong) {
 	if e.Lock < 0 {
 		say("evidence.s3_lock", "%s is before the copy; write a span such as 8760h, or 0s", "%s は複製より前になります。8760h のような期間か、0s を書いてください", e.Lock)
 	}
+	c.checkTimestamps(say)
 	buckets := false
 	for _, place := range e.CopyTo {
 		u, err := url.Parse(place)

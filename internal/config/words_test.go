@@ -27,7 +27,7 @@ mail: {user: someone, port: 99999999}
 slack: {channel: ops}
 webhook: {url: "http://192.0.2.1/x", contacts: true, allow: x}
 identity: {idle: 1s, longest: 9999h, log_kept: 1h, oidc: {client_id: x, client_secret: hunter2}}
-evidence: {keep_a: 1h, audit: soon, copy_to: "s3://x"}
+evidence: {keep_a: 1h, audit: soon, copy_to: "s3://x", timestamps: "tsa, http://muster:hunter2@192.0.2.1/, http://192.0.2.1/", timestamps_every: 1s, timestamps_password: hunter2, timestamps_policy: mine}
 gateway: {names: x}
 temporal: {address: nowhere, tls: {cert_file: a}}
 alarms:

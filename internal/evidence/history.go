@@ -108,4 +108,5 @@ func (v *verification) whole() {
 		return
 	}
 	v.history, v.Entries = h, len(h.entries)
+	v.since(v.cp, nil)
 }

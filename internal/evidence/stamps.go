@@ -113,6 +113,11 @@ func (v *verification) covered(parts []*Manifest, entries map[uint64]Entry) {
 	if len(v.Stamps) > 0 && len(v.opts.Authorities) == 0 {
 		v.note("Nothing shows whose the time stamps are: give the authority's certificate with --tsa-ca.", "タイムスタンプが誰のものか証明できません。--tsa-ca で時刻認証局の証明書を指定してください。")
 	}
+	// Where one was rejected, that has been said.
+	forged := slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Code == CodeStamp })
+	if len(parts) == 0 && len(v.Stamps) == 0 && !forged {
+		v.note("There is no time stamp in this file.", "このファイルにはタイムスタンプがありません。")
+	}
 	for _, m := range parts {
 		at, sealed := v.sealAt(m, entries)
 		var by *Stamped
@@ -123,6 +128,9 @@ func (v *verification) covered(parts []*Manifest, entries map[uint64]Entry) {
 		}
 		if by == nil {
 			v.Unstamped = append(v.Unstamped, m.Part)
+			if forged {
+				continue
+			}
 			v.note("No time stamp covers part %d: it was sealed after the newest, or the bundle was made before it came. Export it again.", "第 %d 部を対象とするタイムスタンプがありません。最新のタイムスタンプより後に封印されたか、取得前に書き出されたバンドルです。改めて書き出してください。", m.Part)
 			continue
 		}

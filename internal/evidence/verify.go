@@ -180,7 +180,9 @@ func (v *verification) log() map[uint64]Entry {
 		entries[p.Index] = e
 	}
 	v.Entries, v.cp, v.proofs = len(entries), cp, proofs
-	v.since(cp, proofs.Since)
+	if _, log := v.files[FileLog]; !log {
+		v.since(cp, proofs.Since)
+	}
 	return entries
 }
 
@@ -204,6 +206,12 @@ func (v *verification) since(cp Checkpoint, s *Since) {
 	case old.Size > cp.Size:
 		v.found(Finding{Code: CodeSince}, "The log had %d entries at the older checkpoint and has %d at the bundle's: entries were taken out, or the bundle is the older one.", "以前のチェックポイントで %d 件あった台帳が %d 件しかありません。エントリーが失われたか、バンドルの方が古いものです。", old.Size, cp.Size)
 	case old.Size == cp.Size && bytes.Equal(old.Root, cp.Root):
+		v.Since = &old.Size
+	case v.history != nil && old.Size >= v.history.begin():
+		if roots, err := v.history.roots(old.Size); err != nil || !bytes.Equal(roots[old.Size], old.Root) {
+			v.found(Finding{Code: CodeSince, File: FileLog}, "The log does not continue that of the older checkpoint (%d entries): what was sealed before was altered.", "台帳は以前のチェックポイント（%d 件）の続きではありません。過去に封印された内容が改変されています。", old.Size)
+			return
+		}
 		v.Since = &old.Size
 	case s == nil || s.Size != old.Size:
 		v.found(Finding{Code: CodeSince, File: FileProofs}, "The bundle holds no proof from a log of %d entries: export it with --since and that checkpoint.", "バンドルに %d 件時点からの整合性証明がありません。--since でそのチェックポイントを指定して書き出してください。", old.Size)

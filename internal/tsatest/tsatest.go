@@ -20,7 +20,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"testing"
 	"time"
 
 	tsp "github.com/notaryproject/tspclient-go"
@@ -48,6 +47,14 @@ const (
 	Replayed    Lie = "replayed" // its first answer again
 )
 
+// T is what it needs of a test, or of a script.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	TempDir() string
+	Cleanup(func())
+}
+
 // Options of an Authority.
 type Options struct {
 	Name           string // of its CA
@@ -60,7 +67,7 @@ type Authority struct {
 	URL string
 	CA  []byte // PEM
 
-	t   testing.TB
+	t   T
 	o   Options
 	dir string
 
@@ -72,7 +79,7 @@ type Authority struct {
 }
 
 // Start starts one, until the test ends.
-func Start(t testing.TB, o Options) *Authority {
+func Start(t T, o Options) *Authority {
 	t.Helper()
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Fatal("openssl is not installed: apt-get install openssl")

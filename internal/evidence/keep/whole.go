@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/muster-dr/muster/internal/evidence"
 )
+
+// ErrShorter: the log has no such entry.
+var ErrShorter = errors.New("the log is shorter")
 
 // Log makes a file of the log itself: every entry of it from one on, its checkpoint and its time stamps.
 // Whoever has any earlier bundle or file of the log finds out with it whether anything was
@@ -20,7 +24,7 @@ func (k *Keeper) Log(ctx context.Context, from uint64) ([]byte, error) {
 	}
 	leaves, cp := k.log.bytes()
 	if from > uint64(len(leaves)) {
-		return nil, fmt.Errorf("the log has %d entries, so none from %d on", len(leaves), from)
+		return nil, fmt.Errorf("%w: it has %d entries, so none from %d on", ErrShorter, len(leaves), from)
 	}
 	proofs := evidence.Proofs{Entries: []evidence.Proof{}}
 	if from > 0 {
