@@ -179,7 +179,7 @@ func (s *Server) Handler() http.Handler {
 			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
 	}))
 	guarded := s.Identity.Guard(s.noteForbidden(limits(s.bounded(noteRoute(mux)))), identity.Gate{Open: open, Refused: s.unknown})
-	return s.observe(Shielded(protect.Handler(guarded), s.PublicURL))
+	return s.observe(Shielded(protect.Handler(wellNamed(guarded)), s.PublicURL))
 }
 
 // schemaName keeps types of different packages apart: plan.Step is PlanStep, and the

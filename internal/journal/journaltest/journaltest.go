@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) journal.Store) {
 		"Outcomes":              testOutcomes,
 		"OutcomesDue":           testOutcomesDue,
 		"RemoveRun":             testRemoveRun,
+		"OddNames":              testOddNames,
 		"Ping":                  testPing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
