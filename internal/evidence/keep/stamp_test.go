@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,7 @@ func opensslAccepts(t *testing.T, bundle []byte, a *tsatest.Authority) {
 	for _, args := range [][]string{
 		{"ts", "-verify", "-data", "checkpoint", "-in", "answer.tsr", "-CAfile", "ca.pem"},
 		{"ts", "-verify", "-queryfile", "request.tsq", "-in", "answer.tsr", "-CAfile", "ca.pem"},
+		{"ts", "-verify", "-data", "checkpoint", "-in", "answer.tsr", "-CAfile", "ca.pem", "-attime", strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)},
 	} {
 		cmd := exec.Command("openssl", args...)
 		cmd.Dir = dir
