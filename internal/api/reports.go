@@ -247,6 +247,7 @@ func (s *Server) yearFacts(ctx context.Context, year int) (overview.Facts, error
 	if f.Outcomes, err = outcome.List(ctx, s.Store, journal.OutcomeFilter{After: f.From.Add(-time.Nanosecond), Before: f.Until}); err != nil {
 		return f, s.storeProblem(ctx, err)
 	}
+	f.Evidence = s.yearEvidence(ctx, f.Outcomes)
 	at, over := f.At, !f.At.Before(f.Until)
 	var list []finding.Finding
 	if over {

@@ -385,3 +385,33 @@ func TestDrillsHeldLateAreCountedAndShown(t *testing.T) {
 		t.Errorf("%+v\n%s", y.Counts, b.String())
 	}
 }
+
+// An auditor who reads the yearly report learns what is sealed, what a time stamp says and what it does not,
+// and how to make sure of both.
+func TestTheYearSaysWhatItsEvidenceIs(t *testing.T) {
+	f := facts()
+	at := f.At
+	f.Evidence = &Kept{Log: "muster-evidence-1", Fingerprint: "SHA256:x", Entries: 9, Runs: 3, Sealed: 2, CheckedAt: &at, Authority: "CN=Stamps,C=JP", StampedAt: &at, Stamped: 7, SealedStamped: 1}
+	for l, words := range map[i18n.Lang][]string{
+		i18n.EN: {"2 of the 3 runs", "first 7 entries of the log, and with them the seals of 1 of these runs", "CN=Stamps,C=JP", "does not say that what was recorded is true", "nothing was altered", "--later LOG.zip"},
+		i18n.JA: {"3件のうち2件", "先頭7件、すなわち上記のうち1件", "真実であることまでは示さない", "改変のないことを確認", "--later LOG.zip"},
+	} {
+		got := MakeYear(f).Sheet().Markdown(l)
+		for _, w := range words {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: no %q in\n%s", l, w, got)
+			}
+		}
+		if strings.Contains(got, "%!") {
+			t.Errorf("%s: %s", l, got)
+		}
+	}
+	f.Evidence.StampedAt, f.Evidence.Altered = nil, []string{"tokyo-loss-2"}
+	if got := MakeYear(f).Sheet().Markdown(i18n.EN); !strings.Contains(got, "no time stamp of an outside authority") || !strings.Contains(got, "ALTERED OR DAMAGED since it was sealed: tokyo-loss-2") {
+		t.Error(got)
+	}
+	f.Evidence = nil
+	if s := MakeYear(f).Sheet(); s.Section("evidence").ID != "" {
+		t.Error("a section without anything to say")
+	}
+}

@@ -27,6 +27,7 @@ type Facts struct {
 	Programme   string            // "" where there is none
 	Goals       []RowGoals        // of rows that were held
 	GoalsHidden int               // rows whose runs the reader may not read
+	Evidence    *Kept             // as of now; nil: not known here
 	Proven      []proof.System    // as of now; of a year that is over, as of its end and by age alone
 }
 
@@ -60,7 +61,8 @@ type Year struct {
 	Findings   []Standing   `json:"findings"` // open at the end, and what changed in the year
 	Residual   []Measure    `json:"residual_risks"`
 	Candidates []Standing   `json:"candidate_measures"` // findings without a measure (requirement D-PRE-07)
-	Over       bool         `json:"over"`               // the year: Remarks say what is nevertheless as of today
+	Evidence   *Kept        `json:"evidence,omitempty"`
+	Over       bool         `json:"over"` // the year: Remarks say what is nevertheless as of today
 	Remarks    []plan.Text  `json:"remarks,omitempty"`
 }
 
@@ -91,7 +93,7 @@ type Counts struct {
 // MakeYear makes the yearly report.
 func MakeYear(f Facts) Year {
 	y := Year{Frame: f.Frame, From: f.day(f.From), To: f.day(f.Until.Add(-time.Second)), Fiscal: f.From.In(f.zone()).Year(), Programme: f.Programme,
-		Planned: []Planned{}, Systems: []YearSystem{}, Quarters: []Quarter{}, Findings: []Standing{}, Residual: []Measure{}, Candidates: []Standing{}, Goals: f.Goals, Over: f.past(), Remarks: f.ofToday()}
+		Planned: []Planned{}, Systems: []YearSystem{}, Quarters: []Quarter{}, Findings: []Standing{}, Residual: []Measure{}, Candidates: []Standing{}, Goals: f.Goals, Evidence: f.Evidence, Over: f.past(), Remarks: f.ofToday()}
 	if f.GoalsHidden > 0 {
 		y.Remarks = append(y.Remarks, sheet.Say("Goals of %d drills are left out: whoever asked for this page may not read their runs.", "訓練%d件の目標は、このページを開いた人に実施の閲覧権限がないため示していません。", f.GoalsHidden))
 	}
@@ -214,7 +216,7 @@ func (y Year) Sheet() sheet.Sheet {
 		}
 	}
 	quarter := Trend{Frame: y.Frame, Quarters: y.Quarters}.quarterSection()
-	d.Sections = []sheet.Section{y.plannedSection(), y.goalSection(), y.systemSection(), y.targetSection(), quarter, y.findingSection(), y.residualSection(), triggers(y)}
+	d.Sections = []sheet.Section{y.plannedSection(), y.goalSection(), y.systemSection(), y.targetSection(), quarter, y.findingSection(), y.residualSection(), triggers(y), y.evidenceSection()}
 	d.Sections = slices.DeleteFunc(d.Sections, func(s sheet.Section) bool { return s.ID == "" })
 	for i, s := range d.Sections {
 		d.Sections[i] = s.OrNone(sheet.Say("Nothing in this year.", "本年度の該当はありません。"))
