@@ -115,6 +115,16 @@ func TestEvidenceByTheAPI(t *testing.T) {
 	if _, err := door.Bundle(as("tanaka"), id, keep.BundleOptions{}); !refused(err, http.StatusForbidden, "audit") {
 		t.Errorf("tanaka exports: %v", err)
 	}
+	if _, err := door.EvidenceLog(as("tanaka"), 0); !refused(err, http.StatusForbidden, "audit") {
+		t.Errorf("tanaka takes the log: %v", err)
+	}
+	if _, err := door.EvidenceLog(as("sato"), 1000); !refused(err, http.StatusConflict, "shorter") {
+		t.Errorf("entries that there are not: %v", err)
+	}
+	before, err := door.Bundle(as("sato"), id, keep.BundleOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := door.Bundle(as("sato"), id, keep.BundleOptions{Personal: true}); !refused(err, http.StatusForbidden, "people") {
 		t.Errorf("sato exports what is private: %v", err)
 	}
@@ -151,7 +161,14 @@ func TestEvidenceByTheAPI(t *testing.T) {
 	if got, want := strings.Join(kinds, ", "), "run.sealed , run.held sato, run.freed sato, run.erased "; got != want {
 		t.Errorf("the log: %s", got)
 	}
-	if h, err := console.Health(t.Context()); err != nil || h.Evidence != "ok" {
+	log, err := door.EvidenceLog(as("sato"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := evidence.Verify(before, evidence.Options{Keys: []string{public}, Version: "test", Later: log}); !r.Sound || r.Continued == nil || r.Continued.Size <= r.LogSize {
+		t.Errorf("the log does not continue what was exported before: %+v", r.Findings)
+	}
+	if h, err := console.Health(t.Context()); err != nil || h.Evidence != "ok" || h.Timestamps != "" {
 		t.Errorf("health: %+v, %v", h, err)
 	}
 }
