@@ -18,7 +18,7 @@ import (
 // Whatever secret of the settings a process reads, by whatever part of it, its log knows from then on, in
 // every encoding: the ones that only programs see too.
 func TestTheLogKnowsEverySecretOfTheSettings(t *testing.T) {
-	cores := map[string]string{"temporal.api_key": "kanariyaApi3Wd8Tq5", "evidence.s3_secret_key": "kanariyaSss7Mk2Zr9", "evidence.s3_access_key": "kanariyaAcc4Vn6Hb1",
+	cores := map[string]string{"temporal.api_key": "kanariyaApi3Wd8Tq5", "evidence.s3_secret_key": "kanariyaSss7Mk2Zr9", "evidence.s3_access_key": "kanariyaAcc4Vn6Hb1", "evidence.timestamps_password": "kanariyaTsa6Jp4Xw2",
 		"vault.secret_id": vaulttest.SecretID, "webhook.secret": "kanariyaWeb2Rt5Ls8"}
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -50,7 +50,8 @@ func TestTheLogKnowsEverySecretOfTheSettings(t *testing.T) {
 		Temporal:   config.Temporal{Address: "engine.example.jp:7233", Namespace: "muster", APIKey: file("api", canary(cores["temporal.api_key"]))},
 		Encryption: config.Encryption{Keyring: "secret://file" + keys},
 		Evidence: config.Evidence{CopyTo: []string{"s3://bucket/muster?endpoint=https://s3.example.jp&region=jp"}, AccessKey: file("access", canary(cores["evidence.s3_access_key"])),
-			SecretKey: file("secret", canary(cores["evidence.s3_secret_key"]))},
+			SecretKey: file("secret", canary(cores["evidence.s3_secret_key"])), Timestamps: []string{"https://tsa.example.jp/"}, TimestampsUser: "muster",
+			TimestampsPassword: file("tsa", canary(cores["evidence.timestamps_password"])), TimestampsCAFile: v.CAFile},
 		Vault: config.Vault{Address: v.URL, CAFile: v.CAFile, Namespace: vaulttest.Space, Auth: "approle", RoleID: file("role", vaulttest.RoleID), SecretID: file("secret-id", vaulttest.SecretID)},
 	}}.guarded()
 	conn, err := Connection(t.Context(), o)
@@ -58,6 +59,9 @@ func TestTheLogKnowsEverySecretOfTheSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := evidencePlaces(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := timestamps(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := o.secrets().Resolve(context.Background(), file("webhook", canary(cores["webhook.secret"]))); err != nil {
@@ -78,7 +82,7 @@ func TestTheLogKnowsEverySecretOfTheSettings(t *testing.T) {
 			value = conn.APIKey
 		case "encryption.keyring":
 			value = cores[who] + "="
-		case "webhook.secret", "evidence.s3_access_key", "evidence.s3_secret_key":
+		case "webhook.secret", "evidence.timestamps_password", "evidence.s3_access_key", "evidence.s3_secret_key":
 			value = canary(core)
 		}
 		o.Log.Warn("a program said", "what", who, "err", value)
