@@ -52,6 +52,8 @@ type Input struct {
 	Since string `json:"since,omitempty"`
 	// Beside is true in runs of some days, see besideTasks.
 	Beside bool `json:"beside,omitempty"`
+	// Bundle is the break-glass bundle that it is begun from; nil is none.
+	Bundle *run.Bundled `json:"bundle,omitempty"`
 }
 
 // Updates of Run, by name. Each is refused by its validator, with the reason, before

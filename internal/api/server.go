@@ -77,6 +77,8 @@ type Server struct {
 	Alarms Alarms
 	// Evidence seals runs that have ended; nil seals none.
 	Evidence *keep.Keeper
+	// Bundled is the break-glass bundle that this server works from; nil is none.
+	Bundled *run.Bundled
 	// TokenIssued hears of each token, to tell its person; it holds up nobody. nil tells nobody.
 	TokenIssued func(ctx context.Context, t identity.Token)
 	// Outcomes keeps what ended runs came to, and Ledger follows what they found; nil are ones of Store.
@@ -99,6 +101,7 @@ type Server struct {
 	waits      waits
 	photos     chan struct{}
 	lastSeen   lastSeen
+	merging    sync.Mutex
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has
@@ -161,6 +164,7 @@ func (s *Server) Handler() http.Handler {
 	s.activationRoutes(api)
 	s.identityRoutes(api)
 	s.evidenceRoutes(api)
+	s.bundleRoutes(api)
 	s.findingRoutes(api)
 	s.freshnessRoutes(api)
 	s.deploymentRoutes(api)

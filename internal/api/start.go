@@ -192,6 +192,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 			WorkflowExecutionErrorWhenAlreadyStarted: true,
 		}, workflows.TypeRun, workflows.Input{
 			RunID: id, Kind: in.Kind, Plan: p, Requester: in.By, Via: via(ctx), Issuers: issuers(ctx), RequestID: in.RequestID, Reason: in.Reason, Since: in.Since,
+			Bundle: s.Bundled,
 		})
 		handle, err := s.Engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: start,
@@ -226,14 +227,17 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 // runID is what the n-th run of a scenario is called. A blind one's is drawn: its ID is in every
 // message and address, and must tell nothing of what it is of.
 func (s *Server) runID(ctx context.Context, of plan.Scenario, kind run.Kind, n int) (string, error) {
-	id := fmt.Sprintf("%s-%d", of.Name, n)
+	id, err := fmt.Sprintf("%s-%d", of.Name, n), error(nil)
 	switch {
 	case kind == run.Response:
-		return fmt.Sprintf("%s-real-%d", of.Name, n), nil
+		id = fmt.Sprintf("%s-real-%d", of.Name, n)
 	case of.Blind:
-		return s.drawnID(ctx, id)
+		id, err = s.drawnID(ctx, id)
 	}
-	return id, nil
+	if s.Bundled != nil { // the installation that the bundle is of may number on meanwhile
+		id += "-" + s.Bundled.ID
+	}
+	return id, err
 }
 
 // runsOf says of a scenario and kind how many runs have ended, the newest of them, and the newest open one.

@@ -28,7 +28,12 @@ func keeper(ctx context.Context, o Options, store journal.Store) (*keep.Keeper, 
 		return nil, err
 	}
 	e := o.Config.Evidence
-	return keep.New(keep.Options{
+	var begin *evidence.Entry
+	var only func(string) bool
+	if o.Bundled != nil {
+		begin, only = begins(o.Bundled), o.Bundled.OwnRun
+	}
+	return keep.New(keep.Options{Begin: begin, Only: only,
 		Dir: o.Config.EvidenceDir(), Attachments: filepath.Join(o.Config.Data, "evidence"), Store: store, Version: o.Version, Log: o.Log.With("component", "evidence"),
 		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places, Stamps: stamps,
 		Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {

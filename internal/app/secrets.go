@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 
 	"github.com/muster-dr/muster/internal/config"
@@ -14,7 +16,31 @@ import (
 // token of it.
 var vaults sync.Map
 
-// stores are where the settings say that secrets are kept. Whoever needs one asks Options.secrets.
+// sources are where the values of references come from: what a break-glass bundle brought along, then the stores.
+// Whoever needs one asks Options.secrets.
+func sources(c config.Config) secret.Resolver {
+	if c.Carried == "" {
+		return stores(c)
+	}
+	known, ok := carried.Load(c.Carried)
+	if !ok {
+		var values map[string]string
+		b, err := os.ReadFile(c.Carried)
+		if err == nil {
+			err = json.Unmarshal(b, &values)
+		}
+		if err != nil {
+			return broken{err}
+		}
+		known, _ = carried.LoadOrStore(c.Carried, values)
+	}
+	return secret.Carried{Values: known.(map[string]string), Else: stores(c)}
+}
+
+// carried are the secrets that break-glass bundles brought along, by their file.
+var carried sync.Map
+
+// stores are where the settings say that secrets are kept.
 func stores(c config.Config) secret.Resolver {
 	if c.Vault.Address == "" {
 		return secret.Stores{}
@@ -53,7 +79,7 @@ func (o Options) guarded() Options {
 
 // secrets resolves the references that the settings and the plans of this installation hold, and has
 // what was read taken out of what is written down.
-func (o Options) secrets() secret.Resolver { return o.teaching(stores(o.Config)) }
+func (o Options) secrets() secret.Resolver { return o.teaching(sources(o.Config)) }
 
 // local is secrets for what needs no vault.
 func (o Options) local() secret.Resolver { return o.teaching(secret.Local{}) }

@@ -30,6 +30,7 @@ import (
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/secret"
 	"github.com/muster-dr/muster/internal/tracker"
 	"github.com/muster-dr/muster/workflows"
@@ -45,6 +46,9 @@ type Options struct {
 	// nothing that opens a door is written to it.
 	Terminal bool
 	Log      *slog.Logger
+
+	// Bundled is the break-glass bundle that this process works from; nil is none.
+	Bundled *run.Bundled
 
 	seen *secret.Redactor // knows the secrets that were read; nil outside a process of ours
 }
@@ -85,7 +89,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
 		Store: s.store, Engine: c.client, Namespace: at.namespace, Data: c.codec.Data(), Plans: files, Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
-		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker),
+		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker), Bundled: o.Bundled,
 	}
 	if at.traces != nil {
 		s.api.Trace = at.traces.Request
@@ -188,7 +192,9 @@ func (s *server) run(ctx context.Context, door *front, ready func()) error {
 	working.Go(func() { _ = s.alarms.Run(ctx) })
 	working.Go(func() { s.evidence.Run(ctx) })
 	working.Go(func() { s.noteAssigned(ctx) })
-	working.Go(func() { s.settleOccasions(ctx) })
+	if s.o.Bundled == nil { // the yearly plan is the installation's, which may be carrying it out
+		working.Go(func() { s.settleOccasions(ctx) })
+	}
 	working.Go(func() {
 		select {
 		case <-s.told:

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Trouble is why a process could not start or go on: what is wrong, and the way out.
@@ -18,6 +19,8 @@ type Trouble struct {
 	// Mistake marks what the caller has set wrong, as against what the machine lacks.
 	Mistake bool
 	inUse   bool // another muster has the data directory
+	// Refused marks what a guard said no to.
+	Refused bool
 }
 
 func (t *Trouble) Error() string {
@@ -32,6 +35,14 @@ func (t *Trouble) Error() string {
 }
 
 func (t *Trouble) Unwrap() error { return t.Err }
+
+// plainDisk puts a full disk into words of both languages.
+func plainDisk(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return plan.Wrong("the disk is full; free some space and try again", "ディスクの空きがありません。空き容量を確保してから、もう一度実行してください")
+	}
+	return err
+}
 
 // fileTrouble explains why a place on disk can't be used.
 func fileTrouble(l i18n.Lang, path string, err error) error {

@@ -133,8 +133,10 @@ func unpack(f io.Reader, root *os.Root, at string, with []age.Identity, keys []s
 			return out, err
 		}
 	}
-	out.SignedBy, err = signedBy(signed, out.ID, Sum(body), keys)
-	return out, err
+	if out.SignedBy, err = signedBy(signed, out.ID, Sum(body), keys); err != nil {
+		return out, err
+	}
+	return out, errors.Join(root.WriteFile(FileManifest, body, 0o600), root.WriteFile(FileSignature, signed, 0o600))
 }
 
 // whole reads the next entry, which has to be that file.

@@ -68,7 +68,14 @@ func (c *command) entry(e evidence.Entry) string {
 	}
 	switch e.Kind {
 	case evidence.EntryBegun:
+		if e.Bundle != "" {
+			return c.t("the log was begun with break-glass bundle %s", "非常時持出パッケージ %s の使用開始により台帳を開始", e.Bundle) + why
+		}
 		return c.t("the log was begun", "台帳を開始") + why
+	case evidence.EntryBundle:
+		return c.t("break-glass bundle %s made; its key is %s", "非常時持出パッケージ %s を作成、鍵は %s", e.Bundle, evidence.Fingerprint(e.Key)) + why
+	case evidence.EntryMerged:
+		return c.t("%d run(s) merged from break-glass bundle %s, file %.12s", "非常時持出パッケージ %[2]s から %[1]d 件の実施を取り込み、ファイル %.12[3]s", e.Count, e.Bundle, e.SHA256) + why
 	case evidence.EntrySealed:
 		return c.t("part %d sealed, class %s, manifest %.12s", "第 %d 部を封印、クラス%s、マニフェスト %.12s", e.Part, e.Class, e.Manifest)
 	case evidence.EntryHeld:

@@ -114,8 +114,11 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 			c.t("Start one with `muster up`, or name another with --server; `muster doctor` says more", "`muster up` で起動するか、--server で別のサーバーを指定してください。詳細は `muster doctor` で確認できます")
 	case errors.As(err, &trouble):
 		code = exitFault
-		if trouble.Mistake {
+		switch {
+		case trouble.Mistake:
 			code = exitMistake
+		case trouble.Refused:
+			code = exitRefused
 		}
 		what := trouble.What
 		if trouble.Err != nil {

@@ -128,7 +128,7 @@ func (c *command) root() *cobra.Command {
 	add("people", c.checkin(), c.arrive(), c.ack(), c.relocate(), c.handover(), c.strength(), c.inspect(), c.attest(), c.assess(), c.prioritize(), c.reach(), c.order(), c.followUp(), c.custody(),
 		c.draft(), c.consult(), c.decide(), c.approve(), c.confirm(), c.notice(), c.situation(), c.remark(), c.step())
 	add("files", c.initial(), c.intake(), c.validate(), c.plan(), c.export(), c.actions(), c.schema())
-	add("serve", c.up(), c.server(), c.worker(), c.site(), c.certificates(), c.people(), c.demo(), c.doctor(), c.store(), c.key(),
+	add("serve", c.up(), c.server(), c.worker(), c.site(), c.certificates(), c.people(), c.demo(), c.doctor(), c.store(), c.key(), c.bundle(), c.merge(),
 		c.upgradeCheck(), c.channel())
 	root.AddCommand(c.version())
 	root.Version = Version() // --version, as people try first

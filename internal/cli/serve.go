@@ -11,6 +11,7 @@ import (
 )
 
 func (c *command) up() *cobra.Command {
+	var from *bundled
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: c.t("Run everything on this machine: engine, server and a worker for every site", "エンジン、サーバー、全拠点のワーカーをこのマシンで起動する"),
@@ -20,6 +21,9 @@ API, and a worker for every site of the estate. All data is in one directory.`,
 データは一つのディレクトリに置かれます。`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from.given() {
+				return c.upFromBundle(cmd, *from)
+			}
 			if !c.config.Embedded() {
 				return mistake(fmt.Errorf("%s", c.t("temporal.address is set (%s), and `muster up` has an engine of its own", "temporal.address (%s) が設定されていますが、`muster up` はエンジンを内蔵しています", c.config.Temporal.Address)),
 					c.t("Run `muster server` and `muster worker` with that engine, or take the setting away", "そのエンジンには `muster server` と `muster worker` を使うか、設定を外してください"))
@@ -28,6 +32,7 @@ API, and a worker for every site of the estate. All data is in one directory.`,
 		},
 	}
 	c.settings(cmd.Flags(), "listen", "store", "store_password", "engine", "check_every", "people.", "sites", "gateway.", "policy", "log.")
+	from = c.bundleFlags(cmd)
 	return cmd
 }
 

@@ -65,6 +65,12 @@ type Config struct {
 
 	Encryption Encryption `mapstructure:"encryption"`
 	Vault      Vault      `mapstructure:"vault"`
+	Bundle     Bundling   `mapstructure:"bundle"`
+
+	// Written are the settings that are not the defaults, as text, from wherever they came.
+	Written map[string]string `mapstructure:"-"`
+	// Carried is the file with the secrets that a break-glass bundle brought along; "" is none.
+	Carried string `mapstructure:"-"`
 }
 
 // People is what becomes of personal data.
@@ -226,7 +232,7 @@ func Keys() []Key {
 		{"webhook.contacts", "false", "also send what is said to each person, with their telephone number and their own links, to a gateway that calls or writes to them; else only what is said to all", "電話・SMSゲートウェイ向けに、各人への通知も電話番号と本人用リンクを付けて送る。falseなら全体への通知のみ送る"},
 		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
-	}, slices.Concat(identityKeys(), doorKeys(), findingKeys(), storeKeys(), encryptionKeys(), vaultKeys())...)
+	}, slices.Concat(identityKeys(), doorKeys(), findingKeys(), storeKeys(), encryptionKeys(), vaultKeys(), bundleKeys())...)
 }
 
 // Embedded reports whether the engine is the one that `muster up` runs.

@@ -63,7 +63,12 @@ func Load(src Source) (Config, error) {
 	if err := v.Unmarshal(&c); err != nil {
 		mistakes.add("%s: %v", "%s: %v", place(file), err)
 	}
-	c.Alarms = alarms
+	c.Alarms, c.Written = alarms, map[string]string{}
+	for _, k := range Keys() {
+		if value := v.GetString(k.Name); value != k.Default {
+			c.Written[k.Name] = value
+		}
+	}
 	mistakes = append(mistakes, c.check()...)
 	if len(mistakes) > 0 {
 		return c, mistakes
@@ -268,6 +273,7 @@ func (c Config) check() Mistakes {
 	c.checkDoor(say)
 	c.checkEncryption(say)
 	c.checkVault(say, oneOf)
+	c.checkBundle(say)
 	oneOf("lang", c.Lang, "", "en", "ja")
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")

@@ -38,6 +38,7 @@ var states = map[run.State][2]string{
 	run.Held:                 {"held", "実施済み"},
 	run.NotHeld:              {"NOT HELD", "未実施"},
 	run.CleanUpIncomplete:    {"CLEAN-UP INCOMPLETE", "後始末が未完了"},
+	run.CutOff:               {"CUT OFF: this copy of its record says no more", "記録途絶（この複製に以後の記録なし）"},
 }
 
 // State names where a run stands.

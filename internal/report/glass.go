@@ -11,7 +11,7 @@ import (
 // them are reviewed after the run, by somebody who had no part in it.
 type BreakGlass struct {
 	At     time.Time `json:"at"`
-	What   string    `json:"what"` // activation, approval or step
+	What   string    `json:"what"` // activation, approval, step or bundle
 	System string    `json:"system,omitempty"`
 	Step   string    `json:"step,omitempty"`
 	Act    run.Act   `json:"act,omitempty"` // of a step
@@ -21,6 +21,8 @@ type BreakGlass struct {
 	// SameConsole: there was a second person by name, and both came by the server's own token,
 	// so nothing shows that they were two.
 	SameConsole bool `json:"same_console,omitempty"`
+	// Bundle is the break-glass bundle that the run was begun from, away from its installation.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 func (f *facts) brokenGlass() ([]BreakGlass, error) {
@@ -49,6 +51,18 @@ func (f *facts) brokenGlass() ([]BreakGlass, error) {
 				continue
 			}
 			b.What, b.Act, b.SameConsole = "step", a.Act, a.SameConsole
+		case run.RunStarted:
+			var s run.Started
+			if err := decode(e, &s); err != nil {
+				return nil, err
+			}
+			if s.Bundle == nil {
+				continue
+			}
+			b = BreakGlass{At: s.Bundle.At, What: "bundle", By: s.Bundle.By, Via: e.Via, Reason: s.Bundle.Reason, Bundle: s.Bundle.ID}
+			if s.Bundle.Although != "" {
+				b.Reason += "; " + s.Bundle.Although
+			}
 		default:
 			continue
 		}
@@ -67,6 +81,8 @@ func (b BreakGlass) words() plan.Text {
 	switch b.What {
 	case "activation":
 		return say("confirmed the activation", "発動を確認")
+	case "bundle":
+		return say("began to work from break-glass bundle %s, away from the main server", "本来のサーバーから離れ、非常時持出パッケージ %s での対応を開始", b.Bundle)
 	case "step":
 		return say("step %s: %s", "ステップ %s：%s", b.Step, string(b.Act))
 	}

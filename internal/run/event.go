@@ -69,6 +69,7 @@ const (
 	RunResumed        EventKind = "run.resumed"         // By
 	RunAbortRequested EventKind = "run.abort_requested" // By, Reason
 	RunEnded          EventKind = "run.ended"           // Ended
+	RunMerged         EventKind = "run.merged"          // By, Reason; Merged: it came back from a break-glass bundle
 
 	PhaseStarted EventKind = "phase.started"
 	PhaseEnded   EventKind = "phase.ended" // Outcome; Reason when it did not pass
@@ -155,6 +156,8 @@ type Started struct {
 	Hazard    Hazard `json:"hazard"`
 	PlanHash  string `json:"plan_hash"`
 	Simulated bool   `json:"simulated_people"` // the engine answers for the people
+	// Bundle is the break-glass bundle that it was begun from; nil is none.
+	Bundle *Bundled `json:"bundle,omitempty"`
 }
 
 // AlarmSaid is what a source of alarms said later.

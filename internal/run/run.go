@@ -179,6 +179,8 @@ const (
 	Ready                State = "ready"                  // a check found nothing in the way
 	NotReady             State = "not_ready"              // a check found problems
 	CleanUpIncomplete    State = "cleanup_incomplete"     // undo or failback left something; blocks the next run on that system
+	// CutOff is a run of another installation, of which this copy of the record says no more.
+	CutOff State = "cut_off"
 )
 
 // Ended reports whether s is a final state.
