@@ -251,7 +251,7 @@ func (f *facts) aboutPeople(l *findingList, r Report) {
 			continue
 		}
 		if b.What != "approval" {
-			l.add(run.FindingHand, b.System, b.Step, say("%s did alone (break-glass): %s; to be reviewed", "%s が単独で実施（緊急権限）：%s。事後確認が必要", run.Person(b.By), b.words()), b.Reason)
+			l.add(run.FindingHand, b.System, b.Step, plan.Say("%s did alone (break-glass): %s; to be reviewed", "%s が単独で実施（緊急権限）：%s。事後確認が必要", run.Person(b.By), b.words()), b.Reason)
 			l.at("glass", f.id, b.What, b.System, b.Step)
 		}
 	}

@@ -76,7 +76,7 @@ func (b BreakGlass) words() plan.Text {
 	if b.SameConsole {
 		alone := b
 		alone.SameConsole = false
-		return say("%s (both persons by the server's token or tokens issued with it)", "%s（二名ともサーバー本体のトークン、またはそれで発行したトークン）", alone.words())
+		return plan.Say("%s (both persons by the server's token or tokens issued with it)", "%s（二名ともサーバー本体のトークン、またはそれで発行したトークン）", alone.words())
 	}
 	switch b.What {
 	case "activation":
