@@ -251,7 +251,7 @@ func (e *examination) server(ctx context.Context) *api.Health {
 	switch {
 	case err != nil:
 	case h.Version != "":
-		defer e.deployment(ctx, client)
+		defer func() { e.deployment(ctx, client); e.bundles(ctx, client) }()
 		e.add("server", title, Good, e.t("muster %s answers at %s", "muster %s が %s で応答", h.Version, base), "")
 		return &h
 	case h.OK:

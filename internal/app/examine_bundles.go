@@ -1,0 +1,42 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+)
+
+// bundleOdd is from what age on a break-glass bundle is an old one.
+const bundleOdd = 8 * 24 * time.Hour
+
+// bundles says how old the newest break-glass bundle is, where they are in use or someone is named who could open one.
+func (e *examination) bundles(ctx context.Context, client *api.Client) {
+	ask, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	list, err := client.Bundles(ask)
+	if err != nil { // whoever may not audit is told nothing of it
+		return
+	}
+	title := e.t("break-glass bundle", "非常時持出パッケージ")
+	again := e.t("muster bundle FILE --as PERSON, on schedule too", "muster bundle ファイル --as 人 （定期実行も設定してください）")
+	wanted := len(e.c.Bundle.Recipients) > 0 || e.c.Bundle.Passphrase != ""
+	switch {
+	case list.From != nil:
+		e.add("bundle", title, Odd, e.t("this server works from bundle %s itself: %s", "このサーバー自体がパッケージ %s で動いています: %s", list.From.ID, list.From.Reason),
+			e.t("Bring back what was done, with `muster bundle export FILE`, and end it, once the main server is there again", "本来のサーバーが復旧したら、`muster bundle export ファイル` で書き出して取り込み、こちらを終了してください"))
+	case len(list.Bundles) == 0 && wanted:
+		e.add("bundle", title, Odd, e.t("someone is named who can open one, and none was made", "開ける人は設定されていますが、まだ作成されていません"), again)
+	case len(list.Bundles) == 0:
+		return // none in use
+	default:
+		b := list.Bundles[0]
+		age := time.Since(b.MadeAt)
+		found := e.t("the newest, %s, is %d day(s) old", "最新の %s は作成から%d日", b.ID, int(age.Hours())/24)
+		if age > bundleOdd {
+			e.add("bundle", title, Odd, found, again)
+			return
+		}
+		e.add("bundle", title, Good, found, "")
+	}
+}
