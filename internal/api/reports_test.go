@@ -96,7 +96,7 @@ func TestPagesOverManyRuns(t *testing.T) {
 	_, err = l.client.Overview(l.as("sato"), "compare", api.ReportOf{Before: "drl-1", After: "drl-9"}, "text", "en")
 	refusal(t, err, `no ended run "drl-9"`)
 	_, err = l.client.Overview(l.as("sato"), "trend", api.ReportOf{System: "nothing"}, "text", "en")
-	refusal(t, err, `"nothing"`)
+	refusal(t, err, `No run of system nothing has ended`)
 	if _, err := l.client.Write(l.as("sato"), api.WriteRequest{About: "year-2026", Item: "REV-05", Text: "総務部と確認"}); err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func network() []Row {
 		{N: 30, Group: "D", Fault: "the control plane's own site is the one that fails",
 			Holds:  "a laptop takes over from the bundle; killed in the middle it goes on; each effect is had once; what it did comes back, and nothing altered does",
 			Proofs: all(root(long(tests("internal/cli", "TestALaptopGoesOnAloneAndComesBack"))), tests("internal/breakglass", "TestAMaliciousArchiveLeavesNothing", "TestADamagedArchiveLeavesNothing")),
-			Lacks:  "a run that was under way is begun anew, not continued (decision 77)"},
+			Lacks:  "a run that was under way is begun anew, not continued (decision 81)"},
 		{N: 31, Group: "D", Fault: "an order is delivered twice, and out of order",
 			Holds:  "the ledger refuses the second; the order goes by the token",
 			Proofs: all(tests("internal/ledger", "TestOrderOfCalls", "TestKeyBeginsOnce", "TestVoidIsForEver", "TestStaleTokenIsRefused"), tests("activities", "TestLateAttemptIsRefused"))},
