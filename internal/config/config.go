@@ -71,6 +71,8 @@ type Config struct {
 	Written map[string]string `mapstructure:"-"`
 	// Carried is the file with the secrets that a break-glass bundle brought along; "" is none.
 	Carried string `mapstructure:"-"`
+
+	stands map[string]string // where each setting was given, for what is said of a wrong one
 }
 
 // People is what becomes of personal data.

@@ -69,13 +69,30 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 }
 
 // Keys is what docs and defaults come from, so it must name exactly what Config holds.
+// A wrong value is blamed on what gave it: a line of the file, a variable or a flag.
+func TestAWrongValueIsNamedWhereItWasGiven(t *testing.T) {
+	file := write(t, "data: kept\nlisten: nowhere\nlog: {level: loud}\n")
+	t.Setenv("MUSTER_LOG_LEVEL", "louder")
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.String("log-format", "", "")
+	if err := flags.Parse([]string{"--log-format", "song"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(Source{File: file, Flags: flags})
+	for _, want := range []string{file + ":2:1: listen: ", `$MUSTER_LOG_LEVEL: log.level: "louder"`, `--log-format: log.format: "song"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\ndoes not say %s", err, want)
+		}
+	}
+}
+
 func TestKeysNameEveryField(t *testing.T) {
 	fields := map[string]bool{}
 	var walk func(reflect.Type, string)
 	walk = func(typ reflect.Type, prefix string) {
 		for i := range typ.NumField() {
 			name := typ.Field(i).Tag.Get("mapstructure")
-			if name == "-" {
+			if name == "-" || !typ.Field(i).IsExported() {
 				continue
 			}
 			if typ.Field(i).Type.Kind() == reflect.Struct {

@@ -43,8 +43,9 @@ func Load(src Source) (Config, error) {
 	file := found(src.File)
 	var mistakes Mistakes
 	var alarms []Alarm
+	stands := map[string]string{}
 	if file != "" {
-		values, list, bad := readFile(file)
+		values, list, bad := readFile(file, stands)
 		alarms = list
 		mistakes = append(mistakes, bad...)
 		if err := v.MergeConfigMap(values); err != nil {
@@ -59,7 +60,17 @@ func Load(src Source) (Config, error) {
 		}
 	}
 
-	c := Config{File: file}
+	for _, k := range Keys() { // a flag goes before the environment, and that before the file
+		if env := "MUSTER_" + strings.ToUpper(strings.ReplaceAll(k.Name, ".", "_")); os.Getenv(env) != "" {
+			stands[k.Name] = "$" + env
+		}
+		if src.Flags != nil {
+			if f := src.Flags.Lookup(k.Flag()); f != nil && f.Changed {
+				stands[k.Name] = "--" + f.Name
+			}
+		}
+	}
+	c := Config{File: file, stands: stands}
 	if err := v.Unmarshal(&c); err != nil {
 		mistakes.add("%s: %v", "%s: %v", place(file), err)
 	}
@@ -74,6 +85,14 @@ func Load(src Source) (Config, error) {
 		return c, mistakes
 	}
 	return c, nil
+}
+
+// place is where a wrong value was given: a flag, the environment, or a line of the file.
+func (c Config) place(key string) string {
+	if at, ok := c.stands[key]; ok {
+		return at
+	}
+	return place(c.File)
 }
 
 func place(file string) string {
@@ -113,8 +132,8 @@ func Lang(file string) string {
 }
 
 // readFile reads the settings file as a tree and refuses keys that do not exist, with
-// their place: viper itself would ignore them.
-func readFile(file string) (map[string]any, []Alarm, Mistakes) {
+// their place: viper itself would ignore them. Where each value stands is noted.
+func readFile(file string, stands map[string]string) (map[string]any, []Alarm, Mistakes) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, nil, one("%s: can't be read: %v; correct --config or create it", "%s: 読み込めません（%v）。--config を直すか、ファイルを作成してください", file, err)
@@ -139,11 +158,11 @@ func readFile(file string) (map[string]any, []Alarm, Mistakes) {
 			break
 		}
 	}
-	values := readMap(file, "", top, &bad)
+	values := readMap(file, "", top, stands, &bad)
 	return values, alarms, bad
 }
 
-func readMap(file, prefix string, node *yaml.Node, bad *Mistakes) map[string]any {
+func readMap(file, prefix string, node *yaml.Node, stands map[string]string, bad *Mistakes) map[string]any {
 	values := map[string]any{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
@@ -154,13 +173,13 @@ func readMap(file, prefix string, node *yaml.Node, bad *Mistakes) map[string]any
 		case !section && !isKey(name):
 			bad.add("%s: unknown setting %q%s", "%s: 不明な設定 %q%s", at, name, meant(key.Value, siblings(prefix)))
 		case section && value.Kind == yaml.MappingNode:
-			values[key.Value] = readMap(file, name+".", value, bad)
+			values[key.Value] = readMap(file, name+".", value, stands, bad)
 		case section:
 			bad.add("%s: %s holds settings of its own: %s", "%s: %s の下には次の設定を書きます: %s", at, name, strings.Join(siblings(name+"."), ", "))
 		case value.Kind != yaml.ScalarNode:
 			bad.add("%s: %s is one value", "%s: %s に書けるのは値ひとつです", at, name)
 		default:
-			values[key.Value] = value.Value
+			values[key.Value], stands[name] = value.Value, at
 		}
 	}
 	return values
@@ -208,7 +227,7 @@ func siblings(prefix string) []string {
 func (c Config) check() Mistakes {
 	var bad Mistakes
 	say := func(key, en, ja string, args ...any) {
-		bad.add("%s: %s: %s", "%s: %s: %s", place(c.File), key, plan.Say(en, ja, args...))
+		bad.add("%s: %s: %s", "%s: %s: %s", c.place(key), key, plan.Say(en, ja, args...))
 	}
 	oneOf := func(key, value string, allowed ...string) {
 		for _, a := range allowed {
