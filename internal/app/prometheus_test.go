@@ -79,10 +79,11 @@ scrape_configs:
 
 // missed is a year in which a drill was due last month that nobody held.
 func missed(now time.Time) string {
-	last := (int(now.Month())+10)%12 + 1
+	last := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)
 	return fmt.Sprintf(`kind: Programme
 name: year
 title: Year
+from: %q
 begins: %d
 chief: commander
 manager: commander
@@ -94,8 +95,8 @@ rows:
     content: Everybody reads
     method: in-house
     audience: general-staff
-    months: [%[1]d]
-`, last)
+    months: [%[2]d]
+`, last.Format(time.DateOnly), last.Month())
 }
 
 // A real Prometheus scrapes a real server: the alert of an overdue drill fires, and no other that would
