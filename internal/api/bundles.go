@@ -22,9 +22,6 @@ import (
 // kindBundle are the documents of the break-glass bundles that were made here.
 const kindBundle = "bundle"
 
-// mergeWithin is how long what comes back may take to arrive.
-const mergeWithin = 10 * time.Minute
-
 // Bundle is a break-glass bundle that was made here.
 type Bundle struct {
 	ID       string        `json:"id"`
@@ -84,8 +81,8 @@ func (s *Server) bundleRoutes(api huma.API) {
 			return &answer[SignedBundle]{out}, err
 		})
 	huma.Register(api, route("export-bundle", http.MethodGet, "/bundles/export", "What this server, which works from a break-glass bundle, has to bring back: its sealed runs and its evidence log, one file.", 403, 409, 503), s.exportBundle)
-	merge := route("merge-bundle", http.MethodPost, "/bundles/merge", "Merge what came back from a break-glass bundle, once all of it was made sure of. The same file again changes nothing.", 403, 409, 413, 422, 503)
-	merge.MaxBodyBytes, merge.BodyReadTimeout = evidence.MostPacked, mergeWithin
+	merge := route(opMerge, http.MethodPost, "/bundles/merge", "Merge what came back from a break-glass bundle, once all of it was made sure of. The same file again changes nothing.", 403, 409, 413, 422, 503)
+	merge.MaxBodyBytes, merge.BodyReadTimeout = evidence.MostPacked+1, mergeWithin // one more, to tell what is too large
 	huma.Register(api, merge, func(ctx context.Context, in *struct {
 		By      string `query:"by" doc:"Who merges: an ID of the estate."`
 		Reason  string `query:"reason" maxLength:"500" doc:"Why; it stands in the log for ever."`
@@ -211,11 +208,11 @@ func (c *Client) MakeBundle(ctx context.Context, in NewBundle) (out SignedBundle
 
 // ExportBundle is what a server that works from a bundle has to bring back.
 func (c *Client) ExportBundle(ctx context.Context) ([]byte, error) {
-	return get[[]byte](ctx, c, "/bundles/export", nil)
+	return get[[]byte](ctx, c.patient(), "/bundles/export", nil)
 }
 
 // MergeBundle merges what came back from a bundle.
 func (c *Client) MergeBundle(ctx context.Context, file []byte, by, reason string) (out BundleMerged, err error) {
-	err = c.do(ctx, http.MethodPost, "/bundles/merge", url.Values{"by": {by}, "reason": {reason}}, "", upload(file), &out)
+	err = c.patient().do(ctx, http.MethodPost, "/bundles/merge", url.Values{"by": {by}, "reason": {reason}}, "", upload(file), &out)
 	return out, err
 }

@@ -64,7 +64,7 @@ func (u *Unreachable) Nothing() bool {
 func Connect(base, token, lang string) *Client {
 	return &Client{base: strings.TrimRight(base, "/"), token: token, lang: lang, http: &http.Client{
 		Timeout:   60 * time.Second,
-		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second, ExpectContinueTimeout: 10 * time.Second},
 	}}
 }
 
@@ -75,6 +75,14 @@ func (c *Client) Trusting(roots *x509.CertPool) *Client {
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	trusting.http = &http.Client{Timeout: c.http.Timeout, Transport: transport}
 	return &trusting
+}
+
+// patient is the same client for what takes as long as there are records.
+func (c *Client) patient() *Client {
+	patient, h := *c, *c.http
+	h.Timeout = mergeAnswered + time.Minute // the server gives up first, and says why
+	patient.http = &h
+	return &patient
 }
 
 // Close gives idle connections back.
@@ -113,6 +121,9 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
+	}
+	if req.ContentLength > bodyLimit {
+		req.Header.Set("Expect", "100-continue") // a refusal comes before all of it was sent
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -20,7 +20,11 @@ func init() {
 		return invalid(i18n.EN, status, msg, errs)
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
-		return invalid(lang(ctx.Context()), status, msg, errs)
+		p := invalid(lang(ctx.Context()), status, msg, errs)
+		if op := ctx.Operation(); status == http.StatusRequestEntityTooLarge && op != nil && op.OperationID == opMerge {
+			p = noReturn(lang(ctx.Context()))
+		}
+		return p
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
@@ -30,8 +31,12 @@ type BundleMerged struct {
 // mergeWriter writes what a merge says of a run: no writer of a run has this name.
 const mergeWriter = "merge"
 
+func noReason(l i18n.Lang) *Problem {
+	return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("A reason is needed.", "理由が必要です。"), l.T("Say it with --reason", "--reason で理由を示してください"))
+}
+
 // mergeBundle makes sure of everything first and changes nothing until then. What a killed server left half done is done by the same file
-// again: events are written once, and the entry of the log comes last.
+// again: events are written once, and the entry of the log comes last. mergeGate lets in one at a time.
 func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (BundleMerged, error) {
 	out := BundleMerged{Merged: []string{}, Same: []string{}, Open: []string{}}
 	l := lang(ctx)
@@ -42,10 +47,8 @@ func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (
 		return out, err
 	}
 	if strings.TrimSpace(in.Reason) == "" {
-		return out, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("A reason is needed.", "理由が必要です。"), l.T("Say it with --reason", "--reason で理由を示してください"))
+		return out, noReason(l)
 	}
-	s.merging.Lock()
-	defer s.merging.Unlock()
 	of, doc, err := s.bundleOf(ctx, file)
 	if err != nil {
 		return out, err

@@ -238,6 +238,10 @@ func limitOf(r *http.Request) int64 {
 // reads no more of any other than is allowed.
 func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if atMerge(r) {
+			s.mergeGate(w, r, next)
+			return
+		}
 		limit := limitOf(r)
 		if r.ContentLength >= limit {
 			l := lang(r.Context())
@@ -254,6 +258,9 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 			case <-r.Context().Done():
 				return
 			}
+		}
+		if r.Method == http.MethodGet && r.URL.Path == "/api/v1/bundles/export" { // all runs are sealed and packed first
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(mergeAnswered))
 		}
 		http.MaxBytesHandler(next, limit).ServeHTTP(w, r)
 	})

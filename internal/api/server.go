@@ -101,7 +101,7 @@ type Server struct {
 	waits      waits
 	photos     chan struct{}
 	lastSeen   lastSeen
-	merging    sync.Mutex
+	merging    chan struct{}
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has
@@ -132,7 +132,7 @@ func (s *Server) Handler() http.Handler {
 	if s.Ledger == nil {
 		s.Ledger = &finding.Ledger{Store: s.Store}
 	}
-	s.photos = make(chan struct{}, photosAtOnce)
+	s.photos, s.merging = make(chan struct{}, photosAtOnce), make(chan struct{}, 1)
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("muster", s.Version)
 	cfg.Info.Description = "Start drills and responses, take part in them, and read their journal and report."
