@@ -189,10 +189,17 @@ func (g *gathering) plans() error {
 		if err != nil {
 			return fileTrouble(g.o.Lang, path, err)
 		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
 		if d.IsDir() {
-			if full, err := filepath.Abs(path); err == nil && full == data || path != dir && strings.HasPrefix(d.Name(), ".") {
+			if full, err := filepath.Abs(path); err == nil && full == data || scenario.Skips(rel, d) {
 				return fs.SkipDir
 			}
+			return nil
+		}
+		if scenario.Skips(rel, d) { // above all muster.yaml: it names secrets that stay behind
 			return nil
 		}
 		if !slices.Contains([]string{".yaml", ".yml", ".csv"}, filepath.Ext(path)) {
@@ -204,10 +211,6 @@ func (g *gathering) plans() error {
 		}
 		if total += int64(len(b)); total > mostPlans {
 			return &Trouble{Mistake: true, What: g.o.Lang.T("%s holds more than %d MB of plan files", "%s の計画ファイルが %d MBを超えています", dir, mostPlans>>20), WayOut: g.o.Lang.T("Name the folder of the plans with --plans", "計画ファイルのフォルダーを --plans で指定してください")}
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
 		}
 		g.load.Put(breakglass.DirPlans+filepath.ToSlash(rel), b)
 		g.referred(string(b))

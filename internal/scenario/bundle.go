@@ -105,6 +105,15 @@ func (b *Bundle) Systems() []plan.System { return b.estate.Systems }
 // FreshFor is how long a proof counts where the scenario does not say; 0 is not said.
 func (b *Bundle) FreshFor() time.Duration { return b.estate.FreshFor }
 
+// Skips reports whether what lies at a path below a folder of plans is no plan whatever it holds: what is hidden, folders named
+// testdata, and muster's own settings.
+func Skips(path string, d fs.DirEntry) bool {
+	if d.IsDir() {
+		return path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata")
+	}
+	return strings.HasPrefix(d.Name(), ".") || filepath.ToSlash(path) == Settings
+}
+
 // Load reads all *.yaml and *.yml files in dir and below, except hidden ones, folders
 // named testdata and muster.yaml. With one mistake or more it returns no bundle.
 func Load(dir string, catalog Catalog) (*Bundle, Mistakes) { return LoadAll(catalog, dir) }
@@ -240,14 +249,13 @@ func (l *loading) folder(dir string) {
 			l.log.Add(shown, "can't be read: %v", "読み取れません（%v）", plainError(err))
 			return nil
 		}
-		name := d.Name()
-		if path != "." && (strings.HasPrefix(name, ".") || d.IsDir() && name == "testdata") {
+		if Skips(path, d) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if ext := filepath.Ext(name); d.IsDir() || ext != ".yaml" && ext != ".yml" || path == Settings {
+		if ext := filepath.Ext(d.Name()); d.IsDir() || ext != ".yaml" && ext != ".yml" {
 			return nil
 		}
 		if l.files++; l.files > maxFiles {
