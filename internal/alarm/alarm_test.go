@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -61,7 +62,8 @@ type runsKept struct {
 	runs   map[string]string // by request ID
 	starts []Proposal
 	drills []Drill
-	ended  []Response
+	before []Response
+	past   error // why what was before can't be told
 	aborts []string
 	notes  []string
 	fail   error
@@ -92,7 +94,7 @@ func (r *runsKept) Drills(context.Context) ([]Drill, error) {
 func (r *runsKept) Responses(_ context.Context, since time.Time) ([]Response, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(r.ended), func(e Response) bool { return e.Ended.Before(since) }), nil
+	return slices.DeleteFunc(slices.Clone(r.before), func(e Response) bool { return !e.Ended.IsZero() && e.Ended.Before(since) }), r.past
 }
 
 func (r *runsKept) Abort(_ context.Context, id, source, reason string) error {
@@ -462,24 +464,33 @@ func TestADrillsOwnAlarmsDoNotStartTheRealThing(t *testing.T) {
 }
 
 // A target that comes and goes: for an hour after a response no rule starts the next one for its
-// systems by what monitoring says, and people are asked. Other systems, and what nature does, are not held up.
+// systems by what monitoring says, and people are asked. Other systems, what nature does, and a response
+// that is open to be joined are not held up; nor is anything by a record that can't be read.
 func TestATargetThatComesAndGoesStartsOneResponse(t *testing.T) {
 	now := time.Date(2026, 11, 22, 17, 37, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
 		ended  Response
+		open   string // the scenario of an open response
+		past   error
 		quake  bool
 		starts bool
 	}{
-		"the same system":           {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock", "orders"}, Ended: now.Add(-59 * time.Minute)}},
-		"an hour later":             {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-61 * time.Minute)}, starts: true},
-		"another system":            {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock"}, Ended: now.Add(-time.Minute)}, starts: true},
-		"the earthquake after that": {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, quake: true, starts: true},
+		"the same system":             {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock", "orders"}, Ended: now.Add(-59 * time.Minute)}},
+		"an hour later":               {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-61 * time.Minute)}, starts: true},
+		"another system":              {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"stock"}, Ended: now.Add(-time.Minute)}, starts: true},
+		"the earthquake after that":   {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, quake: true, starts: true},
+		"one that is open":            {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, open: "sendai-loss", starts: true},
+		"another one is open":         {ended: Response{Run: "sendai-loss-response-1", Systems: []string{"orders"}, Ended: now.Add(-time.Minute)}, open: "tokyo-loss"},
+		"a record that can't be read": {past: errors.New("no such plan"), starts: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, given{rules: miyagi()})
-			h.runs.ended = []Response{c.ended}
+			h.runs.before, h.runs.past = []Response{c.ended}, c.past
+			if c.open != "" {
+				h.runs.before = append(h.runs.before, Response{Run: "open", Scenario: c.open})
+			}
 			if c.quake {
-				h.runs.ended[0].Ended = h.clock.Add(-time.Minute)
+				h.runs.before[0].Ended = h.clock.Add(-time.Minute)
 				h.send("quakes", telegram(t, quick))
 			} else {
 				h.clock = now

@@ -18,7 +18,8 @@ type Runs interface {
 	Start(ctx context.Context, p Proposal, reason string) (runID string, err error)
 	// Drills are the drills that have not ended.
 	Drills(ctx context.Context) ([]Drill, error)
-	// Responses are the real responses that have ended since then, the newest first.
+	// Responses are the real responses that are open, and those that have ended since then. One that
+	// was refused did nothing and is none.
 	Responses(ctx context.Context, since time.Time) ([]Response, error)
 	// Abort stops a drill.
 	Abort(ctx context.Context, runID, source, reason string) error
@@ -35,11 +36,12 @@ type Drill struct {
 	Stopping bool
 }
 
-// Response is a real response that has ended.
+// Response is a real response.
 type Response struct {
-	Run     string
-	Systems []string
-	Ended   time.Time
+	Run      string
+	Scenario string
+	Systems  []string  // of one that has ended
+	Ended    time.Time // zero while it is open
 }
 
 // settling is for how long after a response no rule starts the next one for its systems by what
@@ -172,10 +174,7 @@ func (s *Service) start(ctx context.Context, p Proposal) (waits bool, err error)
 			return true, s.hold(ctx, p, true, plan.Say("waiting until drill %s has put back what it changed", "訓練 %s の原状回復を待っている", d.Run))
 		}
 	}
-	if why, err := s.unsettled(ctx, p); err != nil || why != (plan.Text{}) {
-		if err != nil {
-			return true, err
-		}
+	if why := s.unsettled(ctx, p); why != (plan.Text{}) {
 		return false, s.hold(ctx, p, false, why)
 	}
 	reason := plan.Text{EN: p.Summary.EN + " (by rule " + p.Rule + ")", JA: p.Summary.JA + "（規則 " + p.Rule + "）"}
@@ -204,25 +203,33 @@ func (s *Service) start(ctx context.Context, p Proposal) (waits bool, err error)
 }
 
 // unsettled names the response of a moment ago that keeps a rule from starting the next one. What
-// nature does is another event each time, in which people have to be called.
-func (s *Service) unsettled(ctx context.Context, p Proposal) (plan.Text, error) {
+// nature does is another event each time, in which people have to be called. An open response is joined.
+// Nothing real waits for a look at what is past.
+func (s *Service) unsettled(ctx context.Context, p Proposal) plan.Text {
 	if p.Kind != run.Response || p.Natural {
-		return plan.Text{}, nil
+		return plan.Text{}
 	}
-	ended, err := s.runs.Responses(ctx, s.now().Add(-settling))
+	responses, err := s.runs.Responses(ctx, s.now().Add(-settling))
 	if err != nil {
-		return plan.Text{}, err
+		s.log.Warn("whether a response has just ended can't be told; what an alarm's rule asks for is started all the same", "proposal", p.ID, "scenario", p.Scenario, "err", err)
+		return plan.Text{}
 	}
-	for _, r := range ended {
+	if slices.ContainsFunc(responses, func(r Response) bool { return r.Ended.IsZero() && r.Scenario == p.Scenario }) {
+		return plan.Text{}
+	}
+	for _, r := range responses {
+		if r.Ended.IsZero() {
+			continue
+		}
 		for _, system := range p.Systems {
 			if slices.Contains(r.Systems, system) {
 				return plan.Say("response %s was for %s and ended at %s, less than %s ago: it may be the same event again, a person decides",
 					"対応 %s（%s）が %s に終了してから %s 経過しておらず、同じ事象の再発の可能性がある。人の判断が必要",
-					r.Run, system, r.Ended.UTC().Format("2006-01-02 15:04 UTC"), run.Duration(settling)), nil
+					r.Run, system, r.Ended.UTC().Format("2006-01-02 15:04 UTC"), run.Duration(settling))
 			}
 		}
 	}
-	return plan.Text{}, nil
+	return plan.Text{}
 }
 
 // hold says what keeps a proposal from starting; without due, a person has to act.

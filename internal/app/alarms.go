@@ -158,20 +158,27 @@ func (a alarmRuns) Drills(ctx context.Context) ([]alarm.Drill, error) {
 const lastResponses = 20
 
 func (a alarmRuns) Responses(ctx context.Context, since time.Time) ([]alarm.Response, error) {
+	open, err := a.store.Runs(ctx, journal.Filter{Kind: run.Response, Open: true})
+	if err != nil {
+		return nil, err
+	}
+	var out []alarm.Response
+	for _, r := range open {
+		out = append(out, alarm.Response{Run: r.Run, Scenario: r.Scenario})
+	}
 	list, err := a.store.Runs(ctx, journal.Filter{Kind: run.Response, Limit: lastResponses})
 	if err != nil {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(r journal.Summary) bool {
-		return r.EndedAt == nil || r.EndedAt.Before(since) || r.RemovedAt != nil
+		return r.EndedAt == nil || r.EndedAt.Before(since) || r.RemovedAt != nil || r.State == run.Refused
 	})
 	plans, err := a.before.of(ctx, a.store, list)
 	if err != nil {
 		return nil, err
 	}
-	var out []alarm.Response
 	for _, r := range list {
-		out = append(out, alarm.Response{Run: r.Run, Systems: plans[r.PlanHash].Systems, Ended: *r.EndedAt})
+		out = append(out, alarm.Response{Run: r.Run, Scenario: r.Scenario, Systems: plans[r.PlanHash].Systems, Ended: *r.EndedAt})
 	}
 	return out, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // What keeps a rule of an alarm from starting the next response is the record of the real ones
-// that have ended: no drill, no older one, none that is still open.
+// that have ended: no drill, no older one, none that was refused and did nothing. An open one is joined.
 func TestWhatHasJustRecovered(t *testing.T) {
 	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	if err != nil {
@@ -29,20 +29,32 @@ func TestWhatHasJustRecovered(t *testing.T) {
 	for id, r := range map[string]struct {
 		kind  run.Kind
 		ended time.Duration // ago; 0 is open
+		state run.State
 	}{
-		"recovered": {run.Response, time.Minute}, "long-ago": {run.Response, 2 * time.Hour}, "open": {run.Response, 0}, "drill": {run.Drill, time.Minute},
+		"recovered": {run.Response, time.Minute, run.Recovered}, "long-ago": {run.Response, 2 * time.Hour, run.Recovered}, "open": {run.Response, 0, ""}, "drill": {run.Drill, time.Minute, run.Recovered},
+		"refused": {run.Response, time.Minute, run.Refused},
 	} {
 		events := []run.Event{{Run: id, Writer: "run", Seq: 1, At: now.Add(-3 * time.Hour), Kind: run.RunStarted, By: "sato",
 			Data: run.Encode(run.Started{Kind: r.kind, Scenario: "tokyo-loss", PlanHash: p.Hash})}}
+		end := run.Event{Run: id, Writer: "run", Seq: 2, At: now.Add(-r.ended), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: r.state})}
+		if r.state == run.Refused {
+			end.Kind, end.Data = run.RunRefused, nil
+		}
 		if r.ended > 0 {
-			events = append(events, run.Event{Run: id, Writer: "run", Seq: 2, At: now.Add(-r.ended), Kind: run.RunEnded, Data: run.Encode(run.Ended{State: run.Recovered})})
+			events = append(events, end)
 		}
 		if err := store.Append(t.Context(), events); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got, err := alarmRuns{store: store, before: new(drillPlans)}.Responses(t.Context(), now.Add(-time.Hour))
-	if err != nil || len(got) != 1 || got[0].Run != "recovered" || len(got[0].Systems) != 2 || got[0].Systems[0] != "orders" || !got[0].Ended.Equal(now.Add(-time.Minute)) {
-		t.Errorf("%+v, %v; want recovered alone", got, err)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%+v, %v; want the open one and the one that recovered", got, err)
+	}
+	if open := got[0]; open.Run != "open" || open.Scenario != "tokyo-loss" || !open.Ended.IsZero() {
+		t.Errorf("%+v is not what is open", open)
+	}
+	if r := got[1]; r.Run != "recovered" || len(r.Systems) != 2 || r.Systems[0] != "orders" || !r.Ended.Equal(now.Add(-time.Minute)) {
+		t.Errorf("%+v is not what has recovered", r)
 	}
 }
