@@ -108,20 +108,27 @@ const (
 type parcel struct {
 	log, run string
 	part     int
-	// size, where there is no run: the file of the log with the time stamp over its first entries.
-	// Bundles arrive before their stamp; this brings it after them.
+	// size, where there is no run: the file of the log with the time stamps over its first entries
+	// that have not arrived, the newest of size entries. Bundles arrive before their stamp; this
+	// brings it after them.
 	size, from uint64
 }
 
 // name of a bundle at a place. Each log has a folder there: one that takes the place of a lost
 // server's seals the same runs again, and what that one brought is never written over.
-func (p parcel) name() string { return p.log + "/" + p.file() }
+func (p parcel) name() string {
+	if p.run == "" {
+		return fmt.Sprintf("%s/log-%d.zip", p.log, p.size)
+	}
+	return p.log + "/" + p.file()
+}
 
-// file is the bundle's name where only one log's are. Before logs had folders at the places, it
-// was the name there too; what arrived under it has its receipt and is not brought again.
+// file is the bundle's name in the outbox, where only one log's are: a file of the log begins for
+// each place where that place's ends. Before logs had folders at the places, it was the name of a
+// run's bundle there too; what arrived under it has its receipt and is not brought again.
 func (p parcel) file() string {
 	if p.run == "" {
-		return fmt.Sprintf("log-%d.zip", p.size)
+		return fmt.Sprintf("log-%d-%d.zip", p.from, p.size)
 	}
 	return fmt.Sprintf("%s.part-%d.zip", safeName(p.run), p.part)
 }
@@ -208,7 +215,9 @@ func (p *placeState) went(now time.Time, err error) {
 	p.Trouble, p.Next = strings.ReplaceAll(err.Error(), "\n", "; "), &next
 }
 
-// parcels are what has not arrived at a place yet, oldest first.
+// parcels are what has not arrived at a place yet, oldest first, and after it all stamps in one file of
+// the log: a file for each would hold every later one again, which a new place after a year of daily
+// ones would take days for.
 func (k *Keeper) parcels(ctx context.Context, place string) ([]parcel, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -216,20 +225,26 @@ func (k *Keeper) parcels(ctx context.Context, place string) ([]parcel, error) {
 		return nil, err
 	}
 	var out []parcel
-	from := uint64(0)
 	for _, e := range k.log.all() {
-		if e.Kind == evidence.EntryStamped {
-			if !k.index.sent[sentKey(e.Size, place)] {
-				out = append(out, parcel{log: k.log.key.signer.Name(), size: e.Size, from: from})
-			}
-			from = e.Size
-		}
 		if e.Kind != evidence.EntrySealed {
 			continue
 		}
 		if s := k.index.of(e.Run); !s.removed && !s.copied[copyKey(e.Part, place)] {
 			out = append(out, parcel{log: k.log.key.signer.Name(), run: e.Run, part: e.Part})
 		}
+	}
+	before, log := uint64(0), parcel{log: k.log.key.signer.Name()}
+	for _, e := range k.index.stamps {
+		if !k.index.sent[sentKey(e.Size, place)] {
+			if log.size == 0 {
+				log.from = before
+			}
+			log.size = e.Size
+		}
+		before = e.Size
+	}
+	if log.size > 0 {
+		out = append(out, log)
 	}
 	return out, nil
 }
@@ -260,10 +275,16 @@ func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
 		return err
 	}
 	if p.run == "" {
-		if k.index.sent[sentKey(p.size, place.Name())] {
+		var arrived []evidence.Entry
+		for _, e := range k.index.stamps {
+			if e.Size > p.from && e.Size <= p.size && !k.index.sent[sentKey(e.Size, place.Name())] {
+				arrived = append(arrived, evidence.Entry{Kind: evidence.EntryCopied, At: k.now(), Size: e.Size, Place: place.Name(), SHA256: evidence.Sum(b), Bytes: int64(len(b))})
+			}
+		}
+		if len(arrived) == 0 {
 			return nil
 		}
-		return k.append(ctx, evidence.Entry{Kind: evidence.EntryCopied, At: k.now(), Size: p.size, Place: place.Name(), SHA256: evidence.Sum(b), Bytes: int64(len(b))})
+		return k.append(ctx, arrived...)
 	}
 	if k.index.of(p.run).copied[copyKey(p.part, place.Name())] {
 		return nil

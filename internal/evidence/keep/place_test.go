@@ -3,9 +3,11 @@ package keep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/tsatest"
 )
 
 // bucket is an S3-compatible server in this process.
@@ -285,5 +288,54 @@ func TestOneBadBundleHoldsUpNoOther(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 		})
+	}
+}
+
+// A place that is new when the log has many stamps gets them in one file, not in one for each that holds
+// every later one again; a place that has the first already gets a file of the rest.
+func TestAPlaceThatIsNewGetsAllStampsInOneFile(t *testing.T) {
+	a := tsatest.Start(t, tsatest.Options{})
+	w := stamped(t, a, nil)
+	early, late := Folder{t.TempDir()}, Folder{t.TempDir()}
+	w.k.places = []*placeState{{place: early}}
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	w.k.stamp(t.Context())
+	w.k.deliver(t.Context())
+	for _, id := range []string{"tokyo-loss-2", "tokyo-loss-3"} {
+		w.ended(id, run.Drill)
+		w.round()
+		w.k.index.stamps[len(w.k.index.stamps)-1].At = w.clock().Add(-24 * time.Hour)
+		if !w.k.stamp(t.Context()) {
+			t.Fatalf("no stamp: %+v", w.k.Status().Stamps)
+		}
+	}
+	w.k.places = append(w.k.places, &placeState{place: late})
+	w.k.deliver(t.Context())
+	for place, want := range map[Folder]struct{ files, stamps int }{early: {2, 2}, late: {1, 3}} {
+		logs, err := filepath.Glob(filepath.Join(place.Dir, "*", "log-*.zip"))
+		if err != nil || len(logs) != want.files {
+			t.Fatalf("%v, %v, want %d files of the log", logs, err, want.files)
+		}
+		newest := fmt.Sprintf("log-%d.zip", w.k.index.newestStamp().Size)
+		at := slices.IndexFunc(logs, func(path string) bool { return filepath.Base(path) == newest })
+		if at < 0 {
+			t.Fatalf("%v, want %s", logs, newest)
+		}
+		b, err := os.ReadFile(logs[at])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := w.verifyStamped(b, a); !r.Sound || len(r.Stamps) != want.stamps {
+			t.Errorf("%s: %d stamps, want %d; %v", logs[at], len(r.Stamps), want.stamps, r.Findings)
+		}
+	}
+	if n := w.count(evidence.EntryCopied); n != 2*3+2*3 {
+		t.Errorf("%d arrivals are noted, want those of 3 bundles and 3 stamps at 2 places", n)
+	}
+	for _, p := range w.k.places {
+		if todo, err := w.k.parcels(t.Context(), p.place.Name()); err != nil || len(todo) != 0 {
+			t.Errorf("%s still waits for %v, %v", p.place.Name(), todo, err)
+		}
 	}
 }

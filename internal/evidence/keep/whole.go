@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/muster-dr/muster/internal/evidence"
 )
@@ -18,11 +19,14 @@ var ErrShorter = errors.New("the log is shorter")
 // removed or rewritten since.
 func (k *Keeper) Log(ctx context.Context, from uint64) ([]byte, error) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	if err := k.open(ctx); err != nil {
+		k.mu.Unlock()
 		return nil, err
 	}
 	leaves, cp := k.log.bytes()
+	key, stamps := k.log.key.public, slices.Clone(k.index.stamps)
+	k.mu.Unlock()
+	// What is in the log stays as it is: runs are sealed while the stamps are read and checked.
 	if from > uint64(len(leaves)) {
 		return nil, fmt.Errorf("%w: it has %d entries, so none from %d on", ErrShorter, len(leaves), from)
 	}
@@ -33,12 +37,12 @@ func (k *Keeper) Log(ctx context.Context, from uint64) ([]byte, error) {
 			return nil, err
 		}
 	}
-	files := map[string][]byte{evidence.FileKey: []byte(k.log.key.public + "\n"), evidence.FileCheckpoint: cp, evidence.FileReadme: []byte(evidence.Readme),
+	files := map[string][]byte{evidence.FileKey: []byte(key + "\n"), evidence.FileCheckpoint: cp, evidence.FileReadme: []byte(evidence.Readme),
 		evidence.FileLog: append(bytes.Join(leaves[from:], []byte("\n")), '\n')}
 	if from == uint64(len(leaves)) {
 		files[evidence.FileLog] = []byte{}
 	}
-	for _, e := range k.index.stamps {
+	for _, e := range stamps {
 		if e.Size <= from {
 			continue
 		}
