@@ -91,7 +91,11 @@ func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 }
 
 // Fresh reports whether a pair is this authority's, names all hosts, and has more than half of its time left.
+// One that was left half replaced is completed first.
 func (a *Authority) Fresh(p Pair, now time.Time, hosts ...string) bool {
+	if p.complete() != nil {
+		return false
+	}
 	pair, err := p.Load()
 	if err != nil || pair.Leaf.CheckSignatureFrom(a.cert) != nil {
 		return false
@@ -134,6 +138,10 @@ func (a *Authority) Issue(dir, name string, hosts ...string) (Pair, error) {
 // IssueAs is Issue into files of another name.
 func (a *Authority) IssueAs(dir, file, name string, hosts ...string) (Pair, error) {
 	p := Pair{Cert: filepath.Join(dir, file+".pem"), Key: filepath.Join(dir, file+"-key.pem")}
+	// Should this renewal fail, what was left half replaced serves all the same.
+	if err := p.complete(); err != nil {
+		return p, plan.Caused(err, "the certificate of %s was not made", "%s の証明書を作成できませんでした", name)
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return p, err
@@ -185,16 +193,23 @@ func (p Pair) keep(key, cert []byte) error {
 	return onDisk(filepath.Dir(p.Cert))
 }
 
-// complete puts the certificate in its place of a pair whose writer was killed between the two.
+// complete puts the certificate in its place of a pair whose writer was killed between the two: the
+// former certificate, or none, lies beside the new key.
 func (p Pair) complete() error {
-	if _, err := os.Stat(p.Cert); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := p.Load(); err == nil {
 		return nil
 	}
 	half := Pair{Cert: p.Cert + prepared, Key: p.Key}
+	if wholefile.Place(half.Cert) != nil || wholefile.Place(p.Cert) != nil { // a link is nobody's who writes here
+		return nil
+	}
 	if _, err := half.Load(); err != nil { // there is none, or it belongs to another key
 		return nil
 	}
-	return os.Rename(half.Cert, p.Cert)
+	if err := os.Rename(half.Cert, p.Cert); err != nil {
+		return err
+	}
+	return onDisk(filepath.Dir(p.Cert))
 }
 
 // prepared ends the name of a file that has yet to take its place.

@@ -182,6 +182,58 @@ func TestAnAuthorityThatWasBegunIsCompleted(t *testing.T) {
 	}
 }
 
+// Killed while it replaces a pair, between the new key and its certificate, it is completed at the next look: the
+// new certificate takes the place of the old one, whose key is gone.
+func TestAPairThatWasHalfReplacedIsCompleted(t *testing.T) {
+	dir := t.TempDir()
+	a, err := authority.Open(dir, "ca", "test", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := a.Issue(dir, "osaka")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(p.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Issue(dir, "osaka"); err != nil {
+		t.Fatal(err)
+	}
+	renewed, err := os.ReadFile(p.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := func() {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(p.Cert+".new", renewed, 0o644), os.WriteFile(p.Cert, old, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Load(); err == nil {
+			t.Fatal("the old certificate and the new key belong together")
+		}
+	}
+	half()
+	if !a.Fresh(p, time.Now()) {
+		t.Error("the pair that was on its way is not fresh")
+	}
+	if now, err := os.ReadFile(p.Cert); err != nil || !bytes.Equal(now, renewed) {
+		t.Errorf("the certificate is not the renewed one: %v", err)
+	}
+	// Where the next renewal fails too, what serves is a pair all the same.
+	half()
+	if err := os.MkdirAll(filepath.Join(p.Key+".new", "way"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Issue(dir, "osaka"); err == nil {
+		t.Fatal("the key can't be written, and it is not said")
+	}
+	if _, err := p.Load(); err != nil {
+		t.Errorf("after a renewal that failed: %v", err)
+	}
+}
+
 // Two who make an installation's certificates at once make one authority.
 func TestTwoMakeOneSet(t *testing.T) {
 	dir := t.TempDir()
