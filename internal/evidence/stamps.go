@@ -50,7 +50,12 @@ func (v *verification) stamps(files map[string][]byte, l signedLog, take func(st
 			}
 		}
 	}
-	for _, size := range slices.Sorted(maps.Keys(sizes)) {
+	in := slices.Sorted(maps.Keys(sizes))
+	var roots map[uint64][]byte
+	if l.history != nil {
+		roots, _ = l.history.roots(in...) // the log is hashed once; a root that is not there is no stamp's
+	}
+	for _, size := range in {
 		dir := fmt.Sprintf("%s%d/", DirStamps, size)
 		text, ok1 := take(dir + stampedText)
 		request, ok2 := take(dir + stampRequest)
@@ -58,7 +63,7 @@ func (v *verification) stamps(files map[string][]byte, l signedLog, take func(st
 		if !ok1 || !ok2 || !ok3 || slices.ContainsFunc(v.Stamps, func(s Stamped) bool { return s.Size == size }) {
 			continue
 		}
-		if wrong := l.beginning(size, text); wrong != nil {
+		if wrong := l.beginning(size, text, roots); wrong != nil {
 			said := plan.SaidBy(wrong)
 			v.found(Finding{Code: CodeStamp, File: dir + stampedText}, "%[1]s: %[2]s.", "%[1]s: %[3]s。", dir+stampedText, said.EN, said.JA)
 			continue
@@ -77,8 +82,9 @@ func (v *verification) stamps(files map[string][]byte, l signedLog, take func(st
 }
 
 // beginning makes sure that a stamped checkpoint is one of this log: a beginning of what is signed
-// now. Its own signature may be by a key of before; the proof stands in for it.
-func (l signedLog) beginning(size uint64, text []byte) error {
+// now. Its own signature may be by a key of before; the proof stands in for it. roots are those of the
+// history, where there is one.
+func (l signedLog) beginning(size uint64, text []byte, roots map[uint64][]byte) error {
 	var c log.Checkpoint
 	if _, err := c.Unmarshal(text); err != nil {
 		return plan.Wrong("it is no checkpoint: %v", "チェックポイントではありません: %v", err)
@@ -88,7 +94,7 @@ func (l signedLog) beginning(size uint64, text []byte) error {
 	}
 	apart := plan.Wrong("the log is no continuation of what was stamped: it was rewritten, or the stamp is another log's", "台帳が、タイムスタンプの付いた時点の続きではありません。台帳が書き換えられたか、別の台帳のタイムスタンプです")
 	if l.history != nil && size >= l.history.begin() {
-		if roots, err := l.history.roots(size); err != nil || !bytes.Equal(roots[size], c.Hash) {
+		if root, ok := roots[size]; !ok || !bytes.Equal(root, c.Hash) {
 			return apart
 		}
 		return nil
