@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/evidence"
@@ -77,7 +79,19 @@ func Activate(ctx context.Context, o ActivateOptions) (a Activation, err error) 
 	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
 		return a, err
 	}
-	switch a, err = ReadActivation(o.Dir); {
+	a, err = ReadActivation(o.Dir)
+	if errors.Is(err, fs.ErrNotExist) && o.File != "" {
+		if err := os.MkdirAll(filepath.Dir(o.Dir), 0o700); err != nil {
+			return a, fileTrouble(l, o.Dir, err)
+		}
+		release, busy := breakglass.Alone(o.Dir + ".lock")
+		if busy != nil {
+			return a, &Trouble{What: l.T("the bundle can't be taken into use in %s now", "%s ではパッケージの使用を開始できません", o.Dir), Err: busy}
+		}
+		defer release()
+		a, err = ReadActivation(o.Dir) // who was there before may just have ended
+	}
+	switch {
 	case err == nil && sum != "" && a.Archive != sum:
 		return a, &Trouble{Mistake: true, What: l.T("%s is in use with another bundle, %s", "%s は別のパッケージ %s で使用中です", o.Dir, a.ID), WayOut: l.T("Name another directory with --bundle-dir, or go on with that one without --bundle", "--bundle-dir で別のディレクトリを指定するか、--bundle を付けずにそのまま続けてください")}
 	case err == nil:
@@ -98,24 +112,34 @@ func Activate(ctx context.Context, o ActivateOptions) (a Activation, err error) 
 	if err != nil {
 		return a, err
 	}
-	opened, err := breakglass.Unpack(o.File, o.Dir, with, o.Keys)
-	if errors.Is(err, breakglass.ErrNotOpened) {
-		return a, &Trouble{Mistake: true, What: l.T("this key or passphrase does not open the bundle", "この鍵またはパスフレーズではパッケージを開けません"), WayOut: l.T("Give the right one with --identity FILE or --passphrase-file FILE. Nothing was unpacked", "--identity ファイル または --passphrase-file ファイル で正しいものを指定してください。何も展開していません")}
-	}
+	said, err := breakglass.Identify(o.File, with)
 	if err != nil {
-		return a, &Trouble{What: l.T("the bundle is not used, and nothing of it was unpacked", "パッケージは使用せず、何も展開していません"), Err: plainDisk(err)}
+		return a, notUnpacked(l, err)
 	}
-	a = Activation{Archive: sum, SignedBy: evidence.Fingerprint(opened.SignedBy), Known: opened.Known, Manifest: opened.Manifest, Dir: o.Dir,
-		Bundled: run.Bundled{ID: opened.ID, Installation: opened.Installation, By: o.By, Reason: o.Reason, At: o.Now().UTC().Truncate(time.Second)}}
-	if !opened.Fits() {
-		return a, &Trouble{Mistake: true, What: l.T("the programs of the bundle are for %s/%s, not for this machine", "パッケージのプログラムは %s/%s 用で、このマシンでは動きません", opened.OS, opened.Arch),
-			WayOut: l.T("Take a machine of that kind. The book and the plans can be read here: %s", "同じ種類のマシンを使ってください。ブックと計画ファイルはここで読めます: %s", filepath.Join(o.Dir, breakglass.DirBook))}
+	// What speaks against it is asked for before a credential lies on this disk.
+	answers, err := o.refuses(ctx, said)
+	if err != nil {
+		return a, err
 	}
-	if a.Answers = mainsThere(ctx, opened.Servers); len(a.Answers) > 0 {
-		if strings.TrimSpace(o.Although) == "" {
-			return a, &Trouble{Refused: true, What: l.T("The main server answers at %s: two control planes on the same systems are the danger that a bundle is not for. Nothing was begun.", "本来のサーバーが %s で応答しています。同じシステムを2つの管制が動かすのは、パッケージが避けるべき危険そのものです。何も開始していません。", strings.Join(a.Answers, ", ")),
-				WayOut: l.T("Work with that server. Only when it must not be used, and everybody has been told: --although-main-answers \"WHY\"", "そのサーバーを使ってください。使ってはならない理由があり、全員に周知済みの場合に限り: --although-main-answers \"理由\"")}
+	opened, err := breakglass.Unpack(o.File, o.Dir, with, o.Keys)
+	if err != nil {
+		return a, notUnpacked(l, err)
+	}
+	begun := false
+	defer func() {
+		if begun {
+			return
 		}
+		if gone := os.RemoveAll(o.Dir); gone != nil {
+			err = errors.Join(err, &Trouble{What: l.T("%s holds every credential in clear: remove it", "%s に認証情報が平文で残っています。削除してください", o.Dir), Err: gone})
+		}
+	}()
+	if opened.ID != said.ID {
+		return a, &Trouble{What: l.T("the bundle's file was replaced meanwhile; nothing was begun", "途中でパッケージのファイルが置き換えられました。何も開始していません"), WayOut: l.T("Say the same once more", "もう一度実行してください")}
+	}
+	a = Activation{Archive: sum, SignedBy: evidence.Fingerprint(opened.SignedBy), Known: opened.Known, Manifest: opened.Manifest, Dir: o.Dir, Answers: answers,
+		Bundled: run.Bundled{ID: opened.ID, Installation: opened.Installation, By: o.By, Reason: o.Reason, At: o.Now().UTC().Truncate(time.Second)}}
+	if len(answers) > 0 {
 		a.Although = o.Although
 	}
 	if err := a.prepare(ctx, o); err != nil {
@@ -128,7 +152,30 @@ func Activate(ctx context.Context, o ActivateOptions) (a Activation, err error) 
 	if err := writeSynced(filepath.Join(o.Dir, fileActivation), string(b)+"\n"); err != nil {
 		return a, fileTrouble(l, o.Dir, err)
 	}
+	begun = true
 	return a, nil
+}
+
+// notUnpacked says why a bundle could not be opened.
+func notUnpacked(l i18n.Lang, err error) error {
+	if errors.Is(err, breakglass.ErrNotOpened) {
+		return &Trouble{Mistake: true, What: l.T("this key or passphrase does not open the bundle", "この鍵またはパスフレーズではパッケージを開けません"), WayOut: l.T("Give the right one with --identity FILE or --passphrase-file FILE. Nothing was unpacked", "--identity ファイル または --passphrase-file ファイル で正しいものを指定してください。何も展開していません")}
+	}
+	return &Trouble{What: l.T("the bundle is not used, and nothing of it was unpacked", "パッケージは使用せず、何も展開していません"), Err: plainDisk(err)}
+}
+
+// refuses says no to a bundle that must not be taken into use here, and which servers of its installation answer all the same.
+func (o ActivateOptions) refuses(ctx context.Context, m breakglass.Manifest) (answers []string, err error) {
+	l := o.Lang
+	if !m.Fits() {
+		return nil, &Trouble{Mistake: true, What: l.T("the programs of the bundle are for %s/%s, not for this machine", "パッケージのプログラムは %s/%s 用で、このマシンでは動きません", m.OS, m.Arch),
+			WayOut: l.T("Take a machine of that kind. Nothing was unpacked", "同じ種類のマシンを使ってください。何も展開していません")}
+	}
+	if answers = mainsThere(ctx, m.Servers); len(answers) > 0 && strings.TrimSpace(o.Although) == "" {
+		return nil, &Trouble{Refused: true, What: l.T("The main server answers at %s: two control planes on the same systems are the danger that a bundle is not for. Nothing was begun, and nothing unpacked.", "本来のサーバーが %s で応答しています。同じシステムを2つの管制が動かすのは、パッケージが避けるべき危険そのものです。何も開始せず、何も展開していません。", strings.Join(answers, ", ")),
+			WayOut: l.T("Work with that server. Only when it must not be used, and everybody has been told: --although-main-answers \"WHY\"", "そのサーバーを使ってください。使ってはならない理由があり、全員に周知済みの場合に限り: --although-main-answers \"理由\"")}
+	}
+	return answers, nil
 }
 
 // ReadActivation reads what bundle is in use in a directory; fs.ErrNotExist is none.
@@ -144,8 +191,11 @@ func ReadActivation(dir string) (Activation, error) {
 	return a, nil
 }
 
-// startAnew takes away what a start that was killed left unpacked, and nothing else.
+// startAnew takes away what a start that was killed left unpacked, or half unpacked beside it, and nothing else.
 func startAnew(l i18n.Lang, dir string) error {
+	if err := breakglass.Sweep(filepath.Dir(dir), "."+filepath.Base(dir)+"-"); err != nil {
+		return fileTrouble(l, dir, err)
+	}
 	list, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -238,7 +288,17 @@ func (a *Activation) prepare(ctx context.Context, o ActivateOptions) error {
 // cutOff closes what was open in the copy: it goes on, if anywhere, at the installation, and no engine here knows of it.
 func (a *Activation) cutOff(ctx context.Context, s journal.Store) error {
 	why := fmt.Sprintf("this copy of the record ends with break-glass bundle %s, made %s / この記録の複製は、%s に作成した非常時持出パッケージ %[1]s で終わっています", a.ID, a.Manifest.MadeAt.Format(time.RFC3339), a.Manifest.MadeAt.Format(time.RFC3339))
+	if err := a.settleProposals(ctx, s, why); err != nil {
+		return err
+	}
+	given, err := s.TokenSystems(ctx)
+	if err != nil {
+		return err
+	}
 	systems := map[string]bool{}
+	for _, name := range slices.Concat(given, a.Manifest.Systems) {
+		systems[name] = true
+	}
 	open, err := s.Runs(ctx, journal.Filter{Open: true})
 	if err != nil {
 		return err
@@ -284,6 +344,25 @@ func (a *Activation) cutOff(ctx context.Context, s journal.Store) error {
 			return err
 		}
 		if err := s.RaiseToken(ctx, name, "bundle/"+a.ID+"/ahead", n+tokensAhead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleProposals ends what alarms of the installation still propose: it may have been carried out there since, and nothing begins here unless a
+// person says so. Nobody is told, as of the runs.
+func (a *Activation) settleProposals(ctx context.Context, s journal.Store, why string) error {
+	open, err := new(alarm.Proposals).List(ctx, s, alarm.Open)
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		if _, err := alarm.Change(ctx, s, p.ID, func(p *alarm.Proposal) error {
+			err := p.Settle(alarm.Dismissed, run.Engine, "", why, a.At)
+			p.Told = p.Saying()
+			return err
+		}); err != nil {
 			return err
 		}
 	}
@@ -340,6 +419,7 @@ func (a *Activation) Settings(flags *pflag.FlagSet) (config.Config, error) {
 	// Variables of the environment and of the machine's own muster.yaml don't lead elsewhere.
 	c.Data, c.Plans, c.Engine = filepath.Join(a.Dir, "data"), filepath.Join(a.Dir, "plans"), filepath.Join(a.Dir, breakglass.FileEngine)
 	c.Store, c.StorePassword, c.Server, c.Token, c.TokenFile, c.Alarms = "", "", "", "", "", nil
+	c.Identity.Console = nil // nobody signs in elsewhere here: without it nobody could act
 	c.Temporal, c.Evidence, c.Identity.OIDC = config.Temporal{Namespace: "default"}, config.Evidence{}, config.OIDC{}
 	c.Carried = filepath.Join(a.Dir, breakglass.FileSecrets)
 	return c, nil

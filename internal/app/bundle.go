@@ -53,9 +53,9 @@ type Bundled struct {
 var reference = regexp.MustCompile(`secret://[^\s"'` + "`" + `,}\])]+`)
 
 // staysBehind are settings that say where this installation is and how it is reached: a laptop is elsewhere, has an engine of its own, and keeps its
-// records itself.
+// records itself. Without identity.oidc nobody but the server's own token may act there, so identity.console stays too.
 var staysBehind = []string{"data", "plans", "store", "store_password", "listen", "public_url", "server", "server_ca_file", "token", "token_file", "person", "site", "sites", "engine",
-	"hosts", "insecure_http", "metrics.open", "font", "bundle.", "gateway.", "temporal.", "evidence.", "tls.", "identity.oidc.", "encryption.ui_origins", "findings.webhook"}
+	"hosts", "insecure_http", "metrics.open", "font", "bundle.", "gateway.", "temporal.", "evidence.", "tls.", "identity.console", "identity.oidc.", "encryption.ui_origins", "findings.webhook"}
 
 func stays(name string) bool {
 	return slices.ContainsFunc(staysBehind, func(s string) bool {
@@ -94,6 +94,14 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 	head, err := o.Server.Checkpoint(ctx)
 	if err != nil {
 		return out, err
+	}
+	release, err := breakglass.Alone(filepath.Join(c.Data, ".bundle-lock"))
+	if err != nil {
+		return out, &Trouble{What: l.T("the bundle was not made", "パッケージを作成できませんでした"), Err: err}
+	}
+	defer release()
+	if err := breakglass.Sweep(c.Data, ".bundle-"); err != nil {
+		return out, fileTrouble(l, c.Data, err)
 	}
 	work, err := os.MkdirTemp(c.Data, ".bundle-") // mode 0700; on the disk where the records lie in clear anyway
 	if err != nil {
@@ -177,8 +185,12 @@ const mostPlans = 64 << 20
 // plans takes every plan file along, and nothing if one has a mistake: no run could be started there.
 func (g *gathering) plans() error {
 	dir := g.o.Config.Plans
-	if _, mistakes := scenario.Load(dir, all.Registry(all.Options{})); len(mistakes) > 0 {
+	b, mistakes := scenario.Load(dir, all.Registry(all.Options{}))
+	if len(mistakes) > 0 {
 		return mistakes
+	}
+	for _, s := range b.Systems() {
+		g.manifest.Systems = append(g.manifest.Systems, s.Name)
 	}
 	data, err := filepath.Abs(g.o.Config.Data)
 	if err != nil {

@@ -3,20 +3,27 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"filippo.io/age"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 const bundledEstate = `kind: Estate
@@ -129,5 +136,131 @@ func TestABundleHoldsNoSecretOfTheSettingsThatStayBehind(t *testing.T) {
 	})
 	if err != nil || !slices.Equal(plans, []string{"estate.yaml", "runbook.yaml"}) {
 		t.Errorf("plan files %q, %v", plans, err)
+	}
+}
+
+// A main server that answers is the danger, and so is a directory with every credential that a refusal leaves behind.
+func TestABundleThatIsRefusedLeavesNothing(t *testing.T) {
+	main := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ok":true}`)) }))
+	defer main.Close()
+	load := func() *breakglass.Load {
+		l := &breakglass.Load{}
+		l.Put(breakglass.FileSecrets, []byte(`{"secret://env/KEY":"hunter2"}`)) // and no record: it can't be prepared
+		return l
+	}
+	answers, foreign := bundledNow(), bundledNow()
+	answers.Servers, foreign.Arch = []string{main.URL}, "pdp11"
+	for _, c := range []struct {
+		name, although, says string
+		m                    breakglass.Manifest
+		refused              bool
+	}{
+		{"the main server answers", "", "The main server answers", answers, true},
+		{"it answers, and the bundle is used all the same and lacks its record", "it has no way to the sites", "data", answers, false},
+		{"it is another machine's", "", "pdp11", foreign, false},
+		{"it lacks its record", "", "data", bundledNow(), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file, opens := packed(t, c.m, load())
+			dir := t.TempDir()
+			o := ActivateOptions{Lang: i18n.EN, File: file, Dir: filepath.Join(dir, "kit"), By: "sato", Reason: "a drill", Although: c.although, Now: time.Now,
+				Open: func() ([]age.Identity, error) { return opens, nil }}
+			_, err := Activate(t.Context(), o)
+			var trouble *Trouble
+			if !errors.As(err, &trouble) || trouble.Refused != c.refused || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v", err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("on disk: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func TestABundleIsTakenIntoUseByOneAtATime(t *testing.T) {
+	file, opens := packed(t, bundledNow(), &breakglass.Load{})
+	dir := t.TempDir()
+	o := ActivateOptions{Lang: i18n.EN, File: file, Dir: filepath.Join(dir, "kit"), By: "sato", Reason: "a drill", Now: time.Now, Open: func() ([]age.Identity, error) { return opens, nil }}
+	half := filepath.Join(dir, ".kit-123")
+	if err := os.Mkdir(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	release, err := breakglass.Alone(o.Dir + ".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Activate(t.Context(), o); err == nil || !strings.Contains(err.Error(), "another muster is at it") {
+		t.Errorf("beside another: %v", err)
+	}
+	if _, err := os.Stat(half); err != nil {
+		t.Errorf("what the other prepares: %v", err)
+	}
+	release()
+	if _, err := Activate(t.Context(), o); err == nil || strings.Contains(err.Error(), "another") {
+		t.Errorf("after it: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("on disk: %v, %v", left, err)
+	}
+}
+
+// With identity.console off at main, and its provider out of reach, somebody has to be able to act.
+func TestOnALaptopItsOwnTokenActs(t *testing.T) {
+	if !stays("identity.console") || !stays("identity.oidc.issuer") || stays("identity.idle") {
+		t.Error("of how people are known, what names main stays behind and nothing else")
+	}
+	a := &Activation{Dir: t.TempDir()}
+	save(t, filepath.Join(a.Dir, config.DefaultFile), "identity: {console: false}\n")
+	c, err := a.Settings(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := identityOptions(Options{Config: c}, "its own token", nil); o.Console != "its own token" {
+		t.Error("nobody may act")
+	}
+}
+
+// What an alarm asked for at main does not begin by itself on the laptop, and whatever token main gave is below those of the laptop.
+func TestWhatMainWasAboutToDoIsCutOff(t *testing.T) {
+	s, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	now := time.Now().UTC()
+	for id, p := range map[string]alarm.Proposal{
+		"due":  {State: alarm.Open, Due: true, Kind: run.Response, Scenario: "tokyo-loss", RaisedAt: now, Expires: now.Add(time.Hour)},
+		"open": {State: alarm.Open, Kind: run.Response, Scenario: "tokyo-loss", RaisedAt: now, Expires: now.Add(time.Hour)},
+		"past": {State: alarm.Dismissed, By: "sato", Reason: "a false alarm", RaisedAt: now},
+	} {
+		p.ID = id
+		b, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.PutDocument(t.Context(), journal.Document{Kind: "proposal", ID: id, Body: b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Token(t.Context(), "removed", "a run whose record is removed"); err != nil {
+		t.Fatal(err)
+	}
+	a := &Activation{Manifest: bundledNow()}
+	a.ID, a.At, a.Manifest.Systems = a.Manifest.ID, now, []string{"orders"}
+	if err := a.cutOff(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := new(alarm.Proposals).List(t.Context(), s, alarm.Open); err != nil || len(left) > 0 {
+		t.Errorf("still open: %+v, %v", left, err)
+	}
+	for id, by := range map[string]string{"due": run.Engine, "open": run.Engine, "past": "sato"} {
+		if p, err := alarm.Get(t.Context(), s, id); err != nil || p.Due || p.State != alarm.Dismissed || p.By != by || by == run.Engine && !strings.Contains(p.Reason, a.ID) {
+			t.Errorf("%s: %+v, %v", id, p, err)
+		}
+	}
+	for _, system := range []string{"orders", "removed"} {
+		if n, err := s.Token(t.Context(), system, "the first here"); err != nil || n <= tokensAhead {
+			t.Errorf("a token of %s: %d, %v", system, n, err)
+		}
 	}
 }

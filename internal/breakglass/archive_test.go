@@ -325,3 +325,34 @@ func TestAFullDiskIsFoundBefore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a killed process left is taken away by the next, and what is another's stays.
+func TestWhatAKilledProcessLeftIsTakenAway(t *testing.T) {
+	main := newInstallation(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "kit.age")
+	for _, name := range []string{".kit.age-123456", ".kit.age-mine", ".kit.age-2-123", "kit.age-5"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("hunter2"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release, err := Alone(filepath.Join(dir, ".kit.age-lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Make(path, manifest(), main.load(), byPassphrase(t, words), main.sign); err == nil || !strings.Contains(err.Error(), "another muster") {
+		t.Errorf("beside another: %v", err)
+	}
+	release()
+	if _, err := Make(path, manifest(), main.load(), byPassphrase(t, words), main.sign); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	list, err := os.ReadDir(dir)
+	for _, d := range list {
+		left = append(left, d.Name())
+	}
+	if err != nil || strings.Join(left, " ") != ".kit.age-2-123 .kit.age-mine kit.age kit.age-5" {
+		t.Errorf("left: %q, %v", left, err)
+	}
+}

@@ -68,6 +68,8 @@ type Manifest struct {
 	Arch         string    `json:"arch"`
 	// Key is the public half of the key of the log that is begun with the archive.
 	Key string `json:"key"`
+	// Systems are those of the plan files in it.
+	Systems []string `json:"systems,omitempty"`
 	// Lacks are the references to secrets whose values are not in it.
 	Lacks []string  `json:"lacks,omitempty"`
 	Open  []OpenRun `json:"open,omitempty"`

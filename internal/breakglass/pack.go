@@ -88,7 +88,16 @@ func Make(path string, m Manifest, l *Load, to []age.Recipient, sign Signer) (_ 
 	if err != nil {
 		return m, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	dir, prefix := filepath.Dir(path), "."+filepath.Base(path)+"-"
+	release, err := Alone(filepath.Join(dir, prefix+"lock"))
+	if err != nil {
+		return m, err
+	}
+	defer release()
+	if err := Sweep(dir, prefix); err != nil {
+		return m, err
+	}
+	f, err := os.CreateTemp(dir, prefix+"*") // mode 0600
 	if err != nil {
 		return m, err
 	}

@@ -122,5 +122,6 @@ func (c *command) activated(a app.Activation) {
 	if len(a.Manifest.Lacks) > 0 {
 		c.say("  secrets that are not in it: %s", "  含まれていない秘密情報: %s", strings.Join(a.Manifest.Lacks, ", "))
 	}
+	c.say("  whoever has this directory may act as any person here: its own token stands for all, since OpenID sign-in and identity.console stay with the main server", "  このディレクトリを扱える人は、誰としてでも操作できます。OpenIDサインインと identity.console は本来のサーバーだけの設定で、ここでは自身のトークンを全員で使います")
 	c.say("  other commands: cd %s && bin/muster ...   the book: %s", "  ほかのコマンド: cd %s && bin/muster ...   ブック: %s", a.Dir, a.Dir+"/book/")
 }

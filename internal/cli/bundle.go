@@ -17,6 +17,7 @@ import (
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 func (c *command) bundle() *cobra.Command {
@@ -159,7 +160,7 @@ safety answers stay on the laptop. Nothing is taken away: it can be made again, 
 			if err != nil {
 				return err
 			}
-			if err := writeWhole(args[0], b); err != nil {
+			if err := wholefile.Write(args[0], b, 0o600); err != nil {
 				return mistake(err, "")
 			}
 			if c.json() {
@@ -173,22 +174,6 @@ safety answers stay on the laptop. Nothing is taken away: it can be made again, 
 		},
 	}
 	return cmd
-}
-
-// writeWhole puts a file in place whole, for its owner alone.
-func writeWhole(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 func (c *command) merge() *cobra.Command {

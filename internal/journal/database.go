@@ -273,6 +273,18 @@ func (s *database) RaiseToken(ctx context.Context, system, runID string, token i
 	return s.explain(plan.Text{EN: "enter a fencing token", JA: "フェンシングトークンの登録"}, err)
 }
 
+func (s *database) TokenSystems(ctx context.Context) ([]string, error) {
+	out, err := again(ctx, s, func(ctx context.Context) (out []string, err error) {
+		return out, s.list(ctx, s.read, `SELECT DISTINCT system FROM tokens ORDER BY system`, nil, func(scan func(...any) error) error {
+			var name string
+			err := scan(&name)
+			out = append(out, name)
+			return err
+		})
+	})
+	return out, s.explain(plan.Text{EN: "read fencing tokens", JA: "フェンシングトークンの読み取り"}, err)
+}
+
 // Ping writes: a full disk and a read-only one answer reads for long. It tries once: what is
 // asked is how it is now.
 func (s *database) Ping(ctx context.Context) error {

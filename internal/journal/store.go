@@ -46,6 +46,9 @@ type Store interface {
 	// RaiseToken enters a token that was given elsewhere: from then on the system's tokens are above it.
 	RaiseToken(ctx context.Context, system, runID string, token int64) error
 
+	// TokenSystems are all systems of which a token was given, also for runs that are removed by now.
+	TokenSystems(ctx context.Context) ([]string, error)
+
 	// RemoveRun takes out what an ended run left, but for its summary, which is marked.
 	RemoveRun(ctx context.Context, runID string, at time.Time) error
 

@@ -350,6 +350,9 @@ func testToken(t *testing.T, s journal.Store) {
 	if err := s.RaiseToken(t.Context(), "orders", "late", first); err != nil {
 		t.Errorf("one that stands already: %v", err)
 	}
+	if of, err := s.TokenSystems(t.Context()); err != nil || !slices.Equal(of, []string{"billing", "orders"}) {
+		t.Errorf("tokens were given of %q, %v", of, err)
+	}
 }
 
 func testConcurrent(t *testing.T, s journal.Store) {

@@ -1,0 +1,56 @@
+package breakglass
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// Alone keeps every other process out that asks for the same path, and refuses when one is in already. A process that was killed keeps nobody
+// out. Nothing is left of the file.
+func Alone(path string) (release func(), err error) {
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			_ = f.Close()
+			switch {
+			case errors.Is(err, unix.EWOULDBLOCK):
+				return nil, plan.Wrong("another muster is at it now, and has %s; wait until it has ended", "別のmusterが実行中です（%s を使用中）。終了を待ってから、もう一度実行してください", path)
+			case errors.Is(err, unix.EINTR):
+				continue
+			}
+			return nil, err
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if there, err := os.Lstat(path); err == nil && os.SameFile(mine, there) {
+			return func() { _ = os.Remove(path); _ = f.Close() }, nil
+		}
+		_ = f.Close() // whoever had it has just taken it away
+	}
+}
+
+// Sweep takes away what killed processes left in a directory under a name for the time being: the prefix, and the digits that os.CreateTemp
+// and os.MkdirTemp draw. Only who is there alone may.
+func Sweep(dir, prefix string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if drawn, ok := strings.CutPrefix(d.Name(), prefix); ok && drawn != "" && strings.Trim(drawn, "0123456789") == "" {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, d.Name())))
+		}
+	}
+	return err
+}
