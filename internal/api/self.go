@@ -61,7 +61,8 @@ func (s *Server) planOf(ctx context.Context, hash string) (plan.Plan, error) {
 const giveWayEvery = 5 * time.Second
 
 // GiveWay stops the drills of muster itself as soon as a real response is under way, until ctx ends. It
-// looks again and again, since such a drill may kill the server that has just taken the response.
+// looks when this server has begun one, and again and again, since such a drill may kill the server that
+// has just taken the response.
 func (s *Server) GiveWay(ctx context.Context) {
 	tick := time.NewTicker(giveWayEvery)
 	defer tick.Stop()
@@ -69,10 +70,11 @@ func (s *Server) GiveWay(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.mayYield:
 		case <-tick.C:
-			if err := s.giveWay(ctx); err != nil && ctx.Err() == nil {
-				s.Log.Warn("whether a drill of muster itself has to give way is not known, or it can't be stopped; it is looked at again", "err", err)
-			}
+		}
+		if err := s.giveWay(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("whether a drill of muster itself has to give way is not known, or it can't be stopped; it is looked at again", "err", err)
 		}
 	}
 }

@@ -100,6 +100,7 @@ type Server struct {
 	pace       pace
 	waits      waits
 	photos     chan struct{}
+	mayYield   chan struct{} // something real, or a drill of muster itself, has begun
 	lastSeen   lastSeen
 	merging    chan struct{}
 }
@@ -132,7 +133,7 @@ func (s *Server) Handler() http.Handler {
 	if s.Ledger == nil {
 		s.Ledger = &finding.Ledger{Store: s.Store}
 	}
-	s.photos, s.merging = make(chan struct{}, photosAtOnce), make(chan struct{}, 1)
+	s.photos, s.merging, s.mayYield = make(chan struct{}, photosAtOnce), make(chan struct{}, 1), make(chan struct{}, 1)
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("muster", s.Version)
 	cfg.Info.Description = "Start drills and responses, take part in them, and read their journal and report."

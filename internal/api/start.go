@@ -271,8 +271,9 @@ func (s *Server) begun(ctx context.Context, of plan.Plan, kind run.Kind, b workf
 	if b.Refused == "" {
 		out := Started{Run: b.Run, Attached: b.Attached, StartedBy: b.StartedBy}
 		if kind == run.Response || of.StrikesItself() { // whichever of the two was first
-			if err := s.giveWay(ctx); err != nil {
-				s.Log.Warn("a drill of muster itself could not be stopped yet; it is tried again", "run", b.Run, "err", err)
+			select { // the answer does not wait for it
+			case s.mayYield <- struct{}{}:
+			default:
 			}
 		}
 		var err error

@@ -38,6 +38,7 @@ type world struct {
 	url   string
 	store journal.Store
 
+	server   *api.Server
 	handler  http.Handler
 	identity *identity.Service
 }
@@ -69,13 +70,14 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 		t.Fatal(err)
 	}
 	people := identity.New(store, identity.Options{Console: token})
-	handler := (&api.Server{
+	server := &api.Server{
 		Store: store, Identity: people, Engine: c, Plans: plans, Token: token, Version: "test", Log: slog.New(slog.DiscardHandler),
 		Render: func(w io.Writer, p plan.Plan, events []run.Event, _ []report.Earlier, format, lang string) error {
 			_, err := fmt.Fprintf(w, "%s %s %s %d", p.Scenario.Name, format, lang, len(events))
 			return err
 		},
-	}).Handler()
+	}
+	handler := server.Handler()
 	srv := httptest.NewServer(handler)
 	me := api.Connect(srv.URL, token, "en")
 	t.Cleanup(func() {
@@ -85,7 +87,7 @@ func worldWith(t *testing.T, c client.Client, plans api.Plans) *world {
 		w.Stop()
 		store.Close()
 	})
-	return &world{Client: me, t: t, url: srv.URL, store: store, handler: handler, identity: people}
+	return &world{Client: me, t: t, url: srv.URL, store: store, server: server, handler: handler, identity: people}
 }
 
 // files are two scenarios that move the same system, done by people alone.
