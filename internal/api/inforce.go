@@ -14,6 +14,9 @@ import (
 // whatever the programme is called: under a new name nothing that is overdue becomes not owed.
 const docProgramme = "programme"
 
+// docProgrammeFirst is the ID of that document.
+const docProgrammeFirst = "."
+
 type firstProgramme struct {
 	Since time.Time `json:"since"`
 }
@@ -22,7 +25,7 @@ type firstProgramme struct {
 // owe what was due before. It notes the moment when nothing has: of a store that is older than the note,
 // that of the first due day which was entered.
 func (s *Server) programmeSince(ctx context.Context) (time.Time, error) {
-	doc, err := s.Store.Document(ctx, docProgramme, docAssignedAll)
+	doc, err := s.Store.Document(ctx, docProgramme, docProgrammeFirst)
 	if errors.Is(err, journal.ErrNotFound) {
 		first := firstProgramme{Since: s.now().UTC()}
 		days, err := s.Store.Runs(ctx, journal.Filter{Kind: run.Occasion})
@@ -38,14 +41,14 @@ func (s *Server) programmeSince(ctx context.Context) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		_, err = s.Store.PutDocument(ctx, journal.Document{Kind: docProgramme, ID: docAssignedAll, Body: body})
+		_, err = s.Store.PutDocument(ctx, journal.Document{Kind: docProgramme, ID: docProgrammeFirst, Body: body})
 		if err == nil {
 			return first.Since, nil
 		}
 		if !errors.Is(err, journal.ErrChanged) {
 			return time.Time{}, err
 		}
-		if doc, err = s.Store.Document(ctx, docProgramme, docAssignedAll); err != nil {
+		if doc, err = s.Store.Document(ctx, docProgramme, docProgrammeFirst); err != nil {
 			return time.Time{}, err
 		}
 	} else if err != nil {
