@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"hash"
 	"hash/fnv"
-	"io/fs"
 	"os"
 	"sync"
 	"syscall"
@@ -43,8 +42,9 @@ func (k *keptPlans) load(dir string, catalog scenario.Catalog) (*scenario.Bundle
 	return b, mistakes.Err()
 }
 
-// stateOf tells whether anything below a folder is another thing than before, and when the newest of it
-// was changed. A file that links lead to counts as itself.
+// stateOf tells whether any plan file of a folder is another one than before, and when the newest of them
+// was changed. A file that links lead to counts as itself. What else lies there counts for nothing: by
+// default the records do, which always change.
 func stateOf(dir string) (state uint64, newest time.Time, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -52,7 +52,7 @@ func stateOf(dir string) (state uint64, newest time.Time, err error) {
 	}
 	defer root.Close()
 	sum := fnv.New64a()
-	err = fs.WalkDir(root.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
+	err = scenario.Files(root, func(path string, err error) error {
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/scenario"
 )
 
 // The files are read once for many questions, and again as soon as anything of them is another one,
@@ -41,6 +43,22 @@ func TestPlanFilesAreReadAnewWhenTheyChanged(t *testing.T) {
 	first := p.kept.bundle
 	if title(); p.kept.bundle != first {
 		t.Error("unchanged files were read again")
+	}
+	// What lies beside them and is no plan changes nothing: the records, a repository, a link to elsewhere.
+	for _, name := range []string{".muster/journal.db-wal", ".git/index", "README.md", "testdata/old.yaml", scenario.Settings} {
+		beside := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(beside), 0o700), os.WriteFile(beside, []byte("x"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if title(); p.kept.bundle != first {
+			t.Errorf("plan files were read again because of %s", name)
+		}
+	}
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if title(); p.kept.bundle != first {
+		t.Error("plan files were read again because of a link that leads out of their folder")
 	}
 	// A change whose file has its old time and length again.
 	file := filepath.Join(dir, "tokyo.yaml")

@@ -243,19 +243,10 @@ func (l *loading) folder(dir string) {
 		l.roots = append(l.roots, strings.TrimSuffix(prefix, "/")+"/")
 	}
 	found := 0
-	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+	err = Files(root, func(path string, err error) error {
 		shown := yamldoc.Place{File: filepath.ToSlash(filepath.Join(dir, path))}
 		if err != nil {
 			l.log.Add(shown, "can't be read: %v", "読み取れません（%v）", plainError(err))
-			return nil
-		}
-		if Skips(path, d) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if ext := filepath.Ext(d.Name()); d.IsDir() || ext != ".yaml" && ext != ".yml" {
 			return nil
 		}
 		if l.files++; l.files > maxFiles {
