@@ -50,6 +50,25 @@ var errStarting = errors.New("it is starting")
 // hand has another handler answer what comes from now on.
 func (f *front) hand(h http.Handler) { f.now.Store(&h) }
 
+// doorShut is what ended a process whose door fell shut.
+type doorShut struct{ error }
+
+// while is a context that ends with ctx, and when the door falls shut: nothing is waited for behind a
+// door that nobody can come through.
+func (f *front) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-f.ended:
+			if f.err != nil {
+				cancel(doorShut{f.err})
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // until serves until ctx ends, or the door falls shut.
 func (f *front) until(ctx context.Context) error {
 	select {

@@ -67,6 +67,8 @@ func Server(ctx context.Context, o Options) error {
 		return err
 	}
 	defer door.close()
+	ctx, leave := door.while(ctx)
+	defer leave()
 	store, err := openStore(ctx, o, door.starting)
 	if err != nil {
 		return ended(ctx, err)
@@ -196,6 +198,8 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 		return err
 	}
 	defer at.close()
+	ctx, leave := at.while(ctx)
+	defer leave()
 	door, err := openGateway(ctx, l, o)
 	if err != nil {
 		return err
@@ -260,8 +264,12 @@ func (o Options) traced(ctx context.Context, conn *engine.Connection, service st
 	return t, nil
 }
 
-// ended drops the error of a process that was asked to end.
+// ended drops the error of a process that was asked to end. One whose door fell shut was not asked.
 func ended(ctx context.Context, err error) error {
+	var shut doorShut
+	if errors.As(context.Cause(ctx), &shut) {
+		return shut.error
+	}
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil
 	}
