@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/breakglass"
@@ -53,6 +54,11 @@ func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (
 	if err != nil {
 		return out, err
 	}
+	// Before anything is written: the log is this server's, and says which files were merged.
+	entered, err := s.enteredMerges(ctx)
+	if err != nil {
+		return out, err
+	}
 	known := breakglass.Known{ID: of.ID, Key: of.Key}
 	if n := len(of.Merges); n > 0 {
 		known.Size, known.Root = of.Merges[n-1].Size, of.Merges[n-1].Root
@@ -71,12 +77,17 @@ func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (
 	}
 	out.Bundle, out.BegunBy, out.Reason = of.ID, back.Begun.By, back.Begun.Reason
 	out.Open = append(out.Open, back.Open...)
-	fresh, marks := map[string][]run.Event{}, map[string]int64{}
+	sum := evidence.Sum(file)
+	noted := slices.ContainsFunc(of.Merges, func(m BundleMerge) bool { return m.SHA256 == sum })
+	here := map[string]merging{}
 	for _, r := range back.Runs {
-		if fresh[r.Run], marks[r.Run], err = s.freshOf(ctx, r); err != nil {
+		m, err := s.freshOf(ctx, r)
+		if err != nil {
 			return out, err
 		}
-		if len(fresh[r.Run]) > 0 {
+		here[r.Run] = m
+		// A merge that was cut off before its entry, or before its note, has yet to count.
+		if len(m.fresh) > 0 || m.last != "" && !entered[m.last] || m.last == sum && !noted {
 			out.Merged = append(out.Merged, r.Run)
 		} else {
 			out.Same = append(out.Same, r.Run)
@@ -86,22 +97,26 @@ func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (
 		return out, nil
 	}
 	a, _ := identity.From(ctx)
-	sum := evidence.Sum(file)
 	if err := s.Evidence.KeepMerged(of.ID+"-"+sum[:12]+".zip", file); err != nil {
 		return out, s.evidenceProblem(ctx, "", err)
 	}
+	wrote := false
 	for _, r := range back.Runs {
-		if len(fresh[r.Run]) == 0 {
+		m := here[r.Run]
+		if len(m.fresh) == 0 && (m.last == sum || !slices.Contains(out.Merged, r.Run)) {
 			continue
 		}
-		mark := run.Event{Run: r.Run, Writer: mergeWriter, Seq: marks[r.Run] + 1, At: s.now(), Kind: run.RunMerged, By: in.By, Via: a.Via, Reason: in.Reason,
+		mark := run.Event{Run: r.Run, Writer: mergeWriter, Seq: m.marks + 1, At: s.now(), Kind: run.RunMerged, By: in.By, Via: a.Via, Reason: in.Reason,
 			Data: run.Encode(run.Merged{Bundle: of.ID, Log: breakglass.LogName(of.ID), Key: of.Key, Size: back.Size, SHA256: sum})}
-		if err := s.mergeRun(ctx, r, append(fresh[r.Run], mark)); err != nil {
+		if err := s.mergeRun(ctx, r, append(m.fresh, mark)); err != nil {
 			return out, s.storeProblem(ctx, err)
 		}
+		wrote = true
 	}
-	if err := s.Evidence.Enter(ctx, evidence.Entry{Kind: evidence.EntryMerged, By: in.By, Via: a.Via, Reason: in.Reason, Bundle: of.ID, Key: of.Key, Items: first(out.Merged, 20), Count: len(out.Merged), SHA256: sum}); err != nil {
-		return out, s.evidenceProblem(ctx, "", err)
+	if wrote || !entered[sum] {
+		if err := s.Evidence.Enter(ctx, evidence.Entry{Kind: evidence.EntryMerged, By: in.By, Via: a.Via, Reason: in.Reason, Bundle: of.ID, Key: of.Key, Items: first(out.Merged, 20), Count: len(out.Merged), SHA256: sum}); err != nil {
+			return out, s.evidenceProblem(ctx, "", err)
+		}
 	}
 	of.Merges = append(of.Merges, BundleMerge{At: s.now(), By: in.By, Reason: in.Reason, Runs: out.Merged, SHA256: sum, Size: back.Size, Root: back.Root})
 	doc.Body = run.Encode(of)
@@ -136,18 +151,46 @@ func (s *Server) bundleOf(ctx context.Context, file []byte) (of Bundle, doc jour
 	return of, doc, nil
 }
 
-// freshOf are the events of a run that are not here yet, and how often it was merged before. What is here and says something else is refused.
-func (s *Server) freshOf(ctx context.Context, r breakglass.ReturnedRun) (out []run.Event, merged int64, err error) {
+// enteredMerges are the files of which the log says that they were merged.
+func (s *Server) enteredMerges(ctx context.Context) (map[string]bool, error) {
+	list, err := s.Evidence.Entries(ctx, "")
+	if err != nil {
+		return nil, s.evidenceProblem(ctx, "", err)
+	}
+	out := map[string]bool{}
+	for _, e := range list {
+		if e.Kind == evidence.EntryMerged {
+			out[e.SHA256] = true
+		}
+	}
+	return out, nil
+}
+
+// merging is what a merge finds here of a run.
+type merging struct {
+	fresh []run.Event // not here yet
+	marks int64       // of merges before
+	last  string      // the file of the newest of them
+}
+
+// freshOf says what of a run is not here yet. What is here and says something else is refused.
+func (s *Server) freshOf(ctx context.Context, r breakglass.ReturnedRun) (out merging, err error) {
 	l := lang(ctx)
 	entries, err := s.Store.Events(ctx, r.Run, 0, 0)
 	if err != nil {
-		return nil, 0, s.storeProblem(ctx, err)
+		return out, s.storeProblem(ctx, err)
 	}
 	key := func(e run.Event) string { return fmt.Sprintf("%s/%d", e.Writer, e.Seq) }
 	here := map[string]string{}
 	for _, e := range entries {
 		if e.Event.Writer == mergeWriter {
-			merged = max(merged, e.Event.Seq)
+			var m run.Merged
+			if err := e.Event.Decode(&m); err != nil {
+				return out, s.storeProblem(ctx, err)
+			}
+			if e.Event.Seq > out.marks {
+				out.marks, out.last = e.Event.Seq, m.SHA256
+			}
 			continue
 		}
 		here[key(e.Event)] = string(run.Encode(e.Event))
@@ -157,22 +200,22 @@ func (s *Server) freshOf(ctx context.Context, r breakglass.ReturnedRun) (out []r
 		writers[e.Writer] = true
 		was, ok := here[key(e)]
 		if ok && was != string(run.Encode(e)) {
-			return nil, 0, problem(http.StatusConflict, CodeRefused, l.T("Run %s is here already, and its event %s says something else. Nothing was merged.", "%s はすでにここにあり、イベント %s の内容が異なります。何も取り込んでいません。", r.Run, key(e)),
+			return out, problem(http.StatusConflict, CodeRefused, l.T("Run %s is here already, and its event %s says something else. Nothing was merged.", "%s はすでにここにあり、イベント %s の内容が異なります。何も取り込んでいません。", r.Run, key(e)),
 				l.T("One of the two records was altered: keep both, and `muster verify` the evidence of each", "どちらかの記録が改変されています。両方を保全し、それぞれの証拠を `muster verify` で検証してください"))
 		}
 		delete(here, key(e))
 		if !ok {
-			out = append(out, e)
+			out.fresh = append(out.fresh, e)
 		}
 	}
 	for k := range here {
 		if !writers[k[:strings.LastIndexByte(k, '/')]] {
 			continue // entered here since
 		}
-		return nil, 0, problem(http.StatusConflict, CodeRefused, l.T("Run %s is here already with the event %s, which did not come back. Nothing was merged.", "%s はすでにここにあり、持ち帰った記録にないイベント %s を含んでいます。何も取り込んでいません。", r.Run, k),
+		return out, problem(http.StatusConflict, CodeRefused, l.T("Run %s is here already with the event %s, which did not come back. Nothing was merged.", "%s はすでにここにあり、持ち帰った記録にないイベント %s を含んでいます。何も取り込んでいません。", r.Run, k),
 			l.T("Merge the newest export; what was entered here after a merge stays", "最新の書き出しファイルを取り込んでください"))
 	}
-	return out, merged, nil
+	return out, nil
 }
 
 // mergeRun writes a run's events at once, so that nobody sees half of it.

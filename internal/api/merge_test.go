@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/evidence"
@@ -204,5 +206,94 @@ func TestAMergeIsRefusedBeforeItIsRead(t *testing.T) {
 	defer limited.Close()
 	if _, err := limited.MergeBundle(t.Context(), make([]byte, 32<<20), "", "drill"); !refused(err, http.StatusUnauthorized, "") {
 		t.Errorf("a stranger: %v", err)
+	}
+}
+
+// mortal is a record store whose server is killed at a write.
+type mortal struct {
+	journal.Store
+	append func(run string) bool
+	put    func(kind string) bool
+}
+
+var errKilled = errors.New("killed")
+
+func (m *mortal) Append(ctx context.Context, events []run.Event) error {
+	if m.append != nil && m.append(events[0].Run) {
+		return errKilled
+	}
+	return m.Store.Append(ctx, events)
+}
+
+func (m *mortal) PutDocument(ctx context.Context, d journal.Document) (journal.Document, error) {
+	if m.put != nil && m.put(d.Kind) {
+		return d, errKilled
+	}
+	return m.Store.PutDocument(ctx, d)
+}
+
+// However far a merge came before its server was killed, the same file, or a later one, has every run in the log once.
+func TestAMergeThatWasCutOffCountsInTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		kill    func(m *mortal, second string)
+		again   bool // with an export that is made anew
+		entries int
+	}{
+		"between two runs":                   {func(m *mortal, second string) { m.append = func(id string) bool { return id == second } }, false, 1},
+		"between two runs, and a new export": {func(m *mortal, second string) { m.append = func(id string) bool { return id == second } }, true, 1},
+		"after the log's entry":              {func(m *mortal, _ string) { m.put = func(kind string) bool { return kind == "bundle" } }, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &mortal{}
+			main := newPost(t, nil, func(s *api.Server, _ *keep.Options) {
+				m.Store = s.Store
+				s.Store = m
+			})
+			l := laptop(t, main, nil)
+			ids := []string{l.ended("tokyo-loss-1", nil), l.ended("tokyo-loss-2", nil)}
+			file := l.exported()
+			c.kill(m, ids[1])
+			if _, err := main.MergeBundle(t.Context(), file, "sato", "drill"); err == nil {
+				t.Fatal("it was not killed")
+			}
+			m.append, m.put = nil, nil
+			if c.again {
+				l.server.Now = func() time.Time { return time.Now().Add(time.Hour) }
+				file = l.exported()
+			}
+			out, err := main.MergeBundle(t.Context(), file, "sato", "drill")
+			if err != nil || !slices.Equal(out.Merged, ids) {
+				t.Errorf("%+v %v", out, err)
+			}
+			list := main.entered()
+			if len(list) != c.entries || !slices.Equal(list[len(list)-1].Items, ids) {
+				t.Errorf("the log says: %+v", list)
+			}
+			b, err := main.Bundles(t.Context())
+			if err != nil || len(b.Bundles) != 1 || len(b.Bundles[0].Merges) != 1 || !slices.Equal(b.Bundles[0].Merges[0].Runs, ids) {
+				t.Errorf("the bundle's note: %+v %v", b, err)
+			}
+			if out, err = main.MergeBundle(t.Context(), file, "sato", "drill"); err != nil || len(out.Merged) != 0 || len(main.entered()) != len(list) {
+				t.Errorf("once more: %+v %v", out, err)
+			}
+		})
+	}
+}
+
+// A server whose evidence another one keeps merges nothing, and has written nothing.
+func TestAServerWithoutTheLogMergesNothing(t *testing.T) {
+	main := newPost(t, nil, nil)
+	l := laptop(t, main, nil)
+	id := l.ended("tokyo-loss-1", nil)
+	file := l.exported()
+	beside := newPost(t, nil, func(s *api.Server, o *keep.Options) { s.Store, o.Store = main.store, main.store })
+	if _, err := beside.MergeBundle(t.Context(), file, "sato", "drill"); err == nil {
+		t.Fatal("merged")
+	}
+	if list, err := main.store.Events(t.Context(), id, 0, 0); err != nil || len(list) != 0 {
+		t.Errorf("%d events were written, %v", len(list), err)
+	}
+	if m, err := main.MergeBundle(t.Context(), file, "sato", "drill"); err != nil || !slices.Equal(m.Merged, []string{id}) {
+		t.Errorf("where the log is: %+v %v", m, err)
 	}
 }
