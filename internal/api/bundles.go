@@ -6,13 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/evidence"
-	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
@@ -163,7 +163,7 @@ func (s *Server) exportBundle(ctx context.Context, _ *struct{}) (*bundleOutput, 
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
 	}
-	back, runs := breakglass.Back{ID: s.Bundled.ID, MadeAt: s.now(), Muster: s.Version}, map[string][]byte{}
+	back := breakglass.Back{ID: s.Bundled.ID, MadeAt: s.now(), Muster: s.Version}
 	for _, r := range list {
 		switch {
 		case !s.Bundled.OwnRun(r.Run):
@@ -176,18 +176,12 @@ func (s *Server) exportBundle(ctx context.Context, _ *struct{}) (*bundleOutput, 
 			return nil, s.evidenceProblem(ctx, r.Run, err)
 		}
 	}
-	for _, r := range list {
-		if !s.Bundled.OwnRun(r.Run) || !r.State.Ended() {
-			continue
-		}
-		if runs[r.Run], err = s.Evidence.Bundle(ctx, r.Run, keep.BundleOptions{}); err != nil {
-			return nil, s.evidenceProblem(ctx, r.Run, err)
-		}
-	}
-	cp, entries, err := s.Evidence.Whole(ctx)
+	cp, entries, runs, err := s.Evidence.Whole(ctx)
 	if err != nil {
 		return nil, s.evidenceProblem(ctx, "", err)
 	}
+	// One that ended since it was listed may be sealed by now.
+	back.Open = slices.DeleteFunc(back.Open, func(id string) bool { return runs[id] != nil })
 	b, err := breakglass.PackBack(back, cp, entries, runs)
 	if err != nil {
 		return nil, err

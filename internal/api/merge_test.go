@@ -297,3 +297,42 @@ func TestAServerWithoutTheLogMergesNothing(t *testing.T) {
 		t.Errorf("where the log is: %+v %v", m, err)
 	}
 }
+
+// An export that is made while runs end and are sealed is whole all the same.
+func TestAnExportBesideASealComesBack(t *testing.T) {
+	main, m := newPost(t, nil, nil), &listed{}
+	l := laptop(t, main, func(s *api.Server, _ *keep.Options) {
+		m.Store = s.Store
+		s.Store = m
+	})
+	first := l.ended("tokyo-loss-1", nil)
+	var second string
+	m.after = func() { // the round of the keeper comes in between
+		second = l.ended("tokyo-loss-2", nil)
+		sum, err := l.store.Runs(t.Context(), journal.Filter{Limit: 1})
+		if err == nil {
+			err = l.keeper.Seal(t.Context(), sum[0])
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	out, err := main.MergeBundle(t.Context(), l.exported(), "sato", "drill")
+	if err != nil || !slices.Equal(out.Merged, []string{first, second}) {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
+// listed is a record store of which more comes right after it was listed.
+type listed struct {
+	journal.Store
+	after func()
+}
+
+func (s *listed) Runs(ctx context.Context, f journal.Filter) ([]journal.Summary, error) {
+	list, err := s.Store.Runs(ctx, f)
+	if s.after != nil {
+		s.after()
+	}
+	return list, err
+}

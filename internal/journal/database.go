@@ -263,6 +263,9 @@ func (s *database) RaiseToken(ctx context.Context, system, runID string, token i
 	if system == "" || runID == "" || token < 1 {
 		return fmt.Errorf("fencing token: a system, a run and a number are needed, not %q, %q and %d", system, runID, token)
 	}
+	if err := named(plan.Text{EN: "fencing token", JA: "フェンシングトークン"}, system, runID); err != nil {
+		return err
+	}
 	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := s.lock(ctx, tx, "system/"+system); err != nil {
 			return err

@@ -2,6 +2,7 @@ package keep
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -48,16 +49,25 @@ func (k *Keeper) Enter(ctx context.Context, e evidence.Entry) error {
 	return k.append(ctx, e)
 }
 
-// Whole is the log with every entry's bytes under its newest checkpoint.
-func (k *Keeper) Whole(ctx context.Context) (checkpoint []byte, entries [][]byte, err error) {
+// Whole is the log with every entry's bytes under its newest checkpoint, and the bundle of each run that it seals: nothing is sealed in
+// between, so that each is as the log says.
+func (k *Keeper) Whole(ctx context.Context) (checkpoint []byte, entries [][]byte, runs map[string][]byte, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.open(ctx); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	k.log.mu.Lock()
-	defer k.log.mu.Unlock()
-	return k.log.cp, k.log.leaves[:len(k.log.leaves):len(k.log.leaves)], nil
+	runs = map[string][]byte{}
+	for id, s := range k.index.runs {
+		if len(s.parts) == 0 || s.removed {
+			continue
+		}
+		if runs[id], err = k.bundle(ctx, id, BundleOptions{}); err != nil {
+			return nil, nil, nil, fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	entries, checkpoint = k.log.bytes()
+	return checkpoint, entries, runs, nil
 }
 
 // KeepMerged keeps what came back from a bundle as it came, before it counts.

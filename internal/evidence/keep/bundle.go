@@ -33,6 +33,11 @@ func (k *Keeper) Bundle(ctx context.Context, runID string, o BundleOptions) ([]b
 	if err := k.open(ctx); err != nil {
 		return nil, err
 	}
+	return k.bundle(ctx, runID, o)
+}
+
+// bundle is Bundle; k.mu is held and the log is open.
+func (k *Keeper) bundle(ctx context.Context, runID string, o BundleOptions) ([]byte, error) {
 	s, known := k.index.runs[runID]
 	if known && s.removed {
 		return nil, ErrRemoved

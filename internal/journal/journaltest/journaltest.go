@@ -348,6 +348,9 @@ func testToken(t *testing.T, s journal.Store) {
 	if n := token("orders", "elsewhere"); n != 5000 {
 		t.Errorf("the one from elsewhere is %d", n)
 	}
+	if err := s.RaiseToken(t.Context(), "ord\x00ers", "elsewhere", 1); err == nil {
+		t.Error("a token was entered under a name that no store keeps")
+	}
 	if err := s.RaiseToken(t.Context(), "orders", "late", first); err != nil {
 		t.Errorf("one that stands already: %v", err)
 	}
