@@ -330,6 +330,7 @@ func TestALaptopGoesOnAloneAndComesBack(t *testing.T) {
 	if err := json.Unmarshal([]byte(report), &r); err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("SEEN %s", report)
 	// What the laptop measured is what main says, to the letter: also that a gap of its killed process proves nothing.
 	figures := func(text string) string {
 		var part struct{ Systems json.RawMessage }
