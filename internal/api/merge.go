@@ -205,6 +205,9 @@ func (s *Server) freshOf(ctx context.Context, r breakglass.ReturnedRun) (out mer
 		}
 		delete(here, key(e))
 		if !ok {
+			if err := s.tokenFits(ctx, e); err != nil {
+				return out, err
+			}
 			out.fresh = append(out.fresh, e)
 		}
 	}
@@ -216,6 +219,27 @@ func (s *Server) freshOf(ctx context.Context, r breakglass.ReturnedRun) (out mer
 			l.T("Merge the newest export; what was entered here after a merge stays", "最新の書き出しファイルを取り込んでください"))
 	}
 	return out, nil
+}
+
+// tokenFits refuses a token that no laptop gives: it would leave none above it for the runs to come.
+func (s *Server) tokenFits(ctx context.Context, e run.Event) error {
+	if e.Kind != run.LockTaken {
+		return nil
+	}
+	var lock run.Lock
+	if err := e.Decode(&lock); err != nil {
+		return s.storeProblem(ctx, err)
+	}
+	last, err := s.Store.LastToken(ctx, e.System)
+	if err != nil {
+		return s.storeProblem(ctx, err)
+	}
+	if most := last + 2*breakglass.TokensAhead; lock.Token < 1 || lock.Token > most {
+		l := lang(ctx)
+		return problem(http.StatusConflict, CodeRefused, l.T("Run %s has the fencing token %d for %s, and at most %d can be. Nothing was merged.", "%[1]s における %[3]s のフェンシングトークンが %[2]d で、あり得る上限（%[4]d）を超えるか不正です。何も取り込んでいません。", e.Run, lock.Token, e.System, most),
+			l.T("No laptop gives such a token: keep the file and the laptop as they are, and find out what wrote it", "ノートPCが発行する番号ではありません。ファイルとノートPCをそのまま保全し、書き込んだものを調べてください"))
+	}
+	return nil
 }
 
 // mergeRun writes a run's events at once, so that nobody sees half of it.

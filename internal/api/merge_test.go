@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -335,4 +336,26 @@ func (s *listed) Runs(ctx context.Context, f journal.Filter) ([]journal.Summary,
 		s.after()
 	}
 	return list, err
+}
+
+// A token that no laptop gives is refused before anything is written.
+func TestAForgedTokenIsNotMerged(t *testing.T) {
+	main := newPost(t, nil, nil)
+	l := laptop(t, main, nil)
+	id := l.ended("tokyo-loss-1", func(events []run.Event) {
+		for i := range events {
+			if events[i].Kind == run.LockTaken {
+				events[i].Data = run.Encode(run.Lock{Token: math.MaxInt64})
+			}
+		}
+	})
+	if _, err := main.MergeBundle(t.Context(), l.exported(), "sato", "drill"); !refused(err, http.StatusConflict, "fencing token") {
+		t.Errorf("%v", err)
+	}
+	if n, err := main.store.LastToken(t.Context(), "orders"); n != 0 || err != nil {
+		t.Errorf("the highest token is %d, %v", n, err)
+	}
+	if list, err := main.store.Events(t.Context(), id, 0, 0); err != nil || len(list) != 0 {
+		t.Errorf("%d events, %v", len(list), err)
+	}
 }

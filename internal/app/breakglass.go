@@ -260,10 +260,6 @@ func mainsThere(ctx context.Context, servers []string) (out []string) {
 	return out
 }
 
-// tokensAhead is how far the tokens of a laptop lie above those of the copied record: what its installation gives out meanwhile, and may still
-// be under way, is below, and the ledgers of the sites refuse it once the laptop has come by.
-const tokensAhead = 100_000
-
 // prepare makes a data directory of what was unpacked.
 func (a *Activation) prepare(ctx context.Context, o ActivateOptions) error {
 	l, data := o.Lang, filepath.Join(a.Dir, "data")
@@ -343,7 +339,7 @@ func (a *Activation) cutOff(ctx context.Context, s journal.Store) error {
 		if err != nil {
 			return err
 		}
-		if err := s.RaiseToken(ctx, name, "bundle/"+a.ID+"/ahead", n+tokensAhead); err != nil {
+		if err := s.RaiseToken(ctx, name, "bundle/"+a.ID+"/ahead", n+breakglass.TokensAhead); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,10 @@ const (
 	dirBackRuns  = "runs/"
 )
 
+// TokensAhead is how far the tokens of a laptop lie above those of the copied record: what its installation gives out meanwhile, and may still
+// be under way, is below, and the ledgers of the sites refuse it once the laptop has come by.
+const TokensAhead = 100_000
+
 // Back says what comes back.
 type Back struct {
 	Format string    `json:"format"`

@@ -258,6 +258,14 @@ func (s *database) Token(ctx context.Context, system, runID string) (int64, erro
 	return token, s.explain(plan.Text{EN: "take a fencing token", JA: "フェンシングトークンの取得"}, err)
 }
 
+func (s *database) LastToken(ctx context.Context, system string) (token int64, err error) {
+	if odd(system) {
+		return 0, nil
+	}
+	err = s.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(token), 0) FROM tokens WHERE system = $1`, system).Scan(&token)
+	return token, s.explain(plan.Text{EN: "read the fencing tokens", JA: "フェンシングトークンの読み取り"}, err)
+}
+
 // RaiseToken enters one that was given elsewhere; the same again changes nothing.
 func (s *database) RaiseToken(ctx context.Context, system, runID string, token int64) error {
 	if system == "" || runID == "" || token < 1 {

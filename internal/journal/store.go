@@ -43,6 +43,9 @@ type Store interface {
 	// token of that system before. The same run gets the same token again.
 	Token(ctx context.Context, system, runID string) (int64, error)
 
+	// LastToken is the highest token of a system that is known; 0 is none.
+	LastToken(ctx context.Context, system string) (int64, error)
+
 	// RaiseToken enters a token that was given elsewhere: from then on the system's tokens are above it.
 	RaiseToken(ctx context.Context, system, runID string, token int64) error
 

@@ -345,6 +345,12 @@ func testToken(t *testing.T, s journal.Store) {
 	if n := token("orders", "r4"); n != 5001 {
 		t.Errorf("token %d after one of 5000 from elsewhere", n)
 	}
+	if n, err := s.LastToken(t.Context(), "orders"); n != 5001 || err != nil {
+		t.Errorf("the highest is %d, %v", n, err)
+	}
+	if n, err := s.LastToken(t.Context(), "unknown"); n != 0 || err != nil {
+		t.Errorf("the highest of an unknown system is %d, %v", n, err)
+	}
 	if n := token("orders", "elsewhere"); n != 5000 {
 		t.Errorf("the one from elsewhere is %d", n)
 	}
