@@ -67,8 +67,12 @@ func (f *facts) curve(s *systemFacts, functions []objective.Function) objective.
 			end = later(end, o.EndedAt)
 		}
 	}
-	if n := len(f.events); end.IsZero() && n > 0 {
-		end = f.events[n-1].At
+	if end.IsZero() { // what is written after the run's end, as by a merge, has seen nothing of it
+		if n := len(f.events); !f.ended.IsZero() {
+			end = f.ended
+		} else if n > 0 {
+			end = f.events[n-1].At
+		}
 	}
 	return objective.NewStatedCurve(functions, f.seen, event, end)
 }

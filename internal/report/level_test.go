@@ -113,3 +113,27 @@ func TestStatementsStandInEveryFormat(t *testing.T) {
 		}
 	}
 }
+
+// Service that somebody stated just before the end did not hold long enough; an event that is written into the record
+// later, as when a run is merged from a break-glass bundle, does not make it hold.
+func TestWhatIsWrittenAfterTheEndLetsNothingHold(t *testing.T) {
+	stated := func() *story {
+		p := aPlan()
+		sys := &p.Systems[0]
+		sys.Probes = nil
+		sys.Statements = []plan.Statement{{Function: "counter", Title: plan.Text{EN: "Counter", JA: "窓口"}, Weight: 100, Role: "operator", Accepted: true}}
+		s := newStory(t, p)
+		s.opening()
+		s.order(13.1, "orders", "orders-failover")
+		s.run(77.9, run.Event{Kind: run.StatementMade, Phase: run.Recovery, System: "orders", By: s.sim("suzuki"), Reason: "窓口で確認"}, run.Stated{Function: "counter", Level: 100})
+		s.end(78, run.PartlyRecovered)
+		return s
+	}
+	before := build(t, stated()).Systems[0]
+	s := stated()
+	s.run(4000, run.Event{Kind: run.RunMerged, By: "sato", Reason: "Tokyo is back"}, nil)
+	after := build(t, s).Systems[0]
+	if before.RTO.RestoredAt != nil || after.RTO.Verdict != before.RTO.Verdict || after.RTO.RestoredAt != nil {
+		t.Errorf("RTO %s, restored at %v; merged %s, restored at %v", before.RTO.Verdict, before.RTO.RestoredAt, after.RTO.Verdict, after.RTO.RestoredAt)
+	}
+}
