@@ -259,7 +259,7 @@ func TestWhatMainWasAboutToDoIsCutOff(t *testing.T) {
 		}
 	}
 	for _, system := range []string{"orders", "removed"} {
-		if n, err := s.Token(t.Context(), system, "the first here"); err != nil || n <= tokensAhead {
+		if n, err := s.Token(t.Context(), system, "the first here"); err != nil || n <= breakglass.TokensAhead {
 			t.Errorf("a token of %s: %d, %v", system, n, err)
 		}
 	}
