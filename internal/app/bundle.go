@@ -84,8 +84,10 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 		return out, &Trouble{Mistake: true, What: l.T("A bundle holds every credential and is never written in clear, and nobody is named who can open it.", "パッケージにはすべての認証情報が入るため、必ず暗号化します。開ける人が指定されていません。"),
 			WayOut: l.T("Make a key with `muster bundle key FILE` and write its public half as bundle.recipients, or give --passphrase-file FILE", "`muster bundle key ファイル` で鍵を作成して公開鍵を bundle.recipients に書くか、--passphrase-file ファイル を指定してください")}
 	}
-	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
-		return out, fileTrouble(l, o.Path, err)
+	// A folder that is not there is a stick that is not mounted: made here, every nightly bundle would stay on the very disk that is lost.
+	if dir, err := os.Stat(filepath.Dir(o.Path)); err != nil || !dir.IsDir() {
+		return out, &Trouble{Mistake: true, What: l.T("The folder %s is not there, and the bundle was not made.", "フォルダー %s がないため、パッケージを作成していません。", filepath.Dir(o.Path)),
+			WayOut: l.T("Mount the medium, or make the folder yourself; muster never makes it", "媒体をマウントするか、フォルダーを作成してから再実行してください（musterは作成しません）")}
 	}
 	known, err := o.Server.Bundles(ctx)
 	if err != nil {

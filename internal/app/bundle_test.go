@@ -264,3 +264,17 @@ func TestWhatMainWasAboutToDoIsCutOff(t *testing.T) {
 		}
 	}
 }
+
+// A folder that is not there is a medium that is not mounted: nothing is made in its place.
+func TestABundleGoesIntoNoFolderThatIsNotThere(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "stick")
+	c := config.Config{Data: t.TempDir()}
+	_, err := MakeBundle(t.Context(), BundleOptions{Config: c, Lang: i18n.EN, Path: filepath.Join(missing, "muster.bundle"), By: "sato", Passphrase: "six words that nobody guesses"})
+	var trouble *Trouble
+	if !errors.As(err, &trouble) || !trouble.Mistake || !strings.Contains(trouble.Error(), missing) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder was made: %v", err)
+	}
+}

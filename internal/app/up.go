@@ -132,6 +132,9 @@ func upSummary(o Options, api, ui string, sites []string) string {
 	if at := o.Config.Gateway.Listen; at != "" {
 		rows = append(rows, [2]string{l.T("gateway", "ゲートウェイ"), at + l.T("  (make a worker's certificate with `muster site certificate SITE`)", "  (ワーカーの証明書は `muster site certificate SITE` で作成)")})
 	}
-	return summary(l, "muster "+o.Version, rows) +
-		l.T("Start a drill with `muster drill start SCENARIO --as PERSON`; end muster with Ctrl-C\n", "訓練の開始: `muster drill start SCENARIO --as PERSON`。終了: Ctrl-C\n")
+	first := l.T("Start a drill with `muster drill start SCENARIO --as PERSON`; end muster with Ctrl-C\n", "訓練の開始: `muster drill start SCENARIO --as PERSON`。終了: Ctrl-C\n")
+	if o.Bundled != nil {
+		first = l.T("Start the response with `bin/muster activate SCENARIO --as PERSON`; end muster with Ctrl-C\n", "対応の開始: `bin/muster activate SCENARIO --as PERSON`。終了: Ctrl-C\n")
+	}
+	return summary(l, "muster "+o.Version, rows) + first
 }

@@ -92,7 +92,7 @@ change of plans or secrets. What is done with it comes back with "muster merge".
 				c.say("muster: run %s goes on; the bundle has its record up to now", "muster: %s は実施中です。パッケージには現時点までの記録が入っています", r.Run)
 			}
 			if len(made.Servers) == 0 {
-				c.say("muster: public_url is not set, so a laptop can't ask whether this server still answers", "muster: public_url が未設定のため、ノートPCからこのサーバーの生存を確認できません")
+				c.say("muster: public_url is not set or names this very machine (loopback), so a laptop can't ask whether this server still answers", "muster: public_url が未設定か、ループバックアドレスのため、ノートPCからこのサーバーの生存を確認できません")
 			}
 			c.say("muster: put a copy of `muster` beside it on the stick: it opens the bundle, and goes on with the one inside", "muster: 同じ媒体に `muster` 本体も入れてください。パッケージを開き、以後は中の版に切り替わります")
 			return nil
@@ -213,7 +213,7 @@ event. What is not is named, and nothing is taken (exit code 5). The same file a
 			}
 			switch {
 			case len(m.Merged) > 0:
-				c.say("muster: merged %d run(s) of bundle %s; every one is as it was sealed. `muster drill report RUN` shows each", "muster: パッケージ %[2]s から %[1]d 件の実施を取り込みました。すべて封印時のとおりです。`muster drill report 実施ID` で報告書を確認できます", len(m.Merged), m.Bundle)
+				c.say("muster: merged %d run(s) of bundle %s; every one is as it was sealed. `muster report RUN` shows each", "muster: パッケージ %[2]s から %[1]d 件の実施を取り込みました。すべて封印時のとおりです。`muster report 実施ID` で報告書を確認できます", len(m.Merged), m.Bundle)
 			case len(m.Same) > 0:
 				c.say("muster: nothing new: %s of bundle %s stood here already, to the event", "muster: 新しい内容はありません。パッケージ %[2]s の %[1]s はすでに同じ内容で取り込み済みです", strings.Join(m.Same, ", "), m.Bundle)
 			default:
