@@ -190,7 +190,7 @@ func (p Pair) keep(key, cert []byte) error {
 	if err := os.Rename(p.Cert+prepared, p.Cert); err != nil {
 		return err
 	}
-	return onDisk(filepath.Dir(p.Cert))
+	return wholefile.SyncDir(filepath.Dir(p.Cert))
 }
 
 // complete puts the certificate in its place of a pair whose writer was killed between the two: the
@@ -209,7 +209,7 @@ func (p Pair) complete() error {
 	if err := os.Rename(half.Cert, p.Cert); err != nil {
 		return err
 	}
-	return onDisk(filepath.Dir(p.Cert))
+	return wholefile.SyncDir(filepath.Dir(p.Cert))
 }
 
 // prepared ends the name of a file that has yet to take its place.
@@ -233,14 +233,6 @@ func discard(path string) error {
 		return err
 	}
 	return nil
-}
-
-func onDisk(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // template begins a minute ago: clocks of one installation differ a little.

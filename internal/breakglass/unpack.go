@@ -18,6 +18,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // ErrNotOpened: none of the keys or passphrases opens the archive.
@@ -61,7 +62,7 @@ func Unpack(file, dir string, with []age.Identity, keys []string) (out Opened, e
 	if out, err = unpack(f, root, unfinished, with, keys); err != nil {
 		return out, inWords(err)
 	}
-	return out, errors.Join(syncTree(unfinished), os.Rename(unfinished, dir), syncDir(parent))
+	return out, errors.Join(syncTree(unfinished), os.Rename(unfinished, dir), wholefile.SyncDir(parent))
 }
 
 // inWords says what a damaged or short file looks like to those who read it.
@@ -214,20 +215,12 @@ func room(at string, need int64) error {
 	return nil
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 func syncTree(dir string) error {
 	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		return syncDir(p)
+		return wholefile.SyncDir(p)
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/temporaltest"
 	"github.com/muster-dr/muster/internal/waittest"
 )
@@ -408,10 +409,9 @@ func refused(t *testing.T, main spot, back, id string) {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }

@@ -55,3 +55,12 @@ func Place(path string) error {
 	}
 	return nil
 }
+
+// SyncDir has a folder's names on disk: a file that was put there is there after a power failure.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

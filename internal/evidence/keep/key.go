@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // Files of the folder.
@@ -168,13 +169,5 @@ func writeFile(path string, b []byte, mode fs.FileMode) error {
 		_ = os.Remove(path + ".new")
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return wholefile.SyncDir(filepath.Dir(path))
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // Place is somewhere else that bundles are brought to.
@@ -59,7 +60,7 @@ func (f Folder) Put(_ context.Context, name string, b []byte) error {
 	if err := writeFile(path, b, 0o600); err != nil {
 		return plain(err)
 	}
-	return plain(syncDir(f.Dir)) // the log's folder in it may be new
+	return plain(wholefile.SyncDir(f.Dir)) // the log's folder in it may be new
 }
 
 // Get reads it back from the disk.

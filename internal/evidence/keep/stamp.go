@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // dirStamps holds a folder for each size of the log that was stamped.
@@ -182,7 +183,7 @@ func (k *Keeper) putStamp(s evidence.Stamp) error {
 			return err
 		}
 	}
-	return errors.Join(syncDir(filepath.Dir(dir)), syncDir(k.o.Dir))
+	return errors.Join(wholefile.SyncDir(filepath.Dir(dir)), wholefile.SyncDir(k.o.Dir))
 }
 
 // readStamp reads a stamp and makes sure that it is the one that the log speaks of, and still holds.
