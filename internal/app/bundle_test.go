@@ -78,15 +78,7 @@ func TestABundleHoldsNoSecretOfTheSettingsThatStayBehind(t *testing.T) {
 	dir := t.TempDir()
 	const phrase, store, token = "six words that nobody guesses", "a password of the record store", "a-token-that-is-written-in-clear"
 	secrets := t.TempDir()
-	ref := func(name, text string) string {
-		t.Helper()
-		path := filepath.Join(secrets, name)
-		save(t, path, text)
-		if err := os.Chmod(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return "secret://file" + path
-	}
+	ref := func(name, text string) string { t.Helper(); return secretIn(t, secrets, name, text) }
 	save(t, filepath.Join(dir, "estate.yaml"), bundledEstate)
 	save(t, filepath.Join(dir, "runbook.yaml"), bundledRunbook)
 	settings := filepath.Join(dir, "muster.yaml")

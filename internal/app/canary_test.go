@@ -126,14 +126,7 @@ func plantAndLook(t *testing.T, encrypted bool) {
 		"header": "kanariyaHea4Ty7Pf3", "slack": "kanariyaSla8Hd1Ms5", "signing": "kanariyaSig2Bx6Qv9", "webhook": "kanariyaWeb6Kz3Rn7",
 		"vault's secret id": vaulttest.SecretID, "vault's role id": vaulttest.RoleID}
 	dir := t.TempDir()
-	file := func(name, text string) string {
-		t.Helper()
-		save(t, filepath.Join(dir, name), text)
-		if err := os.Chmod(filepath.Join(dir, name), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return "secret://file" + filepath.Join(dir, name)
-	}
+	file := func(name, text string) string { t.Helper(); return secretIn(t, dir, name, text) }
 	v := vaulttest.Start(t)
 	v.Put("kv/orders", map[string]any{"password": canary(cores["vault"])})
 	t.Setenv("CANARY_ENV", canary(cores["env"]))

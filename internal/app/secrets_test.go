@@ -21,14 +21,7 @@ func TestTheLogKnowsEverySecretOfTheSettings(t *testing.T) {
 	cores := map[string]string{"temporal.api_key": "kanariyaApi3Wd8Tq5", "evidence.s3_secret_key": "kanariyaSss7Mk2Zr9", "evidence.s3_access_key": "kanariyaAcc4Vn6Hb1", "evidence.timestamps_password": "kanariyaTsa6Jp4Xw2",
 		"vault.secret_id": vaulttest.SecretID, "webhook.secret": "kanariyaWeb2Rt5Ls8"}
 	dir := t.TempDir()
-	file := func(name, text string) string {
-		t.Helper()
-		save(t, filepath.Join(dir, name), text)
-		if err := os.Chmod(filepath.Join(dir, name), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return "secret://file" + filepath.Join(dir, name)
-	}
+	file := func(name, text string) string { t.Helper(); return secretIn(t, dir, name, text) }
 	v := vaulttest.Start(t)
 	keys := filepath.Join(dir, "keyring")
 	if _, err := NewKey(i18n.EN, keys, "k1"); err != nil {
@@ -116,4 +109,15 @@ func TestASecretThatCantBeReadIsToldInJapanese(t *testing.T) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
 		}
 	}
+}
+
+// secretIn writes a secret into a file for its owner alone, and returns its reference.
+func secretIn(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	save(t, path, text)
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "secret://file" + path
 }
