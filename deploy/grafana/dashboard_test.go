@@ -12,6 +12,9 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 func read(t *testing.T, file string) []byte {
@@ -95,6 +98,46 @@ func TestProvisioningIsRead(t *testing.T) {
 		var f map[string]any
 		if err := yaml.Unmarshal(read(t, filepath.FromSlash(file)), &f); err != nil || f["apiVersion"] != 1 {
 			t.Errorf("%s: %v %v", file, f, err)
+		}
+	}
+}
+
+// A code of a label is shown with its words: none is forgotten when one is added.
+func TestCodesHaveWords(t *testing.T) {
+	for _, file := range []string{"muster.json", "muster.ja.json"} {
+		var d struct {
+			Panels []struct {
+				FieldConfig struct {
+					Overrides []struct {
+						Matcher    struct{ ID, Options string }
+						Properties []struct {
+							ID    string
+							Value any
+						}
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(read(t, file), &d); err != nil {
+			t.Fatal(err)
+		}
+		words := map[string]string{}
+		for _, p := range d.Panels {
+			for _, o := range p.FieldConfig.Overrides {
+				if o.Matcher.ID == "byName" && len(o.Properties) == 1 && o.Properties[0].ID == "displayName" {
+					words[o.Matcher.Options], _ = o.Properties[0].Value.(string)
+				}
+			}
+		}
+		for _, p := range run.Phases(run.Disaster) {
+			if words[string(p)] == "" {
+				t.Errorf("%s: phase %s has no words", file, p)
+			}
+		}
+		for _, a := range progress.AllAwaited() {
+			if words[string(a)] == "" {
+				t.Errorf("%s: what is waited for, %s, has no words", file, a)
+			}
 		}
 	}
 }

@@ -69,21 +69,34 @@ func (p panel) object(lang, id, x, y int) object {
 		t := object{"refId": string(rune('A' + i)), "datasource": source, "expr": q.expr, "legendFormat": q.legend[lang], "editorMode": "code", "range": p.kind != "stat" && p.kind != "bargauge", "instant": p.kind == "stat" || p.kind == "bargauge"}
 		targets = append(targets, t)
 	}
-	defaults := object{"unit": p.unit, "noValue": []string{"none", "なし"}[lang], "color": object{"mode": "palette-classic"}, "custom": object{}, "mappings": []any{}}
+	defaults := object{"unit": p.unit[lang], "noValue": []string{"none", "なし"}[lang], "color": object{"mode": "palette-classic"}, "custom": object{}, "mappings": []any{}}
 	if p.steps != nil {
 		defaults["color"] = object{"mode": "thresholds"}
 		defaults["thresholds"] = object{"mode": "absolute", "steps": p.steps}
+	}
+	if p.least != nil {
+		defaults["min"] = *p.least
+	}
+	if p.most != nil {
+		defaults["max"] = *p.most
+	}
+	if p.whole {
+		defaults["decimals"] = 0
 	}
 	options := object{}
 	switch p.kind {
 	case "stat":
 		options = object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "values": false, "fields": ""}, "colorMode": "background", "graphMode": "none", "textMode": "auto", "justifyMode": "auto", "orientation": "auto", "wideLayout": true, "showPercentChange": false, "percentChangeColorMode": "standard"}
 	case "bargauge":
-		options = object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "values": false, "fields": ""}, "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color", "namePlacement": "auto", "sizing": "auto", "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300, "legend": object{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []any{}}}
+		options = object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "values": false, "fields": ""}, "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color", "namePlacement": "auto", "sizing": "auto", "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 40, "text": object{"titleSize": 14, "valueSize": 16}, "legend": object{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []any{}}}
 	case "timeseries":
 		options = object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []any{}}, "tooltip": object{"mode": "multi", "sort": "desc"}}
 		defaults["custom"] = object{"lineWidth": 1, "fillOpacity": 0, "showPoints": "never", "spanNulls": false}
 	}
+	overrides := []object{}
+	for _, o := range p.overrides {
+		overrides = append(overrides, o(lang))
+	}
 	return object{"id": id, "type": p.kind, "title": p.title[lang], "description": p.says[lang], "datasource": source, "targets": targets, "options": options,
-		"fieldConfig": object{"defaults": defaults, "overrides": []any{}}, "gridPos": object{"h": p.high(), "w": p.w, "x": x, "y": y}}
+		"fieldConfig": object{"defaults": defaults, "overrides": overrides}, "gridPos": object{"h": p.high(), "w": p.w, "x": x, "y": y}}
 }
