@@ -289,7 +289,7 @@ func plansLine(o Options) string {
 	if len(mistakes) > 0 {
 		return o.Lang.T("%s: %d mistake(s), nothing can be started until `muster validate` is clean", "%s: 誤り %d 件。`muster validate` で修正するまで開始できません", o.Config.Plans, len(mistakes))
 	}
-	return o.Lang.T("%s (%d scenarios)", "%s (シナリオ %d 件)", o.Config.Plans, len(b.Scenarios()))
+	return o.Lang.T("%s (scenarios: %d)", "%s (シナリオ %d 件)", o.Config.Plans, len(b.Scenarios()))
 }
 
 // summary is what a person wants to know once a process is up.

@@ -132,7 +132,7 @@ func (c *command) drillList() *cobra.Command {
 	var scenario string
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: c.t("List runs: the real that is under way, then the newest first", "実施の一覧を表示する (進行中の本番対応、以下新しい順)"), Args: cobra.NoArgs,
+		Use: "list", Short: c.t("List runs: real ones that are under way, then the newest first", "実施の一覧を表示する (進行中の本番対応、以下新しい順)"), Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := c.client()
 			if err != nil {
