@@ -146,7 +146,7 @@ func TestUpGoesOnWhereItWas(t *testing.T) {
 	if h, err := up.Health(t.Context()); err != nil || !h.OK {
 		t.Fatalf("health = %+v, %v", h, err)
 	}
-	for _, want := range []string{"muster test is up", "API ", "Temporal UI ", o.Config.TokenPath(), "(1 scenarios)", "osaka, tokyo"} {
+	for _, want := range []string{"muster test is up", "API ", "Temporal UI ", o.Config.TokenPath(), "(scenarios: 1)", "osaka, tokyo"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("the summary does not say %q:\n%s", want, said)
 		}
