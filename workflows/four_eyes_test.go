@@ -218,7 +218,7 @@ func (w *world) promotedByHand() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.osaka = "primary"
-	w.tell("tokyo-loss-1")
+	w.tell()
 }
 
 const theRunbook = "tokyo-loss-1/orders/failover"

@@ -229,6 +229,8 @@ const (
 	changeStruckLater = "struck-later"
 	// changeStandsDown: what is whole and has no runbook is proposed to be left as it is.
 	changeStandsDown = "whole-stands-down"
+	// changeLookBeside: a probe is started again beside itself, before its earlier start is ended.
+	changeLookBeside = "look-beside"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -531,6 +532,32 @@ func TestSilentProbeIsStartedAgain(t *testing.T) {
 	w.run(drill(t, nil))
 	if got := w.state(); got != run.Recovered || w.looked < 2 {
 		t.Errorf("state = %s with the probe started %d times; want recovered, with a second start", got, w.looked)
+	}
+}
+
+// A probe that goes on and has nothing to say is not stopped to be started again: the new start is beside it before the
+// earlier one is ended. With a site worker of an earlier release, whose probe ends with either, it is started once more.
+func TestAProbeIsStartedAgainBesideItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		numbered bool
+		want     int
+	}{"a worker that says which start": {true, 2}, "a worker of an earlier release": {false, 3}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.deaf, w.goesOn, w.numbered = "world.promote", true, c.numbered
+			before := 0
+			w.env.SetOnActivityCanceledListener(func(info *activity.Info) {
+				if info.ActivityType.Name == "probe.world" && before == 0 {
+					w.mu.Lock()
+					before = w.looked
+					w.mu.Unlock()
+				}
+			})
+			w.run(drill(t, nil))
+			if got := w.state(); got != run.Recovered || before != 2 || w.looked != c.want {
+				t.Errorf("state = %s; %d starts when the first was ended, %d in all: want 2, and %d", got, before, w.looked, c.want)
+			}
+		})
 	}
 }
 

@@ -18,6 +18,8 @@ type watch struct {
 	spokeAt time.Time // engine's clock: its last word, or when it was last started
 	heard   bool
 	words   int // how often it said something, repeated or not
+	look    int // how often it was started before, as plan.Watch
+	answers int // the newest start that has spoken, as plan.Observed
 	state   plan.Observed
 	since   time.Time // engine's clock when the state was heard
 	downs   []down
@@ -68,6 +70,7 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed) {
 	}
 	w := r.watches[i]
 	w.words++
+	w.answers = max(w.answers, o.Look)
 	w.spokeAt = workflow.Now(ctx)
 	if stale := w.heard && o.At.Before(w.state.At); !stale && (!o.Up || o.At.After(w.state.At) || o.Until.After(w.until)) {
 		w.upSince, w.until = o.Since, o.Until
@@ -117,7 +120,7 @@ func (r *response) noteLevelsOf(ctx workflow.Context, w *watch) {
 func (r *response) look(ctx workflow.Context, w *watch) {
 	own, stop := workflow.WithCancel(ctx)
 	w.stop, w.spokeAt = stop, workflow.Now(ctx)
-	w.future = workflow.ExecuteActivity(watching(own, w.probe.Vantage), w.probe.Uses, r.watchOf(w.probe))
+	w.future = workflow.ExecuteActivity(watching(own, w.probe.Vantage), w.probe.Uses, r.watchOf(w))
 }
 
 // sawHold reports whether the probe itself saw its target up for the span without a gap. Its
@@ -149,10 +152,28 @@ func (r *response) lookAgain(ctx workflow.Context, systems []*system, hold time.
 		if !waited || w.heard && w.state.Up && w.sawHold(hold) || workflow.Now(ctx).Sub(w.spokeAt) < patience {
 			continue
 		}
-		w.stop()
-		_, _ = workflow.AwaitWithTimeout(ctx, probeGrace, w.future.IsReady)
-		r.look(r.probing, w)
+		if workflow.GetVersion(ctx, changeLookBeside, workflow.DefaultVersion, 1) == workflow.DefaultVersion || !r.lookBeside(ctx, w) {
+			w.stop()
+			_, _ = workflow.AwaitWithTimeout(ctx, probeGrace, w.future.IsReady)
+			r.look(r.probing, w)
+		}
 	}
+}
+
+// lookBeside starts a probe anew and then ends the start before it. Where the probe goes on and has only had nothing
+// to say, the new start joins it, so that nobody looks away at the very moment that is waited for. It reports
+// whether that stands: a site worker of an earlier release, which says no numbers, ends the probe with either.
+func (r *response) lookBeside(ctx workflow.Context, w *watch) bool {
+	before, said := *w, w.words
+	w.look++
+	r.look(r.probing, w)
+	_, _ = workflow.AwaitWithTimeout(ctx, probeGrace, func() bool { return w.answers == w.look || w.future.IsReady() })
+	before.stop()
+	if w.answers == w.look || w.words == said {
+		return true
+	}
+	_, _ = workflow.AwaitWithTimeout(ctx, probeGrace, before.future.IsReady)
+	return false
 }
 
 // level is the share of a system's service that is there, in percent, as last heard;
@@ -336,14 +357,14 @@ func (w *watch) handIn(ctx workflow.Context) (o run.Observations, why string) {
 func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, string) {
 	again, stop := workflow.WithCancel(ctx)
 	said := w.words
-	w.future = workflow.ExecuteActivity(watching(again, w.probe.Vantage), w.probe.Uses, r.watchOf(w.probe))
+	w.future = workflow.ExecuteActivity(watching(again, w.probe.Vantage), w.probe.Uses, r.watchOf(w))
 	_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool { return w.words > said || w.future.IsReady() })
 	stop()
 	return w.handIn(ctx)
 }
 
-func (r *response) watchOf(p plan.Probe) plan.Watch {
+func (r *response) watchOf(w *watch) plan.Watch {
 	hold := r.plan.Scenario.Hold
-	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: p, Targets: r.plan.Estate.TargetsNamed(p.Targets),
+	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: w.probe, Look: w.look, Targets: r.plan.Estate.TargetsNamed(w.probe.Targets),
 		Holds: []run.Duration{min(hold, run.Duration(undoHold)), hold, r.plan.Scenario.Baseline}}
 }

@@ -40,6 +40,8 @@ type world struct {
 	looked     int                // how often a probe was started
 	quiet      bool               // a probe that is started again says nothing
 	deaf       string             // after this action the probe's word is lost
+	goesOn     bool               // the probe's first start goes on until it is ended
+	numbered   bool               // a word says which start of the probe says so
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
@@ -82,7 +84,10 @@ func newWorld(t *testing.T) *world {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.looked++; w.looked == 1 || !w.quiet {
-			w.tell(p.Run)
+			w.tellOf(p.Look)
+		}
+		if w.goesOn && w.looked == 1 {
+			return run.Observations{}, activity.ErrResultPending
 		}
 		if q := w.faults[p.Probe.Uses]; len(q) > 0 {
 			w.faults[p.Probe.Uses] = q[1:]
@@ -122,9 +127,14 @@ func newWorld(t *testing.T) *world {
 func (w *world) up() bool { return w.tokyo == "primary" || w.osaka == "primary" }
 
 // tell is the probe's signal; w.mu is held.
-func (w *world) tell(runID string) {
-	up, at := w.up(), time.Now()
-	w.env.SignalWorkflow(plan.SignalObserved, plan.Observed{Probe: "orders/take-orders", Up: up, At: at})
+func (w *world) tell() { w.tellOf(0) }
+
+func (w *world) tellOf(look int) {
+	o := plan.Observed{Probe: "orders/take-orders", Up: w.up(), At: time.Now()}
+	if w.numbered {
+		o.Look = look
+	}
+	w.env.SignalWorkflow(plan.SignalObserved, o)
 }
 
 func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {
@@ -146,7 +156,7 @@ func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {
 		return plan.Result{}, err
 	}
 	if c.Uses != w.deaf {
-		w.tell(c.Run)
+		w.tell()
 	}
 	if f.after != nil {
 		return plan.Result{}, f.after

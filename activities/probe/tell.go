@@ -24,6 +24,7 @@ type teller struct {
 
 	mu     sync.Mutex
 	send   signal
+	look   int // as in plan.Observed
 	next   plan.Observed
 	unsent bool
 }
@@ -32,10 +33,11 @@ func newTeller(runID string, log *slog.Logger) *teller {
 	return &teller{run: runID, log: log, wake: make(chan struct{}, 1)}
 }
 
-// through says by which engine client to tell, and tells the latest state again.
-func (t *teller) through(s signal) {
+// through says by which engine client to tell, for which start of the probe, and tells the latest
+// state again.
+func (t *teller) through(s signal, look int) {
 	t.mu.Lock()
-	t.send = s
+	t.send, t.look = s, look
 	t.unsent = t.next.Probe != ""
 	t.mu.Unlock()
 	t.poke()
@@ -63,7 +65,7 @@ func (t *teller) loop(ctx context.Context) {
 	pause, spare, since := least, burst, time.Now()
 	for {
 		t.mu.Lock()
-		o, due, send := t.next, t.unsent && t.send != nil, t.send
+		o, due, send, look := t.next, t.unsent && t.send != nil, t.send, t.look
 		t.unsent = t.unsent && !due
 		t.mu.Unlock()
 		if !due {
@@ -82,10 +84,11 @@ func (t *teller) loop(ctx context.Context) {
 				return
 			}
 			t.mu.Lock()
-			o, t.unsent = t.next, false // what is latest now
+			o, look, t.unsent = t.next, t.look, false // what is latest now
 			t.mu.Unlock()
 			spare, since = 0, time.Now()
 		}
+		o.Look = look
 		sending, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := send(sending, t.run, o)
 		cancel()

@@ -90,7 +90,7 @@ var errStopping = errors.New("the worker is stopping, the probe goes on elsewher
 // serve is one activity attempt: it joins or begins the watch, keeps the engine
 // informed and returns what was seen when the run asks for the end.
 func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, error)) (run.Observations, error) {
-	one, err := d.join(ctx, w, make)
+	one, mine, err := d.join(ctx, w, make)
 	if err != nil {
 		return run.Observations{}, err
 	}
@@ -117,6 +117,10 @@ func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, err
 			d.leave(one, d.linger)
 			return run.Observations{}, fmt.Errorf("the probe lost touch with the engine: %w", cause)
 		}
+		if !d.newest(one, mine) { // the run has started the probe again, beside this: that goes on
+			d.leave(one, d.linger)
+			return one.brief(), nil
+		}
 		d.end(one)
 		return one.finish(context.WithoutCancel(ctx)), nil
 	}
@@ -129,7 +133,8 @@ func asked(cause error) bool {
 	return errors.As(cause, &cancelled) || errors.Is(cause, context.Canceled)
 }
 
-func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, error)) (*watch, error) {
+// join returns the watch, and the number of this attempt among those that were on it.
+func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, error)) (*watch, int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	key := w.Run + "\x00" + w.Probe.Name
@@ -137,7 +142,7 @@ func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, erro
 	if !there {
 		look, err := make()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		var last *run.Observations
 		if activity.HasHeartbeatDetails(ctx) {
@@ -147,18 +152,29 @@ func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, erro
 			}
 		}
 		if one, err = begin(d.Options, w, look, last); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		one.key = key
 		d.watches[key] = one
 	}
 	one.attempts++
+	one.joined++
+	if w.Look >= one.start { // a late attempt of an earlier start is not the newest
+		one.start, one.newest = w.Look, one.joined
+	}
 	if one.idle != nil {
 		one.idle.Stop()
 		one.idle = nil
 	}
-	one.teller.through(d.tell(ctx))
-	return one, nil
+	one.teller.through(d.tell(ctx), one.start)
+	return one, one.joined, nil
+}
+
+// newest reports whether no later start of the probe is on a watch: its end is the watch's.
+func (d *desk) newest(one *watch, attempt int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return one.newest == attempt
 }
 
 // leave takes an attempt off a watch, which ends after linger unless another is on it
@@ -167,7 +183,7 @@ func (d *desk) leave(one *watch, linger time.Duration) {
 	d.mu.Lock()
 	one.attempts--
 	last := one.attempts <= 0
-	if last && linger > 0 {
+	if last && linger > 0 && d.watches[one.key] == one {
 		one.idle = time.AfterFunc(linger, func() {
 			d.mu.Lock()
 			idle := one.attempts <= 0
@@ -199,7 +215,10 @@ func (d *desk) end(one *watch) {
 // watch is one probe being looked through.
 type watch struct {
 	key      string
-	attempts int         // held by the desk's lock, as is idle
+	attempts int         // held by the desk's lock, as are those up to idle
+	joined   int         // how many attempts ever were on it
+	newest   int         // which of them is of the newest start
+	start    int         // that start's number (plan.Watch.Look)
 	idle     *time.Timer // set while no attempt is on it
 
 	plan.Watch

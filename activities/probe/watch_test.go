@@ -312,6 +312,49 @@ func TestLosingTheEngineMissesNothing(t *testing.T) {
 	}
 }
 
+// A run that waits for a probe's word starts it again beside the one that goes on, and then ends that: nothing of the looking
+// stops for it, the word comes with the number of the new start, and the new one hands in everything.
+func TestAProbeStartedAgainBesideItselfMissesNothing(t *testing.T) {
+	g, told := newTarget(), newTold()
+	d := newDesk(told.options(t.TempDir()))
+	g.set(failed)
+	first := serve(t, d, g, nil)
+	told.await(t, false)
+	g.await(t, 3)
+	again := watched
+	again.Look = 1
+	second := serveWatch(t, d, g, nil, again)
+	told.awaitWord(t, func(o plan.Observed) bool { return o.Look == 1 && !o.Up })
+	g.set(ok)
+	if o := first.end(t); len(o.Transitions) == 0 || o.Samples < 3 {
+		t.Errorf("the first handed in %+v, want what was seen until then", o)
+	}
+	g.await(t, 5)
+	o := second.end(t)
+	if len(o.Gaps) != 0 || len(o.Transitions) != 2 || !o.Transitions[1].Up || o.Samples < 8 {
+		t.Errorf("observations = %+v, want one outage and no gap: the looking never stopped", o)
+	}
+	if len(d.watches) != 0 {
+		t.Error("a probe that has ended goes on looking")
+	}
+}
+
+// The run's end reaches the two in any order, and what it waits for is the newest one's.
+func TestOfTwoStartsTheNewestHandsIn(t *testing.T) {
+	g, told := newTarget(), newTold()
+	d := newDesk(told.options(t.TempDir()))
+	first := serve(t, d, g, nil)
+	told.await(t, true)
+	again := watched
+	again.Look = 1
+	second := serveWatch(t, d, g, nil, again)
+	told.awaitWord(t, func(o plan.Observed) bool { return o.Look == 1 })
+	whole := second.end(t)
+	if o := first.end(t); o.Samples != whole.Samples || len(d.watches) != 0 {
+		t.Errorf("the first handed in %+v, the second %+v; %d still look", o, whole, len(d.watches))
+	}
+}
+
 func TestStoppingWorkerHandsTheProbeOn(t *testing.T) {
 	g, told := newTarget(), newTold()
 	d := newDesk(told.options(t.TempDir()))

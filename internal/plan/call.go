@@ -151,6 +151,8 @@ type Watch struct {
 	// Holds are the spans for which the run waits: the probe speaks again when its target
 	// was seen up for each of them.
 	Holds []run.Duration `json:"holds,omitempty"`
+	// Look is how often the probe was started before in this run.
+	Look int `json:"look,omitempty"`
 }
 
 // SignalObserved is the signal by which probes tell the run's workflow what changed.
@@ -199,6 +201,8 @@ type Observed struct {
 	// a gap and was up throughout; zero while it is down, and from probes that don't say.
 	Since time.Time `json:"since,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+	// Look is that of the newest start that is on the probe (Watch.Look).
+	Look int `json:"look,omitempty"`
 }
 
 // Activities of the control plane (package activities/record), by type.

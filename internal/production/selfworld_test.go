@@ -326,32 +326,45 @@ func (s *selfDrilled) starts(t *testing.T) map[production.Part]int {
 	return out
 }
 
-// outOfSight reports whether a figure is not proven only since nobody looked at the moment that counts.
-func outOfSight(x report.System) bool {
-	for _, why := range x.RTO.Why {
-		if why.Code != "start_unseen" && why.Code != "restore_unseen" {
-			return false
+// unseen reports whether nothing was missed, and something is not proven only because nobody looked at the moment that counts.
+func unseen(rep report.Report) bool {
+	for _, x := range rep.Systems {
+		for _, why := range x.RTO.Why {
+			if x.RTO.Verdict == run.NotProven && why.Code != "start_unseen" && why.Code != "restore_unseen" {
+				return false
+			}
 		}
 	}
-	return x.RTO.Verdict == run.NotProven && x.RTO.ActualS != nil
+	return rep.Run.Verdict == run.NotProven
 }
 
-// response is the system that the simulated response recovers. The probe that looks at it is carried by the very parts that are
-// killed, so that its own figure may be out of sight; what it did is shown by its effects.
-const response = "rehearsal"
-
-// held reports whether a figure is what it should be on a machine that was too busy to see the response come back.
-func held(x report.System) bool { return x.RTO.Verdict == run.Met || x.ID == response && outOfSight(x) }
-
-// missing reports whether a part's figure is out of sight, so that the drill proves nothing of it.
-func missing(rep report.Report) bool {
-	return slices.ContainsFunc(rep.Systems, func(x report.System) bool { return x.ID != response && outOfSight(x) })
-}
-
-// overall is the verdict that the figures come to.
-func overall(rep report.Report) run.Verdict {
-	if slices.ContainsFunc(rep.Systems, func(x report.System) bool { return x.RTO.Verdict != run.Met }) {
-		return run.NotProven
+// lookedAway are the spans in which a probe of a run did not look though its worker was there: what a killed or halted worker
+// leaves is longer than the silence that a probe takes for one.
+func (s *selfDrilled) lookedAway(t *testing.T, ctx context.Context, id string) []string {
+	t.Helper()
+	seen, err := s.Client().Events(ctx, id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return run.Met
+	var out []string
+	probes := 0
+	for _, e := range seen.Entries {
+		if e.Event.Kind != run.ProbeEnded {
+			continue
+		}
+		var o run.Observations
+		if err := json.Unmarshal(e.Event.Data, &o); err != nil || e.Event.Outcome != run.Passed {
+			t.Fatalf("%s handed nothing in: %s %s %v", e.Event.Step, e.Event.Outcome, e.Event.Reason, err)
+		}
+		probes++
+		for _, g := range o.Gaps {
+			if d := g.To.Sub(g.From); d < 3*o.Interval.Std() {
+				out = append(out, fmt.Sprintf("%s: %s from %s", o.Probe, d, g.From))
+			}
+		}
+	}
+	if probes == 0 {
+		t.Fatalf("%s has no probe", id)
+	}
+	return out
 }
