@@ -127,6 +127,9 @@ func (s *Server) makeBundle(ctx context.Context, in NewBundle) (SignedBundle, er
 	if err := s.mayKeep(ctx, plan.MayAdmin); err != nil {
 		return none, err
 	}
+	if _, err := s.actorInEstate(ctx, in.By); err != nil {
+		return none, err
+	}
 	if s.Bundled != nil {
 		return none, problem(http.StatusConflict, CodeRefused, l.T("This server works from bundle %s itself; what comes of a bundle of it could not be merged.", "このサーバー自体がパッケージ %s で動いています。ここから作ったパッケージの記録は取り込めません。", s.Bundled.ID),
 			l.T("Merge what was done here into the main installation, and make the next bundle there", "ここでの記録を本来のサーバーに取り込み、次のパッケージはそちらで作成してください"))

@@ -238,16 +238,8 @@ func (s *Server) mayOnFinding(ctx context.Context, body *FindingRequest, p plan.
 	if err := sign(ctx, body); err != nil {
 		return plan.Estate{}, err
 	}
-	if s.Estate == nil {
-		l := lang(ctx)
-		return plan.Estate{}, problem(http.StatusForbidden, CodeRefused, l.T("This server has no estate, so nobody is known to it.", "このサーバーには構成台帳がないため、操作者を確認できません。"),
-			l.T("Start it with the plan files: --plans", "--plans で計画ファイルを指定して起動してください"))
-	}
-	e, err := s.Estate(ctx)
+	e, err := s.actorInEstate(ctx, body.By)
 	if err != nil {
-		return e, s.mistakes(ctx, err)
-	}
-	if err := knownPerson(ctx, plan.Plan{Estate: e}, body.By); err != nil {
 		return e, err
 	}
 	return e, mayIn(ctx, e, body.By, p)

@@ -24,6 +24,7 @@ type BundleMerged struct {
 	Merged []string `json:"merged" doc:"Runs of which something was new."`
 	Same   []string `json:"same" doc:"Runs that were here already, to the event."`
 	Open   []string `json:"open" doc:"Runs that had not ended when the file was made; they come with a later one."`
+	Removed []string `json:"removed,omitempty" doc:"Runs whose record was removed on the laptop after its time, as its log says; they can't come."`
 	// Begun is the first thing in the bundle's own log: who began to work from it, and why.
 	BegunBy string `json:"begun_by"`
 	Reason  string `json:"reason"`
@@ -41,14 +42,8 @@ func noReason(l i18n.Lang) *Problem {
 func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (BundleMerged, error) {
 	out := BundleMerged{Merged: []string{}, Same: []string{}, Open: []string{}}
 	l := lang(ctx)
-	if err := sign(ctx, &in); err != nil {
+	if err := s.mayMerge(ctx, &in); err != nil {
 		return out, err
-	}
-	if err := s.mayKeep(ctx, plan.MayAdmin); err != nil {
-		return out, err
-	}
-	if strings.TrimSpace(in.Reason) == "" {
-		return out, noReason(l)
 	}
 	of, doc, err := s.bundleOf(ctx, file)
 	if err != nil {
@@ -76,7 +71,7 @@ func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (
 		return out, err
 	}
 	out.Bundle, out.BegunBy, out.Reason = of.ID, back.Begun.By, back.Begun.Reason
-	out.Open = append(out.Open, back.Open...)
+	out.Open, out.Removed = append(out.Open, back.Open...), back.Removed
 	sum := evidence.Sum(file)
 	noted := slices.ContainsFunc(of.Merges, func(m BundleMerge) bool { return m.SHA256 == sum })
 	here := map[string]merging{}

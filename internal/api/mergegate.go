@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -32,6 +33,23 @@ func atMerge(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == "/api/v1/bundles/merge"
 }
 
+// mayMerge makes sure of who merges, and why: known by name in this server's estate, and with the right to.
+func (s *Server) mayMerge(ctx context.Context, in *EvidenceAct) error {
+	if err := s.mayKeep(ctx, plan.MayAdmin); err != nil {
+		return err
+	}
+	if err := sign(ctx, in); err != nil {
+		return err
+	}
+	if _, err := s.actorInEstate(ctx, in.By); err != nil {
+		return err
+	}
+	if strings.TrimSpace(in.Reason) == "" {
+		return noReason(lang(ctx))
+	}
+	return nil
+}
+
 // mergeGate lets in what comes back from a bundle. The right is made sure of and the only place is taken before any of it is read: a
 // merge is in memory whole.
 func (s *Server) mergeGate(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -42,16 +60,13 @@ func (s *Server) mergeGate(w http.ResponseWriter, r *http.Request, next http.Han
 		}
 	}
 	l := lang(r.Context())
-	if err := s.mayKeep(r.Context(), plan.MayAdmin); err != nil {
+	asked := r.URL.Query()
+	if err := s.mayMerge(r.Context(), &EvidenceAct{By: asked.Get("by"), Reason: asked.Get("reason")}); err != nil {
 		refuse(err)
 		return
 	}
 	if r.ContentLength > evidence.MostPacked {
 		refuse(noReturn(l))
-		return
-	}
-	if strings.TrimSpace(r.URL.Query().Get("reason")) == "" {
-		refuse(noReason(l))
 		return
 	}
 	select {

@@ -154,6 +154,20 @@ func knownPerson(ctx context.Context, p plan.Plan, id string) error {
 	return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("The estate knows no person %q.", "構成台帳に %q という人はいません。", id), way)
 }
 
+// actorInEstate is the estate as it is now, and refuses an actor whom it does not know.
+func (s *Server) actorInEstate(ctx context.Context, id string) (plan.Estate, error) {
+	if s.Estate == nil {
+		l := lang(ctx)
+		return plan.Estate{}, problem(http.StatusForbidden, CodeRefused, l.T("This server has no estate, so nobody is known to it.", "このサーバーには構成台帳がないため、操作者を確認できません。"),
+			l.T("Start it with the plan files: --plans", "--plans で計画ファイルを指定して起動してください"))
+	}
+	e, err := s.Estate(ctx)
+	if err != nil {
+		return e, s.mistakes(ctx, err)
+	}
+	return e, knownPerson(ctx, plan.Plan{Estate: e}, id)
+}
+
 // begin starts or joins. The run's number is one above the scenario's newest ended run,
 // so everybody who starts at once names the same run, and the engine lets only one of them
 // start it. A run that the record has as open is joined by its own ID.

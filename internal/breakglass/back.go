@@ -71,6 +71,8 @@ type Returned struct {
 	Root  []byte
 	Begun evidence.Entry // who began, when and why
 	Runs  []ReturnedRun
+	// Removed are runs that the log sealed and later removed after their time: they can't come.
+	Removed []string
 }
 
 // ReturnedRun is a run that came back.
@@ -135,7 +137,7 @@ func Open(file []byte, of Known, version string) (Returned, error) {
 	if leaves == nil {
 		return out, bad
 	}
-	sealed := map[string]int{} // parts, by run
+	sealed, removed := map[string]int{}, map[string]bool{} // parts by run; runs
 	for i, leaf := range leaves {
 		e, err := evidence.ParseEntry(leaf)
 		if err != nil {
@@ -149,6 +151,8 @@ func Open(file []byte, of Known, version string) (Returned, error) {
 			out.Begun = e
 		case e.Kind == evidence.EntrySealed:
 			sealed[e.Run] = max(sealed[e.Run], e.Part)
+		case e.Kind == evidence.EntryRemoved:
+			removed[e.Run] = true
 		}
 	}
 	named := map[string]bool{fileBack: true, fileBackHead: true, fileBackLog: true}
@@ -156,6 +160,10 @@ func Open(file []byte, of Known, version string) (Returned, error) {
 		name := dirBackRuns + id + ".zip"
 		named[name] = true
 		zip, ok := files[name]
+		if !ok && removed[id] {
+			out.Removed = append(out.Removed, id)
+			continue
+		}
 		if !ok {
 			bad.found("run %s was sealed there and is not in the file", "%s は封印されていますが、ファイルに含まれていません", id)
 			continue

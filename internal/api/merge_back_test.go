@@ -1,0 +1,69 @@
+package api_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/breakglass"
+	"github.com/muster-dr/muster/internal/evidence/keep"
+)
+
+// A name that is not in the estate makes no bundle and merges nothing, whoever types it: the one that was meant is offered.
+func TestNobodyMakesOrMergesABundle(t *testing.T) {
+	main := newPost(t, nil, nil)
+	l := laptop(t, main, nil)
+	id := l.ended("tokyo-loss-1", nil)
+	file := l.exported()
+	keys, err := l.keeper.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, says := range map[string]string{"satoh": `Did you mean "sato"?`, "nobody": "sato, tanaka"} {
+		_, err := main.MakeBundle(t.Context(), api.NewBundle{By: who, ID: "bzzzzzzzzz", Key: keys[0], Manifest: strings.Repeat("a", 64)})
+		if !refused(err, http.StatusUnprocessableEntity, says) {
+			t.Errorf("a bundle by %s: %v", who, err)
+		}
+		if _, err := main.MergeBundle(t.Context(), file, who, "drill"); !refused(err, http.StatusUnprocessableEntity, says) {
+			t.Errorf("a merge by %s: %v", who, err)
+		}
+	}
+	if b, err := main.Bundles(t.Context()); err != nil || len(b.Bundles) != 1 || len(b.Bundles[0].Merges) != 0 {
+		t.Errorf("noted: %+v %v", b, err)
+	}
+	if list, err := main.store.Events(t.Context(), id, 0, 0); err != nil || len(list) != 0 || len(main.entered()) != 0 {
+		t.Errorf("%d events were written, %v", len(list), err)
+	}
+}
+
+// A run whose record is removed on the laptop after its time keeps no other one there: it is named, as the laptop's log has it.
+func TestARunThatWasRemovedOnTheLaptopHoldsUpNoOther(t *testing.T) {
+	main := newPost(t, nil, nil)
+	now := time.Now()
+	var k *keep.Keeper
+	l := laptop(t, main, func(_ *api.Server, o *keep.Options) {
+		o.Retain, o.Now = keep.Retention{B: keep.Shortest}, func() time.Time { return now }
+	})
+	k = l.keeper
+	gone := l.ended("tokyo-loss-1", nil)
+	if err := k.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(3 * 365 * 24 * time.Hour)
+	if err := k.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id := l.ended("tokyo-loss-2", nil)
+	file := l.exported()
+	held, err := breakglass.Holds(file)
+	if err != nil || !slices.Equal(held.Runs, []string{id}) || !slices.Equal(held.Removed, []string{gone}) || held.Records == 0 || held.First == nil || !held.First.Before(*held.Last) {
+		t.Errorf("it holds %+v, %v", held, err)
+	}
+	m, err := main.MergeBundle(t.Context(), file, "sato", "drill")
+	if err != nil || !slices.Equal(m.Merged, []string{id}) || !slices.Equal(m.Removed, []string{gone}) {
+		t.Errorf("merged: %+v %v", m, err)
+	}
+}
