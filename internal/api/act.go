@@ -15,6 +15,7 @@ import (
 
 	"errors"
 
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/plan"
@@ -68,6 +69,7 @@ func update[T any](s *Server, api huma.API, name, summary string) {
 				s.keepRefusal(ctx, in.Run, name, in.Key, in.Body, err)
 				return nil, err
 			}
+			s.noteGlass(ctx, in.Run, name, in.Body)
 			return &answer[workflows.Done]{done}, nil
 		})
 }
@@ -76,8 +78,49 @@ func update[T any](s *Server, api huma.API, name, summary string) {
 // conflict and no 403 to the caller.
 func (s *Server) noteRefused(ctx context.Context, runID, act string, err error) {
 	if p := new(Problem); errors.As(err, &p) && p.Code == CodeRefused && p.Status == http.StatusConflict {
+		if s.lacks(ctx, runID, act) {
+			s.Identity.Forbidden(ctx, runID+" "+act)
+			return
+		}
 		s.Identity.Refused(ctx, runID+" "+act)
 	}
+}
+
+// lacks reports whether somebody tried what none of their roles may: that is told from what the run
+// refuses those who may, such as a step that does not wait any more.
+func (s *Server) lacks(ctx context.Context, runID, act string) bool {
+	a, _ := identity.From(ctx)
+	p, held := map[string]plan.Permission{workflows.UpdateDecide: plan.MayDecide, workflows.UpdateApprove: plan.MayApprove, workflows.UpdateRefuse: plan.MayApprove,
+		workflows.UpdateAbort: plan.MayControl, workflows.UpdatePause: plan.MayControl, workflows.UpdateResume: plan.MayControl}[act]
+	step := strings.HasPrefix(act, "steps/")
+	if step {
+		p, held = plan.MayOperate, true
+	}
+	if a.Person == "" || !held {
+		return false
+	}
+	_, pl, err := s.known(ctx, runID)
+	if err != nil {
+		return false
+	}
+	e := pl.Estate
+	if e.Regulated() {
+		return !e.May(a.Person, p, true) && (!step || !e.May(a.Person, plan.MayDecide, true))
+	}
+	who, known := e.Person(a.Person)
+	return !known || len(who.Roles) == 0
+}
+
+// noteGlass enters that somebody did alone what takes two.
+func (s *Server) noteGlass(ctx context.Context, runID, act string, body any) {
+	if f := reflect.ValueOf(body).FieldByName("BreakGlass"); !f.IsValid() || !f.Bool() {
+		return
+	}
+	what := runID + " " + act
+	if sum, _, err := s.known(ctx, runID); err == nil {
+		what += " (" + string(sum.Kind) + ")"
+	}
+	s.Identity.Noted(ctx, "break-glass", what, "ok")
 }
 
 // mostRefusals bounds what one person who tries for ever adds to a run's record; nobody else's
@@ -251,6 +294,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 			s.noteRefused(ctx, in.Run, "steps/"+in.Step, err)
 			return nil, err
 		}
+		s.noteGlass(ctx, in.Run, "steps/"+in.Step, in.Body)
 		return &answer[workflows.Done]{done}, nil
 	}
 	return nil, nil

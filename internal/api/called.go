@@ -14,12 +14,16 @@ import (
 // whose name leads here would else be this server's own page to a browser. IP addresses are
 // nobody's name. Who gives a token is no such page, nor are the doors whose senders sign what
 // they send; health says nothing that needs it, and is asked by all kinds of names.
-func Called(next http.Handler, names []string, signed ...string) http.Handler {
+// noted hears of each that was refused; nil is nobody.
+func Called(next http.Handler, names []string, noted func(*http.Request), signed ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" || r.URL.Path == "/api/v1/health" || ownName(r.Host, names) ||
 			slices.ContainsFunc(signed, func(door string) bool { return strings.HasPrefix(r.URL.Path, door) }) {
 			next.ServeHTTP(w, r)
 			return
+		}
+		if noted != nil {
+			noted(r)
 		}
 		l := i18n.Parse(r.Header.Get("Accept-Language"))
 		p := problem(http.StatusMisdirectedRequest, CodeRefused, l.T("This server is not called %q.", "このサーバーの名前は %q ではありません。", r.Host),

@@ -65,6 +65,10 @@ func (s *Server) Codec(c converter.PayloadCodec, origins []string) http.Handler 
 	for _, o := range origins {
 		_ = protect.AddTrustedOrigin(o) // the settings were checked: what is none lets nobody in
 	}
+	protect.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Identity.CrossSite(r)
+		http.Error(w, lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), http.StatusForbidden)
+	}))
 	guarded := s.Identity.Guard(s.noteForbidden(limits(inner)), identity.Gate{Refused: s.unknown})
 	asked := protect.Handler(guarded)
 	return s.observe(Shielded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -180,6 +180,7 @@ func (s *Server) Handler() http.Handler {
 
 	protect := http.NewCrossOriginProtection()
 	protect.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Identity.CrossSite(r)
 		writeProblem(w, problem(http.StatusForbidden, CodeUnauthorized,
 			lang(r.Context()).T("A page of another site sent this request.", "別のサイトのページから送られた要求です。"), ""))
 	}))

@@ -32,7 +32,7 @@ type ChannelDeps struct {
 	// Disabled reports whether a person may not act any more.
 	Disabled func(ctx context.Context, person string) (bool, error)
 	// Unsigned is as in slack.Options.
-	Unsigned func(r *http.Request) bool
+	Unsigned func(r *http.Request, replay bool) bool
 }
 
 // Channels makes the channels that the settings name.

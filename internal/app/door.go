@@ -103,7 +103,11 @@ func fromHere(r *http.Request) bool {
 	return err == nil && at.Unmap().IsLoopback()
 }
 
-// unsigned enters that what came to Slack's door was not Slack's.
-func (s *server) unsigned(r *http.Request) bool {
-	return s.identity.Turned(r.Context(), identity.Origin(r), "slack", r.URL.Path, &identity.Refusal{Reason: identity.Forged})
+// unsigned enters that what came to Slack's door was not Slack's, or was taken before.
+func (s *server) unsigned(r *http.Request, replay bool) bool {
+	why := identity.Forged
+	if replay {
+		why = identity.Replayed
+	}
+	return s.identity.Turned(r.Context(), identity.Origin(r), identity.ActSlack, r.URL.Path, &identity.Refusal{Reason: why})
 }

@@ -46,6 +46,8 @@ type People interface {
 	// Failed enters in the access log that somebody was not let in, and slows down whoever
 	// tries again and again.
 	Failed(ctx context.Context, from string, err error)
+	// CrossSite enters that a page of another site tried to act.
+	CrossSite(r *http.Request)
 }
 
 var _ People = (*identity.Service)(nil)
@@ -179,6 +181,7 @@ func (b *Board) routes() (http.Handler, error) {
 		}
 	}
 	protect.SetDenyHandler(b.page(func(v *visit) error {
+		b.o.People.CrossSite(v.r)
 		return &trouble{status: http.StatusForbidden, title: v.t("Refused", "受け付けられません"),
 			detail: v.t("A page of another site sent this request, so nothing was done.", "別のサイトのページから送られた要求のため、何も行いませんでした。"),
 			way:    v.t("Open the board itself and act there", "ボードを直接開いて操作してください")}

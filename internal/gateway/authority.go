@@ -172,11 +172,11 @@ func (a *Authority) letIn(c *x509.Certificate, log *slog.Logger) error {
 	}
 	text, err := os.ReadFile(a.siteFile(site))
 	if err != nil {
-		return fmt.Errorf("site %s is not let in: %w", site, err)
+		return refusedSite{site, fmt.Errorf("site %s is not let in: %w", site, err)}
 	}
 	block, _ := pem.Decode(text)
 	if block == nil || !bytes.Equal(block.Bytes, c.Raw) {
-		return fmt.Errorf("site %s has a newer certificate than this one; give its worker that", site)
+		return refusedSite{site, fmt.Errorf("site %s has a newer certificate than this one; give its worker that", site)}
 	}
 	if left := time.Until(c.NotAfter); left < soonDays*24*time.Hour {
 		log.Warn("a site's certificate ends soon; make a new one with `muster site certificate`", "site", site, "ends", c.NotAfter)

@@ -44,6 +44,8 @@ type Options struct {
 	// meanwhile are refused.
 	Key []byte
 	Log *slog.Logger
+	// Turned hears of everybody who is turned away, each time; nil is nobody.
+	Turned func(Turned)
 }
 
 // Pings to workers are frequent: work that is sent into a cut line is known as begun
@@ -69,7 +71,7 @@ func Serve(ctx context.Context, ln net.Listener, o Options) error {
 	}
 	d := &door{Options: o}
 	s := grpc.NewServer(
-		grpc.Creds(credentials.NewTLS(o.TLS)),
+		grpc.Creds(watched{credentials.NewTLS(o.TLS), o}),
 		grpc.UnaryInterceptor(d.admit),
 		grpc.ConnectionTimeout(letInWithin),
 		grpc.MaxRecvMsgSize(maxMessage),
@@ -106,10 +108,10 @@ func (d *door) admit(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	case *workflowservice.GetSystemInfoRequest, *grpc_health_v1.HealthCheckRequest:
 	case *workflowservice.DescribeNamespaceRequest:
 		if r.GetId() != "" {
-			return nil, d.refused(site, info)
+			return nil, d.refused(ctx, site, info)
 		}
 	case *workflowservice.PollActivityTaskQueueRequest:
-		if err := d.own(site, r.GetTaskQueue().GetName()); err != nil {
+		if err := d.own(ctx, site, r.GetTaskQueue().GetName()); err != nil {
 			return nil, err
 		}
 		out, err := next(ctx, req)
@@ -118,20 +120,20 @@ func (d *door) admit(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 		}
 		return out, err
 	case *workflowservice.RespondActivityTaskCompletedRequest:
-		r.TaskToken, err = d.open(site, r.GetTaskToken())
+		r.TaskToken, err = d.open(ctx, site, r.GetTaskToken())
 	case *workflowservice.RespondActivityTaskFailedRequest:
-		r.TaskToken, err = d.open(site, r.GetTaskToken())
+		r.TaskToken, err = d.open(ctx, site, r.GetTaskToken())
 	case *workflowservice.RespondActivityTaskCanceledRequest:
-		r.TaskToken, err = d.open(site, r.GetTaskToken())
+		r.TaskToken, err = d.open(ctx, site, r.GetTaskToken())
 	case *workflowservice.RecordActivityTaskHeartbeatRequest:
-		r.TaskToken, err = d.open(site, r.GetTaskToken())
+		r.TaskToken, err = d.open(ctx, site, r.GetTaskToken())
 	case *workflowservice.SignalWorkflowExecutionRequest:
 		if r.GetSignalName() != plan.SignalObserved { // what a probe has seen
-			return nil, d.refused(site, info)
+			return nil, d.refused(ctx, site, info)
 		}
 	case *workflowservice.ShutdownWorkerRequest, *workflowservice.RecordWorkerHeartbeatRequest:
 	default:
-		return nil, d.refused(site, info)
+		return nil, d.refused(ctx, site, info)
 	}
 	if err != nil {
 		return nil, err
@@ -150,16 +152,18 @@ func (d *door) enter(req any) {
 	}
 }
 
-func (d *door) refused(site string, info *grpc.UnaryServerInfo) error {
+func (d *door) refused(ctx context.Context, site string, info *grpc.UnaryServerInfo) error {
+	d.turnedIn(ctx, site, OtherCall)
 	d.Log.Warn("a site worker asked for what it may not have", "site", site, "call", info.FullMethod)
 	return status.Errorf(codes.PermissionDenied, "a worker of site %s may not call %s through the gateway", site, info.FullMethod)
 }
 
 // own refuses every queue but the site's.
-func (d *door) own(site, queue string) error {
+func (d *door) own(ctx context.Context, site, queue string) error {
 	if queue == plan.SiteQueue(site) {
 		return nil
 	}
+	d.turnedIn(ctx, site, OtherQueue)
 	d.Log.Warn("a site worker asked for another queue than its own", "site", site, "queue", queue)
 	return status.Errorf(codes.PermissionDenied, "the certificate is site %s's and does not open the queue %s; start the worker with --site %s, or give it the other site's certificate", site, queue, site)
 }
@@ -169,13 +173,14 @@ func (d *door) seal(site string, token []byte) []byte {
 	return append(d.mac(site, token), token...)
 }
 
-func (d *door) open(site string, sealed []byte) ([]byte, error) {
+func (d *door) open(ctx context.Context, site string, sealed []byte) ([]byte, error) {
 	if len(sealed) > sha256.Size {
 		token := sealed[sha256.Size:]
 		if hmac.Equal(sealed[:sha256.Size], d.mac(site, token)) {
 			return token, nil
 		}
 	}
+	d.turnedIn(ctx, site, OtherTask)
 	d.Log.Warn("a site worker answered for a task that was not given to it", "site", site)
 	return nil, status.Errorf(codes.PermissionDenied, "site %s was not given this task", site)
 }

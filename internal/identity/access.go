@@ -76,7 +76,10 @@ func (s *Service) tried(ctx context.Context, object, outcome string) {
 	if len(object) > 200 {
 		object = object[:200]
 	}
-	if s.failures.recently(outcome+"\x00"+a.Person+"\x00"+a.Via+"\x00"+object, s.o.Now(), readAgain) {
+	// The first few of somebody stand there one by one, so that whoever tries again and again is
+	// told from a slip.
+	again := s.failures.recently(outcome+"\x00"+a.Person+"\x00"+a.Via+"\x00"+object, s.o.Now(), readAgain)
+	if s.tries.count(outcome+"\x00"+a.Behind(), s.o.Now(), failureWindow) > alarmAfter && again {
 		return
 	}
 	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "act", Object: object, Outcome: outcome})

@@ -86,6 +86,13 @@ func (f *failures) recently(what string, now time.Time, within time.Duration) bo
 	return false
 }
 
+// forget makes what was noted new again.
+func (f *failures) forget(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.recent, what)
+}
+
 func (f *failures) hold() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

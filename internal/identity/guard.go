@@ -30,6 +30,7 @@ func (s *Service) Guard(next http.Handler, g Gate) http.Handler {
 		r = r.WithContext(ctx)
 		a, err := s.who(r)
 		if err == nil {
+			s.came(ctx, a, from)
 			ctx = context.WithValue(With(ctx, a), againKey{}, func() error {
 				now, err := s.who(r)
 				if err == nil && (now.Person != a.Person || now.Console != a.Console) {

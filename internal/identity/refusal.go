@@ -17,6 +17,9 @@ const (
 	Disabled     Reason = "disabled"      // the person may not come any more
 	Gone         Reason = "gone"          // the estate has no such person now
 	Forged       Reason = "forged"        // a link that this server did not sign, or that was changed
+	Replayed     Reason = "replayed"      // a message that was taken already, or is too old
+	OtherSite    Reason = "other_site"    // a page of another site sent it
+	Misnamed     Reason = "misnamed"      // this server was called by a name that is not its own
 	OtherRun     Reason = "other_run"     // a link of another run
 	OtherPurpose Reason = "other_purpose" // a link for something else
 	Off          Reason = "off"           // this way in is switched off
@@ -85,6 +88,9 @@ func (r *Refusal) In(l i18n.Lang) (what, way string) {
 	case Forged:
 		return l.T("This link was not made by this server, or was changed on its way.", "このリンクは、このサーバーが発行したものではないか、途中で書き換えられています。"),
 			l.T("Open it exactly as it was sent, the whole line; or ask for a new one", "届いたリンクを改変せず、全体を開いてください。開けない場合は再発行を依頼してください")
+	case Replayed:
+		return l.T("This message was sent before, or is too old.", "このメッセージは受け付け済みか、古すぎます。"),
+			l.T("Compare the sender's clock with the server's", "送信元とサーバーの時計を比べてください")
 	case OtherRun:
 		return l.T("This link belongs to another run.", "このリンクは別の実施のものです。"), again
 	case OtherPurpose:

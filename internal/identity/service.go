@@ -85,6 +85,8 @@ type Service struct {
 	seen     cache
 	failures failures
 	turned   failures
+	places   failures
+	tries    failures
 	provider provider
 }
 

@@ -92,6 +92,7 @@ func (s *Service) SignIn(ctx context.Context, w http.ResponseWriter, r *http.Req
 			return err
 		}
 	}
+	s.came(ctx, a, Origin(r))
 	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "sign in", Object: "session " + short(digest(value)), Outcome: "ok", From: Origin(r)})
 	return nil
 }
@@ -105,8 +106,10 @@ func (s *Service) Session(ctx context.Context, r *http.Request) (Actor, bool) {
 	a, err := s.session(ctx, r)
 	if err != nil {
 		s.Turned(ctx, Origin(r), "sign in", "", err)
+		return a, false
 	}
-	return a, err == nil
+	s.came(ctx, a, Origin(r))
+	return a, true
 }
 
 // session is Session with the reason.

@@ -272,8 +272,11 @@ func (s *Service) Bearer(ctx context.Context, secret string) (Actor, error) {
 	if err != nil {
 		return Actor{}, err
 	}
-	if !found || subtle.ConstantTimeCompare([]byte(k.Hash), []byte(digest(secret))) != 1 {
+	if !found {
 		return Actor{}, refuse(Unknown)
+	}
+	if subtle.ConstantTimeCompare([]byte(k.Hash), []byte(digest(secret))) != 1 {
+		return Actor{}, &Refusal{Reason: Unknown, Via: "token " + id} // somebody guesses at that one
 	}
 	line, err := s.good(ctx, k.Token)
 	if err != nil {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // mostTurned of one address are entered within turnedWindow, and then each hundredth, with the
@@ -14,6 +16,24 @@ import (
 const (
 	mostTurned   = 5
 	turnedWindow = time.Minute
+)
+
+// CrossSite enters that a page of another site sent a request in a browser of somebody's.
+func (s *Service) CrossSite(r *http.Request) {
+	s.Turned(r.Context(), Origin(r), ActCrossSite, r.URL.Path, &Refusal{Reason: OtherSite})
+}
+
+// Misnamed enters that somebody called this server by a name that is not its own.
+func (s *Service) Misnamed(r *http.Request) {
+	s.Turned(r.Context(), Origin(r), ActCalled, r.Host, &Refusal{Reason: Misnamed})
+}
+
+// Acts at doors that slow nobody down, in the access log.
+const (
+	ActSignIn    = "sign in"
+	ActSlack     = "slack"
+	ActCrossSite = "cross-site"
+	ActCalled    = "called"
 )
 
 // Turned enters in the access log that something was refused at a door which slows nobody down:
@@ -37,6 +57,6 @@ func (s *Service) Turned(ctx context.Context, from, act, object string, err erro
 	if n >= mostTurned {
 		outcome = fmt.Sprintf("%s (%d within %s)", r.Reason, n, turnedWindow)
 	}
-	s.note(ctx, journal.Access{Person: r.Person, Via: r.Via, Act: act, Object: object, Outcome: outcome, From: from})
+	s.note(ctx, journal.Access{Person: r.Person, Via: r.Via, Act: act, Object: run.OneLine(object, 200), Outcome: outcome, From: from})
 	return true
 }

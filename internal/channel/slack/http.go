@@ -43,7 +43,7 @@ func (c *Channel) signed(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		if err := c.verify(r, body); err != nil {
-			if c.o.Unsigned == nil || c.o.Unsigned(r) {
+			if c.o.Unsigned == nil || c.o.Unsigned(r, errors.Is(err, errReplay)) {
 				c.o.Log.Warn("slack: a request was refused", "reason", err)
 			}
 			http.Error(w, err.Error(), http.StatusUnauthorized)
@@ -53,6 +53,9 @@ func (c *Channel) signed(next http.HandlerFunc) http.HandlerFunc {
 		next(w, r)
 	}
 }
+
+// errReplay: it may be Slack's own, sent again by somebody else.
+var errReplay = errors.New("the request is a replay, or late")
 
 func (c *Channel) verify(r *http.Request, body []byte) error {
 	secret, err := c.o.Secrets.Resolve(r.Context(), c.o.SigningSecret)
@@ -66,7 +69,7 @@ func (c *Channel) verify(r *http.Request, body []byte) error {
 	}
 	now := c.o.Clock.Time()
 	if age := now.Sub(time.Unix(n, 0)); age > mostAge || age < -mostAge {
-		return fmt.Errorf("the request is of %s, and this server's clock says %s: more than 5 minutes apart; check both clocks", time.Unix(n, 0).UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%w: it is of %s, and this server's clock says %s: more than 5 minutes apart; check both clocks", errReplay, time.Unix(n, 0).UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(mac, "v0:%s:%s", ts, body)
@@ -74,7 +77,7 @@ func (c *Channel) verify(r *http.Request, body []byte) error {
 		return errors.New("the signature is not Slack's for this body")
 	}
 	if !c.seen.first("signature "+signature, now) {
-		return errors.New("the request was sent before: it is a replay")
+		return fmt.Errorf("%w: it was sent before", errReplay)
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func (o *office) card(t *testing.T, n int, kind run.Kind, e run.Event) slacktest
 func TestSignatures(t *testing.T) {
 	var unsigned atomic.Int32
 	o := staffed(t, func(x *Options) {
-		x.Unsigned = func(r *http.Request) bool { return r.URL.Path == "/command" && unsigned.Add(1) > 0 }
+		x.Unsigned = func(r *http.Request, _ bool) bool { return r.URL.Path == "/command" && unsigned.Add(1) > 0 }
 	})
 	form := url.Values{"user_id": {member(1)}, "command": {"/muster"}, "text": {"checkin safe tokyo-loss-7"}, "response_url": {o.API() + "x"}, "trigger_id": {"t1"}}
 	body := []byte(form.Encode())

@@ -45,9 +45,9 @@ type Options struct {
 	Door http.Handler
 	// Disabled reports whether a person may not act any more; nil is nobody.
 	Disabled func(ctx context.Context, person string) (bool, error)
-	// Unsigned enters that a request was not Slack's, and reports whether it did: there may be
-	// many. nil enters none.
-	Unsigned func(r *http.Request) bool
+	// Unsigned enters that a request was not Slack's, or replays one that was, and reports whether
+	// it did: there may be many. nil enters none.
+	Unsigned func(r *http.Request, replay bool) bool
 	Clock    channel.Clock
 	// PerChannel and Overall are the least time between two messages to one conversation and
 	// to any; zero is what Slack asks for, 1 s and 200 ms.

@@ -24,17 +24,25 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 		if err := k.checkRun(ctx, sum); err != nil && ctx.Err() == nil {
 			damaged = append(damaged, sum.Run)
 			k.o.Log.Error("evidence was altered or damaged", "run", sum.Run, "err", err)
+			k.altered(ctx, sum.Run, err)
 		}
 	}
 	inLog := ""
 	if err := k.checkLog(ctx); err != nil && ctx.Err() == nil {
 		inLog = err.Error()
 		k.o.Log.Error("the evidence log was altered or damaged", "err", err)
+		k.altered(ctx, "", err)
 	}
 	at := k.now()
 	k.told.Lock()
 	defer k.told.Unlock()
 	k.status.CheckedAt, k.status.Damaged, k.status.LogDamaged = &at, damaged, inLog
+}
+
+func (k *Keeper) altered(ctx context.Context, run string, err error) {
+	if k.o.Altered != nil {
+		k.o.Altered(ctx, run, err)
+	}
 }
 
 // checkLog reads the log anew from the disk: that every entry is what the checkpoint signs and what this
