@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -8,8 +9,10 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/gateway"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/lookout"
 )
 
 // inClear refuses to start where tokens and cookies would cross a network in clear.
@@ -101,6 +104,15 @@ func fromHere(r *http.Request) bool {
 	}
 	at, err := netip.ParseAddr(host)
 	return err == nil && at.Unmap().IsLoopback()
+}
+
+// turnedAtGateway enters who was turned away at the gateway, and why.
+func (s *server) turnedAtGateway(t gateway.Turned) {
+	r := &identity.Refusal{Reason: identity.Reason(t.Why)}
+	if t.Site != "" {
+		r.Via = "site " + t.Site
+	}
+	s.identity.Turned(context.Background(), t.From, lookout.ActGateway, t.Site, r)
 }
 
 // unsigned enters that what came to Slack's door was not Slack's, or was taken before.

@@ -27,6 +27,7 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/lookout"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
@@ -72,6 +73,7 @@ type server struct {
 	up        func()
 	occasions api.Occasions
 	accounts  *accounts
+	lookout   *lookout.Lookout
 }
 
 func newServer(ctx context.Context, o Options, store journal.Store, c *link, at reached, m *metrics.Metrics, actions *activities.Registry, token string, compiled func(plan.Plan)) (*server, error) {
@@ -95,7 +97,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		s.api.Trace = at.traces.Request
 	}
 	var err error
-	if s.evidence, err = keeper(ctx, o, s.store); err != nil {
+	if s.evidence, err = keeper(ctx, o, s.store, s.altered); err != nil {
 		return nil, err
 	}
 	s.api.Evidence = s.evidence
@@ -118,6 +120,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	}
 	s.accounts = s.tellsAccounts(people.estate)
 	s.api.TokenIssued = s.accounts.issued
+	s.lookout = s.looksOut(people, files, m)
 	h := s.api.Handler()
 	m.Findings(s.api.Standing, s.api.Proven)
 	m.Programme(s.api.Planned)
@@ -184,6 +187,7 @@ func (s *server) run(ctx context.Context, door *front, ready func()) error {
 	working.Go(func() { s.api.GiveWay(ctx) })
 	working.Go(func() { s.says.run(ctx) })
 	working.Go(func() { s.accounts.run(ctx) })
+	working.Go(func() { s.lookout.Run(ctx) })
 	working.Go(func() { s.outcomes.Run(ctx) })
 	working.Go(func() { s.tidyIdentity(ctx) })
 	if every := s.o.Config.CheckEvery; every > 0 {

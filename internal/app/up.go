@@ -53,6 +53,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 		})
 	}))
 	if door != nil {
+		door.opts.Turned = s.turnedAtGateway
 		g.Add(actor(ctx, func(ctx context.Context) error { return door.serve(ctx, c.client, e.Endpoint().Namespace) }))
 	}
 	g.Add(actor(ctx, func(ctx context.Context) error {

@@ -59,6 +59,7 @@ type Config struct {
 	Slack    Slack    `mapstructure:"slack"`
 	Webhook  Webhook  `mapstructure:"webhook"`
 	Identity Identity `mapstructure:"identity"`
+	Security Security `mapstructure:"security"`
 	Metrics  Metrics  `mapstructure:"metrics"`
 	Evidence Evidence `mapstructure:"evidence"`
 	Findings Findings `mapstructure:"findings"`
@@ -234,7 +235,7 @@ func Keys() []Key {
 		{"webhook.contacts", "false", "also send what is said to each person, with their telephone number and their own links, to a gateway that calls or writes to them; else only what is said to all", "電話・SMSゲートウェイ向けに、各人への通知も電話番号と本人用リンクを付けて送る。falseなら全体への通知のみ送る"},
 		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
-	}, slices.Concat(identityKeys(), doorKeys(), findingKeys(), storeKeys(), encryptionKeys(), vaultKeys(), bundleKeys())...)
+	}, slices.Concat(identityKeys(), securityKeys(), doorKeys(), findingKeys(), storeKeys(), encryptionKeys(), vaultKeys(), bundleKeys())...)
 }
 
 // Embedded reports whether the engine is the one that `muster up` runs.

@@ -289,6 +289,7 @@ func (c Config) check() Mistakes {
 	c.checkEvidence(say)
 	c.checkChannels(say, oneOf)
 	c.checkIdentity(say)
+	c.checkSecurity(say)
 	c.checkDoor(say)
 	c.checkEncryption(say)
 	c.checkVault(say, oneOf)

@@ -51,6 +51,7 @@ type Alarm struct {
 	Through int64     `json:"through"`
 	Telling time.Time `json:"telling"`          // when a server took it upon itself to tell
 	Told    time.Time `json:"told_at,omitzero"` // zero: not yet, or not everybody
+	Again   bool      `json:"again,omitempty"`  // somebody may have been told before
 }
 
 // ID names an alarm for ever, of one time that it was raised.
@@ -197,8 +198,8 @@ func (l *Lookout) look(ctx context.Context, thorough bool) error {
 // raise makes an alarm of what was found, or adds it to the one that goes on.
 func (l *Lookout) raise(ctx context.Context, f Found) error {
 	at, now := f.Entry.At, l.o.Now()
-	if now.Sub(at) > late {
-		return nil
+	if now.Sub(at) > tellAgain {
+		return nil // the years before an upgrade are read once, and quickly
 	}
 	rule, _ := RuleOf(f.Kind)
 	id := docID(f.Kind, f.Key)
@@ -223,6 +224,8 @@ func (l *Lookout) raise(ctx context.Context, f Found) error {
 				return nil // it goes on; how exactly is in the log
 			}
 			a.Last, a.Through, a.Count = at, f.Entry.Position, a.Count+1
+		case now.Sub(at) > late:
+			return nil
 		default:
 			fresh = true
 			if f.Kind != Flood && !rule.ToPerson && !l.room(now) {
@@ -337,7 +340,7 @@ func (l *Lookout) tidy(ctx context.Context) error {
 				return err
 			}
 		case a.Told.IsZero() && now.Sub(a.Telling) > overdue && now.Sub(a.At) < tellAgain:
-			a.Telling = now.UTC()
+			a.Telling, a.Again = now.UTC(), true
 			if d.Body, err = json.Marshal(a); err != nil {
 				return err
 			}

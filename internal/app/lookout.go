@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/muster-dr/muster/internal/calendar"
+	"github.com/muster-dr/muster/internal/channel"
+	"github.com/muster-dr/muster/internal/config"
+	inventory "github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/lookout"
+	"github.com/muster-dr/muster/internal/metrics"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// guards tells the people in charge of what the lookout found.
+type guards struct {
+	estate   func() (*inventory.Estate, error)
+	channels func() []channel.Channel
+	lang     i18n.Lang
+	tell     []string // roles and people of the settings
+	within   time.Duration
+	done     through
+}
+
+func (s *server) looksOut(people *directory, files plans, m *metrics.Metrics) *lookout.Lookout {
+	g := &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin}
+	return lookout.New(lookout.Options{Store: s.store, Log: s.o.Log.With("component", "lookout"), OffHours: offHours(s.o.Config.Security, people, files), Raised: m.Security(), Tell: g.raised})
+}
+
+// altered enters that something is not as it was sealed.
+func (s *server) altered(ctx context.Context, runID string, _ error) {
+	if runID == "" {
+		runID = "log"
+	}
+	s.identity.Noted(ctx, lookout.ActEvidence, runID, lookout.OutAltered)
+}
+
+// offHours says when nobody works: by the settings' hours, and the days of the yearly plan's calendar
+// or, without one, of the week.
+func offHours(c config.Security, people *directory, files plans) func(time.Time) bool {
+	return func(t time.Time) bool {
+		zone := time.Local
+		if e, _ := people.estate(); e != nil {
+			zone = i18n.Zone(e.Zone)
+		}
+		days := calendar.Calendar{Weekend: []time.Weekday{time.Saturday, time.Sunday}}
+		if p, err := files.Programme(); err == nil && p != nil {
+			days = p.Calendar
+		}
+		day := calendar.DateOf(t.In(zone))
+		if _, off := days.Off(day); off {
+			return true
+		}
+		from, to, ok := calendar.Hours{From: c.HoursFrom, To: c.HoursTo}.Span(day, zone)
+		return ok && (t.Before(from) || !t.Before(to))
+	}
+}
+
+// through remembers which messages got through, as long as others did not.
+type through struct {
+	mu   sync.Mutex
+	done map[string]bool
+}
+
+func (t *through) has(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.done[key]
+}
+
+func (t *through) note(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done == nil || len(t.done) >= mostNoted {
+		t.done = map[string]bool{}
+	}
+	t.done[key] = true
+}
+
+// raised tells everybody by every channel that reaches them, all at once: one that hangs holds up
+// nobody. An error says that somebody was not reached who might be.
+func (g *guards) raised(ctx context.Context, a lookout.Alarm) error {
+	channels := g.channels()
+	if len(channels) == 0 {
+		return nil // the log, the access log and the figures have it
+	}
+	e, err := g.estate()
+	if e == nil {
+		return err
+	}
+	rule, ok := lookout.RuleOf(a.Kind)
+	if !ok {
+		return nil // of a newer muster
+	}
+	who := g.who(e, rule, a, channels)
+	errs := make([]error, len(who)*len(channels))
+	var telling sync.WaitGroup
+	for i, person := range who {
+		m := g.message(a, rule, person, e)
+		for j, c := range channels {
+			key := c.Name() + " " + m.ID
+			if !c.Reaches(m) || g.done.has(key) {
+				continue
+			}
+			telling.Go(func() {
+				ctx, cancel := context.WithTimeout(ctx, g.within)
+				defer cancel()
+				err := c.Send(ctx, m, a.Again)
+				if f := new(channel.Failure); err != nil && (!errors.As(err, &f) || f.Temporary) {
+					errs[i*len(channels)+j] = fmt.Errorf("%s by %s: %w", person.ID, c.Name(), err)
+				} else {
+					g.done.note(key) // or never will get through
+				}
+			})
+		}
+	}
+	telling.Wait()
+	return errors.Join(errs...)
+}
+
+// who hears of it: whose it is, where they know best and can be reached; else those whom the settings
+// name; else those who administer or audit; else, where no rights are granted, everybody with a role.
+func (g *guards) who(e *inventory.Estate, rule lookout.Rule, a lookout.Alarm, channels []channel.Channel) []plan.Person {
+	if p, ok := e.Person(a.Entry.Person); ok && rule.ToPerson {
+		m := g.message(a, rule, p, e)
+		if slices.ContainsFunc(channels, func(c channel.Channel) bool { return c.Reaches(m) }) {
+			return []plan.Person{p}
+		}
+	}
+	pick := func(is func(plan.Person) bool) []plan.Person {
+		return slices.DeleteFunc(slices.Clone(e.People), func(p plan.Person) bool { return !is(p) })
+	}
+	named := pick(func(p plan.Person) bool {
+		return slices.Contains(g.tell, p.ID) || slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(g.tell, r) })
+	})
+	if len(named) > 0 {
+		return named
+	}
+	charged := pick(func(p plan.Person) bool {
+		return e.May(p.ID, plan.MayAdmin, false) || e.May(p.ID, plan.MayAudit, false)
+	})
+	if len(charged) > 0 {
+		return charged
+	}
+	return pick(func(p plan.Person) bool { return len(p.Roles) > 0 })
+}
+
+func (g *guards) message(a lookout.Alarm, rule lookout.Rule, who plan.Person, e *inventory.Estate) channel.Message {
+	contact := e.Contacts[who.ID]
+	l := contact.Language(g.lang)
+	m := channel.Message{ID: "security/" + a.ID() + "/" + who.ID, Run: "security " + a.ID(), Kind: run.Response, Matter: channel.Account,
+		Person: who.ID, Name: who.Name.In(string(l)), Contact: contact, Lang: l, At: a.At}
+	title := rule.Title.In(string(l))
+	m.Subject = l.T("Security alarm: %s", "【セキュリティ警報】%s", title)
+	if rule.Notice {
+		m.Subject = l.T("Security notice: %s", "【セキュリティ通知】%s", title)
+	}
+	nobody := l.T("nobody known", "不明")
+	person := a.Entry.Person
+	if p, ok := e.Person(person); ok {
+		person = p.Name.In(string(l)) + " (" + p.ID + ")"
+	}
+	or := func(s, else_ string) string {
+		// What a stranger wrote must not make it a message of a drill, which no channel would send.
+		if s = run.OneLine(strings.NewReplacer(run.MarkEN, "", run.MarkJA, "").Replace(s), 200); s == "" {
+			return else_
+		}
+		return s
+	}
+	m.Text = l.T("%s\n\nwhen: %s\nwho: %s\nby: %s\nfrom: %s\nwhat: %s\n\n%s.\nThe access log has the rest: muster people log", "%s\n\n日時：%s\n対象者：%s\n手段：%s\n接続元：%s\n内容：%s\n\n%s。\n詳細はアクセス記録にあります：muster people log",
+		title, i18n.Moment(a.Entry.At, i18n.Zone(e.Zone)), or(person, nobody), or(a.Entry.Via, "-"), or(a.Entry.From, "-"), or(a.Entry.Act+" "+a.Entry.Object+": "+a.Entry.Outcome, "-"), rule.Way.In(string(l)))
+	return m
+}
