@@ -122,7 +122,7 @@ func pages(t *testing.T, kind run.Kind, depth run.Depth) (out []said) {
 	}
 	for _, lang := range []i18n.Lang{i18n.EN, i18n.JA} {
 		var b strings.Builder
-		if err := outline.Text(&b, outline.Of(p), lang); err != nil {
+		if err := outline.Text(&b, outline.Of(p), outline.Names{}, lang); err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, said{"muster plan", b.String()}, said{"the first line of muster drill watch", watch.Line(lang, p, events[0])})

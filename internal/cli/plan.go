@@ -26,7 +26,11 @@ func (c *command) plan() *cobra.Command {
 		Short: c.t("What a run would do: steps, effects, people, critical path, forecast against the RTO", "実施内容を表示する (ステップ、影響、要員、所要時間の見込み)"),
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := c.compile(args[0], run.Depth(depth))
+			b, err := c.bundleWith(args[0], run.Depth(depth))
+			if err != nil {
+				return err
+			}
+			p, err := b.Compile(args[0], run.Depth(depth))
 			if err != nil {
 				return err
 			}
@@ -37,7 +41,7 @@ func (c *command) plan() *cobra.Command {
 			if c.json() {
 				return c.printJSON(o)
 			}
-			return outline.Text(c.Out, o, c.lang)
+			return outline.Text(c.Out, o, namesOf(b, p), c.lang)
 		},
 	}
 	cmd.Flags().StringVar(&depth, "depth", "", c.t("tabletop, walkthrough, isolated, live or real (default: the scenario's)", "深さ (既定はシナリオの指定)"))
@@ -71,14 +75,26 @@ func (c *command) past(ctx context.Context, name string) (forecast.Past, *plan.T
 	return past, nil
 }
 
-// compile makes a plan from the files here, without a server.
-func (c *command) compile(name string, depth run.Depth) (plan.Plan, error) {
+// namesOf are what people call the roles, sites and actions of a plan.
+func namesOf(b *scenario.Bundle, p plan.Plan) outline.Names {
+	n := outline.Names{Roles: b.RoleTitles(), Sites: map[string]plan.Text{}, Actions: map[string]plan.Text{}}
+	for _, s := range p.Estate.Sites {
+		n.Sites[s.Name] = s.Title
+	}
+	for _, a := range registry().Actions() {
+		n.Actions[a.ID] = plan.Text{EN: a.Doc.Summary, JA: a.Doc.SummaryJA}
+	}
+	return n
+}
+
+// bundleWith reads the files here, which have to have that scenario, without a server.
+func (c *command) bundleWith(name string, depth run.Depth) (*scenario.Bundle, error) {
 	if err := c.checkDepth(depth); err != nil {
-		return plan.Plan{}, err
+		return nil, err
 	}
 	b, mistakes := scenario.Load(c.config.Plans, registry())
 	if len(mistakes) > 0 {
-		return plan.Plan{}, mistakes
+		return nil, mistakes
 	}
 	var names []string
 	for _, s := range b.Scenarios() {
@@ -91,9 +107,9 @@ func (c *command) compile(name string, depth run.Depth) (plan.Plan, error) {
 		} else if len(names) == 0 {
 			way = c.t("%s holds no scenario; name the directory with --plans", "%s にシナリオがありません。--plans で指定してください", c.config.Plans)
 		}
-		return plan.Plan{}, mistake(fmt.Errorf("%s", c.t("there is no scenario %q", "scenario %q はありません", name)), way)
+		return nil, mistake(fmt.Errorf("%s", c.t("there is no scenario %q", "シナリオ %q はありません", name)), way)
 	}
-	return b.Compile(name, depth)
+	return b, nil
 }
 
 func (c *command) checkDepth(d run.Depth) error {

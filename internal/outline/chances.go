@@ -25,12 +25,12 @@ func (t *text) chances(o Outline) {
 		t.chance(w)
 	}
 	if f.Lever != nil && len(f.Ways) > 1 {
-		t.line("  %s", t.l.T("over all systems: %s", "全システムを通じて: %s", Lever(t.l, f.Lever.Runbook+"/"+f.Lever.Step, *f.Lever, true)))
+		t.line("  %s", t.l.T("over all systems: %s", "全システムを通じて: %s", Lever(t.l, t.stepName(f.Lever.Runbook, f.Lever.Step), *f.Lever, true)))
 	}
 }
 
 func (t *text) chance(w forecast.Way) {
-	purpose := map[string]string{"failover": t.l.T("failover", "切り替え"), "in_place": t.l.T("recovery in place", "現地復旧"), "restore": t.l.T("restore test", "復元試験")}[w.Purpose]
+	purpose := map[string]string{"failover": t.l.T("failover", "フェイルオーバー"), "in_place": t.l.T("recovery in place", "被災拠点での復旧"), "restore": t.l.T("restore test", "復元試験")}[w.Purpose]
 	t.line("  %s  %s", w.System, purpose)
 	t.line("    %s", Chance(t.l, w))
 	if w.Total != nil {
@@ -39,11 +39,13 @@ func (t *text) chance(w forecast.Way) {
 		t.line("    %s", bars(t.l, w))
 	}
 	t.line("    %s", Ground(t.l, w))
-	for _, s := range Doubts(t.l, w) {
+	doubted := w
+	doubted.NoData = t.stepNames(w.Runbook, w.NoData)
+	for _, s := range Doubts(t.l, doubted) {
 		t.line("    %s", s)
 	}
 	if w.Lever != nil {
-		t.line("    %s", Lever(t.l, w.Lever.Runbook+"/"+w.Lever.Step, *w.Lever, w.Met != nil))
+		t.line("    %s", Lever(t.l, t.stepName(w.Lever.Runbook, w.Lever.Step), *w.Lever, w.Met != nil))
 	}
 }
 
@@ -93,7 +95,7 @@ func Doubts(l i18n.Lang, w forecast.Way) []string {
 	var out []string
 	if len(w.NoData) > 0 {
 		const most = 8
-		names := strings.Join(w.NoData[:min(most, len(w.NoData))], ", ")
+		names := strings.Join(w.NoData[:min(most, len(w.NoData))], l.T(", ", "、"))
 		if more := len(w.NoData) - most; more > 0 {
 			names += l.T(" and %d more", " ほか %d 件", more)
 		}
@@ -110,14 +112,14 @@ func Doubts(l i18n.Lang, w forecast.Way) []string {
 		}
 	}
 	if len(limits) > 0 {
-		out = append(out, l.T("never measured with real people, so their limits count in full: %s", "実在の要員による実績がなく、上限をそのまま算入: %s", strings.Join(limits, ", ")))
+		out = append(out, l.T("never measured with real people, so their limits count in full: %s", "実在の要員による実績がなく、上限をそのまま算入: %s", strings.Join(limits, l.T(", ", "、"))))
 	}
 	if other := otherKind(w, words); len(other) > 0 {
 		out = append(out, l.T("too few past runs of which people knew as much before as of this one, so announced drills count together with blind and real ones: %s",
-			"事前告知の条件が同じ実績が少ないため、告知ありの訓練と非提示型・本番の実績を合わせて算入: %s", strings.Join(other, ", ")))
+			"事前告知の条件が同じ実績が少ないため、告知ありの訓練と非提示型・本番の実績を合わせて算入: %s", strings.Join(other, l.T(", ", "、"))))
 	}
 	if len(none) > 0 {
-		out = append(out, l.T("no data: %s", "データなし: %s", strings.Join(none, ", ")))
+		out = append(out, l.T("no data: %s", "データなし: %s", strings.Join(none, l.T(", ", "、"))))
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func TestWhatCannotBeProvenIsSaidBefore(t *testing.T) {
 	}
 	p.Systems[0].SingleWriter = nil
 	var b strings.Builder
-	if err := outline.Text(&b, outline.Of(p), i18n.EN); err != nil || !strings.Contains(b.String(), "can't be proven: that exactly one side takes writes") {
+	if err := outline.Text(&b, outline.Of(p), outline.Names{}, i18n.EN); err != nil || !strings.Contains(b.String(), "can't be proven: that exactly one side takes writes") {
 		t.Errorf("%v; the text does not say it:\n%s", err, &b)
 	}
 	p.Scenario.Depth = run.Tabletop
@@ -98,7 +98,7 @@ func TestTextSaysThatItIsAForecast(t *testing.T) {
 		i18n.JA: {"見込み（実測ではありません）", "データなし", "目安時間と制限時間", "参照のみ", "想定 大規模災害", "フェイルバック: あり（終了前に切戻し）"},
 	} {
 		var b strings.Builder
-		if err := outline.Text(&b, outline.Of(sample()), l); err != nil {
+		if err := outline.Text(&b, outline.Of(sample()), outline.Names{}, l); err != nil {
 			t.Fatal(err)
 		}
 		for _, w := range want {
@@ -114,7 +114,7 @@ func TestPeoplesTimesOfAnotherKindAreSaid(t *testing.T) {
 	w := forecast.Way{Parts: []forecast.Part{{Part: forecast.PartPeople, Basis: forecast.BasisPast, Past: 8, Other: 6}, {Part: forecast.PartDecide, Basis: forecast.BasisPast, Past: 8}},
 		Steps: []forecast.Step{{Step: "call-vendor", Basis: forecast.BasisPast, Past: 4, Other: 3}}}
 	for l, want := range map[i18n.Lang]string{i18n.EN: "announced drills count together with blind and real ones: people (6/8), call-vendor (3/4)",
-		i18n.JA: "告知ありの訓練と非提示型・本番の実績を合わせて算入: 要員 (6/8), call-vendor (3/4)"} {
+		i18n.JA: "告知ありの訓練と非提示型・本番の実績を合わせて算入: 要員 (6/8)、call-vendor (3/4)"} {
 		if got := strings.Join(outline.Doubts(l, w), "\n"); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: %q, want it to end in %q", l, got, want)
 		}

@@ -12,22 +12,25 @@ import (
 )
 
 // Text writes the outline for people.
-func Text(w io.Writer, o Outline, l i18n.Lang) error {
-	t := &text{l: l, lang: string(l)}
+func Text(w io.Writer, o Outline, names Names, l i18n.Lang) error {
+	t := &text{o: o, names: names, l: l, lang: string(l)}
 	t.head(o)
 	for _, s := range o.Systems {
 		t.system(s)
 	}
 	t.chances(o)
 	t.touched(o)
+	t.actions()
 	_, err := io.WriteString(w, t.b.String())
 	return err
 }
 
 type text struct {
-	b    strings.Builder
-	l    i18n.Lang
-	lang string
+	b     strings.Builder
+	o     Outline
+	names Names
+	l     i18n.Lang
+	lang  string
 }
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n", args...) }
@@ -64,13 +67,13 @@ func (t *text) head(o Outline) {
 		phases = append(phases, t.l.Phase(p))
 	}
 	for _, q := range o.Quorum {
-		quorum = append(quorum, fmt.Sprintf("%s %d", q.Role, q.Count))
+		quorum = append(quorum, t.l.T("%s: %d", "%s %d 名", name(t.l, t.names.Roles, q.Role), q.Count))
 	}
 	t.line("  %s: %s", t.l.T("phases", "段階"), strings.Join(phases, " → "))
 	if len(quorum) > 0 {
-		t.line("  %s: %s", t.l.T("must be there", "必要な要員"), strings.Join(quorum, ", "))
+		t.line("  %s: %s", t.l.T("must be there", "必要な要員"), strings.Join(quorum, t.l.T(", ", "、")))
 	}
-	t.line("  %s", t.l.T("decides: %s; approvals besides the requester: %d; failback: %s", "判断: %s、要求者以外の承認: %d 名、フェイルバック: %s", o.DecidedBy, o.Approvals, t.failback(o.Failback)))
+	t.line("  %s", t.l.T("decides: %s; approvals besides the requester: %d; failback: %s", "決定: %s、要請者以外の承認: %d 名、フェイルバック: %s", name(t.l, t.names.Roles, o.DecidedBy), o.Approvals, t.failback(o.Failback)))
 	if len(o.Injects) > 0 {
 		t.line("")
 		t.line("%s", t.l.T("INJECTS: what the drill breaks", "状況付与（訓練で起こすこと）"))
@@ -79,22 +82,22 @@ func (t *text) head(o Outline) {
 			if s.Starts != "" {
 				note = append(note, t.l.T("starts the clock of %s", "%s の計時を開始", s.Starts))
 			}
-			return []string{"+" + t.l.Span(s.AfterS), s.ID, s.Action, s.Site, strings.Join(note, "; ")}
+			return []string{"+" + t.l.Span(s.AfterS), s.ID, s.Action, s.Site, strings.Join(note, t.l.T("; ", "／"))}
 		})
 	}
 }
 
 func (t *text) system(s System) {
 	t.line("")
-	where := s.Home
+	where := name(t.l, t.names.Sites, s.Home)
 	if s.Alternate != "" {
-		where += " → " + s.Alternate
+		where += " → " + name(t.l, t.names.Sites, s.Alternate)
 	}
 	rto := t.l.T("RTO not set", "RTO 未設定")
 	if s.RTOS != nil {
 		rto = t.l.T("RTO %s, band %s", "RTO %s、優先度 %s", t.l.Span(*s.RTOS), s.Priority)
 	}
-	t.line("%s  %s  (%s; %s)", s.Name, s.Title.In(t.lang), where, rto)
+	t.line(t.l.T("%s  %s  (%s; %s)", "%s  %s  （%s、%s）"), s.Name, s.Title.In(t.lang), where, rto)
 	restores := slices.ContainsFunc(s.Ways, func(w Way) bool { return w.Purpose == "restore" })
 	if len(s.Probes) == 0 && !restores {
 		t.line("  %s", t.l.T("no probe looks at it: nothing can be proven", "プローブがないため、何も立証できません"))
@@ -109,7 +112,7 @@ func (t *text) system(s System) {
 
 func (t *text) way(s System, w Way) {
 	purpose := map[string]string{
-		"failover": t.l.T("FAILOVER", "切り替え"), "in_place": t.l.T("RECOVERY IN PLACE", "現地復旧"), "failback": t.l.T("FAILBACK", "切戻し"),
+		"failover": t.l.T("FAILOVER", "フェイルオーバー"), "in_place": t.l.T("RECOVERY IN PLACE", "被災拠点での復旧"), "failback": t.l.T("FAILBACK", "切戻し"),
 		"restore": t.l.T("RESTORE TEST", "復元試験"),
 	}[w.Purpose]
 	t.line("")
@@ -127,9 +130,9 @@ func (t *text) way(s System, w Way) {
 		if st.BudgetS != nil {
 			budget = t.l.Span(*st.BudgetS)
 		}
-		return []string{mark + " " + st.ID, st.Action, who, budget + " / " + t.l.Span(st.TimeoutS), strings.Join(t.note(st), "; ")}
+		return []string{mark + " " + st.ID, st.Action, who, budget + " / " + t.l.Span(st.TimeoutS), strings.Join(t.note(st), t.l.T("; ", "／"))}
 	})
-	t.line("  %s", t.l.T("* longest path, %s by %s: %s", "* 最長の経路 %s（%sによる）: %s", t.l.Span(w.Path.S), t.basis(w.Path.Basis), strings.Join(w.Path.Steps, " → ")))
+	t.line("  %s", t.l.T("* longest path, %s by %s: %s", "* クリティカルパス %s（%sによる）: %s", t.l.Span(w.Path.S), t.basis(w.Path.Basis), strings.Join(w.Path.Steps, " → ")))
 	t.line("  %s", t.forecast(s, w))
 }
 
@@ -143,7 +146,7 @@ func (t *text) basis(b string) string {
 // forecast never passes for a measurement, and says what it leaves out.
 func (t *text) forecast(s System, w Way) string {
 	if w.Forecast.S == nil {
-		return t.l.T("forecast: no data; no budget for %s", "見込み: データなし。目安時間のないステップ: %s", strings.Join(w.Forecast.Missing, ", "))
+		return t.l.T("forecast: no data; no budget for %s", "見込み: データなし。目安時間のないステップ: %s", strings.Join(t.stepNames(w.Runbook, w.Forecast.Missing), t.l.T(", ", "、")))
 	}
 	out := t.l.T("forecast (not measured): machines need %s", "見込み（実測ではありません）: 機械の作業 %s", t.l.Span(*w.Forecast.S))
 	switch {
@@ -160,32 +163,40 @@ func (t *text) forecast(s System, w Way) string {
 	return out
 }
 
-// note is what does not fit into columns: the effect, what it waits for, how it is
-// undone. It comes last, since full-width letters don't align.
+// note is what does not fit into columns: what people call it, the effect, who does it, what it
+// waits for, how it is undone. It comes last, since full-width letters don't align.
 func (t *text) note(s Step) []string {
 	effect := t.l.Effect(s.Effect)
 	if s.Effect == run.Disrupt || s.Effect == run.Destroy {
 		effect = strings.ToUpper(effect)
 	}
-	out := []string{effect}
+	var out []string
+	if title := s.Title.In(t.lang); title != "" {
+		out = append(out, title)
+	}
+	out = append(out, effect)
+	if s.Role != "" {
+		out = append(out, t.l.T("by %s", "担当 %s", name(t.l, t.names.Roles, s.Role)))
+	}
 	if len(s.Needs) > 0 {
-		out = append(out, t.l.T("after %s", "%s の後", strings.Join(s.Needs, ", ")))
+		out = append(out, t.l.T("after %s", "%s の後", strings.Join(s.Needs, t.l.T(", ", "、"))))
 	}
 	if s.If != "" {
 		out = append(out, t.l.T("if %s", "条件 %s", s.If))
 	}
 	if len(s.Undo) > 0 {
-		out = append(out, t.l.T("undo %s", "取り消し %s", strings.Join(s.Undo, ", ")))
-	}
-	if title := s.Title.In(t.lang); title != "" {
-		out = append(out, title)
+		out = append(out, t.l.T("undo %s", "取り消し %s", strings.Join(s.Undo, t.l.T(", ", "、"))))
 	}
 	return out
 }
 
 func (t *text) touched(o Outline) {
 	t.line("")
-	sites := strings.Join(o.Sites, t.l.T(", ", "、"))
+	var workers []string
+	for _, s := range o.Sites {
+		workers = append(workers, name(t.l, t.names.Sites, s))
+	}
+	sites := strings.Join(workers, t.l.T(", ", "、"))
 	if sites == "" {
 		sites = t.l.T("none: nothing is carried out by a machine", "なし（機械が実行するステップはありません）")
 	}
