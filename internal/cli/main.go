@@ -22,7 +22,6 @@ import (
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
-	"github.com/muster-dr/muster/internal/nearest"
 )
 
 // Stdio is what a command reads and writes.
@@ -134,6 +133,7 @@ func (c *command) root() *cobra.Command {
 	root.Version = Version() // --version, as people try first
 	root.SetVersionTemplate("muster {{.Version}}\n")
 	root.Flags().Bool("version", false, c.t("print the version", "版を表示する"))
+	c.cobras(root)
 	c.countArgs(root)
 	c.heads(root)
 	return root
@@ -150,15 +150,7 @@ func (c *command) countArgs(cmd *cobra.Command) {
 		if !cmd.HasSubCommands() || len(args) == 0 {
 			return mistake(errors.New(c.t("wrong number of arguments: %d", "引数の数が正しくありません: %d", len(args))), c.t("Usage: %s", "使い方: %s", cmd.UseLine()))
 		}
-		var names []string
-		for _, sub := range cmd.Commands() {
-			names = append(names, sub.Name())
-		}
-		way := c.t("`%s --help` lists the commands", "`%s --help` でコマンドの一覧を表示できます", cmd.CommandPath())
-		if near := nearest.Word(args[0], names); near != "" {
-			way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
-		}
-		return mistake(errors.New(c.t("unknown command %q of %s", "%[2]s に %[1]q というコマンドはありません", args[0], cmd.CommandPath())), way)
+		return c.unknown(cmd, args[0])
 	}
 	for _, sub := range cmd.Commands() {
 		c.countArgs(sub)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,10 +17,47 @@ import (
 // preset is what pflag appends to a flag's help.
 var preset = regexp.MustCompile(`(?m) \(default (.*)\)$`)
 
-// heads puts what cobra writes around our own help into the reader's language.
-func (c *command) heads(root *cobra.Command) {
+// cobras has the commands that cobra brings refuse what they don't know, as ours do: by themselves
+// they print a help and end as if all had been well.
+func (c *command) cobras(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args, cmd.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			cmd.Run, cmd.RunE = nil, func(_ *cobra.Command, args []string) error {
+				of := root
+				for _, a := range args {
+					next := slices.IndexFunc(of.Commands(), func(sub *cobra.Command) bool { return sub.Name() == a || sub.HasAlias(a) })
+					if next < 0 {
+						return c.unknown(of, a)
+					}
+					of = of.Commands()[next]
+				}
+				of.InitDefaultHelpFlag()
+				return of.Help()
+			}
+		}
+	}
+}
+
+// unknown says that a command has none of that name, and which one was probably meant.
+func (c *command) unknown(of *cobra.Command, name string) error {
+	var names []string
+	for _, sub := range of.Commands() {
+		names = append(names, sub.Name())
+	}
+	way := c.t("`%s --help` lists the commands", "`%s --help` でコマンドの一覧を表示できます", of.CommandPath())
+	if near := nearest.Word(name, names); near != "" {
+		way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
+	}
+	return mistake(errors.New(c.t("unknown command %q of %s", "%[2]s に %[1]q というコマンドはありません", name, of.CommandPath())), way)
+}
+
+// heads puts what cobra writes around our own help into the reader's language.
+func (c *command) heads(root *cobra.Command) {
 	var each func(cmd *cobra.Command)
 	each = func(cmd *cobra.Command) {
 		cmd.InitDefaultHelpFlag()

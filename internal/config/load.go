@@ -279,6 +279,9 @@ func (c Config) check() Mistakes {
 	if c.Data == "" {
 		say("data", "is empty; name a directory", "空です。ディレクトリを指定してください")
 	}
+	if c.Plans == "" {
+		say("plans", "is empty; name a directory, such as . for the one you are in", "空です。ディレクトリを指定してください（現在のディレクトリなら .）")
+	}
 	if c.CheckEvery < 0 || c.CheckEvery > 0 && c.CheckEvery < time.Minute {
 		say("check_every", "%s is too often; write a minute or more, such as 24h, or 0s for never", "%s は間隔が短すぎます。24h のように1分以上にするか、行わないなら 0s にしてください", c.CheckEvery)
 	}
@@ -294,7 +297,9 @@ func (c Config) check() Mistakes {
 	c.checkEncryption(say)
 	c.checkVault(say, oneOf)
 	c.checkBundle(say)
-	oneOf("lang", c.Lang, "", "en", "ja")
+	if c.Lang != "" && c.Lang != "en" && c.Lang != "ja" { // whoever asks for a third one may read either of the two
+		say("lang", "%[1]q is none of en, ja · %[1]q は使えません。使えるもの: en（英語）, ja（日本語）", "%[1]q は使えません。使えるもの: en（英語）, ja（日本語） · %[1]q is none of en, ja", c.Lang)
+	}
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")
 	return bad

@@ -16,9 +16,13 @@ const (
 	JA Lang = "ja"
 )
 
-// Of picks the language from what a person set ("" is nothing) and then from the
-// locale variables in their POSIX order: LC_ALL, LC_MESSAGES, LANG.
+// Of picks the language from what a person set ("" is nothing, and so is a language that is not
+// spoken here: whoever is told so is told it in their locale's) and then from the locale variables
+// in their POSIX order: LC_ALL, LC_MESSAGES, LANG.
 func Of(set string, getenv func(string) string) Lang {
+	if l := strings.ToLower(set); !strings.HasPrefix(l, string(EN)) && !strings.HasPrefix(l, string(JA)) {
+		set = ""
+	}
 	for _, v := range []string{set, getenv("LC_ALL"), getenv("LC_MESSAGES"), getenv("LANG")} {
 		if v != "" {
 			return Parse(v)
