@@ -138,7 +138,7 @@ func TestAnExpectedMissIsToldAtOnce(t *testing.T) {
 	told := false
 	for _, e := range w.find(run.MessageSent) {
 		var m run.Message
-		told = told || e.Decode(&m) == nil && strings.Contains(m.Text, "Begin your workarounds")
+		told = told || e.Decode(&m) == nil && strings.Contains(m.Text, "Begin your workarounds") && strings.Contains(m.Text, "missed by 20 min")
 	}
 	if !told {
 		t.Error("nobody was told to begin their workarounds")

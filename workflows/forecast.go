@@ -1,11 +1,12 @@
 package workflows
 
 import (
+	"math"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -104,8 +105,8 @@ func (r *response) warnOfMiss(ctx workflow.Context, s *system, ask run.DecisionA
 			called = append(called, m.plan.ID)
 		}
 	}
-	by := run.Duration(time.Duration(*ask.MissS * float64(time.Second)).Round(time.Second))
+	by := math.Round(*ask.MissS)
 	r.tell(ctx, called,
-		"No way of recovering "+s.plan.Title.In("en")+" is forecast to meet its RTO; it is expected to be missed by "+by.String()+". Begin your workarounds.",
-		s.plan.Title.In("ja")+"は、どの復旧方法でも目標復旧時間に間に合わない見込みです（超過見込み "+by.String()+"）。各部署は代替手段による業務継続を開始してください。")
+		"No way of recovering "+s.plan.Title.In("en")+" is forecast to meet its RTO; it is expected to be missed by "+i18n.EN.Span(by)+". Begin your workarounds.",
+		s.plan.Title.In("ja")+"は、どの復旧方法でも目標復旧時間に間に合わない見込みです（超過見込み "+i18n.JA.Span(by)+"）。各部署は代替手段による業務継続を開始してください。")
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
 )
 
 // Occasions is what the control plane does for the occasions of schedules.
@@ -69,6 +70,9 @@ func specOf(of plan.Occasion) (programme.Spec, error) {
 
 func why(t plan.Text) run.Problem { return run.Problem{EN: t.In("en"), JA: t.In("ja")} }
 
+// inWords is a span as people read it everywhere else.
+func inWords(d time.Duration) plan.Text { return sheet.Both(sheet.Span(d.Seconds()).Word) }
+
 func saying(en, ja string, args ...any) []run.Problem {
 	return []run.Problem{why(plan.Say(en, ja, args...))}
 }
@@ -110,7 +114,7 @@ func (o Occasions) due(ctx context.Context, q plan.OccasionAsk) (plan.OccasionDu
 	if late <= s.Late.Std() && !(st.Blind && late > 0) {
 		return out, nil
 	}
-	out.Late = saying("nothing ran at its time, so that it is %s late", "予定の時刻に muster が動いておらず、%s 遅れている", run.Duration(late.Truncate(time.Minute)))
+	out.Late = saying("nothing ran at its time, so that it is %s late", "予定の時刻に muster が動いておらず、%s 遅れている", inWords(late.Truncate(time.Minute)))
 	next, in := s.Again(q.Nominal, st.At.Add(-s.For.Std()), q.Now)
 	if out.Until = next.UTC(); s.Miss || !in {
 		out.Missed, out.Late = out.Late, nil

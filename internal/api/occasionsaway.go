@@ -65,7 +65,7 @@ func (o Occasions) neverBegun(ctx context.Context, id string, a applied, nominal
 		return err
 	}
 	spec := a.Spec
-	because := saying("the engine did not begin it: it was away at its time and for longer than the %s after it for which it makes up", "エンジンが開始しなかった：予定の時刻から、遅れて開始できる期間（%s）を過ぎるまで停止していた", run.Duration(missedFor(spec)))
+	because := saying("the engine did not begin it: it was away at its time and for longer than the %s after it for which it makes up", "エンジンが開始しなかった：予定の時刻から、遅れて開始できる期間（%s）を過ぎるまで停止していた", inWords(missedFor(spec)))
 	if a.Paused {
 		because = saying("the engine did not begin it, and its schedule is paused: %s", "エンジンが開始しなかった。予定は一時停止中：%s", a.Note)
 	}

@@ -58,7 +58,7 @@ func TestDaysTheEngineNeverBeganAreEnteredOnce(t *testing.T) {
 		}
 	}
 	for _, r := range list {
-		if r.State != run.NotHeld || !strings.Contains(reasons(r.Missed), "the engine did not begin it: it was away at its time and for longer than the 48h") {
+		if r.State != run.NotHeld || !strings.Contains(reasons(r.Missed), "the engine did not begin it: it was away at its time and for longer than the 2 d after it") {
 			t.Errorf("%s: %s, because %q", r.ID, r.State, reasons(r.Missed))
 		}
 	}

@@ -589,7 +589,7 @@ func TestDrillThatIsTooLateIsMissedOrPostponedByRule(t *testing.T) {
 	y.fire("miss", at)
 	y.fire("later", at)
 	r := y.record("not held", func(r programme.Record) bool { return r.State == run.NotHeld })
-	if r.Due.Schedule != "miss" || !strings.HasPrefix(reasons(r.Missed), "nothing ran at its time, so that it is 5h") {
+	if r.Due.Schedule != "miss" || !strings.HasPrefix(reasons(r.Missed), "nothing ran at its time, so that it is 5 h ") || !strings.Contains(r.Missed[0].JA, "5時間") {
 		t.Errorf("%+v", r)
 	}
 	r = y.record("postponed", func(r programme.Record) bool { return len(r.Postponed) > 0 })
