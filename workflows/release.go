@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -48,7 +49,7 @@ func (r *response) awaitReleases(ctx workflow.Context) {
 			r.injecting++
 			defer func() { r.injecting-- }()
 			r.log.add(ctx, run.Event{Kind: run.InjectReleased, Phase: r.phase, System: s.Starts, Step: s.ID, Action: s.Uses, By: run.Engine,
-				Reason: plan.Say("%s, by %s", "%s（契機：%s）", s.ID, string(released.Kind)+releasedPhase(released)).Both(), Data: run.Encode(run.Released{Kind: released.Kind, Phase: released.Phase, By: released.By})})
+				Reason: plan.Say("%s: %s", "%s：%s", s.ID, releasedBy(released, s.After)).Both(), Data: run.Encode(run.Released{Kind: released.Kind, Phase: released.Phase, By: released.By})})
 			if why := r.doInject(ctx, s); why != "" {
 				r.giveUp(ctx, why)
 			}
@@ -56,9 +57,14 @@ func (r *response) awaitReleases(ctx workflow.Context) {
 	}
 }
 
-func releasedPhase(e run.Event) string {
+// releasedBy is what an inject waited for, in words.
+func releasedBy(e run.Event, after run.Duration) plan.Text {
+	was := plan.Say("by %s", "契機：%s", string(e.Kind))
 	if e.Kind == run.PhaseStarted {
-		return " " + string(e.Phase)
+		was = plan.Text{EN: "the phase " + i18n.EN.Phase(e.Phase) + " had begun", JA: "「" + i18n.JA.Phase(e.Phase) + "」の開始"}
 	}
-	return ""
+	if after <= 0 {
+		return was
+	}
+	return plan.Text{EN: i18n.EN.Span(after.Seconds()) + " after " + was.EN, JA: was.JA + "から" + i18n.JA.Span(after.Seconds()) + "後"}
 }

@@ -96,7 +96,7 @@ func (d *document) facts() []plan.Text {
 			inBoth(func(l i18n.Lang) string { return l.Hazard(r.Hazard) }), inBoth(func(l i18n.Lang) string { return l.State(r.State) })),
 	}
 	if r.Reason != "" {
-		return append(out, say("started by %s: %s", "開始：%s（%s）", r.StartedBy, r.Reason))
+		return append(out, plan.Say("started by %s: %s", "開始：%s（%s）", r.StartedBy, plan.Apart(r.Reason)))
 	}
 	return append(out, say("started by %s", "開始：%s", r.StartedBy))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
@@ -243,4 +244,30 @@ func figure(v *float64) string {
 		return "null"
 	}
 	return fmt.Sprint(*v)
+}
+
+// What is struck later in a run and comes back by itself has no moments from before it was struck, and its time is none of verification.
+func TestWhatCameBackByItselfHasNoMomentsFromBeforeItWasStruck(t *testing.T) {
+	s := stay(t, 20.2, 23)
+	s.events = slices.DeleteFunc(s.events, func(e run.Event) bool {
+		return e.Kind == run.RecoveryOrdered || e.Runbook == "orders-failover"
+	})
+	change(t, s, func(e run.Event) bool { return e.Kind == run.DecisionMade && e.Phase == run.RecoveryDecision }, func(_ *run.Event, d *run.Decision) { d.Answer = run.StandDown })
+	change(t, s, occurred, func(_ *run.Event, o *run.Occurrence) { o.At = at(20) })
+	for i := range s.events {
+		if e := &s.events[i]; occurred(*e) {
+			e.At = at(20.1)
+		}
+		if e := &s.events[i]; e.Phase == run.Failback {
+			e.At = e.At.Add(20 * time.Second)
+		}
+	}
+	r := build(t, s)
+	rto := r.Systems[0].RTO
+	if rto.ActualS == nil || *rto.ActualS != 3 || rto.DetectedAt != nil || rto.AskedAt != nil || rto.DecidedAt != nil || len(rto.SimulatedParts) > 0 {
+		t.Errorf("RTO = %+v, want 3 s, and nothing of before", rto)
+	}
+	if rto.Parts == nil || rto.Parts.RecoverS != 3 || rto.Parts.VerifyS != 0 {
+		t.Errorf("parts = %+v, want all of it to be the recovery", rto.Parts)
+	}
 }

@@ -230,7 +230,7 @@ func (d *document) reporting() section {
 			if n.Received {
 				what = say("instruction received", "指示受領")
 			}
-			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(n.At))), tell(what), name(n.Who), name(n.Channel), name(n.Text), tell(actor(n.By)), timeCell(d.entered(n.EnteredAt))})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(n.At))), tell(what), name(n.Who), name(n.Channel), tell(plan.Apart(n.Text)), tell(actor(n.By)), timeCell(d.entered(n.EnteredAt))})
 		}
 		s.Tables = append(s.Tables, t)
 	}

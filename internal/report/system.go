@@ -93,6 +93,15 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	}
 	rto.Verdict, rto.Why = lower(v, rto.Why, doubt)
 	rto.EventAt, rto.DownAt, rto.RestoredAt = moment(rec.StartedAt), moment(rec.DownAt), moment(rec.RestoredAt)
+	// What was struck later in the run and came back by itself: what people did before was about something else.
+	byItself := event.Injected && s.ordered.IsZero() && len(recovery) == 0
+	if byItself {
+		for _, at := range []**time.Time{&rto.DetectedAt, &rto.AskedAt, &rto.DecidedAt} {
+			if *at != nil && (*at).Before(rec.StartedAt) {
+				*at = nil
+			}
+		}
+	}
 	if decided := f.decidedAt(s); event.Threat && !decided.IsZero() {
 		done := rec.RestoredAt
 		for _, st := range recovery {
@@ -109,11 +118,17 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	}
 	if actual, ok := rec.Actual(); ok {
 		rto.ActualS, rto.AtMost = seconds(actual), rec.AtMost()
-		parts := objective.Split(rec.StartedAt, rec.RestoredAt, objective.Milestones{Detected: s.detected,
-			Asked: orElse(s.asked, s.ordered), Decided: orElse(f.decidedAt(s), s.ordered), Worked: worked(recovery, rec.RestoredAt)})
+		m := objective.Milestones{Detected: s.detected,
+			Asked: orElse(s.asked, s.ordered), Decided: orElse(f.decidedAt(s), s.ordered), Worked: worked(recovery, rec.RestoredAt)}
+		if byItself {
+			m.Worked = rec.RestoredAt
+		}
+		parts := objective.Split(rec.StartedAt, rec.RestoredAt, m)
 		rto.Parts = &Parts{DetectS: *seconds(parts.Detect), PeopleS: *seconds(parts.People), DecideS: *seconds(parts.Decide),
 			RecoverS: *seconds(parts.Recover), VerifyS: *seconds(parts.Verify)}
-		rto.SimulatedParts = f.simulatedParts(s, recovery, rec.RestoredAt)
+		if !byItself || rto.DecidedAt != nil {
+			rto.SimulatedParts = f.simulatedParts(s, recovery, rec.RestoredAt)
+		}
 		if !s.ordered.IsZero() {
 			rto.MachineS = seconds(max(0, rec.RestoredAt.Sub(s.ordered)))
 		}
