@@ -104,11 +104,7 @@ func (s *Server) lacks(ctx context.Context, runID, act string) bool {
 		return false
 	}
 	e := pl.Estate
-	if e.Regulated() {
-		return !e.May(a.Person, p, true) && (!step || !e.May(a.Person, plan.MayDecide, true))
-	}
-	who, known := e.Person(a.Person)
-	return !known || len(who.Roles) == 0
+	return e.Regulated() && !e.May(a.Person, p, true) && (!step || !e.May(a.Person, plan.MayDecide, true))
 }
 
 // noteGlass enters that somebody did alone what takes two.

@@ -49,7 +49,8 @@ func (s *Service) Turned(ctx context.Context, from, act, object string, err erro
 	if r.Via != "" && s.turned.recently(string(r.Reason)+"\x00"+r.Via+"\x00"+from, now, readAgain) {
 		return false
 	}
-	n := s.turned.count(from, now, turnedWindow)
+	// Noise of one kind must not hide another.
+	n := s.turned.count(from+"\x00"+act+"\x00"+string(r.Reason), now, turnedWindow)
 	if n > mostTurned && n%100 != 0 {
 		return false
 	}

@@ -23,7 +23,7 @@ const (
 	quiet     = time.Hour
 	tellAgain = 24 * time.Hour
 	// mostAnHour alarms are raised; beyond, one says that there are more.
-	mostAnHour = 20
+	mostAnHour = 40
 	// late is how old an entry may be that still raises one: after an upgrade the years before it are
 	// nobody's news.
 	late = time.Hour

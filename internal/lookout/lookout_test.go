@@ -212,8 +212,8 @@ func TestAFloodIsBounded(t *testing.T) {
 		}
 		return ""
 	})
-	if n, more := w.raised(lookout.ForgedMessage), w.raised(lookout.Flood); n != 20 || more != 1 {
-		t.Errorf("%d alarms within an hour and %d that there are more, want 20 and 1", n, more)
+	if n, more := w.raised(lookout.ForgedMessage), w.raised(lookout.Flood); n != 40 || more != 1 {
+		t.Errorf("%d alarms within an hour and %d that there are more, want 40 and 1", n, more)
 	}
 }
 
