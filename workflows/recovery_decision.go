@@ -142,7 +142,7 @@ func (r *response) aid(ctx workflow.Context, s *system, past []plan.Timing) run.
 	case canAlternate:
 		ask.Proposed, ask.Ground = run.Alternate, both("recovery in place is not forecast to meet the RTO", "被災拠点での復旧では目標復旧時間に間に合わない見込み")
 		if lost {
-			ask.Ground = both("the home site %s is lost", "本拠点 %s が使用不能", s.plan.Home)
+			ask.Ground = both("the home site %s is lost", "本拠点 %s が使用不能", siteName(r.plan, s.plan.Home))
 		}
 	case canInPlace:
 		ask.Proposed, ask.Ground = run.InPlace, both("the plan has no runbook for an alternate site", "代替拠点への切り替え手順が計画にない")

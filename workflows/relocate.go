@@ -175,10 +175,15 @@ func (r *response) leave(ctx workflow.Context, site string, before map[string]st
 		r.mustered, r.ordered = to, ""
 		r.log.add(ctx, run.Event{Kind: run.MusterMoved, Phase: r.phase, Site: site, By: run.Engine, Data: run.Encode(run.MusterMove{From: from, To: to})})
 	}
-	title := plan.Text{EN: site, JA: site}
-	if s, ok := r.plan.Estate.Site(site); ok && s.Title != (plan.Text{}) {
-		title = s.Title
-	}
+	title := siteName(r.plan, site)
 	r.tellMoved(ctx, before, plan.Text{EN: title.In("en") + " is not safe.", JA: title.In("ja") + "は安全を確保できません。"})
 	return r.mustered
+}
+
+// siteName is what people call a site.
+func siteName(p plan.Plan, site string) plan.Text {
+	if s, ok := p.Estate.Site(site); ok && s.Title != (plan.Text{}) {
+		return s.Title
+	}
+	return plan.Text{EN: site, JA: site}
 }

@@ -289,7 +289,7 @@ func (s *Server) unknownRun(ctx context.Context, id string) error {
 			way = l.T("Did you mean %q? ", "%q の間違いではありませんか。", near) + way
 		}
 	}
-	return problem(http.StatusNotFound, CodeUnknownRun, l.T("There is no run %q.", "run %q はありません。", id), way)
+	return problem(http.StatusNotFound, CodeUnknownRun, l.T("There is no run %q.", "実施 %q はありません。", id), way)
 }
 
 func (s *Server) getRun(ctx context.Context, in *OfRun) (*answer[Run], error) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -334,6 +335,22 @@ func (v *visit) problemTitle(p *api.Problem) string {
 		return v.t("That did not work", "処理できませんでした")
 	}
 	return v.t("Not accepted", "受け付けられません")
+}
+
+// inCode shows what stands in back quotes, as commands do in a terminal, the way a page does.
+func inCode(text string) template.HTML {
+	parts := strings.Split(text, "`")
+	if len(parts)%2 == 0 { // one without its other
+		return template.HTML(template.HTMLEscapeString(text))
+	}
+	var b strings.Builder
+	for i, part := range parts {
+		if part = template.HTMLEscapeString(part); i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String())
 }
 
 // plain picks the reader's language out of a sentence that stands in both.

@@ -29,6 +29,7 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"lang":        func() string { return string(l) },
 		"in":          func(x plan.Text) string { return x.In(string(l)) },
 		"said":        func(s string) string { return plain(l, s) },
+		"code":        inCode,
 		"asset":       func(name string) string { return assets[name].url },
 		"clock":       func(s any) string { return clock(seconds(s)) },
 		"chance":      func(p *float64, atBest bool) string { return l.Chance(*p, atBest) },

@@ -243,6 +243,7 @@ func systemOf(l i18n.Lang, p plan.Plan, s progress.System, now time.Time, ended 
 type stepView struct {
 	progress.Step
 	Label, Word, Mark, Class string
+	Of                       string // the system and the site, as people call them
 	Bar                      template.HTML
 	OverBudget               bool
 }
@@ -270,13 +271,9 @@ func stepsOf(l i18n.Lang, v runView, now time.Time) ([]stepView, int) {
 	from, to := timeline(v, now)
 	var out []stepView
 	for _, s := range steps {
-		x := stepView{Step: s, Label: s.ID}
-		for _, rb := range v.Plan.Runbooks {
-			for _, ps := range rb.Steps {
-				if rb.Name == s.Runbook && ps.ID == s.ID && ps.Title.In(string(l)) != "" {
-					x.Label = ps.Title.In(string(l))
-				}
-			}
+		x := stepView{Step: s, Label: either(v.stepTitle(s), s.ID), Of: systemTitle(l, v.Plan, s.System)}
+		if s.Site != "" {
+			x.Of = strings.TrimPrefix(x.Of+l.T(" · ", "・")+siteTitle(l, v.Plan, s.Site), l.T(" · ", "・"))
 		}
 		if s.EndedAt == nil {
 			x.UsedS = max(0, now.Sub(s.StartedAt).Seconds())
@@ -311,6 +308,26 @@ func stepsOf(l i18n.Lang, v runView, now time.Time) ([]stepView, int) {
 		out = append(out, x)
 	}
 	return out, more
+}
+
+// stepTitle is what the plan calls a step of a runbook, an inject or a check; "" is nothing.
+func (v runView) stepTitle(s progress.Step) string {
+	in := func(steps []plan.Step) string {
+		if i := slices.IndexFunc(steps, func(x plan.Step) bool { return x.ID == s.ID }); i >= 0 {
+			return steps[i].Title.In(string(v.L))
+		}
+		return ""
+	}
+	if rb, ok := v.Plan.Runbook(s.Runbook); ok {
+		return in(rb.Steps)
+	}
+	if title := in(v.Plan.Scenario.Injects); title != "" {
+		return title
+	}
+	if sys, ok := v.Plan.System(s.System); ok && sys.SingleWriter != nil && sys.SingleWriter.ID == s.ID {
+		return either(sys.SingleWriter.Title.In(string(v.L)), v.L.T("Exactly one side takes writes", "書き込み先が一つだけであることの確認"))
+	}
+	return ""
 }
 
 // timeline is the stretch that the steps' bars are drawn on: from the event, or the

@@ -16,7 +16,7 @@ func Percent(p float64) string {
 // Chance is one that may be too good, since something had no data.
 func (l Lang) Chance(p float64, atBest bool) string {
 	if atBest {
-		return l.T("%s at best", "最大でも %s", Percent(p))
+		return l.T("%s at best", "%s（データのないものを除いた上限）", Percent(p))
 	}
 	return Percent(p)
 }

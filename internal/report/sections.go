@@ -378,7 +378,7 @@ func (d *document) situation() section {
 	if len(r.Notes) > 0 {
 		t := table{Caption: say("Reports and remarks", "報告と所見"), Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("By", "報告者"), say("Words", "記載")}}
 		for _, n := range r.Notes {
-			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(n.At))), tell(word(notes, n.Kind)), tell(actor(n.By)), name(n.Text)})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(n.At))), tell(word(notes, n.Kind)), tell(actor(n.By)), tell(plan.Apart(n.Text))})
 		}
 		s.Tables = append(s.Tables, t)
 	}

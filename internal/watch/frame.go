@@ -375,14 +375,11 @@ func (f Frame) messages(o progress.Overview) []string {
 func (f Frame) said(text string) string { return said(f.Lang, text) }
 
 // said is a message in the reader's language: the engine says each in both, English
-// first, behind the one mark.
+// first, behind the marks of both.
 func said(l i18n.Lang, text string) string {
-	both := plan.Apart(clean(text))
-	if l != i18n.JA || both.EN == both.JA {
-		return both.EN
+	text, mark := clean(text), ""
+	if rest, ok := strings.CutPrefix(text, run.Mark); ok {
+		mark, text = l.T(run.MarkEN+" ", run.MarkJA), strings.TrimSpace(rest)
 	}
-	if strings.HasPrefix(both.EN, run.Mark) {
-		return run.Mark + both.JA
-	}
-	return both.JA
+	return mark + plan.Apart(text).In(string(l))
 }

@@ -235,7 +235,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.MessageSent:
 		var m run.Message
 		_ = e.Decode(&m)
-		return l.T("told %d: %s", "連絡 %d名: %s", len(m.To), clean(m.Text))
+		return l.T("told %d: %s", "連絡 %d名: %s", len(m.To), said(l, m.Text))
 	case run.LockKept:
 		return l.T("CLEAN-UP INCOMPLETE on %s%s", "後始末が未完了 %s%s", e.System, why)
 	case run.FindingOpened:
