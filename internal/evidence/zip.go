@@ -28,20 +28,30 @@ const stamp = Format + " sha256 "
 
 // Write writes files as a zip: the same files are the same bytes.
 func Write(files map[string][]byte) ([]byte, error) {
-	var b bytes.Buffer
+	var b, packed bytes.Buffer
 	w := zip.NewWriter(&b)
+	// One for all files: it takes 0.8 MB, which is what a server that seals a year's runs would leave
+	// behind for each file.
+	packer, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		// Sizes stand in front and no time is kept, so there is nothing that could differ.
-		packed, err := deflated(files[name])
-		if err != nil {
+		packed.Reset()
+		packer.Reset(&packed)
+		if _, err := packer.Write(files[name]); err != nil {
+			return nil, err
+		}
+		if err := packer.Close(); err != nil {
 			return nil, err
 		}
 		f, err := w.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CRC32: crc32.ChecksumIEEE(files[name]),
-			CompressedSize64: uint64(len(packed)), UncompressedSize64: uint64(len(files[name]))})
+			CompressedSize64: uint64(packed.Len()), UncompressedSize64: uint64(len(files[name]))})
 		if err != nil {
 			return nil, err
 		}
-		if _, err := f.Write(packed); err != nil {
+		if _, err := f.Write(packed.Bytes()); err != nil {
 			return nil, err
 		}
 	}
@@ -54,21 +64,6 @@ func Write(files map[string][]byte) ([]byte, error) {
 	out := b.Bytes()
 	copy(out[len(out)-64:], Sum(out[:len(out)-64]))
 	return out, nil
-}
-
-func deflated(b []byte) ([]byte, error) {
-	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.DefaultCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(b); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
 }
 
 // unsafeError is a file that is not unpacked.
