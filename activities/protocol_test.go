@@ -12,10 +12,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sys/unix"
 
@@ -388,6 +390,39 @@ func TestSettlingNeedsASteadyView(t *testing.T) {
 	seen, err := b.site.lookAt(ctx, flicker, call)
 	if err != nil || seen.Sight != plan.CannotTell {
 		t.Fatalf("%+v %v, want cannot_tell", seen, err)
+	}
+}
+
+// The engine out of reach for a while, or a worker that is stopped, is no reason to ask a person: the look is begun again.
+// Only the run itself, and the time it has, end it with "cannot tell".
+func TestASettlingLookThatIsCutOffSaysNothing(t *testing.T) {
+	lost := serviceerror.NewUnavailable("the engine is away")
+	for name, c := range map[string]struct {
+		cause error
+		tells bool
+	}{"the engine is away": {lost, false}, "the worker stops": {context.Canceled, false}, "the run ends it": {temporal.NewCanceledError(), true}, "its time is over": {context.DeadlineExceeded, true}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			ctx, end := context.WithCancelCause(context.Background())
+			var looks atomic.Int32
+			never := Define("test.write", writeLine.Doc, func(context.Context, writing) (written, error) {
+				return written{}, errors.New("connection lost")
+			}, Look(func(context.Context, writing) (Seen, error) {
+				if ctx.Err() == nil && looks.Add(1) > 1 {
+					end(c.cause)
+				}
+				return Seen{Sight: plan.HoldsNot, Detail: "no line"}, nil
+			}))
+			call := b.call(1, writing{})
+			if _, err := b.site.act(context.Background(), never, call); err == nil || typeOf(err) == plan.ErrRefused {
+				t.Fatalf("lost answer: %v", err)
+			}
+			call.Settling = true
+			seen, err := b.site.lookAt(ctx, never, call)
+			if tells := err == nil && seen.Sight == plan.CannotTell; tells != c.tells || err != nil && !strings.Contains(err.Error(), "begun again") {
+				t.Errorf("%+v %v, want a word: %t", seen, err, c.tells)
+			}
+		})
 	}
 }
 

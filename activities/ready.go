@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -22,7 +23,7 @@ func Lacking(en, ja string, args ...any) plan.Text {
 			args[i] = said(err)
 		}
 	}
-	return plan.Say(en, ja, args...)
+	return plan.Say(en, ja, i18n.Spoken(args...)...)
 }
 
 func (s *Site) registerReady(w worker.ActivityRegistry, a Action) {

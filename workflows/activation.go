@@ -159,7 +159,7 @@ func (r *response) detect(ctx workflow.Context) {
 	}
 	e := run.Event{Kind: run.EventDetected, Phase: r.phase, By: run.Engine, Data: run.Encode(detection)}
 	if detection.Source == "reported" && r.in.Kind == run.Drill && len(r.watches) > 0 {
-		e.Reason = both("no probe saw it within %s; going on", "%s 以内に監視で検知されなかったため、そのまま続行", r.plan.Scenario.DetectWait)
+		e.Reason = both("no probe saw it within %s; going on", "%s以内に監視で検知されなかったため、そのまま続行", r.plan.Scenario.DetectWait)
 	}
 	r.log.add(ctx, e)
 	later := r.struckLater(ctx)

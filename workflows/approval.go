@@ -41,10 +41,10 @@ func (r *response) awaitApproval(ctx workflow.Context) (run.Outcome, string) {
 		// yes, a revised decision (which has its time anew) or an abort.
 		held := func() bool { return r.standing(r.askedSeq) != nil && !approved() }
 		if ctx.Err() != nil || !held() {
-			return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
+			return run.Failed, both("nobody approved within %s", "%s以内に承認がなかった", within)
 		}
 		if err := workflow.Await(ctx, func() bool { return !held() }); err != nil {
-			return run.Failed, both("nobody approved within %s", "%s 以内に承認がなかった", within)
+			return run.Failed, both("nobody approved within %s", "%s以内に承認がなかった", within)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 	reason := inWords(err)
 	if isAbsent(err) {
 		absent := about
-		absent.Kind, absent.Reason = run.WorkerAbsent, both("no worker of site %s took the step within %s", "拠点 %s のワーカーが %s 以内に応答しなかった", s.Site, s.Queue)
+		absent.Kind, absent.Reason = run.WorkerAbsent, both("no worker of site %s took the step within %s", "拠点 %s のワーカーが %s以内に応答しなかった", s.Site, s.Queue)
 		h.log.add(ctx, absent)
 		return attempted{ending: nobody, settled: run.ByObservation, reason: absent.Reason, absent: true}
 	}
@@ -129,7 +129,7 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 	switch {
 	case isAbsent(err):
 		return attempted{ending: unclear, settled: run.ByObservation, absent: true,
-			reason: both("%s; no worker of site %s came back to look within %s", "%s。拠点 %s のワーカーが %s 以内に復帰せず、確認できなかった", plan.Apart(reason), s.Site, s.Queue)}
+			reason: both("%s; no worker of site %s came back to look within %s", "%s。拠点 %s のワーカーが %s以内に復帰せず、確認できなかった", plan.Apart(reason), s.Site, s.Queue)}
 	case err != nil:
 		return attempted{ending: unclear, settled: run.ByObservation, reason: both("%s; and looking failed: %s", "%s。確認にも失敗：%s", plan.Apart(reason), plan.Apart(inWords(err)))}
 	}
@@ -188,7 +188,7 @@ func (h *hands) tryUndo(ctx workflow.Context, s plan.Step, generation int) attem
 		return attempted{ending: passed, settled: run.ByResult, result: result}
 	}
 	if isAbsent(err) {
-		return attempted{ending: nobody, settled: run.ByObservation, reason: both("no worker of site %s took it within %s", "拠点 %s のワーカーが %s 以内に応答しなかった", s.Site, s.Queue)}
+		return attempted{ending: nobody, settled: run.ByObservation, reason: both("no worker of site %s took it within %s", "拠点 %s のワーカーが %s以内に応答しなかった", s.Site, s.Queue)}
 	}
 	if isType(err, plan.ErrRefused) {
 		return attempted{ending: notDone, settled: run.ByResult, reason: inWords(err)}

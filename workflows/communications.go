@@ -27,5 +27,5 @@ func (r *response) establishCommunications(ctx workflow.Context) (run.Outcome, s
 	if len(left) > 0 && len(r.reached) > 0 {
 		return run.Unknown, both("not reached within %[1]s: %[2]s", "%[1]s 以内に連絡が取れなかった先：%[2]s", limit, strings.Join(left, ", "))
 	}
-	return run.Unknown, both("nobody confirmed it within %s", "%s 以内に確認がなかった", limit)
+	return run.Unknown, both("nobody confirmed it within %s", "%s以内に確認がなかった", limit)
 }

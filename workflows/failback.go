@@ -100,7 +100,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 		_ = workflow.Sleep(ctx, hearing)
 	}
 	if not := r.untilSteady(ctx, []*system{s}, needed, r.plan.Scenario.Hold.Std(), r.plan.Scenario.VerifyWait.Std()); len(not) > 0 {
-		return both("%s did not hold full service for %s after failback", "切戻し後、%s の完全稼働が %s 継続しなかった", s.plan.Name, r.plan.Scenario.Hold)
+		return both("%s did not hold full service for %s after failback", "切戻し後、%s の完全稼働が %s継続しなかった", s.plan.Name, r.plan.Scenario.Hold)
 	}
 	return r.checkSingleWriter(ctx, s, run.Failback)
 }

@@ -180,7 +180,7 @@ func (r *response) untilConfirmed(ctx workflow.Context, p run.Phase) (run.Outcom
 	// An abort ends the wait also where the context outlives it, in closing.
 	ok, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { return r.confirmed[p] || r.abort != nil })
 	if !ok || !r.confirmed[p] {
-		return run.Unknown, both("nobody confirmed it within %s", "%s 以内に確認がなかった", limit)
+		return run.Unknown, both("nobody confirmed it within %s", "%s以内に確認がなかった", limit)
 	}
 	return run.Passed, ""
 }

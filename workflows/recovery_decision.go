@@ -62,7 +62,7 @@ func (r *response) decideRecovery(ctx workflow.Context) (run.Outcome, string) {
 				s.choice = r.aid(ctx, s, past).Proposed
 				precaution := s.choice == run.Alternate && r.intact(s)
 				r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.RecoveryDecision, System: s.plan.Name, By: run.Engine,
-					Reason: both("nobody decided within %s", "%s 以内に判断がなかった", rule.Within),
+					Reason: both("nobody decided within %s", "%s以内に判断がなかった", rule.Within),
 					Data: run.Encode(run.Decision{Question: questionRecovery, Answer: s.choice, Rule: rule.Rule, Precaution: precaution,
 						WaitedS: workflow.Now(ctx).Sub(asked).Seconds()})})
 			}

@@ -48,7 +48,7 @@ func (r *response) inspectSite(ctx workflow.Context, site string) (outcome run.O
 	limit := r.plan.Scenario.Safety.Task
 	done, _ := workflow.AwaitWithTimeout(ctx, limit.Std(), func() bool { _, ok := r.inspected[site]; return ok })
 	if !done {
-		return run.Unknown, both("nobody inspected %s within %s", "%s の安全点検が %s 以内に行われなかった", site, limit), true
+		return run.Unknown, both("nobody inspected %s within %s", "%s の安全点検が %s以内に行われなかった", site, limit), true
 	}
 	return run.Passed, "", r.inspected[site]
 }

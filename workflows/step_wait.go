@@ -40,7 +40,7 @@ func (x *execution) human(ctx workflow.Context, s plan.Step, w run.Wait) run.Out
 	began := workflow.Now(ctx)
 	act := x.waitFor(ctx, s, w)
 	if act == nil {
-		a := attempted{ending: unclear, settled: run.ByResult, reason: both("nobody did it within %s", "%s 以内に実施されなかった", s.Timeout)}
+		a := attempted{ending: unclear, settled: run.ByResult, reason: both("nobody did it within %s", "%s以内に実施されなかった", s.Timeout)}
 		if ctx.Err() != nil || x.failed != "" {
 			a = attempted{ending: aborted, reason: both("the runbook stopped first", "先に手順全体が停止した")}
 		} else {

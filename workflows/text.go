@@ -6,12 +6,13 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
 // both is a sentence of the engine's own in both languages: the journal is read by
 // people of either.
-func both(en, ja string, args ...any) string { return plan.Say(en, ja, args...).Both() }
+func both(en, ja string, args ...any) string { return plan.Say(en, ja, i18n.Spoken(args...)...).Both() }
 
 // Sentences that several phases say.
 const (
@@ -21,7 +22,7 @@ const (
 
 // refuse is why somebody's act is refused, in both languages: what is wrong and the way out.
 // It is the only error of this package that people read, so nothing else makes one.
-func refuse(en, ja string, args ...any) error { return plan.Wrong(en, ja, args...) }
+func refuse(en, ja string, args ...any) error { return plan.Wrong(en, ja, i18n.Spoken(args...)...) }
 
 // hears installs an update with its validator, which may need the clock or not. Whatever it
 // refuses leaves the workflow as crossing says.

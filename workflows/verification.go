@@ -33,7 +33,7 @@ func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
 	r.untilStated(ctx, recovered)
 	outcome, reason := run.Passed, ""
 	if len(not) > 0 {
-		outcome, reason = run.Failed, both("%v did not hold full service for %s within %s", "%v の完全稼働が %s 継続することを %s 以内に確認できなかった", not, scenario.Hold, scenario.VerifyWait)
+		outcome, reason = run.Failed, both("%v did not hold full service for %s within %s", "%v の完全稼働が %s継続することを %s以内に確認できなかった", not, scenario.Hold, scenario.VerifyWait)
 	}
 	for _, s := range recovered {
 		s.restored = len(s.plan.Probes) > 0

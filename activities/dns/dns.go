@@ -316,10 +316,10 @@ func until(ctx context.Context, r Record, servers []string, recurse bool) (answe
 // late is how it ends when the values are not there in time.
 func late(old, servers []string, began time.Time) error {
 	if len(old) == 0 {
-		return fmt.Errorf("none of %s answers", strings.Join(servers, ", "))
+		return plan.Wrong("none of %s answers", "%s のいずれも応答しない", strings.Join(servers, ", "))
 	}
 	return activities.FindingBoth("old values are still answered, by %s, after %s: see whether the zone still gets there",
-		"%s が %s 経過後も古い値を応答している。ゾーンが転送されているか確認する", strings.Join(old, "; "), time.Since(began).Round(100*time.Millisecond))
+		"%s が %s経過後も古い値を応答している。ゾーンが転送されているか確認する", strings.Join(old, "; "), time.Since(began).Round(100*time.Millisecond))
 }
 
 func look(ctx context.Context, p Update) (activities.Seen, error) {

@@ -280,7 +280,7 @@ func TestASnapshotThatDoesNotComeBackIsAFinding(t *testing.T) {
 		"/nobody did not come back":  {Snapshot: taken.Backup, Newest: "/nobody"},
 		`"started" is no time`:       {Snapshot: taken.Backup, Newest: "muster"},
 		"0 keys begin with /orders/": {Snapshot: taken.Backup, Newest: "muster", Prefixes: []Prefix{{"/orders/", 1}}},
-		"may be 1ns old":             {Snapshot: taken.Backup, MaxAge: 1},
+		"may be 0 s old":             {Snapshot: taken.Backup, MaxAge: 1},
 	} {
 		p.Snapshots = c.store
 		_, err := restore(c.call(t), p)

@@ -45,7 +45,7 @@ func waitHealthy(ctx context.Context, p Wait) (Healthy, error) {
 	case ctx.Err() != nil:
 		return out, ctx.Err()
 	case seen && !typed(err):
-		return out, activities.FindingBoth("%s is not healthy after %s: %v", "%s は %s 経過しても正常でない：%v", p.Cluster.Name, p.Within, err)
+		return out, activities.FindingBoth("%s is not healthy after %s: %v", "%s は %s経過しても正常でない：%v", p.Cluster.Name, p.Within, err)
 	}
 	return out, err // nobody answered: nothing can be told of the cluster
 }

@@ -95,7 +95,7 @@ func moveLeader(ctx context.Context, p Move) (Moved, error) {
 	case err != nil:
 		return Moved{}, fmt.Errorf("%s: %w; and after %s: %w", p.Cluster.Name, err, p.Within, seen)
 	}
-	return Moved{}, activities.FindingBoth("%s: after %s: %v", "%s：%s 経過後：%v", p.Cluster.Name, p.Within, seen)
+	return Moved{}, activities.FindingBoth("%s: after %s: %v", "%s：%s経過後：%v", p.Cluster.Name, p.Within, seen)
 }
 
 // nothing refuses what could not be seen before anything was begun.

@@ -152,7 +152,7 @@ func (s Server) until(ctx context.Context, within time.Duration, goal plan.Text,
 			if err != nil {
 				return now, err
 			}
-			return now, activities.FindingBoth("%s took more than %s %s: it shows %s, %s, %d sessions", "%s は %s 以内に %s にならなかった：表示は %s、%s、セッション %d", s.Backend+"/"+s.Server, within, goal, now.Admin, now.Status, now.Sessions)
+			return now, activities.FindingBoth("%s took more than %s %s: it shows %s, %s, %d sessions", "%s は %s以内に %s にならなかった：表示は %s、%s、セッション %d", s.Backend+"/"+s.Server, within, goal, now.Admin, now.Status, now.Sessions)
 		}
 	}
 }

@@ -220,7 +220,7 @@ func until(ctx context.Context, within time.Duration, look func(context.Context)
 			if err != nil && instead == "" {
 				return err
 			}
-			return activities.FindingBoth("after %s: %s", "%s 経過後：%s", within, plan.Apart(instead))
+			return activities.FindingBoth("after %s: %s", "%s経過後：%s", within, plan.Apart(instead))
 		}
 	}
 }

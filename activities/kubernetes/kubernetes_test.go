@@ -324,7 +324,7 @@ func TestChecks(t *testing.T) {
 		words string
 	}{
 		{orders(with{"expect": "object.status.readyReplicas > 3"}), plan.ErrFinding, "is false"},
-		{orders(with{"expect": "object.status.readyReplicas > 3", "wait": "400ms"}), plan.ErrFinding, "after 400ms"},
+		{orders(with{"expect": "object.status.readyReplicas > 3", "wait": "400ms"}), plan.ErrFinding, "after 0.40 s"},
 		{orders(with{"resource": "deploymints", "expect": "!exists"}), plan.ErrRefused, "no kind deploymints in apps/v1"}, // a typing error proves nothing
 		{orders(with{"name": "../../secrets/key"}), plan.ErrRefused, "is no name"},
 		{orders(with{"selector": "app=orders"}), plan.ErrRefused, "keep one"},

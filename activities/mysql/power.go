@@ -118,7 +118,7 @@ func stop(ctx context.Context, p Stop) (Stopped, error) {
 	if err := i.Stop(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return Stopped{}, activities.FindingBoth("%s did not stop within %s; see its log",
-				"%s は %s 以内に停止しなかった。ログを確認する", p.Server.Name, p.Wait)
+				"%s は %s以内に停止しなかった。ログを確認する", p.Server.Name, p.Wait)
 		}
 		return Stopped{}, err
 	}

@@ -124,7 +124,7 @@ func stop(ctx context.Context, p Stop) (Stopped, error) {
 	}
 	if err := i.Stop(ctx, mode); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return Stopped{}, activities.FindingBoth("%s did not stop within %s; its log is %s", "%s は %s 以内に停止しなかった。ログは %s", p.Server.Name, p.Wait, i.LogFile())
+			return Stopped{}, activities.FindingBoth("%s did not stop within %s; its log is %s", "%s は %s以内に停止しなかった。ログは %s", p.Server.Name, p.Wait, i.LogFile())
 		}
 		return Stopped{}, err
 	}

@@ -86,7 +86,7 @@ func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, w
 		if err := ask(ctx, c, "SELECT pg_is_in_recovery()", nil, &recovery); err != nil {
 			if ctx.Err() != nil {
 				return view{}, activities.FindingBoth("server %s is still in recovery %s after it was told to promote",
-					"サーバー %s は昇格を指示してから %s 経過してもリカバリー中である", t.Name, within)
+					"サーバー %s は昇格を指示してから %s経過してもリカバリー中である", t.Name, within)
 			}
 			return view{}, activities.Saying(err, "promote %s: it was told to, and then: %v", "%s に昇格を指示した後のエラー：%v", t.Name, err)
 		}
@@ -95,7 +95,7 @@ func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, w
 		}
 		if wait(ctx, tick) != nil {
 			return view{}, activities.FindingBoth("server %s is still in recovery %s after it was told to promote",
-				"サーバー %s は昇格を指示してから %s 経過してもリカバリー中である", t.Name, within)
+				"サーバー %s は昇格を指示してから %s経過してもリカバリー中である", t.Name, within)
 		}
 	}
 	v, err := see(ctx, c)

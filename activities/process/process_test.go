@@ -195,7 +195,7 @@ func TestStopTakesAllOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.Act(s.Step("process.stop", with{"process": "app", "grace": "200ms", "force": false}), nil)
-	sitetest.Want(t, err, plan.ErrFinding, "has not after 200ms")
+	sitetest.Want(t, err, plan.ErrFinding, "has not after 0.20 s")
 	if seen := s.Look(s.Step("process.stop", with{"process": "app"})); seen.Sight != plan.HoldsNot {
 		t.Fatalf("with children left: %+v", seen)
 	}

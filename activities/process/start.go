@@ -142,7 +142,7 @@ func observe(ctx context.Context, p Start, ended <-chan error) (Started, error) 
 			return Started{}, activities.FindingBoth("%s ended right after its start, %s: %s", "%s は起動直後に終了した（%s）：%s", t.Name, how, lastLine(logPath(t)))
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return Started{}, activities.FindingBoth("%s was started and is not up within %s: %s; its last words: %s", "%s は起動したが、%s 以内に稼働状態にならなかった：%s。最後の出力：%s", t.Name, p.Within.Std(), why, lastLine(logPath(t)))
+				return Started{}, activities.FindingBoth("%s was started and is not up within %s: %s; its last words: %s", "%s は起動したが、%s以内に稼働状態にならなかった：%s。最後の出力：%s", t.Name, p.Within.Std(), why, lastLine(logPath(t)))
 			}
 			return Started{}, ctx.Err()
 		case <-tick.C:

@@ -53,11 +53,11 @@ var await = activities.Define("process.wait", activities.Doc{
 		}
 		switch {
 		case p.State == "ended" && at.PID != 0:
-			return activities.FindingBoth("%s still runs as process %d after %s", "%s はプロセス %d として動き続けている（%s 経過）", p.Process.Name, at.PID, p.Within.Std())
+			return activities.FindingBoth("%s still runs as process %d after %s", "%s はプロセス %d として動き続けている（%s経過）", p.Process.Name, at.PID, p.Within.Std())
 		case p.State == "running" && at.Frozen:
 			return activities.FindingBoth("%s is process %d, and a signal has stopped it", "%s（プロセス %d）はシグナルで停止中", p.Process.Name, at.PID)
 		case p.State == "running" && !at.Running:
-			return activities.FindingBoth("%s does not run after %s: %s", "%s は %s 経過しても動いていない：%s", p.Process.Name, p.Within.Std(), plan.Apart(at.Detail))
+			return activities.FindingBoth("%s does not run after %s: %s", "%s は %s経過しても動いていない：%s", p.Process.Name, p.Within.Std(), plan.Apart(at.Detail))
 		case p.State == "running" && p.Listen != "":
 			if err := accepts(ctx, p.Listen); err != nil {
 				return activities.FindingBoth("%s runs as process %d, and does not accept connections: %v", "%s はプロセス %d として動いているが、接続を受け付けない：%v", p.Process.Name, at.PID, err)

@@ -113,7 +113,7 @@ func end(ctx context.Context, t Target, grace time.Duration, force bool) (Ended,
 		case ctx.Err() != nil:
 			return out, ctx.Err()
 		case err != nil && !force:
-			return out, activities.FindingBoth("%s was told to end and has not after %s: %s", "%s に終了を指示したが、%s 経過しても終了しない：%s", t.Name, grace, names(all))
+			return out, activities.FindingBoth("%s was told to end and has not after %s: %s", "%s に終了を指示したが、%s経過しても終了しない：%s", t.Name, grace, names(all))
 		case err == nil:
 			out.DurationS = time.Since(begun).Seconds()
 			return out, nil
@@ -132,7 +132,7 @@ func end(ctx context.Context, t Target, grace time.Duration, force bool) (Ended,
 		return out, ctx.Err()
 	}
 	if err != nil {
-		return out, activities.FindingBoth("%s was killed and is not gone after %s (%v): %s", "%s を強制終了したが、%s 経過しても残っている（%v）：%s", t.Name, dying, err, names(all))
+		return out, activities.FindingBoth("%s was killed and is not gone after %s (%v): %s", "%s を強制終了したが、%s経過しても残っている（%v）：%s", t.Name, dying, err, names(all))
 	}
 	out.DurationS = time.Since(begun).Seconds()
 	return out, nil

@@ -90,7 +90,7 @@ func query(ctx context.Context, p Query) (Answer, error) {
 			if err != nil {
 				return out, err
 			}
-			return out, activities.FindingBoth("%s gives %v after %s: %s does not hold", "%s の値は %v（%s 経過）で、条件 %s を満たさない", p.Query, out.Values, time.Since(began).Round(time.Millisecond), p.Expect)
+			return out, activities.FindingBoth("%s gives %v after %s: %s does not hold", "%s の値は %v（%s経過）で、条件 %s を満たさない", p.Query, out.Values, time.Since(began).Round(time.Millisecond), p.Expect)
 		}
 		select {
 		case <-time.After(every):

@@ -219,7 +219,7 @@ func (h *handover) follow(ctx context.Context) (blocked time.Duration, err error
 		v, err := see(ctx, h.to)
 		if err == nil && !v.Master {
 			err = activities.FindingBoth("the sentinels took the order and %s is still a replica after %s",
-				"Sentinel は指示を受け付けたが、%s は %s 経過後もレプリカのままである", h.To.Name, h.Wait)
+				"Sentinel は指示を受け付けたが、%s は %s経過後もレプリカのままである", h.To.Name, h.Wait)
 		}
 		return err
 	}); err != nil {

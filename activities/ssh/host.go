@@ -3,7 +3,6 @@ package ssh
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -14,6 +13,8 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -72,7 +73,7 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 	address := net.JoinHostPort(t.Spec.Host, strconv.Itoa(t.Spec.Port))
 	wire, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("host %s at %s: %w", t.Name, address, err)
+		return nil, plan.Caused(err, "host %s at %s", "ホスト %s（%s）", t.Name, address)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = wire.Close() })
 	conn, channels, requests, err := ssh.NewClientConn(wire, address, config)
@@ -85,13 +86,13 @@ func dial(ctx context.Context, t Target) (*ssh.Client, error) {
 		return nil, foreign
 	case err != nil && ctx.Err() != nil:
 		_ = wire.Close()
-		return nil, fmt.Errorf("host %s at %s accepts connections and does not let us in within %s", t.Name, address, within)
+		return nil, plan.Wrong("host %s at %s accepts connections and does not let us in within %s", "ホスト %s（%s）は接続を受け付けるが、%s以内にログインできなかった", i18n.Spoken(t.Name, address, within)...)
 	case err != nil:
 		_ = wire.Close()
 		if strings.Contains(err.Error(), "unable to authenticate") { // the library has no type for it
 			return nil, activities.RefusedBoth("host %s does not let %s in: %v; put the public key into its authorized_keys, or correct key", "ホスト %s が %s のログインを許可しない：%v。公開鍵を authorized_keys に追加するか、key を修正する", t.Name, t.Spec.User, err)
 		}
-		return nil, fmt.Errorf("host %s at %s: %w", t.Name, address, err)
+		return nil, plan.Caused(err, "host %s at %s", "ホスト %s（%s）", t.Name, address)
 	}
 	return ssh.NewClient(conn, channels, requests), nil
 }

@@ -126,7 +126,7 @@ func TestAHalfDeadHostIsGivenUp(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("a silent host, which is given 100 ms, is still waited for after a minute")
 	}
-	if kind(err) != plan.ErrRefused || !strings.Contains(err.Error(), "nothing was done") || !strings.Contains(err.Error(), "does not let us in within 100ms") {
+	if kind(err) != plan.ErrRefused || !strings.Contains(err.Error(), "nothing was done") || !strings.Contains(err.Error(), "does not let us in within 0.10 s") || !strings.Contains(err.Error(), "0.10秒以内にログインできなかった") {
 		t.Errorf("a silent host: %v", err)
 	}
 }

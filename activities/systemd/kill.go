@@ -200,7 +200,7 @@ func gone(ctx context.Context, units []unit, b blow) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case len(left) > 0:
-		return activities.FindingBoth("killed, and not gone after %s: %s", "強制終了したが、%s 経過しても残っている：%s", dying, strings.Join(left, ", "))
+		return activities.FindingBoth("killed, and not gone after %s: %s", "強制終了したが、%s経過しても残っている：%s", dying, strings.Join(left, ", "))
 	}
 	return late(err)
 }

@@ -109,7 +109,7 @@ func (m *manager) sight(ctx context.Context, s State, p Until) (activities.Seen,
 	case s.Sub == "exited" && !p.Exited:
 		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s: it is active without a process", "%s：プロセスなしで active である", is).Both()}, nil
 	case time.Since(s.Since) < p.Steady.Std():
-		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s, and not yet for %s", "%s だが、まだ %s 継続していない", is, p.Steady.Std()).Both()}, nil
+		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("%s, and not yet for %s", "%s だが、まだ %s継続していない", is, p.Steady.Std()).Both()}, nil
 	}
 	var err error
 	s.BackBy, err = m.backBy(ctx, s)
@@ -160,7 +160,7 @@ func (m *manager) untilActive(ctx context.Context, p Until, down standing, other
 		return s, ctx.Err()
 	}
 	if errors.Is(err, errUnsteady) {
-		fell = activities.Lacking("%s was not active for %s without a break within %s: it is %s, started again %d times by Restart=", "%s は %s 継続して active にならなかった（制限時間 %s）。状態は %s、Restart= による再起動は %d 回", s.id, p.Steady.Std(), p.Within.Std(), s, s.Restarts)
+		fell = activities.Lacking("%s was not active for %s without a break within %s: it is %s, started again %d times by Restart=", "%s は %s継続して active にならなかった（制限時間 %s）。状態は %s、Restart= による再起動は %d 回", s.id, p.Steady.Std(), p.Within.Std(), s, s.Restarts)
 	} else if err != nil {
 		return s, err // systemd went silent: nobody can tell
 	}

@@ -160,7 +160,7 @@ func (m *manager) untilDown(ctx context.Context, s State, steady, within time.Du
 		return Stopped{}, activities.FindingBoth("%s was stopped and came back: it is %s", "%s を停止したが再び起動した。状態は %s", s.id, s)
 	case errors.Is(err, errUnsteady):
 		return Stopped{}, activities.FindingBoth("%s was told to stop and is not down for %s within %s: it is %s",
-			"%s に停止を指示したが、%s 継続して停止しなかった（制限時間 %s）。状態は %s", s.id, steady, within, s)
+			"%s に停止を指示したが、%s継続して停止しなかった（制限時間 %s）。状態は %s", s.id, steady, within, s)
 	case err != nil:
 		return Stopped{}, err
 	}

@@ -148,7 +148,7 @@ func told(p Activity, err error) error {
 	switch {
 	case timedOut && late.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START:
 		return activities.RefusedBoth("no worker took %s from task queue %s within %s: nothing was begun; start its worker, or correct task_queue",
-			"%s を受け取るワーカーがいなかった（タスクキュー %s、%s 以内）。何も実行していない。ワーカーを起動するか、task_queue を修正する", p.Activity, p.Queue, p.Pickup)
+			"%s を受け取るワーカーがいなかった（タスクキュー %s、%s以内）。何も実行していない。ワーカーを起動するか、task_queue を修正する", p.Activity, p.Queue, p.Pickup)
 	case timedOut && late.TimeoutType() == enums.TIMEOUT_TYPE_HEARTBEAT:
 		return errors.New(activities.Lacking("the worker of %s fell silent for %s: whether it happened can't be told", "%s のワーカーから %s 応答がない。実行されたかどうかは判断できない", p.Activity, p.Heartbeat).Both())
 	case timedOut:

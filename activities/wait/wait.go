@@ -89,5 +89,5 @@ func until(ctx context.Context, within, interval run.Duration, ok func(context.C
 	case ctx.Err() != nil:
 		return Waited{}, ctx.Err()
 	}
-	return Waited{}, activities.FindingBoth("not within %s: %v", "%s 以内に成立しなかった：%v", within, last)
+	return Waited{}, activities.FindingBoth("not within %s: %v", "%s以内に成立しなかった：%v", within, last)
 }

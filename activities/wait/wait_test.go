@@ -38,7 +38,7 @@ func TestForTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Act(s.Step("wait.for_tcp", with{"address": address, "within": "500ms", "interval": "20ms"}), nil)
-	sitetest.Want(t, err, plan.ErrFinding, "not within 500ms", "connection refused")
+	sitetest.Want(t, err, plan.ErrFinding, "not within 0.50 s", "connection refused")
 }
 
 // The service comes up while it is waited for.
@@ -59,7 +59,7 @@ func TestForHTTP(t *testing.T) {
 		t.Fatalf("asked %d times, want 5", n)
 	}
 	_, err := s.Act(s.Step("wait.for_http", with{"url": server.URL, "status": []int{204}, "within": "500ms", "interval": "10ms"}), nil)
-	sitetest.Want(t, err, plan.ErrFinding, "not within 500ms", "answered status 200, not 204")
+	sitetest.Want(t, err, plan.ErrFinding, "not within 0.50 s", "answered status 200, not 204")
 }
 
 func TestDuration(t *testing.T) {

@@ -20,10 +20,10 @@ import (
 
 // BundleMerged is what became of what came back.
 type BundleMerged struct {
-	Bundle string   `json:"bundle"`
-	Merged []string `json:"merged" doc:"Runs of which something was new."`
-	Same   []string `json:"same" doc:"Runs that were here already, to the event."`
-	Open   []string `json:"open" doc:"Runs that had not ended when the file was made; they come with a later one."`
+	Bundle  string   `json:"bundle"`
+	Merged  []string `json:"merged" doc:"Runs of which something was new."`
+	Same    []string `json:"same" doc:"Runs that were here already, to the event."`
+	Open    []string `json:"open" doc:"Runs that had not ended when the file was made; they come with a later one."`
 	Removed []string `json:"removed,omitempty" doc:"Runs whose record was removed on the laptop after its time, as its log says; they can't come."`
 	// Begun is the first thing in the bundle's own log: who began to work from it, and why.
 	BegunBy string `json:"begun_by"`

@@ -3,7 +3,10 @@ package i18n
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
+
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // Span is a duration in seconds as people read it: 0.41 s, 12.4 s, 24 min 12 s, 3 h 05 min, 2 d 3 h;
@@ -44,3 +47,22 @@ func (l Lang) Span(seconds float64) string {
 	}
 	return out
 }
+
+// Spoken are arguments of plan.Say with spans of time as each language writes them: for what was. What
+// a file should say keeps the form that files have.
+func Spoken(args ...any) []any {
+	out := slices.Clone(args)
+	for i, a := range out {
+		switch d := a.(type) {
+		case time.Duration:
+			out[i] = span(d)
+		case run.Duration:
+			out[i] = span(d)
+		}
+	}
+	return out
+}
+
+type span time.Duration
+
+func (s span) In(lang string) string { return Parse(lang).Span(time.Duration(s).Seconds()) }

@@ -28,13 +28,13 @@ func (t Text) Both() string {
 }
 
 // Say is a sentence in both languages; the arguments are the same for both, except those
-// that are themselves a Text or an error that speaks both (Wrong).
+// that speak both: a Text and what else has In, and an error that does (Wrong).
 func Say(en, ja string, args ...any) Text {
 	in := func(lang string) []any {
 		out := make([]any, len(args))
 		for i, a := range args {
 			switch t := a.(type) {
-			case Text:
+			case interface{ In(lang string) string }:
 				a = t.In(lang)
 			case interface{ Said() Text }:
 				a = t.Said().In(lang)
