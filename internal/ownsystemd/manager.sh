@@ -1,6 +1,6 @@
 #!/bin/sh
 # A systemd user manager with a bus and a journal of its own, in namespaces, until its
-# standard input ends: also when the test that holds the other end is killed.
+# standard input ends: also when whoever holds the other end is killed.
 # Usage, as root: manager.sh FOLDER UID GID
 set -eu
 dir=$1 uid=$2 gid=$3 tag=$(basename "$1").slice
@@ -27,7 +27,7 @@ fi
 as() { exec setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"; }
 
 mount -t tmpfs -o mode=755 tmpfs /run
-# What a machine that systemd booted has, with two folders that the test can look into.
+# What a machine that systemd booted has, with two folders that whoever began it can look into.
 mkdir -p /run/systemd/system /run/systemd/journal /run/log/journal "/run/user/$uid"
 mount --bind "$dir/journal" /run/log/journal
 mount --bind "$dir/run" "/run/user/$uid"
@@ -35,7 +35,7 @@ chown -R "$uid:$gid" /run "$dir"
 for tree in $trees; do
 	[ ! -d "$tree" ] || { mkdir -p "$tree/$group" && chown -R "$uid:$gid" "$tree/$group"; }
 done
-for other in /sys/fs/cgroup/*; do # version 1: memory, processors and so on are not a test's to share out
+for other in /sys/fs/cgroup/*; do # version 1: memory, processors and so on are not for it to share out
 	case " $trees " in *" $other "*) ;; *) umount "$other" 2>/dev/null || true ;; esac
 done
 
@@ -50,6 +50,6 @@ exec 3>>"$dir/log"
 	done
 	export HOME="$dir" XDG_RUNTIME_DIR="/run/user/$uid" XDG_CONFIG_HOME="$dir/config"
 	export SYSTEMD_UNIT_PATH="$dir/config/systemd/user:/run/user/$uid/systemd/user:$dir/units" SYSTEMD_LOG_TARGET=journal
-	as /lib/systemd/systemd --user --unit=test.target
+	as /lib/systemd/systemd --user --unit=muster.target
 ) &
 cat >/dev/null # the first process of its namespace: with it all others end
