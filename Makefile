@@ -64,7 +64,7 @@ dist: tools ## archives, deb and rpm for amd64 and arm64 in dist/, with bills of
 	rm -rf bin/licences && scripts/licences save bin/licences
 	cd deploy/dist && GOWORK=off GOFLAGS= $(GO) run . -root ../.. -out ../../dist -version "$(VERSION)" -time "$$(git log -1 --format=%ct)" -licences ../../bin/licences
 
-.PHONY: temporal production
+.PHONY: temporal production self-drill
 # A Temporal server and the tool for its schema, from Temporal's own module: what production runs.
 temporal:
 	@mkdir -p bin/reference
@@ -73,6 +73,10 @@ temporal:
 
 production: servers build temporal ## an installation as in production on this machine, without containers, and a drill through it
 	$(GO) run ./deploy/production
+
+SELF ?= self-drill
+self-drill: servers build temporal ## the same under a systemd of its own, and muster's own parts killed: the drill of muster itself (SELF=self-site-loss)
+	$(GO) run ./deploy/production -self $(SELF)
 
 postgresql:
 	@scripts/need-postgresql

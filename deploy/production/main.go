@@ -1,5 +1,6 @@
 // Command production sets up a whole installation as in production on this one machine, runs the
-// demo's drill through it, shows the report and ends everything: `make production`.
+// demo's drill through it, shows the report and ends everything: `make production`. With -self it is
+// kept by a systemd and drills itself: `make self-drill`.
 package main
 
 import (
@@ -31,20 +32,24 @@ func main() {
 	flag.StringVar(&o.Dir, "dir", dir, "folder of the installation")
 	flag.BoolVar(&o.Interactive, "keep", false, "leave it up, for people to play the roles, until Ctrl-C")
 	flag.StringVar(&lang, "lang", lang, "en or ja")
+	self := flag.String("self", "", "instead, a drill of muster itself, whose own parts are killed under a systemd of its own: self-drill or self-site-loss")
 	flag.Parse()
 	o.Lang = i18n.Parse(lang)
-	if err := start(o, *bin); err != nil {
+	if err := start(o, *bin, *self); err != nil {
 		fmt.Fprintln(os.Stderr, "production:", err)
 		os.Exit(1)
 	}
 }
 
-func start(o demo.Options, bin string) error {
+func start(o demo.Options, bin, self string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	bin, err := filepath.Abs(bin)
 	if err != nil {
 		return err
+	}
+	if self != "" {
+		return drillSelf(ctx, o, bin, self)
 	}
 	programs, err := Programs(bin)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestTheDrillOfMusterItselfIsHeldOnSchedule(t *testing.T) {
 			t.Errorf("%s: %s, RTO %+v", x.ID, x.Verdict, x.RTO)
 		}
 	}
-	for part, unit := range unitOf {
+	for part, unit := range production.UnitOf {
 		if n := s.m.Starts(t, unit) - starts[part]; n != 1 {
 			t.Errorf("%s was started %d times by systemd during the drill, want once", unit, n)
 		}
@@ -93,8 +93,8 @@ func TestASiteOfMustersIsLostAndWhatStaysAwayIsMissed(t *testing.T) {
 
 	// The server's unit has no Restart=, and one step was done twice.
 	s.onlyServer(t)
-	s.m.Unit(t, unitOf[production.Server], strings.Replace(s.units[production.Server], "Restart=always", "Restart=no", 1))
-	doubled := filepath.Join(s.dir, "rehearsal", "osaka", "self-server-1.rehearsal.rehearsal-response.osaka-3.done")
+	s.m.Unit(t, production.UnitOf[production.Server], strings.Replace(s.Units[production.Server], "Restart=always", "Restart=no", 1))
+	doubled := filepath.Join(s.Rehearsal(production.Osaka), "self-server-1.rehearsal.rehearsal-response.osaka-3.done")
 	if err := os.WriteFile(doubled, []byte("done\ndone\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,56 +20,12 @@ import (
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/systemdtest"
-	"github.com/muster-dr/muster/internal/waittest"
 )
-
-// unitOf are the units by which the shipped plan knows the parts.
-var unitOf = map[production.Part]string{
-	production.Store: "postgresql@16-main.service", production.Engine: "temporal.service", production.Server: "muster-server.service",
-	production.Osaka: "muster-worker@osaka.service", production.Tokyo: "muster-worker@tokyo.service",
-}
 
 // selfDrilled is an installation that systemd keeps running, with the shipped plan of drills of muster itself.
 type selfDrilled struct {
-	*production.Installation
-	m     *systemdtest.Manager
-	dir   string
-	plans string
-	units map[production.Part]string // as systemd has them
-}
-
-// beyond are settings that only the machine's own systemd can give a service: the test's is a user's.
-var beyond = regexp.MustCompile(`^(User|Group|StateDirectory|StateDirectoryMode|LoadCredential|CapabilityBoundingSet|AmbientCapabilities|Protect\w+|Private\w+|RemoveIPC|Environment|EnvironmentFile|WorkingDirectory|ExecStart|Restrict(Namespaces|SUIDSGID)|LimitNOFILE|Wants|After|WantedBy)=`)
-
-// unit is the shipped unit of a part of muster, or what an administrator writes for the others.
-func (s *selfDrilled) unit(t *testing.T, x production.Service) string {
-	t.Helper()
-	shipped := map[production.Part]string{production.Server: "muster-server.service", production.Osaka: "muster-worker@.service", production.Tokyo: "muster-worker@.service"}[x.Part]
-	text := "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=1s\n"
-	if shipped != "" {
-		b, err := os.ReadFile(filepath.Join("..", "..", "deploy", "systemd", shipped))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = ""
-		for line := range strings.Lines(string(b)) {
-			if !beyond.MatchString(line) && !strings.HasPrefix(line, "[Install]") {
-				text += line
-			}
-		}
-		if !strings.Contains(text, "Restart=always") || !strings.Contains(text, "SystemCallFilter=@system-service") {
-			t.Fatalf("what is tested is not the shipped unit:\n%s", text)
-		}
-	}
-	argv := x.Argv
-	if x.As != nil && x.Part == production.Store { // PostgreSQL refuses root, and muster's parts need its bus
-		argv = append([]string{"/usr/bin/setpriv", "--reuid", fmt.Sprint(x.As.Uid), "--regid", fmt.Sprint(x.As.Gid), "--clear-groups", "--"}, argv...)
-	}
-	more := "[Unit]\nDefaultDependencies=no\n[Service]\nWorkingDirectory=" + x.Dir + "\nExecStart=" + strings.Join(argv, " ") + "\n"
-	for _, e := range x.Env {
-		more += "Environment=" + strconv.Quote(e) + "\n"
-	}
-	return text + more
+	*production.Kept
+	m *systemdtest.Manager
 }
 
 func startSelfDrilled(t *testing.T) *selfDrilled {
@@ -85,20 +39,12 @@ func startSelfDrilled(t *testing.T) *selfDrilled {
 	if programs.Prometheus, err = exec.LookPath("prometheus"); err != nil {
 		t.Fatalf("%v: install the package prometheus", err)
 	}
-	s := &selfDrilled{m: systemdtest.Start(t), dir: folder(t), units: map[production.Part]string{}}
-	s.plans = filepath.Join(s.dir, "plans")
-	if err := os.MkdirAll(s.plans, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(s.plans, os.DirFS(filepath.Join("..", "..", "scenarios", "self"))); err != nil {
-		t.Fatal(err)
-	}
-	runAs := ""
+	s, dir, runAs := &selfDrilled{m: systemdtest.Start(t)}, folder(t), ""
 	if os.Geteuid() == 0 {
 		runAs = "postgres"
 	}
-	s.Installation, err = production.Start(ctx, demo.Place{Dir: s.dir, Plans: s.plans, Binary: there(t, filepath.Join(bin, "muster"), "make build"),
-		Person: "tanaka", Reader: "suzuki", RunAs: runAs, Lang: i18n.EN, Say: func(en, _ string, args ...any) { t.Logf(en, args...) }}, programs)
+	s.Kept, err = production.StartKept(ctx, demo.Place{Dir: dir, Plans: filepath.Join(dir, "plans"), Binary: there(t, filepath.Join(bin, "muster"), "make build"),
+		Person: "tanaka", Reader: "suzuki", RunAs: runAs, Lang: i18n.EN, Say: func(en, _ string, args ...any) { t.Logf(en, args...) }}, programs, s.m.Manager, filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,70 +55,16 @@ func startSelfDrilled(t *testing.T) *selfDrilled {
 			t.Error(err)
 		}
 	})
-	s.fill(t)
-	if err := s.HandOver(ctx, func(_ context.Context, x production.Service) error {
-		s.units[x.Part] = s.unit(t, x)
-		s.m.Unit(t, unitOf[x.Part], s.units[x.Part])
-		s.m.Run(t, unitOf[x.Part])
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	waittest.Eventually(t, time.Minute, func() string {
-		if h, err := s.Client().Health(t.Context()); err != nil || !h.OK {
-			return fmt.Sprintf("the installation is not well under systemd: %+v %v", h, err)
-		}
-		return ""
-	})
+	// In less time, for the test's.
+	s.edit(t, ": 7s}", ": 5s}", "at: 14s", "at: 12s", "at: 28s", "at: 22s", "at: 40s", "at: 32s", "at: 65s", "at: 54s", "baseline: 5s", "baseline: 2s", "hold: 5s", "hold: 3s")
 	return s
 }
 
-// fill puts this installation's addresses into the shipped plan, as its operator does.
-func (s *selfDrilled) fill(t *testing.T) {
+// edit replaces texts in the plan files.
+func (s *selfDrilled) edit(t *testing.T, pairs ...string) {
 	t.Helper()
-	user, password := s.StoreUser()
-	host, port, _ := strings.Cut(s.StoreAddress(), ":")
-	edits := []string{
-		`.service}`, fmt.Sprintf(`.service, bus: %q}`, s.m.Address),
-		"host: db.osaka.example.com", "host: " + host + "\n    port: " + port,
-		"user: muster_probe", "user: " + user,
-		"secret://file/etc/muster/credentials/probe", "secret://file" + password,
-		"https://muster.example.com", s.URL(),
-		"/etc/muster/tls/ca.pem", s.CAFile(),
-		"worker.osaka.example.com:7702", s.HealthAddress(production.Osaka),
-		"worker.tokyo.example.com:7702", s.HealthAddress(production.Tokyo),
-		"/var/lib/muster/osaka/rehearsal", filepath.Join(s.dir, "rehearsal", "osaka"),
-		"/var/lib/muster/tokyo/rehearsal", filepath.Join(s.dir, "rehearsal", "tokyo"),
-	}
-	// And in less time, for the test's.
-	edits = append(edits, ": 7s}", ": 5s}", "at: 14s", "at: 12s", "at: 28s", "at: 22s", "at: 40s", "at: 32s", "at: 65s", "at: 54s", "baseline: 5s", "baseline: 2s", "hold: 5s", "hold: 3s")
-	for n := 0; n < len(edits); n += 2 {
-		s.edit(t, edits[n], edits[n+1])
-	}
-}
-
-// edit replaces a text in all plan files, in one at least.
-func (s *selfDrilled) edit(t *testing.T, old, now string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(s.plans, "*.yaml"))
-	if err != nil {
+	if err := s.Edit(pairs...); err != nil {
 		t.Fatal(err)
-	}
-	found := false
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(b), old) {
-			found = true
-			if err := os.WriteFile(f, []byte(strings.ReplaceAll(string(b), old, now)), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if !found {
-		t.Fatalf("%q is not in the shipped plan", old)
 	}
 }
 
@@ -186,7 +78,7 @@ func (s *selfDrilled) schedule(t *testing.T, ctx context.Context, scenario strin
 	due := time.Now().In(tokyo).Add(5 * time.Second).Truncate(time.Minute).Add(time.Minute)
 	s.edit(t, "    scenario: "+scenario+"\n", fmt.Sprintf("    scenario: %s\n    shift: none\n    schedule: {yearly: {month: %d, day: %d, at: %q}}\n", scenario, due.Month(), due.Day(), due.Format("15:04")))
 	cmd := exec.CommandContext(ctx, filepath.Join(binaries(t), "muster"), "schedule", "apply")
-	cmd.Env = append(os.Environ(), "MUSTER_CONFIG="+filepath.Join(s.dir, "muster.yaml"))
+	cmd.Env = append(os.Environ(), "MUSTER_CONFIG="+filepath.Join(s.Dir, "muster.yaml"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("muster schedule apply: %v\n%s", err, out)
@@ -245,8 +137,8 @@ func (s *selfDrilled) ended(t *testing.T, ctx context.Context, id string) report
 func (s *selfDrilled) effects(t *testing.T, id string) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	for _, site := range []string{"osaka", "tokyo"} {
-		b, err := os.ReadFile(filepath.Join(s.dir, "rehearsal", site, "effects.log"))
+	for _, site := range []production.Part{production.Osaka, production.Tokyo} {
+		b, err := os.ReadFile(filepath.Join(s.Rehearsal(site), "effects.log"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +179,7 @@ func judged(rep report.Report, id string) run.Verdict {
 // and is started after fifteen.
 func (s *selfDrilled) onlyServer(t *testing.T) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(s.plans, "self-drill.yaml"))
+	b, err := os.ReadFile(filepath.Join(s.Plans, "self-drill.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +202,7 @@ func (s *selfDrilled) onlyServer(t *testing.T) {
 		}
 		text = strings.ReplaceAll(text, e[0], e[1])
 	}
-	if err := os.WriteFile(filepath.Join(s.plans, "self-server.yaml"), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Plans, "self-server.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s.edit(t, "ja: muster サーバー}\n    home: osaka\n    own: true\n    objectives: {rto: 30s}", "ja: muster サーバー}\n    home: osaka\n    own: true\n    objectives: {rto: 10s}")
@@ -320,7 +212,7 @@ func (s *selfDrilled) onlyServer(t *testing.T) {
 func (s *selfDrilled) starts(t *testing.T) map[production.Part]int {
 	t.Helper()
 	out := map[production.Part]int{}
-	for part, unit := range unitOf {
+	for part, unit := range production.UnitOf {
 		out[part] = s.m.Starts(t, unit)
 	}
 	return out
