@@ -1,5 +1,5 @@
 // Package kubernetes is the family of actions on objects of a Kubernetes cluster:
-// workloads are scaled and their rollouts waited for, objects are labelled, patched and
+// workloads are scaled and killed and their rollouts waited for, objects are labelled, patched and
 // checked, nodes are cordoned. What was changed is noted on the object itself, so that
 // kubernetes.put_back restores it whatever became of the worker. Every change carries
 // the version of the object that was looked at: the same click twice changes it once.
@@ -97,6 +97,11 @@ func Actions() []activities.Action {
 			SummaryJA: "オブジェクトに一度だけパッチを当て、条件を満たすまで待つ。",
 			Effect:    run.Disrupt, Undo: "kubernetes.patch", Settle: settle,
 		}, through(api.patch), activities.Look(through(api.lookPatched)), activities.Ready(through(api.readyPatch))),
+		activities.Define("kubernetes.kill", activities.Doc{
+			Summary:   "Delete all pods of a workload at once, as a crash or a power failure would end them, and leave it to the cluster to make new ones.",
+			SummaryJA: "ワークロードの全Podを、障害や停電のように即座に削除する。作り直しはクラスターに任せる。",
+			Effect:    run.Disrupt, Undo: "kubernetes.rollout_wait", Settle: settle,
+		}, through(api.kill), activities.Look(through(api.lookKilled)), activities.Ready(through(api.readyKill))),
 		activities.Define("kubernetes.put_back", activities.Doc{
 			Summary:   "Put back what this run changed in an object by scale, label, cordon or uncordon.",
 			SummaryJA: "この実施がscale・label・cordon・uncordonで変えた値を元に戻す。",

@@ -272,18 +272,18 @@ func TestARolloutIsWaitedFor(t *testing.T) {
 	}
 	// Progress ended: told at once, with what the pods say.
 	status("statefulsets", "db", kubetest.Object{"replicas": 2.0}, kubetest.Object{"observedGeneration": 4.0, "replicas": 2.0, "updatedReplicas": 1.0, "readyReplicas": 2.0, "availableReplicas": 2.0})
-	_, err = wait("statefulset", "db", "10ms")
+	_, err = wait("statefulset", "db", "500ms")
 	sitetest.Want(t, err, plan.ErrFinding, "1 of 2 pods are of its newest version")
 	status("statefulsets", "db", kubetest.Object{"replicas": 2.0, "updateStrategy": kubetest.Object{"rollingUpdate": kubetest.Object{"partition": 1.0}}},
 		kubetest.Object{"observedGeneration": 4.0, "replicas": 2.0, "updatedReplicas": 1.0, "readyReplicas": 2.0, "availableReplicas": 2.0})
-	if p, err := wait("statefulset", "db", "10ms"); err != nil || p.Ready != 2 {
+	if p, err := wait("statefulset", "db", "500ms"); err != nil || p.Ready != 2 {
 		t.Errorf("a partition: %+v %v", p, err)
 	}
 	status("statefulsets", "db", kubetest.Object{"updateStrategy": kubetest.Object{"type": "OnDelete"}}, kubetest.Object{"observedGeneration": 4.0, "replicas": 1.0})
-	_, err = wait("statefulset", "db", "10ms")
+	_, err = wait("statefulset", "db", "500ms")
 	sitetest.Want(t, err, plan.ErrRefused, "OnDelete")
 	status("daemonsets", "agent", kubetest.Object{}, kubetest.Object{"observedGeneration": 4.0, "desiredNumberScheduled": 3.0, "updatedNumberScheduled": 3.0, "numberReady": 2.0})
-	_, err = wait("daemonset", "agent", "10ms")
+	_, err = wait("daemonset", "agent", "500ms")
 	sitetest.Want(t, err, plan.ErrFinding, "2 of 3 pods are ready")
 
 	status("statefulsets", "web", kubetest.Object{"replicas": 1.0}, kubetest.Object{"observedGeneration": 4.0, "replicas": 1.0, "updatedReplicas": 1.0,

@@ -32,7 +32,7 @@ type Object = map[string]any
 
 // Server is the API server. Its fields may be set before it is used.
 type Server struct {
-	// Forbid says which verbs (get, list, patch, create) of which resources are
+	// Forbid says which verbs (get, list, patch, create, delete) of which resources are
 	// forbidden, as "patch deployments".
 	Forbid []string
 	// Lag is how often a workload is read before its controller has done what its spec
@@ -42,7 +42,9 @@ type Server struct {
 	// BeforePatch is called before a patch is looked at, without locks held: others
 	// change objects there.
 	BeforePatch func(n int)
-	// LoseAnswer ends the connection after the next patch is done; Lie answers a patch
+	// Deleted are the names of objects that were deleted, in order.
+	Deleted []string
+	// LoseAnswer ends the connection after the next patch or delete is done; Lie answers a patch
 	// and does not do it.
 	LoseAnswer, Lie bool
 
@@ -99,6 +101,9 @@ func (s *Server) store(path string, o Object) {
 	m["name"], m["resourceVersion"] = path[strings.LastIndex(path, "/")+1:], strconv.Itoa(s.version)
 	if m["generation"] == nil {
 		m["generation"] = 1.0
+	}
+	if m["uid"] == nil {
+		m["uid"] = "uid-" + strconv.Itoa(s.version)
 	}
 	if parts := strings.Split(path, "/"); slices.Contains(parts, "namespaces") && parts[len(parts)-2] != "namespaces" {
 		m["namespace"] = parts[slices.Index(parts, "namespaces")+1]
@@ -168,6 +173,8 @@ func (s *Server) control(path string) {
 		pod := fmt.Sprintf("/api/v1/namespaces/%s/pods/%s-%d", namespace, name, i)
 		now, there := s.objects[pod]
 		switch {
+		case i < int(want) && there && child(now, "metadata")["deletionTimestamp"] == nil:
+			continue
 		case i < int(want):
 			s.store(pod, Object{"metadata": Object{"labels": Object{"app": name}}, "status": Object{"phase": "Running"}})
 			continue
@@ -213,7 +220,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	resource, name := parts[skip], strings.Join(parts[skip+1:], "/")
-	verb := map[string]string{http.MethodGet: "get", http.MethodPatch: "patch", http.MethodPost: "create"}[r.Method]
+	verb := map[string]string{http.MethodGet: "get", http.MethodPatch: "patch", http.MethodPost: "create", http.MethodDelete: "delete"}[r.Method]
 	if verb == "get" && name == "" {
 		verb = "list"
 	}
@@ -241,6 +248,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "NotFound", fmt.Sprintf("%s %q not found", resource, name), name)
 	case "patch":
 		s.patch(w, r, path, resource, name)
+	case "delete":
+		s.remove(w, r, path, resource, name)
 	default:
 		fail(w, http.StatusMethodNotAllowed, "MethodNotAllowed", r.Method, name)
 	}
@@ -346,6 +355,33 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, path, resource, n
 		panic(http.ErrAbortHandler)
 	}
 	answer(w, http.StatusOK, next)
+}
+
+// remove deletes an object at once; its workload's controller makes another one.
+func (s *Server) remove(w http.ResponseWriter, r *http.Request, path, resource, name string) {
+	var how struct {
+		GracePeriodSeconds *int64
+		Preconditions      struct{ UID string }
+	}
+	_ = json.NewDecoder(r.Body).Decode(&how)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.objects[path]
+	switch {
+	case !ok:
+		fail(w, http.StatusNotFound, "NotFound", fmt.Sprintf("%s %q not found", resource, name), name)
+		return
+	case how.Preconditions.UID != "" && how.Preconditions.UID != child(o, "metadata")["uid"]:
+		fail(w, http.StatusConflict, "Conflict", fmt.Sprintf("Operation cannot be fulfilled on %s %q: the UID in the precondition does not match the UID in record", resource, name), name)
+		return
+	}
+	s.Deleted = append(s.Deleted, name)
+	delete(s.objects, path)
+	if s.LoseAnswer {
+		s.LoseAnswer = false
+		panic(http.ErrAbortHandler)
+	}
+	answer(w, http.StatusOK, o)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

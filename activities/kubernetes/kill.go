@@ -1,0 +1,200 @@
+package kubernetes
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// Kill is the parameters of kubernetes.kill.
+type Kill struct {
+	Cluster   Target       `json:"cluster" kind:"kubernetes" example:"osaka-cluster" help:"The cluster." ja:"対象のクラスター"`
+	Kind      string       `json:"kind" help:"Kind of the workload." ja:"ワークロードの種類" default:"deployment" enum:"deployment,statefulset,daemonset"`
+	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." ja:"空なら構成台帳のクラスターの名前空間" default:""`
+	Name      string       `json:"name" help:"The workload's name. It may be the site worker's own." ja:"ワークロードの名前。拠点ワーカー自身のものも指定できる" example:"orders"`
+	Grace     run.Duration `json:"grace" help:"How long the pods have to end by themselves, in whole seconds. 0s is a crash: the cluster forgets them at once, and a node that is cut off from it runs them on." ja:"Podが自ら終了するまで待つ時間（秒単位）。0s は障害と同じで、クラスターは直ちにPodを破棄する。クラスターから切り離されたノードでは動き続ける" default:"0s"`
+	Within    run.Duration `json:"wait" help:"How long the workload may take to have all its pods ready again; 0s waits for nothing." ja:"ワークロードの全Podが再び準備完了（Ready）になるまで待つ時間。0s なら待たない" default:"0s" example:"5m"`
+}
+
+func (p Kill) cluster() Target { return p.Cluster }
+
+// Killed is its result.
+type Killed struct {
+	At   time.Time `json:"at" help:"When it struck, by the site worker's clock." ja:"強制終了した時刻（拠点ワーカーの時計）"`
+	Pods []string  `json:"pods" help:"The pods that were killed." ja:"強制終了したPod"`
+	// BackS is what the drill of a part is about; its RTO is what a probe saw.
+	BackS float64 `json:"back_s" help:"Seconds until all pods were ready again; 0 when that was not waited for, or not seen." ja:"全Podが再び準備完了になるまでの秒数。待たなかったか、確認できなかった場合は 0"`
+}
+
+// blow is what the ledger keeps from before: which pods were meant. It tells them from those that came since, also to a
+// worker that was killed by this.
+type blow struct {
+	At   time.Time            `json:"at"`
+	Pods map[string]types.UID `json:"pods"`
+}
+
+func (b blow) killed() Killed {
+	out := Killed{At: b.At, Pods: []string{}}
+	for name := range b.Pods {
+		out.Pods = append(out.Pods, name)
+	}
+	slices.Sort(out.Pods)
+	return out
+}
+
+// dying is how long killed pods have to be gone, beyond their grace.
+const dying = 30 * time.Second
+
+func (a api) kill(ctx context.Context, p Kill) (Killed, error) {
+	o := a.workload(p.Kind, p.Namespace, p.Name)
+	pods, err := a.living(ctx, o)
+	if err != nil {
+		return Killed{}, err
+	}
+	if len(pods) == 0 {
+		return Killed{}, activities.RefusedBoth("%s has no pod that runs: there is nothing to kill, and nothing was killed", "%s に動作中の Pod がない：終了させる対象がなく、何も終了していない", o)
+	}
+	b := blow{At: time.Now().UTC(), Pods: map[string]types.UID{}}
+	for _, pod := range pods {
+		b.Pods[pod.GetName()] = pod.GetUID()
+	}
+	if err := activities.Keep(ctx, b); err != nil {
+		return Killed{}, err
+	}
+	grace := int64(p.Grace.Std() / time.Second)
+	for n, pod := range pods {
+		uid := pod.GetUID()
+		one := podOf(o, pod.GetName())
+		err := a.at(one).Delete(ctx, one.name, metav1.DeleteOptions{GracePeriodSeconds: &grace, Preconditions: &metav1.Preconditions{UID: &uid}})
+		switch {
+		case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err): // gone, or a later one of that name
+		case n > 0:
+			return Killed{}, activities.FindingBoth("%d of %d pods of %s were killed, then: %v", "%[3]s の Pod %[2]d 個中 %[1]d 個を終了した後に失敗：%[4]v", n, len(pods), o, a.told(ctx, "delete", one, err))
+		default:
+			return Killed{}, a.told(ctx, "delete", one, err)
+		}
+	}
+	if err := until(ctx, p.Grace.Std()+dying, func(ctx context.Context) (bool, string, error) {
+		left, err := a.left(ctx, o, b)
+		return len(left) == 0, activities.Lacking("still there: %s", "残っている Pod：%s", strings.Join(left, ", ")).Both(), err
+	}); err != nil {
+		return Killed{}, err
+	}
+	out := b.killed()
+	if p.Within <= 0 {
+		return out, nil
+	}
+	if _, err := a.counted(ctx, o, p.Within.Std(), false); err != nil {
+		return out, err
+	}
+	out.BackS = time.Since(b.At).Seconds()
+	return out, nil
+}
+
+func podOf(o object, name string) object {
+	return object{schema.GroupVersionResource{Version: "v1", Resource: "pods"}, o.namespace, name}
+}
+
+// living are the pods of a workload that nobody ends; the worker's own is the last: nothing can be done after it.
+func (a api) living(ctx context.Context, o object) ([]unstructured.Unstructured, error) {
+	if err := o.valid(); err != nil {
+		return nil, err
+	}
+	u, err := a.get(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	pods, err := a.pods(ctx, o, u)
+	if err != nil {
+		return nil, err
+	}
+	pods = slices.DeleteFunc(pods, func(pod unstructured.Unstructured) bool {
+		phase := valueAt(&pod, []string{"status", "phase"})
+		return phase == "Succeeded" || phase == "Failed" || pod.GetDeletionTimestamp() != nil
+	})
+	me, _ := os.Hostname() // of a pod, its name
+	slices.SortStableFunc(pods, func(x, y unstructured.Unstructured) int {
+		switch {
+		case x.GetName() == y.GetName():
+			return 0
+		case x.GetName() == me:
+			return 1
+		case y.GetName() == me:
+			return -1
+		}
+		return strings.Compare(x.GetName(), y.GetName())
+	})
+	return pods, nil
+}
+
+// left are the pods that were meant and are still there.
+func (a api) left(ctx context.Context, o object, b blow) ([]string, error) {
+	u, err := a.get(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	pods, err := a.pods(ctx, o, u)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, pod := range pods {
+		if b.Pods[pod.GetName()] == pod.GetUID() {
+			out = append(out, pod.GetName())
+		}
+	}
+	return out, nil
+}
+
+// lookKilled says whether the pods that were meant are gone.
+func (a api) lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
+	var b blow
+	found, err := activities.Kept(ctx, &b)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if !found {
+		return seen(plan.HoldsNot, activities.Lacking("nothing was killed by this step", "このステップではまだ何も強制終了していない").Both()), nil
+	}
+	left, err := a.left(ctx, a.workload(p.Kind, p.Namespace, p.Name), b)
+	if err != nil {
+		return activities.Seen{}, err
+	}
+	if len(left) > 0 {
+		s := seen(plan.HoldsNot, activities.Lacking("still there: %s", "残っている Pod：%s", strings.Join(left, ", ")).Both())
+		s.Partial = len(left) < len(b.Pods)
+		return s, nil
+	}
+	s := seen(plan.Holds, activities.Lacking("the pods of before are gone since about %s", "以前の Pod は %s 頃になくなっている", b.At.Format(time.RFC3339)).Both())
+	s.Output = b.killed()
+	return s, nil
+}
+
+func (a api) readyKill(ctx context.Context, p Kill) ([]plan.Text, error) {
+	o := a.workload(p.Kind, p.Namespace, p.Name)
+	lacking, err := a.readyWorkload(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	more, err := a.may(ctx, podOf(o, ""), "delete")
+	if err != nil {
+		return nil, err
+	}
+	lacking = append(lacking, more...)
+	if pods, err := a.living(ctx, o); err == nil && len(pods) == 0 {
+		lacking = append(lacking, activities.Lacking("%s has no pod that runs: there is nothing to kill", "%s に動作中の Pod がなく、終了させる対象がありません", o))
+	}
+	return lacking, nil
+}
