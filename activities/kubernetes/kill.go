@@ -24,7 +24,7 @@ type Kill struct {
 	Kind      string       `json:"kind" help:"Kind of the workload." ja:"ワークロードの種類" default:"deployment" enum:"deployment,statefulset,daemonset"`
 	Namespace string       `json:"namespace" help:"Empty is the cluster's in the estate." ja:"空なら構成台帳のクラスターの名前空間" default:""`
 	Name      string       `json:"name" help:"The workload's name. It may be the site worker's own." ja:"ワークロードの名前。拠点ワーカー自身のものも指定できる" example:"orders"`
-	Grace     run.Duration `json:"grace" help:"How long the pods have to end by themselves, in whole seconds. 0s is a crash: the cluster forgets them at once, and a node that is cut off from it runs them on." ja:"Podが自ら終了するまで待つ時間（秒単位）。0s は障害と同じで、クラスターは直ちにPodを破棄する。クラスターから切り離されたノードでは動き続ける" default:"0s"`
+	Grace     run.Duration `json:"grace" help:"How long the pods have to end by themselves, in whole seconds. With 0s the cluster makes new ones without waiting for a node to say that the old ones have ended: never for what may run only once, as a StatefulSet." ja:"Podが自ら終了するまで待つ時間（秒単位）。0s では、ノードによる終了の確認を待たずに新しいPodが作られる。StatefulSetなど、同時に二つ動いてはならないものには使わない" default:"1s"`
 	Within    run.Duration `json:"wait" help:"How long the workload may take to have all its pods ready again; 0s waits for nothing." ja:"ワークロードの全Podが再び準備完了（Ready）になるまで待つ時間。0s なら待たない" default:"0s" example:"5m"`
 }
 

@@ -105,35 +105,20 @@ func TestMusterRunsUnderItsUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, data := t.TempDir(), t.TempDir()
+	data := t.TempDir()
 	free, err := freeport.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := strconv.Itoa(free)
-	var text strings.Builder
-	for line := range strings.Lines(read(t, "muster.service")) {
-		switch {
-		case strings.HasPrefix(line, "WatchdogSec="):
-			text.WriteString("WatchdogSec=3s\n")
-		case strings.HasPrefix(line, "[Unit]"):
-			text.WriteString(line + "DefaultDependencies=no\n")
-		case strings.HasPrefix(line, "[Install]"), strings.HasPrefix(line, "WantedBy="), strings.HasPrefix(line, "Wants="), strings.HasPrefix(line, "After="):
-		case strings.HasPrefix(line, "[Service]"):
-			text.WriteString(line + "ExecStart=" + filepath.Join(repo, "bin", "muster") + " up\nWorkingDirectory=" + dir + "\n" +
-				"Environment=MUSTER_DATA=" + data + " MUSTER_PLANS=" + filepath.Join(repo, "scenarios", "cases") + " MUSTER_LISTEN=127.0.0.1:" + port + " HOME=" + data + "\n")
-		case beyond.MatchString(line):
-		default:
-			text.WriteString(line)
-		}
-	}
+	text := strings.Replace(upUnit(t, repo, data, filepath.Join(repo, "scenarios", "cases"), port), "WatchdogSec=30s", "WatchdogSec=3s", 1)
 	for _, kept := range []string{"SystemCallFilter=@system-service", "NoNewPrivileges=yes", "MemoryDenyWriteExecute=yes", "RestrictAddressFamilies=", "Type=notify", "Restart=always"} {
-		if !strings.Contains(text.String(), kept) {
-			t.Fatalf("%s is not in what is tested:\n%s", kept, text.String())
+		if !strings.Contains(text, kept) {
+			t.Fatalf("%s is not in what is tested:\n%s", kept, text)
 		}
 	}
 	m := systemdtest.Start(t)
-	m.Unit(t, "muster.service", text.String())
+	m.Unit(t, "muster.service", text)
 	m.Run(t, "muster.service") // Type=notify: returns when muster has said that it is up
 	healthy := func() string {
 		res, err := http.Get("http://127.0.0.1:" + port + "/api/v1/health")
@@ -162,6 +147,26 @@ func TestMusterRunsUnderItsUnit(t *testing.T) {
 		}
 		return healthy()
 	})
+}
+
+// upUnit is the shipped unit of `muster up`, as far as a user's systemd can have it, with a folder and a port of the test's.
+func upUnit(t *testing.T, repo, data, plans, port string) string {
+	t.Helper()
+	var text strings.Builder
+	for line := range strings.Lines(read(t, "muster.service")) {
+		switch {
+		case strings.HasPrefix(line, "[Unit]"):
+			text.WriteString(line + "DefaultDependencies=no\n")
+		case strings.HasPrefix(line, "[Install]"), strings.HasPrefix(line, "WantedBy="), strings.HasPrefix(line, "Wants="), strings.HasPrefix(line, "After="):
+		case strings.HasPrefix(line, "[Service]"):
+			text.WriteString(line + "ExecStart=" + filepath.Join(repo, "bin", "muster") + " up\nWorkingDirectory=" + t.TempDir() + "\n" +
+				"Environment=MUSTER_DATA=" + data + " MUSTER_PLANS=" + plans + " MUSTER_LISTEN=127.0.0.1:" + port + " HOME=" + data + "\n")
+		case beyond.MatchString(line):
+		default:
+			text.WriteString(line)
+		}
+	}
+	return text.String()
 }
 
 // process is the one that runs a program with a setting. systemd knows it by another number: it
