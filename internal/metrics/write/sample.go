@@ -42,6 +42,7 @@ func sample() *metrics.Metrics {
 	}
 	_ = m.Counted(m.Timed(store)).Append(context.Background(), []run.Event{event(run.PhaseStarted, nil), event(run.DecisionAsked, nil), event(run.DecisionMade, nil),
 		event(run.PhaseEnded, nil), event(run.StepEnded, run.StepResult{DurationS: 1})})
+	m.Security()
 	m.Alarms([]string{"siren"}, []string{"siren"}).Answered("siren", at)
 	m.Channels("mail").Delivered("mail", channel.Call, "delivered", time.Second)
 	m.ChannelStates(func() map[string]string { return map[string]string{"mail": "ok"} })
