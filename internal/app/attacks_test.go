@@ -251,6 +251,9 @@ func attacks() []attack {
 		{name: "sealed evidence that was altered on disk", answer: "", alarm: lookout.Evidence, about: "tokyo-loss-1", does: func(*besieged, string) string {
 			return "" // while the server was down
 		}},
+		{name: "settings that were replaced while the server was down", answer: "", alarm: lookout.Altered, about: "settings", does: func(*besieged, string) string {
+			return ""
+		}},
 	}
 }
 
@@ -309,7 +312,7 @@ func TestEachAttackRaisesItsAlarm(t *testing.T) {
 		}
 	}
 	// The other way round: what nobody attacked raised nothing.
-	for _, k := range []lookout.Kind{lookout.Flood, lookout.Changed, lookout.Altered} {
+	for _, k := range []lookout.Kind{lookout.Flood, lookout.Changed} {
 		if b.raised(k, "") {
 			t.Errorf("alarm %s though nothing of the kind happened", k)
 		}
@@ -389,7 +392,12 @@ func besiege(t *testing.T) *besieged {
 	b.o.Config.Gateway.Listen = ln.Addr().String()
 	ln.Close()
 
+	b.o.Config.File = filepath.Join(dir, "muster.yaml")
+	if err := os.WriteFile(b.o.Config.File, []byte("identity: {console: false}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	b.begin()
+	entered(t, b.up, 1, lookout.ActProgram, "ok", "settings")
 	begun, err := b.up.Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Drill, By: "sato"})
 	if err != nil {
 		t.Fatal(err)
@@ -401,6 +409,9 @@ func besiege(t *testing.T) *besieged {
 		t.Fatal(err)
 	}
 	b.alter()
+	if err := os.WriteFile(b.o.Config.File, []byte("identity: {console: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	b.begin()
 	for _, person := range []string{"sato", "suzuki", "mori", "kansa"} {
 		b.token[person] = b.issue(person)

@@ -148,6 +148,7 @@ func Worker(ctx context.Context, o Options) error {
 		return err
 	}
 	g.Add(actor(ctx, func(ctx context.Context) error {
+		o.marks = o.ownMarks(ctx)
 		s := newSites(ctx, o, c.client)
 		if err := s.ensure(o.Config.Site); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -50,6 +51,11 @@ type Options struct {
 
 	// Bundled is the break-glass bundle that this process works from; nil is none.
 	Bundled *run.Bundled
+
+	// marks are what a site worker signs with at the engine besides its ledger; nil is nothing.
+	marks map[string]string
+	// ownEvery is how often the own files are looked at; 0 is what it is in production.
+	ownEvery time.Duration
 
 	seen *secret.Redactor // knows the secrets that were read; nil outside a process of ours
 }
@@ -188,6 +194,7 @@ func (s *server) run(ctx context.Context, door *front, ready func()) error {
 	working.Go(func() { s.says.run(ctx) })
 	working.Go(func() { s.accounts.run(ctx) })
 	working.Go(func() { s.lookout.Run(ctx) })
+	working.Go(func() { s.watchOwn(ctx, cmp.Or(s.o.ownEvery, ownEvery)) })
 	working.Go(func() { s.outcomes.Run(ctx) })
 	working.Go(func() { s.tidyIdentity(ctx) })
 	if every := s.o.Config.CheckEvery; every > 0 {

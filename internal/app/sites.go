@@ -83,7 +83,7 @@ func (s *sites) ensure(name string) error {
 		keepWorking(s.ctx, log, func(onFatal func(error)) worker.Worker {
 			o := workerOptions(onFatal)
 			o.DisableWorkflowWorker = true
-			o.Identity = plan.WorkerIdentity(os.Getpid(), host, led.ID())
+			o.Identity = plan.WorkerMarks(plan.WorkerIdentity(os.Getpid(), host, led.ID()), s.o.marks)
 			w := worker.New(s.client, plan.SiteQueue(name), o)
 			registry.Register(w, site)
 			return w

@@ -36,6 +36,8 @@ var LogKeys = map[string]string{
 	"by":     "ID of the person who did it",
 	"act":    "what somebody did, as the access log has it",
 	"from":   "network address that something came from",
+	"via":    "how they came: the way, and the public ID of what they came with",
+	"kind":   "kind of a security alarm",
 
 	// Where.
 	"address":    "host:port of an engine",

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -231,6 +233,33 @@ const ledgerMark = " ledger="
 // the effect ledger that it enters what it begins in.
 func WorkerIdentity(pid int, host, ledger string) string {
 	return fmt.Sprintf("%d@%s%s%s", pid, host, ledgerMark, ledger)
+}
+
+// WorkerMarks are what a worker signs with besides, as version=1.2.0: digests of its own files. They stand
+// before the ledger, where servers of before them look no further.
+func WorkerMarks(identity string, marks map[string]string) string {
+	who, rest, _ := strings.Cut(identity, ledgerMark)
+	for _, name := range slices.Sorted(maps.Keys(marks)) {
+		who += " " + name + "=" + marks[name]
+	}
+	return who + ledgerMark + rest
+}
+
+// MarksOf takes a worker's identity apart: its machine, the ID of its ledger, and its marks.
+func MarksOf(identity string) (host, ledger string, marks map[string]string) {
+	who, ledger := LedgerOf(identity)
+	words := strings.Fields(who)
+	if len(words) == 0 {
+		return "", ledger, nil
+	}
+	_, host, _ = strings.Cut(words[0], "@")
+	marks = map[string]string{}
+	for _, w := range words[1:] {
+		if name, value, ok := strings.Cut(w, "="); ok {
+			marks[name] = value
+		}
+	}
+	return host, ledger, marks
 }
 
 // LedgerOf is the ledger's ID of a WorkerIdentity, and who is the process and machine.
