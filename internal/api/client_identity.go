@@ -8,6 +8,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/lookout"
 )
 
 // Access is an entry of the access log.
@@ -61,6 +62,15 @@ func (c *Client) MakeLink(ctx context.Context, run string, in LinkRequest) (out 
 // RevokeLinks takes signed links back.
 func (c *Client) RevokeLinks(ctx context.Context, in RevokeLinksRequest) error {
 	return c.do(ctx, http.MethodPost, "/links/revoke", nil, "", in, nil)
+}
+
+// AccessMonth is the list of an access review; "" is the last whole month.
+func (c *Client) AccessMonth(ctx context.Context, month string) (lookout.Month, error) {
+	q := url.Values{}
+	if month != "" {
+		q.Set("month", month)
+	}
+	return get[lookout.Month](ctx, c, "/accesses/month", q)
 }
 
 // Accesses is the access log after a position.

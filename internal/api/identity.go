@@ -8,8 +8,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/lookout"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -150,6 +152,16 @@ func (s *Server) identityRoutes(api huma.API) {
 			}
 			return nil, s.identityProblem(ctx, s.Identity.RevokeLinks(ctx, identity.Links{ID: in.Body.ID, Person: in.Body.Person, Run: in.Body.Run}, name(ctx)))
 		})
+	huma.Register(api, route("access-month", http.MethodGet, "/accesses/month", "The list of an access review: who came in a month, what was refused and found, and what was changed.", 403, 422),
+		func(ctx context.Context, in *struct {
+			Month string `query:"month" doc:"As in 2026-11, in the organisation's time zone; the last whole month when left out."`
+		}) (*answer[lookout.Month], error) {
+			out, err := s.month(ctx, in.Month)
+			if err != nil {
+				return nil, err
+			}
+			return &answer[lookout.Month]{out}, nil
+		})
 	huma.Register(api, route("access-log", http.MethodGet, "/accesses", "The access log, oldest first.", 403),
 		func(ctx context.Context, in *struct {
 			After int64 `query:"after" minimum:"0" doc:"Position after which to begin."`
@@ -171,6 +183,52 @@ func (s *Server) identityRoutes(api huma.API) {
 			return &answer[[]journal.Access]{list}, nil
 		})
 }
+
+// month is the list of an access review; months are the organisation's.
+func (s *Server) month(ctx context.Context, month string) (lookout.Month, error) {
+	var none lookout.Month
+	if err := s.mayAround(ctx, plan.MayAudit); err != nil {
+		return none, err
+	}
+	zone := time.UTC
+	if s.Estate != nil {
+		if e, err := s.Estate(ctx); err == nil {
+			zone = i18n.Zone(e.Zone)
+		}
+	}
+	now := s.now().In(zone)
+	from := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone)
+	if month != "" {
+		var err error
+		if from, err = time.ParseInLocation("2006-01", month, zone); err != nil {
+			return none, problem(http.StatusUnprocessableEntity, CodeBadRequest, lang(ctx).T("%q is no month.", "%q は月ではありません。", month), lang(ctx).T("Write it as in 2026-11", "2026-11 のように書いてください"))
+		}
+	}
+	until := from.AddDate(0, 1, 0)
+	var all []journal.Access
+	for after := int64(0); ; {
+		list, err := s.Identity.Accesses(ctx, after, accessPage)
+		if err != nil {
+			return none, s.storeProblem(ctx, err)
+		}
+		for _, a := range list {
+			if after = a.Position; !a.At.Before(from) && a.At.Before(until) {
+				all = append(all, a)
+			}
+		}
+		if len(list) < accessPage {
+			break
+		}
+	}
+	tokens, err := s.Identity.Tokens(ctx, "")
+	if err != nil {
+		return none, s.storeProblem(ctx, err)
+	}
+	s.Identity.Read(ctx, "access log")
+	return lookout.MonthOf(all, tokens, from, until, now), nil
+}
+
+const accessPage = 5000
 
 // name is who asks, as the access log calls them.
 func name(ctx context.Context) string {

@@ -175,7 +175,7 @@ func (g *guards) message(a lookout.Alarm, rule lookout.Rule, who plan.Person, e 
 		}
 		return s
 	}
-	m.Text = l.T("%s\n\nwhen: %s\nwho: %s\nby: %s\nfrom: %s\nwhat: %s\n\n%s.\nThe access log has the rest: muster people log", "%s\n\n日時：%s\n対象者：%s\n手段：%s\n接続元：%s\n内容：%s\n\n%s。\n詳細はアクセス記録にあります：muster people log",
-		title, i18n.Moment(a.Entry.At, i18n.Zone(e.Zone)), or(person, nobody), or(a.Entry.Via, "-"), or(a.Entry.From, "-"), or(a.Entry.Act+" "+a.Entry.Object+": "+a.Entry.Outcome, "-"), rule.Way.In(string(l)))
+	m.Text = l.T("%s\n\nwhen: %s\nwho: %s\nby: %s\nfrom: %s\nwhat: %s\n\n%s.\nThe access log has the rest: muster people log --after %d", "%s\n\n日時：%s\n対象者：%s\n手段：%s\n接続元：%s\n内容：%s\n\n%s。\n詳細はアクセス記録にあります：muster people log --after %d",
+		title, i18n.Moment(a.Entry.At, i18n.Zone(e.Zone)), or(person, nobody), or(a.Entry.Via, "-"), or(a.Entry.From, "-"), or(a.Entry.Act+" "+a.Entry.Object+": "+a.Entry.Outcome, "-"), rule.Way.In(string(l)), max(a.Entry.Position-1, 0))
 	return m
 }

@@ -24,7 +24,7 @@ func (c *command) people() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.peopleMe(), c.peopleToken(), c.peopleTokens(), c.peopleRevoke(), c.peopleDisable(), c.peopleEnable(), c.peopleDisabled(), c.peopleLink(), c.peopleLog())
+	cmd.AddCommand(c.peopleMe(), c.peopleToken(), c.peopleTokens(), c.peopleRevoke(), c.peopleDisable(), c.peopleEnable(), c.peopleDisabled(), c.peopleLink(), c.peopleLog(), c.peopleReview())
 	return cmd
 }
 
@@ -163,6 +163,7 @@ func (c *command) stamp(t time.Time) string {
 var columnsJA = map[string]string{
 	"id": "ID", "person": "要員", "name": "名前", "created": "発行", "expires": "期限", "used": "最終使用", "revoked": "失効", "by": "操作者",
 	"at": "日時", "reason": "理由", "position": "番号", "via": "経路", "act": "操作", "object": "対象", "outcome": "結果", "from": "接続元",
+	"came": "利用", "read": "閲覧", "refused": "拒否", "break_glass": "緊急権限", "last": "最終",
 }
 
 // list prints rows as a table, or with --output csv for a spreadsheet.
