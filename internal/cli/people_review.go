@@ -59,7 +59,7 @@ func (c *command) printMonth(m lookout.Month) error {
 	if err := c.list(head, people); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.Out, c.t("%d refusals of nobody known, from %d addresses", "不明な相手の拒否 %d 件（接続元 %d 件）", m.Strangers, m.Addresses))
+	fmt.Fprintln(c.Out, c.t("%d refusals of nobody known, from %d address(es)", "不明な相手の拒否 %d 件（接続元 %d 件）", m.Strangers, m.Addresses))
 	lines := func(entries []lookout.MonthEntry) error {
 		if len(entries) == 0 {
 			_, err := fmt.Fprintln(c.Out, c.t("none", "なし"))
@@ -72,6 +72,12 @@ func (c *command) printMonth(m lookout.Month) error {
 		return c.list([]string{"at", "person", "act", "from"}, rows)
 	}
 	title("Security alarms", "セキュリティ警報")
+	for i, a := range m.Alarms { // in words
+		kind, about, _ := strings.Cut(a.What, ": ")
+		if r, ok := lookout.RuleOf(lookout.Kind(kind)); ok {
+			m.Alarms[i].What = r.Title.In(string(c.lang)) + " (" + about + ")"
+		}
+	}
 	if err := lines(m.Alarms); err != nil {
 		return err
 	}
