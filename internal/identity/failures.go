@@ -118,8 +118,9 @@ func (s *Service) Failed(ctx context.Context, from string, err error) {
 		return
 	}
 	n := s.failures.count(from, s.o.Now(), failureWindow)
-	// Somebody who tries for ever must not fill the disk either.
-	if n <= 2*alarmAfter || n%100 == 0 {
+	// Somebody who tries for ever must not fill the disk either, nor hide by that a token that they have.
+	fresh := r.Via != "" && !s.failures.recently("failed\x00"+string(r.Reason)+"\x00"+r.Via, s.o.Now(), readAgain)
+	if n <= 2*alarmAfter || n%100 == 0 || fresh {
 		outcome := string(r.Reason)
 		if n > 2*alarmAfter {
 			outcome = fmt.Sprintf("%s (try %d within %s)", r.Reason, n, failureWindow)

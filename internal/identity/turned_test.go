@@ -62,8 +62,18 @@ func TestWhatIsTurnedAwayIsBounded(t *testing.T) {
 		t.Errorf("%d entries of 250 tries within a minute, want 5 and each hundredth: %+v", len(got), got)
 	}
 	forged := &identity.Refusal{Reason: identity.Forged}
+	// What is made up at one door hides nothing at another, nor another kind at the same.
+	if !s.Turned(t.Context(), "192.0.2.1", "slack", "/command", forged) {
+		t.Error("the noise at the board hides what comes to Slack's door")
+	}
+	for range 20 {
+		s.Turned(t.Context(), "192.0.2.1", "slack", "/interact", forged)
+	}
 	if s.Turned(t.Context(), "192.0.2.1", "slack", "/command", forged) {
 		t.Error("the same address again")
+	}
+	if !s.Turned(t.Context(), "192.0.2.1", "slack", "/command", &identity.Refusal{Reason: identity.Replayed}) {
+		t.Error("forged requests hide a replayed one")
 	}
 	if !s.Turned(t.Context(), "192.0.2.2", "slack", "/command", forged) {
 		t.Error("another address was hidden by the first")
@@ -74,7 +84,7 @@ func TestWhatIsTurnedAwayIsBounded(t *testing.T) {
 	}
 	if got := w.entered(s, func(a journal.Access) bool {
 		return a.Act == "slack" && a.Object == "/command" && a.Outcome == "forged"
-	}); len(got) != 2 {
+	}); len(got) != 3 {
 		t.Errorf("entered: %+v", got)
 	}
 }
@@ -130,5 +140,70 @@ func TestAsWhomTheConsoleActsIsOfItsSession(t *testing.T) {
 	}
 	if got := acts(plain, rec.Result().Cookies()[0]); got != "suzuki" {
 		t.Errorf("set later: %q", got)
+	}
+}
+
+// Guesses without end hide no token that was taken back and is tried among them.
+func TestGuessesHideNothing(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	secret, token := w.issue(s, "sato")
+	if _, err := s.Revoke(t.Context(), token.ID, "sato"); err != nil {
+		t.Fatal(err)
+	}
+	try := func(secret string) {
+		t.Helper()
+		_, err := s.Bearer(t.Context(), secret)
+		if err == nil {
+			t.Fatal("let in")
+		}
+		s.Failed(t.Context(), "192.0.2.1", err)
+	}
+	for n := range 30 {
+		try(fmt.Sprintf("mstr_made%d_up", n))
+	}
+	try(secret)
+	try(secret)
+	if got := w.entered(s, func(a journal.Access) bool { return strings.HasPrefix(a.Outcome, "revoked") }); len(got) != 1 || got[0].Via != "token "+token.ID || got[0].Person != "sato" {
+		t.Errorf("entered: %+v", got)
+	}
+}
+
+// A network is new to a token once, the first of all is its own, and another token's is not its.
+func TestANewNetworkIsEnteredOnce(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	first, _ := w.issue(s, "sato")
+	second, other := w.issue(s, "sato")
+	door := s.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), identity.Gate{Refused: func(_ http.ResponseWriter, _ *http.Request, err error) { t.Error(err) }})
+	from := func(address, secret string) {
+		req := httptest.NewRequest("GET", "/", nil)
+		req.RemoteAddr = address
+		req.Header.Set("Authorization", "Bearer "+secret)
+		door.ServeHTTP(httptest.NewRecorder(), req)
+	}
+	for range 3 {
+		for _, address := range []string{"192.0.2.1:1", "192.0.2.200:1", "[2001:db8:1::1]:1", "[2001:db8:1:2::1]:1", "198.51.100.1:1"} {
+			from(address, first)
+			w.later(30 * time.Hour)
+		}
+	}
+	from("203.0.113.1:1", second)
+	s2 := w.service() // another server knows them too
+	door = s2.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), identity.Gate{Refused: func(_ http.ResponseWriter, _ *http.Request, err error) { t.Error(err) }})
+	from("203.0.113.99:1", second)
+	from("198.51.100.7:1", second)
+	var got []string
+	for _, a := range w.entered(s, func(a journal.Access) bool { return a.Outcome == identity.OutNewPlace }) {
+		got = append(got, a.Object)
+		if a.Person != "sato" {
+			t.Errorf("%+v", a)
+		}
+		if a.Object == "198.51.100.0/24" && a.From == "198.51.100.7" && a.Via != "token "+other.ID {
+			t.Errorf("%+v", a)
+		}
+	}
+	if want := "2001:db8:1::/48 198.51.100.0/24 198.51.100.0/24"; strings.Join(got, " ") != want {
+		t.Errorf("new were %q, want %q", got, want)
 	}
 }

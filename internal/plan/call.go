@@ -248,13 +248,10 @@ func WorkerMarks(identity string, marks map[string]string) string {
 // MarksOf takes a worker's identity apart: its machine, the ID of its ledger, and its marks.
 func MarksOf(identity string) (host, ledger string, marks map[string]string) {
 	who, ledger := LedgerOf(identity)
-	words := strings.Fields(who)
-	if len(words) == 0 {
-		return "", ledger, nil
-	}
-	_, host, _ = strings.Cut(words[0], "@")
+	_, host, _ = strings.Cut(who, "@")
+	before, _, _ := strings.Cut(identity, ledgerMark)
 	marks = map[string]string{}
-	for _, w := range words[1:] {
+	for _, w := range strings.Fields(strings.TrimPrefix(before, who)) {
 		if name, value, ok := strings.Cut(w, "="); ok {
 			marks[name] = value
 		}
@@ -266,6 +263,7 @@ func MarksOf(identity string) (host, ledger string, marks map[string]string) {
 // Workers older than that sign without a ledger.
 func LedgerOf(identity string) (who, ledger string) {
 	who, ledger, _ = strings.Cut(identity, ledgerMark)
+	who, _, _ = strings.Cut(who, " ") // its marks, see WorkerMarks
 	return who, ledger
 }
 
