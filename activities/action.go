@@ -56,6 +56,7 @@ type Action struct {
 	Output []Field // what ${{ steps.ID.field }} can read
 
 	reaches bool
+	paths   func(json.RawMessage, []Field) []string
 
 	decode func(decoder) (any, error) // gives the P that the three below take
 	act    func(context.Context, any) (any, error)
@@ -156,7 +157,7 @@ func Define[P, R any](id string, doc Doc, act func(context.Context, P) (R, error
 	if doc.Repeatable && doc.Effect != run.Observe {
 		panic(fmt.Sprintf("action %s may not be repeated by the engine: its effect is %s", id, doc.Effect))
 	}
-	a := Action{ID: id, Doc: doc, Fields: fieldsOf[P](id, true), Output: fieldsOf[R](id, false), reaches: reaches(reflect.TypeFor[P]())}
+	a := Action{ID: id, Doc: doc, Fields: fieldsOf[P](id, true), Output: fieldsOf[R](id, false), reaches: reaches(reflect.TypeFor[P]()), paths: namedPaths[P]}
 	a.decode = func(fill decoder) (any, error) {
 		var p P
 		err := fill(&p)

@@ -109,11 +109,13 @@ type TargetKind struct {
 	// Mistake is what is wrong with an entry whose fields are right one by one, with the
 	// way out; zero is nothing. The struct's own method Mistake says it; nil without one.
 	Mistake func(spec json.RawMessage) plan.Text
+
+	paths func(json.RawMessage, []Field) []string
 }
 
 // DefineTarget declares a kind of target from the struct of its entry.
 func DefineTarget[S any](kind string, summary plan.Text) TargetKind {
-	k := TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true)}
+	k := TargetKind{Kind: kind, Summary: summary, Fields: fieldsOf[S]("target "+kind, true), paths: namedPaths[S]}
 	if _, ok := any(*new(S)).(interface{ Mistake() plan.Text }); ok {
 		k.Mistake = func(spec json.RawMessage) plan.Text {
 			var s S

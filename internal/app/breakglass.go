@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -10,10 +11,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,6 +124,9 @@ func Activate(ctx context.Context, o ActivateOptions) (a Activation, err error) 
 	if err != nil {
 		return a, err
 	}
+	if err := o.listens(ctx); err != nil {
+		return a, err
+	}
 	opened, err := breakglass.Unpack(o.File, o.Dir, with, o.Keys)
 	if err != nil {
 		return a, notUnpacked(l, err)
@@ -145,6 +151,9 @@ func Activate(ctx context.Context, o ActivateOptions) (a Activation, err error) 
 	if err := a.prepare(ctx, o); err != nil {
 		return a, err
 	}
+	if err := a.tried(ctx, o); err != nil {
+		return a, err
+	}
 	b, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return a, err
@@ -161,7 +170,7 @@ func notUnpacked(l i18n.Lang, err error) error {
 	if errors.Is(err, breakglass.ErrNotOpened) {
 		return &Trouble{Mistake: true, What: l.T("this key or passphrase does not open the bundle", "この鍵またはパスフレーズではパッケージを開けません"), WayOut: l.T("Give the right one with --identity FILE or --passphrase-file FILE. Nothing was unpacked", "--identity ファイル または --passphrase-file ファイル で正しいものを指定してください。何も展開していません")}
 	}
-	return &Trouble{What: l.T("the bundle is not used, and nothing of it was unpacked", "パッケージは使用せず、何も展開していません"), Err: plainDisk(err)}
+	return &Trouble{Mistake: !errors.Is(err, breakglass.ErrHere), What: l.T("the bundle is not used, and nothing of it was unpacked", "パッケージは使用せず、何も展開していません"), Err: spoken{l, plainDisk(err)}}
 }
 
 // refuses says no to a bundle that must not be taken into use here, and which servers of its installation answer all the same.
@@ -171,11 +180,79 @@ func (o ActivateOptions) refuses(ctx context.Context, m breakglass.Manifest) (an
 		return nil, &Trouble{Mistake: true, What: l.T("the programs of the bundle are for %s/%s, not for this machine", "パッケージのプログラムは %s/%s 用で、このマシンでは動きません", m.OS, m.Arch),
 			WayOut: l.T("Take a machine of that kind. Nothing was unpacked", "同じ種類のマシンを使ってください。何も展開していません")}
 	}
+	if !slices.Contains(m.People, o.By) {
+		t := notThere(l, o.By, m.People)
+		t.What = l.T("--as: the estate in the bundle has no person %q. Nothing was unpacked.", "--as: パッケージ内の構成台帳に %q という人はいません。何も展開していません。", o.By)
+		return nil, t
+	}
+	for _, name := range o.sites() {
+		if !slices.Contains(m.Sites, name) {
+			t := notThere(l, name, m.Sites)
+			t.What = l.T("--sites: the estate in the bundle has no site %q. Nothing was unpacked.", "--sites: パッケージ内の構成台帳に %q という拠点はありません。何も展開していません。", name)
+			return nil, t
+		}
+	}
 	if answers = mainsThere(ctx, m.Servers); len(answers) > 0 && strings.TrimSpace(o.Although) == "" {
 		return nil, &Trouble{Refused: true, What: l.T("The main server answers at %s: two control planes on the same systems are the danger that a bundle is not for. Nothing was begun, and nothing unpacked.", "本来のサーバーが %s で応答しています。同じシステムを2つの管制が動かすのは、パッケージが避けるべき危険そのものです。何も開始せず、何も展開していません。", strings.Join(answers, ", ")),
 			WayOut: l.T("Work with that server. Only when it must not be used, and everybody has been told: --although-main-answers \"WHY\"", "そのサーバーを使ってください。使ってはならない理由があり、全員に周知済みの場合に限り: --although-main-answers \"理由\"")}
 	}
 	return answers, nil
+}
+
+// asked is a setting as the command line or the environment gives it; files of this machine don't count for a bundle.
+func (o ActivateOptions) asked(name string) string {
+	if o.Flags != nil {
+		if f := o.Flags.Lookup(config.Key{Name: name}.Flag()); f != nil && f.Changed {
+			return f.Value.String()
+		}
+	}
+	return os.Getenv("MUSTER_" + strings.ToUpper(strings.ReplaceAll(name, ".", "_")))
+}
+
+// sites are those that this machine is to work for; none is all.
+func (o ActivateOptions) sites() (out []string) {
+	for _, name := range strings.Split(o.asked("sites"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// listens makes sure that the address where others will reach this machine is free.
+func (o ActivateOptions) listens(ctx context.Context) error {
+	address := o.asked("listen")
+	for _, k := range config.Keys() {
+		if k.Name == "listen" && address == "" {
+			address = k.Default
+		}
+	}
+	ln, err := listen(ctx, o.Lang, address)
+	if err != nil {
+		return err
+	}
+	return ln.Close()
+}
+
+// tried makes sure of what can only be told once all is unpacked, and before the activation is written: that the settings hold together, and that
+// the bundle's own program starts where it lies.
+func (a *Activation) tried(ctx context.Context, o ActivateOptions) error {
+	l := o.Lang
+	c, err := a.Settings(o.Flags)
+	if err != nil {
+		return err
+	}
+	if err := inClear(Options{Config: c, Lang: l, Log: slog.New(slog.DiscardHandler), Talk: io.Discard}); err != nil {
+		return err
+	}
+	own := filepath.Join(a.Dir, breakglass.FileMuster)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, own, "version").CombinedOutput(); err != nil {
+		return &Trouble{What: l.T("the bundle's own program does not start in %s", "パッケージ内のプログラムを %s で起動できません", a.Dir), Err: fmt.Errorf("%w %s", err, bytes.TrimSpace(out[:min(len(out), 300)])),
+			WayOut: l.T("Name a directory on a disk that programs may run from (not mounted noexec) with --bundle-dir. Nothing was begun", "プログラムを実行できるディスク（noexec でマウントされていないもの）のディレクトリを --bundle-dir で指定してください。何も開始していません")}
+	}
+	return nil
 }
 
 // ReadActivation reads what bundle is in use in a directory; fs.ErrNotExist is none.
@@ -379,8 +456,8 @@ func (a *Activation) settings(o ActivateOptions, data string) error {
 	absolute(tree, a.Dir)
 	tree["data"], tree["plans"], tree["engine"] = data, filepath.Join(a.Dir, "plans"), filepath.Join(a.Dir, breakglass.FileEngine)
 	for _, name := range []string{"listen", "sites", "public_url", "insecure_http"} {
-		if f := o.Flags.Lookup(config.Key{Name: name}.Flag()); f != nil && f.Changed {
-			tree[name] = f.Value.String()
+		if value := o.asked(name); value != "" {
+			tree[name] = value
 		}
 	}
 	if b, err = yaml.Marshal(tree); err != nil {

@@ -89,6 +89,10 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 		return out, &Trouble{Mistake: true, What: l.T("The folder %s is not there, and the bundle was not made.", "フォルダー %s がないため、パッケージを作成していません。", filepath.Dir(o.Path)),
 			WayOut: l.T("Mount the medium, or make the folder yourself; muster never makes it", "媒体をマウントするか、フォルダーを作成してから再実行してください（musterは作成しません）")}
 	}
+	g := &gathering{o: o, load: &breakglass.Load{}, refs: map[string]bool{}}
+	if err := g.files(ctx); err != nil {
+		return out, err
+	}
 	known, err := o.Server.Bundles(ctx)
 	if err != nil {
 		return out, err
@@ -111,8 +115,8 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 	}
 	defer os.RemoveAll(work)
 
-	g := &gathering{o: o, load: &breakglass.Load{}, refs: map[string]bool{}}
-	g.manifest = breakglass.Manifest{ID: breakglass.NewID(), Installation: known.Installation, MadeAt: time.Now().UTC().Truncate(time.Second), By: o.By, Muster: o.Version, OS: runtime.GOOS, Arch: runtime.GOARCH}
+	m := &g.manifest
+	m.ID, m.Installation, m.MadeAt, m.Muster, m.OS, m.Arch = breakglass.NewID(), known.Installation, time.Now().UTC().Truncate(time.Second), o.Version, runtime.GOOS, runtime.GOARCH
 	private, public, err := breakglass.OwnKey(g.manifest.ID)
 	if err != nil {
 		return out, err
@@ -129,7 +133,7 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 		}
 	}
 	out.Manifest, err = breakglass.Make(o.Path, g.manifest, g.load, to, func(m breakglass.Manifest, digest string) ([]byte, error) {
-		signed, err := o.Server.MakeBundle(ctx, api.NewBundle{By: o.By, ID: m.ID, Key: m.Key, Manifest: digest})
+		signed, err := o.Server.MakeBundle(ctx, api.NewBundle{By: m.By, ID: m.ID, Key: m.Key, Manifest: digest})
 		return signed.Signature, err
 	})
 	if said := new(api.Problem); errors.As(err, &said) {
@@ -163,6 +167,38 @@ type gathering struct {
 	manifest breakglass.Manifest
 	load     *breakglass.Load
 	refs     map[string]bool // to secrets
+	read     *scenario.Bundle
+}
+
+// files reads the plan files, without a mistake, and makes sure that who makes the bundle is in their estate.
+func (g *gathering) files(ctx context.Context) error {
+	l, m := g.o.Lang, &g.manifest
+	read, mistakes := scenario.Load(g.o.Config.Plans, all.Registry(all.Options{}))
+	if len(mistakes) > 0 {
+		return mistakes // no run could be started there
+	}
+	g.read = read
+	for _, s := range read.Systems() {
+		m.Systems = append(m.Systems, s.Name)
+	}
+	e := read.Estate()
+	m.Zone, m.Sites = e.Zone, ownSites(config.Config{}, e)
+	for _, p := range e.People {
+		m.People = append(m.People, p.ID)
+	}
+	if m.By = g.o.By; m.By == "" { // whose token it is, the server knows
+		me, err := g.o.Server.Me(ctx)
+		if err != nil {
+			return err
+		}
+		m.By = me.Person
+	}
+	if !slices.Contains(m.People, m.By) {
+		t := notThere(l, m.By, m.People)
+		t.What = l.T("The estate has no person %q, and the bundle was not made.", "構成台帳に %q という人がいないため、パッケージを作成していません。", m.By)
+		return t
+	}
+	return nil
 }
 
 func (g *gathering) programs() error {
@@ -184,16 +220,9 @@ func (g *gathering) programs() error {
 // mostPlans bounds what is taken for plan files: a folder of plans that is a home directory is a mistake.
 const mostPlans = 64 << 20
 
-// plans takes every plan file along, and nothing if one has a mistake: no run could be started there.
+// plans takes every plan file along.
 func (g *gathering) plans() error {
 	dir := g.o.Config.Plans
-	b, mistakes := scenario.Load(dir, all.Registry(all.Options{}))
-	if len(mistakes) > 0 {
-		return mistakes
-	}
-	for _, s := range b.Systems() {
-		g.manifest.Systems = append(g.manifest.Systems, s.Name)
-	}
 	data, err := filepath.Abs(g.o.Config.Data)
 	if err != nil {
 		return err
@@ -241,11 +270,7 @@ func (g *gathering) referred(text string) {
 // book is what is used when the laptop fails too. Where there is no font for paper there are pages for a browser.
 func (g *gathering) book() error {
 	registry := all.Registry(all.Options{})
-	b, mistakes := scenario.Load(g.o.Config.Plans, registry)
-	if len(mistakes) > 0 {
-		return mistakes
-	}
-	src, err := book.Gather(b, func(id string) plan.Text {
+	src, err := book.Gather(g.read, func(id string) plan.Text {
 		for _, a := range registry.Actions() {
 			if a.ID == id {
 				return plan.Text{EN: a.Doc.Summary, JA: a.Doc.SummaryJA}
@@ -256,6 +281,7 @@ func (g *gathering) book() error {
 	if err != nil {
 		return err
 	}
+	g.manifest.Elsewhere = elsewhere(registry, g.read.Estate().Targets, slices.Concat(src.Plans, src.Restores))
 	for _, l := range []i18n.Lang{i18n.EN, i18n.JA} {
 		d := book.Make(src, l)
 		var page bytes.Buffer

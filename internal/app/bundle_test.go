@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"github.com/spf13/pflag"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/muster-dr/muster/internal/alarm"
@@ -70,7 +71,21 @@ func packed(t *testing.T, m breakglass.Manifest, load *breakglass.Load) (file st
 }
 
 func bundledNow() breakglass.Manifest {
-	return breakglass.Manifest{ID: breakglass.NewID(), Installation: "muster-evidence-main", MadeAt: time.Now().UTC(), By: "sato", Muster: "test", OS: runtime.GOOS, Arch: runtime.GOARCH}
+	return breakglass.Manifest{ID: breakglass.NewID(), Installation: "muster-evidence-main", MadeAt: time.Now().UTC(), By: "sato", Muster: "test", OS: runtime.GOOS, Arch: runtime.GOARCH,
+		Sites: []string{"tokyo", "osaka"}, People: []string{"sato", "tanaka"}, Zone: "Asia/Tokyo"}
+}
+
+// listening are the flags of a laptop whose address is free.
+func listening(t *testing.T, more ...string) *pflag.FlagSet {
+	t.Helper()
+	f := pflag.NewFlagSet("up", pflag.ContinueOnError)
+	for _, name := range []string{"listen", "sites"} {
+		f.String(name, "", "")
+	}
+	if err := f.Parse(append([]string{"--listen", "127.0.0.1:0"}, more...)); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // The settings lie beside the plans, as muster init lays them. What opens the archive and what the laptop has no use for is not in it.
@@ -94,8 +109,8 @@ func TestABundleHoldsNoSecretOfTheSettingsThatStayBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Plans, c.Data = dir, filepath.Join(dir, ".muster")
-	g := &gathering{o: BundleOptions{Config: c, Lang: i18n.EN}, load: &breakglass.Load{}, refs: map[string]bool{}}
-	for _, step := range []func() error{g.plans, g.settings, func() error { return g.secrets(t.Context()) }} {
+	g := &gathering{o: BundleOptions{Config: c, Lang: i18n.EN, By: "sato"}, load: &breakglass.Load{}, refs: map[string]bool{}}
+	for _, step := range []func() error{func() error { return g.files(t.Context()) }, g.plans, g.settings, func() error { return g.secrets(t.Context()) }} {
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +170,7 @@ func TestABundleThatIsRefusedLeavesNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			file, opens := packed(t, c.m, load())
 			dir := t.TempDir()
-			o := ActivateOptions{Lang: i18n.EN, File: file, Dir: filepath.Join(dir, "kit"), By: "sato", Reason: "a drill", Although: c.although, Now: time.Now,
+			o := ActivateOptions{Lang: i18n.EN, File: file, Dir: filepath.Join(dir, "kit"), By: "sato", Reason: "a drill", Although: c.although, Now: time.Now, Flags: listening(t),
 				Open: func() ([]age.Identity, error) { return opens, nil }}
 			_, err := Activate(t.Context(), o)
 			var trouble *Trouble
@@ -172,7 +187,7 @@ func TestABundleThatIsRefusedLeavesNothing(t *testing.T) {
 func TestABundleIsTakenIntoUseByOneAtATime(t *testing.T) {
 	file, opens := packed(t, bundledNow(), &breakglass.Load{})
 	dir := t.TempDir()
-	o := ActivateOptions{Lang: i18n.EN, File: file, Dir: filepath.Join(dir, "kit"), By: "sato", Reason: "a drill", Now: time.Now, Open: func() ([]age.Identity, error) { return opens, nil }}
+	o := ActivateOptions{Lang: i18n.EN, File: file, Dir: filepath.Join(dir, "kit"), By: "sato", Reason: "a drill", Now: time.Now, Flags: listening(t), Open: func() ([]age.Identity, error) { return opens, nil }}
 	half := filepath.Join(dir, ".kit-123")
 	if err := os.Mkdir(half, 0o700); err != nil {
 		t.Fatal(err)

@@ -5,9 +5,11 @@ package app
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -35,6 +37,18 @@ func (t *Trouble) Error() string {
 }
 
 func (t *Trouble) Unwrap() error { return t.Err }
+
+// notThere is the way out where a name is none of those that there are: the one that was probably meant, and all. Its What is the caller's.
+func notThere(l i18n.Lang, name string, there []string) *Trouble {
+	t := &Trouble{Mistake: true, WayOut: l.T("There are: %s", "登録済み: %s", strings.Join(there, ", "))}
+	if len(there) == 0 {
+		t.WayOut = l.T("There is none", "登録されていません")
+	}
+	if near := nearest.Word(name, there); near != "" {
+		t.WayOut = l.T("Did you mean %q? ", "%q の間違いではありませんか。", near) + t.WayOut
+	}
+	return t
+}
 
 // plainDisk puts a full disk into words of both languages.
 func plainDisk(err error) error {

@@ -91,7 +91,9 @@ func employ(o Options, registry scenario.Catalog, workers *sites) error {
 	var errs []error
 	for _, name := range o.Config.Sites {
 		if _, ok := bundle.Estate().Site(name); !ok {
-			return &Trouble{Mistake: true, What: o.Lang.T("sites: the estate has no site %q", "sites: 拠点 %q は構成台帳にありません", name)}
+			t := notThere(o.Lang, name, ownSites(config.Config{}, bundle.Estate()))
+			t.What = o.Lang.T("sites: the estate has no site %q", "sites: 拠点 %q は構成台帳にありません", name)
+			return t
 		}
 	}
 	for _, site := range ownSites(o.Config, bundle.Estate()) {

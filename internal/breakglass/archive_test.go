@@ -216,7 +216,7 @@ func TestADamagedArchiveLeavesNothing(t *testing.T) {
 		})
 	}
 	refused(t, whole, opens(t, "some other words, drawn blindly"), nil, "can't be opened")
-	refused(t, whole, opens(t, words), []string{newInstallation(t).public}, "not signed by the installation's key")
+	refused(t, whole, opens(t, words), []string{newInstallation(t).public}, "not signed by the key of the installation")
 }
 
 // refused holds that a file is not unpacked, and that nothing of it is left.
@@ -230,6 +230,9 @@ func refused(t *testing.T, b []byte, with []age.Identity, keys []string, says st
 	_, err := Unpack(file, filepath.Join(at, "kit"), with, keys)
 	if err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("%v, want %q", err, says)
+	}
+	if errors.Is(err, ErrHere) {
+		t.Errorf("it is this machine's fault: %v", err)
 	}
 	if left, _ := os.ReadDir(at); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -321,7 +324,7 @@ func TestAMaliciousArchiveLeavesNothing(t *testing.T) {
 // A disk without room is found before anything is written.
 func TestAFullDiskIsFoundBefore(t *testing.T) {
 	err := room(t.TempDir(), 1<<60)
-	if err == nil || !strings.Contains(err.Error(), "--bundle-dir") {
+	if !errors.Is(err, ErrHere) || !strings.Contains(err.Error(), "--bundle-dir") {
 		t.Error(err)
 	}
 }

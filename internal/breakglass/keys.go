@@ -21,7 +21,7 @@ const shortestPassphrase = 16
 func Recipients(keys []string, passphrase string) ([]age.Recipient, error) {
 	if passphrase != "" {
 		if len(keys) > 0 {
-			return nil, plan.Wrong("an archive is opened with keys or with a passphrase, not with both: leave one out", "鍵とパスフレーズは併用できません。どちらか一方にしてください")
+			return nil, plan.Wrong("a bundle is opened with keys or with a passphrase, not with both: leave one out", "鍵とパスフレーズは併用できません。どちらか一方にしてください")
 		}
 		if len([]rune(passphrase)) < shortestPassphrase {
 			return nil, plan.Wrong("the passphrase has fewer than %d characters: whoever finds the stick may try for years. Take some words, such as six that were drawn", "パスフレーズが%d文字未満です。媒体を拾った人は何年でも試せます。無作為に選んだ単語を6つ並べるなどしてください", shortestPassphrase)
@@ -35,7 +35,7 @@ func Recipients(keys []string, passphrase string) ([]age.Recipient, error) {
 	var out []age.Recipient
 	for _, k := range keys {
 		if strings.HasPrefix(strings.ToUpper(k), "AGE-SECRET-KEY-") {
-			return nil, plan.Wrong("a secret key stands among the recipients: anybody who reads the settings could open the archive; make a new one with `muster bundle key FILE` and write its public half, age1...", "宛先に秘密鍵が書かれています。設定を読める人がアーカイブを開けてしまいます。`muster bundle key ファイル` で作り直し、公開鍵（age1...）を書いてください")
+			return nil, plan.Wrong("a secret key stands among the recipients: anybody who reads the settings could open the bundle; make a new one with `muster bundle key FILE` and write its public half, age1...", "宛先に秘密鍵が書かれています。設定を読める人がパッケージを開けてしまいます。`muster bundle key ファイル` で作り直し、公開鍵（age1...）を書いてください")
 		}
 		r, err := age.ParseX25519Recipient(strings.TrimSpace(k))
 		if err != nil {
@@ -48,6 +48,9 @@ func Recipients(keys []string, passphrase string) ([]age.Recipient, error) {
 
 // ByPassphrase opens what was encrypted to a passphrase.
 func ByPassphrase(passphrase string) ([]age.Identity, error) {
+	if passphrase == "" {
+		return nil, plan.Wrong("the passphrase is empty", "パスフレーズが空です")
+	}
 	id, err := age.NewScryptIdentity(passphrase)
 	if err != nil {
 		return nil, err
@@ -123,7 +126,7 @@ func ByPassphraseOnly(file string) (bool, error) {
 	}
 	text := string(head[:n])
 	if !strings.HasPrefix(text, "age-encryption.org/") {
-		return false, plan.Wrong("this is no archive of `muster bundle`", "`muster bundle` で作成したファイルではありません")
+		return false, plan.Wrong("this is no file that `muster bundle` made", "`muster bundle` で作成したファイルではありません")
 	}
 	return strings.Contains(text, "\n-> scrypt "), nil
 }

@@ -70,11 +70,32 @@ type Manifest struct {
 	Key string `json:"key"`
 	// Systems are those of the plan files in it.
 	Systems []string `json:"systems,omitempty"`
+	// Sites and People are those of its estate, by name and ID, and Zone the organisation's, in which people are shown times.
+	Sites  []string `json:"sites,omitempty"`
+	People []string `json:"people,omitempty"`
+	Zone   string   `json:"zone,omitempty"`
 	// Lacks are the references to secrets whose values are not in it.
-	Lacks []string  `json:"lacks,omitempty"`
-	Open  []OpenRun `json:"open,omitempty"`
-	Files []File    `json:"files"`
+	Lacks []string `json:"lacks,omitempty"`
+	// Elsewhere are files that the plans name by a path of a site worker's machine; they are not in it.
+	Elsewhere []Elsewhere `json:"elsewhere,omitempty"`
+	Open      []OpenRun   `json:"open,omitempty"`
+	Files     []File      `json:"files"`
 }
+
+// Elsewhere is a file, folder or program that something names by its path on a site worker's machine.
+type Elsewhere struct {
+	Path string `json:"path"`
+	Site string `json:"site,omitempty"`
+	What string `json:"what"` // OfTarget, OfStep or OfProbe
+	Name string `json:"name"` // of the target or probe, or runbook/step
+}
+
+// What names a path.
+const (
+	OfTarget = "target"
+	OfStep   = "step"
+	OfProbe  = "probe"
+)
 
 // OpenRun is a run that had not ended when the archive was made.
 type OpenRun struct {
@@ -173,7 +194,7 @@ func signedBy(signed []byte, id, manifest string, keys []string) (string, error)
 	for _, k := range keys {
 		v, err := note.NewVerifier(k)
 		if err != nil {
-			return "", err
+			return "", plan.Wrong("a key that is given is no public key of an evidence log (%v)", "指定された鍵が証拠台帳の公開鍵ではありません（%v）", err)
 		}
 		if of[v.KeyHash()] == "" {
 			verifiers = append(verifiers, v)
@@ -182,7 +203,7 @@ func signedBy(signed []byte, id, manifest string, keys []string) (string, error)
 	}
 	n, err := note.Open(signed, note.VerifierList(verifiers...))
 	if err != nil {
-		return "", plan.Wrong("the manifest is not signed by the installation's key: %v", "マニフェストに拠点の鍵の署名がありません（%v）", err)
+		return "", plan.Wrong("the manifest is not signed by the key of the installation's evidence log (%v)", "マニフェストに、作成元の証拠台帳の鍵による署名がありません（%v）", err)
 	}
 	if n.Text != Statement(id, manifest) {
 		return "", plan.Wrong("the signature is of another manifest", "署名は別のマニフェストのものです")

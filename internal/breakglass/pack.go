@@ -147,7 +147,7 @@ func (l *Load) write(w io.Writer, manifest []byte, m Manifest, to []age.Recipien
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
 		if hex.EncodeToString(sum.Sum(nil)) != f.SHA256 {
-			return plan.Wrong("%s was changed while it was packed; make the archive again", "%s が作成中に変更されました。もう一度作成してください", f.Path)
+			return plan.Wrong("%s was changed while it was packed; make the bundle again", "%s が作成中に変更されました。もう一度作成してください", f.Path)
 		}
 	}
 	signed, err := sign(m, Sum(manifest))

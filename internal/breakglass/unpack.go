@@ -21,6 +21,16 @@ import (
 	"github.com/muster-dr/muster/internal/wholefile"
 )
 
+// ErrHere marks what this machine lacks or refuses, as against what is wrong with the archive.
+var ErrHere = errors.New("of this machine")
+
+// here is such an error.
+type here struct{ error }
+
+func (h here) Unwrap() error        { return h.error }
+func (h here) Is(target error) bool { return target == ErrHere }
+func (h here) Said() plan.Text      { return plan.SaidBy(h.error) }
+
 // ErrNotOpened: none of the keys or passphrases opens the archive.
 var ErrNotOpened = errors.New("it can't be opened")
 
@@ -43,11 +53,11 @@ func Unpack(file, dir string, with []age.Identity, keys []string) (out Opened, e
 	defer f.Close()
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return out, err
+		return out, here{err}
 	}
 	unfinished, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+"-*") // mode 0700
 	if err != nil {
-		return out, err
+		return out, here{err}
 	}
 	defer func() {
 		if err != nil {
@@ -68,15 +78,18 @@ func Unpack(file, dir string, with []age.Identity, keys []string) (out Opened, e
 // inWords says what a damaged or short file looks like to those who read it.
 func inWords(err error) error {
 	var both interface{ Said() plan.Text }
+	of := new(fs.PathError)
 	switch {
 	case errors.As(err, &both), errors.Is(err, ErrNotOpened):
 		return err
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return plan.Wrong("the disk is full; free space on it, or name another directory with --bundle-dir. Nothing was left behind", "ディスクが満杯です。空き容量を確保するか、--bundle-dir で別のディレクトリを指定してください。展開途中のファイルは残していません")
+		return here{plan.Wrong("the disk is full; free space on it, or name another directory with --bundle-dir. Nothing was left behind", "ディスクが満杯です。空き容量を確保するか、--bundle-dir で別のディレクトリを指定してください。展開途中のファイルは残していません")}
+	case errors.As(err, &of) && of.Op != "read" && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)):
+		return here{err}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return plan.Wrong("it ends in the middle: it was cut off when it was copied. Take another copy", "途中で終わっています。コピーの際に途切れた可能性があります。別のコピーを使ってください")
 	}
-	return plan.Wrong("it was altered or damaged, or is no archive of muster (%v). Take another copy", "改変または破損しているか、musterのアーカイブではありません（%v）。別のコピーを使ってください", err)
+	return plan.Wrong("it was altered or damaged, or is no bundle of muster (%v). Take another copy", "改変または破損しているか、musterのパッケージではありません（%v）。別のコピーを使ってください", err)
 }
 
 func unpack(f io.Reader, root *os.Root, at string, with []age.Identity, keys []string) (out Opened, err error) {
@@ -210,7 +223,7 @@ func room(at string, need int64) error {
 	}
 	free := int64(st.Bavail) * int64(st.Bsize)
 	if free < need+spare {
-		return plan.Wrong("it needs %d MB at %s, and %d MB are free; free space, or name another directory with --bundle-dir", "%[2]s に %[1]d MBの空きが必要ですが、%[3]d MBしかありません。空き容量を確保するか、--bundle-dir で別のディレクトリを指定してください", (need+spare)>>20, filepath.Dir(at), free>>20)
+		return here{plan.Wrong("it needs %d MB at %s, and %d MB are free; free space, or name another directory with --bundle-dir", "%[2]s に %[1]d MBの空きが必要ですが、%[3]d MBしかありません。空き容量を確保するか、--bundle-dir で別のディレクトリを指定してください", (need+spare)>>20, filepath.Dir(at), free>>20)}
 	}
 	return nil
 }
@@ -241,7 +254,7 @@ func Identify(file string, with []age.Identity) (Manifest, error) {
 	}
 	packed, err := zstd.NewReader(clear, zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderConcurrency(1))
 	if err != nil {
-		return Manifest{}, err
+		return Manifest{}, inWords(err)
 	}
 	defer packed.Close()
 	body, err := whole(tar.NewReader(packed), FileManifest, mostManifest)

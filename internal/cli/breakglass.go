@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/app"
+	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/evidence"
+	"github.com/muster-dr/muster/internal/i18n"
 )
 
 // bundled are the flags of `muster up` from a break-glass bundle.
@@ -89,12 +91,13 @@ const wentOver = "MUSTER_BREAK_GLASS_FROM"
 
 // activated says what whoever stands before the laptop has to know before the first act.
 func (c *command) activated(a app.Activation) {
+	c.in = i18n.Zone(a.Manifest.Zone)
 	how := c.t("taken into use", "使用開始")
 	if a.Resumed {
 		how = c.t("goes on", "再開")
 	}
-	c.say("muster: BREAK-GLASS bundle %s, %s; made %s by %s, %s ago", "muster: 【非常時持出】パッケージ %s を%s。作成 %s（%s）、%s前のもの", a.ID, how, a.Manifest.MadeAt.Local().Format("2006-01-02 15:04"), a.Manifest.By, c.ago(a.Manifest.MadeAt))
-	c.say("  why: %s (%s, %s)", "  理由: %s（%s、%s）", a.Reason, a.By, a.At.Local().Format("2006-01-02 15:04"))
+	c.say("muster: BREAK-GLASS bundle %s, %s; made %s by %s, %s ago", "muster: 【非常時持出】パッケージ %s を%s。作成 %s（%s）、%s前のもの", a.ID, how, c.stamp(a.Manifest.MadeAt), a.Manifest.By, c.ago(a.Manifest.MadeAt))
+	c.say("  why: %s (%s, %s)", "  理由: %s（%s、%s）", a.Reason, a.By, c.stamp(a.At))
 	switch {
 	case a.Known:
 		c.say("  signed by the key that you gave: %s", "  指定された鍵の署名を確認: %s", a.SignedBy)
@@ -111,7 +114,7 @@ func (c *command) activated(a app.Activation) {
 	}
 	for _, r := range a.Manifest.Open {
 		c.say("  open when the bundle was made: %s (%s, %s). Its site workers may still carry it out; it is not continued here: begin anew, each step looks first what is done", "  作成時に実施中: %s（%s、%s）。拠点ワーカーがまだ実行している可能性があります。ここでは継続されないため、新たに開始してください（各ステップは実行前に現状を確認します）",
-			r.Run, c.lang.Kind(r.Kind), r.LastAt.Local().Format("2006-01-02 15:04:05"))
+			r.Run, c.lang.Kind(r.Kind), c.stamp(r.LastAt))
 		if len(r.Done) > 0 {
 			c.say("    done by then: %s", "    その時点で完了: %s", strings.Join(r.Done, ", "))
 		}
@@ -122,6 +125,39 @@ func (c *command) activated(a app.Activation) {
 	if len(a.Manifest.Lacks) > 0 {
 		c.say("  secrets that are not in it: %s", "  含まれていない秘密情報: %s", strings.Join(a.Manifest.Lacks, ", "))
 	}
+	if lacks := a.NotHere(c.config.Sites); len(lacks) > 0 {
+		c.say("  files that the plans name, and that are not on this machine:", "  計画が指しているが、このマシンにないファイル:")
+		c.elsewhere(lacks)
+	}
 	c.say("  whoever has this directory may act as any person here: its own token stands for all, since OpenID sign-in and identity.console stay with the main server", "  このディレクトリを扱える人は、誰としてでも操作できます。OpenIDサインインと identity.console は本来のサーバーだけの設定で、ここでは自身のトークンを全員で使います")
 	c.say("  other commands: cd %s && bin/muster ...   the book: %s", "  ほかのコマンド: cd %s && bin/muster ...   ブック: %s", a.Dir, a.Dir+"/book/")
+}
+
+// mostElsewhere bounds what is shown of files that are not in a bundle; --output json has all.
+const mostElsewhere = 20
+
+// elsewhere lists files that plans name by their path, with who names them.
+func (c *command) elsewhere(list []breakglass.Elsewhere) {
+	named := func(e breakglass.Elsewhere) string {
+		switch e.What {
+		case breakglass.OfTarget:
+			return c.t("target %s", "操作対象 %s", e.Name)
+		case breakglass.OfProbe:
+			return c.t("probe %s", "プローブ %s", e.Name)
+		}
+		return c.t("step %s", "ステップ %s", e.Name)
+	}
+	shown := 0
+	for i := 0; i < len(list); shown++ {
+		at, by := list[i], []string{}
+		for ; i < len(list) && list[i].Path == at.Path && list[i].Site == at.Site; i++ {
+			by = append(by, named(list[i]))
+		}
+		if shown < mostElsewhere {
+			c.say("    %s  %s (%s)", "    %s  %s（%s）", at.Site, at.Path, strings.Join(by, c.t(", ", "、")))
+		}
+	}
+	if shown > mostElsewhere {
+		c.say("    and %d more; the bundle's manifest.json has all", "    ほか %d 件（すべてはパッケージの manifest.json を参照）", shown-mostElsewhere)
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/muster-dr/muster/internal/app"
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/evidence"
-	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 func (c *command) bundle() *cobra.Command {
@@ -88,6 +86,10 @@ change of plans or secrets. What is done with it comes back with "muster merge".
 			if len(made.Lacks) > 0 {
 				c.say("muster: not in it, since this machine can't read them: %s\n  The sites' own workers have them; on the laptop they have to be where the plans say", "muster: このマシンで読めないため含まれていないもの: %s\n  各拠点のワーカーには存在します。ノートPCで使う場合は、計画に書かれた場所に用意してください", strings.Join(made.Lacks, ", "))
 			}
+			if len(made.Elsewhere) > 0 {
+				c.say("muster: files that the plans name by a path of a site worker's machine are not in it either. Have on the laptop what its steps will need, at the same path:", "muster: 計画が拠点ワーカーのマシン上のパスで指しているファイルも含まれていません。ノートPCで実行するステップに必要なものは、同じパスに用意してください:")
+				c.elsewhere(made.Elsewhere)
+			}
 			for _, r := range made.Open {
 				c.say("muster: run %s goes on; the bundle has its record up to now", "muster: %s は実施中です。パッケージには現時点までの記録が入っています", r.Run)
 			}
@@ -156,21 +158,7 @@ safety answers stay on the laptop. Nothing is taken away: it can be made again, 
 				return err
 			}
 			defer client.Close()
-			b, err := client.ExportBundle(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if err := wholefile.Write(args[0], b, 0o600); err != nil {
-				return mistake(err, "")
-			}
-			if c.json() {
-				return c.printJSON(map[string]any{"file": args[0], "bytes": len(b), "sha256": evidence.Sum(b)})
-			}
-			if _, err := fmt.Fprintln(c.Out, args[0]); err != nil {
-				return err
-			}
-			c.say("muster: carry it to the main server: muster merge %s --reason ...", "muster: 本来のサーバーに運び、muster merge %s --reason ... で取り込んでください", filepath.Base(args[0]))
-			return nil
+			return c.bringBack(cmd.Context(), client, args[0])
 		},
 	}
 	return cmd
@@ -220,6 +208,9 @@ event. What is not is named, and nothing is taken (exit code 5). The same file a
 				c.say("muster: no run of bundle %s has ended yet", "muster: パッケージ %s で終了した実施はまだありません", m.Bundle)
 			}
 			c.say("muster: the bundle was taken into use by %s: %s. Somebody who had no part in it should review that", "muster: パッケージの使用開始: %s（%s）。対応に関与していない人が事後確認を行ってください", m.BegunBy, m.Reason)
+			if len(m.Removed) > 0 {
+				c.say("muster: does not come, since its record was removed on the laptop after its time, as the laptop's log says: %s", "muster: 保存期間の満了によりノートPC側で記録が削除されたため取り込めないもの（ノートPCの台帳に記載）: %s", strings.Join(m.Removed, ", "))
+			}
 			if len(m.Open) > 0 {
 				c.say("muster: still going on there: %s; export and merge again when it has ended", "muster: 持出先で実施中: %s。終了後にもう一度書き出して取り込んでください", strings.Join(m.Open, ", "))
 			}
@@ -271,13 +262,18 @@ func (c *command) opening(file, identity, passphrase string) func() ([]age.Ident
 		}
 		if !byWords {
 			if identity == "" {
-				return nil, mistake(errors.New(c.t("the bundle is opened with a key", "このパッケージを開くには鍵が必要です")), c.t("Name its file with --identity FILE", "--identity ファイル で鍵のファイルを指定してください"))
+				return nil, mistake(errors.New(c.t("this bundle is opened with a key, not with a passphrase", "このパッケージを開くのに必要なのは鍵です（パスフレーズでは開けません）")),
+					c.t("Name the key's file with --identity FILE: the one that `muster bundle key FILE` made", "--identity ファイル で、`muster bundle key ファイル` が作成した鍵のファイルを指定してください"))
 			}
 			ids, err := breakglass.ByFile(identity)
 			if err != nil {
 				return nil, mistake(err, "")
 			}
 			return ids, nil
+		}
+		if identity != "" {
+			return nil, mistake(errors.New(c.t("this bundle is opened with a passphrase, and --identity names a key: no key opens it", "このパッケージを開くのに必要なのはパスフレーズです（--identity の鍵では開けません）")),
+				c.t("Leave --identity out: the passphrase is asked for, or give --passphrase-file FILE", "--identity を外してください。パスフレーズの入力を求めます（--passphrase-file ファイル でも指定できます）"))
 		}
 		text := ""
 		if passphrase != "" {
@@ -288,7 +284,11 @@ func (c *command) opening(file, identity, passphrase string) func() ([]age.Ident
 		if err != nil {
 			return nil, err
 		}
-		return breakglass.ByPassphrase(text)
+		ids, err := breakglass.ByPassphrase(text)
+		if err != nil {
+			return nil, mistake(err, "")
+		}
+		return ids, nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -51,6 +53,9 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 			b, err := readBounded(args[0], evidence.MostPacked)
 			if err != nil {
 				return mistake(fmt.Errorf("%s", c.t("the bundle can't be read: %v", "バンドルを読み取れません: %v", c.said(err))), "")
+			}
+			if err := c.noEvidence(args[0], b); err != nil {
+				return err
 			}
 			o := evidence.Options{Version: Version(), Now: time.Now()}
 			if key != "" {
@@ -105,6 +110,19 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 	cmd.Flags().StringVar(&later, "later", "", c.t("later bundle, or file of the log: make sure that nothing was removed or rewritten in between", "後の時点のバンドルまたは台帳のファイル。その間に削除・改変がないことも確認する"))
 	cmd.Flags().StringVar(&tsa, "tsa-ca", "", c.t("file with the certificate of the time-stamping authority, PEM: make sure of the time stamps", "時刻認証局の証明書のファイル (PEM)。タイムスタンプも確認する"))
 	return cmd
+}
+
+// noEvidence refuses the two files of break-glass that are easily taken for a run's evidence, with what they are for.
+func (c *command) noEvidence(path string, b []byte) error {
+	if id, err := breakglass.BackID(b); err == nil {
+		return mistake(errors.New(c.t("%s is what comes back from break-glass bundle %s: the evidence of all its runs, with their log", "%s は、非常時持出パッケージ %s で対応した記録を持ち帰るためのファイルです（全実施の証拠と台帳を含みます）", path, id)),
+			c.t("Take it in at the main server: `muster merge %s --as PERSON --reason WHY` makes sure of every run, to the event, before it takes any. Then `muster evidence export RUN` makes the evidence of one", "本来のサーバーで `muster merge %s --as 人 --reason 理由` を実行してください。すべての実施をイベント単位で検証してから取り込みます。取り込み後は `muster evidence export 実施ID` で実施ごとの証拠を書き出せます", path))
+	}
+	if _, err := breakglass.ByPassphraseOnly(path); err == nil {
+		return mistake(errors.New(c.t("%s is encrypted: a break-glass bundle, and not a run's evidence", "%s は暗号化された非常時持出パッケージで、実施の証拠ではありません", path)),
+			c.t("`muster up --bundle %s` opens it, and makes sure of all that is in it first", "`muster up --bundle %s` で開けます。使用する前に、内容をすべて検証します", path))
+	}
+	return nil
 }
 
 // readBounded reads a file that is not longer than most.

@@ -6,6 +6,8 @@ import (
 
 	"github.com/transparency-dev/formats/log"
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Checkpoint is a signed statement of what the log holds.
@@ -46,9 +48,9 @@ func OpenCheckpoint(b []byte, keys []string) (Checkpoint, error) {
 	}
 	by := of[fmt.Sprintf("%s+%08x", n.Sigs[0].Name, n.Sigs[0].Hash)]
 	if n.Sigs[0].Name != c.Origin {
-		return Checkpoint{}, fmt.Errorf("the key is that of the log %q and the checkpoint is of %q", n.Sigs[0].Name, c.Origin)
+		return Checkpoint{}, plan.Wrong("the key is that of the log %q and the checkpoint is of %q", "鍵は台帳 %q のもので、チェックポイントは %q のものです", n.Sigs[0].Name, c.Origin)
 	}
 	return Checkpoint{Origin: c.Origin, Size: c.Size, Root: c.Hash, Key: by}, nil
 }
 
-var errForeign = errors.New("signed with another key")
+var errForeign = plan.Wrong("signed with another key", "別の鍵で署名されています")

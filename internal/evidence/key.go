@@ -28,7 +28,7 @@ func Keys(text string) ([]string, error) {
 			return nil, plan.Wrong("line %d is a private key, which nobody but the server should have: make a new one with `muster evidence rotate`", "%d行目は秘密鍵です。サーバー以外に渡してはいけません。`muster evidence rotate` で鍵を作り直してください", n+1)
 		}
 		if _, err := note.NewVerifier(line); err != nil {
-			return nil, plan.Caused(err, "line %d is no public key of an evidence log", "%d行目は証拠ログの公開鍵ではありません", n+1)
+			return nil, plan.Wrong("line %d is no public key of an evidence log (%v)", "%d行目は証拠台帳の公開鍵ではありません（%v）", n+1, err)
 		}
 		out = append(out, line)
 	}

@@ -12,6 +12,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Bounds of a bundle that is opened: it comes from anywhere.
@@ -70,6 +72,9 @@ func Write(files map[string][]byte) ([]byte, error) {
 type unsafeError struct{ en, ja string }
 
 func (e *unsafeError) Error() string { return e.en }
+
+// Said is the reason in both languages.
+func (e *unsafeError) Said() plan.Text { return plan.Text{EN: e.en, JA: e.ja} }
 
 func unsafely(en, ja string, args ...any) error {
 	return &unsafeError{fmt.Sprintf(en, args...), fmt.Sprintf(ja, args...)}
