@@ -28,6 +28,7 @@ const (
 	exitRefused     = 5   // a guard refused; nothing was changed
 	exitNotComputed = 6   // a bundle is as it was sealed, and its figures could not be computed again
 	exitInterrupted = 130 // by a person
+	bySignal        = 128 // and the signal's number, as shells have it: by the machine or a script
 )
 
 // failure is an error with its exit code and the way out.
@@ -92,8 +93,11 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 		trouble  *app.Trouble
 		fail     *failure
 		verdict  *demo.VerdictError
+		stopped  *demo.StoppedError
 	)
 	switch {
+	case errors.As(err, &stopped):
+		return bySignal + int(stopped.Signal), strings.Split(c.said(err), "\n"), ""
 	case errors.As(err, &verdict):
 		return verdictCode(verdict.Verdict), []string{c.t("the verdict is: %s", "判定: %s", c.lang.Verdict(verdict.Verdict))}, ""
 	case errors.As(err, &settings):

@@ -14,9 +14,12 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/child"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/watch"
 )
@@ -93,7 +96,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 	}
 	// Whatever asks the demo to end, it puts everything away first.
-	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := untilStopped(ctx)
 	defer cancel()
 	d := &demo{Options: o}
 	unlock, err := d.prepare(ctx)
@@ -101,7 +104,13 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer unlock()
-	defer func() { err = errors.Join(err, d.stop(context.WithoutCancel(ctx))) }()
+	defer func() {
+		left := d.stop(context.WithoutCancel(ctx))
+		if by := new(StoppedError); err != nil && errors.As(context.Cause(ctx), &by) {
+			err = by // what was under way failed for it
+		}
+		err = errors.Join(err, left)
+	}()
 
 	if err := d.start(ctx); err != nil {
 		return err
@@ -110,6 +119,31 @@ func Run(ctx context.Context, o Options) (err error) {
 		return d.play(ctx)
 	}
 	return d.drill(ctx)
+}
+
+// StoppedError says that somebody, or the machine, asked the demo to end before its drill had.
+type StoppedError struct{ Signal syscall.Signal }
+
+func (e *StoppedError) Error() string { return e.Said().EN }
+
+// Said is the reason in both languages.
+func (e *StoppedError) Said() plan.Text {
+	return plan.Say("interrupted (%s)", "中断しました（%s）", unix.SignalName(e.Signal))
+}
+
+// untilStopped ends a context at SIGTERM and SIGHUP; its cause is then a *StoppedError.
+func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		select {
+		case s := <-asked:
+			cancel(&StoppedError{s.(syscall.Signal)})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(asked); cancel(nil) }
 }
 
 // say tells what goes on.
