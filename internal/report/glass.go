@@ -84,9 +84,24 @@ func (b BreakGlass) words() plan.Text {
 	case "bundle":
 		return say("began to work from break-glass bundle %s, away from the main server", "本来のサーバーから離れ、非常時持出パッケージ %s での対応を開始", b.Bundle)
 	case "step":
-		return say("step %s: %s", "ステップ %s：%s", b.Step, string(b.Act))
+		return plan.Say("step %s: %s", "ステップ %s：%s", b.Step, actWord(b.Act))
 	}
 	return say("approved", "承認")
+}
+
+// actWord is what was done with a step that waited.
+func actWord(a run.Act) plan.Text {
+	switch a {
+	case run.ActDone:
+		return say("marked as done", "完了とした")
+	case run.ActRetry:
+		return say("tried again", "再試行した")
+	case run.ActSkip:
+		return say("skipped", "省略した")
+	case run.ActRefuse:
+		return say("refused", "却下した")
+	}
+	return plain(string(a))
 }
 
 // glass is what one person did alone, for review.
@@ -97,7 +112,7 @@ func (d *document) glass() section {
 	s := section{ID: "break-glass", Title: say("Break-glass, to be reviewed (%d)", "緊急権限の行使（要事後確認：%d 件）", len(d.report.BreakGlass)),
 		Lead: []plan.Text{say("One person went on alone where a second one is asked for. Somebody who had no part in the run reviews each.",
 			"本来は二人目の確認が必要な操作を、単独で行ったものです。対応に関与していない人が、一件ずつ事後確認を行ってください。")}}
-	t := table{Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("System", "システム"), say("By", "実施者"), say("Known by", "認証手段"), say("Reason", "理由")}}
+	t := table{Brief: true, Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("System", "システム"), say("By", "実施者"), say("Known by", "認証手段"), say("Reason", "理由")}}
 	for _, b := range d.report.BreakGlass {
 		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(b.At))), tell(b.words()), name(b.System), tell(actor(b.By)), name(b.Via), tell(plan.Apart(b.Reason))})
 	}

@@ -48,7 +48,10 @@ func writeText(d *document, l i18n.Lang) string {
 			section(id)
 		}
 	}
-	for _, id := range []string{"time", "timeline", "people", "decisions", "findings"} {
+	for _, id := range []string{"time", "timeline", "people", "decisions", "break-glass", "findings"} {
+		if id == "break-glass" && len(d.report.BreakGlass) == 0 {
+			continue
+		}
 		section(id)
 	}
 	e := d.report.Evidence

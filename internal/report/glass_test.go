@@ -1,0 +1,64 @@
+package report_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// What is to be reviewed stands in every form of the report, in words of its language; where nothing is, no form says so.
+func TestWhatIsToBeReviewedStandsInEveryForm(t *testing.T) {
+	of := func(s *story, f report.Format, lang string) string {
+		t.Helper()
+		r, err := report.Build(s.plan, s.journal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := report.Render(&out, r, f, lang); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	quiet := newStory(t, aPlan())
+	quiet.opening()
+	quiet.end(60, run.Recovered)
+
+	s := newStory(t, aPlan())
+	bundle := run.Bundled{ID: "babcdefghj", By: "sato", Reason: "Tokyo is gone"}
+	s.opening()
+	for i := range s.events {
+		if s.events[i].Kind == run.RunStarted {
+			var started run.Started
+			if err := s.events[i].Decode(&started); err != nil {
+				t.Fatal(err)
+			}
+			bundle.At, started.Bundle = s.events[i].At, &bundle
+			s.events[i].Data = run.Encode(started)
+		}
+	}
+	s.run(20, run.Event{Kind: run.StepActed, By: "suzuki", System: "orders", Step: "fence", Reason: "no time"}, run.StepAct{Act: run.ActSkip, BreakGlass: true})
+	s.end(60, run.Recovered)
+	for _, f := range []report.Format{report.Text, report.Markdown, report.HTML} {
+		for lang, words := range map[string][]string{
+			"en": {"Break-glass, to be reviewed (2)", "break-glass bundle babcdefghj", "Tokyo is gone", "step fence: skipped", "no time"},
+			"ja": {"緊急権限の行使（要事後確認：2 件）", "非常時持出パッケージ babcdefghj", "Tokyo is gone", "ステップ fence：省略した", "no time"},
+		} {
+			text := unbroken(of(s, f, lang))
+			for _, w := range words {
+				if !strings.Contains(text, unbroken(w)) {
+					t.Errorf("%s %s does not say %q", f, lang, w)
+				}
+			}
+			if says := of(quiet, f, lang); strings.Contains(says, words[0][:20]) {
+				t.Errorf("%s %s of a run without any says %q", f, lang, words[0][:20])
+			}
+		}
+	}
+}
+
+// unbroken is a text however its lines are broken.
+func unbroken(s string) string { return strings.Join(strings.Fields(s), "") }
