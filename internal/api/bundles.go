@@ -160,7 +160,8 @@ func (s *Server) exportBundle(ctx context.Context, _ *struct{}) (*bundleOutput, 
 		return nil, err
 	}
 	if s.Bundled == nil {
-		return nil, problem(http.StatusConflict, CodeRefused, l.T("This server does not work from a break-glass bundle: there is nothing to bring back.", "このサーバーは非常時持出パッケージで動いていないため、取り込み用に書き出すものがありません。"), "")
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("This server does not work from a break-glass bundle: there is nothing to bring back.", "このサーバーは非常時持出パッケージで動いていないため、取り込み用に書き出すものがありません。"),
+			l.T("On the laptop, in the directory that the bundle was unpacked into: `bin/muster bundle export FILE`", "ノートPCで、パッケージを展開したディレクトリに移り、`bin/muster bundle export ファイル` を実行してください"))
 	}
 	list, err := s.Store.Runs(ctx, journal.Filter{})
 	if err != nil {

@@ -40,6 +40,9 @@ func listen(ctx context.Context, l i18n.Lang, address string) (net.Listener, err
 		t.WayOut = l.T("Ports below 1024 need a privilege; choose another with --listen", "1024未満のポートには権限が必要です。--listen で別のポートを指定してください")
 	default:
 		t.Mistake = true
+		if errors.Is(err, syscall.EADDRNOTAVAIL) {
+			t.What, t.Err = l.T("can't listen on %s: this machine has no such address", "%s で待ち受けできません: このマシンにないアドレスです", address), nil
+		}
 		t.WayOut = l.T("Give an address of this machine with --listen, such as 127.0.0.1:7700", "--listen でこのマシンのアドレスを指定してください。例: 127.0.0.1:7700")
 	}
 	return nil, t

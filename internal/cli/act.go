@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/run"
@@ -122,9 +123,9 @@ func (c *command) runFlag(cmd *cobra.Command, to *string) {
 
 // oneOf refuses a word that is none of a set.
 func oneOf[T ~string](c *command, flag, word string, set ...T) (T, error) {
-	var names []string
+	var names, shown []string
 	for _, s := range set {
-		names = append(names, string(s))
+		names, shown = append(names, string(s)), append(shown, c.called(s))
 	}
 	if slices.Contains(names, word) {
 		return T(word), nil
@@ -133,7 +134,36 @@ func oneOf[T ~string](c *command, flag, word string, set ...T) (T, error) {
 	if near := nearest.Word(word, names); near != "" {
 		way = c.t("Did you mean %q?", "%q の間違いではありませんか。", near)
 	}
-	return "", mistake(fmt.Errorf("%s", c.t("%s: %q is none of %s", "%s: %q は %s のいずれでもありません", flag, word, strings.Join(names, ", "))), way)
+	return "", mistake(fmt.Errorf("%s", c.t("%s: %q is none of %s", "%s: %q は %s のいずれでもありません", flag, word, strings.Join(shown, ", "))), way)
+}
+
+// called is a word that commands take, with what it means beside it where that is said in another language.
+func (c *command) called(word any) string {
+	l, code, means := c.lang, fmt.Sprint(word), ""
+	switch w := word.(type) {
+	case run.Choice:
+		means = l.Choice(w)
+	case run.Damage:
+		means = l.Damage(w)
+	case run.Phase:
+		means = l.Phase(w)
+	case run.Usability:
+		means = l.Usability(w)
+	case run.Purpose:
+		means = l.Purpose(w)
+	case run.Progress:
+		means = l.Progress(w)
+	case run.Safety:
+		means = l.Safety(w)
+	case run.Family:
+		means = l.Family(w)
+	case run.Contact:
+		means = l.Contact(w)
+	}
+	if l != i18n.JA || means == "" || means == code {
+		return code
+	}
+	return code + "（" + means + "）"
 }
 
 func first(args []string, otherwise string) string {

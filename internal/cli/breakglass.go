@@ -49,7 +49,7 @@ func (c *command) upFromBundle(cmd *cobra.Command, b bundled) error {
 			o.Keys, err = evidence.Keys(string(text))
 		}
 		if err != nil {
-			return mistake(fmt.Errorf("%s: %w", b.key, err), c.t("Give the file with what `muster evidence key` printed", "`muster evidence key` の出力を保存したファイルを指定してください"))
+			return mistake(c.about(b.key, err), c.t("Give the file with what `muster evidence key` printed", "`muster evidence key` の出力を保存したファイルを指定してください"))
 		}
 	}
 	if b.file != "" {

@@ -70,7 +70,14 @@ func TestWhatIsBroughtBackSaysWhatItIs(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("MUSTER_TOKEN", backConsole)
 	t.Setenv("MUSTER_LANG", "en")
+	t.Setenv("MUSTER_SERVER", main)
+	if code, _, talk := muster(t, "bundle", "export", "none.zip", "--lang", "ja"); code != exitRefused || !strings.Contains(talk, "ノートPCで") {
+		t.Errorf("at main: exit %d, %s", code, talk)
+	}
 	t.Setenv("MUSTER_SERVER", laptop)
+	if code, out, talk := muster(t, "bundle"); code != 0 || out != "" || !strings.Contains(talk, "no bundle was made here yet") {
+		t.Errorf("a list of none: exit %d, %q, %s", code, out, talk)
+	}
 	if code, _, talk := muster(t, "bundle", "export", "none.zip"); code != 0 || !strings.Contains(talk, "no run of bundle "+backBundle+" has ended") {
 		t.Errorf("before any has ended: exit %d, %s", code, talk)
 	}
@@ -181,6 +188,7 @@ func TestABundleSaysHowItIsOpened(t *testing.T) {
 		{[]string{keyed, "--identity", "laptop.key"}, "altered or damaged", "改変または破損"},
 		{[]string{keyed, "--identity", "words"}, "holds no key such as AGE-SECRET-KEY-1", "の形の鍵がありません"},
 		{[]string{keyed, "--identity", "nowhere"}, "nowhere: no such file", "nowhere: ファイルまたはフォルダーが存在しません"},
+		{[]string{keyed, "--identity", "laptop.key", "--bundle-key", "words"}, "words: line 1 is no public key", "words: 1行目は証拠台帳の公開鍵ではありません"},
 		{[]string{"words", "--identity", "laptop.key"}, "no file that `muster bundle` made", "`muster bundle` で作成したファイルではありません"},
 	} {
 		for lang, says := range map[string]string{"en": c.en, "ja": c.ja} {

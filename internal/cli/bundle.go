@@ -107,6 +107,9 @@ change of plans or secrets. What is done with it comes back with "muster merge".
 }
 
 func (c *command) bundleTable(list api.Bundles) {
+	if len(list.Bundles) == 0 {
+		c.say("muster: no bundle was made here yet: muster bundle FILE --as PERSON", "muster: パッケージはまだ作成されていません: muster bundle ファイル --as 人")
+	}
 	var rows [][]string
 	for _, b := range list.Bundles {
 		runs := 0
@@ -119,7 +122,9 @@ func (c *command) bundleTable(list api.Bundles) {
 		}
 		rows = append(rows, []string{b.ID, c.stamp(b.MadeAt), c.ago(b.MadeAt), b.By, b.Muster, merged})
 	}
-	table(c.Out, []string{c.t("BUNDLE", "パッケージ"), c.t("MADE", "作成"), c.t("AGE", "経過"), c.t("BY", "作成者"), c.t("VERSION", "版"), c.t("MERGED", "取り込み")}, rows)
+	if len(rows) > 0 {
+		table(c.Out, []string{c.t("BUNDLE", "パッケージ"), c.t("MADE", "作成"), c.t("AGE", "経過"), c.t("BY", "作成者"), c.t("VERSION", "版"), c.t("MERGED", "取り込み")}, rows)
+	}
 	if list.From != nil {
 		c.say("muster: this server works from bundle %s itself, since %s: %s", "muster: このサーバー自体がパッケージ %s で動いています（%s から）: %s", list.From.ID, c.stamp(list.From.At), list.From.Reason)
 	}

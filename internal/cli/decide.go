@@ -94,13 +94,13 @@ func (c *command) askTable(o progress.Overview) {
 		drafted := ""
 		for _, d := range o.Drafts {
 			if d.System == w.System {
-				drafted = string(d.Choice) + " (" + d.By + ")"
+				drafted = c.lang.Choice(d.Choice) + " (" + d.By + ")"
 			}
 		}
 		_, what, how := watch.Ask(c.lang, plan.Plan{}, o.Run, w)
 		proposed := ""
 		if w.Aid != nil {
-			proposed = string(w.Aid.Proposed) + ": " + plan.Apart(w.Aid.Ground).In(string(c.lang))
+			proposed = c.lang.Choice(w.Aid.Proposed) + ": " + plan.Apart(w.Aid.Ground).In(string(c.lang))
 		}
 		rows = append(rows, []string{w.System, strings.Join(w.People, ", "), drafted, proposed, what, how})
 	}

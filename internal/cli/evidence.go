@@ -145,7 +145,7 @@ Personal data (photos, private parts of answers) stays out unless --personal is 
 					o.Since, err = checkpointSize(b)
 				}
 				if err != nil {
-					return mistake(fmt.Errorf("%s: %w", since, err), c.t("Give the file of an older checkpoint, or an older bundle", "以前のチェックポイントのファイルか、以前のバンドルを指定してください"))
+					return mistake(c.about(since, err), c.t("Give the file of an older checkpoint, or an older bundle", "以前のチェックポイントのファイルか、以前のバンドルを指定してください"))
 				}
 			}
 			client, err := c.client()

@@ -149,6 +149,14 @@ func (c *command) said(err error) string {
 	return strings.Replace(text, of.Error(), of.Path+": "+c.errno(of.Err), 1)
 }
 
+// about is an error of a file that was named, in the reader's language.
+func (c *command) about(path string, err error) error {
+	if of := new(fs.PathError); errors.As(err, &of) {
+		return errors.New(c.said(err)) // it names the file
+	}
+	return errors.New(path + ": " + c.said(err))
+}
+
 // errno is why a file can't be used, in the reader's language.
 func (c *command) errno(err error) string {
 	if c.lang == i18n.JA {

@@ -45,7 +45,7 @@ func (c *command) openCopy(ctx context.Context, store string) (journal.Store, fu
 	s, err := journal.Open(ctx, "sqlite:"+to)
 	if err != nil {
 		drop()
-		return nil, nil, mistake(fmt.Errorf("%s: %w", path, err), "")
+		return nil, nil, mistake(c.about(path, err), "")
 	}
 	return s, func() { _ = s.Close(); drop() }, nil
 }

@@ -64,17 +64,17 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 					o.Keys, err = evidence.Keys(string(text))
 				}
 				if err != nil {
-					return mistake(fmt.Errorf("%s: %w", key, err), c.t("Give the file with what `muster evidence key` prints", "`muster evidence key` の出力を保存したファイルを指定してください"))
+					return mistake(c.about(key, err), c.t("Give the file with what `muster evidence key` prints", "`muster evidence key` の出力を保存したファイルを指定してください"))
 				}
 			}
 			if since != "" {
 				if o.Since, err = readBounded(since, 1<<20); err != nil {
-					return mistake(fmt.Errorf("%s: %w", since, err), "")
+					return mistake(c.about(since, err), "")
 				}
 			}
 			if later != "" {
 				if o.Later, err = readBounded(later, evidence.MostPacked); err != nil {
-					return mistake(fmt.Errorf("%s: %w", later, err), "")
+					return mistake(c.about(later, err), "")
 				}
 			}
 			if tsa != "" {
@@ -83,7 +83,7 @@ Exit code 0: all is as sealed. 3: something is not. 4: all fits, but without --k
 					o.Authorities, err = evidence.Certificates(pem)
 				}
 				if err != nil {
-					return mistake(fmt.Errorf("%s: %w", tsa, err), c.t("Give the certificate of the time-stamping authority, PEM", "時刻認証局の証明書 (PEM) を指定してください"))
+					return mistake(c.about(tsa, err), c.t("Give the certificate of the time-stamping authority, PEM", "時刻認証局の証明書 (PEM) を指定してください"))
 				}
 			}
 			r := evidence.Verify(b, o)

@@ -3,6 +3,7 @@ package report
 import (
 	"time"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -84,24 +85,9 @@ func (b BreakGlass) words() plan.Text {
 	case "bundle":
 		return say("began to work from break-glass bundle %s, away from the main server", "本来のサーバーから離れ、非常時持出パッケージ %s での対応を開始", b.Bundle)
 	case "step":
-		return plan.Say("step %s: %s", "ステップ %s：%s", b.Step, actWord(b.Act))
+		return plan.Say("step %s: %s", "ステップ %s：%s", b.Step, both(func(l i18n.Lang) string { return l.Act(b.Act) }))
 	}
 	return say("approved", "承認")
-}
-
-// actWord is what was done with a step that waited.
-func actWord(a run.Act) plan.Text {
-	switch a {
-	case run.ActDone:
-		return say("marked as done", "完了とした")
-	case run.ActRetry:
-		return say("tried again", "再試行した")
-	case run.ActSkip:
-		return say("skipped", "省略した")
-	case run.ActRefuse:
-		return say("refused", "却下した")
-	}
-	return plain(string(a))
 }
 
 // glass is what one person did alone, for review.

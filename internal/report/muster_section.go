@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -102,7 +103,7 @@ func (d *document) musterTables(p People) []table {
 				t.Rows = append(t.Rows, []cell{tell(say("%d more in the JSON report", "ほか %d 件は JSON に記載", len(rest)-i))})
 				break
 			}
-			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(s.At))), tell(d.personCalled(s.ID)), tell(d.personCalled(s.For)), tell(word(standInWhys, s.Why))})
+			t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(s.At))), tell(d.personCalled(s.ID)), tell(d.personCalled(s.For)), tell(both(func(l i18n.Lang) string { return l.StandIn(s.Why) }))})
 		}
 		out = append(out, t)
 	}

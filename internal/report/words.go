@@ -129,8 +129,6 @@ var (
 	safeties = map[run.Safety]plan.Text{run.Safe: {EN: "safe", JA: "無事"}, run.Injured: {EN: "injured", JA: "負傷"}, run.Silent: {EN: "no answer", JA: "未回答"},
 		run.LightlyHurt: {EN: "lightly hurt", JA: "軽傷"}, run.BadlyHurt: {EN: "badly hurt", JA: "重傷"}, run.Well: {EN: "well", JA: "体調良好"},
 		run.InIsolation: {EN: "in isolation", JA: "自宅待機"}, run.Unwell: {EN: "unwell", JA: "体調不良"}, "": {EN: "answered", JA: "回答"}}
-	standInWhys = map[string]plan.Text{run.WhySilent: {EN: "no answer", JA: "未回答"}, run.WhyHurt: {EN: "not able to act", JA: "対応不可"},
-		run.WhyCannotCome: {EN: "can't come", JA: "参集不可"}, run.WhyAbsent: {EN: "absent in the drill", JA: "訓練での不在設定"}}
 
 	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}

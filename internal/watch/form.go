@@ -38,7 +38,7 @@ func formLine(l i18n.Lang, of plan.Plan, e run.Event, by, why string) string {
 	case run.DraftMade:
 		var d run.Draft
 		_ = e.Decode(&d)
-		return l.T("drafted for %s: %s%s%s", "%s の復旧方針案: %s%s%s", e.System, d.Choice, by, why)
+		return l.T("drafted for %s: %s%s%s", "%s の復旧方針案: %s%s%s", e.System, l.Choice(d.Choice), by, why)
 	case run.ConsultationBegun, run.ConsultationEnded:
 		var c run.Consultation
 		_ = e.Decode(&c)

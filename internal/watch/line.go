@@ -102,7 +102,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.PersonStandsIn:
 		var s run.StandIn
 		_ = e.Decode(&s)
-		return l.T("%s stands in for %s (%s)", "%s が %s を代行 (%s)", e.Person, Name(l, of, s.For), s.Why)
+		return l.T("%s stands in for %s (%s)", "%s が %s を代行 (%s)", e.Person, Name(l, of, s.For), l.StandIn(s.Why))
 	case run.CallHeld:
 		return l.T("call-out HELD: `muster drill callout send` or `cancel`", "召集を保留中: `muster drill callout send` または `cancel`")
 	case run.CallReleased:
@@ -115,11 +115,11 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.MusterMoved:
 		var m run.MusterMove
 		_ = e.Decode(&m)
-		return l.T("MUSTER MOVED to %s%s%s", "参集場所を %s に変更%s%s", m.To, by, why)
+		return l.T("MUSTER MOVED to %s%s%s", "参集場所を %s に変更%s%s", place(l, of, m.To), by, why)
 	case run.RoleHandedOver:
 		var h run.Handover
 		_ = e.Decode(&h)
-		return l.T("role %s: %s hands over to %s%s", "役割 %s: %s から %s へ引き継ぎ%s", h.Role, h.From, h.To, why)
+		return l.T("role %s: %s hands over to %s%s", "役割 %s: %s から %s へ引き継ぎ%s", h.Role, Name(l, of, h.From), Name(l, of, h.To), why)
 	case run.StrengthReported, run.StrengthConfirmed:
 		var s run.Strength
 		_ = e.Decode(&s)
@@ -144,7 +144,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.ActRefused:
 		var r run.RefusedAct
 		_ = e.Decode(&r)
-		return l.T("REFUSED %s%s%s", "%s を拒否%s%s", r.Act, by, why)
+		return l.T("REFUSED %s%s%s", "%s を拒否%s%s", l.RefusedAct(r.Act), by, why)
 	case run.DamageAssessed:
 		var a run.Assessment
 		_ = e.Decode(&a)
@@ -152,7 +152,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 		if a.Component != "" {
 			what += "/" + a.Component
 		}
-		return l.T("%s assessed: %s (%s)%s", "%s 被害確認: %s (%s)%s", clean(what), l.Damage(a.Damage), a.Source, why)
+		return l.T("%s assessed: %s (%s)%s", "%s 被害確認: %s (%s)%s", clean(what), l.Damage(a.Damage), l.Assessor(a.Source), why)
 	case run.DecisionAsked:
 		var a run.DecisionAsk
 		_ = e.Decode(&a)
@@ -160,7 +160,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.DecisionMade:
 		var d run.Decision
 		_ = e.Decode(&d)
-		return l.T("decided for %s: %s%s%s", "%s の判断: %s%s%s", e.System, d.Answer, by, why)
+		return l.T("decided for %s: %s%s%s", "%s の判断: %s%s%s", e.System, l.Choice(d.Answer), by, why)
 	case run.ApprovalAsked:
 		return l.T("APPROVAL asked%s", "承認待ち%s", why)
 	case run.ApprovalGiven:
@@ -177,7 +177,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.ForceRefused:
 		var a run.Objection
 		_ = e.Decode(&a)
-		return l.T("step %s: %s REFUSED%s%s; it waits as before", "ステップ %s: %s の要請を却下%s%s。引き続き待機", what, a.Act, by, why)
+		return l.T("step %s: %s REFUSED%s%s; it waits as before", "ステップ %s: %s の要請を却下%s%s。引き続き待機", what, l.Asked(a.Act), by, why)
 	case run.ActivationAsked:
 		return l.T("CONFIRMATION of the activation asked%s", "発動の確認待ち%s", why)
 	case run.ActivationConfirmed:
@@ -190,7 +190,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.ForceAsked:
 		var a run.StepAct
 		_ = e.Decode(&a)
-		return l.T("step %s: %s asked%s%s; another person has to confirm it", "ステップ %s: %s の要請%s%s。別の人の確認が必要", what, a.Act, by, why)
+		return l.T("step %s: %s asked%s%s; another person has to confirm it", "ステップ %s: %s の要請%s%s。別の人の確認が必要", what, l.Asked(a.Act), by, why)
 	case run.RecoveryOrdered:
 		return l.T("recovery ordered: %s %s", "復旧を指示: %s %s", e.System, e.Runbook)
 	case run.PartyReached, run.ContainmentDone, run.CompletionReport, run.RemarkMade:
@@ -208,7 +208,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.StepActed:
 		var a run.StepAct
 		_ = e.Decode(&a)
-		return l.T("step %s: %s%s%s", "ステップ %s: %s%s%s", what, a.Act, by, why)
+		return l.T("step %s: %s%s%s", "ステップ %s: %s%s%s", what, l.Act(a.Act), by, why)
 	case run.StepEnded:
 		var r run.StepResult
 		_ = e.Decode(&r)
@@ -241,7 +241,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.FindingOpened:
 		var d run.Finding
 		_ = e.Decode(&d)
-		return l.T("finding: %s %s", "指摘: %s %s", d.Kind, clean(d.Detail))
+		return l.T("finding: %s %s", "指摘: %s %s", l.Finding(d.Kind), clean(d.Detail))
 	}
 	return formLine(l, of, e, by, why)
 }
