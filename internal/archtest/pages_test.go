@@ -39,12 +39,16 @@ func TestPagesInJapaneseFollowTheEnglish(t *testing.T) {
 					}
 				}
 			}
-			for _, wrong := range apart(pages[0], pages[1]) {
+			differ := apart(pages[0], pages[1])
+			if strings.Contains(pages[1], anchor) {
+				differ = partsApart(strings.TrimSuffix(name, ".ja.md")+".md", pages[0], pages[1])
+			}
+			for _, wrong := range differ {
 				t.Errorf("%s: %s", filepath.Join(dir, name), wrong)
 			}
 		}
 	}
-	if seen < 3 {
+	if seen < 4 {
 		t.Errorf("only %d pages in Japanese were looked at", seen)
 	}
 }
@@ -54,6 +58,8 @@ var (
 	headings = regexp.MustCompile(`(?m)^#+ `)
 	points   = regexp.MustCompile(`(?m)^(?:- |\| )`)
 	commands = regexp.MustCompile("(?m)`((?:muster|make|systemctl) [^`]+)`|^((?:muster|make) [a-z-]+)")
+	quoted   = regexp.MustCompile(`"[^"]*"`) // what somebody says, in their language
+	fences   = regexp.MustCompile("(?m)^```")
 	script   = regexp.MustCompile(`[\p{Han}\p{Hiragana}\p{Katakana}]`)
 )
 
@@ -65,6 +71,9 @@ func apart(en, ja string) (out []string) {
 	}
 	if a, b := len(points.FindAllString(en, -1)), len(points.FindAllString(ja, -1)); a != b {
 		out = append(out, fmt.Sprintf("%d points and rows, in English %d", b, a))
+	}
+	if a, b := len(fences.FindAllString(en, -1)), len(fences.FindAllString(ja, -1)); a != b {
+		out = append(out, fmt.Sprintf("%d fences of code, in English %d", b, a))
 	}
 	for what, find := range map[string]func(string) []string{
 		"link":    func(s string) []string { return parts(links, s) },
@@ -85,11 +94,96 @@ func apart(en, ja string) (out []string) {
 	return out
 }
 
+// anchor begins the line above each heading of a page of which only some sections are in Japanese:
+// it has the English heading's address, so that a link leads to either page with the same one.
+const anchor = `<a id="`
+
+// partsApart says in what the sections of a page that are in Japanese differ from the English
+// ones, and whether its list of contents names all: those by their address here, the others by the
+// English page's.
+func partsApart(page, en, ja string) (out []string) {
+	english, _ := sections(en, func(line, _ string) string {
+		title, ok := strings.CutPrefix(line, "## ")
+		if !ok {
+			return ""
+		}
+		return slug(title)
+	})
+	japanese, all := sections(ja, func(line, before string) string {
+		id, ok := strings.CutPrefix(before, anchor)
+		if !ok || !strings.HasPrefix(line, "## ") {
+			return ""
+		}
+		return strings.TrimSuffix(id, `"></a>`)
+	})
+	if with := len(japanese) - 1; with != all {
+		out = append(out, fmt.Sprintf("%d headings of sections, %d of them with an anchor above", all, with))
+	}
+	for id, text := range japanese {
+		if id == "" {
+			continue
+		}
+		if english[id] == "" {
+			out = append(out, fmt.Sprintf("the English page has no section #%s", id))
+			continue
+		}
+		// What is in English only is linked on the English page.
+		for _, wrong := range apart(english[id], strings.ReplaceAll(text, "]("+page+"#", "](#")) {
+			out = append(out, "#"+id+": "+wrong)
+		}
+	}
+	for id := range english {
+		if id == "" {
+			continue
+		}
+		_, here := japanese[id]
+		if in := strings.Contains(japanese[""], "](#"+id+")"); in != here {
+			out = append(out, fmt.Sprintf("the contents and the sections disagree on whether #%s is in Japanese", id))
+		}
+		if there := strings.Contains(japanese[""], "]("+page+"#"+id+")"); there == here {
+			out = append(out, fmt.Sprintf("the contents lead to #%s in neither language, or in both", id))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sections cuts a page at the headings that id names; what stands before the first has "".
+// all counts the headings.
+func sections(page string, id func(line, before string) string) (out map[string]string, all int) {
+	out = map[string]string{}
+	at, before, code := "", "", false
+	for line := range strings.Lines(page) {
+		bare := strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(bare, "```") {
+			code = !code
+		}
+		if !code && strings.HasPrefix(bare, "## ") {
+			all++
+		}
+		if is := id(bare, before); is != "" && !code {
+			at = is
+		}
+		if !strings.HasPrefix(bare, anchor) {
+			out[at] += line
+		}
+		if bare != "" {
+			before = bare
+		}
+	}
+	return out, all
+}
+
+// slug is the address that a heading has.
+func slug(title string) string {
+	return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(title), ""), " ", "-")
+}
+
 // parts are what an expression finds. A page in Japanese leads to pages in Japanese, whose
 // headings are, and its commands may ask for the language.
 func parts(find *regexp.Regexp, s string) (out []string) {
 	for _, m := range find.FindAllStringSubmatch(s, -1) {
-		x := strings.Join(m[1:], "")
+		x := quoted.ReplaceAllString(strings.ReplaceAll(strings.Join(m[1:], ""), "\n", " "), `""`)
 		x = strings.NewReplacer(".ja.md", ".md", " --lang ja", "").Replace(x)
 		if page, at, ok := strings.Cut(x, "#"); ok && (script.MatchString(at) || page == "") {
 			x = page + "#"
@@ -110,6 +204,28 @@ func TestPagesThatDifferAreNoticed(t *testing.T) {
 		"# あ\n\n[English](a.md)\n\n- 一: `muster up`\n- 二: [b](c.md)\n":          "c.md is in Japanese only",
 	} {
 		got := strings.Join(apart(en, ja), "; ")
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", ja, got, want)
+		}
+	}
+}
+
+// So would the check of a page that is in Japanese in part.
+func TestPartsThatDifferAreNoticed(t *testing.T) {
+	en := "# How\n\n- [One thing](#one-thing)\n- [Two, more](#two-more)\n\n## One thing\n\n`muster up`\n\n```\n## no heading\n```\n\n## Two, more\n\ntext\n"
+	head := "# 方法\n\n- [一](#one-thing)\n- [二](how.md#two-more)\n\n"
+	one := "<a id=\"one-thing\"></a>\n\n## 一\n\n`muster up`\n\n```\n## 違う\n```\n"
+	for ja, want := range map[string]string{
+		head + one: "",
+		head + strings.Replace(one, "`muster up`", "muster", 1):              "#one-thing: the command muster up is in English only",
+		head + strings.ReplaceAll(one, "```\n", ""):                          "#one-thing: 0 fences of code, in English 2",
+		head + strings.Replace(one, "one-thing", "one", 1):                   "the English page has no section #one",
+		head + one + "\n## 三\n":                                              "2 headings of sections, 1 of them",
+		strings.Replace(head, "how.md#two", "#two", 1) + one:                 "disagree on whether #two-more",
+		strings.Replace(head, "- [二](how.md#two-more)\n", "", 1) + one:       "lead to #two-more in neither",
+		strings.Replace(head, "(#one-thing)", "(how.md#one-thing)", 1) + one: "lead to #one-thing in neither language, or in both",
+	} {
+		got := strings.Join(partsApart("how.md", en, ja), "; ")
 		if want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", ja, got, want)
 		}
