@@ -30,12 +30,18 @@ func TestPagesInJapaneseFollowTheEnglish(t *testing.T) {
 				}
 				pages[i] = string(b)
 				for _, link := range links.FindAllStringSubmatch(pages[i], -1) {
-					target, _, _ := strings.Cut(link[1], "#")
-					if target == "" || strings.Contains(target, "://") {
+					target, at, _ := strings.Cut(link[1], "#")
+					if strings.Contains(target, "://") {
 						continue
 					}
-					if _, err := os.Stat(filepath.Join(root, dir, target)); err != nil {
+					if target == "" {
+						target = file
+					}
+					page, err := os.ReadFile(filepath.Join(root, dir, target))
+					if info, there := os.Stat(filepath.Join(root, dir, target)); there != nil {
 						t.Errorf("%s leads to %s, which is not there", file, target)
+					} else if !info.IsDir() && (err != nil || at != "" && !heads(string(page), at)) {
+						t.Errorf("%s leads to #%s of %s, which has no such heading", file, at, target)
 					}
 				}
 			}
@@ -48,7 +54,7 @@ func TestPagesInJapaneseFollowTheEnglish(t *testing.T) {
 			}
 		}
 	}
-	if seen < 4 {
+	if seen < 7 {
 		t.Errorf("only %d pages in Japanese were looked at", seen)
 	}
 }
@@ -58,7 +64,8 @@ var (
 	headings = regexp.MustCompile(`(?m)^#+ `)
 	points   = regexp.MustCompile(`(?m)^(?:- |\| )`)
 	commands = regexp.MustCompile("(?m)`((?:muster|make|systemctl) [^`]+)`|^((?:muster|make) [a-z-]+)")
-	quoted   = regexp.MustCompile(`"[^"]*"`) // what somebody says, in their language
+	rows     = regexp.MustCompile("(?m)^\\| (`[^`|]+`)") // what is called so is called so in both
+	quoted   = regexp.MustCompile(`"[^"]*"`)             // what somebody says, in their language
 	fences   = regexp.MustCompile("(?m)^```")
 	script   = regexp.MustCompile(`[\p{Han}\p{Hiragana}\p{Katakana}]`)
 )
@@ -77,16 +84,19 @@ func apart(en, ja string) (out []string) {
 	}
 	for what, find := range map[string]func(string) []string{
 		"link":    func(s string) []string { return parts(links, s) },
+		"row":     func(s string) []string { return parts(rows, s) },
 		"command": func(s string) []string { return parts(commands, s) },
 	} {
 		a, b := find(en), find(ja)
+		// A heading in Japanese has an address in Japanese, which stands for the page's.
+		page := func(x string) string { p, _, _ := strings.Cut(x, "#"); return p + "#" }
 		for _, x := range a {
-			if !slices.Contains(b, x) {
+			if !slices.Contains(b, x) && !(what == "link" && slices.Contains(b, page(x))) {
 				out = append(out, fmt.Sprintf("the %s %s is in English only", what, x))
 			}
 		}
 		for _, x := range b {
-			if !slices.Contains(a, x) {
+			if !slices.Contains(a, x) && !(what == "link" && strings.HasSuffix(x, "#") && slices.ContainsFunc(a, func(y string) bool { return page(y) == x })) {
 				out = append(out, fmt.Sprintf("the %s %s is in Japanese only", what, x))
 			}
 		}
@@ -174,9 +184,22 @@ func sections(page string, id func(line, before string) string) (out map[string]
 	return out, all
 }
 
+// heads reports whether a page has a heading, or an anchor, of that address.
+func heads(page, at string) bool {
+	if strings.Contains(page, anchor+at+`"></a>`) {
+		return true
+	}
+	for line := range strings.Lines(page) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") && slug(strings.TrimSpace(title)) == at {
+			return true
+		}
+	}
+	return false
+}
+
 // slug is the address that a heading has.
 func slug(title string) string {
-	return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(title), ""), " ", "-")
+	return strings.ReplaceAll(regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(title), ""), " ", "-")
 }
 
 // parts are what an expression finds. A page in Japanese leads to pages in Japanese, whose
