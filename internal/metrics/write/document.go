@@ -43,6 +43,8 @@ var labels = map[string]string{
 
 const head = `# Metrics
 
+[日本語](metrics.ja.md)
+
 What ` + "`/metrics`" + ` of ` + "`muster up` and `muster server`" + ` shows, made from the code by ` + "`make generate`" + `. Base units: seconds and ratios. No
 label holds a person, a run, a host or a text of an error: sets without a bound, and personal data, are in the record and not here.
 
