@@ -29,6 +29,20 @@ const (
 	Any      Type = "any"      // any value
 )
 
+var types = map[Type]plan.Text{
+	String: {EN: "text", JA: "文字列"}, Int: {EN: "whole number", JA: "整数"}, Number: {EN: "number", JA: "数値"}, Bool: {EN: "true or false", JA: "真偽値"},
+	Duration: {EN: "duration", JA: "時間"}, Size: {EN: "size", JA: "大きさ"}, List: {EN: "list", JA: "リスト"}, Map: {EN: "map", JA: "名前と値の組"},
+	Object: {EN: "object", JA: "オブジェクト"}, TargetOf: {EN: "target", JA: "操作対象"}, SecretOf: {EN: "secret", JA: "秘密情報"}, Any: {EN: "any value", JA: "任意の値"},
+}
+
+// Text is what people call the type, in docs and where a value is of another one.
+func (t Type) Text() plan.Text {
+	if said, ok := types[t]; ok {
+		return said
+	}
+	return plan.Text{EN: string(t), JA: string(t)}
+}
+
 // Field is one parameter or output.
 type Field struct {
 	Name     string

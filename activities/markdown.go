@@ -198,29 +198,12 @@ func (d *document) typeName(f Field) string {
 			return d.t("target", "操作対象")
 		}
 		return d.t("%s target", "操作対象（%s）", f.Kind)
-	case Any:
-		return d.t("any value", "任意の値")
-	case Int:
-		return d.t("whole number", "整数")
-	case Bool:
-		return d.t("true or false", "真偽値")
 	case String:
 		if len(f.Enum) > 0 {
 			return d.t("one of `%s`", "`%s` のいずれか", strings.Join(f.Enum, d.t("`, `", "`、`")))
 		}
-		return d.t("text", "文字列")
-	case Duration:
-		return d.t("duration", "時間")
-	case Size:
-		return d.t("size", "大きさ")
-	case Number:
-		return d.t("number", "数値")
-	case SecretOf:
-		return d.t("secret", "秘密情報")
-	case Object:
-		return d.t("object", "オブジェクト")
 	}
-	return string(f.Type)
+	return f.Type.Text().In(d.lang)
 }
 
 // example is a step as it stands in a runbook: the parameters that must be given, and

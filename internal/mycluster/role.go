@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // KeepReadOnly makes every later start of the server a read-only one, or one that takes
@@ -115,7 +117,7 @@ func (i *Instance) Drop(name string) error {
 	if err := os.Remove(i.note(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(i.Config))
+	return wholefile.SyncDir(filepath.Dir(i.Config))
 }
 
 // write replaces a file whole, on disk before it returns. It belongs to whom it belonged,
@@ -149,13 +151,5 @@ func (i *Instance) write(path, text string, mode os.FileMode) (err error) {
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return wholefile.SyncDir(filepath.Dir(path))
 }

@@ -198,28 +198,22 @@ func takes(t activities.Type, k expr.Kind) bool {
 	return false
 }
 
+// want is a type as what was wanted.
 func want(t activities.Type) plan.Text {
+	w := t.Text()
 	switch t {
-	case activities.String:
-		return plan.Text{EN: "a text", JA: "文字列"}
-	case activities.Int:
-		return plan.Text{EN: "a whole number", JA: "整数"}
-	case activities.Number:
-		return plan.Text{EN: "a number", JA: "数値"}
-	case activities.Bool:
-		return plan.Text{EN: "true or false", JA: "真偽値"}
-	case activities.List:
-		return plan.Text{EN: "a list", JA: "リスト"}
-	case activities.Map:
-		return plan.Text{EN: "a map", JA: "マップ"}
+	case activities.Bool, activities.Any:
+		return w
 	case activities.Object:
-		return plan.Text{EN: "an object", JA: "オブジェクト"}
+		w.EN = "an " + w.EN
 	case activities.Duration:
-		return plan.Text{EN: "a duration such as 30s", JA: "30s のような時間"}
+		return plan.Text{EN: "a " + w.EN + " such as 30s", JA: "30s のような" + w.JA}
 	case activities.Size:
-		return plan.Text{EN: "a size such as 16MB", JA: "16MB のような容量"}
+		return plan.Text{EN: "a " + w.EN + " such as 16MB", JA: "16MB のような" + w.JA}
+	default:
+		w.EN = "a " + w.EN
 	}
-	return plan.Say("a %s", " %s ", string(t))
+	return w
 }
 
 func an(k expr.Kind) plan.Text {

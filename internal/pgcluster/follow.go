@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/muster-dr/muster/internal/wholefile"
 )
 
 // Upstream is the server that a standby follows.
@@ -78,7 +80,7 @@ func (i *Instance) ClearStandby() error {
 	if err := os.Remove(filepath.Join(i.Data, "standby.signal")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return syncDir(i.Data)
+	return wholefile.SyncDir(i.Data)
 }
 
 // ConfigOutside returns an error when the configuration file lies where pg_rewind
@@ -177,7 +179,7 @@ func (i *Instance) write(path, text string) error {
 		os.Remove(tmp)
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return wholefile.SyncDir(filepath.Dir(path))
 }
 
 // Keep writes a small file of muster's own beside the server's configuration, where
@@ -201,7 +203,7 @@ func (i *Instance) Drop(name string) error {
 	if err := os.Remove(filepath.Join(filepath.Dir(i.Config), name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(i.Config))
+	return wholefile.SyncDir(filepath.Dir(i.Config))
 }
 
 func sysStat(st os.FileInfo) (*syscall.Stat_t, bool) {
@@ -231,14 +233,6 @@ func mayPass(st os.FileInfo, c *syscall.Credential) bool {
 		}
 	}
 	return perm&0o001 != 0
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // quote is a value as PostgreSQL's configuration files hold it.
