@@ -327,6 +327,7 @@ func (r *reading) people() {
 				out.Titles = map[string]plan.Text{}
 			}
 			out.Titles[n.Name.V] = n.Title.Text
+			out.Estate.Roles = append(out.Estate.Roles, plan.Role{Name: n.Name.V, Title: n.Title.Text})
 		}
 		if n.Only.Set {
 			out.only["role "+n.Name.V] = kinds[n.Only.V]
@@ -375,6 +376,7 @@ func (r *reading) people() {
 		out.People = append(out.People, person)
 	}
 	sortBy(out.People, func(p plan.Person) string { return p.ID })
+	sortBy(out.Estate.Roles, func(r plan.Role) string { return r.Name })
 	slices.Sort(out.Roles)
 }
 

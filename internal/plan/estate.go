@@ -21,6 +21,24 @@ type Estate struct {
 	Places  []Place  `json:"muster_places,omitempty"`
 	Parties []Party  `json:"parties,omitempty"` // contractors and others to be reached in communications
 	Muster  *Muster  `json:"muster,omitempty"`  // nil: people come when they are called
+	// Roles are those that people call something else than their name; plans of before have none.
+	Roles []Role `json:"roles,omitempty"`
+}
+
+// Role is a role with what people call it.
+type Role struct {
+	Name  string `json:"name"`
+	Title Text   `json:"title"`
+}
+
+// RoleName is what people call a role.
+func (e Estate) RoleName(role string) Text {
+	for _, r := range e.Roles {
+		if r.Name == role {
+			return Text{EN: r.Title.In("en"), JA: r.Title.In("ja")}
+		}
+	}
+	return Text{EN: role, JA: role}
 }
 
 // Site is a place that holds systems or people.

@@ -51,7 +51,7 @@ func Build(p plan.Plan, events []run.Event) (Report, error) {
 		return Report{}, err
 	}
 	r.Assessments = append([]Assessment{}, r.Assessments...)
-	r.Forms, r.titles = f.formsReport(), titlesOf(p)
+	r.Forms, r.Names = f.formsReport(), titlesOf(p)
 	r.Inspections = append([]Inspection{}, r.Inspections...)
 	r.Notes = append([]Note{}, r.Notes...)
 	r.Probes = append([]Probe{}, f.probes...)

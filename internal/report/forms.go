@@ -1,6 +1,9 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -96,7 +99,7 @@ func count(n int) plan.Text {
 	return plain(itoa(n))
 }
 
-// titlesOf are what people call what forms name.
+// titlesOf are what people call what the report names.
 func titlesOf(p plan.Plan) map[string]plan.Text {
 	out := map[string]plan.Text{}
 	for _, s := range p.Estate.Sites {
@@ -107,7 +110,54 @@ func titlesOf(p plan.Plan) map[string]plan.Text {
 	for _, x := range p.Estate.Parties {
 		out["party "+x.Name] = x.Title
 	}
+	for _, x := range p.Estate.Roles {
+		out["role "+x.Name] = x.Title
+	}
+	for _, x := range p.Systems {
+		out["system "+x.Name] = x.Title
+	}
+	for _, x := range p.Scenario.Injects {
+		out["step /"+x.ID] = x.Title
+	}
+	for _, rb := range p.Runbooks {
+		for _, x := range rb.Steps {
+			out["step "+rb.Name+"/"+x.ID] = x.Title
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, t plan.Text) bool { return t == plan.Text{} })
 	return out
 }
+
+// called is what people call something, with the ID that commands and files take.
+func (r Report) called(kind, name, id string) plan.Text {
+	t := r.Names[kind+" "+name]
+	one := func(lang, format string) string {
+		switch s := t.In(lang); {
+		case s == "":
+			return id
+		case strings.EqualFold(s, id):
+			return s
+		default:
+			return fmt.Sprintf(format, s, id)
+		}
+	}
+	return plan.Text{EN: one("en", "%s (%s)"), JA: one("ja", "%s（%s）")}
+}
+
+// role is what people call a role.
+func (r Report) role(name string) plan.Text { return r.called("role", name, name) }
+
+// roles are what people call some, in one line.
+func (r Report) roles(names []string) plan.Text {
+	var en, ja []string
+	for _, n := range names {
+		t := r.Names["role "+n]
+		en, ja = append(en, cmp.Or(t.In("en"), n)), append(ja, cmp.Or(t.In("ja"), n))
+	}
+	return plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "、")}
+}
+
+// step is what people call a step.
+func (r Report) step(s Step) plan.Text { return r.called("step", s.Runbook+"/"+s.ID, s.ID) }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -170,7 +170,8 @@ func lanesOf(r Report) []lanes {
 	add := func(s Step, undo bool) {
 		title := word(purposes, s.Purpose)
 		if s.System != "" {
-			title = plan.Text{EN: s.System + ": " + title.EN, JA: s.System + "：" + title.JA}
+			sys := r.called("system", s.System, s.System)
+			title = plan.Text{EN: sys.EN + ": " + title.EN, JA: sys.JA + "：" + title.JA}
 		}
 		if undo {
 			title = plan.Text{EN: title.EN + ", undo", JA: title.JA + "（取り消し）"}

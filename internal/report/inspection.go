@@ -44,5 +44,5 @@ func (d *document) inspections() []table {
 
 // checkTitle is an item of a checklist as people call it.
 func (d *document) checkTitle(site, item, lang string) string {
-	return cmp.Or(d.report.titles["check "+site+"/"+item].In(lang), item)
+	return cmp.Or(d.report.Names["check "+site+"/"+item].In(lang), item)
 }

@@ -70,7 +70,7 @@ func (d *document) turns(p People) []plan.Text {
 		if h.Reason == "" {
 			why = say("no reason given", "理由の記載なし")
 		}
-		out = append(out, say("%s: the role %s went from %s to %s (%s)", "%s：役割「%s」を %s から %s へ引き継ぎ（%s）", d.clock(h.At), h.Role, inWords(d.personCalled(h.From)), inWords(d.personCalled(h.To)), inWords(why)))
+		out = append(out, say("%s: the role %s went from %s to %s (%s)", "%s：役割「%s」を %s から %s へ引き継ぎ（%s）", d.clock(h.At), inWords(d.report.role(h.Role)), inWords(d.personCalled(h.From)), inWords(d.personCalled(h.To)), inWords(why)))
 	}
 	for _, c := range p.Strengths {
 		what := say("strength reported", "参集状況の報告")

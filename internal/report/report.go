@@ -40,8 +40,8 @@ type Report struct {
 	Written  []Entry  `json:"written,omitempty"`
 	Evidence Evidence `json:"evidence"`
 
-	// titles are what people call things of the plan, by kind and name.
-	titles map[string]plan.Text
+	// Names are what people call things of the plan, by kind and name, such as "role commander".
+	Names map[string]plan.Text `json:"names,omitempty"`
 }
 
 // Run says what was run, and what came of it.

@@ -84,7 +84,7 @@ func (d *document) roles() []plan.Text {
 	r := d.report
 	var out []plan.Text
 	for _, q := range r.People.Need {
-		out = append(out, say("%s %d of %d", "%s %d/%d 名", q.Role, q.Present, q.Need))
+		out = append(out, say("%s %d of %d", "%s %d/%d 名", inWords(r.role(q.Role)), q.Present, q.Need))
 	}
 	for _, x := range r.Decisions {
 		if x.AskedAt != nil && x.Rule == "" {

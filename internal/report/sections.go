@@ -259,7 +259,7 @@ func (d *document) acknowledged() table {
 		case st.SettledBy == run.ByPerson:
 			by = say("no: left out by %s", "未確認（%s が省略）", st.By)
 		}
-		t.Rows = append(t.Rows, []cell{name(st.ID), name(st.Runbook), name(st.Owner), tell(by), timeCell(at), tell(plan.Apart(st.Reason))})
+		t.Rows = append(t.Rows, []cell{tell(d.report.step(st)), name(st.Runbook), tell(d.report.role(st.Owner)), tell(by), timeCell(at), tell(plan.Apart(st.Reason))})
 	}
 	return t
 }
@@ -274,7 +274,7 @@ func (d *document) stepRow(s Step) []cell {
 	if s.Owner != "" && s.SettledBy == run.ByAcknowledge {
 		outcome = cell{Text: say("read, not run", "確認のみ（実行なし）")}
 	}
-	return []cell{name(s.ID), name(s.Action), name(s.Site), timeCell(d.clockOr(s.StartedAt)), figureCell(spanOr(s.took(), dash)),
+	return []cell{tell(d.report.step(s)), name(s.Action), name(s.Site), timeCell(d.clockOr(s.StartedAt)), figureCell(spanOr(s.took(), dash)),
 		figureCell(plain(fmt.Sprint(s.Attempts))), outcome, tell(actor(s.By)), tell(remark)}
 }
 
@@ -312,7 +312,7 @@ func (d *document) peopleSection() section {
 	if len(p.Need) > 0 {
 		t := table{Caption: say("Mustered strength", "参集状況"), Head: []plan.Text{say("Role", "役割"), say("Needed", "必要"), say("Present", "参集")}}
 		for _, q := range p.Need {
-			t.Rows = append(t.Rows, []cell{name(q.Role), figureCell(plain(fmt.Sprint(q.Need))), figureCell(plain(fmt.Sprint(q.Present)))})
+			t.Rows = append(t.Rows, []cell{tell(d.report.role(q.Role)), figureCell(plain(fmt.Sprint(q.Need))), figureCell(plain(fmt.Sprint(q.Present)))})
 		}
 		s.Tables = append(s.Tables, t)
 	}
@@ -344,7 +344,7 @@ func (d *document) peopleSection() section {
 		if m.AnsweredAt != nil && !m.CanCome {
 			note(say("can't come", "参集不可"))
 		}
-		t.Rows = append(t.Rows, []cell{tell(personName(m.Name, m.ID)), name(strings.Join(m.Roles, ", ")), timeCell(plain(d.clock(m.CalledAt))), {Text: safetyWord(m.Safety), Class: "safety-" + string(m.Safety)},
+		t.Rows = append(t.Rows, []cell{tell(personName(m.Name, m.ID)), tell(d.report.roles(m.Roles)), timeCell(plain(d.clock(m.CalledAt))), {Text: safetyWord(m.Safety), Class: "safety-" + string(m.Safety)},
 			figureCell(spanOr(m.AnswerS, dash)), timeCell(d.clockOr(m.ArrivedAt)), tell(plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "・")})})
 	}
 	if p.Withheld {

@@ -10,14 +10,19 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
+// roleName is what people call a role.
+func roleName(l i18n.Lang, of plan.Plan, role string) string {
+	return clean(of.Estate.RoleName(role).In(string(l)))
+}
+
 // Ask says in words who is waited for, for what, and with which command they act.
 func Ask(l i18n.Lang, of plan.Plan, runID string, w progress.Waiting) (who, what, how string) {
 	who = names(l, of, w.People)
 	if w.Role != "" {
 		if who != "" {
-			who = w.Role + " (" + who + ")"
+			who = roleName(l, of, w.Role) + " (" + who + ")"
 		} else {
-			who = w.Role
+			who = roleName(l, of, w.Role)
 		}
 	}
 	text := said(l, w.Text)

@@ -22,7 +22,7 @@ func formLine(l i18n.Lang, of plan.Plan, e run.Event, by, why string) string {
 	case run.OrderGiven:
 		var o run.Order
 		_ = e.Decode(&o)
-		return l.T("%s to %s: %s%s", "%s %s 宛て: %s%s", o.ID, clean(o.Party+Name(l, of, o.Person)+o.Role), clean(o.What), by)
+		return l.T("%s to %s: %s%s", "%s %s 宛て: %s%s", o.ID, clean(o.Party+Name(l, of, o.Person))+roleName(l, of, o.Role), clean(o.What), by)
 	case run.OrderFollowed:
 		var s run.OrderState
 		_ = e.Decode(&s)

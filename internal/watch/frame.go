@@ -310,7 +310,7 @@ func (f Frame) people(o progress.Overview) []string {
 	line := " " + f.title("People", "要員") + "  " + counts
 	var lines []string
 	for _, n := range p.Need {
-		text, color := fmt.Sprintf("%s %d/%d", n.Role, n.Present, n.Need), green
+		text, color := fmt.Sprintf("%s %d/%d", roleName(f.Lang, f.Plan, n.Role), n.Present, n.Need), green
 		if n.Present < n.Need {
 			color = yellow
 		}

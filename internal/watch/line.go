@@ -119,7 +119,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.RoleHandedOver:
 		var h run.Handover
 		_ = e.Decode(&h)
-		return l.T("role %s: %s hands over to %s%s", "役割 %s: %s から %s へ引き継ぎ%s", h.Role, Name(l, of, h.From), Name(l, of, h.To), why)
+		return l.T("role %s: %s hands over to %s%s", "役割 %s: %s から %s へ引き継ぎ%s", roleName(l, of, h.Role), Name(l, of, h.From), Name(l, of, h.To), why)
 	case run.StrengthReported, run.StrengthConfirmed:
 		var s run.Strength
 		_ = e.Decode(&s)
@@ -156,7 +156,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.DecisionAsked:
 		var a run.DecisionAsk
 		_ = e.Decode(&a)
-		return l.T("DECISION asked of %s on %s: %s proposed%s", "%s に判断を依頼 (%s): 提案 %s%s", a.Role, e.System, l.Choice(a.Proposed), why) + forecasts(l, a)
+		return l.T("DECISION asked of %s on %s: %s proposed%s", "%s に判断を依頼 (%s): 提案 %s%s", roleName(l, of, a.Role), e.System, l.Choice(a.Proposed), why) + forecasts(l, a)
 	case run.DecisionMade:
 		var d run.Decision
 		_ = e.Decode(&d)
@@ -204,7 +204,7 @@ func Line(l i18n.Lang, of plan.Plan, e run.Event) string {
 	case run.StepWaiting:
 		var w run.Wait
 		_ = e.Decode(&w)
-		return l.T("step %s WAITS for %s%s", "ステップ %s が %s を待機%s", what, w.Role, why)
+		return l.T("step %s WAITS for %s%s", "ステップ %s が %s を待機%s", what, roleName(l, of, w.Role), why)
 	case run.StepActed:
 		var a run.StepAct
 		_ = e.Decode(&a)
