@@ -146,7 +146,7 @@ func (d *Decoder) fields(where string, n *yaml.Node, out reflect.Value) bool {
 			continue
 		}
 		if rest != nil {
-			e := Entry[Raw]{Key: Value[string]{V: k.Value, Place: d.At(k), Set: true}, Value: Raw{Node: v, Place: d.At(v)}}
+			e := Entry[Raw]{Key: Value[string]{V: k.Value, Place: d.At(k), Set: true}, Value: Raw{Node: apart(v), Place: d.At(v)}}
 			rest.Set(reflect.Append(*rest, reflect.ValueOf(e)))
 			continue
 		}

@@ -35,6 +35,34 @@ type Raw struct {
 	Place
 }
 
+// apart copies a value out of its file. One node that is kept would keep the memory of all that
+// were read beside it: of 650 files, 30 MB for the sake of 2.
+func apart(n *yaml.Node) *yaml.Node {
+	nodes := 0
+	var count func(*yaml.Node)
+	count = func(n *yaml.Node) {
+		nodes++
+		for _, c := range n.Content {
+			count(c)
+		}
+	}
+	count(n)
+	room := make([]yaml.Node, 0, nodes)
+	var put func(*yaml.Node) *yaml.Node
+	put = func(n *yaml.Node) *yaml.Node {
+		room = append(room, *n)
+		c := &room[len(room)-1]
+		if len(n.Content) > 0 {
+			c.Content = make([]*yaml.Node, len(n.Content))
+			for i := range n.Content {
+				c.Content[i] = put(n.Content[i])
+			}
+		}
+		return c
+	}
+	return put(n)
+}
+
 // Entry is one entry of a Dict, in the order of the file.
 type Entry[T any] struct {
 	Key   Value[string]
@@ -119,7 +147,7 @@ func ReadText(d *Decoder, where string, n *yaml.Node) plan.Text {
 	return plan.Text{EN: both.EN.V, JA: both.JA.V}
 }
 
-func (r *Raw) read(d *Decoder, _ string, n *yaml.Node, _ tags) { r.Node, r.Place = n, d.At(n) }
+func (r *Raw) read(d *Decoder, _ string, n *yaml.Node, _ tags) { r.Node, r.Place = apart(n), d.At(n) }
 func (*Raw) preset(tags)                                       {}
 
 // String reads a text. A plain word that YAML or one of its versions takes for
