@@ -23,6 +23,7 @@ import (
 type directory struct {
 	dir     string
 	catalog scenario.Catalog
+	kept    *keptPlans // the server's reading of all files; nil is one of its own each time
 
 	mu     sync.Mutex
 	looked time.Time
@@ -49,7 +50,7 @@ func (d *directory) estate() (*inventory.Estate, error) {
 		d.looked = now
 		if stamp := stampOf(d.dir); stamp != d.stamp || d.last == nil {
 			d.stamp = stamp
-			switch e, err := scenario.Inventory(d.dir, d.catalog); {
+			switch e, err := d.read(); {
 			case err == nil && e != nil:
 				d.last, d.part, d.err = e, nil, nil
 			case d.last == nil:
@@ -61,6 +62,17 @@ func (d *directory) estate() (*inventory.Estate, error) {
 		return d.part, d.err
 	}
 	return d.last, nil
+}
+
+// read takes the estate from the server's own reading of the files. While any of them has a mistake,
+// the estate's own decide, which takes a reading of its own.
+func (d *directory) read() (*inventory.Estate, error) {
+	if d.kept != nil {
+		if b, err := d.kept.load(d.dir, d.catalog); err == nil {
+			return b.Inventory(), nil
+		}
+	}
+	return scenario.Inventory(d.dir, d.catalog)
 }
 
 // stampOf changes when a plan file does.

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	inventory "github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/proof"
@@ -35,6 +37,15 @@ var (
 
 func (p plans) load() (*scenario.Bundle, error) {
 	return p.kept.load(p.dir, p.catalog)
+}
+
+// line is what a start tells of the plan files.
+func (p plans) line(l i18n.Lang) string {
+	b, err := p.load()
+	if mistakes := (scenario.Mistakes)(nil); errors.As(err, &mistakes) {
+		return l.T("%s: %d mistake(s), nothing can be started until `muster validate` is clean", "%s: 誤り %d 件。`muster validate` で修正するまで開始できません", p.dir, len(mistakes))
+	}
+	return l.T("%s (scenarios: %d)", "%s (シナリオ %d 件)", p.dir, len(b.Scenarios()))
 }
 
 func (p plans) Scenarios() ([]api.Scenario, error) {

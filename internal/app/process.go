@@ -18,7 +18,6 @@ import (
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/scenario"
 	"github.com/muster-dr/muster/internal/tracing"
 )
 
@@ -100,7 +99,7 @@ func Server(ctx context.Context, o Options) error {
 			s.up()
 			fmt.Fprint(o.Talk, summary(l, "muster server "+o.Version, [][2]string{
 				{"API", o.Config.Scheme() + door.ln.Addr().String()}, {l.T("board", "ボード"), boardURL(o, door.ln.Addr().String())}, {l.T("engine", "エンジン"), conn.Address},
-				{l.T("records", "記録"), o.Config.StoreURL()}, {l.T("token", "トークン"), o.Config.TokenPath()}, {l.T("plans", "計画"), plansLine(o)},
+				{l.T("records", "記録"), o.Config.StoreURL()}, {l.T("token", "トークン"), o.Config.TokenPath()}, {l.T("plans", "計画"), s.plans.line(l)},
 			}))
 		})
 	}))
@@ -283,14 +282,6 @@ func boardURL(o Options, address string) string {
 		return o.Config.PublicURL
 	}
 	return o.Config.Scheme() + address + "/"
-}
-
-func plansLine(o Options) string {
-	b, mistakes := scenario.Load(o.Config.Plans, all.Registry(all.Options{}))
-	if len(mistakes) > 0 {
-		return o.Lang.T("%s: %d mistake(s), nothing can be started until `muster validate` is clean", "%s: 誤り %d 件。`muster validate` で修正するまで開始できません", o.Config.Plans, len(mistakes))
-	}
-	return o.Lang.T("%s (scenarios: %d)", "%s (シナリオ %d 件)", o.Config.Plans, len(b.Scenarios()))
 }
 
 // summary is what a person wants to know once a process is up.

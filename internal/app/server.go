@@ -64,6 +64,7 @@ type Options struct {
 type server struct {
 	o        Options
 	store    journal.Store
+	plans    plans
 	link     *link
 	metrics  *metrics.Metrics
 	api      *api.Server
@@ -88,10 +89,11 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	outcomes := &outcome.Keeper{Log: o.Log}
 	s := &server{o: o, store: outcomes.Watched(m.Counted(asked)), link: c, metrics: m, outcomes: outcomes}
 	s.told = make(chan struct{})
+	s.plans = plans{dir: o.Config.Plans, catalog: actions, kept: &keptPlans{}, compiled: compiled, log: o.Log}
 	s.up = sync.OnceFunc(func() { close(s.told) })
 	outcomes.Store = s.store
-	files := plans{dir: o.Config.Plans, catalog: actions, kept: &keptPlans{}, compiled: compiled, log: o.Log}
-	people := &directory{dir: o.Config.Plans, catalog: actions}
+	files := s.plans
+	people := &directory{dir: o.Config.Plans, catalog: actions, kept: files.kept}
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
@@ -203,6 +205,7 @@ func (s *server) run(ctx context.Context, door *front, ready func()) error {
 	working.Go(func() { _ = s.alarms.Run(ctx) })
 	working.Go(func() { s.evidence.Run(ctx) })
 	working.Go(func() { s.noteAssigned(ctx) })
+	working.Go(func() { givesBack(ctx) })
 	if s.o.Bundled == nil { // the yearly plan is the installation's, which may be carrying it out
 		working.Go(func() { s.settleOccasions(ctx) })
 	}

@@ -35,7 +35,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 	if err != nil {
 		return err
 	}
-	if err := employ(o, registry, workers); err != nil {
+	if err := employ(o, s.plans, workers); err != nil {
 		return err
 	}
 
@@ -68,7 +68,7 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 		}
 		api := o.Config.Scheme() + at.ln.Addr().String()
 		s.up()
-		fmt.Fprint(o.Talk, upSummary(o, api, e.Endpoint().UIAddress, workers.list()))
+		fmt.Fprint(o.Talk, upSummary(o, s.plans, api, e.Endpoint().UIAddress, workers.list()))
 		if started != nil {
 			started(api, e.Endpoint().UIAddress)
 		}
@@ -81,9 +81,9 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 
 // employ starts a worker for every site of the estate. Plan files with mistakes do not
 // keep muster from starting: they are told of, and no run starts from them.
-func employ(o Options, registry scenario.Catalog, workers *sites) error {
-	bundle, mistakes := scenario.Load(o.Config.Plans, registry)
-	if len(mistakes) > 0 {
+func employ(o Options, files plans, workers *sites) error {
+	bundle, err := files.load()
+	if mistakes := (scenario.Mistakes)(nil); errors.As(err, &mistakes) {
 		fmt.Fprintln(o.Talk, mistakes.Said().In(string(o.Lang)))
 		fmt.Fprintln(o.Talk, o.Lang.T("muster: %d mistake(s) in %s; no run can be started until they are corrected", "muster: %[2]s に誤りが %[1]d 件あります。修正するまで訓練・対応を開始できません", len(mistakes), o.Config.Plans))
 		return nil
@@ -114,7 +114,7 @@ func ownSites(c config.Config, e plan.Estate) []string {
 	return names
 }
 
-func upSummary(o Options, api, ui string, sites []string) string {
+func upSummary(o Options, files plans, api, ui string, sites []string) string {
 	l := o.Lang
 	names := strings.Join(sites, ", ")
 	if names == "" {
@@ -129,7 +129,7 @@ func upSummary(o Options, api, ui string, sites []string) string {
 		{"Temporal UI", ui},
 		{l.T("data", "データ"), o.Config.Data},
 		{l.T("token", "トークン"), o.Config.TokenPath()},
-		{l.T("plans", "計画"), plansLine(o)},
+		{l.T("plans", "計画"), files.line(l)},
 		{l.T("sites", "拠点"), names},
 	}
 	if at := o.Config.Gateway.Listen; at != "" {
