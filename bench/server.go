@@ -41,7 +41,7 @@ func (b *bench) server(ctx context.Context) error {
 	}
 	defer func() { _ = engine.End(context.WithoutCancel(ctx)) }()
 	fmt.Printf("\nidle muster server, with a Temporal server as another process, 200 systems in its files and a year of history: %d runs\n", historyQuarters*historySystems)
-	fmt.Printf("%-12s %8s %10s %12s %10s   goal %d %% of a core, %d MB\n", "store", "window s", "CPU s", "% of a core", "RSS MB", mostIdlePercent, mostIdleMB)
+	fmt.Printf("%-12s %8s %10s %12s %10s %10s %10s   goal %d %% of a core, %d MB\n", "store", "window s", "CPU s", "% of a core", "RSS MB", "anonymous", "of files", mostIdlePercent, mostIdleMB)
 	var missed error
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
 		err := b.idleServer(ctx, filepath.Join(dir, kind), kind, address)
@@ -126,7 +126,7 @@ func (b *bench) idleServer(ctx context.Context, dir, kind, engine string) (err e
 			held = "NOT HELD"
 			err = fmt.Errorf("%.2f %% of a core, %.1f MB", f.percent(), f.rss)
 		}
-		fmt.Printf("%-12s %8.0f %10.2f %12.2f %10.1f   %s\n", kind, f.wall.Seconds(), f.cpu.Seconds(), f.percent(), f.rss, held)
+		fmt.Printf("%-12s %8.0f %10.2f %12.2f %10.1f %10.1f %10.1f   %s\n", kind, f.wall.Seconds(), f.cpu.Seconds(), f.percent(), f.rss, f.own, f.rss-f.own, held)
 		if err != nil {
 			return err
 		}

@@ -77,6 +77,7 @@ func (s *site) end(ctx context.Context) (err error) {
 type figures struct {
 	wall, cpu time.Duration
 	rss       float64 // MB, the most that was seen
+	own       float64 // MB of it that are no pages of files
 }
 
 // percent is the share of one core.
@@ -95,7 +96,9 @@ func watch(ctx context.Context, p *child.Process, window time.Duration) (f figur
 		case <-p.Done:
 			return f, p.Failure()
 		case <-tick.C:
-			f.rss = max(f.rss, resident(pid))
+			if rss := resident(pid); rss > f.rss {
+				f.rss, f.own = rss, anonymous(pid)
+			}
 		}
 	}
 	f.wall, f.cpu = time.Since(began), used(pid)-before

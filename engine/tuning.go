@@ -23,6 +23,12 @@ func tuning(skipping bool) dynamicconfig.StaticClient {
 		// A queue task that can't have its workflow's lock in time comes back only
 		// after 3 s; the default gives it half a second.
 		dynamicconfig.HistoryCacheNonUserContextLockTimeout.Key(): 10 * time.Second,
+		// What the engine knows of a workflow is kept for two minutes and then, if need be, read again,
+		// which is one query. The default puts nothing away before there are 128,000 workflows: gigabytes.
+		dynamicconfig.HistoryCacheTTL.Key(): 2 * time.Minute,
+		dynamicconfig.HistoryCacheBackgroundEvict.Key(): dynamicconfig.CacheBackgroundEvictSettings{
+			Enabled: true, LoopInterval: 30 * time.Second, MaxEntryPerCall: 1024,
+		},
 		// A workflow task that a killed worker had taken is given out again after this
 		// (default 10 s): the longest that a run stands still after a restart.
 		dynamicconfig.DefaultWorkflowTaskTimeout.Key(): 5 * time.Second,
