@@ -8,19 +8,20 @@ import (
 )
 
 const (
-	// lookAtMemory is how often a server looks whether it could give memory back.
+	// lookAtMemory is how often a process looks whether it could give memory back.
 	lookAtMemory = 15 * time.Second
 	// worthGiving is how much must be to be had: a collection of some 20 MB that live costs 20 ms of
 	// CPU, which is little for what a start, a seal or a yearly report leave behind and much for a page.
 	worthGiving = 8 << 20
-	// stillBusy is how much a server allocates between two looks that is at work. What it leaves
+	// stillBusy is how much a process allocates between two looks that is at work. What it leaves
 	// behind it needs again at once.
 	stillBusy = 8 << 20
 )
 
-// givesBack returns to the system what large work has left behind, as soon as the server has nothing
+// givesBack returns to the system what large work has left behind, as soon as the process has nothing
 // to do: reading 650 plan files, sealing, a yearly report. The collector would keep it for as long
-// as twice what lives is not reached, which takes an idle server an hour or more.
+// as twice what lives is not reached, which takes an idle process some minutes, and the system would
+// get little of it even then.
 func givesBack(ctx context.Context) {
 	tick := time.NewTicker(lookAtMemory)
 	defer tick.Stop()

@@ -146,6 +146,7 @@ func Worker(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	g.Add(actor(ctx, func(ctx context.Context) error { givesBack(ctx); return nil }))
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		o.marks = o.ownMarks(ctx)
 		s := newSites(ctx, o, c.client)
