@@ -55,7 +55,7 @@ var reference = regexp.MustCompile(`secret://[^\s"'` + "`" + `,}\])]+`)
 // staysBehind are settings that say where this installation is and how it is reached: a laptop is elsewhere, has an engine of its own, and keeps its
 // records itself. Without identity.oidc nobody but the server's own token may act there, so identity.console stays too.
 var staysBehind = []string{"data", "plans", "store", "store_password", "listen", "public_url", "server", "server_ca_file", "token", "token_file", "person", "site", "sites", "engine",
-	"hosts", "insecure_http", "metrics.open", "font", "bundle.", "gateway.", "temporal.", "evidence.", "tls.", "identity.console", "identity.oidc.", "encryption.ui_origins", "findings.webhook"}
+	"hosts", "insecure_http", "metrics.open", "font", "cloud.program", "bundle.", "gateway.", "temporal.", "evidence.", "tls.", "identity.console", "identity.oidc.", "encryption.ui_origins", "findings.webhook"}
 
 func stays(name string) bool {
 	return slices.ContainsFunc(staysBehind, func(s string) bool {

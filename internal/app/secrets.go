@@ -12,9 +12,9 @@ import (
 	"github.com/muster-dr/muster/internal/secret"
 )
 
-// vaults are this process's clients, one for each setting of vault, so that all its parts share a
-// token of it.
-var vaults sync.Map
+// opened are this process's stores, one for each setting of them, so that all its parts share a vault's
+// token and what is kept.
+var opened sync.Map
 
 // sources are where the values of references come from: what a break-glass bundle brought along, then the stores.
 // Whoever needs one asks Options.secrets.
@@ -42,19 +42,23 @@ var carried sync.Map
 
 // stores are where the settings say that secrets are kept.
 func stores(c config.Config) secret.Resolver {
-	if c.Vault.Address == "" {
-		return secret.Stores{}
-	}
-	o := secret.VaultOptions{Address: c.Vault.Address, CAFile: c.Vault.CAFile, Namespace: c.Vault.Namespace, Auth: c.Vault.Auth, Mount: c.Vault.Mount, Token: c.Vault.Token,
+	v := secret.VaultOptions{Address: c.Vault.Address, CAFile: c.Vault.CAFile, Namespace: c.Vault.Namespace, Auth: c.Vault.Auth, Mount: c.Vault.Mount, Token: c.Vault.Token,
 		RoleID: c.Vault.RoleID, SecretID: c.Vault.SecretID, Role: c.Vault.Role, JWTFile: c.Vault.JWTFile, Cache: c.Vault.Cache}
-	if known, ok := vaults.Load(o); ok {
+	o := struct {
+		secret.VaultOptions
+		secret.CloudOptions
+	}{v, secret.CloudOptions{Program: c.Cloud.Program, Cache: c.Cloud.Cache}}
+	if known, ok := opened.Load(o); ok {
 		return known.(secret.Resolver)
 	}
-	v, err := secret.NewVault(o)
-	if err != nil {
-		return broken{err}
+	s := secret.Stores{Cloud: secret.NewCloud(o.CloudOptions)}
+	if v.Address != "" {
+		var err error
+		if s.Vault, err = secret.NewVault(v); err != nil {
+			return broken{err}
+		}
 	}
-	known, _ := vaults.LoadOrStore(o, secret.Stores{Vault: v})
+	known, _ := opened.LoadOrStore(o, s)
 	return known.(secret.Resolver)
 }
 

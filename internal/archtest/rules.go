@@ -120,6 +120,8 @@ func Rules() []Rule {
 
 		{Packages: []string{"..."}, Never: []string{"go.temporal.io/server/...", "github.com/temporalio/ui-server/..."}, Tests: true,
 			Why: "the engine is built from its own module, so that the production binary carries the SDK only"},
+		{Packages: []string{"..."}, Never: []string{"github.com/aws/...", "cloud.google.com/...", "google.golang.org/api/...", "github.com/Azure/..."}, Tests: true,
+			Why: "the clouds' libraries are in a module and a program of their own, which ends when it has answered; what stays carries none of them"},
 		{Packages: []string{"..."}, Except: []string{"internal/pgtest", "internal/*/*test", "internal/*test", "activities/*test"},
 			Never: []string{"testing", "internal/pgtest", "internal/temporaltest", "internal/*/*test", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/rogpeppe/go-internal/testscript"},
 			Why:   "test support is not shipped"},

@@ -66,6 +66,7 @@ type Config struct {
 
 	Encryption Encryption `mapstructure:"encryption"`
 	Vault      Vault      `mapstructure:"vault"`
+	Cloud      Cloud      `mapstructure:"cloud"`
 	Bundle     Bundling   `mapstructure:"bundle"`
 
 	// Written are the settings that are not the defaults, as text, from wherever they came.
@@ -235,7 +236,7 @@ func Keys() []Key {
 		{"webhook.contacts", "false", "also send what is said to each person, with their telephone number and their own links, to a gateway that calls or writes to them; else only what is said to all", "電話・SMSゲートウェイ向けに、各人への通知も電話番号と本人用リンクを付けて送る。falseなら全体への通知のみ送る"},
 		{"webhook.ca_file", "", "CA certificates of the webhook's server, PEM; empty is the system's", "Webhook先のCA証明書 (PEM)。空ならシステムのもの"},
 		{"temporal.tls.server_name", "", "name the server's certificate must carry", "サーバー証明書に求める名前"},
-	}, slices.Concat(identityKeys(), securityKeys(), doorKeys(), findingKeys(), storeKeys(), encryptionKeys(), vaultKeys(), bundleKeys())...)
+	}, slices.Concat(identityKeys(), securityKeys(), doorKeys(), findingKeys(), storeKeys(), encryptionKeys(), vaultKeys(), cloudKeys(), bundleKeys())...)
 }
 
 // Embedded reports whether the engine is the one that `muster up` runs.

@@ -296,6 +296,7 @@ func (c Config) check() Mistakes {
 	c.checkDoor(say)
 	c.checkEncryption(say)
 	c.checkVault(say, oneOf)
+	c.checkCloud(say)
 	c.checkBundle(say)
 	if c.Lang != "" && c.Lang != "en" && c.Lang != "ja" { // whoever asks for a third one may read either of the two
 		say("lang", "%[1]q is none of en, ja · %[1]q は使えません。使えるもの: en（英語）, ja（日本語）", "%[1]q は使えません。使えるもの: en（英語）, ja（日本語） · %[1]q is none of en, ja", c.Lang)

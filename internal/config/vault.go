@@ -59,7 +59,7 @@ func (c Config) checkVault(say wrong, oneOf func(key, value string, allowed ...s
 		switch ref := k[1]; {
 		case ref == "":
 			say(k[0], "vault.auth %s needs it", "vault.auth が %s のとき必要です", v.Auth)
-		case v.Auth != "kubernetes" && (!strings.HasPrefix(ref, "secret://") || strings.HasPrefix(ref, "secret://vault/")):
+		case v.Auth != "kubernetes" && !(strings.HasPrefix(ref, "secret://file/") || strings.HasPrefix(ref, "secret://systemd/") || strings.HasPrefix(ref, "secret://env/")):
 			say(k[0], "is written as a reference that needs no vault: secret://file/PATH, secret://systemd/NAME or secret://env/NAME", "Vaultを使わない参照（secret://file/PATH、secret://systemd/NAME、secret://env/NAME）で書いてください")
 		}
 	}

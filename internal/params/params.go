@@ -229,7 +229,8 @@ func (r *reader) secrets(b *bytes.Buffer, where string, n *yaml.Node) {
 }
 
 var (
-	secretForm = regexp.MustCompile(`^secret://(env/[A-Za-z_][A-Za-z0-9_]*|file/.*[^/]|systemd/[A-Za-z0-9._@:-]+|vault/[^/#\s]+/[^#\s]*[^/#\s]#[^#\s]+)$`)
+	secretForm = regexp.MustCompile(`^secret://(env/[A-Za-z_][A-Za-z0-9_]*|file/.*[^/]|systemd/[A-Za-z0-9._@:-]+|vault/[^/#\s]+/[^#\s]*[^/#\s]#[^#\s]+|` +
+		`(aws/[A-Za-z0-9/_+=.@!:-]+|gcp/[a-z0-9.:-]+/[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?|azure/[A-Za-z0-9.-]+/[A-Za-z0-9-]+)(#[^#\s]+)?)$`)
 	// loggedIn finds a password inside an address, as in postgres://user:word@host.
 	loggedIn = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^/@\s:]*:[^/@\s]+@`)
 )
@@ -240,7 +241,7 @@ func secretRef(s string) error {
 	case secretForm.MatchString(s):
 		return nil
 	case strings.HasPrefix(s, "secret://"):
-		return plan.Wrong("the reference is none of secret://env/NAME, secret://file/path, secret://systemd/NAME and secret://vault/MOUNT/PATH#FIELD", "参照の形が正しくありません。secret://env/NAME、secret://file/path、secret://systemd/NAME、secret://vault/MOUNT/PATH#FIELD のいずれかで書いてください")
+		return plan.Wrong("the reference is none of secret://env/NAME, secret://file/path, secret://systemd/NAME, secret://vault/MOUNT/PATH#FIELD, secret://aws/NAME#FIELD, secret://gcp/PROJECT/SECRET#FIELD and secret://azure/VAULT/SECRET#FIELD", "参照の形が正しくありません。secret://env/NAME、secret://file/path、secret://systemd/NAME、secret://vault/MOUNT/PATH#FIELD、secret://aws/NAME#FIELD、secret://gcp/PROJECT/SECRET#FIELD、secret://azure/VAULT/SECRET#FIELD のいずれかで書いてください")
 	}
 	return plan.Wrong("a secret may not stand in a file; put it into the site worker's environment or a file there, and write secret://env/NAME or secret://file/path", "計画ファイルに秘密情報を書くことはできません。拠点ワーカーの環境変数かそのマシン上のファイルに置き、secret://env/NAME か secret://file/path を書いてください")
 }

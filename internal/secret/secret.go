@@ -16,7 +16,8 @@ import (
 )
 
 // Scheme begins every reference: secret://env/NAME, secret://file/path, secret://systemd/NAME,
-// secret://vault/MOUNT/PATH#FIELD.
+// secret://vault/MOUNT/PATH#FIELD, secret://aws/NAME#FIELD, secret://gcp/PROJECT/SECRET#FIELD,
+// secret://azure/VAULT/SECRET#FIELD.
 const Scheme = "secret://"
 
 const (
@@ -40,11 +41,24 @@ func FileOf(ref string) (path string, ok bool) {
 	return "/" + strings.TrimLeft(name, "/"), ok
 }
 
-// Stores resolves what Local does, and secret://vault/MOUNT/PATH#FIELD when there is a Vault.
-type Stores struct{ Vault *Vault }
+// Stores resolves what Local does, secret://vault/MOUNT/PATH#FIELD when there is a Vault, and what the clouds keep.
+type Stores struct {
+	Vault *Vault
+	Cloud *Cloud // nil asks each time, with the program that lies beside this one
+}
 
 // Resolve reads the secret now, from where it is kept.
 func (s Stores) Resolve(ctx context.Context, ref string) (string, error) {
+	if _, ok := inCloud(ref); ok {
+		if s.Cloud == nil {
+			s.Cloud = NewCloud(CloudOptions{})
+		}
+		value, err := s.Cloud.Resolve(ctx, ref)
+		if err != nil {
+			return "", err
+		}
+		return bounded(ref, value)
+	}
 	if !strings.HasPrefix(ref, Scheme+"vault/") {
 		return Local{}.Resolve(ctx, ref)
 	}
@@ -68,8 +82,8 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 	rest, ok := strings.CutPrefix(ref, Scheme)
 	if !ok {
 		// The value itself may stand here by mistake, so it is not repeated.
-		return "", plan.Wrong("a secret is given by reference: secret://env/NAME, secret://file/path, secret://systemd/NAME or secret://vault/MOUNT/PATH#FIELD",
-			"シークレットは参照で書いてください: secret://env/NAME、secret://file/path、secret://systemd/NAME、secret://vault/MOUNT/PATH#FIELD")
+		return "", plan.Wrong("a secret is given by reference: secret://env/NAME, secret://file/path, secret://systemd/NAME, secret://vault/MOUNT/PATH#FIELD, secret://aws/NAME, secret://gcp/PROJECT/SECRET or secret://azure/VAULT/SECRET",
+			"シークレットは参照で書いてください: secret://env/NAME、secret://file/path、secret://systemd/NAME、secret://vault/MOUNT/PATH#FIELD、secret://aws/NAME、secret://gcp/PROJECT/SECRET、secret://azure/VAULT/SECRET")
 	}
 	store, name, _ := strings.Cut(rest, "/")
 	if name == "" {
@@ -88,8 +102,10 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 		value, err = readFile(ref, file)
 	case "systemd":
 		value, err = credential(ref, name)
+	case "vault", "aws", "gcp", "azure":
+		err = plan.Wrong("%s: what is needed to reach other stores can't be kept in one; write secret://file/PATH, secret://systemd/NAME or secret://env/NAME", "%s: ほかの保管先に接続するための値は、secret://file/PATH、secret://systemd/NAME、secret://env/NAME のいずれかで指定してください", ref)
 	default:
-		err = plan.Wrong("%s: there is no secret store %q; there are env, file, systemd and vault", "%s: シークレットの保管先 %q はありません。env、file、systemd、vault から選んでください", ref, store)
+		err = plan.Wrong("%s: there is no secret store %q; there are env, file, systemd, vault, aws, gcp and azure", "%s: シークレットの保管先 %q はありません。env、file、systemd、vault、aws、gcp、azure から選んでください", ref, store)
 	}
 	if err != nil {
 		return "", err
