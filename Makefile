@@ -28,10 +28,11 @@ VULNDB ?= https://vuln.go.dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-build: engine ## build bin/muster, bin/muster-engine and bin/muster-witness
+build: engine ## build bin/muster, bin/muster-engine, bin/muster-cloud and bin/muster-witness
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/muster ./cmd/muster
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/muster-witness ./cmd/muster-witness
+	cd cloud && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/muster-cloud ./cmd/muster-cloud
 
 engine:
 	@mkdir -p bin
@@ -55,7 +56,7 @@ faults-planted: servers faulty-binary ## plant a defect for each row into a copy
 faulty-binary: build
 	@mkdir -p bin/faults
 	CGO_ENABLED=0 $(GO) build -trimpath -tags faults -o bin/faults/muster ./cmd/muster
-	@ln -sf ../muster-engine ../muster-witness bin/faults/
+	@ln -sf ../muster-engine ../muster-witness ../muster-cloud bin/faults/
 
 # What is released. VERSION=1.2.0; MINISIGN_KEY and MINISIGN_PASSWORD_FILE sign it (docs/releasing.md).
 VERSION ?= 0.0.0-dev
@@ -91,7 +92,7 @@ bin/tools/.current: tools/go.mod tools/go.sum
 	$(GO) build -modfile=tools/go.mod -o bin/tools/ tool
 	@touch $@
 
-test: servers faulty-binary temporal tools ## run every test of both modules; a skipped test fails
+test: servers faulty-binary temporal tools ## run every test of the three modules; a skipped test fails
 	scripts/test
 
 test-kubernetes: ## the kubernetes actions on a cluster of yours: make test-kubernetes KUBECONFIG=FILE
@@ -118,6 +119,7 @@ check: build tools ## everything a change must pass besides the tests
 check-modules:
 	$(GO) mod tidy -diff
 	cd engine && $(GO) mod tidy -diff
+	cd cloud && $(GO) mod tidy -diff
 	cd deploy/temporal && $(GO) mod tidy -diff
 	cd deploy/kubernetes/check && $(GO) test -count=1 ./... && $(GO) mod tidy -diff
 	cd deploy/dist && $(GO) test -count=1 ./... && $(GO) mod tidy -diff
@@ -129,8 +131,10 @@ lint: tools ## formatting, vet, staticcheck and workflowcheck
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	cd engine && $(GO) vet ./...
+	cd cloud && $(GO) vet ./...
 	bin/tools/staticcheck ./...
 	cd engine && ../bin/tools/staticcheck ./...
+	cd cloud && ../bin/tools/staticcheck ./...
 	bin/tools/workflowcheck -config workflows/.workflowcheck.yaml ./workflows/...
 
 licences: tools ## every linked module's licence is one that we allow
@@ -140,6 +144,7 @@ licences: tools ## every linked module's licence is one that we allow
 vulnerabilities: tools ## known vulnerabilities that our code reaches
 	bin/tools/govulncheck -db $(VULNDB) ./...
 	cd engine && ../bin/tools/govulncheck -db $(VULNDB) ./...
+	cd cloud && ../bin/tools/govulncheck -db $(VULNDB) ./...
 
 alerts: servers ## the alert rules, firing and not, with promtool
 	promtool check rules deploy/prometheus/alerts.yaml

@@ -1,6 +1,6 @@
 module github.com/muster-dr/muster/cloud
 
-go 1.26.8
+go 1.26.5
 
 require (
 	cloud.google.com/go/auth v0.24.4

@@ -19,6 +19,7 @@ type item struct {
 var programs = []struct{ name, module, pkg string }{
 	{"muster", ".", "./cmd/muster"},
 	{"muster-engine", "engine", "./cmd/muster-engine"},
+	{"muster-cloud", "cloud", "./cmd/muster-cloud"},
 	{"muster-witness", ".", "./cmd/muster-witness"},
 }
 

@@ -30,6 +30,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/cloudtest"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -122,18 +123,21 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 
 func plantAndLook(t *testing.T, encrypted bool) {
 	const open = "openword5Hc8Wp3Rk6"
-	cores := map[string]string{"env": "kanariyaEnv7Qm2Xd9", "file": "kanariyaFil3Vb8Zt1", "vault": "kanariyaVau5Nc4Lw6", "systemd": "kanariyaSys9Jr2Gk8",
+	cores := map[string]string{"env": "kanariyaEnv7Qm2Xd9", "file": "kanariyaFil3Vb8Zt1", "vault": "kanariyaVau5Nc4Lw6", "systemd": "kanariyaSys9Jr2Gk8", "cloud": "kanariyaClo3Wd7Ub5",
 		"header": "kanariyaHea4Ty7Pf3", "slack": "kanariyaSla8Hd1Ms5", "signing": "kanariyaSig2Bx6Qv9", "webhook": "kanariyaWeb6Kz3Rn7",
-		"vault's secret id": vaulttest.SecretID, "vault's role id": vaulttest.RoleID}
+		"vault's secret id": vaulttest.SecretID, "vault's role id": vaulttest.RoleID,
+		"cloud's key": cloudtest.AWSSecretKey}
 	dir := t.TempDir()
 	file := func(name, text string) string { t.Helper(); return secretIn(t, dir, name, text) }
 	v := vaulttest.Start(t)
 	v.Put("kv/orders", map[string]any{"password": canary(cores["vault"])})
+	clouds := cloudtest.Start(t)
+	clouds.Put("aws/orders/db", canary(cores["cloud"]))
 	t.Setenv("CANARY_ENV", canary(cores["env"]))
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
 	file("systemd", canary(cores["systemd"]))
 	var leak strings.Builder
-	for _, who := range []string{"env", "file", "vault", "systemd"} {
+	for _, who := range []string{"env", "file", "vault", "systemd", "cloud"} {
 		for name, text := range encodings(canary(cores[who])) {
 			fmt.Fprintf(&leak, "%s %s: %s\n", open, name, text)
 		}
@@ -158,7 +162,7 @@ func plantAndLook(t *testing.T, encrypted bool) {
 	}))
 	t.Cleanup(hook.Close)
 
-	secretEnv := `secret_env: {A: secret://env/CANARY_ENV, B: "` + file("file", canary(cores["file"])) + `", C: "secret://vault/kv/orders#password", D: secret://systemd/systemd}`
+	secretEnv := `secret_env: {A: secret://env/CANARY_ENV, B: "` + file("file", canary(cores["file"])) + `", C: "secret://vault/kv/orders#password", D: secret://systemd/systemd, E: secret://aws/orders/db}`
 	plans := keyed(t, "unused", "unused")
 	save(t, filepath.Join(plans, "runbook.yaml"), fmt.Sprintf(`kind: Runbook
 name: orders-failover
@@ -178,6 +182,7 @@ steps:
 	o, said := options(t, plans)
 	o.Log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o.Config.Vault = config.Vault{Address: v.URL, CAFile: v.CAFile, Namespace: vaulttest.Space, Auth: "approle", RoleID: file("role", vaulttest.RoleID), SecretID: file("secret-id", vaulttest.SecretID)}
+	o.Config.Cloud.Program = cloudtest.Program(t)
 	o.Config.Slack = config.Slack{Mode: "http", Token: file("slack", "xoxb-"+cores["slack"]), SigningSecret: file("signing", canary(cores["signing"])), API: slackAPI.URL + "/", Channel: "C00000099"}
 	o.Config.Webhook = config.Webhook{URL: hook.URL, Secret: file("webhook", canary(cores["webhook"])), Allow: []string{"127.0.0.1"}}
 	o.Config.PublicURL = "https://muster.example.jp"
