@@ -63,6 +63,9 @@ func TestTheCloudsGiveSecretsAndFields(t *testing.T) {
 		"azure/db": inCloudKept, "azure/json": fields, "aws/short": "abc", "gcp/orders-prod/binary/latest": "\xff\xfe\x00\x01binary", "aws/lines": "-----BEGIN\n\"'$`\n-----END\n"} {
 		c.Put(name, value)
 	}
+	if OnMachine("secret://aws/orders/db") || OnMachine("secret://vault/kv/db#x") || !OnMachine("secret://env/DB") || !OnMachine("secret://file/etc/db") {
+		t.Error("who says the way out is not known")
+	}
 	for ref, want := range map[string]string{
 		"secret://aws/orders/db":                      inCloudKept,
 		"secret://aws/orders/json#password":           inCloudKept,

@@ -41,6 +41,12 @@ func FileOf(ref string) (path string, ok bool) {
 	return "/" + strings.TrimLeft(name, "/"), ok
 }
 
+// OnMachine reports whether a reference is read from the worker's own machine, as Local does.
+func OnMachine(ref string) bool {
+	_, cloud := inCloud(ref)
+	return !cloud && !strings.HasPrefix(ref, Scheme+"vault/")
+}
+
 // Stores resolves what Local does, secret://vault/MOUNT/PATH#FIELD when there is a Vault, and what the clouds keep.
 type Stores struct {
 	Vault *Vault
