@@ -243,6 +243,11 @@ func TestTheProgramOfTheCloudsGivesASecretToAPipeOnly(t *testing.T) {
 	for _, args := range [][]string{{"secret://azure/orders-kv/db"}, {"--check", "secret://azure/orders-kv/db"}, {"--check", "secret://azure/orders-kv/none"}} {
 		cmd := exec.Command(cloudtest.Program(t), args...)
 		cmd.Stdout, cmd.Stderr = file, file
+		stdin, err := cmd.StdinPipe() // which stays open, or that alone would end it
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stdin.Close()
 		if err := cmd.Run(); (err == nil) != (args[0] == "--check" && strings.HasSuffix(args[1], "/db")) {
 			t.Error(args, err)
 		}
