@@ -108,6 +108,7 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	e.store(ctx, serves)
 	e.evidence(serves)
 	e.plans()
+	e.security()
 	e.clock()
 	e.postgres()
 	e.channels(ctx)

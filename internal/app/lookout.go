@@ -135,11 +135,16 @@ func (g *guards) who(e *inventory.Estate, rule lookout.Rule, a lookout.Alarm, ch
 			return []plan.Person{p}
 		}
 	}
+	return inCharge(e, g.tell)
+}
+
+// inCharge are those whom security alarms are told.
+func inCharge(e *inventory.Estate, tell []string) []plan.Person {
 	pick := func(is func(plan.Person) bool) []plan.Person {
 		return slices.DeleteFunc(slices.Clone(e.People), func(p plan.Person) bool { return !is(p) })
 	}
 	named := pick(func(p plan.Person) bool {
-		return slices.Contains(g.tell, p.ID) || slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(g.tell, r) })
+		return slices.Contains(tell, p.ID) || slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(tell, r) })
 	})
 	if len(named) > 0 {
 		return named

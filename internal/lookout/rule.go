@@ -91,8 +91,8 @@ func Rules() []Rule {
 				return nil
 			}},
 		// People travel, and one that hops from network to network is one alarm: by credential, not by place.
-		{Kind: NewPlace, After: 1, Notice: true, ToPerson: true, Title: plan.Say("your token or sign-in was used from a network that it was not used from before", "あなたのトークンまたはサインインが、これまでにないネットワークから使われました"),
-			Way: plan.Say("Nothing, if that was you. If not: tell an administrator, who stops it with muster people revoke TOKEN or muster people disable PERSON", "ご本人であれば対応は不要です。心当たりがなければ管理者に連絡してください。管理者は muster people revoke トークン または muster people disable 要員 で止められます"),
+		{Kind: NewPlace, After: 1, Notice: true, ToPerson: true, Title: plan.Say("a personal token or sign-in was used from a network that it was not used from before", "個人のトークンまたはサインインが、これまでにないネットワークから使われました"),
+			Way: plan.Say("Nothing, if the person themself was there. If not: an administrator stops it with muster people revoke TOKEN or muster people disable PERSON", "本人の利用であれば対応は不要です。心当たりがなければ、管理者に連絡し、muster people revoke トークン または muster people disable 要員 で止めてください"),
 			keys: func(_ *rules, a journal.Access) []string {
 				if a.Outcome == identity.OutNewPlace && a.Via != identity.Console {
 					return []string{a.Via}
