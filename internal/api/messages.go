@@ -96,6 +96,7 @@ type Health struct {
 	Version string `json:"version,omitempty"`
 	Engine  string `json:"engine,omitempty" doc:"ok, or what is wrong."`
 	Store   string `json:"store,omitempty" doc:"ok, or what is wrong."`
+	Vault   string `json:"vault,omitempty" doc:"While it starts, where settings are secrets of a vault: ok, or why that can't be used."`
 	// Channels are the ways to people: runs wait for none of them, so OK does not depend on them.
 	Channels map[string]string `json:"channels,omitempty" doc:"Each way to people: ok, or why its messages wait."`
 	// Evidence is what becomes of runs after their end: no run waits for it.

@@ -26,6 +26,7 @@ const (
 	CodeEnded           Code = "ended"            // the run has ended
 	CodeEngine          Code = "engine"           // the engine can't be reached; nothing was done
 	CodeStore           Code = "store"            // the record store can't be used
+	CodeVault           Code = "vault"            // the vault that keeps the server's secrets can't be used
 	CodeUnknownOutcome  Code = "unknown_outcome"  // no answer in time: it may or may not have happened
 	CodeInternal        Code = "internal"         // our fault
 )

@@ -6,12 +6,19 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/vaulttest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // After a power failure everything starts at once. A server whose record store is not there yet waits for it, says so
@@ -118,5 +125,88 @@ func TestAStoreThatRefusesUsIsNotWaitedFor(t *testing.T) {
 	o.Config.Store = strings.Replace(o.Config.Store, "/db_", "/no_", 1)
 	if _, err := openStore(t.Context(), o, nil); err == nil {
 		t.Error("a database that is not there is waited for")
+	}
+}
+
+// The same of a vault that keeps a secret of the settings: a server waits for it with the door open, and so does a site worker.
+func TestAVaultThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
+	v := vaulttest.Start(t)
+	v.Seal(true)
+	file := filepath.Join(t.TempDir(), "keyring")
+	if _, err := NewKey(i18n.EN, file, "k1"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Put("kv/muster", map[string]any{"keyring": string(text)})
+	t.Setenv("TEST_ROLE_ID", vaulttest.RoleID)
+	t.Setenv("TEST_SECRET_ID", vaulttest.SecretID)
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
+	o.Config.Vault = config.Vault{Address: v.URL, CAFile: v.CAFile, Namespace: vaulttest.Space, Auth: "approle", RoleID: "secret://env/TEST_ROLE_ID", SecretID: "secret://env/TEST_SECRET_ID"}
+	o.Config.Encryption.Keyring = "secret://vault/kv/muster#keyring"
+	waits := func(told *talk) {
+		t.Helper()
+		waittest.Eventually(t, time.Minute, func() string {
+			if said := told.String(); !strings.Contains(said, "the vault does not answer; trying again") || !strings.Contains(said, "sealed") {
+				return "the log says " + said
+			}
+			return ""
+		})
+	}
+
+	// A site worker that is asked to end meanwhile has no error.
+	site, told := o, &talk{}
+	site.Log, site.Config.Site, site.Config.Data = slog.New(slog.NewTextHandler(told, nil)), "osaka", filepath.Join(t.TempDir(), "data")
+	site.Config.Temporal.Address = "127.0.0.1:1"
+	ctx, stop := context.WithCancel(t.Context())
+	worked := make(chan error, 1)
+	go func() { worked <- Worker(ctx, site) }()
+	waits(told)
+	stop()
+	if err := <-worked; err != nil {
+		t.Errorf("the worker ended with %v", err)
+	}
+
+	told = &talk{}
+	o.Log = slog.New(slog.NewTextHandler(told, nil))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Config.Listen = ln.Addr().String()
+	_ = ln.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	up, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- Up(ctx, o, func(at, _ string) { up <- at }) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	waits(told)
+	token, err := ReadToken(o.Lang, o.Config.TokenPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := api.Connect("http://"+o.Config.Listen, token, "ja")
+	t.Cleanup(c.Close)
+	if h, err := c.Health(t.Context()); err != nil || h.OK || !strings.Contains(h.Vault, "封印") {
+		t.Errorf("health: %+v, %v", h, err)
+	}
+	if _, err := c.Runs(t.Context(), journal.Filter{}); err == nil || !strings.Contains(err.Error(), "Vaultを待っています") {
+		t.Errorf("the API: %v", err)
+	}
+	v.Seal(false)
+	select {
+	case <-up:
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("it ended: %v", err)
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the vault is back for two minutes, and muster is not up")
+	}
+	if h, err := c.Health(t.Context()); err != nil || !h.OK {
+		t.Errorf("health: %+v, %v", h, err)
+	}
+	if said := told.String(); !strings.Contains(said, "vault reached") {
+		t.Errorf("the log says %s", said)
 	}
 }

@@ -42,8 +42,8 @@ func Server(ctx context.Context, o Options) error {
 	o = o.guarded()
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
-	conn, err := Connection(ctx, o)
-	if err != nil {
+	if o.Config.Embedded() {
+		_, err := Connection(ctx, o)
 		return err
 	}
 	data, err := openData(l, o.Config.Data, shared)
@@ -68,6 +68,13 @@ func Server(ctx context.Context, o Options) error {
 	defer door.close()
 	ctx, leave := door.while(ctx)
 	defer leave()
+	if err := o.awaitVault(ctx, door.starting); err != nil {
+		return ended(ctx, err)
+	}
+	conn, err := Connection(ctx, o)
+	if err != nil {
+		return ended(ctx, err)
+	}
 	store, err := openStore(ctx, o, door.starting)
 	if err != nil {
 		return ended(ctx, err)
@@ -118,6 +125,11 @@ func Worker(ctx context.Context, o Options) error {
 	if err := ownCertificate(l, o.Config, time.Now()); err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := o.awaitVault(ctx, nil); err != nil {
+		return ended(ctx, err)
+	}
 	conn, err := Connection(ctx, o)
 	if err != nil {
 		return err
@@ -127,8 +139,6 @@ func Worker(ctx context.Context, o Options) error {
 		return err
 	}
 	defer data.Close()
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	traces, err := o.traced(ctx, &conn, "muster-worker")
 	if err != nil {
 		return err
@@ -188,10 +198,6 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	if err := inClear(o); err != nil {
 		return err
 	}
-	codec, err := payloads(ctx, o)
-	if err != nil {
-		return err
-	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	at, err := openFront(ctx, o, token)
@@ -201,6 +207,13 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	defer at.close()
 	ctx, leave := at.while(ctx)
 	defer leave()
+	if err := o.awaitVault(ctx, at.starting); err != nil {
+		return ended(ctx, err)
+	}
+	codec, err := payloads(ctx, o)
+	if err != nil {
+		return ended(ctx, err)
+	}
 	door, err := openGateway(ctx, l, o)
 	if err != nil {
 		return err

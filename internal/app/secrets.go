@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/secret"
 )
@@ -60,6 +62,39 @@ func stores(c config.Config) secret.Resolver {
 	}
 	known, _ := opened.LoadOrStore(o, s)
 	return known.(secret.Resolver)
+}
+
+// awaitVault waits for the vault that secrets of the settings are in: after a power failure everything starts at once, and a process
+// that ended over it would not be started again for ever. starting, when there is one, says meanwhile what is waited for.
+func (o Options) awaitVault(ctx context.Context, starting *api.Starting) error {
+	if !o.Config.NeedsVault() {
+		return nil
+	}
+	from, ok := stores(o.Config).(secret.Stores)
+	if !ok {
+		return nil // what asks for a secret says why there is none
+	}
+	var told reminder
+	var wait time.Duration
+	for {
+		err := from.Vault.Serves(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		starting.VaultIs(err)
+		if err == nil {
+			if told.said() {
+				o.Log.Info("vault reached", "address", o.Config.Vault.Address)
+			}
+			return nil
+		}
+		if told.due() {
+			o.Log.Warn("the vault does not answer; trying again", "address", o.Config.Vault.Address, "err", err)
+		}
+		if err := pause(ctx, &wait); err != nil {
+			return err
+		}
+	}
 }
 
 // broken says at each use why there is no vault.

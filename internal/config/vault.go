@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -38,6 +39,43 @@ func vaultKeys() []Key {
 		{"vault.jwt_file", "", "file of the service account's token; empty is where Kubernetes puts it", "サービスアカウントのトークンのファイル。空ならKubernetesの既定の場所"},
 		{"vault.cache", "0s", "how long a secret is kept in memory after it was read, 5m at most; 0s reads it at each use", "読み取ったシークレットをメモリに保持する時間 (最長5m)。0sなら使うたびに読む"},
 	}
+}
+
+// NeedsVault reports whether a setting, and not only a plan, is a secret of the vault: a start can't do without.
+func (c Config) NeedsVault() bool {
+	if c.Vault.Address == "" || c.Carried != "" {
+		return false // there is none, or a bundle brought the values along
+	}
+	c.Vault = Vault{} // its own references need no vault
+	return refersTo(reflect.ValueOf(c), "secret://vault/")
+}
+
+func refersTo(v reflect.Value, prefix string) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return strings.HasPrefix(v.String(), prefix)
+	case reflect.Pointer, reflect.Interface:
+		return !v.IsNil() && refersTo(v.Elem(), prefix)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if refersTo(v.Field(i), prefix) {
+				return true
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if refersTo(v.Index(i), prefix) {
+				return true
+			}
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			if refersTo(v.MapIndex(k), prefix) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkVault judges how the vault is reached.

@@ -232,6 +232,36 @@ func (v *Vault) fresh(ctx context.Context) (token string, until time.Time, err e
 	return out.Auth.ClientToken, until, nil
 }
 
+// unreached is a question that came to nobody, with its cause to be looked at.
+type unreached struct {
+	error
+	cause error
+}
+
+func (u unreached) Said() plan.Text { return plan.SaidBy(u.error) }
+func (u unreached) Unwrap() error   { return u.cause }
+
+// Away is why a vault can't be used now, where waiting may mend it.
+type Away struct{ error }
+
+func (a Away) Said() plan.Text { return plan.SaidBy(a.error) }
+func (a Away) Unwrap() error   { return a.error }
+
+// Serves asks the vault, without signing in, whether it serves: an Away says that it does not. What waiting does not mend, such as a
+// certificate of nobody we know, is no error here: who asks for a secret is told.
+func (v *Vault) Serves(ctx context.Context) error {
+	status, err := v.ask(ctx, http.MethodGet, "/v1/sys/health?standbyok=true&perfstandbyok=true", "", nil, &struct{}{})
+	switch {
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return nil
+	case errors.As(err, new(unreached)):
+		return Away{err}
+	case status >= http.StatusInternalServerError:
+		return Away{away(status)}
+	}
+	return nil
+}
+
 // away is a server that answers and does not serve.
 func away(status int) error {
 	if status == http.StatusServiceUnavailable {
@@ -268,7 +298,7 @@ func (v *Vault) ask(ctx context.Context, method, path, token string, in, out any
 		if cause := new(url.Error); errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return 0, plan.Wrong("the vault at %s can't be reached: %s; nothing is kept from before, so steps wait until it is back", "Vault（%s）に接続できません: %s。以前の値は保持していないため、復旧するまでステップは待機します", v.o.Address, err.Error())
+		return 0, unreached{plan.Wrong("the vault at %s can't be reached: %s; nothing is kept from before, so steps wait until it is back", "Vault（%s）に接続できません: %s。以前の値は保持していないため、復旧するまでステップは待機します", v.o.Address, err.Error()), err}
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {

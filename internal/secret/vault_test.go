@@ -2,6 +2,7 @@ package secret
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -214,5 +215,36 @@ func TestSystemdCredentials(t *testing.T) {
 	}
 	if _, err := (Local{}).Resolve(t.Context(), "secret://systemd/none"); err == nil || !strings.Contains(err.Error(), "LoadCredential=none:") {
 		t.Error(err)
+	}
+}
+
+// Whether waiting may mend it is told before anybody signs in.
+func TestVaultServesOrIsAway(t *testing.T) {
+	s := vaulttest.Start(t)
+	v := vaultOf(t, s, nil).Vault
+	other := vaultOf(t, s, func(o *VaultOptions) { o.CAFile = "" }).Vault
+	away := func(v *Vault) string {
+		err := v.Serves(t.Context())
+		if err != nil && !errors.As(err, new(Away)) {
+			t.Errorf("%v says nothing of waiting", err)
+		}
+		if err == nil {
+			return ""
+		}
+		return plan.SaidBy(err).Both()
+	}
+	if got := away(v); got != "" || s.Logins() != 0 {
+		t.Errorf("it serves, and is %q, with %d sign-ins", got, s.Logins())
+	}
+	if got := away(other); got != "" {
+		t.Errorf("a certificate of nobody we know is waited for: %q", got)
+	}
+	s.Seal(true)
+	if got := away(v); !strings.Contains(got, "sealed") || !strings.Contains(got, "封印") {
+		t.Errorf("sealed, it is %q", got)
+	}
+	s.Stop()
+	if got := away(v); !strings.Contains(got, "can't be reached") || !strings.Contains(got, "接続できません") {
+		t.Errorf("stopped, it is %q", got)
 	}
 }
