@@ -99,6 +99,16 @@ func Activate(ctx context.Context, o ActivateOptions) (a Activation, err error) 
 		return a, &Trouble{Mistake: true, What: l.T("%s is in use with another bundle, %s", "%s は別のパッケージ %s で使用中です", o.Dir, a.ID), WayOut: l.T("Name another directory with --bundle-dir, or go on with that one without --bundle", "--bundle-dir で別のディレクトリを指定するか、--bundle を付けずにそのまま続けてください")}
 	case err == nil:
 		a.Dir, a.Resumed = o.Dir, true
+		if err := o.sitesOf(a.Manifest); err != nil {
+			return a, err
+		}
+		err := whileFree(l, filepath.Join(a.Dir, "data"), func() error { return a.settings(o, filepath.Join(a.Dir, config.DefaultFile)) })
+		if used := new(Trouble); errors.As(err, &used) && used.inUse {
+			used.WayOut = l.T("It goes on there already: other commands work from %s. Or end it first", "すでに再開済みです。ほかのコマンドは %s で実行できます。再開し直す場合は、先に終了させてください", a.Dir)
+		}
+		if err != nil {
+			return a, err
+		}
 		a.Answers = mainsThere(ctx, a.Manifest.Servers)
 		return a, nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -185,12 +195,8 @@ func (o ActivateOptions) refuses(ctx context.Context, m breakglass.Manifest) (an
 		t.What = l.T("--as: the estate in the bundle has no person %q. Nothing was unpacked.", "--as: パッケージ内の構成台帳に %q という人はいません。何も展開していません。", o.By)
 		return nil, t
 	}
-	for _, name := range o.sites() {
-		if !slices.Contains(m.Sites, name) {
-			t := notThere(l, name, m.Sites)
-			t.What = l.T("--sites: the estate in the bundle has no site %q. Nothing was unpacked.", "--sites: パッケージ内の構成台帳に %q という拠点はありません。何も展開していません。", name)
-			return nil, t
-		}
+	if err := o.sitesOf(m); err != nil {
+		return nil, err
 	}
 	if answers = mainsThere(ctx, m.Servers); len(answers) > 0 && strings.TrimSpace(o.Although) == "" {
 		return nil, &Trouble{Refused: true, What: l.T("The main server answers at %s: two control planes on the same systems are the danger that a bundle is not for. Nothing was begun, and nothing unpacked.", "本来のサーバーが %s で応答しています。同じシステムを2つの管制が動かすのは、パッケージが避けるべき危険そのものです。何も開始せず、何も展開していません。", strings.Join(answers, ", ")),
@@ -217,6 +223,18 @@ func (o ActivateOptions) sites() (out []string) {
 		}
 	}
 	return out
+}
+
+// sitesOf refuses sites that the bundle's estate has not.
+func (o ActivateOptions) sitesOf(m breakglass.Manifest) error {
+	for _, name := range o.sites() {
+		if !slices.Contains(m.Sites, name) {
+			t := notThere(o.Lang, name, m.Sites)
+			t.What = o.Lang.T("--sites: the estate in the bundle has no site %q. Nothing was begun.", "--sites: パッケージ内の構成台帳に %q という拠点はありません。何も開始していません。", name)
+			return t
+		}
+	}
+	return nil
 }
 
 // listens makes sure that the address where others will reach this machine is free.
@@ -355,7 +373,7 @@ func (a *Activation) prepare(ctx context.Context, o ActivateOptions) error {
 	if err := errors.Join(a.cutOff(ctx, store), store.Close()); err != nil {
 		return StoreTrouble(l, err)
 	}
-	return a.settings(o, data)
+	return a.settings(o, filepath.Join(a.Dir, breakglass.FileSettings))
 }
 
 // cutOff closes what was open in the copy: it goes on, if anywhere, at the installation, and no engine here knows of it.
@@ -442,10 +460,11 @@ func (a *Activation) settleProposals(ctx context.Context, s journal.Store, why s
 	return nil
 }
 
-// settings writes the muster.yaml that counts here, for this process and for every command beside it.
-func (a *Activation) settings(o ActivateOptions, data string) error {
+// settings writes the muster.yaml that counts here, for this process and for every command beside it, from what the bundle brought or from the one
+// of before.
+func (a *Activation) settings(o ActivateOptions, from string) error {
 	l := o.Lang
-	b, err := os.ReadFile(filepath.Join(a.Dir, breakglass.FileSettings))
+	b, err := os.ReadFile(from)
 	if err != nil {
 		return fileTrouble(l, a.Dir, err)
 	}
@@ -454,7 +473,7 @@ func (a *Activation) settings(o ActivateOptions, data string) error {
 		return fileTrouble(l, a.Dir, err)
 	}
 	absolute(tree, a.Dir)
-	tree["data"], tree["plans"], tree["engine"] = data, filepath.Join(a.Dir, "plans"), filepath.Join(a.Dir, breakglass.FileEngine)
+	tree["data"], tree["plans"], tree["engine"] = filepath.Join(a.Dir, "data"), filepath.Join(a.Dir, "plans"), filepath.Join(a.Dir, breakglass.FileEngine)
 	for _, name := range []string{"listen", "sites", "public_url", "insecure_http"} {
 		if value := o.asked(name); value != "" {
 			tree[name] = value

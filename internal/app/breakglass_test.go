@@ -74,7 +74,7 @@ func TestWhatSpeaksAgainstABundleIsSaidBeforeItIsTakenIntoUse(t *testing.T) {
 		mistake bool
 	}{
 		"a person of nowhere":             {file, opens, "satoh", nil, []string{`no person "satoh"`, `Did you mean "sato"?`, "Nothing was unpacked"}, true},
-		"a site of nowhere":               {file, opens, "sato", []string{"--sites", "osaka,tokio"}, []string{`no site "tokio"`, `Did you mean "tokyo"?`, "Nothing was unpacked"}, true},
+		"a site of nowhere":               {file, opens, "sato", []string{"--sites", "osaka,tokio"}, []string{`no site "tokio"`, `Did you mean "tokyo"?`, "Nothing was begun"}, true},
 		"an address that another has":     {file, opens, "sato", []string{"--listen", busy.Addr().String()}, []string{"is taken by another program"}, false},
 		"a setting that is none":          {file, opens, "sato", []string{"--listen", "0.0.0.0:0"}, []string{"https"}, true},
 		"a damaged file":                  {damaged, opens, "sato", nil, []string{"altered or damaged", "Take another copy"}, true},
@@ -124,6 +124,30 @@ func TestCommandsBesideALaptopFindIt(t *testing.T) {
 	c, err := config.Load(config.Source{File: filepath.Join(a.Dir, config.DefaultFile)})
 	if err != nil || c.Listen != "127.0.0.1:0" || strings.Join(c.Sites, " ") != "osaka" {
 		t.Errorf("%q %q %v", c.Listen, c.Sites, err)
+	}
+	// It goes on at another address, and they find it there; while it runs, nobody changes where.
+	o.Flags = listening(t, "--listen", "127.0.0.1:7791")
+	if a, err = Activate(t.Context(), o); err != nil || !a.Resumed {
+		t.Fatalf("resumed %v: %v", a.Resumed, err)
+	}
+	if c, err = config.Load(config.Source{File: filepath.Join(a.Dir, config.DefaultFile)}); err != nil || c.Listen != "127.0.0.1:7791" || strings.Join(c.Sites, " ") != "osaka" {
+		t.Errorf("elsewhere: %q %q %v", c.Listen, c.Sites, err)
+	}
+	o.Flags = listening(t, "--sites", "osak")
+	if _, err := Activate(t.Context(), o); err == nil || !strings.Contains(err.Error(), `Did you mean "osaka"?`) {
+		t.Errorf("for a site of nowhere: %v", err)
+	}
+	data, err := openData(i18n.EN, filepath.Join(a.Dir, "data"), alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	o.Flags = listening(t, "--listen", "127.0.0.1:7792")
+	if _, err := Activate(t.Context(), o); err == nil || !strings.Contains(err.Error(), "goes on there already") {
+		t.Errorf("while it runs: %v", err)
+	}
+	if c, err = config.Load(config.Source{File: filepath.Join(a.Dir, config.DefaultFile)}); err != nil || c.Listen != "127.0.0.1:7791" {
+		t.Errorf("while it runs: %q %v", c.Listen, err)
 	}
 }
 

@@ -48,15 +48,37 @@ func openData(l i18n.Lang, path string, how use) (*dataDir, error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fileTrouble(l, path, err)
 		}
-		holder, _ := os.ReadFile(lock.Name())
-		return nil, &Trouble{What: l.T("%s is in use by another muster (process %s)", "%s は別のmuster (プロセス %s) が使用中です", path, strings.TrimSpace(string(holder))),
-			WayOut: l.T("Use that one, end it, or name another directory with --data", "そちらを使うか、終了させるか、--data で別のディレクトリを指定してください"), inUse: true}
+		return nil, heldBy(l, lock, path)
 	}
 	if err := d.check(l); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
+}
+
+func heldBy(l i18n.Lang, lock *os.File, path string) *Trouble {
+	holder, _ := os.ReadFile(lock.Name())
+	return &Trouble{What: l.T("%s is in use by another muster (process %s)", "%s は別のmuster (プロセス %s) が使用中です", path, strings.TrimSpace(string(holder))),
+		WayOut: l.T("Use that one, end it, or name another directory with --data", "そちらを使うか、終了させるか、--data で別のディレクトリを指定してください"), inUse: true}
+}
+
+// whileFree does something unless a muster has the directory, and leaves the directory as it is: what opens it may be another version.
+func whileFree(l i18n.Lang, path string, do func() error) error {
+	lock, err := os.Open(filepath.Join(path, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return do()
+	}
+	if err != nil {
+		return fileTrouble(l, path, err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return heldBy(l, lock, path)
+	} else if err != nil {
+		return fileTrouble(l, path, err)
+	}
+	return do()
 }
 
 func (d *dataDir) check(l i18n.Lang) error {

@@ -75,8 +75,8 @@ func TestWhatIsBroughtBackSaysWhatItIs(t *testing.T) {
 		t.Errorf("at main: exit %d, %s", code, talk)
 	}
 	t.Setenv("MUSTER_SERVER", laptop)
-	if code, out, talk := muster(t, "bundle"); code != 0 || out != "" || !strings.Contains(talk, "no bundle was made here yet") {
-		t.Errorf("a list of none: exit %d, %q, %s", code, out, talk)
+	if code, out, talk := muster(t, "bundle"); code != 0 || out != "" || !strings.Contains(talk, "works from bundle "+backBundle) || strings.Contains(talk, "no bundle was made") {
+		t.Errorf("a list on the laptop: exit %d, %q, %s", code, out, talk)
 	}
 	if code, _, talk := muster(t, "bundle", "export", "none.zip"); code != 0 || !strings.Contains(talk, "no run of bundle "+backBundle+" has ended") {
 		t.Errorf("before any has ended: exit %d, %s", code, talk)

@@ -107,7 +107,7 @@ change of plans or secrets. What is done with it comes back with "muster merge".
 }
 
 func (c *command) bundleTable(list api.Bundles) {
-	if len(list.Bundles) == 0 {
+	if len(list.Bundles) == 0 && list.From == nil {
 		c.say("muster: no bundle was made here yet: muster bundle FILE --as PERSON", "muster: パッケージはまだ作成されていません: muster bundle ファイル --as 人")
 	}
 	var rows [][]string
