@@ -219,13 +219,16 @@ func (s *Server) noteExport(ctx context.Context, object string) error {
 
 func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) error {
 	l := lang(ctx)
-	held, said := new(keep.HeldError), new(Problem)
+	held, lost, said := new(keep.HeldError), new(keep.LostError), new(Problem)
 	switch {
 	case errors.As(err, &said):
 		return said
 	case errors.As(err, &held):
 		return problem(http.StatusConflict, CodeRefused, l.T("Run %s is held by %s: %s.", "%s は %s により保全されています: %s。", held.Run, held.By, held.Reason),
 			l.T("Release it first: `muster evidence release %s --reason ...`", "先に `muster evidence release %s --reason ...` で保全を解除してください", held.Run))
+	case errors.As(err, &lost):
+		return problem(http.StatusServiceUnavailable, CodeStore, l.T("What was sealed of %s is gone from this server, or is not what the log says: %s.", "%s の封印した証拠がこのサーバーにないか、台帳の内容と一致しません: %s。", lost.Run, lost.Path),
+			l.T("Put the file back from a copy at another place; until then nothing that holds this run is written", "別の保管先の複製からファイルを戻してください。それまで、この実施を含むものは書き出せません"))
 	case errors.Is(err, keep.ErrNotHeld):
 		return problem(http.StatusConflict, CodeRefused, l.T("Run %s is not held.", "%s は保全されていません。", runID), "")
 	case errors.Is(err, keep.ErrRemoved):

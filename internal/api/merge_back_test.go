@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -65,5 +67,19 @@ func TestARunThatWasRemovedOnTheLaptopHoldsUpNoOther(t *testing.T) {
 	m, err := main.MergeBundle(t.Context(), file, "sato", "drill")
 	if err != nil || !slices.Equal(m.Merged, []string{id}) || !slices.Equal(m.Removed, []string{gone}) {
 		t.Errorf("merged: %+v %v", m, err)
+	}
+}
+
+// What was sealed and is gone from the laptop's disk is named, with what to do; the record store is not blamed.
+func TestWhatIsGoneFromTheLaptopIsNamed(t *testing.T) {
+	main, dir := newPost(t, nil, nil), ""
+	l := laptop(t, main, func(_ *api.Server, o *keep.Options) { dir = o.Dir })
+	id := l.ended("tokyo-loss-1", nil)
+	l.exported()
+	if err := os.Remove(filepath.Join(dir, "sealed", id+".1.zip")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.ExportBundle(t.Context()); !refused(err, http.StatusServiceUnavailable, "What was sealed of "+id+" is gone") || !refused(err, http.StatusServiceUnavailable, "Put the file back") {
+		t.Errorf("%v", err)
 	}
 }

@@ -201,6 +201,9 @@ func TestABundleSaysHowItIsOpened(t *testing.T) {
 	if left, err := filepath.Glob("muster-break-glass-*"); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+	if code, _, talk := muster(t, "merge", words, "--as", "sato", "--reason", "drill"); code != exitMistake || !strings.Contains(talk, "is the bundle itself") {
+		t.Errorf("merge: exit %d, %s", code, talk)
+	}
 	if code, _, talk := muster(t, "verify", words); code != exitMistake || !strings.Contains(talk, "muster up --bundle "+words) {
 		t.Errorf("verify: exit %d, %s", code, talk)
 	}

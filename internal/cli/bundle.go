@@ -184,6 +184,10 @@ event. What is not is named, and nothing is taken (exit code 5). The same file a
 			if err != nil {
 				return mistake(fmt.Errorf("%s", c.t("the file can't be read: %v", "ファイルを読み取れません: %v", c.said(err))), "")
 			}
+			if _, err := breakglass.ByPassphraseOnly(args[0]); err == nil {
+				return mistake(errors.New(c.t("%s is the bundle itself, not what was done with it", "%s は非常時持出パッケージ本体で、対応の記録ではありません", args[0])),
+					c.t("Give the file that `muster bundle export FILE` wrote on the laptop", "ノートPCで `muster bundle export ファイル` により書き出したファイルを指定してください"))
+			}
 			if strings.TrimSpace(reason) == "" {
 				return c.needs("--reason")
 			}

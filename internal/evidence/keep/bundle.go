@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/muster-dr/muster/internal/evidence"
@@ -103,19 +104,34 @@ func (k *Keeper) stampsOver(ctx context.Context, s *standing, files map[string][
 	return out, nil
 }
 
+// LostError says that what was sealed of a run can't be read here any more, or is something else.
+type LostError struct {
+	Run, Path string
+	Err       error
+}
+
+func (e *LostError) Error() string {
+	if of := new(fs.PathError); errors.As(e.Err, &of) {
+		return fmt.Sprintf("what was sealed of run %s is gone from this server: %v; take it from a copy at another place", e.Run, e.Err)
+	}
+	return fmt.Sprintf("%s: %v: it was altered or damaged; take the run's bundle from a copy at another place", e.Path, e.Err)
+}
+
+func (e *LostError) Unwrap() error { return e.Err }
+
 // sealed reads a part and makes sure that it is what the log says.
 func (k *Keeper) sealed(runID string, part int, manifest string) (map[string][]byte, error) {
 	path := k.archive(runID, part)
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("what was sealed of run %s is gone from this server: %w; take it from a copy at another place", runID, err)
+		return nil, &LostError{Run: runID, Path: path, Err: err}
 	}
 	files, damaged, err := evidence.Read(b)
 	if err == nil && (len(damaged) > 0 || evidence.Sum(files[evidence.FileManifest]) != manifest) {
 		err = errors.New("it is not what the log says")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: it was altered or damaged; take the run's bundle from a copy at another place", path, err)
+		return nil, &LostError{Run: runID, Path: path, Err: err}
 	}
 	return files, nil
 }
