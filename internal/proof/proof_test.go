@@ -27,6 +27,11 @@ func TestAScenarioIsProven(t *testing.T) {
 	if err := other.Seal(); err != nil {
 		t.Fatal(err)
 	}
+	named := p // what people call a role came into plans later, and changes nothing of what is done
+	named.Estate.Roles = []plan.Role{{Name: "commander", Title: plan.Text{JA: "統括責任者"}}}
+	if err := named.Seal(); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		verdict run.Verdict
 		depth   run.Depth
@@ -39,11 +44,12 @@ func TestAScenarioIsProven(t *testing.T) {
 		"missed":                     {run.Missed, run.Live, p.Hash, 10, false},
 		"too old":                    {run.Met, run.Live, p.Hash, 101, false},
 		"talked through":             {run.Met, run.Tabletop, p.Hash, 10, false},
+		"by one that names roles":    {run.Met, run.Live, named.Hash, 10, true},
 		"by another plan":            {run.Met, run.Live, other.Hash, 10, false},
 		"by a plan that was removed": {run.Met, run.Live, "0a1b2c", 10, false},
 	} {
 		s := newShelf(t)
-		for _, kept := range []plan.Plan{p, real, other} {
+		for _, kept := range []plan.Plan{p, real, other, named} {
 			if err := s.store.PutPlan(t.Context(), kept); err != nil {
 				t.Fatal(err)
 			}

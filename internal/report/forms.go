@@ -115,6 +115,12 @@ func titlesOf(p plan.Plan) map[string]plan.Text {
 	}
 	for _, x := range p.Systems {
 		out["system "+x.Name] = x.Title
+		if w := x.SingleWriter; w != nil {
+			out["step /"+w.ID] = w.Title
+			if w.Title == (plan.Text{}) {
+				out["step /"+w.ID] = say("Exactly one side takes writes", "書き込み先が一つだけであることの確認")
+			}
+		}
 	}
 	for _, x := range p.Scenario.Injects {
 		out["step /"+x.ID] = x.Title

@@ -127,7 +127,7 @@ func (t Table) pdf(lang string) pdf.Table {
 	for _, r := range t.Rows {
 		var row []pdf.Cell
 		for _, c := range r {
-			one := pdf.Cell{Text: c.Text.In(lang), Number: c.Class == "number", Word: c.Class == "word" || c.Class == "time", Mono: c.Class == "hash", Blank: c.Class == "blank"}
+			one := pdf.Cell{Text: c.Text.In(lang), Number: c.Class == "number", Word: c.Class == "word" || c.Class == "time" || strings.HasPrefix(c.Class, "outcome-"), Mono: c.Class == "hash", Blank: c.Class == "blank"}
 			switch c.Class {
 			case "outcome-failed", "safety-injured":
 				one.Tone, one.Bold = pdf.Bad, true
