@@ -82,6 +82,9 @@ func apart(en, ja string) (out []string) {
 	if a, b := len(fences.FindAllString(en, -1)), len(fences.FindAllString(ja, -1)); a != b {
 		out = append(out, fmt.Sprintf("%d fences of code, in English %d", b, a))
 	}
+	if a, b := paragraphs(en), paragraphs(ja); a != b {
+		out = append(out, fmt.Sprintf("%d paragraphs, in English %d", b, a))
+	}
 	for what, find := range map[string]func(string) []string{
 		"link":    func(s string) []string { return parts(links, s) },
 		"row":     func(s string) []string { return parts(rows, s) },
@@ -102,6 +105,16 @@ func apart(en, ja string) (out []string) {
 		}
 	}
 	return out
+}
+
+// paragraphs counts what stands between empty lines.
+func paragraphs(page string) (n int) {
+	for part := range strings.SplitSeq(page, "\n\n") {
+		if strings.TrimSpace(part) != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // anchor begins the line above each heading of a page of which only some sections are in Japanese:
