@@ -219,7 +219,7 @@ func slug(title string) string {
 // headings are, and its commands may ask for the language.
 func parts(find *regexp.Regexp, s string) (out []string) {
 	for _, m := range find.FindAllStringSubmatch(s, -1) {
-		x := quoted.ReplaceAllString(strings.ReplaceAll(strings.Join(m[1:], ""), "\n", " "), `""`)
+		x := quoted.ReplaceAllString(strings.Join(strings.Fields(strings.Join(m[1:], "")), " "), `""`)
 		x = strings.NewReplacer(".ja.md", ".md", " --lang ja", "").Replace(x)
 		if page, at, ok := strings.Cut(x, "#"); ok && (script.MatchString(at) || page == "") {
 			x = page + "#"
