@@ -148,7 +148,9 @@ func unpack(f *zip.File, most int64) ([]byte, error) {
 	}
 	defer r.Close()
 	var b bytes.Buffer
-	// The size is what the file says of itself: it is read to one byte more at most.
+	// The size is what the file says of itself: it gets little room before it has shown it, and is read to
+	// one byte more at most.
+	b.Grow(int(min(most, int64(f.UncompressedSize64), 1<<20)) + bytes.MinRead)
 	_, err = io.Copy(&b, io.LimitReader(r, min(most, int64(f.UncompressedSize64))+1))
 	return b.Bytes(), err
 }
