@@ -29,6 +29,8 @@ func tuning(skipping bool) dynamicconfig.StaticClient {
 		dynamicconfig.HistoryCacheBackgroundEvict.Key(): dynamicconfig.CacheBackgroundEvictSettings{
 			Enabled: true, LoopInterval: 30 * time.Second, MaxEntryPerCall: 1024,
 		},
+		// Events for other clusters to be told of, of which there are none; the default keeps 8 MB of them.
+		dynamicconfig.XDCCacheMaxSizeBytes.Key(): 64 << 10,
 		// A workflow task that a killed worker had taken is given out again after this
 		// (default 10 s): the longest that a run stands still after a restart.
 		dynamicconfig.DefaultWorkflowTaskTimeout.Key(): 5 * time.Second,
