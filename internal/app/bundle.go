@@ -170,37 +170,6 @@ type gathering struct {
 	read     *scenario.Bundle
 }
 
-// files reads the plan files, without a mistake, and makes sure that who makes the bundle is in their estate.
-func (g *gathering) files(ctx context.Context) error {
-	l, m := g.o.Lang, &g.manifest
-	read, mistakes := scenario.Load(g.o.Config.Plans, all.Registry(all.Options{}))
-	if len(mistakes) > 0 {
-		return mistakes // no run could be started there
-	}
-	g.read = read
-	for _, s := range read.Systems() {
-		m.Systems = append(m.Systems, s.Name)
-	}
-	e := read.Estate()
-	m.Zone, m.Sites = e.Zone, ownSites(config.Config{}, e)
-	for _, p := range e.People {
-		m.People = append(m.People, p.ID)
-	}
-	if m.By = g.o.By; m.By == "" { // whose token it is, the server knows
-		me, err := g.o.Server.Me(ctx)
-		if err != nil {
-			return err
-		}
-		m.By = me.Person
-	}
-	if !slices.Contains(m.People, m.By) {
-		t := notThere(l, m.By, m.People)
-		t.What = l.T("The estate has no person %q, and the bundle was not made.", "構成台帳に %q という人がいないため、パッケージを作成していません。", m.By)
-		return t
-	}
-	return nil
-}
-
 func (g *gathering) programs() error {
 	l := g.o.Lang
 	own, err := os.Executable()

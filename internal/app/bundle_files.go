@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"os"
 	"reflect"
@@ -9,9 +10,43 @@ import (
 	"strings"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/breakglass"
+	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/scenario"
 )
+
+// files reads the plan files, without a mistake, and makes sure that who makes the bundle is in their estate.
+func (g *gathering) files(ctx context.Context) error {
+	l, m := g.o.Lang, &g.manifest
+	read, mistakes := scenario.Load(g.o.Config.Plans, all.Registry(all.Options{}))
+	if len(mistakes) > 0 {
+		return mistakes // no run could be started there
+	}
+	g.read = read
+	for _, s := range read.Systems() {
+		m.Systems = append(m.Systems, s.Name)
+	}
+	e := read.Estate()
+	m.Zone, m.Sites = e.Zone, ownSites(config.Config{}, e)
+	for _, p := range e.People {
+		m.People = append(m.People, p.ID)
+	}
+	if m.By = g.o.By; m.By == "" { // whose token it is, the server knows
+		me, err := g.o.Server.Me(ctx)
+		if err != nil {
+			return err
+		}
+		m.By = me.Person
+	}
+	if !slices.Contains(m.People, m.By) {
+		t := notThere(l, m.By, m.People)
+		t.What = l.T("The estate has no person %q, and the bundle was not made.", "構成台帳に %q という人がいないため、パッケージを作成していません。", m.By)
+		return t
+	}
+	return nil
+}
 
 // elsewhere are the files that plans name by a path on a site worker's machine. They are not taken along: which of them a laptop can use, and where it
 // keeps it, only people know.
