@@ -180,13 +180,14 @@ func (f *facts) aboutSteps(l *findingList) {
 
 func (f *facts) aboutPeople(l *findingList, r Report) {
 	if r.People.QuorumMissed {
-		var short, lacking []string
+		var en, ja, lacking []string
 		for _, q := range r.People.Need {
 			if q.Present < q.Need {
-				short, lacking = append(short, fmt.Sprintf("%s %d/%d", q.Role, q.Present, q.Need)), append(lacking, q.Role)
+				t, of := r.roles([]string{q.Role}), fmt.Sprintf(" %d/%d", q.Present, q.Need)
+				en, ja, lacking = append(en, t.EN+of), append(ja, t.JA+of), append(lacking, q.Role)
 			}
 		}
-		l.add(run.FindingPeople, "", "", say("the quorum was not reached in time (%s)", "参集人数が不足（%s）", strings.Join(short, ", ")), r.People.Reduced)
+		l.add(run.FindingPeople, "", "", say("the quorum was not reached in time (%s)", "参集人数が不足（%s）", inWords(plan.Text{EN: strings.Join(en, ", "), JA: strings.Join(ja, "、")})), r.People.Reduced)
 		l.atRoles("quorum", lacking)
 	}
 	var silent, injured []string
