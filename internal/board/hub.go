@@ -26,6 +26,9 @@ const (
 	// kept bounds how many runs are followed at once without anybody looking: all that the page
 	// of now reads at each picture, and some that people look back at.
 	kept = shown + 14
+	// keptFor is how long a run is followed after somebody last looked. Each keeps what it has drawn, in both
+	// languages: 0.13 MB for a run of 5 systems. To follow it anew is to read its journal once.
+	keptFor = 2 * time.Minute
 )
 
 // hub follows runs for all viewers together: one tracker a run, fed by its journal.
@@ -70,6 +73,8 @@ type follower struct {
 	plan    plan.Plan
 	tracker *progress.Tracker
 	at      int64 // position of the last event taken in
+
+	lastUsed time.Time // under the hub's lock
 }
 
 // picture is a run at a moment. What is in it is not changed any more.
@@ -109,7 +114,7 @@ func (h *hub) follow(ctx context.Context, id string) (*follower, error) {
 	if f, ok := h.runs[id]; ok {
 		return f, nil
 	}
-	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p)}
+	f = &follower{hub: h, id: id, plan: p, tracker: progress.New(p), lastUsed: h.now()}
 	f.topic = &topic{hub: h, name: id, read: f.read(""), draw: drawRun}
 	f.whole = f.topic
 	if s := p.Scenario; s.Blind && len(s.Facilitators) > 0 {
@@ -128,15 +133,21 @@ func (h *hub) used(id string) {
 	for i, other := range h.order {
 		if other == id {
 			h.order = append(append(h.order[:i:i], h.order[i+1:]...), id)
+			h.runs[id].lastUsed = h.now()
+			h.forget()
 			return
 		}
 	}
 }
 
-// forget drops the runs that nobody has looked at for longest. h.mu is held.
+// forget drops the runs that nobody has looked at for keptFor, and of too many those that nobody has
+// looked at for longest. h.mu is held.
 func (h *hub) forget() {
-	for i := 0; len(h.order) > kept && i < len(h.order); {
+	for i := 0; i < len(h.order); {
 		id := h.order[i]
+		if len(h.order) <= kept && h.now().Sub(h.runs[id].lastUsed) < keptFor {
+			return // the others were used later
+		}
 		if h.runs[id].topic.watched() || h.runs[id].whole.watched() {
 			i++
 			continue
