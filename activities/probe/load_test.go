@@ -178,7 +178,7 @@ func TestLoadStaysWithinTheEstatesLimit(t *testing.T) {
 	}{
 		"no load_limit":        {nil, func(*HTTPLoad) {}},
 		"load_limit of 500":    {limit, func(p *HTTPLoad) { p.Rate = 501 }},
-		"load_limit of 2s":     {limit, func(p *HTTPLoad) { p.Duration = run.Duration(3 * time.Second) }},
+		"load_limit of 2 s":    {limit, func(p *HTTPLoad) { p.Duration = run.Duration(3 * time.Second) }},
 		"not http":             {limit, func(p *HTTPLoad) { p.URL = "orders" }},
 		"such as 2026-11-01":   {limit, func(p *HTTPLoad) { p.Baseline = &StoredBaseline{Rate: 1, At: "lately"} }},
 		"needs a rate above 0": {limit, func(p *HTTPLoad) { p.Baseline = &StoredBaseline{At: "2026-11-01"} }},
