@@ -67,7 +67,9 @@ func TestTheDrillOfMusterOnOneMachine(t *testing.T) {
 				ActualS *float64 `json:"actual_s"`
 			}
 		}
-		Case struct{ Pass []struct{ ID, Verdict string } }
+		Case struct {
+			Pass []struct{ ID, Verdict string }
+		}
 	}
 	if err := json.Unmarshal([]byte(text), &rep); err != nil {
 		t.Fatal(err, text)
