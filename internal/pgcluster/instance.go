@@ -182,8 +182,12 @@ func (i *Instance) Stop(ctx context.Context, mode StopMode) error {
 	}
 	for { // orphans of a postmaster that died without them
 		procs, err := i.Processes()
-		if err != nil || len(procs) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(procs) == 0 {
+			i.release() // of a postmaster that had been killed
+			return nil
 		}
 		if err := serverproc.Pause(ctx); err != nil {
 			return fmt.Errorf("stop %s: %d processes still run: %w", i.Name, len(procs), err)

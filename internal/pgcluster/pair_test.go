@@ -2,10 +2,14 @@ package pgcluster_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/pglink"
@@ -22,6 +26,7 @@ func TestPairStreamsAndSurvivesAPowerLoss(t *testing.T) {
 		t.Errorf("write on the standby = %v, want %s", err, pglink.CodeReadOnly)
 	}
 
+	segment := sharedMemory(t, p.Tokyo)
 	before := time.Now()
 	at := p.Tokyo.Kill9(t)
 	if at.Before(before) || at.After(time.Now()) {
@@ -29,6 +34,9 @@ func TestPairStreamsAndSurvivesAPowerLoss(t *testing.T) {
 	}
 	if procs, err := p.Tokyo.Processes(); err != nil || len(procs) > 0 {
 		t.Errorf("processes after the kill = %v, %v", procs, err)
+	}
+	if _, err := unix.SysvShmCtl(segment, unix.IPC_STAT, new(unix.SysvShmDesc)); err == nil {
+		t.Errorf("the kernel still holds shared memory %d of the server that was killed: it has only so much of it", segment)
 	}
 	if at, err := p.Tokyo.Kill(pgtest.Context(t, time.Second)); err != nil || !at.IsZero() {
 		t.Errorf("killing a dead server = %v, %v, want no time and no error", at, err)
@@ -40,6 +48,23 @@ func TestPairStreamsAndSurvivesAPowerLoss(t *testing.T) {
 	if err != nil || c.SystemID == "" || c.State != "in production" || c.Timeline != 1 {
 		t.Errorf("control file = %+v, %v", c, err)
 	}
+}
+
+// sharedMemory is the ID of the segment that a running server holds.
+func sharedMemory(t *testing.T, s *pgtest.Server) (id int) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.Data, "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var key int
+	if _, err := fmt.Sscan(strings.Split(string(b), "\n")[6], &key, &id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.SysvShmCtl(id, unix.IPC_STAT, new(unix.SysvShmDesc)); err != nil {
+		t.Fatalf("shared memory %d of a running server: %v", id, err)
+	}
+	return id
 }
 
 func TestFrozenServerHangsAndThaws(t *testing.T) {

@@ -138,6 +138,9 @@ func (i *Instance) pidFile() ([]string, error) {
 // frozen ones too, and returns when the first signal was sent; zero when nothing ran.
 func (i *Instance) Kill(ctx context.Context) (time.Time, error) {
 	at, err := serverproc.Server(i.Processes).Kill(ctx)
+	if err == nil {
+		i.release()
+	}
 	return at, i.doing("kill", err)
 }
 
