@@ -42,7 +42,7 @@ func TestAScenarioAsItsReadersReadIt(t *testing.T) {
 	if _, page = b.get("/scenarios"); !strings.Contains(page, "受注システム、決済システム、顧客ポータル") {
 		t.Errorf("the list of scenarios:\n%s", page)
 	}
-	if _, page = b.get("/people"); !strings.Contains(page, "<td>統括責任者</td><td>高橋 一郎</td>") {
+	if _, page = b.get("/people"); !strings.Contains(page, `<td data-l="役割">統括責任者</td><td data-l="代行者">高橋 一郎</td>`) {
 		t.Errorf("the roster:\n%s", page)
 	}
 	w.shoot(t, personID(0), map[string]string{"scenario": "/scenarios/tokyo-loss", "scenarios": "/scenarios", "roster": "/people"})
