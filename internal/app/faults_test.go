@@ -125,7 +125,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 		return trouble{
 			targets: fmt.Sprintf("{name: old-data-zone, kind: dns_zone, site: osaka, zone: %s, primary: %q, servers: [%q], key: %s, secret: secret://file%s}",
 				dnstest.Zone, primary.Address, stale.Address, dnstest.Key, secret),
-			steps: `{id: promote, uses: dns.update, with: {zone: old-data-zone, name: www, values: [192.0.2.9], wait: 5s}, undo: {uses: dns.update, with: {zone: old-data-zone, name: www, values: [192.0.2.1]}}}`,
+			steps: `{id: promote, uses: dns.update, with: {zone: old-data-zone, name: www, values: [192.0.2.9], wait: 2s}, undo: {uses: dns.update, with: {zone: old-data-zone, name: www, values: [192.0.2.1]}}}`,
 			// By the step itself, or by the look after it where this machine is slow.
 			reads: map[string][]string{"en": {stale.Address + " (192.0.2.1)", "values are"}, "ja": {stale.Address + " (192.0.2.1)", "値を応答している"}},
 			rto:   run.Missed, state: run.NotResumable,
