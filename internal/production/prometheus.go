@@ -134,8 +134,8 @@ func (i *Installation) Judge(ctx context.Context) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			return []string{"", i.Lang.T("Prometheus reads muster (%[1]g figures), Temporal (%[2]g) and itself, and has 1 ended drill: %[3]s",
-				"Prometheusは muster（%[1]g 系列）、Temporal（%[2]g 系列）、自身を収集しており、終了した訓練 1 件を記録しています: %[3]s",
+			return []string{"", i.Lang.T("Prometheus reads muster (%[1]g figures), Temporal (%[2]g) and itself, and has 1 ended drill: %[3]s, where -keep leaves it up",
+				"Prometheusは muster（%[1]g 系列）、Temporal（%[2]g 系列）、自身を収集しており、終了した訓練 1 件を記録しています: %[3]s（-keep を付けると起動したまま残ります）",
 				samples["muster"], samples["temporal"], fmt.Sprintf("https://127.0.0.1:%d", i.ports["prometheus"])),
 				i.Lang.T("settings, logs and certificates: %s", "設定・ログ・証明書: %s", i.home)}, nil
 		}
