@@ -181,7 +181,7 @@ func (c *checking) secret(path string, v any) any {
 	side := map[run.Kind]string{run.Drill: "drill", run.Response: "real"}[c.kind]
 	ref, ok := both[side]
 	if !ok {
-		c.add("%s: there is no secret for a %s here", "%s：この実施（%s）用のシークレットがない", path, cmp.Or(string(c.kind), "run of no kind"))
+		c.add("%s: there is no secret for a %s here", "%s：この実施（%s）用の秘密情報がない", path, cmp.Or(string(c.kind), "run of no kind"))
 		return ""
 	}
 	return ref

@@ -78,11 +78,11 @@ func (f *filling) secret(s *Secret, path string) {
 	}
 	value, err := f.Secrets.Resolve(f.ctx, ref)
 	if err != nil && !secret.OnMachine(ref) { // what keeps it says the way out
-		f.mistakes = append(f.mistakes, Lacking("%s: the secret can't be read: %v", "%s：シークレットを読み取れない：%v", path, err))
+		f.mistakes = append(f.mistakes, Lacking("%s: the secret can't be read: %v", "%s：秘密情報を読み取れない：%v", path, err))
 		return
 	}
 	if err != nil {
-		f.mistakes = append(f.mistakes, Lacking("%s: the secret can't be read: %v; put it there, for the site worker's user alone", "%s：シークレットを読み取れない：%v。拠点のワーカーの実行ユーザーだけが読めるように置く", path, err))
+		f.mistakes = append(f.mistakes, Lacking("%s: the secret can't be read: %v; put it there, for the site worker's user alone", "%s：秘密情報を読み取れない：%v。拠点のワーカーの実行ユーザーだけが読めるように置く", path, err))
 		return
 	}
 	f.Redactor.Add(value)

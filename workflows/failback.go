@@ -85,7 +85,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 	done := r.execute(ctx, s, runbook, ForFailback, run.Failback, runInFlight)
 	s.home = &done
 	if done.Outcome != run.Passed {
-		why := both("failback of %s: %s", "%s のフェイルバック：%s", s.plan.Name, plan.Apart(done.Reason))
+		why := both("failback of %s: %s", "%s の切戻し：%s", s.plan.Name, plan.Apart(done.Reason))
 		if done.Unclean != "" {
 			why += "; " + done.Unclean
 		}

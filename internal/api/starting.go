@@ -86,7 +86,7 @@ func (s *Starting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.T("Try again in a moment; `muster doctor` on its machine says what is missing", "しばらくしてから再試行してください。原因はそのマシンの `muster doctor` で確認できます"))
 	switch {
 	case vault.why.EN != "":
-		p.Code, p.Detail = CodeVault, l.T("muster is starting, and waits for the vault that keeps its secrets. Nothing was done.", "musterは起動中で、シークレットを保管するVaultを待っています。何も実行していません。")
+		p.Code, p.Detail = CodeVault, l.T("muster is starting, and waits for the vault that keeps its secrets. Nothing was done.", "musterは起動中で、秘密情報を保管するVaultを待っています。何も実行していません。")
 	case store.known && store.why.EN == "":
 		p.Code, p.Detail = CodeEngine, l.T("muster is starting, and waits for its engine. Nothing was done.", "musterは起動中で、エンジンを待っています。何も実行していません。")
 	}

@@ -135,7 +135,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 	"no-secret": func(t *testing.T, s *shaky) trouble {
 		return trouble{
 			steps: fmt.Sprintf(`{id: promote, uses: exec.run, with: {argv: [touch, %[1]s/done], secret_env: {PASSWORD: "secret://file%[1]s/missing"}}}`, s.dir),
-			reads: map[string][]string{"en": {s.dir + "/missing", "no such file"}, "ja": {s.dir + "/missing", "シークレット"}},
+			reads: map[string][]string{"en": {s.dir + "/missing", "no such file"}, "ja": {s.dir + "/missing", "秘密情報"}},
 			rto:   run.Missed, state: run.NotResumable,
 		}
 	},

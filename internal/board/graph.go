@@ -39,7 +39,7 @@ func bookOf(l i18n.Lang, p plan.Plan, rb plan.Runbook, roles map[string]plan.Tex
 		v.Label = rb.Name
 	}
 	for _, s := range p.Systems {
-		for name, word := range map[string]string{s.Failover: l.T("failover", "フェイルオーバー"), s.InPlace: l.T("recovery in place", "被災拠点での復旧"), s.Failback: l.T("failback", "フェイルバック"), s.Restore: l.T("restore test", "復元試験")} {
+		for name, word := range map[string]string{s.Failover: l.T("failover", "フェイルオーバー"), s.InPlace: l.T("recovery in place", "被災拠点での復旧"), s.Failback: l.T("failback", "切戻し"), s.Restore: l.T("restore test", "復元試験")} {
 			if name == rb.Name {
 				v.Purpose = word
 			}

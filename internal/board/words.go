@@ -16,7 +16,7 @@ var (
 	itemStates = map[run.Usability]plan.Text{run.NotLookedAt: {EN: "not looked at", JA: "未確認"}, run.ItemOK: {EN: "in order", JA: "異常なし"},
 		run.Restricted: {EN: "restricted", JA: "一部支障あり"}, run.Unusable: {EN: "unusable", JA: "使用不可"}}
 	consequences = map[run.Choice]plan.Text{
-		run.Alternate:   {EN: "The system is moved to %[2]s. What %[1]s had not copied may be lost; the way back is a failback.", JA: "%[2]sへ切り替えます。%[1]sから複製されていない更新は失われる可能性があり、復帰にはフェイルバックが必要です。"},
+		run.Alternate:   {EN: "The system is moved to %[2]s. What %[1]s had not copied may be lost; the way back is a failback.", JA: "%[2]sへ切り替えます。%[1]sから複製されていない更新は失われる可能性があり、復帰には切戻しが必要です。"},
 		run.InPlace:     {EN: "The system is repaired at %[1]s and stays down until then. Nothing is moved.", JA: "%[1]sで復旧します。復旧するまで停止が続きます。切り替えは行いません。"},
 		run.StandDown:   {EN: "Nothing is moved or repaired. The run goes on to its end without recovery.", JA: "切り替えも復旧作業も行わず、このまま終了へ進みます。"},
 		run.NotPossible: {EN: "It is recorded that the system can't be recovered now. The run ends as not resumable.", JA: "現時点で復旧できないことを記録し、「復旧できず」として終了します。"},

@@ -227,7 +227,7 @@ func (s Source) system(sys plan.System, l i18n.Lang) Part {
 	}
 	for _, w := range []struct{ title, name string }{
 		{l.T("Move to the alternate site", "代替拠点への切り替え"), sys.Failover}, {l.T("Recover at the home site", "本拠点での復旧"), sys.InPlace},
-		{l.T("Way home", "フェイルバック（切戻し）"), sys.Failback}, {l.T("Restore from backup, apart", "バックアップからの復元（隔離環境）"), sys.Restore}} {
+		{l.T("Way home", "切戻し"), sys.Failback}, {l.T("Restore from backup, apart", "バックアップからの復元（隔離環境）"), sys.Restore}} {
 		if w.name == "" {
 			continue
 		}

@@ -43,7 +43,7 @@ func (c *command) decide() *cobra.Command {
 	var rejected []string
 	cmd := &cobra.Command{
 		Use:   "decide [alternate|in_place|stand_down|not_resumable|return|stay]",
-		Short: c.t("Take the decision that is asked for: where to recover, or whether to go home; without a choice, show what is asked", "復旧方針 (またはフェイルバックの可否) を決定する (指定なしで判断待ちを表示)"),
+		Short: c.t("Take the decision that is asked for: where to recover, or whether to go home; without a choice, show what is asked", "復旧方針 (または切戻しの可否) を決定する (指定なしで判断待ちを表示)"),
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if len(args) == 0 {

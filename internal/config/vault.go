@@ -37,7 +37,7 @@ func vaultKeys() []Key {
 		{"vault.secret_id", "", "AppRole's secret ID, as a reference that needs no vault", "AppRoleのシークレットID。Vaultを使わない参照で書く"},
 		{"vault.role", "", "role of the pod's service account, for kubernetes", "kubernetesで使う、Podのサービスアカウントのロール"},
 		{"vault.jwt_file", "", "file of the service account's token; empty is where Kubernetes puts it", "サービスアカウントのトークンのファイル。空ならKubernetesの既定の場所"},
-		{"vault.cache", "0s", "how long a secret is kept in memory after it was read, 5m at most; 0s reads it at each use", "読み取ったシークレットをメモリに保持する時間 (最長5m)。0sなら使うたびに読む"},
+		{"vault.cache", "0s", "how long a secret is kept in memory after it was read, 5m at most; 0s reads it at each use", "読み取った秘密情報をメモリに保持する時間 (最長5m)。0sなら使うたびに読む"},
 	}
 }
 
@@ -89,7 +89,7 @@ func (c Config) checkVault(say wrong, oneOf func(key, value string, allowed ...s
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		say("vault.address", "%q is no URL such as https://vault.example.com:8200", "%q は https://vault.example.com:8200 のようなURLではありません", v.Address)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		say("vault.address", "%q would let secrets cross the network in clear; write https", "%q ではシークレットが平文でネットワークを流れます。httpsで指定してください", v.Address)
+		say("vault.address", "%q would let secrets cross the network in clear; write https", "%q では秘密情報が平文でネットワークを流れます。httpsで指定してください", v.Address)
 	}
 	oneOf("vault.auth", v.Auth, "approle", "kubernetes", "token")
 	need := map[string][][2]string{"approle": {{"vault.role_id", v.RoleID}, {"vault.secret_id", v.SecretID}}, "token": {{"vault.token", v.Token}}, "kubernetes": {{"vault.role", v.Role}}}
@@ -102,6 +102,6 @@ func (c Config) checkVault(say wrong, oneOf func(key, value string, allowed ...s
 		}
 	}
 	if v.Cache < 0 || v.Cache > mostCache {
-		say("vault.cache", "%s is not from 0s to %s: a secret that was changed has to count soon", "%s は0sから%sの範囲にしてください（変更したシークレットをすぐ反映するため）", v.Cache, mostCache)
+		say("vault.cache", "%s is not from 0s to %s: a secret that was changed has to count soon", "%s は0sから%sの範囲にしてください（変更した秘密情報をすぐ反映するため）", v.Cache, mostCache)
 	}
 }

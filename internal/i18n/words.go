@@ -14,7 +14,7 @@ var phases = map[run.Phase][2]string{
 	run.Recovery:         {"recovery", "復旧作業"},
 	run.Verification:     {"verification", "復旧確認"},
 	run.Completion:       {"completion", "復旧完了報告"},
-	run.Failback:         {"failback", "フェイルバック"},
+	run.Failback:         {"failback", "切戻し"},
 	run.Closing:          {"closing", "記録物の整理"},
 }
 
@@ -132,7 +132,7 @@ var choices = map[run.Choice][2]string{
 	run.InPlace:     {"recover in place", "被災拠点で復旧"},
 	run.StandDown:   {"stand down", "対応不要"},
 	run.NotPossible: {"not possible now", "現時点では復旧不可"},
-	run.GoHome:      {"return home", "切戻し"},
+	run.GoHome:      {"return home", "本拠点へ切戻し"},
 	run.Stay:        {"stay", "代替拠点で継続"},
 }
 

@@ -169,7 +169,7 @@ func Rules() []Rule {
 				}
 				return nil
 			}},
-		{Kind: Evidence, After: 1, Title: plan.Say("sealed evidence, or the record it was made from, was altered", "封印済みの証跡、またはその元の記録が改変されています"),
+		{Kind: Evidence, After: 1, Title: plan.Say("sealed evidence, or the record it was made from, was altered", "封印済みの証拠、またはその元の記録が改変されています"),
 			Way:  plan.Say("Touch nothing on that disk: muster evidence verify says what, and a copy elsewhere has what it was", "そのディスクには触れないでください。muster evidence verify で改変箇所が分かり、別の場所の複製に元の内容があります"),
 			keys: object(ActEvidence, OutAltered)},
 		{Kind: Altered, After: 1, Title: plan.Say("a program or its settings were replaced without an upgrade", "更新でないのに、プログラムまたは設定が差し替えられました"),

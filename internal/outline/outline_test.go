@@ -95,7 +95,7 @@ func TestTextSaysThatItIsAForecast(t *testing.T) {
 	for l, want := range map[i18n.Lang][]string{
 		i18n.EN: {"forecast (not measured): machines need 30 s; of the RTO of 2 min that leaves 1 min 30 s", "people may take up to 2 min 10 s: AT RISK",
 			"forecast: no data; no budget for home", "* fence", "@desk", "DISRUPT", "seen  db  osaka  looked at", "hazard disaster", "failback: yes, before the run ends"},
-		i18n.JA: {"見込み（実測ではありません）", "データなし", "目安時間と制限時間", "参照のみ", "想定 大規模災害", "フェイルバック: あり（終了前に切戻し）"},
+		i18n.JA: {"見込み（実測ではありません）", "データなし", "目安時間と制限時間", "参照のみ", "想定 大規模災害", "切戻し: あり（実施の終了前）"},
 	} {
 		var b strings.Builder
 		if err := outline.Text(&b, outline.Of(sample()), outline.Names{}, l); err != nil {

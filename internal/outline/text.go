@@ -39,7 +39,7 @@ func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n",
 func (t *text) failback(policy string) string {
 	switch policy {
 	case run.PolicyReturn:
-		return t.l.T("yes, before the run ends", "あり（終了前に切戻し）")
+		return t.l.T("yes, before the run ends", "あり（実施の終了前）")
 	case run.PolicyStay:
 		return t.l.T("no, systems stay where they are", "なし（切り替え先で継続）")
 	}
@@ -73,7 +73,7 @@ func (t *text) head(o Outline) {
 	if len(quorum) > 0 {
 		t.line("  %s: %s", t.l.T("must be there", "必要な要員"), strings.Join(quorum, t.l.T(", ", "、")))
 	}
-	t.line("  %s", t.l.T("decides: %s; approvals besides the requester: %d; failback: %s", "決定: %s、要請者以外の承認: %d 名、フェイルバック: %s", name(t.l, t.names.Roles, o.DecidedBy), o.Approvals, t.failback(o.Failback)))
+	t.line("  %s", t.l.T("decides: %s; approvals besides the requester: %d; failback: %s", "決定: %s、要請者以外の承認: %d 名、切戻し: %s", name(t.l, t.names.Roles, o.DecidedBy), o.Approvals, t.failback(o.Failback)))
 	if len(o.Injects) > 0 {
 		t.line("")
 		t.line("%s", t.l.T("INJECTS: what the drill breaks", "状況付与（訓練で起こすこと）"))

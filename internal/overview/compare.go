@@ -178,7 +178,7 @@ func systemPair(a, b outcome.System) SystemPair {
 		}
 		add(sheet.Say("RLO %d%%", "RLO %d%%", st.Level), x, st.Figure)
 	}
-	add(sheet.Say("failback", "フェイルバック"), a.Failback, b.Failback)
+	add(sheet.Say("failback", "切戻し"), a.Failback, b.Failback)
 	if a.Restore != nil || b.Restore != nil {
 		x, y := outcome.Figure{}, outcome.Figure{}
 		if a.Restore != nil {

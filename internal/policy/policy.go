@@ -98,7 +98,7 @@ func (p *Policy) Permit(ctx context.Context, a activities.Ask) error {
 	if len(p.file.Secrets) > 0 && a.Reach != nil {
 		for _, file := range a.Reach.Secrets {
 			if !below(p.file.Secrets, resolved(file)) {
-				return no("this worker's policy lets no secret come from %s (%s)", "このワーカーのポリシーは %s のシークレットを許可していない（%s）", file, p.file.Secrets[0].Place)
+				return no("this worker's policy lets no secret come from %s (%s)", "このワーカーのポリシーは %s の秘密情報を許可していない（%s）", file, p.file.Secrets[0].Place)
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func (d *document) curveChart(s System) *drawing {
 	if s.RTO.ActualS != nil {
 		mark("restored", s.RTO.RestoredAt, say("● restored %s", "● 復旧 %s", span(*s.RTO.ActualS)))
 	}
-	mark("home", s.Failback.StartedAt, say("↩ failback", "↩ フェイルバック"))
+	mark("home", s.Failback.StartedAt, say("↩ failback", "↩ 切戻し"))
 	var beyond plan.Text // objectives that lie past the right edge
 	past := func(t plan.Text) {
 		if beyond != (plan.Text{}) {

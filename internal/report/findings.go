@@ -97,7 +97,7 @@ func (f *facts) aboutObjectives(l *findingList, r Report) {
 		for _, st := range s.RLO.Stages {
 			judge(st.Verdict, fmt.Sprintf("rlo-%d", st.Level), plain(fmt.Sprintf("RLO %d%%", st.Level)), against(st.ActualS, &st.WithinS), st.Why)
 		}
-		judge(s.Failback.Verdict, "failback", say("failback", "フェイルバック"), plan.Text{}, s.Failback.Why)
+		judge(s.Failback.Verdict, "failback", say("failback", "切戻し"), plan.Text{}, s.Failback.Why)
 		if t := s.Restore; t != nil {
 			judge(t.Verdict, "restore", say("restore from backup", "バックアップからの復元"), against(t.ActualS, t.ObjectiveS), t.Why)
 			if t.PointVerdict == run.Missed && t.BehindS == nil { // the restore itself failed, so nothing is known of its age

@@ -39,7 +39,7 @@ func (d *document) attainment() section {
 		} else if s.Failback.ActualS != nil {
 			home = say("%s", "%s", span(*s.Failback.ActualS))
 		}
-		add(say("failback", "フェイルバック"), chosen(run.Choice(s.Failback.Policy)), home, s.Failback.Verdict, s.Failback.Why)
+		add(say("failback", "切戻し"), chosen(run.Choice(s.Failback.Policy)), home, s.Failback.Verdict, s.Failback.Why)
 	}
 	return section{ID: "attainment", Title: say("Attainment of recovery targets", "目標復旧水準の達成度合い"), Tables: []table{t}}
 }

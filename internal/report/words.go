@@ -51,11 +51,11 @@ var reasons = map[string]plan.Text{
 
 	"not_one_writer":         {EN: "the check did not find exactly one side taking writes", JA: "書き込みを受け付ける側が一つであることを確認する検査に合格しなかった"},
 	"single_writer_unproven": {EN: "nothing proves that exactly one side takes writes", JA: "書き込みを受け付ける側が一つであることを確認できていない"},
-	"undone":                 {EN: "the failover was undone, so the way home was not walked", JA: "切り替えは取り消され、フェイルバックは行われていない"},
+	"undone":                 {EN: "the failover was undone, so the way home was not walked", JA: "切り替えは取り消され、切戻しは行われていない"},
 	"never_came_home":        {EN: "it was to return and did not", JA: "復帰する方針だが、復帰していない"},
 	"down_at_the_end":        {EN: "service was down at the end", JA: "終了時にサービスが停止していた"},
 	"writer_away":            {EN: "writes are taken at %s, not at home", JA: "書き込みは本来の拠点ではなく %s で受け付けられている"},
-	"home_unseen":            {EN: "service was not seen to hold at the end of the way home", JA: "フェイルバック完了時のサービス維持が観測されていない"},
+	"home_unseen":            {EN: "service was not seen to hold at the end of the way home", JA: "切戻し完了時のサービス維持が観測されていない"},
 
 	"record_has_holes": {EN: "events of %s are missing from the record", JA: "%s のイベントが記録から欠落している"},
 
@@ -133,8 +133,8 @@ var (
 	damages = map[run.Damage]plan.Text{run.DamageNone: {EN: "none", JA: "被害なし"}, run.DamageDegraded: {EN: "degraded", JA: "性能低下"},
 		run.DamageStopped: {EN: "stopped", JA: "停止"}, run.DamageDestroyed: {EN: "destroyed", JA: "損壊"}, run.DamageUnknown: {EN: "unknown", JA: "不明"}}
 	purposes = map[string]plan.Text{"failover": {EN: "failover", JA: "フェイルオーバー"}, "in_place": {EN: "recovery in place", JA: "被災拠点での復旧"},
-		"failback": {EN: "failback", JA: "フェイルバック"}, "inject": {EN: "event", JA: "状況付与"}, "check": {EN: "check", JA: "確認"}}
-	questions = map[string]plan.Text{"recovery": {EN: "recovery decision", JA: "復旧方針の決定"}, "failback": {EN: "failback", JA: "フェイルバック"}}
+		"failback": {EN: "failback", JA: "切戻し"}, "inject": {EN: "event", JA: "状況付与"}, "check": {EN: "check", JA: "確認"}}
+	questions = map[string]plan.Text{"recovery": {EN: "recovery decision", JA: "復旧方針の決定"}, "failback": {EN: "failback", JA: "切戻し"}}
 	sources   = map[string]plan.Text{"inject": {EN: "the injecting worker's clock", JA: "障害を起こしたワーカーの時計"}, "reported": {EN: "as reported", JA: "報告による"}, "probe": {EN: "first failed sample", JA: "最初に失敗した観測"},
 		run.SourceThreat: {EN: "a threat: only the interruption counts", JA: "脅威による予防的対応（停止時間のみ計測）"}}
 	notes = map[run.EventKind]plan.Text{run.RunPaused: {EN: "paused", JA: "一時停止"}, run.RunResumed: {EN: "resumed", JA: "再開"}, run.RunAbortRequested: {EN: "abort", JA: "中止"},

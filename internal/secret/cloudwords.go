@@ -18,11 +18,11 @@ var cloudStores = map[string]cloudStore{
 	"gcp": {"Google Secret Manager", "secret://gcp/PROJECT/SECRET#FIELD, secret://gcp/PROJECT/SECRET/VERSION#FIELD",
 		plan.Say("the machine's service account, workload identity, or GOOGLE_APPLICATION_CREDENTIALS", "マシンのサービスアカウント、Workload Identity、または GOOGLE_APPLICATION_CREDENTIALS"),
 		"roles/secretmanager.secretAccessor",
-		plan.Say("gcloud secrets versions list SECRET --project PROJECT", "gcloud secrets versions list シークレット --project プロジェクト")},
+		plan.Say("gcloud secrets versions list SECRET --project PROJECT", "gcloud secrets versions list 秘密情報 --project プロジェクト")},
 	"azure": {"Azure Key Vault", "secret://azure/VAULT/SECRET#FIELD",
 		plan.Say("a managed identity, workload identity, or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET", "マネージドID、ワークロードID、または AZURE_TENANT_ID、AZURE_CLIENT_ID、AZURE_CLIENT_SECRET"),
 		"Key Vault Secrets User",
-		plan.Say("az keyvault secret list-versions --vault-name VAULT --name SECRET", "az keyvault secret list-versions --vault-name VAULT --name シークレット")},
+		plan.Say("az keyvault secret list-versions --vault-name VAULT --name SECRET", "az keyvault secret list-versions --vault-name VAULT --name 秘密情報")},
 }
 
 // wrong says in words why muster-cloud has no value; why is one of the reasons of its module.
@@ -33,7 +33,7 @@ func (s cloudStore) wrong(ref, why, said string) error {
 	}
 	switch why {
 	case "form":
-		return plan.Wrong("%s: %s takes no such name (%s); write %s; #FIELD is a key of a secret that is JSON", "%s: %s の参照として正しくありません（%s）。%s の形で書いてください。#FIELD はJSONのシークレットのキーで、省略できます", ref, s.name, told, s.form)
+		return plan.Wrong("%s: %s takes no such name (%s); write %s; #FIELD is a key of a secret that is JSON", "%s: %s の参照として正しくありません（%s）。%s の形で書いてください。#FIELD はJSON形式の秘密情報のキーで、省略できます", ref, s.name, told, s.form)
 	case "settings":
 		return plan.Wrong("%s: the settings for %s do not suffice: %s", "%s: %s の設定が不足しています: %s", ref, s.name, told)
 	case "credentials":
@@ -47,7 +47,7 @@ func (s cloudStore) wrong(ref, why, said string) error {
 	case "away":
 		return plan.Wrong("%s: %s can't be reached or does not serve: %s; nothing is kept from before, so steps wait until it is back", "%s: %s に接続できないか、応答がありません（%s）。以前の値は保持していないため、復旧するまでステップは待機します", ref, s.name, told)
 	case "field":
-		return plan.Wrong("%s: there is no text in that field of the secret in %s; #FIELD is a key of a JSON object, whose value is a text", "%s: %s のシークレットのその項目に文字列がありません。#FIELD には、JSONオブジェクトのキーのうち値が文字列のものを指定してください", ref, s.name)
+		return plan.Wrong("%s: there is no text in that field of the secret in %s; #FIELD is a key of a JSON object, whose value is a text", "%s: %s の秘密情報のその項目に文字列がありません。#FIELD には、JSONオブジェクトのキーのうち値が文字列のものを指定してください", ref, s.name)
 	case "binary":
 		return plan.Wrong("%s: what %s holds there is no text (UTF-8); keep it there as text", "%s: %s にある値は文字列（UTF-8）ではありません。文字列として保存してください", ref, s.name)
 	}

@@ -89,7 +89,7 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 	if !ok {
 		// The value itself may stand here by mistake, so it is not repeated.
 		return "", plan.Wrong("a secret is given by reference: secret://env/NAME, secret://file/path, secret://systemd/NAME, secret://vault/MOUNT/PATH#FIELD, secret://aws/NAME, secret://gcp/PROJECT/SECRET or secret://azure/VAULT/SECRET",
-			"シークレットは参照で書いてください: secret://env/NAME、secret://file/path、secret://systemd/NAME、secret://vault/MOUNT/PATH#FIELD、secret://aws/NAME、secret://gcp/PROJECT/SECRET、secret://azure/VAULT/SECRET")
+			"秘密情報は参照で書いてください: secret://env/NAME、secret://file/path、secret://systemd/NAME、secret://vault/MOUNT/PATH#FIELD、secret://aws/NAME、secret://gcp/PROJECT/SECRET、secret://azure/VAULT/SECRET")
 	}
 	store, name, _ := strings.Cut(rest, "/")
 	if name == "" {
@@ -111,7 +111,7 @@ func (Local) Resolve(_ context.Context, ref string) (string, error) {
 	case "vault", "aws", "gcp", "azure":
 		err = plan.Wrong("%s: what is needed to reach other stores can't be kept in one; write secret://file/PATH, secret://systemd/NAME or secret://env/NAME", "%s: ほかの保管先に接続するための値は、secret://file/PATH、secret://systemd/NAME、secret://env/NAME のいずれかで指定してください", ref)
 	default:
-		err = plan.Wrong("%s: there is no secret store %q; there are env, file, systemd, vault, aws, gcp and azure", "%s: シークレットの保管先 %q はありません。env、file、systemd、vault、aws、gcp、azure から選んでください", ref, store)
+		err = plan.Wrong("%s: there is no secret store %q; there are env, file, systemd, vault, aws, gcp and azure", "%s: 秘密情報の保管先 %q はありません。env、file、systemd、vault、aws、gcp、azure から選んでください", ref, store)
 	}
 	if err != nil {
 		return "", err
@@ -139,9 +139,9 @@ func credential(ref, name string) (string, error) {
 func bounded(ref, value string) (string, error) {
 	switch {
 	case len(value) < minLength:
-		return "", plan.Wrong("%s holds fewer than %d characters; so short a secret can't be kept out of outputs: choose a longer one", "%s は%d文字未満です。短いシークレットは出力から取り除けません。より長いものにしてください", ref, minLength)
+		return "", plan.Wrong("%s holds fewer than %d characters; so short a secret can't be kept out of outputs: choose a longer one", "%s は%d文字未満です。短い秘密情報は出力から取り除けません。より長いものにしてください", ref, minLength)
 	case len(value) > maxLength:
-		return "", plan.Wrong("%s holds more than %d bytes; that is no secret", "%s は%dバイトを超えています。シークレットではありません", ref, maxLength)
+		return "", plan.Wrong("%s holds more than %d bytes; that is no secret", "%s は%dバイトを超えています。秘密情報ではありません", ref, maxLength)
 	}
 	return value, nil
 }

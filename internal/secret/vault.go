@@ -68,7 +68,7 @@ func NewVault(o VaultOptions) (*Vault, error) {
 		return nil, plan.Wrong("vault.address %q is no URL such as https://vault.example.com:8200", "vault.address %q は https://vault.example.com:8200 のようなURLではありません", o.Address)
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, plan.Wrong("vault.address %q: secrets would cross the network in clear; write https", "vault.address %q: シークレットが平文でネットワークを流れます。httpsで指定してください", o.Address)
+		return nil, plan.Wrong("vault.address %q: secrets would cross the network in clear; write https", "vault.address %q: 秘密情報が平文でネットワークを流れます。httpsで指定してください", o.Address)
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
