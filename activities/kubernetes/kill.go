@@ -59,35 +59,29 @@ const dying = 30 * time.Second
 
 func (a api) kill(ctx context.Context, p Kill) (Killed, error) {
 	o := a.workload(p.Kind, p.Namespace, p.Name)
-	pods, err := a.living(ctx, o)
+	b, pods, err := a.meant(ctx, o)
 	if err != nil {
 		return Killed{}, err
 	}
-	if len(pods) == 0 {
-		return Killed{}, activities.RefusedBoth("%s has no pod that runs: there is nothing to kill, and nothing was killed", "%s に動作中の Pod がない：終了させる対象がなく、何も終了していない", o)
-	}
-	b := blow{At: time.Now().UTC(), Pods: map[string]types.UID{}}
-	for _, pod := range pods {
-		b.Pods[pod.GetName()] = pod.GetUID()
-	}
-	if err := activities.Keep(ctx, b); err != nil {
-		return Killed{}, err
-	}
 	grace := int64(p.Grace.Std() / time.Second)
-	for n, pod := range pods {
+	killed := len(b.Pods) - len(pods) // by an earlier try
+	for _, pod := range pods {
 		uid := pod.GetUID()
 		one := podOf(o, pod.GetName())
 		err := a.at(one).Delete(ctx, one.name, metav1.DeleteOptions{GracePeriodSeconds: &grace, Preconditions: &metav1.Preconditions{UID: &uid}})
 		switch {
-		case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err): // gone, or a later one of that name
-		case n > 0:
-			return Killed{}, activities.FindingBoth("%d of %d pods of %s were killed, then: %v", "%[3]s の Pod %[2]d 個中 %[1]d 個を終了した後に失敗：%[4]v", n, len(pods), o, a.told(ctx, "delete", one, err))
+		case err == nil:
+			killed++
+		case apierrors.IsNotFound(err), apierrors.IsConflict(err): // gone by itself, or a later one of that name
+		case killed > 0:
+			return Killed{}, activities.FindingBoth("%d of %d pods of %s were killed, then: %v", "%[3]s の Pod %[2]d 個中 %[1]d 個を終了した後に失敗：%[4]v", killed, len(b.Pods), o, a.told(ctx, "delete", one, err))
 		default:
 			return Killed{}, a.told(ctx, "delete", one, err)
 		}
 	}
 	if err := until(ctx, p.Grace.Std()+dying, func(ctx context.Context) (bool, string, error) {
-		left, err := a.left(ctx, o, b)
+		standing, ending, err := a.left(ctx, o, b)
+		left := slices.Concat(names(standing), ending)
 		return len(left) == 0, activities.Lacking("still there: %s", "残っている Pod：%s", strings.Join(left, ", ")).Both(), err
 	}); err != nil {
 		return Killed{}, err
@@ -101,6 +95,37 @@ func (a api) kill(ctx context.Context, p Kill) (Killed, error) {
 	}
 	out.BackS = time.Since(b.At).Seconds()
 	return out, nil
+}
+
+// meant are the pods to kill. A step that is tried again keeps to those that its earlier try meant, unless all of them
+// stand and nothing was deleted: what came in their place since is never killed.
+func (a api) meant(ctx context.Context, o object) (blow, []unstructured.Unstructured, error) {
+	var before blow
+	found, err := activities.Kept(ctx, &before)
+	if err != nil {
+		return blow{}, nil, err
+	}
+	if found {
+		standing, _, err := a.left(ctx, o, before)
+		if err != nil {
+			return blow{}, nil, err
+		}
+		if len(standing) < len(before.Pods) {
+			return before, standing, nil
+		}
+	}
+	pods, err := a.living(ctx, o)
+	if err != nil {
+		return blow{}, nil, err
+	}
+	if len(pods) == 0 {
+		return blow{}, nil, activities.RefusedBoth("%s has no pod that runs: there is nothing to kill, and nothing was killed", "%s に動作中の Pod がない：終了させる対象がなく、何も終了していない", o)
+	}
+	b := blow{At: time.Now().UTC(), Pods: map[string]types.UID{}}
+	for _, pod := range pods {
+		b.Pods[pod.GetName()] = pod.GetUID()
+	}
+	return b, pods, activities.Keep(ctx, b)
 }
 
 func podOf(o object, name string) object {
@@ -124,6 +149,11 @@ func (a api) living(ctx context.Context, o object) ([]unstructured.Unstructured,
 		phase := valueAt(&pod, []string{"status", "phase"})
 		return phase == "Succeeded" || phase == "Failed" || pod.GetDeletionTimestamp() != nil
 	})
+	ownLast(pods)
+	return pods, nil
+}
+
+func ownLast(pods []unstructured.Unstructured) {
 	me, _ := os.Hostname() // of a pod, its name
 	slices.SortStableFunc(pods, func(x, y unstructured.Unstructured) int {
 		switch {
@@ -136,29 +166,40 @@ func (a api) living(ctx context.Context, o object) ([]unstructured.Unstructured,
 		}
 		return strings.Compare(x.GetName(), y.GetName())
 	})
-	return pods, nil
 }
 
-// left are the pods that were meant and are still there.
-func (a api) left(ctx context.Context, o object, b blow) ([]string, error) {
+func names(pods []unstructured.Unstructured) (out []string) {
+	for _, pod := range pods {
+		out = append(out, pod.GetName())
+	}
+	return out
+}
+
+// left are the pods that were meant and are still there: standing are those that nobody ends, the worker's own last,
+// and ending those that were deleted and run out their grace, wait for a finalizer or for a node that is away.
+func (a api) left(ctx context.Context, o object, b blow) (standing []unstructured.Unstructured, ending []string, err error) {
 	u, err := a.get(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pods, err := a.pods(ctx, o, u)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []string
 	for _, pod := range pods {
-		if b.Pods[pod.GetName()] == pod.GetUID() {
-			out = append(out, pod.GetName())
+		switch {
+		case b.Pods[pod.GetName()] != pod.GetUID():
+		case pod.GetDeletionTimestamp() != nil:
+			ending = append(ending, pod.GetName())
+		default:
+			standing = append(standing, pod)
 		}
 	}
-	return out, nil
+	ownLast(standing)
+	return standing, ending, nil
 }
 
-// lookKilled says whether the pods that were meant are gone.
+// lookKilled says whether the pods that were meant are gone. While they are being ended nobody can tell: the effect is under way.
 func (a api) lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 	var b blow
 	found, err := activities.Kept(ctx, &b)
@@ -168,14 +209,17 @@ func (a api) lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 	if !found {
 		return seen(plan.HoldsNot, activities.Lacking("nothing was killed by this step", "このステップではまだ何も強制終了していない").Both()), nil
 	}
-	left, err := a.left(ctx, a.workload(p.Kind, p.Namespace, p.Name), b)
+	standing, ending, err := a.left(ctx, a.workload(p.Kind, p.Namespace, p.Name), b)
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	if len(left) > 0 {
-		s := seen(plan.HoldsNot, activities.Lacking("still there: %s", "残っている Pod：%s", strings.Join(left, ", ")).Both())
-		s.Partial = len(left) < len(b.Pods)
+	if len(standing) > 0 {
+		s := seen(plan.HoldsNot, activities.Lacking("still there: %s", "残っている Pod：%s", strings.Join(slices.Concat(names(standing), ending), ", ")).Both())
+		s.Partial = len(standing) < len(b.Pods)
 		return s, nil
+	}
+	if len(ending) > 0 {
+		return seen(plan.CannotTell, activities.Lacking("being ended, and not gone yet: %s", "削除を受け付け、終了処理中の Pod：%s", strings.Join(ending, ", ")).Both()), nil
 	}
 	s := seen(plan.Holds, activities.Lacking("the pods of before are gone since about %s", "以前の Pod は %s 頃になくなっている", b.At.Format(time.RFC3339)).Both())
 	s.Output = b.killed()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-dr/muster/internal/kubetest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/sitetest"
 )
@@ -69,6 +70,70 @@ func TestAKillWhoseAnswerIsLostIsSettledByLooking(t *testing.T) {
 	if seen := s.Settle(step); seen.Sight != plan.Holds || !strings.Contains(string(seen.Output), "one-0") || len(k.Deleted) != 1 {
 		t.Errorf("settled: %+v, deleted %v", seen, k.Deleted)
 	}
+}
+
+// Pods that were deleted and take long to end are not seen as not killed, whatever came in their place: nothing is killed
+// for a second time, and the step holds once they are gone.
+func TestPodsThatAreBeingEndedAreNotKilledAgain(t *testing.T) {
+	k, s, _ := start(t)
+	k.Deployment("shop", "one", 1)
+	k.LoseAnswer, k.Linger = true, true
+	step := s.Step("kubernetes.kill", killOf(with{"name": "one"}))
+	_, err := s.Act(step, nil)
+	sitetest.Want(t, err, "", "osaka")
+	if seen := s.Look(step); seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "being ended, and not gone yet: one-0") || !strings.Contains(seen.Detail, "終了処理中の Pod：one-0") {
+		t.Errorf("while one-0 is being ended: %+v", seen)
+	}
+	_, err = s.Act(sitetest.Generation(step, 2), nil)
+	sitetest.Want(t, err, plan.ErrRefused, "being ended")
+	if !slices.Equal(k.Deleted, []string{"one-0"}) {
+		t.Errorf("deleted %v, want one-0 once", k.Deleted)
+	}
+	k.End()
+	if seen := s.Settle(step); seen.Sight != plan.Holds || !strings.Contains(string(seen.Output), "one-0") {
+		t.Errorf("when it is gone: %+v", seen)
+	}
+}
+
+// A kill that was broken off between its pods is gone on with: what came in place of the first is left alone.
+func TestAKillThatIsTriedAgainKillsNothingNew(t *testing.T) {
+	for name, linger := range map[string]bool{"the first is gone": false, "the first is being ended": true} {
+		t.Run(name, func(t *testing.T) {
+			k, s, _ := start(t)
+			k.LoseAnswer, k.Linger = true, linger
+			step := s.Step("kubernetes.kill", killOf(nil))
+			_, err := s.Act(step, nil)
+			sitetest.Want(t, err, "", "osaka")
+			if seen := s.Settle(step); seen.Sight != plan.HoldsNot || !seen.Partial || !strings.Contains(seen.Detail, "still there: orders-1, orders-2") {
+				t.Errorf("settled: %+v", seen)
+			}
+			k.Linger = false
+			k.End()
+			var done Killed
+			if _, err := s.Act(sitetest.Generation(step, 2), &done); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"orders-0", "orders-1", "orders-2"}
+			if !slices.Equal(k.Deleted, want) || !slices.Equal(done.Pods, want) {
+				t.Errorf("deleted %v and said %v, want %v once", k.Deleted, done.Pods, want)
+			}
+		})
+	}
+}
+
+// Pods that were gone by themselves are not counted as killed.
+func TestOnlyWhatWasKilledIsCounted(t *testing.T) {
+	k, s, _ := start(t)
+	k.BeforeDelete = func(n int) {
+		switch n {
+		case 1: // an eviction was faster
+			k.Change("/api/v1/namespaces/shop/pods/orders-0", func(o kubetest.Object) { o["metadata"].(kubetest.Object)["uid"] = "another" })
+		case 3:
+			k.Forbid = []string{"delete pods"}
+		}
+	}
+	_, err := s.Act(s.Step("kubernetes.kill", killOf(nil)), nil)
+	sitetest.Want(t, err, plan.ErrFinding, "1 of 3 pods", "3 個中 1 個")
 }
 
 // said is what a readiness check finds in the way.

@@ -42,25 +42,31 @@ type Server struct {
 	// BeforePatch is called before a patch is looked at, without locks held: others
 	// change objects there.
 	BeforePatch func(n int)
+	// BeforeDelete is the same of deletes, and may forbid them.
+	BeforeDelete func(n int)
 	// Deleted are the names of objects that were deleted, in order.
 	Deleted []string
 	// LoseAnswer ends the connection after the next patch or delete is done; Lie answers a patch
 	// and does not do it.
 	LoseAnswer, Lie bool
+	// Linger has deleted pods stay, being ended, until End; the controller makes others beside them at once.
+	Linger bool
 
 	t        testing.TB
 	http     *httptest.Server
 	mu       sync.Mutex
 	objects  map[string]Object // by path
 	reads    map[string]int    // since the spec changed
+	later    map[string]string // the paths of pods that came in place of lingering ones, by theirs
 	version  int
 	received int // patches
+	deletes  int
 	patched  int // patches that were done
 }
 
 // Start starts a server; it ends with the test.
 func Start(t testing.TB) *Server {
-	s := &Server{t: t, objects: map[string]Object{}, reads: map[string]int{}, version: 100}
+	s := &Server{t: t, objects: map[string]Object{}, reads: map[string]int{}, later: map[string]string{}, version: 100}
 	s.http = httptest.NewUnstartedServer(s)
 	s.http.EnableHTTP2 = true
 	s.http.StartTLS()
@@ -171,6 +177,9 @@ func (s *Server) control(path string) {
 	namespace, name := meta["namespace"].(string), meta["name"].(string)
 	for i := 0; ; i++ {
 		pod := fmt.Sprintf("/api/v1/namespaces/%s/pods/%s-%d", namespace, name, i)
+		for s.later[pod] != "" {
+			pod = s.later[pod]
+		}
 		now, there := s.objects[pod]
 		switch {
 		case i < int(want) && there && child(now, "metadata")["deletionTimestamp"] == nil:
@@ -223,6 +232,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	verb := map[string]string{http.MethodGet: "get", http.MethodPatch: "patch", http.MethodPost: "create", http.MethodDelete: "delete"}[r.Method]
 	if verb == "get" && name == "" {
 		verb = "list"
+	}
+	if verb == "delete" && s.BeforeDelete != nil {
+		s.mu.Lock()
+		s.deletes++
+		n := s.deletes
+		s.mu.Unlock()
+		s.BeforeDelete(n)
 	}
 	if slices.Contains(s.Forbid, verb+" "+resource) {
 		fail(w, http.StatusForbidden, "Forbidden", fmt.Sprintf("%s %q is forbidden: User \"drill\" cannot %s resource %q", resource, name, verb, resource), name)
@@ -355,33 +371,6 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, path, resource, n
 		panic(http.ErrAbortHandler)
 	}
 	answer(w, http.StatusOK, next)
-}
-
-// remove deletes an object at once; its workload's controller makes another one.
-func (s *Server) remove(w http.ResponseWriter, r *http.Request, path, resource, name string) {
-	var how struct {
-		GracePeriodSeconds *int64
-		Preconditions      struct{ UID string }
-	}
-	_ = json.NewDecoder(r.Body).Decode(&how)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, ok := s.objects[path]
-	switch {
-	case !ok:
-		fail(w, http.StatusNotFound, "NotFound", fmt.Sprintf("%s %q not found", resource, name), name)
-		return
-	case how.Preconditions.UID != "" && how.Preconditions.UID != child(o, "metadata")["uid"]:
-		fail(w, http.StatusConflict, "Conflict", fmt.Sprintf("Operation cannot be fulfilled on %s %q: the UID in the precondition does not match the UID in record", resource, name), name)
-		return
-	}
-	s.Deleted = append(s.Deleted, name)
-	delete(s.objects, path)
-	if s.LoseAnswer {
-		s.LoseAnswer = false
-		panic(http.ErrAbortHandler)
-	}
-	answer(w, http.StatusOK, o)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
