@@ -92,7 +92,7 @@ func Activate(ctx context.Context, o ActivateOptions) (a Activation, err error) 
 		return a, &Trouble{Mistake: true, What: l.T("%s is in use with another bundle, %s", "%s は別のパッケージ %s で使用中です", o.Dir, a.ID), WayOut: l.T("Name another directory with --bundle-dir, or go on with that one without --bundle", "--bundle-dir で別のディレクトリを指定するか、--bundle を付けずにそのまま続けてください")}
 	case err == nil:
 		a.Dir, a.Resumed = o.Dir, true
-		if err := o.sitesOf(a.Manifest); err != nil {
+		if err := o.sitesOf(a.lists()); err != nil {
 			return a, err
 		}
 		err := whileFree(l, filepath.Join(a.Dir, "data"), func() error { return a.settings(o, filepath.Join(a.Dir, config.DefaultFile)) })

@@ -20,9 +20,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/scenario"
 )
 
 // refuses says no to a bundle that must not be taken into use here, and which servers of its installation answer all the same.
@@ -32,10 +34,8 @@ func (o ActivateOptions) refuses(ctx context.Context, m breakglass.Manifest) (an
 		return nil, &Trouble{Mistake: true, What: l.T("the programs of the bundle are for %s/%s, not for this machine", "パッケージのプログラムは %s/%s 用で、このマシンでは動きません", m.OS, m.Arch),
 			WayOut: l.T("Take a machine of that kind. Nothing was unpacked", "同じ種類のマシンを使ってください。何も展開していません")}
 	}
-	if !slices.Contains(m.People, o.By) {
-		t := notThere(l, o.By, m.People)
-		t.What = l.T("--as: the estate in the bundle has no person %q. Nothing was unpacked.", "--as: パッケージ内の構成台帳に %q という人はいません。何も展開していません。", o.By)
-		return nil, t
+	if err := o.personOf(m); err != nil {
+		return nil, err
 	}
 	if err := o.sitesOf(m); err != nil {
 		return nil, err
@@ -67,16 +67,44 @@ func (o ActivateOptions) sites() (out []string) {
 	return out
 }
 
+// personOf refuses who is not in the bundle's estate. A manifest without people is of a time when they did not stand in it.
+func (o ActivateOptions) personOf(m breakglass.Manifest) error {
+	if len(m.People) == 0 || slices.Contains(m.People, o.By) {
+		return nil
+	}
+	t := notThere(o.Lang, o.By, m.People)
+	t.What = o.Lang.T("--as: the estate in the bundle has no person %q. Nothing was begun.", "--as: パッケージ内の構成台帳に %q という人はいません。何も開始していません。", o.By)
+	return t
+}
+
 // sitesOf refuses sites that the bundle's estate has not.
 func (o ActivateOptions) sitesOf(m breakglass.Manifest) error {
 	for _, name := range o.sites() {
-		if !slices.Contains(m.Sites, name) {
+		if len(m.Sites) > 0 && !slices.Contains(m.Sites, name) {
 			t := notThere(o.Lang, name, m.Sites)
 			t.What = o.Lang.T("--sites: the estate in the bundle has no site %q. Nothing was begun.", "--sites: パッケージ内の構成台帳に %q という拠点はありません。何も開始していません。", name)
 			return t
 		}
 	}
 	return nil
+}
+
+// lists are the manifest with the people and sites of the estate that was unpacked, where it has none itself. Of plan files with
+// mistakes nobody can tell, and whoever must recover is not turned away for that.
+func (a *Activation) lists() breakglass.Manifest {
+	m := a.Manifest
+	if len(m.People) > 0 && len(m.Sites) > 0 {
+		return m
+	}
+	read, mistakes := scenario.Load(filepath.Join(a.Dir, filepath.FromSlash(breakglass.DirPlans)), all.Registry(all.Options{}))
+	if len(mistakes) > 0 {
+		return m
+	}
+	m.People, m.Sites, m.Zone = nil, ownSites(config.Config{}, read.Estate()), read.Estate().Zone
+	for _, p := range read.Estate().People {
+		m.People = append(m.People, p.ID)
+	}
+	return m
 }
 
 // listens makes sure that the address where others will reach this machine is free.
@@ -94,10 +122,17 @@ func (o ActivateOptions) listens(ctx context.Context) error {
 	return ln.Close()
 }
 
-// tried makes sure of what can only be told once all is unpacked, and before the activation is written: that the settings hold together, and that
-// the bundle's own program starts where it lies.
+// tried makes sure of what can only be told once all is unpacked, and before the activation is written: that an estate whose names the manifest
+// has not knows who and where, that the settings hold together, and that the bundle's own program starts where it lies.
 func (a *Activation) tried(ctx context.Context, o ActivateOptions) error {
 	l := o.Lang
+	a.Manifest = a.lists()
+	if err := o.personOf(a.Manifest); err != nil {
+		return err
+	}
+	if err := o.sitesOf(a.Manifest); err != nil {
+		return err
+	}
 	c, err := a.Settings(o.Flags)
 	if err != nil {
 		return err

@@ -73,7 +73,7 @@ func TestWhatSpeaksAgainstABundleIsSaidBeforeItIsTakenIntoUse(t *testing.T) {
 		says    []string
 		mistake bool
 	}{
-		"a person of nowhere":             {file, opens, "satoh", nil, []string{`no person "satoh"`, `Did you mean "sato"?`, "Nothing was unpacked"}, true},
+		"a person of nowhere":             {file, opens, "satoh", nil, []string{`no person "satoh"`, `Did you mean "sato"?`, "Nothing was begun"}, true},
 		"a site of nowhere":               {file, opens, "sato", []string{"--sites", "osaka,tokio"}, []string{`no site "tokio"`, `Did you mean "tokyo"?`, "Nothing was begun"}, true},
 		"an address that another has":     {file, opens, "sato", []string{"--listen", busy.Addr().String()}, []string{"is taken by another program"}, false},
 		"a setting that is none":          {file, opens, "sato", []string{"--listen", "0.0.0.0:0"}, []string{"https"}, true},
@@ -106,6 +106,56 @@ func TestWhatSpeaksAgainstABundleIsSaidBeforeItIsTakenIntoUse(t *testing.T) {
 				t.Errorf("on disk: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// A bundle that was made before its manifest named people and sites is taken into use as any other: the estate in it says who and where there is.
+func TestABundleWithoutNamesInItsManifestIsHeldAgainstItsEstate(t *testing.T) {
+	of := func(estate string) (string, []age.Identity) {
+		m, l := bundledNow(), kitted(t, "exit 0")
+		m.People, m.Sites, m.Zone = nil, nil, ""
+		l.Put(breakglass.DirPlans+"estate.yaml", []byte(estate))
+		l.Put(breakglass.DirPlans+"runbook.yaml", []byte(bundledRunbook))
+		return packed(t, m, l)
+	}
+	file, opens := of(bundledEstate)
+	for name, c := range map[string]struct {
+		by    string
+		flags []string
+		says  []string
+	}{
+		"a person of nowhere": {"satoh", nil, []string{`no person "satoh"`, `Did you mean "sato"?`, "Nothing was begun"}},
+		"a site of nowhere":   {"sato", []string{"--sites", "tokio"}, []string{`no site "tokio"`, `Did you mean "tokyo"?`, "Nothing was begun"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := activating(t, file, opens, listening(t, c.flags...))
+			o.By = c.by
+			_, err := Activate(t.Context(), o)
+			if trouble := new(Trouble); !errors.As(err, &trouble) || !trouble.Mistake {
+				t.Fatalf("%v", err)
+			}
+			for _, says := range c.says {
+				if !strings.Contains(err.Error(), says) {
+					t.Errorf("it does not say %q: %v", says, err)
+				}
+			}
+			if left, err := os.ReadDir(filepath.Dir(o.Dir)); err != nil || len(left) > 0 {
+				t.Errorf("on disk: %v, %v", left, err)
+			}
+		})
+	}
+	o := activating(t, file, opens, listening(t, "--sites", "osaka"))
+	if a, err := Activate(t.Context(), o); err != nil || a.Manifest.Zone != "Asia/Tokyo" {
+		t.Fatalf("for sato at osaka: %+v, %v", a.Manifest, err)
+	}
+	o.Flags = listening(t, "--sites", "osak")
+	if _, err := Activate(t.Context(), o); err == nil || !strings.Contains(err.Error(), `Did you mean "osaka"?`) {
+		t.Errorf("going on for a site of nowhere: %v", err)
+	}
+	file, opens = of("kind: Estate\nname: of a newer format\n")
+	o = activating(t, file, opens, listening(t, "--sites", "osaka"))
+	if _, err := Activate(t.Context(), o); err != nil {
+		t.Errorf("with plan files that can't be read: %v", err)
 	}
 }
 
