@@ -91,9 +91,10 @@ func (d *document) acks() table {
 		if d.report.People.Withheld {
 			open = nil
 		}
-		left := name(strings.Join(open, ", "))
+		left := tell(d.people(open))
 		if n := len(open) - namesShown; n > 0 {
-			left = tell(say("%[1]s and %[2]d more", "%[1]s ほか %[2]d 名", strings.Join(open[:namesShown], ", "), n))
+			some := d.people(open[:namesShown])
+			left = tell(say("%[1]s and %[2]d more", "%[3]s ほか %[2]d 名", some.EN, n, some.JA))
 		}
 		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(a.At))), tell(plan.Apart(strings.TrimSpace(strings.TrimPrefix(a.Text, run.Mark)))), figureCell(plain(itoa(a.Asked))), figureCell(plain(itoa(a.Acknowledged))),
 			figureCell(spanOr(a.FirstS, dash)), figureCell(spanOr(a.LastS, dash)), left})

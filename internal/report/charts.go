@@ -18,7 +18,7 @@ func (d *document) curveChart(s System) *drawing {
 	}
 	const top, bottom, left, right = 62.0, 214.0, 44.0, 706.0
 	c := &drawing{ID: "curve-" + s.ID, W: chartWidth, H: 236,
-		Title: say("Level of service of %s over the time since the event; the table below has the figures", "%s のサービスレベルの推移。数値は下の表を参照", s.ID)}
+		Title: say("Level of service of %s over the time since the event; the table below has the figures", "%sのサービスレベルの推移。数値は下の表を参照", d.report.title(s))}
 	end := s.RLO.Curve[len(s.RLO.Curve)-1].AtS
 	x := scale{From: 0, To: d.reach(s, end), X: left, W: right - left}
 	y := func(level int) float64 { return bottom - (bottom-top-8)*float64(level)/100 }
@@ -193,7 +193,7 @@ func (d *document) waterfall(s System) *drawing {
 	}
 	bottom := top + row*float64(len(parts)+1)
 	c := &drawing{ID: "time-" + s.ID, W: chartWidth, H: bottom + 24,
-		Title: say("Where the %s between event and restored service of %s went", "%[2]s：発生から復旧までの %[1]s の内訳", span(actual), s.ID)}
+		Title: say("Where the %s between event and restored service of %s went", "%[2]s：発生から復旧までの %[1]s の内訳", span(actual), d.report.title(s))}
 	x := scale{From: 0, To: to * 1.06, X: left, W: right - left}
 	c.Axis(x, top-4, bottom, after)
 	longest := slices.MaxFunc(parts, func(a, b part) int {

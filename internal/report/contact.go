@@ -236,7 +236,7 @@ func (d *document) communications() section {
 			if o.Late {
 				asked = plan.Text{EN: asked.EN + " (entered late)", JA: asked.JA + "（事後入力）"}
 			}
-			t.Rows = append(t.Rows, []cell{name(o.ID), name(o.to()), name(o.What), tell(both(func(l i18n.Lang) string { return l.Purpose(o.Purpose) })), name(o.System), name(o.Site), timeCell(asked), tell(actor(o.By)),
+			t.Rows = append(t.Rows, []cell{name(o.ID), name(o.to()), name(o.What), tell(both(func(l i18n.Lang) string { return l.Purpose(o.Purpose) })), d.system(o.System), d.site(o.Site), timeCell(asked), tell(actor(o.By)),
 				timeCell(d.clockOr(o.AcceptedAt)), figureCell(spanOr(o.AcceptS, plan.Text{})), name(o.AcceptedBy), timeCell(d.clockOr(o.ArrivedAt)), figureCell(spanOr(o.ArriveS, plan.Text{})),
 				timeCell(d.clockOr(o.EndedAt)), figureCell(spanOr(o.EndS, plan.Text{})), tell(both(func(l i18n.Lang) string { return l.Progress(o.State) })), name(o.Note)})
 		}

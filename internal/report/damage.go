@@ -180,7 +180,7 @@ func (d *document) damage() []table {
 		if x.At == nil {
 			said = say("not looked at", "未確認")
 		}
-		t.Rows = append(t.Rows, []cell{name(x.System), name(x.Component), tell(said), tell(actor(x.By)), tell(damageOr(x.Probes)), tell(conflict), figureCell(age), figureCell(count(x.Reports))})
+		t.Rows = append(t.Rows, []cell{d.system(x.System), name(x.Component), tell(said), tell(actor(x.By)), tell(damageOr(x.Probes)), tell(conflict), figureCell(age), figureCell(count(x.Reports))})
 	}
 	all := table{Caption: say("Damage, every report in its order", "被害の報告（時系列）"), Head: []plan.Text{say("At", "時刻"), say("System", "システム"), say("Component", "構成要素"), say("Damage", "被害"), say("Seen by", "確認者"),
 		say("Repair in place", "現地復旧の見込み"), say("Remark", "備考"), say("Photos", "写真"), say("Entered", "入力時刻")}}
@@ -189,7 +189,7 @@ func (d *document) damage() []table {
 		if a.Source == "probe" {
 			by = say("probe", "プローブ")
 		}
-		all.Rows = append(all.Rows, []cell{timeCell(plain(d.clock(a.At))), name(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by),
+		all.Rows = append(all.Rows, []cell{timeCell(plain(d.clock(a.At))), d.system(a.System), name(a.Component), tell(word(damages, a.Damage)), tell(by),
 			tell(repair(a)), tell(plan.Apart(a.Reason)), name(photos(a.Photos)), timeCell(d.entered(a.EnteredAt))})
 	}
 	return []table{t, all}

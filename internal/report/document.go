@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -173,7 +172,7 @@ func (d *document) sentence() plan.Text {
 	if n := len(r.Systems); n > 1 {
 		parts = append(parts, say("Worst of %d systems:", "%dシステムのうち最も厳しい結果：", n))
 	}
-	title := inWords(plan.Text{EN: cmp.Or(s.Title.In("en"), s.ID), JA: cmp.Or(s.Title.In("ja"), s.ID)})
+	title := r.title(*s)
 	switch {
 	case s.Restore != nil:
 		parts = append(parts, s.Restore.sentence(title))
@@ -266,7 +265,7 @@ func (d *document) remarks() []plan.Text {
 			}
 		}
 		if len(why) > 0 && s.Verdict != run.Met {
-			out = append(out, say("%s: %s.", "%s：%s。", s.ID, inWords(whyText(why))))
+			out = append(out, say("%s: %s.", "%s：%s。", r.title(*s), inWords(whyText(why))))
 		}
 		if r.People.Simulated && s.RTO.MachineS != nil && s.RTO.Parts != nil {
 			simulated := 0.0

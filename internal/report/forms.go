@@ -103,6 +103,7 @@ func count(n int) plan.Text {
 func titlesOf(p plan.Plan) map[string]plan.Text {
 	out := map[string]plan.Text{}
 	for _, s := range p.Estate.Sites {
+		out["site "+s.Name] = s.Title
 		for _, c := range s.Checklist() {
 			out["check "+s.Name+"/"+c.Name] = c.Title
 		}

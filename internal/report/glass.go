@@ -100,7 +100,7 @@ func (d *document) glass() section {
 			"本来は二人目の確認が必要な操作を、単独で行ったものです。対応に関与していない人が、一件ずつ事後確認を行ってください。")}}
 	t := table{Brief: true, Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("System", "システム"), say("By", "実施者"), say("Known by", "認証手段"), say("Reason", "理由")}}
 	for _, b := range d.report.BreakGlass {
-		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(b.At))), tell(b.words()), name(b.System), tell(actor(b.By)), name(b.Via), tell(plan.Apart(b.Reason))})
+		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(b.At))), tell(b.words()), d.system(b.System), tell(actor(b.By)), name(b.Via), tell(plan.Apart(b.Reason))})
 	}
 	s.Tables = []table{t}
 	return s

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -30,10 +29,10 @@ func (d *document) inspections() []table {
 		if i.BeganAt != nil {
 			took = spanOr(seconds(max(0, i.At.Sub(*i.BeganAt))), dash)
 		}
-		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(i.At))), name(i.Site), tell(word(usabilities, overall)), tell(actor(i.By)), name(strings.Join(i.Inspectors, ", ")),
+		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(i.At))), d.site(i.Site), tell(word(usabilities, overall)), tell(actor(i.By)), tell(d.people(i.Inspectors)),
 			figureCell(took), tell(plan.Apart(i.Reason)), name(photos(i.Photos)), timeCell(d.entered(i.EnteredAt))})
 		for _, x := range i.Items {
-			items.Rows = append(items.Rows, []cell{timeCell(plain(d.clock(i.At))), name(i.Site), tell(plan.Text{EN: d.checkTitle(i.Site, x.Item, "en"), JA: d.checkTitle(i.Site, x.Item, "ja")}), tell(word(usabilities, x.State)), name(x.Note)})
+			items.Rows = append(items.Rows, []cell{timeCell(plain(d.clock(i.At))), d.site(i.Site), tell(plan.Text{EN: d.checkTitle(i.Site, x.Item, "en"), JA: d.checkTitle(i.Site, x.Item, "ja")}), tell(word(usabilities, x.State)), name(x.Note)})
 		}
 	}
 	if len(items.Rows) == 0 {

@@ -188,7 +188,7 @@ func (d *document) policies() []table {
 				at := d.clock(*x.AnsweredAt)
 				answered = say("kept, %s", "継続（%s）", at)
 			}
-			v.Rows = append(v.Rows, []cell{timeCell(plain(d.clock(x.AskedAt))), name(x.System), tell(chosen(x.Choice)), figureCell(say("%s", "%s", span(round(x.UsedS)))), figureCell(say("%s", "%s", span(round(x.RemainingS)))),
+			v.Rows = append(v.Rows, []cell{timeCell(plain(d.clock(x.AskedAt))), d.system(x.System), tell(chosen(x.Choice)), figureCell(say("%s", "%s", span(round(x.UsedS)))), figureCell(say("%s", "%s", span(round(x.RemainingS)))),
 				figureCell(say("%s", "%s", span(x.ObjectiveS))), figureCell(say("%s", "%s", span(round(x.MissS)))), tell(answered), tell(actor(x.By)), tell(plan.Apart(x.Reason))})
 		}
 		out = append(out, v)

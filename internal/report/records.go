@@ -204,7 +204,7 @@ func (d *document) reporting() section {
 				if o.ExpectedAt == nil {
 					continue
 				}
-				row := []cell{figureCell(plain(itoa(x.No))), name(o.System), timeCell(plain(d.clock(*o.ExpectedAt))), timeCell(dash), figureCell(dash)}
+				row := []cell{figureCell(plain(itoa(x.No))), d.system(o.System), timeCell(plain(d.clock(*o.ExpectedAt))), timeCell(dash), figureCell(dash)}
 				for _, sys := range r.Systems {
 					if at := sys.RTO.RestoredAt; sys.ID == o.System && at != nil {
 						off := at.Sub(*o.ExpectedAt)
@@ -247,7 +247,7 @@ func (d *document) reporting() section {
 			if x.Level != nil {
 				level = plain(fmt.Sprintf("%d%%", *x.Level))
 			}
-			t.Rows = append(t.Rows, []cell{name(x.System), tell(back), figureCell(level), timeCell(d.asOf(x.System))})
+			t.Rows = append(t.Rows, []cell{d.system(x.System), tell(back), figureCell(level), timeCell(d.asOf(x.System))})
 		}
 		s.Tables = append(s.Tables, t)
 		lead := say("Completion was reported by %[1]s at %[2]s.", "復旧完了報告：%[1]s（%[2]s）。", inWords(actor(c.By)), d.clock(c.At))

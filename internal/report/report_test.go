@@ -164,7 +164,7 @@ func TestFiguresOfTheMetRun(t *testing.T) {
 	if s.Failback.SingleWriter == nil || !*s.Failback.SingleWriter || s.Failback.Writer != "tokyo" {
 		t.Errorf("failback = %+v, want exactly one writer, tokyo", s.Failback)
 	}
-	if got := render(t, build(t, missed(t)), report.Text, "en"); !strings.Contains(got, "orders  RTO") || !strings.Contains(got, "2026-12-19") {
+	if got := render(t, build(t, missed(t)), report.Text, "en"); !strings.Contains(got, "Order taking  RTO") || !strings.Contains(got, "2026-12-19") {
 		t.Errorf("no verdict table, or no due date thirty days after the end:\n%s", got)
 	}
 }

@@ -17,7 +17,7 @@ func (d *document) attainment() section {
 	t := table{Brief: true, Head: []plan.Text{say("System", "システム"), say("Objective", "指標"), say("Target", "目標"), say("Measured", "実績"), say("Verdict", "判定"), say("Why", "理由")}}
 	for _, s := range d.report.Systems {
 		add := func(what, target, actual plan.Text, v run.Verdict, why []Reason) {
-			t.Rows = append(t.Rows, []cell{name(s.ID), tell(what), figureCell(target), figureCell(actual), verdictCell(v), tell(whyText(why))})
+			t.Rows = append(t.Rows, []cell{tell(plan.Text(d.report.title(s))), tell(what), figureCell(target), figureCell(actual), verdictCell(v), tell(whyText(why))})
 		}
 		notSet := say("not set", "未設定")
 		if r := s.Restore; r != nil {
@@ -60,7 +60,7 @@ func (m maybe) Word(l i18n.Lang) string {
 func (d *document) levels() section {
 	s := section{ID: "curve", Title: say("Recovery curve (RLO)", "復旧曲線（目標復旧レベル RLO）")}
 	for _, sys := range d.report.Systems {
-		t := table{Brief: true, Caption: say("Level of service of %s after the event", "%s のサービスレベルの推移（発生からの時間）", sys.ID),
+		t := table{Brief: true, Caption: say("Level of service of %s after the event", "%sのサービスレベルの推移（発生からの時間）", d.report.title(sys)),
 			Head: []plan.Text{say("After", "経過"), say("Level", "レベル")}}
 		for i, p := range sys.RLO.Curve {
 			if i == curveRows {
@@ -80,9 +80,9 @@ func (d *document) levels() section {
 			s.Tables = append(s.Tables, words)
 		}
 		if low, end, lost := sys.RLO.Floor, sys.RLO.Level, sys.RLO.CapacityLostS; low != nil && end != nil && lost != nil {
-			what := say("%s: the lowest level was %d%%, at the restoration %d%%; what was lost is worth %s of full service.", "%s：最低レベル %d%%、復旧時 %d%%、失われたサービス量は完全稼働換算で %s。", sys.ID, *low, *end, span(*lost))
+			what := say("%s: the lowest level was %d%%, at the restoration %d%%; what was lost is worth %s of full service.", "%s：最低レベル %d%%、復旧時 %d%%、失われたサービス量は完全稼働換算で %s。", d.report.title(sys), *low, *end, span(*lost))
 			if sys.RTO.RestoredAt == nil {
-				what = say("%s: the lowest level was %d%%, recovery came to %d%%; what was lost until then is worth %s of full service.", "%s：最低レベル %d%%、復旧で到達したレベル %d%%、それまでに失われたサービス量は完全稼働換算で %s。", sys.ID, *low, *end, span(*lost))
+				what = say("%s: the lowest level was %d%%, recovery came to %d%%; what was lost until then is worth %s of full service.", "%s：最低レベル %d%%、復旧で到達したレベル %d%%、それまでに失われたサービス量は完全稼働換算で %s。", d.report.title(sys), *low, *end, span(*lost))
 			}
 			s.Lead = append(s.Lead, what)
 		}
@@ -115,7 +115,7 @@ func baseline(b *run.Baseline) plan.Text {
 
 // statements is what people said of functions that no probe sees.
 func (d *document) statements(sys System) table {
-	t := table{Brief: true, Caption: say("Statements on what no probe sees in %s", "%s の自動確認できない機能についての申告", sys.ID),
+	t := table{Brief: true, Caption: say("Statements on what no probe sees in %s", "%sの自動確認できない機能についての申告", d.report.title(sys)),
 		Head: []plan.Text{say("At", "時刻"), say("Function", "機能"), say("Level", "レベル"), say("By", "申告者"), say("Ground", "根拠")}}
 	for _, w := range sys.Statements {
 		t.Rows = append(t.Rows, []cell{timeCell(d.exact(&w.At)), name(w.Function), figureCell(plain(fmt.Sprintf("%d%%", w.Level))), tell(actor(w.By)), tell(plan.Apart(w.Reason))})
@@ -147,7 +147,7 @@ func (d *document) timeSplit() section {
 		if sys.RTO.Parts == nil {
 			continue
 		}
-		row := []cell{name(sys.ID)}
+		row := []cell{d.system(sys.ID)}
 		for _, p := range sys.RTO.Parts.list() {
 			c := figureCell(say("%s", "%s", span(p.seconds)))
 			if slices.Contains(sys.RTO.SimulatedParts, p.key) {
@@ -189,7 +189,7 @@ func (d *document) restores() table {
 		if r.RecoveryPoint != nil {
 			point = plain(r.RecoveryPoint.In(d.zone).Format("2006-01-02 15:04:05.000"))
 		}
-		t.Rows = append(t.Rows, []cell{name(sys.ID), figureCell(spanOr(r.Parts.FetchS, dash)), figureCell(spanOr(r.Parts.RestoreS, dash)),
+		t.Rows = append(t.Rows, []cell{d.system(sys.ID), figureCell(spanOr(r.Parts.FetchS, dash)), figureCell(spanOr(r.Parts.RestoreS, dash)),
 			figureCell(spanOr(r.Parts.ReplayS, dash)), figureCell(spanOr(r.Parts.VerifyS, dash)), figureCell(spanOr(r.ActualS, dash)),
 			name(r.Backup), timeCell(point), tell(gone)})
 	}
@@ -202,7 +202,7 @@ func (d *document) moments() table {
 		say("decided", "決定"), say("ordered", "復旧指示"), say("restored", "復旧"), say("source of the event's time", "発生時刻の根拠")}}
 	for _, sys := range d.report.Systems {
 		r := sys.RTO
-		marks.Rows = append(marks.Rows, []cell{name(sys.ID), timeCell(d.exact(r.EventAt)), timeCell(d.exact(r.DetectedAt)), timeCell(d.exact(r.AskedAt)),
+		marks.Rows = append(marks.Rows, []cell{d.system(sys.ID), timeCell(d.exact(r.EventAt)), timeCell(d.exact(r.DetectedAt)), timeCell(d.exact(r.AskedAt)),
 			timeCell(d.exact(r.DecidedAt)), timeCell(d.exact(r.OrderedAt)), timeCell(d.exact(r.RestoredAt)), tell(word(sources, r.EventSource))})
 	}
 	return marks
@@ -447,9 +447,9 @@ func (d *document) decisions() section {
 		if x.AskedAt != nil {
 			waited = say("%s", "%s", span(x.WaitedS))
 		}
-		lines = append(lines, line{x.At, []cell{timeCell(plain(d.clock(x.At))), tell(word(questions, x.Question)), name(x.System), tell(answer), tell(by), figureCell(waited), tell(plan.Apart(x.Reason))}})
+		lines = append(lines, line{x.At, []cell{timeCell(plain(d.clock(x.At))), tell(word(questions, x.Question)), d.system(x.System), tell(answer), tell(by), figureCell(waited), tell(plan.Apart(x.Reason))}})
 		if k := x.Known; k != nil && x.AskedAt != nil {
-			aid.Rows = append(aid.Rows, []cell{timeCell(plain(d.clock(*x.AskedAt))), name(x.System), figureCell(say("%s", "%s", span(round(k.UsedS)))), figureCell(spanOr(k.ObjectiveS, dash)),
+			aid.Rows = append(aid.Rows, []cell{timeCell(plain(d.clock(*x.AskedAt))), d.system(x.System), figureCell(say("%s", "%s", span(round(k.UsedS)))), figureCell(spanOr(k.ObjectiveS, dash)),
 				figureCell(chance(forecast(k.AlternateS, k.AlternateP95S), k.AlternateMet, k.AlternateAtBest)), figureCell(chance(forecast(k.InPlaceS, k.InPlaceP95S), k.InPlaceMet, k.InPlaceAtBest)), tell(chosen(k.Proposed)), tell(plan.Apart(k.Ground)), tell(grounds(*k))})
 		}
 	}
@@ -486,7 +486,11 @@ func (d *document) findings() section {
 	}
 	t := table{Brief: true, Head: []plan.Text{say("No.", "番号"), say("Kind", "種別"), say("Finding", "内容"), say("Seen", "根拠"), say("Owner", "担当"), say("Due", "期限")}}
 	for _, x := range d.report.Findings {
-		t.Rows = append(t.Rows, []cell{name(x.ID), tell(word(kinds, x.Kind)), tell(plan.Text{EN: x.Title, JA: x.TitleJA}), tell(plan.Text{EN: x.Detail, JA: cmp.Or(x.DetailJA, x.Detail)}), name(x.Owner), name(x.Due)})
+		seen := plan.Text{EN: x.Detail, JA: cmp.Or(x.DetailJA, x.Detail)}
+		if who := d.seen(x.Detail); x.Kind == run.FindingPeople && who != (plan.Text{}) {
+			seen = who
+		}
+		t.Rows = append(t.Rows, []cell{name(x.ID), tell(word(kinds, x.Kind)), tell(plan.Text{EN: x.Title, JA: x.TitleJA}), tell(seen), name(x.Owner), name(x.Due)})
 	}
 	s.Tables = []table{t}
 	return s

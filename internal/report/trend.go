@@ -119,7 +119,7 @@ func (d *document) trendSection() section {
 					gap = say("−%s", "−%s", span(round(*x.ObjectiveS-*x.ActualS)))
 				}
 			}
-			table.Rows = append(table.Rows, []cell{timeCell(plain(d.dayOf(one.EndedAt))), name(one.Run), name(x.System), figureCell(spanOr(x.ObjectiveS, dash)), figureCell(achieved), figureCell(gap), name(short(one.PlanHash)[:min(8, len(one.PlanHash))]), verdictCell(x.Verdict)})
+			table.Rows = append(table.Rows, []cell{timeCell(plain(d.dayOf(one.EndedAt))), name(one.Run), d.system(x.System), figureCell(spanOr(x.ObjectiveS, dash)), figureCell(achieved), figureCell(gap), name(short(one.PlanHash)[:min(8, len(one.PlanHash))]), verdictCell(x.Verdict)})
 		}
 	}
 	s.Tables = []sheet.Table{table}

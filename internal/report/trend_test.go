@@ -88,8 +88,8 @@ func TestTheTrendIsInEveryFormat(t *testing.T) {
 	s := met(t)
 	r := report.WithTrend(s.plan, build(t, s), earlier(build(t, s), 7))
 	for lang, want := range map[string][]string{
-		"en": {"Of the newest 8 runs of this kind", "orders took", "10 s shorter than before (2026-08-19)", "| 2026-08-19 | drl-past-1 | orders | 1 min |"},
-		"ja": {"同じ種別の直近8件のうち", "前回より10秒短い（2026-08-19）", "| 2026-08-19 | drl-past-1 | orders | 1分 |"},
+		"en": {"Of the newest 8 runs of this kind", "orders took", "10 s shorter than before (2026-08-19)", "| 2026-08-19 | drl-past-1 | Order taking (orders) | 1 min |"},
+		"ja": {"同じ種別の直近8件のうち", "前回より10秒短い（2026-08-19）", "| 2026-08-19 | drl-past-1 | 受注システム（orders） | 1分 |"},
 	} {
 		got := render(t, r, report.Markdown, lang)
 		for _, w := range want {
