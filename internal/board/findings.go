@@ -23,6 +23,7 @@ type findingView struct {
 	api.Finding
 	Label  string // of the system; "" is none
 	Holder string // its owner by name
+	Told   string // what it rests on, with people by name
 	sign
 }
 
@@ -80,7 +81,10 @@ type findingsView struct {
 
 // named are a system and a person as people call them.
 func (v *visit) findingView(e Inventory, f api.Finding) findingView {
-	out := findingView{Finding: f, sign: v.standing(f)}
+	out := findingView{Finding: f, sign: v.standing(f), Told: f.Detail.In(string(v.lang))}
+	if f.Kind == run.FindingPeople {
+		out.Told = v.byName(e, out.Told)
+	}
 	if f.System != "" {
 		out.Label = systemTitle(v.lang, plan.Plan{Systems: e.Systems}, f.System)
 	}
@@ -88,6 +92,19 @@ func (v *visit) findingView(e Inventory, f api.Finding) findingView {
 		out.Holder = nameIn(v.lang, e.Estate, f.Owner)
 	}
 	return out
+}
+
+// byName is a list of people's IDs, as a finding's record keeps it, by their names; any other text stays.
+func (v *visit) byName(e Inventory, list string) string {
+	who := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == '、' })
+	for i, id := range who {
+		id = strings.TrimSpace(id)
+		if _, known := e.Person(id); !known {
+			return list
+		}
+		who[i] = nameIn(v.lang, e.Estate, id)
+	}
+	return strings.Join(who, v.t(", ", "、"))
 }
 
 // mayHere reports whether the viewer is somebody of the estate who is granted a permission.

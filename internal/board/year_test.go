@@ -79,7 +79,7 @@ func (w *world) as(person string) context.Context {
 }
 
 // ended keeps what an earlier drill came to: a step that took too long, or did not.
-func (w *world) ended(id string, at time.Time, slow bool) {
+func (w *world) ended(id string, at time.Time, slow bool, more ...outcome.Finding) {
 	w.t.Helper()
 	budget, over := 120.0, 95.0
 	o := outcome.Outcome{Version: outcome.Version, Run: id, Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", State: run.Recovered, Verdict: run.Met, PlanHash: w.plan.Hash, StartedAt: at.Add(-time.Hour), EndedAt: at,
@@ -95,6 +95,7 @@ func (w *world) ended(id string, at time.Time, slow bool) {
 			{Place: "budget/orders/orders-failover/promote", Kind: run.FindingBudget, System: "orders", Step: "promote", Title: plan.Text{EN: "Step promote took 3 min 35 s of 2 min", JA: "ステップ「待機系の昇格」が目安2分に対し3分35秒"}, Owner: personID(5), Due: at.AddDate(0, 1, 0).Format(time.DateOnly)},
 			{Place: "remark/" + id + "/1", Kind: run.FindingRemark, Title: plan.Text{EN: "The list of contacts was old", JA: "連絡網が古かった"}, Detail: plan.Text{EN: "two numbers did not answer", JA: "2件の番号が不通"}, Owner: personID(5), Due: at.AddDate(0, 9, 0).Format(time.DateOnly)}}
 	}
+	o.Findings = append(o.Findings, more...)
 	events := []run.Event{
 		{Kind: run.RunStarted, By: personID(1), At: at.Add(-time.Hour), Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", Hazard: run.Disaster, PlanHash: w.plan.Hash})},
 		{Kind: run.RunEnded, By: run.Engine, At: at, Data: run.Encode(run.Ended{State: run.Recovered})}}
@@ -132,6 +133,21 @@ func (w *world) finding(place string) api.Finding {
 }
 
 const slowPromote = "budget/orders/orders-failover/promote"
+
+// The record keeps those who did not answer by their IDs; people read their names.
+func TestAFindingNamesPeople(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	ids := personID(5) + ", " + personID(6)
+	w.ended("tokyo-loss-a", begun.AddDate(0, -3, 0), false, outcome.Finding{Place: "answer/operator", Kind: run.FindingPeople, Title: plan.Text{EN: "2 of 30 called did not answer", JA: "未回答 2 名"}, Detail: plan.Text{EN: ids, JA: ids}},
+		outcome.Finding{Place: "people/hurt", Kind: run.FindingPeople, Title: plan.Text{EN: "hurt", JA: "負傷"}, Detail: plan.Text{EN: personID(5) + ", somebody else", JA: personID(5) + ", ほか"}})
+	one, _ := w.plan.Estate.Person(personID(5))
+	other, _ := w.plan.Estate.Person(personID(6))
+	b := w.browser(personID(0))
+	_, page := b.get("/findings/" + w.finding("answer/operator").ID)
+	wants(t, "who did not answer", page, one.Name.In("en")+", "+other.Name.In("en"))
+	_, page = b.get("/findings/" + w.finding("people/hurt").ID)
+	wants(t, "any other text", page, personID(5)+", somebody else")
+}
 
 // What is overdue and came back stands first; each finding's page tells its history, and what
 // people do about it there counts once however often they press.
