@@ -29,6 +29,8 @@ const (
 	// keptFor is how long a run is followed after somebody last looked. Each keeps what it has drawn, in both
 	// languages: 0.13 MB for a run of 5 systems. To follow it anew is to read its journal once.
 	keptFor = 2 * time.Minute
+	// tidied is how often that is looked after when nobody asks for any run.
+	tidied = 30 * time.Second
 )
 
 // hub follows runs for all viewers together: one tracker a run, fed by its journal.
@@ -57,7 +59,23 @@ func newHub(store journal.Store, now func() time.Time, log *slog.Logger, langs m
 	h := &hub{store: store, now: now, log: log, langs: langs, files: files, boot: newKey()[:8], runs: map[string]*follower{}}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.openNow = &topic{hub: h, name: "now", read: h.readNow, draw: drawNow}
+	h.all.Go(func() { h.tidy(time.NewTicker(tidied)) })
 	return h
+}
+
+// tidy drops what nobody looks at also when everybody has gone and nobody asks for another run.
+func (h *hub) tidy(every *time.Ticker) {
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+		case <-h.ctx.Done():
+			return
+		}
+		h.mu.Lock()
+		h.forget()
+		h.mu.Unlock()
+	}
 }
 
 func (h *hub) close() { h.stop(); h.all.Wait() }

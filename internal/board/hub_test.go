@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -15,18 +16,7 @@ import (
 // What was drawn of runs that nobody looks at any more leaves the server's memory, however few they
 // are; what somebody looks at stays, and what was left is there again when it is asked for.
 func TestARunThatNobodyLooksAtIsLeft(t *testing.T) {
-	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	p := plan.Plan{Format: plan.Format, Scenario: plan.Scenario{Name: "loss"}}
-	if err := p.Seal(); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.PutPlan(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
+	store, p := aStore(t)
 	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	h := newHub(store, func() time.Time { return now }, slog.New(slog.DiscardHandler), nil, func() (Inventory, error) { return Inventory{}, nil })
 	defer h.close()
@@ -39,10 +29,7 @@ func TestARunThatNobodyLooksAtIsLeft(t *testing.T) {
 		return f
 	}
 	for n := range 5 {
-		begun := run.Event{Run: fmt.Sprintf("run-%d", n), Writer: "run", Seq: 1, At: now, Kind: run.RunStarted, By: run.Engine, Data: run.Encode(run.Started{Kind: run.Drill, PlanHash: p.Hash})}
-		if err := store.Append(t.Context(), []run.Event{begun}); err != nil {
-			t.Fatal(err)
-		}
+		begin(t, store, fmt.Sprintf("run-%d", n), p)
 	}
 	watched := follow(0)
 	watched.topic.join()
@@ -65,5 +52,55 @@ func TestARunThatNobodyLooksAtIsLeft(t *testing.T) {
 	}
 	if follow(1) == first {
 		t.Error("a run that nobody looked at was not left")
+	}
+}
+
+// When everybody has closed the browser, nobody asks for another run any more: what was drawn leaves the memory all the same.
+func TestRunsAreLeftWhenEverybodyHasGone(t *testing.T) {
+	store, p := aStore(t)
+	begin(t, store, "run-0", p)
+	synctest.Test(t, func(t *testing.T) { // whose clock goes on by itself
+		h := newHub(store, time.Now, slog.New(slog.DiscardHandler), nil, func() (Inventory, error) { return Inventory{}, nil })
+		defer h.close()
+		f, err := h.follow(t.Context(), "run-0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		followed := func() int { synctest.Wait(); h.mu.Lock(); defer h.mu.Unlock(); return len(h.runs) }
+		f.topic.join()
+		<-time.After(2 * keptFor)
+		if followed() != 1 {
+			t.Error("a run that somebody looks at was left")
+		}
+		f.topic.leave()
+		<-time.After(keptFor + tidied)
+		if n := followed(); n != 0 {
+			t.Errorf("%d runs are followed, want none: nobody looks", n)
+		}
+	})
+}
+
+func aStore(t *testing.T) (journal.Store, plan.Plan) {
+	t.Helper()
+	store, err := journal.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	p := plan.Plan{Format: plan.Format, Scenario: plan.Scenario{Name: "loss"}}
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.PutPlan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	return store, p
+}
+
+func begin(t *testing.T, store journal.Store, id string, p plan.Plan) {
+	t.Helper()
+	begun := run.Event{Run: id, Writer: "run", Seq: 1, At: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Kind: run.RunStarted, By: run.Engine, Data: run.Encode(run.Started{Kind: run.Drill, PlanHash: p.Hash})}
+	if err := store.Append(t.Context(), []run.Event{begun}); err != nil {
+		t.Fatal(err)
 	}
 }
