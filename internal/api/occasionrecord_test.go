@@ -11,6 +11,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/muster-dr/muster/internal/programme"
@@ -74,35 +75,36 @@ func TestWaysOfADueDay(t *testing.T) {
 			t.Errorf("blind: %+v", drawn)
 		}
 		for _, r := range []programme.Record{held, up, later, drawn} {
-			y.keepHistory("occasion-"+r.Due.Schedule, r.ID)
+			keepHistory(t, y.engine, "occasion-"+r.Due.Schedule, r.ID)
 		}
 	}
 }
 
 // keepHistory writes a workflow's history for TestReplay, without the name of the machine it is from.
-func (y *year) keepHistory(file, id string) {
-	y.t.Helper()
-	if err := y.engine.GetWorkflow(y.t.Context(), id, "").Get(y.t.Context(), nil); err != nil {
-		y.t.Fatal(err)
+func keepHistory(t *testing.T, c client.Client, file, id string) {
+	t.Helper()
+	if err := c.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil); err != nil {
+		t.Fatal(err)
 	}
 	h := &historypb.History{}
-	for it := y.engine.GetWorkflowHistory(y.t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); {
+	for it := c.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); {
 		e, err := it.Next()
 		if err != nil {
-			y.t.Fatal(err)
+			t.Fatal(err)
 		}
 		h.Events = append(h.Events, e)
 	}
 	out, err := protojson.Marshal(h)
 	if err != nil {
-		y.t.Fatal(err)
+		t.Fatal(err)
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		y.t.Fatal(err)
+		t.Fatal(err)
 	}
 	out = bytes.ReplaceAll(out, []byte("@"+host), []byte("@recorder"))
+	out = bytes.ReplaceAll(out, []byte(`"`+host+":"), []byte(`"recorder:`)) // the worker's own queue
 	if err := os.WriteFile(filepath.Join("..", "..", "workflows", "testdata", "histories", file+".json"), out, 0o644); err != nil {
-		y.t.Fatal(err)
+		t.Fatal(err)
 	}
 }

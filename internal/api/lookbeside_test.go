@@ -1,0 +1,98 @@
+package api_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// watched are files whose system has a probe.
+type watched struct{ files }
+
+func (f watched) Compile(name string, depth run.Depth) (plan.Plan, error) {
+	p, err := f.files.Compile(name, depth)
+	if err != nil {
+		return p, err
+	}
+	p.Scenario.VerifyWait = d(time.Minute)
+	p.Systems[0].Probes = []plan.Probe{{Name: "orders/take-orders", System: "orders", Function: "take-orders", Weight: 100, Uses: "probe.silent", Vantage: "osaka"}}
+	return p, p.Seal()
+}
+
+// silent is a probe whose first start says that its target is down, and then nothing; each start goes on until it is ended.
+type silent struct {
+	engine client.Client
+	starts atomic.Int32
+}
+
+func (s *silent) watch(ctx context.Context, p plan.Watch) (run.Observations, error) {
+	now := time.Now()
+	o := plan.Observed{Probe: p.Probe.Name, At: now, Look: p.Look}
+	if s.starts.Add(1) > 1 {
+		o.Up, o.Level = true, 100
+	}
+	if err := s.engine.SignalWorkflow(ctx, activity.GetInfo(ctx).WorkflowExecution.ID, "", plan.SignalObserved, o); err != nil {
+		return run.Observations{}, err
+	}
+	beat := time.NewTicker(500 * time.Millisecond)
+	defer beat.Stop()
+	for {
+		select {
+		case <-beat.C:
+			activity.RecordHeartbeat(ctx)
+		case <-ctx.Done():
+			return run.Observations{Probe: p.Probe.Name, System: p.Probe.System, Function: p.Probe.Function, StartedAt: now, EndedAt: time.Now()}, nil
+		}
+	}
+}
+
+// A probe that says nothing while its word is waited for is started again on a real engine, and the run ends by what that start
+// says. With -record the run's history becomes one of those that TestReplay replays. silent-probe.json is of the code before
+// "look-beside", recorded with this test at commit 13d7c62.
+func TestASilentProbeIsStartedAgainAndRecorded(t *testing.T) {
+	t.Parallel()
+	c, _ := temporaltest.Start(t).NewClient(t)
+	w := worldWith(t, c, watched{})
+	probe := &silent{engine: c}
+	site := worker.New(c, plan.SiteQueue("osaka"), worker.Options{WorkerStopTimeout: time.Second, DisableWorkflowWorker: true})
+	site.RegisterActivityWithOptions(probe.watch, activity.RegisterOptions{Name: "probe.silent"})
+	if err := site.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(site.Stop)
+
+	id := w.start(response("tokyo-loss", "tanaka")).Run
+	act := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := t.Context()
+	w.until(id, run.DecisionAsked)
+	act(w.Decide(ctx, id, workflows.Decide{By: "sato", Choice: run.Alternate, Reason: "Tokyo burns"}))
+	w.until(id, run.ApprovalAsked)
+	act(w.Approve(ctx, id, workflows.Approve{By: "suzuki"}))
+	w.until(id, run.StepWaiting)
+	act(w.Step(ctx, id, "announce", api.StepRequest{Act: run.ActDone, By: "tanaka"}))
+	w.until(id, run.RecordsAsked)
+	act(w.Confirm(ctx, id, workflows.Confirm{Phase: run.Closing, By: "suzuki", Note: "nothing was hard"}))
+	var ended run.Ended
+	if e := w.until(id, run.RunEnded); e.Decode(&ended) != nil || ended.State != run.RecoveredAtAlternate || probe.starts.Load() != 2 {
+		t.Errorf("ended %s after %d starts of the probe, want recovered at the alternate site after 2", ended.State, probe.starts.Load())
+	}
+	if *recordHistories {
+		keepHistory(t, c, "silent-probe-beside", id)
+	}
+}
