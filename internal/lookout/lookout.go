@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,8 +23,10 @@ const (
 	// is told again once in tellAgain.
 	quiet     = time.Hour
 	tellAgain = 24 * time.Hour
-	// mostAnHour alarms are raised; beyond, one says that there are more.
-	mostAnHour = 40
+	// Of one kind so many alarms are raised in an hour; beyond, one says that there are more. fewAnHour is of
+	// what strangers can bring about: it must not hide what they can't.
+	fewAnHour  = 10
+	manyAnHour = 100
 	// late is how old an entry may be that still raises one: after an upgrade the years before it are
 	// nobody's news.
 	late = time.Hour
@@ -79,6 +82,8 @@ type Options struct {
 	OffHours func(time.Time) bool
 	// Raised counts one; nil doesn't.
 	Raised func(Kind)
+	// ToPerson reports whether an alarm reaches its person and so nobody else; nil is never.
+	ToPerson func(a Alarm) bool
 	// Tell tells the people in charge. An error says that somebody was not reached who might be: they are
 	// told again. nil tells nobody.
 	Tell func(ctx context.Context, a Alarm) error
@@ -94,10 +99,13 @@ type Lookout struct {
 	cursor int64 // position before which all is older than Window
 	kept   int64 // cursor in the store
 	recent []seenAt
-	hour   []time.Time // when alarms were raised
+	hour   map[Kind][]time.Time // when alarms were raised
+	past   map[string]time.Time // documents that there was no room for, and when one was counted
 	begun  bool
 	// pending was found and is not raised yet, as while the store is away.
 	pending []Found
+
+	bad map[string]bool // documents that can't be read and were told of
 
 	mu      sync.Mutex
 	untold  map[string]Alarm // by document
@@ -120,7 +128,7 @@ func New(o Options) *Lookout {
 	if o.Every == 0 {
 		o.Every = lookEvery
 	}
-	return &Lookout{o: o, judge: NewJudge(o.OffHours), untold: map[string]Alarm{}}
+	return &Lookout{o: o, judge: NewJudge(o.OffHours), hour: map[Kind][]time.Time{}, past: map[string]time.Time{}, bad: map[string]bool{}, untold: map[string]Alarm{}}
 }
 
 // Run looks until ctx ends.
@@ -155,11 +163,11 @@ func (l *Lookout) look(ctx context.Context, thorough bool) error {
 			After int64 `json:"after"`
 		}
 		d, err := l.o.Store.Document(ctx, kindCursor, kindCursor)
-		if err == nil {
-			err = json.Unmarshal(d.Body, &c)
-		}
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
 			return err
+		}
+		if err == nil && !l.reads(d, &c) {
+			c.After = 0 // what is looked at again raises nothing again
 		}
 		l.after, l.cursor, l.kept, l.begun = c.After, c.After, c.After, true
 	}
@@ -186,13 +194,23 @@ func (l *Lookout) look(ctx context.Context, thorough bool) error {
 			break
 		}
 	}
-	if thorough {
-		if err := l.tidy(ctx); err != nil {
-			return err
-		}
-	}
 	l.announce(ctx)
-	return nil
+	if !thorough {
+		return nil
+	}
+	err := l.tidy(ctx)
+	l.announce(ctx)
+	return err
+}
+
+// reads takes a document in. One that can't be read must not keep the others from being told.
+func (l *Lookout) reads(d journal.Document, out any) bool {
+	err := json.Unmarshal(d.Body, out)
+	if name := d.Kind + " " + d.ID; err != nil && !l.bad[name] {
+		l.bad[name] = true
+		l.o.Log.Error("a document of the security alarms in the record store can't be read; it is passed over", "document", name, "err", err)
+	}
+	return err == nil
 }
 
 // raise makes an alarm of what was found, or adds it to the one that goes on.
@@ -206,16 +224,16 @@ func (l *Lookout) raise(ctx context.Context, f Found) error {
 	for {
 		var a Alarm
 		d, err := l.o.Store.Document(ctx, kindAlarm, id)
-		found := err == nil
-		if found {
-			err = json.Unmarshal(d.Body, &a)
+		found := err == nil && l.reads(d, &a)
+		if err == nil && !found {
+			a = Alarm{} // the new one takes its place
 		} else if errors.Is(err, journal.ErrNotFound) {
 			d, err = journal.Document{Kind: kindAlarm, ID: id}, nil
 		}
 		if err != nil {
 			return err
 		}
-		fresh := false
+		fresh, limited := false, false
 		switch {
 		case found && f.Entry.Position <= a.Through:
 			return nil // another server was faster, or this one before a restart
@@ -228,11 +246,14 @@ func (l *Lookout) raise(ctx context.Context, f Found) error {
 			return nil
 		default:
 			fresh = true
-			if f.Kind != Flood && !rule.ToPerson && !l.room(now) {
-				l.count(f.Kind)
-				return l.raise(ctx, Found{Kind: Flood, Key: string(Flood), Count: mostAnHour, Entry: f.Entry})
-			}
 			a = Alarm{Kind: f.Kind, Key: bounded(f.Key), Count: f.Count, Entry: f.Entry, At: at.UTC(), Last: at, Through: f.Entry.Position, Telling: now.UTC()}
+			limited = f.Kind != Flood && !(rule.ToPerson && l.o.ToPerson != nil && l.o.ToPerson(a))
+			if limited && !l.room(rule, now) {
+				if l.another(id, now) {
+					l.count(f.Kind)
+				}
+				return l.raise(ctx, Found{Kind: Flood, Key: string(f.Kind), Count: rule.most(), Entry: f.Entry})
+			}
 		}
 		if d.Body, err = json.Marshal(a); err != nil {
 			return err
@@ -244,8 +265,8 @@ func (l *Lookout) raise(ctx context.Context, f Found) error {
 		case err != nil || !fresh:
 			return err
 		}
-		if !rule.ToPerson {
-			l.hour = append(l.hour, now)
+		if limited {
+			l.hour[f.Kind] = append(l.hour[f.Kind], now)
 		}
 		l.count(f.Kind)
 		e := f.Entry
@@ -271,10 +292,25 @@ func (l *Lookout) count(k Kind) {
 	}
 }
 
-// room reports whether people can be told of one more.
-func (l *Lookout) room(now time.Time) bool {
-	l.hour = slices.DeleteFunc(l.hour, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
-	return len(l.hour) < mostAnHour
+// room reports whether people can be told of one more of its kind.
+func (l *Lookout) room(r Rule, now time.Time) bool {
+	l.hour[r.Kind] = slices.DeleteFunc(l.hour[r.Kind], func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	return len(l.hour[r.Kind]) < r.most()
+}
+
+// another reports whether what there is no room for is another one than was counted within the hour.
+func (l *Lookout) another(id string, now time.Time) bool {
+	if at, counted := l.past[id]; counted && now.Sub(at) < quiet {
+		return false
+	}
+	if len(l.past) >= mostKeys {
+		maps.DeleteFunc(l.past, func(_ string, at time.Time) bool { return now.Sub(at) >= quiet })
+	}
+	if len(l.past) >= mostKeys {
+		return false // the figure is bounded as well
+	}
+	l.past[id] = now
+	return true
 }
 
 // announce tells what is untold, each apart: one far end that hangs must not hold up the next alarm.
@@ -331,8 +367,8 @@ func (l *Lookout) tidy(ctx context.Context) error {
 	now := l.o.Now()
 	for _, d := range docs {
 		var a Alarm
-		if err := json.Unmarshal(d.Body, &a); err != nil {
-			return err
+		if !l.reads(d, &a) {
+			a = Alarm{Last: d.ChangedAt, At: d.ChangedAt, Told: d.ChangedAt} // only to be forgotten
 		}
 		switch {
 		case now.Sub(a.Last) > forgotten:

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/lookout"
 	"github.com/muster-dr/muster/internal/waittest"
@@ -23,6 +24,7 @@ type world struct {
 	told  []lookout.Alarm
 	count map[lookout.Kind]int
 	fail  error // of telling
+	alone bool  // whose an alarm is can be reached
 }
 
 func newWorld(t *testing.T) *world {
@@ -66,6 +68,7 @@ func (w *world) server() (stop func()) {
 			defer w.mu.Unlock()
 			w.count[k]++
 		},
+		ToPerson: func(lookout.Alarm) bool { return w.alone },
 		Tell: func(_ context.Context, a lookout.Alarm) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -195,26 +198,117 @@ func TestARestartForgetsNothing(t *testing.T) {
 	}
 }
 
-// Whoever comes from very many addresses wakes people some times, and then once to say that there
-// are more.
-func TestAFloodIsBounded(t *testing.T) {
-	w := newWorld(t)
-	for n := range 60 {
-		w.note(journal.Access{Act: "slack", Outcome: "forged", From: fmt.Sprintf("192.0.2.%d", n)})
-	}
-	w.server()
-	w.wait(lookout.Flood, 1)
-	waittest.Eventually(t, 20*time.Second, func() string {
+// tellings waits until so many alarms of a kind have been told.
+func (w *world) tellings(k lookout.Kind, want int) {
+	w.t.Helper()
+	waittest.Eventually(w.t, 20*time.Second, func() string {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if n := w.count[lookout.ForgedMessage]; n != 60 {
-			return fmt.Sprintf("%d are counted, want 60", n)
+		n := 0
+		for _, a := range w.told {
+			if a.Kind == k {
+				n++
+			}
+		}
+		if n != want {
+			return fmt.Sprintf("%s: told %d times, want %d", k, n, want)
 		}
 		return ""
 	})
-	if n, more := w.raised(lookout.ForgedMessage), w.raised(lookout.Flood); n != 40 || more != 1 {
-		t.Errorf("%d alarms within an hour and %d that there are more, want 40 and 1", n, more)
+}
+
+// Whoever comes from very many addresses wakes people some times, and then once to say that there
+// are more. Each is counted once, and what strangers can't bring about is told all the same.
+func TestAFloodIsBounded(t *testing.T) {
+	w := newWorld(t)
+	for range 2 {
+		for n := range 60 {
+			w.note(journal.Access{Act: "slack", Outcome: "forged", From: fmt.Sprintf("192.0.2.%d", n)})
+			w.note(journal.Access{Act: "gateway", Outcome: "strange_certificate", From: fmt.Sprintf("192.0.2.%d", n)})
+		}
 	}
+	for n := range 30 {
+		w.note(journal.Access{Act: lookout.ActProgram, Object: fmt.Sprint("server on ", n), Outcome: lookout.OutAltered})
+	}
+	w.note(journal.Access{Act: lookout.ActEvidence, Object: "run-1", Outcome: lookout.OutAltered})
+	w.note(journal.Access{Act: "use console", Via: identity.Console, Object: "198.51.100.0/24", Outcome: identity.OutNewPlace})
+	w.note(journal.Access{Act: "sign in", Outcome: "revoked", Person: "sato", Via: "token 7f3a"})
+	w.server()
+	for k, n := range map[lookout.Kind]int{lookout.Altered: 30, lookout.Evidence: 1, lookout.ConsolePlace: 1, lookout.ShutOut: 1, lookout.ForgedMessage: 10, lookout.SiteWorker: 10, lookout.Flood: 2} {
+		w.tellings(k, n)
+	}
+	w.mu.Lock()
+	if n, m := w.count[lookout.ForgedMessage], w.count[lookout.SiteWorker]; n != 60 || m != 60 {
+		t.Errorf("%d and %d are counted, want 60 each", n, m)
+	}
+	w.mu.Unlock()
+	w.later(time.Hour)
+	w.note(journal.Access{Act: "slack", Outcome: "forged", From: "192.0.2.59"}) // goes on
+	w.tellings(lookout.ForgedMessage, 11)
+}
+
+// One line has 2^64 addresses of IPv6: they are one.
+func TestALineOfIPv6IsOneAddress(t *testing.T) {
+	w := newWorld(t)
+	for n := range 20 {
+		w.note(journal.Access{Act: "slack", Outcome: "forged", From: fmt.Sprintf("2001:db8:1:2::%x", n)})
+		w.note(guess(fmt.Sprintf("2001:db8:1:3:%x::1", n)))
+	}
+	w.note(journal.Access{Act: "slack", Outcome: "forged", From: "2001:db8:1:4::1"})
+	w.server()
+	w.tellings(lookout.ForgedMessage, 2)
+	w.tellings(lookout.Guessing, 1)
+}
+
+// What goes to whose it is disturbs nobody else; what falls to those in charge is bounded.
+func TestNewPlacesOfWhoCannotBeReachedAreBounded(t *testing.T) {
+	for alone, want := range map[bool]int{true: 40, false: 10} {
+		w := newWorld(t)
+		w.alone = alone
+		for n := range 40 {
+			w.note(journal.Access{Act: "use token", Person: "sato", Via: fmt.Sprint("token ", n), Object: "198.51.100.0/24", Outcome: identity.OutNewPlace})
+		}
+		w.server()
+		w.tellings(lookout.NewPlace, want)
+		w.flush("a")
+		w.tellings(lookout.NewPlace, want)
+	}
+}
+
+// A document that can't be read keeps no alarm from being told, its own neither.
+func TestADocumentThatCannotBeReadStopsNothing(t *testing.T) {
+	w := newWorld(t)
+	token := journal.Access{Act: "sign in", Outcome: "revoked", Person: "sato", Via: "token 7f3a"}
+	w.note(token)
+	stop := w.server()
+	w.tellings(lookout.ShutOut, 1)
+	stop()
+	docs, err := w.store.DocumentsOf(t.Context(), "security-alarm")
+	if err != nil || len(docs) != 1 {
+		t.Fatalf("%v, %v", docs, err)
+	}
+	for _, d := range []journal.Document{docs[0], {Kind: "security-alarm", ID: "aaaa"}} {
+		d.Body, d.ChangedAt = []byte(`"none"`), w.now()
+		if _, err := w.store.PutDocument(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.later(10 * time.Minute)
+	w.note(journal.Access{Act: lookout.ActEvidence, Object: "run-1", Outcome: lookout.OutAltered})
+	w.note(token)
+	stop = w.server()
+	w.tellings(lookout.Evidence, 1)
+	w.tellings(lookout.ShutOut, 2)
+	stop()
+	w.later(8 * 24 * time.Hour)
+	w.server()
+	waittest.Eventually(t, 20*time.Second, func() string {
+		docs, err := w.store.DocumentsOf(t.Context(), "security-alarm")
+		if err != nil || len(docs) > 0 {
+			return fmt.Sprintf("%d documents that are long over, %v", len(docs), err)
+		}
+		return ""
+	})
 }
 
 // People who could not be told are told later, by whichever server is there.

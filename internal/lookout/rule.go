@@ -5,6 +5,7 @@
 package lookout
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -67,6 +68,8 @@ type Rule struct {
 	Notice bool
 	// ToPerson: whose it is can tell best, so they are told; those in charge where they can't be reached.
 	ToPerson bool
+	// Few: strangers can bring about any number of it, or it is hardly news, so that few are told in an hour.
+	Few bool
 	// keys are what an entry counts for, such as an address and a person; none when it is not of this kind.
 	keys func(l *rules, a journal.Access) []string
 }
@@ -79,7 +82,7 @@ type rules struct {
 // Rules lists what is looked for.
 func Rules() []Rule {
 	return []Rule{
-		{Kind: Guessing, After: Often, Title: plan.Say("repeated failed sign-ins", "サインインの失敗が繰り返されています"),
+		{Kind: Guessing, After: Often, Few: true, Title: plan.Say("repeated failed sign-ins", "サインインの失敗が繰り返されています"),
 			Way:  plan.Say("Ask whose address it is. If it is nobody's of yours, keep it out at the firewall; if it is about one person, give them a new token and revoke the old one", "接続元が誰のものか確認してください。心当たりがなければファイアウォールで遮断し、特定の人が狙われている場合は、その人のトークンを再発行して古いものを取り消してください"),
 			keys: guessing},
 		{Kind: ShutOut, After: 1, Title: plan.Say("a token was tried that was taken back, or whose person may not come any more", "取り消し済みのトークン、または利用停止中・退職者のトークンが使われました"),
@@ -91,7 +94,7 @@ func Rules() []Rule {
 				return nil
 			}},
 		// People travel, and one that hops from network to network is one alarm: by credential, not by place.
-		{Kind: NewPlace, After: 1, Notice: true, ToPerson: true, Title: plan.Say("a personal token or sign-in was used from a network that it was not used from before", "個人のトークンまたはサインインが、これまでにないネットワークから使われました"),
+		{Kind: NewPlace, After: 1, Few: true, Notice: true, ToPerson: true, Title: plan.Say("a personal token or sign-in was used from a network that it was not used from before", "個人のトークンまたはサインインが、これまでにないネットワークから使われました"),
 			Way: plan.Say("Nothing, if the person themself was there. If not: an administrator stops it with muster people revoke TOKEN or muster people disable PERSON", "本人の利用であれば対応は不要です。心当たりがなければ、管理者に連絡し、muster people revoke トークン または muster people disable 要員 で止めてください"),
 			keys: func(_ *rules, a journal.Access) []string {
 				if a.Outcome == identity.OutNewPlace && a.Via != identity.Console {
@@ -111,7 +114,7 @@ func Rules() []Rule {
 			Way: plan.Say("Ask them. If it was not them, revoke the token; if they need it, give their role the right", "本人に確認してください。本人でなければトークンを取り消し、必要な操作であれば役割に権限を与えてください"),
 			keys: func(_ *rules, a journal.Access) []string {
 				if a.Outcome == "forbidden" {
-					return []string{first(a.Person, a.Via, a.From)}
+					return []string{first(a.Person, a.Via, line(a.From))}
 				}
 				return nil
 			}},
@@ -123,49 +126,49 @@ func Rules() []Rule {
 				}
 				return nil
 			}},
-		{Kind: ForgedMessage, After: 1, Title: plan.Say("a message was signed with a wrong secret", "署名の誤ったメッセージが届きました"),
+		{Kind: ForgedMessage, After: 1, Few: true, Title: plan.Say("a message was signed with a wrong secret", "署名の誤ったメッセージが届きました"),
 			Way: plan.Say("Ask its sender. If the secret was changed, give both sides the same: until then nothing that the sender says is heard", "送信元に確認してください。秘密の値を変更した場合は、双方を同じ値にしてください。それまで送信元からの内容は受け付けられません"),
 			keys: func(_ *rules, a journal.Access) []string {
 				switch r := reason(a); {
 				case a.Act == ActMessage && a.Outcome == "wrong signature":
-					return []string{"alarm " + a.Object + " " + a.From}
+					return []string{"alarm " + a.Object + " " + line(a.From)}
 				case a.Act == identity.ActSlack && r == identity.Forged:
-					return []string{"slack " + a.From}
+					return []string{"slack " + line(a.From)}
 				}
 				return nil
 			}},
-		{Kind: Replayed, After: 1, Title: plan.Say("a message was sent again that had been recorded, or a sender's clock is wrong", "記録されたメッセージが再送されたか、送信元の時計がずれています"),
+		{Kind: Replayed, After: 1, Few: true, Title: plan.Say("a message was sent again that had been recorded, or a sender's clock is wrong", "記録されたメッセージが再送されたか、送信元の時計がずれています"),
 			Way: plan.Say("Compare the sender's clock with the server's. If both are right, somebody has recorded what was sent: change the secret", "送信元とサーバーの時計を比べてください。どちらも正しければ、通信が記録されています。秘密の値を変更してください"),
 			keys: func(_ *rules, a journal.Access) []string {
 				switch r := reason(a); {
 				case a.Act == ActMessage && a.Outcome == "replayed":
-					return []string{"alarm " + a.Object + " " + a.From}
+					return []string{"alarm " + a.Object + " " + line(a.From)}
 				case a.Act == identity.ActSlack && r == identity.Replayed:
-					return []string{"slack " + a.From}
+					return []string{"slack " + line(a.From)}
 				}
 				return nil
 			}},
-		{Kind: Probing, After: Often, Title: plan.Say("somebody looks for open doors: unsigned messages, foreign names, connections without a certificate", "侵入口を探す通信があります（署名のないメッセージ、別名での呼び出し、証明書のない接続）"),
+		{Kind: Probing, After: Often, Few: true, Title: plan.Say("somebody looks for open doors: unsigned messages, foreign names, connections without a certificate", "侵入口を探す通信があります（署名のないメッセージ、別名での呼び出し、証明書のない接続）"),
 			Way: plan.Say("Nothing was let in. Keep the address out at the firewall, or find out which program of yours is set up wrongly", "侵入はされていません。接続元をファイアウォールで遮断するか、設定を誤っている自社のプログラムを探してください"),
 			keys: func(_ *rules, a journal.Access) []string {
 				if a.Act == ActMessage && (a.Outcome == "unsigned" || a.Outcome == "no such source") || a.Act == identity.ActCalled || a.Act == ActGateway && reason(a) == noCertificate {
-					return []string{a.From}
+					return []string{line(a.From)}
 				}
 				return nil
 			}},
-		{Kind: CrossSite, After: 1, Title: plan.Say("a page of another site tried to act in a signed-in browser", "別のサイトのページが、サインイン済みのブラウザーで操作しようとしました"),
+		{Kind: CrossSite, After: 1, Few: true, Title: plan.Say("a page of another site tried to act in a signed-in browser", "別のサイトのページが、サインイン済みのブラウザーで操作しようとしました"),
 			Way: plan.Say("It was refused. Ask who sits at that address which page they had open; a proxy that rewrites the Host header does the same", "要求は拒否しました。その端末で開いていたページを確認してください。Hostヘッダーを書き換えるプロキシでも起こります"),
 			keys: func(_ *rules, a journal.Access) []string {
 				if a.Act == identity.ActCrossSite {
-					return []string{a.From}
+					return []string{line(a.From)}
 				}
 				return nil
 			}},
-		{Kind: SiteWorker, After: 1, Title: plan.Say("a site worker was turned away at the gateway", "ゲートウェイで拠点ワーカーの接続または要求を拒否しました"),
+		{Kind: SiteWorker, After: 1, Few: true, Title: plan.Say("a site worker was turned away at the gateway", "ゲートウェイで拠点ワーカーの接続または要求を拒否しました"),
 			Way: plan.Say("If you have made a new certificate, give it to the worker. If not, somebody has a site's certificate, or made one: see muster people log, and remove the site's file in the gateway's folder", "新しい証明書を発行した場合は、ワーカーに渡してください。心当たりがなければ、証明書の流出か偽造です。muster people log を確認し、ゲートウェイのフォルダーから該当拠点のファイルを外してください"),
 			keys: func(_ *rules, a journal.Access) []string {
 				if a.Act == ActGateway && reason(a) != noCertificate {
-					return []string{a.From + " " + string(reason(a))}
+					return []string{line(a.From) + " " + string(reason(a))}
 				}
 				return nil
 			}},
@@ -178,8 +181,8 @@ func Rules() []Rule {
 		{Kind: Changed, After: 1, Notice: true, Title: plan.Say("a program was upgraded", "プログラムが更新されました"),
 			Way:  plan.Say("Nothing, if you meant to; else ask who did", "予定どおりであれば対応は不要です。そうでなければ誰が更新したか確認してください"),
 			keys: object(ActProgram, OutChanged)},
-		{Kind: Flood, After: 1, Title: plan.Say("more is found than people can be told of", "検知が多すぎるため、以後の個別の通知を控えています"),
-			Way:  plan.Say("See muster people log: what comes now is entered there, and counted in muster_security_alarms_total", "muster people log を確認してください。以後の検知はアクセス記録とmuster_security_alarms_totalに残ります"),
+		{Kind: Flood, After: 1, Title: plan.Say("more of one kind is found than people can be told of", "同じ種類の検知が多すぎるため、その種類の個別の通知を控えています"),
+			Way:  plan.Say("See muster people log: what comes now of this kind is entered there, and counted in muster_security_alarms_total. Other kinds are told as ever", "muster people log を確認してください。この種類の以後の検知はアクセス記録とmuster_security_alarms_totalに残ります。ほかの種類は引き続き通知します"),
 			keys: func(*rules, journal.Access) []string { return nil }},
 	}
 }
@@ -204,7 +207,7 @@ func guessing(_ *rules, a journal.Access) []string {
 	var keys []string
 	switch reason(a) {
 	case identity.Unknown, identity.Forged, identity.Off, identity.Provider, identity.Stranger, identity.OtherRun, identity.OtherPurpose:
-		keys = append(keys, a.From)
+		keys = append(keys, line(a.From))
 	case identity.Expired:
 		if !token {
 			return nil
@@ -235,6 +238,27 @@ func object(act, outcome string) func(*rules, journal.Access) []string {
 func reason(a journal.Access) identity.Reason {
 	word, _, _ := strings.Cut(a.Outcome, " ")
 	return identity.Reason(word)
+}
+
+// most is how many are told in an hour.
+func (r Rule) most() int {
+	if r.Few {
+		return fewAnHour
+	}
+	return manyAnHour
+}
+
+// line is whose address it is: one line has 2^64 addresses of IPv6.
+func line(from string) string {
+	at, err := netip.ParseAddr(from)
+	if at = at.Unmap().WithZone(""); err != nil || at.Is4() || at.IsLoopback() {
+		return from
+	}
+	network, err := at.Prefix(64)
+	if err != nil {
+		return from
+	}
+	return network.String()
 }
 
 func first(these ...string) string {
