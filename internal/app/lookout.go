@@ -32,7 +32,7 @@ type guards struct {
 
 func (s *server) looksOut(people *directory, files plans, m *metrics.Metrics) *lookout.Lookout {
 	g := &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin}
-	return lookout.New(lookout.Options{Store: s.store, Log: s.o.Log.With("component", "lookout"), OffHours: offHours(s.o.Config.Security, people, files), Raised: m.Security(), Tell: g.raised})
+	return lookout.New(lookout.Options{Store: s.store, Log: s.o.Log.With("component", "lookout"), OffHours: offHours(s.o.Config.Security, people, files), Raised: m.Security(), ToPerson: g.reachesOwn, Tell: g.raised})
 }
 
 // altered enters that something is not as it was sealed.
@@ -129,13 +129,31 @@ func (g *guards) raised(ctx context.Context, a lookout.Alarm) error {
 // who hears of it: whose it is, where they know best and can be reached; else those whom the settings
 // name; else those who administer or audit; else, where no rights are granted, everybody with a role.
 func (g *guards) who(e *inventory.Estate, rule lookout.Rule, a lookout.Alarm, channels []channel.Channel) []plan.Person {
-	if p, ok := e.Person(a.Entry.Person); ok && rule.ToPerson {
-		m := g.message(a, rule, p, e)
-		if slices.ContainsFunc(channels, func(c channel.Channel) bool { return c.Reaches(m) }) {
-			return []plan.Person{p}
-		}
+	if p, ok := g.own(e, rule, a, channels); ok {
+		return []plan.Person{p}
 	}
 	return inCharge(e, g.tell)
+}
+
+// own is the person who alone is told of an alarm.
+func (g *guards) own(e *inventory.Estate, rule lookout.Rule, a lookout.Alarm, channels []channel.Channel) (plan.Person, bool) {
+	p, ok := e.Person(a.Entry.Person)
+	if !ok || !rule.ToPerson {
+		return p, false
+	}
+	m := g.message(a, rule, p, e)
+	return p, slices.ContainsFunc(channels, func(c channel.Channel) bool { return c.Reaches(m) })
+}
+
+// reachesOwn reports whether an alarm goes to its person alone.
+func (g *guards) reachesOwn(a lookout.Alarm) bool {
+	e, _ := g.estate()
+	rule, known := lookout.RuleOf(a.Kind)
+	if e == nil || !known {
+		return false
+	}
+	_, ok := g.own(e, rule, a, g.channels())
+	return ok
 }
 
 // inCharge are those whom security alarms are told.
@@ -175,7 +193,7 @@ func (g *guards) message(a lookout.Alarm, rule lookout.Rule, who plan.Person, e 
 	}
 	or := func(s, else_ string) string {
 		// What a stranger wrote must not make it a message of a drill, which no channel would send.
-		if s = run.OneLine(strings.NewReplacer(run.MarkEN, "", run.MarkJA, "").Replace(s), 200); s == "" {
+		if s = run.Unmarked(run.OneLine(s, 200)); strings.TrimSpace(s) == "" {
 			return else_
 		}
 		return s

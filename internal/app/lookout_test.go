@@ -1,11 +1,14 @@
 package app
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/activities/all"
+	"github.com/muster-dr/muster/internal/channel"
+	inventory "github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/lookout"
@@ -22,7 +25,7 @@ func TestASecurityAlarmIsSaid(t *testing.T) {
 	}
 	g := &guards{lang: i18n.EN}
 	a := lookout.Alarm{Kind: lookout.CrossSite, Key: "203.0.113.9", At: time.Date(2026, 11, 27, 17, 0, 0, 0, time.UTC),
-		Entry: journal.Access{Position: 42, At: time.Date(2026, 11, 27, 17, 0, 0, 0, time.UTC), Act: "cross-site", Object: "/" + run.MarkJA + run.MarkEN + "\r\nBcc: x@example.org\u202e" + strings.Repeat("a", 5000), Outcome: "other_site", From: "203.0.113.9"}}
+		Entry: journal.Access{Position: 42, At: time.Date(2026, 11, 27, 17, 0, 0, 0, time.UTC), Act: "cross-site", Object: "/" + run.MarkJA + run.MarkEN + "[DR" + run.MarkEN + "ILL]【訓" + run.MarkEN + "練】[DR【訓" + run.MarkEN + " 練】ILL]\r\nBcc: x@example.org\u202e" + strings.Repeat("a", 5000), Outcome: "other_site", From: "203.0.113.9"}}
 	rule, _ := lookout.RuleOf(a.Kind)
 	for person, words := range map[string][]string{
 		"kagi":  {"Security alarm: a page of another site", "when: 2026-11-28 02:00", "who: nobody known", "from: 203.0.113.9", "muster people log --after 41"},
@@ -65,3 +68,37 @@ func TestOffHours(t *testing.T) {
 		}
 	}
 }
+
+// A new place goes to its person alone where a channel reaches them; anything else to those in charge.
+func TestWhoHearsOfANewPlace(t *testing.T) {
+	e, err := scenario.Inventory(plansDir(t, map[string]string{"estate.yaml": guarded, "runbook.yaml": runbook, "tokyo.yaml": tabletop}), all.Registry(all.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &guards{lang: i18n.EN, estate: func() (*inventory.Estate, error) { return e, nil }, channels: func() []channel.Channel { return []channel.Channel{lettersOnly{}} }}
+	for _, c := range []struct {
+		kind   lookout.Kind
+		person string
+		own    bool
+		to     string
+	}{{lookout.NewPlace, "suzuki", true, "suzuki"}, {lookout.NewPlace, "sato", false, "kagi kansa"}, {lookout.NewPlace, "nobody", false, "kagi kansa"}, {lookout.ShutOut, "suzuki", false, "kagi kansa"}} {
+		a := lookout.Alarm{Kind: c.kind, Entry: journal.Access{Person: c.person}}
+		rule, _ := lookout.RuleOf(c.kind)
+		var to []string
+		for _, p := range g.who(e, rule, a, g.channels()) {
+			to = append(to, p.ID)
+		}
+		if own := g.reachesOwn(a); own != c.own || strings.Join(to, " ") != c.to {
+			t.Errorf("%s of %s: alone %v, told %v", c.kind, c.person, own, to)
+		}
+	}
+}
+
+// lettersOnly reaches whoever has an address.
+type lettersOnly struct{}
+
+func (lettersOnly) Name() string                                      { return "letters" }
+func (lettersOnly) Reaches(m channel.Message) bool                    { return m.Contact.Mail != "" }
+func (lettersOnly) Send(context.Context, channel.Message, bool) error { return nil }
+func (lettersOnly) Works(context.Context) error                       { return nil }
+func (lettersOnly) AtOnce() int                                       { return 1 }

@@ -17,11 +17,21 @@ func Marked(k Kind, mark, text string) string {
 	case text == "":
 		return ""
 	case k == Response:
-		return strings.NewReplacer(MarkEN+" ", "", MarkEN, "", MarkJA, "").Replace(text)
+		return Unmarked(text)
 	case strings.HasPrefix(text, mark):
 		return text
 	case strings.HasSuffix(mark, "]"): // Latin letters want a space
 		return mark + " " + text
 	}
 	return mark + text
+}
+
+var unmark = strings.NewReplacer(MarkEN+" ", "", MarkEN, "", MarkJA, "")
+
+// Unmarked is a text without any mark, also one that taking others out puts together.
+func Unmarked(text string) string {
+	for strings.Contains(text, MarkEN) || strings.Contains(text, MarkJA) {
+		text = unmark.Replace(text)
+	}
+	return text
 }
