@@ -141,13 +141,7 @@ func attacks() []attack {
 			return b.get(from, "/api/v1/me", t.Secret)
 		}},
 		{name: "a stolen cookie of a signed-in browser", answer: "200", alarm: lookout.NewPlace, to: "mori@example.jp", does: func(b *besieged, from string) string {
-			t := b.issue("mori")
-			res := b.do("127.0.0.1", http.MethodPost, "/login", strings.NewReader(url.Values{"token": {t.Secret}}.Encode()), "Content-Type", "application/x-www-form-urlencoded")
-			cookie := ""
-			for _, c := range res.Cookies() {
-				cookie = c.Name + "=" + c.Value
-			}
-			return statusOf(b.do(from, http.MethodGet, "/api/v1/me", nil, "Cookie", cookie))
+			return statusOf(b.do(from, http.MethodGet, "/api/v1/me", nil, "Cookie", b.signedIn("mori")))
 		}},
 		{name: "the server's own token from a network that it never came from", answer: "200", alarm: lookout.ConsolePlace, does: func(b *besieged, from string) string {
 			secret, err := ReadToken(b.o.Lang, b.o.Config.TokenPath())
@@ -211,7 +205,12 @@ func attacks() []attack {
 			})
 		}},
 		{name: "a page of another site in a signed-in browser", answer: "403", alarm: lookout.CrossSite, does: func(b *besieged, from string) string {
-			return statusOf(b.do(from, http.MethodPost, "/api/v1/runs/"+b.open+"/abort", strings.NewReader("{}"), "Content-Type", "application/json", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"))
+			return statusOf(b.do(from, http.MethodPost, "/api/v1/runs/"+b.open+"/abort", strings.NewReader("{}"), "Content-Type", "application/json", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example", "Cookie", b.signedIn("sato")))
+		}},
+		{name: "a program that claims to be a page of another site", answer: "403", alarm: lookout.Probing, does: func(b *besieged, from string) string {
+			return b.times(5, func(int) string {
+				return statusOf(b.do(from, http.MethodPost, "/start", nil, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"))
+			})
 		}},
 		{name: "a page whose name leads here (DNS rebinding)", answer: "421", alarm: lookout.Probing, does: func(b *besieged, from string) string {
 			return b.times(5, func(int) string {
@@ -465,6 +464,16 @@ func (b *besieged) issue(person string) api.IssuedToken {
 		b.t.Fatal(err)
 	}
 	return t
+}
+
+// signedIn is the cookie of a browser in which a person has signed in.
+func (b *besieged) signedIn(person string) (cookie string) {
+	b.t.Helper()
+	res := b.do("127.0.0.1", http.MethodPost, "/login", strings.NewReader(url.Values{"token": {b.issue(person).Secret}}.Encode()), "Content-Type", "application/x-www-form-urlencoded")
+	for _, c := range res.Cookies() {
+		cookie = c.Name + "=" + c.Value
+	}
+	return cookie
 }
 
 // alter changes a byte of what is sealed.

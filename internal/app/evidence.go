@@ -18,7 +18,7 @@ import (
 
 // keeper is what seals runs after their end. Nobody waits for it: a server whose disk is full
 // leads a run all the same.
-func keeper(ctx context.Context, o Options, store journal.Store, altered func(context.Context, string, error)) (*keep.Keeper, error) {
+func keeper(ctx context.Context, o Options, store journal.Store, altered func(ctx context.Context, altered, missing keep.Unsound)) (*keep.Keeper, error) {
 	places, err := evidencePlaces(ctx, o)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: spoken{o.Lang, err}}

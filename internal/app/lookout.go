@@ -13,6 +13,7 @@ import (
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/config"
 	inventory "github.com/muster-dr/muster/internal/estate"
+	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/lookout"
 	"github.com/muster-dr/muster/internal/metrics"
@@ -35,12 +36,13 @@ func (s *server) looksOut(people *directory, files plans, m *metrics.Metrics) *l
 	return lookout.New(lookout.Options{Store: s.store, Log: s.o.Log.With("component", "lookout"), OffHours: offHours(s.o.Config.Security, people, files), Raised: m.Security(), ToPerson: g.reachesOwn, Tell: g.raised})
 }
 
-// altered enters that something is not as it was sealed.
-func (s *server) altered(ctx context.Context, runID string, _ error) {
-	if runID == "" {
-		runID = "log"
+// altered enters what is not as it was sealed, or is not there.
+func (s *server) altered(ctx context.Context, altered, missing keep.Unsound) {
+	for outcome, of := range map[string]string{lookout.OutAltered: altered.String(), lookout.OutMissing: missing.String()} {
+		if of != "" {
+			s.identity.Noted(ctx, lookout.ActEvidence, run.OneLine(of, 300), outcome)
+		}
 	}
-	s.identity.Noted(ctx, lookout.ActEvidence, runID, lookout.OutAltered)
 }
 
 // offHours says when nobody works: by the settings' hours, and the days of the yearly plan's calendar

@@ -18,9 +18,11 @@ const (
 	turnedWindow = time.Minute
 )
 
-// CrossSite enters that a page of another site sent a request in a browser of somebody's.
+// CrossSite enters that a page of another site sent a request, and in whose browser: only one that is
+// signed in shows that it did; anybody can claim to be such a page.
 func (s *Service) CrossSite(r *http.Request) {
-	s.Turned(r.Context(), Origin(r), ActCrossSite, r.URL.Path, &Refusal{Reason: OtherSite})
+	a, _ := s.session(r.Context(), r) // nobody's, if it is not good
+	s.Turned(r.Context(), Origin(r), ActCrossSite, r.URL.Path, &Refusal{Reason: OtherSite, Person: a.Person, Via: a.Via})
 }
 
 // Misnamed enters that somebody called this server by a name that is not its own.
@@ -50,7 +52,11 @@ func (s *Service) Turned(ctx context.Context, from, act, object string, err erro
 		return false
 	}
 	// Noise of one kind must not hide another.
-	n := s.turned.count(from+"\x00"+act+"\x00"+string(r.Reason), now, turnedWindow)
+	noise := from + "\x00" + act + "\x00" + string(r.Reason)
+	if r.Reason == OtherSite {
+		noise += "\x00" + r.Via // a session that is good
+	}
+	n := s.turned.count(noise, now, turnedWindow)
 	if n > mostTurned && n%100 != 0 {
 		return false
 	}

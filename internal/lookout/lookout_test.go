@@ -113,7 +113,7 @@ func (w *world) wait(k lookout.Kind, n int) {
 func (w *world) flush(mark string) {
 	w.t.Helper()
 	n := w.raised(lookout.CrossSite)
-	w.note(journal.Access{Act: "cross-site", Outcome: "other_site", From: mark})
+	w.note(journal.Access{Act: "cross-site", Outcome: "other_site", Via: "session 7f3a", From: mark})
 	w.wait(lookout.CrossSite, n+1)
 }
 
@@ -316,7 +316,7 @@ func TestWhoWasNotReachedIsToldLater(t *testing.T) {
 	w := newWorld(t)
 	w.fail = errors.New("the mail server is away")
 	stop := w.server()
-	w.note(journal.Access{Act: "cross-site", Outcome: "other_site", From: "192.0.2.9"})
+	w.note(journal.Access{Act: "cross-site", Outcome: "other_site", Via: "session 7f3a", From: "192.0.2.9"})
 	w.wait(lookout.CrossSite, 1)
 	stop()
 	w.mu.Lock()
@@ -335,6 +335,22 @@ func TestWhoWasNotReachedIsToldLater(t *testing.T) {
 	if n := w.raised(lookout.CrossSite); n != 1 {
 		t.Errorf("raised %d times", n)
 	}
+}
+
+// Anybody can claim to be another site's page: only in a signed-in browser it is one.
+func TestAPageOfAnotherSite(t *testing.T) {
+	w := newWorld(t)
+	w.server()
+	page := journal.Access{Act: "cross-site", Outcome: "other_site", From: "192.0.2.1"}
+	for range 4 {
+		w.note(page)
+	}
+	w.flush("a")
+	if c, p := w.raised(lookout.CrossSite), w.raised(lookout.Probing); c != 1 || p != 0 {
+		t.Errorf("%d and %d alarms of four claims, want the one of the session and none", c, p)
+	}
+	w.note(page)
+	w.wait(lookout.Probing, 1)
 }
 
 // A browser whose sign-in is over asks again and again all night; it guesses nothing.

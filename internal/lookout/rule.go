@@ -38,6 +38,7 @@ const (
 	CrossSite     Kind = "cross_site"
 	SiteWorker    Kind = "site_worker"
 	Evidence      Kind = "altered_evidence"
+	Missing       Kind = "missing_evidence"
 	Altered       Kind = "altered_program"
 	Changed       Kind = "changed_program"
 	Flood         Kind = "flood"
@@ -54,6 +55,7 @@ const (
 
 	OutAltered    = "altered"
 	OutChanged    = "changed"
+	OutMissing    = "missing"
 	noCertificate = "no_certificate" // as in gateway, by whoever looks for open doors
 )
 
@@ -148,10 +150,10 @@ func Rules() []Rule {
 				}
 				return nil
 			}},
-		{Kind: Probing, After: Often, Few: true, Title: plan.Say("somebody looks for open doors: unsigned messages, foreign names, connections without a certificate", "侵入口を探す通信があります（署名のないメッセージ、別名での呼び出し、証明書のない接続）"),
+		{Kind: Probing, After: Often, Few: true, Title: plan.Say("somebody looks for open doors: unsigned messages, foreign names, requests of other sites' pages, connections without a certificate", "侵入口を探す通信があります（署名のないメッセージ、別名での呼び出し、別サイトのページからの要求、証明書のない接続）"),
 			Way: plan.Say("Nothing was let in. Keep the address out at the firewall, or find out which program of yours is set up wrongly", "侵入はされていません。接続元をファイアウォールで遮断するか、設定を誤っている自社のプログラムを探してください"),
 			keys: func(_ *rules, a journal.Access) []string {
-				if a.Act == ActMessage && (a.Outcome == "unsigned" || a.Outcome == "no such source") || a.Act == identity.ActCalled || a.Act == ActGateway && reason(a) == noCertificate {
+				if a.Act == ActMessage && (a.Outcome == "unsigned" || a.Outcome == "no such source") || a.Act == identity.ActCalled || a.Act == identity.ActCrossSite && a.Via == "" || a.Act == ActGateway && reason(a) == noCertificate {
 					return []string{line(a.From)}
 				}
 				return nil
@@ -159,7 +161,7 @@ func Rules() []Rule {
 		{Kind: CrossSite, After: 1, Few: true, Title: plan.Say("a page of another site tried to act in a signed-in browser", "別のサイトのページが、サインイン済みのブラウザーで操作しようとしました"),
 			Way: plan.Say("It was refused. Ask who sits at that address which page they had open; a proxy that rewrites the Host header does the same", "要求は拒否しました。その端末で開いていたページを確認してください。Hostヘッダーを書き換えるプロキシでも起こります"),
 			keys: func(_ *rules, a journal.Access) []string {
-				if a.Act == identity.ActCrossSite {
+				if a.Act == identity.ActCrossSite && a.Via != "" {
 					return []string{line(a.From)}
 				}
 				return nil
@@ -175,6 +177,9 @@ func Rules() []Rule {
 		{Kind: Evidence, After: 1, Title: plan.Say("sealed evidence, or the record it was made from, was altered", "封印済みの証拠、またはその元の記録が改変されています"),
 			Way:  plan.Say("Touch nothing on that disk: muster evidence verify says what, and a copy elsewhere has what it was", "そのディスクには触れないでください。muster evidence verify で改変箇所が分かり、別の場所の複製に元の内容があります"),
 			keys: object(ActEvidence, OutAltered)},
+		{Kind: Missing, After: 1, Title: plan.Say("sealed evidence is missing, or can't be read", "封印済みの証跡が見つからないか、読み取れません"),
+			Way:  plan.Say("See whether its disk is mounted and the server may read the folder. If it is gone, take it from a copy at another place", "ディスクがマウントされ、サーバーがフォルダーを読み取れるか確認してください。失われている場合は、別の場所の複製から戻してください"),
+			keys: object(ActEvidence, OutMissing)},
 		{Kind: Altered, After: 1, Title: plan.Say("a program or its settings were replaced without an upgrade", "更新でないのに、プログラムまたは設定が差し替えられました"),
 			Way:  plan.Say("Ask who changed it. If nobody did, take the machine off the network and install anew from a release whose checksum is right", "誰が変更したか確認してください。心当たりがなければ、そのマシンをネットワークから切り離し、チェックサムの正しい配布物から入れ直してください"),
 			keys: object(ActProgram, OutAltered)},

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/journal"
@@ -17,21 +19,34 @@ import (
 // nothing: what was found stands in the status until it is mended.
 func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 	var damaged []string
+	var altered, missing Unsound
 	for _, sum := range runs {
 		if ctx.Err() != nil {
 			return
 		}
 		if err := k.checkRun(ctx, sum); err != nil && ctx.Err() == nil {
 			damaged = append(damaged, sum.Run)
+			if gone(err) {
+				missing.Runs = append(missing.Runs, sum.Run)
+				k.o.Log.Error("evidence is missing or can't be read", "run", sum.Run, "err", err)
+				continue
+			}
+			altered.Runs = append(altered.Runs, sum.Run)
 			k.o.Log.Error("evidence was altered or damaged", "run", sum.Run, "err", err)
-			k.altered(ctx, sum.Run, err)
 		}
 	}
 	inLog := ""
 	if err := k.checkLog(ctx); err != nil && ctx.Err() == nil {
 		inLog = err.Error()
-		k.o.Log.Error("the evidence log was altered or damaged", "err", err)
-		k.altered(ctx, "", err)
+		if missing.Log = gone(err); missing.Log {
+			k.o.Log.Error("the evidence log is missing or can't be read", "err", err)
+		} else {
+			altered.Log = true
+			k.o.Log.Error("the evidence log was altered or damaged", "err", err)
+		}
+	}
+	if k.o.Altered != nil && (len(damaged) > 0 || inLog != "") {
+		k.o.Altered(ctx, altered, missing)
 	}
 	at := k.now()
 	k.told.Lock()
@@ -39,10 +54,38 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 	k.status.CheckedAt, k.status.Damaged, k.status.LogDamaged = &at, damaged, inLog
 }
 
-func (k *Keeper) altered(ctx context.Context, run string, err error) {
-	if k.o.Altered != nil {
-		k.o.Altered(ctx, run, err)
+// Unsound is what of the evidence is not as it was sealed.
+type Unsound struct {
+	Log  bool
+	Runs []string
+}
+
+// mostSaid runs are named; a folder that is away is a few words, whatever it held.
+const mostSaid = 5
+
+// String names it, and its first runs; "" is nothing.
+func (u Unsound) String() string {
+	var of []string
+	if u.Log {
+		of = append(of, "log")
 	}
+	if n := len(u.Runs); n > 0 {
+		runs := fmt.Sprintf("%d run: ", n)
+		if n > 1 {
+			runs = fmt.Sprintf("%d runs: ", n)
+		}
+		if runs += strings.Join(u.Runs[:min(n, mostSaid)], ", "); n > mostSaid {
+			runs += fmt.Sprintf(" and %d more", n-mostSaid)
+		}
+		of = append(of, runs)
+	}
+	return strings.Join(of, ", ")
+}
+
+// gone reports whether a file could not be read at all, as when its disk is away.
+func gone(err error) bool {
+	var of *fs.PathError
+	return errors.As(err, &of)
 }
 
 // checkLog reads the log anew from the disk: that every entry is what the checkpoint signs and what this

@@ -47,8 +47,8 @@ type Options struct {
 	// copied record store names. Only are the runs that it seals then: the others are their own installation's.
 	Begin *evidence.Entry
 	Only  func(runID string) bool
-	// Altered hears of each run, or "" for the log itself, that is not as it was sealed; nil is nobody.
-	Altered func(ctx context.Context, run string, err error)
+	// Altered hears, once a check, of what is not as it was sealed; nil is nobody.
+	Altered func(ctx context.Context, altered, missing Unsound)
 	// Stamps is who stamps the log's checkpoints; nil is nobody.
 	Stamps *Authority
 }

@@ -2,7 +2,9 @@ package keep
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -156,10 +158,39 @@ func TestAnAlteredArchiveIsNotExported(t *testing.T) {
 	}
 }
 
+// A folder that is away is one word of what is missing, and nothing was altered.
+func TestAFolderThatIsAwayIsMissing(t *testing.T) {
+	var said []string
+	w := newWorld(t, func(o *Options) {
+		o.Altered = func(_ context.Context, altered, missing Unsound) {
+			said = append(said, altered.String()+" / "+missing.String())
+		}
+	})
+	for n := range 7 {
+		w.ended(fmt.Sprint("tokyo-loss-", n), run.Drill)
+	}
+	w.round()
+	for n := range 7 {
+		if err := os.Remove(w.k.archive(fmt.Sprint("tokyo-loss-", n), 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pass(25 * time.Hour)
+	w.round()
+	if want := " / 7 runs: tokyo-loss-6, tokyo-loss-5, tokyo-loss-4, tokyo-loss-3, tokyo-loss-2 and 2 more"; len(said) != 1 || said[0] != want {
+		t.Errorf("said %q, want once %q", said, want)
+	}
+}
+
 // Once a day all that is sealed is looked through: a record that was altered since, or sealed
 // files that were, are named until it is mended.
 func TestWhatWasAlteredSinceIsFoundWithinADay(t *testing.T) {
-	w := newWorld(t, nil)
+	var said []string
+	w := newWorld(t, func(o *Options) {
+		o.Altered = func(_ context.Context, altered, missing Unsound) {
+			said = append(said, altered.String()+" / "+missing.String())
+		}
+	})
 	for _, id := range []string{"tokyo-loss-1", "tokyo-loss-2", "tokyo-loss-3"} {
 		w.ended(id, run.Drill)
 	}
@@ -193,6 +224,9 @@ func TestWhatWasAlteredSinceIsFoundWithinADay(t *testing.T) {
 	w.round()
 	if got := w.k.Status().Damaged; !slices.Equal(got, []string{"tokyo-loss-3", "tokyo-loss-2"}) {
 		t.Errorf("altered: %v", got)
+	}
+	if !slices.Equal(said, []string{"2 runs: tokyo-loss-3, tokyo-loss-2 / "}) {
+		t.Errorf("said: %q", said)
 	}
 	if _, err := db.ExecContext(t.Context(), `UPDATE events SET body = replace(body, 'monthly', 'quarterly') WHERE run = 'tokyo-loss-2' AND seq = 1`); err != nil {
 		t.Fatal(err)
