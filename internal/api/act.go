@@ -17,6 +17,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/lookout"
 	"github.com/muster-dr/muster/internal/nearest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
@@ -116,7 +117,7 @@ func (s *Server) noteGlass(ctx context.Context, runID, act string, body any) {
 	if sum, _, err := s.known(ctx, runID); err == nil {
 		what += " (" + string(sum.Kind) + ")"
 	}
-	s.Identity.Noted(ctx, "break-glass", what, "ok")
+	s.Identity.Noted(ctx, lookout.ActBreakGlass, what, "ok")
 }
 
 // mostRefusals bounds what one person who tries for ever adds to a run's record; nobody else's

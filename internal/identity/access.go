@@ -34,8 +34,13 @@ func Origin(r *http.Request) string {
 // Noted enters in the access log that somebody read or did something, with the actor of the
 // context. A log that can't be written is a warning, never the end of a response.
 func (s *Service) Noted(ctx context.Context, act, object, outcome string) {
+	_ = s.Enter(ctx, act, object, outcome) // it has warned
+}
+
+// Enter is Noted for whoever goes on only when it stands there.
+func (s *Service) Enter(ctx context.Context, act, object, outcome string) error {
 	a, _ := From(ctx)
-	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: act, Object: object, Outcome: outcome})
+	return s.enter(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: act, Object: object, Outcome: outcome})
 }
 
 // readAgain is how long the same reading by the same person is not entered again: a board
@@ -85,7 +90,9 @@ func (s *Service) tried(ctx context.Context, object, outcome string) {
 	s.note(ctx, journal.Access{Person: a.Person, Via: a.Via, Act: "act", Object: object, Outcome: outcome})
 }
 
-func (s *Service) note(ctx context.Context, a journal.Access) {
+func (s *Service) note(ctx context.Context, a journal.Access) { _ = s.enter(ctx, a) }
+
+func (s *Service) enter(ctx context.Context, a journal.Access) error {
 	a.At = s.o.Now().UTC()
 	if a.From == "" {
 		a.From = FromOf(ctx)
@@ -98,9 +105,11 @@ func (s *Service) note(ctx context.Context, a journal.Access) {
 	// It is entered also when whoever asked has gone away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := s.store.Note(ctx, a); err != nil {
+	err := s.store.Note(ctx, a)
+	if err != nil {
 		s.o.Log.Warn("the access log can't be written", "act", a.Act, "outcome", a.Outcome, "err", err)
 	}
+	return err
 }
 
 // Accesses is the access log after a position, oldest first.

@@ -2,8 +2,10 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
@@ -15,6 +17,8 @@ const kindPlaces = "places"
 const (
 	// mostPlaces of one credential are remembered; the one that was not used for longest goes.
 	mostPlaces = 16
+	viaToken   = "token "
+	viaPerson  = "person "
 	// placeAgain is how exactly their last use is known.
 	placeAgain = 24 * time.Hour
 )
@@ -75,11 +79,51 @@ func (a Actor) credential() (what, act string) {
 	case a.Console:
 		return Console, "use console"
 	case a.Token != "":
-		return "token " + a.Token, "use token"
+		return viaToken + a.Token, ActUseToken
 	case a.Person != "":
-		return "person " + a.Person, "use session"
+		return viaPerson + a.Person, "use session"
 	}
 	return "", ""
+}
+
+// tidyPlaces erases where credentials were used from that nobody can use any more.
+func (s *Service) tidyPlaces(ctx context.Context) error {
+	docs, err := s.store.DocumentsOf(ctx, kindPlaces)
+	if err != nil {
+		return err
+	}
+	for _, d := range docs {
+		over := false
+		if id, ok := strings.CutPrefix(d.ID, viaToken); ok {
+			t, err := s.TokenOf(ctx, id)
+			switch {
+			case errors.Is(err, ErrNoToken):
+				over = true
+			case err != nil:
+				return err
+			default:
+				over = !t.RevokedAt.IsZero() || !s.o.Now().Before(t.ExpiresAt) || s.left(ctx, t.Person)
+			}
+		} else if person, ok := strings.CutPrefix(d.ID, viaPerson); ok {
+			over = s.left(ctx, person)
+		}
+		if !over {
+			continue
+		}
+		if err := s.store.DropDocument(ctx, kindPlaces, d.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// left reports whether a person is not in the estate any more, as far as it can be read.
+func (s *Service) left(ctx context.Context, person string) bool {
+	if s.o.People == nil {
+		return false
+	}
+	known, err := s.o.People.Known(ctx, person)
+	return err == nil && !known
 }
 
 // networkOf is the network of an address, as wide as one line or office usually has: /24, and /48

@@ -248,5 +248,8 @@ func (s *Service) Tidy(ctx context.Context, keepLog time.Duration) error {
 			}
 		}
 	}
+	if err := s.tidyPlaces(ctx); err != nil {
+		return err
+	}
 	return s.store.DropAccesses(ctx, now.Add(-max(keepLog, journal.AccessKept)), now)
 }

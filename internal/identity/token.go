@@ -330,7 +330,7 @@ func (s *Service) used(ctx context.Context, k keptToken) error {
 		return nil
 	})
 	if err == nil && first {
-		s.note(ctx, journal.Access{Person: k.Person, Via: "token " + k.ID, Act: "use token", Outcome: "ok"})
+		s.note(ctx, journal.Access{Person: k.Person, Via: "token " + k.ID, Act: ActUseToken, Outcome: "ok"})
 	}
 	return err
 }

@@ -36,6 +36,7 @@ const (
 	ActSlack     = "slack"
 	ActCrossSite = "cross-site"
 	ActCalled    = "called"
+	ActUseToken  = "use token" // once an hour
 )
 
 // Turned enters in the access log that something was refused at a door which slows nobody down:

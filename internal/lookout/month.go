@@ -87,7 +87,7 @@ func MonthOf(entries []journal.Access, tokens []identity.Token, from, until, now
 		case refused:
 			p.Refused++
 			continue // somebody else may have been it
-		case a.Outcome == "ok" && (a.Act == identity.ActSignIn || a.Act == "use token"):
+		case a.Outcome == "ok" && (a.Act == identity.ActSignIn || a.Act == identity.ActUseToken):
 			p.Came++
 		case a.Act == "read":
 			p.Read++

@@ -58,8 +58,8 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 				t.Errorf("%s may write %s", name, rel)
 			}
 		}
-		if slices.Contains(s.Command, "worker") && s.Hostname != name {
-			t.Errorf("%s: the ledger takes the next container for another machine: hostname is %q", name, s.Hostname)
+		if (slices.Contains(s.Command, "worker") || slices.Contains(s.Command, "server")) && s.Hostname != name {
+			t.Errorf("%s: the ledger and the look at its own files take the next container for another machine: hostname is %q", name, s.Hostname)
 		}
 		for _, port := range s.Ports {
 			if name != "muster" && port.HostIP != "127.0.0.1" {
