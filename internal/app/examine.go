@@ -121,6 +121,7 @@ type examination struct {
 	c      config.Config
 	checks []Check
 	seen   *secret.Redactor // secrets that were read on the way
+	raised *int             // security alarms of the last 24 hours, where the record store could be looked at
 }
 
 // options are those of a process that looks as the server would.

@@ -16,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/lookout"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -161,6 +162,14 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 		e.add("store", title, Bad, spoken{e.l, err}.Error(), "")
 		return
 	}
+	raised := 0
+	for _, object := range facts.Raised {
+		kind, _, _ := strings.Cut(object, ": ")
+		if r, ok := lookout.RuleOf(lookout.Kind(kind)); !ok || !r.Notice {
+			raised++
+		}
+	}
+	e.raised = &raised
 	found, lang := facts.Text().In(string(e.l)), string(e.l)
 	notes = append(notes, facts.Notes...)
 	if len(notes) == 0 {

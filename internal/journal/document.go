@@ -55,6 +55,9 @@ type Access struct {
 	From     string    `json:"from,omitempty"`   // network address
 }
 
+// ActRaised is the act of an access that a security alarm was raised with.
+const ActRaised = "security alarm"
+
 // AccessLog keeps the access log.
 type AccessLog interface {
 	Note(ctx context.Context, a Access) error

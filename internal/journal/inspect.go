@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,8 +26,10 @@ type Facts struct {
 	// Primary is the server that is worked with, Standbys those that follow it.
 	Primary  string
 	Standbys []Standby
-	Notes    []plan.Text // what should be known
-	Bad      bool        // and must be seen to
+	// Raised are the objects of the security alarms and notices of the last 24 hours.
+	Raised []string
+	Notes  []plan.Text // what should be known
+	Bad    bool        // and must be seen to
 }
 
 // Standby is a server that follows the primary.
@@ -75,6 +78,15 @@ func Inspect(ctx context.Context, url string, more ...Option) (_ Facts, err erro
 	f := Facts{Where: s.where, Free: -1}
 	if f.Schema, err = s.schemaVersion(ctx); err == nil {
 		err = s.facts(ctx, s.read, &f)
+	}
+	if err == nil {
+		err = s.list(ctx, s.read, `SELECT object FROM accesses WHERE act = $1 AND at >= $2`, []any{ActRaised, moment(time.Now().Add(-24 * time.Hour)).text()},
+			func(scan func(...any) error) error {
+				var object string
+				err := scan(&object)
+				f.Raised = append(f.Raised, object)
+				return err
+			})
 	}
 	return f, s.explain(plan.Text{EN: "look at it", JA: "状態の確認"}, err)
 }

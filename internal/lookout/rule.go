@@ -51,7 +51,7 @@ const (
 	ActGateway    = "gateway"
 	ActEvidence   = "evidence"
 	ActProgram    = "program"
-	ActRaised     = "security alarm" // what this package enters itself
+	ActRaised     = journal.ActRaised // what this package enters itself
 
 	OutAltered    = "altered"
 	OutChanged    = "changed"
