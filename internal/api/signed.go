@@ -34,6 +34,7 @@ func sign(ctx context.Context, body any) error {
 			return problem(http.StatusUnprocessableEntity, CodeBadRequest, lang(ctx).T("Who acts? Every act has a person.", "操作者が指定されていません。操作には必ず実施者が必要です。"),
 				lang(ctx).T("Name one with by, or --as PERSON; with a personal token that is not needed", "by または --as PERSON で指定してください。個人トークンを使えば指定は不要です"))
 		}
+		identity.Names(ctx, by.String())
 	} else {
 		if by.String() != "" && by.String() != a.Person {
 			l := lang(ctx)
@@ -133,9 +134,13 @@ func limits(next http.Handler) http.Handler {
 func (s *Server) noteForbidden(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		r = r.WithContext(identity.Naming(r.Context()))
 		next.ServeHTTP(rec, r)
-		if rec.status == http.StatusForbidden {
+		switch {
+		case rec.status == http.StatusForbidden:
 			s.Identity.Forbidden(r.Context(), r.Method+" "+r.URL.Path)
+		case rec.status < http.StatusBadRequest:
+			s.Identity.ConsoleActed(r.Context())
 		}
 	})
 }

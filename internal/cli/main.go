@@ -106,7 +106,7 @@ func (c *command) root() *cobra.Command {
 	}
 	f := root.PersistentFlags()
 	f.StringVar(&c.file, "config", "", c.t("settings file (default muster.yaml, when there is one)", "設定ファイル (既定はmuster.yaml)"))
-	f.StringVarP(&c.output, "output", "o", "text", c.t("text or json", "text または json"))
+	f.StringVarP(&c.output, "output", "o", "text", c.t("text or json; csv too for the lists of muster people", "text または json。muster people の一覧は csv も可"))
 	c.settings(f, "data", "plans", "server", "token_file", "person", "lang")
 	root.SetFlagErrorFunc(c.wrongFlag)
 	root.CompletionOptions.HiddenDefaultCmd = false

@@ -166,13 +166,20 @@ var columnsJA = map[string]string{
 	"came": "利用", "read": "閲覧", "refused": "拒否", "break_glass": "緊急権限", "last": "最終",
 }
 
+// columnsEN are those whose names in spreadsheets are no words.
+var columnsEN = map[string]string{"break_glass": "break-glass"}
+
 // list prints rows as a table, or with --output csv for a spreadsheet.
 func (c *command) list(head []string, rows [][]string) error {
 	if c.output != "csv" {
 		shown := slices.Clone(head)
 		for i, h := range shown {
-			if ja := columnsJA[h]; ja != "" && c.lang == i18n.JA {
-				shown[i] = ja
+			words := columnsEN
+			if c.lang == i18n.JA {
+				words = columnsJA
+			}
+			if said := words[h]; said != "" {
+				shown[i] = said
 			}
 		}
 		table(c.Out, shown, rows)

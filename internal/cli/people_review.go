@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,14 +73,26 @@ func (c *command) printMonth(m lookout.Month) error {
 		return c.list([]string{"at", "person", "act", "from"}, rows)
 	}
 	title("Security alarms", "セキュリティ警報")
+	var ways []string            // of each kind once
 	for i, a := range m.Alarms { // in words
 		kind, about, _ := strings.Cut(a.What, ": ")
 		if r, ok := lookout.RuleOf(lookout.Kind(kind)); ok {
-			m.Alarms[i].What = r.Title.In(string(c.lang)) + " (" + about + ")"
+			title := r.Title.In(string(c.lang))
+			m.Alarms[i].What = title + " (" + about + ")"
+			if way := c.t("%s: %s", "%s：%s", title, r.Way.In(string(c.lang))); !slices.Contains(ways, way) {
+				ways = append(ways, way)
+			}
 		}
 	}
 	if err := lines(m.Alarms); err != nil {
 		return err
+	}
+	if len(ways) > 0 {
+		title("What to do about them", "警報への対処")
+		for _, way := range ways {
+			fmt.Fprintln(c.Out, "- "+way)
+		}
+		fmt.Fprintln(c.Out, c.t("More: docs/alerts.md#mustersecurityalarm", "詳細: docs/alerts.ja.md#mustersecurityalarm"))
 	}
 	title("What was given, taken or changed", "権限と構成の変更")
 	if err := lines(m.Changes); err != nil {

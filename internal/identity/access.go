@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/muster-dr/muster/internal/journal"
 )
@@ -76,8 +78,43 @@ func (s *Service) Forbidden(ctx context.Context, object string) { s.tried(ctx, o
 // Refused enters that a run's own rules refused what somebody tried.
 func (s *Service) Refused(ctx context.Context, object string) { s.tried(ctx, object, "refused") }
 
+// ActConsole is that somebody acted over the console.
+const ActConsole = "use console"
+
+type namedKey struct{}
+
+// Naming is the context of a request that keeps as whom the console acts in it.
+func Naming(ctx context.Context) context.Context {
+	return context.WithValue(ctx, namedKey{}, new(string))
+}
+
+// Names keeps that the console acts as a person in this request.
+func Names(ctx context.Context, person string) {
+	if named, ok := ctx.Value(namedKey{}).(*string); ok && len(person) <= 64 && !strings.ContainsFunc(person, unicode.IsControl) {
+		*named = person
+	}
+}
+
+// viaOf is how an actor is known, with the person that the console named. That is no proof who it
+// was: it stands in the way, and never as the person.
+func viaOf(ctx context.Context, a Actor) string {
+	if named, _ := ctx.Value(namedKey{}).(*string); a.Console && named != nil && *named != "" {
+		return a.Via + " as " + *named
+	}
+	return a.Via
+}
+
+// ConsoleActed enters that somebody acted over the console, one line an hour for each person it names.
+func (s *Service) ConsoleActed(ctx context.Context) {
+	a, _ := From(ctx)
+	if via := viaOf(ctx, a); via != a.Via && !s.failures.recently("console\x00"+via, s.o.Now(), recordAgain) {
+		s.note(ctx, journal.Access{Via: via, Act: ActConsole, Outcome: "ok"})
+	}
+}
+
 func (s *Service) tried(ctx context.Context, object, outcome string) {
 	a, _ := From(ctx)
+	a.Via = viaOf(ctx, a)
 	if len(object) > 200 {
 		object = object[:200]
 	}

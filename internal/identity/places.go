@@ -77,7 +77,7 @@ func (a Actor) credential() (what, act string) {
 	case a.Limit != nil:
 		return "", ""
 	case a.Console:
-		return Console, "use console"
+		return Console, ActConsole
 	case a.Token != "":
 		return viaToken + a.Token, ActUseToken
 	case a.Person != "":

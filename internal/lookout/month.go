@@ -27,8 +27,8 @@ type Month struct {
 
 // MonthPerson is one person's month.
 type MonthPerson struct {
-	Person     string    `json:"person"`
-	Came       int       `json:"came" doc:"Sign-ins, and hours in which a token was used."`
+	Person     string    `json:"person" doc:"ID in the estate; of the server's own token console, or console as whom it named."`
+	Came       int       `json:"came" doc:"Sign-ins, and hours in which a token was used, or the console for one person."`
 	Networks   []string  `json:"networks,omitempty" doc:"Addresses that they came from."`
 	Read       int       `json:"read" doc:"Readings of what is confidential."`
 	Refused    int       `json:"refused"`
@@ -49,6 +49,21 @@ const mostNetworks = 20
 
 // changes are the acts that give, take or alter.
 var changes = []string{"issue token", "revoke token", "disable", "enable", "make link", "revoke links", "rotate link key", ActProgram}
+
+// consoleOf is whom an entry of the console counts for: the server's own token is somebody known, though
+// whom it names is no proof who it was. "" is of another way in, or a token that was no good.
+func consoleOf(a journal.Access) string {
+	if a.Act == identity.ActSignIn && a.Outcome != "ok" {
+		return ""
+	}
+	if a.Via != identity.Console && !strings.HasPrefix(a.Via, identity.Console+" ") {
+		return ""
+	}
+	if _, person, named := strings.Cut(a.Via, " as "); named {
+		return identity.Console + " as " + person
+	}
+	return identity.Console
+}
 
 // MonthOf folds the entries from a time until another; others are passed over. tokens are all there are.
 func MonthOf(entries []journal.Access, tokens []identity.Token, from, until, now time.Time) Month {
@@ -71,23 +86,27 @@ func MonthOf(entries []journal.Access, tokens []identity.Token, from, until, now
 		case a.Act != ActProgram && slices.Contains(changes, a.Act) && a.Outcome == "ok":
 			m.Changes = append(m.Changes, line)
 		}
-		if a.Person == "" {
+		who := a.Person
+		if who == "" {
+			who = consoleOf(a)
+		}
+		if who == "" {
 			if refused {
 				m.Strangers++
 				addresses[a.From] = true
 			}
 			continue
 		}
-		p := people[a.Person]
+		p := people[who]
 		if p == nil {
-			p = &MonthPerson{Person: a.Person}
-			people[a.Person] = p
+			p = &MonthPerson{Person: who}
+			people[who] = p
 		}
 		switch {
 		case refused:
 			p.Refused++
 			continue // somebody else may have been it
-		case a.Outcome == "ok" && (a.Act == identity.ActSignIn || a.Act == identity.ActUseToken):
+		case a.Outcome == "ok" && (a.Act == identity.ActSignIn || a.Act == identity.ActUseToken || a.Act == identity.ActConsole):
 			p.Came++
 		case a.Act == "read":
 			p.Read++

@@ -30,6 +30,10 @@ func TestTheMonthlyList(t *testing.T) {
 		{At: in(9), Person: "kagi", Act: "issue token", Object: "mori x", Outcome: "ok"},
 		{At: in(9), Act: lookout.ActProgram, Object: "server 1.0.0", Outcome: "ok"},
 		{At: in(9), Act: lookout.ActProgram, Object: "server on a: settings", Outcome: lookout.OutAltered},
+		{At: in(10), Via: "console as mori", Act: "use console", Outcome: "ok", From: "127.0.0.1"},
+		{At: in(10), Via: "console as mori", Act: "act", Object: "run-1 approve", Outcome: "refused", From: "127.0.0.1"},
+		{At: in(10), Via: "console", Act: "act", Object: "POST /api/v1/runs", Outcome: "forbidden", From: "127.0.0.1"},
+		{At: in(10), Via: "console session 9c01 as mori", Act: "act", Object: "run-1 decide", Outcome: "refused", From: "127.0.0.1"},
 		{At: until, Person: "ito", Act: "sign in", Outcome: "ok"},
 	}
 	token := func(id string, created, used, revoked time.Time) identity.Token {
@@ -38,10 +42,13 @@ func TestTheMonthlyList(t *testing.T) {
 	m := lookout.MonthOf(entries, []identity.Token{
 		token("unused", in(-40), in(-20), time.Time{}), token("used", in(-40), in(3), time.Time{}), token("new", in(3), time.Time{}, time.Time{}), token("gone", in(-40), in(-20), in(1)),
 	}, from, until, until)
-	if len(m.People) != 2 || m.People[0].Person != "kagi" {
+	if len(m.People) != 4 || m.People[0].Person != "console" || m.People[2].Person != "kagi" {
 		t.Fatalf("people: %+v", m.People)
 	}
-	s := m.People[1]
+	if c, mori := m.People[0], m.People[1]; c.Refused != 1 || mori.Person != "console as mori" || mori.Came != 1 || mori.Refused != 2 {
+		t.Errorf("what came over the console: %+v", m.People[:2])
+	}
+	s := m.People[3]
 	if s.Came != 2 || s.Read != 1 || s.Refused != 1 || s.BreakGlass != 1 || !s.Last.Equal(in(6)) || !slices.Equal(s.Networks, []string{"192.0.2.1", "192.0.2.7", "198.51.100.7"}) {
 		t.Errorf("sato: %+v", s)
 	}
