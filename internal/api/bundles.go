@@ -31,7 +31,16 @@ type Bundle struct {
 	By       string        `json:"by"`
 	Via      string        `json:"via,omitempty"`
 	Muster   string        `json:"muster"`
+	Begun    bool          `json:"begun,omitempty" doc:"It was begun, and nothing says that its file was put in place: it does not count as made."`
+	Use      *BundleUse    `json:"use,omitempty" doc:"As its evidence log, which came back, has it."`
 	Merges   []BundleMerge `json:"merges,omitempty"`
+}
+
+// BundleUse is who took a bundle into use.
+type BundleUse struct {
+	At     time.Time `json:"at" doc:"By the laptop's clock."`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
 }
 
 // BundleMerge is one merge of what came back from a bundle.
@@ -59,6 +68,12 @@ type NewBundle struct {
 	ID       string `json:"id"`
 	Key      string `json:"key"`
 	Manifest string `json:"manifest" pattern:"^[0-9a-f]{64}$"`
+	Confirms bool   `json:"confirms,omitempty" doc:"Whoever makes it says (place-bundle) when its file is in place; until then it counts as begun."`
+}
+
+// PlacedBundle is a bundle whose file is in place.
+type PlacedBundle struct {
+	By string `json:"by,omitempty" doc:"Who made it: an ID of the estate. With a personal token it is not needed."`
 }
 
 // SignedBundle is the installation's signature of a bundle.
@@ -79,6 +94,14 @@ func (s *Server) bundleRoutes(api huma.API) {
 		func(ctx context.Context, in *struct{ Body NewBundle }) (*answer[SignedBundle], error) {
 			out, err := s.makeBundle(ctx, in.Body)
 			return &answer[SignedBundle]{out}, err
+		})
+	huma.Register(api, route("place-bundle", http.MethodPost, "/bundles/{bundle}/placed", "Say that the file of a bundle that was begun is in place. Said again, it changes nothing.", 403, 404, 422, 503),
+		func(ctx context.Context, in *struct {
+			Bundle string `path:"bundle" doc:"The bundle's ID."`
+			Body   PlacedBundle
+		}) (*answer[Bundle], error) {
+			out, err := s.placeBundle(ctx, in.Bundle, in.Body)
+			return &answer[Bundle]{out}, err
 		})
 	huma.Register(api, route("export-bundle", http.MethodGet, "/bundles/export", "What this server, which works from a break-glass bundle, has to bring back: its sealed runs and its evidence log, one file.", 403, 409, 503), s.exportBundle)
 	merge := route(opMerge, http.MethodPost, "/bundles/merge", "Merge what came back from a break-glass bundle, once all of it was made sure of. The same file again changes nothing.", 403, 409, 413, 422, 503)
@@ -139,7 +162,7 @@ func (s *Server) makeBundle(ctx context.Context, in NewBundle) (SignedBundle, er
 		return none, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("The bundle's ID or key is not one that `muster bundle` made.", "パッケージのIDまたは鍵が `muster bundle` で作成されたものではありません。"), "")
 	}
 	a, _ := identity.From(ctx)
-	b := Bundle{ID: in.ID, Key: keys[0], Manifest: in.Manifest, MadeAt: s.now(), By: in.By, Via: a.Via, Muster: s.Version}
+	b := Bundle{ID: in.ID, Key: keys[0], Manifest: in.Manifest, MadeAt: s.now(), By: in.By, Via: a.Via, Muster: s.Version, Begun: in.Confirms}
 	// Known before it is signed: a bundle that nobody knows of could never be merged.
 	if _, err := s.Store.PutDocument(ctx, journal.Document{Kind: kindBundle, ID: b.ID, Body: run.Encode(b)}); errors.Is(err, journal.ErrChanged) {
 		return none, problem(http.StatusConflict, CodeRefused, l.T("There is a bundle %s already.", "パッケージ %s はすでにあります。", b.ID), "")
@@ -152,6 +175,45 @@ func (s *Server) makeBundle(ctx context.Context, in NewBundle) (SignedBundle, er
 		return none, s.evidenceProblem(ctx, "", err)
 	}
 	return SignedBundle{signed}, nil
+}
+
+// placeBundle counts a bundle as made. It may have been merged by then, so another version of its document is read again.
+func (s *Server) placeBundle(ctx context.Context, id string, in PlacedBundle) (b Bundle, err error) {
+	if err := sign(ctx, &in); err != nil {
+		return b, err
+	}
+	if err := s.mayKeep(ctx, plan.MayAdmin); err != nil {
+		return b, err
+	}
+	if _, err := s.actorInEstate(ctx, in.By); err != nil {
+		return b, err
+	}
+	for {
+		doc, err := s.Store.Document(ctx, kindBundle, id)
+		if errors.Is(err, journal.ErrNotFound) {
+			l := lang(ctx)
+			return b, problem(http.StatusNotFound, CodeNotFound, l.T("No bundle %s was begun here.", "パッケージ %s の作成は、このサーバーでは始まっていません。", id), l.T("`muster bundle` lists those of this server", "このサーバーで作成したものは `muster bundle` で一覧できます"))
+		}
+		if err == nil {
+			b = Bundle{}
+			err = json.Unmarshal(doc.Body, &b)
+		}
+		if err != nil {
+			return b, s.storeProblem(ctx, err)
+		}
+		if !b.Begun {
+			return b, nil
+		}
+		b.Begun = false
+		doc.Body = run.Encode(b)
+		_, err = s.Store.PutDocument(ctx, doc)
+		if err == nil {
+			return b, nil
+		}
+		if !errors.Is(err, journal.ErrChanged) {
+			return b, s.storeProblem(ctx, err)
+		}
+	}
 }
 
 func (s *Server) exportBundle(ctx context.Context, _ *struct{}) (*bundleOutput, error) {
@@ -202,6 +264,11 @@ func (c *Client) Bundles(ctx context.Context) (Bundles, error) {
 func (c *Client) MakeBundle(ctx context.Context, in NewBundle) (out SignedBundle, err error) {
 	err = c.do(ctx, http.MethodPost, "/bundles", nil, "", in, &out)
 	return out, err
+}
+
+// PlaceBundle says that a bundle's file is in place.
+func (c *Client) PlaceBundle(ctx context.Context, id, by string) error {
+	return c.do(ctx, http.MethodPost, "/bundles/"+url.PathEscape(id)+"/placed", nil, "", PlacedBundle{By: by}, nil)
 }
 
 // ExportBundle is what a server that works from a bundle has to bring back.

@@ -89,7 +89,10 @@ func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (
 		}
 	}
 	if len(back.Runs) == 0 || len(out.Merged) == 0 && len(of.Merges) > 0 && known.Size == back.Size {
-		return out, nil
+		if of.Use != nil {
+			return out, nil
+		}
+		return out, s.putUsed(ctx, of, doc, back.Begun)
 	}
 	a, _ := identity.From(ctx)
 	if err := s.Evidence.KeepMerged(of.ID+"-"+sum[:12]+".zip", file); err != nil {
@@ -114,12 +117,26 @@ func (s *Server) mergeBundle(ctx context.Context, in EvidenceAct, file []byte) (
 		}
 	}
 	of.Merges = append(of.Merges, BundleMerge{At: s.now(), By: in.By, Reason: in.Reason, Runs: out.Merged, SHA256: sum, Size: back.Size, Root: back.Root})
-	doc.Body = run.Encode(of)
-	if _, err := s.Store.PutDocument(ctx, doc); err != nil {
-		return out, s.storeProblem(ctx, err)
+	if err := s.putUsed(ctx, of, doc, back.Begun); err != nil {
+		return out, err
 	}
 	s.Evidence.Wake()
 	return out, nil
+}
+
+// putUsed keeps what is known of a bundle that was taken into use: its file was in place, whoever said so or not.
+func (s *Server) putUsed(ctx context.Context, of Bundle, doc journal.Document, begun evidence.Entry) error {
+	of.Begun, of.Use = false, &BundleUse{At: begun.At, By: begun.By, Reason: begun.Reason}
+	doc.Body = run.Encode(of)
+	if _, err := s.Store.PutDocument(ctx, doc); err != nil {
+		return s.storeProblem(ctx, err)
+	}
+	return nil
+}
+
+// noExport: what was given is something else.
+func noExport(l i18n.Lang, err error) *Problem {
+	return problem(http.StatusUnprocessableEntity, CodeBadRequest, plan.SaidBy(err).In(string(l)), l.T("Give the file that `muster bundle export FILE` wrote on the laptop", "ノートPCで `muster bundle export ファイル` により書き出したファイルを指定してください"))
 }
 
 // bundleOf is the bundle, made here, that something came back from.
@@ -127,7 +144,7 @@ func (s *Server) bundleOf(ctx context.Context, file []byte) (of Bundle, doc jour
 	l := lang(ctx)
 	id, err := breakglass.BackID(file)
 	if err != nil {
-		return of, doc, problem(http.StatusUnprocessableEntity, CodeBadRequest, plan.SaidBy(err).In(string(l)), l.T("Give the file that `muster bundle export FILE` wrote on the laptop", "ノートPCで `muster bundle export ファイル` により書き出したファイルを指定してください"))
+		return of, doc, noExport(l, err)
 	}
 	if s.Bundled != nil {
 		return of, doc, problem(http.StatusConflict, CodeRefused, l.T("This server works from a bundle itself.", "このサーバー自体が非常時持出パッケージで動いています。"), l.T("Merge at the main installation", "本来のサーバーで取り込んでください"))

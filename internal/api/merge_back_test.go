@@ -11,7 +11,9 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/breakglass"
+	"github.com/muster-dr/muster/internal/evidence/example"
 	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // A name that is not in the estate makes no bundle and merges nothing, whoever types it: the one that was meant is offered.
@@ -81,5 +83,54 @@ func TestWhatIsGoneFromTheLaptopIsNamed(t *testing.T) {
 	}
 	if _, err := l.ExportBundle(t.Context()); !refused(err, http.StatusServiceUnavailable, "What was sealed of "+id+" is gone") || !refused(err, http.StatusServiceUnavailable, "Put the file back") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A bundle counts once its file is in place, and one that was taken into use says so although no run of it has ended.
+func TestABundleCountsOnceItIsInPlaceOrInUse(t *testing.T) {
+	main := newPost(t, nil, nil)
+	l := newPost(t, &run.Bundled{ID: bundleID, At: example.Begin, By: "sato", Reason: "Tokyo is gone"}, nil)
+	keys, err := l.keeper.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := func(id string) api.Bundle {
+		t.Helper()
+		list, err := main.Bundles(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range list.Bundles {
+			if b.ID == id {
+				return b
+			}
+		}
+		t.Fatalf("%s is not in %+v", id, list)
+		return api.Bundle{}
+	}
+	for _, id := range []string{bundleID, "bzzzzzzzzz"} {
+		if _, err := main.MakeBundle(t.Context(), api.NewBundle{By: "sato", ID: id, Key: keys[0], Manifest: strings.Repeat("a", 64), Confirms: true}); err != nil || !listed(id).Begun {
+			t.Fatalf("begun: %+v %v", listed(id), err)
+		}
+	}
+	if err := main.PlaceBundle(t.Context(), "bzzzzzzzzz", "nobody"); !refused(err, http.StatusUnprocessableEntity, "sato, tanaka") || !listed("bzzzzzzzzz").Begun {
+		t.Errorf("placed by nobody: %v", err)
+	}
+	if err := main.PlaceBundle(t.Context(), "byyyyyyyyy", "sato"); !refused(err, http.StatusNotFound, "byyyyyyyyy") {
+		t.Errorf("one that was not begun: %v", err)
+	}
+	for range 2 {
+		if err := main.PlaceBundle(t.Context(), "bzzzzzzzzz", "sato"); err != nil || listed("bzzzzzzzzz").Begun {
+			t.Errorf("placed: %v", err)
+		}
+	}
+	for range 2 {
+		m, err := main.MergeBundle(t.Context(), l.exported(), "sato", "drill")
+		if b := listed(bundleID); err != nil || len(m.Merged) != 0 || b.Begun || b.Use == nil || b.Use.By != "sato" || b.Use.Reason != "Tokyo is gone" || !b.Use.At.Equal(example.Begin) {
+			t.Errorf("in use: %+v %+v %v", m, b, err)
+		}
+	}
+	if _, err := main.MergeBundle(t.Context(), nil, "sato", "drill"); !refused(err, http.StatusUnprocessableEntity, "muster bundle export FILE") {
+		t.Errorf("an empty file: %v", err)
 	}
 }

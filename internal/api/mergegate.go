@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
@@ -67,6 +68,11 @@ func (s *Server) mergeGate(w http.ResponseWriter, r *http.Request, next http.Han
 	}
 	if r.ContentLength > evidence.MostPacked {
 		refuse(noReturn(l))
+		return
+	}
+	if r.ContentLength == 0 { // a copy that came to nothing; the routes would ask for a body
+		_, err := breakglass.BackID(nil)
+		refuse(noExport(l, err))
 		return
 	}
 	select {

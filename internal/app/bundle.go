@@ -89,6 +89,15 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 		return out, &Trouble{Mistake: true, What: l.T("The folder %s is not there, and the bundle was not made.", "フォルダー %s がないため、パッケージを作成していません。", filepath.Dir(o.Path)),
 			WayOut: l.T("Mount the medium, or make the folder yourself; muster never makes it", "媒体をマウントするか、フォルダーを作成してから再実行してください（musterは作成しません）")}
 	}
+	// What is renamed onto it takes its place: a mount point can't be replaced, and a device must not be.
+	if there, err := os.Stat(o.Path); err == nil && !there.Mode().IsRegular() {
+		t := &Trouble{Mistake: true, What: l.T("%s is no file, and the bundle was not made.", "%s はファイルではないため、パッケージを作成していません。", o.Path), WayOut: l.T("Name a file", "ファイル名を指定してください")}
+		if there.IsDir() {
+			t.What = l.T("%s is a folder, and the bundle was not made: it is one file.", "%s はフォルダーのため、パッケージを作成していません（パッケージは一つのファイルです）。", o.Path)
+			t.WayOut = l.T("Name a file in it: %s", "その中のファイル名を指定してください: %s", filepath.Join(o.Path, "muster.bundle"))
+		}
+		return out, t
+	}
 	g := &gathering{o: o, load: &breakglass.Load{}, refs: map[string]bool{}}
 	if err := g.files(ctx); err != nil {
 		return out, err
@@ -133,7 +142,7 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 		}
 	}
 	out.Manifest, err = breakglass.Make(o.Path, g.manifest, g.load, to, func(m breakglass.Manifest, digest string) ([]byte, error) {
-		signed, err := o.Server.MakeBundle(ctx, api.NewBundle{By: m.By, ID: m.ID, Key: m.Key, Manifest: digest})
+		signed, err := o.Server.MakeBundle(ctx, api.NewBundle{By: m.By, ID: m.ID, Key: m.Key, Manifest: digest, Confirms: true})
 		return signed.Signature, err
 	})
 	if said := new(api.Problem); errors.As(err, &said) {
@@ -147,6 +156,11 @@ func MakeBundle(ctx context.Context, o BundleOptions) (out Bundled, err error) {
 		return out, err
 	}
 	out.Path, out.Size = o.Path, info.Size()
+	// Only now it counts: a nightly one that fails must not keep doctor quiet.
+	if err := o.Server.PlaceBundle(ctx, out.ID, m.By); err != nil {
+		return out, &Trouble{What: l.T("%s is whole and can be used, but the server did not note that bundle %s is in place: it stands there as begun, and its age does not count", "%s は完成しており使用できますが、パッケージ %s の配置をサーバーに記録できませんでした。サーバー上では「作成開始のみ」のままで、作成済みとして数えられません", o.Path, out.ID), Err: spoken{l, err},
+			WayOut: l.T("Make the bundle again when the server answers; what is done with this one can be merged all the same", "サーバーが応答するようになったら作り直してください。このパッケージでの記録もそのまま取り込めます")}
+	}
 	return out, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/muster-dr/muster/internal/alarm"
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/breakglass"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -283,5 +284,47 @@ func TestABundleGoesIntoNoFolderThatIsNotThere(t *testing.T) {
 	}
 	if _, err := os.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the folder was made: %v", err)
+	}
+}
+
+// The mount point is named in place of a file on it: said before the server hears of a bundle, and a device is not replaced.
+func TestABundleTakesThePlaceOfNoFolder(t *testing.T) {
+	for path, says := range map[string]string{t.TempDir(): "Name a file in it", "/dev/null": "Name a file"} {
+		for _, l := range []i18n.Lang{i18n.EN, i18n.JA} {
+			_, err := MakeBundle(t.Context(), BundleOptions{Config: config.Config{Data: t.TempDir()}, Lang: l, Path: path, By: "sato", Passphrase: "six words that nobody guesses"})
+			var trouble *Trouble
+			if !errors.As(err, &trouble) || !trouble.Mistake || !strings.Contains(trouble.What, path) || l == i18n.EN && !strings.Contains(trouble.WayOut, says) {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+}
+
+// A nightly bundle that fails after the server signed it keeps doctor from calling it made.
+func TestABundleThatIsNotInPlaceIsNotTheNewest(t *testing.T) {
+	now := time.Now()
+	old := api.Bundle{ID: "old", MadeAt: now.Add(-3 * 24 * time.Hour)}
+	begun := api.Bundle{ID: "begun", MadeAt: now, Begun: true}
+	for _, c := range []struct {
+		list   []api.Bundle
+		result Result
+		says   string
+	}{
+		{[]api.Bundle{old}, Good, "the newest, old, is 3 day(s) old"},
+		{[]api.Bundle{begun, old}, Odd, "the newest, old, is 3 day(s) old; begun, begun since"},
+		{[]api.Bundle{begun}, Odd, "none was put in place"},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(api.Bundles{Bundles: c.list})
+		}))
+		client := api.Connect(srv.URL, "", "en")
+		e := &examination{l: i18n.EN}
+		e.bundles(t.Context(), client)
+		client.Close()
+		srv.Close()
+		if len(e.checks) != 1 || e.checks[0].Result != c.result || !strings.Contains(e.checks[0].Found, c.says) {
+			t.Errorf("%+v", e.checks)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
@@ -18,6 +19,7 @@ func (e *examination) bundles(ctx context.Context, client *api.Client) {
 	if err != nil { // whoever may not audit is told nothing of it
 		return
 	}
+	made := slices.DeleteFunc(slices.Clone(list.Bundles), func(b api.Bundle) bool { return b.Begun })
 	title := e.t("break-glass bundle", "非常時持出パッケージ")
 	again := e.t("muster bundle FILE --as PERSON, on schedule too", "muster bundle ファイル --as 人 （定期実行も設定してください）")
 	wanted := len(e.c.Bundle.Recipients) > 0 || e.c.Bundle.Passphrase != ""
@@ -25,14 +27,20 @@ func (e *examination) bundles(ctx context.Context, client *api.Client) {
 	case list.From != nil:
 		e.add("bundle", title, Odd, e.t("this server works from bundle %s itself: %s", "このサーバー自体がパッケージ %s で動いています: %s", list.From.ID, list.From.Reason),
 			e.t("Bring back what was done, with `muster bundle export FILE`, and end it, once the main server is there again", "本来のサーバーが復旧したら、`muster bundle export ファイル` で書き出して取り込み、こちらを終了してください"))
-	case len(list.Bundles) == 0 && wanted:
+	case len(made) == 0 && wanted:
 		e.add("bundle", title, Odd, e.t("someone is named who can open one, and none was made", "開ける人は設定されていますが、まだ作成されていません"), again)
-	case len(list.Bundles) == 0:
+	case len(made) == 0 && len(list.Bundles) == 0:
 		return // none in use
+	case len(made) == 0:
+		e.add("bundle", title, Odd, e.t("%s was begun, and none was put in place", "%s は作成を開始しただけで、配置されたパッケージがありません", list.Bundles[0].ID), again)
 	default:
-		b := list.Bundles[0]
+		b := made[0]
 		age := time.Since(b.MadeAt)
 		found := e.t("the newest, %s, is %d day(s) old", "最新の %s は作成から%d日", b.ID, int(age.Hours())/24)
+		if n := list.Bundles[0]; n.Begun {
+			e.add("bundle", title, Odd, found+e.t("; %s, begun since, was not put in place", "。その後に作成を開始した %s は配置されていません", n.ID), again)
+			return
+		}
 		if age > bundleOdd {
 			e.add("bundle", title, Odd, found, again)
 			return

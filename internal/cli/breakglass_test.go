@@ -81,6 +81,14 @@ func TestWhatIsBroughtBackSaysWhatItIs(t *testing.T) {
 	if code, _, talk := muster(t, "bundle", "export", "none.zip"); code != 0 || !strings.Contains(talk, "no run of bundle "+backBundle+" has ended") {
 		t.Errorf("before any has ended: exit %d, %s", code, talk)
 	}
+	t.Setenv("MUSTER_SERVER", main)
+	if code, _, talk := muster(t, "merge", "none.zip", "--as", "sato", "--reason", "drill"); code != 0 || !strings.Contains(talk, "taken into use by sato") {
+		t.Errorf("merged before any has ended: exit %d, %s", code, talk)
+	}
+	if _, out, _ := muster(t, "bundle"); strings.Contains(out, "not used") || !strings.Contains(out, "in use since") {
+		t.Errorf("the list after that: %s", out)
+	}
+	t.Setenv("MUSTER_SERVER", laptop)
 	p, err := example.Plan(3)
 	if err != nil {
 		t.Fatal(err)

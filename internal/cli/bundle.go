@@ -117,7 +117,12 @@ func (c *command) bundleTable(list api.Bundles) {
 			runs += len(m.Runs)
 		}
 		merged := c.t("not used, as far as is known here", "使用の記録なし")
-		if len(b.Merges) > 0 {
+		switch {
+		case b.Begun:
+			merged = c.t("begun only: its file was not put in place, as far as is known here", "作成開始のみ（ファイルの配置の記録なし）")
+		case len(b.Merges) == 0 && b.Use != nil:
+			merged = c.t("in use since %s (%s); no run came back yet", "%s に使用開始（%s）、取り込んだ実施なし", c.stamp(b.Use.At), b.Use.By)
+		case len(b.Merges) > 0:
 			merged = c.t("%d run(s), last %s", "%d 件（最終 %s）", runs, c.stamp(b.Merges[len(b.Merges)-1].At))
 		}
 		rows = append(rows, []string{b.ID, c.stamp(b.MadeAt), c.ago(b.MadeAt), b.By, b.Muster, merged})
