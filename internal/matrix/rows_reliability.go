@@ -111,7 +111,7 @@ func network() []Row {
 			Proofs: all(tests("workflows", "TestAnAbsentSiteIsHandledAsThePlanSays"), root(long(tests("deploy/lab", "TestTheLineToTokyoIsCut"))))},
 		{N: 28, Group: "D", Fault: "a site is cut off right after the command left",
 			Holds:  "one effect; once the line is back observation settles it",
-			Proofs: all(tests("workflows", "TestALostOrderIsNotMovedToAnotherSite"), long(tests("internal/app", "TestASiteIsCutOffInTheMiddleOfAStep")))},
+			Proofs: all(tests("workflows", "TestALostOrderIsNotMovedToAnotherSite"), tests("activities/kubernetes", "TestPodsThatAreBeingEndedAreNotKilledAgain", "TestAKillThatIsTriedAgainKillsNothingNew"), long(tests("internal/app", "TestASiteIsCutOffInTheMiddleOfAStep")))},
 		{N: 29, Group: "D", Fault: "a peer takes connections and says nothing, or a word a second, or rubbish without end",
 			Holds: "time-outs are bounded; nobody else is held up",
 			Proofs: all(tests("activities/ssh", "TestAHalfDeadHostIsGivenUp"), tests("activities/kubernetes", "TestAHalfAliveServerIsBounded"), tests("activities/etcd", "TestHalfAliveAndWrongPlacesAreNamed"), tests("internal/identity", "TestAProviderThatHangsIsAskedOnceForAll"),
