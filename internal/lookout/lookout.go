@@ -208,7 +208,7 @@ func (l *Lookout) reads(d journal.Document, out any) bool {
 	err := json.Unmarshal(d.Body, out)
 	if name := d.Kind + " " + d.ID; err != nil && !l.bad[name] {
 		l.bad[name] = true
-		l.o.Log.Error("a document of the security alarms in the record store can't be read; it is passed over", "document", name, "err", err)
+		l.o.Log.Error("a document of the security alarms in the record store can't be read; it is passed over", "of", name, "err", err)
 	}
 	return err == nil
 }
