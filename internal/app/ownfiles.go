@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
@@ -26,8 +26,10 @@ const (
 	// ownEvery is how often a process looks at its own files, and the server at what the sites' workers
 	// sign with.
 	ownEvery = time.Minute
-	// mostOwn bounds the workers of one site that are remembered.
+	// mostOwn bounds the workers of one site that are remembered; the one unseen for longest goes.
 	mostOwn = 16
+	// seenAgain is how exactly it is known when a worker was seen.
+	seenAgain = time.Hour
 	// signed is how much of a digest a worker signs with.
 	signed = 32
 )
@@ -64,6 +66,7 @@ func (s *server) watchOwn(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var w *ownfiles.Watch
+	var untold []ownfiles.Difference
 	entered := false
 	for {
 		if w == nil {
@@ -79,10 +82,13 @@ func (s *server) watchOwn(ctx context.Context, every time.Duration) {
 			if err != nil {
 				s.o.Log.Warn("one of the server's own files can't be read", "err", err)
 			}
-			for _, d := range changed {
-				s.differs(ctx, "server", host, w.Path(d.Name), d)
+			untold = slices.DeleteFunc(append(untold, changed...), func(d ownfiles.Difference) bool {
+				if s.differs(ctx, "server", host, w.Path(d.Name), d) != nil {
+					return false // the log can't be written, which is told; it is tried again
+				}
 				s.knownAs(ctx, "server "+host+" "+data, d)
-			}
+				return true
+			})
 		}
 		if s.o.Bundled == nil {
 			s.watchSites(ctx)
@@ -95,47 +101,41 @@ func (s *server) watchOwn(ctx context.Context, every time.Duration) {
 	}
 }
 
-// enterOwn holds what a process was started with against its last start.
+// enterOwn holds what a process was started with against its last start. What differs is entered before the
+// new start is the last one: a process that ends in between finds it again.
 func (s *server) enterOwn(ctx context.Context, id, what, host string, w *ownfiles.Watch) error {
 	set := w.Set()
-	before, err := s.ownBefore(ctx, id, set)
+	err := s.changeOwn(ctx, id, func(before *ownfiles.Set) (ownfiles.Set, error) {
+		if before != nil {
+			for _, d := range set.Against(*before) {
+				if err := s.differs(ctx, what, host, w.Path(d.Name), d); err != nil {
+					return set, err
+				}
+			}
+		}
+		return set, nil
+	})
 	if err != nil {
 		s.o.Log.Warn("what the server was started with is not in the record store; it is tried again", "err", err)
 		return err
 	}
-	s.startedWith(ctx, what, host, set)
-	if before != nil {
-		for _, d := range set.Against(*before) {
-			s.differs(ctx, what, host, w.Path(d.Name), d)
-		}
-	}
-	return nil
+	return s.startedWith(ctx, what, host, set)
 }
 
 // startedWith enters what a process was started with.
-func (s *server) startedWith(ctx context.Context, what, host string, set ownfiles.Set) {
+func (s *server) startedWith(ctx context.Context, what, host string, set ownfiles.Set) error {
 	said := what + " " + set.Version + " on " + host
 	for _, name := range []string{ownfiles.Program, ownfiles.Engine, ownfiles.Settings, ownfiles.Policy} {
 		if sum := set.Files[name]; sum != "" {
 			said += ", " + name + " " + inShort(sum)
 		}
 	}
-	s.identity.Noted(ctx, lookout.ActProgram, run.OneLine(said, 300), "ok")
-}
-
-// ownBefore keeps what a process was started with, and returns what it was the last time; nil at the first.
-func (s *server) ownBefore(ctx context.Context, id string, set ownfiles.Set) (*ownfiles.Set, error) {
-	var before *ownfiles.Set
-	err := s.changeOwn(ctx, id, func(b *ownfiles.Set) ownfiles.Set {
-		before = b
-		return set
-	})
-	return before, err
+	return s.identity.Enter(ctx, lookout.ActProgram, run.OneLine(said, 300), "ok")
 }
 
 // knownAs has a change that was told of not told again at the next start.
 func (s *server) knownAs(ctx context.Context, id string, d ownfiles.Difference) {
-	err := s.changeOwn(ctx, id, func(b *ownfiles.Set) ownfiles.Set {
+	err := s.changeOwn(ctx, id, func(b *ownfiles.Set) (ownfiles.Set, error) {
 		if b == nil {
 			b = &ownfiles.Set{Version: s.o.Version}
 		}
@@ -143,14 +143,14 @@ func (s *server) knownAs(ctx context.Context, id string, d ownfiles.Difference) 
 			b.Files = map[string]string{}
 		}
 		b.Files[d.Name] = d.Is
-		return *b
+		return *b, nil
 	})
 	if err != nil {
 		s.o.Log.Warn("what the server was started with is not in the record store", "err", err)
 	}
 }
 
-func (s *server) changeOwn(ctx context.Context, id string, f func(before *ownfiles.Set) ownfiles.Set) error {
+func (s *server) changeOwn(ctx context.Context, id string, f func(before *ownfiles.Set) (ownfiles.Set, error)) error {
 	for {
 		var before *ownfiles.Set
 		d, err := s.store.Document(ctx, kindOwnFiles, id)
@@ -165,7 +165,11 @@ func (s *server) changeOwn(ctx context.Context, id string, f func(before *ownfil
 				return err
 			}
 		}
-		d.Body = run.Encode(f(before))
+		after, err := f(before)
+		if err != nil {
+			return err
+		}
+		d.Body = run.Encode(after)
 		d.ChangedAt = time.Now()
 		if _, err = s.store.PutDocument(ctx, d); !errors.Is(err, journal.ErrChanged) {
 			return err
@@ -174,7 +178,7 @@ func (s *server) changeOwn(ctx context.Context, id string, f func(before *ownfil
 }
 
 // differs enters that a file is another one; the lookout tells people.
-func (s *server) differs(ctx context.Context, what, host, path string, d ownfiles.Difference) {
+func (s *server) differs(ctx context.Context, what, host, path string, d ownfiles.Difference) error {
 	outcome := lookout.OutAltered
 	if d.Upgrade {
 		outcome = lookout.OutChanged
@@ -182,7 +186,7 @@ func (s *server) differs(ctx context.Context, what, host, path string, d ownfile
 	if path != "" {
 		path = " " + path
 	}
-	s.identity.Noted(ctx, lookout.ActProgram, run.OneLine(fmt.Sprintf("%s on %s: %s%s, %s → %s", what, host, d.Name, path, inShort(d.Was), inShort(d.Is)), 300), outcome)
+	return s.identity.Enter(ctx, lookout.ActProgram, run.OneLine(fmt.Sprintf("%s on %s: %s%s, %s → %s", what, host, d.Name, path, inShort(d.Was), inShort(d.Is)), 300), outcome)
 }
 
 // inShort is enough of a digest for a person to compare.
@@ -200,44 +204,78 @@ func (s *server) watchSites(ctx context.Context) {
 		return // the engine or the estate is away, which is told apart
 	}
 	for site, all := range workers {
-		d, err := s.store.Document(ctx, kindOwnFiles, "site "+site)
-		before := map[string]ownfiles.Set{}
-		switch {
-		case errors.Is(err, journal.ErrNotFound):
-			d = journal.Document{Kind: kindOwnFiles, ID: "site " + site}
-		case err != nil:
-			return
-		default:
-			if json.Unmarshal(d.Body, &before) != nil {
-				before = map[string]ownfiles.Set{}
-			}
+		s.watchSite(ctx, site, all, time.Now())
+	}
+}
+
+// ownSeen is what a site's worker signed with, and when it was seen.
+type ownSeen struct {
+	ownfiles.Set
+	Seen time.Time `json:"seen,omitzero"`
+}
+
+func (s *server) watchSite(ctx context.Context, site string, all []api.WorkerMark, now time.Time) {
+	d, err := s.store.Document(ctx, kindOwnFiles, "site "+site)
+	before := map[string]ownSeen{}
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		d = journal.Document{Kind: kindOwnFiles, ID: "site " + site}
+	case err != nil:
+		return
+	default:
+		if json.Unmarshal(d.Body, &before) != nil {
+			before = map[string]ownSeen{}
 		}
-		var fresh []api.WorkerMark
-		was := maps.Clone(before)
-		for _, w := range all {
-			last, known := before[w.Ledger]
-			if !known && len(before) >= mostOwn || known && last.Version == w.Set.Version && len(w.Set.Against(last)) == 0 {
-				continue
-			}
-			before[w.Ledger], fresh = w.Set, append(fresh, w)
-		}
-		if len(fresh) == 0 {
+	}
+	var fresh []api.WorkerMark
+	changed := false
+	for _, w := range all {
+		last, known := before[w.Ledger]
+		same := known && last.Version == w.Set.Version && len(w.Set.Against(last.Set)) == 0
+		if same && now.Sub(last.Seen) < seenAgain || !known && !roomFor(before, all) {
 			continue
 		}
-		d.Body, d.ChangedAt = run.Encode(before), time.Now()
-		if _, err := s.store.PutDocument(ctx, d); err != nil {
-			continue // another server was faster, or the store is away: it is looked at again
-		}
-		for _, w := range fresh {
-			s.startedWith(ctx, "worker of "+site, w.Host, w.Set)
-			last, known := was[w.Ledger]
-			for _, d := range w.Set.Against(last) {
-				if known {
-					s.differs(ctx, "worker of "+site, w.Host, "", d)
+		if known {
+			for _, d := range w.Set.Against(last.Set) {
+				if s.differs(ctx, "worker of "+site, w.Host, "", d) != nil {
+					return // it is looked at again
 				}
 			}
 		}
+		before[w.Ledger], changed = ownSeen{w.Set, now.UTC()}, true
+		if !same {
+			fresh = append(fresh, w)
+		}
 	}
+	if !changed {
+		return
+	}
+	d.Body, d.ChangedAt = run.Encode(before), now
+	if _, err := s.store.PutDocument(ctx, d); err != nil {
+		return // another server was faster, or the store is away: it is looked at again
+	}
+	for _, w := range fresh {
+		_ = s.startedWith(ctx, "worker of "+site, w.Host, w.Set) // its own warning tells
+	}
+}
+
+// roomFor makes room for one more worker, unless all that are remembered are at work now.
+func roomFor(before map[string]ownSeen, all []api.WorkerMark) bool {
+	if len(before) < mostOwn {
+		return true
+	}
+	oldest := ""
+	for ledger, w := range before {
+		at := slices.ContainsFunc(all, func(m api.WorkerMark) bool { return m.Ledger == ledger })
+		if !at && (oldest == "" || w.Seen.Before(before[oldest].Seen)) {
+			oldest = ledger
+		}
+	}
+	if oldest == "" {
+		return false
+	}
+	delete(before, oldest)
+	return true
 }
 
 // ownMarks are what a site worker signs with; while it works it says in its log when one of the files
