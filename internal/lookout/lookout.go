@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -208,7 +209,7 @@ func (l *Lookout) reads(d journal.Document, out any) bool {
 	err := json.Unmarshal(d.Body, out)
 	if name := d.Kind + " " + d.ID; err != nil && !l.bad[name] {
 		l.bad[name] = true
-		l.o.Log.Error("a document of the security alarms in the record store can't be read; it is passed over", "of", name, "err", err)
+		l.o.Log.Error("a document of the security alarms in the record store can't be read; it is passed over", "err", fmt.Errorf("%s: %w", name, err))
 	}
 	return err == nil
 }
