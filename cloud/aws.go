@@ -10,18 +10,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
+
+// quiet: what the library would write beside our answer tells people nothing that the answer does not.
+var quiet = config.WithLogger(logging.Nop{})
 
 // fromAWS reads AWS Secrets Manager. An ARN is asked for in its own region, a name in that of the settings or
 // of the machine.
 func fromAWS(ctx context.Context, name string) (string, error) {
-	options := []func(*config.LoadOptions) error{config.WithEC2IMDSRegion()}
+	options := []func(*config.LoadOptions) error{config.WithEC2IMDSRegion(), quiet}
 	if a, err := arn.Parse(name); err == nil {
 		if a.Service != "secretsmanager" || a.Region == "" {
 			return "", &trouble{why: Form}
 		}
-		options = []func(*config.LoadOptions) error{config.WithRegion(a.Region)}
+		options = []func(*config.LoadOptions) error{config.WithRegion(a.Region), quiet}
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err == nil && cfg.Region == "" {
@@ -29,13 +33,13 @@ func fromAWS(ctx context.Context, name string) (string, error) {
 	}
 	if err != nil {
 		if profile := new(config.SharedConfigProfileNotExistError); errors.As(err, profile) {
-			return "", &trouble{Settings, "there is no profile " + profile.Profile}
+			return "", &trouble{Settings, "there is no profile " + profile.Profile, "プロファイル " + profile.Profile + " がありません"}
 		}
-		return "", &trouble{Settings, "no region is known; set AWS_REGION, or write the secret's ARN"}
+		return "", &trouble{Settings, "no region is known; set AWS_REGION, or write the secret's ARN", "リージョンが不明です。AWS_REGION を設定するか、ARNで参照してください"}
 	}
 	// Asked for by itself, so that the error of a role that can't be had is not taken for the store's.
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return "", &trouble{Credentials, err.Error()}
+		return "", &trouble{why: Credentials, said: err.Error()}
 	}
 	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
 	if err != nil {
@@ -56,21 +60,21 @@ func aws2why(err error) error {
 	if errors.As(err, &api) && status != 200 {
 		said := answered(status, api.ErrorCode(), api.ErrorMessage())
 		if _, busy := retry.DefaultThrottleErrorCodes[api.ErrorCode()]; busy {
-			return &trouble{Busy, said}
+			return &trouble{why: Busy, said: said}
 		}
 		switch api.ErrorCode() {
 		case "AccessDeniedException", "DecryptionFailure":
-			return &trouble{Denied, said}
+			return &trouble{why: Denied, said: said}
 		case "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch", "IncompleteSignature",
 			"MissingAuthenticationToken", "MissingAuthenticationTokenException", "OptInRequired":
-			return &trouble{Credentials, said}
+			return &trouble{why: Credentials, said: said}
 		case "ResourceNotFoundException", "InvalidRequestException": // the second: it is about to be deleted
-			return &trouble{Missing, said}
+			return &trouble{why: Missing, said: said}
 		}
-		return &trouble{byStatus(status), said}
+		return &trouble{why: byStatus(status), said: said}
 	}
 	if status >= 500 {
-		return &trouble{Away, answered(status, "", "")}
+		return &trouble{why: Away, said: answered(status, "", "")}
 	}
 	return err
 }

@@ -48,12 +48,12 @@ func fromAzure(ctx context.Context, name string) (string, error) {
 	}
 	chain, err := azidentity.NewDefaultAzureCredential(nil)
 	if err != nil {
-		return "", &trouble{Settings, err.Error()}
+		return "", &trouble{why: Settings, said: err.Error()}
 	}
 	who := &noted{TokenCredential: chain}
 	client, err := azsecrets.NewClient("https://"+parts[1]+cmp.Or(parts[2], ".vault.azure.net"), who, nil)
 	if err != nil {
-		return "", &trouble{Settings, err.Error()}
+		return "", &trouble{why: Settings, said: err.Error()}
 	}
 	out, err := client.GetSecret(ctx, parts[3], "", nil)
 	answer := new(azcore.ResponseError)
@@ -67,7 +67,7 @@ func fromAzure(ctx context.Context, name string) (string, error) {
 		if at := signIn.FindString(said); at != "" {
 			said = at
 		}
-		return "", &trouble{Credentials, said}
+		return "", &trouble{why: Credentials, said: said}
 	case errors.As(err, &answer) && answer.StatusCode != 200:
 		return "", azure2why(answer)
 	}
@@ -90,5 +90,5 @@ func azure2why(answer *azcore.ResponseError) error {
 	if answer.StatusCode == 403 && body.Error.Inner.Code == "SecretDisabled" {
 		why = Missing
 	}
-	return &trouble{why, answered(answer.StatusCode, answer.ErrorCode, body.Error.Message)}
+	return &trouble{why: why, said: answered(answer.StatusCode, answer.ErrorCode, body.Error.Message)}
 }

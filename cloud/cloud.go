@@ -34,11 +34,14 @@ type Answer struct {
 	Why   string `json:"why,omitempty"`
 	// Said is what the store or the library said of it. It never comes from an answer that held a secret.
 	Said string `json:"said,omitempty"`
+	// SaidJA is the same in Japanese, where the words are our own.
+	SaidJA string `json:"said_ja,omitempty"`
 }
 
 // trouble is why, as an error.
 type trouble struct {
 	why, said string
+	ja        string // where the words are our own
 }
 
 func (t *trouble) Error() string { return t.why + ": " + t.said }
@@ -72,7 +75,7 @@ func Read(ctx context.Context, ref string) Answer {
 func fieldOf(secret, field string) (string, error) {
 	var fields map[string]any
 	if json.Unmarshal([]byte(secret), &fields) != nil {
-		return "", &trouble{why: Field, said: "it is no JSON object"}
+		return "", &trouble{Field, "it is no JSON object", "JSONオブジェクトではありません"}
 	}
 	value, ok := fields[field].(string)
 	if !ok {
@@ -85,16 +88,16 @@ func fieldOf(secret, field string) (string, error) {
 // decoder quotes what it could not decode.
 func refused(err error) Answer {
 	if t := new(trouble); errors.As(err, &t) {
-		return Answer{Why: t.why, Said: plain(t.said)}
+		return Answer{Why: t.why, Said: plain(t.said), SaidJA: plain(t.ja)}
 	}
-	if said := connection(err); said != "" {
-		return Answer{Why: Away, Said: plain(said)}
+	if said, ja := connection(err); said != "" {
+		return Answer{Why: Away, Said: plain(said), SaidJA: ja}
 	}
 	return Answer{Why: Unreadable}
 }
 
-// connection is what an error says of the network, or "".
-func connection(err error) string {
+// connection is what an error says of the network, or ""; in Japanese too where the words are our own.
+func connection(err error) (said, ja string) {
 	var (
 		lookup    *net.DNSError
 		op        *net.OpError
@@ -106,23 +109,23 @@ func connection(err error) string {
 	)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
+		return "no answer in time", "時間内に応答がありません"
 	case errors.As(err, &lookup):
-		return lookup.Error()
+		return lookup.Error(), ""
 	case errors.As(err, &op):
-		return op.Error()
+		return op.Error(), ""
 	case errors.As(err, &authority):
-		return authority.Error()
+		return authority.Error(), ""
 	case errors.As(err, &host):
-		return host.Error()
+		return host.Error(), ""
 	case errors.As(err, &invalid):
-		return invalid.Error()
+		return invalid.Error(), ""
 	case errors.As(err, &late) && late.Timeout():
-		return "no answer in time"
+		return "no answer in time", "時間内に応答がありません"
 	case errors.As(err, &request): // its text may quote what came in place of an answer
-		return "the request did not get through; is there a proxy between?"
+		return "the request did not get through; is there a proxy between?", "要求が届きませんでした。途中にプロキシがないか確認してください"
 	}
-	return ""
+	return "", ""
 }
 
 // byStatus is what an HTTP status means at a store that uses them as they are meant.

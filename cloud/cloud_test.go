@@ -61,7 +61,7 @@ func TestErrorsOfUnknownKindsSayNothing(t *testing.T) {
 	if a := refused(&url.Error{Err: &net.DNSError{Err: "no such host", Name: "orders-kv.vault.azure.net", IsNotFound: true}}); a.Why != Away || !strings.Contains(a.Said, "orders-kv.vault.azure.net") {
 		t.Errorf("%+v", a)
 	}
-	if a := refused(&trouble{Denied, "two\r\nlines\x1b[2J " + strings.Repeat("long ", 100)}); strings.ContainsAny(a.Said, "\r\n\x1b") || len(a.Said) > 310 {
+	if a := refused(&trouble{why: Denied, said: "two\r\nlines\x1b[2J " + strings.Repeat("long ", 100)}); strings.ContainsAny(a.Said, "\r\n\x1b") || len(a.Said) > 310 {
 		t.Errorf("%q", a.Said)
 	}
 }
@@ -77,7 +77,7 @@ func TestAStoreThatIsSilentIsGivenUp(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer stop()
-	if a := Read(ctx, "secret://aws/orders/db"); a.Why != Away || a.Said != "no answer in time" {
+	if a := Read(ctx, "secret://aws/orders/db"); a.Why != Away || a.Said != "no answer in time" || a.SaidJA == "" {
 		t.Errorf("%+v", a)
 	}
 }

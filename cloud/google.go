@@ -28,11 +28,11 @@ func fromGoogle(ctx context.Context, name string) (string, error) {
 		_, err = who.Token(ctx) // by itself, so that its error is not taken for the store's
 	}
 	if err != nil {
-		return "", &trouble{Credentials, err.Error()}
+		return "", &trouble{why: Credentials, said: err.Error()}
 	}
 	client, err := secretmanager.NewService(ctx, option.WithAuthCredentials(who), option.WithTelemetryDisabled())
 	if err != nil {
-		return "", &trouble{Settings, err.Error()}
+		return "", &trouble{why: Settings, said: err.Error()}
 	}
 	out, err := client.Projects.Secrets.Versions.Access("projects/" + parts[1] + "/secrets/" + parts[2] + "/versions/" + cmp.Or(parts[3], "latest")).Context(ctx).Do()
 	if api := new(googleapi.Error); errors.As(err, &api) {
@@ -40,7 +40,7 @@ func fromGoogle(ctx context.Context, name string) (string, error) {
 		if api.Code == 400 && statusOf(api) == "FAILED_PRECONDITION" { // the version is disabled or destroyed
 			why = Missing
 		}
-		return "", &trouble{why, answered(api.Code, "", api.Message)}
+		return "", &trouble{why: why, said: answered(api.Code, "", api.Message)}
 	}
 	if err != nil {
 		return "", err

@@ -92,7 +92,8 @@ func ask(ctx workflow.Context, q question) run.Item {
 			EN: fmt.Sprintf("no worker of site %s answers; start it there: muster worker --site %s", q.site, q.site),
 			JA: fmt.Sprintf("拠点 %s のワーカーが応答しません。現地で muster worker --site %s を起動してください", q.site, q.site)}}
 	case err != nil:
-		item.Problems = []run.Problem{{EN: "it could not be checked: " + inWords(err), JA: "点検できませんでした: " + inWords(err)}}
+		why := plan.Apart(inWords(err))
+		item.Problems = []run.Problem{{EN: "it could not be checked: " + why.EN, JA: "点検できませんでした: " + why.JA}}
 	}
 	for _, problem := range ready.Problems {
 		item.Problems = append(item.Problems, run.Problem{EN: problem.In("en"), JA: problem.In("ja")})

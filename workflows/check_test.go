@@ -37,7 +37,7 @@ func TestCheckTellsAllThatIsMissing(t *testing.T) {
 		case "away":
 			return plan.Ready{}, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)
 		case "broken":
-			return plan.Ready{}, errors.New("no route")
+			return plan.Ready{}, errors.New("no route / 経路がありません")
 		case "lagging":
 			return plan.Ready{Problems: []plan.Text{{EN: "it lags", JA: "遅れています"}}}, nil
 		}
@@ -76,6 +76,9 @@ func TestCheckTellsAllThatIsMissing(t *testing.T) {
 	for _, i := range out.Items {
 		for _, problem := range i.Problems {
 			told = append(told, i.Where+": "+problem.EN)
+			if strings.Contains(problem.EN, " / ") || strings.Contains(problem.JA, " / ") {
+				t.Errorf("two languages in one line: %+v", problem)
+			}
 		}
 	}
 	all := strings.Join(told, "\n")

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -21,7 +22,9 @@ import (
 const CloudProgram = "muster-cloud"
 
 const (
-	cloudWithin = 15 * time.Second // for one question, signing in counted; the program itself gives up after 12
+	// For one question, signing in counted: less than the 15 s of a check, which then says why it has none.
+	// The program itself gives up after 8 s.
+	cloudWithin = 10 * time.Second
 	cloudAnswer = 1 << 20
 	cloudAtOnce = 4 // programs: each takes some tens of MB while it runs
 )
@@ -106,7 +109,7 @@ func (c *Cloud) ask(ctx context.Context, ref string) (string, error) {
 	case c.turns <- struct{}{}:
 		defer func() { <-c.turns }()
 	case <-ctx.Done():
-		return "", store.wrong(ref, "away", "no answer in time")
+		return "", store.wrong(ref, "away", plan.Say("no answer in time", "時間内に応答がありません"))
 	}
 	program, err := c.program(ref)
 	if err != nil {
@@ -125,16 +128,20 @@ func (c *Cloud) ask(ctx context.Context, ref string) (string, error) {
 		return "", plan.Caused(err, "%s: %s can't be started", "%s: %s を起動できません", ref, program)
 	}
 	ended := cmd.Wait()
-	var answer struct{ Value, Why, Said string }
+	var answer struct {
+		Value, Why, Said string
+		SaidJA           string `json:"said_ja"`
+	}
 	switch err := json.Unmarshal(out.kept, &answer); {
 	case ctx.Err() != nil:
-		return "", store.wrong(ref, "away", "no answer in time")
+		return "", store.wrong(ref, "away", plan.Say("no answer in time", "時間内に応答がありません"))
 	case ended != nil || err != nil || answer.Value == "" && answer.Why == "":
 		// Nothing of its last words is passed on: nobody knows what is in them.
 		return "", plan.Wrong("%[1]s: %[2]s ended without an answer; as the user of this process run: %[3]s --check '%[1]s'", "%[1]s: %[2]s が応答せずに終了しました。このプロセスの実行ユーザーで次を実行して確認してください: %[3]s --check '%[1]s'",
 			ref, CloudProgram, program)
 	case answer.Why != "":
-		return "", store.wrong(ref, answer.Why, ownSecrets(cmd.Env).Text(answer.Said))
+		own := ownSecrets(cmd.Env)
+		return "", store.wrong(ref, answer.Why, plan.Text{EN: own.Text(answer.Said), JA: own.Text(cmp.Or(answer.SaidJA, answer.Said))})
 	}
 	return answer.Value, nil
 }

@@ -161,6 +161,9 @@ func TestTheCloudsDoNotKnowUs(t *testing.T) {
 		t.Setenv("AWS_REGION", "")
 		_, err := r.Resolve(t.Context(), "secret://aws/orders/db")
 		told(t, err, "AWS_REGION")
+		if ja := plan.SaidBy(err).JA; strings.Contains(ja, "no region") || !strings.Contains(ja, "リージョンが不明です") {
+			t.Errorf("%q is not said in Japanese", ja)
+		}
 	})
 	t.Run("not reached", func(t *testing.T) {
 		t.Setenv("AWS_REGION", "us-east-1") // which the proxy leads nowhere
@@ -253,7 +256,7 @@ func TestTheProgramOfTheCloudsGivesASecretToAPipeOnly(t *testing.T) {
 		}
 	}
 	b, err := os.ReadFile(file.Name())
-	if err != nil || strings.Contains(string(b), inCloudKept) || !strings.Contains(string(b), "db can be read\n") || !strings.Contains(string(b), "none: missing: HTTP 404, SecretNotFound") {
+	if err != nil || strings.Contains(string(b), inCloudKept) || !strings.Contains(string(b), "db can be read\n") || !strings.Contains(string(b), "none: the store has nothing there, or it is disabled or deleted (HTTP 404, SecretNotFound") {
 		t.Errorf("%s %v", b, err)
 	}
 }

@@ -26,9 +26,8 @@ var cloudStores = map[string]cloudStore{
 }
 
 // wrong says in words why muster-cloud has no value; why is one of the reasons of its module.
-func (s cloudStore) wrong(ref, why, said string) error {
-	told := plan.Text{EN: said, JA: said}
-	if said == "" {
+func (s cloudStore) wrong(ref, why string, told plan.Text) error {
+	if told.EN == "" {
 		told = plan.Say("no reason was given", "理由は示されていません")
 	}
 	switch why {
