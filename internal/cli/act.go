@@ -121,6 +121,23 @@ func (c *command) runFlag(cmd *cobra.Command, to *string) {
 	cmd.Flags().StringVar(to, "run", "", c.t("the run (default: the one in progress)", "実施 (既定は実施中のもの)"))
 }
 
+// alsoRun lets a command name its run by --run too, as the others do; others are its arguments besides.
+func (c *command) alsoRun(cmd *cobra.Command, others int) {
+	var id string
+	c.runFlag(cmd, &id)
+	inner := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case id == "":
+		case len(args) > others:
+			return mistake(fmt.Errorf("%s", c.t("the run is named twice: %s, and --run %s", "実施が二重に指定されています: %s と --run %s", args[0], id)), c.t("Name it once", "どちらか一方だけを指定してください"))
+		default:
+			args = append([]string{id}, args...)
+		}
+		return inner(cmd, args)
+	}
+}
+
 // oneOf refuses a word that is none of a set.
 func oneOf[T ~string](c *command, flag, word string, set ...T) (T, error) {
 	var names, shown []string
@@ -237,6 +254,7 @@ With --refuse REASON it is refused: nothing is moved, who asked is told why, and
 	cmd.Flags().BoolVar(&glass, "break-glass", false, c.t("approve your own request: everybody is told, and it is reviewed after", "自分の要求を自ら承認する (全員に通知され、事後に審査される)"))
 	cmd.Flags().StringVar(&no, "refuse", "", c.t("refuse it, for this reason", "この理由で却下する"))
 	cmd.Flags().Int64Var(&asked, "asked", 0, c.t("number of the question that is answered, as drill show has it; needed to approve what somebody refused", "回答する承認依頼の番号 (drill show に表示。却下されたものを承認する場合は必須)"))
+	c.alsoRun(cmd, 0)
 	return cmd
 }
 
@@ -298,6 +316,7 @@ func (c *command) step() *cobra.Command {
 			sub.Flags().BoolVar(&glass, "break-glass", false, c.t("force it alone where a second person has to confirm it: everybody is told, and it is reviewed after", "他の人の確認が必要な強制操作を単独で行う (全員に通知され、事後に審査される)"))
 		}
 		sub.Flags().StringVar(&system, "system", "", c.t("the system, when several have such a step", "対象システム (複数にある場合)"))
+		c.alsoRun(sub, 1)
 		cmd.AddCommand(sub)
 	}
 	return cmd

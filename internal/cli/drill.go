@@ -282,6 +282,7 @@ func (c *command) control(name, short string, reasoned bool, call controlCall) *
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
+	c.alsoRun(cmd, 0)
 	return cmd
 }
 

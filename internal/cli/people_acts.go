@@ -169,6 +169,7 @@ func (c *command) strength() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&note, "note", "", c.t("a remark", "備考"))
+	c.alsoRun(cmd, 0)
 	return cmd
 }
 
@@ -199,6 +200,7 @@ func (c *command) drillCallOut() *cobra.Command {
 			},
 		}
 		sub.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
+		c.alsoRun(sub, 0)
 		cmd.AddCommand(sub)
 	}
 	return cmd
