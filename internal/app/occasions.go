@@ -111,15 +111,18 @@ func occasionMessage(spec programme.Spec, t plan.OccasionTold, l i18n.Lang) chan
 // assignedEvery is how often the server looks who is newly in the estate.
 const assignedEvery = 10 * time.Minute
 
+// inOneLine keeps an entry of the log in one line where plan files have several mistakes.
+func inOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
 func (s *server) noteAssigned(ctx context.Context) {
 	tick := time.NewTicker(assignedEvery)
 	defer tick.Stop()
 	for {
 		if err := s.api.NoteAssigned(ctx); err != nil && ctx.Err() == nil {
-			s.o.Log.Warn("who is newly in the estate can't be told", "err", err)
+			s.o.Log.Warn("who is newly in the estate can't be told", "err", inOneLine(err))
 		}
 		if err := s.api.NoteProgramme(ctx); err != nil && ctx.Err() == nil {
-			s.o.Log.Warn("since when there is a programme can't be noted", "err", err)
+			s.o.Log.Warn("since when there is a programme can't be noted", "err", inOneLine(err))
 		}
 		select {
 		case <-ctx.Done():

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
@@ -37,6 +39,25 @@ var (
 
 func (p plans) load() (*scenario.Bundle, error) {
 	return p.kept.load(p.dir, p.catalog)
+}
+
+// plansThere refuses plans that are no folder, as a mistyped one or a share that is not mounted: muster would stay up, and nothing could be started.
+func plansThere(l i18n.Lang, dir string) error {
+	switch info, err := os.Stat(dir); {
+	case err != nil:
+		return &Trouble{Mistake: true, What: l.T("The folder of the plan files can't be read; nothing was started", "計画ファイルのフォルダーを読み取れないため、何も開始していません"), Err: err,
+			WayOut: l.T("Name the folder that holds them with --plans, MUSTER_PLANS or plans in muster.yaml; `muster init DIR` makes a first one", "計画ファイルのあるフォルダーを --plans、MUSTER_PLANS、muster.yamlのplansで指定してください。最初のものは `muster init ディレクトリ` で作成できます")}
+	case !info.IsDir():
+		return &Trouble{Mistake: true, What: l.T("%s is a file, and plans name a folder; nothing was started", "%s はファイルです。plansにはフォルダーを指定します。何も開始していません", dir),
+			WayOut: l.T("Name the folder that it lies in: --plans %s", "それが入っているフォルダーを指定してください: --plans %s", filepath.Dir(dir))}
+	}
+	return nil
+}
+
+// startable says whether any drill could be started from the files as they are.
+func (p plans) startable() bool {
+	b, err := p.load()
+	return err == nil && len(b.Scenarios()) > 0
 }
 
 // line is what a start tells of the plan files.

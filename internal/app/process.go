@@ -185,6 +185,9 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 	o = o.guarded()
 	worker.SetBinaryChecksum(o.Version)
 	l := o.Lang
+	if err := plansThere(l, o.Config.Plans); err != nil {
+		return err
+	}
 	data, err := openData(l, o.Config.Data, alone)
 	if err != nil {
 		return err

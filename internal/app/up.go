@@ -136,7 +136,10 @@ func upSummary(o Options, files plans, api, ui string, sites []string) string {
 		rows = append(rows, [2]string{l.T("gateway", "ゲートウェイ"), at + l.T("  (make a worker's certificate with `muster site certificate SITE`)", "  (ワーカーの証明書は `muster site certificate SITE` で作成)")})
 	}
 	first := l.T("Start a drill with `muster drill start SCENARIO --as PERSON`; end muster with Ctrl-C\n", "訓練の開始: `muster drill start SCENARIO --as PERSON`。終了: Ctrl-C\n")
-	if o.Bundled != nil {
+	switch {
+	case !files.startable():
+		first = l.T("Before a drill, mend the plan files: `muster validate %s` says what they lack; end muster with Ctrl-C\n", "訓練の前に計画ファイルを整えてください。不足の確認: `muster validate %s`。終了: Ctrl-C\n", o.Config.Plans)
+	case o.Bundled != nil:
 		first = l.T("Start the response with `bin/muster activate SCENARIO --as PERSON`; end muster with Ctrl-C\n", "対応の開始: `bin/muster activate SCENARIO --as PERSON`。終了: Ctrl-C\n")
 	}
 	return summary(l, "muster "+o.Version, rows) + first

@@ -321,3 +321,24 @@ func TestEvidenceIsKeptByContent(t *testing.T) {
 		t.Errorf("%s holds %q, %v", first, b, err)
 	}
 }
+
+// A mistyped folder, or a share that is not mounted, is found at the start and not when the first drill is.
+func TestUpRefusesPlansThatAreNoFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "estate.yaml")
+	save(t, file, estate)
+	for path, says := range map[string]string{filepath.Join(t.TempDir(), "nothing"): "muster init", file: "--plans " + filepath.Dir(file)} {
+		data := filepath.Join(t.TempDir(), "data")
+		err := Up(t.Context(), Options{Config: config.Config{Data: data, Plans: path}, Lang: i18n.EN, Talk: io.Discard, Log: slog.New(slog.DiscardHandler)}, nil)
+		var trouble *Trouble
+		if !errors.As(err, &trouble) || !trouble.Mistake || !strings.Contains(err.Error(), path) || !strings.Contains(trouble.WayOut, says) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("something was made: %v", err)
+		}
+	}
+	empty := plans{dir: t.TempDir(), kept: &keptPlans{}}
+	if said := upSummary(Options{Lang: i18n.EN, Config: config.Config{Plans: empty.dir}}, empty, "", "", nil); strings.Contains(said, "Start a drill") || !strings.Contains(said, "muster validate "+empty.dir) {
+		t.Errorf("without plan files: %s", said)
+	}
+}

@@ -237,3 +237,21 @@ func TestALaptopShowsTheOrganisationsTimes(t *testing.T) {
 		}
 	}
 }
+
+// On a laptop whose server is not up the way out is the bundle's, not a server without it.
+func TestOnALaptopTheWayOutIsTheBundle(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("MUSTER_LANG", "en")
+	t.Setenv("MUSTER_TOKEN", backConsole)
+	t.Setenv("MUSTER_DATA", "data")
+	t.Setenv("MUSTER_SERVER", "http://127.0.0.1:1")
+	if code, _, talk := muster(t, "bundle", "export", "back.zip"); code != exitFault || !strings.Contains(talk, "`muster up`") {
+		t.Errorf("elsewhere: exit %d, %s", code, talk)
+	}
+	if err := os.WriteFile("activation.json", []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, talk := muster(t, "bundle", "export", "back.zip"); code != exitFault || !strings.Contains(talk, "muster up --bundle-dir /") {
+		t.Errorf("exit %d, %s", code, talk)
+	}
+}

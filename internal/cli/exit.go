@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -114,6 +115,12 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 		}
 		return code, append(problem.Lines, problem.Detail), problem.WayOut
 	case errors.As(err, &away):
+		if kit, kerr := filepath.Abs(filepath.Dir(c.config.Data)); kerr == nil {
+			if _, kerr := app.ReadActivation(kit); kerr == nil {
+				return exitFault, []string{c.t("no muster server answers at %s (%v)", "%s でmusterサーバーが応答しません (%v)", away.URL, away.Err)},
+					c.t("This is the directory of a break-glass bundle in use: go on with `muster up --bundle-dir %s`, in another terminal", "ここは使用中の非常時持出パッケージのディレクトリです。別の端末で `muster up --bundle-dir %s` を実行して再開してください", kit)
+			}
+		}
 		return exitFault, []string{c.t("no muster server answers at %s (%v)", "%s でmusterサーバーが応答しません (%v)", away.URL, away.Err)},
 			c.t("Start one with `muster up`, or name another with --server; `muster doctor` says more", "`muster up` で起動するか、--server で別のサーバーを指定してください。詳細は `muster doctor` で確認できます")
 	case errors.As(err, &trouble):
