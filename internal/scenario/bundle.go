@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -224,6 +225,13 @@ type loading struct {
 	scenarios []document
 
 	programmes []document
+	unread     []string // text of files that are no YAML: what they name is not there, and not missing either
+}
+
+// unreadNames says whether a file that could not be parsed seems to give this name.
+func (l *loading) unreadNames(name string) bool {
+	at := regexp.MustCompile(`(?m)^name:[ \t]*["']?` + regexp.QuoteMeta(name) + `["']?[ \t]*(#.*)?\r?$`)
+	return slices.ContainsFunc(l.unread, at.MatchString)
 }
 
 type document struct {
@@ -312,6 +320,7 @@ var kinds = []string{"Estate", "Runbook", "Scenario", "Programme"}
 func (l *loading) file(name string, data []byte) {
 	root := yamldoc.Parse(name, data, l.log)
 	if root == nil {
+		l.unread = append(l.unread, string(data))
 		return
 	}
 	doc := document{&yamldoc.Decoder{File: name, Log: l.log}, root}
@@ -414,6 +423,7 @@ func (l *loading) checkSystems(b *Bundle) {
 			}
 			where := fmt.Sprintf("system %s: runbooks: %s", s.Name.V, r.what)
 			switch found, ok := b.runbooks[r.name.V]; {
+			case !ok && l.unreadNames(r.name.V):
 			case !ok:
 				l.log.Add(r.name.Place, "%s: there is no runbook %q%s", "%s: 手順書 %q はありません%s", where, r.name.V, yamldoc.Meant(r.name.V, names))
 			case found.System != s.Name.V:
