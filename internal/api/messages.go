@@ -94,6 +94,7 @@ type Health struct {
 	OK bool `json:"ok"`
 	// What follows is for those who are known; it is left out for strangers.
 	Version string `json:"version,omitempty"`
+	Plans   string `json:"plans,omitempty" doc:"The folder of its plan files, on the server's machine."`
 	Engine  string `json:"engine,omitempty" doc:"ok, or what is wrong."`
 	Store   string `json:"store,omitempty" doc:"ok, or what is wrong."`
 	Vault   string `json:"vault,omitempty" doc:"While it starts, where settings are secrets of a vault: ok, or why that can't be used."`

@@ -152,7 +152,7 @@ func (s *Server) health(ctx context.Context) Health {
 		engine, store := s.Well(ctx)
 		return Health{OK: engine == nil && store == nil}
 	}
-	h := Health{OK: true, Version: s.Version, Engine: "ok", Store: "ok"}
+	h := Health{OK: true, Version: s.Version, Plans: s.PlansDir, Engine: "ok", Store: "ok"}
 	engine, store := s.well(ctx, 0)
 	if engine != nil {
 		h.OK, h.Engine = false, spoken(ctx, engine)

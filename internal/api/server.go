@@ -45,7 +45,9 @@ type Server struct {
 	// Namespace is the engine's; "" is default.
 	Namespace string
 	Plans     Plans
-	Render    Render
+	// PlansDir is the folder that they come from, as doctor on this machine finds it.
+	PlansDir string
+	Render   Render
 	// RenderFor is Render for a reader who may not see what each of the others said; nil refuses
 	// them the report.
 	RenderFor func(w io.Writer, p plan.Plan, events []run.Event, earlier []report.Earlier, format, lang, reader string) error

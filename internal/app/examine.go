@@ -107,7 +107,7 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	e.certificates(time.Now())
 	e.store(ctx, serves)
 	e.evidence(serves)
-	e.plans()
+	e.plans(serves)
 	e.security()
 	e.clock()
 	e.postgres()
@@ -317,17 +317,25 @@ func (e *examination) engine(ctx context.Context, serves *api.Health) {
 	}
 }
 
-func (e *examination) plans() {
-	title := e.t("plan files", "計画ファイル")
-	b, mistakes := scenario.Load(e.c.Plans, all.Registry(all.Options{}))
+// plans judges the plan files of the server that answers, where this machine has them: others start no run there.
+func (e *examination) plans(serves *api.Health) {
+	title, dir := e.t("plan files", "計画ファイル"), e.c.Plans
+	if serves != nil && serves.Plans != "" {
+		if info, err := os.Stat(serves.Plans); err != nil || !info.IsDir() {
+			e.add("plans", title, Odd, e.t("the server uses %s, which can't be looked at from here", "サーバーは %s を使用中（ここからは点検不可）", serves.Plans), e.t("Run `muster doctor` on the server's machine, as its user", "サーバーのマシンで、サーバーと同じユーザーで `muster doctor` を実行してください"))
+			return
+		}
+		dir = serves.Plans
+	}
+	b, mistakes := scenario.Load(dir, all.Registry(all.Options{}))
 	switch {
 	case len(mistakes) > 0:
-		e.add("plans", title, Bad, e.t("%d mistake(s) in %s", "%[2]s に誤り %[1]d 件", len(mistakes), e.c.Plans), e.t("`muster validate %s` lists them with the way out of each", "`muster validate %s` で一覧と対処を表示できます", e.c.Plans))
+		e.add("plans", title, Bad, e.t("%d mistake(s) in %s", "%[2]s に誤り %[1]d 件", len(mistakes), dir), e.t("`muster validate %s` lists them with the way out of each", "`muster validate %s` で一覧と対処を表示できます", dir))
 	case len(b.Scenarios()) == 0:
-		e.add("plans", title, Odd, e.t("%s holds no scenario", "%s にシナリオがありません", e.c.Plans), e.t("Name the directory with --plans, MUSTER_PLANS or plans in muster.yaml", "--plans、MUSTER_PLANS、muster.yamlのplansで指定してください"))
+		e.add("plans", title, Odd, e.t("%s holds no scenario", "%s にシナリオがありません", dir), e.t("Name the directory with --plans, MUSTER_PLANS or plans in muster.yaml", "--plans、MUSTER_PLANS、muster.yamlのplansで指定してください"))
 	default:
 		e.zone = i18n.Zone(b.Estate().Zone)
-		e.add("plans", title, Good, e.t("%d scenario(s) in %s", "%[2]s にシナリオ %[1]d 件", len(b.Scenarios()), e.c.Plans), "")
+		e.add("plans", title, Good, e.t("%d scenario(s) in %s", "%[2]s にシナリオ %[1]d 件", len(b.Scenarios()), dir), "")
 	}
 }
 

@@ -54,6 +54,15 @@ func plansThere(l i18n.Lang, dir string) error {
 	return nil
 }
 
+// full is the folder from anywhere on this machine.
+func (p plans) full() string {
+	full, err := filepath.Abs(p.dir)
+	if err != nil { // the working directory is gone
+		return ""
+	}
+	return full
+}
+
 // startable says whether any drill could be started from the files as they are.
 func (p plans) startable() bool {
 	b, err := p.load()

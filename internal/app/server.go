@@ -97,7 +97,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
-		Store: s.store, Engine: c.client, Namespace: at.namespace, Data: c.codec.Data(), Plans: files, Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
+		Store: s.store, Engine: c.client, Namespace: at.namespace, Data: c.codec.Data(), Plans: files, PlansDir: files.full(), Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
 		Outcomes: outcomes, Ledger: &finding.Ledger{Store: s.store}, Tracker: tracker.Template(o.Config.Findings.Tracker), Bundled: o.Bundled,
 	}

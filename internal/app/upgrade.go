@@ -36,7 +36,7 @@ func ExamineUpgrade(ctx context.Context, l i18n.Lang, c config.Config, version s
 	e.data()
 	e.space()
 	e.store(ctx, e.server(ctx))
-	e.plans()
+	e.plans(nil)
 	e.openRuns(ctx)
 	return e.checks
 }
