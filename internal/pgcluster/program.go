@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -141,18 +142,24 @@ func (t *tail) String() string {
 	return t.buf.String()
 }
 
-// lastLines is the end of a program's output as the end of an error.
+// lastLines is the end of a program's output as the end of an error. What it died of is in it, also where
+// hints follow that are of no use without.
 func lastLines(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	if n := len(lines); n > 4 {
-		lines = lines[n-4:]
-	}
-	joined := strings.Join(lines, " | ")
-	if len(joined) > 600 {
-		joined = "..." + joined[len(joined)-600:]
-	}
-	if joined == "" {
+	if len(lines) == 1 && lines[0] == "" {
 		return ""
 	}
-	return ": " + joined
+	end := max(0, len(lines)-4)
+	said := slices.Clone(lines[end:])
+	for _, l := range lines[max(0, end-8):end] {
+		if strings.Contains(l, "FATAL:") || strings.Contains(l, "PANIC:") {
+			said[0] = l
+		}
+	}
+	for i, l := range said {
+		if len(l) > 250 {
+			said[i] = strings.ToValidUTF8(l[:250], "") + "..."
+		}
+	}
+	return ": " + strings.Join(said, " | ")
 }
