@@ -346,7 +346,7 @@ fail_wait: 1s
 			w := want[kind]
 			got := r.Systems[0].Restore
 			if got == nil || r.Run.State != w.state || got.Verdict != w.verdict {
-				t.Fatalf("the run ended %s with %s, want %s and %s", r.Run.State, asJSON(got), w.state, w.verdict)
+				t.Fatalf("the run ended %s with %s, want %s and %s; restore: %s", r.Run.State, asJSON(got), w.state, w.verdict, step(r, "restore").Reason)
 			}
 			readsIn(t, u, r, w.reads)
 			nothingOpen(t, u, runs[x.name], x.name)
