@@ -30,6 +30,7 @@ import (
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/internal/waittest"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -182,7 +183,30 @@ func (y *year) apply() []api.ScheduleChange {
 	if err != nil {
 		y.t.Fatal(err)
 	}
+	for _, c := range out {
+		if c.What == "add" {
+			y.listed(c.Schedule)
+		}
+	}
 	return out
+}
+
+// listed waits until the engine lists a schedule that it has: it does so a moment later.
+func (y *year) listed(schedule string) {
+	y.t.Helper()
+	waittest.Eventually(y.t, 30*time.Second, func() string {
+		it, err := y.engine.ScheduleClient().List(y.t.Context(), client.ScheduleListOptions{})
+		for err == nil && it.HasNext() {
+			var e *client.ScheduleListEntry
+			if e, err = it.Next(); err == nil && e.ID == "muster-schedule-"+schedule {
+				return ""
+			}
+		}
+		if err != nil {
+			return err.Error()
+		}
+		return "the engine does not list the schedule " + schedule
+	})
 }
 
 // fire has the engine start what a schedule was due for at a moment that is over, as it does
