@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sitetest"
 	"github.com/muster-dr/muster/internal/systemdtest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 type with map[string]any
@@ -406,9 +407,16 @@ func TestUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := s.Step("systemd.start", with{"unit": "app", "steady": "0s"})
-	if seen := s.Look(step); seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "activating") {
-		t.Errorf("%+v", seen)
-	}
+	waittest.Eventually(t, 30*time.Second, func() string { // systemd begins the job a moment later
+		seen := s.Look(step)
+		if seen.Sight != plan.CannotTell {
+			t.Fatalf("%+v", seen)
+		}
+		if !strings.Contains(seen.Detail, "activating") {
+			return seen.Detail
+		}
+		return ""
+	})
 	_, err := s.Act(step, nil)
 	sitetest.Want(t, err, plan.ErrRefused, "nothing was begun")
 	if seen := s.Look(s.Step("systemd.stop", with{"unit": "app"})); seen.Sight != plan.HoldsNot {
