@@ -17,3 +17,10 @@ func Until(ctx context.Context, within, every time.Duration, ok func(context.Con
 		}
 	}
 }
+
+// CutOff reports whether the time of a question is over, so that its failure says nothing of who was asked.
+// A connection that has the same deadline may say so a moment before ctx does.
+func CutOff(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}

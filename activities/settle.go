@@ -43,7 +43,7 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	var seen Seen
 	if call.Settling {
 		seen, err = s.settle(ctx, a, call, p)
-		if err == nil && seen.Sight == plan.CannotTell && cutOff(ctx) {
+		if err == nil && seen.Sight == plan.CannotTell && broken(ctx) {
 			return plan.Looked{}, temporal.NewApplicationErrorWithCause(plan.Say("the look was cut off before its time, and is begun again", "確認が途中で打ち切られたため、やり直す").Both(), "Error", context.Cause(ctx))
 		}
 	} else {
@@ -67,9 +67,9 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 	return looked, nil
 }
 
-// cutOff reports whether a look was ended by other than its time or its run: the worker stops, or the engine
+// broken reports whether a look was ended by other than its time or its run: the worker stops, or the engine
 // was out of reach for longer than a heartbeat. That it could not tell says nothing of the step then.
-func cutOff(ctx context.Context) bool {
+func broken(ctx context.Context) bool {
 	cause := context.Cause(ctx)
 	return cause != nil && !errors.Is(cause, context.DeadlineExceeded) && !errors.As(cause, new(*temporal.CanceledError))
 }

@@ -288,7 +288,7 @@ func until(ctx context.Context, r Record, servers []string, recurse bool) (answe
 	var old []string
 	for {
 		answers := askAll(ctx, servers, r.name(), r.Type, recurse)
-		if deadline, ok := ctx.Deadline(); (ctx.Err() != nil || ok && !time.Now().Before(deadline)) && len(answering)+len(old) > 0 {
+		if activities.CutOff(ctx) && len(answering)+len(old) > 0 {
 			return answering, silent, late(old, servers, began) // of a round that was cut off nothing is known
 		}
 		answering, silent, old = []string{}, []string{}, nil

@@ -144,18 +144,11 @@ func wait(ctx context.Context, d time.Duration) error {
 func until(ctx context.Context, within, every time.Duration, ok func(context.Context) error) error {
 	var last error
 	return activities.Until(ctx, within, every, func(ctx context.Context) error {
-		if err := ok(ctx); err == nil || !cutOff(ctx) || last == nil {
+		if err := ok(ctx); err == nil || !activities.CutOff(ctx) || last == nil {
 			last = err
 		}
 		return last
 	})
-}
-
-// cutOff reports whether the time of a question is over. A connection that has the same deadline may say so
-// a moment before ctx does.
-func cutOff(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // isGuard reports whether err already says what kind it is.
