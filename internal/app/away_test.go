@@ -2,9 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/freeport"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/pgtest"
@@ -31,12 +32,7 @@ func TestAStoreThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 	p.Tokyo.StopServer(t)
 	told := &talk{}
 	o.Log = slog.New(slog.NewTextHandler(told, nil))
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config.Listen = ln.Addr().String()
-	_ = ln.Close()
+	o.Config.Listen = atFreePort(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	up, ended := make(chan string, 1), make(chan error, 1)
 	go func() { ended <- Up(ctx, o, func(at, _ string) { up <- at }) }()
@@ -171,12 +167,7 @@ func TestAVaultThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 
 	told = &talk{}
 	o.Log = slog.New(slog.NewTextHandler(told, nil))
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config.Listen = ln.Addr().String()
-	_ = ln.Close()
+	o.Config.Listen = atFreePort(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	up, ended := make(chan string, 1), make(chan error, 1)
 	go func() { ended <- Up(ctx, o, func(at, _ string) { up <- at }) }()
@@ -209,4 +200,14 @@ func TestAVaultThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 	if said := told.String(); !strings.Contains(said, "vault reached") {
 		t.Errorf("the log says %s", said)
 	}
+}
+
+// atFreePort is an address of this machine that nothing listens at, and that no connection is given.
+func atFreePort(t *testing.T) string {
+	t.Helper()
+	port, err := freeport.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }

@@ -251,12 +251,7 @@ func employSite(t *testing.T, o Options, site, gateway string) *siteWorker {
 // openGate gives the options a gateway on a free port.
 func openGate(t *testing.T, o *Options) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config.Gateway.Listen = ln.Addr().String()
-	_ = ln.Close()
+	o.Config.Gateway.Listen = atFreePort(t)
 	return o.Config.Gateway.Listen
 }
 

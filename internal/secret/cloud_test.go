@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/cloudtest"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 const inCloudKept = "kanariya-in-the-cloud"
@@ -172,14 +173,15 @@ func TestTheCloudsDoNotKnowUs(t *testing.T) {
 	})
 }
 
-// until waits for what must come; at most as long as everybody would call hung.
+// until waits for what must come.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("30 s long not: %s", what)
+	waittest.Eventually(t, 30*time.Second, func() string {
+		if holds() {
+			return ""
 		}
-	}
+		return "not: " + what
+	})
 }
 
 func TestWhoAsksForWhatIsJustBeingReadSharesTheAnswer(t *testing.T) {
