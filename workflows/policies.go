@@ -231,6 +231,8 @@ const (
 	changeStandsDown = "whole-stands-down"
 	// changeLookBeside: a probe is started again beside itself, before its earlier start is ended.
 	changeLookBeside = "look-beside"
+	// changeResumedSpeaks: a probe that is begun again to hand in is ended by its own word, not by an earlier start's.
+	changeResumedSpeaks = "resumed-speaks"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

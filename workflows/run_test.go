@@ -508,6 +508,27 @@ func TestObservationsSurviveADeathAtTheEnd(t *testing.T) {
 	}
 }
 
+// The start that is to hand them in is not ended by a word of the start before it, which may go on beside it at its worker:
+// one that is ended before a worker took it hands in nothing.
+func TestAWordOfAnEarlierStartIsNotTheOneWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.numbered, w.late = true, true
+	w.faults["probe.world"] = []fault{{after: temporal.NewNonRetryableApplicationError("the worker fell silent", "test", nil)}}
+	ended, taken := 0, false
+	w.env.SetOnActivityCanceledListener(func(info *activity.Info) {
+		if info.ActivityType.Name == "probe.world" {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			ended++
+			taken = w.taken
+		}
+	})
+	w.run(drill(t, nil))
+	if ended != 1 || !taken {
+		t.Errorf("the second start was ended %d times, and had been taken: %v; want once, after that", ended, taken)
+	}
+}
+
 // A drill in which nobody may approve does not hang.
 func TestDrillGoesOnWithoutApproval(t *testing.T) {
 	w := newWorld(t)

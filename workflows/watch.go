@@ -352,13 +352,19 @@ func (w *watch) handIn(ctx workflow.Context) (o run.Observations, why string) {
 	return o, ""
 }
 
-// resume starts a probe again, waits until it has found its log and said so, and ends
-// it in an orderly way.
+// resume starts a probe again, waits until that start has found its log and said so, and ends it in an orderly way. A
+// word of the start before it, which may go on at its worker, is no sign that a worker has taken this one: ended before
+// that, it would hand in nothing.
 func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, string) {
 	again, stop := workflow.WithCancel(ctx)
 	said := w.words
+	spoke := func() bool { return w.words > said }
+	if workflow.GetVersion(ctx, changeResumedSpeaks, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		w.look++
+		spoke = func() bool { return w.answers == w.look }
+	}
 	w.future = workflow.ExecuteActivity(watching(again, w.probe.Vantage), w.probe.Uses, r.watchOf(w))
-	_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool { return w.words > said || w.future.IsReady() })
+	_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool { return spoke() || w.future.IsReady() })
 	stop()
 	return w.handIn(ctx)
 }

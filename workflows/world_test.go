@@ -42,6 +42,8 @@ type world struct {
 	deaf       string             // after this action the probe's word is lost
 	goesOn     bool               // the probe's first start goes on until it is ended
 	numbered   bool               // a word says which start of the probe says so
+	late       bool               // before a worker takes the probe's second start, the first says something
+	taken      bool               // that second start
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
@@ -83,7 +85,18 @@ func newWorld(t *testing.T) *world {
 	register("probe.world", func(_ context.Context, p plan.Watch) (run.Observations, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.looked++; w.looked == 1 || !w.quiet {
+		w.looked++
+		if w.late && w.looked == 2 {
+			w.tellOf(0)
+			w.env.RegisterDelayedCallback(func() {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.taken = true
+				w.tellOf(p.Look)
+			}, time.Second)
+			return run.Observations{}, activity.ErrResultPending
+		}
+		if w.looked == 1 || !w.quiet {
 			w.tellOf(p.Look)
 		}
 		if w.goesOn && w.looked == 1 {
