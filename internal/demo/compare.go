@@ -3,7 +3,6 @@ package demo
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -40,26 +39,27 @@ type comparison struct {
 }
 
 // compare puts the report of a drill on one system beside what the witness saw.
-func compare(r report.Report, w seen) (comparison, error) {
+func compare(l i18n.Lang, r report.Report, w seen) (comparison, error) {
 	if len(r.Systems) != 1 {
-		return comparison{}, fmt.Errorf("the report is about %d systems, the witness about one", len(r.Systems))
+		return comparison{}, errors.New(l.T("the report is about %d systems, the witness about one", "報告書のシステムは %d 件ですが、立会いの記録は1件分です", len(r.Systems)))
 	}
 	s := r.Systems[0]
 	c := comparison{System: s.ID, WitnessGap: w.LongestGap, MissingRows: w.Missing, Writer: w.Writable, Witness: w, Disagreements: []string{}}
 	if s.RTO.ActualS == nil || s.RTO.EventAt == nil || s.RPO.LostMarkers == nil {
-		return c, errors.New("the report names no achieved RTO or no count of lost markers, so there is nothing to compare; its own verdict stands")
+		return c, errors.New(l.T("the report names no achieved RTO or no count of lost markers, so there is nothing to compare; its own verdict stands",
+			"報告書にRTO実績または喪失マーカー数がないため、立会いの記録と比較できません。判定は報告書のとおりです"))
 	}
 	c.ReportRTO, c.LostMarkers, c.ReportMachine, c.ReportFailback = *s.RTO.ActualS, *s.RPO.LostMarkers, s.RTO.MachineS, s.Failback.OutageS
 	// An RTO that is not proven (nobody looked for a while) is the longest it may have
 	// been: it may be above what the witness saw, never below.
 	over := c.ReportRTO - c.WitnessGap
 	if over < -tolerance.Seconds() || over > tolerance.Seconds() && s.RTO.Verdict != run.NotProven {
-		c.Disagreements = append(c.Disagreements, fmt.Sprintf("RTO %.3f s against %.3f s without a write", c.ReportRTO, c.WitnessGap))
+		c.Disagreements = append(c.Disagreements, l.T("RTO %.3f s against %.3f s without a write", "RTO %.3f 秒に対し、書き込みできなかった時間 %.3f 秒", c.ReportRTO, c.WitnessGap))
 	}
 	// Two writers at different moments lose different numbers of rows; that something was
 	// lost, or nothing, is one truth for both.
 	if (c.LostMarkers == 0) != (c.MissingRows == 0) {
-		c.Disagreements = append(c.Disagreements, fmt.Sprintf("%d markers lost against %d of the witness's rows", c.LostMarkers, c.MissingRows))
+		c.Disagreements = append(c.Disagreements, l.T("%d markers lost against %d of the witness's rows", "喪失マーカー %d 件に対し、立会いの記録で失われた行 %d 件", c.LostMarkers, c.MissingRows))
 	}
 	for _, g := range w.Gaps {
 		if at := s.RTO.OrderedAt; at != nil && g.From.Before(*at) && g.To.After(*at) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -176,7 +177,7 @@ func (d *demo) drill(ctx context.Context) error {
 	defer done()
 	started, err := d.client.Start(ctx, api.StartRequest{Scenario: Scenario, Kind: run.Drill, By: d.person, Reason: "demonstration"})
 	if err != nil {
-		return explain(ctx, "start the drill", err)
+		return explain(ctx, d.Lang.T("start the drill", "訓練の開始"), err)
 	}
 	meanwhile := make(chan error, 1)
 	go func() {
@@ -187,7 +188,7 @@ func (d *demo) drill(ctx context.Context) error {
 		meanwhile <- d.Meanwhile(ctx, d.client, started.Run)
 	}()
 	if _, err := watch.Run(ctx, d.client, started.Run, watch.Options{Out: d.Talk, Lang: d.Lang, Screen: d.Screen, Color: d.Color}); err != nil {
-		return explain(ctx, "watch the drill", err)
+		return explain(ctx, d.Lang.T("watch the drill", "訓練の観察"), err)
 	}
 	if err := <-meanwhile; err != nil {
 		return err
@@ -200,7 +201,7 @@ func (d *demo) drill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := compare(rep, seen)
+	found, err := compare(d.Lang, rep, seen)
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,7 @@ func (d *demo) drill(ctx context.Context) error {
 	case rep.Run.Verdict != run.Met:
 		return &VerdictError{rep.Run.Verdict}
 	case len(found.Disagreements) > 0:
-		return fmt.Errorf("the report and the witness disagree: %v; %s holds both", found.Disagreements, d.path(WitnessCheck))
+		return errors.New(d.Lang.T("the report and the witness disagree: %s; %s holds both", "報告書と立会いの記録が一致しません：%s。両方の内容は %s にあります", strings.Join(found.Disagreements, "; "), d.path(WitnessCheck)))
 	}
 	return nil
 }
@@ -266,10 +267,10 @@ func explain(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-func beside(binary, name string) (string, error) {
-	p := filepath.Join(filepath.Dir(binary), name)
+func (d *demo) beside(name string) (string, error) {
+	p := filepath.Join(filepath.Dir(d.Binary), name)
 	if _, err := os.Stat(p); err != nil {
-		return "", fmt.Errorf("%s is not beside %s: run `make build`", name, binary)
+		return "", errors.New(d.Lang.T("%[1]s is not beside %[2]s: run `make build`", "%[2]s と同じフォルダーに %[1]s がありません。`make build` を実行してください", name, d.Binary))
 	}
 	return p, nil
 }

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -56,7 +57,7 @@ func (d *demo) writePlans() (person string, err error) {
 		}
 	}
 	if person == "" {
-		return "", fmt.Errorf("no person in the shipped estate has the role %s", starter)
+		return "", errors.New(d.Lang.T("no person in the shipped estate has the role %s", "同梱の構成に、役割 %s の人がいません", starter))
 	}
 	return person, nil
 }
@@ -118,7 +119,7 @@ func (d *demo) place(estate *yaml.Node) error {
 		}
 	}
 	if len(placed) != len(d.cluster.servers()) {
-		return fmt.Errorf("of the servers tokyo and osaka it names only %v as targets of kind postgres", placed)
+		return errors.New(d.Lang.T("of the servers tokyo and osaka it names only %v as targets of kind postgres", "サーバー tokyo と osaka のうち、種類 postgres の対象として %v しか定義されていません", placed))
 	}
 	return nil
 }

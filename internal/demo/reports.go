@@ -19,14 +19,14 @@ func (d *demo) writeReports(ctx context.Context, id string) (report.Report, erro
 	} {
 		b, err := d.client.Report(ctx, id, f.format, string(d.Lang))
 		if err != nil {
-			return rep, explain(ctx, "read the report", err)
+			return rep, explain(ctx, d.Lang.T("read the report", "報告書の取得"), err)
 		}
 		if err := os.WriteFile(d.path(f.name), b, 0o644); err != nil {
 			return rep, err
 		}
 		if f.format == "json" {
 			if err := json.Unmarshal(b, &rep); err != nil {
-				return rep, fmt.Errorf("the report is not understood: %w", err)
+				return rep, fmt.Errorf("%s: %w", d.Lang.T("the report is not understood", "報告書を解釈できません"), err)
 			}
 		}
 	}
@@ -38,7 +38,7 @@ func (d *demo) writeReports(ctx context.Context, id string) (report.Report, erro
 func (d *demo) writeEvidence(ctx context.Context, id string) error {
 	b, err := d.client.Bundle(ctx, id, proof.BundleOptions{})
 	if err != nil {
-		return explain(ctx, "take the evidence", err)
+		return explain(ctx, d.Lang.T("take the evidence", "証拠の取得"), err)
 	}
 	public, _, err := proof.PublicKey(d.seal())
 	if err != nil {

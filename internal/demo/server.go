@@ -79,7 +79,7 @@ func (s *server) launch() (*child.Process, error) {
 
 // await waits until the server answers, and reads its token.
 func (s *server) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("muster up did not answer at http://%s within %v; see %s", s.address, startWithin, s.process.Log))
+	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, errors.New(s.demo.Lang.T("muster up did not answer at http://%s within %s; see %s", "muster up が http://%s で%s以内に応答しませんでした。%s を確認してください", s.address, s.demo.Lang.Span(startWithin.Seconds()), s.process.Log)))
 	defer cancel()
 	c := api.Connect("http://"+s.address, "", string(s.demo.Lang))
 	defer c.Close()

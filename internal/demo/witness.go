@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,7 +38,7 @@ type gap struct {
 
 // startWitness starts the witness and waits until its first writes were acknowledged.
 func (d *demo) startWitness(ctx context.Context) (*child.Process, error) {
-	binary, err := beside(d.Binary, witnessBinary)
+	binary, err := d.beside(witnessBinary)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (d *demo) startWitness(ctx context.Context) (*child.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 20*time.Second, fmt.Errorf("the witness wrote nothing within 20s; see %s", p.Log))
+	ctx, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New(d.Lang.T("the witness wrote nothing within 20 s; see %s", "立会い用の書き込みクライアントが20秒以内に1件も書き込めませんでした。%s を確認してください", p.Log)))
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -108,11 +109,11 @@ func (d *demo) closeWitness(ctx context.Context) (seen, error) {
 	var out, talk strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &talk
 	if err := cmd.Run(); err != nil {
-		return seen{}, fmt.Errorf("ask the witness: %w: %s", err, strings.TrimSpace(talk.String()))
+		return seen{}, fmt.Errorf("%s: %w: %s", d.Lang.T("ask the witness", "立会いの記録の照会"), err, strings.TrimSpace(talk.String()))
 	}
 	var s seen
 	if err := json.Unmarshal([]byte(out.String()), &s); err != nil {
-		return seen{}, fmt.Errorf("the witness's answer is not understood: %w", err)
+		return seen{}, fmt.Errorf("%s: %w", d.Lang.T("the witness's answer is not understood", "立会いの記録を解釈できません"), err)
 	}
 	return s, nil
 }

@@ -236,7 +236,7 @@ func (c Comparison) Sheet() sheet.Sheet {
 		d.Remarks = append(d.Remarks, sheet.Say("People were simulated in both: the times of people are the engine's.", "両方とも人の応答が模擬のため、要員に関する時間は実際の人のものではありません。"))
 	}
 	if c.Before.Scenario != c.After.Scenario || c.Before.Kind != c.After.Kind || c.Before.Depth != c.After.Depth {
-		d.Remarks = append(d.Remarks, sheet.Say("Scenario, kind or depth differ: the times can be set side by side, but not everything that they contain.", "シナリオ・種別・実施範囲のいずれかが異なるため、所要時間は単純には比較できません。"))
+		d.Remarks = append(d.Remarks, sheet.Say("Scenario, kind or depth differ: the times can be set side by side, but not everything that they contain.", "シナリオ・種別・深さのいずれかが異なるため、所要時間は単純には比較できません。"))
 	}
 	head := []plan.Text{sheet.Say("System", "システム"), sheet.Say("What", "項目"), sheet.Plain(c.Before.Run), sheet.Plain(c.After.Run), sheet.Say("Change", "増減"), sheet.Say("Before", "前回"), sheet.Say("Now", "今回")}
 	t := sheet.Table{Brief: true, Head: head}

@@ -90,7 +90,7 @@ func (d *document) facts() []plan.Text {
 	out := []plan.Text{
 		say("Run %[1]s · %[2]s · scenario %[3]s", "実施 %[1]s・%[4]s・シナリオ %[3]s", r.ID, r.Estate, r.Scenario, r.Estate),
 		{EN: fmt.Sprintf("%s – %s %s (%s)", when, until.EN, zone, r.Zone), JA: fmt.Sprintf("%s – %s %s（%s）", when, until.JA, zone, r.Zone)},
-		say("%s, depth %s, %s · ended as: %s", "%s・実施範囲：%s・%s・結果：%s",
+		say("%s, depth %s, %s · ended as: %s", "%s・深さ：%s・%s・結果：%s",
 			inBoth(func(l i18n.Lang) string { return l.Kind(r.Kind) }), inBoth(func(l i18n.Lang) string { return l.Depth(r.Depth) }),
 			inBoth(func(l i18n.Lang) string { return l.Hazard(r.Hazard) }), inBoth(func(l i18n.Lang) string { return l.State(r.State) })),
 	}

@@ -101,7 +101,7 @@ func (d *document) trendSection() section {
 	s := section{ID: "trend", Title: say("The newest runs of this scenario", "このシナリオの直近の実施"), Lead: []plan.Text{d.trendWords(t)}}
 	if t.Other > 0 {
 		s.Lead = append(s.Lead, say("Not shown, since their times can't be compared: %d runs of another kind or depth, blind or announced otherwise, or with simulated people where these are real, or the reverse.",
-			"ほかに%d件の実施がありますが、種別・実施範囲・事前告知の有無・人の応答（実際／模擬）が異なり時間を比較できないため、示していません。", t.Other))
+			"ほかに%d件の実施がありますが、種別・深さ・事前告知の有無・人の応答（実際／模擬）が異なり時間を比較できないため、示していません。", t.Other))
 	}
 	if len(t.Runs) < 2 {
 		return s
