@@ -125,7 +125,9 @@ func (s *Service) Failed(ctx context.Context, from string, err error) {
 		if n > 2*alarmAfter {
 			outcome = fmt.Sprintf("%s (try %d within %s)", r.Reason, n, failureWindow)
 		}
-		s.note(ctx, journal.Access{Person: r.Person, Via: r.Via, Act: "sign in", Outcome: outcome, From: from})
+		if outcome = s.amongAll(r, outcome, s.o.Now()); outcome != "" {
+			s.note(ctx, journal.Access{Person: r.Person, Via: r.Via, Act: "sign in", Outcome: outcome, From: from})
+		}
 	}
 	if n == alarmAfter {
 		s.o.Log.Warn("repeated failed sign-ins from one address", "from", from, "tries", n, "reason", r.Reason)

@@ -78,16 +78,17 @@ type Options struct {
 // Service makes sure of who asks. It keeps nothing but short-lived copies in memory: several
 // servers on one record store agree within two seconds. It is safe for concurrent use.
 type Service struct {
-	store    Store
-	o        Options
-	console  [sha256.Size]byte
-	secure   bool
-	seen     cache
-	failures failures
-	turned   failures
-	places   failures
-	tries    failures
-	provider provider
+	store     Store
+	o         Options
+	console   [sha256.Size]byte
+	secure    bool
+	seen      cache
+	failures  failures
+	turned    failures
+	places    failures
+	tries     failures
+	strangers failures // of all addresses together
+	provider  provider
 }
 
 // New returns a service on a record store.

@@ -16,6 +16,9 @@ import (
 const (
 	mostTurned   = 5
 	turnedWindow = time.Minute
+	// mostOfAll of strangers are entered within turnedWindow, and then when there were twice as many, and so on: addresses
+	// are cheap, and a disk is full once. A power of two.
+	mostOfAll = 256
 )
 
 // CrossSite enters that a page of another site sent a request, and in whose browser: only one that is
@@ -65,6 +68,24 @@ func (s *Service) Turned(ctx context.Context, from, act, object string, err erro
 	if n >= mostTurned {
 		outcome = fmt.Sprintf("%s (%d within %s)", r.Reason, n, turnedWindow)
 	}
+	if outcome = s.amongAll(r, outcome, now); outcome == "" {
+		return false
+	}
 	s.note(ctx, journal.Access{Person: r.Person, Via: r.Via, Act: act, Object: run.OneLine(object, 200), Outcome: outcome, From: from})
 	return true
+}
+
+// amongAll is the outcome to be entered of something that was refused, "" if it is left out as one of too many from all
+// addresses together. What names a credential that there is, is never left out.
+func (s *Service) amongAll(r *Refusal, outcome string, now time.Time) string {
+	if r.Via != "" {
+		return outcome
+	}
+	switch n := s.strangers.count("", now, turnedWindow); {
+	case n < mostOfAll:
+		return outcome
+	case n&(n-1) == 0:
+		return fmt.Sprintf("%s (of all addresses %d within %s)", outcome, n, turnedWindow)
+	}
+	return ""
 }

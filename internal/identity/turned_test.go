@@ -89,6 +89,29 @@ func TestWhatIsTurnedAwayIsBounded(t *testing.T) {
 	}
 }
 
+// Addresses are cheap: whoever comes from ten thousand fills no log either, and hides nobody who has a token.
+func TestACrowdOfAddressesFillsNoLog(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	for n := range 5000 {
+		from := fmt.Sprintf("2001:db8::%x", n)
+		s.Turned(t.Context(), from, "slack", "/command", &identity.Refusal{Reason: identity.Forged})
+		s.Failed(t.Context(), from, &identity.Refusal{Reason: identity.Unknown})
+	}
+	got := w.entered(s, func(journal.Access) bool { return true })
+	if len(got) != 256+5 || !strings.HasSuffix(got[len(got)-1].Outcome, "(of all addresses 8192 within 1m0s)") {
+		t.Errorf("%d entries, the last %+v; want 256 and those of 512, 1024, 2048, 4096 and 8192", len(got), got[len(got)-1])
+	}
+	s.Failed(t.Context(), "2001:db8::1:1", &identity.Refusal{Reason: identity.Expired, Person: "sato", Via: "token t1"})
+	if got := w.entered(s, func(a journal.Access) bool { return a.Person == "sato" }); len(got) != 1 || got[0].Outcome != "expired" {
+		t.Errorf("a token of somebody is hidden by the crowd: %+v", got)
+	}
+	w.later(time.Minute)
+	if !s.Turned(t.Context(), "192.0.2.1", "slack", "/command", &identity.Refusal{Reason: identity.Forged}) {
+		t.Error("a minute later nothing is entered any more")
+	}
+}
+
 // As whom the console acts is signed for its session: no other page, session or person comes by it.
 func TestAsWhomTheConsoleActsIsOfItsSession(t *testing.T) {
 	w := newWorld(t)
