@@ -151,7 +151,7 @@ func guard(a Action, call plan.Call, effect run.Effect) error {
 	case (call.Kind == run.Response) != (call.Depth == run.Real):
 		return RefusedBoth("a %s can't run at depth %s: real is for responses, and only for them", "%s は深さ %s では実行できない：real は本番対応専用", call.Kind, call.Depth)
 	case !call.Depth.Allows(effect):
-		return RefusedBoth("%s has effect %s, which a run at depth %s may not have", "%s の作用は %s であり、深さ %s の実施では許されない", a.ID, effect, call.Depth)
+		return RefusedBoth("%s has effect %s, which a run at depth %s may not have", "%s の影響は %s であり、深さ %s の実施では許されない", a.ID, effect, call.Depth)
 	case effect.Once() && call.EffectKey == "":
 		return RefusedBoth("an effect needs a key, and the call has none", "変更を伴うステップには実行キーが必要だが、呼び出しにない")
 	case effect.Once() && slices.Contains(call.Spared, call.Depth):

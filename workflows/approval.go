@@ -141,7 +141,7 @@ func (r *response) mayApprove(a Approve) error {
 	}
 	// A yes to the recovery confirms the activation too: not over somebody's no to that.
 	if n := r.standing(r.activationSeq); n != nil && r.unconfirmed() {
-		return refuse("%s refused the activation itself: %s. It is confirmed first: --activation", "%s が発動自体を却下している（理由：%s）。先に --activation で発動を確認する", r.named(n.by), n.reason)
+		return refuse("%s refused the activation itself: %s. It is confirmed first: --activation", "%s が発動自体を却下しています（理由：%s）。先に --activation で発動を確認してください", r.named(n.by), n.reason)
 	}
 	if a.BreakGlass {
 		return r.mayBreakGlass(a, r.handsBefore())
@@ -164,7 +164,7 @@ func (r *response) toApprove(a Approve) error {
 		return err
 	}
 	if r.approved() {
-		return refuse("it is approved already, by %s: nothing waits for another approval", "%s が承認済みであり、これ以上の承認は待っていない", strings.Join(r.approvals, ", "))
+		return refuse("it is approved already, by %s: nothing waits for another approval", "%s が承認済みです。これ以上の承認は待っていません", strings.Join(r.approvals, ", "))
 	}
 	return nil
 }
@@ -180,12 +180,12 @@ func (r *response) mayApproveFor(person string) error {
 	if run.NoPerson(r.in.Requester) && r.phase != run.Failback && slices.Contains(r.ask.Not, person) {
 		if !r.decidedBy(person) {
 			return refuse("an alarm or a schedule started this run and the plan's rule decided, so %s, who confirmed the activation, is the first person to have a look; another one must approve, or --break-glass with a reason",
-				"警報または予定による開始で、判断はプランの規則によるもの。発動を確認した %s は一人目の確認者にあたるため、別の人が承認するか、理由を付けて --break-glass を使う", person)
+				"警報または予定により開始され、計画の規則が決定した実施です。発動を確認した %s は一人目の確認者にあたるため承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください", person)
 		}
 		return refuse("an alarm or a schedule started this run, so who decided can't approve; another person must, or --break-glass with a reason", "警報または予定により開始された実施のため、決定者は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください")
 	}
 	if r.fourEyes && r.decidedBy(person) && (r.othersCould() || r.phase == run.Failback) {
-		return refuse("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できない。別の人が承認するか、理由を付けて --break-glass を使う", person)
+		return refuse("%s decided this and can't approve it too; another person must, or --break-glass with a reason", "決定者の %s は承認できません。別の人が承認するか、理由を付けて --break-glass を使ってください", person)
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func (r *response) sameQuestion(a Approve, now int64) error {
 	if a.Asked == 0 || a.Asked == now {
 		return nil
 	}
-	return refuse("what you were asked is not what is asked for now: the decision was revised, or is over; look at it again and approve that", "承認しようとした内容は、現在承認を求めている内容と異なる（判断が変更されたか、すでに終わっている）。内容を確認し直してから承認すること")
+	return refuse("what you were asked is not what is asked for now: the decision was revised, or is over; look at it again and approve that", "承認しようとした内容は、現在承認を求めている内容と異なります（決定が見直されたか、すでに終わっています）。内容を確認し直してから承認してください")
 }
 
 // forActivation reports whether a yes is about the activation: said so, or nothing else waits.

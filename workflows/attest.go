@@ -37,7 +37,7 @@ func (r *response) mayAttest(a Attest) error {
 	case !mayFill(r.plan.Estate, a.By, st.Role):
 		return refuse("function %s of %s is stated by the role %s, which %s does not hold", "%[2]s の機能 %[1]s を申告するのは役割 %[3]s です。%[4]s はその役割を担っていません", a.Function, a.System, st.Role, a.By)
 	case a.Level < 0 || a.Level > 100:
-		return refuse("a level of %d is not within 0 and 100 percent of normal service", "水準は平常時に対する割合（0〜100）で指定してください（%d は不可）", a.Level)
+		return refuse("a level of %d is not within 0 and 100 percent of normal service", "稼働程度は平常時に対する割合（0〜100）で指定してください（%d は不可）", a.Level)
 	case a.Reason == "":
 		return refuse("a reason is needed: what the statement rests on stands in the report beside it", "申告の根拠を記入してください（報告書に併記されます）")
 	}
@@ -82,7 +82,7 @@ func (r *response) untilStated(ctx workflow.Context, systems []*system) {
 			}
 			r.tell(ctx, to,
 				fmt.Sprintf("No probe sees %s of %s. State how much of it is there: muster attest %s %s --level PERCENT --reason WHY", st.Title.In("en"), s.plan.Title.In("en"), s.plan.Name, st.Function),
-				fmt.Sprintf("%sの「%s」は自動では確認できません。稼働の程度を報告してください：muster attest %s %s --level PERCENT --reason WHY", s.plan.Title.In("ja"), st.Title.In("ja"), s.plan.Name, st.Function))
+				fmt.Sprintf("%sの「%s」は自動では確認できません。稼働程度を申告してください：muster attest %s %s --level PERCENT --reason WHY", s.plan.Title.In("ja"), st.Title.In("ja"), s.plan.Name, st.Function))
 		}
 	}
 	_, _ = workflow.AwaitWithTimeout(ctx, r.plan.Scenario.Safety.Task.Std(), func() bool { return !open() || r.abort != nil })

@@ -174,7 +174,7 @@ func peopleReady(p plan.Plan, now time.Time) []run.Item {
 		item := run.Item{What: "role", Where: need.Role}
 		holders := p.Estate.InRole(need.Role)
 		if len(holders) == need.Count && !slices.ContainsFunc(holders, func(h plan.Person) bool { return len(h.Deputies) > 0 }) {
-			item.Note = both("all %d are needed and none has a deputy", "%d名全員が必要で、代理がいません", need.Count)
+			item.Note = both("all %d are needed and none has a deputy", "%d名全員が必要で、代行者がいません", need.Count)
 		}
 		items = append(items, item)
 	}
@@ -198,7 +198,7 @@ const confirmedFor = 366 * 24 * time.Hour
 func doubt(p plan.Party, now time.Time) string {
 	var out []plan.Text
 	if p.Single {
-		out = append(out, plan.Say("one individual only: add the emergency desk (desk) or a deputy", "特定の個人の連絡先のみです。緊急窓口（desk）または代理（deputy）を登録してください"))
+		out = append(out, plan.Say("one individual only: add the emergency desk (desk) or a deputy", "特定の個人の連絡先のみです。緊急窓口（desk）または代行者（deputy）を登録してください"))
 	}
 	if at, err := time.Parse(time.DateOnly, p.Confirmed); err == nil && now.Sub(at) > confirmedFor {
 		out = append(out, plan.Say("last confirmed on %s, more than a year ago", "最終確認日 %s から1年以上経過しています", p.Confirmed))

@@ -150,7 +150,7 @@ func (r *response) steering(person string) error {
 
 // outOfDrill refuses what somebody does whom the scenario takes out.
 func (r *response) outOfDrill(person string) error {
-	return refuse("%s is absent in this drill (absent: in the scenario): a deputy acts in their place", "%s はこの訓練では不在の想定（シナリオの absent）。代行者が対応する", person)
+	return refuse("%s is absent in this drill (absent: in the scenario): a deputy acts in their place", "%s はこの訓練では不在の想定です（シナリオの absent）。代行者が対応してください", person)
 }
 
 // knows refuses people who are not in the estate that the run was started with.
@@ -159,7 +159,7 @@ func (r *response) knows(person string) error {
 		return refuse("say who you are (--as PERSON): every act has a person", "操作する人を --as で指定してください（操作はすべて個人名で記録されます）")
 	}
 	if slices.Contains(r.plan.Estate.Barred, person) {
-		return refuse("%s may not act in a %s (only: in the estate)", "%s はこの種別（%s）では行動できない（構成台帳の only）", person, r.in.Kind)
+		return refuse("%s may not act in a %s (only: in the estate)", "%s はこの種別（%s）の実施では操作できません（構成台帳の only）", person, r.in.Kind)
 	}
 	if _, ok := r.plan.Estate.Person(person); !ok {
 		ids := make([]string, 0, len(r.plan.Estate.People))

@@ -32,7 +32,7 @@ func (r *response) assessDamage(ctx workflow.Context) (run.Outcome, string) {
 		return true
 	})
 	if !done {
-		return run.Unknown, both("not every system was assessed by a person within %s; the probes' word stands", "%s以内に要員による確認が済まないシステムがあったため、監視の結果による", limit)
+		return run.Unknown, both("not every system was assessed by a person within %s; the probes' word stands", "%s以内に要員による確認が済まないシステムがあったため、プローブの観測による", limit)
 	}
 	return run.Passed, ""
 }

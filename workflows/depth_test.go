@@ -71,7 +71,7 @@ func TestWalkthroughIsAcknowledged(t *testing.T) {
 		}
 	}
 	if got, want := waits["promote"].Text, `[DRILL]【訓練】would run world.promote, at site osaka, on osaka-db, effect disrupt, with {"server":"osaka-db","password":"***","max_lag":"16MB"}, undone by world.rejoin, world.switchover`+
-		` / 本番で実行する内容: world.promote、拠点 osaka、対象 osaka-db、作用 中断、パラメーター {"server":"osaka-db","password":"***","max_lag":"16MB"}、取り消し world.rejoin, world.switchover`; got != want {
+		` / 本番で実行する内容: world.promote、拠点 osaka、対象 osaka-db、影響 中断、パラメーター {"server":"osaka-db","password":"***","max_lag":"16MB"}、取り消し world.rejoin, world.switchover`; got != want {
 		t.Errorf("promote is shown as\n%s\nwant\n%s", got, want)
 	}
 	if got, want := waits["tell"].Text, "[DRILL]【訓練】would have to do: Tell the branches. / 本番で行う作業: 各支店に連絡する。"; got != want {

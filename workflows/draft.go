@@ -37,7 +37,7 @@ func (r *response) mayDraft(ctx workflow.Context, d Draft) error {
 	if role := r.plan.Scenario.Decision.Draft; role != "" {
 		if ok, _ := r.holds(d.By, role); !ok {
 			return refuse("the draft is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
-				"案の作成は役割 %[1]s が行います。%[2]s はその役割でなく、不在者の代行でもありません", role, d.By)
+				"案の作成は役割 %[1]s の人が行います。%[2]s はその役割を担っておらず、不在者の代行者でもありません", role, d.By)
 		}
 	}
 	if err := r.nameable(d.System, ""); err != nil {
@@ -59,7 +59,7 @@ func (r *response) mayDraft(ctx workflow.Context, d Draft) error {
 // mayHold refuses a policy that contradicts itself or the plan.
 func (r *response) mayHold(s *system, choice run.Choice, p run.Policy) error {
 	if p.Level < 0 || p.Level > 100 {
-		return refuse("the level is a percentage of normal service, not %d", "復旧水準は平常時に対する割合（0〜100）で指定してください（%d は不可）", p.Level)
+		return refuse("the level is a percentage of normal service, not %d", "復旧レベルは平常時に対する割合（0〜100）で指定してください（%d は不可）", p.Level)
 	}
 	if p.Order < 0 {
 		return refuse("the order begins with 1", "復旧の順序は 1 から指定してください")

@@ -166,7 +166,7 @@ func (x *execution) steps(ctx workflow.Context) {
 	for _, i := range x.graph.CutOff() {
 		s := x.in.Runbook.Steps[i]
 		x.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: x.in.Phase, System: x.system, Runbook: x.runbook, Step: s.ID, Action: s.Uses,
-			Site: s.Site, By: run.Engine, Outcome: run.Skipped, Reason: both("a step that it needs failed", "前提となる手順が失敗した"),
+			Site: s.Site, By: run.Engine, Outcome: run.Skipped, Reason: both("a step that it needs failed", "前提となるステップが失敗した"),
 			Data: run.Encode(run.StepResult{SettledBy: run.ByResult})})
 	}
 }

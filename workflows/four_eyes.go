@@ -78,9 +78,9 @@ func (r *response) mayConfirmActivation(a Approve) error {
 func (r *response) toConfirm(a Approve) error {
 	switch {
 	case !r.fourEyes:
-		return refuse("this run's activation needs no confirmation", "この実施の発動に確認は必要ない")
+		return refuse("this run's activation needs no confirmation", "この実施の発動に確認は必要ありません")
 	case r.confirmedBy != "":
-		return refuse("the activation is confirmed already, by %s", "発動は %s が確認済み", r.confirmedBy)
+		return refuse("the activation is confirmed already, by %s", "発動は %s が確認済みです", r.confirmedBy)
 	}
 	return r.sameQuestion(a, r.activationSeq)
 }
@@ -91,7 +91,7 @@ func (r *response) mayConfirmFor(person string) error {
 		return err
 	}
 	if person == r.in.Requester {
-		return refuse("who started the response can't confirm it; another person must, or --break-glass with a reason", "開始者本人は発動を確認できない。別の人が確認するか、理由を付けて --break-glass を使う")
+		return refuse("who started the response can't confirm it; another person must, or --break-glass with a reason", "開始者本人は発動を確認できません。別の人が確認するか、理由を付けて --break-glass を使ってください")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (r *response) away(person string) bool {
 // administer: else they would issue a token for somebody and go on as them.
 func (r *response) mayBreakGlass(a Approve, before []hand) error {
 	if a.Reason == "" {
-		return refuse("break-glass needs a reason: everybody is told, and it is reviewed after", "ブレークグラスには理由が必要です（全員に通知され、事後に検証されます）")
+		return refuse("break-glass needs a reason: everybody is told, and it is reviewed after", "緊急権限（ブレークグラス）の行使には理由が必要です（全員に通知され、事後確認の対象になります）")
 	}
 	if err := borrowed(hand{a.By, a.Issuers}, before); err != nil {
 		return err
@@ -333,7 +333,7 @@ func (x *execution) mayForce(q *asked, a Step) error {
 		return borrowed(hand{a.By, a.Issuers}, before)
 	}
 	if f := q.forced; f != nil && f.by == a.By && f.act == a.Act {
-		return refuse("%s has asked for this already; another person confirms it with the same command, or use --break-glass with a reason", "%s が要請済み。別の人が同じコマンドで確認するか、理由を付けて --break-glass を使う", a.By)
+		return refuse("%s has asked for this already; another person confirms it with the same command, or use --break-glass with a reason", "%s が要請済みです。別の人が同じコマンドで確認するか、理由を付けて --break-glass を使ってください", a.By)
 	}
 	return oneHand(hand{a.By, a.Issuers}, before)
 }

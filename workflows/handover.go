@@ -34,15 +34,15 @@ func (r *response) mayHandOver(h Handover) error {
 	case h.From == h.To:
 		return refuse("a role is handed over to somebody else", "役割の引き継ぎ先には別の人を指定してください")
 	case h.By == h.To:
-		return refuse("nobody takes a role to themselves: %s hands it over, or another who leads", "役割を自分自身に引き継ぐことはできない。%s 本人か、指揮する別の者が引き継ぐこと", h.From)
+		return refuse("nobody takes a role to themselves: %s hands it over, or another who leads", "役割を自分自身に引き継ぐことはできません。%s 本人か、指揮する別の人が引き継いでください", h.From)
 	case !slices.Contains(from.plan.Roles, h.Role):
-		return refuse("%s does not hold the role %s", "%s は役割 %s を担っていない", h.From, h.Role)
+		return refuse("%s does not hold the role %s", "%s は役割 %s を担っていません", h.From, h.Role)
 	case slices.Contains(to.plan.Roles, h.Role):
-		return refuse("%s holds the role %s already", "%s はすでに役割 %s を担っている", h.To, h.Role)
+		return refuse("%s holds the role %s already", "%s はすでに役割 %s を担っています", h.To, h.Role)
 	case r.absent[h.To]:
 		return r.outOfDrill(h.To)
 	case !to.answer.Safety.Fit():
-		return refuse("%s has answered not to be able to act; name somebody else", "%s は対応できないと回答している。別の者を指定すること", h.To)
+		return refuse("%s has answered not to be able to act; name somebody else", "%s は対応できないと回答しています。別の人を指定してください", h.To)
 	case h.By != h.From:
 		return r.leads(h.By)
 	}

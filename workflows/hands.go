@@ -37,10 +37,10 @@ func oneHand(second hand, before []hand) error {
 		}
 		if slices.Contains(second.issuers, first.who) {
 			return refuse("the token of %[1]s was issued by %[2]s, whose word comes before this one: nothing shows that they are two. %[1]s signs in through the provider, or has a token issued by somebody else; or another person does it; or the server's administrator enters it at the console (--as %[1]s with the server's own token), which the record shows; or %[2]s uses --break-glass with a reason",
-				"%[1]s のトークンは、先に操作した %[2]s が発行したもので、別人である記録がない。%[1]s が認証プロバイダーでサインインするか、ほかの人にトークンを発行してもらう。または別の人が行うか、サーバー管理者がコンソールで代行する（サーバー本体のトークンで --as %[1]s。記録に残る）か、%[2]s が理由を付けて --break-glass を使う", second.who, first.who)
+				"%[1]s のトークンは、先に操作した %[2]s が発行したもので、別人である記録がありません。%[1]s が認証プロバイダーでサインインするか、ほかの人からトークンの発行を受けてください。別の人が行う、サーバー管理者がコンソールで代行する（サーバー本体のトークンで --as %[1]s。記録に残ります）、%[2]s が理由を付けて --break-glass を使う、のいずれでもかまいません", second.who, first.who)
 		}
 		return refuse("%[2]s, whose word comes before this one, came with a token that %[1]s issued: nothing shows that they are two. Another person does it, or the server's administrator enters it at the console (--as PERSON with the server's own token), which the record shows; or --break-glass with a reason",
-			"先に操作した %[2]s のトークンは %[1]s が発行したもので、別人である記録がない。別の人が行うか、サーバー管理者がコンソールで代行する（サーバー本体のトークンで --as PERSON。記録に残る）か、理由を付けて --break-glass を使う", second.who, first.who)
+			"先に操作した %[2]s のトークンは %[1]s が発行したもので、別人である記録がありません。別の人が行うか、サーバー管理者がコンソールで代行する（サーバー本体のトークンで --as PERSON。記録に残ります）か、理由を付けて --break-glass を使ってください", second.who, first.who)
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func borrowed(a hand, before []hand) error {
 	for _, first := range before {
 		if first.who != a.who && slices.Contains(a.issuers, first.who) {
 			return refuse("break-glass is used under one's own name, and the token of %[1]s was issued by %[2]s, whose word comes before this one: %[2]s uses --break-glass, or %[1]s signs in through the provider, or the server's administrator enters it at the console (--as %[1]s with the server's own token)",
-				"緊急権限は本人の名前で使う。%[1]s のトークンは、先に操作した %[2]s が発行したもの。%[2]s 本人が --break-glass を使うか、%[1]s が認証プロバイダーでサインインする。またはサーバー管理者がコンソールで代行する（サーバー本体のトークンで --as %[1]s）", a.who, first.who)
+				"緊急権限は本人の名前で使うものです。%[1]s のトークンは、先に操作した %[2]s が発行したものです。%[2]s 本人が --break-glass を使うか、%[1]s が認証プロバイダーでサインインするか、サーバー管理者がコンソールで代行してください（サーバー本体のトークンで --as %[1]s）", a.who, first.who)
 		}
 	}
 	return nil

@@ -128,7 +128,7 @@ func (r *response) mayConfirm(c Confirm) error {
 		if err := r.running(c.By); err != nil || r.leads(c.By) == nil || r.plan.Estate.Regulated() && r.permit(c.By, plan.MayReport) == nil {
 			return err
 		}
-		return refuse("to close the records is for who leads (%s); hand in your own remark with `muster remark`", "記録の締め切りは指揮者（%s）が行う。各自の所見は `muster remark` で提出", r.leading())
+		return refuse("to close the records is for who leads (%s); hand in your own remark with `muster remark`", "記録物の整理の完了を報告するのは指揮者（%s）です。各自の所見は `muster remark` で提出してください", r.leading())
 	}
 	return r.mayAct(c.By, plan.MayReport)
 }
@@ -146,7 +146,7 @@ func (r *response) tooEarly(p run.Phase) error {
 		return refuse("it is too early to report completion: the run is in %s. It is asked for after verification; `muster drill show` says what is waited for now", "復旧完了の報告はまだできません（現在の段階：%s）。復旧確認の後に依頼されます。いま待っていることは `muster drill show` で確認できます", now)
 	}
 	return refuse("it is too early to close the records: the run is in %s, and closing ends it. Hand in your own remark with `muster remark`; `muster drill show` says what is waited for now, and `muster drill abort` stops the run",
-		"記録の締め切りはまだできません（現在の段階：%s）。締め切ると実施が終了します。各自の所見は `muster remark` で提出できます。いま待っていることは `muster drill show` で確認でき、途中で終えるには `muster drill abort` で中止します", now)
+		"記録物の整理の完了はまだ報告できません（現在の段階：%s）。報告すると実施が終了します。各自の所見は `muster remark` で提出できます。いま待っていることは `muster drill show` で確認でき、途中で終えるには `muster drill abort` で中止します", now)
 }
 
 func (r *response) onConfirm(ctx workflow.Context, c Confirm) (Done, error) {

@@ -197,7 +197,7 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 		return err
 	}
 	if ok, _ := r.decides(d.By); !ok {
-		return refuse("the decision is for the role %s; %s does not hold it, nor stands in for somebody absent who does", "判断するのは役割 %s です。%s はその役割でも、不在者の代行でもありません", r.plan.Scenario.Decision.By, d.By)
+		return refuse("the decision is for the role %s; %s does not hold it, nor stands in for somebody absent who does", "決定するのは役割 %s の人です。%s はその役割を担っておらず、不在者の代行者でもありません", r.plan.Scenario.Decision.By, d.By)
 	}
 	if d.Reason == "" {
 		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")
@@ -254,7 +254,7 @@ func (r *response) afterAsked(open []*system, d Decide) error {
 	}
 	for _, s := range open {
 		if asked := s.askedAt.Truncate(time.Second); t.Before(asked) {
-			return refuse("%[2]s is before %[1]s was put to anybody, at %[3]s; a decision is dated when it was taken", "%[2]s は %[1]s の判断を求めた時刻（%[3]s）より前。決定した時刻を指定すること",
+			return refuse("%[2]s is before %[1]s was put to anybody, at %[3]s; a decision is dated when it was taken", "%[2]s は %[1]s の決定を求めた時刻（%[3]s）より前です。決定した時刻を指定してください",
 				s.plan.Name, t.UTC().Format(time.RFC3339), asked.UTC().Format(time.RFC3339))
 		}
 	}
@@ -268,13 +268,13 @@ func (r *response) mayRevise(s *system, d Decide) error {
 	case s.choice == d.Choice:
 		return refuse("%s is decided already: %s", "%s はすでに決定済みです：%s", s.plan.Name, s.choice)
 	case r.phase != run.RecoveryDecision:
-		return refuse("%s is decided already, %s, and the recovery has begun; `muster drill abort` stops it, and what was done is undone", "%s の判断（%s）は確定し、復旧作業が始まっています。中止するには `muster drill abort`（実施済みの操作は取り消されます）", s.plan.Name, s.choice)
+		return refuse("%s is decided already, %s, and the recovery has begun; `muster drill abort` stops it, and what was done is undone", "%s の決定（%s）は確定し、復旧作業が始まっています。中止するには `muster drill abort`（実施済みの操作は取り消されます）", s.plan.Name, s.choice)
 	case !slices.Contains(r.choices(s), d.Choice):
 		return refuse("%q can't be chosen for %s; these can: %v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, s.plan.Name, r.choices(s))
 	case s.decider != "" && s.decider != d.By && d.Instead != s.choice:
 		// Of two people who decide at once one wins and the other is told; to take a
 		// decision of somebody else back takes knowing it.
-		return refuse("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
+		return refuse("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定しました（%s）。それを改める場合は --instead %s を付けてください",
 			s.plan.Name, s.decider, s.choice, s.choice)
 	}
 	return nil
@@ -286,11 +286,11 @@ func (r *response) mayReviseHome(s *system, d Decide) error {
 	case s.homeChoice == d.Choice:
 		return refuse("%s is decided already: %s", "%s はすでに決定済みです：%s", s.plan.Name, s.homeChoice)
 	case !r.homeOpen:
-		return refuse("%[1]s is decided already, %[2]s, and the way home has begun; `muster drill pause` holds it", "%[1]s の判断（%[2]s）は確定し、切戻しが始まっている。止めるには `muster drill pause`", s.plan.Name, s.homeChoice)
+		return refuse("%[1]s is decided already, %[2]s, and the way home has begun; `muster drill pause` holds it", "%[1]s の決定（%[2]s）は確定し、切戻しが始まっています。止めるには `muster drill pause` を使ってください", s.plan.Name, s.homeChoice)
 	case !slices.Contains(r.choices(s), d.Choice):
 		return refuse("%q can't be chosen for %s; these can: %v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, s.plan.Name, r.choices(s))
 	case s.homeDecider != "" && s.homeDecider != d.By && d.Instead != s.homeChoice:
-		return refuse("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定した（%s）。それを改める場合は --instead %s を付ける",
+		return refuse("%s was decided meanwhile, by %s: %s; to revise that, say what yours takes the place of: --instead %s", "%s は %s が先に決定しました（%s）。それを改める場合は --instead %s を付けてください",
 			s.plan.Name, s.homeDecider, s.homeChoice, s.homeChoice)
 	}
 	return nil
@@ -344,7 +344,7 @@ func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
 	}
 	if revised && r.approvalAsked && !r.brokenGlass && r.moving() {
 		// Who approved the one way, or has its question before them, has not approved the other.
-		r.askApproval(ctx, both("again: the decision was revised", "判断の変更に伴う再承認"))
+		r.askApproval(ctx, both("again: the decision was revised", "決定の見直しに伴う再承認"))
 	}
 	return Done{Seq: seq}, r.log.reach(ctx, seq)
 }

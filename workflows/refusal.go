@@ -34,7 +34,7 @@ type no struct {
 
 // gone is what whoever still answers the question before a refusal is told.
 func (r *response) gone(n *no) error {
-	return refuse("%s refused this meanwhile: %s. It is asked anew: look at it again, and approve that if it is right", "%s がすでに却下した（理由：%s）。改めて承認を求めているため、内容を確認し直してから承認すること",
+	return refuse("%s refused this meanwhile: %s. It is asked anew: look at it again, and approve that if it is right", "%s がすでに却下しています（理由：%s）。改めて承認を求めているため、内容を確認し直してから承認してください",
 		r.named(n.by), n.reason)
 }
 
@@ -64,7 +64,7 @@ func (r *response) knowing(a Approve, now int64) error {
 		return r.gone(n)
 	}
 	if n := r.standing(now); n != nil && a.Asked == 0 {
-		return refuse("%[1]s refused this: %[2]s. To approve it all the same, say that you know: --asked %[3]d", "%[1]s が却下している（理由：%[2]s）。承知のうえで承認する場合は --asked %[3]d を付ける", r.named(n.by), n.reason, now)
+		return refuse("%[1]s refused this: %[2]s. To approve it all the same, say that you know: --asked %[3]d", "%[1]s が却下しています（理由：%[2]s）。承知のうえで承認する場合は --asked %[3]d を付けてください", r.named(n.by), n.reason, now)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (r *response) mayRefuse(a Refuse) error {
 		return err
 	}
 	if n := r.standing(now); n != nil && n.by == a.By && (now == r.activationSeq || len(r.approvals) == 0) {
-		return refuse("%s has refused this already. It waits for another person's yes, a revised decision or an abort", "%s はすでに却下済み。別の人の承認、判断の変更、または中止を待っている", r.named(a.By))
+		return refuse("%s has refused this already. It waits for another person's yes, a revised decision or an abort", "%s はすでに却下しています。別の人の承認、決定の見直し、または中止を待っています", r.named(a.By))
 	}
 	return counts(a.By)
 }
@@ -156,10 +156,10 @@ func (x *execution) forceGone(q *asked, a Step) error {
 	}
 	for _, n := range q.noes {
 		if n.of == a.Asked {
-			return refuse("%s refused to have step %s forced: %s. It waits as before", "%s がステップ %s の強制操作を却下した（理由：%s）。ステップは引き続き待機中", nameIn(x.estate, n.by), a.Step, n.reason)
+			return refuse("%s refused to have step %s forced: %s. It waits as before", "%s がステップ %s の強制操作を却下しました（理由：%s）。ステップは引き続き待機中です", nameIn(x.estate, n.by), a.Step, n.reason)
 		}
 	}
-	return refuse("what you were asked about step %s is not asked any more; look at it again", "ステップ %s について確認を求められた内容は、すでに有効でない。内容を確認し直すこと", a.Step)
+	return refuse("what you were asked about step %s is not asked any more; look at it again", "ステップ %s について確認を求められた内容は、すでに有効ではありません。内容を確認し直してください", a.Step)
 }
 
 // mayRefuseForce: whoever could confirm it.
@@ -169,11 +169,11 @@ func (x *execution) mayRefuseForce(q *asked, a Step) error {
 		return refuse("a reason is needed: who asked for it is told why", "理由を記入してください（要請者に伝えられます）")
 	case q.forced == nil && len(q.noes) > 0:
 		n := q.noes[len(q.noes)-1]
-		return refuse("%s has refused it already (%s): step %s waits as before", "%s がすでに却下済み（理由：%s）。ステップ %s は引き続き待機中", nameIn(x.estate, n.by), n.reason, a.Step)
+		return refuse("%s has refused it already (%s): step %s waits as before", "%s がすでに却下しています（理由：%s）。ステップ %s は引き続き待機中です", nameIn(x.estate, n.by), n.reason, a.Step)
 	case q.forced == nil:
-		return refuse("nobody has asked to force step %s, so there is nothing to refuse", "ステップ %s の強制操作は要請されていないため、却下するものがない", a.Step)
+		return refuse("nobody has asked to force step %s, so there is nothing to refuse", "ステップ %s の強制操作は要請されていないため、却下するものがありません", a.Step)
 	case q.forced.by == a.By:
-		return refuse("%s asked for this; another person confirms or refuses it, and until then the step waits", "%s 本人の要請。確認または却下は別の人が行い、それまでステップは待機する", nameIn(x.estate, a.By))
+		return refuse("%s asked for this; another person confirms or refuses it, and until then the step waits", "%s 本人の要請です。確認または却下は別の人が行ってください。それまでステップは待機します", nameIn(x.estate, a.By))
 	}
 	return nil
 }

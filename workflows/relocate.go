@@ -123,7 +123,7 @@ func (r *response) leads(person string) error {
 		}
 	}
 	return refuse("this is for the role %[1]s; %[2]s does not hold it, nor stands in for somebody absent who does",
-		"この操作は役割 %[1]s が行います。%[2]s はその役割でも、不在者の代行でもありません", strings.Join(roles, " / "), person)
+		"この操作は役割 %[1]s の人が行います。%[2]s はその役割を担っておらず、不在者の代行者でもありません", strings.Join(roles, " / "), person)
 }
 
 func (r *response) mayRelocate(a Relocate) error {
@@ -145,10 +145,10 @@ func (r *response) mayRelocate(a Relocate) error {
 		return refuse("%q is not a muster place of the estate; there are %s", "参集場所 %q は構成台帳にありません。登録済み：%s", a.Place, strings.Join(names, ", "))
 	}
 	if r.ordered == a.Place {
-		return refuse("%s is the muster place already", "参集場所はすでに %s", a.Place)
+		return refuse("%s is the muster place already", "参集場所はすでに %s です", a.Place)
 	}
 	if usable, seen := r.inspected[p.Site]; p.Site != "" && seen && !usable {
-		return refuse("%s was found unsafe (%s); name another place, or have it inspected again", "%s は危険と報告済み（%s）。別の場所を指定するか、再点検を行うこと", a.Place, p.Site)
+		return refuse("%s was found unsafe (%s); name another place, or have it inspected again", "%s は危険と報告されています（%s）。別の場所を指定するか、再点検を行ってください", a.Place, p.Site)
 	}
 	return nil
 }

@@ -33,9 +33,9 @@ func permitStart(e plan.Estate, person string) error {
 func forbidden(person string, p plan.Permission, roles []string) error {
 	who := strings.Join(roles, ", ")
 	if who == "" {
-		return refuse("no role may do this here (%s), so %s may not either; see roles: may: in the estate", "この権限（%s）を持つ役割がないため、%s は操作できない。構成台帳の roles: may: を参照", p, person)
+		return refuse("no role may do this here (%s), so %s may not either; see roles: may: in the estate", "この権限（%s）を持つ役割がないため、%s は操作できません。構成台帳の roles: may: を確認してください", p, person)
 	}
-	return refuse("%s may not do this: it takes the permission %s, which these roles have: %s", "%s にはこの操作の権限（%s）がない。権限を持つ役割：%s", person, p, who)
+	return refuse("%s may not do this: it takes the permission %s, which these roles have: %s", "%s にはこの操作の権限（%s）がありません。権限を持つ役割：%s", person, p, who)
 }
 
 // mayAct is running and permit together.
@@ -72,7 +72,7 @@ func (r *response) mayEnter(by, about string) error {
 // permitApproval: who hands out the keys may not use them (requirement P-4EYES).
 func (r *response) permitApproval(person string) error {
 	if r.plan.Estate.May(person, plan.MayAdmin, false) {
-		return refuse("%s administers rights and may not approve; another person must", "%s は権限の管理者であり、承認できない。別の人の承認が必要", person)
+		return refuse("%s administers rights and may not approve; another person must", "%s は権限の管理者のため、承認できません。別の人が承認してください", person)
 	}
 	return r.permit(person, plan.MayApprove)
 }

@@ -177,7 +177,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	})})
 	refused, holder, err := r.admit(ctx)
 	if err != nil {
-		refused = plan.Say("it could not take its locks: %s", "ロックを取得できなかった：%s", plan.Apart(inWords(err)))
+		refused = plan.Say("it could not take its locks: %s", "ロックを取得できませんでした：%s", plan.Apart(inWords(err)))
 		r.releaseLocks(tidy)
 	}
 	if refused != (plan.Text{}) {
@@ -295,7 +295,7 @@ func (r *response) admit(ctx workflow.Context) (refused plan.Text, holder string
 	if r.in.Kind == run.Drill && r.plan.Scenario.Depth.Allows(run.Observe) {
 		for _, s := range r.plan.Systems {
 			if slices.Contains(s.Spared(), r.plan.Scenario.Depth) {
-				return plan.Say("system %s may not be touched by a drill of depth %s (drillable)", "システム %s は深さ %s の訓練の対象にできない（drillable）", s.Name, r.plan.Scenario.Depth), "", nil
+				return plan.Say("system %s may not be touched by a drill of depth %s (drillable)", "システム %s は深さ %s の訓練の対象にできません（drillable）", s.Name, r.plan.Scenario.Depth), "", nil
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func (x *execution) human(ctx workflow.Context, s plan.Step, w run.Wait) run.Out
 	if act == nil {
 		a := attempted{ending: unclear, settled: run.ByResult, reason: both("nobody did it within %s", "%s以内に実施されなかった", s.Timeout)}
 		if ctx.Err() != nil || x.failed != "" {
-			a = attempted{ending: aborted, reason: both("the runbook stopped first", "先に手順全体が停止した")}
+			a = attempted{ending: aborted, reason: both("the runbook stopped first", "先に手順書の実行が停止した")}
 		} else {
 			x.fail(s, a)
 		}
@@ -156,7 +156,7 @@ func (x *execution) mayStep(a Step) error {
 	}
 	if !byHand(q, a) {
 		if a.BreakGlass {
-			return refuse("break-glass is for what is skipped or marked by hand; this needs no second person", "ブレークグラスは省略と手動での完了扱いのためのもの。この操作に確認は必要ない")
+			return refuse("break-glass is for what is skipped or marked by hand; this needs no second person", "緊急権限（ブレークグラス）は、省略と手動での完了扱いのためのものです。この操作に別の人の確認は必要ありません")
 		}
 		return nil
 	}

@@ -34,9 +34,9 @@ func Switch(ctx workflow.Context, system, runID string) error {
 	}, func(c Control) error {
 		switch {
 		case c.By == "" || c.Reason == "":
-			return refuse("say who releases the system and why it is safe to", "解放する人と、解放しても安全と判断した理由を指定してください")
+			return refuse("say who releases the system and why it is safe to", "ロックを解除する人と、解除しても安全と判断した理由を指定してください")
 		case !holder.Kept && !c.Orphaned:
-			return refuse("run %s is moving %s now; abort it instead: muster drill abort %s", "実施 %s が %s を切り替え中です。解放せずに中止してください：muster drill abort %s", holder.Run, system, holder.Run)
+			return refuse("run %s is moving %s now; abort it instead: muster drill abort %s", "実施 %s が %s を切り替え中です。ロックを解除せず、実施を中止してください：muster drill abort %s", holder.Run, system, holder.Run)
 		}
 		return nil
 	})
@@ -81,7 +81,7 @@ func (r *response) takeLocks(ctx workflow.Context) (refused plan.Text, holder st
 			r.releaseLocks(ctx)
 			if h.Kept {
 				return plan.Say("%[1]s is still held by run %[2]s: clean-up incomplete (%[3]s). Put it right, then: muster drill release %[1]s --reason ...",
-					"%[1]s は %[2]s が保持したままです：後始末が未完了（%[3]s）。復旧後に解放してください：muster drill release %[1]s --reason ...",
+					"%[1]s は %[2]s がロックしたままです：後始末が未完了（%[3]s）。正常な状態に戻してから解除してください：muster drill release %[1]s --reason ...",
 					s.plan.Name, h.Run, plan.Apart(h.Reason)), h.Run, nil
 			}
 			return plan.Say("%[1]s is being moved by run %[2]s. Watch it with: muster drill watch %[2]s", "%[1]s は %[2]s が切り替え中です。確認：muster drill watch %[2]s", s.plan.Name, h.Run), h.Run, nil

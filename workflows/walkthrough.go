@@ -27,7 +27,7 @@ func (x *execution) toRead(s plan.Step) run.Wait {
 	}
 	say("at site", "拠点", s.Site)
 	say("on", "対象", strings.Join(s.Targets, ", "))
-	en, ja = append(en, "effect "+i18n.EN.Effect(s.Effect)), append(ja, "作用 "+i18n.JA.Effect(s.Effect))
+	en, ja = append(en, "effect "+i18n.EN.Effect(s.Effect)), append(ja, "影響 "+i18n.JA.Effect(s.Effect))
 	say("with", "パラメーター", plan.WithoutSecrets(s.With))
 	say("if", "条件", s.If)
 	var undo []string

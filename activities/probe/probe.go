@@ -19,15 +19,15 @@ func Actions(o Options) []activities.Action {
 	return []activities.Action{
 		activities.DefineProbe("probe.postgres_markers", activities.Doc{
 			Summary:   "Plant numbered rows in whichever PostgreSQL server takes writes, and count those that survive.",
-			SummaryJA: "書き込みを受け付ける PostgreSQL サーバーに連番の目印を書き続け、残った件数を数える。",
+			SummaryJA: "書き込みを受け付ける PostgreSQL サーバーに番号付きのマーカーを書き続け、残った件数を数える。",
 		}, serving(d, lookMarkers), activities.Ready(readyMarkers)),
 		activities.DefineProbe("probe.redis_markers", activities.Doc{
 			Summary:   "Plant numbered markers in whichever Redis server takes writes, found through its sentinels as a client finds it, and count those that survive.",
-			SummaryJA: "書き込みを受け付ける Redis サーバー（Sentinel があればクライアントと同様に Sentinel から探す）に連番の目印を書き続け、残った件数を数える。",
+			SummaryJA: "書き込みを受け付ける Redis サーバー（Sentinel があればクライアントと同様に Sentinel から探す）に番号付きのマーカーを書き続け、残った件数を数える。",
 		}, serving(d, lookRedisMarkers), activities.Ready(readyRedisMarkers)),
 		activities.DefineProbe("probe.mysql_markers", activities.Doc{
 			Summary:   "Plant numbered rows in whichever MariaDB or MySQL server takes writes, and count those that survive.",
-			SummaryJA: "書き込みを受け付ける MariaDB / MySQL サーバーに連番の目印を書き続け、残った件数を数える。",
+			SummaryJA: "書き込みを受け付ける MariaDB / MySQL サーバーに番号付きのマーカーを書き続け、残った件数を数える。",
 		}, serving(d, lookMySQLMarkers), activities.Ready(readyMySQLMarkers)),
 		activities.DefineProbe("probe.sql", activities.Doc{
 			Summary:   "Ask a PostgreSQL database a question and compare the answer.",

@@ -325,7 +325,7 @@ func (s *Server) makeLink(ctx context.Context, id string, in LinkRequest) (*answ
 		return nil, err
 	}
 	if sum.State.Ended() {
-		return nil, problem(http.StatusConflict, CodeEnded, lang(ctx).T("Run %s has ended.", "run %s は終了しています。", id), "")
+		return nil, problem(http.StatusConflict, CodeEnded, lang(ctx).T("Run %s has ended.", "実施 %s は終了しています。", id), "")
 	}
 	if err := knownPerson(ctx, p, in.Person); err != nil {
 		return nil, err

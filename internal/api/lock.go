@@ -54,7 +54,7 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 	}
 	updateID := updateID(workflows.UpdateRelease, in.Key, content)
 	free := problem(http.StatusConflict, CodeRefused, l.T("No run holds %s.", "%s を保持している訓練・対応はありません。", in.Name),
-		l.T("There is nothing to release: a drill of it can be started. `muster drill list` shows what is under way", "解放は不要で、訓練を開始できます。進行中のものは `muster drill list` で確認できます"))
+		l.T("There is nothing to release: a drill of it can be started. `muster drill list` shows what is under way", "解除は不要で、訓練を開始できます。進行中のものは `muster drill list` で確認できます"))
 
 	h, err := s.holder(ctx, in.Name)
 	if err != nil {

@@ -56,7 +56,7 @@ func ofSchedule(ctx context.Context, by string) error {
 		return nil
 	}
 	l := lang(ctx)
-	return problem(http.StatusForbidden, CodeRefused, l.T("Nobody may act as %s but that schedule itself.", "%s として行動できるのは、その予定自身だけです。", by),
+	return problem(http.StatusForbidden, CodeRefused, l.T("Nobody may act as %s but that schedule itself.", "%s として操作できるのは、その予定自身だけです。", by),
 		l.T("Give the ID of a person of the estate", "構成台帳に載っている人のIDを指定してください"))
 }
 

@@ -36,7 +36,7 @@ func ofAlarm(ctx context.Context, by string) error {
 		return nil
 	}
 	l := lang(ctx)
-	return problem(http.StatusForbidden, CodeRefused, l.T("Nobody may act as %s but that source of alarms itself.", "%s として行動できるのは、その警報の発信元だけです。", by),
+	return problem(http.StatusForbidden, CodeRefused, l.T("Nobody may act as %s but that source of alarms itself.", "%s として操作できるのは、その警報の発信元だけです。", by),
 		l.T("Give the ID of a person of the estate", "構成台帳に載っている人のIDを指定してください"))
 }
 

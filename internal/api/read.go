@@ -471,11 +471,11 @@ func (s *Server) compile(ctx context.Context, name string, depth run.Depth) (pla
 		names = append(names, sc.Name)
 	}
 	l := lang(ctx)
-	way := l.T("The plans directory has: %s", "plansのディレクトリにあるもの: %s", strings.Join(names, ", "))
+	way := l.T("The plans directory has: %s", "計画フォルダーにあるもの: %s", strings.Join(names, ", "))
 	if near := nearest.Word(name, names); near != "" {
 		way = l.T("Did you mean %q?", "%q の間違いではありませんか。", near)
 	} else if len(names) == 0 {
-		way = l.T("The plans directory holds no scenario; start the server with --plans DIR", "plansのディレクトリにシナリオがありません。サーバーの --plans DIR を確認してください")
+		way = l.T("The plans directory holds no scenario; start the server with --plans DIR", "計画フォルダーにシナリオがありません。サーバーの --plans DIR を確認してください")
 	}
 	return plan.Plan{}, problem(http.StatusNotFound, CodeUnknownScenario, l.T("There is no scenario %q.", "シナリオ %q はありません。", name), way)
 }

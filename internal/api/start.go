@@ -144,7 +144,7 @@ func knownPerson(ctx context.Context, p plan.Plan, id string) error {
 	}
 	l := lang(ctx)
 	if slices.Contains(p.Estate.Barred, id) {
-		return problem(http.StatusConflict, CodeRefused, l.T("%s may not act in this kind of run.", "%s はこの種別の実施では行動できません。", id),
+		return problem(http.StatusConflict, CodeRefused, l.T("%s may not act in this kind of run.", "%s はこの種別の実施では操作できません。", id),
 			l.T("The estate limits the person (only: drill or real)", "構成台帳で対象が限定されています（only: drill または real）"))
 	}
 	way := l.T("People of the estate: %s", "構成台帳に載っている人: %s", strings.Join(ids, ", "))
@@ -316,7 +316,7 @@ func (s *Server) begun(ctx context.Context, of plan.Plan, kind run.Kind, b workf
 				"保持しているのは本番の対応です。訓練はその終了後に実施してください。`muster drill show %s` で状況を確認できます", b.Holder)
 		case list[0].State.Ended():
 			p.WayOut = l.T("Run %s has ended and its clean-up is incomplete: put the system right, then release it with `muster drill release SYSTEM --reason ...` or on the system's page",
-				"%s は後始末が未完了のまま終了しています。システムを正常な状態に戻し、`muster drill release SYSTEM --reason ...` またはシステムの画面で解放してください", b.Holder)
+				"%s は後始末が未完了のまま終了しています。システムを正常な状態に戻し、`muster drill release SYSTEM --reason ...` またはシステムの画面でロックを解除してください", b.Holder)
 		}
 	}
 	return Started{}, p
@@ -345,7 +345,7 @@ func (s *Server) updateProblem(ctx context.Context, id string, err error) error 
 		if len(list) == 0 {
 			return s.unknownRun(ctx, id)
 		}
-		return problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "run %s は終了しています。", id),
+		return problem(http.StatusConflict, CodeEnded, l.T("Run %s has ended.", "実施 %s は終了しています。", id),
 			l.T("`muster report %s` shows how", "`muster report %s` で結果を確認できます", id))
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -131,7 +131,7 @@ func (a alarmRuns) Start(ctx context.Context, p alarm.Proposal, reason string) (
 		}
 		text = plan.Say("the plan files have mistakes, so nothing was started: %s", "計画ファイルに誤りがあり、開始していない：%s", first)
 	case api.CodeUnknownScenario:
-		text = plan.Say("there is no scenario %s", "scenario %s がない", p.Scenario)
+		text = plan.Say("there is no scenario %s", "シナリオ %s がない", p.Scenario)
 	}
 	return "", &alarm.Obstacle{Text: text, Again: again}
 }

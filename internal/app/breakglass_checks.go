@@ -41,7 +41,7 @@ func (o ActivateOptions) refuses(ctx context.Context, m breakglass.Manifest) (an
 		return nil, err
 	}
 	if answers = mainsThere(ctx, m.Servers); len(answers) > 0 && strings.TrimSpace(o.Although) == "" {
-		return nil, &Trouble{Refused: true, What: l.T("The main server answers at %s: two control planes on the same systems are the danger that a bundle is not for. Nothing was begun, and nothing unpacked.", "本来のサーバーが %s で応答しています。同じシステムを2つの管制が動かすのは、パッケージが避けるべき危険そのものです。何も開始せず、何も展開していません。", strings.Join(answers, ", ")),
+		return nil, &Trouble{Refused: true, What: l.T("The main server answers at %s: two control planes on the same systems are the danger that a bundle is not for. Nothing was begun, and nothing unpacked.", "本来のサーバーが %s で応答しています。同じシステムを2つの制御側が動かすのは、パッケージが避けるべき危険そのものです。何も開始せず、何も展開していません。", strings.Join(answers, ", ")),
 			WayOut: l.T("Work with that server. Only when it must not be used, and everybody has been told: --although-main-answers \"WHY\"", "そのサーバーを使ってください。使ってはならない理由があり、全員に周知済みの場合に限り: --although-main-answers \"理由\"")}
 	}
 	return answers, nil

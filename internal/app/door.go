@@ -77,7 +77,7 @@ func (s *server) figures(next http.Handler) http.Handler {
 		l := i18n.Parse(r.Header.Get("Accept-Language"))
 		w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
 		http.Error(w, l.T("The figures take a token from other machines. Give one (in Prometheus: authorization, credentials_file), or set metrics.open: true",
-			"他のマシンから指標を読むにはトークンが必要です。トークンを指定する（Prometheusではauthorizationのcredentials_file）か、metrics.open: true を設定してください"), http.StatusUnauthorized)
+			"他のマシンからメトリクスを読むにはトークンが必要です。トークンを指定する（Prometheusではauthorizationのcredentials_file）か、metrics.open: true を設定してください"), http.StatusUnauthorized)
 	}})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fromHere(r) && r.Header.Get("Authorization") == "" { // who says a token has to have one

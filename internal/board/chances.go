@@ -43,10 +43,10 @@ func chancesOf(l i18n.Lang, p plan.Plan, f forecast.Forecast) chancesView {
 		}
 		if t := w.Total; t != nil {
 			one.Figures = []choice{
-				{Label: l.T("80 of 100 lie between", "80％が収まる範囲"), Value: span(l, t.P10) + l.T(" and ", " 〜 ") + span(l, t.P90)},
+				{Label: l.T("80 of 100 lie between", "80%が収まる範囲"), Value: span(l, t.P10) + l.T(" and ", " 〜 ") + span(l, t.P90)},
 				{Label: l.T("half take at most", "中央値"), Value: span(l, t.P50)},
-				{Label: l.T("80 in 100 take at most", "80％値"), Value: span(l, t.P80)},
-				{Label: l.T("95 in 100 take at most", "95％値"), Value: span(l, t.P95)},
+				{Label: l.T("80 in 100 take at most", "80%値"), Value: span(l, t.P80)},
+				{Label: l.T("95 in 100 take at most", "95%値"), Value: span(l, t.P95)},
 			}
 		}
 		one.Doubts = outline.Doubts(l, inTitles(l, p, w))

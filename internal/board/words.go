@@ -24,7 +24,7 @@ var (
 		run.Stay:        {EN: "The system stays at %[2]s. The record says who decided so.", JA: "%[2]sでの稼働を継続し、その判断を記録します。"},
 	}
 	safeties = map[run.Safety]plan.Text{run.Safe: {EN: "Safe", JA: "無事"}, run.LightlyHurt: {EN: "Lightly hurt", JA: "軽傷"}, run.BadlyHurt: {EN: "Badly hurt", JA: "重傷"}, run.Injured: {EN: "Hurt", JA: "負傷"},
-		run.Well: {EN: "Well", JA: "健康"}, run.InIsolation: {EN: "Well, at home", JA: "自宅待機"}, run.Unwell: {EN: "Unwell", JA: "体調不良"}}
+		run.Well: {EN: "Well", JA: "体調良好"}, run.InIsolation: {EN: "Well, at home", JA: "自宅待機"}, run.Unwell: {EN: "Unwell", JA: "体調不良"}}
 	families = map[run.Family]plan.Text{run.FamilySafe: {EN: "all safe", JA: "全員無事"}, run.FamilyHurt: {EN: "somebody is hurt", JA: "負傷者あり"}, run.FamilyUnknown: {EN: "not reached yet", JA: "未確認"}, run.FamilyNone: {EN: "no family here", JA: "同居家族なし"}}
 	contacts = map[string]plan.Text{"reached": {EN: "Reached", JA: "連絡がついた"}, "left_message": {EN: "Left a message", JA: "伝言を残した"}, "no_answer": {EN: "No answer", JA: "応答なし"}, "line_dead": {EN: "The line is dead", JA: "回線不通"}}
 	orders   = map[string]plan.Text{"accepted": {EN: "Accepted", JA: "受諾"}, "declined": {EN: "Declined", JA: "辞退"}, "arrived": {EN: "Arrived", JA: "到着"}, "done": {EN: "Done", JA: "完了"}, "withdrawn": {EN: "Withdrawn", JA: "取り下げ"}}
@@ -37,7 +37,7 @@ var (
 		"approve": {EN: "The approval is recorded.", JA: "承認を記録しました。"}, "refuse": {EN: "Your refusal is recorded; who asked is told why.", JA: "却下を記録しました。要請者に理由が伝えられます。"}, "confirm": {EN: "It is recorded.", JA: "報告を記録しました。"},
 		"step": {EN: "Your word on the step is recorded.", JA: "ステップへの操作を記録しました。"}, "abort": {EN: "The run is being aborted; undo follows.", JA: "中止を受け付けました。取り消し処理に移ります。"},
 		"pause": {EN: "The run is paused before its next step.", JA: "次のステップの前で一時停止しました。"}, "resume": {EN: "The run goes on.", JA: "再開しました。"},
-		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "既に開始されていたため、その実施に加わりました。"},
+		"start": {EN: "The run has started.", JA: "開始しました。"}, "join": {EN: "The run was open already; you have joined it.", JA: "すでに開始されていたため、その実施に合流しました。"},
 		"callout": {EN: "It is recorded.", JA: "召集の扱いを記録しました。"}, "reach": {EN: "The contact is recorded.", JA: "連絡結果を記録しました。"}, "follow-up": {EN: "The order's state is recorded.", JA: "指示の状況を記録しました。"}, "receive": {EN: "The receipt is recorded.", JA: "受領を記録しました。"},
 		"release": {EN: "The lock is released.", JA: "ロックを解除しました。"},
 		"dismiss": {EN: "The proposal is closed.", JA: "提案を却下しました。"},
@@ -47,7 +47,7 @@ var (
 		"relocate":   {EN: "People are told of the new muster place.", JA: "参集場所の変更を通知しました。"}, "handover": {EN: "The role has changed hands.", JA: "役割の引き継ぎを記録しました。"},
 		"strength": {EN: "The count is recorded.", JA: "参集人数を記録しました。"}, "order": {EN: "The order is recorded.", JA: "指示・依頼を記録しました。"},
 		"take": {EN: "It is entered in the custody register.", JA: "搬出を記録しました。"}, "notice": {EN: "The notice is recorded.", JA: "通知・指示を記録しました。"},
-		"ack":            {EN: "It is acknowledged.", JA: "受領を記録しました。"},
+		"ack":            {EN: "It is acknowledged.", JA: "確認を記録しました。"},
 		"schedule-pause": {EN: "The schedule is paused.", JA: "予定を一時停止しました。"}, "schedule-resume": {EN: "The schedule goes on.", JA: "予定を再開しました。"}, "row-held": {EN: "It is recorded that it was held.", JA: "訓練の実施を記録しました。"},
 		"finding-add": {EN: "The finding is added.", JA: "指摘事項を追加しました。"}, "finding-assign": {EN: "Owner and date are recorded.", JA: "担当と期限を記録しました。"},
 		"finding-link": {EN: "The issue is linked.", JA: "課題と関連付けました。"}, "finding-waive": {EN: "The finding is waived.", JA: "容認を記録しました。"},

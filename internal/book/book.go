@@ -14,7 +14,7 @@ import (
 func Make(s Source, l i18n.Lang) Document {
 	d := Document{Lang: string(l), Title: l.T("Emergency response book", "緊急時対応ブック"),
 		Under: l.T("%s: to be used when nothing else works", "%s ― 他の手段が使えないときに使う", s.Estate.Name), Stamp: s.stamp(l),
-		Class: l.T("Class A: personal data. Keep it locked up; destroy the old one when a new one comes.", "機密区分A（個人情報を含む）施錠して保管し、改版時は旧版を破棄すること")}
+		Class: l.T("Class A: personal data. Keep it locked up; destroy the old one when a new one comes.", "クラスA（個人情報を含む）。施錠して保管し、改版時は旧版を破棄すること")}
 	d.Parts = append(d.Parts, s.first(l), s.muster(l), s.contacts(l), s.sharing(l), s.decision(l))
 	for _, sys := range s.Systems {
 		d.Parts = append(d.Parts, s.system(sys, l))
@@ -33,7 +33,7 @@ func (s Source) first(l i18n.Lang) Part {
 			l.T("At the muster place: count who is there by role, call deputies, name who leads.", "参集場所で、役割ごとの人数を確認し、代行者を呼び、指揮をとる者を決める。"),
 			l.T("Look at each site only if its building was found safe. Note what is damaged.", "建物の安全が確認された拠点だけを点検し、被害を書き留める。"),
 			l.T("Decide for each system by the decision sheet. Two persons stand behind each move: one decides, another approves.", "判断シートでシステムごとに方針を決める。切り替えには、決定する者と承認する者の2名が必ず関わる。"),
-			l.T("Follow the system's checklist. Fence the old side before you promote the new one: two sides that take writes lose data.", "システムのチェックリストに従う。昇格の前に必ず旧系を隔離する。両系で更新を受け付けるとデータを失う。"),
+			l.T("Follow the system's checklist. Fence the old side before you promote the new one: two sides that take writes lose data.", "システムのチェックリストに従う。昇格の前に必ず旧系をフェンスする（書き込みを止める）。両系で更新を受け付けるとデータを失う。"),
 			l.T("Write down the time and your name at each step, on the checklist itself.", "各ステップの時刻と氏名を、チェックリストに書き込む。"),
 		),
 		heading(l.T("When muster itself works", "musterが使える場合")),
@@ -157,7 +157,7 @@ func (s Source) decision(l i18n.Lang) Part {
 			l.T("Latest time to begin the move = time of the event + RTO − time the move takes. When it is past, say so and decide all the same.", "切り替えを始める期限＝発生時刻＋RTO−切り替えに要する時間。過ぎていても、その旨を記して判断する。"),
 			l.T("Will the home site be back before? Ask for the ground of each estimate, and who gave it.", "本拠点がそれまでに復旧するか。見込みごとに根拠と、誰によるものかを確かめる。"),
 			l.T("What is lost by the move? Work that was not copied to the other site is lost for good.", "切り替えで失うものは何か。代替拠点へ複製されていない更新は失われる。"),
-			l.T("Could the home site come back by itself and take writes? Then fence it first.", "本拠点がひとりでに復帰して更新を受け付けるおそれがあれば、先に隔離する。"),
+			l.T("Could the home site come back by itself and take writes? Then fence it first.", "本拠点がひとりでに復帰して更新を受け付けるおそれがあれば、先にフェンスする。"),
 		)}}
 	var rows [][]string
 	for _, sys := range s.Systems {
@@ -176,7 +176,7 @@ func (s Source) decision(l i18n.Lang) Part {
 		}
 		rows = append(rows, []string{cmp.Or(sys.Title.In(string(l)), sys.Name), sys.Priority, rto, took, in, "", "", ""})
 	}
-	p.Blocks = append(p.Blocks, Block{Kind: Table, Tall: true, Head: []string{l.T("system", "システム"), l.T("priority", "優先度"), "RTO", l.T("the move takes", "切替所要"), l.T("in place", "現地復旧の見込み"),
+	p.Blocks = append(p.Blocks, Block{Kind: Table, Tall: true, Head: []string{l.T("system", "システム"), l.T("priority", "優先度"), "RTO", l.T("the move takes", "切替所要"), l.T("in place", "本拠点での復旧見込み"),
 		l.T("event at", "発生時刻"), l.T("latest", "期限"), l.T("decision", "決定")}, Rows: rows, Widths: []float64{4, 2, 2, 3, 4, 2, 2, 3}})
 	var who []string
 	for _, x := range s.Plans {
@@ -303,7 +303,7 @@ func (s Source) step(n int, st plan.Step, l i18n.Lang) Block {
 	}
 	b.Meta = append(b.Meta, l.T("at most %s", "上限 %s", l.Span(st.Timeout.Seconds())))
 	if st.Human == nil && st.Effect.Once() {
-		b.Meta = append(b.Meta, l.T("effect: %s", "作用：%s", l.Effect(st.Effect)))
+		b.Meta = append(b.Meta, l.T("effect: %s", "影響：%s", l.Effect(st.Effect)))
 	}
 	var undo []string
 	for _, u := range st.Undo {

@@ -57,7 +57,7 @@ type CardOptions struct {
 
 // MakeCards makes the cards of one person, or of everybody.
 func MakeCards(s Source, o CardOptions, l i18n.Lang) (Cards, error) {
-	out := Cards{Lang: string(l), Title: l.T("Carry cards", "携行カード"), Stamp: s.stamp(l), Class: l.T("class A: personal", "機密区分A（個人用）")}
+	out := Cards{Lang: string(l), Title: l.T("Carry cards", "携行カード"), Stamp: s.stamp(l), Class: l.T("class A: personal", "クラスA（個人用）")}
 	var ids []string
 	for _, p := range s.Estate.People {
 		ids = append(ids, p.ID)

@@ -43,7 +43,7 @@ func (p *picture) message(e run.Event, person string, c estate.Contact, server i
 	}
 	subject, text := p.words(e, l)
 	if m.Person != "" && m.Matter != Notice && p.kind != run.Response {
-		text += "\n" + l.T("This is a drill: nothing has really happened.", "これは訓練です。実際の災害ではありません。")
+		text += "\n" + l.T("This is a drill: nothing has really happened.", "これは訓練です。実際には何も起きていません。")
 	}
 	m.Subject, m.Text = run.Marked(p.kind, m.Mark(), run.OneLine(subject, 120)), run.Marked(p.kind, m.Mark(), text)
 	if p.kind == run.Response { // the real thing says so as plainly as a drill does
@@ -192,7 +192,7 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 	case run.RunResumed:
 		text = l.T("%s goes on, resumed by %s", "%[2]sが「%[1]s」への対応を再開しました", title, who)
 	case run.RunAbortRequested:
-		text = why(l.T("The response to %s is being aborted by %s", "%[2]sが「%[1]s」への対応を中止しました", title, who))
+		text = why(l.T("The response to %s is being aborted by %s", "%[2]sの指示により「%[1]s」への対応を中止しています", title, who))
 	case run.RunEnded:
 		var d run.Ended
 		_ = e.Decode(&d)
@@ -221,7 +221,7 @@ func (p *picture) turn(e run.Event, l i18n.Lang, title string, both func(string)
 		if e.Phase == run.Failback {
 			text = why(l.T("%s refused to approve the return home; nothing is moved, and it is asked anew", "%sが切戻しの承認を却下しました。切戻しは行わず、改めて承認を求めます", who))
 		}
-		text += "\n" + l.T("Who decides may revise it (muster decide), another person may approve it after all, or the run is aborted.", "決定者による判断の変更（muster decide）、別の人による承認、または実施の中止のいずれかを行ってください。")
+		text += "\n" + l.T("Who decides may revise it (muster decide), another person may approve it after all, or the run is aborted.", "決定者による決定の見直し（muster decide）、別の人による承認、または実施の中止のいずれかを行ってください。")
 	case run.ActivationRefused:
 		text = why(l.T("%s refused to confirm the activation of %s; no system is changed", "%sが「%s」の発動の確認を却下しました。システムの変更は行いません", who, title)) +
 			"\n" + l.T("Another person may confirm it after all, or the run is aborted.", "別の人による確認、または実施の中止のいずれかを行ってください。")
@@ -284,7 +284,7 @@ func (p *picture) decision(e run.Event, a run.DecisionAsk, l i18n.Lang) []string
 	}
 	out = append(out, l.T("Decides: %s", "決定者：%s", a.Role))
 	if a.DeadlineS > 0 {
-		out = append(out, l.T("Until: %s from %s", "期限：%[2]s から %[1]s", seconds(a.DeadlineS, l), p.clock(e, l)))
+		out = append(out, l.T("Until: %s from %s", "期限：%[2]s から%[1]s以内", seconds(a.DeadlineS, l), p.clock(e, l)))
 	}
 	return out
 }

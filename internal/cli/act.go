@@ -218,10 +218,10 @@ func (c *command) approve() *cobra.Command {
 	var asked int64
 	cmd := &cobra.Command{
 		Use:   "approve [RUN]",
-		Short: c.t("Approve what somebody else asked for: the activation, the recovery or the return home", "他の人が要求した発動・復旧・切戻しを承認する"),
+		Short: c.t("Approve what somebody else asked for: the activation, the recovery or the return home", "別の人が要請した復旧・切戻しの承認、または発動の確認を行う"),
 		Long: c.t(`Approve what somebody else asked for: the activation, the recovery or the return home.
 With --refuse REASON it is refused: nothing is moved, who asked is told why, and it is asked anew.`,
-			`他の人が要求した発動・復旧・切戻しを承認します。
+			`別の人が要請した復旧・切戻しを承認し、または発動を確認します。
 --refuse 理由 で却下します。切り替えは行われず、要請者に理由が伝えられ、改めて承認が求められます。`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -251,7 +251,7 @@ With --refuse REASON it is refused: nothing is moved, who asked is told why, and
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("a remark; needed with --break-glass", "備考 (--break-glass では必須)"))
 	cmd.Flags().BoolVar(&activation, "activation", false, c.t("confirm the activation (default: what waits, the recovery first)", "発動を確認する (既定は待機中のもの。復旧を優先)"))
-	cmd.Flags().BoolVar(&glass, "break-glass", false, c.t("approve your own request: everybody is told, and it is reviewed after", "自分の要求を自ら承認する (全員に通知され、事後に審査される)"))
+	cmd.Flags().BoolVar(&glass, "break-glass", false, c.t("approve your own request: everybody is told, and it is reviewed after", "自分の要請を自ら承認する (全員に通知され、事後確認の対象になる)"))
 	cmd.Flags().StringVar(&no, "refuse", "", c.t("refuse it, for this reason", "この理由で却下する"))
 	cmd.Flags().Int64Var(&asked, "asked", 0, c.t("number of the question that is answered, as drill show has it; needed to approve what somebody refused", "回答する承認依頼の番号 (drill show に表示。却下されたものを承認する場合は必須)"))
 	c.alsoRun(cmd, 0)
@@ -313,7 +313,7 @@ func (c *command) step() *cobra.Command {
 		}
 		sub.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
 		if a.act != run.ActRetry && a.act != run.ActRefuse {
-			sub.Flags().BoolVar(&glass, "break-glass", false, c.t("force it alone where a second person has to confirm it: everybody is told, and it is reviewed after", "他の人の確認が必要な強制操作を単独で行う (全員に通知され、事後に審査される)"))
+			sub.Flags().BoolVar(&glass, "break-glass", false, c.t("force it alone where a second person has to confirm it: everybody is told, and it is reviewed after", "別の人の確認が必要な強制操作を単独で行う (全員に通知され、事後確認の対象になる)"))
 		}
 		sub.Flags().StringVar(&system, "system", "", c.t("the system, when several have such a step", "対象システム (複数にある場合)"))
 		c.alsoRun(sub, 1)

@@ -140,18 +140,18 @@ func (c *command) activation(a api.Activation) []string {
 				effects = append(effects, fmt.Sprintf("%s %d", e, n))
 			}
 		}
-		add("System %s (%s), %s, %s; may run: %s; steps by effect: %s", "システム %s（%s） %s %s 実行し得る手順書: %s 操作の種別: %s",
+		add("System %s (%s), %s, %s; may run: %s; steps by effect: %s", "システム %s（%s） %s %s 実行し得る手順書: %s 影響別のステップ: %s",
 			s.Name, s.Title.In(lang), to, rto, strings.Join(s.Runbooks, ", "), strings.Join(effects, ", "))
 		if s.HeldBy != "" {
 			if s.HeldKept || s.HeldOrphaned {
 				add("  LOCKED by run %s, which has ended: the start will be refused. Put %[2]s right, then: muster drill release %[2]s --reason ...",
-					"  終了した run %s がロックしたままです。開始は拒否されます。%[2]s を正常な状態に戻してから解除してください: muster drill release %[2]s --reason ...", s.HeldBy, s.Name)
+					"  終了した実施 %s がロックしたままです。開始は拒否されます。%[2]s を正常な状態に戻してから解除してください: muster drill release %[2]s --reason ...", s.HeldBy, s.Name)
 			} else {
-				add("  HELD by run %s: the start will be refused until it lets go", "  実施 %s が保持中です。解放されるまで開始は拒否されます", s.HeldBy)
+				add("  HELD by run %s: the start will be refused until it lets go", "  実施 %s がロックしています。解除されるまで開始は拒否されます", s.HeldBy)
 			}
 		}
 		if s.Unproven {
-			add("  no probe looks at it: its return will not be proven", "  監視がないため、復旧は立証されません")
+			add("  no probe looks at it: its return will not be proven", "  観測するプローブがないため、復旧は立証されません")
 		}
 	}
 	if len(a.Untouched) > 0 {

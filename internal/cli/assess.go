@@ -55,7 +55,7 @@ func (c *command) assess() *cobra.Command {
 	cmd.Flags().StringVar(&damage, "damage", "", "none, degraded, stopped, destroyed, unknown")
 	cmd.Flags().StringVar(&component, "component", "", c.t("a part of the system", "システムの構成要素"))
 	cmd.Flags().StringVar(&note, "note", "", c.t("what was found", "確認した内容"))
-	cmd.Flags().StringVar(&repair, "repair", "", c.t("how long recovery in place takes, as 4h", "現地復旧の見込み時間。例 4h"))
+	cmd.Flags().StringVar(&repair, "repair", "", c.t("how long recovery in place takes, as 4h", "被災拠点での復旧の見込み時間。例 4h"))
 	cmd.Flags().StringVar(&ground, "ground", "", c.t("what that estimate rests on", "見込み時間の根拠"))
 	c.photoFlag(cmd, &pictures)
 	c.atFlag(cmd, &at)
@@ -122,7 +122,7 @@ func (c *command) damageList(ctx context.Context, id string) error {
 		}
 		rows = append(rows, []string{d.System, d.Component, said, by, seen, conflict, d.Title.In(string(c.lang))})
 	}
-	table(c.Out, []string{c.t("SYSTEM", "システム"), c.t("COMPONENT", "構成要素"), c.t("REPORTED", "報告"), c.t("BY", "報告者"), c.t("PROBES", "監視"), "", c.t("TITLE", "名称")}, rows)
+	table(c.Out, []string{c.t("SYSTEM", "システム"), c.t("COMPONENT", "構成要素"), c.t("REPORTED", "報告"), c.t("BY", "報告者"), c.t("PROBES", "プローブ"), "", c.t("TITLE", "名称")}, rows)
 	return nil
 }
 

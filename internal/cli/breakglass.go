@@ -106,9 +106,9 @@ func (c *command) activated(a app.Activation) {
 	}
 	switch {
 	case len(a.Manifest.Servers) == 0:
-		c.say("  the bundle knows no address of the main server, so whether it still works could not be asked", "  パッケージに本来のサーバーのアドレスがないため、生存を確認していません")
+		c.say("  the bundle knows no address of the main server, so whether it still works could not be asked", "  パッケージに本来のサーバーのアドレスがないため、稼働中かどうかを確認していません")
 	case len(a.Answers) > 0:
-		c.say("  WARNING: the main server answers at %s. Two control planes on the same systems are a danger: agree on one, and end the other", "  警告: 本来のサーバーが %s で応答しています。同じシステムを2つの管制で動かすのは危険です。どちらか一方に決め、他方を止めてください", strings.Join(a.Answers, ", "))
+		c.say("  WARNING: the main server answers at %s. Two control planes on the same systems are a danger: agree on one, and end the other", "  警告: 本来のサーバーが %s で応答しています。同じシステムを2つの制御側で動かすのは危険です。どちらか一方に決め、他方を止めてください", strings.Join(a.Answers, ", "))
 	default:
 		c.say("  the main server does not answer at %s", "  本来のサーバーは応答なし: %s", strings.Join(a.Manifest.Servers, ", "))
 	}

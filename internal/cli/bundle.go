@@ -94,7 +94,7 @@ change of plans or secrets. What is done with it comes back with "muster merge".
 				c.say("muster: run %s goes on; the bundle has its record up to now", "muster: %s は実施中です。パッケージには現時点までの記録が入っています", r.Run)
 			}
 			if len(made.Servers) == 0 {
-				c.say("muster: public_url is not set or names this very machine (loopback), so a laptop can't ask whether this server still answers", "muster: public_url が未設定か、ループバックアドレスのため、ノートPCからこのサーバーの生存を確認できません")
+				c.say("muster: public_url is not set or names this very machine (loopback), so a laptop can't ask whether this server still answers", "muster: public_url が未設定か、ループバックアドレスのため、ノートPCからこのサーバーの稼働を確認できません")
 			}
 			c.say("muster: put a copy of `muster` beside it on the stick: it opens the bundle, and goes on with the one inside", "muster: 同じ媒体に `muster` 本体も入れてください。パッケージを開き、以後は中の版に切り替わります")
 			return nil

@@ -18,7 +18,7 @@ import (
 // policyFlags are what is decided with a choice.
 func (c *command) policyFlags(cmd *cobra.Command, p *run.Policy, rejected *[]string) {
 	cmd.Flags().StringVar(&p.Place, "place", "", c.t("site at which it is recovered", "復旧場所 (拠点)"))
-	cmd.Flags().IntVar(&p.Level, "level", 0, c.t("level aimed at, in percent", "復旧水準 (%)"))
+	cmd.Flags().IntVar(&p.Level, "level", 0, c.t("level aimed at, in percent", "復旧レベル (%)"))
 	cmd.Flags().StringVar(&p.Method, "method", "", c.t("how, in words", "復旧方式"))
 	cmd.Flags().IntVar(&p.Order, "order", 0, c.t("1 is recovered first", "復旧の順序 (1 が最初)"))
 	cmd.Flags().StringArrayVar(&p.Requests, "request", nil, c.t("a request to the report recipient or a department; may be repeated", "報告先・各部署への要請事項 (複数指定可)"))
@@ -171,7 +171,7 @@ func (c *command) draftTable(o progress.Overview) {
 		}
 		rows = append(rows, row)
 	}
-	table(c.Out, []string{c.t("SYSTEM", "システム"), c.t("CHOICE", "方針"), c.t("BY", "作成者"), c.t("LEVEL", "水準"), c.t("REASON", "理由")}, rows)
+	table(c.Out, []string{c.t("SYSTEM", "システム"), c.t("CHOICE", "方針"), c.t("BY", "作成者"), c.t("LEVEL", "復旧レベル"), c.t("REASON", "理由")}, rows)
 }
 
 func (c *command) consult() *cobra.Command {

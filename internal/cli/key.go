@@ -84,7 +84,7 @@ encrypted can be read with them alone. Keep a copy at the recovery site.`,
 		},
 	}, &cobra.Command{
 		Use:   "list",
-		Short: c.t("List the keys with their fingerprints", "鍵の一覧を指紋とともに表示する"),
+		Short: c.t("List the keys with their fingerprints", "鍵の一覧をフィンガープリントとともに表示する"),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			path, err := at()

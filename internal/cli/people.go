@@ -267,7 +267,7 @@ func (c *command) peopleDisable() *cobra.Command {
 			if err := client.DisablePerson(cmd.Context(), args[0], reason); err != nil {
 				return err
 			}
-			c.say("%s is disabled; refused on every server within seconds", "%s を利用停止にしました。数秒以内に全サーバーで有効になります", args[0])
+			c.say("%s is disabled; refused on every server within seconds", "%s を利用停止にしました。数秒以内に全サーバーで拒否されます", args[0])
 			return nil
 		},
 	}

@@ -246,7 +246,7 @@ func (c *command) drillPeople() *cobra.Command {
 }
 
 func (c *command) showPeople(p api.People) {
-	head := []string{"", c.t("CALLED", "対象"), c.t("ANSWERED", "回答"), c.t("SAFE", "無事"), c.t("LIGHT", "軽傷"), c.t("BAD", "重傷"), c.t("SILENT", "未回答"), c.t("CAN COME", "出社可"), c.t("ARRIVED", "参集")}
+	head := []string{"", c.t("CALLED", "対象"), c.t("ANSWERED", "回答"), c.t("SAFE", "無事"), c.t("LIGHT", "軽傷"), c.t("BAD", "重傷"), c.t("SILENT", "未回答"), c.t("CAN COME", "参集可"), c.t("ARRIVED", "参集")}
 	row := func(name string, t api.Totals) []string {
 		out := []string{name}
 		for _, n := range []int{t.People, t.Answered, t.Safe, t.LightlyHurt, t.BadlyHurt, t.Silent, t.CanCome, t.Arrived} {
@@ -305,7 +305,7 @@ func (c *command) showPeople(p api.People) {
 		}
 		people = append(people, []string{m.ID, m.Name.In(string(c.lang)), strings.Join(m.Roles, ","), state, where, private})
 	}
-	table(c.Out, []string{c.t("PERSON", "氏名ID"), c.t("NAME", "氏名"), c.t("ROLES", "役割"), c.t("STATE", "状態"), c.t("WHERE", "場所"), c.t("PRIVATE", "非公開")}, people)
+	table(c.Out, []string{c.t("PERSON", "要員ID"), c.t("NAME", "氏名"), c.t("ROLES", "役割"), c.t("STATE", "状態"), c.t("WHERE", "場所"), c.t("PRIVATE", "非公開")}, people)
 }
 
 var stateJA = map[string]string{"absent": "不在設定", "not_called": "対象外", "silent": "未回答", "answered": "回答済", "arrived": "参集"}

@@ -271,7 +271,7 @@ func (c Config) check() Mistakes {
 		}
 		if !c.Embedded() {
 			say("gateway.listen", "the gateway leads to the embedded engine, and temporal.address names another; let workers reach that one themselves",
-				"ゲートウェイは組み込みエンジンにつながりますが、temporal.address は別のエンジンを指しています。ワーカーからそのエンジンへ直接接続してください")
+				"ゲートウェイは内蔵エンジンにつながりますが、temporal.address は別のエンジンを指しています。ワーカーからそのエンジンへ直接接続してください")
 		}
 	} else if len(c.Gateway.Names) > 0 {
 		say("gateway.names", "without gateway.listen no worker is let in; add it, such as 0.0.0.0:7701", "gateway.listen がないと、ワーカーは接続できません。0.0.0.0:7701 のように追加してください")

@@ -222,7 +222,7 @@ func (e *Estate) Role(d *yamldoc.Decoder, where string, role yamldoc.Value[strin
 	if !slices.Contains(e.Roles, role.V) {
 		d.Log.Add(role.Place, "%s: nobody has the role %q%s", "%s: 役割 %q を担う人がいません%s", where, role.V, yamldoc.Meant(role.V, e.Roles))
 	} else if n, kind := e.Holders(role.V); n == 0 {
-		d.Log.Add(role.Place, "%s: in a %s nobody may act as %s (only); give the role to somebody who may", "%s: 種別 %s では、役割 %s として行動できる人がいません（only）。行動できる人にこの役割を割り当ててください", where, kind, role.V)
+		d.Log.Add(role.Place, "%s: in a %s nobody may act as %s (only); give the role to somebody who may", "%s: 種別 %s では、役割 %s として操作できる人がいません（only）。操作できる人にこの役割を割り当ててください", where, kind, role.V)
 	}
 }
 

@@ -66,14 +66,14 @@ type System struct {
 	DependsOn    []text              `json:"depends_on" help:"Systems that must be back before it." ja:"先に復旧している必要があるシステム" is:"name" default:""`
 	Objectives   Objectives          `json:"objectives" help:"What recovery must reach. One that is not set is reported as not set, never as met." ja:"復旧で達成すべき目標。設定のないものは「設定なし」と報告し、達成とはしない" default:""`
 	Drillable    []text              `json:"drillable" help:"Depths at which drills may touch it. Tabletop and walkthrough touch nothing and are always allowed." ja:"訓練で触れてよい深さ。机上訓練と手順書確認訓練は何にも触れないため、常に許可される" enum:"tabletop,walkthrough,isolated,live" default:""`
-	Own          yamldoc.Value[bool] `json:"own" help:"Whether it is a part of this very muster: its server, engine, record store or a site's worker. A drill that strikes one begins while nothing else is under way, and gives way to a real response; it needs no runbook, since it has to come back by itself." ja:"muster自身の一部（サーバー、エンジン、記録ストア、拠点ワーカー）かどうか。これを停止させる訓練は、ほかに進行中のものがないときだけ始まり、本番の対応に譲る。自力で復旧するはずのものなので、手順書は要らない" default:"false"`
+	Own          yamldoc.Value[bool] `json:"own" help:"Whether it is a part of this very muster: its server, engine, record store or a site's worker. A drill that strikes one begins while nothing else is under way, and gives way to a real response; it needs no runbook, since it has to come back by itself." ja:"muster自身の一部（サーバー、エンジン、記録の保存先、拠点ワーカー）かどうか。これを停止させる訓練は、ほかに進行中のものがないときだけ始まり、本番の対応に譲る。自力で復旧するはずのものなので、手順書は要らない" default:"false"`
 	Functions    []Function          `json:"functions" help:"What it does for its users, each seen by a probe from outside or stated by a person." ja:"利用者に提供する機能。それぞれ外部からプローブで確かめるか、人が申告する" item:"function" default:""`
 	Components   []Component         `json:"components" help:"Its parts as people look at them when damage is assessed, in the order of looking." ja:"被害状況を確認する単位となる構成要素。確認する順に書く" item:"component" default:""`
 	LoadLimit    *LoadLimit          `json:"load_limit" help:"How much load probes of its capacity may put on it; without it, none." ja:"処理能力を測るプローブがかけてよい負荷の上限。なければ負荷をかけない" default:""`
 	Runbooks     Runbooks            `json:"runbooks" help:"Names of the runbooks that move it." ja:"システムを切り替える手順書の名前" default:""`
 	SingleWriter *Check              `json:"single_writer" help:"Step that proves that exactly one side takes writes; without it that is not proven." ja:"書き込みを受け付けているのが一方だけであることを立証するステップ。なければ未立証とする" default:""`
-	Estimate     duration            `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." ja:"被災拠点での復旧にかかる時間の見積り。復旧方針の決定に使う" default:""`
-	Ground       yamldoc.Text        `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." ja:"見積りの根拠。実測、模擬、メーカー回答など" default:""`
+	Estimate     duration            `json:"in_place_estimate" help:"How long recovery at the stricken site takes, for the decision." ja:"被災拠点での復旧にかかる時間の見積もり。復旧方針の決定に使う" default:""`
+	Ground       yamldoc.Text        `json:"in_place_ground" help:"What the estimate rests on: measured, simulated, a supplier's word." ja:"見積もりの根拠。実測、模擬、メーカー回答など" default:""`
 	Measures     []Measure           `json:"measures" help:"What is planned to raise the levels of its components, step by step." ja:"構成要素のレベルを段階的に上げる事前対策" item:"measure" default:""`
 }
 
@@ -190,14 +190,14 @@ type Person struct {
 	ID       text         `json:"id" help:"Short name of the person, as in check-ins." ja:"要員のID。安否報告などで使う" is:"name"`
 	Name     yamldoc.Text `json:"name" help:"The person's name." ja:"要員の氏名"`
 	Roles    []text       `json:"roles" help:"Roles the person holds." ja:"要員が担う役割" is:"name"`
-	Deputies []text       `json:"deputies" help:"Who is called, in this order, when the person is silent." ja:"本人の応答がないときに呼び出す代行者。順に呼び出す" is:"name" default:""`
+	Deputies []text       `json:"deputies" help:"Who is called, in this order, when the person is silent." ja:"本人の回答がないときに召集する代行者。この順に召集する" is:"name" default:""`
 	Contact  text         `json:"contact" help:"How the person is reached; a telephone number in quotes." ja:"連絡方法。電話番号は引用符で囲む" default:""`
 	Section  text         `json:"section" help:"Department, for totals." ja:"所属部署。集計に使う" default:""`
 	Mail     text         `json:"mail" help:"Mail address." ja:"メールアドレス" default:""`
 	Slack    text         `json:"slack" help:"Member ID in Slack, as in U024BE7LH." ja:"SlackのメンバーID。U024BE7LH など" default:""`
 	Subject  text         `json:"subject" help:"Who the person is for the OpenID provider: the subject (sub) of the ID token." ja:"OpenIDプロバイダーでの本人の識別子（IDトークンの sub）" default:""`
 	Lang     text         `json:"lang" help:"Language the person reads; the server's unless said." ja:"本人への表示言語。なければサーバーの言語" enum:"en,ja" default:""`
-	Only     text         `json:"only" help:"Kind of run in which the person is called and may act: drill or real; both unless said." ja:"呼び出し、操作を認める種別。drill（訓練）または real（本番）。なければ両方" enum:"drill,real" default:""`
+	Only     text         `json:"only" help:"Kind of run in which the person is called and may act: drill or real; both unless said." ja:"召集し、操作を認める実施の種別。drill（訓練）または real（本番）。なければ両方" enum:"drill,real" default:""`
 }
 
 // Role is what people are in a run.
@@ -258,7 +258,7 @@ type Party struct {
 	Mobile    text         `json:"mobile" help:"The person's mobile." ja:"担当者の携帯電話" default:""`
 	Mail      text         `json:"mail" help:"Mail address." ja:"メールアドレス" default:""`
 	Desk      text         `json:"desk" help:"Its emergency desk, reached at all hours." ja:"24時間対応の緊急連絡窓口" default:""`
-	Deputy    text         `json:"deputy" help:"Who stands in for the person, with a number." ja:"担当者の代理と電話番号" default:""`
+	Deputy    text         `json:"deputy" help:"Who stands in for the person, with a number." ja:"担当者の代行者と電話番号" default:""`
 	Confirmed text         `json:"confirmed" help:"Day on which the entry was last found right, as \"2026-04-01\"; muster check warns after a year." ja:"記載内容を最後に確認した日。\"2026-04-01\" など。1年を過ぎると muster check が警告する" default:""`
 	By        text         `json:"confirmed_by" help:"Who found that." ja:"確認した人" default:""`
 }

@@ -150,7 +150,7 @@ func (v *verification) log() map[uint64]Entry {
 	cp, err := OpenCheckpoint(cpText, keys)
 	switch {
 	case errors.Is(err, errForeign) && len(v.opts.Keys) > 0:
-		v.found(Finding{Code: CodeKey, File: FileCheckpoint}, "%s: it is not signed with the key that you gave (%s): the bundle is of another log, or forged.", "%s: 指定された公開鍵（%s）の署名がありません。別の記録台帳のものか、偽造です。", FileCheckpoint, Fingerprint(keys[0]))
+		v.found(Finding{Code: CodeKey, File: FileCheckpoint}, "%s: it is not signed with the key that you gave (%s): the bundle is of another log, or forged.", "%s: 指定された公開鍵（%s）の署名がありません。別の証拠台帳のものか、偽造です。", FileCheckpoint, Fingerprint(keys[0]))
 		return nil
 	case err != nil:
 		v.found(Finding{Code: CodeCheckpoint, File: FileCheckpoint}, "%s: its signature is not of this text: %v.", "%s: 署名が内容と一致しません: %v。", FileCheckpoint, err)

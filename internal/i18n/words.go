@@ -185,7 +185,7 @@ var findings = map[run.FindingKind][2]string{
 	run.FindingCleanUp:   {"clean-up", "後始末"},
 	run.FindingClock:     {"clock", "時計"},
 	run.FindingRemark:    {"remark", "所見"},
-	run.FindingPlace:     {"place", "所在"},
+	run.FindingPlace:     {"place", "立地"},
 	run.FindingRecord:    {"record", "記録"},
 }
 

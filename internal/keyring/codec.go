@@ -163,7 +163,7 @@ func (c *Codec) open(p *commonpb.Payload) (*commonpb.Payload, error) {
 	content, err := key.aead.Open(nil, nil, p.GetData(), bound(id, namespace, workflow))
 	if err != nil {
 		return nil, &Unreadable{plan.Say("what was encrypted with key %s can't be decrypted with the key of that name here: it was altered, or two keys have one name; compare the keyrings (`muster key list` shows fingerprints)",
-			"鍵 %s で暗号化されたデータを、ここにある同名の鍵では復号できません。改変されたか、同じ名前の別の鍵があります。鍵束を照合してください（`muster key list` で指紋を確認できます）", id)}
+			"鍵 %s で暗号化されたデータを、ここにある同名の鍵では復号できません。改変されたか、同じ名前の別の鍵があります。鍵束を照合してください（`muster key list` でフィンガープリントを確認できます）", id)}
 	}
 	if content, err = unpacked(content); err == nil {
 		out := &commonpb.Payload{}

@@ -175,7 +175,7 @@ func Rules() []Rule {
 				return nil
 			}},
 		{Kind: Evidence, After: 1, Title: plan.Say("sealed evidence, or the record it was made from, was altered", "封印済みの証拠、またはその元の記録が改変されています"),
-			Way:  plan.Say("Touch nothing on that disk: muster evidence verify says what, and a copy elsewhere has what it was", "そのディスクには触れないでください。muster evidence verify で改変箇所が分かり、別の場所の複製に元の内容があります"),
+			Way:  plan.Say("Touch nothing on that disk: `muster evidence list` says which run, the server's log what differs, and a copy elsewhere has what it was", "そのディスクには触れないでください。改変された実施は `muster evidence list`、異なる箇所はサーバーのログで確認でき、別の場所の複製に元の内容があります"),
 			keys: object(ActEvidence, OutAltered)},
 		{Kind: Missing, After: 1, Title: plan.Say("sealed evidence is missing, or can't be read", "封印済みの証拠が見つからないか、読み取れません"),
 			Way:  plan.Say("See whether its disk is mounted and the server may read the folder. If it is gone, take it from a copy at another place", "ディスクがマウントされ、サーバーがフォルダーを読み取れるか確認してください。失われている場合は、別の場所の複製から戻してください"),

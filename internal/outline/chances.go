@@ -34,7 +34,7 @@ func (t *text) chance(w forecast.Way) {
 	t.line("  %s  %s", w.System, purpose)
 	t.line("    %s", Chance(t.l, w))
 	if w.Total != nil {
-		t.line("    %s", t.l.T("80 in 100 take %s to %s; half take at most %s, 80 %% %s, 95 %% %s", "80％は %s から %s の間。中央値 %s、80％値 %s、95％値 %s",
+		t.line("    %s", t.l.T("80 in 100 take %s to %s; half take at most %s, 80 %% %s, 95 %% %s", "80%%は %s から %s の間。中央値 %s、80%%値 %s、95%%値 %s",
 			whole(t.l, w.Total.P10), whole(t.l, w.Total.P90), whole(t.l, w.Total.P50), whole(t.l, w.Total.P80), whole(t.l, w.Total.P95)))
 		t.line("    %s", bars(t.l, w))
 	}
@@ -151,7 +151,7 @@ func Lever(l i18n.Lang, step string, v forecast.Lever, judged bool) string {
 	if judged && v.MetGain >= 0.005 {
 		out += l.T(", the objective is met %.0f points more often", "達成見込みが %.0f ポイント上がり", 100*v.MetGain)
 	}
-	return out + l.T(", the 80 %% figure falls by %s; it decides the time in %s of the draws", "、80％値が %s 短くなる（所要時間を左右する割合 %s）", short(l, v.P80GainS), i18n.Percent(v.Critical))
+	return out + l.T(", the 80 %% figure falls by %s; it decides the time in %s of the draws", "、80%%値が %s 短くなる（所要時間を左右する割合 %s）", short(l, v.P80GainS), i18n.Percent(v.Critical))
 }
 
 // bars is the distribution in one line, with the objective where it falls.

@@ -105,7 +105,7 @@ func MakeReview(f Facts, written []Entry) Review {
 		verdict = yes(len(y.Candidates) == 0)
 	}
 	add(measures, say("Was the plan reviewed on drill results?", "訓練の結果を踏まえて見直したか"), verdict,
-		say("findings: %d opened, %d closed, %d open, %d waived; open without a measure: %d", "指摘事項：発生%d・解消%d・未了%d・容認%d。対策が未登録の未了 %d件", y.Counts.FindingsOpened, y.Counts.FindingsClosed, y.Counts.FindingsOpen, y.Counts.FindingsWaived, len(y.Candidates)))
+		say("findings: %d opened, %d closed, %d open, %d waived; open without a measure: %d", "指摘事項：検出%d・解消%d・未解消%d・容認%d。未解消のうち対策が未登録 %d件", y.Counts.FindingsOpened, y.Counts.FindingsClosed, y.Counts.FindingsOpen, y.Counts.FindingsWaived, len(y.Candidates)))
 	add(measures, say("Was consistency with the BCP checked together with the business departments and the BCP secretariat?", "BCPとの整合を業務部門・BCP事務局とともに確認したか"), people)
 
 	ran := 0
@@ -142,7 +142,7 @@ func MakeReview(f Facts, written []Entry) Review {
 	if trained {
 		verdict = yes(y.Counts.FindingsLate == 0 && y.Counts.FindingsOpen == 0)
 	}
-	add(response, say("Was it reviewed on the results of training?", "訓練の結果を踏まえて見直したか"), verdict, say("runs that did something: %d", "実際に作業した実施 %d件", ran), say("findings open: %d, of them overdue: %d", "未了の指摘事項 %d件、うち期限超過 %d件", y.Counts.FindingsOpen, y.Counts.FindingsLate))
+	add(response, say("Was it reviewed on the results of training?", "訓練の結果を踏まえて見直したか"), verdict, say("runs that did something: %d", "実際に作業した実施 %d件", ran), say("findings open: %d, of them overdue: %d", "未解消の指摘事項 %d件、うち期限超過 %d件", y.Counts.FindingsOpen, y.Counts.FindingsLate))
 	verdict = people
 	fact := say("there is no programme to hold it against", "対比する訓練計画がない")
 	if y.Programme != "" {

@@ -186,7 +186,7 @@ func (y Year) Sheet() sheet.Sheet {
 	d.Verdict = y.verdict()
 	d.Remarks = append(d.Remarks, y.Remarks...)
 	d.Sentence = sheet.Say("%d of %d planned drills were held, %d are overdue; the RTO of %d of %d systems is proven; %d findings were closed, %d are open.",
-		"計画した訓練%[2]d件のうち%[1]d件を実施（期限超過%[3]d件）。RTOは%[5]dシステム中%[4]dシステムで立証済み。指摘事項は%[6]d件を解消、%[7]d件が未了。", c.Held, c.Planned, c.Overdue, c.SystemsProven, c.Systems, c.FindingsClosed, c.FindingsOpen)
+		"計画した訓練%[2]d件のうち%[1]d件を実施（期限超過%[3]d件）。RTOは%[5]dシステム中%[4]dシステムで立証済み。指摘事項は%[6]d件を解消、%[7]d件が未解消。", c.Held, c.Planned, c.Overdue, c.SystemsProven, c.Systems, c.FindingsClosed, c.FindingsOpen)
 	if c.SystemsSimulated > 0 {
 		d.Remarks = append(d.Remarks, sheet.Say("Of %d more systems the RTO was met with simulated people or steps only; they are not counted as proven.", "ほかに%dシステムは要員またはステップが模擬の訓練でのみRTOを達成しており、立証済みに数えていません。", c.SystemsSimulated))
 	}
@@ -208,7 +208,7 @@ func (y Year) Sheet() sheet.Sheet {
 	d.Tiles = []sheet.Tiles{{Tiles: []sheet.Tile{
 		{Name: sheet.Say("Drills", "訓練"), Term: sheet.Say("held of planned", "実施／計画"), Measured: sheet.Plain(fmt.Sprintf("%d / %d", c.Held, c.Planned)), Target: sheet.Say("overdue %d", "期限超過 %d件", c.Overdue), Verdict: verdict(c.Overdue > 0, c.Held < c.Planned || c.Planned == 0)},
 		{Name: sheet.Say("Systems", "システム"), Term: sheet.Say("RTO proven", "RTO立証済み"), Measured: provenOf(c), Target: sheet.Say("runs met %d, missed %d, not proven %d", "実施の判定：達成%d・未達%d・未立証%d", c.Met, c.Missed, c.NotProven), Verdict: verdict(c.Missed > 0, c.NeedProof > 0 || c.SystemsSimulated > 0)},
-		{Name: sheet.Say("Findings", "指摘事項"), Term: sheet.Say("open", "未了"), Measured: sheet.Plain(fmt.Sprint(c.FindingsOpen)), Target: sheet.Say("opened %d, closed %d, overdue %d, waived %d", "発生%d・解消%d・期限超過%d・容認%d", c.FindingsOpened, c.FindingsClosed, c.FindingsLate, c.FindingsWaived), Verdict: verdict(c.FindingsLate > 0, c.FindingsOpen > 0)},
+		{Name: sheet.Say("Findings", "指摘事項"), Term: sheet.Say("open", "未解消"), Measured: sheet.Plain(fmt.Sprint(c.FindingsOpen)), Target: sheet.Say("opened %d, closed %d, overdue %d, waived %d", "発生%d・解消%d・期限超過%d・容認%d", c.FindingsOpened, c.FindingsClosed, c.FindingsLate, c.FindingsWaived), Verdict: verdict(c.FindingsLate > 0, c.FindingsOpen > 0)},
 	}}}
 	for _, s := range y.Findings[:min(3, len(y.Findings))] {
 		if s.State == finding.Open {

@@ -73,7 +73,7 @@ func (y *Year) finding(f Facts, x finding.Finding) {
 	y.Findings = append(y.Findings, s)
 }
 
-var standings = map[finding.State]plan.Text{finding.Open: sheet.Say("open", "未了"), finding.Waived: sheet.Say("waived", "容認"), finding.Closed: sheet.Say("closed", "解消")}
+var standings = map[finding.State]plan.Text{finding.Open: sheet.Say("open", "未解消"), finding.Waived: sheet.Say("waived", "容認"), finding.Closed: sheet.Say("closed", "解消")}
 
 // listedFindings bounds the table; CSV and JSON of the findings have them all.
 const listedFindings = 200

@@ -189,8 +189,8 @@ func (f *facts) aboutForms(l *findingList, r Report) {
 	}
 	for _, d := range r.Damage {
 		if d.Conflict {
-			l.addBoth(run.FindingRecord, d.System, "", say("people and probes disagreed on %s until the decision", "%s の被害について、要員の報告と監視結果が食い違ったままだった", d.thing()),
-				say("reported: %[1]s, probes: %[2]s", "報告：%[1]s、監視：%[2]s", inWords(word(damages, d.Damage)), inWords(word(damages, d.Probes))))
+			l.addBoth(run.FindingRecord, d.System, "", say("people and probes disagreed on %s until the decision", "%s の被害について、決定まで要員の報告とプローブの観測が食い違っていた", d.thing()),
+				say("reported: %[1]s, probes: %[2]s", "報告：%[1]s、プローブ：%[2]s", inWords(word(damages, d.Damage)), inWords(word(damages, d.Probes))))
 			l.at("conflict", d.System, d.Component)
 		}
 	}

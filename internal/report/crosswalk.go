@@ -19,7 +19,7 @@ var crosswalk = []clause{
 	{say("restore of backups and integrity of data", "バックアップの復元とデータの完全性"), "measures (restore)", "SOC 2 A1.3; DORA Art. 11(6); NIST SP 800-53 CP-4, CP-9; ISO/IEC 27001 A.8.13"},
 	{say("switch to redundant capacity and back", "代替拠点への切り替えと切戻し"), "measures (rto, failback)", "DORA Art. 11(6); NIST SP 800-34; FISC 統10; NISC 4.1"},
 	{say("decisions, with what was known then", "決定と当時把握していた情報"), "events.decisions", "HSEEP; ISO 22398; NISC 4.2.2(2)"},
-	{say("approvals, separation of duties, break-glass", "承認・職務分離・緊急解除"), "authority", "FFIEC BCM; NIST SP 800-53 CP-4; システム管理基準 II.9"},
+	{say("approvals, separation of duties, break-glass", "承認・職務分離・緊急権限"), "authority", "FFIEC BCM; NIST SP 800-53 CP-4; システム管理基準 II.9"},
 	{say("findings with owner and due date, closed by a later run", "指摘事項（担当・期限、後の実施で解消）"), "findings", "ISO 22301 10.1; HSEEP improvement plan; NIST SP 800-84; FFIEC BCM; DORA Art. 11(6); NISC T4.2-1"},
 	{say("post-event report in four parts", "事後報告（4区分8項目）"), "after.written", "NISC 4.2.2; 総務省 ICT-BCP; ISO 22301 8.5 d"},
 	{say("what was real, simulated and assumed", "実施・模擬・想定の区別"), "purpose.assumptions", "DORA RTS 2024/1774 Art. 25; ISO 22398"},

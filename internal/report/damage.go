@@ -166,8 +166,8 @@ func (d *document) damage() []table {
 	if len(r.Assessments) == 0 {
 		return nil
 	}
-	t := table{Caption: say("Damage, people's word beside the probes'", "被害状況（要員の報告と監視結果の対比）"), Head: []plan.Text{say("System", "システム"), say("Component", "構成要素"), say("Reported", "報告"), say("By", "確認者"),
-		say("Probes", "監視"), say("Conflict", "食い違い"), say("Age at the decision", "決定時の経過"), say("Reports", "報告数")}}
+	t := table{Caption: say("Damage, people's word beside the probes'", "被害状況（要員の報告とプローブの観測の対比）"), Head: []plan.Text{say("System", "システム"), say("Component", "構成要素"), say("Reported", "報告"), say("By", "確認者"),
+		say("Probes", "プローブ"), say("Conflict", "食い違い"), say("Age at the decision", "決定時の経過"), say("Reports", "報告数")}}
 	for _, x := range r.Damage {
 		conflict, age := plan.Text{}, plan.Text{}
 		if x.Conflict {
@@ -183,7 +183,7 @@ func (d *document) damage() []table {
 		t.Rows = append(t.Rows, []cell{d.system(x.System), name(x.Component), tell(said), tell(actor(x.By)), tell(damageOr(x.Probes)), tell(conflict), figureCell(age), figureCell(count(x.Reports))})
 	}
 	all := table{Caption: say("Damage, every report in its order", "被害の報告（時系列）"), Head: []plan.Text{say("At", "時刻"), say("System", "システム"), say("Component", "構成要素"), say("Damage", "被害"), say("Seen by", "確認者"),
-		say("Repair in place", "現地復旧の見込み"), say("Remark", "備考"), say("Photos", "写真"), say("Entered", "入力時刻")}}
+		say("Repair in place", "被災拠点での復旧の見込み"), say("Remark", "備考"), say("Photos", "写真"), say("Entered", "入力時刻")}}
 	for _, a := range r.Assessments {
 		by := actor(a.By)
 		if a.Source == "probe" {

@@ -394,13 +394,13 @@ func (d *document) passSection() section {
 	if c == nil {
 		return section{}
 	}
-	s := section{ID: "pass", Title: say("Requirements and pass criteria", "要求事項と合格条件")}
+	s := section{ID: "pass", Title: say("Requirements and pass criteria", "要件と合格基準")}
 	w := verdictWord(c.Verdict)
 	s.Lead = []plan.Text{say("%[1]s: %[2]s", "%[1]s：%[3]s", strings.Join(c.Requirements, ", "), w.EN, w.JA)}
 	if len(c.Requirements) == 0 {
-		s.Title, s.Lead = say("Pass criteria", "合格条件"), []plan.Text{say("All together: %[1]s", "全体：%[2]s", w.EN, w.JA)}
+		s.Title, s.Lead = say("Pass criteria", "合格基準"), []plan.Text{say("All together: %[1]s", "全体：%[2]s", w.EN, w.JA)}
 	}
-	t := table{Brief: true, Head: []plan.Text{say("Criterion", "条件"), say("Verdict", "判定"), say("Why", "理由"), say("Rests on simulation of", "模擬に依拠")}}
+	t := table{Brief: true, Head: []plan.Text{say("Criterion", "基準"), say("Verdict", "判定"), say("Why", "理由"), say("Rests on simulation of", "模擬に依拠")}}
 	for _, p := range c.Pass {
 		t.Rows = append(t.Rows, []cell{tell(p.Text), verdictCell(p.Verdict), tell(p.Why), name(strings.Join(p.Simulated, ", "))})
 	}

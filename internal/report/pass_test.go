@@ -57,7 +57,7 @@ func TestPassCriteriaAreJudgedFromTheRecord(t *testing.T) {
 		}
 	}
 	for _, f := range []report.Format{report.Text, report.Markdown, report.HTML} {
-		for _, want := range []string{"要求事項と合格条件", "検知できない"} {
+		for _, want := range []string{"要件と合格基準", "検知できない"} {
 			if !strings.Contains(render(t, r, f, "ja"), want) {
 				t.Errorf("the report as %s does not say %q", f, want)
 			}

@@ -124,7 +124,7 @@ func (f *facts) standOf(d *Decision) {
 // put up again.
 func (d *document) policies() []table {
 	r := d.report
-	t := table{Caption: say("Policy: drafts and decisions", "復旧方針：案と決定"), Head: []plan.Text{say("At", "時刻"), say("Act", "区分"), say("System", "システム"), say("By", "作成・決定者"), say("Choice", "方針"), say("Place", "復旧場所"), say("Level", "復旧水準"), say("Method", "復旧方式"),
+	t := table{Caption: say("Policy: drafts and decisions", "復旧方針：案と決定"), Head: []plan.Text{say("At", "時刻"), say("Act", "区分"), say("System", "システム"), say("By", "作成・決定者"), say("Choice", "方針"), say("Place", "復旧場所"), say("Level", "復旧レベル"), say("Method", "復旧方式"),
 		say("Order", "順序"), say("Requests", "要請事項"), say("Rejected", "採らなかった案"), say("Reason", "理由"), say("RTO used", "RTO 消費"), say("Oldest report", "最も古い被害報告"), say("Entered", "入力時刻")}}
 	row := func(at time.Time, act plan.Text, system, by string, choice run.Choice, p run.Policy, reason string, rest ...cell) {
 		level, order := plan.Text{}, plan.Text{}

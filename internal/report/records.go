@@ -238,7 +238,7 @@ func (d *document) reporting() section {
 		s.Tables = append(s.Tables, d.acks())
 	}
 	if c := r.Completion; c != nil {
-		t := table{Caption: say("Completion report", "復旧完了報告"), Head: []plan.Text{say("System", "システム"), say("In service", "稼働"), say("Level", "復旧水準"), say("Data as of", "データ時点")}}
+		t := table{Caption: say("Completion report", "復旧完了報告"), Head: []plan.Text{say("System", "システム"), say("In service", "稼働"), say("Level", "稼働レベル"), say("Data as of", "データ時点")}}
 		for _, x := range c.Systems {
 			back, level := say("not proven", "未確認"), dash
 			if x.Restored {

@@ -133,7 +133,7 @@ func (d *document) effect() []plan.Text {
 			out = append(out, say("from the order to restored service %s", "復旧指示から復旧まで %s", span(*s.RTO.MachineS)))
 		}
 		if s.RLO.CapacityLostS != nil {
-			out = append(out, say("capacity lost: %s of full service", "失われた処理能力：全稼働換算で %s", span(*s.RLO.CapacityLostS)))
+			out = append(out, say("capacity lost: %s of full service", "失われた処理能力：完全稼働換算で %s", span(*s.RLO.CapacityLostS)))
 		}
 	}
 	return out
@@ -171,7 +171,7 @@ func (d *document) gaps() []plan.Text {
 }
 
 func (d *document) others() []plan.Text {
-	out := []plan.Text{say("findings: %d", "改善点：%d 件", len(d.report.Findings))}
+	out := []plan.Text{say("findings: %d", "指摘事項：%d 件", len(d.report.Findings))}
 	for _, n := range d.report.Notes {
 		if n.Kind == run.RemarkMade && n.Text != "" && !run.SaysNothing(n.Text) {
 			out = append(out, plan.Text{EN: fmt.Sprintf("%q (%s)", n.Text, actor(n.By).EN), JA: "「" + n.Text + "」（" + actor(n.By).JA + "）"})

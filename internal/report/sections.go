@@ -41,7 +41,7 @@ func (d *document) attainment() section {
 		}
 		add(say("failback", "切戻し"), chosen(run.Choice(s.Failback.Policy)), home, s.Failback.Verdict, s.Failback.Why)
 	}
-	return section{ID: "attainment", Title: say("Attainment of recovery targets", "目標復旧水準の達成度合い"), Tables: []table{t}}
+	return section{ID: "attainment", Title: say("Attainment of recovery targets", "復旧目標の達成度合い"), Tables: []table{t}}
 }
 
 // maybe is a span that may be unknown, as an argument of say.
@@ -330,13 +330,13 @@ func (d *document) peopleSection() section {
 			note(say("simulated", "模擬"))
 		}
 		if m.DeputyFor != "" {
-			note(say("deputy for %s", "%sの代理", m.DeputyFor))
+			note(say("deputy for %s", "%sの代行者", m.DeputyFor))
 		}
 		if m.EnteredBy != "" {
 			note(say("entered by %s", "%sが代理入力", m.EnteredBy))
 		}
 		if m.Reminded > 0 {
-			note(say("reminders: %d", "督促 %d回", m.Reminded))
+			note(say("reminders: %d", "催促 %d回", m.Reminded))
 		}
 		if m.Last != nil && m.First != nil && (m.First.Safety != m.Last.Safety || m.First.CanCome != m.Last.CanCome) {
 			note(say("first answer: %s", "最初の回答：%s", inWords(word(safeties, m.First.Safety))))
@@ -430,7 +430,7 @@ func (d *document) decisions() section {
 		if x.Rule != "" {
 			by = say("rule %s", "規則 %s", x.Rule)
 		} else if x.Deputy {
-			by = plan.Text{EN: by.EN + ", deputy", JA: by.JA + "（代理）"}
+			by = plan.Text{EN: by.EN + ", deputy", JA: by.JA + "（代行者）"}
 		}
 		answer := chosen(x.Answer)
 		if x.Instead != "" {
@@ -479,9 +479,9 @@ func (d *document) decisions() section {
 
 // findings are what the run taught.
 func (d *document) findings() section {
-	s := section{ID: "findings", Title: say("Findings and improvements", "改善点")}
+	s := section{ID: "findings", Title: say("Findings and improvements", "指摘事項と改善点")}
 	if len(d.report.Findings) == 0 {
-		s.Lead = append(s.Lead, say("No findings: the record shows nothing to improve.", "記録から検出された改善点はありません。"))
+		s.Lead = append(s.Lead, say("No findings: the record shows nothing to improve.", "記録から検出された指摘事項はありません。"))
 		return s
 	}
 	t := table{Brief: true, Head: []plan.Text{say("No.", "番号"), say("Kind", "種別"), say("Finding", "内容"), say("Seen", "根拠"), say("Owner", "担当"), say("Due", "期限")}}
@@ -506,7 +506,7 @@ func (d *document) evidence() section {
 		intact = say("CONTENT DOES NOT MATCH THE HASH", "内容がハッシュと一致しない")
 	}
 	t.Rows = append(t.Rows,
-		[]cell{tell(say("frozen plan (SHA-256)", "確定済み計画（SHA-256）")), {Text: plan.Text{EN: r.Evidence.PlanHash + ", " + intact.EN, JA: r.Evidence.PlanHash + "（" + intact.JA + "）"}, Class: "hash"}},
+		[]cell{tell(say("frozen plan (SHA-256)", "確定計画（SHA-256）")), {Text: plan.Text{EN: r.Evidence.PlanHash + ", " + intact.EN, JA: r.Evidence.PlanHash + "（" + intact.JA + "）"}, Class: "hash"}},
 		[]cell{tell(say("journal (SHA-256)", "記録（SHA-256）")), {Text: say("%[1]s, %[2]d events", "%[1]s（%[2]d 件）", r.Evidence.JournalDigest, r.Evidence.Events), Class: "hash"}})
 	for _, w := range r.Evidence.Writers {
 		n := say("%d events, none missing", "%d 件、欠落なし", w.Events)

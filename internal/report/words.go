@@ -39,7 +39,7 @@ var reasons = map[string]plan.Text{
 	"losses_cut":       {EN: "more markers were lost than the record lists; the figure is a lower bound", JA: "失われたマーカーが記録の上限を超えた（実際の損失はこれ以上）"},
 	"rpo_not_restored": {EN: "service was not seen to come back, so what survived can't be counted", JA: "復旧が観測されておらず、残ったデータを数えられない"},
 
-	"not_stated":   {EN: "nobody stated how much of %s is there", JA: "「%s」の稼働程度が報告されていない"},
+	"not_stated":   {EN: "nobody stated how much of %s is there", JA: "「%s」の稼働程度が申告されていない"},
 	"by_statement": {EN: "%s is a person's statement, which this plan does not accept as proof", JA: "「%s」は人の申告であり、この計画では実績の証明として認めていない"},
 
 	"step_skipped":   {EN: "step %s was skipped", JA: "ステップ %s が省略された"},
@@ -142,7 +142,7 @@ var (
 		run.CompletionReport: {EN: "completion report", JA: "復旧完了報告"}, run.RemarkMade: {EN: "remark", JA: "所見"}, run.ActRefused: {EN: "refused: decision or approval", JA: "判断・承認の拒否"},
 		run.AlarmNoted: {EN: "alarm: more was said", JA: "警報の続報"}, run.InjectReleased: {EN: "inject released", JA: "状況を付与"}}
 	kinds = map[run.FindingKind]plan.Text{run.FindingObjective: {EN: "objective", JA: "目標"}, run.FindingBudget: {EN: "budget", JA: "目安時間"}, run.FindingStep: {EN: "step", JA: "ステップ"},
-		run.FindingHand: {EN: "by hand", JA: "手動"}, run.FindingPeople: {EN: "people", JA: "要員"}, run.FindingCleanUp: {EN: "clean-up", JA: "後始末"}, run.FindingClock: {EN: "clock", JA: "時計"},
+		run.FindingHand: {EN: "by hand", JA: "手作業"}, run.FindingPeople: {EN: "people", JA: "要員"}, run.FindingCleanUp: {EN: "clean-up", JA: "後始末"}, run.FindingClock: {EN: "clock", JA: "時計"},
 		run.FindingRecord: {EN: "record", JA: "記録"}, run.FindingRemark: {EN: "remark", JA: "所見"}, run.FindingPlace: {EN: "place", JA: "立地"}}
 )
 

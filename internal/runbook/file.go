@@ -32,7 +32,7 @@ type Step struct {
 	Owner   text         `json:"owner" help:"Role that answers for a machine's step and acknowledges it in a walkthrough; the owner of the site or the system unless said, else who decides." ja:"自動ステップに責任を持ち、手順書確認訓練で確認する役割。なければ拠点またはシステムの owner、それもなければ決定者" is:"name" default:""`
 	With    yamldoc.Raw  `json:"with" help:"The action's parameters." ja:"アクションのパラメーター" default:""`
 	Needs   *[]text      `json:"needs" help:"Steps that must have ended well before; [] is none. Left out, it is the step before." ja:"先に正常終了している必要があるステップ。[] はなし。省略時は直前のステップ" is:"name" default:""`
-	If      yamldoc.Raw  `json:"if" help:"A CEL expression; when it is false the step is skipped." ja:"CEL式。偽ならステップをスキップする" default:""`
+	If      yamldoc.Raw  `json:"if" help:"A CEL expression; when it is false the step is skipped." ja:"CEL式。偽ならステップを省略する" default:""`
 	Budget  duration     `json:"budget" help:"How long it should take; passing it is a finding, not a failure." ja:"目安時間。超えても失敗ではなく、指摘事項とする" default:""`
 	Timeout duration     `json:"timeout" help:"After this it has failed, or its outcome is unknown. Left out: 5m, or 30m for steps of people, and never more than the system's RTO." ja:"これを過ぎると失敗または結果不明とする。省略時は5m、人が行うステップは30m。ただしシステムのRTOを超えない" default:""`
 	Queue   duration     `json:"queue_timeout" help:"How long to wait for a worker of the site." ja:"拠点のワーカーが受け取るまで待つ時間" default:"30s"`

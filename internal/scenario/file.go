@@ -33,7 +33,7 @@ type File struct {
 	Safety       Safety               `json:"safety" help:"How long people are waited for. Nobody's silence blocks a run." ja:"人を待つ時間。誰かの応答がなくても実施は止まらない" default:""`
 	Decision     Decision             `json:"decision" help:"Who decides on the recovery." ja:"復旧方針を決定する人" default:""`
 	Reports      *Reports             `json:"reports" help:"Status reports on a cadence; they go out at once when the forecast passes a target." ja:"定期的な状況報告。見込みが目標を超えたときは直ちに送る" default:""`
-	Approvals    number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." ja:"要求者のほかに復旧を承認する人数。本番対応では1以上" min:"0" max:"10" default:"1"`
+	Approvals    number               `json:"approvals" help:"People besides the requester who must approve the recovery; at least 1 when it is real." ja:"要請者のほかに復旧を承認する人数。本番対応では1以上" min:"0" max:"10" default:"1"`
 	FourEyes     yamldoc.Value[bool]  `json:"four_eyes" help:"Whether a drill too has the start confirmed, the decision approved and what is forced confirmed by a second person; the real thing always does." ja:"訓練でも、開始の確認、決定の承認、強制の確認を別の人に求めるか。本番対応では常に求める" default:"false"`
 	Injects      []Inject             `json:"injects" help:"What the drill does to make it happen. The real thing has none: they are left out then." ja:"訓練で行う状況付与。本番対応では行わない" item:"inject" default:""`
 	Failback     text                 `json:"failback" help:"Whether the systems go home in the same run." ja:"同じ実施の中でシステムを本拠点に切戻すか" enum:"return,stay" default:"return"`
@@ -57,8 +57,8 @@ type File struct {
 // Criterion is what must be true of a finished drill.
 type Criterion struct {
 	yamldoc.Place
-	ID     text         `json:"id" help:"Name of the criterion." ja:"判定基準の名前" is:"name"`
-	Text   yamldoc.Text `json:"text" help:"The criterion as a sentence." ja:"判定基準の説明文"`
+	ID     text         `json:"id" help:"Name of the criterion." ja:"合格基準の名前" is:"name"`
+	Text   yamldoc.Text `json:"text" help:"The criterion as a sentence." ja:"合格基準の説明文"`
 	Expect text         `json:"expect" help:"CEL over the report's facts: run, systems, steps, injects, phases, people, decisions, findings and more; times are seconds from the run's start." ja:"報告書の事実に対するCEL式。run、systems、steps、injects、phases、people、decisions、findings などを使う。時間は実施開始からの秒数" default:""`
 	Cannot yamldoc.Text `json:"cannot" help:"Instead of expect: why a drill can't judge it. It is then never met." ja:"expect の代わりに、訓練では判定できない理由を書く。その場合は達成とならない" default:""`
 }
@@ -77,7 +77,7 @@ type Wake struct {
 
 // Safety bounds the waiting for people.
 type Safety struct {
-	Remind []duration `json:"remind" help:"When the silent are reminded, counted from the call, as in [5m, 15m, 30m, 1h], which is usual; one span alone is how often. Deputies are called at the first reminder." ja:"応答のない人に再通知する時期（召集からの時間）。標準は [5m, 15m, 30m, 1h]。1つだけ書くとその間隔で繰り返す。最初の再通知で代行者も呼び出す" single:"true" default:""`
+	Remind []duration `json:"remind" help:"When the silent are reminded, counted from the call, as in [5m, 15m, 30m, 1h], which is usual; one span alone is how often. Deputies are called at the first reminder." ja:"回答のない人に催促する時期（召集からの時間）。標準は [5m, 15m, 30m, 1h]。1つだけ書くとその間隔で繰り返す。最初の催促で代行者も召集する" single:"true" default:""`
 	Hold   duration   `json:"hold" help:"How long the call-out waits before it is sent, so that a false alarm can be called off." ja:"誤った警報を取り下げられるよう、召集の送信を遅らせる時間" default:"0s"`
 	Within duration   `json:"within" help:"The safety check ends then at the latest." ja:"安否確認を終える時間の上限" default:"30m"`
 	Muster duration   `json:"muster" help:"The muster ends then at the latest." ja:"参集を終える時間の上限" default:"30m"`
@@ -98,7 +98,7 @@ type Decision struct {
 	Within duration `json:"within" help:"Time for the decision." ja:"決定までの時間" default:"10m"`
 	Draft  Draft    `json:"draft" help:"Who drafts it; the role that decides then decides on the draft." ja:"復旧方針の案を作成する役割。決定者はその案について決定する" default:""`
 	Deputy duration `json:"deputy_after" help:"After this time the deputies of who should decide may do it and are told; half of within unless said." ja:"これを過ぎると、決定者の代行者も決定でき、代行者に知らせる。なければ within の半分" default:""`
-	Rule   text     `json:"rule" help:"What decides after that time: the rule, by the estimates; or wait, which goes on reminding." ja:"時間を過ぎた場合の決め方。rule は見積りに基づく規則で決める。wait は再通知しながら待つ" enum:"alternate-site-when-rto-at-risk,wait" default:"alternate-site-when-rto-at-risk"`
+	Rule   text     `json:"rule" help:"What decides after that time: the rule, by the estimates; or wait, which goes on reminding." ja:"時間を過ぎた場合の決め方。rule は見積もりに基づく規則で決める。wait は催促しながら待つ" enum:"alternate-site-when-rto-at-risk,wait" default:"alternate-site-when-rto-at-risk"`
 }
 
 // Draft says who drafts the decision.

@@ -33,11 +33,11 @@ func (r *reading) pass() {
 	seen := map[string]yamldoc.Place{}
 	for _, p := range f.Pass {
 		if first, ok := seen[p.ID.V]; ok && p.ID.Set {
-			r.Log.Add(p.ID.Place, "criterion %s is there twice, first in line %d; give each its own id", "判定基準 %s が重複しています（最初は %d 行目）。それぞれ別の id にしてください", p.ID.V, first.Line)
+			r.Log.Add(p.ID.Place, "criterion %s is there twice, first in line %d; give each its own id", "合格基準 %s が重複しています（最初は %d 行目）。それぞれ別の id にしてください", p.ID.V, first.Line)
 		}
 		seen[p.ID.V] = p.ID.Place
 		if p.Expect.Set == (p.Cannot.Text != plan.Text{}) {
-			r.Log.Add(p.Place, "criterion %s: give either expect, which decides it, or cannot, the reason why no drill can", "判定基準 %s: 判定式 expect か、訓練では判定できない理由 cannot の、どちらか一方を書いてください", p.ID.V)
+			r.Log.Add(p.Place, "criterion %s: give either expect, which decides it, or cannot, the reason why no drill can", "合格基準 %s: 判定式 expect か、訓練では判定できない理由 cannot の、どちらか一方を書いてください", p.ID.V)
 		}
 		out.Pass = append(out.Pass, plan.Criterion{ID: p.ID.V, Text: p.Text.Text, Expect: p.Expect.V, Cannot: p.Cannot.Text})
 	}
@@ -56,9 +56,9 @@ func (c *compiling) pass() {
 		checked, err := scope.Check(p.Expect.V)
 		switch {
 		case err != nil:
-			c.log.Add(p.Expect.Place, "criterion %s: %v", "判定基準 %s: %v", p.ID.V, err)
+			c.log.Add(p.Expect.Place, "criterion %s: %v", "合格基準 %s: %v", p.ID.V, err)
 		case checked.Kind != expr.Truth && checked.Kind != expr.Any:
-			c.log.Add(p.Expect.Place, "criterion %s: the expression gives a %s; it must give true or false", "判定基準 %s: 式の結果が%sです。真偽値になる式を書いてください", p.ID.V, checked.Kind.Text())
+			c.log.Add(p.Expect.Place, "criterion %s: the expression gives a %s; it must give true or false", "合格基準 %s: 式の結果が%sです。真偽値になる式を書いてください", p.ID.V, checked.Kind.Text())
 		}
 	}
 }

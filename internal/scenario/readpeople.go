@@ -29,10 +29,10 @@ func (r *reading) people() {
 	if by.Set {
 		e.Role(r.Decoder, "decision: by", by)
 	} else if !slices.Contains(e.Roles, by.V) {
-		r.Log.Add(f.Place, "decision: nobody has the role commander, which decides unless said; add decision: {by: ROLE}%s", "decision: 判断者の既定である役割 commander を担う人がいません。decision: {by: 役割} を追加してください%s", yamldoc.Meant("", e.Roles))
+		r.Log.Add(f.Place, "decision: nobody has the role commander, which decides unless said; add decision: {by: ROLE}%s", "decision: 決定者の既定である役割 commander を担う人がいません。decision: {by: 役割} を追加してください%s", yamldoc.Meant("", e.Roles))
 	}
 	if n, kind := e.Holders(by.V); !by.Set && n == 0 && slices.Contains(e.Roles, by.V) {
-		r.Log.Add(f.Place, "decision: in a %s nobody may act as commander (only), which decides unless said; add decision: {by: ROLE}", "decision: 種別 %s では、判断者の既定である役割 commander として行動できる人がいません（only）。decision: {by: 役割} を追加してください", kind)
+		r.Log.Add(f.Place, "decision: in a %s nobody may act as commander (only), which decides unless said; add decision: {by: ROLE}", "decision: 種別 %s では、決定者の既定である役割 commander として操作できる人がいません（only）。decision: {by: 役割} を追加してください", kind)
 	}
 	if f.Decision.Draft.By.Set {
 		e.Role(r.Decoder, "decision: draft: by", f.Decision.Draft.By)

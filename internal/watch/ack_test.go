@@ -13,7 +13,7 @@ import (
 // What an owner has to read before acknowledging is shown whole, in their language only.
 func TestAStepToReadIsShownWhole(t *testing.T) {
 	en := "would run postgres.promote, at site osaka, on osaka, effect disrupt, with {\"server\":\"osaka\",\"max_lag\":\"16MB\",\"wait\":\"60s\"}, undone by postgres.rejoin"
-	ja := "本番で実行する内容: postgres.promote、拠点 osaka、対象 osaka、作用 中断、パラメーター {\"server\":\"osaka\",\"max_lag\":\"16MB\",\"wait\":\"60s\"}、取り消し postgres.rejoin"
+	ja := "本番で実行する内容: postgres.promote、拠点 osaka、対象 osaka、影響 中断、パラメーター {\"server\":\"osaka\",\"max_lag\":\"16MB\",\"wait\":\"60s\"}、取り消し postgres.rejoin"
 	o := progress.Overview{Run: "r-1", Kind: run.Drill, Depth: run.Walkthrough, State: run.Running, At: time.Unix(60, 0), StartedAt: time.Unix(0, 0),
 		Waiting: []progress.Waiting{{For: progress.AwaitStep, Kind: run.WaitAck, Role: "dba", System: "orders", Step: "promote", Text: run.Mark + en + " / " + ja, Since: time.Unix(0, 0)}}}
 	for lang, want := range map[i18n.Lang]string{i18n.EN: run.MarkEN + " " + en, i18n.JA: run.MarkJA + ja} {

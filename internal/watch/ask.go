@@ -70,7 +70,7 @@ func Ask(l i18n.Lang, of plan.Plan, runID string, w progress.Waiting) (who, what
 		what = l.T("to confirm %s", "%s の完了報告", l.Phase(w.Phase))
 		how = fmt.Sprintf("muster confirm %s --run %s", w.Phase, runID)
 		if w.Phase == run.Closing {
-			what = l.T("to close the records, with a remark on what was hard", "記録の締め切り (難しかった点の記入)")
+			what = l.T("to close the records, with a remark on what was hard", "記録物の整理の完了報告 (難しかった点の記入)")
 			how = fmt.Sprintf("muster confirm closing --note TEXT --run %s", runID)
 		}
 	case progress.AwaitReview:

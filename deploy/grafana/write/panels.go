@@ -121,7 +121,7 @@ func same(legend string) said { return said{legend, legend} }
 // Several servers on one record store show the same figures: max and min make one of them.
 var rows = []row{
 	{said{"At a glance", "一覧"}, []panel{
-		{kind: "stat", w: 3, title: said{"Overdue drills", "期限超過の訓練"}, says: said{"Rows of the yearly programme that were due and not held.", "期日を過ぎても実施されていない、年間計画の訓練"}, unit: number, whole: true, steps: badAbove(1),
+		{kind: "stat", w: 3, title: said{"Overdue drills", "期限超過の訓練"}, says: said{"Rows of the yearly programme that were due and not held.", "期限を過ぎても実施されていない、年間計画の訓練"}, unit: number, whole: true, steps: badAbove(1),
 			queries: one("sum(max by (row) (muster_planned_drill_overdue))", "", "")},
 		{kind: "stat", w: 3, title: said{"To be proven", "立証が必要"}, says: said{"Properties with an objective that no proof counts for now.", "有効な立証がない目標の数"}, unit: number, whole: true, steps: badAbove(1),
 			queries: one("sum(max by (system, property) (muster_proof_needed))", "", "")},
@@ -148,13 +148,13 @@ var rows = []row{
 			queries: one("max by (system, property) (muster_proof_age_seconds) / 86400", "{{system}} {{property}}", "{{system}} {{property}}")},
 		{kind: "timeseries", w: 12, title: said{"RLO: achieved and objective", "RLO: 実績と目標"}, says: said{"How long until each level of service was reached.", "各サービスレベルに達するまでの時間"}, unit: hours, least: figure(0), overrides: []override{dashed("B")},
 			queries: []query{{"max by (system, level) (muster_achieved_rlo_seconds)", said{"{{system}} {{level}} % achieved", "{{system}} {{level}} % 実績"}}, {"max by (system, level) (muster_objective_rlo_seconds)", said{"{{system}} {{level}} % objective", "{{system}} {{level}} % 目標"}}}},
-		{kind: "timeseries", w: 12, title: said{"Findings", "指摘事項"}, says: said{"Open, and past their date.", "未対応と期限超過"}, unit: number, whole: true, least: figure(0),
+		{kind: "timeseries", w: 12, title: said{"Findings", "指摘事項"}, says: said{"Open, and past their date.", "未解消と期限超過"}, unit: number, whole: true, least: figure(0),
 			queries: []query{{`sum(max by (kind) (muster_findings_open{state="open"}))`, said{"open", "未対応"}}, {"sum(max by (kind) (muster_findings_overdue))", said{"overdue", "期限超過"}}}},
 	}},
 	{said{"Runs", "訓練・対応"}, []panel{
 		{kind: "timeseries", w: 12, title: said{"Oldest wait for people", "最も長い操作待ち"}, says: said{"By what they are asked to do.", "求めている操作ごと"}, unit: hours, least: figure(0), overrides: waits(),
 			queries: one("max by (for) (muster_person_wait_oldest_seconds) > 0 or max by (for) (muster_person_wait_oldest_seconds{for=\"decision\"})", "{{for}}", "{{for}}")},
-		{kind: "timeseries", w: 12, title: said{"Service as the probes see it", "監視から見たサービスレベル"}, says: said{"While an open run watches.", "訓練・対応の進行中のみ"}, unit: same("percentunit"), least: figure(0), most: figure(1),
+		{kind: "timeseries", w: 12, title: said{"Service as the probes see it", "プローブから見たサービスレベル"}, says: said{"While an open run watches.", "訓練・対応の進行中のみ"}, unit: same("percentunit"), least: figure(0), most: figure(1),
 			queries: one("min by (system, function) (muster_function_level_ratio)", "{{system}} {{function}}", "{{system}} {{function}}")},
 		{kind: "bargauge", w: 12, title: said{"Phases: half take longer", "段階の所要時間（中央値）"}, says: said{"In the time that is shown.", "表示期間内"}, unit: hours, least: figure(0), steps: []object{step("blue", nil)}, overrides: phases(),
 			queries: one("histogram_quantile(0.5, sum by (phase, le) (increase(muster_phase_duration_seconds_bucket[$__range])))", "{{phase}}", "{{phase}}")},
@@ -169,7 +169,7 @@ var rows = []row{
 			queries: []query{{"sum by (channel) (muster_channel_waiting)", same("{{channel}}")}, {"min by (channel) (muster_channel_up)", same("{{channel}} up")}}},
 	}},
 	{said{"muster itself", "muster本体"}, []panel{
-		{kind: "timeseries", w: 8, title: said{"Engine's answers", "エンジンの応答"}, says: said{"How long it takes to answer, and the canary to get through.", "応答時間と、カナリアの所要時間"}, unit: same("s"), least: figure(0),
+		{kind: "timeseries", w: 8, title: said{"Engine's answers", "エンジンの応答"}, says: said{"How long it takes to answer, and the canary to get through.", "応答時間と、動作確認のワークフローの所要時間"}, unit: same("s"), least: figure(0),
 			queries: []query{{"max(muster_engine_answer_duration_seconds)", said{"answer", "応答"}}, {"max(muster_engine_canary_duration_seconds)", said{"canary", "カナリア"}}}},
 		{kind: "timeseries", w: 8, title: said{"Record store", "記録の保存先"}, says: said{"99 of 100 calls are faster; failed calls.", "99パーセンタイルの所要時間と失敗数"}, unit: same("s"), least: figure(0), overrides: []override{counted("B")},
 			queries: []query{{"histogram_quantile(0.99, sum by (le) (rate(muster_store_duration_seconds_bucket[5m])))", said{"time", "所要時間"}}, {"sum(increase(muster_store_errors_total[5m]))", said{"failed", "失敗"}}}},

@@ -57,9 +57,9 @@ func plain(m channel.Message) string {
 
 // foot says what this mail is, and that its links are one's own.
 func foot(m channel.Message) string {
-	s := m.Lang.T("Sent by muster for run %s. Nobody reads answers to this mail.", "musterによる自動送信です（%s）。このメールには返信できません。", m.Run)
+	s := m.Lang.T("Sent by muster for run %s. Nobody reads answers to this mail.", "musterによる自動送信です（%s）。このメールへの返信は確認されません。", m.Run)
 	if m.Matter == channel.Account {
-		s = m.Lang.T("Sent by muster. Nobody reads answers to this mail.", "musterによる自動送信です。このメールには返信できません。")
+		s = m.Lang.T("Sent by muster. Nobody reads answers to this mail.", "musterによる自動送信です。このメールへの返信は確認されません。")
 	}
 	for _, l := range m.Links {
 		if l.Personal {

@@ -126,5 +126,5 @@ func (s *showing) waits(o progress.Overview, l i18n.Lang) string {
 	if len(out) == 0 {
 		return ""
 	}
-	return l.T("Waits for", "待ち") + "\n" + strings.Join(out, "\n")
+	return l.T("Waits for", "対応待ち") + "\n" + strings.Join(out, "\n")
 }
