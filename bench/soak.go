@@ -35,6 +35,11 @@ func share(of float64) func(float64) bound {
 	return func(level float64) bound { return bound{day: of * level, hours: level / 2} }
 }
 
+// shareOfAnEvent bounds what an event comes to: by so much of it within the events of a day.
+func shareOfAnEvent(of float64) func(float64) bound {
+	return func(level float64) bound { return bound{day: of * level, hours: math.Inf(1)} }
+}
+
 // count bounds a number of things.
 func count(n float64) func(float64) bound {
 	return func(float64) bound { return bound{day: n, hours: 10 * n} }
@@ -133,8 +138,8 @@ func soakFigures(s *site, engine int, dir string, l *soaked) (out []*figure) {
 			return (size - base) / 1024 / float64(max(l.events.Load()-from, 1)), err
 		}
 	}
-	return append(out, &figure{name: "record store, an event", unit: "KB", bound: share(0.05), read: perEvent(filepath.Join(dir, "data", "journal.db"))},
-		&figure{name: "engine's database, an event", unit: "KB", bound: share(0.05), read: perEvent(filepath.Join(dir, "data", "engine"))})
+	return append(out, &figure{name: "record store, an event", unit: "KB", bound: shareOfAnEvent(0.05), read: perEvent(filepath.Join(dir, "data", "journal.db"))},
+		&figure{name: "engine's database, an event", unit: "KB", bound: shareOfAnEvent(0.05), read: perEvent(filepath.Join(dir, "data", "engine"))})
 }
 
 // sampled takes every figure until the time is over. What can't be read is a failure: a figure

@@ -69,7 +69,9 @@ type bound struct {
 	// day is within the events of a normal day, which pass in `speed` of the time.
 	day float64
 	// hours is within 24 hours of the clock, for what grows by time and not by event. Minutes
-	// can't tell that finely: it counts only what is growth beyond doubt.
+	// can't tell that finely: it counts only what is growth beyond doubt, and goes on in the second
+	// half of what was seen, as a leak does and a cache that fills to its bound does not. Infinite for
+	// figures of an event, which have no clock.
 	hours float64
 }
 
@@ -91,7 +93,7 @@ func judge(of []sample, b bound, speed float64) growth {
 	}
 	g := growth{level: middle(values), trend: trendOf(of)}
 	const day = 24 * 60 // minutes
-	g.byDay, g.byHour = g.trend.slope*day/speed, g.trend.low*day
+	g.byDay, g.byHour = g.trend.slope*day/speed, min(g.trend.low, trendOf(of[len(of)/2:]).low)*day
 	g.told = len(of) >= leastBins && !math.IsNaN(g.byDay)
 	g.held = g.told && g.byDay <= b.day && g.byHour <= b.hours
 	return g

@@ -41,6 +41,8 @@ func TestTheJudgeTellsALeakFromNoise(t *testing.T) {
 		"nothing was measured":           {nil, memory, false},
 		"a figure that can't be read":    {series(func(float64, *rand.Rand) float64 { return math.NaN() }), memory, false},
 		"a step up in the middle":        {series(func(m float64, r *rand.Rand) float64 { return 200 + 20*math.Min(1, math.Floor(m/7.5)) + 4*r.Float64() }), few, false},
+		"a cache that fills":             {series(func(m float64, r *rand.Rand) float64 { return collected(m, r) + 5*(1-math.Exp(-m/2.5)) }), memory, true},
+		"a leak that begins late":        {series(func(m float64, r *rand.Rand) float64 { return collected(m, r) + math.Max(0, m-6) }), memory, false},
 		"growth that is slower and real": {series(func(m float64, _ *rand.Rand) float64 { return 80 + 0.05*m }), memory, false},
 	} {
 		g := judge(c.of, c.bound, 100)
