@@ -50,7 +50,7 @@ func TestNobodyClearsTheWayByHandovers(t *testing.T) {
 		w.approve("mori", nil)
 	})
 	w.run(in)
-	if !said(taken, "nobody takes a role to themselves") || !said(taken, "引き継ぐことはできない") {
+	if !said(taken, "nobody takes a role to themselves") || !said(taken, "引き継ぐことはできません") {
 		t.Errorf("a role was taken by who wants it: %v", taken)
 	}
 	if !said(cleared, "can't approve it too") {

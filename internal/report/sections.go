@@ -41,7 +41,7 @@ func (d *document) attainment() section {
 		}
 		add(say("failback", "切戻し"), chosen(run.Choice(s.Failback.Policy)), home, s.Failback.Verdict, s.Failback.Why)
 	}
-	return section{ID: "attainment", Title: say("Attainment of recovery targets", "復旧目標の達成度合い"), Tables: []table{t}}
+	return section{ID: "attainment", Title: say("Attainment of recovery targets", "目標復旧水準の達成度合い"), Tables: []table{t}}
 }
 
 // maybe is a span that may be unknown, as an argument of say.
