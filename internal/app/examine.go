@@ -2,10 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io/fs"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,9 +99,13 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 	}
 	e.token()
 	e.door()
-	e.keys(ctx)
 	serves := e.server(ctx)
-	e.engine(ctx, serves)
+	if e.elsewhere(serves) && e.c.Server == "" {
+		e.add("engine", e.t("engine", "エンジン"), Bad, e.notItsSettings(), e.itsSettings("doctor"))
+	} else {
+		e.keys(ctx)
+		e.engine(ctx, serves)
+	}
 	e.line()
 	e.certificates(time.Now())
 	e.store(ctx, serves)
@@ -116,12 +119,13 @@ func Examine(ctx context.Context, l i18n.Lang, c config.Config) []Check {
 }
 
 type examination struct {
-	zone   *time.Location // of the organisation, where the plan files can be read
-	l      i18n.Lang
-	c      config.Config
-	checks []Check
-	seen   *secret.Redactor // secrets that were read on the way
-	raised *int             // security alarms of the last 24 hours, where the record store could be looked at
+	upgrade bool           // what answers is not to be taken at its word: this program has to look for itself
+	zone    *time.Location // of the organisation, where the plan files can be read
+	l       i18n.Lang
+	c       config.Config
+	checks  []Check
+	seen    *secret.Redactor // secrets that were read on the way
+	raised  *int             // security alarms of the last 24 hours, where the record store could be looked at
 }
 
 // options are those of a process that looks as the server would.
@@ -264,24 +268,52 @@ func (e *examination) server(ctx context.Context) *api.Health {
 		return &h
 	}
 	if p := new(api.Problem); errors.As(err, &p) {
+		if host, ok := strings.CutPrefix(base, "http://"); ok {
+			if there := mainsThere(ask, []string{"https://" + host}); len(there) > 0 {
+				e.add("server", title, Bad, e.t("a muster server answers at %s, and these settings ask it in clear at %s", "musterサーバーは %s で応答していますが、この設定は %s に平文で接続しています", there[0], base),
+					e.t("Run this with the settings that the server has", "サーバーと同じ設定で実行してください"))
+				return nil
+			}
+		}
 		e.add("server", title, Bad, e.t("what answers at %s is no muster server", "%s で応答しているのはmusterではありません", base), e.t("Choose another port with listen, or end that program", "listenで別のポートを指定するか、そのプログラムを終了してください"))
 		return nil
 	}
-	if u, perr := url.Parse(base); perr == nil && e.c.Server == "" {
-		ln, lerr := net.Listen("tcp", u.Host)
-		if lerr == nil {
-			_ = ln.Close()
-			e.add("server", title, Good, e.t("none runs; %s is free for it", "未起動。%s は使用可能", u.Host), "")
-			return nil
-		}
-		_, lerr = listen(ctx, e.l, u.Host)
+	if shown := new(tls.CertificateVerificationError); errors.As(err, &shown) {
+		e.add("server", title, Bad, e.t("the certificate of what answers at %s does not hold: %v", "%s で応答した相手の証明書を確認できません: %v", base, shown.Err),
+			e.t("Name who signed it as server_ca_file; make a new one if it has ended; or give an address that stands in it with server (--server)", "発行した認証局を server_ca_file で指定してください。期限切れの場合は作り直し、アドレスが証明書にない場合は、記載されているものを server（--server）で指定してください"))
+		return nil
+	}
+	if e.c.Server == "" {
+		ln, lerr := listen(ctx, e.l, e.c.Listen)
 		if lerr != nil {
 			e.trouble("server", title, lerr)
 			return nil
 		}
+		_ = ln.Close()
+		e.add("server", title, Good, e.t("none runs; %s is free for it", "未起動。%s は使用可能", e.c.Listen), "")
+		return nil
 	}
 	e.add("server", title, Bad, err.Error(), e.t("Start it there, or correct server in the settings", "サーバーを起動するか、設定のserverを修正してください"))
 	return nil
+}
+
+// elsewhere reports whether a server answers that works with more than these settings know of: they name no engine, and no engine of
+// `muster up` has run where they have it.
+func (e *examination) elsewhere(serves *api.Health) bool {
+	if serves == nil || !e.c.Embedded() {
+		return false
+	}
+	_, err := engine.Running(e.c.EngineDir())
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+func (e *examination) notItsSettings() string {
+	return e.t("a server answers at %s, and these settings are not its own: they name no engine, and in %s none has run", "%s でサーバーが応答していますが、この設定はそのサーバーのものではありません。エンジンの指定がなく、%s でエンジンが動いたこともありません", e.c.ServerURL(), e.c.Data)
+}
+
+// itsSettings is the way to a command with the settings that the server has.
+func (e *examination) itsSettings(command string) string {
+	return e.t("Run this as the server is run. Where systemd runs it: muster-as-service muster-server muster %s (muster in place of muster-server for `muster up`); else in its container, or with its environment", "サーバーと同じ条件で実行してください。systemdで動かしている場合: muster-as-service muster-server muster %s（`muster up` なら muster-server の代わりに muster）。それ以外は、サーバーのコンテナー内か、同じ環境変数で", command)
 }
 
 func (e *examination) engine(ctx context.Context, serves *api.Health) {

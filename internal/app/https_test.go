@@ -3,16 +3,19 @@ package app
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
 	certs "github.com/muster-dr/muster/internal/authority"
+	"github.com/muster-dr/muster/internal/config"
 )
 
 // A server with a certificate speaks HTTPS alone, may be reached from other machines, marks its cookies,
@@ -61,6 +64,7 @@ func TestTheServerSpeaksHTTPS(t *testing.T) {
 	if c := doorCheck(t, o); c.Result != Good {
 		t.Errorf("the doctor says %+v", c)
 	}
+	beside(t, o, up.at)
 
 	// A board's cookie goes over HTTPS only, though no public_url says so.
 	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: ca.Roots()}},
@@ -108,5 +112,45 @@ func TestTheServerSpeaksHTTPS(t *testing.T) {
 		t.Error("a key that is not there is no mistake")
 	} else if trouble := new(Trouble); !errors.As(err, &trouble) || !strings.Contains(trouble.WayOut, "tls.key_file") {
 		t.Errorf("a key that is not there: %v", err)
+	}
+}
+
+// listens finds the addresses at which the shipped installations have their servers listen.
+var listens = regexp.MustCompile(`MUSTER_LISTEN(?:: |=|, value: ")([^"\s]*:7700)`)
+
+// Commands beside a server find it by the settings that it has, also where it listens on every address; and nobody
+// is told to end it as a stranger.
+func beside(t *testing.T, o Options, at string) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(at, "https://"))
+	o.Config.Server = ""
+	server := func(c config.Config) Check { return checked(t, Examine(t.Context(), o.Lang, c), "server") }
+	for _, file := range []string{"compose/compose.yaml", "kubernetes/server/server.yaml", "../docs/deployment.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "deploy", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shipped := listens.FindSubmatch(text)
+		if shipped == nil {
+			t.Fatalf("%s names no address to listen at", file)
+		}
+		c := o.Config
+		c.Listen = strings.Replace(string(shipped[1]), "7700", port, 1)
+		if k := server(c); k.Result != Good || !strings.Contains(k.Found, "muster test answers") {
+			t.Errorf("%s, listening at %s: %+v", file, shipped[1], k)
+		}
+		unknown := c
+		unknown.ServerCAFile = ""
+		if k := server(unknown); k.Result != Bad || !strings.Contains(k.WayOut, "server_ca_file") {
+			t.Errorf("%s, to who does not know the authority: %+v", file, k)
+		}
+		clear := c
+		clear.TLS.CertFile, clear.TLS.KeyFile = "", ""
+		if k := server(clear); k.Result != Bad || !strings.Contains(k.Found, "a muster server answers at https://") || strings.Contains(k.WayOut, "end that program") {
+			t.Errorf("%s, in clear: %+v", file, k)
+		}
+		if _, err := listen(t.Context(), o.Lang, c.Listen); err == nil || !strings.Contains(err.Error(), "a muster server already answers at https://127.0.0.1:") {
+			t.Errorf("%s, a second one at %s: %v", file, c.Listen, err)
+		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
 )
@@ -30,10 +29,9 @@ func listen(ctx context.Context, l i18n.Lang, address string) (net.Listener, err
 		t.What = l.T("%s is taken by another program", "%s は別のプログラムが使用中です", address)
 		ask, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		c := api.Connect("http://"+address, "", string(l))
-		defer c.Close()
-		if _, err := c.Health(ask); err == nil {
-			t.What = l.T("a muster server already answers at %s", "musterサーバーが %s で既に動作しています", address)
+		here := config.Config{Listen: address}.Here()
+		if there := mainsThere(ask, []string{"https://" + here, "http://" + here}); len(there) > 0 {
+			t.What = l.T("a muster server already answers at %s", "musterサーバーが %s で既に動作しています", there[0])
 		}
 		t.WayOut = l.T("Use that one, end it, or choose another port with --listen", "そちらを使うか、終了させるか、--listen で別のポートを指定してください")
 	case errors.Is(err, syscall.EACCES):

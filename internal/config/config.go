@@ -258,12 +258,13 @@ func (c Config) TokenPath() string {
 	return filepath.Join(c.Data, "token")
 }
 
-// ServerURL is where the commands find the server.
+// ServerURL is where the commands find the server. One that listens on every address of its machine is asked on this one, for
+// which its certificate is.
 func (c Config) ServerURL() string {
 	if c.Server != "" {
 		return c.Server
 	}
-	return c.Scheme() + c.Listen
+	return c.Scheme() + c.Here()
 }
 
 // EngineDir is where the embedded engine keeps its files.

@@ -30,6 +30,18 @@ func doorKeys() []Key {
 	}
 }
 
+// Here is the address at which a program on the server's own machine reaches it.
+func (c Config) Here() string {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return c.Listen
+	}
+	if at := net.ParseIP(host); host == "" || at != nil && at.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return c.Listen
+}
+
 // Beyond reports whether the server listens beyond this machine.
 func (c Config) Beyond() bool {
 	host, _, err := net.SplitHostPort(c.Listen)

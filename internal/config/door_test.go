@@ -18,6 +18,24 @@ func TestWhatCrossesTheNetworkInClear(t *testing.T) {
 	}
 }
 
+// A server that listens on every address is asked at one for which its certificate is.
+func TestWhereCommandsFindAServerThatListensEverywhere(t *testing.T) {
+	for listen, at := range map[string]string{"0.0.0.0:7700": "127.0.0.1:7700", ":7700": "127.0.0.1:7700", "[::]:7700": "127.0.0.1:7700",
+		"127.0.0.1:7700": "127.0.0.1:7700", "[::1]:7700": "[::1]:7700", "10.1.2.3:7700": "10.1.2.3:7700", "muster.example.jp:7700": "muster.example.jp:7700"} {
+		c := Config{Listen: listen}
+		if got := c.ServerURL(); got != "http://"+at {
+			t.Errorf("listen %s: %s", listen, got)
+		}
+		c.TLS.CertFile = "server.pem"
+		if got := c.ServerURL(); got != "https://"+at {
+			t.Errorf("listen %s, with a certificate: %s", listen, got)
+		}
+		if c.Server = "https://muster.example.jp"; c.ServerURL() != c.Server {
+			t.Errorf("listen %s: %s in place of the server that is named", listen, c.ServerURL())
+		}
+	}
+}
+
 func TestHostsAreNames(t *testing.T) {
 	c, err := Load(Source{File: write(t, "hosts: 'muster, muster.internal'\ninsecure_http: true\nmetrics: {open: true}\n")})
 	if err != nil || len(c.Hosts) != 2 || !slices.Contains(c.Names(), "muster.internal") || !c.InsecureHTTP || !c.Metrics.Open {
