@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
 )
 
 const (
@@ -80,26 +81,42 @@ func (e *examination) certificates(now time.Time) {
 			id, title = id+" "+c.Site, e.t("certificate of site %s", "拠点 %s の証明書", c.Site)
 			way = e.t("Make a new one, and give it to the site's worker: muster site certificate %s", "新しく作成し、その拠点のワーカーに渡してください: muster site certificate %s", c.Site)
 		}
-		left, day := c.NotAfter.Sub(now), c.NotAfter.Local().Format(time.DateOnly)
-		switch {
-		case left <= 0:
-			e.add(id, title, Bad, e.t("ended on %s", "%s に期限が切れています", day), way)
-		case left < endsWorse:
-			e.add(id, title, Bad, e.t("ends on %s", "%s に期限が切れます", day), way)
-		case left < endsSoon:
-			e.add(id, title, Odd, e.t("ends on %s", "%s に期限が切れます", day), way)
-		default:
-			e.add(id, title, Good, e.t("until %s", "%s まで有効", day), "")
-		}
+		e.ends(id, title, c.NotAfter, now, way)
 	}
-	for _, file := range []string{e.c.Temporal.TLS.CertFile, e.c.Temporal.TLS.CAFile} {
-		if file == "" {
+	client, authority := journal.CertificateFiles(e.c.StoreURL())
+	for _, file := range []struct{ name, setting string }{{e.c.Temporal.TLS.CertFile, "temporal.tls"}, {e.c.Temporal.TLS.CAFile, "temporal.tls"}, {client, "store"}, {authority, "store"}} {
+		if file.name == "" {
 			continue
 		}
-		if _, err := readCertificate(file); err != nil {
-			e.add("certificate "+filepath.Base(file), e.t("certificate %s", "証明書 %s", file), Bad, e.t("can't be read: %v", "読み込めません: %v", err),
-				e.t("Correct temporal.tls in the settings, or the file's rights", "設定のtemporal.tls、またはファイルの権限を修正してください"))
+		if _, err := readCertificate(file.name); err != nil {
+			e.add("certificate "+filepath.Base(file.name), e.t("certificate %s", "証明書 %s", file.name), Bad, e.t("can't be read: %v", "読み込めません: %v", err),
+				e.t("Correct %s in the settings, or the file's rights", "設定の%s、またはファイルの権限を修正してください", file.setting))
 		}
+	}
+}
+
+// storeCertificates judges those that the record store's servers show.
+func (e *examination) storeCertificates(servers []journal.Server, now time.Time) {
+	for _, s := range servers {
+		if !s.NotAfter.IsZero() {
+			e.ends("certificate store_server "+s.Address, e.t("certificate of PostgreSQL %s", "PostgreSQL %s の証明書", s.Address), s.NotAfter, now,
+				e.t("Put a new one in its place on that machine, and have PostgreSQL read it: SELECT pg_reload_conf(), or systemctl reload of its unit. Until then it shows the one that it read last", "そのマシンで新しい証明書に置き換え、PostgreSQLに読み込ませてください（SELECT pg_reload_conf()、またはユニットの systemctl reload）。それまでは、最後に読み込んだものを示し続けます"))
+		}
+	}
+}
+
+// ends judges a certificate by how long it has left.
+func (e *examination) ends(id, title string, at, now time.Time, way string) {
+	left, day := at.Sub(now), at.Local().Format(time.DateOnly)
+	switch {
+	case left <= 0:
+		e.add(id, title, Bad, e.t("ended on %s", "%s に期限が切れています", day), way)
+	case left < endsWorse:
+		e.add(id, title, Bad, e.t("ends on %s", "%s に期限が切れます", day), way)
+	case left < endsSoon:
+		e.add(id, title, Odd, e.t("ends on %s", "%s に期限が切れます", day), way)
+	default:
+		e.add(id, title, Good, e.t("until %s", "%s まで有効", day), "")
 	}
 }
 

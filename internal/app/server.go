@@ -135,9 +135,12 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	m.Schedules(api.ScheduleStates(), s.api.SchedulesByState)
 	m.Attained(s.api.Attained)
 	m.Open(s.api.OpenNow)
+	shown := &storeShown{o: o}
 	m.Plant(metrics.Plant{Sites: s.api.SiteWorkers, Engine: s.engineNow(at.canary), Parked: s.api.Parked, Left: s.api.LeftToPeople, Ready: s.api.Checked,
-		Tokens:       s.identity.Relied,
-		Certificates: func() []metrics.Certificate { return certificates(o.Config) }})
+		Tokens: s.identity.Relied,
+		Certificates: func(ctx context.Context) []metrics.Certificate {
+			return append(certificates(o.Config), shown.certificates(ctx)...)
+		}})
 	s.board, err = board.New(board.Options{
 		Store: s.store, API: h, Plans: s.api.Plans, Estate: people.inventory, Log: o.Log, PublicURL: o.Config.PublicURL,
 		People: s.identity,

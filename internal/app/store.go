@@ -137,12 +137,21 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 		e.add("store", title, Bad, serves.Store, "")
 		return
 	}
-	if serves != nil && e.c.Server != "" { // it may be on another machine, with settings of its own
+	if serves != nil && e.c.Server != "" && !e.upgrade { // it may be on another machine, with settings of its own
 		e.served(title, serves)
 		return
 	}
 	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) && serves != nil {
+			command := "doctor"
+			if e.upgrade {
+				command = "upgrade-check"
+			}
+			e.add("store", title, Bad, e.t("the server that answers at %s keeps its records elsewhere: %s, which these settings name, is not there", "%s で応答しているサーバーの記録は別の場所にあります。この設定が指す %s はありません", e.c.ServerURL(), path), e.itsSettings(command))
+			return
+		}
+		if errors.Is(err, fs.ErrNotExist) {
 			e.add("store", title, Good, e.t("%s is not there yet; the server makes it", "%s はまだありません。サーバーが作成します", path), "")
 			return
 		}
@@ -151,6 +160,10 @@ func (e *examination) store(ctx context.Context, serves *api.Health) {
 	defer cancel()
 	var notes []plan.Text
 	facts, err := journal.Inspect(ask, at, e.options().store(func(t plan.Text) { notes = append(notes, t) })...)
+	if err != nil { // a certificate that has ended may be why
+		facts.Servers, _ = journal.AskServers(ask, at, e.options().store(nil)...)
+	}
+	e.storeCertificates(facts.Servers, time.Now())
 	switch {
 	case errors.Is(err, journal.ErrEmpty), errors.Is(err, journal.ErrOlder): // the next start sees to it
 		e.add("store", title, Odd, spoken{e.l, err}.Error(), "")

@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -31,19 +32,24 @@ import (
 // here: its data, its record store, its plan files, and every run that is under way, whose
 // history is replayed with this program's workflows. It changes nothing.
 func ExamineUpgrade(ctx context.Context, l i18n.Lang, c config.Config, version string) []Check {
-	e := &examination{l: l, c: c}
+	e := &examination{l: l, c: c, upgrade: true}
 	e.add("version", e.t("this program", "このプログラム"), Good, "muster "+version, "")
 	e.data()
 	e.space()
-	e.store(ctx, e.server(ctx))
+	serves := e.server(ctx)
+	e.store(ctx, serves)
 	e.plans(nil)
-	e.openRuns(ctx)
+	e.openRuns(ctx, serves)
 	return e.checks
 }
 
 // openRuns replays the history of everything under way.
-func (e *examination) openRuns(ctx context.Context) {
+func (e *examination) openRuns(ctx context.Context, serves *api.Health) {
 	title := e.t("runs under way", "進行中の訓練・対応")
+	if e.elsewhere(serves) {
+		e.add("runs", title, Bad, e.notItsSettings(), e.itsSettings("upgrade-check"))
+		return
+	}
 	c, codec, err := e.reach(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -11,11 +11,57 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/engine"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
+
+// Beside a server whose settings are not these, nothing is found to be well that was not looked at: the engine, the records and the runs of
+// a packaged server stand in its unit.
+func TestNothingIsWellThatWasNotLookedAt(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
+	up := begin(t, o)
+	o.Config.Listen = strings.TrimPrefix(up.at, "http://")
+	here, named := o.Config, o.Config
+	here.Data = filepath.Join(t.TempDir(), "data")
+	named.Data, named.Server = here.Data, up.at
+	judged := func(c config.Config, look func(config.Config) []Check, ids ...string) {
+		t.Helper()
+		for _, lang := range []i18n.Lang{i18n.EN, i18n.JA} {
+			o.Lang = lang
+			for _, id := range ids {
+				if k := checked(t, look(c), id); k.Result != Bad || !strings.Contains(k.WayOut, "muster-as-service muster-server muster ") {
+					t.Errorf("%s, data %s, server %q: %+v", lang, c.Data, c.Server, k)
+				}
+			}
+		}
+	}
+	upgrade := func(c config.Config) []Check { return ExamineUpgrade(t.Context(), o.Lang, c, "next") }
+	doctor := func(c config.Config) []Check { return Examine(t.Context(), o.Lang, c) }
+	judged(here, upgrade, "store", "runs")
+	judged(named, upgrade, "store", "runs")
+	judged(here, doctor, "engine", "store")
+	// Of a server on another machine the doctor has its own word.
+	token, err := ReadToken(i18n.EN, o.Config.TokenPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	named.Token, o.Lang = token, i18n.EN
+	for _, id := range []string{"engine", "store"} {
+		if k := checked(t, doctor(named), id); k.Result != Good || !strings.Contains(k.Found, "the server") {
+			t.Errorf("by its own word: %+v", k)
+		}
+	}
+	for id, k := range map[string]Check{"runs": checked(t, upgrade(o.Config), "runs"), "engine": checked(t, doctor(o.Config), "engine")} {
+		if k.Result != Good {
+			t.Errorf("with the server's settings, %s: %+v", id, k)
+		}
+	}
+}
 
 // Before an upgrade the new program replays what is under way: a run of its own kind goes on, one
 // whose history is another program's is named, and nothing is changed.

@@ -1,9 +1,13 @@
 package journal
 
 import (
+	"cmp"
 	"crypto/tls"
 	"net"
+	"net/url"
+	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +23,27 @@ type certificates struct {
 	mu      sync.Mutex
 	last    map[string]*tls.Config // by server
 	failed  bool
+}
+
+// isPostgres reports whether an address is that of a PostgreSQL store.
+func isPostgres(address string) bool {
+	kind, _, _ := strings.Cut(address, ":")
+	return kind == "postgres" || kind == "postgresql"
+}
+
+// CertificateFiles are those by which this process and the servers of a PostgreSQL store know each other, as the address or the
+// environment names them: the client's certificate and the servers' authority. "" is none.
+func CertificateFiles(address string) (client, authority string) {
+	u, err := url.Parse(address)
+	if err != nil || !isPostgres(address) {
+		return "", ""
+	}
+	query := u.Query()
+	client, authority = cmp.Or(query.Get("sslcert"), os.Getenv("PGSSLCERT")), cmp.Or(query.Get("sslrootcert"), os.Getenv("PGSSLROOTCERT"))
+	if authority == "system" { // those that the machine trusts
+		authority = ""
+	}
+	return client, authority
 }
 
 func endpoint(host string, port uint16) string {

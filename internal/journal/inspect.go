@@ -26,6 +26,8 @@ type Facts struct {
 	// Primary is the server that is worked with, Standbys those that follow it.
 	Primary  string
 	Standbys []Standby
+	// Servers are those that its address names, as they were when they were asked.
+	Servers []Server
 	// Raised are the objects of the security alarms and notices of the last 24 hours.
 	Raised []string
 	Notes  []plan.Text // what should be known
@@ -153,6 +155,7 @@ func (p *postgres) facts(ctx context.Context, db *sql.DB, out *Facts) error {
 		out.Bad = true
 		out.Notes = append(out.Notes, plan.Say("Commits wait for a standby (synchronous_standby_names = %s) and none is there: nothing can be recorded until one follows", "コミットはスタンバイを待つ設定（synchronous_standby_names = %s）ですが、スタンバイがありません。接続されるまで記録できません", names))
 	}
+	out.Servers = p.servers
 	for _, s := range p.servers {
 		if s.Err != nil {
 			out.Notes = append(out.Notes, plan.Say("%s does not answer: %s", "%s から応答がありません: %s", s.Address, strings.TrimSpace(fmt.Sprint(shortly(s.Err)))))

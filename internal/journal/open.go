@@ -77,7 +77,7 @@ func openURL(ctx context.Context, url string, more ...Option) (*database, error)
 		return nil, plan.Wrong("record store %q: no file named; write sqlite:PATH, such as sqlite:/var/lib/muster/journal.db", "記録の保存先 %q: ファイルの指定がありません。sqlite:/var/lib/muster/journal.db のように sqlite:パス の形で書いてください", url)
 	case kind == "sqlite":
 		return openSQLite(ctx, rest, o)
-	case kind == "postgres" || kind == "postgresql":
+	case isPostgres(url):
 		return openPostgres(ctx, url, o)
 	case found:
 		// Only the kind is told: the rest of such an address may hold a password.

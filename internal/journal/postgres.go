@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -349,6 +350,10 @@ func (p *postgres) because(err error) plan.Text {
 	}
 	if errors.As(err, new(interface{ Said() plan.Text })) {
 		return plan.Text{}
+	}
+	if over := (x509.CertificateInvalidError{}); errors.As(err, &over) && over.Reason == x509.Expired && over.Cert != nil && time.Now().After(over.Cert.NotAfter) {
+		return plan.Say("the certificate that the server shows ended on %s; put a new one in its place there, and have it read: SELECT pg_reload_conf()", "サーバーが示す証明書は %s に期限が切れています。サーバー側で新しいものに置き換え、読み込ませてください（SELECT pg_reload_conf()）",
+			over.Cert.NotAfter.Local().Format(time.DateOnly))
 	}
 	if errors.As(err, new(*tls.CertificateVerificationError)) {
 		return plan.Say("the server does not prove that it is the one that was named; sslrootcert names a CA of your own", "接続先が指定したサーバーであることを確認できません。自前のCAは sslrootcert で指定してください")

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -113,6 +114,9 @@ func (p *postgres) accepting(config *pgx.ConnConfig) *pgx.ConnConfig {
 type Server struct {
 	Address string
 	Standby bool
+	// NotAfter is when the certificate ends that it showed, also where that was not taken; zero: none was shown. The server has it from its
+	// start, or from when it was told last to read its files.
+	NotAfter time.Time
 	// Err is why it does not answer; nothing else is known then.
 	Err    error
 	system string
@@ -175,15 +179,49 @@ func survey(ctx context.Context, config *pgx.ConnConfig, o options) []Server {
 			if err == nil {
 				c, err = pgconn.ConnectConfig(ctx, &configs[at].Config)
 			}
+			ends := notAfter(c, err)
 			if err == nil {
 				out[i], err = look(ctx, c)
 				_ = c.Close(ctx)
 			}
-			out[i].Address, out[i].Err = at, err
+			out[i].Address, out[i].Err, out[i].NotAfter = at, err, ends
 		})
 	}
 	asking.Wait()
 	return out
+}
+
+// notAfter is when the certificate ends that a server has shown on a connection, or for which there is none.
+func notAfter(c *pgconn.PgConn, err error) time.Time {
+	var shown []*x509.Certificate
+	if refused := new(tls.CertificateVerificationError); errors.As(err, &refused) {
+		shown = refused.UnverifiedCertificates
+	} else if err == nil {
+		if secured, ok := c.Conn().(*tls.Conn); ok {
+			shown = secured.ConnectionState().PeerCertificates
+		}
+	}
+	if len(shown) == 0 {
+		return time.Time{}
+	}
+	return shown[0].NotAfter
+}
+
+// AskServers asks every server that the address of a PostgreSQL store names how it is; other stores have none.
+func AskServers(ctx context.Context, address string, more ...Option) ([]Server, error) {
+	if !isPostgres(address) {
+		return nil, nil
+	}
+	var o options
+	for _, set := range more {
+		set(&o)
+	}
+	config, _, err := postgresConfig(address, o)
+	if err != nil {
+		return nil, err
+	}
+	o.certificates = &certificates{address: address}
+	return survey(ctx, config, o), nil
 }
 
 // choose takes the newest primary for the one to work with, and tells of others. Of two of which

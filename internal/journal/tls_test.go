@@ -8,16 +8,19 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -58,6 +61,53 @@ func testTheServerProvesWhoItIs(t *testing.T, pair *pgtest.Pair) {
 		t.Errorf("a server of another CA: %v, want x509.UnknownAuthorityError", err)
 	}
 	bilingual(t, err, "does not prove", "確認できません")
+
+	// Which certificate a server shows is asked of it: what lies on its disk is nothing before it is told to read it again.
+	shows := func(want string) {
+		t.Helper()
+		pgtest.Eventually(t, 20*time.Second, func() string {
+			servers, err := journal.AskServers(t.Context(), with(own), journal.Password(password))
+			if err != nil || len(servers) != 1 {
+				t.Fatalf("%+v, %v", servers, err)
+			}
+			if is := servers[0]; is.Err != nil || !is.NotAfter.Equal(ends(t, want)) {
+				return fmt.Sprintf("%+v, want the end of %s, %s", is, want, ends(t, want))
+			}
+			return ""
+		})
+	}
+	kept := filepath.Join(dir, "kept.pem")
+	writeFile(t, kept, readFile(t, filepath.Join(dir, "server.pem")))
+	shows(kept)
+	facts, err := journal.Inspect(t.Context(), with(own), journal.Password(password))
+	if err != nil || len(facts.Servers) != 1 || !facts.Servers[0].NotAfter.Equal(ends(t, kept)) {
+		t.Errorf("looked at: %+v, %v", facts.Servers, err)
+	}
+	if refused, err := journal.AskServers(t.Context(), with(other), journal.Password(password)); err != nil || len(refused) != 1 || refused[0].Err == nil || !refused[0].NotAfter.Equal(ends(t, kept)) {
+		t.Errorf("one that is not believed: %+v, %v", refused, err)
+	}
+	// The one that has ended is told as that.
+	certificate(t, filepath.Join(dir, "over-ca.pem"), filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"), -time.Minute)
+	if err := errors.Join(pair.Tokyo.Own(filepath.Join(dir, "server.pem")), pair.Tokyo.Own(filepath.Join(dir, "server.key"))); err != nil {
+		t.Fatal(err)
+	}
+	shows(kept)
+	pair.Tokyo.Exec(t, "SELECT pg_reload_conf()")
+	pgtest.Eventually(t, 20*time.Second, func() string {
+		_, err := journal.Open(t.Context(), with(filepath.Join(dir, "over-ca.pem")), journal.Password(password))
+		if said := plan.SaidBy(err); err == nil || !strings.Contains(said.EN, "pg_reload_conf()") || !strings.Contains(said.JA, "期限が切れています") {
+			return fmt.Sprintf("a certificate that is over: %v", err)
+		}
+		return ""
+	})
+	second, renewed := filepath.Join(dir, "ca2.pem"), filepath.Join(dir, "server.pem")
+	certificate(t, second, renewed, filepath.Join(dir, "server.key"), 90*time.Minute)
+	writeFile(t, own, append(readFile(t, own), readFile(t, second)...))
+	if err := errors.Join(pair.Tokyo.Own(filepath.Join(dir, "server.pem")), pair.Tokyo.Own(filepath.Join(dir, "server.key"))); err != nil {
+		t.Fatal(err)
+	}
+	pair.Tokyo.Exec(t, "SELECT pg_reload_conf()")
+	shows(renewed)
 
 	// A client's certificate is renewed by writing its files, the key first: no restart.
 	issuers := [2]string{filepath.Join(dir, "first.pem"), filepath.Join(dir, "second.pem")}
@@ -103,6 +153,17 @@ func testTheServerProvesWhoItIs(t *testing.T, pair *pgtest.Pair) {
 	connectedBy(issuers[1])
 }
 
+// ends is when the certificate in a file does.
+func ends(t *testing.T, file string) time.Time {
+	t.Helper()
+	block, _ := pem.Decode(readFile(t, file))
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.NotAfter
+}
+
 func readFile(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name)
@@ -130,7 +191,7 @@ func lastSlash(s string) int {
 }
 
 // certificate makes a CA and a server's certificate for loopback.
-func certificate(t *testing.T, ca, cert, key string) {
+func certificate(t *testing.T, ca, cert, key string, lasts ...time.Duration) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -147,7 +208,7 @@ func certificate(t *testing.T, ca, cert, key string) {
 		must(os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 	}
 	caKey, serverKey := newKey(), newKey()
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: ca}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: ca}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(append(lasts, time.Hour)[0]),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, root, root, caKey.Public(), caKey)
 	must(err)

@@ -48,7 +48,7 @@ type Certificate struct {
 
 // CertificateKinds are the values of the label certificate.
 func CertificateKinds() []string {
-	return []string{"server", "gateway_ca", "site", "engine_client", "engine_ca"}
+	return []string{"server", "gateway_ca", "site", "engine_client", "engine_ca", "store_client", "store_ca", "store_server"}
 }
 
 // Plant is where the parts of an installation are asked how they are.
@@ -58,7 +58,7 @@ type Plant struct {
 	Parked       func(context.Context) (map[run.Kind]int, error) // open runs that this program can't carry on
 	Left         func(context.Context) (map[string]bool, error)  // systems, and whether a run left its clean-up to people
 	Ready        func(context.Context) ([]Ready, error)
-	Certificates func() []Certificate
+	Certificates func(context.Context) []Certificate
 	Tokens       func(context.Context) (map[string]time.Time, error) // by their public IDs, those that somebody relies on, and when they end
 }
 
@@ -78,7 +78,7 @@ var (
 	readyDesc      = desc("muster_scenario_ready", "1 where the newest readiness check of a scenario found nothing wrong, else 0. Blind scenarios, and those never checked, have none.", "scenario")
 	readyAtDesc    = desc("muster_scenario_check_timestamp_seconds", "When that check ended.", "scenario")
 	tokenEnd       = desc("muster_token_expires_timestamp_seconds", "When a personal token ends, by its public ID: one that was used within the last 30 days, was not revoked and in whose place no newer one of the same name is. It is told for a week after its end.", "token")
-	certificateEnd = desc("muster_certificate_not_after_timestamp_seconds", "When a certificate ends that this server reads or has issued; the label site is empty unless it is a site's.", "certificate", "site")
+	certificateEnd = desc("muster_certificate_not_after_timestamp_seconds", "When a certificate ends that this server reads or has issued, or that the record store's servers show; the label site is empty unless it is a site's.", "certificate", "site")
 )
 
 // Plant adds how the parts of the installation are.
@@ -142,8 +142,8 @@ func (m *Metrics) Plant(p Plant) {
 				put(tokenEnd, seconds(at), token)
 			}
 		}},
-		&cached{keep: time.Minute, descs: []*prometheus.Desc{certificateEnd}, read: func(_ context.Context, put putter) {
-			for _, c := range p.Certificates() {
+		&cached{keep: time.Minute, descs: []*prometheus.Desc{certificateEnd}, read: func(ctx context.Context, put putter) {
+			for _, c := range p.Certificates(ctx) {
 				put(certificateEnd, seconds(c.NotAfter), c.Certificate, c.Site)
 			}
 		}},

@@ -15,7 +15,7 @@ import (
 var labels = map[string]string{
 	"action":      "the actions that are compiled in",
 	"token":       "public IDs of tokens in use, never who or what they open",
-	"certificate": "`server`, `gateway_ca`, `site`, `engine_client`, `engine_ca`",
+	"certificate": "`server`, `gateway_ca`, `site`, `engine_client`, `engine_ca`, `store_client`, `store_ca`; `store_server` is the one of the store's servers that ends first",
 	"channel":     "the channels of the settings",
 	"depth":       "the depths of runs; `none` where a run's is not known",
 	"for":         "what people are asked to do (`decision`, `approval`, `step` and so on); of break-glass `activation`, `recovery`, `step`",

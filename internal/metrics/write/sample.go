@@ -72,7 +72,7 @@ func sample() *metrics.Metrics {
 		Parked: func(context.Context) (map[run.Kind]int, error) { return nil, nil },
 		Left:   func(context.Context) (map[string]bool, error) { return map[string]bool{"orders": false}, nil },
 		Ready:  func(context.Context) ([]metrics.Ready, error) { return []metrics.Ready{{Scenario: "tokyo-loss"}}, nil },
-		Certificates: func() []metrics.Certificate {
+		Certificates: func(context.Context) []metrics.Certificate {
 			return []metrics.Certificate{{Certificate: "site", Site: "osaka", NotAfter: at}}
 		},
 	})
