@@ -135,7 +135,7 @@ func dial(ctx context.Context, l i18n.Lang, c engine.Connection, log *slog.Logge
 		if errors.As(err, &denied) || errors.As(err, &gone) || status.Code(err) == codes.Unauthenticated {
 			return nil, &Trouble{Mistake: true, What: l.T("the engine turned us away", "エンジンに接続を拒否されました"), Err: spoken{l, err}}
 		}
-		if away := turnedAway(l, c.Address, err); away != nil {
+		if away := turnedAway(l, c, err); away != nil {
 			return nil, away
 		}
 		if told.due() {

@@ -2,12 +2,12 @@ package app
 
 import (
 	"crypto/tls"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/config"
+	"github.com/muster-dr/muster/internal/engine"
 	"github.com/muster-dr/muster/internal/gateway"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
@@ -30,10 +30,10 @@ func ownCertificate(l i18n.Lang, c config.Config, now time.Time) error {
 	if err != nil {
 		return &Trouble{Mistake: true, What: "temporal.tls", Err: spoken{l, err}}
 	}
-	renew := l.T("Make a new one on the machine of `muster up`: muster site certificate %s", "`muster up` のマシンで新しい証明書を作成してください: muster site certificate %s", c.Site)
-	switch site, ok := gateway.Site(pair.Leaf); {
+	site, ok := gateway.Site(pair.Leaf)
+	switch {
 	case now.After(pair.Leaf.NotAfter):
-		return &Trouble{Mistake: true, WayOut: renew,
+		return &Trouble{Mistake: true, WayOut: renewal(ok, c.Site).In(string(l)),
 			What: l.T("the certificate of this worker, %s, ended on %s", "このワーカーの証明書 %s は %s に期限が切れています", file, pair.Leaf.NotAfter.Local().Format(time.DateOnly))}
 	case ok && site != c.Site:
 		return &Trouble{Mistake: true, WayOut: l.T("Start the worker with --site %s, or give it the certificate of %s", "--site %s で起動するか、拠点 %s の証明書を指定してください", site, c.Site),
@@ -42,25 +42,54 @@ func ownCertificate(l i18n.Lang, c config.Config, now time.Time) error {
 	return nil
 }
 
+// renewal is the way to a new certificate: from the gateway that issued this one, or, with an engine of one's own, from where its
+// authority is kept.
+func renewal(ofGateway bool, site string) plan.Text {
+	if ofGateway {
+		return plan.Say("Make a new one on the machine of `muster up`: muster site certificate %s", "`muster up` のマシンで新しい証明書を作成してください: muster site certificate %s", site)
+	}
+	return plan.Say("Have a new one made where its authority is kept, and bring it here: `muster certificates` for those that it made, in the folder %s; read without a restart", "認証局を保管している場所で新しい証明書を作成し、このマシンに配置してください。`muster certificates` で作成した証明書なら、同じコマンドで作られるフォルダー %s にあります", site)
+}
+
+// ofGateway reports whether the certificate that this process shows came from a gateway of `muster up`.
+func ofGateway(conf *tls.Config) bool {
+	if conf == nil || conf.GetClientCertificate == nil {
+		return false
+	}
+	pair, err := conf.GetClientCertificate(&tls.CertificateRequestInfo{})
+	if err != nil || pair.Leaf == nil {
+		return false
+	}
+	_, is := gateway.Site(pair.Leaf)
+	return is
+}
+
 // turnedAway says in words why the engine's side, or this one, ended the handshake; nil
 // when that was not it. None of it mends by waiting.
-func turnedAway(l i18n.Lang, address string, err error) error {
+func turnedAway(l i18n.Lang, to engine.Connection, err error) error {
+	address := to.Address
+	gateways := ofGateway(to.TLS)
+	whose := l.T("SITE", "拠点")
+	if !gateways {
+		whose = l.T("of this process", "（このプロセスのもの）")
+	}
+	renew := renewal(gateways, whose).In(string(l))
 	for _, c := range []struct{ trace, what, way string }{
 		{"remote error: tls: expired certificate",
 			l.T("%s does not take our certificate: it is over, by the clock there", "%s に証明書を拒否されました: 先方の時刻では期限切れです", address),
-			l.T("Compare the clocks, or give it a new one (muster site certificate SITE)", "時刻を確認するか、新しい証明書を指定してください (muster site certificate 拠点)")},
+			l.T("Compare the clocks. %s", "時刻を確認してください。%s", renew)},
 		{"remote error: tls: unknown certificate authority",
 			l.T("%s does not take our certificate: another authority made it", "%s に証明書を拒否されました: 別の認証局が発行したものです", address),
-			l.T("Make one on the machine that answers there: muster site certificate SITE", "接続先のマシンで作成し直してください: muster site certificate 拠点")},
+			renew},
 		{"remote error: tls: bad certificate",
 			l.T("%s does not take our certificate: a newer one has replaced it, or the site was shut out", "%s に証明書を拒否されました: 新しい証明書に置き換えられたか、拠点が締め出されています", address),
-			l.T("Give this worker the newest one, or make another: muster site certificate SITE", "最新の証明書を指定するか、作成し直してください: muster site certificate 拠点")},
+			l.T("Give this worker the newest one. %s", "最新の証明書を指定してください。%s", renew)},
 		{"remote error: tls: certificate required",
 			l.T("%s asks for a certificate, and none was given", "%s への接続には証明書が必要ですが、指定されていません", address),
-			l.T("Give temporal.tls.cert_file and key_file, as `muster site certificate` printed them", "`muster site certificate` が出力した temporal.tls.cert_file と key_file を指定してください")},
+			l.T("Give temporal.tls.cert_file and key_file: what `muster site certificate` printed for a gateway of `muster up`, or `muster certificates` made for an engine of your own", "temporal.tls.cert_file と key_file を指定してください。`muster up` のゲートウェイなら `muster site certificate` が出力したもの、自前のエンジンなら `muster certificates` で作成したものです")},
 		{"x509: ",
 			l.T("what answers at %s is not what temporal.tls.ca_file vouches for", "%s で応答した相手は temporal.tls.ca_file で確認できません", address),
-			l.T("Somebody else answers there, or the CA file is another gateway's: compare it with the one on that machine", "別の相手が応答しているか、CAファイルが別のゲートウェイのものです。接続先のマシンのものと照合してください")},
+			l.T("Somebody else answers there, its certificate has ended, or the CA file is another one's: compare it with the one on that machine", "別の相手が応答しているか、先方の証明書が期限切れか、CAファイルが別のものです。接続先のマシンのものと照合してください")},
 	} {
 		if strings.Contains(err.Error(), c.trace) {
 			return &Trouble{Mistake: true, What: c.what, WayOut: c.way, Err: err}
@@ -83,8 +112,8 @@ func certificateReady(c config.Config, now func() time.Time) func() plan.Ready {
 		}
 		left := pair.Leaf.NotAfter.Sub(now())
 		ends := pair.Leaf.NotAfter.Local().Format(time.DateOnly)
-		way := fmt.Sprintf("muster site certificate %s", c.Site)
-		switch text := activities.Lacking("the worker's certificate %s ends on %s; make a new one: %s", "ワーカーの証明書 %s は %s に期限が切れます。新しい証明書を作成してください: %s", file, ends, way); {
+		_, ok := gateway.Site(pair.Leaf)
+		switch text := activities.Lacking("the worker's certificate %s ends on %s. %s", "ワーカーの証明書 %s は %s に期限が切れます。%s", file, ends, renewal(ok, c.Site)); {
 		case left < endsWorse:
 			out.Problems = append(out.Problems, text)
 		case left < endsSoon:

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	certs "github.com/muster-dr/muster/internal/authority"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/gateway"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -104,6 +106,77 @@ func TestAWorkerThatIsNotLetInSaysWhy(t *testing.T) {
 			}
 		}
 	}
+}
+
+// With a Temporal of one's own there is no gateway to make a new one: the way leads to where the authority is kept.
+func TestTheWayToANewCertificateIsThatOfWhoMadeIt(t *testing.T) {
+	ours, stranger := engineAuthority(t), engineAuthority(t)
+	there, err := ours.Issue(t.TempDir(), "temporal", "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := there.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ours.Roots(), NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _ = conn.(*tls.Conn).Handshake(); _ = conn.Close() }()
+		}
+	}()
+	given := func(by *certs.Authority) config.Config {
+		t.Helper()
+		dir := t.TempDir()
+		pair, err := by.IssueAs(dir, "engine", "tokyo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(t, filepath.Join(dir, "ca.pem"), string(ours.PEM()))
+		c := config.Config{Site: "tokyo", Data: filepath.Join(dir, "data")}
+		c.Temporal.Address, c.Temporal.Namespace = ln.Addr().String(), "x"
+		c.Temporal.TLS.CAFile, c.Temporal.TLS.CertFile, c.Temporal.TLS.KeyFile = filepath.Join(dir, "ca.pem"), pair.Cert, pair.Key
+		return c
+	}
+	foreign, good, none := given(stranger), given(ours), given(ours)
+	none.Temporal.TLS.CertFile, none.Temporal.TLS.KeyFile = "", ""
+	quiet := slog.New(slog.DiscardHandler)
+	for name, c := range map[string]config.Config{"another authority's": foreign, "none": none} {
+		for _, lang := range []i18n.Lang{i18n.EN, i18n.JA} {
+			within, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			err := Worker(within, Options{Config: c, Lang: lang, Talk: io.Discard, Log: quiet})
+			cancel()
+			if trouble := new(Trouble); !errors.As(err, &trouble) || !strings.Contains(trouble.WayOut, "muster certificates") || name != "none" && strings.Contains(trouble.WayOut, "muster site certificate") {
+				t.Errorf("%s, %s: %v", name, lang, err)
+			}
+		}
+	}
+	const day = 24 * time.Hour
+	over := time.Now().Add(91 * day)
+	if trouble := new(Trouble); !errors.As(ownCertificate(i18n.EN, good, over), &trouble) || !strings.Contains(trouble.WayOut, "muster certificates") || !strings.Contains(trouble.WayOut, "folder tokyo") {
+		t.Errorf("one that is over: %+v", trouble)
+	}
+	ready := certificateReady(good, func() time.Time { return time.Now().Add(85 * day) })()
+	if len(ready.Problems) != 1 || !strings.Contains(ready.Problems[0].EN, "muster certificates") || !strings.Contains(ready.Problems[0].JA, "フォルダー tokyo") {
+		t.Errorf("one that ends: %+v", ready)
+	}
+}
+
+func engineAuthority(t *testing.T) *certs.Authority {
+	t.Helper()
+	a, err := certs.New("engine", 90*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // The coming end of a certificate is worth a note for a month, and is in the way in its
