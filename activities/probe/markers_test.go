@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/muster-dr/muster/internal/objective"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -93,8 +95,43 @@ func TestMarkersSeeAFailoverAndLoseNothingThatArrived(t *testing.T) {
 	if m.Lost > 2 || m.Acked < 10 || m.Lost != int64(len(m.Losses)) {
 		t.Errorf("markers = %+v: at most the last may have been on its way", m)
 	}
+	outage := objective.Outage{Event: killed, Stopped: down.At, Restored: up.At}
+	if lost, err := objective.AchievedRPO([]run.Observations{o}, outage); err != nil || lost > time.Second {
+		t.Errorf("the loss is %v (%v), want what the markers from before the kill show", lost, err)
+	}
 	t.Logf("kill to first write seen %v, pg_promote's answer to first write %v; acked %d, lost %d, unknown %d",
 		up.At.Sub(killed).Round(time.Millisecond), up.At.Sub(promoted).Round(time.Millisecond), m.Acked, m.Lost, m.Unknown)
+}
+
+// As in a response to what has happened: the primary died with work that its standby never received, and the probe begins after it.
+// All its markers survive, and nothing is proven by that.
+func TestMarkersThatBeginAfterTheOutageProveNoLoss(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	p.Osaka.StallReceiver(t)
+	p.Tokyo.Exec(t, "CREATE TABLE orders (n int)") // acknowledged, and never received
+	p.Tokyo.Kill9(t)
+	p.Osaka.Kill9(t)
+	p.Osaka.StartServer(t)
+	told := newTold()
+	a := planting(t, p, told, t.TempDir())
+	told.await(t, false)
+	p.Osaka.Exec(t, "SELECT pg_promote()")
+	promoted := time.Now()
+	told.await(t, true)
+	planted(t, p.Osaka, 5)
+	o := a.end(t)
+	if pgtest.Value[bool](t, p.Osaka, "SELECT to_regclass('orders') IS NOT NULL") {
+		t.Fatal("what was to be lost has arrived")
+	}
+	m := o.Markers
+	if m.Acked < 5 || m.Lost != 0 || m.CountedAt.IsZero() || m.FirstAckedAt.Before(promoted.Add(-time.Second)) || len(o.Transitions) != 2 {
+		t.Fatalf("observations = %+v, markers %+v; want all of it from after the promotion at %v", o, m, promoted)
+	}
+	outage := objective.Outage{Event: o.StartedAt, Stopped: o.Transitions[0].At, Restored: o.Transitions[1].At}
+	if lost, err := objective.AchievedRPO([]run.Observations{o}, outage); !errors.Is(err, objective.ErrNoneBefore) {
+		t.Errorf("the loss is %v (%v), want that nobody knows it", lost, err)
+	}
 }
 
 func TestMarkersCountWhatAsynchronousReplicationLost(t *testing.T) {

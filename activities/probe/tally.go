@@ -64,7 +64,9 @@ func (t *tally) add(s sample) (change bool) {
 	if m := t.obs.Markers; m != nil && s.Seq > 0 {
 		switch s.Fate {
 		case ok:
-			m.Acked++
+			if m.Acked++; m.FirstAckedAt.IsZero() {
+				m.FirstAckedAt = s.Ended
+			}
 			t.acked = append(t.acked, run.Loss{Seq: s.Seq, AckedAt: s.Ended})
 		case unknown:
 			m.Unknown++
@@ -221,7 +223,8 @@ func (t *tally) brief() run.Observations {
 }
 
 // resume goes on from a heartbeat, when no log is left of what was seen. What was
-// acknowledged before can't be checked one by one any more, so it counts as unknown.
+// acknowledged before can't be checked one by one any more, so it counts as unknown: the
+// first acknowledged marker is one that is still to come.
 func (t *tally) resume(o run.Observations) {
 	fresh := t.obs
 	t.obs = o

@@ -90,6 +90,31 @@ func TestLossesNameTheSurvivorBefore(t *testing.T) {
 	}
 }
 
+// What is lost with an outage is known only from markers of before it, so the tally says when they begin: anew
+// where a heartbeat is all that is left of what was acknowledged before.
+func TestTheFirstAcknowledgedMarkerHasItsTime(t *testing.T) {
+	y := tally{obs: run.Observations{Markers: &run.Markers{}}}
+	for n, f := range []fate{failed, unknown, ok, ok, failed, ok} {
+		s := sample{Began: at(n * 10), Ended: at(n*10 + 1), Fate: f}
+		if f != failed {
+			s.Seq = int64(n + 1)
+		}
+		y.add(s)
+	}
+	if first := y.observations().Markers.FirstAckedAt; first != at(21) {
+		t.Errorf("the first was acknowledged at %v, want %v", first, at(21))
+	}
+	again := tally{obs: run.Observations{Markers: &run.Markers{}}}
+	again.resume(y.brief())
+	if m := again.obs.Markers; m.Acked != 0 || !m.FirstAckedAt.IsZero() || m.Unknown != 4 {
+		t.Errorf("after a restart without a log: %+v, want nothing that can be checked", m)
+	}
+	again.add(sample{Began: at(500), Ended: at(501), Fate: ok, Seq: 100})
+	if first := again.obs.Markers.FirstAckedAt; first != at(501) {
+		t.Errorf("the first of those that can be checked was acknowledged at %v, want %v", first, at(501))
+	}
+}
+
 // Whatever happens, every sample is counted, transitions alternate, and the lost are
 // exactly those acknowledged and not found.
 func TestTallyHoldsForAnySamples(t *testing.T) {

@@ -260,7 +260,7 @@ func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch
 		t.add(s)
 	}, func(c counted) {
 		if m := c.Count; m != nil && t.obs.Markers != nil {
-			m.Acked, m.Unknown = t.obs.Markers.Acked, t.obs.Markers.Unknown
+			m.Acked, m.Unknown, m.FirstAckedAt = t.obs.Markers.Acked, t.obs.Markers.Unknown, t.obs.Markers.FirstAckedAt
 			t.obs.Markers, t.wasDown = m, false
 		}
 		if c.Baseline != nil {

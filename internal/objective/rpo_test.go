@@ -48,7 +48,8 @@ func TestAchievedRPO(t *testing.T) {
 		{name: "no objective", markers: run.Markers{Acked: 40, CountedAt: at(60)}, verdict: run.NoObjective},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := objective.AchievedRPO(c.markers, at(10))
+			o := planting(seen("orders/write", 60, 0.1, 10), c.markers)
+			got, err := objective.AchievedRPO([]run.Observations{o}, outage)
 			if got != c.span || !errors.Is(err, c.err) {
 				t.Errorf("achieved RPO = %v, %v, want %v, %v", got, err, c.span, c.err)
 			}
@@ -56,6 +57,84 @@ func TestAchievedRPO(t *testing.T) {
 				t.Errorf("verdict = %s, want %s", v, c.verdict)
 			}
 		})
+	}
+}
+
+// outage is that of a system that was struck at 0 s and was back at 10 s.
+var outage = objective.Outage{Event: at(0), Stopped: at(0.1), Restored: at(10)}
+
+// planting makes a probe of markers of one that was up from -10 s on.
+func planting(o run.Observations, m run.Markers) run.Observations {
+	if m.Acked > 0 && m.FirstAckedAt.IsZero() {
+		m.FirstAckedAt = at(-9.9)
+	}
+	o.Markers = &m
+	return o
+}
+
+// What was lost with the outage is known only from markers that were there when it began.
+func TestMarkersFromAfterTheOutageProveNothingOfIt(t *testing.T) {
+	counted := run.Markers{Acked: 40, CountedAt: at(60)}
+	since := func(from float64) run.Markers {
+		m := counted
+		m.FirstAckedAt = at(from)
+		return m
+	}
+	// late began when service had stopped already.
+	late := seen("orders/write", 60, 0.1, 10)
+	late.StartedAt, late.Transitions = at(3), []run.Transition{{At: at(3)}, {At: at(10), Up: true}}
+	gap := func(o run.Observations, from, to float64) run.Observations {
+		o.Gaps = append(o.Gaps, run.Span{From: at(from), To: at(to)})
+		return o
+	}
+	old := func(o run.Observations, ok int64) run.Observations {
+		m := counted
+		o.Markers, o.OK = &m, ok // as it was before FirstAckedAt
+		return o
+	}
+	whole := seen("orders/write", 60, 0.1, 10)
+	for _, c := range []struct {
+		name   string
+		parts  []run.Observations
+		outage objective.Outage
+		err    error
+	}{
+		{"there before", []run.Observations{planting(whole, since(-9.9))}, outage, nil},
+		{"begun after the primary had died", []run.Observations{planting(late, since(10))}, objective.Outage{Event: at(0), Stopped: at(3), Restored: at(10)}, objective.ErrNoneBefore},
+		{"its log was lost after the recovery", []run.Observations{planting(gap(whole, 20, 21), since(21.2))}, outage, objective.ErrNoneBefore},
+		{"its log was lost before the outage", []run.Observations{planting(gap(whole, -5, -4), since(-3.9))}, outage, nil},
+		{"its own function came back before the whole system was seen to fall", []run.Observations{planting(late, since(10))},
+			objective.Outage{Event: at(0), Stopped: at(20), Restored: at(25)}, objective.ErrNoneBefore},
+		{"nobody looked when it stopped", []run.Observations{planting(gap(whole, -2, 0.1), since(-9.9))}, outage, objective.ErrStopUnseen},
+		{"nobody looked through the whole outage", []run.Observations{planting(gap(seen("orders/write", 60), -2, 12), since(-9.9))}, outage, objective.ErrStopUnseen},
+		{"nobody looked for a while during it", []run.Observations{planting(gap(whole, 2, 4), since(-9.9))}, outage, nil},
+		{"another function fell, and this one went on", []run.Observations{planting(seen("orders/write", 60), since(-9.9))}, outage, nil},
+		{"a move that nobody noticed", []run.Observations{planting(seen("orders/write", 60), since(-9.9))}, objective.Outage{Event: at(0), Stopped: at(0)}, nil},
+		{"a second start, counted after the first", []run.Observations{planting(seen("orders/write", 30, 0.1, 10), since(-9.9)),
+			func() run.Observations {
+				o := seen("orders/write", 60)
+				o.StartedAt, o.Transitions[0].At = at(30), at(30)
+				return planting(o, since(30.1))
+			}()}, outage, nil},
+		{"a record of before", []run.Observations{old(whole, 40)}, outage, nil},
+		{"a record of before, begun late", []run.Observations{old(late, 40)}, objective.Outage{Event: at(0), Stopped: at(3), Restored: at(10)}, objective.ErrNoneBefore},
+		{"a record of before, of a probe that had lost its log", []run.Observations{old(whole, 90)}, outage, objective.ErrNoneBefore},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got, err := objective.AchievedRPO(c.parts, c.outage); got != 0 || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Errorf("achieved RPO = %v, %v, want 0, %v", got, err, c.err)
+			}
+		})
+	}
+}
+
+// A loss that was seen misses its objective, whatever else can't be known.
+func TestALossAfterALateStartStillMisses(t *testing.T) {
+	o := planting(seen("orders/write", 60, 0.1, 10), run.Markers{Acked: 40, FirstAckedAt: at(10), CountedAt: at(60), Lost: 1,
+		Losses: []run.Loss{{Seq: 9, AckedAt: at(20), SurvivorAt: at(12)}}})
+	got, err := objective.AchievedRPO([]run.Observations{o}, outage)
+	if v := objective.JudgeRPO(got, err, span(5)); !errors.Is(err, objective.ErrNoneBefore) || v != run.Missed {
+		t.Errorf("%v, %v is %s, want missed", got, err, v)
 	}
 }
 

@@ -235,6 +235,8 @@ func (d *document) lossWords() plan.Text {
 			lost += *s.RPO.LostMarkers
 			if s.RPO.ActualS != nil {
 				worst = max(worst, *s.RPO.ActualS)
+			} else {
+				known = false
 			}
 		}
 	}

@@ -164,7 +164,7 @@ type Parts struct {
 type RPO struct {
 	ObjectiveS  *float64    `json:"objective_s"`
 	ActualS     *float64    `json:"actual_s"`
-	LostMarkers *int64      `json:"lost_markers"` // null: never read back
+	LostMarkers *int64      `json:"lost_markers"` // null: never read back, or none was there to be lost when service stopped
 	Verdict     run.Verdict `json:"verdict"`
 
 	AckedMarkers   *int64     `json:"acked_markers"`

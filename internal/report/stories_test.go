@@ -9,7 +9,7 @@ import (
 
 // markers are what the marker probe counted.
 func markers(acked, unknown int64, counted float64, losses ...run.Loss) *run.Markers {
-	return &run.Markers{Acked: acked, Unknown: unknown, CountedAt: at(counted), Lost: int64(len(losses)), Losses: losses}
+	return &run.Markers{Acked: acked, Unknown: unknown, FirstAckedAt: at(0.2), CountedAt: at(counted), Lost: int64(len(losses)), Losses: losses}
 }
 
 // met is the demo as it should go.

@@ -185,29 +185,35 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 		out.ObjectiveS = seconds(s.plan.Objective.RPO.Std())
 	}
 	var (
-		restored           time.Time
 		worst              time.Duration
 		failed             error
 		acked, unsure, lst int64
-		planted            bool
+		planted, late      bool
 	)
-	if rto.RestoredAt != nil {
-		restored = *rto.RestoredAt
-	}
-	for _, o := range f.seen {
-		if o.System != s.plan.Name || o.Markers == nil {
+	outage := f.outage(s, rto)
+	for _, p := range s.plan.Probes {
+		var parts []run.Observations
+		for _, o := range f.seen {
+			if o.Probe == p.Name && o.Markers != nil {
+				parts = append(parts, o)
+			}
+		}
+		if len(parts) == 0 {
 			continue
 		}
-		m := *o.Markers
 		planted = true
-		acked, unsure, lst = acked+m.Acked, unsure+m.Unknown, lst+m.Lost
-		span, err := objective.AchievedRPO(m, restored)
+		for _, o := range parts {
+			m := o.Markers
+			acked, unsure, lst = acked+m.Acked, unsure+m.Unknown, lst+m.Lost
+			if at := moment(m.CountedAt); at != nil && (out.CountedAt == nil || at.After(*out.CountedAt)) {
+				out.CountedAt = at
+			}
+		}
+		span, err := objective.AchievedRPO(parts, outage)
 		worst = max(worst, span)
+		late = late || errors.Is(err, objective.ErrNoneBefore)
 		if failed == nil {
 			failed = err
-		}
-		if at := moment(m.CountedAt); at != nil && (out.CountedAt == nil || at.After(*out.CountedAt)) {
-			out.CountedAt = at
 		}
 	}
 	switch {
@@ -221,6 +227,10 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 		failed, out.Why = objective.ErrNoMarker, []Reason{{Code: "rpo_not_restored"}}
 	case errors.Is(failed, objective.ErrNoMarker):
 		out.Why = []Reason{{Code: "no_marker"}}
+	case errors.Is(failed, objective.ErrNoneBefore):
+		out.Why = []Reason{{Code: "no_marker_before"}}
+	case errors.Is(failed, objective.ErrStopUnseen):
+		out.Why = []Reason{{Code: "stop_unseen"}}
 	case errors.Is(failed, objective.ErrNoSurvivor):
 		out.Why = []Reason{{Code: "no_survivor"}}
 	case errors.Is(failed, objective.ErrLossesCut):
@@ -228,7 +238,7 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 	}
 	if planted {
 		out.AckedMarkers, out.UnknownMarkers = &acked, &unsure
-		if out.CountedAt != nil {
+		if out.CountedAt != nil && (lst > 0 || !late) {
 			out.LostMarkers = &lst
 		}
 	}
@@ -241,6 +251,28 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 	}
 	out.Verdict, out.Why = lower(out.Verdict, out.Why, doubt)
 	return out
+}
+
+// outage is what the loss is counted over. Where people say of a response that it began before the
+// run, service may have stopped then too, and have come back by itself before anybody looked.
+func (f *facts) outage(s *systemFacts, rto RTO) objective.Outage {
+	o := objective.Outage{Homeward: s.homeward}
+	if s.occurred != nil {
+		o.Event = s.occurred.At
+	}
+	if rto.RestoredAt != nil {
+		o.Restored = *rto.RestoredAt
+	}
+	switch {
+	case rto.DownAt != nil:
+		o.Stopped = *rto.DownAt
+	case rto.EventAt != nil:
+		o.Stopped = *rto.EventAt
+	}
+	if f.started.Kind == run.Response && s.occurred != nil && s.occurred.Source == "reported" && o.Event.Before(f.first.At) && o.Event.Before(o.Stopped) {
+		o.Stopped = o.Event
+	}
+	return o
 }
 
 // decidedAt is when the decision stood: made, and approved where approval was asked

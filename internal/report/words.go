@@ -35,6 +35,8 @@ var reasons = map[string]plan.Text{
 
 	"no_marker_probe":  {EN: "no probe plants markers in this system", JA: "マーカーを書き込むプローブがない"},
 	"no_marker":        {EN: "no marker was read back after the restoration, so the loss is unknown", JA: "復旧後にマーカーを読み戻しておらず、損失は不明"},
+	"no_marker_before": {EN: "no marker was acknowledged before service stopped, so what was lost with it is unknown", JA: "サービス停止前に応答済みのマーカーがなく、停止に伴う損失は不明"},
+	"stop_unseen":      {EN: "no markers were planted when service stopped, so what was lost with it is unknown", JA: "サービス停止の時点でマーカーが書き込まれておらず、停止に伴う損失は不明"},
 	"no_survivor":      {EN: "no marker older than the lost ones survived, so the span of the loss is unknown", JA: "失われたものより古いマーカーが残っておらず、損失の幅は不明"},
 	"losses_cut":       {EN: "more markers were lost than the record lists; the figure is a lower bound", JA: "失われたマーカーが記録の上限を超えた（実際の損失はこれ以上）"},
 	"rpo_not_restored": {EN: "service was not seen to come back, so what survived can't be counted", JA: "復旧が観測されておらず、残ったデータを数えられない"},

@@ -72,6 +72,9 @@ type Span struct {
 type Markers struct {
 	Acked   int64 `json:"acked"`
 	Unknown int64 `json:"unknown"`
+	// FirstAckedAt is when the oldest of Acked was acknowledged: of what was lost before, the
+	// count says nothing. Zero when none was, and in records of before it was noted.
+	FirstAckedAt time.Time `json:"first_acked_at,omitzero"`
 	// CountedAt is when the surviving markers were last read back in full; zero
 	// means never, and then nothing is known about loss.
 	CountedAt time.Time `json:"counted_at,omitzero"`
