@@ -87,6 +87,9 @@ func newDesk(o Options) *desk {
 // another, or to the same one when it is back.
 var errStopping = errors.New("the worker is stopping, the probe goes on elsewhere")
 
+// errEnded ends an attempt whose watch looks at nothing any more; the next begins anew, from the log.
+var errEnded = errors.New("the probe had stopped looking, it begins anew")
+
 // serve is one activity attempt: it joins or begins the watch, keeps the engine
 // informed and returns what was seen when the run asks for the end.
 func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, error)) (run.Observations, error) {
@@ -102,6 +105,11 @@ func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, err
 		select {
 		case <-tick.C:
 			continue
+		case <-one.done:
+			if d.newest(one, mine) {
+				return run.Observations{}, errEnded
+			}
+			return one.brief(), nil // a later start has ended it, and handed in
 		case <-stopping:
 			d.leave(one, 0)
 			return run.Observations{}, errStopping
@@ -117,11 +125,11 @@ func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, err
 			d.leave(one, d.linger)
 			return run.Observations{}, fmt.Errorf("the probe lost touch with the engine: %w", cause)
 		}
-		if !d.newest(one, mine) { // the run has started the probe again, beside this: that goes on
+		if !d.retire(one, func() bool { return one.newest == mine }) { // the run has started the probe again, beside this: that goes on
 			d.leave(one, d.linger)
 			return one.brief(), nil
 		}
-		d.end(one)
+		one.stop()
 		return one.finish(context.WithoutCancel(ctx)), nil
 	}
 }
@@ -151,7 +159,7 @@ func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, erro
 				last = nil
 			}
 		}
-		if one, err = begin(d.Options, w, look, last); err != nil {
+		if one, err = begin(ctx, d.Options, w, look, last); err != nil {
 			return nil, 0, err
 		}
 		one.key = key
@@ -184,32 +192,34 @@ func (d *desk) leave(one *watch, linger time.Duration) {
 	one.attempts--
 	last := one.attempts <= 0
 	if last && linger > 0 && d.watches[one.key] == one {
-		one.idle = time.AfterFunc(linger, func() {
-			d.mu.Lock()
-			idle := one.attempts <= 0
-			d.mu.Unlock()
-			if idle {
-				d.end(one)
-				one.shut()
-			}
-		})
+		one.idle = time.AfterFunc(linger, func() { d.end(one) })
 	}
 	d.mu.Unlock()
 	if last && linger <= 0 {
 		d.end(one)
+	}
+}
+
+// end ends a watch, unless an attempt is on it.
+func (d *desk) end(one *watch) {
+	if d.retire(one, func() bool { return one.attempts <= 0 }) {
+		one.stop()
 		one.shut()
 	}
 }
 
-// end ends a watch, whoever is on it, and returns when nothing of it runs any more.
-func (d *desk) end(one *watch) {
+// retire takes a watch off the desk if that is due, under the lock under which attempts join: one
+// that comes later begins a watch of its own, and is never on one that is being stopped.
+func (d *desk) retire(one *watch, due func() bool) bool {
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !due() {
+		return false
+	}
 	if d.watches[one.key] == one {
 		delete(d.watches, one.key)
 	}
-	d.mu.Unlock()
-	one.cancel()
-	<-one.done
+	return true
 }
 
 // watch is one probe being looked through.
@@ -235,8 +245,9 @@ type watch struct {
 	tally tally
 }
 
-// begin reads what was seen before and starts to look.
-func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch, error) {
+// begin reads what was seen before and starts to look. The looking outlives ctx, and asks the worker's policy
+// through it about hosts that it is led to.
+func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.Observations) (*watch, error) {
 	one := &watch{Watch: w, looker: look, log: o.Log.With("run", w.Run, "probe", w.Probe.Name), done: make(chan struct{})}
 	if one.Probe.Interval <= 0 {
 		one.Probe.Interval = run.Duration(250 * time.Millisecond)
@@ -283,7 +294,7 @@ func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch
 		// An attempt that was frozen may wake and plant a few more of its own.
 		t.seq += 1000
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	one.cancel = cancel
 	one.teller = newTeller(w.Run, one.log)
 	var parts sync.WaitGroup
@@ -291,6 +302,12 @@ func begin(o Options, w plan.Watch, look looker, last *run.Observations) (*watch
 	parts.Go(func() { one.loop(ctx) })
 	go func() { parts.Wait(); close(one.done) }()
 	return one, nil
+}
+
+// stop ends the looking, and returns when nothing of it runs any more.
+func (w *watch) stop() {
+	w.cancel()
+	<-w.done
 }
 
 func (w *watch) brief() run.Observations {

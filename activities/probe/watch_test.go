@@ -355,6 +355,32 @@ func TestOfTwoStartsTheNewestHandsIn(t *testing.T) {
 	}
 }
 
+// An attempt never stays on a watch that has stopped: it would tell the engine every other second that it lives, and look at
+// nothing until the run's end.
+func TestAnAttemptWhoseWatchHasStoppedBeginsAnew(t *testing.T) {
+	g, told := newTarget(), newTold()
+	d := newDesk(told.options(t.TempDir()))
+	a := serve(t, d, g, nil)
+	told.await(t, true)
+	d.mu.Lock()
+	for key, one := range d.watches {
+		delete(d.watches, key)
+		defer one.shut()
+		one.stop()
+	}
+	d.mu.Unlock()
+	<-a.ended
+	if !errors.Is(a.err, errEnded) && (a.err == nil || !strings.Contains(a.err.Error(), errEnded.Error())) {
+		t.Fatalf("the attempt ended with %v and %+v, want an error, so that the engine begins the next", a.err, a.obs)
+	}
+	again := serve(t, d, g, nil)
+	g.set(failed)
+	told.await(t, false)
+	if o := again.end(t); len(o.Transitions) != 2 || o.Transitions[1].Up || len(d.watches) != 0 {
+		t.Errorf("observations = %+v", o)
+	}
+}
+
 func TestStoppingWorkerHandsTheProbeOn(t *testing.T) {
 	g, told := newTarget(), newTold()
 	d := newDesk(told.options(t.TempDir()))
