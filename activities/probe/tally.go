@@ -9,6 +9,7 @@ import (
 
 const (
 	maxTransitions = 2000
+	maxGaps        = 1000
 	maxLosses      = 200
 )
 
@@ -127,8 +128,23 @@ func differ(a, b int) bool {
 func (t *tally) gap(from, to time.Time) {
 	t.seenUpSince, t.lastEnd = time.Time{}, to
 	if to.After(from) {
-		t.obs.Gaps = append(t.obs.Gaps, run.Span{From: from, To: to})
+		t.obs.Gaps = joined(append(t.obs.Gaps, run.Span{From: from, To: to}), maxGaps)
 	}
+}
+
+// joined is at most so many gaps: the beginning and the end of a long list stay, and what is between
+// them becomes one gap. The first and the last are next to what figures rest on.
+func joined(gaps []run.Span, most int) []run.Span {
+	n, first := len(gaps), most/2
+	if n <= most {
+		return gaps
+	}
+	last := n - (most - first - 1)
+	one := run.Span{From: gaps[first].From, To: gaps[last-1].To}
+	for _, g := range gaps[first:last] {
+		one.Joined += max(1, g.Joined)
+	}
+	return append(append(gaps[:first], one), gaps[last:]...)
 }
 
 // word is the state as the run is told it.
@@ -206,8 +222,8 @@ func (t *tally) observations() run.Observations {
 	return o
 }
 
-// brief is the tally as a heartbeat carries it: with the beginning and the end of a
-// long list of transitions.
+// brief is the tally as a heartbeat carries it: with the beginning and the end of long
+// lists of transitions and gaps.
 func (t *tally) brief() run.Observations {
 	o := t.observations()
 	const keep = 50
@@ -215,6 +231,7 @@ func (t *tally) brief() run.Observations {
 		o.TransitionsCut += int64(n - 2*keep)
 		o.Transitions = append(o.Transitions[:keep:keep], o.Transitions[n-keep:]...)
 	}
+	o.Gaps = joined(o.Gaps, 2*keep)
 	if o.Markers != nil && len(o.Markers.Losses) > keep {
 		o.Markers.LossesCut += int64(len(o.Markers.Losses) - keep)
 		o.Markers.Losses = o.Markers.Losses[:keep]

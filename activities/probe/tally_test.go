@@ -65,6 +65,33 @@ func TestTransitionsPastTheCapAreCounted(t *testing.T) {
 	}
 }
 
+// A worker whose machine stands still again and again hands in what the engine takes: the first and the last gaps, and one for those between.
+func TestGapsPastTheCapAreJoined(t *testing.T) {
+	y := tally{silence: 5 * time.Millisecond}
+	for n := range 40_000 {
+		y.add(sample{Began: at(n * 10), Ended: at(n*10 + 1), Fate: ok})
+	}
+	for name, c := range map[string]struct {
+		o    run.Observations
+		most int
+	}{"observations": {y.observations(), maxGaps}, "brief": {y.brief(), 100}} {
+		gaps := c.o.Gaps
+		if len(gaps) != c.most || gaps[0] != (run.Span{From: at(1), To: at(10)}) || gaps[len(gaps)-1] != (run.Span{From: at(399_981), To: at(399_990)}) {
+			t.Fatalf("%s: %d gaps, from %v to %v", name, len(gaps), gaps[0], gaps[len(gaps)-1])
+		}
+		all := int64(0)
+		for i, g := range gaps {
+			all += max(1, g.Joined)
+			if i > 0 && g.From.Before(gaps[i-1].To) || (g.Joined > 0) != (i == c.most/2) {
+				t.Fatalf("%s: gap %d is %+v after %+v", name, i, g, gaps[i-1])
+			}
+		}
+		if all != 39_999 {
+			t.Errorf("%s speaks of %d gaps, want 39,999", name, all)
+		}
+	}
+}
+
 func TestLossesNameTheSurvivorBefore(t *testing.T) {
 	y := tally{obs: run.Observations{Markers: &run.Markers{}}}
 	for n := range 6 {

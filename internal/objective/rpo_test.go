@@ -141,6 +141,9 @@ func TestALossAfterALateStartStillMisses(t *testing.T) {
 func TestInterruption(t *testing.T) {
 	gap := seen("orders/write", 60, 20, 22)
 	gap.Gaps = []run.Span{{From: at(30), To: at(33)}}
+	// Down at its beginning and at its end, and up between, where nobody can tell for how long.
+	joined := seen("orders/write", 60, 20, 22, 25, 27)
+	joined.Gaps = []run.Span{{From: at(20.5), To: at(26), Joined: 7}}
 	for _, c := range []struct {
 		name   string
 		seen   []run.Observations
@@ -150,6 +153,7 @@ func TestInterruption(t *testing.T) {
 		{"none", []run.Observations{seen("orders/write", 60, 1, 5)}, 0, true},
 		{"from the last success to the next", []run.Observations{seen("orders/write", 60, 1, 9, 20, 21, 30, 30.5)}, 1200 * time.Millisecond, true},
 		{"nobody looked for a while", []run.Observations{gap}, 2200 * time.Millisecond, false},
+		{"gaps that were joined", []run.Observations{joined}, 7200 * time.Millisecond, false},
 		{"not back at the end", []run.Observations{seen("orders/write", 60, 20)}, 40200 * time.Millisecond, false},
 		{"nobody looked", nil, 0, false},
 		{"the observation ended before", []run.Observations{seen("orders/write", 35)}, 0, false},

@@ -71,7 +71,13 @@ func timelineOf(parts []run.Observations) []segment {
 			changes = append(changes, segment{from: t.At, state: now})
 			before = now
 		}
-		gaps = append(gaps, o.Gaps...)
+		for _, g := range o.Gaps {
+			if g.Joined > 0 {
+				cut = append(cut, g) // what came between isn't known to have been down all the time
+				continue
+			}
+			gaps = append(gaps, g)
+		}
 		end, every = later(end, o.EndedAt), max(every, o.Interval.Std())
 		if n := len(o.Transitions); n > 0 && o.TransitionsCut > 0 {
 			// Changes were not kept: those past the cap, or, where a state follows itself,

@@ -150,8 +150,9 @@ func (f *facts) probe(e run.Event) error {
 	if o.Baseline != nil {
 		p.Baseline = o.Baseline
 	}
-	p.Samples, p.OK, p.Gaps = p.Samples+o.Samples, p.OK+o.OK, p.Gaps+len(o.Gaps)
+	p.Samples, p.OK = p.Samples+o.Samples, p.OK+o.OK
 	for _, g := range o.Gaps {
+		p.Gaps += int(max(1, g.Joined))
 		p.UnseenS = round(p.UnseenS + g.To.Sub(g.From).Seconds())
 	}
 	if !o.EndedAt.IsZero() {

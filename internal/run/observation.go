@@ -64,6 +64,9 @@ type Transition struct {
 type Span struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+	// Joined is how many gaps in a row stand here as one, where there were too many to list. What was
+	// seen between them counts for nothing. Zero is one.
+	Joined int64 `json:"joined,omitempty"`
 }
 
 // Markers counts numbered writes planted in a system: what it acknowledged and
