@@ -370,7 +370,10 @@ func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, str
 }
 
 func (r *response) watchOf(w *watch) plan.Watch {
-	hold := r.plan.Scenario.Hold
-	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: w.probe, Look: w.look, Targets: r.plan.Estate.TargetsNamed(w.probe.Targets),
+	hold, probes := r.plan.Scenario.Hold, 0
+	for _, s := range r.systems {
+		probes += len(s.plan.Probes)
+	}
+	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: w.probe, Look: w.look, Probes: probes, Targets: r.plan.Estate.TargetsNamed(w.probe.Targets),
 		Holds: []run.Duration{min(hold, run.Duration(undoHold)), hold, r.plan.Scenario.Baseline}}
 }

@@ -18,9 +18,10 @@ type signal func(ctx context.Context, runID string, o plan.Observed) error
 // teller tells the run without ever holding up the looking. Of several changes that
 // could not be told yet, only the latest is.
 type teller struct {
-	run  string
-	log  *slog.Logger
-	wake chan struct{}
+	run    string
+	log    *slog.Logger
+	wake   chan struct{}
+	probes int // of the run
 
 	mu     sync.Mutex
 	send   signal
@@ -29,8 +30,8 @@ type teller struct {
 	unsent bool
 }
 
-func newTeller(runID string, log *slog.Logger) *teller {
-	return &teller{run: runID, log: log, wake: make(chan struct{}, 1)}
+func newTeller(w plan.Watch, log *slog.Logger) *teller {
+	return &teller{run: w.Run, log: log, wake: make(chan struct{}, 1), probes: w.Probes}
 }
 
 // through says by which engine client to tell, for which start of the probe, and tells the latest
@@ -57,12 +58,10 @@ func (t *teller) poke() {
 	}
 }
 
-// loop tells until ctx ends. A workflow takes 10,000 signals in its life: a target that
-// flaps all day is told of in bursts of spare, then every so often.
+// loop tells until ctx ends.
 func (t *teller) loop(ctx context.Context) {
 	const least, most = 100 * time.Millisecond, 5 * time.Second
-	const burst, refill = 50, 10 * time.Second
-	pause, spare, since := least, burst, time.Now()
+	pause, words := least, newAllowance(t.probes, time.Now())
 	for {
 		t.mu.Lock()
 		o, due, send, look := t.next, t.unsent && t.send != nil, t.send, t.look
@@ -76,17 +75,13 @@ func (t *teller) loop(ctx context.Context) {
 			}
 			continue
 		}
-		if n := int(time.Since(since) / refill); n > 0 {
-			spare, since = min(spare+n, burst), since.Add(time.Duration(n)*refill)
-		}
-		if spare--; spare < 0 {
-			if !rest(ctx, refill) {
+		for wait := words.take(time.Now()); wait > 0; wait = words.take(time.Now()) {
+			if !rest(ctx, wait) {
 				return
 			}
 			t.mu.Lock()
 			o, look, t.unsent = t.next, t.look, false // what is latest now
 			t.mu.Unlock()
-			spare, since = 0, time.Now()
 		}
 		o.Look = look
 		sending, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -97,6 +92,7 @@ func (t *teller) loop(ctx context.Context) {
 			pause = least
 			continue
 		}
+		words.giveBack()
 		t.mu.Lock()
 		t.unsent = true
 		t.mu.Unlock()
@@ -118,4 +114,51 @@ func rest(ctx context.Context, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	}
+}
+
+// allowance is how often a probe may tell its run something. The engine takes so many signals of a
+// workflow and then no more, and ends one whose history has grown too long: that of a run is for all
+// of its probes together, and for people. So a target that flaps is told of at once at first, then the
+// less often the more probes the run has, and the less often the longer it goes on.
+type allowance struct {
+	probes, told, spare int
+	since               time.Time // spare was right
+}
+
+func newAllowance(probes int, now time.Time) *allowance {
+	a := &allowance{probes: max(1, probes), since: now}
+	a.spare = a.burst()
+	return a
+}
+
+// burst is how many words are told at once.
+func (a *allowance) burst() int { return min(50, max(5, 500/a.probes)) }
+
+// refill is the time in which one word more may be told: twice as long after each burst.
+func (a *allowance) refill() time.Duration {
+	d, most := 10*time.Second*time.Duration(max(1, a.probes/4)), 20*time.Minute*time.Duration(a.probes)
+	for n := a.told/a.burst() - 1; n > 0 && d < most; n-- {
+		d *= 2
+	}
+	return min(d, most)
+}
+
+// take takes a word; or returns after what time there may be one.
+func (a *allowance) take(now time.Time) time.Duration {
+	each := a.refill()
+	if n := int(now.Sub(a.since) / each); n > 0 {
+		a.spare, a.since = min(a.spare+n, a.burst()), a.since.Add(time.Duration(n)*each)
+	}
+	if a.spare == 0 {
+		return a.since.Add(each).Sub(now)
+	}
+	a.spare--
+	a.told++
+	return 0
+}
+
+// giveBack takes back a word that did not arrive.
+func (a *allowance) giveBack() {
+	a.spare++
+	a.told--
 }

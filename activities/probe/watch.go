@@ -296,7 +296,7 @@ func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	one.cancel = cancel
-	one.teller = newTeller(w.Run, one.log)
+	one.teller = newTeller(w, one.log)
 	var parts sync.WaitGroup
 	parts.Go(func() { one.teller.loop(ctx) })
 	parts.Go(func() { one.loop(ctx) })

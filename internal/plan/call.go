@@ -155,6 +155,8 @@ type Watch struct {
 	Holds []run.Duration `json:"holds,omitempty"`
 	// Look is how often the probe was started before in this run.
 	Look int `json:"look,omitempty"`
+	// Probes is how many the run has, which share what it can be told.
+	Probes int `json:"probes,omitempty"`
 }
 
 // SignalObserved is the signal by which probes tell the run's workflow what changed.
