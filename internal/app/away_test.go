@@ -60,7 +60,7 @@ func TestAStoreThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 		}
 		return ""
 	})
-	for path, want := range map[string]string{"/healthz": "200 OK ok\n", "/readyz": "503 Service Unavailable not ready\n"} {
+	for path, want := range map[string]string{"/healthz": "200 OK ok\n", "/startedz": "503 Service Unavailable not ready\n", "/readyz": "503 Service Unavailable not ready\n"} {
 		if got := get(path); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
@@ -152,14 +152,24 @@ func TestAVaultThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 		})
 	}
 
-	// A site worker that is asked to end meanwhile has no error.
+	// A site worker is alive meanwhile and not ready, and when it is asked to end it has no error.
 	site, told := o, &talk{}
 	site.Log, site.Config.Site, site.Config.Data = slog.New(slog.NewTextHandler(told, nil)), "osaka", filepath.Join(t.TempDir(), "data")
-	site.Config.Temporal.Address = "127.0.0.1:1"
+	site.Config.Temporal.Address, site.Config.HealthListen = "127.0.0.1:1", atFreePort(t)
 	ctx, stop := context.WithCancel(t.Context())
 	worked := make(chan error, 1)
 	go func() { worked <- Worker(ctx, site) }()
 	waits(told)
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable} {
+		res, err := http.Get("http://" + site.Config.HealthListen + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("the worker's %s: %s, want %d", path, res.Status, want)
+		}
+	}
 	stop()
 	if err := <-worked; err != nil {
 		t.Errorf("the worker ended with %v", err)

@@ -35,7 +35,7 @@ func openFront(ctx context.Context, o Options, token string) (*front, error) {
 	}
 	f := &front{ln: ln, secured: secured != nil, starting: &api.Starting{Token: token, Version: o.Version}, ended: make(chan struct{})}
 	notYet := func(context.Context) error { return errStarting }
-	f.hand(api.Shielded(probed(f.starting, notYet), o.Config.PublicURL))
+	f.hand(api.Shielded(probed(f.starting, false, notYet), o.Config.PublicURL))
 	ctx, f.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(f.ended)

@@ -9,30 +9,29 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	group "github.com/oklog/run"
 )
 
 // Paths that a service manager or Kubernetes asks, without a token. They say one word, and
 // nothing of what is wrong: that is in the log, and for who is known in /api/v1/health.
 const (
-	alivePath = "/healthz" // the process answers: else it is to be started again
-	readyPath = "/readyz"  // it can do its work: else nobody is to be sent to it
+	alivePath   = "/healthz"  // the process answers: else it is to be started again
+	startedPath = "/startedz" // it has been up: from then on people are sent to it, also while its engine or its store is away
+	readyPath   = "/readyz"   // it can do all of its work now
 )
 
 // readyFor is how long an answer of readyPath serves others: strangers must not be able to make the
 // server ask its store and its engine as often as they like.
 const readyFor = 2 * time.Second
 
-// probed answers the two paths, under any name that the server is called by, and passes on the rest.
-func probed(next http.Handler, ready func(context.Context) error) http.Handler {
-	return answering(next, (&readiness{ask: ready}).now)
+// probed answers the paths, under any name that the server is called by, and passes on the rest.
+func probed(next http.Handler, started bool, ready func(context.Context) error) http.Handler {
+	return answering(next, func() bool { return started }, (&readiness{ask: ready}).now)
 }
 
 // answering is probed, and asks each time.
-func answering(next http.Handler, ready func(context.Context) error) http.Handler {
+func answering(next http.Handler, started func() bool, ready func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.URL.Path != alivePath && req.URL.Path != readyPath {
+		if req.URL.Path != alivePath && req.URL.Path != startedPath && req.URL.Path != readyPath {
 			next.ServeHTTP(w, req)
 			return
 		}
@@ -43,7 +42,7 @@ func answering(next http.Handler, ready func(context.Context) error) http.Handle
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		if req.URL.Path == readyPath && ready(req.Context()) != nil {
+		if req.URL.Path == startedPath && !started() || req.URL.Path == readyPath && ready(req.Context()) != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = io.WriteString(w, "not ready\n")
 			return
@@ -83,34 +82,54 @@ func (s *server) ready(at reached) func(context.Context) error {
 	}
 }
 
-// answerProbes has a site worker answer the two paths where its settings say. It is ready as soon as it has
-// asked the engine for work for the first time: works tells that. An engine that goes away later is no fault of
-// the worker's, and a new start of it would bring none back.
-func (o Options) answerProbes(ctx context.Context, g *group.Group) (works func(), err error) {
-	at := o.Config.HealthListen
+// siteProbes are what a site worker answers at the paths, where its settings say.
+type siteProbes struct {
+	working atomic.Bool
+	serve   *http.Server // nil answers nowhere
+	ended   chan error
+}
+
+// answerProbes has a site worker answer from its start on, so that nobody starts it again while it waits for its
+// engine. It is ready as soon as it has asked the engine for work for the first time: works tells that. An engine
+// that goes away later is no fault of the worker's, and a new start of it would bring none back.
+func (o Options) answerProbes(ctx context.Context) (*siteProbes, error) {
+	a, at := &siteProbes{ended: make(chan error, 1)}, o.Config.HealthListen
 	if at == "" {
-		return func() {}, nil
+		return a, nil
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
 	if err != nil {
 		return nil, &Trouble{What: o.Lang.T("the worker can't answer probes at %s", "ワーカーが %s でプローブに応答できません", at), Err: bareNet(err),
 			WayOut: o.Lang.T("End what listens there, or choose another address as health_listen", "そのアドレスを使っているプロセスを終了するか、health_listen に別のアドレスを指定してください")}
 	}
-	var working atomic.Bool
-	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 8 << 10, Handler: answering(http.NotFoundHandler(), func(context.Context) error {
-			if !working.Load() {
+	a.serve = &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 8 << 10, Handler: answering(http.NotFoundHandler(), a.working.Load, func(context.Context) error {
+			if !a.working.Load() {
 				return errNotAsked
 			}
 			return nil
 		})}
-	g.Add(func() error {
-		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
+	go func() { a.ended <- a.serve.Serve(ln) }()
+	return a, nil
+}
+
+// works says that the engine was asked for work.
+func (a *siteProbes) works() { a.working.Store(true) }
+
+// until answers until ctx ends, or the address falls shut.
+func (a *siteProbes) until(ctx context.Context) error {
+	select {
+	case err := <-a.ended:
+		return err
+	case <-ctx.Done():
 		return nil
-	}, func(error) { _ = s.Close() })
-	return func() { working.Store(true) }, nil
+	}
+}
+
+func (a *siteProbes) close() {
+	if a.serve != nil {
+		_ = a.serve.Close()
+	}
 }
 
 var errNotAsked = errors.New("the engine was not asked for work yet")

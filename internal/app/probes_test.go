@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	group "github.com/oklog/run"
-
 	"github.com/muster-dr/muster/internal/waittest"
 )
 
@@ -33,8 +31,10 @@ func TestAliveAndReadyNeedNoToken(t *testing.T) {
 	if code, said := get("/readyz"); code != 200 || said != "ok\n" {
 		t.Errorf("ready: %d %q", code, said)
 	}
-	if code, said := get("/healthz"); code != 200 || said != "ok\n" {
-		t.Errorf("alive: %d %q", code, said)
+	for _, path := range []string{"/healthz", "/startedz"} {
+		if code, said := get(path); code != 200 || said != "ok\n" {
+			t.Errorf("%s: %d %q", path, code, said)
+		}
 	}
 	res, err := http.Post(up.at+"/readyz", "text/plain", strings.NewReader("x"))
 	if err != nil {
@@ -49,7 +49,7 @@ func TestAliveAndReadyNeedNoToken(t *testing.T) {
 // Who asks often makes the server ask its parts seldom, and a part that is away is said to nobody.
 func TestReadinessIsAskedOnceForAll(t *testing.T) {
 	asked, fails := 0, error(nil)
-	h := probed(http.NotFoundHandler(), func(context.Context) error { asked++; return fails })
+	h := probed(http.NotFoundHandler(), true, func(context.Context) error { asked++; return fails })
 	get := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
@@ -70,20 +70,23 @@ func TestReadinessIsAskedOnceForAll(t *testing.T) {
 		}
 		return ""
 	})
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
-	if w.Code != 200 {
-		t.Errorf("alive: %d", w.Code)
+	// It is not started again for that, and people are sent to it: what they answer meanwhile is taken.
+	for _, path := range []string{"/healthz", "/startedz"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != 200 {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 }
 
 // The service manager's watchdog ends a server that takes no requests, and none whose store or engine hangs.
 func TestTheWatchdogAsksTheDoorAndNotTheStore(t *testing.T) {
 	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-	s := httptest.NewUnstartedServer(probed(http.NotFoundHandler(), hangs))
+	s := httptest.NewUnstartedServer(probed(http.NotFoundHandler(), true, hangs))
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	plain := httptest.NewServer(probed(http.NotFoundHandler(), hangs))
+	plain := httptest.NewServer(probed(http.NotFoundHandler(), true, hangs))
 	t.Cleanup(plain.Close)
 	for _, ask := range []func(context.Context) error{doorAnswers(s.Listener, true), doorAnswers(plain.Listener, false)} {
 		if err := ask(t.Context()); err != nil {
@@ -99,16 +102,15 @@ func TestTheWatchdogAsksTheDoorAndNotTheStore(t *testing.T) {
 // A site worker that is told where answers there, and is ready once it has asked for work.
 func TestAWorkerAnswersProbes(t *testing.T) {
 	o, _ := options(t, t.TempDir())
-	var g group.Group
 	ctx, stop := context.WithCancel(t.Context())
-	g.Add(actor(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil }))
 	o.Config.HealthListen = freeAddress(t)
-	works, err := o.answerProbes(ctx, &g)
+	probes, err := o.answerProbes(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer probes.close()
 	ended := make(chan error, 1)
-	go func() { ended <- g.Run() }()
+	go func() { ended <- probes.until(ctx) }()
 	get := func(path string) string {
 		res, err := http.Get("http://" + o.Config.HealthListen + path)
 		if err != nil {
@@ -120,17 +122,21 @@ func TestAWorkerAnswersProbes(t *testing.T) {
 	if alive, ready := get("/healthz"), get("/readyz"); alive != "200 OK" || ready != "503 Service Unavailable" {
 		t.Errorf("before it works: alive %s, ready %s", alive, ready)
 	}
-	works()
+	probes.works()
 	if ready, other := get("/readyz"), get("/api/v1/health"); ready != "200 OK" || other != "404 Not Found" {
 		t.Errorf("it works: ready %s, anything else %s", ready, other)
 	}
 	var taken *Trouble
-	if _, err := o.answerProbes(ctx, &g); !errors.As(err, &taken) || !strings.Contains(taken.WayOut, "health_listen") {
+	if _, err := o.answerProbes(ctx); !errors.As(err, &taken) || !strings.Contains(taken.WayOut, "health_listen") {
 		t.Errorf("an address that is taken: %v", err)
 	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+	probes.close() // as when the address falls shut
+	if err := probes.until(t.Context()); err == nil {
+		t.Error("a worker that answers no more goes on")
 	}
 }
 

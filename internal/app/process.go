@@ -127,6 +127,11 @@ func Worker(ctx context.Context, o Options) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	probes, err := o.answerProbes(ctx)
+	if err != nil {
+		return err
+	}
+	defer probes.close()
 	if err := o.awaitVault(ctx, nil); err != nil {
 		return ended(ctx, err)
 	}
@@ -152,10 +157,7 @@ func Worker(ctx context.Context, o Options) error {
 
 	var g group.Group
 	g.Add(untilSignal(ctx))
-	works, err := o.answerProbes(ctx, &g)
-	if err != nil {
-		return err
-	}
+	g.Add(actor(ctx, probes.until))
 	g.Add(actor(ctx, func(ctx context.Context) error { givesBack(ctx); return nil }))
 	g.Add(actor(ctx, func(ctx context.Context) error {
 		o.marks = o.ownMarks(ctx)
@@ -165,7 +167,7 @@ func Worker(ctx context.Context, o Options) error {
 		}
 		s.ready.Wait()
 		if ctx.Err() == nil {
-			works()
+			probes.works()
 			fmt.Fprint(o.Talk, summary(l, "muster worker "+o.Version, [][2]string{
 				{l.T("site", "拠点"), o.Config.Site}, {l.T("queue", "キュー"), plan.SiteQueue(o.Config.Site)},
 				{l.T("engine", "エンジン"), conn.Address}, {l.T("data", "データ"), o.Config.SiteDir(o.Config.Site)},

@@ -166,7 +166,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	s.alarms, s.api.Alarms = woken, woken
 	s.occasions = api.Occasions{Server: s.api, Door: api.InProcess(h, "en"), Tell: told.occasion}
 	mux.Handle(alarm.Path, s.alarms.Handler())
-	s.handler = api.Shielded(probed(api.Called(mux, names(o.Config), s.identity.Misnamed, alarm.Path, "/slack/"), s.ready(at)), o.Config.PublicURL)
+	s.handler = api.Shielded(probed(api.Called(mux, names(o.Config), s.identity.Misnamed, alarm.Path, "/slack/"), true, s.ready(at)), o.Config.PublicURL)
 	if s.says, err = s.speak(people.estate, m, h, s.identity, s.identity.Disabled); err == nil && s.says.slack != nil {
 		mux.Handle("POST /slack/", http.StripPrefix("/slack", s.says.slack))
 	}

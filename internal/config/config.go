@@ -182,7 +182,7 @@ func Keys() []Key {
 		{"sites", "", "sites that `muster up` works for itself, comma-separated; empty is every site of the estate", "`muster up` が自ら受け持つ拠点 (カンマ区切り)。空なら構成台帳の全拠点"},
 		{"gateway.listen", "", "address at which `muster up` lets workers of other sites in, over TLS; empty lets none in", "`muster up` が他拠点のワーカーをTLSで受け入れる待ち受けアドレス。空なら受け入れない"},
 		{"gateway.names", "", "host names and IP addresses by which workers reach this machine, comma-separated; empty is that of gateway.listen", "ワーカーから見たこのマシンのホスト名・IPアドレス (カンマ区切り)。空ならgateway.listenのもの"},
-		{"health_listen", "", "address at which `muster worker` answers /healthz and /readyz in clear, as in 127.0.0.1:7702; empty answers nowhere", "`muster worker` が /healthz と /readyz に平文で応答する待ち受けアドレス (例 127.0.0.1:7702)。空なら応答しない"},
+		{"health_listen", "", "address at which `muster worker` answers /healthz, /startedz and /readyz in clear, as in 127.0.0.1:7702; empty answers nowhere", "`muster worker` が /healthz・/startedz・/readyz に平文で応答する待ち受けアドレス (例 127.0.0.1:7702)。空なら応答しない"},
 		{"policy", "", "file that says what this machine's workers refuse whatever a plan says", "計画の内容にかかわらずワーカーが拒否する操作を定めるファイル"},
 		{"lang", "", "language of messages, en or ja; empty follows LANG", "表示言語 en または ja。空ならLANGに従う"},
 		{"engine", "", "path of muster-engine; empty looks beside muster and in PATH", "muster-engineのパス。空ならmusterと同じ場所とPATHから探す"},

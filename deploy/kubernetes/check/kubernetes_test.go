@@ -4,6 +4,9 @@
 package check_test
 
 import (
+	"cmp"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +31,9 @@ import (
 	"k8s.io/kubernetes/pkg/apis/policy"
 	_ "k8s.io/kubernetes/pkg/apis/policy/install"
 	policyvalidation "k8s.io/kubernetes/pkg/apis/policy/validation"
+	"k8s.io/kubernetes/pkg/apis/rbac"
+	_ "k8s.io/kubernetes/pkg/apis/rbac/install"
+	rbacvalidation "k8s.io/kubernetes/pkg/apis/rbac/validation"
 	security "k8s.io/pod-security-admission/api"
 	levels "k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -35,7 +41,7 @@ import (
 )
 
 // elsewhere are kinds that an operator brings: they are not Kubernetes' own, and their form is not judged here.
-var elsewhere = []string{"ServiceMonitor"}
+var elsewhere = []string{"ServiceMonitor", "PrometheusRule"}
 
 // object is one of a build, as the API server knows it (internal, with its defaults) and as it was written.
 type object struct {
@@ -93,6 +99,10 @@ func judge(t *testing.T, text string) (objects []object, refused []string) {
 			name, errs = o.Name, networkvalidation.ValidateNetworkPolicy(o, networkvalidation.NetworkPolicyValidationOptions{})
 		case *policy.PodDisruptionBudget:
 			name, errs = o.Name, policyvalidation.ValidatePodDisruptionBudget(o, policyvalidation.PodDisruptionBudgetValidationOptions{})
+		case *rbac.Role:
+			name, errs = o.Name, rbacvalidation.ValidateRole(o)
+		case *rbac.RoleBinding:
+			name, errs = o.Name, rbacvalidation.ValidateRoleBinding(o)
 		default:
 			t.Fatalf("%T is judged by nobody here", o)
 		}
@@ -176,9 +186,7 @@ func hold(t *testing.T, site string, objects []object) {
 			if c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem {
 				t.Errorf("%s may write its image", at)
 			}
-			if s.Name == "muster-server" && (c.LivenessProbe == nil || c.ReadinessProbe == nil || c.StartupProbe == nil) {
-				t.Errorf("%s has no probes", at)
-			}
+			probes(t, at, s.Name, c)
 			if strings.HasSuffix(c.Image, ":latest") || !strings.Contains(c.Image, ":") {
 				t.Errorf("%s: the image %s names no version", at, c.Image)
 			}
@@ -205,6 +213,100 @@ func hold(t *testing.T, site string, objects []object) {
 		if !closed {
 			t.Errorf("%s: what no policy names may come in and go out", at)
 		}
+	}
+}
+
+// The drill of muster itself, as an overlay asks for it: the worker's own account may do what kubernetes.kill does, and the other site
+// reaches the port at which the worker answers.
+func TestTheSelfDrillIsGivenWhatItNeeds(t *testing.T) {
+	fs := filesys.MakeFsInMemory()
+	for _, dir := range []string{"kubernetes", "config"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() || filepath.Ext(path) != ".yaml" {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(filepath.Join("..", ".."), path)
+			if err != nil {
+				return err
+			}
+			return fs.WriteFile("/deploy/"+filepath.ToSlash(rel), b)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := "/deploy/kubernetes/example/tokyo/kustomization.yaml"
+	b, err := fs.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fs.WriteFile(at, append(b, "components: [../../self-drill]\n"...)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := build(t, fs, filepath.Dir(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, refused := judge(t, text)
+	for _, r := range refused {
+		t.Error(r)
+	}
+	var worker *appsv1.StatefulSet
+	for _, o := range objects {
+		if s, ok := o.written.(*appsv1.StatefulSet); ok {
+			worker = s
+		}
+	}
+	if a := worker.Spec.Template.Spec.AutomountServiceAccountToken; a == nil || !*a {
+		t.Error("the worker has no token to ask the cluster with")
+	}
+	pods := labels.Set(worker.Spec.Template.Labels)
+	bound, served, let := false, false, false
+	for _, o := range objects {
+		switch x := o.internal.(type) {
+		case *rbac.RoleBinding:
+			bound = x.RoleRef.Name == "muster-self-drill" && len(x.Subjects) == 1 && x.Subjects[0].Name == worker.Spec.Template.Spec.ServiceAccountName && x.Subjects[0].Namespace == worker.Namespace
+		case *core.Service:
+			served = labels.SelectorFromSet(x.Spec.Selector).Matches(pods) && x.Spec.Ports[0].TargetPort.StrVal == worker.Spec.Template.Spec.Containers[0].Ports[0].Name
+		case *networking.NetworkPolicy:
+			let = let || x.Name == "muster-worker-health" && labels.SelectorFromSet(x.Spec.PodSelector.MatchLabels).Matches(pods) &&
+				x.Spec.Ingress[0].Ports[0].Port.IntVal == worker.Spec.Template.Spec.Containers[0].Ports[0].ContainerPort
+		}
+	}
+	if !bound || !served || !let {
+		t.Errorf("the account is bound: %v, the service leads to the worker: %v, the policy lets it in: %v", bound, served, let)
+	}
+}
+
+// probes looks who is started again and who is sent people. What hangs behind an open port is started again; what waits for its
+// engine or its store is not, and its board stays where people find it: nothing asks /readyz.
+func probes(t *testing.T, at, name string, c corev1.Container) {
+	t.Helper()
+	asked := map[string]*corev1.Probe{"startup": c.StartupProbe, "liveness": c.LivenessProbe}
+	want := map[string]string{"startup": "/healthz", "liveness": "/healthz"}
+	scheme := corev1.URISchemeHTTP
+	if name == "muster-server" {
+		asked["readiness"], want["readiness"], scheme = c.ReadinessProbe, "/startedz", corev1.URISchemeHTTPS
+	} else if c.ReadinessProbe != nil {
+		t.Errorf("%s: a worker that is not ready takes no corrected settings", at)
+	}
+	for kind, p := range asked {
+		if p == nil || p.HTTPGet == nil || p.HTTPGet.Path != want[kind] || cmp.Or(p.HTTPGet.Scheme, corev1.URISchemeHTTP) != scheme {
+			t.Errorf("%s: its %s probe does not ask for %s by %s: %v", at, kind, want[kind], scheme, p)
+			continue
+		}
+		if !slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == p.HTTPGet.Port.StrVal }) {
+			t.Errorf("%s: its %s probe asks at a port that is none", at, kind)
+		}
+	}
+	if name == "muster-worker" && !slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool {
+		return e.Name == "MUSTER_HEALTH_LISTEN" && len(c.Ports) == 1 && e.Value == fmt.Sprintf(":%d", c.Ports[0].ContainerPort)
+	}) {
+		t.Errorf("%s answers its probes nowhere", at)
 	}
 }
 
