@@ -153,14 +153,15 @@ alerts: servers ## the alert rules, firing and not, with promtool
 check-selftest: tools
 	scripts/check-planted-clock
 
-generate: build ## write again what is made from the code: the references and schemas in docs/, and the dashboards
-	scripts/generate docs deploy/grafana
+generate: build ## write again what is made from the code: the references and schemas in docs/, the dashboards and the operator's alerts
+	scripts/generate docs deploy/grafana deploy/kubernetes/example/osaka
 
 generated: build
 	@scripts/generate .cache/generated
 	@diff -u docs/actions.md .cache/generated/actions.md && diff -u docs/actions.ja.md .cache/generated/actions.ja.md && diff -ru docs/schema .cache/generated/schema && \
 		diff -u docs/cases.md .cache/generated/cases.md && diff -u docs/metrics.md .cache/generated/metrics.md && diff -u docs/faults.md .cache/generated/faults.md && \
-		diff -u deploy/grafana/muster.json .cache/generated/muster.json && diff -u deploy/grafana/muster.ja.json .cache/generated/muster.ja.json \
+		diff -u deploy/grafana/muster.json .cache/generated/muster.json && diff -u deploy/grafana/muster.ja.json .cache/generated/muster.ja.json && \
+		diff -u deploy/kubernetes/example/osaka/alerts.yaml .cache/generated/alerts.yaml \
 		|| { echo "generated files are not current: make generate"; exit 1; }
 
 demo: postgresql build ## a whole drill on two real PostgreSQL servers, with simulated people

@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"os"
 	"os/exec"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,6 +43,23 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// The Prometheus operator's rules are these, all of them and nothing else.
+func TestTheOperatorIsGivenTheSameAlerts(t *testing.T) {
+	var file, given struct {
+		Kind   string
+		Groups []map[string]any
+		Spec   struct{ Groups []map[string]any }
+	}
+	for from, into := range map[string]any{"alerts.yaml": &file, "../kubernetes/example/osaka/alerts.yaml": &given} {
+		if err := yaml.Unmarshal([]byte(read(t, from)), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if given.Kind != "PrometheusRule" || len(file.Groups) == 0 || !reflect.DeepEqual(file.Groups, given.Spec.Groups) {
+		t.Error("deploy/kubernetes/example/osaka/alerts.yaml has other alerts than deploy/prometheus/alerts.yaml: make generate")
+	}
 }
 
 var (

@@ -15,7 +15,7 @@ import (
 
 func load(t *testing.T, file string) (*types.Project, error) {
 	t.Helper()
-	o, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)), cli.WithEnv([]string{"IMAGE_VERSION=1.4.0"}))
+	o, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)), cli.WithEnv([]string{"IMAGE_VERSION=1.4.0"}), cli.WithProfiles([]string{"alerts"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"certificates", "grafana", "muster", "namespace", "osaka", "postgres", "prometheus", "schema", "temporal", "tokyo"}
+	want := []string{"alertmanager", "certificates", "grafana", "muster", "namespace", "osaka", "postgres", "prometheus", "schema", "temporal", "tokyo"}
 	if got := p.ServiceNames(); !slices.Equal(slices.Sorted(slices.Values(got)), want) {
 		t.Errorf("services %v, want %v", got, want)
 	}
@@ -101,6 +101,75 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 	for _, name := range []string{"postgres", "temporal"} {
 		if _, open := p.Services[name].Networks["people"]; open || len(p.Services[name].Ports) > 0 {
 			t.Errorf("%s is reached from outside", name)
+		}
+	}
+}
+
+// What an operator makes beside compose.yaml, keys among it, is in no commit and in no image: whoever has an image has all of its
+// layers, those of the build among them.
+func TestWhatIsMadeHereGetsIntoNoImage(t *testing.T) {
+	own, err := os.ReadFile("../.gitignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile("../Containerfile.dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := strings.Fields(string(kept))
+	for _, made := range strings.Fields(string(own)) {
+		if dir := "deploy/compose/" + strings.Trim(made, "/"); !slices.Contains(out, dir) {
+			t.Errorf("%s is in no commit, and gets into the build of the image", dir)
+		}
+	}
+	file, err := filepath.Abs("../compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := load(t, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored := func(path string) bool {
+		rel, err := filepath.Rel(filepath.Dir(file), path)
+		return err == nil && slices.ContainsFunc(strings.Fields(string(own)), func(made string) bool {
+			return strings.HasPrefix(rel+"/", strings.TrimPrefix(made, "/"))
+		})
+	}
+	seen := 0
+	for _, name := range []string{"certificates", "postgres", "muster", "tokyo"} {
+		for _, v := range p.Services[name].Volumes {
+			if v.Type == "bind" && !strings.Contains(v.Source, "/config/") {
+				if seen++; !ignored(v.Source) {
+					t.Errorf("%s: %s is made here, and .gitignore does not know it", name, v.Source)
+				}
+			}
+		}
+	}
+	for _, s := range p.Secrets {
+		if seen++; !ignored(s.File) {
+			t.Errorf("the secret %s is made here, and .gitignore does not know it", s.File)
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d places were looked at", seen)
+	}
+}
+
+// A break-glass bundle takes the programs along that its laptop will run, so the image has them.
+func TestTheImageHasWhatABundleTakesAlong(t *testing.T) {
+	b, err := os.ReadFile("../Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range []string{"muster", "muster-cloud", "muster-engine"} {
+		if built := "-o /out/" + program + " ./cmd/" + program + "\n"; !strings.Contains(string(b), built) {
+			t.Errorf("the image does not build %s", program)
+		}
+		_, copied, _ := strings.Cut(string(b), "\nCOPY --from=build /out/")
+		copied, _, _ = strings.Cut(copied, "\n")
+		if !slices.Contains(strings.Fields("/out/"+copied), "/out/"+program) || !strings.HasSuffix(copied, " /usr/bin/") {
+			t.Errorf("%s is not beside muster in the image", program)
 		}
 	}
 }
