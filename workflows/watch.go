@@ -369,11 +369,17 @@ func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, str
 	return w.handIn(ctx)
 }
 
+// markerSpacing is how far apart markers are at most once service has held for long.
+const markerSpacing = 5 * time.Second
+
 func (r *response) watchOf(w *watch) plan.Watch {
-	hold, probes := r.plan.Scenario.Hold, 0
+	hold, probes, spacing := r.plan.Scenario.Hold, 0, run.Duration(markerSpacing)
 	for _, s := range r.systems {
 		probes += len(s.plan.Probes)
+		if rpo := s.plan.Objective.RPO; s.plan.Name == w.probe.System && rpo != nil {
+			spacing = min(spacing, *rpo/10) // a loss is measured by the markers around it; where none is allowed, by each sample
+		}
 	}
-	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: w.probe, Look: w.look, Probes: probes, Targets: r.plan.Estate.TargetsNamed(w.probe.Targets),
+	return plan.Watch{Run: r.in.RunID, Kind: r.in.Kind, Probe: w.probe, Look: w.look, Spacing: spacing, Probes: probes, Targets: r.plan.Estate.TargetsNamed(w.probe.Targets),
 		Holds: []run.Duration{min(hold, run.Duration(undoHold)), hold, r.plan.Scenario.Baseline}}
 }

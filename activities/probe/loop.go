@@ -37,15 +37,16 @@ func (w *watch) loop(ctx context.Context) {
 		w.mu.Lock()
 		n := w.tally.seq + 1
 		last := w.tally.lastEnd
-		w.mu.Unlock()
 		began := time.Now()
-		fate, level, why := w.sample(ctx, n)
+		glance := w.glance != nil && w.tally.spares(c.at(began), w.calm, w.Spacing.Std())
+		w.mu.Unlock()
+		fate, level, why := w.sample(ctx, n, glance)
 		ended := time.Now()
 		if ctx.Err() != nil && fate != ok {
 			return // it was cut off by us, which says nothing about the target
 		}
 		s := sample{Began: c.at(began), Ended: c.at(ended), Fate: fate, Error: clip(why), Level: level}
-		if w.survivors != nil && fate != failed {
+		if w.survivors != nil && fate != failed && !glance {
 			s.Seq = n
 		}
 		if err := w.diary.write(s); (err != nil) != lame {
@@ -94,7 +95,11 @@ func (w *watch) loop(ctx context.Context) {
 }
 
 // sample looks once, and says how much of the function is there.
-func (w *watch) sample(ctx context.Context, n int64) (fate, int, string) {
+func (w *watch) sample(ctx context.Context, n int64, glance bool) (fate, int, string) {
+	if glance {
+		f, why := plainly(w.glance(ctx))
+		return f, 0, why
+	}
 	if w.gauge == nil {
 		f, why := w.look(ctx, n)
 		return f, 0, why

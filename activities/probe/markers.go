@@ -36,6 +36,7 @@ func lookMarkers(w plan.Watch, p Markers) (looker, error) {
 			}
 			return failed, err.Error()
 		},
+		glance:    func(ctx context.Context) error { return f.use(ctx, f.serves) },
 		survivors: func(ctx context.Context) ([]int64, error) { return survivors(ctx, w, p) },
 		close:     f.close,
 	}, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/objective"
 	"github.com/muster-dr/muster/internal/pgtest"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -59,6 +60,26 @@ func planted(t *testing.T, s *pgtest.Server, n int) {
 	})
 }
 
+// glancing is a probe of a run of its own.
+var glancing = func() plan.Watch {
+	w := watched
+	w.Run = "glancing"
+	return w
+}()
+
+// glanced looks without a marker.
+func glanced(t *testing.T, kind func() (looker, error), served bool) {
+	t.Helper()
+	l, err := kind()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	if err := l.glance(pgtest.Context(t, 10*time.Second)); (err == nil) != served {
+		t.Errorf("a glance says %v, want served %v", err, served)
+	}
+}
+
 func TestMarkersSeeAFailoverAndLoseNothingThatArrived(t *testing.T) {
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
@@ -80,6 +101,10 @@ func TestMarkersSeeAFailoverAndLoseNothingThatArrived(t *testing.T) {
 			t.Errorf("%s: %v (%s), want %v", condition, f, why, want)
 		}
 		l.close()
+	}
+	glanced(t, func() (looker, error) { return lookMarkers(glancing, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}}) }, true)
+	if n := pgtest.Value[int](t, p.Osaka, "SELECT count(*) FROM muster_markers WHERE run = $1", glancing.Run); n != 0 {
+		t.Errorf("a glance left %d markers", n)
 	}
 	held := pgtest.Value[int](t, p.Osaka, "SELECT count(*) FROM muster_markers")
 	planted(t, p.Osaka, held+5)
@@ -116,6 +141,7 @@ func TestMarkersThatBeginAfterTheOutageProveNoLoss(t *testing.T) {
 	told := newTold()
 	a := planting(t, p, told, t.TempDir())
 	told.await(t, false)
+	glanced(t, func() (looker, error) { return lookMarkers(glancing, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}}) }, false)
 	p.Osaka.Exec(t, "SELECT pg_promote()")
 	promoted := time.Now()
 	told.await(t, true)

@@ -38,6 +38,7 @@ func lookMySQLMarkers(w plan.Watch, p MySQLMarkers) (looker, error) {
 			}
 			return failed, err.Error()
 		},
+		glance:    func(ctx context.Context) error { return f.use(ctx, f.serves) },
 		survivors: func(ctx context.Context) ([]int64, error) { return p.survivors(ctx, w) },
 		close:     f.close,
 	}, nil

@@ -76,8 +76,13 @@ func TestMySQLMarkersCountWhatAsynchronousReplicationLost(t *testing.T) {
 	plantedMySQL(t, p.Osaka, 5)
 	p.Osaka.Exec(t, "STOP SLAVE IO_THREAD") // acknowledged from here on, and never received
 	plantedMySQL(t, p.Tokyo, markersOn(t, p.Tokyo)+10)
+	kind := func() (looker, error) {
+		return lookMySQLMarkers(glancing, MySQLMarkers{Servers: []activities.Target[mylink.Server]{p.Tokyo.Target, p.Osaka.Target}, Database: "muster"})
+	}
+	glanced(t, kind, true)
 	killed := p.Tokyo.Kill9(t)
 	told.await(t, false)
+	glanced(t, kind, false)
 	promoteByHand(t, p.Osaka)
 	told.await(t, true)
 	plantedMySQL(t, p.Osaka, markersOn(t, p.Osaka)+5)

@@ -40,7 +40,7 @@ func lookRedisMarkers(w plan.Watch, p RedisMarkers) (looker, error) {
 	if c.timeout <= 0 {
 		c.timeout = time.Second
 	}
-	return looker{look: c.plant, survivors: c.survivors, close: func() { c.on.Close() }}, nil
+	return looker{look: c.plant, glance: c.glance, survivors: c.survivors, close: func() { c.on.Close() }}, nil
 }
 
 func (c *redisClient) plant(ctx context.Context, n int64) (fate, string) {
@@ -64,6 +64,29 @@ func (c *redisClient) plant(ctx context.Context, n int64) (fate, string) {
 	return failed, err.Error()
 }
 
+// glance looks whether a write would be taken.
+func (c *redisClient) glance(ctx context.Context) error {
+	if c.on == nil {
+		found, err := c.find(ctx)
+		if err != nil {
+			return err
+		}
+		c.on = found
+	}
+	err := takesWrite(ctx, c.on, c.key)
+	if err != nil {
+		c.on.Close()
+		c.on = nil
+	}
+	return err
+}
+
+// takesWrite writes what changes nothing.
+func takesWrite(ctx context.Context, conn *redislink.Conn, key string) error {
+	_, err := conn.Do(ctx, "SETRANGE", key+":check", 0, "")
+	return err
+}
+
 // find asks every candidate at once whether it takes writes, so that one that says
 // nothing never hides another that would serve. The first that does is taken.
 func (c *redisClient) find(ctx context.Context) (*redislink.Conn, error) {
@@ -77,7 +100,7 @@ func (c *redisClient) find(ctx context.Context) (*redislink.Conn, error) {
 		var said []string
 		try := func(t redislink.Target) {
 			conn := redislink.Open(t, c.timeout)
-			_, err := conn.Do(ctx, "SETRANGE", c.key+":check", 0, "") // a write that changes nothing
+			err := takesWrite(ctx, conn, c.key)
 			if err == nil {
 				select {
 				case found <- conn:

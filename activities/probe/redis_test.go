@@ -62,8 +62,11 @@ func TestRedisMarkersCountWhatAsynchronousReplicationLost(t *testing.T) {
 	p.Osaka.Do(t, "CONFIG", "SET", "masterauth", "wrong")
 	p.Tokyo.Do(t, "CLIENT", "KILL", "TYPE", "REPLICA") // acknowledged from here on, and never received
 	redisPlanted(t, p.Tokyo, p.Tokyo.Do(t, "ZCARD", redisKey).(int64)+10)
+	servers := RedisMarkers{Servers: []redislink.Target{p.Tokyo.Target, p.Osaka.Target}}
+	glanced(t, func() (looker, error) { return lookRedisMarkers(glancing, servers) }, true)
 	killed := p.Tokyo.Kill9(t)
 	told.await(t, false)
+	glanced(t, func() (looker, error) { return lookRedisMarkers(glancing, servers) }, false)
 	p.Osaka.Do(t, "REPLICAOF", "NO", "ONE")
 	kept := p.Osaka.Do(t, "ZCARD", redisKey).(int64)
 	told.await(t, true)

@@ -47,9 +47,18 @@ type tally struct {
 	silence     time.Duration // longer between two samples, nobody looked; 0 is never
 	holds       []run.Duration
 	seq         int64 // last marker planted
-	acked       []run.Loss
+	plantedAt   time.Time
+	acked       []ack
 	wasDown     bool // it has been down since the markers were counted
 }
+
+// ack is an acknowledged marker. There may be hundreds of thousands a day.
+type ack struct {
+	seq int64
+	at  int64 // microseconds since 1970
+}
+
+func (a ack) ackedAt() time.Time { return time.UnixMicro(a.at).UTC() }
 
 func (t *tally) add(s sample) (change bool) {
 	if t.silence > 0 && !t.lastEnd.IsZero() && s.Began.Sub(t.lastEnd) > t.silence {
@@ -61,14 +70,16 @@ func (t *tally) add(s sample) (change bool) {
 	if t.obs.StartedAt.IsZero() {
 		t.obs.StartedAt = s.Began
 	}
-	t.seq = max(t.seq, s.Seq)
+	if t.seq = max(t.seq, s.Seq); s.Seq > 0 {
+		t.plantedAt = s.Ended
+	}
 	if m := t.obs.Markers; m != nil && s.Seq > 0 {
 		switch s.Fate {
 		case ok:
 			if m.Acked++; m.FirstAckedAt.IsZero() {
 				m.FirstAckedAt = s.Ended
 			}
-			t.acked = append(t.acked, run.Loss{Seq: s.Seq, AckedAt: s.Ended})
+			t.acked = append(t.acked, ack{s.Seq, s.Ended.UnixMicro()})
 		case unknown:
 			m.Unknown++
 		}
@@ -182,6 +193,12 @@ func (t *tally) recovered(now time.Time, hold time.Duration) bool {
 	return true
 }
 
+// spares reports whether a sample may do without a marker: service has held for long, and what survived
+// before it was counted. The first failure ends it, so that an outage is seen as closely as ever.
+func (t *tally) spares(now time.Time, calm, spacing time.Duration) bool {
+	return spacing > 0 && t.up && !t.wasDown && now.Sub(t.upSince) >= calm && now.Sub(t.plantedAt) < spacing
+}
+
 // count compares the acknowledged markers, up to the number last, with those that
 // were found. found is in ascending order.
 func (t *tally) count(found []int64, last int64, at time.Time) {
@@ -190,19 +207,19 @@ func (t *tally) count(found []int64, last int64, at time.Time) {
 	var survivor time.Time
 	n := 0
 	for _, a := range t.acked {
-		if a.Seq > last {
+		if a.seq > last {
 			break
 		}
-		for n < len(found) && found[n] < a.Seq {
+		for n < len(found) && found[n] < a.seq {
 			n++
 		}
-		if n < len(found) && found[n] == a.Seq {
-			survivor = a.AckedAt
+		if n < len(found) && found[n] == a.seq {
+			survivor = a.ackedAt()
 			continue
 		}
 		m.Lost++
 		if len(m.Losses) < maxLosses {
-			m.Losses = append(m.Losses, run.Loss{Seq: a.Seq, AckedAt: a.AckedAt, SurvivorAt: survivor})
+			m.Losses = append(m.Losses, run.Loss{Seq: a.seq, AckedAt: a.ackedAt(), SurvivorAt: survivor})
 		} else {
 			m.LossesCut++
 		}

@@ -27,6 +27,7 @@ type Options struct {
 
 	tell   func(context.Context) signal // nil is the engine's client
 	linger time.Duration                // 0 is two minutes
+	calm   time.Duration                // 0 is an hour
 }
 
 // looker looks at one target. Its fields are functions so that a probe is what it does.
@@ -34,6 +35,8 @@ type looker struct {
 	// look takes one sample within timeout; n numbers it. A marker that was sent and
 	// not answered is unknown, with its number.
 	look func(ctx context.Context, n int64) (fate, string)
+	// glance looks as look does and leaves no marker; nil for probes that can't.
+	glance func(context.Context) error
 	// survivors reads back all markers in ascending order; nil for probes without.
 	survivors func(context.Context) ([]int64, error)
 	// gauge measures how much there is; nil for probes that see all or nothing. It is
@@ -68,6 +71,9 @@ func newDesk(o Options) *desk {
 	}
 	if o.linger == 0 {
 		o.linger = 2 * time.Minute
+	}
+	if o.calm == 0 {
+		o.calm = time.Hour
 	}
 	if o.tell == nil {
 		o.tell = func(ctx context.Context) signal {
@@ -239,6 +245,8 @@ type watch struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when nothing of it runs any more
 
+	calm time.Duration // up for so long, markers may be plan.Watch.Spacing apart
+
 	closing sync.Once
 
 	mu    sync.Mutex
@@ -248,7 +256,7 @@ type watch struct {
 // begin reads what was seen before and starts to look. The looking outlives ctx, and asks the worker's policy
 // through it about hosts that it is led to.
 func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.Observations) (*watch, error) {
-	one := &watch{Watch: w, looker: look, log: o.Log.With("run", w.Run, "probe", w.Probe.Name), done: make(chan struct{})}
+	one := &watch{Watch: w, looker: look, log: o.Log.With("run", w.Run, "probe", w.Probe.Name), done: make(chan struct{}), calm: o.calm}
 	if one.Probe.Interval <= 0 {
 		one.Probe.Interval = run.Duration(250 * time.Millisecond)
 	}

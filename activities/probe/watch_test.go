@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -378,6 +379,85 @@ func TestAnAttemptWhoseWatchHasStoppedBeginsAnew(t *testing.T) {
 	told.await(t, false)
 	if o := again.end(t); len(o.Transitions) != 2 || o.Transitions[1].Up || len(d.watches) != 0 {
 		t.Errorf("observations = %+v", o)
+	}
+}
+
+// A response waits for weeks, and each marker is a row in somebody's database: once service has held for long, most samples leave none.
+// What they see counts as ever, and the first failure ends the sparing.
+func TestMarkersAreFewerOnceServiceHasHeld(t *testing.T) {
+	var mu sync.Mutex
+	var markers []int64
+	glances := 0
+	now := ok
+	see := func() fate { mu.Lock(); defer mu.Unlock(); return now }
+	counts := func() (int, int) { mu.Lock(); defer mu.Unlock(); return len(markers), glances }
+	told := newTold()
+	o := told.options(t.TempDir())
+	o.calm = 50 * time.Millisecond
+	d := newDesk(o)
+	w := watched
+	w.Spacing = run.Duration(time.Hour)
+	one, err := begin(t.Context(), d.Options, w, looker{
+		look: func(_ context.Context, n int64) (fate, string) {
+			f := see()
+			mu.Lock()
+			defer mu.Unlock()
+			if f == ok {
+				markers = append(markers, n)
+			}
+			return f, "down for the test"
+		},
+		glance: func(context.Context) error {
+			f := see()
+			mu.Lock()
+			defer mu.Unlock()
+			glances++
+			if f != ok {
+				return errors.New("down for the test")
+			}
+			return nil
+		},
+		survivors: func(context.Context) ([]int64, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(markers), nil
+		},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.teller.through(o.tell(t.Context()), 0)
+	until := func(what string, is func() bool) {
+		t.Helper()
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.After(30 * time.Second); !is(); {
+			select {
+			case <-tick.C:
+			case <-deadline:
+				t.Fatalf("not within 30 s: %s", what)
+			}
+		}
+	}
+	until("20 samples without a marker", func() bool { _, g := counts(); return g >= 20 })
+	planted, _ := counts()
+	until("20 more", func() bool { _, g := counts(); return g >= 40 })
+	if n, _ := counts(); n != planted {
+		t.Errorf("%d markers were planted while service held, and there were %d", n, planted)
+	}
+	mu.Lock()
+	now = failed
+	mu.Unlock()
+	told.await(t, false)
+	mu.Lock()
+	now = ok
+	mu.Unlock()
+	told.await(t, true)
+	until("markers again after the outage", func() bool { n, _ := counts(); return n >= planted+5 })
+	one.stop()
+	seen := one.finish(t.Context())
+	if m := seen.Markers; m.Acked != int64(len(markers)) || m.Lost != 0 || len(seen.Gaps) != 0 || len(seen.Transitions) != 3 || seen.OK < m.Acked+40 {
+		t.Errorf("observations = %+v, markers %+v; %d were planted", seen, m, len(markers))
 	}
 }
 

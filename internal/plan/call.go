@@ -155,6 +155,9 @@ type Watch struct {
 	Holds []run.Duration `json:"holds,omitempty"`
 	// Look is how often the probe was started before in this run.
 	Look int `json:"look,omitempty"`
+	// Spacing is how far apart markers may be once service has held for an hour: a response waits for weeks,
+	// and every marker is a row in somebody's database. Zero is one a sample.
+	Spacing run.Duration `json:"spacing,omitempty"`
 	// Probes is how many the run has, which share what it can be told.
 	Probes int `json:"probes,omitempty"`
 }
