@@ -2,6 +2,7 @@
 package systemd_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +20,9 @@ import (
 )
 
 var units = []string{"muster-server.service", "muster-worker@.service", "muster.service"}
+
+// dropIns are the examples, and the unit that each belongs to.
+var dropIns = map[string]string{"worker-beside-postgresql.conf": "muster-worker@.service", "worker-of-its-own-user.conf": "muster-worker@.service", "evidence-elsewhere.conf": "muster-server.service"}
 
 // most is the exposure that a unit may have, in tenths, as `systemd-analyze security` counts: a service
 // without any protection has 96.
@@ -53,13 +57,14 @@ func TestSystemdUnderstandsTheUnits(t *testing.T) {
 			t.Errorf("%s:\n%s", u, out)
 		}
 	}
-	dropin := filepath.Join(dir, "etc", "systemd", "system", "muster-worker@.service.d")
-	if err := os.Mkdir(dropin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dropin, "postgresql.conf"), read(t, "examples/worker-beside-postgresql.conf"), 0o644)
-	if out := analyze(t, "verify", "--man=no", "--root="+dir, "muster-worker@.service"); out != "" {
-		t.Errorf("with the example beside it:\n%s", out)
+	for example, unit := range dropIns {
+		dropIn(t, dir, unit, example)
+		if out := analyze(t, "verify", "--man=no", "--root="+dir, strings.Replace(unit, "@.", "@osaka.", 1)); out != "" {
+			t.Errorf("with %s beside it:\n%s", example, out)
+		}
+		if err := os.RemoveAll(filepath.Join(dir, "etc", "systemd", "system", unit+".d")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// It would say what is wrong.
 	write(t, filepath.Join(dir, "etc", "systemd", "system", "muster.service"), read(t, "muster.service")+"\n[Service]\nProtectSytem=strict\n", 0o644)
@@ -92,6 +97,100 @@ func TestTheUnitsAreHardened(t *testing.T) {
 	if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+most, file(units[0])).CombinedOutput(); err == nil {
 		t.Errorf("a unit with less protection passes too:\n%s", out)
 	}
+}
+
+// A PostgreSQL that a worker started runs on when the worker ends. systemd itself says what the unit with the drop-in does to it: the
+// unit alone would take its shared memory and forbid it to compile, and the servers inherit that.
+func TestAWorkerBesidePostgreSQLDoesItNoHarm(t *testing.T) {
+	dir := root(t)
+	judged := func() map[string]bool {
+		t.Helper()
+		var all []struct {
+			Field string `json:"json_field"`
+			Name  string
+			Set   *bool
+		}
+		out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--root="+dir, "--json=short", "muster-worker@osaka.service").Output()
+		if err == nil {
+			err = json.Unmarshal(out, &all)
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		set := map[string]bool{}
+		for _, a := range all {
+			if a.Set != nil {
+				set[strings.TrimSuffix(a.Name, "=")] = *a.Set
+			}
+		}
+		return set
+	}
+	harmful := []string{"RemoveIPC", "MemoryDenyWriteExecute", "PrivateTmp", "PrivateUsers"}
+	for _, name := range harmful {
+		if !judged()[name] {
+			t.Errorf("the unit alone has no %s, so that this looks at nothing", name)
+		}
+	}
+	dropIn(t, dir, "muster-worker@.service", "worker-beside-postgresql.conf")
+	after := judged()
+	for _, name := range harmful {
+		if set, known := after[name]; set || !known {
+			t.Errorf("%s does harm to a PostgreSQL server that the worker started", name)
+		}
+	}
+	if !after["NoNewPrivileges"] || !after["ProtectKernelModules"] {
+		t.Errorf("the drop-in takes more than PostgreSQL needs: %v", after)
+	}
+}
+
+// Beside the server a worker is somebody else: its unit with the drop-in names no folder of the server's, and no less is kept from it. The commands of the
+// documentation make what the drop-in names, for its user and nobody else.
+func TestAWorkerBesideTheServerIsKeptApart(t *testing.T) {
+	dir := root(t)
+	dropIn(t, dir, "muster-worker@.service", "worker-of-its-own-user.conf")
+	if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+most, "--root="+dir, "muster-worker@osaka.service").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	own := read(t, "examples/worker-of-its-own-user.conf")
+	set, reset := strings.Index(own, "\nLoadCredential=secret:"), strings.Index(own, "\nLoadCredential=\n")
+	if reset < 0 || set < reset {
+		t.Error("the server's secrets are loaded too")
+	}
+	unit := read(t, "muster-server.service")
+	for line := range strings.Lines(own) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && value != "" && !strings.HasPrefix(line, "#") && strings.Contains(unit, key+"="+value+"\n") {
+			t.Errorf("%s=%s is the server's", key, value)
+		}
+	}
+	files := regexp.MustCompile(`/etc/muster/(\S+)-%i(?:/(\S+))?`).FindAllStringSubmatch(strings.SplitN(own, "[Service]", 2)[1], -1)
+	if len(files) != 4 {
+		t.Errorf("the drop-in names %q", files)
+	}
+	for _, page := range []string{"deployment.md", "deployment.ja.md"} {
+		steps := read(t, "../../docs/"+page)
+		want := []string{"useradd --system --no-create-home --home-dir /var/lib/muster --shell /usr/sbin/nologin muster-osaka\n", "install -d -m 0750 -g muster-osaka /etc/muster/tls-osaka ",
+			"install -d -m 0700 /etc/muster/credentials-osaka\n", "examples/worker-of-its-own-user.conf /etc/systemd/system/muster-worker@osaka.service.d/"}
+		for _, f := range files {
+			if f[2] != "" {
+				want = append(want, " "+f[2]+" ")
+			}
+		}
+		for _, w := range want {
+			if !strings.Contains(steps, w) {
+				t.Errorf("docs/%s does not say %q", page, w)
+			}
+		}
+	}
+}
+
+// dropIn puts an example beside a unit.
+func dropIn(t *testing.T, dir, unit, example string) {
+	t.Helper()
+	to := filepath.Join(dir, "etc", "systemd", "system", unit+".d")
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(to, example), read(t, "examples/"+example), 0o644)
 }
 
 // beyond are settings that only the machine's own systemd can give a service: the test's is

@@ -334,7 +334,7 @@ func plain(err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk is full; free space on it, nothing was lost and it then goes on: %w", err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("it can't be written to; make the folder and its disk writable for this user: %w", err)
+		return fmt.Errorf("it can't be written to; make the folder and its disk writable for this user and, under systemd, for its unit (ReadWritePaths=): %w", err)
 	}
 	return err
 }
