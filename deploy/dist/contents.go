@@ -23,13 +23,19 @@ var programs = []struct{ name, module, pkg string }{
 	{"muster-witness", ".", "./cmd/muster-witness"},
 }
 
+// pages are folders and files of the sources that are read: they lie below doc as they lie here, so that what one says of another,
+// by a link or by its path, is found.
+var pages = []string{"docs", "scenarios", "runbooks", "deploy/systemd/examples", "deploy/slack/manifest.yaml", "deploy/prometheus/alerts.yaml"}
+
+const doc = "/usr/share/doc/muster/"
+
 // contents are the files of every package of one architecture, in order.
-func contents(root, bin, boms string) []item {
+func contents(root, bin, boms string) ([]item, error) {
 	at := func(name string) string { return filepath.Join(root, filepath.FromSlash(name)) }
 	var out []item
 	for _, p := range programs {
 		out = append(out, item{from: filepath.Join(bin, p.name), to: "/usr/bin/" + p.name, mode: 0o755},
-			item{from: filepath.Join(boms, p.name+".cdx.json"), to: "/usr/share/doc/muster/" + p.name + ".cdx.json", mode: 0o644})
+			item{from: filepath.Join(boms, p.name+".cdx.json"), to: doc + p.name + ".cdx.json", mode: 0o644})
 	}
 	for _, u := range []string{"muster.service", "muster-server.service", "muster-worker@.service"} {
 		out = append(out, item{from: at("deploy/systemd/" + u), to: "/usr/lib/systemd/system/" + u, mode: 0o644})
@@ -37,12 +43,10 @@ func contents(root, bin, boms string) []item {
 	out = append(out,
 		item{from: at("deploy/systemd/muster.sysusers"), to: "/usr/lib/sysusers.d/muster.conf", mode: 0o644},
 		item{from: at("deploy/systemd/muster.tmpfiles"), to: "/usr/lib/tmpfiles.d/muster.conf", mode: 0o644},
-		item{from: at("deploy/systemd/examples/worker-beside-postgresql.conf"), to: "/usr/share/doc/muster/examples/worker-beside-postgresql.conf", mode: 0o644},
-		item{from: at("deploy/systemd/examples/muster-self-drill.rules"), to: "/usr/share/doc/muster/examples/muster-self-drill.rules", mode: 0o644},
 		item{from: at("deploy/config/muster.yaml"), to: "/etc/muster/muster.yaml", mode: 0o644, setting: true},
 		item{from: at("deploy/config/up.yaml"), to: "/etc/muster/up.yaml", mode: 0o644, setting: true},
-		item{from: at("LICENSE"), to: "/usr/share/doc/muster/copyright", mode: 0o644},
-		item{from: at("CHANGELOG.md"), to: "/usr/share/doc/muster/CHANGELOG.md", mode: 0o644},
+		item{from: at("LICENSE"), to: doc + "copyright", mode: 0o644},
+		item{from: at("CHANGELOG.md"), to: doc + "CHANGELOG.md", mode: 0o644},
 	)
 	for _, f := range []string{"temporal.yaml", "dynamic.yaml", "pg_hba.conf", "databases.sql", "prometheus.yml", "prometheus-web.yml"} {
 		out = append(out, item{from: at("deploy/config/" + f), to: "/usr/share/muster/config/" + f, mode: 0o644})
@@ -51,10 +55,20 @@ func contents(root, bin, boms string) []item {
 	for _, f := range []string{"muster.json", "muster.ja.json"} {
 		out = append(out, item{from: at("deploy/grafana/" + f), to: "/usr/share/muster/grafana/" + f, mode: 0o644})
 	}
-	for _, f := range []string{"deployment.md", "how-to.md", "security.md", "architecture.md", "upgrading.md", "alerts.md", "metrics.md", "logs.md", "exit-codes.md"} {
-		out = append(out, item{from: at("docs/" + f), to: "/usr/share/doc/muster/" + f, mode: 0o644})
+	for _, p := range pages {
+		err := filepath.WalkDir(at(p), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) == ".go" {
+				return err
+			}
+			rel, err := filepath.Rel(root, path)
+			out = append(out, item{from: path, to: doc + filepath.ToSlash(rel), mode: 0o644})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return inOrder(out)
+	return inOrder(out), nil
 }
 
 func inOrder(out []item) []item {
@@ -72,7 +86,7 @@ func texts(dir string) (out []item, err error) {
 			return err
 		}
 		rel, err := filepath.Rel(dir, path)
-		out = append(out, item{from: path, to: "/usr/share/doc/muster/licences/" + filepath.ToSlash(rel), mode: 0o644})
+		out = append(out, item{from: path, to: doc + "licences/" + filepath.ToSlash(rel), mode: 0o644})
 		return err
 	})
 	if err == nil && len(out) == 0 {

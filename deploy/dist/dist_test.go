@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,13 +41,79 @@ func programsIn(t *testing.T, whole ...string) string {
 func make1(t *testing.T, bin string) release {
 	t.Helper()
 	r := release{version: "1.2.3", at: time.Unix(1764300000, 0).UTC(), out: t.TempDir()}
-	if err := r.pack("amd64", contents("../..", bin, bin)); err != nil {
+	if err := r.pack("amd64", listed(t, bin)); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.sum(); err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func listed(t *testing.T, bin string) []item {
+	t.Helper()
+	list, err := contents("../..", bin, bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s#]+)[^)\s]*\)`)
+	inUnit  = regexp.MustCompile(`(?m)^Documentation=file:(\S+)$`)
+	inPages = regexp.MustCompile("`((?:deploy/systemd/examples|scenarios/self)[^`\\s]*)`")
+)
+
+// Whoever has nothing but the package reads on where its pages and units send them: to pages, in both languages, to examples and to plans.
+func TestPagesLeadToWhatIsInThePackage(t *testing.T) {
+	there, sent := map[string]bool{}, 0
+	list := listed(t, t.TempDir())
+	for _, i := range list {
+		if there[i.to] {
+			t.Errorf("%s is in it twice", i.to)
+		}
+		for p := i.to; p != "/" && !there[p]; p = path.Dir(p) { // its folders too
+			there[p] = true
+		}
+	}
+	leads := func(from, to string) {
+		if sent++; !there[strings.TrimSuffix(to, "/")] {
+			t.Errorf("%s sends people to %s, which is in no package", from, to)
+		}
+	}
+	for _, i := range list {
+		kind := path.Ext(i.to)
+		if kind != ".md" && kind != ".service" {
+			continue
+		}
+		b, err := os.ReadFile(i.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range inUnit.FindAllStringSubmatch(string(b), -1) {
+			leads(i.to, m[1])
+		}
+		if kind == ".service" || path.Base(i.to) == "CHANGELOG.md" {
+			continue
+		}
+		for _, m := range link.FindAllStringSubmatch(string(b), -1) {
+			if !strings.Contains(m[1], "://") {
+				leads(i.to, path.Join(path.Dir(i.to), m[1]))
+			}
+		}
+		for _, m := range inPages.FindAllStringSubmatch(string(b), -1) {
+			leads(i.to, doc+m[1])
+		}
+	}
+	if sent < 100 {
+		t.Errorf("only %d leads were followed", sent)
+	}
+	for _, page := range []string{"deployment.ja.md", "how-to.ja.md", "board.md", "glossary.md", "actions.ja.md"} {
+		if !there[doc+"docs/"+page] {
+			t.Errorf("%s is in no package", page)
+		}
+	}
 }
 
 // The same sources make the same bytes, whenever and wherever files were written.
@@ -85,7 +153,7 @@ func TestTheSameReleaseIsTheSameBytes(t *testing.T) {
 func TestTheDebianPackageInstalls(t *testing.T) {
 	bin := programsIn(t, "muster")
 	r := release{version: "1.2.3", at: time.Unix(1764300000, 0).UTC(), out: t.TempDir()}
-	if err := r.system("deb", "amd64", contents("../..", bin, bin)); err != nil {
+	if err := r.system("deb", "amd64", listed(t, bin)); err != nil {
 		t.Fatal(err)
 	}
 	to := t.TempDir()

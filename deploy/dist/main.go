@@ -75,7 +75,11 @@ func dist(root, out, version string, unix int64, archs []string, more ...item) e
 				return err
 			}
 		}
-		if err := r.pack(arch, inOrder(append(contents(root, bin, bin), more...))); err != nil {
+		list, err := contents(root, bin, bin)
+		if err != nil {
+			return err
+		}
+		if err := r.pack(arch, inOrder(append(list, more...))); err != nil {
 			return err
 		}
 	}
