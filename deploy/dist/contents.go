@@ -37,6 +37,7 @@ func contents(root, bin, boms string) ([]item, error) {
 		out = append(out, item{from: filepath.Join(bin, p.name), to: "/usr/bin/" + p.name, mode: 0o755},
 			item{from: filepath.Join(boms, p.name+".cdx.json"), to: doc + p.name + ".cdx.json", mode: 0o644})
 	}
+	out = append(out, item{from: at("deploy/systemd/muster-as-service"), to: "/usr/bin/muster-as-service", mode: 0o755})
 	for _, u := range []string{"muster.service", "muster-server.service", "muster-worker@.service"} {
 		out = append(out, item{from: at("deploy/systemd/" + u), to: "/usr/lib/systemd/system/" + u, mode: 0o644})
 	}

@@ -163,6 +163,9 @@ func TestTheDebianPackageInstalls(t *testing.T) {
 	if out, err := exec.Command(filepath.Join(to, "usr/bin/muster"), "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "muster ") {
 		t.Errorf("muster version: %v\n%s", err, out)
 	}
+	if out, err := exec.Command(filepath.Join(to, "usr/bin/muster-as-service")).CombinedOutput(); err == nil || !strings.Contains(string(out), "which service") {
+		t.Errorf("muster-as-service: %v\n%s", err, out)
+	}
 	for _, f := range []string{"usr/lib/systemd/system/muster-server.service", "usr/lib/systemd/system/muster-worker@.service", "etc/muster/muster.yaml",
 		"usr/lib/sysusers.d/muster.conf", "usr/share/doc/muster/copyright", "usr/share/doc/muster/muster.cdx.json"} {
 		if st, err := os.Stat(filepath.Join(to, f)); err != nil || st.Mode().Perm() != 0o644 || st.Size() == 0 {

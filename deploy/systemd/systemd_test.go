@@ -19,7 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/waittest"
 )
 
-var units = []string{"muster-server.service", "muster-worker@.service", "muster.service"}
+var units = []string{"muster-server.service", "muster-worker@.service", "muster.service", "examples/temporal.service"}
 
 // dropIns are the examples, and the unit that each belongs to.
 var dropIns = map[string]string{"worker-beside-postgresql.conf": "muster-worker@.service", "worker-of-its-own-user.conf": "muster-worker@.service", "evidence-elsewhere.conf": "muster-server.service"}
@@ -40,12 +40,14 @@ func root(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	write(t, filepath.Join(dir, "usr", "bin", "muster"), "#!/bin/sh\n", 0o755)
+	for _, program := range []string{"muster", "temporal-server", "systemctl"} {
+		write(t, filepath.Join(dir, "usr", "bin", program), "#!/bin/sh\n", 0o755)
+	}
 	for _, s := range stubs {
 		write(t, filepath.Join(etc, s), "[Unit]\nDefaultDependencies=no\n", 0o644)
 	}
 	for _, u := range units {
-		write(t, filepath.Join(etc, u), read(t, u), 0o644)
+		write(t, filepath.Join(etc, filepath.Base(u)), read(t, u), 0o644)
 	}
 	return dir
 }
@@ -53,7 +55,7 @@ func root(t *testing.T) string {
 func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	dir := root(t)
 	for _, u := range units {
-		if out := analyze(t, "verify", "--man=no", "--root="+dir, u); out != "" {
+		if out := analyze(t, "verify", "--man=no", "--root="+dir, filepath.Base(u)); out != "" {
 			t.Errorf("%s:\n%s", u, out)
 		}
 	}
@@ -86,7 +88,7 @@ func TestTheUnitsEncryptHistories(t *testing.T) {
 
 func TestTheUnitsAreHardened(t *testing.T) {
 	dir := root(t)
-	file := func(u string) string { return filepath.Join(dir, "etc", "systemd", "system", u) }
+	file := func(u string) string { return filepath.Join(dir, "etc", "systemd", "system", filepath.Base(u)) }
 	for _, u := range units {
 		if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+most, file(u)).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", u, err, out)

@@ -31,6 +31,7 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/systemd/system /run/systemd/journal /run/log/journal "/run/user/$uid"
 mount --bind "$dir/journal" /run/log/journal
 mount --bind "$dir/run" "/run/user/$uid"
+mount --make-shared "/run/user/$uid" # a service's credentials are mounted there from another namespace
 chown -R "$uid:$gid" /run "$dir"
 for tree in $trees; do
 	[ ! -d "$tree" ] || { mkdir -p "$tree/$group" && chown -R "$uid:$gid" "$tree/$group"; }

@@ -89,6 +89,10 @@ func TestComposeUnderstandsTheFile(t *testing.T) {
 			}
 		}
 	}
+	// A renewed certificate is nothing before PostgreSQL has read it.
+	if renew := "docker compose run --rm certificates && docker compose kill -s HUP postgres"; !strings.Contains(string(steps), renew) {
+		t.Errorf("docs/deployment.md does not say: %s", renew)
+	}
 	if own := "chown -R " + p.Services["muster"].User + " keys"; !strings.Contains(string(steps), own) {
 		t.Errorf("docs/deployment.md does not say: %s", own)
 	}
