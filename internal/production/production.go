@@ -134,11 +134,6 @@ func (i *Installation) HealthAddress(site Part) string {
 	return fmt.Sprintf("127.0.0.1:%d", i.ports[healthOf(site)])
 }
 
-// StoreUser is somebody who may ask the store from this machine, and the file that holds the password.
-func (i *Installation) StoreUser() (user, passwordFile string) {
-	return i.store.User, i.store.PasswordFile
-}
-
 // CAFile is the authority by which the server is known.
 func (i *Installation) CAFile() string { return filepath.Join(i.home, "ca.pem") }
 

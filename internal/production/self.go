@@ -21,11 +21,11 @@ var UnitOf = map[Part]string{
 	Store: "postgresql@16-main.service", Engine: "temporal.service", Server: "muster-server.service", Osaka: "muster-worker@osaka.service", Tokyo: "muster-worker@tokyo.service",
 }
 
-// shippedUnit is what is shipped of a part; for the others an administrator writes a unit.
-var shippedUnit = map[Part]string{Server: "muster-server.service", Osaka: "muster-worker@.service", Tokyo: "muster-worker@.service"}
+// shippedUnit is what is shipped of a part; PostgreSQL has a unit of its own.
+var shippedUnit = map[Part]string{Server: "muster-server.service", Engine: "examples/temporal.service", Osaka: "muster-worker@.service", Tokyo: "muster-worker@.service"}
 
 // beyond are settings that only the machine's own systemd can give a service: this one is a user's.
-var beyond = regexp.MustCompile(`^(User|Group|StateDirectory|StateDirectoryMode|LoadCredential|CapabilityBoundingSet|AmbientCapabilities|Protect\w+|Private\w+|RemoveIPC|Environment|EnvironmentFile|WorkingDirectory|ExecStart|Restrict(Namespaces|SUIDSGID)|LimitNOFILE|Wants|After|WantedBy)=`)
+var beyond = regexp.MustCompile(`^(User|Group|StateDirectory|StateDirectoryMode|CapabilityBoundingSet|AmbientCapabilities|Protect\w+|Private\w+|RemoveIPC|Environment|EnvironmentFile|WorkingDirectory|ExecStart|Restrict(Namespaces|SUIDSGID)|LimitNOFILE|Wants|After|WantedBy)=`)
 
 // Kept is an installation that a systemd keeps running, with the shipped plan of the drills of muster itself.
 type Kept struct {
@@ -55,7 +55,7 @@ func StartKept(ctx context.Context, p demo.Place, programs Binaries, systemd *ow
 			err = errors.Join(err, k.Stop(last))
 		}
 	}()
-	if err := k.fill(); err != nil {
+	if err := errors.Join(k.fill(), k.handCredentials(ctx)); err != nil {
 		return nil, err
 	}
 	p.Say("handing everything over to systemd, with Restart=always", "すべてをsystemd（Restart=always）の管理に移しています")
@@ -101,8 +101,8 @@ func (k *Kept) unit(s Service) (string, error) {
 		}
 		text = ""
 		for line := range strings.Lines(string(b)) {
-			if !beyond.MatchString(line) && !strings.HasPrefix(line, "[Install]") {
-				text += line
+			if (!beyond.MatchString(line) || strings.HasPrefix(line, "Environment="+keyringSetting)) && !strings.HasPrefix(line, "[Install]") {
+				text += strings.ReplaceAll(line, "/etc/muster/credentials", k.credentials())
 			}
 		}
 		if !strings.Contains(text, "Restart=always") || !strings.Contains(text, "SystemCallFilter=@system-service") {
@@ -115,22 +115,42 @@ func (k *Kept) unit(s Service) (string, error) {
 	}
 	more := "[Unit]\nDefaultDependencies=no\n[Service]\nWorkingDirectory=" + s.Dir + "\nExecStart=" + strings.Join(argv, " ") + "\n"
 	for _, e := range s.Env {
+		if strings.HasPrefix(e, keyringSetting) { // the unit has it
+			continue
+		}
 		more += "Environment=" + strconv.Quote(e) + "\n"
 	}
 	return text + more, nil
 }
 
-// fill puts the installation's addresses into the shipped plan, as its operator does.
+const keyringSetting = "MUSTER_ENCRYPTION_KEYRING="
+
+// credentials is the folder of the secrets that systemd hands to the services.
+func (k *Kept) credentials() string { return filepath.Join(k.home, "credentials") }
+
+// handCredentials puts there what an operator puts into /etc/muster/credentials: the keys of the histories, and the password of the shipped
+// drill's probe.
+func (k *Kept) handCredentials(ctx context.Context) error {
+	keys, err := os.ReadFile(filepath.Join(k.home, "keyring"))
+	if err != nil {
+		return err
+	}
+	word, err := k.letProbe(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Mkdir(k.credentials(), 0o700), os.WriteFile(filepath.Join(k.credentials(), "keyring"), keys, 0o600),
+		os.WriteFile(filepath.Join(k.credentials(), "probe"), []byte(word+"\n"), 0o600))
+}
+
+// fill puts what is this installation's own into the shipped plan, as its operator does: addresses, ports, and folders under another root.
 func (k *Kept) fill() error {
-	user, password := k.StoreUser()
 	host, port, _ := strings.Cut(k.StoreAddress(), ":")
 	return k.Edit(
 		`.service}`, fmt.Sprintf(`.service, bus: %q}`, k.Systemd.Address),
 		"host: db.osaka.example.com", "host: "+host+"\n    port: "+port,
-		"user: muster_probe", "user: "+user,
-		"secret://file/etc/muster/credentials/probe", "secret://file"+password,
 		"https://muster.example.com", k.URL(),
-		"/etc/muster/tls/ca.pem", k.CAFile(),
+		"/etc/muster/tls/", filepath.Join(k.folder(Tokyo), "tls")+"/",
 		"worker.osaka.example.com:7702", k.HealthAddress(Osaka),
 		"worker.tokyo.example.com:7702", k.HealthAddress(Tokyo),
 		"/var/lib/muster/osaka/rehearsal", k.Rehearsal(Osaka),

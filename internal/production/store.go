@@ -2,6 +2,7 @@ package production
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/url"
 	"os"
@@ -76,6 +77,18 @@ func (i *Installation) startStore(ctx context.Context) error {
 		killAll: func(ctx context.Context) error { _, err := db.Kill(ctx); return err },
 		end:     func(ctx context.Context) error { return db.Stop(ctx, pgcluster.Fast) },
 	})
+}
+
+// letProbe gives the user of the shipped drill's probe a password, as an operator does with \password, and returns it.
+func (i *Installation) letProbe(ctx context.Context) (string, error) {
+	c, err := pgx.Connect(ctx, superuser(i.store, filepath.Join(i.home, "postgres-tls", "ca.pem"), "postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = c.Close(ctx) }()
+	word := rand.Text()
+	_, err = c.Exec(ctx, "ALTER ROLE muster_probe PASSWORD '"+word+"'")
+	return word, err
 }
 
 func superuser(db *pgcluster.Single, ca, database string) string {
