@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -180,6 +181,9 @@ func Define[P, R any](id string, doc Doc, act func(context.Context, P) (R, error
 // DefineProbe makes a probe kind: sample is called every interval with a context that
 // ends with the sample's timeout, by the loop in activities/probe.
 func DefineProbe[P any](id string, doc Doc, watch func(context.Context, plan.Watch, P) (run.Observations, error), opts ...Option[P]) Action {
+	if !strings.HasPrefix(id, plan.ProbePrefix) {
+		panic("probe " + id + " needs an ID that begins with " + plan.ProbePrefix + ": the gateway goes by it")
+	}
 	doc.Effect, doc.Probe = run.Observe, true
 	a := Define[P, struct{}](id, doc, nil, opts...)
 	a.watch = func(ctx context.Context, w plan.Watch, p any) (run.Observations, error) { return watch(ctx, w, p.(P)) }

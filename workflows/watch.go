@@ -53,22 +53,37 @@ func (r *response) watchSystems(ctx workflow.Context) {
 		}
 	}
 	free, _ := workflow.NewDisconnectedContext(ctx)
-	workflow.GoNamed(free, "probes", func(ctx workflow.Context) {
-		for {
-			var o plan.Observed
-			workflow.GetSignalChannel(ctx, plan.SignalObserved).Receive(ctx, &o)
-			r.hear(ctx, o)
+	listen := func(name, signal, site string) {
+		workflow.GoNamed(free, name, func(ctx workflow.Context) {
+			for {
+				var o plan.Observed
+				workflow.GetSignalChannel(ctx, signal).Receive(ctx, &o)
+				r.hear(ctx, o, site)
+			}
+		})
+	}
+	listen("probes", plan.SignalObserved, "")
+	var sites []string
+	for _, w := range r.watches {
+		if site := w.probe.Vantage; !slices.Contains(sites, site) {
+			sites = append(sites, site)
+			listen("probes at "+site, plan.SignalObservedAt(site), site)
 		}
-	})
+	}
 }
 
-// hear takes a probe's word. Repeated and overtaken ones are harmless.
-func (r *response) hear(ctx workflow.Context, o plan.Observed) {
+// hear takes a probe's word, from a site that the gateway vouches for or, with "", from beside the engine. Repeated and
+// overtaken ones are harmless.
+func (r *response) hear(ctx workflow.Context, o plan.Observed, from string) {
 	i := slices.IndexFunc(r.watches, func(w *watch) bool { return w.probe.Name == o.Probe })
 	if i < 0 || r.ended {
 		return
 	}
 	w := r.watches[i]
+	if from != "" && from != w.probe.Vantage {
+		workflow.GetLogger(ctx).Warn("a site spoke for another site's probe; it was not heard", "run", r.in.RunID, "site", from, "probe", o.Probe, "probe_at", w.probe.Vantage)
+		return
+	}
 	w.words++
 	w.answers = max(w.answers, o.Look)
 	w.spokeAt = workflow.Now(ctx)

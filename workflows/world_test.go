@@ -44,6 +44,7 @@ type world struct {
 	numbered   bool               // a word says which start of the probe says so
 	late       bool               // before a worker takes the probe's second start, the first says something
 	taken      bool               // that second start
+	speaksAt   string             // the site whose probes tell through the gateway; "" is beside the engine
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
@@ -147,7 +148,11 @@ func (w *world) tellOf(look int) {
 	if w.numbered {
 		o.Look = look
 	}
-	w.env.SignalWorkflow(plan.SignalObserved, o)
+	signal := plan.SignalObserved
+	if w.speaksAt != "" {
+		signal = plan.SignalObservedAt(w.speaksAt)
+	}
+	w.env.SignalWorkflow(signal, o)
 }
 
 func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {

@@ -244,6 +244,11 @@ func attacks() []attack {
 		{name: "a site that ends a run by itself", answer: "not allowed", alarm: lookout.SiteWorker, about: "other_call", does: func(b *besieged, _ string) string {
 			return b.through(func(ctx context.Context, c client.Client) error { return c.TerminateWorkflow(ctx, b.open, "", "mine") })
 		}},
+		{name: "a site that speaks for a probe that it was not given", answer: "not allowed", alarm: lookout.SiteWorker, about: "no_probe", does: func(b *besieged, _ string) string {
+			return b.through(func(ctx context.Context, c client.Client) error {
+				return c.SignalWorkflow(ctx, b.open, "", plan.SignalObserved, plan.Observed{Probe: "orders/write", Up: true, At: time.Now()})
+			})
+		}},
 		{name: "the gateway without a certificate", answer: "not let in", alarm: lookout.Probing, about: "127.0.0.1", does: func(b *besieged, _ string) string {
 			return b.times(5, func(int) string { return b.dialled(tls.Certificate{}) })
 		}},

@@ -1,7 +1,8 @@
 // Package gateway is the door through which site workers on other machines reach the
 // embedded engine, which itself listens on loopback only. Both sides show a
 // certificate; a worker's names its site, and opens that site's queue and nothing else:
-// it can start no run, read no history and take no other site's work.
+// it can start no run, read no history, take no other site's work, and tell a run only what the probes see that the run
+// has at its site.
 package gateway
 
 import (
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/proxy"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -72,7 +74,7 @@ func Serve(ctx context.Context, ln net.Listener, o Options) error {
 	d := &door{Options: o}
 	s := grpc.NewServer(
 		grpc.Creds(watched{credentials.NewTLS(o.TLS), o}),
-		grpc.UnaryInterceptor(d.admit),
+		grpc.ChainUnaryInterceptor(inWords, d.admit),
 		grpc.ConnectionTimeout(letInWithin),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingAnswer}),
@@ -95,7 +97,20 @@ func Serve(ctx context.Context, ln net.Listener, o Options) error {
 }
 
 // door decides who may do what.
-type door struct{ Options }
+type door struct {
+	Options
+	words words
+}
+
+// inWords gives a caller what the engine said as the engine says it: gRPC knows no error of the engine's client, and would
+// tell a worker of a run that has ended, or of a task that is given to nobody any more, only that something is unknown.
+func inWords(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	out, err := next(ctx, req)
+	if err != nil {
+		return nil, serviceerror.ToStatus(err).Err()
+	}
+	return out, nil
+}
 
 // admit is the whole list of what a site worker may ask for.
 func (d *door) admit(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -131,6 +146,12 @@ func (d *door) admit(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 		if r.GetSignalName() != plan.SignalObserved { // what a probe has seen
 			return nil, d.refused(ctx, site, info)
 		}
+		if err := d.word(ctx, site, r); err != nil {
+			return nil, err
+		}
+		out, err := next(ctx, req)
+		d.words.over(r.GetWorkflowExecution().GetWorkflowId(), site, err)
+		return out, err
 	case *workflowservice.ShutdownWorkerRequest, *workflowservice.RecordWorkerHeartbeatRequest:
 	default:
 		return nil, d.refused(ctx, site, info)

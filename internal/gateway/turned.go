@@ -32,6 +32,8 @@ const (
 	OtherQueue          Why = "other_queue"          // another site's work
 	OtherTask           Why = "other_task"           // an answer for what was not given to it
 	OtherCall           Why = "other_call"           // a call that no worker makes
+	NoProbe             Why = "no_probe"             // a probe's word to a run that has no probe at its site
+	TooMuch             Why = "too_much"             // more, or longer, words of probes than probes say
 )
 
 // refusedSite is why the certificate of a site is not let in.

@@ -66,7 +66,7 @@ func hostile() []Row {
 			Proofs: all(tests("internal/evidence", "TestNoFlippedByteGoesUnnoticed", "TestManipulatedCopiesAreRejected", "TestWithoutAKeyNothingShowsWhoseItIs", "TestTheLogContinuesAnOlderCheckpoint"), tests("internal/evidence/keep", "TestAForgedReportIsRejectedInEachPart", "TestALaterPartThatWasTakenOut", "TestWhatWasAlteredSinceIsFoundWithinADay"))},
 		{N: 72, Group: "J", Fault: "a site's key is stolen; a target or a balancer lies",
 			Holds:  "a site may do its own work only; what others see contradicts the lie",
-			Proofs: all(tests("internal/gateway", "TestASiteMayDoItsOwnWorkOnly"), tests("activities/mysql", "TestALyingServerIsNoWriter"), long(tests("activities/redis", "TestALyingSentinel")), long(tests("internal/app", "TestFaultsOfTargets/lying-to-all")))},
+			Proofs: all(tests("internal/gateway", "TestASiteMayDoItsOwnWorkOnly", "TestASiteSpeaksForItsOwnProbesOnly", "TestAStolenKeyDoesNotMakeARunDeaf"), tests("workflows", "TestASiteIsHeardAboutItsOwnProbesOnly"), tests("activities/mysql", "TestALyingServerIsNoWriter"), long(tests("activities/redis", "TestALyingSentinel")), long(tests("internal/app", "TestFaultsOfTargets/lying-to-all")))},
 		{N: 73, Group: "J", Fault: "floods: messages, viewers, waiting requests, connections that say nothing",
 			Holds: "bounded for each sender; what matters is answered all the while",
 			Proofs: all(tests("internal/alarm", "TestAFloodIsBounded", "TestStrangersDoNotHoldTheDoorShut"), tests("internal/api", "TestOnePersonWaitsSoManyTimesAtOnce", "TestAnAlarmIsTheFirstToAct"), tests("internal/board", "TestOnePersonKeepsSoManyPagesCurrent"), tests("internal/identity", "TestManyAddressesAreForgotten", "TestFailedSignInsAreCountedSlowedAndNoted"),

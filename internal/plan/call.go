@@ -24,6 +24,9 @@ func SiteQueue(site string) string { return "site-" + site }
 // goal holds, without changing anything.
 const LookSuffix = ".look"
 
+// ProbePrefix begins the ID of every kind of probe, which is its activity's type.
+const ProbePrefix = "probe."
+
 // ReadySuffix turns an action's ID into the activity that says, without changing
 // anything, whether the action could do its work now: Call → Ready. Probes have it too.
 const ReadySuffix = ".ready"
@@ -164,6 +167,10 @@ type Watch struct {
 
 // SignalObserved is the signal by which probes tell the run's workflow what changed.
 const SignalObserved = "observed"
+
+// SignalObservedAt is SignalObserved of a site on another machine, which the gateway has made sure of. Workers beside the
+// engine say SignalObserved.
+func SignalObservedAt(site string) string { return SignalObserved + "@" + site }
 
 // SignalPeople is the signal by which the server tells a run that people have said
 // something, which is in the record; it carries nothing. One stands for many.
