@@ -43,6 +43,8 @@ type TokenRequest struct {
 	Person string       `json:"person,omitempty" doc:"Whose; whoever asks when left out."`
 	Name   string       `json:"name,omitempty" maxLength:"100" doc:"What it is for."`
 	Lasts  run.Duration `json:"lasts,omitempty" doc:"At most 8760h; 2160h when left out."`
+	// For is what it is good for alone.
+	For identity.Purpose `json:"for,omitempty" enum:"metrics" doc:"The one thing that it is good for: metrics reads /metrics. Whatever its person may do when left out."`
 }
 
 // IssuedToken is a new personal token. Its secret is shown this once.
@@ -290,7 +292,7 @@ func (s *Server) issueToken(ctx context.Context, in TokenRequest) (*answer[Issue
 			return nil, err
 		}
 	}
-	secret, t, err := s.Identity.Issue(ctx, in.Person, in.Name, name(ctx), in.Lasts.Std())
+	secret, t, err := s.Identity.IssueFor(ctx, in.For, in.Person, in.Name, name(ctx), in.Lasts.Std())
 	if err != nil {
 		return nil, s.identityProblem(ctx, err)
 	}

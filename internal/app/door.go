@@ -73,7 +73,7 @@ func (s *server) figures(next http.Handler) http.Handler {
 	if s.o.Config.Metrics.Open {
 		return next
 	}
-	known := s.identity.Guard(next, identity.Gate{Refused: func(w http.ResponseWriter, r *http.Request, _ error) {
+	known := s.identity.Guard(next, identity.Gate{For: identity.ForMetrics, Refused: func(w http.ResponseWriter, r *http.Request, _ error) {
 		l := i18n.Parse(r.Header.Get("Accept-Language"))
 		w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
 		http.Error(w, l.T("The figures take a token from other machines. Give one (in Prometheus: authorization, credentials_file), or set metrics.open: true",

@@ -6,12 +6,16 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 func doorCheck(t *testing.T, o Options) Check {
@@ -75,6 +79,12 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Of a person who may do whatever anybody may in this estate.
+	reader, err := up.IssueToken(t.Context(), api.TokenRequest{Person: "sato", Name: "Prometheus", For: identity.ForMetrics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	readers := http.Header{"Authorization": {"Bearer " + reader.Secret}}
 	at := "http://127.0.0.1" + up.at[strings.LastIndex(up.at, ":"):]
 	none := http.Header{}
 	proxied := http.Header{"X-Forwarded-For": {"203.0.113.9"}}
@@ -89,6 +99,10 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 		"figures, through a proxy":                {"/metrics", "", proxied, 401, "metrics.open: true"},
 		"figures, through a proxy, with a token":  {"/metrics", "", http.Header{"X-Forwarded-For": {"203.0.113.9"}, "Authorization": {"Bearer " + token}}, 200, "muster_"},
 		"figures, with a wrong token, by a proxy": {"/metrics", "", http.Header{"X-Forwarded-For": {"203.0.113.9"}, "Authorization": {"Bearer x"}}, 401, "token"},
+		"figures, with a token for them alone":    {"/metrics", "", readers, 200, "muster_"},
+		"the API, with a token for the figures":   {"/api/v1/runs", "", readers, 401, "figures (/metrics) alone"},
+		"who am I, with a token for the figures":  {"/api/v1/me", "", readers, 401, "figures (/metrics) alone"},
+		"health, with a token for the figures":    {"/api/v1/health", "", readers, 200, `{"ok":true}`},
 		"figures, by a page of another name":      {"/metrics", "evil.example:80", none, 421, "hosts"},
 		"the board, by another name":              {"/login", "evil.example", http.Header{"Accept": {"text/html"}, "Accept-Language": {"ja"}}, 421, "public_url"},
 		"the API, by another name":                {"/api/v1/runs", "evil.example", none, 421, "way_out"},
@@ -115,6 +129,18 @@ func TestWhoIsLetToTheDoor(t *testing.T) {
 		if res.StatusCode != c.status || !strings.Contains(string(body), c.says) {
 			t.Errorf("%s: %d %.300s, want %d and %q", name, res.StatusCode, body, c.status, c.says)
 		}
+	}
+	// It starts nothing, signs nobody in and makes no other token.
+	if _, err := api.Connect(at, reader.Secret, "en").Start(t.Context(), api.StartRequest{Scenario: "tokyo-loss", Kind: run.Response, Reason: "smoke"}); err == nil || !strings.Contains(err.Error(), "/metrics") {
+		t.Errorf("a token for the figures starts a response: %v", err)
+	}
+	if _, err := api.Connect(at, reader.Secret, "en").IssueToken(t.Context(), api.TokenRequest{}); err == nil {
+		t.Error("a token for the figures makes another token")
+	}
+	if res, err := http.PostForm(at+"/login", url.Values{"token": {reader.Secret}}); err != nil {
+		t.Fatal(err)
+	} else if _ = res.Body.Close(); res.StatusCode != http.StatusForbidden || len(res.Cookies()) > 0 {
+		t.Errorf("a token for the figures signs in: %s, %v", res.Status, res.Cookies())
 	}
 	// What comes to Slack's door and is not Slack's is entered.
 	for range 20 {

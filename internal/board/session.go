@@ -107,6 +107,9 @@ func (b *Board) showLogin(v *visit) error {
 func (b *Board) login(v *visit) error {
 	view := v.loginView(identity.Local(v.r.PostForm.Get("back")))
 	actor, err := b.o.People.Bearer(v.r.Context(), strings.TrimSpace(v.r.PostForm.Get("token")))
+	if err == nil && actor.Limit != nil {
+		err = &identity.Refusal{Reason: identity.OtherPurpose, Person: actor.Person, Via: actor.Via}
+	}
 	if refused := new(identity.Refusal); errors.As(err, &refused) {
 		b.o.People.Failed(v.r.Context(), identity.Origin(v.r), err)
 		view.What, view.Way = refused.In(v.lang)

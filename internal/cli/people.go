@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -57,19 +58,24 @@ func (c *command) peopleMe() *cobra.Command {
 func (c *command) peopleToken() *cobra.Command {
 	var in api.TokenRequest
 	var lasts time.Duration
-	var to string
+	var to, purpose string
 	cmd := &cobra.Command{
 		Use:   "token [PERSON]",
 		Short: c.t("Issue a personal token, for yourself or for PERSON; it is shown this once", "個人トークンを発行する (自分またはPERSON用)。表示は一度だけ"),
 		Long: c.t(`Issue a personal token. The secret goes to stdout, or with --to into a file that only you may
 read, and is kept nowhere else: the server has only its hash. Use it with token_file in muster.yaml or
-MUSTER_TOKEN; --as is not needed with it.`,
+MUSTER_TOKEN; --as is not needed with it. One with --for metrics reads /metrics and opens nothing else:
+give it to Prometheus.`,
 			`個人トークンを発行します。トークンは標準出力に一度だけ表示され (--to を付けるとファイルに保存)、
 サーバーにはハッシュだけが残ります。muster.yamlのtoken_fileか環境変数MUSTER_TOKENで指定して使います。
-個人トークンを使う場合、--as は不要です。`),
+個人トークンを使う場合、--as は不要です。--for metrics を付けたトークンは /metrics の読み取り専用で、
+ほかには何もできません。Prometheusにはこれを渡します。`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in.Person, in.Lasts = first(args, ""), run.Duration(lasts)
+			in.Person, in.Lasts, in.For = first(args, ""), run.Duration(lasts), identity.Purpose(purpose)
+			if in.For != "" && in.For != identity.ForMetrics {
+				return mistake(errors.New(c.t("there are no tokens for %q", "用途 %q のトークンはありません", purpose)), c.t("Give --for metrics, or leave it out for a token with which its person may do whatever they may", "--for metrics と指定するか、本人の権限をすべて使えるトークンなら省略してください"))
+			}
 			var file *os.File
 			if to != "" { // before the token is made, so that none is made in vain
 				var err error
@@ -105,6 +111,7 @@ MUSTER_TOKEN; --as is not needed with it.`,
 		},
 	}
 	cmd.Flags().StringVar(&in.Name, "name", "", c.t("what it is for, as in \"laptop\"", "用途 (例: laptop)"))
+	cmd.Flags().StringVar(&purpose, "for", "", c.t("the one thing that it is good for: metrics (reads /metrics)", "用途を1つに限る: metrics (/metrics の読み取り専用)"))
 	cmd.Flags().DurationVar(&lasts, "lasts", 0, c.t("how long it is good, 8760h at most (default 2160h)", "有効期間。最長8760h (既定 2160h)"))
 	cmd.Flags().StringVar(&to, "to", "", c.t("write it into this new file, mode 0600, instead of stdout", "標準出力の代わりに、このファイル (新規、モード0600) に書き込む"))
 	return cmd
@@ -140,10 +147,10 @@ func (c *command) printTokens(list []identity.Token) error {
 	if c.json() {
 		return c.printJSON(list)
 	}
-	head := []string{"id", "person", "name", "created", "expires", "used", "revoked", "by"}
+	head := []string{"id", "person", "name", "created", "expires", "used", "revoked", "by", "for"}
 	var rows [][]string
 	for _, t := range list {
-		rows = append(rows, []string{t.ID, t.Person, t.Name, c.stamp(t.CreatedAt), c.stamp(t.ExpiresAt), c.stamp(t.UsedAt), c.stamp(t.RevokedAt), t.By})
+		rows = append(rows, []string{t.ID, t.Person, t.Name, c.stamp(t.CreatedAt), c.stamp(t.ExpiresAt), c.stamp(t.UsedAt), c.stamp(t.RevokedAt), t.By, string(t.For)})
 	}
 	return c.list(head, rows)
 }
@@ -161,7 +168,7 @@ func (c *command) stamp(t time.Time) string {
 
 // columnsJA are the columns of lists that are for spreadsheets too, which keep the English names.
 var columnsJA = map[string]string{
-	"id": "ID", "person": "要員", "name": "名前", "created": "発行", "expires": "期限", "used": "最終使用", "revoked": "失効", "by": "操作者",
+	"id": "ID", "person": "要員", "name": "名前", "created": "発行", "expires": "期限", "used": "最終使用", "revoked": "失効", "by": "操作者", "for": "用途",
 	"at": "日時", "reason": "理由", "position": "番号", "via": "経路", "act": "操作", "object": "対象", "outcome": "結果", "from": "接続元",
 	"came": "利用", "read": "閲覧", "refused": "拒否", "break_glass": "緊急権限", "last": "最終",
 }

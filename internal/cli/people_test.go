@@ -88,6 +88,29 @@ func TestPersonalTokenComesInWithoutSayingWho(t *testing.T) {
 	}
 }
 
+// What a monitoring system has opens nothing else, whoever's it is.
+func TestTokenForTheFiguresOpensNothingElse(t *testing.T) {
+	peopleServer(t)
+	if code, _, talk := muster(t, "people", "token", "sato", "--for", "everything"); code != 2 || !strings.Contains(talk, "--for metrics") {
+		t.Errorf("a purpose that there is not: exit %d, %q", code, talk)
+	}
+	code, secret, talk := muster(t, "people", "token", "sato", "--name", "Prometheus", "--for", "metrics")
+	if code != 0 {
+		t.Fatal(talk)
+	}
+	_, out, _ := muster(t, "people", "tokens")
+	if !strings.Contains(out, "metrics") {
+		t.Errorf("the list does not show what it is for: %q", out)
+	}
+	t.Setenv("MUSTER_TOKEN", strings.TrimSpace(secret))
+	for lang, want := range map[string]string{"en": "for the figures (/metrics) alone", "ja": "メトリクス（/metrics）だけ"} {
+		t.Setenv("MUSTER_LANG", lang)
+		if code, _, talk := muster(t, "people", "me"); code == 0 || !strings.Contains(talk, want) {
+			t.Errorf("with a token for the figures: exit %d, %q", code, talk)
+		}
+	}
+}
+
 func TestTokenGoesIntoAFileOfOnesOwn(t *testing.T) {
 	peopleServer(t)
 	file := filepath.Join(t.TempDir(), "token")

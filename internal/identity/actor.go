@@ -29,7 +29,7 @@ type Actor struct {
 	// Handed: that very token was issued by somebody else, and its person has not taken one of
 	// their own since.
 	Handed bool
-	// Limit is set for a signed link: the actor may do this and nothing else.
+	// Limit is set for a signed link, or a token for one thing: the actor may do this and nothing else.
 	Limit *Limit
 }
 
@@ -45,13 +45,13 @@ func (a Actor) Behind() string {
 	return a.Via
 }
 
-// Limit is what a signed link is good for.
+// Limit is what a signed link, or a token for one thing, is good for.
 type Limit struct {
-	Run     string
+	Run     string // "" for a token
 	Purpose Purpose
 }
 
-// Purpose is the one thing that a signed link lets its person do.
+// Purpose is the one thing that a signed link or a token lets its person do.
 type Purpose string
 
 const (
@@ -63,6 +63,9 @@ const (
 	ForAlarm Purpose = "alarm"
 	// ForSchedule is of no link either: a schedule of the programme starts its drill.
 	ForSchedule Purpose = "schedule"
+	// ForMetrics is of tokens: whoever has one reads /metrics. It lies on the machine of a monitoring
+	// system, whose thief must not start a run with it.
+	ForMetrics Purpose = "metrics"
 )
 
 // OfAlarm is the actor of a source of alarms.

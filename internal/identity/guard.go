@@ -11,6 +11,8 @@ type Gate struct {
 	// Open is what needs nobody, such as health and the sign-in pages; nil is nothing. Who
 	// comes there with a good session is known all the same.
 	Open func(*http.Request) bool
+	// For lets in whoever comes with a token that is good for this alone, too.
+	For Purpose
 	// Refused answers somebody who is not let in: a problem for a program, a sign-in page for
 	// a browser. The error is a *Refusal, or says that the record store can't be read.
 	Refused func(http.ResponseWriter, *http.Request, error)
@@ -29,6 +31,9 @@ func (s *Service) Guard(next http.Handler, g Gate) http.Handler {
 		ctx := withOrigin(r.Context(), from)
 		r = r.WithContext(ctx)
 		a, err := s.who(r)
+		if err == nil && a.Limit != nil && a.Limit.Purpose != g.For {
+			err = &Refusal{Reason: OtherPurpose, Person: a.Person, Via: a.Via}
+		}
 		if err == nil {
 			s.came(ctx, a, from)
 			ctx = context.WithValue(With(ctx, a), againKey{}, func() error {

@@ -74,7 +74,7 @@ func (s *Service) came(ctx context.Context, a Actor, from string) {
 // of channels come from wherever their readers are.
 func (a Actor) credential() (what, act string) {
 	switch {
-	case a.Limit != nil:
+	case a.Limit != nil && a.Token == "": // a link
 		return "", ""
 	case a.Console:
 		return Console, ActConsole

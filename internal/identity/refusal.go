@@ -21,7 +21,7 @@ const (
 	OtherSite    Reason = "other_site"    // a page of another site sent it
 	Misnamed     Reason = "misnamed"      // this server was called by a name that is not its own
 	OtherRun     Reason = "other_run"     // a link of another run
-	OtherPurpose Reason = "other_purpose" // a link for something else
+	OtherPurpose Reason = "other_purpose" // a link or token for something else
 	Off          Reason = "off"           // this way in is switched off
 	Provider     Reason = "provider"      // the OpenID provider's answer was not accepted
 	Stranger     Reason = "stranger"      // the provider knows somebody whom the estate does not
@@ -94,6 +94,10 @@ func (r *Refusal) In(l i18n.Lang) (what, way string) {
 	case OtherRun:
 		return l.T("This link belongs to another run.", "このリンクは別の実施のものです。"), again
 	case OtherPurpose:
+		if !r.isLink() {
+			return l.T("This token is for the figures (/metrics) alone.", "このトークンで読み取れるのは、メトリクス（/metrics）だけです。"),
+				l.T("Use a personal token without a purpose: muster people token PERSON", "用途の指定のない個人トークンを使ってください: muster people token PERSON")
+		}
 		return l.T("This link is not for that.", "このリンクではその操作はできません。"),
 			l.T("It lets its person do one thing in one run; sign in for the rest", "リンクでできるのは、1つの実施での1つの操作だけです。その他の操作にはサインインしてください")
 	case Off:

@@ -20,6 +20,8 @@ type Token struct {
 	Person string `json:"person"`
 	Name   string `json:"name"` // what it is for, as its person calls it
 	By     string `json:"by"`   // who issued it
+	// For is the one thing that it is good for; "" is whatever its person may do.
+	For Purpose `json:"for,omitempty"`
 	// Parent is the token that it was issued with: it falls when that is taken back.
 	Parent string `json:"parent,omitempty"`
 	// Issuer is who else had a secret of this line of tokens first, see Actor.
@@ -52,7 +54,11 @@ const longestLine = 8
 
 // actor is who comes with a token.
 func (t Token) actor() Actor {
-	return Actor{Person: t.Person, Via: t.via("token " + t.ID), Token: t.ID, Issuer: t.issuer(), Handed: t.By != t.Person && t.By != Console}
+	a := Actor{Person: t.Person, Via: t.via("token " + t.ID), Token: t.ID, Issuer: t.issuer(), Handed: t.By != t.Person && t.By != Console}
+	if t.For != "" {
+		a.Limit = &Limit{Purpose: t.For}
+	}
+	return a
 }
 
 // issuer is Issuer also of tokens that were issued before it was kept.
@@ -132,7 +138,14 @@ var ErrNoToken = errors.New("there is no such token")
 // Issue makes a personal token. The secret is returned once and is kept nowhere; by is who
 // asks for it. ttl 0 is TokenLife, and TokenLongest is the longest.
 func (s *Service) Issue(ctx context.Context, person, name, by string, ttl time.Duration) (secret string, t Token, err error) {
+	return s.IssueFor(ctx, "", person, name, by, ttl)
+}
+
+// IssueFor makes a personal token that is good for one thing; "" is whatever its person may do.
+func (s *Service) IssueFor(ctx context.Context, purpose Purpose, person, name, by string, ttl time.Duration) (secret string, t Token, err error) {
 	switch {
+	case purpose != "" && purpose != ForMetrics:
+		return "", t, fmt.Errorf("%w: a token is for %q or for whatever its person may do, not for %q", ErrAsked, ForMetrics, purpose)
 	case person == "":
 		return "", t, fmt.Errorf("%w: a token is for a person", ErrAsked)
 	case len(name) > 100:
@@ -147,7 +160,7 @@ func (s *Service) Issue(ctx context.Context, person, name, by string, ttl time.D
 	if err := s.standing(ctx, person, "", now); err != nil {
 		return "", t, err
 	}
-	k := keptToken{Token: Token{ID: text(5), Person: person, Name: name, By: by, CreatedAt: now, ExpiresAt: now.Add(ttl)}}
+	k := keptToken{Token: Token{ID: text(5), Person: person, Name: name, By: by, For: purpose, CreatedAt: now, ExpiresAt: now.Add(ttl)}}
 	a, _ := From(ctx)
 	if k.Parent = a.Token; a.Token != "" {
 		above, err := s.line(ctx, a.Token)

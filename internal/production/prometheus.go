@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/child"
+	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -47,7 +48,7 @@ func (i *Installation) startPrometheus(ctx context.Context) error {
 			return err
 		}
 	}
-	token, err := i.client.IssueToken(ctx, api.TokenRequest{Person: i.Reader, Name: "Prometheus", Lasts: run.Duration(certificatesLast)})
+	token, err := i.client.IssueToken(ctx, api.TokenRequest{Person: i.Reader, Name: "Prometheus", For: identity.ForMetrics, Lasts: run.Duration(certificatesLast)})
 	if err != nil {
 		return fmt.Errorf("a token for Prometheus: %w", err)
 	}
