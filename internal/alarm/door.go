@@ -16,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // Path is where senders post to, followed by the source's name.
@@ -91,9 +92,12 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	}
 	// Whoever sends slowly must not hold a place that the real sender needs.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.patience)) // a test's recorder has none
-	limit := int64(maxBody)
-	if src.Kind == JMA {
+	limit, tooMany := int64(maxBody), http.StatusTooManyRequests
+	switch src.Kind {
+	case JMA:
 		limit = jma.MaxSize
+	case PagerDuty:
+		tooMany = http.StatusServiceUnavailable // which it sends again; see left
 	}
 	held := s.intake.hold(identity.Origin(r))
 	defer held.release()
@@ -103,7 +107,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		return
 	} else if errors.Is(err, errFull) {
 		w.Header().Set("Retry-After", "1")
-		refuse(http.StatusTooManyRequests, "too many", "Too many messages at once; send it again a little later.", "短時間のメッセージが多すぎます。しばらくしてから再送してください。")
+		refuse(tooMany, "too many", "Too many messages at once; send it again a little later.", "短時間のメッセージが多すぎます。しばらくしてから再送してください。")
 		return
 	} else if err != nil {
 		refuse(http.StatusBadRequest, "cut off", "The message was cut off.", "メッセージが途中で切れています。")
@@ -121,7 +125,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	}
 	if !src.limit.Allow() {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(float64(burst)/perSecond))))
-		refuse(http.StatusTooManyRequests, "too many", "Too many messages at once; send it again a little later.", "短時間のメッセージが多すぎます。しばらくしてから再送してください。")
+		refuse(tooMany, "too many", "Too many messages at once; send it again a little later.", "短時間のメッセージが多すぎます。しばらくしてから再送してください。")
 		return
 	}
 	a, err := src.parse(body)
@@ -139,12 +143,12 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.log.Warn("a message of an alarm source is not understood", "alarm", src.Name, "err", err)
 		s.access(r, name, "malformed")
-		s.refused(w, src, l, http.StatusUnprocessableEntity, "malformed", err)
+		s.left(w, r, src, l, http.StatusUnprocessableEntity, "malformed", err)
 		return
 	}
 	if why := s.untimely(src, a); why != "" {
 		s.access(r, name, why)
-		s.refused(w, src, l, http.StatusConflict, why, errors.New("the message is too old to act on, or of the future"))
+		s.left(w, r, src, l, http.StatusConflict, why, errors.New("the message is too old to act on, or of the future"))
 		return
 	}
 	if t := trialOf(r.Context()); t != nil {
@@ -189,8 +193,25 @@ func (s *Service) answer(w http.ResponseWriter, out Result) {
 	_ = json.NewEncoder(w).Encode(out) // the sender may be gone
 }
 
+// left answers a verified sender whose message comes to nothing. What is answered 4xx, PagerDuty drops for good, and after
+// three in a row it sends nothing at all for a day: it hears that its event was taken, and left.
+func (s *Service) left(w http.ResponseWriter, r *http.Request, src *source, l i18n.Lang, status int, code string, err error) {
+	if src.Kind != PagerDuty || trialOf(r.Context()) != nil {
+		s.refused(w, src, l, status, code, err)
+		return
+	}
+	s.count(src.Name, Refused)
+	s.answer(w, Result{Outcome: Ignored, Why: plan.Text{EN: whyRefused(i18n.EN, code, err), JA: whyRefused(i18n.JA, code, err)}})
+}
+
 func (s *Service) refused(w http.ResponseWriter, src *source, l i18n.Lang, status int, code string, err error) {
 	s.count(src.Name, Refused)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": whyRefused(l, code, err), "code": code})
+}
+
+func whyRefused(l i18n.Lang, code string, err error) string {
 	words := map[string][2]string{
 		"unsigned":        {"The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。"},
 		"wrong signature": {"The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。"},
@@ -198,13 +219,10 @@ func (s *Service) refused(w http.ResponseWriter, src *source, l i18n.Lang, statu
 		"of the future":   {"The message's time lies in the future; check the clocks of both machines.", "メッセージの時刻が未来です。双方の時計を確認してください。"},
 		"store":           {"The record store can't be used now; send it again.", "記録の保存先を利用できません。再送してください。"},
 	}
-	detail := l.T("The message is not understood: %v", "メッセージを解釈できません: %v", err)
 	if t, ok := words[code]; ok {
-		detail = l.T(t[0], t[1])
+		return l.T(t[0], t[1])
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail, "code": code})
+	return l.T("The message is not understood: %v", "メッセージを解釈できません: %v", err)
 }
 
 // speaks reports whether a content type is one that the source understands.

@@ -13,8 +13,8 @@ import (
 func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
 	h := newHouse(t, given{rules: miyagi()})
 	quake, alert := telegram(t, quick), file(t, "testdata", "alertmanager-v0.25.0-firing-1alert.json")
+	hoursAgo := telegram(t, quick, "2011-03-11T05:48:10Z", "2011-03-11T01:00:00Z")
 	page := pagerDuty("01A", "incident.triggered", "Q1", h.clock)
-	old := pagerDuty("01B", "incident.triggered", "Q1", h.clock.Add(-6*time.Minute))
 	const xml, json = "application/xml", "application/json"
 	for _, c := range []struct {
 		name, source string
@@ -42,7 +42,7 @@ func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
 		{"PagerDuty unsigned", "pager", page, []string{"Content-Type", json}, 401, "unsigned"},
 		{"PagerDuty v0", "pager", page, []string{"Content-Type", json, "X-PagerDuty-Signature", "v0=" + hmacHex(secretKey, page)}, 401, "unsigned"},
 		{"PagerDuty wrong", "pager", page, []string{"Content-Type", json, "X-PagerDuty-Signature", "v1=" + hmacHex("wrong", page)}, 401, "wrong signature"},
-		{"PagerDuty old", "pager", old, []string{"Content-Type", json, "X-PagerDuty-Signature", "v1=" + hmacHex(secretKey, old)}, 409, "replayed"},
+		{"a telegram of hours ago", "quakes", hoursAgo, []string{"Content-Type", xml, "Muster-Signature", Sign(secretKey, h.clock, hoursAgo)}, 409, "replayed"},
 		{"hub with SHA-1", "relay", quake, []string{"Content-Type", xml, "X-Hub-Signature", "sha1=" + strings.Repeat("0", 40)}, 401, "unsigned"},
 		{"too large", "prom", bytes.Repeat([]byte(" "), maxBody+1), []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 413, "too large"},
 		{"no such source", "nobody", alert, []string{"Content-Type", json, "Authorization", "Bearer " + secretKey}, 401, "unsigned"},
@@ -67,11 +67,64 @@ func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
 	if p := h.proposals(); len(p) != 0 {
 		t.Errorf("what was refused came to %+v", p)
 	}
-	if n := h.count.n; n["quakes refused"] != 9 || n["pager refused"] != 4 || n["nobody refused"] != 0 {
+	if n := h.count.n; n["quakes refused"] != 10 || n["pager refused"] != 3 || n["nobody refused"] != 0 {
 		t.Errorf("counted %v", n)
 	}
 	if status, text := h.post("quakes", quake, "Content-Type", xml, "Accept-Language", "ja"); status != 401 || !strings.Contains(text, "署名") {
 		t.Errorf("in Japanese: %d %s", status, text)
+	}
+}
+
+// PagerDuty sends nothing for a day after three answers of 4xx: whatever it signed is taken, or asked for again.
+func TestWhatPagerDutySignedIsNeverAnswered4xx(t *testing.T) {
+	h := newHouse(t, given{rules: miyagi()})
+	signed := func(body []byte) (int, string) {
+		return h.post("pager", body, "Content-Type", "application/json", "X-PagerDuty-Signature", "v1="+hmacHex(secretKey, body))
+	}
+	for name, c := range map[string]struct {
+		body      []byte
+		entry, ja string
+	}{
+		"two days old":      {pagerDuty("01B", "incident.triggered", "Q1", h.clock.Add(-47*time.Hour)), "replayed", "古いメッセージです"},
+		"of the future":     {pagerDuty("01C", "incident.triggered", "Q1", h.clock.Add(time.Hour)), "of the future", "時刻が未来です"},
+		"not understood":    {[]byte(`{"event":{"id":7}}`), "malformed", "解釈できません"},
+		"no JSON":           {[]byte(`{"event":`), "malformed", "解釈できません"},
+		"of a kind unknown": {pagerDuty("01D", "incident.dreamt_of", "Q1", h.clock), "", ""},
+	} {
+		before := h.count.n["pager refused"]
+		status, text := signed(c.body)
+		if status != http.StatusAccepted || !strings.Contains(text, `"outcome":"ignored"`) || !strings.Contains(text, c.ja) {
+			t.Errorf("%s: %d %s, want it taken and ignored, with why", name, status, text)
+		}
+		if c.entry == "" {
+			continue
+		}
+		log, err := h.store.Accesses(t.Context(), 0, 0)
+		if err != nil || len(log) == 0 || log[len(log)-1].Outcome != c.entry || log[len(log)-1].Object != "pager" || h.count.n["pager refused"] != before+1 {
+			t.Errorf("%s: the access log has %+v at its end, %v, and %d were counted", name, log, err, h.count.n["pager refused"]-before)
+		}
+	}
+	if p := h.proposals(); len(p) != 0 {
+		t.Errorf("what was ignored came to %+v", p)
+	}
+	h.s.sources[slices.IndexFunc(h.s.sources, func(s *source) bool { return s.Name == "pager" })].limit.SetBurst(1)
+	taken, later := 0, 0
+	for n := range 30 {
+		switch status, text := signed(pagerDuty(fmt.Sprint("02", n), "incident.triggered", "Q2", h.clock)); status {
+		case http.StatusAccepted:
+			taken++
+		case http.StatusServiceUnavailable:
+			later++
+		default:
+			t.Fatalf("%d %s", status, text)
+		}
+	}
+	if taken == 0 || later == 0 {
+		t.Errorf("of a flood %d were taken, %d are to be sent again", taken, later)
+	}
+	// Somebody who tries a message out is told what is wrong with it.
+	if _, err := h.s.Try(t.Context(), Test{Source: "pager", Message: `{"event":`}, "en"); err == nil {
+		t.Error("a trial of a message that is not understood says nothing")
 	}
 }
 

@@ -61,8 +61,8 @@ func messages() []Row {
 			Holds:  "nobody waits for the dead channel; everybody is told once by each in the end",
 			Proofs: all(tests("internal/channel", "TestFiveThousandWhileOneChannelIsDown", "TestNoChannelReachesSomebody"), long(tests("internal/app", "TestFiveThousandPeopleAreCalled")))},
 		{N: 61, Group: "G", Fault: "an event is delivered again, after its proposal was settled or archived",
-			Holds:  "what is known starts nothing; a copy of old goes to people, not into a run",
-			Proofs: tests("internal/alarm", "TestPagerDuty", "TestAnArchivedEventComesAgain", "TestArchivingIsCutOff", "TestACopyStartsNothing", "TestWhatCantStartIsTriedAgainOrPutBeforePeople")},
+			Holds:  "what is known starts nothing; a copy of old goes to people, not into a run; what PagerDuty signed is never answered 4xx",
+			Proofs: tests("internal/alarm", "TestPagerDuty", "TestWhatPagerDutySignedIsNeverAnswered4xx", "TestAnArchivedEventComesAgain", "TestArchivingIsCutOff", "TestACopyStartsNothing", "TestWhatCantStartIsTriedAgainOrPutBeforePeople")},
 	}
 }
 
