@@ -56,15 +56,31 @@ type attempted struct {
 type workedStep struct {
 	step   plan.Step
 	ending ending
-	// touched is set once an attempt did something, did it half or can't be told, and
+	// did is set once an attempt did something, did it half or can't be told, and
 	// stays: a later attempt that did nothing does not take that back.
-	touched bool
+	did bool
+	// found is set once an attempt found the goal reached, by somebody else.
+	found bool
+	lost  bool // the answer of an attempt that was not seen to have done it
 }
 
-// note keeps what an attempt came to.
+// note keeps what an attempt came to. What one finds done may be the late work of one before it
+// whose answer was lost.
 func (w *workedStep) note(a attempted) {
 	w.ending = a.ending
-	w.touched = w.touched || a.ending == passed || a.ending == unclear || a.partial
+	found := a.ending == passed && a.result.Already && !w.lost
+	w.found = w.found || found
+	w.did = w.did || a.ending == passed && !found || a.ending == unclear || a.partial
+	w.lost = w.lost || a.ending == notDone && a.settled == run.ByObservation
+}
+
+// undoable reports whether there is something to undo: what a step found done is not this run's to
+// take back.
+func (w workedStep) undoable(ctx workflow.Context) bool {
+	if w.did || !w.found || len(w.step.Undo) == 0 {
+		return w.did
+	}
+	return workflow.GetVersion(ctx, changeFoundDone, workflow.DefaultVersion, 1) == workflow.DefaultVersion
 }
 
 // try makes one attempt at a step. Generation counts from 1.
@@ -123,6 +139,14 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 		if err := workflow.ExecuteActivity(tracing(free), plan.ActivityTaker, plan.Attempt{Uses: s.Uses, EffectKey: call.EffectKey}).Get(free, &call.TakenBy); err != nil {
 			return attempted{ending: unclear, settled: run.ByObservation, reason: both("%s; and who took it can't be read: %s", "%s。どのワーカーが実行したかも確認できない：%s", plan.Apart(reason), plan.Apart(inWords(err)))}
 		}
+		// The engine has closed the order and had given it to nobody: it can't begin any more.
+		if call.TakenBy == "" && workflow.GetVersion(ctx, changeNobodyTook, workflow.DefaultVersion, 1) == 1 {
+			a := attempted{ending: notDone, settled: run.ByObservation, reason: both("%s; no worker had taken it", "%s。どのワーカーも受け取っていない", plan.Apart(reason))}
+			if ctx.Err() != nil {
+				a.ending = aborted
+			}
+			return a
+		}
 	}
 	var seen plan.Looked
 	err := workflow.ExecuteActivity(settling(free, s.Site, s.Queue.Std()), s.Uses+plan.LookSuffix, call).Get(free, &seen)
@@ -148,7 +172,7 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 // undo puts back what a step changed, in the plan's order. It returns "" or what is
 // left undone. What provably never happened needs no undo.
 func (h *hands) undo(ctx workflow.Context, phase run.Phase, w workedStep) string {
-	if !w.touched {
+	if !w.undoable(ctx) {
 		return ""
 	}
 	for i, u := range w.step.Undo {

@@ -78,7 +78,7 @@ func (r *response) restoreInjected(ctx workflow.Context) {
 // leaveInjected says in the record what stays broken on purpose, so that nobody finds
 // out by the next drill.
 func (r *response) leaveInjected(ctx workflow.Context, w workedStep) {
-	if !w.touched || len(w.step.Undo) == 0 {
+	if len(w.step.Undo) == 0 || !w.undoable(ctx) {
 		return
 	}
 	r.log.add(ctx, run.Event{Kind: run.FindingOpened, Phase: run.Closing, System: w.step.Starts, Step: w.step.ID, Action: w.step.Uses, Site: w.step.Site,
@@ -99,12 +99,17 @@ func (r *response) movedSomething() bool {
 // handedBack lists the systems whose state was not proven by failback or verification.
 // One that was moved to stay and is not in service is none of them: nothing of it was
 // undone, so nothing is half-way. It was not recovered, or only in part. Where two sides may
-// take writes, its lock stays until somebody has looked.
+// take writes, its lock stays until somebody has looked. In a response the same goes for what
+// was recovered in place, and nothing is to be proven of a system that is as the run found it.
 func (r *response) handedBack(ctx workflow.Context) []*system {
 	var out []*system
+	owed := r.owesService(ctx)
 	for _, s := range r.systems {
 		home := s.home != nil && s.home.Outcome == run.Passed
 		if home || s.restored && r.abort == nil {
+			continue
+		}
+		if !owed && (s.asFound() || r.abort == nil && s.recovery.Outcome == run.Passed && s.home == nil && !s.writersUnproven) {
 			continue
 		}
 		stays := r.abort == nil && s.moved() && s.homeChoice == run.Stay && !s.writersUnproven
@@ -114,6 +119,19 @@ func (r *response) handedBack(ctx workflow.Context) []*system {
 		out = append(out, s)
 	}
 	return out
+}
+
+// owesService reports whether systems have to be in service when they are handed back: a drill
+// began with all of them whole. A response did not, and what the event stopped is no clean-up of the run: were the
+// lock kept for it, the next response, by another way, could not begin.
+func (r *response) owesService(ctx workflow.Context) bool {
+	return r.in.Kind == run.Drill || workflow.GetVersion(ctx, changeAsFound, workflow.DefaultVersion, 1) == workflow.DefaultVersion
+}
+
+// asFound reports whether the run left nothing of its own in the system: its recovery was not
+// begun, or all that it did is undone.
+func (s *system) asFound() bool {
+	return s.recovery == nil || s.recovery.Outcome != run.Passed && s.recovery.Unclean == "" && len(s.recovery.Left) == 0
 }
 
 // read says how a run ended that ran nothing. A step that its owner skipped was put before

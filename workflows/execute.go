@@ -50,6 +50,8 @@ type Executed struct {
 	Reason  string      `json:"reason,omitempty"`
 	Undone  bool        `json:"undone,omitempty"`  // undo ran
 	Unclean string      `json:"unclean,omitempty"` // what undo could not put back
+	Left    []string    `json:"left,omitempty"`    // steps that did something and have no undo, where undo ran
+	Open    []string    `json:"open,omitempty"`    // those of them of which nobody can tell whether they did
 	Moved   bool        `json:"moved,omitempty"`   // a step with an effect was done and not undone
 	Skipped int         `json:"skipped,omitempty"` // steps that a person skipped
 	Acted   []string    `json:"acted,omitempty"`   // who did something in it
@@ -123,6 +125,12 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	for _, w := range x.begun {
 		if w.step.Effect.Once() && w.ending == passed && !out.Undone {
 			out.Moved = true
+		}
+		if out.Undone && w.step.Effect.Once() && w.did && len(w.step.Undo) == 0 {
+			out.Left = append(out.Left, w.step.ID)
+			if w.ending == unclear {
+				out.Open = append(out.Open, w.step.ID)
+			}
 		}
 	}
 	_ = workflow.Await(tidy, func() bool { return workflow.AllHandlersFinished(tidy) })
@@ -236,7 +244,7 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 		}
 		switch act.act.Act {
 		case run.ActDone:
-			w.ending, w.touched = passed, true
+			w.ending, w.did = passed, true
 			return x.end(ctx, s, attempted{ending: passed, settled: run.ByPerson, reason: act.act.Reason}, generation, act.by)
 		case run.ActSkip:
 			return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)

@@ -233,6 +233,12 @@ const (
 	changeLookBeside = "look-beside"
 	// changeResumedSpeaks: a probe that is begun again to hand in is ended by its own word, not by an earlier start's.
 	changeResumedSpeaks = "resumed-speaks"
+	// changeAsFound: a response answers for what it did itself when it hands systems back, not for service.
+	changeAsFound = "as-found"
+	// changeFoundDone: a step that found its goal reached is not undone.
+	changeFoundDone = "found-done"
+	// changeNobodyTook: an order that no worker took was not begun.
+	changeNobodyTook = "nobody-took"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -227,6 +227,14 @@ func TestRefusals(t *testing.T) {
 // people answers as real people would, through updates, so that a test needs only to
 // say what it is about.
 func people(w *world) {
+	crew(w)
+	w.atEvent(run.DecisionAsked, "", func() {
+		w.update("default-test-workflow-id", workflows.UpdateDecide, workflows.Decide{By: "sato", Choice: run.Alternate, Reason: "Tokyo is gone"}, nil)
+	})
+}
+
+// crew are people, but for the decision.
+func crew(w *world) {
 	send := func(name string, arg any) func() {
 		return func() { w.update("default-test-workflow-id", name, arg, nil) }
 	}
@@ -253,7 +261,6 @@ func people(w *world) {
 			w.env.RegisterDelayedCallback(f, time.Second)
 		}
 	}
-	w.atEvent(run.DecisionAsked, "", send(workflows.UpdateDecide, workflows.Decide{By: "sato", Choice: run.Alternate, Reason: "Tokyo is gone"}))
 }
 
 func TestRealPeopleLeadItThrough(t *testing.T) {

@@ -1,6 +1,9 @@
 package workflows
 
 import (
+	"slices"
+	"strings"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -66,16 +69,21 @@ func (r *response) checkSingleWriter(ctx workflow.Context, s *system, phase run.
 	return ""
 }
 
-// afterUndo waits, after an abort, for service to be back, so that the report can say
-// in which state the systems were handed back.
+// afterUndo makes sure, after an abort, in which state the systems are handed back: in service,
+// where that is owed, and with exactly one side that takes writes.
 func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
-	hold := min(r.plan.Scenario.Hold, run.Duration(undoHold))
-	not := r.untilSteady(ctx, systems, needed, hold.Std(), r.plan.Scenario.VerifyWait.Std())
+	var not []string
+	owed := r.owesService(ctx)
+	if owed {
+		hold := min(r.plan.Scenario.Hold, run.Duration(undoHold))
+		not = r.untilSteady(ctx, systems, needed, hold.Std(), r.plan.Scenario.VerifyWait.Std())
+	}
 	for _, s := range systems {
-		for _, name := range not {
-			if name == s.plan.Name && s.unclean == "" {
-				s.unclean = both("service was not back after undo", "取り消し後もサービスが復旧していない")
-			}
+		if slices.Contains(not, s.plan.Name) && s.unclean == "" {
+			s.unclean = both("service was not back after undo", "取り消し後もサービスが復旧していない")
+		}
+		if !owed && s.recovery != nil && len(s.recovery.Open) > 0 && s.unclean == "" {
+			s.unclean = both("step %s has no undo, and nobody can tell what it did", "ステップ %s には取り消しがなく、実行されたかどうかも判断できない", strings.Join(s.recovery.Open, ", "))
 		}
 		if why := r.checkSingleWriter(ctx, s, run.Closing); why != "" && s.unclean == "" {
 			s.unclean = why

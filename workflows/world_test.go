@@ -50,6 +50,9 @@ type world struct {
 	half       map[string]bool    // actions whose look sees them half done
 	blind      map[string]bool    // actions whose look can't tell
 	lookGone   map[string]bool    // actions whose look no worker takes
+	queued     string             // an action that no worker takes, and that waits
+	takers     map[string]bool    // effect keys of orders that a worker took
+	afterLook  func(plan.Call)    // by somebody else, once a look has seen its fill
 	past       []plan.Timing
 	chances    []plan.Chance
 	said       []plan.Said    // by people, past the engine
@@ -62,14 +65,15 @@ type world struct {
 
 // fault is what an attempt does wrong.
 type fault struct {
-	before error // returned without acting
-	after  error // returned after acting: the lost answer
+	before error  // returned without acting
+	after  error  // returned after acting: the lost answer
+	then   func() // by somebody else, with before
 }
 
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	w := &world{t: t, tokyo: "primary", osaka: "standby",
-		faults: map[string][]fault{}, blind: map[string]bool{}, half: map[string]bool{}, keys: map[string]int{}}
+		faults: map[string][]fault{}, blind: map[string]bool{}, half: map[string]bool{}, keys: map[string]int{}, takers: map[string]bool{}}
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w.env = suite.NewTestWorkflowEnvironment()
 	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second})
@@ -133,7 +137,14 @@ func newWorld(t *testing.T) *world {
 		defer w.mu.Unlock()
 		return plan.Heard{Upto: int64(len(w.said)), Said: slices.Clone(w.said[q.After:])}, nil
 	})
-	register(plan.ActivityTaker, func(context.Context, plan.Attempt) (string, error) { return "", nil })
+	register(plan.ActivityTaker, func(_ context.Context, a plan.Attempt) (string, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.takers[a.EffectKey] {
+			return "7@worker", nil
+		}
+		return "", nil
+	})
 	return w
 }
 
@@ -158,12 +169,18 @@ func (w *world) tellOf(look int) {
 func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spared = c.Spared
+	if c.Uses == w.queued {
+		return plan.Result{}, activity.ErrResultPending
+	}
+	w.spared, w.takers[c.EffectKey] = c.Spared, true
 	var f fault
 	if q := w.faults[c.Uses]; len(q) > 0 {
 		f, w.faults[c.Uses] = q[0], q[1:]
 	}
 	if f.before != nil {
+		if f.then != nil {
+			f.then()
+		}
 		return plan.Result{}, f.before
 	}
 	if w.goal(c) {
@@ -241,6 +258,9 @@ func (w *world) goal(c plan.Call) bool {
 func (w *world) look(_ context.Context, c plan.Call) (plan.Looked, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.afterLook != nil {
+		defer w.afterLook(c)
+	}
 	switch {
 	case w.lookGone[c.Uses]:
 		return plan.Looked{}, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)

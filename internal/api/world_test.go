@@ -153,21 +153,27 @@ func response(scenario, by string) api.StartRequest {
 // until follows a run's journal to the first event of a kind.
 func (w *world) until(id string, kind run.EventKind) run.Event {
 	w.t.Helper()
+	return w.follow(id, string(kind), func(e run.Event) bool { return e.Kind == kind })
+}
+
+// follow follows a run's journal to the first event that is meant.
+func (w *world) follow(id, name string, meant func(run.Event) bool) run.Event {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 60*time.Second)
 	defer cancel()
 	after := int64(0)
 	for {
 		ev, err := w.Events(ctx, id, after, 20*time.Second)
 		if err != nil {
-			w.t.Fatalf("waiting for %s of %s: %v", kind, id, err)
+			w.t.Fatalf("waiting for %s of %s: %v", name, id, err)
 		}
 		for _, e := range ev.Entries {
-			if e.Event.Kind == kind {
+			if meant(e.Event) {
 				return e.Event
 			}
 		}
 		if after = ev.Next; ev.Ended {
-			w.t.Fatalf("%s ended without %s", id, kind)
+			w.t.Fatalf("%s ended without %s", id, name)
 		}
 	}
 }

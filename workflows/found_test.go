@@ -1,0 +1,80 @@
+package workflows_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/workflows"
+)
+
+// Who has fenced tokyo by hand before does not get it unfenced by a run that is aborted: a step that finds its goal reached
+// did nothing. What is found done after a try of one's own, though, may be its late work, and is undone; so is what
+// was seen half done.
+func TestWhatAStepFoundDoneIsNotUndone(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before func(*world) // what happens besides
+		undone bool
+	}{
+		{"found done", func(w *world) { w.tokyo = "fenced" }, false},
+		{"done by this run", func(*world) {}, true},
+		{"a try of before was lost, and did it late", func(w *world) {
+			w.faults["world.fence"] = []fault{{before: errLost}}
+			w.afterLook = func(plan.Call) { w.tokyo = "fenced" }
+		}, true},
+		{"a try of before did half of it", func(w *world) {
+			w.faults["world.fence"], w.half["world.fence"] = []fault{{before: errLost}}, true
+			w.afterLook = func(plan.Call) { w.tokyo = "fenced" }
+		}, true},
+		{"a try of before was not taken", func(w *world) {
+			away := gone()
+			away.then = func() { w.tokyo = "fenced" }
+			w.faults["world.fence"] = []fault{away}
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.tokyo = "down"
+			c.before(w)
+			w.faults["world.promote"] = []fault{gone()}
+			book := plan.Runbook{Name: "failover", System: "orders", Steps: []plan.Step{
+				undoBy(effect("fence", "world.fence"), "world.unfence"), effect("promote", "world.promote", "fence")}}
+			book.Steps[0].Retry, book.Steps[0].Site, book.Steps[0].WhenAbsent = 1, "tokyo", "osaka"
+			book.Steps[1].WhenAbsent = plan.AbsentFail
+			w.env.ExecuteWorkflow(workflows.TypeExecute, workflows.Execution{Run: "r1", Kind: run.Drill, Depth: run.Live, Phase: run.Recovery, System: "orders",
+				Purpose: workflows.ForFailover, Runbook: book, Role: "operator"})
+			var done workflows.Executed
+			if err := w.env.GetWorkflowResult(&done); err != nil || done.Outcome != run.Failed || done.Unclean != "" || len(done.Left) > 0 {
+				t.Fatalf("%+v %v", done, err)
+			}
+			if got := slices.Contains(w.acts, "world.unfence"); got != c.undone || len(w.find(run.UndoStarted)) > 0 != c.undone {
+				t.Errorf("acts %v: undone is %v, want %v", w.acts, got, c.undone)
+			}
+		})
+	}
+}
+
+// An order that waits in the queue of a dead site when the run is aborted was taken by nobody: there is nothing to look at and
+// nothing to undo, and the system is let go.
+func TestAnOrderThatNobodyTookIsNotUndone(t *testing.T) {
+	w := newWorld(t)
+	w.queued, w.lookGone = "world.promote", map[string]bool{"world.promote": true}
+	w.atEvent(run.StepStarted, "promote", abort(w))
+	w.run(drill(t, nil))
+	if got := w.state(); got != run.Cancelled {
+		t.Errorf("state = %s, want cancelled", got)
+	}
+	if e := w.step("promote"); e.Outcome != run.Skipped {
+		t.Errorf("promote %s (%s), want skipped", e.Outcome, e.Reason)
+	}
+	for _, e := range w.find(run.UndoStarted) {
+		if e.Step == "promote" {
+			t.Errorf("promote is undone by %s", e.Action)
+		}
+	}
+	if kept := w.find(run.LockKept); len(kept) > 0 {
+		t.Errorf("the lock is kept: %s", kept[0].Reason)
+	}
+}
