@@ -64,22 +64,37 @@ func TestAnAbsentSiteIsHandledAsThePlanSays(t *testing.T) {
 }
 
 // An order that was taken and then lost with its site may still be carried out there: it
-// is never given to another site, whatever the scenario says. A person decides.
+// is never given to another site nor left out, whatever the plan says. A person decides. So it is with one
+// that was seen half done before its site fell silent.
 func TestALostOrderIsNotMovedToAnotherSite(t *testing.T) {
-	w := newWorld(t)
-	w.faults["world.fence"] = []fault{{before: errLost}}
-	w.lookGone = map[string]bool{"world.fence": true}
-	w.run(drill(t, func(p *plan.Plan) {
-		p.Scenario.WhenAbsent = "osaka"
-		step(p, "orders-failover", "fence").Site = "tokyo"
-	}))
-	if e := w.step("fence"); e.Outcome != run.Unknown || e.Site != "tokyo" {
-		t.Errorf("fence %s at %s, want unknown at tokyo", e.Outcome, e.Site)
-	}
-	if slices.Contains(w.acts, "world.fence") || slices.Contains(w.acts, "world.promote") {
-		t.Errorf("acts %v: nothing may be fenced elsewhere or promoted after that", w.acts)
-	}
-	if n := len(w.find(run.StepWaiting)); n != 1 {
-		t.Errorf("a person was asked %d times, want once", n)
+	for _, c := range []struct {
+		name           string
+		scenario, step string
+		half           bool
+		outcome        run.Outcome
+	}{
+		{"another site", "osaka", "", false, run.Unknown},
+		{"the runbook can do without it", "", plan.AbsentSkip, false, run.Unknown},
+		{"half done, and the runbook can do without it", "", plan.AbsentSkip, true, run.Failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.faults["world.fence"] = []fault{{before: errLost}, gone()}
+			w.half["world.fence"], w.lookGone = c.half, map[string]bool{"world.fence": !c.half}
+			w.run(drill(t, func(p *plan.Plan) {
+				p.Scenario.WhenAbsent = c.scenario
+				fence := step(p, "orders-failover", "fence")
+				fence.Site, fence.WhenAbsent, fence.Retry = "tokyo", c.step, 1
+			}))
+			if e := w.step("fence"); e.Outcome != c.outcome || e.Site != "tokyo" {
+				t.Errorf("fence %s at %s, want %s at tokyo", e.Outcome, e.Site, c.outcome)
+			}
+			if slices.Contains(w.acts, "world.fence") || slices.Contains(w.acts, "world.promote") {
+				t.Errorf("acts %v: nothing may be fenced elsewhere or promoted after that", w.acts)
+			}
+			if n := len(w.find(run.StepWaiting)); n != 1 {
+				t.Errorf("a person was asked %d times, want once", n)
+			}
+		})
 	}
 }

@@ -226,7 +226,9 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 				x.fail(s, a)
 				return x.end(ctx, s, a, generation, run.Engine)
 			case absence == plan.AbsentSkip:
-				return x.skip(ctx, s, run.ByAbsence, run.Engine, a.reason)
+				if x.doesWithout(ctx, w) {
+					return x.skip(ctx, s, run.ByAbsence, run.Engine, a.reason)
+				}
 			case a.ending == nobody && absence != s.Site:
 				// Nobody had begun it, and its order is withdrawn: another site may.
 				s.Site = absence
@@ -273,6 +275,12 @@ func (x *execution) whenAbsent(s plan.Step) string {
 		return x.in.WhenAbsent
 	}
 	return plan.AbsentAsk
+}
+
+// doesWithout reports whether a runbook may go on without a step whose site is away: only
+// where the step did nothing. One that a worker took, and perhaps carries out still, is no step left out.
+func (x *execution) doesWithout(ctx workflow.Context, w *workedStep) bool {
+	return !w.did || workflow.GetVersion(ctx, changeSkipAsks, workflow.DefaultVersion, 1) == workflow.DefaultVersion
 }
 
 func (x *execution) fail(s plan.Step, a attempted) {

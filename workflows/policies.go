@@ -237,6 +237,8 @@ const (
 	changeAsFound = "as-found"
 	// changeFoundDone: a step that found its goal reached is not undone.
 	changeFoundDone = "found-done"
+	// changeSkipAsks: a step that may have had its effect is not left out because its site is away.
+	changeSkipAsks = "skip-asks"
 	// changeNobodyTook: an order that no worker took was not begun.
 	changeNobodyTook = "nobody-took"
 )
