@@ -60,7 +60,8 @@ func TestTheLeadDraftsAndTheChiefDecides(t *testing.T) {
 		w.refused(workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.Alternate, Reason: "mine"}, "drafted", "案の作成者")
 	})
 	w.atEvent(run.ApprovalAsked, "", func() { w.do(workflows.UpdateApprove, workflows.Approve{By: "yamada"}) })
-	people(w) // sato decides, after yamada's try
+	people(w)                         // sato decides, after yamada's try
+	w.env.SetDetachedChildWait(false) // nobody decides on the way home: the environment ends the run, and its lock outlives it
 	w.env.RegisterDelayedCallback(func() { w.env.CancelWorkflow() }, 3*time.Hour)
 	w.run(in)
 	d := made(t, w)

@@ -241,6 +241,8 @@ const (
 	changeSkipAsks = "skip-asks"
 	// changeNobodyTook: an order that no worker took was not begun.
 	changeNobodyTook = "nobody-took"
+	// changeProbesStay: probes go on until the run ends them, also when it is cancelled in the engine.
+	changeProbesStay = "probes-stay"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

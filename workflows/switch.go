@@ -20,7 +20,8 @@ const (
 
 // Switch is a system's switch lock: while it runs, no other run can move the system,
 // because its ID is the system's. It outlives its run when the run left the system
-// half-way (or was terminated in the engine): then only a person can release it.
+// half-way (or was terminated in the engine): then only a person can release it. A cancellation
+// does not end it: one that comes by its run's own, in the engine, comes before that run's undo.
 func Switch(ctx workflow.Context, system, runID string) error {
 	holder := Holder{Run: runID}
 	released := false
@@ -53,10 +54,8 @@ func Switch(ctx workflow.Context, system, runID string) error {
 		workflow.GetSignalChannel(ctx, signalRelease).Receive(ctx, nil)
 		released = true
 	})
-	if err := workflow.Await(ctx, func() bool { return released && workflow.AllHandlersFinished(ctx) }); err != nil {
-		return err
-	}
-	return nil
+	free, _ := workflow.NewDisconnectedContext(ctx)
+	return workflow.Await(free, func() bool { return released && workflow.AllHandlersFinished(ctx) })
 }
 
 // takeLocks takes the switch lock of every system in the plan, in the plan's order.

@@ -41,6 +41,9 @@ func (r *response) watchSystems(ctx workflow.Context) {
 	if !r.movesThings() {
 		return
 	}
+	if workflow.GetVersion(ctx, changeProbesStay, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		ctx, _ = workflow.NewDisconnectedContext(ctx) // service is seen to come back after an undo
+	}
 	probing, stop := workflow.WithCancel(ctx)
 	r.probing, r.watching = probing, stop
 	for _, s := range r.systems {
