@@ -72,6 +72,10 @@ func (r *response) giveUp(ctx workflow.Context, reason string) {
 	r.log.add(ctx, run.Event{Kind: run.RunAbortRequested, By: run.Engine, Reason: reason})
 	r.abort = &Control{By: run.Engine, Reason: reason}
 	r.stop()
+	// A paused way home would wait for somebody who need not know that there is one.
+	if r.paused && workflow.GetVersion(ctx, changeGoesHome, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		r.paused = false
+	}
 }
 
 // inject lets the scenario happen. It returns why it could not, or "".

@@ -243,6 +243,8 @@ const (
 	changeNobodyTook = "nobody-took"
 	// changeProbesStay: probes go on until the run ends them, also when it is cancelled in the engine.
 	changeProbesStay = "probes-stay"
+	// changeGoesHome: what gives up while it is paused goes home.
+	changeGoesHome = "given-up-goes-home"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker
