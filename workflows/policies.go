@@ -245,6 +245,8 @@ const (
 	changeProbesStay = "probes-stay"
 	// changeGoesHome: what gives up while it is paused goes home.
 	changeGoesHome = "given-up-goes-home"
+	// changeProbesTogether: probes are started again, and hand in, all at once.
+	changeProbesTogether = "probes-together"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

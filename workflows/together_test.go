@@ -11,6 +11,40 @@ import (
 	"github.com/muster-dr/muster/workflows"
 )
 
+// A site without a worker costs a run with many probes there no more time than one with one: they are started again at
+// once, and are waited for together at the end, while the locks are held.
+func TestManySilentProbesCostNoMoreThanOne(t *testing.T) {
+	w := newWorld(t)
+	w.away, w.deaf, w.others = true, "world.promote", []string{"orders/search", "orders/list"}
+	w.run(drill(t, func(p *plan.Plan) {
+		first := p.Systems[0].Probes[0]
+		first.Weight = 40
+		p.Systems[0].Probes = []plan.Probe{first}
+		for _, name := range w.others {
+			o := first
+			o.Name, o.Function, o.Weight = name, name, 30
+			p.Systems[0].Probes = append(p.Systems[0].Probes, o)
+		}
+	}))
+	if len(w.starts) < 6 {
+		t.Fatalf("probes were started at %v, want three twice", w.starts)
+	}
+	if apart := w.starts[5].Sub(w.starts[3]); apart > time.Second {
+		t.Errorf("the first and the last of them were started again %s apart, want at once", apart)
+	}
+	var closing time.Time
+	for _, e := range w.find(run.PhaseStarted) {
+		if e.Phase == run.Closing {
+			closing = e.At
+		}
+	}
+	if ended := w.find(run.ProbeEnded); len(ended) != 3 || ended[0].Outcome != run.Unknown {
+		t.Errorf("probes ended %+v, want three of whose observations nobody knows", ended)
+	} else if took := ended[2].At.Sub(closing); took > 90*time.Second {
+		t.Errorf("the run waited %s for its probes, want a minute for all", took)
+	}
+}
+
 // A run that gives up while it is paused goes home: nobody may know that it waits.
 func TestGivingUpWhilePausedGoesHome(t *testing.T) {
 	for name, how := range map[string]func(*world){

@@ -27,6 +27,9 @@ type watch struct {
 	// from probes that don't say.
 	upSince, until time.Time
 	enoughSince    time.Time // the probe's clock: its word that brought its system to what is needed
+
+	saw  run.Observations // handed in at the run's end
+	lost string           // why they were not
 }
 
 // down is a failure that a probe told of.
@@ -161,21 +164,54 @@ func (w *watch) pace() time.Duration {
 // waited for. After kills of worker and engine in quick succession a probe's next
 // attempt was seen to be lost, and the run to wait for a word that nobody would say.
 func (r *response) lookAgain(ctx workflow.Context, systems []*system, hold time.Duration) {
+	var silent []*watch
 	for _, w := range r.watches {
-		waited := slices.ContainsFunc(systems, func(s *system) bool { return s.plan.Name == w.probe.System })
-		patience := probeSilence
-		if w.heard && w.state.Up && !w.upSince.IsZero() {
-			patience = w.pace() + hold // it has nothing to say before
-		}
-		if !waited || w.heard && w.state.Up && w.sawHold(hold) || workflow.Now(ctx).Sub(w.spokeAt) < patience {
-			continue
-		}
-		if workflow.GetVersion(ctx, changeLookBeside, workflow.DefaultVersion, 1) == workflow.DefaultVersion || !r.lookBeside(ctx, w) {
-			w.stop()
-			_, _ = workflow.AwaitWithTimeout(ctx, probeGrace, w.future.IsReady)
-			r.look(r.probing, w)
+		if r.fellSilent(ctx, w, systems, hold) {
+			silent = append(silent, w)
 		}
 	}
+	if len(silent) < 2 || workflow.GetVersion(ctx, changeProbesTogether, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		for _, w := range r.watches { // one takes seconds, in which the next may have spoken
+			if r.fellSilent(ctx, w, systems, hold) {
+				r.lookAnew(ctx, w)
+			}
+		}
+		return
+	}
+	together(ctx, silent, r.lookAnew)
+}
+
+// fellSilent reports whether one of these systems waits for a probe's word that should have come by now.
+func (r *response) fellSilent(ctx workflow.Context, w *watch, systems []*system, hold time.Duration) bool {
+	waited := slices.ContainsFunc(systems, func(s *system) bool { return s.plan.Name == w.probe.System })
+	patience := probeSilence
+	if w.heard && w.state.Up && !w.upSince.IsZero() {
+		patience = w.pace() + hold // it has nothing to say before
+	}
+	return waited && !(w.heard && w.state.Up && w.sawHold(hold)) && workflow.Now(ctx).Sub(w.spokeAt) >= patience
+}
+
+// lookAnew starts a probe again, beside its earlier start or else after that has ended.
+func (r *response) lookAnew(ctx workflow.Context, w *watch) {
+	if workflow.GetVersion(ctx, changeLookBeside, workflow.DefaultVersion, 1) == workflow.DefaultVersion || !r.lookBeside(ctx, w) {
+		w.stop()
+		_, _ = workflow.AwaitWithTimeout(ctx, probeGrace, w.future.IsReady)
+		r.look(r.probing, w)
+	}
+}
+
+// together does something with each probe, all at once, and returns when it is done with all: what waits for a site
+// that is gone takes no longer for many probes than for one.
+func together(ctx workflow.Context, watches []*watch, do func(workflow.Context, *watch)) {
+	left := len(watches)
+	for _, w := range watches {
+		workflow.GoNamed(ctx, "probe "+w.probe.Name, func(ctx workflow.Context) {
+			defer func() { left-- }()
+			do(ctx, w)
+		})
+	}
+	free, _ := workflow.NewDisconnectedContext(ctx)
+	_ = workflow.Await(free, func() bool { return left == 0 })
 }
 
 // lookBeside starts a probe anew and then ends the start before it. Where the probe goes on and has only had nothing
@@ -333,58 +369,6 @@ func (r *response) heardSoFar() int {
 		n += len(s.heights) << 30
 	}
 	return n
-}
-
-// stopWatching ends the probes and journals all that they saw.
-func (r *response) stopWatching(ctx workflow.Context) {
-	if r.watching == nil {
-		return
-	}
-	r.watching()
-	for _, w := range r.watches {
-		e := run.Event{Kind: run.ProbeEnded, System: w.probe.System, Step: w.probe.Name, Action: w.probe.Uses, Site: w.probe.Vantage, By: run.Engine}
-		o, why := w.handIn(ctx)
-		if why != "" {
-			// Its worker died with the request in its hands. What it saw is in its own
-			// log: it begins again there, only to hand it in.
-			o, why = r.resume(ctx, w)
-		}
-		if why != "" {
-			e.Outcome, e.Reason = run.Unknown, why
-		} else {
-			e.Outcome, e.Data = run.Passed, run.Encode(o)
-		}
-		r.log.add(ctx, e)
-	}
-}
-
-// handIn waits for a cancelled probe's observations, or says why there are none. A
-// vantage whose worker is gone must not keep the run open for ever.
-func (w *watch) handIn(ctx workflow.Context) (o run.Observations, why string) {
-	if ok, _ := workflow.AwaitWithTimeout(ctx, probeEnd, w.future.IsReady); !ok {
-		return o, both("its worker did not answer: what it saw is lost to this report", "ワーカーの応答がなく、観測結果をこの報告書に反映できない")
-	}
-	if err := w.future.Get(ctx, &o); err != nil {
-		return o, inWords(err)
-	}
-	return o, ""
-}
-
-// resume starts a probe again, waits until that start has found its log and said so, and ends it in an orderly way. A
-// word of the start before it, which may go on at its worker, is no sign that a worker has taken this one: ended before
-// that, it would hand in nothing.
-func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, string) {
-	again, stop := workflow.WithCancel(ctx)
-	said := w.words
-	spoke := func() bool { return w.words > said }
-	if workflow.GetVersion(ctx, changeResumedSpeaks, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
-		w.look++
-		spoke = func() bool { return w.answers == w.look }
-	}
-	w.future = workflow.ExecuteActivity(watching(again, w.probe.Vantage), w.probe.Uses, r.watchOf(w))
-	_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool { return spoke() || w.future.IsReady() })
-	stop()
-	return w.handIn(ctx)
 }
 
 // markerSpacing is how far apart markers are at most once service has held for long.

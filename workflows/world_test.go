@@ -45,6 +45,9 @@ type world struct {
 	late       bool               // before a worker takes the probe's second start, the first says something
 	taken      bool               // that second start
 	speaksAt   string             // the site whose probes tell through the gateway; "" is beside the engine
+	away       bool               // after its first word no probe says anything, nor hands anything in
+	others     []string           // probes that see what the first one does
+	starts     []time.Time        // when each probe was started
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
@@ -91,6 +94,13 @@ func newWorld(t *testing.T) *world {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.looked++
+		w.starts = append(w.starts, w.env.Now())
+		if w.away {
+			if p.Look == 0 {
+				w.tell()
+			}
+			return run.Observations{}, activity.ErrResultPending
+		}
 		if w.late && w.looked == 2 {
 			w.tellOf(0)
 			w.env.RegisterDelayedCallback(func() {
@@ -163,7 +173,9 @@ func (w *world) tellOf(look int) {
 	if w.speaksAt != "" {
 		signal = plan.SignalObservedAt(w.speaksAt)
 	}
-	w.env.SignalWorkflow(signal, o)
+	for _, o.Probe = range append([]string{o.Probe}, w.others...) {
+		w.env.SignalWorkflow(signal, o)
+	}
 }
 
 func (w *world) act(_ context.Context, c plan.Call) (plan.Result, error) {

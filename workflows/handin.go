@@ -1,0 +1,87 @@
+package workflows
+
+import (
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// stopWatching ends the probes and journals all that they saw.
+func (r *response) stopWatching(ctx workflow.Context) {
+	if r.watching == nil {
+		return
+	}
+	r.watching()
+	atOnce := len(r.watches) > 1 && workflow.GetVersion(ctx, changeProbesTogether, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	if atOnce {
+		// One timer for all of them, and more only for those that don't answer.
+		_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool {
+			return !slices.ContainsFunc(r.watches, func(w *watch) bool { return !w.future.IsReady() })
+		})
+		together(ctx, r.watches, func(ctx workflow.Context, w *watch) { r.takeIn(ctx, w, w.handedIn) })
+	}
+	for _, w := range r.watches {
+		if !atOnce {
+			r.takeIn(ctx, w, w.handIn)
+		}
+		e := run.Event{Kind: run.ProbeEnded, System: w.probe.System, Step: w.probe.Name, Action: w.probe.Uses, Site: w.probe.Vantage, By: run.Engine}
+		if w.lost != "" {
+			e.Outcome, e.Reason = run.Unknown, w.lost
+		} else {
+			e.Outcome, e.Data = run.Passed, run.Encode(w.saw)
+		}
+		r.log.add(ctx, e)
+	}
+}
+
+// takeIn takes what an ended probe hands in.
+func (r *response) takeIn(ctx workflow.Context, w *watch, handIn func(workflow.Context) (run.Observations, string)) {
+	if w.saw, w.lost = handIn(ctx); w.lost != "" {
+		// Its worker died with the request in its hands. What it saw is in its own
+		// log: it begins again there, only to hand it in.
+		w.saw, w.lost = r.resume(ctx, w)
+	}
+}
+
+// handIn waits for a cancelled probe's observations, or says why there are none. A
+// vantage whose worker is gone must not keep the run open for ever.
+func (w *watch) handIn(ctx workflow.Context) (o run.Observations, why string) {
+	if ok, _ := workflow.AwaitWithTimeout(ctx, probeEnd, w.future.IsReady); !ok {
+		return o, textNoAnswer()
+	}
+	return w.handedIn(ctx)
+}
+
+func textNoAnswer() string {
+	return both("its worker did not answer: what it saw is lost to this report", "ワーカーの応答がなく、観測結果をこの報告書に反映できない")
+}
+
+// handedIn is the same for one that was waited for.
+func (w *watch) handedIn(ctx workflow.Context) (o run.Observations, why string) {
+	if !w.future.IsReady() {
+		return o, textNoAnswer()
+	}
+	if err := w.future.Get(ctx, &o); err != nil {
+		return o, inWords(err)
+	}
+	return o, ""
+}
+
+// resume starts a probe again, waits until that start has found its log and said so, and ends it in an orderly way. A
+// word of the start before it, which may go on at its worker, is no sign that a worker has taken this one: ended before
+// that, it would hand in nothing.
+func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, string) {
+	again, stop := workflow.WithCancel(ctx)
+	said := w.words
+	spoke := func() bool { return w.words > said }
+	if workflow.GetVersion(ctx, changeResumedSpeaks, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		w.look++
+		spoke = func() bool { return w.answers == w.look }
+	}
+	w.future = workflow.ExecuteActivity(watching(again, w.probe.Vantage), w.probe.Uses, r.watchOf(w))
+	_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool { return spoke() || w.future.IsReady() })
+	stop()
+	return w.handIn(ctx)
+}
