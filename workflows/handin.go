@@ -27,6 +27,13 @@ func (r *response) stopWatching(ctx workflow.Context) {
 			r.takeIn(ctx, w, w.handIn)
 		}
 		e := run.Event{Kind: run.ProbeEnded, System: w.probe.System, Step: w.probe.Name, Action: w.probe.Uses, Site: w.probe.Vantage, By: run.Engine}
+		if seen := w.sawBefore(ctx); len(seen) > 0 && workflow.GetVersion(ctx, changeEarlierStarts, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+			for _, o := range seen {
+				before := e
+				before.Outcome, before.Data = run.Passed, run.Encode(o)
+				r.log.add(ctx, before)
+			}
+		}
 		if w.lost != "" {
 			e.Outcome, e.Reason = run.Unknown, w.lost
 		} else {
@@ -69,6 +76,26 @@ func (w *watch) handedIn(ctx workflow.Context) (o run.Observations, why string) 
 	return o, ""
 }
 
+// sawBefore is what earlier starts of a probe saw and the newest has not, in order: that one was begun at another worker
+// of the site, which has none of their logs. At the same worker it joined them, and its observations are theirs and more.
+func (w *watch) sawBefore(ctx workflow.Context) []run.Observations {
+	var out []run.Observations
+	for _, f := range w.earlier {
+		var o run.Observations
+		if !f.IsReady() || f.Get(ctx, &o) != nil || o.StartedAt.IsZero() || w.lost == "" && !w.saw.StartedAt.IsZero() && !o.StartedAt.Before(w.saw.StartedAt) {
+			continue
+		}
+		switch i := slices.IndexFunc(out, func(b run.Observations) bool { return b.StartedAt.Equal(o.StartedAt) }); {
+		case i < 0:
+			out = append(out, o)
+		case o.EndedAt.After(out[i].EndedAt): // it had joined the other
+			out[i] = o
+		}
+	}
+	slices.SortStableFunc(out, func(a, b run.Observations) int { return a.StartedAt.Compare(b.StartedAt) })
+	return out
+}
+
 // resume starts a probe again, waits until that start has found its log and said so, and ends it in an orderly way. A
 // word of the start before it, which may go on at its worker, is no sign that a worker has taken this one: ended before
 // that, it would hand in nothing.
@@ -80,6 +107,7 @@ func (r *response) resume(ctx workflow.Context, w *watch) (run.Observations, str
 		w.look++
 		spoke = func() bool { return w.answers == w.look }
 	}
+	w.earlier = append(w.earlier, w.future)
 	w.future = workflow.ExecuteActivity(watching(again, w.probe.Vantage), w.probe.Uses, r.watchOf(w))
 	_, _ = workflow.AwaitWithTimeout(ctx, probeEnd, func() bool { return spoke() || w.future.IsReady() })
 	stop()

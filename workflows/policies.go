@@ -247,6 +247,8 @@ const (
 	changeGoesHome = "given-up-goes-home"
 	// changeProbesTogether: probes are started again, and hand in, all at once.
 	changeProbesTogether = "probes-together"
+	// changeEarlierStarts: what an earlier start of a probe saw is kept, where the newest has not seen it.
+	changeEarlierStarts = "earlier-starts"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

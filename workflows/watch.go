@@ -14,6 +14,7 @@ import (
 type watch struct {
 	probe   plan.Probe
 	future  workflow.Future
+	earlier []workflow.Future // of its starts before
 	stop    workflow.CancelFunc
 	spokeAt time.Time // engine's clock: its last word, or when it was last started
 	heard   bool
@@ -141,6 +142,9 @@ func (r *response) noteLevelsOf(ctx workflow.Context, w *watch) {
 func (r *response) look(ctx workflow.Context, w *watch) {
 	own, stop := workflow.WithCancel(ctx)
 	w.stop, w.spokeAt = stop, workflow.Now(ctx)
+	if w.future != nil {
+		w.earlier = append(w.earlier, w.future)
+	}
 	w.future = workflow.ExecuteActivity(watching(own, w.probe.Vantage), w.probe.Uses, r.watchOf(w))
 }
 

@@ -58,8 +58,9 @@ func (s *silent) watch(ctx context.Context, p plan.Watch) (run.Observations, err
 }
 
 // A probe that says nothing while its word is waited for is started again on a real engine, and the run ends by what that start
-// says. With -record the run's history becomes one of those that TestReplay replays. silent-probe.json is of the code before
-// "look-beside", recorded with this test at commit 13d7c62.
+// says; what its first start saw is in the record beside that, since the second had none of it, as at another worker of the
+// site. With -record the run's history becomes one of those that TestReplay replays. silent-probe.json is of the code before
+// "look-beside", recorded with this test at commit 13d7c62, and silent-probe-beside.json of that before "earlier-starts".
 func TestASilentProbeIsStartedAgainAndRecorded(t *testing.T) {
 	t.Parallel()
 	c, _ := temporaltest.Start(t).NewClient(t)
@@ -92,7 +93,24 @@ func TestASilentProbeIsStartedAgainAndRecorded(t *testing.T) {
 	if e := w.until(id, run.RunEnded); e.Decode(&ended) != nil || ended.State != run.RecoveredAtAlternate || probe.starts.Load() != 2 {
 		t.Errorf("ended %s after %d starts of the probe, want recovered at the alternate site after 2", ended.State, probe.starts.Load())
 	}
+	all, err := w.Events(ctx, id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []run.Observations
+	for _, e := range all.Entries {
+		var o run.Observations
+		if e.Event.Kind != run.ProbeEnded {
+			continue
+		} else if err := e.Event.Decode(&o); err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, o)
+	}
+	if len(seen) != 2 || !seen[0].StartedAt.Before(seen[1].StartedAt) {
+		t.Errorf("seen: %+v, want what either start saw", seen)
+	}
 	if *recordHistories {
-		keepHistory(t, c, "silent-probe-beside", id)
+		keepHistory(t, c, "silent-probe-kept", id)
 	}
 }
