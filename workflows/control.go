@@ -110,13 +110,34 @@ func (r *response) onAbort(ctx workflow.Context, c Control) (Done, error) {
 	return done, err
 }
 
-// pause holds or lets go the run and every runbook in progress.
+// pause holds or lets go the run and every runbook in progress. Each is told how it is when it is told, and one signal at
+// a time: whoever pauses and whoever resumes a moment later do this at once, and the engine may deliver what is under
+// way together in any order.
 func (r *response) pause(ctx workflow.Context, paused bool) {
 	r.paused = paused
-	for _, e := range r.executing {
-		if !e.IsReady() {
-			_ = e.SignalChildWorkflow(ctx, signalPause, paused).Get(ctx, nil)
+	if len(r.executing) == 0 {
+		return
+	}
+	if workflow.GetVersion(ctx, changeHeldAsItIs, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		for _, e := range r.executing {
+			if !e.IsReady() {
+				_ = e.SignalChildWorkflow(ctx, signalPause, paused).Get(ctx, nil)
+			}
 		}
+		return
+	}
+	free, _ := workflow.NewDisconnectedContext(ctx)
+	_ = workflow.Await(free, func() bool { return !r.telling })
+	r.telling = true
+	defer func() { r.telling = false }()
+	for {
+		i := slices.IndexFunc(r.executing, func(e workflow.ChildWorkflowFuture) bool { return !e.IsReady() && r.told[e] != r.paused })
+		if i < 0 {
+			return
+		}
+		e, holds := r.executing[i], r.paused
+		_ = e.SignalChildWorkflow(free, signalPause, holds).Get(free, nil)
+		r.told[e] = holds
 	}
 }
 

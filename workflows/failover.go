@@ -101,6 +101,7 @@ func (r *response) execute(ctx workflow.Context, s *system, runbook plan.Runbook
 		Spared: s.plan.Spared(), AtOnce: atOnce, Beside: r.in.Beside, FourEyes: r.fourEyes,
 	})
 	r.executing = append(r.executing, started)
+	r.told[started] = r.paused
 	if err := started.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		return Executed{Outcome: run.Failed, Reason: inWords(err)} // it never began
 	}

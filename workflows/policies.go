@@ -249,6 +249,8 @@ const (
 	changeProbesTogether = "probes-together"
 	// changeEarlierStarts: what an earlier start of a probe saw is kept, where the newest has not seen it.
 	changeEarlierStarts = "earlier-starts"
+	// changeHeldAsItIs: a runbook is told whether it is held as it is when it is told.
+	changeHeldAsItIs = "held-as-it-is"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

@@ -87,7 +87,9 @@ type response struct {
 	probing       workflow.Context // of the probes
 	watching      workflow.CancelFunc
 	executing     []workflow.ChildWorkflowFuture
-	openTasks     int // phases that run beside the story
+	told          map[workflow.ChildWorkflowFuture]bool // whether it is held, as each of them was told last
+	telling       bool                                  // somebody is
+	openTasks     int                                   // phases that run beside the story
 }
 
 // system is a system of the plan as the run sees it.
@@ -144,7 +146,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 		log:       openJournal(ctx, in.RunID, "run", besideTasks(ctx, in.Beside)),
 		byID:      map[string]*member{},
 		inspected: map[string]bool{},
-		confirmed: map[run.Phase]bool{}, signed: map[string]bool{},
+		confirmed: map[run.Phase]bool{}, signed: map[string]bool{}, told: map[workflow.ChildWorkflowFuture]bool{},
 		mustered: in.Plan.Scenario.Place,
 	}
 	for _, p := range in.Plan.Estate.People {

@@ -4,7 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -71,5 +74,68 @@ func TestGivingUpWhilePausedGoesHome(t *testing.T) {
 		if got := w.state(); got != run.Cancelled || w.tokyo != "primary" || len(w.find(run.RunPaused)) != 1 {
 			t.Errorf("%s: state = %s, tokyo is %s; want cancelled, and home", name, got, w.tokyo)
 		}
+	}
+}
+
+// slow delivers the first word of a run to a runbook a minute late.
+type slow struct {
+	interceptor.WorkerInterceptorBase
+	was bool
+}
+
+func (s *slow) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	in := &slowInbound{slow: s}
+	in.Next = next
+	return in
+}
+
+type slowInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+	slow *slow
+}
+
+func (s *slowInbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
+	out := &slowOutbound{slow: s.slow}
+	out.Next = next
+	return s.Next.Init(out)
+}
+
+type slowOutbound struct {
+	interceptor.WorkflowOutboundInterceptorBase
+	slow *slow
+}
+
+func (s *slowOutbound) SignalChildWorkflow(ctx workflow.Context, id, name string, arg any) workflow.Future {
+	if name != "pause" || s.slow.was {
+		return s.Next.SignalChildWorkflow(ctx, id, name, arg)
+	}
+	s.slow.was = true
+	done, settle := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		_ = workflow.Sleep(ctx, time.Minute)
+		settle.Set(nil, s.Next.SignalChildWorkflow(ctx, id, name, arg).Get(ctx, nil))
+	})
+	return done
+}
+
+// A pause that is slow on its way does not overtake the resume that took it back.
+func TestAPauseIsNotToldAfterItsResume(t *testing.T) {
+	w := newWorld(t)
+	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second, Interceptors: []interceptor.WorkerInterceptor{&slow{}}})
+	const id = "default-test-workflow-id"
+	w.atEvent(run.StepStarted, "fence", func() {
+		w.update(id, workflows.UpdatePause, workflows.Control{By: "sato", Reason: "wait for the network team"}, nil)
+		w.env.RegisterDelayedCallback(func() { w.update(id, workflows.UpdateResume, workflows.Control{By: "sato"}, nil) }, 10*time.Second)
+	})
+	w.run(drill(t, func(p *plan.Plan) {
+		// The first step takes so long that both come before its end.
+		hold := effect("hold", "human.task", "fence")
+		hold.Human, hold.Effect, hold.Timeout = &plan.Human{Role: "operator"}, run.Observe, d(time.Hour)
+		p.Runbooks[1].Steps = append(p.Runbooks[1].Steps, hold)
+		step(p, "orders-failover", "promote").Needs = []string{"hold"}
+		p.Scenario.Simulate.After = d(5 * time.Minute)
+	}))
+	if got := w.state(); got != run.Recovered {
+		t.Errorf("state = %s, want recovered", got)
 	}
 }
