@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -176,26 +175,12 @@ func (s *database) compare(ctx context.Context, tx *sql.Tx, e run.Event, body st
 	if err := tx.QueryRowContext(ctx, `SELECT body FROM events WHERE run = $1 AND writer = $2 AND seq = $3`+s.settled(), e.Run, e.Writer, e.Seq).Scan(&kept); err != nil {
 		return err
 	}
-	if kept != body && !sameJSON(kept, body) {
+	if kept != body && !sameJSON(kept, body) && !sameSaid(kept, body) {
 		return fmt.Errorf("event %s/%d of run %s (%s): %w: the record or the engine's history was put back or altered. "+
 			"The run stands still, and an abort waits for the record too: keep copies of both, end the run's workflow in the engine, "+
 			"see to its systems by hand, and release each with `muster drill release SYSTEM --reason ...`", e.Writer, e.Seq, e.Run, e.Kind, ErrTaken)
 	}
 	return nil
-}
-
-// sameJSON reports whether two documents say the same, as another version of muster may
-// write it.
-func sameJSON(a, b string) bool {
-	var both [2]any
-	for i, text := range []string{a, b} {
-		d := json.NewDecoder(strings.NewReader(text))
-		d.UseNumber()
-		if d.Decode(&both[i]) != nil {
-			return false
-		}
-	}
-	return reflect.DeepEqual(both[0], both[1])
 }
 
 func (s *database) Events(ctx context.Context, runID string, after int64, limit int) ([]Entry, error) {

@@ -27,8 +27,9 @@ type Store interface {
 
 	// Append keeps events in the order given, in one transaction that is on disk when
 	// it returns. An event that is there already, by (Run, Writer, Seq), is left as it
-	// is: activities may deliver twice. Another one in its place is ErrTaken, and keeps
-	// all of them out: one of the two would be lost, and no figure could rest on the rest.
+	// is: activities may deliver twice, and a newer release in other words. Another one in
+	// its place is ErrTaken, and keeps all of them out: one of the two would be lost, and no
+	// figure could rest on the rest.
 	Append(ctx context.Context, events []run.Event) error
 
 	// Events returns a run's events after a position (0 is from the start), at most

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) journal.Store) {
 		"Plan":                  testPlan,
 		"PlanTampered":          testPlanTampered,
 		"AppendTwice":           testAppendTwice,
+		"AppendInOtherWords":    testAppendInOtherWords,
 		"AppendAllOrNothing":    testAppendAllOrNothing,
 		"EventsInOrder":         testEventsInOrder,
 		"EventsComeBackTheSame": testEventsComeBackTheSame,
@@ -126,7 +127,7 @@ func testAppendTwice(t *testing.T, s journal.Store) {
 	second := event("r1", 2, run.RemarkMade, nil)
 	mustAppend(t, s, first, second)
 	changed := second
-	changed.Reason = "another text under the same number"
+	changed.At = changed.At.Add(time.Nanosecond)
 	if err := s.Append(t.Context(), []run.Event{first, changed, event("r1", 3, run.RemarkMade, nil)}); !errors.Is(err, journal.ErrTaken) || !strings.Contains(err.Error(), "event run/2 of run r1") {
 		t.Errorf("another event in the place of one: %v, want ErrTaken and which", err)
 	}
@@ -145,6 +146,41 @@ func testAppendTwice(t *testing.T, s journal.Store) {
 		t.Errorf("%d events, want 4: each writer counts for itself", n)
 	}
 	mustAppend(t, s)
+}
+
+// A task of a workflow that is done again makes its events anew, perhaps by a release with other sentences: the first
+// words stand, and the run goes on. Whatever else differs is another event.
+func testAppendInOtherWords(t *testing.T, s journal.Store) {
+	ask := run.DecisionAsk{Question: "recovery", Role: "commander", Choices: []run.Choice{run.Alternate, run.InPlace}, Proposed: run.Alternate,
+		Ground: "no estimate / 見積もりなし", DeadlineS: 600}
+	first := event("r1", 2, run.DecisionAsked, ask)
+	first.Reason = "orders is down / orders が停止中"
+	mustAppend(t, s, Started("r1", "quarterly", run.Drill, noon), first)
+
+	again, said := first, ask
+	said.Ground = "there is no ground for an estimate / 見積もりの根拠がない"
+	again.Reason, again.Data = "orders gives no service / orders はサービス停止中", run.Encode(said)
+	mustAppend(t, s, again, event("r1", 3, run.RemarkMade, nil))
+	if got := mustEvents(t, s, "r1", 0, 0); len(got) != 3 || got[1].Event.Reason != first.Reason || string(got[1].Event.Data) != string(first.Data) {
+		t.Errorf("%+v: want the first words, and the event after them", got)
+	}
+
+	for name, change := range map[string]func(*run.Event, *run.DecisionAsk){
+		"a figure":  func(_ *run.Event, d *run.DecisionAsk) { d.DeadlineS = 60 },
+		"a choice":  func(_ *run.Event, d *run.DecisionAsk) { d.Proposed = run.InPlace },
+		"a list":    func(_ *run.Event, d *run.DecisionAsk) { d.Choices = d.Choices[:1] },
+		"a field":   func(_ *run.Event, d *run.DecisionAsk) { d.Intact = true },
+		"a moment":  func(e *run.Event, _ *run.DecisionAsk) { e.At = e.At.Add(time.Nanosecond) },
+		"an author": func(e *run.Event, _ *run.DecisionAsk) { e.By = "aiko" },
+		"a system":  func(e *run.Event, _ *run.DecisionAsk) { e.System = "shop" },
+	} {
+		e, d := again, said
+		change(&e, &d)
+		e.Data = run.Encode(d)
+		if err := s.Append(t.Context(), []run.Event{e}); !errors.Is(err, journal.ErrTaken) {
+			t.Errorf("%s differs: %v, want ErrTaken", name, err)
+		}
+	}
 }
 
 func testAppendAllOrNothing(t *testing.T, s journal.Store) {
