@@ -201,6 +201,20 @@ func TestAFailedCheckForOneWriterIsNotCalledTwoWriters(t *testing.T) {
 	}
 }
 
+// A step that did nothing is not in the list of what was undone: its remark says why.
+func TestWhatAStepFoundDoneIsSaid(t *testing.T) {
+	for lang, want := range map[string]string{"en": "it was so before: nothing was done", "ja": "すでにその状態だったため、何も実行していない"} {
+		s := stay(t, 6.2, 14.42)
+		if got := render(t, build(t, s), report.Markdown, lang); strings.Contains(got, want) {
+			t.Errorf("the report in %s says %q of steps that acted", lang, want)
+		}
+		change(t, s, func(e run.Event) bool { return e.Kind == run.StepEnded && e.Step == "fence" }, func(_ *run.Event, d *run.StepResult) { d.Already = true })
+		if got := render(t, build(t, s), report.Markdown, lang); strings.Count(got, want) != 1 {
+			t.Errorf("the report in %s does not say %q once", lang, want)
+		}
+	}
+}
+
 func TestTheBasisSaysThatPeopleAreAsStated(t *testing.T) {
 	for lang, want := range map[string]string{"en": "as the caller stated them", "ja": "呼び出し元の申告"} {
 		if got := render(t, build(t, missed(t)), report.Markdown, lang); strings.Count(got, want) != 1 {

@@ -266,6 +266,9 @@ func (d *document) acknowledged() table {
 
 func (d *document) stepRow(s Step) []cell {
 	remark := plan.Apart(s.Reason)
+	if s.Already && s.Effect.Once() && s.Reason == "" {
+		remark = say("it was so before: nothing was done", "すでにその状態だったため、何も実行していない")
+	}
 	if s.OverS != nil {
 		over := say("over budget by %s", "目安時間を%s超過", span(*s.OverS))
 		remark = plan.Text{EN: strings.TrimPrefix(s.Reason+"; "+over.EN, "; "), JA: strings.TrimPrefix(s.Reason+"。"+over.JA, "。")}
