@@ -72,8 +72,10 @@ func TestACommandIsRunAsTheServiceIs(t *testing.T) {
 	for _, unit := range []string{"muster-server.service", "muster-worker@.service"} {
 		placed(t, m, unit, etc, lib)
 	}
-	if err := os.MkdirAll(filepath.Join(m.Dir, "config", "systemd", "user", "muster-server.service.d"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, unit := range []string{"muster-server", "muster-worker@osaka"} {
+		if err := os.MkdirAll(filepath.Join(m.Dir, "config", "systemd", "user", unit+".service.d"), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m.Etc(t, "muster-server.service.d/more.conf", "[Service]\nEnvironment=\"MORE=of a drop-in\"\n")
 	out, code := asService(t, m, t.TempDir(), "muster-server", "sh", "-c", `echo "$PWD|$MUSTER_CONFIG|$MUSTER_DATA|$MUSTER_LISTEN|$MUSTER_STORE|$MORE|$1"; umask; cat "$CREDENTIALS_DIRECTORY/secret_keyring"; exit 5`, "sh", "a b")
@@ -90,6 +92,23 @@ func TestACommandIsRunAsTheServiceIs(t *testing.T) {
 		if !strings.Contains(out, says) || code != 1 {
 			t.Errorf("the doctor as tokyo's worker says nothing of %q, exit code %d:\n%s", says, code, out)
 		}
+	}
+	// A worker with secrets and certificates of its own, by the shipped drop-in: those, and not the server's.
+	if err := os.Mkdir(filepath.Join(etc, "credentials-osaka"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(etc, "credentials-osaka", "own"), "of osaka alone", 0o600)
+	own := strings.NewReplacer("User=muster-%i\n", "", "Group=muster-%i\n", "", "/etc/muster", etc).Replace(read(t, "examples/worker-of-its-own-user.conf"))
+	m.Etc(t, "muster-worker@osaka.service.d/own-user.conf", own)
+	out, code = asService(t, m, lib, "muster-worker@osaka", "sh", "-c", `ls "$CREDENTIALS_DIRECTORY"; cat "$CREDENTIALS_DIRECTORY"/*; echo "|$MUSTER_TEMPORAL_TLS_CERT_FILE"`)
+	if want := "secret_own\nof osaka alone|" + etc + "/tls-osaka/engine.pem\n"; out != want || code != 0 {
+		t.Errorf("as a worker of its own user: exit code %d\n%s\nwant %s", code, out, want)
+	}
+	if err := os.Rename(filepath.Join(etc, "credentials-osaka"), filepath.Join(etc, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := asService(t, m, lib, "muster-worker@osaka", "true"); code != 243 || !strings.Contains(out, "LoadCredential=") {
+		t.Errorf("without its secrets: exit code %d\n%s", code, out)
 	}
 	for argv, want := range map[string]struct {
 		says string
