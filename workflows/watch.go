@@ -88,7 +88,7 @@ func (r *response) hear(ctx workflow.Context, o plan.Observed, from string) {
 	}
 	w := r.watches[i]
 	if from != "" && from != w.probe.Vantage {
-		workflow.GetLogger(ctx).Warn("a site spoke for another site's probe; it was not heard", "run", r.in.RunID, "site", from, "probe", o.Probe, "probe_at", w.probe.Vantage)
+		workflow.GetLogger(ctx).Warn("a site spoke for another site's probe; it was not heard", "run", r.in.RunID, "site", from, "probe", o.Probe)
 		return
 	}
 	w.words++
