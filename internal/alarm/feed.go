@@ -16,8 +16,8 @@ import (
 const (
 	// Often is how often a feed may be asked at most; its publisher asks for that.
 	Often = time.Minute
-	// patience is how long a feed may be silent before it is told.
-	patience = 3 * time.Minute
+	// patienceForFeed is how long a feed may be silent before it is told; the alert MusterAlarmFeedSilent has the same.
+	patienceForFeed = 3 * time.Minute
 	// mostEntries bounds what is fetched of one feed at once.
 	mostEntries = 100
 )
@@ -30,11 +30,16 @@ type feed struct {
 	seen     map[string]string // entries, by what they were updated at
 	lastOK   time.Time
 	silent   bool
+	silences
 }
+
+// patience is longer for a feed that is asked seldom: that one answer is missing is no silence.
+func (f *feed) patience() time.Duration { return max(patienceForFeed, 2*f.src.Every) }
 
 // follow asks a source's feed until ctx ends.
 func (s *Service) follow(ctx context.Context, src *source) {
 	f := &feed{src: src, seen: map[string]string{}, lastOK: s.now()}
+	defer f.beside.Wait()
 	every := src.Every
 	if every <= 0 {
 		every = Often
@@ -44,6 +49,7 @@ func (s *Service) follow(ctx context.Context, src *source) {
 	for {
 		if err := s.ask(ctx, f); ctx.Err() == nil {
 			s.judge(f, err)
+			s.notice(ctx, f, err == nil)
 		}
 		select {
 		case <-ctx.Done():
@@ -64,7 +70,7 @@ func (s *Service) judge(f *feed, err error) {
 		if s.metrics != nil {
 			s.metrics.Answered(f.src.Name, now)
 		}
-	case now.Sub(f.lastOK) > patience && !f.silent:
+	case now.Sub(f.lastOK) > f.patience() && !f.silent:
 		f.silent = true
 		s.log.Error("a feed of alarms is silent: nothing it would tell wakes anybody", "alarm", f.src.Name, "since", f.lastOK.UTC().Format(time.RFC3339), "err", err)
 	}

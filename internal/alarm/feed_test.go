@@ -1,9 +1,12 @@
 package alarm
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +117,73 @@ func TestTheFeedIsAskedForWhatIsNew(t *testing.T) {
 	p.mu.Unlock()
 	if err := h.s.ask(t.Context(), f); err != nil || len(h.proposals()) != 2 {
 		t.Errorf("%v, %d proposals", err, len(h.proposals()))
+	}
+}
+
+// People are told once of a silence, whichever server has it, also after a restart; and not where one of several has answers.
+func TestPeopleAreToldOnceOfASilentFeed(t *testing.T) {
+	h := newHouse(t, given{rules: miyagi()})
+	var told []string
+	var fails error
+	server := func() (*Service, *feed) {
+		s, err := New(Options{Store: h.store, Rules: given{}, Runs: h.runs, Log: h.s.log, Now: func() time.Time { return h.clock }, Sources: []Source{{Name: "quakes", Kind: JMA, Secrets: []string{secretKey}}},
+			Silent: func(_ context.Context, source string, since time.Time, again bool) error {
+				told = append(told, fmt.Sprint(source, since.Format(" 15:04"), again))
+				return fails
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, &feed{src: s.sources[0], seen: map[string]string{}, lastOK: h.clock}
+	}
+	first, a := server()
+	second, b := server()
+	minutes := func(n int, one, other error) {
+		t.Helper()
+		for range n {
+			h.clock = h.clock.Add(time.Minute)
+			for _, ask := range []struct {
+				s   *Service
+				f   *feed
+				err error
+			}{{first, a, one}, {second, b, other}} {
+				ask.s.judge(ask.f, ask.err)
+				ask.s.notice(t.Context(), ask.f, ask.err == nil)
+				ask.f.beside.Wait()
+			}
+		}
+	}
+	want := func(what string, sayings ...string) {
+		t.Helper()
+		if !slices.Equal(told, sayings) {
+			t.Errorf("%s: people were told %q, want %q", what, told, sayings)
+		}
+		told = nil
+	}
+	away := errors.New("away")
+	minutes(3, away, away)
+	want("within three minutes")
+	minutes(1, away, away)
+	want("after that", "quakes 05:49false")
+	minutes(30, away, away)
+	first, a = server()
+	minutes(10, away, away)
+	want("while it goes on, and after a restart")
+	minutes(1, nil, nil)
+	minutes(10, away, nil)
+	want("while another server has answers")
+	minutes(10, away, away)
+	if len(told) != 1 {
+		t.Errorf("of another silence people were told %q", told)
+	}
+	told = nil
+	minutes(1, nil, nil)
+	fails = errors.New("no mail server")
+	minutes(5, away, away)
+	fails = nil
+	minutes(5, away, away)
+	if len(told) != 2 && len(told) != 3 || !strings.HasSuffix(told[0], "false") || !strings.HasSuffix(told[len(told)-1], "true") {
+		t.Errorf("where telling failed, people were told %q: want it again until it has got through, and not after", told)
 	}
 }
 

@@ -41,6 +41,7 @@ type Service struct {
 	log     *slog.Logger
 	now     func() time.Time
 	tell    func(context.Context, Proposal) error
+	silent  func(ctx context.Context, source string, since time.Time, again bool) error
 	news    chan struct{}
 	sources []*source
 	metrics Metrics
@@ -70,7 +71,10 @@ type Options struct {
 	// Tell tells people of a proposal that was raised, has become graver or was settled. What
 	// returns an error is told again; nil tells nobody.
 	Tell func(context.Context, Proposal) error
-	Now  func() time.Time // nil is time.Now
+	// Silent tells people that a feed has not answered since an instant: what it would say wakes nobody. Again is set when
+	// somebody may have been told already. What returns an error is told again; nil tells nobody.
+	Silent func(ctx context.Context, source string, since time.Time, again bool) error
+	Now    func() time.Time // nil is time.Now
 	// Metrics counts messages; nil does not.
 	Metrics Metrics
 }
@@ -83,7 +87,7 @@ type Metrics interface {
 
 // New makes a service. An error names every mistake in the sources.
 func New(o Options) (*Service, error) {
-	s := &Service{store: o.Store, rules: o.Rules, runs: o.Runs, log: o.Log, now: o.Now, tell: o.Tell, metrics: o.Metrics,
+	s := &Service{store: o.Store, rules: o.Rules, runs: o.Runs, log: o.Log, now: o.Now, tell: o.Tell, silent: o.Silent, metrics: o.Metrics,
 		kick: make(chan struct{}, 1), strangers: entries(), patience: patienceForBody, newest: map[string]time.Time{}}
 	if s.now == nil {
 		s.now = time.Now

@@ -21,7 +21,7 @@ import (
 )
 
 // alarms makes the service of what wakes muster.
-func alarms(ctx context.Context, o Options, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, m *metrics.Metrics) (*alarm.Service, error) {
+func alarms(ctx context.Context, o Options, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, silent func(context.Context, string, time.Time, bool) error, m *metrics.Metrics) (*alarm.Service, error) {
 	var sources []alarm.Source
 	var errs []error
 	for _, a := range o.Config.Alarms {
@@ -47,7 +47,7 @@ func alarms(ctx context.Context, o Options, store journal.Store, client *api.Cli
 			feeds = append(feeds, a.Name)
 		}
 	}
-	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store, new(drillPlans), new(drillPlans)}, Sources: sources, Tell: tell, Log: o.Log})
+	return alarm.New(alarm.Options{Metrics: m.Alarms(names, feeds), Store: store, Rules: wakeRules{files}, Runs: alarmRuns{client, store, new(drillPlans), new(drillPlans)}, Sources: sources, Tell: tell, Silent: silent, Log: o.Log})
 }
 
 // wakeRules reads the rules of the plan files anew each time.

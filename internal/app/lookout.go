@@ -21,7 +21,7 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// guards tells the people in charge of what the lookout found.
+// guards tells the people in charge of what the lookout found, and of feeds of alarms that are silent.
 type guards struct {
 	estate   func() (*inventory.Estate, error)
 	channels func() []channel.Channel
@@ -31,8 +31,12 @@ type guards struct {
 	done     through
 }
 
+func (s *server) guardsOf(people *directory) *guards {
+	return &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin}
+}
+
 func (s *server) looksOut(people *directory, files plans, m *metrics.Metrics) *lookout.Lookout {
-	g := &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin}
+	g := s.guardsOf(people)
 	return lookout.New(lookout.Options{Store: s.store, Log: s.o.Log.With("component", "lookout"), OffHours: offHours(s.o.Config.Security, people, files), Raised: m.Security(), ToPerson: g.reachesOwn, Tell: g.raised})
 }
 
@@ -102,11 +106,15 @@ func (g *guards) raised(ctx context.Context, a lookout.Alarm) error {
 	if !ok {
 		return nil // of a newer muster
 	}
-	who := g.who(e, rule, a, channels)
+	return g.everybody(ctx, g.who(e, rule, a, channels), channels, a.Again, func(p plan.Person) channel.Message { return g.message(a, rule, p, e) })
+}
+
+// everybody is told by every channel that reaches them.
+func (g *guards) everybody(ctx context.Context, who []plan.Person, channels []channel.Channel, again bool, message func(plan.Person) channel.Message) error {
 	errs := make([]error, len(who)*len(channels))
 	var telling sync.WaitGroup
 	for i, person := range who {
-		m := g.message(a, rule, person, e)
+		m := message(person)
 		for j, c := range channels {
 			key := c.Name() + " " + m.ID
 			if !c.Reaches(m) || g.done.has(key) {
@@ -115,7 +123,7 @@ func (g *guards) raised(ctx context.Context, a lookout.Alarm) error {
 			telling.Go(func() {
 				ctx, cancel := context.WithTimeout(ctx, g.within)
 				defer cancel()
-				err := c.Send(ctx, m, a.Again)
+				err := c.Send(ctx, m, again)
 				if f := new(channel.Failure); err != nil && (!errors.As(err, &f) || f.Temporary) {
 					errs[i*len(channels)+j] = fmt.Errorf("%s by %s: %w", person.ID, c.Name(), err)
 				} else {
