@@ -19,16 +19,17 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 )
 
-// A run takes 10,000 signals and a bounded history in its life. A probe sends 50 words at once and then one in 10 s
-// (activities/probe), and begins anew after its worker did: what is let through is well above that, and no stolen key
-// can use up what the other sites and the people of a run need.
+// A run takes 20,000 signals and 50,000 events in its life. Its probes share an allowance (activities/probe), which begins
+// anew after their worker did: what is let through is well above that, and no stolen key can use up what the other sites
+// and the people of a run need.
 const (
 	wordsAtOnce = 200             // of one probe
 	wordEvery   = 5 * time.Second // and then
-	// From wordsInAll of one site to one run on, it is one word every wordSeldom: also who stays below the rates above must
-	// not make a run deaf.
-	wordsInAll = 2000
-	wordSeldom = time.Minute
+	// From wordsInAll of one site to one run on, or wordsOfEach of each probe where there are many, it is one word every
+	// wordSeldom: also who stays below the rates above must not make a run deaf. By then probes themselves say less.
+	wordsInAll  = 3500
+	wordsOfEach = 35
+	wordSeldom  = time.Minute
 	// largestWord is far above an encrypted plan.Observed: a history has a size, too.
 	largestWord = 16 << 10
 	// trustedFor is longer than a probe goes on that has lost touch with the engine.
@@ -46,6 +47,7 @@ type heard struct {
 	asked time.Time // when the engine last said that there are probes
 	used  time.Time
 	n     int // words that were let through
+	most  int // from which on there are few
 	rate  *rate.Limiter
 }
 
@@ -135,8 +137,8 @@ func (w *words) learn(of hearing, probes int, now time.Time) {
 		}
 		w.of[of] = h
 	}
-	h.asked, h.used = now, now
-	if h.n < wordsInAll {
+	h.asked, h.used, h.most = now, now, max(h.most, wordsInAll, wordsOfEach*probes)
+	if h.n < h.most {
 		h.rate.SetLimitAt(now, rate.Every(wordEvery/time.Duration(probes)))
 		h.rate.SetBurstAt(now, wordsAtOnce*probes)
 	}
@@ -151,7 +153,7 @@ func (w *words) allow(of hearing, now time.Time) bool {
 		return false
 	}
 	h.used = now
-	if h.n++; h.n == wordsInAll {
+	if h.n++; h.n == h.most {
 		h.rate = rate.NewLimiter(rate.Every(wordSeldom), 1)
 	}
 	return true

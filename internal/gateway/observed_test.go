@@ -26,13 +26,10 @@ func watched(ctx workflow.Context, site string) (heard int, err error) {
 		StartToCloseTimeout: time.Hour, HeartbeatTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond}}))
 	defer stop()
 	workflow.ExecuteActivity(probing, "probe.web", plan.Watch{})
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		for {
-			workflow.GetSignalChannel(ctx, plan.SignalObservedAt(site)).Receive(ctx, nil)
-			heard++
-		}
-	})
 	workflow.GetSignalChannel(ctx, plan.SignalPeople).Receive(ctx, nil)
+	for workflow.GetSignalChannel(ctx, plan.SignalObservedAt(site)).ReceiveAsync(nil) {
+		heard++
+	}
 	return heard, nil
 }
 

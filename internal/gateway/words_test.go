@@ -42,7 +42,7 @@ func TestHowMuchASiteMaySay(t *testing.T) {
 		}
 	}
 	if n > wordsInAll+3*24*60+1 || n < wordsInAll {
-		t.Errorf("%d words of one site in three days; a run takes 10,000", n)
+		t.Errorf("%d words of one site in three days; a run takes 20,000", n)
 	}
 	if !say(&thief, hearing{"osaka", of.run}, 1, now) {
 		t.Error("another site is not heard any more")
