@@ -102,7 +102,9 @@ func TestMarkersSeeAFailoverAndLoseNothingThatArrived(t *testing.T) {
 		}
 		l.close()
 	}
-	glanced(t, func() (looker, error) { return lookMarkers(glancing, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}}) }, true)
+	glanced(t, func() (looker, error) {
+		return lookMarkers(glancing, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}})
+	}, true)
 	if n := pgtest.Value[int](t, p.Osaka, "SELECT count(*) FROM muster_markers WHERE run = $1", glancing.Run); n != 0 {
 		t.Errorf("a glance left %d markers", n)
 	}
@@ -141,7 +143,9 @@ func TestMarkersThatBeginAfterTheOutageProveNoLoss(t *testing.T) {
 	told := newTold()
 	a := planting(t, p, told, t.TempDir())
 	told.await(t, false)
-	glanced(t, func() (looker, error) { return lookMarkers(glancing, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}}) }, false)
+	glanced(t, func() (looker, error) {
+		return lookMarkers(glancing, Markers{Servers: Servers{p.Tokyo.Target, p.Osaka.Target}})
+	}, false)
 	p.Osaka.Exec(t, "SELECT pg_promote()")
 	promoted := time.Now()
 	told.await(t, true)

@@ -63,6 +63,7 @@ type desk struct {
 	Options
 	mu      sync.Mutex
 	watches map[string]*watch
+	opening map[string]chan struct{} // closed when the watch is there, or could not be begun
 }
 
 func newDesk(o Options) *desk {
@@ -86,7 +87,7 @@ func newDesk(o Options) *desk {
 	if err := sweepDiaries(o.Dir, time.Now()); err != nil {
 		o.Log.Warn("old logs of probes could not be removed", "dir", o.Dir, "err", err)
 	}
-	return &desk{Options: o, watches: map[string]*watch{}}
+	return &desk{Options: o, watches: map[string]*watch{}, opening: map[string]chan struct{}{}}
 }
 
 // errStopping ends an attempt whose worker stops; the engine gives the watch to
@@ -98,8 +99,8 @@ var errEnded = errors.New("the probe had stopped looking, it begins anew")
 
 // serve is one activity attempt: it joins or begins the watch, keeps the engine
 // informed and returns what was seen when the run asks for the end.
-func (d *desk) serve(ctx context.Context, w plan.Watch, make func() (looker, error)) (run.Observations, error) {
-	one, mine, err := d.join(ctx, w, make)
+func (d *desk) serve(ctx context.Context, w plan.Watch, kind func() (looker, error)) (run.Observations, error) {
+	one, mine, err := d.join(ctx, w, kind)
 	if err != nil {
 		return run.Observations{}, err
 	}
@@ -147,29 +148,23 @@ func asked(cause error) bool {
 	return errors.As(cause, &cancelled) || errors.Is(cause, context.Canceled)
 }
 
-// join returns the watch, and the number of this attempt among those that were on it.
-func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, error)) (*watch, int, error) {
+// join returns the watch, and the number of this attempt among those that were on it. What a watch of weeks has
+// logged takes a while to read, and no other probe waits for it.
+func (d *desk) join(ctx context.Context, w plan.Watch, kind func() (looker, error)) (*watch, int, error) {
+	key := w.Run + "\x00" + w.Probe.Name
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := w.Run + "\x00" + w.Probe.Name
+	for busy := d.opening[key]; busy != nil; busy = d.opening[key] {
+		d.mu.Unlock()
+		<-busy
+		d.mu.Lock()
+	}
 	one, there := d.watches[key]
 	if !there {
-		look, err := make()
-		if err != nil {
+		var err error
+		if one, err = d.open(ctx, key, w, kind); err != nil {
 			return nil, 0, err
 		}
-		var last *run.Observations
-		if activity.HasHeartbeatDetails(ctx) {
-			last = &run.Observations{}
-			if activity.GetHeartbeatDetails(ctx, last) != nil {
-				last = nil
-			}
-		}
-		if one, err = begin(ctx, d.Options, w, look, last); err != nil {
-			return nil, 0, err
-		}
-		one.key = key
-		d.watches[key] = one
 	}
 	one.attempts++
 	one.joined++
@@ -182,6 +177,33 @@ func (d *desk) join(ctx context.Context, w plan.Watch, make func() (looker, erro
 	}
 	one.teller.through(d.tell(ctx), one.start)
 	return one, one.joined, nil
+}
+
+// open begins a watch. The desk's lock is held before and after, and not in between.
+func (d *desk) open(ctx context.Context, key string, w plan.Watch, kind func() (looker, error)) (one *watch, err error) {
+	busy := make(chan struct{})
+	d.opening[key] = busy
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		delete(d.opening, key)
+		close(busy)
+		if one != nil {
+			one.key, d.watches[key] = key, one
+		}
+	}()
+	look, err := kind()
+	if err != nil {
+		return nil, err
+	}
+	var last *run.Observations
+	if activity.HasHeartbeatDetails(ctx) {
+		last = &run.Observations{}
+		if activity.GetHeartbeatDetails(ctx, last) != nil {
+			last = nil
+		}
+	}
+	return begin(ctx, d.Options, w, look, last)
 }
 
 // newest reports whether no later start of the probe is on a watch: its end is the watch's.

@@ -29,6 +29,7 @@ type target struct {
 	fate  fate
 	asked int
 	more  chan struct{}
+	begin chan struct{} // not nil: it is not begun with before this is closed
 }
 
 func newTarget() *target { return &target{fate: ok, more: make(chan struct{}, 1)} }
@@ -40,6 +41,9 @@ func (g *target) set(f fate) {
 }
 
 func (g *target) looker() (looker, error) {
+	if g.begin != nil {
+		<-g.begin
+	}
 	return looker{look: func(context.Context, int64) (fate, string) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -458,6 +462,30 @@ func TestMarkersAreFewerOnceServiceHasHeld(t *testing.T) {
 	seen := one.finish(t.Context())
 	if m := seen.Markers; m.Acked != int64(len(markers)) || m.Lost != 0 || len(seen.Gaps) != 0 || len(seen.Transitions) != 3 || seen.OK < m.Acked+40 {
 		t.Errorf("observations = %+v, markers %+v; %d were planted", seen, m, len(markers))
+	}
+}
+
+// After weeks a probe's log takes a while to read when its worker is back: no other probe of the site waits for that, and the same
+// one's next attempt does.
+func TestAProbeThatIsSlowToBeginHoldsUpNoOther(t *testing.T) {
+	slow, told := newTarget(), newTold()
+	slow.begin = make(chan struct{})
+	d := newDesk(told.options(t.TempDir()))
+	first := serve(t, d, slow, nil)
+	retried := serve(t, d, slow, nil)
+	other := watched
+	other.Probe.Name = "orders/other"
+	g := newTarget()
+	b := serveWatch(t, d, g, nil, other)
+	g.await(t, 3)
+	if o := b.end(t); o.Samples < 2 || o.Probe != "orders/other" {
+		t.Errorf("observations = %+v", o)
+	}
+	close(slow.begin)
+	slow.await(t, 3)
+	one, two := first.end(t), retried.end(t)
+	if max(one.Samples, two.Samples) < 2 || len(one.Gaps)+len(two.Gaps) != 0 || len(d.watches)+len(d.opening) != 0 {
+		t.Errorf("the attempts saw %+v and %+v", one, two)
 	}
 }
 
