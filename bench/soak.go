@@ -3,9 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"net/http"
 	"os"
@@ -101,7 +101,7 @@ func (b *bench) soak(ctx context.Context) (err error) {
 		keep(func() error { return l.read(ctx, s.up.client, n) })
 	}
 
-	figures := soakFigures(s, engine, dir, l)
+	figures := soakFigures(ctx, s, engine, dir, l)
 	events, err := sampled(ctx, s, b.soaking, figures, l, b.samples)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (b *bench) soak(ctx context.Context) (err error) {
 
 // soakFigures are what is looked at: of each process its memory, its threads and its files, of the
 // server its goroutines too, which it tells by its metrics.
-func soakFigures(s *site, engine int, dir string, l *soaked) (out []*figure) {
+func soakFigures(ctx context.Context, s *site, engine int, dir string, l *soaked) (out []*figure) {
 	server, worker := s.up.process.Cmd.Process.Pid, s.worker.Cmd.Process.Pid
 	for _, p := range []struct {
 		name string
@@ -128,10 +128,10 @@ func soakFigures(s *site, engine int, dir string, l *soaked) (out []*figure) {
 	out = append(out, &figure{name: "server, goroutines", bound: count(10), read: s.up.goroutines},
 		&figure{name: "server, heap after a collection", unit: "MB", bound: share(0.05), read: s.up.heap})
 	// Without what there was at the beginning, which would only get smaller, divided by ever more.
-	perEvent := func(dir string) func() (float64, error) {
+	perEvent := func(database string) func() (float64, error) {
 		base, from := math.NaN(), l.events.Load()
 		return func() (float64, error) {
-			size, err := sizeOf(dir)
+			size, err := sizeOf(ctx, database)
 			if math.IsNaN(base) {
 				base = size
 			}
@@ -139,7 +139,7 @@ func soakFigures(s *site, engine int, dir string, l *soaked) (out []*figure) {
 		}
 	}
 	return append(out, &figure{name: "record store, an event", unit: "KB", bound: shareOfAnEvent(0.05), read: perEvent(filepath.Join(dir, "data", "journal.db"))},
-		&figure{name: "engine's database, an event", unit: "KB", bound: shareOfAnEvent(0.05), read: perEvent(filepath.Join(dir, "data", "engine"))})
+		&figure{name: "engine's database, an event", unit: "KB", bound: shareOfAnEvent(0.05), read: perEvent(filepath.Join(dir, "data", "engine", "temporal.db"))})
 }
 
 // sampled takes every figure until the time is over. What can't be read is a failure: a figure
@@ -266,26 +266,16 @@ func entries(pid int, folder string) (float64, error) {
 	return float64(len(all)), err
 }
 
-// sizeOf is the bytes of a file with those beside it that share its name, or of a folder.
-func sizeOf(path string) (total float64, err error) {
-	err = filepath.WalkDir(filepath.Dir(path), func(at string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasPrefix(at, path) {
-			return ignoreGone(err)
-		}
-		info, err := d.Info()
-		if err == nil {
-			total += float64(info.Size())
-		}
-		return ignoreGone(err)
-	})
-	return total, err
-}
-
-func ignoreGone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// sizeOf is the bytes of an SQLite database's pages, those still in its log included: the files
+// themselves grow by leaps, when the log is written back.
+func sizeOf(ctx context.Context, path string) (total float64, err error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return 0, err
 	}
-	return err
+	defer func() { err = errors.Join(err, db.Close()) }()
+	err = db.QueryRowContext(ctx, "select page_count * page_size from pragma_page_count, pragma_page_size").Scan(&total)
+	return total, err
 }
 
 func (u *up) goroutines() (float64, error) { return u.metric("go_goroutines") }
