@@ -54,8 +54,8 @@ func TestACommandIsRunAsTheServiceIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	etc, lib := t.TempDir(), t.TempDir() // which go after all that runs in them
 	m := systemdtest.Start(t)
-	etc, lib := t.TempDir(), t.TempDir()
 	for _, d := range []string{"credentials", "plans"} {
 		if err := os.Mkdir(filepath.Join(etc, d), 0o700); err != nil {
 			t.Fatal(err)
