@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/lookout"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -187,6 +188,15 @@ decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 		t.Errorf("the probe went on at the site: %+v", probe)
 	}
 	nothingOpen(t, u, started.Run, "shop")
+	came, err := u.Accesses(t.Context(), 0, 1000)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, a := range came { // its probe's words are no attack
+		if a.Act == lookout.ActGateway {
+			t.Errorf("the worker of the site was refused at the gateway: %+v", a)
+		}
+	}
 	if left := leftRunning(s.dir); len(left) > 0 {
 		t.Errorf("left running: %v", strings.Join(left, "\n"))
 	}
