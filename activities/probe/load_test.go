@@ -246,7 +246,7 @@ func TestAKilledWorkerKeepsTheBaseline(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		one, err := begin(t.Context(), newDesk(newTold().options(dir)).Options, loading(limit, run.Drill), l, nil)
+		one, err := begin(t.Context(), newDesk(newTold().options(dir)).Options, loading(limit, run.Drill), l, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

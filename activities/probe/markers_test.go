@@ -22,7 +22,11 @@ import (
 // planting is a marker probe on a pair of real servers.
 func planting(t *testing.T, p *pgtest.Pair, o *told, dir string) *attempt {
 	t.Helper()
-	w := watched
+	return plantingAs(t, p, o, dir, watched)
+}
+
+func plantingAs(t *testing.T, p *pgtest.Pair, o *told, dir string, w plan.Watch) *attempt {
+	t.Helper()
 	w.Probe.Interval, w.Probe.Timeout = run.Duration(50*time.Millisecond), run.Duration(time.Second)
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
@@ -252,6 +256,31 @@ func TestMarkersGoOnAfterARestartOfTheProbe(t *testing.T) {
 	n := pgtest.Value[int64](t, p.Tokyo, "SELECT count(*) FROM muster_markers")
 	if m := o.Markers; m.Lost != 0 || m.Acked < 10 || m.Acked > n || n-m.Acked > 2 || len(o.Gaps) != 1 {
 		t.Errorf("markers = %+v, gaps %v, the server holds %d", m, o.Gaps, n)
+	}
+}
+
+// A run starts a silent probe again, and another worker of the site takes it, which has none of the logs: its markers are none of those that
+// are there already.
+func TestMarkersGoOnAtAnotherWorkerOfTheSite(t *testing.T) {
+	p := pgtest.StartPair(t)
+	there := newTold()
+	a := planting(t, p, there, t.TempDir())
+	there.await(t, true)
+	planted(t, p.Tokyo, 5)
+	again := watched
+	again.Look = 1
+	here := newTold()
+	b := plantingAs(t, p, here, t.TempDir(), again)
+	here.await(t, true)
+	planted(t, p.Tokyo, pgtest.Value[int](t, p.Tokyo, "SELECT count(*) FROM muster_markers")+10)
+	before, after := a.end(t), b.end(t)
+	for _, o := range []run.Observations{before, after} {
+		if m := o.Markers; m.Acked < 5 || m.Lost != 0 || len(o.Transitions) != 1 {
+			t.Errorf("observations = %+v, markers %+v", o, m)
+		}
+	}
+	if n := pgtest.Value[int64](t, p.Tokyo, "SELECT count(*) FROM muster_markers"); n < before.Markers.Acked+after.Markers.Acked {
+		t.Errorf("%d and %d markers were acknowledged, and %d are there", before.Markers.Acked, after.Markers.Acked, n)
 	}
 }
 

@@ -203,7 +203,14 @@ func (d *desk) open(ctx context.Context, key string, w plan.Watch, kind func() (
 			last = nil
 		}
 	}
-	return begin(ctx, d.Options, w, look, last)
+	return begin(ctx, d.Options, w, look, last, unused(w.Look, activity.GetInfo(ctx).Attempt))
+}
+
+// unused is a number from which on nobody has planted a marker, for a start of a probe that finds no log: it may be at
+// another worker than those before. Where a number is there already, a server takes no second row for it, or
+// counts it as one that survived.
+func unused(look int, attempt int32) int64 {
+	return int64(look)*1_000_000_000 + int64(max(0, attempt-1))*1_000_000
 }
 
 // newest reports whether no later start of the probe is on a watch: its end is the watch's.
@@ -276,8 +283,8 @@ type watch struct {
 }
 
 // begin reads what was seen before and starts to look. The looking outlives ctx, and asks the worker's policy
-// through it about hosts that it is led to.
-func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.Observations) (*watch, error) {
+// through it about hosts that it is led to. Without a log the markers' numbers begin after from.
+func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.Observations, from int64) (*watch, error) {
 	one := &watch{Watch: w, looker: look, log: o.Log.With("run", w.Run, "probe", w.Probe.Name), done: make(chan struct{}), calm: o.calm}
 	if one.Probe.Interval <= 0 {
 		one.Probe.Interval = run.Duration(250 * time.Millisecond)
@@ -314,8 +321,11 @@ func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.
 		}
 		return nil, err
 	}
-	if t.obs.Samples == 0 && last != nil {
-		t.resume(*last)
+	if t.obs.Samples == 0 {
+		if last != nil {
+			t.resume(*last)
+		}
+		t.seq += from
 	}
 	if look.gauge != nil {
 		look.gauge.resume(t)

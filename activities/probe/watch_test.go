@@ -426,7 +426,7 @@ func TestMarkersAreFewerOnceServiceHasHeld(t *testing.T) {
 			defer mu.Unlock()
 			return slices.Clone(markers), nil
 		},
-	}, nil)
+	}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
