@@ -53,8 +53,6 @@ func (s *sites) ensure(name string) error {
 	if err != nil {
 		return &Trouble{What: s.o.Lang.T("the effect ledger of site %s can't be opened", "拠点 %s の実行台帳を開けません", name), Err: spoken{s.o.Lang, err}}
 	}
-	s.names = append(s.names, name)
-	slices.Sort(s.names)
 	log := s.o.Log.With("site", name)
 	registry := all.Registry(all.Options{Probe: probe.Options{Dir: filepath.Join(dir, "probes"), Log: log, Engine: health(s.client)}, Temporal: temporal.Options{Client: s.client}})
 	var rules activities.Policy
@@ -75,6 +73,8 @@ func (s *sites) ensure(name string) error {
 	if err != nil {
 		host = name
 	}
+	s.names = append(s.names, name)
+	slices.Sort(s.names)
 	s.ready.Add(1)
 	begun := sync.OnceFunc(s.ready.Done)
 	s.working.Go(func() {

@@ -90,7 +90,7 @@ func Open(dir, file, name string, valid time.Duration) (*Authority, error) {
 	return &Authority{cert: pair.Leaf, key: key, valid: valid}, nil
 }
 
-// Fresh reports whether a pair is this authority's, names all hosts, and has more than half of its time left.
+// Fresh reports whether a pair is this authority's, names all hosts, and is in the first half of its time.
 // One that was left half replaced is completed first.
 func (a *Authority) Fresh(p Pair, now time.Time, hosts ...string) bool {
 	if p.complete() != nil {
@@ -106,7 +106,7 @@ func (a *Authority) Fresh(p Pair, now time.Time, hosts ...string) bool {
 		}
 	}
 	half := pair.Leaf.NotBefore.Add(pair.Leaf.NotAfter.Sub(pair.Leaf.NotBefore) / 2)
-	return now.Before(half)
+	return !now.Before(pair.Leaf.NotBefore) && now.Before(half)
 }
 
 // PEM is the authority's own certificate.

@@ -218,6 +218,9 @@ func TestAPairThatWasHalfReplacedIsCompleted(t *testing.T) {
 	if !a.Fresh(p, time.Now()) {
 		t.Error("the pair that was on its way is not fresh")
 	}
+	if a.Fresh(p, time.Now().Add(-9*time.Hour)) {
+		t.Error("a pair that was made while the clock was nine hours ahead is fresh")
+	}
 	if now, err := os.ReadFile(p.Cert); err != nil || !bytes.Equal(now, renewed) {
 		t.Errorf("the certificate is not the renewed one: %v", err)
 	}

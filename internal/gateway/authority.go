@@ -184,7 +184,8 @@ func (a *Authority) letIn(c *x509.Certificate, log *slog.Logger) error {
 	return nil
 }
 
-// serverCertificate is made anew when half of its time is over.
+// serverCertificate is made anew when half of its time is over, and when that has not begun: the clock was ahead when it
+// was made, and has been set right.
 type serverCertificate struct {
 	authority *Authority
 	names     []string
@@ -195,7 +196,7 @@ type serverCertificate struct {
 func (s *serverCertificate) current(now time.Time) (*tls.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.made != nil && now.Before(s.made.Leaf.NotAfter.Add(-serverDays*12*time.Hour)) {
+	if s.made != nil && !now.Before(s.made.Leaf.NotBefore) && now.Before(s.made.Leaf.NotAfter.Add(-serverDays*12*time.Hour)) {
 		return s.made, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

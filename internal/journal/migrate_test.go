@@ -216,6 +216,10 @@ func TestAFileIsSavedBeforeItsSchemaChanges(t *testing.T) {
 	s.Close()
 	older := func() { sqliteExec(t, path, "DELETE FROM goose_db_version WHERE version_id > 4") }
 	older()
+	// An upgrade that was cut off in the middle of its copy leaves no copy that anybody would take for one.
+	if err := os.WriteFile(path+".schema-4.part", []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var notes told
 	again := opened(t, "sqlite:"+path, journal.Notices(notes.hear))
 	saved := path + ".schema-4"
@@ -224,6 +228,9 @@ func TestAFileIsSavedBeforeItsSchemaChanges(t *testing.T) {
 	}
 	if info, err := os.Stat(saved); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the backup: %v, %v", info, err)
+	}
+	if _, err := os.Stat(saved + ".part"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half a backup is left: %v", err)
 	}
 	if err := again.Append(t.Context(), []run.Event{remark("r1", "w", 2)}); err != nil {
 		t.Fatal(err)
