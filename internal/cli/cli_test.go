@@ -152,7 +152,7 @@ func TestAnActivationSaysWhatItDoes(t *testing.T) {
 			Effects: map[string]int{"disrupt": 2, "human": 1}, HeldBy: "tokyo-loss-4"}}}
 	for lang, want := range map[i18n.Lang][]string{
 		"en": {"REAL: Loss of Tokyo (tokyo-loss), plan 0123456789ab", "12 people: commander 2 (1 needed)", "tokyo → osaka, RTO 30m", "orders-failover", "human 1, disrupt 2", "HELD by run tokyo-loss-4", "Not touched: billing", "commander decides and 1 besides you"},
-		"ja": {"【本番】東京拠点の喪失", "12 名", "commander 2（必要 1）", "tokyo → osaka", "対象外のシステム: billing", "tokyo-loss-4 が保持中", "あなた以外の 1 名の承認"},
+		"ja": {"【本番】東京拠点の喪失", "12 名", "commander 2（必要 1）", "tokyo → osaka", "対象外のシステム: billing", "tokyo-loss-4 がロックしています", "あなた以外の 1 名の承認"},
 	} {
 		c := &command{lang: lang}
 		text := strings.Join(c.activation(a), "\n")
