@@ -143,7 +143,7 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 	}
 	switch {
 	case len(procs) == 0:
-		return halted, nil
+		return halted, s.stoppedByUs(ctx)
 	case s.i.Stopping():
 		return ongoing, nil
 	case fromErr == nil && !from.Recovery:
@@ -155,6 +155,29 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 	}
 	return "", activities.Saying(fromErr, "server %s runs and gives no answer, so it can't be switched from; thaw it, or fail over (postgres.fence, postgres.promote): %v",
 		"サーバー %s は稼働しているが応答がなく、切り替えられない。凍結を解除するか、フェイルオーバーする（postgres.fence、postgres.promote）：%v", s.From.Name, fromErr)
+}
+
+// stoppedByUs refuses a server that is down for another reason than this run's switchover
+// to to: to may have had another primary since, which takes writes.
+func (s *switching) stoppedByUs(ctx context.Context) error {
+	f, err := fenceOf(s.i)
+	switch {
+	case err != nil:
+		return err
+	case s.ours(ctx, f):
+		return nil
+	case f != nil:
+		return activities.RefusedBoth("server %s is down and fenced by run %s, which is no switchover to %s of this run; finish that run, or fail over (postgres.promote, then postgres.rejoin)",
+			"サーバー %s は停止しており、実施 %s がフェンスしている（この実施による %s への切り替えではない）。その実施を終えるか、フェイルオーバーする（postgres.promote、続いて postgres.rejoin）", s.From.Name, f.Run, s.To.Name)
+	}
+	return activities.RefusedBoth("server %s is down, and no switchover to %s of this run stopped it; start it (postgres.start), or fail over (postgres.fence, postgres.promote)",
+		"サーバー %s は停止しているが、この実施による %s への切り替えで停止したものではない。起動する（postgres.start）か、フェイルオーバーする（postgres.fence、postgres.promote）", s.From.Name, s.To.Name)
+}
+
+// ours reports whether f is the fence that this run's switchover to to puts on from: when it
+// was put there, to streamed from it.
+func (s *switching) ours(ctx context.Context, f *fenceNote) bool {
+	return f != nil && f.For == s.To.Name && f.Run == activities.CallFrom(ctx).Run
 }
 
 // halt stops from cleanly once to has nearly everything. From then on it can only come
@@ -199,21 +222,19 @@ func (s *switching) takeOver(ctx context.Context) error {
 	if err := sameSystem(s.From.Name, ctl.SystemID, s.To.Name, to.SystemID); err != nil {
 		return err
 	}
-	f, err := fenceOf(s.i)
-	if err != nil {
+	if err := s.stoppedByUs(ctx); err != nil {
+		return err
+	}
+	// Whoever made to follow another server while from was down made that one the primary.
+	if to.Timeline > int(ctl.Timeline) {
+		return activities.RefusedBoth("server %s is on timeline %d, newer than %d of %s: another server was promoted meanwhile; find the primary, and rejoin %[4]s to it (postgres.rejoin)",
+			"サーバー %s のタイムライン %d は、%d（%s）より新しい。その間に別のサーバーが昇格している。現在のプライマリを確認し、%[4]s をそこへ復帰させる（postgres.rejoin）", s.To.Name, to.Timeline, ctl.Timeline, s.From.Name)
+	}
+	if _, _, err := oldPrimary(ctx, s.standby, s.To, to); err != nil {
 		return err
 	}
 	if ctl.State != pgcluster.ShutDown {
-		if f == nil || f.For != s.To.Name {
-			return activities.RefusedBoth("server %s is down and was not stopped cleanly (%s); start it, or fail over (postgres.fence, postgres.promote)",
-				"サーバー %s は停止しているが、正常に停止していない（%s）。起動するか、フェイルオーバーする（postgres.fence、postgres.promote）", s.From.Name, ctl.State)
-		}
 		return s.backOut(ctx, activities.Lacking("it was not stopped cleanly (%s)", "正常に停止しなかった（%s）", ctl.State))
-	}
-	if f == nil { // stopped by somebody else: keep it from coming back meanwhile
-		if _, err := raise(ctx, s.i, s.To.Name); err != nil {
-			return err
-		}
 	}
 	// The checkpoint of the shutdown is the last record: who has replayed it has all.
 	arrive, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -247,9 +268,9 @@ func (s *switching) backOut(ctx context.Context, why plan.Text) error {
 	if err != nil {
 		return err
 	}
-	if f == nil || f.For != s.To.Name {
-		return activities.RefusedBoth("server %s is a standby that no switchover to %s has stopped; name the primary in from",
-			"サーバー %s は、%s への切り替えで停止したものではないスタンバイである。from にプライマリを指定する", s.From.Name, s.To.Name)
+	if !s.ours(ctx, f) {
+		return activities.RefusedBoth("server %s is a standby that no switchover to %s of this run has stopped; name the primary in from",
+			"サーバー %s は、この実施による %s への切り替えで停止したものではないスタンバイである。from にプライマリを指定する", s.From.Name, s.To.Name)
 	}
 	if _, err := bringDown(ctx, s.i, s.From); err != nil {
 		return err
