@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -49,6 +50,46 @@ func fenceOf(i *pgcluster.Instance) (*fenceNote, error) {
 		return nil, nil
 	}
 	return &f, nil
+}
+
+// fencedAt is the fence of a server that runs, behind c; nil when it has none, or when our
+// user may not read its files: beside its configuration file the server itself sees it, on
+// whatever host it is.
+func fencedAt(ctx context.Context, c *pglink.Conn) (*fenceNote, error) {
+	var text *string
+	err := ask(ctx, c, `SELECT pg_read_file(regexp_replace(current_setting('config_file'), '[^/]*$', '') || $1, 0, 65536, true)`, []any{fenceFile}, &text)
+	switch {
+	case pglink.Code(err) == "42501": // it is no server of muster's
+		return nil, nil
+	case err != nil || text == nil:
+		return nil, err
+	}
+	var f fenceNote
+	if err := json.Unmarshal([]byte(*text), &f); err != nil {
+		return nil, err
+	}
+	return &f, nil
+}
+
+// notFenced refuses a server that has a fence: whoever put it there wanted it to take no
+// writes.
+func notFenced(ctx context.Context, c *pglink.Conn, t Target) error {
+	var f *fenceNote
+	i, here, err := pglink.Instance(t)
+	if here && err == nil && i.Config != "" {
+		f, err = fenceOf(i)
+	}
+	if f == nil && err == nil {
+		f, err = fencedAt(ctx, c)
+	}
+	if err != nil {
+		return activities.Saying(err, "ask %s whether it is fenced: %v", "%s がフェンスされているか確認できない：%v", t.Name, err)
+	}
+	if f == nil {
+		return nil
+	}
+	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run (postgres.unfence), or bring it back as a standby (postgres.rejoin)",
+		"サーバー %s は実施 %s により %s にフェンスされており、書き込みを再開させられない。その実施で postgres.unfence によりフェンスを外すか、postgres.rejoin でスタンバイとして復帰させる", t.Name, f.Run, f.At.Format(time.RFC3339))
 }
 
 func fence(ctx context.Context, p Fence) (Fenced, error) {

@@ -37,6 +37,9 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 		return Promoted{}, err
 	}
 	defer c.Close()
+	if err := notFenced(ctx, c, p.Server); err != nil {
+		return Promoted{}, err
+	}
 	v, err := see(ctx, c)
 	if err != nil {
 		return Promoted{}, err
@@ -179,6 +182,12 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 		return activities.Seen{}, err
 	}
 	defer c.Close()
+	if err := notFenced(ctx, c, p.Server); err != nil {
+		if isGuard(err) { // the action says it, and does nothing
+			return activities.Seen{Sight: plan.HoldsNot, Detail: text(err)}, nil
+		}
+		return activities.Seen{}, err
+	}
 	v, err := see(ctx, c)
 	if err != nil {
 		return activities.Seen{}, err

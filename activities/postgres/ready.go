@@ -46,6 +46,9 @@ func readyPromote(ctx context.Context, p Promote) ([]plan.Text, error) {
 	}
 	defer c.Close()
 	var out []plan.Text
+	if err := notFenced(ctx, c, p.Server); err != nil {
+		out = append(out, unusable(p.Server, err))
+	}
 	var standby, may, streams bool
 	var behind int64
 	if err := ask(ctx, c, `SELECT pg_is_in_recovery(), has_function_privilege('pg_promote(boolean, integer)', 'execute'),

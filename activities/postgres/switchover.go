@@ -122,6 +122,9 @@ func (s *switching) stage(ctx context.Context) (stage, error) {
 		if under, err := promoting(ctx, s.standby, to); err != nil || under {
 			return ongoing, err
 		}
+		if err := notFenced(ctx, s.standby, s.To); err != nil {
+			return "", err
+		}
 	case fromErr == nil && !from.Recovery:
 		return "", activities.FindingBoth("%s and %s are both primaries: fence one at once",
 			"%s と %s がどちらもプライマリである。直ちに一方をフェンスする", s.From.Name, s.To.Name)
