@@ -211,7 +211,7 @@ func room(dir string) (int64, error) {
 }
 
 // lay copies the backup and writes a configuration that keeps the server to itself: no
-// network, no archive, no upstream, no preloaded library.
+// network, no archive, no upstream, no subscription at work, no preloaded library.
 func lay(ctx context.Context, dir string, i *pgcluster.Instance, k keeper, b Backup, to time.Time) error {
 	for _, d := range []string{dir, i.Data, i.Host, filepath.Dir(i.Config)} {
 		if err := i.OwnDir(d); err != nil {
@@ -241,6 +241,8 @@ func lay(ctx context.Context, dir string, i *pgcluster.Instance, k keeper, b Bac
 		{"data_directory", i.Data}, {"hba_file", hba}, {"ident_file", ident},
 		{"listen_addresses", ""}, {"unix_socket_directories", i.Host}, {"unix_socket_permissions", "0700"}, {"port", "5432"},
 		{"archive_mode", "off"}, {"primary_conninfo", ""}, {"primary_slot_name", ""}, {"synchronous_standby_names", ""},
+		// A subscription in the data has the live publisher's address, and the live subscriber's slot there.
+		{"max_logical_replication_workers", "0"}, {"max_sync_workers_per_subscription", "0"},
 		{"hot_standby", "off"}, // asks for no more connections than the live server had
 		{"restore_command", k.logCommand(i, dir)},
 		{"recovery_target_action", "promote"}, {"recovery_target_timeline", "latest"},
