@@ -66,6 +66,7 @@ type keeper interface {
 	fetch(ctx context.Context, i *pgcluster.Instance, dir string, b Backup) error
 	// logCommand gives the isolated server a segment of the log.
 	logCommand(i *pgcluster.Instance, dir string) string
+	target() Target
 	// programs are those that it needs besides the server itself.
 	programs(i *pgcluster.Instance) error
 }
@@ -237,6 +238,7 @@ func (p Take) sameServer(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	i.Name, i.Data = "backup "+name, filepath.Join(p.Backups.Spec.Backups, name)
+	chooseBin(p.Backups, i, i.Data)
 	has, err := i.Control(ctx)
 	if err != nil {
 		return "", err

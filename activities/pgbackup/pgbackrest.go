@@ -27,6 +27,8 @@ func pgbackrest(i *pgcluster.Instance) (*pgcluster.Instance, error) {
 	return &pgcluster.Instance{Name: "pgBackRest", Bin: filepath.Dir(at), RunAs: i.RunAs}, nil
 }
 
+func (k rest) target() Target { return k.t }
+
 func (k rest) programs(i *pgcluster.Instance) error {
 	_, err := pgbackrest(i)
 	return err

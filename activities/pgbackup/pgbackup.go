@@ -23,7 +23,7 @@ type Store struct {
 	Area     string `json:"area" reach:"path" help:"Folder for isolated servers: empty but for what muster puts there, on a disk with room for one." ja:"隔離サーバー用のフォルダー。muster専用とし、1つ分の空きがあるディスクに置く" example:"/var/tmp/muster-restore"`
 	Database string `json:"database" help:"Database that is verified." ja:"検証するデータベース" default:"postgres"`
 	User     string `json:"user" help:"Superuser in the restored server." ja:"復元したサーバーのスーパーユーザー" default:"postgres"`
-	Bin      string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." ja:"サーバーのプログラムのディレクトリ。空なら導入済みの最新版" default:""`
+	Bin      string `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds those of the backup's version." ja:"サーバーのプログラムのディレクトリ。空なら、導入済みのうちバックアップと同じバージョンのもの" default:""`
 	RunAs    string `json:"run_as" help:"Service user; empty is postgres when the worker is root, else the worker's user." ja:"実行ユーザー。空の場合、ワーカーがrootなら postgres、それ以外はワーカーのユーザー" default:""`
 }
 

@@ -58,6 +58,7 @@ func isolated(ctx context.Context, t Target) (dir string, i *pgcluster.Instance,
 	dir = filepath.Join(t.Spec.Area, fmt.Sprintf("%.24s-%x", safe.ReplaceAllString(call.Run, "_"), sum[:4]))
 	i.Data, i.Config, i.Host, i.Port = filepath.Join(dir, "data"), filepath.Join(dir, "conf", "postgresql.conf"), filepath.Join(dir, "s"), 5432
 	i.Log = filepath.Join(dir, "server.log")
+	chooseBin(t, i, i.Data)
 	const longest = 107 // of a socket's path, sun_path less the final 0
 	if n := len(i.Host) + len("/.s.PGSQL.5432"); n > longest {
 		return "", nil, activities.RefusedBoth("the socket in %s would have a path of %d characters, and %d is the limit: name a shorter area in the estate",
@@ -224,6 +225,9 @@ func lay(ctx context.Context, dir string, i *pgcluster.Instance, k keeper, b Bac
 	if err := k.fetch(ctx, i, dir, b); err != nil {
 		return err
 	}
+	if err := suited(ctx, k.target(), i, i.Data); err != nil {
+		return err
+	}
 	for _, f := range []string{"standby.signal", "postmaster.pid", "postmaster.opts"} {
 		if err := os.Remove(filepath.Join(i.Data, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -259,6 +263,8 @@ func lay(ctx context.Context, dir string, i *pgcluster.Instance, k keeper, b Bac
 	return errors.Join(write(i, i.Config, []byte(conf.String())), write(i, hba, []byte("local all all trust\n")), write(i, ident, nil))
 }
 
+func (k folders) target() Target { return k.t }
+
 func (k folders) programs(*pgcluster.Instance) error { return nil }
 
 func (k folders) logCommand(*pgcluster.Instance, string) string {
@@ -269,7 +275,11 @@ func (k folders) check(ctx context.Context, i *pgcluster.Instance, dir string, b
 	if b.Type == "tar" {
 		return nil // PostgreSQL 17 and older can't verify what is packed
 	}
-	return verifyFiles(ctx, i, dir, filepath.Join(k.t.Spec.Backups, b.Backup), b)
+	source := filepath.Join(k.t.Spec.Backups, b.Backup)
+	if err := suited(ctx, k.t, i, source); err != nil {
+		return err
+	}
+	return verifyFiles(ctx, i, dir, source, b)
 }
 
 func verifyFiles(ctx context.Context, i *pgcluster.Instance, dir, files string, b Backup) error {
@@ -288,6 +298,9 @@ func (k folders) fetch(ctx context.Context, i *pgcluster.Instance, dir string, b
 		return copyTree(ctx, i, source, i.Data)
 	}
 	if err := unpack(ctx, i, source, b); err != nil {
+		return err
+	}
+	if err := suited(ctx, k.t, i, i.Data); err != nil {
 		return err
 	}
 	return verifyFiles(ctx, i, dir, i.Data, b)
@@ -419,6 +432,11 @@ func readyRestore(ctx context.Context, p Restore) ([]plan.Text, error) {
 	b, err := k.newest(ctx, time.Time{})
 	if err != nil {
 		return nil, err
+	}
+	if f, ok := k.(folders); ok {
+		if err := suited(ctx, p.Backups, i, filepath.Join(f.t.Spec.Backups, b.Backup)); err != nil {
+			return nil, err
+		}
 	}
 	free, err := room(p.Backups.Spec.Area)
 	if err != nil {

@@ -305,6 +305,9 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 			return Started{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
 		}
 	}
+	if err := suited(ctx, i); err != nil {
+		return Started{}, err
+	}
 	if _, err := bringDown(ctx, i, p.Server); err != nil { // it may run read-only
 		return Started{}, err
 	}

@@ -175,6 +175,9 @@ func start(ctx context.Context, p Start) (Started, error) {
 			"サーバー %s は実施 %s により %s にフェンスされている。スタンバイとして復帰させる（postgres.rejoin）か、フェンスを外す（postgres.unfence）",
 			p.Server.Name, f.Run, f.At.Format(time.RFC3339))
 	}
+	if err := suited(ctx, i); err != nil {
+		return Started{}, err
+	}
 	return startAndSee(ctx, i, p.Server, p.Wait.Std())
 }
 

@@ -25,7 +25,7 @@ func readyPower(ctx context.Context, t Target) ([]plan.Text, error) {
 			return nil, activities.Saying(err, "server %s: its program is not here: %v", "サーバー %s のプログラムがここにない：%v", t.Name, err)
 		}
 	}
-	out := readyReach(ctx, t)
+	out := append(unsuited(ctx, i), readyReach(ctx, t)...)
 	if _, err := i.Processes(); err != nil {
 		out = append(out, unusable(t, err))
 	}
@@ -91,6 +91,8 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 		return append(out, unusable(p.Follow, err)), nil
 	}
 	defer c.Close()
+	j := joining{Rejoin: p, i: i, primary: c}
+	out = append(out, j.unsuited(ctx)...)
 	var super, rewinds bool
 	if err := ask(ctx, c, `SELECT (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user),
 		current_setting('wal_log_hints')::bool OR current_setting('data_checksums')::bool`, nil, &super, &rewinds); err != nil {
@@ -143,5 +145,9 @@ func readyReach(ctx context.Context, servers ...Target) []plan.Text {
 // readySwitchover: both sides answer, and the one that is stopped for good is this host's
 // where it is managed.
 func readySwitchover(ctx context.Context, p Switchover) ([]plan.Text, error) {
-	return readyReach(ctx, p.From, p.To), nil
+	out := readyReach(ctx, p.From, p.To)
+	if i, err := managed(p.From); err == nil {
+		out = append(out, unsuited(ctx, i)...)
+	}
+	return out, nil
 }

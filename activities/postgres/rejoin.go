@@ -77,7 +77,10 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 	if j.primary, err = reach(ctx, j.Follow, 30*time.Second); err != nil {
 		return err
 	}
-	if j.of, err = see(ctx, j.primary); err == nil {
+	if err = refuse(j.unsuited(ctx)); err == nil {
+		j.of, err = see(ctx, j.primary)
+	}
+	if err == nil {
 		err = j.guard(ctx)
 	}
 	if err != nil {

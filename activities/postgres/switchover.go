@@ -186,6 +186,9 @@ func (s *switching) ours(ctx context.Context, f *fenceNote) bool {
 // halt stops from cleanly once to has nearly everything. From then on it can only come
 // up as a standby of to.
 func (s *switching) halt(ctx context.Context) error {
+	if err := suited(ctx, s.i); err != nil {
+		return err
+	}
 	c, err := connect(ctx, s.From)
 	if err != nil {
 		return err

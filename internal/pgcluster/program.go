@@ -21,26 +21,37 @@ import (
 // outputCap bounds what is kept of a program's output: its end, where the reason is.
 const outputCap = 64 << 10
 
-// FindBin returns the newest directory below the usual places, or on PATH, that
-// holds a PostgreSQL server.
-func FindBin() (string, error) {
+// places are where packages put a server's program.
+var places = []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres",
+	"/usr/local/pgsql/bin/postgres", "/opt/homebrew/opt/postgresql@*/bin/postgres"}
+
+// installed are the directories that hold a PostgreSQL server, the newest first, and last the one on PATH.
+func installed() []string {
 	var found []string
-	for _, glob := range []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres",
-		"/usr/local/pgsql/bin/postgres", "/opt/homebrew/opt/postgresql@*/bin/postgres"} {
+	for _, glob := range places {
 		m, _ := filepath.Glob(glob)
 		found = append(found, m...)
 	}
-	sort.Slice(found, func(i, j int) bool { return version(found[i]) > version(found[j]) })
-	if len(found) > 0 {
-		return filepath.Dir(found[0]), nil
-	}
+	sort.SliceStable(found, func(i, j int) bool { return version(found[i]) > version(found[j]) })
 	if p, err := exec.LookPath("postgres"); err == nil {
-		return filepath.Dir(p), nil
+		found = append(found, p)
+	}
+	for n, p := range found {
+		found[n] = filepath.Dir(p)
+	}
+	return found
+}
+
+// FindBin returns the newest directory below the usual places, or on PATH, that
+// holds a PostgreSQL server.
+func FindBin() (string, error) {
+	if found := installed(); len(found) > 0 {
+		return found[0], nil
 	}
 	return "", errors.New("no PostgreSQL server programs found: install them (Debian/Ubuntu: apt-get install postgresql) or name their directory")
 }
 
-// version is the last number in a path such as /usr/lib/postgresql/15/bin/postgres.
+// version is the last number in a path such as /usr/lib/postgresql/15/bin/postgres; 0 where it has none.
 func version(path string) int {
 	v := 0
 	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '-' || r == '@' }) {
@@ -49,6 +60,67 @@ func version(path string) int {
 		}
 	}
 	return v
+}
+
+// FindBinFor is FindBin for a data directory: of several versions side by side only its own can work on
+// it. Where there are no data yet, or no such programs, it is the newest; Versions tells the latter.
+func FindBinFor(data string) (string, error) {
+	if major, err := DataVersion(data); err == nil && major > 0 {
+		if bin, ok := FindBinOf(major); ok {
+			return bin, nil
+		}
+	}
+	return FindBin()
+}
+
+// FindBinOf returns a directory of the programs of one major version.
+func FindBinOf(major int) (string, bool) {
+	for _, bin := range installed() {
+		v := version(bin)
+		if v == 0 { // its path does not tell
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			v, _ = (&Instance{Bin: bin}).ProgramVersion(ctx)
+			cancel()
+		}
+		if v == major {
+			return bin, true
+		}
+	}
+	return "", false
+}
+
+// DataVersion is the major version that a data directory is of; 0 where there is none.
+func DataVersion(data string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
+}
+
+// ProgramVersion is the major version of the server's program.
+func (i *Instance) ProgramVersion(ctx context.Context) (int, error) {
+	out, err := i.Run(ctx, nil, "postgres", "--version")
+	if err != nil {
+		return 0, err
+	}
+	_, v, _ := strings.Cut(out, "(PostgreSQL) ")
+	end := strings.IndexFunc(v, func(r rune) bool { return r < '0' || r > '9' })
+	if end <= 0 {
+		return 0, fmt.Errorf("%s/postgres calls itself %q, which is no PostgreSQL", i.Bin, strings.TrimSpace(out))
+	}
+	return strconv.Atoi(v[:end])
+}
+
+// Versions are the major versions of the server's data, 0 where there are none, and of its programs.
+func (i *Instance) Versions(ctx context.Context) (data, programs int, err error) {
+	if data, err = DataVersion(i.Data); err == nil {
+		programs, err = i.ProgramVersion(ctx)
+	}
+	return data, programs, err
 }
 
 // Own gives path to the service user, when this process is not already that user.

@@ -25,7 +25,7 @@ type Server struct {
 	Data     string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." ja:"拠点ワーカーが自ホストのサーバーを管理する場合のデータディレクトリ。接続だけの場合は空" default:""`
 	Machine  string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." ja:"管理対象サーバーのマシンのホスト名。host がそのマシンのアドレスでない場合（NATの内側、コンテナ内）に指定する。空なら host のアドレスで判断する" default:""`
 	Config   string            `json:"config" reach:"path" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." ja:"管理対象サーバーの主設定ファイル。データディレクトリの外に置く。同じ場所に muster.conf を作る" default:""`
-	Bin      string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds the newest installed." ja:"サーバーのプログラムのディレクトリ。空なら導入済みの最新版" default:""`
+	Bin      string            `json:"bin" reach:"path" help:"Directory of the server's programs; empty finds those of its data's version." ja:"サーバーのプログラムのディレクトリ。空なら、導入済みのうちデータと同じバージョンのもの" default:""`
 	RunAs    string            `json:"run_as" help:"Service user of a managed server; empty is postgres when the worker is root, else the worker's user." ja:"管理対象サーバーの実行ユーザー。空の場合、ワーカーがrootなら postgres、それ以外はワーカーのユーザー" default:""`
 	Slot     string            `json:"slot" help:"Replication slot that this server uses on the server it follows; empty is muster_ and the target's name." ja:"追随先のサーバーで使うレプリケーションスロット。空なら muster_ と操作対象の名前" default:""`
 	Stop     run.Duration      `json:"stop_timeout" help:"How long a clean stop may take before it counts as hung." ja:"正常な停止を待つ時間。過ぎるとハングとみなす" default:"10s"`
@@ -78,7 +78,7 @@ func Instance(t Target) (i *pgcluster.Instance, ok bool, err error) {
 	}
 	bin := s.Bin
 	if bin == "" {
-		if bin, err = pgcluster.FindBin(); err != nil {
+		if bin, err = pgcluster.FindBinFor(s.Data); err != nil {
 			return nil, false, err
 		}
 	}

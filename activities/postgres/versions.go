@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/plan"
+)
+
+// unsuited says why the server's programs are none for its data, which may not be there yet: of several
+// versions side by side another's start nothing, and copy what they can't start. It is empty when they suit.
+func unsuited(ctx context.Context, i *pgcluster.Instance) []plan.Text {
+	data, programs, err := i.Versions(ctx)
+	switch {
+	case err != nil:
+		return []plan.Text{activities.Lacking("the programs of %s can't be held against its data: %v", "%s のプログラムとデータのバージョンを照合できません：%v", i.Name, err)}
+	case data != 0 && data != programs:
+		return []plan.Text{activities.Lacking("the data of %s are of PostgreSQL %d, and the programs in %s are of %d: install those of %[2]d, or correct its bin in the estate",
+			"%s のデータは PostgreSQL %d のもので、%s のプログラムは %d のものです。%[2]d のプログラムを導入するか、構成台帳の bin を修正してください", i.Name, data, i.Bin, programs)}
+	}
+	return nil
+}
+
+// suited refuses what unsuited tells, before anything is stopped.
+func suited(ctx context.Context, i *pgcluster.Instance) error {
+	return refuse(unsuited(ctx, i))
+}
+
+// unsuited looks at the primary as well, of whose version the data will be.
+func (j *joining) unsuited(ctx context.Context) []plan.Text {
+	var major int
+	if err := ask(ctx, j.primary, "SELECT current_setting('server_version_num')::int / 10000", nil, &major); err != nil {
+		return []plan.Text{unusable(j.Follow, err)}
+	}
+	if data, err := pgcluster.DataVersion(j.i.Data); err == nil && data == 0 && j.Server.Spec.Bin == "" {
+		if bin, ok := pgcluster.FindBinOf(major); ok {
+			j.i.Bin = bin
+		}
+	}
+	if why := unsuited(ctx, j.i); len(why) > 0 {
+		return why
+	}
+	if programs, err := j.i.ProgramVersion(ctx); err == nil && programs != major {
+		return []plan.Text{activities.Lacking("%s is PostgreSQL %d, and %s is %d, which can't follow it: give both the same major version",
+			"%s は PostgreSQL %d で、%s は %d のため追随できません。メジャーバージョンを揃えてください", j.Follow.Name, major, j.Server.Name, programs)}
+	}
+	return nil
+}
+
+// refuse makes a refusal of what is lacking.
+func refuse(lacking []plan.Text) error {
+	for _, why := range lacking {
+		return activities.Refused("%s", why.Both())
+	}
+	return nil
+}
