@@ -54,6 +54,9 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 		return Promoted{}, activities.RefusedBoth("server %s stopped applying with %s; what it received since would be lost: repair it, or promote another replica",
 			"サーバー %s は適用が %s で止まっている。その後に受信した変更が失われるため、修復するか、別のレプリカを昇格する", p.Server.Name, v.Replica.trouble())
 	}
+	if err := countable(p.Server, v); err != nil {
+		return Promoted{}, err
+	}
 	if out.Lag, out.LagKnown, err = oldPrimary(ctx, c, p, v); err != nil {
 		return Promoted{}, err
 	}
@@ -66,6 +69,17 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 		return Promoted{}, err
 	}
 	return finish(ctx, c, p.Server, out)
+}
+
+// countable refuses a replica that does not replicate by GTID: what such a one has received
+// is not in its status, so that what it has still to apply looks like nothing, and would go
+// with its relay log.
+func countable(t Target, v view) error {
+	if v.threads().ByGTID {
+		return nil
+	}
+	return activities.RefusedBoth("replica %s does not replicate by GTID, so what it received and has not applied can't be told and would be lost: once it has applied all (Exec_Master_Log_Pos = Read_Master_Log_Pos), STOP SLAVE, CHANGE MASTER TO MASTER_USE_GTID = slave_pos, START SLAVE (MySQL: SOURCE_AUTO_POSITION = 1), and repeat the step; or promote another replica",
+		"レプリカ %s は GTID でレプリケーションしていないため、受信済みで未適用の変更があるか判断できず、昇格すると失われるおそれがある。すべて適用されるのを待ち（Exec_Master_Log_Pos = Read_Master_Log_Pos）、STOP SLAVE、CHANGE MASTER TO MASTER_USE_GTID = slave_pos、START SLAVE を行って（MySQL では SOURCE_AUTO_POSITION = 1）ステップを再実行するか、別のレプリカを昇格する", t.Name)
 }
 
 // oldPrimary finds the server that c's follows and refuses when that still takes writes, or

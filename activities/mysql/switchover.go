@@ -208,6 +208,11 @@ func (s *switching) halt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if to.Replica != nil {
+			if err := countable(s.To, to); err != nil {
+				return err
+			}
+		}
 		lacks := to.Has.Lacks(from.Has)
 		if to.threads().running() && lacks <= int64(max(s.MaxLag, 0)) {
 			break
