@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/execresult"
@@ -23,16 +22,14 @@ import (
 // Actions lists the family.
 func Actions() []activities.Action { return []activities.Action{check, execute} }
 
-// grace is how long a program has to end after it was told to, before it is killed.
-const grace = 5 * time.Second
-
 // inherited are the variables a program gets from the worker. The others stay back:
 // secrets may be among them.
 var inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TZ", "TMPDIR",
 	"SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
 
 // effectVar carries the effect key into the program and its children, by which a look
-// finds them still at work after the worker died.
+// finds them still at work after the worker died; sudo takes it from them, for which there
+// is what the ledger keeps.
 const effectVar = "MUSTER_EFFECT_KEY"
 
 // Command is what both actions start.
@@ -72,29 +69,39 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		return Outcome{}, fmt.Errorf("%w: argv names no program", errNotStarted)
 	}
-	cmd := osexec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	if err := ctx.Err(); err != nil {
+		return Outcome{}, fmt.Errorf("%w: %w", errNotStarted, err)
+	}
+	cmd := osexec.Command(c.Argv[0], c.Argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environment(ctx), strings.NewReader(c.Stdin)
 	var stdout, stderr execresult.Capture
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = grace
+	if err := keep(ctx, 0); err != nil {
+		return Outcome{}, err
+	}
 	if err := cmd.Start(); err != nil {
+		_ = activities.Keep(ctx, work{})
 		return Outcome{}, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
-	err := cmd.Wait()
-	if ctx.Err() != nil {
-		// Whoever of the group ignored the first word.
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if err := keep(ctx, cmd.Process.Pid); err != nil { // a look then says that it can't tell
+		activities.Log(ctx).Warn("the ledger could not keep which process was started", "process", cmd.Process.Pid, "err", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		return Outcome{}, stop(ctx, cmd, ended)
 	}
 	out := Outcome{ExitCode: cmd.ProcessState.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String()}
-	var ended *osexec.ExitError
+	var exit *osexec.ExitError
 	switch {
-	case ctx.Err() != nil:
-		return out, fmt.Errorf("%s was ended: %w", c.Argv[0], ctx.Err())
-	case errors.As(err, &ended) && !ended.Exited():
-		return out, fmt.Errorf("%s ended by %s: %s", c.Argv[0], ended.ProcessState, out.LastLine())
-	case err != nil && !errors.As(err, &ended) && !errors.Is(err, osexec.ErrWaitDelay):
+	case errors.As(err, &exit) && !exit.Exited():
+		return out, fmt.Errorf("%s ended by %s: %s", c.Argv[0], exit.ProcessState, out.LastLine())
+	case err != nil && !errors.As(err, &exit) && !errors.Is(err, osexec.ErrWaitDelay):
 		return out, err
 	}
 	return out, nil

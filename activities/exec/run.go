@@ -6,7 +6,6 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/plan"
-	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -49,8 +48,8 @@ var execute = activities.Define("exec.run", activities.Doc{
 	if len(p.Look) == 0 {
 		return activities.Seen{}, nil
 	}
-	if pid := atWork(activities.CallFrom(ctx).EffectKey); pid != 0 {
-		return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("the program still runs, as process %d", "プログラムはプロセス %d としてまだ動いている", pid).Both()}, nil
+	if at, err := atWork(ctx); err != nil || at.EN != "" {
+		return activities.Seen{Sight: plan.CannotTell, Detail: at.Both()}, err
 	}
 	return look(ctx, p)
 }), activities.Ready(func(_ context.Context, p Run) ([]plan.Text, error) {
@@ -78,16 +77,4 @@ func look(ctx context.Context, p Run) (activities.Seen, error) {
 		return activities.Seen{Sight: plan.HoldsNot, Detail: detail}, nil
 	}
 	return activities.Seen{Sight: plan.CannotTell, Detail: detail}, nil
-}
-
-// atWork returns a process that was started under the effect key and still lives, or 0.
-// It sees those of the worker's own user; where there is no /proc, none.
-func atWork(key string) int {
-	if key == "" {
-		return 0
-	}
-	for _, pid := range proc.Carrying(effectVar + "=" + key) {
-		return pid
-	}
-	return 0
 }

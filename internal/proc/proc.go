@@ -4,9 +4,11 @@ package proc
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Identity is boot/namespace/start of a process, or "" where the system has no /proc or
@@ -47,6 +49,7 @@ type Stat struct {
 	Name    string // of its program, the first 15 bytes
 	State   string // "R", "S", "D", "T", "Z", ...
 	Parent  int
+	Group   int // the process group
 	Session int
 	Start   uint64 // clock ticks since boot
 }
@@ -70,9 +73,31 @@ func Read(pid int) (Stat, bool) {
 		return Stat{}, false
 	}
 	parent, err1 := strconv.Atoi(fields[1])
-	session, err2 := strconv.Atoi(fields[3])
-	start, err3 := strconv.ParseUint(fields[19], 10, 64)
-	return Stat{string(b[open+1 : end]), fields[0], parent, session, start}, err1 == nil && err2 == nil && err3 == nil
+	group, err2 := strconv.Atoi(fields[2])
+	session, err3 := strconv.Atoi(fields[3])
+	start, err4 := strconv.ParseUint(fields[19], 10, 64)
+	return Stat{string(b[open+1 : end]), fields[0], parent, group, session, start}, errors.Join(err1, err2, err3, err4) == nil
+}
+
+// InSession is a process of a session that lives, whoever it belongs to, or 0. The kernel
+// gives the session's number to nobody else for as long as there is one. Where /proc shows
+// only one's own processes (hidepid), others' are found in the session's first group.
+func InSession(session int) int {
+	seen := false
+	for _, pid := range PIDs() {
+		stat, ok := Read(pid)
+		if !ok || stat.Session != session && stat.Group != session {
+			continue
+		}
+		if !stat.Ended() {
+			return pid
+		}
+		seen = true
+	}
+	if !seen && errors.Is(syscall.Kill(-session, 0), syscall.EPERM) {
+		return session
+	}
+	return 0
 }
 
 // Carrying lists the processes whose environment holds a variable, as in NAME=value: what
