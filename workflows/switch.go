@@ -78,12 +78,7 @@ func (r *response) takeLocks(ctx workflow.Context) (refused plan.Text, holder st
 		}
 		if h.Run != "" {
 			r.releaseLocks(ctx)
-			if h.Kept {
-				return plan.Say("%[1]s is still held by run %[2]s: clean-up incomplete (%[3]s). Put it right, then: muster drill release %[1]s --reason ...",
-					"%[1]s は %[2]s がロックしたままです：後始末が未完了（%[3]s）。正常な状態に戻してから解除してください：muster drill release %[1]s --reason ...",
-					s.plan.Name, h.Run, plan.Apart(h.Reason)), h.Run, nil
-			}
-			return plan.Say("%[1]s is being moved by run %[2]s. Watch it with: muster drill watch %[2]s", "%[1]s は %[2]s が切り替え中です。確認：muster drill watch %[2]s", s.plan.Name, h.Run), h.Run, nil
+			return HeldBy(s.plan.Name, h), h.Run, nil
 		}
 		if r.locksAtOnce {
 			continue
@@ -97,6 +92,16 @@ func (r *response) takeLocks(ctx workflow.Context) (refused plan.Text, holder st
 		return plan.Text{}, "", r.takeTokens(ctx)
 	}
 	return plan.Text{}, "", nil
+}
+
+// HeldBy says that another run holds a system, and what to do.
+func HeldBy(system string, h Holder) plan.Text {
+	if h.Kept {
+		return plan.Say("%[1]s is still held by run %[2]s: clean-up incomplete (%[3]s). Put it right, then: muster drill release %[1]s --reason ...",
+			"%[1]s は %[2]s がロックしたままです：後始末が未完了（%[3]s）。正常な状態に戻してから解除してください：muster drill release %[1]s --reason ...",
+			system, h.Run, plan.Apart(h.Reason))
+	}
+	return plan.Say("%[1]s is being moved by run %[2]s. Watch it with: muster drill watch %[2]s", "%[1]s は %[2]s が切り替え中です。確認：muster drill watch %[2]s", system, h.Run)
 }
 
 // takeTokens takes the fencing tokens of all systems, whose locks are held.

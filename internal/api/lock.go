@@ -135,6 +135,26 @@ func (s *Server) holder(ctx context.Context, system string) (workflows.Holder, e
 	return h, nil
 }
 
+// stands reports whether the answer that a request was given still holds, such as one whose run has begun. A
+// refusal does only as long as the run that it names holds a system of the plan, and then says how it is
+// held now: a proposal is asked for by the same request until it starts.
+func (s *Server) stands(ctx context.Context, p plan.Plan, begun *workflows.Begun) bool {
+	if begun.Refused == "" {
+		return true
+	}
+	if begun.Holder == "" {
+		return false
+	}
+	for _, system := range p.Systems {
+		if h, err := s.holder(ctx, system.Name); err == nil && h.Run == begun.Holder {
+			begun.Why = workflows.HeldBy(system.Name, h)
+			begun.Refused = begun.Why.Both()
+			return true
+		}
+	}
+	return false
+}
+
 // orphaned reports whether who holds a system was ended in the engine.
 func (s *Server) orphaned(ctx context.Context, h workflows.Holder) (bool, error) {
 	if h.Run == "" || h.Kept {

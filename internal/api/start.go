@@ -180,7 +180,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 	if last != "" {
 		// The answer to this very request may have been lost and its run have ended
 		// since: then that answer is given, and nothing starts again.
-		if begun, ok := answered[workflows.Begun](ctx, s, last, updateID); ok {
+		if begun, ok := answered[workflows.Begun](ctx, s, last, updateID); ok && s.stands(ctx, p, &begun) {
 			return s.begun(ctx, p, in.Kind, begun)
 		}
 	}
@@ -218,7 +218,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 		})
 		if used := new(serviceerror.WorkflowExecutionAlreadyStarted); errors.As(err, &used) {
 			// Closed in the engine: it ended this very moment, or was ended there.
-			if begun, ok := answered[workflows.Begun](ctx, s, id, updateID); ok {
+			if begun, ok := answered[workflows.Begun](ctx, s, id, updateID); ok && s.stands(ctx, p, &begun) {
 				return s.begun(ctx, p, in.Kind, begun)
 			}
 			continue
