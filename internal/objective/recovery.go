@@ -50,14 +50,16 @@ const (
 	StartUnseen    Why = "start_unseen"    // nobody looked when it began
 	RestoreUnseen  Why = "restore_unseen"  // nobody looked when it came back
 	NotRestored    Why = "not_restored"    // the observation ended before it held
+	BackAfterwards Why = "back_afterwards" // it came back when the recovery was over, by something else
 	NotInterrupted Why = "not_interrupted" // service was never seen below the level, before the event or after
 	ClocksDisagree Why = "clocks_disagree" // an outage lies before the event, by the probe's clock
 )
 
 // Recover finds when the level came back after the event to stay: it held, and until the
-// way home began (until; zero is the end of the observation) it was not broken again for
+// recovery was over (until; zero is the end of the observation) it was not broken again for
 // as long as it has to hold, in all. A service that comes back for a moment and goes away
-// for an hour was not restored.
+// for an hour was not restored; nor was one that only came back afterwards, by the way home
+// or because the drill put back what it had broken.
 //
 // The event's time is of another clock than the curve's. Hence service counts as not
 // interrupted only if it held from the first look on: an outage before the event may be
@@ -100,13 +102,15 @@ func (c Curve) Recover(e Event, level int, hold time.Duration, until time.Time) 
 		switch {
 		case i == at:
 			r.RestoredAt = s.From
-		case s.Possible < level && r.RestoredAt.IsZero():
-			r.BelowUntil = s.To
+		case s.Possible < level && r.RestoredAt.IsZero() && (s.From.Before(until) || s.From.Equal(r.BelowUntil)):
+			r.BelowUntil = s.To // an outage that the way home made is none of this
 		case s.Possible < level && s.From.Before(until):
 			r.RelapsedFor += earlier(s.To, until).Sub(s.From)
 		}
 	}
 	switch {
+	case r.RestoredAt.IsZero() && c.restored(first, level, hold, c.End()) >= 0:
+		r.why = BackAfterwards
 	case r.RestoredAt.IsZero():
 		r.why = NotRestored
 	case !r.BelowUntil.Equal(r.RestoredAt):
@@ -174,10 +178,10 @@ func (c Curve) firstBelow(event, until time.Time, level int) int {
 }
 
 // restored is the index of the span with which the level came back after span first to
-// stay; -1 is none.
+// stay, before until; -1 is none.
 func (c Curve) restored(first, level int, hold time.Duration, until time.Time) int {
 	found := -1
-	var broken time.Duration // after the span at hand, until the way home
+	var broken time.Duration // after the span at hand, until the recovery was over
 	for i := len(c.Spans) - 1; i > first; i-- {
 		s := c.Spans[i]
 		if s.Possible < level && s.From.Before(until) {
@@ -189,7 +193,7 @@ func (c Curve) restored(first, level int, hold time.Duration, until time.Time) i
 		for i-1 > first && c.Spans[i-1].Proven >= level {
 			i--
 		}
-		if s.To.Sub(c.Spans[i].From) < hold {
+		if s.To.Sub(c.Spans[i].From) < hold || !c.Spans[i].From.Before(until) {
 			continue
 		}
 		if broken > 0 && broken >= hold {

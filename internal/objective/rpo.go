@@ -28,7 +28,7 @@ type Outage struct {
 	Event    time.Time // when the system's clock started
 	Stopped  time.Time // when service was first missing; Event where it never was
 	Restored time.Time
-	Homeward time.Time // when the way home began; zero where there was none
+	Over     time.Time // when the way home or the drill's own clean-up began; zero where there was none
 }
 
 // AchievedRPO returns how much acknowledged work was lost, as a span of time: the time
@@ -85,7 +85,7 @@ func AchievedRPO(parts []run.Observations, o Outage) (time.Duration, error) {
 // their own function, and that of the whole system where another one fell first.
 func planted(parts []run.Observations, o Outage) error {
 	own := NewCurve([]Function{{Probe: parts[0].Probe, Weight: 100}}, parts)
-	until := o.Homeward
+	until := o.Over
 	if until.IsZero() || until.After(own.End()) {
 		until = own.End()
 	}

@@ -35,6 +35,9 @@ func (f *facts) system(s *systemFacts) System {
 	out := System{ID: s.plan.Name, Priority: s.plan.Priority, Title: s.plan.Title, Home: s.plan.Home, Choice: s.choice,
 		Moved: slices.ContainsFunc(f.runbook(s.plan.Name, "failover"), (*stepFacts).tried)}
 	out.RTO, out.RLO = f.times(s, levels, recovery, out.Moved, doubt)
+	if late := (Reason{Code: notInVerification}); slices.Contains(out.RTO.Why, late) {
+		doubt = append(doubt, late)
+	}
 	out.Statements = s.statements
 	out.RPO = f.loss(s, out.RTO, doubt)
 	out.Failback = f.failback(s, out.Moved, functions, levels.best, out.RTO.Level)
@@ -76,9 +79,9 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	if s.plan.Objective.RTO != nil {
 		rto.ObjectiveS = seconds(s.plan.Objective.RTO.Std())
 	}
-	curve := levels.told
-	rec := curve.Recover(event, rto.Level, hold, s.homeward)
-	v, why := levels.judge(event, rto.Level, hold, s.homeward, s.plan.Objective.RTO)
+	curve, over := levels.told, f.recoveryOver(s)
+	rec := curve.Recover(event, rto.Level, hold, over)
+	v, why := levels.judge(event, rto.Level, hold, over, s.plan.Objective.RTO)
 	rto.Why = levels.because(v, why, rec)
 	if why == objective.NotInterrupted && (moved && (event.Threat || event.Injected) ||
 		event.Threat && s.ordered.After(event.At) && slices.ContainsFunc(recovery, (*stepFacts).worked)) {
@@ -90,8 +93,11 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	}
 	if v == run.NotProven && f.state == run.NotResumable && rec.RestoredAt.IsZero() && !curve.Empty() && !event.At.IsZero() {
 		v, rto.Why = run.Missed, []Reason{{Code: "given_up"}} // nobody works on it any more
+		if why == objective.BackAfterwards {
+			rto.Why = append(rto.Why, reason(why)...)
+		}
 	}
-	rto.Verdict, rto.Why = lower(v, rto.Why, doubt)
+	rto.Verdict, rto.Why = lower(v, rto.Why, append(f.unverified(rec, hold), doubt...))
 	rto.EventAt, rto.DownAt, rto.RestoredAt = moment(rec.StartedAt), moment(rec.DownAt), moment(rec.RestoredAt)
 	// What was struck later in the run and came back by itself: what people did before was about something else.
 	byItself := event.Injected && s.ordered.IsZero() && len(recovery) == 0
@@ -136,10 +142,10 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 
 	rlo := RLO{Stages: []Stage{}, Curve: []Point{}}
 	for _, st := range s.plan.Objective.RLO {
-		r := curve.Recover(event, st.Level, hold, s.homeward)
-		v, why := levels.judge(event, st.Level, hold, s.homeward, &st.Within)
+		r := curve.Recover(event, st.Level, hold, over)
+		v, why := levels.judge(event, st.Level, hold, over, &st.Within)
 		stage := Stage{WithinS: *seconds(st.Within.Std()), Level: st.Level, ReachedAt: moment(r.RestoredAt), Why: levels.because(v, why, r)}
-		stage.Verdict, stage.Why = lower(v, stage.Why, doubt)
+		stage.Verdict, stage.Why = lower(v, stage.Why, append(f.unverified(r, hold), doubt...))
 		if actual, ok := r.Actual(); ok {
 			stage.ActualS = seconds(actual)
 		} else if why == objective.NotInterrupted && !rec.RestoredAt.IsZero() {
@@ -160,8 +166,8 @@ func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, move
 	until := rec.RestoredAt
 	if until.IsZero() {
 		until = curve.SeenUntil()
-		if !s.homeward.IsZero() && s.homeward.Before(until) {
-			until = s.homeward
+		if !over.IsZero() && over.Before(until) {
+			until = over
 		}
 	}
 	if !event.At.IsZero() && until.After(rec.StartedAt) {
@@ -256,7 +262,7 @@ func (f *facts) loss(s *systemFacts, rto RTO, doubt []Reason) RPO {
 // outage is what the loss is counted over. Where people say of a response that it began before the
 // run, service may have stopped then too, and have come back by itself before anybody looked.
 func (f *facts) outage(s *systemFacts, rto RTO) objective.Outage {
-	o := objective.Outage{Homeward: s.homeward}
+	o := objective.Outage{Over: f.recoveryOver(s)}
 	if s.occurred != nil {
 		o.Event = s.occurred.At
 	}

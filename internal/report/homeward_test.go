@@ -1,0 +1,99 @@
+package report_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/report"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// failedOver is the demo whose failover passed every step and brought nothing back; what the
+// probes see changes at the given seconds.
+func failedOver(t *testing.T, s *story, state run.State, changes ...float64) *story {
+	t.Helper()
+	s.order(13.1, "orders", "orders-failover")
+	s.step("orders/failover", "orders-failover", "fence", 13.1, 13.6, run.Passed, run.ByResult)
+	s.step("orders/failover", "orders-failover", "promote", 13.6, 14.5, run.Passed, run.ByResult)
+	s.step("orders/failover", "orders-failover", "announce", 14.5, 16, run.Passed, run.ByAcknowledge)
+	s.phase(run.Verification, 16, 18, run.Failed, "orders did not hold full service")
+	if s.plan.Scenario.Failback == run.PolicyReturn {
+		s.wayHome(19)
+	}
+	s.watch("orders/write", 59, changes...).Markers = markers(96, 3, 58.8)
+	s.watch("orders/search", 59, changes...)
+	s.end(60, state)
+	return s
+}
+
+// putBack undoes what the drill had broken.
+func (s *story) putBack(second float64) {
+	inject := s.plan.Scenario.Injects[0]
+	e := run.Event{Kind: run.UndoStarted, Phase: run.Closing, System: inject.Starts, Step: inject.ID, Action: "postgres.start", Site: inject.Site}
+	s.run(second, e, nil)
+	e.Kind, e.Outcome = run.UndoEnded, run.Passed
+	s.run(second+1, e, run.StepResult{SettledBy: run.ByResult, Attempts: 1, Output: json.RawMessage(`{}`)})
+}
+
+// Service that only the way home or the drill's own clean-up brought back was not recovered,
+// however early it was.
+func TestWhatTheRecoveryDidNotBringBackIsNotMet(t *testing.T) {
+	home := newStory(t, aPlan())
+	home.opening()
+	failedOver(t, home, run.NotResumable, 6.2, 25)
+
+	p := aPlan()
+	p.Scenario.Failback = run.PolicyStay
+	undone := newStory(t, p)
+	undone.opening()
+	failedOver(t, undone, run.NotResumable, 6.2, 25)
+	undone.putBack(24)
+
+	later := newStory(t, p)
+	later.opening()
+	failedOver(t, later, run.NotResumable, 6.2, 25) // by nothing that is in the record
+
+	for _, c := range []struct {
+		name string
+		s    *story
+		rto  run.Verdict
+		why  string
+	}{
+		{"the way home", home, run.Missed, "back_afterwards"},
+		{"the drill's clean-up", undone, run.Missed, "back_afterwards"},
+		{"after verification, by itself", later, run.NotProven, "not_in_verification"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sys := build(t, c.s).Systems[0]
+			if sys.RTO.Verdict != c.rto || !why(sys.RTO.Why, c.why) {
+				t.Errorf("RTO %s %v, want %s for %s", sys.RTO.Verdict, sys.RTO.Why, c.rto, c.why)
+			}
+			if c.rto == run.Missed && (sys.RTO.ActualS != nil || !why(sys.RTO.Why, "given_up")) {
+				t.Errorf("RTO %+v, want no figure, and that the run ended without a recovery", sys.RTO)
+			}
+			for _, st := range sys.RLO.Stages {
+				if st.Verdict == run.Met {
+					t.Errorf("stage %+v is met", st)
+				}
+			}
+			if sys.RPO.Verdict == run.Met {
+				t.Errorf("RPO %+v is met", sys.RPO)
+			}
+			if sys.Verdict == run.Met {
+				t.Error("the system is met")
+			}
+		})
+	}
+}
+
+// What came back in time stays met, also where the drill then puts back what it had broken, and
+// where verification failed for another reason.
+func TestWhatTheRecoveryBroughtBackStaysMet(t *testing.T) {
+	s := stay(t, 6.2, 14.42)
+	s.putBack(40)
+	s.phase(run.Verification, 16, 18, run.Failed, "billing did not hold full service")
+	if sys := build(t, s).Systems[0]; sys.RTO.Verdict != run.Met || sys.RPO.Verdict != run.Met || slices.ContainsFunc(sys.RLO.Stages, func(st report.Stage) bool { return st.Verdict != run.Met }) {
+		t.Errorf("%+v, want met", sys)
+	}
+}

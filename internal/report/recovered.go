@@ -1,0 +1,33 @@
+package report
+
+import (
+	"time"
+
+	"github.com/muster-dr/muster/internal/objective"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// recoveryOver is when nothing more of what comes back comes back by the recovery: the way home
+// began, or the drill began to put back what it had broken, in whichever system; zero is never.
+func (f *facts) recoveryOver(s *systemFacts) time.Time {
+	at := s.homeward
+	for _, u := range f.undone {
+		if u.Purpose == "inject" && u.StartedAt != nil && (at.IsZero() || u.StartedAt.Before(at)) {
+			at = *u.StartedAt
+		}
+	}
+	return at
+}
+
+const notInVerification = "not_in_verification"
+
+// unverified is the doubt about service that was down when verification failed, or had not held
+// yet: whatever brought it back after that, nobody in the run saw it recovered.
+func (f *facts) unverified(r objective.Recovery, hold time.Duration) []Reason {
+	for _, p := range f.phases {
+		if p.ID == run.Verification && p.Outcome == run.Failed && !r.RestoredAt.IsZero() && !r.DownAt.IsZero() && r.DownAt.Before(*p.EndedAt) && r.RestoredAt.Add(hold).After(*p.EndedAt) {
+			return []Reason{{Code: notInVerification}}
+		}
+	}
+	return nil
+}
