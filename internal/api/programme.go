@@ -109,15 +109,23 @@ func (s *Server) coverage(ctx context.Context, year int) (YearCoverage, error) {
 		at, _ := calendar.At(calendar.Date{Year: year, Month: time.Month(p.Begins), Day: 1}, 12, 0, zone)
 		from, until = p.Year(at)
 	}
+	items, err := s.covered(ctx, *p, func(seen *programme.Programme, facts programme.Facts) []programme.Item {
+		return programme.Coverage(seen, from, until, now, facts)
+	})
+	return YearCoverage{Programme: p.Name, From: from, Until: until, Now: now, Items: items}, err
+}
+
+// covered holds the plan against the record, as far as whoever asks may see both.
+func (s *Server) covered(ctx context.Context, p programme.Programme, against func(*programme.Programme, programme.Facts) []programme.Item) ([]programme.Item, error) {
 	facts, err := s.facts(ctx)
 	if err == nil {
 		facts.Records, err = s.recordsFor(ctx, facts.Records)
 	}
 	if err != nil {
-		return YearCoverage{}, s.storeProblem(ctx, err)
+		return nil, s.storeProblem(ctx, err)
 	}
-	seen, withheld := s.programmeFor(ctx, *p)
-	items := programme.Coverage(&seen, from, until, now, facts)
+	seen, withheld := s.programmeFor(ctx, p)
+	items := against(&seen, facts)
 	if items == nil {
 		items = []programme.Item{}
 	}
@@ -126,16 +134,19 @@ func (s *Server) coverage(ctx context.Context, year int) (YearCoverage, error) {
 			items[i].Scenario = ""
 		}
 	}
-	return YearCoverage{Programme: p.Name, From: from, Until: until, Now: now, Items: items}, nil
+	return items, nil
 }
 
-// Planned is the present year's coverage, for metrics; nil without a programme.
+// Planned is what the programme asks for now, with what the year before still owes, for metrics; nil without a
+// programme.
 func (s *Server) Planned(ctx context.Context) ([]programme.Item, error) {
-	if p, err := s.optionalProgramme(ctx); err != nil || p == nil {
+	p, err := s.optionalProgramme(ctx)
+	if err != nil || p == nil {
 		return nil, err
 	}
-	c, err := s.coverage(ctx, 0)
-	return c.Items, err
+	return s.covered(ctx, *p, func(seen *programme.Programme, facts programme.Facts) []programme.Item {
+		return programme.Owed(seen, s.now(), facts)
+	})
 }
 
 // facts is what the record holds of what was held.

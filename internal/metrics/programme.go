@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	plannedDesc        = prometheus.NewDesc("muster_planned_drills", "Rows of the present year's plan, each as often as it is due, by what became of it.", []string{"status"}, nil)
-	plannedOverdueDesc = prometheus.NewDesc("muster_planned_drill_overdue", "How often a row of the present year's plan is overdue.", []string{"row"}, nil)
-	plannedLateDesc    = prometheus.NewDesc("muster_planned_drill_overdue_seconds", "For how long the row's drill that is overdue longest has been, of the present year's plan; 0 when none is. scenario is empty for what people hold without one.", []string{"row", "scenario"}, nil)
+	plannedDesc        = prometheus.NewDesc("muster_planned_drills", "Rows of the present year's plan, each as often as it is due, and what the year before still owes, by what became of it.", []string{"status"}, nil)
+	plannedOverdueDesc = prometheus.NewDesc("muster_planned_drill_overdue", "How often a row of the programme is overdue: this year, and in the year before where it was not held since.", []string{"row"}, nil)
+	plannedLateDesc    = prometheus.NewDesc("muster_planned_drill_overdue_seconds", "For how long the row's drill that is overdue longest has been, of this year and of the year before where it was not held since; 0 when none is. scenario is empty for what people hold without one.", []string{"row", "scenario"}, nil)
 	plannedKnownDesc   = prometheus.NewDesc("muster_programme_known", "1 while there is a programme and it can be read; else 0, and then there are no other series of it.", nil, nil)
 )
 

@@ -177,10 +177,10 @@ type covering struct {
 
 func (c *covering) row(row Row) []Item {
 	items := c.planned(row)
-	force := c.inForce(row)
+	force, next := c.inForce(row), c.nextYears(row)
 	for i := range items {
 		it := &items[i]
-		end := c.until // what is held late counts until the next one is due
+		end := next // what is held late counts until the next one is due
 		if i+1 < len(items) {
 			end = items[i+1].From
 		}
@@ -188,10 +188,8 @@ func (c *covering) row(row Row) []Item {
 			end = force
 		}
 		begin := it.From
-		if row.Spec != nil { // a drill of its month, started by hand before its day
-			zone := row.Spec.Rule.Location()
-			local := it.From.In(zone)
-			begin, _ = calendar.At(calendar.Date{Year: local.Year(), Month: local.Month(), Day: 1}, 0, 0, zone)
+		if row.Spec != nil {
+			begin = row.Spec.monthOf(it.From)
 			c.byOccasion(row, it)
 		}
 		if it.Status != HeldThen && it.Status != UnderWay {
