@@ -12,7 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 )
 
-// Claimer is a Store that several machines reach, and that one engine's servers may work with.
+// Claimer is a Store that several processes reach, and that one engine's servers may work with.
 type Claimer interface {
 	// Claim takes part in the work on the store for an engine, until the store is closed. Servers of
 	// the same engine share it. While those of another have it, it waits that long for them to end and
@@ -23,13 +23,8 @@ type Claimer interface {
 // ErrTwoEngines: servers of another engine work with the store.
 var ErrTwoEngines = errors.New("another engine's servers have the record store")
 
-// Claim does nothing for a file, which its data directory's lock keeps for one.
 func (s *database) Claim(ctx context.Context, engine string, wait time.Duration) error {
-	p, ok := s.dialect.(*postgres)
-	if !ok {
-		return nil
-	}
-	return s.explain(plan.Text{EN: "take it", JA: "使用の開始"}, p.claimFor(ctx, engine, wait))
+	return s.explain(plan.Text{EN: "take it", JA: "使用の開始"}, s.dialect.claimFor(ctx, engine, wait))
 }
 
 // holder is the document that says whose the store is while its lock is held.

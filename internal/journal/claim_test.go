@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -60,6 +61,31 @@ func TestOneControlPlaneHasAStore(t *testing.T) {
 	second.Close()
 	if err := claim(t, other, "osaka", 10*time.Second); err != nil {
 		t.Errorf("after all of them ended: %v", err)
+	}
+}
+
+// The same of a file, which two servers reach that have one data directory, or name the same store.
+func TestOneControlPlaneHasAFile(t *testing.T) {
+	at := "sqlite:" + filepath.Join(t.TempDir(), "journal.db")
+	first, second, other := opened(t, at), opened(t, at), opened(t, at)
+	for _, s := range []journal.Store{first, second} {
+		if err := claim(t, s, "tokyo", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range []journal.Store{first, second} {
+		err := claim(t, other, "osaka", 0)
+		if !errors.Is(err, journal.ErrTwoEngines) {
+			t.Errorf("another engine beside a server: %v, want ErrTwoEngines", err)
+		}
+		bilingual(t, err, "engine of its own (tokyo)", "別のエンジン（tokyo）")
+		s.Close()
+	}
+	if err := claim(t, other, "osaka", 0); err != nil {
+		t.Errorf("after all of them ended: %v", err)
+	}
+	if err := claim(t, opened(t, at), "tokyo", 0); !errors.Is(err, journal.ErrTwoEngines) {
+		t.Errorf("back beside the other: %v, want ErrTwoEngines", err)
 	}
 }
 

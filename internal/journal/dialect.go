@@ -48,6 +48,8 @@ type dialect interface {
 	// told hears what was kept.
 	told(runs []string)
 	close() error
+	// claimFor is Claimer.Claim.
+	claimFor(ctx context.Context, engine string, wait time.Duration) error
 }
 
 // trouble is what went wrong with the store, and the way out. What it wraps can be inspected.

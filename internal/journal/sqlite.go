@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -166,6 +167,7 @@ func lockDir(path string) (release func(), err error) {
 type sqliteFile struct {
 	path string
 	file os.FileInfo // as it was opened
+	part atomic.Pointer[os.File]
 }
 
 // A transaction has the write lock from its beginning.
@@ -184,8 +186,6 @@ func (*sqliteFile) patience() time.Duration { return 0 }
 func (*sqliteFile) letGo() {}
 
 func (*sqliteFile) told([]string) {}
-
-func (*sqliteFile) close() error { return nil }
 
 // A file that was deleted or replaced goes on taking writes, and loses them all.
 func (f *sqliteFile) alive() error {
