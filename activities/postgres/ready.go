@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-dr/muster/activities"
-	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -104,13 +103,23 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 	if !rewinds && p.Method == "rewind" {
 		out = append(out, activities.Lacking("%s has neither wal_log_hints nor data checksums: pg_rewind will refuse; switch one on, or use method auto", "%s では wal_log_hints もデータチェックサムも無効のため、pg_rewind を使えません。どちらかを有効にするか、method を auto にしてください", p.Follow.Name))
 	}
-	return append(out, room(i)...), nil
+	data, why, err := inPlace(i)
+	if err != nil {
+		return nil, err
+	}
+	if data == "" || p.Method == byBaseBackup {
+		out = append(out, why...)
+	}
+	if data == "" {
+		return out, nil
+	}
+	return append(out, room(data)...), nil
 }
 
 // room says whether the data would fit beside itself, which a rebuild needs.
-func room(i *pgcluster.Instance) []plan.Text {
+func room(data string) []plan.Text {
 	var used uint64
-	if err := filepath.WalkDir(i.Data, func(_ string, d fs.DirEntry, err error) error {
+	if err := filepath.WalkDir(data, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // files come and go while a server runs
 		}
@@ -122,11 +131,11 @@ func room(i *pgcluster.Instance) []plan.Text {
 		return nil
 	}
 	var st unix.Statfs_t
-	if err := unix.Statfs(i.Data, &st); err != nil {
-		return []plan.Text{activities.Lacking("the disk of %s can't be read: %v", "%s のディスクを確認できません：%v", i.Data, err)}
+	if err := unix.Statfs(filepath.Dir(data), &st); err != nil {
+		return []plan.Text{activities.Lacking("the disk of %s can't be read: %v", "%s のディスクを確認できません：%v", data, err)}
 	}
 	if free := st.Bavail * uint64(st.Bsize); free < used {
-		return []plan.Text{activities.Lacking("%d MB are free where %s lies, and a rebuild needs %d MB: make room", "%[2]s のあるディスクの空きは %[1]d MB で、再構築に必要な %[3]d MB に足りません。空きを増やしてください", free>>20, i.Data, used>>20)}
+		return []plan.Text{activities.Lacking("%d MB are free where %s lies, and a rebuild needs %d MB: make room", "%[2]s のあるディスクの空きは %[1]d MB で、再構築に必要な %[3]d MB に足りません。空きを増やしてください", free>>20, data, used>>20)}
 	}
 	return nil
 }

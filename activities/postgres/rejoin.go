@@ -83,6 +83,12 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 	if err == nil {
 		err = j.guard(ctx)
 	}
+	if err == nil && j.Method == byBaseBackup { // before anything is stopped
+		var why []plan.Text
+		if _, why, err = inPlace(j.i); err == nil {
+			err = refuse(why)
+		}
+	}
 	if err != nil {
 		j.primary.Close()
 	}

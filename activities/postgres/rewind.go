@@ -83,18 +83,21 @@ func copied(out string) int64 {
 // rebuild copies the primary into a directory beside the server's data, and only then
 // gives up what was there.
 func (j *joining) rebuild(ctx context.Context) (int64, error) {
-	if spaces, err := os.ReadDir(filepath.Join(j.i.Data, "pg_tblspc")); err == nil && len(spaces) > 0 {
-		return 0, activities.FindingBoth("server %s has tablespaces outside its data directory; rebuild it by hand",
-			"サーバー %s にはデータディレクトリ外のテーブル空間がある。手動で再構築する", j.Server.Name)
+	data, why, err := inPlace(j.i)
+	if err != nil {
+		return 0, err
 	}
-	fresh := j.i.Data + ".muster-new"
+	for _, w := range why {
+		return 0, activities.Finding("%s", w.Both())
+	}
+	fresh := data + ".muster-new"
 	if err := os.RemoveAll(fresh); err != nil { // left by an attempt that was cut off
 		return 0, err
 	}
 	if err := j.i.OwnDir(fresh); err != nil {
 		return 0, activities.Saying(err, "rebuild %s: %v", "%s の再構築：%v", j.Server.Name, err)
 	}
-	_, err := j.i.Run(ctx, j.env(), "pg_basebackup", "-D", fresh, "-d", j.conninfo(), "--wal-method=stream", "--checkpoint=fast", "--slot="+j.out.Slot, "--no-password")
+	_, err = j.i.Run(ctx, j.env(), "pg_basebackup", "-D", fresh, "-d", j.conninfo(), "--wal-method=stream", "--checkpoint=fast", "--slot="+j.out.Slot, "--no-password")
 	if err != nil {
 		return 0, errors.Join(err, os.RemoveAll(fresh))
 	}
@@ -108,14 +111,14 @@ func (j *joining) rebuild(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	old := j.i.Data + ".muster-old"
+	old := data + ".muster-old"
 	if err := os.RemoveAll(old); err != nil {
 		return 0, err
 	}
-	if err := os.Rename(j.i.Data, old); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Rename(data, old); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return 0, activities.Saying(err, "rebuild %s: %v (a data directory that is a mount point can't be replaced; put it one level below)", "%s の再構築：%v（マウントポイントであるデータディレクトリは置き換えられない。1階層下に置く）", j.Server.Name, err)
 	}
-	if err := os.Rename(fresh, j.i.Data); err != nil {
+	if err := os.Rename(fresh, data); err != nil {
 		return 0, fmt.Errorf("rebuild %s: %w (its old data are in %s)", j.Server.Name, err, old)
 	}
 	return bytes, os.RemoveAll(old)

@@ -89,7 +89,7 @@ func (i *Instance) ConfigOutside() error {
 	if i.Config == "" {
 		return fmt.Errorf("server %s: config is not set; name its postgresql.conf, kept outside the data directory %s", i.Name, i.Data)
 	}
-	data, err := i.realData()
+	data, err := i.RealData()
 	if err != nil {
 		return err
 	}

@@ -78,8 +78,8 @@ func (i *Instance) Processes() ([]Process, error) {
 	return found, nil
 }
 
-// realData is the data directory as the kernel names it.
-func (i *Instance) realData() (string, error) {
+// RealData is the data directory as the kernel names it, whatever links lead there.
+func (i *Instance) RealData() (string, error) {
 	data, err := filepath.EvalSymlinks(i.Data)
 	if errors.Is(err, os.ErrNotExist) {
 		return filepath.Abs(i.Data)
