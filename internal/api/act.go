@@ -15,6 +15,7 @@ import (
 
 	"errors"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/lookout"
@@ -253,29 +254,25 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		return nil, err
 	}
 	writers := t.Waited(in.Step)
+	if has := p.HasStep(in.Step); in.Body.System == "" && len(has) > 1 {
+		// Also where one of them waits alone: it may not be the one that was meant.
+		if writers = s.stillWaiting(t, in.Step, writers); len(writers) == 0 {
+			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
+		}
+		return nil, whichSystem(l, in.Step, writers)
+	}
 	if in.Body.System != "" {
 		maps.DeleteFunc(writers, func(system, _ string) bool { return system != in.Body.System })
 	}
-	if len(writers) > 1 { // only those that still wait
-		waiting := map[string]string{}
-		for _, w := range t.Overview(s.Now()).Waiting {
-			if writer, ok := writers[w.System]; ok && w.Step == in.Step {
-				waiting[w.System] = writer
-			}
-		}
-		writers = waiting
+	if len(writers) > 1 {
+		writers = s.stillWaiting(t, in.Step, writers)
 	}
 	switch len(writers) {
 	case 0:
 		return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
 	case 1:
 	default:
-		var names []string
-		for name := range writers {
-			names = append(names, name)
-		}
-		return nil, problem(http.StatusConflict, CodeBadRequest, l.T("Step %s waits on several systems.", "ステップ %s は複数の情報システムで待機中です。", in.Step),
-			l.T("Say which with --system: %s", "--system で指定してください: %s", strings.Join(slices.Sorted(slices.Values(names)), ", ")))
+		return nil, whichSystem(l, in.Step, writers)
 	}
 	for _, writer := range writers {
 		id := in.Run
@@ -295,6 +292,23 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		return &answer[workflows.Done]{done}, nil
 	}
 	return nil, nil
+}
+
+// stillWaiting are those, by system, whose step of that ID waits now.
+func (s *Server) stillWaiting(t seen, step string, writers map[string]string) map[string]string {
+	waiting := map[string]string{}
+	for _, w := range t.Overview(s.Now()).Waiting {
+		if writer, ok := writers[w.System]; ok && w.Step == step {
+			waiting[w.System] = writer
+		}
+	}
+	return waiting
+}
+
+// whichSystem refuses to choose between systems that have a step of the same ID.
+func whichSystem(l i18n.Lang, step string, waiting map[string]string) error {
+	return problem(http.StatusConflict, CodeBadRequest, l.T("Step %s is in several systems.", "ステップ %s は複数の情報システムにあります。", step),
+		l.T("Say which with --system; waiting now: %s", "--system で指定してください。待機中: %s", strings.Join(slices.Sorted(maps.Keys(waiting)), ", ")))
 }
 
 // notWaiting says what does wait, so that the next try is right.

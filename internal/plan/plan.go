@@ -368,6 +368,20 @@ func (p *Plan) Runbook(name string) (Runbook, bool) {
 	return Runbook{}, false
 }
 
+// HasStep lists the systems that have a step of that ID, in the plan's order: IDs are unique within
+// a runbook only.
+func (p *Plan) HasStep(id string) []string {
+	var out []string
+	for _, s := range p.Systems {
+		if s.SingleWriter != nil && s.SingleWriter.ID == id || slices.ContainsFunc(p.Runbooks, func(r Runbook) bool {
+			return r.System == s.Name && slices.ContainsFunc(r.Steps, func(st Step) bool { return st.ID == id })
+		}) {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
 // System returns the system of that name, or false.
 func (p *Plan) System(name string) (System, bool) {
 	for _, s := range p.Systems {

@@ -123,6 +123,9 @@ func Ask(l i18n.Lang, of plan.Plan, runID string, w progress.Waiting) (who, what
 			act = strings.Join(w.Acts, "|")
 		}
 		how = fmt.Sprintf("muster step %s %s %s", act, runID, w.Step)
+		if w.System != "" && len(of.HasStep(w.Step)) != 1 { // another system's may wait under that name next
+			how += " --system " + w.System
+		}
 	}
 	return who, what, how
 }
