@@ -223,7 +223,7 @@ func (c *Channel) waitingButtons(w progress.Waiting, v value, h run.Hazard) []sl
 		}
 		e.Data, m.Matter = run.Encode(ask), channel.Decision
 	case progress.AwaitApproval:
-		m.Matter = channel.Approval
+		e.Seq, m.Matter = w.Asked, channel.Approval
 	case progress.AwaitStep:
 		wait := run.Wait{Kind: w.Kind}
 		for _, act := range w.Acts {

@@ -1,0 +1,46 @@
+package slack
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	slackgo "github.com/slack-go/slack"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/slacktest"
+)
+
+// A button in the list of tasks answers the question that stood there: pressed after the decision
+// was revised it must not approve what nobody has seen, and after a no it must still count.
+func TestAYesFromTheTasksSaysToWhichQuestion(t *testing.T) {
+	o := staffed(t, nil)
+	r := api.Run{Summary: journal.Summary{Run: "tokyo-loss-7", Kind: run.Drill}, Overview: progress.Overview{Run: "tokyo-loss-7", Kind: run.Drill,
+		Waiting: []progress.Waiting{{For: progress.AwaitApproval, Phase: run.RecoveryDecision, People: []string{"p001"}, Asked: 17, RefusedBy: "p002", Need: 1}}}}
+	blocks := o.c.tasksOf(person{id: "p001", user: member(1), lang: "en"}, r, plan.Plan{}, 0)
+	text, err := json.Marshal(blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := slacktest.Message{Channel: slacktest.Direct(member(1)), Blocks: text}
+	if _, err := o.Click(member(1), m, "approve"); err != nil {
+		t.Fatal(err)
+	}
+	o.c.Idle(t.Context())
+	if acts := o.door.all(); len(acts) != 1 || !strings.Contains(acts[0], `"asked":17`) {
+		t.Errorf("acts: %q, want the approval of question 17", acts)
+	}
+	for _, b := range blocks {
+		if a, ok := b.(*slackgo.ActionBlock); ok {
+			for _, e := range a.Elements.ElementSet {
+				if x, ok := e.(*slackgo.ButtonBlockElement); ok && x.ActionID == "refuse" && !strings.Contains(x.Value, `"q":17`) {
+					t.Errorf("a no carries %s", x.Value)
+				}
+			}
+		}
+	}
+}
