@@ -24,6 +24,14 @@ type Span struct {
 // in order and without holes.
 type Curve struct {
 	Spans []Span
+
+	lasts []lastSeen
+}
+
+// lastSeen is how a function was when it was last looked at.
+type lastSeen struct {
+	until            time.Time
+	weight, possible int
 }
 
 // Function is a function of a system as the plan has it.
@@ -58,7 +66,10 @@ func NewStatedCurve(functions []Function, seen []run.Observations, event, end ti
 		f  int
 		to state
 	}
-	var changes []change
+	var (
+		changes []change
+		c       Curve
+	)
 	from := event
 	for i, f := range functions {
 		var parts []run.Observations
@@ -73,6 +84,7 @@ func NewStatedCurve(functions []Function, seen []run.Observations, event, end ti
 		}
 		if n := len(line); n > 0 {
 			changes = append(changes, change{line[n-1].to, i, unseen})
+			c.lasts = append(c.lasts, lastSeen{line[n-1].to, f.Weight, line[n-1].state.possible})
 			from, end = earlier(from, line[0].from), later(end, line[n-1].to)
 		}
 	}
@@ -90,7 +102,6 @@ func NewStatedCurve(functions []Function, seen []run.Observations, event, end ti
 	slices.SortStableFunc(changes, func(a, b change) int { return a.at.Compare(b.at) })
 
 	now := slices.Repeat([]state{unseen}, len(functions))
-	var c Curve
 	for i := 0; i < len(changes); {
 		at := changes[i].at
 		for ; i < len(changes) && changes[i].at.Equal(at); i++ {
@@ -156,6 +167,22 @@ func (c Curve) SeenUntil() time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// Down reports whether the level was not there at the end, as each function was seen last: in
+// the last span, or up to this long before the end. Probes are not stopped in one instant, and
+// one that gets no answer is cut off in the middle of its last look.
+func (c Curve) Down(level int, before time.Duration) bool {
+	if c.Empty() {
+		return false
+	}
+	possible := c.Spans[len(c.Spans)-1].Possible
+	for _, l := range c.lasts {
+		if l.until.Before(c.End()) && c.End().Sub(l.until) <= before {
+			possible -= l.weight * (100 - l.possible) / 100
+		}
+	}
+	return possible < level
 }
 
 // At is the level shown at an instant; false when nobody looked then. The last span ends

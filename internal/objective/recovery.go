@@ -204,8 +204,13 @@ func (c Curve) restored(first, level int, hold time.Duration, until time.Time) i
 	return found
 }
 
-// Held reports whether the level was seen to hold all the time between two instants.
+// Held reports whether the level was seen to hold all the time between two instants. Where they
+// are one, it is the level at that instant that counts.
 func (c Curve) Held(from, to time.Time, level int) bool {
+	if from.Equal(to) {
+		shown, seen := c.At(to)
+		return seen && shown >= level
+	}
 	if c.Empty() || c.Spans[0].From.After(from) || c.End().Before(to) {
 		return false
 	}

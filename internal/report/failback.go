@@ -61,7 +61,7 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 			}
 		}
 	}
-	if !curve.Empty() && curve.Spans[len(curve.Spans)-1].Possible < level {
+	if curve.Down(level, f.lastLook(s.plan)) {
 		return run.Missed, []Reason{{Code: "down_at_the_end"}}
 	}
 	if fb.Policy != run.PolicyStay {
@@ -73,8 +73,11 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 	if fb.SingleWriter == nil {
 		why = append(why, Reason{Code: "single_writer_unproven"})
 	}
-	if fb.Policy != run.PolicyStay && !seenHome(s.plan, fb.EndedAt, curve, level) {
+	switch {
+	case fb.Policy != run.PolicyStay && !seenHome(s.plan, fb.EndedAt, curve, level):
 		why = append(why, Reason{Code: "home_unseen"})
+	case fb.Policy == run.PolicyStay && !seenAt(curve.End(), f.lastLook(s.plan), curve, level):
+		why = append(why, Reason{Code: "end_unseen"})
 	}
 	if len(why) > 0 {
 		return run.NotProven, why
@@ -154,9 +157,25 @@ func seenHome(s plan.System, ended *time.Time, curve objective.Curve, level int)
 	for _, p := range s.Probes {
 		every = max(every, p.Interval.Std())
 	}
-	at := *ended
-	if last := curve.SeenUntil(); last.Before(at) && at.Sub(last) <= every {
+	return seenAt(*ended, every, curve, level)
+}
+
+// seenAt reports whether service was seen at an instant, or at the last look at all of it, if
+// that was no more than so long before.
+func seenAt(at time.Time, before time.Duration, curve objective.Curve, level int) bool {
+	if last := curve.SeenUntil(); last.Before(at) && at.Sub(last) <= before {
 		at = last
 	}
 	return curve.Held(at, at, level)
+}
+
+// lastLook is how long before the end of the observation a probe's last look may have ended: it
+// is cut off in the middle of the next one. What was down less than a hold before the end has not
+// held at the end either.
+func (f *facts) lastLook(s plan.System) time.Duration {
+	longest := f.plan.Scenario.Hold.Std()
+	for _, p := range s.Probes {
+		longest = max(longest, p.Interval.Std()+p.Timeout.Std())
+	}
+	return longest
 }

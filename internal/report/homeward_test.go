@@ -97,3 +97,47 @@ func TestWhatTheRecoveryBroughtBackStaysMet(t *testing.T) {
 		t.Errorf("%+v, want met", sys)
 	}
 }
+
+// Probes are not stopped in one instant, and one whose target does not answer is cut off in the
+// middle of its last look: it has usually ended before those that see service.
+func TestDownAtTheEndIsSeenWhicheverProbeEndedLast(t *testing.T) {
+	for end, what := range map[float64]string{28.8: "earlier", 29: "together", 29.2: "later"} {
+		s := met(t)
+		s.watch("orders/search", end, 6.25, 14.2, 23.9, 24.3, 27)
+		change(t, s, func(e run.Event) bool { return e.Kind == run.ProbeEnded && e.Step == "orders/search" }, func(_ *run.Event, o *run.Observations) { *o = *s.seen["orders/search"] })
+		if fb := build(t, s).Systems[0].Failback; fb.Verdict != run.Missed || !why(fb.Why, "down_at_the_end") {
+			t.Errorf("the probe of what is down ended %s: failback %s %v, want missed", what, fb.Verdict, fb.Why)
+		}
+		s.watch("orders/search", end, 6.25, 14.2, 23.9, 24.3)
+		change(t, s, func(e run.Event) bool { return e.Kind == run.ProbeEnded && e.Step == "orders/search" }, func(_ *run.Event, o *run.Observations) { *o = *s.seen["orders/search"] })
+		if fb := build(t, s).Systems[0].Failback; fb.Verdict != run.Met {
+			t.Errorf("the probe of what is up ended %s: failback %s %v, want met", what, fb.Verdict, fb.Why)
+		}
+	}
+}
+
+// What was down when somebody last looked, before the way home had ended, was not seen home; nor
+// was, of a system that stays, what nobody looked at in the end.
+func TestServiceIsSeenAtTheEnd(t *testing.T) {
+	is := func(probe string) func(run.Event) bool {
+		return func(e run.Event) bool { return e.Kind == run.ProbeEnded && e.Step == probe }
+	}
+	s := met(t) // the way home ends at 28.5
+	for _, probe := range []string{"orders/write", "orders/search"} {
+		s.watch(probe, 28.4, 6.2, 14.42, 23.9, 24.4, 28.3).Markers = markers(96, 3, 28.35)
+		change(t, s, is(probe), func(_ *run.Event, o *run.Observations) { *o = *s.seen[probe] })
+	}
+	if fb := build(t, s).Systems[0].Failback; fb.Verdict == run.Met {
+		t.Errorf("failback %+v, want not met: the last look saw it down", fb)
+	}
+
+	s = stay(t, 6.2, 14.42)
+	if fb := build(t, s).Systems[0].Failback; fb.Verdict != run.Met {
+		t.Fatalf("failback %+v, want met", fb)
+	}
+	s.watch("orders/search", 30, 6.2, 14.42)
+	change(t, s, is("orders/search"), func(_ *run.Event, o *run.Observations) { *o = *s.seen["orders/search"] })
+	if fb := build(t, s).Systems[0].Failback; fb.Verdict != run.NotProven || !why(fb.Why, "end_unseen") {
+		t.Errorf("failback %s %v, want not proven: nobody looked at search for the last 19 s", fb.Verdict, fb.Why)
+	}
+}
