@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/proof"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -26,11 +27,12 @@ import (
 // What follows is for metrics: figures with names of systems, sites and scenarios, never of people or
 // runs.
 
-// Attained is what the newest runs that judged each property of each system found.
+// Attained is what the newest runs that judged each property of each system found, of those that the files hold.
 func (s *Server) Attained(ctx context.Context) ([]metrics.Attained, error) {
 	if err := s.keepEnded(ctx); err != nil {
 		return nil, err
 	}
+	files, known := s.filesNow()
 	of := map[string]map[outcome.Property]*judged{}
 	var order []string
 	for _, p := range outcome.Properties() {
@@ -40,6 +42,9 @@ func (s *Server) Attained(ctx context.Context) ([]metrics.Attained, error) {
 				return nil, err
 			}
 			for _, one := range list {
+				if known && !holds(files, one.ID, p) {
+					continue
+				}
 				if of[one.ID] == nil {
 					of[one.ID], order = map[outcome.Property]*judged{}, append(order, one.ID)
 				}
@@ -55,27 +60,40 @@ func (s *Server) Attained(ctx context.Context) ([]metrics.Attained, error) {
 	for _, system := range order {
 		for _, p := range outcome.Properties() {
 			if j := of[system][p]; j != nil {
-				out = append(out, metrics.Attained{System: system, Property: p, Verdict: j.verdict, Figures: figures(j.measured, p)})
+				out = append(out, metrics.Attained{System: system, Property: p, Verdict: j.verdict(), Figures: figures(j.measured, p)})
 			}
 		}
 	}
 	return out, nil
 }
 
-// judged is the newest verdict on a property, and the newest run that met or missed it.
+// holds reports whether the files set an objective for a property of a system.
+func holds(files proof.Files, system string, p outcome.Property) bool {
+	return slices.ContainsFunc(files.Systems, func(x plan.System) bool { return x.Name == system && proof.Set(x, p) })
+}
+
+// judged is the newest run that met or missed a property, and when one last could not prove it.
 type judged struct {
-	at       time.Time
-	verdict  run.Verdict
 	measured outcome.SystemAt
+	as       run.Verdict
+	unproven time.Time
 }
 
 func (j *judged) hear(one outcome.SystemAt, v run.Verdict) {
-	if one.EndedAt.After(j.at) {
-		j.at, j.verdict = one.EndedAt, v
+	switch {
+	case v == run.NotProven:
+		j.unproven = one.EndedAt
+	case one.EndedAt.After(j.measured.EndedAt):
+		j.measured, j.as = one, v
 	}
-	if v != run.NotProven && one.EndedAt.After(j.measured.EndedAt) {
-		j.measured = one
+}
+
+// verdict is the newest one; but a miss stands until it was made good, as in the freshness of proofs.
+func (j *judged) verdict() run.Verdict {
+	if j.as == run.Missed || !j.unproven.After(j.measured.EndedAt) {
+		return j.as
 	}
+	return run.NotProven
 }
 
 func figures(s outcome.SystemAt, p outcome.Property) []metrics.Figure {

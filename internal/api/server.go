@@ -104,6 +104,7 @@ type Server struct {
 	photos     chan struct{}
 	mayYield   chan struct{} // something real, or a drill of muster itself, has begun
 	lastSeen   lastSeen
+	lastFiles  lastFiles
 	merging    chan struct{}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Attained is what the newest run that judged a property of a system found: its figures are those of
-// the newest run that met or missed it, its verdict that of the newest run at all.
+// the newest run that met or missed it, its verdict that of the newest run at all, unless an earlier miss stands.
 type Attained struct {
 	System   string
 	Property outcome.Property
@@ -39,7 +39,7 @@ var (
 		"restore_point": both("restore_point", "restore: how far behind the restored copy was", "system"),
 	}
 	failbackDesc = desc("muster_achieved_failback_outage_seconds", "How long service was interrupted by the way back, in the newest run that judged it. There is none for what was never measured.", "system")
-	verdictDesc  = desc("muster_objective_verdict", "1 at the verdict of the newest run that judged a property of a system, else 0. There is none for what was never judged.", "system", "property", "verdict")
+	verdictDesc  = desc("muster_objective_verdict", "1 at the verdict of the newest run that judged a property of a system, else 0; a miss stands until a run meets it. There is none for what was never judged, nor for what the files no longer hold.", "system", "property", "verdict")
 )
 
 func both(name, what string, labels ...string) pair {

@@ -66,7 +66,7 @@ func Put(ctx context.Context, store journal.Outcomes, o Outcome) error {
 	for _, s := range o.Systems {
 		one := journal.SystemOutcome{System: s.ID, Verdict: s.Verdict}
 		if o.Ran() {
-			one.RTO, one.RPO, one.RLO, one.Restored, one.Failback = s.Of(RTO), s.Of(RPO), s.Of(RLO), s.Of(Restore), s.Of(Failback)
+			one.RTO, one.RPO, one.RLO, one.Restored, one.Failback = o.judged(s, RTO), o.judged(s, RPO), o.judged(s, RLO), o.judged(s, Restore), o.judged(s, Failback)
 		}
 		if one.Body, err = json.Marshal(s); err != nil {
 			return err
@@ -74,6 +74,14 @@ func Put(ctx context.Context, store journal.Outcomes, o Outcome) error {
 		row.Systems = append(row.Systems, one)
 	}
 	return store.PutOutcome(ctx, row)
+}
+
+// judged is the verdict on a property; "" where an abort came before anybody could tell.
+func (o Outcome) judged(s System, p Property) run.Verdict {
+	if v := s.Of(p); v != run.NotProven || o.Whole() {
+		return v
+	}
+	return ""
 }
 
 // List reads outcomes, newest first unless the filter says otherwise.
