@@ -20,7 +20,7 @@ type Rejoin struct {
 	Server  Target       `json:"server" kind:"postgres" help:"Server that becomes a standby; it may be dead, frozen, stopped or running." ja:"スタンバイにするサーバー。稼働状態は問わない"`
 	Follow  Target       `json:"follow" kind:"postgres" help:"Primary that it will stream from." ja:"複製元となるプライマリ"`
 	Method  string       `json:"method" help:"auto rewinds and, when that fails, rebuilds; rewind and basebackup do only that." ja:"auto は巻き戻し（rewind）を試み、できなければ作り直す。rewind と basebackup はそれだけを行う" default:"auto" enum:"auto,rewind,basebackup"`
-	Discard bool         `json:"discard" help:"Allow throwing away a newer timeline than the one it will follow, with all that was written on it." ja:"追随先より新しいタイムラインと、そこに書かれたすべてを破棄してよい" default:"false"`
+	Discard bool         `json:"discard" help:"Allow throwing away a newer timeline than the one it will follow, or one of its own, or what a server wrote that still takes writes." ja:"追随先より新しいタイムラインや独自のタイムラインに書かれたデータ、またはまだ書き込みを受け付けているサーバーに書かれたデータを破棄してよい" default:"false"`
 	Wait    run.Duration `json:"wait" help:"How long it may take until it streams." ja:"複製が始まるまで待つ時間" default:"10m"`
 }
 
@@ -101,6 +101,9 @@ func (j *joining) guard(ctx context.Context) error {
 			"サーバー %s 自体がスタンバイである。先に昇格するか、そのプライマリに追従させる", j.Follow.Name)
 	}
 	j.out.Timeline = j.of.Timeline
+	if err := j.silent(ctx); err != nil {
+		return err
+	}
 	ctl, err := j.i.Control(ctx)
 	if err != nil {
 		if j.Method == byRewind {
@@ -121,16 +124,72 @@ func (j *joining) guard(ctx context.Context) error {
 	if err := sameSystem(j.Server.Name, ctl.SystemID, j.Follow.Name, j.of.SystemID); err != nil {
 		return err
 	}
-	timeline := int(max(ctl.Timeline, ctl.MinRecoveryTL))
+	known, from, err := historyOf(j.i)
+	if err != nil {
+		return activities.Saying(err, "read the timelines of %s: %v", "%s のタイムラインを読めない：%v", j.Server.Name, err)
+	}
+	timeline := int(max(ctl.Timeline, ctl.MinRecoveryTL, known))
 	if v, err := visit(ctx, j.Server); err == nil {
 		timeline = max(timeline, v.Timeline)
 	}
-	if timeline > j.of.Timeline && !j.Discard {
+	switch {
+	case timeline > j.of.Timeline && !j.Discard:
 		return activities.RefusedBoth("server %s is on timeline %d, newer than %d of %s: rejoining it throws away what was written there since its promotion; say discard: true if that is meant",
 			"サーバー %s のタイムライン %d は、%d（%s）より新しい。復帰させると、昇格後にそこへ書き込まれたデータは破棄される。意図した操作であれば discard: true を指定する",
 			j.Server.Name, timeline, j.of.Timeline, j.Follow.Name)
+	case timeline > min(int(known), j.of.Timeline): // newer, or its history is lost and only the numbers can be compared
+		return nil
+	}
+	other, err := apart(ctx, j.primary, j.of.Timeline, known, from)
+	if err == nil && !other {
+		other, err = another(ctx, j.primary, j.i, ctl, j.of.Timeline)
+	}
+	switch {
+	case err != nil:
+		return activities.Saying(err, "read the timelines of %s: %v", "%s のタイムラインを読めない：%v", j.Follow.Name, err)
+	case other && !j.Discard:
+		return activities.RefusedBoth("server %s was promoted apart from %s: its timeline %d is none that timeline %d of %[2]s goes back to, and rejoining it throws away what was written there; say discard: true if that is meant",
+			"サーバー %s は %s とは別に昇格しており、そのタイムライン %d は %[2]s のタイムライン %[4]d の系譜にない。復帰させると、そこへ書き込まれたデータは破棄される。意図した操作であれば discard: true を指定する",
+			j.Server.Name, j.Follow.Name, timeline, j.of.Timeline)
+	case other && j.Method == byRewind: // it goes by the numbers, finds nothing to do, and the data would differ for good
+		return activities.RefusedBoth("server %s was promoted apart from %s, which pg_rewind can't see; use method basebackup",
+			"サーバー %s は %s とは別に昇格しており、pg_rewind ではそれを検出できない。method に basebackup を指定する", j.Server.Name, j.Follow.Name)
+	case other:
+		j.Method = byBaseBackup
 	}
 	return nil
+}
+
+// silent refuses a server that takes writes, or may: nobody's write is thrown away unseen.
+func (j *joining) silent(ctx context.Context) error {
+	procs, err := j.i.Processes()
+	if err != nil || len(procs) == 0 || j.Discard {
+		return err
+	}
+	f, err := fenceOf(j.i)
+	if err != nil {
+		return err
+	}
+	c, err := connect(ctx, j.Server)
+	if err == nil {
+		defer c.Close()
+		var v view
+		if v, err = see(ctx, c); err == nil && v.Recovery {
+			var under bool
+			if under, err = promoting(ctx, c, v); err == nil && !under {
+				return nil
+			}
+		}
+	}
+	switch {
+	case err == nil:
+		return activities.RefusedBoth("server %s takes writes: rejoining it throws away what it wrote and %s does not have; fence it first (postgres.fence), or say discard: true if that is meant",
+			"サーバー %s は書き込みを受け付けている。復帰させると、%s にない書き込みは破棄される。先にフェンスする（postgres.fence）。意図した操作であれば discard: true を指定する", j.Server.Name, j.Follow.Name)
+	case f != nil, pglink.Code(err) == pglink.CodeCannotConnect: // the latter is on its way up or down
+		return nil
+	}
+	return activities.RefusedBoth("server %s runs and does not say whether it takes writes (%v): rejoining it throws away what it wrote and %s does not have; fence it first (postgres.fence), or say discard: true if that is meant",
+		"サーバー %s は稼働しているが、書き込みを受け付けるか確認できない（%v）。復帰させると、%s にない書き込みは破棄される。先にフェンスする（postgres.fence）。意図した操作であれば discard: true を指定する", j.Server.Name, err, j.Follow.Name)
 }
 
 // join takes the server down, makes its data fit and starts it as a standby. Each
