@@ -8,8 +8,42 @@ import (
 	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/mysqltest"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
+
+// A service manager starts the server again within seconds: the kill is done all the same, and a second one
+// would be another crash.
+func TestAKillIsDoneThoughTheServerIsBack(t *testing.T) {
+	t.Parallel()
+	p := mysqltest.StartPair(t)
+	tokyo, ctx := p.Tokyo.Target, as(t, "run-1")
+	killed := must[Killed](t)(kill(ctx, Kill{Server: tokyo}))
+	p.Tokyo.StartServer(t)
+	seen, err := lookKilled(ctx, Kill{Server: tokyo})
+	wantSight(t, "the killed server, started again", seen, err, plan.Holds)
+	if seen.Output != killed {
+		t.Errorf("the look says %+v, the kill said %+v", seen.Output, killed)
+	}
+	seen, err = lookKilled(as(t, "run-2"), Kill{Server: tokyo})
+	wantSight(t, "a server that another run killed", seen, err, plan.HoldsNot)
+
+	// The worker died after it had noted the kill and before it struck.
+	var n killNote
+	if err := recall(p.Tokyo.Instance, killFile, &n); err != nil {
+		t.Fatal(err)
+	}
+	procs, err := p.Tokyo.Processes()
+	if err != nil || len(procs) != 1 {
+		t.Fatalf("%v, %v", procs, err)
+	}
+	n.Process = proc.Identity(procs[0].PID)
+	if err := note(p.Tokyo.Instance, killFile, n); err != nil {
+		t.Fatal(err)
+	}
+	seen, err = lookKilled(ctx, Kill{Server: tokyo})
+	wantSight(t, "a server that was meant and not struck", seen, err, plan.HoldsNot)
+}
 
 func TestFailoverByKillAndTheWayHome(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/mycluster"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -30,6 +31,8 @@ type killNote struct {
 	Run    string `json:"run"`
 	Step   string `json:"step"`
 	Killed Killed `json:"killed"`
+	// Process is the one that was meant: a server of another is one that was started since.
+	Process string `json:"process,omitempty"`
 }
 
 const killFile = "kill.json"
@@ -48,7 +51,7 @@ func kill(ctx context.Context, p Kill) (Killed, error) {
 			"サーバー %s は稼働しておらず、強制終了する対象がない。先に起動する", p.Server.Name)
 	}
 	call := activities.CallFrom(ctx)
-	n := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now())}}
+	n := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now())}, Process: proc.Identity(procs[0].PID)}
 	if err := note(i, killFile, n); err != nil {
 		return Killed{}, activities.RefusedBoth("nothing was killed: %v",
 			"何も強制終了していない：%v", err)
@@ -77,15 +80,19 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	if len(procs) > 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働している", p.Server.Name)}, nil
-	}
 	var n killNote
 	call := activities.CallFrom(ctx)
 	if err := recall(i, killFile, &n); err != nil {
 		return activities.Seen{}, err
 	}
-	if n.Run == call.Run && n.Step == call.Step && n.Killed.Server != "" {
+	ours := n.Run == call.Run && n.Step == call.Step && n.Killed.Server != ""
+	if len(procs) > 0 {
+		if is := proc.Identity(procs[0].PID); ours && n.Process != "" && is != "" && is != n.Process { // a service manager's doing
+			return activities.Seen{Sight: plan.Holds, Detail: told("%s was killed by this step, and was started again since", "%s はこのステップが強制終了し、その後再び起動された", p.Server.Name), Output: n.Killed}, nil
+		}
+		return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s runs", "%s は稼働している", p.Server.Name)}, nil
+	}
+	if ours {
 		return activities.Seen{Sight: plan.Holds, Detail: told("%s was killed by this step", "%s はこのステップが強制終了した", p.Server.Name), Output: n.Killed}, nil
 	}
 	return activities.Seen{Sight: plan.HoldsNot, Detail: told("%s is down, but this step did not kill it", "%s は停止しているが、このステップが強制終了したものではない", p.Server.Name)}, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -96,6 +97,38 @@ func TestFailoverByKillAndTheWayHome(t *testing.T) {
 	if st.Role != "standby" || st.Timeline != 3 || !st.Streaming || len(st.Slots) != 0 {
 		t.Errorf("status of osaka = %+v", st)
 	}
+}
+
+// A service manager starts the server again within seconds: the kill is done all the same, and a second one
+// would be another crash.
+func TestAKillIsDoneThoughTheServerIsBack(t *testing.T) {
+	p := pgtest.StartPair(t)
+	tokyo, ctx := p.Tokyo.Target, as(t, "run-1")
+	killed := must[Killed](t)(kill(ctx, Kill{Server: tokyo}))
+	p.Tokyo.StartServer(t)
+	seen, err := lookKilled(ctx, Kill{Server: tokyo})
+	wantSight(t, "the killed server, started again", seen, err, plan.Holds)
+	if seen.Output != killed {
+		t.Errorf("the look says %+v, the kill said %+v", seen.Output, killed)
+	}
+	seen, err = lookKilled(as(t, "run-2"), Kill{Server: tokyo})
+	wantSight(t, "a server that another run killed", seen, err, plan.HoldsNot)
+
+	// The worker died after it had noted the kill and before it struck.
+	var note killNote
+	if err := kept(p.Tokyo.Instance, killFile, &note); err != nil {
+		t.Fatal(err)
+	}
+	pm, _, err := p.Tokyo.Postmaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	note.Process = proc.Identity(pm.PID)
+	if err := keep(p.Tokyo.Instance, killFile, note); err != nil {
+		t.Fatal(err)
+	}
+	seen, err = lookKilled(ctx, Kill{Server: tokyo})
+	wantSight(t, "a server that was meant and not struck", seen, err, plan.HoldsNot)
 }
 
 func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -31,6 +32,8 @@ type killNote struct {
 	Run    string `json:"run"`
 	Step   string `json:"step"`
 	Killed Killed `json:"killed"`
+	// Process is the main one that was meant: a server of another is one that was started since.
+	Process string `json:"process,omitempty"`
 }
 
 const killFile = "muster-kill.json"
@@ -49,7 +52,7 @@ func kill(ctx context.Context, p Kill) (Killed, error) {
 			"サーバー %s は稼働しておらず、強制終了する対象がない。先に起動する", p.Server.Name)
 	}
 	call := activities.CallFrom(ctx)
-	note := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now()), Processes: len(procs)}}
+	note := killNote{Run: call.Run, Step: call.Step, Killed: Killed{Server: p.Server.Name, At: micro(time.Now()), Processes: len(procs)}, Process: proc.Identity(procs[0].PID)}
 	if err := keep(i, killFile, note); err != nil {
 		return Killed{}, activities.RefusedBoth("nothing was killed: %v", "何も強制終了していない：%v", err)
 	}
@@ -77,15 +80,23 @@ func lookKilled(ctx context.Context, p Kill) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	if len(procs) > 0 {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s runs with %d processes", "%s は %d 個のプロセスで稼働している", p.Server.Name, len(procs)).Both()}, nil
-	}
 	var note killNote
 	call := activities.CallFrom(ctx)
 	if err := kept(i, killFile, &note); err != nil {
 		return activities.Seen{}, err
 	}
-	if note.Run == call.Run && note.Step == call.Step && note.Killed.Server != "" {
+	ours := note.Run == call.Run && note.Step == call.Step && note.Killed.Server != ""
+	if len(procs) > 0 {
+		main, alive, err := i.Postmaster()
+		if err != nil {
+			return activities.Seen{}, err
+		}
+		if is := proc.Identity(main.PID); ours && alive && note.Process != "" && is != "" && is != note.Process { // a service manager's doing
+			return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was killed by this step, and was started again since", "%s はこのステップが強制終了し、その後再び起動された", p.Server.Name).Both(), Output: note.Killed}, nil
+		}
+		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s runs with %d processes", "%s は %d 個のプロセスで稼働している", p.Server.Name, len(procs)).Both()}, nil
+	}
+	if ours {
 		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s was killed by this step", "%s はこのステップが強制終了した", p.Server.Name).Both(), Output: note.Killed}, nil
 	}
 	return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is down, but this step did not kill it", "%s は停止しているが、このステップが強制終了したものではない", p.Server.Name).Both()}, nil
