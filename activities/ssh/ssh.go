@@ -5,15 +5,10 @@ package ssh
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/crypto/ssh"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/execresult"
@@ -112,27 +107,14 @@ func execute(ctx context.Context, p Run) (Outcome, error) {
 	return out, err
 }
 
-// effectVar marks the program and its children, by which a look finds them at work.
-const effectVar = "MUSTER_EFFECT_KEY"
-
-// callVar marks what one call started, so that it can be ended.
-const callVar = "MUSTER_CALL"
-
 // look asks the looking program, unless what an attempt started still runs.
 func look(ctx context.Context, p Run) (activities.Seen, error) {
 	if len(p.Look) == 0 {
 		return activities.Seen{}, nil
 	}
 	call := activities.CallFrom(ctx)
-	if key := call.EffectKey; key != "" {
-		// grep's own environment does not hold the key; where there is no /proc it finds none.
-		out, err := shell(ctx, p.Host, "grep -lsaF -- "+quote(effectVar+"="+key)+" /proc/[0-9]*/environ 2>/dev/null | head -n 1", "", "")
-		if err != nil {
-			return activities.Seen{}, err
-		}
-		if file := strings.TrimSpace(out.Stdout); file != "" {
-			return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("the program still runs on %s, as %s", "プログラムは %s で %s としてまだ動いている", p.Host.Name, strings.TrimSuffix(file, "/environ")).Both()}, nil
-		}
+	if at, err := atWork(ctx, p.Host, call.EffectKey); err != nil || at.EN != "" {
+		return activities.Seen{Sight: plan.CannotTell, Detail: at.Both()}, err
 	}
 	call.EffectKey = ""
 	out, err := Command{Host: p.Host, Env: p.Env}.run(activities.WithCall(ctx, call), p.Look)
@@ -172,82 +154,11 @@ func (c Command) run(ctx context.Context, argv []string) (Outcome, error) {
 	for _, a := range argv {
 		words = append(words, quote(a))
 	}
-	mark := callVar + "=" + rand.Text()
-	return shell(ctx, c.Host, "exec env "+mark+" "+strings.Join(words, " "), c.Stdin, mark)
+	return c.gated(ctx, words)
 }
 
 // quote makes one word of s for any POSIX shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// grace is how long a program has to end after it was told to.
-const grace = 5 * time.Second
-
-// shell hands one line to the user's shell on the host. When ctx ends, everything that
-// carries mark is told to end, and after a grace killed; a connection that is lost leaves
-// unknown what came of it, and says so.
-func shell(ctx context.Context, t Target, line, stdin, mark string) (Outcome, error) {
-	c, err := dial(ctx, t)
-	if err != nil {
-		return Outcome{}, notBegun(err)
-	}
-	defer c.Close()
-	defer watch(c)()
-	s, err := c.NewSession()
-	if err != nil {
-		return Outcome{}, notBegun(fmt.Errorf("host %s: %w", t.Name, err))
-	}
-	defer s.Close()
-	var stdout, stderr execresult.Capture
-	s.Stdin, s.Stdout, s.Stderr = strings.NewReader(stdin), &stdout, &stderr
-	if err := s.Start(line); err != nil {
-		return Outcome{}, fmt.Errorf("host %s: %w", t.Name, err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Wait() }()
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		late := time.AfterFunc(2*grace, func() { _ = c.Close() }) // the host does not answer any more
-		defer late.Stop()
-		end(c, mark, "TERM")
-		select {
-		case <-ended:
-		case <-time.After(grace):
-			end(c, mark, "KILL")
-			<-ended
-		}
-		return Outcome{}, fmt.Errorf("the program on %s was told to end: %w", t.Name, context.Cause(ctx))
-	}
-	out := Outcome{Stdout: stdout.String(), Stderr: stderr.String()}
-	var exit *ssh.ExitError
-	var lost *ssh.ExitMissingError
-	switch {
-	case errors.As(err, &exit) && exit.Signal() != "":
-		return out, fmt.Errorf("the program on %s ended by signal %s: %s", t.Name, exit.Signal(), out.LastLine())
-	case errors.As(err, &exit):
-		out.ExitCode = exit.ExitStatus()
-	case errors.As(err, &lost):
-		return out, fmt.Errorf("the connection to %s was lost while the program ran; what came of it is not known", t.Name)
-	case err != nil:
-		return out, fmt.Errorf("host %s: %w", t.Name, err)
-	}
-	return out, nil
-}
-
-// end sends a signal to every process that carries a mark. OpenSSH passes signals on for
-// ordinary users only, and to one process group only.
-func end(c *ssh.Client, mark, signal string) {
-	if mark == "" {
-		_ = c.Close()
-		return
-	}
-	s, err := c.NewSession()
-	if err != nil {
-		return
-	}
-	defer s.Close()
-	_ = s.Run("sh -c " + quote(fmt.Sprintf(`for f in $(grep -lsaF -- %s /proc/[0-9]*/environ 2>/dev/null); do p=${f#/proc/}; kill -%s "${p%%/environ}"; done`, mark, signal)))
-}
 
 // notBegun marks an error before anything was started as a guard's, which says so.
 func notBegun(err error) error {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sshtest"
@@ -142,8 +143,9 @@ func TestACancelledStepEndsTheProgram(t *testing.T) {
 			}
 		}
 	}()
-	_, err := execute(ctx, Run{Argv: []string{"sh", "-c", "echo $$ >" + pidFile + "; exec sleep 600"}, Command: Command{Host: h}})
-	if !errors.Is(err, context.Canceled) {
+	// It took its environment away, as sudo does.
+	_, err := execute(ctx, Run{Argv: []string{"env", "-i", "sh", "-c", "echo $$ >" + pidFile + "; exec sleep 600"}, Command: Command{Host: h}})
+	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "runs on") {
 		t.Errorf("cancelled: %v", err)
 	}
 	gone(t, pidFile)
@@ -180,6 +182,47 @@ func TestALostConnectionLeavesTheProgramAtWorkAndSaysSo(t *testing.T) {
 	}
 	gone(t, dir+"/pid")
 	if seen, err := look(ctx, p); err != nil || seen.Sight != plan.Holds {
+		t.Errorf("after its end: %+v %v", seen, err)
+	}
+}
+
+// As above, of a program that took its environment away, as sudo does.
+func TestAProgramWithoutItsEnvironmentIsSeenAtWork(t *testing.T) {
+	s := sshtest.Start(t)
+	h := host(s)
+	dir := t.TempDir()
+	l, err := ledger.Open(filepath.Join(dir, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx := activities.WithLedger(activities.WithCall(t.Context(), plan.Call{Run: "r1", Step: "s", EffectKey: "r1/w/s/1"}), l)
+	p := Run{Argv: []string{"env", "-i", "sh", "-c", `trap "" HUP; echo $$ >` + dir + `/pid; while test ! -e ` + dir + `/go; do sleep 0.05; done`},
+		Command: Command{Host: h, Expect: []int{0}}, Look: []string{"test", "-e", dir + "/done"}}
+	if seen, err := look(ctx, p); err != nil || seen.Sight != plan.HoldsNot {
+		t.Errorf("before: %+v %v", seen, err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := execute(ctx, p)
+		ended <- err
+	}()
+	for b := []byte(nil); !strings.HasSuffix(string(b), "\n"); b, _ = os.ReadFile(dir + "/pid") {
+	}
+	for _, pid := range s.Sessions(t) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err := <-ended; err == nil || kind(err) != "" {
+		t.Errorf("a lost connection must be neither success nor a proven refusal: %v", err)
+	}
+	if seen, err := look(ctx, p); err != nil || seen.Sight != plan.CannotTell || !strings.Contains(seen.Detail, "still runs on app1") {
+		t.Errorf("while it runs: %+v %v", seen, err)
+	}
+	if err := os.WriteFile(dir+"/go", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, dir+"/pid")
+	if seen, err := look(ctx, p); err != nil || seen.Sight != plan.HoldsNot {
 		t.Errorf("after its end: %+v %v", seen, err)
 	}
 }
