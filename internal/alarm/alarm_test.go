@@ -56,6 +56,8 @@ func (c *counted) Message(source string, o Outcome) {
 
 func (c *counted) Answered(_ string, at time.Time) { c.last = at }
 
+func (c *counted) Unheard(int) {}
+
 // runsKept are runs as far as alarms touch them.
 type runsKept struct {
 	mu     sync.Mutex

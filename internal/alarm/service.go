@@ -40,7 +40,8 @@ type Service struct {
 	runs    Runs
 	log     *slog.Logger
 	now     func() time.Time
-	tell    func(context.Context, Proposal) error
+	tell    func(context.Context, Proposal) (heard bool, err error)
+	spoken  spoken
 	silent  func(ctx context.Context, source string, since time.Time, again bool) error
 	news    chan struct{}
 	sources []*source
@@ -69,8 +70,8 @@ type Options struct {
 	Sources []Source
 	Log     *slog.Logger
 	// Tell tells people of a proposal that was raised, has become graver or was settled. What
-	// returns an error is told again; nil tells nobody.
-	Tell func(context.Context, Proposal) error
+	// returns an error is told again, and so is what waits for people and nobody heard; nil tells nobody.
+	Tell func(context.Context, Proposal) (heard bool, err error)
 	// Silent tells people that a feed has not answered since an instant: what it would say wakes nobody. Again is set when
 	// somebody may have been told already. What returns an error is told again; nil tells nobody.
 	Silent func(ctx context.Context, source string, since time.Time, again bool) error
@@ -79,10 +80,11 @@ type Options struct {
 	Metrics Metrics
 }
 
-// Metrics counts what sources send. Sources are those of the settings.
+// Metrics counts what sources send, and what nobody heard of. Sources are those of the settings.
 type Metrics interface {
 	Message(source string, o Outcome)
 	Answered(source string, at time.Time) // a feed
+	Unheard(proposals int)                // that wait for people, and of which nobody has heard
 }
 
 // New makes a service. An error names every mistake in the sources.

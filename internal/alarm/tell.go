@@ -2,9 +2,9 @@ package alarm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -17,12 +17,14 @@ func (p Proposal) Saying() string {
 const stale = 2 * expiry
 
 // spread tells people what there is to tell until ctx ends: what was raised, and what came
-// of it. It stands beside the starting, which waits for no mail server. What was told is on
-// disk, so that a restart neither repeats nor forgets it.
+// of it. It stands beside the starting, which waits for no mail server, and each proposal is told
+// beside the others. What was told is on disk, so that a restart neither repeats nor forgets it.
 func (s *Service) spread(ctx context.Context) {
 	if s.tell == nil {
 		return
 	}
+	var telling sync.WaitGroup
+	defer telling.Wait()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
 	for {
@@ -33,40 +35,100 @@ func (s *Service) spread(ctx context.Context) {
 		case <-wait.C:
 		}
 		next := seldom
-		open, err := s.tellAll(ctx)
-		if open {
-			next = time.Second // what a person does with it is told soon, too
-		}
+		list, err := s.all.List(ctx, s.store, "")
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("people can't be told of an alarm; it is tried again", "err", err)
-			next = 5 * time.Second
+			next = tellAgain
+		}
+		unheard := 0
+		for _, p := range list {
+			if p.State == Open {
+				next = time.Second // what a person does with it is told soon, too
+			}
+			if !s.untold(p) {
+				continue
+			}
+			next = min(next, tellAgain)
+			begin, nobody := s.spoken.begin(p)
+			if begin {
+				telling.Go(func() { s.tellOne(ctx, p) })
+			}
+			if nobody {
+				unheard++
+			}
+		}
+		if s.metrics != nil && err == nil {
+			s.metrics.Unheard(unheard)
 		}
 		wait.Reset(next)
 	}
 }
 
-// tellAll tells what there is to tell; open says that something waits for people.
-func (s *Service) tellAll(ctx context.Context) (open bool, err error) {
-	list, err := s.all.List(ctx, s.store, "")
+// tellAgain is how long after people could not be told they are told again.
+const tellAgain = 5 * time.Second
+
+func (s *Service) untold(p Proposal) bool {
+	return p.Told != p.Saying() && s.now().Sub(p.RaisedAt) <= stale
+}
+
+// tellOne tells what there is to tell of a proposal. One that waits for people and that nobody has heard of is not
+// told, whatever the reason.
+func (s *Service) tellOne(ctx context.Context, p Proposal) {
+	saying := p.Saying()
+	heard, err := s.tell(ctx, p)
+	nobody := !heard && p.State == Open
+	if err == nil && !nobody {
+		_, err = Change(ctx, s.store, p.ID, func(p *Proposal) error { p.Told = saying; return nil })
+	}
+	if first := s.spoken.end(p, nobody, err != nil || nobody); ctx.Err() != nil {
+		return
+	} else if first {
+		s.log.Error("nobody has heard of what an alarm proposes: no channel reaches anybody who may act on it", "proposal", p.ID, "scenario", p.Scenario, "what", p.Summary.EN, "err", err)
+	}
 	if err != nil {
-		return false, err
+		s.log.Warn("people can't be told of an alarm; it is tried again", "err", fmt.Errorf("proposal %s: %w", p.ID, err))
 	}
-	var errs []error
-	for _, p := range list {
-		open = open || p.State == Open
-		saying := p.Saying()
-		if p.Told == saying || s.now().Sub(p.RaisedAt) > stale {
-			continue
-		}
-		if err := s.tell(ctx, p); err != nil {
-			errs = append(errs, fmt.Errorf("proposal %s: %w", p.ID, err))
-			continue
-		}
-		if _, err := Change(ctx, s.store, p.ID, func(p *Proposal) error { p.Told = saying; return nil }); err != nil {
-			errs = append(errs, err)
-		}
+}
+
+// spoken is which proposals are being told, and of which nobody has heard.
+type spoken struct {
+	mu      sync.Mutex
+	telling map[string]bool
+	next    map[string]time.Time // when one that could not be told is told again
+	unheard map[string]string    // what of a proposal nobody has heard
+}
+
+// begin reports whether a proposal is to be told now, and whether nobody has heard of it when it was last.
+func (s *spoken) begin(p Proposal) (begin, nobody bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	nobody = s.unheard[p.ID] == p.Saying()
+	if s.telling[p.ID] || time.Now().Before(s.next[p.ID]) {
+		return false, nobody
 	}
-	return open, errors.Join(errs...)
+	if s.telling == nil {
+		s.telling, s.next, s.unheard = map[string]bool{}, map[string]time.Time{}, map[string]string{}
+	}
+	s.telling[p.ID] = true
+	return true, nobody
+}
+
+// end reports whether it is the first time that nobody heard this.
+func (s *spoken) end(p Proposal, nobody, again bool) (first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.telling, p.ID)
+	delete(s.next, p.ID)
+	if again {
+		s.next[p.ID] = time.Now().Add(tellAgain)
+	}
+	if !nobody {
+		delete(s.unheard, p.ID)
+		return false
+	}
+	first = s.unheard[p.ID] != p.Saying()
+	s.unheard[p.ID] = p.Saying()
+	return first
 }
 
 // unheard tells once of rules that no source could meet: a name mistyped here or there would

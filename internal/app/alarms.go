@@ -21,7 +21,7 @@ import (
 )
 
 // alarms makes the service of what wakes muster.
-func alarms(ctx context.Context, o Options, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) error, silent func(context.Context, string, time.Time, bool) error, m *metrics.Metrics) (*alarm.Service, error) {
+func alarms(ctx context.Context, o Options, store journal.Store, client *api.Client, files plans, tell func(context.Context, alarm.Proposal) (bool, error), silent func(context.Context, string, time.Time, bool) error, m *metrics.Metrics) (*alarm.Service, error) {
 	var sources []alarm.Source
 	var errs []error
 	for _, a := range o.Config.Alarms {

@@ -2,11 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/calendar"
@@ -29,10 +27,11 @@ type guards struct {
 	tell     []string // roles and people of the settings
 	within   time.Duration
 	done     through
+	log      *slog.Logger // nil is none
 }
 
 func (s *server) guardsOf(people *directory) *guards {
-	return &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin}
+	return &guards{estate: people.estate, channels: func() []channel.Channel { return s.says.channels }, lang: s.o.Lang, tell: s.o.Config.Security.Tell, within: tellWithin, log: s.o.Log.With("component", "lookout")}
 }
 
 func (s *server) looksOut(people *directory, files plans, m *metrics.Metrics) *lookout.Lookout {
@@ -70,29 +69,8 @@ func offHours(c config.Security, people *directory, files plans) func(time.Time)
 	}
 }
 
-// through remembers which messages got through, as long as others did not.
-type through struct {
-	mu   sync.Mutex
-	done map[string]bool
-}
-
-func (t *through) has(key string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.done[key]
-}
-
-func (t *through) note(key string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done == nil || len(t.done) >= mostNoted {
-		t.done = map[string]bool{}
-	}
-	t.done[key] = true
-}
-
-// raised tells everybody by every channel that reaches them, all at once: one that hangs holds up
-// nobody. An error says that somebody was not reached who might be.
+// raised tells those in charge; an error says that somebody was not reached who might be. Where a channel
+// has no way to them, it is those who administer or audit; that there is nobody is an error of the log.
 func (g *guards) raised(ctx context.Context, a lookout.Alarm) error {
 	channels := g.channels()
 	if len(channels) == 0 {
@@ -106,34 +84,21 @@ func (g *guards) raised(ctx context.Context, a lookout.Alarm) error {
 	if !ok {
 		return nil // of a newer muster
 	}
-	return g.everybody(ctx, g.who(e, rule, a, channels), channels, a.Again, func(p plan.Person) channel.Message { return g.message(a, rule, p, e) })
+	return g.everybody(ctx, "security alarm "+a.ID(), [][]plan.Person{g.who(e, rule, a, channels), inCharge(e, g.tell), inCharge(e, nil)}, channels, a.Again,
+		func(p plan.Person) channel.Message { return g.message(a, rule, p, e) })
 }
 
-// everybody is told by every channel that reaches them.
-func (g *guards) everybody(ctx context.Context, who []plan.Person, channels []channel.Channel, again bool, message func(plan.Person) channel.Message) error {
-	errs := make([]error, len(who)*len(channels))
-	var telling sync.WaitGroup
-	for i, person := range who {
-		m := message(person)
-		for j, c := range channels {
-			key := c.Name() + " " + m.ID
-			if !c.Reaches(m) || g.done.has(key) {
-				continue
-			}
-			telling.Go(func() {
-				ctx, cancel := context.WithTimeout(ctx, g.within)
-				defer cancel()
-				err := c.Send(ctx, m, again)
-				if f := new(channel.Failure); err != nil && (!errors.As(err, &f) || f.Temporary) {
-					errs[i*len(channels)+j] = fmt.Errorf("%s by %s: %w", person.ID, c.Name(), err)
-				} else {
-					g.done.note(key) // or never will get through
-				}
-			})
+// everybody tells the first of several groups in which somebody is reached.
+func (g *guards) everybody(ctx context.Context, what string, groups [][]plan.Person, channels []channel.Channel, again bool, message func(plan.Person) channel.Message) error {
+	for _, who := range groups {
+		if heard, err := g.done.everybody(ctx, g.within, who, channels, again, message); heard || err != nil {
+			return err
 		}
 	}
-	telling.Wait()
-	return errors.Join(errs...)
+	if g.log != nil {
+		g.log.Error("nobody could be told: no channel reaches those in charge (security.tell, or who may admin or audit)", "what", what)
+	}
+	return nil
 }
 
 // who hears of it: whose it is, where they know best and can be reached; else those whom the settings

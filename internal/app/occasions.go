@@ -36,13 +36,13 @@ func (s *summon) occasion(ctx context.Context, spec programme.Spec, t plan.Occas
 	var errs []error
 	reached := false
 	for _, c := range channels {
-		if !c.Reaches(m) || s.through(c.Name()+" "+m.ID) {
+		if !c.Reaches(m) || s.done.has(c.Name()+" "+m.ID) {
 			continue
 		}
 		err := c.Send(ctx, m, false)
 		if err == nil {
 			reached = true
-			s.note(c.Name() + " " + m.ID)
+			s.done.note(c.Name() + " " + m.ID)
 			continue
 		}
 		if f := new(channel.Failure); !errors.As(err, &f) || f.Temporary {

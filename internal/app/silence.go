@@ -22,7 +22,7 @@ func (g *guards) silent(ctx context.Context, source string, since time.Time, aga
 	if e == nil {
 		return err
 	}
-	return g.everybody(ctx, inCharge(e, g.tell), channels, again, func(p plan.Person) channel.Message { return g.ofSilence(source, since, p, e) })
+	return g.everybody(ctx, "alarm feed "+source, [][]plan.Person{inCharge(e, g.tell), inCharge(e, nil)}, channels, again, func(p plan.Person) channel.Message { return g.ofSilence(source, since, p, e) })
 }
 
 func (g *guards) ofSilence(source string, since time.Time, who plan.Person, e *inventory.Estate) channel.Message {

@@ -3,10 +3,8 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/internal/alarm"
@@ -26,69 +24,43 @@ type summon struct {
 	lang     i18n.Lang
 	url      string // of the board; "" is not known
 
-	mu   sync.Mutex
-	done map[string]bool // messages by channel that got through, as long as others did not
+	within time.Duration // for one message by one channel
+	done   through
 }
 
-// tell says it by every channel that reaches a person. An error says that somebody was not
-// reached who might be; those are told again. After a restart it may be everybody, under the
-// same name of the message.
-func (s *summon) tell(ctx context.Context, p alarm.Proposal) error {
+// widenAfter is how long those who decide may be out of reach until everybody with a role is told.
+const widenAfter = 2 * time.Minute
+
+// tell says it by every channel that reaches a person; heard is whether anybody was. An error says that
+// somebody was not reached who might be; those are told again. After a restart it may be everybody,
+// under the same name of the message. Where no channel reaches those who decide, everybody with a
+// role is told.
+func (s *summon) tell(ctx context.Context, p alarm.Proposal) (heard bool, err error) {
 	channels := s.channels()
-	if len(channels) == 0 {
-		return nil
-	}
 	estate, err := s.estate()
 	if estate == nil { // with mistakes, those count who can be read
-		return err
+		return false, err
 	}
-	var errs []error
-	for _, who := range s.who(estate, p) {
-		contact := estate.Contacts[who.ID]
-		l := contact.Language(s.lang)
-		m := s.message(p, who, l, i18n.Zone(estate.Zone))
-		m.Contact = contact
-		for _, c := range channels {
-			if !c.Reaches(m) {
-				continue
-			}
-			key := c.Name() + " " + m.ID
-			if s.through(key) {
-				continue
-			}
-			err := c.Send(ctx, m, p.Told != "")
-			if err == nil {
-				s.note(key)
-			}
-			if f := new(channel.Failure); err != nil && (!errors.As(err, &f) || f.Temporary) {
-				errs = append(errs, fmt.Errorf("%s by %s: %w", who.ID, c.Name(), err))
-			}
-		}
+	say := func(who []plan.Person) (bool, error) {
+		return s.done.everybody(ctx, s.within, who, channels, p.Told != "", func(who plan.Person) channel.Message {
+			contact := estate.Contacts[who.ID]
+			m := s.message(p, who, contact.Language(s.lang), i18n.Zone(estate.Zone))
+			m.Contact = contact
+			return m
+		})
 	}
-	return errors.Join(errs...)
+	picked, all := s.who(estate, p)
+	heard, err = say(picked)
+	if !heard && (err == nil || time.Since(p.RaisedAt) > widenAfter) {
+		wide, more := say(all)
+		heard, err = wide, errors.Join(err, more)
+	}
+	return heard, err
 }
 
-func (s *summon) through(key string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.done[key]
-}
-
-// mostNoted bounds what is remembered; a proposal is told to some dozens.
-const mostNoted = 10_000
-
-func (s *summon) note(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done == nil || len(s.done) >= mostNoted {
-		s.done = map[string]bool{}
-	}
-	s.done[key] = true
-}
-
-// who are those that decide in the scenario and lead its work; everybody with a role when
-// the scenario can't be read, or none is named.
-func (s *summon) who(e *inventory.Estate, p alarm.Proposal) []plan.Person {
+// who are those that decide in the scenario and lead its work, and everybody with a role. They are the
+// same when the scenario can't be read, or none is named.
+func (s *summon) who(e *inventory.Estate, p alarm.Proposal) (picked, all []plan.Person) {
 	people, _ := e.For(p.Kind)
 	var roles []string
 	if p.Scenario != "" {
@@ -100,13 +72,14 @@ func (s *summon) who(e *inventory.Estate, p alarm.Proposal) []plan.Person {
 			roles = []string{pl.Scenario.Decision.By, pl.Scenario.Lead}
 		}
 	}
-	picked := slices.DeleteFunc(slices.Clone(people), func(x plan.Person) bool {
+	picked = slices.DeleteFunc(slices.Clone(people), func(x plan.Person) bool {
 		return !slices.ContainsFunc(x.Roles, func(r string) bool { return r != "" && slices.Contains(roles, r) })
 	})
+	all = slices.DeleteFunc(slices.Clone(people), func(x plan.Person) bool { return len(x.Roles) == 0 })
 	if len(picked) == 0 {
-		return slices.DeleteFunc(people, func(x plan.Person) bool { return len(x.Roles) == 0 })
+		return all, all
 	}
-	return picked
+	return picked, all
 }
 
 func (s *summon) message(p alarm.Proposal, who plan.Person, l i18n.Lang, zone *time.Location) channel.Message {

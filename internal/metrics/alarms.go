@@ -8,10 +8,11 @@ import (
 	"github.com/muster-dr/muster/internal/alarm"
 )
 
-// Alarms counts what sources of alarms send.
+// Alarms counts what sources of alarms send, and what nobody heard of.
 type Alarms struct {
 	messages *prometheus.CounterVec
 	answered *prometheus.GaugeVec
+	unheard  prometheus.Gauge
 }
 
 var _ alarm.Metrics = (*Alarms)(nil)
@@ -25,6 +26,9 @@ func (m *Metrics) Alarms(sources, feeds []string) *Alarms {
 		answered: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "muster_alarm_feed_last_answer_timestamp_seconds", Help: "When a feed of alarms last answered; 0 is never. One that is older than some minutes wakes nobody.",
 		}, []string{"source"}),
+		unheard: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "muster_alarm_proposals_unheard", Help: "Proposals of alarms that wait for people and that no channel has brought to anybody.",
+		}),
 	}
 	for _, s := range sources {
 		for _, o := range append(alarm.Outcomes(), alarm.Refused) {
@@ -34,7 +38,7 @@ func (m *Metrics) Alarms(sources, feeds []string) *Alarms {
 	for _, s := range feeds {
 		a.answered.WithLabelValues(s)
 	}
-	m.registry.MustRegister(a.messages, a.answered)
+	m.registry.MustRegister(a.messages, a.answered, a.unheard)
 	return a
 }
 
@@ -47,3 +51,6 @@ func (a *Alarms) Message(source string, o alarm.Outcome) {
 func (a *Alarms) Answered(source string, at time.Time) {
 	a.answered.WithLabelValues(source).Set(float64(at.UnixMilli()) / 1000)
 }
+
+// Unheard says how many proposals nobody has heard of.
+func (a *Alarms) Unheard(proposals int) { a.unheard.Set(float64(proposals)) }
