@@ -26,11 +26,11 @@ func (c *command) clientAndRun(ctx context.Context, args []string) (*api.Client,
 	if len(args) > 0 && args[0] != "" {
 		return client, args[0], nil
 	}
-	id, err := c.onlyRun(ctx, client)
+	only, err := c.onlyRun(ctx, client)
 	if err != nil {
 		client.Close()
 	}
-	return client, id, err
+	return client, only.Run, err
 }
 
 // clientAndLastRun is the same for commands that only read: without an open run it is the
@@ -58,16 +58,17 @@ func (c *command) clientAndLastRun(ctx context.Context, args []string) (*api.Cli
 	return c.clientAndRun(ctx, args)
 }
 
-func (c *command) onlyRun(ctx context.Context, client *api.Client) (string, error) {
+func (c *command) onlyRun(ctx context.Context, client *api.Client) (journal.Summary, error) {
+	none := journal.Summary{}
 	open, err := client.Runs(ctx, journal.Filter{Open: true})
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	switch len(open) {
 	case 1:
-		return open[0].Run, nil
+		return open[0], nil
 	case 0:
-		return "", mistake(fmt.Errorf("%s", c.t("no run is in progress", "実施中のものはありません")),
+		return none, mistake(fmt.Errorf("%s", c.t("no run is in progress", "実施中のものはありません")),
 			c.t("Name a run; `muster drill list` shows all", "実施を指定してください。`muster drill list` で一覧を表示できます"))
 	}
 	var names []string
@@ -78,7 +79,23 @@ func (c *command) onlyRun(ctx context.Context, client *api.Client) (string, erro
 		}
 		names = append(names, c.t("%s (drill)", "%s（訓練）", r.Run))
 	}
-	return "", mistake(fmt.Errorf("%s", c.t("several runs are in progress", "実施中のものが複数あります")), c.t("Name one of: %s", "指定してください: %s", strings.Join(names, ", ")))
+	return none, mistake(fmt.Errorf("%s", c.t("several runs are in progress", "実施中のものが複数あります")), c.t("Name one of: %s", "指定してください: %s", strings.Join(names, ", ")))
+}
+
+// onlyDrill is the run that is stopped or held without having been named: the only one in progress, and a drill.
+// Whoever means a drill that has just ended must not stop what is real.
+func (c *command) onlyDrill(ctx context.Context, act string) (string, error) {
+	client, err := c.client()
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	only, err := c.onlyRun(ctx, client)
+	if err != nil || only.Kind == run.Drill {
+		return only.Run, err
+	}
+	return "", mistake(fmt.Errorf("%s", c.t("no drill is in progress; %s is REAL", "実施中の訓練はありません。%s は本番の対応です", only.Run)),
+		c.t("Nothing was done. If it is what you mean, name it: `muster drill %s %s --reason ...`", "何も行っていません。この対応を対象とする場合は、名前を指定してください: `muster drill %s %s --reason ...`", act, only.Run))
 }
 
 type actCall func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error)

@@ -276,6 +276,13 @@ func (c *command) control(name, short string, reasoned bool, call controlCall) *
 			if reasoned && reason == "" {
 				return c.needs("--reason")
 			}
+			if reasoned && (len(args) == 0 || args[0] == "") {
+				id, err := c.onlyDrill(cmd.Context(), name)
+				if err != nil {
+					return err
+				}
+				args = []string{id}
+			}
 			return c.act(cmd.Context(), args, func(ctx context.Context, client *api.Client, id, by string) (workflows.Done, error) {
 				return call(client, ctx, id, workflows.Control{By: by, Reason: reason})
 			})
@@ -283,6 +290,9 @@ func (c *command) control(name, short string, reasoned bool, call controlCall) *
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("why; it stands in the report", "理由 (報告書に記載される)"))
 	c.alsoRun(cmd, 0)
+	if reasoned {
+		cmd.Flags().Lookup("run").Usage = c.t("the run (default: the drill in progress; a response has to be named)", "実施 (既定は実施中の訓練。本番の対応は必ず名前で指定する)")
+	}
 	return cmd
 }
 
