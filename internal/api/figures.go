@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -249,25 +250,48 @@ func (s *Server) pollers(ctx context.Context, queue string, kind enums.TaskQueue
 	return out, nil
 }
 
-// LeftToPeople says of every system of the estate whether a run ended and left its clean-up to people.
+// LeftToPeople says of every system of the estate, and of every other one that is held, whether a run ended and left
+// its clean-up to people.
 func (s *Server) LeftToPeople(ctx context.Context) (map[string]bool, error) {
-	files, ok := s.Plans.(ProofFiles)
-	if !ok {
-		return nil, nil
-	}
-	now, err := files.ProofFiles()
+	systems, err := s.heldInEngine(ctx)
 	if err != nil {
 		return nil, err
 	}
+	files, _ := s.filesNow()
+	for _, system := range files.Systems { // the engine's list may lag
+		systems = append(systems, system.Name)
+	}
 	out := map[string]bool{}
-	for _, system := range now.Systems {
-		h, err := s.lockHolder(ctx, system.Name)
+	for _, system := range systems {
+		if _, asked := out[system]; asked {
+			continue
+		}
+		h, err := s.lockHolder(ctx, system)
 		if err != nil {
 			return nil, err
 		}
-		out[system.Name] = h.Kept
+		out[system] = h.Kept
 	}
 	return out, nil
+}
+
+// heldInEngine lists the systems whose switch lock the engine has, whether or not the files still name them.
+func (s *Server) heldInEngine(ctx context.Context) (out []string, err error) {
+	for next := []byte(nil); ; {
+		page, err := s.Engine.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Query: "WorkflowType = '" + workflows.TypeSwitch + "' AND ExecutionStatus = 'Running'", PageSize: 200, NextPageToken: next})
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range page.GetExecutions() {
+			if system, ok := strings.CutPrefix(w.GetExecution().GetWorkflowId(), workflows.SwitchID("")); ok {
+				out = append(out, system)
+			}
+		}
+		if next = page.GetNextPageToken(); len(next) == 0 {
+			return out, nil
+		}
+	}
 }
 
 // lockHolder is holder for who asks of many systems: it does not ask each time whether the engine is there.
