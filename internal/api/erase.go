@@ -91,6 +91,9 @@ func (s *Server) EraseAnswers(ctx context.Context, after time.Duration) (int, er
 			if held := new(keep.HeldError); !errors.As(err, &held) && !errors.Is(err, keep.ErrElsewhere) {
 				errs = append(errs, err)
 			}
+			if errors.Is(err, keep.ErrHoldsUnknown) {
+				break // it is said of all
+			}
 			continue
 		}
 		for _, id := range ids {

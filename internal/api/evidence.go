@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-dr/muster/internal/evidence/keep"
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
@@ -119,6 +120,9 @@ func (s *Server) evidenceRoutes(api huma.API) {
 		err := s.Evidence.Adopt(ctx, in.By, via, in.Reason)
 		s.Evidence.Wake()
 		return struct{}{}, err
+	})
+	around("confirm-holds", "/evidence/holds/confirm", "Say that whatever a lost server of an older release held is held again; until then nothing is erased or removed.", func(ctx context.Context, in EvidenceAct, via string) (any, error) {
+		return struct{}{}, s.Evidence.ConfirmHolds(ctx, in.By, via, in.Reason)
 	})
 }
 
@@ -229,6 +233,8 @@ func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) e
 	case errors.As(err, &lost):
 		return problem(http.StatusServiceUnavailable, CodeStore, l.T("What was sealed of %s is gone from this server, or is not what the log says: %s.", "%s の封印した証拠がこのサーバーにないか、台帳の内容と一致しません: %s。", lost.Run, lost.Path),
 			l.T("Put the file back from a copy at another place; until then nothing that holds this run is written", "別の保管先の複製からファイルを戻してください。それまで、この実施を含むものは書き出せません"))
+	case errors.Is(err, keep.ErrHoldsUnknown):
+		return problem(http.StatusConflict, CodeRefused, holdsUnknown(l), l.T("Hold again what was held, then: `muster evidence confirm-holds --reason ...`", "保全していたものを改めて保全し、`muster evidence confirm-holds --reason ...` を実行してください"))
 	case errors.Is(err, keep.ErrNotHeld):
 		return problem(http.StatusConflict, CodeRefused, l.T("Run %s is not held.", "%s は保全されていません。", runID), "")
 	case errors.Is(err, keep.ErrRemoved):
@@ -244,6 +250,10 @@ func (s *Server) evidenceProblem(ctx context.Context, runID string, err error) e
 			l.T("Ask that one. When it is lost: `muster evidence adopt --reason ...` on this one", "そのサーバーに接続してください。失われた場合は、このサーバーで `muster evidence adopt --reason ...` を実行してください"))
 	}
 	return s.storeProblem(ctx, err)
+}
+
+func holdsUnknown(l i18n.Lang) string {
+	return l.T("Nothing is erased or removed: the server that kept the evidence before had its legal holds in its own log alone.", "証拠を以前に保管していたサーバーは、法的保全を自身の台帳だけに残していました。そのため、何も消去・削除しません。")
 }
 
 // Erased says what was erased.
@@ -388,6 +398,11 @@ func (c *Client) EraseRun(ctx context.Context, runID string, in EvidenceAct) (ou
 func (c *Client) RotateKey(ctx context.Context, in EvidenceAct) (out EvidenceKey, err error) {
 	err = c.do(ctx, http.MethodPost, "/evidence/rotate", nil, "", in, &out)
 	return out, err
+}
+
+// ConfirmHolds says that whatever a lost server held is held again.
+func (c *Client) ConfirmHolds(ctx context.Context, in EvidenceAct) error {
+	return c.do(ctx, http.MethodPost, "/evidence/holds/confirm", nil, "", in, nil)
 }
 
 // AdoptEvidence makes the server the one that keeps the evidence.

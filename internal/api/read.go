@@ -164,7 +164,7 @@ func (s *Server) health(ctx context.Context) Health {
 		h.Channels = s.Channels()
 	}
 	if s.Evidence != nil {
-		h.Evidence, h.Places = s.sealing()
+		h.Evidence, h.Places = s.sealing(ctx)
 		h.Timestamps = s.stamping(ctx)
 	}
 	return h
@@ -180,7 +180,7 @@ func spoken(ctx context.Context, err error) string {
 }
 
 // sealing says how it stands with evidence, and with each place that copies go to.
-func (s *Server) sealing() (string, map[string]string) {
+func (s *Server) sealing(ctx context.Context) (string, map[string]string) {
 	st, places := s.Evidence.Status(), map[string]string{}
 	for _, p := range st.Places {
 		places[p.Place] = cmp.Or(p.Trouble, "ok")
@@ -190,6 +190,9 @@ func (s *Server) sealing() (string, map[string]string) {
 	}
 	if wrong := st.NotAsSealed(); len(wrong) > 0 && st.Trouble == "" {
 		return "altered or damaged: " + strings.Join(wrong, ", "), places
+	}
+	if st.HoldsUnknown && st.Trouble == "" {
+		return holdsUnknown(lang(ctx)), places
 	}
 	return cmp.Or(st.Trouble, "ok"), places
 }

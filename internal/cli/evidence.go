@@ -21,7 +21,7 @@ func (c *command) evidence() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.evidenceList(), c.evidenceExport(), c.evidenceLog(), c.evidenceKey(), c.evidenceCheckpoint(), c.evidenceHold(), c.evidenceRelease(), c.evidenceErase(), c.evidenceRotate(), c.evidenceAdopt())
+	cmd.AddCommand(c.evidenceList(), c.evidenceExport(), c.evidenceLog(), c.evidenceKey(), c.evidenceCheckpoint(), c.evidenceHold(), c.evidenceRelease(), c.evidenceErase(), c.evidenceRotate(), c.evidenceAdopt(), c.evidenceConfirmHolds())
 	return cmd
 }
 
@@ -82,6 +82,8 @@ func (c *command) entry(e evidence.Entry) string {
 		return c.t("held", "保全") + why
 	case evidence.EntryReleased:
 		return c.t("released", "保全を解除") + why
+	case evidence.EntryHoldsConfirmed:
+		return c.t("what the lost server held is held here", "失われたサーバーでの保全を、この台帳で確認") + why
 	case evidence.EntryErased:
 		return c.t("%d piece(s) of personal data erased", "個人情報 %d 件を消去", e.Count) + why
 	case evidence.EntryRemoved:
@@ -112,6 +114,7 @@ func (c *command) standing(e api.Evidence) {
 	if wrong := e.NotAsSealed(); len(wrong) > 0 {
 		c.say("muster: altered or damaged since it was sealed: %s", "muster: 封印後に改変または破損: %s", strings.Join(wrong, ", "))
 	}
+	c.holdsUnknown(e.HoldsUnknown)
 	if e.Trouble != "" {
 		c.say("muster: nothing can be sealed now: %s", "muster: 現在封印できません: %s", e.Trouble)
 	}
@@ -311,6 +314,29 @@ func (c *command) evidenceAdopt() *cobra.Command {
 				return err
 			}
 			c.say("this server keeps the evidence now; what ended is sealed again in its log", "このサーバーで証拠を保管します。終了した実施は、この台帳に改めて封印されます")
+			e, err := client.EvidenceList(cmd.Context(), "")
+			if err != nil {
+				return err
+			}
+			c.holdsUnknown(e.HoldsUnknown)
+			return nil
+		})
+}
+
+func (c *command) holdsUnknown(unknown bool) {
+	if unknown {
+		c.say("muster: nothing is erased or removed: the server that was lost had its legal holds in its own log alone. Hold again what was held (`muster evidence hold RUN --reason ...`), then: muster evidence confirm-holds --reason ...",
+			"muster: 失われたサーバーは、法的保全を自身の台帳だけに残していました。そのため、何も消去・削除しません。保全していたものを改めて保全し（`muster evidence hold RUN --reason ...`）、次を実行してください: muster evidence confirm-holds --reason ...")
+	}
+}
+
+func (c *command) evidenceConfirmHolds() *cobra.Command {
+	return c.evidenceAct(&cobra.Command{Use: "confirm-holds", Short: c.t("After adopt: what the lost server held is held again, or was nothing; erasing goes on", "adopt の後、失われたサーバーでの法的保全をすべて改めて設定したことを確認し、消去を再開する"), Args: cobra.NoArgs},
+		func(cmd *cobra.Command, client *api.Client, _ []string, in api.EvidenceAct) error {
+			if err := client.ConfirmHolds(cmd.Context(), in); err != nil {
+				return err
+			}
+			c.say("confirmed; what has served is erased again, but for what is held", "確認しました。保全中のものを除き、保存期間を過ぎたものの消去を再開します")
 			return nil
 		})
 }

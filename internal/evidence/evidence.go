@@ -143,9 +143,10 @@ const (
 	EntryKey      EntryKind = "key.changed" // By, Key: checkpoints from here on are signed with Key
 	// A break-glass bundle was made (By, Bundle, Key of the log that is begun with it, SHA256 of its manifest), and what came back from
 	// it was merged (By, Reason, Bundle, Key, Items, SHA256 of the file).
-	EntryBundle  EntryKind = "bundle.made"
-	EntryMerged  EntryKind = "bundle.merged"
-	EntryStamped EntryKind = "log.stamped" // Size, Place (the authority), SHA256 of its answer: the first Size entries have a time stamp
+	EntryBundle         EntryKind = "bundle.made"
+	EntryMerged         EntryKind = "bundle.merged"
+	EntryHoldsConfirmed EntryKind = "holds.confirmed" // By, Reason: what the server of the log before this one held is held in this
+	EntryStamped        EntryKind = "log.stamped"     // Size, Place (the authority), SHA256 of its answer: the first Size entries have a time stamp
 )
 
 // Entry is one entry of the log.

@@ -39,7 +39,11 @@ func (k *Keeper) Hold(ctx context.Context, runID, by, via, reason string) error 
 	if s.held != nil && s.held.By == by && s.held.Reason == reason {
 		return nil // a second click is the same hold
 	}
-	return k.append(ctx, evidence.Entry{Kind: evidence.EntryHeld, At: k.now(), Run: runID, By: by, Via: via, Reason: reason})
+	e := evidence.Entry{Kind: evidence.EntryHeld, At: k.now(), Run: runID, By: by, Via: via, Reason: reason}
+	if err := k.putHold(ctx, e); err != nil {
+		return err
+	}
+	return k.append(ctx, e)
 }
 
 // Release ends a hold.
@@ -52,7 +56,10 @@ func (k *Keeper) Release(ctx context.Context, runID, by, via, reason string) err
 	if k.index.of(runID).held == nil {
 		return ErrNotHeld
 	}
-	return k.append(ctx, evidence.Entry{Kind: evidence.EntryReleased, At: k.now(), Run: runID, By: by, Via: via, Reason: reason})
+	if err := k.append(ctx, evidence.Entry{Kind: evidence.EntryReleased, At: k.now(), Run: runID, By: by, Via: via, Reason: reason}); err != nil {
+		return err
+	}
+	return k.o.Store.DropDocument(ctx, docKind, holdPrefix+runID)
 }
 
 // mostNamed is how many of the erased an entry names; the digest covers all.
@@ -70,6 +77,9 @@ func (k *Keeper) Erasing(ctx context.Context, runID string, names []string, by, 
 	s := k.index.of(runID)
 	if s.held != nil {
 		return &HeldError{Run: runID, By: s.held.By, Reason: s.held.Reason}
+	}
+	if k.note.HoldsUnknown {
+		return ErrHoldsUnknown
 	}
 	if len(names) == 0 {
 		return nil // no piece to name; what else the caller drops is not of a held run

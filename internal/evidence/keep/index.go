@@ -12,9 +12,11 @@ type standing struct {
 	through int64    // position in the record store up to which it is sealed
 	entries []uint64 // all that are about it
 	held    *evidence.Entry
-	erased  map[string]bool // by the digest of what was erased
-	removed bool
-	copied  map[string]bool // by part and place
+	// lastHeld is the newest hold, released or not.
+	lastHeld *evidence.Entry
+	erased   map[string]bool // by the digest of what was erased
+	removed  bool
+	copied   map[string]bool // by part and place
 }
 
 func copyKey(part int, place string) string { return fmt.Sprintf("%d %s", part, place) }
@@ -64,7 +66,7 @@ func (s *standing) fold(i uint64, e evidence.Entry) {
 			s.parts, s.through = append(s.parts, e.Manifest), e.Through
 		}
 	case evidence.EntryHeld:
-		s.held = &e
+		s.held, s.lastHeld = &e, &e
 	case evidence.EntryReleased:
 		s.held = nil
 	case evidence.EntryErased:

@@ -62,6 +62,8 @@ type Keeper struct {
 	log   *ledger
 	index index
 	lock  *os.File
+	note  logDoc // what the record store says of the log, at its version
+	noted int64
 
 	checked time.Time // of the round's goroutine
 
@@ -76,12 +78,14 @@ type Keeper struct {
 
 // Status is how it stands, for health and doctor.
 type Status struct {
-	Log         string   `json:"log,omitempty"`
-	Fingerprint string   `json:"fingerprint,omitempty"`
-	Size        uint64   `json:"size"`
-	Sealed      int      `json:"sealed"` // runs
-	Held        int      `json:"held"`
-	Waiting     []string `json:"waiting"` // runs that ended and are not sealed yet
+	Log         string `json:"log,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Size        uint64 `json:"size"`
+	Sealed      int    `json:"sealed"` // runs
+	Held        int    `json:"held"`
+	// HoldsUnknown: nothing is erased or removed until somebody says that what a lost server held is held again.
+	HoldsUnknown bool     `json:"holds_unknown,omitempty"`
+	Waiting      []string `json:"waiting"` // runs that ended and are not sealed yet
 	// OldestEnded is when the one of them ended that has waited longest.
 	OldestEnded *time.Time    `json:"oldest_ended,omitempty"`
 	SealedAt    *time.Time    `json:"sealed_at,omitempty"`
@@ -121,6 +125,27 @@ type logDoc struct {
 	Key    string    `json:"key"` // public
 	Begun  time.Time `json:"begun"`
 	Before string    `json:"before,omitempty"` // the log that this one took the place of
+	// Holds: every hold of the log is in the record store too. Releases of before had them in the log alone.
+	Holds bool `json:"holds,omitempty"`
+	// HoldsUnknown: the log before this one was lost without that.
+	HoldsUnknown bool `json:"holds_unknown,omitempty"`
+}
+
+// putNote changes what the record store says of the log; k.mu is held.
+func (k *Keeper) putNote(ctx context.Context, change func(*logDoc)) error {
+	next := k.note
+	change(&next)
+	body, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	d, err := k.o.Store.PutDocument(ctx, journal.Document{Kind: docKind, ID: docID, Version: k.noted, ChangedAt: k.now(), Body: body})
+	if err != nil {
+		k.log = nil // it may be another server's by now: that is found out anew
+		return err
+	}
+	k.note, k.noted = next, d.Version
+	return nil
 }
 
 // open opens the log; k.mu is held. What can't be opened now is tried again at the next call.
@@ -159,6 +184,10 @@ func (k *Keeper) open(ctx context.Context) error {
 	}
 	k.log = log
 	k.count()
+	if err := k.agree(ctx); err != nil {
+		k.log = nil
+		return err
+	}
 	return nil
 }
 
@@ -185,7 +214,7 @@ func (k *Keeper) takeLock() error {
 // own makes sure that this log is the record store's. Servers on other machines that share the
 // store find its log here and leave sealing to whoever has it.
 func (k *Keeper) own(ctx context.Context, key key, adopt bool) error {
-	mine := logDoc{Log: key.signer.Name(), Key: key.public, Begun: k.now()}
+	mine := logDoc{Log: key.signer.Name(), Key: key.public, Begun: k.now(), Holds: true}
 	d, err := k.o.Store.Document(ctx, docKind, docID)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
@@ -198,25 +227,31 @@ func (k *Keeper) own(ctx context.Context, key key, adopt bool) error {
 			return fmt.Errorf("the record store's note of its evidence log can't be read: %w", err)
 		}
 		if has.Log == mine.Log {
+			k.note, k.noted = has, d.Version
 			return nil
 		}
 		if !adopt {
 			return fmt.Errorf("%w: log %s", ErrElsewhere, has.Log)
 		}
 		mine.Before = has.Log
+		// The log of a break-glass bundle takes no lost one's place: the holds are with that still.
+		mine.HoldsUnknown = (!has.Holds || has.HoldsUnknown) && k.o.Begin == nil
 	}
 	if d.Body, err = json.Marshal(mine); err != nil {
 		return err
 	}
 	d.ChangedAt = k.now()
-	if _, err = k.o.Store.PutDocument(ctx, d); errors.Is(err, journal.ErrChanged) {
+	if d, err = k.o.Store.PutDocument(ctx, d); errors.Is(err, journal.ErrChanged) {
 		return k.own(ctx, key, adopt) // another server was first
+	}
+	if err == nil {
+		k.note, k.noted = mine, d.Version
 	}
 	return err
 }
 
 // Adopt makes this server's log the record store's, after another server's was lost. All that
-// ended is sealed again, in this log.
+// ended is sealed again, in this log, and what was held is held in it when it returns.
 func (k *Keeper) Adopt(ctx context.Context, by, via, reason string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -277,7 +312,7 @@ func (k *Keeper) count() {
 	k.told.Lock()
 	defer k.told.Unlock()
 	k.status.Log, k.status.Fingerprint, k.status.Size = k.log.key.signer.Name(), evidence.Fingerprint(k.log.key.public), k.log.size
-	k.status.Sealed, k.status.Held = sealed, held
+	k.status.Sealed, k.status.Held, k.status.HoldsUnknown = sealed, held, k.note.HoldsUnknown
 }
 
 // Status tells how it stands.

@@ -74,7 +74,7 @@ func (k *Keeper) remove(ctx context.Context, sum journal.Summary, class evidence
 		return err
 	}
 	s := k.index.of(sum.Run)
-	if s.held != nil || len(s.parts) == 0 && sum.Kind != run.Readiness {
+	if s.held != nil || k.note.HoldsUnknown || len(s.parts) == 0 && sum.Kind != run.Readiness {
 		return nil
 	}
 	for part := 1; part <= len(s.parts) && !s.removed; part++ {
