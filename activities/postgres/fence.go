@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -106,9 +107,17 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	if _, err := raise(ctx, i, ""); err != nil {
 		return Fenced{}, err
 	}
-	if out.Was != "down" && out.Was != "standby" {
+	stays := out.Was == "down"
+	if out.Was == "standby" {
+		v, rising, err := standing(ctx, p.Server)
+		stays = err == nil && v.Recovery && !rising
+	}
+	if !stays {
 		if out.Method, err = bringDown(ctx, i, p.Server); err != nil {
 			return Fenced{}, activities.Saying(err, "fence %s: %v", "%s のフェンス：%v", p.Server.Name, err)
+		}
+		if err := i.SignalStandby(); err != nil { // a promotion that ended meanwhile took it away
+			return Fenced{}, err
 		}
 	}
 	if err := fenceHolds(ctx, i, p.Server); err != nil {
@@ -210,11 +219,14 @@ func fenceHolds(ctx context.Context, i *pgcluster.Instance, t Target) error {
 	if err != nil || len(procs) == 0 {
 		return err
 	}
-	v, err := visit(ctx, t)
+	v, rising, err := standing(ctx, t)
 	if err != nil {
 		return activities.Saying(err, "server %s runs and does not say whether it takes writes: %v", "サーバー %s は稼働しているが、書き込みを受け付けるか確認できない：%v", t.Name, err)
 	}
-	if !v.Recovery || v.Pending {
+	if rising {
+		return activities.FindingBoth("server %s is being promoted in spite of its fence", "サーバー %s はフェンスされているのに昇格中である", t.Name)
+	}
+	if !v.Recovery {
 		return activities.FindingBoth("server %s runs as a primary in spite of its fence",
 			"サーバー %s はフェンスされているのにプライマリとして稼働している", t.Name)
 	}
@@ -270,7 +282,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 // Unfence is the parameters of postgres.unfence.
 type Unfence struct {
 	Server Target       `json:"server" kind:"postgres" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー"`
-	Others []Target     `json:"others" kind:"postgres" help:"Servers of the same database; refused when one of them takes writes or can't say." ja:"同じデータベースのほかのサーバー。書き込みを受け付けているか、確認できないものがあれば拒否する" default:""`
+	Others []Target     `json:"others" kind:"postgres" help:"All other copies of the database: refused when one of them takes writes or can't say. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データベースのほかの全コピー。書き込みを受け付けているか、確認できないものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []" example:"[osaka]"`
 	Wait   run.Duration `json:"wait" help:"How long the start may take." ja:"起動を待つ時間" default:"1m"`
 }
 
@@ -292,18 +304,8 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first",
 			"サーバー %s は実施 %s がフェンスしたもので、この実施 %s のものではない。先にその実施の後始末を終える", p.Server.Name, f.Run, run)
 	}
-	for _, o := range p.Others {
-		v, err := visit(ctx, o)
-		switch {
-		case err == nil && !v.Recovery:
-			return Started{}, activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use postgres.switchover or postgres.rejoin",
-				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリが2台になる。postgres.switchover か postgres.rejoin を使う", o.Name, p.Server.Name)
-		case err == nil && v.Pending:
-			return Started{}, activities.RefusedBoth("%s is being promoted: unfencing %s would make two primaries",
-				"%s は昇格中である。%s のフェンスを外すとプライマリが2台になる", o.Name, p.Server.Name)
-		case err != nil && !pglink.Refused(err):
-			return Started{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
-		}
+	if err := alone(ctx, p); err != nil {
+		return Started{}, err
 	}
 	if err := suited(ctx, i); err != nil {
 		return Started{}, err
@@ -312,6 +314,59 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 		return Started{}, err
 	}
 	return startAsPrimary(ctx, i, p.Server, p.Wait.Std())
+}
+
+// goneFor is how long another copy has to be seen down: one that crashed while it took
+// writes is started again within that time by whatever watches over it.
+const goneFor = 15 * time.Second
+
+// alone refuses to unfence a server beside one that takes writes, will, or may.
+func alone(ctx context.Context, p Unfence) error {
+	wrong := make([]error, len(p.Others))
+	var all sync.WaitGroup
+	for n, o := range p.Others {
+		all.Go(func() { wrong[n] = quiet(ctx, p.Server, o) })
+	}
+	all.Wait()
+	for _, err := range wrong {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quiet refuses when another copy o of t's database is not a standby, or down to stay.
+func quiet(ctx context.Context, t, o Target) error {
+	if o.Name == t.Name {
+		return activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されている。同じデータベースの他のサーバーを指定する", o.Name)
+	}
+	for since := time.Now(); ; {
+		v, rising, err := standing(ctx, o)
+		switch {
+		case err == nil && rising:
+			return activities.RefusedBoth("%s is being promoted: unfencing %s would make two primaries",
+				"%s は昇格中である。%s のフェンスを外すとプライマリが2台になる", o.Name, t.Name)
+		case err == nil && !v.Recovery:
+			return activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use postgres.switchover or postgres.rejoin",
+				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリが2台になる。postgres.switchover か postgres.rejoin を使う", o.Name, t.Name)
+		case err == nil:
+			return nil
+		case !pglink.Refused(err):
+			return activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
+		}
+		if i, here, err := pglink.Instance(o); here && err == nil {
+			if signalled, err := i.StandbySignalled(); err == nil && signalled { // whoever starts it: read-only
+				return nil
+			}
+		}
+		if time.Since(since) > goneFor {
+			return nil
+		}
+		if err := wait(ctx, 200*time.Millisecond); err != nil {
+			return activities.Saying(err, "whether %s stays down: %v", "%s が停止したままか確認できない：%v", o.Name, err)
+		}
+	}
 }
 
 // startAsPrimary starts a fenced server that is down as a primary. Its marker goes

@@ -206,6 +206,22 @@ func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {
 	return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is a standby", "%s はスタンバイである", p.Server.Name).Both()}, nil
 }
 
+// standing connects, sees what t is, and, of a standby, whether a promotion is under way.
+func standing(ctx context.Context, t Target) (v view, rising bool, err error) {
+	c, err := connect(ctx, t)
+	if err != nil {
+		return view{}, false, err
+	}
+	defer c.Close()
+	if v, err = see(ctx, c); err == nil && v.Recovery {
+		rising, err = promoting(ctx, c, v)
+	}
+	if err != nil {
+		return v, rising, activities.Saying(err, "ask %s what it is: %v", "%s の状態を確認できない：%v", t.Name, err)
+	}
+	return v, rising, nil
+}
+
 // promoting reports whether a promotion is under way in a standby: its trigger file is
 // there, or it has been taken up. Of the latter only one thing is seen from outside:
 // the server then refuses pg_wal_replay_resume, which does nothing to a replay that is

@@ -170,18 +170,10 @@ func (j *joining) silent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := connect(ctx, j.Server)
-	if err == nil {
-		defer c.Close()
-		var v view
-		if v, err = see(ctx, c); err == nil && v.Recovery {
-			var under bool
-			if under, err = promoting(ctx, c, v); err == nil && !under {
-				return nil
-			}
-		}
-	}
+	v, rising, err := standing(ctx, j.Server)
 	switch {
+	case err == nil && v.Recovery && !rising:
+		return nil
 	case err == nil:
 		return activities.RefusedBoth("server %s takes writes: rejoining it throws away what it wrote and %s does not have; fence it first (postgres.fence), or say discard: true if that is meant",
 			"サーバー %s は書き込みを受け付けている。復帰させると、%s にない書き込みは破棄される。先にフェンスする（postgres.fence）。意図した操作であれば discard: true を指定する", j.Server.Name, j.Follow.Name)
