@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -57,7 +58,7 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	if err := countable(p.Server, v); err != nil {
 		return Promoted{}, err
 	}
-	if out.Lag, out.LagKnown, err = oldPrimary(ctx, c, p, v); err != nil {
+	if out.Lag, out.LagKnown, err = oldPrimary(ctx, c, p, v, nil); err != nil {
 		return Promoted{}, err
 	}
 	if out.Lag > int64(max(p.MaxLag, 0)) {
@@ -83,9 +84,12 @@ func countable(t Target, v view) error {
 }
 
 // oldPrimary finds the server that c's follows and refuses when that still takes writes, or
-// would again. One that is fenced and still sends is waited for. known is false when it
-// could not be asked; the lag is then not known at all.
-func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag int64, known bool, err error) {
+// would again. One that is a replica itself may have a primary that takes writes, which is
+// looked for up to the first. One that is fenced and still sends is waited for. known is false
+// when the first could not be asked; the lag is then that to those that could. before are the
+// IDs of the servers on the way up.
+func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view, before []string) (lag int64, known bool, err error) {
+	before = append(before, v.ServerID)
 	old := p.Server
 	old.Name = "the server that " + p.Server.Name + " followed"
 	old.Spec.Host, old.Spec.Port, old.Spec.Data, old.Spec.Config = v.Replica.Host, v.Replica.Port, "", ""
@@ -105,8 +109,16 @@ func oldPrimary(ctx context.Context, c *mylink.Conn, p Promote, v view) (lag int
 		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (mysql.fence), or use mysql.switchover to move without loss",
 			"%s はまだ書き込みを受け付けている。先にフェンスする（mysql.fence）か、mysql.switchover で損失なく移す", where)
 	case err == nil:
-		lag, err = awaitRest(ctx, c, o, p.Wait.Std())
-		return lag, true, err
+		known = true
+		if o.Replica != nil && !slices.Contains(before, o.Replica.ServerID) && !slices.Contains(before, o.ServerID) { // else each follows the other
+			up := p
+			up.Server.Name = mylink.Address(old.Spec)
+			if lag, known, err = oldPrimary(ctx, c, up, o, before); err != nil {
+				return 0, false, err
+			}
+		}
+		rest, err := awaitRest(ctx, c, o, p.Wait.Std())
+		return max(lag, rest), known, err
 	case mylink.Hung(err) || errors.Is(err, context.DeadlineExceeded) && !isConnectError(err):
 		return 0, false, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (mysql.fence)",
 			"%s は接続を受け付けるが応答しない。停止ではなくハングしており、再び書き込みを受け付けるおそれがある。先にフェンスする（mysql.fence）", where)

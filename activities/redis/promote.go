@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,8 +57,9 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 	}
 	// What the old master sent last may still be on its way.
 	const drain = 5 * time.Second
+	var silent time.Duration
 	for began := time.Now(); ; {
-		if out.LagBytes, out.LagKnown, err = oldMaster(ctx, p.Server, v); err != nil {
+		if out.LagBytes, out.LagKnown, silent, err = oldMaster(ctx, p.Server, v, nil); err != nil {
 			return Promoted{}, err
 		}
 		if out.LagBytes == 0 || !v.Link || time.Since(began) > min(drain, p.Wait.Std()) || wait(ctx, tick) != nil {
@@ -68,17 +70,17 @@ func promote(ctx context.Context, p Promote) (Promoted, error) {
 		}
 	}
 	switch {
-	case out.LagKnown && out.LagBytes > int64(p.MaxLag):
+	case out.LagBytes > int64(p.MaxLag):
 		return Promoted{}, activities.RefusedBoth("%s is %d bytes behind the old master, more than max_lag %s allows: that much would be lost; raise max_lag if the loss is accepted",
 			"%s は旧マスターより %d バイト遅れており、max_lag %s を超えている。その分のデータが失われる。損失を許容する場合は max_lag を引き上げる",
 			p.Server.Name, out.LagBytes, p.MaxLag)
-	case !out.LagKnown && v.LinkDown < 0:
+	case !out.LagKnown && silent < 0:
 		return Promoted{}, activities.RefusedBoth("%s has had no link to its master since it was started: how old its data are can't be told",
 			"%s は起動後一度もマスターと接続しておらず、データの古さを判断できない", p.Server.Name)
-	case !out.LagKnown && v.LinkDown > p.MaxLinkDown.Std():
+	case !out.LagKnown && silent > p.MaxLinkDown.Std():
 		return Promoted{}, activities.RefusedBoth("the link of %s to its master has been down for %s, longer than max_link_down %s, and the master can't say what it wrote since; raise max_link_down if the loss is accepted",
 			"%s とマスターの接続は %s 途絶えており、max_link_down %s を超えている。その後の書き込みをマスターに確認することもできない。損失を許容する場合は max_link_down を引き上げる",
-			p.Server.Name, v.LinkDown, p.MaxLinkDown)
+			p.Server.Name, silent, p.MaxLinkDown)
 	}
 
 	// In one go, as a sentinel does it: a server that died in between would come back
@@ -126,52 +128,68 @@ func takesOver(ctx context.Context, t Target, within time.Duration) error {
 }
 
 // oldMaster looks at the server that t follows or followed, and refuses when it still
-// takes writes, or would again. It says how far t is behind; known is false when the old
-// master is not there to be asked.
-func oldMaster(ctx context.Context, t Target, v view) (lag int64, known bool, err error) {
+// takes writes, or would again. One that is a replica itself may have a master that does,
+// which is looked for up to the first. It says how far t is behind; known is false when the
+// first is not there to be asked, and silent for how long nothing came from it (negative: that
+// is not known). before are the processes on the way up.
+func oldMaster(ctx context.Context, t Target, v view, before []string) (lag int64, known bool, silent time.Duration, err error) {
+	before = append(before, v.RunID)
 	old, err := upstreamOf(t, v)
 	if err != nil {
-		return 0, false, err
+		return 0, false, 0, err
 	}
 	if err := activities.MayReach(ctx, redislink.Address(old.Spec)); err != nil {
-		return 0, false, err
+		return 0, false, 0, err
 	}
 	o, err := visit(ctx, old)
 	switch code := redislink.Code(err); {
 	case redislink.Hung(err):
-		return 0, false, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (redis.fence)",
+		return 0, false, 0, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (redis.fence)",
 			"%s は接続を受け付けるが応答しない。停止ではなくハングしており、再び書き込みを受け付けるおそれがある。先にフェンスする（redis.fence）", old.Name)
 	case code != "":
-		return 0, false, activities.RefusedBoth("%s runs and does not let muster in, so whether it takes writes can't be told: %v",
+		return 0, false, 0, activities.RefusedBoth("%s runs and does not let muster in, so whether it takes writes can't be told: %v",
 			"%s は稼働しているが muster の接続を拒否しており、書き込みを受け付けるか判断できない：%v", old.Name, err)
 	case err != nil && redislink.Sent(err):
-		return 0, false, activities.RefusedBoth("%s runs, and whether it takes writes can't be told: %v",
+		return 0, false, 0, activities.RefusedBoth("%s runs, and whether it takes writes can't be told: %v",
 			"%s は稼働しているが、書き込みを受け付けるか判断できない：%v", old.Name, err)
 	case err != nil:
-		return 0, false, nil //nolint:nilerr // it is not there
-	case o.RunID == v.RunID:
-		return 0, false, activities.RefusedBoth("%s follows itself", "%s が自分自身に追従している", t.Name)
+		return 0, false, v.LinkDown, nil //nolint:nilerr // it is not there
+	case slices.Contains(before, o.RunID):
+		return 0, false, 0, activities.RefusedBoth("%s follows itself", "%s が自分自身に追従している", t.Name)
 	}
 	does, why, err := attempt(ctx, old)
 	switch {
 	case err != nil:
-		return 0, false, activities.RefusedBoth("whether %s takes writes can't be told: %v; fence it first (redis.fence)",
+		return 0, false, 0, activities.RefusedBoth("whether %s takes writes can't be told: %v; fence it first (redis.fence)",
 			"%s が書き込みを受け付けるか判断できない：%v。先にフェンスする（redis.fence）", old.Name, err)
 	case does == notThere:
-		return 0, false, nil
+		return 0, false, v.LinkDown, nil
 	case does == takesWrites:
-		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (redis.fence)",
+		return 0, false, 0, activities.RefusedBoth("%s still takes writes; fence it first (redis.fence)",
 			"%s はまだ書き込みを受け付けている。先にフェンスする（redis.fence）", old.Name)
 	case does == wanting || does == ailing:
-		return 0, false, activities.RefusedBoth("%s refuses writes only for now (%s); fence it first (redis.fence)",
+		return 0, false, 0, activities.RefusedBoth("%s refuses writes only for now (%s); fence it first (redis.fence)",
 			"%s は一時的に書き込みを拒否しているだけである（%s）。先にフェンスする（redis.fence）", old.Name, why)
 	}
 	// What it wrote can't grow any more. Had it begun a history of its own meanwhile,
 	// its offset would say nothing about t.
 	if err := sameData(t.Name, v, old.Name, o); err != nil {
-		return 0, false, err
+		return 0, false, 0, err
 	}
-	return max(o.Offset-v.Offset, 0), true, nil
+	lag, known = max(o.Offset-v.Offset, 0), true
+	if !o.Master {
+		up := old
+		up.Name = redislink.Address(old.Spec)
+		above := int64(0)
+		if above, known, silent, err = oldMaster(ctx, up, o, before); err != nil {
+			return 0, false, 0, err
+		}
+		lag += above
+		if v.LinkDown < 0 || silent >= 0 && v.LinkDown > silent {
+			silent = v.LinkDown
+		}
+	}
+	return lag, known, silent, nil
 }
 
 // upstreamOf is the server that t follows, reached as t is.
