@@ -289,6 +289,6 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 // Unfence is the parameters of mysql.unfence.
 type Unfence struct {
 	Server Target       `json:"server" kind:"mysql" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー" example:"shop-tokyo"`
-	Others []Target     `json:"others" kind:"mysql" help:"All other copies of the database: refused when one of them takes writes or can't say. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データベースのほかの全コピー。書き込みを受け付けているか、確認できないものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []" example:"[shop-osaka]"`
-	Wait   run.Duration `json:"wait" help:"How long the start may take." ja:"起動を待つ時間" default:"1m"`
+	Others []Target     `json:"others" kind:"mysql" help:"All other copies of the database: refused when one of them takes writes or can't say, or is down and may come back as one that does. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データベースのほかの全コピー。書き込みを受け付けているか、確認できないか、停止していて書き込み可能な状態で復帰しうるものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []" example:"[shop-osaka]"`
+	Wait   run.Duration `json:"wait" help:"How long the start may take, and, before it, another copy that is down to answer again." ja:"起動を待つ時間。その前に、停止しているほかのコピーが応答するのを待つ時間でもある" default:"1m"`
 }

@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/internal/mylink"
 	"github.com/muster-dr/muster/internal/mysqltest"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 func TestFenceEndsWhatWrites(t *testing.T) {
@@ -85,6 +87,24 @@ func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
 	p.Osaka.Exec(t, "SET GLOBAL read_only = 0")
 	_, err = unfence(ctx, unf)
 	wantKind(t, err, plan.ErrRefused, "two primaries")
+}
+
+// A primary that died comes back within seconds where something watches over it.
+func TestUnfenceBesideAServerThatMayComeBack(t *testing.T) {
+	t.Parallel()
+	p := mysqltest.StartPair(t)
+	ctx := as(t, "run-1")
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
+	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
+	p.Osaka.Kill9(t)
+	unf := Unfence{Server: p.Tokyo.Target, Others: []Target{p.Osaka.Target}, Wait: run.Duration(time.Second)}
+	_, err := unfence(ctx, unf)
+	wantKind(t, err, plan.ErrRefused, "may come back at any moment")
+	if mysqltest.Value[int](t, p.Tokyo, "SELECT @@read_only") != 1 {
+		t.Error("tokyo takes writes")
+	}
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target})) // down, by its options
+	must[Started](t)(unfence(ctx, unf))
 }
 
 func TestAFencedServerIsNotPromoted(t *testing.T) {

@@ -36,17 +36,42 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 		if o.Name == p.Server.Name {
 			return Started{}, activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されている。同じデータベースの他のサーバーを指定する", o.Name)
 		}
-		v, err := visit(ctx, o)
-		switch {
-		case err == nil && !v.ReadOnly:
-			return Started{}, activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use mysql.switchover or mysql.rejoin",
-				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリが2台になる。mysql.switchover か mysql.rejoin を使う", o.Name, p.Server.Name)
-		case err != nil && !mylink.Refused(err):
-			return Started{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v",
-				"%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
+		if err := silentBeside(ctx, p, o); err != nil {
+			return Started{}, err
 		}
 	}
 	return reopen(ctx, i, p.Server, p.Wait.Std())
+}
+
+// silentBeside refuses while another copy takes writes, or may. One that is down counts only
+// when it is seen to come up read-only: whatever watches over a primary that died starts it
+// again, and it takes writes beside this one.
+func silentBeside(ctx context.Context, p Unfence, o Target) error {
+	for until := time.Now().Add(p.Wait.Std()); ; {
+		v, err := visit(ctx, o)
+		switch {
+		case err == nil && !v.ReadOnly:
+			return activities.RefusedBoth("%s takes writes: unfencing %s would make two primaries; use mysql.switchover or mysql.rejoin",
+				"%s が書き込みを受け付けている。%s のフェンスを外すとプライマリが2台になる。mysql.switchover か mysql.rejoin を使う", o.Name, p.Server.Name)
+		case err == nil:
+			return nil
+		case !mylink.Refused(err):
+			return activities.RefusedBoth("cannot tell whether %s takes writes: %v",
+				"%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
+		}
+		if i, here := mylink.Instance(o); here && i.Config != "" {
+			if kept, err := i.KeptReadOnly(ctx); err == nil && kept {
+				return nil
+			}
+		}
+		if time.Now().After(until) {
+			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s: start it or fence it on its own host (a replica and a fenced server come up read-only) and repeat the step; if it is gone for good, take the fence off by hand",
+				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。そのホストで起動するかフェンスしてから（レプリカとフェンス済みのサーバーは読み取り専用で起動する）、ステップを再実行する。二度と復帰しない場合は手作業でフェンスを外す", o.Name, p.Server.Name)
+		}
+		if err := wait(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // reopen makes a fenced server a primary again, and leaves a replica one. Its marker goes

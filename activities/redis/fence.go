@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -203,8 +204,8 @@ func lookFencedHere(ctx context.Context, p Fence) (activities.Seen, error) {
 // Unfence is the parameters of redis.unfence.
 type Unfence struct {
 	Server Target       `json:"server" kind:"redis" example:"redis-tokyo" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー"`
-	Others []Target     `json:"others" kind:"redis" help:"Servers of the same data; refused when one of them takes writes or can't say." ja:"同じデータのほかのサーバー。書き込みを受け付けているか、確認できないものがあれば拒否する" default:""`
-	Wait   run.Duration `json:"wait" help:"How long the server may take to answer, when it was just started." ja:"起動直後の場合に、サーバーの応答を待つ時間" default:"1m"`
+	Others []Target     `json:"others" kind:"redis" example:"[redis-osaka]" help:"All other copies of the data: refused when one of them takes writes or can't say, or is down and may come back as a master. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データのほかの全コピー。書き込みを受け付けているか、確認できないか、停止していてマスターとして復帰しうるものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []"`
+	Wait   run.Duration `json:"wait" help:"How long the server may take to answer, when it was just started, and another copy that is down to answer again." ja:"起動直後の場合に、サーバーの応答を待つ時間。停止しているほかのコピーが応答するのを待つ時間でもある" default:"1m"`
 }
 
 // Unfenced is its result.
@@ -234,13 +235,8 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 		return Unfenced{}, activities.RefusedBoth("server %s has no fence of muster's", "サーバー %s に muster のフェンスはない", p.Server.Name)
 	}
 	for _, o := range p.Others {
-		does, why, err := attempt(ctx, o)
-		switch {
-		case err != nil:
-			return Unfenced{}, activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
-		case v.Master && (does == takesWrites || does == wanting || does == ailing):
-			return Unfenced{}, activities.RefusedBoth("%s is a master (%s %s): unfencing %s would make two; use redis.rejoin",
-				"%s はマスターである（%s %s）。%s のフェンスを外すとマスターが2台になる。redis.rejoin を使う", o.Name, does, why, p.Server.Name)
+		if err := silentBeside(ctx, p, v, o); err != nil {
+			return Unfenced{}, err
 		}
 	}
 	l = l.lowered()
@@ -256,6 +252,43 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 			"サーバー %s のフェンスは外れたが、書き込みを受け付けない：%s %s", p.Server.Name, does, why)
 	}
 	return Unfenced{Server: p.Server.Name, Role: v.role(), MinReplicas: l.replicas}, err
+}
+
+// silentBeside refuses while another copy takes writes, or may. One that is down counts only
+// when its file is seen to keep it from them: whatever watches over a master that died starts
+// it again, and it takes writes beside this one.
+func silentBeside(ctx context.Context, p Unfence, v view, o Target) error {
+	for until := time.Now().Add(p.Wait.Std()); ; {
+		does, why, err := attempt(ctx, o)
+		switch {
+		case err != nil:
+			return activities.RefusedBoth("cannot tell whether %s takes writes: %v", "%s が書き込みを受け付けるか判断できない：%v", o.Name, err)
+		case v.Master && (does == takesWrites || does == wanting || does == ailing):
+			return activities.RefusedBoth("%s is a master (%s %s): unfencing %s would make two; use redis.rejoin",
+				"%s はマスターである（%s %s）。%s のフェンスを外すとマスターが2台になる。redis.rejoin を使う", o.Name, does, why, p.Server.Name)
+		case !v.Master || does != notThere || comesUpSilent(o):
+			return nil
+		case time.Now().After(until):
+			return activities.RefusedBoth("%s is down, and may come back at any moment as a second master beside %s: start it or fence it on its own host and repeat the step; if it is gone for good, take the fence off by hand",
+				"%s は停止しているが、いつでも %s と並ぶ2台目のマスターとして復帰するおそれがある。そのホストで起動するかフェンスしてからステップを再実行する。二度と復帰しない場合は手作業でフェンスを外す", o.Name, p.Server.Name)
+		}
+		if err := wait(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// comesUpSilent reports whether the configuration file of a server that is down is here, and
+// makes it a replica or has a fence.
+func comesUpSilent(t Target) bool {
+	if !redislink.Here(t) {
+		return false
+	}
+	if l, err := fileLimits(t); err == nil && l.fenced() {
+		return true
+	}
+	b, err := os.ReadFile(t.Spec.Config)
+	return err == nil && upstreamIn(string(b)) != ""
 }
 
 func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {

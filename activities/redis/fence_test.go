@@ -43,6 +43,24 @@ func TestAFenceRemembersWhatWasThere(t *testing.T) {
 	}
 }
 
+// A master that died comes back within seconds where something watches over it.
+func TestUnfenceBesideAServerThatMayComeBack(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t)
+	ctx := as(t, "r")
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
+	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
+	p.Osaka.Kill9(t)
+	unf := Unfence{Server: p.Tokyo.Target, Others: []Target{p.Osaka.Target}, Wait: run.Duration(time.Second)}
+	_, err := unfence(ctx, unf)
+	wantKind(t, err, plan.ErrRefused, "may come back at any moment")
+	if err := p.Tokyo.TryWrite(t); redislink.Code(err) != redislink.CodeNoReplicas {
+		t.Errorf("write on the fenced master = %v", err)
+	}
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target, Restart: true})) // down, by its file
+	must[Unfenced](t)(unfence(ctx, unf))
+}
+
 func TestADeadMasterIsFencedByItsFile(t *testing.T) {
 	t.Parallel()
 	p := redistest.StartPair(t)
