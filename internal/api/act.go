@@ -64,7 +64,7 @@ func update[T any](s *Server, api huma.API, name, summary string) {
 			if err := s.hasPhotos(ctx, in.Run, in.Body); err != nil {
 				return nil, err
 			}
-			done, err := s.send(ctx, in.Run, name, in.Key, in.Body)
+			done, err := s.send(ctx, in.Run, name, in.Key, in.Body, mostActs)
 			if err != nil {
 				err = s.problemOf(ctx, in.Run, err)
 				s.noteRefused(ctx, in.Run, name, err)
@@ -170,8 +170,9 @@ func (s *Server) keepRefusal(ctx context.Context, runID, act, key string, body a
 }
 
 // send gives an update to a workflow. Its ID comes from the request's key and content:
-// a double click counts once, and its second answer is the first one's.
-func (s *Server) send(ctx context.Context, workflowID, name, key string, body any) (workflows.Done, error) {
+// a double click counts once, and its second answer is the first one's. Most bounds how often a person
+// may do what is counted with it.
+func (s *Server) send(ctx context.Context, workflowID, name, key string, body any, most int) (workflows.Done, error) {
 	if c, ok := body.(workflows.Control); ok && run.IsAlarm(c.By) {
 		if err := ofAlarm(ctx, c.By); err != nil {
 			return workflows.Done{}, err
@@ -188,7 +189,7 @@ func (s *Server) send(ctx context.Context, workflowID, name, key string, body an
 		key = NewRequestID()
 	}
 	by := reflect.ValueOf(body).FieldByName("By").String()
-	if err := s.paced(ctx, workflowID, by, name); err != nil {
+	if err := s.paced(ctx, workflowID, by, name, most); err != nil {
 		return workflows.Done{}, err
 	}
 	done, err := s.sendAs(ctx, workflowID, name, updateID(name, key, content), body)
@@ -279,7 +280,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		if writer != "run" {
 			id += "/" + writer
 		}
-		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass, Asked: in.Body.Asked})
+		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass, Asked: in.Body.Asked}, mostSteps(p))
 		if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
 			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
 		}

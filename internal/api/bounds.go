@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -28,7 +29,7 @@ const (
 	mostTexts = 8000 // of an act together
 	mostItems = 200  // of a list
 
-	mostActs      = 300 // of a person in a run; what steers it is counted by itself
+	mostActs      = 300 // of a person in a run; what steers it is counted by itself, and so are steps (mostSteps)
 	mostActsAtOne = 60  // in a minute
 
 	// heavyBytes and heavyEvents are half of what the engine allows.
@@ -139,18 +140,34 @@ type paced struct{ run, person string }
 
 type paces struct {
 	limit *rate.Limiter
-	acts  [2]int // what steers the run, and all else
+	acts  [3]int // what steers the run, steps, and all else
 }
 
 // steering are the acts that no number of others may keep a person from.
 var steering = map[string]bool{workflows.UpdateAbort: true, workflows.UpdatePause: true, workflows.UpdateResume: true, workflows.UpdateDecide: true,
-	workflows.UpdateApprove: true, workflows.UpdateRefuse: true, workflows.UpdateConfirm: true, workflows.UpdateStep: true, workflows.UpdateCallOut: true}
+	workflows.UpdateApprove: true, workflows.UpdateRefuse: true, workflows.UpdateConfirm: true, workflows.UpdateCallOut: true}
+
+// brakes are never counted: whoever has done all else may still stop a run. A run takes an abort once, and a
+// pause only after what is counted, a resume.
+var brakes = map[string]bool{workflows.UpdateAbort: true, workflows.UpdatePause: true}
 
 func class(act string) int {
-	if steering[act] {
+	switch {
+	case steering[act]:
 		return 0
+	case act == workflows.UpdateStep:
+		return 1
 	}
-	return 1
+	return 2
+}
+
+// mostSteps is how often a person may settle steps of a plan: there may be nobody else to do it.
+func mostSteps(p plan.Plan) int {
+	most := mostActs
+	for _, rb := range p.Runbooks {
+		most += 2 * len(rb.Steps)
+	}
+	return most
 }
 
 func (p *pace) begin() {
@@ -161,7 +178,10 @@ func (p *pace) begin() {
 
 // may reports whether a person may act once more: too often is too many at all, else too many
 // at once.
-func (p *pace) may(runID, person, act string, now time.Time) (ok, tooOften bool) {
+func (p *pace) may(runID, person, act string, most int, now time.Time) (ok, tooOften bool) {
+	if brakes[act] {
+		return true, false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.begin()
@@ -170,7 +190,7 @@ func (p *pace) may(runID, person, act string, now time.Time) (ok, tooOften bool)
 		x = &paces{limit: rate.NewLimiter(rate.Every(time.Minute/mostActsAtOne), mostActsAtOne)}
 		p.of[paced{runID, person}] = x
 	}
-	if x.acts[class(act)] >= mostActs {
+	if x.acts[class(act)] >= most {
 		return false, true
 	}
 	return x.limit.AllowN(now, 1), false
@@ -181,7 +201,7 @@ func (p *pace) done(runID, person, act string) (weigh bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.begin() // alarms are counted without having been asked
-	if x := p.of[paced{runID, person}]; x != nil {
+	if x := p.of[paced{runID, person}]; x != nil && !brakes[act] {
 		x.acts[class(act)]++
 	}
 	p.runs[runID]++
@@ -200,18 +220,18 @@ func (p *pace) forget(open []journal.Summary) {
 }
 
 // paced refuses somebody who acts more often than people do.
-func (s *Server) paced(ctx context.Context, workflowID, by, act string) error {
+func (s *Server) paced(ctx context.Context, workflowID, by, act string, most int) error {
 	if run.IsAlarm(by) {
 		return nil // has its own bounds
 	}
 	runID, _, _ := strings.Cut(workflowID, "/")
-	ok, often := s.pace.may(runID, by, act, s.now())
+	ok, often := s.pace.may(runID, by, act, most, s.now())
 	l := lang(ctx)
 	switch {
 	case ok:
 		return nil
 	case often:
-		return problem(http.StatusTooManyRequests, CodeRefused, l.T("%s has acted %d times in this run, which is the most.", "%s のこの実施での操作が上限の %d 回に達しています。", by, mostActs),
+		return problem(http.StatusTooManyRequests, CodeRefused, l.T("%s has acted %d times in this run, which is the most.", "%s のこの実施での操作が上限の %d 回に達しています。", by, most),
 			l.T("Have somebody else enter it", "別の人が入力してください"))
 	}
 	return problem(http.StatusTooManyRequests, CodeRefused, l.T("%s has acted more than %d times within a minute.", "%s の操作が1分間に %d 回を超えています。", by, mostActsAtOne),
