@@ -148,14 +148,15 @@ func (s *Server) kept(ctx context.Context, e run.Event) (workflows.Done, error) 
 	if a, ok := identity.From(ctx); ok {
 		e.Via = a.Via
 	}
-	if !s.nudges.mayStillSay(e.Run, e.By+" of "+e.Person, e.Writer) {
+	who := e.By + " of " + e.Person
+	if !s.nudges.mayStillSay(e.Run, who, e.Writer) {
 		l := lang(ctx)
 		return workflows.Done{}, problem(http.StatusTooManyRequests, CodeRefused, l.T("%s has answered %d times in this run.", "%s はこの実施で %d 回回答しています。", e.Person, mostSaid),
 			l.T("The newest answer counts; tell the secretariat what has changed", "最新の回答が有効です。変更は事務局に連絡してください"))
 	}
 	// Of a request that is sent twice the first is in the record, of a moment earlier.
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
-		s.nudges.notSaid(e.Run, e.Person, e.Writer)
+		s.nudges.notSaid(e.Run, who, e.Writer)
 		return workflows.Done{}, s.storeProblem(ctx, err)
 	}
 	return workflows.Done{Seq: e.Seq, Writer: e.Writer}, nil

@@ -320,6 +320,24 @@ func TestOnePersonDoesNotFillTheRecord(t *testing.T) {
 	}
 }
 
+// What can't be written while the record store is away is not counted: whoever goes on trying is taken as soon as it is back.
+func TestWhatCouldNotBeWrittenIsNotCounted(t *testing.T) {
+	w, _, id := gathered(t, nil)
+	bad := &failing{Store: w.store}
+	w.server.Store = bad
+	bad.full.Store(true)
+	answer := workflows.CheckIn{Person: "tanaka", By: "sato", Safety: run.Safe, CanCome: true}
+	for range 210 {
+		if _, err := w.CheckIn(t.Context(), id, answer); problem(t, err).Status != 503 {
+			t.Fatalf("while it can't be written: %v", err)
+		}
+	}
+	bad.full.Store(false)
+	if _, err := w.CheckIn(t.Context(), id, answer); err != nil {
+		t.Errorf("it can be written, and none of it is: %v", err)
+	}
+}
+
 // Whom the drill takes out does no step of it either.
 func TestWhoIsAbsentDoesNoStep(t *testing.T) {
 	w, _, id := gathered(t, func(p *plan.Plan) { p.Scenario.Absent = &plan.Absence{People: []string{"suzuki"}} })
