@@ -129,6 +129,9 @@ func (s *Server) identityRoutes(api huma.API) {
 			if in.Body.Reason == "" {
 				return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, lang(ctx).T("Disabling somebody needs a reason.", "利用停止には理由が必要です。"), lang(ctx).T("Say why with --reason", "--reason で理由を示してください"))
 			}
+			if err := s.somebody(ctx, in.Person); err != nil {
+				return nil, err
+			}
 			return nil, s.identityProblem(ctx, s.Identity.Disable(ctx, in.Person, name(ctx), in.Body.Reason))
 		})
 	huma.Register(api, route("enable-person", http.MethodPost, "/people/{person}/enable", "Let a person in again; what they had before stays shut.", 403),
@@ -147,12 +150,9 @@ func (s *Server) identityRoutes(api huma.API) {
 		}) (*answer[IssuedLink], error) {
 			return s.makeLink(ctx, in.Run, in.Body)
 		})
-	huma.Register(api, route("revoke-links", http.MethodPost, "/links/revoke", "Take signed links back: one, a person's or a run's.", 403, 422),
+	huma.Register(api, route("revoke-links", http.MethodPost, "/links/revoke", "Take signed links back: one, a person's or a run's.", 403, 404, 422),
 		func(ctx context.Context, in *struct{ Body RevokeLinksRequest }) (*struct{}, error) {
-			if err := s.mayAround(ctx, plan.MayAdmin); err != nil {
-				return nil, err
-			}
-			return nil, s.identityProblem(ctx, s.Identity.RevokeLinks(ctx, identity.Links{ID: in.Body.ID, Person: in.Body.Person, Run: in.Body.Run}, name(ctx)))
+			return nil, s.revokeLinks(ctx, in.Body)
 		})
 	huma.Register(api, route("access-month", http.MethodGet, "/accesses/month", "The list of an access review: who came in a month, what was refused and found, and what was changed.", 403, 422),
 		func(ctx context.Context, in *struct {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
@@ -270,6 +272,57 @@ func TestDisabledPersonCanNotAct(t *testing.T) {
 		b, _ := json.Marshal(log)
 		t.Errorf("the access log says %s, %v", b, err)
 	}
+}
+
+// A mistyped name is not said to be shut out, while who is meant goes on.
+func TestOnlySomebodyIsShutOut(t *testing.T) {
+	w := newWorld(t)
+	w.server.Estate = func(context.Context) (plan.Estate, error) {
+		return plan.Estate{People: []plan.Person{{ID: "sato", Roles: []string{"commander"}}, {ID: "tanaka", Roles: []string{"operator"}}}}, nil
+	}
+	id := w.start(drill("sato")).Run
+	tanaka := w.as("tanaka")
+	w.as("ito") // has left the estate, and has a token still
+	for name, c := range map[string]struct {
+		act    func() error
+		status int
+		says   string
+	}{
+		"a person":            {func() error { return w.DisablePerson(t.Context(), "tanaca", "the phone is stolen") }, 422, `"tanaka"`},
+		"links of a person":   {func() error { return w.RevokeLinks(t.Context(), api.RevokeLinksRequest{Person: "tanaca"}) }, 422, `"tanaka"`},
+		"links of a run":      {func() error { return w.RevokeLinks(t.Context(), api.RevokeLinksRequest{Run: id + "0"}) }, 404, `"` + id + `"`},
+		"a link that is none": {func() error { return w.RevokeLinks(t.Context(), api.RevokeLinksRequest{ID: "22d0"}) }, 422, "12 hexadecimal digits"},
+	} {
+		if p := problem(t, c.act()); p.Status != c.status || !strings.Contains(p.Error(), c.says) {
+			t.Errorf("%s, mistyped: %+v, want %d that says %s", name, p, c.status, c.says)
+		}
+	}
+	if list, err := w.DisabledPeople(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("disabled: %+v, %v", list, err)
+	}
+	if _, err := tanaka.CheckIn(t.Context(), id, workflows.CheckIn{Safety: run.Safe}); err != nil {
+		t.Errorf("who was meant, and not named: %v", err)
+	}
+	for name, err := range map[string]error{
+		"a person of the estate":  w.DisablePerson(t.Context(), "tanaka", "the phone is stolen"),
+		"once more":               w.DisablePerson(t.Context(), "tanaka", "the phone is stolen"),
+		"who has a token only":    w.DisablePerson(t.Context(), "ito", "left the company"),
+		"links of a person":       w.RevokeLinks(t.Context(), api.RevokeLinksRequest{Person: "tanaka"}),
+		"links of a run":          w.RevokeLinks(t.Context(), api.RevokeLinksRequest{Run: id}),
+		"a link, as the log says": w.RevokeLinks(t.Context(), api.RevokeLinksRequest{ID: "0a1b2c3d4e5f"}),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.server.Estate = func(context.Context) (plan.Estate, error) {
+		return plan.Estate{}, errors.New("estate.yaml:1: mistaken")
+	}
+	if err := w.DisablePerson(t.Context(), "suzuki", "left the company"); err != nil {
+		t.Errorf("while the plan files have a mistake: %v", err)
+	}
+	w.server.Estate = nil
+	w.abort(id)
 }
 
 func TestTokensAreOnesOwnAffair(t *testing.T) {

@@ -79,6 +79,33 @@ func (s *Service) DisabledPeople(ctx context.Context) ([]Out, error) {
 	return out, nil
 }
 
+// Known are the people who have a token or a session, or were disabled once.
+func (s *Service) Known(ctx context.Context) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, kind := range []string{kindToken, kindSession, kindDisabled} {
+		docs, err := s.store.DocumentsOf(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, doc := range docs {
+			if kind == kindDisabled {
+				out[doc.ID] = true
+				continue
+			}
+			var of struct {
+				Person string `json:"person"`
+			}
+			if err := json.Unmarshal(doc.Body, &of); err != nil {
+				return nil, fmt.Errorf("%s %s in the record store: %w", kind, doc.ID, err)
+			}
+			if of.Person != "" {
+				out[of.Person] = true
+			}
+		}
+	}
+	return out, nil
+}
+
 // Disabled reports whether a person is disabled or has left the estate, so that nothing is
 // taken from them any more.
 func (s *Service) Disabled(ctx context.Context, person string) (bool, error) {
