@@ -86,7 +86,9 @@ type Board struct {
 	assets map[string]asset
 	hub    *hub
 	locks  locks
-	ahead  ahead
+	// proposed are what alarms propose.
+	proposed proposed
+	ahead    ahead
 	// uploads are places for forms with photos, which are held in memory.
 	uploads chan struct{}
 	handler http.Handler

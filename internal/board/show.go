@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/muster-dr/muster/internal/alarm"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/journal"
@@ -32,25 +31,6 @@ type nowView struct {
 	Proposals []proposalView
 	Ahead     aheadView
 	Me        string
-}
-
-// proposalView is what an alarm proposes.
-type proposalView struct {
-	api.Proposal
-	Label, Said string
-}
-
-// proposals are those that wait for an answer.
-func (v *visit) proposals() ([]proposalView, error) {
-	list, err := v.client("").Proposals(v.ctx(), alarm.Open)
-	if err != nil {
-		return nil, err
-	}
-	var out []proposalView
-	for _, p := range list {
-		out = append(out, proposalView{p, either(p.Title.In(string(v.lang)), p.Scenario), p.Summary.In(string(v.lang))})
-	}
-	return out, nil
 }
 
 func nowViewOf(l i18n.Lang, pictures []picture, now time.Time) nowView {
@@ -92,7 +72,9 @@ func (v *visit) personal(page string) func([]picture, *string) []fragment {
 	back := "/tasks"
 	switch page {
 	case "now":
-		return v.personalNow
+		return v.personalNow()
+	case "wall":
+		return v.personalWall()
 	case "people":
 		return v.personalPeople(v.r.URL.Query().Get("only"))
 	}
@@ -137,16 +119,6 @@ func (v *visit) personal(page string) func([]picture, *string) []fragment {
 	}
 }
 
-// personalNow draws the leftover locks again when they have changed: they are in no run's record.
-func (v *visit) personalNow(_ []picture, last *string) []fragment {
-	text, err := v.b.langs[v.lang].draw("locks", v.lockViews())
-	if err != nil || string(text) == *last {
-		return nil
-	}
-	*last = string(text)
-	return []fragment{{id: "locks", html: string(text)}}
-}
-
 type mineView struct {
 	Tasks []task
 	Me    string
@@ -172,7 +144,7 @@ func (b *Board) showNow(v *visit) error {
 		return err
 	}
 	view := nowViewOf(v.lang, pictures, b.o.Now())
-	if view.Proposals, err = v.proposals(); err != nil {
+	if view.Proposals, err = v.proposals(time.Now()); err != nil {
 		return err
 	}
 	view.Me, view.Locks = v.me, v.lockViews()
@@ -188,7 +160,8 @@ func (b *Board) showNow(v *visit) error {
 		view.Ahead = v.aheadView()
 	}
 	if view.Wall {
-		name, live = "now-wall-page", "/live"
+		name, live = "now-wall-page", "/live?own=wall"
+		view.Proposals = realOnes(view.Proposals)
 	}
 	v.showAs(http.StatusOK, name, title, view, look{at: "now", live: live, wall: view.Wall, refresh: true, kind: kind})
 	return nil
@@ -215,6 +188,8 @@ type runPage struct {
 	Acts bool // the viewer may hold or abort it
 	// Deeds are what nobody waits for and the viewer may do.
 	Deeds []deeds
+	// Proposals are what alarms propose for real: on the wall.
+	Proposals []proposalView
 }
 
 // picture is where the run of this request stands.
@@ -256,7 +231,10 @@ func (b *Board) showRun(v *visit) error {
 	}
 	name := "run"
 	if as.wall {
-		name, as.live = "run-wall-page", strings.Replace(as.live, "?own=", "?wall=", 1)
+		name, as.live = "run-wall-page", strings.Replace(as.live, "?own=", "?own=wall&wall=", 1)
+		if list, err := v.proposals(time.Now()); err == nil { // without them the run is shown all the same
+			view.Proposals = realOnes(list)
+		}
 	}
 	v.showAs(http.StatusOK, name, p.Overview.Title.In(string(v.lang)), view, as)
 	return nil

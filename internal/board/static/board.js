@@ -68,7 +68,7 @@
   let live = document.body.dataset.live, source;
   function connect() {
     source = new EventSource(live + (last ? (live.includes("?") ? "&" : "?") + "after=" + encodeURIComponent(last) : ""));
-    for (const id of ["head", "systems", "phases", "waiting", "crowd", "damage", "steps", "said", "wall", "locks", "more", "tables", "runs", "mine"]) {
+    for (const id of ["head", "systems", "phases", "waiting", "crowd", "damage", "steps", "said", "wall", "alarms", "proposals", "count", "locks", "more", "tables", "runs", "mine"]) {
       source.addEventListener(id, e => { heard = performance.now(); swap(id, e.data); });
     }
     source.addEventListener("beat", e => {
