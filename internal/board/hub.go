@@ -51,12 +51,13 @@ type hub struct {
 	order   []string // of use, the latest last
 	openNow *topic
 	viewers int
-	of      map[string]int // viewers, by person
-	revs    atomic.Int64   // over all topics: one that is followed anew does not begin again
+	of      map[string]int  // viewers, by person
+	told    map[string]bool // runs that can't be read, once that is logged
+	revs    atomic.Int64    // over all topics: one that is followed anew does not begin again
 }
 
 func newHub(store journal.Store, now func() time.Time, log *slog.Logger, langs map[i18n.Lang]*pages, files func() (Inventory, error)) *hub {
-	h := &hub{store: store, now: now, log: log, langs: langs, files: files, boot: newKey()[:8], runs: map[string]*follower{}}
+	h := &hub{store: store, now: now, log: log, langs: langs, files: files, boot: newKey()[:8], runs: map[string]*follower{}, told: map[string]bool{}}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.openNow = &topic{hub: h, name: "now", read: h.readNow, draw: drawNow}
 	h.all.Go(func() { h.tidy(time.NewTicker(tidied)) })
@@ -102,6 +103,9 @@ type picture struct {
 	People   []personView
 	// Titles are what people call the roles, by name.
 	Titles map[string]plan.Text
+	// Unread: the record has the run and can't say where it stands. Its Overview has the ID, the kind
+	// and the start alone.
+	Unread bool
 	// Beside are open runs of the other kind that concern systems of this one: a drill and
 	// the real thing at once are easily mixed up.
 	Beside []beside
@@ -203,16 +207,15 @@ func (h *hub) readNow(ctx context.Context) ([]picture, error) {
 	}
 	out := make([]picture, 0, len(list))
 	for _, r := range list {
-		f, err := h.follow(ctx, r.Run)
+		p, err := h.one(ctx, r.Run)
 		if err != nil {
-			return nil, err
-		}
-		p, err := f.look(ctx)
-		if err != nil {
-			return nil, err
+			if p, err = h.unread(ctx, r, err); err != nil {
+				return nil, err
+			}
 		}
 		out = append(out, p.seenBy(""))
 	}
+	h.readAgain(out)
 	for i := range out {
 		for _, other := range out {
 			out[i].putBeside(other.Overview.Run, other.Overview.Kind, other.Plan)
@@ -221,6 +224,41 @@ func (h *hub) readNow(ctx context.Context) ([]picture, error) {
 	// Whoever opens the page in an emergency finds the emergency first.
 	slices.SortStableFunc(out, func(a, b picture) int { return kindRank(a.Overview.Kind) - kindRank(b.Overview.Kind) })
 	return out, nil
+}
+
+// one is where a run stands.
+func (h *hub) one(ctx context.Context, id string) (picture, error) {
+	f, err := h.follow(ctx, id)
+	if err != nil {
+		return picture{}, err
+	}
+	return f.look(ctx)
+}
+
+// unread stands for a run that can't be read, whose plan is missing or altered: it takes no other
+// one's picture away. Where nothing can be read the error is the store's, and stays one.
+func (h *hub) unread(ctx context.Context, r journal.Summary, why error) (picture, error) {
+	if _, err := h.store.Runs(ctx, journal.Filter{Run: r.Run, Limit: 1}); err != nil {
+		return picture{}, why
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.told[r.Run] {
+		h.log.Error("the board can't read an open run; it shows the others", "run", r.Run, "err", why)
+		h.told[r.Run] = true
+	}
+	return picture{Unread: true, Overview: progress.Overview{Run: r.Run, Kind: r.Kind, State: r.State, StartedAt: r.StartedAt}}, nil
+}
+
+// readAgain forgets of which runs it was told that they can't be read, once they can, or are over.
+func (h *hub) readAgain(now []picture) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id := range h.told {
+		if !slices.ContainsFunc(now, func(p picture) bool { return p.Unread && p.Overview.Run == id }) {
+			delete(h.told, id)
+		}
+	}
 }
 
 // topic is what a page shows and what keeps it current: its fragments are drawn once for

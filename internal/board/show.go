@@ -21,10 +21,12 @@ import (
 
 // nowView is the first page: every run that is open.
 type nowView struct {
-	Runs  []runView
-	Tasks int
-	Now   time.Time
-	Wall  bool
+	Runs []runView
+	// Unread are open runs that can't be read, by ID and kind.
+	Unread []unreadView
+	Tasks  int
+	Now    time.Time
+	Wall   bool
 	// Locks are systems that runs which are over still hold.
 	Locks []lockView
 	// Proposals are what alarms propose, and nobody has answered.
@@ -33,9 +35,18 @@ type nowView struct {
 	Me        string
 }
 
+type unreadView struct {
+	Run  string
+	Kind run.Kind
+}
+
 func nowViewOf(l i18n.Lang, pictures []picture, now time.Time) nowView {
 	out := nowView{Now: now}
 	for _, p := range pictures {
+		if p.Unread {
+			out.Unread = append(out.Unread, unreadView{p.Overview.Run, p.Overview.Kind})
+			continue
+		}
 		out.Runs = append(out.Runs, viewOf(l, p, now))
 	}
 	return out
@@ -133,6 +144,9 @@ type tasksView struct {
 func tasksIn(l i18n.Lang, pictures []picture, v *visit, back string) []task {
 	var out []task
 	for _, p := range pictures {
+		if p.Unread {
+			continue
+		}
 		out = append(out, forPerson(l, p, v.me, back)...)
 	}
 	return out
@@ -151,9 +165,9 @@ func (b *Board) showNow(v *visit) error {
 	view.Tasks, view.Wall = len(tasksIn(v.lang, pictures, v, "")), v.r.URL.Query().Has("wall")
 	name, title, live := "now", v.t("Now", "現在の状況"), "/live?own=now"
 	kind := run.Kind("")
-	for _, r := range view.Runs {
+	for _, p := range pictures {
 		if kind != run.Response {
-			kind = r.O.Kind
+			kind = p.Overview.Kind
 		}
 	}
 	if !view.Wall && kind != run.Response { // in an emergency nobody reads the calendar

@@ -159,15 +159,20 @@ func (c *Channel) tasks(ctx context.Context, p person) ([]slackgo.Block, error) 
 	var out []slackgo.Block
 	for _, sum := range open {
 		r, err := door.Run(ctx, sum.Run)
-		if err != nil {
-			return nil, err
+		var pl plan.Plan
+		if err == nil {
+			pl, err = door.RunPlan(ctx, sum.Run)
 		}
-		pl, err := door.RunPlan(ctx, sum.Run)
 		if p := new(api.Problem); errors.As(err, &p) && p.Status == http.StatusForbidden {
 			continue // they have no part in it
 		}
 		if err != nil {
-			return nil, err
+			// One run that can't be read takes no other one's tasks away; a record store that is away does.
+			if _, away := door.Runs(ctx, journal.Filter{Open: true, Limit: 1}); away != nil {
+				return nil, err
+			}
+			out = append(out, paragraphs(marked(sum.Kind, l)+" "+l.T("What waits in %s can't be read: %s", "実施 %s の作業を読み取れません：%s", sum.Run, inWords(err, l)))...)
+			continue
 		}
 		out = append(out, c.tasksOf(p, r, pl, len(out))...)
 		if len(out) > 30 {
