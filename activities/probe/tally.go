@@ -1,6 +1,9 @@
 package probe
 
 import (
+	"cmp"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -205,6 +208,7 @@ func (t *tally) count(found []int64, last int64, at time.Time) {
 	m := t.obs.Markers
 	m.CountedAt, m.Lost, m.Losses, m.LossesCut = at, 0, nil, 0
 	var survivor time.Time
+	going := false // the acknowledged marker before was lost too
 	n := 0
 	for _, a := range t.acked {
 		if a.seq > last {
@@ -214,16 +218,41 @@ func (t *tally) count(found []int64, last int64, at time.Time) {
 			n++
 		}
 		if n < len(found) && found[n] == a.seq {
-			survivor = a.ackedAt()
+			survivor, going = a.ackedAt(), false
 			continue
 		}
 		m.Lost++
-		if len(m.Losses) < maxLosses {
-			m.Losses = append(m.Losses, run.Loss{Seq: a.seq, AckedAt: a.ackedAt(), SurvivorAt: survivor})
-		} else {
-			m.LossesCut++
+		lost := run.Loss{Seq: a.seq, AckedAt: a.ackedAt(), SurvivorAt: survivor, Count: 1}
+		if going {
+			last := &m.Losses[len(m.Losses)-1]
+			lost.Count += last.Count
+			*last = lost // the newest of a stretch spans it
+			continue
 		}
+		going, m.Losses = true, append(m.Losses, lost)
 	}
+	longest(m, maxLosses)
+}
+
+// longest is at most so many stretches of lost markers: those that span the most, in order, and any
+// of which nobody can tell how far back it reaches.
+func longest(m *run.Markers, most int) {
+	if len(m.Losses) <= most {
+		return
+	}
+	span := func(l run.Loss) time.Duration {
+		if l.SurvivorAt.IsZero() {
+			return math.MaxInt64
+		}
+		return l.AckedAt.Sub(l.SurvivorAt)
+	}
+	order := slices.Clone(m.Losses)
+	slices.SortStableFunc(order, func(a, b run.Loss) int { return cmp.Compare(span(b), span(a)) })
+	for _, l := range order[most:] {
+		m.LossesCut += max(1, l.Count)
+	}
+	m.Losses = order[:most:most]
+	slices.SortFunc(m.Losses, func(a, b run.Loss) int { return cmp.Compare(a.Seq, b.Seq) })
 }
 
 // observations is the tally as it is handed over.
@@ -249,9 +278,8 @@ func (t *tally) brief() run.Observations {
 		o.Transitions = append(o.Transitions[:keep:keep], o.Transitions[n-keep:]...)
 	}
 	o.Gaps = joined(o.Gaps, 2*keep)
-	if o.Markers != nil && len(o.Markers.Losses) > keep {
-		o.Markers.LossesCut += int64(len(o.Markers.Losses) - keep)
-		o.Markers.Losses = o.Markers.Losses[:keep]
+	if o.Markers != nil {
+		longest(o.Markers, keep)
 	}
 	return o
 }

@@ -106,14 +106,60 @@ func TestLossesNameTheSurvivorBefore(t *testing.T) {
 	if m.Acked != 5 || m.Unknown != 1 || m.Lost != 3 || m.CountedAt != at(100) {
 		t.Errorf("markers = %+v", m)
 	}
-	for n, seq := range []int64{3, 5, 6} {
-		if l := m.Losses[n]; l.Seq != seq || l.AckedAt != at(int(seq-1)*10+1) || l.SurvivorAt != at(11) {
-			t.Errorf("loss %d = %+v", n, l)
-		}
+	if want := (run.Loss{Seq: 6, AckedAt: at(51), SurvivorAt: at(11), Count: 3}); len(m.Losses) != 1 || m.Losses[0] != want {
+		t.Errorf("losses = %+v, want one stretch, %+v", m.Losses, want)
 	}
 	y.count([]int64{1, 2, 3, 4, 5}, 5, at(200)) // 6 was acknowledged after the count began
 	if m.Lost != 0 || len(m.Losses) != 0 {
 		t.Errorf("counted anew: %+v", m)
+	}
+}
+
+// However much was lost, the span of it is known: a standby that was 20 minutes behind lost one
+// stretch of markers, and each stretch is in the list with its newest.
+func TestALargeLossIsKnownInFull(t *testing.T) {
+	y := tally{obs: run.Observations{Markers: &run.Markers{}}}
+	var found []int64
+	for n := range 10_000 {
+		y.add(sample{Began: at(n * 250), Ended: at(n*250 + 1), Fate: ok, Seq: int64(n + 1)})
+		if n < 5_200 {
+			found = append(found, int64(n+1))
+		}
+	}
+	y.count(found, 10_000, at(3_000_000))
+	for name, o := range map[string]run.Observations{"observations": y.observations(), "brief": y.brief()} {
+		want := run.Loss{Seq: 10_000, AckedAt: at(9_999*250 + 1), SurvivorAt: at(5_199*250 + 1), Count: 4_800}
+		if m := o.Markers; m.Lost != 4_800 || m.LossesCut != 0 || len(m.Losses) != 1 || m.Losses[0] != want {
+			t.Errorf("%s: lost %d, cut %d, losses %+v", name, m.Lost, m.LossesCut, m.Losses)
+		}
+	}
+}
+
+// Of more stretches than the list takes, the longest stay, in order.
+func TestTheLongestStretchesStay(t *testing.T) {
+	y := tally{obs: run.Observations{Markers: &run.Markers{}}}
+	var found []int64
+	for n := range 2_000 {
+		y.add(sample{Began: at(n * 250), Ended: at(n*250 + 1), Fate: ok, Seq: int64(n + 1)})
+		if n%2 == 0 && (n < 1_500 || n > 1_600) { // every second was lost, and a hundred in a row
+			found = append(found, int64(n+1))
+		}
+	}
+	y.count(found, 2_000, at(600_000))
+	for name, c := range map[string]struct {
+		o    run.Observations
+		most int
+	}{"observations": {y.observations(), maxLosses}, "brief": {y.brief(), 50}} {
+		m, sum, longest := c.o.Markers, int64(0), time.Duration(0)
+		for i, l := range m.Losses {
+			sum, longest = sum+max(1, l.Count), max(longest, l.AckedAt.Sub(l.SurvivorAt))
+			if i > 0 && l.Seq <= m.Losses[i-1].Seq {
+				t.Errorf("%s: loss %d is out of order", name, i)
+			}
+		}
+		if len(m.Losses) != c.most || sum+m.LossesCut != m.Lost || longest != at(1_601*250).Sub(at(1_498*250)) {
+			t.Errorf("%s: %d stretches with %d lost, %d cut, %d in all, the longest %v", name, len(m.Losses), sum, m.LossesCut, m.Lost, longest)
+		}
 	}
 }
 
@@ -164,7 +210,11 @@ func TestTallyHoldsForAnySamples(t *testing.T) {
 		}
 		y.count(found, int64(len(fates)), at(1000))
 		o := y.observations()
-		if o.Samples != int64(len(fates)) || o.Markers.Lost != lost || int64(len(o.Markers.Losses))+o.Markers.LossesCut != lost {
+		listed := o.Markers.LossesCut
+		for _, l := range o.Markers.Losses {
+			listed += max(1, l.Count)
+		}
+		if o.Samples != int64(len(fates)) || o.Markers.Lost != lost || listed != lost {
 			t.Fatalf("observations = %+v, want %d lost", o, lost)
 		}
 		for n, tr := range o.Transitions {

@@ -59,8 +59,9 @@ func AchievedRPO(parts []run.Observations, o Outage) (time.Duration, error) {
 			failed(ErrNoMarker)
 			continue
 		}
-		whole := true
+		whole, listed := true, int64(0)
 		for _, l := range m.Losses {
+			listed += max(1, l.Count)
 			if l.SurvivorAt.IsZero() {
 				failed(ErrNoSurvivor)
 				whole = false
@@ -68,7 +69,7 @@ func AchievedRPO(parts []run.Observations, o Outage) (time.Duration, error) {
 			}
 			span = max(span, l.AckedAt.Sub(l.SurvivorAt))
 		}
-		if whole && (m.LossesCut > 0 || m.Lost > int64(len(m.Losses))) {
+		if whole && (m.LossesCut > 0 || m.Lost > listed) {
 			failed(ErrLossesCut)
 		}
 	}

@@ -45,6 +45,12 @@ func TestAchievedRPO(t *testing.T) {
 			target: span(1), span: 500 * time.Millisecond, err: objective.ErrLossesCut, verdict: run.NotProven},
 		{name: "more lost than listed, and the listed are too many", markers: run.Markers{Acked: 9, Lost: 3, LossesCut: 2, CountedAt: at(60), Losses: []run.Loss{lost(-0.5, -4)}},
 			target: span(1), span: 3500 * time.Millisecond, err: objective.ErrLossesCut, verdict: run.Missed},
+		{name: "4,800 lost in one stretch", markers: run.Markers{Acked: 9000, Lost: 4800, CountedAt: at(60), Losses: []run.Loss{{AckedAt: at(-0.1), SurvivorAt: at(-1200.1), Count: 4800}}},
+			target: span(300), span: 20 * time.Minute, verdict: run.Missed},
+		{name: "a stretch lost in time", markers: run.Markers{Acked: 9000, Lost: 400, CountedAt: at(60), Losses: []run.Loss{{AckedAt: at(-0.1), SurvivorAt: at(-100.1), Count: 400}}},
+			target: span(300), span: 100 * time.Second, verdict: run.Met},
+		{name: "stretches that don't add up", markers: run.Markers{Acked: 9000, Lost: 401, CountedAt: at(60), Losses: []run.Loss{{AckedAt: at(-0.1), SurvivorAt: at(-100.1), Count: 400}}},
+			target: span(300), span: 100 * time.Second, err: objective.ErrLossesCut, verdict: run.NotProven},
 		{name: "no objective", markers: run.Markers{Acked: 40, CountedAt: at(60)}, verdict: run.NoObjective},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -82,16 +82,20 @@ type Markers struct {
 	// means never, and then nothing is known about loss.
 	CountedAt time.Time `json:"counted_at,omitzero"`
 	Lost      int64     `json:"lost"`
-	// Losses lists lost markers in order, up to a cap; LossesCut counts the rest.
+	// Losses lists the stretches of lost markers between two survivors, each by its newest, in order.
+	// Past a cap the longest are listed, and LossesCut counts the markers of the others. Records of
+	// before list the oldest lost markers one by one.
 	Losses    []Loss `json:"losses,omitempty"`
 	LossesCut int64  `json:"losses_cut,omitempty"`
 }
 
-// Loss is an acknowledged marker that did not survive.
+// Loss is an acknowledged marker that did not survive, and those between it and the survivor.
 type Loss struct {
 	Seq     int64     `json:"seq"`
 	AckedAt time.Time `json:"acked_at"`
 	// SurvivorAt is when the newest surviving marker before it was acknowledged;
 	// zero when none survived.
 	SurvivorAt time.Time `json:"survivor_at,omitzero"`
+	// Count is how many were lost since that survivor, this one among them; 0 is 1.
+	Count int64 `json:"count,omitempty"`
 }
