@@ -51,7 +51,9 @@ type Field struct {
 type Checked struct {
 	Kind  Kind
 	Steps []string // steps whose outputs it reads, sorted
-	Reads []string // the names it reads, alone and with the field taken first ("systems", "systems.orders"), sorted
+	// Reads are the names it reads, alone and with the first two fields taken ("systems",
+	// "systems.orders", "systems.orders.rto"), sorted.
+	Reads []string
 }
 
 // Scope is what the expressions of one runbook can see. The zero value can't be used.
@@ -155,8 +157,12 @@ func (s *Scope) Check(src string) (Checked, error) {
 	}
 	out := Checked{Kind: kindOf(checked.OutputType())}
 	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() == ast.IdentKind && !slices.Contains(out.Reads, e.AsIdent()) {
-			out.Reads = append(out.Reads, e.AsIdent())
+		path := pathOf(e)
+		if n := len(path); n == 0 || n > 3 {
+			return
+		}
+		if read := strings.Join(path, "."); !slices.Contains(out.Reads, read) {
+			out.Reads = append(out.Reads, read)
 		}
 		if e.Kind() != ast.SelectKind {
 			return
@@ -166,9 +172,6 @@ func (s *Scope) Check(src string) (Checked, error) {
 		if op.Kind() != ast.IdentKind {
 			return
 		}
-		if read := op.AsIdent() + "." + sel.FieldName(); !slices.Contains(out.Reads, read) {
-			out.Reads = append(out.Reads, read)
-		}
 		if op.AsIdent() == "steps" && !slices.Contains(out.Steps, sel.FieldName()) {
 			out.Steps = append(out.Steps, sel.FieldName())
 		}
@@ -176,6 +179,19 @@ func (s *Scope) Check(src string) (Checked, error) {
 	slices.Sort(out.Steps)
 	slices.Sort(out.Reads)
 	return out, nil
+}
+
+// pathOf is a name and the fields taken of it, one after the other; nil of anything else.
+func pathOf(e ast.Expr) []string {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return []string{e.AsIdent()}
+	case ast.SelectKind:
+		if path := pathOf(e.AsSelect().Operand()); path != nil {
+			return append(path, e.AsSelect().FieldName())
+		}
+	}
+	return nil
 }
 
 // CheckString checks every expression of a string. Whole reports that the string is

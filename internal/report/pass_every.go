@@ -13,21 +13,25 @@ import (
 // (requirements E-COM-01 to E-COM-04 and E-COM-06). One that does not apply is left out.
 func (f *passFacts) everyPass() []Pass {
 	var out []Pass
-	add := func(id string, text, miss plan.Text) {
-		p := Pass{ID: id, Text: text, Verdict: run.Met, Simulated: []string{}}
-		switch {
-		case f.ended.IsZero():
-			p.Verdict, p.Why = run.NotProven, say("the run goes on", "実施中")
-		case miss != plan.Text{}:
-			p.Verdict, p.Why = run.Missed, miss
+	judge := func(id string, text plan.Text, v run.Verdict, why plan.Text) {
+		if f.ended.IsZero() {
+			v, why = run.NotProven, say("the run goes on", "実施中")
 		}
-		out = append(out, p)
+		out = append(out, Pass{ID: id, Text: text, Verdict: v, Why: why, Simulated: []string{}})
+	}
+	add := func(id string, text, miss plan.Text) {
+		v := run.Met
+		if (miss != plan.Text{}) {
+			v = run.Missed
+		}
+		judge(id, text, v, miss)
 	}
 	add("every-step-recorded", say("Every step has its start, its end and who did it, and every RTO clock its start", "すべてのステップに開始・終了・実施者があり、RTOの起点が記録されている"), f.unrecorded())
 	if f.report.Run.Hazard != run.RestoreTest {
 		add("every-recovery-decided", say("Each recovery was decided before its first step", "復旧の判断は最初の復旧作業より前に記録された"), f.undecided())
 		add("every-objective-honest", say("What has no target is not called met", "目標のないものを達成としていない"), f.flattered())
-		add("every-system-home", say("What moved went home, or stays by the plan", "移動したシステムは切戻されたか、計画に基づき継続している"), f.stranded())
+		v, why := f.home()
+		judge("every-system-home", say("What moved went home, or stays by the plan", "移動したシステムは切戻されたか、計画に基づき継続している"), v, why)
 	}
 	if f.started.Simulated {
 		add("every-simulation-marked", say("Whatever the engine answered for people is marked", "人に代わるエンジンの応答はすべて模擬と示されている"), f.unmarked())
@@ -72,14 +76,23 @@ func (f *passFacts) flattered() plan.Text {
 	return plan.Text{}
 }
 
-func (f *passFacts) stranded() plan.Text {
+// home is the worst failback of what moved. Which side takes writes, and whether service was there
+// in the end, is no matter of where a system is.
+func (f *passFacts) home() (run.Verdict, plan.Text) {
+	verdict, why := run.Met, plan.Text{}
 	for _, s := range f.report.Systems {
-		stays := slices.ContainsFunc(f.report.Decisions, func(d Decision) bool { return d.System == s.ID && d.Answer == run.Stay })
-		if s.Moved && f.plan.Scenario.Failback == run.PolicyReturn && s.Failback.EndedAt == nil && !stays {
-			return say("%s moved and did not come home", "%s は切戻されていない", s.ID)
+		v, reasons := s.Failback.Verdict, s.Failback.Why
+		if v == run.NotProven {
+			reasons = slices.DeleteFunc(slices.Clone(reasons), func(r Reason) bool {
+				return r.Code == "single_writer_unproven" || r.Code == "end_unseen"
+			})
+		}
+		if s.Moved && len(reasons) > 0 && (v == run.Missed && verdict != run.Missed || v == run.NotProven && verdict == run.Met) {
+			w := whyText(reasons)
+			verdict, why = v, say("%[1]s: %[2]s", "%[1]s：%[3]s", s.ID, w.EN, w.JA)
 		}
 	}
-	return plan.Text{}
+	return verdict, why
 }
 
 func (f *passFacts) unmarked() plan.Text {

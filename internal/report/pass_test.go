@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,42 @@ func TestPassCriteriaAreJudgedFromTheRecord(t *testing.T) {
 	}
 }
 
+// That the phase of the way home ended says nothing of whether anybody came home.
+func TestWhatFailedOnItsWayHomeIsNotHome(t *testing.T) {
+	home := func(s *story) report.Pass {
+		s.plan.Scenario.Requirements, s.plan.Scenario.Pass = []string{"E-X1"}, []plan.Criterion{{ID: "a", Text: plan.Text{EN: "a"}, Expect: "true"}}
+		if err := s.plan.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		change(t, s, func(e run.Event) bool { return e.Kind == run.RunStarted }, func(_ *run.Event, d *run.Started) { d.PlanHash = s.plan.Hash })
+		for _, p := range build(t, s).Case.Pass {
+			if p.ID == "every-system-home" {
+				return p
+			}
+		}
+		t.Fatal("there is no such criterion")
+		return report.Pass{}
+	}
+	of := func(id string, to func(*run.Event, *run.StepResult)) *story {
+		s := met(t)
+		change(t, s, func(e run.Event) bool { return e.Kind == run.StepEnded && e.Step == id }, to)
+		return s
+	}
+	failed := of("switchover", func(e *run.Event, _ *run.StepResult) { e.Outcome = run.Failed })
+	byHand := of("switchover", func(_ *run.Event, d *run.StepResult) { d.SettledBy = run.ByPerson })
+	unchecked := met(t) // a system whose plan has no such check
+	unchecked.events = slices.DeleteFunc(unchecked.events, func(e run.Event) bool { return e.Step == "single-writer" })
+	for _, c := range []struct {
+		name string
+		s    *story
+		want run.Verdict
+	}{{"without a check for one writer", unchecked, run.Met}, {"as it should be", met(t), run.Met}, {"failed", failed, run.Missed}, {"by hand", byHand, run.NotProven}, {"stays", stay(t, 6.2, 14.42), run.Met}} {
+		if p := home(c.s); p.Verdict != c.want || (p.Why.EN == "") != (c.want == run.Met) {
+			t.Errorf("%s: %s (%s), want %s", c.name, p.Verdict, p.Why.EN, c.want)
+		}
+	}
+}
+
 func TestNothingIsProvenWhileTheRunGoesOn(t *testing.T) {
 	r := judged(t, false, plan.Criterion{ID: "a", Text: plan.Text{EN: "a"}, Expect: "true"})
 	for _, p := range r.Case.Pass {
@@ -90,5 +127,28 @@ func TestSimulationIsNamed(t *testing.T) {
 	}
 	if got := r.Case.Pass[1].Simulated; len(got) != 0 {
 		t.Errorf("a real server: %v", got)
+	}
+}
+
+// A figure of a real system to which simulated people gave their answers rests on them, and so
+// does how long a phase took, what was found and how the run ended.
+func TestWhatRestsOnSimulatedPeopleSaysSo(t *testing.T) {
+	for expect, want := range map[string]string{
+		"systems.orders.rto.actual_s < 7200":                              "people",
+		"runbooks.`orders-failover`.announce.outcome == ''":               "people",
+		"runbooks.`orders-failover`.promote.outcome == 'passed'":          "",
+		"phases.verification.outcome == 'passed'":                         "people",
+		"timeline.exists(p, p.id == 'verification')":                      "people",
+		"findings.all(f, f.kind != 'step')":                               "people",
+		"undone.size() == 0":                                              "people",
+		"run.state == 'recovered'":                                        "people",
+		"probes.all(p, p.gaps == 0)":                                      "",
+		"steps.fence.outcome == 'passed' && steps.fence.attempts <= 1":    "",
+		"systems.orders.failback.verdict == 'met' && run.kind == 'drill'": "people",
+	} {
+		r := judged(t, true, plan.Criterion{ID: "a", Text: plan.Text{EN: "a"}, Expect: expect})
+		if got := strings.Join(r.Case.Pass[0].Simulated, ","); got != want || r.Case.Pass[0].Verdict != run.Met {
+			t.Errorf("%s: %s, simulated %q, want met, %q", expect, r.Case.Pass[0].Verdict, got, want)
+		}
 	}
 }
