@@ -159,9 +159,9 @@ func (s *Server) evidenceAct(ctx context.Context, runID string, in EvidenceAct, 
 }
 
 // sealedRecord is the summary of what is sealed: a run, a due day of a schedule, or what people do
-// about findings, which has none.
+// about findings or write into reports, which has none.
 func (s *Server) sealedRecord(ctx context.Context, id string) (journal.Summary, error) {
-	if id == run.FindingsRecord {
+	if run.Endless(id) {
 		return journal.Summary{Run: id}, nil
 	}
 	if list, err := s.Store.Runs(ctx, journal.Filter{Run: id, Kind: run.Occasion, Limit: 1}); err == nil && len(list) == 1 {
@@ -187,7 +187,7 @@ func (s *Server) getBundle(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if in.Run == run.FindingsRecord { // it has no end: with what was done up to now
+	if run.Endless(in.Run) { // it has no end: with what was done up to now
 		if err := s.Evidence.Seal(ctx, sum); err != nil {
 			return nil, s.evidenceProblem(ctx, in.Run, err)
 		}

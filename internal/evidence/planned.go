@@ -38,7 +38,7 @@ func (v *verification) laterParts(entries map[uint64]Entry) {
 // manifest: who seals could leave out the plan, and with it all that is computed again.
 func (v *verification) planned(m *Manifest, events []run.Event) {
 	v.Computed = ComputedFigures
-	if m.Run == run.FindingsRecord {
+	if run.Endless(m.Run) {
 		if !slices.ContainsFunc(events, func(e run.Event) bool { return e.Kind == run.RunStarted }) {
 			v.Computed = ComputedNone
 		}

@@ -7,6 +7,10 @@ const ReportWritten EventKind = "report.written"
 // WrittenRecord is the name under which the journal keeps what people write into reports.
 const WrittenRecord = "written"
 
+// Endless reports whether a record is none of a run and has no end: what people do about findings, and what
+// they write into reports.
+func Endless(id string) bool { return id == FindingsRecord || id == WrittenRecord }
+
 // Written says where a text belongs.
 type Written struct {
 	// About is a run, or "year-" and a fiscal year for the yearly review.

@@ -9,9 +9,9 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Two records of the store are no runs, have no plan and no report, and are sealed all the same:
-// what people do about findings, which has no end, and each due day of a schedule. Neither is
-// removed: a finding outlives the run it came from, and a due day is small.
+// Some records of the store are no runs, have no plan and no report, and are sealed all the same: what
+// people do about findings and what they write into reports, which have no end, and each due day of a
+// schedule. None is removed: a finding outlives the run it came from, and a due day is small.
 
 const (
 	// recordEvery bounds into how many parts a record without an end is sealed.
@@ -27,12 +27,12 @@ func (k *Keeper) records(ctx context.Context, all bool) ([]journal.Summary, erro
 		f.Limit = 0
 	}
 	out, err := k.o.Store.Runs(ctx, f)
-	return append(out, journal.Summary{Run: run.FindingsRecord}), err
+	return append(out, journal.Summary{Run: run.FindingsRecord}, journal.Summary{Run: run.WrittenRecord}), err
 }
 
 // planless reports whether a record has no plan, and is sealed without.
 func planless(sum journal.Summary) bool {
-	return sum.Run == run.FindingsRecord || sum.Kind == run.Occasion
+	return run.Endless(sum.Run) || sum.Kind == run.Occasion
 }
 
 // sealable reports whether a record is one that is sealed by now.
@@ -40,15 +40,15 @@ func (k *Keeper) sealable(sum journal.Summary) bool {
 	if k.o.Only != nil && !k.o.Only(sum.Run) {
 		return false
 	}
-	if sum.Run == run.FindingsRecord {
+	if run.Endless(sum.Run) {
 		return true
 	}
 	return sum.EndedAt != nil && sum.State.Ended() && (sum.PlanHash != "" || planless(sum))
 }
 
-// classOf is the class of a record. Findings are of drills and of responses.
+// classOf is the class of a record. Findings are of drills and of responses, and so are reports.
 func classOf(sum journal.Summary) evidence.Class {
-	if sum.Run == run.FindingsRecord {
+	if run.Endless(sum.Run) {
 		return evidence.ClassA
 	}
 	return evidence.ClassOf(sum.Kind)
@@ -57,7 +57,7 @@ func classOf(sum journal.Summary) evidence.Class {
 // early reports whether what was added to a record waits for more.
 func (k *Keeper) early(sum journal.Summary, added []journal.Entry) bool {
 	now, first, last := k.o.Now(), added[0].Event.At, added[len(added)-1].Event.At
-	if sum.Run == run.FindingsRecord {
+	if run.Endless(sum.Run) {
 		return len(added) < mostUnsealed && now.Sub(first) < recordEvery
 	}
 	if k.index.of(sum.Run).through == 0 {

@@ -81,3 +81,30 @@ func TestADueDayIsSealed(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// What people write into reports is sealed as it grows, apart from the runs that it is about.
+func TestWhatPeopleWriteIsSealed(t *testing.T) {
+	w := newWorld(t, nil)
+	write := func(item string) {
+		w.put(run.Event{Run: run.WrittenRecord, Writer: "people/" + item, Seq: 1, At: w.clock(), Kind: run.ReportWritten, By: "sato", Reason: "nothing to say", Data: run.Encode(run.Written{About: "tokyo-loss-1", Item: item})})
+	}
+	write("1.1")
+	w.round()
+	if s := w.k.Status(); len(s.Waiting) > 0 || s.Sealed > 0 {
+		t.Fatalf("at once: %+v", s)
+	}
+	w.pass(time.Hour + time.Minute)
+	w.round()
+	write(run.WrittenClose)
+	w.pass(time.Hour + time.Minute)
+	w.round()
+	if got := w.kinds(run.WrittenRecord); !slices.Equal(got, []evidence.EntryKind{evidence.EntrySealed, evidence.EntrySealed}) {
+		t.Fatalf("entries: %v", got)
+	}
+	if r := w.verify(w.bundle(run.WrittenRecord, BundleOptions{})); !r.Sound || r.Computed != evidence.ComputedNone || r.Parts != 2 || r.Events != 2 {
+		t.Errorf("%+v", r)
+	}
+	if s := w.k.Status(); len(s.Damaged) > 0 {
+		t.Errorf("damaged: %v", s.Damaged)
+	}
+}

@@ -173,7 +173,7 @@ func (k *Keeper) look(ctx context.Context, sum journal.Summary) (due, left bool,
 		return false, false, err
 	}
 	if k.early(sum, added) {
-		return false, sum.Run != run.FindingsRecord, nil // that one grows at any time: nobody waits for it
+		return false, !run.Endless(sum.Run), nil // that one grows at any time: nobody waits for it
 	}
 	_, err = k.seal(ctx, sum)
 	return true, err != nil, err
