@@ -20,13 +20,24 @@ import (
 func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 	var damaged []string
 	var altered, missing Unsound
+	listed := map[string]bool{}
+	for _, sum := range runs {
+		listed[sum.Run] = true
+	}
+	for _, id := range k.unlisted(listed) {
+		runs = append(runs, journal.Summary{Run: id})
+	}
 	for _, sum := range runs {
 		if ctx.Err() != nil {
 			return
 		}
-		if err := k.checkRun(ctx, sum); err != nil && ctx.Err() == nil {
+		err := k.checkRun(ctx, sum)
+		if err == nil && !listed[sum.Run] {
+			err = k.gone(ctx, sum.Run)
+		}
+		if err != nil && ctx.Err() == nil {
 			damaged = append(damaged, sum.Run)
-			if gone(err) {
+			if unread(err) {
 				missing.Runs = append(missing.Runs, sum.Run)
 				k.o.Log.Error("evidence is missing or can't be read", "run", sum.Run, "err", err)
 				continue
@@ -38,7 +49,7 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 	inLog := ""
 	if err := k.checkLog(ctx); err != nil && ctx.Err() == nil {
 		inLog = err.Error()
-		if missing.Log = gone(err); missing.Log {
+		if missing.Log = unread(err); missing.Log {
 			k.o.Log.Error("the evidence log is missing or can't be read", "err", err)
 		} else {
 			altered.Log = true
@@ -52,6 +63,30 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 	k.told.Lock()
 	defer k.told.Unlock()
 	k.status.CheckedAt, k.status.Damaged, k.status.LogDamaged = &at, damaged, inLog
+}
+
+// unlisted are the runs that the log has sealed and that are in no list of the record store's.
+func (k *Keeper) unlisted(listed map[string]bool) (out []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for id, s := range k.index.runs {
+		if len(s.parts) > 0 && !s.removed && !listed[id] {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// gone asks the store for a run that was in none of its lists, as one is that was sealed meanwhile.
+func (k *Keeper) gone(ctx context.Context, runID string) error {
+	for _, kind := range []run.Kind{"", run.Occasion} {
+		list, err := k.o.Store.Runs(ctx, journal.Filter{Run: runID, Kind: kind, Limit: 1})
+		if err != nil || len(list) > 0 {
+			return nil // a store that can't be read is told apart
+		}
+	}
+	return errors.New("the record store does not know it any more, whether it was deleted or the store was put back to an older state: `muster evidence export` has the sealed events, and a copy of the store what it was")
 }
 
 // Unsound is what of the evidence is not as it was sealed.
@@ -82,8 +117,8 @@ func (u Unsound) String() string {
 	return strings.Join(of, ", ")
 }
 
-// gone reports whether a file could not be read at all, as when its disk is away.
-func gone(err error) bool {
+// unread reports whether a file could not be read at all, as when its disk is away.
+func unread(err error) bool {
 	var of *fs.PathError
 	return errors.As(err, &of)
 }

@@ -240,3 +240,27 @@ func TestWhatWasAlteredSinceIsFoundWithinADay(t *testing.T) {
 		t.Errorf("mended: %v", got)
 	}
 }
+
+// A run that is gone from the record store altogether is in no list of it; the log knows of it.
+func TestARunThatIsGoneFromTheStoreIsFound(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, id := range []string{"tokyo-loss-1", "tokyo-loss-2", "tokyo-loss-3"} {
+		w.ended(id, run.Drill)
+	}
+	w.round()
+	db, err := sql.Open("sqlite", filepath.Join(filepath.Dir(w.o.Dir), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, q := range []string{`DELETE FROM events WHERE run = 'tokyo-loss-2'`, `DELETE FROM runs WHERE run = 'tokyo-loss-2'`, `DELETE FROM runs WHERE run = 'tokyo-loss-3'`} {
+		if _, err := db.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pass(25 * time.Hour)
+	w.round()
+	if got := w.k.Status().Damaged; !slices.Equal(got, []string{"tokyo-loss-2", "tokyo-loss-3"}) {
+		t.Errorf("gone: %v", got)
+	}
+}
