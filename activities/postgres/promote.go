@@ -2,13 +2,9 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/muster-dr/muster/activities"
-	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -107,73 +103,6 @@ func raiseTimeline(ctx context.Context, c *pglink.Conn, t Target, before view, w
 			"サーバー %s はタイムライン %d でリカバリーを終えたが、%d より新しくない", t.Name, v.Timeline, before.Timeline)
 	}
 	return v, err
-}
-
-// oldPrimary finds the server that t streams or streamed from and refuses when it
-// still takes writes, or would again. It says how far t is behind: known is false when
-// only t's receiver could be asked, whose word may be old; the lag is then the least
-// it can be.
-func oldPrimary(ctx context.Context, c *pglink.Conn, t Target, v view) (lag int64, known bool, err error) {
-	var end string
-	if err := ask(ctx, c, "SELECT coalesce((SELECT latest_end_lsn::text FROM pg_stat_wal_receiver), '0/0')", nil, &end); err != nil {
-		return 0, false, err
-	}
-	if told, err := pgcluster.ParseLSN(end); err == nil && told > v.Position {
-		lag = int64(told - v.Position)
-	}
-	old, ok := upstreamOf(t, v)
-	if !ok {
-		return lag, false, nil
-	}
-	if err := activities.MayReach(ctx, pglink.Address(old.Spec)); err != nil {
-		return 0, false, err
-	}
-	// A dead site answers nothing at all, and the recovery waits for this: a second
-	// is what a healthy primary needs many times over.
-	soon, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	o, err := visit(soon, old)
-	where := activities.Lacking("the old primary at %s", "%s にある旧プライマリ", pglink.Address(old.Spec))
-	switch {
-	case err == nil && o.SystemID != v.SystemID:
-		return lag, false, nil // something else lives at that address now
-	case err == nil && !o.Recovery:
-		return 0, false, activities.RefusedBoth("%s still takes writes; fence it first (postgres.fence), or use postgres.switchover to move without loss",
-			"%s はまだ書き込みを受け付けている。先にフェンスする（postgres.fence）か、postgres.switchover で損失なく移す", where)
-	case err == nil:
-		return max(int64(o.Position)-int64(v.Position), 0), true, nil
-	case pglink.Hung(err) || errors.Is(err, context.DeadlineExceeded) && !isConnectError(err):
-		return 0, false, activities.RefusedBoth("%s takes connections and answers nothing: it is hung, not gone, and would take writes again; fence it first (postgres.fence)",
-			"%s は接続を受け付けるが応答しない。停止ではなくハングしており、再び書き込みを受け付けるおそれがある。先にフェンスする（postgres.fence）", where)
-	case pglink.Code(err) == pglink.CodeCannotConnect || pglink.Code(err) == pglink.CodeAdminShutdown:
-		return 0, false, activities.RefusedBoth("%s is starting or stopping (%v); fence it first (postgres.fence)",
-			"%s は起動中または停止中である（%v）。先にフェンスする（postgres.fence）", where, err)
-	case pglink.Code(err) != "":
-		return 0, false, activities.RefusedBoth("%s runs and does not let muster in, so whether it takes writes can't be told: %v",
-			"%s は稼働しているが muster の接続を拒否しており、書き込みを受け付けるか判断できない：%v", where, err)
-	}
-	return lag, false, nil
-}
-
-func isConnectError(err error) bool {
-	var e *pglink.Error
-	return errors.As(err, &e)
-}
-
-// upstreamOf is the server that t's primary_conninfo names, reached as t is.
-func upstreamOf(t Target, v view) (Target, bool) {
-	if v.Upstream == "" {
-		return Target{}, false
-	}
-	config, err := pgconn.ParseConfig(v.Upstream)
-	if err != nil || config.Host == "" {
-		return Target{}, false
-	}
-	old := t
-	old.Name = "the server that " + t.Name + " followed"
-	old.Spec.Host, old.Spec.Port = config.Host, int(config.Port)
-	old.Spec.Data, old.Spec.Config = "", ""
-	return old, true
 }
 
 func lookPromoted(ctx context.Context, p Promote) (activities.Seen, error) {

@@ -48,6 +48,11 @@ func readyPromote(ctx context.Context, p Promote) ([]plan.Text, error) {
 	if err := notFenced(ctx, c, p.Server); err != nil {
 		out = append(out, unusable(p.Server, err))
 	}
+	if v, err := see(ctx, c); err == nil && v.Recovery {
+		if _, err := upstreams(p.Server, p.Server, v); err != nil {
+			out = append(out, unusable(p.Server, err))
+		}
+	}
 	var standby, may, streams bool
 	var behind int64
 	if err := ask(ctx, c, `SELECT pg_is_in_recovery(), has_function_privilege('pg_promote(boolean, integer)', 'execute'),
