@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/pgcluster"
 	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -56,6 +57,21 @@ func rejoin(ctx context.Context, p Rejoin) (Rejoined, error) {
 	j.out.DurationS = time.Since(began).Seconds()
 	return j.out, nil
 }
+
+// rejoinNote lies beside the server while a rejoin is on its way, however that is cut off.
+type rejoinNote struct {
+	Run  string `json:"run"`
+	Step string `json:"step"`
+}
+
+const rejoinFile = "muster-rejoin.json"
+
+// mark is the variable with which the programs are started that work on the server's data:
+// a worker that is killed leaves them at work, and they are found by this.
+func mark(i *pgcluster.Instance) string { return "MUSTER_REJOINS=" + i.Data }
+
+// dying is how long a killed program has to be gone.
+const dying = 10 * time.Second
 
 // joining is one rejoin on its way.
 type joining struct {
@@ -187,6 +203,13 @@ func (j *joining) silent(ctx context.Context) error {
 // join takes the server down, makes its data fit and starts it as a standby. Each
 // step repeats safely after a crash anywhere.
 func (j *joining) join(ctx context.Context) error {
+	if err := proc.EndCarrying(ctx, mark(j.i), dying); err != nil {
+		return err
+	}
+	call := activities.CallFrom(ctx)
+	if err := keep(j.i, rejoinFile, rejoinNote{Run: call.Run, Step: call.Step}); err != nil {
+		return err
+	}
 	ctl, controlErr := j.i.Control(ctx)
 	if controlErr == nil {
 		if err := j.i.SignalStandby(); err != nil { // whoever starts it from here on: read-only
@@ -277,8 +300,10 @@ func (j *joining) start(ctx context.Context, method string) error {
 		}
 	}
 	j.out.Method = method
-	if err := j.i.Drop(fenceFile); err != nil { // it is a standby by its configuration now
-		return err
+	for _, note := range []string{fenceFile, rejoinFile} { // it is a standby by its configuration now
+		if err := j.i.Drop(note); err != nil {
+			return err
+		}
 	}
 	return j.tidy(ctx)
 }
@@ -328,16 +353,28 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 	if err != nil {
 		return activities.Seen{}, err
 	}
-	if !ok {
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s does not stream from %s", "%s は %s からストリーミング受信していない", p.Server.Name, p.Follow.Name).Both()}, nil
-	}
 	i, here, err := pglink.Instance(p.Server)
 	if err != nil {
 		return activities.Seen{}, err
 	}
+	begun := false
+	if here {
+		var note rejoinNote
+		if err := kept(i, rejoinFile, &note); err != nil {
+			return activities.Seen{}, err
+		}
+		call := activities.CallFrom(ctx)
+		begun = note.Run == call.Run && note.Step == call.Step
+		if at := proc.Carrying(mark(i)); len(at) > 0 {
+			return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("process %d of an attempt that was cut off still works on the data of %s", "中断された試行のプロセス %d が %s のデータをまだ処理している", at[0], p.Server.Name).Both()}, nil
+		}
+	}
+	if !ok {
+		return activities.Seen{Sight: plan.HoldsNot, Partial: begun, Detail: activities.Lacking("%s does not stream from %s", "%s は %s からストリーミング受信していない", p.Server.Name, p.Follow.Name).Both()}, nil
+	}
 	if here {
 		if f, err := fenceOf(i); err != nil || f != nil {
-			return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s streams, but its fence is still there", "%s はストリーミング受信しているが、フェンスが残っている", p.Server.Name).Both()}, err
+			return activities.Seen{Sight: plan.HoldsNot, Partial: begun, Detail: activities.Lacking("%s streams, but its fence is still there", "%s はストリーミング受信しているが、フェンスが残っている", p.Server.Name).Both()}, err
 		}
 	}
 	return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s streams from %s", "%s は %s からストリーミング受信している", p.Server.Name, p.Follow.Name).Both(),

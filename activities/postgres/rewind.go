@@ -136,10 +136,11 @@ func (j *joining) conninfo() string {
 }
 
 func (j *joining) env() []string {
+	env := []string{mark(j.i)}
 	if pw := j.Follow.Spec.Password.Reveal(); pw != "" {
-		return []string{"PGPASSWORD=" + pw}
+		env = append(env, "PGPASSWORD="+pw)
 	}
-	return nil
+	return env
 }
 
 // checkpoint may have much to write, so only ctx bounds it.

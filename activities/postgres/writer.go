@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -55,11 +56,12 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 
 	var out Writers
 	var writers, unclear []string
+	var wrong error
 	for n, t := range p.Servers {
 		out.Servers = append(out.Servers, Writes{Server: t.Name, State: states[n]})
 		switch {
 		case isGuard(errs[n]):
-			return out, errs[n]
+			wrong = cmp.Or(wrong, errs[n])
 		case errs[n] != nil:
 			unclear = append(unclear, errs[n].Error())
 		case states[n] == takesWrites:
@@ -70,6 +72,8 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	case len(writers) > 1: // certain, whatever the others are
 		return out, activities.FindingBoth("%s take writes at the same time: fence all but one at once",
 			"%s が同時に書き込みを受け付けている。直ちに1台を残してすべてフェンスする", strings.Join(writers, " and "))
+	case wrong != nil:
+		return out, wrong
 	case len(unclear) > 0:
 		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))
 	case len(writers) == 0:
