@@ -203,8 +203,12 @@ func take(ctx context.Context, p Take) (Backup, error) {
 		return Backup{}, err
 	}
 	s := p.Server.Spec
-	env := []string{mark(dir), "PGPASSWORD=" + s.Password.Reveal(), "PGSSLMODE=" + s.SSLMode, "PGCONNECT_TIMEOUT=10"}
-	if _, err := i.Run(ctx, env, "pg_basebackup", "-D", dir, "-h", s.Host, "-p", fmt.Sprint(s.Port), "-U", s.User,
+	if pglink.Verified(s) && s.CA == "" {
+		return Backup{}, activities.RefusedBoth("%s has to prove who it is (sslmode %s), and pg_basebackup does not use the system's authorities: give its ca_file in the estate",
+			"%s は身元の証明を求められているが（sslmode %s）、pg_basebackup はシステムの認証局を使わない。構成台帳で ca_file を指定する", p.Server.Name, s.SSLMode)
+	}
+	env := []string{mark(dir), "PGPASSWORD=" + s.Password.Reveal(), "PGCONNECT_TIMEOUT=10"}
+	if _, err := i.Run(ctx, env, "pg_basebackup", "-D", dir, "-d", pglink.Encryption(s), "-h", s.Host, "-p", fmt.Sprint(s.Port), "-U", s.User,
 		"-X", "stream", "--checkpoint=fast", "--manifest-checksums=SHA256", "-l", name); err != nil {
 		_ = os.RemoveAll(dir)
 		return Backup{}, fmt.Errorf("take a backup of %s: %w", p.Server.Name, err)

@@ -90,12 +90,16 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 			out = append(out, activities.Lacking("%s is not in %s: install the server's programs there", "%s が %s にありません。サーバーのプログラムを導入してください", program, i.Bin))
 		}
 	}
+	j := joining{Rejoin: p, i: i}
+	if why := j.unverified(); len(why) > 0 {
+		return append(out, why...), nil
+	}
 	c, err := connect(ctx, p.Follow)
 	if err != nil {
 		return append(out, unusable(p.Follow, err)), nil
 	}
 	defer c.Close()
-	j := joining{Rejoin: p, i: i, primary: c}
+	j.primary = c
 	out = append(out, j.unsuited(ctx)...)
 	var super, rewinds bool
 	if err := ask(ctx, c, `SELECT (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user),
@@ -160,8 +164,15 @@ func readyReach(ctx context.Context, servers ...Target) []plan.Text {
 // where it is managed.
 func readySwitchover(ctx context.Context, p Switchover) ([]plan.Text, error) {
 	out := readyReach(ctx, p.From, p.To)
-	if i, err := managed(p.From); err == nil {
-		out = append(out, unsuited(ctx, i)...)
+	i, err := managed(p.From)
+	if err != nil || len(out) > 0 {
+		return out, nil //nolint:nilerr // of another machine
 	}
-	return out, nil
+	c, err := connect(ctx, p.To)
+	if err != nil {
+		return append(out, unusable(p.To, err)), nil
+	}
+	defer c.Close()
+	j := joining{Rejoin: Rejoin{Server: p.From, Follow: p.To}, i: i, primary: c}
+	return append(j.unverified(), j.unsuited(ctx)...), nil
 }

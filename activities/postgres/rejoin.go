@@ -90,6 +90,9 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 	if j.i, err = managed(j.Server); err != nil {
 		return err
 	}
+	if err = refuse(j.unverified()); err != nil {
+		return err
+	}
 	if j.primary, err = reach(ctx, j.Follow, 30*time.Second); err != nil {
 		return err
 	}
@@ -268,7 +271,7 @@ func (j *joining) join(ctx context.Context) error {
 // headway it has time; a standby that stands still has data that do not fit.
 func (j *joining) start(ctx context.Context, method string) error {
 	f := j.Follow.Spec
-	if err := j.i.Follow(pgcluster.Upstream{Host: f.Host, Port: portOf(f), User: userOf(f), Password: f.Password.Reveal(), SSLMode: f.SSLMode, Slot: j.out.Slot}); err != nil {
+	if err := j.i.Follow(pgcluster.Upstream{Host: f.Host, Port: portOf(f), User: userOf(f), Password: f.Password.Reveal(), Encryption: pglink.Encryption(f), Slot: j.out.Slot}); err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, stillFor)

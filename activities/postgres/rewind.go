@@ -127,12 +127,8 @@ func (j *joining) rebuild(ctx context.Context) (int64, error) {
 // conninfo is how the server's programs reach the primary; the password is in env.
 func (j *joining) conninfo() string {
 	f := j.Follow.Spec
-	mode := f.SSLMode
-	if mode == "" {
-		mode = "prefer"
-	}
 	q := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	return fmt.Sprintf("host='%s' port=%d user='%s' dbname='%s' sslmode=%s connect_timeout=5", q.Replace(f.Host), portOf(f), q.Replace(userOf(f)), q.Replace(databaseOf(f)), mode)
+	return fmt.Sprintf("host='%s' port=%d user='%s' dbname='%s' %s connect_timeout=5", q.Replace(f.Host), portOf(f), q.Replace(userOf(f)), q.Replace(databaseOf(f)), pglink.Encryption(f))
 }
 
 func (j *joining) env() []string {

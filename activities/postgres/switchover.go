@@ -186,7 +186,8 @@ func (s *switching) ours(ctx context.Context, f *fenceNote) bool {
 // halt stops from cleanly once to has nearly everything. From then on it can only come
 // up as a standby of to.
 func (s *switching) halt(ctx context.Context) error {
-	if err := suited(ctx, s.i); err != nil {
+	way := joining{Rejoin: Rejoin{Server: s.From, Follow: s.To}, i: s.i, primary: s.standby} // home, once it is down
+	if err := refuse(append(way.unverified(), way.unsuited(ctx)...)); err != nil {
 		return err
 	}
 	c, err := connect(ctx, s.From)

@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/pgcluster"
+	"github.com/muster-dr/muster/internal/pglink"
 	"github.com/muster-dr/muster/internal/plan"
 )
 
@@ -44,6 +47,33 @@ func (j *joining) unsuited(ctx context.Context) []plan.Text {
 	if programs, err := j.i.ProgramVersion(ctx); err == nil && programs != major {
 		return []plan.Text{activities.Lacking("%s is PostgreSQL %d, and %s is %d, which can't follow it: give both the same major version",
 			"%s は PostgreSQL %d で、%s は %d のため追随できません。メジャーバージョンを揃えてください", j.Follow.Name, major, j.Server.Name, programs)}
+	}
+	return j.unreached(ctx)
+}
+
+// unverified says that the server's own programs have nothing by which to verify the primary.
+func (j *joining) unverified() []plan.Text {
+	if f := j.Follow.Spec; pglink.Verified(f) && f.CA == "" {
+		return []plan.Text{activities.Lacking("%s has to prove who it is (sslmode %s), and %s has no authorities to go by, since PostgreSQL does not use the system's: give ca_file of %[1]s in the estate",
+			"%s は身元の証明を求められていますが（sslmode %s）、PostgreSQL はシステムの認証局を使わないため、%s は検証できません。構成台帳で %[1]s の ca_file を指定してください", j.Follow.Name, f.SSLMode, j.Server.Name)}
+	}
+	return nil
+}
+
+// unreached says what keeps the server's own programs, as their user, from the primary: a file that this user
+// may not read, a key that others may.
+func (j *joining) unreached(ctx context.Context) []plan.Text {
+	f := j.Follow.Spec
+	if f.CA == "" && f.Cert == "" {
+		return nil // they need what muster's own connection does
+	}
+	if _, err := os.Stat(filepath.Join(j.i.Bin, "psql")); err != nil {
+		return nil //nolint:nilerr // of another package than the server
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*answerWithin)
+	defer cancel()
+	if _, err := j.i.Run(ctx, j.env(), "psql", "-XAtw", "-d", j.conninfo(), "-c", "SELECT 1"); err != nil {
+		return []plan.Text{activities.Lacking("the programs of %s can't connect to %s: %v", "%s のプログラムが %s に接続できません：%v", j.Server.Name, j.Follow.Name, err)}
 	}
 	return nil
 }

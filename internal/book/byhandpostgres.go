@@ -173,6 +173,11 @@ func (t target) conninfo() string {
 	if m := t.text("sslmode"); m != "" && m != "prefer" {
 		out += " sslmode=" + m
 	}
+	for _, f := range [][2]string{{"sslrootcert", "ca_file"}, {"sslcert", "cert_file"}, {"sslkey", "key_file"}} {
+		if file := t.text(f[1]); file != "" {
+			out += " " + f[0] + "=" + libpq(file)
+		}
+	}
 	return out
 }
 

@@ -18,7 +18,8 @@ type Upstream struct {
 	User     string
 	Password string
 	Slot     string
-	SSLMode  string // "" is libpq's default
+	// Encryption is what the connection string says of it; "" is libpq's default.
+	Encryption string
 }
 
 // settingsFile is the file of settings that muster keeps for a server, beside its
@@ -37,8 +38,8 @@ func (i *Instance) Follow(up Upstream) error {
 	home := filepath.Dir(i.Config)
 	info := fmt.Sprintf("host=%s port=%d user=%s application_name=%s connect_timeout=5 keepalives_idle=5 keepalives_interval=2 keepalives_count=3",
 		libpq(up.Host), up.Port, libpq(up.User), libpq(i.Name))
-	if up.SSLMode != "" {
-		info += " sslmode=" + libpq(up.SSLMode)
+	if up.Encryption != "" {
+		info += " " + up.Encryption
 	}
 	if up.Password != "" {
 		pass := filepath.Join(home, "muster.pgpass")

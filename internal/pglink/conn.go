@@ -32,11 +32,7 @@ var errSingle = errors.New("one connection only")
 // server's side, so that nothing goes on after we gave up on it; 0 leaves it unbounded.
 func Connect(ctx context.Context, t Target, database string, statement time.Duration) (*Conn, error) {
 	s := t.Spec
-	mode := s.SSLMode
-	if mode == "" {
-		mode = "prefer"
-	}
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d sslmode=%s", quote(s.Host), portOf(s), mode))
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d %s", quote(s.Host), portOf(s), Encryption(s)))
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", t.Name, err)
 	}

@@ -22,6 +22,9 @@ type Server struct {
 	User     string            `json:"user" help:"Superuser that muster connects as; it may also replicate." ja:"musterが接続するスーパーユーザー。レプリケーションも行えるもの" default:"postgres"`
 	Password activities.Secret `json:"password" help:"The user's password; empty when the server asks for none." ja:"ユーザーのパスワード。不要なら空" default:""`
 	SSLMode  string            `json:"sslmode" help:"How the connection is encrypted." ja:"接続の暗号化" default:"prefer" enum:"disable,prefer,require,verify-ca,verify-full"`
+	CA       string            `json:"ca_file" reach:"path" help:"File of the authorities that may have signed the server's certificate, on the site workers' hosts; empty is the system's, by which muster connects and no program of a server's that follows this one. verify-ca and verify-full need it there." ja:"サーバーの証明書に署名した認証局のファイル（拠点ワーカーのホスト上）。空ならシステムの認証局だが、これを使うのは muster の接続だけで、このサーバーに追随するサーバーのプログラムは使わない。追随する側では verify-ca と verify-full に必要" default:"" example:"/etc/muster/postgres-ca.pem"`
+	Cert     string            `json:"cert_file" reach:"path" help:"File of the user's own certificate, where the server asks for one." ja:"ユーザー自身の証明書のファイル。サーバーが求める場合に指定する" default:"" example:"/etc/muster/postgres.pem"`
+	Key      string            `json:"key_file" reach:"path" help:"File of that certificate's private key, of the service user and closed to others." ja:"その証明書の秘密鍵のファイル。実行ユーザーが所有し、他者は読めないようにする" default:"" example:"/etc/muster/postgres.key"`
 	Data     string            `json:"data" reach:"path" help:"Data directory, when the site worker manages the server on its own host; empty when it only connects." ja:"拠点ワーカーが自ホストのサーバーを管理する場合のデータディレクトリ。接続だけの場合は空" default:""`
 	Machine  string            `json:"machine" help:"Hostname of the machine of a managed server, where host is no address of it (behind NAT, in a container); empty goes by host's addresses." ja:"管理対象サーバーのマシンのホスト名。host がそのマシンのアドレスでない場合（NATの内側、コンテナ内）に指定する。空なら host のアドレスで判断する" default:""`
 	Config   string            `json:"config" reach:"path" help:"Main configuration file of a managed server, outside the data directory; muster.conf is kept beside it." ja:"管理対象サーバーの主設定ファイル。データディレクトリの外に置く。同じ場所に muster.conf を作る" default:""`
@@ -45,6 +48,21 @@ func portOf(s Server) int {
 	}
 	return s.Port
 }
+
+// Encryption is how a connection string says what the estate does of encryption; pgx and PostgreSQL's own
+// library read it alike.
+func Encryption(s Server) string {
+	out := "sslmode=" + quote(orElse(s.SSLMode, "prefer"))
+	for _, f := range [][2]string{{"sslrootcert", s.CA}, {"sslcert", s.Cert}, {"sslkey", s.Key}} {
+		if f[1] != "" {
+			out += " " + f[0] + "=" + quote(f[1])
+		}
+	}
+	return out
+}
+
+// Verified reports whether the server has to prove who it is.
+func Verified(s Server) bool { return s.SSLMode == "verify-ca" || s.SSLMode == "verify-full" }
 
 // StopTimeout is the server's, or 10 s.
 func StopTimeout(s Server) time.Duration {
