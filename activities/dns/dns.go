@@ -55,10 +55,12 @@ func Actions() []activities.Action {
 	}
 }
 
-// askWithin bounds one question to one server; every is the time between two rounds.
+// askWithin bounds one question to one server, sendWithin an update; every is the time between
+// two rounds.
 const (
-	askWithin = 2 * time.Second
-	every     = 100 * time.Millisecond
+	askWithin  = 2 * time.Second
+	sendWithin = 10 * time.Second
+	every      = 100 * time.Millisecond
 )
 
 // Record is a record set with the values it shall have.
@@ -227,10 +229,11 @@ func update(ctx context.Context, p Update) (Updated, error) {
 	if before.err != nil {
 		return Updated{}, activities.RefusedBoth("nothing was changed: %v", "何も変更していない：%v", before.err)
 	}
-	out := Updated{Name: p.name(), OldValues: before.values, OldTTLS: before.ttl.Seconds(), Answering: []string{}, Silent: []string{}}
-	if out.OldValues == nil {
-		out.OldValues = []string{}
+	was, err := p.before(ctx, before)
+	if err != nil {
+		return Updated{}, err
 	}
+	out := Updated{Name: p.name(), OldValues: was.Values, OldTTLS: was.TTLS, Answering: []string{}, Silent: []string{}}
 	m := new(dns.Msg)
 	m.SetUpdate(dns.Fqdn(z.Zone))
 	m.RemoveRRset([]dns.RR{set[0]})
@@ -238,17 +241,46 @@ func update(ctx context.Context, p Update) (Updated, error) {
 	if err := p.Zone.Spec.send(ctx, m); err != nil {
 		return out, err
 	}
-	out.CachedUntil = time.Now().Add(before.ttl).UTC()
+	out.CachedUntil = was.CachedUntil
+	if was.fresh {
+		out.CachedUntil = time.Now().Add(before.ttl).UTC()
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
 	defer cancel()
 	out.Answering, out.Silent, err = until(ctx, p.Record, z.servers(), false)
 	return out, err
 }
 
+// old is what a record was before a step: the site's ledger keeps it, since afterwards the
+// servers answer what the step has set.
+type old struct {
+	Values      []string  `json:"values"`
+	TTLS        float64   `json:"ttl_s"`
+	CachedUntil time.Time `json:"cached_until"`
+	fresh       bool      // no attempt of the step has changed it yet
+}
+
+// before is what the record was before the step: what it is now, unless an attempt of the step
+// has made it so.
+func (p Update) before(ctx context.Context, now answer) (old, error) {
+	if slices.Equal(now.values, p.wanted()) {
+		var was old
+		if kept, err := activities.Kept(ctx, &was); err != nil || kept {
+			return was, err
+		}
+	}
+	was := oldOf(now)
+	return was, activities.Keep(ctx, was)
+}
+
+func oldOf(now answer) old {
+	return old{Values: append([]string{}, now.values...), TTLS: now.ttl.Seconds(), CachedUntil: time.Now().Add(sendWithin + now.ttl).UTC(), fresh: true}
+}
+
 // send sends an update to the primary. A lost answer leaves unknown whether it was
 // taken; a look settles it.
 func (z Zone) send(ctx context.Context, m *dns.Msg) error {
-	c := &dns.Client{Net: "tcp", Timeout: 10 * time.Second}
+	c := &dns.Client{Net: "tcp", Timeout: sendWithin}
 	z.sign(c, m)
 	in, _, err := c.ExchangeContext(ctx, m, address(z.Primary))
 	switch {
@@ -282,46 +314,6 @@ func wayOut(rcode int) plan.Text {
 	return plan.Text{EN: "see its log", JA: "サーバーのログを確認する"}
 }
 
-// until waits until every server that answers has the values, and one does.
-func until(ctx context.Context, r Record, servers []string, recurse bool) (answering, silent []string, err error) {
-	want, began := r.wanted(), time.Now()
-	var old []string
-	for {
-		answers := askAll(ctx, servers, r.name(), r.Type, recurse)
-		if activities.CutOff(ctx) && len(answering)+len(old) > 0 {
-			return answering, silent, late(old, servers, began) // of a round that was cut off nothing is known
-		}
-		answering, silent, old = []string{}, []string{}, nil
-		for _, a := range answers {
-			switch {
-			case a.err != nil:
-				silent = append(silent, a.server)
-			case slices.Equal(a.values, want):
-				answering = append(answering, a.server)
-			default:
-				old = append(old, fmt.Sprintf("%s (%s)", a.server, strings.Join(a.values, ", ")))
-			}
-		}
-		if len(old) == 0 && len(answering) > 0 {
-			return answering, silent, nil
-		}
-		select {
-		case <-time.After(every):
-		case <-ctx.Done():
-			return answering, silent, late(old, servers, began)
-		}
-	}
-}
-
-// late is how it ends when the values are not there in time.
-func late(old, servers []string, began time.Time) error {
-	if len(old) == 0 {
-		return plan.Wrong("none of %s answers", "%s のいずれも応答しない", strings.Join(servers, ", "))
-	}
-	return activities.FindingBoth("old values are still answered, by %s, after %s: see whether the zone still gets there",
-		"%s が %s経過後も古い値を応答している。ゾーンが転送されているか確認する", strings.Join(old, "; "), time.Since(began).Round(100*time.Millisecond))
-}
-
 func look(ctx context.Context, p Update) (activities.Seen, error) {
 	if _, err := p.set(p.TTL.Std()); err != nil {
 		return activities.Seen{}, err
@@ -330,7 +322,7 @@ func look(ctx context.Context, p Update) (activities.Seen, error) {
 	if answers[0].err != nil {
 		return activities.Seen{}, answers[0].err
 	}
-	out := Updated{Name: p.name(), OldValues: []string{}, Answering: []string{}, Silent: []string{}}
+	out := Updated{Name: p.name(), Answering: []string{}, Silent: []string{}}
 	var old []string
 	want := p.wanted()
 	for _, a := range answers {
@@ -344,6 +336,11 @@ func look(ctx context.Context, p Update) (activities.Seen, error) {
 		}
 	}
 	if len(old) == 0 {
+		was := oldOf(answers[0]) // it was so already, unless an attempt of this step made it
+		if _, err := activities.Kept(ctx, &was); err != nil {
+			return activities.Seen{}, err
+		}
+		out.OldValues, out.OldTTLS, out.CachedUntil = was.Values, was.TTLS, was.CachedUntil
 		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s is %s", "%s は %s", out.Name, strings.Join(want, ", ")).Both(), Output: out}, nil
 	}
 	return activities.Seen{Sight: plan.HoldsNot, Partial: len(out.Answering) > 0, Detail: activities.Lacking("other values are answered by %s", "%s が別の値を応答している", strings.Join(old, "; ")).Both()}, nil
@@ -373,34 +370,4 @@ func ready(ctx context.Context, p Update) ([]plan.Text, error) {
 		}
 	}
 	return out, nil
-}
-
-// Wait is the parameters of dns.wait.
-type Wait struct {
-	Record
-	Resolvers []string     `json:"resolvers" reach:"host" help:"Servers to ask, host:port each; empty asks the zone's own." ja:"問い合わせるサーバー（ホスト:ポート）。空ならゾーンの権威サーバー" default:"[]"`
-	Wait      run.Duration `json:"wait" help:"How long it may take; at least the time for which the old values may be kept." ja:"待つ時間。古い値がキャッシュされうる時間以上にする" default:"5m"`
-}
-
-// Waited is its result.
-type Waited struct {
-	Answering []string `json:"answering" help:"Servers that answer the values." ja:"その値を返すサーバー"`
-	Silent    []string `json:"silent" help:"Servers that answered nothing." ja:"応答がなかったサーバー"`
-	TookS     float64  `json:"took_s" help:"Seconds until all that answer had them." ja:"応答のある全サーバーに反映されるまでの秒数"`
-}
-
-func await(ctx context.Context, p Wait) (out Waited, err error) {
-	if _, err := p.set(0); err != nil {
-		return out, err
-	}
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, p.Wait.Std())
-	defer cancel()
-	servers, recurse := p.Resolvers, true
-	if len(servers) == 0 {
-		servers, recurse = p.Zone.Spec.servers(), false
-	}
-	out.Answering, out.Silent, err = until(ctx, p.Record, servers, recurse)
-	out.TookS = time.Since(began).Seconds()
-	return out, err
 }

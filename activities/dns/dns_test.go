@@ -1,8 +1,11 @@
 package dns
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/internal/dnstest"
+	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -64,6 +68,46 @@ func TestAnUpdateIsDoneWhenEveryServerAnswersIt(t *testing.T) {
 	w, err := await(t.Context(), Wait{Record: p.Record, Wait: run.Duration(10 * time.Second)})
 	if err != nil || len(w.Answering) != 2 {
 		t.Errorf("%+v %v", w, err)
+	}
+}
+
+// When the answer is lost, whoever settles the step or tries it again knows what an undo sets.
+func TestWhatWasThereOutlastsTheAnswer(t *testing.T) {
+	primary, secondary := dnstest.Start(t, 30)
+	l, err := ledger.Open(filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	try := func(step string, n int) context.Context {
+		return activities.WithLedger(activities.WithCall(t.Context(), plan.Call{Run: "r", Step: step, EffectKey: fmt.Sprintf("r/%s/%d", step, n)}), l)
+	}
+	p := www(primary.Address, secondary.Address)
+	done, err := update(try("move", 1), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, err := look(try("move", 1), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, ok := seen.Output.(Updated); !ok || !slices.Equal(out.OldValues, []string{"192.0.2.1"}) || out.OldTTLS != 30 || out.CachedUntil.Before(done.CachedUntil) {
+		t.Errorf("settled: %+v, it was %+v", seen, done)
+	}
+	if again, err := update(try("move", 2), p); err != nil || !slices.Equal(again.OldValues, []string{"192.0.2.1"}) {
+		t.Errorf("tried again: %+v %v", again, err)
+	}
+	seen, err = look(try("another", 1), p)
+	if out, ok := seen.Output.(Updated); err != nil || !ok || !slices.Equal(out.OldValues, []string{"192.0.2.2"}) {
+		t.Errorf("of a step that found it so: %+v %v", seen, err)
+	}
+	back := p
+	back.Values = done.OldValues
+	if _, err := update(try("back", 1), back); err != nil {
+		t.Fatal(err)
+	}
+	if third, err := update(try("move", 3), p); err != nil || !slices.Equal(third.OldValues, []string{"192.0.2.1"}) {
+		t.Errorf("after somebody moved it back: %+v %v", third, err)
 	}
 }
 

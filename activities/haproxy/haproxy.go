@@ -97,6 +97,9 @@ func set(ctx context.Context, p Set) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
+	if before, err = p.before(ctx, before); err != nil {
+		return Done{}, err
+	}
 	answer, err := p.Balancer.Spec.tell(ctx, fmt.Sprintf("set server %s/%s state %s", p.Backend, p.Server.Server, p.State))
 	if err != nil {
 		return Done{}, err
@@ -112,6 +115,18 @@ func set(ctx context.Context, p Set) (Done, error) {
 	return out, err
 }
 
+// before is what the server was before the step: what it is now, unless an attempt of the step
+// has made it so. The site's ledger keeps it, since an undo sets it when the answer is lost too.
+func (p Set) before(ctx context.Context, now State) (State, error) {
+	if now.Admin == p.State {
+		was := now
+		if kept, err := activities.Kept(ctx, &was); err != nil || kept {
+			return was, err
+		}
+	}
+	return now, activities.Keep(ctx, now)
+}
+
 func look(ctx context.Context, p Set) (activities.Seen, error) {
 	s, err := p.state(ctx)
 	if err != nil {
@@ -124,7 +139,9 @@ func look(ctx context.Context, p Set) (activities.Seen, error) {
 	if p.Drain > 0 && p.State != "ready" && s.Sessions > 0 {
 		return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("%s, with %d sessions", "%s、セッション %d", detail, s.Sessions).Both()}, nil
 	}
-	return activities.Seen{Sight: plan.Holds, Detail: detail.Both(), Output: Done{Before: s, After: s}}, nil
+	before := s // it was so already, unless an attempt of this step made it
+	_, err = activities.Kept(ctx, &before)
+	return activities.Seen{Sight: plan.Holds, Detail: detail.Both(), Output: Done{Before: before, After: s}}, err
 }
 
 // Wait is the parameters of haproxy.wait_up.

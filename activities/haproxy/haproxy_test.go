@@ -19,6 +19,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/goleak"
 
+	"github.com/muster-dr/muster/activities"
+	"github.com/muster-dr/muster/internal/ledger"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -150,6 +152,34 @@ func TestTrafficMovesWithTheServersStates(t *testing.T) {
 	}
 	if kind(err) != plan.ErrFinding {
 		t.Errorf("a dead server: %v", err)
+	}
+}
+
+// When the answer is lost, whoever settles the step or tries it again knows what an undo sets.
+func TestWhatWasThereOutlastsTheAnswer(t *testing.T) {
+	e := start(t)
+	l, err := ledger.Open(filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	try := func(step string, n int) context.Context {
+		return activities.WithLedger(activities.WithCall(t.Context(), plan.Call{Run: "r", Step: step, EffectKey: fmt.Sprintf("r/%s/%d", step, n)}), l)
+	}
+	p := Set{Server: e.server("osaka1"), State: "ready", Within: run.Duration(5 * time.Second)}
+	if done, err := set(try("in", 1), p); err != nil || done.Before.Admin != "maint" {
+		t.Fatalf("%+v %v", done, err)
+	}
+	seen, err := look(try("in", 1), p)
+	if out, ok := seen.Output.(Done); err != nil || !ok || out.Before.Admin != "maint" || out.After.Admin != "ready" {
+		t.Errorf("settled: %+v %v", seen, err)
+	}
+	if again, err := set(try("in", 2), p); err != nil || again.Before.Admin != "maint" {
+		t.Errorf("tried again: %+v %v", again, err)
+	}
+	seen, err = look(try("another", 1), p)
+	if out, ok := seen.Output.(Done); err != nil || !ok || out.Before.Admin != "ready" {
+		t.Errorf("of a step that found it so: %+v %v", seen, err)
 	}
 }
 
