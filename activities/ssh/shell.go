@@ -25,9 +25,10 @@ const grace = 5 * time.Second
 // gate says on the program's standard error which process the program will be, after a word
 // that only it knows, and becomes the program when a line comes: until the site's ledger has
 // that process, nothing is begun.
-const gate = `echo "$0 $$ $(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo -) $({ IFS= read -r l </proc/$$/stat; } 2>/dev/null && set -- ${l##*) } && echo "${20}" || echo -)" >&2
-IFS= read -r go || exit 125
-exec "$@"`
+// It is one line, since there are login shells (csh) that let no quoted text go over several.
+const gate = `l=; { IFS= read -r l </proc/$$/stat; } 2>/dev/null; t=${l##*)}; t=$(echo $t | cut -d " " -f 20); ` +
+	`b=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null); echo "$0 $$ ${b:--} ${t:--}" >&2; ` +
+	`IFS= read -r go || exit 125; exec "$@"`
 
 // gated runs words on the host through the gate.
 func (c Command) gated(ctx context.Context, words []string) (Outcome, error) {

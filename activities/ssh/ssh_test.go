@@ -186,6 +186,16 @@ func TestALostConnectionLeavesTheProgramAtWorkAndSaysSo(t *testing.T) {
 	}
 }
 
+// A login shell such as csh lets no quoted text go over several lines, and looks into it for
+// "!"; fish takes a backslash out of it.
+func TestWhatIsSentSuitsEveryLoginShell(t *testing.T) {
+	for _, script := range []string{gate, find, kill} {
+		if strings.ContainsAny(script, "\n!\\'") {
+			t.Errorf("%s", script)
+		}
+	}
+}
+
 // As above, of a program that took its environment away, as sudo does.
 func TestAProgramWithoutItsEnvironmentIsSeenAtWork(t *testing.T) {
 	s := sshtest.Start(t)

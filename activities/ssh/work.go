@@ -29,31 +29,20 @@ type work struct {
 
 // members goes over what lives of session n: those whose first process did not start at
 // $start are not ours. The number is nobody else's for as long as there is one of it.
-const members = `members() {
-	for f in /proc/[0-9]*/stat; do
-		{ IFS= read -r l <"$f"; } 2>/dev/null || continue
-		set -- ${l##*) }
-		[ "$f" = "/proc/$n/stat" ] && [ "${20}" != "$start" ] && return
-		[ "$3" = "$n" ] || [ "$4" = "$n" ] || continue
-		p=${f%/stat}
-		case $1 in Z | X) echo "ended $p" ;; *) echo "lives $p" ;; esac
-	done
-}
-`
+const members = `members() { for f in /proc/[0-9]*/stat; do { IFS= read -r l <"$f"; } 2>/dev/null || continue; set -- ${l##*) }; ` +
+	`[ "$f" = "/proc/$n/stat" ] && { [ "${20}" = "$start" ] || return; }; ` +
+	`[ "$3" = "$n" ] || [ "$4" = "$n" ] || continue; ` +
+	`case $1 in Z | X) echo "ended ${f%/stat}" ;; *) echo "lives ${f%/stat}" ;; esac; done; }; `
 
 // find says one process that carries $1 or is of the session, or that /proc is not there to
-// see any. Where /proc shows only one's own (hidepid), others are found by what kill says.
-const find = members + `f=
-[ -z "$1" ] || f=$(grep -lsaF -- "$1" /proc/[0-9]*/environ 2>/dev/null | head -n 1)
-if [ -n "$f" ]; then echo "${f%/environ}"; exit 0; fi
-n=$2 boot=$3 start=$4
-[ -n "$n" ] || exit 0
-if [ "$boot" = - ] || [ "$start" = - ] || ! [ -r /proc/$$/stat ]; then echo ` + blind + `; exit 0; fi
-[ "$(cat /proc/sys/kernel/random/boot_id)" = "$boot" ] || exit 0
-all=$(members)
-if [ -n "$all" ]; then echo "$all" | sed -n 's/^lives //p' | head -n 1; exit 0; fi
-if { LC_ALL=C kill -0 "-$n"; } 2>&1 | grep -q ermitted; then echo "/proc/$n"; fi
-exit 0`
+// see any; all of this is one line, as the gate is. Where /proc shows only one's own (hidepid), others are found by what kill says.
+const find = members + `f=; [ -z "$1" ] || f=$(grep -lsaF -- "$1" /proc/[0-9]*/environ 2>/dev/null | head -n 1); ` +
+	`if [ -n "$f" ]; then echo "${f%/environ}"; exit 0; fi; ` +
+	`n=$2 boot=$3 start=$4; [ -n "$n" ] || exit 0; ` +
+	`if [ "$boot" = - ] || [ "$start" = - ]; then echo ` + blind + `; exit 0; fi; ` +
+	`[ "$(cat /proc/sys/kernel/random/boot_id)" = "$boot" ] || exit 0; ` +
+	`all=$(members); if [ -n "$all" ]; then echo "$all" | sed -n "s/^lives //p" | head -n 1; exit 0; fi; ` +
+	`if { LC_ALL=C kill -0 "-$n"; } 2>&1 | grep -q ermitted; then echo "/proc/$n"; fi; exit 0`
 
 const blind = "blind"
 
@@ -68,11 +57,8 @@ func (w work) found(variable string) string {
 
 // kill signals what carries $1 and what is of the session. OpenSSH passes signals on for
 // ordinary users only, and to one process group only.
-const kill = members + `n=$2 start=$3 signal=$4
-for f in $(grep -lsaF -- "$1" /proc/[0-9]*/environ 2>/dev/null) $(members | sed -n 's/^lives //p'); do
-	p=${f#/proc/}
-	kill "-$signal" "${p%/environ}"
-done`
+const kill = members + `n=$2 start=$3 signal=$4; ` +
+	`for f in $(grep -lsaF -- "$1" /proc/[0-9]*/environ 2>/dev/null) $(members | sed -n "s/^lives //p"); do p=${f#/proc/}; kill "-$signal" "${p%/environ}"; done`
 
 func end(c *ssh.Client, w work, mark, signal string) {
 	_, _ = output(c, "exec sh -c "+quote(kill)+" sh "+quote(callVar+"="+mark)+" "+strconv.Itoa(w.Session)+" "+quote(w.Start)+" "+signal)
