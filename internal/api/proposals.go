@@ -118,6 +118,9 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 	}
 	// A training telegram's proposal is a drill, whoever starts it.
 	out, err := s.start(ctx, StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: in.Body.By, Reason: reason, RequestID: p.RequestID(), Since: p.Happened(s.now())})
+	if away := new(Problem); errors.As(err, &away) && away.Code == CodeUnknownOutcome {
+		away.WayOut = l.T("Start the proposal once more: nothing starts twice", "提案の開始をもう一度操作してください。二重に開始されることはありません")
+	}
 	if err != nil {
 		return nil, err
 	}

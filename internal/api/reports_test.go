@@ -60,9 +60,18 @@ func TestAReportIsClosedWhenEveryItemIsWritten(t *testing.T) {
 			t.Fatalf("%v, %+v", err, w)
 		}
 	}
-	if _, err := write("drl-1", run.WrittenClose, "approved"); err != nil {
+	closing := func() (api.Written, error) {
+		return l.client.Keyed("the-closing").Write(l.as("sato"), api.WriteRequest{About: "drl-1", Item: run.WrittenClose, Text: "approved"})
+	}
+	closed, err := closing()
+	if err != nil {
 		t.Fatal(err)
 	}
+	if again, err := closing(); err != nil || len(again.Entries) != len(closed.Entries) {
+		t.Errorf("its answer was lost, and it is sent again: %v, %+v, want %+v", err, again, closed)
+	}
+	_, err = write("drl-1", run.WrittenClose, "approved")
+	refusal(t, err, "closed")
 	_, err = write("drl-1", "1.1", "another thought")
 	refusal(t, err, "closed")
 	if w, err := write("drl-1", run.WrittenCorrection, "the clock of osaka was late"); err != nil || len(w.Open) != 0 {

@@ -228,7 +228,12 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 			err = handle.Get(ctx, &begun)
 		}
 		if err != nil {
-			return Started{}, s.updateProblem(ctx, id, err)
+			err = s.updateProblem(ctx, id, err)
+			if p := new(Problem); errors.As(err, &p) && p.Code == CodeUnknownOutcome {
+				l := lang(ctx)
+				p.WayOut = l.T("Ask again with the same request ID: nothing starts twice. `muster drill list --open` shows what runs", "同じrequest IDで再度要求してください。二重に開始されることはありません。実施中のものは `muster drill list --open` で確認できます")
+			}
+			return Started{}, err
 		}
 		return s.begun(ctx, p, in.Kind, begun)
 	}
@@ -355,7 +360,7 @@ func (s *Server) updateProblem(ctx context.Context, id string, err error) error 
 	if errors.As(err, &timeout) || errors.As(err, &deadline) || errors.Is(err, context.DeadlineExceeded) {
 		return problem(http.StatusGatewayTimeout, CodeUnknownOutcome,
 			l.T("No answer came in time; whether it happened is unknown.", "時間内に応答がありませんでした。実行されたかどうかは不明です。"),
-			l.T("Ask again with the same request id: nothing happens twice. `muster drill show` tells what is known", "同じrequest idで再度要求してください。二重に実行されることはありません。`muster drill show` で状況を確認できます"))
+			l.T("`muster drill show` tells whether it happened; do it again where it did not. A program asks again with the same Idempotency-Key: nothing happens twice", "`muster drill show` で実行されたかを確認し、されていなければもう一度操作してください。プログラムからは、同じIdempotency-Keyで再度要求すれば二重に実行されません"))
 	}
 	if away := new(serviceerror.Unavailable); errors.As(err, &away) {
 		return s.engineAway(ctx, err)

@@ -96,9 +96,17 @@ func (s *Server) write(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := s.writtenAbout(ctx, b.About)
+	writer := writerOf(&in.Key, "write "+b.About+" "+b.Item, *b)
+	all, err := s.writtenEvents(ctx)
 	if err != nil {
 		return nil, err
+	}
+	entries, err := s.entriesOf(ctx, b.About, all)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(all, func(e run.Event) bool { return e.Writer == writer }) { // it was written, and its answer was lost
+		return &answer[Written]{Written{Entries: entries, Open: report.Unwritten(entries)}}, nil
 	}
 	closed := slices.ContainsFunc(entries, func(e report.Entry) bool { return e.Item == run.WrittenClose })
 	switch open := report.Unwritten(entries); {
@@ -108,7 +116,7 @@ func (s *Server) write(ctx context.Context, in *struct {
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("The report can't be closed: nobody has written %s.", "報告書を確定できません。未記入の項目: %s", strings.Join(open, ", ")), l.T("Write them; \"nothing to say\" is an entry", "記入してください。「特になし」も記入とみなします"))
 	}
 	e := run.Event{Run: run.WrittenRecord, Seq: 1, Kind: run.ReportWritten, By: b.By, Via: via(ctx), Reason: b.Text, At: s.now().UTC(), Data: run.Encode(run.Written{About: b.About, Item: b.Item, Verdict: b.Verdict, Goal: said})}
-	e.Writer = writerOf(&in.Key, "write "+b.About+" "+b.Item, *b)
+	e.Writer = writer
 	if err := s.Store.Append(ctx, []run.Event{e}); err != nil && !errors.Is(err, journal.ErrTaken) {
 		return nil, s.storeProblem(ctx, err)
 	}
@@ -140,6 +148,10 @@ func (s *Server) writtenAbout(ctx context.Context, about string) ([]report.Entry
 	if err != nil {
 		return nil, err
 	}
+	return s.entriesOf(ctx, about, events)
+}
+
+func (s *Server) entriesOf(ctx context.Context, about string, events []run.Event) ([]report.Entry, error) {
 	r, err := report.WithWritten(report.Report{Run: report.Run{ID: about}}, events)
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)

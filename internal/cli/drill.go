@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -71,7 +72,8 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 		s.RequestID = api.NewRequestID()
 	}
 	begun, err := client.Start(ctx, s)
-	if away := new(api.Unreachable); errors.As(err, &away) && !away.Nothing() {
+	away, unknown := new(api.Unreachable), new(api.Problem)
+	if errors.As(err, &away) && !away.Nothing() || errors.As(err, &unknown) && unknown.Code == api.CodeUnknownOutcome {
 		c.say("whether it started is unknown; ask again with --request-id %s", "開始されたかどうかは不明です。--request-id %s を付けて再実行してください", s.RequestID)
 	}
 	if err != nil {
@@ -202,6 +204,11 @@ func (c *command) drillShow() *cobra.Command {
 				return c.printJSON(r)
 			}
 			p, err := client.RunPlan(cmd.Context(), id)
+			zone := watch.ZoneOf(p)
+			if refused := new(api.Problem); errors.As(err, &refused) && refused.Status == http.StatusForbidden {
+				err, zone = nil, c.zone(cmd.Context(), client)
+				c.say("the plan is for those with a part in the run: without it people stand by their IDs, and steps by theirs", "計画を閲覧できるのは実施の関係者だけです。計画がないため、人とステップはIDで表示します")
+			}
 			if err != nil {
 				return err
 			}
@@ -209,7 +216,7 @@ func (c *command) drillShow() *cobra.Command {
 			if size := screen(c.Out); size != nil {
 				width, _ = size()
 			}
-			f := watch.Frame{Style: watch.Style{Color: colored(c.Out), Width: max(60, width)}, Lang: c.lang, Plan: p, Zone: watch.ZoneOf(p), As: c.mustSay()}
+			f := watch.Frame{Style: watch.Style{Color: colored(c.Out), Width: max(60, width)}, Lang: c.lang, Plan: p, Zone: zone, As: c.mustSay()}
 			for _, line := range f.Lines(r.Overview) {
 				fmt.Fprintln(c.Out, line)
 			}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// answering is a server that answers one path with a problem, and others with what is given.
+func answering(t *testing.T, problems map[string]api.Problem, others map[string]any) {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/v1")
+		if p, ok := problems[at]; ok {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(p.Status)
+			_ = json.NewEncoder(w).Encode(p)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(others[at])
+	}))
+	t.Cleanup(srv.Close)
+	t.Chdir(t.TempDir())
+	t.Setenv("MUSTER_SERVER", srv.URL)
+	t.Setenv("MUSTER_TOKEN", "the-token-of-the-test")
+	t.Setenv("MUSTER_LANG", "en")
+}
+
+// Whoever does not know whether a run has started is given what to ask again with.
+func TestAStartOfUnknownOutcomeNamesItsRequest(t *testing.T) {
+	answering(t, map[string]api.Problem{"POST /runs": {Status: 504, Code: api.CodeUnknownOutcome, Detail: "no answer came in time"}}, nil)
+	for _, args := range [][]string{{"drill", "start", "tokyo-loss", "--as", "sato"}, {"drill", "start", "tokyo-loss", "--as", "sato", "--request-id", "the-request"}} {
+		code, _, talk := muster(t, args...)
+		_, id, found := strings.Cut(talk, "--request-id ")
+		if code == 0 || !found || strings.TrimSpace(id) == "" || len(args) > 5 && !strings.HasPrefix(id, "the-request") {
+			t.Errorf("%v: exit %d: %s", args, code, talk)
+		}
+	}
+}
+
+// The overview of a run is for everybody, its plan is not: without it the overview is shown all the same.
+func TestARunIsShownWithoutItsPlan(t *testing.T) {
+	sum := journal.Summary{Run: "tokyo-loss-1", Kind: run.Drill, State: run.Running}
+	view := api.Run{Summary: sum, Overview: progress.Overview{Run: "tokyo-loss-1", Kind: run.Drill, State: run.Running, Waiting: []progress.Waiting{{For: progress.AwaitStep, Step: "announce", System: "orders", Role: "operator"}}}}
+	answering(t, map[string]api.Problem{"GET /runs/tokyo-loss-1/plan": {Status: 403, Code: api.CodeRefused, Detail: "ito was not called in run tokyo-loss-1"}},
+		map[string]any{"GET /runs/tokyo-loss-1": view, "GET /me": api.Me{Person: "ito", Zone: "Asia/Tokyo"}})
+	code, out, talk := muster(t, "drill", "show", "tokyo-loss-1")
+	if code != 0 || !strings.Contains(out, "tokyo-loss-1") || !strings.Contains(out, "announce") || !strings.Contains(talk, "with a part in the run") {
+		t.Errorf("exit %d: %s\n%s", code, out, talk)
+	}
+}
