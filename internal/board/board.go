@@ -35,7 +35,7 @@ type People interface {
 	// Bearer returns whose a personal token (or the server's own) is.
 	Bearer(ctx context.Context, secret string) (identity.Actor, error)
 	SignIn(ctx context.Context, w http.ResponseWriter, r *http.Request, a identity.Actor) error
-	Session(ctx context.Context, r *http.Request) (identity.Actor, bool)
+	Session(ctx context.Context, r *http.Request) (identity.Actor, error)
 	SignOut(ctx context.Context, w http.ResponseWriter, r *http.Request) error
 	// ActAs keeps as whom the console acts in the session of a browser.
 	ActAs(ctx context.Context, w http.ResponseWriter, r *http.Request, person string) error
@@ -205,6 +205,8 @@ type visit struct {
 	// photos came with the form, which holds a place among the uploads for them.
 	photos []photoSent
 	holds  bool
+	// gives: an error page gives back what was written in the form.
+	gives bool
 }
 
 func (v *visit) t(en, ja string, args ...any) string { return v.lang.T(en, ja, args...) }
@@ -228,6 +230,7 @@ type trouble struct {
 	title, detail, way string
 	lines              []string
 	back               string // where to go on; "" is the first page
+	on                 string // what the way there is called; "" is Back
 }
 
 func (t *trouble) Error() string { return t.detail }
@@ -236,19 +239,21 @@ func (t *trouble) Error() string { return t.detail }
 func (b *Board) page(f func(*visit) error, needsPerson bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{b: b, w: w, r: r, lang: langOf(r)}
-		v.actor, v.known = b.o.People.Session(r.Context(), r)
+		actor, out := b.o.People.Session(r.Context(), r)
+		v.actor, v.known = actor, out == nil
 		v.me = v.actor.Person
 		if v.actor.Console {
 			v.me = b.acting(v.actor)
 		}
 		if needsPerson && !v.known {
-			v.sendToLogin()
+			v.notIn(out)
 			return
 		}
 		if v.known {
 			w.Header().Set("Cache-Control", "no-store")
 		}
 		if r.Method == http.MethodPost {
+			v.gives = needsPerson // a link's form holds what is private, and a sign-in a secret
 			defer v.leavePlace()
 			if err := v.readForm(); err != nil {
 				v.fail(err)
@@ -310,14 +315,19 @@ func (v *visit) fail(err error) {
 	if t.back == "" {
 		t.back = v.here()
 	}
-	v.show(t.status, "error", t.title, troubleView{t.status, t.title, t.detail, t.way, t.lines, t.back})
+	view := troubleView{Status: t.status, Title: t.title, Detail: t.detail, Way: t.way, Lines: t.lines, Back: t.back, On: either(t.on, v.t("Back", "戻る"))}
+	if v.gives {
+		view.Typed = v.typed()
+	}
+	v.show(t.status, "error", t.title, view)
 }
 
 type troubleView struct {
 	Status             int
 	Title, Detail, Way string
 	Lines              []string
-	Back               string
+	Back, On           string
+	Typed              []typedField
 }
 
 func (v *visit) problemTitle(p *api.Problem) string {

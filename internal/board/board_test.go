@@ -85,8 +85,9 @@ func TestWhoHasNotSignedInSeesNothing(t *testing.T) {
 	}
 	before := w.events()
 	for _, path := range []string{"/runs/" + drill + "/act/abort", "/runs/" + drill + "/act/checkin", "/start", "/acting"} {
-		if res, _ := b.post(path, "reason", "x", "sure", "yes"); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/login" {
-			t.Errorf("POST %s: %s to %q, want the sign-in", path, res.Status, res.Header.Get("Location"))
+		if res, page := b.post(path, "reason", "because <b>", "sure", "yes", "back", "/tasks"); res.StatusCode != http.StatusForbidden || !strings.Contains(page, "nothing was done") ||
+			!strings.Contains(page, "because &lt;b&gt;") || !strings.Contains(page, `href="/login?back=%2Ftasks"`) {
+			t.Errorf("POST %s: %s, want what was written, and the way to the sign-in:\n%s", path, res.Status, page)
 		}
 	}
 	if w.events() != before {

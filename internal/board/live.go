@@ -2,11 +2,14 @@ package board
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/muster-dr/muster/internal/identity"
 )
 
 // writeWithin is how long a viewer may take to read what is sent; a slower one is shed
@@ -149,7 +152,11 @@ func (b *Board) stream(v *visit, t *topic) error {
 				waiting = false
 			case <-tick.C:
 				// Whoever was signed out or disabled meanwhile sees no more.
-				if a, ok := b.o.People.Session(v.r.Context(), v.r); !ok || a.Via != v.actor.Via {
+				a, err := b.o.People.Session(v.r.Context(), v.r)
+				if refused := new(identity.Refusal); err != nil && !errors.As(err, &refused) {
+					return nil // nobody can say; the page asks again, and says meanwhile how old it is
+				}
+				if err != nil || a.Via != v.actor.Via {
 					event(&buf, "signedout", "")
 					_, _ = v.w.Write(buf.Bytes())
 					_ = out.Flush()

@@ -2,6 +2,7 @@ package board_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -53,9 +54,29 @@ type world struct {
 type counted struct {
 	journal.Store
 	whole atomic.Int64
+	away  atomic.Bool // nothing can be read
+}
+
+var errAway = errors.New("no route to the record store")
+
+func (c *counted) Document(ctx context.Context, kind, id string) (journal.Document, error) {
+	if c.away.Load() {
+		return journal.Document{}, errAway
+	}
+	return c.Store.Document(ctx, kind, id)
+}
+
+func (c *counted) Runs(ctx context.Context, f journal.Filter) ([]journal.Summary, error) {
+	if c.away.Load() {
+		return nil, errAway
+	}
+	return c.Store.Runs(ctx, f)
 }
 
 func (c *counted) Events(ctx context.Context, id string, after int64, limit int) ([]journal.Entry, error) {
+	if c.away.Load() {
+		return nil, errAway
+	}
 	if after == 0 {
 		c.whole.Add(1)
 	}

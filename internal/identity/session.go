@@ -100,16 +100,16 @@ func (s *Service) SignIn(ctx context.Context, w http.ResponseWriter, r *http.Req
 // short is enough of a hash to find a session by, and nothing to come in with.
 func short(hash string) string { return hash[:8] }
 
-// Session is who a browser has signed in as; false when nobody has, or not any more, which is
-// entered in the access log.
-func (s *Service) Session(ctx context.Context, r *http.Request) (Actor, bool) {
+// Session is who a browser has signed in as. A *Refusal is that nobody has, or not any more, which
+// is entered in the access log; any other error is that nobody can say.
+func (s *Service) Session(ctx context.Context, r *http.Request) (Actor, error) {
 	a, err := s.session(ctx, r)
 	if err != nil {
 		s.Turned(ctx, Origin(r), "sign in", "", err)
-		return a, false
+		return a, err
 	}
 	s.came(ctx, a, Origin(r))
-	return a, true
+	return a, nil
 }
 
 // session is Session with the reason.

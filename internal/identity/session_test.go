@@ -37,8 +37,8 @@ func (w *world) session(s *identity.Service, c *http.Cookie) identity.Reason {
 	req := httptest.NewRequest("GET", "/", nil)
 	req.AddCookie(c)
 	h.ServeHTTP(httptest.NewRecorder(), req)
-	if _, ok := s.Session(w.t.Context(), req); ok != (why == "") {
-		w.t.Errorf("Session says %v and the guard %q", ok, why)
+	if _, err := s.Session(w.t.Context(), req); (err == nil) != (why == "") {
+		w.t.Errorf("Session says %v and the guard %q", err, why)
 	}
 	return why
 }
@@ -199,7 +199,7 @@ func TestASessionHasTheHandsOfItsToken(t *testing.T) {
 	}
 	req := httptest.NewRequest("GET", "/", nil)
 	req.AddCookie(w.signIn(s, a))
-	if a, ok := s.Session(t.Context(), req); !ok || !slices.Equal(a.Issuers, []string{"mori"}) {
+	if a, err := s.Session(t.Context(), req); err != nil || !slices.Equal(a.Issuers, []string{"mori"}) {
 		t.Errorf("the session is %+v", a)
 	}
 }

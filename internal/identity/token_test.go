@@ -293,9 +293,9 @@ func TestTokensOfATokenFallWithIt(t *testing.T) {
 	signed := w.signIn(s, come(passed))
 	req := httptest.NewRequest(http.MethodGet, "/", nil)
 	req.AddCookie(signed)
-	bySession, ok := s.Session(t.Context(), req)
+	bySession, err := s.Session(t.Context(), req)
 	for _, a := range []identity.Actor{come(passed), bySession} {
-		if !ok || !strings.Contains(a.Via, " issued by suzuki") || !strings.HasSuffix(a.Via, " issued from the console") {
+		if err != nil || !strings.Contains(a.Via, " issued by suzuki") || !strings.HasSuffix(a.Via, " issued from the console") {
 			t.Errorf("a line from the console: %+v", a)
 		}
 	}

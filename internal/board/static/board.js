@@ -79,7 +79,13 @@
       skew = Math.max(...(skews = skews.slice(-12)));
       tick();
     });
-    source.addEventListener("signedout", () => location.reload());
+    source.addEventListener("signedout", () => {
+      if (!document.querySelector("form[data-dirty]")) return location.reload();
+      source.close(); // what somebody is writing stays; the page says that it is old
+      heard = performance.now() - 10001;
+      if (fresh) fresh.dataset.old = fresh.dataset.out;
+      tick();
+    });
     source.onerror = () => { // the browser tries again by itself, except after a refusal
       if (source.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
     };
