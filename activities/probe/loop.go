@@ -6,18 +6,45 @@ import (
 	"time"
 )
 
-// clock gives wall times whose spans are monotonic: a step of the wall clock does not
-// enter until a new process begins with a new one.
-type clock struct{ anchor time.Time }
+// clock gives wall times whose spans are monotonic: a small step of the wall clock does not
+// enter, and no time is before the one given last.
+type clock struct {
+	anchor time.Time
+	base   time.Time // the wall's at anchor
+	wall   func(time.Time) time.Time
+}
 
-func (c clock) at(t time.Time) time.Time {
-	return c.anchor.Round(0).UTC().Add(t.Sub(c.anchor)).Truncate(time.Microsecond)
+func newClock(wall func(time.Time) time.Time) *clock {
+	if wall == nil {
+		wall = func(t time.Time) time.Time { return t.Round(0) }
+	}
+	c := &clock{wall: wall}
+	c.begin(time.Now())
+	return c
+}
+
+func (c *clock) begin(now time.Time) { c.anchor, c.base = now, c.wall(now).UTC() }
+
+func (c *clock) at(t time.Time) time.Time {
+	return c.base.Add(t.Sub(c.anchor)).Truncate(time.Microsecond)
+}
+
+// slept goes on from the wall clock where that is further on by more than so much, and says so:
+// the monotonic clock stands still while the machine is suspended, or the wall clock was wrong and
+// was put right. Where it was put back, times go on as they were: the report holds them against
+// the engine's.
+func (c *clock) slept(now time.Time, silence time.Duration) bool {
+	if c.wall(now).Sub(c.at(now)) <= silence {
+		return false
+	}
+	c.begin(now)
+	return true
 }
 
 // loop takes a sample every interval until ctx ends. A sample that takes longer than
 // an interval delays the next one, which then begins at once; the grid stays.
 func (w *watch) loop(ctx context.Context) {
-	c := clock{anchor: time.Now()}
+	c := newClock(w.wall)
 	interval := w.Probe.Interval.Std()
 	due := c.anchor
 	first := true
@@ -38,14 +65,19 @@ func (w *watch) loop(ctx context.Context) {
 		n := w.tally.seq + 1
 		last := w.tally.lastEnd
 		began := time.Now()
-		glance := w.glance != nil && w.tally.spares(c.at(began), w.calm, w.Spacing.Std())
+		c.slept(began, w.tally.silence)
+		from := c.at(began)
+		glance := w.glance != nil && w.tally.spares(from, w.calm, w.Spacing.Std())
 		w.mu.Unlock()
 		fate, level, why := w.sample(ctx, n, glance)
 		ended := time.Now()
 		if ctx.Err() != nil && fate != ok {
 			return // it was cut off by us, which says nothing about the target
 		}
-		s := sample{Began: c.at(began), Ended: c.at(ended), Fate: fate, Error: clip(why), Level: level}
+		if c.slept(ended, w.tally.silence) {
+			from = c.at(ended) // nobody knows what the target did meanwhile
+		}
+		s := sample{Began: from, Ended: c.at(ended), Fate: fate, Error: clip(why), Level: level}
 		if w.survivors != nil && fate != failed && !glance {
 			s.Seq = n
 		}

@@ -28,6 +28,7 @@ type Options struct {
 	tell   func(context.Context) signal // nil is the engine's client
 	linger time.Duration                // 0 is two minutes
 	calm   time.Duration                // 0 is an hour
+	wall   func(time.Time) time.Time    // nil is the machine's clock
 }
 
 // looker looks at one target. Its fields are functions so that a probe is what it does.
@@ -274,7 +275,8 @@ type watch struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when nothing of it runs any more
 
-	calm time.Duration // up for so long, markers may be plan.Watch.Spacing apart
+	calm time.Duration             // up for so long, markers may be plan.Watch.Spacing apart
+	wall func(time.Time) time.Time // as in Options
 
 	closing sync.Once
 
@@ -285,7 +287,7 @@ type watch struct {
 // begin reads what was seen before and starts to look. The looking outlives ctx, and asks the worker's policy
 // through it about hosts that it is led to. Without a log the markers' numbers begin after from.
 func begin(ctx context.Context, o Options, w plan.Watch, look looker, last *run.Observations, from int64) (*watch, error) {
-	one := &watch{Watch: w, looker: look, log: o.Log.With("run", w.Run, "probe", w.Probe.Name), done: make(chan struct{}), calm: o.calm}
+	one := &watch{Watch: w, looker: look, log: o.Log.With("run", w.Run, "probe", w.Probe.Name), done: make(chan struct{}), calm: o.calm, wall: o.wall}
 	if one.Probe.Interval <= 0 {
 		one.Probe.Interval = run.Duration(250 * time.Millisecond)
 	}
