@@ -44,6 +44,7 @@ func (f *facts) seenBy(e run.Event) error {
 		f.forms.seen[e.System] = map[string]sighting{}
 	}
 	f.forms.seen[e.System][e.Step] = sighting{c.Up, c.Level}
+	f.clockWord(e, c)
 	return nil
 }
 

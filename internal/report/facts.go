@@ -32,6 +32,7 @@ type facts struct {
 	asked     time.Time // an approval
 	seen      []run.Observations
 	probes    []Probe
+	words     []clockWord
 	absent    []run.Event
 	kept      []run.Event // locks
 	opened    []run.Event // findings written during the run

@@ -289,6 +289,7 @@ func (f *facts) aboutRecord(l *findingList, r Report) {
 			l.at("clock", "event", s.plan.Name)
 		}
 	}
+	f.aboutClocks(l)
 	for _, w := range r.Evidence.Writers {
 		if w.Missing > 0 {
 			l.add(run.FindingRecord, "", "", say("%d events of %s are missing from the record", "記録から %[2]s のイベント %[1]d 件が欠落", w.Missing, w.Name), "")

@@ -8,7 +8,8 @@ import (
 )
 
 // recoveryOver is when nothing more of what comes back comes back by the recovery: the way home
-// began, or the drill began to put back what it had broken, in whichever system; zero is never.
+// began, or the drill began to put back what it had broken, in whichever system; zero is never. It is by
+// the clock of those who look.
 func (f *facts) recoveryOver(s *systemFacts) time.Time {
 	at := s.homeward
 	for _, u := range f.undone {
@@ -16,7 +17,7 @@ func (f *facts) recoveryOver(s *systemFacts) time.Time {
 			at = *u.StartedAt
 		}
 	}
-	return at
+	return f.asProbesTell(s, at)
 }
 
 const notInVerification = "not_in_verification"

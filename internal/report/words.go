@@ -29,6 +29,7 @@ var reasons = map[string]plan.Text{
 	"back_afterwards": {EN: "service came back only when the recovery was over, by the way home or by the clean-up of the drill", JA: "サービスが戻ったのは復旧作業ではなく、切戻しまたは訓練の後始末による"},
 	"not_interrupted": {EN: "service was never seen to stop, so nothing was put to the test", JA: "サービスの停止が観測されず、検証されていない"},
 	"clocks_disagree": {EN: "service was seen to stop before the time of the event, so the clocks of the sites disagree or another outage came first", JA: "発生時刻より前に停止が観測されており、拠点間の時計のずれ、または別の停止が疑われる"},
+	"clock_behind":    {EN: "the clock at %s, by which service came back, is so far behind that it may have been too late", JA: "復旧時刻を記録した拠点 %s の時計が遅れており、実際には目標時間を超えていた可能性がある"},
 	notInVerification: {EN: "service had not come back and held when verification ended", JA: "復旧確認の終了までに、サービスの復旧と維持を確認できていない"},
 	"restore_failed":  {EN: "the restore failed at step", JA: "復元が失敗したステップ"},
 	"not_verified":    {EN: "what was restored was not verified", JA: "復元結果が検証されていない"},
