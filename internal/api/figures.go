@@ -56,12 +56,25 @@ func (s *Server) Attained(ctx context.Context) ([]metrics.Attained, error) {
 			}
 		}
 	}
+	missed := map[string]map[outcome.Property]bool{}
+	if known {
+		list, err := proof.Systems(ctx, s.Store, files, s.now())
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range list {
+			missed[x.System] = map[outcome.Property]bool{}
+			for _, p := range x.Properties {
+				missed[x.System][p.Property] = p.State == proof.Missed
+			}
+		}
+	}
 	slices.Sort(order)
 	var out []metrics.Attained
 	for _, system := range order {
 		for _, p := range outcome.Properties() {
 			if j := of[system][p]; j != nil {
-				out = append(out, metrics.Attained{System: system, Property: p, Verdict: j.verdict(), Figures: figures(j.measured, p)})
+				out = append(out, metrics.Attained{System: system, Property: p, Verdict: j.verdict(missed[system][p]), Figures: figures(j.measured, p)})
 			}
 		}
 	}
@@ -89,8 +102,11 @@ func (j *judged) hear(one outcome.SystemAt, v run.Verdict) {
 	}
 }
 
-// verdict is the newest one; but a miss stands until it was made good, as in the freshness of proofs.
-func (j *judged) verdict() run.Verdict {
+// verdict is the newest one; but a miss stands until it was made good, as the freshness of proofs has it.
+func (j *judged) verdict(stands bool) run.Verdict {
+	if stands {
+		return run.Missed
+	}
 	if j.as == run.Missed || !j.unproven.After(j.measured.EndedAt) {
 		return j.as
 	}

@@ -77,6 +77,14 @@ func TestFiguresAreOfWhatTheFilesHold(t *testing.T) {
 	has("no RLO any more", outcome.RTO)
 	plans.err = errors.New("a mistake")
 	has("files with a mistake", outcome.RTO)
+	hold := plans.now
+	plans.now.Compile, plans.err = func(string, run.Depth) (plan.Plan, error) { return plan.Plan{Systems: hold.Systems}, nil }, nil
+	err := outcome.Put(t.Context(), s.Store, outcome.Outcome{Version: outcome.Version, Run: "b", Kind: run.Drill, Depth: run.Live, Scenario: "milder", State: run.Recovered,
+		StartedAt: time.Now(), EndedAt: time.Now(), Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: run.Met}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has("met in a milder scenario", outcome.RTO)
 	plans.now, plans.err = proof.Files{}, nil
 	has("no such system any more")
 }

@@ -434,6 +434,15 @@ func (s *Server) stillOpen(ctx context.Context, f Finding) error {
 	return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: run %s passed its place.", "%s は解消済みです（実施 %s で合格）。", f.ID, f.ClosedIn), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
 }
 
+// passes says which run would close a finding.
+func passes(ctx context.Context, f Finding) string {
+	l, depth := lang(ctx), cmp.Or(f.Needs, run.Tabletop)
+	if in := strings.Join(f.Scenarios(), ", "); in != "" {
+		return l.T("Hold %s again, or what loses at least the same sites, at depth %s or deeper; or waive it until a day", "%s、または少なくとも同じ拠点を失うシナリオの訓練を深さ %s 以上で実施するか、期限付きで容認してください", in, depth)
+	}
+	return l.T("Hold the drill again, at depth %s or deeper; or waive it until a day", "深さ %s 以上で訓練を実施するか、期限付きで容認してください", depth)
+}
+
 func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Finding], error) {
 	if _, err := s.mayOnFinding(ctx, &in.Body, plan.MayWaive); err != nil {
 		return nil, err
@@ -451,7 +460,7 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 	}
 	if f.Judged {
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("%s is closed by nobody's word: a later run that passes %s closes it.", "%s は個人の確認では解消できません。後の実施が %s に合格すると解消されます。", f.ID, f.Place),
-			l.T("Hold the drill again, at depth %s or deeper; or waive it until a day", "深さ %s 以上で訓練を実施するか、期限付きで容認してください", cmp.Or(f.Needs, run.Tabletop)))
+			passes(ctx, f))
 	}
 	list, err := outcome.List(ctx, s.Store, journal.OutcomeFilter{Run: in.Body.Run})
 	if err != nil {

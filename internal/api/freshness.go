@@ -25,7 +25,7 @@ type Freshness struct {
 	Systems []proof.System `json:"systems" doc:"Every system of the estate, in its order."`
 	Needed  int            `json:"needed" doc:"How many properties have to be proven, for the first time or again."`
 	Expired int            `json:"expired" doc:"How many of them are overdue: their proof is too old."`
-	Missed  int            `json:"missed" doc:"How many of them the newest run that judged them missed."`
+	Missed  int            `json:"missed" doc:"How many of them a run missed that none as hard has made good."`
 }
 
 func (s *Server) freshnessRoutes(api huma.API) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -54,8 +55,18 @@ type Finding struct {
 	ClosedIn string     `json:"closed_in,omitempty" doc:"The run that passed it."`
 	Reopened int        `json:"reopened,omitempty" doc:"How often it came back."`
 	// Needs is the depth at which a run has to pass it.
-	Needs   run.Depth `json:"needs,omitempty"`
-	History []Change  `json:"history" doc:"What became of it, oldest first."`
+	Needs run.Depth `json:"needs,omitempty"`
+	// Against is, of an objective, what has to be met: no milder scenario makes a miss good.
+	Against []outcome.Against `json:"against,omitempty" doc:"Of an objective: the scenarios in which it has to be met, each by itself or by one that loses at least the same sites."`
+	History []Change          `json:"history" doc:"What became of it, oldest first."`
+}
+
+// Scenarios are the names of those in which an objective has to be met.
+func (f Finding) Scenarios() (out []string) {
+	for _, a := range f.Against {
+		out = append(out, a.Scenario)
+	}
+	return out
 }
 
 // Waiver is somebody's word that it may stay as it is until a day.

@@ -11,7 +11,7 @@ import (
 )
 
 // foldVersion counts the shapes of fold; a kept one of another version is made anew.
-const foldVersion = 2
+const foldVersion = 3
 
 // fold is the state of all findings after some outcomes and acts.
 type fold struct {
@@ -94,11 +94,11 @@ func (f *fold) outcome(o outcome.Outcome) {
 			if found[place] || !o.EndedAt.After(e.SeenAt) {
 				continue
 			}
-			about, _ := split(place)
+			about, system := split(place)
 			if !anyDepth(about) && rank(o.Depth) < e.Rank {
 				continue
 			}
-			if proof := o.Shows(place); proof.Shown == outcome.Passed && (!proof.Simulated || e.Simulated) {
+			if proof := o.Shows(place); proof.Shown == outcome.Passed && (!proof.Simulated || e.Simulated) && e.metIn(o.Against(system)) {
 				f.close(e, Change{What: WasClosed, At: o.EndedAt, Run: o.Run}, rank(o.Depth))
 			}
 		}
@@ -107,7 +107,7 @@ func (f *fold) outcome(o outcome.Outcome) {
 
 // found opens a finding, opens it again, or notes that it was seen once more.
 func (f *fold) found(o outcome.Outcome, x outcome.Finding, proof outcome.Proof) {
-	about, _ := split(x.Place)
+	about, system := split(x.Place)
 	depth := rank(o.Depth)
 	if anyDepth(about) {
 		depth = 0
@@ -123,18 +123,27 @@ func (f *fold) found(o outcome.Outcome, x outcome.Finding, proof outcome.Proof) 
 		return // a shallower run that could not prove what a deeper one has proven says nothing against it
 	case e.ClosedAt != nil:
 		e.Reopened++
-		e.Rank, e.Simulated, e.Due = 0, true, x.Due
+		e.Rank, e.Simulated, e.Due, e.Against = 0, true, x.Due, nil
 		e.Owner = cmp.Or(e.Owner, x.Owner)
 		f.begin(e, Change{What: WasReopened, At: o.EndedAt, Run: o.Run})
 	}
 	e.Title, e.Detail, e.SeenAt, e.SeenIn = x.Title, x.Detail, o.EndedAt, o.Run
 	e.Simulated = e.Simulated && proof.Simulated
+	if against := o.Against(system); about == "objective" && !slices.ContainsFunc(e.Against, func(a outcome.Against) bool { return a.Scenario == against.Scenario }) {
+		e.Against = append(e.Against, against)
+	}
 	if depth >= e.Rank {
 		e.Rank = depth
 		if e.Needs = ""; !anyDepth(about) {
 			e.Needs = o.Depth
 		}
 	}
+}
+
+// metIn takes what a run has met off what is to be met, and reports whether nothing is left.
+func (e *entry) metIn(a outcome.Against) bool {
+	e.Against = slices.DeleteFunc(e.Against, a.AsHardAs)
+	return len(e.Against) == 0
 }
 
 func (f *fold) idOf(place string) string {

@@ -278,6 +278,37 @@ func TestAnIDIsTheSameEverywhereAndTypedInShort(t *testing.T) {
 	}
 }
 
+// A milder scenario makes no objective good that a harder one missed: one server that is started again says nothing of the
+// loss of a site.
+func TestAMilderScenarioClosesNoObjectiveOfAHarderOne(t *testing.T) {
+	in := func(n int, scenario string, v run.Verdict, lost ...string) outcome.Outcome {
+		o := judgedRun(n, run.Live, v)
+		o.Scenario, o.Systems[0].SitesLost = scenario, lost
+		return o
+	}
+	opened, closed := []What{WasOpened}, []What{WasOpened, WasClosed}
+	for name, c := range map[string]struct {
+		runs []outcome.Outcome
+		want []What
+		in   []string
+	}{
+		"the same":                      {[]outcome.Outcome{in(1, "tokyo", run.Missed, "tokyo"), in(2, "tokyo", run.Met, "tokyo")}, closed, nil},
+		"a milder one":                  {[]outcome.Outcome{in(1, "tokyo", run.Missed, "tokyo"), in(2, "server", run.Met)}, opened, []string{"tokyo"}},
+		"another site":                  {[]outcome.Outcome{in(1, "tokyo", run.Missed, "tokyo"), in(2, "osaka", run.Met, "osaka")}, opened, []string{"tokyo"}},
+		"one that loses more":           {[]outcome.Outcome{in(1, "tokyo", run.Missed, "tokyo"), in(2, "kanto", run.Met, "chiba", "tokyo")}, closed, nil},
+		"another without a lost site":   {[]outcome.Outcome{in(1, "server", run.Missed), in(2, "disk", run.Met)}, opened, []string{"server"}},
+		"not proven":                    {[]outcome.Outcome{in(1, "tokyo", run.NotProven, "tokyo"), in(2, "server", run.Met)}, opened, []string{"tokyo"}},
+		"two, and one of them met":      {[]outcome.Outcome{in(1, "tokyo", run.Missed, "tokyo"), in(2, "server", run.Missed), in(3, "server", run.Met)}, opened, []string{"tokyo"}},
+		"two, and both met":             {[]outcome.Outcome{in(1, "tokyo", run.Missed, "tokyo"), in(2, "server", run.Missed), in(3, "tokyo", run.Met, "tokyo"), in(4, "server", run.Met)}, closed, nil},
+		"met, and missed by a mild one": {[]outcome.Outcome{in(1, "server", run.Missed), in(2, "server", run.Met), in(3, "tokyo", run.Missed, "tokyo"), in(4, "server", run.Met)}, []What{WasOpened, WasClosed, WasReopened}, []string{"tokyo"}},
+	} {
+		f := folded(c.runs...)
+		if got := states(f, "objective/orders/rto"); !slices.Equal(got, c.want) || !slices.Equal(f.Findings["objective/orders/rto"].Scenarios(), c.in) {
+			t.Errorf("%s: %v of %v, want %v of %v", name, got, f.Findings["objective/orders/rto"].Scenarios(), c.want, c.in)
+		}
+	}
+}
+
 // Whatever a report opens, some way leads out of it: a run that passes it, or a person who names one.
 func TestEveryPlaceHasAWayOut(t *testing.T) {
 	for place, byRun := range map[string]bool{

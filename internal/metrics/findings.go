@@ -19,7 +19,7 @@ var (
 	proofNeededDesc  = prometheus.NewDesc("muster_proof_needed", "1 where a property with an objective has to be proven, for the first time or again; else 0.", []string{"system", "property"}, nil)
 	proofsKnownDesc  = prometheus.NewDesc("muster_proofs_known", "1 while the state of proofs can be told; 0 while the plan files have mistakes, and then there are no other series of proofs.", nil, nil)
 	proofSimDesc     = prometheus.NewDesc("muster_proof_simulated", "1 where the proof of a property rests on simulated people or steps; else 0.", []string{"system", "property"}, nil)
-	proofsDesc       = prometheus.NewDesc("muster_proofs", "Properties with an objective by the state of their proof; expired is overdue, missed is that the newest run that judged it missed it.", []string{"state"}, nil)
+	proofsDesc       = prometheus.NewDesc("muster_proofs", "Properties with an objective by the state of their proof; expired is overdue, missed is that a run missed it and none as hard has met it since.", []string{"state"}, nil)
 )
 
 // Findings adds what runs taught and what is proven. What is read for one scrape serves those of the

@@ -25,6 +25,7 @@ func Of(p plan.Plan, r report.Report) (Outcome, error) {
 		Systems: []System{}, Steps: steps(r.Steps), Undone: steps(r.Undone), Phases: []Phase{}, Findings: []Finding{}}
 	for _, s := range r.Systems {
 		one := system(s)
+		one.SitesLost = p.Scenario.SitesLost
 		if planned, ok := p.System(s.ID); ok {
 			one.Fingerprints = FingerprintsOf(p, planned)
 		}

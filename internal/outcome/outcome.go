@@ -63,6 +63,8 @@ type System struct {
 	Verdict  run.Verdict `json:"verdict"`
 	Choice   run.Choice  `json:"choice,omitempty"`
 	Moved    bool        `json:"moved,omitempty"`
+	// SitesLost are those of the scenario: how hard it was.
+	SitesLost []string `json:"sites_lost,omitempty"`
 
 	RTO      Figure  `json:"rto"`
 	RPO      Figure  `json:"rpo"`

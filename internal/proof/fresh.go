@@ -20,7 +20,7 @@ const (
 	Fresh   State = "fresh"
 	Expired State = "expired" // it is too old
 	Changed State = "changed" // what it was proven with is not the same any more
-	Missed  State = "missed"  // the newest run that judged it missed it
+	Missed  State = "missed"  // a run missed it, and none as hard has met it since
 	Never   State = "never"   // no run has proven it
 	NotSet  State = "not_set" // the files set no objective
 )
@@ -69,7 +69,7 @@ type Property struct {
 	Changed  []outcome.Change `json:"changed,omitempty" doc:"What is not as it was when it was proven: plan, targets, roster, backup, scenario, scenario_gone."`
 	// Simulated is what the proof rests on that was not the real thing; Real says that none was.
 	Simulated []outcome.Simulated `json:"simulated,omitempty" doc:"What was simulated in the run that proved it: people, steps."`
-	MissedIn  string              `json:"missed_in,omitempty" doc:"The run that missed it, when that is newer than what proved it."`
+	MissedIn  string              `json:"missed_in,omitempty" doc:"The newest run that missed it and was not made good: by a later one of its scenario, or of one that loses at least the same sites."`
 	MissedAt  *time.Time          `json:"missed_at,omitempty" doc:"When that run ended."`
 }
 
@@ -152,17 +152,25 @@ func systems(c *currents, last, missed map[outcome.Property]map[string]outcome.S
 		for _, p := range outcome.Properties() {
 			at, proven := last[p][s.Name]
 			known := c.property(s, p, at, proven, now)
-			if len(known.Simulated) > 0 {
-				if before == nil {
-					var err error
-					if before, err = runs(s.Name); err != nil {
-						return nil, err
-					}
+			newest, fell := missed[p][s.Name]
+			fell = fell && known.State != NotSet
+			if before == nil && (fell || len(known.Simulated) > 0) {
+				var err error
+				if before, err = runs(s.Name); err != nil {
+					return nil, err
 				}
+			}
+			if len(known.Simulated) > 0 {
 				known = c.really(s, p, known, before, now)
 			}
-			if not, ok := missed[p][s.Name]; ok && known.State != NotSet && (!proven || !not.EndedAt.Before(at.EndedAt)) {
-				known.missed(not)
+			if fell {
+				not, stands := c.standing(p, before)
+				if !stands && !proven { // it lies further back than is looked
+					not, stands = newest, true
+				}
+				if stands {
+					known.missed(not)
+				}
 			}
 			one.Properties = append(one.Properties, known)
 		}
@@ -244,8 +252,7 @@ func (c *currents) really(s plan.System, p outcome.Property, simulated Property,
 		}
 		switch one.Of(p) {
 		case run.Missed:
-			simulated.missed(one)
-			return simulated
+			return simulated // which stands until the real thing makes it good
 		case run.Met:
 			if real := c.property(s, p, one, true, now); real.State == Fresh {
 				return real

@@ -148,6 +148,51 @@ func TestANewerMissTakesAProofAway(t *testing.T) {
 	}
 }
 
+// A miss stands until a run of the same scenario meets it, or of one that loses at least the same sites; one that
+// the files hold no more is made good by any.
+func TestAMilderScenarioMakesNoMissGood(t *testing.T) {
+	type one struct {
+		scenario string
+		lost     []string
+		verdict  run.Verdict
+	}
+	tokyo, kanto := []string{"tokyo"}, []string{"chiba", "tokyo"}
+	for name, c := range map[string]struct {
+		runs     []one // r0 is the oldest
+		missedIn string
+	}{
+		"by a milder one":              {[]one{{"loss", tokyo, run.Missed}, {"server", nil, run.Met}}, "r0"},
+		"by the same":                  {[]one{{"loss", tokyo, run.Missed}, {"server", nil, run.Met}, {"loss", tokyo, run.Met}}, ""},
+		"by one that loses more":       {[]one{{"loss", tokyo, run.Missed}, {"kanto", kanto, run.Met}}, ""},
+		"by one that loses others":     {[]one{{"loss", tokyo, run.Missed}, {"kanto", []string{"chiba"}, run.Met}}, "r0"},
+		"a newer one was made good":    {[]one{{"loss", tokyo, run.Missed}, {"server", nil, run.Missed}, {"server", nil, run.Met}}, "r0"},
+		"the milder one":               {[]one{{"server", nil, run.Missed}, {"loss", tokyo, run.Met}}, "r0"},
+		"of a scenario that is gone":   {[]one{{"gone", tokyo, run.Missed}, {"server", nil, run.Met}}, ""},
+		"gone, and never met since":    {[]one{{"server", nil, run.Met}, {"gone", tokyo, run.Missed}}, "r1"},
+		"met before, and missed since": {[]one{{"loss", tokyo, run.Met}, {"server", nil, run.Missed}}, "r1"},
+	} {
+		s, p := newShelf(t), aPlan()
+		for i, r := range c.runs {
+			o := outcome.Outcome{Version: outcome.Version, Run: fmt.Sprintf("r%d", i), Kind: run.Drill, Depth: run.Live, Scenario: r.scenario, State: run.Recovered, EndedAt: now.AddDate(0, 0, i-20),
+				Systems: []outcome.System{{ID: "orders", SitesLost: r.lost, RTO: outcome.Figure{Verdict: r.verdict}, Fingerprints: outcome.FingerprintsOf(p, p.Systems[0])}}}
+			if err := outcome.Put(t.Context(), s.store, o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		files := filesOf(p)
+		files.Compile = func(scenario string, depth run.Depth) (plan.Plan, error) {
+			if scenario == "gone" {
+				return plan.Plan{}, proof.ErrNoScenario
+			}
+			return p, nil
+		}
+		got := s.fresh(files)[outcome.RTO]
+		if want := c.missedIn; got.MissedIn != want || (got.State == proof.Missed) != (want != "") || want == "" && got.State != proof.Fresh {
+			t.Errorf("%s: %+v, want missed in %q", name, got, want)
+		}
+	}
+}
+
 // Simulated steps are told of the properties that rest on them.
 func TestAProofTellsThatStepsWereSimulated(t *testing.T) {
 	s, p := newShelf(t), aPlan()
