@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
@@ -20,7 +21,8 @@ type Comparison struct {
 	Systems  []SystemPair  `json:"systems"`
 	Steps    []StepPair    `json:"steps"` // the largest difference first
 	People   []FigurePair  `json:"people"`
-	Gone     []FindingText `json:"findings_gone"` // found before only
+	Gone     []FindingText `json:"findings_gone"`                 // found before, and now seen to be in order
+	Untested []FindingText `json:"findings_not_tested,omitempty"` // found before, and not put to the test now
 	New      []FindingText `json:"findings_new"`
 	Again    []FindingText `json:"findings_again"`
 }
@@ -133,11 +135,28 @@ func Compare(f Frame, a, b outcome.Outcome) Comparison {
 		}
 	}
 	for _, x := range a.Findings {
-		if _, still := is[x.Place]; !still {
-			c.Gone = append(c.Gone, FindingText{x.Place, x.Title})
+		if _, still := is[x.Place]; still {
+			continue
+		}
+		if one := (FindingText{x.Place, x.Title}); passed(a, b, x) {
+			c.Gone = append(c.Gone, one)
+		} else {
+			c.Untested = append(c.Untested, one)
 		}
 	}
 	return c
+}
+
+// passed reports whether the later run shows that what the earlier one found is in order.
+func passed(a, b outcome.Outcome, x outcome.Finding) bool {
+	shown := b.Shows(x.Place)
+	if about, rest, _ := strings.Cut(x.Place, "/"); about == "objective" {
+		system, _, _ := strings.Cut(rest, "/")
+		if !b.Against(system).AsHardAs(a.Against(system)) {
+			return false
+		}
+	}
+	return shown.Shown == outcome.Passed && (!shown.Simulated || a.Shows(x.Place).Simulated)
 }
 
 func (s StepPair) apart() float64 {
@@ -216,8 +235,8 @@ func change(a, b *float64) sheet.Cell {
 // Sheet sets it in words.
 func (c Comparison) Sheet() sheet.Sheet {
 	d := c.sheet("compare-"+c.Before.Run+"-"+c.After.Run, sheet.Say("%s beside %s", "%[2]s と %[1]s の比較", c.After.Run, c.Before.Run))
-	d.Sentence = sheet.Say("%d of %d objectives met, before %d of %d; findings: %d gone, %d new, %d again.", "目標達成 %d/%d（前回 %d/%d）。指摘事項：解消 %d件、新規 %d件、継続 %d件。",
-		c.After.Met, c.After.Judged, c.Before.Met, c.Before.Judged, len(c.Gone), len(c.New), len(c.Again))
+	d.Sentence = sheet.Say("%d of %d objectives met, before %d of %d; findings: %d gone, %d not put to the test, %d new, %d again.", "目標達成 %d/%d（前回 %d/%d）。指摘事項：解消 %d件、今回は未検証 %d件、新規 %d件、継続 %d件。",
+		c.After.Met, c.After.Judged, c.Before.Met, c.Before.Judged, len(c.Gone), len(c.Untested), len(c.New), len(c.Again))
 	d.Verdict = c.After.Verdict
 	if !c.SamePlan {
 		d.Remarks = append(d.Remarks, sheet.Say("The two ran different plans: differences may come from that.", "計画が異なるため、差は計画の変更による可能性があります。"))
@@ -274,7 +293,7 @@ func (c Comparison) Sheet() sheet.Sheet {
 	for _, part := range []struct {
 		word plan.Text
 		list []FindingText
-	}{{sheet.Say("new", "新規"), c.New}, {sheet.Say("again", "継続"), c.Again}, {sheet.Say("gone", "解消"), c.Gone}} {
+	}{{sheet.Say("new", "新規"), c.New}, {sheet.Say("again", "継続"), c.Again}, {sheet.Say("not put to the test", "今回は未検証"), c.Untested}, {sheet.Say("gone", "解消"), c.Gone}} {
 		for _, x := range part.list {
 			findings.Rows = append(findings.Rows, []sheet.Cell{sheet.Tell(part.word), {Text: x.Title}})
 		}

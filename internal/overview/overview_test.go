@@ -91,6 +91,43 @@ func TestCompareNamesWhatChanged(t *testing.T) {
 	}
 }
 
+// Gone is what the later run has shown to be in order: a step that it never reached, a person whom nobody asked, an
+// objective that it met in a milder scenario or by what was simulated, were not put to the test.
+func TestCompareTellsWhatIsGoneFromWhatWasNotTested(t *testing.T) {
+	found := func(places ...string) (out []outcome.Finding) {
+		for _, p := range places {
+			out = append(out, outcome.Finding{Place: p, Title: plan.Text{EN: p, JA: p}})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		place  string
+		change func(a, b *outcome.Outcome)
+		gone   bool
+	}{
+		"a step that passed":        {"step/orders/failover/promote", func(_, b *outcome.Outcome) {}, true},
+		"a step that was not there": {"step/orders/failover/promote", func(_, b *outcome.Outcome) { b.Steps = nil }, false},
+		"an objective that was met": {"objective/orders/rto", func(_, b *outcome.Outcome) {}, true},
+		"met by simulated people":   {"objective/orders/rto", func(_, b *outcome.Outcome) { b.Systems[0].SimulatedParts = []string{"people_s"} }, false},
+		"simulated before as well": {"objective/orders/rto", func(a, b *outcome.Outcome) {
+			a.Systems[0].SimulatedParts, b.Systems[0].SimulatedParts = []string{"people_s"}, []string{"people_s"}
+		}, true},
+		"met in a milder scenario":  {"objective/orders/rto", func(a, b *outcome.Outcome) { a.Systems[0].SitesLost, b.Scenario = []string{"tokyo"}, "server" }, false},
+		"people who were not asked": {"people/answer/operator", func(_, b *outcome.Outcome) {}, false},
+	} {
+		a, b := drill("a", "2026-05-01", s(900), run.Missed), drill("b", "2026-08-01", s(500), run.Met)
+		a.Findings = found(c.place)
+		c.change(&a, &b)
+		got := Compare(frame(), a, b)
+		if (len(got.Gone) == 1) != c.gone || (len(got.Untested) == 1) == c.gone {
+			t.Errorf("%s: gone %v, not put to the test %v", name, got.Gone, got.Untested)
+		}
+		if text := got.Sheet().Terminal(i18n.EN); strings.Contains(text, "not put to the test") == c.gone && !strings.Contains(text, "0 not put to the test") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
 // What the two have not in common is said, and no difference is reckoned between people's times that
 // can't be compared.
 func TestCompareSaysWhichWasBlindOrSimulated(t *testing.T) {
@@ -156,6 +193,32 @@ func TestYearSaysWhatWasPlannedProvenAndFound(t *testing.T) {
 	}
 	if y.Systems[0].System != "orders" || len(y.Systems[0].Times) != 1 || *y.Systems[0].Times[0].P50S != 500 || *y.Systems[0].Times[0].LastS != 400 || *y.Systems[0].Times[0].WorstS != 900 {
 		t.Errorf("orders: %+v", y.Systems[0])
+	}
+}
+
+// A real event stays one when its response was aborted, and so does what was seen to be missed in it; that the
+// rest was not proven is no verdict.
+func TestAYearCountsAResponseThatWasAborted(t *testing.T) {
+	f := facts()
+	real := func(id string, state run.State, v run.Verdict) outcome.Outcome {
+		o := drill(id, "2026-07-01", s(1500), v)
+		o.Kind, o.Depth, o.State = run.Response, run.Real, state
+		return o
+	}
+	before := MakeYear(f)
+	f.Outcomes = append(f.Outcomes, real("r1", run.Cancelled, run.Missed), real("r2", run.Cancelled, run.NotProven), real("r3", run.Refused, run.NotProven))
+	y := MakeYear(f)
+	if got := y.Counts; got.Real != before.Counts.Real+2 || got.Runs != before.Counts.Runs+2 || got.Missed != before.Counts.Missed+1 || got.NotProven != before.Counts.NotProven || got.Met != before.Counts.Met {
+		t.Errorf("%+v, before %+v", got, before.Counts)
+	}
+	if got, was := y.Targets[0], before.Targets[0]; got.Missed != was.Missed+1 || got.NotProven != was.NotProven || got.Met != was.Met || *got.WorstS != 1500 {
+		t.Errorf("%+v, before %+v", got, was)
+	}
+	cut := drill("d", "2026-07-02", nil, run.Missed)
+	cut.State = run.Cancelled
+	f.Outcomes = append(f.Outcomes, cut)
+	if got := MakeYear(f); got.Counts != y.Counts {
+		t.Errorf("a drill that was aborted counts: %+v, want %+v", got.Counts, y.Counts)
 	}
 }
 

@@ -90,6 +90,19 @@ type Counts struct {
 	FindingsWaived   int `json:"findings_waived"`
 }
 
+// counts reports whether a run is one of the year: one that went to its end, and every real event.
+func counts(o outcome.Outcome) bool {
+	return o.Whole() || o.Kind == run.Response && o.State == run.Cancelled
+}
+
+// told is a verdict as far as the run can tell: one that was aborted tells what was missed until then, and no more.
+func told(o outcome.Outcome, v run.Verdict) run.Verdict {
+	if !o.Whole() && v != run.Missed {
+		return ""
+	}
+	return v
+}
+
 // MakeYear makes the yearly report.
 func MakeYear(f Facts) Year {
 	y := Year{Frame: f.Frame, From: f.day(f.From), To: f.day(f.Until.Add(-time.Second)), Fiscal: f.From.In(f.zone()).Year(), Programme: f.Programme,
@@ -119,7 +132,7 @@ func MakeYear(f Facts) Year {
 		}
 	}
 	for _, o := range f.Outcomes {
-		if !o.Whole() {
+		if !counts(o) {
 			continue
 		}
 		y.Counts.Runs++
@@ -129,7 +142,7 @@ func MakeYear(f Facts) Year {
 		if !o.Ran() {
 			continue
 		}
-		switch o.Verdict {
+		switch told(o, o.Verdict) {
 		case run.Met:
 			y.Counts.Met++
 		case run.Missed:

@@ -40,7 +40,7 @@ func targetsOf(f Facts) []YearTarget {
 	}
 	at := map[key]int{}
 	add := func(o outcome.Outcome, s outcome.System, target string, level int, x outcome.Figure) {
-		if x.Verdict == run.NoObjective || x.Verdict == "" {
+		if x.Verdict = told(o, x.Verdict); x.Verdict == run.NoObjective || x.Verdict == "" {
 			return
 		}
 		k := key{s.ID, target, level, or0(x.ObjectiveS)}
@@ -72,7 +72,7 @@ func targetsOf(f Facts) []YearTarget {
 		}
 	}
 	for _, o := range f.Outcomes {
-		if !o.Ran() || !o.Whole() {
+		if !o.Ran() || !counts(o) {
 			continue
 		}
 		for _, s := range o.Systems {
