@@ -122,6 +122,13 @@ func steps(list []report.Step) []Step {
 	return out
 }
 
+// answered reports whether somebody answered themselves: whom another entered an answer for is known to be safe,
+// and took no part by that.
+func answered(m report.PersonRecord) bool {
+	self := func(s *report.Said) bool { return s != nil && s.By == m.ID }
+	return m.AnsweredAt != nil && (m.EnteredBy == "" || self(m.First) || self(m.Last))
+}
+
 func people(of plan.Plan, p report.People) People {
 	out := People{Called: p.Called, Answered: p.Answered, Silent: p.Silent, Mustered: p.Mustered, FirstAnswerS: p.FirstAnswerS,
 		Answered25S: p.Answered25S, Answered50S: p.Answered50S, Answered75S: p.Answered75S, Answered100S: p.Answered100S,
@@ -137,11 +144,12 @@ func people(of plan.Plan, p report.People) People {
 	for _, m := range p.List {
 		r := role(report.FirstRole(m.Roles))
 		r.Called++
-		if m.AnsweredAt != nil {
-			r.Answered++
-		}
-		if m.AnsweredAt != nil || m.ArrivedAt != nil {
+		part := answered(m) || m.ArrivedAt != nil
+		if part {
 			took++
+		}
+		if part && m.AnsweredAt != nil {
+			r.Answered++
 		}
 	}
 	if len(p.List) > 0 {

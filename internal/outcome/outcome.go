@@ -206,13 +206,13 @@ type People struct {
 	Answered100S *float64 `json:"answered_100_s,omitempty"`
 	QuorumS      *float64 `json:"quorum_s,omitempty"`
 	QuorumMissed bool     `json:"quorum_missed,omitempty"`
-	// Participation is the share of those called who answered or came, nil when nobody was called.
+	// Participation is the share of those called who answered themselves or came, nil when nobody was called.
 	Participation *float64 `json:"participation,omitempty"`
 	Simulated     bool     `json:"simulated,omitempty"` // the engine answered for them
 	Roles         []Role   `json:"roles,omitempty"`
 }
 
-// Role is how the holders of a role answered; a person counts in the first of theirs, except for
+// Role is how the holders of a role answered themselves; a person counts in the first of theirs, except for
 // Need and Present, which are the quorum's.
 type Role struct {
 	Role     string `json:"role"`
