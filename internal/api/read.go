@@ -191,6 +191,9 @@ func (s *Server) sealing(ctx context.Context) (string, map[string]string) {
 	if wrong := st.NotAsSealed(); len(wrong) > 0 && st.Trouble == "" {
 		return "altered or damaged: " + strings.Join(wrong, ", "), places
 	}
+	if st.RunTrouble != "" && st.Trouble == "" {
+		return st.RunTrouble, places
+	}
 	if st.HoldsUnknown && st.Trouble == "" {
 		return holdsUnknown(lang(ctx)), places
 	}

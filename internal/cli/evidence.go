@@ -118,6 +118,9 @@ func (c *command) standing(e api.Evidence) {
 	if e.Trouble != "" {
 		c.say("muster: nothing can be sealed now: %s", "muster: 現在封印できません: %s", e.Trouble)
 	}
+	if e.RunTrouble != "" {
+		c.say("muster: can't be sealed, while others are: %s", "muster: ほかは封印していますが、次のものは封印できません: %s", e.RunTrouble)
+	}
 	c.stamps(e.Stamps)
 	for _, p := range e.Places {
 		switch {

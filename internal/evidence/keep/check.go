@@ -16,8 +16,9 @@ import (
 
 // check looks, once a day, whether what was sealed is still on disk as the log says, and whether
 // the record store still says what was sealed (requirements P-TAMPER, F-N2-07). It changes
-// nothing: what was found stands in the status until it is mended.
-func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
+// nothing: what was found stands in the status until it is mended. It reports whether it came to its end:
+// without log or store nothing was found out.
+func (k *Keeper) check(ctx context.Context, runs []journal.Summary) bool {
 	var damaged []string
 	var altered, missing Unsound
 	listed := map[string]bool{}
@@ -28,14 +29,14 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 		runs = append(runs, journal.Summary{Run: id})
 	}
 	for _, sum := range runs {
-		if ctx.Err() != nil {
-			return
-		}
 		err := k.checkRun(ctx, sum)
 		if err == nil && !listed[sum.Run] {
 			err = k.gone(ctx, sum.Run)
 		}
-		if err != nil && ctx.Err() == nil {
+		if ctx.Err() != nil || errors.Is(err, errUnchecked) {
+			return false
+		}
+		if err != nil {
 			damaged = append(damaged, sum.Run)
 			if unread(err) {
 				missing.Runs = append(missing.Runs, sum.Run)
@@ -47,7 +48,11 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 		}
 	}
 	inLog := ""
-	if err := k.checkLog(ctx); err != nil && ctx.Err() == nil {
+	err := k.checkLog(ctx)
+	if ctx.Err() != nil || errors.Is(err, errUnchecked) {
+		return false
+	}
+	if err != nil {
 		inLog = err.Error()
 		if missing.Log = unread(err); missing.Log {
 			k.o.Log.Error("the evidence log is missing or can't be read", "err", err)
@@ -63,7 +68,11 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) {
 	k.told.Lock()
 	defer k.told.Unlock()
 	k.status.CheckedAt, k.status.Damaged, k.status.LogDamaged = &at, damaged, inLog
+	return true
 }
+
+// errUnchecked: log or store can't be read, which is told apart.
+var errUnchecked = errors.New("can't be checked now")
 
 // unlisted are the runs that the log has sealed and that are in no list of the record store's.
 func (k *Keeper) unlisted(listed map[string]bool) (out []string) {
@@ -82,8 +91,11 @@ func (k *Keeper) unlisted(listed map[string]bool) (out []string) {
 func (k *Keeper) gone(ctx context.Context, runID string) error {
 	for _, kind := range []run.Kind{"", run.Occasion} {
 		list, err := k.o.Store.Runs(ctx, journal.Filter{Run: runID, Kind: kind, Limit: 1})
-		if err != nil || len(list) > 0 {
-			return nil // a store that can't be read is told apart
+		if err != nil {
+			return errUnchecked
+		}
+		if len(list) > 0 {
+			return nil
 		}
 	}
 	return errors.New("the record store does not know it any more, whether it was deleted or the store was put back to an older state: `muster evidence export` has the sealed events, and a copy of the store what it was")
@@ -130,7 +142,7 @@ func (k *Keeper) checkLog(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.open(ctx); err != nil {
-		return nil // that is told apart
+		return errUnchecked
 	}
 	fresh := &ledger{dir: k.log.dir, key: k.log.key}
 	if err := fresh.read(ctx); err != nil {
@@ -162,7 +174,7 @@ func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.open(ctx); err != nil {
-		return nil // that is told apart
+		return errUnchecked
 	}
 	s, known := k.index.runs[sum.Run]
 	if !known || s.removed || len(s.parts) == 0 {
@@ -181,7 +193,7 @@ func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
 	}
 	entries, err := k.o.Store.Events(ctx, sum.Run, 0, 0)
 	if err != nil {
-		return nil // a store that can't be read is told apart
+		return errUnchecked
 	}
 	var events []run.Event
 	for _, e := range entries {

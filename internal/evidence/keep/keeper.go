@@ -71,6 +71,7 @@ type Keeper struct {
 	told   sync.Mutex
 	status Status
 	ended  map[string]time.Time // of those that wait
+	stuck  map[string]stuck
 	places []*placeState
 
 	stamping stamping // changed by the goroutine that asks for stamps alone
@@ -89,8 +90,9 @@ type Status struct {
 	// OldestEnded is when the one of them ended that has waited longest.
 	OldestEnded *time.Time    `json:"oldest_ended,omitempty"`
 	SealedAt    *time.Time    `json:"sealed_at,omitempty"`
-	Trouble     string        `json:"trouble,omitempty"` // why nothing is sealed now
-	Since       *time.Time    `json:"since,omitempty"`   // of the trouble
+	Trouble     string        `json:"trouble,omitempty"`     // why nothing is sealed now
+	Since       *time.Time    `json:"since,omitempty"`       // of the trouble
+	RunTrouble  string        `json:"run_trouble,omitempty"` // why single runs are not sealed, while others are
 	Elsewhere   string        `json:"elsewhere,omitempty"`
 	CheckedAt   *time.Time    `json:"checked_at,omitempty"`  // when all that is sealed was last looked through
 	Damaged     []string      `json:"damaged,omitempty"`     // runs whose sealed files, or whose record, are not what was sealed

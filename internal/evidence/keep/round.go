@@ -106,7 +106,7 @@ func (k *Keeper) Wake() {
 }
 
 // round seals what has ended and was not sealed, of the newest runs or of all. It reports
-// whether something waits for its time.
+// whether something waits for its time. What keeps a single run from being sealed stands in the status.
 func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) {
 	f := journal.Filter{Limit: newest}
 	if all {
@@ -121,7 +121,14 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		return false, err
 	}
 	var open []string
-	ended := map[string]time.Time{}
+	ended, looked, stays := map[string]time.Time{}, map[string]bool{}, map[string]stuck{}
+	waits := func(sum journal.Summary) {
+		open = append(open, sum.Run)
+		if sum.EndedAt != nil {
+			ended[sum.Run] = *sum.EndedAt
+		}
+	}
+	failed := 0
 	for _, sum := range slices.Backward(slices.Concat(records, runs)) { // oldest first
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -130,23 +137,30 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 			continue
 		}
 		due, left, serr := k.look(ctx, sum)
+		looked[sum.Run] = true
 		if left {
-			open = append(open, sum.Run)
-			if sum.EndedAt != nil {
-				ended[sum.Run] = *sum.EndedAt
-			}
+			waits(sum)
+		}
+		waiting = waiting || left && !due
+		if its := new(runError); errors.As(serr, &its) {
+			stays[sum.Run] = stuck{serr, sum.EndedAt}
+			continue
 		}
 		err = errors.Join(err, serr)
-		waiting = waiting || left && !due
-		if serr != nil && (errors.Is(serr, ErrElsewhere) || len(open) > 3) {
+		if serr != nil {
+			failed++
+		}
+		if failed > 3 || errors.Is(serr, ErrElsewhere) {
 			break // the rest would say the same
 		}
 	}
-	if all && err == nil {
-		err = k.retain(ctx, runs)
-		if now := k.o.Now(); err == nil && now.Sub(k.checked) >= checkEvery {
+	for _, sum := range k.stick(stays, looked, all && failed == 0) {
+		waits(sum)
+	}
+	if all && !errors.Is(err, ErrElsewhere) {
+		err = errors.Join(err, k.retain(ctx, runs))
+		if now := k.o.Now(); now.Sub(k.checked) >= checkEvery && k.check(ctx, slices.Concat(runs, records)) {
 			k.checked = now
-			k.check(ctx, slices.Concat(runs, records))
 		}
 	}
 	k.told.Lock()
@@ -165,12 +179,15 @@ func (k *Keeper) look(ctx context.Context, sum journal.Summary) (due, left bool,
 		return true, true, err
 	}
 	s := k.index.of(sum.Run)
-	if s.removed {
+	if s.removed || sum.RemovedAt != nil {
 		return false, false, nil
 	}
-	added, err := k.o.Store.Events(ctx, sum.Run, s.through, 0)
-	if err != nil || len(added) == 0 {
-		return false, false, err
+	added, err := k.since(ctx, sum.Run, s)
+	if err != nil {
+		return true, errors.As(err, new(*runError)), err
+	}
+	if len(added) == 0 {
+		return false, false, nil
 	}
 	if k.early(sum, added) {
 		return false, !run.Endless(sum.Run), nil // that one grows at any time: nobody waits for it

@@ -37,19 +37,22 @@ func (k *Keeper) seal(ctx context.Context, sum journal.Summary) (bool, error) {
 		return false, err
 	}
 	var all, added []run.Event
-	through := s.through
+	through, newest := s.through, s.through == 0
 	for _, e := range entries {
-		all = append(all, e.Event)
+		all, newest = append(all, e.Event), newest || e.Position == s.through
 		if e.Position > s.through {
 			added, through = append(added, e.Event), max(through, e.Position)
 		}
+	}
+	if !newest {
+		return false, &runError{sum.Run, errPutBack}
 	}
 	if len(added) == 0 {
 		return false, nil
 	}
 	m, files, salts, err := k.gather(ctx, sum, len(s.parts)+1, all, added)
 	if err != nil {
-		return false, err
+		return false, k.ofRun(ctx, sum.Run, err)
 	}
 	if n := len(s.parts); n > 0 {
 		m.Previous = s.parts[n-1]
@@ -62,7 +65,7 @@ func (k *Keeper) seal(ctx context.Context, sum journal.Summary) (bool, error) {
 	files[evidence.FileManifest] = manifest
 	archive, err := evidence.Write(files)
 	if err != nil {
-		return false, err
+		return false, k.ofRun(ctx, sum.Run, err)
 	}
 	if err := k.putSalts(sum.Run, m.Part, salts); err != nil {
 		return false, plain(err)
