@@ -2,9 +2,11 @@ package keep
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/muster-dr/muster/internal/evidence"
@@ -160,3 +162,50 @@ func TestHoldsOfAnOlderReleaseComeIntoTheStore(t *testing.T) {
 }
 
 var regexpHolds = regexp.MustCompile(`,"(holds|size|root)":("[^"]*"|[a-z0-9]+)`)
+
+// A log that was put back from an older copy, or is another one than the record store knows, is not gone on
+// with: its key would sign two logs.
+func TestALogThatWasPutBackIsNotGoneOnWith(t *testing.T) {
+	w := withAnswers(t)
+	older, newer := filepath.Join(t.TempDir(), "seal"), filepath.Join(t.TempDir(), "seal")
+	keep := func(as string) {
+		t.Helper()
+		w.k.Close()
+		if err := os.CopyFS(as, os.DirFS(w.o.Dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := func(from string) {
+		t.Helper()
+		w.k.Close()
+		if err := errors.Join(os.RemoveAll(w.o.Dir), os.CopyFS(w.o.Dir, os.DirFS(from)), os.Chmod(filepath.Join(w.o.Dir, fileKey), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hold := func(id string) error { return w.k.Hold(t.Context(), id, "tanaka", "", "an enquiry") }
+	w.ended("tokyo-loss-1", run.Drill)
+	w.round()
+	keep(older)
+	if err := hold("tokyo-loss-1"); err != nil {
+		t.Fatal(err)
+	}
+	w.round() // a start with the newest log is as ever
+	keep(newer)
+	back(older)
+	if err := hold("tokyo-loss-2"); err == nil || !strings.Contains(err.Error(), "put back") || !strings.Contains(err.Error(), "evidence adopt") {
+		t.Fatalf("an older log: %v", err)
+	}
+	asBefore(t, w.store)
+	if err := hold("tokyo-loss-2"); err != nil { // a store of before does not know
+		t.Fatal(err)
+	}
+	back(newer)
+	if err := hold("tokyo-loss-3"); err == nil || !strings.Contains(err.Error(), "not the log") {
+		t.Fatalf("another log: %v", err)
+	}
+	// The way out that it says: aside with it, and a new log.
+	second := w.adopted()
+	if err := second.Round(t.Context()); err != nil || second.Status().Held != 1 {
+		t.Errorf("%v, %+v", err, second.Status())
+	}
+}

@@ -94,10 +94,13 @@ func (k *Keeper) agree(ctx context.Context) error {
 			}
 		}
 	}
-	if !k.note.Holds {
-		return k.putNote(ctx, func(n *logDoc) { n.Holds = true })
+	if k.note.Holds && k.note.Size == k.log.size {
+		return nil
 	}
-	return nil
+	return k.putNote(ctx, func(n *logDoc) {
+		n.Holds = true
+		k.log.note(n)
+	})
 }
 
 // ConfirmHolds says that whatever an older release's lost server held is held again, or needs not be.

@@ -119,37 +119,6 @@ func New(o Options) *Keeper {
 	return k
 }
 
-// docLog is the document that says which log the record store's evidence is in.
-const docKind, docID = "evidence", "log"
-
-type logDoc struct {
-	Log    string    `json:"log"`
-	Key    string    `json:"key"` // public
-	Begun  time.Time `json:"begun"`
-	Before string    `json:"before,omitempty"` // the log that this one took the place of
-	// Holds: every hold of the log is in the record store too. Releases of before had them in the log alone.
-	Holds bool `json:"holds,omitempty"`
-	// HoldsUnknown: the log before this one was lost without that.
-	HoldsUnknown bool `json:"holds_unknown,omitempty"`
-}
-
-// putNote changes what the record store says of the log; k.mu is held.
-func (k *Keeper) putNote(ctx context.Context, change func(*logDoc)) error {
-	next := k.note
-	change(&next)
-	body, err := json.Marshal(next)
-	if err != nil {
-		return err
-	}
-	d, err := k.o.Store.PutDocument(ctx, journal.Document{Kind: docKind, ID: docID, Version: k.noted, ChangedAt: k.now(), Body: body})
-	if err != nil {
-		k.log = nil // it may be another server's by now: that is found out anew
-		return err
-	}
-	k.note, k.noted = next, d.Version
-	return nil
-}
-
 // open opens the log; k.mu is held. What can't be opened now is tried again at the next call.
 func (k *Keeper) open(ctx context.Context) error {
 	if k.log != nil {
@@ -174,6 +143,9 @@ func (k *Keeper) open(ctx context.Context) error {
 	if err != nil {
 		return plain(err)
 	}
+	if err := k.note.continues(log); err != nil {
+		return err
+	}
 	if log.size == 0 {
 		first := evidence.Entry{At: k.now()}
 		if k.o.Begin != nil {
@@ -184,7 +156,7 @@ func (k *Keeper) open(ctx context.Context) error {
 			return plain(err)
 		}
 	}
-	k.log = log
+	k.log, k.index = log, index{}
 	k.count()
 	if err := k.agree(ctx); err != nil {
 		k.log = nil
@@ -296,6 +268,11 @@ func (k *Keeper) append(ctx context.Context, e ...evidence.Entry) error {
 		return plain(err)
 	}
 	k.count()
+	// What can't be told now is told with the next entry, unless the log is no more the store's.
+	if err := k.putNote(ctx, k.log.note); errors.Is(err, journal.ErrChanged) {
+		k.log = nil
+		return fmt.Errorf("what the record store says of its evidence log: %w", err)
+	}
 	return nil
 }
 

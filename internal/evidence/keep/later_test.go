@@ -62,6 +62,7 @@ func (w *world) manipulated(change func([]evidence.Entry) []evidence.Entry) *wor
 			w.t.Fatal(err)
 		}
 	}
+	asBefore(w.t, w.store) // who holds the store as well changes what it says of the log
 	o := w.o
 	o.Dir = dir
 	out := &world{t: w.t, store: w.store, plan: w.plan, o: o, k: New(o), now: w.now}

@@ -262,6 +262,9 @@ func (l *ledger) all() []evidence.Entry {
 	return l.entries[:len(l.entries):len(l.entries)]
 }
 
+// note says in the record store how far the log is.
+func (l *ledger) note(n *logDoc) { n.Size, n.Root = l.size, l.root }
+
 // bytes are those of every entry, as they were hashed, and the checkpoint over them.
 func (l *ledger) bytes() (leaves [][]byte, checkpoint []byte) {
 	l.mu.Lock()
