@@ -24,6 +24,8 @@ type Proposal = alarm.Proposal
 type ProposalRequest struct {
 	By     string `json:"by,omitempty" doc:"Who: an ID of the estate; whoever asks when left out."`
 	Reason string `json:"reason,omitempty" doc:"Why. Required to dismiss."`
+	// PlanHash is that of the plan the caller has looked at; "" is whatever the files say now.
+	PlanHash string `json:"plan_hash,omitempty" doc:"To start: of the plan you have looked at; refused when the files have changed since."`
 }
 
 // ofAlarm makes sure that who acts as a source of alarms is one: no person and no token is.
@@ -117,7 +119,7 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 		reason = in.Body.Reason + " (" + reason + ")"
 	}
 	// A training telegram's proposal is a drill, whoever starts it.
-	out, err := s.start(ctx, StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: in.Body.By, Reason: reason, RequestID: p.RequestID(), Since: p.Happened(s.now())})
+	out, err := s.start(ctx, StartRequest{Scenario: p.Scenario, Kind: p.Kind, By: in.Body.By, Reason: reason, PlanHash: in.Body.PlanHash, RequestID: p.RequestID(), Since: p.Happened(s.now())})
 	if away := new(Problem); errors.As(err, &away) && away.Code == CodeUnknownOutcome {
 		away.WayOut = l.T("Start the proposal once more: nothing starts twice", "提案の開始をもう一度操作してください。二重に開始されることはありません")
 	}

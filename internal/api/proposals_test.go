@@ -47,3 +47,31 @@ func TestWhoClosesAnAlarmThatNamesNothing(t *testing.T) {
 		t.Errorf("closing it: %v", err)
 	}
 }
+
+// What is started is the plan that somebody has looked at, as with an activation.
+func TestAnAlarmStartsThePlanThatWasRead(t *testing.T) {
+	w := newWorld(t)
+	body, err := json.Marshal(alarm.Proposal{ID: "p-1", State: alarm.Open, Kind: run.Response, Scenario: "tokyo-loss", Source: "jma", Summary: plan.Text{EN: "an earthquake", JA: "地震"}, RaisedAt: time.Now(), Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.PutDocument(t.Context(), journal.Document{Kind: "proposal", ID: "p-1", Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.StartProposal(t.Context(), "p-1", api.ProposalRequest{By: "sato", PlanHash: strings.Repeat("0", 64)})
+	if err == nil {
+		t.Fatal("it started another plan than the one that was read")
+	}
+	if p := problem(t, err); p.Status != 409 || !strings.Contains(p.Detail, "changed since you looked") {
+		t.Errorf("%+v", p)
+	}
+	a, err := w.Activation(t.Context(), "tokyo-loss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, err := w.StartProposal(t.Context(), "p-1", api.ProposalRequest{By: "sato", PlanHash: a.PlanHash})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.abort(begun.Run)
+}

@@ -95,20 +95,23 @@ func (c *command) proposalStart() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			hash := ""
 			if p.Kind == run.Response && p.State == alarm.Open && p.Scenario != "" {
 				if err := c.mayConfirm(p.Scenario, confirm); err != nil {
 					return err
 				}
 				if confirm == "" {
-					if _, err := c.whatWillHappen(cmd.Context(), p.Scenario); err != nil {
+					a, err := c.whatWillHappen(cmd.Context(), p.Scenario)
+					if err != nil {
 						return err
 					}
+					hash = a.PlanHash
 					if err := c.typed(p.Scenario); err != nil {
 						return err
 					}
 				}
 			}
-			begun, err := client.StartProposal(cmd.Context(), p.ID, api.ProposalRequest{By: by, Reason: reason})
+			begun, err := client.StartProposal(cmd.Context(), p.ID, api.ProposalRequest{By: by, Reason: reason, PlanHash: hash})
 			if err != nil {
 				return err
 			}

@@ -172,7 +172,7 @@ func (c *Channel) do(ctx context.Context, p person, action string, v value, a an
 // begin starts a drill or, once its name is typed, the real thing.
 func (c *Channel) begin(ctx context.Context, p person, v value, a answersGiven) (string, error) {
 	l := p.lang
-	started, err := c.door(l).Start(ctx, api.StartRequest{Scenario: v.Step, Kind: v.Kind, By: p.id, Reason: a.reason})
+	started, err := c.door(l).Start(ctx, api.StartRequest{Scenario: v.Step, Kind: v.Kind, By: p.id, Reason: a.reason, PlanHash: v.Plan})
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -41,6 +42,24 @@ func TestAYesFromTheTasksSaysToWhichQuestion(t *testing.T) {
 					t.Errorf("a no carries %s", x.Value)
 				}
 			}
+		}
+	}
+}
+
+// What a form starts is the plan that it showed.
+func TestAFormStartsThePlanThatItShowed(t *testing.T) {
+	for _, kind := range []run.Kind{run.Drill, run.Response} {
+		o := staffed(t, nil)
+		hash := strings.Repeat("ab", 32)
+		shown := proposal(plan.Plan{Hash: hash, Scenario: plan.Scenario{Name: "tokyo-loss"}}, kind, "en")
+		form := &slacktest.View{ID: "V1", Body: json.RawMessage(fmt.Sprintf(`{"type":"modal","callback_id":%q,"private_metadata":%q}`, shown.CallbackID, shown.PrivateMetadata))}
+		typed := map[string]map[string]any{"typed": {"typed": map[string]any{"type": "plain_text_input", "value": "tokyo-loss"}}, "reason": {"reason": map[string]any{"type": "plain_text_input", "value": "the building shakes"}}}
+		if _, err := o.Submit(member(1), form, typed); err != nil {
+			t.Fatal(err)
+		}
+		o.c.Idle(t.Context())
+		if acts := o.door.all(); len(acts) != 1 || !strings.Contains(acts[0], `"plan_hash":"`+hash+`"`) {
+			t.Errorf("%s: acts: %q", kind, acts)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type value struct {
 	Human  bool       `json:"h,omitempty"` // a step that people do: no reason is needed
 	Of     string     `json:"o,omitempty"` // a message to be acknowledged
 	Asked  int64      `json:"q,omitempty"` // number of the question that is answered
+	Plan   string     `json:"p,omitempty"` // hash of the plan that a form showed
 	Lang   i18n.Lang  `json:"l,omitempty"`
 	Kind   run.Kind   `json:"k,omitempty"`
 	Hazard run.Hazard `json:"z,omitempty"`

@@ -268,7 +268,7 @@ func (c *Channel) propose(ctx context.Context, p person, trigger, scenario strin
 }
 
 func proposal(pl plan.Plan, kind run.Kind, l i18n.Lang) *slackgo.ModalViewRequest {
-	v := value{Run: "-", Step: pl.Scenario.Name, Kind: kind, Lang: l}
+	v := value{Run: "-", Step: pl.Scenario.Name, Plan: pl.Hash, Kind: kind, Lang: l}
 	var systems []string
 	steps := 0
 	for _, s := range pl.Systems {
