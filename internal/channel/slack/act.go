@@ -21,7 +21,7 @@ import (
 // click does what a button says, or opens the form that it needs.
 func (c *Channel) click(ctx context.Context, cb slackgo.InteractionCallback, a *slackgo.BlockAction) {
 	l := c.o.Lang
-	p, err := c.who(ctx, cb.User.ID)
+	p, err := c.whoFor(ctx, cb.User.ID, aboutThemselves(a.ActionID))
 	if p.lang != "" {
 		l = p.lang
 	}
@@ -250,7 +250,7 @@ func read(was []slackgo.Block, value, done string) []slackgo.Block {
 // submitted does what a form says, and shows in the form what came of it.
 func (c *Channel) submitted(ctx context.Context, cb slackgo.InteractionCallback, v value) {
 	l := c.o.Lang
-	p, err := c.who(ctx, cb.User.ID)
+	p, err := c.whoFor(ctx, cb.User.ID, aboutThemselves(cb.View.CallbackID))
 	if p.lang != "" {
 		l = p.lang
 	}

@@ -41,6 +41,31 @@ func (c *Channel) behind(do func(ctx context.Context)) bool {
 	return true
 }
 
+// mostTurnedAway bounds how many are told at a time that it is too much at once.
+const mostTurnedAway = 500
+
+// turnAway tells whoever pressed a button that it has to be pressed again. Slack shows nothing of
+// what a click is acknowledged with.
+func (c *Channel) turnAway(cb slackgo.InteractionCallback) {
+	l, who := c.o.Lang, ""
+	if e, err := c.o.Estate(); err == nil && e != nil {
+		id, contact := bySlack(e, cb.User.ID)
+		l, who = contact.Language(l), id
+	}
+	select {
+	case c.turned <- struct{}{}:
+	default:
+		c.o.Log.Warn("slack: somebody pressed a button while too much was under way, and could not be told to press it again", "person", who)
+		return
+	}
+	go func() {
+		defer func() { <-c.turned }()
+		ctx, cancel := context.WithTimeout(context.Background(), workWithin)
+		defer cancel()
+		c.tell(ctx, cb, l, l.T("Too much at once: press it again in a moment.", "処理が集中しています。少し待って再度押してください。"))
+	}()
+}
+
 // Idle waits until all that was asked for is done.
 func (c *Channel) Idle(ctx context.Context) {
 	for n := range mostWork {
@@ -138,7 +163,7 @@ func (c *Channel) interact(cb slackgo.InteractionCallback) any {
 			return nil
 		}
 		if !c.behind(func(ctx context.Context) { c.click(ctx, cb, a) }) {
-			return onlyYou(c.o.Lang.T("Too much at once: press it again in a moment.", "処理が集中しています。少し待って再度押してください。"))
+			c.turnAway(cb)
 		}
 	case slackgo.InteractionTypeViewSubmission:
 		var v value
@@ -185,7 +210,7 @@ func (c *Channel) command(cmd slackgo.SlashCommand) any {
 		return onlyYou(help(c.o.Lang))
 	}
 	if !c.behind(func(ctx context.Context) {
-		p, err := c.who(ctx, cmd.UserID)
+		p, err := c.whoFor(ctx, cmd.UserID, words[0] == "checkin" || words[0] == "arrive")
 		var out ephemeral
 		if err == nil {
 			out, err = c.obey(p.as(ctx), p, cmd, words)

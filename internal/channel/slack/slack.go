@@ -61,17 +61,18 @@ const (
 
 // Channel is Slack.
 type Channel struct {
-	o     Options
-	rate  *limiter
-	http  *http.Client
-	mu    sync.Mutex
-	api   *slackgo.Client
-	token string
-	bot   string
-	users users
-	seen  *seen
-	away  atomic.Bool   // Socket Mode is not connected, and that was said
-	work  chan struct{} // places for what is done behind an acknowledgement
+	o      Options
+	rate   *limiter
+	http   *http.Client
+	mu     sync.Mutex
+	api    *slackgo.Client
+	token  string
+	bot    string
+	users  users
+	seen   *seen
+	away   atomic.Bool   // Socket Mode is not connected, and that was said
+	work   chan struct{} // places for what is done behind an acknowledgement
+	turned chan struct{} // and for telling that there is none
 }
 
 var _ channel.Channel = (*Channel)(nil)
@@ -86,7 +87,7 @@ func New(o Options) *Channel {
 	c := &Channel{o: o, rate: newLimiter(o.Clock, o.PerChannel, o.Overall), seen: newSeen(), http: &http.Client{Timeout: answerWithin,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	c.users.known = map[string]known{}
-	c.work = make(chan struct{}, mostWork)
+	c.work, c.turned = make(chan struct{}, mostWork), make(chan struct{}, mostTurnedAway)
 	return c
 }
 

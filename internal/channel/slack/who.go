@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +42,18 @@ func (r refused) Error() string { return string(r) }
 
 // who makes sure of a person: an account that the estate names, a full member, not disabled.
 func (c *Channel) who(ctx context.Context, user string) (person, error) {
+	return c.whoFor(ctx, user, false)
+}
+
+// aboutThemselves reports whether an act says nothing but how somebody is and that they have come.
+func aboutThemselves(action string) bool {
+	return strings.HasPrefix(action, "checkin.") || action == "arrive"
+}
+
+// whoFor is who for somebody who perhaps only says how they are: when everybody answers at once Slack
+// tells of some 100 accounts a minute, and an answer of an account that the estate names is not lost
+// for that. One that Slack has said to be no full member stays out.
+func (c *Channel) whoFor(ctx context.Context, user string, aboutThemselves bool) (person, error) {
 	l := c.o.Lang
 	e, err := c.o.Estate()
 	if err != nil || e == nil {
@@ -52,6 +65,9 @@ func (c *Channel) who(ctx context.Context, user string) (person, error) {
 		return person{}, refused(l.T("muster does not know this Slack account (%s). Who keeps the estate can add it as slack: %s.", "このSlackアカウント（%s）は構成台帳に登録されていません。台帳の管理者に slack: %s の追加を依頼してください。", user, user))
 	}
 	full, err := c.full(ctx, user)
+	if limited := new(slackgo.RateLimitedError); aboutThemselves && errors.As(err, &limited) {
+		full, err = c.lastSaid(user), nil
+	}
 	switch {
 	case err != nil:
 		return person{}, refused(l.T("Slack can't say now who you are; try again in a moment, or use the board.", "Slackで本人を確認できません。少し待って再度お試しいただくか、ボードをご利用ください。"))
@@ -77,6 +93,15 @@ func bySlack(e *estate.Estate, user string) (string, estate.Contact) {
 		}
 	}
 	return "", estate.Contact{}
+}
+
+// lastSaid is Slack's last word on an account, however old; of one that it was never asked about it
+// is that it is a full member.
+func (c *Channel) lastSaid(user string) bool {
+	c.users.mu.Lock()
+	defer c.users.mu.Unlock()
+	k, ok := c.users.known[user]
+	return !ok || k.full
 }
 
 // full asks Slack whether an account is a full member of the app's own workspace.
