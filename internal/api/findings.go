@@ -43,6 +43,7 @@ type FindingRequest struct {
 	Link  string `json:"link,omitempty" maxLength:"2000" doc:"Address of the issue in a tracker."`
 	Until string `json:"until,omitempty" doc:"The last day of a waiver, as 2027-03-31."`
 	Run   string `json:"run,omitempty" doc:"To confirm: the later run in which it was seen to be in order."`
+	Gone  bool   `json:"gone,omitempty" doc:"To confirm, in place of a run: no plan holds its place any more, as a step that was renamed or a system that was retired."`
 }
 
 // longestWaiver is for how many days at most a finding may be waived at once: what nobody will ever
@@ -431,6 +432,9 @@ func (s *Server) stillOpen(ctx context.Context, f Finding) error {
 		return nil
 	}
 	l := lang(ctx)
+	if f.ClosedIn == "" {
+		return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: no plan held its place any more.", "%s は、計画から廃止された箇所として終了しています。", f.ID), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
+	}
 	return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: run %s passed its place.", "%s は解消済みです（実施 %s で合格）。", f.ID, f.ClosedIn), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
 }
 
@@ -458,7 +462,19 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 	if err != nil {
 		return nil, err
 	}
-	if f.Judged {
+	gone, err := s.placeGone(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Body.Gone && gone:
+		return s.actOnFinding(ctx, in.Key, "confirm", f.ID, in.Body, run.FindingConfirmed, run.Event{}, run.FindingAct{Gone: true})
+	case in.Body.Gone:
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("A run can still pass %s: the plan files hold it.", "%s は計画ファイルにあり、実施で合格できます。", f.Place), passes(ctx, f))
+	case f.Judged && gone:
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("No run can pass %s any more: the plan files hold nothing of it.", "%s は計画ファイルになく、実施で合格できません。", f.Place),
+			l.T("`muster findings confirm %s --gone --reason ...` closes it", "`muster findings confirm %s --gone --reason ...` で終了できます", f.ID))
+	case f.Judged:
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("%s is closed by nobody's word: a later run that passes %s closes it.", "%s は個人の確認では解消できません。後の実施が %s に合格すると解消されます。", f.ID, f.Place),
 			passes(ctx, f))
 	}

@@ -197,6 +197,7 @@ var changeWords = map[finding.What]struct {
 	finding.WasLinked:    {"idle", "#", plan.Text{EN: "linked to an issue", JA: "課題と関連付け"}},
 	finding.WasWaived:    {"idle", "–", plan.Text{EN: "waived", JA: "容認"}},
 	finding.WasConfirmed: {"ok", "✓", plan.Text{EN: "closed by somebody's word on a run", JA: "確認により解消"}},
+	finding.WasGone:      {"idle", "–", plan.Text{EN: "closed: in no plan any more", JA: "計画から廃止され終了"}},
 }
 
 // oneFinding is a finding's page.

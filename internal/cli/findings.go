@@ -177,6 +177,9 @@ func (c *command) printFinding(f api.Finding, zone *time.Location) error {
 	default:
 		line(c.t("closed by", "解消の条件"), c.t("a person who names the later run that shows it in order (muster findings confirm)", "後の実施で問題がなかったことを確認する（muster findings confirm）"))
 	}
+	if in := f.Scenarios(); f.State != finding.Closed && len(in) > 0 {
+		line(c.t("to be met in", "達成すべきシナリオ"), strings.Join(in, ", "))
+	}
 	var rows [][]string
 	for _, h := range f.History {
 		rows = append(rows, []string{"  " + i18n.Moment(h.At, zone), c.findingWhat(h.What), orDash(h.Run), orDash(h.By), strings.TrimSpace(h.Detail + " " + h.Reason)})
@@ -201,6 +204,8 @@ func (c *command) findingWhat(w finding.What) string {
 		return c.t("waived", "容認")
 	case finding.WasConfirmed:
 		return c.t("confirmed", "確認により解消")
+	case finding.WasGone:
+		return c.t("in no plan any more", "計画から廃止")
 	}
 	return string(w)
 }
@@ -299,9 +304,9 @@ func (c *command) findingsWaive() *cobra.Command {
 func (c *command) findingsConfirm() *cobra.Command {
 	var in api.FindingRequest
 	cmd := &cobra.Command{
-		Use: "confirm ID", Short: c.t("Close one that no figure can judge, by the run that shows it in order", "数値で判定できない指摘事項を、問題のなかった実施を示して解消する"), Args: cobra.ExactArgs(1),
+		Use: "confirm ID", Short: c.t("Close one that no figure can judge, by the run that shows it in order, or one that no plan holds any more", "数値で判定できないものを実施を示して、または計画から廃止された箇所のものを終了する"), Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if in.Run == "" {
+			if in.Run == "" && !in.Gone {
 				return c.needs("--run")
 			}
 			if strings.TrimSpace(in.Reason) == "" {
@@ -314,6 +319,7 @@ func (c *command) findingsConfirm() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&in.Run, "run", "", c.t("the later run", "後の実施のID"))
+	cmd.Flags().BoolVar(&in.Gone, "gone", false, c.t("in place of a run: no plan holds its place any more", "実施の代わりに、計画から廃止された箇所として終了する"))
 	cmd.Flags().StringVar(&in.Reason, "reason", "", c.t("what it showed; it is kept", "確認できたこと (記録される)"))
 	return cmd
 }

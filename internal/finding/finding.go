@@ -87,7 +87,8 @@ const (
 	WasAssigned  What = "assigned"
 	WasLinked    What = "linked"
 	WasWaived    What = "waived"
-	WasConfirmed What = "confirmed" // closed by a person's word on a run
+	WasConfirmed What = "confirmed"  // closed by a person's word on a run
+	WasGone      What = "place_gone" // closed by a person, as no plan holds its place any more
 )
 
 // Change is one thing that became of a finding.

@@ -197,9 +197,12 @@ func (f *fold) act(ev run.Event) {
 			e.Waiver = &Waiver{By: ev.By, At: ev.At, Reason: ev.Reason, Until: d.Until}
 		}
 	case run.FindingConfirmed:
-		c.What, c.Run = WasConfirmed, d.Proof
+		depth := rank(run.Live)
+		if c.What, c.Run = WasConfirmed, d.Proof; d.Gone { // nothing was proven of it
+			c.What, depth = WasGone, 0
+		}
 		if e.ClosedAt == nil {
-			f.close(e, c, rank(run.Live))
+			f.close(e, c, depth)
 			return
 		}
 	default:

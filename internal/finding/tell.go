@@ -26,7 +26,7 @@ type Told struct {
 }
 
 // tells are what others are told of: what a tracker would open or close an issue for.
-var tells = []What{WasOpened, WasReopened, WasClosed, WasWaived, WasConfirmed}
+var tells = []What{WasOpened, WasReopened, WasClosed, WasWaived, WasConfirmed, WasGone}
 
 // Teller tells another program what became of findings from the moment it was first asked to, each thing
 // at least once and under one key.

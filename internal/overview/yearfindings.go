@@ -47,7 +47,7 @@ func (y *Year) finding(f Facts, x finding.Finding) {
 		switch h.What {
 		case finding.WasOpened, finding.WasReopened:
 			opened++
-		case finding.WasClosed, finding.WasConfirmed:
+		case finding.WasClosed, finding.WasConfirmed, finding.WasGone:
 			closed++
 		}
 	}

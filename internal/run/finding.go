@@ -7,7 +7,7 @@ const (
 	FindingAssigned  EventKind = "finding.assigned"  // By, Reason; FindingAct: Owner, Due
 	FindingLinked    EventKind = "finding.linked"    // By, Reason; FindingAct: Link
 	FindingWaived    EventKind = "finding.waived"    // By, Reason; FindingAct: Until
-	FindingConfirmed EventKind = "finding.confirmed" // By, Reason; FindingAct: Proof
+	FindingConfirmed EventKind = "finding.confirmed" // By, Reason; FindingAct: Proof or Gone
 )
 
 // FindingsRecord is the name under which the journal keeps what people do about findings.
@@ -26,6 +26,7 @@ type FindingAct struct {
 	Link  string      `json:"link,omitempty"`  // to an issue in a tracker
 	Until string      `json:"until,omitempty"` // a date: the last day of a waiver
 	Proof string      `json:"proof,omitempty"` // the later run in which it was seen to be in order
+	Gone  bool        `json:"gone,omitempty"`  // the plan files hold nothing of its place any more
 }
 
 // FindingKinds lists what findings may be about.
