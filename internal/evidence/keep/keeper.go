@@ -74,6 +74,9 @@ type Keeper struct {
 	stuck  map[string]stuck
 	places []*placeState
 
+	outbox    sync.Mutex    // taken before mu: of the bundles that wait to be brought
+	putWithin time.Duration // as the constant, but in tests
+
 	stamping stamping // changed by the goroutine that asks for stamps alone
 }
 
@@ -112,7 +115,7 @@ func New(o Options) *Keeper {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	k := &Keeper{o: o, wake: make(chan struct{}, 1), status: Status{Waiting: []string{}}}
+	k := &Keeper{o: o, putWithin: putWithin, wake: make(chan struct{}, 1), status: Status{Waiting: []string{}}}
 	for _, p := range o.Places {
 		k.places = append(k.places, &placeState{place: p})
 	}

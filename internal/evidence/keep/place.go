@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-dr/muster/internal/evidence"
@@ -88,6 +90,8 @@ type placeState struct {
 	PlaceStatus
 	pause time.Duration
 	last  map[parcel]bool // what failed: it is tried after all else
+	busy  atomic.Bool
+	hangs chan struct{} // closed when what was left behind has come back; nil is nothing
 }
 
 func (p *placeState) status() PlaceStatus {
@@ -144,19 +148,37 @@ func (e *parcelError) Unwrap() error { return e.err }
 // the arrival in the log. A place that fails holds up no other, a bundle no other bundle.
 func (k *Keeper) deliver(ctx context.Context) {
 	for _, p := range k.places {
-		if next := p.Next; next != nil && k.o.Now().Before(*next) || ctx.Err() != nil {
-			continue
-		}
-		err := k.deliverTo(ctx, p)
-		if ctx.Err() != nil || errors.Is(err, ErrElsewhere) {
-			return
-		}
-		k.tell(p, func(s *placeState) { s.went(k.now(), err) })
-		if err != nil && p.pause == firstPause {
-			k.o.Log.Error("evidence does not get to another place; it is tried again", "place", p.place.Name(), "waiting", p.Waiting, "err", err)
-		}
+		k.deliverOnce(ctx, p)
 	}
 	k.sweepOutbox()
+}
+
+// deliverApart is deliver beside whoever calls it, for each place that is not at it still: one that
+// hangs holds up neither seals nor other places.
+func (k *Keeper) deliverApart(ctx context.Context, working *sync.WaitGroup) {
+	for _, p := range k.places {
+		if p.busy.CompareAndSwap(false, true) {
+			working.Go(func() {
+				defer p.busy.Store(false)
+				k.deliverOnce(ctx, p)
+				k.sweepOutbox()
+			})
+		}
+	}
+}
+
+func (k *Keeper) deliverOnce(ctx context.Context, p *placeState) {
+	if next := p.Next; next != nil && k.o.Now().Before(*next) || ctx.Err() != nil {
+		return
+	}
+	err := k.deliverTo(ctx, p)
+	if ctx.Err() != nil || errors.Is(err, ErrElsewhere) {
+		return
+	}
+	k.tell(p, func(s *placeState) { s.went(k.now(), err) })
+	if err != nil && p.pause == firstPause {
+		k.o.Log.Error("evidence does not get to another place; it is tried again", "place", p.place.Name(), "waiting", p.Waiting, "err", err)
+	}
 }
 
 // deliverTo brings one place all that can be brought there now.
@@ -177,7 +199,7 @@ func (k *Keeper) deliverTo(ctx context.Context, p *placeState) error {
 	k.tell(p, func(s *placeState) { s.Waiting = len(todo) })
 	failed, errs := map[parcel]bool{}, []error{}
 	for _, one := range todo {
-		err := k.bring(ctx, p.place, one)
+		err := k.bring(ctx, p, one)
 		if err != nil {
 			failed[one] = true
 			errs = append(errs, err)
@@ -251,24 +273,16 @@ func (k *Keeper) parcels(ctx context.Context, place string) ([]parcel, error) {
 }
 
 // bring brings one bundle to one place.
-func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
-	ctx, cancel := context.WithTimeout(ctx, putWithin)
+func (k *Keeper) bring(ctx context.Context, to *placeState, p parcel) error {
+	ctx, cancel := context.WithTimeout(ctx, k.putWithin)
 	defer cancel()
+	place := to.place
 	b, err := k.outgoing(ctx, p)
 	if err != nil {
 		return err
 	}
-	if err := place.Put(ctx, p.name(), b); errors.Is(err, ErrOther) {
-		return &parcelError{err}
-	} else if err != nil {
+	if err := to.within(ctx, func(ctx context.Context) error { return putAndRead(ctx, place, p.name(), b) }); err != nil {
 		return err
-	}
-	back, err := place.Get(ctx, p.name())
-	if err != nil {
-		return fmt.Errorf("%s can't be read back: %w", p.name(), err)
-	}
-	if !bytes.Equal(back, b) {
-		return &parcelError{fmt.Errorf("%s: what was read back is not what was sent (%.12s, sent %.12s)", p.name(), evidence.Sum(back), evidence.Sum(b))}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -293,9 +307,27 @@ func (k *Keeper) bring(ctx context.Context, place Place, p parcel) error {
 	return k.append(ctx, evidence.Entry{Kind: evidence.EntryCopied, At: k.now(), Run: p.run, Part: p.part, Place: place.Name(), SHA256: evidence.Sum(b), Bytes: int64(len(b))})
 }
 
+func putAndRead(ctx context.Context, place Place, name string, b []byte) error {
+	if err := place.Put(ctx, name, b); errors.Is(err, ErrOther) {
+		return &parcelError{err}
+	} else if err != nil {
+		return err
+	}
+	back, err := place.Get(ctx, name)
+	if err != nil {
+		return fmt.Errorf("%s can't be read back: %w", name, err)
+	}
+	if !bytes.Equal(back, b) {
+		return &parcelError{fmt.Errorf("%s: what was read back is not what was sent (%.12s, sent %.12s)", name, evidence.Sum(back), evidence.Sum(b))}
+	}
+	return nil
+}
+
 // outgoing is the bundle as it is sent: made once, so that every try and every place has the
 // same bytes under the same name.
 func (k *Keeper) outgoing(ctx context.Context, p parcel) ([]byte, error) {
+	k.outbox.Lock()
+	defer k.outbox.Unlock()
 	path := filepath.Join(k.o.Dir, dirOutbox, p.file())
 	b, err := os.ReadFile(path)
 	if err == nil {
@@ -320,6 +352,8 @@ func (k *Keeper) outgoing(ctx context.Context, p parcel) ([]byte, error) {
 
 // sweepOutbox drops bundles that have arrived everywhere.
 func (k *Keeper) sweepOutbox() {
+	k.outbox.Lock()
+	defer k.outbox.Unlock()
 	waiting := map[string]bool{}
 	for _, p := range k.places {
 		todo, err := k.parcels(context.Background(), p.place.Name())

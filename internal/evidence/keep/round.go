@@ -65,7 +65,7 @@ func (k *Keeper) Run(ctx context.Context) {
 				asking.Store(false)
 			})
 		}
-		k.deliver(ctx)
+		k.deliverApart(ctx, &apart)
 		if waiting || err != nil {
 			changed = nil // it is looked at again soon anyway
 		}
