@@ -168,7 +168,7 @@ func (k *Keeper) deliverApart(ctx context.Context, working *sync.WaitGroup) {
 }
 
 func (k *Keeper) deliverOnce(ctx context.Context, p *placeState) {
-	if next := p.Next; next != nil && k.o.Now().Before(*next) || ctx.Err() != nil {
+	if !again(p.Next, k.o.Now()) || ctx.Err() != nil {
 		return
 	}
 	err := k.deliverTo(ctx, p)

@@ -54,14 +54,15 @@ func classOf(sum journal.Summary) evidence.Class {
 	return evidence.ClassOf(sum.Kind)
 }
 
-// early reports whether what was added to a record waits for more.
+// early reports whether what was added to a record waits for more. What is from further ahead than that was
+// noted by a clock that was set right since.
 func (k *Keeper) early(sum journal.Summary, added []journal.Entry) bool {
 	now, first, last := k.o.Now(), added[0].Event.At, added[len(added)-1].Event.At
 	if run.Endless(sum.Run) {
-		return len(added) < mostUnsealed && now.Sub(first) < recordEvery
+		return len(added) < mostUnsealed && now.Sub(first).Abs() < recordEvery
 	}
 	if k.index.of(sum.Run).through == 0 {
 		first = *sum.EndedAt
 	}
-	return now.Sub(last) < k.o.Settle && now.Sub(first) < longest
+	return now.Sub(last).Abs() < k.o.Settle && now.Sub(first).Abs() < longest
 }

@@ -50,7 +50,7 @@ func (k *Keeper) stamp(ctx context.Context) bool {
 	if errors.Is(err, ErrElsewhere) || ctx.Err() != nil {
 		return false
 	}
-	if err == nil && !due || k.stamping.Next != nil && now.Before(*k.stamping.Next) {
+	if err == nil && !due || !again(k.stamping.Next, now) {
 		return false
 	}
 	if err == nil {
@@ -117,20 +117,25 @@ func (k *Keeper) stampDue(ctx context.Context) (bool, error) {
 	s := &k.stamping.StampStatus
 	s.Every, s.Size, s.By, s.At, s.Waiting, s.Due = k.o.Stamps.o.Every.String(), size, by, nil, waiting, nil
 	if newest != nil {
-		s.At = &last
+		at := newest.At
+		s.At = &at
 	}
 	if oldest == nil {
 		return false, nil
 	}
-	due := *oldest
+	now := k.o.Now()
+	if last.After(now) {
+		last = time.Time{} // by a clock that was ahead
+	}
+	due, began := notAfter(*oldest, now), notAfter(k.stamping.began, now)
 	switch {
-	case newest == nil && due.Before(k.stamping.began):
-		due = k.stamping.began // what was sealed before there was an authority
+	case newest == nil && due.Before(began):
+		due = began // what was sealed before there was an authority
 	case newest != nil && due.Before(last.Add(k.o.Stamps.o.Every)):
 		due = last.Add(k.o.Stamps.o.Every)
 	}
 	s.Due = &due
-	return !k.o.Now().Before(due), nil
+	return !now.Before(due), nil
 }
 
 // stampNow asks the authority. The log is not held meanwhile: runs are sealed all the same.
