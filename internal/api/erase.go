@@ -88,7 +88,7 @@ func (s *Server) EraseAnswers(ctx context.Context, after time.Duration) (int, er
 	for _, runID := range slices.Sorted(maps.Keys(due)) {
 		ids := due[runID]
 		if err := s.erasing(ctx, runID, ids); err != nil {
-			if held := new(keep.HeldError); !errors.As(err, &held) && !errors.Is(err, keep.ErrElsewhere) {
+			if held := new(keep.HeldError); !errors.As(err, &held) && !errors.Is(err, keep.ErrElsewhere) && !errors.Is(err, keep.ErrClock) {
 				errs = append(errs, err)
 			}
 			if errors.Is(err, keep.ErrHoldsUnknown) {

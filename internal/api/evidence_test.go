@@ -16,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/evidence/keep"
 	"github.com/muster-dr/muster/internal/identity"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
@@ -27,6 +28,10 @@ func TestEvidenceByTheAPI(t *testing.T) {
 	w, c, id := gathered(t, nil)
 	dir := filepath.Join(t.TempDir(), "seal")
 	now := time.Now()
+	// A server has run up to now: its clock is gone by.
+	if _, err := w.store.PutDocument(t.Context(), journal.Document{Kind: "evidence", ID: "clock", Body: run.Encode(map[string]time.Time{"seen": now})}); err != nil {
+		t.Fatal(err)
+	}
 	k := keep.New(keep.Options{Dir: dir, Store: w.store, Version: "test", Now: func() time.Time { return now },
 		Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {
 			return api.Personal(ctx, w.store, runID, events)

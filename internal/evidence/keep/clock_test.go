@@ -60,3 +60,47 @@ func TestStampsComeAfterAClockIsSetBack(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// A clock that is years ahead, at a start or all at once, has nothing removed for good: it is gone by when it
+// has gone on by itself for a day. Set back, nothing has happened.
+func TestAClockFarAheadRemovesNothing(t *testing.T) {
+	for _, restart := range []bool{true, false} {
+		w := newWorld(t, nil)
+		up := time.Duration(0)
+		w.o.Retain, w.o.Up = Retention{B: Shortest}, func() time.Duration { return up }
+		w.k = New(w.o)
+		t.Cleanup(func() { w.k.Close() })
+		w.ended("tokyo-loss-1", run.Drill)
+		w.round()
+		removed := func() bool { return slices.Contains(w.kinds("tokyo-loss-1"), evidence.EntryRemoved) }
+		erased := func() error {
+			return w.k.Erasing(t.Context(), "tokyo-loss-1", []string{"answers/a.json"}, "", "", "they have served")
+		}
+		ahead := func(d time.Duration) {
+			if restart {
+				w.k.Close()
+				w.k = New(w.o)
+			}
+			w.pass(d)
+			w.round()
+		}
+		ahead(10 * Shortest)
+		up += 23 * time.Hour
+		w.pass(23 * time.Hour)
+		w.round()
+		if removed() || !errors.Is(erased(), ErrClock) {
+			t.Errorf("restart %v: removed %v, erasing: %v", restart, removed(), erased())
+		}
+		ahead(-10 * Shortest)
+		if removed() || erased() != nil {
+			t.Errorf("restart %v: set back: removed %v, erasing: %v", restart, removed(), erased())
+		}
+		ahead(2 * Shortest) // years have passed indeed
+		up += 25 * time.Hour
+		w.pass(25 * time.Hour)
+		w.round()
+		if !removed() {
+			t.Errorf("restart %v: its time is over, and it was not removed", restart)
+		}
+	}
+}

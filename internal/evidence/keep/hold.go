@@ -81,6 +81,13 @@ func (k *Keeper) Erasing(ctx context.Context, runID string, names []string, by, 
 	if k.note.HoldsUnknown {
 		return ErrHoldsUnknown
 	}
+	if by == "" { // for its time, not because somebody asked
+		if ok, err := k.believe(ctx); err != nil {
+			return err
+		} else if !ok {
+			return ErrClock
+		}
+	}
 	if len(names) == 0 {
 		return nil // no piece to name; what else the caller drops is not of a held run
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	Version  string
 	Log      *slog.Logger
 	Now      func() time.Time
+	Up       func() time.Duration // of this process, by a clock that nobody sets; nil is the machine's
 	// Settle is how long a run is quiet before it is sealed: receipts come after its end.
 	Settle time.Duration
 	Retain Retention
@@ -62,6 +63,7 @@ type Keeper struct {
 	log   *ledger
 	index index
 	lock  *os.File
+	clock believed
 	note  logDoc // what the record store says of the log, at its version
 	noted int64
 
@@ -111,6 +113,10 @@ var ErrElsewhere = errors.New("another server keeps the evidence of this record 
 func New(o Options) *Keeper {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Up == nil {
+		began := time.Now()
+		o.Up = func() time.Duration { return time.Since(began) }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -67,6 +67,22 @@ func (k *Keeper) retain(ctx context.Context, runs []journal.Summary) error {
 	return errors.Join(errs...)
 }
 
+// retainIfTime is retain where the clock can be gone by. It looks at the clock each time, so as to have
+// seen it.
+func (k *Keeper) retainIfTime(ctx context.Context, runs []journal.Summary) error {
+	k.mu.Lock()
+	err := k.open(ctx)
+	ok := false
+	if err == nil {
+		ok, err = k.believe(ctx)
+	}
+	k.mu.Unlock()
+	if err != nil || !ok {
+		return err
+	}
+	return k.retain(ctx, runs)
+}
+
 func (k *Keeper) remove(ctx context.Context, sum journal.Summary, class evidence.Class) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

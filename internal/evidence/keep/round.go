@@ -158,7 +158,7 @@ func (k *Keeper) round(ctx context.Context, all bool) (waiting bool, err error) 
 		waits(sum)
 	}
 	if all && !errors.Is(err, ErrElsewhere) {
-		err = errors.Join(err, k.retain(ctx, runs))
+		err = errors.Join(err, k.retainIfTime(ctx, runs))
 		if now := k.o.Now(); now.Sub(k.checked) >= checkEvery && k.check(ctx, slices.Concat(runs, records)) {
 			k.checked = now
 		}

@@ -3,6 +3,7 @@ package keep
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -45,13 +46,26 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 	}
 	w := &world{t: t, store: store, plan: p, now: example.Begin.Add(time.Hour)}
 	w.o = Options{Dir: filepath.Join(dir, "seal"), Attachments: filepath.Join(dir, "evidence"), Store: store, Version: "test", Log: slog.New(slog.DiscardHandler),
-		Now: w.clock, Settle: 10 * time.Second}
+		Now: w.clock, Up: func() time.Duration { return w.clock().Sub(example.Begin) }, Settle: 10 * time.Second}
+	w.seen()
 	if change != nil {
 		change(&w.o)
 	}
 	w.k = New(w.o)
 	t.Cleanup(func() { w.k.Close() })
 	return w
+}
+
+// seen is what a server leaves that has run up to now: its clock was right.
+func (w *world) seen() {
+	w.t.Helper()
+	d, err := w.store.Document(w.t.Context(), docKind, clockID)
+	if err != nil && !errors.Is(err, journal.ErrNotFound) {
+		w.t.Fatal(err)
+	}
+	if _, err := w.store.PutDocument(w.t.Context(), journal.Document{Kind: docKind, ID: clockID, Version: d.Version, Body: encode(w.t, clockDoc{w.clock()})}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) clock() time.Time {
