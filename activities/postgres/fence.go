@@ -282,7 +282,7 @@ func lookFenced(ctx context.Context, p Fence) (activities.Seen, error) {
 // Unfence is the parameters of postgres.unfence.
 type Unfence struct {
 	Server Target       `json:"server" kind:"postgres" help:"Server whose fence is taken off." ja:"フェンスを外すサーバー"`
-	Others []Target     `json:"others" kind:"postgres" help:"All other copies of the database: refused when one of them takes writes or can't say. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データベースのほかの全コピー。書き込みを受け付けているか、確認できないものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []" example:"[osaka]"`
+	Others []Target     `json:"others" kind:"postgres" help:"All other copies of the database: refused when one of them takes writes or can't say, or is down and may come back as one that does. A server does not know who was promoted while it was fenced, so the plan must; [] says that there is no other copy." ja:"データベースのほかの全コピー。書き込みを受け付けているか、確認できないか、停止していて書き込み可能な状態で復帰しうるものがあれば拒否する。フェンス中に何が昇格したかをサーバーは知らないため、計画に書く。ほかにコピーがなければ []" example:"[osaka]"`
 	Wait   run.Duration `json:"wait" help:"How long the start may take." ja:"起動を待つ時間" default:"1m"`
 }
 
@@ -316,9 +316,9 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	return startAsPrimary(ctx, i, p.Server, p.Wait.Std())
 }
 
-// goneFor is how long another copy has to be seen down: one that crashed while it took
-// writes is started again within that time by whatever watches over it.
-const goneFor = 15 * time.Second
+// backWithin is how long another copy that is down is waited for: one that crashed is mostly
+// started again within that time, and then says what it is.
+const backWithin = 15 * time.Second
 
 // alone refuses to unfence a server beside one that takes writes, will, or may.
 func alone(ctx context.Context, p Unfence) error {
@@ -336,7 +336,9 @@ func alone(ctx context.Context, p Unfence) error {
 	return nil
 }
 
-// quiet refuses when another copy o of t's database is not a standby, or down to stay.
+// quiet refuses when another copy o of t's database is not a standby. One that is down counts
+// only when it is seen to come up read-only: whatever watches over a primary that crashed
+// starts it again, and it takes writes beside t.
 func quiet(ctx context.Context, t, o Target) error {
 	if o.Name == t.Name {
 		return activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されている。同じデータベースの他のサーバーを指定する", o.Name)
@@ -360,8 +362,9 @@ func quiet(ctx context.Context, t, o Target) error {
 				return nil
 			}
 		}
-		if time.Since(since) > goneFor {
-			return nil
+		if time.Since(since) > backWithin {
+			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s: start it or fence it on its own host (a standby and a fenced server come up read-only) and repeat the step; if it is gone for good, take the fence off by hand",
+				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。そのホストで起動するかフェンスしてから（スタンバイとフェンス済みのサーバーは読み取り専用で起動する）、ステップを再実行する。二度と復帰しない場合は手作業でフェンスを外す", o.Name, t.Name)
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return activities.Saying(err, "whether %s stays down: %v", "%s が停止したままか確認できない：%v", o.Name, err)

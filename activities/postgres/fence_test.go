@@ -98,7 +98,14 @@ func TestUnfencingWhileTheNewPrimaryIsStartedAgain(t *testing.T) {
 	p.Osaka.StartServer(t)
 	err := <-refused
 	wantKind(t, err, plan.ErrRefused)
-	// One that stays down is no primary.
+	// One that stays down may come back later, unless it is seen that it comes up read-only.
 	p.Osaka.Kill9(t)
+	_, err = unfence(ctx, Unfence{Server: p.Tokyo.Target, Others: []Target{away}, Wait: minute})
+	wantKind(t, err, plan.ErrRefused)
+	if err == nil || !strings.Contains(err.Error(), "is down, and may come back") {
+		t.Errorf("unfencing beside one that is down = %v", err)
+	}
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target}))
+	away = p.Osaka.Target
 	must[Started](t)(unfence(ctx, Unfence{Server: p.Tokyo.Target, Others: []Target{away}, Wait: minute}))
 }
