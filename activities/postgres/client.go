@@ -103,6 +103,7 @@ type view struct {
 	ReadOnly bool // default_transaction_read_only
 	Pending  bool // a promotion was asked for and is not done
 	Upstream string
+	Started  time.Time // its main process
 }
 
 // see asks a server what it is.
@@ -119,9 +120,9 @@ func see(ctx context.Context, c *pglink.Conn) (view, error) {
 		ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
 		current_setting('default_transaction_read_only')::bool,
 		r.recovery AND (SELECT s.size IS NOT NULL FROM pg_stat_file('promote', true) s),
-		coalesce(current_setting('primary_conninfo', true), '')
+		coalesce(current_setting('primary_conninfo', true), ''), pg_postmaster_start_time()
 		FROM (SELECT pg_is_in_recovery() AS recovery) r`, nil,
-		&v.Recovery, &v.SystemID, &position, &replayed, &v.Timeline, &v.ReadOnly, &v.Pending, &v.Upstream)
+		&v.Recovery, &v.SystemID, &position, &replayed, &v.Timeline, &v.ReadOnly, &v.Pending, &v.Upstream, &v.Started)
 	if err != nil {
 		return v, err
 	}

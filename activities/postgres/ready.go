@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -174,5 +175,21 @@ func readySwitchover(ctx context.Context, p Switchover) ([]plan.Text, error) {
 	}
 	defer c.Close()
 	j := joining{Rejoin: Rejoin{Server: p.From, Follow: p.To}, i: i, primary: c}
-	return append(j.unverified(), j.unsuited(ctx)...), nil
+	out = append(j.unverified(), j.unsuited(ctx)...)
+	from, err := connect(ctx, p.From)
+	if err != nil {
+		return append(out, unusable(p.From, err)), nil
+	}
+	defer from.Close()
+	was, werr := see(ctx, from)
+	is, err := see(ctx, c)
+	if err = errors.Join(werr, err); err != nil {
+		return nil, err
+	}
+	if is.Recovery && !was.Recovery { // else the runbook is for another day
+		if err := heir(ctx, from, c, p.To); err != nil {
+			out = append(out, unusable(p.To, err))
+		}
+	}
+	return out, nil
 }

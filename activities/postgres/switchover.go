@@ -204,6 +204,9 @@ func (s *switching) halt(ctx context.Context) error {
 	if _, err := awaitLag(ctx, c, s.To, int64(s.MaxLag)); err != nil {
 		return activities.Saying(err, "nothing was switched: %v", "切り替えは行っていない：%v", err)
 	}
+	if err := heir(ctx, c, s.standby, s.To); err != nil {
+		return err
+	}
 	c.Close()
 	if _, err := raise(ctx, s.i, s.To.Name); err != nil {
 		return err
@@ -214,6 +217,38 @@ func (s *switching) halt(ctx context.Context) error {
 			"%v。すでに書き込みを受け付けず、次はスタンバイとして起動する。停止後に切り替えを再実行する", err)
 	}
 	return nil
+}
+
+// heir refuses, while the primary behind from takes writes, what takeOver refuses of to when it has stopped:
+// one whose upstream can't be read or may not be reached, or that has another one which takes writes.
+func heir(ctx context.Context, from, to *pglink.Conn, t Target) error {
+	v, err := see(ctx, to)
+	if err != nil {
+		return err
+	}
+	next, err := upstreams(t, t, v)
+	if err != nil {
+		return err
+	}
+	leaving, err := see(ctx, from)
+	if err != nil {
+		return err
+	}
+	var host, port string // where to streams from, which is from, whatever it lets in there
+	if err := ask(ctx, to, "SELECT coalesce((SELECT sender_host FROM pg_stat_wal_receiver), ''), coalesce((SELECT sender_port::text FROM pg_stat_wal_receiver), '')", nil, &host, &port); err != nil {
+		return err
+	}
+	var others []Target
+	for _, u := range next {
+		if err := activities.MayReach(ctx, pglink.Address(u.Spec)); err != nil {
+			return err
+		}
+		if len(next) > 1 && (u.Spec.Host != host || fmt.Sprint(u.Spec.Port) != port) {
+			others = append(others, u)
+		}
+	}
+	_, _, err = asked(ctx, t, v, others, &leaving)
+	return err
 }
 
 // takeOver promotes to, if it has all that from has ever written.

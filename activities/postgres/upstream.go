@@ -28,14 +28,21 @@ func oldPrimary(ctx context.Context, c *pglink.Conn, t Target, v view) (lag int6
 	if err != nil || len(next) == 0 {
 		return lag, false, err
 	}
+	more, known, err := asked(ctx, t, v, next, nil)
+	return max(lag, more), known, err
+}
+
+// asked asks the servers next, which t streams or streamed from, as oldPrimary does. One that is the server
+// of leaving is passed over: it takes writes, and will have stopped.
+func asked(ctx context.Context, t Target, v view, next []Target, leaving *view) (lag int64, known bool, err error) {
 	// Each round asks all whom the servers of the last one follow, until one is nobody's standby.
 	known = true
-	asked := map[string]bool{}
+	been := map[string]bool{}
 	for len(next) > 0 {
 		var round []*upstream
 		for _, old := range next {
-			if where := pglink.Address(old.Spec); !asked[where] {
-				asked[where] = true
+			if where := pglink.Address(old.Spec); !been[where] {
+				been[where] = true
 				if err := activities.MayReach(ctx, where); err != nil {
 					return 0, false, err
 				}
@@ -44,7 +51,7 @@ func oldPrimary(ctx context.Context, c *pglink.Conn, t Target, v view) (lag int6
 		}
 		var all sync.WaitGroup
 		for _, u := range round {
-			all.Go(func() { u.err = u.ask(ctx, t, v) })
+			all.Go(func() { u.err = u.ask(ctx, t, v, leaving) })
 		}
 		all.Wait()
 		next = nil
@@ -68,8 +75,8 @@ type upstream struct {
 	err   error
 }
 
-// ask asks it whether it takes writes, or would again, and refuses if so.
-func (u *upstream) ask(ctx context.Context, t Target, v view) error {
+// ask asks it whether it takes writes, or would again, and refuses if so and it is not the server of leaving.
+func (u *upstream) ask(ctx context.Context, t Target, v view, leaving *view) error {
 	// A dead site answers nothing at all, and the recovery waits for this: a second
 	// is what a healthy primary needs many times over.
 	soon, cancel := context.WithTimeout(ctx, time.Second)
@@ -79,6 +86,8 @@ func (u *upstream) ask(ctx context.Context, t Target, v view) error {
 	switch {
 	case err == nil && o.SystemID != v.SystemID:
 		return nil // something else lives at that address now
+	case err == nil && leaving != nil && o.Started.Equal(leaving.Started):
+		return nil // by another of its addresses
 	case err == nil && rising:
 		return activities.RefusedBoth("%s is being promoted and will take writes; fence it first (postgres.fence)",
 			"%s は昇格中であり、書き込みを受け付けるようになる。先にフェンスする（postgres.fence）", where)
