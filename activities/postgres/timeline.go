@@ -67,7 +67,7 @@ func apart(ctx context.Context, c *pglink.Conn, of int, timeline uint32, from []
 		return false, nil
 	}
 	var history *string
-	if err := ask(ctx, c, "SELECT pg_read_file($1, 0, 1048576, true)", []any{fmt.Sprintf("pg_wal/%08X.history", of)}, &history); err != nil || history == nil {
+	if err := ask(ctx, c, "SELECT convert_from(pg_read_binary_file($1, 0, 1048576, true), 'UTF8')", []any{fmt.Sprintf("pg_wal/%08X.history", of)}, &history); err != nil || history == nil {
 		return false, err
 	}
 	theirs := forks(*history)
