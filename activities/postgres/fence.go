@@ -89,8 +89,21 @@ func notFenced(ctx context.Context, c *pglink.Conn, t Target) error {
 	if f == nil {
 		return nil
 	}
-	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run (postgres.unfence), or bring it back as a standby (postgres.rejoin)",
-		"サーバー %s は実施 %s により %s にフェンスされており、書き込みを再開させられない。その実施で postgres.unfence によりフェンスを外すか、postgres.rejoin でスタンバイとして復帰させる", t.Name, f.Run, f.At.Format(time.RFC3339))
+	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run (postgres.unfence), or bring it back as a standby (postgres.rejoin). If that run is over, its primary is lost and no other copy has what %[1]s lacks, remove %[4]s beside its configuration file (%[5]s), on its host, and repeat the step",
+		"サーバー %s は実施 %s により %s にフェンスされており、書き込みを再開させられない。その実施で postgres.unfence によりフェンスを外すか、postgres.rejoin でスタンバイとして復帰させる。その実施が終わっており、プライマリが失われ、ほかのどの複製にも %[1]s にないデータがないことが確かな場合は、そのホストで設定ファイル（%[5]s）と同じフォルダーの %[4]s を削除し、ステップを再実行する",
+		t.Name, f.Run, f.At.Format(time.RFC3339), fenceFile, configOf(ctx, c, i))
+}
+
+// configOf is the configuration file of a server, as far as it is known from here.
+func configOf(ctx context.Context, c *pglink.Conn, i *pgcluster.Instance) string {
+	if i != nil && i.Config != "" {
+		return i.Config
+	}
+	var path string
+	if err := ask(ctx, c, "SELECT current_setting('config_file')", nil, &path); err != nil {
+		return "postgresql.conf"
+	}
+	return path
 }
 
 func fence(ctx context.Context, p Fence) (Fenced, error) {

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,4 +38,29 @@ func TestAFencedServerIsNotPromoted(t *testing.T) {
 			t.Errorf("ready to promote a fenced server: %v, %v", problems, err)
 		}
 	}
+}
+
+// A failback fenced tokyo, which streamed already, and was aborted before its rejoin; later
+// osaka is lost. The refusal names the file whose removal lets tokyo take over.
+func TestAFenceOfARunThatIsOverIsTakenOffByHand(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	must[Fenced](t)(fence(as(t, "run-1"), Fence{Server: p.Osaka.Target}))
+	p.Tokyo.Kill9(t)
+
+	ctx := as(t, "run-2")
+	away := p.Osaka.Target // its files are another worker's
+	away.Spec.Data, away.Spec.Config = "", ""
+	file := filepath.Join(filepath.Dir(p.Osaka.Instance.Config), "muster-fence.json")
+	for _, server := range []Target{p.Osaka.Target, away} {
+		_, err := promote(ctx, Promote{Server: server, Wait: minute})
+		wantKind(t, err, plan.ErrRefused)
+		if err == nil || !strings.Contains(err.Error(), "remove "+filepath.Base(file)) || !strings.Contains(err.Error(), p.Osaka.Instance.Config) {
+			t.Errorf("promoting a server with the fence of another run = %v", err)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
 }
