@@ -18,7 +18,7 @@ import (
 
 // Rejoin is the parameters of postgres.rejoin.
 type Rejoin struct {
-	Server  Target       `json:"server" kind:"postgres" help:"Server that becomes a standby; it may be dead, frozen, stopped or running." ja:"スタンバイにするサーバー。稼働状態は問わない"`
+	Server  Target       `json:"server" kind:"postgres" help:"Server that becomes a standby: one that is down, fenced or a standby. One that takes writes, or runs without a fence and does not say, is refused unless discard is set." ja:"スタンバイにするサーバー。停止中、フェンス済み、またはスタンバイであること。書き込みを受け付けているもの、またはフェンスなしで稼働していて確認できないものは、discard を指定しない限り拒否する"`
 	Follow  Target       `json:"follow" kind:"postgres" help:"Primary that it will stream from." ja:"複製元となるプライマリ"`
 	Method  string       `json:"method" help:"auto rewinds and, when that fails, rebuilds; rewind and basebackup do only that." ja:"auto は巻き戻し（rewind）を試み、できなければ作り直す。rewind と basebackup はそれだけを行う" default:"auto" enum:"auto,rewind,basebackup"`
 	Discard bool         `json:"discard" help:"Allow throwing away a newer timeline than the one it will follow, or one of its own, or what a server wrote that still takes writes." ja:"追随先より新しいタイムラインや独自のタイムラインに書かれたデータ、またはまだ書き込みを受け付けているサーバーに書かれたデータを破棄してよい" default:"false"`
@@ -369,7 +369,8 @@ func lookRejoined(ctx context.Context, p Rejoin) (activities.Seen, error) {
 		call := activities.CallFrom(ctx)
 		begun = note.Run == call.Run && note.Step == call.Step
 		if at := proc.Carrying(mark(i)); len(at) > 0 {
-			return activities.Seen{Sight: plan.CannotTell, Detail: activities.Lacking("process %d of an attempt that was cut off still works on the data of %s", "中断された試行のプロセス %d が %s のデータをまだ処理している", at[0], p.Server.Name).Both()}, nil
+			// The action ends it first, and does what it left half-way.
+			return activities.Seen{Sight: plan.HoldsNot, Partial: true, Detail: activities.Lacking("process %d of an attempt that was cut off still works on the data of %s", "中断された試行のプロセス %d が %s のデータをまだ処理している", at[0], p.Server.Name).Both()}, nil
 		}
 	}
 	if !ok {

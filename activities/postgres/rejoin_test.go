@@ -115,7 +115,10 @@ func TestRejoinEndsTheCopyThatAnAttemptLeftAtWork(t *testing.T) {
 		return ""
 	})
 	seen, err = lookRejoined(ctx, r)
-	wantSight(t, "a rejoin whose copy is at work", seen, err, plan.CannotTell)
+	wantSight(t, "a rejoin whose copy is at work", seen, err, plan.HoldsNot)
+	if !seen.Partial {
+		t.Errorf("a rejoin whose copy is at work is called not begun: %s", seen.Detail)
+	}
 	must[Rejoined](t)(rejoin(ctx, r))
 	if err := <-ended; err == nil {
 		t.Error("the copy that was left at work went on to its end")
