@@ -74,6 +74,8 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) bool {
 // errUnchecked: log or store can't be read, which is told apart.
 var errUnchecked = errors.New("can't be checked now")
 
+var errNotAsSealed = errors.New("the record store does not say what was sealed any more: `muster evidence export` has the sealed events, and a copy of the store what it was")
+
 // unlisted are the runs that the log has sealed and that are in no list of the record store's.
 func (k *Keeper) unlisted(listed map[string]bool) (out []string) {
 	k.mu.Lock()
@@ -192,7 +194,14 @@ func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
 		sealed = append(sealed, files[evidence.FileEvents]...)
 	}
 	entries, err := k.o.Store.Events(ctx, sum.Run, 0, 0)
-	if err != nil {
+	if err != nil && k.o.Store.Ping(ctx) == nil {
+		entries, err = k.o.Store.Events(ctx, sum.Run, 0, 0) // once more: what the store hands out now is what it holds
+	}
+	switch {
+	case err == nil:
+	case errors.As(k.ofRun(ctx, sum.Run, err), new(*runError)):
+		return fmt.Errorf("%w (%w)", errNotAsSealed, err)
+	default:
 		return errUnchecked
 	}
 	var events []run.Event
@@ -206,7 +215,7 @@ func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
 		return err
 	}
 	if !bytes.Equal(lines, sealed) {
-		return errors.New("the record store does not say what was sealed any more: `muster evidence export` has the sealed events, and a copy of the store what it was")
+		return errNotAsSealed
 	}
 	return nil
 }

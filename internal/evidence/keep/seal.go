@@ -34,7 +34,7 @@ func (k *Keeper) seal(ctx context.Context, sum journal.Summary) (bool, error) {
 	}
 	entries, err := k.o.Store.Events(ctx, sum.Run, 0, 0)
 	if err != nil {
-		return false, err
+		return false, k.ofRun(ctx, sum.Run, err)
 	}
 	var all, added []run.Event
 	through, newest := s.through, s.through == 0

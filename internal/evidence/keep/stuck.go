@@ -71,12 +71,12 @@ func (k *Keeper) stick(now map[string]stuck, looked map[string]bool, all bool) (
 // since are the events of a record that are not sealed yet. The newest that is has to be where it was: a
 // store that was put back to an older state gives its positions to other events.
 func (k *Keeper) since(ctx context.Context, runID string, s *standing) ([]journal.Entry, error) {
-	if s.through == 0 {
-		return k.o.Store.Events(ctx, runID, 0, 0)
-	}
-	list, err := k.o.Store.Events(ctx, runID, s.through-1, 0)
+	list, err := k.o.Store.Events(ctx, runID, max(s.through-1, 0), 0)
 	if err != nil {
-		return nil, err
+		return nil, k.ofRun(ctx, runID, err)
+	}
+	if s.through == 0 {
+		return list, nil
 	}
 	if len(list) == 0 || list[0].Position != s.through {
 		return nil, &runError{runID, errPutBack}

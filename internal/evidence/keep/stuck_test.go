@@ -1,6 +1,7 @@
 package keep
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"path/filepath"
@@ -101,6 +102,42 @@ func TestAStoreThatWasPutBackIsTold(t *testing.T) {
 	w.pass(2 * time.Hour)
 	w.round()
 	if s := w.k.Status(); !strings.Contains(s.RunTrouble, "put back to an older state") {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An event that can't be read any more is one run's trouble: it is told of as altered where it was sealed, other
+// alterations are found all the same, and what is newer is sealed.
+func TestAnEventThatCanNotBeReadHoldsUpNothing(t *testing.T) {
+	var told Unsound
+	w := newWorld(t, func(o *Options) {
+		o.Altered = func(_ context.Context, altered, _ Unsound) { told = altered }
+	})
+	w.ended("tokyo-loss-1", run.Drill)
+	w.ended("tokyo-loss-2", run.Drill)
+	w.pass(time.Hour)
+	w.round()
+	for n := range 5 {
+		w.ended(fmt.Sprintf("tokyo-loss-bad-%d", n), run.Drill)
+	}
+	w.pass(25 * time.Hour)
+	w.exec(`UPDATE events SET body = substr(body, 1, 20) WHERE run = 'tokyo-loss-1' AND seq = 2`,
+		`UPDATE events SET body = replace(body, '2026', '2025') WHERE run = 'tokyo-loss-2' AND seq = 2`,
+		`UPDATE events SET body = substr(body, 1, 20) WHERE run LIKE 'tokyo-loss-bad-%' AND seq = 2`)
+	w.ended("tokyo-loss-3", run.Drill)
+	w.pass(time.Minute)
+	if _, err := w.k.round(t.Context(), true); err != nil {
+		t.Error(err)
+	}
+	if got := w.kinds("tokyo-loss-3"); !slices.Equal(got, []evidence.EntryKind{evidence.EntrySealed}) {
+		t.Errorf("the newer run: %v", got)
+	}
+	s, want := w.k.Status(), []string{"tokyo-loss-1", "tokyo-loss-2"}
+	slices.Sort(told.Runs)
+	if slices.Sort(s.Damaged); !slices.Equal(s.Damaged, want) || !slices.Equal(told.Runs, want) {
+		t.Errorf("damaged %v, told %v, want %v", s.Damaged, told.Runs, want)
+	}
+	if s.Trouble != "" || !strings.Contains(s.RunTrouble, "tokyo-loss-bad-0") {
 		t.Errorf("%+v", s)
 	}
 }
