@@ -18,13 +18,13 @@ func Owed(p *Programme, now time.Time, facts Facts) []Item {
 			return i.Row == of.Row && i.Person == "" && i.Status == HeldThen && i.HeldOn.After(of.To)
 		})
 	}
-	var out []Item
+	var overdue []Item
 	for _, i := range last {
 		if i.Status == Overdue && !heldSince(i) {
-			out = append(out, i)
+			overdue = append(overdue, i)
 		}
 	}
-	return append(out, present...)
+	return append(settled(last, overdue, before, from, facts), present...)
 }
 
 // nextYears is from when on a drill is the first one of the year after, and none of this year that is

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
@@ -56,5 +57,49 @@ func TestTheYearsEndForgivesNoOverdueDrill(t *testing.T) {
 	from, until := p.Year(at(t, "2027-03-01T09:00:00+09:00"))
 	if got := lines(programme.Coverage(p, from, until, at(t, "2027-04-30T09:00:00+09:00"), facts)); !strings.Contains(got, "review held on 2027-04-26") {
 		t.Error(got)
+	}
+}
+
+// A year that was held by the rules of then is not overdue by those of now: a row that was moved for the new year, or
+// is due more often since, owes of the year before what its record has as missed.
+func TestANewRuleMakesNoHeldYearOverdue(t *testing.T) {
+	spec := func(months ...time.Month) *programme.Spec {
+		return &programme.Spec{Scenario: "tokyo-loss", Rule: calendar.Rule{Months: months, Day: 10, Hour: 14, Zone: "Asia/Tokyo"}}
+	}
+	occasion := func(row, day string, held bool) programme.Record {
+		due := at(t, day+"T14:00:00+09:00")
+		r := programme.Record{ID: row + day, Due: run.Due{Schedule: row, Nominal: due, At: due}, State: run.NotHeld, Missed: []run.Problem{{EN: "a freeze"}}}
+		if held {
+			r.State, r.Missed, r.Run, r.HeldAt = run.Held, nil, run.OccasionRun{Run: row + "-" + day}, due
+		}
+		return r
+	}
+	said := at(t, "2026-05-20T12:00:00+09:00")
+	byWord := programme.Record{ID: "h1", Due: run.Due{Schedule: "row", Nominal: said, At: said}, State: run.Held}
+	for name, c := range map[string]struct {
+		row     programme.Row
+		records []programme.Record
+		want    int
+	}{
+		"moved, and held":             {programme.Row{Spec: spec(9)}, []programme.Record{occasion("row", "2026-05-10", true)}, 0},
+		"moved, and missed":           {programme.Row{Spec: spec(9)}, []programme.Record{occasion("row", "2026-05-10", false)}, 1},
+		"more often since":            {programme.Row{Spec: spec(6, 9, 12, 3)}, []programme.Record{occasion("row", "2026-05-10", true)}, 0},
+		"the same rule, none of it":   {programme.Row{Spec: spec(6, 9)}, nil, 2},
+		"the same rule, one was lost": {programme.Row{Spec: spec(6, 9)}, []programme.Record{occasion("row", "2026-06-10", true)}, 1},
+		"changed in summer, one lost": {programme.Row{Spec: spec(6, 9, 12)}, []programme.Record{occasion("row", "2026-05-10", false), occasion("row", "2026-09-10", true)}, 1},
+		"moved, and held by hand":     {programme.Row{Months: []int{9}, ByHand: true}, []programme.Record{byWord}, 0},
+		"twice, and held once":        {programme.Row{Months: []int{5, 9}, ByHand: true}, []programme.Record{byWord}, 1},
+	} {
+		c.row.ID, c.row.Title = "row", plan.Text{EN: "row"}
+		p := &programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{c.row}}
+		got := 0
+		for _, i := range programme.Owed(p, at(t, "2027-04-02T09:00:00+09:00"), programme.Facts{Since: at(t, "2026-04-01T00:00:00+09:00"), Records: c.records}) {
+			if i.Status == programme.Overdue {
+				got++
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %d overdue, want %d", name, got, c.want)
+		}
 	}
 }
