@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +47,32 @@ func encrypted(t *testing.T) (p *pgtest.Pair, ca string, client authority.Pair) 
 	return pgtest.StartPairWith(t, map[string]string{"ssl": "on", "ssl_cert_file": server.Cert, "ssl_key_file": server.Key, "ssl_ca_file": ca}), ca, client
 }
 
+// known makes a home whose user's authority is ca, this process's for now.
+func known(t *testing.T, ca string) (home string) {
+	t.Helper()
+	home = pgtest.Dir(t)
+	pem, err := os.ReadFile(ca)
+	if err := errors.Join(err, os.Mkdir(filepath.Join(home, ".postgresql"), 0o755), os.WriteFile(filepath.Join(home, ".postgresql", "root.crt"), pem, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", home)
+	return home
+}
+
+// at makes a directory of programs that work as those in bin do for a user with a home.
+func at(t *testing.T, home, bin string) string {
+	t.Helper()
+	dir := pgtest.Dir(t)
+	programs, err := filepath.Glob(filepath.Join(bin, "*"))
+	for _, p := range programs {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, filepath.Base(p)), fmt.Appendf(nil, "#!/bin/sh\nHOME=%s exec %s \"$@\"\n", home, p), 0o755))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // muster itself goes by the system's authorities, and the server's own programs by none: that is told before
 // the server is down.
 func TestAServerOfAnAuthorityOfItsOwnIsRejoined(t *testing.T) {
@@ -57,12 +85,21 @@ func TestAServerOfAnAuthorityOfItsOwnIsRejoined(t *testing.T) {
 		s.Spec.SSLMode, s.Spec.CA, s.Spec.Cert, s.Spec.Key = "verify-full", ca, client.Cert, client.Key
 	}
 
+	home := known(t, ca)
 	_, err := rejoin(ctx, Rejoin{Server: osaka, Follow: bare, Method: "auto", Wait: minute})
 	wantKind(t, err, plan.ErrRefused)
 	lacking, rerr := readyRejoin(ctx, Rejoin{Server: osaka, Follow: bare, Method: "auto"})
 	if rerr != nil || len(lacking) == 0 || !strings.Contains(lacking[0].EN, "ca_file") || err == nil || !strings.Contains(err.Error(), "ca_file") {
 		t.Errorf("without an authority: %v, ready %v, %v", err, lacking, rerr)
 	}
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	wrapped := osaka // an installation whose programs find their user's root.crt
+	wrapped.Spec.Bin = at(t, home, p.Osaka.Bin)
+	if lacking, err := readyRejoin(ctx, Rejoin{Server: wrapped, Follow: bare, Method: "auto"}); err != nil || len(lacking) > 0 {
+		t.Errorf("ready, with a root.crt: %v, %v", lacking, err)
+	}
+	must[Rejoined](t)(rejoin(ctx, Rejoin{Server: wrapped, Follow: bare, Method: byBaseBackup, Wait: minute}))
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	// PostgreSQL's own library does not take a key that others may read.
 	if err := os.Chmod(client.Key, 0o644); err != nil {
 		t.Fatal(err)

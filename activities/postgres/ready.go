@@ -92,9 +92,6 @@ func readyRejoin(ctx context.Context, p Rejoin) ([]plan.Text, error) {
 		}
 	}
 	j := joining{Rejoin: p, i: i}
-	if why := j.unverified(); len(why) > 0 {
-		return append(out, why...), nil
-	}
 	c, err := connect(ctx, p.Follow)
 	if err != nil {
 		return append(out, unusable(p.Follow, err)), nil
@@ -175,7 +172,7 @@ func readySwitchover(ctx context.Context, p Switchover) ([]plan.Text, error) {
 	}
 	defer c.Close()
 	j := joining{Rejoin: Rejoin{Server: p.From, Follow: p.To}, i: i, primary: c}
-	out = append(j.unverified(), j.unsuited(ctx)...)
+	out = j.unsuited(ctx)
 	from, err := connect(ctx, p.From)
 	if err != nil {
 		return append(out, unusable(p.From, err)), nil

@@ -90,9 +90,6 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 	if j.i, err = managed(j.Server); err != nil {
 		return err
 	}
-	if err = refuse(j.unverified()); err != nil {
-		return err
-	}
 	if j.primary, err = reach(ctx, j.Follow, 30*time.Second); err != nil {
 		return err
 	}

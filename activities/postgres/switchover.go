@@ -187,7 +187,7 @@ func (s *switching) ours(ctx context.Context, f *fenceNote) bool {
 // up as a standby of to.
 func (s *switching) halt(ctx context.Context) error {
 	way := joining{Rejoin: Rejoin{Server: s.From, Follow: s.To}, i: s.i, primary: s.standby} // home, once it is down
-	if err := refuse(append(way.unverified(), way.unsuited(ctx)...)); err != nil {
+	if err := refuse(way.unsuited(ctx)); err != nil {
 		return err
 	}
 	c, err := connect(ctx, s.From)

@@ -51,20 +51,12 @@ func (j *joining) unsuited(ctx context.Context) []plan.Text {
 	return j.unreached(ctx)
 }
 
-// unverified says that the server's own programs have nothing by which to verify the primary.
-func (j *joining) unverified() []plan.Text {
-	if f := j.Follow.Spec; pglink.Verified(f) && f.CA == "" {
-		return []plan.Text{activities.Lacking("%s has to prove who it is (sslmode %s), and %s has no authorities to go by, since PostgreSQL does not use the system's: give ca_file of %[1]s in the estate",
-			"%s は身元の証明を求められていますが（sslmode %s）、PostgreSQL はシステムの認証局を使わないため、%s は検証できません。構成台帳で %[1]s の ca_file を指定してください", j.Follow.Name, f.SSLMode, j.Server.Name)}
-	}
-	return nil
-}
-
 // unreached says what keeps the server's own programs, as their user, from the primary: a file that this user
 // may not read, a key that others may.
 func (j *joining) unreached(ctx context.Context) []plan.Text {
 	f := j.Follow.Spec
-	if f.CA == "" && f.Cert == "" {
+	alone := pglink.Verified(f) && f.CA == "" // muster has the system's authorities, they their user's root.crt
+	if !alone && f.CA == "" && f.Cert == "" {
 		return nil // they need what muster's own connection does
 	}
 	if _, err := os.Stat(filepath.Join(j.i.Bin, "psql")); err != nil {
@@ -72,7 +64,10 @@ func (j *joining) unreached(ctx context.Context) []plan.Text {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*answerWithin)
 	defer cancel()
-	if _, err := j.i.Run(ctx, j.env(), "psql", "-XAtw", "-d", j.conninfo(), "-c", "SELECT 1"); err != nil {
+	if _, err := j.i.Run(ctx, j.env(), "psql", "-XAtw", "-d", j.conninfo(), "-c", "SELECT 1"); alone && err != nil {
+		return []plan.Text{activities.Lacking("the programs of %s can't connect to %s, which has to prove who it is (sslmode %s); PostgreSQL does not use the system's authorities: give ca_file of %[2]s in the estate: %[4]v",
+			"%s のプログラムが、身元の証明を求められている %s（sslmode %s）に接続できません。PostgreSQL はシステムの認証局を使いません。構成台帳で %[2]s の ca_file を指定してください：%[4]v", j.Server.Name, j.Follow.Name, f.SSLMode, err)}
+	} else if err != nil {
 		return []plan.Text{activities.Lacking("the programs of %s can't connect to %s: %v", "%s のプログラムが %s に接続できません：%v", j.Server.Name, j.Follow.Name, err)}
 	}
 	return nil
