@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/muster-dr/muster/internal/pgtest"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proc"
+	"github.com/muster-dr/muster/internal/sitetest"
 )
 
 // Nobody fenced tokyo, and it takes writes beside osaka, on an older timeline.
@@ -119,7 +121,13 @@ func TestRejoinEndsTheCopyThatAnAttemptLeftAtWork(t *testing.T) {
 	if !seen.Partial {
 		t.Errorf("a rejoin whose copy is at work is called not begun: %s", seen.Detail)
 	}
-	must[Rejoined](t)(rejoin(ctx, r))
+	s := sitetest.New(t, Actions())
+	tokyo := p.Tokyo.Plan(p.PasswordFile)
+	tokyo.Site = "osaka" // this worker's
+	s.Targets = []plan.Target{tokyo, p.Osaka.Plan(p.PasswordFile)}
+	if _, err := s.Act(s.Step("postgres.rejoin", json.RawMessage(`{"server": "tokyo", "follow": "osaka", "method": "basebackup"}`)), nil); err != nil {
+		t.Fatalf("a rejoin whose copy is at work, by a worker: %v", err)
+	}
 	if err := <-ended; err == nil {
 		t.Error("the copy that was left at work went on to its end")
 	}
