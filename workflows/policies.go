@@ -261,6 +261,9 @@ const probeEnd = time.Minute
 // beyond the baseline itself.
 const baselineWait = 30 * time.Second
 
+// resumeTries is how often a probe that is to hand in is started again at most.
+const resumeTries = 3
+
 // lockPause is between two tries at a lock whose holder was just gone.
 const lockPause = 200 * time.Millisecond
 

@@ -519,7 +519,7 @@ func TestObservationsSurviveADeathAtTheEnd(t *testing.T) {
 // one that is ended before a worker took it hands in nothing.
 func TestAWordOfAnEarlierStartIsNotTheOneWaitedFor(t *testing.T) {
 	w := newWorld(t)
-	w.numbered, w.late = true, true
+	w.numbered, w.late, w.quiet = true, true, true
 	w.faults["probe.world"] = []fault{{after: temporal.NewNonRetryableApplicationError("the worker fell silent", "test", nil)}}
 	ended, taken := 0, false
 	w.env.SetOnActivityCanceledListener(func(info *activity.Info) {
@@ -533,6 +533,10 @@ func TestAWordOfAnEarlierStartIsNotTheOneWaitedFor(t *testing.T) {
 	w.run(drill(t, nil))
 	if ended != 1 || !taken {
 		t.Errorf("the second start was ended %d times, and had been taken: %v; want once, after that", ended, taken)
+	}
+	// This environment's engine ends it between two attempts, whatever the worker had to hand in.
+	if got := w.find(run.ProbeEnded); len(got) != 1 || got[0].Outcome != run.Passed || w.looked != 3 {
+		t.Errorf("probe ended %+v after %d starts, want its observations from the third", got, w.looked)
 	}
 }
 

@@ -103,7 +103,8 @@ rows:
 // wake somebody; every query of the dashboard has an answer; and no series is undocumented.
 func TestPrometheusSeesAnOverdueDrill(t *testing.T) {
 	live := strings.NewReplacer("depth: tabletop", "depth: live", "people: {simulate: {after: 1s, spread: 1s}}\n", "").Replace(tabletop)
-	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": live, "year.yaml": missed(time.Now())}))
+	judged := strings.Replace(estate, "objectives: {rto: 1h}", "objectives: {rto: 1h, rpo: 1h, rlo: [{level: 50, within: 1h}]}", 1)
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": judged, "runbook.yaml": runbook, "tokyo.yaml": live, "year.yaml": missed(time.Now())}))
 	o.Config.Mail = config.Mail{Host: "127.0.0.1", Port: 1, TLS: "none", From: "muster@example.jp"}
 	o.Config.Gateway.Listen = "127.0.0.1:0"
 	o.Config.Metrics.Open = false
