@@ -27,7 +27,7 @@ func suited(ctx context.Context, t Target, i *pgcluster.Instance, data string) e
 	if err != nil {
 		return activities.RefusedBoth("the server's programs can't be used: %v", "サーバーのプログラムを使えない：%v", err)
 	}
-	if programs != major {
+	if programs != 0 && programs != major {
 		return activities.RefusedBoth("the backup is of PostgreSQL %d, and the programs in %s are of %d: install those of %[1]d, or correct bin of %[4]s in the estate",
 			"バックアップは PostgreSQL %d のもので、%s のプログラムは %d のものである。%[1]d のプログラムを導入するか、構成台帳の %[4]s の bin を修正する", major, i.Bin, programs, t.Name)
 	}

@@ -18,7 +18,7 @@ func unsuited(ctx context.Context, i *pgcluster.Instance) []plan.Text {
 	switch {
 	case err != nil:
 		return []plan.Text{activities.Lacking("the programs of %s can't be held against its data: %v", "%s のプログラムとデータのバージョンを照合できません：%v", i.Name, err)}
-	case data != 0 && data != programs:
+	case data != 0 && programs != 0 && data != programs:
 		return []plan.Text{activities.Lacking("the data of %s are of PostgreSQL %d, and the programs in %s are of %d: install those of %[2]d, or correct its bin in the estate",
 			"%s のデータは PostgreSQL %d のもので、%s のプログラムは %d のものです。%[2]d のプログラムを導入するか、構成台帳の bin を修正してください", i.Name, data, i.Bin, programs)}
 	}
@@ -44,7 +44,7 @@ func (j *joining) unsuited(ctx context.Context) []plan.Text {
 	if why := unsuited(ctx, j.i); len(why) > 0 {
 		return why
 	}
-	if programs, err := j.i.ProgramVersion(ctx); err == nil && programs != major {
+	if programs, err := j.i.ProgramVersion(ctx); err == nil && programs != 0 && programs != major {
 		return []plan.Text{activities.Lacking("%s is PostgreSQL %d, and %s is %d, which can't follow it: give both the same major version",
 			"%s は PostgreSQL %d で、%s は %d のため追随できません。メジャーバージョンを揃えてください", j.Follow.Name, major, j.Server.Name, programs)}
 	}

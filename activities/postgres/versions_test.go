@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,4 +76,16 @@ func TestProgramsOfAnotherVersionStopNothing(t *testing.T) {
 	refused("a start", err)
 	back()
 	must[Started](t)(start(ctx, Start{Server: osaka, Wait: minute}))
+
+	// A vendor's build that does not tell its version is not taken for one of another.
+	home := pgtest.Dir(t)
+	osaka.Spec.Bin = at(t, home, p.Osaka.Bin)
+	named := fmt.Appendf(nil, "#!/bin/sh\n[ \"$1\" = --version ] && exec echo a vendor\\'s database\nexec %s/postgres \"$@\"\n", p.Osaka.Bin)
+	if err := os.WriteFile(filepath.Join(osaka.Spec.Bin, "postgres"), named, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p.Osaka.StopServer(t)
+	must[Started](t)(start(ctx, Start{Server: osaka, Wait: minute}))
+	must[Rejoined](t)(rejoin(ctx, Rejoin{Server: osaka, Follow: tokyo, Method: "auto", Wait: minute}))
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
 }

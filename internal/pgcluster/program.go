@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -101,21 +102,23 @@ func DataVersion(data string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(b)))
 }
 
-// ProgramVersion is the major version of the server's program.
+// calls is how a server's program calls itself before its version, in PostgreSQL's own words or a vendor's.
+var calls = regexp.MustCompile(`\) (\d+)`)
+
+// ProgramVersion is the major version of the server's program; 0 where what it calls itself does not tell.
 func (i *Instance) ProgramVersion(ctx context.Context) (int, error) {
 	out, err := i.Run(ctx, nil, "postgres", "--version")
 	if err != nil {
 		return 0, err
 	}
-	_, v, _ := strings.Cut(out, "(PostgreSQL) ")
-	end := strings.IndexFunc(v, func(r rune) bool { return r < '0' || r > '9' })
-	if end <= 0 {
-		return 0, fmt.Errorf("%s/postgres calls itself %q, which is no PostgreSQL", i.Bin, strings.TrimSpace(out))
+	said := calls.FindStringSubmatch(out)
+	if said == nil {
+		return 0, nil
 	}
-	return strconv.Atoi(v[:end])
+	return strconv.Atoi(said[1])
 }
 
-// Versions are the major versions of the server's data, 0 where there are none, and of its programs.
+// Versions are the major versions of the server's data, 0 where there are none, and of its programs, 0 where they do not tell.
 func (i *Instance) Versions(ctx context.Context) (data, programs int, err error) {
 	if data, err = DataVersion(i.Data); err == nil {
 		programs, err = i.ProgramVersion(ctx)

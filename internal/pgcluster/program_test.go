@@ -45,6 +45,28 @@ func TestOfVersionsSideBySideTheDatasOwnIsTaken(t *testing.T) {
 	}
 }
 
+// Vendors' builds have names of their own, and what can't be read of one is no other version.
+func TestTheVersionOfAVendorsBuildIsRead(t *testing.T) {
+	real, err := FindBin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	major, err := (&Instance{Bin: real}).ProgramVersion(t.Context())
+	if err != nil || major < 13 {
+		t.Fatalf("version %d, %v", major, err)
+	}
+	for name, want := range map[string]int{"(EnterpriseDB)": major, "(Vendor Database Server)": major, "by a vendor": 0} {
+		bin := t.TempDir()
+		script := fmt.Sprintf("#!/bin/sh\n%s/postgres \"$@\" | sed 's/([^)]*)/%s/'\n", real, name)
+		if err := os.WriteFile(filepath.Join(bin, "postgres"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if is, err := (&Instance{Bin: bin}).ProgramVersion(t.Context()); err != nil || is != want {
+			t.Errorf("%s: %d, %v, want %d", name, is, err, want)
+		}
+	}
+}
+
 // What a server died of is told, however many hints follow it.
 func TestTheCauseIsAmongTheLastLines(t *testing.T) {
 	said := lastLines("LOG:  starting\nFATAL:  could not create shared memory segment: No space left on device\nDETAIL:  Failed system call was shmget\nHINT:  This error does not mean that\n\tyou have run out of disk space.\n\tThe documentation has more.\nLOG:  database system is shut down\n")
