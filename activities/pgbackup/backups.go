@@ -203,14 +203,14 @@ func take(ctx context.Context, p Take) (Backup, error) {
 		return Backup{}, err
 	}
 	s := p.Server.Spec
-	if pglink.Verified(s) && s.CA == "" {
-		return Backup{}, activities.RefusedBoth("%s has to prove who it is (sslmode %s), and pg_basebackup does not use the system's authorities: give its ca_file in the estate",
-			"%s は身元の証明を求められているが（sslmode %s）、pg_basebackup はシステムの認証局を使わない。構成台帳で ca_file を指定する", p.Server.Name, s.SSLMode)
-	}
 	env := []string{mark(dir), "PGPASSWORD=" + s.Password.Reveal(), "PGCONNECT_TIMEOUT=10"}
 	if _, err := i.Run(ctx, env, "pg_basebackup", "-D", dir, "-d", pglink.Encryption(s), "-h", s.Host, "-p", fmt.Sprint(s.Port), "-U", s.User,
 		"-X", "stream", "--checkpoint=fast", "--manifest-checksums=SHA256", "-l", name); err != nil {
 		_ = os.RemoveAll(dir)
+		if pglink.Verified(s) && s.CA == "" {
+			return Backup{}, activities.Saying(err, "take a backup of %s, which has to prove who it is (sslmode %s); pg_basebackup does not use the system's authorities: give ca_file of %[1]s in the estate: %[3]v",
+				"身元の証明を求められている %s（sslmode %s）のバックアップの取得。pg_basebackup はシステムの認証局を使わない。構成台帳で %[1]s の ca_file を指定する：%[3]v", p.Server.Name, s.SSLMode, err)
+		}
 		return Backup{}, fmt.Errorf("take a backup of %s: %w", p.Server.Name, err)
 	}
 	return folders{p.Backups}.named(ctx, name)
