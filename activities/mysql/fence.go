@@ -44,8 +44,9 @@ func notFenced(t Target) error {
 	if err != nil || f == nil {
 		return err
 	}
-	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run first (mysql.unfence), or bring it back as a replica (mysql.rejoin)",
-		"サーバー %s は実施 %s により %s にフェンスされており、書き込みを再開させられない。先にその実施で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして復帰させる", t.Name, f.Run, f.At.Format(time.RFC3339))
+	return activities.RefusedBoth("server %s was fenced by run %s at %s and must take no writes: take the fence off in that run first (mysql.unfence), or bring it back as a replica (mysql.rejoin). If that run is over, its primary is lost and no other copy has what %[1]s lacks, remove %[4]s.%[5]s on its host and repeat the step",
+		"サーバー %s は実施 %s により %s にフェンスされており、書き込みを再開させられない。先にその実施で mysql.unfence によりフェンスを外すか、mysql.rejoin でレプリカとして復帰させる。その実施が終わっており、プライマリが失われ、ほかのどの複製にも %[1]s にないデータがないことが確かな場合は、そのホストで %[4]s.%[5]s を削除し、ステップを再実行する",
+		t.Name, f.Run, f.At.Format(time.RFC3339), t.Spec.Config, fenceFile)
 }
 
 // closed is a server that runs, answers, and does not let muster in.

@@ -103,6 +103,22 @@ func TestUnfenceBesideAServerThatMayComeBack(t *testing.T) {
 	if mysqltest.Value[int](t, p.Tokyo, "SELECT @@read_only") != 1 {
 		t.Error("tokyo takes writes")
 	}
+	// What it says to do by hand, done as it says.
+	config := p.Tokyo.Target.Spec.Config
+	if err == nil || !strings.Contains(err.Error(), "have "+config+" say") || !strings.Contains(err.Error(), "remove "+config+".fence.json") {
+		t.Errorf("the refusal does not name the files: %v", err)
+	}
+	if err := os.WriteFile(config, []byte("[mysqld]\nread_only = OFF\nloose_super_read_only = OFF\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Tokyo.Exec(t, "SET GLOBAL read_only = 0")
+	if err := os.Remove(config + ".fence.json"); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := lookUnfenced(ctx, unf)
+	wantSight(t, "the server whose fence was taken off by hand", seen, err, plan.Holds)
+
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target})) // down, by its options
 	must[Started](t)(unfence(ctx, unf))
 }

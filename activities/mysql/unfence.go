@@ -1,7 +1,9 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -32,21 +34,31 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 	if v, err := visit(ctx, p.Server); err == nil && v.role() == roleReplica {
 		return Started{Server: p.Server.Name, Role: roleReplica, GTID: v.GTID}, dropFence(i)
 	}
-	for _, o := range p.Others {
-		if o.Name == p.Server.Name {
-			return Started{}, activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されている。同じデータベースの他のサーバーを指定する", o.Name)
-		}
-		if err := silentBeside(ctx, p, o); err != nil {
-			return Started{}, err
-		}
+	if err := alone(ctx, p); err != nil {
+		return Started{}, err
 	}
 	return reopen(ctx, i, p.Server, p.Wait.Std())
+}
+
+// alone refuses to unfence a server beside one that takes writes, or may. The others are
+// asked, and waited for, beside each other.
+func alone(ctx context.Context, p Unfence) error {
+	wrong := make([]error, len(p.Others))
+	var all sync.WaitGroup
+	for n, o := range p.Others {
+		all.Go(func() { wrong[n] = silentBeside(ctx, p, o) })
+	}
+	all.Wait()
+	return cmp.Or(wrong...)
 }
 
 // silentBeside refuses while another copy takes writes, or may. One that is down counts only
 // when it is seen to come up read-only: whatever watches over a primary that died starts it
 // again, and it takes writes beside this one.
 func silentBeside(ctx context.Context, p Unfence, o Target) error {
+	if o.Name == p.Server.Name {
+		return activities.RefusedBoth("others names %s itself: name the other copies of its database", "others に %s 自身が指定されている。同じデータベースの他のサーバーを指定する", o.Name)
+	}
 	for until := time.Now().Add(p.Wait.Std()); ; {
 		v, err := visit(ctx, o)
 		switch {
@@ -65,8 +77,9 @@ func silentBeside(ctx context.Context, p Unfence, o Target) error {
 			}
 		}
 		if time.Now().After(until) {
-			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s: start it or fence it on its own host (a replica and a fenced server come up read-only) and repeat the step; if it is gone for good, take the fence off by hand",
-				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。そのホストで起動するかフェンスしてから（レプリカとフェンス済みのサーバーは読み取り専用で起動する）、ステップを再実行する。二度と復帰しない場合は手作業でフェンスを外す", o.Name, p.Server.Name)
+			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s: start it or fence it on its own host (a replica and a fenced server come up read-only) and repeat the step. If it is gone for good, take the fence off by hand on the host of %[2]s: have %[3]s say read_only = OFF and loose_super_read_only = OFF (no event_scheduler line), start %[2]s if it is down, then SET GLOBAL read_only = 0 (MySQL: SET PERSIST super_read_only = OFF and SET PERSIST read_only = OFF), see that it takes writes, and last remove %[3]s.%[4]s",
+				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。そのホストで起動するかフェンスしてから（レプリカとフェンス済みのサーバーは読み取り専用で起動する）、ステップを再実行する。二度と復帰しない場合は、%[2]s のホストで手作業でフェンスを外す。%[3]s を read_only = OFF と loose_super_read_only = OFF に書き換え（event_scheduler の行は削除）、%[2]s が停止していれば起動し、SET GLOBAL read_only = 0（MySQL では SET PERSIST super_read_only = OFF と SET PERSIST read_only = OFF）を実行する。書き込みを受け付けることを確かめてから、最後に %[3]s.%[4]s を削除する",
+				o.Name, p.Server.Name, p.Server.Spec.Config, fenceFile)
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return err

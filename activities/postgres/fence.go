@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -341,12 +343,7 @@ func alone(ctx context.Context, p Unfence) error {
 		all.Go(func() { wrong[n] = quiet(ctx, p.Server, o) })
 	}
 	all.Wait()
-	for _, err := range wrong {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(wrong...)
 }
 
 // quiet refuses when another copy o of t's database is not a standby. One that is down counts
@@ -376,8 +373,9 @@ func quiet(ctx context.Context, t, o Target) error {
 			}
 		}
 		if time.Since(since) > backWithin {
-			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s: start it or fence it on its own host (a standby and a fenced server come up read-only) and repeat the step; if it is gone for good, take the fence off by hand",
-				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。そのホストで起動するかフェンスしてから（スタンバイとフェンス済みのサーバーは読み取り専用で起動する）、ステップを再実行する。二度と復帰しない場合は手作業でフェンスを外す", o.Name, t.Name)
+			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s: start it or fence it on its own host (a standby and a fenced server come up read-only) and repeat the step. If it is gone for good, take the fence off by hand on the host of %[2]s: stop %[2]s, remove %[3]s/standby.signal, start it, see that it takes writes, and last remove %[4]s/%[5]s",
+				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。そのホストで起動するかフェンスしてから（スタンバイとフェンス済みのサーバーは読み取り専用で起動する）、ステップを再実行する。二度と復帰しない場合は、%[2]s のホストで手作業でフェンスを外す。%[2]s を停止し、%[3]s/standby.signal を削除して起動し、書き込みを受け付けることを確かめてから、最後に %[4]s/%[5]s を削除する",
+				o.Name, t.Name, t.Spec.Data, filepath.Dir(t.Spec.Config), fenceFile)
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return activities.Saying(err, "whether %s stays down: %v", "%s が停止したままか確認できない：%v", o.Name, err)

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,27 @@ func TestUnfencingWhileTheNewPrimaryIsStartedAgain(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "is down, and may come back") {
 		t.Errorf("unfencing beside one that is down = %v", err)
 	}
+	// What it says to do by hand, done as it says.
+	i := p.Tokyo.Instance
+	signal, marker := filepath.Join(i.Data, "standby.signal"), filepath.Join(filepath.Dir(i.Config), fenceFile)
+	for _, path := range []string{signal, marker} {
+		if err == nil || !strings.Contains(err.Error(), "remove "+path) {
+			t.Errorf("unfencing beside one that is down = %v, want it to name %s", err, path)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if path == signal {
+			p.Tokyo.StartServer(t)
+			if err := p.Tokyo.TryWrite(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	seen, err := lookUnfenced(ctx, Unfence{Server: p.Tokyo.Target})
+	wantSight(t, "the server whose fence was taken off by hand", seen, err, plan.Holds)
+
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target}))
 	away = p.Osaka.Target
 	must[Started](t)(unfence(ctx, Unfence{Server: p.Tokyo.Target, Others: []Target{away}, Wait: minute}))

@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/muster-dr/muster/activities"
@@ -234,12 +236,10 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 	if !l.fenced() {
 		return Unfenced{}, activities.RefusedBoth("server %s has no fence of muster's", "サーバー %s に muster のフェンスはない", p.Server.Name)
 	}
-	for _, o := range p.Others {
-		if err := silentBeside(ctx, p, v, o); err != nil {
-			return Unfenced{}, err
-		}
-	}
 	l = l.lowered()
+	if err := alone(ctx, p, v, l); err != nil {
+		return Unfenced{}, err
+	}
 	if _, err := c.Together(ctx, l.commands()...); err != nil {
 		return Unfenced{}, err
 	}
@@ -254,10 +254,22 @@ func unfence(ctx context.Context, p Unfence) (Unfenced, error) {
 	return Unfenced{Server: p.Server.Name, Role: v.role(), MinReplicas: l.replicas}, err
 }
 
+// alone refuses to unfence a server beside one that takes writes, or may. The others are
+// asked, and waited for, beside each other. was is what the fence replaced.
+func alone(ctx context.Context, p Unfence, v view, was limits) error {
+	wrong := make([]error, len(p.Others))
+	var all sync.WaitGroup
+	for n, o := range p.Others {
+		all.Go(func() { wrong[n] = silentBeside(ctx, p, v, was, o) })
+	}
+	all.Wait()
+	return cmp.Or(wrong...)
+}
+
 // silentBeside refuses while another copy takes writes, or may. One that is down counts only
 // when its file is seen to keep it from them: whatever watches over a master that died starts
 // it again, and it takes writes beside this one.
-func silentBeside(ctx context.Context, p Unfence, v view, o Target) error {
+func silentBeside(ctx context.Context, p Unfence, v view, was limits, o Target) error {
 	for until := time.Now().Add(p.Wait.Std()); ; {
 		does, why, err := attempt(ctx, o)
 		switch {
@@ -269,8 +281,9 @@ func silentBeside(ctx context.Context, p Unfence, v view, o Target) error {
 		case !v.Master || does != notThere || comesUpSilent(o):
 			return nil
 		case time.Now().After(until):
-			return activities.RefusedBoth("%s is down, and may come back at any moment as a second master beside %s: start it or fence it on its own host and repeat the step; if it is gone for good, take the fence off by hand",
-				"%s は停止しているが、いつでも %s と並ぶ2台目のマスターとして復帰するおそれがある。そのホストで起動するかフェンスしてからステップを再実行する。二度と復帰しない場合は手作業でフェンスを外す", o.Name, p.Server.Name)
+			return activities.RefusedBoth("%s is down, and may come back at any moment as a second master beside %s: start it or fence it on its own host and repeat the step. If it is gone for good, take the fence off by hand with redis-cli on %[2]s: CONFIG SET min-replicas-max-lag %[3]d, CONFIG SET min-replicas-to-write %[4]d, then CONFIG REWRITE",
+				"%s は停止しているが、いつでも %s と並ぶ2台目のマスターとして復帰するおそれがある。そのホストで起動するかフェンスしてからステップを再実行する。二度と復帰しない場合は、%[2]s に redis-cli で接続し、手作業でフェンスを外す。CONFIG SET min-replicas-max-lag %[3]d、CONFIG SET min-replicas-to-write %[4]d、続いて CONFIG REWRITE を実行する",
+				o.Name, p.Server.Name, was.lag, was.replicas)
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return err

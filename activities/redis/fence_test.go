@@ -2,6 +2,7 @@ package redis
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,25 @@ func TestUnfenceBesideAServerThatMayComeBack(t *testing.T) {
 	if err := p.Tokyo.TryWrite(t); redislink.Code(err) != redislink.CodeNoReplicas {
 		t.Errorf("write on the fenced master = %v", err)
 	}
+	// What it says to do by hand, done as it says.
+	c := redislink.Open(p.Tokyo.Target, answerWithin)
+	defer c.Close()
+	for _, set := range []string{"CONFIG SET min-replicas-max-lag 10", "CONFIG SET min-replicas-to-write 0", "CONFIG REWRITE"} {
+		if err == nil || !strings.Contains(err.Error(), set) {
+			t.Errorf("the refusal does not say %s: %v", set, err)
+		}
+		var words []any
+		for _, w := range strings.Fields(set) {
+			words = append(words, w)
+		}
+		must[any](t)(c.Do(ctx, words...))
+	}
+	seen, err := lookUnfenced(ctx, unf)
+	if err != nil || seen.Sight != plan.Holds || p.Tokyo.TryWrite(t) != nil {
+		t.Errorf("the server whose fence was taken off by hand = %+v, %v", seen, err)
+	}
+
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target, Restart: true}))
 	must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target, Restart: true})) // down, by its file
 	must[Unfenced](t)(unfence(ctx, unf))
 }
