@@ -20,16 +20,17 @@ import (
 )
 
 // A run takes 20,000 signals and 50,000 events in its life. Its probes share an allowance (activities/probe), which begins
-// anew after their worker did: what is let through is well above that, and no stolen key can use up what the other sites
+// anew after their worker did: what is let through is above that, and no stolen key can use up what the other sites
 // and the people of a run need.
 const (
 	wordsAtOnce = 200             // of one probe
 	wordEvery   = 5 * time.Second // and then
-	// From wordsInAll of one site to one run on, or wordsOfEach of each probe where there are many, it is one word every
-	// wordSeldom: also who stays below the rates above must not make a run deaf. By then probes themselves say less.
-	wordsInAll  = 3500
-	wordsOfEach = 35
-	wordSeldom  = time.Minute
+	// wordsInAll is above what all probes of a run say in a month of the worst flapping. From there on, of one site to one
+	// run, it is one word every wordSeldom: also who stays below the rates above must not make a run deaf. What the
+	// probes are asked then, or that all of them are back, is heard at once: so much is left of each.
+	wordsInAll = 9400
+	wordSeldom = 10 * time.Minute
+	wordsLeft  = 3
 	// largestWord is far above an encrypted plan.Observed: a history has a size, too.
 	largestWord = 16 << 10
 	// trustedFor is longer than a probe goes on that has lost touch with the engine.
@@ -47,7 +48,7 @@ type heard struct {
 	asked time.Time // when the engine last said that there are probes
 	used  time.Time
 	n     int // words that were let through
-	most  int // from which on there are few
+	of    int // probes
 	rate  *rate.Limiter
 }
 
@@ -137,8 +138,8 @@ func (w *words) learn(of hearing, probes int, now time.Time) {
 		}
 		w.of[of] = h
 	}
-	h.asked, h.used, h.most = now, now, max(h.most, wordsInAll, wordsOfEach*probes)
-	if h.n < h.most {
+	h.asked, h.used, h.of = now, now, max(h.of, probes)
+	if h.n < wordsInAll {
 		h.rate.SetLimitAt(now, rate.Every(wordEvery/time.Duration(probes)))
 		h.rate.SetBurstAt(now, wordsAtOnce*probes)
 	}
@@ -153,8 +154,8 @@ func (w *words) allow(of hearing, now time.Time) bool {
 		return false
 	}
 	h.used = now
-	if h.n++; h.n == h.most {
-		h.rate = rate.NewLimiter(rate.Every(wordSeldom), 1)
+	if h.n++; h.n == wordsInAll {
+		h.rate = rate.NewLimiter(rate.Every(wordSeldom), wordsLeft*h.of)
 	}
 	return true
 }
