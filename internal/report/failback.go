@@ -61,15 +61,15 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 			}
 		}
 	}
-	if curve.Down(level, f.lastLook(s.plan)) {
-		return run.Missed, []Reason{{Code: "down_at_the_end"}}
-	}
 	if fb.Policy != run.PolicyStay {
 		if at := f.siteOf(fb.Writer); at != "" && at != s.plan.Home {
 			return run.Missed, []Reason{{"writer_away", at}}
 		}
 	}
 	why := doubts(home, true)
+	if curve.Down(level, f.lastLook(s.plan)) {
+		return run.Missed, append([]Reason{{Code: "down_at_the_end"}}, why...)
+	}
 	if fb.SingleWriter == nil {
 		why = append(why, Reason{Code: "single_writer_unproven"})
 	}

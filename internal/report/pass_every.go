@@ -81,12 +81,13 @@ func (f *passFacts) flattered() plan.Text {
 func (f *passFacts) home() (run.Verdict, plan.Text) {
 	verdict, why := run.Met, plan.Text{}
 	for _, s := range f.report.Systems {
-		v, reasons := s.Failback.Verdict, s.Failback.Why
-		if v == run.NotProven {
-			reasons = slices.DeleteFunc(slices.Clone(reasons), func(r Reason) bool {
-				return r.Code == "single_writer_unproven" || r.Code == "end_unseen"
-			})
+		v := s.Failback.Verdict
+		if v == run.Missed && slices.ContainsFunc(s.Failback.Why, func(r Reason) bool { return r.Code == "down_at_the_end" }) {
+			v = run.NotProven // by what else there is
 		}
+		reasons := slices.DeleteFunc(slices.Clone(s.Failback.Why), func(r Reason) bool {
+			return slices.Contains([]string{"single_writer_unproven", "end_unseen", "home_unseen", "down_at_the_end"}, r.Code)
+		})
 		if s.Moved && len(reasons) > 0 && (v == run.Missed && verdict != run.Missed || v == run.NotProven && verdict == run.Met) {
 			w := whyText(reasons)
 			verdict, why = v, say("%[1]s: %[2]s", "%[1]s：%[3]s", s.ID, w.EN, w.JA)

@@ -91,11 +91,24 @@ func TestWhatFailedOnItsWayHomeIsNotHome(t *testing.T) {
 	byHand := of("switchover", func(_ *run.Event, d *run.StepResult) { d.SettledBy = run.ByPerson })
 	unchecked := met(t) // a system whose plan has no such check
 	unchecked.events = slices.DeleteFunc(unchecked.events, func(e run.Event) bool { return e.Step == "single-writer" })
+	goesDown := func(s *story) *story {
+		change(t, s, func(e run.Event) bool { return e.Kind == run.ProbeEnded }, func(_ *run.Event, o *run.Observations) {
+			o.Transitions = append(o.Transitions, run.Transition{At: at(28.7), LastOKAt: at(28.65)})
+		})
+		return s
+	}
+	down := goesDown(met(t)) // it came home, and went down later
+	downByHand := goesDown(of("switchover", func(_ *run.Event, d *run.StepResult) { d.SettledBy = run.ByPerson }))
+	if fb := build(t, down).Systems[0].Failback; fb.Verdict != run.Missed || !why(fb.Why, "down_at_the_end") {
+		t.Fatalf("failback %+v, want missed", fb)
+	}
+	unseen := met(t) // nobody looked at its end
+	change(t, unseen, func(e run.Event) bool { return e.Kind == run.ProbeEnded }, func(_ *run.Event, o *run.Observations) { o.EndedAt = at(27) })
 	for _, c := range []struct {
 		name string
 		s    *story
 		want run.Verdict
-	}{{"without a check for one writer", unchecked, run.Met}, {"as it should be", met(t), run.Met}, {"failed", failed, run.Missed}, {"by hand", byHand, run.NotProven}, {"stays", stay(t, 6.2, 14.42), run.Met}} {
+	}{{"down at the end", down, run.Met}, {"by hand, and down at the end", downByHand, run.NotProven}, {"not seen at the end", unseen, run.Met}, {"down at the end, where it stays", stay(t, 6.2, 14.42, 46), run.Met}, {"without a check for one writer", unchecked, run.Met}, {"as it should be", met(t), run.Met}, {"failed", failed, run.Missed}, {"by hand", byHand, run.NotProven}, {"stays", stay(t, 6.2, 14.42), run.Met}} {
 		if p := home(c.s); p.Verdict != c.want || (p.Why.EN == "") != (c.want == run.Met) {
 			t.Errorf("%s: %s (%s), want %s", c.name, p.Verdict, p.Why.EN, c.want)
 		}
