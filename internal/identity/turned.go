@@ -75,6 +75,9 @@ func (s *Service) Turned(ctx context.Context, from, act, object string, err erro
 	return true
 }
 
+// OfAll stands in the outcome of an entry that counts refusals which were left out, of any address.
+const OfAll = "of all addresses "
+
 // amongAll is the outcome to be entered of something that was refused, "" if it is left out as one of too many from all
 // addresses together. What names a credential that there is, is never left out.
 func (s *Service) amongAll(r *Refusal, outcome string, now time.Time) string {
@@ -85,7 +88,7 @@ func (s *Service) amongAll(r *Refusal, outcome string, now time.Time) string {
 	case n < mostOfAll:
 		return outcome
 	case n&(n-1) == 0:
-		return fmt.Sprintf("%s (of all addresses %d within %s)", outcome, n, turnedWindow)
+		return fmt.Sprintf("%s (%s%d within %s)", outcome, OfAll, n, turnedWindow)
 	}
 	return ""
 }

@@ -353,6 +353,17 @@ func TestAPageOfAnotherSite(t *testing.T) {
 	w.wait(lookout.Probing, 1)
 }
 
+// Where a crowd is refused, guesses of one more address are not entered: the crowd itself is the alarm, once.
+func TestACrowdHidesNoAlarm(t *testing.T) {
+	w := newWorld(t)
+	s := identity.New(w.store, identity.Options{Now: w.now, Pause: func(context.Context, time.Duration) {}})
+	for n := range 600 {
+		s.Failed(t.Context(), fmt.Sprintf("198.51.%d.%d", n/200, n%200), &identity.Refusal{Reason: identity.Unknown})
+	}
+	w.server()
+	w.wait(lookout.Crowd, 1)
+}
+
 // A browser whose sign-in is over asks again and again all night; it guesses nothing.
 func TestNoise(t *testing.T) {
 	w := newWorld(t)

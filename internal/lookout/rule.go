@@ -41,6 +41,7 @@ const (
 	Missing       Kind = "missing_evidence"
 	Altered       Kind = "altered_program"
 	Changed       Kind = "changed_program"
+	Crowd         Kind = "crowd"
 	Flood         Kind = "flood"
 )
 
@@ -155,6 +156,15 @@ func Rules() []Rule {
 			keys: func(_ *rules, a journal.Access) []string {
 				if a.Act == ActMessage && (a.Outcome == "unsigned" || a.Outcome == "no such source") || a.Act == identity.ActCalled || a.Act == identity.ActCrossSite && a.Via == "" || a.Act == ActGateway && reason(a) == noCertificate {
 					return []string{line(a.From)}
+				}
+				return nil
+			}},
+		// One more address among them can't be counted, and whoever makes the noise may be just after that.
+		{Kind: Crowd, After: 1, Few: true, Title: plan.Say("so much is refused, from so many addresses, that not all of it is entered", "多数の接続元からの拒否が多すぎるため、一部をアクセス記録に残していません"),
+			Way: plan.Say("What names a token, a session or a person is entered all the same; guesses of a single address may be missing. Keep the noise out at the firewall or the proxy, and see there who comes", "トークン、セッション、要員がわかるものはすべて記録していますが、個々の接続元からの推測は漏れている可能性があります。ファイアウォールまたはプロキシで遮断し、接続元はその記録で確認してください"),
+			keys: func(_ *rules, a journal.Access) []string {
+				if strings.Contains(a.Outcome, "("+identity.OfAll) {
+					return []string{"all addresses"}
 				}
 				return nil
 			}},
