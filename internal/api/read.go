@@ -179,6 +179,13 @@ func spoken(ctx context.Context, err error) string {
 	return err.Error()
 }
 
+// How Health.Evidence begins where something of evidence is the matter while others are sealed; the rest says what.
+const (
+	EvidenceAltered      = "altered or damaged: "
+	EvidenceSomeUnsealed = "not all can be sealed: "
+	EvidenceHoldsUnknown = "legal holds to be confirmed: "
+)
+
 // sealing says how it stands with evidence, and with each place that copies go to.
 func (s *Server) sealing(ctx context.Context) (string, map[string]string) {
 	st, places := s.Evidence.Status(), map[string]string{}
@@ -189,13 +196,13 @@ func (s *Server) sealing(ctx context.Context) (string, map[string]string) {
 		return "elsewhere", places
 	}
 	if wrong := st.NotAsSealed(); len(wrong) > 0 && st.Trouble == "" {
-		return "altered or damaged: " + strings.Join(wrong, ", "), places
+		return EvidenceAltered + strings.Join(wrong, ", "), places
 	}
 	if st.RunTrouble != "" && st.Trouble == "" {
-		return st.RunTrouble, places
+		return EvidenceSomeUnsealed + st.RunTrouble, places
 	}
 	if st.HoldsUnknown && st.Trouble == "" {
-		return holdsUnknown(lang(ctx)), places
+		return EvidenceHoldsUnknown + holdsUnknown(lang(ctx)), places
 	}
 	return cmp.Or(st.Trouble, "ok"), places
 }

@@ -26,9 +26,15 @@ func (e *examination) evidence(serves *api.Health) {
 		e.add("evidence", title, Good, e.t("key %s", "公開鍵 %s", evidence.Fingerprint(inUse)), "")
 	case serves.Evidence == "elsewhere":
 		e.add("evidence", title, Good, e.t("kept by another server of this record store", "同じ記録を使う別のサーバーが保管しています"), "")
-	case strings.HasPrefix(serves.Evidence, "altered or damaged: "):
-		e.add("evidence", title, Bad, e.t("%s is not what was sealed", "%s の記録が封印時と異なります", strings.TrimPrefix(serves.Evidence, "altered or damaged: ")),
+	case strings.HasPrefix(serves.Evidence, api.EvidenceAltered):
+		e.add("evidence", title, Bad, e.t("%s is not what was sealed", "%s の記録が封印時と異なります", strings.TrimPrefix(serves.Evidence, api.EvidenceAltered)),
 			e.t("Keep a copy of the data directory before anything else; the server's log says what differs. Bundles at other places are whole: `muster verify` them", "まずデータディレクトリの写しを保全してください。相違の内容はサーバーのログにあります。別の保管先のバンドルは `muster verify` で検証できます"))
+	case strings.HasPrefix(serves.Evidence, api.EvidenceSomeUnsealed):
+		e.add("evidence", title, Bad, e.t("can't be sealed, while others are: %s", "ほかは封印していますが、次のものは封印できません: %s", strings.TrimPrefix(serves.Evidence, api.EvidenceSomeUnsealed)),
+			e.t("What the record store has lost of them, as a plan, or was altered in it, a copy of the store still has: put that back, and they are sealed by themselves; `muster evidence list` says which wait", "計画など、失われた内容や改変された内容は、記録の保存先の複製に残っています。複製から戻せば自動で封印されます。未封印の実施は `muster evidence list` で確認できます"))
+	case strings.HasPrefix(serves.Evidence, api.EvidenceHoldsUnknown):
+		e.add("evidence", title, Bad, e.t("nothing is erased or removed: a lost server had its legal holds in its own log alone", "失われたサーバーが法的保全を自身の台帳だけに残していたため、何も消去・削除しません"),
+			e.t("Hold again what was held (`muster evidence hold RUN --reason ...`), then: `muster evidence confirm-holds --reason ...`", "保全していたものを改めて保全し（`muster evidence hold 実施 --reason ...`）、`muster evidence confirm-holds --reason ...` を実行してください"))
 	default:
 		e.add("evidence", title, Bad, e.t("runs that ended can't be sealed: %s", "終了した実施を封印できません: %s", serves.Evidence),
 			e.t("Their outcome stands, and they are sealed by themselves as soon as it works again; `muster evidence list` says which wait", "実施の結果には影響しません。復旧次第、自動で封印されます。未封印の実施は `muster evidence list` で確認できます"))
