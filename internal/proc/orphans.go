@@ -3,11 +3,12 @@ package proc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/muster-dr/muster/internal/plan"
 )
 
 // EndCarrying ends the processes whose environment holds a variable, as in NAME=value: what
@@ -29,12 +30,12 @@ func EndCarrying(ctx context.Context, variable string, within time.Duration) err
 			err = p.Signal(syscall.SIGKILL)
 			_ = p.Release()
 			if err != nil && !errors.Is(err, os.ErrProcessDone) {
-				return fmt.Errorf("end process %d, which is at work as %s: %w", pid, variable, err)
+				return plan.Caused(err, "end process %d, which is at work as %s", "プロセス %d（%s として処理中）の終了", pid, variable)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("process %d is still at work as %s: %w", left[0], variable, context.Cause(ctx))
+			return plan.Caused(context.Cause(ctx), "process %d is still at work as %s", "プロセス %d がまだ %s として処理を続けている", left[0], variable)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
