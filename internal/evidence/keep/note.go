@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,8 +28,23 @@ type logDoc struct {
 	Root []byte `json:"root,omitempty"`
 }
 
-// putNote changes what the record store says of the log; k.mu is held.
+// putNote changes what the record store says of the log; k.mu is held. A note that was kept while its answer was lost
+// is this log's own, and is gone on from.
 func (k *Keeper) putNote(ctx context.Context, change func(*logDoc)) error {
+	err := k.putNoteOnce(ctx, change)
+	if !errors.Is(err, journal.ErrChanged) {
+		return err
+	}
+	d, rerr := k.o.Store.Document(ctx, docKind, docID)
+	var has logDoc
+	if rerr != nil || json.Unmarshal(d.Body, &has) != nil || k.log == nil || has.Log != k.note.Log || has.continues(k.log) != nil {
+		return err
+	}
+	k.note, k.noted = has, d.Version
+	return k.putNoteOnce(ctx, change)
+}
+
+func (k *Keeper) putNoteOnce(ctx context.Context, change func(*logDoc)) error {
 	next := k.note
 	change(&next)
 	body, err := json.Marshal(next)
