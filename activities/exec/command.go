@@ -78,19 +78,29 @@ func (c Command) Run(ctx context.Context) (Outcome, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = grace
-	if err := keep(ctx, 0); err != nil {
+	open, err := behindGate(ctx, cmd)
+	if err != nil {
 		return Outcome{}, err
 	}
+	if err := keep(ctx, 0, open != nil); err != nil {
+		return Outcome{}, errors.Join(err, open.leave())
+	}
 	if err := cmd.Start(); err != nil {
+		_ = open.leave()
 		_ = activities.Keep(ctx, work{})
 		return Outcome{}, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
-	if err := keep(ctx, cmd.Process.Pid); err != nil { // a look then says that it can't tell
+	if err := keep(ctx, cmd.Process.Pid, open != nil); err != nil && open != nil {
+		err = errors.Join(err, open.leave(), cmd.Wait())
+		return Outcome{}, fmt.Errorf("%w: %w", errNotStarted, err)
+	} else if err != nil { // a look then says that it can't tell
 		activities.Log(ctx).Warn("the ledger could not keep which process was started", "process", cmd.Process.Pid, "err", err)
+	}
+	if err := open.up(); err != nil {
+		activities.Log(ctx).Warn("a program ended before it was let begin", "process", cmd.Process.Pid, "err", err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	var err error
 	select {
 	case err = <-ended:
 	case <-ctx.Done():

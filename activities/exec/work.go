@@ -21,14 +21,15 @@ const grace = 5 * time.Second
 // stays in, also as another user (sudo) and with another environment.
 type work struct {
 	Effect  string `json:"effect"`
-	Session int    `json:"session"` // 0 until it is started
-	Process string `json:"process"` // proc.Identity of the session's first process; of the worker until it is started
-	Init    bool   `json:"init"`    // the worker was its container's first process, whose end is the container's
+	Session int    `json:"session"`         // 0 until it is started
+	Process string `json:"process"`         // proc.Identity of the session's first process; of the worker until it is started
+	Init    bool   `json:"init"`            // the worker was its container's first process, whose end is the container's
+	Gated   bool   `json:"gated,omitempty"` // nothing is begun before the session is kept
 }
 
 // keep keeps what is known of an effect's program; a program that only looks is not kept.
-func keep(ctx context.Context, session int) error {
-	w := work{Effect: activities.CallFrom(ctx).EffectKey, Session: session, Process: proc.Identity(os.Getpid()), Init: os.Getpid() == 1}
+func keep(ctx context.Context, session int, gated bool) error {
+	w := work{Effect: activities.CallFrom(ctx).EffectKey, Session: session, Process: proc.Identity(os.Getpid()), Init: os.Getpid() == 1, Gated: gated}
 	if w.Effect == "" {
 		return nil
 	}
@@ -50,6 +51,9 @@ func atWork(ctx context.Context) (plan.Text, error) {
 	var w work
 	if kept, err := activities.Kept(ctx, &w); err != nil || !kept || w.Effect != key {
 		return plan.Text{}, err
+	}
+	if w.Session == 0 && w.Gated {
+		return plan.Text{}, nil // its worker ended before it was let begin
 	}
 	boot, space, _ := proc.CutIdentity(w.Process)
 	now, mine, _ := proc.CutIdentity(proc.Identity(os.Getpid()))
