@@ -227,7 +227,12 @@ func (s *Site) fault(ctx context.Context, err error) error {
 		}
 		return temporal.NewApplicationError(s.short(said(err).Both()), "Error")
 	}
+	var known []any // no other detail leaves the site
+	if what := ""; app.HasDetails() && app.Details(&what) == nil && what == plan.TwoWrite {
+		known = []any{what}
+	}
 	return temporal.NewApplicationErrorWithOptions(s.short(app.Message()), app.Type(), temporal.ApplicationErrorOptions{
+		Details:        known,
 		NonRetryable:   app.NonRetryable(),
 		NextRetryDelay: app.NextRetryDelay(),
 	})

@@ -87,6 +87,11 @@ func FindingBoth(en, ja string, args ...any) error {
 	return Finding("%s", Lacking(en, ja, args...).Both())
 }
 
+// TwoWrite is FindingBoth of more than one side that takes writes.
+func TwoWrite(en, ja string, args ...any) error {
+	return temporal.NewNonRetryableApplicationError(Lacking(en, ja, args...).Both(), plan.ErrFinding, nil, plan.TwoWrite)
+}
+
 func RefusedBoth(en, ja string, args ...any) error {
 	return Refused("%s", Lacking(en, ja, args...).Both())
 }

@@ -44,12 +44,13 @@ const (
 
 // attempted is one attempt at a step, settled as far as can be.
 type attempted struct {
-	ending  ending
-	settled run.SettledBy
-	reason  string
-	result  plan.Result
-	partial bool // not done, but some of it is
-	absent  bool // no worker of the site answered
+	twoWrite bool // the check says that more than one side takes writes
+	ending   ending
+	settled  run.SettledBy
+	reason   string
+	result   plan.Result
+	partial  bool // not done, but some of it is
+	absent   bool // no worker of the site answered
 }
 
 // workedStep is a step that was begun and may have to be undone.
@@ -120,7 +121,7 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 	}
 	if !s.Effect.Once() {
 		if isType(err, plan.ErrFinding) || isType(err, plan.ErrRefused) {
-			return attempted{ending: fellShort, settled: run.ByResult, reason: reason}
+			return attempted{ending: fellShort, settled: run.ByResult, reason: reason, twoWrite: saysTwoWrite(err)}
 		}
 		return attempted{ending: unclear, settled: run.ByResult, reason: reason}
 	}
@@ -128,6 +129,12 @@ func (h *hands) try(ctx workflow.Context, phase run.Phase, s plan.Step, generati
 		return attempted{ending: notDone, settled: run.ByResult, reason: reason}
 	}
 	return h.settle(ctx, s, call, reason)
+}
+
+func saysTwoWrite(err error) bool {
+	var typed *temporal.ApplicationError
+	var what string
+	return errors.As(err, &typed) && typed.HasDetails() && typed.Details(&what) == nil && what == plan.TwoWrite
 }
 
 // settle looks what became of an attempt whose answer was lost or was an error. It runs

@@ -100,13 +100,17 @@ func (r *response) movedSomething() bool {
 // One that was moved to stay and is not in service is none of them: nothing of it was
 // undone, so nothing is half-way. It was not recovered, or only in part. Where two sides may
 // take writes, its lock stays until somebody has looked. In a response the same goes for what
-// was recovered in place, and nothing is to be proven of a system that is as the run found it.
+// was recovered in place, and of a system that the run put back as it found it only that two sides do not write.
 func (r *response) handedBack(ctx workflow.Context) []*system {
 	var out []*system
 	owed := r.owesService(ctx)
 	for _, s := range r.systems {
 		home := s.home != nil && s.home.Outcome == run.Passed
 		if home || s.restored && r.abort == nil {
+			continue
+		}
+		if !owed && s.asFound() && s.recovery != nil && s.recovery.Undone && workflow.GetVersion(ctx, changeUndoneChecked, workflow.DefaultVersion, 1) == 1 {
+			out = append(out, s) // two sides may write though each undo passed
 			continue
 		}
 		if !owed && (s.asFound() || r.abort == nil && s.recovery.Outcome == run.Passed && s.home == nil && !s.writersUnproven) {

@@ -68,6 +68,17 @@ func TestAnAbortedResponseLetsGoOfWhatItPutBack(t *testing.T) {
 		kept   string // "" is let go
 	}{
 		{"all is undone", func(*world, *plan.Plan) {}, run.StepWaiting, "announce", ""},
+		{"all is undone, and both sides write", func(w *world, _ *plan.Plan) {
+			before := w.onEvent
+			w.onEvent = func(e run.Event) {
+				if before != nil {
+					before(e)
+				}
+				if e.Kind == run.UndoEnded {
+					w.tokyo, w.osaka = "primary", "primary"
+				}
+			}
+		}, run.StepWaiting, "announce", "tokyo is primary, osaka is primary"},
 		{"nothing was begun", func(*world, *plan.Plan) {}, run.EventDetected, "", ""},
 		{"an undo failed", func(w *world, _ *plan.Plan) {
 			w.faults["world.check"] = []fault{{before: errLost}, {before: errLost}, {before: errLost}}

@@ -235,6 +235,8 @@ const (
 	changeResumedSpeaks = "resumed-speaks"
 	// changeAsFound: a response answers for what it did itself when it hands systems back, not for service.
 	changeAsFound = "as-found"
+	// changeUndoneChecked: a response asks also of what it undid whether two sides take writes.
+	changeUndoneChecked = "undone-checked"
 	// changeFoundDone: a step that found its goal reached is not undone.
 	changeFoundDone = "found-done"
 	// changeSkipAsks: a step that may have had its effect is not left out because its site is away.

@@ -55,8 +55,14 @@ func (r *response) verify(ctx workflow.Context) (run.Outcome, string) {
 
 // checkSingleWriter runs the plan's check and returns why it did not pass, or "".
 func (r *response) checkSingleWriter(ctx workflow.Context, s *system, phase run.Phase) string {
+	why, _ := r.checkWriters(ctx, s, phase)
+	return why
+}
+
+// checkWriters also reports whether more than one side is known to take writes.
+func (r *response) checkWriters(ctx workflow.Context, s *system, phase run.Phase) (why string, two bool) {
 	if s.plan.SingleWriter == nil {
-		return ""
+		return "", false
 	}
 	step := *s.plan.SingleWriter
 	step.ID = singleWriterStep
@@ -64,9 +70,9 @@ func (r *response) checkSingleWriter(ctx workflow.Context, s *system, phase run.
 	r.log.add(ctx, run.Event{Kind: run.StepEnded, Phase: phase, System: s.plan.Name, Step: step.ID, Action: step.Uses, Site: step.Site,
 		Generation: 1, By: run.Engine, Outcome: outcomeOf(a.ending), Reason: a.reason, Data: run.Encode(resultOf(a, 1, 0))})
 	if a.ending != passed {
-		return both("%s: %s", "%s：%s", s.plan.Name, plan.Apart(a.reason))
+		return both("%s: %s", "%s：%s", s.plan.Name, plan.Apart(a.reason)), a.twoWrite
 	}
-	return ""
+	return "", false
 }
 
 // afterUndo makes sure, after an abort, in which state the systems are handed back: in service,
@@ -85,7 +91,8 @@ func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 		if !owed && s.recovery != nil && len(s.recovery.Open) > 0 && s.unclean == "" {
 			s.unclean = both("step %s has no undo, and nobody can tell what it did", "ステップ %s には取り消しがなく、実行されたかどうかも判断できない", strings.Join(s.recovery.Open, ", "))
 		}
-		if why := r.checkSingleWriter(ctx, s, run.Closing); why != "" && s.unclean == "" {
+		// All is undone: that nobody writes is the disaster's, as it was found; that two do is not.
+		if why, two := r.checkWriters(ctx, s, run.Closing); why != "" && s.unclean == "" && (owed || two || !s.asFound()) {
 			s.unclean = why
 		}
 	}

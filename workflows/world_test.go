@@ -241,7 +241,11 @@ func (w *world) apply(c plan.Call) (json.RawMessage, error) {
 		w.promotions++
 	case "world.single_writer":
 		if (w.tokyo == "primary") == (w.osaka == "primary") {
-			return nil, temporal.NewNonRetryableApplicationError(fmt.Sprintf("tokyo is %s, osaka is %s", w.tokyo, w.osaka), plan.ErrFinding, nil)
+			said := fmt.Sprintf("tokyo is %s, osaka is %s", w.tokyo, w.osaka)
+			if w.tokyo == "primary" {
+				return nil, temporal.NewNonRetryableApplicationError(said, plan.ErrFinding, nil, plan.TwoWrite)
+			}
+			return nil, temporal.NewNonRetryableApplicationError(said, plan.ErrFinding, nil)
 		}
 		return json.RawMessage(`{"single":true}`), nil
 	}

@@ -70,7 +70,7 @@ func singleWriter(ctx context.Context, p SingleWriter) (Writers, error) {
 	}
 	switch {
 	case len(writers) > 1: // certain, whatever the others are
-		return out, activities.FindingBoth("%s take writes at the same time: fence all but one at once",
+		return out, activities.TwoWrite("%s take writes at the same time: fence all but one at once",
 			"%s が同時に書き込みを受け付けている。直ちに1台を残してすべてフェンスする", strings.Join(writers, " and "))
 	case wrong != nil:
 		return out, wrong

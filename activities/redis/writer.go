@@ -83,7 +83,7 @@ func writersNow(ctx context.Context, servers []Target) (Writers, error) {
 	}
 	switch {
 	case len(writers) > 1: // certain, whatever the others are
-		return out, activities.FindingBoth("%s take writes at the same time: fence all but one at once",
+		return out, activities.TwoWrite("%s take writes at the same time: fence all but one at once",
 			"%s が同時に書き込みを受け付けている。直ちに1台を残してすべてフェンスする", strings.Join(writers, " and "))
 	case len(unclear) > 0:
 		return out, fmt.Errorf("cannot tell whether exactly one server takes writes: %s", strings.Join(unclear, "; "))

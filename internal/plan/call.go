@@ -125,6 +125,8 @@ type Looked struct {
 const (
 	// ErrFinding: the system fell short of what the step expects. Not repeated.
 	ErrFinding = "Finding"
+	// TwoWrite is the detail of a finding that more than one side takes writes.
+	TwoWrite = "two_write"
 	// ErrRefused: a guard refused and nothing was begun. Not repeated.
 	ErrRefused = "Refused"
 	// ErrBegun: this effect key was begun before; what came of it is unknown.
