@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/overview"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
@@ -16,7 +17,8 @@ import (
 // What the record judges, and what is no goal, nobody judges.
 func TestAGoalIsJudgedByItsRole(t *testing.T) {
 	l := newLessons(t)
-	year := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{{ID: "spring", Scenario: "tokyo-loss", Months: []int{1}, Goals: []programme.Goal{
+	// In force since June: what was due before is not owed, so that nothing holds it late.
+	year := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", From: calendar.Date{Year: 2026, Month: time.June, Day: 1}, Rows: []programme.Row{{ID: "spring", Scenario: "tokyo-loss", Months: []int{1}, Goals: []programme.Goal{
 		{ID: "recorded", Expect: `run.started_by == "sato"`}, {ID: "manners", Text: plan.Text{EN: "Nobody shouts", JA: "誰も怒鳴らない"}, Judge: "commander"}}}}}}
 	l.server.Plans = year
 	p, err := files{}.Compile("tokyo-loss", run.Tabletop)

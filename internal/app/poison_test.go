@@ -116,7 +116,8 @@ func TestAFrozenWorkerWakesUpTooLate(t *testing.T) {
 	thaw := func() { _ = w.Cmd.Process.Signal(syscall.SIGCONT) }
 	t.Cleanup(thaw)
 	<-time.After(8 * time.Second) // the fault: longer than the heartbeat of 5 s
-	save(t, file+".go", "")       // a worker that wakes up first would end it
+	save(t, file+".go", "")
+	there(lines(file+".done"), "what was begun does not end") // a worker that wakes up first would end it
 	thaw()
 	nothingOpen(t, u, started.Run, "orders")
 	s := step(readReport(t, u, started.Run), "once")
