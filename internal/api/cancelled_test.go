@@ -8,7 +8,6 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
 
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/plan"
@@ -101,14 +100,7 @@ func TestACancelledRunHoldsItsSystemsUntilTheyAreBack(t *testing.T) {
 	c, _ := temporaltest.Start(t).NewClient(t)
 	w := worldWith(t, c, movable{})
 	s := &service{engine: c, let: make(chan struct{}), changed: make(chan struct{})}
-	site := worker.New(c, plan.SiteQueue("osaka"), worker.Options{WorkerStopTimeout: time.Second, DisableWorkflowWorker: true, MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
-	site.RegisterActivityWithOptions(s.move, activity.RegisterOptions{Name: "site.move"})
-	site.RegisterActivityWithOptions(s.back, activity.RegisterOptions{Name: "site.back"})
-	site.RegisterActivityWithOptions(s.watch, activity.RegisterOptions{Name: "probe.service"})
-	if err := site.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(site.Stop)
+	employ(t, c, map[string]any{"site.move": s.move, "site.back": s.back, "probe.service": s.watch})
 
 	ctx := t.Context()
 	live := drill("tanaka")

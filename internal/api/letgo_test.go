@@ -11,7 +11,6 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -62,16 +61,7 @@ func (s *site) dark(ctx context.Context, p plan.Watch) (run.Observations, error)
 	if err := s.engine.SignalWorkflow(ctx, activity.GetInfo(ctx).WorkflowExecution.ID, "", plan.SignalObserved, plan.Observed{Probe: p.Probe.Name, At: now, Look: p.Look}); err != nil {
 		return run.Observations{}, err
 	}
-	beat := time.NewTicker(500 * time.Millisecond)
-	defer beat.Stop()
-	for {
-		select {
-		case <-beat.C:
-			activity.RecordHeartbeat(ctx)
-		case <-ctx.Done():
-			return run.Observations{Probe: p.Probe.Name, System: p.Probe.System, Function: p.Probe.Function, StartedAt: now, EndedAt: time.Now()}, nil
-		}
-	}
+	return untilEnded(ctx, p, now), nil
 }
 
 // A response that is aborted while one of its orders waits for a site that is gone undoes what it did, and no more, and lets go
@@ -83,15 +73,7 @@ func TestAnAbortedResponseLetsGoAndIsRecorded(t *testing.T) {
 	c, _ := temporaltest.Start(t).NewClient(t)
 	w, ctx := worldWith(t, c, struck{}), t.Context()
 	at := &site{engine: c}
-	osaka := worker.New(c, plan.SiteQueue("osaka"), worker.Options{WorkerStopTimeout: time.Second, DisableWorkflowWorker: true})
-	for _, verb := range []string{"open", "close", "fence", "unfence"} {
-		osaka.RegisterActivityWithOptions(at.act, activity.RegisterOptions{Name: "world." + verb})
-	}
-	osaka.RegisterActivityWithOptions(at.dark, activity.RegisterOptions{Name: "probe.dark"})
-	if err := osaka.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(osaka.Stop)
+	employ(t, c, map[string]any{"world.open": at.act, "world.close": at.act, "world.fence": at.act, "world.unfence": at.act, "probe.dark": at.dark})
 
 	id := w.start(response("tokyo-loss", "tanaka")).Run
 	act := func(_ any, err error) {

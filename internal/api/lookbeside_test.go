@@ -45,6 +45,11 @@ func (s *silent) watch(ctx context.Context, p plan.Watch) (run.Observations, err
 	if err := s.engine.SignalWorkflow(ctx, activity.GetInfo(ctx).WorkflowExecution.ID, "", plan.SignalObserved, o); err != nil {
 		return run.Observations{}, err
 	}
+	return untilEnded(ctx, p, now), nil
+}
+
+// untilEnded is a probe that goes on, and has nothing more to say, until the run ends it.
+func untilEnded(ctx context.Context, p plan.Watch, began time.Time) run.Observations {
 	beat := time.NewTicker(500 * time.Millisecond)
 	defer beat.Stop()
 	for {
@@ -52,9 +57,22 @@ func (s *silent) watch(ctx context.Context, p plan.Watch) (run.Observations, err
 		case <-beat.C:
 			activity.RecordHeartbeat(ctx)
 		case <-ctx.Done():
-			return run.Observations{Probe: p.Probe.Name, System: p.Probe.System, Function: p.Probe.Function, StartedAt: now, EndedAt: time.Now()}, nil
+			return run.Observations{Probe: p.Probe.Name, System: p.Probe.System, Function: p.Probe.Function, StartedAt: began, EndedAt: time.Now()}
 		}
 	}
+}
+
+// employ has a worker of osaka with these activities until the test ends.
+func employ(t *testing.T, c client.Client, does map[string]any) {
+	t.Helper()
+	site := worker.New(c, plan.SiteQueue("osaka"), worker.Options{WorkerStopTimeout: time.Second, DisableWorkflowWorker: true, MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
+	for name, f := range does {
+		site.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+	if err := site.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(site.Stop)
 }
 
 // A probe that says nothing while its word is waited for is started again on a real engine, and the run ends by what that start
@@ -66,12 +84,7 @@ func TestASilentProbeIsStartedAgainAndRecorded(t *testing.T) {
 	c, _ := temporaltest.Start(t).NewClient(t)
 	w := worldWith(t, c, watched{})
 	probe := &silent{engine: c}
-	site := worker.New(c, plan.SiteQueue("osaka"), worker.Options{WorkerStopTimeout: time.Second, DisableWorkflowWorker: true})
-	site.RegisterActivityWithOptions(probe.watch, activity.RegisterOptions{Name: "probe.silent"})
-	if err := site.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(site.Stop)
+	employ(t, c, map[string]any{"probe.silent": probe.watch})
 
 	id := w.start(response("tokyo-loss", "tanaka")).Run
 	act := func(_ any, err error) {
