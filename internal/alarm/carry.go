@@ -68,6 +68,9 @@ func (s *Service) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	for _, src := range s.sources {
+		if src.waits() {
+			beside.Go(func() { s.learn(ctx, src) })
+		}
 		if src.Feed != "" {
 			beside.Go(func() { s.follow(ctx, src) })
 		}

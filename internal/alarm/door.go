@@ -41,7 +41,7 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, Path)
 	var src *source
 	for _, c := range s.sources {
-		if c.Name == name && len(c.Secrets) > 0 {
+		if c.Name == name && c.posted() {
 			src = c
 		}
 	}
@@ -69,6 +69,14 @@ func (s *Service) door(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	unverified := func(err error) {
+		if errors.Is(err, errWrong) && src.waits() { // it may be of a secret that is not known yet
+			if src.banned.Allow() {
+				s.access(r, name, "secrets unread")
+			}
+			w.Header().Set("Retry-After", strconv.Itoa(int(askAgain.Seconds())))
+			s.refused(w, src, l, http.StatusServiceUnavailable, "secrets unread", err)
+			return
+		}
 		outcome := map[error]string{errUnsigned: "unsigned", errWrong: "wrong signature", errStale: "replayed"}[err]
 		if src.banned.Allow() {
 			s.log.Warn("a message to an alarm source was refused", "alarm", src.Name, "reason", err, "from", identity.Origin(r))
@@ -217,6 +225,7 @@ func whyRefused(l i18n.Lang, code string, err error) string {
 		"wrong signature": {"The signature or token is missing or wrong.", "署名またはトークンがないか、正しくありません。"},
 		"replayed":        {"The message is too old: it may have been recorded and sent again.", "古いメッセージです。記録されたものの再送の可能性があるため受け付けません。"},
 		"of the future":   {"The message's time lies in the future; check the clocks of both machines.", "メッセージの時刻が未来です。双方の時計を確認してください。"},
+		"secrets unread":  {"The store that keeps this source's secrets does not answer now; send it again.", "この送信元の秘密情報の保管先が応答しません。再送してください。"},
 		"store":           {"The record store can't be used now; send it again.", "記録の保存先を利用できません。再送してください。"},
 	}
 	if t, ok := words[code]; ok {

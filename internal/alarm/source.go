@@ -1,10 +1,12 @@
 package alarm
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -13,13 +15,16 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// Source is a source of alarms as the settings give it, with its secrets resolved.
+// Source is a source of alarms as the settings give it.
 type Source struct {
 	Name  string
 	Kind  Kind
 	Place string // file:line, for mistakes
 	// Secrets are those that its sender may use; several while one takes the other's place.
 	Secrets []string
+	// Elsewhere reads more of them from a store that may be away when this process starts, as after a power failure. It is asked
+	// until it answers; until then a sender whose message shows none of Secrets is asked to send it again. nil: there are no more.
+	Elsewhere func(context.Context) ([]string, error)
 	// Verify is how the sender shows that it knows one; "" is the kind's own way.
 	Verify Verify
 	// Feed is an Atom feed of telegrams that is asked Every so often; "" is none.
@@ -40,6 +45,63 @@ type source struct {
 	// banned and noisy bound what refusals of unverified and of too many messages add to the
 	// access log.
 	banned, noisy *rate.Limiter
+	elsewhere     *atomic.Pointer[[]string] // what Elsewhere gave; nil is nothing yet
+}
+
+// secrets are those that are known now.
+func (s *source) secrets() []string {
+	if more := s.elsewhere.Load(); more != nil {
+		return slices.Concat(s.Secrets, *more)
+	}
+	return s.Secrets
+}
+
+// posted reports whether somebody posts messages to it; otherwise only its feed is asked.
+func (s *source) posted() bool { return len(s.Secrets) > 0 || s.Elsewhere != nil }
+
+// waits reports whether some of its secrets have not been read yet.
+func (s *source) waits() bool { return s.Elsewhere != nil && s.elsewhere.Load() == nil }
+
+const (
+	// askAgain is how often a store of secrets that is away is asked, and when a sender is told to send again.
+	askAgain = 10 * time.Second
+	// sayAgain is how often it is said that it is.
+	sayAgain = 5 * time.Minute
+)
+
+// learn reads the secrets that are kept elsewhere, until it has them.
+func (s *Service) learn(ctx context.Context, src *source) {
+	tick := time.NewTicker(askAgain)
+	defer tick.Stop()
+	for said := (time.Time{}); ; {
+		more, err := src.Elsewhere(ctx)
+		if err == nil {
+			err = errors.Join(tooShort(more)...)
+		}
+		if err == nil {
+			src.elsewhere.Store(&more)
+			return
+		}
+		if ctx.Err() == nil && s.now().Sub(said) >= sayAgain {
+			said = s.now()
+			s.log.Warn("secrets of an alarm source can't be read; its senders are asked to send again until they are", "alarm", src.Name, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// tooShort are the mistakes of secrets that could be guessed.
+func tooShort(secrets []string) (out []error) {
+	for _, s := range secrets {
+		if len(s) < minSecret {
+			out = append(out, fmt.Errorf("a secret has fewer than %d characters; make one with `openssl rand -hex 32`", minSecret))
+		}
+	}
+	return out
 }
 
 const (
@@ -73,13 +135,11 @@ func open(list []Source) ([]*source, error) {
 		if c.MaxAge == 0 {
 			c.MaxAge = ages[c.Kind]
 		}
-		if len(c.Secrets) == 0 && c.Feed == "" {
+		if len(c.Secrets) == 0 && c.Elsewhere == nil && c.Feed == "" {
 			say("has no secret, so that no sender could be told from a stranger; add secret: secret://env/NAME or secret://file/PATH")
 		}
-		for _, s := range c.Secrets {
-			if len(s) < minSecret {
-				say("a secret has fewer than %d characters; make one with `openssl rand -hex 32`", minSecret)
-			}
+		for _, err := range tooShort(c.Secrets) {
+			say("%v", err)
 		}
 		if c.Feed != "" && c.Kind != JMA {
 			say("only a source of kind jma has a feed")
@@ -102,7 +162,8 @@ func open(list []Source) ([]*source, error) {
 				say("%s: %v", e.name, err)
 			}
 		}
-		out = append(out, &source{Source: c, limit: rate.NewLimiter(perSecond, burst), room: make(chan struct{}, atOnce), banned: entries(), noisy: entries()})
+		out = append(out, &source{Source: c, limit: rate.NewLimiter(perSecond, burst), room: make(chan struct{}, atOnce), banned: entries(), noisy: entries(),
+			elsewhere: new(atomic.Pointer[[]string])})
 	}
 	return out, errors.Join(errs...)
 }

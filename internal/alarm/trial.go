@@ -91,13 +91,16 @@ func (s *Service) Try(ctx context.Context, in Test, lang string) (Trial, error) 
 		}
 		out.Made = true
 	}
-	if len(src.Secrets) == 0 { // a feed is asked; nothing is posted to it
+	if !src.posted() { // a feed is asked; nothing is posted to it
 		a, err := src.parse(body)
 		if err != nil {
 			return out, err
 		}
 		s.explain(ctx, a, &out)
 		return out, nil
+	}
+	if len(src.secrets()) == 0 {
+		return out, plan.Wrong("the store that keeps this source's secrets has not answered yet; the server's log says why", "この送信元の秘密情報の保管先がまだ応答していません。理由はサーバーのログに記録されます")
 	}
 	out.Door = true
 	r, err := http.NewRequestWithContext(context.WithValue(ctx, trialKey{}, &out), http.MethodPost, Path+src.Name, bytes.NewReader(body))
@@ -133,14 +136,15 @@ func (h *heard) Write(b []byte) (int, error) { return h.body.Write(b) }
 
 // signAs signs as the source's sender does.
 func (s *source) signAs(h http.Header, body []byte, now time.Time) {
-	mac := hmac.New(sha256.New, []byte(s.Secrets[0]))
+	secret := s.secrets()[0]
+	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	sum := hex.EncodeToString(mac.Sum(nil))
 	switch s.Verify {
 	case Bearer:
-		h.Set("Authorization", "Bearer "+s.Secrets[0])
+		h.Set("Authorization", "Bearer "+secret)
 	case Signature:
-		h.Set("Muster-Signature", Sign(s.Secrets[0], now, body))
+		h.Set("Muster-Signature", Sign(secret, now, body))
 	case Hub:
 		h.Set("X-Hub-Signature-256", "sha256="+sum)
 	case PagerDutyV1:

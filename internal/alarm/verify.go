@@ -101,7 +101,7 @@ func (s *source) verify(h http.Header, body []byte, now time.Time) error {
 			return errUnsigned
 		}
 		got := sha256.Sum256([]byte(given))
-		for _, secret := range s.Secrets {
+		for _, secret := range s.secrets() {
 			if want := sha256.Sum256([]byte(secret)); subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
 				return nil
 			}
@@ -153,7 +153,7 @@ const mostSignatures = 8
 // signed reports whether one of the signatures was made with one of the secrets.
 func (s *source) signed(given []string, parts ...[]byte) bool {
 	ok := false
-	for _, secret := range s.Secrets {
+	for _, secret := range s.secrets() {
 		mac := hmac.New(sha256.New, []byte(secret))
 		for _, p := range parts {
 			mac.Write(p)

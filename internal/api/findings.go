@@ -26,6 +26,8 @@ type Finding struct {
 	finding.Finding
 	// CreateIssue opens a new issue in the tracker that the settings name, filled in.
 	CreateIssue string `json:"create_issue,omitempty" doc:"Address that makes an issue of it in the tracker of the settings."`
+	// PlaceGone is told of one finding alone: it takes reading every plan.
+	PlaceGone bool `json:"place_gone,omitempty" doc:"It is open, and no plan holds its place any more: no run can close it, a person can. Told of one finding, not in lists."`
 }
 
 // FindingRequest is something that somebody does about a finding. Which fields count depends on the act.
@@ -87,6 +89,9 @@ func (s *Server) findingRoutes(api huma.API) {
 				return &answer[Finding]{f}, err
 			}
 			f, err := s.finding(ctx, in.ID)
+			if err == nil && f.State != finding.Closed {
+				f.PlaceGone, _ = s.placeGone(ctx, f) // plan files with a mistake tell nothing of it
+			}
 			return &answer[Finding]{f}, err
 		})
 	huma.Register(api, route("add-finding", http.MethodPost, "/findings", "Add a finding of one's own.", 403, 404, 422, 503), s.addFinding)
@@ -473,7 +478,7 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("A run can still pass %s: the plan files hold it.", "%s は計画ファイルにあり、実施で合格できます。", f.Place), passes(ctx, f))
 	case f.Judged && gone:
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("No run can pass %s any more: the plan files hold nothing of it.", "%s は計画ファイルになく、実施で合格できません。", f.Place),
-			l.T("`muster findings confirm %s --gone --reason ...` closes it", "`muster findings confirm %s --gone --reason ...` で終了できます", f.ID))
+			l.T("`muster findings confirm %s --gone --reason ...` closes it, and so does its page on the board", "`muster findings confirm %s --gone --reason ...`、またはボードの指摘事項のページで終了できます", f.ID))
 	case f.Judged:
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("%s is closed by nobody's word: a later run that passes %s closes it.", "%s は個人の確認では解消できません。後の実施が %s に合格すると解消されます。", f.ID, f.Place),
 			passes(ctx, f))

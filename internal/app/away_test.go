@@ -212,6 +212,62 @@ func TestAVaultThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A secret that is used later holds no start up: the server leads runs while the vault is sealed, and asks who sends an alarm to send
+// it again until it can tell the sender from a stranger.
+func TestAVaultThatIsAwayHoldsUpOnlyWhatNeedsIt(t *testing.T) {
+	v := vaulttest.Start(t)
+	v.Put("kv/muster", map[string]any{"prom": "the-secret-of-the-alertmanager", "key": "AKIDEXAMPLE", "word": "hunter2hunter2"})
+	v.Seal(true)
+	t.Setenv("TEST_ROLE_ID", vaulttest.RoleID)
+	t.Setenv("TEST_SECRET_ID", vaulttest.SecretID)
+	o, _ := options(t, plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}))
+	told := &talk{}
+	o.Log = slog.New(slog.NewTextHandler(told, nil))
+	o.Config.Listen = atFreePort(t)
+	o.Config.Vault = config.Vault{Address: v.URL, CAFile: v.CAFile, Namespace: vaulttest.Space, Auth: "approle", RoleID: "secret://env/TEST_ROLE_ID", SecretID: "secret://env/TEST_SECRET_ID"}
+	o.Config.Alarms = []config.Alarm{{Name: "prom", Kind: "alertmanager", Secrets: []string{"secret://vault/kv/muster#prom"}}}
+	o.Config.Evidence.CopyTo = []string{"s3://bucket/muster?endpoint=http://127.0.0.1:1&region=jp"}
+	o.Config.Evidence.AccessKey, o.Config.Evidence.SecretKey = "secret://vault/kv/muster#key", "secret://vault/kv/muster#word"
+	o.Config.Evidence.Timestamps, o.Config.Evidence.TimestampsUser, o.Config.Evidence.TimestampsPassword = []string{"https://127.0.0.1:1/"}, "muster", "secret://vault/kv/muster#word"
+	o.Config.Evidence.TimestampsCAFile, o.Config.Evidence.TimestampsEvery = v.CAFile, 24*time.Hour
+	begin(t, o)
+	post := func() (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+o.Config.Listen+"/alarms/prom", strings.NewReader(`{"version":"4","status":"firing","groupKey":"g","alerts":[]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer the-secret-of-the-alertmanager")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, res.Header.Get("Retry-After") + " " + string(b)
+	}
+	if status, text := post(); status != http.StatusServiceUnavailable || !strings.HasPrefix(text, "10 ") || !strings.Contains(text, "secrets unread") {
+		t.Errorf("an alarm while the vault is sealed: %d %s", status, text)
+	}
+	waittest.Eventually(t, time.Minute, func() string {
+		if said := told.String(); !strings.Contains(said, "secrets of an alarm source can't be read") || !strings.Contains(said, "sealed") {
+			return "the log says " + said
+		}
+		return ""
+	})
+	v.Seal(false)
+	waittest.Eventually(t, time.Minute, func() string {
+		if status, text := post(); status != http.StatusAccepted {
+			return fmt.Sprintf("an alarm after the vault is back: %d %s", status, text)
+		}
+		return ""
+	})
+}
+
 // atFreePort is an address of this machine that nothing listens at, and that no connection is given.
 func atFreePort(t *testing.T) string {
 	t.Helper()

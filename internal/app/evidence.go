@@ -60,9 +60,10 @@ func timestamps(ctx context.Context, o Options) (*keep.Authority, error) {
 		return nil, mistake("evidence.timestamps_ca_file", fmt.Errorf("%s: %w", e.TimestampsCAFile, err))
 	}
 	if e.TimestampsPassword != "" {
-		if with.Password, err = o.secrets().Resolve(ctx, e.TimestampsPassword); err != nil {
+		if err := o.readable(ctx, e.TimestampsPassword); err != nil {
 			return nil, mistake("evidence.timestamps_password", err)
 		}
+		with.Password = func(ctx context.Context) (string, error) { return o.secrets().Resolve(ctx, e.TimestampsPassword) }
 	}
 	out, err := keep.NewAuthority(with)
 	if err != nil {
@@ -84,14 +85,17 @@ func evidencePlaces(ctx context.Context, o Options) ([]keep.Place, error) {
 			out = append(out, keep.Folder{Dir: filepath.Clean(u.Path)})
 			continue
 		}
-		var keys [2]string
-		for i, ref := range []string{e.AccessKey, e.SecretKey} {
-			if keys[i], err = o.secrets().Resolve(ctx, ref); err != nil {
-				return nil, err
-			}
+		if err := o.readable(ctx, e.AccessKey, e.SecretKey); err != nil {
+			return nil, err
 		}
 		place, err := keep.NewS3(keep.S3Options{Endpoint: u.Query().Get("endpoint"), Region: u.Query().Get("region"), Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"),
-			AccessKey: keys[0], SecretKey: keys[1], CAFile: e.CAFile, LockFor: e.Lock})
+			Keys: func(ctx context.Context) (string, string, error) {
+				read, err := resolved(ctx, o.secrets(), []string{e.AccessKey, e.SecretKey})
+				if err != nil {
+					return "", "", err
+				}
+				return read[0], read[1], nil
+			}, CAFile: e.CAFile, LockFor: e.Lock})
 		if err != nil {
 			return nil, err
 		}

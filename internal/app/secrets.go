@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,6 +120,26 @@ func (o Options) guarded() Options {
 // secrets resolves the references that the settings and the plans of this installation hold, and has
 // what was read taken out of what is written down.
 func (o Options) secrets() secret.Resolver { return o.teaching(sources(o.Config)) }
+
+// readable finds the mistakes of references to this machine before they are needed. A store elsewhere may be away when a process
+// starts, which is no mistake.
+func (o Options) readable(ctx context.Context, refs ...string) error {
+	_, err := resolved(ctx, o.secrets(), slices.DeleteFunc(refs, func(ref string) bool { return !secret.OnMachine(ref) }))
+	return err
+}
+
+// resolved are the values of references, or the first error.
+func resolved(ctx context.Context, from secret.Resolver, refs []string) ([]string, error) {
+	var out []string
+	for _, ref := range refs {
+		value, err := from.Resolve(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, value)
+	}
+	return out, nil
+}
 
 // local is secrets for what needs no vault.
 func (o Options) local() secret.Resolver { return o.teaching(secret.Local{}) }

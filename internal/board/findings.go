@@ -203,13 +203,14 @@ var changeWords = map[finding.What]struct {
 // oneFinding is a finding's page.
 type oneFinding struct {
 	findingView
-	Changes                 []changeView
-	Owners                  []choice
-	Opened, Seen, ClosedOn  string
-	May, MayWaive, MayClose bool
-	Today, LastDay          string // of a waiver
-	WaivedBy                string
-	ByName                  string
+	Changes                []changeView
+	Owners                 []choice
+	Opened, Seen, ClosedOn string
+	May, MayWaive          bool
+	MayClose, MayEnd       bool   // by a run; as no plan holds its place any more
+	Today, LastDay         string // of a waiver
+	WaivedBy               string
+	ByName                 string
 }
 
 // mostWaived is for how many days ahead the form offers a waiver; the API has the last word.
@@ -250,7 +251,8 @@ func (b *Board) showFinding(v *visit) error {
 	}
 	open := f.State != finding.Closed
 	view.May = v.mayHere(e, plan.MayFindings)
-	view.MayClose, view.MayWaive = view.May && open && !f.Judged, open && v.mayHere(e, plan.MayWaive)
+	view.MayWaive = open && v.mayHere(e, plan.MayWaive)
+	view.MayClose, view.MayEnd = view.MayWaive && !f.Judged && !f.PlaceGone, view.MayWaive && f.PlaceGone
 	v.showAs(http.StatusOK, "finding", f.ID, view, look{at: "findings"})
 	return nil
 }
@@ -288,7 +290,7 @@ func (b *Board) onFinding(v *visit) error {
 	case "waive":
 		in.Until = text("until")
 	case "confirm":
-		in.Run = text("run")
+		in.Run, in.Gone = text("run"), text("gone") != ""
 	default:
 		return &trouble{status: http.StatusNotFound, title: v.t("Not found", "見つかりません"), detail: v.t("There is no act %q.", "「%s」という操作はありません。", act), back: back}
 	}

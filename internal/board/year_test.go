@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/identity"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
@@ -133,6 +134,29 @@ func (w *world) finding(place string) api.Finding {
 }
 
 const slowPromote = "budget/orders/orders-failover/promote"
+
+// A step that was renamed is passed by no run: whoever may waive closes its finding from its page, and nobody by a run that can't show it.
+func TestAFindingInNoPlanIsClosedFromItsPage(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	w.quarters()
+	w.ended("tokyo-loss-d", begun.AddDate(0, -2, 0), true, outcome.Finding{Place: "step/orders/an-old-runbook/promote", Kind: run.FindingStep, System: "orders", Title: plan.Text{EN: "The step failed", JA: "ステップの失敗"}})
+	b := w.browser(personID(0))
+	if _, page := b.get("/findings/" + w.finding(slowPromote).ID); strings.Contains(page, `name="gone"`) {
+		t.Error("a place that the plans hold is offered to be closed as gone")
+	}
+	at := "/findings/" + w.finding("step/orders/an-old-runbook/promote").ID
+	_, page := b.get(at)
+	wants(t, "gone", page, `name="gone"`, "No run can: no plan holds this place any more.")
+	if strings.Contains(page, `name="run"`) {
+		t.Error("a run is asked for")
+	}
+	if res, page := b.post(at+"/confirm", "gone", "1", "reason", "the runbook was rewritten", "key", "k1"); res.StatusCode != http.StatusSeeOther {
+		t.Fatalf("closed: %s %s", res.Status, page)
+	}
+	if f := w.finding("step/orders/an-old-runbook/promote"); f.State != finding.Closed {
+		t.Errorf("it is %s", f.State)
+	}
+}
 
 // The record keeps those who did not answer by their IDs; people read their names.
 func TestAFindingNamesPeople(t *testing.T) {

@@ -2,7 +2,7 @@ package config
 
 import (
 	"net/url"
-	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,41 +41,13 @@ func vaultKeys() []Key {
 	}
 }
 
-// NeedsVault reports whether a setting, and not only a plan, is a secret of the vault: a start can't do without.
+// NeedsVault reports whether the vault keeps a secret that a start can't do without: what opens the record store, the engine and
+// what was encrypted for it. Every other one is read when it is used, and has to wait for the vault alone.
 func (c Config) NeedsVault() bool {
 	if c.Vault.Address == "" || c.Carried != "" {
 		return false // there is none, or a bundle brought the values along
 	}
-	c.Vault = Vault{} // its own references need no vault
-	return refersTo(reflect.ValueOf(c), "secret://vault/")
-}
-
-func refersTo(v reflect.Value, prefix string) bool {
-	switch v.Kind() {
-	case reflect.String:
-		return strings.HasPrefix(v.String(), prefix)
-	case reflect.Pointer, reflect.Interface:
-		return !v.IsNil() && refersTo(v.Elem(), prefix)
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if refersTo(v.Field(i), prefix) {
-				return true
-			}
-		}
-	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
-			if refersTo(v.Index(i), prefix) {
-				return true
-			}
-		}
-	case reflect.Map:
-		for _, k := range v.MapKeys() {
-			if refersTo(v.MapIndex(k), prefix) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{c.StorePassword, c.Temporal.APIKey, c.Encryption.Keyring}, func(ref string) bool { return strings.HasPrefix(ref, "secret://vault/") })
 }
 
 // checkVault judges how the vault is reached.

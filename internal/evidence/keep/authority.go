@@ -32,8 +32,8 @@ type AuthorityOptions struct {
 	URLs         []string // tried in this order
 	Certificates []*x509.Certificate
 	User         string
-	Password     string
-	Policy       string // an OID; "" is the authority's own choice
+	Password     func(context.Context) (string, error) // asked at each use, so that it can be replaced; nil is ""
+	Policy       string                                // an OID; "" is the authority's own choice
 	Every        time.Duration
 }
 
@@ -117,7 +117,13 @@ func (a *Authority) ask(ctx context.Context, at string, request []byte) ([]byte,
 	r.Header.Set("Content-Type", typeQuery)
 	r.Header.Set("Accept", typeReply)
 	if a.o.User != "" {
-		r.SetBasicAuth(a.o.User, a.o.Password)
+		var password string
+		if a.o.Password != nil {
+			if password, err = a.o.Password(ctx); err != nil {
+				return nil, err
+			}
+		}
+		r.SetBasicAuth(a.o.User, password)
 	}
 	answer, err := a.client.Do(r)
 	if err != nil {

@@ -29,7 +29,8 @@ func bucket(t *testing.T) (S3Options, *s3mem.Backend) {
 	}
 	server := httptest.NewServer(gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
 	t.Cleanup(server.Close)
-	return S3Options{Endpoint: server.URL, Region: "ap-northeast-3", Bucket: "muster", Prefix: "osaka/evidence", AccessKey: "AKIDEXAMPLE", SecretKey: "hunter2hunter2"}, backend
+	return S3Options{Endpoint: server.URL, Region: "ap-northeast-3", Bucket: "muster", Prefix: "osaka/evidence",
+		Keys: func(context.Context) (string, string, error) { return "AKIDEXAMPLE", "hunter2hunter2", nil }}, backend
 }
 
 func s3(t *testing.T, o S3Options) *S3 {

@@ -25,13 +25,13 @@ import (
 
 // S3Options say how an S3-compatible store is reached.
 type S3Options struct {
-	Endpoint  string // https://host[:port]; http:// for tests and closed networks
-	Region    string
-	Bucket    string
-	Prefix    string
-	AccessKey string
-	SecretKey string
-	CAFile    string // "" is the system's
+	Endpoint string // https://host[:port]; http:// for tests and closed networks
+	Region   string
+	Bucket   string
+	Prefix   string
+	// Keys are the access key and the secret key, asked at each use, so that they can be replaced.
+	Keys   func(context.Context) (access, secret string, err error)
+	CAFile string // "" is the system's
 	// LockFor asks the store to refuse any change and removal of a bundle for so long after it
 	// was put (object lock, compliance mode); the bucket has to be made for that. 0 asks nothing.
 	LockFor time.Duration
@@ -60,13 +60,28 @@ func NewS3(o S3Options) (*S3, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	}
-	c, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""), Secure: u.Scheme == "https",
+	c, err := minio.New(u.Host, &minio.Options{Creds: credentials.New(keys(o.Keys)), Secure: u.Scheme == "https",
 		Region: o.Region, Transport: transport, BucketLookup: minio.BucketLookupAuto, MaxRetries: 1})
 	if err != nil {
 		return nil, err
 	}
 	return &S3{o, c}, nil
 }
+
+// keys give the client the keys of the moment.
+type keys func(context.Context) (access, secret string, err error)
+
+func (k keys) Retrieve() (credentials.Value, error) { return k.RetrieveWithCredContext(nil) }
+
+func (k keys) RetrieveWithCredContext(*credentials.CredContext) (credentials.Value, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+	defer cancel()
+	access, secret, err := k(ctx)
+	return credentials.Value{AccessKeyID: access, SecretAccessKey: secret, SignerType: credentials.SignatureV4}, err
+}
+
+// IsExpired has them read at each use.
+func (keys) IsExpired() bool { return true }
 
 // Name is the bucket's address.
 func (s *S3) Name() string {

@@ -60,7 +60,9 @@ func says(r evidence.Result, code evidence.Code, words string) bool {
 // offline, with muster or with openssl alone.
 func TestWhatIsSealedIsStamped(t *testing.T) {
 	a := tsatest.Start(t, tsatest.Options{User: "muster", Password: "s3cret"})
-	w := stamped(t, a, func(o *AuthorityOptions) { o.User, o.Password = "muster", "s3cret" })
+	w := stamped(t, a, func(o *AuthorityOptions) {
+		o.User, o.Password = "muster", func(context.Context) (string, error) { return "s3cret", nil }
+	})
 	w.ended("tokyo-loss-1", run.Drill)
 	w.round()
 	if !w.k.stamp(t.Context()) {
@@ -128,17 +130,19 @@ func TestAnAuthorityThatCanNotBeReliedOnHoldsNothingUp(t *testing.T) {
 		off    time.Duration // of this server's clock
 		want   string
 	}{
-		"away":            {lie: tsatest.Away, want: "HTTP 503"},
-		"another page":    {lie: tsatest.Page, want: "no time stamp"},
-		"wrong digest":    {lie: tsatest.WrongDigest, want: "time stamp of something else"},
-		"wrong nonce":     {lie: tsatest.WrongNonce, want: "its nonce is"},
-		"altered":         {lie: tsatest.Altered, want: "does not hold"},
-		"old":             {off: time.Hour, want: "the stamp is old, or one of the clocks is wrong"},
-		"wrong policy":    {lie: tsatest.OtherPolicy, change: func(o *AuthorityOptions) { o.Policy = tsatest.Policy }, want: "its policy is 1.2.392.99999.2"},
-		"policy refused":  {change: func(o *AuthorityOptions) { o.Policy = "1.2.3.4.5.6" }, want: "the authority refused"},
-		"another's":       {change: func(o *AuthorityOptions) { o.URLs = []string{foreign.URL} }, want: "leads to none of the authorities"},
-		"ended":           {change: func(o *AuthorityOptions) { o.URLs, o.Certificates = []string{ended.URL}, ended.Certificates() }, want: "is valid from"},
-		"wrong password":  {change: func(o *AuthorityOptions) { o.User, o.Password = "muster", "hunter2" }, want: "refuses user and password"},
+		"away":           {lie: tsatest.Away, want: "HTTP 503"},
+		"another page":   {lie: tsatest.Page, want: "no time stamp"},
+		"wrong digest":   {lie: tsatest.WrongDigest, want: "time stamp of something else"},
+		"wrong nonce":    {lie: tsatest.WrongNonce, want: "its nonce is"},
+		"altered":        {lie: tsatest.Altered, want: "does not hold"},
+		"old":            {off: time.Hour, want: "the stamp is old, or one of the clocks is wrong"},
+		"wrong policy":   {lie: tsatest.OtherPolicy, change: func(o *AuthorityOptions) { o.Policy = tsatest.Policy }, want: "its policy is 1.2.392.99999.2"},
+		"policy refused": {change: func(o *AuthorityOptions) { o.Policy = "1.2.3.4.5.6" }, want: "the authority refused"},
+		"another's":      {change: func(o *AuthorityOptions) { o.URLs = []string{foreign.URL} }, want: "leads to none of the authorities"},
+		"ended":          {change: func(o *AuthorityOptions) { o.URLs, o.Certificates = []string{ended.URL}, ended.Certificates() }, want: "is valid from"},
+		"wrong password": {change: func(o *AuthorityOptions) {
+			o.User, o.Password = "muster", func(context.Context) (string, error) { return "hunter2", nil }
+		}, want: "refuses user and password"},
 		"nobody is there": {change: func(o *AuthorityOptions) { o.URLs = []string{"http://127.0.0.1:1/tsa"} }, want: "127.0.0.1:1: not reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
