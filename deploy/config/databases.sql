@@ -9,3 +9,4 @@ CREATE DATABASE temporal_visibility OWNER temporal;
 CREATE DATABASE muster OWNER muster;
 REVOKE ALL ON DATABASE temporal, temporal_visibility, muster FROM PUBLIC;
 GRANT CONNECT ON DATABASE muster TO muster_probe;
+GRANT pg_monitor TO muster; -- so that muster doctor can tell how far a standby is behind

@@ -20,7 +20,7 @@ func payloads(ctx context.Context, o Options) (*keyring.Codec, error) {
 	held, err := keyring.Open(ctx, ref, func(ctx context.Context) (string, error) { return o.keyring(ctx, ref) }, o.Log)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: "encryption.keyring: " + plan.SaidBy(err).In(string(l)),
-			WayOut: l.T("Put the keyring that the other processes use there; for a first one: muster key new --keyring FILE", "他のプロセスと同じ鍵束を置いてください。最初の鍵束は muster key new --keyring FILE で作成できます")}
+			WayOut: l.T("Put the keyring that the other processes use there; on the first machine alone, where there is none yet: muster key new --keyring FILE", "他のプロセスと同じ鍵束を置いてください。鍵束がまだどこにもない最初のマシンに限り、muster key new --keyring FILE で作成します")}
 	}
 	return keyring.NewCodec(held, c.Temporal.Namespace), nil
 }

@@ -58,12 +58,12 @@ func (c *command) storeCopy() *cobra.Command {
 End every muster that works with either before; afterwards name the new one as store in the settings. What lies in
 the data directory beside the journal (the token, evidence, the engine's files) stays where it is and belongs to both.
 
-  muster store copy sqlite:/var/lib/muster/journal.db postgres://muster@db1,db2/muster --store-password secret://file/etc/muster/store-password`,
+  muster store copy sqlite:/var/lib/muster/server/journal.db postgres://muster@db1,db2/muster --store-password secret://file/etc/muster/store-password`,
 			`記録の保存先の内容をすべて空の保存先にコピーし、読み直して全行が一致した場合だけ確定します。
 実行前に、両方の保存先を使うmusterをすべて終了してください。終了後、設定の store に新しい保存先を書きます。
 データディレクトリのほかのもの（トークン、証拠、エンジンのファイル）は移動せず、そのまま使います。
 
-  muster store copy sqlite:/var/lib/muster/journal.db postgres://muster@db1,db2/muster --store-password secret://file/etc/muster/store-password`),
+  muster store copy sqlite:/var/lib/muster/server/journal.db postgres://muster@db1,db2/muster --store-password secret://file/etc/muster/store-password`),
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			copied, err := app.CopyStore(cmd.Context(), c.lang, c.config, args[0], args[1], c.noted)
