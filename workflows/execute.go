@@ -239,7 +239,7 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 			}
 		}
 		// Retries are used up, or nobody can tell: a person decides.
-		act := x.waitFor(ctx, s, waitAfter(a, x.in.Role))
+		act := x.waitFor(ctx, s, waitAfter(s, a, x.in.Role))
 		if act == nil {
 			x.fail(s, a)
 			return x.end(ctx, s, a, generation, run.Engine)

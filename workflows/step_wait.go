@@ -21,7 +21,9 @@ type asked struct {
 	noes   []refusedForce
 }
 
-func waitAfter(a attempted, role string) run.Wait {
+// waitAfter is what people may do about a step that ended so. One on which another rests is not skipped: where it is
+// not there, somebody vouches for it.
+func waitAfter(s plan.Step, a attempted, role string) run.Wait {
 	w := run.Wait{Role: role, Text: a.reason}
 	switch a.ending {
 	case unclear:
@@ -31,7 +33,21 @@ func waitAfter(a attempted, role string) run.Wait {
 	default:
 		w.Kind, w.Acts = run.WaitFailed, []run.Act{run.ActRetry, run.ActSkip}
 	}
+	if s.Prerequisite {
+		w.Acts = vouched(w.Acts)
+		w.Text = plan.Joined(plan.Apart(w.Text), plan.Say("a later step rests on this one, so it can't be skipped: mark it as done only when you have made sure yourselves that it holds",
+			"後続のステップの前提となるため省略できません。成立していることを確認できた場合に限り、完了扱いにしてください")).Both()
+	}
 	return w
+}
+
+// vouched has done in the place of skip.
+func vouched(acts []run.Act) []run.Act {
+	acts = slices.DeleteFunc(acts, func(a run.Act) bool { return a == run.ActSkip })
+	if !slices.Contains(acts, run.ActDone) {
+		acts = append(acts, run.ActDone)
+	}
+	return acts
 }
 
 // human waits for a person's step.
@@ -108,10 +124,18 @@ func (x *execution) simulate(ctx workflow.Context, q *asked) {
 
 // ask is waitFor for a step that could not even be tried.
 func (x *execution) ask(ctx workflow.Context, s plan.Step, a attempted, generation int) run.Outcome {
-	act := x.waitFor(ctx, s, run.Wait{Kind: run.WaitFailed, Role: x.in.Role, Text: a.reason, Acts: []run.Act{run.ActSkip}})
+	w := waitAfter(s, a, x.in.Role)
+	w.Kind, w.Acts = run.WaitFailed, []run.Act{run.ActSkip}
+	if s.Prerequisite {
+		w.Acts = vouched(w.Acts)
+	}
+	act := x.waitFor(ctx, s, w)
 	if act == nil {
 		x.fail(s, a)
 		return x.end(ctx, s, a, generation, run.Engine)
+	}
+	if act.act.Act == run.ActDone {
+		return x.end(ctx, s, attempted{ending: passed, settled: run.ByPerson, reason: act.act.Reason}, generation, act.by)
 	}
 	return x.skip(ctx, s, run.ByPerson, act.by, act.act.Reason)
 }
@@ -133,6 +157,10 @@ func (x *execution) mayStep(a Step) error {
 	}
 	if err := x.forceGone(q, a); err != nil {
 		return err
+	}
+	if a.Act == run.ActSkip && q.step.Prerequisite && !slices.Contains(q.wait.Acts, a.Act) {
+		return refuse("step %[1]s can't be skipped: a later step rests on it, as a promotion on a fence. When you have made sure yourselves that it holds, vouch for it: done, with a reason",
+			"ステップ %[1]s は省略できません。後続のステップが前提としているためです（昇格に対するフェンスなど）。成立していることを確認できた場合は、理由を付けて完了（done）としてください", a.Step)
 	}
 	if a.Act != run.ActRefuse && !slices.Contains(q.wait.Acts, a.Act) {
 		acts := make([]string, len(q.wait.Acts))

@@ -141,7 +141,12 @@ func newWorld(t *testing.T) *world {
 	register(plan.ActivityHolder, func(context.Context, string) (workflows.Holder, error) { return w.holder, nil })
 	register(plan.ActivityForecast, func(context.Context, plan.ForecastRequest) ([]plan.Timing, error) { return w.past, nil })
 	register(plan.ActivityChances, func(context.Context, plan.ChancesRequest) ([]plan.Chance, error) { return w.chances, nil })
-	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) { return g.Expr == "true", nil })
+	register(plan.ActivityEvaluate, func(_ context.Context, g plan.Guard) (bool, error) {
+		if g.Expr == "broken" {
+			return false, temporal.NewNonRetryableApplicationError("no such field", plan.ErrRefused, nil)
+		}
+		return g.Expr == "true", nil
+	})
 	register(plan.ActivityHeard, func(_ context.Context, q plan.HeardRequest) (plan.Heard, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()

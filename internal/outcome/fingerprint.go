@@ -154,7 +154,8 @@ func bare(b plan.Runbook) plan.Runbook {
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		s.Title, s.Line, s.Owner = plan.Text{}, "", ""
-		s.Budget = 0 // a target: changing it changes nothing that was done
+		s.Budget = 0           // a target: changing it changes nothing that was done
+		s.Prerequisite = false // follows from the other steps
 	}
 	return b
 }

@@ -294,14 +294,17 @@ type Step struct {
 	Local bool `json:"local,omitempty"`
 	// WhenAbsent is what happens then: AbsentAsk, AbsentFail, AbsentSkip or the name of a
 	// site that does it instead; "" is as the scenario says.
-	WhenAbsent string       `json:"when_absent,omitempty"`
-	Undo       []Undo       `json:"undo,omitempty"`    // run in order
-	After      run.Duration `json:"after,omitempty"`   // injects only: offset from the end of the baseline
-	Release    *Release     `json:"release,omitempty"` // injects only: by what it is released; nil is by time
-	Human      *Human       `json:"human,omitempty"`   // set for human steps
-	Starts     string       `json:"starts,omitempty"`  // injects only: the system whose RTO clock this starts
-	Targets    []string     `json:"targets,omitempty"` // names in Estate.Targets that With refers to
-	Line       string       `json:"line,omitempty"`    // file:line, for messages
+	WhenAbsent string `json:"when_absent,omitempty"`
+	// Prerequisite is set when another step's action must come after this one, as a promotion after a fence: nobody may
+	// skip it, but people may vouch for it. Plans of before it was marked have it on none.
+	Prerequisite bool         `json:"prerequisite,omitempty"`
+	Undo         []Undo       `json:"undo,omitempty"`    // run in order
+	After        run.Duration `json:"after,omitempty"`   // injects only: offset from the end of the baseline
+	Release      *Release     `json:"release,omitempty"` // injects only: by what it is released; nil is by time
+	Human        *Human       `json:"human,omitempty"`   // set for human steps
+	Starts       string       `json:"starts,omitempty"`  // injects only: the system whose RTO clock this starts
+	Targets      []string     `json:"targets,omitempty"` // names in Estate.Targets that With refers to
+	Line         string       `json:"line,omitempty"`    // file:line, for messages
 	// Owner is the role that reads and acknowledges it in a walkthrough; "" is who decides.
 	Owner string `json:"owner,omitempty"`
 }

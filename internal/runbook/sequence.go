@@ -17,10 +17,12 @@ func (r *reading) sequence(steps []Step) {
 }
 
 // follows wants a step with the action that a must come after: one on another target,
-// that this step waits for, and that is not skipped when this one is not.
+// that this step waits for, and that is not skipped when this one is not. Each of them is marked, so that nobody
+// skips it at run time either.
 func (r *reading) follows(s Step, step plan.Step, a activities.Action) {
 	var loose, skipped, gone string // steps that nearly do
-	for _, first := range r.out.Steps {
+	rests := false
+	for i, first := range r.out.Steps {
 		switch {
 		case first.Uses != a.Doc.After || !elsewhere(first, step):
 		case !r.waits(step.ID, first.ID):
@@ -30,8 +32,11 @@ func (r *reading) follows(s Step, step plan.Step, a activities.Action) {
 		case first.WhenAbsent == plan.AbsentSkip:
 			gone = first.ID
 		default:
-			return
+			r.out.Steps[i].Prerequisite, rests = true, true
 		}
+	}
+	if rests {
+		return
 	}
 	at, where := s.Uses.Place, "step "+step.ID
 	switch {

@@ -72,3 +72,22 @@ func TestShippedFiles(t *testing.T) {
 		}
 	}
 }
+
+// The fence on which the promotion rests is marked, so that nobody skips it at run time; one on which nothing rests is not.
+func TestAFenceBeforeAPromotionIsMarked(t *testing.T) {
+	b, mistakes := LoadSources(all.Registry(all.Options{}), shipped(t))
+	if len(mistakes) > 0 {
+		t.Fatalf("%v", mistakes)
+	}
+	var marked []string
+	for _, book := range compiled(t, b, "demo-tokyo-loss", run.Live).Runbooks {
+		for _, s := range book.Steps {
+			if s.Prerequisite {
+				marked = append(marked, book.Name+"/"+s.ID)
+			}
+		}
+	}
+	if want := []string{"orders-failover/fence"}; !slices.Equal(marked, want) {
+		t.Errorf("nobody may skip %v, want %v", marked, want)
+	}
+}
