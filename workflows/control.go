@@ -87,7 +87,7 @@ func (r *response) mayControl(c Control) error {
 }
 
 func (r *response) mayAbort(c Control) error {
-	if r.abort != nil {
+	if r.abort != nil && !r.mayStillReturn() {
 		return refuse("the run is being aborted already, by %s", "%s の操作により、すでに中止処理中です", r.abort.By)
 	}
 	if run.IsAlarm(c.By) && r.in.Kind == run.Drill && !r.ended && c.Reason != "" {
@@ -100,14 +100,26 @@ func (r *response) mayAbort(c Control) error {
 }
 
 // onAbort stops what runs. The step in progress is observed, undo runs, and the way
-// home is walked where something moved (faults.md row 42).
+// home is walked where something moved (faults.md row 42). In a response, where people
+// decide on the way home, it is stopped too.
 func (r *response) onAbort(ctx workflow.Context, c Control) (Done, error) {
-	r.abort = &c
+	r.abort, r.aborts = &c, r.aborts+1
+	r.abortHome(ctx)
 	done, err := r.log.record(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Via: c.Via, Reason: c.Reason})
 	r.stop()
-	// A paused way home would wait for ever: nobody may resume an aborted run.
-	r.pause(ctx, false)
+	r.letGo(ctx)
 	return done, err
+}
+
+// letGo lets a paused run go on to its end, since nobody resumes what is aborted. A runbook that the abort ends
+// is not told: if that came before its end, it would begin its next step.
+func (r *response) letGo(ctx workflow.Context) {
+	walks := r.phase == run.Failback && !r.homeAborted
+	if walks || !r.homeAborted && workflow.GetVersion(ctx, changeHeldToItsEnd, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		r.pause(ctx, false)
+		return
+	}
+	r.paused, r.executing = false, nil
 }
 
 // pause holds or lets go the run and every runbook in progress. Each is told how it is when it is told, and one signal at

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -10,8 +11,8 @@ import (
 )
 
 // comeHome brings every system that moved back to its home site, or records the
-// decision to stay (B-STP-14). It runs outside of what an abort cancels: the way home
-// belongs to every run that moved something.
+// decision to stay (B-STP-14). It runs outside of what an abort before it cancels: the way home
+// belongs to every run that moved something. See abortHome for one that comes on it.
 func (r *response) comeHome(ctx workflow.Context) {
 	walk := r.reading && r.plan.Scenario.Depth == run.Walkthrough && !r.restoreTest()
 	if !r.movesThings() && !walk {
@@ -26,6 +27,7 @@ func (r *response) comeHome(ctx workflow.Context) {
 	if len(away) == 0 {
 		return
 	}
+	r.home, r.stopHome = workflow.WithCancel(ctx)
 	_ = r.lead(ctx, run.Failback, func(ctx workflow.Context) (run.Outcome, string) {
 		r.homeOpen = true
 		r.chooseHome(ctx, away)
@@ -33,12 +35,19 @@ func (r *response) comeHome(ctx workflow.Context) {
 		r.homeOpen = false
 		outcome, reason := run.Passed, ""
 		for _, s := range away {
+			if r.homeAborted && s.homeChoice != run.Stay {
+				r.stayInstead(ctx, s)
+			}
 			if s.homeChoice == run.Stay {
 				continue
 			}
 			if why := r.bringHome(ctx, s); why != "" {
 				outcome, reason = run.Failed, why
-				if !walk { // what was only read leaves nothing half-way
+				switch {
+				case walk: // what was only read leaves nothing half-way
+				case r.homeAborted && s.home != nil && s.home.Outcome != run.Passed:
+					s.unclean = s.home.Unclean // the rest is undone; who takes writes is looked at before it is let go
+				default:
 					s.unclean = why
 				}
 			}
@@ -47,11 +56,41 @@ func (r *response) comeHome(ctx workflow.Context) {
 	})
 }
 
+// abortHome stops the way home of a response before its next effect: what its runbook in progress did is undone, and
+// systems of which it has not begun stay. What came home already stays so. A drill's is walked to its end: that puts back
+// what the drill has moved.
+func (r *response) abortHome(ctx workflow.Context) {
+	if r.mayStillReturn() && workflow.GetVersion(ctx, fmt.Sprintf(changeStopsHome, r.aborts), workflow.DefaultVersion, 1) == 1 {
+		r.homeAborted = true
+		r.stopHome()
+	}
+}
+
+// mayStillReturn reports whether a response is on its way home, or asks for it, and nobody has stopped that. An abort of
+// before was of what came before.
+func (r *response) mayStillReturn() bool {
+	return r.in.Kind == run.Response && r.phase == run.Failback && !r.homeAborted
+}
+
+// stayInstead records that a system stays, by whom the abort was that came before its return.
+func (r *response) stayInstead(ctx workflow.Context, s *system) {
+	made := run.Decision{Question: questionFailback, Answer: run.Stay, Instead: s.homeChoice}
+	if s.homeAsked && s.homeChoice == "" {
+		made.WaitedS = workflow.Now(ctx).Sub(s.askedAt).Seconds()
+	}
+	s.homeChoice = run.Stay
+	r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.Failback, System: s.plan.Name, By: r.abort.By, Via: r.abort.Via,
+		Reason: both("aborted before its return began: %s", "切戻しの開始前に中止：%s", plan.Apart(r.abort.Reason)), Data: run.Encode(made)})
+}
+
 // chooseHome settles for each system whether it returns. A drill follows the plan's
 // policy. In a response the home site may be a ruin: there a person says when, or that
 // it stays, however long that takes.
 func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 	for _, s := range away {
+		if r.homeAborted {
+			return
+		}
 		policy := run.Choice(r.plan.Scenario.Failback)
 		asked := workflow.Now(ctx)
 		if r.in.Kind == run.Drill || policy == run.Stay {
@@ -71,7 +110,7 @@ func (r *response) chooseHome(ctx workflow.Context, away []*system) {
 				_, _ = r.decide(ctx, s, Decide{Choice: policy, Reason: textPolicy}, run.Simulated(m.plan.ID), asked)
 			}
 		})
-		_ = workflow.Await(ctx, func() bool { return s.homeChoice != "" })
+		_ = workflow.Await(ctx, func() bool { return s.homeChoice != "" || r.homeAborted })
 	}
 }
 
@@ -82,7 +121,7 @@ func (r *response) bringHome(ctx workflow.Context, s *system) string {
 	if !ok {
 		return both("%s has no failback runbook", "%s の切戻し手順がない", s.plan.Name)
 	}
-	done := r.execute(ctx, s, runbook, ForFailback, run.Failback, runInFlight)
+	done := r.execute(r.home, s, runbook, ForFailback, run.Failback, runInFlight)
 	s.home = &done
 	if done.Outcome != run.Passed {
 		why := both("failback of %s: %s", "%s の切戻し：%s", s.plan.Name, plan.Apart(done.Reason))

@@ -237,7 +237,7 @@ func (r *response) tellOfConsole(ctx workflow.Context, by string) {
 // production once more.
 func (r *response) approveHome(ctx workflow.Context, away []*system) {
 	returns := slices.ContainsFunc(away, func(s *system) bool { return s.homeChoice == run.GoHome && s.homeDecider != "" })
-	if !r.fourEyes || !returns {
+	if !r.fourEyes || !returns || r.homeAborted {
 		return
 	}
 	r.approvalAsked = true
@@ -250,10 +250,7 @@ func (r *response) approveHome(ctx workflow.Context, away []*system) {
 	}
 	for _, s := range away {
 		if s.homeAsked && s.homeChoice == run.GoHome {
-			s.homeChoice = run.Stay
-			r.log.add(ctx, run.Event{Kind: run.DecisionMade, Phase: run.Failback, System: s.plan.Name, By: r.abort.By, Via: r.abort.Via,
-				Reason: both("aborted before the return was approved: %s", "切戻しの承認前に中止：%s", plan.Apart(r.abort.Reason)),
-				Data:   run.Encode(run.Decision{Question: questionFailback, Answer: run.Stay, Instead: run.GoHome})})
+			r.stayInstead(ctx, s)
 		}
 	}
 }

@@ -253,6 +253,11 @@ const (
 	changeEarlierStarts = "earlier-starts"
 	// changeHeldAsItIs: a runbook is told whether it is held as it is when it is told.
 	changeHeldAsItIs = "held-as-it-is"
+	// changeStopsHome: an abort on the way home of a response stops that; numbered by the aborts of a run, since one that
+	// an earlier release took in vain must not decide for the next.
+	changeStopsHome = "stops-home-%d"
+	// changeHeldToItsEnd: a held runbook that an abort ends is not let go before.
+	changeHeldToItsEnd = "held-to-its-end"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

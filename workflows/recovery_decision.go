@@ -286,7 +286,8 @@ func (r *response) mayReviseHome(s *system, d Decide) error {
 	case s.homeChoice == d.Choice:
 		return refuse("%s is decided already: %s", "%s はすでに決定済みです：%s", s.plan.Name, s.homeChoice)
 	case !r.homeOpen:
-		return refuse("%[1]s is decided already, %[2]s, and the way home has begun; `muster drill pause` holds it", "%[1]s の決定（%[2]s）は確定し、切戻しが始まっています。止めるには `muster drill pause` を使ってください", s.plan.Name, s.homeChoice)
+		return refuse("%[1]s is decided already, %[2]s, and the way home has begun; `muster drill pause %[3]s --reason ...` holds it, and `muster drill abort %[3]s --reason ...` stops it and undoes what it did",
+			"%[1]s の決定（%[2]s）は確定し、切戻しが始まっています。一時停止するには `muster drill pause %[3]s --reason ...`、中止して実施済みの操作を取り消すには `muster drill abort %[3]s --reason ...` を使ってください", s.plan.Name, s.homeChoice, r.in.RunID)
 	case !slices.Contains(r.choices(s), d.Choice):
 		return refuse("%q can't be chosen for %s; these can: %v", "%[2]s に %[1]q は選べません。選択肢：%[3]v", d.Choice, s.plan.Name, r.choices(s))
 	case s.homeDecider != "" && s.homeDecider != d.By && d.Instead != s.homeChoice:

@@ -31,7 +31,8 @@ type response struct {
 	phase  run.Phase
 	work   workflow.Context // what an abort cancels; clean-up runs outside of it
 	stop   workflow.CancelFunc
-	abort  *Control
+	abort  *Control // the newest
+	aborts int
 	paused bool
 	ended  bool
 
@@ -63,9 +64,12 @@ type response struct {
 
 	activationSeq int64 // of the event that asked for its confirmation
 	approvalAsked bool
-	askedSeq      int64           // of the event that asks for the approval now
-	ask           run.Ask         // whose it is
-	homeOpen      bool            // whether to return may still be decided otherwise
+	askedSeq      int64            // of the event that asks for the approval now
+	ask           run.Ask          // whose it is
+	homeOpen      bool             // whether to return may still be decided otherwise
+	home          workflow.Context // of the way home, which an abort cancels in a response
+	stopHome      workflow.CancelFunc
+	homeAborted   bool            // by an abort that came on it
 	gaveUp        map[string]bool // who handed a role of theirs on
 	brokenGlass   bool
 	noes          []no     // see Refuse

@@ -80,7 +80,8 @@ func TestGivingUpWhilePausedGoesHome(t *testing.T) {
 // slow delivers the first word of a run to a runbook a minute late.
 type slow struct {
 	interceptor.WorkerInterceptorBase
-	was bool
+	was  bool
+	told []any // all such words
 }
 
 func (s *slow) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
@@ -106,6 +107,9 @@ type slowOutbound struct {
 }
 
 func (s *slowOutbound) SignalChildWorkflow(ctx workflow.Context, id, name string, arg any) workflow.Future {
+	if name == "pause" {
+		s.slow.told = append(s.slow.told, arg)
+	}
 	if name != "pause" || s.slow.was {
 		return s.Next.SignalChildWorkflow(ctx, id, name, arg)
 	}

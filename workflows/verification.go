@@ -88,8 +88,10 @@ func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 		if slices.Contains(not, s.plan.Name) && s.unclean == "" {
 			s.unclean = both("service was not back after undo", "取り消し後もサービスが復旧していない")
 		}
-		if !owed && s.recovery != nil && len(s.recovery.Open) > 0 && s.unclean == "" {
-			s.unclean = both("step %s has no undo, and nobody can tell what it did", "ステップ %s には取り消しがなく、実行されたかどうかも判断できない", strings.Join(s.recovery.Open, ", "))
+		for _, done := range []*Executed{s.recovery, s.home} {
+			if !owed && done != nil && len(done.Open) > 0 && s.unclean == "" {
+				s.unclean = both("step %s has no undo, and nobody can tell what it did", "ステップ %s には取り消しがなく、実行されたかどうかも判断できない", strings.Join(done.Open, ", "))
+			}
 		}
 		// All is undone: that nobody writes is the disaster's, as it was found; that two do is not.
 		if why, two := r.checkWriters(ctx, s, run.Closing); why != "" && s.unclean == "" && (owed || two || !s.asFound()) {

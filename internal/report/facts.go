@@ -153,7 +153,9 @@ func (f *facts) read(e run.Event) error {
 		f.state = run.Running
 		f.note(e)
 	case run.RunAbortRequested:
-		f.aborted = &e
+		if f.aborted == nil { // another one, on the way home, cuts off no more than that
+			f.aborted = &e
+		}
 		f.note(e)
 	case run.RunRefused:
 		f.note(e)
