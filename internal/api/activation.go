@@ -56,6 +56,7 @@ type ActivationSystem struct {
 	HeldWhy  string         `json:"held_why,omitempty" doc:"What is left to clean up."`
 	// HeldOrphaned locks are a person's to release, as kept ones are.
 	HeldOrphaned bool     `json:"held_orphaned,omitempty" doc:"That run was ended in the engine and can't let go any more."`
+	HeldAsksHome bool     `json:"held_asks_home,omitempty" doc:"That run waits for the decision to return home or to stay; deciding to stay ends it."`
 	DependsOn    []string `json:"depends_on,omitempty"`
 }
 
@@ -129,6 +130,7 @@ func (s *Server) activation(ctx context.Context, name string) (Activation, error
 		if at.HeldOrphaned, err = s.orphaned(ctx, h); err != nil {
 			return Activation{}, err
 		}
+		at.HeldAsksHome = h.Run != "" && !h.Kept && !at.HeldOrphaned && s.asksHome(ctx, h.Run)
 	}
 	return out, nil
 }

@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
 )
 
@@ -89,8 +93,11 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 			return nil, s.updateProblem(ctx, h.Run, err)
 		}
 		if !body.Orphaned {
-			held := problem(http.StatusConflict, CodeHeld, l.T("Run %s is moving %s now.", "%s が %s を切り替え中です。", h.Run, in.Name),
-				l.T("Wait for its end, or abort it: `muster drill abort %s`", "終了を待つか、`muster drill abort %s` で中止してください", h.Run))
+			wayOut := l.T("Wait for its end, or abort it: `muster drill abort %s`", "終了を待つか、`muster drill abort %s` で中止してください", h.Run)
+			if s.asksHome(ctx, h.Run) {
+				wayOut = endsByStaying(l, h.Run)
+			}
+			held := problem(http.StatusConflict, CodeHeld, l.T("Run %s is moving %s now.", "%s が %s を切り替え中です。", h.Run, in.Name), wayOut)
 			held.Holder = h.Run
 			return nil, held
 		}
@@ -103,6 +110,21 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 		return nil, s.problemOf(ctx, id, err)
 	}
 	return &answer[workflows.Done]{done}, nil
+}
+
+// asksHome reports whether a run waits for the decision to return home or to stay, which may be days. What can't be
+// read is not said: it only tells a way out.
+func (s *Server) asksHome(ctx context.Context, runID string) bool {
+	t, _, err := s.followed(ctx, runID)
+	return err == nil && slices.ContainsFunc(t.Overview(s.Now()).Waiting, func(w progress.Waiting) bool {
+		return w.For == progress.AwaitDecision && w.Phase == run.Failback
+	})
+}
+
+// endsByStaying is the way out where a run that asks so holds a system.
+func endsByStaying(l i18n.Lang, runID string) string {
+	return l.T("That run waits for the decision to return home or to stay. To stay ends it and frees the system: `muster decide stay --run %[1]s --reason ...`. So does an abort, after which it counts as aborted: `muster drill abort %[1]s --reason ...`",
+		"その実施は、切戻すか現状を維持するかの決定を待っています。`muster decide stay --run %[1]s --reason ...` で現状維持と決定すれば、実施が終了し、ロックが解除されます。`muster drill abort %[1]s --reason ...` でも終了しますが、中止として記録されます", runID)
 }
 
 // holder is who holds a system's switch lock; an empty run is nobody. A lock that was

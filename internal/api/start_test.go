@@ -12,6 +12,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
+	"github.com/muster-dr/muster/workflows"
 )
 
 // faults.md row 34: the same trigger many times at once.
@@ -183,4 +184,34 @@ func TestAnActivationIsWhatWasRead(t *testing.T) {
 		t.Errorf("of no scenario: %v", err)
 	}
 	w.abort(begun.Run)
+}
+
+// A run that waits, perhaps for days, for whether its systems return or stay is ended by the latter: whoever it is in the
+// way of is told so.
+func TestWhatWaitsForReturnOrStayIsEndedByStaying(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	held := w.start(response("tokyo-loss", "sato")).Run
+	w.until(held, run.DecisionAsked)
+	if sum, err := w.Activation(ctx, "tokyo-fire"); err != nil || sum.Systems[0].HeldAsksHome {
+		t.Errorf("it asks for the recovery: %+v, %v", sum.Systems, err)
+	}
+	// As its record is once it has moved the system.
+	asked := run.Event{Run: held, Writer: "later", Seq: 1, At: time.Now().UTC(), Kind: run.DecisionAsked, Phase: run.Failback, System: "orders", By: run.Engine,
+		Data: run.Encode(run.DecisionAsk{Question: "failback", Choices: []run.Choice{run.GoHome, run.Stay}})}
+	if err := w.store.Append(ctx, []run.Event{asked}); err != nil {
+		t.Fatal(err)
+	}
+	way := "muster decide stay --run " + held
+	_, err := w.Start(ctx, response("tokyo-fire", "tanaka"))
+	if p := problem(t, err); p.Code != api.CodeHeld || !strings.Contains(p.WayOut, way) {
+		t.Errorf("the next response is told %+v, want %q", p, way)
+	}
+	_, err = w.Release(ctx, "orders", workflows.Control{By: "tanaka", Reason: "it is needed"})
+	if p := problem(t, err); p.Code != api.CodeHeld || !strings.Contains(p.WayOut, way) {
+		t.Errorf("whoever would release it is told %+v, want %q", p, way)
+	}
+	if sum, err := w.Activation(ctx, "tokyo-fire"); err != nil || !sum.Systems[0].HeldAsksHome {
+		t.Errorf("before an activation: %+v, %v", sum.Systems, err)
+	}
+	w.abort(held)
 }

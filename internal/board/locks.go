@@ -198,6 +198,7 @@ func (b *Board) release(v *visit) error {
 type refusedView struct {
 	System, Label, Run, Why string
 	Open                    bool // its run still moves it
+	AsksHome                bool // it waits for whether systems return or stay
 }
 
 // refusedBy are the systems for whose sake a start would be refused. Whoever joins a response
@@ -205,7 +206,7 @@ type refusedView struct {
 func refusedBy(l i18n.Lang, sum api.Activation) (out []refusedView) {
 	for _, s := range sum.Systems {
 		if s.HeldBy != "" && sum.Joins == "" {
-			out = append(out, refusedView{s.Name, either(s.Title.In(string(l)), s.Name), s.HeldBy, plain(l, s.HeldWhy), !s.HeldKept && !s.HeldOrphaned})
+			out = append(out, refusedView{s.Name, either(s.Title.In(string(l)), s.Name), s.HeldBy, plain(l, s.HeldWhy), !s.HeldKept && !s.HeldOrphaned, s.HeldAsksHome})
 		}
 	}
 	return out

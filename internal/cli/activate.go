@@ -146,6 +146,9 @@ func (c *command) activation(a api.Activation) []string {
 			if s.HeldKept || s.HeldOrphaned {
 				add("  LOCKED by run %s, which has ended: the start will be refused. Put %[2]s right, then: muster drill release %[2]s --reason ...",
 					"  終了した実施 %s がロックしたままです。開始は拒否されます。%[2]s を正常な状態に戻してから解除してください: muster drill release %[2]s --reason ...", s.HeldBy, s.Name)
+			} else if s.HeldAsksHome {
+				add("  HELD by run %[1]s, which waits for the decision to return home or to stay: the start will be refused until it lets go. To stay ends it: muster decide stay --run %[1]s --reason ...",
+					"  実施 %[1]s がロックしています（切戻すか現状を維持するかの決定待ち）。解除されるまで開始は拒否されます。現状維持と決定すれば終了します: muster decide stay --run %[1]s --reason ...", s.HeldBy)
 			} else {
 				add("  HELD by run %s: the start will be refused until it lets go", "  実施 %s がロックしています。解除されるまで開始は拒否されます", s.HeldBy)
 			}

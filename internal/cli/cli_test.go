@@ -162,6 +162,13 @@ func TestAnActivationSaysWhatItDoes(t *testing.T) {
 			}
 		}
 	}
+	a.Systems[0].HeldAsksHome = true
+	for _, lang := range []i18n.Lang{"en", "ja"} {
+		c := &command{lang: lang}
+		if text, way := strings.Join(c.activation(a), "\n"), "muster decide stay --run tokyo-loss-4"; !strings.Contains(text, way) {
+			t.Errorf("%s: no line says %q in:\n%s", lang, way, text)
+		}
+	}
 }
 
 // What is exported is personal: only its owner may read it, and it needs no server.

@@ -59,6 +59,9 @@ func Ask(l i18n.Lang, of plan.Plan, runID string, w progress.Waiting) (who, what
 		if len(w.Acts) > 0 {
 			choice = w.Acts[0]
 		}
+		if w.Phase == run.Failback {
+			choice = strings.Join(w.Acts, "|") // to stay is the way to end the run
+		}
 		how = fmt.Sprintf("muster decide %s --system %s --reason WHY --run %s", choice, w.System, runID)
 	case progress.AwaitApproval:
 		what = l.T("APPROVAL by %d more: %s", "承認 あと %d 名: %s", w.Need, text)
