@@ -122,6 +122,14 @@ func (r *response) letGo(ctx workflow.Context) {
 	r.paused, r.executing = false, nil
 }
 
+// aborting refuses an answer to what was asked before an abort: nothing would come of it.
+func (r *response) aborting() error {
+	if r.abort == nil {
+		return nil
+	}
+	return refuse("the run is being aborted, by %s: this is not asked any more", "%s の操作により中止処理中です。この確認・決定はもう求められていません", r.abort.By)
+}
+
 // pause holds or lets go the run and every runbook in progress. Each is told how it is when it is told, and one signal at
 // a time: whoever pauses and whoever resumes a moment later do this at once, and the engine may deliver what is under
 // way together in any order.

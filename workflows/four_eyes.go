@@ -82,6 +82,9 @@ func (r *response) toConfirm(a Approve) error {
 	case r.confirmedBy != "":
 		return refuse("the activation is confirmed already, by %s", "発動は %s が確認済みです", r.confirmedBy)
 	}
+	if err := r.aborting(); err != nil {
+		return err
+	}
 	return r.sameQuestion(a, r.activationSeq)
 }
 

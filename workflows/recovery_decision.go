@@ -202,6 +202,11 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 	if d.Reason == "" {
 		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")
 	}
+	if r.phase != run.Failback {
+		if err := r.aborting(); err != nil {
+			return err
+		}
+	}
 	open := r.undecided(d.System)
 	if err := r.afterAsked(open, d); err != nil {
 		return err

@@ -291,3 +291,33 @@ func TestPeopleAndProbesContradictEachOther(t *testing.T) {
 		t.Errorf("recovered, and the damage report was right all the same: %+v %+v", d, d.Machine)
 	}
 }
+
+// An abort takes back what was asked, but not whether a system returns home: that is still to be answered.
+func TestAnAbortedRunAsksForNothingOfBefore(t *testing.T) {
+	p := testPlan()
+	p.Scenario.Decision.By = "commander"
+	asks := func(phase run.Phase) run.Event {
+		return run.Event{At: at(3), Kind: run.DecisionAsked, Phase: phase, System: "orders", Data: run.Encode(run.DecisionAsk{Question: "where", Role: "commander"})}
+	}
+	for name, c := range map[string]struct {
+		asked run.Event
+		want  []Awaited
+	}{
+		"the recovery": {asks(run.RecoveryDecision), nil},
+		"the way home": {asks(run.Failback), []Awaited{AwaitDecision}},
+	} {
+		o := Of(p, story(started(),
+			run.Event{At: at(1), Kind: run.ActivationAsked, Phase: run.Activation, Data: run.Encode(run.Ask{Need: 1})},
+			run.Event{At: at(2), Kind: run.CallHeld, Phase: run.Activation, Data: run.Encode(run.CallHold{Until: at(30)})},
+			c.asked,
+			run.Event{At: at(4), Kind: run.ApprovalAsked, Phase: run.RecoveryDecision, Data: run.Encode(run.Ask{Need: 1})},
+			run.Event{At: at(5), Kind: run.RunAbortRequested, By: "sato", Reason: "another way"}), at(6))
+		var got []Awaited
+		for _, w := range o.Waiting {
+			got = append(got, w.For)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: waits for %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -135,6 +135,7 @@ func (t *Tracker) apply(e run.Event) {
 		v.State, v.StateBy, v.StateWhy = run.Running, "", ""
 	case run.RunAbortRequested:
 		v.Aborting, v.StateBy, v.StateWhy = true, e.By, e.Reason
+		t.unask()
 	case run.RunEnded:
 		var d run.Ended
 		_ = e.Decode(&d)
@@ -230,6 +231,14 @@ func (t *Tracker) apply(e run.Event) {
 			v.Messages = v.Messages[over:]
 		}
 	}
+}
+
+// unask drops what nobody needs to answer any more once the run is aborted. Whether a system returns home or stays is
+// still asked.
+func (t *Tracker) unask() {
+	t.held, t.unconfirmed, t.approval = nil, nil, nil
+	clear(t.reviews)
+	maps.DeleteFunc(t.asked, func(_ string, a asked) bool { return a.phase != run.Failback })
 }
 
 func (t *Tracker) phase(e run.Event) {
