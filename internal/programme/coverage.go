@@ -49,6 +49,8 @@ type Item struct {
 	Why      []plan.Text `json:"why,omitempty" doc:"What moved it, held it up or kept it from being held."`
 	Occasion string      `json:"occasion,omitempty"`
 	Person   string      `json:"person,omitempty" doc:"Whom it is for, where it is due because somebody came."`
+	Role     string      `json:"role,omitempty" doc:"The role that the person is new in; none is newly in the estate."`
+	Left     time.Time   `json:"left,omitzero" doc:"When the person was found to be out of the estate, or without the role."`
 }
 
 // Record is an occasion as its journal tells it.
@@ -134,13 +136,6 @@ func (r Ran) shallower(than run.Depth) bool {
 	return than != "" && r.Depth != "" && slices.Index(run.Depths(), r.Depth) < slices.Index(run.Depths(), than)
 }
 
-// Arrived is somebody who is newly in the estate, or has a new role.
-type Arrived struct {
-	Person string    `json:"person"`
-	Role   string    `json:"role,omitempty"` // "" is the person itself
-	Since  time.Time `json:"since"`
-}
-
 // Facts is what the record holds of a year.
 type Facts struct {
 	Records  []Record
@@ -152,9 +147,11 @@ type Facts struct {
 // Coverage holds the year's plan against what was held. It is a pure function: of the same
 // plan and record it says the same anywhere.
 func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
-	c := &covering{p: p, from: from, until: until, now: now, facts: facts, used: map[string]bool{}}
-	for _, r := range facts.Records { // what an occasion has started is nobody else's
-		if r.Run.Run != "" {
+	c := &covering{p: p, from: from, until: until, now: now, facts: facts, used: map[string]bool{}, records: map[string][]*Record{}}
+	for i := range facts.Records {
+		r := &facts.Records[i]
+		c.records[r.Due.Schedule] = append(c.records[r.Due.Schedule], r)
+		if r.Run.Run != "" { // what an occasion has started is nobody else's
 			c.used[r.Run.Run] = true
 		}
 	}
@@ -164,6 +161,7 @@ func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
 	for _, row := range p.Rows {
 		out = append(out, c.row(row)...)
 	}
+	out = append(out, c.gone()...)
 	slices.SortStableFunc(out, func(a, b Item) int { return a.From.Compare(b.From) })
 	return out
 }
@@ -172,40 +170,55 @@ type covering struct {
 	p                *Programme
 	from, until, now time.Time
 	facts            Facts
-	used             map[string]bool // runs and records that count for an item
+	records          map[string][]*Record // by row
+	used             map[string]bool      // runs and records that count for an item
 }
 
+func (c *covering) within(t time.Time) bool { return !t.Before(c.from) && t.Before(c.until) }
+
 func (c *covering) row(row Row) []Item {
-	items := c.planned(row)
-	force, next := c.inForce(row), c.nextYears(row)
-	for i := range items {
-		it := &items[i]
+	days := c.days(row)
+	next := c.nextYears(row)
+	items := make([]Item, len(days))
+	for i, d := range days {
+		it := d.Item
 		end := next // what is held late counts until the next one is due
-		if i+1 < len(items) {
-			end = items[i+1].From
+		if i+1 < len(days) {
+			end = days[i+1].From
 		}
-		if it.Status == NotOwed && force.Before(end) { // what comes later is for what is owed
-			end = force
+		if it.Status == NotOwed && it.To.Before(end) { // nothing is made good that is not owed
+			end = it.To
 		}
 		begin := it.From
-		if row.Spec != nil {
-			begin = row.Spec.monthOf(it.From)
-			c.byOccasion(row, it)
+		if row.Spec != nil || d.record != nil {
+			begin = c.monthOf(row, it.From)
+		}
+		switch {
+		case d.record != nil:
+			c.used[d.record.ID] = true
+			c.byOccasion(*d.record, &it)
+		case it.Status == Overdue && row.Spec != nil && !row.ByHand:
+			it.Why = append(it.Why, plan.Text{EN: "the record has nothing of it: the schedule was not in effect, or nothing ran for too long", JA: "記録がない（予定が適用されていない、または muster が長期間停止していた）"})
 		}
 		if it.Status != HeldThen && it.Status != UnderWay {
-			c.byHand(row, it, begin, end)
+			c.byHand(row, &it, begin, end)
 		}
 		if it.Status == Overdue && len(it.Why) == 0 {
 			it.Why = []plan.Text{{EN: "no run of it, and nobody recorded that it was held", JA: "実施の記録がない"}}
 		}
 		it.Late = it.tardy()
+		items[i] = it
 	}
-	return append(items, c.arrivals(row)...)
+	return append(c.byWord(row, items), c.arrivals(row)...)
+}
+
+func (r Row) item() Item {
+	return Item{Row: r.ID, Number: r.Number, Title: r.Title, Kind: r.Kind, Scenario: r.Scenario, Planner: r.Planner}
 }
 
 // planned lists when a row is due in the year.
 func (c *covering) planned(row Row) []Item {
-	base := Item{Row: row.ID, Number: row.Number, Title: row.Title, Kind: row.Kind, Scenario: row.Scenario, Planner: row.Planner}
+	base := row.item()
 	var out []Item
 	add := func(from, to time.Time) {
 		it := base
@@ -285,17 +298,7 @@ func (c *covering) over(row Row, it *Item) {
 }
 
 // byOccasion says what the occasion of a due day came to.
-func (c *covering) byOccasion(row Row, it *Item) {
-	at := slices.IndexFunc(c.facts.Records, func(r Record) bool {
-		return r.Due.Schedule == row.ID && r.Due.Nominal.Equal(it.From)
-	})
-	if at < 0 {
-		if it.Status == Overdue && !row.ByHand {
-			it.Why = append(it.Why, plan.Text{EN: "the record has nothing of it: the schedule was not in effect, or nothing ran for too long", JA: "記録がない（予定が適用されていない、または muster が長期間停止していた）"})
-		}
-		return
-	}
-	r := c.facts.Records[at]
+func (c *covering) byOccasion(r Record, it *Item) {
 	it.Occasion = r.ID
 	it.Why = nil
 	for _, m := range r.Due.Shifts {
@@ -345,11 +348,8 @@ func (c *covering) ran(it *Item, id string, at time.Time, by string) {
 
 // byHand looks for what people held: a run of the scenario, or their word.
 func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
-	for _, r := range c.facts.Records {
-		if r.Due.Schedule != row.ID || r.Due.Person != "" || r.State != run.Held || r.Run.Run != "" || c.used[r.ID] {
-			continue
-		}
-		if r.Due.At.Before(begin) || !r.Due.At.Before(end) {
+	for _, r := range c.records[row.ID] {
+		if !r.word() || c.used[r.ID] || r.Due.At.Before(begin) || !r.Due.At.Before(end) {
 			continue
 		}
 		c.used[r.ID] = true
@@ -382,31 +382,4 @@ func (it *Item) recorded() {
 	if it.Occasion == "" || it.Status == NotOwed {
 		it.Why = nil
 	}
-}
-
-// arrivals lists who needs a row because they came, or have a new role.
-func (c *covering) arrivals(row Row) []Item {
-	if row.Arrivals == nil {
-		return nil
-	}
-	var out []Item
-	seen := map[string]bool{}
-	for _, a := range c.facts.Arrivals {
-		wanted := len(row.Arrivals.Roles) == 0 && a.Role == "" || a.Role != "" && slices.Contains(row.Arrivals.Roles, a.Role)
-		if !wanted || seen[a.Person] || a.Since.Before(c.from) || !a.Since.Before(c.until) {
-			continue
-		}
-		seen[a.Person] = true
-		it := Item{Row: row.ID, Number: row.Number, Title: row.Title, Kind: row.Kind, Scenario: row.Scenario, Planner: row.Planner,
-			From: a.Since, To: a.Since.Add(row.Arrivals.Within.Std()), Status: Arriving, Person: a.Person}
-		c.over(row, &it)
-		for _, r := range c.facts.Records {
-			if r.Due.Schedule == row.ID && r.Due.Person == a.Person && r.State == run.Held && !r.Due.At.Before(a.Since.Add(-24*time.Hour)) {
-				it.Status, it.HeldOn, it.By, it.Occasion, it.Why = HeldThen, r.Due.At, r.By, r.ID, nil
-			}
-		}
-		it.Late = it.tardy()
-		out = append(out, it)
-	}
-	return out
 }

@@ -1,89 +1,183 @@
 package programme
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// settled leaves out of what the year before still owes what is due in it by the rules of now alone. last are all its
-// items, and facts what was recorded; from and until are its bounds.
-func settled(last, overdue []Item, from, until time.Time, facts Facts) []Item {
-	rows := map[string]*past{}
-	var out []Item
-	for _, i := range overdue {
-		if i.Person != "" || i.Occasion != "" { // somebody's, or the record has it as due
-			out = append(out, i)
+// day is a due day of a row: by the rule of now, by the record, or by both.
+type day struct {
+	Item
+	record *Record // nil: the record has nothing of it
+}
+
+// word reports whether a record is somebody's word that a row was held.
+func (r *Record) word() bool {
+	return r.Due.Person == "" && r.State == run.Held && r.Run.Run == ""
+}
+
+// days lists when a row is due, or was, in order. What the record has as due stands, by whatever rule it was: a row that
+// is moved afterwards is neither held nor missed on other days than it was.
+func (c *covering) days(row Row) []day {
+	var out []day
+	for _, it := range c.planned(row) {
+		out = append(out, day{it, c.recordOf(row, it.From)})
+	}
+	ruled := len(out)
+	for _, r := range c.records[row.ID] {
+		if r.Due.Person != "" || r.word() || c.used[r.ID] || !c.within(r.Due.Nominal) || slices.ContainsFunc(out, func(d day) bool { return d.From.Equal(r.Due.Nominal) }) {
 			continue
 		}
-		p := rows[i.Row]
-		if p == nil {
-			p = pastOf(i.Row, last, from, until, facts)
-			rows[i.Row] = p
-		}
-		switch {
-		case p.held > 0:
-			p.held--
-		case p.otherRule && (p.sameRule.IsZero() || i.From.Before(p.sameRule)):
-			if p.missed > 0 {
-				p.missed--
-				out = append(out, i)
+		out = append(out, day{c.recordedItem(row, r), r})
+	}
+	out = c.inEffect(out[:ruled], out[ruled:])
+	slices.SortStableFunc(out, func(a, b day) int { return a.From.Compare(b.From) })
+	return out
+}
+
+// inEffect leaves out of the past days of the rule of now those of the time of another rule, of which others were due:
+// those before its own first in the record, and those that the days of the other stand for. Of a year that is over,
+// the record alone says by which rule it was held.
+func (c *covering) inEffect(ruled, others []day) []day {
+	if len(others) == 0 {
+		return ruled
+	}
+	stoodFor := map[int]bool{}
+	var began time.Time
+	for _, o := range others {
+		nearest := -1
+		for i, d := range ruled {
+			if nearest < 0 || d.From.Sub(o.From).Abs() < ruled[nearest].From.Sub(o.From).Abs() {
+				nearest = i
 			}
-		default:
-			out = append(out, i)
 		}
+		stoodFor[nearest] = true
+		began = maxTime(began, o.From)
+	}
+	if !c.now.Before(c.until) {
+		began = c.until
+	}
+	if first := slices.IndexFunc(ruled, func(d day) bool { return d.record != nil }); first >= 0 {
+		began = ruled[first].From
+	}
+	out := slices.Clone(others)
+	for i, d := range ruled {
+		past := d.Status == Overdue || d.Status == NotOwed
+		if d.record == nil && past && (stoodFor[i] || d.From.Before(began)) {
+			continue
+		}
+		out = append(out, d)
 	}
 	return out
 }
 
-// past is what the record has of a row in the year before that no item of the rules of now stands for.
-type past struct {
-	held, missed int
-	otherRule    bool      // an occasion has a due day that the rule of now does not know
-	sameRule     time.Time // the first due day with an occasion that it does
-}
-
-func pastOf(row string, last []Item, from, until time.Time, facts Facts) *past {
-	p := &past{}
-	for _, r := range facts.Records {
-		if r.Due.Schedule != row || r.Due.Person != "" {
-			continue
-		}
-		within := func(t time.Time) bool { return !t.Before(from) && t.Before(until) }
-		if r.State == run.Held && r.Run.Run == "" { // somebody's word
-			taken := slices.ContainsFunc(last, func(i Item) bool {
-				return i.Row == row && (i.Occasion == r.ID || i.Status == HeldThen && i.HeldOn.Equal(r.Due.At))
-			})
-			if within(r.Due.At) && !taken {
-				p.held++
+// recordOf is what the record has of a due day: under the row's name or, of one that was renamed, under a name that
+// the plan has no more.
+func (c *covering) recordOf(row Row, due time.Time) *Record {
+	find := func(list []*Record) *Record {
+		for _, r := range list {
+			if r.Due.Person == "" && !r.word() && r.Due.Nominal.Equal(due) {
+				return r
 			}
-			continue
 		}
-		if !within(r.Due.Nominal) {
-			continue
-		}
-		if slices.ContainsFunc(last, func(i Item) bool { return i.Row == row && i.From.Equal(r.Due.Nominal) }) {
-			if p.sameRule.IsZero() || r.Due.Nominal.Before(p.sameRule) {
-				p.sameRule = r.Due.Nominal
-			}
-			continue
-		}
-		p.otherRule = true
-		if r.held(facts) {
-			p.held++
-		} else {
-			p.missed++
+		return nil
+	}
+	if r := find(c.records[row.ID]); r != nil || row.Scenario == "" {
+		return r
+	}
+	for _, id := range c.lost() {
+		if r := find(c.records[id]); r != nil && r.Due.Scenario == row.Scenario && !c.used[r.ID] {
+			return r
 		}
 	}
-	return p
+	return nil
 }
 
-// held reports whether the run that an occasion began counts; one whose record is elsewhere does.
-func (r Record) held(facts Facts) bool {
-	if r.Run.Run == "" {
-		return false
+// lost lists the rows that the record knows and the plan does not.
+func (c *covering) lost() []string {
+	var out []string
+	for id := range c.records {
+		if _, ok := c.p.Row(id); !ok {
+			out = append(out, id)
+		}
 	}
-	i := slices.IndexFunc(facts.Runs, func(x Ran) bool { return x.Run == r.Run.Run })
-	return i < 0 || facts.Runs[i].counts()
+	slices.Sort(out)
+	return out
+}
+
+// lateUnknown is how late a drill may begin where the plan does not say so any more.
+const lateUnknown = run.Duration(time.Hour)
+
+func (c *covering) recordedItem(row Row, r *Record) Item {
+	it, late := row.item(), lateUnknown
+	if row.Spec != nil {
+		late = row.Spec.Late
+	}
+	it.Scenario = cmp.Or(row.Scenario, r.Due.Scenario)
+	it.Blind = r.Due.Blind
+	it.From, it.To, it.Status = r.Due.Nominal, maxTime(r.Due.At, r.Due.Until).Add(late.Std()), Planned
+	return it
+}
+
+// byWord counts what somebody said was held in a year that is over, and no due day of now stands for: the row was due
+// on other days then. So many days of now that the record has nothing of are left out.
+func (c *covering) byWord(row Row, items []Item) []Item {
+	if c.now.Before(c.until) {
+		return items
+	}
+	for _, said := range c.words(row) {
+		i := slices.IndexFunc(items, func(i Item) bool { return i.Status == Overdue && i.Occasion == "" })
+		if i < 0 {
+			break
+		}
+		items[i] = said
+	}
+	return items
+}
+
+// words are the words on a row in the year that count for no item yet.
+func (c *covering) words(row Row) []Item {
+	var out []Item
+	for _, r := range c.records[row.ID] {
+		if !r.word() || c.used[r.ID] || !c.within(r.Due.At) {
+			continue
+		}
+		it := row.item()
+		it.From, it.Status, it.HeldOn, it.By, it.Occasion = r.Due.At, HeldThen, r.Due.At, r.By, r.ID
+		it.Scenario = cmp.Or(row.Scenario, r.Due.Scenario)
+		out = append(out, it)
+	}
+	return out
+}
+
+// gone lists what was due or held of rows that are in the plan no more. Runs by hand count for none: what they would
+// have to be is not known.
+func (c *covering) gone() []Item {
+	var out []Item
+	for _, id := range c.lost() {
+		row := Row{ID: id, Title: plan.Text{EN: id, JA: id}}
+		items := c.row(row)
+		items = append(items, c.words(row)...)
+		for i := range items {
+			items[i].Why = append(items[i].Why, plan.Text{EN: "the row is no longer in the plan", JA: "現在の訓練計画にない行"})
+		}
+		out = append(out, items...)
+	}
+	return out
+}
+
+// monthOf is from when on a drill that was started by hand is that of a due day: its month's beginning.
+func (c *covering) monthOf(row Row, due time.Time) time.Time {
+	zone := calendar.Rule{Zone: c.p.Zone}.Location()
+	if row.Spec != nil {
+		zone = row.Spec.Rule.Location()
+	}
+	local := due.In(zone)
+	at, _ := calendar.At(calendar.Date{Year: local.Year(), Month: local.Month(), Day: 1}, 0, 0, zone)
+	return at
 }
