@@ -54,6 +54,8 @@ type Input struct {
 	Beside bool `json:"beside,omitempty"`
 	// Bundle is the break-glass bundle that it is begun from; nil is none.
 	Bundle *run.Bundled `json:"bundle,omitempty"`
+	// Rows are the rows of the programme that it is of, with their goals; nil is not known.
+	Rows []run.RowGoals `json:"rows,omitzero"`
 }
 
 // Updates of Run, by name. Each is refused by its validator, with the reason, before

@@ -33,41 +33,11 @@ func (s *Server) goalRoutes(api huma.API) {
 }
 
 func (s *Server) goals(ctx context.Context, id, runID string) ([]report.Pass, error) {
-	p, err := s.programme(ctx)
+	set, err := s.goalsSet(ctx, id, runID)
 	if err != nil {
 		return nil, err
 	}
-	row, err := s.oneRow(ctx, p, id)
-	if err != nil {
-		return nil, err
-	}
-	sum, pl, err := s.known(ctx, runID)
-	if err == nil {
-		err = s.mayRead(ctx, runID)
-	}
-	if err == nil && !s.sees(ctx, sum, pl) {
-		err = isWithheld(ctx, runID)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if l := lang(ctx); sum.Scenario != row.Scenario {
-		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Run %s is of scenario %s, and row %s runs %s.", "%[1]s はシナリオ %[2]s の実施です。行 %[3]s のシナリオは %[4]s です。", runID, sum.Scenario, id, row.Scenario),
-			l.T("`muster coverage` says which run held it", "`muster coverage` でどの実施に当たるか確認できます"))
-	}
-	var criteria []plan.Criterion
-	for _, g := range row.Goals {
-		c := plan.Criterion{ID: g.ID, Text: g.Text, Expect: g.Expect}
-		if g.Expect == "" {
-			c.Cannot = plan.Say("the role %s judges it", "役割 %s が判定する", g.Judge)
-		}
-		criteria = append(criteria, c)
-	}
-	entries, err := s.Store.Events(ctx, runID, 0, 0)
-	if err != nil {
-		return nil, s.storeProblem(ctx, err)
-	}
-	list, err := report.Goals(pl, eventsOf(entries), criteria)
+	list, err := report.Goals(set.plan, set.events, criteria(set.goals))
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +45,11 @@ func (s *Server) goals(ctx context.Context, id, runID string) ([]report.Pass, er
 	if err != nil {
 		return nil, err
 	}
-	return report.WithJudged(list, row.ID, written), nil
+	list = report.WithJudged(list, id, written)
+	if set.row != id {
+		list = report.WithJudged(list, set.row, written)
+	}
+	return set.since(list), nil
 }
 
 // goalsOf are the goals of the rows that were held by runs, as they stand. Hidden counts the rows whose runs
@@ -90,7 +64,7 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 	}
 	for _, i := range items {
 		row, _ := p.Row(i.Row)
-		if i.Status != programme.HeldThen || len(row.Goals) == 0 {
+		if i.Status != programme.HeldThen || i.Run == "" && len(row.Goals) == 0 {
 			continue
 		}
 		one := overview.RowGoals{Row: i.Row, Title: i.Title, Run: i.Run}
@@ -108,8 +82,13 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 		refused := new(Problem)
 		switch said := errors.As(err, &refused); {
 		case err == nil:
-			one.Goals = list
-			out = append(out, one)
+			one.Goals, one.Later = list, slices.Clone(list)
+			one.Goals = slices.DeleteFunc(one.Goals, func(g report.Pass) bool { return g.Later })
+			one.Later = slices.DeleteFunc(one.Later, func(g report.Pass) bool { return !g.Later })
+			if len(list) > 0 {
+				out = append(out, one)
+			}
+		case len(row.Goals) == 0 && ctx.Err() == nil: // what it had is not known, and nothing asks for it
 		case ctx.Err() != nil:
 			return nil, 0, err
 		case said && refused.Status == http.StatusForbidden:
@@ -133,24 +112,22 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 func (s *Server) mayJudge(ctx context.Context, e plan.Estate, b *WriteRequest) error {
 	l := lang(ctx)
 	row, id, _ := strings.Cut(strings.TrimPrefix(b.Item, goalItems), "/")
-	list, err := s.goals(ctx, row, b.About)
+	set, err := s.goalsSet(ctx, row, b.About)
 	if err != nil {
 		return err
 	}
-	p, err := s.programme(ctx)
-	if err != nil {
-		return err
-	}
-	r, _ := p.Row(row)
-	i := slices.IndexFunc(r.Goals, func(g programme.Goal) bool { return g.ID == id })
+	i := slices.IndexFunc(set.goals, func(g programme.Goal) bool { return g.ID == id })
 	if i < 0 {
 		var ids []string
-		for _, g := range list {
+		for _, g := range set.goals {
 			ids = append(ids, g.ID)
+		}
+		if slices.ContainsFunc(set.now, func(g programme.Goal) bool { return g.ID == id }) {
+			return problem(http.StatusConflict, CodeRefused, l.T("Goal %s was set after run %s had begun.", "目標 %s は、%s の開始後に定められました。", id, b.About), l.T("It is judged of a later run", "以後の実施について判定してください"))
 		}
 		return problem(http.StatusNotFound, CodeNotFound, l.T("Row %s has no goal %q.", "行 %s に目標 %q はありません。", row, id), l.T("There are: %s", "ある目標: %s", strings.Join(ids, ", ")))
 	}
-	g := r.Goals[i]
+	g := set.goals[i]
 	if g.Expect != "" {
 		return problem(http.StatusConflict, CodeRefused, l.T("Goal %s is judged by the record: %s", "目標 %s は記録から判定されます: %s", id, g.Expect),
 			l.T("`muster coverage goals %s %s` shows it", "`muster coverage goals %s %s` で確認できます", row, b.About))
@@ -161,6 +138,10 @@ func (s *Server) mayJudge(ctx context.Context, e plan.Estate, b *WriteRequest) e
 	}
 	if b.Verdict != run.Met && b.Verdict != run.Missed {
 		return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("A goal is judged as met or missed.", "目標の判定は met（達成）か missed（未達）です。"), l.T("Name one: verdict", "verdict で指定してください"))
+	}
+	p, err := s.programme(ctx)
+	if err != nil {
+		return err
 	}
 	held, err := s.heldBy(ctx, p, row, b.About)
 	if err != nil {
@@ -196,15 +177,14 @@ func (s *Server) heldBy(ctx context.Context, p *programme.Programme, row, runID 
 	return false, nil
 }
 
-// goalText is what the goal of an item says now.
-func (s *Server) goalText(ctx context.Context, item string) (string, error) {
-	p, err := s.programme(ctx)
+// goalText is what the goal of an item says that is judged of a run.
+func (s *Server) goalText(ctx context.Context, item, runID string) (string, error) {
+	row, id, _ := strings.Cut(strings.TrimPrefix(item, goalItems), "/")
+	set, err := s.goalsSet(ctx, row, runID)
 	if err != nil {
 		return "", err
 	}
-	row, id, _ := strings.Cut(strings.TrimPrefix(item, goalItems), "/")
-	r, _ := p.Row(row)
-	for _, g := range r.Goals {
+	for _, g := range set.goals {
 		if g.ID == id {
 			return g.Text.Both(), nil
 		}

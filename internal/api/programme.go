@@ -316,8 +316,11 @@ func (s *Server) rowHeld(ctx context.Context, in *OfRow) (*answer[programme.Reco
 		if err != nil {
 			return nil, s.mistakes(ctx, err)
 		}
-		if err := knownPerson(ctx, plan.Plan{Estate: e}, b.For); err != nil {
-			return nil, err
+		unknown := knownPerson(ctx, plan.Plan{Estate: e}, b.For)
+		if was, err := s.wasAssigned(ctx, b.For); err != nil {
+			return nil, s.storeProblem(ctx, err)
+		} else if unknown != nil && !was { // who has left since may have been trained before
+			return nil, unknown
 		}
 	}
 	id := strings.Join([]string{"occasion", row.ID, "by-hand", day.String()}, "-")

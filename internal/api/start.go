@@ -206,7 +206,7 @@ func (s *Server) begin(ctx context.Context, p plan.Plan, in StartRequest) (Start
 			WorkflowExecutionErrorWhenAlreadyStarted: true,
 		}, workflows.TypeRun, workflows.Input{
 			RunID: id, Kind: in.Kind, Plan: p, Requester: in.By, Via: via(ctx), Issuers: issuers(ctx), RequestID: in.RequestID, Reason: in.Reason, Since: in.Since,
-			Bundle: s.Bundled,
+			Bundle: s.Bundled, Rows: s.rowsOf(ctx, in),
 		})
 		handle, err := s.Engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: start,

@@ -190,7 +190,7 @@ func (s *Server) tellable(ctx context.Context, sum journal.Summary) (func([]jour
 				if json.Unmarshal(e.Data, &d) != nil {
 					continue
 				}
-				d.Scenario, d.PlanHash = "", ""
+				d.Scenario, d.PlanHash, d.Rows = "", "", nil
 				e.Data = run.Encode(d)
 			}
 			out = append(out, x)

@@ -86,7 +86,7 @@ func (s *Server) write(ctx context.Context, in *struct {
 	said := ""
 	if goal {
 		if err = s.mayJudge(ctx, estate, b); err == nil {
-			said, err = s.goalText(ctx, b.Item)
+			said, err = s.goalText(ctx, b.Item, b.About)
 		}
 	} else if b.Verdict != "" {
 		err = problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Only a goal has a verdict, and %s is none.", "判定を付けられるのは目標だけです。%s は目標ではありません。", b.Item), l.T("Leave verdict out", "verdict を外してください"))

@@ -106,7 +106,7 @@ var statuses = []struct {
 	{programme.Waiting, sign{"warn", "‖", ""}, plan.Text{EN: "postponed", JA: "延期"}},
 	{programme.Arriving, sign{"warn", "◆", ""}, plan.Text{EN: "due", JA: "対象者あり"}},
 	{programme.Planned, sign{"idle", "○", ""}, plan.Text{EN: "planned", JA: "予定"}},
-	{programme.NotOwed, sign{"idle", "–", ""}, plan.Text{EN: "not owed", JA: "適用前"}},
+	{programme.NotOwed, sign{"idle", "–", ""}, plan.Text{EN: "not owed", JA: "対象外"}},
 }
 
 func (v *visit) status(s programme.Status) sign {
@@ -200,6 +200,9 @@ func (v *visit) itemView(e Inventory, it programme.Item, zone *time.Location) it
 	}
 	if it.Person != "" {
 		out.For = nameIn(v.lang, e.Estate, it.Person)
+		if it.Role != "" {
+			out.For += v.t(" (new as "+it.Role+")", "（新しい役割："+it.Role+"）")
+		}
 	}
 	for _, why := range it.Why {
 		if it.Status == programme.HeldThen && it.Occasion == "" { // people held it: its schedule had no part in it

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -268,7 +269,7 @@ func (c *command) coverage() *cobra.Command {
 				cov.From.In(c.in).Format(time.DateOnly), cov.Until.In(c.in).AddDate(0, 0, -1).Format(time.DateOnly), counts[programme.HeldThen], counts[programme.Overdue], counts[programme.Waiting],
 				counts[programme.Planned]+counts[programme.UnderWay]+counts[programme.Arriving])
 			if n := counts[programme.NotOwed]; n > 0 {
-				c.say("%d were due before the programme was in force, and are not owed", "%d 件は訓練計画の適用開始前の予定で、対象外", n)
+				c.say("%d are not owed: due before the programme was in force, or for somebody who left in time", "%d 件は対象外（適用開始前の予定、または期限前に対象から外れた人の分）", n)
 			}
 			if late > 0 {
 				c.say("%d of those held were held after their time was over", "実施済みのうち %d 件は期限を過ぎてからの実施", late)
@@ -297,14 +298,17 @@ func (c *command) status(i programme.Item) string {
 	case programme.Arriving:
 		return c.t("due", "要実施")
 	case programme.NotOwed:
-		return c.t("not owed", "適用前")
+		return c.t("not owed", "対象外")
 	}
 	return c.t("planned", "予定")
 }
 
 func (c *command) became(i programme.Item) string {
 	var out []string
-	if i.Person != "" {
+	switch {
+	case i.Role != "":
+		out = append(out, c.t("for %s, new as %s", "対象：%s（新しい役割：%s）", i.Person, i.Role))
+	case i.Person != "":
 		out = append(out, c.t("for %s", "対象：%s", i.Person))
 	}
 	switch i.Status {
@@ -356,11 +360,12 @@ func (c *command) coverageGoals() *cobra.Command {
 			zone := c.zone(cmd.Context(), client)
 			var rows [][]string
 			for _, g := range list {
-				what := strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + g.Why.In(string(c.lang)))
+				why := g.Why.In(string(c.lang))
 				if j := g.Judged; j != nil {
-					what = strings.TrimSpace(g.Text.In(string(c.lang)) + "  " + c.t("judged by %s on %s: %s", "%s が %s に判定: %s", j.By, j.At.In(zone).Format(time.DateOnly), j.Text))
+					why = c.t("judged by %s on %s: %s", "%s が %s に判定: %s", j.By, j.At.In(zone).Format(time.DateOnly), j.Text)
 				}
-				rows = append(rows, []string{g.ID, c.lang.Verdict(g.Verdict), what})
+				what := []string{g.Text.In(string(c.lang)), why, g.Remark.In(string(c.lang))}
+				rows = append(rows, []string{g.ID, c.lang.Verdict(g.Verdict), strings.Join(slices.DeleteFunc(what, func(s string) bool { return s == "" }), "  ")})
 			}
 			table(c.Out, []string{c.t("GOAL", "目標"), c.t("VERDICT", "判定"), c.t("WHAT", "内容")}, rows)
 			return nil

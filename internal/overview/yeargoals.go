@@ -15,6 +15,7 @@ type RowGoals struct {
 	Title plan.Text     `json:"title"`
 	Run   string        `json:"run,omitempty"` // "": it was held without one
 	Goals []report.Pass `json:"goals"`
+	Later []report.Pass `json:"later,omitempty"` // set or changed after the run had begun: none of its goals
 }
 
 // goalSection says of every goal that was set beforehand what became of it (requirement C-PGM-03).
@@ -28,13 +29,22 @@ func (y Year) goalSection() sheet.Section {
 				met++
 			}
 			why := g.Why
+			if why == (plan.Text{}) {
+				why = g.Remark
+			}
 			if j := g.Judged; j != nil {
 				why = sheet.Say("%s (judged by %s, %s)", "%s（判定：%s・%s）", j.Text, j.By, y.day(j.At))
 			}
 			t.Rows = append(t.Rows, []sheet.Cell{{Text: titleOf(r.Title, r.Row)}, word(r.Run), {Text: titleOf(g.Text, g.ID)}, sheet.VerdictCell(g.Verdict), {Text: why}})
 		}
+		for _, g := range r.Later {
+			if y.Over { // it is of another year
+				break
+			}
+			t.Rows = append(t.Rows, []sheet.Cell{{Text: titleOf(r.Title, r.Row)}, word(r.Run), {Text: titleOf(g.Text, g.ID)}, sheet.VerdictCell(g.Verdict), {Text: g.Why}})
+		}
 	}
-	if all == 0 {
+	if len(t.Rows) == 0 {
 		return sheet.Section{}
 	}
 	s := sheet.Section{ID: "goals", Title: sheet.Say("Goals that were set beforehand", "事前に定めた目標の達成状況"), Tables: []sheet.Table{t.Compact()},

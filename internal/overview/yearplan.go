@@ -22,7 +22,7 @@ type Planned struct {
 
 var statuses = map[programme.Status]plan.Text{
 	programme.Planned: sheet.Say("planned", "予定"), programme.Waiting: sheet.Say("postponed", "延期"), programme.UnderWay: sheet.Say("under way", "実施中"), programme.HeldThen: sheet.Say("held", "実施済み"),
-	programme.Overdue: sheet.Say("overdue", "未実施（期限超過）"), programme.Arriving: sheet.Say("due", "対象者あり"), programme.NotOwed: sheet.Say("not owed", "適用前（対象外）"),
+	programme.Overdue: sheet.Say("overdue", "未実施（期限超過）"), programme.Arriving: sheet.Say("due", "対象者あり"), programme.NotOwed: sheet.Say("not owed", "対象外"),
 }
 
 func (y Year) plannedSection() sheet.Section {

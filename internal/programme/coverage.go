@@ -3,6 +3,7 @@ package programme
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -155,6 +156,11 @@ func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
 			c.used[r.Run.Run] = true
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(c.records)) {
+		if _, there := p.Row(id); !there {
+			c.lost = append(c.lost, id)
+		}
+	}
 	c.facts.Runs = slices.Clone(c.facts.Runs)
 	slices.SortFunc(c.facts.Runs, func(a, b Ran) int { return a.StartedAt.Compare(b.StartedAt) })
 	var out []Item
@@ -171,6 +177,7 @@ type covering struct {
 	from, until, now time.Time
 	facts            Facts
 	records          map[string][]*Record // by row
+	lost             []string             // rows that the record knows and the plan does not
 	used             map[string]bool      // runs and records that count for an item
 }
 

@@ -90,24 +90,12 @@ func (c *covering) recordOf(row Row, due time.Time) *Record {
 	if r := find(c.records[row.ID]); r != nil || row.Scenario == "" {
 		return r
 	}
-	for _, id := range c.lost() {
+	for _, id := range c.lost {
 		if r := find(c.records[id]); r != nil && r.Due.Scenario == row.Scenario && !c.used[r.ID] {
 			return r
 		}
 	}
 	return nil
-}
-
-// lost lists the rows that the record knows and the plan does not.
-func (c *covering) lost() []string {
-	var out []string
-	for id := range c.records {
-		if _, ok := c.p.Row(id); !ok {
-			out = append(out, id)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // lateUnknown is how late a drill may begin where the plan does not say so any more.
@@ -159,7 +147,7 @@ func (c *covering) words(row Row) []Item {
 // have to be is not known.
 func (c *covering) gone() []Item {
 	var out []Item
-	for _, id := range c.lost() {
+	for _, id := range c.lost {
 		row := Row{ID: id, Title: plan.Text{EN: id, JA: id}}
 		items := c.row(row)
 		items = append(items, c.words(row)...)

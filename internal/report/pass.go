@@ -32,6 +32,10 @@ type Pass struct {
 	Judged *Entry `json:"judged,omitempty"`
 	// Simulated names what the criterion rests on that was not real.
 	Simulated []string `json:"simulated"`
+	// Later is a goal that was set, or changed, after the run had begun: none of the run's own.
+	Later bool `json:"later,omitempty"`
+	// Remark says of a goal that whether it was set before the run began is not in the record, or that it was changed since.
+	Remark plan.Text `json:"remark,omitzero"`
 }
 
 // PassScope is what pass criteria of a plan can see: its steps and systems by name, and the

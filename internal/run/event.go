@@ -158,6 +158,23 @@ type Started struct {
 	Simulated bool   `json:"simulated_people"` // the engine answers for the people
 	// Bundle is the break-glass bundle that it was begun from; nil is none.
 	Bundle *Bundled `json:"bundle,omitempty"`
+	// Rows are the rows of the programme that a drill is of, with what was set for it by then; nil is not known, as in
+	// records of before they were kept.
+	Rows []RowGoals `json:"rows,omitzero"`
+}
+
+// RowGoals is a row of the programme with its goals as they were when a drill of it began.
+type RowGoals struct {
+	Row   string `json:"row"`
+	Goals []Goal `json:"goals,omitempty"`
+}
+
+// Goal is what a drill must show: Expect judges it from the record, or the role Judge does.
+type Goal struct {
+	ID     string  `json:"id"`
+	Text   Problem `json:"text"`
+	Expect string  `json:"expect,omitempty"`
+	Judge  string  `json:"judged_by,omitempty"`
 }
 
 // AlarmSaid is what a source of alarms said later.
