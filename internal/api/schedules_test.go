@@ -368,7 +368,9 @@ func TestEngineIsDueWhenTheCalendarSays(t *testing.T) {
 func TestDueDrillStartsUnderTheSchedulesName(t *testing.T) {
 	y := newYear(t)
 	at := ago(10 * time.Minute)
-	y.plans.set(row("quarterly", at))
+	quarterly := row("quarterly", at)
+	quarterly.Goals = []programme.Goal{{ID: "by-schedule", Expect: `run.started_by == "schedule:quarterly"`}, {ID: "manners", Judge: "commander"}}
+	y.plans.set(quarterly)
 	y.apply()
 	y.fire("quarterly", at)
 	r := y.record("held", func(r programme.Record) bool { return r.State == run.Held })
@@ -394,9 +396,6 @@ func TestDueDrillStartsUnderTheSchedulesName(t *testing.T) {
 		t.Errorf("coverage: %+v", cov.Items)
 	}
 	// What the row was to show is judged from the run's record.
-	y.plans.mu.Lock()
-	y.plans.p.Rows[0].Goals = []programme.Goal{{ID: "by-schedule", Expect: `run.started_by == "schedule:quarterly"`}, {ID: "manners", Judge: "commander"}}
-	y.plans.mu.Unlock()
 	if goals, err := y.Goals(t.Context(), "quarterly", r.Run.Run); err != nil || len(goals) != 2 || goals[0].Verdict != run.NotProven || goals[0].Why.EN != "the run goes on" || goals[1].Why.EN != "the role commander judges it" {
 		t.Errorf("%+v %v", goals, err)
 	}
