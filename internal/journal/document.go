@@ -16,7 +16,8 @@ var ErrChanged = errors.New("the document was changed meanwhile")
 
 // Document is something the server keeps beside the journal that changes or is erased:
 // a personal token, a session, what a message channel has sent, the private part of an
-// answer. No figure of a report rests on one.
+// answer. No figure of a run's report rests on one. What pages over many runs take from one can be made
+// again from records, and is held against them, or their evidence section names it.
 type Document struct {
 	Kind string `json:"kind"` // whose it is, as in "token"; a kind has one owner in the code
 	ID   string `json:"id"`

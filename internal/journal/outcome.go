@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -57,7 +59,7 @@ type OutcomeFilter struct {
 // Outcomes keeps what ended runs came to. It is safe for concurrent use.
 type Outcomes interface {
 	// PutOutcome keeps an outcome in the place of an earlier one of the same run; all of it or nothing
-	// is on disk when it returns. The same outcome again changes nothing.
+	// is on disk when it returns. The same outcome again changes nothing, unless what is kept of it was changed otherwise.
 	PutOutcome(ctx context.Context, o Outcome) error
 	// Outcomes lists outcomes by their end, newest first unless the filter says otherwise.
 	Outcomes(ctx context.Context, f OutcomeFilter) ([]Outcome, error)
@@ -91,14 +93,26 @@ func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
 			ON CONFLICT (run) DO UPDATE SET position = excluded.position, version = excluded.version, kind = excluded.kind, depth = excluded.depth,
 				scenario = excluded.scenario, hazard = excluded.hazard, state = excluded.state, verdict = excluded.verdict,
 				started_at = excluded.started_at, ended_at = excluded.ended_at, body = excluded.body
-			WHERE outcomes.version <> excluded.version OR outcomes.body <> excluded.body`,
+			WHERE outcomes.version <> excluded.version OR outcomes.kind <> excluded.kind OR outcomes.depth <> excluded.depth
+				OR outcomes.scenario <> excluded.scenario OR outcomes.hazard <> excluded.hazard OR outcomes.state <> excluded.state
+				OR outcomes.verdict <> excluded.verdict OR outcomes.started_at <> excluded.started_at OR outcomes.ended_at <> excluded.ended_at
+				OR outcomes.body <> excluded.body`,
 			o.Run, o.Version, string(o.Kind), string(o.Depth), o.Scenario, string(o.Hazard), string(o.State), string(o.Verdict),
 			moment(o.StartedAt).text(), moment(o.EndedAt).text(), text(o.Body))
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
+		n, err := res.RowsAffected()
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			if same, err := o.sameSystems(ctx, tx); err != nil || same {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `UPDATE outcomes SET position = (SELECT MAX(position) + 1 FROM outcomes) WHERE run = $1`, o.Run); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM outcome_systems WHERE run = $1`, o.Run); err != nil {
 			return err
@@ -117,6 +131,28 @@ func (s *database) PutOutcome(ctx context.Context, o Outcome) error {
 		return nil
 	})
 	return s.explain(plan.Text{EN: "keep an outcome", JA: "結果の保存"}, err)
+}
+
+// sameSystems reports whether what is kept of an outcome's systems is what it says of them.
+func (o Outcome) sameSystems(ctx context.Context, tx *sql.Tx) (bool, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT `+systemColumns+`body FROM outcome_systems WHERE run = $1`, o.Run)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	n, same := 0, true
+	for rows.Next() {
+		one, err := scanSystem(rows.Scan)
+		if err != nil {
+			return false, err
+		}
+		n++
+		same = same && slices.ContainsFunc(o.Systems, func(s SystemOutcome) bool {
+			s.Run, s.Scenario, s.Kind, s.Depth, s.EndedAt = o.Run, o.Scenario, o.Kind, o.Depth, o.EndedAt.UTC().Truncate(time.Microsecond)
+			return reflect.DeepEqual(s, one)
+		})
+	}
+	return same && n == len(o.Systems), rows.Err()
 }
 
 // body is the expression that reads bodies, or leaves them out.
@@ -219,14 +255,18 @@ func (s *database) LastJudged(ctx context.Context, property string, v run.Verdic
 func (s *database) systemOutcomes(ctx context.Context, query string, args ...any) ([]SystemOutcome, error) {
 	out, err := again(ctx, s, func(ctx context.Context) (out []SystemOutcome, err error) {
 		return out, s.list(ctx, s.read, query, args, func(scan func(...any) error) error {
-			var o SystemOutcome
-			err := scan(&o.Run, &o.System, &o.Scenario, &o.Kind, &o.Depth, (*moment)(&o.EndedAt), &o.Verdict, &o.RTO, &o.RPO, &o.RLO,
-				&o.Restored, &o.Failback, (*jsonText)(&o.Body))
+			o, err := scanSystem(scan)
 			out = append(out, o)
 			return err
 		})
 	})
 	return out, s.explain(plan.Text{EN: "list outcomes of systems", JA: "システム別結果の一覧"}, err)
+}
+
+func scanSystem(scan func(...any) error) (o SystemOutcome, err error) {
+	err = scan(&o.Run, &o.System, &o.Scenario, &o.Kind, &o.Depth, (*moment)(&o.EndedAt), &o.Verdict, &o.RTO, &o.RPO, &o.RLO,
+		&o.Restored, &o.Failback, (*jsonText)(&o.Body))
+	return o, err
 }
 
 func (s *database) WithoutOutcome(ctx context.Context, version, limit int) ([]string, error) {

@@ -40,6 +40,9 @@ type Store interface {
 	// Runs lists runs, newest first.
 	Runs(ctx context.Context, f Filter) ([]Summary, error)
 
+	// Resummarize makes a run's summary anew from its events.
+	Resummarize(ctx context.Context, runID string) error
+
 	// Token returns the fencing token of a run for a system: a number above every
 	// token of that system before. The same run gets the same token again.
 	Token(ctx context.Context, system, runID string) (int64, error)

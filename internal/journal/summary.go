@@ -71,6 +71,36 @@ func Summarize(events []run.Event) (Summary, error) {
 	return s, nil
 }
 
+// SummaryOf is the summary that the store keeps of a run with these events, which are all of it in the order of
+// the store, while its record is there.
+func SummaryOf(entries []Entry) (Summary, error) {
+	var of []run.Event
+	for i, e := range entries {
+		if i == 0 || summarized(e.Event.Kind) { // the first tells when a run began whose start is lost
+			of = append(of, e.Event)
+		}
+	}
+	return Summarize(of)
+}
+
+// Resummarize makes the summary of a run anew, however it stands. One whose record was removed stays as it is.
+func (s *database) Resummarize(ctx context.Context, runID string) error {
+	if odd(runID) {
+		return nil
+	}
+	err := s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.lock(ctx, tx, "run/"+runID); err != nil {
+			return err
+		}
+		var there bool
+		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE run = $1)`, runID).Scan(&there); err != nil || !there {
+			return err
+		}
+		return resummarize(ctx, tx, runID)
+	})
+	return s.explain(plan.Text{EN: "list a run anew", JA: "実施一覧の作り直し"}, err)
+}
+
 // resummarizeOpen makes the summaries of runs that have not ended anew from their events.
 func resummarizeOpen(ctx context.Context, tx *sql.Tx) error {
 	rows, err := tx.QueryContext(ctx, `SELECT run FROM runs WHERE ended = 0`)

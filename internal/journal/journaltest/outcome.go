@@ -121,6 +121,27 @@ func testOutcomes(t *testing.T, s journal.Store) {
 	if got, err := s.Outcomes(ctx, journal.OutcomeFilter{Since: newest}); err != nil || runsOf(got) != "r1" {
 		t.Errorf("changed since: %q, %v", runsOf(got), err)
 	}
+	// What of an outcome was changed otherwise is set right by keeping it again: the whole is in no body alone.
+	if all, err = s.Outcomes(ctx, journal.OutcomeFilter{Bare: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range all {
+		newest = max(newest, o.Position)
+	}
+	columns, systems := outcomeOf("r1", day(1), run.NotProven), outcomeOf("r1", day(1), run.NotProven)
+	columns.State = run.Cancelled
+	systems.Systems[0].RTO = run.Met
+	for _, changed := range []journal.Outcome{columns, systems, outcomeOf("r1", day(1), run.NotProven)} {
+		put(changed)
+		got, err := s.Outcomes(ctx, journal.OutcomeFilter{Since: newest})
+		if err != nil || runsOf(got) != "r1" || got[0].State != changed.State {
+			t.Fatalf("the same body, and another %+v: %+v, %v", changed, got, err)
+		}
+		newest = got[0].Position
+		if of, err := s.SystemOutcomes(ctx, journal.OutcomeFilter{Run: "r1"}); err != nil || len(of) != 1 || of[0].RTO != changed.Systems[0].RTO {
+			t.Errorf("its systems: %+v, %v", of, err)
+		}
+	}
 	bad := outcomeOf("r4", day(4), run.Met)
 	bad.Systems[0].Body = json.RawMessage(`{`)
 	if err := s.PutOutcome(ctx, bad); err == nil {
