@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -57,6 +59,48 @@ func (s *Server) programmeSince(ctx context.Context) (time.Time, error) {
 	var first firstProgramme
 	err = json.Unmarshal(doc.Body, &first)
 	return first.Since, err
+}
+
+// atOnceNoted is how much later than a first due day of its own a programme may be noted.
+const atOnceNoted = 24 * time.Hour
+
+// HoldProgramme returns what of the note is not so by the record, after it was set right: a plan that had a due day
+// was in force by then. A clock that was ahead can have noted it too late as well.
+func (s *Server) HoldProgramme(ctx context.Context) ([]plan.Text, error) {
+	doc, err := s.Store.Document(ctx, docProgramme, docProgrammeFirst)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	days, err := s.Store.Runs(ctx, journal.Filter{Kind: run.Occasion})
+	if err != nil {
+		return nil, err
+	}
+	var kept firstProgramme
+	wrong := json.Unmarshal(doc.Body, &kept) != nil
+	first := firstProgramme{Since: kept.Since}
+	for _, d := range days {
+		if wrong || d.StartedAt.Before(first.Since) {
+			first.Since, wrong = d.StartedAt, false
+		}
+	}
+	if kept.Since.Sub(first.Since).Abs() < atOnceNoted {
+		return nil, nil
+	}
+	list, err := outcome.Differences(kept, first)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	if doc.Body, err = json.Marshal(first); err != nil {
+		return nil, err
+	}
+	doc.ChangedAt = time.Time{}
+	if _, err := s.Store.PutDocument(ctx, doc); err != nil && !errors.Is(err, journal.ErrChanged) {
+		return nil, err
+	}
+	return []plan.Text{outcome.Say(plan.Say("since when there is a programme", "年間計画の適用開始"), list)}, nil
 }
 
 // NoteProgramme notes when muster first had a programme, though nobody asks for its coverage.

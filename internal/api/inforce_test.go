@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -56,5 +57,52 @@ func TestAProgrammeOwesNothingFromBeforeItCame(t *testing.T) {
 				t.Errorf("the file names an earlier day: %v", got)
 			}
 		})
+	}
+}
+
+// Whoever makes the programme begin later, so that what was due before is owed by nobody, is found out by the due days
+// on record.
+func TestAProgrammeThatIsSaidToHaveComeLaterIsFoundOut(t *testing.T) {
+	l := newLessons(t)
+	l.server.Plans = &planned{p: programme.Programme{Name: "first", Begins: 4, Zone: "Asia/Tokyo"}}
+	was := l.now.UTC().Add(-200 * 24 * time.Hour)
+	events := []run.Event{{Run: "occasion-april-1", Writer: "run", Seq: 1, At: was, Kind: run.RunStarted, By: run.Schedule("other"), Data: run.Encode(run.Started{Kind: run.Occasion})}}
+	if err := l.store.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	hold := func() []plan.Text {
+		t.Helper()
+		said, err := l.server.HoldProgramme(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return said
+	}
+	if said := hold(); len(said) > 0 {
+		t.Errorf("nothing is noted yet: %v", said)
+	}
+	if err := l.server.NoteProgramme(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if said := hold(); len(said) > 0 {
+		t.Errorf("as it was noted: %v", said)
+	}
+	d, err := l.store.Document(t.Context(), "programme", ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := string(d.Body)
+	d.Body = run.Encode(map[string]any{"since": was.Add(190 * 24 * time.Hour)})
+	if _, err := l.store.PutDocument(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if said := hold(); len(said) != 1 || !strings.Contains(said[0].EN, "since when there is a programme: since was") || !strings.HasPrefix(said[0].JA, "年間計画の適用開始：") {
+		t.Errorf("%v", said)
+	}
+	if said := hold(); len(said) > 0 {
+		t.Errorf("it was not set right: %v", said)
+	}
+	if d, err = l.store.Document(t.Context(), "programme", "."); err != nil || string(d.Body) != body {
+		t.Errorf("%s, was %s, %v", d.Body, body, err)
 	}
 }

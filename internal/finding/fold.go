@@ -68,9 +68,10 @@ func (f *fold) closed(e *entry) {
 	delete(f.open[scope], e.Place)
 }
 
-// late reports whether something belongs before what was folded already.
+// late reports whether something belongs before what was folded already. Of one moment acts come first, as they
+// were done.
 func (f *fold) late(at time.Time, runID string) bool {
-	return at.Before(f.Last) || at.Equal(f.Last) && runID != "" && runID <= f.LastRun
+	return at.Before(f.Last) || at.Equal(f.Last) && f.LastRun != "" && runID <= f.LastRun
 }
 
 // outcome folds what a run came to.

@@ -100,6 +100,7 @@ func (l *Ledger) Rebuild(ctx context.Context) error {
 	if _, err := l.read(ctx); err != nil {
 		return err
 	}
+	l.kept = upTo{} // what is kept may have come as far, and say otherwise
 	return l.save(ctx)
 }
 

@@ -27,11 +27,15 @@ func Read(ctx context.Context, store journal.Store, runID string) (Outcome, erro
 	if list[0].EndedAt == nil {
 		return Outcome{}, fmt.Errorf("run %s: %w", runID, ErrOpen)
 	}
-	p, err := store.Plan(ctx, list[0].PlanHash)
+	entries, err := store.Events(ctx, runID, 0, 0)
 	if err != nil {
 		return Outcome{}, err
 	}
-	entries, err := store.Events(ctx, runID, 0, 0)
+	return from(ctx, store, list[0].PlanHash, entries)
+}
+
+func from(ctx context.Context, store journal.Store, planHash string, entries []journal.Entry) (Outcome, error) {
+	p, err := store.Plan(ctx, planHash)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -57,9 +61,18 @@ func Keep(ctx context.Context, store journal.Store, runID string) (Outcome, erro
 
 // Put keeps an outcome.
 func Put(ctx context.Context, store journal.Outcomes, o Outcome) error {
-	body, err := json.Marshal(o)
+	row, err := o.row()
 	if err != nil {
 		return err
+	}
+	return store.PutOutcome(ctx, row)
+}
+
+// row is an outcome as it is kept.
+func (o Outcome) row() (journal.Outcome, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return journal.Outcome{}, err
 	}
 	row := journal.Outcome{Run: o.Run, Version: o.Version, Kind: o.Kind, Depth: o.Depth, Scenario: o.Scenario, Hazard: o.Hazard, State: o.State,
 		Verdict: o.Verdict, StartedAt: o.StartedAt, EndedAt: o.EndedAt, Body: body}
@@ -69,11 +82,11 @@ func Put(ctx context.Context, store journal.Outcomes, o Outcome) error {
 			one.RTO, one.RPO, one.RLO, one.Restored, one.Failback = o.judged(s, RTO), o.judged(s, RPO), o.judged(s, RLO), o.judged(s, Restore), o.judged(s, Failback)
 		}
 		if one.Body, err = json.Marshal(s); err != nil {
-			return err
+			return row, err
 		}
 		row.Systems = append(row.Systems, one)
 	}
-	return store.PutOutcome(ctx, row)
+	return row, nil
 }
 
 // judged is the verdict on a property; "" where an abort came before anybody could tell.
