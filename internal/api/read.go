@@ -182,6 +182,7 @@ func spoken(ctx context.Context, err error) string {
 // How Health.Evidence begins where something of evidence is the matter while others are sealed; the rest says what.
 const (
 	EvidenceAltered      = "altered or damaged: "
+	EvidenceRows         = "made anew from the record: "
 	EvidenceSomeUnsealed = "not all can be sealed: "
 	EvidenceHoldsUnknown = "legal holds to be confirmed: "
 )
@@ -195,8 +196,11 @@ func (s *Server) sealing(ctx context.Context) (string, map[string]string) {
 	if st.Elsewhere != "" {
 		return "elsewhere", places
 	}
-	if wrong := st.NotAsSealed(); len(wrong) > 0 && st.Trouble == "" {
-		return EvidenceAltered + strings.Join(wrong, ", "), places
+	if wrong := st.Altered(string(lang(ctx))); len(wrong) > 0 && st.Trouble == "" {
+		if len(st.NotAsSealed()) > 0 {
+			return EvidenceAltered + strings.Join(wrong, ", "), places
+		}
+		return EvidenceRows + strings.Join(wrong, "; "), places
 	}
 	if st.RunTrouble != "" && st.Trouble == "" {
 		return EvidenceSomeUnsealed + st.RunTrouble, places

@@ -18,14 +18,16 @@ func (s *Server) yearEvidence(ctx context.Context, runs []outcome.Outcome) *over
 	if err != nil {
 		return nil
 	}
-	sealedAt := map[string]uint64{}
+	sealedAt, removed := map[string]uint64{}, map[string]bool{}
 	for _, e := range entries {
+		removed[e.Run] = removed[e.Run] || e.Kind == evidence.EntryRemoved
 		if _, known := sealedAt[e.Run]; !known && e.Kind == evidence.EntrySealed {
 			sealedAt[e.Run] = e.Index
 		}
 	}
 	st := s.Evidence.Status()
-	out := &overview.Kept{Log: st.Log, Fingerprint: st.Fingerprint, Entries: st.Size, CheckedAt: st.CheckedAt, Altered: st.NotAsSealed()}
+	out := &overview.Kept{Log: st.Log, Fingerprint: st.Fingerprint, Entries: st.Size, CheckedAt: st.CheckedAt, Altered: st.NotAsSealed(),
+		Rows: st.Rows, RowsCheckedAt: st.RowsCheckedAt}
 	// Of the log, and not of the settings: stamps of before count when nobody is asked any more.
 	for _, e := range entries {
 		if e.Kind == evidence.EntryStamped && e.Size > out.Stamped {
@@ -36,6 +38,9 @@ func (s *Server) yearEvidence(ctx context.Context, runs []outcome.Outcome) *over
 		out.Runs++
 		if at, sealed := sealedAt[o.Run]; sealed {
 			out.Sealed++
+			if removed[o.Run] {
+				out.Removed++
+			}
 			if at < out.Stamped {
 				out.SealedStamped++
 			}

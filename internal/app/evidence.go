@@ -18,7 +18,7 @@ import (
 
 // keeper is what seals runs after their end. Nobody waits for it: a server whose disk is full
 // leads a run all the same.
-func keeper(ctx context.Context, o Options, store journal.Store, altered func(ctx context.Context, altered, missing keep.Unsound)) (*keep.Keeper, error) {
+func keeper(ctx context.Context, o Options, store journal.Store, rows keep.Rows, altered func(ctx context.Context, altered, missing keep.Unsound)) (*keep.Keeper, error) {
 	places, err := evidencePlaces(ctx, o)
 	if err != nil {
 		return nil, &Trouble{Mistake: true, What: o.Lang.T("settings: %s", "設定: %s", "evidence.copy_to"), Err: spoken{o.Lang, err}}
@@ -35,7 +35,7 @@ func keeper(ctx context.Context, o Options, store journal.Store, altered func(ct
 	}
 	return keep.New(keep.Options{Begin: begin, Only: only,
 		Dir: o.Config.EvidenceDir(), Attachments: filepath.Join(o.Config.Data, "evidence"), Store: store, Version: o.Version, Log: o.Log.With("component", "evidence"),
-		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places, Stamps: stamps, Altered: altered,
+		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places, Stamps: stamps, Altered: altered, Rows: rows, Build: build(o.Version),
 		Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {
 			return api.Personal(ctx, store, runID, events)
 		},

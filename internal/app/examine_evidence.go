@@ -29,6 +29,9 @@ func (e *examination) evidence(serves *api.Health) {
 	case strings.HasPrefix(serves.Evidence, api.EvidenceAltered):
 		e.add("evidence", title, Bad, e.t("%s is not what was sealed", "%s の記録が封印時と異なります", strings.TrimPrefix(serves.Evidence, api.EvidenceAltered)),
 			e.t("Keep a copy of the data directory before anything else; the server's log says what differs. Bundles at other places are whole: `muster verify` them", "まずデータディレクトリの写しを保全してください。相違の内容はサーバーのログにあります。別の保管先のバンドルは `muster verify` で検証できます"))
+	case strings.HasPrefix(serves.Evidence, api.EvidenceRows):
+		e.add("evidence", title, Bad, e.t("was not what the sealed record gives, and was made anew from it: %s", "封印済みの記録から求めた内容と異なっていたため、記録から作り直しました: %s", strings.TrimPrefix(serves.Evidence, api.EvidenceRows)),
+			e.t("Somebody else wrote to the record store: find out who could since the last daily check. Make anew what was printed or handed over meanwhile, such as the yearly report. This is told until the next daily check", "muster 以外から記録の保存先に書き込まれています。前回の日次照合以降に書き込めた人を確認してください。その間に印刷・提出した年次報告などは作り直してください。この表示は次の日次照合まで続きます"))
 	case strings.HasPrefix(serves.Evidence, api.EvidenceSomeUnsealed):
 		e.add("evidence", title, Bad, e.t("can't be sealed, while others are: %s", "ほかは封印していますが、次のものは封印できません: %s", strings.TrimPrefix(serves.Evidence, api.EvidenceSomeUnsealed)),
 			e.t("What the record store has lost of them, as a plan, or was altered in it, a copy of the store still has: put that back, and they are sealed by themselves; `muster evidence list` says which wait", "計画など、失われた内容や改変された内容は、記録の保存先の複製に残っています。複製から戻せば自動で封印されます。未封印の実施は `muster evidence list` で確認できます"))

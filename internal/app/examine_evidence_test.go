@@ -32,6 +32,7 @@ func TestTheDoctorTellsWhatIsTheMatterWithEvidence(t *testing.T) {
 	}{
 		{"ok", "key SHA256:", "", Good},
 		{api.EvidenceAltered + "r1", "r1 is not what was sealed", "Keep a copy of the data directory", Bad},
+		{api.EvidenceRows + "outcome of run r1: verdict", "made anew from it: outcome of run r1: verdict", "find out who", Bad},
 		{api.EvidenceSomeUnsealed + "run r2: no plan", "can't be sealed, while others are: run r2: no plan", "a copy of the store still has", Bad},
 		{api.EvidenceHoldsUnknown + "Nothing is erased", "nothing is erased or removed", "muster evidence confirm-holds", Bad},
 		{"no space left on device", "runs that ended can't be sealed: no space left", "sealed by themselves", Bad},

@@ -105,13 +105,13 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		s.api.Trace = at.traces.Request
 	}
 	var err error
-	if s.evidence, err = keeper(ctx, o, s.store, s.altered); err != nil {
+	if s.evidence, err = keeper(ctx, o, s.store, s.rows(), s.altered); err != nil {
 		return nil, err
 	}
 	s.api.Evidence = s.evidence
 	m.Evidence(func() metrics.Evidence {
 		st := s.evidence.Status()
-		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.NotAsSealed()), Checked: when(st.CheckedAt)}
+		out := metrics.Evidence{Sealed: st.Sealed, Waiting: len(st.Waiting), Held: st.Held, Damaged: len(st.Altered("")), Checked: when(st.CheckedAt)}
 		if st.OldestEnded != nil {
 			out.OldestWaiting = *st.OldestEnded
 		}

@@ -114,6 +114,9 @@ func (c *command) standing(e api.Evidence) {
 	if wrong := e.NotAsSealed(); len(wrong) > 0 {
 		c.say("muster: altered or damaged since it was sealed: %s", "muster: 封印後に改変または破損: %s", strings.Join(wrong, ", "))
 	}
+	for _, row := range e.Rows {
+		c.say("muster: was not what the sealed record gives, and was made anew from it: %s", "muster: 封印済みの記録から求めた内容と異なっていたため、記録から作り直しました: %s", row.In(string(c.lang)))
+	}
 	c.holdsUnknown(e.HoldsUnknown)
 	if e.Trouble != "" {
 		c.say("muster: nothing can be sealed now: %s", "muster: 現在封印できません: %s", e.Trouble)

@@ -184,7 +184,7 @@ func Rules() []Rule {
 				}
 				return nil
 			}},
-		{Kind: Evidence, After: 1, Title: plan.Say("sealed evidence, or the record it was made from, was altered", "封印済みの証拠、またはその元の記録が改変されています"),
+		{Kind: Evidence, After: 1, Title: plan.Say("sealed evidence, the record it was made from, or what was made of that record, was altered", "封印済みの証拠、その元の記録、または記録から作成したデータが改変されています"),
 			Way:  plan.Say("Touch nothing on that disk: `muster evidence list` says which run, the server's log what differs, and a copy elsewhere has what it was", "そのディスクには触れないでください。改変された実施は `muster evidence list`、異なる箇所はサーバーのログで確認でき、別の場所の複製に元の内容があります"),
 			keys: object(ActEvidence, OutAltered)},
 		{Kind: Missing, After: 1, Title: plan.Say("sealed evidence is missing, or can't be read", "封印済みの証拠が見つからないか、読み取れません"),

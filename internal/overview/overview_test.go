@@ -454,10 +454,10 @@ func TestDrillsHeldLateAreCountedAndShown(t *testing.T) {
 func TestTheYearSaysWhatItsEvidenceIs(t *testing.T) {
 	f := facts()
 	at := f.At
-	f.Evidence = &Kept{Log: "muster-evidence-1", Fingerprint: "SHA256:x", Entries: 9, Runs: 3, Sealed: 2, CheckedAt: &at, Authority: "CN=Stamps,C=JP", StampedAt: &at, Stamped: 7, SealedStamped: 1}
+	f.Evidence = &Kept{Log: "muster-evidence-1", Fingerprint: "SHA256:x", Entries: 9, Runs: 3, Sealed: 2, CheckedAt: &at, Authority: "CN=Stamps,C=JP", StampedAt: &at, Stamped: 7, SealedStamped: 1, RowsCheckedAt: &at, Removed: 1}
 	for l, words := range map[i18n.Lang][]string{
-		i18n.EN: {"2 of the 3 runs", "first 7 entries of the log, and with them the seals of 1 of these runs", "CN=Stamps,C=JP", "does not say that what was recorded is true", "nothing was altered", "--later LOG.zip"},
-		i18n.JA: {"3件のうち2件", "先頭7件、すなわち上記のうち1件", "真実であることまでは示さない", "改変のないことを確認", "--later LOG.zip"},
+		i18n.EN: {"2 of the 3 runs", "first 7 entries of the log, and with them the seals of 1 of these runs", "CN=Stamps,C=JP", "does not say that what was recorded is true", "nothing was altered", "it is what the record gives", "Of 1 of these runs the record was removed", "No seal covers the yearly plan", "--later LOG.zip"},
+		i18n.JA: {"3件のうち2件", "先頭7件、すなわち上記のうち1件", "真実であることまでは示さない", "改変のないことを確認", "求めた内容と照合し、一致を確認", "うち1件は保存期間の満了", "封印の対象外", "--later LOG.zip"},
 	} {
 		got := MakeYear(f).Sheet().Markdown(l)
 		for _, w := range words {
@@ -471,6 +471,17 @@ func TestTheYearSaysWhatItsEvidenceIs(t *testing.T) {
 	}
 	f.Evidence.StampedAt, f.Evidence.Altered = nil, []string{"tokyo-loss-2"}
 	if got := MakeYear(f).Sheet().Markdown(i18n.EN); !strings.Contains(got, "no time stamp of an outside authority") || !strings.Contains(got, "ALTERED OR DAMAGED since it was sealed: tokyo-loss-2") {
+		t.Error(got)
+	}
+	f.Evidence.Rows = []plan.Text{{EN: "outcome of run r1: verdict was \"met\"", JA: "実施 r1 の結果：verdict が \"met\""}}
+	if got := MakeYear(f).Sheet().Markdown(i18n.EN); !strings.Contains(got, "made anew from it: outcome of run r1: verdict was") || strings.Contains(got, "it is what the record gives") {
+		t.Error(got)
+	}
+	if got := MakeYear(f).Sheet().Markdown(i18n.JA); !strings.Contains(got, "記録から再作成済み）：実施 r1 の結果") {
+		t.Error(got)
+	}
+	f.Evidence.RowsCheckedAt = nil
+	if got := MakeYear(f).Sheet().Markdown(i18n.EN); !strings.Contains(got, "was not held against it yet") {
 		t.Error(got)
 	}
 	f.Evidence = nil

@@ -17,6 +17,11 @@ type Kept struct {
 	Sealed      int        `json:"sealed"`
 	CheckedAt   *time.Time `json:"checked_at,omitempty"`
 	Altered     []string   `json:"altered,omitempty"`
+	// RowsCheckedAt is when what the report rests on of sealed runs was last held against their records; Rows is what
+	// was found altered then, and made anew. Of Removed runs the record was removed after its time.
+	RowsCheckedAt *time.Time  `json:"rows_checked_at,omitempty"`
+	Rows          []plan.Text `json:"rows,omitempty"`
+	Removed       int         `json:"removed,omitempty"`
 	// Authority stamps the log; "" is nobody so far. Stamped entries were there at StampedAt.
 	Authority string     `json:"authority,omitempty"`
 	StampedAt *time.Time `json:"stamped_at,omitempty"`
@@ -45,7 +50,33 @@ func (y Year) evidenceSection() sheet.Section {
 	case k.CheckedAt != nil:
 		s.Lead = append(s.Lead, sheet.Say("All that is sealed was last held against the log and the record on %s: nothing was altered.", "%sに、封印済みの全件を台帳・記録と照合し、改変のないことを確認。", y.day(*k.CheckedAt)))
 	}
+	s.Lead = append(s.Lead, y.rowsHeld()...)
 	s.Lead = append(s.Lead, sheet.Say("To make sure of it without this server: `muster verify RUN.zip --key KEY.pub --tsa-ca TSA-CA.pem` for a run; `muster verify OLD.zip --key KEY.pub --later LOG.zip` with a file that was kept at the last audit shows that nothing was removed or rewritten since. README.txt in each bundle says how to do it with openssl.",
 		"このサーバーによらない確認方法：実施ごとに `muster verify RUN.zip --key KEY.pub --tsa-ca TSA-CA.pem`。前回の監査で保管したファイルを使う `muster verify OLD.zip --key KEY.pub --later LOG.zip` は、その後の削除・改変がないことを示す。openssl による手順は各バンドルの README.txt を参照。"))
 	return s
+}
+
+// rowsHeld says what of the report itself was held against the sealed record, since no seal covers what is made of it.
+func (y Year) rowsHeld() (out []plan.Text) {
+	k := y.Evidence
+	switch {
+	case k.RowsCheckedAt == nil:
+		out = append(out, sheet.Say("What this report is made of, what each run came to and the findings, is kept beside the record, and was not held against it yet.",
+			"本書の基となる実施ごとの結果と指摘事項は、記録とは別に保管するデータであり、記録との照合は未実施。"))
+	case len(k.Rows) > 0:
+		en, ja := make([]string, len(k.Rows)), make([]string, len(k.Rows))
+		for i, row := range k.Rows {
+			en[i], ja[i] = row.In("en"), row.In("ja")
+		}
+		out = append(out, sheet.Say("ALTERED beside the record, found on %[1]s and made anew from it: %[2]s.", "記録から作成したデータの改変を検出（%[1]s、記録から再作成済み）：%[3]s。",
+			y.day(*k.RowsCheckedAt), strings.Join(en, "; "), strings.Join(ja, "；")))
+	default:
+		out = append(out, sheet.Say("What this report is made of, what each sealed run came to, its line in the lists and the findings, was last held against the sealed record on %s: it is what the record gives, and the plan was in force by the first due day on record.",
+			"本書の基となる封印済みの実施ごとの結果、一覧の記載、指摘事項は、%sに封印済みの記録から求めた内容と照合し、一致を確認。計画の適用開始が、記録にある最初の予定日より遅くないことも確認。", y.day(*k.RowsCheckedAt)))
+	}
+	if k.Removed > 0 {
+		out = append(out, sheet.Say("Of %d of these runs the record was removed after its time: what they came to can be held against the copies of their evidence alone.", "うち%d件は保存期間の満了により記録を削除済み。その結果は、別に保管した証拠の複製とのみ照合できる。", k.Removed))
+	}
+	return append(out, sheet.Say("No seal covers the yearly plan, its goals and since when people have been in the estate: they are as they stand today.",
+		"年間計画、その目標、要員の登録日・役割の割当日は封印の対象外で、本日現在の内容による。"))
 }

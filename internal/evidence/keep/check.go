@@ -11,12 +11,14 @@ import (
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
 // check looks, once a day, whether what was sealed is still on disk as the log says, and whether
 // the record store still says what was sealed (requirements P-TAMPER, F-N2-07). It changes
-// nothing: what was found stands in the status until it is mended. It reports whether it came to its end:
+// nothing of that: what was found stands in the status until it is mended. What is kept of sealed runs beside their
+// records is held against these, and made anew where it differs. It reports whether it came to its end:
 // without log or store nothing was found out.
 func (k *Keeper) check(ctx context.Context, runs []journal.Summary) bool {
 	var damaged []string
@@ -28,10 +30,14 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) bool {
 	for _, id := range k.unlisted(listed) {
 		runs = append(runs, journal.Summary{Run: id})
 	}
+	rows := k.holdsRows()
 	for _, sum := range runs {
-		err := k.checkRun(ctx, sum)
+		entries, err := k.checkRun(ctx, sum)
 		if err == nil && !listed[sum.Run] {
 			err = k.gone(ctx, sum.Run)
+		}
+		if err == nil {
+			err = rows.ofRun(ctx, sum.Run, entries)
 		}
 		if ctx.Err() != nil || errors.Is(err, errUnchecked) {
 			return false
@@ -61,13 +67,20 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) bool {
 			k.o.Log.Error("the evidence log was altered or damaged", "err", err)
 		}
 	}
-	if k.o.Altered != nil && (len(damaged) > 0 || inLog != "") {
+	if err := rows.ofAll(ctx); err != nil {
+		return false
+	}
+	altered.Rows = rows.wrong
+	if k.o.Altered != nil && (len(damaged) > 0 || inLog != "" || len(rows.wrong) > 0) {
 		k.o.Altered(ctx, altered, missing)
 	}
 	at := k.now()
 	k.told.Lock()
 	defer k.told.Unlock()
 	k.status.CheckedAt, k.status.Damaged, k.status.LogDamaged = &at, damaged, inLog
+	if k.status.Rows = rows.wrong; k.o.Rows != nil {
+		k.status.RowsCheckedAt = &at
+	}
 	return true
 }
 
@@ -107,6 +120,7 @@ func (k *Keeper) gone(ctx context.Context, runID string) error {
 type Unsound struct {
 	Log  bool
 	Runs []string
+	Rows []plan.Text // what was made of records, and differed from what they give
 }
 
 // mostSaid runs are named; a folder that is away is a few words, whatever it held.
@@ -127,6 +141,13 @@ func (u Unsound) String() string {
 			runs += fmt.Sprintf(" and %d more", n-mostSaid)
 		}
 		of = append(of, runs)
+	}
+	for i, row := range u.Rows {
+		if i == mostSaid {
+			of = append(of, fmt.Sprintf("and %d more", len(u.Rows)-i))
+			break
+		}
+		of = append(of, row.EN)
 	}
 	return strings.Join(of, ", ")
 }
@@ -172,24 +193,34 @@ func (s Status) NotAsSealed() []string {
 	return append(slices.Clone(s.Damaged), s.LogDamaged)
 }
 
-func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
+// Altered names all that was found altered or damaged, in a language; rows were made anew since.
+func (s Status) Altered(lang string) []string {
+	out := slices.Clone(s.NotAsSealed())
+	for _, row := range s.Rows {
+		out = append(out, row.In(lang))
+	}
+	return out
+}
+
+// checkRun returns the events of a run that is sealed and as it was; none of another.
+func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) ([]journal.Entry, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.open(ctx); err != nil {
-		return errUnchecked
+		return nil, errUnchecked
 	}
 	s, known := k.index.runs[sum.Run]
 	if !known || s.removed || len(s.parts) == 0 {
-		return nil
+		return nil, nil
 	}
 	var sealed []byte
 	for part, manifest := range s.parts {
 		files, err := k.sealed(sum.Run, part+1, manifest)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := evidence.Whole(files); err != nil {
-			return fmt.Errorf("%s: %w", k.archive(sum.Run, part+1), err)
+			return nil, fmt.Errorf("%s: %w", k.archive(sum.Run, part+1), err)
 		}
 		sealed = append(sealed, files[evidence.FileEvents]...)
 	}
@@ -200,9 +231,9 @@ func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
 	switch {
 	case err == nil:
 	case errors.As(k.ofRun(ctx, sum.Run, err), new(*runError)):
-		return fmt.Errorf("%w (%w)", errNotAsSealed, err)
+		return nil, fmt.Errorf("%w (%w)", errNotAsSealed, err)
 	default:
-		return errUnchecked
+		return nil, errUnchecked
 	}
 	var events []run.Event
 	for _, e := range entries {
@@ -212,10 +243,10 @@ func (k *Keeper) checkRun(ctx context.Context, sum journal.Summary) error {
 	}
 	lines, _, err := evidence.Lines(events)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !bytes.Equal(lines, sealed) {
-		return errNotAsSealed
+		return nil, errNotAsSealed
 	}
-	return nil
+	return entries, nil
 }

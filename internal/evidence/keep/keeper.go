@@ -19,6 +19,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/evidence"
 	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -50,6 +51,10 @@ type Options struct {
 	Only  func(runID string) bool
 	// Altered hears, once a check, of what is not as it was sealed; nil is nobody.
 	Altered func(ctx context.Context, altered, missing Unsound)
+	// Rows is what is kept beside the records and made from them; nil is nothing. Build is of the program that makes
+	// it: what another one kept is made anew first.
+	Rows  Rows
+	Build string
 	// Stamps is who stamps the log's checkpoints; nil is nobody.
 	Stamps *Authority
 }
@@ -93,17 +98,21 @@ type Status struct {
 	HoldsUnknown bool     `json:"holds_unknown,omitempty"`
 	Waiting      []string `json:"waiting"` // runs that ended and are not sealed yet
 	// OldestEnded is when the one of them ended that has waited longest.
-	OldestEnded *time.Time    `json:"oldest_ended,omitempty"`
-	SealedAt    *time.Time    `json:"sealed_at,omitempty"`
-	Trouble     string        `json:"trouble,omitempty"`     // why nothing is sealed now
-	Since       *time.Time    `json:"since,omitempty"`       // of the trouble
-	RunTrouble  string        `json:"run_trouble,omitempty"` // why single runs are not sealed, while others are
-	Elsewhere   string        `json:"elsewhere,omitempty"`
-	CheckedAt   *time.Time    `json:"checked_at,omitempty"`  // when all that is sealed was last looked through
-	Damaged     []string      `json:"damaged,omitempty"`     // runs whose sealed files, or whose record, are not what was sealed
-	LogDamaged  string        `json:"log_damaged,omitempty"` // what of the log on disk, or its time stamps, is not what it was
-	Stamps      *StampStatus  `json:"stamps,omitempty"`      // nil: no authority is set up
-	Places      []PlaceStatus `json:"places"`
+	OldestEnded *time.Time `json:"oldest_ended,omitempty"`
+	SealedAt    *time.Time `json:"sealed_at,omitempty"`
+	Trouble     string     `json:"trouble,omitempty"`     // why nothing is sealed now
+	Since       *time.Time `json:"since,omitempty"`       // of the trouble
+	RunTrouble  string     `json:"run_trouble,omitempty"` // why single runs are not sealed, while others are
+	Elsewhere   string     `json:"elsewhere,omitempty"`
+	CheckedAt   *time.Time `json:"checked_at,omitempty"`  // when all that is sealed was last looked through
+	Damaged     []string   `json:"damaged,omitempty"`     // runs whose sealed files, or whose record, are not what was sealed
+	LogDamaged  string     `json:"log_damaged,omitempty"` // what of the log on disk, or its time stamps, is not what it was
+	// Rows is what was kept of sealed runs, or made of them all, otherwise than their records give it, when that was
+	// last looked through, at RowsCheckedAt; it was made anew then.
+	Rows          []plan.Text   `json:"rows,omitempty"`
+	RowsCheckedAt *time.Time    `json:"rows_checked_at,omitempty"`
+	Stamps        *StampStatus  `json:"stamps,omitempty"` // nil: no authority is set up
+	Places        []PlaceStatus `json:"places"`
 }
 
 // ErrElsewhere: the record store's evidence is kept by another server.
