@@ -85,16 +85,20 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 	return run.Met, nil
 }
 
-// putBack reports whether everything that the failover changed was undone.
+// putBack reports whether everything that the failover changed was undone. The undo of a step may
+// have several parts, the first a mere look: it is undone with the last.
 func (f *facts) putBack(s *systemFacts) bool {
 	for _, st := range f.runbook(s.plan.Name, "failover") {
 		if !st.tried() || len(st.plan.Undo) == 0 {
 			continue
 		}
-		done := slices.ContainsFunc(f.undone, func(u *stepFacts) bool {
-			return u.writer == st.writer && u.ID == st.ID && u.Outcome == run.Passed
-		})
-		if !done {
+		done := 0
+		for _, u := range f.undone {
+			if u.writer == st.writer && u.ID == st.ID && u.Outcome == run.Passed {
+				done++
+			}
+		}
+		if done < len(st.plan.Undo) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -139,5 +140,50 @@ func TestServiceIsSeenAtTheEnd(t *testing.T) {
 	change(t, s, is("orders/search"), func(_ *run.Event, o *run.Observations) { *o = *s.seen["orders/search"] })
 	if fb := build(t, s).Systems[0].Failback; fb.Verdict != run.NotProven || !why(fb.Why, "end_unseen") {
 		t.Errorf("failback %s %v, want not proven: nobody looked at search for the last 19 s", fb.Verdict, fb.Why)
+	}
+}
+
+// An undo of several parts that got no further than its first, a look, put nothing back.
+func TestAnUndoIsDoneWithItsLastPart(t *testing.T) {
+	for name, c := range map[string]struct {
+		second  run.Outcome // of the undo's second part; "" is that it was not begun
+		verdict run.Verdict
+		why     string
+	}{
+		"all of it":       {run.Passed, run.NotProven, "undone"},
+		"only the look":   {"", run.Missed, "never_came_home"},
+		"the rest failed": {run.Failed, run.Missed, "never_came_home"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := aborted(t)
+			promote := &s.plan.Runbooks[1].Steps[1]
+			promote.Undo = append([]plan.Undo{{Uses: "postgres.single_writer", Site: "osaka", Effect: run.Observe, Timeout: dur(30), Queue: dur(20)}}, promote.Undo...)
+			if err := s.plan.Seal(); err != nil {
+				t.Fatal(err)
+			}
+			s.events = slices.DeleteFunc(s.events, func(e run.Event) bool {
+				return c.second == "" && (e.Kind == run.UndoStarted || e.Kind == run.UndoEnded)
+			})
+			for i := range s.events {
+				switch e := &s.events[i]; {
+				case e.Kind == run.RunStarted:
+					var started run.Started
+					if err := e.Decode(&started); err != nil {
+						t.Fatal(err)
+					}
+					started.PlanHash = s.plan.Hash
+					e.Data = run.Encode(started)
+				case e.Kind == run.UndoEnded:
+					e.Outcome = c.second
+				}
+			}
+			look := run.Event{Kind: run.UndoStarted, Phase: run.Recovery, System: "orders", Runbook: "orders-failover", Step: "promote", Action: "postgres.single_writer", Site: "osaka"}
+			s.on(14.62, "orders/failover", look, nil)
+			look.Kind, look.Outcome = run.UndoEnded, run.Passed
+			s.on(14.65, "orders/failover", look, run.StepResult{SettledBy: run.ByResult, Attempts: 1})
+			if fb := build(t, s).Systems[0].Failback; fb.Verdict != c.verdict || !why(fb.Why, c.why) {
+				t.Errorf("failback %s %v, want %s for %s", fb.Verdict, fb.Why, c.verdict, c.why)
+			}
+		})
 	}
 }
