@@ -213,13 +213,21 @@ func (h *hands) undo(ctx workflow.Context, phase run.Phase, w workedStep) string
 // tryUndo is try without the step's own events: an undo is told as one.
 func (h *hands) tryUndo(ctx workflow.Context, s plan.Step, generation int) attempted {
 	call := h.call(s, generation)
+	looks := !s.Effect.Once() && workflow.GetVersion(ctx, changeUndoLooks, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	options := acting(ctx, s.Site, s.Timeout.Std(), s.Queue.Std())
+	if looks {
+		options = observing(ctx, s.Site, s.Timeout.Std(), s.Queue.Std(), true)
+	}
 	var result plan.Result
-	err := workflow.ExecuteActivity(acting(ctx, s.Site, s.Timeout.Std(), s.Queue.Std()), s.Uses, call).Get(ctx, &result)
+	err := workflow.ExecuteActivity(options, s.Uses, call).Get(ctx, &result)
 	if err == nil {
 		return attempted{ending: passed, settled: run.ByResult, result: result}
 	}
 	if isAbsent(err) {
 		return attempted{ending: nobody, settled: run.ByObservation, reason: both("no worker of site %s took it within %s", "拠点 %s のワーカーが %s以内に応答しなかった", s.Site, s.Queue)}
+	}
+	if looks { // it did nothing that could be unclear
+		return attempted{ending: fellShort, settled: run.ByResult, reason: inWords(err)}
 	}
 	if isType(err, plan.ErrRefused) {
 		return attempted{ending: notDone, settled: run.ByResult, reason: inWords(err)}

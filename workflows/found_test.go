@@ -3,6 +3,9 @@ package workflows_test
 import (
 	"slices"
 	"testing"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -76,5 +79,45 @@ func TestAnOrderThatNobodyTookIsNotUndone(t *testing.T) {
 	}
 	if kept := w.find(run.LockKept); len(kept) > 0 {
 		t.Errorf("the lock is kept: %s", kept[0].Reason)
+	}
+}
+
+// A look that stands before the acts of an undo is no act: one hiccup in it does not end the undo, and when it stays away
+// nobody is asked what it did.
+func TestALookInAnUndoIsTriedAgain(t *testing.T) {
+	finding := temporal.NewNonRetryableApplicationError("no server takes writes", plan.ErrFinding, nil)
+	for _, c := range []struct {
+		name   string
+		faults []fault
+		undone bool
+	}{
+		{"the server was restarted", []fault{{before: finding}, {before: finding}}, true},
+		{"the worker was restarted", []fault{{before: errLost}}, true},
+		{"it stays so", []fault{{before: finding}, {before: finding}, {before: finding}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.tokyo = "fenced"
+			w.blind["world.single_writer"] = true
+			w.faults["world.single_writer"] = c.faults
+			w.faults["world.check"] = []fault{gone()}
+			promote := effect("promote", "world.promote")
+			promote.Undo = []plan.Undo{{Uses: "world.single_writer", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(10 * time.Second)}}
+			after := effect("check", "world.check", "promote")
+			after.WhenAbsent = plan.AbsentFail
+			book := plan.Runbook{Name: "failover", System: "orders", Steps: []plan.Step{undoBy(promote, "world.rejoin", "world.switchover"), after}}
+			w.env.ExecuteWorkflow(workflows.TypeExecute, workflows.Execution{Run: "r1", Kind: run.Drill, Depth: run.Live, Phase: run.Recovery, System: "orders",
+				Purpose: workflows.ForFailover, Runbook: book, Role: "operator"})
+			var done workflows.Executed
+			if err := w.env.GetWorkflowResult(&done); err != nil || !done.Undone || (done.Unclean == "") != c.undone {
+				t.Fatalf("%+v %v", done, err)
+			}
+			if got := slices.Contains(w.acts, "world.switchover"); got != c.undone {
+				t.Errorf("acts %v: undone is %v, want %v", w.acts, got, c.undone)
+			}
+			if look := w.find(run.UndoEnded)[0]; !c.undone && look.Outcome != run.Failed || c.undone && look.Outcome != run.Passed {
+				t.Errorf("the look ended %s (%s)", look.Outcome, look.Reason)
+			}
+		})
 	}
 }

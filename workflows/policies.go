@@ -127,7 +127,7 @@ func watching(ctx workflow.Context, site string) workflow.Context {
 	})
 }
 
-// undoTries is how often an undo that provably did not happen is tried, undoPause
+// undoTries is how often an undo that provably did not happen, or a look in it, is tried, undoPause
 // apart: what it needs (a server that is starting, a lock) often comes a moment later.
 const (
 	undoTries = 3
@@ -258,6 +258,8 @@ const (
 	changeStopsHome = "stops-home-%d"
 	// changeHeldToItsEnd: a held runbook that an abort ends is not let go before.
 	changeHeldToItsEnd = "held-to-its-end"
+	// changeUndoLooks: a look in an undo is tried again, and nobody is asked what it did.
+	changeUndoLooks = "undo-looks"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker
