@@ -46,3 +46,22 @@ func TestPromoteBelowAReplicaWhoseMasterIsGone(t *testing.T) {
 		t.Errorf("promoted = %+v: the master at the top can't say how far it wrote", out)
 	}
 }
+
+// A master whose configuration file could not be rewritten comes back as a replica of the one that was rejoined to it: nobody
+// is master, and each is asked only about the other.
+func TestPromoteOfTwoThatFollowEachOther(t *testing.T) {
+	t.Parallel()
+	p := redistest.StartPair(t)
+	ctx := as(t, "r")
+	p.Tokyo.Do(t, "SET", "orders", "1")
+	must[Lag](t)(waitCaughtUp(ctx, CaughtUp{Server: p.Osaka.Target, Follow: p.Tokyo.Target, Wait: minute}))
+	p.Tokyo.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(p.Osaka.Port))
+	if out := must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute})); !out.LagKnown || out.LagBytes != 0 {
+		t.Errorf("promoted = %+v, want no lag, known from the other", out)
+	}
+
+	// One that follows itself has nobody to be held against.
+	p.Osaka.Do(t, "REPLICAOF", "127.0.0.1", fmt.Sprint(p.Osaka.Port))
+	_, err := promote(ctx, Promote{Server: p.Osaka.Target, MaxLinkDown: minute, Wait: minute})
+	wantKind(t, err, plan.ErrRefused, "follows itself")
+}

@@ -154,6 +154,8 @@ func oldMaster(ctx context.Context, t Target, v view, before []string) (lag int6
 			"%s は稼働しているが、書き込みを受け付けるか判断できない：%v", old.Name, err)
 	case err != nil:
 		return 0, false, v.LinkDown, nil //nolint:nilerr // it is not there
+	case len(before) > 1 && slices.Contains(before, o.RunID): // those below follow each other: above them nobody is left to ask
+		return 0, true, v.LinkDown, nil
 	case slices.Contains(before, o.RunID):
 		return 0, false, 0, activities.RefusedBoth("%s follows itself", "%s が自分自身に追従している", t.Name)
 	}
