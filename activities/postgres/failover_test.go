@@ -287,6 +287,31 @@ func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
 	wantKind(t, err, plan.ErrRefused) // two primaries
 }
 
+// The system stays at osaka, and tokyo is its standby: what a run that is aborted fenced there is a standby again, that may
+// be promoted, whoever takes writes.
+func TestAStandbyThatWasFencedIsOneAfterwards(t *testing.T) {
+	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka)
+	ctx := as(t, "run-1")
+	unf := Unfence{Server: p.Osaka.Target, Others: []Target{p.Tokyo.Target}, Wait: minute}
+	for _, down := range []bool{false, true} {
+		for range 2 { // what is fenced again is what it was before the first time
+			must[Fenced](t)(fence(ctx, Fence{Server: p.Osaka.Target}))
+		}
+		if down {
+			p.Osaka.Kill9(t)
+		}
+		if out := must[Started](t)(unfence(ctx, unf)); out.Role != "standby" {
+			t.Errorf("unfenced = %+v", out)
+		}
+		wantStandby(t, p.Osaka)
+		seen, err := lookUnfenced(ctx, unf)
+		wantSight(t, "the unfenced standby, where the ledger alone knows who took its fence off", seen, err, "")
+	}
+	must[Fenced](t)(fence(ctx, Fence{Server: p.Tokyo.Target}))
+	must[Promoted](t)(promote(ctx, Promote{Server: p.Osaka.Target, Wait: minute}))
+}
+
 func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
 	p := pgtest.StartPair(t)
 	away := p.Tokyo.Target

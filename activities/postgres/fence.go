@@ -33,8 +33,10 @@ type fenceNote struct {
 	Token int64     `json:"token"`
 	At    time.Time `json:"at"`
 	// For is set by a switchover: the server that takes over.
-	For    string  `json:"for,omitempty"`
-	Result *Fenced `json:"result,omitempty"`
+	For string `json:"for,omitempty"`
+	// Standby is that it was one before it was fenced, and stays one.
+	Standby bool    `json:"standby,omitempty"`
+	Result  *Fenced `json:"result,omitempty"`
 }
 
 const fenceFile = "muster-fence.json"
@@ -118,9 +120,10 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	if _, err := raise(ctx, i, ""); err != nil {
 		return Fenced{}, err
 	}
-	stays := out.Was == "down"
+	stays, rising := out.Was == "down", false
 	if out.Was == "standby" {
-		v, rising, err := standing(ctx, p.Server)
+		var v view
+		v, rising, err = standing(ctx, p.Server)
 		stays = err == nil && v.Recovery && !rising
 	}
 	if !stays {
@@ -137,7 +140,7 @@ func fence(ctx context.Context, p Fence) (Fenced, error) {
 	out.At = micro(time.Now())
 	f, err := fenceOf(i)
 	if err == nil && f != nil {
-		f.Result = &out
+		f.Result, f.Standby = &out, f.Standby && !rising
 		err = keep(i, fenceFile, f)
 	}
 	return out, err
@@ -155,6 +158,11 @@ func raise(ctx context.Context, i *pgcluster.Instance, to string) (*fenceNote, e
 	if old != nil && old.Token > call.Token {
 		return nil, activities.RefusedBoth("server %s was fenced under a later token (%d, run %s); this run's token %d is out of date",
 			"サーバー %s はより新しいトークン（%d、実施 %s）でフェンスされている。この実施のトークン %d は古い", i.Name, old.Token, old.Run, call.Token)
+	}
+	if old != nil {
+		f.Standby = old.Standby
+	} else if f.Standby, err = i.StandbySignalled(); err != nil {
+		return nil, err
 	}
 	if err := keep(i, fenceFile, f); err != nil {
 		return nil, err

@@ -107,6 +107,9 @@ func TestUnfencingWhileTheNewPrimaryIsStartedAgain(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "is down, and may come back") {
 		t.Errorf("unfencing beside one that is down = %v", err)
 	}
+	if err == nil || strings.Contains(err.Error(), "fence it") || !strings.Contains(err.Error(), "In an undo, which nobody can repeat") {
+		t.Errorf("unfencing beside one that is down = %v, want a way out that there is", err)
+	}
 	// What it says to do by hand, done as it says.
 	i := p.Tokyo.Instance
 	signal, marker := filepath.Join(i.Data, "standby.signal"), filepath.Join(filepath.Dir(i.Config), fenceFile)

@@ -39,6 +39,9 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 		return Started{}, activities.RefusedBoth("server %s was fenced by run %s, not by this run %s; finish that run's clean-up first",
 			"サーバー %s は実施 %s がフェンスしたもので、この実施 %s のものではない。先にその実施の後始末を終える", p.Server.Name, f.Run, run)
 	}
+	if f.Standby {
+		return stillStandby(ctx, i, p)
+	}
 	if err := alone(ctx, p); err != nil {
 		return Started{}, err
 	}
@@ -49,6 +52,22 @@ func unfence(ctx context.Context, p Unfence) (Started, error) {
 		return Started{}, err
 	}
 	return startAsPrimary(ctx, i, p.Server, p.Wait.Std())
+}
+
+// stillStandby takes the fence off a server that was a standby when it was fenced: it is left one,
+// whoever takes writes.
+func stillStandby(ctx context.Context, i *pgcluster.Instance, p Unfence) (Started, error) {
+	if err := fenceHolds(ctx, i, p.Server); err != nil {
+		return Started{}, err
+	}
+	if err := suited(ctx, i); err != nil {
+		return Started{}, err
+	}
+	out, err := startAndSee(ctx, i, p.Server, p.Wait.Std())
+	if err != nil {
+		return out, err
+	}
+	return out, i.Drop(fenceFile)
 }
 
 // backWithin is how long another copy that is down is waited for: one that crashed is mostly
@@ -93,8 +112,8 @@ func quiet(ctx context.Context, t, o Target) error {
 			}
 		}
 		if time.Since(since) > backWithin {
-			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s: start it or fence it on its own host (a standby and a fenced server come up read-only) and repeat the step. If it is gone for good, take the fence off by hand on the host of %[2]s: stop %[2]s, remove %[3]s/standby.signal, start it, see that it takes writes, and last remove %[4]s/%[5]s",
-				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。そのホストで起動するかフェンスしてから（スタンバイとフェンス済みのサーバーは読み取り専用で起動する）、ステップを再実行する。二度と復帰しない場合は、%[2]s のホストで手作業でフェンスを外す。%[2]s を停止し、%[3]s/standby.signal を削除して起動し、書き込みを受け付けることを確かめてから、最後に %[4]s/%[5]s を削除する",
+			return activities.RefusedBoth("%s is down, and may come back at any moment and take writes beside %s. Where the step can be repeated, have the service manager of its host start it (a standby and a fenced server come up read-only), and repeat it. In an undo, which nobody can repeat, or if it is gone for good, see that %[1]s comes up read-only or never again, and take the fence off by hand on the host of %[2]s: stop %[2]s, remove %[3]s/standby.signal, start it, see that it takes writes, and last remove %[4]s/%[5]s",
+				"%s は停止しているが、いつでも復帰して %s と同時に書き込みを受け付けるおそれがある。ステップを再実行できる場合は、そのホストのサービス管理（systemd など）で起動してから（スタンバイとフェンス済みのサーバーは読み取り専用で起動する）再実行する。再実行できない取り消しの場合や、二度と復帰しない場合は、%[1]s が読み取り専用で起動するか、二度と起動しないことを確かめたうえで、%[2]s のホストで手作業でフェンスを外す。%[2]s を停止し、%[3]s/standby.signal を削除して起動し、書き込みを受け付けることを確かめてから、最後に %[4]s/%[5]s を削除する",
 				o.Name, t.Name, t.Spec.Data, filepath.Dir(t.Spec.Config), fenceFile)
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
@@ -136,8 +155,8 @@ func lookUnfenced(ctx context.Context, p Unfence) (activities.Seen, error) {
 	case err == nil && !v.Recovery:
 		return activities.Seen{Sight: plan.Holds, Detail: activities.Lacking("%s accepts writes and is not fenced", "%s は書き込みを受け付けており、フェンスされていない", p.Server.Name).Both(),
 			Output: Started{Server: p.Server.Name, Role: v.role(), Timeline: v.Timeline}}, nil
-	case err == nil:
-		return activities.Seen{Sight: plan.HoldsNot, Detail: activities.Lacking("%s is a standby and has no fence", "%s はスタンバイで、フェンスはない", p.Server.Name).Both()}, nil
+	case err == nil: // as what was a standby before, or as what was rejoined since: the ledger knows whether this step did it
+		return activities.Seen{Detail: activities.Lacking("%s is a standby and has no fence", "%s はスタンバイで、フェンスはない", p.Server.Name).Both()}, nil
 	}
 	procs, perr := i.Processes()
 	if perr == nil && len(procs) == 0 {

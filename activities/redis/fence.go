@@ -281,8 +281,8 @@ func silentBeside(ctx context.Context, p Unfence, v view, was limits, o Target) 
 		case !v.Master || does != notThere || comesUpSilent(o):
 			return nil
 		case time.Now().After(until):
-			return activities.RefusedBoth("%s is down, and may come back at any moment as a second master beside %s: start it or fence it on its own host and repeat the step. If it is gone for good, take the fence off by hand with redis-cli on %[2]s: CONFIG SET min-replicas-max-lag %[3]d, CONFIG SET min-replicas-to-write %[4]d, then CONFIG REWRITE",
-				"%s は停止しているが、いつでも %s と並ぶ2台目のマスターとして復帰するおそれがある。そのホストで起動するかフェンスしてからステップを再実行する。二度と復帰しない場合は、%[2]s に redis-cli で接続し、手作業でフェンスを外す。CONFIG SET min-replicas-max-lag %[3]d、CONFIG SET min-replicas-to-write %[4]d、続いて CONFIG REWRITE を実行する",
+			return activities.RefusedBoth("%s is down, and may come back at any moment as a second master beside %s. Where the step can be repeated, have the service manager of its host start it (a replica and a fenced server take no writes), and repeat it. In an undo, which nobody can repeat, or if it is gone for good, see that %[1]s comes up without taking writes or never again, and take the fence off by hand with redis-cli on %[2]s: CONFIG SET min-replicas-max-lag %[3]d, CONFIG SET min-replicas-to-write %[4]d, then CONFIG REWRITE",
+				"%s は停止しているが、いつでも %s と並ぶ2台目のマスターとして復帰するおそれがある。ステップを再実行できる場合は、そのホストのサービス管理（systemd など）で起動してから（レプリカとフェンス済みのサーバーは書き込みを受け付けない）再実行する。再実行できない取り消しの場合や、二度と復帰しない場合は、%[1]s が書き込みを受け付けない状態で起動するか、二度と起動しないことを確かめたうえで、%[2]s に redis-cli で接続し、手作業でフェンスを外す。CONFIG SET min-replicas-max-lag %[3]d、CONFIG SET min-replicas-to-write %[4]d、続いて CONFIG REWRITE を実行する",
 				o.Name, p.Server.Name, was.lag, was.replicas)
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
