@@ -81,6 +81,12 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("the environment has no %q:\n%s", want, out.Stdout)
 		}
 	}
+	// dash, as which an effect's program waits, drops a name that it can't use itself.
+	odd := s.Step("exec.run", with{"argv": []string{"/usr/bin/env"}, "env": with{"spring.profiles.active": "dr", "discovery-type": "x"}})
+	var all exec.Outcome
+	if _, err := s.Act(odd, &all); err != nil || !strings.Contains(all.Stdout, "spring.profiles.active=dr\n") || !strings.Contains(all.Stdout, "discovery-type=x\n") {
+		t.Errorf("%v: names with . and - are missing from the environment:\n%s", err, all.Stdout)
+	}
 	if strings.Contains(out.Stdout, "kanariya") {
 		t.Errorf("the environment holds another secret, or the output shows one:\n%s", out.Stdout)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 
 	"github.com/muster-dr/muster/activities"
 )
@@ -19,7 +21,8 @@ const (
 // leaves a program that nobody knows of. nil is none.
 type gate struct{ ours, theirs *os.File }
 
-// behindGate puts a program behind a gate. What is no effect, can't be found or has no shell on its machine is started as it is.
+// behindGate puts a program behind a gate. What is no effect, can't be found, has no shell on its machine or a variable
+// that the shell would lose is started as it is.
 func behindGate(ctx context.Context, cmd *exec.Cmd) (*gate, error) {
 	if activities.CallFrom(ctx).EffectKey == "" || cmd.Err != nil {
 		return nil, nil
@@ -27,7 +30,7 @@ func behindGate(ctx context.Context, cmd *exec.Cmd) (*gate, error) {
 	if _, err := exec.LookPath(activities.ProgramFile(cmd.Path, cmd.Dir)); err != nil {
 		return nil, nil // its start says what is wrong
 	}
-	if _, err := exec.LookPath(gateShell); err != nil {
+	if _, err := exec.LookPath(gateShell); err != nil || slices.ContainsFunc(cmd.Env, lostInShell) {
 		return nil, nil
 	}
 	theirs, ours, err := os.Pipe()
@@ -38,6 +41,11 @@ func behindGate(ctx context.Context, cmd *exec.Cmd) (*gate, error) {
 	cmd.Path, cmd.ExtraFiles = gateShell, []*os.File{theirs}
 	return &gate{ours, theirs}, nil
 }
+
+var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+
+// lostInShell reports whether a shell, as dash does, would keep a variable from the program: one whose name it can't use itself.
+func lostInShell(variable string) bool { return !shellName.MatchString(variable) }
 
 // up lets the program begin.
 func (g *gate) up() error {
