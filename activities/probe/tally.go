@@ -57,11 +57,19 @@ type tally struct {
 
 // ack is an acknowledged marker. There may be hundreds of thousands a day.
 type ack struct {
-	seq int64
-	at  int64 // microseconds since 1970
+	seq   int64
+	at    int64 // microseconds since 1970
+	until int64 // as at, of the last sample served after it without a marker; 0 is none
 }
 
 func (a ack) ackedAt() time.Time { return time.UnixMicro(a.at).UTC() }
+
+func (a ack) takenUntil() time.Time {
+	if a.until == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(a.until).UTC()
+}
 
 func (t *tally) add(s sample) (change bool) {
 	if t.silence > 0 && !t.lastEnd.IsZero() && s.Began.Sub(t.lastEnd) > t.silence {
@@ -82,10 +90,12 @@ func (t *tally) add(s sample) (change bool) {
 			if m.Acked++; m.FirstAckedAt.IsZero() {
 				m.FirstAckedAt = s.Ended
 			}
-			t.acked = append(t.acked, ack{s.Seq, s.Ended.UnixMicro()})
+			t.acked = append(t.acked, ack{seq: s.Seq, at: s.Ended.UnixMicro()})
 		case unknown:
 			m.Unknown++
 		}
+	} else if m != nil && up && len(t.acked) > 0 {
+		t.acked[len(t.acked)-1].until = s.Ended.UnixMicro()
 	}
 	change = t.obs.Samples == 1 || up != t.up || up && differ(s.Level, t.level)
 	if change {
@@ -222,7 +232,7 @@ func (t *tally) count(found []int64, last int64, at time.Time) {
 			continue
 		}
 		m.Lost++
-		lost := run.Loss{Seq: a.seq, AckedAt: a.ackedAt(), SurvivorAt: survivor, Count: 1}
+		lost := run.Loss{Seq: a.seq, AckedAt: a.ackedAt(), SurvivorAt: survivor, Count: 1, TakenUntil: a.takenUntil()}
 		if going {
 			last := &m.Losses[len(m.Losses)-1]
 			lost.Count += last.Count
@@ -244,7 +254,7 @@ func longest(m *run.Markers, most int) {
 		if l.SurvivorAt.IsZero() {
 			return math.MaxInt64
 		}
-		return l.AckedAt.Sub(l.SurvivorAt)
+		return l.Span()
 	}
 	order := slices.Clone(m.Losses)
 	slices.SortStableFunc(order, func(a, b run.Loss) int { return cmp.Compare(span(b), span(a)) })

@@ -115,6 +115,32 @@ func TestLossesNameTheSurvivorBefore(t *testing.T) {
 	}
 }
 
+// Once service has held for long, samples between two markers leave none: what was written until the last of them that was served
+// is lost with the marker before it, so that a loss is never short by what lies between markers, and too long by no more.
+func TestALossReachesToTheLastSampleServed(t *testing.T) {
+	y := tally{obs: run.Observations{Markers: &run.Markers{}}}
+	for n := range 12 { // a marker a second, a sample each quarter
+		s := sample{Began: at(n * 250), Ended: at(n*250 + 1), Fate: ok}
+		if n%4 == 0 {
+			s.Seq = int64(n/4 + 1)
+		}
+		y.add(s)
+	}
+	y.add(sample{Began: at(3000), Ended: at(3001), Fate: failed})
+	y.add(sample{Began: at(3250), Ended: at(3251), Fate: ok, Seq: 4})
+	y.add(sample{Began: at(3500), Ended: at(3501), Fate: ok})
+	y.count([]int64{1, 4}, 4, at(4000))
+	want := run.Loss{Seq: 3, AckedAt: at(2001), SurvivorAt: at(1), Count: 2, TakenUntil: at(2751)}
+	m := y.obs.Markers
+	if len(m.Losses) != 1 || m.Losses[0] != want {
+		t.Fatalf("losses = %+v, want %+v", m.Losses, want)
+	}
+	// Replication stood at some moment after 1 was kept and before 2 was written; service, after the last sample served.
+	if span := m.Losses[0].Span(); span != 2750*time.Millisecond {
+		t.Errorf("span = %s, want 2.75s: until writes were last seen taken", span)
+	}
+}
+
 // However much was lost, the span of it is known: a standby that was 20 minutes behind lost one
 // stretch of markers, and each stretch is in the list with its newest.
 func TestALargeLossIsKnownInFull(t *testing.T) {

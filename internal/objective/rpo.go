@@ -33,7 +33,9 @@ type Outage struct {
 
 // AchievedRPO returns how much acknowledged work was lost, as a span of time: the time
 // the newest lost marker was acknowledged minus that of the newest survivor before it,
-// the largest such span when there are several. Both were stamped by the one client that
+// the largest such span when there are several. Where samples after that marker left none, writes
+// were taken until the last of them, and it counts: the span is then too long by no more than
+// markers are apart, and never too short by that. Both were stamped by the one client that
 // wrote them, so drift between the sites' clocks does not enter. Zero means that nothing
 // acknowledged was lost; a write that was sent and never answered is unknown, which is
 // not lost. What one probe saw may be in several parts.
@@ -67,7 +69,7 @@ func AchievedRPO(parts []run.Observations, o Outage) (time.Duration, error) {
 				whole = false
 				continue
 			}
-			span = max(span, l.AckedAt.Sub(l.SurvivorAt))
+			span = max(span, l.Span())
 		}
 		if whole && (m.LossesCut > 0 || m.Lost > listed) {
 			failed(ErrLossesCut)

@@ -51,6 +51,10 @@ func TestAchievedRPO(t *testing.T) {
 			target: span(300), span: 100 * time.Second, verdict: run.Met},
 		{name: "stretches that don't add up", markers: run.Markers{Acked: 9000, Lost: 401, CountedAt: at(60), Losses: []run.Loss{{AckedAt: at(-0.1), SurvivorAt: at(-100.1), Count: 400}}},
 			target: span(300), span: 100 * time.Second, err: objective.ErrLossesCut, verdict: run.NotProven},
+		{name: "writes were taken after the newest lost marker", markers: run.Markers{Acked: 90, Lost: 9, CountedAt: at(60), Losses: []run.Loss{{AckedAt: at(-0.9), SurvivorAt: at(-10.6), Count: 9, TakenUntil: at(-0.1)}}},
+			target: span(10), span: 10500 * time.Millisecond, verdict: run.Missed},
+		{name: "writes were taken after it, and all in time", markers: run.Markers{Acked: 90, Lost: 8, CountedAt: at(60), Losses: []run.Loss{{AckedAt: at(-0.9), SurvivorAt: at(-9), Count: 8, TakenUntil: at(-0.1)}}},
+			target: span(10), span: 8900 * time.Millisecond, verdict: run.Met},
 		{name: "no objective", markers: run.Markers{Acked: 40, CountedAt: at(60)}, verdict: run.NoObjective},
 	} {
 		t.Run(c.name, func(t *testing.T) {

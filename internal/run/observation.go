@@ -98,4 +98,16 @@ type Loss struct {
 	SurvivorAt time.Time `json:"survivor_at,omitzero"`
 	// Count is how many were lost since that survivor, this one among them; 0 is 1.
 	Count int64 `json:"count,omitempty"`
+	// TakenUntil is when the last sample after it and before the next marker was served, of those that
+	// leave none; zero where there was none, and in records of before it was noted.
+	TakenUntil time.Time `json:"taken_until,omitzero"`
+}
+
+// Span is how much was lost at most, from the survivor until writes were last seen to be taken. It
+// says nothing where none survived.
+func (l Loss) Span() time.Duration {
+	if l.TakenUntil.After(l.AckedAt) {
+		return l.TakenUntil.Sub(l.SurvivorAt)
+	}
+	return l.AckedAt.Sub(l.SurvivorAt)
 }
