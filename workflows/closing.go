@@ -109,11 +109,11 @@ func (r *response) handedBack(ctx workflow.Context) []*system {
 		if home || s.restored && r.abort == nil {
 			continue
 		}
-		if !owed && s.asFound() && s.recovery != nil && s.recovery.Undone && workflow.GetVersion(ctx, changeUndoneChecked, workflow.DefaultVersion, 1) == 1 {
+		if !owed && s.asFound(ctx) && s.recovery != nil && s.recovery.Undone && workflow.GetVersion(ctx, changeUndoneChecked, workflow.DefaultVersion, 1) == 1 {
 			out = append(out, s) // two sides may write though each undo passed
 			continue
 		}
-		if !owed && (s.asFound() || r.abort == nil && s.recovery.Outcome == run.Passed && s.home == nil && !s.writersUnproven) {
+		if !owed && (s.asFound(ctx) || r.abort == nil && s.recovery.Outcome == run.Passed && s.home == nil && !s.writersUnproven) {
 			continue
 		}
 		stays := r.abort == nil && s.moved() && s.homeChoice == run.Stay && !s.writersUnproven
@@ -134,8 +134,12 @@ func (r *response) owesService(ctx workflow.Context) bool {
 
 // asFound reports whether the run left nothing of its own in the system: its recovery was not
 // begun, or all that it did is undone.
-func (s *system) asFound() bool {
-	return s.recovery == nil || s.recovery.Outcome != run.Passed && s.recovery.Unclean == "" && len(s.recovery.Left) == 0
+func (s *system) asFound(ctx workflow.Context) bool {
+	if s.recovery == nil {
+		return true
+	}
+	return s.recovery.Outcome != run.Passed && s.recovery.Unclean == "" && len(s.recovery.Left) == 0 &&
+		(s.recovery.Told || !s.recovery.Undone || workflow.GetVersion(ctx, changeUntoldLeft, workflow.DefaultVersion, 1) == workflow.DefaultVersion)
 }
 
 // read says how a run ended that ran nothing. A step that its owner skipped was put before

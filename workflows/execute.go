@@ -52,6 +52,7 @@ type Executed struct {
 	Unclean string      `json:"unclean,omitempty"` // what undo could not put back
 	Left    []string    `json:"left,omitempty"`    // steps that did something and have no undo, where undo ran
 	Open    []string    `json:"open,omitempty"`    // those of them of which nobody can tell whether they did
+	Told    bool        `json:"told,omitempty"`    // Left and Open are; those of before they were say nothing
 	Moved   bool        `json:"moved,omitempty"`   // a step with an effect was done and not undone
 	Skipped int         `json:"skipped,omitempty"` // steps that a person skipped
 	Acted   []string    `json:"acted,omitempty"`   // who did something in it
@@ -113,7 +114,7 @@ func Execute(ctx workflow.Context, in Execution) (Executed, error) {
 	minded()
 
 	tidy, _ := workflow.NewDisconnectedContext(ctx)
-	out := Executed{Outcome: run.Passed, Skipped: x.skipped}
+	out := Executed{Outcome: run.Passed, Skipped: x.skipped, Told: true}
 	if x.failed != "" || ctx.Err() != nil {
 		out.Outcome, out.Reason = run.Failed, x.failed
 		if out.Reason == "" {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/mock"
+
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/workflows"
@@ -193,5 +195,29 @@ func TestAResponseLetsGoOfWhatTheDisasterKeeps(t *testing.T) {
 				t.Errorf("the lock is kept: %+v", kept)
 			}
 		})
+	}
+}
+
+// A recovery that ended on a version that did not say what it left, before the server was upgraded, may have left anything: its
+// lock is kept as that version kept it.
+func TestARecoveryThatDoesNotSayWhatItLeftKeepsItsLock(t *testing.T) {
+	for told, want := range map[bool]run.State{false: run.CleanUpIncomplete, true: run.NotResumable} {
+		w := newWorld(t)
+		in := ruined(t, w, nil)
+		decide(w, map[string]run.Choice{"orders": run.Alternate})
+		w.env.OnWorkflow(workflows.TypeExecute, mock.Anything, mock.Anything).Return(
+			workflows.Executed{Outcome: run.Failed, Reason: "the site is away", Undone: true, Told: told}, nil)
+		w.atEvent(run.RunEnded, "", func() {
+			if !told {
+				w.update(workflows.SwitchID("orders"), workflows.UpdateRelease, workflows.Control{By: "sato", Reason: "looked at"}, nil)
+			}
+		})
+		w.run(in)
+		if got := w.state(); got != want {
+			t.Errorf("told %v: state = %s, want %s", told, got, want)
+		}
+		if kept := w.find(run.LockKept); (len(kept) == 0) != told {
+			t.Errorf("told %v: the lock is kept: %+v", told, kept)
+		}
 	}
 }

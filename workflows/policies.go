@@ -260,6 +260,8 @@ const (
 	changeHeldToItsEnd = "held-to-its-end"
 	// changeUndoLooks: a look in an undo is tried again, and nobody is asked what it did.
 	changeUndoLooks = "undo-looks"
+	// changeUntoldLeft: a recovery that does not say what it left is not as found.
+	changeUntoldLeft = "untold-left"
 )
 
 // probeEnd is how long the end of a run waits for a probe's observations: a worker

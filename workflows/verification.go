@@ -94,7 +94,7 @@ func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 			}
 		}
 		// All is undone: that nobody writes is the disaster's, as it was found; that two do is not.
-		if why, two := r.checkWriters(ctx, s, run.Closing); why != "" && s.unclean == "" && (owed || two || !s.asFound()) {
+		if why, two := r.checkWriters(ctx, s, run.Closing); why != "" && s.unclean == "" && (owed || two || !s.asFound(ctx)) {
 			s.unclean = why
 		}
 	}
