@@ -5,6 +5,7 @@ import (
 
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/progress"
+	"github.com/muster-dr/muster/internal/run"
 )
 
 // What a page offers goes by the rights that the estate grants. It is only what is shown:
@@ -23,6 +24,14 @@ func (p picture) controls(person string) bool {
 	return inPlan && !p.absent(person) && granted(p.Plan.Estate, person, plan.MayControl) && !p.Overview.State.Ended()
 }
 
+// Abortable reports whether an abort is still to be asked for: once, and anew on the way home of a
+// response, which one from before does not stop.
+func (p picture) Abortable() bool {
+	return !p.Overview.Aborting || p.Overview.Kind == run.Response && slices.ContainsFunc(p.Overview.Phases, func(ph progress.Phase) bool {
+		return ph.ID == run.Failback && ph.Progress == progress.Now
+	})
+}
+
 // granted reports whether a person has a permission, or rights are not regulated.
 func granted(e plan.Estate, person string, p plan.Permission) bool {
 	return !e.Regulated() || e.May(person, p, true)
@@ -35,8 +44,8 @@ func needed(f progress.Awaited) plan.Permission {
 		return plan.MayDecide
 	case progress.AwaitApproval, progress.AwaitActivation:
 		return plan.MayApprove
-	case progress.AwaitStep:
-		return plan.MayOperate
+	case progress.AwaitCallOut:
+		return plan.MayControl
 	case progress.AwaitInspect, progress.AwaitAssess, progress.AwaitStatement, progress.AwaitConfirm, progress.AwaitReach, progress.AwaitOrder, progress.AwaitReceipt:
 		return plan.MayReport
 	}

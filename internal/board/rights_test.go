@@ -12,14 +12,8 @@ import (
 // Where the estate grants rights by role, a page offers what is granted and nothing else.
 func TestButtonsFollowGrantedRights(t *testing.T) {
 	w := newWorld(t, begun.Add(18*time.Minute))
-	w.plan.Estate.Grants = []plan.Grant{{Role: "commander", May: []plan.Permission{plan.MayDecide, plan.MayControl}}, {Role: "operator", May: []plan.Permission{plan.MayReport}},
-		{Role: "secretariat", May: []plan.Permission{plan.MayPeople}}}
-	if err := w.plan.Seal(); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.store.PutPlan(t.Context(), w.plan); err != nil {
-		t.Fatal(err)
-	}
+	w.grant(plan.Grant{Role: "commander", May: []plan.Permission{plan.MayDecide, plan.MayControl}}, plan.Grant{Role: "operator", May: []plan.Permission{plan.MayReport}},
+		plan.Grant{Role: "secretariat", May: []plan.Permission{plan.MayPeople}})
 	w.record(drill, run.Drill)
 	for who, sees := range map[string]map[string]bool{
 		personID(0): {"/act/decide": true, "/act/confirm": false, "/control": true, "silent": false},
@@ -52,6 +46,43 @@ func TestBreakGlassIsOfferedToWhoeverAsked(t *testing.T) {
 			if _, page := w.browser(who).get("/tasks"); strings.Contains(page, `name="break_glass"`) != want {
 				t.Errorf("in a %s %s is offered to break the glass: %v, want %v", kind, who, !want, want)
 			}
+		}
+	}
+}
+
+// What failed is offered to exactly those whom the run lets settle it: to who decides, by that right
+// alone, and to their deputy as the second pair of eyes, also while the holder is there.
+func TestWhatFailedIsOfferedToWhoeverMaySettleIt(t *testing.T) {
+	asInTheDemo := []plan.Grant{{Role: "commander", May: []plan.Permission{plan.MayStart, plan.MayDecide, plan.MayApprove, plan.MayControl}},
+		{Role: "operator", May: []plan.Permission{plan.MayStart, plan.MayOperate, plan.MayReport}}}
+	for _, grants := range [][]plan.Grant{asInTheDemo, nil} {
+		w := newWorld(t, begun.Add(18*time.Minute))
+		w.grant(grants...)
+		w.record(drill, run.Response)
+		for i, kind := range []run.WaitKind{run.WaitFailed, run.WaitUnknown, run.WaitAbsent} {
+			w.append(run.Event{Run: drill, Writer: "orders/failover", Seq: int64(900 + i), At: w.now, Kind: run.StepWaiting, System: "orders", Runbook: "orders-failover", Step: "repoint", Site: "osaka", Phase: run.Recovery,
+				Data: run.Encode(run.Wait{Kind: kind, Role: "commander", Acts: []run.Act{run.ActRetry, run.ActSkip}})})
+			for who, offered := range map[string][2]bool{personID(0): {true, false}, personID(2): {true, false}, personID(6): {false, true}, personID(30): {false, false}} { // commander, who is there; the deputy; an operator; staff
+				_, page := w.browser(who).get("/tasks")
+				for j, step := range []string{"repoint", "reconcile"} {
+					if got := strings.Contains(page, `name="step" value="`+step+`"`); got != offered[j] {
+						t.Errorf("rights %v, %s: %s is offered %s: %v, want %v", grants != nil, kind, who, step, got, offered[j])
+					}
+				}
+			}
+		}
+	}
+}
+
+// A held call-out is sent or called off by whoever controls the run, whatever else they are.
+func TestAHeldCallOutIsOfferedToWhoeverControls(t *testing.T) {
+	w := newWorld(t, begun.Add(18*time.Minute))
+	w.grant(plan.Grant{Role: "secretariat", May: []plan.Permission{plan.MayControl}}, plan.Grant{Role: "operator", May: []plan.Permission{plan.MayOperate, plan.MayReport}})
+	w.record(drill, run.Response)
+	w.append(run.Event{Run: drill, Writer: "later", Seq: 1, At: w.now, Kind: run.CallHeld, Phase: run.Activation, Data: run.Encode(run.CallHold{Until: w.now.Add(time.Minute)})})
+	for who, want := range map[string]bool{personID(1): true, personID(6): false} {
+		if _, page := w.browser(who).get("/tasks"); strings.Contains(page, "/act/callout") != want {
+			t.Errorf("%s is offered the call-out: %v, want %v", who, !want, want)
 		}
 	}
 }

@@ -140,8 +140,10 @@ func may(p picture, w progress.Waiting, person string) bool {
 	switch {
 	case slices.Contains(w.People, person):
 		return true
-	case w.For == progress.AwaitApproval || w.For == progress.AwaitActivation:
-		return false // whose yes counts is named, deputies too (plan.Approvers)
+	case w.For == progress.AwaitApproval || w.For == progress.AwaitActivation || w.For == progress.AwaitStep:
+		return false // whose word counts is named, deputies too (plan.Approvers, plan.Settlers)
+	case w.For == progress.AwaitCallOut && p.Plan.Estate.Regulated():
+		return true // by that right alone
 	case w.For == progress.AwaitArrival:
 		// Whoever was called may come although nobody counted on it.
 		i := slices.IndexFunc(p.People, func(v personView) bool { return v.ID == person })
@@ -264,6 +266,9 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Options = optionsOf(l, p, t)
 	case awaitRevision:
 		t.Title = l.T("Decided on %s; it may still be revised", "%sの決定済みの方針（変更可）", system)
+		if w.Phase == run.Failback {
+			t.Title = l.T("Decided on the way home of %s; it may still be revised", "%sの切戻しの決定（変更可）", system)
+		}
 		t.Options = optionsOf(l, p, t)
 		for _, s := range o.Systems {
 			if s.Name == w.System {
@@ -280,6 +285,9 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Options = optionsOf(l, p, t)
 	case progress.AwaitApproval:
 		t.Title, t.Urgent = l.T("Approval of the recovery", "復旧の承認"), true
+		if w.Phase == run.Failback {
+			t.Title = l.T("Approval of the return home", "切戻しの承認")
+		}
 		t.Holds = decisionsOf(l, p)
 	case progress.AwaitAck:
 		t.Title = l.T("Acknowledge a message", "連絡の確認")
@@ -287,6 +295,9 @@ func taskOf(l i18n.Lang, p picture, w progress.Waiting, me, back string) task {
 		t.Title = l.T("What was hard for you?", "難しかった点の記入")
 	case awaitGlass:
 		t.Title = l.T("Nobody else to approve? Break the glass", "承認者に連絡がつかない場合：緊急権限（ブレークグラス）")
+		if w.Phase == run.Failback {
+			t.Title = l.T("Nobody else to approve the return home? Break the glass", "切戻しの承認者に連絡がつかない場合：緊急権限（ブレークグラス）")
+		}
 	case progress.AwaitActivation:
 		t.Title, t.Urgent = l.T("Confirmation of the activation", "発動の確認"), true
 	case progress.AwaitConfirm:
@@ -348,17 +359,17 @@ func whoWaits(l i18n.Lang, p picture, w progress.Waiting) string {
 	for _, id := range w.People {
 		names = append(names, nameIn(l, p.Plan.Estate, id))
 	}
-	switch n := len(names); {
-	case n == 0 && role != "":
-		return role
-	case n == 0:
-		return l.T("those who lead", "指揮・復旧の担当者")
-	case n > 4:
-		return l.T("%d people", "%d名", n)
-	case role != "":
-		return role + l.T(" (", "（") + strings.Join(names, l.T(", ", "、")) + l.T(")", "）")
+	who := strings.Join(names, l.T(", ", "、"))
+	if n := len(names); n > 4 {
+		who = l.T("%d people", "%d名", n)
 	}
-	return strings.Join(names, l.T(", ", "、"))
+	switch {
+	case who == "" && role == "":
+		return l.T("those who lead", "指揮・復旧の担当者")
+	case who == "" || role == "":
+		return role + who
+	}
+	return role + l.T(" (", "（") + who + l.T(")", "）")
 }
 
 // roleTitle is a role as people call it.

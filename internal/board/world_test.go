@@ -548,3 +548,15 @@ func seconds(d *run.Duration) *float64 {
 	s := d.Seconds()
 	return &s
 }
+
+// grant puts rights into the plan of what is recorded from now on.
+func (w *world) grant(list ...plan.Grant) {
+	w.t.Helper()
+	w.plan.Estate.Grants = list
+	if err := w.plan.Seal(); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.store.PutPlan(w.t.Context(), w.plan); err != nil {
+		w.t.Fatal(err)
+	}
+}

@@ -48,6 +48,61 @@ func (e Estate) Granted(p Permission) []string {
 	return out
 }
 
+// Settlers lists who may settle a step that waits for a role ("" is everybody), first those who hold
+// it, then their deputies, whether or not the holder is there: by the permission to operate, and of
+// what a machine could not do also by that to decide. Whoever is out has no say in it, and their
+// roles are their deputies'. The run's own rule (workflows) and the current picture (progress) agree
+// on it.
+func (e Estate) Settlers(role string, forPerson bool, out func(person string) bool) []string {
+	e = e.without(out)
+	list := e.acting(func(p Person) bool { return role == "" || slices.Contains(p.Roles, role) })
+	if !e.Regulated() {
+		return list
+	}
+	roles := e.Granted(MayOperate)
+	if !forPerson {
+		roles = append(roles, e.Granted(MayDecide)...)
+	}
+	may := e.acting(func(p Person) bool { return holds(p, roles) })
+	return slices.DeleteFunc(list, func(id string) bool { return !slices.Contains(may, id) })
+}
+
+// acting lists holders, and after them their deputies.
+func (e Estate) acting(holder func(Person) bool) []string {
+	var out, deputies []string
+	for _, p := range e.People {
+		if holder(p) {
+			out, deputies = append(out, p.ID), append(deputies, p.Deputies...)
+		}
+	}
+	for _, id := range deputies {
+		if _, known := e.Person(id); known && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// without is the estate as a drill leaves it that takes somebody out.
+func (e Estate) without(out func(person string) bool) Estate {
+	if !slices.ContainsFunc(e.People, func(p Person) bool { return out(p.ID) }) {
+		return e
+	}
+	people := slices.Clone(e.People)
+	for _, gone := range e.People {
+		if !out(gone.ID) {
+			continue
+		}
+		for i, p := range people {
+			if slices.Contains(gone.Deputies, p.ID) {
+				people[i].Roles = slices.Concat(p.Roles, gone.Roles)
+			}
+		}
+	}
+	e.People = slices.DeleteFunc(people, func(p Person) bool { return out(p.ID) })
+	return e
+}
+
 // May reports whether a person has a permission by their own role; with deputies also by that
 // of somebody whose deputy they are.
 func (e Estate) May(person string, p Permission, deputies bool) bool {

@@ -159,7 +159,7 @@ func TestWhoIsWaitedFor(t *testing.T) {
 	events = append(events, run.Event{At: at(10), Kind: run.ApprovalGiven, By: "tanaka"}, run.Event{At: at(10), Kind: run.RecoveryOrdered, System: "orders"},
 		run.Event{At: at(11), Writer: "orders/failover", Kind: run.StepStarted, System: "orders", Step: "promote", Generation: 1},
 		run.Event{At: at(12), Writer: "orders/failover", Kind: run.StepWaiting, System: "orders", Step: "promote", Data: run.Encode(run.Wait{Kind: run.WaitUnknown, Role: "operator"})})
-	expect("step[]orderspromote0")
+	expect("step[tanaka]orderspromote0")
 	events = append(events, run.Event{At: at(13), Writer: "orders/failover", Kind: run.StepActed, System: "orders", Step: "promote", By: "tanaka"})
 	expect()
 	o := Of(testPlan(), story(events...), at(100))

@@ -95,7 +95,17 @@ func (t *Tracker) waiting(systems []System) []Waiting {
 	if t.unconfirmed != nil {
 		out = append(out, Waiting{For: AwaitActivation, Phase: t.unconfirmed.phase, People: t.approvers(t.unconfirmed), Asked: t.unconfirmed.seq, RefusedBy: t.unconfirmed.no, Text: t.unconfirmed.text, Since: t.unconfirmed.at, Need: 1})
 	}
-	return slices.Concat(out, t.waits, t.openOrders(), t.toTell, t.toAcknowledge())
+	return slices.Concat(out, t.toSettle(), t.openOrders(), t.toTell, t.toAcknowledge())
+}
+
+// toSettle are the steps that wait, for those who may settle them now: a role may have changed
+// hands since.
+func (t *Tracker) toSettle() []Waiting {
+	out := slices.Clone(t.waits)
+	for i, w := range out {
+		out[i].People = t.plan.Estate.Settlers(w.Role, w.Kind == run.WaitHuman || w.Kind == run.WaitAck, t.Absent)
+	}
+	return out
 }
 
 // forceAsked says at the step that waits what somebody wants to force, for the second person
@@ -193,7 +203,11 @@ func (t *Tracker) waitingIn(ph run.Phase, since time.Time, systems []System) []W
 		for _, s := range t.plan.Systems {
 			for _, st := range s.Statements {
 				if _, said := t.stated[s.Name][st.Function]; !said {
-					out = append(out, Waiting{For: AwaitStatement, Phase: ph, System: s.Name, Step: st.Function, Role: st.Role, Since: since})
+					w := Waiting{For: AwaitStatement, Phase: ph, System: s.Name, Step: st.Function, Role: st.Role, Since: since}
+					for _, p := range t.plan.Estate.InRole(st.Role) {
+						w.People = append(w.People, p.ID)
+					}
+					out = append(out, w)
 				}
 			}
 		}

@@ -19,6 +19,9 @@ func roleName(l i18n.Lang, of plan.Plan, role string) string {
 func Ask(l i18n.Lang, of plan.Plan, runID string, w progress.Waiting) (who, what, how string) {
 	who = names(l, of, w.People)
 	if w.Role != "" {
+		if n := len(w.People); n > 4 {
+			who = l.T("%d people", "%d名", n)
+		}
 		if who != "" {
 			who = roleName(l, of, w.Role) + " (" + who + ")"
 		} else {

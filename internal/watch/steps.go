@@ -176,9 +176,9 @@ func As(how string, w progress.Waiting, p plan.Plan) string {
 	}
 	who := "PERSON"
 	switch {
-	case len(w.People) == 1:
+	case len(w.People) == 1 || len(w.People) > 1 && w.Role != "":
 		who = w.People[0]
-	case len(w.People) == 0 && w.Role != "":
+	case len(w.People) == 0 && w.Role != "": // an older server does not name the step's
 		at := slices.IndexFunc(p.Estate.People, func(x plan.Person) bool { return slices.Contains(x.Roles, w.Role) })
 		if at >= 0 {
 			who = p.Estate.People[at].ID
