@@ -222,8 +222,8 @@ func TestAnUpgradeLooksAtTheStore(t *testing.T) {
 		result Result
 		found  string
 	}{
-		{"SELECT 1", Good, "schema 5"},
-		{"DELETE FROM goose_db_version WHERE version_id = 5", Odd, "an older muster wrote it (schema 4"},
+		{"SELECT 1", Good, "schema 6"},
+		{"DELETE FROM goose_db_version WHERE version_id = 6", Odd, "an older muster wrote it (schema 5"},
 		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)", Bad, "a newer muster wrote it (schema 999"},
 	} {
 		if _, err := db.ExecContext(t.Context(), c.change); err != nil {

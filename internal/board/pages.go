@@ -36,6 +36,7 @@ func loadPages(l i18n.Lang, assets map[string]asset) (*pages, error) {
 		"span":        func(s any) string { return span(l, seconds(s)) },
 		"phase":       l.Phase,
 		"state":       l.State,
+		"standing":    l.Standing,
 		"depth":       l.Depth,
 		"kind":        l.Kind,
 		"hazard":      l.Hazard,

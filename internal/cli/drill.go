@@ -173,7 +173,7 @@ func (c *command) drillList() *cobra.Command {
 				if !r.State.Ended() {
 					phase = c.lang.Phase(r.Phase)
 				}
-				rows = append(rows, []string{r.Run, c.lang.Kind(r.Kind), c.lang.Depth(r.Depth), c.lang.State(r.State), phase,
+				rows = append(rows, []string{r.Run, c.lang.Kind(r.Kind), c.lang.Depth(r.Depth), c.lang.Standing(r.State, r.Aborting), phase,
 					i18n.Moment(r.StartedAt, zone), c.lang.Span(took.Truncate(time.Second).Seconds()), r.By})
 			}
 			table(c.Out, []string{c.t("RUN", "実施"), c.t("KIND", "種別"), c.t("DEPTH", "深さ"), c.t("STATE", "状態"), c.t("PHASE", "段階"),

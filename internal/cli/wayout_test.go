@@ -57,3 +57,13 @@ func TestARunIsShownWithoutItsPlan(t *testing.T) {
 		t.Errorf("exit %d: %s\n%s", code, out, talk)
 	}
 }
+
+// The list says of a run that it is being aborted, and not that it runs on.
+func TestTheListSaysAborting(t *testing.T) {
+	answering(t, nil, map[string]any{"GET /runs": []journal.Summary{{Run: "fire-2", Kind: run.Response, State: run.Running, Aborting: true}}, "GET /me": api.Me{Person: "ito", Zone: "Asia/Tokyo"}})
+	for lang, want := range map[string]string{"en": "aborting", "ja": "中止処理中"} {
+		if code, out, talk := muster(t, "drill", "list", "--lang", lang); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d: %s\n%s", code, out, talk)
+		}
+	}
+}

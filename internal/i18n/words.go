@@ -44,6 +44,14 @@ var states = map[run.State][2]string{
 // State names where a run stands.
 func (l Lang) State(s run.State) string { return word(l, states, s) }
 
+// Standing is State, with the word for a run that is being aborted, unless it was held after that.
+func (l Lang) Standing(s run.State, aborting bool) string {
+	if aborting && s == run.Running {
+		return l.T("aborting", "中止処理中")
+	}
+	return l.State(s)
+}
+
 var outcomes = map[run.Outcome][2]string{
 	run.Passed:  {"passed", "成功"},
 	run.Failed:  {"failed", "失敗"},

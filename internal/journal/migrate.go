@@ -42,7 +42,9 @@ func (sc schema) provider(db *sql.DB) (*goose.Provider, error) {
 	}
 	return goose.NewProvider("", db, files, goose.WithStore(table), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(
 		// 5: summaries say that a run is being aborted, which only an open one is.
-		goose.NewGoMigration(5, &goose.GoFunc{RunTx: resummarizeOpen}, nil)))
+		goose.NewGoMigration(5, &goose.GoFunc{RunTx: resummarizeOpen}, nil),
+		// 6: and that it is not paused any more then.
+		goose.NewGoMigration(6, &goose.GoFunc{RunTx: resummarizeOpen}, nil)))
 }
 
 // Schema is the newest schema of a record store that this muster knows.

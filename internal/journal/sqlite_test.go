@@ -194,7 +194,7 @@ func TestTwoProcessesMigrateAtOnce(t *testing.T) {
 func TestSummariesOfAnEarlierSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
 	s := open(t, path)
-	events := append(started("r1"), run.Event{Run: "r1", Writer: "run", Seq: 2, At: time.Unix(9, 0).UTC(), Kind: run.RunAbortRequested})
+	events := append(started("r1"), run.Event{Run: "r1", Writer: "run", Seq: 2, At: time.Unix(8, 0).UTC(), Kind: run.RunPaused}, run.Event{Run: "r1", Writer: "run", Seq: 3, At: time.Unix(9, 0).UTC(), Kind: run.RunAbortRequested})
 	if err := s.Append(t.Context(), append(events, started("r2")...)); err != nil {
 		t.Fatal(err)
 	}
@@ -216,10 +216,17 @@ func TestSummariesOfAnEarlierSchema(t *testing.T) {
 		exec(t, path, undo)
 	}
 	exec(t, path, "DELETE FROM goose_db_version WHERE version_id > 2", "UPDATE runs SET body = json_remove(body, '$.aborting')")
-	got, err := open(t, path).Runs(t.Context(), Filter{})
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("after the upgrade: %+v, %v, want %+v", got, err, want)
+	upgraded := func() {
+		t.Helper()
+		s := open(t, path)
+		defer s.Close()
+		if got, err := s.Runs(t.Context(), Filter{}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("after the upgrade: %+v, %v, want %+v", got, err, want)
+		}
 	}
+	upgraded()
+	exec(t, path, "DELETE FROM goose_db_version WHERE version_id > 5", "UPDATE runs SET body = json_set(body, '$.state', 'paused') WHERE run = 'r1'")
+	upgraded()
 }
 
 // What another process appends is seen too, by looking.

@@ -56,7 +56,7 @@ func Summarize(events []run.Event) (Summary, error) {
 		case run.RunResumed:
 			s.State = run.Running
 		case run.RunAbortRequested:
-			s.Aborting = true
+			s.State, s.Aborting = run.Running, true
 		case run.RunRefused:
 			s.State, s.EndedAt = run.Refused, &e.At
 		case run.RunEnded:

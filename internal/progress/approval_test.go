@@ -53,3 +53,49 @@ func TestWhomAnApprovalWaitsFor(t *testing.T) {
 		t.Errorf("after a handover and one approval: waits for %v, need %d", w.People, w.Need)
 	}
 }
+
+// Whom a step waits for follows handovers, and a drill that takes somebody out.
+func TestWhomAStepWaitsFor(t *testing.T) {
+	p := plan.Plan{Scenario: plan.Scenario{Decision: plan.DecisionRule{By: "commander"}}, Estate: plan.Estate{
+		Grants: []plan.Grant{{Role: "commander", May: []plan.Permission{plan.MayDecide}}, {Role: "operator", May: []plan.Permission{plan.MayOperate}}},
+		People: []plan.Person{{ID: "sato", Roles: []string{"commander"}, Deputies: []string{"mori"}}, {ID: "suzuki", Deputies: []string{"ito"}}, {ID: "tanaka", Roles: []string{"operator"}}, {ID: "mori"}, {ID: "ito"}}}}
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	var entries []journal.Entry
+	add := func(e run.Event, data any) {
+		e.Run, e.Writer, e.Seq, e.At = "r-1", "run", int64(len(entries)+1), at
+		if data != nil {
+			e.Data = run.Encode(data)
+		}
+		entries = append(entries, journal.Entry{Position: e.Seq, Event: e})
+	}
+	waits := func(want ...string) {
+		t.Helper()
+		if w := progress.Of(p, entries, at).Waiting; len(w) != 1 || !slices.Equal(w[0].People, want) {
+			t.Errorf("waits for %+v, want %v", w, want)
+		}
+	}
+	add(run.Event{Kind: run.RunStarted, By: "tanaka"}, run.Started{Kind: run.Drill})
+	add(run.Event{Kind: run.PersonArrived, Person: "sato", By: "sato"}, nil)
+	add(run.Event{Kind: run.StepWaiting, System: "orders", Step: "promote", By: run.Engine}, run.Wait{Kind: run.WaitFailed, Role: "commander", Acts: []run.Act{run.ActRetry, run.ActSkip}})
+	waits("sato", "mori") // a deputy whose principal is there is the second pair of eyes
+	add(run.Event{Kind: run.RoleHandedOver, Person: "suzuki", By: "sato"}, run.Handover{Role: "commander", From: "sato", To: "suzuki"})
+	waits("suzuki", "ito")
+	add(run.Event{Kind: run.PersonAbsent, Person: "suzuki", By: run.Engine}, nil)
+	waits("ito")
+}
+
+// An abort lets a paused run go on to be undone: it is not paused any more, until it is held anew.
+func TestAnAbortEndsAPause(t *testing.T) {
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	tr := progress.New(plan.Plan{})
+	for i, c := range []struct {
+		kind     run.EventKind
+		state    run.State
+		aborting bool
+	}{{run.RunStarted, run.Running, false}, {run.RunPaused, run.Paused, false}, {run.RunAbortRequested, run.Running, true}, {run.RunPaused, run.Paused, true}, {run.RunResumed, run.Running, true}} {
+		tr.Apply(journal.Entry{Position: int64(i + 1), Event: run.Event{Run: "r-1", Writer: "run", Seq: int64(i + 1), At: at, Kind: c.kind, By: "sato", Data: run.Encode(run.Started{Kind: run.Response})}})
+		if o := tr.Overview(at); o.State != c.state || o.Aborting != c.aborting {
+			t.Errorf("after %s: %s, aborting %v, want %s, %v", c.kind, o.State, o.Aborting, c.state, c.aborting)
+		}
+	}
+}

@@ -134,7 +134,8 @@ func (t *Tracker) apply(e run.Event) {
 	case run.RunResumed:
 		v.State, v.StateBy, v.StateWhy = run.Running, "", ""
 	case run.RunAbortRequested:
-		v.Aborting, v.StateBy, v.StateWhy = true, e.By, e.Reason
+		// What was held goes on, to be undone and to come home; it may be held anew.
+		v.State, v.Aborting, v.StateBy, v.StateWhy = run.Running, true, e.By, e.Reason
 		t.unask()
 	case run.RunEnded:
 		var d run.Ended

@@ -153,6 +153,7 @@ func (f *facts) read(e run.Event) error {
 		f.state = run.Running
 		f.note(e)
 	case run.RunAbortRequested:
+		f.state = run.Running
 		if f.aborted == nil { // another one, on the way home, cuts off no more than that
 			f.aborted = &e
 		}

@@ -87,13 +87,13 @@ func (f Frame) head(o progress.Overview) []string {
 	room := f.Style.Width - Cells(left) - Cells(right)
 	lines := []string{f.Style.paint(mark, left) + f.Style.paint(bold, column(middle, room-1)+" ") + f.Style.paint(bold, right)}
 
-	state := f.Lang.State(o.State)
+	state := f.Lang.Standing(o.State, o.Aborting)
 	color := cyan
 	switch {
 	case o.State == run.Paused:
 		state, color = "⏸ "+state, yellow
 	case o.Aborting:
-		state, color = "■ "+f.t("aborting", "中止処理中"), yellow
+		state, color = "■ "+state, yellow
 	case o.State == run.Recovered:
 		state, color = "✓ "+state, green
 	case o.State == run.TalkedThrough, o.State == run.WalkedThrough:

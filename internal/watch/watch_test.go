@@ -356,3 +356,33 @@ func TestCommandsSayWhoActs(t *testing.T) {
 		}
 	}
 }
+
+// After a handover a command names who holds the role now, though the plan is of before.
+func TestCommandsNameThePresentHolder(t *testing.T) {
+	p := testPlan(t)
+	events := append(journalOf(p), run.Event{Run: "tokyo-loss-1", Writer: "run", Seq: 900, At: at(30), Kind: run.RoleHandedOver, Person: "sato", By: "tanaka", Data: run.Encode(run.Handover{Role: "operator", From: "tanaka", To: "sato"})})
+	text := strings.Join(Frame{Style: Style{Width: 110}, Lang: i18n.EN, Plan: p, As: true}.Lines(progress.Of(p, entries(events), at(65))), "\n")
+	for _, want := range []string{"operator (sato)", "muster step done|retry|skip tokyo-loss-1 promote --as sato"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// Who comes to a run that was held and then aborted sees that it is being undone, and does not
+// believe that it stands still; one that is held after the abort does.
+func TestAnAbortedRunDoesNotStandStill(t *testing.T) {
+	p := testPlan(t)
+	events := journalOf(p)
+	for i, c := range []struct {
+		kind   run.EventKind
+		en, ja string
+	}{{run.RunPaused, "⏸ paused", "⏸ 一時停止中"}, {run.RunAbortRequested, "■ aborting", "■ 中止処理中"}, {run.RunPaused, "⏸ paused", "⏸ 一時停止中"}} {
+		events = append(events, run.Event{Run: "tokyo-loss-1", Writer: "run", Seq: int64(900 + i), At: at(30), Kind: c.kind, By: "sato", Reason: "smoke"})
+		for l, want := range map[i18n.Lang]string{i18n.EN: c.en, i18n.JA: c.ja} {
+			if line := (Frame{Style: Style{Width: 110}, Lang: l, Plan: p}).Lines(progress.Of(p, entries(events), at(65)))[1]; !strings.Contains(line, want) {
+				t.Errorf("after %s: %q, want %q", c.kind, line, want)
+			}
+		}
+	}
+}

@@ -277,8 +277,9 @@ func testSummary(t *testing.T, s journal.Store) {
 		{event("r1", 3, run.RunPaused, nil), journal.Summary{State: run.Paused, Phase: run.Muster}},
 		{event("r1", 4, run.RunAttached, nil), journal.Summary{State: run.Paused, Phase: run.Muster}},
 		{event("r1", 5, run.RunResumed, nil), journal.Summary{State: run.Running, Phase: run.Muster}},
-		{event("r1", 6, run.RunAbortRequested, nil), journal.Summary{State: run.Running, Phase: run.Muster, Aborting: true}},
-		{event("r1", 7, run.RunEnded, run.Ended{State: run.Cancelled}), journal.Summary{State: run.Cancelled, Phase: run.Muster}},
+		{event("r1", 6, run.RunPaused, nil), journal.Summary{State: run.Paused, Phase: run.Muster}},
+		{event("r1", 7, run.RunAbortRequested, nil), journal.Summary{State: run.Running, Phase: run.Muster, Aborting: true}},
+		{event("r1", 8, run.RunEnded, run.Ended{State: run.Cancelled}), journal.Summary{State: run.Cancelled, Phase: run.Muster}},
 	} {
 		if step.event.Kind == run.PhaseStarted {
 			step.event.Phase = run.Muster
