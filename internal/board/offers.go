@@ -96,31 +96,30 @@ func glass(p picture, me string) (out []progress.Waiting) {
 	return out
 }
 
-// awaitRevision: a decision may be taken back until the recovery begins, by whoever decides.
+// awaitRevision: a decision may be taken back until what it orders begins, by whoever decides.
 const awaitRevision progress.Awaited = "revision"
 
 func revisions(p picture, me string) (out []progress.Waiting) {
 	one, ok := p.Plan.Estate.Person(me)
 	d := p.Plan.Scenario.Decision
-	if !ok || p.Overview.State.Ended() || p.Overview.Aborting || !stands(p, one, d.By) || !granted(p.Plan.Estate, me, plan.MayDecide) {
+	if !ok || p.Overview.State.Ended() || !stands(p, one, d.By) || !granted(p.Plan.Estate, me, plan.MayDecide) {
 		return nil
 	}
-	open := false
-	for _, ph := range p.Overview.Phases {
-		if ph.ID == run.RecoveryDecision && ph.Progress == progress.Now {
-			open = true
-		}
-		if ph.ID == run.Recovery && ph.Progress != progress.Ahead {
-			return nil
-		}
+	ph, open := revisable(p.Overview)
+	if !open {
+		return nil
 	}
 	for _, s := range p.Overview.Systems {
-		if !open || s.Decision == "" || s.Decision == run.GoHome || s.Decision == run.Stay {
+		if home := s.Decision == run.GoHome || s.Decision == run.Stay; s.Decision == "" || home != (ph == run.Failback) {
 			continue
 		}
 		ps, _ := p.Plan.System(s.Name)
-		w := progress.Waiting{For: awaitRevision, Phase: run.RecoveryDecision, People: []string{me}, System: s.Name, Step: string(s.Decision), Since: p.Overview.At}
-		for c, can := range map[run.Choice]bool{run.Alternate: ps.Failover != "", run.InPlace: ps.InPlace != "", run.StandDown: true, run.NotPossible: true} {
+		choices := map[run.Choice]bool{run.Alternate: ps.Failover != "", run.InPlace: ps.InPlace != "", run.StandDown: true, run.NotPossible: true}
+		if ph == run.Failback {
+			choices = map[run.Choice]bool{run.GoHome: true, run.Stay: true}
+		}
+		w := progress.Waiting{For: awaitRevision, Phase: ph, People: []string{me}, System: s.Name, Step: string(s.Decision), Since: p.Overview.At}
+		for c, can := range choices {
 			if can && c != s.Decision {
 				w.Acts = append(w.Acts, string(c))
 			}
@@ -129,4 +128,19 @@ func revisions(p picture, me string) (out []progress.Waiting) {
 		out = append(out, w)
 	}
 	return out
+}
+
+// revisable says whether decisions may be taken back now, and of which phase: those on the recovery
+// until it begins, those on the way home as long as one is asked for or waits for its approval.
+func revisable(o progress.Overview) (run.Phase, bool) {
+	if slices.ContainsFunc(o.Waiting, func(w progress.Waiting) bool {
+		return w.Phase == run.Failback && (w.For == progress.AwaitDecision || w.For == progress.AwaitApproval)
+	}) {
+		return run.Failback, true
+	}
+	in := func(id run.Phase, at string) bool {
+		return slices.ContainsFunc(o.Phases, func(ph progress.Phase) bool { return ph.ID == id && ph.Progress == at })
+	}
+	begun := in(run.Recovery, progress.Now) || in(run.Recovery, progress.Done) || in(run.Recovery, progress.LeftOut)
+	return run.RecoveryDecision, in(run.RecoveryDecision, progress.Now) && !begun && !o.Aborting
 }

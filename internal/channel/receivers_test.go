@@ -122,6 +122,23 @@ func TestASecondPersonIsAsked(t *testing.T) {
 	})
 }
 
+// The approval that moves production home is not asked for as that of the recovery.
+func TestTheReturnHomeIsAskedForAsSuch(t *testing.T) {
+	w := newWorld(t, 2)
+	w.begin(t, "tokyo-loss-3", run.Response)
+	p := newPost("mail")
+	w.add(t, run.Event{Kind: run.ApprovalAsked, Phase: run.Failback, By: run.Engine, Data: run.Encode(run.Ask{Need: 1})})
+	w.dispatch(t, nil, p)
+	eventually(t, "the approval to be asked for", func() bool { return len(told(p, run.ApprovalAsked)) > 0 })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.sent {
+		if m.Event.Kind == run.ApprovalAsked && !strings.Contains(m.Subject, "return home") && !strings.Contains(m.Subject, "切戻しの承認") {
+			t.Errorf("it is asked for as %q: %s", m.Subject, m.Text)
+		}
+	}
+}
+
 // What a server that ends has said is in the record before it is gone, and nobody says it
 // again.
 func TestAServerThatEndsKeepsWhatItSaid(t *testing.T) {

@@ -126,6 +126,10 @@ func (p *picture) words(e run.Event, l i18n.Lang) (subject, text string) {
 		if p.plan.Hash != "" { // withheld of a blind drill
 			used = l.T("Plan %s", "計画 %s", short(p.plan.Hash))
 		}
+		if e.Phase == run.Failback {
+			return l.T("Approval of the return home needed: %s", "切戻しの承認が必要です：%s", title),
+				lines(l.T("The return home waits for approval: %s", "切戻しが承認を待っています：%s", both(e.Reason)), used)
+		}
 		return l.T("Approval needed: %s", "承認が必要です：%s", title),
 			lines(l.T("The recovery waits for approval: %s", "復旧作業が承認を待っています：%s", both(e.Reason)),
 				l.T("Asked for by %s; who asked can't approve.", "要請者：%s（要請者自身は承認できません）", p.name(p.by, l)),

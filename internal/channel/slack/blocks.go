@@ -175,6 +175,10 @@ func (c *Channel) buttons(m channel.Message) []slackgo.BlockElement {
 		v.Asked = e.Seq
 		b := button("approve", l.T("Approve", "承認する"), v, slackgo.StylePrimary)
 		b.Confirm = sure(l, m.Kind, l.T("The recovery may then begin.", "承認がそろうと復旧作業が始まります。"))
+		if e.Phase == run.Failback {
+			b = button("approve", l.T("Approve the return home", "切戻しを承認する"), v, slackgo.StylePrimary)
+			b.Confirm = sure(l, m.Kind, l.T("Systems then move back to their home site, with a short interruption.", "承認がそろうと本拠点への切戻しが始まります。短時間の停止を伴います。"))
+		}
 		if e.Kind == run.ActivationAsked {
 			b = button("activation", l.T("Confirm the activation", "発動を確認する"), v, slackgo.StylePrimary)
 			b.Confirm = sure(l, m.Kind, l.T("Systems may then be changed.", "確認すると、システムの変更が可能になります。"))

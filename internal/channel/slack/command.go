@@ -3,9 +3,7 @@ package slack
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -94,7 +92,7 @@ func (c *Channel) status(ctx context.Context, p person, words []string) (string,
 		if len(open) > 1 {
 			var lines []string
 			for _, r := range open {
-				lines = append(lines, fmt.Sprintf("%s %s: %s, %s", marked(r.Kind, l), r.Run, l.State(r.State), l.Phase(r.Phase)))
+				lines = append(lines, fmt.Sprintf("%s %s: %s, %s", marked(r.Kind, l), r.Run, l.Standing(r.State, r.Aborting), l.Phase(r.Phase)))
 			}
 			return strings.Join(lines, "\n"), nil
 		}
@@ -105,7 +103,7 @@ func (c *Channel) status(ctx context.Context, p person, words []string) (string,
 		return "", err
 	}
 	o := r.Overview
-	lines := []string{fmt.Sprintf("%s %s: %s, %s", marked(o.Kind, l), o.Title.In(string(l)), l.State(o.State), r.Summary.Run)}
+	lines := []string{fmt.Sprintf("%s %s: %s, %s", marked(o.Kind, l), o.Title.In(string(l)), l.Standing(o.State, o.Aborting), r.Summary.Run)}
 	for _, s := range o.Systems {
 		if text := clock(s, l); text != "" {
 			lines = append(lines, systemName(s, l)+l.T(": ", "：")+text)
@@ -138,6 +136,9 @@ func waitingFor(w progress.Waiting, l i18n.Lang) string {
 	case progress.AwaitDecision:
 		return l.T("decision for %s (%s)", "%s の判断（%s）", w.System, w.Role)
 	case progress.AwaitApproval:
+		if w.Phase == run.Failback {
+			return l.T("approval of the return home: %d still needed", "切戻しの承認（あと %d 名）", w.Need)
+		}
 		return l.T("approval: %d still needed", "承認（あと %d 名）", w.Need)
 	case progress.AwaitActivation:
 		return l.T("confirmation of the activation: on the board, or muster approve --activation", "発動の確認（ボードまたは muster approve --activation）")
@@ -159,13 +160,6 @@ func (c *Channel) tasks(ctx context.Context, p person) ([]slackgo.Block, error) 
 	var out []slackgo.Block
 	for _, sum := range open {
 		r, err := door.Run(ctx, sum.Run)
-		var pl plan.Plan
-		if err == nil {
-			pl, err = door.RunPlan(ctx, sum.Run)
-		}
-		if p := new(api.Problem); errors.As(err, &p) && p.Status == http.StatusForbidden {
-			continue // they have no part in it
-		}
 		if err != nil {
 			// One run that can't be read takes no other one's tasks away; a record store that is away does.
 			if _, away := door.Runs(ctx, journal.Filter{Open: true, Limit: 1}); away != nil {
@@ -174,7 +168,7 @@ func (c *Channel) tasks(ctx context.Context, p person) ([]slackgo.Block, error) 
 			out = append(out, paragraphs(marked(sum.Kind, l)+" "+l.T("What waits in %s can't be read: %s", "実施 %s の作業を読み取れません：%s", sum.Run, inWords(err, l)))...)
 			continue
 		}
-		out = append(out, c.tasksOf(p, r, pl, len(out))...)
+		out = append(out, c.tasksOf(p, r, len(out))...)
 		if len(out) > 30 {
 			break
 		}
@@ -185,13 +179,12 @@ func (c *Channel) tasks(ctx context.Context, p person) ([]slackgo.Block, error) 
 	return out, nil
 }
 
-func (c *Channel) tasksOf(p person, r api.Run, pl plan.Plan, from int) []slackgo.Block {
+// tasksOf goes by who is named: the plan does not know of a role that has changed hands.
+func (c *Channel) tasksOf(p person, r api.Run, from int) []slackgo.Block {
 	l := p.lang
-	me, _ := pl.Estate.Person(p.id)
 	var out []slackgo.Block
 	for i, w := range r.Overview.Waiting {
-		mine := slices.Contains(w.People, p.id) || w.Role != "" && slices.Contains(me.Roles, w.Role)
-		if !mine || len(out) > 12 {
+		if !slices.Contains(w.People, p.id) || len(out) > 12 {
 			continue
 		}
 		v := value{Run: r.Summary.Run, System: w.System, Step: w.Step, Lang: l, Kind: r.Summary.Kind, Human: w.Kind == run.WaitHuman || w.Kind == run.WaitAck}
@@ -211,7 +204,7 @@ func (c *Channel) waitingButtons(w progress.Waiting, v value, h run.Hazard) []sl
 		}
 		return nil
 	}
-	e := run.Event{System: w.System, Step: w.Step}
+	e := run.Event{Phase: w.Phase, System: w.System, Step: w.Step}
 	m := channel.Message{Run: v.Run, Kind: v.Kind, Hazard: h, Lang: l}
 	switch w.For {
 	case progress.AwaitSafety:

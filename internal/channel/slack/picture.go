@@ -18,7 +18,7 @@ func (s *showing) runText(o progress.Overview) string {
 	if l == i18n.JA {
 		mark = run.MarkJA
 	}
-	return run.Marked(o.Kind, mark, l.T("%s: %s", "%s：%s", o.Title.In(string(l)), l.State(o.State)))
+	return run.Marked(o.Kind, mark, l.T("%s: %s", "%s：%s", o.Title.In(string(l)), l.Standing(o.State, o.Aborting)))
 }
 
 // runBlocks are the run's message: state, clock, who is waited for. It holds totals, and of
@@ -36,11 +36,7 @@ func (s *showing) runBlocks(o progress.Overview) []slackgo.Block {
 		kind = l.T("a drill", "訓練") + l.T(", ", "、") + l.Depth(o.Depth)
 	}
 	add(l.T("Kind", "種別"), kind)
-	state := l.State(o.State)
-	if o.Aborting {
-		state = l.T("being aborted", "中止処理中")
-	}
-	add(l.T("State", "状態"), state)
+	add(l.T("State", "状態"), l.Standing(o.State, o.Aborting))
 	var phases []string
 	for _, p := range o.Phases {
 		if p.Progress == progress.Now {
@@ -110,6 +106,9 @@ func (s *showing) waits(o progress.Overview, l i18n.Lang) string {
 			what = l.T("decision for %s: %s", "%s の判断：%s", w.System, w.Role)
 		case progress.AwaitApproval:
 			what = l.T("approval: %d still needed", "承認：あと %d 名", w.Need)
+			if w.Phase == run.Failback {
+				what = l.T("approval of the return home: %d still needed", "切戻しの承認：あと %d 名", w.Need)
+			}
 		case progress.AwaitActivation:
 			what = l.T("confirmation of the activation by a second person", "発動の確認（開始者以外の人）")
 		case progress.AwaitAck:
