@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/nearest"
+	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/programme"
 	"github.com/muster-dr/muster/internal/run"
@@ -34,14 +34,6 @@ type YearCoverage struct {
 	Until     time.Time        `json:"until"`
 	Now       time.Time        `json:"now"`
 	Items     []programme.Item `json:"items"`
-}
-
-// HeldRequest records that people held a row of the plan without a run.
-type HeldRequest struct {
-	By     string `json:"by,omitempty" doc:"Who records it; whoever asks when left out."`
-	On     string `json:"on,omitempty" doc:"Day, as 2026-04-15; today when left out."`
-	For    string `json:"for,omitempty" doc:"Person whom it was for, where the row is due when somebody comes."`
-	Reason string `json:"reason" doc:"What was done, and what came of it."`
 }
 
 func (s *Server) programmeRoutes(api huma.API) {
@@ -76,6 +68,7 @@ func (s *Server) programmeRoutes(api huma.API) {
 			}
 			return &answer[[]programme.Record]{list}, nil
 		})
+	huma.Register(api, route("row-held-withdraw", http.MethodPost, "/programme/rows/{row}/held/withdraw", "Take back that people held a row without a run: both stay in the record.", 403, 404, 422), s.rowWithdrawn)
 	huma.Register(api, route("row-held", http.MethodPost, "/programme/rows/{row}/held", "Record that people held a row of the plan without a run.", 403, 404, 409, 422), s.rowHeld)
 }
 
@@ -112,7 +105,27 @@ func (s *Server) coverage(ctx context.Context, year int) (YearCoverage, error) {
 	items, err := s.covered(ctx, *p, func(seen *programme.Programme, facts programme.Facts) []programme.Item {
 		return programme.Coverage(seen, from, until, now, facts)
 	})
+	if err == nil {
+		err = s.simulated(ctx, items)
+	}
 	return YearCoverage{Programme: p.Name, From: from, Until: until, Now: now, Items: items}, err
+}
+
+// simulated marks what was held by runs in which the engine answered for the people.
+func (s *Server) simulated(ctx context.Context, items []programme.Item) error {
+	for i := range items {
+		if items[i].Status != programme.HeldThen || items[i].Run == "" {
+			continue
+		}
+		list, err := outcome.List(ctx, s.Store, journal.OutcomeFilter{Run: items[i].Run, Limit: 1})
+		if err != nil {
+			return s.storeProblem(ctx, err)
+		}
+		if len(list) > 0 && list[0].People.Simulated {
+			items[i].Simulate()
+		}
+	}
+	return nil
 }
 
 // covered holds the plan against the record, as far as whoever asks may see both.
@@ -154,6 +167,7 @@ func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
 	if f.Records, err = s.occasions(ctx, false); err != nil {
 		return f, err
 	}
+	f.Records = slices.DeleteFunc(f.Records, func(r programme.Record) bool { return r.Withdrawn != nil })
 	runs, err := s.Store.Runs(ctx, journal.Filter{Kind: run.Drill})
 	if err != nil {
 		return f, err
@@ -198,30 +212,35 @@ func (s *Server) occasions(ctx context.Context, open bool) ([]programme.Record, 
 	return out, nil
 }
 
-// endedDays are the records of occasions that have ended: nothing is added to them, and each page of
-// the programme needs those of all years.
+// endedDays are the records of occasions that have ended, which each page of the programme needs of all years. Nothing is
+// added to one but that it was held by hand after all, or not: it ends anew by that.
 type endedDays struct {
 	mu   sync.Mutex
-	days map[string]programme.Record
+	days map[string]endedDay
+}
+
+type endedDay struct {
+	at     time.Time
+	record programme.Record
 }
 
 func (e *endedDays) get(sum journal.Summary) (programme.Record, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r, ok := e.days[sum.Run]
-	return r, ok && sum.RemovedAt == nil
+	d, ok := e.days[sum.Run]
+	return d.record, ok && sum.RemovedAt == nil && sum.EndedAt != nil && sum.EndedAt.Equal(d.at) && sum.State == d.record.State
 }
 
 func (e *endedDays) put(sum journal.Summary, r programme.Record) {
-	if !sum.State.Ended() || !r.State.Ended() || sum.RemovedAt != nil {
+	if !sum.State.Ended() || sum.State != r.State || sum.EndedAt == nil || sum.RemovedAt != nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.days == nil {
-		e.days = map[string]programme.Record{}
+		e.days = map[string]endedDay{}
 	}
-	e.days[sum.Run] = r
+	e.days[sum.Run] = endedDay{*sum.EndedAt, r}
 }
 
 // openAlarms are those that wait for people, of the real thing.
@@ -269,86 +288,6 @@ func (s *Server) oneRow(ctx context.Context, p *programme.Programme, id string) 
 	return programme.Row{}, problem(http.StatusNotFound, CodeNotFound, l.T("The programme has no row %q.", "訓練計画に行 %q はありません。", id), way)
 }
 
-// OfRow is a word on a row; huma reads exported types only.
-type OfRow struct {
-	Row  string `path:"row" doc:"The row's ID."`
-	Body HeldRequest
-}
-
-func (s *Server) rowHeld(ctx context.Context, in *OfRow) (*answer[programme.Record], error) {
-	if err := sign(ctx, &in.Body); err != nil {
-		return nil, err
-	}
-	l, b := lang(ctx), in.Body
-	p, err := s.programme(ctx)
-	if err != nil {
-		return nil, err
-	}
-	row, err := s.oneRow(ctx, p, in.Row)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.maySchedule(ctx, p, row.Planner, b.By); err != nil {
-		return nil, err
-	}
-	bad := func(detail, way string) (*answer[programme.Record], error) {
-		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, detail, way)
-	}
-	if strings.TrimSpace(b.Reason) == "" {
-		return bad(l.T("What was done, and what came of it, is missing.", "実施内容と結果が記入されていません。"), l.T("Say it with --reason", "--reason で記入してください"))
-	}
-	zone := calendar.Rule{Zone: p.Zone}.Location()
-	day := calendar.DateOf(s.now().In(zone))
-	if b.On != "" {
-		if day, err = calendar.ParseDate(b.On); err != nil {
-			return bad(l.T("on is no day: %q", "on が日付ではありません: %q", b.On), l.T("Such as 2026-04-15", "例: 2026-04-15"))
-		}
-	}
-	at, _ := calendar.At(day, 12, 0, zone)
-	if calendar.DateOf(s.now().In(zone)).Before(day) {
-		return bad(l.T("%s lies in the future.", "%s は未来の日付です。", day), l.T("Record it once it was held", "実施後に記録してください"))
-	}
-	if b.For != "" {
-		if row.Arrivals == nil {
-			return bad(l.T("Row %s is not for single people.", "行 %s は個人ごとの行ではありません。", row.ID), l.T("Leave the person out", "対象者の指定を外してください"))
-		}
-		e, err := s.Estate(ctx)
-		if err != nil {
-			return nil, s.mistakes(ctx, err)
-		}
-		unknown := knownPerson(ctx, plan.Plan{Estate: e}, b.For)
-		if was, err := s.wasAssigned(ctx, b.For); err != nil {
-			return nil, s.storeProblem(ctx, err)
-		} else if unknown != nil && !was { // who has left since may have been trained before
-			return nil, unknown
-		}
-	}
-	id := strings.Join([]string{"occasion", row.ID, "by-hand", day.String()}, "-")
-	if b.For != "" {
-		id += "-" + b.For
-	}
-	now := s.now().UTC()
-	by, via := b.By, via(ctx)
-	due := run.Due{Schedule: row.ID, Programme: p.Name, Scenario: row.Scenario, Nominal: at.UTC(), At: at.UTC(), Person: b.For}
-	events := []run.Event{
-		{Kind: run.RunStarted, By: by, Via: via, Data: run.Encode(run.Started{Kind: run.Occasion, Scenario: row.Scenario})},
-		{Kind: run.OccasionDue, By: by, Via: via, Data: run.Encode(due)},
-		{Kind: run.OccasionHeld, By: by, Via: via, Reason: b.Reason, Happened: at.UTC(), Data: run.Encode(run.OccasionRun{On: day.String()})},
-		{Kind: run.RunEnded, By: by, Via: via, Data: run.Encode(run.Ended{State: run.Held})},
-	}
-	for i := range events {
-		events[i].Run, events[i].Writer, events[i].Seq, events[i].At = id, "run", int64(i+1), now
-	}
-	if err := s.Store.Append(ctx, events); errors.Is(err, journal.ErrTaken) {
-		return nil, problem(http.StatusConflict, CodeRefused, l.T("It is in the record already that %s was held on %s.", "%s を %s に実施したことは記録済みです。", row.ID, day),
-			l.T("`muster coverage` shows it", "`muster coverage` で確認できます"))
-	} else if err != nil {
-		return nil, s.storeProblem(ctx, err)
-	}
-	r, err := programme.ReadRecord(id, events)
-	return &answer[programme.Record]{r}, err
-}
-
 // Programme reads the yearly plan.
 func (c *Client) Programme(ctx context.Context) (programme.Programme, error) {
 	return get[programme.Programme](ctx, c, "/programme", nil)
@@ -370,9 +309,4 @@ func (c *Client) Occasions(ctx context.Context, open bool) ([]programme.Record, 
 		q.Set("open", "true")
 	}
 	return get[[]programme.Record](ctx, c, "/occasions", q)
-}
-
-// RowHeld records that people held a row without a run.
-func (c *Client) RowHeld(ctx context.Context, row string, in HeldRequest) (programme.Record, error) {
-	return act[programme.Record](ctx, c, "/programme/rows/"+url.PathEscape(row)+"/held", NewRequestID(), in)
 }

@@ -46,7 +46,8 @@ func (c *covering) arrivals(row Row) []Item {
 			if r.Due.Person != a.Person || r.State != run.Held || r.Due.At.Before(a.Since.Add(-24*time.Hour)) || it.Status == HeldThen && !r.Due.At.Before(it.HeldOn) {
 				continue
 			}
-			it.Status, it.HeldOn, it.By, it.Occasion, it.Why = HeldThen, r.Due.At, r.By, r.ID, nil
+			it.byWord(*r, c.p)
+			it.Why = nil
 		}
 		it.Late = it.tardy()
 		out = append(out, it)

@@ -1,7 +1,6 @@
 package programme
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,6 +51,11 @@ type Item struct {
 	Person   string      `json:"person,omitempty" doc:"Whom it is for, where it is due because somebody came."`
 	Role     string      `json:"role,omitempty" doc:"The role that the person is new in; none is newly in the estate."`
 	Left     time.Time   `json:"left,omitzero" doc:"When the person was found to be out of the estate, or without the role."`
+	// What is said of how it was held.
+	RecordedAt time.Time `json:"recorded_at,omitzero" doc:"When somebody recorded that people held it without a run."`
+	Reason     string    `json:"reason,omitempty" doc:"What they recorded that was done, and what came of it."`
+	Simulated  bool      `json:"simulated,omitempty" doc:"In the run that held it the engine answered for the people."`
+	Unproven   bool      `json:"unproven,omitempty" doc:"It was held, but on somebody's word where a run could show it, or with simulated people."`
 }
 
 // Record is an occasion as its journal tells it.
@@ -64,6 +68,8 @@ type Record struct {
 	Run       run.OccasionRun `json:"run,omitzero"`
 	HeldAt    time.Time       `json:"held_at,omitzero"`
 	By        string          `json:"by,omitempty"`
+	Reason    string          `json:"reason,omitempty" doc:"What people recorded that was done, where they held it without a run."`
+	Withdrawn *Withdrawn      `json:"withdrawn,omitempty" doc:"Set where it was recorded by hand that it was held, and somebody took that back."`
 	Missed    []run.Problem   `json:"missed,omitempty"`
 }
 
@@ -98,8 +104,10 @@ func ReadRecord(id string, events []run.Event) (Record, error) {
 				}
 			}
 		case run.OccasionHeld:
-			r.HeldAt, r.By = e.At, e.By
+			r.HeldAt, r.By, r.Reason, r.Withdrawn = e.At, e.By, e.Reason, nil
 			err = e.Decode(&r.Run)
+		case run.OccasionWithdrawn:
+			r.Withdrawn = &Withdrawn{At: e.At, By: e.By, Reason: e.Reason}
 		case run.OccasionMissed:
 			var m run.OccasionMiss
 			err = e.Decode(&m)
@@ -326,8 +334,12 @@ func (c *covering) byOccasion(r Record, it *Item) {
 	}
 }
 
-// tardy reports whether it was held after its time was over.
+// tardy reports whether it was held after its time was over. A word names a day and no hour, so that it is late from the
+// day after the one on which the time was over.
 func (it Item) tardy() bool {
+	if it.ByWord() {
+		return !it.To.IsZero() && !startOfDay(it.HeldOn).Before(it.To)
+	}
 	return it.Status == HeldThen && !it.To.IsZero() && it.HeldOn.After(it.To)
 }
 
@@ -356,12 +368,15 @@ func (c *covering) ran(it *Item, id string, at time.Time, by string) {
 // byHand looks for what people held: a run of the scenario, or their word.
 func (c *covering) byHand(row Row, it *Item, begin, end time.Time) {
 	for _, r := range c.records[row.ID] {
-		if !r.word() || c.used[r.ID] || r.Due.At.Before(begin) || !r.Due.At.Before(end) {
+		if !r.word() || c.used[r.ID] {
+			continue
+		}
+		if last := endOfDay(c.p.local(r.Due.At)); last.Before(begin) || !last.Before(end) { // the word is of a day
 			continue
 		}
 		c.used[r.ID] = true
 		it.recorded()
-		it.Status, it.HeldOn, it.By, it.Occasion = HeldThen, r.Due.At, r.By, cmp.Or(it.Occasion, r.ID)
+		it.byWord(*r, c.p)
 		return
 	}
 	if row.Scenario == "" {

@@ -136,8 +136,8 @@ func (c *covering) words(row Row) []Item {
 			continue
 		}
 		it := row.item()
-		it.From, it.Status, it.HeldOn, it.By, it.Occasion = r.Due.At, HeldThen, r.Due.At, r.By, r.ID
-		it.Scenario = cmp.Or(row.Scenario, r.Due.Scenario)
+		it.From, it.Scenario = r.Due.At, cmp.Or(row.Scenario, r.Due.Scenario)
+		it.byWord(*r, c.p)
 		out = append(out, it)
 	}
 	return out

@@ -20,6 +20,7 @@ const (
 	OccasionOpened    EventKind = "occasion.opened"    // Opened: what was drawn
 	OccasionHeld      EventKind = "occasion.held"      // OccasionRun; By holds it by hand
 	OccasionMissed    EventKind = "occasion.missed"    // OccasionMiss
+	OccasionWithdrawn EventKind = "occasion.withdrawn" // By takes back that it was held by hand
 )
 
 // Due is what an occasion is of.

@@ -1,0 +1,125 @@
+package api_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/journal"
+	"github.com/muster-dr/muster/internal/outcome"
+	"github.com/muster-dr/muster/internal/overview"
+	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/programme"
+	"github.com/muster-dr/muster/internal/run"
+)
+
+// A slip of row or day is taken back with a reason, and can be recorded rightly, also where the day was read before. The
+// record keeps all of it.
+func TestWhatWasRecordedByHandIsTakenBack(t *testing.T) {
+	l := newLessons(t)
+	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka", Rows: []programme.Row{{ID: "review", Months: []int{12}, Planner: "tanaka", ByHand: true}}}}
+	status := func() programme.Item {
+		t.Helper()
+		c, err := l.client.Coverage(l.as("tanaka"), 2026)
+		if err != nil || len(c.Items) != 1 {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		return c.Items[0]
+	}
+	day := l.now.In(time.FixedZone("JST", 9*3600)).AddDate(0, 0, -1).Format(time.DateOnly)
+	in := func(reason string) api.HeldRequest { return api.HeldRequest{On: day, Reason: reason} }
+	_, err := l.client.WithdrawHeld(l.as("tanaka"), "review", in("nothing"))
+	refusal(t, err, "Nobody has recorded that review was held on "+day)
+	if _, err := l.client.RowHeld(l.as("tanaka"), "review", in("all read")); err != nil {
+		t.Fatal(err)
+	}
+	if i := status(); i.Status != programme.HeldThen || i.By != "tanaka" || i.Reason != "all read" || !i.RecordedAt.Equal(l.now) || i.Unproven {
+		t.Errorf("recorded: %+v", i)
+	}
+	_, err = l.client.RowHeld(l.as("tanaka"), "review", in("again"))
+	refusal(t, err, "in the record already")
+	_, err = l.client.WithdrawHeld(l.as("sato"), "review", in("I was not there"))
+	refusal(t, err, "does not see to the programme")
+	_, err = l.client.WithdrawHeld(l.as("tanaka"), "review", in(" "))
+	refusal(t, err, "Why it is taken back is missing")
+
+	l.now = l.now.Add(time.Minute)
+	r, err := l.client.WithdrawHeld(l.as("tanaka"), "review", in("it was last year's"))
+	if err != nil || r.State != run.NotHeld || r.Withdrawn == nil || r.Withdrawn.By != "tanaka" || r.Withdrawn.Reason != "it was last year's" || r.Reason != "all read" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if i := status(); i.Status == programme.HeldThen || i.By != "" {
+		t.Errorf("taken back: %+v", i)
+	}
+	_, err = l.client.WithdrawHeld(l.as("tanaka"), "review", in("once more"))
+	refusal(t, err, "taken back already")
+	l.now = l.now.Add(time.Minute)
+	if _, err := l.client.RowHeld(l.as("tanaka"), "review", in("held after all")); err != nil {
+		t.Fatal(err)
+	}
+	if i := status(); i.Status != programme.HeldThen || i.Reason != "held after all" || !i.RecordedAt.Equal(l.now) {
+		t.Errorf("recorded again: %+v", i)
+	}
+	kept, err := l.store.Events(t.Context(), "occasion-review-by-hand-"+day, 0, 0)
+	if err != nil || len(kept) != 8 {
+		t.Errorf("the record has %d events, %v: want all that was said", len(kept), err)
+	}
+}
+
+// The plan says of a drill in which the engine answered for people that it did.
+func TestCoverageMarksSimulatedPeople(t *testing.T) {
+	l := newLessons(t)
+	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{{ID: "safety", Kind: "safety-report", Scenario: "tokyo-loss", Times: 1, ByHand: true}}}}
+	at := l.now.AddDate(0, 0, -2)
+	if err := l.store.Append(t.Context(), []run.Event{
+		{Run: "drl-1", Writer: "run", Seq: 1, Kind: run.RunStarted, At: at.Add(-time.Hour), By: "sato", Data: run.Encode(run.Started{Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", Simulated: true})},
+		{Run: "drl-1", Writer: "run", Seq: 2, Kind: run.RunEnded, At: at, By: run.Engine, Data: run.Encode(run.Ended{State: run.Recovered})}}); err != nil {
+		t.Fatal(err)
+	}
+	l.ended("drl-1", at, true)
+	look := func() programme.Item {
+		t.Helper()
+		c, err := l.client.Coverage(l.as("sato"), 2026)
+		if err != nil || len(c.Items) != 1 || c.Items[0].Run != "drl-1" {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		return c.Items[0]
+	}
+	if i := look(); i.Simulated || i.Unproven {
+		t.Errorf("with people: %+v", i)
+	}
+	list, err := outcome.List(t.Context(), l.store, journal.OutcomeFilter{Run: "drl-1"})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	list[0].People.Simulated = true
+	if err := outcome.Put(t.Context(), l.store, list[0]); err != nil {
+		t.Fatal(err)
+	}
+	if i := look(); !i.Simulated || !i.Unproven {
+		t.Errorf("with nobody: %+v", i)
+	}
+}
+
+// The bounds of the programme's year, its days, quarters and number are of one time zone, whatever the estate's is.
+func TestAYearIsOfTheProgrammesZone(t *testing.T) {
+	l := newLessons(t)
+	zone, err := time.LoadLocation("Pacific/Auckland")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 1, Zone: "Pacific/Auckland", Rows: []programme.Row{{ID: "review", Title: plan.Text{EN: "review"}, Months: []int{1}, ByHand: true}}}}
+	l.ended("drl-1", time.Date(2026, 1, 1, 2, 0, 0, 0, zone), true) // New Year's Eve in Tokyo
+	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{Fiscal: 2026}, "json", "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var y overview.Year
+	if err := json.Unmarshal(b, &y); err != nil {
+		t.Fatal(err)
+	}
+	if y.Fiscal != 2026 || y.From != "2026-01-01" || y.To != "2026-12-31" || y.Planned[0].Due != "2026-01-01" || y.Counts.Runs != 1 || len(y.Quarters) != 1 || y.Quarters[0].Quarter != "2026-Q1" {
+		t.Errorf("fiscal %d from %s to %s, due %s, %d runs, quarters %+v", y.Fiscal, y.From, y.To, y.Planned[0].Due, y.Counts.Runs, y.Quarters)
+	}
+}
