@@ -112,6 +112,14 @@ func mean(list []float64) *float64 {
 // span and share are cells with a figure, or a dash.
 func span(s *float64) sheet.Cell { return sheet.Number(sheet.SpanOr(s, sheet.Dash)) }
 
+// boundOr is a time that may be an upper bound, or unknown.
+func boundOr(s *float64, atMost bool, otherwise plan.Text) plan.Text {
+	if s != nil && atMost {
+		return sheet.Say("≤ %s", "≤ %s", sheet.Span(*s))
+	}
+	return sheet.SpanOr(s, otherwise)
+}
+
 func share(s *float64) sheet.Cell {
 	if s == nil {
 		return sheet.Number(sheet.Dash)

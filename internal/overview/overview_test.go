@@ -185,7 +185,7 @@ func TestYearSaysWhatWasPlannedProvenAndFound(t *testing.T) {
 	if y.Counts != want {
 		t.Errorf("got  %+v\nwant %+v", y.Counts, want)
 	}
-	if y.verdict() != run.Missed {
+	if y.Verdict != run.Missed {
 		t.Error("a year with an overdue drill is not in order")
 	}
 	if y.Findings[0].ID != "F-2" {

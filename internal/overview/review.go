@@ -49,6 +49,13 @@ func MakeReview(f Facts, written []Entry) Review {
 	add := func(area, question plan.Text, answered run.Verdict, facts ...plan.Text) {
 		r.Questions = append(r.Questions, Question{ID: fmt.Sprintf("REV-%02d", len(r.Questions)+1), Area: area, Question: question, Facts: slices.DeleteFunc(facts, func(t plan.Text) bool { return t == (plan.Text{}) }), Answered: answered})
 	}
+	// What was waived was looked at by somebody; whether the plan was reviewed on it, they have to say.
+	unlessWaived := func(v run.Verdict) run.Verdict {
+		if v == run.Met && y.Counts.FindingsWaived > 0 {
+			return run.NotProven
+		}
+		return v
+	}
 	yes := func(ok bool) run.Verdict {
 		if ok {
 			return run.Met
@@ -102,7 +109,7 @@ func MakeReview(f Facts, written []Entry) Review {
 	trained := len(y.Quarters) > 0 && len(y.Findings) > 0
 	verdict = people
 	if trained {
-		verdict = yes(len(y.Candidates) == 0)
+		verdict = unlessWaived(yes(len(y.Candidates) == 0))
 	}
 	add(measures, say("Was the plan reviewed on drill results?", "訓練の結果を踏まえて見直したか"), verdict,
 		say("findings: %d opened, %d closed, %d open, %d waived; open without a measure: %d", "指摘事項：検出%d・解消%d・未解消%d・容認%d。未解消のうち対策が未登録 %d件", y.Counts.FindingsOpened, y.Counts.FindingsClosed, y.Counts.FindingsOpen, y.Counts.FindingsWaived, len(y.Candidates)))
@@ -140,18 +147,19 @@ func MakeReview(f Facts, written []Entry) Review {
 	add(response, say("Were procedures revised for finished measures?", "実施済みの対策に応じて手順を改訂したか"), people, revised)
 	verdict = people
 	if trained {
-		verdict = yes(y.Counts.FindingsLate == 0 && y.Counts.FindingsOpen == 0)
+		verdict = unlessWaived(yes(y.Counts.FindingsLate == 0 && y.Counts.FindingsOpen == 0))
 	}
-	add(response, say("Was it reviewed on the results of training?", "訓練の結果を踏まえて見直したか"), verdict, say("runs that did something: %d", "実際に作業した実施 %d件", ran), say("findings open: %d, of them overdue: %d", "未解消の指摘事項 %d件、うち期限超過 %d件", y.Counts.FindingsOpen, y.Counts.FindingsLate))
+	add(response, say("Was it reviewed on the results of training?", "訓練の結果を踏まえて見直したか"), verdict, say("runs that did something: %d", "実際に作業した実施 %d件", ran), say("findings open: %d, of them overdue: %d; waived: %d", "未解消の指摘事項 %d件、うち期限超過 %d件。容認 %d件", y.Counts.FindingsOpen, y.Counts.FindingsLate, y.Counts.FindingsWaived))
 	verdict = people
 	fact := say("there is no programme to hold it against", "対比する訓練計画がない")
 	if y.Programme != "" {
-		fact = say("planned %d, held %d, overdue %d", "計画%d件・実施%d件・期限超過%d件", y.Counts.Planned, y.Counts.Held, y.Counts.Overdue)
-		if y.Counts.Planned > 0 { // an empty plan says nothing
+		c := y.Counts
+		fact = say("planned %d, held %d (late %d, not proven %d), overdue %d", "計画%d件・実施%d件（うち遅れて実施%d件、未立証%d件）・期限超過%d件", c.Planned, c.Held, c.HeldLate, c.HeldUnproven, c.Overdue)
+		if c.Planned > 0 { // an empty plan says nothing
 			switch {
-			case y.Counts.Overdue > 0:
+			case c.Overdue > 0:
 				verdict = run.Missed
-			case y.Counts.Held == y.Counts.Planned: // while some are to come, nobody can say
+			case c.Held == c.Planned && c.HeldLate == 0 && c.HeldUnproven == 0: // while some are to come, nobody can say
 				verdict = run.Met
 			}
 		}
@@ -175,17 +183,9 @@ func MakeReview(f Facts, written []Entry) Review {
 			reviews = append(reviews, f.day(p.HeldOn)+" ✓")
 		}
 	}
-	goals := 0
-	for _, r := range y.Goals {
-		for _, g := range r.Goals {
-			if g.Verdict == run.Missed {
-				goals++
-			}
-		}
-	}
 	add(drills, say("Was the drill plan itself reviewed on the results?", "訓練の結果を踏まえて訓練計画自体を見直したか"), verdict,
 		say("reviews in the plan (✓ held): %s", "計画にある見直し（✓は実施済み）：%s", orNone(reviews)), say("rows moved, held up or held late: %s", "延期・変更・遅れて実施した訓練：%s", orNone(moved)),
-		say("rows not held in time: %s", "期限までに実施されていない訓練：%s", orNone(missing)), say("goals missed: %d", "未達の目標：%d件", goals))
+		say("rows not held in time: %s", "期限までに実施されていない訓練：%s", orNone(missing)), say("goals missed: %d, not proven: %d", "未達の目標：%d件、未立証：%d件", y.Counts.GoalsMissed, y.Counts.GoalsUnproven))
 
 	add(grounds, say("Was widening of the scope considered?", "対象範囲の拡大を検討したか"), people, say("systems in the estate: %d", "構成台帳のシステム数：%d", len(f.Proven)))
 	add(grounds, say("Is revision needed from outside changes or higher expectations of society?", "外部環境の変化や社会的要請の高まりによる見直しは必要か"), people)

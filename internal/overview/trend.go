@@ -90,6 +90,7 @@ type TrendRun struct {
 	Verdict       run.Verdict `json:"verdict"`     // of the system
 	RunVerdict    run.Verdict `json:"run_verdict"` // of the whole run
 	RTOS          *float64    `json:"rto_s"`
+	RTOAtMost     bool        `json:"rto_at_most,omitempty"` // nobody looked when service came back: rto_s is an upper bound
 	RTOObjectiveS *float64    `json:"rto_objective_s"`
 	RTOVerdict    run.Verdict `json:"rto_verdict"`
 	RPOS          *float64    `json:"rpo_s"`
@@ -100,6 +101,15 @@ type TrendRun struct {
 	Participation *float64    `json:"participation"`
 	Answered50S   *float64    `json:"answered_50_s"`
 	QuorumS       *float64    `json:"quorum_s"`
+}
+
+// measured is its RTO where that was measured and proven: neither an upper bound nor a time that rests on a step by
+// hand or an unsure clock.
+func (r TrendRun) measured() *float64 {
+	if r.RTOAtMost || r.RTOVerdict == run.NotProven {
+		return nil
+	}
+	return r.RTOS
 }
 
 // StepTimes is how long a step took where it did its work.
@@ -144,7 +154,7 @@ func MakeTrend(f Frame, system, scenario string, all []outcome.Outcome) Trend {
 				t.Title = o.Title
 			}
 			one := TrendRun{Run: o.Run, At: o.EndedAt, Class: class, PlanHash: o.PlanHash,
-				System: s.ID, Verdict: s.Verdict, RunVerdict: o.Verdict, RTOS: s.RTO.ActualS, RTOObjectiveS: s.RTO.ObjectiveS, RTOVerdict: s.RTO.Verdict, RPOS: s.RPO.ActualS,
+				System: s.ID, Verdict: s.Verdict, RunVerdict: o.Verdict, RTOS: s.RTO.ActualS, RTOAtMost: s.RTO.AtMost, RTOObjectiveS: s.RTO.ObjectiveS, RTOVerdict: s.RTO.Verdict, RPOS: s.RPO.ActualS,
 				RPOVerdict: s.RPO.Verdict, RLOVerdict: s.Of(outcome.RLO), DecisionS: decided(o), Participation: o.People.Participation,
 				Answered50S: o.People.Answered50S, QuorumS: o.People.QuorumS}
 			if s.Restore != nil {
@@ -228,7 +238,7 @@ func (t Trend) Sheet() sheet.Sheet {
 	d.Sentence = sheet.Say("%d of %d runs met their objectives.", "実施%[2]d件中%[1]d件で目標を達成。", t.Met, t.Count)
 	if t.System != "" {
 		d.Sentence = sheet.Say("It met its objectives in %d of %d runs; in the newest, of %s: RTO %s against %s.", "実施%[2]d件中%[1]d件で目標を達成。最新（%[3]s）のRTOは%[4]s、目標%[5]s。",
-			t.Met, t.Count, t.day(last.At), both(sheet.SpanOr(last.RTOS, sheet.Say("not measured", "未測定"))), both(sheet.SpanOr(last.RTOObjectiveS, sheet.Say("none", "未設定"))))
+			t.Met, t.Count, t.day(last.At), both(boundOr(last.RTOS, last.RTOAtMost, sheet.Say("not measured", "未測定"))), both(sheet.SpanOr(last.RTOObjectiveS, sheet.Say("none", "未設定"))))
 	}
 	if c := t.Cut; c != nil {
 		d.Sentence = sheet.Say("%s This is of the newest %d of %d ended runs only, since %s.", "%s終了した実施%[3]d件のうち、新しい%[2]d件（%[4]s以降）のみの集計です。",
@@ -269,11 +279,11 @@ func (t Trend) Sheet() sheet.Sheet {
 	runs := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("Ended", "終了日"), sheet.Say("Run", "実施"), sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), plan.Text{EN: "RTO", JA: "RTO"}, sheet.Say("Target", "目標"), sheet.Say("Loss", "損失"),
 		sheet.Say("Decision", "決定"), sheet.Say("Took part", "参加"), sheet.Say("Plan", "計画"), sheet.Say("Verdict", "判定")}}
 	for _, r := range slices.Backward(t.Runs) {
-		time := r.RTOS
+		time := sheet.Number(boundOr(r.RTOS, r.RTOAtMost, sheet.Dash))
 		if r.RestoreS != nil {
-			time = r.RestoreS
+			time = span(r.RestoreS)
 		}
-		runs.Rows = append(runs.Rows, []sheet.Cell{sheet.Time(sheet.Plain(t.day(r.At))), word(r.Run), word(r.System), {Text: r.text()}, span(time), span(r.RTOObjectiveS), span(r.RPOS),
+		runs.Rows = append(runs.Rows, []sheet.Cell{sheet.Time(sheet.Plain(t.day(r.At))), word(r.Run), word(r.System), {Text: r.text()}, time, span(r.RTOObjectiveS), span(r.RPOS),
 			span(r.DecisionS), share(r.Participation), word(r.PlanHash[:min(8, len(r.PlanHash))]), sheet.VerdictCell(r.Verdict)})
 	}
 	figures.Tables = []sheet.Table{runs}

@@ -52,6 +52,7 @@ type Year struct {
 	To         string       `json:"to"` // the last day
 	Fiscal     int          `json:"fiscal"`
 	Programme  string       `json:"programme,omitempty"`
+	Verdict    run.Verdict  `json:"verdict"` // met: all that was planned was held in time and shown, and nothing is left to do
 	Planned    []Planned    `json:"planned"`
 	Counts     Counts       `json:"counts"`
 	Goals      []RowGoals   `json:"goals,omitempty"` // of the rows that were held
@@ -68,9 +69,14 @@ type Year struct {
 
 // Counts are the year in figures.
 type Counts struct {
-	Planned       int `json:"planned"`
-	Held          int `json:"held"`
-	HeldLate      int `json:"held_late"` // of those held
+	Planned  int `json:"planned"`
+	Held     int `json:"held"`
+	HeldLate int `json:"held_late"` // of those held
+	// HeldByWord are those held that somebody recorded and no run shows; HeldSimulated those in whose run the
+	// engine answered for people; HeldUnproven those of both that a run with people could have shown.
+	HeldByWord    int `json:"held_by_word"`
+	HeldSimulated int `json:"held_simulated"`
+	HeldUnproven  int `json:"held_not_proven"`
 	Overdue       int `json:"overdue"`
 	NotOwed       int `json:"not_owed,omitempty"` // due before the programme was in force; not among the planned
 	Runs          int `json:"runs"`
@@ -88,6 +94,12 @@ type Counts struct {
 	FindingsOpen     int `json:"findings_open"`
 	FindingsLate     int `json:"findings_overdue"`
 	FindingsWaived   int `json:"findings_waived"`
+	// Goals are those that were set for the drills that were held; GoalsHidden are rows whose goals the reader may not see.
+	Goals         int `json:"goals"`
+	GoalsMet      int `json:"goals_met"`
+	GoalsMissed   int `json:"goals_missed"`
+	GoalsUnproven int `json:"goals_not_proven"`
+	GoalsHidden   int `json:"goals_hidden_rows,omitempty"`
 }
 
 // counts reports whether a run is one of the year: one that went to its end, and every real event.
@@ -111,26 +123,11 @@ func MakeYear(f Facts) Year {
 		y.Remarks = append(y.Remarks, sheet.Say("Goals of %d drills are left out: whoever asked for this page may not read their runs.", "訓練%d件の目標は、このページを開いた人に実施の閲覧権限がないため示していません。", f.GoalsHidden))
 	}
 	for _, i := range f.Planned {
-		one := Planned{Row: i.Row, Number: i.Number, Title: i.Title, Due: f.day(i.From), Status: i.Status, Run: i.Run, Late: i.Late, Why: i.Why}
-		if !i.HeldOn.IsZero() {
-			one.HeldOn = f.day(i.HeldOn)
-		}
-		y.Planned = append(y.Planned, one)
-		if i.Status == programme.NotOwed {
-			y.Counts.NotOwed++
-			continue
-		}
-		y.Counts.Planned++
-		switch i.Status {
-		case programme.HeldThen:
-			y.Counts.Held++
-			if i.Late {
-				y.Counts.HeldLate++
-			}
-		case programme.Overdue:
-			y.Counts.Overdue++
-		}
+		y.Planned = append(y.Planned, f.planned(i))
+		y.Counts.held(i)
 	}
+	y.Counts.goals(f.Goals)
+	y.Counts.GoalsHidden = f.GoalsHidden
 	for _, o := range f.Outcomes {
 		if !counts(o) {
 			continue
@@ -176,19 +173,8 @@ func MakeYear(f Facts) Year {
 			y.Candidates = append(y.Candidates, s)
 		}
 	}
+	y.Verdict = y.Counts.verdict()
 	return y
-}
-
-// Verdict of a year: met when everything planned was held and nothing is overdue.
-func (y Year) verdict() run.Verdict {
-	c := y.Counts
-	switch {
-	case c.Overdue > 0 || c.Missed > 0 || c.FindingsLate > 0:
-		return run.Missed
-	case c.NeedProof > 0 || c.SystemsSimulated > 0 || c.Planned == 0 || c.Held < c.Planned || c.NotProven > 0:
-		return run.NotProven
-	}
-	return run.Met
 }
 
 // Sheet sets it in words.
@@ -196,33 +182,17 @@ func (y Year) Sheet() sheet.Sheet {
 	c := y.Counts
 	d := y.sheet(fmt.Sprintf("year-%d", y.Fiscal), sheet.Say("Yearly report, fiscal %d", "%d年度 年次報告", y.Fiscal))
 	d.Facts = append(d.Facts, sheet.Say("%s to %s", "%s 〜 %s", y.From, y.To))
-	d.Verdict = y.verdict()
+	d.Verdict = y.Verdict
 	d.Remarks = append(d.Remarks, y.Remarks...)
-	d.Sentence = sheet.Say("%d of %d planned drills were held, %d are overdue; the RTO of %d of %d systems is proven; %d findings were closed, %d are open.",
-		"計画した訓練%[2]d件のうち%[1]d件を実施（期限超過%[3]d件）。RTOは%[5]dシステム中%[4]dシステムで立証済み。指摘事項は%[6]d件を解消、%[7]d件が未解消。", c.Held, c.Planned, c.Overdue, c.SystemsProven, c.Systems, c.FindingsClosed, c.FindingsOpen)
-	if c.SystemsSimulated > 0 {
-		d.Remarks = append(d.Remarks, sheet.Say("Of %d more systems the RTO was met with simulated people or steps only; they are not counted as proven.", "ほかに%dシステムは要員またはステップが模擬の訓練でのみRTOを達成しており、立証済みに数えていません。", c.SystemsSimulated))
-	}
+	d.Sentence = c.sentence()
+	d.Remarks = append(d.Remarks, c.remarks()...)
 	if y.Programme == "" {
 		d.Remarks = append(d.Remarks, sheet.Say("There is no programme (kind: Programme), so nothing says what should have been held.", "訓練計画（kind: Programme）がないため、実施予定との対比はできません。"))
 	}
 	if c.Real > 0 {
 		d.Remarks = append(d.Remarks, sheet.Say("Real events: %d.", "実際の事象：%d件。", c.Real))
 	}
-	verdict := func(bad, unsure bool) run.Verdict {
-		switch {
-		case bad:
-			return run.Missed
-		case unsure:
-			return run.NotProven
-		}
-		return run.Met
-	}
-	d.Tiles = []sheet.Tiles{{Tiles: []sheet.Tile{
-		{Name: sheet.Say("Drills", "訓練"), Term: sheet.Say("held of planned", "実施／計画"), Measured: sheet.Plain(fmt.Sprintf("%d / %d", c.Held, c.Planned)), Target: sheet.Say("overdue %d", "期限超過 %d件", c.Overdue), Verdict: verdict(c.Overdue > 0, c.Held < c.Planned || c.Planned == 0)},
-		{Name: sheet.Say("Systems", "システム"), Term: sheet.Say("RTO proven", "RTO立証済み"), Measured: provenOf(c), Target: sheet.Say("runs met %d, missed %d, not proven %d", "実施の判定：達成%d・未達%d・未立証%d", c.Met, c.Missed, c.NotProven), Verdict: verdict(c.Missed > 0, c.NeedProof > 0 || c.SystemsSimulated > 0)},
-		{Name: sheet.Say("Findings", "指摘事項"), Term: sheet.Say("open", "未解消"), Measured: sheet.Plain(fmt.Sprint(c.FindingsOpen)), Target: sheet.Say("opened %d, closed %d, overdue %d, waived %d", "発生%d・解消%d・期限超過%d・容認%d", c.FindingsOpened, c.FindingsClosed, c.FindingsLate, c.FindingsWaived), Verdict: verdict(c.FindingsLate > 0, c.FindingsOpen > 0)},
-	}}}
+	d.Tiles = []sheet.Tiles{{Tiles: c.tiles()}}
 	for _, s := range y.Findings[:min(3, len(y.Findings))] {
 		if s.State == finding.Open {
 			d.Brief = append(d.Brief, plan.Text{EN: s.ID + " " + s.Title.EN + " — " + cmp.Or(s.Owner, "no owner") + ", " + cmp.Or(s.Due, "no date"), JA: s.ID + " " + s.Title.JA + "（" + cmp.Or(s.Owner, "担当未定") + "・" + cmp.Or(s.Due, "期限未定") + "）"})

@@ -26,14 +26,17 @@ type YearSystem struct {
 	Proofs   []proof.Property `json:"proofs"`
 }
 
-// YearTimes is how long a system took in the runs of one class.
+// YearTimes is how long a system took in the runs of one class. Count, p50 and worst are of what was measured and proven;
+// the last is that of the newest run, as it is.
 type YearTimes struct {
 	Class
-	Times  int      `json:"count"`
-	P50S   *float64 `json:"rto_p50_s"`
-	WorstS *float64 `json:"rto_worst_s"`
-	LastS  *float64 `json:"rto_last_s"`
-	took   []float64
+	Times        int      `json:"count"`
+	P50S         *float64 `json:"rto_p50_s"`
+	WorstS       *float64 `json:"rto_worst_s"`
+	LastS        *float64 `json:"rto_last_s"`
+	LastAtMost   bool     `json:"rto_last_at_most,omitempty"`
+	LastUnproven bool     `json:"rto_last_not_proven,omitempty"`
+	took         []float64
 }
 
 func (y *Year) systems(f Facts, runs []TrendRun) {
@@ -84,9 +87,14 @@ func (y *Year) systems(f Facts, runs []TrendRun) {
 				i, s.Times = len(s.Times), append(s.Times, YearTimes{Class: r.Class})
 			}
 			x := &s.Times[i]
-			x.Times, x.LastS, x.took = x.Times+1, r.RTOS, append(x.took, *r.RTOS)
-			if x.WorstS == nil || *r.RTOS > *x.WorstS {
-				x.WorstS = r.RTOS
+			x.LastS, x.LastAtMost, x.LastUnproven = r.RTOS, r.RTOAtMost, r.RTOVerdict == run.NotProven
+			took := r.measured()
+			if took == nil {
+				continue
+			}
+			x.Times, x.took = x.Times+1, append(x.took, *took)
+			if x.WorstS == nil || *took > *x.WorstS {
+				x.WorstS = took
 			}
 		}
 	}
@@ -101,13 +109,13 @@ func (y *Year) systems(f Facts, runs []TrendRun) {
 
 func (y Year) systemSection() sheet.Section {
 	t := sheet.Table{Brief: true, Head: []plan.Text{sheet.Say("System", "システム"), sheet.Say("Band", "優先度"), sheet.Say("Runs", "実施"), sheet.Say("Met", "達成"), sheet.Say("Missed", "未達"), sheet.Say("Not proven", "未立証"), sheet.Say("RTO target", "RTO目標")}}
-	times := sheet.Table{Brief: true, Caption: sheet.Say("RTO: only runs of the same kind together", "RTOの実績（種別ごと）"), Head: []plan.Text{sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), sheet.Say("Times", "回数"), sheet.Say("RTO target", "RTO目標"),
+	times := sheet.Table{Brief: true, Caption: sheet.Say("RTO: only runs of the same kind together; times, p50 and worst of what was measured and proven, ≤ is an upper bound", "RTOの実績（種別ごと。回数・p50・最長は実測され立証された値のみ、≤は上限値）"), Head: []plan.Text{sheet.Say("System", "システム"), sheet.Say("Kind", "種別"), sheet.Say("Times", "回数"), sheet.Say("RTO target", "RTO目標"),
 		sheet.Plain("p50"), sheet.Say("Worst", "最長"), sheet.Say("Last", "最新")}}
 	p := sheet.Table{Caption: sheet.Say("What is proven, and what has to be again", "立証の状況"), Head: []plan.Text{sheet.Say("System", "システム"), sheet.Plain("RTO"), sheet.Plain("RPO"), sheet.Plain("RLO"), sheet.Say("Restore", "復元"), sheet.Say("Failback", "切戻し")}}
 	for _, s := range y.Systems {
 		t.Rows = append(t.Rows, []sheet.Cell{{Text: titleOf(s.Title, s.System)}, word(s.Priority), count(s.Runs), count(s.Met), count(s.Missed), count(s.Open), span(s.RTOS)})
 		for _, x := range s.Times {
-			times.Rows = append(times.Rows, []sheet.Cell{{Text: titleOf(s.Title, s.System)}, {Text: x.text()}, count(x.Times), span(s.RTOS), span(x.P50S), span(x.WorstS), span(x.LastS)})
+			times.Rows = append(times.Rows, []sheet.Cell{{Text: titleOf(s.Title, s.System)}, {Text: x.text()}, count(x.Times), span(s.RTOS), span(x.P50S), span(x.WorstS), x.last()})
 		}
 		row := []sheet.Cell{{Text: titleOf(s.Title, s.System)}}
 		for _, want := range outcome.Properties() {
@@ -134,6 +142,15 @@ func (y Year) systemSection() sheet.Section {
 		p.Rows = append(p.Rows, row)
 	}
 	return sheet.Section{ID: "systems", Title: sheet.Say("Attainment per system", "システム別の達成状況"), Tables: []sheet.Table{t, times, p}}
+}
+
+// last is the newest run's time, with what takes from its worth.
+func (x YearTimes) last() sheet.Cell {
+	text := boundOr(x.LastS, x.LastAtMost, sheet.Dash)
+	if x.LastUnproven {
+		text = sheet.Say("%s (not proven)", "%s（未立証）", both(text))
+	}
+	return sheet.Number(text)
 }
 
 // provenOf says of how many systems the RTO is proven; what was only simulated stands beside it.
