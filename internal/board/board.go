@@ -154,6 +154,7 @@ func (b *Board) routes() (http.Handler, error) {
 	signedIn("GET /programme", b.showProgramme)
 	signedIn("GET /reports/{page}", b.showOverview)
 	signedIn("POST /programme/held", b.rowHeld)
+	signedIn("POST /programme/withdraw", b.rowWithdrawn)
 	signedIn("POST /schedules/{schedule}/{act}", b.pauseSchedule)
 	signedIn("GET /findings", b.showFindings)
 	signedIn("POST /findings", b.addFinding)

@@ -2,6 +2,7 @@ package board
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,6 +70,8 @@ type itemView struct {
 	sign
 	Label, Holder, When string
 	Held, By, For       string
+	Recorded            string // the day of a word, and what it says
+	Withdraws           bool   // the viewer may take it back
 	Reasons             []string
 	Again               string
 }
@@ -148,7 +151,9 @@ func (b *Board) showProgramme(v *visit) error {
 	view.Before, view.After = from.Year()-1, from.Year()+1
 	view.Today = cover.Now.In(zone).Format(time.DateOnly)
 	for _, it := range cover.Items {
-		view.Items = append(view.Items, v.itemView(e, it, zone))
+		one := v.itemView(e, it, zone)
+		one.Withdraws = it.ByWord() && v.plans(e, p, it.Planner)
+		view.Items = append(view.Items, one)
 	}
 	view.count(v)
 	view.lay(v, p, from, cover.Now.In(zone))
@@ -185,6 +190,16 @@ func (v *visit) itemView(e Inventory, it programme.Item, zone *time.Location) it
 	out := itemView{Item: it, sign: v.status(it.Status), Label: either(it.Title.In(string(v.lang)), it.Row), Holder: nameIn(v.lang, e.Estate, it.Planner), When: dayOr(it.From.In(zone))}
 	if it.Late {
 		out.sign = v.heldLate()
+	}
+	if it.Unproven {
+		out.Class = "warn"
+	}
+	switch {
+	case it.ByWord():
+		out.Word = v.t("%s (as recorded)", "%s（記録による）", out.Word)
+		out.Recorded = v.t("recorded on %s: %s", "%sに記録：%s", it.RecordedAt.In(zone).Format(time.DateOnly), it.Reason)
+	case it.Simulated:
+		out.Word = v.t("%s (people simulated)", "%s（人は模擬）", out.Word)
 	}
 	if it.Blind { // its hour is drawn
 		out.When = it.From.In(zone).Format(time.DateOnly)
@@ -383,17 +398,24 @@ func (b *Board) pauseSchedule(v *visit) error {
 }
 
 // rowHeld records that people held a row of the plan without a run.
-func (b *Board) rowHeld(v *visit) error {
+func (b *Board) rowHeld(v *visit) error { return b.word(v, (*api.Client).RowHeld, "row-held") }
+
+// rowWithdrawn takes that back.
+func (b *Board) rowWithdrawn(v *visit) error {
+	return b.word(v, (*api.Client).WithdrawHeld, "row-withdrawn")
+}
+
+func (b *Board) word(v *visit, say func(*api.Client, context.Context, string, api.HeldRequest) (programme.Record, error), done string) error {
 	const back = "/programme"
 	if v.me == "" {
 		return v.nobody(back)
 	}
 	form := v.r.PostForm
 	text := func(name string) string { return strings.TrimSpace(form.Get(name)) }
-	if _, err := v.client(form.Get("key")).RowHeld(v.ctx(), cmp.Or(text("row"), "-"), api.HeldRequest{By: v.me, On: text("on"), For: text("for"), Reason: text("reason")}); err != nil {
+	if _, err := say(v.client(form.Get("key")), v.ctx(), cmp.Or(text("row"), "-"), api.HeldRequest{By: v.me, On: text("on"), For: text("for"), Reason: text("reason")}); err != nil {
 		return err
 	}
 	b.ahead.forget()
-	v.redirect(back + "?ok=row-held")
+	v.redirect(back + "?ok=" + done)
 	return nil
 }

@@ -48,7 +48,7 @@ var (
 		"strength": {EN: "The count is recorded.", JA: "参集人数を記録しました。"}, "order": {EN: "The order is recorded.", JA: "指示・依頼を記録しました。"},
 		"take": {EN: "It is entered in the custody register.", JA: "搬出を記録しました。"}, "notice": {EN: "The notice is recorded.", JA: "通知・指示を記録しました。"},
 		"ack":            {EN: "It is acknowledged.", JA: "確認を記録しました。"},
-		"schedule-pause": {EN: "The schedule is paused.", JA: "予定を一時停止しました。"}, "schedule-resume": {EN: "The schedule goes on.", JA: "予定を再開しました。"}, "row-held": {EN: "It is recorded that it was held.", JA: "訓練の実施を記録しました。"},
+		"schedule-pause": {EN: "The schedule is paused.", JA: "予定を一時停止しました。"}, "schedule-resume": {EN: "The schedule goes on.", JA: "予定を再開しました。"}, "row-held": {EN: "It is recorded that it was held.", JA: "訓練の実施を記録しました。"}, "row-withdrawn": {EN: "It is taken back; the record keeps both.", JA: "取り消しました。元の記録と取り消しの両方が残ります。"},
 		"finding-add": {EN: "The finding is added.", JA: "指摘事項を追加しました。"}, "finding-assign": {EN: "Owner and date are recorded.", JA: "担当と期限を記録しました。"},
 		"finding-link": {EN: "The issue is linked.", JA: "課題と関連付けました。"}, "finding-waive": {EN: "The finding is waived.", JA: "容認を記録しました。"},
 		"finding-confirm": {EN: "The finding is closed.", JA: "解消を記録しました。"},

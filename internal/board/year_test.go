@@ -281,11 +281,19 @@ func TestProgrammePage(t *testing.T) {
 		t.Fatalf("recorded: %s\n%s", res.Status, body)
 	}
 	_, page = b.get("/programme")
-	wants(t, "recorded", page, "2026-05-20")
+	wants(t, "recorded", page, "2026-05-20", "held (as recorded)", "twelve read, two steps were corrected", `action="/programme/withdraw"`)
+	if res, body := b.post("/programme/withdraw", "key", "w", "row", "structure-check", "on", "2026-05-20", "for", "", "reason", "it was the other department"); res.StatusCode != http.StatusSeeOther {
+		t.Fatalf("taken back: %s\n%s", res.Status, body)
+	}
+	_, page = b.get("/programme?ok=row-withdrawn")
+	wants(t, "taken back", page, "It is taken back")
+	if strings.Contains(page, "held (as recorded)") {
+		t.Error("what was taken back still stands as held")
+	}
 	// Whoever has no part in planning reads it and changes nothing.
 	other := w.browser(personID(40))
 	_, page = other.get("/programme")
-	if strings.Contains(page, "/pause") || strings.Contains(page, "/programme/held") {
+	if strings.Contains(page, "/pause") || strings.Contains(page, "/programme/held") || strings.Contains(page, "/programme/withdraw") {
 		t.Error("somebody who does not plan is offered to")
 	}
 	if res, _ := other.post("/schedules/switchover/pause", "key", "x", "note", "no"); res.StatusCode != http.StatusForbidden {

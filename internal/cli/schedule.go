@@ -256,11 +256,14 @@ func (c *command) coverage() *cobra.Command {
 				return c.printJSON(cov)
 			}
 			var rows [][]string
-			counts, late := map[programme.Status]int{}, 0
+			counts, late, unproven := map[programme.Status]int{}, 0, 0
 			for _, i := range cov.Items {
 				counts[i.Status]++
 				if i.Late {
 					late++
+				}
+				if i.Unproven {
+					unproven++
 				}
 				rows = append(rows, []string{i.From.In(c.in).Format(time.DateOnly), i.Row, c.status(i), c.became(i)})
 			}
@@ -274,11 +277,14 @@ func (c *command) coverage() *cobra.Command {
 			if late > 0 {
 				c.say("%d of those held were held after their time was over", "実施済みのうち %d 件は期限を過ぎてからの実施", late)
 			}
+			if unproven > 0 {
+				c.say("%d of those held are not proven: on record only though a run could show it, or with simulated people", "実施済みのうち %d 件は未立証（シナリオがあるのに記録のみ、または人が模擬）", unproven)
+			}
 			return nil
 		},
 	}
 	cmd.Flags().IntVar(&year, "year", 0, c.t("year in which the programme's year begins (default: the present one)", "年度の開始年 (既定は今年度)"))
-	cmd.AddCommand(c.coverageHeld(), c.coverageGoals(), c.coverageJudge())
+	cmd.AddCommand(c.coverageHeld(), c.coverageWithdraw(), c.coverageGoals(), c.coverageJudge())
 	return cmd
 }
 
@@ -317,9 +323,12 @@ func (c *command) became(i programme.Item) string {
 		if i.Run != "" {
 			what += c.t(" by %s", "（%s）", i.Run)
 		} else {
-			what += c.t(", recorded by %s", "（記録者：%s）", i.By)
+			what += c.t(", recorded by %s on %s: %s", "（%s が%sに記録：%s）", i.By, i.RecordedAt.In(c.in).Format(time.DateOnly), i.Reason)
 		}
 		out = append(out, what)
+		if i.Simulated {
+			out = append(out, c.t("people simulated", "人は模擬"))
+		}
 	case programme.UnderWay:
 		out = append(out, i.Run)
 	case programme.Waiting:
@@ -398,36 +407,5 @@ func (c *command) coverageJudge() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", c.t("what the judgement rests on", "判定の根拠"))
-	return cmd
-}
-
-func (c *command) coverageHeld() *cobra.Command {
-	var in api.HeldRequest
-	cmd := &cobra.Command{
-		Use: "held ROW", Short: c.t("Record that people held a row of the plan without a run", "実施（run）によらず行った訓練・教育を記録する"), Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if strings.TrimSpace(in.Reason) == "" {
-				return c.needs("--reason")
-			}
-			client, by, err := c.clientAs()
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			in.By = by
-			r, err := client.RowHeld(cmd.Context(), args[0], in)
-			if err != nil {
-				return err
-			}
-			if c.json() {
-				return c.printJSON(r)
-			}
-			c.say("recorded: %s was held on %s", "記録しました：%s（%s 実施）", args[0], r.Run.On)
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&in.On, "on", "", c.t("day, as in 2026-04-15 (default: today)", "実施日。例: 2026-04-15 (既定は今日)"))
-	cmd.Flags().StringVar(&in.For, "for", "", c.t("person whom it was for, where the row is due when somebody comes", "対象者 (配属時の教育など)"))
-	cmd.Flags().StringVar(&in.Reason, "reason", "", c.t("what was done, and what came of it", "実施内容と結果"))
 	return cmd
 }
