@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/finding"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -136,6 +137,11 @@ func (s *Server) overview(ctx context.Context, page string, of ReportOf) (paged,
 
 func (s *Server) frame(ctx context.Context) overview.Frame {
 	f := overview.Frame{At: s.now(), Zone: s.zone(ctx), Begins: s.yearBegins()}
+	if files, ok := s.Plans.(Programmes); ok { // the year's days and quarters are where its bounds are
+		if p, err := files.Programme(); err == nil && p != nil && p.Zone != "" {
+			f.Zone = calendar.Rule{Zone: p.Zone}.Location()
+		}
+	}
 	if s.Estate != nil {
 		if e, err := s.Estate(ctx); err == nil {
 			f.Organisation = e.Name
