@@ -37,6 +37,9 @@ func (s *Server) goals(ctx context.Context, id, runID string) ([]report.Pass, er
 	if err != nil {
 		return nil, err
 	}
+	if list, ok, err := s.goalsOfWord(ctx, programme.Row{ID: id, Goals: set.goals}, runID); ok || err != nil {
+		return list, err
+	}
 	list, err := report.Goals(set.plan, set.events, criteria(set.goals))
 	if err != nil {
 		return nil, err
@@ -74,8 +77,16 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			}
 			out = append(out, one)
 		}
-		if i.Run == "" { // held without a run: nothing can be read of it
-			unproven(plan.Say("it was held without a run", "muster の訓練によらず行われた"))
+		if i.Run == "" { // held without a run: people alone can say something of it
+			switch list, ok, err := s.goalsOfWord(ctx, row, i.Occasion); {
+			case err != nil:
+				return nil, 0, err
+			case ok:
+				one.Goals = list
+				out = append(out, one)
+			default:
+				unproven(withoutRun)
+			}
 			continue
 		}
 		list, err := s.goals(ctx, i.Row, i.Run)
@@ -138,6 +149,9 @@ func (s *Server) mayJudge(ctx context.Context, e plan.Estate, b *WriteRequest) e
 	}
 	if b.Verdict != run.Met && b.Verdict != run.Missed {
 		return problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("A goal is judged as met or missed.", "目標の判定は met（達成）か missed（未達）です。"), l.T("Name one: verdict", "verdict で指定してください"))
+	}
+	if byHand(b.About) { // its record is of the row alone
+		return nil
 	}
 	p, err := s.programme(ctx)
 	if err != nil {

@@ -159,3 +159,41 @@ func TestAYearIsShownWhenARecordIsGone(t *testing.T) {
 		}
 	}
 }
+
+// What people held without a run has goals as well: whoever has the role judges them of its record, and the year has it.
+// What a run would have shown is not proven.
+func TestGoalsOfWhatPeopleHeldAreJudged(t *testing.T) {
+	l := newLessons(t)
+	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka", Rows: []programme.Row{{ID: "paper", Months: []int{1}, Planner: "tanaka", ByHand: true, Goals: []programme.Goal{
+		{ID: "two-hours", Text: plan.Text{EN: "Paper lasts for two hours"}, Judge: "commander"}, {ID: "met", Expect: `run.verdict == "met"`}}}}}}
+	judge := func(person, about, goal string) error {
+		_, err := l.client.Write(l.as(person), api.WriteRequest{About: about, Item: run.GoalItem("paper", goal), Verdict: run.Met, Text: "until noon"})
+		return err
+	}
+	refusal(t, judge("sato", "occasion-paper-by-hand-2027-01-15", "two-hours"), "no run")
+	r, err := l.client.RowHeld(l.as("tanaka"), "paper", api.HeldRequest{Reason: "orders on paper"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusal(t, judge("tanaka", r.ID, "two-hours"), "does not have the role commander")
+	refusal(t, judge("sato", r.ID, "met"), "judged by the record")
+	_, err = l.client.Write(l.as("sato"), api.WriteRequest{About: r.ID, Item: "1.1", Text: "fine"})
+	refusal(t, err, "no run")
+	if err := judge("sato", r.ID, "two-hours"); err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.client.Overview(l.as("sato"), "year", api.ReportOf{}, "json", "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var y overview.Year
+	if err := json.Unmarshal(b, &y); err != nil {
+		t.Fatal(err)
+	}
+	if c := y.Counts; c.Goals != 2 || c.GoalsMet != 1 || c.GoalsUnproven != 1 || y.Goals[0].Goals[0].Judged == nil || y.Goals[0].Goals[0].Judged.By != "sato" {
+		t.Errorf("%+v, %+v", c, y.Goals)
+	}
+	if list, err := l.client.Goals(l.as("sato"), "paper", r.ID); err != nil || len(list) != 2 || list[0].Verdict != run.Met {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -22,7 +22,7 @@ import (
 // WriteRequest is what somebody writes into a report, or into the yearly review.
 type WriteRequest struct {
 	By    string `json:"by,omitempty" doc:"Who: an ID of the estate; whoever asks when left out."`
-	About string `json:"about" doc:"A run, or year-2026 for the review of a fiscal year."`
+	About string `json:"about" doc:"A run, or year-2026 for the review of a fiscal year; of a goal also the record of what people held without a run."`
 	Item  string `json:"item" doc:"1.1, 1.2, 2.1, 2.2, 3.2, 4.1, 4.2, correction or close; of a review REV-01 to REV-14; goal/ROW/GOAL judges a goal of the plan."`
 	// Verdict is of goals alone.
 	Verdict run.Verdict `json:"verdict,omitempty" doc:"met or missed: of an item goal/ROW/GOAL, which whoever has the goal's role judges."`
@@ -51,12 +51,13 @@ func (s *Server) write(ctx context.Context, in *struct {
 		return nil, err
 	}
 	items := append(run.ReportItems(), run.WrittenCorrection, run.WrittenClose)
+	goal := strings.HasPrefix(b.Item, goalItems) && !yearName.MatchString(b.About)
 	if yearName.MatchString(b.About) {
 		items = nil
 		for i := range 14 {
 			items = append(items, fmt.Sprintf("REV-%02d", i+1))
 		}
-	} else {
+	} else if !goal || !byHand(b.About) {
 		sum, err := s.summary(ctx, b.About)
 		if err != nil {
 			return nil, err
@@ -66,7 +67,6 @@ func (s *Server) write(ctx context.Context, in *struct {
 				l.T("Until then: `muster remark`", "それまでは `muster remark` を利用してください"))
 		}
 	}
-	goal := strings.HasPrefix(b.Item, goalItems) && !yearName.MatchString(b.About)
 	if !goal && !slices.Contains(items, b.Item) {
 		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("There is no item %q; they are %s.", "項目 %q はありません。指定できるのは %s です。", b.Item, strings.Join(items, ", ")), "")
 	}

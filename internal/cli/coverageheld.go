@@ -29,7 +29,7 @@ func (c *command) coverageHeld() *cobra.Command {
 			if c.json() {
 				return c.printJSON(r)
 			}
-			c.say("recorded: %s was held on %s", "記録しました：%s（%s 実施）", args[0], r.Run.On)
+			c.say("recorded: %s was held on %s (%s)", "記録しました：%s（%s 実施、記録 %s）", args[0], r.Run.On, r.ID)
 			return nil
 		},
 	}
