@@ -21,6 +21,11 @@ func (r *Record) word() bool {
 	return r.Due.Person == "" && r.State == run.Held && r.Run.Run == ""
 }
 
+// due reports whether a record is of a schedule's due day, and not of what people said, whatever became of that.
+func (r *Record) due() bool {
+	return r.Due.Person == "" && !r.word() && r.Run.On == ""
+}
+
 // days lists when a row is due, or was, in order. What the record has as due stands, by whatever rule it was: a row that
 // is moved afterwards is neither held nor missed on other days than it was.
 func (c *covering) days(row Row) []day {
@@ -30,7 +35,7 @@ func (c *covering) days(row Row) []day {
 	}
 	ruled := len(out)
 	for _, r := range c.records[row.ID] {
-		if r.Due.Person != "" || r.word() || c.used[r.ID] || !c.within(r.Due.Nominal) || slices.ContainsFunc(out, func(d day) bool { return d.From.Equal(r.Due.Nominal) }) {
+		if !r.due() || c.used[r.ID] || !c.within(r.Due.Nominal) || slices.ContainsFunc(out, func(d day) bool { return d.From.Equal(r.Due.Nominal) }) {
 			continue
 		}
 		out = append(out, day{c.recordedItem(row, r), r})
@@ -81,7 +86,7 @@ func (c *covering) inEffect(ruled, others []day) []day {
 func (c *covering) recordOf(row Row, due time.Time) *Record {
 	find := func(list []*Record) *Record {
 		for _, r := range list {
-			if r.Due.Person == "" && !r.word() && r.Due.Nominal.Equal(due) {
+			if r.due() && r.Due.Nominal.Equal(due) {
 				return r
 			}
 		}
