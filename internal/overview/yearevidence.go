@@ -64,12 +64,8 @@ func (y Year) rowsHeld() (out []plan.Text) {
 		out = append(out, sheet.Say("What this report is made of, what each run came to and the findings, is kept beside the record, and was not held against it yet.",
 			"本書の基となる実施ごとの結果と指摘事項は、記録とは別に保管するデータであり、記録との照合は未実施。"))
 	case len(k.Rows) > 0:
-		en, ja := make([]string, len(k.Rows)), make([]string, len(k.Rows))
-		for i, row := range k.Rows {
-			en[i], ja[i] = row.In("en"), row.In("ja")
-		}
-		out = append(out, sheet.Say("ALTERED beside the record, found on %[1]s and made anew from it: %[2]s.", "記録から作成したデータの改変を検出（%[1]s、記録から再作成済み）：%[3]s。",
-			y.day(*k.RowsCheckedAt), strings.Join(en, "; "), strings.Join(ja, "；")))
+		out = append(out, sheet.Say("ALTERED beside the record, found on %s and made anew from it:", "記録から作成したデータの改変を検出（%s、記録から再作成済み）：", y.day(*k.RowsCheckedAt)))
+		out = append(out, k.Rows...)
 	default:
 		out = append(out, sheet.Say("What this report is made of, what each sealed run came to, its line in the lists and the findings, was last held against the sealed record on %s: it is what the record gives, and the plan was in force by the first due day on record.",
 			"本書の基となる封印済みの実施ごとの結果、一覧の記載、指摘事項は、%sに封印済みの記録から求めた内容と照合し、一致を確認。計画の適用開始が、記録にある最初の予定日より遅くないことも確認。", y.day(*k.RowsCheckedAt)))
