@@ -35,7 +35,7 @@ func keeper(ctx context.Context, o Options, store journal.Store, rows keep.Rows,
 	}
 	return keep.New(keep.Options{Begin: begin, Only: only,
 		Dir: o.Config.EvidenceDir(), Attachments: filepath.Join(o.Config.Data, "evidence"), Store: store, Version: o.Version, Log: o.Log.With("component", "evidence"),
-		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places, Stamps: stamps, Altered: altered, Rows: rows, Build: build(o.Version),
+		Settle: keep.Settle, Retain: keep.Retention{A: e.KeepA, B: e.KeepB, C: e.KeepC, Audit: e.NextAudit()}, Places: places, Stamps: stamps, Altered: altered, Rows: rows, Build: thisBuild(o.Version),
 		Personal: func(ctx context.Context, runID string, events []run.Event) ([]keep.Item, error) {
 			return api.Personal(ctx, store, runID, events)
 		},

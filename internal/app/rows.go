@@ -35,8 +35,8 @@ func (r rows) OfAll(ctx context.Context) (out []plan.Text, err error) {
 	return out, nil
 }
 
-// build tells this program from others of the same version, as one that is being worked on.
-func build(version string) string {
+// thisBuild tells this program from others of the same version, as one that is being worked on.
+func thisBuild(version string) string {
 	path, err := os.Executable()
 	if err != nil {
 		return version
