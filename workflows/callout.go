@@ -41,7 +41,7 @@ func (r *response) maySettleCall(c CallOut) error {
 	}
 	switch {
 	case !r.holding || r.callNow != nil:
-		return refuse("no call-out is held; `muster drill abort` ends the run", "保留中の召集はありません。実施を終えるには `muster drill abort` を使ってください")
+		return refuse("no call-out is held; `muster drill abort %s --reason ...` ends the run", "保留中の召集はありません。実施を終えるには `muster drill abort %s --reason ...` を使ってください", r.in.RunID)
 	case !c.Send && strings.TrimSpace(c.Reason) == "":
 		return refuse("a reason is needed: it stands in the report", "理由を記入してください（報告書に記載されます）")
 	}

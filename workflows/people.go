@@ -145,8 +145,8 @@ func (r *response) tooEarly(p run.Phase) error {
 	if p == run.Completion {
 		return refuse("it is too early to report completion: the run is in %s. It is asked for after verification; `muster drill show` says what is waited for now", "復旧完了の報告はまだできません（現在の段階：%s）。復旧確認の後に依頼されます。いま待っていることは `muster drill show` で確認できます", now)
 	}
-	return refuse("it is too early to close the records: the run is in %s, and closing ends it. Hand in your own remark with `muster remark`; `muster drill show` says what is waited for now, and `muster drill abort` stops the run",
-		"記録物の整理の完了はまだ報告できません（現在の段階：%s）。報告すると実施が終了します。各自の所見は `muster remark` で提出できます。いま待っていることは `muster drill show` で確認でき、途中で終えるには `muster drill abort` で中止します", now)
+	return refuse("it is too early to close the records: the run is in %s, and closing ends it. Hand in your own remark with `muster remark`; `muster drill show` says what is waited for now, and `muster drill abort %s --reason ...` stops the run",
+		"記録物の整理の完了はまだ報告できません（現在の段階：%s）。報告すると実施が終了します。各自の所見は `muster remark` で提出できます。いま待っていることは `muster drill show` で確認でき、途中で終えるには `muster drill abort %s --reason ...` で中止します", now, r.in.RunID)
 }
 
 func (r *response) onConfirm(ctx workflow.Context, c Confirm) (Done, error) {

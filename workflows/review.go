@@ -112,8 +112,8 @@ func (r *response) underReview(name string) []*system {
 // undone first, which an abort does.
 func (r *response) mayReview(s *system, d Decide) error {
 	if d.Choice != s.choice {
-		return refuse("%[1]s is being recovered as decided, %[2]s: say %[2]s again to keep to it, or `muster drill abort`, which undoes what was done",
-			"%[1]s は決定どおり %[2]s で復旧中です。継続する場合は %[2]s を選び直してください。やめる場合は `muster drill abort`（実施済みの操作は取り消されます）", s.plan.Name, s.choice)
+		return refuse("%[1]s is being recovered as decided, %[2]s: say %[2]s again to keep to it, or `muster drill abort %[3]s --reason ...`, which undoes what was done",
+			"%[1]s は決定どおり %[2]s で復旧中です。継続する場合は %[2]s を選び直してください。やめる場合は `muster drill abort %[3]s --reason ...`（実施済みの操作は取り消されます）", s.plan.Name, s.choice, r.in.RunID)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func Switch(ctx workflow.Context, system, runID string) error {
 		case c.By == "" || c.Reason == "":
 			return refuse("say who releases the system and why it is safe to", "ロックを解除する人と、解除しても安全と判断した理由を指定してください")
 		case !holder.Kept && !c.Orphaned:
-			return refuse("run %s is moving %s now; abort it instead: muster drill abort %s", "実施 %s が %s を切り替え中です。ロックを解除せず、実施を中止してください：muster drill abort %s", holder.Run, system, holder.Run)
+			return refuse("run %s is moving %s now; abort it instead: `muster drill abort %s --reason ...`", "実施 %s が %s を切り替え中です。ロックを解除せず、実施を中止してください：`muster drill abort %s --reason ...`", holder.Run, system, holder.Run)
 		}
 		return nil
 	})

@@ -93,7 +93,7 @@ func (s *Server) releaseSystem(ctx context.Context, in *struct {
 			return nil, s.updateProblem(ctx, h.Run, err)
 		}
 		if !body.Orphaned {
-			wayOut := l.T("Wait for its end, or abort it: `muster drill abort %s`", "終了を待つか、`muster drill abort %s` で中止してください", h.Run)
+			wayOut := l.T("Wait for its end, or abort it: `muster drill abort %s --reason ...`", "終了を待つか、`muster drill abort %s --reason ...` で中止してください", h.Run)
 			if s.asksHome(ctx, h.Run) {
 				wayOut = endsByStaying(l, h.Run)
 			}

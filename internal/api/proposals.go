@@ -93,7 +93,7 @@ func (s *Server) settled(ctx context.Context, p Proposal) error {
 		out.Detail = l.T("Proposal %s was dismissed by %s: %s", "提案 %s は %s により却下済みです：%s", p.ID, p.By, p.Reason)
 	}
 	if out.WayOut == "" {
-		out.WayOut = l.T("`muster activate %s` starts the response without it", "提案によらない発動は `muster activate %s` で行えます", p.Scenario)
+		out.WayOut = l.T("`muster activate %s --reason ...` starts the response without it", "提案によらない発動は `muster activate %s --reason ...` で行えます", p.Scenario)
 	}
 	return out
 }
@@ -112,7 +112,7 @@ func (s *Server) startProposal(ctx context.Context, in *OfProposal) (*answer[Sta
 	}
 	if p.Scenario == "" {
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("The proposal names no scenario: %s.", "この提案にはシナリオがありません（%s）。", p.Trouble.In(string(l))),
-			l.T("Choose one and start it with `muster activate SCENARIO`, then dismiss this", "シナリオを選んで `muster activate SCENARIO` で発動し、この提案は却下してください"))
+			l.T("Choose one and start it with `muster activate SCENARIO --reason ...`, then dismiss this", "シナリオを選んで `muster activate SCENARIO --reason ...` で発動し、この提案は却下してください"))
 	}
 	reason := p.Summary.Both()
 	if in.Body.Reason != "" {

@@ -140,7 +140,7 @@ func upSummary(o Options, files plans, api, ui string, sites []string) string {
 	case !files.startable():
 		first = l.T("Before a drill, mend the plan files: `muster validate %s` says what they lack; end muster with Ctrl-C\n", "訓練の前に計画ファイルを整えてください。不足の確認: `muster validate %s`。終了: Ctrl-C\n", o.Config.Plans)
 	case o.Bundled != nil:
-		first = l.T("Start the response with `bin/muster activate SCENARIO --as PERSON`; end muster with Ctrl-C\n", "対応の開始: `bin/muster activate SCENARIO --as PERSON`。終了: Ctrl-C\n")
+		first = l.T("Start the response with `bin/muster activate SCENARIO --as PERSON --reason ...`; end muster with Ctrl-C\n", "対応の開始: `bin/muster activate SCENARIO --as PERSON --reason ...`。終了: Ctrl-C\n")
 	}
 	return summary(l, "muster "+o.Version, rows) + first
 }

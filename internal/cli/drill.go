@@ -124,8 +124,8 @@ func (c *command) joined(ctx context.Context, client *api.Client, asked api.Star
 	depth := open[at].Depth
 	c.say("you joined run %s, started by %s: depth %s", "%[2]s が開始した %[1]s（深さ %[3]s）に合流しました", begun.Run, by, c.lang.Depth(depth))
 	if asked.Depth != "" && asked.Depth != depth {
-		c.say("NOT the depth %s that you asked for; start again when it has ended, or after `muster drill abort %s`",
-			"指定した深さ %s ではありません。終了後、または `muster drill abort %s` の後に開始し直してください", c.lang.Depth(asked.Depth), begun.Run)
+		c.say("NOT the depth %s that you asked for; start again when it has ended, or after `muster drill abort %s --reason ...`",
+			"指定した深さ %s ではありません。終了後、または `muster drill abort %s --reason ...` の後に開始し直してください", c.lang.Depth(asked.Depth), begun.Run)
 	}
 }
 
