@@ -294,11 +294,21 @@ func TestAPartIsSwitched(t *testing.T) {
 		p.Runbooks = append(p.Runbooks, plan.Runbook{Name: "shop-failover", System: "shop",
 			Steps: []plan.Step{{ID: "shop-check", Uses: "world.check", Site: "osaka", Effect: run.Observe, Timeout: d(time.Minute), Queue: d(time.Second)}}})
 	})
+	var mistyped, which error
 	w.atEvent(run.DecisionAsked, "", func() {
+		w.update("default-test-workflow-id", workflows.UpdateDecide, workflows.Decide{System: "ordres", By: "sato", Choice: run.Alternate, Reason: "Tokyo is dark"}, &mistyped)
 		w.update("default-test-workflow-id", workflows.UpdateDecide, workflows.Decide{System: "shop", By: "sato", Choice: run.StandDown, Reason: "it can wait"}, nil)
 		w.update("default-test-workflow-id", workflows.UpdateDecide, workflows.Decide{System: "orders", By: "sato", Choice: run.Alternate, Reason: "Tokyo is dark"}, nil)
+		w.update("default-test-workflow-id", workflows.UpdateDecide, workflows.Decide{By: "sato", Choice: run.NotPossible, Reason: "Osaka too"}, &which)
 	})
 	w.run(in)
+	// Both were told that no decision is being asked for, the first while it was.
+	if !said(mistyped, `"ordres" is no system of this run; there are: orders, shop`) {
+		t.Errorf("a mistyped system: %v", mistyped)
+	}
+	if !said(which, "--system") || !said(which, "orders") || !said(which, "shop") {
+		t.Errorf("a revision that names none of two systems: %v", which)
+	}
 	var order []string
 	for _, e := range w.find(run.DecisionAsked) {
 		if e.Phase == run.RecoveryDecision {

@@ -155,8 +155,8 @@ func TestTwoDecisionsAtOnce(t *testing.T) {
 	w.atEvent(run.DecisionMade, "", func() { // people: sato decides for the alternate site
 		w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.InPlace, Reason: "it can be repaired"}, &second)
 		w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.InPlace, Instead: run.StandDown, Reason: "it can be repaired"}, &blind)
-		// Knowing what was decided, it is a revision.
-		w.update(theRun, workflows.UpdateDecide, workflows.Decide{System: "orders", By: "yamada", Choice: run.InPlace, Instead: run.Alternate, Reason: "it can be repaired"}, nil)
+		// Knowing what was decided, it is a revision: of the run's only system, named or not.
+		w.update(theRun, workflows.UpdateDecide, workflows.Decide{By: "yamada", Choice: run.InPlace, Instead: run.Alternate, Reason: "it can be repaired"}, nil)
 	})
 	previous := w.onEvent
 	w.onEvent = func(e run.Event) {

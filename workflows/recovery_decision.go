@@ -207,8 +207,13 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 			return err
 		}
 	}
-	open := r.undecided(d.System)
-	if err := r.afterAsked(open, d); err != nil {
+	if d.System != "" {
+		if err := r.nameable(d.System, ""); err != nil {
+			return err
+		}
+	}
+	open, decided := r.undecided(d.System), r.decidedOn(d.System)
+	if err := r.afterAsked(open, decided, d); err != nil {
 		return err
 	}
 	if len(open) == 0 {
@@ -220,16 +225,20 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 			}
 			return nil
 		}
-		for _, s := range r.systems {
-			if s.plan.Name == d.System && s.homeAsked {
-				return r.mayReviseHome(s, d)
+		switch {
+		case len(decided) > 1:
+			var names []string
+			for _, s := range decided {
+				names = append(names, s.plan.Name)
 			}
-			if s.plan.Name == d.System && s.choice != "" {
-				if err := r.ownDraft(s, d); err != nil {
-					return err
-				}
-				return r.mayRevise(s, d)
+			return refuse("no decision is being asked for; to revise one, say of which system: --system, one of %v", "現在、判断は求められていません。決定を見直す場合は、対象システムを --system で指定してください。対象：%v", names)
+		case len(decided) == 1 && decided[0].homeAsked:
+			return r.mayReviseHome(decided[0], d)
+		case len(decided) == 1:
+			if err := r.ownDraft(decided[0], d); err != nil {
+				return err
 			}
+			return r.mayRevise(decided[0], d)
 		}
 		return refuse("no decision is being asked for; `muster drill show` says what the run waits for", "現在、判断は求められていません。何を待っているかは `muster drill show` で確認できます")
 	}
@@ -249,13 +258,13 @@ func (r *response) mayDecide(ctx workflow.Context, d Decide) error {
 
 // afterAsked refuses a decision that is said to be older than its question. Seconds are what
 // people give.
-func (r *response) afterAsked(open []*system, d Decide) error {
+func (r *response) afterAsked(open, decided []*system, d Decide) error {
 	t, err := time.Parse(time.RFC3339, d.At)
 	if err != nil {
 		return nil // none was given
 	}
-	if s := r.system(d.System); s != nil && len(open) == 0 {
-		open = []*system{s} // a revision
+	if len(open) == 0 {
+		open = decided // a revision
 	}
 	for _, s := range open {
 		if asked := s.askedAt.Truncate(time.Second); t.Before(asked) {
@@ -314,6 +323,17 @@ func (r *response) undecided(name string) []*system {
 	return out
 }
 
+// decidedOn lists the systems whose decision may be meant where none is asked for, or the one named.
+func (r *response) decidedOn(name string) []*system {
+	var out []*system
+	for _, s := range r.systems {
+		if taken := s.choice != "" || s.homeAsked; taken && (name == "" || name == s.plan.Name) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 func (r *response) choices(s *system) []run.Choice {
 	if s.homeAsked {
 		return []run.Choice{run.GoHome, run.Stay}
@@ -337,13 +357,8 @@ func (r *response) onDecide(ctx workflow.Context, d Decide) (Done, error) {
 	if up := r.underReview(d.System); len(open) == 0 && len(up) > 0 {
 		return r.onReview(ctx, up, d)
 	}
-	if len(open) == 0 { // a revision, as the validator has found
-		for _, s := range r.systems {
-			if s.plan.Name == d.System {
-				open = append(open, s)
-			}
-		}
-		revised = true
+	if len(open) == 0 { // a revision of one, as the validator has found
+		open, revised = r.decidedOn(d.System), true
 	}
 	for _, s := range open {
 		seq = r.settleChoice(ctx, s, d, d.By, s.askedAt)

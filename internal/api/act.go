@@ -254,11 +254,20 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if name := in.Body.System; name != "" {
+		if _, ok := p.System(name); !ok {
+			var known []string
+			for _, x := range p.Systems {
+				known = append(known, x.Name)
+			}
+			return nil, unknown(ctx, l.T("Run %s has no system %q.", "%s にシステム %q はありません。", in.Run, name), name, known)
+		}
+	}
 	writers := t.Waited(in.Step)
 	if has := p.HasStep(in.Step); in.Body.System == "" && len(has) > 1 {
 		// Also where one of them waits alone: it may not be the one that was meant.
 		if writers = s.stillWaiting(t, in.Step, writers); len(writers) == 0 {
-			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
+			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step, in.Body.System)
 		}
 		return nil, whichSystem(l, in.Step, writers)
 	}
@@ -270,7 +279,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 	}
 	switch len(writers) {
 	case 0:
-		return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
+		return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step, in.Body.System)
 	case 1:
 	default:
 		return nil, whichSystem(l, in.Step, writers)
@@ -282,7 +291,7 @@ func (s *Server) settleStep(ctx context.Context, in *struct {
 		}
 		done, err := s.send(ctx, id, workflows.UpdateStep, in.Key, workflows.Step{Step: in.Step, By: in.Body.By, Act: in.Body.Act, Reason: in.Body.Reason, BreakGlass: in.Body.BreakGlass, Asked: in.Body.Asked}, mostSteps(p))
 		if gone := new(serviceerror.NotFound); errors.As(err, &gone) {
-			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step)
+			return nil, s.notWaiting(ctx, p, t.Overview(s.Now()), in.Step, in.Body.System)
 		}
 		if err != nil {
 			err = s.problemOf(ctx, in.Run, err)
@@ -313,12 +322,16 @@ func whichSystem(l i18n.Lang, step string, waiting map[string]string) error {
 }
 
 // notWaiting says what does wait, so that the next try is right.
-func (s *Server) notWaiting(ctx context.Context, p plan.Plan, o progress.Overview, step string) error {
+func (s *Server) notWaiting(ctx context.Context, p plan.Plan, o progress.Overview, step, system string) error {
 	l := lang(ctx)
 	var waiting, all []string
 	for _, w := range o.Waiting {
-		if w.For == progress.AwaitStep {
+		switch {
+		case w.For != progress.AwaitStep:
+		case w.System == "":
 			waiting = append(waiting, w.Step)
+		default:
+			waiting = append(waiting, l.T("%s of %s", "%s (%s)", w.Step, w.System))
 		}
 	}
 	exists := false
@@ -333,6 +346,9 @@ func (s *Server) notWaiting(ctx context.Context, p plan.Plan, o progress.Overvie
 		way = l.T("Waiting now: %s", "待機中: %s", strings.Join(waiting, ", "))
 	}
 	if exists {
+		if system != "" {
+			step = l.T("%s of %s", "%s (%s)", step, system)
+		}
 		return problem(http.StatusConflict, CodeRefused, l.T("Step %s does not wait for anybody.", "ステップ %s は誰も待っていません。", step), way)
 	}
 	if near := nearest.Word(step, all); near != "" {

@@ -58,7 +58,15 @@ func TestAStepThatTwoSystemsHaveIsSettledByItsSystem(t *testing.T) {
 		t.Errorf("the same act sent again: %d %s, want %s", status, again, first)
 	}
 	// Only billing waits now.
-	_, err := w.Step(ctx, id, "announce", api.StepRequest{Act: run.ActDone, By: "suzuki"})
+	_, err := w.Step(ctx, id, "announce", api.StepRequest{Act: run.ActDone, By: "suzuki", System: "ordres"})
+	if p := problem(t, err); p.Status != 404 || !strings.Contains(p.Detail, `"ordres"`) || !strings.Contains(p.WayOut, `"orders"`) {
+		t.Errorf("a mistyped system: %+v", p)
+	}
+	_, err = w.Step(ctx, id, "announce", api.StepRequest{Act: run.ActDone, By: "suzuki", System: "orders"})
+	if p := problem(t, err); p.Status != 409 || !strings.Contains(p.Detail, "announce of orders") || !strings.Contains(p.WayOut, "announce of billing") {
+		t.Errorf("the one that does not wait: %+v", p)
+	}
+	_, err = w.Step(ctx, id, "announce", api.StepRequest{Act: run.ActDone, By: "suzuki"})
 	if err == nil {
 		t.Fatal("a step was settled that nobody named")
 	}
