@@ -33,6 +33,7 @@ type Activation struct {
 	Phases    []run.Phase  `json:"phases"`
 	DecidedBy string       `json:"decided_by" doc:"Role that decides on the recovery."`
 	Within    run.Duration `json:"decision_within"`
+	Rule      string       `json:"decision_rule" doc:"What decides after that time; wait is nothing but that role."`
 	Approvals int          `json:"approvals" doc:"People besides the requester who must approve before a system is moved."`
 
 	Joins  string   `json:"joins,omitempty" doc:"The response that runs already: starting joins it."`
@@ -139,7 +140,7 @@ func (s *Server) activation(ctx context.Context, name string) (Activation, error
 func summarise(p plan.Plan) Activation {
 	sc := p.Scenario
 	out := Activation{Scenario: sc.Name, Title: sc.Title, Hazard: sc.Hazard, PlanHash: p.Hash, Threat: sc.Trigger == plan.TriggerThreat,
-		SitesLost: sc.SitesLost, Phases: sc.Phases, DecidedBy: sc.Decision.By, Within: sc.Decision.Within, Approvals: max(sc.Approvals, 1),
+		SitesLost: sc.SitesLost, Phases: sc.Phases, DecidedBy: sc.Decision.By, Within: sc.Decision.Within, Rule: sc.Decision.Rule, Approvals: max(sc.Approvals, 1),
 		Systems: []ActivationSystem{}, Untouched: []string{}, Roles: []RoleHeld{}}
 	for _, pl := range p.Estate.Places {
 		if pl.Name == sc.Place {

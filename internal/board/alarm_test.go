@@ -79,7 +79,7 @@ func TestTheRealThingIsConfirmed(t *testing.T) {
 	w := recorded(t)
 	b := w.browser(personID(0))
 	_, page := b.get("/activate?scenario=tokyo-loss")
-	for _, want := range []string{"60 people are called at once", "Nothing is moved before Commander has decided", drill, "type tokyo-loss"} {
+	for _, want := range []string{"60 people are called at once", "Nothing is moved before Commander has decided (after 10 min without a decision the plan&#39;s rule does) and 1 other(s) have approved.", drill, "type tokyo-loss"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the summary lacks %q:\n%s", want, page)
 		}
@@ -92,6 +92,10 @@ func TestTheRealThingIsConfirmed(t *testing.T) {
 		if res, _ := b.post("/start", append(form, "kind", "response", "scenario", "tokyo-loss")...); res.StatusCode < 400 {
 			t.Errorf("%s: %s", name, res.Status)
 		}
+	}
+	w.change("rule: alternate-site-when-rto-at-risk", "rule: wait")
+	if _, page := b.get("/activate?scenario=tokyo-loss"); !strings.Contains(page, "Nothing is moved before Commander has decided and 1 other(s) have approved.") {
+		t.Errorf("where only people decide:\n%s", page)
 	}
 	if runs, err := w.store.Runs(t.Context(), journal.Filter{Kind: run.Response}); err != nil || len(runs) > 0 {
 		t.Errorf("started all the same: %v, %v", runs, err)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -167,7 +168,12 @@ func (c *command) activation(a api.Activation) []string {
 		}
 		add("Drill %s runs now, on other systems", "訓練 %s が実施中です（対象は別のシステム）", d)
 	}
-	add("No system is moved before %s decides and %d besides you approve", "システムの切り替えは、%s の決定と、あなた以外の %d 名の承認の後に行います", a.DecidedBy, a.Approvals)
+	if a.Rule == plan.RuleWait {
+		add("No system is moved before %s decides and %d besides you approve", "システムの切り替えは、%s の決定と、あなた以外の %d 名の承認の後に行います", a.DecidedBy, a.Approvals)
+	} else {
+		add("No system is moved before %s decides (after %s without a decision the plan's rule does) and %d besides you approve", "システムの切り替えは、%s の決定（%s以内に決定がなければ、計画の規則による自動決定）と、あなた以外の %d 名の承認の後に行います",
+			a.DecidedBy, c.lang.Span(a.Within.Seconds()), a.Approvals)
+	}
 	return out
 }
 

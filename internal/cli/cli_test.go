@@ -147,12 +147,20 @@ func TestTheRealThingIsTyped(t *testing.T) {
 func TestAnActivationSaysWhatItDoes(t *testing.T) {
 	rto := run.Duration(30 * time.Minute)
 	a := api.Activation{Scenario: "tokyo-loss", Title: plan.Text{EN: "Loss of Tokyo", JA: "東京拠点の喪失"}, PlanHash: "0123456789abcdef", Called: 12,
-		Roles: []api.RoleHeld{{Role: "commander", People: 2, Needed: 1}}, DecidedBy: "commander", Approvals: 1, Untouched: []string{"billing"}, Drills: []string{"tokyo-loss-4"},
+		Roles: []api.RoleHeld{{Role: "commander", People: 2, Needed: 1}}, DecidedBy: "commander", Within: run.Duration(10 * time.Minute), Rule: plan.RuleAlternateWhenAtRisk, Approvals: 1, Untouched: []string{"billing"}, Drills: []string{"tokyo-loss-4"},
 		Systems: []api.ActivationSystem{{Name: "orders", Title: plan.Text{EN: "Orders", JA: "受注"}, From: "tokyo", To: "osaka", RTO: &rto, Runbooks: []string{"orders-failover"},
 			Effects: map[string]int{"disrupt": 2, "human": 1}, HeldBy: "tokyo-loss-4"}}}
+	for lang, want := range map[i18n.Lang]string{"en": "before commander decides and 1 besides you", "ja": "commander の決定と、あなた以外の 1 名の承認"} {
+		waits := a
+		waits.Rule = plan.RuleWait
+		if text := strings.Join((&command{lang: lang}).activation(waits), "\n"); !strings.Contains(text, want) {
+			t.Errorf("%s: no line says %q in:\n%s", lang, want, text)
+		}
+	}
+	// Where the plan's rule decides in time, nobody may think that silence moves nothing.
 	for lang, want := range map[i18n.Lang][]string{
-		"en": {"REAL: Loss of Tokyo (tokyo-loss), plan 0123456789ab", "12 people: commander 2 (1 needed)", "tokyo → osaka, RTO 30m", "orders-failover", "human 1, disrupt 2", "HELD by run tokyo-loss-4", "Not touched: billing", "commander decides and 1 besides you"},
-		"ja": {"【本番】東京拠点の喪失", "12 名", "commander 2（必要 1）", "tokyo → osaka", "対象外のシステム: billing", "tokyo-loss-4 がロックしています", "あなた以外の 1 名の承認"},
+		"en": {"REAL: Loss of Tokyo (tokyo-loss), plan 0123456789ab", "12 people: commander 2 (1 needed)", "tokyo → osaka, RTO 30m", "orders-failover", "human 1, disrupt 2", "HELD by run tokyo-loss-4", "Not touched: billing", "before commander decides (after 10 min without a decision the plan's rule does) and 1 besides you"},
+		"ja": {"【本番】東京拠点の喪失", "12 名", "commander 2（必要 1）", "tokyo → osaka", "対象外のシステム: billing", "tokyo-loss-4 がロックしています", "commander の決定（10分以内に決定がなければ、計画の規則による自動決定）と、あなた以外の 1 名の承認"},
 	} {
 		c := &command{lang: lang}
 		text := strings.Join(c.activation(a), "\n")
