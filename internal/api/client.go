@@ -46,6 +46,9 @@ func (c *Client) Keyed(key string) *Client {
 type Unreachable struct {
 	URL string
 	Err error
+	// Unknown is of an act that reached the server, for all that is known: it may have been
+	// carried out.
+	Unknown bool
 }
 
 func (u *Unreachable) Error() string {
@@ -53,8 +56,8 @@ func (u *Unreachable) Error() string {
 }
 func (u *Unreachable) Unwrap() error { return u.Err }
 
-// Nothing reports whether it is certain that the request reached nobody.
-func (u *Unreachable) Nothing() bool {
+// nothing reports whether it is certain that the request reached nobody.
+func (u *Unreachable) nothing() bool {
 	dial := new(net.OpError)
 	return errors.As(u.Err, &dial) && dial.Op == "dial"
 }
@@ -174,11 +177,20 @@ func act[T any](ctx context.Context, c *Client, path, key string, in any) (out T
 	if c.key != "" {
 		key = c.key
 	}
+	unknown := false
 	for range 3 {
 		err = c.do(ctx, http.MethodPost, path, nil, key, in, &out)
 		p, away := new(Problem), new(Unreachable)
-		unknown := errors.As(err, &p) && p.Code == CodeUnknownOutcome || errors.As(err, &away) && !away.Nothing()
-		if !unknown {
+		switch {
+		case errors.As(err, &p) && p.Code == CodeUnknownOutcome:
+			unknown = true
+		case errors.As(err, &away): // a server that is gone by the second try may have done it at the first
+			unknown = unknown || !away.nothing()
+			away.Unknown = unknown
+			if !unknown {
+				return out, err
+			}
+		default:
 			return out, err
 		}
 	}

@@ -73,7 +73,7 @@ func (c *command) start(ctx context.Context, s api.StartRequest, wait bool) erro
 	}
 	begun, err := client.Start(ctx, s)
 	away, unknown := new(api.Unreachable), new(api.Problem)
-	if errors.As(err, &away) && !away.Nothing() || errors.As(err, &unknown) && unknown.Code == api.CodeUnknownOutcome {
+	if errors.As(err, &away) && away.Unknown || errors.As(err, &unknown) && unknown.Code == api.CodeUnknownOutcome {
 		c.say("whether it started is unknown; ask again with --request-id %s", "開始されたかどうかは不明です。--request-id %s を付けて再実行してください", s.RequestID)
 	}
 	if err != nil {

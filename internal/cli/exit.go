@@ -115,14 +115,12 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 		}
 		return code, append(problem.Lines, problem.Detail), problem.WayOut
 	case errors.As(err, &away):
-		if kit, kerr := filepath.Abs(filepath.Dir(c.config.Data)); kerr == nil {
-			if _, kerr := app.ReadActivation(kit); kerr == nil {
-				return exitFault, []string{c.t("no muster server answers at %s (%v)", "%s でmusterサーバーが応答しません (%v)", away.URL, away.Err)},
-					c.t("This is the directory of a break-glass bundle in use: go on with `muster up --bundle-dir %s`, in another terminal", "ここは使用中の非常時持出パッケージのディレクトリです。別の端末で `muster up --bundle-dir %s` を実行して再開してください", kit)
-			}
+		text, wayOut := c.t("no muster server answers at %s (%v)", "%s でmusterサーバーが応答しません (%v)", away.URL, away.Err), c.serverAgain()
+		if away.Unknown {
+			text = c.t("no muster server answers any more at %s (%v); whether it happened is unknown", "%s でmusterサーバーが応答しなくなりました (%v)。実行されたかどうかは不明です", away.URL, away.Err)
+			wayOut = c.t("Once one answers, `muster drill show` tells whether it happened; do it again where it did not", "サーバーが応答するようになったら、`muster drill show` で実行されたかを確認し、されていなければもう一度操作してください") + "\n" + wayOut
 		}
-		return exitFault, []string{c.t("no muster server answers at %s (%v)", "%s でmusterサーバーが応答しません (%v)", away.URL, away.Err)},
-			c.t("Start one with `muster up`, or name another with --server; `muster doctor` says more", "`muster up` で起動するか、--server で別のサーバーを指定してください。詳細は `muster doctor` で確認できます")
+		return exitFault, []string{text}, wayOut
 	case errors.As(err, &trouble):
 		code = exitFault
 		switch {
@@ -143,6 +141,25 @@ func (c *command) explain(ctx context.Context, err error) (code int, lines []str
 		return exitMistake, append(m.Lines(string(c.lang)), c.t("%d mistake(s), nothing was started", "誤り %d 件。何も開始していません", len(m))), ""
 	}
 	return exitFault, strings.Split(c.said(err), "\n"), ""
+}
+
+// serverAgain is the way to a server that does not answer. A second one beside one that works is two
+// control planes, so only who has no server to be named is told to start one.
+func (c *command) serverAgain() string {
+	if kit, err := filepath.Abs(filepath.Dir(c.config.Data)); err == nil {
+		if _, err := app.ReadActivation(kit); err == nil {
+			return c.t("This is the directory of a break-glass bundle in use: go on with `muster up --bundle-dir %s`, in another terminal", "ここは使用中の非常時持出パッケージのディレクトリです。別の端末で `muster up --bundle-dir %s` を実行して再開してください", kit)
+		}
+	}
+	switch {
+	case c.config.Server != "":
+		return c.t("Look at it on its machine (`systemctl status muster-server`, or muster for `muster up`) and at the line to it, and start no other beside it; where its site is lost, take a break-glass bundle: `muster up --bundle FILE`. If the address is wrong, correct server (--server)",
+			"そのマシンでの稼働状況（`systemctl status muster-server`。`muster up` なら muster）と回線を確認してください。別のサーバーを並行して起動してはいけません。拠点が失われた場合は非常時持出パッケージを使ってください: `muster up --bundle ファイル`。アドレスが違う場合は server（--server）を直してください")
+	case !c.config.Embedded():
+		return c.t("Start it with `systemctl start muster-server`, or `muster server`, or name another with --server; `muster doctor` says more", "`systemctl start muster-server` または `muster server` で起動するか、--server で別のサーバーを指定してください。詳細は `muster doctor` で確認できます")
+	}
+	return c.t("Start one with `muster up` (where it is a service: `systemctl start muster-server`, or muster), or name another with --server; `muster doctor` says more",
+		"`muster up`（サービスの場合は `systemctl start muster-server` または muster）で起動するか、--server で別のサーバーを指定してください。詳細は `muster doctor` で確認できます")
 }
 
 // said is an error in the reader's language, as far as it speaks it.

@@ -67,3 +67,48 @@ func TestTheListSaysAborting(t *testing.T) {
 		}
 	}
 }
+
+// A server that is named and does not answer may be at work behind a line that is cut: nobody is told to start a second one.
+func TestNoSecondServerIsStartedBesideOneThatIsNamed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("MUSTER_TOKEN", "the-token-of-the-test")
+	for env, want := range map[string]struct{ en, ja string }{
+		"MUSTER_SERVER=http://127.0.0.1:1":           {"start no other beside it", "並行して起動してはいけません"},
+		"MUSTER_LISTEN=127.0.0.1:1":                  {"Start one with `muster up`", "`muster up`（"},
+		"MUSTER_TEMPORAL_ADDRESS=temporal.test:7233": {"or `muster server`", "または `muster server`"},
+	} {
+		t.Run(env, func(t *testing.T) {
+			t.Setenv("MUSTER_LISTEN", "127.0.0.1:1")
+			name, value, _ := strings.Cut(env, "=")
+			t.Setenv(name, value)
+			for lang, way := range map[string]string{"en": want.en, "ja": want.ja} {
+				code, _, talk := muster(t, "approve", "tokyo-loss-1", "--as", "suzuki", "--lang", lang)
+				if code != exitFault || !strings.Contains(talk, way) || strings.Contains(talk, "unknown") || strings.Contains(talk, "不明") {
+					t.Errorf("%s: exit %d: %s", lang, code, talk)
+				}
+				if starts := strings.Contains(talk, "`muster up`（") || strings.Contains(talk, "with `muster up`"); starts != strings.HasPrefix(env, "MUSTER_LISTEN") {
+					t.Errorf("%s: told to start one: %s", lang, talk)
+				}
+			}
+		})
+	}
+}
+
+// An act that reached a server which then died may have been carried out, also when the next tries find nobody.
+func TestAnActWhoseAnswerWasLostIsToldSo(t *testing.T) {
+	for _, args := range [][]string{{"approve", "tokyo-loss-1", "--as", "suzuki"}, {"drill", "show", "tokyo-loss-1"}} {
+		var srv *httptest.Server
+		srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_ = srv.Listener.Close()
+			panic(http.ErrAbortHandler)
+		}))
+		t.Cleanup(srv.Close)
+		t.Chdir(t.TempDir())
+		t.Setenv("MUSTER_SERVER", srv.URL)
+		t.Setenv("MUSTER_TOKEN", "the-token-of-the-test")
+		code, _, talk := muster(t, append(args, "--lang", "en")...)
+		if told := strings.Contains(talk, "whether it happened is unknown") && strings.Contains(talk, "`muster drill show` tells"); code != exitFault || told != (args[0] == "approve") {
+			t.Errorf("%v: exit %d: %s", args, code, talk)
+		}
+	}
+}
