@@ -30,6 +30,7 @@ const (
 type dataDir struct {
 	path string
 	lock *os.File
+	made bool // nothing of muster's was in it
 }
 
 // openData makes the directory if it is missing, checks that it can be written and is
@@ -82,9 +83,11 @@ func whileFree(l i18n.Lang, path string, do func() error) error {
 }
 
 func (d *dataDir) check(l i18n.Lang) error {
-	if _, err := CheckVersion(l, d.path); err != nil {
+	was, err := CheckVersion(l, d.path)
+	if err != nil {
 		return err
 	}
+	d.made = was == 0
 	// The version is written, and the holder's ID after it, to disk: whoever can't
 	// write here must not begin.
 	version := filepath.Join(d.path, "VERSION")

@@ -195,6 +195,7 @@ func Up(ctx context.Context, o Options, started func(api, temporalUI string)) er
 		return err
 	}
 	defer data.Close()
+	o.dataMade = data.made
 	token, err := serverToken(l, o.Config)
 	if err != nil {
 		return err

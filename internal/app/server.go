@@ -54,6 +54,8 @@ type Options struct {
 
 	// marks are what a site worker signs with at the engine besides its ledger; nil is nothing.
 	marks map[string]string
+	// dataMade says that nothing of muster's was in the data directory before.
+	dataMade bool
 	// ownEvery is how often the own files are looked at; 0 is what it is in production.
 	ownEvery time.Duration
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	group "github.com/oklog/run"
@@ -14,6 +15,7 @@ import (
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/metrics"
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/scenario"
 	"github.com/muster-dr/muster/internal/tracing"
 )
@@ -68,7 +70,11 @@ func up(ctx context.Context, o Options, e *engine.Engine, store journal.Store, c
 		}
 		api := o.Config.Scheme() + at.ln.Addr().String()
 		s.up()
-		fmt.Fprint(o.Talk, upSummary(o, s.plans, api, e.Endpoint().UIAddress, workers.list()))
+		open, err := store.Runs(ctx, journal.Filter{Open: true})
+		if err != nil {
+			o.Log.Warn("which runs go on can't be told", "err", err)
+		}
+		fmt.Fprint(o.Talk, upSummary(o, s.plans, api, e.Endpoint().UIAddress, workers.list(), open))
 		if started != nil {
 			started(api, e.Endpoint().UIAddress)
 		}
@@ -114,8 +120,15 @@ func ownSites(c config.Config, e plan.Estate) []string {
 	return names
 }
 
-func upSummary(o Options, files plans, api, ui string, sites []string) string {
+func upSummary(o Options, files plans, api, ui string, sites []string, open []journal.Summary) string {
 	l := o.Lang
+	data := o.Config.Data
+	if o.dataMade {
+		if at, err := filepath.Abs(data); err == nil {
+			data = at
+		}
+		data += l.T("  (new and empty; if muster has run here before, name its directory with --data)", "  (新規。記録はありません。以前から使用している場合は --data でそのディレクトリを指定してください)")
+	}
 	names := strings.Join(sites, ", ")
 	if names == "" {
 		names = l.T("none yet", "なし")
@@ -127,7 +140,7 @@ func upSummary(o Options, files plans, api, ui string, sites []string) string {
 		{"API", api},
 		{l.T("board", "ボード"), boardURL(o, strings.TrimPrefix(api, o.Config.Scheme()))},
 		{"Temporal UI", ui},
-		{l.T("data", "データ"), o.Config.Data},
+		{l.T("data", "データ"), data},
 		{l.T("token", "トークン"), o.Config.TokenPath()},
 		{l.T("plans", "計画"), files.line(l)},
 		{l.T("sites", "拠点"), names},
@@ -142,5 +155,25 @@ func upSummary(o Options, files plans, api, ui string, sites []string) string {
 	case o.Bundled != nil:
 		first = l.T("Start the response with `bin/muster activate SCENARIO --as PERSON --reason ...`; end muster with Ctrl-C\n", "対応の開始: `bin/muster activate SCENARIO --as PERSON --reason ...`。終了: Ctrl-C\n")
 	}
-	return summary(l, "muster "+o.Version, rows) + first
+	if len(open) > 0 && files.startable() { // whoever starts muster again in the middle of a run needs that run, and no other
+		first = l.T("End muster with Ctrl-C\n", "終了: Ctrl-C\n")
+	}
+	return summary(l, "muster "+o.Version, rows) + goOn(o, open) + first
+}
+
+// goOn names the runs that are in progress, real ones first.
+func goOn(o Options, open []journal.Summary) string {
+	var responses, drills strings.Builder
+	command := "muster"
+	if o.Bundled != nil {
+		command = "bin/muster"
+	}
+	for _, r := range open {
+		if r.Kind == run.Response {
+			responses.WriteString(o.Lang.T("The REAL response %[1]s goes on: `%[2]s drill watch %[1]s`\n", "本番の対応 %[1]s を継続しています: `%[2]s drill watch %[1]s`\n", r.Run, command))
+		} else {
+			drills.WriteString(o.Lang.T("Drill %[1]s goes on: `%[2]s drill watch %[1]s`\n", "訓練 %[1]s を継続しています: `%[2]s drill watch %[1]s`\n", r.Run, command))
+		}
+	}
+	return responses.String() + drills.String()
 }

@@ -16,9 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/activities/all"
 	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
+	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/temporaltest"
 )
@@ -338,7 +340,38 @@ func TestUpRefusesPlansThatAreNoFolder(t *testing.T) {
 		}
 	}
 	empty := plans{dir: t.TempDir(), kept: &keptPlans{}}
-	if said := upSummary(Options{Lang: i18n.EN, Config: config.Config{Plans: empty.dir}}, empty, "", "", nil); strings.Contains(said, "Start a drill") || !strings.Contains(said, "muster validate "+empty.dir) {
+	if said := upSummary(Options{Lang: i18n.EN, Config: config.Config{Plans: empty.dir}}, empty, "", "", nil, nil); strings.Contains(said, "Start a drill") || !strings.Contains(said, "muster validate "+empty.dir) {
 		t.Errorf("without plan files: %s", said)
+	}
+}
+
+// Whoever starts muster again at night, in the middle of a response, reads that it goes on; and from a wrong folder, that nothing is there.
+func TestUpNamesWhatGoesOnAndAnEmptyDirectory(t *testing.T) {
+	files := plans{dir: plansDir(t, map[string]string{"estate.yaml": estate, "runbook.yaml": runbook, "tokyo.yaml": tabletop}), catalog: all.Registry(all.Options{}), kept: &keptPlans{}}
+	open := []journal.Summary{{Run: "drill-9", Kind: run.Drill}, {Run: "tokyo-loss-4", Kind: run.Response}}
+	for lang, want := range map[i18n.Lang]struct{ real, drill, made string }{
+		i18n.EN: {"The REAL response tokyo-loss-4 goes on: `muster drill watch tokyo-loss-4`", "Drill drill-9 goes on: `muster drill watch drill-9`", "(new and empty;"},
+		i18n.JA: {"本番の対応 tokyo-loss-4 を継続しています: `muster drill watch tokyo-loss-4`", "訓練 drill-9 を継続しています", "(新規。"},
+	} {
+		o := Options{Lang: lang, Config: config.Config{Plans: files.dir, Data: ".muster"}}
+		said := upSummary(o, files, "", "", nil, open)
+		if at := strings.Index(said, want.real); at < 0 || strings.Index(said, want.drill) < at || strings.Contains(said, "drill start") || strings.Contains(said, want.made) {
+			t.Errorf("%s: %s", lang, said)
+		}
+		o.dataMade = true
+		if said := upSummary(o, files, "", "", nil, nil); !strings.Contains(said, "muster drill start SCENARIO") || !strings.Contains(said, want.made) || !strings.Contains(said, "/.muster") {
+			t.Errorf("%s: a new directory: %s", lang, said)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	for _, made := range []bool{true, false} {
+		data, err := openData(i18n.EN, dir, alone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data.Close()
+		if data.made != made {
+			t.Errorf("made is %v, want %v", data.made, made)
+		}
 	}
 }

@@ -148,6 +148,10 @@ func (c *command) drillList() *cobra.Command {
 			if c.json() {
 				return c.printJSON(list)
 			}
+			if len(list) == 0 && (open || scenario != "") {
+				c.say("none of these; `muster drill list` shows all", "該当する実施はありません。`muster drill list` で一覧を表示できます")
+				return nil
+			}
 			if len(list) == 0 {
 				c.say("no runs; `muster drill start SCENARIO` starts one", "実施はまだありません。`muster drill start SCENARIO` で開始できます")
 				return nil
