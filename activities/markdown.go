@@ -16,7 +16,7 @@ var intro = plan.Text{EN: `# Actions
 [日本語](actions.ja.md)
 
 Every kind of step that a runbook, an inject or an undo may use. This file is made from the program
-(` + "`make generate`" + `); ` + "`muster actions`" + ` prints the same, and ` + "`muster schema`" + ` gives the JSON Schemas for editors.
+(` + "`make generate`" + `); ` + "`muster actions`" + ` prints the same, and ` + "`muster schema KIND`" + ` gives the JSON Schemas for editors.
 
 - **Effect** is what an action may do to the world: ` + "`observe`" + ` looks only; ` + "`isolated`" + ` changes things only in places made for
   the drill; ` + "`disrupt`" + ` interrupts or moves service and can be undone; ` + "`destroy`" + ` loses data or cannot be undone. A drill at depth
@@ -33,7 +33,7 @@ Every kind of step that a runbook, an inject or an undo may use. This file is ma
 
 [English](actions.md)
 
-手順書のステップ、状況付与、取り消しで使えるアクションの一覧です。このファイルはプログラムから生成されます（` + "`make generate`" + `）。` + "`muster actions --lang ja`" + ` でも同じ内容を表示でき、` + "`muster schema 種類 --lang ja`" + ` でエディター用のJSON Schemaを出力できます。
+手順書のステップ、状況付与、取り消しで使えるアクションの一覧です。このファイルはプログラムから生成されます（` + "`make generate`" + `）。` + "`muster actions --lang ja`" + ` でも同じ内容を表示でき、` + "`muster schema KIND --lang ja`" + ` でエディター用のJSON Schemaを出力できます。
 
 - **影響**: アクションが対象に及ぼしうる影響。` + "`observe`" + `（参照）は確認するだけ、` + "`isolated`" + `（隔離）は訓練用の場所だけを変更、` + "`disrupt`" + `（中断）はサービスの中断や移動を伴うが元に戻せる、` + "`destroy`" + `（破壊）はデータを失うか元に戻せないものです。深さ ` + "`isolated`" + ` の訓練では前の2つ、` + "`live`" + ` と ` + "`real`" + ` ではすべてを実行し、` + "`tabletop`" + ` と ` + "`walkthrough`" + ` では何も実行しません。
 - **実行前の確認**: 目標の状態になっているかをアクション自身が確かめます。実行の前に確かめるほか、応答が失われた試行の決着にも使います。確認のないアクションでは、何が起きたかを人が判断します。

@@ -112,3 +112,13 @@ func TestAnActWhoseAnswerWasLostIsToldSo(t *testing.T) {
 		}
 	}
 }
+
+// That none of those asked for is there does not mean that there is no run.
+func TestAListOfNoneSaysOfWhat(t *testing.T) {
+	answering(t, nil, map[string]any{"GET /runs": []journal.Summary{}})
+	for args, want := range map[string]string{"drill list --open": "`muster drill list` shows all", "drill list --scenario tokyo-loss": "`muster drill list` shows all", "drill list": "`muster drill start SCENARIO`"} {
+		if code, _, talk := muster(t, strings.Fields(args)...); code != 0 || !strings.Contains(talk, want) {
+			t.Errorf("%s: exit %d: %s", args, code, talk)
+		}
+	}
+}
