@@ -44,7 +44,7 @@ type FindingRequest struct {
 	Due   string `json:"due,omitempty" doc:"Date by which it should be closed, as 2027-03-31."`
 	Link  string `json:"link,omitempty" maxLength:"2000" doc:"Address of the issue in a tracker."`
 	Until string `json:"until,omitempty" doc:"The last day of a waiver, as 2027-03-31."`
-	Run   string `json:"run,omitempty" doc:"To confirm: the later run in which it was seen to be in order."`
+	Run   string `json:"run,omitempty" doc:"To confirm: the later run in which it was seen to be in order; of break-glass, which is reviewed, none is needed."`
 	Gone  bool   `json:"gone,omitempty" doc:"To confirm, in place of a run: no plan holds its place any more, as a step that was renamed or a system that was retired."`
 }
 
@@ -137,9 +137,9 @@ func (s *Server) Findings(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
 	}
-	zone, now, out := s.zone(ctx), s.now(), make([]Finding, len(list))
+	zone, days, now, out := s.zone(ctx), s.days(), s.now(), make([]Finding, len(list))
 	for i, f := range list {
-		out[i] = Finding{Finding: f.On(now, zone)}
+		out[i] = Finding{Finding: f.On(now, zone, days)}
 		if out[i].State != finding.Closed && f.Link == "" && s.Tracker != "" {
 			out[i].CreateIssue = s.Tracker.Fill(f.Issue(s.PublicURL, string(lang(ctx))))
 		}
@@ -426,6 +426,9 @@ func (s *Server) waiveFinding(ctx context.Context, in *OfFinding) (*answer[Findi
 	if err == nil {
 		err = s.stillOpen(ctx, f)
 	}
+	if err == nil {
+		err = s.notInvolved(ctx, f, in.Body.By)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -437,7 +440,10 @@ func (s *Server) stillOpen(ctx context.Context, f Finding) error {
 		return nil
 	}
 	l := lang(ctx)
-	if f.ClosedIn == "" {
+	switch last := f.History[len(f.History)-1].What; {
+	case last == finding.WasReviewed:
+		return problem(http.StatusConflict, CodeRefused, l.T("%s has been reviewed.", "%s は事後確認済みです。", f.ID), "")
+	case f.ClosedIn == "":
 		return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: no plan held its place any more.", "%s は、計画から廃止された箇所として終了しています。", f.ID), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
 	}
 	return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: run %s passed its place.", "%s は解消済みです（実施 %s で合格）。", f.ID, f.ClosedIn), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
@@ -458,11 +464,14 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 	}
 	l := lang(ctx)
 	if strings.TrimSpace(in.Body.Reason) == "" {
-		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Say what the run showed.", "実施で確認できたことを理由に記してください。"), l.T("Write it with --reason", "--reason で示してください"))
+		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("Say what was seen.", "確認できたことを理由に記してください。"), l.T("Write it with --reason", "--reason で示してください"))
 	}
 	f, err := s.finding(ctx, in.ID)
 	if err == nil {
 		err = s.stillOpen(ctx, f)
+	}
+	if err == nil {
+		err = s.notInvolved(ctx, f, in.Body.By)
 	}
 	if err != nil {
 		return nil, err
@@ -482,17 +491,25 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 	case f.Judged:
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("%s is closed by nobody's word: a later run that passes %s closes it.", "%s は個人の確認では解消できません。後の実施が %s に合格すると解消されます。", f.ID, f.Place),
 			passes(ctx, f))
+	case f.Glass() != "" && in.Body.Run == "":
+		return s.actOnFinding(ctx, in.Key, "confirm", f.ID, in.Body, run.FindingConfirmed, run.Event{}, run.FindingAct{})
+	}
+	if in.Body.Run == "" {
+		return nil, problem(http.StatusUnprocessableEntity, CodeBadRequest, l.T("%s is closed by a later run in which it was seen to be in order.", "%s は、問題がないことを確認した後の実施を示して解消します。", f.ID), l.T("Name the run with --run", "--run で実施を指定してください"))
 	}
 	list, err := outcome.List(ctx, s.Store, journal.OutcomeFilter{Run: in.Body.Run})
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
 	}
-	if in.Body.Run == "" || len(list) == 0 {
+	if len(list) == 0 {
 		return nil, problem(http.StatusNotFound, CodeUnknownRun, l.T("No run %q has ended.", "終了した実施 %q はありません。", in.Body.Run), l.T("`muster drill list` shows the runs", "`muster drill list` で実施の一覧を表示できます"))
 	}
 	if o := list[0]; !o.Whole() || !o.EndedAt.After(f.SeenAt) {
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("Run %s shows nothing of it: it was broken off, or ended before the finding was seen.", "実施 %s では確認できません（中止されたか、検出より前に終了しています）。", o.Run),
 			l.T("Name a later run that went to its end", "検出より後に最後まで行われた実施を指定してください"))
+	} else if f.System != "" && !o.Has(f.System) {
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("Run %s shows nothing of it: %s had no part in it.", "実施 %s は %s を対象にしていないため、確認できません。", o.Run, f.System),
+			l.T("Name a later run of %s", "%s を対象とした後の実施を指定してください", f.System))
 	}
 	return s.actOnFinding(ctx, in.Key, "confirm", f.ID, in.Body, run.FindingConfirmed, run.Event{}, run.FindingAct{Proof: in.Body.Run})
 }

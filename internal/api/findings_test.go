@@ -298,3 +298,64 @@ func TestANumberOfAReportIsFoundWithItsRun(t *testing.T) {
 		t.Errorf("a number that there is not: %+v", p)
 	}
 }
+
+// Break-glass is reviewed by somebody who had no part in the run, as soon as it has ended; whoever used it can't
+// close it, nor waive it.
+func TestBreakGlassIsReviewedBySomebodyElse(t *testing.T) {
+	l := newLessons(t)
+	at := l.now.AddDate(0, 0, -1)
+	events := []run.Event{
+		{Kind: run.RunStarted, By: "suzuki", Data: run.Encode(run.Started{Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss"})},
+		{Kind: run.ApprovalGiven, By: "sato", Reason: "nobody else is here", Data: run.Encode(run.Approval{BreakGlass: true})},
+		{Kind: run.PersonAnswered, Person: "tanaka", By: "tanaka"},
+		{Kind: run.RunEnded, By: run.Engine, Data: run.Encode(run.Ended{State: run.Recovered})},
+	}
+	for i := range events {
+		events[i].Run, events[i].Writer, events[i].Seq, events[i].At = "r1", "run", int64(i+1), at
+	}
+	if err := l.store.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	o := outcome.Outcome{Version: outcome.Version, Run: "r1", Kind: run.Response, Depth: run.Real, Scenario: "tokyo-loss", State: run.Recovered, Verdict: run.Met, StartedAt: at, EndedAt: at,
+		Findings: []outcome.Finding{{Place: "glass/r1/approval", Kind: run.FindingHand, Title: plan.Text{EN: "sato approved alone", JA: "sato が単独で承認"}, Owner: "sato"}}}
+	if err := outcome.Put(t.Context(), l.store, o); err != nil {
+		t.Fatal(err)
+	}
+	f := l.find("glass/r1/approval")
+	for _, who := range []string{"sato", "suzuki"} {
+		for act, in := range map[string]api.FindingRequest{"confirm": {Reason: "it was right"}, "waive": {Reason: "it was right", Until: "2027-02-28"}} {
+			if p := problem(t, fails(l.client.OnFinding(l.as(who), f.ID, act, in))); p.Code != api.CodeRefused || !strings.Contains(p.Detail, who+" had a part in run r1") {
+				t.Errorf("%s by %s: %+v", act, who, p)
+			}
+		}
+	}
+	// Nor by one who comes with a secret that was theirs first.
+	handed := identity.With(t.Context(), identity.Actor{Person: "tanaka", Via: "token 7f3a", Issuers: []string{"sato"}})
+	if p := problem(t, fails(l.client.OnFinding(handed, f.ID, "confirm", api.FindingRequest{Reason: "it was right"}))); p.Code != api.CodeRefused {
+		t.Errorf("by a token of sato's: %+v", p)
+	}
+	f, err := l.client.OnFinding(l.as("tanaka"), f.ID, "confirm", api.FindingRequest{Reason: "the standby was burning"})
+	if last := f.History; err != nil || f.State != finding.Closed || last[len(last)-1].What != finding.WasReviewed || last[len(last)-1].By != "tanaka" {
+		t.Fatalf("reviewed: %+v, %v", f, err)
+	}
+	if p := problem(t, fails(l.client.OnFinding(l.as("tanaka"), f.ID, "confirm", api.FindingRequest{Reason: "again"}))); !strings.Contains(p.Detail, "has been reviewed") {
+		t.Errorf("reviewed twice: %+v", p)
+	}
+}
+
+// A run shows nothing of a system that it was not about.
+func TestAnotherSystemsRunShowsNothing(t *testing.T) {
+	l := newLessons(t)
+	own, err := l.client.AddFinding(l.as("tanaka"), api.FindingRequest{Title: "the list of stock is old", System: "stock"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.ended("r2", l.now.AddDate(0, 0, 1), false)
+	l.now = l.now.AddDate(0, 0, 2)
+	if p := problem(t, fails(l.client.OnFinding(l.as("suzuki"), own.ID, "confirm", api.FindingRequest{Run: "r2", Reason: "new list"}))); p.Code != api.CodeRefused || !strings.Contains(p.Detail, "stock had no part") {
+		t.Errorf("by a run of orders: %+v", p)
+	}
+	if p := problem(t, fails(l.client.OnFinding(l.as("suzuki"), own.ID, "confirm", api.FindingRequest{Reason: "new list"}))); p.Status != http.StatusUnprocessableEntity {
+		t.Errorf("by no run: %+v", p)
+	}
+}

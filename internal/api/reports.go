@@ -161,6 +161,16 @@ func (s *Server) yearBegins() time.Month {
 	return time.April
 }
 
+// days are those on which people work. A mistake in the programme's file is told by whoever needs more of it.
+func (s *Server) days() calendar.Calendar {
+	if files, ok := s.Plans.(Programmes); ok {
+		if p, err := files.Programme(); err == nil {
+			return p.Days()
+		}
+	}
+	return calendar.Weekdays()
+}
+
 func (s *Server) estateFile(ctx context.Context) (*estate.Estate, error) {
 	files, ok := s.Plans.(EstateFiles)
 	if !ok {
@@ -267,7 +277,7 @@ func (s *Server) yearFacts(ctx context.Context, year int) (overview.Facts, error
 	}
 	f.Findings = make([]finding.Finding, len(list))
 	for i, x := range list {
-		f.Findings[i] = x.On(at, f.Zone)
+		f.Findings[i] = x.On(at, f.Zone, s.days())
 	}
 	if over {
 		f.Proven, err = s.provenAt(ctx, f.Until)

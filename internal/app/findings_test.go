@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/channel/webhook"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/finding"
@@ -42,7 +43,7 @@ func TestAWebhookIsToldOfFindings(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	c := config.Config{Findings: config.Findings{Webhook: srv.URL}, Webhook: config.Webhook{Secret: "secret://env/FINDINGS_KEY", Allow: []string{"127.0.0.1"}}}
-	then, err := followUp(Options{Lang: i18n.EN, Config: c}, &finding.Ledger{Store: store}, store, func(context.Context) (plan.Estate, error) { return plan.Estate{Zone: "Asia/Tokyo"}, nil })
+	then, err := followUp(Options{Lang: i18n.EN, Config: c}, &finding.Ledger{Store: store}, store, func(context.Context) (plan.Estate, error) { return plan.Estate{Zone: "Asia/Tokyo"}, nil }, calendar.Weekdays)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,12 +56,8 @@ func offHours(c config.Security, people *directory, files plans) func(time.Time)
 		if e, _ := people.estate(); e != nil {
 			zone = i18n.Zone(e.Zone)
 		}
-		days := calendar.Calendar{Weekend: []time.Weekday{time.Saturday, time.Sunday}}
-		if p, err := files.Programme(); err == nil && p != nil {
-			days = p.Calendar
-		}
 		day := calendar.DateOf(t.In(zone))
-		if _, off := days.Off(day); off {
+		if _, off := files.days().Off(day); off {
 			return true
 		}
 		from, to, ok := calendar.Hours{From: c.HoursFrom, To: c.HoursTo}.Span(day, zone)

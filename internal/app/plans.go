@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/calendar"
 	inventory "github.com/muster-dr/muster/internal/estate"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
@@ -111,6 +112,15 @@ func (p plans) Programme() (*programme.Programme, error) {
 		return nil, err
 	}
 	return b.Programme(), err
+}
+
+// days are those on which people work; a mistake in the files is told by whoever needs more of them.
+func (p plans) days() calendar.Calendar {
+	now, err := p.Programme()
+	if err != nil {
+		return calendar.Weekdays()
+	}
+	return now.Days()
 }
 
 // Parties are the contact lists of the estate as it is now.

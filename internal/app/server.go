@@ -125,7 +125,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 		}
 		return out
 	})
-	if outcomes.Then, err = followUp(o, s.api.Ledger, s.store, people.Estate); err != nil {
+	if outcomes.Then, err = followUp(o, s.api.Ledger, s.store, people.Estate, files.days); err != nil {
 		return nil, err
 	}
 	s.accounts = s.tellsAccounts(people.estate)

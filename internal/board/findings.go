@@ -198,6 +198,7 @@ var changeWords = map[finding.What]struct {
 	finding.WasWaived:    {"idle", "–", plan.Text{EN: "waived", JA: "容認"}},
 	finding.WasConfirmed: {"ok", "✓", plan.Text{EN: "closed by somebody's word on a run", JA: "確認により解消"}},
 	finding.WasGone:      {"idle", "–", plan.Text{EN: "closed: in no plan any more", JA: "計画から廃止され終了"}},
+	finding.WasReviewed:  {"ok", "✓", plan.Text{EN: "reviewed", JA: "事後確認済み"}},
 }
 
 // oneFinding is a finding's page.

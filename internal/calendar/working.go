@@ -37,6 +37,27 @@ func (s Span) Touches(systems []string) bool {
 	return len(s.Systems) == 0 || slices.ContainsFunc(systems, func(x string) bool { return slices.Contains(s.Systems, x) })
 }
 
+// Weekdays are the working days where no calendar names them.
+func Weekdays() Calendar { return Calendar{Weekend: []time.Weekday{time.Saturday, time.Sunday}} }
+
+// mostOff is for how long a calendar may be closed: beyond it days count, worked on or not.
+const mostOff = 366
+
+// Working is the day that is so many working days after another.
+func (c Calendar) Working(after Date, days int) Date {
+	day := after
+	for range days {
+		day = day.Plus(1)
+		for range mostOff {
+			if _, off := c.Off(day); !off {
+				break
+			}
+			day = day.Plus(1)
+		}
+	}
+	return day
+}
+
 // Off reports whether a day is none to work on, and why.
 func (c Calendar) Off(d Date) (plan.Text, bool) {
 	if slices.Contains(c.Open, d) {

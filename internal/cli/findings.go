@@ -170,6 +170,8 @@ func (c *command) printFinding(f api.Finding, zone *time.Location) error {
 	line(c.t("place", "箇所"), f.Place)
 	switch {
 	case f.State == finding.Closed:
+	case f.Glass() != "":
+		line(c.t("closed by", "解消の条件"), c.t("somebody who had no part in the run, who reviews it (muster findings confirm)", "対応に関与していない人による事後確認（muster findings confirm）"))
 	case f.Judged && f.Needs != "":
 		line(c.t("closed by", "解消の条件"), c.t("a run at depth %s or deeper that passes this place", "深さ「%s」以上の実施でこの箇所が合格すること", c.lang.Depth(f.Needs)))
 	case f.Judged:
@@ -204,6 +206,8 @@ func (c *command) findingWhat(w finding.What) string {
 		return c.t("waived", "容認")
 	case finding.WasConfirmed:
 		return c.t("confirmed", "確認により解消")
+	case finding.WasReviewed:
+		return c.t("reviewed", "事後確認済み")
 	case finding.WasGone:
 		return c.t("in no plan any more", "計画から廃止")
 	}
@@ -304,11 +308,8 @@ func (c *command) findingsWaive() *cobra.Command {
 func (c *command) findingsConfirm() *cobra.Command {
 	var in api.FindingRequest
 	cmd := &cobra.Command{
-		Use: "confirm ID", Short: c.t("Close one that no figure can judge, by the run that shows it in order, or one that no plan holds any more", "数値で判定できないものを実施を示して、または計画から廃止された箇所のものを終了する"), Args: cobra.ExactArgs(1),
+		Use: "confirm ID", Short: c.t("Close one that no figure can judge, by the run that shows it in order, a use of break-glass that was reviewed, or one that no plan holds any more", "数値で判定できないものを実施を示して、緊急権限の行使を事後確認して、または計画から廃止された箇所のものを終了する"), Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if in.Run == "" && !in.Gone {
-				return c.needs("--run")
-			}
 			if strings.TrimSpace(in.Reason) == "" {
 				return c.needs("--reason")
 			}
@@ -318,7 +319,7 @@ func (c *command) findingsConfirm() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&in.Run, "run", "", c.t("the later run", "後の実施のID"))
+	cmd.Flags().StringVar(&in.Run, "run", "", c.t("the later run; none is needed to review break-glass", "後の実施のID (緊急権限の事後確認では不要)"))
 	cmd.Flags().BoolVar(&in.Gone, "gone", false, c.t("in place of a run: no plan holds its place any more", "実施の代わりに、計画から廃止された箇所として終了する"))
 	cmd.Flags().StringVar(&in.Reason, "reason", "", c.t("what it showed; it is kept", "確認できたこと (記録される)"))
 	return cmd

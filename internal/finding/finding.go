@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -89,6 +90,7 @@ const (
 	WasWaived    What = "waived"
 	WasConfirmed What = "confirmed"  // closed by a person's word on a run
 	WasGone      What = "place_gone" // closed by a person, as no plan holds its place any more
+	WasReviewed  What = "reviewed"   // break-glass, by somebody without a part in the run
 )
 
 // Change is one thing that became of a finding.
@@ -171,10 +173,27 @@ func judged(place string) bool {
 	return false
 }
 
-// On is the finding as it stands at a moment, in a zone.
-func (f Finding) On(now time.Time, zone *time.Location) Finding {
+// reviewWithin is in how many working days a use of break-glass is reviewed, where nobody named a date.
+const reviewWithin = 2
+
+// Glass is the run in which break-glass was used, of a finding of that; "" of all others. Somebody without a part
+// in the run reviews it, for which no later run is needed.
+func (f Finding) Glass() string {
+	about, rest, _ := strings.Cut(f.Place, "/")
+	if about != "glass" {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, "/")
+	return id
+}
+
+// On is the finding as it stands at a moment, in a zone, where people work on these days.
+func (f Finding) On(now time.Time, zone *time.Location, days calendar.Calendar) Finding {
 	today := now.In(zone).Format(time.DateOnly)
 	f.History = slices.Clone(f.History)
+	if f.Glass() != "" && f.Due == "" {
+		f.Due = days.Working(calendar.DateOf(f.OpenedAt.In(zone)), reviewWithin).String()
+	}
 	switch {
 	case f.ClosedAt != nil:
 		f.State = Closed

@@ -11,7 +11,7 @@ import (
 )
 
 // foldVersion counts the shapes of fold; a kept one of another version is made anew.
-const foldVersion = 3
+const foldVersion = 4
 
 // fold is the state of all findings after some outcomes and acts.
 type fold struct {
@@ -118,6 +118,9 @@ func (f *fold) found(o outcome.Outcome, x outcome.Finding, proof outcome.Proof) 
 	case e == nil:
 		e = &entry{Finding: Finding{ID: f.idOf(x.Place), Place: x.Place, Kind: x.Kind, System: x.System, Step: x.Step, Owner: x.Owner, Due: x.Due,
 			Judged: judged(x.Place)}, Simulated: true}
+		if e.Glass() != "" {
+			e.Due = "" // by the calendar; reports of before name a date
+		}
 		f.Findings[x.Place] = e
 		f.begin(e, Change{What: WasOpened, At: o.EndedAt, Run: o.Run})
 	case e.ClosedAt != nil && x.Verdict == run.NotProven && depth < e.PassedAt:
@@ -199,8 +202,12 @@ func (f *fold) act(ev run.Event) {
 		}
 	case run.FindingConfirmed:
 		depth := rank(run.Live)
-		if c.What, c.Run = WasConfirmed, d.Proof; d.Gone { // nothing was proven of it
+		c.What, c.Run = WasConfirmed, d.Proof
+		switch {
+		case d.Gone: // nothing was proven of it
 			c.What, depth = WasGone, 0
+		case d.Proof == "" && e.Glass() != "":
+			c.What = WasReviewed
 		}
 		if e.ClosedAt == nil {
 			f.close(e, c, depth)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
@@ -214,16 +215,16 @@ func TestAWaiverEndsByItself(t *testing.T) {
 		time.Date(2026, 11, 25, 23, 59, 0, 0, tokyo): Waived,
 		time.Date(2026, 11, 26, 0, 0, 0, 0, tokyo):   Open,
 	} {
-		if got := f.Findings[promote].On(at, tokyo).State; got != want {
+		if got := f.Findings[promote].On(at, tokyo, calendar.Weekdays()).State; got != want {
 			t.Errorf("at %v: %s, want %s", at, got, want)
 		}
 	}
 	f.outcome(ran(3, run.Live, false))
 	f.outcome(ran(4, run.Live, true))
-	if got := f.Findings[promote].On(day(4), tokyo); got.State != Open || got.Waiver == nil || got.Overdue {
+	if got := f.Findings[promote].On(day(4), tokyo, calendar.Weekdays()); got.State != Open || got.Waiver == nil || got.Overdue {
 		t.Errorf("after it came back: %+v", got)
 	}
-	if got := f.Findings[promote].On(day(60), tokyo); !got.Overdue {
+	if got := f.Findings[promote].On(day(60), tokyo, calendar.Weekdays()); !got.Overdue {
 		t.Error("its date has passed and it is not overdue")
 	}
 }
@@ -321,5 +322,30 @@ func TestEveryPlaceHasAWayOut(t *testing.T) {
 		if got := judged(place); got != byRun {
 			t.Errorf("%s: closed by a run: %v, want %v", place, got, byRun)
 		}
+	}
+}
+
+// Break-glass is to be reviewed within two working days of the calendar, whatever a report of before says; a date
+// that somebody names stays.
+func TestBreakGlassIsDueInTwoWorkingDays(t *testing.T) {
+	friday := time.Date(2026, 12, 25, 9, 0, 0, 0, time.UTC)
+	f, tokyo := newFold(), time.FixedZone("JST", 9*3600)
+	f.outcome(outcome.Outcome{Run: "r1", Kind: run.Response, Depth: run.Real, State: run.Recovered, EndedAt: friday,
+		Findings: []outcome.Finding{{Place: "glass/r1/approval", Kind: run.FindingHand, Due: "2027-01-24"}}})
+	days := calendar.Weekdays()
+	days.Closed = []calendar.Span{{From: calendar.Date{Year: 2026, Month: time.December, Day: 29}, To: calendar.Date{Year: 2027, Month: time.January, Day: 3}}}
+	got := f.Findings["glass/r1/approval"].On(friday, tokyo, days)
+	if got.Due != "2027-01-04" || got.Overdue {
+		t.Errorf("due %s, overdue %t; want the second working day", got.Due, got.Overdue)
+	}
+	if got := f.Findings["glass/r1/approval"].On(friday, tokyo, calendar.Weekdays()); got.Due != "2026-12-29" {
+		t.Errorf("due %s by the week, want 2026-12-29", got.Due)
+	}
+	if got := f.Findings["glass/r1/approval"].On(friday.AddDate(0, 0, 11), tokyo, days); !got.Overdue {
+		t.Errorf("%+v, want it overdue", got.Due)
+	}
+	f.act(run.Event{Kind: run.FindingAssigned, By: "sato", At: friday, Data: run.Encode(run.FindingAct{ID: IDOf("glass/r1/approval"), Due: "2027-01-08"})})
+	if got := f.Findings["glass/r1/approval"].On(friday, tokyo, days); got.Due != "2027-01-08" {
+		t.Errorf("due %s, want the date that was named", got.Due)
 	}
 }

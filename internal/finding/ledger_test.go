@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/run"
@@ -113,7 +114,7 @@ func TestAnEarlierMomentIsFoldedOnce(t *testing.T) {
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}
-		return list[0].On(moment, time.UTC)
+		return list[0].On(moment, time.UTC, calendar.Weekdays())
 	}
 	if f := at(); f.State != Open {
 		t.Fatalf("it is %s, and the run that passed ended at the moment itself", f.State)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/journal"
 )
 
@@ -26,7 +27,7 @@ type Told struct {
 }
 
 // tells are what others are told of: what a tracker would open or close an issue for.
-var tells = []What{WasOpened, WasReopened, WasClosed, WasWaived, WasConfirmed, WasGone}
+var tells = []What{WasOpened, WasReopened, WasClosed, WasWaived, WasConfirmed, WasGone, WasReviewed}
 
 // Teller tells another program what became of findings from the moment it was first asked to, each thing
 // at least once and under one key.
@@ -36,6 +37,7 @@ type Teller struct {
 	Send   func(ctx context.Context, key string, what Told) error
 	Now    func() time.Time
 	Zone   func(ctx context.Context) *time.Location
+	Days   func() calendar.Calendar // on which people work
 
 	mu   sync.Mutex
 	told map[string]mark // by finding; nil until they were read
@@ -86,7 +88,7 @@ func (t *Teller) Tell(ctx context.Context) error {
 	}
 	slices.SortStableFunc(all, func(a, b due) int { return a.change.At.Compare(b.change.At) })
 	for _, d := range all {
-		what := Told{ID: d.key, Event: d.change.What, At: d.change.At, Run: d.change.Run, By: d.change.By, Reason: d.change.Reason, Finding: d.finding.On(t.Now(), t.Zone(ctx))}
+		what := Told{ID: d.key, Event: d.change.What, At: d.change.At, Run: d.change.Run, By: d.change.By, Reason: d.change.Reason, Finding: d.finding.On(t.Now(), t.Zone(ctx), t.Days())}
 		if err := t.Send(ctx, d.key, what); err != nil {
 			return fmt.Errorf("tell of finding %s: %w", d.finding.ID, err)
 		}

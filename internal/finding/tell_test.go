@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/run"
@@ -31,7 +32,7 @@ func TestAnotherProgramIsTold(t *testing.T) {
 	keys := map[string]int{}
 	down := false
 	teller := func() *Teller {
-		return &Teller{Ledger: &Ledger{Store: store}, Store: store, Now: func() time.Time { return day(2) }, Zone: func(context.Context) *time.Location { return time.UTC },
+		return &Teller{Ledger: &Ledger{Store: store}, Store: store, Now: func() time.Time { return day(2) }, Zone: func(context.Context) *time.Location { return time.UTC }, Days: calendar.Weekdays,
 			Send: func(_ context.Context, key string, what Told) error {
 				if down {
 					return errors.New("nobody answers")

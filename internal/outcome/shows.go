@@ -68,7 +68,7 @@ func (o Outcome) found(part []string, place string) Shown {
 	case "worker":
 		return o.worker(at(1))
 	case "cleanup":
-		if o.Ran() && o.State != run.CleanUpIncomplete && (at(1) == "" || o.has(at(1))) {
+		if o.Ran() && o.State != run.CleanUpIncomplete && (at(1) == "" || o.Has(at(1))) {
 			return Passed
 		}
 	case "people":
@@ -88,7 +88,8 @@ func (o Outcome) found(part []string, place string) Shown {
 	return Nothing
 }
 
-func (o Outcome) has(system string) bool {
+// Has reports whether the run was about a system.
+func (o Outcome) Has(system string) bool {
 	return slices.ContainsFunc(o.Systems, func(s System) bool { return s.ID == system })
 }
 

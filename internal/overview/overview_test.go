@@ -489,3 +489,26 @@ func TestTheYearSaysWhatItsEvidenceIs(t *testing.T) {
 		t.Error("a section without anything to say")
 	}
 }
+
+// What one person did alone is counted, and what nobody has reviewed yet.
+func TestTheYearCountsBreakGlass(t *testing.T) {
+	f := facts()
+	at := f.From.AddDate(0, 1, 0)
+	use := func(place string, more ...finding.Change) finding.Finding {
+		x := finding.Finding{ID: finding.IDOf(place), Place: place, Kind: run.FindingHand, OpenedAt: at, State: finding.Open, History: append([]finding.Change{{What: finding.WasOpened, At: at}}, more...)}
+		if len(more) > 0 {
+			x.State, x.ClosedAt = finding.Closed, &more[0].At
+		}
+		return x
+	}
+	f.Findings = []finding.Finding{use("glass/r1/approval"), use("glass/r1/step/orders/promote", finding.Change{What: finding.WasReviewed, At: at.AddDate(0, 0, 1), By: "tanaka"}), use("step/orders/failover/promote")}
+	y := MakeYear(f)
+	if c := y.Counts; c.BreakGlass != 2 || c.BreakGlassOpen != 1 || c.FindingsClosed != 1 {
+		t.Errorf("counts: %+v", c)
+	}
+	if !slices.ContainsFunc(y.Sheet().Remarks, func(r plan.Text) bool {
+		return strings.Contains(r.EN, "Break-glass was used 2 times; to be reviewed: 1.")
+	}) {
+		t.Errorf("remarks: %v", y.Sheet().Remarks)
+	}
+}

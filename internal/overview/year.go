@@ -100,6 +100,9 @@ type Counts struct {
 	GoalsMissed   int `json:"goals_missed"`
 	GoalsUnproven int `json:"goals_not_proven"`
 	GoalsHidden   int `json:"goals_hidden_rows,omitempty"`
+	// BreakGlass are uses of break-glass in the year's runs, and BreakGlassOpen those that nobody has reviewed, of whatever year.
+	BreakGlass     int `json:"break_glass"`
+	BreakGlassOpen int `json:"break_glass_to_review"`
 }
 
 // counts reports whether a run is one of the year: one that went to its end, and every real event.
@@ -191,6 +194,9 @@ func (y Year) Sheet() sheet.Sheet {
 	}
 	if c.Real > 0 {
 		d.Remarks = append(d.Remarks, sheet.Say("Real events: %d.", "実際の事象：%d件。", c.Real))
+	}
+	if c.BreakGlass+c.BreakGlassOpen > 0 {
+		d.Remarks = append(d.Remarks, sheet.Say("Break-glass was used %d times; to be reviewed: %d.", "緊急権限の行使：%d件（未確認 %d件）。", c.BreakGlass, c.BreakGlassOpen))
 	}
 	d.Tiles = []sheet.Tiles{{Tiles: c.tiles()}}
 	for _, s := range y.Findings[:min(3, len(y.Findings))] {

@@ -47,12 +47,18 @@ func (y *Year) finding(f Facts, x finding.Finding) {
 		switch h.What {
 		case finding.WasOpened, finding.WasReopened:
 			opened++
-		case finding.WasClosed, finding.WasConfirmed, finding.WasGone:
+		case finding.WasClosed, finding.WasConfirmed, finding.WasGone, finding.WasReviewed:
 			closed++
 		}
 	}
 	y.Counts.FindingsOpened += opened
 	y.Counts.FindingsClosed += closed
+	if x.Glass() != "" {
+		y.Counts.BreakGlass += opened
+		if x.State != finding.Closed {
+			y.Counts.BreakGlassOpen++
+		}
+	}
 	switch x.State {
 	case finding.Open:
 		y.Counts.FindingsOpen++

@@ -29,6 +29,14 @@ type Programme struct {
 	Freezes  []calendar.Span   `json:"freezes,omitempty"`
 }
 
+// Days are those on which people work: by the programme's calendar or, without a programme, of the week.
+func (p *Programme) Days() calendar.Calendar {
+	if p == nil {
+		return calendar.Weekdays()
+	}
+	return p.Calendar
+}
+
 // KindReview is the kind of a row in which the plans themselves are reviewed.
 const KindReview = "review"
 
