@@ -483,6 +483,9 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 	switch {
 	case in.Body.Gone && gone:
 		return s.actOnFinding(ctx, in.Key, "confirm", f.ID, in.Body, run.FindingConfirmed, run.Event{}, run.FindingAct{Gone: true})
+	case in.Body.Gone && !f.Judged:
+		return nil, problem(http.StatusConflict, CodeRefused, l.T("%s is of no place in the plan files: a person closes it.", "%s は計画ファイルの箇所に関するものではないため、人の確認で解消します。", f.ID),
+			l.T("Leave out --gone: `muster findings show %s` says what closes it", "--gone を付けずに確認してください。解消の条件は `muster findings show %s` で表示できます", f.ID))
 	case in.Body.Gone:
 		return nil, problem(http.StatusConflict, CodeRefused, l.T("A run can still pass %s: the plan files hold it.", "%s は計画ファイルにあり、実施で合格できます。", f.Place), passes(ctx, f))
 	case f.Judged && gone:

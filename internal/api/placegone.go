@@ -13,7 +13,8 @@ import (
 )
 
 // placeGone reports whether no run can pass a finding's place any more, since the plan files hold nothing of it: a
-// renamed step, a stage that was dropped, a retired system or scenario. Of what it can't tell it says no.
+// renamed step, a stage that was dropped, a retired system, scenario, site, role, party, probe or channel. Of what it
+// can't tell it says no.
 func (s *Server) placeGone(ctx context.Context, f Finding) (bool, error) {
 	from, ok := s.Plans.(ProofFiles)
 	if !ok {
@@ -39,6 +40,8 @@ func (s *Server) placeGone(ctx context.Context, f Finding) (bool, error) {
 			return false, nil
 		}
 	case "step", "retry", "hand", "budget", "undo":
+	case "worker", "party", "channel", "people", "clock", "record":
+		return s.estateGone(ctx, files, part)
 	default:
 		return false, nil
 	}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -18,12 +19,28 @@ func TestAFindingWhosePlaceIsGoneIsClosedByAPerson(t *testing.T) {
 	l := newLessons(t)
 	hour := run.Duration(time.Hour)
 	plans := &proofFiles{now: proof.Files{Systems: []plan.System{{Name: "orders", Objective: plan.Objective{RTO: &hour}}}, Compile: files{}.Compile}}
-	l.server.Plans = plans
+	plans.now.Compile = func(scenario string, depth run.Depth) (plan.Plan, error) {
+		p, err := files{}.Compile(scenario, depth)
+		p.Scenario.Quorum = []plan.RoleCount{{Role: "commander", Count: 1}}
+		p.Systems[0].Probes = []plan.Probe{{Name: "orders/write"}}
+		return p, err
+	}
+	l.server.Plans, l.server.Channels = plans, func() map[string]string { return map[string]string{"mail": "ok"} }
+	inForce := l.server.Estate
+	l.server.Estate = func(ctx context.Context) (plan.Estate, error) {
+		e, err := inForce(ctx)
+		e.Parties = []plan.Party{{Name: "vendor"}}
+		return e, err
+	}
 	seen := outcome.Outcome{Version: outcome.Version, Run: "r1", Kind: run.Drill, Depth: run.Live, Scenario: "tokyo-loss", State: run.Recovered, Verdict: run.Missed, StartedAt: l.now.AddDate(0, 0, -31), EndedAt: l.now.AddDate(0, 0, -30),
 		Systems: []outcome.System{{ID: "orders", RTO: outcome.Figure{Verdict: run.Missed}}}}
 	for place, gone := range map[string]bool{
 		"budget/orders/orders-failover/announce": false, "budget/orders/orders-failover/promote": true, "step/orders/failover/announce": true, "undo/stock/orders-failover/announce": true,
 		"objective/orders/rto": false, "objective/orders/rpo": true, "objective/orders/rlo-50": true, "objective/stock/rto": true, "worker/osaka": false,
+		"worker/nagoya": true, "clock/site/tokyo": false, "clock/site/nagoya": true, "clock/event/orders": false, "clock/event/stock": true, "clock/engine": false,
+		"party/vendor": false, "party/former": true, "channel/mail": false, "channel/pager": true, "people/decision/orders": false, "people/decision/stock": true, "people/decision/-": false,
+		"people/answer/operator": false, "people/answer/guard": true, "people/deputy/guard": true, "people/quorum/commander": false, "people/quorum/guard": true, "people/reach": false,
+		"record/probe/orders.write": false, "record/probe/orders.read": true, "record/events": false,
 	} {
 		seen.Findings = []outcome.Finding{{Place: place, Kind: run.FindingStep, System: "orders", Title: plan.Text{EN: place, JA: place}, Verdict: run.Missed}}
 		seen.Run = "r-" + finding.IDOf(place)
