@@ -65,6 +65,9 @@ func (p *picture) clock(e run.Event, _ i18n.Lang) string {
 
 func seconds(s float64, l i18n.Lang) string {
 	d := time.Duration(s * float64(time.Second)).Round(time.Second)
+	if d > time.Hour { // rounded up, as i18n.Span
+		d = (d + time.Minute - 1).Truncate(time.Minute)
+	}
 	h, m, sec := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
 	if l == i18n.JA {
 		switch {

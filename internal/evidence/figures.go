@@ -90,6 +90,9 @@ func (v *verification) values(file string, again []byte, m *Manifest, count bool
 	if c.others > 0 {
 		v.note("%s is as it was sealed; %d more of its values do not follow from the events as they are in the bundle.", "%s は封印時のままですが、バンドル内のイベントから導かれない値がほかに %d 件あります。", name, c.others)
 	}
+	if c.worded > 0 {
+		v.note("%s: %d sentences are worded otherwise than by %s; they are as they were sealed.", "%s: %d 件の文の表現が %s のものと異なります。封印時のままです。", name, c.worded, v.opts.Version)
+	}
 	if c.differs && !c.same {
 		v.note("It was sealed by muster %s and checked with %s: a difference in the report may be one between versions; check with %[1]s to be sure.", "封印は muster %s、検証は %s によるものです。報告書の差異は版の違いの可能性があるため、%[1]s でも検証してください。", m.Muster, v.opts.Version)
 	}
@@ -159,7 +162,11 @@ type comparison struct {
 	follows bool
 	others  int
 	count   bool
+	worded  int // of values in words that another version words otherwise
 }
+
+// words are fields of sentences, which another version may word otherwise. Like the page they are as they were sealed.
+var words = []string{"title", "title_ja", "detail", "detail_ja", "en", "ja"}
 
 // figures are what must be in the report of whichever version.
 var figures = []string{"rto", "rpo", "rlo", "verdict", "actual_s", "objective_s", "lost_markers", "stages", "level", "within_s"}
@@ -208,6 +215,11 @@ func (c *comparison) compare(system, path string, was, is any) {
 			c.v.Figures++
 		}
 		if was == is {
+			return
+		}
+		_, said := is.(string)
+		if _, was := was.(string); !c.same && was && said && slices.Contains(words, path[strings.LastIndexByte(path, '.')+1:]) {
+			c.worded++
 			return
 		}
 	}

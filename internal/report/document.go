@@ -183,7 +183,7 @@ func (d *document) sentence() plan.Text {
 	case s.RTO.ObjectiveS == nil:
 		parts = append(parts, say("%s was back in %s (no RTO is set).", "%sは%sで復旧（目標復旧時間は未設定）。", title, s.RTO.figure()))
 	default:
-		parts = append(parts, say("%[1]s was back in %[2]s against an objective of %[3]s.", "%[1]sは目標%[3]sに対し%[2]sで復旧。", title, s.RTO.figure(), span(*s.RTO.ObjectiveS)))
+		parts = append(parts, say("%[1]s was back in %[2]s against an objective of %[3]s.", "%[1]sは目標%[3]sに対し%[2]sで復旧。", title, s.RTO.figure(), beside(s.RTO.ObjectiveS, s.RTO.ActualS)))
 	}
 	if s.Restore == nil {
 		parts = append(parts, d.lossWords())
@@ -214,7 +214,7 @@ func (r Restore) sentence(title inWords) plan.Text {
 
 // figure is the achieved RTO in words, as an upper bound where it is one.
 func (r RTO) figure() inWords {
-	t := spanOr(r.ActualS, dash)
+	t := measured(r.ActualS, r.ObjectiveS, dash)
 	if r.AtMost {
 		t = plan.Text{EN: "at most " + t.EN, JA: "最大" + t.JA}
 	}

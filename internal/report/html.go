@@ -55,11 +55,11 @@ func (d *document) top() []Finding {
 // tilesOf sums a system up in three figures.
 func (d *document) tilesOf(s System) tiles {
 	none := say("not set", "未設定")
-	target := func(o *float64) plan.Text {
+	target := func(o, actual *float64) plan.Text {
 		if o == nil {
 			return say("target not set", "目標未設定")
 		}
-		return say("target %s", "目標 %s", span(*o))
+		return say("target %s", "目標 %s", inWords(measured(o, actual, dash)))
 	}
 	if r := s.Restore; r != nil {
 		gone := tile{Name: say("Isolated copy", "隔離コピー"), Term: say("clean-up", "後始末"), Measured: say("STILL THERE", "残存"), Target: plain(r.Backup), Verdict: run.Missed}
@@ -67,18 +67,18 @@ func (d *document) tilesOf(s System) tiles {
 			gone.Measured, gone.Verdict = say("gone", "削除済み"), run.Met
 		}
 		return tiles{Title: s.heading(), Tiles: []tile{
-			{Name: say("Restore", "復元"), Term: say("time to verified data", "検証完了までの時間"), Measured: spanOr(r.ActualS, say("not known", "不明")), Target: target(r.ObjectiveS), Verdict: r.Verdict},
-			{Name: say("Recovery point", "復旧時点"), Term: say("age of the newest row", "最新行の古さ"), Measured: spanOr(r.BehindS, say("not known", "不明")), Target: target(r.PointObjectiveS), Verdict: r.PointVerdict},
+			{Name: say("Restore", "復元"), Term: say("time to verified data", "検証完了までの時間"), Measured: measured(r.ActualS, r.ObjectiveS, say("not known", "不明")), Target: target(r.ObjectiveS, r.ActualS), Verdict: r.Verdict},
+			{Name: say("Recovery point", "復旧時点"), Term: say("age of the newest row", "最新行の古さ"), Measured: measured(r.BehindS, r.PointObjectiveS, say("not known", "不明")), Target: target(r.PointObjectiveS, r.BehindS), Verdict: r.PointVerdict},
 			gone,
 		}}
 	}
-	rto := tile{Name: plain("RTO"), Term: say("Recovery time", "復旧時間"), Measured: spanOr(s.RTO.ActualS, say("not known", "不明")), Target: target(s.RTO.ObjectiveS), Verdict: s.RTO.Verdict}
+	rto := tile{Name: plain("RTO"), Term: say("Recovery time", "復旧時間"), Measured: measured(s.RTO.ActualS, s.RTO.ObjectiveS, say("not known", "不明")), Target: target(s.RTO.ObjectiveS, s.RTO.ActualS), Verdict: s.RTO.Verdict}
 	if s.RTO.AtMost {
-		rto.Measured = say("≤ %s", "≤ %s", span(*s.RTO.ActualS))
+		rto.Measured = say("≤ %s", "≤ %s", inWords(rto.Measured))
 	}
-	rpo := tile{Name: plain("RPO"), Term: say("Data loss", "データ損失"), Measured: spanOr(s.RPO.ActualS, say("not known", "不明")), Target: target(s.RPO.ObjectiveS), Verdict: s.RPO.Verdict}
+	rpo := tile{Name: plain("RPO"), Term: say("Data loss", "データ損失"), Measured: measured(s.RPO.ActualS, s.RPO.ObjectiveS, say("not known", "不明")), Target: target(s.RPO.ObjectiveS, s.RPO.ActualS), Verdict: s.RPO.Verdict}
 	if n := s.RPO.LostMarkers; n != nil && s.RPO.ActualS != nil {
-		rpo.Measured = say("%s, %d lost", "%s・%d件", span(*s.RPO.ActualS), *n)
+		rpo.Measured = say("%s, %d lost", "%s・%d件", inWords(rpo.Measured), *n)
 		if *n == 0 {
 			rpo.Measured = say("0 lost", "0件")
 		}

@@ -115,9 +115,9 @@ func (d *document) staff() []plan.Text {
 func (d *document) achieved() []plan.Text {
 	var out []plan.Text
 	for _, s := range d.report.Systems {
-		out = append(out, say("%s (band %s): RTO %s of %s, %s", "%s（優先度 %s）：RTO 実績 %s／目標 %s、%s", s.ID, s.Priority, orDash(s.RTO.ActualS), orDash(s.RTO.ObjectiveS), inWords(verdictWord(s.RTO.Verdict))))
+		out = append(out, say("%s (band %s): RTO %s of %s, %s", "%s（優先度 %s）：RTO 実績 %s／目標 %s、%s", s.ID, s.Priority, inWords(measured(s.RTO.ActualS, s.RTO.ObjectiveS, dash)), inWords(measured(s.RTO.ObjectiveS, s.RTO.ActualS, dash)), inWords(verdictWord(s.RTO.Verdict))))
 		for _, st := range s.RLO.Stages {
-			out = append(out, say("RLO %d%%: %s of %s, %s", "RLO %d%%：実績 %s／目標 %s、%s", st.Level, orDash(st.ActualS), span(st.WithinS), inWords(verdictWord(st.Verdict))))
+			out = append(out, say("RLO %d%%: %s of %s, %s", "RLO %d%%：実績 %s／目標 %s、%s", st.Level, inWords(measured(st.ActualS, &st.WithinS, dash)), inWords(measured(&st.WithinS, st.ActualS, dash)), inWords(verdictWord(st.Verdict))))
 		}
 	}
 	return out

@@ -21,14 +21,14 @@ func (d *document) attainment() section {
 		}
 		notSet := say("not set", "未設定")
 		if r := s.Restore; r != nil {
-			add(say("restore", "復元"), spanOr(r.ObjectiveS, notSet), spanOr(r.ActualS, dash), r.Verdict, r.Why)
-			add(say("recovery point", "復旧時点"), spanOr(r.PointObjectiveS, notSet), spanOr(r.BehindS, dash), r.PointVerdict, nil)
+			add(say("restore", "復元"), measured(r.ObjectiveS, r.ActualS, notSet), measured(r.ActualS, r.ObjectiveS, dash), r.Verdict, r.Why)
+			add(say("recovery point", "復旧時点"), measured(r.PointObjectiveS, r.BehindS, notSet), measured(r.BehindS, r.PointObjectiveS, dash), r.PointVerdict, nil)
 			continue
 		}
-		add(plain("RTO"), spanOr(s.RTO.ObjectiveS, notSet), plan.Text(s.RTO.figure()), s.RTO.Verdict, s.RTO.Why)
-		add(plain("RPO"), spanOr(s.RPO.ObjectiveS, notSet), spanOr(s.RPO.ActualS, dash), s.RPO.Verdict, s.RPO.Why)
+		add(plain("RTO"), measured(s.RTO.ObjectiveS, s.RTO.ActualS, notSet), plan.Text(s.RTO.figure()), s.RTO.Verdict, s.RTO.Why)
+		add(plain("RPO"), measured(s.RPO.ObjectiveS, s.RPO.ActualS, notSet), measured(s.RPO.ActualS, s.RPO.ObjectiveS, dash), s.RPO.Verdict, s.RPO.Why)
 		for _, st := range s.RLO.Stages {
-			add(say("RLO %d%%", "RLO %d%%", st.Level), spanOr(&st.WithinS, notSet), spanOr(st.ActualS, dash), st.Verdict, st.Why)
+			add(say("RLO %d%%", "RLO %d%%", st.Level), measured(&st.WithinS, st.ActualS, notSet), measured(st.ActualS, &st.WithinS, dash), st.Verdict, st.Why)
 		}
 		if len(s.RLO.Stages) == 0 {
 			add(plain("RLO"), notSet, dash, run.NoObjective, nil)

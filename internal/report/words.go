@@ -6,6 +6,7 @@ import (
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/sheet"
 )
 
 // against sets a figure beside its objective, as the tail of a finding's title.
@@ -16,7 +17,18 @@ func against(actual, objective *float64) plan.Text {
 	case actual == nil:
 		return say(": not reached within %s", "：%s 以内に到達せず", span(*objective))
 	}
-	return say(": %s against %s", "：実績 %s、目標 %s", span(*actual), span(*objective))
+	return say(": %s against %s", "：実績 %s、目標 %s", beside(actual, objective), beside(objective, actual))
+}
+
+// beside is a figure that stands beside another, which it must not read as.
+func beside(s, other *float64) sheet.Beside { return sheet.Beside{S: *s, Other: *other} }
+
+// measured is a figure beside its objective, either of which may be unknown.
+func measured(s, other *float64, otherwise plan.Text) plan.Text {
+	if s == nil || other == nil {
+		return spanOr(s, otherwise)
+	}
+	return say("%s", "%s", beside(s, other))
 }
 
 // reasons are the sentences behind the codes of Reason. %s is the detail.

@@ -46,6 +46,11 @@ type Span float64
 
 func (s Span) Word(l i18n.Lang) string { return l.Span(float64(s)) }
 
+// Beside is a span that stands beside another, and never reads as that one does unless it is as long.
+type Beside struct{ S, Other float64 }
+
+func (b Beside) Word(l i18n.Lang) string { return l.Beside(b.S, b.Other) }
+
 // SpanOr is a span that may be unknown.
 func SpanOr(s *float64, otherwise plan.Text) plan.Text {
 	if s == nil {
