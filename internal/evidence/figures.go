@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -59,12 +60,21 @@ func (v *verification) report(p *plan.Plan, events []run.Event, m *Manifest) {
 		return
 	}
 	var record bytes.Buffer
-	if err := report.WriteRecord(&record, *p, r); err == nil {
+	if err := report.WriteRecordAs(formatOf(v.files[Dir(m.Part)+FileRecord]), &record, *p, r); err == nil {
 		v.values(FileRecord, record.Bytes(), m, false)
 	}
 	if !c.follows {
 		v.page(m, r)
 	}
+}
+
+// formatOf is the format of a sealed record; one that can't be read is told by whoever compares it.
+func formatOf(record []byte) string {
+	var r struct {
+		Format string `json:"format"`
+	}
+	_ = json.Unmarshal(record, &r)
+	return cmp.Or(r.Format, report.RecordFormat)
 }
 
 // values compares a sealed file's values with those that were made again. count: its figures are

@@ -122,17 +122,10 @@ func steps(list []report.Step) []Step {
 	return out
 }
 
-// answered reports whether somebody answered themselves: whom another entered an answer for is known to be safe,
-// and took no part by that.
-func answered(m report.PersonRecord) bool {
-	self := func(s *report.Said) bool { return s != nil && s.By == m.ID }
-	return m.AnsweredAt != nil && (m.EnteredBy == "" || self(m.First) || self(m.Last))
-}
-
 func people(of plan.Plan, p report.People) People {
 	out := People{Called: p.Called, Answered: p.Answered, Silent: p.Silent, Mustered: p.Mustered, FirstAnswerS: p.FirstAnswerS,
 		Answered25S: p.Answered25S, Answered50S: p.Answered50S, Answered75S: p.Answered75S, Answered100S: p.Answered100S,
-		QuorumS: p.QuorumS, QuorumMissed: p.QuorumMissed, Simulated: p.Simulated}
+		QuorumS: p.QuorumS, QuorumMissed: p.QuorumMissed, Participation: p.Participation(), Simulated: p.Simulated}
 	roles := map[string]*Role{}
 	role := func(name string) *Role {
 		if roles[name] == nil {
@@ -140,21 +133,12 @@ func people(of plan.Plan, p report.People) People {
 		}
 		return roles[name]
 	}
-	took := 0
 	for _, m := range p.List {
 		r := role(report.FirstRole(m.Roles))
 		r.Called++
-		part := answered(m) || m.ArrivedAt != nil
-		if part {
-			took++
-		}
-		if part && m.AnsweredAt != nil {
+		if m.TookPart() && m.AnsweredAt != nil {
 			r.Answered++
 		}
-	}
-	if len(p.List) > 0 {
-		share := float64(took) / float64(len(p.List))
-		out.Participation = &share
 	}
 	for _, n := range p.Need {
 		role(n.Role).Need, role(n.Role).Present = n.Need, n.Present

@@ -10,8 +10,11 @@ import (
 	"github.com/muster-dr/muster/internal/run"
 )
 
-// RecordFormat names the shape of DrillRecord.
-const RecordFormat = "muster-record/1"
+// RecordFormat names the shape of DrillRecord, and the rules by which it is made.
+const RecordFormat = "muster-record/2"
+
+// recordFormat1 is that of records that were sealed before; they are made again by its rules.
+const recordFormat1 = "muster-record/1"
 
 // DrillRecord is a run with the fields that standards ask of a drill's record, for programs. Every field that is
 // not omitted when empty is required; null is what the record does not hold, and Unknown names it, so
@@ -101,7 +104,7 @@ type RecordDecided struct {
 
 // RecordTime is a moment; System is "" for the run itself. Source is whose clock it is.
 type RecordTime struct {
-	What   string     `json:"what" enum:"detected,declared,decision_asked,decided,ordered,write_service_back,phase_started,phase_ended,failback_started,failback_ended,closed"`
+	What   string     `json:"what" enum:"event,detected,declared,decision_asked,decided,ordered,write_service_back,phase_started,phase_ended,failback_started,failback_ended,closed"`
 	System string     `json:"system,omitempty"`
 	Phase  run.Phase  `json:"phase,omitempty"`
 	At     *time.Time `json:"at"` // UTC; null: it was not seen
@@ -154,9 +157,11 @@ type RecordProof struct {
 var notHeld = []string{"authority.safety_officer", "authority.change_ticket", "purpose.bia_reference", "purpose.out_of_scope", "measures.mtpd", "after.cost", "after.survey", "assurance.distribution"}
 
 // RecordOf makes the record of a run from its plan and report.
-func RecordOf(p plan.Plan, r Report) DrillRecord {
-	out := DrillRecord{Format: RecordFormat, Steps: r.Steps, Undone: r.Undone, Findings: r.Findings, Times: []RecordTime{}, Measures: []RecordGoal{}, Unknown: slices.Clone(notHeld)}
-	out.Identity = RecordID{Run: r.Run.ID, Kind: r.Run.Kind, Form: form(r.Run), Depth: r.Run.Depth, Drill: r.Run.Kind == run.Drill, Organisation: r.Run.Estate, Scenario: r.Run.Scenario, Title: r.Run.Title,
+func RecordOf(p plan.Plan, r Report) DrillRecord { return recordAs(RecordFormat, p, r) }
+
+func recordAs(format string, p plan.Plan, r Report) DrillRecord {
+	out := DrillRecord{Format: format, Steps: r.Steps, Undone: r.Undone, Findings: r.Findings, Times: []RecordTime{}, Measures: []RecordGoal{}, Unknown: slices.Clone(notHeld)}
+	out.Identity = RecordID{Run: r.Run.ID, Kind: r.Run.Kind, Form: form(p, r), Depth: r.Run.Depth, Drill: r.Run.Kind == run.Drill, Organisation: r.Run.Estate, Scenario: r.Run.Scenario, Title: r.Run.Title,
 		PlanHash: r.Run.PlanHash, Runbooks: []string{}, State: r.Run.State, Verdict: r.Run.Verdict, Why: notNull(r.Run.Why)}
 	for _, s := range r.Steps {
 		if s.Runbook != "" && !slices.Contains(out.Identity.Runbooks, s.Runbook) {
@@ -173,9 +178,9 @@ func RecordOf(p plan.Plan, r Report) DrillRecord {
 	announced := !p.Scenario.Blind
 	out.Authority = RecordRight{Requester: r.Run.StartedBy, Reason: r.Run.Reason, Approvals: r.Approvals, BreakGlass: notNull(r.BreakGlass), Announced: &announced}
 	out.People = RecordPeople{Simulated: r.People.Simulated, Called: r.People.Called, Answered: r.People.Answered, Mustered: r.People.Mustered, Strength: notNull(r.People.Need), Absent: notNull(r.People.Absent), List: notNull(r.People.List), Quorum: r.People.QuorumS, Decisions: []RecordDecided{}}
-	if n := len(r.People.List); n > 0 {
-		share := round(float64(r.People.Answered) / float64(n))
-		out.People.Share = &share
+	if share := r.People.Participation(); share != nil {
+		rounded := round(*share)
+		out.People.Share = &rounded
 	}
 	for _, x := range r.Decisions {
 		out.People.Decisions = append(out.People.Decisions, RecordDecided{x.System, x.By, x.WaitedS})
@@ -188,6 +193,9 @@ func RecordOf(p plan.Plan, r Report) DrillRecord {
 	out.Events = RecordEvents{Injects: r.Basis.Injects, Decisions: r.Decisions, Assessments: r.Assessments, Inspections: r.Inspections, Notes: r.Notes}
 	out.After = RecordAfter{Written: notNull(r.Written), Closed: slices.ContainsFunc(r.Written, func(e Entry) bool { return e.Item == run.WrittenClose })}
 	out.After.Restored = restored(r)
+	if format == recordFormat1 {
+		out.asBefore(r)
+	}
 	if out.After.Restored == nil {
 		out.Unknown = append(out.Unknown, "after.environment_restored")
 	}
@@ -201,38 +209,18 @@ func RecordOf(p plan.Plan, r Report) DrillRecord {
 	return out
 }
 
-// form is the run as standards name exercises.
-func form(r Run) string {
-	switch {
-	case r.Kind == run.Response:
-		return "real"
-	case r.Depth == run.Tabletop:
-		return "tabletop"
-	case r.Depth == run.Walkthrough:
-		return "walkthrough"
-	case r.Depth.Allows(run.Disrupt):
-		return "full_scale"
-	}
-	return "functional"
-}
-
-// restored: what the run did to the environment was cleaned up. A finding of clean-up says no; nothing says
-// so while the run goes on.
-func restored(r Report) *bool {
-	if r.Run.EndedAt == nil {
-		return nil
-	}
-	ok := !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Kind == run.FindingCleanUp })
-	return &ok
-}
-
 func (out *DrillRecord) times(r Report) {
 	at := func(what, system, source string, t *time.Time) {
 		out.Times = append(out.Times, RecordTime{What: what, System: system, At: t, Zone: r.Run.Zone, Source: source})
 	}
 	at("declared", "", "engine", &r.Run.StartedAt)
 	for _, s := range r.Systems {
-		at("detected", s.ID, "probe", s.RTO.DetectedAt)
+		if out.Format == recordFormat1 {
+			at("detected", s.ID, "probe", s.RTO.DetectedAt)
+		} else {
+			at("event", s.ID, s.RTO.EventSource, s.RTO.EventAt)
+			at("detected", s.ID, s.RTO.detectedBy, s.RTO.DetectedAt)
+		}
 		at("decision_asked", s.ID, "engine", s.RTO.AskedAt)
 		at("decided", s.ID, "engine", s.RTO.DecidedAt)
 		at("ordered", s.ID, "engine", s.RTO.OrderedAt)
@@ -279,8 +267,13 @@ func notNull[T any](list []T) []T {
 
 // WriteRecord writes the record as JSON.
 func WriteRecord(w io.Writer, p plan.Plan, r Report) error {
+	return WriteRecordAs(RecordFormat, w, p, r)
+}
+
+// WriteRecordAs is WriteRecord in the format of a record that was sealed, so that both can be compared.
+func WriteRecordAs(format string, w io.Writer, p plan.Plan, r Report) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(RecordOf(p, r))
+	return enc.Encode(recordAs(format, p, r))
 }

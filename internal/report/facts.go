@@ -51,6 +51,7 @@ type systemFacts struct {
 	told      time.Time // of the occurrence, by the engine's clock
 	homeward  time.Time // the first step of the way home; zero when there was none
 	detected  time.Time
+	noticed   string    // by whom it was detected
 	asked     time.Time // the recovery decision
 	decided   time.Time
 	choice    run.Choice

@@ -56,6 +56,7 @@ func (f *facts) aboutSystems(e run.Event) error {
 		case run.EventDetected:
 			if s.detected.IsZero() {
 				s.detected = detected.At.UTC()
+				s.noticed = detected.Source
 			}
 		case run.DecisionAsked:
 			if e.Phase != run.Failback && s.asked.IsZero() {

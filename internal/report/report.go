@@ -109,6 +109,7 @@ type Restore struct {
 	Backup       string       `json:"backup,omitempty"`
 	Parts        RestoreParts `json:"parts"`
 	IsolatedGone bool         `json:"isolated_gone"` // nothing of the isolated copy is left
+	left         bool         // and it was begun
 }
 
 // RestoreParts is where the time of a restore went; null is not told by any step.
@@ -149,6 +150,7 @@ type RTO struct {
 	// not measured (requirement B-CLK-08).
 	SimulatedParts []string `json:"simulated_parts"`
 	Why            []Reason `json:"why,omitempty"`
+	detectedBy     string   // the probe's name, "reported" or run.SourceThreat
 }
 
 // Parts is where the time went.

@@ -75,7 +75,7 @@ func (f *facts) restoreTest(s *systemFacts) System {
 			left = !*said.IsolatedGone
 		}
 	}
-	r.IsolatedGone = began && !left
+	r.IsolatedGone, r.left = began && !left, began && left
 	if !verified.IsZero() && !s.ordered.IsZero() {
 		r.ActualS = seconds(verified.Sub(s.ordered))
 	}

@@ -69,7 +69,7 @@ func reason(w objective.Why) []Reason {
 func (f *facts) times(s *systemFacts, levels levels, recovery []*stepFacts, moved bool, doubt []Reason) (RTO, RLO) {
 	hold := f.plan.Scenario.Hold.Std()
 	var event objective.Event
-	rto := RTO{Level: s.plan.Objective.Needed(), HoldS: *seconds(hold), DetectedAt: moment(s.detected), AskedAt: moment(s.asked), OrderedAt: moment(s.ordered),
+	rto := RTO{Level: s.plan.Objective.Needed(), HoldS: *seconds(hold), DetectedAt: moment(s.detected), detectedBy: s.noticed, AskedAt: moment(s.asked), OrderedAt: moment(s.ordered),
 		DecidedAt: moment(f.decidedAt(s)), SimulatedParts: []string{}}
 	if s.occurred != nil {
 		event = objective.Event{At: s.occurred.At, Seen: s.occurred.Source == "probe", Injected: s.occurred.Source == "inject",
