@@ -179,7 +179,7 @@ func Run(ctx workflow.Context, in Input) (Summary, error) {
 	tidy, _ := workflow.NewDisconnectedContext(ctx)
 	r.log.add(ctx, run.Event{Kind: run.RunStarted, By: in.Requester, Via: in.Via, Reason: in.Reason, Data: run.Encode(run.Started{
 		Kind: in.Kind, Depth: in.Plan.Scenario.Depth, Scenario: in.Plan.Scenario.Name, Hazard: in.Plan.Scenario.Hazard,
-		PlanHash: in.Plan.Hash, Simulated: in.Plan.Scenario.Simulate != nil, Bundle: in.Bundle, Rows: in.Rows,
+		PlanHash: in.Plan.Hash, Simulated: in.Plan.Scenario.Simulate != nil, Bundle: in.Bundle, Rows: in.Rows, Rules: run.ReportRules,
 	})})
 	refused, holder, err := r.admit(ctx)
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *Server) placeGone(ctx context.Context, f Finding) (bool, error) {
 	}
 	at := slices.IndexFunc(files.Systems, func(x plan.System) bool { return report.PlaceKey(x.Name) == part[1] })
 	switch about := part[0]; about {
-	case "region", "conflict", "cleanup":
+	case "region", "conflict", "cleanup", "copy":
 		return part[1] != "-" && at < 0, nil
 	case "objective":
 		if at < 0 || len(part) == 3 && !objectiveSet(files.Systems[at], part[2]) {

@@ -41,7 +41,10 @@ func (f *facts) findings(r Report) []Finding {
 	for i := range list.all {
 		l := &list.all[i]
 		l.ID = fmt.Sprintf("F-%03d", i+1)
-		l.Owner, l.Due = cmp.Or(l.Owner, owner), cmp.Or(l.Due, due)
+		l.Owner = cmp.Or(l.Owner, owner)
+		if f.started.Rules == 0 || !l.glass() { // a review's date is by the calendar of work
+			l.Due = cmp.Or(l.Due, due)
+		}
 	}
 	return append([]Finding{}, list.all...)
 }
@@ -126,6 +129,12 @@ func (f *facts) aboutCleanUp(l *findingList, r Report) {
 		if u.Outcome != run.Passed {
 			l.add(run.FindingCleanUp, u.System, u.ID, say("%s: undo of step %s did not pass", "%s：ステップ %s の取り消しが完了していない", orRun(u.System), u.ID), u.Reason)
 			l.atStep("undo", u.Step)
+		}
+	}
+	for _, s := range r.Systems {
+		if f.started.Rules > 0 && !f.ended.IsZero() && s.Restore != nil && s.Restore.left {
+			l.add(run.FindingCleanUp, s.ID, "", say("%s: the isolated copy of the restore is left", "%s：復元した隔離コピーが残存", s.ID), "")
+			l.at("copy", s.ID)
 		}
 	}
 	for _, e := range f.kept {

@@ -135,6 +135,22 @@ func (s *story) begin(second float64, kind run.Kind) {
 	}
 }
 
+// byRules has the run begun under rules of the report; it has to have begun.
+func (s *story) byRules(rules int) *story {
+	s.t.Helper()
+	for i := range s.events {
+		if s.events[i].Kind == run.RunStarted {
+			var started run.Started
+			if err := s.events[i].Decode(&started); err != nil {
+				s.t.Fatal(err)
+			}
+			started.Rules = rules
+			s.events[i].Data = run.Encode(started)
+		}
+	}
+	return s
+}
+
 func (s *story) phase(p run.Phase, from, to float64, o run.Outcome, reason string) {
 	s.run(from, run.Event{Kind: run.PhaseStarted, Phase: p}, nil)
 	s.run(to, run.Event{Kind: run.PhaseEnded, Phase: p, Outcome: o, Reason: reason}, nil)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"time"
 
 	"github.com/muster-dr/muster/internal/i18n"
@@ -72,6 +73,11 @@ func (f *facts) brokenGlass() ([]BreakGlass, error) {
 	return out, nil
 }
 
+// glass reports whether it is a use of break-glass, to be reviewed.
+func (f Finding) glass() bool {
+	return len(f.places) > 0 && strings.HasPrefix(f.places[0].Key, "glass/")
+}
+
 // words is what was done alone.
 func (b BreakGlass) words() plan.Text {
 	if b.SameConsole {
@@ -96,8 +102,8 @@ func (d *document) glass() section {
 		return section{}
 	}
 	s := section{ID: "break-glass", Title: say("Break-glass, to be reviewed (%d)", "緊急権限の行使（要事後確認：%d 件）", len(d.report.BreakGlass)),
-		Lead: []plan.Text{say("One person went on alone where a second one is asked for. Somebody who had no part in the run reviews each.",
-			"本来は二人目の確認が必要な操作を、単独で行ったものです。対応に関与していない人が、一件ずつ事後確認を行ってください。")}}
+		Lead: []plan.Text{say("One person went on alone where a second one is asked for. Somebody who had no part in the run reviews each, within two working days.",
+			"本来は二人目の確認が必要な操作を、単独で行ったものです。対応に関与していない人が、2営業日以内に一件ずつ事後確認を行ってください。")}}
 	t := table{Brief: true, Head: []plan.Text{say("At", "時刻"), say("What", "内容"), say("System", "システム"), say("By", "実施者"), say("Known by", "認証手段"), say("Reason", "理由")}}
 	for _, b := range d.report.BreakGlass {
 		t.Rows = append(t.Rows, []cell{timeCell(plain(d.clock(b.At))), tell(b.words()), d.system(b.System), tell(actor(b.By)), name(b.Via), tell(plan.Apart(b.Reason))})

@@ -62,3 +62,24 @@ func TestWhatIsToBeReviewedStandsInEveryForm(t *testing.T) {
 
 // unbroken is a text however its lines are broken.
 func unbroken(s string) string { return strings.Join(strings.Fields(s), "") }
+
+// The date of a review is by the calendar of work, which no record holds; a run of before keeps the one that was sealed.
+func TestAReviewHasNoDateOfTheReport(t *testing.T) {
+	for rules, dated := range map[int]bool{0: true, run.ReportRules: false} {
+		s := newStory(t, aPlan())
+		s.opening()
+		s.run(20, run.Event{Kind: run.StepActed, By: "suzuki", System: "orders", Step: "fence", Reason: "no time"}, run.StepAct{Act: run.ActSkip, BreakGlass: true})
+		s.end(60, run.Recovered)
+		found := false
+		for _, f := range build(t, s.byRules(rules)).Findings {
+			if strings.HasPrefix(f.Places()[0].Key, "glass/") {
+				if found = true; (f.Due != "") != dated {
+					t.Errorf("by rules %d: due %q", rules, f.Due)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("by rules %d: no finding of break-glass", rules)
+		}
+	}
+}

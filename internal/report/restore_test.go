@@ -2,9 +2,11 @@ package report_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/muster-dr/muster/internal/plan"
+	"github.com/muster-dr/muster/internal/report"
 	"github.com/muster-dr/muster/internal/run"
 )
 
@@ -49,6 +51,17 @@ func TestAFailedRestoreSaysWhatIsLeft(t *testing.T) {
 			s.end(20, run.NotResumable)
 			if r := build(t, s).Systems[0].Restore; r == nil || r.IsolatedGone != c.gone {
 				t.Errorf("restore = %+v, want isolated_gone %v", r, c.gone)
+			}
+			left := func(r report.Report) bool {
+				return slices.ContainsFunc(r.Findings, func(f report.Finding) bool {
+					return f.Kind == run.FindingCleanUp && f.Places()[0].Key == "copy/orders"
+				})
+			}
+			if left(build(t, s)) {
+				t.Error("a run of before has a finding of the copy, so that what was sealed of it does not follow")
+			}
+			if got := left(build(t, s.byRules(run.ReportRules))); got == c.gone {
+				t.Errorf("a finding of the copy: %t, though it is gone: %t", got, c.gone)
 			}
 		})
 	}

@@ -161,6 +161,8 @@ type Started struct {
 	// Rows are the rows of the programme that a drill is of, with what was set for it by then; nil is not known, as in
 	// records of before they were kept.
 	Rows []RowGoals `json:"rows,omitzero"`
+	// Rules are those of the report by which the run's findings are made, so that what was sealed is made again as it was.
+	Rules int `json:"rules,omitempty"`
 }
 
 // RowGoals is a row of the programme with its goals as they were when a drill of it began.
@@ -176,6 +178,10 @@ type Goal struct {
 	Expect string  `json:"expect,omitempty"`
 	Judge  string  `json:"judged_by,omitempty"`
 }
+
+// ReportRules counts the rules of findings: 1 tells of an isolated copy that is left, and leaves the date of a review
+// of break-glass to the calendar.
+const ReportRules = 1
 
 // AlarmSaid is what a source of alarms said later.
 type AlarmSaid struct {
