@@ -40,7 +40,7 @@ func TestFindingsThatWereAlteredAreNamedAndMadeAnew(t *testing.T) {
 		{`"reopened":1`, `"reopened":0`, `findings: findings.` + promote + `.reopened was nothing, by the record 1`},
 		{`"owner":"ito"`, `"owner":"sato"`, `.owner was "sato", by the record "ito"`},
 		{`"outcomes":3`, `"outcomes":99`, `outcomes was 99, by the record 3`}, // nothing new would be read any more
-		{`"version":3`, `"version":2`, ``},
+		{`"version":4`, `"version":2`, ``},
 	} {
 		d, err := store.Document(t.Context(), kindState, "all")
 		if err != nil {
