@@ -88,6 +88,23 @@ func TestAnAbortStopsTheWayHomeOfAResponse(t *testing.T) {
 			w.faults["world.rejoin"], w.blind["world.rejoin"] = []fault{{after: errLost}}, true
 			w.atEvent(run.StepWaiting, "rejoin", abort(w))
 		}, change: func(p *plan.Plan) { step(p, "orders-failback", "rejoin").Undo = nil }, tokyo: "standby", kept: "step rejoin has no undo"},
+		"service does not come back": {how: func(w *world) {
+			w.atEvent(run.StepWaiting, "hold", func() {
+				w.mu.Lock()
+				w.osaka = "down"
+				w.tell()
+				w.mu.Unlock()
+				abort(w)()
+			})
+			w.onEvent = wrapped(w.onEvent, func(e run.Event) {
+				if e.Kind == run.RunEnded {
+					w.osaka = "primary" // for what all cases look at
+				}
+			})
+		}, change: func(p *plan.Plan) {
+			step(p, "orders-failback", "rejoin").Undo = nil
+			p.Systems[0].SingleWriter = nil
+		}, tokyo: "standby", kept: "service was not back"},
 		"two sides write": {how: func(w *world) {
 			w.atEvent(run.StepWaiting, "hold", abort(w))
 			w.onEvent = wrapped(w.onEvent, func(e run.Event) {

@@ -66,3 +66,32 @@ func TestAFenceThatAPromotionRestsOnIsVouchedFor(t *testing.T) {
 		})
 	}
 }
+
+// A fence for which people vouched, since it could not be put up, is not muster's to take off: an aborted run tries nothing at the
+// lost site, and lets go.
+func TestAFenceThatIsVouchedForIsNotTakenOff(t *testing.T) {
+	w := newWorld(t)
+	in := real(t, w, func(p *plan.Plan) {
+		fence := step(p, "orders-failover", "fence")
+		*fence = undoBy(*fence, "world.unfence")
+		fence.Prerequisite = true
+	})
+	refused := func(why string) []fault {
+		return []fault{{before: temporal.NewNonRetryableApplicationError(why, plan.ErrRefused, nil)}}
+	}
+	w.faults["world.fence"], w.faults["world.promote"] = refused("no route to tokyo"), refused("osaka has no room")
+	w.atEvent(run.ApprovalAsked, "", func() { w.approve("yamada", nil) })
+	w.atEvent(run.StepWaiting, "fence", func() {
+		for _, person := range []string{"sato", "yamada"} {
+			w.update(theRunbook, workflows.UpdateStep, workflows.Step{Step: "fence", By: person, Act: run.ActDone, Reason: "its power is off"}, nil)
+		}
+	})
+	w.atEvent(run.StepWaiting, "promote", abort(w))
+	w.run(in)
+	for _, e := range w.find(run.UndoEnded) {
+		t.Errorf("undone: %+v", e)
+	}
+	if got := w.state(); got != run.Cancelled || len(w.find(run.LockKept)) > 0 {
+		t.Errorf("state = %s, locks kept: %+v", got, w.find(run.LockKept))
+	}
+}

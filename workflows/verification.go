@@ -75,6 +75,21 @@ func (r *response) checkWriters(ctx workflow.Context, s *system, phase run.Phase
 	return "", false
 }
 
+// halfwayHome are the systems whose way home was stopped and has left something that has no undo: service was there when it
+// began, and may not be any more, as between a switchover and the switch of what leads clients there. One without a
+// probe can't be looked at.
+func (r *response) halfwayHome(systems []*system) (half []*system) {
+	for _, s := range systems {
+		if !r.homeAborted || s.home == nil || s.home.Outcome == run.Passed || len(s.home.Left) == 0 {
+			continue
+		}
+		if half = append(half, s); len(s.plan.Probes) == 0 && s.unclean == "" {
+			s.unclean = both("the way home was stopped after %s, and no probe tells of service", "切戻しを %s の後で中止したが、サービスを確認するプローブがない", strings.Join(s.home.Left, ", "))
+		}
+	}
+	return half
+}
+
 // afterUndo makes sure, after an abort, in which state the systems are handed back: in service,
 // where that is owed, and with exactly one side that takes writes.
 func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
@@ -83,6 +98,8 @@ func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 	if owed {
 		hold := min(r.plan.Scenario.Hold, run.Duration(undoHold))
 		not = r.untilSteady(ctx, systems, needed, hold.Std(), r.plan.Scenario.VerifyWait.Std())
+	} else if half := r.halfwayHome(systems); len(half) > 0 {
+		not = r.untilSteady(ctx, half, needed, min(r.plan.Scenario.Hold, run.Duration(undoHold)).Std(), r.plan.Scenario.VerifyWait.Std())
 	}
 	for _, s := range systems {
 		if slices.Contains(not, s.plan.Name) && s.unclean == "" {

@@ -2,12 +2,18 @@ package alarm
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func TestWhoIsNotVerifiedIsRefused(t *testing.T) {
@@ -140,6 +146,50 @@ func TestASecretInRotation(t *testing.T) {
 			t.Errorf("%d %s", status, text)
 		}
 	}
+}
+
+// Of a source's secrets that a store elsewhere keeps, one that can't be read keeps out no other; while one is unknown, who shows
+// none that is known is asked to send again, and is no stranger yet.
+func TestASecretThatCantBeReadKeepsOutNoOther(t *testing.T) {
+	h := newHouse(t, given{rules: miyagi()})
+	away, value := errors.New("the vault is sealed"), "the-new-secret-of-the-alertmanager"
+	var known atomic.Bool
+	s, err := New(Options{Store: h.store, Rules: given{rules: miyagi()}, Runs: h.runs, Log: h.s.log, Now: func() time.Time { return h.clock }, Sources: []Source{{Name: "prom", Kind: Alertmanager, Elsewhere: []func(context.Context) (string, error){
+		func(context.Context) (string, error) { return "", away },
+		func(context.Context) (string, error) {
+			if !known.Load() {
+				return "", away
+			}
+			return value, nil
+		}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(s.Handler())
+	t.Cleanup(srv.Close)
+	h.url = srv.URL
+	alert := file(t, "testdata", "alertmanager-v0.25.0-firing-1alert.json")
+	post := func(token string, want int) {
+		t.Helper()
+		if status, text := h.post("prom", alert, "Content-Type", "application/json", "Authorization", "Bearer "+token); status != want {
+			t.Errorf("%d %s, want %d", status, text, want)
+		}
+	}
+	post(value, http.StatusServiceUnavailable)
+	known.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	learnt := make(chan struct{})
+	go func() { s.learn(ctx, s.sources[0]); close(learnt) }()
+	waittest.Eventually(t, time.Minute, func() string {
+		if len(s.sources[0].secrets()) == 0 {
+			return "nothing is known"
+		}
+		return ""
+	})
+	post(value, http.StatusAccepted)
+	post("somebody-else-has-another-one", http.StatusServiceUnavailable)
+	cancel()
+	<-learnt
 }
 
 // A sender that goes wild is slowed down; what it said first has counted.

@@ -22,9 +22,9 @@ type Source struct {
 	Place string // file:line, for mistakes
 	// Secrets are those that its sender may use; several while one takes the other's place.
 	Secrets []string
-	// Elsewhere reads more of them from a store that may be away when this process starts, as after a power failure. It is asked
-	// until it answers; until then a sender whose message shows none of Secrets is asked to send it again. nil: there are no more.
-	Elsewhere func(context.Context) ([]string, error)
+	// Elsewhere reads more of them, each from a store that may be away when this process starts, as after a power failure. Each is
+	// asked until it answers; until all have, a sender whose message shows none that is known is asked to send it again.
+	Elsewhere []func(context.Context) (string, error)
 	// Verify is how the sender shows that it knows one; "" is the kind's own way.
 	Verify Verify
 	// Feed is an Atom feed of telegrams that is asked Every so often; "" is none.
@@ -45,22 +45,27 @@ type source struct {
 	// banned and noisy bound what refusals of unverified and of too many messages add to the
 	// access log.
 	banned, noisy *rate.Limiter
-	elsewhere     *atomic.Pointer[[]string] // what Elsewhere gave; nil is nothing yet
+	elsewhere     []*atomic.Pointer[string] // what each of Elsewhere gave; nil is nothing yet
 }
 
 // secrets are those that are known now.
 func (s *source) secrets() []string {
-	if more := s.elsewhere.Load(); more != nil {
-		return slices.Concat(s.Secrets, *more)
+	known := slices.Clone(s.Secrets)
+	for _, e := range s.elsewhere {
+		if more := e.Load(); more != nil {
+			known = append(known, *more)
+		}
 	}
-	return s.Secrets
+	return known
 }
 
 // posted reports whether somebody posts messages to it; otherwise only its feed is asked.
-func (s *source) posted() bool { return len(s.Secrets) > 0 || s.Elsewhere != nil }
+func (s *source) posted() bool { return len(s.Secrets)+len(s.Elsewhere) > 0 }
 
 // waits reports whether some of its secrets have not been read yet.
-func (s *source) waits() bool { return s.Elsewhere != nil && s.elsewhere.Load() == nil }
+func (s *source) waits() bool {
+	return slices.ContainsFunc(s.elsewhere, func(e *atomic.Pointer[string]) bool { return e.Load() == nil })
+}
 
 const (
 	// askAgain is how often a store of secrets that is away is asked, and when a sender is told to send again.
@@ -69,17 +74,28 @@ const (
 	sayAgain = 5 * time.Minute
 )
 
-// learn reads the secrets that are kept elsewhere, until it has them.
+// learn reads the secrets that are kept elsewhere, until it has them: one that can't be read keeps out no other.
 func (s *Service) learn(ctx context.Context, src *source) {
 	tick := time.NewTicker(askAgain)
 	defer tick.Stop()
 	for said := (time.Time{}); ; {
-		more, err := src.Elsewhere(ctx)
-		if err == nil {
-			err = errors.Join(tooShort(more)...)
+		var errs []error
+		for i, read := range src.Elsewhere {
+			if src.elsewhere[i].Load() != nil {
+				continue
+			}
+			value, err := read(ctx)
+			if err == nil {
+				err = errors.Join(tooShort([]string{value})...)
+			}
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			src.elsewhere[i].Store(&value)
 		}
+		err := errors.Join(errs...)
 		if err == nil {
-			src.elsewhere.Store(&more)
 			return
 		}
 		if ctx.Err() == nil && s.now().Sub(said) >= sayAgain {
@@ -135,7 +151,7 @@ func open(list []Source) ([]*source, error) {
 		if c.MaxAge == 0 {
 			c.MaxAge = ages[c.Kind]
 		}
-		if len(c.Secrets) == 0 && c.Elsewhere == nil && c.Feed == "" {
+		if len(c.Secrets)+len(c.Elsewhere) == 0 && c.Feed == "" {
 			say("has no secret, so that no sender could be told from a stranger; add secret: secret://env/NAME or secret://file/PATH")
 		}
 		for _, err := range tooShort(c.Secrets) {
@@ -163,7 +179,10 @@ func open(list []Source) ([]*source, error) {
 			}
 		}
 		out = append(out, &source{Source: c, limit: rate.NewLimiter(perSecond, burst), room: make(chan struct{}, atOnce), banned: entries(), noisy: entries(),
-			elsewhere: new(atomic.Pointer[[]string])})
+			elsewhere: make([]*atomic.Pointer[string], len(c.Elsewhere))})
+		for i := range c.Elsewhere {
+			out[len(out)-1].elsewhere[i] = new(atomic.Pointer[string])
+		}
 	}
 	return out, errors.Join(errs...)
 }

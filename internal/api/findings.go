@@ -440,8 +440,8 @@ func (s *Server) stillOpen(ctx context.Context, f Finding) error {
 		return nil
 	}
 	l := lang(ctx)
-	switch last := f.History[len(f.History)-1].What; {
-	case last == finding.WasReviewed:
+	switch reviewed := slices.ContainsFunc(f.History, func(c finding.Change) bool { return c.What == finding.WasReviewed }); {
+	case reviewed:
 		return problem(http.StatusConflict, CodeRefused, l.T("%s has been reviewed.", "%s は事後確認済みです。", f.ID), "")
 	case f.ClosedIn == "":
 		return problem(http.StatusConflict, CodeRefused, l.T("%s is closed: no plan held its place any more.", "%s は、計画から廃止された箇所として終了しています。", f.ID), l.T("It opens again by itself when a run finds it again", "再び検出されれば自動で再開されます"))
@@ -476,9 +476,11 @@ func (s *Server) confirmFinding(ctx context.Context, in *OfFinding) (*answer[Fin
 	if err != nil {
 		return nil, err
 	}
-	gone, err := s.placeGone(ctx, f)
-	if err != nil {
-		return nil, err
+	gone := false
+	if f.Judged || in.Body.Gone { // else the plan files have no say in it
+		if gone, err = s.placeGone(ctx, f); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case in.Body.Gone && gone:

@@ -56,8 +56,7 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 		return out, err
 	}
 	if byHand(runID) { // of no run: people judge it by the goals of now
-		row, err := s.oneRow(ctx, p, id)
-		return goalSet{goals: row.Goals, now: row.Goals, row: id}, err
+		return s.goalsOfNow(ctx, p, id, runID)
 	}
 	sum, pl, err := s.known(ctx, runID)
 	if err == nil {
@@ -110,6 +109,22 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 		out.goals = out.now
 	}
 	return out, nil
+}
+
+// goalsOfNow are the goals by which people judge what was held without a run. A record that is not there, was taken back
+// or is of another row is no record of it.
+func (s *Server) goalsOfNow(ctx context.Context, p *programme.Programme, id, record string) (goalSet, error) {
+	if _, r, err := s.word(ctx, record); err != nil {
+		return goalSet{}, err
+	} else if r.State != run.Held || r.Due.Schedule != id {
+		return goalSet{}, s.unknownRun(ctx, record)
+	}
+	seen, withheld := s.programmeFor(ctx, *p)
+	if slices.Contains(withheld, id) {
+		return goalSet{}, isWithheld(ctx, id)
+	}
+	row, err := s.oneRow(ctx, &seen, id)
+	return goalSet{goals: row.Goals, now: row.Goals, row: id}, err
 }
 
 func criteria(goals []programme.Goal) []plan.Criterion {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/muster-dr/muster/internal/plan"
@@ -39,5 +40,7 @@ func (s *Server) goalsOfWord(ctx context.Context, row programme.Row, id string) 
 	if err != nil {
 		return nil, false, err
 	}
+	// What was taken back took its judgements along.
+	written = slices.DeleteFunc(written, func(e report.Entry) bool { return e.At.Before(r.HeldAt) })
 	return report.WithJudged(list, row.ID, written), true, nil
 }

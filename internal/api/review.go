@@ -30,12 +30,13 @@ func (s *Server) notInvolved(ctx context.Context, f Finding, by string) error {
 	return nil
 }
 
-// hadPart reports whether an event is somebody's part in a run. To say that one is safe, or has read a message, is none.
+// hadPart reports whether an event is somebody's part in a run. To come, to say that one is safe or has read a message, to
+// remark something, or to be refused is none: else nobody would be left where everybody came.
 func hadPart(e run.Event, who string) bool {
 	switch e.Kind {
-	case run.PersonAnswered, run.MessageAcknowledged:
+	case run.PersonAnswered, run.PersonArrived, run.MessageAcknowledged, run.RemarkMade, run.ActRefused:
 		return false
-	case run.PersonArrived, run.RoleHandedOver, run.PersonStandsIn:
+	case run.RoleHandedOver, run.PersonStandsIn:
 		return e.By == who || e.Person == who
 	case run.RunStarted:
 		var s run.Started

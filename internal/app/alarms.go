@@ -28,9 +28,8 @@ func alarms(ctx context.Context, o Options, store journal.Store, client *api.Cli
 	for _, a := range o.Config.Alarms {
 		src := alarm.Source{Name: a.Name, Kind: alarm.Kind(a.Kind), Place: a.Place, Verify: alarm.Verify(a.Verify), Feed: a.Feed, Every: a.Every, MaxAge: a.MaxAge,
 			When: a.When, Summary: a.Summary, Dedup: a.Dedup, Scenario: a.Scenario, Exercise: a.Exercise, Over: a.Over}
-		elsewhere := slices.DeleteFunc(slices.Clone(a.Secrets), secret.OnMachine)
-		if len(elsewhere) > 0 {
-			src.Elsewhere = func(ctx context.Context) ([]string, error) { return resolved(ctx, o.secrets(), elsewhere) }
+		for _, ref := range slices.DeleteFunc(slices.Clone(a.Secrets), secret.OnMachine) {
+			src.Elsewhere = append(src.Elsewhere, func(ctx context.Context) (string, error) { return o.secrets().Resolve(ctx, ref) })
 		}
 		for _, ref := range slices.DeleteFunc(slices.Clone(a.Secrets), func(ref string) bool { return !secret.OnMachine(ref) }) {
 			value, err := o.secrets().Resolve(ctx, ref)

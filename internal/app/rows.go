@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -26,13 +27,10 @@ func (r rows) OfRun(ctx context.Context, runID string, entries []journal.Entry) 
 
 func (r rows) OfAll(ctx context.Context) (out []plan.Text, err error) {
 	for _, hold := range r.all {
-		said, err := hold(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, said...)
+		said, wrong := hold(ctx)
+		out, err = append(out, said...), errors.Join(err, wrong)
 	}
-	return out, nil
+	return out, err
 }
 
 // thisBuild tells this program from others of the same version, as one that is being worked on.

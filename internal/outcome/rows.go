@@ -60,7 +60,7 @@ func (r *Rows) Hold(ctx context.Context, runID string, entries []journal.Entry) 
 	}
 	if f.anew != nil {
 		if err := r.Store.PutOutcome(ctx, *f.anew); err != nil {
-			return nil, err
+			return said, err
 		}
 	}
 	if len(f.row) > 0 {

@@ -67,18 +67,20 @@ func (k *Keeper) check(ctx context.Context, runs []journal.Summary) bool {
 			k.o.Log.Error("the evidence log was altered or damaged", "err", err)
 		}
 	}
-	if err := rows.ofAll(ctx); err != nil {
+	// What can't be looked at now keeps nothing of what was found from being told.
+	held := rows.ofAll(ctx) == nil
+	if ctx.Err() != nil {
 		return false
 	}
-	altered.Rows = rows.wrong
-	if k.o.Altered != nil && (len(damaged) > 0 || inLog != "" || len(rows.wrong) > 0) {
+	altered.Rows, k.rowsWrong = k.rowsWrong, nil
+	if k.o.Altered != nil && (len(damaged) > 0 || inLog != "" || len(altered.Rows) > 0) {
 		k.o.Altered(ctx, altered, missing)
 	}
 	at := k.now()
 	k.told.Lock()
 	defer k.told.Unlock()
 	k.status.CheckedAt, k.status.Damaged, k.status.LogDamaged = &at, damaged, inLog
-	if k.status.Rows = rows.wrong; k.o.Rows != nil {
+	if k.status.Rows = altered.Rows; k.o.Rows != nil && held {
 		k.status.RowsCheckedAt = &at
 	}
 	return true

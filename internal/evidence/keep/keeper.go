@@ -72,7 +72,9 @@ type Keeper struct {
 	note  logDoc // what the record store says of the log, at its version
 	noted int64
 
-	checked time.Time // of the round's goroutine
+	// Both are of the round's goroutine.
+	checked   time.Time
+	rowsWrong []plan.Text // what was found and made anew, and is not told yet
 
 	// told has a lock of its own: health is answered while something is being sealed.
 	told   sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
@@ -15,9 +16,9 @@ import (
 // Rows is what the record store keeps beside the records and makes from them: what pages over many runs rest on. No
 // seal covers it, but what it is made from. What is told of was made anew.
 type Rows interface {
-	// OfRun returns what is kept of a run otherwise than its events give it.
+	// OfRun returns what is kept of a run otherwise than its events give it. What it returns beside an error is made anew already.
 	OfRun(ctx context.Context, runID string, entries []journal.Entry) ([]plan.Text, error)
-	// OfAll returns what is made of all runs, and is not what they give.
+	// OfAll returns what is made of all runs, and is not what they give. What it returns beside an error is made anew already.
 	OfAll(ctx context.Context) ([]plan.Text, error)
 }
 
@@ -29,8 +30,7 @@ const fileRows = "rows"
 type rowCheck struct {
 	k *Keeper
 	// anew: another program made them. Its rules may have been others, so what differs is nobody's alteration.
-	anew  bool
-	wrong []plan.Text
+	anew bool
 }
 
 func (k *Keeper) holdsRows() *rowCheck {
@@ -60,20 +60,25 @@ func (c *rowCheck) ofAll(ctx context.Context) error {
 	return nil
 }
 
-// found takes up what was found out. A run of which nothing can be made any more is told of, and holds up no others.
+// found takes up what was found out. A run of which nothing can be made any more is told of, and holds up no others. The keeper
+// remembers it until a check that comes to its end has told it: the next one finds a row that was made anew.
 func (c *rowCheck) found(ctx context.Context, runID string, said []plan.Text, err error) error {
-	if err != nil {
-		if errors.Is(err, outcome.ErrGrows) || runID == "" || !errors.As(c.k.ofRun(ctx, runID, err), new(*runError)) {
-			return errUnchecked
+	if !c.anew {
+		for _, s := range said {
+			c.k.o.Log.Error("what is kept beside a record was not what the record gives; it was made anew", "what", s.EN)
 		}
-		said = []plan.Text{plan.Say("run %s can't be held against its record: %s", "実施 %s は記録と照合できません: %s", runID, run.OneLine(err.Error(), 200))}
+		c.k.rowsWrong = append(c.k.rowsWrong, said...)
 	}
-	if c.anew && err == nil {
+	if err == nil {
 		return nil
 	}
-	for _, s := range said {
-		c.k.o.Log.Error("what is kept beside a record was not what the record gives; it was made anew", "what", s.EN)
+	if errors.Is(err, outcome.ErrGrows) || runID == "" || !errors.As(c.k.ofRun(ctx, runID, err), new(*runError)) {
+		return errUnchecked
 	}
-	c.wrong = append(c.wrong, said...)
+	no := plan.Say("run %s can't be held against its record: %s", "実施 %s は記録と照合できません: %s", runID, run.OneLine(err.Error(), 200))
+	c.k.o.Log.Error("what is kept beside a record can't be held against it", "run", runID, "err", err)
+	if !slices.Contains(c.k.rowsWrong, no) {
+		c.k.rowsWrong = append(c.k.rowsWrong, no)
+	}
 	return nil
 }
