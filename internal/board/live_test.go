@@ -3,6 +3,7 @@ package board_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-dr/muster/internal/run"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 // stream reads a page's stream until so many beats and returns its events by name; "id"
@@ -77,10 +79,13 @@ func TestAStreamResumes(t *testing.T) {
 		t.Errorf("nothing has happened, and it is sent again: %v", keys(again))
 	}
 	w.append(run.Event{Run: drill, Writer: "later", Seq: 1, At: w.now, Kind: run.MessageSent, Data: run.Encode(run.Message{Text: "a word in between"})})
-	resumed := w.stream(t, b, path, first["id"], 1)
-	if !strings.Contains(resumed["said"], "a word in between") {
-		t.Errorf("what was said while the viewer was away is not sent: %v", keys(resumed))
-	}
+	var resumed map[string]string
+	waittest.Eventually(t, within, func() string { // the board may not have read it yet
+		if resumed = w.stream(t, b, path, first["id"], 1); !strings.Contains(resumed["said"], "a word in between") {
+			return fmt.Sprintf("what was said while the viewer was away is not sent: %v", keys(resumed))
+		}
+		return ""
+	})
 	if resumed["crowd"] != "" || resumed["phases"] != "" {
 		t.Errorf("what has not changed is sent again: %v", keys(resumed))
 	}

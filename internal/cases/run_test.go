@@ -130,7 +130,7 @@ func (p *plans) Compile(name string, depth run.Depth) (plan.Plan, error) {
 // judged by its own criteria. What comes out is what docs/cases.md shows.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	every, err := cases.Cases(shipped)
 	if err != nil {

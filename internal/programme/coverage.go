@@ -201,8 +201,9 @@ func (c *covering) row(row Row) []Item {
 		if i+1 < len(days) {
 			end = days[i+1].From
 		}
-		if it.Status == NotOwed && it.To.Before(end) { // nothing is made good that is not owed
-			end = it.To
+		// Nothing is made good that is not owed; what was held in its month stands.
+		if last := c.monthOf(row, it.To.Add(-time.Nanosecond)).AddDate(0, 1, 0); it.Status == NotOwed && last.Before(end) {
+			end = last
 		}
 		begin := it.From
 		if row.Spec != nil || d.record != nil {
