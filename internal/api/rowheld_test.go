@@ -18,7 +18,7 @@ import (
 // record keeps all of it.
 func TestWhatWasRecordedByHandIsTakenBack(t *testing.T) {
 	l := newLessons(t)
-	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka", Rows: []programme.Row{{ID: "review", Months: []int{12}, Planner: "tanaka", ByHand: true}}}}
+	l.server.Plans = &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka", Rows: []programme.Row{{ID: "review", Months: []int{1}, Planner: "tanaka", ByHand: true}}}}
 	status := func() programme.Item {
 		t.Helper()
 		c, err := l.client.Coverage(l.as("tanaka"), 2026)
