@@ -94,12 +94,13 @@ func (r *response) halfwayHome(systems []*system) (half []*system) {
 // where that is owed, and with exactly one side that takes writes.
 func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 	var not []string
-	owed := r.owesService(ctx)
-	if owed {
+	owed, whole := r.owesService(ctx), systems
+	if !owed {
+		whole = r.halfwayHome(systems)
+	}
+	if len(whole) > 0 {
 		hold := min(r.plan.Scenario.Hold, run.Duration(undoHold))
-		not = r.untilSteady(ctx, systems, needed, hold.Std(), r.plan.Scenario.VerifyWait.Std())
-	} else if half := r.halfwayHome(systems); len(half) > 0 {
-		not = r.untilSteady(ctx, half, needed, min(r.plan.Scenario.Hold, run.Duration(undoHold)).Std(), r.plan.Scenario.VerifyWait.Std())
+		not = r.untilSteady(ctx, whole, needed, hold.Std(), r.plan.Scenario.VerifyWait.Std())
 	}
 	for _, s := range systems {
 		if slices.Contains(not, s.plan.Name) && s.unclean == "" {

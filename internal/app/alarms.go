@@ -28,10 +28,11 @@ func alarms(ctx context.Context, o Options, store journal.Store, client *api.Cli
 	for _, a := range o.Config.Alarms {
 		src := alarm.Source{Name: a.Name, Kind: alarm.Kind(a.Kind), Place: a.Place, Verify: alarm.Verify(a.Verify), Feed: a.Feed, Every: a.Every, MaxAge: a.MaxAge,
 			When: a.When, Summary: a.Summary, Dedup: a.Dedup, Scenario: a.Scenario, Exercise: a.Exercise, Over: a.Over}
-		for _, ref := range slices.DeleteFunc(slices.Clone(a.Secrets), secret.OnMachine) {
-			src.Elsewhere = append(src.Elsewhere, func(ctx context.Context) (string, error) { return o.secrets().Resolve(ctx, ref) })
-		}
-		for _, ref := range slices.DeleteFunc(slices.Clone(a.Secrets), func(ref string) bool { return !secret.OnMachine(ref) }) {
+		for _, ref := range a.Secrets {
+			if !secret.OnMachine(ref) {
+				src.Elsewhere = append(src.Elsewhere, func(ctx context.Context) (string, error) { return o.secrets().Resolve(ctx, ref) })
+				continue
+			}
 			value, err := o.secrets().Resolve(ctx, ref)
 			if err != nil {
 				errs = append(errs, plan.Caused(err, "%s: alarm source %s", "%s: 警報の送信元 %s", a.Place, a.Name))
