@@ -197,6 +197,7 @@ func TestPromoteIsRefused(t *testing.T) {
 
 func TestAPromotionUnderWayIsNotTakenForNone(t *testing.T) {
 	p := pgtest.StartPair(t)
+	p.Tokyo.AwaitStreaming(t, p.Osaka) // one that still starts takes the file up at once
 	trigger := filepath.Join(p.Osaka.Data, "promote")
 	if err := os.WriteFile(trigger, nil, 0o600); err != nil { // asked for, and not taken up yet
 		t.Fatal(err)

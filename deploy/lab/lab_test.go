@@ -85,7 +85,8 @@ func TestTheLineToTokyoIsCut(t *testing.T) {
 	if s.RTO.ActualS == nil {
 		t.Fatal("the RTO has no figure")
 	}
-	if rto := *s.RTO.ActualS; rto < door.LongestGap-0.5 || rto > door.LongestGap+0.5 {
+	// Never shorter than what the client went through; longer by the time the cut itself took.
+	if rto := *s.RTO.ActualS; rto < door.LongestGap-0.5 || rto > door.LongestGap+5 {
 		t.Errorf("RTO %.3f s, and a client's longest gap was %.3f s: %+v", rto, door.LongestGap, door.Gaps)
 	}
 	// Inside tokyo somebody tried to write all the while.

@@ -34,6 +34,18 @@ func TestMemoryGoesBackWhenThereIsNothingToDo(t *testing.T) {
 	}
 }
 
+// A process without work has next to none of its program in memory, and goes on.
+func TestTheProgramsPagesAreLetGo(t *testing.T) {
+	letGoOfProgram()
+	if left := ofFiles(); left == 0 || left > mostProgram {
+		t.Errorf("%d MB of the program are left in memory", left>>20)
+	}
+	before := residentNow(t)
+	if left := ofFiles(); left > before { // what it needs for this comes back
+		t.Errorf("%d of %d bytes are pages of files", left, before)
+	}
+}
+
 func touched(n int) []byte {
 	b := make([]byte, n)
 	for i := 0; i < n; i += 4096 {

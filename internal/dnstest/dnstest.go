@@ -76,7 +76,7 @@ controls { };
 		_ = syscall.Kill(s.pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 		if b, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
-			t.Logf("log of named at %s:\n%s", s.Address, b[max(0, len(b)-3000):])
+			t.Logf("log of named at %s:\n%s", s.Address, b[max(0, len(b)-1000):])
 		}
 	})
 	deadline := time.Now().Add(20 * time.Second)

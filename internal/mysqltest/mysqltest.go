@@ -143,7 +143,7 @@ slave_net_timeout = 10
 	t.Cleanup(func() {
 		if t.Failed() {
 			if b, err := os.ReadFile(i.LogFile()); err == nil {
-				t.Logf("log of %s:\n%s", name, b[max(0, len(b)-4000):])
+				t.Logf("log of %s:\n%s", name, b[max(0, len(b)-2000):])
 			}
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

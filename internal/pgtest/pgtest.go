@@ -66,7 +66,7 @@ func StartPairWith(t testing.TB, settings map[string]string) *Pair {
 		for _, s := range []*Server{p.Tokyo, p.Osaka} {
 			if t.Failed() {
 				if b, err := os.ReadFile(s.LogFile()); err == nil {
-					t.Logf("log of %s:\n%s", s.Name, b[max(0, len(b)-4000):])
+					t.Logf("log of %s:\n%s", s.Name, b[max(0, len(b)-2000):])
 				}
 			}
 			if _, err := s.Instance.Kill(ctx); err != nil && !os.IsNotExist(err) {

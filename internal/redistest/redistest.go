@@ -73,7 +73,7 @@ func prepare(t testing.TB, name string) *Server {
 	t.Cleanup(func() {
 		s.end()
 		if b, err := os.ReadFile(s.log()); err == nil && t.Failed() {
-			t.Logf("log of %s:\n%s", name, b[max(0, len(b)-4000):])
+			t.Logf("log of %s:\n%s", name, b[max(0, len(b)-2000):])
 		}
 	})
 	return s
