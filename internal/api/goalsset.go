@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -114,9 +115,12 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 // goalsOfNow are the goals by which people judge what was held without a run. A record that is not there, was taken back
 // or is of another row is no record of it.
 func (s *Server) goalsOfNow(ctx context.Context, p *programme.Programme, id, record string) (goalSet, error) {
-	if _, r, err := s.word(ctx, record); err != nil {
-		return goalSet{}, err
-	} else if r.State != run.Held || r.Due.Schedule != id {
+	list, err := s.standing(ctx)
+	if err != nil {
+		return goalSet{}, s.storeProblem(ctx, err)
+	}
+	at := slices.IndexFunc(list, func(r programme.Record) bool { return r.ID == record })
+	if at < 0 || list[at].State != run.Held || cmp.Or(p.Renamed(list)[list[at].Due.Schedule], list[at].Due.Schedule) != id {
 		return goalSet{}, s.unknownRun(ctx, record)
 	}
 	seen, withheld := s.programmeFor(ctx, *p)

@@ -25,7 +25,7 @@ func (s *Server) goalsOfWord(ctx context.Context, row programme.Row, id string) 
 		return nil, false, nil
 	}
 	_, r, err := s.word(ctx, id)
-	if err != nil || r.State != run.Held || r.Due.Schedule != row.ID {
+	if err != nil || r.State != run.Held {
 		return nil, false, err
 	}
 	list := []report.Pass{}
@@ -42,5 +42,8 @@ func (s *Server) goalsOfWord(ctx context.Context, row programme.Row, id string) 
 	}
 	// What was taken back took its judgements along.
 	written = slices.DeleteFunc(written, func(e report.Entry) bool { return e.At.Before(r.HeldAt) })
+	if was := r.Due.Schedule; was != row.ID { // it was renamed since
+		list = report.WithJudged(list, was, written)
+	}
 	return report.WithJudged(list, row.ID, written), true, nil
 }

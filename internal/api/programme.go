@@ -164,10 +164,9 @@ func (s *Server) Planned(ctx context.Context) ([]programme.Item, error) {
 
 // facts is what the record holds of what was held.
 func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
-	if f.Records, err = s.occasions(ctx, false); err != nil {
+	if f.Records, err = s.standing(ctx); err != nil {
 		return f, err
 	}
-	f.Records = slices.DeleteFunc(f.Records, func(r programme.Record) bool { return r.Withdrawn != nil })
 	runs, err := s.Store.Runs(ctx, journal.Filter{Kind: run.Drill})
 	if err != nil {
 		return f, err
@@ -180,6 +179,12 @@ func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
 	}
 	f.Since, err = s.programmeSince(ctx)
 	return f, err
+}
+
+// standing are the records of due days, and of what people said and nobody took back.
+func (s *Server) standing(ctx context.Context) ([]programme.Record, error) {
+	list, err := s.occasions(ctx, false)
+	return slices.DeleteFunc(list, func(r programme.Record) bool { return r.Withdrawn != nil }), err
 }
 
 // occasions are the records of due days, newest first.

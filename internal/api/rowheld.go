@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +96,10 @@ func (s *Server) rowHeld(ctx context.Context, in *OfRow) (*answer[programme.Reco
 			return nil, unknown
 		}
 	}
-	id := b.byHand(row.ID, day)
+	id, err := s.saidOf(ctx, p, row.ID, day, b)
+	if err != nil {
+		return nil, err
+	}
 	before, was, err := s.word(ctx, id)
 	if err != nil {
 		return nil, err
@@ -141,7 +145,10 @@ func (s *Server) rowWithdrawn(ctx context.Context, in *OfRow) (*answer[programme
 	if err != nil {
 		return nil, err
 	}
-	id := b.byHand(in.Row, day)
+	id, err := s.saidOf(ctx, p, in.Row, day, b)
+	if err != nil {
+		return nil, err
+	}
 	before, was, err := s.word(ctx, id)
 	if err != nil {
 		return nil, err
@@ -158,6 +165,22 @@ func (s *Server) rowWithdrawn(ctx context.Context, in *OfRow) (*answer[programme
 		return none()
 	}
 	return r, err
+}
+
+// saidOf is the record of what people held of a row on a day, which may have the name that the row had then.
+func (s *Server) saidOf(ctx context.Context, p *programme.Programme, row string, day calendar.Date, b HeldRequest) (string, error) {
+	list, err := s.standing(ctx)
+	if err != nil {
+		return "", s.storeProblem(ctx, err)
+	}
+	renamed := p.Renamed(list)
+	at := slices.IndexFunc(list, func(r programme.Record) bool {
+		return renamed[r.Due.Schedule] == row && r.ID == b.byHand(r.Due.Schedule, day)
+	})
+	if at < 0 {
+		return b.byHand(row, day), nil
+	}
+	return list[at].ID, nil
 }
 
 // word is what the record of a day that people held has so far.

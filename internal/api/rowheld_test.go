@@ -123,3 +123,40 @@ func TestAYearIsOfTheProgrammesZone(t *testing.T) {
 		t.Errorf("fiscal %d from %s to %s, due %s, %d runs, quarters %+v", y.Fiscal, y.From, y.To, y.Planned[0].Due, y.Counts.Runs, y.Quarters)
 	}
 }
+
+// What people recorded and judged of a row is judged and taken back under its new name.
+func TestAWordFollowsARenamedRow(t *testing.T) {
+	l := newLessons(t)
+	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka"}}
+	called := func(id string) {
+		plans.set(programme.Row{ID: id, Scenario: "tokyo-loss", Months: []int{1}, Planner: "tanaka", ByHand: true, Goals: []programme.Goal{
+			{ID: "two-hours", Text: plan.Text{EN: "Paper lasts for two hours"}, Judge: "commander"}, {ID: "all", Text: plan.Text{EN: "All were there"}, Judge: "commander"}}})
+	}
+	l.server.Plans = plans
+	judge := func(row, about, goal string) {
+		t.Helper()
+		if _, err := l.client.Write(l.as("sato"), api.WriteRequest{About: about, Item: run.GoalItem(row, goal), Verdict: run.Met, Text: "until noon"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	called("paper")
+	r, err := l.client.RowHeld(l.as("tanaka"), "paper", api.HeldRequest{Reason: "orders on paper"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge("paper", r.ID, "two-hours")
+	called("desk")
+	c, err := l.client.Coverage(l.as("tanaka"), 0)
+	if err != nil || len(c.Items) != 1 || c.Items[0].Row != "desk" || !c.Items[0].ByWord() {
+		t.Fatalf("%+v, %v", c.Items, err)
+	}
+	judge("desk", r.ID, "all")
+	if list, err := l.client.Goals(l.as("sato"), "desk", r.ID); err != nil || len(list) != 2 || list[0].Verdict != run.Met || list[1].Verdict != run.Met {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if r, err := l.client.WithdrawHeld(l.as("tanaka"), "desk", api.HeldRequest{Reason: "it was another row"}); err != nil || r.Due.Schedule != "paper" || r.Withdrawn == nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err = l.client.WithdrawHeld(l.as("tanaka"), "desk", api.HeldRequest{Reason: "once more"})
+	refusal(t, err, "taken back already")
+}

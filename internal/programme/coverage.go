@@ -1,6 +1,7 @@
 package programme
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -157,13 +158,16 @@ type Facts struct {
 // plan and record it says the same anywhere.
 func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
 	c := &covering{p: p, from: from, until: until, now: now, facts: facts, used: map[string]bool{}, records: map[string][]*Record{}}
+	renamed := p.Renamed(facts.Records)
 	for i := range facts.Records {
 		r := &facts.Records[i]
-		c.records[r.Due.Schedule] = append(c.records[r.Due.Schedule], r)
+		row := cmp.Or(renamed[r.Due.Schedule], r.Due.Schedule)
+		c.records[row] = append(c.records[row], r)
 		if r.Run.Run != "" { // what an occasion has started is nobody else's
 			c.used[r.Run.Run] = true
 		}
 	}
+	c.heirs = p.heirs(pasts(facts.Records))
 	for _, id := range slices.Sorted(maps.Keys(c.records)) {
 		if _, there := p.Row(id); !there {
 			c.lost = append(c.lost, id)
@@ -186,6 +190,7 @@ type covering struct {
 	facts            Facts
 	records          map[string][]*Record // by row
 	lost             []string             // rows that the record knows and the plan does not
+	heirs            map[string][]string  // of these, the rows of the plan that each may be
 	used             map[string]bool      // runs and records that count for an item
 }
 
@@ -221,6 +226,9 @@ func (c *covering) row(row Row) []Item {
 		}
 		if it.Status == Overdue && len(it.Why) == 0 {
 			it.Why = []plan.Text{{EN: "no run of it, and nobody recorded that it was held", JA: "実施の記録がない"}}
+		}
+		if it.Status == Overdue && d.record == nil {
+			it.Why = append(it.Why, c.perhaps(row, func(r *Record) bool { return c.within(r.Due.At) })...)
 		}
 		it.Late = it.tardy()
 		items[i] = it

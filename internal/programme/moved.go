@@ -81,8 +81,8 @@ func (c *covering) inEffect(ruled, others []day) []day {
 	return out
 }
 
-// recordOf is what the record has of a due day: under the row's name or, of one that was renamed, under a name that
-// the plan has no more.
+// recordOf is what the record has of a due day: of the row or, of one that was renamed to nobody knows what, under a name
+// that the plan has no more.
 func (c *covering) recordOf(row Row, due time.Time) *Record {
 	find := func(list []*Record) *Record {
 		for _, r := range list {
