@@ -17,33 +17,51 @@ type Arrived struct {
 	Left   time.Time `json:"left,omitzero"` // zero: is there still, or still has the role
 }
 
-// arrivals lists who needs a row because they came, or have a new role. What comes at once asks for it once: with a
-// person their roles, or several roles.
+// came lists who came, or has a new role, that a row is for. What comes on one day asks for it once: with a person their
+// roles, or several roles, of which the one that lasts longest counts.
+func (c *covering) came(row Row) []Arrived {
+	type coming struct {
+		person string
+		day    calendar.Date
+	}
+	var out []Arrived
+	seen := map[coming]int{}
+	for _, a := range c.facts.Arrivals {
+		wanted := len(row.Arrivals.Roles) == 0 || a.Role != "" && slices.Contains(row.Arrivals.Roles, a.Role)
+		if !wanted || !c.within(a.Since) {
+			continue
+		}
+		at := coming{a.Person, c.dayOf(a.Since)}
+		i, again := seen[at]
+		switch {
+		case !again:
+			seen[at] = len(out)
+			out = append(out, a)
+		case !out[i].Left.IsZero() && (a.Left.IsZero() || a.Left.After(out[i].Left)):
+			out[i].Role, out[i].Left = a.Role, a.Left
+		}
+	}
+	return out
+}
+
+func (c *covering) dayOf(t time.Time) calendar.Date { return calendar.DateOf(c.p.local(t)) }
+
+// arrivals lists who needs a row because they came, or have a new role.
 func (c *covering) arrivals(row Row) []Item {
 	if row.Arrivals == nil {
 		return nil
 	}
-	type coming struct {
-		person string
-		since  int64
-	}
 	var out []Item
-	seen := map[coming]bool{}
-	for _, a := range c.facts.Arrivals {
-		wanted := len(row.Arrivals.Roles) == 0 || a.Role != "" && slices.Contains(row.Arrivals.Roles, a.Role)
-		at := coming{a.Person, a.Since.UnixNano()}
-		if !wanted || seen[at] || !c.within(a.Since) {
-			continue
-		}
-		seen[at] = true
+	for _, a := range c.came(row) {
 		it := row.item()
 		it.From, it.To, it.Status, it.Person, it.Role, it.Left = a.Since, a.Since.Add(row.Arrivals.Within.Std()), Arriving, a.Person, a.Role, a.Left
 		c.over(row, &it)
 		if !it.Left.IsZero() && it.Status != NotOwed {
-			it.leave(calendar.DateOf(it.Left.In(calendar.Rule{Zone: c.p.Zone}.Location())))
+			it.leave(c.dayOf(it.Left))
 		}
+		earliest := c.dayOf(a.Since).Plus(-1) // who is noted after midnight may have been trained the day before
 		for _, r := range c.records[row.ID] {
-			if r.Due.Person != a.Person || r.State != run.Held || r.Due.At.Before(a.Since.Add(-24*time.Hour)) || it.Status == HeldThen && !r.Due.At.Before(it.HeldOn) {
+			if r.Due.Person != a.Person || r.State != run.Held || c.dayOf(r.Due.At).Before(earliest) || it.Status == HeldThen && !r.Due.At.Before(it.HeldOn) {
 				continue
 			}
 			it.byWord(*r, c.p)

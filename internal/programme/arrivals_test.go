@@ -63,3 +63,41 @@ func TestArrivalsAreDueByPersonAndRole(t *testing.T) {
 		}
 	}
 }
+
+// What comes on one day of the programme's zone is due once, however often somebody looked on that day and by whatever
+// clock; what one of two roles leaves open the other keeps, and a training counts by its day.
+func TestWhatComesOnOneDayIsDueOnce(t *testing.T) {
+	arrived := func(role, since, left string) programme.Arrived {
+		a := programme.Arrived{Person: "ito", Role: role, Since: at(t, since)}
+		if left != "" {
+			a.Left = at(t, left)
+		}
+		return a
+	}
+	held := []programme.Record{{ID: "h", Due: run.Due{Schedule: "training", Person: "ito", At: at(t, "2026-11-20T12:00:00+09:00")}, State: run.Held}}
+	for name, c := range map[string]struct {
+		arrivals []programme.Arrived
+		records  []programme.Record
+		want     string
+	}{
+		"two looks": {[]programme.Arrived{arrived("clerk", "2026-11-20T09:00:00+09:00", ""), arrived("operator", "2026-11-20T17:00:00+09:00", "")}, nil, "2026-11-20 training due for ito"},
+		"one day, two of UTC": {[]programme.Arrived{arrived("clerk", "2026-11-19T23:00:00Z", ""), arrived("operator", "2026-11-20T01:00:00Z", "")}, nil,
+			"2026-11-19 training due for ito"},
+		"two days, one of UTC": {[]programme.Arrived{arrived("clerk", "2026-11-20T14:00:00Z", ""), arrived("operator", "2026-11-20T16:00:00Z", "")}, nil,
+			"2026-11-20 training due for ito\n2026-11-20 training due for ito"},
+		"the first was a mistake": {[]programme.Arrived{arrived("clerk", "2026-11-20T09:00:00+09:00", "2026-11-20T10:00:00+09:00"), arrived("operator", "2026-11-20T10:00:00+09:00", "")}, nil,
+			"2026-11-20 training due for ito"},
+		"both are over": {[]programme.Arrived{arrived("clerk", "2026-11-20T09:00:00+09:00", "2026-11-20T10:00:00+09:00"), arrived("operator", "2026-11-20T10:00:00+09:00", "2026-11-22T10:00:00+09:00")}, nil,
+			"2026-11-20 training not_owed for ito | left on 2026-11-22, before its time was over"},
+		"trained before a look of the day after": {[]programme.Arrived{arrived("clerk", "2026-11-21T13:00:00+09:00", "")}, held, "2026-11-21 training held for ito on 2026-11-20"},
+		"trained two days before":                {[]programme.Arrived{arrived("clerk", "2026-11-22T09:00:00+09:00", "")}, held, "2026-11-22 training due for ito"},
+	} {
+		p := &programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Rows: []programme.Row{
+			{ID: "training", Title: plan.Text{EN: "training"}, Arrivals: &programme.Arrival{Within: 30 * 24 * hour}, ByHand: true}}}
+		now := at(t, "2026-12-01T09:00:00+09:00")
+		from, until := p.Year(now)
+		if got := lines(programme.Coverage(p, from, until, now, programme.Facts{Arrivals: c.arrivals, Records: c.records})); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
+		}
+	}
+}
