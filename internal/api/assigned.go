@@ -78,11 +78,12 @@ func (a *assigned) here(person string, roles []string, first bool, now time.Time
 	return changed
 }
 
-// docAssignedAll marks that the server has looked.
+// docAssignedAll marks that a server has looked, and says what each reads.
 const docAssignedAll = "."
 
 // NoteAssigned notes who is newly in the estate, who has a new role (requirement C-DRL-7:
-// assignment triggers education), and who has left. It is safe to be called by several servers.
+// assignment triggers education), and who has left. It is safe to be called by several servers:
+// while they read different people from their plan files, nothing is noted.
 func (s *Server) NoteAssigned(ctx context.Context) error {
 	if s.Estate == nil {
 		return nil
@@ -91,12 +92,17 @@ func (s *Server) NoteAssigned(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Store.Document(ctx, docAssigned, docAssignedAll)
-	first := errors.Is(err, journal.ErrNotFound)
-	if err != nil && !first {
+	now := s.now().UTC()
+	all, first, err := s.noteReading(ctx, e.People, now)
+	if err != nil {
 		return err
 	}
-	now := s.now().UTC()
+	if !first {
+		s.tellApart(all)
+		if len(all.differing(s.Name)) > 0 {
+			return nil
+		}
+	}
 	for _, p := range e.People {
 		doc, err := s.Store.Document(ctx, docAssigned, p.ID)
 		var a assigned
@@ -121,11 +127,9 @@ func (s *Server) NoteAssigned(ctx context.Context) error {
 		return err
 	}
 	if first {
-		_, err = s.Store.PutDocument(ctx, journal.Document{Kind: docAssigned, ID: docAssignedAll, Body: []byte(`{}`)})
-		if errors.Is(err, journal.ErrChanged) {
-			err = nil
+		if err := s.putReadings(ctx, all); !errors.Is(err, journal.ErrChanged) {
+			return err
 		}
-		return err
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type Deployment struct {
 	Namespace string     `json:"namespace" doc:"The engine's, in which runs live."`
 	KeepsS    float64    `json:"retention_s" doc:"How long the engine keeps runs that have ended; 0 when it does not say."`
 	Sites     []SiteSeen `json:"sites" doc:"Every site of the estate."`
+	Apart     []string   `json:"apart,omitempty" doc:"Other servers on the same record store, as host and data directory, that read other people or roles from their plan files."`
 }
 
 // SiteSeen is what the engine knows of a site's workers.
@@ -51,6 +52,9 @@ func (s *Server) deployment(ctx context.Context) (Deployment, error) {
 		return out, err
 	}
 	out.KeepsS = d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration().Seconds()
+	if all, err := s.readings(ctx); err == nil { // a store that is away is told elsewhere
+		out.Apart = all.apart(s.Name)
+	}
 	if s.Estate == nil {
 		return out, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -38,6 +39,8 @@ const bodyLimit = 64 << 10
 // Server answers the API. All fields but Identity, Estate,
 // PublicURL, Metrics and Now are needed.
 type Server struct {
+	// Name tells servers of one store apart: no two that run at once have the same.
+	Name   string
 	Store  journal.Store
 	Engine client.Client
 	// Data is the converter of Engine; nil is the SDK's default.
@@ -106,6 +109,7 @@ type Server struct {
 	lastSeen   lastSeen
 	lastFiles  lastFiles
 	merging    chan struct{}
+	readApart  atomic.Value // string: servers of which it was told that they read other people
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has

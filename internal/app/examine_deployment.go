@@ -32,6 +32,7 @@ func (e *examination) deployment(ctx context.Context, client *api.Client) {
 	took := time.Since(began)
 	e.serverClock(d.Now.Sub(began.Add(took/2)), took)
 	e.retention(d)
+	e.plansApart(d)
 	for _, s := range d.Sites {
 		id, title := "site "+s.Site, e.t("workers of site %s", "拠点 %s のワーカー", s.Site)
 		other := slices.DeleteFunc(slices.Clone(s.Versions), func(v string) bool { return v == d.Version })
@@ -56,6 +57,14 @@ func (e *examination) serverClock(apart, took time.Duration) {
 		return
 	}
 	e.add("clocks", title, Good, e.t("the server's and this machine's agree", "サーバーとこのマシンの時刻は一致しています"), "")
+}
+
+// plansApart names other servers whose plan files are not this one's.
+func (e *examination) plansApart(d api.Deployment) {
+	if len(d.Apart) > 0 {
+		e.add("plans_apart", e.t("plan files of several servers", "複数サーバーの計画ファイル"), Odd, e.t("%s reads other people or roles than this server", "%s が、このサーバーと異なる要員または役割を読み込んでいます", strings.Join(d.Apart, ", ")),
+			e.t("Put the same plan files on both: until then nobody's arrival or new role is noted, so that no training of `arrivals` becomes due", "両方に同じ計画ファイルを置いてください。それまで新しい要員と役割は記録されず、arrivals の教育の期限も始まりません"))
+	}
 }
 
 func (e *examination) retention(d api.Deployment) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-dr/muster/internal/api"
 	certs "github.com/muster-dr/muster/internal/authority"
 	"github.com/muster-dr/muster/internal/config"
 	"github.com/muster-dr/muster/internal/i18n"
@@ -127,5 +128,17 @@ func TestADirectoryToPassThroughIsNoReasonForAdvice(t *testing.T) {
 		if c := checked(t, e.checks, "data"); c.Result != want {
 			t.Errorf("mode %04o: %+v, want %s", mode, c, want)
 		}
+	}
+}
+
+// The doctor names a server on the same record store that reads other people, and says nothing where none does.
+func TestTheDoctorNamesAServerOfOtherPlans(t *testing.T) {
+	e := &examination{l: i18n.EN}
+	if e.plansApart(api.Deployment{}); len(e.checks) != 0 {
+		t.Errorf("%+v", e.checks)
+	}
+	e.plansApart(api.Deployment{Apart: []string{"osaka /b"}})
+	if c := checked(t, e.checks, "plans_apart"); c.Result != Odd || !strings.Contains(c.Found, "osaka /b") || c.WayOut == "" {
+		t.Errorf("%+v", c)
 	}
 }

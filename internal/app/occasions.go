@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-dr/muster/internal/api"
 	"github.com/muster-dr/muster/internal/channel"
 	"github.com/muster-dr/muster/internal/i18n"
 	"github.com/muster-dr/muster/internal/plan"
@@ -108,14 +109,11 @@ func occasionMessage(spec programme.Spec, t plan.OccasionTold, l i18n.Lang) chan
 	return m
 }
 
-// assignedEvery is how often the server looks who is newly in the estate.
-const assignedEvery = 10 * time.Minute
-
 // inOneLine keeps an entry of the log in one line where plan files have several mistakes.
 func inOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func (s *server) noteAssigned(ctx context.Context) {
-	tick := time.NewTicker(assignedEvery)
+	tick := time.NewTicker(api.AssignedEvery)
 	defer tick.Stop()
 	for {
 		if err := s.api.NoteAssigned(ctx); err != nil && ctx.Err() == nil {

@@ -48,6 +48,16 @@ func ownPaths(c config.Config, serves bool) map[string]string {
 	return out
 }
 
+// serverName tells servers of one record store apart: it is the host and the data directory, which one process has.
+func serverName(c config.Config) string {
+	host, _ := os.Hostname()
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		data = c.Data
+	}
+	return host + " " + data
+}
+
 // watchOwn enters what the server was started with, and tells of what is not what it was: at the start
 // against the last one, and every minute against the disk. It does the same for the sites' workers, by
 // what they sign with.
@@ -58,10 +68,7 @@ func (s *server) watchOwn(ctx context.Context, every time.Duration) {
 		return
 	}
 	host, _ := os.Hostname()
-	data, err := filepath.Abs(s.o.Config.Data)
-	if err != nil {
-		data = s.o.Config.Data
-	}
+	id := "server " + serverName(s.o.Config)
 	ctx = identity.With(ctx, identity.Actor{Via: "server " + host})
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -70,13 +77,14 @@ func (s *server) watchOwn(ctx context.Context, every time.Duration) {
 	entered := false
 	for {
 		if w == nil {
+			var err error
 			if w, err = ownfiles.Begin(s.o.Version, ownPaths(s.o.Config, true), time.Now()); err != nil {
 				s.o.Log.Warn("the server's own files can't be read, so that nobody would notice a change of them", "err", err)
 			}
 		}
 		if w != nil {
 			if !entered {
-				entered = s.enterOwn(ctx, "server "+host+" "+data, "server", host, w) == nil
+				entered = s.enterOwn(ctx, id, "server", host, w) == nil
 			}
 			changed, err := w.Look(time.Now())
 			if err != nil {
@@ -86,7 +94,7 @@ func (s *server) watchOwn(ctx context.Context, every time.Duration) {
 				if s.differs(ctx, "server", host, w.Path(d.Name), d) != nil {
 					return false // the log can't be written, which is told; it is tried again
 				}
-				s.knownAs(ctx, "server "+host+" "+data, d)
+				s.knownAs(ctx, id, d)
 				return true
 			})
 		}

@@ -98,6 +98,7 @@ func newServer(ctx context.Context, o Options, store journal.Store, c *link, at 
 	people := &directory{dir: o.Config.Plans, catalog: actions, kept: files.kept}
 	s.identity = identity.New(s.store, identityOptions(o, token, people))
 	s.api = &api.Server{
+		Name:     serverName(o.Config),
 		Identity: s.identity, Estate: people.Estate, PublicURL: strings.TrimRight(o.Config.PublicURL, "/"),
 		Store: s.store, Engine: c.client, Namespace: at.namespace, Data: c.codec.Data(), Plans: files, PlansDir: files.full(), Render: paper(o.Config.Font).Render, RenderFor: paper(o.Config.Font).RenderFor, SetSheet: paper(o.Config.Font).Sheet,
 		Actions: actions.Actions(), Token: token, Version: o.Version, Log: o.Log, Metrics: m, Now: time.Now,
