@@ -132,6 +132,7 @@ func (s *Server) simulated(ctx context.Context, items []programme.Item) error {
 func (s *Server) covered(ctx context.Context, p programme.Programme, against func(*programme.Programme, programme.Facts) []programme.Item) ([]programme.Item, error) {
 	facts, err := s.facts(ctx)
 	if err == nil {
+		facts.Renamed = p.Renamed(facts.Records) // by their scenarios, which may be withheld
 		facts.Records, err = s.recordsFor(ctx, facts.Records)
 	}
 	if err != nil {

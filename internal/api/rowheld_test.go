@@ -160,3 +160,29 @@ func TestAWordFollowsARenamedRow(t *testing.T) {
 	_, err = l.client.WithdrawHeld(l.as("tanaka"), "desk", api.HeldRequest{Reason: "once more"})
 	refusal(t, err, "taken back already")
 }
+
+// blindPlans is a plans directory with a programme and a blind scenario.
+type blindPlans struct{ *planned }
+
+func (blindPlans) Scenarios() ([]api.Scenario, error) { return blindFiles{}.Scenarios() }
+
+// Whoever may not see the scenario reads of a renamed row what its planner reads.
+func TestARenamedRowIsHeldForWhoeverReads(t *testing.T) {
+	l := newLessons(t)
+	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka"}}
+	l.server.Plans = blindPlans{plans}
+	called := func(id string) {
+		plans.set(programme.Row{ID: id, Scenario: "tokyo-loss", Months: []int{1}, Planner: "tanaka", ByHand: true})
+	}
+	called("paper")
+	if _, err := l.client.RowHeld(l.as("tanaka"), "paper", api.HeldRequest{Reason: "orders on paper"}); err != nil {
+		t.Fatal(err)
+	}
+	called("desk")
+	for _, who := range []string{"tanaka", "sato"} {
+		c, err := l.client.Coverage(l.as(who), 0)
+		if err != nil || len(c.Items) != 1 || c.Items[0].Row != "desk" || !c.Items[0].ByWord() || (c.Items[0].Scenario != "") != (who == "tanaka") {
+			t.Errorf("%s reads %+v, %v", who, c.Items, err)
+		}
+	}
+}

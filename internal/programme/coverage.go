@@ -152,13 +152,18 @@ type Facts struct {
 	Runs     []Ran
 	Arrivals []Arrived
 	Since    time.Time // when muster first had a programme; zero is from the beginning
+	// Renamed is what Programme.Renamed tells of records that are not whole any more; nil asks Records.
+	Renamed map[string]string
 }
 
 // Coverage holds the year's plan against what was held. It is a pure function: of the same
 // plan and record it says the same anywhere.
 func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
 	c := &covering{p: p, from: from, until: until, now: now, facts: facts, used: map[string]bool{}, records: map[string][]*Record{}}
-	renamed := p.Renamed(facts.Records)
+	renamed := facts.Renamed
+	if renamed == nil {
+		renamed = p.Renamed(facts.Records)
+	}
 	for i := range facts.Records {
 		r := &facts.Records[i]
 		row := cmp.Or(renamed[r.Due.Schedule], r.Due.Schedule)
