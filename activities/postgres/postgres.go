@@ -56,8 +56,8 @@ func Actions() []activities.Action {
 			Effect:    run.Disrupt, Undo: "postgres.unfence", Settle: settle,
 		}, fence, activities.Look(lookFenced), activities.Ready(func(ctx context.Context, p Fence) ([]plan.Text, error) { return readyPower(ctx, p.Server) })),
 		activities.Define("postgres.unfence", activities.Doc{
-			Summary:   "Take this run's fence off a server and start it as a primary again.",
-			SummaryJA: "この実施がかけたフェンスを外し、サーバーをプライマリとして起動し直す。",
+			Summary:   "Take this run's fence off a server and start it as what it was: a primary takes writes again, a standby stays one.",
+			SummaryJA: "この実施がかけたフェンスを外し、サーバーを元の役割で起動する（プライマリは書き込みを再開し、スタンバイはスタンバイのままにする）。",
 			Effect:    run.Disrupt, Undo: "postgres.fence", Settle: settle,
 		}, unfence, activities.Look(lookUnfenced), activities.Ready(func(ctx context.Context, p Unfence) ([]plan.Text, error) { return readyPower(ctx, p.Server) })),
 		activities.Define("postgres.promote", activities.Doc{
