@@ -29,7 +29,8 @@ type firstProgramme struct {
 func (s *Server) programmeSince(ctx context.Context) (time.Time, error) {
 	doc, err := s.Store.Document(ctx, docProgramme, docProgrammeFirst)
 	if errors.Is(err, journal.ErrNotFound) {
-		first := firstProgramme{Since: s.now().UTC()}
+		now := s.now().UTC()
+		first := firstProgramme{Since: now}
 		days, err := s.Store.Runs(ctx, journal.Filter{Kind: run.Occasion})
 		if err != nil {
 			return time.Time{}, err
@@ -43,7 +44,7 @@ func (s *Server) programmeSince(ctx context.Context) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		_, err = s.Store.PutDocument(ctx, journal.Document{Kind: docProgramme, ID: docProgrammeFirst, Body: body})
+		_, err = s.Store.PutDocument(ctx, journal.Document{Kind: docProgramme, ID: docProgrammeFirst, Body: body, ChangedAt: now})
 		if err == nil {
 			return first.Since, nil
 		}
@@ -64,8 +65,11 @@ func (s *Server) programmeSince(ctx context.Context) (time.Time, error) {
 // atOnceNoted is how much later than a first due day of its own a programme may be noted.
 const atOnceNoted = 24 * time.Hour
 
-// HoldProgramme returns what of the note is not so by the record, after it was set right: a plan that had a due day
-// was in force by then. A clock that was ahead can have noted it too late as well.
+// justNoted is how far a note may be from when the store was given it, by the same clock.
+const justNoted = time.Minute
+
+// HoldProgramme returns what somebody altered of the note, after it was set right by the record: a plan that had a due day
+// was in force by then. Of a note that is as it was first written a clock was wrong, which the log says.
 func (s *Server) HoldProgramme(ctx context.Context) ([]plan.Text, error) {
 	doc, err := s.Store.Document(ctx, docProgramme, docProgrammeFirst)
 	if errors.Is(err, journal.ErrNotFound) {
@@ -93,12 +97,18 @@ func (s *Server) HoldProgramme(ctx context.Context) ([]plan.Text, error) {
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
+	untouched := doc.Version == 1 && doc.ChangedAt.Sub(kept.Since).Abs() < justNoted
 	if doc.Body, err = json.Marshal(first); err != nil {
 		return nil, err
 	}
-	doc.ChangedAt = time.Time{}
+	doc.ChangedAt = s.now()
 	if _, err := s.Store.PutDocument(ctx, doc); err != nil && !errors.Is(err, journal.ErrChanged) {
 		return nil, err
+	}
+	if untouched {
+		s.Log.Warn("since when there is a programme did not fit its first due day, as a clock was wrong when one of them was noted; it is owed from that day on",
+			"noted", kept.Since, "first_due_day", first.Since)
+		return nil, nil
 	}
 	return []plan.Text{outcome.Say(plan.Say("since when there is a programme", "年間計画の適用開始"), list)}, nil
 }

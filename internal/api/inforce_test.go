@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +105,41 @@ func TestAProgrammeThatIsSaidToHaveComeLaterIsFoundOut(t *testing.T) {
 	}
 	if d, err = l.store.Document(t.Context(), "programme", "."); err != nil || string(d.Body) != body {
 		t.Errorf("%s, was %s, %v", d.Body, body, err)
+	}
+}
+
+// A server whose clock was ahead when it noted the programme has altered nothing: the log names the clock, and the
+// programme is owed from its first due day on.
+func TestANoteByAWrongClockIsNoAlteration(t *testing.T) {
+	l := newLessons(t)
+	var log strings.Builder
+	l.server.Log = slog.New(slog.NewTextHandler(&log, nil))
+	l.server.Plans = &planned{p: programme.Programme{Name: "first", Begins: 4, Zone: "Asia/Tokyo"}}
+	right := l.now
+	l.now = right.AddDate(1, 0, 0)
+	if err := l.server.NoteProgramme(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.now = right.AddDate(0, 1, 0)
+	events := []run.Event{{Run: "occasion-february-1", Writer: "run", Seq: 1, At: l.now, Kind: run.RunStarted, By: run.Schedule("first"), Data: run.Encode(run.Started{Kind: run.Occasion})}}
+	if err := l.store.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := l.server.HoldProgramme(t.Context()); err != nil || len(said) > 0 {
+		t.Errorf("told as altered: %v, %v", said, err)
+	}
+	if !strings.Contains(log.String(), "a clock was wrong") || !strings.Contains(log.String(), "2028-01-15") {
+		t.Errorf("the log: %s", log.String())
+	}
+	d, err := l.store.Document(t.Context(), "programme", ".")
+	if err != nil || !strings.Contains(string(d.Body), "2027-02-15") {
+		t.Errorf("not set right: %s, %v", d.Body, err)
+	}
+	d.Body = run.Encode(map[string]any{"since": right.AddDate(1, 0, 0)})
+	if _, err := l.store.PutDocument(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := l.server.HoldProgramme(t.Context()); err != nil || len(said) != 1 {
+		t.Errorf("altered since: %v, %v", said, err)
 	}
 }
