@@ -155,7 +155,7 @@ func (f *facts) read(e run.Event) error {
 		f.note(e)
 	case run.RunAbortRequested:
 		f.state = run.Running
-		if f.aborted == nil { // another one, on the way home, cuts off no more than that
+		if f.aborted == nil || f.started.Rules == 0 { // another one, on the way home, cuts off no more than that
 			f.aborted = &e
 		}
 		f.note(e)

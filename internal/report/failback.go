@@ -86,19 +86,22 @@ func (f *facts) judgeHome(s *systemFacts, home []*stepFacts, fb Failback, check 
 }
 
 // putBack reports whether everything that the failover changed was undone. The undo of a step may
-// have several parts, the first a mere look: it is undone with the last.
+// have several parts, the first a mere look: it is undone with the last; in a run of before with any.
 func (f *facts) putBack(s *systemFacts) bool {
 	for _, st := range f.runbook(s.plan.Name, "failover") {
 		if !st.tried() || len(st.plan.Undo) == 0 {
 			continue
 		}
-		done := 0
+		done, parts := 0, len(st.plan.Undo)
+		if f.started.Rules == 0 {
+			parts = 1
+		}
 		for _, u := range f.undone {
 			if u.writer == st.writer && u.ID == st.ID && u.Outcome == run.Passed {
 				done++
 			}
 		}
-		if done < len(st.plan.Undo) {
+		if done < parts {
 			return false
 		}
 	}

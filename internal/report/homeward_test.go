@@ -181,8 +181,12 @@ func TestAnUndoIsDoneWithItsLastPart(t *testing.T) {
 			s.on(14.62, "orders/failover", look, nil)
 			look.Kind, look.Outcome = run.UndoEnded, run.Passed
 			s.on(14.65, "orders/failover", look, run.StepResult{SettledBy: run.ByResult, Attempts: 1})
-			if fb := build(t, s).Systems[0].Failback; fb.Verdict != c.verdict || !why(fb.Why, c.why) {
+			was := build(t, s).Systems[0].Failback
+			if fb := build(t, s.byRules(run.ReportRules)).Systems[0].Failback; fb.Verdict != c.verdict || !why(fb.Why, c.why) {
 				t.Errorf("failback %s %v, want %s for %s", fb.Verdict, fb.Why, c.verdict, c.why)
+			}
+			if was.Verdict != run.NotProven || !why(was.Why, "undone") {
+				t.Errorf("of a run of before: failback %s %v, so that what was sealed of it does not follow", was.Verdict, was.Why)
 			}
 		})
 	}

@@ -67,6 +67,27 @@ func TestAFailedRestoreSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
+// An abort on the way home, after another, cuts off no more than that: a step that failed between them did so because of
+// the first. A run of before was read by its last.
+func TestTheFirstAbortIsTheOneThatCutsOff(t *testing.T) {
+	for rules, want := range map[int]run.Verdict{0: run.Missed, run.ReportRules: run.NotProven} {
+		p := aPlan()
+		p.Scenario.Hazard, p.Systems[0].Restore = run.RestoreTest, "orders-restore"
+		p.Runbooks = append(p.Runbooks, plan.Runbook{Name: "orders-restore", System: "orders",
+			Steps: []plan.Step{{ID: "restore", Uses: "pgbackup.restore", Site: "osaka", Effect: run.Isolated}}})
+		s := newStory(t, p)
+		s.begin(0, run.Drill)
+		s.order(1, "orders", "orders-restore")
+		s.run(5, run.Event{Kind: run.RunAbortRequested, By: "sato", Reason: "a test"}, nil)
+		s.step("orders/restore", "orders-restore", "restore", 2, 10, run.Failed, run.ByObservation)
+		s.run(15, run.Event{Kind: run.RunAbortRequested, By: "sato", Reason: "a test"}, nil)
+		s.end(20, run.Cancelled)
+		if got := build(t, s.byRules(rules)).Systems[0].Restore.Verdict; got != want {
+			t.Errorf("by rules %d: %s, want %s", rules, got, want)
+		}
+	}
+}
+
 // restored is a restore test whose data is verified at a second; it may take 60 s.
 func restored(t *testing.T, verified float64) *story {
 	p := aPlan()

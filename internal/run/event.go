@@ -161,7 +161,7 @@ type Started struct {
 	// Rows are the rows of the programme that a drill is of, with what was set for it by then; nil is not known, as in
 	// records of before they were kept.
 	Rows []RowGoals `json:"rows,omitzero"`
-	// Rules are those of the report by which the run's findings are made, so that what was sealed is made again as it was.
+	// Rules are those by which the run's report is made, so that what was sealed is made again as it was.
 	Rules int `json:"rules,omitempty"`
 }
 
@@ -179,8 +179,9 @@ type Goal struct {
 	Judge  string  `json:"judged_by,omitempty"`
 }
 
-// ReportRules counts the rules of findings: 1 tells of an isolated copy that is left, and leaves the date of a review
-// of break-glass to the calendar.
+// ReportRules counts the rules of the report: 1 tells of an isolated copy that is left, leaves the date of a review of
+// break-glass to the calendar, takes a failover for undone with the last part of its undo, and a run for cut off at its
+// first abort.
 const ReportRules = 1
 
 // AlarmSaid is what a source of alarms said later.
