@@ -127,31 +127,7 @@ func (r *response) onStrength(ctx workflow.Context, s Strength) (Done, error) {
 	return r.log.record(ctx, run.Event{Kind: kind, Phase: r.phase, By: s.By, Via: s.Via, Reason: s.Note, Data: run.Encode(count)})
 }
 
-// crew is the estate without those who are taken out of the drill: their roles are their
-// deputies'.
+// crew is the estate without those who are taken out of the drill.
 func (r *response) crew() plan.Estate {
-	e := r.plan.Estate
-	if len(r.absent) == 0 {
-		return e
-	}
-	e.People = slices.Clone(e.People)
-	for _, out := range r.plan.Estate.People {
-		if !r.absent[out.ID] {
-			continue
-		}
-		for i, p := range e.People {
-			if !slices.Contains(out.Deputies, p.ID) {
-				continue
-			}
-			roles := slices.Clone(p.Roles)
-			for _, role := range out.Roles {
-				if !slices.Contains(roles, role) {
-					roles = append(roles, role)
-				}
-			}
-			e.People[i].Roles = roles
-		}
-	}
-	e.People = slices.DeleteFunc(e.People, func(p plan.Person) bool { return r.absent[p.ID] })
-	return e
+	return r.plan.Estate.Without(func(id string) bool { return r.absent[id] })
 }

@@ -120,8 +120,9 @@ func (e Estate) Site(name string) (Site, bool) {
 }
 
 // For is what of the estate a runbook needs: its targets, the holders of the roles that
-// its steps or a failure ask for, and their deputies. The whole of it, for each system
-// that is recovered, would be more than an engine takes.
+// its steps or a failure ask for, their deputies, and those by whose right one of these
+// may settle a step (Settlers). The whole of it, for each system that is recovered, would
+// be more than an engine takes.
 func (e Estate) For(book Runbook, role string) Estate {
 	roles, targets := map[string]bool{role: true}, map[string]bool{}
 	for _, s := range book.Steps {
@@ -149,9 +150,13 @@ func (e Estate) For(book Runbook, role string) Estate {
 			}
 		}
 	}
+	rights := append(e.Granted(MayOperate), e.Granted(MayDecide)...)
+	principal := func(p Person) bool {
+		return holds(p, rights) && slices.ContainsFunc(p.Deputies, func(d string) bool { return people[d] })
+	}
 	out := e
 	out.Sites, out.Places, out.Parties = nil, nil, nil
-	out.People = slices.DeleteFunc(slices.Clone(e.People), func(p Person) bool { return !people[p.ID] })
+	out.People = slices.DeleteFunc(slices.Clone(e.People), func(p Person) bool { return !people[p.ID] && !principal(p) })
 	out.Targets = slices.DeleteFunc(slices.Clone(e.Targets), func(t Target) bool { return !targets[t.Name] })
 	return out
 }

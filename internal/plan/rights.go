@@ -54,7 +54,7 @@ func (e Estate) Granted(p Permission) []string {
 // roles are their deputies'. The run's own rule (workflows) and the current picture (progress) agree
 // on it.
 func (e Estate) Settlers(role string, forPerson bool, out func(person string) bool) []string {
-	e = e.without(out)
+	e = e.Without(out)
 	list := e.acting(func(p Person) bool { return role == "" || slices.Contains(p.Roles, role) })
 	if !e.Regulated() {
 		return list
@@ -83,8 +83,8 @@ func (e Estate) acting(holder func(Person) bool) []string {
 	return out
 }
 
-// without is the estate as a drill leaves it that takes somebody out.
-func (e Estate) without(out func(person string) bool) Estate {
+// Without is the estate as a drill leaves it that takes somebody out: their roles are their deputies'.
+func (e Estate) Without(out func(person string) bool) Estate {
 	if !slices.ContainsFunc(e.People, func(p Person) bool { return out(p.ID) }) {
 		return e
 	}
@@ -94,8 +94,14 @@ func (e Estate) without(out func(person string) bool) Estate {
 			continue
 		}
 		for i, p := range people {
-			if slices.Contains(gone.Deputies, p.ID) {
-				people[i].Roles = slices.Concat(p.Roles, gone.Roles)
+			if !slices.Contains(gone.Deputies, p.ID) {
+				continue
+			}
+			people[i].Roles = slices.Clone(p.Roles)
+			for _, role := range gone.Roles {
+				if !slices.Contains(people[i].Roles, role) {
+					people[i].Roles = append(people[i].Roles, role)
+				}
 			}
 		}
 	}

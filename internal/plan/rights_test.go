@@ -42,3 +42,32 @@ func TestWhoMaySettleAStep(t *testing.T) {
 		}
 	}
 }
+
+// What a runbook is given of the estate, by which the run refuses, names the same people as the whole of it, by which
+// they are asked: also who has their right as the deputy of somebody whom no step asks for, and where a drill takes people out.
+func TestARunbookKnowsWhoMaySettleItsSteps(t *testing.T) {
+	e := plan.Estate{
+		Grants: []plan.Grant{{Role: "commander", May: []plan.Permission{plan.MayDecide}}, {Role: "operator", May: []plan.Permission{plan.MayOperate}}},
+		People: []plan.Person{
+			{ID: "sato", Roles: []string{"commander"}, Deputies: []string{"suzuki"}},
+			{ID: "suzuki", Roles: []string{"clerk"}, Deputies: []string{"mori"}},
+			{ID: "tanaka", Roles: []string{"operator"}, Deputies: []string{"suzuki", "ito"}},
+			{ID: "kato", Roles: []string{"operator"}, Deputies: []string{"ito"}},
+			{ID: "mori"}, {ID: "ito"},
+		}}
+	for _, role := range []string{"clerk", "commander", "operator"} {
+		book := plan.Runbook{Steps: []plan.Step{{Human: &plan.Human{Role: role}}}}
+		for _, gone := range []string{"", "sato", "suzuki", "tanaka"} {
+			out := func(id string) bool { return id == gone }
+			for _, forPerson := range []bool{false, true} {
+				want := e.Settlers(role, forPerson, out)
+				if got := e.Without(out).For(book, role).Settlers(role, forPerson, func(string) bool { return false }); !slices.Equal(got, want) {
+					t.Errorf("a step for the role %s, a person's: %t, without %q: %v, of the whole %v", role, forPerson, gone, got, want)
+				}
+			}
+		}
+	}
+	if slices.ContainsFunc(e.For(plan.Runbook{}, "commander").People, func(p plan.Person) bool { return p.ID == "kato" }) {
+		t.Error("it is given somebody of whom nobody has a right there")
+	}
+}
