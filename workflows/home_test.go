@@ -78,6 +78,12 @@ func TestAnAbortStopsTheWayHomeOfAResponse(t *testing.T) {
 		"what was done has no undo": {
 			how:    func(w *world) { w.atEvent(run.StepWaiting, "hold", abort(w)) },
 			change: func(p *plan.Plan) { step(p, "orders-failback", "rejoin").Undo = nil }, tokyo: "standby"},
+		"what was done has no undo, and nobody can look": {
+			how: func(w *world) { w.atEvent(run.StepWaiting, "hold", abort(w)) },
+			change: func(p *plan.Plan) {
+				step(p, "orders-failback", "rejoin").Undo = nil
+				p.Systems[0].Probes = nil
+			}, tokyo: "standby", kept: "stopped after rejoin, and no probe tells of service"},
 		"an undo failed": {how: func(w *world) {
 			w.atEvent(run.StepWaiting, "hold", func() {
 				w.faults["world.fence"] = []fault{{before: errLost}, {before: errLost}, {before: errLost}}

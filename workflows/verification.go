@@ -75,34 +75,28 @@ func (r *response) checkWriters(ctx workflow.Context, s *system, phase run.Phase
 	return "", false
 }
 
-// halfwayHome are the systems whose way home was stopped and has left something that has no undo: service was there when it
-// began, and may not be any more, as between a switchover and the switch of what leads clients there. One without a
-// probe can't be looked at.
-func (r *response) halfwayHome(systems []*system) (half []*system) {
-	for _, s := range systems {
-		if !r.homeAborted || s.home == nil || s.home.Outcome == run.Passed || len(s.home.Left) == 0 {
-			continue
-		}
-		if half = append(half, s); len(s.plan.Probes) == 0 && s.unclean == "" {
-			s.unclean = both("the way home was stopped after %s, and no probe tells of service", "切戻しを %s の後で中止したが、サービスを確認するプローブがない", strings.Join(s.home.Left, ", "))
-		}
-	}
-	return half
+// halfwayHome reports whether a system's way home was stopped and has left something that has no undo: service was there
+// when it began, and may not be any more, as between a switchover and the switch of what leads clients there.
+func (r *response) halfwayHome(s *system) bool {
+	return r.homeAborted && s.home != nil && s.home.Outcome != run.Passed && len(s.home.Left) > 0
 }
 
 // afterUndo makes sure, after an abort, in which state the systems are handed back: in service,
-// where that is owed, and with exactly one side that takes writes.
+// where that is owed or the way home may have ended it, and with exactly one side that takes writes.
 func (r *response) afterUndo(ctx workflow.Context, systems []*system) {
 	var not []string
 	owed, whole := r.owesService(ctx), systems
 	if !owed {
-		whole = r.halfwayHome(systems)
+		whole = slices.DeleteFunc(slices.Clone(systems), func(s *system) bool { return !r.halfwayHome(s) })
 	}
 	if len(whole) > 0 {
 		hold := min(r.plan.Scenario.Hold, run.Duration(undoHold))
 		not = r.untilSteady(ctx, whole, needed, hold.Std(), r.plan.Scenario.VerifyWait.Std())
 	}
 	for _, s := range systems {
+		if !owed && r.halfwayHome(s) && len(s.plan.Probes) == 0 && s.unclean == "" {
+			s.unclean = both("the way home was stopped after %s, and no probe tells of service", "切戻しを %s の後で中止したが、サービスを確認するプローブがない", strings.Join(s.home.Left, ", "))
+		}
 		if slices.Contains(not, s.plan.Name) && s.unclean == "" {
 			s.unclean = both("service was not back after undo", "取り消し後もサービスが復旧していない")
 		}
