@@ -37,15 +37,23 @@ func (r *response) listen(ctx workflow.Context) error {
 			if r.paused {
 				return refuse("the run is paused already", "この実施はすでに一時停止中です")
 			}
-			return r.mayControl(c)
+			return errors.Join(r.mayControl(c), r.notStopping())
 		}),
 		hears(ctx, UpdateResume, r.onResume, func(c Control) error {
 			if !r.paused {
 				return refuse("the run is not paused", "この実施は一時停止していません")
 			}
-			return r.maySteer(c.By)
+			return errors.Join(r.maySteer(c.By), r.notStopping())
 		}),
 	)
+}
+
+// notStopping refuses to hold a run or let it go while an abort is about to stop it.
+func (r *response) notStopping() error {
+	if !r.stopping {
+		return nil
+	}
+	return refuse("the run is being aborted, by %s: to hold what follows, its way home too, pause it again in a moment", "%s の操作により中止処理に入るところです。この後の処理（切戻しを含む）を止める場合は、少し待ってから再度一時停止してください", r.abort.By)
 }
 
 // onBegin answers who started, who joined and who was refused.
@@ -103,10 +111,11 @@ func (r *response) mayAbort(c Control) error {
 // home is walked where something moved (faults.md row 42). In a response, where people
 // decide on the way home, it is stopped too.
 func (r *response) onAbort(ctx workflow.Context, c Control) (Done, error) {
-	r.abort, r.aborts = &c, r.aborts+1
+	r.abort, r.aborts, r.stopping = &c, r.aborts+1, true
 	r.abortHome(ctx)
 	done, err := r.log.record(ctx, run.Event{Kind: run.RunAbortRequested, By: c.By, Via: c.Via, Reason: c.Reason})
 	r.stop()
+	r.stopping = false
 	r.letGo(ctx)
 	return done, err
 }
@@ -163,13 +172,23 @@ func (r *response) pause(ctx workflow.Context, paused bool) {
 
 // onPause stops new steps from starting; those that run go on to their end.
 func (r *response) onPause(ctx workflow.Context, c Control) (Done, error) {
-	r.pause(ctx, true)
-	return r.log.record(ctx, run.Event{Kind: run.RunPaused, By: c.By, Via: c.Via, Reason: c.Reason})
+	return r.hold(ctx, true, run.Event{Kind: run.RunPaused, By: c.By, Via: c.Via, Reason: c.Reason})
 }
 
 func (r *response) onResume(ctx workflow.Context, c Control) (Done, error) {
-	r.pause(ctx, false)
-	return r.log.record(ctx, run.Event{Kind: run.RunResumed, By: c.By, Via: c.Via, Reason: c.Reason})
+	return r.hold(ctx, false, run.Event{Kind: run.RunResumed, By: c.By, Via: c.Via, Reason: c.Reason})
+}
+
+// hold is pause with its event, which is numbered before any runbook is told: an abort that comes meanwhile has the later
+// number, and the last word.
+func (r *response) hold(ctx workflow.Context, paused bool, e run.Event) (Done, error) {
+	if workflow.GetVersion(ctx, changeHeldInOrder, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		r.pause(ctx, paused)
+		return r.log.record(ctx, e)
+	}
+	seq := r.log.add(ctx, e)
+	r.pause(ctx, paused)
+	return Done{Seq: seq}, r.log.reach(ctx, seq)
 }
 
 // running refuses acts of strangers and acts on a run that has ended.

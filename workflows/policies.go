@@ -258,6 +258,8 @@ const (
 	changeStopsHome = "stops-home-%d"
 	// changeHeldToItsEnd: a held runbook that an abort ends is not let go before.
 	changeHeldToItsEnd = "held-to-its-end"
+	// changeHeldInOrder: a pause or a resume is numbered before runbooks are told of it.
+	changeHeldInOrder = "held-in-order"
 	// changeUndoLooks: a look in an undo is tried again, and nobody is asked what it did.
 	changeUndoLooks = "undo-looks"
 	// changeUntoldLeft: a recovery that does not say what it left is not as found.

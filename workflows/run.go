@@ -70,6 +70,7 @@ type response struct {
 	home          workflow.Context // of the way home, which an abort cancels in a response
 	stopHome      workflow.CancelFunc
 	homeAborted   bool            // by an abort that came on it
+	stopping      bool            // an abort is on its way to the record, and has stopped nothing yet
 	gaveUp        map[string]bool // who handed a role of theirs on
 	brokenGlass   bool
 	noes          []no     // see Refuse

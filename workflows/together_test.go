@@ -143,3 +143,47 @@ func TestAPauseIsNotToldAfterItsResume(t *testing.T) {
 		t.Errorf("state = %s, want recovered", got)
 	}
 }
+
+// Of a pause and an abort at the same moment the abort has the last word in the record, by which every screen goes: what
+// is let go is not shown as held.
+func TestAnAbortHasTheLastWordOverAPauseOfTheSameMoment(t *testing.T) {
+	pause := func(w *world, refused *error) {
+		w.update(theRun, workflows.UpdatePause, workflows.Control{By: "sato", Reason: "wait for the network team"}, refused)
+	}
+	for name, c := range map[string]struct {
+		both    func(*world, *error)
+		refused bool
+	}{
+		"the pause is on its way to a runbook": {func(w *world, _ *error) {
+			pause(w, nil)
+			w.env.RegisterDelayedCallback(abort(w), 10*time.Second)
+		}, false},
+		"the abort is on its way to the record": {func(w *world, refused *error) {
+			abort(w)()
+			pause(w, refused)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second, Interceptors: []interceptor.WorkerInterceptor{&slow{}}})
+			var refused error
+			w.atEvent(run.StepWaiting, "announce", func() { c.both(w, &refused) })
+			w.run(drill(t, func(p *plan.Plan) {
+				announce(p)
+				p.Scenario.Simulate.After = d(5 * time.Minute)
+			}))
+			if c.refused != said(refused, "being aborted, by sato") {
+				t.Errorf("the pause: %v", refused)
+			}
+			aborted := w.find(run.RunAbortRequested)
+			if len(aborted) != 1 {
+				t.Fatalf("aborts: %+v", aborted)
+			}
+			for _, e := range w.find(run.RunPaused) {
+				if e.Seq > aborted[0].Seq {
+					t.Errorf("the pause is number %d of the record, after the abort, number %d", e.Seq, aborted[0].Seq)
+				}
+			}
+		})
+	}
+}
