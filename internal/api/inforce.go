@@ -107,7 +107,7 @@ func (s *Server) HoldProgramme(ctx context.Context) ([]plan.Text, error) {
 	}
 	if untouched {
 		s.Log.Warn("since when there is a programme did not fit its first due day, as a clock was wrong when one of them was noted; it is owed from that day on",
-			"noted", kept.Since, "first_due_day", first.Since)
+			"before", kept.Since, "since", first.Since)
 		return nil, nil
 	}
 	return []plan.Text{outcome.Say(plan.Say("since when there is a programme", "年間計画の適用開始"), list)}, nil
