@@ -54,6 +54,20 @@ func TestARecordStoreThatIsAwaySignsNobodyOut(t *testing.T) {
 	}
 }
 
+// Whoever was signed out while their page had no connection is told that, and not that the server is silent.
+func TestAStreamOfWhoWasSignedOutMeanwhileSaysSo(t *testing.T) {
+	w := recorded(t)
+	b := w.browser(personID(0))
+	if err := w.ids.Disable(t.Context(), personID(0), personID(1), "left"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/live?own=tasks", "/runs/" + drill + "/live"} {
+		if res, said := b.get(path); res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" || said != "event: signedout\ndata: \n\n" {
+			t.Errorf("%s: %s, %q", path, res.Status, said)
+		}
+	}
+}
+
 // A form with photos is given back without them.
 func TestAFormWithPhotosIsGivenBackInWords(t *testing.T) {
 	w := recorded(t)

@@ -104,9 +104,7 @@ func (b *Board) stream(v *visit, t *topic) error {
 	rev, own := b.hub.seenRev(last), ""
 	personal := v.personal(v.r.URL.Query().Get("own"))
 
-	v.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	v.w.Header().Set("X-Accel-Buffering", "no")
-	v.w.WriteHeader(http.StatusOK)
+	v.streams()
 	out := http.NewResponseController(v.w)
 	var buf bytes.Buffer
 	buf.WriteString("retry: 2000\n\n")
@@ -169,6 +167,13 @@ func (b *Board) stream(v *visit, t *topic) error {
 			}
 		}
 	}
+}
+
+// streams begins an answer of server-sent events.
+func (v *visit) streams() {
+	v.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	v.w.Header().Set("X-Accel-Buffering", "no")
+	v.w.WriteHeader(http.StatusOK)
 }
 
 // oneBreak makes every break of a line the one that is looked for: a carriage return in what

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
@@ -60,13 +61,16 @@ func (v *visit) redirect(to string) {
 }
 
 func (v *visit) sendToLogin() {
-	to := "/login"
-	if v.r.Method == http.MethodGet && v.r.URL.Path != "/" && !strings.HasSuffix(v.r.URL.Path, "/live") {
-		to += "?" + url.Values{"back": {v.r.URL.RequestURI()}}.Encode()
-	}
-	if strings.HasSuffix(v.r.URL.Path, "/live") { // a stream can't follow to a form
-		v.w.WriteHeader(http.StatusNoContent)
+	if strings.HasSuffix(v.r.URL.Path, "/live") { // a stream can't follow to a form: its page says it
+		v.streams()
+		var buf bytes.Buffer
+		event(&buf, "signedout", "")
+		_, _ = v.w.Write(buf.Bytes())
 		return
+	}
+	to := "/login"
+	if v.r.Method == http.MethodGet && v.r.URL.Path != "/" {
+		to += "?" + url.Values{"back": {v.r.URL.RequestURI()}}.Encode()
 	}
 	v.redirect(to)
 }
