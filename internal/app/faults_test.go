@@ -109,7 +109,7 @@ var faults = map[string]func(t *testing.T, s *shaky) trouble{
 		key := filepath.Join(s.dir, "key")
 		save(t, key, d.Key)
 		return trouble{
-			targets: fmt.Sprintf("{name: verbose-host, kind: ssh, site: osaka, host: 127.0.0.1, port: %d, user: %s, host_key: %q, key: secret://file%s}", d.Port, d.User, d.HostKey, key),
+			targets: fmt.Sprintf("{name: verbose-host, kind: ssh, site: osaka, host: 127.0.0.1, port: %d, user: %s, host_key: %q, key: secret://file%s, connect_timeout: 1m}", d.Port, d.User, d.HostKey, key),
 			steps: `{id: here, uses: exec.run, with: {argv: [head, -c, 1G, /dev/zero]}}
   - {id: there, uses: ssh.run, with: {host: verbose-host, argv: [head, -c, 200M, /dev/zero]}}
   - ` + s.promote("timeout: 5s"),

@@ -61,7 +61,7 @@ var killable = map[string]family{
 			t.Fatal(err)
 		}
 		return victim{
-			targets: fmt.Sprintf("{name: host-%s, kind: ssh, site: %s, host: 127.0.0.1, port: %d, user: %s, host_key: %q, key: secret://file%s}", moment, site, s.Port, s.User, s.HostKey, key),
+			targets: fmt.Sprintf("{name: host-%s, kind: ssh, site: %s, host: 127.0.0.1, port: %d, user: %s, host_key: %q, key: secret://file%s, connect_timeout: 1m}", moment, site, s.Port, s.User, s.HostKey, key),
 			step:    fmt.Sprintf(`uses: ssh.run, with: {host: host-%s, argv: [sh, -c, "echo done >> %[2]s"], look: [test, -s, %[2]q]}`, moment, file),
 			times:   lines(file),
 		}

@@ -4,13 +4,17 @@ package mysqltest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,9 +87,23 @@ sync_binlog = 0
 performance_schema = OFF
 `
 
-// install makes the data directory of an empty server, which each server gets a copy of.
+// install returns the data directory of an empty server, which each server gets a copy of. It takes some
+// seconds to make, so it is kept in the repository's .cache for every test of this version and these settings.
 func install(t testing.TB, parent string) string {
 	t.Helper()
+	program, err := (&mycluster.Instance{}).Find(mycluster.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := exec.Command(program, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := sha256.Sum256(append(version, small...))
+	kept := filepath.Join(repository(t), ".cache", fmt.Sprintf("mariadb-%x-%d", of[:6], os.Geteuid())) // whoever made it may read it
+	if _, err := os.Stat(kept); err == nil {
+		return kept
+	}
 	i := &mycluster.Instance{Name: "empty", Data: filepath.Join(parent, "empty"), RunAs: mylink.ServiceUser("")}
 	if err := i.OwnDir(i.Data); err != nil {
 		t.Fatal(err)
@@ -97,7 +115,38 @@ func install(t testing.TB, parent string) string {
 	if _, err := i.Run(Context(t, 2*time.Minute), mycluster.Install, "--defaults-file="+options, "--datadir="+i.Data, "--tmpdir="+i.Data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
 		t.Fatalf("make a MariaDB server (package mariadb-server): %v", err)
 	}
+	// Under its name only when it is whole; another test may have been quicker.
+	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	making, err := os.MkdirTemp(filepath.Dir(kept), "mariadb-making-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(making)
+	if out, err := exec.Command("cp", "-a", i.Data, making).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Rename(filepath.Join(making, "empty"), kept); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+		t.Fatal(err)
+	}
 	return i.Data
+}
+
+// repository is the folder of this module.
+func repository(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			err = errors.New("no go.mod above the test")
+		}
+	}
+	t.Fatal(err)
+	return ""
 }
 
 // start makes a server and starts it; nil when that failed, which it has told.
