@@ -223,7 +223,10 @@ func (s *Site) fault(ctx context.Context, err error) error {
 	app := new(temporal.ApplicationError)
 	if !errors.As(err, &app) {
 		if ctx.Err() == context.Canceled {
-			return context.Canceled // the engine's word for an activity that obeyed
+			if cause := context.Cause(ctx); temporal.IsCanceledError(cause) || cause == context.Canceled {
+				return context.Canceled // the engine's word for an activity that obeyed
+			}
+			err = plan.Caused(err, "cut off, since the worker lost touch with the engine or is stopping", "ワーカーがエンジンとの通信を失ったか停止中のため、途中で打ち切った")
 		}
 		return temporal.NewApplicationError(s.short(said(err).Both()), "Error")
 	}

@@ -99,20 +99,23 @@ func (w *watch) sawBefore(ctx workflow.Context) []run.Observations {
 
 // resume starts a probe again, waits until that start has found its log and said so, and ends it in an orderly way. A
 // word of the start before it, which may go on at its worker, is no sign that a worker has taken this one: ended before
-// that, it would hand in nothing. So would one whose worker missed a heartbeat just before, which the engine ends between
-// two attempts: one that had spoken is started once more.
+// that, it would hand in nothing. So would one whose worker lost touch with the engine just then: the engine ends it between
+// two attempts, or the attempt fails and gets no other. One that had spoken is started once more.
 func (r *response) resume(ctx workflow.Context, w *watch) (o run.Observations, why string) {
 	for range resumeTries {
-		if o, why = r.resumeOnce(ctx, w); why == "" || w.answers != w.look || !w.cutOff(ctx) || workflow.GetVersion(ctx, changeResumedSpeaks, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		o, why = r.resumeOnce(ctx, w)
+		if why == "" || w.answers != w.look || !w.future.IsReady() {
+			break
+		}
+		change := changeResumedFailed
+		if temporal.IsCanceledError(w.future.Get(ctx, nil)) {
+			change = changeResumedSpeaks
+		}
+		if workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 			break
 		}
 	}
 	return o, why
-}
-
-// cutOff reports whether the engine ended a probe that nobody had in hand.
-func (w *watch) cutOff(ctx workflow.Context) bool {
-	return w.future.IsReady() && temporal.IsCanceledError(w.future.Get(ctx, nil))
 }
 
 func (r *response) resumeOnce(ctx workflow.Context, w *watch) (run.Observations, string) {

@@ -12,9 +12,10 @@ import (
 // All time-outs and retries of activities are here, so that they can be read together.
 
 // heartbeat is how long a site worker may be silent before its attempt counts as
-// lost. Workers beat every second, for probes every other; a shorter limit would take a
-// busy machine for a dead one, a longer one would be waiting time inside somebody's RTO.
-const heartbeat = 5 * time.Second
+// lost. Workers beat every second, for probes every other; a longer limit would be waiting time inside somebody's
+// RTO when one dies. A shorter one takes a busy machine for a dead one, and the engine too: a worker whose beats are not
+// answered for so long is cut off in the middle of its step, and with 5 s an engine that wrote to a slow disk did that to every step at once.
+const heartbeat = 10 * time.Second
 
 // record: the control plane's own book-keeping. It is repeated until it works, since a
 // run whose journal can't be written must wait, not go on unrecorded. It takes
@@ -233,6 +234,8 @@ const (
 	changeLookBeside = "look-beside"
 	// changeResumedSpeaks: a probe that is begun again to hand in is ended by its own word, not by an earlier start's.
 	changeResumedSpeaks = "resumed-speaks"
+	// changeResumedFailed: one that had spoken and failed on its way to hand in is begun once more too.
+	changeResumedFailed = "resumed-failed"
 	// changeAsFound: a response answers for what it did itself when it hands systems back, not for service.
 	changeAsFound = "as-found"
 	// changeUndoneChecked: a response asks also of what it undid whether two sides take writes.

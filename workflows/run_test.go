@@ -540,6 +540,18 @@ func TestAWordOfAnEarlierStartIsNotTheOneWaitedFor(t *testing.T) {
 	}
 }
 
+// One that is to hand in and loses touch with the engine on the way is begun once more: what it saw is in its log.
+func TestWhatFailedToHandInIsBegunOnceMore(t *testing.T) {
+	w := newWorld(t)
+	w.numbered, w.quiet, w.spoken = true, true, 2
+	lost := temporal.NewNonRetryableApplicationError("the probe lost touch with the engine", "test", nil)
+	w.faults["probe.world"] = []fault{{after: lost}, {after: lost}}
+	w.run(drill(t, nil))
+	if got := w.find(run.ProbeEnded); len(got) != 1 || got[0].Outcome != run.Passed || w.looked != 3 {
+		t.Errorf("probe ended %+v after %d starts, want its observations from the third", got, w.looked)
+	}
+}
+
 // A drill in which nobody may approve does not hang.
 func TestDrillGoesOnWithoutApproval(t *testing.T) {
 	w := newWorld(t)

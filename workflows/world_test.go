@@ -39,6 +39,7 @@ type world struct {
 	promotions int
 	looked     int                // how often a probe was started
 	quiet      bool               // a probe that is started again says nothing
+	spoken     int                // but for so many starts
 	deaf       string             // after this action the probe's word is lost
 	goesOn     bool               // the probe's first start goes on until it is ended
 	numbered   bool               // a word says which start of the probe says so
@@ -111,7 +112,7 @@ func newWorld(t *testing.T) *world {
 			}, time.Second)
 			return run.Observations{}, activity.ErrResultPending
 		}
-		if w.looked == 1 || !w.quiet {
+		if w.looked <= max(1, w.spoken) || !w.quiet {
 			w.tellOf(p.Look)
 		}
 		if w.goesOn && w.looked == 1 {

@@ -172,7 +172,7 @@ decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 		return ""
 	})
 	save(t, done+".go", "")
-	l.cutFor(8 * time.Second) // longer than a worker may be silent
+	l.cutFor(14 * time.Second) // longer than a worker may be silent
 	untilEnded(t, u, started.Run)
 
 	r := readReport(t, u, started.Run)

@@ -212,6 +212,9 @@ func judgeFault(t *testing.T, u running, id, system string, f trouble) {
 	r := readReport(t, u, id)
 	if s := r.Systems[0]; r.Run.State != f.state || s.RTO.Verdict != f.rto {
 		t.Errorf("the run ended %s with RTO %s (%s), want %s and %s", r.Run.State, s.RTO.Verdict, asJSON(s.RTO.Why), f.state, f.rto)
+		for _, s := range r.Steps {
+			t.Logf("step %s %s: %s", s.ID, s.Outcome, s.Reason)
+		}
 	}
 	readsIn(t, u, r, f.reads)
 	if f.also != nil {

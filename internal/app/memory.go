@@ -25,6 +25,8 @@ const (
 	// mostProgram is how much of the program's file may be in memory of a process that has nothing to do,
 	// before it is let go of. An idle server goes over some 8 MB of it, and the kernel maps what lies around.
 	mostProgram = 32 << 20
+	// lookAtProgram is how long it is let alone then: what comes back at once is needed.
+	lookAtProgram = 2 * time.Minute
 )
 
 // givesBack returns to the system what large work has left behind, as soon as the process has nothing
@@ -35,14 +37,16 @@ func givesBack(ctx context.Context) {
 	tick := time.NewTicker(lookAtMemory)
 	defer tick.Stop()
 	var seen memorySeen
+	var again time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			seen.look()
-			if seen.idle && ofFiles() > mostProgram {
+			if now := time.Now(); seen.idle && now.After(again) && ofFiles() > mostProgram {
 				letGoOfProgram()
+				again = now.Add(lookAtProgram)
 			}
 		}
 	}
@@ -71,38 +75,47 @@ func (s *memorySeen) look() bool {
 // ofFiles is how much of this process's resident memory are pages of files, which is nearly all the
 // program's own; 0 where the system doesn't say.
 func ofFiles() int {
-	var size, resident, shared int
-	b, err := os.ReadFile("/proc/self/statm")
+	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
-	if _, err := fmt.Sscan(string(b), &size, &resident, &shared); err != nil {
-		return 0
-	}
-	return shared * os.Getpagesize()
+	return kilobytes(string(b), "RssFile:") << 10
 }
 
 // letGoOfProgram takes the pages of the program's file out of this process's memory: of the 60 MB that a start goes over,
 // since every package that is linked has something to set up, an idle server needs a few. They stay in the system's
-// cache, from which the kernel maps 64 KB at a time when one is needed again, and count for nobody.
-// Only what is mapped to be read is touched: what a process wrote would be lost.
+// cache, from which the kernel maps 64 KB at a time when one is needed again.
+// What was ever written since it was mapped would be lost, also where it is only read now, as a loader leaves
+// it that relocates a program: such a mapping has pages of its own, and is let alone.
 func letGoOfProgram() {
 	self, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		return
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return
 	}
+	var from, to uintptr // of the mapping whose figures are being read; 0 is none of ours
 	for line := range strings.Lines(string(maps)) {
-		f := strings.Fields(line) // addresses, rights, offset, device, inode, path
-		if len(f) < 6 || f[5] != self || strings.Contains(f[1], "w") {
-			continue
-		}
-		var from, to uintptr
-		if _, err := fmt.Sscanf(f[0], "%x-%x", &from, &to); err == nil {
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 0:
+		case !strings.HasSuffix(f[0], ":"): // addresses, rights, offset, device, inode, path
+			from, to = 0, 0
+			if len(f) == 6 && f[5] == self && !strings.Contains(f[1], "w") {
+				_, _ = fmt.Sscanf(f[0], "%x-%x", &from, &to)
+			}
+		case f[0] == "Anonymous:" && to > 0 && kilobytes(line, "Anonymous:") == 0:
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
 		}
 	}
+}
+
+// kilobytes is the figure behind a name in what the system tells of a process; 0 where there is none.
+func kilobytes(text, name string) (kb int) {
+	if _, after, ok := strings.Cut(text, name); ok {
+		_, _ = fmt.Sscan(after, &kb)
+	}
+	return kb
 }

@@ -77,7 +77,12 @@ func TestEveryPageIsLockedDown(t *testing.T) {
 func TestWhoHasNotSignedInSeesNothing(t *testing.T) {
 	w := recorded(t)
 	b := w.browser("")
-	for _, path := range append(allPages(), "/live", "/runs/"+drill+"/live") {
+	for _, path := range []string{"/live", "/runs/" + drill + "/live", "/runs/none/live"} {
+		if _, body := b.get(path); body != "event: signedout\ndata: \n\n" {
+			t.Errorf("GET %s: %s", path, body)
+		}
+	}
+	for _, path := range allPages() {
 		res, body := b.get(path)
 		if strings.Contains(body, "Tokyo") || res.StatusCode == http.StatusOK {
 			t.Errorf("GET %s: %s\n%s", path, res.Status, body)

@@ -57,7 +57,8 @@ func chromiumBrowser(t *testing.T) context.Context {
 			return
 		}
 		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", true),
-			chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("font-render-hinting", "none"))
+			chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("font-render-hinting", "none"),
+			chromedp.Flag("force-prefers-reduced-motion", true)) // else every open page is drawn sixty times a second
 		alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, stop := chromedp.NewContext(alloc)
 		chromium.ctx, chromium.stop = ctx, func() { stop(); stopAlloc() }

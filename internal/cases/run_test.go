@@ -196,7 +196,6 @@ func TestCases(t *testing.T) {
 			defer mu.Unlock()
 			out[c.Plan.Scenario.Name] = cases.Result{At: r.Run.StartedAt.Truncate(time.Second), Plan: c.Plan.Hash, State: r.Run.State, Objective: r.Run.Verdict,
 				Verdict: r.Case.Verdict, Seconds: time.Since(began).Round(100 * time.Millisecond).Seconds(), Pass: r.Case.Pass}
-			t.Logf("%s: %s, objectives %s, %s in %v", c.Plan.Scenario.Name, r.Run.State, r.Run.Verdict, r.Case.Verdict, time.Since(began).Round(time.Second))
 		})
 	}
 	waiting.Wait()
