@@ -12,6 +12,7 @@ import (
 // MySQL's own server is not among the tests' servers: what is said to it is held against
 // its manual (8.0.23 to 9) here.
 func TestEachFlavourIsSpokenToInItsOwnWords(t *testing.T) {
+	t.Parallel()
 	up := Server{Host: "192.0.2.1", Port: 3307, User: "root", Password: activities.NewSecret("p"), Replicate: "replica", ReplicatePwd: activities.NewSecret("q"), TLS: "verify-full"}
 	for of, want := range map[mylink.Flavour][]string{
 		mycluster.MariaDB: {"STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL gtid_slave_pos = @@global.gtid_current_pos", "CHANGE MASTER TO", "START SLAVE"},
@@ -57,6 +58,7 @@ func TestEachFlavourIsSpokenToInItsOwnWords(t *testing.T) {
 
 // A replica's status as MySQL 8.4 shows it.
 func TestAReplicaOfMySQLIsRead(t *testing.T) {
+	t.Parallel()
 	const source = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 	row := map[string]string{"Source_Host": "192.0.2.1", "Source_Port": "3306", "Source_Server_Id": "1", "Replica_IO_Running": "Connecting", "Replica_SQL_Running": "Yes",
 		"Last_IO_Errno": "2003", "Last_IO_Error": "error connecting to source", "Last_SQL_Errno": "0", "Seconds_Behind_Source": "", "Retrieved_Gtid_Set": source + ":5-9", "Auto_Position": "1"}
@@ -78,6 +80,7 @@ func TestAReplicaOfMySQLIsRead(t *testing.T) {
 }
 
 func TestTheDumpSaysWhereItStands(t *testing.T) {
+	t.Parallel()
 	for of, texts := range map[mylink.Flavour]map[string]string{
 		mycluster.MariaDB: {"-- SET GLOBAL gtid_slave_pos='0-2-9';\n": "0-2-9"},
 		mycluster.MySQL: {"SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,\n4f22ab58-71ca-11e1-9e33-c80aa9429562:1';\n": "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,4f22ab58-71ca-11e1-9e33-c80aa9429562:1",

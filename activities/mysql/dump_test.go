@@ -48,6 +48,7 @@ func shop(t *testing.T) (*mysqltest.Server, StoreTarget) {
 const newest = "SELECT at FROM shop.latest"
 
 func TestADumpComesBackInIsolation(t *testing.T) {
+	t.Parallel()
 	live, store := shop(t)
 	ctx := as(t, "run-1")
 	take := Take{Server: live.Target, Dumps: store}
@@ -153,6 +154,7 @@ func notListening(t *testing.T, ctx context.Context, store StoreTarget) {
 }
 
 func TestADumpThatIsDamagedIsSaidToBe(t *testing.T) {
+	t.Parallel()
 	live, store := shop(t)
 	ctx := as(t, "run-1")
 	b := must[Dumped](t)(dump(ctx, Take{Server: live.Target, Dumps: store}))
@@ -235,6 +237,7 @@ func rewrite(t *testing.T, store StoreTarget, b Dumped, file []byte) {
 }
 
 func TestADumpOrRestoreThatIsCutOff(t *testing.T) {
+	t.Parallel()
 	live, store := shop(t)
 	ctx := as(t, "run-1")
 	cut, cancel := context.WithCancel(ctx)
@@ -283,6 +286,7 @@ func TestADumpOrRestoreThatIsCutOff(t *testing.T) {
 }
 
 func TestADeadServerIsNotDumped(t *testing.T) {
+	t.Parallel()
 	live, store := shop(t)
 	ctx := as(t, "run-1")
 	half := halfAlive(t, nil)
@@ -298,6 +302,7 @@ func TestADeadServerIsNotDumped(t *testing.T) {
 
 // Two systems may run one runbook, and two estates may call a server the same.
 func TestADumpIsItsOwnStepsAndServers(t *testing.T) {
+	t.Parallel()
 	live, store := shop(t)
 	step := plan.Call{Run: "run-1", System: "shop", Runbook: "backup", Step: "dump"}
 	other := step
@@ -324,6 +329,7 @@ func TestADumpIsItsOwnStepsAndServers(t *testing.T) {
 
 // Whoever may make a database names it, and names reach the command line of programs.
 func TestADatabaseMayHaveTheNameOfAnOption(t *testing.T) {
+	t.Parallel()
 	live, store := shop(t)
 	ctx := as(t, "run-1")
 	trap := filepath.Join(mysqltest.Dir(t), "trap")

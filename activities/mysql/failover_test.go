@@ -243,6 +243,7 @@ func receiveOnly(t *testing.T, p *mysqltest.Pair) {
 
 // What was received counts, when the primary is gone: it is applied, or nothing is done.
 func TestPromoteThrowsNothingAwayThatWasReceived(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	receiveOnly(t, p)
@@ -257,6 +258,7 @@ func TestPromoteThrowsNothingAwayThatWasReceived(t *testing.T) {
 }
 
 func TestPromoteStartsTheThreadThatApplies(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	receiveOnly(t, p)
@@ -268,6 +270,7 @@ func TestPromoteStartsTheThreadThatApplies(t *testing.T) {
 }
 
 func TestTwoWritersAreFound(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "r")
 	p.Osaka.Exec(t, "SET GLOBAL read_only = 0") // a replica that takes writes beside its primary

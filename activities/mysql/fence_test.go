@@ -14,6 +14,7 @@ import (
 )
 
 func TestFenceEndsWhatWrites(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	tokyo := p.Tokyo.Target
 	ctx := as(t, "run-1")
@@ -63,6 +64,7 @@ func TestFenceEndsWhatWrites(t *testing.T) {
 }
 
 func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
 	ctx := as(t, "run-1")
@@ -124,6 +126,7 @@ func TestUnfenceBesideAServerThatMayComeBack(t *testing.T) {
 }
 
 func TestAFencedServerIsNotPromoted(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	osaka := p.Osaka.Target
@@ -156,6 +159,7 @@ func TestAFencedServerIsNotPromoted(t *testing.T) {
 }
 
 func TestAWrongAccountIsNoReasonToKill(t *testing.T) {
+	t.Parallel()
 	s := mysqltest.StartOne(t)
 	ctx := as(t, "run-1")
 	serves := func(what string) {
@@ -204,6 +208,7 @@ func TestAWrongAccountIsNoReasonToKill(t *testing.T) {
 }
 
 func TestServersOfOneFolderHaveFencesOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	osaka := p.Osaka.Target
@@ -221,6 +226,7 @@ func TestServersOfOneFolderHaveFencesOfTheirOwn(t *testing.T) {
 // The worker was upgraded while a fence was up. Its marker has the name of that time, and
 // counts.
 func TestAFenceOutlivesAnUpgrade(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
 	ctx := as(t, "run-1")
@@ -270,6 +276,7 @@ func TestAFenceOutlivesAnUpgrade(t *testing.T) {
 }
 
 func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	away := p.Tokyo.Target
 	away.Spec.Data, away.Spec.Config = "/nowhere/data", "/nowhere/zz-muster.cnf"
@@ -293,6 +300,7 @@ func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
 // outranks the fence's option file. (MariaDB reads no such file; the fence mends it all the
 // same.)
 func TestAFenceMendsWhatADeadServerKeepsItself(t *testing.T) {
+	t.Parallel()
 	s := mysqltest.StartOne(t)
 	ctx := as(t, "run-1")
 	file := filepath.Join(s.Data, "mysqld-auto.cnf")

@@ -103,6 +103,7 @@ func TestALyingServerIsNoWriter(t *testing.T) {
 }
 
 func TestAWrongPasswordIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	s := mysqltest.StartOne(t)
 	wrong := s.Target
 	wrong.Spec.User = "nobody"

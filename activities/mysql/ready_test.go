@@ -11,6 +11,7 @@ import (
 // While all is well nothing is complained of, and each problem is told with its way out, in
 // both languages and without a secret.
 func TestReadinessNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "check")
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
@@ -68,6 +69,7 @@ func TestReadinessNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestStopAndStart(t *testing.T) {
+	t.Parallel()
 	s := mysqltest.StartOne(t)
 	ctx := as(t, "run-1")
 	seen, err := lookStopped(ctx, Stop{Server: s.Target})

@@ -176,6 +176,7 @@ func TestAServerThatWasAwayForTooLongIsRebuilt(t *testing.T) {
 
 // What the servers themselves say in a replica's status, word for word.
 func TestOnlyProofMakesDataUnfit(t *testing.T) {
+	t.Parallel()
 	fatal := func(no int, said string) replica {
 		return replica{ReceiveNo: no, ReceiveErr: "Got fatal error 1236 from master when reading data from binary log: '" + said + "'"}
 	}

@@ -16,6 +16,7 @@ import (
 // The sites of a system are built alike. Here is osaka's worker, and tokyo's data directory
 // exists on its machine: it is not tokyo's all the same, and no process of this machine is.
 func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	file := passwordFile(t)
 	s := sitetest.New(t, Actions())
@@ -36,6 +37,7 @@ func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
 // Two machines of one site are built alike too: what is reached at another address than
 // this machine's is not on it.
 func TestTheNextMachinesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	s := sitetest.New(t, Actions())
 	next := p.Tokyo.Plan(passwordFile(t))

@@ -241,6 +241,7 @@ func TestSwitchoverBacksOut(t *testing.T) {
 // A switchover that was cut off before anything moved is undone by one the other way round:
 // the server that was to hand over is left as it was, without a marker.
 func TestASwitchoverThatDidNotMoveIsUndone(t *testing.T) {
+	t.Parallel()
 	p := mysqltest.StartPair(t)
 	ctx := as(t, "run-1")
 	there := Switchover{From: p.Tokyo.Target, To: p.Osaka.Target, MaxLag: 100, Wait: minute}

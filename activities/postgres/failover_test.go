@@ -19,6 +19,7 @@ import (
 )
 
 func TestFailoverByKillAndTheWayHome(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
@@ -102,6 +103,7 @@ func TestFailoverByKillAndTheWayHome(t *testing.T) {
 // A service manager starts the server again within seconds: the kill is done all the same, and a second one
 // would be another crash.
 func TestAKillIsDoneThoughTheServerIsBack(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	tokyo, ctx := p.Tokyo.Target, as(t, "run-1")
 	killed := must[Killed](t)(kill(ctx, Kill{Server: tokyo}))
@@ -132,6 +134,7 @@ func TestAKillIsDoneThoughTheServerIsBack(t *testing.T) {
 }
 
 func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
@@ -183,6 +186,7 @@ func TestFrozenPrimaryIsFencedBeforeItCanWriteAgain(t *testing.T) {
 }
 
 func TestPromoteIsRefused(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	_, err := promote(as(t, "run-1"), Promote{Server: p.Osaka.Target, Wait: minute})
@@ -196,6 +200,7 @@ func TestPromoteIsRefused(t *testing.T) {
 }
 
 func TestAPromotionUnderWayIsNotTakenForNone(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka) // one that still starts takes the file up at once
 	trigger := filepath.Join(p.Osaka.Data, "promote")
@@ -215,6 +220,7 @@ func TestAPromotionUnderWayIsNotTakenForNone(t *testing.T) {
 }
 
 func TestPromoteSaysWhenItIsTooFarBehind(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	tokyo, ctx := p.Tokyo.Target, as(t, "run-1")
@@ -239,6 +245,7 @@ func TestPromoteSaysWhenItIsTooFarBehind(t *testing.T) {
 }
 
 func TestTwoWritersAreFound(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	p.Osaka.Exec(t, "SELECT pg_promote()")
@@ -261,6 +268,7 @@ func TestTwoWritersAreFound(t *testing.T) {
 }
 
 func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
 	ctx := as(t, "run-1")
@@ -291,6 +299,7 @@ func TestUnfenceIsForTheRunThatFenced(t *testing.T) {
 // The system stays at osaka, and tokyo is its standby: what a run that is aborted fenced there is a standby again, that may
 // be promoted, whoever takes writes.
 func TestAStandbyThatWasFencedIsOneAfterwards(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -314,6 +323,7 @@ func TestAStandbyThatWasFencedIsOneAfterwards(t *testing.T) {
 }
 
 func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	away := p.Tokyo.Target
 	away.Spec.Data, away.Spec.Config = "/nowhere/data", "/nowhere/postgresql.conf"
@@ -329,6 +339,7 @@ func TestFenceElsewhereNeverPassesWithoutProof(t *testing.T) {
 }
 
 func TestRejoinByBaseBackup(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
@@ -347,6 +358,7 @@ func TestRejoinByBaseBackup(t *testing.T) {
 }
 
 func TestRejoinRefusesToThrowAwayANewerTimeline(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -363,6 +375,7 @@ func TestRejoinRefusesToThrowAwayANewerTimeline(t *testing.T) {
 }
 
 func TestRejoinRebuildsWhatCannotBeRewound(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -382,6 +395,7 @@ func TestRejoinRebuildsWhatCannotBeRewound(t *testing.T) {
 // A fresh copy of a primary is a primary, until standby.signal says otherwise: whoever
 // starts it right after the copy, it must not take writes.
 func TestARebuiltServerIsReadOnlyFromTheFirstMoment(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -408,6 +422,7 @@ func TestARebuiltServerIsReadOnlyFromTheFirstMoment(t *testing.T) {
 
 // However a crash recovery ends, standby.signal is back.
 func TestACrashRecoveryLeavesTheServerReadOnly(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.Kill9(t)
 	cut, cancel := context.WithCancel(as(t, "run-1"))
@@ -436,6 +451,7 @@ func TestACrashRecoveryLeavesTheServerReadOnly(t *testing.T) {
 }
 
 func TestOtherDatabasesAreRefused(t *testing.T) {
+	t.Parallel()
 	a, b := pgtest.StartPair(t), pgtest.StartPair(t)
 	ctx := as(t, "r")
 	_, err := rejoin(ctx, Rejoin{Server: b.Osaka.Target, Follow: a.Tokyo.Target, Method: "auto", Wait: minute})

@@ -53,6 +53,7 @@ func risen(t *testing.T) *pgtest.Pair {
 // A standby whose promotion is under way, and no trigger file shows it any more, would take
 // writes when it is through.
 func TestFencingAStandbyThatIsBeingPromotedEndsThat(t *testing.T) {
+	t.Parallel()
 	p, ctx := risen(t), as(t, "run-1")
 	osaka := p.Osaka.Target
 	f := must[Fenced](t)(fence(ctx, Fence{Server: osaka}))
@@ -72,6 +73,7 @@ func TestFencingAStandbyThatIsBeingPromotedEndsThat(t *testing.T) {
 }
 
 func TestUnfencingBesideOneThatIsBeingPromoted(t *testing.T) {
+	t.Parallel()
 	p, ctx := risen(t), as(t, "run-1")
 	tokyo := p.Tokyo.Target
 	must[Fenced](t)(fence(ctx, Fence{Server: tokyo}))
@@ -84,6 +86,7 @@ func TestUnfencingBesideOneThatIsBeingPromoted(t *testing.T) {
 
 // osaka was promoted, crashes, and is started again within seconds.
 func TestUnfencingWhileTheNewPrimaryIsStartedAgain(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")

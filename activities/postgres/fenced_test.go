@@ -13,6 +13,7 @@ import (
 // tokyo was fenced and came up read-only; osaka, which took over, was lost. Promoting tokyo
 // would serve without anything that osaka took, wherever the step runs.
 func TestAFencedServerIsNotPromoted(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	tokyo, osaka := p.Tokyo.Target, p.Osaka.Target
@@ -43,6 +44,7 @@ func TestAFencedServerIsNotPromoted(t *testing.T) {
 // A failback fenced tokyo, which streamed already, and was aborted before its rejoin; later
 // osaka is lost. The refusal names the file whose removal lets tokyo take over.
 func TestAFenceOfARunThatIsOverIsTakenOffByHand(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	must[Fenced](t)(fence(as(t, "run-1"), Fence{Server: p.Osaka.Target}))

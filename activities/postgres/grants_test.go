@@ -10,6 +10,7 @@ import (
 // A rejoin needs no superuser of the primary: what PostgreSQL documents for pg_rewind, with replication,
 // checkpoints and the monitoring that every target needs, is enough.
 func TestARejoinNeedsTheGrantsOfPgRewindAndNoSuperuser(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")

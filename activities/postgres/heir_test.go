@@ -35,6 +35,7 @@ func (o only) Permit(_ context.Context, a activities.Ask) error {
 
 // What is refused of the standby when the primary is down leaves nobody who takes writes.
 func TestASwitchoverLooksAtWhomItsStandbyFollowsBeforeItStopsAnything(t *testing.T) {
+	t.Parallel()
 	sockets := pgtest.Dir(t)
 	if err := os.Chmod(sockets, 0o777); err != nil { // the servers are another user's
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 // A data directory is often a link to a disk with room; the copy belongs there, and not beside the link.
 func TestALinkedDataDirectoryIsRebuiltWhereItLies(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	tokyo, osaka, ctx := p.Tokyo.Target, p.Osaka.Target, as(t, "run-1")

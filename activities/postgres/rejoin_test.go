@@ -15,6 +15,7 @@ import (
 
 // Nobody fenced tokyo, and it takes writes beside osaka, on an older timeline.
 func TestRejoinRefusesAServerThatTakesWrites(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	p.Osaka.Exec(t, "SELECT pg_promote()")
@@ -37,6 +38,7 @@ func TestRejoinRefusesAServerThatTakesWrites(t *testing.T) {
 }
 
 func TestRejoinThrowsAwayWhatALiveServerWroteWhenTold(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	p.Osaka.Exec(t, "SELECT pg_promote()")
@@ -46,6 +48,7 @@ func TestRejoinThrowsAwayWhatALiveServerWroteWhenTold(t *testing.T) {
 
 // Two standbys that were promoted apart from one another call their timelines the same.
 func TestRejoinTellsTimelinesOfOneNumberApart(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	kyoto := third(t, p)
@@ -85,6 +88,7 @@ func TestRejoinTellsTimelinesOfOneNumberApart(t *testing.T) {
 
 // The worker was killed in the middle of a copy, and pg_basebackup goes on without it.
 func TestRejoinEndsTheCopyThatAnAttemptLeftAtWork(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -149,6 +153,7 @@ func TestRejoinEndsTheCopyThatAnAttemptLeftAtWork(t *testing.T) {
 
 // One server keeps ordinary sessions from writing, and two write: that is what is said.
 func TestTwoWritersAreNamedBesideOneThatOnlyMay(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	kyoto := third(t, p)

@@ -21,6 +21,7 @@ import (
 // The steps of a failover as a site worker gets them: names and secret references in,
 // JSON out, each effect under its key.
 func TestFailoverThroughASiteWorker(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	led, err := ledger.Open(filepath.Join(t.TempDir(), "ledger"))
@@ -87,6 +88,7 @@ func TestFailoverThroughASiteWorker(t *testing.T) {
 // The sites of a system are built alike. Here is osaka's worker, and tokyo's data directory
 // exists on its machine: it is not tokyo's all the same, and no process of this machine is.
 func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	s := sitetest.New(t, Actions())
 	s.Targets = []plan.Target{p.Tokyo.Plan(p.PasswordFile), p.Osaka.Plan(p.PasswordFile)}
@@ -109,6 +111,7 @@ func TestAnotherSitesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
 // Two machines of one site are built alike too: what is reached at another address than
 // this machine's is not on it.
 func TestTheNextMachinesServerIsNotTakenForOneOfThisMachine(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	s := sitetest.New(t, Actions())
 	next := p.Tokyo.Plan(p.PasswordFile)

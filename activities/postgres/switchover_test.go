@@ -62,6 +62,7 @@ func wantNumbers(t *testing.T, s *pgtest.Server, acked []int) {
 }
 
 func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -89,6 +90,7 @@ func TestSwitchoverThereAndBackLosesNothing(t *testing.T) {
 
 // A switchover that was cut off anywhere goes on where it stands, and promotes once.
 func TestSwitchoverGoesOnAfterEveryInterruption(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -175,6 +177,7 @@ func TestSwitchoverGoesOnAfterEveryInterruption(t *testing.T) {
 }
 
 func TestSwitchoverRefusesWhatIsNoSwitchover(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")
@@ -208,6 +211,7 @@ func TestSwitchoverRefusesWhatIsNoSwitchover(t *testing.T) {
 }
 
 func TestSwitchoverBacksOutWhenTheStandbyLacksLog(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	ctx := as(t, "run-1")

@@ -65,6 +65,7 @@ func wantStandby(t *testing.T, s *pgtest.Server) {
 // An old switchover is run again: its "from" was stopped long ago, and its "to" follows
 // another primary, which takes writes.
 func TestSwitchoverDoesNotPromoteTheStandbyOfAnotherPrimary(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	kyoto := third(t, p)

@@ -25,6 +25,7 @@ func follows(t *testing.T, s *pgtest.Server, conninfo string) {
 }
 
 func TestPromoteAsksWhomeverTheStandbyFollows(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	nobody, err := freeport.Get()
@@ -55,6 +56,7 @@ func TestPromoteAsksWhomeverTheStandbyFollows(t *testing.T) {
 
 // kyoto follows osaka, a standby itself: whether tokyo takes writes is what counts.
 func TestPromoteAsksThePrimaryBehindAStandby(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	kyoto := third(t, p)

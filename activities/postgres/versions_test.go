@@ -13,6 +13,7 @@ import (
 
 // Programs of another version can bring no server up again, so they stop none.
 func TestProgramsOfAnotherVersionStopNothing(t *testing.T) {
+	t.Parallel()
 	p := pgtest.StartPair(t)
 	p.Tokyo.AwaitStreaming(t, p.Osaka)
 	tokyo, osaka, ctx := p.Tokyo.Target, p.Osaka.Target, as(t, "run-1")
