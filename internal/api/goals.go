@@ -37,7 +37,7 @@ func (s *Server) goals(ctx context.Context, id, runID string) ([]report.Pass, er
 	if err != nil {
 		return nil, err
 	}
-	if list, ok, err := s.goalsOfWord(ctx, programme.Row{ID: id, Goals: set.goals}, runID); ok || err != nil {
+	if list, ok, err := s.goalsOfWord(ctx, set.row, set.goals, runID); ok || err != nil {
 		return list, err
 	}
 	list, err := report.Goals(set.plan, set.events, criteria(set.goals))
@@ -48,11 +48,7 @@ func (s *Server) goals(ctx context.Context, id, runID string) ([]report.Pass, er
 	if err != nil {
 		return nil, err
 	}
-	list = report.WithJudged(list, id, written)
-	if set.row != id {
-		list = report.WithJudged(list, set.row, written)
-	}
-	return set.since(list), nil
+	return set.since(report.WithJudged(list, set.row.Names(), written)), nil
 }
 
 // goalsOf are the goals of the rows that were held by runs, as they stand. Hidden counts the rows whose runs
@@ -78,7 +74,7 @@ func (s *Server) goalsOf(ctx context.Context, items []programme.Item) (out []ove
 			out = append(out, one)
 		}
 		if i.Run == "" { // held without a run: people alone can say something of it
-			switch list, ok, err := s.goalsOfWord(ctx, row, i.Occasion); {
+			switch list, ok, err := s.goalsOfWord(ctx, row, row.Goals, i.Occasion); {
 			case err != nil:
 				return nil, 0, err
 			case ok:
@@ -157,7 +153,7 @@ func (s *Server) mayJudge(ctx context.Context, e plan.Estate, b *WriteRequest) e
 	if err != nil {
 		return err
 	}
-	held, err := s.heldBy(ctx, p, row, b.About)
+	held, err := s.heldBy(ctx, p, set.row.ID, b.About)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -46,7 +45,7 @@ type goalSet struct {
 	events []run.Event
 	goals  []programme.Goal
 	now    []programme.Goal // those of the row as the files have it
-	row    string           // whose goals they are: what it was called when the run began
+	row    programme.Row    // whose goals they are; of one that is gone the name alone
 	frozen bool             // goals are of the record: they were set when the run began
 }
 
@@ -56,6 +55,7 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 	if err != nil {
 		return out, err
 	}
+	id = p.Called(id)
 	if byHand(runID) { // of no run: people judge it by the goals of now
 		return s.goalsOfNow(ctx, p, id, runID)
 	}
@@ -81,23 +81,24 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 		}
 	}
 	out.frozen = began.Rows != nil
-	at := slices.IndexFunc(began.Rows, func(r run.RowGoals) bool { return r.Row == id })
-	if at < 0 && len(began.Rows) == 1 {
-		if _, there := p.Row(began.Rows[0].Row); !there { // it was renamed since
-			at = 0
+	known := false
+	for _, r := range began.Rows {
+		if p.Called(r.Row) != id {
+			continue
 		}
-	}
-	out.row = id
-	if at >= 0 {
-		out.row = began.Rows[at].Row
-		for _, g := range began.Rows[at].Goals {
+		known = true
+		for _, g := range r.Goals {
 			out.goals = append(out.goals, programme.Goal{ID: g.ID, Text: plan.Text(g.Text), Expect: g.Expect, Judge: g.Judge})
 		}
 	}
-	switch row, there := p.Row(id); {
+	row, there := p.Row(id)
+	if out.row = row; !there {
+		out.row.ID = id
+	}
+	switch {
 	case there && row.Scenario == sum.Scenario:
 		out.now = row.Goals
-	case at >= 0: // the row is gone, or of another scenario since
+	case known: // the row is gone, or of another scenario since
 	case !there:
 		_, err = s.oneRow(ctx, p, id)
 		return out, err
@@ -115,12 +116,9 @@ func (s *Server) goalsSet(ctx context.Context, id, runID string) (out goalSet, e
 // goalsOfNow are the goals by which people judge what was held without a run. A record that is not there, was taken back
 // or is of another row is no record of it.
 func (s *Server) goalsOfNow(ctx context.Context, p *programme.Programme, id, record string) (goalSet, error) {
-	list, err := s.standing(ctx)
-	if err != nil {
-		return goalSet{}, s.storeProblem(ctx, err)
-	}
-	at := slices.IndexFunc(list, func(r programme.Record) bool { return r.ID == record })
-	if at < 0 || list[at].State != run.Held || cmp.Or(p.Renamed(list)[list[at].Due.Schedule], list[at].Due.Schedule) != id {
+	if _, r, err := s.word(ctx, record); err != nil {
+		return goalSet{}, err
+	} else if r.State != run.Held || p.Called(r.Due.Schedule) != id {
 		return goalSet{}, s.unknownRun(ctx, record)
 	}
 	seen, withheld := s.programmeFor(ctx, *p)
@@ -128,7 +126,7 @@ func (s *Server) goalsOfNow(ctx context.Context, p *programme.Programme, id, rec
 		return goalSet{}, isWithheld(ctx, id)
 	}
 	row, err := s.oneRow(ctx, &seen, id)
-	return goalSet{goals: row.Goals, now: row.Goals, row: id}, err
+	return goalSet{goals: row.Goals, now: row.Goals, row: row}, err
 }
 
 func criteria(goals []programme.Goal) []plan.Criterion {

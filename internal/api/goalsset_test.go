@@ -59,13 +59,17 @@ func TestADrillIsJudgedByTheGoalsThatItBeganWith(t *testing.T) {
 	began("drl-1", "tanaka", []run.RowGoals{{Row: "spring", Goals: goals}})
 	began("drl-2", "tanaka", []run.RowGoals{})
 	began("drl-3", "tanaka", nil)
+	began("drl-4", "tanaka", []run.RowGoals{{Row: "beside", Goals: []run.Goal{{ID: "else", Expect: `run.started_by == "tanaka"`}}}, {Row: "spring", Goals: goals}})
 	const missed = `by-sato run.started_by == "sato" missed`
 	const polite = "manners  not_proven | the role commander judges it"
 	changed, added := row, row
 	changed.Goals = []programme.Goal{{ID: "by-sato", Expect: `run.started_by == "tanaka"`}, {ID: "manners", Text: plan.Text{EN: "Nobody shouts much", JA: "あまり怒鳴らない"}, Judge: "commander"}}
 	added.Goals = append([]programme.Goal{{ID: "new", Expect: `run.started_by == "tanaka"`}}, row.Goals...)
-	renamed, elsewhere := row, row
-	renamed.ID, elsewhere.Scenario, elsewhere.Goals = "fall", "osaka-loss", nil
+	renamed, unsaid, elsewhere := row, row, row
+	renamed.ID, unsaid.ID, elsewhere.Scenario, elsewhere.Goals = "fall", "fall", "osaka-loss", nil
+	renamed.Was = []string{"spring"}
+	beside := row
+	beside.ID = "beside"
 	by := func(list []report.Pass, err error) string { // what it was missed by is the report's to say
 		if err != nil {
 			return err.Error()
@@ -88,6 +92,9 @@ func TestADrillIsJudgedByTheGoalsThatItBeganWith(t *testing.T) {
 			"\nby-sato run.started_by == \"tanaka\" not_proven | changed after the run had begun\nmanners  not_proven | changed after the run had begun"},
 		"added":              {[]programme.Row{added}, "spring", "drl-1", missed + "\n" + polite + "\nnew run.started_by == \"tanaka\" not_proven | set after the run had begun"},
 		"of a new name":      {[]programme.Row{renamed}, "fall", "drl-1", missed + "\n" + polite},
+		"of one of two":      {[]programme.Row{renamed, beside}, "fall", "drl-4", missed + "\n" + polite},
+		"by its old name":    {[]programme.Row{renamed, beside}, "spring", "drl-4", missed + "\n" + polite},
+		"of one that is new": {[]programme.Row{unsaid}, "fall", "drl-1", `by-sato run.started_by == "sato" not_proven | set after the run had begun` + "\nmanners  not_proven | set after the run had begun"},
 		"taken out":          {nil, "spring", "drl-1", missed + "\n" + polite},
 		"of a scenario else": {[]programme.Row{elsewhere}, "spring", "drl-1", missed + "\n" + polite},
 		"set later":          {[]programme.Row{row}, "spring", "drl-2", `by-sato run.started_by == "sato" not_proven | set after the run had begun` + "\nmanners  not_proven | set after the run had begun"},
@@ -111,6 +118,16 @@ func TestADrillIsJudgedByTheGoalsThatItBeganWith(t *testing.T) {
 	list, err := l.client.Goals(l.as("sato"), "spring", "drl-1")
 	if err != nil || list[1].Verdict != run.Met || list[1].Text.EN != "Nobody shouts" || list[3].Verdict != run.NotProven || !list[3].Later {
 		t.Errorf("%s, %v", goalLines(list), err)
+	}
+	// What was judged under the name of before is judged, also where the row was called otherwise in between.
+	autumn := renamed
+	autumn.ID, autumn.Was = "autumn", []string{"spring", "fall"}
+	for _, rows := range [][]programme.Row{{renamed}, {autumn}} {
+		year.set(rows...)
+		list, err := l.client.Goals(l.as("sato"), rows[0].ID, "drl-1")
+		if err != nil || len(list) != 2 || list[1].Verdict != run.Met || list[1].Judged == nil {
+			t.Errorf("%s: %s, %v", rows[0].ID, goalLines(list), err)
+		}
 	}
 }
 

@@ -18,18 +18,19 @@ func byHand(id string) bool {
 	return strings.HasPrefix(id, "occasion-") && strings.Contains(id, "-by-hand-")
 }
 
-// goalsOfWord are the goals of a row of what people held without a run, by the ID of its record: whoever has a goal's role
-// judges it, and what a run would have shown is not proven. It reports whether there is such a record.
-func (s *Server) goalsOfWord(ctx context.Context, row programme.Row, id string) ([]report.Pass, bool, error) {
+// goalsOfWord are goals of a row of what people held without a run, by the ID of its record: whoever has a goal's role
+// judges it, and what a run would have shown is not proven. It reports whether there is such a record of the row, under
+// the name of now or one that it had.
+func (s *Server) goalsOfWord(ctx context.Context, row programme.Row, goals []programme.Goal, id string) ([]report.Pass, bool, error) {
 	if !byHand(id) {
 		return nil, false, nil
 	}
 	_, r, err := s.word(ctx, id)
-	if err != nil || r.State != run.Held {
+	if err != nil || r.State != run.Held || !slices.Contains(row.Names(), r.Due.Schedule) {
 		return nil, false, err
 	}
 	list := []report.Pass{}
-	for _, g := range row.Goals {
+	for _, g := range goals {
 		one := report.Pass{ID: g.ID, Text: g.Text, Expect: g.Expect, Verdict: run.NotProven, Why: withoutRun, Simulated: []string{}}
 		if g.Expect == "" {
 			one.Why = plan.Say("the role %s judges it", "役割 %s が判定する", g.Judge)
@@ -42,8 +43,5 @@ func (s *Server) goalsOfWord(ctx context.Context, row programme.Row, id string) 
 	}
 	// What was taken back took its judgements along.
 	written = slices.DeleteFunc(written, func(e report.Entry) bool { return e.At.Before(r.HeldAt) })
-	if was := r.Due.Schedule; was != row.ID { // it was renamed since
-		list = report.WithJudged(list, was, written)
-	}
-	return report.WithJudged(list, row.ID, written), true, nil
+	return report.WithJudged(list, row.Names(), written), true, nil
 }

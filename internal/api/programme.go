@@ -131,14 +131,20 @@ func (s *Server) simulated(ctx context.Context, items []programme.Item) error {
 // covered holds the plan against the record, as far as whoever asks may see both.
 func (s *Server) covered(ctx context.Context, p programme.Programme, against func(*programme.Programme, programme.Facts) []programme.Item) ([]programme.Item, error) {
 	facts, err := s.facts(ctx)
+	whole := slices.Clone(facts.Records)
 	if err == nil {
-		facts.Renamed = p.Renamed(facts.Records) // by their scenarios, which may be withheld
 		facts.Records, err = s.recordsFor(ctx, facts.Records)
 	}
 	if err != nil {
 		return nil, s.storeProblem(ctx, err)
 	}
 	seen, withheld := s.programmeFor(ctx, p)
+	facts.Untold = slices.Clone(withheld)
+	for i, r := range facts.Records {
+		if r.Due.Scenario != whole[i].Due.Scenario {
+			facts.Untold = append(facts.Untold, r.Due.Schedule)
+		}
+	}
 	items := against(&seen, facts)
 	if items == nil {
 		items = []programme.Item{}
@@ -165,9 +171,10 @@ func (s *Server) Planned(ctx context.Context) ([]programme.Item, error) {
 
 // facts is what the record holds of what was held.
 func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
-	if f.Records, err = s.standing(ctx); err != nil {
+	if f.Records, err = s.occasions(ctx, false); err != nil {
 		return f, err
 	}
+	f.Records = slices.DeleteFunc(f.Records, func(r programme.Record) bool { return r.Withdrawn != nil })
 	runs, err := s.Store.Runs(ctx, journal.Filter{Kind: run.Drill})
 	if err != nil {
 		return f, err
@@ -180,12 +187,6 @@ func (s *Server) facts(ctx context.Context) (f programme.Facts, err error) {
 	}
 	f.Since, err = s.programmeSince(ctx)
 	return f, err
-}
-
-// standing are the records of due days, and of what people said and nobody took back.
-func (s *Server) standing(ctx context.Context) ([]programme.Record, error) {
-	list, err := s.occasions(ctx, false)
-	return slices.DeleteFunc(list, func(r programme.Record) bool { return r.Withdrawn != nil }), err
 }
 
 // occasions are the records of due days, newest first.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -96,11 +95,7 @@ func (s *Server) rowHeld(ctx context.Context, in *OfRow) (*answer[programme.Reco
 			return nil, unknown
 		}
 	}
-	id, err := s.saidOf(ctx, p, row.ID, day, b)
-	if err != nil {
-		return nil, err
-	}
-	before, was, err := s.word(ctx, id)
+	id, before, was, err := s.saidOf(ctx, row, day, b)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +129,10 @@ func (s *Server) rowWithdrawn(ctx context.Context, in *OfRow) (*answer[programme
 	if err != nil {
 		return nil, err
 	}
-	row, _ := p.Row(in.Row) // one that is not in the plan any more can be taken back too
+	row, there := p.Row(in.Row)
+	if !there { // what is not in the plan any more can be taken back too
+		row.ID = in.Row
+	}
 	if err := s.maySchedule(ctx, p, cmp.Or(row.Planner, p.Planner), b.By); err != nil {
 		return nil, err
 	}
@@ -145,11 +143,7 @@ func (s *Server) rowWithdrawn(ctx context.Context, in *OfRow) (*answer[programme
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.saidOf(ctx, p, in.Row, day, b)
-	if err != nil {
-		return nil, err
-	}
-	before, was, err := s.word(ctx, id)
+	id, before, was, err := s.saidOf(ctx, row, day, b)
 	if err != nil {
 		return nil, err
 	}
@@ -167,20 +161,16 @@ func (s *Server) rowWithdrawn(ctx context.Context, in *OfRow) (*answer[programme
 	return r, err
 }
 
-// saidOf is the record of what people held of a row on a day, which may have the name that the row had then.
-func (s *Server) saidOf(ctx context.Context, p *programme.Programme, row string, day calendar.Date, b HeldRequest) (string, error) {
-	list, err := s.standing(ctx)
-	if err != nil {
-		return "", s.storeProblem(ctx, err)
+// saidOf is what people recorded of a row on a day and nobody took back, under the name of now or one that it had; where
+// there is none, what the record has under the name of now.
+func (s *Server) saidOf(ctx context.Context, row programme.Row, day calendar.Date, b HeldRequest) (id string, before []run.Event, was programme.Record, err error) {
+	for _, name := range row.Names() {
+		id = b.byHand(name, day)
+		if before, was, err = s.word(ctx, id); err != nil || len(before) > 0 && was.Withdrawn == nil {
+			break
+		}
 	}
-	renamed := p.Renamed(list)
-	at := slices.IndexFunc(list, func(r programme.Record) bool {
-		return renamed[r.Due.Schedule] == row && r.ID == b.byHand(r.Due.Schedule, day)
-	})
-	if at < 0 {
-		return b.byHand(row, day), nil
-	}
-	return list[at].ID, nil
+	return id, before, was, err
 }
 
 // word is what the record of a day that people held has so far.

@@ -2,10 +2,12 @@ package api_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/muster-dr/muster/internal/api"
+	"github.com/muster-dr/muster/internal/calendar"
 	"github.com/muster-dr/muster/internal/journal"
 	"github.com/muster-dr/muster/internal/outcome"
 	"github.com/muster-dr/muster/internal/overview"
@@ -124,12 +126,12 @@ func TestAYearIsOfTheProgrammesZone(t *testing.T) {
 	}
 }
 
-// What people recorded and judged of a row is judged and taken back under its new name.
+// What people recorded and judged of a row is judged and taken back under its new name, where the row says what it was.
 func TestAWordFollowsARenamedRow(t *testing.T) {
 	l := newLessons(t)
 	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka"}}
-	called := func(id string) {
-		plans.set(programme.Row{ID: id, Scenario: "tokyo-loss", Months: []int{1}, Planner: "tanaka", ByHand: true, Goals: []programme.Goal{
+	called := func(id string, was ...string) {
+		plans.set(programme.Row{ID: id, Was: was, Scenario: "tokyo-loss", Months: []int{1}, Planner: "tanaka", ByHand: true, Goals: []programme.Goal{
 			{ID: "two-hours", Text: plan.Text{EN: "Paper lasts for two hours"}, Judge: "commander"}, {ID: "all", Text: plan.Text{EN: "All were there"}, Judge: "commander"}}})
 	}
 	l.server.Plans = plans
@@ -145,20 +147,54 @@ func TestAWordFollowsARenamedRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge("paper", r.ID, "two-hours")
-	called("desk")
+	called("desk", "paper")
 	c, err := l.client.Coverage(l.as("tanaka"), 0)
 	if err != nil || len(c.Items) != 1 || c.Items[0].Row != "desk" || !c.Items[0].ByWord() {
 		t.Fatalf("%+v, %v", c.Items, err)
 	}
 	judge("desk", r.ID, "all")
-	if list, err := l.client.Goals(l.as("sato"), "desk", r.ID); err != nil || len(list) != 2 || list[0].Verdict != run.Met || list[1].Verdict != run.Met {
+	called("till", "paper", "desk")
+	if list, err := l.client.Goals(l.as("sato"), "till", r.ID); err != nil || len(list) != 2 || list[0].Verdict != run.Met || list[1].Verdict != run.Met {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if r, err := l.client.WithdrawHeld(l.as("tanaka"), "desk", api.HeldRequest{Reason: "it was another row"}); err != nil || r.Due.Schedule != "paper" || r.Withdrawn == nil {
+	_, err = l.client.RowHeld(l.as("tanaka"), "till", api.HeldRequest{Reason: "once more"})
+	refusal(t, err, "in the record already")
+	if r, err := l.client.WithdrawHeld(l.as("tanaka"), "till", api.HeldRequest{Reason: "it was another row"}); err != nil || r.Due.Schedule != "paper" || r.Withdrawn == nil {
 		t.Errorf("%+v, %v", r, err)
 	}
-	_, err = l.client.WithdrawHeld(l.as("tanaka"), "desk", api.HeldRequest{Reason: "once more"})
+	_, err = l.client.WithdrawHeld(l.as("tanaka"), "till", api.HeldRequest{Reason: "once more"})
 	refusal(t, err, "taken back already")
+	if r, err := l.client.RowHeld(l.as("tanaka"), "till", api.HeldRequest{Reason: "held after all"}); err != nil || r.Due.Schedule != "till" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A word on a row that was taken out is none on the one that stood beside it: nobody finds it recorded already, takes it
+// back or judges it there.
+func TestAWordOnARowIsNoneOnItsSibling(t *testing.T) {
+	l := newLessons(t)
+	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka"}}
+	l.server.Plans = plans
+	row := func(id string) programme.Row {
+		return programme.Row{ID: id, Scenario: "tokyo-loss", Months: []int{1}, Planner: "tanaka", ByHand: true, Goals: []programme.Goal{{ID: "all", Text: plan.Text{EN: "All were there"}, Judge: "commander"}}}
+	}
+	plans.set(row("paper-a"), row("paper-b"))
+	r, err := l.client.RowHeld(l.as("tanaka"), "paper-a", api.HeldRequest{Reason: "orders on paper"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plans.set(row("paper-b"))
+	c, err := l.client.Coverage(l.as("tanaka"), 0)
+	if err != nil || len(c.Items) != 2 || c.Items[0].Row != "paper-b" || c.Items[0].Status != programme.Planned || c.Items[1].Row != "paper-a" || !c.Items[1].ByWord() {
+		t.Errorf("%+v, %v", c.Items, err)
+	}
+	_, err = l.client.Goals(l.as("sato"), "paper-b", r.ID)
+	refusal(t, err, "no run")
+	_, err = l.client.WithdrawHeld(l.as("tanaka"), "paper-b", api.HeldRequest{Reason: "it was another row"})
+	refusal(t, err, "Nobody has recorded that paper-b was held")
+	if _, err := l.client.RowHeld(l.as("tanaka"), "paper-b", api.HeldRequest{Reason: "orders on paper there too"}); err != nil {
+		t.Error(err)
+	}
 }
 
 // blindPlans is a plans directory with a programme and a blind scenario.
@@ -166,23 +202,39 @@ type blindPlans struct{ *planned }
 
 func (blindPlans) Scenarios() ([]api.Scenario, error) { return blindFiles{}.Scenarios() }
 
-// Whoever may not see the scenario reads of a renamed row what its planner reads.
+// Whoever may not see the scenario reads of a renamed row what its planner reads; the hint that a row may be one that is
+// gone is for who sees the scenario, by which that can be told.
 func TestARenamedRowIsHeldForWhoeverReads(t *testing.T) {
 	l := newLessons(t)
-	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka"}}
+	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka", From: calendar.Date{Year: 2026, Month: time.June, Day: 1}}}
 	l.server.Plans = blindPlans{plans}
-	called := func(id string) {
-		plans.set(programme.Row{ID: id, Scenario: "tokyo-loss", Months: []int{1}, Planner: "tanaka", ByHand: true})
+	row := func(id, scenario string, month int, was ...string) programme.Row {
+		return programme.Row{ID: id, Was: was, Scenario: scenario, Months: []int{month}, Planner: "tanaka", ByHand: true}
 	}
-	called("paper")
+	plans.set(row("paper", "tokyo-loss", 1))
 	if _, err := l.client.RowHeld(l.as("tanaka"), "paper", api.HeldRequest{Reason: "orders on paper"}); err != nil {
 		t.Fatal(err)
 	}
-	called("desk")
+	plans.set(row("desk", "tokyo-loss", 1, "paper"))
 	for _, who := range []string{"tanaka", "sato"} {
 		c, err := l.client.Coverage(l.as(who), 0)
 		if err != nil || len(c.Items) != 1 || c.Items[0].Row != "desk" || !c.Items[0].ByWord() || (c.Items[0].Scenario != "") != (who == "tanaka") {
 			t.Errorf("%s reads %+v, %v", who, c.Items, err)
+		}
+	}
+	plans.set(row("desk", "tokyo-loss", 11), row("review", "", 12))
+	for who, want := range map[string]string{"tanaka": "desk", "sato": ""} {
+		c, err := l.client.Coverage(l.as(who), 0)
+		hinted := ""
+		for _, i := range c.Items {
+			for _, why := range i.Why {
+				if strings.Contains(why.EN, "`was: NAME`") {
+					hinted += i.Row
+				}
+			}
+		}
+		if err != nil || len(c.Items) != 3 || hinted != want {
+			t.Errorf("%s reads a hint at %q, want at %q: %+v, %v", who, hinted, want, c.Items, err)
 		}
 	}
 }

@@ -67,9 +67,6 @@ func (c *covering) arrivals(row Row) []Item {
 			it.byWord(*r, c.p)
 			it.Why = nil
 		}
-		if it.Status == Overdue && it.Left.IsZero() {
-			it.Why = append(it.Why, c.perhaps(row, func(r *Record) bool { return r.Due.Person == a.Person && c.within(r.Due.At) })...)
-		}
 		it.Late = it.tardy()
 		out = append(out, it)
 	}

@@ -1,7 +1,6 @@
 package programme
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -152,27 +151,22 @@ type Facts struct {
 	Runs     []Ran
 	Arrivals []Arrived
 	Since    time.Time // when muster first had a programme; zero is from the beginning
-	// Renamed is what Programme.Renamed tells of records that are not whole any more; nil asks Records.
-	Renamed map[string]string
+	// Untold are rows, also of those that are gone, of which no hint tells the reader what else they may be.
+	Untold []string
 }
 
 // Coverage holds the year's plan against what was held. It is a pure function: of the same
 // plan and record it says the same anywhere.
 func Coverage(p *Programme, from, until, now time.Time, facts Facts) []Item {
 	c := &covering{p: p, from: from, until: until, now: now, facts: facts, used: map[string]bool{}, records: map[string][]*Record{}}
-	renamed := facts.Renamed
-	if renamed == nil {
-		renamed = p.Renamed(facts.Records)
-	}
 	for i := range facts.Records {
 		r := &facts.Records[i]
-		row := cmp.Or(renamed[r.Due.Schedule], r.Due.Schedule)
+		row := p.Called(r.Due.Schedule)
 		c.records[row] = append(c.records[row], r)
 		if r.Run.Run != "" { // what an occasion has started is nobody else's
 			c.used[r.Run.Run] = true
 		}
 	}
-	c.heirs = p.heirs(pasts(facts.Records))
 	for _, id := range slices.Sorted(maps.Keys(c.records)) {
 		if _, there := p.Row(id); !there {
 			c.lost = append(c.lost, id)
@@ -195,8 +189,7 @@ type covering struct {
 	facts            Facts
 	records          map[string][]*Record // by row
 	lost             []string             // rows that the record knows and the plan does not
-	heirs            map[string][]string  // of these, the rows of the plan that each may be
-	used             map[string]bool      // runs and records that count for an item
+	used             map[string]bool      // runs and words that count for an item
 }
 
 func (c *covering) within(t time.Time) bool { return !t.Before(c.from) && t.Before(c.until) }
@@ -221,7 +214,6 @@ func (c *covering) row(row Row) []Item {
 		}
 		switch {
 		case d.record != nil:
-			c.used[d.record.ID] = true
 			c.byOccasion(*d.record, &it)
 		case it.Status == Overdue && row.Spec != nil && !row.ByHand:
 			it.Why = append(it.Why, plan.Text{EN: "the record has nothing of it: the schedule was not in effect, or nothing ran for too long", JA: "記録がない（予定が適用されていない、または muster が長期間停止していた）"})
@@ -232,13 +224,12 @@ func (c *covering) row(row Row) []Item {
 		if it.Status == Overdue && len(it.Why) == 0 {
 			it.Why = []plan.Text{{EN: "no run of it, and nobody recorded that it was held", JA: "実施の記録がない"}}
 		}
-		if it.Status == Overdue && d.record == nil {
-			it.Why = append(it.Why, c.perhaps(row, func(r *Record) bool { return c.within(r.Due.At) })...)
-		}
 		it.Late = it.tardy()
 		items[i] = it
 	}
-	return append(c.byWord(row, items), c.arrivals(row)...)
+	items = append(c.byWord(row, items), c.arrivals(row)...)
+	c.perhaps(row, items)
+	return items
 }
 
 func (r Row) item() Item {

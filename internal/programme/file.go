@@ -72,6 +72,7 @@ type Rules struct {
 type FileRow struct {
 	yamldoc.Place
 	ID          text             `json:"id" help:"Name of the row; its schedule has the same." ja:"行の名前（予定の名前にもなる）" is:"name"`
+	Was         []text           `json:"was" help:"Names that the row had before: what is in the record under them is this row's. A name is of one row, and of none that is there today." ja:"行の以前の名前。その名前の記録をこの行のものとして扱う。現在の行の名前と、ほかの行の was にある名前は書けない" is:"name" single:"true" default:""`
 	Number      text             `json:"number" help:"Its number in the plan, in quotes." ja:"計画での番号（引用符で囲む）" default:""`
 	Kind        text             `json:"kind" help:"What kind of drill it is." ja:"訓練の種類" enum:"structure-check,procedure-check,blind-structure,blind-staff,system-recovery,system-switchover,new-arrivals,safety-report,power,audit,review,other"`
 	Title       yamldoc.Text     `json:"title" help:"What it is called." ja:"名称" default:""`

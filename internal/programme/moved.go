@@ -16,6 +16,11 @@ type day struct {
 	record *Record // nil: the record has nothing of it
 }
 
+// has reports whether it is the day of a record; one row under another name may have been due at the same moment.
+func (d day) has(r *Record) bool {
+	return d.record != nil && d.From.Equal(r.Due.Nominal) && d.record.Due.Schedule == r.Due.Schedule
+}
+
 // word reports whether a record is somebody's word that a row was held.
 func (r *Record) word() bool {
 	return r.Due.Person == "" && r.State == run.Held && r.Run.Run == ""
@@ -31,11 +36,11 @@ func (r *Record) due() bool {
 func (c *covering) days(row Row) []day {
 	var out []day
 	for _, it := range c.planned(row) {
-		out = append(out, day{it, c.recordOf(row, it.From)})
+		out = append(out, day{it, c.recordOf(row.ID, it.From)})
 	}
 	ruled := len(out)
 	for _, r := range c.records[row.ID] {
-		if !r.due() || c.used[r.ID] || !c.within(r.Due.Nominal) || slices.ContainsFunc(out, func(d day) bool { return d.From.Equal(r.Due.Nominal) }) {
+		if !r.due() || !c.within(r.Due.Nominal) || slices.ContainsFunc(out, func(d day) bool { return d.has(r) }) {
 			continue
 		}
 		out = append(out, day{c.recordedItem(row, r), r})
@@ -81,22 +86,10 @@ func (c *covering) inEffect(ruled, others []day) []day {
 	return out
 }
 
-// recordOf is what the record has of a due day: of the row or, of one that was renamed to nobody knows what, under a name
-// that the plan has no more.
-func (c *covering) recordOf(row Row, due time.Time) *Record {
-	find := func(list []*Record) *Record {
-		for _, r := range list {
-			if r.due() && r.Due.Nominal.Equal(due) {
-				return r
-			}
-		}
-		return nil
-	}
-	if r := find(c.records[row.ID]); r != nil || row.Scenario == "" {
-		return r
-	}
-	for _, id := range c.lost {
-		if r := find(c.records[id]); r != nil && r.Due.Scenario == row.Scenario && !c.used[r.ID] {
+// recordOf is what the record has of a due day of a row.
+func (c *covering) recordOf(row string, due time.Time) *Record {
+	for _, r := range c.records[row] {
+		if r.due() && r.Due.Nominal.Equal(due) {
 			return r
 		}
 	}

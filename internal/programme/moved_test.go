@@ -32,7 +32,7 @@ func TestARecordedDueDayStandsWhateverBecomesOfItsRow(t *testing.T) {
 	spring := ruled(6, 9, 12, 3)
 	hour, months, renamed := ruled(6, 9, 12, 3), ruled(3), spring
 	hour.Spec.Rule.Hour, hour.Spec.Rule.Minute = 13, 30
-	renamed.ID = "other"
+	renamed.ID, renamed.Was = "other", []string{"row"}
 	byHand := programme.Row{ID: "row", Title: plan.Text{EN: "row"}, Scenario: "tokyo-loss", Months: []int{6, 9}, ByHand: true}
 	inForce := hour
 	inForce.From = date(t, "2026-11-01")

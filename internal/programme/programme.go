@@ -43,6 +43,7 @@ const KindReview = "review"
 // Row is a row of the yearly plan.
 type Row struct {
 	ID          string        `json:"id"`
+	Was         []string      `json:"was,omitempty" doc:"Names that it had before: what the record has of them is the row's."`
 	Number      string        `json:"number,omitempty"`
 	Kind        string        `json:"kind"`
 	Title       plan.Text     `json:"title"`
@@ -218,14 +219,30 @@ func (s Spec) Deadline(nominal time.Time) time.Time {
 	return maxTime(st.At, st.Until).Add(s.GiveUp.Std())
 }
 
-// Row returns the row of that name.
-func (p *Programme) Row(id string) (Row, bool) {
-	at := slices.IndexFunc(p.Rows, func(r Row) bool { return r.ID == id })
+// Row returns the row of that name or, of a name that no row has today, the one that says it was called so. Nothing else
+// tells which row a name of the record is: neither scenario nor schedule show that one is another under a new name, and
+// where that is taken for shown, a drill counts as held that nobody held.
+func (p *Programme) Row(name string) (Row, bool) {
+	at := slices.IndexFunc(p.Rows, func(r Row) bool { return r.ID == name })
+	if at < 0 {
+		at = slices.IndexFunc(p.Rows, func(r Row) bool { return slices.Contains(r.Was, name) })
+	}
 	if at < 0 {
 		return Row{}, false
 	}
 	return p.Rows[at], true
 }
+
+// Called is the ID of the row that Row returns, and the name itself where there is none.
+func (p *Programme) Called(name string) string {
+	if row, there := p.Row(name); there {
+		return row.ID
+	}
+	return name
+}
+
+// Names are all that the row is and was called, the present one last.
+func (r Row) Names() []string { return append(slices.Clone(r.Was), r.ID) }
 
 // Specs are the schedules that muster starts, by name.
 func (p *Programme) Specs() []Spec {

@@ -60,6 +60,7 @@ func Read(d *yamldoc.Decoder, root *yaml.Node, e *estate.Estate, scenarios []Sce
 		seen[row.ID.V] = row.ID.Place
 		r.out.Rows = append(r.out.Rows, r.row(row))
 	}
+	r.was(seen)
 	return r.out
 }
 
@@ -195,7 +196,7 @@ func names(list []text) []string {
 
 func (r *reading) row(f FileRow) Row {
 	where := "row " + f.ID.V
-	out := Row{ID: f.ID.V, Number: f.Number.V, Kind: f.Kind.V, Title: f.Title.Text, Content: f.Content.Text, Method: names(f.Method), Audience: names(f.Audience),
+	out := Row{ID: f.ID.V, Was: names(f.Was), Number: f.Number.V, Kind: f.Kind.V, Title: f.Title.Text, Content: f.Content.Text, Method: names(f.Method), Audience: names(f.Audience),
 		Times: f.Times.V, Planner: f.Planner.V, Remarks: f.Remarks.Text, Scenario: f.Scenario.V, Assumptions: names(f.Assumptions),
 		ByHand: f.Start.V == "by-hand" || !f.Scenario.Set, Line: estate.Line(f.Place)}
 	if out.Title == (plan.Text{}) {
@@ -240,6 +241,29 @@ func (r *reading) row(f FileRow) Row {
 		r.Log.Add(f.Times.Place, "%s: times is for what has no set months; leave it out, or leave schedule and months out", "%s: times は月を決めない行のためのものです。times を外すか、schedule と months を外してください", where)
 	}
 	return out
+}
+
+// was holds that a name of before is of one row, and of none that is there.
+func (r *reading) was(rows map[string]yamldoc.Place) {
+	said := map[string]yamldoc.Place{}
+	for _, f := range r.file.Rows {
+		where := "row " + f.ID.V
+		for _, name := range f.Was {
+			row, there := rows[name.V]
+			first, again := said[name.V]
+			switch {
+			case !name.Set:
+			case name.V == f.ID.V:
+				r.Log.Add(name.Place, "%s: was: it is called %s today; leave the name out", "%s: was: %s は現在の名前です。was から外してください", where, name.V)
+			case there:
+				r.Log.Add(name.Place, "%s: was: %s is a row of the plan (line %d), whose record is its own; leave the name out, or take that row out", "%s: was: %s は現在の行の名前で（%d 行目）、その記録はその行のものです。was から外すか、その行を削除してください", where, name.V, row.Line)
+			case again:
+				r.Log.Add(name.Place, "%s: was: line %[3]d says already that %[2]s is called otherwise; keep it in the one row that it became", "%s: was: %s は %d 行目の was にもあります。引き継ぐ行の was だけに書いてください", where, name.V, first.Line)
+			default:
+				said[name.V] = name.Place
+			}
+		}
+	}
 }
 
 func (r *reading) scenario(where string, f FileRow) Scenario {

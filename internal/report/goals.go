@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -17,12 +19,13 @@ func Goals(p plan.Plan, events []run.Event, goals []plan.Criterion) ([]Pass, err
 }
 
 // WithJudged adds what people judged of the goals of a row that no record can judge, from what was written
-// about the run. The last word on a goal counts; a judgement of
+// about the run, under any of the names that the row had. The last word on a goal counts; a judgement of
 // what the goal said before it was changed is none of what it says now.
-func WithJudged(list []Pass, row string, written []Entry) []Pass {
+func WithJudged(list []Pass, names []string, written []Entry) []Pass {
 	for i := range list {
 		for _, e := range written {
-			if list[i].Expect != "" || e.Item != run.GoalItem(row, list[i].ID) || e.Verdict == "" {
+			of := slices.ContainsFunc(names, func(row string) bool { return e.Item == run.GoalItem(row, list[i].ID) })
+			if list[i].Expect != "" || !of || e.Verdict == "" {
 				continue
 			}
 			if e.Goal != "" && e.Goal != list[i].Text.Both() {
