@@ -80,7 +80,10 @@ func (s *Server) rowHeld(ctx context.Context, in *OfRow) (*answer[programme.Reco
 	if calendar.DateOf(s.now().In(at.Location())).Before(day) {
 		return bad(l.T("%s lies in the future.", "%s は未来の日付です。", day), l.T("Record it once it was held", "実施後に記録してください"))
 	}
-	if b.For != "" {
+	switch {
+	case b.For == "" && row.Arrivals != nil && row.Spec == nil && row.Times == 0 && len(row.Months) == 0:
+		return bad(l.T("Row %s is due for each person who comes.", "行 %s は対象者ごとに実施する行です。", row.ID), l.T("Say for whom it was held with --for", "対象者を --for で指定してください"))
+	case b.For != "":
 		if row.Arrivals == nil {
 			return bad(l.T("Row %s is not for single people.", "行 %s は個人ごとの行ではありません。", row.ID), l.T("Leave the person out", "対象者の指定を外してください"))
 		}

@@ -197,6 +197,25 @@ func TestAWordOnARowIsNoneOnItsSibling(t *testing.T) {
 	}
 }
 
+// What is due for each person who comes is held for somebody.
+func TestAnArrivalsRowIsHeldForSomebody(t *testing.T) {
+	l := newLessons(t)
+	plans := &planned{p: programme.Programme{Name: "test", Begins: 4, Zone: "Asia/Tokyo", Planner: "tanaka"}}
+	l.server.Plans = plans
+	training := programme.Row{ID: "training", Planner: "tanaka", ByHand: true, Arrivals: &programme.Arrival{Within: run.Duration(30 * 24 * time.Hour)}}
+	plans.set(training)
+	_, err := l.client.RowHeld(l.as("tanaka"), "training", api.HeldRequest{Reason: "all briefed"})
+	refusal(t, err, "Say for whom it was held with --for")
+	if _, err := l.client.RowHeld(l.as("tanaka"), "training", api.HeldRequest{For: "sato", Reason: "briefed"}); err != nil {
+		t.Error(err)
+	}
+	training.Months = []int{1} // and for all in January
+	plans.set(training)
+	if _, err := l.client.RowHeld(l.as("tanaka"), "training", api.HeldRequest{Reason: "all briefed"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // blindPlans is a plans directory with a programme and a blind scenario.
 type blindPlans struct{ *planned }
 
