@@ -33,27 +33,30 @@ func (r *response) listen(ctx workflow.Context) error {
 		hears(ctx, UpdateStrength, r.onStrength, r.mayCount),
 		hears(ctx, UpdateCallOut, r.onCallOut, r.maySettleCall),
 		hears(ctx, UpdateAbort, r.onAbort, r.mayAbort),
-		hears(ctx, UpdatePause, r.onPause, func(c Control) error {
-			if r.paused {
-				return refuse("the run is paused already", "この実施はすでに一時停止中です")
-			}
-			return errors.Join(r.mayControl(c), r.notStopping())
-		}),
-		hears(ctx, UpdateResume, r.onResume, func(c Control) error {
-			if !r.paused {
-				return refuse("the run is not paused", "この実施は一時停止していません")
-			}
-			return errors.Join(r.maySteer(c.By), r.notStopping())
-		}),
+		hears(ctx, UpdatePause, r.onPause, r.mayPause),
+		hears(ctx, UpdateResume, r.onResume, r.mayResume),
 	)
 }
 
-// notStopping refuses to hold a run or let it go while an abort is about to stop it.
-func (r *response) notStopping() error {
-	if !r.stopping {
-		return nil
+// mayPause refuses, while an abort is on its way to the record, also to hold a run that is held: the abort lets it go.
+func (r *response) mayPause(c Control) error {
+	if r.stopping {
+		return errors.Join(r.mayControl(c), refuse("the run is being aborted, by %s: to hold what follows, its way home too, ask for the pause in a moment", "%s の操作による中止を受け付け中です。この後の処理（切戻しを含む）を止める場合は、少し待ってから、もう一度一時停止の操作をしてください", r.abort.By))
 	}
-	return refuse("the run is being aborted, by %s: to hold what follows, its way home too, pause it again in a moment", "%s の操作により中止処理に入るところです。この後の処理（切戻しを含む）を止める場合は、少し待ってから再度一時停止してください", r.abort.By)
+	if r.paused {
+		return refuse("the run is paused already", "この実施はすでに一時停止中です")
+	}
+	return r.mayControl(c)
+}
+
+func (r *response) mayResume(c Control) error {
+	if !r.paused {
+		return refuse("the run is not paused", "この実施は一時停止していません")
+	}
+	if r.stopping {
+		return errors.Join(r.maySteer(c.By), refuse("the run is being aborted, by %s: its pause ends with that", "%s の操作による中止を受け付け中です。一時停止は中止とともに解除されます", r.abort.By))
+	}
+	return r.maySteer(c.By)
 }
 
 // onBegin answers who started, who joined and who was refused.

@@ -144,24 +144,38 @@ func TestAPauseIsNotToldAfterItsResume(t *testing.T) {
 	}
 }
 
-// Of a pause and an abort at the same moment the abort has the last word in the record, by which every screen goes: what
-// is let go is not shown as held.
+// Of a pause or a resume and an abort at the same moment the abort has the last word in the record, by which every screen
+// goes: what is let go is not shown as held. Who is refused is told what comes of what they wanted.
 func TestAnAbortHasTheLastWordOverAPauseOfTheSameMoment(t *testing.T) {
 	pause := func(w *world, refused *error) {
 		w.update(theRun, workflows.UpdatePause, workflows.Control{By: "sato", Reason: "wait for the network team"}, refused)
 	}
+	held := func(then func(*world, *error)) func(*world, *error) {
+		return func(w *world, refused *error) {
+			pause(w, nil)
+			w.env.RegisterDelayedCallback(func() {
+				abort(w)()
+				then(w, refused)
+			}, 2*time.Minute)
+		}
+	}
 	for name, c := range map[string]struct {
 		both    func(*world, *error)
-		refused bool
+		refused string
+		pauses  int // in the record
 	}{
 		"the pause is on its way to a runbook": {func(w *world, _ *error) {
 			pause(w, nil)
 			w.env.RegisterDelayedCallback(abort(w), 10*time.Second)
-		}, false},
+		}, "", 1},
 		"the abort is on its way to the record": {func(w *world, refused *error) {
 			abort(w)()
 			pause(w, refused)
-		}, true},
+		}, "ask for the pause in a moment", 0},
+		"a pause of what is held": {held(pause), "ask for the pause in a moment", 1},
+		"a resume": {held(func(w *world, refused *error) {
+			w.update(theRun, workflows.UpdateResume, workflows.Control{By: "sato"}, refused)
+		}), "its pause ends with that", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -172,14 +186,14 @@ func TestAnAbortHasTheLastWordOverAPauseOfTheSameMoment(t *testing.T) {
 				announce(p)
 				p.Scenario.Simulate.After = d(5 * time.Minute)
 			}))
-			if c.refused != said(refused, "being aborted, by sato") {
-				t.Errorf("the pause: %v", refused)
+			if want := "being aborted, by sato: "; (c.refused == "") != (refused == nil) || refused != nil && (!said(refused, want) || !said(refused, c.refused)) {
+				t.Errorf("told: %v, want %q", refused, c.refused)
 			}
-			aborted := w.find(run.RunAbortRequested)
-			if len(aborted) != 1 {
-				t.Fatalf("aborts: %+v", aborted)
+			aborted, paused := w.find(run.RunAbortRequested), w.find(run.RunPaused)
+			if len(aborted) != 1 || len(paused) != c.pauses || len(w.find(run.RunResumed)) > 0 {
+				t.Fatalf("aborts: %+v, pauses: %+v, want %d", aborted, paused, c.pauses)
 			}
-			for _, e := range w.find(run.RunPaused) {
+			for _, e := range paused {
 				if e.Seq > aborted[0].Seq {
 					t.Errorf("the pause is number %d of the record, after the abort, number %d", e.Seq, aborted[0].Seq)
 				}
