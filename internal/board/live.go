@@ -156,6 +156,7 @@ func (b *Board) stream(v *visit, t *topic) error {
 				}
 				if err != nil || a.Via != v.actor.Via {
 					event(&buf, "signedout", "")
+					_ = out.SetWriteDeadline(time.Now().Add(writeWithin)) // the last one has passed
 					_, _ = v.w.Write(buf.Bytes())
 					_ = out.Flush()
 					return nil
