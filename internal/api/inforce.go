@@ -68,8 +68,9 @@ const atOnceNoted = 24 * time.Hour
 // justNoted is how far a note may be from when the store was given it, by the same clock.
 const justNoted = time.Minute
 
-// HoldProgramme returns what somebody altered of the note, after it was set right by the record: a plan that had a due day
-// was in force by then. Of a note that is as it was first written a clock was wrong, which the log says.
+// HoldProgramme returns how the note differed, after it was set right by the record: a plan that had a due day was in force
+// by then. Of a note that looks as it did when it was first written only the log tells: a wrong clock wrote such a one, and
+// whoever may write to the store can make one. Nothing outside of it says which; what is owed is the same.
 func (s *Server) HoldProgramme(ctx context.Context) ([]plan.Text, error) {
 	doc, err := s.Store.Document(ctx, docProgramme, docProgrammeFirst)
 	if errors.Is(err, journal.ErrNotFound) {
@@ -97,7 +98,7 @@ func (s *Server) HoldProgramme(ctx context.Context) ([]plan.Text, error) {
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	untouched := doc.Version == 1 && doc.ChangedAt.Sub(kept.Since).Abs() < justNoted
+	looksUntouched := doc.Version == 1 && doc.ChangedAt.Sub(kept.Since).Abs() < justNoted
 	if doc.Body, err = json.Marshal(first); err != nil {
 		return nil, err
 	}
@@ -105,8 +106,8 @@ func (s *Server) HoldProgramme(ctx context.Context) ([]plan.Text, error) {
 	if _, err := s.Store.PutDocument(ctx, doc); err != nil && !errors.Is(err, journal.ErrChanged) {
 		return nil, err
 	}
-	if untouched {
-		s.Log.Warn("since when there is a programme did not fit its first due day, as a clock was wrong when one of them was noted; it is owed from that day on",
+	if looksUntouched {
+		s.Log.Warn("since when there is a programme did not fit its first due day: a clock was wrong when one of them was noted, or the note was altered in the store; it is owed from that day on",
 			"before", kept.Since, "since", first.Since)
 		return nil, nil
 	}
