@@ -78,7 +78,7 @@ func (a *assigned) here(person string, roles []string, first bool, now time.Time
 	return changed
 }
 
-// docAssignedAll marks that a server has looked, and says what each reads.
+// docAssignedAll says what each server reads, and whether one has come to the end of its first look.
 const docAssignedAll = "."
 
 // NoteAssigned notes who is newly in the estate, who has a new role (requirement C-DRL-7:
@@ -92,17 +92,14 @@ func (s *Server) NoteAssigned(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := s.now().UTC()
-	all, first, err := s.noteReading(ctx, e.People, now)
+	all, err := s.noteReading(ctx, e.People)
 	if err != nil {
 		return err
 	}
-	if !first {
-		s.tellApart(all)
-		if len(all.differing(s.Name)) > 0 {
-			return nil
-		}
+	if s.tellApart(all); len(all.differing(s.Name)) > 0 {
+		return nil
 	}
+	now, first := s.now().UTC(), all.First
 	for _, p := range e.People {
 		doc, err := s.Store.Document(ctx, docAssigned, p.ID)
 		var a assigned
@@ -123,15 +120,10 @@ func (s *Server) NoteAssigned(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.noteLeft(ctx, e.People, now); err != nil {
-		return err
+	if first { // nobody can have left
+		return s.firstLookOver(ctx)
 	}
-	if first {
-		if err := s.putReadings(ctx, all); !errors.Is(err, journal.ErrChanged) {
-			return err
-		}
-	}
-	return nil
+	return s.noteLeft(ctx, e.People, now)
 }
 
 // noteLeft notes who is in the estate no more.

@@ -53,7 +53,7 @@ func (s *Server) deployment(ctx context.Context) (Deployment, error) {
 	}
 	out.KeepsS = d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration().Seconds()
 	if all, err := s.readings(ctx); err == nil { // a store that is away is told elsewhere
-		out.Apart = all.apart(s.Name)
+		out.Apart = s.apart(all)
 	}
 	if s.Estate == nil {
 		return out, nil

@@ -18,34 +18,66 @@ import (
 // AssignedEvery is how often each server calls NoteAssigned.
 const AssignedEvery = 10 * time.Minute
 
-// readingLasts is for how long a server counts that looks no more.
-const readingLasts = 3 * AssignedEvery
+// Servers of one store have clocks that may differ: each counts by its own looks, which are AssignedEvery apart.
+const (
+	// missedLooks is after how many of its looks one forgets a server that has not looked meanwhile.
+	missedLooks = 3
+	// looksApart is at how many of its looks one has found another to have looked anew, and to read the same other people,
+	// when it tells: an edit has had its time to reach every server.
+	looksApart = 2
+)
 
 // reading is which people a server reads from its plan files.
 type reading struct {
-	Digest string    `json:"digest"`
-	Since  time.Time `json:"since"` // it reads these
-	At     time.Time `json:"at"`    // it looked last
+	Digest string `json:"digest"`
+	Looks  int64  `json:"looks"` // how often it has looked
 }
 
 // readings are those of all servers of a store, by name.
 type readings struct {
 	Servers map[string]reading `json:"servers,omitempty"`
+	First   bool               `json:"first,omitempty"` // no server has come to the end of its first look yet
 	version int64
 }
 
-// read notes what a server reads now, and forgets servers that are gone.
-func (r *readings) read(server, digest string, now time.Time) {
-	mine := r.Servers[server]
-	if mine.Digest != digest {
-		mine = reading{Digest: digest, Since: now}
-	}
-	mine.At = now
+// sight is what a server has seen of another.
+type sight struct {
+	of     reading
+	mine   string // digest of what it read itself
+	anew   int    // at how many looks the other had looked again, and neither read anything else
+	missed int    // how many looks ago the other looked last
+}
+
+// look notes what a server reads now, forgets servers that are gone, and returns what it has seen of the others, after
+// what it saw at its last look.
+func (r *readings) look(server, digest string, was map[string]sight) map[string]sight {
 	if r.Servers == nil {
 		r.Servers = map[string]reading{}
 	}
-	r.Servers[server] = mine
-	maps.DeleteFunc(r.Servers, func(_ string, of reading) bool { return now.Sub(of.At).Abs() > readingLasts })
+	r.Servers[server] = reading{Digest: digest, Looks: r.Servers[server].Looks + 1}
+	seen := map[string]sight{}
+	for name, of := range r.Servers {
+		if name == server {
+			continue
+		}
+		now := sight{of: of, mine: digest}
+		if last, ok := was[name]; ok {
+			if last.of.Digest == of.Digest && last.mine == digest {
+				now.anew = last.anew
+				if last.of.Looks != of.Looks {
+					now.anew++
+				}
+			}
+			if last.of.Looks == of.Looks {
+				now.missed = last.missed + 1
+			}
+		}
+		if now.missed < missedLooks {
+			seen[name] = now
+		}
+	}
+	maps.DeleteFunc(r.Servers, func(name string, _ reading) bool { _, there := seen[name]; return name != server && !there })
+	return seen
 }
 
 // differing lists the servers that read other people than one does.
@@ -59,15 +91,11 @@ func (r readings) differing(from string) []string {
 	return out
 }
 
-// apart lists those that do so for longer than an edit takes to reach every server: each has looked again since.
-func (r readings) apart(from string) []string {
-	mine := r.Servers[from]
-	return slices.DeleteFunc(r.differing(from), func(name string) bool {
-		other, began := r.Servers[name], mine.Since
-		if other.Since.After(began) {
-			began = other.Since
-		}
-		return mine.At.Sub(began) < AssignedEvery || other.At.Sub(began) < AssignedEvery
+// apart lists those that do so for longer than an edit takes to reach every server.
+func (s *Server) apart(r readings) []string {
+	seen, _ := s.lastLook.Load().(map[string]sight)
+	return slices.DeleteFunc(r.differing(s.Name), func(name string) bool {
+		return seen[name].anew < looksApart || seen[name].of.Digest != r.Servers[name].Digest
 	})
 }
 
@@ -100,32 +128,51 @@ func (s *Server) putReadings(ctx context.Context, r readings) error {
 	return err
 }
 
-// noteReading notes which people this server reads, unless nobody has looked before: that is noted when the first look
-// is over, so that one which is broken off is made again as the first.
-func (s *Server) noteReading(ctx context.Context, people []plan.Person, now time.Time) (r readings, first bool, err error) {
+// noteReading notes which people this server reads, before it notes anybody: of two that look for the first time at once
+// the later one sees the other's.
+func (s *Server) noteReading(ctx context.Context, people []plan.Person) (readings, error) {
+	was, _ := s.lastLook.Load().(map[string]sight)
 	for {
-		r, err = s.readings(ctx)
-		first = errors.Is(err, journal.ErrNotFound)
-		if err != nil && !first {
-			return r, first, err
+		r, err := s.readings(ctx)
+		if errors.Is(err, journal.ErrNotFound) {
+			r, err = readings{First: true}, nil
 		}
-		r.read(s.Name, peopleDigest(people), now)
-		if first {
-			return r, true, nil
+		if err != nil {
+			return r, err
 		}
-		if err = s.putReadings(ctx, r); !errors.Is(err, journal.ErrChanged) { // else another server has just looked
-			return r, false, err
+		seen := r.look(s.Name, peopleDigest(people), was)
+		if err = s.putReadings(ctx, r); errors.Is(err, journal.ErrChanged) { // another server has just looked
+			continue
+		}
+		if err == nil {
+			s.lastLook.Store(seen)
+		}
+		return r, err
+	}
+}
+
+// firstLookOver notes that whoever comes from now on is new. Until then a first look that was broken off is made again as
+// the first.
+func (s *Server) firstLookOver(ctx context.Context) error {
+	for {
+		r, err := s.readings(ctx)
+		if err != nil || !r.First {
+			return err
+		}
+		r.First = false
+		if err = s.putReadings(ctx, r); !errors.Is(err, journal.ErrChanged) {
+			return err
 		}
 	}
 }
 
 // tellApart tells when servers read different people, and when they do no more.
 func (s *Server) tellApart(r readings) {
-	apart := strings.Join(r.apart(s.Name), ", ")
+	apart := strings.Join(s.apart(r), ", ")
 	was, _ := s.readApart.Load().(string)
 	switch {
 	case apart != "" && apart != was:
-		s.Log.Warn("another server on this record store reads other people or roles from its plan files: until both have the same files, nobody's arrival or new role is noted", "host", apart)
+		s.Log.Warn("the plan files of other servers on this record store have other people or roles: until all have the same files, nobody's arrival, new role or leaving is noted", "servers", apart)
 	case was != "" && len(r.differing(s.Name)) == 0:
 		s.Log.Info("the servers on this record store read the same people again")
 	default:

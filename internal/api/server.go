@@ -110,6 +110,7 @@ type Server struct {
 	lastFiles  lastFiles
 	merging    chan struct{}
 	readApart  atomic.Value // string: servers of which it was told that they read other people
+	lastLook   atomic.Value // map[string]sight: what NoteAssigned saw of other servers
 }
 
 // Plans is the plans directory as it is now. An error that lists mistakes of files has

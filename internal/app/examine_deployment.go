@@ -62,8 +62,9 @@ func (e *examination) serverClock(apart, took time.Duration) {
 // plansApart names other servers whose plan files are not this one's.
 func (e *examination) plansApart(d api.Deployment) {
 	if len(d.Apart) > 0 {
-		e.add("plans_apart", e.t("plan files of several servers", "複数サーバーの計画ファイル"), Odd, e.t("%s reads other people or roles than this server", "%s が、このサーバーと異なる要員または役割を読み込んでいます", strings.Join(d.Apart, ", ")),
-			e.t("Put the same plan files on both: until then nobody's arrival or new role is noted, so that no training of `arrivals` becomes due", "両方に同じ計画ファイルを置いてください。それまで新しい要員と役割は記録されず、arrivals の教育の期限も始まりません"))
+		e.add("plans_apart", e.t("plan files of several servers", "複数サーバーの計画ファイル"), Odd, e.t("other people or roles than on this server: %s", "このサーバーと異なる要員または役割を読み込んでいるサーバー：%s", strings.Join(d.Apart, ", ")),
+			e.t("Put the same plan files on all servers of this record store: until then nobody's arrival, new role or leaving is noted, so that no training of `arrivals` becomes due",
+				"この記録の保存先を使うすべてのサーバーに、同じ計画ファイルを置いてください。それまで要員の追加、新しい役割、離脱は記録されず、arrivals の教育も発生しません"))
 	}
 }
 

@@ -131,14 +131,14 @@ func TestADirectoryToPassThroughIsNoReasonForAdvice(t *testing.T) {
 	}
 }
 
-// The doctor names a server on the same record store that reads other people, and says nothing where none does.
-func TestTheDoctorNamesAServerOfOtherPlans(t *testing.T) {
+// The doctor names every server on the same record store that reads other people, and says nothing where none does.
+func TestTheDoctorNamesServersOfOtherPlans(t *testing.T) {
 	e := &examination{l: i18n.EN}
 	if e.plansApart(api.Deployment{}); len(e.checks) != 0 {
 		t.Errorf("%+v", e.checks)
 	}
-	e.plansApart(api.Deployment{Apart: []string{"osaka /b"}})
-	if c := checked(t, e.checks, "plans_apart"); c.Result != Odd || !strings.Contains(c.Found, "osaka /b") || c.WayOut == "" {
+	e.plansApart(api.Deployment{Apart: []string{"nagoya /c", "osaka /b"}})
+	if c := checked(t, e.checks, "plans_apart"); c.Result != Odd || !strings.HasSuffix(c.Found, ": nagoya /c, osaka /b") || !strings.Contains(c.WayOut, "all servers") {
 		t.Errorf("%+v", c)
 	}
 }

@@ -43,6 +43,7 @@ var LogKeys = map[string]string{
 	"address":    "host:port of an engine",
 	"server":     "name of a target of the estate",
 	"host":       "host name",
+	"servers":    "other servers on the record store, each as host and data directory",
 	"listen":     "address that is listened on",
 	"public_url": "as in the settings",
 	"store":      "record store, without its password",
