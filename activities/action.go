@@ -103,8 +103,10 @@ type Seen struct {
 	// Partial goes with HoldsNot: some of it is done. Without it HoldsNot means that
 	// nothing is, and that nothing needs to be undone.
 	Partial bool
-	Detail  string
-	Output  any
+	// Never goes with HoldsNot: the attempt was not begun, and its ledger no longer lets it begin.
+	Never  bool
+	Detail string
+	Output any
 }
 
 // Option adds a capability to an action.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+
+	"github.com/muster-dr/muster/internal/heartbeat"
 )
 
 // beatEvery is how often an action tells the engine that it lives. Cancellation comes
@@ -26,6 +28,7 @@ func beat(ctx context.Context) (context.Context, func()) {
 	if !activity.IsActivity(ctx) {
 		return ctx, func() {}
 	}
+	ctx = heartbeat.Lease(ctx, activity.GetInfo(ctx).HeartbeatTimeout)
 	p := &pulse{}
 	if activity.HasHeartbeatDetails(ctx) { // until there is something newer
 		var last any

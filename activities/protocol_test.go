@@ -308,7 +308,7 @@ func TestLateAttemptIsRefused(t *testing.T) {
 	b := newBench(t)
 	call := b.call(1, writing{At: "look", How: "stop"})
 	w := b.frozen(call)
-	if seen := b.settle(b.call(1, writing{}), 10*time.Second); seen.Sight != plan.HoldsNot || !strings.Contains(seen.Detail, "never begun") {
+	if seen := b.settle(b.call(1, writing{}), 10*time.Second); seen.Sight != plan.HoldsNot || !seen.Never || !strings.Contains(seen.Detail, "never begun") {
 		t.Fatalf("settled: %+v", seen)
 	}
 	if _, err := b.site.act(context.Background(), writeLine, b.call(2, writing{File: b.file + ".2"})); err != nil {

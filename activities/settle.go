@@ -56,7 +56,7 @@ func (s *Site) lookAt(ctx context.Context, a Action, call plan.Call) (plan.Looke
 		none := Lacking("%s has no way to look here: a person must see whether it happened", "%s はここで確認する手段を持たない。実行されたかどうかは人が確認する", a.ID)
 		seen = Seen{Sight: plan.CannotTell, Detail: cmp.Or(seen.Detail, none.Both())}
 	}
-	looked := plan.Looked{Sight: seen.Sight, Partial: seen.Partial && seen.Sight == plan.HoldsNot, Detail: s.short(seen.Detail), At: time.Now().UTC()}
+	looked := plan.Looked{Sight: seen.Sight, Partial: seen.Partial && seen.Sight == plan.HoldsNot, Never: seen.Never, Detail: s.short(seen.Detail), At: time.Now().UTC()}
 	if seen.Sight == plan.Holds {
 		out, err := s.output(seen.Output)
 		if err != nil {
@@ -106,7 +106,7 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 		if err == nil && seen.Sight == plan.Holds {
 			return seen, nil
 		}
-		return Seen{Sight: plan.HoldsNot, Detail: Lacking("it was never begun, and can't begin any more", "実行は一度も開始されておらず、今後開始されることもない").Both()}, nil
+		return Seen{Sight: plan.HoldsNot, Never: true, Detail: Lacking("it was never begun, and can't begin any more", "実行は一度も開始されておらず、今後開始されることもない").Both()}, nil
 	}
 
 	every := min(max(s.settleTime(a)/10, 10*time.Millisecond), 500*time.Millisecond)

@@ -51,6 +51,7 @@ type attempted struct {
 	result   plan.Result
 	partial  bool // not done, but some of it is
 	absent   bool // no worker of the site answered
+	never    bool // its order was lost on the way: it was not begun and never will be
 }
 
 // workedStep is a step that was begun and may have to be undone.
@@ -170,7 +171,7 @@ func (h *hands) settle(ctx workflow.Context, s plan.Step, call plan.Call, reason
 		return attempted{ending: passed, settled: run.ByObservation, reason: reason,
 			result: plan.Result{Output: seen.Output, EndedAt: seen.At}}
 	case plan.HoldsNot:
-		return attempted{ending: notDone, settled: run.ByObservation, reason: reason, partial: seen.Partial}
+		return attempted{ending: notDone, settled: run.ByObservation, reason: reason, partial: seen.Partial, never: seen.Never}
 	case plan.CannotTell:
 	}
 	return attempted{ending: unclear, settled: run.ByObservation, reason: reason}

@@ -208,14 +208,17 @@ func (x *execution) step(ctx workflow.Context, s plan.Step) run.Outcome {
 	}
 	w := &workedStep{step: s}
 	x.begun = append(x.begun, w) // registered before it starts
-	generation := 1
+	generation, more := 1, s.Retry
 	a := x.try(ctx, x.in.Phase, s, generation)
 	for {
 		w.note(a)
 		if a.ending == passed || ctx.Err() != nil {
 			return x.end(ctx, s, a, generation, run.Engine)
 		}
-		if a.ending != unclear && !a.absent && generation <= s.Retry {
+		if a.never && more == s.Retry && workflow.GetVersion(ctx, changeLostOrders, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+			more++ // what never reached the worker was no try; nobody is asked whether to order it again
+		}
+		if a.ending != unclear && !a.absent && generation <= more {
 			generation++
 			a = x.try(ctx, x.in.Phase, s, generation)
 			continue

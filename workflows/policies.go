@@ -12,10 +12,9 @@ import (
 // All time-outs and retries of activities are here, so that they can be read together.
 
 // heartbeat is how long a site worker may be silent before its attempt counts as
-// lost. Workers beat every second, for probes every other; a longer limit would be waiting time inside somebody's
-// RTO when one dies. A shorter one takes a busy machine for a dead one, and the engine too: a worker whose beats are not
-// answered for so long is cut off in the middle of its step, and with 5 s an engine that wrote to a slow disk did that to every step at once.
-const heartbeat = 10 * time.Second
+// lost. Workers beat every second, for probes every other, and stop their attempt shortly before this when nobody
+// answers (internal/heartbeat); a shorter limit would take a busy machine for a dead one, a longer one would be waiting time inside somebody's RTO.
+const heartbeat = 5 * time.Second
 
 // record: the control plane's own book-keeping. It is repeated until it works, since a
 // run whose journal can't be written must wait, not go on unrecorded. It takes
@@ -246,6 +245,8 @@ const (
 	changeSkipAsks = "skip-asks"
 	// changeNobodyTook: an order that no worker took was not begun.
 	changeNobodyTook = "nobody-took"
+	// changeLostOrders: an order that was lost on the way to its worker is given once more without asking.
+	changeLostOrders = "lost-orders"
 	// changeProbesStay: probes go on until the run ends them, also when it is cancelled in the engine.
 	changeProbesStay = "probes-stay"
 	// changeGoesHome: what gives up while it is paused goes home.

@@ -52,6 +52,7 @@ type world struct {
 	acts       []string           // effects that were really applied, in order
 	faults     map[string][]fault // by action: taken one per attempt
 	half       map[string]bool    // actions whose look sees them half done
+	never      map[string]bool    // actions whose lost orders were never begun
 	blind      map[string]bool    // actions whose look can't tell
 	lookGone   map[string]bool    // actions whose look no worker takes
 	queued     string             // an action that no worker takes, and that waits
@@ -77,7 +78,7 @@ type fault struct {
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	w := &world{t: t, tokyo: "primary", osaka: "standby",
-		faults: map[string][]fault{}, blind: map[string]bool{}, half: map[string]bool{}, keys: map[string]int{}, takers: map[string]bool{}}
+		faults: map[string][]fault{}, blind: map[string]bool{}, half: map[string]bool{}, never: map[string]bool{}, keys: map[string]int{}, takers: map[string]bool{}}
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w.env = suite.NewTestWorkflowEnvironment()
 	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second})
@@ -291,7 +292,7 @@ func (w *world) look(_ context.Context, c plan.Call) (plan.Looked, error) {
 	case w.goal(c):
 		return plan.Looked{Sight: plan.Holds, Detail: "it did", At: time.Now()}, nil
 	}
-	return plan.Looked{Sight: plan.HoldsNot, Partial: w.half[c.Uses], Detail: "it did not", At: time.Now()}, nil
+	return plan.Looked{Sight: plan.HoldsNot, Partial: w.half[c.Uses], Never: w.never[c.Uses], Detail: "it did not", At: time.Now()}, nil
 }
 
 // atEvent runs f, once, after the event of that kind and step is in the journal.

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/muster-dr/muster/internal/heartbeat"
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 )
@@ -101,6 +102,7 @@ var errEnded = errors.New("the probe had stopped looking, it begins anew")
 // serve is one activity attempt: it joins or begins the watch, keeps the engine
 // informed and returns what was seen when the run asks for the end.
 func (d *desk) serve(ctx context.Context, w plan.Watch, kind func() (looker, error)) (run.Observations, error) {
+	ctx = heartbeat.Lease(ctx, activity.GetInfo(ctx).HeartbeatTimeout)
 	one, mine, err := d.join(ctx, w, kind)
 	if err != nil {
 		return run.Observations{}, err

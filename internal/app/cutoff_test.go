@@ -118,6 +118,24 @@ func (l *line) mend() {
 // step is settled by looking, is done once, and its probe has seen all of it.
 func TestASiteIsCutOffInTheMiddleOfAStep(t *testing.T) {
 	t.Parallel()
+	cutOff(t, run.ByObservation, map[string][]string{"en": {"fell silent", "seen:"}, "ja": {"応答が途絶えた", "確認結果"}}, func(l *line, end func()) {
+		end()
+		l.cutFor(8 * time.Second) // longer than a worker may be silent
+	})
+}
+
+// For two seconds nobody answers: the step goes on as if nothing had been.
+func TestAMomentWithoutAnAnswerCutsNoStepOff(t *testing.T) {
+	t.Parallel()
+	cutOff(t, run.ByResult, nil, func(l *line, end func()) {
+		l.cutFor(2 * time.Second)
+		end()
+	})
+}
+
+// cutOff runs a drill whose step waits at a site until it may end, while something happens to the site's line.
+func cutOff(t *testing.T, settled run.SettledBy, reads map[string][]string, happens func(l *line, end func())) {
+	t.Helper()
 	s, files := newShaky(t), map[string]string{}
 	begun, done := filepath.Join(s.dir, "begun"), filepath.Join(s.dir, "done")
 	s.flag = done
@@ -171,16 +189,15 @@ decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 		}
 		return ""
 	})
-	save(t, done+".go", "")
-	l.cutFor(14 * time.Second) // longer than a worker may be silent
+	happens(l, func() { save(t, done+".go", "") })
 	untilEnded(t, u, started.Run)
 
 	r := readReport(t, u, started.Run)
 	p := step(r, "promote")
-	if p.Outcome != run.Passed || p.SettledBy != run.ByObservation || lines(begun)() != 1 || lines(done)() != 1 {
-		t.Errorf("the step %s by %s (%s), begun %d and done %d times; want passed by observation, once", p.Outcome, p.SettledBy, p.Reason, lines(begun)(), lines(done)())
+	if p.Outcome != run.Passed || p.SettledBy != settled || lines(begun)() != 1 || lines(done)() != 1 {
+		t.Errorf("the step %s by %s (%s), begun %d and done %d times; want passed by %s, once", p.Outcome, p.SettledBy, p.Reason, lines(begun)(), lines(done)(), settled)
 	}
-	readsIn(t, u, r, map[string][]string{"en": {"fell silent", "seen:"}, "ja": {"応答が途絶えた", "確認結果"}})
+	readsIn(t, u, r, reads)
 	if sys := r.Systems[0]; sys.RTO.Verdict != run.Met || r.Run.State != run.RecoveredAtAlternate {
 		t.Errorf("the run ended %s with RTO %s (%s)", r.Run.State, sys.RTO.Verdict, asJSON(sys.RTO.Why))
 	}

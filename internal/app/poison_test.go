@@ -115,7 +115,7 @@ func TestAFrozenWorkerWakesUpTooLate(t *testing.T) {
 	}
 	thaw := func() { _ = w.Cmd.Process.Signal(syscall.SIGCONT) }
 	t.Cleanup(thaw)
-	<-time.After(14 * time.Second) // the fault: longer than the heartbeat of 10 s
+	<-time.After(8 * time.Second) // the fault: longer than the heartbeat of 5 s
 	save(t, file+".go", "")
 	there(lines(file+".done"), "what was begun does not end") // a worker that wakes up first would end it
 	thaw()

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 
+	"github.com/muster-dr/muster/internal/heartbeat"
 	"github.com/muster-dr/muster/internal/keyring"
 	"github.com/muster-dr/muster/internal/plan"
 )
@@ -168,6 +169,7 @@ func (c Connection) options() (client.Options, error) {
 			grpc.WithConnectParams(grpc.ConnectParams{Backoff: b, MinConnectTimeout: 5 * time.Second}),
 		}
 	}
+	o.ConnectionOptions.DialOptions = append(o.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(heartbeat.Interceptor))
 	return o, nil
 }
 

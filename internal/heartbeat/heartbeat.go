@@ -1,0 +1,78 @@
+// Package heartbeat keeps an attempt at its work for as long as the engine counts on it.
+//
+// Temporal's SDK gives a beat no longer than a worker's throttle interval, which is a second with ours so that a cancel
+// arrives soon, and cancels the attempt when the engine has not answered within that. So an engine that stood still for a
+// second (a slow disk, a virtual machine that is being moved, a restart) cut off every step in progress in the
+// middle of its effect, though it counts an attempt as lost only when it has heard nothing for the heartbeat timeout.
+//
+// Here an attempt holds a lease, which each answered beat renews. A beat without an answer ends the attempt
+// when the lease is about to run out: before the engine gives the attempt up and sends somebody to look.
+package heartbeat
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+)
+
+// ahead of the engine's own timeout a lease ends: a beat a second, and what the attempt needs to notice.
+const ahead = time.Second
+
+type leaseKey struct{}
+
+// lease is held by one attempt.
+type lease struct {
+	within time.Duration
+	mu     sync.Mutex
+	sent   time.Time // of the newest beat that was answered
+}
+
+// Lease returns a context whose beats, sent through a connection with Interceptor, may go unanswered until
+// the attempt has been silent for nearly within, its heartbeat timeout. With 0 there is nothing to hold.
+func Lease(ctx context.Context, within time.Duration) context.Context {
+	if within <= ahead {
+		return ctx
+	}
+	return context.WithValue(ctx, leaseKey{}, &lease{within: within - ahead, sent: time.Now()})
+}
+
+// renew notes a beat that was answered. The engine counts from when it came, which is later than when it was sent.
+func (l *lease) renew(sent time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if sent.After(l.sent) {
+		l.sent = sent
+	}
+}
+
+// holds goes by both clocks: the monotonic one stands still while a machine sleeps, the other may be set back.
+func (l *lease) holds(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return now.Sub(l.sent) < l.within && now.Round(0).Sub(l.sent.Round(0)) < l.within
+}
+
+// Interceptor lets a beat of an attempt with a lease go unanswered while that holds. What the engine does say (that the
+// attempt is over, or is to end) is passed on at once.
+func Interceptor(ctx context.Context, method string, req, reply any, on *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	l, _ := ctx.Value(leaseKey{}).(*lease)
+	if l == nil || method != workflowservice.WorkflowService_RecordActivityTaskHeartbeat_FullMethodName {
+		return call(ctx, method, req, reply, on, options...)
+	}
+	sent := time.Now()
+	err := call(ctx, method, req, reply, on, options...)
+	switch serviceerror.ToStatus(err).Code() {
+	case codes.OK:
+		l.renew(sent)
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted, codes.Internal, codes.Unknown:
+		if l.holds(time.Now()) {
+			return nil // an empty answer asks nothing of the attempt
+		}
+	}
+	return err
+}
