@@ -226,7 +226,10 @@ func (s *Site) fault(ctx context.Context, err error) error {
 			if cause := context.Cause(ctx); temporal.IsCanceledError(cause) || cause == context.Canceled {
 				return context.Canceled // the engine's word for an activity that obeyed
 			}
-			err = plan.Caused(err, "cut off, since the worker lost touch with the engine or is stopping", "ワーカーがエンジンとの通信を失ったか停止中のため、途中で打ち切った")
+			if errors.Is(err, context.Canceled) {
+				err = context.Cause(ctx) // what it was cut off by says more
+			}
+			err = plan.Caused(err, "cut off, since the worker lost touch with the engine or is stopping", "エンジンとの通信が途絶えたか、ワーカーが停止処理中のため、途中で打ち切った")
 		}
 		return temporal.NewApplicationError(s.short(said(err).Both()), "Error")
 	}

@@ -124,11 +124,11 @@ func TestASiteIsCutOffInTheMiddleOfAStep(t *testing.T) {
 	})
 }
 
-// For two seconds nobody answers: the step goes on as if nothing had been.
+// For three seconds nobody answers: the step goes on as if nothing had been.
 func TestAMomentWithoutAnAnswerCutsNoStepOff(t *testing.T) {
 	t.Parallel()
 	cutOff(t, run.ByResult, nil, func(l *line, end func()) {
-		l.cutFor(2 * time.Second)
+		l.cutFor(3 * time.Second)
 		end()
 	})
 }

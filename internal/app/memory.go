@@ -86,7 +86,7 @@ func ofFiles() int {
 // since every package that is linked has something to set up, an idle server needs a few. They stay in the system's
 // cache, from which the kernel maps 64 KB at a time when one is needed again.
 // What was ever written since it was mapped would be lost, also where it is only read now, as a loader leaves
-// it that relocates a program: such a mapping has pages of its own, and is let alone.
+// it that relocates a program: such a mapping has pages of its own, in memory or swapped out, and is let alone.
 func letGoOfProgram() {
 	self, err := os.Readlink("/proc/self/exe")
 	if err != nil {
@@ -97,16 +97,19 @@ func letGoOfProgram() {
 		return
 	}
 	var from, to uintptr // of the mapping whose figures are being read; 0 is none of ours
+	var own bool         // it has pages of its own
 	for line := range strings.Lines(string(maps)) {
 		f := strings.Fields(line)
 		switch {
 		case len(f) == 0:
 		case !strings.HasSuffix(f[0], ":"): // addresses, rights, offset, device, inode, path
-			from, to = 0, 0
+			from, to, own = 0, 0, false
 			if len(f) == 6 && f[5] == self && !strings.Contains(f[1], "w") {
 				_, _ = fmt.Sscanf(f[0], "%x-%x", &from, &to)
 			}
-		case f[0] == "Anonymous:" && to > 0 && kilobytes(line, "Anonymous:") == 0:
+		case f[0] == "Anonymous:":
+			own = kilobytes(line, "Anonymous:") > 0
+		case f[0] == "Swap:" && to > 0 && !own && kilobytes(line, "Swap:") == 0: // stands after the other
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
 		}
 	}
