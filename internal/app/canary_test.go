@@ -168,9 +168,9 @@ func plantAndLook(t *testing.T, encrypted bool) {
 name: orders-failover
 system: orders
 steps:
-  - {id: says, at: osaka, timeout: 30s, uses: exec.run, with: {argv: [cat, %[1]s], parse: lines, %[2]s, results: {said: stdout}}}
-  - {id: fails, at: osaka, timeout: 30s, uses: exec.run, with: {argv: [sh, -c, "cat %[1]s >&2; printf '%%s' \"$A$B\"; exit 3"], %[2]s}}
-  - {id: echoes, at: osaka, timeout: 30s, uses: http.request, with: {method: POST, url: %[3]q, secret_headers: {X-Key: %[4]q}}}
+  - {id: says, at: osaka, timeout: 3m, uses: exec.run, with: {argv: [cat, %[1]s], parse: lines, %[2]s, results: {said: stdout}}}
+  - {id: fails, at: osaka, timeout: 3m, uses: exec.run, with: {argv: [sh, -c, "cat %[1]s >&2; printf '%%s' \"$A$B\"; exit 3"], %[2]s}}
+  - {id: echoes, at: osaka, timeout: 3m, uses: http.request, with: {method: POST, url: %[3]q, secret_headers: {X-Key: %[4]q}}}
 `, filepath.Join(dir, "leak.txt"), secretEnv, echo.URL, file("header", strings.ReplaceAll(canary(cores["header"]), "\n", ""))))
 	scenario := filepath.Join(plans, "scenario.yaml")
 	text, err := os.ReadFile(scenario)

@@ -97,7 +97,7 @@ func TestAWorkerThatIsNotLetInSaysWhy(t *testing.T) {
 	} {
 		c.config.Temporal.Address, c.config.Temporal.Namespace = ln.Addr().String(), "x"
 		for lang, want := range map[i18n.Lang]string{i18n.EN: c.en, i18n.JA: c.ja} {
-			within, cancel := context.WithTimeout(ctx, 30*time.Second)
+			within, cancel := context.WithTimeout(ctx, 2*time.Minute)
 			err := Worker(within, Options{Config: c.config, Lang: lang, Talk: io.Discard, Log: quiet})
 			cancel()
 			var trouble *Trouble
