@@ -124,11 +124,11 @@ func TestASiteIsCutOffInTheMiddleOfAStep(t *testing.T) {
 	})
 }
 
-// For three seconds nobody answers: the step goes on as if nothing had been.
+// For two and a half seconds nobody answers: the step goes on as if nothing had been.
 func TestAMomentWithoutAnAnswerCutsNoStepOff(t *testing.T) {
 	t.Parallel()
 	cutOff(t, run.ByResult, nil, func(l *line, end func()) {
-		l.cutFor(3 * time.Second)
+		l.cutFor(2500 * time.Millisecond)
 		end()
 	})
 }

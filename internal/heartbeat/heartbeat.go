@@ -50,11 +50,11 @@ func (l *lease) renew(sent time.Time) {
 	}
 }
 
-// holds goes by both clocks: the monotonic one stands still while a machine sleeps, the other may be set back.
-func (l *lease) holds(now time.Time) bool {
+// left is for how long the lease is held, which is 0 or less when it has run out. It goes by both clocks: the monotonic one stands still while a machine sleeps, the other may be set back.
+func (l *lease) left(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return now.Sub(l.sent) < l.within && now.Round(0).Sub(l.sent.Round(0)) < l.within
+	return l.within - max(now.Sub(l.sent), now.Round(0).Sub(l.sent.Round(0)))
 }
 
 // Interceptor lets a beat of an attempt with a lease go unanswered while that holds. What the engine does say (that the
@@ -64,13 +64,21 @@ func Interceptor(ctx context.Context, method string, req, reply any, on *grpc.Cl
 	if l == nil || method != workflowservice.WorkflowService_RecordActivityTaskHeartbeat_FullMethodName {
 		return call(ctx, method, req, reply, on, options...)
 	}
+	// An engine that takes longer than the SDK waits has heard the beat all the same: its answer is worth waiting for.
 	sent := time.Now()
-	err := call(ctx, method, req, reply, on, options...)
+	waits, stop := context.WithTimeout(context.WithoutCancel(ctx), max(l.left(sent), ahead))
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		if ctx.Err() == context.Canceled { // the attempt is over
+			stop()
+		}
+	})()
+	err := call(waits, method, req, reply, on, options...)
 	switch serviceerror.ToStatus(err).Code() {
 	case codes.OK:
 		l.renew(sent)
 	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted, codes.Internal, codes.Unknown:
-		if l.holds(time.Now()) {
+		if l.left(time.Now()) > 0 {
 			return nil // an empty answer asks nothing of the attempt
 		}
 	}

@@ -55,10 +55,33 @@ func TestALeaseIsHeldUntilItRunsOut(t *testing.T) {
 	}
 }
 
+// An answer that comes later than the SDK waits renews the lease all the same; one that nobody needs any more is not waited for.
+func TestASlowAnswerIsWaitedFor(t *testing.T) {
+	ctx := Lease(t.Context(), time.Minute)
+	short, cancel := context.WithTimeout(ctx, time.Millisecond)
+	defer cancel()
+	slow := func(waits context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+		<-short.Done()
+		return waits.Err()
+	}
+	if err := Interceptor(short, beat, nil, nil, nil, slow); err != nil {
+		t.Errorf("after the SDK's time: %v", err)
+	}
+	over, end := context.WithCancel(ctx)
+	err := Interceptor(over, beat, nil, nil, nil, func(waits context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+		end()
+		<-waits.Done()
+		return waits.Err()
+	})
+	if err == nil {
+		t.Error("an attempt that is over waits for an answer")
+	}
+}
+
 // A clock that is set, or stood still while the machine slept, makes no lease longer.
 func TestALeaseGoesByBothClocks(t *testing.T) {
 	l := &lease{within: 4 * time.Second, sent: time.Now()}
-	if l.holds(l.sent.Add(time.Minute)) || l.holds(l.sent.Round(0).Add(time.Minute)) || !l.holds(l.sent.Add(time.Second)) {
+	if l.left(l.sent.Add(time.Minute)) > 0 || l.left(l.sent.Round(0).Add(time.Minute)) > 0 || l.left(l.sent.Add(time.Second)) <= 0 {
 		t.Error("a lease of four seconds is held by other than its time")
 	}
 }
