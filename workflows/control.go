@@ -40,23 +40,29 @@ func (r *response) listen(ctx workflow.Context) error {
 
 // mayPause refuses, while an abort is on its way to the record, also to hold a run that is held: the abort lets it go.
 func (r *response) mayPause(c Control) error {
+	if err := r.mayControl(c); err != nil {
+		return err
+	}
 	if r.stopping {
-		return errors.Join(r.mayControl(c), refuse("the run is being aborted, by %s: to hold what follows, its way home too, ask for the pause in a moment", "%s の操作による中止を受け付け中です。この後の処理（切戻しを含む）を止める場合は、少し待ってから、もう一度一時停止の操作をしてください", r.abort.By))
+		return refuse("the run is being aborted, by %s: to hold what follows, its way home too, ask for the pause in a moment", "%s の操作による中止を受け付け中です。この後の処理（切戻しを含む）を止める場合は、少し待ってから、もう一度一時停止の操作をしてください", r.abort.By)
 	}
 	if r.paused {
 		return refuse("the run is paused already", "この実施はすでに一時停止中です")
 	}
-	return r.mayControl(c)
+	return nil
 }
 
 func (r *response) mayResume(c Control) error {
+	if err := r.maySteer(c.By); err != nil {
+		return err
+	}
+	if r.stopping && r.paused {
+		return refuse("the run is being aborted, by %s: its pause ends with that", "%s の操作による中止を受け付け中です。一時停止は中止とともに解除されます", r.abort.By)
+	}
 	if !r.paused {
 		return refuse("the run is not paused", "この実施は一時停止していません")
 	}
-	if r.stopping {
-		return errors.Join(r.maySteer(c.By), refuse("the run is being aborted, by %s: its pause ends with that", "%s の操作による中止を受け付け中です。一時停止は中止とともに解除されます", r.abort.By))
-	}
-	return r.maySteer(c.By)
+	return nil
 }
 
 // onBegin answers who started, who joined and who was refused.

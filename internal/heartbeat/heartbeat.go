@@ -50,7 +50,8 @@ func (l *lease) renew(sent time.Time) {
 	}
 }
 
-// left is for how long the lease is held, which is 0 or less when it has run out. It goes by both clocks: the monotonic one stands still while a machine sleeps, the other may be set back.
+// left is for how long the lease is held, which is 0 or less when it has run out. It goes by both clocks:
+// the monotonic one stands still while a machine sleeps, the other may be set back.
 func (l *lease) left(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 )
 
 // perhaps says of the first due day of a row that is overdue, and of which the record has nothing, which rows that are
-// in the plan no more have a record of the year that would be of its kind. Only people can tell whether one of them is
+// in the plan no more have a record of the year by the same scenario, or equally by none. Only people can tell whether one of them is
 // this one.
 func (c *covering) perhaps(row Row, items []Item) {
 	first := slices.IndexFunc(items, func(i Item) bool { return i.Status == Overdue && i.Occasion == "" && i.Left.IsZero() })
