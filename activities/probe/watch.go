@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -133,7 +132,7 @@ func (d *desk) serve(ctx context.Context, w plan.Watch, kind func() (looker, err
 		}
 		if cause := context.Cause(ctx); !asked(cause) {
 			d.leave(one, d.linger)
-			return run.Observations{}, fmt.Errorf("the probe lost touch with the engine: %w", cause)
+			return run.Observations{}, cause // Site.fault says that it was cut off
 		}
 		if !d.retire(one, func() bool { return one.newest == mine }) { // the run has started the probe again, beside this: that goes on
 			d.leave(one, d.linger)
