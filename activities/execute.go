@@ -51,7 +51,9 @@ func (s *Site) act(ctx context.Context, a Action, call plan.Call) (plan.Result, 
 	if err := ask.permitAll(ctx, p); err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
-	out, already, err := s.attempt(ctx, a, call, effect, p)
+	within, cancel := inTimeToAnswer(ctx)
+	defer cancel()
+	out, already, err := s.attempt(within, a, call, effect, p)
 	if err != nil {
 		return plan.Result{}, s.fault(ctx, err)
 	}
@@ -68,6 +70,8 @@ func (s *Site) attempt(ctx context.Context, a Action, call plan.Call, effect run
 	if a.look != nil {
 		seen, err := guarded(func() (Seen, error) { return a.look(ctx, p) })
 		switch {
+		case ctx.Err() == context.DeadlineExceeded && effect.Once():
+			return nil, false, RefusedBoth("the whole time of the step went by with looking whether it is done already: nothing was begun", "実施済みかどうかの確認だけでステップの制限時間を使い切ったため、何も実行していない")
 		case ctx.Err() != nil:
 			return nil, false, ctx.Err()
 		case err == nil && seen.Sight == plan.Holds:
@@ -230,6 +234,9 @@ func (s *Site) fault(ctx context.Context, err error) error {
 				err = context.Cause(ctx) // what it was cut off by says more
 			}
 			err = plan.Caused(err, "cut off, since the worker lost touch with the engine or is stopping", "エンジンとの通信が途絶えたか、ワーカーが停止処理中のため、途中で打ち切った")
+		}
+		if err == context.DeadlineExceeded { // the library's words for it tell people nothing
+			err = plan.Wrong("not done within its time", "制限時間内に完了しなかった")
 		}
 		return temporal.NewApplicationError(s.short(said(err).Both()), "Error")
 	}

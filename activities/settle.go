@@ -15,7 +15,7 @@ import (
 const (
 	// defaultSettle: see Doc.Settle.
 	defaultSettle = 5 * time.Second
-	// settleBound ends a settling look that has no deadline of its own.
+	// settleBound ends a settling look, however long the engine would listen.
 	settleBound = time.Minute
 )
 
@@ -87,8 +87,10 @@ func (s *Site) settle(ctx context.Context, a Action, call plan.Call, p any) (See
 	if call.EffectKey == "" {
 		return glance(ctx, a, p) // an observation: there is nothing to settle
 	}
-	ctx, cancel := inTimeToAnswer(ctx)
+	ctx, cancel := context.WithTimeout(ctx, settleBound)
 	defer cancel()
+	ctx, stop := inTimeToAnswer(ctx)
+	defer stop()
 	if who, theirs := plan.LedgerOf(call.TakenBy); theirs != "" && theirs != s.Ledger.ID() {
 		seen, err := glance(ctx, a, p)
 		if err != nil {
@@ -183,12 +185,14 @@ func underWay(e ledger.Entry) string {
 	return Lacking("process %d began it at %s and is still at it", "プロセス %d が %s に開始し、まだ実行中である", e.Owner.PID, began).Both()
 }
 
-// inTimeToAnswer ends the looking a little before the engine stops listening.
+// inTimeToAnswer ends an attempt a little before the engine stops listening: what the action then says of
+// how far it came tells people more than that there was no answer.
 func inTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
-	left := settleBound
-	if deadline, ok := ctx.Deadline(); ok {
-		left = time.Until(deadline)
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
 	}
+	left := time.Until(deadline)
 	return context.WithTimeout(ctx, left-min(left/10, time.Second))
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/run"
 	"github.com/muster-dr/muster/internal/sitetest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 type with map[string]any
@@ -188,19 +189,13 @@ func TestCancelEndsTheGroup(t *testing.T) {
 
 func awaitGone(t *testing.T, pid string) {
 	t.Helper()
-	deadline, tick := time.After(10*time.Second), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
+	waittest.Eventually(t, time.Minute, func() string {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
+			return ""
 		}
-		select {
-		case <-deadline:
-			t.Fatalf("process %s still lives: %s", pid, stat)
-		case <-tick.C:
-		}
-	}
+		return "process " + pid + " still lives: " + string(stat)
+	})
 }
 
 func TestEndlessOutput(t *testing.T) {

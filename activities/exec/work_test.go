@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/muster-dr/muster/activities"
 	"github.com/muster-dr/muster/activities/exec"
@@ -21,6 +22,7 @@ import (
 	"github.com/muster-dr/muster/internal/plan"
 	"github.com/muster-dr/muster/internal/proc"
 	"github.com/muster-dr/muster/internal/sitetest"
+	"github.com/muster-dr/muster/internal/waittest"
 )
 
 func TestMain(m *testing.M) {
@@ -104,7 +106,7 @@ func startAsAnother(t *testing.T) *another {
 	t.Cleanup(func() {
 		_ = a.worker.Process.Kill()
 		_ = a.worker.Wait()
-		a.release()
+		a.release(t)
 	})
 	b, err := os.ReadFile(pids)
 	must(t, err)
@@ -113,11 +115,20 @@ func startAsAnother(t *testing.T) *another {
 	return a
 }
 
-// release lets the program end.
-func (a *another) release() {
-	if f, err := os.OpenFile(a.goOn, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
-		f.Close()
-	}
+// release lets the program end, which may not have come to where it waits for that.
+func (a *another) release(t *testing.T) {
+	t.Helper()
+	waittest.Eventually(t, time.Minute, func() string {
+		f, err := os.OpenFile(a.goOn, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			f.Close()
+			return ""
+		}
+		if stat, ok := proc.Read(a.program); !ok || stat.Ended() {
+			return ""
+		}
+		return err.Error()
+	})
 }
 
 func copySetuid(program, to string) error {
@@ -148,7 +159,7 @@ func TestAProgramThatBecameAnotherUsersIsSeenAtWork(t *testing.T) {
 	if seen := a.site.Look(sitetest.Generation(a.step, 2)); seen.Sight != plan.HoldsNot {
 		t.Errorf("of another try, after somebody said that this one did nothing: %+v", seen)
 	}
-	a.release()
+	a.release(t)
 	awaitGone(t, strconv.Itoa(a.program))
 	if seen := a.site.Settle(a.step); seen.Sight != plan.HoldsNot {
 		t.Errorf("after its end: %+v", seen)

@@ -122,7 +122,7 @@ func find(t Target) (p *found, why plan.Text, err error) {
 		return nil, activities.Lacking("process %d is a later one with the same number", "プロセス %d は同じ番号の後発のプロセス", n.PID), nil
 	default:
 		want := t.Spec.Executable
-		if want == "" && !marked(t, p.pid) { // scripts that end in exec become another program, and keep the mark
+		if want == "" && !slices.Contains(proc.Carrying(mark(t)), p.pid) { // scripts that end in exec become another program, and keep the mark
 			want = n.Executable
 		}
 		if other := mismatch(t, p, want); other != "" {
@@ -176,10 +176,8 @@ func byPIDFile(t Target) (*found, plan.Text, error) {
 // carries that too: the one whose parent does not is the program itself.
 func byMarker(t Target) (*found, plan.Text, error) {
 	all := map[int]bool{}
-	for _, pid := range proc.PIDs() {
-		if marked(t, pid) {
-			all[pid] = true
-		}
+	for _, pid := range proc.Carrying(mark(t)) {
+		all[pid] = true
 	}
 	var heads []*found
 	for pid := range all {
@@ -204,11 +202,7 @@ func byMarker(t Target) (*found, plan.Text, error) {
 	return nil, plan.Text{}, fmt.Errorf("%s runs %d times: processes %d and %d; end one by hand", t.Name, len(heads), heads[0].pid, heads[1].pid)
 }
 
-func marked(t Target, pid int) bool {
-	want := []byte(marker + "=" + filepath.Join(t.Spec.State, t.Name))
-	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && slices.ContainsFunc(bytes.Split(env, []byte{0}), func(v []byte) bool { return bytes.Equal(v, want) })
-}
+func mark(t Target) string { return marker + "=" + filepath.Join(t.Spec.State, t.Name) }
 
 // look reads a process; nil when it has ended.
 func look(pid int) (*found, error) {

@@ -179,7 +179,7 @@ func launch(t Target) (*osexec.Cmd, error) {
 		cmd.Env = append(cmd.Env, k+"="+v.Reveal())
 	}
 	slices.Sort(cmd.Env)
-	cmd.Env = append(cmd.Env, marker+"="+filepath.Join(spec.State, t.Name))
+	cmd.Env = append(cmd.Env, mark(t))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd, cmd.Start()

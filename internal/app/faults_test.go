@@ -159,8 +159,8 @@ func TestFaultsOfTargets(t *testing.T) {
     drillable: [live]
     objectives: {rto: %[3]s}
     runbooks: {failover: %[1]s}
-    functions: [{name: shop, probe: {uses: probe.http, interval: 50ms, with: {url: "%[2]s/"}}}]
-`, name, s.URL, map[bool]string{true: "10m", false: "2s"}[f.rto == run.Met]) // a gigabyte takes a busy machine its time
+    functions: [{name: shop, probe: {uses: probe.http, interval: 100ms, with: {url: "%[2]s/"}}}]
+`, name, s.URL, map[bool]string{true: "10m", false: "8s"}[f.rto == run.Met]) // a gigabyte takes a busy machine its time
 		files[name+"-runbook.yaml"] = fmt.Sprintf("kind: Runbook\nname: %[1]s\nsystem: %[1]s\nsteps:\n  - %[2]s\n", name, f.steps)
 		files[name+"-scenario.yaml"] = fmt.Sprintf(`kind: Scenario
 name: %[1]s
@@ -176,7 +176,7 @@ approvals: 0
 baseline: 200ms
 hold: 500ms
 verify_wait: 2s
-people: {simulate: {after: 500ms, spread: 500ms}} # whom a step that failed waits for, for longer than the RTO
+people: {simulate: {after: 8s, spread: 1s}} # whom a step that failed waits for, for longer than the RTO
 decision: {by: commander, within: 1s, rule: alternate-site-when-rto-at-risk}
 `, name, s.URL)
 	}

@@ -163,7 +163,7 @@ func drilled(t *testing.T, u running, scenario string) report.Report {
 
 func untilEnded(t *testing.T, u running, id string) {
 	t.Helper()
-	deadline := time.After(2 * time.Minute)
+	deadline := time.After(6 * time.Minute)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,5 +49,24 @@ func TestOneThatIsStillAtWorkIsToldInBothLanguages(t *testing.T) {
 	said := plan.SaidBy(EndCarrying(ctx, "MUSTER_TEST_WORK=/still", time.Minute))
 	if !strings.Contains(said.EN, "is still at work as MUSTER_TEST_WORK=/still") || !strings.Contains(said.JA, "まだ MUSTER_TEST_WORK=/still として処理を続けている") {
 		t.Errorf("said = %+v", said)
+	}
+}
+
+// What is just becoming another program, as a script that ends in exec, is still who it was.
+func TestOneThatBecomesAnotherProgramIsFoundAllTheWhile(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "again")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec \"$0\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(script)
+	c.Env = append(os.Environ(), "MUSTER_TEST_WORK=/again")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	for i := range 200 {
+		if got := Carrying("MUSTER_TEST_WORK=/again"); len(got) != 1 || got[0] != c.Process.Pid {
+			t.Fatalf("look %d found %v, want process %d", i+1, got, c.Process.Pid)
+		}
 	}
 }

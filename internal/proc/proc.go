@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Identity is boot/namespace/start of a process, or "" where the system has no /proc or
@@ -102,22 +103,63 @@ func InSession(session int) int {
 
 // Carrying lists the processes whose environment holds a variable, as in NAME=value: what
 // a worker started is found by it when the worker is gone. It sees those that this user
-// may look into.
+// may look into. One that is just becoming another program (exec) shows no environment for
+// a moment, and is looked at again.
 func Carrying(variable string) []int {
 	var out []int
-	for _, pid := range PIDs() {
-		env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-		if err != nil {
-			continue
+	look := PIDs()
+	for again := 0; len(look) > 0 && again < 40; again++ {
+		if again > 0 {
+			time.Sleep(5 * time.Millisecond)
 		}
-		for v := range bytes.SplitSeq(env, []byte{0}) {
-			if string(v) == variable {
+		var changing []int
+		for _, pid := range look {
+			carries, known := carrying(pid, variable)
+			switch {
+			case carries:
 				out = append(out, pid)
-				break
+			case !known:
+				changing = append(changing, pid)
 			}
 		}
+		look = changing
 	}
 	return out
+}
+
+// carrying is not known of a process whose environment was exchanged while it was read.
+func carrying(pid int, variable string) (carries, known bool) {
+	of := "/proc/" + strconv.Itoa(pid)
+	before := environmentAt(pid)
+	env, err := os.ReadFile(of + "/environ")
+	if err != nil {
+		return false, true
+	}
+	for v := range bytes.SplitSeq(env, []byte{0}) {
+		if string(v) == variable {
+			return true, true
+		}
+	}
+	if before != "0" && before == environmentAt(pid) {
+		return false, true
+	}
+	_, err = os.Readlink(of + "/exe") // a thread of the kernel has neither
+	return false, err != nil
+}
+
+// environmentAt is where the end of a process's environment lies in its memory, another place in each
+// program that it becomes; "0" between two.
+func environmentAt(pid int) string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	const envEnd = 51 - 3 // proc(5) counts from 1, and the state, the first after the bracket, is 3
+	if len(fields) <= envEnd {
+		return ""
+	}
+	return fields[envEnd]
 }
 
 // PIDs lists the processes that can be seen from here.
